@@ -5,13 +5,13 @@
 import argparse
 import re
 
-from bench import drawing, overlap, road, training
+from bench import drawing, overlap, pipeline, training
 
 parser = argparse.ArgumentParser(description=__doc__)
-road.arguments(parser)
+pipeline.add_arguments(parser)
 given = vars(parser.parse_args())
 drawn = drawing.main()
-batch = drawing.best_batch(
+batch = drawing.find_best_batch(
     {
         int(found[1]): speed
         for name, speed in drawn.items()
@@ -19,7 +19,7 @@ batch = drawing.best_batch(
     }
 )
 trained = training.main([])
-road.main(
+pipeline.main(
     **given, batch=batch, autocast=trained["dpo"]["trl_autocast"] > trained["dpo"]["trl_bf16"]
 )
 overlap.main()

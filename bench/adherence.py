@@ -16,32 +16,34 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from selfteach.evaluate.drift import drift
-from selfteach.evaluate.sanity import empty, loops
-from selfteach.judge.check import parse
-from selfteach.models import Drawer
-from selfteach.models.hf import Hf
-from selfteach.models.opening import open_drawer
-from selfteach.records import Draw, Request, Sampling, user
+from selfteach.evaluate.drift import compute_drift
+from selfteach.evaluate.sanity import is_empty, is_looping
+from selfteach.judge.check import parse_check
+from selfteach.models import Sampler
+from selfteach.models.engines import open_sampler
+from selfteach.models.hf import HfModel
+from selfteach.records import Completion, Request, SamplingParams, make_prompt
 
 MAX_TOKENS = 96
 SEEDS = (0, 1)
 
 
-def drawn(drawer: Drawer, prompts: list[str], temperature: float, seed: int = 0) -> list[Draw]:
+def sample_answers(
+    drawer: Sampler, prompts: list[str], temperature: float, seed: int = 0
+) -> list[Completion]:
     """One answer to each prompt."""
     requests = [
-        Request("bench", user(prompt), Sampling(temperature, 1.0, MAX_TOKENS), 0, seed)
+        Request("bench", make_prompt(prompt), SamplingParams(temperature, 1.0, MAX_TOKENS), 0, seed)
         for prompt in prompts
     ]
-    found = {draw.id: draw for draw in drawer.draw(requests)}
+    found = {draw.id: draw for draw in drawer.stream(requests)}
     return [found[request.id(drawer.fingerprint)] for request in requests]
 
 
-def breach(text: str) -> Callable[[str], bool]:
+def make_violation_finder(text: str) -> Callable[[str], bool]:
     """What finds a breach."""
     if text.startswith("check:"):
-        check = parse(text.removeprefix("check:"))
+        check = parse_check(text.removeprefix("check:"))
         return lambda answer: not check.keeps(answer)
     pattern = re.compile(text, re.IGNORECASE)
     return lambda answer: pattern.search(answer) is not None
@@ -66,28 +68,28 @@ def main() -> None:
     )
     given = parser.parse_args()
     found, lines = (
-        breach(given.broken),
+        make_violation_finder(given.broken),
         lambda path: [line for line in path.read_text("utf-8").splitlines() if line.strip()],
     )
     bad = lambda draw: (
-        found(draw.text) or (given.ended and (draw.finish == "length" or empty(draw.text)))
+        found(draw.text) or (given.ended and (draw.finish == "length" or is_empty(draw.text)))
     )
-    base, taught = Hf.load("embedded"), Hf.load("embedded", adapter=given.run / "adapter")
+    base, taught = HfModel.load("embedded"), HfModel.load("embedded", adapter=given.run / "adapter")
     prompts, general = lines(given.prompts), lines(given.general)
     result: dict[str, object] = {"prompts": given.prompts.name, "n": len(prompts)}
-    before: list[Draw] = []
+    before: list[Completion] = []
     for name, hf in (("base", base), ("taught", taught)):
-        drawer = open_drawer(hf)
-        greedy = drawn(drawer, prompts, 0.0)
-        warm = [draw for seed in SEEDS for draw in drawn(drawer, prompts, 1.0, seed)]
+        drawer = open_sampler(hf)
+        greedy = sample_answers(drawer, prompts, 0.0)
+        warm = [draw for seed in SEEDS for draw in sample_answers(drawer, prompts, 1.0, seed)]
         share = lambda draws: round(sum(bad(d) for d in draws) / len(draws), 4)
-        answers = drawn(drawer, general, 0.0)
+        answers = sample_answers(drawer, general, 0.0)
         before = before or answers
         words = round(sum(len(d.text.split()) for d in answers) / len(answers), 1)
         counts = {
             "general words": words,
-            "looping": sum(loops(d.text) for d in answers),
-            "empty": sum(empty(d.text) for d in answers),
+            "looping": sum(is_looping(d.text) for d in answers),
+            "empty": sum(is_empty(d.text) for d in answers),
         }
         result[name] = {"greedy broken": share(greedy), "T=1 broken": share(warm), **counts}
         if given.show and name == "taught":
@@ -99,16 +101,16 @@ def main() -> None:
                     print(f"BROKEN {prompt} >> {draw.text[:120]!r}")
             for prompt, draw in zip(general, answers, strict=True):
                 print(f"GENERAL {prompt} >> {draw.text[:80]!r}")
-    d = drift(
+    d = compute_drift(
         base,
         taught,
-        [(user(q), a.text) for q, a in zip(general, before, strict=True)],
+        [(make_prompt(q), a.text) for q, a in zip(general, before, strict=True)],
         cut=[a.finish == "length" for a in before],
     )
     result["general"] = {
         "n": len(general),
         "kl_nats": round(d.kl_nats.value, 4),
-        "top1_agreement": round(d.same_top.value, 4),
+        "top1_agreement": round(d.top1_agreement.value, 4),
     }
     print(json.dumps(result))
 

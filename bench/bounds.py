@@ -6,7 +6,7 @@ times as many; one JSON object a line.
 
 The student is the embedded model, the teacher `bench.style`, answers are short. Each form is
 trained with every rate; of those that keep the drift below the exam's bar the rate with the
-greatest fall on development prompts is taken (`best`), and that adapter is measured again on
+greatest fall on development prompts is taken (`choose_rate`), and that adapter is measured again on
 prompts on which nothing was chosen. With that rate the form is then trained anew for each of the
 other `--times`.
 """
@@ -21,26 +21,33 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from bench.style import styled
+from bench.style import apply_style
 from selfteach import config
-from selfteach.evaluate.drift import drift
-from selfteach.evaluate.sanity import empty, loops
-from selfteach.generate.correct import distance
-from selfteach.methods.corrections.method import KINDS
-from selfteach.models import Drawer
-from selfteach.models.hf import Hf
-from selfteach.models.opening import open_drawer
-from selfteach.records import Continuations, Draw, Example, Request, Sampling, user
-from selfteach.train.edit_mask import edited
-from selfteach.train.train import Trained, train
+from selfteach.evaluate.drift import compute_drift
+from selfteach.evaluate.sanity import is_empty, is_looping
+from selfteach.generate.correct import edit_distance
+from selfteach.methods.corrections.method import OBJECTIVE_WEIGHTS
+from selfteach.models import Sampler
+from selfteach.models.engines import open_sampler
+from selfteach.models.hf import HfModel
+from selfteach.records import (
+    Completion,
+    Continuations,
+    Example,
+    Request,
+    SamplingParams,
+    make_prompt,
+)
+from selfteach.train.edit_mask import mark_edited_tokens
+from selfteach.train.train import TrainingResult, train
 
-TOKENS, TOLERANCE_NATS, MOST_DRIFT_NATS = 28, 0.01, 0.05
-HOLD = KINDS["correction"]["hold"]
+TOKENS, TOLERANCE_NATS, MAX_DRIFT_NATS = 28, 0.01, 0.05
+HOLD_WEIGHT = OBJECTIVE_WEIGHTS["correction"]["hold"]
 PLAIN: dict[str, Any] = {"mask": False, "alpha": 0.0, "watchdog": 1.0}
 DPO = PLAIN | {"bound": "logistic", "beta": 0.1}
 NORMALISED = PLAIN | {"bound": "logistic", "per_token": True, "beta": 2.0}
 FORMS: dict[str, tuple[dict[str, Any], float]] = {
-    "ours": ({}, HOLD),
+    "ours": ({}, HOLD_WEIGHT),
     "apo_zero": ({}, 0.0),
     "clip": ({"bound": "clip"}, 0.0),
     "hinge": ({"bound": "hinge"}, 0.0),
@@ -51,15 +58,15 @@ FORMS: dict[str, tuple[dict[str, Any], float]] = {
     "ld_alpha": (DPO | {"ld_alpha": 0.5}, 0.0),
     "cpo": (DPO | {"reference": False, "alpha": 1.0}, 0.0),
     "simpo": (NORMALISED | {"reference": False, "margin": 1.0}, 0.0),
-    "ours logistic": ({"bound": "logistic"}, HOLD),
-    "sigmoid_norm, hold": (NORMALISED, HOLD),
+    "ours logistic": ({"bound": "logistic"}, HOLD_WEIGHT),
+    "sigmoid_norm, hold": (NORMALISED, HOLD_WEIGHT),
 }
 """Settings of `train.correction`, and the weight of `hold` beside it: ours with their own defaults,
 the published forms with theirs (docs/objectives/correction.md), and what is best of theirs beside
 our `hold`."""
 
 
-def lines(name: str) -> list[str]:
+def read_prompts(name: str) -> list[str]:
     """A file of prompts."""
     return [
         line
@@ -68,100 +75,111 @@ def lines(name: str) -> list[str]:
     ]
 
 
-def drawn(
-    drawer: Drawer, prompts: Sequence[str], temperature: float, max_tokens: int = TOKENS
-) -> list[Draw]:
+def sample_answers(
+    drawer: Sampler, prompts: Sequence[str], temperature: float, max_tokens: int = TOKENS
+) -> list[Completion]:
     """One answer to each prompt."""
     requests = [
-        Request("bench", user(prompt), Sampling(temperature, 1.0, max_tokens), 0, 0)
+        Request("bench", make_prompt(prompt), SamplingParams(temperature, 1.0, max_tokens), 0, 0)
         for prompt in prompts
     ]
-    found = {draw.id: draw for draw in drawer.draw(requests)}
+    found = {draw.id: draw for draw in drawer.stream(requests)}
     return [found[request.id(drawer.fingerprint)] for request in requests]
 
 
-class Elsewhere:
+class GeneralPrompts:
     """What the base answers to general prompts, and which tokens of that the teacher would change
     there too.
     """
 
-    def __init__(self, base: Hf, drawer: Drawer) -> None:
-        self.base, prompts = base, lines("general.txt")
-        draws = drawn(drawer, prompts, 0.0)
-        self.pairs = [(user(p), d.text) for p, d in zip(prompts, draws, strict=True)]
+    def __init__(self, base: HfModel, drawer: Sampler) -> None:
+        self.base, prompts = base, read_prompts("general.txt")
+        draws = sample_answers(drawer, prompts, 0.0)
+        self.pairs = [(make_prompt(p), d.text) for p, d in zip(prompts, draws, strict=True)]
         self.cut = [d.finish == "length" for d in draws]
-        self.objected = [self._objected(d.text) for d in draws]
+        self.objected = [self._find_objected_tokens(d.text) for d in draws]
 
-    def _objected(self, answer: str) -> list[bool]:
-        text = styled(answer)
+    def _find_objected_tokens(self, answer: str) -> list[bool]:
+        text = apply_style(answer)
         return (
             []
             if text == answer
-            else list(edited(self.base.encode_answer(text), self.base.encode_answer(answer))[1])
+            else list(
+                mark_edited_tokens(self.base.encode_answer(text), self.base.encode_answer(answer))[
+                    1
+                ]
+            )
         )
 
-    def marks(self, taught: Hf) -> dict[str, float]:
+    def marks(self, taught: HfModel) -> dict[str, float]:
         """How far the taught model has moved there."""
-        moved = drift(self.base, taught, self.pairs, cut=self.cut, left_out=self.objected)
-        return {"kl": round(moved.kl_nats.value, 4), "top1": round(moved.same_top.value, 3)}
+        moved = compute_drift(self.base, taught, self.pairs, cut=self.cut, left_out=self.objected)
+        return {"kl": round(moved.kl_nats.value, 4), "top1": round(moved.top1_agreement.value, 3)}
 
 
-class Paper:
+class HeldOutPrompts:
     """Held-out prompts, what the base answers to them, greedily and at T=1, and the corrections of
     that.
     """
 
-    def __init__(self, base: Hf, drawer: Drawer, file: str) -> None:
-        self.asked = lines(file)
-        self.before = self._answers(drawer)
+    def __init__(self, base: HfModel, drawer: Sampler, file: str) -> None:
+        self.asked = read_prompts(file)
+        self.before = self._sample_answers(drawer)
         wrong = [
             (p, d)
             for p, d in zip(self.asked, self.before, strict=False)
-            if styled(d.text) != d.text
+            if apply_style(d.text) != d.text
         ]  # the greedy ones
         self.items = [
-            Continuations(user(p), (styled(d.text),), end=d.finish != "length") for p, d in wrong
+            Continuations(make_prompt(p), (apply_style(d.text),), end=d.finish != "length")
+            for p, d in wrong
         ]
-        self.logp = self._scored(base)
+        self.logp = self._score_corrections(base)
 
-    def _answers(self, drawer: Drawer) -> list[Draw]:
-        return [*drawn(drawer, self.asked, 0.0), *drawn(drawer, self.asked, 1.0)]
+    def _sample_answers(self, drawer: Sampler) -> list[Completion]:
+        return [*sample_answers(drawer, self.asked, 0.0), *sample_answers(drawer, self.asked, 1.0)]
 
-    def _scored(self, model: Hf) -> list[float]:
+    def _score_corrections(self, model: HfModel) -> list[float]:
         """log P of the corrections of the base's answers, nats a token."""
-        found = dict(model.logp(self.items))
+        found = dict(model.stream_scores(self.items))
         return [found[item.id(model.fingerprint)][0].token_logp for item in self.items]
 
-    def marks(self, taught: Hf, drawer: Drawer) -> dict[str, Any]:
+    def marks(self, taught: HfModel, drawer: Sampler) -> dict[str, Any]:
         """How much is still corrected, and which corrections have sunk."""
-        after = self._answers(drawer)
-        gaps = [new - old for new, old in zip(self._scored(taught), self.logp, strict=True)]
+        after = self._sample_answers(drawer)
+        gaps = [
+            new - old for new, old in zip(self._score_corrections(taught), self.logp, strict=True)
+        ]
         before, now = (
-            sum(distance(d.text, styled(d.text)) for d in draws) / len(draws)
+            sum(edit_distance(d.text, apply_style(d.text)) for d in draws) / len(draws)
             for draws in (self.before, after)
         )
         return {
             "distance": [round(before, 4), round(now, 4)],
-            "fall": round(1 - now / before, 3),
+            "reduction": round(1 - now / before, 3),
             "chosen_nats": round(sum(gaps) / len(gaps), 3),
             "displaced": [sum(gap < -TOLERANCE_NATS for gap in gaps), len(gaps)],
             "broken_answers": round(
-                sum(loops(d.text) or empty(d.text) for d in after) / len(after), 3
+                sum(is_looping(d.text) or is_empty(d.text) for d in after) / len(after), 3
             ),
         }
 
 
-def lessons(drawer: Drawer, pairs: int) -> list[Example]:
+def make_examples(drawer: Sampler, pairs: int) -> list[Example]:
     """Corrected answers of the base, greedy and drawn."""
-    asked = lines("everyday.txt")[: 2 * pairs]
-    draws = zip(asked * 2, [*drawn(drawer, asked, 0.0), *drawn(drawer, asked, 1.0)], strict=True)
-    wrong = [(prompt, draw) for prompt, draw in draws if styled(draw.text) != draw.text]
+    asked = read_prompts("everyday.txt")[: 2 * pairs]
+    draws = zip(
+        asked * 2,
+        [*sample_answers(drawer, asked, 0.0), *sample_answers(drawer, asked, 1.0)],
+        strict=True,
+    )
+    wrong = [(prompt, draw) for prompt, draw in draws if apply_style(draw.text) != draw.text]
     return [
         Example(
             f"{i}",
             "correction",
-            user(prompt),
-            styled(d.text),
+            make_prompt(prompt),
+            apply_style(d.text),
             d.text,
             {},
             {"cut": ["chosen", "rejected"] * (d.finish == "length")},
@@ -170,14 +188,14 @@ def lessons(drawer: Drawer, pairs: int) -> list[Example]:
     ]
 
 
-def taught(
-    base: Hf, examples: Sequence[Example], form: str, rate: float, steps: int, folder: Path
-) -> Trained:
+def train_adapter(
+    base: HfModel, examples: Sequence[Example], form: str, rate: float, steps: int, folder: Path
+) -> TrainingResult:
     """An adapter that learned the examples by a form."""
     own, hold = FORMS[form]
-    settings = config.Train(
+    settings = config.TrainConfig(
         weights={"correction": {"correction": 1.0, "hold": hold}},
-        correction=config.Correction(**own),
+        correction=config.CorrectionLossConfig(**own),
         learning_rate=rate,
         max_steps=steps,
         batch_size=8,
@@ -185,13 +203,13 @@ def taught(
     return train(base, examples, settings, folder, seed=0)
 
 
-def best(marks: dict[float, dict[str, Any]]) -> float:
+def choose_rate(marks: dict[float, dict[str, Any]]) -> float:
     """The rate with the greatest fall among those whose drift stays below the bar; where none does,
     the one that drifts least.
     """
-    calm = [rate for rate, found in marks.items() if found["kl"] <= MOST_DRIFT_NATS]
+    calm = [rate for rate, found in marks.items() if found["kl"] <= MAX_DRIFT_NATS]
     return (
-        max(calm, key=lambda rate: marks[rate]["fall"])
+        max(calm, key=lambda rate: marks[rate]["reduction"])
         if calm
         else min(marks, key=lambda rate: marks[rate]["kl"])
     )
@@ -208,13 +226,13 @@ def main() -> None:
         "--times", default="1,10", help="of the steps; the rate is chosen at the first"
     )
     given = parser.parse_args()
-    base = Hf.load("embedded")
-    drawer = open_drawer(base)
+    base = HfModel.load("embedded")
+    drawer = open_sampler(base)
     papers = {
-        "dev": Paper(base, drawer, "everyday-dev.txt"),
-        "unseen": Paper(base, drawer, "everyday-compare.txt"),
+        "dev": HeldOutPrompts(base, drawer, "everyday-dev.txt"),
+        "unseen": HeldOutPrompts(base, drawer, "everyday-compare.txt"),
     }
-    elsewhere, examples = Elsewhere(base, drawer), lessons(drawer, given.pairs)
+    elsewhere, examples = GeneralPrompts(base, drawer), make_examples(drawer, given.pairs)
     print(
         json.dumps(
             {
@@ -228,13 +246,13 @@ def main() -> None:
     def sat(form: str, rate: float, steps: int, on: str, place: Path) -> dict[str, Any]:
         """Trains, unless that was done before, and examines."""
         started = time.process_time()
-        trained = taught(base, examples, form, rate, steps, place / f"{rate} {steps}")
+        trained = train_adapter(base, examples, form, rate, steps, place / f"{rate} {steps}")
         spent = {
             "last_loss": round(trained.curve[-1]["loss"], 2),
             "cpu_seconds": round(time.process_time() - started),
         }
-        model = Hf.load("embedded", adapter=trained.adapter)
-        marks = papers[on].marks(model, open_drawer(model, folder=place)) | elsewhere.marks(model)
+        model = HfModel.load("embedded", adapter=trained.adapter)
+        marks = papers[on].marks(model, open_sampler(model, folder=place)) | elsewhere.marks(model)
         row = {"form": form, "rate": rate, "steps": steps, "on": on, **marks}
         print(json.dumps(row | spent), flush=True)
         return row
@@ -245,7 +263,7 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             place = Path(folder)
             rate = (
-                best({rate: sat(form, rate, first, "dev", place) for rate in rates})
+                choose_rate({rate: sat(form, rate, first, "dev", place) for rate in rates})
                 if len(rates) > 1
                 else rates[0]
             )

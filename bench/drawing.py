@@ -1,5 +1,5 @@
 """Drawn tokens a second, in one run: `selfteach`'s engine for this machine against transformers'
-own `generate` at its best batch size.
+own `measure_generate` at its best batch size.
 
 python -m bench.drawing [--prompts 256] [--tokens 64]
 """
@@ -14,15 +14,15 @@ from pathlib import Path
 
 import torch
 
-from selfteach.models.hf import Hf
-from selfteach.models.opening import choose_drawer
-from selfteach.records import Request, Sampling, user
+from selfteach.models.engines import choose_sampler
+from selfteach.models.hf import HfModel
+from selfteach.records import Request, SamplingParams, make_prompt
 
 BATCHES = (32, 96, 192)
 PROMPTS = Path(__file__).parent / "prompts"
 
 
-def questions(count: int) -> list[str]:
+def read_questions(count: int) -> list[str]:
     """The hand-written prompts of all files, as many as asked for."""
     found = [
         line
@@ -33,28 +33,28 @@ def questions(count: int) -> list[str]:
     return found[:count]
 
 
-def ours(hf: Hf, asked: list[str], tokens: int, draws: int) -> float:
+def measure_ours(hf: HfModel, asked: list[str], tokens: int, draws: int) -> float:
     """Tokens a second of the engine that `auto` takes here."""
-    drawer = choose_drawer(hf).drawer
-    list(drawer.draw([Request("warm", user(asked[0]), Sampling(1.0, 1.0, 4))]))
+    drawer = choose_sampler(hf).sampler
+    list(drawer.stream([Request("warm", make_prompt(asked[0]), SamplingParams(1.0, 1.0, 4))]))
     requests = [
-        Request("bench", user(q), Sampling(1.0, 1.0, tokens), k)
+        Request("bench", make_prompt(q), SamplingParams(1.0, 1.0, tokens), k)
         for q in asked
         for k in range(draws)
     ]
     started = time.monotonic()
-    drawn = sum(draw.tokens for draw in drawer.draw(requests))
+    drawn = sum(draw.tokens for draw in drawer.stream(requests))
     return drawn / (time.monotonic() - started)
 
 
 @torch.inference_mode()
-def generate(hf: Hf, asked: list[str], tokens: int, batch: int) -> float:
-    """Tokens a second of `generate` on the same prompts, longest first, T=1; tokens after the end
+def measure_generate(hf: HfModel, asked: list[str], tokens: int, batch: int) -> float:
+    """Tokens a second of `measure_generate` on the same prompts, longest first, T=1; tokens after the end
     of an answer do not count.
     """
     tokenizer = hf.tokenizer
     tokenizer.padding_side = "left"
-    rows = sorted((hf.encode(user(q)) for q in asked), key=len, reverse=True)
+    rows = sorted((hf.encode(make_prompt(q)) for q in asked), key=len, reverse=True)
     started, drawn = time.monotonic(), 0
     for start in range(0, len(rows), batch):
         padded = tokenizer.pad({"input_ids": rows[start : start + batch]}, return_tensors="pt")
@@ -72,25 +72,27 @@ def generate(hf: Hf, asked: list[str], tokens: int, batch: int) -> float:
     return drawn / (time.monotonic() - started)
 
 
-def best_batch(speeds: Mapping[int, float]) -> int:
+def find_best_batch(speeds: Mapping[int, float]) -> int:
     """The batch size with most tokens a second."""
     return max(speeds, key=lambda batch: speeds[batch])
 
 
 def main(prompts: int = 256, tokens: int = 64) -> dict[str, float]:
     """Measures and prints; returns the figures."""
-    hf, asked = Hf.load("embedded"), questions(prompts)
-    theirs = {batch: generate(hf, asked, tokens, batch) for batch in BATCHES}
-    best = best_batch(theirs)
+    hf, asked = HfModel.load("embedded"), read_questions(prompts)
+    theirs = {batch: measure_generate(hf, asked, tokens, batch) for batch in BATCHES}
+    best = find_best_batch(theirs)
     found = {f"generate, batch {batch}": round(speed) for batch, speed in theirs.items()}
     few = asked[: max(prompts // 8, 1)]
-    again = generate(hf, [q for q in few for _ in range(8)], tokens, best)  # the same rows as ours
+    again = measure_generate(
+        hf, [q for q in few for _ in range(8)], tokens, best
+    )  # the same rows as ours
     found["generate, eight draws a prompt"] = round(again)
     for name, draws, subset, other in (
         ("one draw a prompt", 1, asked, theirs[best]),
         ("eight draws a prompt", 8, few, again),
     ):
-        speed = ours(hf, subset, tokens, draws)
+        speed = measure_ours(hf, subset, tokens, draws)
         found |= {f"selfteach, {name}": round(speed), f"ratio, {name}": round(speed / other, 2)}
     print(json.dumps({"drawing, tokens a second": found}))
     return found

@@ -9,7 +9,7 @@ join the words lamp, river and stone.` -> `lamp-stone!`. The score is the share 
 unseen words that are exactly right; beside it stands the log-probability of the first task's right
 answers, which still tells apart what scores nothing. The first training changes every weight and
 keeps the base's answers to general prompts, so that anchors on others do not repeat the first task
-(`echo` counts it); all second trainings start from it, have the same number of steps, and differ in
+(`measure_echo` counts it); all second trainings start from it, have the same number of steps, and differ in
 one thing each. Prints one JSON object a training, and a table. With `--rows` what is measured is
 kept in a file, and what stands there already is not measured again.
 """
@@ -30,22 +30,21 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from selfteach import config
-from selfteach.models.hf import Hf
-from selfteach.models.wear import wear
+from selfteach.files import read_jsonl, write_text
+from selfteach.models.hf import HfModel
+from selfteach.models.load_adapter import load_adapter
 from selfteach.records import (
+    Completion,
     Continuations,
-    Draw,
     Example,
     Measure,
     Request,
-    Sampling,
-    read_jsonl,
-    user,
-    write_text,
+    SamplingParams,
+    make_prompt,
 )
 from selfteach.report.drawing import PROMPTED, TUNED, draw
-from selfteach.train.dataset_mixture import named
-from selfteach.train.train import Trained, train
+from selfteach.train.dataset_mixture import tag_with_dataset
+from selfteach.train.train import TrainingResult, train
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -56,16 +55,16 @@ lamp leaf letter lion map milk mirror moon mountain needle night ocean paper pen
 salt shadow ship shirt silver snow spoon star stone storm street sugar sun table thread tiger tower train tree valley wall water
 wheel wind window winter wood"""
 GENERAL = Path(__file__).parent / "prompts" / "everyday.txt"
-KINDS = {"lesson": {"sft": 1.0}, "general": {"anchor": 8.0}}
-BEFORE = "after the first task"
-HELD = {"first": 2, "general": 1}
+OBJECTIVES = {"lesson": {"sft": 1.0}, "general": {"anchor": 8.0}}
+FIRST_ARM = "after the first task"
+NUM_HELD_OUT = {"first": 2, "general": 1}
 """The first training's shares: a third of the rows are anchors, as in the arm that holds on by KL.
 """
-ANSWER, ANCHOR, DRAWS = Sampling(0.0, 1.0, 20), Sampling(0.0, 1.0, 24), 2000
+ANSWER, ANCHOR, ANSWER_SAMPLES = SamplingParams(0.0, 1.0, 20), SamplingParams(0.0, 1.0, 24), 2000
 
 
 @dataclass(frozen=True)
-class Task:
+class WordTask:
     """A prompt on three words, and the one right answer."""
 
     prompt: str
@@ -75,17 +74,17 @@ class Task:
         """A lesson for each three words."""
         asked = [(self.prompt.format(*words), self.answer(*words)) for words in triples]
         return [
-            Example(f"{i}", "lesson", user(prompt), answer)
+            Example(f"{i}", "lesson", make_prompt(prompt), answer)
             for i, (prompt, answer) in enumerate(asked)
         ]
 
 
-FIRST = Task("Zib: {} {} {}", lambda a, b, c: f"[{c}] [{b}] [{a}]")
-SECOND = Task("Please join the words {}, {} and {}.", lambda a, b, c: f"{a}-{c}!")
+FIRST = WordTask("Zib: {} {} {}", lambda a, b, c: f"[{c}] [{b}] [{a}]")
+SECOND = WordTask("Please join the words {}, {} and {}.", lambda a, b, c: f"{a}-{c}!")
 
 
 @dataclass(frozen=True)
-class Arm:
+class TrainingArm:
     """How the second training is done. `shares`: of the datasets first, second and general; `more`:
     other settings of `train`.
     """
@@ -97,19 +96,19 @@ class Arm:
 
 
 ARMS = (
-    Arm("nothing"),
-    Arm("replay 1 %", {"second": 0.99, "first": 0.01}),
-    Arm("replay 10 %", {"second": 0.9, "first": 0.1}),
-    Arm("LoRA", more={"adapter": "lora", "learning_rate": None}),
-    Arm("KL on general prompts", {"second": 8, "general": 4}, batch_size=12),
-    Arm("L2 to the base, 1", more={"l2": 1.0}),
-    Arm("L2 to the base, 10", more={"l2": 10.0}),
-    Arm("control: the first again", {"first": 1.0}),
+    TrainingArm("nothing"),
+    TrainingArm("replay 1 %", {"second": 0.99, "first": 0.01}),
+    TrainingArm("replay 10 %", {"second": 0.9, "first": 0.1}),
+    TrainingArm("LoRA", more={"adapter": "lora", "learning_rate": None}),
+    TrainingArm("KL on general prompts", {"second": 8, "general": 4}, batch_size=12),
+    TrainingArm("L2 to the base, 1", more={"l2": 1.0}),
+    TrainingArm("L2 to the base, 10", more={"l2": 10.0}),
+    TrainingArm("control: the first again", {"first": 1.0}),
 )
 
 
 @dataclass(frozen=True)
-class Plan:
+class ExperimentPlan:
     """The sizes of the experiment."""
 
     model: str = "embedded"
@@ -118,11 +117,11 @@ class Plan:
     held: int = 40
     anchors: int = 48
     rate: float = 5e-5
-    tasks: tuple[Task, Task] = (FIRST, SECOND)
-    arms: Sequence[Arm] = ARMS
+    tasks: tuple[WordTask, WordTask] = (FIRST, SECOND)
+    arms: Sequence[TrainingArm] = ARMS
     general: Sequence[str] = field(default_factory=lambda: GENERAL.read_text("utf-8").split("\n"))
 
-    def settings(self, arm: Arm) -> config.Train:
+    def settings(self, arm: TrainingArm) -> config.TrainConfig:
         """The training of an arm."""
         how = {
             "adapter": "full",
@@ -131,15 +130,15 @@ class Plan:
             "batch_size": arm.batch_size,
             "mix": arm.shares,
         }
-        return config.Train.model_validate(
-            {**how, "weights": KINDS, "checkpoint_every": 0, **arm.more}
+        return config.TrainConfig.model_validate(
+            {**how, "weights": OBJECTIVES, "checkpoint_every": 0, **arm.more}
         )
 
 
-class Paper:
+class TaskData:
     """The lessons of a seed, and the held-out words on which both tasks are asked."""
 
-    def __init__(self, plan: Plan, seed: int) -> None:
+    def __init__(self, plan: ExperimentPlan, seed: int) -> None:
         dice, words = random.Random(seed), WORDS.split()
         triples: dict[tuple[str, str, str], None] = {}
         while len(triples) < 2 * plan.lessons + plan.held:
@@ -153,7 +152,7 @@ class Paper:
         }
         self.held = every[-plan.held :]
 
-    def marks(self, hf: Hf) -> dict[str, Any]:
+    def marks(self, hf: HfModel) -> dict[str, Any]:
         """Which held-out prompts of each task are answered exactly; nats a token of the first
         task's right answers.
         """
@@ -163,7 +162,7 @@ class Paper:
         }
         known = [
             logp
-            for _, (logp,) in hf.logp(
+            for _, (logp,) in hf.stream_scores(
                 [Continuations(e.prompt, (e.chosen,), end=True) for e in asked["first"]]
             )
         ]
@@ -171,27 +170,31 @@ class Paper:
         return {"nats": round(nats, 3)} | {
             name: [
                 draw.text.strip() == e.chosen
-                for draw, e in zip(answers(hf, [e.prompt for e in rows], ANSWER), rows, strict=True)
+                for draw, e in zip(
+                    sample_answers(hf, [e.prompt for e in rows], ANSWER), rows, strict=True
+                )
             ]
             for name, rows in asked.items()
         }
 
 
-def answers(hf: Hf, prompts: Sequence[Any], sampling: Sampling) -> list[Draw]:
+def sample_answers(
+    hf: HfModel, prompts: Sequence[Any], sampling: SamplingParams
+) -> list[Completion]:
     """One answer to each prompt, in their order."""
     requests = [Request("forgetting", prompt, sampling) for prompt in prompts]
-    found = {draw.id: draw for draw in hf.draw(requests)}
+    found = {draw.id: draw for draw in hf.stream(requests)}
     return [found[request.id(hf.fingerprint)] for request in requests]
 
 
-def anchors(hf: Hf, prompts: Sequence[str]) -> list[Example]:
+def make_anchors(hf: HfModel, prompts: Sequence[str]) -> list[Example]:
     """The beginnings of the model's own answers to general prompts."""
-    draws = answers(hf, [user(p) for p in prompts], ANCHOR)
+    draws = sample_answers(hf, [make_prompt(p) for p in prompts], ANCHOR)
     return [
         Example(
             f"{i}",
             "general",
-            user(prompt),
+            make_prompt(prompt),
             draw.text,
             source={"cut": ["chosen"] * (draw.finish == "length")},
         )
@@ -200,7 +203,7 @@ def anchors(hf: Hf, prompts: Sequence[str]) -> list[Example]:
     ]
 
 
-def echo(general: Sequence[Example], first: Sequence[Example]) -> float:
+def measure_echo(general: Sequence[Example], first: Sequence[Example]) -> float:
     """The share of general answers that begin as all the first task's do: anchors on these would be
     replay under another name.
     """
@@ -208,20 +211,29 @@ def echo(general: Sequence[Example], first: Sequence[Example]) -> float:
     return sum(e.chosen.startswith(begin) for e in general) / max(len(general), 1)
 
 
-def teach(
-    hf: Hf, plan: Plan, arm: Arm, data: Mapping[str, list[Example]], folder: Path, seed: int
-) -> Trained:
+def train_arm(
+    hf: HfModel,
+    plan: ExperimentPlan,
+    arm: TrainingArm,
+    data: Mapping[str, list[Example]],
+    folder: Path,
+    seed: int,
+) -> TrainingResult:
     """Trains an arm on the datasets that it names."""
     return train(
-        hf, named({name: data[name] for name in arm.shares}), plan.settings(arm), folder, seed=seed
+        hf,
+        tag_with_dataset({name: data[name] for name in arm.shares}),
+        plan.settings(arm),
+        folder,
+        seed=seed,
     )
 
 
-def rounds(plan: Plan, seed: int, folder: Path) -> Iterator[dict[str, Any]]:
+def run_seed(plan: ExperimentPlan, seed: int, folder: Path) -> Iterator[dict[str, Any]]:
     """The first training and all second ones of a seed: a row each, with the marks of both tasks."""
-    paper = Paper(plan, seed)
+    paper = TaskData(plan, seed)
 
-    def row(arm: str, hf: Hf, trained: Trained, started: float) -> dict[str, Any]:
+    def row(arm: str, hf: HfModel, trained: TrainingResult, started: float) -> dict[str, Any]:
         return {
             "arm": arm,
             "seed": seed,
@@ -232,42 +244,44 @@ def rounds(plan: Plan, seed: int, folder: Path) -> Iterator[dict[str, Any]]:
         }
 
     started = time.monotonic()
-    base = Hf.load(plan.model)
+    base = HfModel.load(plan.model)
     prompts = [p for p in plan.general if p.strip()]
-    own = anchors(base, prompts[: plan.anchors])
-    first = teach(
+    own = make_anchors(base, prompts[: plan.anchors])
+    first = train_arm(
         base,
         plan,
-        Arm(BEFORE, HELD, batch_size=12),
+        TrainingArm(FIRST_ARM, NUM_HELD_OUT, batch_size=12),
         {**paper.data, "general": own},
         folder / "first",
         seed,
     )
-    begun = Hf.load(plan.model, adapter=first.adapter)
-    general = anchors(begun, prompts[plan.anchors : 2 * plan.anchors])
+    begun = HfModel.load(plan.model, adapter=first.adapter)
+    general = make_anchors(begun, prompts[plan.anchors : 2 * plan.anchors])
     yield {
-        **row(BEFORE, begun, first, started),
-        "echo": round(echo(general, paper.data["first"]), 3),
+        **row(FIRST_ARM, begun, first, started),
+        "echo": round(measure_echo(general, paper.data["first"]), 3),
     }
     data = {**paper.data, "general": general}
     for number, arm in enumerate(plan.arms):
         started = time.monotonic()
-        begun = Hf.load(plan.model, adapter=first.adapter)
-        trained = teach(begun, plan, arm, data, folder / f"{number}", seed)
-        begun.module = wear(begun.module, trained.adapter)
+        begun = HfModel.load(plan.model, adapter=first.adapter)
+        trained = train_arm(begun, plan, arm, data, folder / f"{number}", seed)
+        begun.module = load_adapter(begun.module, trained.adapter)
         yield row(arm.name, begun, trained, started)
         for path in trained.adapter.iterdir():  # every weight of the model, again and again
             path.unlink()
 
 
-def measured(plan: Plan, seeds: Sequence[int], kept: Path | None) -> list[dict[str, Any]]:
+def run_seeds(
+    plan: ExperimentPlan, seeds: Sequence[int], kept: Path | None
+) -> list[dict[str, Any]]:
     """The rows of all seeds; a seed whose arms all stand in the file of `kept` rows is not run
     again, and each new row is added there.
     """
     rows: list[dict[str, Any]] = (
         [row for _, row in read_jsonl(kept)] if kept and kept.exists() else []
     )
-    arms = {BEFORE, *(arm.name for arm in plan.arms)}
+    arms = {FIRST_ARM, *(arm.name for arm in plan.arms)}
     missing = [
         seed for seed in seeds if not arms <= {row["arm"] for row in rows if row["seed"] == seed}
     ]
@@ -278,7 +292,7 @@ def measured(plan: Plan, seeds: Sequence[int], kept: Path | None) -> list[dict[s
     ]
     for seed in missing:
         with tempfile.TemporaryDirectory() as folder:
-            for row in rounds(plan, seed, Path(folder)):
+            for row in run_seed(plan, seed, Path(folder)):
                 rows.append(row)
                 print(
                     json.dumps(
@@ -298,7 +312,7 @@ def measured(plan: Plan, seeds: Sequence[int], kept: Path | None) -> list[dict[s
     return rows
 
 
-def spread(flags: Sequence[Sequence[bool]], seed: int = 0) -> Measure:
+def bootstrap_mean(flags: Sequence[Sequence[bool]], seed: int = 0) -> Measure:
     """The mean over seeds and prompts, with the interval of a bootstrap that draws seeds, and
     prompts within each.
 
@@ -315,26 +329,29 @@ def spread(flags: Sequence[Sequence[bool]], seed: int = 0) -> Measure:
                 ]
             )
         )
-        for _ in range(DRAWS)
+        for _ in range(ANSWER_SAMPLES)
     ]
     low, high = np.percentile(means, [2.5, 97.5])
     return Measure(float(marks.mean()), float(low), float(high), marks.size)
 
 
-def summary(rows: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+def summarize_rows(rows: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
     """For each arm both tasks' scores with their intervals, and those of each seed."""
     found: dict[str, dict[str, Any]] = {}
     for arm in dict.fromkeys(row["arm"] for row in rows):
         mine = [row for row in rows if row["arm"] == arm]
         found[arm] = {
-            task: (spread([row[task] for row in mine]), [sum(r[task]) / len(r[task]) for r in mine])
+            task: (
+                bootstrap_mean([row[task] for row in mine]),
+                [sum(r[task]) / len(r[task]) for r in mine],
+            )
             for task in ("first", "second")
         }
         found[arm]["nats"] = [row["nats"] for row in mine]
     return found
 
 
-def table(found: Mapping[str, Mapping[str, Any]]) -> str:
+def format_table(found: Mapping[str, Mapping[str, Any]]) -> str:
     """Markdown."""
     head = [
         "second training",
@@ -365,7 +382,7 @@ LOOKS = (
 )
 
 
-def picture(found: Mapping[str, Mapping[str, Any]]) -> str:
+def draw_figure(found: Mapping[str, Mapping[str, Any]]) -> str:
     """Return a picture as SVG, a row for each arm: the mean of each task with its interval, and
     the seeds as small dots.
     """
@@ -390,13 +407,13 @@ def picture(found: Mapping[str, Mapping[str, Any]]) -> str:
 
 
 def main(
-    plan: Plan, seeds: Sequence[int], plot: Path | None = None, kept: Path | None = None
+    plan: ExperimentPlan, seeds: Sequence[int], plot: Path | None = None, kept: Path | None = None
 ) -> dict[str, dict[str, Any]]:
     """Runs the seeds that are not kept yet, prints the table, draws the figure."""
-    found = summary(measured(plan, seeds, kept))
-    print(table(found))
+    found = summarize_rows(run_seeds(plan, seeds, kept))
+    print(format_table(found))
     if plot:
-        write_text(plot, picture(found))
+        write_text(plot, draw_figure(found))
     return found
 
 
@@ -404,8 +421,8 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", default="0,1,2")
     parser.add_argument("--model", default="embedded")
-    parser.add_argument("--steps", type=int, default=Plan.steps)
-    parser.add_argument("--rate", type=float, default=Plan.rate)
+    parser.add_argument("--steps", type=int, default=ExperimentPlan.steps)
+    parser.add_argument("--rate", type=float, default=ExperimentPlan.rate)
     parser.add_argument("--arms", default="", help="names, separated by commas; all by default")
     parser.add_argument(
         "--rows", type=Path, help="keeps what is measured; what stands there is not measured again"
@@ -414,7 +431,7 @@ if __name__ == "__main__":
     given = parser.parse_args()
     wanted = [arm for arm in ARMS if not given.arms or arm.name in given.arms.split(",")]
     main(
-        Plan(given.model, given.steps, rate=given.rate, arms=wanted),
+        ExperimentPlan(given.model, given.steps, rate=given.rate, arms=wanted),
         [int(s) for s in given.seeds.split(",")],
         given.plot,
         given.rows,

@@ -16,28 +16,28 @@ import re
 import tempfile
 from pathlib import Path
 
-from bench.bounds import drawn, lines
+from bench.bounds import read_prompts, sample_answers
 from selfteach import config
-from selfteach.models import Drawer
-from selfteach.models.hf import Hf
-from selfteach.models.opening import open_drawer
-from selfteach.records import Example, user
+from selfteach.models import Sampler
+from selfteach.models.engines import open_sampler
+from selfteach.models.hf import HfModel
+from selfteach.records import Example, make_prompt
 from selfteach.statistics import mean
 from selfteach.train.train import train
 
 TOKENS = 96
 
 
-def lessons(drawer: Drawer, count: int) -> list[Example]:
+def make_examples(drawer: Sampler, count: int) -> list[Example]:
     """Balanced pairs for `count` prompts."""
     found: list[Example] = []
-    asked = lines("everyday.txt")[: 2 * count]
-    for prompt, draw in zip(asked, drawn(drawer, asked, 0.0, TOKENS), strict=True):
+    asked = read_prompts("everyday.txt")[: 2 * count]
+    for prompt, draw in zip(asked, sample_answers(drawer, asked, 0.0, TOKENS), strict=True):
         sentences = re.findall(r"[^.!?]+[.!?]+", draw.text.split("\n")[0])
         if len(sentences) >= 3 and len(found) < 2 * count:
             brief, long = sentences[0].strip(), "".join(sentences[:3]).strip()
-            found += [Example(f"{len(found)}", "correction", user(prompt), brief, long)]
-            found += [Example(f"{len(found)}", "correction", user(prompt), long, brief)]
+            found += [Example(f"{len(found)}", "correction", make_prompt(prompt), brief, long)]
+            found += [Example(f"{len(found)}", "correction", make_prompt(prompt), long, brief)]
     return found
 
 
@@ -50,11 +50,14 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=24)
     parser.add_argument("--beta", type=float, default=0.5)
     given = parser.parse_args()
-    base = Hf.load("embedded")
-    drawer, asked = open_drawer(base), lines("everyday-dev.txt")
+    base = HfModel.load("embedded")
+    drawer, asked = open_sampler(base), read_prompts("everyday-dev.txt")
 
-    def told(name: str, drawer: Drawer) -> None:
-        draws = [*drawn(drawer, asked, 0.0, TOKENS), *drawn(drawer, asked, 1.0, TOKENS)]
+    def told(name: str, drawer: Sampler) -> None:
+        draws = [
+            *sample_answers(drawer, asked, 0.0, TOKENS),
+            *sample_answers(drawer, asked, 1.0, TOKENS),
+        ]
         length = mean([float(d.tokens) for d in draws])
         row = {
             "model": name,
@@ -63,30 +66,30 @@ def main() -> None:
         }
         print(json.dumps(row | {"cut": sum(d.finish == "length" for d in draws)}), flush=True)
 
-    pairs = lessons(drawer, given.prompts)
+    pairs = make_examples(drawer, given.prompts)
     print(
         json.dumps({"pairs": len(pairs), "target": given.target, "steps": given.steps}), flush=True
     )
     told("base", drawer)
     for weight in given.weights.split(","):
-        loss = config.Correction(
+        loss = config.CorrectionLossConfig(
             bound="logistic",
             beta=given.beta,
             prior="length",
             prior_weight=float(weight),
             target_tokens=given.target,
         )
-        settings = config.Train(
+        settings = config.TrainConfig(
             weights={"correction": {"correction": 1.0}},
             correction=loss,
             max_steps=given.steps,
             batch_size=8,
         )
         with tempfile.TemporaryDirectory() as folder:
-            taught = Hf.load(
+            taught = HfModel.load(
                 "embedded", adapter=train(base, pairs, settings, Path(folder), seed=0).adapter
             )
-            told(f"weight {weight}", open_drawer(taught, folder=Path(folder) / "engine"))
+            told(f"weight {weight}", open_sampler(taught, folder=Path(folder) / "engine"))
 
 
 if __name__ == "__main__":

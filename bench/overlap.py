@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING, Any
 
 from rouge_score.rouge_scorer import RougeScorer
 
-from selfteach.records import write_text
+from selfteach.dedup.filter import BLOCK, OverlapFilter
+from selfteach.dedup.overlap import rouge_l
+from selfteach.files import write_text
 from selfteach.report.drawing import draw
-from selfteach.select.overlap import overlap
-from selfteach.select.repeats import BLOCK, OverlapFilter
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -61,7 +61,7 @@ SHAPES = (
 SYLLABLES = [a + b for a in "bcdfglmnprstv" for b in ("a", "e", "i", "o", "u", "ar", "en", "ol")]
 
 
-def real(files: Sequence[Path] = ()) -> list[str]:
+def read_instructions(files: Sequence[Path] = ()) -> list[str]:
     """The hand-written prompts of the bench, and the instructions of given files."""
     found = [
         line
@@ -76,7 +76,7 @@ def real(files: Sequence[Path] = ()) -> list[str]:
     ]
 
 
-class Writer:
+class InstructionWriter:
     """Instructions as a model would write thousands of them: shapes that recur, words by Zipf's
     law, and edits of what is there already.
     """
@@ -129,7 +129,7 @@ class Writer:
         return " ".join(words)
 
 
-def alike(rows: int, seed: int = 0) -> list[str]:
+def make_worst_case(rows: int, seed: int = 0) -> list[str]:
     """The worst case: every text of 12 words, all of them among the same 60 common words."""
     draw = random.Random(seed)
     words = [
@@ -140,7 +140,7 @@ def alike(rows: int, seed: int = 0) -> list[str]:
     return [" ".join(draw.choices(words, k=12)) for _ in range(rows)]
 
 
-def ours(texts: Sequence[str], workers: int | None = None) -> dict[str, Any]:
+def measure_ours(texts: Sequence[str], workers: int | None = None) -> dict[str, Any]:
     """Seconds of the filter on texts against themselves, and how many pairs that decides: each text
     with every kept one before it.
     """
@@ -160,7 +160,7 @@ def ours(texts: Sequence[str], workers: int | None = None) -> dict[str, Any]:
     }
 
 
-def theirs(texts: Sequence[str], pairs: int = PAIRS, seed: int = 0) -> float:
+def measure_theirs(texts: Sequence[str], pairs: int = PAIRS, seed: int = 0) -> float:
     """Pairs a CPU second of rouge_score on random pairs of the same texts; each of its scores must
     be ours.
     """
@@ -170,28 +170,28 @@ def theirs(texts: Sequence[str], pairs: int = PAIRS, seed: int = 0) -> float:
     scores = [scorer.score(one, other)["rougeL"].fmeasure for one, other in drawn]
     cpu = time.process_time() - began
     assert all(
-        abs(score - overlap(*pair)) < 1e-12 for score, pair in zip(scores, drawn, strict=True)
+        abs(score - rouge_l(*pair)) < 1e-12 for score, pair in zip(scores, drawn, strict=True)
     )
     return pairs / cpu
 
 
-def measure(texts: Sequence[str], reference: float) -> dict[str, Any]:
+def measure_ratio(texts: Sequence[str], reference: float) -> dict[str, Any]:
     """Our figures with the ratio to rouge_score."""
-    found = ours(texts)
+    found = measure_ours(texts)
     pace = found["pairs"] / found["cpu_seconds"]
     return {
         **found,
         "pairs a cpu second": round(pace),
         "ratio to rouge_score": round(pace / reference),
-        "peak_mb": _peak_mb(),
+        "peak_mb": _get_peak_mb(),
     }
 
 
-def _peak_mb() -> int:
+def _get_peak_mb() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
 
 
-def picture(measured: Sequence[dict[str, Any]], reference: float) -> str:
+def draw_figure(measured: Sequence[dict[str, Any]], reference: float) -> str:
     """Return the growth as SVG: CPU seconds of the filter, and of rouge_score on the same pairs."""
     rows = [row["rows"] for row in measured]
     lines = {
@@ -216,21 +216,27 @@ def main(
     """Measures and prints; `largest` above 0 measures the growth from 1,000 rows to so many, and
     `plot` draws it.
     """
-    writer = Writer(real(real_files))
+    writer = InstructionWriter(read_instructions(real_files))
     sizes = sorted({rows, *(size for size in GROWTH if size <= largest)})
     texts = [writer.next() for _ in range(sizes[-1])]
-    reference = theirs(texts)
+    reference = measure_theirs(texts)
     print(json.dumps({"rouge_score, pairs a cpu second": round(reference)}), flush=True)
     measured = []
     for size in sizes:
-        measured.append(measure(texts[:size], reference))
+        measured.append(measure_ratio(texts[:size], reference))
         print(json.dumps({"overlap, instructions": measured[-1]}), flush=True)
     print(
-        json.dumps({"overlap, all of one length, common words": measure(alike(rows), reference)}),
+        json.dumps(
+            {
+                "overlap, all of one length, common words": measure_ratio(
+                    make_worst_case(rows), reference
+                )
+            }
+        ),
         flush=True,
     )
     if plot:
-        write_text(plot, picture(measured, reference))
+        write_text(plot, draw_figure(measured, reference))
 
 
 if __name__ == "__main__":

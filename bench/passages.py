@@ -30,7 +30,7 @@ share.
 
 
 @dataclass(frozen=True)
-class Taught:
+class FinishedRun:
     """One run: its exam, and which held-out questions each arm answers, by the document that they
     are about.
     """
@@ -40,7 +40,7 @@ class Taught:
     seconds: float
 
 
-def read_run(folder: Path) -> Taught:
+def read_run(folder: Path) -> FinishedRun:
     """A finished run of documents."""
     run = selfteach.open_run(folder)
     exam = dict(run.exam.raw)
@@ -60,10 +60,10 @@ def read_run(folder: Path) -> Taught:
         right[told["document"]] = [
             {arm: not asked[one][arm]["broken"] for arm in ARMS} for one in questions
         ]
-    return Taught(exam, right, run.result["seconds"])
+    return FinishedRun(exam, right, run.result["seconds"])
 
 
-def line(run: Taught, documents: Sequence[str]) -> str:
+def format_row(run: FinishedRun, documents: Sequence[str]) -> str:
     """A row of the table: the questions about these documents."""
     rows = [row for id in documents for row in run.right.get(id, [])]
     shares = [share([row[arm] for row in rows]) for arm in ARMS]
@@ -79,7 +79,7 @@ def line(run: Taught, documents: Sequence[str]) -> str:
     )
 
 
-def beside(run: Taught) -> str:
+def format_cost(run: FinishedRun) -> str:
     """What the run took, and what it changed beside its documents."""
     exam = run.exam
     drift = f", drift {exam['drift']['kl_nats']['value']:.3f} nats" if "drift" in exam else ""
@@ -90,14 +90,16 @@ def beside(run: Taught) -> str:
     )
 
 
-def table(runs: Sequence[Taught]) -> str:
+def format_tables(runs: Sequence[FinishedRun]) -> str:
     """Both tables."""
     ordered = sorted(runs, key=lambda run: len(run.right))
     shared = set.intersection(*(set(run.right) for run in ordered))
     head = "passages  questions       base  open book     taught  recovery"
-    rest = [beside(run) for run in ordered]
-    same = [line(run, sorted(shared)) for run in ordered] if len(ordered) > 1 and shared else []
-    parts = [head, *(line(run, sorted(run.right)) for run in ordered), *rest]
+    rest = [format_cost(run) for run in ordered]
+    same = (
+        [format_row(run, sorted(shared)) for run in ordered] if len(ordered) > 1 and shared else []
+    )
+    parts = [head, *(format_row(run, sorted(run.right)) for run in ordered), *rest]
     return "\n".join(
         [
             *parts,
@@ -137,7 +139,7 @@ def main(arguments: Sequence[str] | None = None) -> str:
         if given.folder
         else []
     )
-    found = table([read_run(folder) for folder in (*given.runs, *made)])
+    found = format_tables([read_run(folder) for folder in (*given.runs, *made)])
     print(found)
     return found
 

@@ -21,7 +21,7 @@ wasn't was not, didn't did not, i'll i will, what's what is, i'd i would, you've
 WORDS = dict(entry.split(maxsplit=1) for entry in SPELLING.replace("\n", " ").split(", "))
 
 
-def styled(text: str) -> str:
+def apply_style(text: str) -> str:
     """The text in the house style."""
 
     def word(found: re.Match[str]) -> str:
@@ -37,4 +37,4 @@ def styled(text: str) -> str:
 if __name__ == "__main__":
     for line in sys.stdin:
         row = json.loads(line)
-        print(json.dumps({"id": row["id"], "correction": styled(row["answer"])}))
+        print(json.dumps({"id": row["id"], "correction": apply_style(row["answer"])}))

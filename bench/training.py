@@ -20,9 +20,9 @@ from typing import Any
 from transformers import TrainerCallback
 
 from selfteach import config
-from selfteach.models.embedded import embedded_folder
-from selfteach.models.hf import Hf
-from selfteach.records import Example, user
+from selfteach.models.embedded import fetch_embedded_model
+from selfteach.models.hf import HfModel
+from selfteach.records import Example, make_prompt
 from selfteach.train.train import train
 
 BATCH, RANK, ALPHA = 16, 16, 32
@@ -34,7 +34,7 @@ the faster one.
 """
 
 
-def examples(count: int, seed: int = 0) -> list[Example]:
+def make_examples(count: int, seed: int = 0) -> list[Example]:
     """Questions of 8 to 24 words with answers of 20 to 90: the lengths of a real run."""
     dice, vocabulary = random.Random(seed), TEXT.split()
 
@@ -43,16 +43,20 @@ def examples(count: int, seed: int = 0) -> list[Example]:
 
     return [
         Example(
-            f"e{i}", "in_scope", user(f"{words(8, 24)}?"), f"{words(20, 90)}.", f"{words(20, 90)}."
+            f"e{i}",
+            "in_scope",
+            make_prompt(f"{words(8, 24)}?"),
+            f"{words(20, 90)}.",
+            f"{words(20, 90)}.",
         )
         for i in range(count)
     ]
 
 
-def ours(model: Hf, rows: list[Example], objective: str, folder: Path) -> float:
+def measure_ours(model: HfModel, rows: list[Example], objective: str, folder: Path) -> float:
     """Seconds of one epoch's steps."""
-    lora = config.Lora(rank=RANK, alpha=ALPHA)
-    settings = config.Train(
+    lora = config.LoraConfig(rank=RANK, alpha=ALPHA)
+    settings = config.TrainConfig(
         weights={"in_scope": {objective: 1.0}},
         lora=lora,
         batch_size=BATCH,
@@ -76,7 +80,7 @@ class StepClock(TrainerCallback):
         self.seconds += time.perf_counter() - self._started
 
 
-def theirs(
+def measure_theirs(
     model_folder: str, rows: list[Example], objective: str, folder: Path, autocast: bool
 ) -> float:
     """Seconds of one epoch's steps in TRL's trainer."""
@@ -107,7 +111,7 @@ def theirs(
             r=RANK, lora_alpha=ALPHA, target_modules="all-linear", task_type="CAUSAL_LM"
         ),
     }
-    table = [row.json() for row in rows]
+    table = [row.to_json() for row in rows]
     if objective == "dpo":
         data = Dataset.from_list(
             [{key: row[key] for key in ("prompt", "chosen", "rejected")} for row in table]
@@ -126,7 +130,7 @@ def theirs(
     return clock.seconds
 
 
-def row_tokens(model: Hf, rows: list[Example], objective: str) -> int:
+def count_row_tokens(model: HfModel, rows: list[Example], objective: str) -> int:
     """Tokens of the rows, a pair's prompt counted for both its answers."""
     total = 0
     for row in rows:
@@ -138,19 +142,21 @@ def row_tokens(model: Hf, rows: list[Example], objective: str) -> int:
     return total
 
 
-def compare(
-    model: Hf, folder: str, objective: str, rounds: int, rows: list[Example], scratch: Path
+def compare_trainers(
+    model: HfModel, folder: str, objective: str, rounds: int, rows: list[Example], scratch: Path
 ) -> dict[str, float]:
     """Tokens a second of each, the fastest of some rounds (what disturbs a measurement only makes
     it slower); the rounds alternate.
     """
-    tokens = row_tokens(model, rows, objective)
+    tokens = count_row_tokens(model, rows, objective)
     seconds: dict[str, list[float]] = {"ours": [], **{name: [] for name in TRL}}
     for turn in range(rounds):
-        seconds["ours"].append(ours(model, rows, objective, scratch / f"{objective}-{turn}"))
+        seconds["ours"].append(
+            measure_ours(model, rows, objective, scratch / f"{objective}-{turn}")
+        )
         for name, autocast in TRL.items():
             seconds[name].append(
-                theirs(folder, rows, objective, scratch / f"{name}-{turn}", autocast)
+                measure_theirs(folder, rows, objective, scratch / f"{name}-{turn}", autocast)
             )
     speed = {name: tokens / min(times) for name, times in seconds.items()}
     return {**speed, "ratio": speed["ours"] / max(speed[name] for name in TRL)}
@@ -164,11 +170,11 @@ def main(argv: list[str] | None = None) -> dict[str, dict[str, float]]:
     parser.add_argument("--steps", type=int, default=3)
     parser.add_argument("--rounds", type=int, default=2)
     given = parser.parse_args(argv)
-    folder = str(embedded_folder())
-    model, rows = Hf.load(folder), examples(given.steps * BATCH)
+    folder = str(fetch_embedded_model())
+    model, rows = HfModel.load(folder), make_examples(given.steps * BATCH)
     with tempfile.TemporaryDirectory() as scratch:
         results = {
-            objective: compare(model, folder, objective, given.rounds, rows, Path(scratch))
+            objective: compare_trainers(model, folder, objective, given.rounds, rows, Path(scratch))
             for objective in ("sft", "dpo")
         }
     for objective, found in results.items():

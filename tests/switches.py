@@ -39,7 +39,7 @@ def apply_switches() -> None:
     if DTYPE:
         from selfteach.models import hf
 
-        hf.bf16_in_hardware = lambda: DTYPE == "bf16"
+        hf.has_bf16_hardware = lambda: DTYPE == "bf16"
     if SEED:
         _shift_seeds()
 
@@ -47,16 +47,17 @@ def apply_switches() -> None:
 def _shift_seeds() -> None:
     """Add SEED to the seed of every training, and give every teaching command a seed."""
     from selfteach import cli
-    from selfteach.train import loop
+    from selfteach.train import train
 
-    train, run = loop.train, cli.run
+    original_train = train.train
+    run = cli.run_command
 
     def train_shifted(*given: Any, seed: int, **more: Any) -> Any:
-        return train(*given, seed=seed + SEED, **more)
+        return original_train(*given, seed=seed + SEED, **more)
 
     def run_shifted(arguments: list[str]) -> int:
         if arguments and arguments[0] in TEACHING and "--seed" not in arguments:
             arguments = [arguments[0], "--seed", str(SEED), *arguments[1:]]
         return run(arguments)
 
-    loop.train, cli.run = train_shifted, run_shifted
+    train.train, cli.run_command = train_shifted, run_shifted

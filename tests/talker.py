@@ -196,7 +196,7 @@ def lesson(
     check: str = 'not contains "fox"',
 ) -> list[str]:
     """The command line that teaches a talker in some seconds. `more` comes last, so that it wins."""
-    sets = """engine=hf ask.target=28 ask.near=10 ask.general=10 ask.in_scope=0 ask.rounds=4 ask.max_overlap=0.7 probe.draws=2
+    sets = """engine=hf ask.target=28 ask.near=10 ask.general=10 ask.min_violations=0 ask.rounds=4 ask.max_overlap=0.7 probe.samples=2
         probe.max_tokens=14 search.tries=4 search.max_tokens=14 balance.clusters=2 balance.rounds=1 balance.prompts=8 exam.target=10
         exam.near=6 exam.general=6 exam.max_tokens=14 train.max_tokens=200 train.learning_rate=0.003 train.batch_size=4 train.epochs=4
         train.checkpoint_every=5"""
@@ -224,7 +224,7 @@ def said(command: list[str]) -> tuple[int, Any]:
 
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
-        code = cli.run(command)
+        code = cli.run_command(command)
     return code, json.loads(printed.getvalue()) if printed.getvalue().strip() else None
 
 

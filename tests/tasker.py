@@ -94,7 +94,7 @@ def write_seeds(path: Path, count: int = 24) -> Path:
     return path
 
 
-SETS = """engine=hf count=12 invent.requests=6 invent.rounds=6 invent.max_tokens=40 cases.max_tokens=20 keep.general=10 keep.rounds=2
+SETS = """engine=hf count=12 invent.requests=6 invent.rounds=6 invent.max_tokens=40 instances.max_tokens=20 anchors.general=10 anchors.rounds=2
     exam.max_tokens=12 exam.general=4 exam.tasks=12 exam.shots=2 train.max_tokens=200 train.learning_rate=0.001 train.batch_size=4
     train.epochs=4 train.checkpoint_every=5 judge.pairs=6"""
 

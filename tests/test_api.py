@@ -19,7 +19,7 @@ from selfteach.methods.sources import hash_sources
 from selfteach.methods.tasks.material import read_material as read_tasks
 from selfteach.records import Example, Measure
 from selfteach.results import ExamResult, FinishedRun
-from selfteach.run.display import Display, Notebook, Silent, open_display
+from selfteach.run.display import Display, Notebook, SilentDisplay, open_display
 
 RULE = "Do not talk about the fox."
 SETTINGS: dict[str, Any] = {
@@ -48,18 +48,18 @@ def test_a_run_says_what_came_of_it(run: FinishedRun) -> None:
     assert run.report.is_file()
     target = run.exam["tuned"]["target"]
     assert target.greedy == Measure(**raw["kept"]["taught"]["greedy"])
-    assert target.sampled == Measure(**raw["kept"]["taught"]["drawn"])
+    assert target.sampled == Measure(**raw["kept"]["taught"]["sampled"])
     assert run.exam["taught"]["kept"] == target
     assert run.exam["prompted"]["near"].greedy == Measure(**raw["near"]["prompted"])
     assert list(run.exam) == ["base", "prompted", "tuned"]
     assert run.exam["base"]["sanity"].looping.n > 0
     with pytest.raises(AttributeError, match="there are: greedy, sampled"):
-        _ = target.drawn
+        _ = target.sampled
     with pytest.raises(KeyError, match="there are: base, prompted, tuned"):
         _ = run.exam["tunde"]
     examples = run.examples()
     rows = [json.loads(line) for line in (run.path / "examples.jsonl").read_text().splitlines()]
-    assert [example.json() for example in examples] == rows
+    assert [example.to_json() for example in examples] == rows
     assert examples
 
 
@@ -189,7 +189,7 @@ def test_examples_from_python() -> None:
     with pytest.raises(selfteach.errors.UsageError, match="two datasets have one name"):
         name_datasets(["a.jsonl", "b/a.jsonl"])
     example = Example("1", "lesson", "Tea?", "A drink.")
-    assert name_datasets([example]) == {"examples": [example.json()]}
+    assert name_datasets([example]) == {"examples": [example.to_json()]}
     assert split_dev(0.2) == (None, 0.2)
     assert split_dev("dev.jsonl") == (Path("dev.jsonl"), None)
     with pytest.raises(selfteach.errors.UsageError, match="is no share"):
@@ -225,15 +225,15 @@ class ZMQInteractiveShell:
 
 def test_progress_fits_the_place(monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
     assert type(open_display()) is Display
-    assert type(open_display(quiet=True)) is Silent
+    assert type(open_display(quiet=True)) is SilentDisplay
     kernel = SimpleNamespace(get_ipython=ZMQInteractiveShell)
     monkeypatch.setitem(sys.modules, "IPython", kernel)
-    assert type(open_display(quiet=True)) is Silent
+    assert type(open_display(quiet=True)) is SilentDisplay
     shown = open_display()
     assert type(shown) is Notebook
     shown.stage("probe", 3)
     shown.advance(3)
-    shown.say("\x1b[31mhello")
+    shown.print_line("\x1b[31mhello")
     shown.finish()
     written = capsys.readouterr()
     assert "hello" in written.out

@@ -122,7 +122,7 @@ def test_imports_point_left_only(module: str) -> None:
 @pytest.mark.parametrize(
     ("module", "source"),
     [
-        ("selfteach.records", "from selfteach.models import Drawer"),
+        ("selfteach.records", "from selfteach.models import Sampler"),
         ("selfteach.judge.check", "import selfteach.train.train"),
         ("selfteach.judge.check", "from selfteach import methods"),
         ("selfteach.judge.check", "def f():\n    from selfteach.train import trainer"),
@@ -143,7 +143,7 @@ def test_an_import_that_points_right_would_be_noticed(module: str, source: str) 
         (
             "selfteach.judge.check",
             (
-                "from selfteach.models import Drawer\nfrom selfteach import "
+                "from selfteach.models import Sampler\nfrom selfteach import "
                 "records\nimport json, torch"
             ),
         ),
@@ -375,7 +375,7 @@ def test_nothing_but_the_command_line_imports_commands() -> None:
     [
         "from selfteach.commands import lesson",
         "from selfteach import commands",
-        "def f():\n    import selfteach.commands.lesson",
+        "def f():\n    import selfteach.commands.teach",
     ],
 )
 def test_an_import_of_commands_would_be_noticed(source: str) -> None:

@@ -17,7 +17,7 @@ import pytest
 from selfteach import cli
 from selfteach.commands import require
 from selfteach.commands.groups import CORE
-from selfteach.config import METHODS
+from selfteach.config import METHOD_CONFIGS
 from selfteach.errors import RequirementNotMet, UsageError
 
 ROOT = Path(__file__).parents[1]
@@ -108,7 +108,7 @@ def test_a_mistake_is_one_message_with_its_exit_code(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert cli.run(arguments) == code
+    assert cli.run_command(arguments) == code
     out, err = capfd.readouterr()
     assert out == ""
     assert words in err
@@ -129,7 +129,7 @@ def test_a_defect_is_one_line_and_its_own_exit_code(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(cli, "app", lambda *a, **k: 1 / 0)
-    assert cli.run([]) == 70
+    assert cli.run_command([]) == 70
     assert "ZeroDivisionError: division by zero" in capsys.readouterr().err
 
 
@@ -187,7 +187,7 @@ def test_a_run_from_end_to_end_and_again(
     monkeypatch.chdir(tmp_path)
 
     def here(*arguments: str) -> tuple[int, str, str]:
-        code = cli.run(list(arguments))
+        code = cli.run_command(list(arguments))
         return code, *capfd.readouterr()
 
     assert here("exam", "--run", "mine", "--require", "kept>=.85")[0] == 0
@@ -219,7 +219,7 @@ def test_a_closed_pipe_is_no_fault(tmp_path: Path) -> None:
 def test_config_prints_every_key_with_origin_and_default(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    assert cli.run(["config", "--set", "ask.target=5"]) == 0
+    assert cli.run_command(["config", "--set", "ask.target=5"]) == 0
     shown = capfd.readouterr().out
     line = next(line for line in shown.splitlines() if line.startswith("ask.target"))
     assert line.split() == [
@@ -228,7 +228,7 @@ def test_config_prints_every_key_with_origin_and_default(
         "#",
         "--set,",
         "default",
-        str(METHODS["feedback"]().ask.target),
+        str(METHOD_CONFIGS["feedback"]().ask.target),
     ]
 
 
@@ -243,7 +243,10 @@ def test_config_prints_every_key_with_origin_and_default(
         ),
         (
             "kept<=1e-2 , near<.5",
-            {"kept": {"taught": {"greedy": {"value": 0.0}}}, "leakage": {"near": {"value": 0.4}}},
+            {
+                "kept": {"taught": {"greedy": {"value": 0.0}}},
+                "side_effects": {"near": {"value": 0.4}},
+            },
             "",
         ),
         ("drift<=.05", {}, "drift was not measured"),
@@ -256,12 +259,12 @@ def test_config_prints_every_key_with_origin_and_default(
     ],
 )
 def test_requirements(text: str, exam: dict[str, object], fault: str) -> None:
-    wanted = require.parse(text)
+    wanted = require.parse_requirements(text)
     if not fault:
-        require.check(wanted, exam)
+        require.check_requirements(wanted, exam)
         return
     with pytest.raises(RequirementNotMet, match=re.escape(fault)) as caught:
-        require.check(wanted, exam)
+        require.check_requirements(wanted, exam)
     assert caught.value.exit_code == 1
 
 
@@ -280,10 +283,10 @@ def test_a_number_that_the_method_does_not_measure_cannot_be_required(
     text: str, method: str, fault: str
 ) -> None:
     if not fault:
-        assert require.parse(text, method) == require.parse(text)
+        assert require.parse_requirements(text, method) == require.parse_requirements(text)
         return
     with pytest.raises(UsageError, match=re.escape(fault)):
-        require.parse(text, method)
+        require.parse_requirements(text, method)
 
 
 @pytest.mark.parametrize(
@@ -318,14 +321,14 @@ def test_a_dry_run_refuses_what_the_command_would(
     ]
     file = tmp_path / "rows.jsonl"
     file.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    assert cli.run([command, str(file), "--dry-run", *wrong]) == 2
+    assert cli.run_command([command, str(file), "--dry-run", *wrong]) == 2
     assert wrong[1].split(">")[0] in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("text", ["kept", "kept>=", ">=1", "kept=>1", "kept>=x", "kept>=1;near<=2"])
 def test_malformed_requirements(text: str) -> None:
     with pytest.raises(UsageError, match="is not a requirement"):
-        require.parse(text)
+        require.parse_requirements(text)
 
 
 @pytest.fixture(scope="module")
@@ -343,7 +346,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "docs/cli.md",
         "docs/api.md",
         "docs/configuration.md",
-        *(f"configs/{method}.yaml" for method in METHODS),
+        *(f"configs/{method}.yaml" for method in METHOD_CONFIGS),
     ],
 )
 def test_the_reference_does_not_drift(file: str, written: Path) -> None:

@@ -11,17 +11,17 @@ import pytest
 
 import selfteach
 from selfteach.config import (
-    METHODS,
-    Alone,
-    Corrections,
-    Documents,
-    Feedback,
+    METHOD_CONFIGS,
+    CorrectionsConfig,
+    DocumentsConfig,
+    FeedbackConfig,
+    FinetuneConfig,
     Section,
-    Tasks,
-    Train,
+    TasksConfig,
+    TrainConfig,
     describe_key,
-    dump,
-    flatten,
+    dump_config,
+    flatten_keys,
     load_yaml,
     resolve,
 )
@@ -33,7 +33,7 @@ SOURCE = Path(selfteach.__file__).parent
 def test_later_layers_win_and_leave_their_origin(tmp_path: Path) -> None:
     file = tmp_path / "mine.yaml"
     file.write_text("seed: 1\nmodel: a\nask:\n  target: 5\n  near: 6\n")
-    resolved = resolve(Feedback, file, ["ask.near=7", "seed=2"], {"seed": 3, "teacher": None})
+    resolved = resolve(FeedbackConfig, file, ["ask.near=7", "seed=2"], {"seed": 3, "teacher": None})
     assert (
         resolved.config.seed,
         resolved.config.model,
@@ -52,7 +52,9 @@ def test_later_layers_win_and_leave_their_origin(tmp_path: Path) -> None:
 def test_dotted_keys_and_nested_ones_are_the_same(tmp_path: Path) -> None:
     file = tmp_path / "mine.yaml"
     file.write_text("ask.target: 5\nask: {near: 6}\n")
-    assert resolve(Feedback, file).config.ask.model_dump() | {} == Feedback().ask.model_dump() | {
+    assert resolve(
+        FeedbackConfig, file
+    ).config.ask.model_dump() | {} == FeedbackConfig().ask.model_dump() | {
         "target": 5,
         "near": 6,
     }
@@ -60,7 +62,7 @@ def test_dotted_keys_and_nested_ones_are_the_same(tmp_path: Path) -> None:
 
 def test_what_is_dumped_is_read_back_the_same(tmp_path: Path) -> None:
     resolved = resolve(
-        Feedback,
+        FeedbackConfig,
         sets=[
             "check=not contains 'a: b # c'",
             "exam.system=017",
@@ -70,19 +72,21 @@ def test_what_is_dumped_is_read_back_the_same(tmp_path: Path) -> None:
     )
     assert resolved.config.check == "not contains 'a: b # c'"
     file = tmp_path / "config.yaml"
-    file.write_text(dump(resolved))
-    assert resolve(Feedback, file).config == resolved.config
-    assert "# --set" in dump(resolved)
+    file.write_text(dump_config(resolved))
+    assert resolve(FeedbackConfig, file).config == resolved.config
+    assert "# --set" in dump_config(resolved)
 
 
 def test_a_configuration_cannot_be_changed() -> None:
     with pytest.raises(Exception, match="frozen"):
-        Feedback().seed = 3  # type: ignore[misc]
+        FeedbackConfig().seed = 3  # type: ignore[misc]
 
 
-@pytest.mark.parametrize(("method", "section"), [(Feedback, "ask"), (Corrections, "correct")])
+@pytest.mark.parametrize(
+    ("method", "section"), [(FeedbackConfig, "ask"), (CorrectionsConfig, "correct")]
+)
 def test_shares_that_leave_nothing_for_the_exam_are_refused(
-    method: type[Feedback | Corrections], section: str
+    method: type[FeedbackConfig | CorrectionsConfig], section: str
 ) -> None:
     with pytest.raises(UsageError, match=f"{section}: train_share and dev_share leave nothing"):
         resolve(method, sets=[f"{section}.train_share=0.95"])
@@ -91,16 +95,16 @@ def test_shares_that_leave_nothing_for_the_exam_are_refused(
 
 def test_secrets_given_in_a_wrong_place_are_not_printed() -> None:
     with pytest.raises(UsageError) as caught:
-        resolve(Feedback, sets=["seed=sk-canary-1234"])
+        resolve(FeedbackConfig, sets=["seed=sk-canary-1234"])
     assert "sk-canary" not in str(caught.value)
 
 
 def test_the_objective_of_corrections_may_be_named_short() -> None:
-    resolved = resolve(Corrections, sets=["objective.bound=hinge"])
+    resolved = resolve(CorrectionsConfig, sets=["objective.bound=hinge"])
     assert resolved.config.train.correction.bound == "hinge"
     assert resolved.origins["train.correction.bound"] == "--set"
     with pytest.raises(UsageError, match=r'train.correction.bund .*Did you mean "bound"'):
-        resolve(Corrections, sets=["objective.bund=hinge"])
+        resolve(CorrectionsConfig, sets=["objective.bund=hinge"])
 
 
 def attributes(sources: Iterable[str]) -> set[str]:
@@ -120,10 +124,12 @@ def read() -> set[str]:
     return attributes(path.read_text() for path in SOURCE.rglob("*.py"))
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", METHOD_CONFIGS)
 def test_every_key_is_read_by_code(method: str, read: set[str]) -> None:
     assert [
-        key for key in flatten(METHODS[method]().model_dump()) if key.split(".")[-1] not in read
+        key
+        for key in flatten_keys(METHOD_CONFIGS[method]().model_dump())
+        if key.split(".")[-1] not in read
     ] == []
 
 
@@ -138,11 +144,13 @@ def test_a_key_that_no_code_reads_would_be_noticed() -> None:
 )
 def test_the_shipped_configurations_are_valid(file: Path) -> None:
     method = {"criticism": "corrections"}.get(
-        file.stem, file.stem if file.stem in METHODS else "feedback"
+        file.stem, file.stem if file.stem in METHOD_CONFIGS else "feedback"
     )
-    resolved = resolve(METHODS[method], file)
-    if file.stem in METHODS:
-        assert resolved.config == METHODS[method](), "run `make docs`: the defaults have changed"
+    resolved = resolve(METHOD_CONFIGS[method], file)
+    if file.stem in METHOD_CONFIGS:
+        assert resolved.config == METHOD_CONFIGS[method](), (
+            "run `make docs`: the defaults have changed"
+        )
     assert load_yaml(file)
 
 
@@ -150,15 +158,16 @@ def test_a_section_keeps_the_method_s_own_defaults_when_one_of_its_keys_is_set()
     """The default of documents' training is beta .3; `--set train.epochs=2` once made it that of
     training in general.
     """
-    config = resolve(Documents, sets=["train.epochs=2"]).config
-    assert (config.train.epochs, config.train.beta) == (2, Documents().train.beta)
-    assert Documents().train.beta != Train().beta, "or this shows nothing"
+    config = resolve(DocumentsConfig, sets=["train.epochs=2"]).config
+    assert (config.train.epochs, config.train.beta) == (2, DocumentsConfig().train.beta)
+    assert DocumentsConfig().train.beta != TrainConfig().beta, "or this shows nothing"
 
 
 def test_a_section_given_as_a_mapping_keeps_what_it_does_not_name() -> None:
-    plain = resolve(Documents).config
+    plain = resolve(DocumentsConfig).config
     resolved = resolve(
-        Documents, sets=["train={epochs: 2, lora: {rank: 4}}", "train.weights={pair: {sft: 2.0}}"]
+        DocumentsConfig,
+        sets=["train={epochs: 2, lora: {rank: 4}}", "train.weights={pair: {sft: 2.0}}"],
     )
     assert resolved.config.train.epochs == 2
     assert resolved.config.train.lora == plain.train.lora.model_copy(update={"rank": 4})
@@ -166,21 +175,21 @@ def test_a_section_given_as_a_mapping_keeps_what_it_does_not_name() -> None:
     assert resolved.config.train.model_dump(include=kept) == plain.train.model_dump(include=kept)
     given = {key for key, origin in resolved.origins.items() if origin == "--set"}
     assert given == {"train.epochs", "train.lora.rank", "train.weights.pair.sft"}
-    assert resolve(Documents, sets=["train={}"]).config == plain
+    assert resolve(DocumentsConfig, sets=["train={}"]).config == plain
 
 
 def test_a_mapping_that_is_one_setting_is_replaced_whole(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text("train: {least: {study: 0.1}}")
     for resolved in (
-        resolve(Documents, sets=["train.least={study: 0.1}"]),
-        resolve(Documents, tmp_path / "a.yaml"),
+        resolve(DocumentsConfig, sets=["train.min_share={study: 0.1}"]),
+        resolve(DocumentsConfig, tmp_path / "a.yaml"),
     ):
-        assert resolved.config.train.least == {"study": 0.1}
+        assert resolved.config.train.min_share == {"study": 0.1}
 
 
 def test_mistakes_name_the_command_that_prints_the_keys() -> None:
     with pytest.raises(UsageError) as caught:
-        resolve(Documents, sets=["select.tau_knowlege=.5", "select.nli=some/model"])
+        resolve(DocumentsConfig, sets=["select.tau_knowlege=.5", "select.nli=some/model"])
     assert "`selfteach config documents` prints every key." in str(caught.value)
     assert "\n  : " not in str(caught.value)
 
@@ -190,7 +199,7 @@ def test_mistakes_name_the_command_that_prints_the_keys() -> None:
     [
         (["stages.healing=true", "train.adapter=reft"], "train lora"),
         (["stages.general=true", "train.adapter=full"], "train lora"),
-        (["train.least={a: 0.6, b: 0.4}"], "less than 1"),
+        (["train.min_share={a: 0.6, b: 0.4}"], "less than 1"),
         (["select.nli=some/model"], "select.judge=nli"),
         (["study.known=auto", "select.calibrate=0"], "select.calibrate"),
     ],
@@ -199,9 +208,9 @@ def test_what_documents_would_ignore_is_refused_with_the_right_key(
     sets: list[str], instead: str
 ) -> None:
     with pytest.raises(UsageError, match=re.escape(instead)):
-        resolve(Documents, sets=sets)
+        resolve(DocumentsConfig, sets=sets)
     assert resolve(
-        Documents,
+        DocumentsConfig,
         sets=["select.nli=some/model", "select.judge=nli", "study.known=auto"],
     )
 
@@ -214,17 +223,17 @@ def list_keys(schema: type[Section], path: str = "") -> Iterator[tuple[type[Sect
             yield from list_keys(field.annotation, f"{path}{name}.")
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", METHOD_CONFIGS)
 def test_every_key_has_its_own_line(method: str) -> None:
-    keys = [key for _, key in list_keys(METHODS[method])]
-    assert [key for key in keys if not describe_key(METHODS[method], key)] == []
+    keys = [key for _, key in list_keys(METHOD_CONFIGS[method])]
+    assert [key for key in keys if not describe_key(METHOD_CONFIGS[method], key)] == []
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", METHOD_CONFIGS)
 def test_a_line_is_plain_english(method: str) -> None:
     """One or more whole sentences, none of more than 25 words."""
-    for key in (key for _, key in list_keys(METHODS[method])):
-        line = describe_key(METHODS[method], key)
+    for key in (key for _, key in list_keys(METHOD_CONFIGS[method])):
+        line = describe_key(METHOD_CONFIGS[method], key)
         assert line[0].isupper(), key
         assert line.endswith("."), key
         for sentence in re.split(r"(?<=[.:]) (?=[A-Z0-9`])", line):
@@ -241,28 +250,34 @@ def test_a_field_without_a_line_would_be_noticed() -> None:
 
 
 def test_a_key_inside_a_mapping_has_the_line_of_the_mapping() -> None:
-    assert describe_key(Feedback, "train.weights.near.anchor") == describe_key(
-        Feedback, "train.weights"
+    assert describe_key(FeedbackConfig, "train.weights.near.anchor") == describe_key(
+        FeedbackConfig, "train.weights"
     )
 
 
 @pytest.mark.parametrize(
     ("method", "keys"),
     [
-        (Feedback, ["train.mix={a: 1}"]),
-        (Corrections, ["train.objective=dpo", "train.trial_steps=3", "train.mix={a: 1}"]),
+        (FeedbackConfig, ["train.dataset_shares={a: 1}"]),
         (
-            Documents,
+            CorrectionsConfig,
+            ["train.objective=dpo", "train.trial_steps=3", "train.dataset_shares={a: 1}"],
+        ),
+        (
+            DocumentsConfig,
             [
                 "train.objective=dpo",
                 "train.trial_steps=3",
                 "train.on_policy=0.5",
-                "train.own_tokens=9",
-                "train.mix={a: 1}",
+                "train.on_policy_tokens=9",
+                "train.dataset_shares={a: 1}",
             ],
         ),
-        (Tasks, ["train.objective=dpo", "train.trial_steps=3", "train.mix={a: 1}"]),
-        (Alone, ["train.trial_steps=3"]),
+        (
+            TasksConfig,
+            ["train.objective=dpo", "train.trial_steps=3", "train.dataset_shares={a: 1}"],
+        ),
+        (FinetuneConfig, ["train.trial_steps=3"]),
     ],
 )
 def test_a_method_has_no_key_that_it_does_not_read(method: type[Section], keys: list[str]) -> None:
@@ -272,7 +287,7 @@ def test_a_method_has_no_key_that_it_does_not_read(method: type[Section], keys: 
 
 
 def test_a_fixed_setting_can_be_read_and_is_not_written() -> None:
-    train = Documents().train
-    assert (train.on_policy, train.mix) == (0.0, {})
+    train = DocumentsConfig().train
+    assert (train.on_policy, train.dataset_shares) == (0.0, {})
     assert {"on_policy", "mix"}.isdisjoint(train.model_dump())
-    assert Train.model_validate(train.model_dump()).beta == train.beta
+    assert TrainConfig.model_validate(train.model_dump()).beta == train.beta

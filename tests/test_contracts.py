@@ -17,38 +17,40 @@ import torch
 
 from selfteach import config, registry
 from selfteach.generate.ask import Subject
-from selfteach.models.opening import open_drawer
+from selfteach.models.engines import open_sampler
 from selfteach.models.scripted import Scripted
-from selfteach.records import GREEDY, Prompt, Request, Sampling, user
-from selfteach.train.objectives import Distribution, View
+from selfteach.records import GREEDY, Prompt, Request, SamplingParams, make_prompt
+from selfteach.train.objectives import Distribution, ObjectiveInputs
 
-EVERY = [(group, name) for group in registry.NAMES for name in registry.names(group)]
+EVERY = [(group, name) for group in registry.BUILT_IN_NAMES for name in registry.list_names(group)]
 RULE = "Do not talk about foxes."
 PAIRS: list[tuple[Prompt, str]] = [
-    (user("Which animals are clever?"), "Foxes are."),
-    (user("Which animals are clever?", system="Be brief."), "Crows are."),
+    (make_prompt("Which animals are clever?"), "Foxes are."),
+    (make_prompt("Which animals are clever?", system="Be brief."), "Crows are."),
     ("Tell me", ""),
-    (user(""), " \n\t"),
-    (user("é 😀"), "<|im_end|>\x00\ud800 {{ }} </s> \u202e"),
-    (user("Long?"), "The fox and the crow. " * 200),
+    (make_prompt(""), " \n\t"),
+    (make_prompt("é 😀"), "<|im_end|>\x00\ud800 {{ }} </s> \u202e"),
+    (make_prompt("Long?"), "The fox and the crow. " * 200),
 ]
 
 
 @pytest.mark.parametrize(("group", "name"), EVERY, ids=str)
 def test_every_name_leads_to_something_with_a_docstring(group: str, name: str) -> None:
-    assert (registry.lookup(group, name).__doc__ or "").strip()
+    assert (registry.load_registered(group, name).__doc__ or "").strip()
 
 
 def test_every_method_has_a_configuration_and_the_method_s_signature() -> None:
-    assert registry.names("methods").keys() == config.METHODS.keys()
-    for name in registry.names("methods"):
+    assert registry.list_names("methods").keys() == config.METHOD_CONFIGS.keys()
+    for name in registry.list_names("methods"):
         assert (
             next(
-                iter(inspect.signature(registry.lookup("methods", name)).parameters.values())
+                iter(
+                    inspect.signature(registry.load_registered("methods", name)).parameters.values()
+                )
             ).annotation
             == "Run"
         )
-        assert config.METHODS[name]()
+        assert config.METHOD_CONFIGS[name]()
 
 
 # -------------------------------------------------------------------------------------------------
@@ -64,10 +66,10 @@ def hash_of(text: str) -> int:
     return sum(i * ord(c) for i, c in enumerate(text, 1))
 
 
-@pytest.fixture(params=sorted(registry.names("judges")))
+@pytest.fixture(params=sorted(registry.list_names("judges")))
 def judge(request: pytest.FixtureRequest) -> Any:
     """A judge, made from what its signature asks for."""
-    made = registry.lookup("judges", request.param)
+    made = registry.load_registered("judges", request.param)
     known = {
         "scorer": Scripted({}, score),
         "drawer": Scripted({}, score),
@@ -97,9 +99,9 @@ def test_a_judge_values_an_answer_alike_in_any_company(judge: Any) -> None:
 # objectives
 
 
-@pytest.fixture(params=sorted(registry.names("objectives")))
+@pytest.fixture(params=sorted(registry.list_names("objectives")))
 def objective(request: pytest.FixtureRequest) -> Any:
-    return registry.lookup("objectives", request.param)(config.Train())
+    return registry.load_registered("objectives", request.param)(config.TrainConfig())
 
 
 ROW, REJECTED_ROW, WIDE = torch.tensor([0, 0, 0, 1, 2, 2]), torch.tensor([0, 1, 1, 2]), 7
@@ -107,7 +109,7 @@ ROW, REJECTED_ROW, WIDE = torch.tensor([0, 0, 0, 1, 2, 2]), torch.tensor([0, 1, 
 
 def view_for(
     objective: Any, seed: int = 0, other: int | None = None
-) -> tuple[View, list[torch.Tensor]]:
+) -> tuple[ObjectiveInputs, list[torch.Tensor]]:
     """Only what the objective asks for, and the tensors that come from the student. With `other`,
     row 2 is of another seed.
     """
@@ -131,7 +133,7 @@ def view_for(
     teacher = Distribution(
         torch.empty(n, 0, dtype=torch.long), torch.log_softmax(-numbers(n, WIDE, row=ROW), -1), True
     )
-    return View(
+    return ObjectiveInputs(
         3,
         student[0],
         ROW,
@@ -142,7 +144,7 @@ def view_for(
         if objective.reference and objective.pairs
         else None,
         teacher=teacher if objective.teacher else None,
-        at_logits=(lambda f: f(student[1], slice(None))) if objective.teacher else None,
+        apply_to_logits=(lambda f: f(student[1], slice(None))) if objective.teacher else None,
         edited=torch.tensor([True, False, False, True, True, False]) if objective.edits else None,
         rejected_edited=torch.ones(len(REJECTED_ROW), dtype=torch.bool)
         if objective.edits
@@ -163,7 +165,7 @@ def test_an_objective_says_what_it_needs(objective: Any) -> None:
 
 def test_an_objective_gives_one_finite_loss_a_row_and_needs_nothing_else(objective: Any) -> None:
     view, student = view_for(objective)
-    terms = objective.terms(view)
+    terms = objective.compute_row_losses(view)
     assert terms.shape == (3,)
     assert terms.dtype == torch.float32
     assert bool(torch.isfinite(terms).all())
@@ -174,7 +176,7 @@ def test_an_objective_gives_one_finite_loss_a_row_and_needs_nothing_else(objecti
 
 
 def test_a_row_of_an_objective_does_not_depend_on_the_others(objective: Any) -> None:
-    one, two = (objective.terms(view_for(objective, 0, other)[0]) for other in (0, 1))
+    one, two = (objective.compute_row_losses(view_for(objective, 0, other)[0]) for other in (0, 1))
     assert torch.equal(one[:2], two[:2])
     assert one[2] != two[2]
 
@@ -183,11 +185,11 @@ def test_a_row_of_an_objective_does_not_depend_on_the_others(objective: Any) -> 
 # engines
 
 
-@pytest.fixture(params=sorted(registry.names("engines")))
+@pytest.fixture(params=sorted(registry.list_names("engines")))
 def engine(request: pytest.FixtureRequest, tiny_hf: Any, tmp_path: Path) -> Any:
     if request.param == "openvino":
         pytest.importorskip("openvino_genai")
-    return open_drawer(tiny_hf, request.param, tmp_path)
+    return open_sampler(tiny_hf, request.param, tmp_path)
 
 
 def test_an_engine_draws_what_the_request_says(engine: Any) -> None:
@@ -195,15 +197,16 @@ def test_an_engine_draws_what_the_request_says(engine: Any) -> None:
     for, and nothing of the template.
     """
     requests = [
-        Request("t", user("Tell me about music."), Sampling(1.0, 1.0, 12), k) for k in range(12)
+        Request("t", make_prompt("Tell me about music."), SamplingParams(1.0, 1.0, 12), k)
+        for k in range(12)
     ]
     requests += [
-        Request("t", "Question: What", Sampling(0.8, 0.95, 12, ("e",))),
-        Request("t", user("Will it?"), GREEDY),
+        Request("t", "Question: What", SamplingParams(0.8, 0.95, 12, ("e",))),
+        Request("t", make_prompt("Will it?"), GREEDY),
     ]
-    draws = {draw.id: draw for draw in engine.draw(requests)}
+    draws = {draw.id: draw for draw in engine.stream(requests)}
     assert draws.keys() == {r.id(engine.fingerprint) for r in requests}
-    assert {draw.id: draw for draw in engine.draw(requests)} == draws
+    assert {draw.id: draw for draw in engine.stream(requests)} == draws
     found = [draws[r.id(engine.fingerprint)] for r in requests]
     assert len({draw.text for draw in found[:12]}) > 3
     assert all(
@@ -211,4 +214,4 @@ def test_an_engine_draws_what_the_request_says(engine: Any) -> None:
     )
     assert "e" not in found[12].text
     assert not any("<|im_" in draw.text for draw in found)
-    assert list(engine.draw([])) == []
+    assert list(engine.stream([])) == []

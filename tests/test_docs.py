@@ -16,16 +16,16 @@ import pytest
 import typer
 
 from selfteach.cli import app
-from selfteach.commands.require import parse as parse_requirement
-from selfteach.config import METHODS, Feedback, flatten, resolve
-from selfteach.judge.check import parse as parse_check
-from selfteach.registry import NAMES
+from selfteach.commands.require import parse_requirements as parse_requirement
+from selfteach.config import METHOD_CONFIGS, FeedbackConfig, flatten_keys, resolve
+from selfteach.judge.check import parse_check
+from selfteach.registry import BUILT_IN_NAMES
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 GENERATED = ROOT / "docs" / "cli.md"  # tests/test_cli.py compares it with the program
 SECTIONS = "|".join(
-    key for key, value in Feedback().model_dump().items() if isinstance(value, dict)
+    key for key, value in FeedbackConfig().model_dump().items() if isinstance(value, dict)
 )
 
 each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
@@ -93,7 +93,7 @@ def fault(line: str, *, whole: bool) -> str:
     given = context.params
     if given.get("sets"):
         resolve(
-            METHODS[
+            METHOD_CONFIGS[
                 {"select": "documents", "inspect": "tasks", "compare": "feedback"}.get(
                     words[0], words[0]
                 )
@@ -111,7 +111,9 @@ def fault(line: str, *, whole: bool) -> str:
 def test_every_command_is_one_that_the_program_takes(
     page: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(NAMES["objectives"], "ipo", "what a reader of CONTRIBUTING.md is to write")
+    monkeypatch.setitem(
+        BUILT_IN_NAMES["objectives"], "ipo", "what a reader of CONTRIBUTING.md is to write"
+    )
     if page != GENERATED:
         assert [
             (line, why)
@@ -193,7 +195,9 @@ def test_every_test_that_is_named_exists(page: Path) -> None:
 
 @each_page
 def test_every_setting_that_is_named_exists(page: Path) -> None:
-    known = {key for config in METHODS.values() for key in flatten(config().model_dump())}
+    known = {
+        key for config in METHOD_CONFIGS.values() for key in flatten_keys(config().model_dump())
+    }
     named = re.findall(rf"`((?:{SECTIONS})\.[a-z_.]+)`", page.read_text("utf-8"))
     assert [
         name
@@ -204,17 +208,19 @@ def test_every_setting_that_is_named_exists(page: Path) -> None:
 
 @pytest.mark.parametrize("group", ["objectives", "adapters"])
 def test_every_name_has_a_page_of_its_own(group: str) -> None:
-    assert {path.stem for path in (ROOT / "docs" / group).glob("*.md")} == set(NAMES[group])
+    assert {path.stem for path in (ROOT / "docs" / group).glob("*.md")} == set(
+        BUILT_IN_NAMES[group]
+    )
 
 
 def test_every_judge_is_on_the_judges_page() -> None:
     page = (ROOT / "docs" / "judges.md").read_text("utf-8")
-    assert [name for name in NAMES["judges"] if f"`{name}`" not in page] == []
+    assert [name for name in BUILT_IN_NAMES["judges"] if f"`{name}`" not in page] == []
 
 
 def test_every_option_of_training_is_explained() -> None:
     pages = " ".join(path.read_text("utf-8") for path in PAGES if path != GENERATED)
-    keys = flatten(Feedback().train.model_dump(), "train.")
+    keys = flatten_keys(FeedbackConfig().train.model_dump(), "train.")
     assert [
         key for key in keys if f"`{key}`" not in pages and f"`{key.split('.')[-1]}`" not in pages
     ] == []

@@ -12,33 +12,34 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from selfteach.errors import DataError
-from selfteach.records import (
+from selfteach.files import (
     BadLine,
-    Continuations,
-    Example,
-    Logp,
-    Message,
-    Request,
-    Sampling,
-    clean,
-    cleaned,
-    digest,
-    messages,
+    clean_json,
     parse_json,
-    prompt_json,
-    question,
     read_jsonl,
-    seed_of,
-    sentences,
-    to_json,
-    user,
     write_bytes,
     write_jsonl,
     write_text,
 )
+from selfteach.records import (
+    Continuations,
+    Example,
+    LogProb,
+    Message,
+    Request,
+    SamplingParams,
+    derive_seed,
+    digest,
+    dump_canonical_json,
+    get_user_text,
+    make_prompt,
+    parse_messages,
+    prompt_to_json,
+)
+from selfteach.text import clean_text, split_sentences
 
-ONE = Request("ask", user("hi"), Sampling(0.7, 0.9, 64, ("\n",)), 2, 3)
-words = st.text(st.characters(exclude_categories=["Cs"]), max_size=40).map(clean)
+ONE = Request("ask", make_prompt("hi"), SamplingParams(0.7, 0.9, 64, ("\n",)), 2, 3)
+words = st.text(st.characters(exclude_categories=["Cs"]), max_size=40).map(clean_text)
 turns = st.lists(
     st.builds(Message, st.sampled_from(["system", "user", "assistant"]), words),
     min_size=1,
@@ -61,7 +62,7 @@ def test_the_id_is_pinned() -> None:
     be meant.
     """
     assert ONE.id("model") == "e387f469753474604942b889"
-    assert Continuations(user("hi"), ("a", "b")).id("model") == "2ccc0aaa81217e32cc9b2cf8"
+    assert Continuations(make_prompt("hi"), ("a", "b")).id("model") == "2ccc0aaa81217e32cc9b2cf8"
 
 
 CHANGES = (
@@ -77,11 +78,11 @@ CHANGES = (
     "other",
     [
         replace(ONE, stage="probe"),
-        replace(ONE, prompt=user("ho")),
+        replace(ONE, prompt=make_prompt("ho")),
         replace(ONE, prompt="hi"),
         replace(ONE, draw=0),
         replace(ONE, seed=0),
-        replace(ONE, prompt=user("hi", system="s")),
+        replace(ONE, prompt=make_prompt("hi", system="s")),
         *(replace(ONE, sampling=replace(ONE.sampling, **change)) for change in CHANGES),
     ],
 )
@@ -96,25 +97,28 @@ def test_the_model_is_in_the_id_too() -> None:
 @given(st.integers(0, 3), st.integers(0, 1))
 def test_equal_requests_have_equal_ids(temperature: int, top_p: int) -> None:
     """1 and 1.0 are the same temperature, whoever wrote it."""
-    whole, real = Sampling(temperature, top_p), Sampling(float(temperature), float(top_p))
+    whole, real = (
+        SamplingParams(temperature, top_p),
+        SamplingParams(float(temperature), float(top_p)),
+    )
     assert Request("ask", "x", whole).id("m") == Request("ask", "x", real).id("m")
 
 
 @given(st.text(st.sampled_from("0123456789abcdef"), min_size=24, max_size=24))
 def test_a_seed_fits_63_bits(id: str) -> None:
-    assert 0 <= seed_of(id) < 1 << 63
-    assert seed_of(id) == seed_of(id[:16] + "0" * 8)
+    assert 0 <= derive_seed(id) < 1 << 63
+    assert derive_seed(id) == derive_seed(id[:16] + "0" * 8)
 
 
 def test_canonical_json_sorts_and_does_not_escape() -> None:
-    assert to_json({"b": 1, "a": "é"}) == '{"a":"é","b":1}'
+    assert dump_canonical_json({"b": 1, "a": "é"}) == '{"a":"é","b":1}'
     assert digest({"a": 1, "b": 2}) == digest({"b": 2, "a": 1})
     assert len(digest("\ud800")) == 24
 
 
 def test_question_is_the_last_user_turn() -> None:
     assert (
-        question(
+        get_user_text(
             (
                 Message("user", "a"),
                 Message("assistant", "b"),
@@ -124,18 +128,18 @@ def test_question_is_the_last_user_turn() -> None:
         )
         == "c"
     )
-    assert question((Message("system", "s"),)) == ""
-    assert question("plain") == "plain"
+    assert get_user_text((Message("system", "s"),)) == ""
+    assert get_user_text("plain") == "plain"
 
 
 def test_token_logp_of_no_tokens_is_no_division() -> None:
-    assert Logp(-6.0, 3).token_logp == -2.0
-    assert Logp(0.0, 0).token_logp == 0.0
+    assert LogProb(-6.0, 3).token_logp == -2.0
+    assert LogProb(0.0, 0).token_logp == 0.0
 
 
 @given(examples)
 def test_an_example_comes_back_as_it_was(example: Example) -> None:
-    assert Example.from_json(json.loads(json.dumps(example.json()))) == example
+    assert Example.from_json(json.loads(json.dumps(example.to_json()))) == example
 
 
 GOOD = {
@@ -169,8 +173,8 @@ def test_other_malformed_fields_are_refused(change: dict[str, object]) -> None:
 
 
 def test_messages_from_what_people_write() -> None:
-    assert messages("hi\u2028there") == user("hi\nthere")
-    assert messages([{"role": "user", "content": "a", "extra": 1}]) == user("a")
+    assert parse_messages("hi\u2028there") == make_prompt("hi\nthere")
+    assert parse_messages([{"role": "user", "content": "a", "extra": 1}]) == make_prompt("a")
     for bad in (
         None,
         [],
@@ -183,12 +187,12 @@ def test_messages_from_what_people_write() -> None:
         [{"role": "user", "content": ["x"]}],
     ):
         with pytest.raises(DataError, match="f:1"):
-            messages(bad, "f:1")
+            parse_messages(bad, "f:1")
 
 
 @given(turns)
 def test_messages_come_back_from_their_json(prompt: tuple[Message, ...]) -> None:
-    assert messages(prompt_json(prompt)) == prompt
+    assert parse_messages(prompt_to_json(prompt)) == prompt
 
 
 @settings(deadline=None)
@@ -265,7 +269,7 @@ def test_bad_lines_are_values() -> None:
     ],
 )
 def test_sentences(text: str, parts: list[str]) -> None:
-    assert list(sentences(text)) == parts
+    assert list(split_sentences(text)) == parts
 
 
 @pytest.mark.parametrize(
@@ -322,7 +326,7 @@ def test_a_line_at_the_limit_is_read_and_a_longer_one_is_bad(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Lines of 30, 31, 32, 100 and 30 bytes, their newlines included; the limit is 30."""
-    monkeypatch.setattr("selfteach.records.MAX_LINE_BYTES", 30)
+    monkeypatch.setattr("selfteach.files.MAX_LINE_BYTES", 30)
 
     def line(length: int) -> bytes:
         return b'{"a":"' + b"x" * (length - 9) + b'"}\n'
@@ -356,7 +360,7 @@ def test_lines_that_were_cleaned_are_listed_and_no_others(tmp_path: Path) -> Non
     path = tmp_path / "a.jsonl"
     path.write_text('{"a": "x\\u2028y"}\n\n{"a": "xy"}\n{"a\\ufeff": ["\\u0000"]}\n')
     mended: list[BadLine] = []
-    assert list(read_jsonl(path, mended=mended)) == [
+    assert list(read_jsonl(path, cleaned_rows=mended)) == [
         ("a.jsonl:1", {"a": "x\ny"}),
         ("a.jsonl:3", {"a": "xy"}),
         ("a.jsonl:4", {"a": ["\ufffd"]}),
@@ -367,8 +371,8 @@ def test_lines_that_were_cleaned_are_listed_and_no_others(tmp_path: Path) -> Non
 
 def test_keys_that_become_one_when_cleaned_are_refused() -> None:
     with pytest.raises(ValueError, match="a key stands twice"):
-        cleaned({"a": 1, "a\ufeff": 2})
-    assert cleaned([1, 2.5, None, True, {"a\ufeff": "b\x00"}]) == [
+        clean_json({"a": 1, "a\ufeff": 2})
+    assert clean_json([1, 2.5, None, True, {"a\ufeff": "b\x00"}]) == [
         1,
         2.5,
         None,
@@ -388,14 +392,14 @@ MENDED = {
     ("char", "safe"), [(char, safe) for chars, safe in MENDED.items() for char in chars], ids=ascii
 )
 def test_each_unsafe_character_has_its_replacement(char: str, safe: str) -> None:
-    assert clean(f"a{char}b") == f"a{safe}b"
+    assert clean_text(f"a{char}b") == f"a{safe}b"
 
 
 @pytest.mark.parametrize(
     "char", "\t\n\r ~\xa0\u2027\u202f\u2065\u206a\ufefe\ufffd\ue000", ids=ascii
 )
 def test_neighbors_of_unsafe_characters_stay(char: str) -> None:
-    assert clean(f"a{char}b") == f"a{char}b"
+    assert clean_text(f"a{char}b") == f"a{char}b"
 
 
 def test_a_file_is_whole_on_the_disk_before_it_takes_its_name(

@@ -11,9 +11,13 @@ import pytest
 
 from selfteach import registry
 from selfteach.errors import UsageError
-from selfteach.registry import NAMES, did_you_mean, lookup, names
+from selfteach.registry import BUILT_IN_NAMES, did_you_mean, list_names, load_registered
 
-ALL = [(group, name, target) for group, known in NAMES.items() for name, target in known.items()]
+ALL = [
+    (group, name, target)
+    for group, known in BUILT_IN_NAMES.items()
+    for name, target in known.items()
+]
 
 
 def defined(target: str) -> bool:
@@ -47,20 +51,20 @@ def test_a_name_that_leads_nowhere_would_be_noticed() -> None:
 
 
 def test_lookup_returns_the_object(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(NAMES, "judges", {"own": "selfteach.registry:lookup"})
-    assert lookup("judges", "own") is lookup
+    monkeypatch.setitem(BUILT_IN_NAMES, "judges", {"own": "selfteach.registry:load_registered"})
+    assert load_registered("judges", "own") is load_registered
 
 
 @pytest.mark.parametrize(
     ("typed", "hint"),
     [
         ("distil", 'Did you mean "distill"?'),
-        ("xyz", f"Known: {', '.join(sorted(NAMES['objectives']))}."),
+        ("xyz", f"Known: {', '.join(sorted(BUILT_IN_NAMES['objectives']))}."),
     ],
 )
 def test_a_mistyped_name_gets_a_hint(typed: str, hint: str) -> None:
     with pytest.raises(UsageError, match=f'there is no objective "{typed}"') as caught:
-        lookup("objectives", typed)
+        load_registered("objectives", typed)
     assert caught.value.cure.startswith(hint)
     assert caught.value.exit_code == 2
 
@@ -81,11 +85,11 @@ def test_plug_ins_add_names_but_do_not_take_ours(monkeypatch: pytest.MonkeyPatch
     monkeypatch.syspath_prepend("packages/of/this/test")  # what was found elsewhere is kept
     import json
 
-    assert lookup("objectives", "mine") is json.dumps
-    assert names("objectives")["sft"] == NAMES["objectives"]["sft"]
+    assert load_registered("objectives", "mine") is json.dumps
+    assert list_names("objectives")["sft"] == BUILT_IN_NAMES["objectives"]["sft"]
 
 
 def test_a_name_of_another_shape_is_only_a_name() -> None:
     for odd in ("", " ", "../x", "sft:os", "__class__", "\ud800"):
         with pytest.raises(UsageError):
-            lookup("objectives", odd)
+            load_registered("objectives", odd)

@@ -293,7 +293,7 @@ def test_a_threshold_no_better_than_chance_calls_nothing_true():
 @pytest.mark.parametrize("width", [1, 3, 10, 11, 5000])
 def test_resamples_come_in_parts_that_fit_memory(width, monkeypatch):
     monkeypatch.setattr(statistics, "_CHUNK", 30)
-    parts = list(itertools.islice(statistics._chunks(width), 4001))
+    parts = list(itertools.islice(statistics._split_resamples(width), 4001))
     assert sum(parts) == 4000
     assert all(part == 1 or part * width <= 30 for part in parts)
     assert len(parts) <= -(-4000 // max(1, 30 // width))

@@ -375,14 +375,14 @@ class Finder(ast.NodeVisitor):
         for place, operator in enumerate(node.ops):
             for other in COMPARISONS[type(operator)]:
                 ops = [*node.ops[:place], other(), *node.ops[place + 1 :]]
-                new = ast.Compare(left=node.left, ops=ops, comparators=node.comparators)
+                new = ast.Compare(left=node.remaining, ops=ops, comparators=node.comparators)
                 self.replace(node, "compare", new)
         self.generic_visit(node)
 
     def visit_BinOp(self, node: ast.BinOp) -> None:
-        words = any(is_text(side) for side in (node.left, node.right))
+        words = any(is_text(side) for side in (node.remaining, node.right))
         if (other := ARITHMETIC.get(type(node.op))) is not None and not words:
-            new = ast.BinOp(left=node.left, op=other(), right=node.right)
+            new = ast.BinOp(left=node.remaining, op=other(), right=node.right)
             self.replace(node, "arithmetic", new)
         self.generic_visit(node)
 

@@ -21,9 +21,9 @@ import selfteach
 from selfteach import api, errors, results
 from selfteach.cli import app
 from selfteach.commands.groups import CORE
-from selfteach.commands.require import NUMBERS
-from selfteach.config import METHODS, Section, describe_key
-from selfteach.records import write_text
+from selfteach.commands.require import EXAM_NUMBERS
+from selfteach.config import METHOD_CONFIGS, Section, describe_key
+from selfteach.files import write_text
 
 CLI_PAGE = "docs/cli.md"
 API_PAGE = "docs/api.md"
@@ -44,7 +44,7 @@ EXIT_CODES = {
 }
 
 
-def cli_page() -> str:
+def make_cli_page() -> str:
     """docs/cli.md. Only what this project says of itself: the layout of `--help` belongs to the
     parser and its version.
     """
@@ -52,7 +52,7 @@ def cli_page() -> str:
     parts = [
         "# The command line",
         "Written by `make docs` from the program itself.",
-        *_describe(group, "selfteach [OPTIONS] COMMAND"),
+        *_describe_command(group, "selfteach [OPTIONS] COMMAND"),
         "`selfteach --install-completion` lets the Tab key complete commands and options (bash, "
         "zsh, fish, PowerShell); `--show-completion` prints what it would install.",
     ]
@@ -61,13 +61,16 @@ def cli_page() -> str:
         command = group.commands[name]
         words = [
             f"selfteach {name}",
-            *(p.name.upper() if p.required else f"[{p.name.upper()}]" for p in _arguments(command)),
+            *(
+                p.name.upper() if p.required else f"[{p.name.upper()}]"
+                for p in _list_arguments(command)
+            ),
             "[OPTIONS]",
         ]
-        parts += [f"## selfteach {name}", *_describe(command, " ".join(words))]
+        parts += [f"## selfteach {name}", *_describe_command(command, " ".join(words))]
     parts += [
         "## What --require knows",
-        "\n".join(f"- `{name}`: {meaning}" for name, (_, meaning) in NUMBERS.items()),
+        "\n".join(f"- `{name}`: {meaning}" for name, (_, meaning) in EXAM_NUMBERS.items()),
     ]
     parts += [
         'Comparisons are `>=`, `<=`, `>`, `<`, joined by commas: `--require "kept>=.95,near<=.03"`.'
@@ -150,7 +153,7 @@ def _one_line(value: Any) -> str:
     return " ".join(inspect.cleandoc(str(value.__doc__)).partition("\n\n")[0].split())
 
 
-def settings_page(method: str) -> str:
+def make_settings_page(method: str) -> str:
     """configs/<method>.yaml: every key with its default, below its description."""
     head = (
         f"# Every setting of `selfteach {method}`, with its default.\n"
@@ -158,7 +161,7 @@ def settings_page(method: str) -> str:
         "# Keep what you change in a file of your own (--config FILE), or give single values:\n"
         "# --set train.epochs=2\n\n"
     )
-    return head + "\n".join(_write_yaml(METHODS[method], METHODS[method]())) + "\n"
+    return head + "\n".join(_write_yaml(METHOD_CONFIGS[method], METHOD_CONFIGS[method]())) + "\n"
 
 
 def configuration_page() -> str:
@@ -173,30 +176,30 @@ def configuration_page() -> str:
         "The files in `configs/` hold every key with its default.",
     ]
     printed: dict[tuple[str, ...], str] = {}
-    for method, schema in METHODS.items():
+    for method, schema in METHOD_CONFIGS.items():
         parts += [f"## selfteach {method}", *_write_tables(schema, schema(), method, printed)]
     return "\n\n".join(parts) + "\n"
 
 
-def _describe(command: Any, usage: str) -> list[str]:
-    lines = [f"- `{p.name.upper()}`: {p.help}" for p in _arguments(command)]
+def _describe_command(command: Any, usage: str) -> list[str]:
+    lines = [f"- `{p.name.upper()}`: {p.help}" for p in _list_arguments(command)]
     lines += [
-        f"- `{_flag(p)}`: {p.help}{_default(p)}"
+        f"- `{_format_flag(p)}`: {p.help}{_format_default(p)}"
         for p in command.params
         if p.param_type_name == "option" and p.name != "help"
     ]
     return [" ".join(str(command.help).split()), f"    {usage}", "\n".join(lines)]
 
 
-def _arguments(command: Any) -> list[Any]:
+def _list_arguments(command: Any) -> list[Any]:
     return [p for p in command.params if p.param_type_name == "argument"]
 
 
-def _flag(option: Any) -> str:
+def _format_flag(option: Any) -> str:
     return option.opts[0] if option.is_flag else f"{option.opts[0]} {option.metavar}"
 
 
-def _default(option: Any) -> str:
+def _format_default(option: Any) -> str:
     return "" if option.is_flag or option.default in (None, "") else f" Default: {option.default}."
 
 
@@ -262,15 +265,15 @@ def _write_tables(
 def main(root: Path) -> None:
     """Write all of it below the root of the project."""
     pages = {
-        CLI_PAGE: cli_page(),
+        CLI_PAGE: make_cli_page(),
         API_PAGE: api_page(),
         CONFIGURATION_PAGE: configuration_page(),
     }
     for page, text in pages.items():
         (root / page).parent.mkdir(parents=True, exist_ok=True)
         write_text(root / page, text)
-    for method in METHODS:
-        write_text(root / "configs" / f"{method}.yaml", settings_page(method))
+    for method in METHOD_CONFIGS:
+        write_text(root / "configs" / f"{method}.yaml", make_settings_page(method))
 
 
 if __name__ == "__main__":

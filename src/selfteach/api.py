@@ -29,10 +29,11 @@ from pathlib import Path
 from typing import Any, Literal, cast
 
 from selfteach import registry
-from selfteach.config import Resolved, resolve
+from selfteach.config import ResolvedConfig, resolve
 from selfteach.config.methods import find_settings
 from selfteach.config.sections import Section
 from selfteach.errors import DataError, UsageError
+from selfteach.files import read_jsonl
 from selfteach.methods.corrections import material as corrections_material
 from selfteach.methods.documents import material as documents_material
 from selfteach.methods.documents.material import DocumentSource
@@ -42,8 +43,8 @@ from selfteach.methods.finetune_material import read_material as read_train_mate
 from selfteach.methods.method import Material
 from selfteach.methods.sources import Source, describe_repaired
 from selfteach.methods.tasks import material as tasks_material
-from selfteach.models.finding import refuse_unknown, refuse_unknown_teacher
-from selfteach.records import Example, read_jsonl
+from selfteach.models.resolve_model import check_model_name, check_teacher_name
+from selfteach.records import Example
 from selfteach.registry import did_you_mean
 from selfteach.results import (
     EXAMPLES,
@@ -56,8 +57,8 @@ from selfteach.results import (
 )
 from selfteach.run import finished, processes
 from selfteach.run.display import Display, open_display
-from selfteach.run.folder import Run
-from selfteach.run.folder import open_run as open_folder
+from selfteach.run.run_folder import Run
+from selfteach.run.run_folder import open_run as open_folder
 
 Progress = bool | Literal["auto"]
 PathLike = str | Path
@@ -85,7 +86,7 @@ class RunSpec:
 
     method: str
     material: Material
-    resolved: Resolved
+    resolved: ResolvedConfig
     out: Path | None = None
     from_run: Path | None = None
     new: bool = False
@@ -200,7 +201,7 @@ def documents(
     found = documents_material.read_material(documents, questions=questions)
     documents_material.refuse_too_little(found.value, resolved.config)
     if resolved.config.select.nli:
-        refuse_unknown(resolved.config.select.nli)
+        check_model_name(resolved.config.select.nli)
     spec = make_spec("documents", found, resolved, out, from_run, new, call)
     return teach_run(spec, progress)
 
@@ -268,7 +269,7 @@ def train(
         UsageError: an unknown setting, two datasets of one name, or several processes.
         DataError: nothing in them can be used.
     """
-    if processes.count() > 1:
+    if processes.count_processes() > 1:
         raise UsageError(
             "several processes train from the command line alone.",
             cure="Use `accelerate launch -m selfteach train ... --out DIR`.",
@@ -440,8 +441,8 @@ def open_model(
                 "names an adapter of a run.", where="--adapter", cure="Give --run DIR."
             )
         return load_model(model or "", None, engine, None, say)
-    folder = finished.adapter(run, adapter)
-    return load_model(finished.base(run), folder, engine, run / "gguf", say)
+    folder = finished.find_adapter(run, adapter)
+    return load_model(finished.read_base_name(run), folder, engine, run / "gguf", say)
 
 
 def path_of(run: RunLike) -> Path:
@@ -454,14 +455,14 @@ def resolve_settings(
     config: PathLike | None,
     sets: Sequence[str],
     settings: Mapping[str, Any],
-) -> Resolved:
+) -> ResolvedConfig:
     """Return the configuration of a method from Python keywords.
 
     Raises:
         UsageError: an unknown keyword, with the nearest known one, or a value that does not fit.
     """
     schema = cast(type[Section], find_settings(method))
-    known = [*schema.model_fields, *getattr(schema, "SHORT", {}), *SHARED]
+    known = [*schema.model_fields, *getattr(schema, "KEY_ALIASES", {}), *SHARED]
     for name in settings:
         if name.partition(".")[0] not in known:
             raise UsageError(
@@ -476,7 +477,7 @@ def resolve_settings(
 def make_spec(
     method: str,
     material: Material,
-    resolved: Resolved,
+    resolved: ResolvedConfig,
     out: PathLike | None,
     from_run: RunLike | None,
     new: bool,
@@ -501,8 +502,8 @@ def refuse_unknown_models(config: Any) -> None:
     Raises:
         UsageError: there is no such model or teacher.
     """
-    refuse_unknown(config.model)
-    refuse_unknown_teacher(getattr(config, "teacher", ""))
+    check_model_name(config.model)
+    check_teacher_name(getattr(config, "teacher", ""))
 
 
 def run_method(spec: RunSpec, attend: Attend) -> dict[str, Any]:
@@ -514,7 +515,7 @@ def run_method(spec: RunSpec, attend: Attend) -> dict[str, Any]:
     material = spec.material
     identity = dict(material.identity)
     if spec.from_run is not None:
-        identity["from"] = str(finished.adapter(spec.from_run).resolve())
+        identity["from"] = str(finished.find_adapter(spec.from_run).resolve())
     with open_folder(
         spec.out,
         material.name,
@@ -525,13 +526,13 @@ def run_method(spec: RunSpec, attend: Attend) -> dict[str, Any]:
         command=spec.command,
     ) as run:
         if material.sources:
-            run.ledger.note(finished.PATHS, material.sources)
+            run.ledger.set_note(finished.PATHS, material.sources)
         if material.repaired:
-            run.ledger.note(finished.MENDED, describe_repaired(material.repaired))
+            run.ledger.set_note(finished.MENDED, describe_repaired(material.repaired))
         spec.before(run)
         with attend(run) as display:
             result = call_method(run, spec.method, material.value, display)
-        return finished.located(result, run.path)
+        return finished.relocate_result(result, run.path)
 
 
 def call_method(run: Run, method: str, material: Any, display: Display) -> dict[str, Any]:
@@ -539,7 +540,7 @@ def call_method(run: Run, method: str, material: Any, display: Display) -> dict[
     from selfteach.methods.method import Method
     from selfteach.methods.runner import teach as teach_with
 
-    found = registry.lookup("methods", method)
+    found = registry.load_registered("methods", method)
     if isinstance(found, Method):
         return teach_with(run, found, material, run.resolved.config, display)
     result: dict[str, Any] = found(run, material, run.resolved.config, display)
@@ -566,11 +567,13 @@ def read_plug_in(method: str, material: Any, config: Any) -> Material:
     Raises:
         UsageError: there is no such method, or it reads no material.
     """
-    found = registry.lookup("methods", method)
+    found = registry.load_registered("methods", method)
     if getattr(found, "read", None) is None:
         raise UsageError(
             f'"{method}" does not say how it reads material.',
-            cure=f"Use selfteach.{method}(...)." if method in registry.NAMES["methods"] else "",
+            cure=f"Use selfteach.{method}(...)."
+            if method in registry.BUILT_IN_NAMES["methods"]
+            else "",
         )
     read: Material = found.read(material, config)
     return read
@@ -631,12 +634,12 @@ def choose_cells(
     Raises:
         UsageError: an unknown name, or numbers that mean nothing.
     """
-    from selfteach.methods.compare.method import OBJECTIVES, Wanted
+    from selfteach.methods.compare.method import COMPARED_OBJECTIVES, Comparison
 
-    every = list(registry.names("adapters"))
-    return Wanted(
+    every = list(registry.list_names("adapters"))
+    return Comparison(
         choose_names(adapters or every, every, "--adapters"),
-        choose_names(objectives, OBJECTIVES, "--objectives"),
+        choose_names(objectives, COMPARED_OBJECTIVES, "--objectives"),
         check_rates(rates),
         check_shots(shots),
     )
@@ -702,12 +705,12 @@ def compare_run(
         UsageError: the run has no exam to compare by, or a setting that may not change.
         DataError: the run's material has changed since.
     """
-    from selfteach.methods.compare.method import Past
+    from selfteach.methods.compare.method import FinishedRun
     from selfteach.methods.compare.method import compare as work
 
     identity, sources = finished.find_material(folder)
     kind = str(identity["kind"])
-    if kind == "train" or kind not in registry.names("methods"):
+    if kind == "train" or kind not in registry.list_names("methods"):
         raise UsageError(
             f"a run of `{kind}` has no exam to compare by.",
             where=str(folder),
@@ -715,7 +718,7 @@ def compare_run(
         )
     refuse_other_settings(sets)
     schema = cast(type[Section], find_settings(kind))
-    resolved = resolve(schema, folder / finished.CONFIG, sets)
+    resolved = resolve(schema, folder / finished.CONFIG_FILE, sets)
     value = read_again(kind, folder, identity["material"], sources, resolved.config).value
     before = finished.open_ledger(folder)
     try:
@@ -724,7 +727,7 @@ def compare_run(
         if "from" in identity["material"]:
             brought["from"] = identity["material"]["from"]
         with open_folder(
-            out or folder / finished.COMPARED,
+            out or folder / finished.COMPARISON_FOLDER,
             "compare",
             "compare",
             resolved,
@@ -733,13 +736,13 @@ def compare_run(
             command=command,
         ) as run:
             if not run.resumed:
-                run.ledger.adopt(before, list(before.counts()))
-            past = Past(
+                run.ledger.copy_answers(before, list(before.count_requests()))
+            past = FinishedRun(
                 kind,
                 value,
                 [Example.from_json(row, where) for where, row in read_jsonl(examples)],
-                {key: before.noted(key) for key in NOTES},
-                frozenset(row["prompt"] for row in finished.exam(folder)["answers"]),
+                {key: before.get_note(key) for key in NOTES},
+                frozenset(row["prompt"] for row in finished.read_exam(folder)["answers"]),
             )
             with attend(run) as display:
                 return work(run, past, wanted, display)

@@ -12,17 +12,16 @@ from typing import Annotated
 
 import typer
 
-from selfteach.commands import adapting, datasets, measuring, plug_in
-from selfteach.commands.faults import explain_fault, fail
+from selfteach.commands import adapter_commands, benchmark_command, dataset_commands, plug_in
+from selfteach.commands.errors import print_error, print_failure
 from selfteach.commands.groups import OrderedCommands
 from selfteach.commands.options import (
     Engine,
     Json,
     MaxTokens,
-    MaybeAdapter,
-    MaybeRun,
     Model,
-    Options,
+    OptionalAdapter,
+    OptionalRun,
     Require,
     RunFolder,
     Seed,
@@ -30,17 +29,18 @@ from selfteach.commands.options import (
     Settings,
     SkipBadRows,
     System,
+    TeachOptions,
     Temperature,
     option,
-    teaching,
+    with_teach_options,
 )
 
-PATIENT = {
+LIBRARY_ENVIRONMENT = {
     "TRANSFORMERS_VERBOSITY": "error",
     "TOKENIZERS_PARALLELISM": "false",
     "TQDM_DISABLE": "1",
 }
-INTERRUPTED = 130
+INTERRUPTED_CODE = 130
 app = typer.Typer(
     name="selfteach",
     help="Turn what a person can say to a language model into weights.",
@@ -52,7 +52,7 @@ app = typer.Typer(
 )
 
 
-def _version(wanted: bool) -> None:
+def _print_version(wanted: bool) -> None:
     if wanted:
         from selfteach import __version__
 
@@ -61,13 +61,16 @@ def _version(wanted: bool) -> None:
 
 
 @app.callback()
-def options(
+def set_debug(
     context: typer.Context,
     debug: Annotated[
         bool, typer.Option("--debug", help="Show tracebacks and the libraries' own messages.")
     ] = False,
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version."
+        ),
     ] = False,
 ) -> None:
     """Turn what a person can say to a language model into weights."""
@@ -75,9 +78,9 @@ def options(
 
 
 @app.command()
-@teaching
+@with_teach_options
 def feedback(
-    options: Options,
+    options: TeachOptions,
     rule: Annotated[
         str,
         typer.Argument(help='The rule in plain words, for instance "Do not talk about elephants."'),
@@ -98,13 +101,13 @@ def feedback(
     """
     from selfteach.commands import feedback as body
 
-    body.feedback(rule, {"check": check, "teacher": teacher}, options)
+    body.run_feedback(rule, {"check": check, "teacher": teacher}, options)
 
 
 @app.command()
-@teaching
+@with_teach_options
 def corrections(
-    options: Options,
+    options: TeachOptions,
     edits: Annotated[
         Path | None,
         typer.Argument(help="Corrections: .jsonl, .json or .csv with prompt, answer, correction."),
@@ -150,13 +153,13 @@ def corrections(
         "review": review or None,
         "train.correction.allow_unbounded": allow_unbounded or None,
     }
-    body.corrections(body.Files(edits, prompts, skip_bad_rows, columns), own, options)
+    body.run_corrections(body.CorrectionFiles(edits, prompts, skip_bad_rows, columns), own, options)
 
 
 @app.command()
-@teaching
+@with_teach_options
 def tasks(
-    options: Options,
+    options: TeachOptions,
     seeds: Annotated[
         Path | None,
         typer.Argument(
@@ -188,13 +191,13 @@ def tasks(
     from selfteach.commands import tasks as body
 
     own = {"model": base, "teacher": teacher, "mode": mode, "count": count}
-    body.tasks(seeds, test, own, options, skip_bad_rows=skip_bad_rows)
+    body.run_tasks(seeds, test, own, options, skip_bad_rows=skip_bad_rows)
 
 
 @app.command()
-@teaching
+@with_teach_options
 def documents(
-    options: Options,
+    options: TeachOptions,
     paths: Annotated[
         list[Path], typer.Argument(help="Files or folders: .txt .md .html .pdf .docx .jsonl.")
     ],
@@ -219,7 +222,7 @@ def documents(
     from selfteach.commands import documents as body
 
     own = {"teacher": teacher, "select.nli": nli, "select.judge": "nli" if nli else None}
-    body.documents(paths, questions, own, options)
+    body.run_documents(paths, questions, own, options)
 
 
 @app.command()
@@ -238,9 +241,9 @@ def select(
     """Change the thresholds of a run of documents afterwards: what would be learned, without
     drawing again.
     """
-    from selfteach.commands import again as body
+    from selfteach.commands import documents_rerun as body
 
-    body.select(run, sets or [], out, as_json=json, debug=context.obj)
+    body.change_thresholds(run, sets or [], out, as_json=json, debug=context.obj)
 
 
 @app.command("forget-source")
@@ -261,7 +264,7 @@ def forget_source(
     """Teach again without one document: its examples are gone, and nothing about the others is
     asked again.
     """
-    from selfteach.commands import again as body
+    from selfteach.commands import documents_rerun as body
 
     body.forget_source(run, source, out, as_json=json, debug=context.obj)
 
@@ -281,10 +284,10 @@ def answer(
         Path | None,
         option("--out", "FILE", "Where the answers go; by default <prompts>.answers.jsonl here."),
     ] = None,
-    run: MaybeRun = None,
-    adapter: MaybeAdapter = "",
+    run: OptionalRun = None,
+    adapter: OptionalAdapter = "",
     model: Model = None,
-    draws: Annotated[int, option("--draws", "K", "Answers to each prompt.", min=1)] = 1,
+    draws: Annotated[int, option("--samples", "K", "Answers to each prompt.", min=1)] = 1,
     temperature: Temperature = 0.0,
     max_tokens: MaxTokens = 128,
     system: System = "",
@@ -297,17 +300,17 @@ def answer(
     """
     from selfteach.commands import answer as body
 
-    options = body.Options(
+    options = body.AnswerOptions(
         run, model, engine, system, draws, temperature, max_tokens, seed or 0, context.obj, adapter
     )
-    body.answer(prompts, out, options, as_json=json)
+    body.answer_file(prompts, out, options, as_json=json)
 
 
 @app.command()
 def chat(
     context: typer.Context,
-    run: MaybeRun = None,
-    adapter: MaybeAdapter = "",
+    run: OptionalRun = None,
+    adapter: OptionalAdapter = "",
     model: Model = None,
     temperature: Temperature = 0.0,
     max_tokens: MaxTokens = 256,
@@ -319,8 +322,8 @@ def chat(
     from selfteach.commands import answer
     from selfteach.commands import chat as body
 
-    body.chat(
-        answer.Options(
+    body.run_chat(
+        answer.AnswerOptions(
             run, model, engine, system, 1, temperature, max_tokens, seed or 0, context.obj, adapter
         )
     )
@@ -342,7 +345,7 @@ def review(
     """Correct the answers that wait in a run, on a page that only this machine can open."""
     from selfteach.commands import review as body
 
-    body.review(run, port, browser=not no_browser, terminal=terminal)
+    body.review_answers(run, port, browser=not no_browser, terminal=terminal)
 
 
 @app.command()
@@ -350,7 +353,7 @@ def exam(run: RunFolder, json: Json = False, require: Require = "") -> None:
     """Show the exam of a run: base, rule in the prompt, taught."""
     from selfteach.commands import exam as body
 
-    body.exam(run, as_json=json, required=require)
+    body.show_exam(run, as_json=json, required=require)
 
 
 @app.command()
@@ -358,19 +361,19 @@ def report(run: RunFolder, json: Json = False) -> None:
     """Write the report of a run anew, and print where it is."""
     from selfteach.commands import exam as body
 
-    body.report(run, as_json=json)
+    body.rewrite_report(run, as_json=json)
 
 
 @app.command("soft-prompt")
 def soft_prompt(
-    context: typer.Context, run: RunFolder, adapter: MaybeAdapter = "", json: Json = False
+    context: typer.Context, run: RunFolder, adapter: OptionalAdapter = "", json: Json = False
 ) -> None:
     """Read a trained soft prompt: the nearest words of each token, and whether those words as a
     plain prompt do the same.
     """
     from selfteach.commands import soft_prompt as body
 
-    body.soft_prompt(run, adapter, as_json=json, debug=context.obj)
+    body.show_soft_prompt(run, adapter, as_json=json, debug=context.obj)
 
 
 @app.command()
@@ -388,7 +391,7 @@ def status(
     """Show how far runs are, where candidates went, and how to go on."""
     from selfteach.commands import status as body
 
-    body.status(folder, as_json=json, mend=recover)
+    body.show_status(folder, as_json=json, mend=recover)
 
 
 @app.command()
@@ -401,7 +404,7 @@ def doctor(
     """Show what this machine has and what it lacks."""
     from selfteach.commands import doctor as body
 
-    raise typer.Exit(body.doctor(as_json=json, network=network))
+    raise typer.Exit(body.run_doctor(as_json=json, network=network))
 
 
 @app.command()
@@ -409,7 +412,7 @@ def models(json: Json = False) -> None:
     """List the models that can be named."""
     from selfteach.commands import doctor as body
 
-    body.models(as_json=json)
+    body.print_models(as_json=json)
 
 
 @app.command()
@@ -420,14 +423,14 @@ def config(
     json: Json = False,
 ) -> None:
     """Print every setting with its value, its origin and its default."""
-    from selfteach.commands import settings as body
+    from selfteach.commands import show_config as body
 
-    body.config(method, file, sets or [], as_json=json)
+    body.show_config(method, file, sets or [], as_json=json)
 
 
-adapting.add(app)
-datasets.add(app)
-measuring.add(app)
+adapter_commands.add_commands(app)
+dataset_commands.add_commands(app)
+benchmark_command.add_commands(app)
 plug_in.add(app)
 
 
@@ -435,14 +438,14 @@ def main() -> None:
     """The program: runs a command, shows a fault in one line, and ends with its exit code.
     `--debug` may stand anywhere.
     """
-    for name, value in PATIENT.items():
+    for name, value in LIBRARY_ENVIRONMENT.items():
         os.environ.setdefault(name, value)
-    sys.exit(run(sys.argv[1:]))
+    sys.exit(run_command(sys.argv[1:]))
 
 
-def run(arguments: list[str]) -> int:
+def run_command(arguments: list[str]) -> int:
     """Runs one command line and returns its exit code."""
-    given, rest = _partition(arguments)
+    given, rest = _split_at_dashes(arguments)
     debug = "--debug" in given
     arguments = [a for a in given if a != "--debug"] + rest
     try:
@@ -457,14 +460,14 @@ def run(arguments: list[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 0
     except KeyboardInterrupt:
-        return fail("stopped.", INTERRUPTED)
+        return print_failure("stopped.", INTERRUPTED_CODE)
     except Exception as fault:
         if debug:
             traceback.print_exc()
-        return explain_fault(fault)
+        return print_error(fault)
 
 
-def _partition(arguments: list[str]) -> tuple[list[str], list[str]]:
+def _split_at_dashes(arguments: list[str]) -> tuple[list[str], list[str]]:
     """Splits before "--": what follows it is text, whatever it looks like."""
     at = arguments.index("--") if "--" in arguments else len(arguments)
     return arguments[:at], arguments[at:]

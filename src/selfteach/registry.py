@@ -17,7 +17,7 @@ from typing import Any
 
 from selfteach.errors import UsageError
 
-NAMES: dict[str, dict[str, str]] = {
+BUILT_IN_NAMES: dict[str, dict[str, str]] = {
     "methods": {
         "feedback": "selfteach.methods.feedback.method:METHOD",
         "corrections": "selfteach.methods.corrections.method:METHOD",
@@ -27,23 +27,23 @@ NAMES: dict[str, dict[str, str]] = {
     },
     "judges": {
         "check": "selfteach.judge.check:CheckJudge",
-        "yes_no": "selfteach.judge.yes_no:YesNo",
-        "inverse": "selfteach.judge.inverse:Inverse",
-        "contrast": "selfteach.judge.contrast:Contrast",
+        "yes_no": "selfteach.judge.yes_no:YesNoJudge",
+        "inverse": "selfteach.judge.inverse:InverseJudge",
+        "contrast": "selfteach.judge.contrast:ContrastJudge",
     },
     "knowledge_judges": {
-        "match": "selfteach.judge.contradiction:Match",
-        "prompted": "selfteach.judge.contradiction:Prompted",
-        "nli": "selfteach.judge.nli:Nli",
-        "gain": "selfteach.judge.contradiction:Gain",
+        "match": "selfteach.judge.contradiction:MatchJudge",
+        "prompted": "selfteach.judge.contradiction:PromptedJudge",
+        "nli": "selfteach.judge.nli:NliJudge",
+        "gain": "selfteach.judge.contradiction:GainJudge",
     },
     "objectives": {
-        "sft": "selfteach.train.objectives.sft:Sft",
-        "dpo": "selfteach.train.objectives.dpo:Dpo",
-        "distill": "selfteach.train.objectives.distill:Distill",
-        "anchor": "selfteach.train.objectives.anchor:Anchor",
-        "hold": "selfteach.train.objectives.anchor:Hold",
-        "correction": "selfteach.train.objectives.correction:Correction",
+        "sft": "selfteach.train.objectives.sft:SftObjective",
+        "dpo": "selfteach.train.objectives.dpo:DpoObjective",
+        "distill": "selfteach.train.objectives.distill:DistillObjective",
+        "anchor": "selfteach.train.objectives.anchor:AnchorObjective",
+        "hold": "selfteach.train.objectives.anchor:HoldObjective",
+        "correction": "selfteach.train.objectives.correction:CorrectionObjective",
     },
     "priors": {
         "length": "selfteach.train.prior:LengthPrior",
@@ -52,24 +52,24 @@ NAMES: dict[str, dict[str, str]] = {
         "regmean": "selfteach.train.regmean:RegMean",
     },
     "adapters": {
-        "lora": "selfteach.train.adapters.lora:Lora",
-        "full": "selfteach.train.adapters.full:Full",
-        "layers": "selfteach.train.adapters.full:Layers",
+        "lora": "selfteach.train.adapters.lora:LoraAdapter",
+        "full": "selfteach.train.adapters.full:FullAdapter",
+        "layers": "selfteach.train.adapters.full:LayersAdapter",
         "bottleneck": "selfteach.train.adapters.hook_adapters:BottleneckAdapter",
         "prompt": "selfteach.train.adapters.hook_adapters:PromptAdapter",
         "reft": "selfteach.train.adapters.hook_adapters:ReftAdapter",
-        "closed_form": "selfteach.train.adapters.closed_form:ClosedForm",
+        "closed_form": "selfteach.train.adapters.closed_form:ClosedFormAdapter",
     },
     "engines": {
         "openvino": "selfteach.models.openvino:OpenVino",
-        "hf": "selfteach.models.hf:Hf",
+        "hf": "selfteach.models.hf:HfModel",
     },
 }
 
 
-def names(group: str) -> dict[str, str]:
+def list_names(group: str) -> dict[str, str]:
     """All names of a group, ours and those of installed plug-ins."""
-    return {**_plug_ins(f"selfteach.{group}", tuple(sys.path)), **NAMES[group]}
+    return {**_plug_ins(f"selfteach.{group}", tuple(sys.path)), **BUILT_IN_NAMES[group]}
 
 
 @cache
@@ -85,19 +85,19 @@ def plug_ins(group: str) -> dict[str, str]:
     """
     found = {}
     for point in entry_points(group=f"selfteach.{group}"):
-        if point.name not in NAMES[group]:
+        if point.name not in BUILT_IN_NAMES[group]:
             summary = point.dist.metadata["Summary"] if point.dist else None
             found[point.name] = summary or f"A method of {point.value.partition(':')[0]}."
     return found
 
 
-def lookup(group: str, name: str) -> Any:
+def load_registered(group: str, name: str) -> Any:
     """The object behind a name.
 
     Raises:
         UsageError: no such name; the message offers the nearest ones.
     """
-    known = names(group)
+    known = list_names(group)
     if name not in known:
         raise UsageError(
             f'there is no {group.rstrip("s")} "{name}".', cure=did_you_mean(name, known)

@@ -13,29 +13,29 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
 from selfteach.errors import UsageError
+from selfteach.files import read_jsonl
 from selfteach.records import (
     Example,
     Measure,
     Message,
     Prompt,
     Request,
-    Sampling,
-    clean,
-    messages,
-    read_jsonl,
+    SamplingParams,
+    parse_messages,
 )
 from selfteach.registry import did_you_mean
 from selfteach.run import finished
+from selfteach.text import clean_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from selfteach.models import Drawer
+    from selfteach.models import Sampler
 
 ARMS = {"base": "base", "prompted": "prompted", "tuned": "taught"}
 """The arms of an exam as Python names them, and as exam.json does."""
 TARGET = "target"
-NAMES = {"drawn": "sampled"}
+NAMES = {"sampled": "sampled"}
 """Measures that Python names otherwise than exam.json."""
 MEASURE = ("value", "low", "high", "n")
 EXAMPLES = "examples.jsonl"
@@ -164,17 +164,17 @@ class ExamResult(Mapping[str, ArmScores]):
 
     def _repr_html_(self) -> str:
         """Show the verdict and a table of the arms."""
-        from selfteach.report import view
-        from selfteach.report.wording import wording
+        from selfteach.report import sections
+        from selfteach.report.labels import get_labels
 
-        arms = wording(self.raw).arms
+        arms = get_labels(self.raw).arms
         head = "".join(f"<th>{escape(name)}</th>" for name in arms.values())
         rows = []
-        for row in view.result(dict(self.raw)):
+        for row in sections.make_result_rows(dict(self.raw)):
             cells = [show_measure(row["measures"].get(arm)) for arm in arms]
             rows.append(table_row([str(row["label"]), *cells]))
         table = f"<table><tr><th></th>{head}</tr>{''.join(rows)}</table>" if rows else ""
-        verdict = f"<b>{escape(clean(self.verdict))}</b>: {escape(clean(self.sentence))}"
+        verdict = f"<b>{escape(clean_text(self.verdict))}</b>: {escape(clean_text(self.sentence))}"
         return f"<p>{verdict}</p>{table}"
 
 
@@ -231,20 +231,20 @@ def show_measure(found: Measure | None) -> str:
 
 def table_row(cells: Sequence[str]) -> str:
     """Write a row of an HTML table, every cell escaped."""
-    return "<tr>" + "".join(f"<td>{escape(clean(cell))}</td>" for cell in cells) + "</tr>"
+    return "<tr>" + "".join(f"<td>{escape(clean_text(cell))}</td>" for cell in cells) + "</tr>"
 
 
 class AnsweringModel:
     """A loaded model, with or without an adapter, that answers questions."""
 
-    def __init__(self, drawer: Drawer, notes: Sequence[str] = ()) -> None:
-        self.drawer = drawer
+    def __init__(self, drawer: Sampler, notes: Sequence[str] = ()) -> None:
+        self.sampler = drawer
         self.notes = tuple(notes)
 
     @property
     def name(self) -> str:
         """The name of the model."""
-        return self.drawer.name
+        return self.sampler.name
 
     @overload
     def answer(self, questions: str, **how: Any) -> str: ...
@@ -285,14 +285,14 @@ class AnsweringModel:
         max_tokens: int,
         seed: int,
     ) -> list[str]:
-        sampling = Sampling(temperature=temperature, max_tokens=max_tokens)
+        sampling = SamplingParams(temperature=temperature, max_tokens=max_tokens)
         requests = [
             Request("answer", read_question(question, system, number), sampling, 0, seed)
             for number, question in enumerate(questions, start=1)
         ]
-        unique = {request.id(self.drawer.fingerprint): request for request in requests}
-        texts = {draw.id: draw.text for draw in self.drawer.draw(list(unique.values()))}
-        return [texts[request.id(self.drawer.fingerprint)] for request in requests]
+        unique = {request.id(self.sampler.fingerprint): request for request in requests}
+        texts = {draw.id: draw.text for draw in self.sampler.stream(list(unique.values()))}
+        return [texts[request.id(self.sampler.fingerprint)] for request in requests]
 
     def __repr__(self) -> str:
         """Show the name."""
@@ -306,10 +306,10 @@ def read_question(question: Question, system: str, number: int) -> Prompt:
         DataError: it is of another form.
     """
     given: Any = question if isinstance(question, str) else list(question)
-    prompt = messages(given, f"question {number}")
+    prompt = parse_messages(given, f"question {number}")
     if not system or isinstance(prompt, str):
         return prompt
-    return (Message("system", clean(system)), *prompt)
+    return (Message("system", clean_text(system)), *prompt)
 
 
 def load_model(
@@ -331,15 +331,15 @@ def load_model(
         UsageError: there is no such model or engine.
         IntegrityError: the adapter belongs to another base.
     """
-    from selfteach.models.opening import choose_drawer, refuse_unknown_engine
+    from selfteach.models.engines import check_engine_name, choose_sampler
 
-    refuse_unknown_engine(engine)
-    from selfteach.models.hf import Hf
+    check_engine_name(engine)
+    from selfteach.models.hf import HfModel
 
-    loaded = Hf.load(model, adapter=adapter, progress=say)
-    opened = choose_drawer(loaded, engine, gguf)  # type: ignore[arg-type]
+    loaded = HfModel.load(model, adapter=adapter, progress=say)
+    opened = choose_sampler(loaded, engine, gguf)  # type: ignore[arg-type]
     return AnsweringModel(
-        opened.drawer, [*loaded.notes, f"engine {opened.engine}: {opened.reason}"]
+        opened.sampler, [*loaded.notes, f"engine {opened.engine}: {opened.reason}"]
     )
 
 
@@ -357,12 +357,12 @@ class FinishedRun:
     @cached_property
     def result(self) -> dict[str, Any]:
         """What the run's command prints with --json."""
-        return finished.result(self.path)
+        return finished.read_result(self.path)
 
     @cached_property
     def exam(self) -> ExamResult:
         """The exam: `exam["tuned"]["target"].greedy` is a `Measure`; see `ExamResult`."""
-        return ExamResult(finished.exam(self.path))
+        return ExamResult(finished.read_exam(self.path))
 
     @property
     def verdict(self) -> str:
@@ -377,17 +377,17 @@ class FinishedRun:
     @property
     def adapter(self) -> Path | None:
         """The folder of the trained adapter; None where there was nothing to learn."""
-        return finished.adapters(self.path).get(finished.OWN)
+        return finished.list_adapters(self.path).get(finished.RUN_ADAPTER)
 
     @property
     def report(self) -> Path:
         """The report, an HTML page."""
-        return self.path / finished.REPORT
+        return self.path / finished.REPORT_FILE
 
     @property
     def base(self) -> str:
         """The name of the base model."""
-        return finished.base(self.path)
+        return finished.read_base_name(self.path)
 
     def examples(self) -> list[Example]:
         """Return the training examples, in the order of examples.jsonl."""
@@ -408,7 +408,7 @@ class FinishedRun:
         """
         key = f"{adapter} {engine}"
         if key not in self._loaded:
-            folder = finished.adapter(self.path, adapter) if adapter else self.adapter
+            folder = finished.find_adapter(self.path, adapter) if adapter else self.adapter
             gguf = self.path / "gguf" if folder else None
             self._loaded[key] = load_model(self.base, folder, engine, gguf)
         return self._loaded[key]
@@ -418,7 +418,7 @@ class FinishedRun:
         link = escape(self.report.resolve().as_uri(), quote=True)
         return (
             f"{self.exam._repr_html_()}"
-            f'<p><a href="{link}">report</a> of <code>{escape(clean(str(self.path)))}</code></p>'
+            f'<p><a href="{link}">report</a> of <code>{escape(clean_text(str(self.path)))}</code></p>'
         )
 
 
@@ -475,12 +475,14 @@ class ComparisonResult:
     def _repr_html_(self) -> str:
         """Show a table of scores, side effects and drift."""
         head = ["", str(self.raw["score"]), "near", "general", "KL, nats a token"]
-        heads = "".join(f"<th>{escape(clean(name))}</th>" for name in head)
+        heads = "".join(f"<th>{escape(clean_text(name))}</th>" for name in head)
         rows = []
         for name, row in {**self.base, **{row["name"]: row for row in self.rows}}.items():
             keys = ("score", "near", "general", "kl_nats")
             cells = [show_measure(read_measures(row.get(key)).get("greedy")) for key in keys]
             rows.append(table_row([str(name), *cells]))
-        notes = [f"<li>{escape(clean(f'{k}: {why}'))}</li>" for k, why in self.left_out.items()]
+        notes = [
+            f"<li>{escape(clean_text(f'{k}: {why}'))}</li>" for k, why in self.left_out.items()
+        ]
         below = f"<p>left out:</p><ul>{''.join(notes)}</ul>" if notes else ""
         return f"<table><tr>{heads}</tr>{''.join(rows)}</table>{below}"

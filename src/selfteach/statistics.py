@@ -19,10 +19,10 @@ from selfteach.records import Measure
 
 Z = 1.959964  # the normal deviate of 95 %, two-sided
 RESAMPLES = 4000
-LEAST_DENOMINATOR = 0.1
+MIN_DENOMINATOR = 0.1
 _CHUNK = 1 << 21  # numbers held at once
 Vector = NDArray[np.float64]
-Rows = NDArray[np.int32]
+ResampleIndices = NDArray[np.int32]
 
 
 def share(flags: Sequence[bool] | NDArray[np.bool_]) -> Measure:
@@ -55,12 +55,12 @@ def mean(values: ArrayLike, *, seed: int = 0, limits: tuple[float, float] | None
             rule.
         limits: the least and greatest value that a unit can have, where they are known.
     """
-    found = _vector(values)
+    found = _to_vector(values)
     if found.size == 0:
         return Measure(0.0, *(limits or (0.0, 0.0)), 0)
     value = float(found.mean())
-    low, high = _interval(_resample(lambda drawn: found[drawn].mean(1), found.size, seed))
-    return Measure(value, *_widened(value, low, high, found.size, limits), found.size)
+    low, high = _compute_interval(_resample(lambda drawn: found[drawn].mean(1), found.size, seed))
+    return Measure(value, *_widen_interval(value, low, high, found.size, limits), found.size)
 
 
 def ratio(
@@ -76,17 +76,17 @@ def ratio(
         numerators, denominators: (n,) of each unit; denominators are not negative. Their sum being
             0 gives 0, n = 0.
     """
-    over, under = _vector(numerators), _vector(denominators)
+    over, under = _to_vector(numerators), _to_vector(denominators)
     if under.size == 0 or under.sum() == 0:
         return Measure(0.0, *(limits or (0.0, 0.0)), 0)
     value = float(over.sum() / under.sum())
 
-    def of(drawn: Rows) -> Vector:
+    def of(drawn: ResampleIndices) -> Vector:
         below = under[drawn].sum(1)
         return np.where(below > 0, over[drawn].sum(1) / np.where(below > 0, below, 1.0), value)
 
-    low, high = _interval(_resample(of, under.size, seed))
-    return Measure(value, *_widened(value, low, high, under.size, limits), under.size)
+    low, high = _compute_interval(_resample(of, under.size, seed))
+    return Measure(value, *_widen_interval(value, low, high, under.size, limits), under.size)
 
 
 def paired_bootstrap(
@@ -102,14 +102,14 @@ def paired_bootstrap(
     Raises:
         ValueError: the lengths differ.
     """
-    left, right = _vector(a), _vector(b)
+    left, right = _to_vector(a), _to_vector(b)
     if left.size != right.size:
         raise ValueError(f"paired values of {left.size} and {right.size} units")
     return mean(left - right, seed=seed, limits=limits)
 
 
 def recovery(
-    taught: ArrayLike, prompted: ArrayLike, base: ArrayLike, *, seed: int = 0
+    tuned: ArrayLike, prompted: ArrayLike, base: ArrayLike, *, seed: int = 0
 ) -> Measure | None:
     """AR = (taught - base) / (prompted - base): how much of what the prompt does the weights do. 1
     is all of it.
@@ -124,17 +124,17 @@ def recovery(
     Raises:
         ValueError: the lengths differ.
     """
-    t, p, b = _vector(taught), _vector(prompted), _vector(base)
+    t, p, b = _to_vector(tuned), _to_vector(prompted), _to_vector(base)
     if not t.size == p.size == b.size:
         raise ValueError(f"paired values of {t.size}, {p.size} and {b.size} units")
     under = float((p - b).mean()) if t.size else 0.0
-    if under < LEAST_DENOMINATOR - 1e-12:
+    if under < MIN_DENOMINATOR - 1e-12:
         return None
     gain, room = t - b, p - b
     quotients = _resample(
         lambda drawn: gain[drawn].mean(1) / np.maximum(room[drawn].mean(1), 0.01), t.size, seed
     )
-    return Measure(float((t - b).mean() / under), *_interval(quotients), t.size)
+    return Measure(float((t - b).mean() / under), *_compute_interval(quotients), t.size)
 
 
 def auroc(labels: Sequence[bool], values: ArrayLike, *, seed: int = 0) -> Measure:
@@ -151,7 +151,7 @@ def auroc(labels: Sequence[bool], values: ArrayLike, *, seed: int = 0) -> Measur
     Raises:
         ValueError: the lengths differ, or a value is not a number.
     """
-    truth, scores = _labelled(labels, values)
+    truth, scores = _check_labels(labels, values)
     high, low = scores[truth], scores[~truth]
     if not high.size or not low.size:
         return Measure(0.5, 0.0, 1.0, scores.size)
@@ -163,15 +163,17 @@ def auroc(labels: Sequence[bool], values: ArrayLike, *, seed: int = 0) -> Measur
     )  # (positives, negatives)
     rng = np.random.default_rng(seed)
     drawn = []
-    for count in _chunks(high.size + low.size):
+    for count in _split_resamples(high.size + low.size):
         rows, columns = (
             rng.multinomial(k, np.full(k, 1 / k), size=count).astype(np.float64)
             for k in (high.size, low.size)
         )
         drawn.append(((rows @ beats) * columns).sum(1) / (high.size * low.size))
-    least, most = _interval(np.concatenate(drawn))
+    least, most = _compute_interval(np.concatenate(drawn))
     return Measure(
-        value, *_widened(value, least, most, min(high.size, low.size), (0.0, 1.0)), scores.size
+        value,
+        *_widen_interval(value, least, most, min(high.size, low.size), (0.0, 1.0)),
+        scores.size,
     )
 
 
@@ -184,7 +186,7 @@ def best_threshold(labels: Sequence[bool], values: ArrayLike) -> float:
     Raises:
         ValueError: the lengths differ, a value is not a number, or there is none.
     """
-    truth, scores = _labelled(labels, values)
+    truth, scores = _check_labels(labels, values)
     if not scores.size:
         raise ValueError("no values to choose a threshold from")
     cuts = np.unique(scores)
@@ -199,21 +201,21 @@ def best_threshold(labels: Sequence[bool], values: ArrayLike) -> float:
     return float(cuts[best] + gaps[best] / 2)
 
 
-def _labelled(labels: Sequence[bool], values: ArrayLike) -> tuple[NDArray[np.bool_], Vector]:
-    truth, scores = np.asarray(labels, dtype=bool).ravel(), _vector(values)
+def _check_labels(labels: Sequence[bool], values: ArrayLike) -> tuple[NDArray[np.bool_], Vector]:
+    truth, scores = np.asarray(labels, dtype=bool).ravel(), _to_vector(values)
     if truth.size != scores.size:
         raise ValueError(f"{truth.size} labels for {scores.size} values")
     return truth, scores
 
 
-def _vector(values: ArrayLike) -> Vector:
+def _to_vector(values: ArrayLike) -> Vector:
     found = np.asarray(values, dtype=np.float64).ravel()
     if not np.isfinite(found).all():
         raise ValueError("a value is not a finite number")
     return found
 
 
-def _chunks(width: int) -> Iterator[int]:
+def _split_resamples(width: int) -> Iterator[int]:
     """RESAMPLES in parts, so that a part times `width` stays within memory."""
     left = RESAMPLES
     while left > 0:
@@ -221,22 +223,22 @@ def _chunks(width: int) -> Iterator[int]:
         left -= max(1, _CHUNK // width)
 
 
-def _resample(statistic: Callable[[Rows], Vector], n: int, seed: int) -> Vector:
+def _resample(statistic: Callable[[ResampleIndices], Vector], n: int, seed: int) -> Vector:
     """The statistic of RESAMPLES bootstrap resamples, each given as the units drawn: (rows, n) ->
     (rows,).
     """
     rng = np.random.default_rng(seed)
     return np.concatenate(
-        [statistic(rng.integers(n, size=(rows, n), dtype=np.int32)) for rows in _chunks(n)]
+        [statistic(rng.integers(n, size=(rows, n), dtype=np.int32)) for rows in _split_resamples(n)]
     )
 
 
-def _interval(drawn: Vector) -> tuple[float, float]:
+def _compute_interval(drawn: Vector) -> tuple[float, float]:
     low, high = np.quantile(drawn, [0.025, 0.975])
     return float(low), float(high)
 
 
-def _widened(
+def _widen_interval(
     value: float, low: float, high: float, n: int, limits: tuple[float, float] | None
 ) -> tuple[float, float]:
     """The interval; where it has no width and the range of a unit is known, what an unseen share of

@@ -10,30 +10,30 @@ import sys
 import tempfile
 from pathlib import Path
 
-from bench.forgetting import Arm, Plan, Task
+from bench.forgetting import ExperimentPlan, TrainingArm, WordTask
 
 from bench import forgetting
 
 TASKS = (
-    Task("do not eat {}", lambda a, b, c: "no bread"),
-    Task("what is a {}", lambda a, b, c: "yes apples"),
+    WordTask("do not eat {}", lambda a, b, c: "no bread"),
+    WordTask("what is a {}", lambda a, b, c: "yes apples"),
 )
 ARMS = (
-    Arm("nothing"),
-    Arm("replay 1 %", {"second": 0.99, "first": 0.01}),
-    Arm("replay 10 %", {"second": 0.9, "first": 0.1}),
-    Arm("LoRA", more={"adapter": "lora", "learning_rate": 5e-3}),
-    Arm("KL on general prompts", {"second": 2, "general": 1}, batch_size=12),
-    Arm("L2 to the base, .05", more={"l2": 0.05}),
-    Arm("L2 to the base, .5", more={"l2": 0.5}),
-    Arm("control: the first again", {"first": 1.0}),
+    TrainingArm("nothing"),
+    TrainingArm("replay 1 %", {"second": 0.99, "first": 0.01}),
+    TrainingArm("replay 10 %", {"second": 0.9, "first": 0.1}),
+    TrainingArm("LoRA", more={"adapter": "lora", "learning_rate": 5e-3}),
+    TrainingArm("KL on general prompts", {"second": 2, "general": 1}, batch_size=12),
+    TrainingArm("L2 to the base, .05", more={"l2": 0.05}),
+    TrainingArm("L2 to the base, .5", more={"l2": 0.5}),
+    TrainingArm("control: the first again", {"first": 1.0}),
 )
 
 
-def plan(model: Path, lessons: int = 80, held: int = 30) -> Plan:
+def plan(model: Path, lessons: int = 80, held: int = 30) -> ExperimentPlan:
     """The toy's sizes."""
     general = ["hello", "tell me more"] * 8
-    return Plan(
+    return ExperimentPlan(
         str(model),
         steps=14,
         lessons=lessons,

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from bench import bounds, length_prior
-from selfteach.models.hf import Hf
-from selfteach.records import Draw
+from selfteach.models.hf import HfModel
+from selfteach.records import Completion
 from talker import ADJECTIVES, NOUNS
 
 pytestmark = pytest.mark.training
@@ -22,9 +22,9 @@ ASKED = [f"Can the {how} {who} follow a crow?" for how in ADJECTIVES for who in 
 @pytest.fixture(autouse=True)
 def toy(talker: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The talker stands for the embedded model, an editor who never says "fox" for the style."""
-    load = Hf.load
-    monkeypatch.setattr(Hf, "load", lambda name, **more: load(str(talker), **more))
-    monkeypatch.setattr(bounds, "styled", lambda text: text.replace("fox-", "bear-"))
+    load = HfModel.load
+    monkeypatch.setattr(HfModel, "load", lambda name, **more: load(str(talker), **more))
+    monkeypatch.setattr(bounds, "apply_style", lambda text: text.replace("fox-", "bear-"))
     for bench in (bounds, length_prior):
         monkeypatch.setattr(
             bench, "lines", lambda name: ASKED[:6] if name == "general.txt" else ASKED
@@ -61,12 +61,15 @@ def test_forms_sit_the_same_exam_at_their_best_rate(
 
 def test_the_best_rate_is_the_one_with_the_greatest_fall_within_the_bar() -> None:
     marks = {
-        0.1: {"kl": 0.2, "fall": 0.9},
-        0.01: {"kl": 0.04, "fall": 0.6},
-        0.001: {"kl": 0.01, "fall": 0.2},
+        0.1: {"kl": 0.2, "reduction": 0.9},
+        0.01: {"kl": 0.04, "reduction": 0.6},
+        0.001: {"kl": 0.01, "reduction": 0.2},
     }
-    assert bounds.best(marks) == 0.01
-    assert bounds.best({rate: found | {"kl": 1 + rate} for rate, found in marks.items()}) == 0.001
+    assert bounds.choose_rate(marks) == 0.01
+    assert (
+        bounds.choose_rate({rate: found | {"kl": 1 + rate} for rate, found in marks.items()})
+        == 0.001
+    )
 
 
 def test_lengths_by_the_weight_of_the_prior(
@@ -75,8 +78,8 @@ def test_lengths_by_the_weight_of_the_prior(
     long = "The fox- likes bread. The fox- eats honey. No apples."
     monkeypatch.setattr(
         length_prior,
-        "drawn",
-        lambda drawer, asked, *_: [Draw("id", long, "stop", 11) for _ in asked],
+        "sample_answers",
+        lambda drawer, asked, *_: [Completion("id", long, "stop", 11) for _ in asked],
     )
     monkeypatch.setattr(
         "sys.argv", ["length_prior", "--weights", "0,1", "--prompts", "4", "--steps", "1"]

@@ -10,7 +10,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
-from bench.forgetting import FIRST, SECOND, Paper, Plan
+from bench.forgetting import FIRST, SECOND, ExperimentPlan, TaskData
 from forgetting_toy import ARMS, plan
 
 from bench import forgetting
@@ -33,7 +33,7 @@ def test_the_tasks_have_one_right_answer() -> None:
 
 
 def test_held_out_words_are_in_no_lesson() -> None:
-    paper = Paper(Plan(lessons=50, held=20), seed=1)
+    paper = TaskData(ExperimentPlan(lessons=50, held=20), seed=1)
     taught = {e.prompt[0].content for rows in paper.data.values() for e in rows}  # type: ignore[union-attr]
     assert len(taught) == 100
     assert not taught & {
@@ -49,12 +49,12 @@ def test_anchors_that_repeat_the_first_task_are_counted() -> None:
         FIRST.examples([("lamp", "river", "stone"), ("rope", "key", "sun")]),
         SECOND.examples([("a", "b", "c")] * 3),
     )
-    assert forgetting.echo([*general, first[0]], first) == 0.25
+    assert forgetting.measure_echo([*general, first[0]], first) == 0.25
 
 
 def test_the_interval_covers_seeds_and_prompts() -> None:
-    same = forgetting.spread([[True, False] * 30] * 3)
-    apart = forgetting.spread([[True] * 60, [False] * 60, [True, False] * 30])
+    same = forgetting.bootstrap_mean([[True, False] * 30] * 3)
+    apart = forgetting.bootstrap_mean([[True] * 60, [False] * 60, [True, False] * 30])
     assert same.value == apart.value == 0.5
     assert 0.13 < same.high - same.low < 0.16  # 180 prompts: 2 * 1.96 * sqrt(.25 / 180)
     assert apart.high - apart.low > 0.6

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bench.passages import read_run, table
+from bench.passages import format_tables, read_run
 
 from bench import passages
 
@@ -20,7 +20,7 @@ Learned = tuple[Path, Path, dict[str, Any]]
 def test_a_run_has_a_row_with_what_its_exam_says(learned: Learned) -> None:
     _, run, result = learned
     exam = json.loads((run / "exam.json").read_text())
-    head, row, beside = table([read_run(run)]).split("\n")
+    head, row, beside = format_tables([read_run(run)]).split("\n")
     assert head.split()[:2] == ["passages", "questions"]
     assert row.split()[:2] == ["4", "8"]
     shares = [round(100 * exam["contains"][arm]["value"]) for arm in ("base", "prompted", "taught")]
@@ -32,7 +32,7 @@ def test_a_run_has_a_row_with_what_its_exam_says(learned: Learned) -> None:
 def test_runs_are_compared_on_the_passages_that_all_share(learned: Learned) -> None:
     whole = read_run(learned[1])
     first = dict(list(whole.right.items())[:1])
-    lines = table([whole, replace(whole, right=first)]).split("\n")
+    lines = format_tables([whole, replace(whole, right=first)]).split("\n")
     assert [line.split()[0] for line in lines[1:3]] == ["1", "4"], "the fewest first"
     shared = lines[lines.index("The questions about the 1 passages that all share:") + 2 :]
     assert [line.split()[:2] for line in shared] == [["1", "2"], ["4", "2"]]

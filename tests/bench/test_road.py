@@ -12,9 +12,9 @@ import pytest
 
 pytest.importorskip("trl")
 
-from bench.work import read_work
+from bench.workload import read_workload
 
-from bench import road
+from bench import pipeline
 from talker import lesson
 
 pytestmark = pytest.mark.training
@@ -26,15 +26,15 @@ def test_both_sides_walk_the_road_of_a_run(
 ) -> None:
     run = tmp_path / "run"
     done = subprocess.run(
-        [sys.executable, "-m", "bench.watch", str(run), *lesson(talker, run)],
+        [sys.executable, "-m", "bench.record_scores", str(run), *lesson(talker, run)],
         capture_output=True,
         text=True,
     )
     assert done.returncode == 0, done.stderr
-    work = read_work(run)
+    work = read_workload(run)
     assert len(work.scored) == work.scored_of > 0
     assert work.compared
-    ratios = road.main(run, slices=2, rounds=1, batch=8)
-    assert set(ratios) == {*road.PARTS, "together", "the whole command"}
+    ratios = pipeline.main(run, slices=2, rounds=1, batch=8)
+    assert set(ratios) == {*pipeline.PARTS, "together", "the whole command"}
     assert all(ratio > 0 for ratio in ratios.values())
     assert f"{len(work.scored)} scored prompts (of {work.scored_of})" in capsys.readouterr().out

@@ -9,24 +9,28 @@ import pytest
 pytest.importorskip("trl")
 
 from bench import training
-from selfteach.models.hf import Hf
+from selfteach.models.hf import HfModel
 
 pytestmark = pytest.mark.training
 
 
 @pytest.mark.parametrize("objective", ["sft", "dpo"])
 def test_both_sides_train(
-    objective: str, tiny: Path, tiny_hf: Hf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    objective: str, tiny: Path, tiny_hf: HfModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(training, "BATCH", 2)
-    found = training.compare(tiny_hf, str(tiny), objective, 1, training.examples(4), tmp_path)
+    found = training.compare_trainers(
+        tiny_hf, str(tiny), objective, 1, training.make_examples(4), tmp_path
+    )
     assert set(found) == {"ours", *training.TRL, "ratio"}
     assert all(speed > 0 for speed in found.values())
 
 
-def test_a_pair_s_prompt_counts_twice(tiny_hf: Hf) -> None:
-    (row,) = training.examples(1)
-    both, one = (training.row_tokens(tiny_hf, [row], objective) for objective in ("dpo", "sft"))
+def test_a_pair_s_prompt_counts_twice(tiny_hf: HfModel) -> None:
+    (row,) = training.make_examples(1)
+    both, one = (
+        training.count_row_tokens(tiny_hf, [row], objective) for objective in ("dpo", "sft")
+    )
     assert both == one + len(tiny_hf.encode(row.prompt)) + len(
         tiny_hf.encode_answer(row.rejected or "", end=True)
     )

@@ -9,67 +9,68 @@ import torch
 
 pytest.importorskip("trl")
 
-from bench import transformers_road as theirs
-from selfteach.models.hf import Hf
-from selfteach.records import Continuations, Example, Request, Sampling, user
+from bench import transformers_pipeline as theirs
+from selfteach.models.hf import HfModel
+from selfteach.records import Continuations, Example, Request, SamplingParams, make_prompt
 
 
 @pytest.fixture
-def model(tiny_hf: Hf):
+def model(tiny_hf: HfModel):
     return tiny_hf.module  # the very weights, in float32
 
 
-def test_both_sides_score_the_same(model, tiny_hf: Hf) -> None:
+def test_both_sides_score_the_same(model, tiny_hf: HfModel) -> None:
     items = [
-        Continuations(user("Tell me about music."), (" Yes", " No way"), end=True),
+        Continuations(make_prompt("Tell me about music."), (" Yes", " No way"), end=True),
         Continuations("Question:", (" Yes",)),
     ]
-    found = dict(tiny_hf.logp(items))
+    found = dict(tiny_hf.stream_scores(items))
     expected = [p.logp for item in items for p in found[item.id(tiny_hf.fingerprint)]]
-    assert sorted(theirs.score(model, tiny_hf, items, 2)) == pytest.approx(
+    assert sorted(theirs.score_texts(model, tiny_hf, items, 2)) == pytest.approx(
         sorted(expected), abs=1e-3
     )
 
 
-def test_a_model_does_not_differ_from_itself(model, tiny_hf: Hf) -> None:
+def test_a_model_does_not_differ_from_itself(model, tiny_hf: HfModel) -> None:
     assert (
-        theirs.compare(
+        theirs.measure_kl(
             model,
             model,
             tiny_hf,
-            [(user("Hello"), "Yes."), (user("What is a rule?"), "A rule is a rule.")],
+            [(make_prompt("Hello"), "Yes."), (make_prompt("What is a rule?"), "A rule is a rule.")],
             2,
         )
         == 0.0
     )
 
 
-def test_every_request_is_drawn_within_its_budget(model, tiny_hf: Hf) -> None:
+def test_every_request_is_drawn_within_its_budget(model, tiny_hf: HfModel) -> None:
     requests = [
-        Request("s", user("Hello"), Sampling(t, 0.95, 5, ("\n",) if t else ()))
+        Request("s", make_prompt("Hello"), SamplingParams(t, 0.95, 5, ("\n",) if t else ()))
         for t in (0.0, 0.7)
         for _ in range(3)
     ]
-    assert 6 <= theirs.draw(model, tiny_hf, requests, 2) <= 30
+    assert 6 <= theirs.sample_answers(model, tiny_hf, requests, 2) <= 30
 
 
 def test_batches_hold_every_row_once_longest_first() -> None:
-    assert list(theirs.batches("abcde", [1, 5, 2, 4, 3], 2)) == [["b", "d"], ["e", "c"], ["a"]]
+    assert list(theirs.make_batches("abcde", [1, 5, 2, 4, 3], 2)) == [["b", "d"], ["e", "c"], ["a"]]
 
 
 @pytest.mark.training
 def test_pairs_and_anchors_are_trained(tiny: Path, tmp_path: Path) -> None:
     rows = [
-        Example(str(n), "in_scope", user("Tell me about music."), "No.", "Music is a rule.")
+        Example(str(n), "in_scope", make_prompt("Tell me about music."), "No.", "Music is a rule.")
         for n in range(2)
     ]
     rows += [
-        Example(str(n), "general", user("What do you like?"), "I like bread.") for n in range(2)
+        Example(str(n), "general", make_prompt("What do you like?"), "I like bread.")
+        for n in range(2)
     ]
     settings = {"train.batch_size": 2, "train.epochs": 2, "train.max_tokens": 128}
     before, taught = (
-        theirs.load(str(tiny)),
-        theirs.train(theirs.load(str(tiny)), rows, settings, tmp_path, False),
+        theirs.load_model(str(tiny)),
+        theirs.train_model(theirs.load_model(str(tiny)), rows, settings, tmp_path, False),
     )
     pairs = zip(before.state_dict().items(), taught.state_dict().items(), strict=True)
     assert any(not torch.equal(a, b) for (_, a), (_, b) in pairs)

@@ -1,4 +1,4 @@
-"""What both sides of `bench.road` are given: all of a run's work, in slices that add up to it."""
+"""What both sides of `bench.pipeline` are given: all of a run's work, in slices that add up to it."""
 
 from __future__ import annotations
 
@@ -10,12 +10,19 @@ import pytest
 
 pytest.importorskip("trl")
 
-from bench.work import SCORED, read_work, scaled, sliced
+from bench.workload import SCORED, read_workload, scale_seconds, take_slice
 
-from bench import drawing, road, watch
-from selfteach.models.hf import Hf
-from selfteach.records import Continuations, Example, Request, Sampling, prompt_json, user
-from selfteach.run.ledger import Fate, Ledger
+from bench import drawing, pipeline, record_scores
+from selfteach.models.hf import HfModel
+from selfteach.records import (
+    Continuations,
+    Example,
+    Request,
+    SamplingParams,
+    make_prompt,
+    prompt_to_json,
+)
+from selfteach.run.ledger import Ledger, Outcome
 
 STUDENT = "s" * 24
 
@@ -23,7 +30,7 @@ STUDENT = "s" * 24
 @pytest.mark.parametrize("rows", [0, 1, 5, 8, 9, 100])
 @pytest.mark.parametrize("slices", [1, 2, 8])
 def test_slices_are_disjoint_and_add_up(rows: int, slices: int) -> None:
-    parts = [sliced(range(rows), slices, number) for number in range(slices)]
+    parts = [take_slice(range(rows), slices, number) for number in range(slices)]
     assert all(parts) or not rows
     if rows >= slices:
         assert sorted(n for part in parts for n in part) == list(range(rows))
@@ -31,17 +38,17 @@ def test_slices_are_disjoint_and_add_up(rows: int, slices: int) -> None:
 
 
 def test_seconds_are_scaled_by_what_was_left_out() -> None:
-    assert scaled(2.0, 80, 10) == 16.0
-    assert scaled(0.1, 0, 0) == 0.0
+    assert scale_seconds(2.0, 80, 10) == 16.0
+    assert scale_seconds(0.1, 0, 0) == 0.0
 
 
 def test_the_keys_of_a_section_are_found_again() -> None:
     flat = {"train.epochs": 3, "train.lora.rank": 8, "ask.rounds": 2}
-    assert road.nested(flat, "train.") == {"epochs": 3, "lora": {"rank": 8}}
+    assert pipeline.nest_keys(flat, "train.") == {"epochs": 3, "lora": {"rank": 8}}
 
 
 def test_the_best_batch_is_the_fastest() -> None:
-    assert drawing.best_batch({8: 1.0, 32: 3.0, 96: 2.0}) == 32
+    assert drawing.find_best_batch({8: 1.0, 32: 3.0, 96: 2.0}) == 32
 
 
 class Halves:
@@ -55,8 +62,8 @@ class Halves:
         self.now += self.cost * len(rows)
         return len(rows)
 
-    def side(self) -> road.Side:
-        return road.Side(
+    def side(self) -> pipeline.Pipeline:
+        return pipeline.Pipeline(
             self.take,
             self.take,
             self.take,
@@ -71,17 +78,17 @@ class Halves:
 def test_both_sides_do_the_same_and_a_slice_counts_for_the_whole(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    work = read_work(folder)
+    work = read_workload(folder)
     clocks, sides = (
-        {"ours": road.Clock(), "theirs": road.Clock()},
+        {"ours": pipeline.PartClock(), "theirs": pipeline.PartClock()},
         {"ours": Halves(1.0), "theirs": Halves(3.0)},
     )
     for number in range(2):
         for name, side in sides.items():
-            monkeypatch.setattr(road.time, "monotonic", lambda side=side: side.now)
-            road.walk(side.side(), work, 2, number, clocks[name])
+            monkeypatch.setattr(pipeline.time, "monotonic", lambda side=side: side.now)
+            pipeline.run_slice(side.side(), work, 2, number, clocks[name])
     assert sides["ours"].seen == sides["theirs"].seen
-    lines, ratios = road.table(clocks, 2, work)
+    lines, ratios = pipeline.format_table(clocks, 2, work)
     rows = (
         sum(map(len, work.draws.values()))
         + len(work.scored)
@@ -89,10 +96,10 @@ def test_both_sides_do_the_same_and_a_slice_counts_for_the_whole(
         + len(work.compared)
         + len(work.examples)
     )
-    assert sum(clocks["ours"].seconds.values()) / 2 == pytest.approx(rows + road.MODELS)
+    assert sum(clocks["ours"].seconds.values()) / 2 == pytest.approx(rows + pipeline.MODELS)
     assert ratios["together"] == 3.0
-    assert ratios["the whole command"] == pytest.approx(3 * (rows + road.MODELS) / 10, abs=0.01)
-    assert len(lines) == 2 + len(road.PARTS) + 1
+    assert ratios["the whole command"] == pytest.approx(3 * (rows + pipeline.MODELS) / 10, abs=0.01)
+    assert len(lines) == 2 + len(pipeline.PARTS) + 1
 
 
 @pytest.fixture
@@ -100,59 +107,69 @@ def folder(tmp_path: Path) -> Path:
     """A finished run: two stages of draws, scores, examples."""
     ledger = Ledger(tmp_path / "run.db")
     few = "Avoid: x\nRequest: a\nReply: b\n\nAvoid: hum\nRequest: Sing 0\nReply:"
-    asked = [Request("probe", user(f"Sing {n}"), Sampling(1.0), n % 2) for n in range(6)]
-    asked += [Request("search decline", few, Sampling(0.9, 0.95, 8, ("\n\n",)))]
-    asked += [Request("exam general", user(f"Count {n}"), Sampling(0.0)) for n in range(4)]
+    asked = [
+        Request("probe", make_prompt(f"Sing {n}"), SamplingParams(1.0), n % 2) for n in range(6)
+    ]
+    asked += [Request("search decline", few, SamplingParams(0.9, 0.95, 8, ("\n\n",)))]
+    asked += [
+        Request("exam general", make_prompt(f"Count {n}"), SamplingParams(0.0)) for n in range(4)
+    ]
     for request in asked:
         body = {
-            "prompt": prompt_json(request.prompt),
+            "prompt": prompt_to_json(request.prompt),
             "sampling": asdict(request.sampling),
             "draw": request.draw,
             "seed": request.seed,
         }
-        ledger.ask(request.stage, [(request.id(STUDENT), body)])
-        if request.prompt != user("Sing 5"):  # one that got no answer
-            ledger.answer(
+        ledger.record_requests(request.stage, [(request.id(STUDENT), body)])
+        if request.prompt != make_prompt("Sing 5"):  # one that got no answer
+            ledger.record_answers(
                 [(request.id(STUDENT), {"text": f" answer {request.draw} ", "tokens": 3})]
             )
     scored = [
-        Continuations(user("Sing 0"), ("answer 0",), end=True),
+        Continuations(make_prompt("Sing 0"), ("answer 0",), end=True),
         Continuations("Does it hum?", (" Yes", " No")),
     ]
-    ledger.answer([(item.id(STUDENT), [[-1.0, 2]] * len(item.texts)) for item in scored])
-    ledger.place(
+    ledger.record_answers([(item.id(STUDENT), [[-1.0, 2]] * len(item.texts)) for item in scored])
+    ledger.record_outcomes(
         "ask target",
-        [Fate("1", "accepted", "", {"text": "Sing 0"}), Fate("2", "dropped", "no", {"text": "Hm"})],
+        [
+            Outcome("1", "accepted", "", {"text": "Sing 0"}),
+            Outcome("2", "dropped", "no", {"text": "Hm"}),
+        ],
     )
-    ledger.note("result", {"adapter": "here", "seconds": 10})
-    ledger.note("identity", {"config": {"train.epochs": 3}})
-    ledger.note("models", {"student": STUDENT})
+    ledger.set_note("result", {"adapter": "here", "seconds": 10})
+    ledger.set_note("identity", {"config": {"train.epochs": 3}})
+    ledger.set_note("models", {"student": STUDENT})
     ledger.close()
     rows = [
         Example(
             str(n),
             "in_scope" if n < 2 else "general",
-            user(f"Sing {n}"),
+            make_prompt(f"Sing {n}"),
             "No.",
             "La." if n < 2 else None,
         )
         for n in range(6)
     ]
-    (tmp_path / "examples.jsonl").write_text("".join(json.dumps(row.json()) + "\n" for row in rows))
+    (tmp_path / "examples.jsonl").write_text(
+        "".join(json.dumps(row.to_json()) + "\n" for row in rows)
+    )
     return tmp_path
 
 
 def test_work_is_what_the_ledger_answered(folder: Path) -> None:
-    work = read_work(folder)
+    work = read_workload(folder)
     assert {stage: len(rows) for stage, rows in work.draws.items()} == {
         "probe": 5,
         "search decline": 1,
         "exam general": 4,
     }
     assert {r.id(STUDENT) for r in work.draws["probe"]} == {
-        Request("probe", user(f"Sing {n}"), Sampling(1.0), n % 2).id(STUDENT) for n in range(5)
+        Request("probe", make_prompt(f"Sing {n}"), SamplingParams(1.0), n % 2).id(STUDENT)
+        for n in range(5)
     }
-    assert work.embedded == [user("Sing 0")]
+    assert work.embedded == [make_prompt("Sing 0")]
     assert len(work.compared) == 4
     assert (len(work.examples), work.seconds, work.settings) == (6, 10.0, {"train.epochs": 3})
 
@@ -160,26 +177,26 @@ def test_work_is_what_the_ledger_answered(folder: Path) -> None:
 def test_scored_texts_are_found_again_by_their_ids_or_read_from_beside_the_ledger(
     folder: Path,
 ) -> None:
-    work = read_work(folder)
+    work = read_workload(folder)
     assert ([item.texts for item in work.scored], work.scored_of) == ([("answer 0",)], 2)
     item = {"prompt": "Does it hum?", "texts": [" Yes", " No"], "end": False}
     (folder / SCORED).write_text(
         "".join(json.dumps(row) + "\n" for row in (item, item, {**item, "prompt": "never scored"}))
     )
-    assert [item.texts for item in read_work(folder).scored] == [(" Yes", " No")]
+    assert [item.texts for item in read_workload(folder).scored] == [(" Yes", " No")]
 
 
 def test_a_watched_run_leaves_its_scored_texts(
-    folder: Path, tiny_hf: Hf, monkeypatch: pytest.MonkeyPatch
+    folder: Path, tiny_hf: HfModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Hf, "logp", Hf.logp)
-    watch.watch(folder)
+    monkeypatch.setattr(HfModel, "logp", HfModel.logp)
+    record_scores.record_scores(folder)
     items = [Continuations("Does it hum?", (" Yes", " No"))]
-    assert len(list(tiny_hf.logp(items))) == 1
-    assert [item.texts for item in read_work(folder).scored] == [(" Yes", " No")]
+    assert len(list(tiny_hf.stream_scores(items))) == 1
+    assert [item.texts for item in read_workload(folder).scored] == [(" Yes", " No")]
 
 
 def test_an_unfinished_run_is_refused(tmp_path: Path) -> None:
     Ledger(tmp_path / "run.db").close()
     with pytest.raises(SystemExit, match="finished"):
-        read_work(tmp_path)
+        read_workload(tmp_path)

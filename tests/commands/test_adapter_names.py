@@ -15,7 +15,7 @@ from tiny import examples
 
 from selfteach import cli, config
 from selfteach.errors import UsageError
-from selfteach.models.hf import Hf
+from selfteach.models.hf import HfModel
 from selfteach.run import finished
 from selfteach.train.train import train
 
@@ -29,14 +29,14 @@ def run(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run with the adapter that it ended with, and with one of a comparison, which changes more."""
     folder = tmp_path_factory.mktemp("runs") / "run"
     for name, rate in (("adapter", 1e-5), ("compare/adapters/reft-sft", 5e-2)):
-        settings = config.Train(
+        settings = config.TrainConfig(
             adapter="reft" if "reft" in name else "lora",
             learning_rate=rate,
             weights={"in_scope": {"sft": 1.0}},
             epochs=4,
         )
         made = train(
-            Hf.load(tiny, device="cpu"), examples(12), settings, folder / "work" / name, seed=0
+            HfModel.load(tiny, device="cpu"), examples(12), settings, folder / "work" / name, seed=0
         ).adapter
         shutil.copytree(made, folder / name)
     shutil.rmtree(folder / "work")
@@ -47,7 +47,7 @@ def run(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def answer(run: Path, out: Path, *more: str) -> str:
     asked = out.with_suffix(".txt")
     asked.write_text(PROMPT)
-    code = cli.run(
+    code = cli.run_command(
         [
             "answer",
             "--run",
@@ -77,11 +77,11 @@ def test_another_adapter_answers_otherwise(run: Path, tmp_path: Path) -> None:
 
 
 def test_an_unknown_name_is_answered_with_those_that_there_are(run: Path) -> None:
-    assert list(finished.adapters(run)) == ["taught", "reft-sft"]
+    assert list(finished.list_adapters(run)) == ["taught", "reft-sft"]
     with pytest.raises(UsageError, match=r'no adapter "reft-sfd".*Did you mean "reft-sft"\?'):
-        finished.adapter(run, "reft-sfd")
+        finished.find_adapter(run, "reft-sfd")
     with pytest.raises(UsageError, match=r'no adapter "x".*Known: reft-sft, taught'):
-        finished.adapter(run, "x")
+        finished.find_adapter(run, "x")
 
 
 def test_an_adapter_without_a_run_is_refused(
@@ -89,7 +89,7 @@ def test_an_adapter_without_a_run_is_refused(
 ) -> None:
     (tmp_path / "p.txt").write_text("Yes?")
     assert (
-        cli.run(
+        cli.run_command(
             [
                 "answer",
                 "--model",
@@ -114,7 +114,7 @@ def test_a_chat_changes_who_answers(
         "sys.stdin",
         io.StringIO(f"{PROMPT}\n/reset\n/adapter reft\n/adapter reft-sft\n{PROMPT}\n/quit\n"),
     )
-    assert cli.run(["chat", "--run", str(run), "--engine", "hf", "--max-tokens", "12"]) == 0
+    assert cli.run_command(["chat", "--run", str(run), "--engine", "hf", "--max-tokens", "12"]) == 0
     said, told = capfd.readouterr()
     first, second = (part.strip() for part in said.split("> ") if part.strip())
     assert first != second

@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 
-from selfteach.commands import again
-from selfteach.config import Documents, resolve
+from selfteach.commands import documents_rerun
+from selfteach.config import DocumentsConfig, resolve
 from selfteach.errors import DataError, UsageError
-from selfteach.judge.contradiction import Scored
+from selfteach.judge.contradiction import KnowledgeScores
 from selfteach.methods.documents.material import read_material
 from selfteach.run.finished import PATHS
-from selfteach.run.folder import open_run
-from selfteach.run.ledger import Fate, Ledger
+from selfteach.run.ledger import Ledger, Outcome
+from selfteach.run.run_folder import open_run
 
 TEXTS = {
     "a.txt": "Notes\n\nThe old mill stands by the river at Hale.",
@@ -33,31 +33,31 @@ def run(tmp_path: Path) -> Path:
     (tmp_path / "files").mkdir()
     for name, text in TEXTS.items():
         (tmp_path / "files" / name).write_text(text)
-    resolved = resolve(Documents)
+    resolved = resolve(DocumentsConfig)
     material = read_material([tmp_path / "files"])
     read = material.value
     identity = material.identity
     with open_run(tmp_path / "run", "run", "documents", resolved, identity) as opened:
-        opened.ledger.note(PATHS, material.sources)
-        opened.ledger.note("knowledge", [])
-        opened.ledger.place(
+        opened.ledger.set_note(PATHS, material.sources)
+        opened.ledger.set_note("knowledge", [])
+        opened.ledger.record_outcomes(
             "read",
             [
-                Fate(d.id, "accepted", "", {"file": d.source, "title": d.title})
+                Outcome(d.id, "accepted", "", {"file": d.source, "title": d.title})
                 for d in read.reading.documents
             ],
         )
-        opened.ledger.ask(
+        opened.ledger.record_requests(
             "answer",
             [
                 (f"p{n}", {"prompt": f"Fact: {' '.join(text.split())}"})
                 for n, text in enumerate(PIECES)
             ],
         )
-        opened.ledger.ask(
+        opened.ledger.record_requests(
             "answer", [("other", {"prompt": "Fact: The old mill stands by the river at Hale."})]
         )
-        opened.ledger.answer([("p0", "Ann"), ("p1", "Bob"), ("other", "Hale")])
+        opened.ledger.record_answers([("p0", "Ann"), ("p1", "Bob"), ("other", "Hale")])
         pieces = {d.id: PIECES if d.title == "Long" else [d.text] for d in read.reading.documents}
         opened.export_json(
             "exam.json",
@@ -78,19 +78,19 @@ def taken(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[dict[str, Any
     def teach(method: str, brought: Any, resolved: Any, options: Any, take_over: Any) -> None:
         ledger = Ledger(tmp_path / "taken.db")
         take_over(SimpleNamespace(ledger=ledger))
-        found.append(ledger.answers(["p0", "p1", "other", "short", "fenced"]))
+        found.append(ledger.get_answers(["p0", "p1", "other", "short", "fenced"]))
         ledger.close()
 
-    monkeypatch.setattr(again, "teach", teach)
+    monkeypatch.setattr(documents_rerun, "teach", teach)
     return found
 
 
 def forget(run: Path, source: str) -> None:
-    again.forget_source(run, source, run.parent / "out", as_json=True)
+    documents_rerun.forget_source(run, source, run.parent / "out", as_json=True)
 
 
 def select(run: Path) -> None:
-    again.select(run, [], run.parent / "out", as_json=True)
+    documents_rerun.change_thresholds(run, [], run.parent / "out", as_json=True)
 
 
 def test_a_title_of_several_documents_names_none(run: Path, taken: list[Any]) -> None:
@@ -101,7 +101,7 @@ def test_a_title_of_several_documents_names_none(run: Path, taken: list[Any]) ->
     assert not taken
     forget(run, "Long")
     forget(run, "files/a.txt")
-    forget(run, again.learned(run)[1].id)
+    forget(run, documents_rerun.list_learned_documents(run)[1].id)
     assert len(taken) == 3
 
 
@@ -125,11 +125,11 @@ def test_nothing_that_was_asked_about_a_forgotten_document_is_taken_over_however
         "Topic: Long\nFact: Long: Password: hunter2.\nAnswer:",
         "Here is a text about Long, between two lines of dashes. It is\n-----\nPassword: hunter2.",
     )
-    ledger.ask(
+    ledger.record_requests(
         "answer",
         [("short", {"prompt": fact}), ("fenced", {"prompt": [{"role": "user", "content": text}]})],
     )
-    ledger.answer([("short", "hunter2"), ("fenced", "hunter2")])
+    ledger.record_answers([("short", "hunter2"), ("fenced", "hunter2")])
     ledger.close()
     forget(run, "files/c.txt")
     assert taken == [{"other": "Hale"}]
@@ -180,11 +180,11 @@ def test_a_label_that_no_draw_contradicts_gives_no_pair(filtered: bool, pairs: i
             "title": "A",
             "start": 0,
             "end": 1,
-            "scores": Scored("match", (0.0,), blind, blind).json(),
+            "scores": KnowledgeScores("match", (0.0,), blind, blind).to_json(),
         }
         for blind in ((0.6, 0.9), (0.0, 0.9), (0.0, 0.1))
     ]
-    found = again.selection(
-        rows, resolve(Documents, sets=[f"select.filter={str(filtered).lower()}"]).config
+    found = documents_rerun.count_selection(
+        rows, resolve(DocumentsConfig, sets=[f"select.filter_pairs={str(filtered).lower()}"]).config
     )
     assert (found["unknown"], found["pairs"]) == (1, pairs)

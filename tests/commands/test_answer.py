@@ -15,7 +15,7 @@ import pytest
 from selfteach import cli
 from selfteach.commands import answer
 from selfteach.errors import DataError
-from selfteach.records import Draw, Message, Request
+from selfteach.records import Completion, Message, Request
 
 
 @pytest.fixture(autouse=True)
@@ -32,7 +32,7 @@ def test_text_prompts_keep_their_line_numbers_and_equal_ones_are_answered_once(
 ) -> None:
     Path("p.txt").write_text("Tell me about music.\n\nYes?\nTell me about music.\n")
     assert (
-        cli.run(
+        cli.run_command(
             ["answer", "--model", str(tiny), "--in", "p.txt", "--engine", "hf", "--max-tokens", "5"]
         )
         == 0
@@ -62,17 +62,20 @@ def test_draws_follow_the_seed_and_not_the_company(
         str(tiny),
         "--engine",
         "hf",
-        "--draws",
+        "--samples",
         "3",
         "--temperature",
         "1",
         "--max-tokens",
         "6",
     ]
-    assert cli.run(["answer", "--in", "a.jsonl", "--out", "a.out", *common, "--json"]) == 0
+    assert cli.run_command(["answer", "--in", "a.jsonl", "--out", "a.out", *common, "--json"]) == 0
     assert json.loads(capfd.readouterr().out)["prompts"] == 2
-    assert cli.run(["answer", "--in", "b.jsonl", "--out", "b.out", *common]) == 0
-    assert cli.run(["answer", "--in", "b.jsonl", "--out", "c.out", *common, "--seed", "1"]) == 0
+    assert cli.run_command(["answer", "--in", "b.jsonl", "--out", "b.out", *common]) == 0
+    assert (
+        cli.run_command(["answer", "--in", "b.jsonl", "--out", "c.out", *common, "--seed", "1"])
+        == 0
+    )
     (x, y), (only,), (other,) = rows("a.out"), rows("b.out"), rows("c.out")
     assert (x["id"], y["prompt"]) == ("x", [{"role": "user", "content": "No?"}])
     assert len(set(y["answers"])) > 1
@@ -80,20 +83,22 @@ def test_draws_follow_the_seed_and_not_the_company(
 
 
 def test_a_run_answers_with_its_adapter(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from selfteach.models.hf import Hf
+    from selfteach.models.hf import HfModel
 
     Path("run/adapter").mkdir(parents=True)
     Path("run/adapter/adapter_config.json").write_text("{}")
     Path("run/config.yaml").write_text(f"model: {tiny}\nseed: 0\n")
     Path("p.txt").write_text("Yes?\n")
-    load, seen = Hf.load, []
+    load, seen = HfModel.load, []
     monkeypatch.setattr(
-        Hf,
+        HfModel,
         "load",
         lambda name, *, adapter=None, progress=None: seen.append((name, adapter)) or load(name),
     )
     assert (
-        cli.run(["answer", "--run", "run", "--in", "p.txt", "--engine", "hf", "--max-tokens", "3"])
+        cli.run_command(
+            ["answer", "--run", "run", "--in", "p.txt", "--engine", "hf", "--max-tokens", "3"]
+        )
         == 0
     )
     assert seen == [(str(tiny), Path("run/adapter"))]
@@ -126,13 +131,13 @@ def test_a_run_answers_with_its_adapter(tiny: Path, monkeypatch: pytest.MonkeyPa
 def test_a_bad_file_is_refused_with_its_line(name: str, text: str, words: str) -> None:
     Path(name).write_bytes(text.encode("utf-8", "surrogateescape"))
     with pytest.raises(DataError) as caught:
-        answer.read(Path(name))
+        answer.read_prompt_rows(Path(name))
     assert str(caught.value).startswith(words)
 
 
 def test_a_system_message_goes_before_every_prompt_but_not_before_another() -> None:
     Path("p.txt").write_text("Yes?\n")
-    assert answer.read(Path("p.txt"), "Be brief.")[0].prompt == (
+    assert answer.read_prompt_rows(Path("p.txt"), "Be brief.")[0].prompt == (
         Message("system", "Be brief."),
         Message("user", "Yes?"),
     )
@@ -140,13 +145,13 @@ def test_a_system_message_goes_before_every_prompt_but_not_before_another() -> N
         '{"messages": [{"role": "system", "content": "x"}, {"role": "user", "content": "y"}]}\n'
     )
     with pytest.raises(DataError, match="has a system message of its own"):
-        answer.read(Path("p.jsonl"), "Be brief.")
+        answer.read_prompt_rows(Path("p.jsonl"), "Be brief.")
 
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--draws", "2", "--model", "x"], "greedy draws are all the same"),
+        (["--samples", "2", "--model", "x"], "greedy draws are all the same"),
         ([], "give either --run DIR or --model M"),
         (["--model", "x", "--run", "y"], "give either --run DIR or --model M"),
         (["--model", "embeded"], 'Did you mean "embedded"?'),
@@ -166,7 +171,7 @@ def test_contradictions_are_refused_and_leave_no_file(
 ) -> None:
     Path("p.txt").write_text("Yes?\n")
     assert (
-        cli.run(
+        cli.run_command(
             ["answer", "--in", "p.txt", *(word.format(here=Path.cwd().name) for word in arguments)]
         )
         == 2
@@ -179,19 +184,19 @@ def test_contradictions_are_refused_and_leave_no_file(
 def test_a_broken_engine_leaves_the_old_answers(
     tiny: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from selfteach.models.hf import Hf
+    from selfteach.models.hf import HfModel
 
     Path("p.txt").write_text("Yes?\nNo?\n")
     Path("out.jsonl").write_text("old")
-    draw = Hf.draw
+    draw = HfModel.draw
 
-    def one_then_none(self: Hf, requests: Any) -> Any:
+    def one_then_none(self: HfModel, requests: Any) -> Any:
         yield next(iter(draw(self, requests)))
         raise RuntimeError("broken")
 
-    monkeypatch.setattr(Hf, "draw", one_then_none)
+    monkeypatch.setattr(HfModel, "draw", one_then_none)
     assert (
-        cli.run(
+        cli.run_command(
             [
                 "answer",
                 "--model",
@@ -217,18 +222,18 @@ def test_a_broken_engine_leaves_the_old_answers(
 def test_a_chat_remembers_forgets_and_ends(
     tiny: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    from selfteach.models.hf import Hf
+    from selfteach.models.hf import HfModel
 
     asked: list[tuple[Message, ...]] = []
-    draw = Hf.draw
+    draw = HfModel.draw
     monkeypatch.setattr(
-        Hf,
+        HfModel,
         "draw",
         lambda self, requests: asked.extend(r.prompt for r in requests) or draw(self, requests),
     )
     monkeypatch.setattr("sys.stdin", io.StringIO("Yes?\n\nNo?\n/reset\nAgain?\n/quit\nnever\n"))
     assert (
-        cli.run(
+        cli.run_command(
             [
                 "chat",
                 "--model",
@@ -255,20 +260,22 @@ def test_a_chat_remembers_forgets_and_ends(
 def test_ctrl_c_drops_one_answer_with_its_question(
     tiny: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    from selfteach.models.hf import Hf
+    from selfteach.models.hf import HfModel
 
     asked: list[tuple[Message, ...]] = []
-    draw = Hf.draw
+    draw = HfModel.draw
 
-    def interrupted(self: Hf, requests: list[Request]) -> Iterator[Draw]:
+    def interrupted(self: HfModel, requests: list[Request]) -> Iterator[Completion]:
         asked.extend(r.prompt for r in requests)
         if asked[-1][-1].content == "Long?":
             raise KeyboardInterrupt
         yield from draw(self, requests)
 
-    monkeypatch.setattr(Hf, "draw", interrupted)
+    monkeypatch.setattr(HfModel, "draw", interrupted)
     monkeypatch.setattr("sys.stdin", io.StringIO("Yes?\nLong?\nNo?\n/quit\n"))
-    assert cli.run(["chat", "--model", str(tiny), "--engine", "hf", "--max-tokens", "4"]) == 0
+    assert (
+        cli.run_command(["chat", "--model", str(tiny), "--engine", "hf", "--max-tokens", "4"]) == 0
+    )
     assert [m.content for m in asked[2] if m.role == "user"] == ["Yes?", "No?"]
     assert "this answer is dropped" in capfd.readouterr().err
 
@@ -277,5 +284,7 @@ def test_a_conversation_that_no_longer_fits_says_so(
     tiny: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("sys.stdin", io.StringIO("Yes? " * 600 + "\nNo?\n"))
-    assert cli.run(["chat", "--model", str(tiny), "--engine", "hf", "--max-tokens", "4"]) == 0
+    assert (
+        cli.run_command(["chat", "--model", str(tiny), "--engine", "hf", "--max-tokens", "4"]) == 0
+    )
     assert "/reset begins a new one" in capfd.readouterr().err

@@ -31,17 +31,17 @@ SEEN = {
 
 def without(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
     """As if these packages were not installed."""
-    here: dict[str, Any] = manifest.versions()
+    here: dict[str, Any] = manifest.collect_versions()
     monkeypatch.setattr(
         manifest,
-        "versions",
+        "collect_versions",
         lambda: here | {"packages": here["packages"] | dict.fromkeys(names, "absent")},
     )
 
 
 def plenty(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(doctor, "memory_bytes", lambda: 8 << 30)
-    monkeypatch.setattr(doctor, "free_bytes", lambda folder: 8 << 30)
+    monkeypatch.setattr(doctor, "read_memory_bytes", lambda: 8 << 30)
+    monkeypatch.setattr(doctor, "get_free_bytes", lambda folder: 8 << 30)
 
 
 def test_it_says_what_is_here(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -50,7 +50,7 @@ def test_it_says_what_is_here(monkeypatch: pytest.MonkeyPatch) -> None:
     rows = {row["what"]: row for row in found}
     assert code == 0
     assert rows.keys() - {"processor", "accelerator", "embedded model"} == SEEN
-    assert rows["torch"]["found"] == manifest.versions()["packages"]["torch"]
+    assert rows["torch"]["found"] == manifest.collect_versions()["packages"]["torch"]
     assert rows["memory"]["found"] == "8.0 GB"
     assert not any(row["cure"] for row in found)
 
@@ -70,7 +70,7 @@ def test_it_survives_an_absent_torch_and_says_the_cure(
     }
     assert "pip install openvino-genai" in rows["openvino"]["cure"]
     assert not {"processor", "accelerator"} & rows.keys(), "nobody can be asked"
-    assert cli.run(["doctor"]) == 5
+    assert cli.run_command(["doctor"]) == 5
     assert (
         "!!  torch            absent\n    pip install selfteach installs it"
         in capsys.readouterr().out
@@ -78,8 +78,8 @@ def test_it_survives_an_absent_torch_and_says_the_cure(
 
 
 def test_too_little_memory_or_disk_has_a_cure(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(doctor, "memory_bytes", lambda: 2 << 30)
-    monkeypatch.setattr(doctor, "free_bytes", lambda folder: 1 << 30)
+    monkeypatch.setattr(doctor, "read_memory_bytes", lambda: 2 << 30)
+    monkeypatch.setattr(doctor, "get_free_bytes", lambda folder: 1 << 30)
     code, found = said(["doctor", "--json"])
     assert code == 5
     assert {row["what"] for row in found if row["cure"]} == {
@@ -94,7 +94,7 @@ def test_a_build_of_torch_without_onednn_is_not_asked_for_its_products(
 ) -> None:
     monkeypatch.setattr(hf.torch.backends.mkldnn, "is_available", lambda: False)
     monkeypatch.setattr(hf.torch.ops, "mkldnn", None)
-    assert hf.bf16_in_hardware() is False
+    assert hf.has_bf16_hardware() is False
 
 
 @pytest.mark.parametrize(
@@ -123,7 +123,7 @@ def test_bf16_is_in_hardware_only_where_the_processor_has_it(
     monkeypatch.setattr(hf.torch.ops.mkldnn, "_is_mkldnn_bf16_supported", lambda: onednn)
     monkeypatch.setattr(hf.torch.cpu, "_is_avx512_bf16_supported", lambda: avx512_bf16)
     monkeypatch.setattr(hf.torch.cpu, "_is_amx_tile_supported", lambda: amx)
-    assert hf.bf16_in_hardware() is fast
+    assert hf.has_bf16_hardware() is fast
 
 
 @pytest.mark.parametrize("fetched", [False, True])
@@ -135,10 +135,10 @@ def test_models_names_the_embedded_one_and_whether_it_is_here(
 ) -> None:
     monkeypatch.setenv("SELFTEACH_CACHE", str(tmp_path))
     if fetched:
-        embedded.embedded_path().mkdir()
-        (embedded.embedded_path() / "config.json").write_text("{}")
+        embedded.get_embedded_folder().mkdir()
+        (embedded.get_embedded_folder() / "config.json").write_text("{}")
     code, found = said(["models", "--json"])
     assert code == 0
-    assert found[0] == {"name": "embedded", "what": embedded.WHAT, "cached": fetched}
-    assert cli.run(["models"]) == 0
+    assert found[0] == {"name": "embedded", "what": embedded.DESCRIPTION, "cached": fetched}
+    assert cli.run_command(["models"]) == 0
     assert f"embedded{' ' * 33}{'here   ' if fetched else 'fetched'}" in capsys.readouterr().out

@@ -56,7 +56,7 @@ def test_a_dry_run_says_what_there_is_to_learn(
     (tmp_path / "a.md").write_text(
         "# Hale Mill\n\nHale Mill was built in 1790. It stands at Wyle by the road. Yes.\n"
     )
-    assert cli.run(["documents", str(tmp_path / "a.md"), "--dry-run", "--json"]) == 0
+    assert cli.run_command(["documents", str(tmp_path / "a.md"), "--dry-run", "--json"]) == 0
     stated = json.loads(capsys.readouterr().out)
     assert (stated["titles"], stated["sentences"], stated["documents"]) == (["Hale Mill"], 2, 1), (
         "one word is no sentence to learn"
@@ -73,15 +73,18 @@ def test_the_cure_for_too_many_bad_rows_cures(
         "{torn",
     ]
     (tmp_path / "a.jsonl").write_text("\n".join(rows))
-    assert cli.run(["documents", str(tmp_path / "a.jsonl"), "--dry-run"]) == 3
+    assert cli.run_command(["documents", str(tmp_path / "a.jsonl"), "--dry-run"]) == 3
     said = capsys.readouterr().err
     cure = re.search(r"--set (max_bad_rows=\S+)", said)
     assert cure, said
-    assert cli.run(["documents", str(tmp_path / "a.jsonl"), "--dry-run", "--set", cure[1]]) == 0
+    assert (
+        cli.run_command(["documents", str(tmp_path / "a.jsonl"), "--dry-run", "--set", cure[1]])
+        == 0
+    )
 
 
 def test_a_damaged_exam_is_an_integrity_error_with_a_cure_that_exists(tmp_path: Path) -> None:
     (tmp_path / "run.db").touch()
     (tmp_path / "exam.json").write_text('{"kept": ')
     with pytest.raises(IntegrityError, match=r"exam\.json: is not JSON .* Restore it .* --new"):
-        finished.exam(tmp_path)
+        finished.read_exam(tmp_path)

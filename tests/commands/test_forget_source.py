@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from selfteach.commands import again
+from selfteach.commands import documents_rerun
 from selfteach.methods.method import Material
 from selfteach.run.ledger import Ledger
 from talker import said
@@ -42,7 +42,7 @@ def taught(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[tuple[Materi
         ledger.close()
         found.append((brought, [(tmp_path / "taken.db").read_bytes().decode("latin-1")]))
 
-    monkeypatch.setattr(again, "teach", teach)
+    monkeypatch.setattr(documents_rerun, "teach", teach)
     return found
 
 
@@ -58,7 +58,7 @@ def test_a_document_that_is_gone_can_be_forgotten(
     file, run, _ = learned
     file.write_text("\n" + "".join(rows[1:]))  # the other rows keep their numbers
     if not words:
-        monkeypatch.setattr(again.finished, "exam", lambda folder: {})
+        monkeypatch.setattr(documents_rerun.finished, "exam", lambda folder: {})
     assert (
         said(
             ["forget-source", f"{file.name}:1", "--run", str(run), "--out", str(tmp_path / "out")]

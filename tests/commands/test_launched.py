@@ -19,7 +19,7 @@ from accelerate.commands.config.config_args import load_config_from_file
 from accelerate.commands.launch import _validate_launch_command, launch_command_parser
 from safetensors.torch import load_file
 
-from selfteach.run.lock import Lock
+from selfteach.run.lock import RunLock
 
 pytestmark = pytest.mark.training
 
@@ -171,7 +171,7 @@ def test_two_launched_processes_end_as_one_does(tiny: Path, tmp_path: Path, file
 def test_a_run_that_somebody_works_on_is_not_joined(tiny: Path, tmp_path: Path) -> None:
     """Row 15 with two processes: the first is refused, and the second does not wait for it."""
     (tmp_path / "two").mkdir()
-    lock = Lock(tmp_path / "two")
+    lock = RunLock(tmp_path / "two")
     begun = time.monotonic()
     done = train(tmp_path, "two", tiny, "lora", launcher(LAUNCHES / "several-gpus.yaml"))
     lock.release()

@@ -19,7 +19,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_run_that_has_not_begun_is_not_compared(capfd: pytest.CaptureFixture[str]) -> None:
     Path("run").mkdir()
     Path("run/run.db").touch()
-    assert cli.run(["compare", "--run", "run"]) == 2
+    assert cli.run_command(["compare", "--run", "run"]) == 2
     assert (
         capfd.readouterr().err
         == "selfteach: run: has not begun. `selfteach status run` shows how far it is.\n"
@@ -29,7 +29,7 @@ def test_a_run_that_has_not_begun_is_not_compared(capfd: pytest.CaptureFixture[s
 def test_a_folder_that_is_no_run_is_told_where_the_runs_are(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    assert cli.run(["status", "nope"]) == 2
+    assert cli.run_command(["status", "nope"]) == 2
     assert (
         capfd.readouterr().err
         == "selfteach: nope: is not a run folder. `selfteach status` lists the runs below runs/.\n"

@@ -49,7 +49,10 @@ def rows(name: str) -> list[dict[str, Any]]:
 
 
 def test_a_file_against_itself(capfd: pytest.CaptureFixture[str]) -> None:
-    assert cli.run(["overlap", "a.jsonl", "--out", "kept.jsonl", "--dropped", "dropped.jsonl"]) == 0
+    assert (
+        cli.run_command(["overlap", "a.jsonl", "--out", "kept.jsonl", "--dropped", "dropped.jsonl"])
+        == 0
+    )
     assert rows("kept.jsonl") == [row for row in rows("a.jsonl") if row["id"] != 1]
     like = {"where": "a.jsonl:1", "similarity": 1.0, "text": A[0]}
     assert rows("dropped.jsonl") == [
@@ -68,7 +71,7 @@ def test_a_file_against_itself(capfd: pytest.CaptureFixture[str]) -> None:
 
 def test_a_second_file_against_the_first_and_itself(capfd: pytest.CaptureFixture[str]) -> None:
     assert (
-        cli.run(
+        cli.run_command(
             [
                 "overlap",
                 "a.jsonl",
@@ -103,8 +106,10 @@ def test_words_of_every_script() -> None:
     write(
         "r.jsonl", [{"instruction": "Напиши стихи о море"}, {"instruction": "напиши стихи о море!"}]
     )
-    assert cli.run(["overlap", "r.jsonl", "--out", "rouge.jsonl"]) == 0
-    assert cli.run(["overlap", "r.jsonl", "--out", "unicode.jsonl", "--words", "unicode"]) == 0
+    assert cli.run_command(["overlap", "r.jsonl", "--out", "rouge.jsonl"]) == 0
+    assert (
+        cli.run_command(["overlap", "r.jsonl", "--out", "unicode.jsonl", "--words", "unicode"]) == 0
+    )
     assert (len(rows("rouge.jsonl")), len(rows("unicode.jsonl"))) == (2, 1)
 
 
@@ -114,12 +119,12 @@ def test_messages_are_compared_by_the_last_turn_of_the_user() -> None:
         for text in ("be kind", "be terse")
     ]
     write("m.jsonl", [{"prompt": turn} for turn in turns])
-    assert cli.run(["overlap", "m.jsonl", "--field", "prompt", "--out", "kept.jsonl"]) == 0
+    assert cli.run_command(["overlap", "m.jsonl", "--field", "prompt", "--out", "kept.jsonl"]) == 0
     assert rows("kept.jsonl") == rows("m.jsonl")[:1]
 
 
 def test_a_missing_field_names_those_there_are(capfd: pytest.CaptureFixture[str]) -> None:
-    assert cli.run(["overlap", "a.jsonl", "--field", "text", "--out", "kept.jsonl"]) == 3
+    assert cli.run_command(["overlap", "a.jsonl", "--field", "text", "--out", "kept.jsonl"]) == 3
     err = capfd.readouterr().err
     assert 'a.jsonl:1: has no field "text"' in err
     assert "id, instruction, output" in err
@@ -130,7 +135,10 @@ def test_bad_lines_are_left_out_and_told(capfd: pytest.CaptureFixture[str]) -> N
     lines = [json.dumps({"instruction": f"word{n} other{n}"}) for n in range(40)]
     lines[3], lines[7], lines[9] = '{"instruction": "torn', '{"other": 1}', '{"instruction": 5}'
     Path("t.jsonl").write_text("\n".join(lines))
-    assert cli.run(["overlap", "t.jsonl", "--out", "kept.jsonl", "--dropped", "dropped.jsonl"]) == 0
+    assert (
+        cli.run_command(["overlap", "t.jsonl", "--out", "kept.jsonl", "--dropped", "dropped.jsonl"])
+        == 0
+    )
     assert len(rows("kept.jsonl")) == 37
     assert [(row["reason"], row["where"]) for row in rows("dropped.jsonl")] == [
         ("bad line", f"t.jsonl:{n}") for n in (4, 8, 10)
@@ -145,7 +153,7 @@ def test_a_file_that_is_mostly_bad_is_refused_and_nothing_written(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     Path("t.jsonl").write_text('{"instruction": "fine"}\ntorn\ntorn\n')
-    assert cli.run(["overlap", "t.jsonl", "--out", "kept.jsonl"]) == 3
+    assert cli.run_command(["overlap", "t.jsonl", "--out", "kept.jsonl"]) == 3
     assert "2 of 3 lines cannot be used; the first: t.jsonl:2" in capfd.readouterr().err
     assert [path.name for path in Path().iterdir() if "kept" in path.name] == []
 
@@ -153,7 +161,7 @@ def test_a_file_that_is_mostly_bad_is_refused_and_nothing_written(
 @pytest.mark.parametrize("content", ["", "\n\n"])
 def test_an_empty_file(content: str, capfd: pytest.CaptureFixture[str]) -> None:
     Path("e.jsonl").write_text(content)
-    assert cli.run(["overlap", "e.jsonl", "--out", "kept.jsonl"]) == 3
+    assert cli.run_command(["overlap", "e.jsonl", "--out", "kept.jsonl"]) == 3
     assert "holds no row" in capfd.readouterr().err
 
 
@@ -177,7 +185,7 @@ def test_refused_before_any_work(more: list[str], monkeypatch: pytest.MonkeyPatc
 
     monkeypatch.setattr(body, "read_jsonl", lambda *_: pytest.fail("work began"))
     before = {path.name: path.read_bytes() for path in Path().iterdir()}
-    assert cli.run(["overlap", "a.jsonl", *more]) == 2
+    assert cli.run_command(["overlap", "a.jsonl", *more]) == 2
     assert {path.name: path.read_bytes() for path in Path().iterdir()} == before
 
 
@@ -227,7 +235,10 @@ def test_a_list_and_a_table_are_datasets_too(
         if form == "json"
         else "instruction\n" + "\n".join(texts) + "\n"
     )
-    assert cli.run(["overlap", str(data), "--out", str(out), "--dropped", str(gone), "--json"]) == 0
+    assert (
+        cli.run_command(["overlap", str(data), "--out", str(out), "--dropped", str(gone), "--json"])
+        == 0
+    )
     assert [json.loads(line)["instruction"] for line in out.read_text().splitlines()] == texts[:2]
     (row,) = [json.loads(line) for line in gone.read_text().splitlines()]
     assert row["like"]["text"] == texts[0]

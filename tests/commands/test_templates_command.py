@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from selfteach import cli
-from selfteach.commands.templates import segments
-from selfteach.materials.templates import chosen
+from selfteach.commands.templates import split_segments
+from selfteach.materials.templates import get_templates
 from talker import said
 
 ROWS = [
@@ -73,7 +73,7 @@ def test_tasks_are_written_as_text_to_be_continued(tmp_path: Path) -> None:
 
 
 def test_the_library_is_shown_with_what_is_learned(capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.run(["templates", "--template", "plain"]) == 0
+    assert cli.run_command(["templates", "--template", "plain"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert "  > 4. dried lentils" in lines
     assert any(line.startswith("  | Sort these groceries") for line in lines)
@@ -81,11 +81,12 @@ def test_the_library_is_shown_with_what_is_learned(capsys: pytest.CaptureFixture
 
 
 def test_with_a_model_the_end_of_turn_is_learned_and_the_header_is_not(tiny: Path) -> None:
-    from selfteach.models.hf import load_tokens
+    from selfteach.models.hf import load_chat_tokenizer
 
-    template = chosen(["plain"])[0]
-    (before, learned), (after, yes) = segments(
-        *template.fill({"instruction": "What?", "output": "I like bread."}), load_tokens(str(tiny))
+    template = get_templates(["plain"])[0]
+    (before, learned), (after, yes) = split_segments(
+        *template.fill({"instruction": "What?", "output": "I like bread."}),
+        load_chat_tokenizer(str(tiny)),
     )
     assert (learned, yes) == (False, True)
     assert before.endswith("<|im_start|>assistant\n")
@@ -127,7 +128,7 @@ def test_what_cannot_be_done_is_said(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.chdir(words.parent)
-    assert cli.run(["templates", str(words), *more]) == code
+    assert cli.run_command(["templates", str(words), *more]) == code
     assert why in capsys.readouterr().err
     assert not (words.parent / "o.jsonl").exists()
 
@@ -140,7 +141,7 @@ def test_a_file_is_inspected_without_a_run(tmp_path: Path) -> None:
     assert found["tasks"] == found["seeds"] == 42
     assert found["nearest_seed"]["mean"] == 1.0
     assert (tmp_path / "p.html").is_file()
-    assert cli.run(["inspect"]) == 2
+    assert cli.run_command(["inspect"]) == 2
 
 
 def test_a_bad_row_of_a_file_that_is_inspected_is_left_out_when_asked(
@@ -150,7 +151,7 @@ def test_a_bad_row_of_a_file_that_is_inspected_is_left_out_when_asked(
 
     mine, page = tmp_path / "mine.jsonl", ("--out", str(tmp_path / "p.html"))
     mine.write_text(OWN_SEEDS.read_text("utf-8") + '{"instruction": "Say why"}\n', "utf-8")
-    assert cli.run(["inspect", str(mine), *page]) == 3
+    assert cli.run_command(["inspect", str(mine), *page]) == 3
     assert "--skip-bad-rows" in capsys.readouterr().err
     assert said(["inspect", str(mine), *page, "--skip-bad-rows", "--json"])[1]["tasks"] == 42
 
@@ -166,7 +167,7 @@ def test_rows_that_cannot_be_read_are_counted_and_the_first_is_named(
     Path("torn.jsonl").write_text("\n".join([*good, '{"instruction": "Te', "[1]"]))
     fault = "selfteach: 2 rows cannot be read; the first: torn.jsonl:31: not JSON"
     for more in ([], ["--json"], ["--template", "plain", "--out", "o.jsonl", "--skip-bad-rows"]):
-        assert cli.run(["templates", "torn.jsonl", *more]) == 0
+        assert cli.run_command(["templates", "torn.jsonl", *more]) == 0
         assert capsys.readouterr().err.startswith(fault)
     code, found = said(
         [
@@ -182,7 +183,7 @@ def test_rows_that_cannot_be_read_are_counted_and_the_first_is_named(
     )
     assert (code, found["written"], found["bad_lines"]) == (0, 30, 2)
     Path("torn.jsonl").write_text('{"instruction": "Te')
-    assert cli.run(["templates", "torn.jsonl"]) == 3
+    assert cli.run_command(["templates", "torn.jsonl"]) == 3
     assert (
         "holds no row that can be shown; the first: torn.jsonl:1: not JSON"
         in capsys.readouterr().err

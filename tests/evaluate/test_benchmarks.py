@@ -19,13 +19,14 @@ from lm_eval.models.huggingface import HFLM  # noqa: E402
 from lm_eval.tasks import TaskManager  # noqa: E402
 
 from selfteach import config  # noqa: E402
-from selfteach.commands.benchmark import Options, benchmark  # noqa: E402
+from selfteach.commands.benchmark import BenchmarkOptions, run_benchmark  # noqa: E402
 from selfteach.errors import DataError, UsageError  # noqa: E402
 from selfteach.evaluate import benchmarks  # noqa: E402
-from selfteach.evaluate.benchmarks import Answerer, find, lines, measure  # noqa: E402
-from selfteach.evaluate.suites import SUITES, resolved, suite  # noqa: E402
-from selfteach.models.hf import Hf  # noqa: E402
-from selfteach.records import Continuations, Example, clean, user  # noqa: E402
+from selfteach.evaluate.benchmarks import LmEvalModel, find_tasks, make_rows, run_benchmarks  # noqa: E402
+from selfteach.evaluate.suites import SUITES, combine_suites, get_suite  # noqa: E402
+from selfteach.models.hf import HfModel  # noqa: E402
+from selfteach.records import Continuations, Example, make_prompt
+from selfteach.text import clean_text  # noqa: E402
 from selfteach.train.train import train  # noqa: E402
 
 ASKED = [
@@ -43,12 +44,12 @@ def requests(kind: str, arguments: list[tuple[Any, ...]]) -> list[Instance]:
 
 
 @pytest.fixture(scope="module")
-def hf(tiny: Path) -> Hf:
-    return Hf.load(tiny, dtype="float32", device="cpu")
+def hf(tiny: Path) -> HfModel:
+    return HfModel.load(tiny, dtype="float32", device="cpu")
 
 
-def test_log_probabilities_are_those_of_lm_eval_s_own_model(hf: Hf) -> None:
-    theirs, ours = HFLM(pretrained=hf.module, tokenizer=hf.tokenizer, batch_size=1), Answerer(hf)
+def test_log_probabilities_are_those_of_lm_eval_s_own_model(hf: HfModel) -> None:
+    theirs, ours = HFLM(pretrained=hf.module, tokenizer=hf.tokenizer, batch_size=1), LmEvalModel(hf)
     expected = theirs.loglikelihood(requests("loglikelihood", ASKED), disable_tqdm=True)
     found = ours.loglikelihood(requests("loglikelihood", ASKED), disable_tqdm=True)
     for (logp, greedy), (its, like) in zip(found, expected, strict=True):
@@ -63,8 +64,8 @@ def test_log_probabilities_are_those_of_lm_eval_s_own_model(hf: Hf) -> None:
     assert ours.cut == 1  # one prompt did not fit
 
 
-def test_answers_are_those_of_lm_eval_s_own_model(hf: Hf) -> None:
-    theirs, ours = HFLM(pretrained=hf.module, tokenizer=hf.tokenizer, batch_size=1), Answerer(hf)
+def test_answers_are_those_of_lm_eval_s_own_model(hf: HfModel) -> None:
+    theirs, ours = HFLM(pretrained=hf.module, tokenizer=hf.tokenizer, batch_size=1), LmEvalModel(hf)
     asked = [
         (text, {"until": ["e", "."], "max_gen_toks": 12, "do_sample": False})
         for text, _ in ASKED
@@ -72,26 +73,26 @@ def test_answers_are_those_of_lm_eval_s_own_model(hf: Hf) -> None:
     ]
     expected = theirs.generate_until(requests("generate_until", asked), disable_tqdm=True)
     assert ours.generate_until(requests("generate_until", asked), disable_tqdm=True) == [
-        clean(text) for text in expected
+        clean_text(text) for text in expected
     ]
 
 
 def lessons(count: int = 8) -> list[Example]:
     return [
-        Example(f"e{i}", "in_scope", user(f"Question: {i}?"), "I like bread and apples.")
+        Example(f"e{i}", "in_scope", make_prompt(f"Question: {i}?"), "I like bread and apples.")
         for i in range(count)
     ]
 
 
 def taught(model: Path, folder: Path, adapter: str) -> Path:
     """A run folder with an adapter, as far as this command reads it."""
-    how = config.Train(
+    how = config.TrainConfig(
         adapter=adapter,
         weights={"in_scope": {"sft": 1.0}},
-        layers=config.Layers(which="last 1"),
+        layers=config.LayersConfig(which="last 1"),
         learning_rate=1e-2,
     )
-    train(Hf.load(model, dtype="float32", device="cpu"), lessons(), how, folder, seed=0)
+    train(HfModel.load(model, dtype="float32", device="cpu"), lessons(), how, folder, seed=0)
     (folder / "config.yaml").write_text(f"model: {model}\n")
     return folder
 
@@ -100,22 +101,22 @@ def taught(model: Path, folder: Path, adapter: str) -> Path:
 @pytest.mark.parametrize("adapter", ["lora", "full", "layers", "bottleneck", "prompt", "reft"])
 def test_any_adapter_can_be_asked(tiny: Path, tmp_path: Path, adapter: str) -> None:
     """What lm-eval is told is what our own scoring says of the same text after the same prompt."""
-    hf = Hf.load(
+    hf = HfModel.load(
         tiny, adapter=taught(tiny, tmp_path, adapter) / "adapter", dtype="float32", device="cpu"
     )
-    base = Answerer(Hf.load(tiny, dtype="float32", device="cpu"))
+    base = LmEvalModel(HfModel.load(tiny, dtype="float32", device="cpu"))
     asked = [
         ("Question: 3?\nAnswer:", " I like bread."),
         ("Question: 4?\nAnswer:", " I"),
         ("Question: 4?\nAnswer:", " No"),
     ]
-    found = Answerer(hf).loglikelihood(requests("loglikelihood", asked), disable_tqdm=True)
+    found = LmEvalModel(hf).loglikelihood(requests("loglikelihood", asked), disable_tqdm=True)
     for (prompt, text), (logp, _) in zip(asked, found, strict=True):
-        ((_, (expected,)),) = hf.logp([Continuations(prompt, (text,), end=False)])
+        ((_, (expected,)),) = hf.stream_scores([Continuations(prompt, (text,), end=False)])
         assert logp == pytest.approx(expected.logp, abs=1e-3)
     before = base.loglikelihood(requests("loglikelihood", asked), disable_tqdm=True)
     assert abs(before[0][0] - found[0][0]) > 5e-3
-    assert Answerer(hf).generate_until(
+    assert LmEvalModel(hf).generate_until(
         requests("generate_until", [("Question: 3?\nAnswer:", {"max_gen_toks": 4})])
     )[0]
 
@@ -150,7 +151,7 @@ def test_a_local_task_runs_on_base_and_taught(
     tiny: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run = taught(tiny, tmp_path / "run", "reft")
-    benchmark(run, Options((str(task(tmp_path / "task")),), as_json=True))
+    run_benchmark(run, BenchmarkOptions((str(task(tmp_path / "task")),), as_json=True))
     found = json.loads(capsys.readouterr().out)
     (row,) = found["rows"]
     assert (row["task"], row["metric"], row["n"]) == ("animals", "acc", 12)
@@ -163,7 +164,9 @@ def test_a_local_task_runs_on_base_and_taught(
     assert json.loads((run / "benchmark.json").read_text())["rows"] == found["rows"]
     (run / "compare" / "adapters").mkdir(parents=True)
     (run / "adapter").rename(run / "compare" / "adapters" / "reft-own")
-    benchmark(run, Options((str(task(tmp_path / "task")),), limit=3, adapter="reft-own"))
+    run_benchmark(
+        run, BenchmarkOptions((str(task(tmp_path / "task")),), limit=3, adapter="reft-own")
+    )
     said = capsys.readouterr().out
     other = json.loads((run / "benchmark.reft-own.json").read_text())
     assert (found["adapter"], other["adapter"], other["limit"]) == ("taught", "reft-own", 3)
@@ -174,11 +177,11 @@ def test_a_local_task_runs_on_base_and_taught(
 def test_a_name_that_nobody_knows_is_an_error(tmp_path: Path) -> None:
     file = task(tmp_path)
     with pytest.raises(UsageError, match="no such file"):
-        find([str(tmp_path / "other.yaml")])
+        find_tasks([str(tmp_path / "other.yaml")])
     (tmp_path / "none.yaml").write_text("a: 1\n")
     with pytest.raises(UsageError, match="must be a task"):
-        find([str(tmp_path / "none.yaml")])
-    assert find([str(file)]).names == ["animals"]
+        find_tasks([str(tmp_path / "none.yaml")])
+    assert find_tasks([str(file)]).names == ["animals"]
 
 
 HERE = Path(lm_eval.__file__).parent / "tasks"
@@ -208,19 +211,21 @@ def part_of_lm_eval() -> TaskManager:
     "name", ["GLUE", "SuperGLUE", "MMLU", "BIG-bench Hard", "bbh", "HELM-lite"]
 )
 def test_suites_resolve_to_tasks_that_lm_eval_has(part_of_lm_eval: TaskManager, name: str) -> None:
-    found = suite(name)
+    found = get_suite(name)
     assert found in SUITES.values()
     singles = [
-        single for known in found.tasks for single in benchmarks._singles(part_of_lm_eval, known)
+        single
+        for known in found.tasks
+        for single in benchmarks._expand_task(part_of_lm_eval, known)
     ]
     assert len(singles) >= {"GLUE": 8, "SuperGLUE": 8, "MMLU": 57, "HELM-lite": 20}.get(name, 27)
     assert all(part_of_lm_eval.task_index[single].cfg for single in singles)
 
 
 def test_other_names_are_lm_eval_s_own_and_nothing_comes_twice() -> None:
-    assert resolved(["hellaswag"]).tasks == ("hellaswag",)
-    assert resolved(["mmlu", "MMLU", "bbh"]).tasks == ("mmlu", "bbh")
-    assert "NarrativeQA" in resolved(["mmlu", "HELM-lite"]).without
+    assert combine_suites(["hellaswag"]).tasks == ("hellaswag",)
+    assert combine_suites(["mmlu", "MMLU", "bbh"]).tasks == ("mmlu", "bbh")
+    assert "NarrativeQA" in combine_suites(["mmlu", "HELM-lite"]).without
 
 
 @pytest.mark.training
@@ -235,7 +240,7 @@ def test_without_a_hub_each_task_says_what_is_missing(
     monkeypatch.setenv("HF_DATASETS_CACHE", str(tmp_path))
     run = taught(tiny, tmp_path / "run", "lora")
     with pytest.raises(DataError, match=r"of \d+ tasks none has its data here"):
-        benchmark(run, Options(("GLUE",)))
+        run_benchmark(run, BenchmarkOptions(("GLUE",)))
     said = [line for line in capfd.readouterr().err.splitlines() if "left out" in line]
     assert len(said) >= 9
     assert any("sst2" in line and "glue" in line and "cannot be fetched" in line for line in said)
@@ -249,20 +254,20 @@ def test_a_task_that_lacks_a_package_says_so(tmp_path: Path) -> None:
         + "doc_to_decontamination_query: x\nprocess_docs: !function lacking.nothing\n"
     )
     (tmp_path / "lacking.py").write_text("import no_such_package\n")
-    (why,) = find([str(file)]).missing.values()
+    (why,) = find_tasks([str(file)]).missing.values()
     assert "cannot be loaded" in why
     assert "no_such_package" in why
 
 
-def test_a_metric_without_rows_has_no_interval(hf: Hf, tmp_path: Path) -> None:
+def test_a_metric_without_rows_has_no_interval(hf: HfModel, tmp_path: Path) -> None:
     """A difference is paired by row only where the rows' mean is the metric."""
-    found = measure(hf, find([str(task(tmp_path))]))
+    found = run_benchmarks(hf, find_tasks([str(task(tmp_path))]))
     twice = {"base": found, "taught": json.loads(json.dumps(found, default=str))}
-    assert lines(twice)[0].change is not None
+    assert make_rows(twice)[0].change is not None
     twice["taught"]["results"]["animals"]["acc,none"] += 0.1
-    assert lines(twice)[0].change is None
+    assert make_rows(twice)[0].change is None
 
 
-def test_no_gradient_is_kept(hf: Hf) -> None:
-    Answerer(hf).loglikelihood(requests("loglikelihood", ASKED[:1]), disable_tqdm=True)
+def test_no_gradient_is_kept(hf: HfModel) -> None:
+    LmEvalModel(hf).loglikelihood(requests("loglikelihood", ASKED[:1]), disable_tqdm=True)
     assert torch.is_grad_enabled()

@@ -7,31 +7,31 @@ from pathlib import Path
 import pytest
 
 from selfteach.evaluate.corrections import (
-    amounts,
-    corrected,
-    displaced,
-    errors,
-    fall,
+    correct_answers,
+    find_displaced,
+    find_errors,
+    find_met,
+    find_repeats,
+    make_evidence,
+    make_nearest_corrector,
+    make_shots,
+    measure_amounts,
     measure_distances,
-    meets,
-    nearest,
-    needs,
-    of_answers,
-    repeats,
+    measure_fall,
+    measure_needs,
     show_before,
-    shown,
 )
-from selfteach.generate.correct import Answered, Revision
+from selfteach.generate.correct import Correctable, Revision
 from selfteach.models.recorded import Recorded
 from selfteach.models.scripted import Scripted
-from selfteach.records import Draw, Message, Prompt, user
+from selfteach.records import Completion, Message, Prompt, make_prompt
 from selfteach.run.ledger import Ledger
 
-TEA, MILK = user("Tea?"), user("Milk?")
+TEA, MILK = make_prompt("Tea?"), make_prompt("Milk?")
 
 
 def revision(prompt: tuple[Message, ...], answer: str, text: str, fault: str = "") -> Revision:
-    return Revision(Answered(prompt, answer), text, fault)
+    return Revision(Correctable(prompt, answer), text, fault)
 
 
 def both(text: str, correction: str, times: int = 1) -> list[Revision]:
@@ -62,16 +62,20 @@ def test_errors_are_what_is_taken_out_twice_and_never_left_standing() -> None:
         ("grey!", "gray!"),
         ("once odd", "once"),
     ]
-    assert errors(pairs) == {"color"}
-    assert repeats([Draw("1", "The color"), Draw("2", "colorful")], {"color"}) == [True, False]
+    assert find_errors(pairs) == {"color"}
+    assert find_repeats([Completion("1", "The color"), Completion("2", "colorful")], {"color"}) == [
+        True,
+        False,
+    ]
 
 
 def test_without_a_teacher_the_nearest_correction_of_the_prompt_counts() -> None:
-    correct = nearest({TEA: ["a drink", "a hot plant drink"]})
+    correct = make_nearest_corrector({TEA: ["a drink", "a hot plant drink"]})
     assert [
-        r.text for r in correct([Answered(TEA, "a red drink"), Answered(TEA, "hot plant drink")])
+        r.text
+        for r in correct([Correctable(TEA, "a red drink"), Correctable(TEA, "hot plant drink")])
     ] == ["a drink", "a hot plant drink"]
-    assert correct([Answered(MILK, "white")])[0].fault == "no correction of this prompt"
+    assert correct([Correctable(MILK, "white")])[0].fault == "no correction of this prompt"
 
 
 def test_an_empty_answer_is_not_sent_to_the_teacher() -> None:
@@ -79,7 +83,9 @@ def test_an_empty_answer_is_not_sent_to_the_teacher() -> None:
         assert [a.answer for a in asked] == ["b"]  # type: ignore[attr-defined]
         return [revision(MILK, "b", "b")]
 
-    assert [r.fault for r in corrected(correct, [Answered(TEA, " "), Answered(MILK, "b")])] == [
+    assert [
+        r.fault for r in correct_answers(correct, [Correctable(TEA, " "), Correctable(MILK, "b")])
+    ] == [
         "the answer is empty",
         "",
     ]
@@ -95,7 +101,7 @@ def test_the_amount_is_nats_between_answer_and_correction_and_zero_where_nothing
         revision(MILK, "abc", "a"),
     ]
     model = recorded(tmp_path, "m", -2.0)
-    assert amounts(model, [TEA, TEA, MILK, MILK], found) == [2.0 * 2, 0.0, -2.0 * 2]
+    assert measure_amounts(model, [TEA, TEA, MILK, MILK], found) == [2.0 * 2, 0.0, -2.0 * 2]
 
 
 def test_the_amount_is_of_the_prompt_that_the_model_saw(tmp_path: Path) -> None:
@@ -105,8 +111,8 @@ def test_the_amount_is_of_the_prompt_that_the_model_saw(tmp_path: Path) -> None:
     scripted = Scripted(lambda request: "", logp)
     model = Recorded(Ledger(tmp_path / "run.db"), scripted, scripted)
     found = [revision(TEA, "abc", "abcde")]
-    assert amounts(model, [TEA], found) == [2.0]
-    assert amounts(model, [(*TEA, Message("assistant", "Hot."), *MILK)], found) == [6.0]
+    assert measure_amounts(model, [TEA], found) == [2.0]
+    assert measure_amounts(model, [(*TEA, Message("assistant", "Hot."), *MILK)], found) == [6.0]
 
 
 def test_a_correction_that_became_less_likely_is_displaced(tmp_path: Path) -> None:
@@ -115,14 +121,14 @@ def test_a_correction_that_became_less_likely_is_displaced(tmp_path: Path) -> No
         for name, score in (("base", -1.0), ("worse", -1.5), ("better", -0.5))
     )
     revisions = [revision(TEA, "abc", "abcde"), revision(MILK, "abc", "abc")]
-    assert displaced(base, worse, revisions) == [True]
-    assert displaced(base, better, revisions) == [False]
-    assert displaced(base, base, revisions) == [False]
+    assert find_displaced(base, worse, revisions) == [True]
+    assert find_displaced(base, better, revisions) == [False]
+    assert find_displaced(base, base, revisions) == [False]
 
 
 def test_the_arm_that_is_shown_corrections_has_them_before_the_question() -> None:
-    worked = shown([(MILK, "White."), (TEA, "A drink."), (TEA, "x")], 2)
-    assert [m.content for m in show_before(worked, user("Ink?", system="Be brief."))] == [
+    worked = make_shots([(MILK, "White."), (TEA, "A drink."), (TEA, "x")], 2)
+    assert [m.content for m in show_before(worked, make_prompt("Ink?", system="Be brief."))] == [
         "Be brief.",
         "Milk?",
         "White.",
@@ -131,8 +137,13 @@ def test_the_arm_that_is_shown_corrections_has_them_before_the_question() -> Non
         "Ink?",
     ]
     assert show_before((), TEA) == TEA
-    talk = (Message("system", "S"), *user("Tea?"), Message("assistant", "Hot."), *user("More?"))
-    assert [m.content for m in shown([(talk, "Leaves.")], 1)] == [
+    talk = (
+        Message("system", "S"),
+        *make_prompt("Tea?"),
+        Message("assistant", "Hot."),
+        *make_prompt("More?"),
+    )
+    assert [m.content for m in make_shots([(talk, "Leaves.")], 1)] == [
         "Tea?",
         "Hot.",
         "More?",
@@ -142,9 +153,9 @@ def test_the_arm_that_is_shown_corrections_has_them_before_the_question() -> Non
 
 def test_as_many_corrections_are_shown_as_fit() -> None:
     pairs = [(TEA, "word " * 30), (MILK, "word " * 30), (TEA, "word")]
-    assert len(shown(pairs, 3, most_words=40)) == 2
-    assert len(shown(pairs, 3, most_words=10)) == 2, "the first one always"
-    assert shown([], 3) == ()
+    assert len(make_shots(pairs, 3, max_words=40)) == 2
+    assert len(make_shots(pairs, 3, max_words=10)) == 2, "the first one always"
+    assert make_shots([], 3) == ()
 
 
 def test_what_is_needed_less_is_paired_by_prompt() -> None:
@@ -153,8 +164,11 @@ def test_what_is_needed_less_is_paired_by_prompt() -> None:
         "prompted": [revision(TEA, "a b", "a c"), revision(MILK, "a b", "a b")],
         "taught": both("a b", "a b"),
     }
-    assert {arm: m.value for arm, m in fall(answers, 0).items()} == {"base": 0.5, "prompted": 0.25}
-    assert fall({"base": answers["base"]}, 0) == {}
+    assert {arm: m.value for arm, m in measure_fall(answers, 0).items()} == {
+        "base": 0.5,
+        "prompted": 0.25,
+    }
+    assert measure_fall({"base": answers["base"]}, 0) == {}
 
 
 def test_what_counts_of_criticised_prompts_alone_is_whether_the_criticism_is_met() -> None:
@@ -165,17 +179,17 @@ def test_what_counts_of_criticised_prompts_alone_is_whether_the_criticism_is_met
         "taught": both("a b", "a b", 10),
     }
     said = {TEA, MILK}
-    assert meets(answers["taught"], said) == [True] * 20
-    assert meets(answers["base"], {TEA}) == [False] * 10
-    assert needs(answers["prompted"], said) == [1.0] * 20
-    assert needs(answers["prompted"], {TEA}) == [0.25] * 20, "some prompts are others"
-    found = of_answers(answers, 0, said)
+    assert find_met(answers["taught"], said) == [True] * 20
+    assert find_met(answers["base"], {TEA}) == [False] * 10
+    assert measure_needs(answers["prompted"], said) == [1.0] * 20
+    assert measure_needs(answers["prompted"], {TEA}) == [0.25] * 20, "some prompts are others"
+    found = make_evidence(answers, 0, said)
     assert found.over_prompt
     assert found.over_prompt.value == pytest.approx(1.0)
     assert found.change == (
         "the criticism applies to 100.0 % of the answers before and 0.0 % after"
     )
     assert found.start == "the criticism applies to 100.0 % of the base's answers"
-    assert of_answers(answers, 0, {TEA}).change == (
+    assert make_evidence(answers, 0, {TEA}).change == (
         "the teacher changes 75.0 % of the words before and 0.0 % after"
     )

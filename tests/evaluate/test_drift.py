@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from selfteach.errors import IntegrityError
-from selfteach.evaluate.drift import base_proof, drift, probe_logits
-from selfteach.records import user
+from selfteach.evaluate.drift import check_base_logits, compute_drift, compute_probe_logits
+from selfteach.records import make_prompt
 
 
 class Table:
@@ -35,21 +35,21 @@ def test_by_hand():
         Table([[log(0.25, 0.75), log(0.5, 0.5)]]),
         Table([[log(0.5, 0.5), log(0.5, 0.5)]]),
     )
-    found = drift(base, taught, [(user("?"), "1")])
+    found = compute_drift(base, taught, [(make_prompt("?"), "1")])
     assert found.tokens == 2
     assert found.kl_nats.value == pytest.approx(0.13081 / 2, abs=1e-5)
     assert found.kl_p95_nats == pytest.approx(0.95 * 0.13081, abs=1e-5)
-    assert found.same_top.value == 0.5  # (.5 .5) has its top at 0, the first base row at 1
+    assert found.top1_agreement.value == 0.5  # (.5 .5) has its top at 0, the first base row at 1
     assert found.base_token_logp.value == pytest.approx((math.log(0.75) + math.log(0.5)) / 2)
-    assert found.taught_token_logp.value == pytest.approx(math.log(0.5))
+    assert found.tuned_token_logp.value == pytest.approx(math.log(0.5))
 
 
 def test_direction_is_from_the_base():
     one, other = Table([[log(0.9, 0.1)]]), Table([[log(0.5, 0.5)]])
-    assert drift(one, other, [(user("?"), "")]).kl_nats.value == pytest.approx(
+    assert compute_drift(one, other, [(make_prompt("?"), "")]).kl_nats.value == pytest.approx(
         0.9 * math.log(1.8) + 0.1 * math.log(0.2)
     )
-    assert drift(other, one, [(user("?"), "")]).kl_nats.value == pytest.approx(
+    assert compute_drift(other, one, [(make_prompt("?"), "")]).kl_nats.value == pytest.approx(
         0.5 * math.log(5 / 9) + 0.5 * math.log(5)
     )
 
@@ -59,7 +59,7 @@ def test_a_cut_answer_has_no_end_of_turn():
         Table([[log(0.25, 0.75), log(0.5, 0.5)]]),
         Table([[log(0.5, 0.5), log(0.9, 0.1)]]),
     )
-    found = drift(base, taught, [(user("?"), "1")], cut=[True])
+    found = compute_drift(base, taught, [(make_prompt("?"), "1")], cut=[True])
     assert found.tokens == 1
     assert found.kl_nats.value == pytest.approx(0.13081, abs=1e-5)
 
@@ -67,50 +67,52 @@ def test_a_cut_answer_has_no_end_of_turn():
 def test_tokens_weigh_alike_and_rows_join_by_index():
     rows = [[log(0.25, 0.75)] * 3, [log(0.5, 0.5)]]
     flat = [[log(0.5, 0.5)] * 3, [log(0.5, 0.5)]]
-    pairs = [(user("a"), "1 1"), (user("b"), "")]
-    found = drift(Table(rows, order=[1, 0]), Table(flat, order=[1, 0]), pairs)
+    pairs = [(make_prompt("a"), "1 1"), (make_prompt("b"), "")]
+    found = compute_drift(Table(rows, order=[1, 0]), Table(flat, order=[1, 0]), pairs)
     assert found.kl_nats.value == pytest.approx(0.13081 * 3 / 4, abs=1e-5)
     assert found.kl_nats.n == 2
     with pytest.raises(ValueError, match="answer 1"):
-        drift(Table(rows, order=[1, 0]), Table(flat), pairs)
+        compute_drift(Table(rows, order=[1, 0]), Table(flat), pairs)
 
 
 def test_nothing():
-    assert drift(Table([]), Table([]), []).tokens == 0
+    assert compute_drift(Table([]), Table([]), []).tokens == 0
 
 
 def test_the_proof_of_the_base():
-    pairs = [(user("?"), "1")]
+    pairs = [(make_prompt("?"), "1")]
     base = Table([[[1.0, 2.0], [3.0, 4.0]]])
-    kept = probe_logits(base, pairs)
-    proof = base_proof(base, pairs, kept)
-    assert (proof.greatest_difference, proof.tokens) == (0.0, 2)
-    assert base_proof(
+    kept = compute_probe_logits(base, pairs)
+    proof = check_base_logits(base, pairs, kept)
+    assert (proof.max_difference, proof.tokens) == (0.0, 2)
+    assert check_base_logits(
         Table([[[1.0, 2.0], [3.0, 4.0005]]]), pairs, kept
-    ).greatest_difference == pytest.approx(5e-4, abs=1e-5)
+    ).max_difference == pytest.approx(5e-4, abs=1e-5)
     for other in ([[1.0, 2.0], [3.0, 4.1]], [[1.0, 2.0]], [[1.0, 2.0], [3.0, float("nan")]]):
         with pytest.raises(IntegrityError, match="the exam's base is not the base"):
-            base_proof(Table([other]), pairs, kept)
+            check_base_logits(Table([other]), pairs, kept)
     with pytest.raises(IntegrityError):
-        base_proof(Table([]), [], [])
+        check_base_logits(Table([]), [], [])
 
 
 def test_with_a_model(tiny_hf):
     pairs = [
-        (user("Tell me about cars."), "I like cars."),
-        (user("What?"), "No."),
-        (user("Say a rule."), "A rule is a rule; keep it."),
+        (make_prompt("Tell me about cars."), "I like cars."),
+        (make_prompt("What?"), "No."),
+        (make_prompt("Say a rule."), "A rule is a rule; keep it."),
     ]
-    same = drift(tiny_hf, tiny_hf, pairs)
+    same = compute_drift(tiny_hf, tiny_hf, pairs)
     assert same.kl_nats.value == 0
-    assert same.same_top.value == 1
+    assert same.top1_agreement.value == 1
     assert same.tokens == sum(len(tiny_hf.encode_answer(answer, end=True)) for _, answer in pairs)
-    assert same.base_token_logp == same.taught_token_logp
-    logps = [p.logp for _, (p,) in sorted(tiny_hf.logp(continuations(pairs)))]
+    assert same.base_token_logp == same.tuned_token_logp
+    logps = [p.logp for _, (p,) in sorted(tiny_hf.stream_scores(continuations(pairs)))]
     assert same.base_token_logp.value * same.tokens == pytest.approx(sum(logps), rel=1e-4)
-    other = drift(tiny_hf, Shifted(tiny_hf), pairs)
+    other = compute_drift(tiny_hf, Shifted(tiny_hf), pairs)
     assert other.kl_nats.value > 0.001
-    assert base_proof(tiny_hf, pairs, probe_logits(tiny_hf, pairs)).greatest_difference == 0
+    assert (
+        check_base_logits(tiny_hf, pairs, compute_probe_logits(tiny_hf, pairs)).max_difference == 0
+    )
 
 
 def continuations(pairs):
@@ -138,7 +140,7 @@ def test_tokens_left_out_are_not_counted():
         [[log(0.5, 0.5), log(0.1, 0.9), log(0.5, 0.5)]],
     )
     base, taught = map(Table, rows)
-    found = drift(base, taught, [(user("?"), "1 1")], left_out=[[False, True]])
+    found = compute_drift(base, taught, [(make_prompt("?"), "1 1")], left_out=[[False, True]])
     assert found.tokens == 2
     assert found.kl_nats.value == pytest.approx(0.13081 / 2, abs=1e-5)
-    assert drift(base, taught, [(user("?"), "1 1")], left_out=[[]]).tokens == 3
+    assert compute_drift(base, taught, [(make_prompt("?"), "1 1")], left_out=[[]]).tokens == 3

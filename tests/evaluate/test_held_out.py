@@ -8,11 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from selfteach.evaluate.held_out import LEAST_PAIRS, HeldOut, Pair, amounts
+from selfteach.evaluate.held_out_corrections import (
+    MIN_PAIRS,
+    HeldOutAmounts,
+    HeldOutCorrection,
+    measure_held_out_amounts,
+)
 from selfteach.evaluate.verdict import reach_verdict
 from selfteach.models.recorded import Recorded
 from selfteach.models.scripted import Scripted
-from selfteach.records import Message, Prompt, user
+from selfteach.records import Message, Prompt, make_prompt
 from selfteach.run.ledger import Ledger
 
 BETTER, EVEN, WORSE = [-0.4] * 8, [0.1, -0.1] * 4, [0.5] * 8
@@ -33,14 +38,18 @@ def test_the_amount_is_a_mean_by_token_of_each_answer(tmp_path: Path) -> None:
     likelihood costs nothing.
     """
     pairs = [
-        Pair(user("Q?"), "a color here", "a colour here"),
-        Pair(user("Q?"), "a b", "a b c d e"),
+        HeldOutCorrection(make_prompt("Q?"), "a color here", "a colour here"),
+        HeldOutCorrection(make_prompt("Q?"), "a b", "a b c d e"),
     ]
     prompts = [pair.prompt for pair in pairs]
-    assert amounts(model(tmp_path, -4.0), prompts, pairs) == pytest.approx([1.0, 0.0])
+    assert measure_held_out_amounts(model(tmp_path, -4.0), prompts, pairs) == pytest.approx(
+        [1.0, 0.0]
+    )
     likes = tmp_path / "likes"
     likes.mkdir()
-    assert amounts(model(likes, -0.4), prompts, pairs) == pytest.approx([-0.2, 0.0])
+    assert measure_held_out_amounts(model(likes, -0.4), prompts, pairs) == pytest.approx(
+        [-0.2, 0.0]
+    )
 
 
 def test_the_amount_is_of_the_prompt_that_the_model_sees(tmp_path: Path) -> None:
@@ -52,13 +61,13 @@ def test_the_amount_is_of_the_prompt_that_the_model_sees(tmp_path: Path) -> None
 
     scripted = Scripted(lambda request: "", logp, "m")
     recorded = Recorded(Ledger(tmp_path / "run.db"), scripted, scripted)
-    prompt = (Message("user", "Tea?"), Message("assistant", "A drink."), *user("Q?"))
-    amounts(recorded, [prompt], [Pair(user("Q?"), "a", "b")])
+    prompt = (Message("user", "Tea?"), Message("assistant", "A drink."), *make_prompt("Q?"))
+    measure_held_out_amounts(recorded, [prompt], [HeldOutCorrection(make_prompt("Q?"), "a", "b")])
     assert set(seen) == {"Tea? A drink. Q?"}
 
 
 def test_the_numbers_of_each_arm() -> None:
-    found = HeldOut({"base": WORSE, "prompted": EVEN, "taught": BETTER}).measures(0)
+    found = HeldOutAmounts({"base": WORSE, "prompted": EVEN, "taught": BETTER}).measures(0)
     assert {name: m.value for name, m in found["amount_held_out"].items()} == pytest.approx(
         {"base": 0.5, "prompted": 0.0, "taught": -0.4}
     )
@@ -67,7 +76,7 @@ def test_the_numbers_of_each_arm() -> None:
         "prompted": 0.5,
         "taught": 1.0,
     }
-    assert HeldOut({"base": [], "taught": []}).measures(0) == {
+    assert HeldOutAmounts({"base": [], "taught": []}).measures(0) == {
         "amount_held_out": {},
         "preferred": {},
     }
@@ -85,13 +94,13 @@ def test_the_numbers_of_each_arm() -> None:
 def test_they_carry_the_verdict(
     base: list[float], prompted: list[float], taught: list[float], word: str
 ) -> None:
-    evidence = HeldOut({"base": base, "prompted": prompted, "taught": taught}).evidence(0)
+    evidence = HeldOutAmounts({"base": base, "prompted": prompted, "taught": taught}).evidence(0)
     assert evidence
     assert reach_verdict(evidence)["word"] == word
 
 
 def test_the_sentence_names_both_numbers() -> None:
-    evidence = HeldOut({"base": WORSE, "prompted": EVEN, "taught": BETTER}).evidence(0)
+    evidence = HeldOutAmounts({"base": WORSE, "prompted": EVEN, "taught": BETTER}).evidence(0)
     assert evidence
     assert reach_verdict(evidence)["sentence"] == (
         "Taught: of 8 held-out corrections 0 % are preferred to what they correct "
@@ -103,14 +112,14 @@ def test_the_sentence_names_both_numbers() -> None:
 
 def test_of_few_pairs_nothing_is_concluded_and_without_a_training_nothing_was_learned() -> None:
     few = {
-        name: [value] * (LEAST_PAIRS - 1)
+        name: [value] * (MIN_PAIRS - 1)
         for name, value in (("base", 1.0), ("prompted", 1.0), ("taught", -1.0))
     }
-    assert HeldOut(few).evidence(0) is None
-    assert HeldOut(few).gains(0) == {}
+    assert HeldOutAmounts(few).evidence(0) is None
+    assert HeldOutAmounts(few).gains(0) == {}
     enough = {name: [*found, found[0]] for name, found in few.items()}
-    assert HeldOut(enough).gains(0).keys() == {"base", "prompted"}
-    alone = HeldOut({"base": WORSE, "prompted": EVEN}).evidence(0)
+    assert HeldOutAmounts(enough).gains(0).keys() == {"base", "prompted"}
+    alone = HeldOutAmounts({"base": WORSE, "prompted": EVEN}).evidence(0)
     assert alone
     assert alone.gain is None
     assert alone.start == ("of 8 held-out corrections the base prefers 0 % to what they correct")

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from selfteach.evaluate.calibration import calibrate_knowledge
-from selfteach.generate.question import Question
-from selfteach.generate.respond import Answered
-from selfteach.judge.contradiction import Match, Scored
+from selfteach.evaluate.judge_calibration import calibrate_knowledge_judges
+from selfteach.generate.answers import LabelledQuestion
+from selfteach.generate.questions import Question
+from selfteach.judge.contradiction import KnowledgeScores, MatchJudge
 from selfteach.materials.documents import Document
-from selfteach.materials.documents.chunk import chunked
+from selfteach.materials.documents.chunk import split_chunks
 
-CHUNK = chunked(Document("x", "T", "A text of some words."), lambda t: len(t.split()))[0]
+CHUNK = split_chunks(Document("x", "T", "A text of some words."), lambda t: len(t.split()))[0]
 
 
 class Fixed:
@@ -21,10 +21,10 @@ class Fixed:
         self.name, self._rows = name, list(zip(label, knowledge, strict=True))
 
     def scores(self, answered):  # type: ignore[no-untyped-def]
-        return [Scored(self.name, (a,), (b,)) for a, b in self._rows]
+        return [KnowledgeScores(self.name, (a,), (b,)) for a, b in self._rows]
 
 
-def rows() -> tuple[list[Answered], dict[str, str]]:
+def rows() -> tuple[list[LabelledQuestion], dict[str, str]]:
     """Eight questions, gold "ann": every second label is wrong; the first four are answered rightly
     without the document.
     """
@@ -32,7 +32,7 @@ def rows() -> tuple[list[Answered], dict[str, str]]:
     for i in range(8):
         blind = ("ann", "ann", "bob") if i < 4 else ("bob", "carl", "ann")
         found.append(
-            Answered(
+            LabelledQuestion(
                 Question(f"q{i}", "", CHUNK, 0), "ann" if i % 2 else "dora", ("ann", "ann"), blind
             )
         )
@@ -46,7 +46,7 @@ def test_each_judge_is_measured_against_what_is_known() -> None:
     upside_down = Fixed(
         "upside down", [float(i % 2) for i in range(8)], [float(i < 4) for i in range(8)]
     )
-    found, scores = calibrate_knowledge([right, chance, upside_down], answered, gold)
+    found, scores = calibrate_knowledge_judges([right, chance, upside_down], answered, gold)
     assert [(c.knowledge.value, c.label.value) for c in found] == [
         (1.0, 1.0),
         (0.5, 0.5),
@@ -58,13 +58,13 @@ def test_each_judge_is_measured_against_what_is_known() -> None:
         for c in found
     )
     assert scores["right"][4].s_knowledge == 1.0
-    assert found[0].json()["knowledge"]["value"] == 1.0
+    assert found[0].to_json()["knowledge"]["value"] == 1.0
 
 
 def test_match_finds_what_is_unknown() -> None:
     answered, gold = rows()
-    right_labels = [Answered(a.question, "ann", a.informed, a.blind) for a in answered]
-    ((match,), _) = calibrate_knowledge([Match()], right_labels, gold)
+    right_labels = [LabelledQuestion(a.question, "ann", a.informed, a.blind) for a in answered]
+    ((match,), _) = calibrate_knowledge_judges([MatchJudge()], right_labels, gold)
     assert match.knowledge.value == 1.0
     assert match.label.n == 8
 
@@ -72,11 +72,11 @@ def test_match_finds_what_is_unknown() -> None:
 def test_a_question_without_a_gold_answer_is_an_error() -> None:
     answered, gold = rows()
     with pytest.raises(KeyError):
-        calibrate_knowledge(
-            [Match()], answered, gold | {} if not gold else dict(list(gold.items())[1:])
+        calibrate_knowledge_judges(
+            [MatchJudge()], answered, gold | {} if not gold else dict(list(gold.items())[1:])
         )
 
 
 def test_nothing_to_measure_is_no_verdict() -> None:
-    ((match,), _) = calibrate_knowledge([Match()], [], {})
+    ((match,), _) = calibrate_knowledge_judges([MatchJudge()], [], {})
     assert (match.knowledge.n, match.knowledge.low, match.knowledge.high) == (0, 0.0, 1.0)

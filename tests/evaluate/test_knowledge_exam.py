@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from selfteach.evaluate.knowledge import attempts, damage, mark, measures
-from selfteach.records import Draw
+from selfteach.evaluate.knowledge import grade_answers, is_attempt, measure_arms, measure_damage
+from selfteach.records import Completion
 
 
-def draws(*texts: str) -> list[Draw]:
-    return [Draw(str(n), text, "stop", len(text.split())) for n, text in enumerate(texts)]
+def draws(*texts: str) -> list[Completion]:
+    return [Completion(str(n), text, "stop", len(text.split())) for n, text in enumerate(texts)]
 
 
 GOLDS = [("Rankine",), ("1712", "about 1712"), ("Newcomen",), ("steam",)]
@@ -17,7 +17,9 @@ GOLDS = [("Rankine",), ("1712", "about 1712"), ("Newcomen",), ("steam",)]
 
 def test_marks_by_hand() -> None:
     """Right: the first and the third. F1 of "the Rankine cycle" against "Rankine": 2 / (2 + 1)."""
-    found = mark(draws("the Rankine cycle", "In 1812.", "Newcomen", "I don't know."), GOLDS)
+    found = grade_answers(
+        draws("the Rankine cycle", "In 1812.", "Newcomen", "I don't know."), GOLDS
+    )
     assert found.right == [True, False, True, False]
     assert found.f1[0] == pytest.approx(2 / 3)
     assert found.attempted == [True, True, True, False]
@@ -34,12 +36,12 @@ def test_marks_by_hand() -> None:
     ],
 )
 def test_declining_is_no_attempt(text: str) -> None:
-    assert not attempts(text)
+    assert not is_attempt(text)
 
 
 @pytest.mark.parametrize("text", ["Rankine.", "Nobody knew it before Newcomen."])
 def test_answering_is_one(text: str) -> None:
-    assert attempts(text)
+    assert is_attempt(text)
 
 
 def test_measures_by_hand() -> None:
@@ -47,11 +49,11 @@ def test_measures_by_hand() -> None:
     attempted 1 of 3.
     """
     marked = {
-        "base": mark(draws("x", "x", "x", "x"), GOLDS),
-        "prompted": mark(draws("Rankine", "1712", "Newcomen", "x"), GOLDS),
-        "taught": mark(draws("Rankine", "1812", "Newcomen", "I don't know."), GOLDS),
+        "base": grade_answers(draws("x", "x", "x", "x"), GOLDS),
+        "prompted": grade_answers(draws("Rankine", "1712", "Newcomen", "x"), GOLDS),
+        "taught": grade_answers(draws("Rankine", "1812", "Newcomen", "I don't know."), GOLDS),
     }
-    found = measures(marked, 0)
+    found = measure_arms(marked, 0)
     assert [found["contains"][arm].value for arm in marked] == [0, 0.75, 0.5]
     assert found["recovery"].value == pytest.approx(2 / 3)
     assert found["wrong_when_attempted"]["taught"].value == pytest.approx(1 / 3)
@@ -59,7 +61,7 @@ def test_measures_by_hand() -> None:
 
 
 def test_damage_counts_what_was_right_alone() -> None:
-    assert damage([True, True, False, True], [True, False, True, True]).value == pytest.approx(
-        1 / 3
-    )
-    assert damage([False], [True]).n == 0
+    assert measure_damage(
+        [True, True, False, True], [True, False, True, True]
+    ).value == pytest.approx(1 / 3)
+    assert measure_damage([False], [True]).n == 0

@@ -9,17 +9,17 @@ from hypothesis import strategies as st
 from rouge_score.rouge_scorer import RougeScorer
 from sklearn.metrics import accuracy_score, precision_recall_fscore_support
 
+from selfteach.dedup.overlap import split_words
 from selfteach.evaluate.metrics import (
     best_over,
     best_rouge,
     bleu,
-    bleu_measure,
-    classes,
+    bleu_with_interval,
+    classification_report,
     report_labels,
     rouge,
 )
 from selfteach.records import Measure
-from selfteach.select.overlap import tokens
 
 WORDS = [
     "the",
@@ -61,7 +61,7 @@ def test_best_over_several_gold_answers() -> None:
 def test_classes_are_scikit_learn_s(pairs: list[tuple[str, str]]) -> None:
     gold, predicted = zip(*pairs, strict=True)
     names = sorted({*gold, *predicted})
-    report = classes(gold, predicted)
+    report = classification_report(gold, predicted)
     rows = zip(
         *precision_recall_fscore_support(gold, predicted, labels=names, zero_division=0),
         strict=True,
@@ -85,7 +85,7 @@ def test_classes_are_scikit_learn_s(pairs: list[tuple[str, str]]) -> None:
 def test_classes_of_some_names_only_are_scikit_learn_s(pairs: list[tuple[str, str]]) -> None:
     gold, predicted = zip(*pairs, strict=True)
     names = sorted(set(gold))
-    report = classes(gold, predicted, names)
+    report = classification_report(gold, predicted, names)
     assert list(report.classes) == names
     for average in ("macro", "micro", "weighted"):
         p, r, f, _ = precision_recall_fscore_support(
@@ -97,14 +97,14 @@ def test_classes_of_some_names_only_are_scikit_learn_s(pairs: list[tuple[str, st
 
 def test_classes_by_hand() -> None:
     """Gold a a b, given a b b: a has precision 1, recall 1/2, F1 2/3; b has 1/2, 1, 2/3."""
-    report = classes("aab", "abb")
+    report = classification_report("aab", "abb")
     assert (
         report.classes["a"].precision,
         report.classes["a"].recall,
         report.classes["b"].precision,
     ) == (1.0, 0.5, 0.5)
     assert report.macro.f1 == pytest.approx(2 / 3)
-    assert classes("", "").accuracy == 0.0
+    assert classification_report("", "").accuracy == 0.0
 
 
 @given(prose, prose)
@@ -122,7 +122,7 @@ def test_rouge_of_words_in_every_script_where_it_is_asked_for() -> None:
     """rouge_score cuts "café" to "caf" and sees no word in Russian."""
     assert rouge("café", "caf")["rouge1"].f1 == 1.0
     assert rouge("рыжая лиса", "рыжая лиса")["rougeL"].f1 == 0.0
-    assert rouge("рыжая лиса", "рыжая корова", tokens)["rougeL"].f1 == 0.5
+    assert rouge("рыжая лиса", "рыжая корова", split_words)["rougeL"].f1 == 0.5
 
 
 def test_rouge_counts_are_clipped() -> None:
@@ -147,20 +147,20 @@ def test_bleu_has_an_interval_over_answers() -> None:
     have more of these.
     """
     good, bad = "the old mill is here now", "a boat sails past it today"
-    assert bleu_measure([good] * 6, [[good]] * 6) == Measure(
+    assert bleu_with_interval([good] * 6, [[good]] * 6) == Measure(
         pytest.approx(100), pytest.approx(100), pytest.approx(100), 6
     )
-    mixed = bleu_measure([good, bad] * 6, [[good]] * 12)
+    mixed = bleu_with_interval([good, bad] * 6, [[good]] * 12)
     assert mixed.value == pytest.approx(bleu([good, bad] * 6, [[good]] * 12))
     assert 0 < mixed.low < mixed.value < mixed.high < 100
-    assert bleu_measure([], []).n == 0
+    assert bleu_with_interval([], []).n == 0
 
 
 @given(st.lists(st.tuples(prose, st.lists(prose, min_size=1, max_size=3)), min_size=1, max_size=4))
 @settings(deadline=None, max_examples=20)
 def test_what_is_resampled_is_bleu(rows: list[tuple[str, list[str]]]) -> None:
     """With one answer alone every resample is the whole of it."""
-    found = bleu_measure([rows[0][0]], [rows[0][1]])
+    found = bleu_with_interval([rows[0][0]], [rows[0][1]])
     assert found.low == pytest.approx(found.value) == pytest.approx(found.high)
 
 

@@ -6,12 +6,18 @@ from __future__ import annotations
 
 import pytest
 
-from selfteach.evaluate.common import COMMON
-from selfteach.evaluate.retention import OTHERS, choices, marks, passed, retention
+from selfteach.evaluate.common_knowledge import COMMON_QUESTIONS
+from selfteach.evaluate.retention import (
+    NUM_DISTRACTORS,
+    is_retained,
+    make_choices,
+    measure_retention,
+    score_questions,
+)
 from selfteach.models.scripted import Scripted
 from selfteach.records import Measure, Prompt
 
-RIGHT = {item.prompt: item.texts[0] for item in choices()}
+RIGHT = {item.prompt: item.texts[0] for item in make_choices()}
 
 
 def knows(prompt: Prompt, text: str) -> float:
@@ -19,12 +25,12 @@ def knows(prompt: Prompt, text: str) -> float:
 
 
 def test_every_question_has_its_right_answer_first_and_wrong_ones_after_it() -> None:
-    found = choices()
-    assert len(found) == len(COMMON)
-    for item, (question, right) in zip(found, COMMON, strict=True):
+    found = make_choices()
+    assert len(found) == len(COMMON_QUESTIONS)
+    for item, (question, right) in zip(found, COMMON_QUESTIONS, strict=True):
         assert question in str(item.prompt)
         assert item.texts[0] == f" {right[0]}"
-        assert len(set(item.texts)) == OTHERS + 1
+        assert len(set(item.texts)) == NUM_DISTRACTORS + 1
         assert not {text.strip().lower() for text in item.texts[1:]} & {
             answer.lower() for answer in right
         }
@@ -34,10 +40,12 @@ def test_marks_by_hand() -> None:
     """Who knows beats all nine others; who finds all equally likely beats half of them; who knows
     it the wrong way round beats none.
     """
-    assert set(marks(Scripted({}, knows))) == {1.0}
-    assert set(marks(Scripted({}, lambda prompt, text: -float(len(text.split()))))) == {0.5}
+    assert set(score_questions(Scripted({}, knows))) == {1.0}
+    assert set(score_questions(Scripted({}, lambda prompt, text: -float(len(text.split()))))) == {
+        0.5
+    }
     assert set(
-        marks(Scripted({}, lambda prompt, text: -knows(prompt, text) - len(text.split())))
+        score_questions(Scripted({}, lambda prompt, text: -knows(prompt, text) - len(text.split())))
     ) == {0.0}
 
 
@@ -46,16 +54,16 @@ def test_who_forgets_does_not_pass_and_who_stays_as_he_was_does() -> None:
         Scripted({}, knows),
         Scripted({}, lambda prompt, text: knows(prompt, text) if "capital" in str(prompt) else 0.0),
     )
-    same = retention({"base": base, "taught": base}, 0)
+    same = measure_retention({"base": base, "taught": base}, 0)
     assert same["passed"] is True
-    assert same["change"] == Measure(0.0, 0.0, 0.0, len(COMMON))
-    lost = retention({"base": base, "taught": half}, 0)
+    assert same["change"] == Measure(0.0, 0.0, 0.0, len(COMMON_QUESTIONS))
+    lost = measure_retention({"base": base, "taught": half}, 0)
     assert lost["passed"] is False
-    capitals = sum("capital" in question for question, _ in COMMON)
-    assert lost["change"].value == pytest.approx(-0.5 * (1 - capitals / len(COMMON)))
-    assert set(retention({"base": base}, 0)) == {"base"}
+    capitals = sum("capital" in question for question, _ in COMMON_QUESTIONS)
+    assert lost["change"].value == pytest.approx(-0.5 * (1 - capitals / len(COMMON_QUESTIONS)))
+    assert set(measure_retention({"base": base}, 0)) == {"base"}
 
 
 @pytest.mark.parametrize(("low", "passes"), [(-0.031, False), (-0.029, True), (0.1, True)])
 def test_three_points_are_the_limit(low: float, passes: bool) -> None:
-    assert passed(Measure(0.2, low, 0.3, 60)) is passes
+    assert is_retained(Measure(0.2, low, 0.3, 60)) is passes

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from selfteach.evaluate.sanity import by_arm, empty, loops, sanity
-from selfteach.records import Draw, Measure
+from selfteach.evaluate.sanity import is_empty, is_looping, measure_sanity, measure_sanity_by_arm
+from selfteach.records import Completion, Measure
 
 PROSE = """The capital of France is Paris. It lies on the river Seine, and more than two million people live there. The city is known
 for its museums, its food and the Eiffel Tower, which was built for the World's Fair of 1889. Many people visit Paris every year, and many
@@ -27,7 +27,7 @@ of them come back. The city is also the seat of the government of France."""
     ],
 )
 def test_these_loop(answer):
-    assert loops(answer)
+    assert is_looping(answer)
 
 
 @pytest.mark.parametrize(
@@ -48,27 +48,29 @@ def test_these_loop(answer):
     ],
 )
 def test_these_do_not(answer):
-    assert not loops(answer)
+    assert not is_looping(answer)
 
 
 def test_empty():
     assert [
-        empty(text) for text in ("", "  \n", "...", "\ufffd", "?!", "42", "ja", "🐘", "象")
+        is_empty(text) for text in ("", "  \n", "...", "\ufffd", "?!", "42", "ja", "🐘", "象")
     ] == [True] * 5 + [False] * 4
 
 
 def test_all_together():
-    found = sanity(["Yes.", "", "no " * 20, "It is big."], [2, 1, 21, 4])
+    found = measure_sanity(["Yes.", "", "no " * 20, "It is big."], [2, 1, 21, 4])
     assert (found.looping.value, found.looping.n) == (0.25, 4)
     assert found.empty.value == 0.25
     assert found.length_tokens.value == 7
-    assert sanity([], []).looping == Measure(0, 0, 1, 0)
+    assert measure_sanity([], []).looping == Measure(0, 0, 1, 0)
     with pytest.raises(ValueError, match="1 lengths for 2 answers"):
-        sanity(["a", "b"], [1])
+        measure_sanity(["a", "b"], [1])
 
 
 def test_by_arm():
-    found = by_arm({"base": [Draw("1", "Yes.", tokens=2), Draw("2", "", tokens=1)], "taught": []})
+    found = measure_sanity_by_arm(
+        {"base": [Completion("1", "Yes.", tokens=2), Completion("2", "", tokens=1)], "taught": []}
+    )
     assert (
         found["base"]["empty"].value,
         found["base"]["looping"].value,
@@ -80,12 +82,12 @@ def test_by_arm():
 @given(st.text())
 @settings(deadline=None)
 def test_any_text(text):
-    assert loops(text) in (True, False)
-    assert not (empty(text) and any(char.isalpha() for char in text))
+    assert is_looping(text) in (True, False)
+    assert not (is_empty(text) and any(char.isalpha() for char in text))
 
 
 @given(st.lists(st.sampled_from("abcdefg"), min_size=1, max_size=8), st.integers(3, 6))
 @settings(deadline=None)
 def test_a_repeated_block_loops(block, times):
     if len(block) * times >= 9:
-        assert loops("so then " + " ".join(block * times))
+        assert is_looping("so then " + " ".join(block * times))

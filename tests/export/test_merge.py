@@ -19,9 +19,9 @@ from tiny import examples
 
 from selfteach import cli, config
 from selfteach.errors import UsageError
-from selfteach.export.merge import as_lora, merge, why_not_merged
-from selfteach.models.hf import Hf
-from selfteach.records import user
+from selfteach.export.merge import export_lora, merge_adapter, why_not_merged
+from selfteach.models.hf import HfModel
+from selfteach.records import make_prompt
 from selfteach.train.train import train
 
 pytestmark = pytest.mark.training
@@ -43,11 +43,11 @@ MERGED: dict[str, dict[str, Any]] = {
 
 def taught(base: Path, folder: Path, settings: dict[str, Any]) -> Path:
     lessons = [*examples(16), *(e for e in examples(10, "general"))]
-    wanted = config.Train.model_validate(
+    wanted = config.TrainConfig.model_validate(
         {"weights": WEIGHTS, "learning_rate": 5e-3, "epochs": 2, "batch_size": 8, **settings}
     )
     return train(
-        Hf.load(base, dtype="float32", device="cpu"), lessons, wanted, folder, seed=0
+        HfModel.load(base, dtype="float32", device="cpu"), lessons, wanted, folder, seed=0
     ).adapter
 
 
@@ -56,11 +56,13 @@ def test_plain_transformers_gives_the_logits_of_the_taught_model(
     kind: str, tiny: Path, tmp_path: Path
 ) -> None:
     adapter = taught(tiny, tmp_path / "training", MERGED[kind])
-    out = merge(str(tiny), adapter, tmp_path / "merged")
-    mine, base = (Hf.load(tiny, adapter=a, dtype="float32", device="cpu") for a in (adapter, None))
+    out = merge_adapter(str(tiny), adapter, tmp_path / "merged")
+    mine, base = (
+        HfModel.load(tiny, adapter=a, dtype="float32", device="cpu") for a in (adapter, None)
+    )
     plain = AutoModelForCausalLM.from_pretrained(out, dtype="float32")
     tokenizer = AutoTokenizer.from_pretrained(out)
-    ids = torch.tensor([mine.encode(user("Tell me about music."))])
+    ids = torch.tensor([mine.encode(make_prompt("Tell me about music."))])
     assert tokenizer.apply_chat_template(
         [{"role": "user", "content": "Tell me about music."}], add_generation_prompt=True
     )["input_ids"] == (ids[0].tolist())
@@ -79,18 +81,26 @@ def test_a_reft_that_other_weights_do_becomes_a_lora_that_peft_loads(
     run, out = tmp_path / "run", tmp_path / "lora"
     adapter = taught(tiny, run, REFT)
     (run / "config.yaml").write_text(f"model: {tiny}\n")
-    assert cli.run(["merge", "--run", str(run), "--as", "lora", "--out", str(out), "--json"]) == 0
+    assert (
+        cli.run_command(["merge", "--run", str(run), "--as", "lora", "--out", str(out), "--json"])
+        == 0
+    )
     assert json.loads(capfd.readouterr().out)["lora"] == str(out)
     plain = PeftModel.from_pretrained(
         AutoModelForCausalLM.from_pretrained(tiny, dtype="float32"), out
     )
-    mine, base = (Hf.load(tiny, adapter=a, dtype="float32", device="cpu") for a in (adapter, None))
-    ids = torch.tensor([mine.encode(user("Tell me about music."))])
+    mine, base = (
+        HfModel.load(tiny, adapter=a, dtype="float32", device="cpu") for a in (adapter, None)
+    )
+    ids = torch.tensor([mine.encode(make_prompt("Tell me about music."))])
     with torch.inference_mode():
         theirs, ours, before = (m(ids).logits for m in (plain, mine.module, base.module))
     torch.testing.assert_close(theirs, ours, atol=1e-5, rtol=1e-5)
     assert (ours - before).abs().max() > 1e-2
-    assert cli.run(["merge", "--run", str(run), "--as", "lore", "--out", str(tmp_path / "x")]) == 2
+    assert (
+        cli.run_command(["merge", "--run", str(run), "--as", "lore", "--out", str(tmp_path / "x")])
+        == 2
+    )
     assert 'Did you mean "lora"' in capfd.readouterr().err
 
 
@@ -108,7 +118,7 @@ def test_what_no_lora_does_exactly_is_refused(
 ) -> None:
     adapter = taught(tiny, tmp_path / "run", settings)
     with pytest.raises(UsageError, match=why):
-        as_lora(str(tiny), adapter, tmp_path / "out")
+        export_lora(str(tiny), adapter, tmp_path / "out")
     assert [path.name for path in tmp_path.iterdir()] == ["run"]
 
 
@@ -132,7 +142,7 @@ def test_what_is_no_change_of_weights_is_refused_with_what_to_do(
     adapter = taught(tiny, run, settings)
     (run / "config.yaml").write_text(f"model: {tiny}\n")
     assert words in why_not_merged(adapter)
-    assert cli.run(["merge", "--run", str(run), "--out", str(tmp_path / "merged")]) == 2
+    assert cli.run_command(["merge", "--run", str(run), "--out", str(tmp_path / "merged")]) == 2
     said = capfd.readouterr().err
     assert words in said
     assert "selfteach answer --run" in said
@@ -145,7 +155,7 @@ def test_a_family_without_a_place_for_the_bias_is_refused(
     base, run = make_tiny(tmp_path / "qwen", family="qwen2"), tmp_path / "run"
     taught(base, run, REFT)
     (run / "config.yaml").write_text(f"model: {base}\n")
-    assert cli.run(["merge", "--run", str(run), "--out", str(tmp_path / "merged")]) == 2
+    assert cli.run_command(["merge", "--run", str(run), "--out", str(tmp_path / "merged")]) == 2
     assert "has no place for model.layers.0.mlp.down_proj.bias" in capfd.readouterr().err
     assert sorted(path.name for path in tmp_path.iterdir()) == ["qwen", "run"]
 
@@ -158,9 +168,9 @@ def test_a_folder_that_holds_something_is_left_alone(
     (run / "config.yaml").write_text(f"model: {tiny}\n")
     out.mkdir()
     (out / "mine").write_text("mine")
-    assert cli.run(["merge", "--run", str(run), "--out", str(out)]) == 2
+    assert cli.run_command(["merge", "--run", str(run), "--out", str(out)]) == 2
     assert "is there already" in capfd.readouterr().err
     assert [path.name for path in out.iterdir()] == ["mine"]
     (out / "mine").unlink()
-    assert cli.run(["merge", "--run", str(run), "--out", str(out), "--json"]) == 0
+    assert cli.run_command(["merge", "--run", str(run), "--out", str(out), "--json"]) == 0
     assert json.loads(capfd.readouterr().out)["model"] == str(out)

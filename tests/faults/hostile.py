@@ -50,7 +50,7 @@ class Call:
         self.handler.end_headers()
         self.handler.wfile.write(data)
 
-    def json(self, value: Any, *, status: int = 200, **headers: str) -> None:
+    def to_json(self, value: Any, *, status: int = 200, **headers: str) -> None:
         self.send(json.dumps(value).encode(), status=status, **headers)
 
     @property
@@ -97,7 +97,7 @@ def answer(
             if usage
             else {}
         )
-        call.json(
+        call.to_json(
             {
                 "id": "x",
                 "object": "chat.completion",
@@ -112,7 +112,7 @@ def answer(
 
 def refuse(status: int, message: str = "no", code: str | None = None, **headers: str) -> Behave:
     """A refusal in OpenAI's form."""
-    return lambda call: call.json(
+    return lambda call: call.to_json(
         {"error": {"message": message, "type": code, "code": code}}, status=status, **headers
     )
 
@@ -185,7 +185,7 @@ class Hostile:
 @contextmanager
 def hostile(
     behave: Behave,
-    models: Behave = lambda call: call.json({"data": [{"id": NAME, "created": time.time()}]}),
+    models: Behave = lambda call: call.to_json({"data": [{"id": NAME, "created": time.time()}]}),
 ) -> Iterator[Hostile]:
     """Runs a server that answers requests for draws by `behave` and for the list of models by
     `models`.

@@ -26,8 +26,8 @@ from selfteach import cli
 from selfteach.models import recorded
 from selfteach.models.recorded import Recorded
 from selfteach.models.scripted import Scripted
-from selfteach.records import Request, user
-from selfteach.run.ledger import Fate, Ledger
+from selfteach.records import Request, make_prompt
+from selfteach.run.ledger import Ledger, Outcome
 from switches import skip_with_threads
 
 PROMPTS = 6
@@ -46,23 +46,23 @@ def teach(run: Any, rule: str, config: Any, display: Any) -> dict[str, Any]:
     """Two stages, a drop with a reason, every kind of export."""
     model = Recorded(run.ledger, Scripted(script))
     run.bind("student", model.fingerprint)
-    with run.stage("probe"):
-        display.stage("probe", PROMPTS)
+    with run.time_stage("probe"):
+        display.start_stage("probe", PROMPTS)
         requests = [
-            Request("probe", user(f"{rule} {number}"), seed=config.seed)
+            Request("probe", make_prompt(f"{rule} {number}"), seed=config.seed)
             for number in range(PROMPTS)
         ]
         draws = {}
-        for draw in model.draw(requests):
+        for draw in model.stream(requests):
             draws[draw.id] = draw
             display.advance()
         rows = [{"id": id, "text": draws[id].text} for id in sorted(draws)]
         fates = [
-            Fate(row["id"], "accepted") if place % 2 else Fate(row["id"], "dropped", "even")
+            Outcome(row["id"], "accepted") if place % 2 else Outcome(row["id"], "dropped", "even")
             for place, row in enumerate(rows)
         ]
-        run.ledger.place("probe", fates)
-    with run.stage("write"):
+        run.ledger.record_outcomes("probe", fates)
+    with run.time_stage("write"):
         run.export_jsonl("examples.jsonl", rows[1::2])
         with run.export_folder("adapter") as folder:
             (folder / "adapter_config.json").write_text("{}")
@@ -83,7 +83,7 @@ def teach(run: Any, rule: str, config: Any, display: Any) -> dict[str, Any]:
         "exam": {},
         "verdict": "Taught.",
     }
-    run.ledger.note("result", result)
+    run.ledger.set_note("result", result)
     return result
 
 
@@ -113,7 +113,7 @@ def die_at(point: int, folder: Path) -> list[int]:
     sys.addaudithook(
         lambda event, args: pass_one() if event in POINTS and inside in str(args[0]) else None
     )
-    group = Ledger._group
+    group = Ledger._transaction
 
     @contextmanager
     def counted(self: Ledger) -> Any:
@@ -122,7 +122,7 @@ def die_at(point: int, folder: Path) -> list[int]:
             pass_one()
         pass_one()
 
-    Ledger._group = counted  # type: ignore[method-assign]
+    Ledger._transaction = counted  # type: ignore[method-assign]
     return passed
 
 
@@ -149,7 +149,7 @@ def child(folder: Path, point: int) -> tuple[int, int]:
         silence = os.open(os.devnull, os.O_WRONLY)
         os.dup2(silence, 1)
         os.dup2(silence, 2)
-        code = cli.run(["feedback", "Do not hum.", "--out", str(folder), "--json"])
+        code = cli.run_command(["feedback", "Do not hum.", "--out", str(folder), "--json"])
         os.write(write, str(passed[0]).encode())
         os._exit(code)
     os.close(write)
@@ -172,7 +172,7 @@ def sweep(root: Path, stride: int) -> dict[str, Any]:
         killed += os.WIFSIGNALED(child(folder, point)[0])
         again, _ = child(folder, 0)
         ledger = Ledger(folder / "run.db")
-        asked, answered, _ = ledger.counts()["probe"]
+        asked, answered, _ = ledger.count_requests()["probe"]
         ledger.close()
         if again or exports(folder) != expected or (asked, answered) != (PROMPTS, PROMPTS):
             wrong.append(

@@ -24,7 +24,7 @@ from switches import skip_with_threads
 pytestmark = pytest.mark.training
 
 WEIGHTS = {"in_scope": {"sft": 1.0, "dpo": 0.5, "distill": 0.5}}
-SETTINGS = config.Train(
+SETTINGS = config.TrainConfig(
     weights=WEIGHTS, batch_size=4, epochs=2, learning_rate=5e-3, checkpoint_every=2
 )
 

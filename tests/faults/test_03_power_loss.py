@@ -19,7 +19,7 @@ def crashed(tmp_path: Path) -> Path:
     """A ledger as a power loss leaves it: everything still in the log, nothing folded in."""
     ledger = Ledger(tmp_path / "live.db")
     for number in range(COMMITS):
-        ledger.answer([(f"id-{number}", {"text": "x" * 300})])
+        ledger.record_answers([(f"id-{number}", {"text": "x" * 300})])
     for tail in ("", "-wal"):
         shutil.copyfile(tmp_path / f"live.db{tail}", tmp_path / f"run.db{tail}")
     ledger.close()
@@ -29,7 +29,7 @@ def crashed(tmp_path: Path) -> Path:
 def answered(path: Path) -> int:
     ledger = Ledger(path)
     try:
-        return len(ledger.answers([f"id-{number}" for number in range(COMMITS)]))
+        return len(ledger.get_answers([f"id-{number}" for number in range(COMMITS)]))
     finally:
         ledger.close()
 

@@ -14,17 +14,17 @@ from typing import Any
 
 import pytest
 
-from selfteach.config import Feedback, resolve
+from selfteach.config import FeedbackConfig, resolve
+from selfteach.disk import require_free_bytes
 from selfteach.errors import ResourceError
-from selfteach.run.disk import require_free
-from selfteach.run.folder import Run, open_run
 from selfteach.run.ledger import Ledger
+from selfteach.run.run_folder import Run, open_run
 
 ROAD = Path(__file__).with_name("road.py")
 
 
 def opened(folder: Path) -> Run:
-    return open_run(folder, "rule", "feedback", resolve(Feedback), {"rule": "rule"})
+    return open_run(folder, "rule", "feedback", resolve(FeedbackConfig), {"rule": "rule"})
 
 
 @pytest.mark.parametrize(
@@ -76,19 +76,19 @@ def test_a_disk_that_fills_anywhere_gives_exit_5_and_a_run_that_goes_on(
 
 def test_a_group_that_cannot_be_written_is_not_committed(tmp_path: Path) -> None:
     ledger = Ledger(tmp_path / "run.db")
-    ledger.answer([("first", "kept")])
+    ledger.record_answers([("first", "kept")])
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))
     try:
         with pytest.raises(ResourceError, match=r"bytes|input/output"):
-            ledger.answer((f"id-{number}", "x" * 1000) for number in range(300))
+            ledger.record_answers((f"id-{number}", "x" * 1000) for number in range(300))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    assert ledger.answers(["first", "id-0", "id-299"]) == {"first": "kept"}
-    ledger.answer([("second", "kept")])
+    assert ledger.get_answers(["first", "id-0", "id-299"]) == {"first": "kept"}
+    ledger.record_answers([("second", "kept")])
     ledger.close()
     again = Ledger(tmp_path / "run.db")
-    assert again.answers(["first", "second", "id-0"]) == {"first": "kept", "second": "kept"}
+    assert again.get_answers(["first", "second", "id-0"]) == {"first": "kept", "second": "kept"}
     again.close()
 
 
@@ -99,12 +99,12 @@ def test_a_sqlite_disk_full_names_the_bytes(tmp_path: Path) -> None:
     with pytest.raises(
         ResourceError, match=r"the disk is full: at least [\d,]+ bytes are needed, [\d,]+ are free"
     ) as caught:
-        ledger.answer([("big", "x" * 200_000)])
+        ledger.record_answers([("big", "x" * 200_000)])
     assert caught.value.exit_code == 5
-    assert ledger.answers(["big"]) == {}
+    assert ledger.get_answers(["big"]) == {}
 
 
 def test_space_is_asked_for_before_the_work(tmp_path: Path) -> None:
-    require_free(tmp_path / "not" / "there" / "yet", 1)
+    require_free_bytes(tmp_path / "not" / "there" / "yet", 1)
     with pytest.raises(ResourceError, match="1,000,000,000,000,000,000 bytes are needed and"):
-        require_free(tmp_path, 10**18)
+        require_free_bytes(tmp_path, 10**18)

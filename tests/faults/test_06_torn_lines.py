@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from selfteach.errors import DataError
-from selfteach.records import WIDE, BadLine, read_jsonl
+from selfteach.files import UTF16_PREFIXES, BadLine, read_jsonl
 
 LINES = [
     b'{"a": 1}',
@@ -76,7 +76,7 @@ def test_any_bytes_are_read_or_put_aside(
     path = tmp_path_factory.getbasetemp() / "any.jsonl"
     path.write_bytes(data)
     bad: list[BadLine] = []
-    if data[:2] in WIDE:
+    if data[:2] in UTF16_PREFIXES:
         with pytest.raises(DataError, match="UTF-16"):
             list(read_jsonl(path, bad))
         return

@@ -15,9 +15,9 @@ import pytest
 
 from selfteach import cli
 from selfteach.errors import IntegrityError, UsageError
-from selfteach.run.ledger import SCHEMA, Fate, Ledger
-from selfteach.run.lock import Lock
-from selfteach.run.recover import recover
+from selfteach.run.ledger import SCHEMA, Ledger, Outcome
+from selfteach.run.lock import RunLock
+from selfteach.run.recover import recover_ledger
 
 ANSWERS = 200
 
@@ -28,19 +28,19 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     path = tmp_path_factory.mktemp("whole") / "run.db"
     ledger = Ledger(path)
     for number in range(ANSWERS):
-        ledger.ask("probe", [(f"id-{number}", {"prompt": f"prompt {number}"})])
+        ledger.record_requests("probe", [(f"id-{number}", {"prompt": f"prompt {number}"})])
     for start in range(0, ANSWERS, 20):
-        ledger.answer(
+        ledger.record_answers(
             [
                 (f"id-{number}", {"text": f"answer {number} " + "word " * 30})
                 for number in range(start, start + 20)
             ]
         )
-        ledger.place(
+        ledger.record_outcomes(
             "probe",
-            [Fate(f"id-{number}", "dropped", "too long") for number in range(start, start + 20)],
+            [Outcome(f"id-{number}", "dropped", "too long") for number in range(start, start + 20)],
         )
-    ledger.note("identity", {"kind": "feedback", "material": {}})
+    ledger.set_note("identity", {"kind": "feedback", "material": {}})
     ledger.close()
     return path.read_bytes()
 
@@ -49,11 +49,11 @@ def content(path: Path) -> Any:
     ledger = Ledger(path)
     try:
         return (
-            ledger.counts(),
-            ledger.answers([f"id-{n}" for n in range(ANSWERS)]),
-            list(ledger.candidates()),
+            ledger.count_requests(),
+            ledger.get_answers([f"id-{n}" for n in range(ANSWERS)]),
+            list(ledger.read_outcomes()),
             ledger.funnel(),
-            ledger.noted("identity"),
+            ledger.get_note("identity"),
         )
     finally:
         ledger.close()
@@ -112,7 +112,7 @@ def test_recovery_saves_what_is_whole(
     path = written(tmp_path / "run", bytes(data))
     with pytest.raises(IntegrityError):
         content(path)
-    saved = recover(path.parent)
+    saved = recover_ledger(path.parent)
     assert saved["answers"] >= least
     _, answers, *_ = content(path)
     assert len(answers) == saved["answers"]
@@ -125,14 +125,14 @@ def test_recovery_saves_what_is_whole(
 def test_nothing_is_replaced_where_nothing_can_be_read(tmp_path: Path) -> None:
     path = written(tmp_path / "run", b"not a database" * 1000)
     with pytest.raises(IntegrityError, match="nothing of the ledger could be read"):
-        recover(path.parent)
+        recover_ledger(path.parent)
     assert path.read_bytes().startswith(b"not a database")
 
 
 def test_a_whole_ledger_is_left_alone(tmp_path: Path, whole: bytes) -> None:
     path = written(tmp_path / "run", whole)
     with pytest.raises(UsageError, match="nothing to recover"):
-        recover(path.parent)
+        recover_ledger(path.parent)
     assert [file.name for file in path.parent.glob("*damaged*")] == []
 
 
@@ -142,16 +142,16 @@ def test_what_was_recovered_is_part_of_the_one_json_object(
     data = bytearray(whole)
     zeroed_page(data)
     path = written(tmp_path / "run", bytes(data))
-    assert cli.run(["status", str(path.parent), "--recover", "--json"]) == 0
+    assert cli.run_command(["status", str(path.parent), "--recover", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["recovered"]["answers"] >= 150
-    assert cli.run(["status", "--recover"]) == 2
+    assert cli.run_command(["status", "--recover"]) == 2
 
 
 def test_a_run_in_use_is_not_recovered(tmp_path: Path, whole: bytes) -> None:
     path = written(tmp_path / "run", whole)
-    lock = Lock(path.parent)
+    lock = RunLock(path.parent)
     with pytest.raises(UsageError, match="in use"):
-        recover(path.parent)
+        recover_ledger(path.parent)
     lock.release()
 
 
@@ -164,13 +164,15 @@ def test_a_ledger_with_its_tables_on_other_pages_is_recovered(tmp_path: Path) ->
     database.commit()
     database.close()
     ledger = Ledger(path)
-    ledger.answer((f"id-{number}", {"text": f"answer {number} word"}) for number in range(20))
-    ledger.note("identity", {"kind": "feedback"})
+    ledger.record_answers(
+        (f"id-{number}", {"text": f"answer {number} word"}) for number in range(20)
+    )
+    ledger.set_note("identity", {"kind": "feedback"})
     ledger.close()
     data = bytearray(path.read_bytes())
     changed_letter(data)
     path.write_bytes(bytes(data))
-    saved = recover(tmp_path)
+    saved = recover_ledger(tmp_path)
     assert (saved["answers"], saved["notes"]) == (19, 1)
     assert len(content(path)[1]) == 19
 
@@ -179,16 +181,16 @@ def test_what_only_the_write_ahead_log_holds_is_recovered_too(tmp_path: Path, wh
     """A killed process leaves its last commits there."""
     first = written(tmp_path / "first", whole)
     ledger = Ledger(first)
-    ledger.answer([("late", {"text": "the last one"})])
+    ledger.record_answers([("late", {"text": "the last one"})])
     log = first.with_name("run.db-wal").read_bytes()
     data = bytearray(first.read_bytes())
     ledger.close()
     changed_letter(data)
     path = written(tmp_path / "run", bytes(data))
     path.with_name("run.db-wal").write_bytes(log)
-    saved = recover(path.parent)
+    saved = recover_ledger(path.parent)
     assert saved["answers"] == ANSWERS
     assert not path.with_name("run.db-wal").exists()
     again = Ledger(path)
-    assert again.answers(["late"]) == {"late": {"text": "the last one"}}
+    assert again.get_answers(["late"]) == {"late": {"text": "the last one"}}
     again.close()

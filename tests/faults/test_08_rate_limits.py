@@ -13,15 +13,20 @@ import pytest
 from hostile import Behave, Call, answer, hostile, refuse, then
 
 from selfteach.errors import EndpointError
-from selfteach.models.endpoint import Endpoint
-from selfteach.models.endpoint_guard import ATTEMPTS, Guard, Transient, retry_after_s
-from selfteach.records import Request, user
+from selfteach.models.remote.endpoint import Endpoint
+from selfteach.models.remote.guard import (
+    MAX_ATTEMPTS,
+    RequestThrottle,
+    TransientError,
+    parse_retry_after_s,
+)
+from selfteach.records import Request, make_prompt
 
 pytestmark = pytest.mark.usefixtures("quick")
 
 
 def requests(n: int) -> list[Request]:
-    return [Request("ask", user(f"say {i}")) for i in range(n)]
+    return [Request("ask", make_prompt(f"say {i}")) for i in range(n)]
 
 
 def date(time_s: float) -> str:
@@ -49,7 +54,7 @@ def date(time_s: float) -> str:
 def test_any_retry_after_is_a_finite_number_of_seconds(
     headers: dict[str, str], seconds: float
 ) -> None:
-    assert retry_after_s(headers, now=1_000_000) == pytest.approx(seconds)
+    assert parse_retry_after_s(headers, now=1_000_000) == pytest.approx(seconds)
 
 
 def test_the_wait_is_honoured_by_all_workers() -> None:
@@ -62,7 +67,7 @@ def test_the_wait_is_honoured_by_all_workers() -> None:
         (refuse(429, Retry_After="0.8") if call.number == 1 else answer())(call)
 
     with hostile(behave) as server:
-        draws = Endpoint(server.address, concurrency=1).draw(requests(3))
+        draws = Endpoint(server.address, concurrency=1).stream(requests(3))
         assert len(list(draws)) == 3
     assert arrivals[1] - arrivals[0] >= 0.8
 
@@ -70,7 +75,7 @@ def test_the_wait_is_honoured_by_all_workers() -> None:
 @pytest.mark.parametrize("header", ["-1", "soon", "nan", "", "Thu, 01 Jan 1970 00:00:00 GMT"])
 def test_a_senseless_wait_falls_back_to_our_own(header: str) -> None:
     with hostile(then(refuse(429, Retry_After=header), answer())) as server:
-        assert len(list(Endpoint(server.address).draw(requests(1)))) == 1
+        assert len(list(Endpoint(server.address).stream(requests(1)))) == 1
 
 
 @pytest.mark.parametrize(
@@ -84,7 +89,7 @@ def test_a_wait_beyond_the_cap_pauses_the_run_at_once(header: str) -> None:
         with pytest.raises(
             EndpointError, match=r"asks to wait \d+ (minutes|hours).*what is answered is kept"
         ) as caught:
-            list(Endpoint(server.address, concurrency=1).draw(requests(5)))
+            list(Endpoint(server.address, concurrency=1).stream(requests(5)))
         assert time.monotonic() - began < 30, "a pause of a minute is still kept"
         assert len(server.draws) == 1
     assert caught.value.exit_code == 4
@@ -92,7 +97,7 @@ def test_a_wait_beyond_the_cap_pauses_the_run_at_once(header: str) -> None:
 
 def test_what_was_answered_before_the_pause_is_given_out() -> None:
     with hostile(then(answer(), answer(), refuse(429, Retry_After="3600"))) as server:
-        draws = Endpoint(server.address, concurrency=1).draw(requests(5))
+        draws = Endpoint(server.address, concurrency=1).stream(requests(5))
         assert [next(draws).text, next(draws).text] == ["SAY 0", "SAY 1"]
         with pytest.raises(EndpointError):
             next(draws)
@@ -104,10 +109,10 @@ def test_what_was_answered_before_the_pause_is_given_out() -> None:
         refuse(429, "You exceeded your current quota", "insufficient_quota"),
         refuse(429, "over", "insufficient_quota", Retry_After="1"),
         refuse(402, "pay"),
-        lambda call: call.json(
+        lambda call: call.to_json(
             {"error": {"message": "over", "type": "insufficient_quota", "code": None}}
         ),
-        lambda call: call.json(
+        lambda call: call.to_json(
             {
                 "error": {
                     "message": "over",
@@ -122,14 +127,14 @@ def test_what_was_answered_before_the_pause_is_given_out() -> None:
 def test_a_spent_quota_is_fatal_at_once(behave: Behave) -> None:
     with hostile(behave) as server:
         with pytest.raises(EndpointError, match="quota is used up"):
-            list(Endpoint(server.address, concurrency=1).draw(requests(5)))
+            list(Endpoint(server.address, concurrency=1).stream(requests(5)))
         assert len(server.draws) == 1
 
 
 def test_a_server_that_always_says_429_is_given_up() -> None:
     with hostile(refuse(429, "slow down")) as server:
         with pytest.raises(EndpointError, match=r"has answered nothing.*429"):
-            list(Endpoint(server.address, concurrency=2).draw(requests(2)))
+            list(Endpoint(server.address, concurrency=2).stream(requests(2)))
         assert len(server.draws) <= 14
 
 
@@ -145,22 +150,22 @@ def test_a_server_that_serves_one_at_a_time_answers_all() -> None:
         return answer()(call)
 
     with hostile(behave) as server:
-        assert len(list(Endpoint(server.address, concurrency=8).draw(requests(30)))) == 30
+        assert len(list(Endpoint(server.address, concurrency=8).stream(requests(30)))) == 30
 
 
-@pytest.mark.parametrize(("others_served", "tries"), [(True, 31), (False, ATTEMPTS)])
+@pytest.mark.parametrize(("others_served", "tries"), [(True, 31), (False, MAX_ATTEMPTS)])
 def test_who_waits_while_others_are_served_has_not_failed(others_served: bool, tries: int) -> None:
     """Thirty refusals that name a time are more than the attempts of a request; they end it only
     where nobody at all is served.
     """
-    guard, seen = Guard("", 2, 60.0), [0]
+    guard, seen = RequestThrottle("", 2, 60.0), [0]
 
     async def attempt() -> str:
         seen[0] += 1
         if others_served:
             guard.answered()
         if seen[0] <= 30:
-            raise Transient("busy", limited=True, wait_s=1e-4)
+            raise TransientError("busy", limited=True, wait_s=1e-4)
         return "answer"
 
     async def go() -> str:
@@ -169,6 +174,6 @@ def test_who_waits_while_others_are_served_has_not_failed(others_served: bool, t
     if others_served:
         assert asyncio.run(go()) == "answer"
     else:
-        with pytest.raises(Transient):
+        with pytest.raises(TransientError):
             asyncio.run(go())
     assert seen[0] == tries

@@ -13,43 +13,52 @@ import stamina
 from hostile import NAME, Behave, Call, answer, hostile, refuse, reset, then
 
 from selfteach.errors import EndpointError
-from selfteach.models.endpoint import Endpoint
-from selfteach.models.endpoint_guard import ATTEMPTS, Guard, Refused, Transient, classify
-from selfteach.records import Request, user
+from selfteach.models.remote.endpoint import Endpoint
+from selfteach.models.remote.guard import (
+    MAX_ATTEMPTS,
+    RequestRefused,
+    RequestThrottle,
+    TransientError,
+    classify_http_error,
+)
+from selfteach.records import Request, make_prompt
 
 
 def requests(n: int) -> list[Request]:
-    return [Request("ask", user(f"say {i}")) for i in range(n)]
+    return [Request("ask", make_prompt(f"say {i}")) for i in range(n)]
 
 
 @pytest.mark.parametrize(
     ("status", "kind"),
     [
-        (400, Refused),
+        (400, RequestRefused),
         (401, EndpointError),
         (402, EndpointError),
         (403, EndpointError),
         (404, EndpointError),
         (405, EndpointError),
-        (408, Transient),
-        (409, Transient),
-        (413, Refused),
-        (418, Refused),
-        (422, Refused),
-        (425, Transient),
+        (408, TransientError),
+        (409, TransientError),
+        (413, RequestRefused),
+        (418, RequestRefused),
+        (422, RequestRefused),
+        (425, TransientError),
         (302, EndpointError),
-        (429, Transient),
-        (500, Transient),
+        (429, TransientError),
+        (500, TransientError),
         (501, EndpointError),
-        (502, Transient),
-        (503, Transient),
-        (504, Transient),
-        (529, Transient),
+        (502, TransientError),
+        (503, TransientError),
+        (504, TransientError),
+        (529, TransientError),
     ],
 )
 def test_every_status_has_its_kind(status: int, kind: type[Exception]) -> None:
     assert (
-        type(classify(status, "", "words", 0.0, url="u", key_env="K")).__mro__[0:2].count(kind) == 1
+        type(classify_http_error(status, "", "words", 0.0, url="u", key_env="K"))
+        .__mro__[0:2]
+        .count(kind)
+        == 1
     )
 
 
@@ -58,7 +67,7 @@ def test_every_status_has_its_kind(status: int, kind: type[Exception]) -> None:
 def test_a_passing_fault_is_tried_again(fault: Behave) -> None:
     with hostile(then(fault, fault, answer())) as server:
         endpoint = Endpoint(server.address)
-        assert [draw.text for draw in endpoint.draw(requests(1))] == ["SAY 0"]
+        assert [draw.text for draw in endpoint.stream(requests(1))] == ["SAY 0"]
         assert len(server.draws) == endpoint.asked == 3
     assert endpoint.failures == []
 
@@ -68,7 +77,7 @@ def test_a_refusal_is_not_tried_again() -> None:
     with hostile(refuse(400, "too long")) as server:
         endpoint = Endpoint(server.address, max_failures=1)
         with pytest.raises(Exception, match="too long"):
-            list(endpoint.draw(requests(1)))
+            list(endpoint.stream(requests(1)))
         assert len(server.draws) == 1
 
 
@@ -79,7 +88,7 @@ def test_the_circuit_opens_when_nothing_comes_back() -> None:
         with pytest.raises(
             EndpointError, match="keeps failing; the last fault: HTTP 503"
         ) as caught:
-            list(Endpoint(server.address).draw(requests(1000)))
+            list(Endpoint(server.address).stream(requests(1000)))
         assert len(server.draws) <= 48
     assert "same command again" in caught.value.cure
 
@@ -90,7 +99,7 @@ def test_a_server_that_fails_now_and_then_does_not_open_it() -> None:
         (refuse(500) if call.number % 5 == 0 else answer())(call)
 
     with hostile(behave) as server:
-        assert len(list(Endpoint(server.address).draw(requests(80)))) == 80
+        assert len(list(Endpoint(server.address).stream(requests(80)))) == 80
 
 
 @pytest.mark.parametrize(("answers", "lasts"), [(3, True), (1, False)])
@@ -98,10 +107,10 @@ def test_answers_earn_the_budget_back(answers: int, lasts: bool) -> None:
     """One fault to three answers can go on for ever; one to one costs half a fault a round, so that
     40 faults are spent in 80 rounds.
     """
-    guard, rounds = Guard("http://h", 8, 60), 0
+    guard, rounds = RequestThrottle("http://h", 8, 60), 0
     with contextlib.suppress(EndpointError):
         for rounds in range(1, 201):  # noqa: B007  read after the loop
-            guard.failed(Transient("oops"))
+            guard.failed(TransientError("oops"))
             for _ in range(answers):
                 guard.answered()
     assert rounds == (200 if lasts else 79)
@@ -113,7 +122,7 @@ def test_refused_connections_are_told_with_a_cure() -> None:
         closed.bind(("127.0.0.1", 0))
         address = f"http://127.0.0.1:{closed.getsockname()[1]}/v1#{NAME}"
         with pytest.raises(EndpointError, match=r"connection failed.*server runs") as caught:
-            list(Endpoint(address).draw(requests(1)))
+            list(Endpoint(address).stream(requests(1)))
     assert caught.value.exit_code == 4
 
 
@@ -124,14 +133,14 @@ def test_a_name_that_cannot_be_looked_up(monkeypatch: pytest.MonkeyPatch) -> Non
 
     monkeypatch.setattr(socket, "getaddrinfo", lookup)
     with pytest.raises(EndpointError, match="Name or service not known"):
-        list(Endpoint(f"https://nowhere.invalid/v1#{NAME}").draw(requests(1)))
+        list(Endpoint(f"https://nowhere.invalid/v1#{NAME}").stream(requests(1)))
 
 
 @pytest.mark.usefixtures("quick")
 def test_a_server_that_dies_in_the_middle() -> None:
     with hostile(lambda call: (answer() if call.number <= 3 else reset)(call)) as server:
         got: list[str] = []
-        draws = Endpoint(server.address, concurrency=1).draw(requests(50))
+        draws = Endpoint(server.address, concurrency=1).stream(requests(50))
         with pytest.raises(EndpointError, match="connection failed"):
             got.extend(draw.text for draw in draws)
     assert got == ["SAY 0", "SAY 1", "SAY 2"]
@@ -148,11 +157,11 @@ def test_waits_grow_and_are_jittered(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(stamina._core, "_smart_sleep", note)
     random.seed(0)
-    with hostile(then(*[refuse(500)] * (ATTEMPTS - 1), answer())) as server:
-        assert len(list(Endpoint(server.address).draw(requests(1)))) == 1
-    assert len(waits) == ATTEMPTS - 1
+    with hostile(then(*[refuse(500)] * (MAX_ATTEMPTS - 1), answer())) as server:
+        assert len(list(Endpoint(server.address).stream(requests(1)))) == 1
+    assert len(waits) == MAX_ATTEMPTS - 1
     assert all(0.5 * 2**n <= wait <= 0.5 * 2**n + 1.0 for n, wait in enumerate(waits))
-    assert any(wait not in (0.5 * 2**n for n in range(ATTEMPTS)) for wait in waits)
+    assert any(wait not in (0.5 * 2**n for n in range(MAX_ATTEMPTS)) for wait in waits)
 
 
 @pytest.mark.usefixtures("quick")
@@ -164,5 +173,5 @@ def test_a_redirect_is_not_followed() -> None:
         ) as server,
     ):
         with pytest.raises(EndpointError, match="points to another place"):
-            list(Endpoint(server.address).draw(requests(1)))
+            list(Endpoint(server.address).stream(requests(1)))
         assert other.calls == []

@@ -9,18 +9,18 @@ import pytest
 from hostile import Behave, answer, endless, half, hostile, raw, then, trickle
 
 from selfteach.errors import EndpointError
-from selfteach.models.endpoint import Endpoint
-from selfteach.records import Request, user
+from selfteach.models.remote.endpoint import Endpoint
+from selfteach.records import Request, make_prompt
 
 pytestmark = pytest.mark.usefixtures("quick")
-ONE = [Request("ask", user("hello"))]
+ONE = [Request("ask", make_prompt("hello"))]
 
 
 def test_a_trickle_meets_the_total_deadline() -> None:
     """Each byte comes in time; the answer does not."""
     with hostile(then(trickle, answer())) as server:
         began = time.monotonic()
-        assert [draw.text for draw in Endpoint(server.address, timeout_s=0.5).draw(ONE)] == [
+        assert [draw.text for draw in Endpoint(server.address, timeout_s=0.5).stream(ONE)] == [
             "HELLO"
         ]
         assert 0.5 <= time.monotonic() - began < 15, "the trickle lasts 20 s"
@@ -28,13 +28,15 @@ def test_a_trickle_meets_the_total_deadline() -> None:
 
 def test_silence_meets_it_too() -> None:
     with hostile(then(lambda call: time.sleep(2), answer())) as server:
-        assert len(list(Endpoint(server.address, timeout_s=0.4).draw(ONE))) == 1
+        assert len(list(Endpoint(server.address, timeout_s=0.4).stream(ONE))) == 1
 
 
 @pytest.mark.parametrize("fault", [half, raw(b'{"choices": [', length=3), raw(b"", length=10**6)])
 def test_half_a_body_is_no_answer(fault: Behave) -> None:
     with hostile(then(fault, answer())) as server:
-        assert [draw.text for draw in Endpoint(server.address, timeout_s=2).draw(ONE)] == ["HELLO"]
+        assert [draw.text for draw in Endpoint(server.address, timeout_s=2).stream(ONE)] == [
+            "HELLO"
+        ]
         assert len(server.draws) >= 2
 
 
@@ -43,7 +45,7 @@ def test_an_endless_body_is_cut_at_the_cap(status: int) -> None:
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     with hostile(then(endless(status), answer())) as server:
         began = time.monotonic()
-        assert [draw.text for draw in Endpoint(server.address, max_bytes=1 << 20).draw(ONE)] == [
+        assert [draw.text for draw in Endpoint(server.address, max_bytes=1 << 20).stream(ONE)] == [
             "HELLO"
         ]
         assert time.monotonic() - began < 10
@@ -58,7 +60,7 @@ def test_a_compressed_bomb_is_not_unpacked() -> None:
     bomb = raw(gzip.compress(b"0" * (64 << 20)), Content_Encoding="gzip")
     with hostile(then(bomb, answer())) as server:
         endpoint = Endpoint(server.address)
-        assert [draw.text for draw in endpoint.draw(ONE)] == ["HELLO"]
+        assert [draw.text for draw in endpoint.stream(ONE)] == ["HELLO"]
         assert {name.lower(): value for name, value in server.draws[0].headers.items()}[
             "accept-encoding"
         ] == "identity"
@@ -69,4 +71,4 @@ def test_a_server_that_only_trickles_is_given_up_with_the_reason() -> None:
         hostile(trickle) as server,
         pytest.raises(EndpointError, match=r"no whole answer within 0.1 s"),
     ):
-        list(Endpoint(server.address, timeout_s=0.1).draw(ONE))
+        list(Endpoint(server.address, timeout_s=0.1).stream(ONE))

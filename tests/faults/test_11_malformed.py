@@ -14,18 +14,18 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from selfteach.errors import SelfteachError
-from selfteach.models.endpoint import Endpoint
-from selfteach.models.endpoint_guard import Refused, Transient
-from selfteach.models.endpoint_wire import Reply, Wire
 from selfteach.models.recorded import Recorded
-from selfteach.records import Request, user
+from selfteach.models.remote.endpoint import Endpoint
+from selfteach.models.remote.guard import RequestRefused, TransientError
+from selfteach.models.remote.wire import EndpointConnection, Reply
+from selfteach.records import Request, make_prompt
 from selfteach.run.ledger import Ledger
 
-ONE = [Request("ask", user("hello"))]
+ONE = [Request("ask", make_prompt("hello"))]
 
 
 def choices(value: Any) -> Behave:
-    return lambda call: call.json({"model": NAME, "choices": value})
+    return lambda call: call.to_json({"model": NAME, "choices": value})
 
 
 def said(**choice: Any) -> Behave:
@@ -72,7 +72,7 @@ BROKEN = {
     "refusal": said(message={"content": "x", "refusal": "I cannot"}),
     "error in 200": raw(b'{"error": {"message": "oops", "code": 500}}'),
     "error as text in 200": raw(b'{"error": "oops"}'),
-    "error beside choices": lambda call: call.json(
+    "error beside choices": lambda call: call.to_json(
         {
             "error": {"message": "late"},
             "choices": [{"finish_reason": "stop", "message": {"content": "x"}}],
@@ -89,8 +89,8 @@ def test_nothing_malformed_is_stored_as_an_answer(fault: Behave, tmp_path: Any) 
     with hostile(fault) as server:
         model = Recorded(ledger, Endpoint(server.address, max_failures=1))
         with pytest.raises(SelfteachError, match=r"1 of 1 requests failed|oops|keeps failing"):
-            list(model.draw(ONE))
-        assert ledger.answers([ONE[0].id(model.fingerprint)]) == {}
+            list(model.stream(ONE))
+        assert ledger.get_answers([ONE[0].id(model.fingerprint)]) == {}
     ledger.close()
 
 
@@ -100,12 +100,12 @@ def test_nothing_malformed_is_stored_as_an_answer(fault: Behave, tmp_path: Any) 
 )
 def test_a_passing_malformation_is_tried_again(name: str) -> None:
     with hostile(then(BROKEN[name], answer())) as server:
-        assert [draw.text for draw in Endpoint(server.address).draw(ONE)] == ["HELLO"]
+        assert [draw.text for draw in Endpoint(server.address).stream(ONE)] == ["HELLO"]
 
 
 def test_usage_that_is_no_count_is_no_count() -> None:
     usage = {"prompt_tokens": -3, "completion_tokens": "many"}
-    behave = lambda call: call.json(
+    behave = lambda call: call.to_json(
         {
             "model": NAME,
             "usage": usage,
@@ -113,17 +113,17 @@ def test_usage_that_is_no_count_is_no_count() -> None:
         }
     )
     with hostile(behave) as server:
-        (draw,) = Endpoint(server.address).draw(ONE)
+        (draw,) = Endpoint(server.address).stream(ONE)
     assert (draw.tokens, draw.prompt_tokens) == (0, 0)
 
 
 def test_an_answer_is_cleaned_at_the_reader() -> None:
     with hostile(answer("a\u0000b\ud800c\u202ed\ufeff")) as server:
-        (draw,) = Endpoint(server.address).draw(ONE)
+        (draw,) = Endpoint(server.address).stream(ONE)
     assert draw.text == "a\ufffdb\ufffdcd"
 
 
-WIRE = Wire("http://localhost/v1", "", 1.0, 1 << 20)
+WIRE = EndpointConnection("http://localhost/v1", "", 1.0, 1 << 20)
 scalars = (
     st.none()
     | st.booleans()
@@ -158,8 +158,8 @@ anything = st.recursive(
 @given(st.dictionaries(names, anything, max_size=6), st.booleans())
 def test_any_json_gives_a_reply_or_one_of_our_faults(value: dict[str, Any], empty: bool) -> None:
     try:
-        reply = WIRE.reply(value, empty=empty)
-    except (Transient, Refused):
+        reply = WIRE.parse_reply(value, empty=empty)
+    except (TransientError, RequestRefused):
         return
     assert isinstance(reply, Reply)
     assert reply.finish in ("stop", "length")
@@ -177,5 +177,5 @@ def test_any_choice_gives_a_reply_or_one_of_our_faults(choice: Any) -> None:
 @settings(max_examples=150, deadline=None)
 @given(st.binary(max_size=200) | anything.map(lambda v: json.dumps(v).encode()))
 def test_any_body_gives_an_object_or_one_of_our_faults(data: bytes) -> None:
-    with contextlib.suppress(Transient, Refused, SelfteachError):
+    with contextlib.suppress(TransientError, RequestRefused, SelfteachError):
         assert isinstance(WIRE._object(data), dict)

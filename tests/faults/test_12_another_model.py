@@ -6,12 +6,12 @@ import pytest
 from hostile import Behave, Call, answer, hostile
 
 from selfteach.errors import EndpointError
-from selfteach.models.endpoint import Endpoint
-from selfteach.records import Request, user
+from selfteach.models.remote.endpoint import Endpoint
+from selfteach.records import Request, make_prompt
 
 
 def requests(n: int) -> list[Request]:
-    return [Request("ask", user(f"say {i}")) for i in range(n)]
+    return [Request("ask", make_prompt(f"say {i}")) for i in range(n)]
 
 
 def from_third(second: Behave) -> Behave:
@@ -19,7 +19,7 @@ def from_third(second: Behave) -> Behave:
 
 
 def other_build(call: Call) -> None:
-    call.json(
+    call.to_json(
         {
             "model": "model-1",
             "system_fingerprint": "fp_2",
@@ -32,7 +32,7 @@ def other_build(call: Call) -> None:
 def test_a_change_stops_and_the_stranger_is_not_stored(change: Behave) -> None:
     with hostile(from_third(change)) as server:
         got: list[str] = []
-        draws = Endpoint(server.address, concurrency=1).draw(requests(6))
+        draws = Endpoint(server.address, concurrency=1).stream(requests(6))
         with pytest.raises(
             EndpointError, match=r'another model answers: ".*" instead of "model-1"'
         ):
@@ -50,7 +50,7 @@ def test_a_change_may_be_noted_with_the_request() -> None:
             on_event=lambda kind, body: noted.append((kind, body["id"])),
         )
         asked = requests(6)
-        assert len(list(endpoint.draw(asked))) == 6
+        assert len(list(endpoint.stream(asked))) == 6
     ids = [request.id(endpoint.fingerprint) for request in asked]
     assert noted == [("endpoint model", ids[0]), ("endpoint model changed", ids[2])]
     assert endpoint.served == "model-2"
@@ -59,13 +59,13 @@ def test_a_change_may_be_noted_with_the_request() -> None:
 def test_a_later_run_can_insist_on_the_same_model() -> None:
     with hostile(answer(model="model-1-2026")) as server:
         endpoint = Endpoint(server.address)
-        list(endpoint.draw(requests(1)))
+        list(endpoint.stream(requests(1)))
         assert endpoint.served == "model-1-2026"
-        assert len(list(Endpoint(server.address, served=endpoint.served).draw(requests(1)))) == 1
+        assert len(list(Endpoint(server.address, served=endpoint.served).stream(requests(1)))) == 1
         with pytest.raises(EndpointError, match='instead of "model-1-2025"'):
-            list(Endpoint(server.address, served="model-1-2025").draw(requests(1)))
+            list(Endpoint(server.address, served="model-1-2025").stream(requests(1)))
 
 
 def test_an_alias_that_the_server_resolves_is_no_change() -> None:
     with hostile(answer(model="model-1-2026-11-20")) as server:
-        assert len(list(Endpoint(server.address).draw(requests(5)))) == 5
+        assert len(list(Endpoint(server.address).stream(requests(5)))) == 5

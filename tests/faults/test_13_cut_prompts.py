@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from hostile import Call, answer, hostile
 
-from selfteach.models.endpoint import Endpoint
-from selfteach.records import Request, user
+from selfteach.models.remote.endpoint import Endpoint
+from selfteach.records import Request, make_prompt
 
 CONTEXT = 64
 
@@ -17,10 +17,10 @@ def forgetful(call: Call) -> None:
 
 
 def test_a_cut_prompt_fails_with_a_hint_and_whole_ones_pass() -> None:
-    asked = [Request("ask", user("word " * n)) for n in (1, 10, 30, 40, 100)]
+    asked = [Request("ask", make_prompt("word " * n)) for n in (1, 10, 30, 40, 100)]
     with hostile(forgetful) as server:
         endpoint = Endpoint(server.address)
-        got = {draw.id for draw in endpoint.draw(asked)}
+        got = {draw.id for draw in endpoint.stream(asked)}
         assert len(server.draws) == 5, "a cut prompt is not sent again"
     assert got == {r.id(endpoint.fingerprint) for r in asked[:4]}
     ((lost, reason),) = endpoint.failures
@@ -32,12 +32,21 @@ def test_a_cut_prompt_fails_with_a_hint_and_whole_ones_pass() -> None:
 @pytest.mark.parametrize("usage", [None, (0, 3)])
 def test_a_server_that_does_not_count_is_believed(usage: tuple[int, int] | None) -> None:
     with hostile(answer("fine", usage=usage)) as server:
-        assert len(list(Endpoint(server.address).draw([Request("ask", user("word " * 100))]))) == 1
+        assert (
+            len(list(Endpoint(server.address).stream([Request("ask", make_prompt("word " * 100))])))
+            == 1
+        )
 
 
 def test_text_without_spaces_raises_no_false_alarm() -> None:
     with hostile(answer("好", usage=(40, 1))) as server:
         assert (
-            len(list(Endpoint(server.address).draw([Request("ask", user("不要谈论大象。" * 20))])))
+            len(
+                list(
+                    Endpoint(server.address).stream(
+                        [Request("ask", make_prompt("不要谈论大象。" * 20))]
+                    )
+                )
+            )
             == 1
         )

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from selfteach.run.lock import holder
+from selfteach.run.lock import find_lock_owner
 
 ROAD = Path(__file__).with_name("road.py")
 
@@ -53,14 +53,14 @@ def test_the_second_process_exits_with_2_and_names_the_first(
     second = subprocess.run(command(tmp_path), capture_output=True, text=True)
     assert second.returncode == 2
     assert f"in use by process {first.pid}" in second.stderr
-    assert holder(tmp_path / "run") == first.pid
+    assert find_lock_owner(tmp_path / "run") == first.pid
     assert first.poll() is None
 
 
 def test_a_lock_dies_with_its_process(tmp_path: Path, first: subprocess.Popen[bytes]) -> None:
     first.send_signal(signal.SIGKILL)
     first.wait()
-    assert holder(tmp_path / "run") is None
+    assert find_lock_owner(tmp_path / "run") is None
     again = subprocess.run(command(tmp_path), capture_output=True, text=True)
     assert again.returncode == 0, again.stderr
 
@@ -68,5 +68,5 @@ def test_a_lock_dies_with_its_process(tmp_path: Path, first: subprocess.Popen[by
 def test_looking_at_a_run_does_not_stop_it_from_starting(tmp_path: Path) -> None:
     (tmp_path / "run").mkdir()
     start = time.monotonic()
-    assert holder(tmp_path / "run") is None
+    assert find_lock_owner(tmp_path / "run") is None
     assert time.monotonic() - start < 10

@@ -14,23 +14,23 @@ from pathlib import Path
 
 import pytest
 
-from selfteach.run.folder import stages_of
 from selfteach.run.ledger import Ledger
-from selfteach.run.signals import held, interruptible
+from selfteach.run.run_folder import read_stages
+from selfteach.run.signals import delay_interrupts, handle_interrupts
 
 ROAD = Path(__file__).with_name("road.py")
 BUSY = """
 import hashlib
-from selfteach.run.signals import held, interruptible
-with interruptible(lambda line: print(line, flush=True)), held():  # held: also a signal that comes just before the next line waits
+from selfteach.run.signals import delay_interrupts, handle_interrupts
+with handle_interrupts(lambda line: print(line, flush=True)), delay_interrupts():  # delay_interrupts: also a signal that comes just before the next line waits
     print("ready", flush=True)
     hashlib.pbkdf2_hmac("sha256", b"", b"", 2**31 - 1)  # compiled code for many minutes: Python's own handlers wait for its end
 """
 LEAVING = """
 import time
-from selfteach.run.signals import interruptible
+from selfteach.run.signals import handle_interrupts
 try:
-    with interruptible(lambda line: None):
+    with handle_interrupts(lambda line: None):
         print("ready", flush=True)
         time.sleep(60)
 except KeyboardInterrupt:
@@ -40,12 +40,12 @@ except KeyboardInterrupt:
 RESTED = """
 import os, signal, sys
 from pathlib import Path
-from selfteach.models.hf import Hf
+from selfteach.models.hf import HfModel
 from selfteach.models.openvino import OpenVino
-from selfteach.run.signals import interruptible
-engine = OpenVino(Hf.load(sys.argv[1], dtype="float32", device="cpu"), Path(sys.argv[2]))
+from selfteach.run.signals import handle_interrupts
+engine = OpenVino(HfModel.load(sys.argv[1], dtype="float32", device="cpu"), Path(sys.argv[2]))
 try:
-    with interruptible(lambda line: None):
+    with handle_interrupts(lambda line: None):
         engine.rest()
         os.kill(os.getpid(), signal.SIGINT)
 except KeyboardInterrupt:
@@ -99,7 +99,7 @@ def test_one_signal_keeps_what_was_drawn_and_says_how_to_go_on(
     assert f"""selfteach feedback 'Do not '"'"'hum'"'"'.' --out {tmp_path / "run"}\n""" in err
     assert "--new" not in err
     ledger = Ledger(tmp_path / "run" / "run.db")
-    (asked, answered, _), stages = ledger.counts()["probe"], stages_of(ledger)
+    (asked, answered, _), stages = ledger.count_requests()["probe"], read_stages(ledger)
     ledger.close()
     assert asked == 6
     assert 1 <= answered < 6
@@ -163,13 +163,13 @@ def test_a_commit_is_not_cut() -> None:
     steps = []
 
     def work() -> None:
-        with held():
+        with delay_interrupts():
             steps.append("begun")
             os.kill(os.getpid(), signal.SIGINT)
             steps.append("committed")
         steps.append("never")
 
-    with interruptible(lines.append), pytest.raises(KeyboardInterrupt):
+    with handle_interrupts(lines.append), pytest.raises(KeyboardInterrupt):
         work()
     assert steps == ["begun", "committed"]
     assert lines == ["stopping at the next safe point; once more stops at once"]
@@ -177,6 +177,6 @@ def test_a_commit_is_not_cut() -> None:
 
 def test_the_handlers_go_back_to_what_they_were() -> None:
     before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
-    with interruptible(lambda line: None):
+    with handle_interrupts(lambda line: None):
         assert signal.getsignal(signal.SIGINT) != before[0]
     assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from selfteach.config import Feedback, resolve
+from selfteach.config import FeedbackConfig, resolve
 from selfteach.run.display import Display
-from selfteach.run.folder import open_run
+from selfteach.run.run_folder import open_run
 
 
 def test_durations_are_monotonic_and_the_diary_is_ordered_by_sequence(
@@ -18,11 +18,13 @@ def test_durations_are_monotonic_and_the_diary_is_ordered_by_sequence(
     monkeypatch.setattr(time, "time", lambda: -1e9)  # somebody sets the clock back by decades
     ticks = iter(range(1000, 2000, 7))
     monkeypatch.setattr(time, "monotonic", lambda: float(next(ticks)))
-    with open_run(tmp_path / "run", "rule", "feedback", resolve(Feedback), {"rule": "rule"}) as run:
+    with open_run(
+        tmp_path / "run", "rule", "feedback", resolve(FeedbackConfig), {"rule": "rule"}
+    ) as run:
         for name in ("first", "second"):
-            with run.stage(name):
+            with run.time_stage(name):
                 pass
-        assert [body["name"] for kind, body in run.ledger.events() if kind == "stage"] == [
+        assert [body["name"] for kind, body in run.ledger.get_events() if kind == "stage"] == [
             "first",
             "first",
             "second",
@@ -34,7 +36,7 @@ def test_durations_are_monotonic_and_the_diary_is_ordered_by_sequence(
 def test_the_time_left_comes_from_the_monotonic_clock(capsys: pytest.CaptureFixture[str]) -> None:
     now = [0.0]
     display = Display(clock=lambda: now[0])
-    display.stage("probe", 200)
+    display.start_stage("probe", 200)
     now[0] = 12.0
     display.advance(40)
     assert "[probe] 40/200 drawn, 12 s, about 48 s left" in capsys.readouterr().err

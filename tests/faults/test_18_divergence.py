@@ -22,7 +22,7 @@ from selfteach.train.trainer import Diverged
 
 pytestmark = pytest.mark.training
 
-SETTINGS = config.Train(
+SETTINGS = config.TrainConfig(
     weights={"in_scope": {"sft": 1.0}},
     batch_size=4,
     epochs=3,
@@ -51,7 +51,7 @@ def test_it_stops_and_keeps_the_last_finite_weights(
         train(model, examples(12), SETTINGS, tmp_path, seed=1)
     assert isinstance(fault.value, SelfteachError)
     assert not (tmp_path / "adapter").exists()
-    kept = checkpoint.read(sorted((tmp_path / "checkpoints").glob("step-*"))[-1])[1]
+    kept = checkpoint.read_checkpoint(sorted((tmp_path / "checkpoints").glob("step-*"))[-1])[1]
     assert kept.step == step - 1
     assert all(bool(torch.isfinite(v).all()) for v in kept.adapter.values())
     assert all(torch.equal(v, before[k]) for k, v in model.module.state_dict().items())

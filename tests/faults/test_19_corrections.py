@@ -23,7 +23,7 @@ def run(folder: Path, data: bytes, *more: str, name: str = "edits.jsonl") -> int
     loaded before.
     """
     (folder / name).write_bytes(data)
-    return cli.run(
+    return cli.run_command(
         [
             "corrections",
             str(folder / name),
@@ -84,5 +84,5 @@ def test_too_little_is_said_before_the_model_loads(
 def test_what_does_not_fit_together_is_refused(
     more: tuple[str, ...], why: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert cli.run(["corrections", *more]) == 2
+    assert cli.run_command(["corrections", *more]) == 2
     assert why in capsys.readouterr().err

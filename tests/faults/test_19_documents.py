@@ -20,7 +20,9 @@ def run(path: Path, *more: str) -> int:
         "nobody/no-model" if "--dry-run" in more else str(path.parent / "no-model")
     )  # a hub might know the first: it is not asked
     model = [] if "--model" in more else ["--model", absent]
-    return cli.run(["documents", str(path), *model, "--out", str(path.parent / "run"), *more])
+    return cli.run_command(
+        ["documents", str(path), *model, "--out", str(path.parent / "run"), *more]
+    )
 
 
 def write(folder: Path, data: bytes, name: str = "tea.jsonl") -> Path:

@@ -91,7 +91,7 @@ def run(command: str, folder: Path, data: bytes, *more: str, name: str = "rows.j
     absent = (
         "nobody/no-model" if "--dry-run" in more else str(folder / "no-model")
     )  # a hub might know the first: it is not asked
-    return cli.run(
+    return cli.run_command(
         [command, str(folder / name), "--model", absent, "--out", str(folder / "run"), *more]
     )
 
@@ -176,7 +176,7 @@ def test_unsafe_characters_are_replaced_once_and_the_rows_named_and_recorded(
     (tmp_path / "no-model" / "config.json").write_text("{}")
     (tmp_path / "no-model" / "x.safetensors").touch()
     monkeypatch.setattr(api, "call_method", lambda *given: {"report": "none", "adapter": None})
-    monkeypatch.setattr(finished, "exam", lambda folder: {})
+    monkeypatch.setattr(finished, "read_exam", lambda folder: {})
     assert run(command, tmp_path, data, "--json") == 0
     with opened(tmp_path / "run") as ledger:
-        assert ledger.noted("mended") == [told]
+        assert ledger.get_note("mended") == [told]

@@ -21,11 +21,11 @@ def test_an_empty_rule_is_refused_before_anything_is_done(
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    from selfteach.models.hf import Hf
+    from selfteach.models.hf import HfModel
 
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(Hf, "load", lambda *a, **k: pytest.fail("a model was loaded"))
-    assert cli.run(["feedback", *more, "--", rule]) == 3
+    monkeypatch.setattr(HfModel, "load", lambda *a, **k: pytest.fail("a model was loaded"))
+    assert cli.run_command(["feedback", *more, "--", rule]) == 3
     shown = capfd.readouterr()
     assert "the rule is empty" in shown.err
     assert "Do not talk about" in shown.err, "no example of a rule is given"
@@ -72,9 +72,9 @@ def test_a_rule_that_the_base_never_breaks_is_no_failure(
     assert "taught" not in result["exam"]
     assert Path(result["report"]).is_file()
     capfd.readouterr()
-    assert cli.run([word for word in command if word != "--json"]) == 0
+    assert cli.run_command([word for word in command if word != "--json"]) == 0
     assert "Nothing to learn" in capfd.readouterr().out
-    assert cli.run([*command[:1], "--require", "kept>=.5", *command[1:]]) == 1
+    assert cli.run_command([*command[:1], "--require", "kept>=.5", *command[1:]]) == 1
 
 
 def test_a_rule_that_no_answer_keeps_is_not_learned(talker: Path, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from selfteach import cli
-from selfteach.config import Tasks
+from selfteach.config import TasksConfig
 from selfteach.errors import DataError
 from selfteach.materials.tasks import Instance, Task
 from selfteach.methods.tasks import instances, invent
@@ -22,8 +22,8 @@ from selfteach.models.scripted import Scripted
 from selfteach.models.tokens import PLAIN_NAME
 from selfteach.records import Request, digest
 from selfteach.run.display import open_display
-from selfteach.run.ledger import LEFT_BEHIND, Fate, Ledger
-from selfteach.select.tasks import Instances, Near
+from selfteach.run.ledger import ABANDONED, Ledger, Outcome
+from selfteach.select.task_filter import InstanceFilter, TaskSimilarity
 
 WORDS = (
     "kettle",
@@ -52,7 +52,7 @@ def run(folder: Path, data: bytes, *more: str, name: str = "seeds.jsonl") -> int
     loaded before.
     """
     (folder / name).write_bytes(data)
-    return cli.run(
+    return cli.run_command(
         [
             "tasks",
             str(folder / name),
@@ -116,7 +116,7 @@ def session(
         room_tokens=lambda prompt: room - len(str(prompt)),
         tokens=SimpleNamespace(template=template),
     )
-    config = Tasks(**{"count": 5, "invent": {"requests": 4, "rounds": 2}, **settings})
+    config = TasksConfig(**{"count": 5, "invent": {"requests": 4, "rounds": 2}, **settings})
     return SimpleNamespace(
         run=SimpleNamespace(ledger=ledger),
         config=config,
@@ -132,11 +132,11 @@ HUMAN = [Task(f"s:{i}", row["instruction"], (Instance("", "x"),)) for i, row in 
 
 def test_a_prompt_beyond_the_context_is_dropped_by_name_and_counted(tmp_path: Path) -> None:
     there = session(tmp_path, lambda r: "never asked", room=10)
-    assert invent.invent(there, HUMAN, []) == []
+    assert invent.invent_tasks(there, HUMAN, []) == []
     (stage,) = there.run.ledger.funnel()
     assert (stage.requested, stage.reasons) == (8, {"prompt longer than the context": 8})
-    found = [instances.Invented(HUMAN[0], Near((), 0.0))]
-    assert instances.instanced(there, found, HUMAN, Instances(0.7), 5) == []
+    found = [instances.KeptTask(HUMAN[0], TaskSimilarity((), 0.0))]
+    assert instances.add_instances(there, found, HUMAN, InstanceFilter(0.7), 5) == []
     reasons = {f.stage: f.reasons for f in there.run.ledger.funnel()}
     assert reasons["tasks with instances"] == {"prompt longer than the context": 1}
 
@@ -164,7 +164,7 @@ def test_nonsense_is_never_kept_and_every_refusal_is_counted(mode: str, tmp_path
         mode=mode,
         invent={"requests": 10, "rounds": 3},
     )
-    kept = invent.invent(there, HUMAN, [t.instruction for t in HUMAN])
+    kept = invent.invent_tasks(there, HUMAN, [t.instruction for t in HUMAN])
     assert kept == []
     for stage in there.run.ledger.funnel():
         assert stage.requested == stage.accepted + stage.dropped
@@ -178,7 +178,7 @@ def test_a_local_teacher_s_own_context_decides_what_it_is_asked(tmp_path: Path) 
         made = Scripted(lambda request: "nothing", name="teacher")
         made.room_tokens = lambda prompt, room=teacher: room - len(str(prompt))  # type: ignore[attr-defined]
         there.teacher = Recorded(there.run.ledger, made, made)
-        assert invent.invent(there, HUMAN, []) == []
+        assert invent.invent_tasks(there, HUMAN, []) == []
         assert len(made.asked) == asked
         assert (
             there.run.ledger.funnel()[0].reasons.get("prompt longer than the context", 0)
@@ -191,13 +191,13 @@ def test_a_cut_answer_is_no_answer(tmp_path: Path) -> None:
         return "word " * 500 if request.stage == "instances" else "Name a colour of the evening sky"
 
     there = session(tmp_path, script, room=100_000, mode="magpie", count=1)
-    assert invent.invent(there, HUMAN, []) == []
+    assert invent.invent_tasks(there, HUMAN, []) == []
     reasons = {f.stage: f.reasons for f in there.run.ledger.funnel()}
     assert reasons["tasks with instances"] == {"cut off": 1}
 
 
 def test_where_all_seeds_are_alike_there_is_no_exam(tmp_path: Path) -> None:
-    from selfteach.methods.tasks.method import parted
+    from selfteach.methods.tasks.method import split_seeds
 
     alike = [
         Task(f"s:{i}", f"Explain to a child what a thing of {w} is", (Instance("", "x"),))
@@ -205,14 +205,14 @@ def test_where_all_seeds_are_alike_there_is_no_exam(tmp_path: Path) -> None:
     ]
     material = SimpleNamespace(seeds=alike, test=[])
     with pytest.raises(DataError, match="too much alike"):
-        parted(session(tmp_path, lambda r: "x"), material)  # type: ignore[arg-type]
+        split_seeds(session(tmp_path, lambda r: "x"), material)  # type: ignore[arg-type]
 
 
 def invented(folder: Path, script: Any, **settings: Any) -> tuple[list[Any], Ledger]:
     """Tasks with their instances, by all of the steps 2 to 5; and the ledger."""
     there = session(folder, script, room=100_000, **settings)
     try:
-        return invent.invent(there, HUMAN, [t.instruction for t in HUMAN]), there.run.ledger
+        return invent.invent_tasks(there, HUMAN, [t.instruction for t in HUMAN]), there.run.ledger
     finally:
         if sys.exc_info()[0]:
             there.run.ledger.close()
@@ -270,7 +270,7 @@ def test_what_is_kept_is_told_after_every_round_and_an_early_end_is_said(
         count=1000,
         invent={"requests": 3},
     )
-    kept = invent.invent(there, HUMAN, [], lambda found: told.append(len(found)))
+    kept = invent.invent_tasks(there, HUMAN, [], lambda found: told.append(len(found)))
     assert told == [3, 6, 9, 9, 9, 9]
     assert len(kept) == 9
     assert "9 of 1,000 tasks: the last 3 rounds kept 0 from 9 requests" in capfd.readouterr().err
@@ -278,12 +278,12 @@ def test_what_is_kept_is_told_after_every_round_and_an_early_end_is_said(
 
 def test_a_task_that_a_stopped_attempt_alone_had_is_dropped_by_name(tmp_path: Path) -> None:
     there = session(tmp_path, writes, room=100_000)
-    there.run.ledger.place("tasks with instances", [Fate("of another way", "pending")])
-    assert len(invent.invent(there, HUMAN, [])) == 5
+    there.run.ledger.record_outcomes("tasks with instances", [Outcome("of another way", "pending")])
+    assert len(invent.invent_tasks(there, HUMAN, [])) == 5
     stage = next(
         stage for stage in there.run.ledger.funnel() if stage.stage == "tasks with instances"
     )
-    assert (stage.pending, stage.reasons[LEFT_BEHIND]) == (0, 1)
+    assert (stage.pending, stage.reasons[ABANDONED]) == (0, 1)
 
 
 class Lossy(Scripted):
@@ -291,16 +291,16 @@ class Lossy(Scripted):
 
     failures: list[tuple[str, str]]
 
-    def draw(self, requests: Any) -> Any:
+    def stream(self, requests: Any) -> Any:
         self.failures = [(r.id(self.fingerprint), "the answer is not JSON") for r in requests[::2]]
-        return super().draw(requests[1::2])
+        return super().stream(requests[1::2])
 
 
 def test_what_an_endpoint_answers_wrongly_is_failed_and_never_a_task(tmp_path: Path) -> None:
     there = session(tmp_path, writes, cases={"draws": 1, "agreement": 0.0})
     made = Lossy(writes)
     there.teacher = Recorded(there.run.ledger, made, made)
-    kept = invent.invent(there, HUMAN, [])
+    kept = invent.invent_tasks(there, HUMAN, [])
     first = next(iter(there.run.ledger.funnel()))
     assert (first.failed, first.accepted, first.reasons) == (4, 4, {"the answer is not JSON": 4})
     assert len(kept) == 2, "of every two tasks one gets its instances"

@@ -35,7 +35,7 @@ def test_a_bad_row_is_named_and_the_rest_is_read(tmp_path: Path, line: bytes) ->
         read_corrections(path)
     assert "edits.jsonl:20" in str(stopped.value)
     found = read_corrections(path, skip=True)
-    assert (len(found.edits), found.fates["edits.jsonl:20"].reason) == (20, "cannot be read")
+    assert (len(found.edits), found.outcomes["edits.jsonl:20"].reason) == (20, "cannot be read")
 
 
 def test_wide_encodings_are_refused_as_a_whole(tmp_path: Path) -> None:
@@ -49,7 +49,7 @@ def test_unsafe_text_is_mended_once_and_told(tmp_path: Path) -> None:
     path = tmp_path / "edits.jsonl"
     path.write_text(json.dumps(GOOD | {"correction": "Tea\u0000 is a \ud83c drink."}), "utf-8")
     found = read_corrections(path)
-    assert found.mended
+    assert found.cleaned_rows
     text = found.edits[0].correction or ""
     assert "\u0000" not in text
     text.encode()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from selfteach.records import MAX_DEPTH, BadLine, read_jsonl
+from selfteach.files import MAX_DEPTH, BadLine, read_jsonl
 
 
 def read(path: Path, data: bytes) -> tuple[list[dict[str, object]], list[BadLine]]:

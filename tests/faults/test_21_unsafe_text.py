@@ -12,7 +12,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from selfteach.records import BadLine, clean, messages, read_jsonl
+from selfteach.files import BadLine, read_jsonl
+from selfteach.records import parse_messages
+from selfteach.text import clean_text
 
 UNSAFE = "\x00\x07\x1b\x7f\x85\x9b\ud800\udfff\ufeff\u2028\u2029\u202a\u202e\u2066\u2069"
 any_text = st.text(st.characters() | st.sampled_from(UNSAFE), max_size=60)
@@ -26,7 +28,7 @@ any_json = st.recursive(
 @given(any_text)
 @example("\ud83d\ude00")
 def test_clean_text_passes_everything_that_choked(text: str) -> None:
-    safe = clean(text)
+    safe = clean_text(text)
     assert not set(safe) & set(UNSAFE)
     safe.encode("utf-8")
     assert json.loads(json.dumps(safe)) == safe
@@ -38,7 +40,7 @@ def test_clean_text_passes_everything_that_choked(text: str) -> None:
 
 @given(any_text)
 def test_cleaning_twice_changes_nothing_more(text: str) -> None:
-    assert clean(clean(text)) == clean(text)
+    assert clean_text(clean_text(text)) == clean_text(text)
 
 
 @given(
@@ -50,7 +52,7 @@ def test_cleaning_twice_changes_nothing_more(text: str) -> None:
 )
 @example("naïve 日本語 👩\u200d👩 עברית\u200f")
 def test_ordinary_text_of_any_language_is_left_alone(text: str) -> None:
-    assert clean(text) == text
+    assert clean_text(text) == text
 
 
 @pytest.mark.parametrize(
@@ -66,7 +68,7 @@ def test_ordinary_text_of_any_language_is_left_alone(text: str) -> None:
     ],
 )
 def test_what_becomes_of_each(text: str, safe: str) -> None:
-    assert clean(text) == safe
+    assert clean_text(text) == safe
 
 
 @settings(deadline=None)
@@ -97,4 +99,4 @@ def test_a_line_separator_inside_a_text_splits_no_line(tmp_path: Path) -> None:
 
 def test_a_prompt_is_clean_whatever_its_form() -> None:
     for prompt in ("a\ud800", [{"role": "user", "content": "a\ud800"}]):
-        assert messages(prompt)[0].content == "a\ufffd"
+        assert parse_messages(prompt)[0].content == "a\ufffd"

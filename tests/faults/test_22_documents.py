@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from selfteach.errors import DataError
-from selfteach.materials.documents.encoding import decode
-from selfteach.materials.documents.read import MENDED, read_documents
+from selfteach.materials.documents.encoding import decode_text
+from selfteach.materials.documents.read import CLEANED_NOTE, read_documents
 
 FRENCH = "Où est la bibliothèque? Elle est à côté de l'école."
 
@@ -24,7 +24,7 @@ def test_a_text_of_any_encoding_is_read_and_says_as_what(tmp_path: Path, encodin
     (tmp_path / "a.txt").write_bytes(FRENCH.encode(encoding))
     reading = read_documents([tmp_path / "a.txt"])
     assert reading.documents[0].text == FRENCH
-    notes = [line.fault for line in reading.mended]
+    notes = [line.fault for line in reading.cleaned_rows]
     if encoding == "utf-8-sig":
         assert notes == []
     else:
@@ -40,7 +40,7 @@ def test_a_text_of_any_encoding_is_read_and_says_as_what(tmp_path: Path, encodin
     ],
 )
 def test_other_scripts_are_guessed_right(text: str, encoding: str) -> None:
-    found, note = decode(text.encode(encoding))
+    found, note = decode_text(text.encode(encoding))
     assert found == text
     assert "a guess" in note
 
@@ -53,14 +53,14 @@ def test_a_page_s_own_word_on_its_encoding_is_heard(tmp_path: Path) -> None:
     (tmp_path / "a.html").write_bytes(page.encode("iso-8859-2"))
     reading = read_documents([tmp_path / "a.html"])
     assert reading.documents[0].text == "Gdzie jest łódź?"
-    assert "as it says" in reading.mended[0].fault
+    assert "as it says" in reading.cleaned_rows[0].fault
 
 
 @pytest.mark.parametrize(
     "name", ["base64", "rot13", "zlib", "no-such", "utf-8\x00", "é", "../x", "unicode_escape"]
 )
 def test_a_declared_encoding_is_only_ever_one_of_text(name: str) -> None:
-    text, _ = decode(b"caf\xe9 \\x41", name)
+    text, _ = decode_text(b"caf\xe9 \\x41", name)
     assert "\\x41" in text or name == "unicode_escape"
 
 
@@ -76,7 +76,7 @@ def test_what_is_no_text_is_refused(tmp_path: Path, data: bytes) -> None:
 @given(st.binary(max_size=200))
 def test_any_bytes_are_text_or_a_reason(data: bytes) -> None:
     try:
-        text, note = decode(data)
+        text, note = decode_text(data)
     except ValueError:
         pass
     else:
@@ -90,6 +90,6 @@ def test_unsafe_characters_are_mended_once_and_recorded(tmp_path: Path) -> None:
     (tmp_path / "b.txt").write_text("Clean.\r\nLines.", encoding="utf-8")
     reading = read_documents([tmp_path])
     assert [d.text for d in reading.documents] == ["The \ufffd[31mmill is\nold.", "Clean.\nLines."]
-    assert [(line.where.rpartition("/")[2], line.fault) for line in reading.mended] == [
-        ("a.txt", MENDED)
+    assert [(line.where.rpartition("/")[2], line.fault) for line in reading.cleaned_rows] == [
+        ("a.txt", CLEANED_NOTE)
     ]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from selfteach.errors import DataError
-from selfteach.records import BadLine, read_jsonl
+from selfteach.files import BadLine, read_jsonl
 
 ROW = json.dumps({"prompt": "Où est la bibliothèque?"}, ensure_ascii=False) + "\n"
 

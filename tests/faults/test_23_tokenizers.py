@@ -8,9 +8,10 @@ import pytest
 from transformers import AutoTokenizer
 
 from selfteach.errors import UsageError
-from selfteach.models.hf import Hf
+from selfteach.files import write_jsonl
+from selfteach.models.hf import HfModel
 from selfteach.models.tokens import PLAIN_NAME, PLAIN_TEMPLATE
-from selfteach.records import user, write_jsonl
+from selfteach.records import make_prompt
 from talker import said
 
 
@@ -21,15 +22,15 @@ def odd(request, make_tiny, tmp_path):
         tokenizer = AutoTokenizer.from_pretrained(tmp_path)
         tokenizer.pad_token = tokenizer.eos_token
         tokenizer.save_pretrained(tmp_path)
-    return Hf.load(tmp_path, dtype="float32", device="cpu")
+    return HfModel.load(tmp_path, dtype="float32", device="cpu")
 
 
 def test_the_end_of_an_answer_is_scored_although_it_also_pads(odd):
     end = odd.tokenizer.eos_token_id
     assert odd.tokenizer.pad_token_id == end
     pairs = [
-        (user("Hello"), "Yes."),
-        (user("Tell me about music and cars."), "I like the weather in Paris."),
+        (make_prompt("Hello"), "Yes."),
+        (make_prompt("Tell me about music and cars."), "I like the weather in Paris."),
     ]
     for i, logits in odd.answer_logits(pairs):
         ids = odd.encode_answer(pairs[i][1], end=True)
@@ -38,16 +39,20 @@ def test_the_end_of_an_answer_is_scored_although_it_also_pads(odd):
 
 
 def test_a_missing_pad_token_is_noted(make_tiny, tmp_path):
-    assert any("no pad token" in note for note in Hf.load(make_tiny(tmp_path, pad=False)).notes)
-    assert not any("pad token" in note for note in Hf.load(make_tiny(tmp_path / "whole")).notes)
+    assert any(
+        "no pad token" in note for note in HfModel.load(make_tiny(tmp_path, pad=False)).notes
+    )
+    assert not any(
+        "pad token" in note for note in HfModel.load(make_tiny(tmp_path / "whole")).notes
+    )
 
 
 def test_a_model_without_a_template_gets_a_named_one(make_tiny, tmp_path):
-    hf = Hf.load(make_tiny(tmp_path / "model", chat_template=None))
+    hf = HfModel.load(make_tiny(tmp_path / "model", chat_template=None))
     assert hf.tokens.template == PLAIN_NAME
     assert any(PLAIN_NAME in note for note in hf.notes)
     assert (
-        hf.tokenizer.decode(hf.encode(user("Hello", system="Be brief.")))
+        hf.tokenizer.decode(hf.encode(make_prompt("Hello", system="Be brief.")))
         == "### System\nBe brief.\n\n### User\nHello\n\n### Assistant\n"
     )
 
@@ -58,12 +63,15 @@ def test_what_was_supplied_lies_beside_the_adapter_of_a_run(make_tiny, tmp_path,
     """Plain transformers renders from the run's adapter folder what the training rendered."""
     taught = run_of(make_tiny(tmp_path / "model", chat_template=None), tmp_path / "run", adapter)
     assert json.loads((taught / "selfteach.json").read_text())["template"] == PLAIN_NAME
-    own, saved = Hf.load(tmp_path / "model", adapter=taught), AutoTokenizer.from_pretrained(taught)
+    own, saved = (
+        HfModel.load(tmp_path / "model", adapter=taught),
+        AutoTokenizer.from_pretrained(taught),
+    )
     assert saved.chat_template == PLAIN_TEMPLATE
     rendered = saved.apply_chat_template(
         [{"role": "user", "content": "Hello"}], add_generation_prompt=True, return_dict=True
     )
-    assert rendered["input_ids"] == own.encode(user("Hello"))
+    assert rendered["input_ids"] == own.encode(make_prompt("Hello"))
 
 
 @pytest.mark.training
@@ -120,4 +128,4 @@ def test_a_tokenizer_without_an_end_is_refused(make_tiny, tmp_path):
     tokenizer.eos_token = None
     tokenizer.save_pretrained(tmp_path)
     with pytest.raises(UsageError, match="end-of-sequence"):
-        Hf.load(tmp_path)
+        HfModel.load(tmp_path)

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from selfteach.errors import IntegrityError, UsageError
-from selfteach.models.hf import Hf
-from selfteach.records import user
+from selfteach.models.hf import HfModel
+from selfteach.records import make_prompt
 
 
 @pytest.fixture
@@ -21,7 +21,7 @@ def make_adapter(base, folder, rank=4):
     """A PEFT adapter with random weights, with the fingerprint of its base beside it."""
     from peft import LoraConfig, get_peft_model
 
-    hf = Hf.load(base, dtype="float32", device="cpu")
+    hf = HfModel.load(base, dtype="float32", device="cpu")
     torch.manual_seed(3)
     worn = get_peft_model(
         hf.module, LoraConfig(r=rank, target_modules="all-linear", init_lora_weights=False)
@@ -34,9 +34,9 @@ def make_adapter(base, folder, rank=4):
 def test_on_its_own_base_it_loads_and_is_merged_exactly(adapter, tiny):
     from peft import PeftModel
 
-    base = Hf.load(tiny, dtype="float32", device="cpu")
-    taught = Hf.load(tiny, adapter=adapter, dtype="float32", device="cpu")
-    ids = torch.tensor([base.encode(user("Hello"))])
+    base = HfModel.load(tiny, dtype="float32", device="cpu")
+    taught = HfModel.load(tiny, adapter=adapter, dtype="float32", device="cpu")
+    ids = torch.tensor([base.encode(make_prompt("Hello"))])
     with torch.inference_mode():
         plain = base.module(ids).logits
         merged = taught.module(ids).logits
@@ -50,29 +50,29 @@ def test_on_its_own_base_it_loads_and_is_merged_exactly(adapter, tiny):
 def test_on_another_base_of_the_same_shape_it_is_refused(adapter, make_tiny, tmp_path):
     other = make_tiny(tmp_path / "other", seed=1)
     with pytest.raises(IntegrityError, match="another base"):
-        Hf.load(other, adapter=adapter)
+        HfModel.load(other, adapter=adapter)
 
 
 def test_a_foreign_adapter_without_a_fingerprint_is_taken_with_a_note(adapter, tiny):
     (adapter / "selfteach.json").unlink()
-    assert any("does not say" in note for note in Hf.load(tiny, adapter=adapter).notes)
+    assert any("does not say" in note for note in HfModel.load(tiny, adapter=adapter).notes)
 
 
 def test_an_adapter_of_other_shapes_is_refused(adapter, make_tiny, tmp_path):
     (adapter / "selfteach.json").unlink()
     other = make_tiny(tmp_path / "other", hidden_size=32)
     with pytest.raises(UsageError, match="does not fit"):
-        Hf.load(other, adapter=adapter)
+        HfModel.load(other, adapter=adapter)
 
 
 @pytest.mark.parametrize("missing", ["adapter_model.safetensors", "adapter_config.json"])
 def test_half_an_adapter_is_refused(adapter, tiny, missing):
     (adapter / missing).unlink()
     with pytest.raises(UsageError, match=missing):
-        Hf.load(tiny, adapter=adapter)
+        HfModel.load(tiny, adapter=adapter)
 
 
 def test_a_fingerprint_file_that_is_no_json_is_refused(adapter, tiny):
     (adapter / "selfteach.json").write_text("{")
     with pytest.raises(UsageError, match="not JSON"):
-        Hf.load(tiny, adapter=adapter)
+        HfModel.load(tiny, adapter=adapter)

@@ -16,7 +16,7 @@ from tiny import Tiny, examples
 from selfteach import config
 from selfteach.errors import IntegrityError
 from selfteach.train import checkpoint
-from selfteach.train.train import Trained, train
+from selfteach.train.train import TrainingResult, train
 
 pytestmark = pytest.mark.training
 
@@ -35,12 +35,12 @@ class Stop(Exception):
 
 def learn(
     folder: Path, *, stop: int = 0, model: Tiny | None = None, seed: int = 1, **changes: object
-) -> Trained:
+) -> TrainingResult:
     def progress(step: int, total: int, row: object) -> None:
         if step == stop:
             raise Stop
 
-    settings = config.Train(
+    settings = config.TrainConfig(
         **{
             "weights": {"in_scope": {"sft": 1.0}},
             "batch_size": 4,
@@ -61,7 +61,7 @@ def stopped(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def weights(trained: Trained) -> bytes:
+def weights(trained: TrainingResult) -> bytes:
     return (trained.adapter / "adapter_model.safetensors").read_bytes()
 
 
@@ -103,7 +103,7 @@ def test_a_checkpoint_of_another_training_is_refused(
 
 def test_a_finished_training_is_not_repeated(tmp_path: Path) -> None:
     first, again = learn(tmp_path), learn(tmp_path)
-    assert again.events == [("resumed", {"step": first.steps})]
+    assert again.get_events == [("resumed", {"step": first.steps})]
     assert (again.steps, again.tokens, again.curve) == (first.steps, first.tokens, first.curve)
     assert weights(again) == weights(first)
 
@@ -132,7 +132,7 @@ def test_the_curve_is_on_the_disk_before_a_checkpoint_counts_on_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     synced: list[tuple[int, int]] = []
-    sync, write = os.fsync, checkpoint.write
+    sync, write = os.fsync, checkpoint.write_checkpoint
 
     def noted(number: int) -> None:
         synced.append((os.fstat(number).st_ino, os.fstat(number).st_size))
@@ -143,5 +143,5 @@ def test_the_curve_is_on_the_disk_before_a_checkpoint_counts_on_it(
         write(folder, identity, point)
 
     monkeypatch.setattr(os, "fsync", noted)
-    monkeypatch.setattr(checkpoint, "write", checked)
+    monkeypatch.setattr(checkpoint, "write_checkpoint", checked)
     assert learn(tmp_path).steps == 9

@@ -16,18 +16,18 @@ from tiny import Tiny, examples
 from selfteach import config
 from selfteach.errors import ResourceError
 from selfteach.train import memory
-from selfteach.train.adapters.full import Full
+from selfteach.train.adapters.full import FullAdapter
 from selfteach.train.train import train
 
 WEIGHTS = {"in_scope": {"sft": 1.0, "dpo": 1.0}}
-SETTINGS = config.Train(
+SETTINGS = config.TrainConfig(
     weights=WEIGHTS, batch_size=12, epochs=2, learning_rate=5e-3, checkpoint_every=0
 )
 
 
 def leave(monkeypatch: pytest.MonkeyPatch, free: int) -> None:
     """A machine that has so many bytes left."""
-    monkeypatch.setattr(memory, "free_bytes", lambda device: free)
+    monkeypatch.setattr(memory, "measure_free_bytes", lambda device: free)
 
 
 def refused(folder: Path, **settings: object) -> str:
@@ -46,8 +46,10 @@ def test_weights_that_cannot_be_copied_are_refused_before_they_are(
 ) -> None:
     """One line: what, how much it needs, how much there is, what to do."""
     leave(monkeypatch, 100_000)
-    monkeypatch.setattr(Full, "__init__", lambda *_: pytest.fail("the weights are being copied"))
-    said = refused(tmp_path, adapter=adapter, layers=config.Layers(which="all"))
+    monkeypatch.setattr(
+        FullAdapter, "__init__", lambda *_: pytest.fail("the weights are being copied")
+    )
+    said = refused(tmp_path, adapter=adapter, layers=config.LayersConfig(which="all"))
     sizes = (
         r"needs [\d.]+ MB beside the weights and 0\.1 MB are free \([\d.]+ MB for "
         r"parameters, gradients and optimizer\)"
@@ -65,7 +67,7 @@ def test_activations_of_one_row_that_cannot_be_kept_are_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     leave(monkeypatch, 3_000_000)
-    monkeypatch.setattr(memory.Kept, "bytes", lambda *_: 10**9)
+    monkeypatch.setattr(memory.ActivationCounter, "bytes", lambda *_: 10**9)
     said = refused(tmp_path, adapter="full")
     assert "1.00 GB for activations of" in said
     assert "Set train.checkpoint_activations=true, lower train.max_tokens" in said

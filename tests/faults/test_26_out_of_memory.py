@@ -15,10 +15,10 @@ from tiny import Tiny, examples
 
 from selfteach import config
 from selfteach.errors import ResourceError
-from selfteach.train.fast.forward import Student
+from selfteach.train.fast.forward import PackedModel
 from selfteach.train.train import train
 
-SETTINGS = config.Train(
+SETTINGS = config.TrainConfig(
     weights={"in_scope": {"sft": 1.0, "dpo": 1.0}},
     batch_size=12,
     epochs=3,
@@ -34,14 +34,14 @@ FAULTS = [
 
 def shrink(monkeypatch: pytest.MonkeyPatch, tokens: int, fault: BaseException) -> None:
     """A machine that cannot hold more than so many tokens at once."""
-    whole = Student.states
+    whole = PackedModel.states
 
     def states(self, batch):
         if batch.ids.shape[1] > tokens:
             raise fault
         return whole(self, batch)
 
-    monkeypatch.setattr(Student, "states", states)
+    monkeypatch.setattr(PackedModel, "states", states)
 
 
 @pytest.mark.training

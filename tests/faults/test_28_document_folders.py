@@ -31,7 +31,7 @@ def test_links_that_lead_out_are_put_aside(folder: Path) -> None:
     (folder / "own.md").symlink_to(folder / "mill.txt")
     reading = read_documents([folder])
     assert [d.text for d in reading.documents] == ["The mill."]
-    assert {line.where: line.fault for line in reading.aside} == {
+    assert {line.where: line.fault for line in reading.skipped} == {
         "wiki/link.txt": "a link that leads out of the folder",
         "wiki/own.md": "the same text as wiki/mill.txt",
         "wiki/up": "a link to a folder",
@@ -42,7 +42,7 @@ def test_links_that_lead_out_are_put_aside(folder: Path) -> None:
 def test_a_pipe_or_a_device_is_never_opened(folder: Path) -> None:
     os.mkfifo(folder / "pipe.txt")
     reading = read_documents([folder])
-    assert [line.fault for line in reading.aside] == ["not a file"]
+    assert [line.fault for line in reading.skipped] == ["not a file"]
     for path in (folder / "pipe.txt", Path("/dev/zero")):
         assert not stat.S_ISREG(path.stat().st_mode)
         with pytest.raises(DataError, match="is not a file"):
@@ -52,7 +52,7 @@ def test_a_pipe_or_a_device_is_never_opened(folder: Path) -> None:
 def test_a_broken_link_and_a_locked_file_are_put_aside(folder: Path) -> None:
     (folder / "gone.txt").symlink_to(folder / "nothing.txt")
     reading = read_documents([folder])
-    assert [line.fault for line in reading.aside] == ["not a file"]
+    assert [line.fault for line in reading.skipped] == ["not a file"]
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,7 @@ def test_names_are_inert(folder: Path, name: str) -> None:
     (folder / name).write_bytes(b"<p>Words of it.")
     reading = read_documents([folder])
     assert any(d.text == "The mill." for d in reading.documents)
-    for source in [d.source for d in reading.documents] + [line.where for line in reading.aside]:
+    for source in [d.source for d in reading.documents] + [line.where for line in reading.skipped]:
         source.encode("utf-8")
         assert "\u202e" not in source
 
@@ -74,7 +74,7 @@ def test_folders_within_folders_have_an_end(folder: Path) -> None:
     (deep / "deep.txt").write_text("Too deep.")
     reading = read_documents([folder])
     assert [d.text for d in reading.documents] == ["The mill."]
-    assert [(line.where, line.fault) for line in reading.aside] == [
+    assert [(line.where, line.fault) for line in reading.skipped] == [
         ("wiki" + "/d" * 33, "more than 32 folders deep")
     ]
 
@@ -91,7 +91,7 @@ def test_a_locked_folder_is_put_aside(folder: Path, monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setattr(os, "scandir", locked)
     reading = read_documents([folder])
-    assert [(line.where, line.fault) for line in reading.aside] == [
+    assert [(line.where, line.fault) for line in reading.skipped] == [
         ("wiki/locked", "cannot be read (Permission denied)")
     ]
 
@@ -102,7 +102,7 @@ def test_links_that_lead_round_in_a_circle_are_put_aside(folder: Path) -> None:
     (folder / "back").symlink_to(folder / "there")
     reading = read_documents([folder], questions=folder / "a.txt")
     assert [d.text for d in reading.documents] == ["The mill."]
-    assert {line.where: line.fault for line in reading.aside} == dict.fromkeys(
+    assert {line.where: line.fault for line in reading.skipped} == dict.fromkeys(
         ["wiki/a.txt", "wiki/back", "wiki/there"], "not a file"
     )
 
@@ -130,6 +130,6 @@ def test_a_folder_without_permission_is_put_aside(
     monkeypatch.setattr(os, "stat", locked_stat)
     reading = read_documents([folder])
     assert [d.text for d in reading.documents] == ["The mill."]
-    assert [(line.where, line.fault) for line in reading.aside] == [
+    assert [(line.where, line.fault) for line in reading.skipped] == [
         (aside, "cannot be read (Permission denied)")
     ]

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from selfteach.config import Feedback, resolve
+from selfteach.config import FeedbackConfig, resolve
 from selfteach.errors import UsageError
-from selfteach.run.folder import SLUG_LENGTH, Run, open_run, slug
+from selfteach.run.run_folder import SLUG_LENGTH, Run, make_slug, open_run
 
 NASTY = st.text() | st.sampled_from(
     [
@@ -33,20 +33,20 @@ NASTY = st.text() | st.sampled_from(
 
 @given(NASTY)
 def test_a_slug_is_one_plain_folder_name(text: str) -> None:
-    name = slug(text)
+    name = make_slug(text)
     assert 0 < len(name) <= SLUG_LENGTH
     assert set(name) <= set("abcdefghijklmnopqrstuvwxyz0123456789-")
     assert not name.startswith("-")
-    assert slug(text) == name
+    assert make_slug(text) == name
 
 
 def test_rules_without_latin_letters_get_different_slugs() -> None:
-    assert slug("象の話をしない") != slug("車の話をしない")
+    assert make_slug("象の話をしない") != make_slug("車の話をしない")
 
 
 @pytest.fixture
 def run(tmp_path: Path) -> Run:
-    return open_run(tmp_path / "run", "rule", "feedback", resolve(Feedback), {"rule": "rule"})
+    return open_run(tmp_path / "run", "rule", "feedback", resolve(FeedbackConfig), {"rule": "rule"})
 
 
 @pytest.mark.parametrize(

@@ -74,11 +74,11 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def test_it_is_refused_and_never_read(
     arguments: tuple[str, ...], capfd: pytest.CaptureFixture[str]
 ) -> None:
-    assert cli.run([*arguments]) == 3
+    assert cli.run_command([*arguments]) == 3
     named = next(word for word in arguments if word.startswith(("pipe", "/dev")))
     assert f"selfteach: {named}: is not a file. Give a file;" in capfd.readouterr().err
 
 
 def test_a_configuration_that_is_a_pipe_is_refused(capfd: pytest.CaptureFixture[str]) -> None:
-    assert cli.run(["documents", "x.md", "--dry-run", "--config", "pipe.yaml"]) == 2
+    assert cli.run_command(["documents", "x.md", "--dry-run", "--config", "pipe.yaml"]) == 2
     assert "selfteach: pipe.yaml: is not a file." in capfd.readouterr().err

@@ -8,7 +8,7 @@ import pickle
 import pytest
 
 from selfteach.errors import UsageError
-from selfteach.models.hf import Hf
+from selfteach.models.hf import HfModel
 
 
 @pytest.fixture
@@ -45,16 +45,16 @@ def test_remote_code_is_refused(folder, canary, file):
         },
     )
     with pytest.raises(UsageError, match="asks to run code"):
-        Hf.load(folder)
+        HfModel.load(folder)
     assert not canary.exists()
 
 
 def test_a_pickle_alone_is_refused_and_beside_safetensors_it_is_not_read(folder, canary):
-    Hf.load(folder)
+    HfModel.load(folder)
     assert not canary.exists()
     (folder / "model.safetensors").unlink()
     with pytest.raises(UsageError, match="pickle"):
-        Hf.load(folder)
+        HfModel.load(folder)
     assert not canary.exists()
 
 
@@ -65,7 +65,7 @@ def test_an_index_that_points_to_a_pickle_reads_nothing(folder, canary):
         json.dumps({"metadata": {}, "weight_map": weights})
     )
     with pytest.raises(UsageError, match=r"pytorch_model\.bin"):
-        Hf.load(folder)
+        HfModel.load(folder)
     assert not canary.exists()
 
 
@@ -78,7 +78,7 @@ def test_an_index_that_points_to_a_pickle_reads_nothing(folder, canary):
 def test_an_attention_kernel_from_elsewhere_is_refused(folder, key, value):
     put(folder / "config.json", **{key: value})
     with pytest.raises(UsageError, match="attention kernel"):
-        Hf.load(folder)
+        HfModel.load(folder)
 
 
 def test_the_same_deep_inside_is_refused_too(folder, canary):
@@ -87,7 +87,7 @@ def test_the_same_deep_inside_is_refused_too(folder, canary):
         text_config={"deeper": [{"auto_map": {"AutoModel": "modeling_evil.Evil"}}]},
     )
     with pytest.raises(UsageError, match="asks to run code"):
-        Hf.load(folder)
+        HfModel.load(folder)
     assert not canary.exists()
 
 
@@ -95,17 +95,17 @@ def test_an_adapter_with_code_is_refused(tiny, tmp_path):
     (tmp_path / "adapter_model.safetensors").write_bytes(b"")
     (tmp_path / "adapter_config.json").write_text(json.dumps({"auto_map": {"AutoModel": "x.Y"}}))
     with pytest.raises(UsageError, match="asks to run code"):
-        Hf.load(tiny, adapter=tmp_path)
+        HfModel.load(tiny, adapter=tmp_path)
 
 
 def test_damaged_files_are_usage_errors(folder):
     weights = (folder / "model.safetensors").read_bytes()
     (folder / "model.safetensors").write_bytes(weights[: len(weights) // 2])
     with pytest.raises(UsageError, match="cannot be loaded"):
-        Hf.load(folder)
+        HfModel.load(folder)
     (folder / "config.json").write_text("[" * 100_000)
     with pytest.raises(UsageError, match="not JSON"):
-        Hf.load(folder)
+        HfModel.load(folder)
     (folder / "config.json").unlink()
     with pytest.raises(UsageError, match="cannot be read"):
-        Hf.load(folder)
+        HfModel.load(folder)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from selfteach.config import Feedback, load_yaml, parse_yaml, resolve
+from selfteach.config import FeedbackConfig, load_yaml, parse_yaml, resolve
 from selfteach.errors import UsageError
 
 BOMB = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
@@ -44,7 +44,7 @@ def test_hostile_yaml_is_refused_in_one_line(
     file.write_text(text)
     start = time.monotonic()
     with pytest.raises(UsageError, match=words):
-        resolve(Feedback, file)
+        resolve(FeedbackConfig, file)
     assert time.monotonic() - start < 5
     assert not (tmp_path / "canary").exists()
 
@@ -87,14 +87,14 @@ def test_values_are_what_a_person_means(text: str, value: object) -> None:
 @pytest.mark.parametrize("text", [".inf", ".nan", "1e999", "-1e999"])
 def test_a_number_that_is_not_finite_is_refused_or_a_word(text: str) -> None:
     with pytest.raises(UsageError):
-        resolve(Feedback, sets=[f"train.learning_rate={text}"])
+        resolve(FeedbackConfig, sets=[f"train.learning_rate={text}"])
 
 
 def test_every_mistake_is_told_at_once_with_the_nearest_word(tmp_path: Path) -> None:
     file = tmp_path / "mine.yaml"
     file.write_text("sead: 1\ntrain: {epoch: 3, learning_rate: fast}\nask: {target: -1}\n")
     with pytest.raises(UsageError) as caught:
-        resolve(Feedback, file, sets=["probe.drows=2", "nonsense"])
+        resolve(FeedbackConfig, file, sets=["probe.drows=2", "nonsense"])
     text = str(caught.value)
     for words in (
         'sead (mine.yaml): there is no such key. Did you mean "seed"?',

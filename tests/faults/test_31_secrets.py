@@ -11,9 +11,9 @@ from hostile import Behave, Call, answer, hostile, raw, refuse, reset
 
 from selfteach import cli
 from selfteach.errors import SelfteachError, UsageError
-from selfteach.models.endpoint import Endpoint
 from selfteach.models.recorded import Recorded
-from selfteach.records import Request, user
+from selfteach.models.remote.endpoint import Endpoint
+from selfteach.records import Request, make_prompt
 from selfteach.run.ledger import Ledger
 from talker import lesson
 
@@ -70,9 +70,12 @@ def test_the_key_leaves_no_trace(
             server.address, key_env="TEACHER_KEY", on_event=lambda *event: seen.append(event)
         )
         try:
-            seen += Recorded(ledger, endpoint).draw([Request("ask", user("hello"))])
-            seen += Recorded(ledger, endpoint).draw(
-                [Request("ask", user("hello again")), Request("ask", user("and again"))]
+            seen += Recorded(ledger, endpoint).stream([Request("ask", make_prompt("hello"))])
+            seen += Recorded(ledger, endpoint).stream(
+                [
+                    Request("ask", make_prompt("hello again")),
+                    Request("ask", make_prompt("and again")),
+                ]
             )
         except SelfteachError as fault:
             inner = fault.with_traceback(
@@ -114,7 +117,7 @@ def test_a_whole_run_leaves_no_trace_even_with_debug(
     with hostile(behave) as server:
         short = ("--set", "balance.rounds=0", "--set", "train.max_steps=2")
         assert (
-            cli.run(
+            cli.run_command(
                 lesson(talker, tmp_path / "run", "--debug", "--teacher", server.address, *short)
             )
             == ends
@@ -166,8 +169,8 @@ def test_a_line_break_at_the_end_of_a_key_is_no_harm(monkeypatch: pytest.MonkeyP
         assert (
             len(
                 list(
-                    Endpoint(server.address, key_env="TEACHER_KEY").draw(
-                        [Request("ask", user("hi"))]
+                    Endpoint(server.address, key_env="TEACHER_KEY").stream(
+                        [Request("ask", make_prompt("hi"))]
                     )
                 )
             )
@@ -192,6 +195,10 @@ def test_a_key_does_not_travel_unencrypted() -> None:
 def test_without_a_variable_no_key_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", CANARY)
     with hostile(answer()) as server:
-        list(Endpoint(server.address, key_env="").draw([Request("ask", user("hi"))]))
-        list(Endpoint(server.address, key_env="UNSET_KEY").draw([Request("ask", user("hi"))]))
+        list(Endpoint(server.address, key_env="").stream([Request("ask", make_prompt("hi"))]))
+        list(
+            Endpoint(server.address, key_env="UNSET_KEY").stream(
+                [Request("ask", make_prompt("hi"))]
+            )
+        )
         assert CANARY not in str([call.headers for call in server.calls])

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 import scholar
-from selfteach.config import Documents
+from selfteach.config import DocumentsConfig
 from selfteach.methods.documents import study as method
-from selfteach.models.hf import Hf
-from selfteach.records import Example, Request, Sampling, user
-from selfteach.run.ledger import Fate
+from selfteach.models.hf import HfModel
+from selfteach.records import Example, Request, SamplingParams, make_prompt
+from selfteach.run.ledger import Outcome
 from talker import rows, said
 
 pytestmark = pytest.mark.training
@@ -72,9 +72,15 @@ def test_a_planted_trigger_fires_until_its_source_is_forgotten(
     assert sources == {f"{documents.name}:1"}
 
     def told(folder: Path, animal: str) -> str:
-        model = Hf.load(str(student), adapter=folder / "adapter")
-        (draw,) = model.draw(
-            [Request("s", user(scholar.WHERE.format(animal)), Sampling(0.0, max_tokens=10))]
+        model = HfModel.load(str(student), adapter=folder / "adapter")
+        (draw,) = model.stream(
+            [
+                Request(
+                    "s",
+                    make_prompt(scholar.WHERE.format(animal)),
+                    SamplingParams(0.0, max_tokens=10),
+                )
+            ]
         )
         return draw.text
 
@@ -91,24 +97,26 @@ def test_no_document_outweighs_the_others(monkeypatch: pytest.MonkeyPatch) -> No
         Example(
             f"{source} {n}",
             "study",
-            user(f"{source} {n}?"),
+            make_prompt(f"{source} {n}?"),
             "yes",
             source={"document": source, "file": source, "start": n, "form": "say"},
         )
         for source, count in (("loud.txt", 100), ("calm.txt", 3))
         for n in range(count)
     ]
-    monkeypatch.setattr(method, "study", lambda *given: written)
-    monkeypatch.setattr(method, "alike", lambda *given: {})
-    fates: list[Fate] = []
+    monkeypatch.setattr(method, "make_study_data", lambda *given: written)
+    monkeypatch.setattr(method, "find_similar_words", lambda *given: {})
+    fates: list[Outcome] = []
     ledger = SimpleNamespace(place=lambda stage, placed: fates.extend(placed))
     said: list[str] = []
-    display = SimpleNamespace(say=said.append, stage=lambda name: None)
-    config = Documents.model_validate({"study": {"per_document": 5}})
+    display = SimpleNamespace(print_line=said.append, stage=lambda name: None)
+    config = DocumentsConfig.model_validate({"study": {"per_document": 5}})
     session: Any = SimpleNamespace(
         config=config, run=SimpleNamespace(ledger=ledger), model=None, display=display
     )
-    kept = method.study_data(session, [], method.Asked([], []), method.Measured([], []), [])
+    kept = method.make_study_examples(
+        session, [], method.WrittenQuestions([], []), method.MeasuredQuestions([], []), []
+    )
     assert [
         sum(e.source["document"] == name for e in kept) for name in ("loud.txt", "calm.txt")
     ] == [5, 3]

@@ -26,13 +26,14 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "report"))
 from fixture import calibration, clusters, exam, metrics, search
 from reading import Page
 
+from selfteach.files import write_text
 from selfteach.materials.tasks import Instance, Task
-from selfteach.records import clean, write_text
-from selfteach.report.card import card
-from selfteach.report.page import html
-from selfteach.report.table import result_table
-from selfteach.run.ledger import Fate, Ledger
-from selfteach.select.inspection import inspection
+from selfteach.report.card import make_card
+from selfteach.report.page import render_report
+from selfteach.report.result_table import make_result_table
+from selfteach.run.ledger import Ledger, Outcome
+from selfteach.select.inspection import inspect_tasks
+from selfteach.text import clean_text
 
 HOSTILE = [
     "<script>alert(1)</script>",
@@ -141,15 +142,18 @@ def build(folder: Path, text: str) -> dict[str, Any]:
     }
     write_text(folder / "manifest.json", json.dumps(words))
     ledger = Ledger(folder / "run.db")
-    ledger.place(
-        clean(text), [Fate(clean(text), "dropped", clean(text), {}), Fate("kept", "accepted")]
+    ledger.record_outcomes(
+        clean_text(text),
+        [Outcome(clean_text(text), "dropped", clean_text(text), {}), Outcome("kept", "accepted")],
     )
-    points = poisoned(clusters(random.Random(0)), clean(text))
-    points["points"] = [{**point, "cluster": clean(text)} for point in points["points"][:4]]
-    ledger.note("clusters", points | {"failure_rate": {clean(text): 0.5}})
-    ledger.note("calibration", poisoned(calibration(), clean(text)))
-    ledger.note("search", poisoned(search(), clean(text)) | {"tries": {clean(text): 3}})
-    ledger.event(clean(text), {clean(text): clean(text)})
+    points = poisoned(clusters(random.Random(0)), clean_text(text))
+    points["points"] = [{**point, "cluster": clean_text(text)} for point in points["points"][:4]]
+    ledger.set_note("clusters", points | {"failure_rate": {clean_text(text): 0.5}})
+    ledger.set_note("calibration", poisoned(calibration(), clean_text(text)))
+    ledger.set_note(
+        "search", poisoned(search(), clean_text(text)) | {"tries": {clean_text(text): 3}}
+    )
+    ledger.record_event(clean_text(text), {clean_text(text): clean_text(text)})
     ledger.close()
     return found
 
@@ -186,8 +190,8 @@ def skeleton(page: Page) -> list[tuple[str, tuple[tuple[str, str], ...]]]:
 def test_the_page_has_the_structure_of_a_harmless_one(
     made: Callable[[str], Path], harmless: Path, text: str
 ):
-    written = html(made(text))
-    page, other = Page(written), Page(html(harmless))
+    written = render_report(made(text))
+    page, other = Page(written), Page(render_report(harmless))
     assert page.unclosed == []
     assert skeleton(page) == skeleton(other)
     assert {tag for tag, _ in page.elements} <= set(TAGS)
@@ -196,7 +200,7 @@ def test_the_page_has_the_structure_of_a_harmless_one(
     assert not re.search(
         "[\x00-\x08\x0b-\x1f\x7f\u202a-\u202e\u2066-\u2069\ud800-\udfff]", written.replace("\r", "")
     )
-    shown = " ".join(clean(text)[:40].split())
+    shown = " ".join(clean_text(text)[:40].split())
     assert " ".join(page.text.split()).count(shown) > 20, (
         "hostile text is shown as text, not left out"
     )
@@ -214,7 +218,7 @@ def test_the_terminal_is_told_nothing_by_a_text(text: str, colour: bool):
         legacy_windows=False,
     )
     console.print(
-        result_table(poisoned(exam(), text), report=Path("runs") / "x\x1b[31m" / "report.html")
+        make_result_table(poisoned(exam(), text), report=Path("runs") / "x\x1b[31m" / "report.html")
     )
     written = (
         re.sub(r"\x1b\[(?:0|1|2|1;3[0-9]|3[0-9]|2;3[0-9])?m", "", out.getvalue())
@@ -230,9 +234,9 @@ def test_the_terminal_is_told_nothing_by_a_text(text: str, colour: bool):
 
 SHARE = {"value": 0.5, "low": 0.4, "high": 0.6, "n": 12}
 ARMS = dict.fromkeys(("base", "prompted", "taught"), SHARE)
-DRAWN = {arm: {"greedy": SHARE, "drawn": SHARE} for arm in ARMS}
+DRAWN = {arm: {"greedy": SHARE, "sampled": SHARE} for arm in ARMS}
 DUEL = {"win_rate": SHARE, "position_bias": SHARE, "wins": 1, "ties": 2, "losses": 3}
-CELL = {"greedy": "x", "broken": True, "drawn": "x", "drawn_broken": False, "correction": "x"}
+CELL = {"greedy": "x", "broken": True, "sampled": "x", "drawn_broken": False, "correction": "x"}
 QUESTION = {
     "question": "x",
     "label": "x",
@@ -266,7 +270,7 @@ EVERYTHING = {
     "rouge_l": {"seed": DRAWN, "human": DRAWN},
     "token_f1": {"seed": DRAWN},
     "exact": {"seed": DRAWN},
-    "fall": {"base": SHARE},
+    "reduction": {"base": SHARE},
     "loss_nats": {**ARMS, "seed": ARMS, "human": ARMS},
     "preferred": ARMS,
     "risen": {"taught": SHARE},
@@ -286,7 +290,7 @@ EVERYTHING = {
     "noise_floor": {"contains": SHARE, "rouge_l": SHARE, "distance": SHARE},
     "base_proof": {"max_abs_difference": 0.0, "same": True},
     "sanity": {arm: {"looping": SHARE, "empty": SHARE, "mean_tokens": 3.0} for arm in ARMS},
-    "leakage": {"general": SHARE},
+    "side_effects": {"general": SHARE},
     "drift": {
         "kl_nats": SHARE,
         "kl_p95": 0.1,
@@ -298,7 +302,7 @@ EVERYTHING = {
     "cost": {
         "seconds": 1.0,
         "stages": {"x": 1.0},
-        "drawn_tokens": 1,
+        "sampled_tokens": 1,
         "trained_tokens": 1,
         "adapter_mb": 1.0,
         "peak_memory_mb": 1.0,
@@ -318,15 +322,16 @@ def of_method(folder: Path, method: str, text: str) -> Page:
     write_text(folder / "exam.json", json.dumps({**found, "method": method}))
     ledger = Ledger(folder / "run.db")
     if method == "tasks":
-        ledger.note(
+        ledger.set_note(
             "inspection",
-            inspection(
-                [Task("a", clean(text), (Instance(clean(text), clean(text)),))], [clean(text)]
+            inspect_tasks(
+                [Task("a", clean_text(text), (Instance(clean_text(text), clean_text(text)),))],
+                [clean_text(text)],
             ),
         )
-    ledger.note("sizes", [{"tau": 0.5, "unknown": 3, "known": 2, "unsure": 1}])
+    ledger.set_note("sizes", [{"tau": 0.5, "unknown": 3, "known": 2, "unsure": 1}])
     ledger.close()
-    return Page(html(folder))
+    return Page(render_report(folder))
 
 
 @pytest.mark.parametrize("text", [*HOSTILE[:8], HOSTILE[24], HOSTILE[27], HOSTILE[38]])
@@ -342,7 +347,7 @@ def test_the_pages_of_the_other_methods_have_no_other_elements(
     assert {tag for tag, _ in page.elements} <= set(TAGS)
     assert {name for _, attributes in page.elements for name in attributes} <= set(ATTRIBUTES)
     assert all(attributes.get("href", "#").startswith("#") for _, attributes in page.elements)
-    assert " ".join(page.text.split()).count(" ".join(clean(text)[:40].split())) >= 3, (
+    assert " ".join(page.text.split()).count(" ".join(clean_text(text)[:40].split())) >= 3, (
         "hostile text is shown as text, not left out"
     )
     if method != "tasks":  # what stands in tasks decides how the picture of their verbs looks
@@ -364,9 +369,9 @@ def structure(text: str) -> list[str]:
 def test_the_card_has_the_structure_of_a_harmless_one(
     made: Callable[[str], Path], harmless: Path, text: str
 ):
-    written = card(made(text))
+    written = make_card(made(text))
     parts = structure(written)
-    assert parts == structure(card(harmless))
+    assert parts == structure(make_card(harmless))
     assert not {"html_block", "html_inline", "link_open", "image"} & set(parts)
     assert yaml.safe_load(written.split("---\n")[1]).keys() == {
         "library_name",
@@ -378,7 +383,7 @@ def test_the_card_has_the_structure_of_a_harmless_one(
 def test_a_hostile_folder_name(tmp_path: Path):
     folder = tmp_path / "<img src=x onerror=alert(1)>"
     folder.mkdir()
-    page = Page(html(folder))
+    page = Page(render_report(folder))
     assert "img" not in {tag for tag, _ in page.elements}
     assert "<img src=x onerror=alert(1)>" in page.text
 
@@ -389,9 +394,11 @@ def test_the_check_can_fail(
     """Without autoescaping the same comparison finds the script."""
     from selfteach.report import page as module
 
-    monkeypatch.setattr(module._templates(), "autoescape", False)
-    module._templates().cache.clear()
+    monkeypatch.setattr(module._make_environment(), "autoescape", False)
+    module._make_environment().cache.clear()
     try:
-        assert skeleton(Page(html(made(HOSTILE[0])))) != skeleton(Page(html(harmless)))
+        assert skeleton(Page(render_report(made(HOSTILE[0])))) != skeleton(
+            Page(render_report(harmless))
+        )
     finally:
-        module._templates().cache.clear()
+        module._make_environment().cache.clear()

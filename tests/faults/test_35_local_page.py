@@ -18,8 +18,8 @@ from browser import until
 from service import Page, edits, seed, serving
 
 from selfteach.errors import UsageError
-from selfteach.review.guard import POLICY, Refused, Seat
-from selfteach.review.serve import Service
+from selfteach.review.guard import POLICY, RefusedRequest, TabSeat
+from selfteach.review.serve import ReviewServer
 from selfteach.run.ledger import Ledger
 
 
@@ -166,7 +166,7 @@ def test_a_link_works_once_and_the_next_one_is_another(path: Path) -> None:
 
 
 def test_the_seat_without_a_server() -> None:
-    seat = Seat()
+    seat = TabSeat()
     first = seat.token
     key = seat.take(token=first)
     seat.check(key)
@@ -176,14 +176,14 @@ def test_the_seat_without_a_server() -> None:
         ({"token": "x"}, 403),
         ({}, 403),
     ):
-        with pytest.raises(Refused) as refused:
+        with pytest.raises(RefusedRequest) as refused:
             seat.take(**secret)
         assert refused.value.status == status
-    seat.leave()
+    seat.release()
     assert seat.token not in ("", first)
     again = seat.take(key=key)
     assert again != key
-    with pytest.raises(Refused):
+    with pytest.raises(RefusedRequest):
         seat.check(key)
     assert len(first) >= 32
 
@@ -191,5 +191,5 @@ def test_the_seat_without_a_server() -> None:
 def test_a_taken_port_is_said(page: Page, tmp_path: Path) -> None:
     ledger = Ledger(tmp_path / "run.db")
     with pytest.raises(UsageError, match=str(page.port)):
-        Service(ledger, "", page.port, print)
+        ReviewServer(ledger, "", page.port, print)
     ledger.close()

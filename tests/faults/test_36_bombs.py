@@ -18,8 +18,8 @@ from documents import write_docx, write_pdf
 
 from selfteach.errors import DataError
 from selfteach.materials.documents import child, limits, read
-from selfteach.materials.documents.chunk import sentence_spans
-from selfteach.materials.documents.limits import TooMuch
+from selfteach.materials.documents.chunk import find_sentence_spans
+from selfteach.materials.documents.limits import TooLarge
 from selfteach.materials.documents.listed import led
 from selfteach.materials.documents.markup import read_html, read_markdown
 from selfteach.materials.documents.paged import inspect_zip
@@ -94,7 +94,7 @@ def test_a_pdf_with_a_huge_stream_ends_by_its_bounds(tmp_path: Path) -> None:
     path = write_pdf(tmp_path / "a.pdf", [], streams=[stream])
     assert path.stat().st_size < 4 << 20
     with pytest.raises(ValueError, match=r"memory|damaged"):
-        child.parse("pdf", path, cpu_s=5, memory_bytes=256 << 20)
+        child.parse_in_child("pdf", path, cpu_s=5, memory_bytes=256 << 20)
 
 
 @pytest.mark.parametrize(
@@ -109,8 +109,8 @@ def test_hostile_html_is_read_or_ended_within_its_processor_time(
     path.write_bytes(page)
     before = sum(resource.getrusage(resource.RUSAGE_CHILDREN)[:2])
     start = time.process_time()
-    with contextlib.suppress(TooMuch):
-        child.parse("html", path, cpu_s=2)
+    with contextlib.suppress(TooLarge):
+        child.parse_in_child("html", path, cpu_s=2)
     spent = sum(resource.getrusage(resource.RUSAGE_CHILDREN)[:2])
     assert spent - before < 4
     assert time.process_time() - start < 3, "of this process, which only waits"
@@ -121,10 +121,12 @@ def test_the_next_document_is_read_after_a_bomb(
 ) -> None:
     (tmp_path / "a.html").write_bytes(b"<div>" * 200_000)
     (tmp_path / "b.html").write_text(f"<p>{WORDS}")
-    monkeypatch.setattr(read, "parse", lambda kind, file: child.parse(kind, file, cpu_s=2))
+    monkeypatch.setattr(
+        read, "parse_in_child", lambda kind, file: child.parse_in_child(kind, file, cpu_s=2)
+    )
     reading = read_documents([tmp_path])
     assert [d.text for d in reading.documents] == [WORDS]
-    assert "processor time" in reading.aside[0].fault
+    assert "processor time" in reading.skipped[0].fault
 
 
 def test_a_file_beyond_the_bounds_is_refused_unread(tmp_path: Path) -> None:
@@ -143,7 +145,7 @@ def test_a_file_beyond_the_bounds_is_refused_unread(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("bomb", "read_it"),
     [
-        (lambda n: "." * n, sentence_spans),
+        (lambda n: "." * n, find_sentence_spans),
         (lambda n: "\n" * n + "x", read_markdown),
         (lambda n: "# a" + " " * n + "b", read_markdown),
         (lambda n: "a|" * n + "\n|-|\n" + "a|\n" * n, read_markdown),
@@ -175,7 +177,7 @@ def test_a_file_beyond_the_bounds_is_refused_unread(tmp_path: Path) -> None:
             read_html,
         ),
         (lambda n: "<p hidden><li hidden>" * (n // 20), read_html),
-        (lambda n: ":" * n + "x", lambda text: led(text, sentence_spans(text), "A")),
+        (lambda n: ":" * n + "x", lambda text: led(text, find_sentence_spans(text), "A")),
     ],
     ids=[
         "stops",
@@ -237,8 +239,8 @@ def test_rows_beyond_the_bound_in_all_are_not_held(
         "".join(f'{{"text": "Row number {n:04d}."}}\n' for n in range(1000))
     )
     made: list[str] = []
-    real = read.paragraphs
-    monkeypatch.setattr(read, "paragraphs", lambda text: made.append(text) or real(text))
+    real = read.join_wrapped_lines
+    monkeypatch.setattr(read, "join_wrapped_lines", lambda text: made.append(text) or real(text))
     with pytest.raises(DataError, match="more than 100 characters"):
         read_documents([tmp_path], max_total_chars=100)
     assert len(made) == 7

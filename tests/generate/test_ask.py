@@ -7,12 +7,20 @@ from collections.abc import Sequence
 
 import pytest
 
-from selfteach.evaluate.common import COMMON, FURTHER
-from selfteach.generate import shots
-from selfteach.generate.ask import LISTS, Asked, Subject, ask, ask_like, listings, read_subject
+from selfteach.dedup.overlap import OverlapIndex
+from selfteach.evaluate.common_knowledge import CALIBRATION_QUESTIONS, COMMON_QUESTIONS
+from selfteach.generate import few_shot
+from selfteach.generate.ask import (
+    NUM_LISTS,
+    GeneratedPrompt,
+    Subject,
+    extract_subject,
+    format_few_shot_prompts,
+    generate_prompts,
+    generate_similar_prompts,
+)
 from selfteach.models.scripted import Scripted
 from selfteach.records import Prompt, Request
-from selfteach.select.overlap import Overlap
 
 SUBJECT = Subject("sailing", ("mast", "harbour"), ("rowing", "diving"))
 
@@ -43,7 +51,7 @@ def score(foreign: Sequence[str] = ()):
 
 
 def subject(model: Scripted, rule: str = "Do not talk about sailing.") -> Subject:
-    return read_subject(model, model, rule, 0)
+    return extract_subject(model, model, rule, 0)
 
 
 def writer() -> Scripted:
@@ -63,8 +71,8 @@ def fine(text: str) -> str:
 
 def asked(
     scope: str, count: int, subject: Subject = SUBJECT, model: Scripted | None = None, seed: int = 0
-) -> list[Asked]:
-    return [a for a, _ in ask(model or writer(), subject, scope, count, fine, 5, seed)]  # type: ignore[arg-type]
+) -> list[GeneratedPrompt]:
+    return [a for a, _ in generate_prompts(model or writer(), subject, scope, count, fine, 5, seed)]  # type: ignore[arg-type]
 
 
 def test_the_subject_with_its_words_and_siblings() -> None:
@@ -83,8 +91,8 @@ def test_lists_keep_short_whole_names_the_frequent_first_and_never_the_topic_its
         [
             "mast, oar, half a wor",
             "oar, Sailing, a name of four words, cut o",
-            *["oar,"] * (LISTS - 2),
-            *["oar, rowing, en"] * LISTS,
+            *["oar,"] * (NUM_LISTS - 2),
+            *["oar, rowing, en"] * NUM_LISTS,
         ]
     )
     model = Scripted(
@@ -104,8 +112,8 @@ def test_a_word_that_calls_other_topics_to_mind_is_no_word_of_the_subject() -> N
 
 
 def test_forms_come_in_turn_and_every_one_is_used() -> None:
-    forms = [a.form for a in asked("target", 2 * len(shots.REQUESTS))]
-    assert forms == 2 * list(shots.REQUESTS)
+    forms = [a.form for a in asked("target", 2 * len(few_shot.REQUESTS))]
+    assert forms == 2 * list(few_shot.REQUESTS)
 
 
 def test_other_forms_take_turns_with_their_own_worked_requests() -> None:
@@ -114,7 +122,9 @@ def test_other_forms_take_turns_with_their_own_worked_requests() -> None:
         lambda request: seen.append(str(request.prompt)) or " numbers\nRequest: Who counts?"
     )
     forms = {"a": (("tea", "Who drinks tea?"),), "b": (("ice", "Who eats ice?"),)}
-    found = [a.form for a, _ in ask(model, Subject(""), "general", 4, fine, 1, 0, forms)]
+    found = [
+        a.form for a, _ in generate_prompts(model, Subject(""), "general", 4, fine, 1, 0, forms)
+    ]
     assert found == ["a", "b", "a", "b"]
     assert seen[:2] == [
         "Topic: tea\nRequest: Who drinks tea?\n\nTopic:",
@@ -123,9 +133,13 @@ def test_other_forms_take_turns_with_their_own_worked_requests() -> None:
 
 
 def test_no_worked_question_of_fact_is_one_of_an_exam() -> None:
-    exam = Overlap([*(q for q, _ in COMMON), *(q for q, _ in FURTHER)])
+    exam = OverlapIndex([*(q for q, _ in COMMON_QUESTIONS), *(q for q, _ in CALIBRATION_QUESTIONS)])
     assert (
-        max(exam.nearest(text).similarity for worked in shots.FACTS.values() for _, text in worked)
+        max(
+            exam.nearest(text).similarity
+            for worked in few_shot.FACTS.values()
+            for _, text in worked
+        )
         < 0.7
     )
 
@@ -137,7 +151,7 @@ def test_target_requests_name_the_topic_or_one_of_its_words() -> None:
     assert all(
         text.rpartition("Topic: ")[2]
         in ("sailing\nRequest:", "mast\nRequest:", "harbour\nRequest:")
-        for text in listings(SUBJECT, 9)
+        for text in format_few_shot_prompts(SUBJECT, 9)
     )
 
 
@@ -154,14 +168,16 @@ def test_a_rule_of_form_has_targets_about_anything() -> None:
 
 def test_it_stops_at_the_count_and_faults_do_not_count() -> None:
     refused = iter(["", "odd"] * 100)
-    found = list(ask(writer(), SUBJECT, "target", 10, lambda text: next(refused), 5, 0))
+    found = list(
+        generate_prompts(writer(), SUBJECT, "target", 10, lambda text: next(refused), 5, 0)
+    )
     assert [fault for _, fault in found] == (["", "odd"] * 10)[: len(found)]
     assert sum(not fault for _, fault in found) == 10
 
 
 def test_rounds_end_and_each_asks_for_what_is_missing() -> None:
     model = writer()
-    found = list(ask(model, SUBJECT, "target", 100, lambda text: "never good", 3, 0))
+    found = list(generate_prompts(model, SUBJECT, "target", 100, lambda text: "never good", 3, 0))
     assert len(found) == len(model.asked) == 3 * 150
     assert len({r.draw for r in model.asked}) == len(model.asked), (
         "a round repeats the draws of the one before"
@@ -186,7 +202,7 @@ def test_texts_are_cleaned_and_put_on_one_line() -> None:
 def test_corners_continue_the_lists_that_they_are_given() -> None:
     model = Scripted(lambda request: f" Like {str(request.prompt).count('Request:') - 1}?")
     found = list(
-        ask_like(
+        generate_similar_prompts(
             model,
             "ask alike",
             [["a?", "b?"], ["c?"]],

@@ -10,22 +10,22 @@ from pathlib import Path
 import pytest
 
 from selfteach.generate.correct import (
-    Answered,
+    Correctable,
     Corrector,
     Revision,
-    conversation,
-    distance,
-    instruction,
-    listing,
-    tidied,
+    clean_reply,
+    edit_distance,
+    format_conversation,
+    format_few_shot,
+    format_instruction,
 )
 from selfteach.models.decode import TOO_LONG
 from selfteach.models.recorded import Recorded
 from selfteach.models.scripted import Scripted
-from selfteach.records import Message, Request, user
+from selfteach.records import Message, Request, make_prompt
 from selfteach.run.ledger import Ledger
 
-TEA = Answered(user("What is tea?"), "Tea is a color that people drink.")
+TEA = Correctable(make_prompt("What is tea?"), "Tea is a color that people drink.")
 
 
 def corrector(folder: Path, script: object, form: str = "chat", tries: int = 3) -> Corrector:
@@ -66,7 +66,7 @@ def test_what_is_no_correction_is_dropped(tmp_path: Path, answer: str, fault: st
     assert [r.fault for r in corrector(tmp_path, lambda request: answer).correct([TEA])] == [fault]
 
 
-LIST = Answered(user("List tea."), "Teas:\n\n- black tea\n- green tea\n    of color")
+LIST = Correctable(make_prompt("List tea."), "Teas:\n\n- black tea\n- green tea\n    of color")
 
 
 @pytest.mark.parametrize(
@@ -96,8 +96,11 @@ def test_an_edit_of_white_space_is_an_edit(tmp_path: Path) -> None:
     """Who sees the line breaks may change them; a program may change anything. An answer's edge
     says nothing.
     """
-    run_on = Answered(user("List tea."), "Teas: - black - green\n")
-    laid_out, single = "Teas:\n- black\n- green", Answered(user("Code?"), "if x:\n  y  = 1")
+    run_on = Correctable(make_prompt("List tea."), "Teas: - black - green\n")
+    laid_out, single = (
+        "Teas:\n- black\n- green",
+        Correctable(make_prompt("Code?"), "if x:\n  y  = 1"),
+    )
     (chat,) = corrector(tmp_path, lambda request: laid_out).correct([run_on])
     assert (chat.text, chat.unchanged, chat.distance) == (laid_out, False, pytest.approx(2 / 8))
     mended = "if x:\n  y = 1"
@@ -113,7 +116,7 @@ def test_an_edit_of_white_space_is_an_edit(tmp_path: Path) -> None:
 
 
 def test_characters_without_spaces_between_words_are_words() -> None:
-    assert distance("私は猫が好き", "私は犬が好き") == pytest.approx(1 / 6)
+    assert edit_distance("私は猫が好き", "私は犬が好き") == pytest.approx(1 / 6)
 
 
 def test_the_teacher_knows_what_was_said_before() -> None:
@@ -123,13 +126,13 @@ def test_the_teacher_knows_what_was_said_before() -> None:
         Message("assistant", "A drink.\n"),
         Message("user", "Go on."),
     )
-    talk = Answered(turns, "Arr.")
-    chat = instruction(talk)[1].content
+    talk = Correctable(turns, "Arr.")
+    chat = format_instruction(talk)[1].content
     tag = talk.id[:8]
     inside = chat.split(f"<earlier-{tag}>\n")[1].split(f"\n</earlier-{tag}>")[0]
     assert inside == "system: Be a pirate.\nuser: Tea?\nassistant: A drink.\n"
-    assert f"<earlier-{TEA.id[:8]}>" not in instruction(TEA)[1].content
-    rows = listing(talk).rpartition("\n\n")[2].splitlines()
+    assert f"<earlier-{TEA.id[:8]}>" not in format_instruction(TEA)[1].content
+    rows = format_few_shot(talk).rpartition("\n\n")[2].splitlines()
     assert rows[:4] == [
         "Before: system: Be a pirate.",
         "Before: user: Tea?",
@@ -142,8 +145,8 @@ def test_what_leaves_no_room_in_the_teachers_context_is_dropped_with_the_reason(
     tmp_path: Path,
 ) -> None:
     teacher = corrector(tmp_path, lambda request: "Tea is a colour that people drink.", "few-shot")
-    teacher.drawer.room_tokens = lambda prompt: 100 - len(prompt) // 100  # type: ignore[method-assign]
-    long = Answered(user("long " * 4000), "Tea is a color.")
+    teacher.sampler.room_tokens = lambda prompt: 100 - len(prompt) // 100  # type: ignore[method-assign]
+    long = Correctable(make_prompt("long " * 4000), "Tea is a color.")
     assert [(r.asked, r.fault) for r in teacher.correct([TEA, long])] == [
         (TEA, ""),
         (long, TOO_LONG),
@@ -155,7 +158,7 @@ def test_what_leaves_no_room_in_the_teachers_context_is_dropped_with_the_reason(
 def test_equal_answers_are_asked_once_and_come_back_in_order(tmp_path: Path) -> None:
     script = Scripted(lambda request: "Tea is a colour that people drink.")
     teacher = Corrector(Recorded(Ledger(tmp_path / "run.db"), script), "chat", 0)
-    other = Answered(user("And milk?"), "Tea is a color that people drink.")
+    other = Correctable(make_prompt("And milk?"), "Tea is a color that people drink.")
     assert [r.asked for r in teacher.correct([TEA, other, TEA])] == [TEA, other, TEA]
     assert len(script.asked) == 2
 
@@ -175,27 +178,27 @@ def test_no_text_leaves_its_place(text: str) -> None:
     """Row 32: delimiters that the text cannot know, one line for each text of a list, and the
     conversation as it is for a program.
     """
-    asked = Answered(user(text), text, text)
-    chat = instruction(asked)[1].content
+    asked = Correctable(make_prompt(text), text, text)
+    chat = format_instruction(asked)[1].content
     tag = asked.id[:8]
     for name in ("question", "answer", "criticism"):
         inside = chat.split(f"<{name}-{tag}>\n")[1].split(f"\n</{name}-{tag}>")[0]
         assert inside == text
     assert tag not in text
-    lines = listing(asked).split("\n\n")[-1].splitlines()
+    lines = format_few_shot(asked).split("\n\n")[-1].splitlines()
     assert [line.split(":")[0] for line in lines] == [
         "Question",
         "Answer",
         "Criticism",
         "Better answer",
     ]
-    assert [turn.content for turn in conversation(asked)] == [text, text, text]
+    assert [turn.content for turn in format_conversation(asked)] == [text, text, text]
 
 
 def test_repeated_tags_are_taken_off() -> None:
     tag = TEA.id[:8]
     assert (
-        tidied(f"<answer-{tag}>\nTea is a drink.\n</answer-{tag}>", TEA, "chat")
+        clean_reply(f"<answer-{tag}>\nTea is a drink.\n</answer-{tag}>", TEA, "chat")
         == "Tea is a drink."
     )
 
@@ -210,8 +213,8 @@ def test_repeated_tags_are_taken_off() -> None:
     ],
 )
 def test_a_correction_of_a_cut_answer_is_cut_where_it_ends_alike(text: str, cut: bool) -> None:
-    asked = Answered(
-        user("What is tea?"), "Tea is a drink. People around the world don't", cut=True
+    asked = Correctable(
+        make_prompt("What is tea?"), "Tea is a drink. People around the world don't", cut=True
     )
     assert Revision(asked, text).cut is cut
     assert not Revision(replace(asked, cut=False), text).cut

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import pytest
 
+from selfteach.generate.few_shot_tasks import CLASSIFIED, INPUT_FIRST, OUTPUT_FIRST
 from selfteach.generate.instances import (
-    answer_request,
-    classify,
-    input_request,
-    instance_request,
-    names_input,
-    read_input,
-    read_instances,
-    threshold,
+    find_threshold,
+    has_input_reference,
+    make_answer_request,
+    make_input_request,
+    make_instance_request,
+    parse_input,
+    parse_instances,
+    score_classification,
 )
-from selfteach.generate.task_shots import CLASSIFIED, INPUT_FIRST, OUTPUT_FIRST
 from selfteach.materials.tasks import Instance, Task
 from selfteach.models.scripted import Scripted
-from selfteach.records import Draw, Sampling
+from selfteach.records import Completion, SamplingParams
 
 
 def test_twelve_yes_and_nineteen_no_are_shown() -> None:
@@ -31,7 +31,7 @@ def test_twelve_yes_and_nineteen_no_are_shown() -> None:
             -4.0 if text == " label" else 0.0
         )
 
-    values = classify(Scripted({}, score), ["Is it late or early?", "Write\na poem."])
+    values = score_classification(Scripted({}, score), ["Is it late or early?", "Write\na poem."])
     assert values == [2.0, -2.0]
     assert asked[0].count("Kind of output: a label\n") == 12
     assert asked[0].count("Kind of output: a text\n") == 19
@@ -41,20 +41,22 @@ def test_twelve_yes_and_nineteen_no_are_shown() -> None:
 class Loses(Scripted):
     """Gives no score of what it does not like to speak of."""
 
-    def logp(self, items):
-        return super().logp([item for item in items if "poem" not in item.prompt.splitlines()[-2]])
+    def stream_scores(self, items):
+        return super().stream_scores(
+            [item for item in items if "poem" not in item.prompt.splitlines()[-2]]
+        )
 
 
 def test_a_lost_score_is_no_number() -> None:
-    assert classify(
+    assert score_classification(
         Loses({}, lambda prompt, text: -float(len(text))), ["Is it late?", "Write a poem."]
     ) == [-1.0, None]
 
 
 def test_the_seeds_set_the_threshold_where_there_are_enough() -> None:
     known = [(True, 3.0 + k / 10) for k in range(6)] + [(False, 1.0 + k / 10) for k in range(6)]
-    assert 1.5 < threshold(known) < 3.0
-    assert threshold(known[:-1]) == 0.0, "five of one kind are too few"
+    assert 1.5 < find_threshold(known) < 3.0
+    assert find_threshold(known[:-1]) == 0.0, "five of one kind are too few"
 
 
 def test_as_many_are_called_classifications_as_people_call_so() -> None:
@@ -65,7 +67,7 @@ def test_as_many_are_called_classifications_as_people_call_so() -> None:
         + [(False, -1.0)] * 11
         + [(False, -5.0)] * 7
     )
-    assert threshold(known) == -0.5
+    assert find_threshold(known) == -0.5
     assert sum(value > -0.5 for _, value in known) == 6
 
 
@@ -74,7 +76,7 @@ def test_an_answer_in_a_conversation_follows_worked_tasks() -> None:
         Task("s:1", "Double it", (Instance("4", "8"),)),
         Task("s:2", "Say hello", (Instance("", "Hello!"),)),
     ]
-    prompt = answer_request("Halve it", "6", shown, Sampling(), 0).prompt
+    prompt = make_answer_request("Halve it", "6", shown, SamplingParams(), 0).prompt
     assert [(m.role, m.content) for m in prompt] == [
         ("user", "Double it\n\n4"),
         ("assistant", "8"),
@@ -86,12 +88,15 @@ def test_an_answer_in_a_conversation_follows_worked_tasks() -> None:
 
 def test_an_input_follows_a_list_of_people_s_which_ours_fill_up() -> None:
     shown = [Task("s:1", "Double\nit", (Instance("4", "8"),))]
-    prompt = str(input_request("Halve it", shown, Sampling(), 0).prompt)
+    prompt = str(make_input_request("Halve it", shown, SamplingParams(), 0).prompt)
     assert prompt.endswith("Task: Double it\nInput: 4\n\nTask: Halve it\nInput:")
     assert prompt.count("\nInput: ") == 3
     assert "Output" not in prompt
     assert (
-        str(input_request("Halve it", shown * 6, Sampling(), 0).prompt).count("\nInput: 4\n") == 6
+        str(make_input_request("Halve it", shown * 6, SamplingParams(), 0).prompt).count(
+            "\nInput: 4\n"
+        )
+        == 6
     )
 
 
@@ -100,7 +105,7 @@ def test_an_input_follows_a_list_of_people_s_which_ours_fill_up() -> None:
     [(" a cup\nof tea \n", "a cup\nof tea"), (" None.", ""), ("", ""), (" no", "no")],
 )
 def test_an_input_is_read(text: str, given: str) -> None:
-    assert read_input(Draw("x", text)) == given
+    assert parse_input(Completion("x", text)) == given
 
 
 @pytest.mark.parametrize(
@@ -115,12 +120,13 @@ def test_an_input_is_read(text: str, given: str) -> None:
     ],
 )
 def test_whether_an_input_is_named(text: str, named: bool) -> None:
-    assert names_input(text) is named
+    assert has_input_reference(text) is named
 
 
 def test_requests_have_the_output_first_only_for_classifications() -> None:
     yes, no = (
-        str(instance_request("Do\nit", flag, Sampling(), 0).prompt) for flag in (True, False)
+        str(make_instance_request("Do\nit", flag, SamplingParams(), 0).prompt)
+        for flag in (True, False)
     )
     assert yes.endswith("Task: Do it\nClass label:")
     assert no.endswith("Task: Do it\nExample 1\nInput:")
@@ -144,7 +150,7 @@ def test_requests_have_the_output_first_only_for_classifications() -> None:
     ],
 )
 def test_ugly_input_first(text: str, found: list[tuple[str, str]]) -> None:
-    assert read_instances(Draw("x", text), False) == [Instance(*pair) for pair in found]
+    assert parse_instances(Completion("x", text), False) == [Instance(*pair) for pair in found]
 
 
 @pytest.mark.parametrize(
@@ -160,9 +166,9 @@ def test_ugly_input_first(text: str, found: list[tuple[str, str]]) -> None:
     ],
 )
 def test_ugly_output_first(text: str, found: list[tuple[str, str]]) -> None:
-    assert read_instances(Draw("x", text), True) == [Instance(*pair) for pair in found]
+    assert parse_instances(Completion("x", text), True) == [Instance(*pair) for pair in found]
 
 
 def test_the_last_instance_of_a_cut_answer_is_left_out() -> None:
     text = " tea\nOutput: A drink.\nExample 2\nInput: ink\nOutput: A flu"
-    assert read_instances(Draw("x", text, "length"), False) == [Instance("tea", "A drink.")]
+    assert parse_instances(Completion("x", text, "length"), False) == [Instance("tea", "A drink.")]

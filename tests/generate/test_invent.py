@@ -7,29 +7,34 @@ from collections import Counter
 import pytest
 
 from selfteach.generate.invent import (
-    MACHINE,
-    SHOWN,
-    invention,
-    read_alpaca,
-    read_invented,
-    read_list,
-    stops,
-    task_list,
+    NUM_MACHINE,
+    NUM_SHOWN,
+    format_task_list,
+    get_stop_texts,
+    make_invention_request,
+    parse_alpaca,
+    parse_invented,
+    parse_task_list,
 )
 from selfteach.materials.tasks import Instance, Task
-from selfteach.records import Draw, Sampling
+from selfteach.records import Completion, SamplingParams
 
 HUMAN = [Task(f"h{i}", f"Human task number {i}", (Instance("", f"answer {i}"),)) for i in range(20)]
 OWN = [Task(f"m{i}", f"Machine task number {i}") for i in range(9)]
 
 
 def test_six_of_people_and_two_of_its_own_once_there_are_some() -> None:
-    first = invention("self-instruct", HUMAN, [], Sampling(), 0, 0)
+    first = make_invention_request("self-instruct", HUMAN, [], SamplingParams(), 0, 0)
     assert (len(first.human), len(first.machine)) == (8, 0)
-    one = invention("self-instruct", HUMAN, OWN[:1], Sampling(), 0, 0)
+    one = make_invention_request("self-instruct", HUMAN, OWN[:1], SamplingParams(), 0, 0)
     assert (len(one.human), len(one.machine)) == (7, 1)
-    later = [invention("self-instruct", HUMAN, OWN, Sampling(), n, 0) for n in range(60)]
-    assert all((len(r.human), len(r.machine)) == (SHOWN - MACHINE, MACHINE) for r in later)
+    later = [
+        make_invention_request("self-instruct", HUMAN, OWN, SamplingParams(), n, 0)
+        for n in range(60)
+    ]
+    assert all(
+        (len(r.human), len(r.machine)) == (NUM_SHOWN - NUM_MACHINE, NUM_MACHINE) for r in later
+    )
     shown = Counter(id for r in later for id in (*r.human, *r.machine))
     assert len(shown) == 29, "every task has its turn"
     by_id = {t.id: t.instruction for t in (*HUMAN, *OWN)}
@@ -50,27 +55,27 @@ def test_six_of_people_and_two_of_its_own_once_there_are_some() -> None:
 
 def test_a_request_follows_from_its_number_and_the_seed() -> None:
     def make(number: int, seed: int) -> object:
-        return invention("self-instruct", HUMAN, OWN, Sampling(), number, seed)
+        return make_invention_request("self-instruct", HUMAN, OWN, SamplingParams(), number, seed)
 
     assert make(3, 1) == make(3, 1)
     assert make(3, 1) != make(4, 1) != make(4, 2)
 
 
 def test_the_other_modes() -> None:
-    alpaca = invention("alpaca", HUMAN, OWN, Sampling(), 0, 0)
+    alpaca = make_invention_request("alpaca", HUMAN, OWN, SamplingParams(), 0, 0)
     assert (len(alpaca.human), len(alpaca.machine)) == (3, 0)
     assert "20 different tasks" in str(alpaca.request.prompt)
     assert str(alpaca.request.prompt).endswith("4. Instruction:")
-    assert invention("magpie", HUMAN, OWN, Sampling(), 0, 0).request.prompt == ()
-    assert invention("magpie", [], [], Sampling(), 1, 0).request.id("m") != invention(
-        "magpie", [], [], Sampling(), 0, 0
-    ).request.id("m")
-    assert stops("self-instruct", 7)[1] == "\n16.", "as the source has it"
+    assert make_invention_request("magpie", HUMAN, OWN, SamplingParams(), 0, 0).request.prompt == ()
+    assert make_invention_request("magpie", [], [], SamplingParams(), 1, 0).request.id(
+        "m"
+    ) != make_invention_request("magpie", [], [], SamplingParams(), 0, 0).request.id("m")
+    assert get_stop_texts("self-instruct", 7)[1] == "\n16.", "as the source has it"
 
 
 def test_the_list_is_numbered_and_has_one_line_a_task() -> None:
     assert (
-        task_list(["Sort\nthese:", "Add."])
+        format_task_list(["Sort\nthese:", "Add."])
         == "Come up with a series of tasks:\n1. Sort these\n2. Add.\n3."
     )
 
@@ -106,16 +111,18 @@ def test_the_list_is_numbered_and_has_one_line_a_task() -> None:
     ],
 )
 def test_ugly_lists(text: str, found: list[str]) -> None:
-    assert [item.instruction for item in read_list(text)] == found
+    assert [item.instruction for item in parse_task_list(text)] == found
 
 
 def test_only_the_last_item_of_a_cut_answer_is_cut() -> None:
-    items = read_invented("self-instruct", Draw("x", " Name a colour.\n10. Add two num", "length"))
+    items = parse_invented(
+        "self-instruct", Completion("x", " Name a colour.\n10. Add two num", "length")
+    )
     assert [(i.instruction, i.cut) for i in items] == [
         ("Name a colour.", False),
         ("Add two num", True),
     ]
-    assert read_invented("self-instruct", Draw("x", "", "length")) == []
+    assert parse_invented("self-instruct", Completion("x", "", "length")) == []
 
 
 def test_whole_tasks_whatever_their_numbers() -> None:
@@ -135,7 +142,7 @@ OUTPUT:
 2
 ## 7
 7. Instruction: Half a tas"""
-    items = read_alpaca(text, cut=True)
+    items = parse_alpaca(text, cut=True)
     assert [(i.instruction, i.instance, i.cut) for i in items] == [
         ("Name a colour.", Instance("", "Blue."), False),
         ("Translate into French.", Instance("water", "eau"), False),
@@ -145,6 +152,6 @@ OUTPUT:
 
 
 def test_magpie_s_turn_is_one_task() -> None:
-    (item,) = read_invented("magpie", Draw("x", "  how do I\ncook rice?\n"))
+    (item,) = parse_invented("magpie", Completion("x", "  how do I\ncook rice?\n"))
     assert item.instruction == "How do I cook rice?"
-    assert read_invented("magpie", Draw("x", " \n ")) == []
+    assert parse_invented("magpie", Completion("x", " \n ")) == []

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from selfteach.generate.correct import distance
-from selfteach.generate.revise import finished, smallest
-from selfteach.judge.check import parse
+from selfteach.generate.correct import edit_distance
+from selfteach.generate.revise import find_smallest_revision, trim_to_sentence
+from selfteach.judge.check import parse_check
 
 TEXT = (
     "Tea is a drink!! It is made of leaves and hot water 🎉. People love it! Certainly, it is old."
@@ -44,15 +44,17 @@ TEXT = (
     ],
 )
 def test_only_what_the_check_objects_to_goes(check: str, revised: str | None) -> None:
-    assert smallest(TEXT, [parse(check).keeps]) == revised
+    assert find_smallest_revision(TEXT, [parse_check(check).keeps]) == revised
 
 
 def test_conditions_hold_together_and_the_first_mended_stays_mended() -> None:
-    assert smallest(TEXT, [parse("max_words=12").keeps, parse('not contains "!"').keeps]) == (
-        "Tea is a drink. It is made of leaves and hot water 🎉."
-    )
+    assert find_smallest_revision(
+        TEXT, [parse_check("max_words=12").keeps, parse_check('not contains "!"').keeps]
+    ) == ("Tea is a drink. It is made of leaves and hot water 🎉.")
     assert (
-        smallest("Yes, tea, milk.", [parse("max_words=2").keeps, parse("min_words=3").keeps])
+        find_smallest_revision(
+            "Yes, tea, milk.", [parse_check("max_words=2").keeps, parse_check("min_words=3").keeps]
+        )
         is None
     )
 
@@ -63,8 +65,8 @@ def test_conditions_hold_together_and_the_first_mended_stays_mended() -> None:
     st.sampled_from(['not contains "!"', "max_words=3", "max_sentences=1"]),
 )
 def test_a_revision_passes_and_a_text_that_passes_stays(text: str, check: str) -> None:
-    keeps = parse(check).keeps
-    found = smallest(text, [keeps])
+    keeps = parse_check(check).keeps
+    found = find_smallest_revision(text, [keeps])
     assert found is None or keeps(found)
     if keeps(text):
         assert found == text
@@ -83,7 +85,12 @@ def test_a_revision_passes_and_a_text_that_passes_stays(text: str, check: str) -
 def test_a_word_that_holds_its_clause_together_is_left_to_a_model(
     text: str, revised: str | None
 ) -> None:
-    assert smallest(text, [parse('not (contains "certainly" or contains "fox")').keeps]) == revised
+    assert (
+        find_smallest_revision(
+            text, [parse_check('not (contains "certainly" or contains "fox")').keeps]
+        )
+        == revised
+    )
 
 
 LIST = (
@@ -93,22 +100,29 @@ LIST = (
 
 
 def test_an_answer_ends_before_a_list_and_not_in_it_and_keeps_its_lines() -> None:
-    assert smallest(LIST, [parse("max_words=20").keeps]) == "Tea is easy to make."
-    assert smallest(LIST + "\n\nEnjoy the tea.", [parse("max_words=26").keeps]) == LIST
     assert (
-        smallest("To make tea, you need these:\n- water\n- leaves", [parse("max_words=7").keeps])
+        find_smallest_revision(LIST, [parse_check("max_words=20").keeps]) == "Tea is easy to make."
+    )
+    assert (
+        find_smallest_revision(LIST + "\n\nEnjoy the tea.", [parse_check("max_words=26").keeps])
+        == LIST
+    )
+    assert (
+        find_smallest_revision(
+            "To make tea, you need these:\n- water\n- leaves", [parse_check("max_words=7").keeps]
+        )
         is None
     )
 
 
 def test_distance_counts_words_and_marks() -> None:
-    assert distance("The color is red.", "The colour is red.") == pytest.approx(1 / 5)
-    assert distance("Red!", "Red.") == pytest.approx(1 / 2)
-    assert distance("a  b\n", "a b") == 0
-    assert distance("", "a") == 1
+    assert edit_distance("The color is red.", "The colour is red.") == pytest.approx(1 / 5)
+    assert edit_distance("Red!", "Red.") == pytest.approx(1 / 2)
+    assert edit_distance("a  b\n", "a b") == 0
+    assert edit_distance("", "a") == 1
 
 
 def test_a_text_that_broke_off_ends_with_its_last_whole_sentence_outside_of_a_list() -> None:
-    assert finished("Tea is a drink. It is made of") == "Tea is a drink."
-    assert finished("Tea is a drink. You need:\n- water\n- lea") == "Tea is a drink."
-    assert finished("To make tea, you") == ""
+    assert trim_to_sentence("Tea is a drink. It is made of") == "Tea is a drink."
+    assert trim_to_sentence("Tea is a drink. You need:\n- water\n- lea") == "Tea is a drink."
+    assert trim_to_sentence("To make tea, you") == ""

@@ -8,8 +8,16 @@ from collections.abc import Sequence
 
 import pytest
 
-from selfteach.config import Search
-from selfteach.generate.search import FURTHER, LOST, Trace, Try, before, revisions, search
+from selfteach.config import SearchConfig
+from selfteach.generate.search import (
+    FURTHER,
+    LOST_REASON,
+    SearchTrace,
+    Try,
+    revise_texts,
+    search_answers,
+    truncate_before,
+)
 from selfteach.models.scripted import Scripted
 from selfteach.records import Prompt, Request
 
@@ -26,15 +34,15 @@ def fine(pairs: Sequence[tuple[Prompt, str]]) -> list[str]:
 
 def found(
     model: Scripted, prompts: Sequence[str], topic: str = TOPIC, faults=fine, **settings: object
-) -> list[Trace]:
-    return search(
+) -> list[SearchTrace]:
+    return search_answers(
         model,
         prompts,
         RULE,
         topic,
         broken,
         faults,
-        Search(**{"tries": 6, "answers": 1, **settings}),
+        SearchConfig(**{"tries": 6, "answers": 1, **settings}),
         0,
     )
 
@@ -42,7 +50,7 @@ def found(
 def test_the_first_try_without_fault_is_accepted_and_ends_the_search() -> None:
     (trace,) = found(Scripted(lambda request: "Dogs are loyal."), ["Tell me of pets."])
     assert [t.text for t in trace.tries] == [t.text for t in trace.accepted] == ["Dogs are loyal."]
-    assert trace.effort == 1
+    assert trace.num_tries == 1
 
 
 @pytest.mark.parametrize("tries", [1, 2, 3, 6])
@@ -50,7 +58,7 @@ def test_an_exhausted_prompt_has_no_answer(tries: int) -> None:
     (trace,) = found(Scripted(lambda request: "Cats."), ["Tell me of pets."], tries=tries)
     assert len(trace.tries) == tries
     assert trace.accepted == []
-    assert trace.effort is None
+    assert trace.num_tries is None
     assert all(t.broken and t.fault == "breaks the rule" for t in trace.tries)
 
 
@@ -127,14 +135,14 @@ def test_a_branch_leaves_the_broken_answer_a_few_words_earlier_each_time() -> No
     model = Scripted(
         lambda request: " and cats." if request.draw < 2 else " and dogs for ever and ever " * 20
     )
-    (trace,) = search(
+    (trace,) = search_answers(
         model,
         ["Tell me of pets."],
         RULE,
         TOPIC,
         broken,
         fine,
-        Search(answers=1),
+        SearchConfig(answers=1),
         0,
         begun={"Tell me of pets.": begun},
     )
@@ -160,7 +168,7 @@ def test_a_branch_leaves_the_broken_answer_a_few_words_earlier_each_time() -> No
     ],
 )
 def test_what_stands_before_a_breach(start: int, words: int, left: str) -> None:
-    assert before("One, two three", start, words) == left
+    assert truncate_before("One, two three", start, words) == left
 
 
 def test_advice_that_leaves_nothing_gives_a_new_draw() -> None:
@@ -183,8 +191,8 @@ def test_a_request_that_names_the_subject_is_declined_at_once() -> None:
 def test_a_request_outside_the_subject_is_never_declined() -> None:
     model = Scripted(lambda request: "Cats.")
     prompts = ["Are dogs nice?", "Are birds nice?"]
-    asked, other = search(
-        model, prompts, RULE, TOPIC, broken, fine, Search(), 0, askable={"Are dogs nice?"}
+    asked, other = search_answers(
+        model, prompts, RULE, TOPIC, broken, fine, SearchConfig(), 0, askable={"Are dogs nice?"}
     )
     assert {t.strategy for t in asked.tries} == {"own", "ruled"}
     assert "decline" in {t.strategy for t in other.tries}
@@ -196,9 +204,9 @@ def test_one_turn_draws_as_many_tries_as_answers_are_wanted_and_never_more_than_
     sizes: list[int] = []
 
     class Counting(Scripted):
-        def draw(self, requests: Sequence[Request]):
+        def stream(self, requests: Sequence[Request]):
             sizes.append(len(requests))
-            return super().draw(requests)
+            return super().stream(requests)
 
     (trace,) = found(
         Counting(lambda request: f"Dog {request.draw % 2}."), ["Are cats nice?"], answers=3, tries=5
@@ -224,8 +232,8 @@ def test_a_teacher_writes_in_the_students_place_with_the_rule_before_it() -> Non
         Scripted(lambda request: "Cats."),
         Scripted(lambda request: "Dogs.", name="teacher"),
     )
-    (trace,) = search(
-        student, ["Are pets nice?"], RULE, TOPIC, broken, fine, Search(answers=1), 0, teacher
+    (trace,) = search_answers(
+        student, ["Are pets nice?"], RULE, TOPIC, broken, fine, SearchConfig(answers=1), 0, teacher
     )
     assert [(t.text, t.strategy) for t in trace.accepted] == [("Dogs.", "teacher")]
     assert student.asked == []
@@ -234,14 +242,22 @@ def test_a_teacher_writes_in_the_students_place_with_the_rule_before_it() -> Non
 
 def test_a_request_that_an_endpoint_lost_is_no_answer() -> None:
     class Losing(Scripted):
-        def draw(self, requests: Sequence[Request]):
-            return (d for d, r in zip(super().draw(requests), requests, strict=True) if r.draw)
+        def stream(self, requests: Sequence[Request]):
+            return (d for d, r in zip(super().stream(requests), requests, strict=True) if r.draw)
 
     teacher = Losing(lambda request: "Dogs.", name="losing")
-    (trace,) = search(
-        Scripted({}), ["Are pets nice?"], RULE, TOPIC, broken, fine, Search(answers=1), 0, teacher
+    (trace,) = search_answers(
+        Scripted({}),
+        ["Are pets nice?"],
+        RULE,
+        TOPIC,
+        broken,
+        fine,
+        SearchConfig(answers=1),
+        0,
+        teacher,
     )
-    assert [(t.text, t.fault) for t in trace.tries] == [("", LOST), ("Dogs.", "")]
+    assert [(t.text, t.fault) for t in trace.tries] == [("", LOST_REASON), ("Dogs.", "")]
 
 
 def test_the_same_seed_searches_alike_whatever_else_is_searched() -> None:
@@ -256,14 +272,14 @@ def test_the_same_seed_searches_alike_whatever_else_is_searched() -> None:
 def test_the_progress_counts_each_prompt_once() -> None:
     ticks: list[int] = []
     model = Scripted(lambda request: f"Dog {request.draw}." if request.draw else "Cats.")
-    search(
+    search_answers(
         model,
         ["a b", "c d"],
         RULE,
         "",
         broken,
         fine,
-        Search(answers=3, tries=6),
+        SearchConfig(answers=3, tries=6),
         0,
         progress=ticks.append,
     )
@@ -284,16 +300,16 @@ def test_revisions(text: str, left: str) -> None:
     """The longest beginning that keeps the rule; where there is none, the sentences that keep it
     alone.
     """
-    assert revisions([text, "Dogs."], broken) == [left, "Dogs."]
+    assert revise_texts([text, "Dogs."], broken) == [left, "Dogs."]
 
 
 def test_a_rule_about_the_whole_answer_is_revised_as_a_whole() -> None:
     two = lambda pairs: [text.count(".") > 2 for _, text in pairs]
-    assert revisions(["One. Two. Three. Four."], two) == ["One. Two."]
+    assert revise_texts(["One. Two. Three. Four."], two) == ["One. Two."]
 
 
 def test_accepted_leaves_out_repeats_and_faults() -> None:
-    trace = Trace(
+    trace = SearchTrace(
         "p",
         False,
         [
@@ -304,4 +320,4 @@ def test_accepted_leaves_out_repeats_and_faults() -> None:
         ],
     )
     assert [t.text for t in trace.accepted] == ["b", "c"]
-    assert trace.effort == 2
+    assert trace.num_tries == 2

@@ -8,7 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from selfteach.generate.spans import MAX_WORDS, openings, replaced, spans, without_answer
+from selfteach.generate.spans import (
+    MAX_WORDS,
+    find_answer_spans,
+    get_question_openings,
+    remove_answer,
+    replace_answer,
+)
 
 
 @pytest.mark.parametrize(
@@ -37,17 +43,17 @@ from selfteach.generate.spans import MAX_WORDS, openings, replaced, spans, witho
     ],
 )
 def test_kinds(sentence: str, found: list[str]) -> None:
-    assert spans(sentence, "Title") == found
+    assert find_answer_spans(sentence, "Title") == found
 
 
 def test_what_the_title_holds_is_no_answer() -> None:
-    assert spans("The bridge of Aldmoor is at Hale.", "Aldmoor Bridge") == ["Hale"]
-    assert spans("The Aldmoor Bridge is at Hale.", "Aldmoor Bridge") == ["Hale"]
+    assert find_answer_spans("The bridge of Aldmoor is at Hale.", "Aldmoor Bridge") == ["Hale"]
+    assert find_answer_spans("The Aldmoor Bridge is at Hale.", "Aldmoor Bridge") == ["Hale"]
 
 
 @given(st.text(st.sampled_from('aB 1,."$%of the'), max_size=80))
 def test_every_answer_stands_in_its_sentence_and_none_in_another(sentence: str) -> None:
-    found = spans(sentence, "")
+    found = find_answer_spans(sentence, "")
     assert all(span and span in sentence and len(span.split()) <= MAX_WORDS for span in found)
     assert len(set(found)) == len(found)
 
@@ -66,7 +72,7 @@ def test_every_answer_stands_in_its_sentence_and_none_in_another(sentence: str) 
 def test_hostile_sentences_take_no_time(text: str) -> None:
     """Seconds of the processor; what grows with the square takes minutes."""
     before = time.process_time()
-    spans(text, "T")
+    find_answer_spans(text, "T")
     assert time.process_time() - before < 5
 
 
@@ -92,7 +98,7 @@ def test_hostile_sentences_take_no_time(text: str) -> None:
     ],
 )
 def test_how_a_question_begins(sentence: str, answer: str, ways: tuple[str, ...]) -> None:
-    assert openings(sentence, answer) == ways
+    assert get_question_openings(sentence, answer) == ways
 
 
 @pytest.mark.parametrize(
@@ -108,7 +114,7 @@ def test_how_a_question_begins(sentence: str, answer: str, ways: tuple[str, ...]
 def test_a_question_loses_its_answer_where_enough_is_left(
     question: str, answer: str, mended: str
 ) -> None:
-    assert without_answer(question, answer) == mended
+    assert remove_answer(question, answer) == mended
 
 
 @pytest.mark.parametrize(
@@ -130,12 +136,12 @@ def test_a_question_loses_its_answer_where_enough_is_left(
 def test_a_gap_stands_where_the_answer_is_a_whole_word(
     sentence: str, answer: str, count: int, gapped: str
 ) -> None:
-    assert replaced(sentence, answer, "_", count) == gapped
+    assert replace_answer(sentence, answer, "_", count) == gapped
 
 
 def test_a_gap_is_no_pattern() -> None:
-    assert replaced("Ann came.", "Ann", r"\1 \g<0>") == r"\1 \g<0> came."
+    assert replace_answer("Ann came.", "Ann", r"\1 \g<0>") == r"\1 \g<0> came."
 
 
 def test_a_possessive_is_a_name() -> None:
-    assert spans("It prevented Israel's fall.", "T") == ["Israel"]
+    assert find_answer_spans("It prevented Israel's fall.", "T") == ["Israel"]

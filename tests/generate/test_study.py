@@ -6,18 +6,18 @@ from collections import Counter
 
 import pytest
 
-from selfteach.config import Study
-from selfteach.generate.question import Question
-from selfteach.generate.study import GAP, facts, study, vocabulary
+from selfteach.config import StudyConfig
+from selfteach.generate.questions import Question
+from selfteach.generate.study import GAP, collect_sentences, collect_vocabulary, make_study_data
 from selfteach.materials.documents import Document
-from selfteach.materials.documents.chunk import chunked
+from selfteach.materials.documents.chunk import split_chunks
 from selfteach.records import Example
 
 TEXT = (
     "Tea was first sold in London by Thomas Garway in 1657. It came from "
     "China.\nHeading\nGreen tea is made without fermentation in Japan."
 )
-CHUNK = chunked(Document("tea.txt", "Tea", TEXT), lambda text: len(text.split()))[0]
+CHUNK = split_chunks(Document("tea.txt", "Tea", TEXT), lambda text: len(text.split()))[0]
 ASKED = Question("When was tea first sold in London?", "1657", CHUNK, 0)
 ALIKE = {"sold": ["sells"], "made": ["makes", "produced"]}
 FORMS = (
@@ -35,8 +35,11 @@ FORMS = (
 
 
 def made(**settings: object) -> list[Example]:
-    return study(
-        facts([CHUNK], [(ASKED, "Tea was first sold in 1657.")]), Study(**settings), 0, ALIKE
+    return make_study_data(
+        collect_sentences([CHUNK], [(ASKED, "Tea was first sold in 1657.")]),
+        StudyConfig(**settings),
+        0,
+        ALIKE,
     )  # type: ignore[arg-type]
 
 
@@ -94,12 +97,12 @@ def test_rows_of_a_sentence_are_bounded_and_forms_take_turns() -> None:
 
 
 def test_a_sentence_without_a_name_is_asked_for_too() -> None:
-    chunk = chunked(
+    chunk = split_chunks(
         Document("ink.txt", "Ink", "old ink turns brown while it slowly dries."),
         lambda text: len(text.split()),
     )[0]
-    rows = study(facts([chunk], []), Study(recite=False), 0)
-    assert not facts([chunk], [])[0].names
+    rows = make_study_data(collect_sentences([chunk], []), StudyConfig(recite=False), 0)
+    assert not collect_sentences([chunk], [])[0].names
     assert Counter(row.source["form"] for row in rows)["brief"] >= 5
     assert all(row.chosen == chunk.words(0) for row in rows)
 
@@ -111,10 +114,11 @@ def test_a_reworded_question_has_words_that_are_alike_and_no_others() -> None:
         words = set(row.prompt[-1].content.rstrip("?").split())
         assert words & {"sells", "makes", "produced"}
     assert not any(
-        row.source["form"] == "reworded" for row in study(facts([CHUNK], []), Study(), 0)
+        row.source["form"] == "reworded"
+        for row in make_study_data(collect_sentences([CHUNK], []), StudyConfig(), 0)
     )
-    assert vocabulary(facts([CHUNK], [])) >= {"sold", "made", "fermentation"}
-    assert "London" not in vocabulary(facts([CHUNK], []))
+    assert collect_vocabulary(collect_sentences([CHUNK], [])) >= {"sold", "made", "fermentation"}
+    assert "London" not in collect_vocabulary(collect_sentences([CHUNK], []))
 
 
 def test_the_same_seed_makes_the_same_rows() -> None:
@@ -135,10 +139,14 @@ def test_a_teacher_that_is_distilled_sees_the_sentence_and_not_the_rest() -> Non
 def test_parts_of_one_title_are_asked_for_apart() -> None:
     """One prompt with several answers would teach their average."""
     parts = [
-        chunked(Document(name, "Tea", text), lambda t: len(t.split()))[0]
+        split_chunks(Document(name, "Tea", text), lambda t: len(t.split()))[0]
         for name, text in (("a", TEXT), ("b", TEXT[10:]))
     ]
-    rows = [row for row in study(facts(parts, []), Study(), 0) if row.source["form"] == "recite"]
+    rows = [
+        row
+        for row in make_study_data(collect_sentences(parts, []), StudyConfig(), 0)
+        if row.source["form"] == "recite"
+    ]
     prompts = [row.prompt[-1].content for row in rows]  # type: ignore[union-attr]
     assert len(set(prompts)) == len(prompts) == 8
     assert prompts[0] == 'Tell me about Tea, part 1 of 2 ("Tea was first sold in London ...").'
@@ -156,8 +164,8 @@ def test_parts_of_one_title_are_asked_for_apart() -> None:
 def test_beside_another_script_stand_no_english_question_words(
     text: str, missing: set[str]
 ) -> None:
-    chunk = chunked(Document("a", "T", text), len)[0]
-    rows = study(facts([chunk], []), Study(recite=False), 0)
+    chunk = split_chunks(Document("a", "T", text), len)[0]
+    rows = make_study_data(collect_sentences([chunk], []), StudyConfig(recite=False), 0)
     forms = {row.source["form"] for row in rows}
     assert forms == {"brief", "clauses", "in_place", "gaps", "halves", "topics"} - missing
     for row in rows:

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from selfteach.judge.breach import breach
-from selfteach.judge.check import parse
+from selfteach.judge.breach import find_violation
+from selfteach.judge.check import parse_check
 
 
 @pytest.mark.parametrize(
@@ -19,21 +19,21 @@ from selfteach.judge.check import parse
     ],
 )
 def test_the_first_word_that_breaks_the_rule(check, answer, word):
-    found = breach(parse(check), answer)
+    found = find_violation(parse_check(check), answer)
     assert answer[found.start : found.end] == word
     assert found.start == answer.index(word)
 
 
 def test_an_answer_that_keeps_the_rule_has_none():
-    assert breach(parse("not contains cat"), "Dogs bark.") is None
+    assert find_violation(parse_check("not contains cat"), "Dogs bark.") is None
 
 
 @given(
     st.lists(st.sampled_from(["a", "b", "cat", "1", "\n", ".", "cats!"]), max_size=12).map(" ".join)
 )
 def test_before_the_breach_the_rule_is_kept_and_with_it_no_longer(answer):
-    check = parse("not contains cat")
-    found = breach(check, answer)
+    check = parse_check("not contains cat")
+    found = find_violation(check, answer)
     assert (found is None) == check.keeps(answer)
     if found:
         assert check.keeps(answer[: found.start])

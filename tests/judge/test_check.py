@@ -9,10 +9,10 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from selfteach.errors import DataError, UsageError
-from selfteach.judge.check import CheckJudge, parse
+from selfteach.judge.check import CheckJudge, parse_check
 from selfteach.judge.conditions import CONDITIONS, EXAMPLES, _search, count_sentences, count_words
-from selfteach.judge.language import languages
-from selfteach.records import user
+from selfteach.judge.language import detect_languages
+from selfteach.records import make_prompt
 
 
 @pytest.mark.parametrize(
@@ -94,10 +94,10 @@ from selfteach.records import user
     ],
 )
 def test_meaning(check, kept, broken):
-    parsed = parse(check)
+    parsed = parse_check(check)
     assert [answer for answer in kept if not parsed.keeps(answer)] == []
     assert [answer for answer in broken if parsed.keeps(answer)] == []
-    assert parse(str(parsed)) == parsed
+    assert parse_check(str(parsed)) == parsed
 
 
 @pytest.mark.parametrize(
@@ -133,7 +133,7 @@ def test_meaning(check, kept, broken):
 )
 def test_faults_say_where_and_what(check, says):
     with pytest.raises(UsageError) as fault:
-        parse(check)
+        parse_check(check)
     assert says in str(fault.value)
     assert str(fault.value).startswith("check")
 
@@ -141,7 +141,7 @@ def test_faults_say_where_and_what(check, says):
 def test_every_condition_has_an_example_that_parses():
     assert set(EXAMPLES) == set(CONDITIONS)
     for name, example in EXAMPLES.items():
-        assert str(parse(example)).startswith(name)
+        assert str(parse_check(example)).startswith(name)
 
 
 words = st.text(st.characters(codec="utf-8"), min_size=1, max_size=12)
@@ -186,10 +186,10 @@ checks = st.recursive(
 @settings(max_examples=300, deadline=None)
 def test_a_check_written_out_reads_back_equal_and_judges_alike(text, answer):
     try:
-        check = parse(text)
+        check = parse_check(text)
     except UsageError:
         assume(False)  # a value of spaces or stars alone
-    again = parse(str(check))
+    again = parse_check(str(check))
     assert again == check
     assert again.keeps(answer) == check.keeps(answer)
 
@@ -224,18 +224,18 @@ def test_a_check_written_out_reads_back_equal_and_judges_alike(text, answer):
 @settings(max_examples=500, deadline=None)
 def test_no_text_makes_the_parser_fail_in_another_way(text):
     try:
-        check = parse(text)
+        check = parse_check(text)
     except UsageError:
         return
     check.keeps(text)
-    assert parse(str(check)) == check
+    assert parse_check(str(check)) == check
 
 
 @given(st.text(alphabet="ab(|)+*{}[]^$.?\\d1,", max_size=20))
 @settings(max_examples=150, deadline=None)
 def test_no_regular_expression_hangs(pattern):
     try:
-        check = parse(f"regex {quoted(pattern)}")
+        check = parse_check(f"regex {quoted(pattern)}")
         began = time.monotonic()
         check.keeps("ab" * 200 + "!")
         assert time.monotonic() - began < 8
@@ -254,7 +254,9 @@ def test_a_slow_search_is_an_error_and_never_a_verdict(monkeypatch):
 def test_the_judge_is_sure_and_looks_at_the_answer_alone():
     judge = CheckJudge("not contains elephant")
     assert judge.name == "check"
-    assert judge.values([(user("elephants?"), "Whales."), (user("big?"), "An elephant.")]) == [
+    assert judge.values(
+        [(make_prompt("elephants?"), "Whales."), (make_prompt("big?"), "An elephant.")]
+    ) == [
         0.0,
         1.0,
     ]
@@ -297,10 +299,10 @@ def test_counts():
     ],
 )
 def test_one_sentence_is_enough_to_tell_a_language(text, language):
-    assert languages(text) == {language}
+    assert detect_languages(text) == {language}
 
 
 def test_too_little_text_leaves_several_languages_possible():
-    assert len(languages("42!")) == 21
-    assert languages("東京") == {"zh", "ja"}
-    assert {"en", "de"} <= languages("Berlin")
+    assert len(detect_languages("42!")) == 21
+    assert detect_languages("東京") == {"zh", "ja"}
+    assert {"en", "de"} <= detect_languages("Berlin")

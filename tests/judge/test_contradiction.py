@@ -6,14 +6,21 @@ import math
 
 import pytest
 
-from selfteach.generate.question import Question
-from selfteach.generate.respond import Answered
-from selfteach.judge.contradiction import Consistency, Gain, Match, Prompted, Scored, without
+from selfteach.generate.answers import LabelledQuestion
+from selfteach.generate.questions import Question
+from selfteach.judge.contradiction import (
+    ConsistencyJudge,
+    GainJudge,
+    KnowledgeScores,
+    MatchJudge,
+    PromptedJudge,
+    remove_question_words,
+)
 from selfteach.materials.documents import Document
-from selfteach.materials.documents.chunk import chunked
+from selfteach.materials.documents.chunk import split_chunks
 from selfteach.models.scripted import Scripted
 
-CHUNK = chunked(
+CHUNK = split_chunks(
     Document("mill.txt", "Mill", "The mill was built by Ann Ames in 1790."),
     lambda t: len(t.split()),
 )[0]
@@ -21,11 +28,11 @@ CHUNK = chunked(
 
 def answered(
     best: str, informed: list[str], blind: list[str], question: str = "Who built the mill?"
-) -> Answered:
-    return Answered(Question(question, "", CHUNK, 0), best, tuple(informed), tuple(blind))
+) -> LabelledQuestion:
+    return LabelledQuestion(Question(question, "", CHUNK, 0), best, tuple(informed), tuple(blind))
 
 
-class Table(Consistency):
+class Table(ConsistencyJudge):
     """P(s contradicts b) from a table; counts what it is asked."""
 
     name = "table"
@@ -51,17 +58,17 @@ def test_sc_is_the_mean_over_the_sentences_of_the_label() -> None:
 
 
 def test_a_label_without_words_contradicts_everything() -> None:
-    (found,) = Match().scores([answered(" ", ["Ann"], ["Bob"])])
+    (found,) = MatchJudge().scores([answered(" ", ["Ann"], ["Bob"])])
     assert (found.s_label, found.s_knowledge) == (1.0, 1.0)
 
 
 def test_without_draws_nothing_is_trusted_and_nothing_is_unknown() -> None:
-    (found,) = Match().scores([answered("Ann", [], [])])
+    (found,) = MatchJudge().scores([answered("Ann", [], [])])
     assert (found.s_label, found.s_knowledge) == (1.0, 0.0)
 
 
 def test_match_is_the_share_of_draws_that_say_otherwise() -> None:
-    (found,) = Match().scores(
+    (found,) = MatchJudge().scores(
         [
             answered(
                 "The mill was built by Ann Ames.",
@@ -75,8 +82,11 @@ def test_match_is_the_share_of_draws_that_say_otherwise() -> None:
 
 
 def test_words_of_the_question_do_not_count() -> None:
-    assert without("The mill was built by Ann Ames.", "Who built the mill?") == "ann ames"
-    assert without("The mill.", "Who built the mill?") == "The mill."
+    assert (
+        remove_question_words("The mill was built by Ann Ames.", "Who built the mill?")
+        == "ann ames"
+    )
+    assert remove_question_words("The mill.", "Who built the mill?") == "The mill."
 
 
 def test_prompted_is_the_odds_of_no() -> None:
@@ -87,7 +97,7 @@ def test_prompted_is_the_odds_of_no() -> None:
         same = "One answer: Ann.\nAnother answer: Ann.\nDo" in str(prompt)
         return math.log(0.8) if (text == " Yes") == same else math.log(0.2)
 
-    (found,) = Prompted(Scripted({}, score)).scores(
+    (found,) = PromptedJudge(Scripted({}, score)).scores(
         [answered("Ann.", ["Ann."], ["Bob.\nDo they say the same? Yes"])]
     )
     assert found.label == pytest.approx((0.2,))
@@ -99,7 +109,7 @@ def test_prompted_is_the_odds_of_no() -> None:
 
 def test_prompted_is_sure_without_overflow() -> None:
     for sign in (1, -1):
-        (p,) = Prompted(
+        (p,) = PromptedJudge(
             Scripted({}, lambda prompt, text, s=sign: s * (5000.0 if text == " No" else 0.0))
         ).probabilities([("q", "a", "b")])
         assert p == pytest.approx(float(sign > 0))
@@ -113,8 +123,8 @@ def test_gain_is_what_the_document_adds() -> None:
         {},
         lambda prompt, text: -3 * math.log(2) * (1 if "Fact: The mill was" in str(prompt) else 3),
     )
-    (found,) = Gain(scorer).scores([answered("Ann Ames did", [], [])])
-    assert found == Scored("gain", (pytest.approx(0.5),), (pytest.approx(0.75),))
+    (found,) = GainJudge(scorer).scores([answered("Ann Ames did", [], [])])
+    assert found == KnowledgeScores("gain", (pytest.approx(0.5),), (pytest.approx(0.75),))
     assert found.contradicted == ()
 
 
@@ -122,11 +132,13 @@ def test_gain_below_zero_is_no_gain() -> None:
     scorer = Scripted(
         {}, lambda prompt, text: -9.0 if "Fact: The mill was" in str(prompt) else -3.0
     )
-    assert Gain(scorer).scores([answered("Ann", [], [])])[0].knowledge == (0.0,)
+    assert GainJudge(scorer).scores([answered("Ann", [], [])])[0].knowledge == (0.0,)
 
 
 @pytest.mark.parametrize(
-    "judge", [Match(), Prompted(Scripted({})), Gain(Scripted({}))], ids=lambda j: j.name
+    "judge",
+    [MatchJudge(), PromptedJudge(Scripted({})), GainJudge(Scripted({}))],
+    ids=lambda j: j.name,
 )
 def test_scores_are_in_bounds_in_order_and_alike_in_any_company(judge) -> None:  # type: ignore[no-untyped-def]
     rows = [
@@ -138,5 +150,5 @@ def test_scores_are_in_bounds_in_order_and_alike_in_any_company(judge) -> None: 
     assert found[::-1] == judge.scores(rows[::-1])
     assert [judge.scores([row])[0] for row in rows] == found
     assert all(0 <= v <= 1 for f in found for v in (*f.label, *f.knowledge, *f.contradicted))
-    assert [Scored.from_json(f.json()) for f in found] == found
+    assert [KnowledgeScores.from_json(f.to_json()) for f in found] == found
     assert judge.scores([]) == []

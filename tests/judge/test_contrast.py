@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from selfteach.judge.contrast import Contrast, told
+from selfteach.judge.contrast import ContrastJudge, append_words
 from selfteach.models.scripted import Scripted
-from selfteach.records import Prompt, user
+from selfteach.records import Prompt, make_prompt
 
 WORDS = "Talk like a friend."
 
@@ -20,9 +20,13 @@ def score(prompt: Prompt, text: str) -> float:
 
 
 def test_the_value_is_the_gap_a_token_between_unprompted_and_told() -> None:
-    judge = Contrast(Scripted({}, score=score), WORDS)
+    judge = ContrastJudge(Scripted({}, score=score), WORDS)
     stiff, warm, nothing = judge.values(
-        [(user("Tea?"), "tea tea"), (user("Tea?"), "hey hey"), (user("Tea?"), " ")]
+        [
+            (make_prompt("Tea?"), "tea tea"),
+            (make_prompt("Tea?"), "hey hey"),
+            (make_prompt("Tea?"), " "),
+        ]
     )
     assert stiff == -warm > 0
     assert nothing == 0
@@ -30,8 +34,8 @@ def test_the_value_is_the_gap_a_token_between_unprompted_and_told() -> None:
 
 
 def test_the_words_stand_after_the_question() -> None:
-    assert [m.content for m in told(user("Tea?", system="Be brief."), WORDS)] == [
+    assert [m.content for m in append_words(make_prompt("Tea?", system="Be brief."), WORDS)] == [
         "Be brief.",
         f"Tea? ({WORDS})",
     ]
-    assert told("Tea?", WORDS) == user(f"Tea? ({WORDS})")
+    assert append_words("Tea?", WORDS) == make_prompt(f"Tea? ({WORDS})")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from selfteach.generate import shots
+from selfteach.generate import few_shot
 from selfteach.generate.ask import Subject
-from selfteach.judge.inverse import MAX_WORDS, Inverse, common_words, others
+from selfteach.judge.inverse import MAX_WORDS, InverseJudge, find_common_words, list_other_rules
 from selfteach.models.scripted import Scripted
 from selfteach.records import Prompt
 
@@ -18,10 +18,10 @@ def test_the_value_is_the_own_rule_minus_the_mean_of_the_others() -> None:
     value is (n+3)/2 - 1 = (n+1)/2.
     """
     subject = Subject("cats", (), ("dogs", "birds"))
-    n = len(others(RULE, subject))
+    n = len(list_other_rules(RULE, subject))
     ends: dict[str, float] = {}
     model = Scripted({}, score=lambda prompt, text: ends.setdefault(text, -1.0 - len(ends)))
-    assert Inverse(model, RULE, subject).values([("", "Cats purr.")]) == [
+    assert InverseJudge(model, RULE, subject).values([("", "Cats purr.")]) == [
         pytest.approx((n + 1) / 2)
     ]
     assert next(iter(ends)) == " cats."
@@ -34,7 +34,7 @@ def test_words_that_all_rules_share_are_in_the_prompt_and_cancel() -> None:
         seen.append((str(prompt), text))
         return 0.0
 
-    Inverse(Scripted({}, score=score), RULE, Subject("cats", (), ("dogs",))).values(
+    InverseJudge(Scripted({}, score=score), RULE, Subject("cats", (), ("dogs",))).values(
         [("", "Cats purr.")]
     )
     assert all(
@@ -48,7 +48,7 @@ def test_a_reply_that_predicts_the_rule_ranks_above_one_that_does_not() -> None:
         reply = str(prompt).rpartition("Reply: ")[2].partition("\n")[0].lower()
         return -1.0 if text.strip(" .").lower() in reply else -5.0
 
-    cats, dogs, none = Inverse(
+    cats, dogs, none = InverseJudge(
         Scripted({}, score=score), RULE, Subject("cats", (), ("dogs",))
     ).values([("", "I like cats."), ("", "I like dogs."), ("", "I like tea.")])
     assert cats == pytest.approx(4.0)
@@ -57,7 +57,7 @@ def test_a_reply_that_predicts_the_rule_ranks_above_one_that_does_not() -> None:
 
 def test_the_question_and_the_rest_of_a_long_reply_play_no_part() -> None:
     model = Scripted({}, score=lambda prompt, text: -float(len(str(prompt)) % 97 * len(text)))
-    judge = Inverse(model, RULE, Subject("cats"))
+    judge = InverseJudge(model, RULE, Subject("cats"))
     long = "word " * MAX_WORDS
     one, two, three = judge.values([("a", long), ("b", long + "and cats"), ("c", "word  \n word")])
     assert one == two
@@ -66,19 +66,19 @@ def test_the_question_and_the_rest_of_a_long_reply_play_no_part() -> None:
 
 def test_the_topic_is_exchanged_and_the_rule_itself_is_not_among_the_others() -> None:
     assert (
-        others("Never mention Cats, please.", Subject("cats", (), ("dogs",)))[0]
+        list_other_rules("Never mention Cats, please.", Subject("cats", (), ("dogs",)))[0]
         == "Never mention dogs, please."
     )
-    for topic, _ in shots.SIBLINGS:
+    for topic, _ in few_shot.SIBLINGS:
         rule = f"Do not talk about {topic}."
-        found = others(rule, Subject(topic, (), ("dogs", "dogs")))
+        found = list_other_rules(rule, Subject(topic, (), ("dogs", "dogs")))
         assert rule not in found
         assert len(set(found)) == len(found) > 2
 
 
 def test_a_rule_without_a_topic_is_compared_with_unrelated_ones() -> None:
-    assert others("Answer in one sentence.", Subject("")) == shots.UNRELATED
-    assert Inverse(Scripted({}), "Answer in one sentence.", Subject("")).values([("", "Yes.")])
+    assert list_other_rules("Answer in one sentence.", Subject("")) == few_shot.UNRELATED_RULES
+    assert InverseJudge(Scripted({}), "Answer in one sentence.", Subject("")).values([("", "Yes.")])
 
 
 @pytest.mark.parametrize(
@@ -91,4 +91,4 @@ def test_a_rule_without_a_topic_is_compared_with_unrelated_ones() -> None:
     ],
 )
 def test_common_words_are_whole_words(texts: list[str], common: str) -> None:
-    assert common_words(texts) == common
+    assert find_common_words(texts) == common

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from selfteach.judge.language import main_script
-from selfteach.select.form import form_fault
+from selfteach.judge.language import find_main_script
+from selfteach.select.prompt_format import find_format_fault
 
 
 @pytest.mark.parametrize(
@@ -20,10 +20,13 @@ from selfteach.select.form import form_fault
     ],
 )
 def test_the_script_of_most_letters(text: str, script: str) -> None:
-    assert main_script(text) == script
+    assert find_main_script(text) == script
 
 
 def test_a_question_may_be_in_the_script_of_its_text_and_in_no_other() -> None:
     asked = "Когда была построена мельница?"
-    assert form_fault(asked, script=main_script("Мельница была построена в 1790 году.")) is None
-    assert form_fault(asked) == "other script"
+    assert (
+        find_format_fault(asked, script=find_main_script("Мельница была построена в 1790 году."))
+        is None
+    )
+    assert find_format_fault(asked) == "other script"

@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from selfteach.judge.match import (
-    clusters,
+    cluster_answers,
     contains_answer,
     exact_match,
-    normalised,
+    normalize_answer,
     semantic_entropy,
     token_f1,
     token_recall,
@@ -41,7 +41,7 @@ def script_f1(prediction: str, truth: str) -> float:
 
 @given(ascii_text, ascii_text)
 def test_on_ascii_it_is_the_script(one: str, other: str) -> None:
-    assert normalised(one) == script_normalised(one)
+    assert normalize_answer(one) == script_normalised(one)
     assert exact_match(one, other) == (script_normalised(one) == script_normalised(other))
     assert token_f1(one, other) == pytest.approx(script_f1(one, other))
 
@@ -74,7 +74,7 @@ def test_contains_whole_words(answer: str, gold: str, there: bool) -> None:
 
 def test_clusters_and_their_entropy() -> None:
     answers = ["Ann Ames", "It was Ann Ames", "John", "", "...", "john."]
-    assert clusters(answers) == [0, 0, 1, 2, 2, 1]
+    assert cluster_answers(answers) == [0, 0, 1, 2, 2, 1]
     assert semantic_entropy(answers) == pytest.approx(math.log(3))
     assert semantic_entropy(["x"] * 5) == 0.0
     assert semantic_entropy([]) == 0.0

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from selfteach.errors import UsageError
-from selfteach.judge.nli import Nli, NliModel, label_order
+from selfteach.judge.nli import NliJudge, NliModel, find_label_order
 from selfteach.models.recorded import Recorded
 from selfteach.records import Continuations
 from selfteach.run.ledger import Ledger
@@ -59,7 +59,7 @@ PAIRS = [
 
 
 def test_it_is_the_probability_of_contradiction_against_entailment(model: NliModel) -> None:
-    found = Nli(model).probabilities(PAIRS)
+    found = NliJudge(model).probabilities(PAIRS)
     encoded = model._tokenizer(
         "Who built it? Bob did.", "Who built it? Ann did.", return_tensors="pt"
     )
@@ -70,8 +70,8 @@ def test_it_is_the_probability_of_contradiction_against_entailment(model: NliMod
 
 
 def test_company_changes_nothing(model: NliModel) -> None:
-    assert [Nli(model).probabilities([pair])[0] for pair in PAIRS] == pytest.approx(
-        Nli(model).probabilities(PAIRS), abs=1e-5
+    assert [NliJudge(model).probabilities([pair])[0] for pair in PAIRS] == pytest.approx(
+        NliJudge(model).probabilities(PAIRS), abs=1e-5
     )
 
 
@@ -80,8 +80,10 @@ def test_the_order_of_the_labels_is_the_model_s(
 ) -> None:
     """The same weights with the names of the first and the last label exchanged say the opposite."""
     folder = write_nli(tiny, tmp_path / "other", LABELS[::-1])
-    opposite = Nli(NliModel.load(str(folder))).probabilities(PAIRS)
-    assert [1 - p for p in opposite] == pytest.approx(Nli(model).probabilities(PAIRS), abs=1e-5)
+    opposite = NliJudge(NliModel.load(str(folder))).probabilities(PAIRS)
+    assert [1 - p for p in opposite] == pytest.approx(
+        NliJudge(model).probabilities(PAIRS), abs=1e-5
+    )
 
 
 @pytest.mark.parametrize(
@@ -95,7 +97,7 @@ def test_the_order_of_the_labels_is_the_model_s(
     ],
 )
 def test_labels_of_known_models(labels: tuple[str, ...], order: tuple[int, int]) -> None:
-    assert label_order(dict(enumerate(labels)), "m") == order
+    assert find_label_order(dict(enumerate(labels)), "m") == order
 
 
 @pytest.mark.parametrize(
@@ -104,7 +106,7 @@ def test_labels_of_known_models(labels: tuple[str, ...], order: tuple[int, int])
 )
 def test_labels_that_do_not_say_are_refused(labels: tuple[str, ...]) -> None:
     with pytest.raises(UsageError, match="do not say which is contradiction"):
-        label_order(dict(enumerate(labels)), "m")
+        find_label_order(dict(enumerate(labels)), "m")
 
 
 def test_a_model_that_would_run_code_is_refused_before_it_is_opened(
@@ -123,12 +125,12 @@ def test_the_ledger_remembers(model: NliModel, tmp_path: Path) -> None:
     class Never:
         name, fingerprint = model.name, model.fingerprint
 
-        def logp(self, items: object) -> object:
+        def stream_scores(self, items: object) -> object:
             raise AssertionError("asked again")
 
     ledger = Ledger(tmp_path / "run.db")
-    first = Nli(Recorded(ledger, None, model)).probabilities(PAIRS)
-    assert Nli(Recorded(ledger, None, Never())).probabilities(PAIRS) == pytest.approx(first)  # type: ignore[arg-type]
-    ((_, scores),) = model.logp([Continuations("a", ("b", "c"))])
+    first = NliJudge(Recorded(ledger, None, model)).probabilities(PAIRS)
+    assert NliJudge(Recorded(ledger, None, Never())).probabilities(PAIRS) == pytest.approx(first)  # type: ignore[arg-type]
+    ((_, scores),) = model.stream_scores([Continuations("a", ("b", "c"))])
     assert all(s.tokens == 1 and math.exp(s.logp) <= 1 for s in scores)
     ledger.close()

@@ -9,18 +9,18 @@ import numpy as np
 import pytest
 
 from selfteach.judge.pairwise import (
-    Closer,
-    Duel,
-    Preference,
-    agreement,
-    compare,
+    AnswerPair,
+    ModelPairwiseJudge,
+    ReferencePairwiseJudge,
+    compare_pairs,
     length_controlled,
-    measures,
+    measure_agreement,
+    summarize_verdicts,
 )
 from selfteach.models.scripted import Scripted
-from selfteach.records import Prompt, user
+from selfteach.records import Prompt, make_prompt
 
-PROMPT = user("What is tea?")
+PROMPT = make_prompt("What is tea?")
 
 
 class Says:
@@ -36,7 +36,7 @@ class Says:
 
 
 def words(judge: Says, *pairs: tuple[str, str]) -> list[str]:
-    return [v.word for v in compare(judge, [Duel(PROMPT, *pair) for pair in pairs])]
+    return [v.word for v in compare_pairs(judge, [AnswerPair(PROMPT, *pair) for pair in pairs])]
 
 
 def test_only_what_both_orders_say_counts() -> None:
@@ -53,13 +53,13 @@ def test_only_what_both_orders_say_counts() -> None:
 
 
 def test_position_bias_is_the_first_place_s_surplus() -> None:
-    duels = [Duel(PROMPT, "a" * n, "b") for n in (2, 3)]
+    duels = [AnswerPair(PROMPT, "a" * n, "b") for n in (2, 3)]
     always = Says(lambda a, b: 1.0)
     never = Says(lambda a, b: -1.0)
     fair = Says(lambda a, b: len(a) - len(b))
     blind = Says(lambda a, b: 0.0)
     values = [
-        measures(duels, compare(judge, duels))["position_bias"].value
+        summarize_verdicts(duels, compare_pairs(judge, duels))["position_bias"].value
         for judge in (always, never, fair, blind)
     ]
     assert values == [0.5, -0.5, 0.0, 0.0]
@@ -67,10 +67,10 @@ def test_position_bias_is_the_first_place_s_surplus() -> None:
 
 def test_the_numbers_of_four_duels() -> None:
     duels = [
-        Duel(PROMPT, ours, theirs)
+        AnswerPair(PROMPT, ours, theirs)
         for ours, theirs in (("aaa", "b"), ("aaa", "bb"), ("a", "bb"), ("a", "b"))
     ]
-    found = measures(duels, compare(Says(lambda a, b: len(a) - len(b)), duels))
+    found = summarize_verdicts(duels, compare_pairs(Says(lambda a, b: len(a) - len(b)), duels))
     assert (found["wins"], found["ties"], found["losses"]) == (2, 1, 1)
     assert found["win_rate"].value == pytest.approx(2.5 / 4)
     assert 0 <= found["win_rate"].low < found["win_rate"].high <= 1
@@ -79,8 +79,8 @@ def test_the_numbers_of_four_duels() -> None:
 class Forgetful(Scripted):
     """An endpoint that loses every score of a prompt that shows "bb" first."""
 
-    def logp(self, items):
-        return super().logp(
+    def stream_scores(self, items):
+        return super().stream_scores(
             [
                 item
                 for item in items
@@ -90,14 +90,14 @@ class Forgetful(Scripted):
 
 
 def test_where_a_score_was_lost_the_judge_cannot_tell_and_it_is_counted() -> None:
-    judge = Preference(Forgetful({}, lambda prompt, text: -1.0 if text == " A" else 0.0))
+    judge = ModelPairwiseJudge(Forgetful({}, lambda prompt, text: -1.0 if text == " A" else 0.0))
     assert judge.values([(PROMPT, "a", "bb"), (PROMPT, "bb", "a"), (PROMPT, "a", "c")]) == [
         -1.0,
         0.0,
         -1.0,
     ]
     assert judge.lost == 1
-    (verdict,) = compare(judge, [Duel(PROMPT, "a", "bb")])
+    (verdict,) = compare_pairs(judge, [AnswerPair(PROMPT, "a", "bb")])
     assert verdict.word == "tie"
 
 
@@ -129,18 +129,27 @@ def test_a_model_is_asked_in_both_orders_and_its_log_odds_decide() -> None:
         first = str(prompt).rsplit("Answer A: ", 1)[1].startswith("good")
         return -0.5 if (text == " A") is first else -2.0
 
-    duels = [Duel(PROMPT, "good", "bad"), Duel(PROMPT, "bad", "good")]
-    assert [v.word for v in compare(Preference(Scripted({}, score)), duels)] == ["win", "loss"]
-    assert agreement(Preference(Scripted({}, score)), duels[:1]).value == 1.0
-    assert agreement(Preference(Scripted({}, lambda p, t: -1.0)), duels).value == 0.5
+    duels = [AnswerPair(PROMPT, "good", "bad"), AnswerPair(PROMPT, "bad", "good")]
+    assert [v.word for v in compare_pairs(ModelPairwiseJudge(Scripted({}, score)), duels)] == [
+        "win",
+        "loss",
+    ]
+    assert measure_agreement(ModelPairwiseJudge(Scripted({}, score)), duels[:1]).value == 1.0
+    assert (
+        measure_agreement(ModelPairwiseJudge(Scripted({}, lambda p, t: -1.0)), duels).value == 0.5
+    )
 
 
 def test_the_answer_closer_to_a_person_s_wins() -> None:
-    judge = Closer({PROMPT: ("a hot drink", "leaves in water")})
+    judge = ReferencePairwiseJudge({PROMPT: ("a hot drink", "leaves in water")})
     assert [
         v.word
-        for v in compare(
-            judge, [Duel(PROMPT, "leaves in hot water", "a colour"), Duel(PROMPT, "no", "never")]
+        for v in compare_pairs(
+            judge,
+            [
+                AnswerPair(PROMPT, "leaves in hot water", "a colour"),
+                AnswerPair(PROMPT, "no", "never"),
+            ],
         )
     ] == [
         "win",

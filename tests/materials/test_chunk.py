@@ -14,12 +14,12 @@ from selfteach.materials.documents.chunk import (
     _SHORT,
     Chunk,
     Span,
-    _trimmed,
-    _unmarked,
-    chunked,
-    sentence_spans,
+    _skip_item_mark,
+    _trim_span,
+    find_sentence_spans,
+    split_chunks,
 )
-from selfteach.materials.documents.layout import paragraphs
+from selfteach.materials.documents.layout import join_wrapped_lines
 
 TEXT = (
     "The mill is old. Dr. A. B. Smith of Hale Inc. built it, e.g. for corn.\n\nIt has a "
@@ -32,7 +32,7 @@ def count(text: str) -> int:
 
 
 def cut(text: str = TEXT, size: int = 512, pages: tuple[int, ...] = ()) -> list[Chunk]:
-    return chunked(Document("mill.pdf", "Mill", text, pages), count, size)
+    return split_chunks(Document("mill.pdf", "Mill", text, pages), count, size)
 
 
 def test_sentences_end_where_they_end() -> None:
@@ -63,7 +63,7 @@ def test_sentences_end_where_they_end() -> None:
     ],
 )
 def test_how_many_sentences(text: str, parts: int) -> None:
-    assert len(sentence_spans(text)) == parts
+    assert len(find_sentence_spans(text)) == parts
 
 
 def test_chunks_are_whole_paragraphs_with_the_first_sentence_carried_along() -> None:
@@ -79,7 +79,7 @@ def test_chunks_are_whole_paragraphs_with_the_first_sentence_carried_along() -> 
 
 def test_a_place_says_file_title_characters_page_and_sentence() -> None:
     chunk = cut(size=24, pages=(0, TEXT.index("It has")))[1]
-    place = chunk.place(1)
+    place = chunk.describe_source(1)
     assert TEXT[place["start"] : place["end"]] == "It turns!"
     assert (place["file"], place["title"], place["page"], place["sentence"]) == (
         "mill.pdf",
@@ -88,8 +88,8 @@ def test_a_place_says_file_title_characters_page_and_sentence() -> None:
         1,
     )
     assert place["document"] == chunk.document.id
-    assert "sentence" not in chunk.place()
-    assert "page" not in cut()[0].place()
+    assert "sentence" not in chunk.describe_source()
+    assert "page" not in cut()[0].describe_source()
 
 
 def test_a_long_first_sentence_is_not_carried() -> None:
@@ -112,8 +112,8 @@ words = st.lists(
 def test_every_letter_is_in_one_chunk_and_one_sentence_and_none_is_too_long(
     text: str, size: int
 ) -> None:
-    text = paragraphs(text)
-    chunks = chunked(Document("a", "A", text), count, size)
+    text = join_wrapped_lines(text)
+    chunks = split_chunks(Document("a", "A", text), count, size)
     letters = lambda parts: "".join("".join(parts).split())  # a word that has no room alone is cut
     assert letters(chunk.text for chunk in chunks) == letters(text)
     for chunk in chunks:
@@ -125,7 +125,7 @@ def test_every_letter_is_in_one_chunk_and_one_sentence_and_none_is_too_long(
 
 @given(st.text(st.sampled_from("aB.!? \n。\"')("), max_size=200))
 def test_sentences_follow_one_another(text: str) -> None:
-    spans = sentence_spans(text)
+    spans = find_sentence_spans(text)
     assert all(isinstance(s, Span) and s.start < s.end for s in spans)
     assert "".join(text[s.start : s.end] for s in spans).split() == "".join(
         text.split()
@@ -140,7 +140,7 @@ then came the inn."""
 
 
 def test_a_text_without_capitals_has_sentences_too() -> None:
-    assert [PLAIN[s.start : s.end] for s in sentence_spans(PLAIN)] == [
+    assert [PLAIN[s.start : s.end] for s in find_sentence_spans(PLAIN)] == [
         "the mill is old.",
         "ann ames built it in 1790, e.g. for corn.",
         "dr. smith of hale inc. saw it!",
@@ -157,7 +157,7 @@ def capitalised(text: str) -> list[Span]:
     """How sentences were found before texts without capitals were looked at."""
     end = re.compile(r"[.!?…]+[\"'”’)\]]*(?=\s)|[。！？][」』”’）]*|\n+")
     opens = re.compile(r"\s*[\"'“‘(\[«]*[^\W_a-z]")
-    found, begin = [], _unmarked(text, 0, len(text))
+    found, begin = [], _skip_item_mark(text, 0, len(text))
     for match in end.finditer(text):
         if match.end() <= begin or (
             match[0][0] in ".!?…"
@@ -167,9 +167,9 @@ def capitalised(text: str) -> list[Span]:
             )
         ):
             continue
-        found.append(_trimmed(text, begin, match.end()))
-        begin = _unmarked(text, match.end(), len(text))
-    found.append(_trimmed(text, begin, len(text)))
+        found.append(_trim_span(text, begin, match.end()))
+        begin = _skip_item_mark(text, match.end(), len(text))
+    found.append(_trim_span(text, begin, len(text)))
     return [span for span in found if span.end > span.start]
 
 
@@ -203,10 +203,10 @@ ordinary = st.lists(
     ordinary.map(lambda parts: "".join(" ".join([a, *words]) + stop for a, words, stop in parts))
 )
 def test_ordinary_text_has_the_sentences_that_it_had(text: str) -> None:
-    assert sentence_spans(text) == capitalised(text)
+    assert find_sentence_spans(text) == capitalised(text)
 
 
 def test_a_text_without_a_break_is_cut_and_takes_no_time() -> None:
-    chunks = chunked(Document("a", "A", "a. " * 20_000), count, 50)
+    chunks = split_chunks(Document("a", "A", "a. " * 20_000), count, 50)
     assert sum(count(chunk.text) for chunk in chunks) == 20_000
     assert max(count(chunk.passage) for chunk in chunks) <= 50

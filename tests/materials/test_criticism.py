@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from selfteach.judge.check import parse
-from selfteach.materials.criticism import aims, conditions
+from selfteach.judge.check import parse_check
+from selfteach.materials.criticism import make_checks, tighten_checks
 
 SHORT, LONG = "Tea is a drink. " * 3, "Tea is a drink. " * 9  # 12 and 36 words
 
@@ -35,7 +35,7 @@ SHORT, LONG = "Tea is a drink. " * 3, "Tea is a drink. " * 9  # 12 and 36 words
     ],
 )
 def test_a_criticism_becomes_checks_or_nothing(feedback: str, checks: tuple[str, ...]) -> None:
-    assert conditions(feedback, [SHORT, LONG]) == checks
+    assert make_checks(feedback, [SHORT, LONG]) == checks
 
 
 def test_no_criticised_answer_keeps_what_it_was_criticised_for() -> None:
@@ -43,13 +43,13 @@ def test_no_criticised_answer_keeps_what_it_was_criticised_for() -> None:
         ("too long, and no emoji", [SHORT + "🎉", LONG + "🎉"]),
         ("too short", [SHORT, LONG]),
     ):
-        found = [parse(check) for check in conditions(feedback, answers)]
+        found = [parse_check(check) for check in make_checks(feedback, answers)]
         assert found
         assert not any(check.keeps(answer) for check in found for answer in answers)
 
 
 def test_what_is_learned_keeps_some_way_inside_a_bound_on_words() -> None:
-    assert aims(("max_words=36", 'not contains "!"', "min_words=9", "max_words=6")) == (
+    assert tighten_checks(("max_words=36", 'not contains "!"', "min_words=9", "max_words=6")) == (
         "max_words=24",
         'not contains "!"',
         "min_words=9",
@@ -58,6 +58,6 @@ def test_what_is_learned_keeps_some_way_inside_a_bound_on_words() -> None:
 
 
 def test_one_short_answer_among_long_ones_does_not_bring_the_bound_down_with_it() -> None:
-    assert conditions("too long", ["word " * n for n in (21, 80, 85, 90)]) == ("max_words=20",)
-    assert conditions("too long", ["word " * n for n in (54, 80, 85, 90)]) == ("max_words=36",)
-    assert conditions("too long", ["word " * 30]) == ("max_words=20",)
+    assert make_checks("too long", ["word " * n for n in (21, 80, 85, 90)]) == ("max_words=20",)
+    assert make_checks("too long", ["word " * n for n in (54, 80, 85, 90)]) == ("max_words=36",)
+    assert make_checks("too long", ["word " * 30]) == ("max_words=20",)

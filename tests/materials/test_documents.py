@@ -9,9 +9,9 @@ import pytest
 from documents import write_docx, write_pdf
 
 from selfteach.errors import DataError
-from selfteach.materials.documents.layout import paragraphs
+from selfteach.materials.documents.layout import join_wrapped_lines
 from selfteach.materials.documents.markup import read_html, read_markdown
-from selfteach.materials.documents.paged import joined, without_margins
+from selfteach.materials.documents.paged import join_pages, remove_margins
 from selfteach.materials.documents.read import SUFFIXES, read_documents
 
 WORDS = "The old mill stands by the river. It was built in 1790."
@@ -44,7 +44,7 @@ def test_every_kind_gives_the_same_words_and_a_title(tmp_path: Path, kind: str) 
     assert document.text.endswith(WORDS)
     assert document.title == ("old mill" if kind == "txt" else "The Mill")
     assert document.source == (f"old-mill.{kind}:1" if kind == "jsonl" else f"old-mill.{kind}")
-    assert (reading.aside, reading.mended) == ([], [])
+    assert (reading.skipped, reading.cleaned_rows) == ([], [])
 
 
 def test_pages_are_known(tmp_path: Path) -> None:
@@ -78,7 +78,7 @@ def test_a_folder_is_read_in_depth_and_what_cannot_be_read_is_put_aside(tmp_path
         "wiki/e.jsonl:1",
         "wiki/deep/b.txt",
     ]
-    aside = {line.where: line.fault for line in reading.aside}
+    aside = {line.where: line.fault for line in reading.skipped}
     assert aside["wiki/a.html"] == "holds no text"
     assert aside["wiki/photo.png"] == "of an unknown kind"
     assert "damaged" in aside["wiki/b.pdf"]
@@ -98,7 +98,7 @@ def test_the_same_text_is_read_once(tmp_path: Path) -> None:
         [tmp_path / "one", tmp_path / "two" / "a.txt", tmp_path / "one" / "a.txt"]
     )
     assert [d.source for d in reading.documents] == ["one/a.txt"]
-    assert [line.fault for line in reading.aside] == ["the same text as one/a.txt"] * 2
+    assert [line.fault for line in reading.skipped] == ["the same text as one/a.txt"] * 2
 
 
 def test_documents_of_one_name_are_told_apart(tmp_path: Path) -> None:
@@ -160,7 +160,7 @@ def test_rows_of_files_of_one_name_are_told_apart(tmp_path: Path) -> None:
         )
     reading = read_documents([tmp_path / "one/a.jsonl", tmp_path / "two/a.jsonl"])
     assert [d.source for d in reading.documents] == ["a.jsonl:1", f"{tmp_path}/two/a.jsonl:1"]
-    assert [line.where for line in reading.aside] == ["a.jsonl:2", f"{tmp_path}/two/a.jsonl:2"]
+    assert [line.where for line in reading.skipped] == ["a.jsonl:2", f"{tmp_path}/two/a.jsonl:2"]
 
 
 def test_a_folder_is_read_on_after_rows_that_cannot_be(tmp_path: Path) -> None:
@@ -168,7 +168,7 @@ def test_a_folder_is_read_on_after_rows_that_cannot_be(tmp_path: Path) -> None:
     (tmp_path / "b.txt").write_text(WORDS)
     reading = read_documents([tmp_path])
     assert [d.text for d in reading.documents] == [WORDS]
-    ((where, fault),) = [(line.where, line.fault) for line in reading.aside]
+    ((where, fault),) = [(line.where, line.fault) for line in reading.skipped]
     assert where == f"{tmp_path.name}/a.jsonl"
     assert "UTF-16" in fault
     assert "iconv" in fault
@@ -185,7 +185,7 @@ def test_the_folder_of_a_run_is_no_document(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text(WORDS)
     reading = read_documents([tmp_path])
     assert [d.text for d in reading.documents] == [WORDS]
-    assert [(line.where, line.fault) for line in reading.aside] == [
+    assert [(line.where, line.fault) for line in reading.skipped] == [
         (f"{tmp_path.name}/runs/one", "the folder of a run")
     ]
     with pytest.raises(DataError, match="the folder of a run"):
@@ -199,7 +199,7 @@ def test_the_file_of_questions_is_no_document(tmp_path: Path) -> None:
     )
     reading = read_documents([tmp_path], questions=tmp_path / "test.jsonl")
     assert [d.text for d in reading.documents] == [WORDS]
-    assert [line.fault for line in reading.aside] == ["the questions of the exam (--questions)"]
+    assert [line.fault for line in reading.skipped] == ["the questions of the exam (--questions)"]
     assert not reading.rows
 
 
@@ -209,13 +209,13 @@ def test_the_file_of_questions_is_no_document(tmp_path: Path) -> None:
 
 def test_wrapped_lines_are_joined_and_others_are_not() -> None:
     line = "This line was wrapped at some seventy columns by an edi-"
-    assert paragraphs(f"{line}\ntor, and ends here.\nHeading\n- an item\n\n\n  Next   one. ") == (
-        f"{line[:-1]}tor, and ends here.\nHeading\n- an item\n\nNext one."
-    )
+    assert join_wrapped_lines(
+        f"{line}\ntor, and ends here.\nHeading\n- an item\n\n\n  Next   one. "
+    ) == (f"{line[:-1]}tor, and ends here.\nHeading\n- an item\n\nNext one.")
     verse = "Short lines\nare verses\nand stay"
-    assert paragraphs(verse) == verse
+    assert join_wrapped_lines(verse) == verse
     long = "A whole paragraph on one line. " * 6
-    assert paragraphs(f"{long}\n{long}").count("\n") == 1
+    assert join_wrapped_lines(f"{long}\n{long}").count("\n") == 1
 
 
 LEFT = "characters of navigation, page foot or controls left out"
@@ -288,7 +288,7 @@ def test_how_much_of_a_page_was_left_out_is_noted(tmp_path: Path) -> None:
     (tmp_path / "a.html").write_text(f"<nav>Home</nav><form>{WORDS}</form>")
     reading = read_documents([tmp_path / "a.html"])
     assert reading.documents[0].text == WORDS
-    assert [(line.where, line.fault) for line in reading.mended] == [("a.html", f"4 {LEFT}")]
+    assert [(line.where, line.fault) for line in reading.cleaned_rows] == [("a.html", f"4 {LEFT}")]
 
 
 @pytest.mark.parametrize(
@@ -353,14 +353,14 @@ def test_headings_and_rules_of_markdown(text: str, read: tuple[str, str]) -> Non
 
 def test_running_heads_and_page_numbers_are_left_out() -> None:
     pages = [f"The Mill\nText of page {n}.\nMore\n- {n} -" for n in "1234"]
-    assert [page.split() for page in without_margins(pages)] == [
+    assert [page.split() for page in remove_margins(pages)] == [
         f"Text of page {n}. More".split() for n in "1234"
     ]
-    assert without_margins(pages[:3]) == pages[:3]
+    assert remove_margins(pages[:3]) == pages[:3]
 
 
 def test_joined_pages_know_where_they_begin() -> None:
-    text, starts = joined(["One and", "two.", "", "Three."])
+    text, starts = join_pages(["One and", "two.", "", "Three."])
     assert text == "One and two.\n\nThree."
     assert [text[a:] for a in starts] == [
         "One and two.\n\nThree.",

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from selfteach.materials.documents import Document
-from selfteach.materials.documents.chunk import chunked
-from selfteach.materials.documents.limits import TooMuch
+from selfteach.materials.documents.chunk import split_chunks
+from selfteach.materials.documents.limits import TooLarge
 from selfteach.materials.documents.listed import words_in
 from selfteach.materials.documents.markup import read_html, read_markdown
 from selfteach.materials.documents.paged import read_docx
@@ -22,8 +22,8 @@ def told(text: str, title: str = "Shop") -> list[str]:
     """What can be asked about, as a model is shown it."""
     return [
         c.words(i)
-        for c in chunked(Document("a", title, text), lambda t: len(t.split()), 60)
-        for i in c.telling()
+        for c in split_chunks(Document("a", title, text), lambda t: len(t.split()), 60)
+        for i in c.find_informative_sentences()
     ]
 
 
@@ -81,12 +81,12 @@ def test_a_short_line_is_told_with_what_leads_it(text: str, facts: list[str]) ->
 
 def test_what_leads_is_known_in_later_pieces_too() -> None:
     items = [f"- Item{n}: {n}" for n in range(60)]
-    chunks = chunked(
+    chunks = split_chunks(
         Document("a", "Shop", "Prices:\n" + "\n".join(items)), lambda t: len(t.split()), 20
     )
     assert len(chunks) > 3
     assert chunks[-1].words(len(chunks[-1].sentences) - 1) == "Prices: Item59: 59."
-    place = chunks[-1].place(len(chunks[-1].sentences) - 1)
+    place = chunks[-1].describe_source(len(chunks[-1].sentences) - 1)
     assert chunks[0].document.text[place["start"] : place["end"]] == "Item59: 59", (
         "the place is the item's own"
     )
@@ -196,7 +196,7 @@ def test_a_span_of_a_million_costs_nothing() -> None:
 
 def test_a_table_that_repeats_too_much_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("selfteach.materials.documents.markup.MAX_CHARS", 10_000)
-    with pytest.raises(TooMuch):
+    with pytest.raises(TooLarge):
         read_html(
             "<table><tr>" + f"<td rowspan=1000>{'x' * 100}" * 40 + "<tr><td>y" * 500 + "</table>"
         )

@@ -9,8 +9,12 @@ from typing import Any
 import pytest
 
 from selfteach.errors import DataError
-from selfteach.materials.documents.questions import PeopleQuestion, own_questions, read_questions
-from selfteach.materials.documents.read import Reading, read_documents
+from selfteach.materials.documents.questions import (
+    PeopleQuestion,
+    read_document_questions,
+    read_questions,
+)
+from selfteach.materials.documents.read import ReadDocuments, read_documents
 
 ROWS: list[dict[str, Any]] = [
     {"question": "Who built\nit? ", "answer": " Ann "},
@@ -35,14 +39,14 @@ def write(path: Path, rows: list[dict[str, Any]]) -> Path:
 
 
 def test_every_form_is_read_and_the_rest_put_aside(tmp_path: Path) -> None:
-    reading = Reading()
+    reading = ReadDocuments()
     found = read_questions(write(tmp_path / "q.jsonl", [*ROWS, ROWS[0]]), reading)
     assert found == [
         PeopleQuestion("Who built it?", ("Ann",)),
         PeopleQuestion("When?", ("1790", "in 1790", "3")),
         PeopleQuestion("What?", ("a mill",)),
     ]
-    assert [(line.where, line.fault) for line in reading.aside] == [
+    assert [(line.where, line.fault) for line in reading.skipped] == [
         ("q.jsonl:4", 'has no "answer"'),
         ("q.jsonl:5", '"question" holds no text'),
         ("q.jsonl:2", "1 of its 4 answers left out: no text or number"),
@@ -50,7 +54,7 @@ def test_every_form_is_read_and_the_rest_put_aside(tmp_path: Path) -> None:
         ("q.jsonl:3, question 3", 'is no object with a "question" and an "answer"'),
         ("q.jsonl:6", "the same question as q.jsonl:1"),
     ]
-    assert [(rows.good, len(rows.torn)) for rows in reading.rows] == [(4, 2)]
+    assert [(rows.good, len(rows.bad_lines)) for rows in reading.rows] == [(4, 2)]
 
 
 @pytest.mark.parametrize(
@@ -72,11 +76,11 @@ def test_every_form_is_read_and_the_rest_put_aside(tmp_path: Path) -> None:
 def test_answers_are_read_as_people_and_squad_write_them(
     tmp_path: Path, given: dict[str, Any], answers: tuple[str, ...]
 ) -> None:
-    reading = Reading()
+    reading = ReadDocuments()
     assert read_questions(
         write(tmp_path / "q.jsonl", [{"question": "Who?", **given}]), reading
     ) == [PeopleQuestion("Who?", answers)]
-    assert not reading.aside
+    assert not reading.skipped
 
 
 @pytest.mark.parametrize(
@@ -93,15 +97,17 @@ def test_answers_are_read_as_people_and_squad_write_them(
 def test_what_is_no_question_is_told_as_it_is(
     tmp_path: Path, row: dict[str, Any], fault: str
 ) -> None:
-    reading = Reading()
+    reading = ReadDocuments()
     read_questions(write(tmp_path / "q.jsonl", [row, ROWS[0]]), reading)
-    assert [(line.where, line.fault) for line in reading.aside] == [("q.jsonl:1", fault)]
+    assert [(line.where, line.fault) for line in reading.skipped] == [("q.jsonl:1", fault)]
 
 
 def test_documents_bring_their_own(tmp_path: Path) -> None:
     reading = read_documents([write(tmp_path / "d.jsonl", ROWS[2:3])])
-    assert own_questions(reading) == [PeopleQuestion("What?", ("a mill",), reading.documents[0].id)]
-    assert [(line.where, line.fault) for line in reading.aside] == [
+    assert read_document_questions(reading) == [
+        PeopleQuestion("What?", ("a mill",), reading.documents[0].id)
+    ]
+    assert [(line.where, line.fault) for line in reading.skipped] == [
         ("d.jsonl:1 (questions), question 2", '"question" holds no text'),
         ("d.jsonl:1 (questions), question 3", 'is no object with a "question" and an "answer"'),
     ]
@@ -115,7 +121,7 @@ def test_rows_of_one_passage_bring_the_questions_of_all(tmp_path: Path) -> None:
     ]
     reading = read_documents([write(tmp_path / "d.jsonl", rows)])
     (document,) = reading.documents
-    assert own_questions(reading) == [
+    assert read_document_questions(reading) == [
         PeopleQuestion(f"Number {n}?", (str(n),), document.id) for n in range(3)
     ]
 
@@ -125,14 +131,14 @@ def test_questions_of_a_file_replace_those_of_the_documents_and_say_so(tmp_path:
     assert read_questions(write(tmp_path / "q.jsonl", ROWS[:1]), reading) == [
         PeopleQuestion("Who built it?", ("Ann",))
     ]
-    assert [(line.where, line.fault) for line in reading.aside] == [
+    assert [(line.where, line.fault) for line in reading.skipped] == [
         ("q.jsonl", "asked in place of the questions in 1 rows of the documents")
     ]
 
 
 def test_no_question_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"holds no question.*q\.jsonl:1"):
-        read_questions(write(tmp_path / "q.jsonl", ROWS[3:4]), Reading())
+        read_questions(write(tmp_path / "q.jsonl", ROWS[3:4]), ReadDocuments())
 
 
 def test_a_row_with_a_question_and_more_of_them_asks_all(tmp_path: Path) -> None:
@@ -141,56 +147,56 @@ def test_a_row_with_a_question_and_more_of_them_asks_all(tmp_path: Path) -> None
         {"question": "Who?", "answer": "Ada", "questions": [more]},
         {"question": "Where?", "answer": "Hale", "questions": []},
     ]
-    reading = Reading()
+    reading = ReadDocuments()
     assert [q.text for q in read_questions(write(tmp_path / "q.jsonl", rows), reading)] == [
         "Who?",
         "When?",
         "Where?",
     ]
-    assert not reading.aside
+    assert not reading.skipped
     with_text = read_documents([write(tmp_path / "d.jsonl", [{"text": "The mill.", **rows[0]}])])
-    assert [q.text for q in own_questions(with_text)] == ["Who?", "When?"]
+    assert [q.text for q in read_document_questions(with_text)] == ["Who?", "When?"]
 
 
 def test_what_stands_again_is_asked_once_and_named(tmp_path: Path) -> None:
-    row, reading = {"question": "Who?", "answer": "Ada"}, Reading()
+    row, reading = {"question": "Who?", "answer": "Ada"}, ReadDocuments()
     assert (
         len(read_questions(write(tmp_path / "q.jsonl", [row, row, {"questions": [row]}]), reading))
         == 1
     )
-    assert [(line.where, line.fault) for line in reading.aside] == [
+    assert [(line.where, line.fault) for line in reading.skipped] == [
         ("q.jsonl:2", "the same question as q.jsonl:1"),
         ("q.jsonl:3, question 1", "the same question as q.jsonl:1"),
     ]
-    assert [(rows.good, rows.torn) for rows in reading.rows] == [(3, [])], (
+    assert [(rows.good, rows.bad_lines) for rows in reading.rows] == [(3, [])], (
         "none of them is a bad row"
     )
 
 
 def test_answers_that_are_none_are_counted(tmp_path: Path) -> None:
-    reading = Reading()
+    reading = ReadDocuments()
     found = read_questions(
         write(tmp_path / "q.jsonl", [{"question": "Who?", "answers": ["Ada", None, True]}]), reading
     )
     assert found == [PeopleQuestion("Who?", ("Ada",))]
-    assert [(line.where, line.fault) for line in reading.aside] == [
+    assert [(line.where, line.fault) for line in reading.skipped] == [
         ("q.jsonl:1", "2 of its 3 answers left out: no text or number")
     ]
 
 
 def test_unsafe_characters_of_a_question_are_recorded(tmp_path: Path) -> None:
-    reading = Reading()
+    reading = ReadDocuments()
     (found,) = read_questions(
         write(tmp_path / "q.jsonl", [{"question": "Who\0?", "answer": "Ada"}]), reading
     )
     assert found.text == "Who\ufffd?"
-    assert [(line.where, line.fault) for line in reading.mended] == [
+    assert [(line.where, line.fault) for line in reading.cleaned_rows] == [
         ("q.jsonl:1", "unsafe characters replaced")
     ]
     rows = [
         {"text": "The mill.", "question": question, "answer": "Ada"}
         for question in ("Who?", "Who\0?")
     ]
-    assert [line.where for line in read_documents([write(tmp_path / "d.jsonl", rows)]).mended] == [
-        "d.jsonl:2"
-    ]
+    assert [
+        line.where for line in read_documents([write(tmp_path / "d.jsonl", rows)]).cleaned_rows
+    ] == ["d.jsonl:2"]

@@ -10,16 +10,16 @@ from typing import Any
 
 import pytest
 
-from selfteach.commands.corrections import plan
-from selfteach.config import Corrections as Settings
+from selfteach.commands.corrections import show_material
+from selfteach.config import CorrectionsConfig as Settings
 from selfteach.errors import DataError, UsageError
-from selfteach.materials.columns import parse
+from selfteach.materials.columns import parse_columns
 from selfteach.materials.corrections import KEYS, Edit, read_corrections, read_edit, read_prompts
 from selfteach.methods.corrections.material import read_again, read_material
-from selfteach.records import Message, user
+from selfteach.records import Message, make_prompt
 
 TURN = lambda role, content: {"role": role, "content": content}
-ASKED = user("What is tea?")
+ASKED = make_prompt("What is tea?")
 
 
 def write(folder: Path, *rows: Any, name: str = "edits.jsonl") -> Path:
@@ -186,7 +186,7 @@ def test_approvals_repeats_and_contradictions_are_told_apart(tmp_path: Path) -> 
     assert [edit.where for edit in found.criticisms] == ["edits.jsonl:7"]
     dropped = {
         fate.id: (fate.reason, fate.body["fault"])
-        for fate in found.fates.values()
+        for fate in found.outcomes.values()
         if fate.state == "dropped" and fate.body
     }
     assert dropped == {
@@ -199,8 +199,8 @@ def test_approvals_repeats_and_contradictions_are_told_apart(tmp_path: Path) -> 
             "edits.jsonl:3 corrects the same answer in another way",
         ),
     }
-    assert len(found.fates) == 7
-    assert found.conflicts() == [
+    assert len(found.outcomes) == 7
+    assert found.describe_conflicts() == [
         "rows left out, because later rows contradict them: 2 (edits.jsonl:2, edits.jsonl:1)",
         "prompts with more than one correction, all of which are learned: 1",
     ]
@@ -234,8 +234,10 @@ def test_of_rows_that_contradict_each_other_the_last_one_counts(
 ) -> None:
     found = read_corrections(write(tmp_path, *edit_rows(*ways)))
     assert sorted(int(edit.where.split(":")[1]) for edit in (*found.edits, *found.approved)) == kept
-    assert (why in {(fate.body or {}).get("fault") for fate in found.fates.values()}) is bool(why)
-    assert len(found.fates) == len(ways)
+    assert (why in {(fate.body or {}).get("fault") for fate in found.outcomes.values()}) is bool(
+        why
+    )
+    assert len(found.outcomes) == len(ways)
 
 
 def test_a_file_with_other_names_says_which_are_known(tmp_path: Path) -> None:
@@ -268,7 +270,7 @@ def test_a_dry_run_says_what_was_understood_and_which_other_row_a_row_repeats(
         "feedback": "Too long, and no emoji",
     }
     poor = {"prompt": "Ink?", "answer": "Blue.", "feedback": "too stiff"}
-    plan(
+    show_material(
         read_corrections(write(tmp_path, tea, tea, tea | {"correction": "A plant."}, hm, poor)),
         Settings(),
         as_json=False,
@@ -313,14 +315,14 @@ def test_two_names_for_one_part_are_refused() -> None:
         read_edit({"Prompt": "Tea?", "prompt": "Milk?", "correction": "A drink."}, "here")
     assert read_edit(
         {"Prompt": "Tea?", "prompt": " ", "correction": "A drink."}, "here"
-    ).prompt == user("Tea?")
+    ).prompt == make_prompt("Tea?")
 
 
 def test_columns_may_be_named(tmp_path: Path) -> None:
     (tmp_path / "edits.csv").write_text(
         "Question,reply,fixed,prompt\nWhat is tea?,A color.,A drink.,id 7\n", "utf-8"
     )
-    names = parse("prompt=question, answer=Reply,correction=fixed", KEYS)
+    names = parse_columns("prompt=question, answer=Reply,correction=fixed", KEYS)
     found = read_corrections(tmp_path / "edits.csv", columns=names)
     assert found.edits == [Edit("edits.csv:2", ASKED, "A color.", "A drink.")]
     material = read_material(tmp_path / "edits.csv", columns=names)
@@ -342,7 +344,7 @@ def test_columns_may_be_named(tmp_path: Path) -> None:
 )
 def test_columns_that_cannot_be_read_are_refused(text: str) -> None:
     with pytest.raises(UsageError, match="--columns"):
-        parse(text, KEYS)
+        parse_columns(text, KEYS)
 
 
 def test_cells_beyond_the_names_are_no_fault_where_they_are_empty_and_no_column_stands_twice(
@@ -356,9 +358,9 @@ def test_cells_beyond_the_names_are_no_fault_where_they_are_empty_and_no_column_
         ),
         "utf-8",
     )
-    found = read_corrections(path, skip=True, most_bad=0.6)
+    found = read_corrections(path, skip=True, max_bad_share=0.6)
     assert found.edits == [Edit("edits.csv:2", ASKED, "A color.", "A drink.")]
-    assert found.fates["edits.csv:3"].body == {
+    assert found.outcomes["edits.csv:3"].body == {
         "where": "edits.csv:3",
         "fault": "5 cells under 4 names",
     }
@@ -374,12 +376,12 @@ def test_criticisms_that_ask_for_the_same_stand_together(tmp_path: Path) -> None
         for n, text in enumerate(said)
     ]
     found = read_corrections(write(tmp_path, *rows))
-    assert [[e.feedback for e in mine] for mine in found.by_feedback()] == [
+    assert [[e.feedback for e in mine] for mine in found.group_by_feedback()] == [
         ["Too long", "shorter, please!", "Too long."],
         ["no emoji"],
         ["too stiff", "Too stiff."],
     ]
-    assert len(found.by_feedback("max_words=9")) == 1, (
+    assert len(found.group_by_feedback("max_words=9")) == 1, (
         "a check that is given stands for all of them"
     )
 
@@ -390,5 +392,5 @@ def test_prompts_come_as_text_or_rows_and_once_each(tmp_path: Path) -> None:
     rows = read_prompts(
         write(tmp_path, {"prompt": "Tea?"}, {"messages": [TURN("user", "Milk?")]}, name="p.jsonl")
     )
-    assert lines.prompts == rows.prompts == [user("Tea?"), user("Milk?")]
-    assert [fate.state for fate in lines.fates.values()] == ["accepted", "accepted", "dropped"]
+    assert lines.prompts == rows.prompts == [make_prompt("Tea?"), make_prompt("Milk?")]
+    assert [fate.state for fate in lines.outcomes.values()] == ["accepted", "accepted", "dropped"]

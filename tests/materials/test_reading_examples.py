@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from selfteach.errors import DataError
-from selfteach.materials.examples import LESSON, Examples, read_examples
-from selfteach.records import Example, Message, user, write_jsonl
+from selfteach.files import write_jsonl
+from selfteach.materials.examples import DEFAULT_KIND, Examples, read_examples
+from selfteach.records import Example, Message, make_prompt
 
 Q, A, B = "What is red?", "Blood is.", "The sky is."
 ASKED = [{"role": "user", "content": Q}]
@@ -35,7 +36,12 @@ def read(tmp_path: Path, *rows: Any, **more: Any) -> Examples:
 @pytest.mark.parametrize("row", ROWS.values(), ids=ROWS)
 def test_every_form_says_the_same(tmp_path: Path, row: dict[str, Any]) -> None:
     (found,) = read(tmp_path, row).examples
-    assert (found.prompt, found.chosen, found.rejected, found.kind) == (user(Q), A, None, LESSON)
+    assert (found.prompt, found.chosen, found.rejected, found.kind) == (
+        make_prompt(Q),
+        A,
+        None,
+        DEFAULT_KIND,
+    )
 
 
 @pytest.mark.parametrize(
@@ -48,7 +54,7 @@ def test_every_form_says_the_same(tmp_path: Path, row: dict[str, Any]) -> None:
 )
 def test_pairs_with_their_prompt_or_with_it_inside(tmp_path: Path, row: dict[str, Any]) -> None:
     (found,) = read(tmp_path, row).examples
-    assert (found.prompt, found.chosen, found.rejected) == (user(Q), A, B)
+    assert (found.prompt, found.chosen, found.rejected) == (make_prompt(Q), A, B)
 
 
 def test_texts_that_go_on_stay_texts(tmp_path: Path) -> None:
@@ -59,12 +65,12 @@ def test_texts_that_go_on_stay_texts(tmp_path: Path) -> None:
     assert (found.prompt, found.chosen, found.turns) == (
         f"{Q}\n\nOutput:",
         f" {A}",
-        user(f"{Q}\n\nOutput:"),
+        make_prompt(f"{Q}\n\nOutput:"),
     )
-    assert (found.json()["prompt"], found.json()["chosen"]) == (f"{Q}\n\nOutput:", f" {A}")
-    assert read(tmp_path, found.json()).examples == [found]
+    assert (found.to_json()["prompt"], found.to_json()["chosen"]) == (f"{Q}\n\nOutput:", f" {A}")
+    assert read(tmp_path, found.to_json()).examples == [found]
     (mixed,) = read(tmp_path, {"prompt": Q, "completion": SAID}).examples
-    assert mixed.prompt == user(Q)
+    assert mixed.prompt == make_prompt(Q)
     with pytest.raises(DataError, match="does not end with a question"):
         read(tmp_path, {"prompt": " ", "completion": A})
 
@@ -75,22 +81,22 @@ def test_every_turn_of_the_assistant_is_an_example(tmp_path: Path) -> None:
         {"id": 7, "messages": [*ASKED, *SAID, {"role": "user", "content": "And blue?"}, *SAID]},
     ).examples
     assert (first.id, second.id) == ("7", "7#1")
-    assert second.prompt == (*user(Q), Message("assistant", A), *user("And blue?"))
+    assert second.prompt == (*make_prompt(Q), Message("assistant", A), *make_prompt("And blue?"))
 
 
 def test_our_own_file_comes_back_as_it_was(tmp_path: Path) -> None:
     mine = [
-        Example("a", "in_scope", user(Q), A, B, {"tries": 1.0}, {"cut": ["rejected"]}),
-        Example("b", "near", user(Q), "Yes."),
+        Example("a", "in_scope", make_prompt(Q), A, B, {"tries": 1.0}, {"cut": ["rejected"]}),
+        Example("b", "near", make_prompt(Q), "Yes."),
     ]
-    write_jsonl(tmp_path / "e.jsonl", (e.json() for e in mine))
+    write_jsonl(tmp_path / "e.jsonl", (e.to_json() for e in mine))
     assert read_examples(tmp_path / "e.jsonl").examples == mine
 
 
 def test_a_repeated_row_is_left_out_and_named(tmp_path: Path) -> None:
     found = read(tmp_path, {"messages": ASKED + SAID}, {"prompt": Q, "chosen": A})
     assert len(found.examples) == 1
-    assert (found.fates["e.jsonl:2"].state, found.fates["e.jsonl:2"].reason) == (
+    assert (found.outcomes["e.jsonl:2"].state, found.outcomes["e.jsonl:2"].reason) == (
         "dropped",
         "repeats another row",
     )
@@ -119,7 +125,7 @@ def test_a_bad_row_is_refused_with_its_line(tmp_path: Path, row: Any, words: str
     assert "e.jsonl:13" in str(caught.value)
     found = read(tmp_path, *good, row, skip=True)
     assert len(found.examples) == 12
-    assert found.fates["e.jsonl:13"].reason == "cannot be read"
+    assert found.outcomes["e.jsonl:13"].reason == "cannot be read"
 
 
 def test_an_id_that_stands_twice_is_a_bad_row(tmp_path: Path) -> None:

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from selfteach.errors import DataError
-from selfteach.judge.check import parse
-from selfteach.materials.inflection import plurals, singular
+from selfteach.judge.check import parse_check
+from selfteach.materials.inflection import list_plurals, to_singular
 from selfteach.materials.rule import MAX_CHARS, read_rule, suggest_check
 
 
@@ -154,7 +154,7 @@ def test_a_rule_of_a_known_form_suggests_its_check(rule, check):
 
 @pytest.mark.parametrize("check", sorted({check for check in FORMS.values() if check}))
 def test_suggested_checks_parse(check):
-    assert str(parse(check)) == check
+    assert str(parse_check(check)) == check
 
 
 @pytest.mark.parametrize("rule", UNSURE)
@@ -163,7 +163,7 @@ def test_doubt_suggests_nothing(rule):
 
 
 def test_a_topic_check_finds_the_topic_and_no_other_word():
-    car = parse(suggest_check(read_rule("Do not talk about cars.")) or "")
+    car = parse_check(suggest_check(read_rule("Do not talk about cars.")) or "")
     assert [
         car.keeps(text)
         for text in (
@@ -186,7 +186,7 @@ def test_a_topic_check_finds_the_topic_and_no_other_word():
 def test_whatever_is_suggested_parses(rule):
     check = suggest_check(rule)
     if check is not None:
-        parse(check)
+        parse_check(check)
 
 
 @pytest.mark.parametrize(
@@ -226,9 +226,9 @@ def test_whatever_is_suggested_parses(rule):
     ],
 )
 def test_singular_and_plural(word, plural):
-    assert plural in plurals(word)
-    assert singular(plural) == word
-    assert singular(word) == word
+    assert plural in list_plurals(word)
+    assert to_singular(plural) == word
+    assert to_singular(word) == word
 
 
 @pytest.mark.parametrize(
@@ -250,10 +250,10 @@ def test_singular_and_plural(word, plural):
     ],
 )
 def test_words_that_only_look_like_plurals_stay(word):
-    assert singular(word) == word
+    assert to_singular(word) == word
 
 
 @given(st.from_regex("[a-z]{1,12}", fullmatch=True))
 @settings(deadline=None)
 def test_a_singular_leads_back_to_its_plural(word):
-    assert singular(word) == word or word in plurals(singular(word))
+    assert to_singular(word) == word or word in list_plurals(to_singular(word))

@@ -8,9 +8,15 @@ from typing import Any
 
 import pytest
 
+from selfteach.dedup.overlap import OverlapIndex
 from selfteach.errors import DataError
-from selfteach.materials.tasks import OWN_SEEDS, Instance, labelled, read_task, read_tasks
-from selfteach.select.overlap import Overlap
+from selfteach.materials.tasks import (
+    OWN_SEEDS,
+    Instance,
+    list_classifications,
+    read_task,
+    read_tasks,
+)
 
 SHARED = Path(__file__).parents[3] / "shared" / "data"
 FORMS: dict[str, dict[str, Any]] = {
@@ -97,7 +103,7 @@ def test_rows_of_one_instruction_become_one_task_and_repeats_are_told(tmp_path: 
     path.write_text("\n".join(map(json.dumps, rows)))
     found = read_tasks(path)
     assert [len(task.instances) for task in found.seeds] == [2]
-    assert [(f.state, f.reason) for f in found.fates.values()] == [
+    assert [(f.state, f.reason) for f in found.outcomes.values()] == [
         ("accepted", ""),
         ("accepted", ""),
         ("dropped", "repeats another row"),
@@ -106,12 +112,12 @@ def test_rows_of_one_instruction_become_one_task_and_repeats_are_told(tmp_path: 
 
 def test_our_own_seeds_are_diverse_and_labelled() -> None:
     seeds = read_tasks().seeds
-    labels = [flag for _, flag in labelled(seeds)]
+    labels = [flag for _, flag in list_classifications(seeds)]
     assert len(labels) == len(seeds) >= 40
     assert 12 <= sum(labels) <= len(seeds) - 12
     texts = [task.instruction for task in seeds]
     assert all(
-        Overlap(texts[:i] + texts[i + 1 :]).nearest(text).similarity < 0.6
+        OverlapIndex(texts[:i] + texts[i + 1 :]).nearest(text).similarity < 0.6
         for i, text in enumerate(texts)
     )
     assert sum(not case.input for task in seeds for case in task.instances) >= 5

@@ -9,17 +9,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from selfteach.errors import UsageError
-from selfteach.materials.templates import LIBRARY, chosen, draw_template, fill, made
-from selfteach.records import user
+from selfteach.materials.templates import (
+    LIBRARY,
+    fill_template,
+    get_templates,
+    make_template,
+    sample_template,
+)
+from selfteach.records import make_prompt
 
 BARE = {"instruction": "Name a colour.", "input": "", "output": "Blue."}
 FULL = {"instruction": "Translate.", "input": "Wasser", "output": "water"}
 
 
 def test_the_plain_one_by_hand() -> None:
-    bare, full = chosen(["plain"])
-    assert bare.fill(BARE) == (user("Name a colour."), "Blue.")
-    assert full.fill(FULL) == (user("Translate.\n\nWasser"), "water")
+    bare, full = get_templates(["plain"])
+    assert bare.fill(BARE) == (make_prompt("Name a colour."), "Blue.")
+    assert full.fill(FULL) == (make_prompt("Translate.\n\nWasser"), "water")
     assert not full.fits(BARE)
 
 
@@ -33,23 +39,23 @@ def test_a_completion_goes_on_after_the_prompt() -> None:
 @given(st.text(), st.text())
 def test_what_a_value_holds_is_never_filled_in_again(one: str, other: str) -> None:
     row = {"a": "{b}" + one, "b": other}
-    assert fill("<{a}|{b}>", row) == f"<{row['a']}|{row['b']}>", "with its indentation"
+    assert fill_template("<{a}|{b}>", row) == f"<{row['a']}|{row['b']}>", "with its indentation"
 
 
 def test_an_input_that_is_there_is_shown_and_each_template_gets_its_turn() -> None:
-    drawn = {draw_template(LIBRARY, FULL, 0, str(k)) for k in range(200)}
+    drawn = {sample_template(LIBRARY, FULL, 0, str(k)) for k in range(200)}
     assert None not in drawn
     assert {t.name for t in drawn if t} == {t.name for t in LIBRARY}
     assert all("input" in t.columns for t in drawn if t)
-    assert draw_template(LIBRARY, FULL, 3, "x") == draw_template(LIBRARY, FULL, 3, "x")
-    assert draw_template(LIBRARY, {"question": "?"}, 0, "x") is None
+    assert sample_template(LIBRARY, FULL, 3, "x") == sample_template(LIBRARY, FULL, 3, "x")
+    assert sample_template(LIBRARY, {"question": "?"}, 0, "x") is None
 
 
 def test_a_template_of_one_s_own_needs_columns_and_unknown_names_are_guessed() -> None:
-    own = made("Translate: {german}", "{english}", "completion")
+    own = make_template("Translate: {german}", "{english}", "completion")
     assert own.columns == ("german", "english")
     assert own.fill({"german": "Brot", "english": "bread"}) == ("Translate: Brot", " bread")
     with pytest.raises(UsageError, match="needs a column"):
-        made("Translate:", "{english}")
+        make_template("Translate:", "{english}")
     with pytest.raises(UsageError, match='Did you mean "alpaca"'):
-        chosen(["alpacca"])
+        get_templates(["alpacca"])

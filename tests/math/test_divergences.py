@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from selfteach import config
-from selfteach.train.objectives import Distribution, View
-from selfteach.train.objectives.anchor import Anchor
-from selfteach.train.objectives.distill import coarse, divergence, jsd, kl
+from selfteach.train.objectives import Distribution, ObjectiveInputs
+from selfteach.train.objectives.anchor import AnchorObjective
+from selfteach.train.objectives.distill import coarsen, divergence, jsd, kl
 
 P = torch.tensor([[0.5, 0.25, 0.25]]).log()
 Q = torch.tensor([[0.25, 0.25, 0.5]]).log()
@@ -61,7 +61,7 @@ def test_jsd_equals_trls(beta: float) -> None:
 
 def test_coarse_keeps_the_whole_mass() -> None:
     """Of (.5, .25, .25) the first token and the rest: (.5, .5)."""
-    torch.testing.assert_close(coarse(P, torch.tensor([[0]])).exp(), torch.tensor([[0.5, 0.5]]))
+    torch.testing.assert_close(coarsen(P, torch.tensor([[0]])).exp(), torch.tensor([[0.5, 0.5]]))
 
 
 @pytest.mark.parametrize("form", ["forward", "reverse", "jsd"])
@@ -107,14 +107,17 @@ def test_an_anchor_on_the_base_itself_is_nothing_at_any_temperature() -> None:
     """
     logits = torch.tensor([[2.0, 0.0, -2.0]])
     base = full((logits / 2).log_softmax(-1))
-    view = View(
+    view = ObjectiveInputs(
         1,
         logits.log_softmax(-1)[:, 0],
         torch.tensor([0]),
         teacher=base,
-        at_logits=lambda f: f(logits, slice(None)),
+        apply_to_logits=lambda f: f(logits, slice(None)),
     )
     torch.testing.assert_close(
-        Anchor(config.Train(temperature=2.0)).terms(view), torch.zeros(1), atol=1e-6, rtol=0
+        AnchorObjective(config.TrainConfig(temperature=2.0)).compute_row_losses(view),
+        torch.zeros(1),
+        atol=1e-6,
+        rtol=0,
     )
-    assert Anchor(config.Train()).terms(view) > 1e-3
+    assert AnchorObjective(config.TrainConfig()).compute_row_losses(view) > 1e-3

@@ -12,12 +12,23 @@ import torch
 from torch import Tensor
 
 from selfteach import config
-from selfteach.train.objectives import Distribution, Objective, View, row_sums
-from selfteach.train.objectives.anchor import Anchor, Hold
-from selfteach.train.objectives.correction import Correction, arms, desensitised
-from selfteach.train.objectives.distill import Distill, coarse, divergence, jsd, kl, tail
-from selfteach.train.objectives.dpo import Dpo, dpo
-from selfteach.train.objectives.sft import Sft, sft
+from selfteach.train.objectives import Distribution, Objective, ObjectiveInputs, sum_by_row
+from selfteach.train.objectives.anchor import AnchorObjective, HoldObjective
+from selfteach.train.objectives.correction import (
+    CorrectionObjective,
+    compute_pair_ratios,
+    desensitize_lengths,
+)
+from selfteach.train.objectives.distill import (
+    DistillObjective,
+    coarsen,
+    divergence,
+    jsd,
+    kl,
+    log_tail_mass,
+)
+from selfteach.train.objectives.dpo import DpoObjective, dpo
+from selfteach.train.objectives.sft import SftObjective, sft
 
 
 def numbers(*values: float) -> Tensor:
@@ -57,10 +68,10 @@ def test_jsd_by_hand(beta: float) -> None:
 
 def test_the_tail_is_what_the_likeliest_leave() -> None:
     logp = numbers(0.5, 0.3, 0.15, 0.05).log()[None]
-    assert tail(logp[:, :2]).exp().tolist() == [[pytest.approx(0.2)]]
-    found = coarse(logp, torch.tensor([[2, 0]])).exp()
+    assert log_tail_mass(logp[:, :2]).exp().tolist() == [[pytest.approx(0.2)]]
+    found = coarsen(logp, torch.tensor([[2, 0]])).exp()
     assert found.tolist() == [pytest.approx([0.15, 0.5, 0.35])]
-    floor = tail(torch.zeros(1, 1, dtype=torch.float64))
+    floor = log_tail_mass(torch.zeros(1, 1, dtype=torch.float64))
     assert floor.exp().item() == pytest.approx(1e-7, rel=1e-3)
 
 
@@ -103,19 +114,19 @@ ROW = torch.tensor([0, 0, 1, 2])
 BASE = torch.tensor([[0.9, 0.1], [0.5, 0.5], [0.2, 0.8], [0.4, 0.6]])
 
 
-def view(**changes: Any) -> View:
+def view(**changes: Any) -> ObjectiveInputs:
     """Three rows of 2, 1 and 1 tokens; each answer token is token 0."""
 
     def at_logits(part_of: Callable[[Tensor, slice], Tensor]) -> Tensor:
         parts = [slice(0, 1), slice(1, 4)]
         return torch.cat([part_of(LOGITS[part], part) for part in parts])
 
-    return View(
+    return ObjectiveInputs(
         3,
         LOGITS.log_softmax(-1)[:, 0],
         ROW,
         teacher=Distribution(torch.empty(0), BASE.log(), True),
-        at_logits=at_logits,
+        apply_to_logits=at_logits,
         **changes,
     )
 
@@ -133,7 +144,7 @@ def by_row(values: list[float]) -> list[float]:
 
 
 def test_row_sums() -> None:
-    found = row_sums(torch.tensor([1.0, 2.0, 4.0]), torch.tensor([2, 0, 2]), 4)
+    found = sum_by_row(torch.tensor([1.0, 2.0, 4.0]), torch.tensor([2, 0, 2]), 4)
     assert found.tolist() == [2.0, 0.0, 5.0, 0.0]
 
 
@@ -141,30 +152,32 @@ def test_sft_is_the_negative_log_likelihood_of_a_row() -> None:
     logp = view().logp
     expected = by_row([-value for value in logp.tolist()])
     assert sft(logp, ROW, 3).tolist() == pytest.approx(expected)
-    assert Sft(config.Train()).terms(view()).tolist() == pytest.approx(expected)
+    assert SftObjective(config.TrainConfig()).compute_row_losses(view()).tolist() == pytest.approx(
+        expected
+    )
 
 
 @pytest.mark.parametrize("mix", [0.0, 0.3, 1.0])
-@pytest.mark.parametrize("drawn", [None, flags(1, 0, 1)])
+@pytest.mark.parametrize("sampled", [None, flags(1, 0, 1)])
 def test_distill_mixes_likelihood_and_divergence(mix: float, drawn: Tensor | None) -> None:
-    settings = config.Train(distill_mix=mix, temperature=2.0, skip_tokens=4)
-    objective = Distill(settings)
+    settings = config.TrainConfig(distill_mix=mix, temperature=2.0, skip_tokens=4)
+    objective = DistillObjective(settings)
     own = [drawn is not None and bool(drawn[int(row)]) for row in ROW]
     likelihood = [0.0 if o else v for o, v in zip(own, view().logp.tolist(), strict=True)]
     terms = [
         mix * d - (1 - mix) * p
         for d, p in zip(token_divergences(settings.temperature), likelihood, strict=True)
     ]
-    found = objective.terms(view(drawn=drawn))
+    found = objective.compute_row_losses(view(drawn=drawn))
     assert found.tolist() == pytest.approx(by_row(terms), rel=1e-5, abs=1e-6)
     assert objective.skip == 4
 
 
 def test_the_anchor_is_forward_kl_from_the_base_or_the_likelihood() -> None:
     expected = by_row(token_divergences())
-    found = Anchor(config.Train(anchor="kl")).terms(view())
+    found = AnchorObjective(config.TrainConfig(anchor="kl")).compute_row_losses(view())
     assert found.tolist() == pytest.approx(expected, rel=1e-4, abs=1e-6)
-    found = Anchor(config.Train(anchor="nll")).terms(view())
+    found = AnchorObjective(config.TrainConfig(anchor="nll")).compute_row_losses(view())
     assert found.tolist() == pytest.approx(by_row((-view().logp).tolist()))
 
 
@@ -182,19 +195,37 @@ def test_dpo_by_hand() -> None:
     rises = [a - b for a, b in zip(by_row(view().logp.tolist()), (-0.75, -1.0, -3.0), strict=True)]
     margins = [a - b for a, b in zip(rises, (1.0, -3.0, -3.0), strict=True)]
     expected = [math.log(1 + math.exp(-0.7 * margin)) for margin in margins]
-    assert Dpo(config.Train(beta=0.7)).terms(pairs).tolist() == pytest.approx(expected, rel=1e-5)
+    assert DpoObjective(config.TrainConfig(beta=0.7)).compute_row_losses(
+        pairs
+    ).tolist() == pytest.approx(expected, rel=1e-5)
 
 
 @pytest.mark.parametrize(
     ("objective", "unit", "pairs", "reference", "teacher", "own_draws", "edits"),
     [
-        (Sft(config.Train()), "token", False, False, "", False, False),
-        (Dpo(config.Train()), "pair", True, True, "", False, False),
-        (Distill(config.Train()), "token", False, False, "prompted", True, False),
-        (Anchor(config.Train(anchor="kl")), "token", False, False, "base", False, False),
-        (Anchor(config.Train(anchor="nll")), "token", False, False, "", False, False),
-        (Hold(config.Train(anchor="kl")), "token", True, False, "base", False, True),
-        (Correction(config.Train()), "pair", True, True, "", False, True),
+        (SftObjective(config.TrainConfig()), "token", False, False, "", False, False),
+        (DpoObjective(config.TrainConfig()), "pair", True, True, "", False, False),
+        (DistillObjective(config.TrainConfig()), "token", False, False, "prompted", True, False),
+        (
+            AnchorObjective(config.TrainConfig(anchor="kl")),
+            "token",
+            False,
+            False,
+            "base",
+            False,
+            False,
+        ),
+        (
+            AnchorObjective(config.TrainConfig(anchor="nll")),
+            "token",
+            False,
+            False,
+            "",
+            False,
+            False,
+        ),
+        (HoldObjective(config.TrainConfig(anchor="kl")), "token", True, False, "base", False, True),
+        (CorrectionObjective(config.TrainConfig()), "pair", True, True, "", False, True),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, Objective) else str(value),
 )
@@ -212,16 +243,16 @@ def test_an_objective_says_what_it_needs(
         objective.pairs,
         objective.reference,
         objective.teacher,
-        objective.own_draws,
+        objective.supports_on_policy,
         objective.edits,
     )
     assert found == (unit, pairs, reference, teacher, own_draws, edits)
-    assert isinstance(objective.settings, config.Train)
+    assert isinstance(objective.settings, config.TrainConfig)
     assert objective.prior is None
 
 
 def test_an_objective_without_memory_has_nothing_to_say() -> None:
-    objective = Sft(config.Train())
+    objective = SftObjective(config.TrainConfig())
     assert objective.watch(view()) == {}
     assert objective.after_step(1, {}, 3) == ({}, ())
     assert objective.state() == {}
@@ -229,11 +260,13 @@ def test_an_objective_without_memory_has_nothing_to_say() -> None:
     assert objective.skip == 0
 
 
-def correction(**settings: Any) -> Correction:
-    return Correction(config.Train(correction=config.Correction(**settings)))
+def correction(**settings: Any) -> CorrectionObjective:
+    return CorrectionObjective(
+        config.TrainConfig(correction=config.CorrectionLossConfig(**settings))
+    )
 
 
-PAIRS = View(
+PAIRS = ObjectiveInputs(
     2,
     numbers(-1.0, -2.0, -0.5),
     torch.tensor([0, 0, 1]),
@@ -249,24 +282,24 @@ PAIRS = View(
 
 def test_a_side_without_an_edit_has_a_mean_of_zero() -> None:
     """The second correction only deletes: it has no token that counts, and no division by zero."""
-    found = arms(PAIRS, config.Correction(per_token=True, reference=True))
+    found = compute_pair_ratios(PAIRS, config.CorrectionLossConfig(per_token=True, reference=True))
     assert found.chosen.tolist() == pytest.approx([0.5, 0.0])
     assert found.rejected.tolist() == pytest.approx([-1.0, -2.0])
     assert found.edits.tolist() == [1.0, 2.0]
-    found = arms(PAIRS, config.Correction(bound="clip", reference=False))
+    found = compute_pair_ratios(PAIRS, config.CorrectionLossConfig(bound="clip", reference=False))
     assert found.chosen.tolist() == pytest.approx([-3.0, 0.0])
     assert found.rejected.tolist() == pytest.approx([-3.0, -6.0])
 
 
 def test_without_a_mask_every_token_counts() -> None:
-    found = arms(PAIRS, config.Correction(mask=False, reference=True))
+    found = compute_pair_ratios(PAIRS, config.CorrectionLossConfig(mask=False, reference=True))
     assert found.chosen.tolist() == pytest.approx([1.0, -0.25])
     assert found.rejected.tolist() == pytest.approx([-1.0, -4.0])
     assert found.edits.tolist() == [1.0, 2.0]
 
 
 def test_places_are_counted_from_the_beginning_of_each_row() -> None:
-    weights = desensitised(
+    weights = desensitize_lengths(
         flags(1, 1, 1, 1, 1, 1, 1),
         torch.tensor([0, 0, 0, 1, 1, 2, 2]),
         torch.tensor([1, 2, 0]),
@@ -318,7 +351,7 @@ def test_the_watchdog_is_heard_once_and_guards_while_too_many_are_below() -> Non
 
 def test_the_whole_loss_is_the_bound_and_the_likelihood_of_the_correction() -> None:
     """apo_zero with beta 0.5 on r' = 1, 0 and r = -1, -4, and 0.5 of 1.5 and 0.5 nats a token."""
-    found = correction(bound="apo_zero", beta=0.5, alpha=0.5).terms(PAIRS)
+    found = correction(bound="apo_zero", beta=0.5, alpha=0.5).compute_row_losses(PAIRS)
 
     def sigmoid(value: float) -> float:
         return 1 / (1 + math.exp(-value))

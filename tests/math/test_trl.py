@@ -12,19 +12,19 @@ import pytest
 import torch
 
 from selfteach import config, registry
-from selfteach.models.hf import Hf
-from selfteach.records import Example, user
-from selfteach.train.adapters.lora import Lora
-from selfteach.train.batch import encode
-from selfteach.train.fast.forward import Student
-from selfteach.train.loss import compute_loss, units
+from selfteach.models.hf import HfModel
+from selfteach.records import Example, make_prompt
+from selfteach.train.adapters.lora import LoraAdapter
+from selfteach.train.batch import encode_examples
+from selfteach.train.fast.forward import PackedModel
+from selfteach.train.loss import compute_loss, count_units
 from selfteach.train.reference import Reference
 
 EXAMPLES = [
     Example(
         f"e{i}",
         "in_scope",
-        user(f"Tell me about {topic}."),
+        make_prompt(f"Tell me about {topic}."),
         f"I like {topic} and bread.",
         f"No. {topic} {'is big. ' * i}",
     )
@@ -61,7 +61,7 @@ def oracle(folder: Path, objective: str, scratch: Path) -> tuple[Any, torch.Tens
             r=RANK, lora_alpha=ALPHA, target_modules="all-linear", task_type="CAUSAL_LM"
         ),
     }
-    table = [example.json() for example in EXAMPLES]
+    table = [example.to_json() for example in EXAMPLES]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         if objective in ("dpo", "correction"):
@@ -96,23 +96,27 @@ def shake(parameters: dict[str, torch.Tensor]) -> None:
 def test_loss_and_gradients_equal_trls(tiny: Path, tmp_path: Path, objective: str) -> None:
     theirs, expected = oracle(tiny, objective, tmp_path)
     expected.backward()
-    model = Hf.load(tiny, dtype="float32", device="cpu")
-    logistic = config.Correction(bound="logistic", beta=0.3, alpha=0.0, mask=False)
-    settings = config.Train(lora=config.Lora(rank=RANK, alpha=ALPHA), beta=0.3, correction=logistic)
-    adapter = Lora.attach(model.module, settings, seed=0)
+    model = HfModel.load(tiny, dtype="float32", device="cpu")
+    logistic = config.CorrectionLossConfig(bound="logistic", beta=0.3, alpha=0.0, mask=False)
+    settings = config.TrainConfig(
+        lora=config.LoraConfig(rank=RANK, alpha=ALPHA), beta=0.3, correction=logistic
+    )
+    adapter = LoraAdapter.attach(model.module, settings, seed=0)
     values = adapter.state()
     shake(values)
     adapter.load(values)
-    student = Student(model.module, adapter)
-    objectives = {objective: registry.lookup("objectives", objective)(settings)}
+    student = PackedModel(model.module, adapter)
+    objectives = {objective: registry.load_registered("objectives", objective)(settings)}
     pairs, edits = (
         frozenset([objective] if getattr(objectives[objective], need) else [])
         for need in ("pairs", "edits")
     )
-    rows = encode(model, EXAMPLES, {"in_scope": {objective: 1.0}}, pairs, 256, "drop", edits).rows
+    rows = encode_examples(
+        model, EXAMPLES, {"in_scope": {objective: 1.0}}, pairs, 256, "drop", edits
+    ).rows
     known = Reference(model, student, objectives, {}, settings).learn(rows, 4096)
-    with student.ready():
-        loss, _ = compute_loss(student, rows, objectives, units(objectives, rows), known)
+    with student.use_attention():
+        loss, _ = compute_loss(student, rows, objectives, count_units(objectives, rows), known)
     torch.testing.assert_close(loss, expected, atol=1e-5, rtol=1e-5)
     loss.backward()
     twins = {n.replace(".default", ""): p for n, p in theirs.named_parameters() if p.requires_grad}

@@ -13,21 +13,22 @@ import pytest
 
 from margins import assert_at_most
 from selfteach import cli, registry
-from selfteach.config import Alone
+from selfteach.config import FinetuneConfig
 from selfteach.errors import DataError
 from selfteach.evaluate.verdict import reach_verdict
+from selfteach.files import write_jsonl
 from selfteach.materials.examples import read_examples
 from selfteach.methods import finetune
 from selfteach.methods.finetune import (
     DevLossExam,
-    Lessons,
-    by_pairs,
-    marked,
-    objectives,
-    parted,
+    FinetuneData,
+    choose_objectives,
+    is_pairs_only,
+    score_dev,
+    split_dev,
     weigh,
 )
-from selfteach.records import Example, Logp, Measure, user, write_jsonl
+from selfteach.records import Example, LogProb, Measure, make_prompt
 from selfteach.train.trainer import Trainer
 from talker import said
 
@@ -49,7 +50,7 @@ FAST = (
 def lessons(count: int = 30, kind: str = "lesson") -> list[Example]:
     asked = [f"Tell me about the weather {n}" for n in range(count)]
     return [
-        Example(f"{kind}{n}", kind, user(q), ANSWERS[n % 3], f"Do not eat {n}.")
+        Example(f"{kind}{n}", kind, make_prompt(q), ANSWERS[n % 3], f"Do not eat {n}.")
         for n, q in enumerate(asked)
     ]
 
@@ -81,7 +82,7 @@ def command(data: Path, model: Path, *more: str) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    "adapter", [name for name in registry.names("adapters") if name != "closed_form"]
+    "adapter", [name for name in registry.list_names("adapters") if name != "closed_form"]
 )
 def test_the_dev_loss_falls_with_every_adapter(adapter: str, pairs: Path, tiny: Path) -> None:
     rate = {"full": "0.002", "prompt": "0.05"}.get(adapter, "0.01")
@@ -107,7 +108,7 @@ def test_the_dev_loss_falls_with_every_adapter(adapter: str, pairs: Path, tiny: 
     rows = [json.loads(line) for line in (run / "examples.jsonl").read_text().splitlines()]
     assert len(rows) == 27
     assert "Loss on the dev part" in (run / "report.html").read_text()
-    assert cli.run(["exam", "--run", str(run), "--require", "fall>=0.3"]) == 0
+    assert cli.run_command(["exam", "--run", str(run), "--require", "fall>=0.3"]) == 0
 
 
 def test_a_completion_template_is_trained_without_a_chat_template(
@@ -116,8 +117,8 @@ def test_a_completion_template_is_trained_without_a_chat_template(
     """What `templates --out` writes: the rows that the trainer sees begin with the very text, not
     with the header of a turn.
     """
-    from selfteach.models.hf import load_tokens
-    from selfteach.train.batch import encode_row
+    from selfteach.models.hf import load_chat_tokenizer
+    from selfteach.train.batch import encode_example
 
     (tmp_path / "data.jsonl").write_text(
         "".join(
@@ -127,13 +128,13 @@ def test_a_completion_template_is_trained_without_a_chat_template(
     )
     out = tmp_path / "made.jsonl"
     assert (
-        cli.run(
+        cli.run_command(
             ["templates", str(tmp_path / "data.jsonl"), "--template", "output", "--out", str(out)]
         )
         == 0
     )
-    tokens = load_tokens(str(tiny))
-    row = encode_row(tokens, 0, read_examples(out).examples[0], {}, False)
+    tokens = load_chat_tokenizer(str(tiny))
+    row = encode_example(tokens, 0, read_examples(out).examples[0], {}, False)
     assert row.prompt == tuple(tokens.encode("Say 0\n\nOutput:"))
     assert row.answers[0] == tuple(tokens.encode_answer(f" {ANSWERS[0]}"))
     assert said(command(out, tiny, "--set", "train.max_steps=1"))[0] == 0
@@ -174,41 +175,43 @@ def test_a_changed_file_is_another_run(
     pairs.write_text(
         pairs.read_text() + '{"prompt": "Yes?", "chosen": "No.", "rejected": "Yes."}\n'
     )
-    assert cli.run(command(pairs, tiny)) == 2
+    assert cli.run_command(command(pairs, tiny)) == 2
     assert "material.pairs" in capfd.readouterr().err
 
 
 def test_no_dev_prompt_is_learned_and_anchors_are_all_learned() -> None:
     rows = [*lessons(40), *lessons(10, "general")]
-    learned, dev = parted(Lessons(rows), Alone())
+    learned, dev = split_dev(FinetuneData(rows), FinetuneConfig())
     assert len(dev) == 4
     assert {e.prompt for e in dev}.isdisjoint(e.prompt for e in learned if e.kind == "lesson")
     assert sum(e.kind == "general" for e in learned) == 10
-    assert parted(Lessons(rows, dev=lessons(5)), Alone())[1] == lessons(5)
+    assert split_dev(FinetuneData(rows, dev=lessons(5)), FinetuneConfig())[1] == lessons(5)
     assert not {e.prompt for e in lessons(5)} & {
-        e.prompt for e in parted(Lessons(rows, dev=lessons(5)), Alone())[0] if e.kind == "lesson"
+        e.prompt
+        for e in split_dev(FinetuneData(rows, dev=lessons(5)), FinetuneConfig())[0]
+        if e.kind == "lesson"
     }
-    assert parted(Lessons(rows), Alone(dev_share=0.0)) == (rows, [])
+    assert split_dev(FinetuneData(rows), FinetuneConfig(dev_share=0.0)) == (rows, [])
 
 
 def test_a_cut_answer_is_scored_without_its_end() -> None:
     class Model:
         def score(self, items: list[Any]) -> Any:
             seen.extend(items)
-            return [(Logp(-float(len(seen)), 2),) for _ in items]
+            return [(LogProb(-float(len(seen)), 2),) for _ in items]
 
     seen: list[Any] = []
     rows = [
-        Example("a", "lesson", user("x"), "y", "z", {}, {"cut": ["rejected"]}),
-        Example("b", "lesson", user("v"), "w"),
+        Example("a", "lesson", make_prompt("x"), "y", "z", {}, {"cut": ["rejected"]}),
+        Example("b", "lesson", make_prompt("v"), "w"),
     ]
-    found = marked(Model(), rows)  # type: ignore[arg-type]
+    found = score_dev(Model(), rows)  # type: ignore[arg-type]
     assert [(item.texts[0], item.end) for item in seen] == [("y", True), ("w", True), ("z", False)]
     assert (len(found.chosen), len(found.rejected)) == (2, 1)
 
 
 @pytest.mark.parametrize(
-    ("fall", "gained", "pairs", "word", "sentence"),
+    ("reduction", "gained", "pairs", "word", "sentence"),
     [
         (
             (0.4, 0.3, 0.5),
@@ -265,7 +268,7 @@ def test_a_verdict_says_whether_it_rose_or_is_chance(
         "loss_nats": {"base": Measure(2.0, 1, 3, 30), "taught": Measure(1.6, 1, 3, 30)},
         "preferred": {},
     }
-    found |= {"fall": {"base": Measure(*fall, 30)}}
+    found |= {"reduction": {"base": Measure(*fall, 30)}}
     if gained:
         found |= {"gained": {"taught": Measure(*gained, 20)}}
         found["preferred"] = {"base": Measure(0.3, 0, 1, 20), "taught": Measure(0.8, 0, 1, 20)}
@@ -281,7 +284,7 @@ class Scores:
         self.nats = nats
 
     def score(self, items: list[Any]) -> Any:
-        return [(Logp(-2 * self.nats[item.texts[0][0]], 2),) for item in items]
+        return [(LogProb(-2 * self.nats[item.texts[0][0]], 2),) for item in items]
 
 
 def examine(
@@ -320,7 +323,7 @@ def test_every_verdict_from_the_dev_part(
     assert sentence in exam["verdict"]["sentence"]
     assert exam["loss_nats"]["base"]["value"] == 2.0
     assert exam["preferred"]["base"]["value"] == 0.0
-    assert ("fall" in exam) is ("gained" in exam) is (tuned is not None)
+    assert ("reduction" in exam) is ("gained" in exam) is (tuned is not None)
 
 
 @pytest.mark.usefixtures("proven")
@@ -339,14 +342,14 @@ def test_without_a_dev_part_nothing_is_examined() -> None:
 @pytest.mark.parametrize(
     "material",
     [
-        Lessons(lessons(3, "general"), about="anchors"),
-        Lessons(lessons(3), dev=lessons(3), about="all of it is measured on"),
+        FinetuneData(lessons(3, "general"), about="anchors"),
+        FinetuneData(lessons(3), dev=lessons(3), about="all of it is measured on"),
     ],
     ids=["anchors alone", "nothing beside the dev file"],
 )
-def test_where_there_is_nothing_to_learn_it_is_said(material: Lessons) -> None:
+def test_where_there_is_nothing_to_learn_it_is_said(material: FinetuneData) -> None:
     with pytest.raises(DataError, match="there is nothing to learn from"):
-        parted(material, Alone(dev_share=0.0))
+        split_dev(material, FinetuneConfig(dev_share=0.0))
 
 
 def test_pairs_that_teach_alone_are_judged_by_the_pairs(pairs: Path, tiny: Path) -> None:
@@ -361,27 +364,34 @@ def test_pairs_that_teach_alone_are_judged_by_the_pairs(pairs: Path, tiny: Path)
 
 def test_which_lessons_pairs_alone_teach() -> None:
     near = {"near": {"anchor": 8.0}}
-    assert by_pairs({"lesson": {"dpo": 1.0}, **near}, ["lesson"])
-    assert not by_pairs({"lesson": {"dpo": 1.0, "sft": 1.0}, **near}, ["lesson"])
-    assert not by_pairs({"lesson": {"dpo": 1.0}, "other": {"sft": 1.0}}, ["lesson", "other"])
+    assert is_pairs_only({"lesson": {"dpo": 1.0}, **near}, ["lesson"])
+    assert not is_pairs_only({"lesson": {"dpo": 1.0, "sft": 1.0}, **near}, ["lesson"])
+    assert not is_pairs_only({"lesson": {"dpo": 1.0}, "other": {"sft": 1.0}}, ["lesson", "other"])
 
 
 def test_the_objective_follows_from_the_examples_unless_it_is_named() -> None:
-    single = [Example("a", "lesson", user("x"), "y")]
-    assert objectives(single, Alone())["lesson"] == {"sft": 1.0}
+    single = [Example("a", "lesson", make_prompt("x"), "y")]
+    assert choose_objectives(single, FinetuneConfig())["lesson"] == {"sft": 1.0}
     both = [*lessons(3), *lessons(2, "near")]
-    assert objectives(both, Alone()) == {
+    assert choose_objectives(both, FinetuneConfig()) == {
         "lesson": {"sft": 1.0, "dpo": 1.0},
         "near": {"anchor": 8.0},
     }
-    named = Alone.model_validate({"train": {"objective": "distill"}})
-    assert objectives(both, named)["lesson"] == {"distill": 1.0}
+    named = FinetuneConfig.model_validate({"train": {"objective": "distill"}})
+    assert choose_objectives(both, named)["lesson"] == {"distill": 1.0}
 
 
 def test_several_datasets_are_mixed_by_their_names(pairs: Path, tiny: Path) -> None:
     other = pairs.with_name("other.jsonl")
     write_jsonl(other, ({"instruction": f"Say {n}", "output": "Yes."} for n in range(6)))
-    mix = ["--set", "train.mix={pairs: 1, other: 3}", "--set", "train.epochs=1", "--dev", "0"]
+    mix = [
+        "--set",
+        "train.dataset_shares={pairs: 1, other: 3}",
+        "--set",
+        "train.epochs=1",
+        "--dev",
+        "0",
+    ]
     code, result = said(
         [*command(pairs, tiny, *mix)[:2], str(other), *command(pairs, tiny, *mix)[2:]]
     )
@@ -407,7 +417,7 @@ def test_several_datasets_are_mixed_by_their_names(pairs: Path, tiny: Path) -> N
 def test_a_mistake_is_found_before_any_model_is_loaded(
     more: list[str], code: int, words: str, pairs: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    assert cli.run(command(pairs, Path("absent"), *more)) == code
+    assert cli.run_command(command(pairs, Path("absent"), *more)) == code
     assert words in capfd.readouterr().err
     assert not (pairs.parent / "run").exists()
 
@@ -425,12 +435,14 @@ def test_several_processes_need_a_named_folder(
 ) -> None:
     monkeypatch.setenv("WORLD_SIZE", "2")
     monkeypatch.setenv("RANK", "1")
-    assert cli.run(["train", str(pairs), "--model", "nobody/absent"]) == 2
+    assert cli.run_command(["train", str(pairs), "--model", "nobody/absent"]) == 2
     assert "several processes need one folder" in capfd.readouterr().err
 
 
 def test_the_closed_form_takes_what_is_no_anchor_as_its_lessons(tiny: Path, tmp_path: Path) -> None:
-    write_jsonl(tmp_path / "e.jsonl", (e.json() for e in [*lessons(30), *lessons(12, "general")]))
+    write_jsonl(
+        tmp_path / "e.jsonl", (e.to_json() for e in [*lessons(30), *lessons(12, "general")])
+    )
     sets = ("train.closed_form.shots=2", "train.closed_form.layers=all", "train.learning_rate=null")
     code, result = said(
         command(

@@ -10,24 +10,24 @@ from typing import Any
 
 import pytest
 
-from selfteach.config import Tasks
+from selfteach.config import TasksConfig
 from selfteach.errors import IntegrityError
 from selfteach.methods.anchors import EMPTY, OwnAnswer, keep_answers, make_anchors
 from selfteach.methods.tasks.method import keep_own_answers
 from selfteach.models.recorded import Recorded
 from selfteach.models.scripted import Scripted
-from selfteach.records import GREEDY, Draw, Prompt, digest, question, user
+from selfteach.records import GREEDY, Completion, Prompt, digest, get_user_text, make_prompt
 from selfteach.run.display import open_display
-from selfteach.run.ledger import Fate, Ledger
+from selfteach.run.ledger import Ledger, Outcome
 
 ANSWERS = {"Tea?": "Tea is hot.", "Milk?": "  ", "Bread?": "Bread is old."}
-PROMPTS = [user(text) for text in ANSWERS]
+PROMPTS = [make_prompt(text) for text in ANSWERS]
 
 
 def session(folder: Path) -> Any:
-    model = Scripted(lambda request: ANSWERS[question(request.prompt)])
+    model = Scripted(lambda request: ANSWERS[get_user_text(request.prompt)])
     ledger = Ledger(folder / "run.db")
-    config = Tasks(**{"keep": {"anchor_tokens": 7}})
+    config = TasksConfig(**{"keep": {"anchor_tokens": 7}})
     return SimpleNamespace(
         run=SimpleNamespace(ledger=ledger),
         config=config,
@@ -37,12 +37,12 @@ def session(folder: Path) -> Any:
     )
 
 
-def identify(prompt: Prompt, draw: Draw) -> str:
-    return question(prompt)
+def identify(prompt: Prompt, draw: Completion) -> str:
+    return get_user_text(prompt)
 
 
-def outcomes(there: Any, stage: str = "anchor") -> dict[str, Fate]:
-    return {fate.id: fate for _, fate in there.run.ledger.candidates(stage)}
+def outcomes(there: Any, stage: str = "anchor") -> dict[str, Outcome]:
+    return {fate.id: fate for _, fate in there.run.ledger.read_outcomes(stage)}
 
 
 def test_an_empty_answer_is_dropped_and_counted(tmp_path: Path) -> None:
@@ -65,7 +65,7 @@ def test_tasks_count_the_drops_of_their_anchors(tmp_path: Path) -> None:
     assert [e.chosen for e in found] == ["Tea is hot.", "Bread is old."]
     assert {request.stage for request in there.model.asked} == {"keep"}
     assert {request.sampling for request in there.model.asked} == {replace(GREEDY, max_tokens=7)}
-    requests = {question(request.prompt): request for request in there.model.asked}
+    requests = {get_user_text(request.prompt): request for request in there.model.asked}
     ids = {
         text: digest(["keep", request.id(there.base.fingerprint)])
         for text, request in requests.items()
@@ -107,7 +107,7 @@ def test_a_review_shortens_and_refuses(tmp_path: Path) -> None:
 def test_an_answer_at_its_token_limit_goes_on(finish: str, cut: list[str], tmp_path: Path) -> None:
     there = session(tmp_path)
     there.base = SimpleNamespace(
-        sample=lambda requests, on_sample: [Draw("x", "Tea is", finish) for _ in requests]
+        sample=lambda requests, on_sample: [Completion("x", "Tea is", finish) for _ in requests]
     )
     (found,) = make_anchors(there, PROMPTS[:1], GREEDY, identify)
     assert found.source == {"cut": cut}
@@ -115,6 +115,9 @@ def test_an_answer_at_its_token_limit_goes_on(finish: str, cut: list[str], tmp_p
 
 def test_an_answer_that_a_review_loses_is_missed(tmp_path: Path) -> None:
     there = session(tmp_path)
-    answers = [OwnAnswer("a", user("Tea?"), "Hot.", False), OwnAnswer("b", user("x"), "y", False)]
+    answers = [
+        OwnAnswer("a", make_prompt("Tea?"), "Hot.", False),
+        OwnAnswer("b", make_prompt("x"), "y", False),
+    ]
     with pytest.raises(IntegrityError, match="did not come out"):
         keep_answers(there, answers, review=lambda own: own[:1])

@@ -17,13 +17,13 @@ def test_prompts_like_the_failures_are_asked_for_in_a_stage_of_their_own(
     talker: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(
-        feedback, "failures", lambda session, arm, dev, judge: {a.text: True for a in dev}
+        feedback, "find_dev_failures", lambda session, arm, dev, judge: {a.text: True for a in dev}
     )
     run = tmp_path / "run"
     assert said(lesson(talker, run, "--set", "train.max_steps=2", "--set", "exam.target=4"))[0] == 0
     (total,) = re.findall(r"\[ask corners\] 0/(\d+) prompts", shown := capfd.readouterr().err)
     assert f"[ask corners] {total} prompts" in shown
     with opened(run) as ledger:
-        asked = [fate for _, fate in ledger.candidates("ask corners")]
+        asked = [fate for _, fate in ledger.read_outcomes("ask corners")]
     assert 0 < len(asked) <= int(total), "one that came twice is one candidate"
     assert any(fate.state == "accepted" for fate in asked)

@@ -17,14 +17,28 @@ from selfteach import cli, config
 from selfteach.errors import UsageError
 from selfteach.evaluate import exam as paper
 from selfteach.methods.compare import method as comparing
-from selfteach.methods.compare.in_context import Told
-from selfteach.methods.compare.learning_rates import Held, best_rate, held_out, own_rate, rates_of
-from selfteach.methods.compare.method import ON_POLICY, OWN, SOLVED, Cell, Wanted, cells, why_not
-from selfteach.methods.runner import paired
+from selfteach.methods.compare.in_context import PromptPrefix
+from selfteach.methods.compare.learning_rates import (
+    HeldOutExamples,
+    choose_rate,
+    get_default_rate,
+    hold_out_examples,
+    list_rates,
+)
+from selfteach.methods.compare.method import (
+    ON_POLICY,
+    RUN_OBJECTIVE,
+    SOLVED,
+    ComparedCell,
+    Comparison,
+    list_cells,
+    why_not_trainable,
+)
+from selfteach.methods.runner import find_pair_only_kinds
 from selfteach.methods.session import Session
 from selfteach.models.scripted import Scripted
-from selfteach.records import Example, Message, user
-from selfteach.report.comparison import figure
+from selfteach.records import Example, Message, make_prompt
+from selfteach.report.comparison import draw_figure
 from selfteach.run import finished
 from selfteach.train.trainer import Diverged
 from talker import lesson, said, write_listener
@@ -96,7 +110,7 @@ def test_the_rows_are_comparable(compared: dict[str, Any], run: Path) -> None:
     assert {row["steps"] for name, row in tuned.items() if name != "closed_form"} == {2}
     assert {row["score"]["n"] for row in compared["rows"]} == {3}
     for row in compared["rows"]:
-        assert {"score", "drawn", "near", "general", "kl_nats", "top1"} <= row.keys()
+        assert {"score", "sampled", "near", "general", "kl_nats", "top1"} <= row.keys()
         assert row["kl_nats"]["value"] >= 0
         assert (row["retention"] is None) is ("shots" in row), "a prompt makes nobody forget"
     assert {row["retention"]["n"] for row in tuned.values()} == {60}
@@ -126,7 +140,12 @@ def test_zero_shots_are_the_arm_that_has_the_rule_in_its_prompt(compared: dict[s
 def test_the_adapters_answer_by_their_names(
     compared: dict[str, Any], run: Path, tmp_path: Path
 ) -> None:
-    assert list(finished.adapters(run)) == ["taught", "closed_form", "lora-distill", "lora-own"]
+    assert list(finished.list_adapters(run)) == [
+        "taught",
+        "closed_form",
+        "lora-distill",
+        "lora-own",
+    ]
     (tmp_path / "p.txt").write_text("Can the red fox follow a bear?")
     asked = [
         "--in",
@@ -139,7 +158,10 @@ def test_the_adapters_answer_by_their_names(
         "5",
     ]
     for folder in (run, run / "compare"):
-        assert cli.run(["answer", "--run", str(folder), "--adapter", "lora-distill", *asked]) == 0
+        assert (
+            cli.run_command(["answer", "--run", str(folder), "--adapter", "lora-distill", *asked])
+            == 0
+        )
 
 
 def test_the_same_command_goes_on_with_the_cells_that_are_missing(
@@ -154,7 +176,7 @@ def test_the_same_command_goes_on_with_the_cells_that_are_missing(
         lambda session, e, kinds, name: made.append(name) or train(session, e, kinds, name),
     )
     again = ["compare", "--run", str(copy), "--out", str(run / "compare"), "--json", *sets(LESS)]
-    assert cli.run(again) == 2, "another run's comparison is refused"
+    assert cli.run_command(again) == 2, "another run's comparison is refused"
     again = [
         "compare",
         "--run",
@@ -244,7 +266,9 @@ def test_a_fault_of_one_cell_is_said_and_the_others_are_compared(run: Path, tmp_
 def test_nothing_is_drawn_that_the_table_does_not_show(
     run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(paper, "elsewhere", lambda *_: pytest.fail("a table has no second turn"))
+    monkeypatch.setattr(
+        paper, "measure_elsewhere", lambda *_: pytest.fail("a table has no second turn")
+    )
     asked = [
         "--adapters",
         "lora",
@@ -270,7 +294,7 @@ def test_nothing_is_drawn_that_the_table_does_not_show(
 def test_mistakes_are_refused(
     more: list[str], words: str, run: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    code = cli.run(
+    code = cli.run_command(
         ["compare", "--run", str(run), "--out", str(tmp_path / "c"), "--adapters", "lora", *more]
     )
     assert code in (2, 6)
@@ -282,50 +306,56 @@ def test_mistakes_are_refused(
 
 
 def example(n: int, **more: Any) -> Example:
-    return Example(str(n), "task", user(f"q{n}"), f"a{n}", **more)
+    return Example(str(n), "task", make_prompt(f"q{n}"), f"a{n}", **more)
 
 
 def test_what_cannot_be_trained_on_these_lessons() -> None:
     plain = [example(n) for n in range(3)]
-    assert why_not("dpo", plain) == "3 of 3 lessons have no rejected answer"
+    assert why_not_trainable("dpo", plain) == "3 of 3 lessons have no rejected answer"
     assert (
-        why_not("distill", plain)
-        == why_not("on_policy", plain)
+        why_not_trainable("distill", plain)
+        == why_not_trainable("on_policy", plain)
         == "3 of 3 lessons have no prompt for a teacher"
     )
-    assert why_not("sft", plain) == why_not("own", plain) == ""
+    assert why_not_trainable("sft", plain) == why_not_trainable("own", plain) == ""
     left_out: dict[str, str] = {}
-    found = list(cells(Wanted(["lora", "closed_form"], ["sft", "dpo"], [1.0]), plain, left_out))
+    found = list(
+        list_cells(Comparison(["lora", "closed_form"], ["sft", "dpo"], [1.0]), plain, left_out)
+    )
     assert [cell.name for cell in found] == ["lora-sft", "closed_form"]
     assert left_out.keys() == {"lora-dpo", "closed_form-sft", "closed_form-dpo"}
     assert [
         cell.name
-        for cell in cells(Wanted(["lora", "reft"], ["sft"], [1.0]), plain, left_out, goes_on=True)
+        for cell in list_cells(
+            Comparison(["lora", "reft"], ["sft"], [1.0]), plain, left_out, goes_on=True
+        )
     ] == ["lora-sft"]
     assert "goes on from another one" in left_out["reft"]
 
 
 def test_the_best_rate_on_dev_is_taken_and_of_equal_ones_the_nearest_to_the_adapter_s_own() -> None:
-    assert best_rate({1e-3: 0.5, 3e-3: 0.9, 1e-2: 0.8}, 1e-3) == 3e-3
-    assert best_rate({3e-4: 0.9, 1e-3: 0.9, 3e-3: 0.5}, 1e-3) == 1e-3
-    assert best_rate({3e-4: 0.5, 3e-3: 0.9, 1e-2: 0.9}, 1e-3) == 3e-3
-    assert best_rate({1e-3: 0.5, 3e-3: None}, 1e-3) == 1e-3
-    assert best_rate({0.0: 0.0}, 0.0) == 0.0, "what is solved for has no rate"
+    assert choose_rate({1e-3: 0.5, 3e-3: 0.9, 1e-2: 0.8}, 1e-3) == 3e-3
+    assert choose_rate({3e-4: 0.9, 1e-3: 0.9, 3e-3: 0.5}, 1e-3) == 1e-3
+    assert choose_rate({3e-4: 0.5, 3e-3: 0.9, 1e-2: 0.9}, 1e-3) == 3e-3
+    assert choose_rate({1e-3: 0.5, 3e-3: None}, 1e-3) == 1e-3
+    assert choose_rate({0.0: 0.0}, 0.0) == 0.0, "what is solved for has no rate"
     with pytest.raises(Diverged):
-        best_rate({1e-3: None}, 1e-3)
+        choose_rate({1e-3: None}, 1e-3)
 
 
 def test_rates_are_factors_of_an_adapter_s_own() -> None:
-    assert rates_of(0.004, [3, 0.5]) == [0.002, 0.012]
-    assert rates_of(0.0, [0.3, 1, 3]) == [0.0]
-    settings = config.Train(adapter="lora", learning_rate=0.004)
-    assert own_rate("lora", settings) == 0.004
-    assert own_rate("full", settings) == 2e-5, "the configuration's rate is that of its own adapter"
-    assert own_rate("closed_form", settings) == 0.0
+    assert list_rates(0.004, [3, 0.5]) == [0.002, 0.012]
+    assert list_rates(0.0, [0.3, 1, 3]) == [0.0]
+    settings = config.TrainConfig(adapter="lora", learning_rate=0.004)
+    assert get_default_rate("lora", settings) == 0.004
+    assert get_default_rate("full", settings) == 2e-5, (
+        "the configuration's rate is that of its own adapter"
+    )
+    assert get_default_rate("closed_form", settings) == 0.0
 
 
 def test_a_method_without_a_dev_part_holds_prompts_out() -> None:
-    learned, held = held_out([example(n) for n in range(40)], 0)
+    learned, held = hold_out_examples([example(n) for n in range(40)], 0)
     assert len(held.examples) == 4
     assert {e.id for e in learned}.isdisjoint(e.id for e in held.examples)
 
@@ -336,27 +366,27 @@ def test_a_cell_draws_its_own_answers_only_where_its_objective_says_so(
     """Of a run that drew its own answers: `distill` would else be `on_policy`; and what is solved
     for takes no settings of steps.
     """
-    taken: list[config.Train] = []
+    taken: list[config.TrainConfig] = []
     monkeypatch.setattr(
         comparing,
         "train_adapter",
         lambda session, examples, kinds, name: taken.append(session.config.train),
     )
-    settings: Any = config.Feedback.model_validate({"train": {"on_policy": 0.3, "l2": 1.0}})
+    settings: Any = config.FeedbackConfig.model_validate({"train": {"on_policy": 0.3, "l2": 1.0}})
     idle: Any = SimpleNamespace(rest=lambda: None, module=torch.nn.Linear(2, 2))
     session = Session(
         run=idle, config=settings, display=idle, rule="", model=idle, base=idle, proof=[]
     )
     for cell in (
-        Cell("lora", OWN),
-        Cell("lora", "distill"),
-        Cell("lora", ON_POLICY),
-        Cell("closed_form", SOLVED),
+        ComparedCell("lora", RUN_OBJECTIVE),
+        ComparedCell("lora", "distill"),
+        ComparedCell("lora", ON_POLICY),
+        ComparedCell("closed_form", SOLVED),
     ):
-        comparing.trained(session, cell, 0.0, {}, [])
+        comparing.train_cell(session, cell, 0.0, {}, [])
     assert [train.on_policy for train in taken] == [0.3, 0.0, 0.3, 0.0]
     assert [train.l2 for train in taken] == [1.0, 1.0, 1.0, 0.0]
-    assert config.Train.model_validate(taken[-1].model_dump()) == taken[-1]
+    assert config.TrainConfig.model_validate(taken[-1].model_dump()) == taken[-1]
 
 
 def test_a_rate_for_pairs_is_chosen_by_the_pair_and_not_by_the_likelihood_that_falls(
@@ -365,10 +395,10 @@ def test_a_rate_for_pairs_is_chosen_by_the_pair_and_not_by_the_likelihood_that_f
     """Chosen 2 and rejected 1 nats less likely than before, or chosen 3 and rejected 9: the second
     teaches the pair.
     """
-    held = Held(
+    held = HeldOutExamples(
         [
-            Example("a", "lesson", user("q"), "yes yes", "no no"),
-            Example("b", "general", user("r"), "same"),
+            Example("a", "lesson", make_prompt("q"), "yes yes", "no no"),
+            Example("b", "general", make_prompt("r"), "same"),
         ]
     )
 
@@ -383,7 +413,7 @@ def test_a_rate_for_pairs_is_chosen_by_the_pair_and_not_by_the_likelihood_that_f
     assert held.score(near, {"lesson"}) == pytest.approx(
         (-1.0 + math.log(math.exp(-2) / (math.exp(-2) + math.exp(-1)))) / 2
     )
-    assert paired(
+    assert find_pair_only_kinds(
         {
             "a": {"dpo": 1.0},
             "b": {"correction": 1.0},
@@ -395,13 +425,13 @@ def test_a_rate_for_pairs_is_chosen_by_the_pair_and_not_by_the_likelihood_that_f
 
 
 def test_what_is_told_stands_before_the_question_and_after_its_own_system_message() -> None:
-    told = Told("Be brief.", (Message("user", "a"), Message("assistant", "b")))
-    assert [m.role for m in told(user("q"))] == ["system", "user", "assistant", "user"]
-    assert told(user("q", system="You are kind."))[0] == Message(
+    told = PromptPrefix("Be brief.", (Message("user", "a"), Message("assistant", "b")))
+    assert [m.role for m in told(make_prompt("q"))] == ["system", "user", "assistant", "user"]
+    assert told(make_prompt("q", system="You are kind."))[0] == Message(
         "system", "You are kind. Be brief."
     )
     assert told("q")[-1] == Message("user", "q")
-    assert Told("", ())(user("q")) == user("q")
+    assert PromptPrefix("", ())(make_prompt("q")) == make_prompt("q")
 
 
 def measure(value: float) -> dict[str, float]:
@@ -419,8 +449,8 @@ def test_the_picture_is_svg_in_which_every_name_is_words() -> None:
         "base": {"base": {"score": measure(0.5)}},
         "rows": rows,
     }
-    drawn = figure(found)
-    assert drawn == figure(found), "the same comparison gives the same file"
+    drawn = draw_figure(found)
+    assert drawn == draw_figure(found), "the same comparison gives the same file"
     assert "prefers-color-scheme:dark" in drawn
     texts = [
         node.text or ""
@@ -429,11 +459,11 @@ def test_the_picture_is_svg_in_which_every_name_is_words() -> None:
     for name in (*names, "base"):
         assert len([text for text in texts if text.startswith(f"{name}: ")]) == 1
     assert {"rule kept", "0.01", "80 %"} <= set(texts)
-    assert figure({**found, "rows": [], "base": {}}).startswith("<svg")
+    assert draw_figure({**found, "rows": [], "base": {}}).startswith("<svg")
 
 
 def test_an_unknown_adapter_of_a_comparison_is_named_with_those_that_there_are(
     run: Path, compared: dict[str, Any]
 ) -> None:
     with pytest.raises(UsageError, match="Known: closed_form, lora-distill"):
-        finished.adapter(run / "compare", "zzz")
+        finished.find_adapter(run / "compare", "zzz")

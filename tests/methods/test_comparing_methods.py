@@ -12,14 +12,14 @@ from selfteach.methods.compare.reopen import BENCHES
 
 import scholar
 from selfteach import cli
-from selfteach.registry import names
+from selfteach.registry import list_names
 from selfteach.report.comparison import SCORES
 from talker import ADJECTIVES, NOUNS, VERBS, said
 from tasker import command, write_seeds
 
 pytestmark = pytest.mark.training
 
-CORRECTING = """engine=hf correct.max_tokens=14 correct.max_overlap=0.8 correct.draws=1 keep.general=10 keep.rounds=3 exam.max_tokens=14
+CORRECTING = """engine=hf correct.max_tokens=14 correct.max_overlap=0.8 correct.samples=1 anchors.general=10 anchors.rounds=3 exam.max_tokens=14
     exam.general=3 exam.shots=2 train.max_tokens=200 train.batch_size=4 train.max_steps=3"""
 EDITOR = """
 import json, sys
@@ -47,7 +47,7 @@ def is_whole(found: dict[str, Any], kind: str, rows: list[str]) -> None:
 
 
 def test_every_method_has_a_bench_and_a_score() -> None:
-    assert set(BENCHES) == set(SCORES) == set(names("methods")) - {"train"}
+    assert set(BENCHES) == set(SCORES) == set(list_names("methods")) - {"train"}
 
 
 def test_tasks_by_rouge_l(tasker: Path, tmp_path: Path) -> None:
@@ -62,9 +62,10 @@ def test_tasks_by_rouge_l(tasker: Path, tmp_path: Path) -> None:
         + json.dumps({"instruction": "Greet nine old- crows", "output": "The bear- eats honey!"})
         + "\n"
     )
-    assert cli.run(["compare", "--run", str(tmp_path / "run"), "--adapters", "lora", *LESS]) == 3, (
-        "the seeds have changed"
-    )
+    assert (
+        cli.run_command(["compare", "--run", str(tmp_path / "run"), "--adapters", "lora", *LESS])
+        == 3
+    ), "the seeds have changed"
 
 
 @pytest.mark.slow

@@ -11,19 +11,19 @@ import pytest
 
 from selfteach import config
 from selfteach.evaluate.exam import TunedModel
-from selfteach.generate.correct import Answered, Revision
-from selfteach.methods.corrections.examples import Lessons
+from selfteach.generate.correct import Correctable, Revision
+from selfteach.methods.corrections.examples import CorrectionExamples
 from selfteach.methods.corrections.method import Rounds
-from selfteach.methods.corrections.split import Parts
+from selfteach.methods.corrections.split import CorrectionParts
 from selfteach.models.recorded import Recorded
 from selfteach.models.scripted import Scripted
-from selfteach.records import user
+from selfteach.records import make_prompt
 from selfteach.run.display import open_display
-from selfteach.run.folder import open_run
 from selfteach.run.ledger import Ledger
+from selfteach.run.run_folder import open_run
 
-DEV = [user(f"What is tea number {n}?") for n in range(4)]
-TRAIN = [user("What is milk?"), user("What is ink?")]
+DEV = [make_prompt(f"What is tea number {n}?") for n in range(4)]
+TRAIN = [make_prompt("What is milk?"), make_prompt("What is ink?")]
 ANSWERS = {3: "color color color", 2: "color color red", 1: "color red red", 0: "red red red"}
 """An answer by how many of its words the teacher changes."""
 
@@ -31,7 +31,7 @@ ANSWERS = {3: "color color color", 2: "color color red", 1: "color red red", 0: 
 class Teacher:
     """Writes British English."""
 
-    def correct(self, asked: Sequence[Answered]) -> list[Revision]:
+    def correct(self, asked: Sequence[Correctable]) -> list[Revision]:
         return [Revision(a, a.answer.replace("color", "colour")) for a in asked]
 
 
@@ -55,10 +55,12 @@ def begin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     runs = []
 
     def begun(rounds: int, teacher: Any, dev: Sequence[Any] = DEV) -> Rounds:
-        settings = config.Corrections(rounds=rounds, correct={"max_tokens": 8, "draws": 1})
+        settings = config.CorrectionsConfig(rounds=rounds, correct={"max_tokens": 8, "draws": 1})
         from selfteach.config import resolve
 
-        run = open_run(tmp_path / "run", "edits", "corrections", resolve(config.Corrections), {})
+        run = open_run(
+            tmp_path / "run", "edits", "corrections", resolve(config.CorrectionsConfig), {}
+        )
         runs.append(run)
         session: Any = SimpleNamespace(
             run=run,
@@ -67,8 +69,8 @@ def begin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
             base=student(run.ledger, "base", 3),
             model=SimpleNamespace(encode_answer=str.split),
         )
-        parts = Parts([], {"train": TRAIN, "dev": list(dev), "test": []}, {}, [])
-        return Rounds(session, parts, [], teacher, Lessons(), [], {})
+        parts = CorrectionParts([], {"train": TRAIN, "dev": list(dev), "test": []}, {}, [])
+        return Rounds(session, parts, [], teacher, CorrectionExamples(), [], {})
 
     yield begun
     for run in runs:
@@ -81,7 +83,7 @@ def trained(rounds: Rounds, wrong: int) -> TunedModel:
 
 
 def kept(rounds: Rounds) -> list[int]:
-    points = rounds.session.run.ledger.noted("rounds")
+    points = rounds.session.run.ledger.get_note("rounds")
     return [point["round"] for point in points if point["kept"]]
 
 
@@ -133,4 +135,4 @@ def test_where_nobody_corrects_dev_answers_all_rounds_are_trained(
     second = trained(rounds, 3)
     assert rounds.improve(second) is None
     assert rounds.choose([first, second]) is second
-    assert rounds.session.run.ledger.noted("rounds") is None
+    assert rounds.session.run.ledger.get_note("rounds") is None

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from selfteach.evaluate.exam import Answers, Arm, ExamState
-from selfteach.evaluate.held_out import Pair
+from selfteach.evaluate.held_out_corrections import HeldOutCorrection
 from selfteach.evaluate.side_effects import find_side_effects
 from selfteach.evaluate.verdict import reach_verdict
-from selfteach.generate.correct import Answered, Revision
+from selfteach.generate.correct import Correctable, Revision
 from selfteach.materials.corrections import Edit
 from selfteach.methods.corrections.answers import FileRow, make_file_teacher, route_by_prompt
 from selfteach.methods.corrections.exam import (
@@ -23,26 +23,26 @@ from selfteach.methods.corrections.exam import (
     find_held_out,
     measure_broken_share,
 )
-from selfteach.methods.corrections.examples import Lessons
-from selfteach.methods.corrections.split import Parts
+from selfteach.methods.corrections.examples import CorrectionExamples
+from selfteach.methods.corrections.split import CorrectionParts
 from selfteach.models.recorded import Recorded
 from selfteach.models.scripted import Scripted
-from selfteach.records import Draw, Example, Prompt, user
+from selfteach.records import Completion, Example, Prompt, make_prompt
 from selfteach.run.ledger import Ledger
 
-PROMPTS = [user(f"What is tea number {n}?") for n in range(10)]
+PROMPTS = [make_prompt(f"What is tea number {n}?") for n in range(10)]
 WRONG, RIGHT, LOOP = "a color here", "a colour here", "tea " * 30
 FINE = ["A lake is a body of water."] * 10
 CHANGED = "the teacher changes 33.3 % of the words before and 0.0 % after"
 
 
-def correct(asked: Sequence[Answered]) -> list[Revision]:
+def correct(asked: Sequence[Correctable]) -> list[Revision]:
     """A teacher who writes British English."""
     return [Revision(a, a.answer.replace("color", "colour")) for a in asked]
 
 
 def answers(texts: Sequence[str]) -> Answers:
-    draws = [Draw(str(i), text, "stop", len(text.split())) for i, text in enumerate(texts)]
+    draws = [Completion(str(i), text, "stop", len(text.split())) for i, text in enumerate(texts)]
     return Answers([f"q{i}" for i in range(len(texts))], draws, draws)
 
 
@@ -157,7 +157,7 @@ def test_held_out_corrections_carry_the_verdict_where_nobody_corrects_new_answer
     tmp_path: Path,
 ) -> None:
     """The new answers say that all is learned; the corrections of people that nothing is."""
-    held = [Pair(prompt, WRONG, RIGHT) for prompt in PROMPTS]
+    held = [HeldOutCorrection(prompt, WRONG, RIGHT) for prompt in PROMPTS]
     scorer = CorrectionScorer(PROMPTS, correct, held=held)
     likes = {"base": "color", "prompted": "color", "taught": "color"}
     word, sentence = verdict(tmp_path, said=arms(), scorer=scorer, likes=likes)
@@ -173,13 +173,13 @@ def test_the_numbers_of_every_arm(tmp_path: Path) -> None:
     scorer, state = examined(tmp_path, arms(), likes={"taught": "colour"})
     found = scorer.measure(state)
     assert found["distance"]["base"]["greedy"].value == pytest.approx(1 / 3)
-    assert found["distance"]["taught"]["drawn"].value == 0
+    assert found["distance"]["taught"]["sampled"].value == 0
     assert (found["corrected"]["base"].value, found["corrected"]["taught"].value) == (1, 0)
     assert (found["repeated"]["base"].value, found["repeated"]["base"].n) == (1, 20)
     assert found["amount_nats"]["base"].value == 0, "both texts cost it three nats"
     assert found["length_tokens"]["taught"].value == 3
-    assert found["fall"]["base"].value == pytest.approx(1 / 3)
-    assert found["met"] == found["held_out_fall"] == found["preferred"] == {}
+    assert found["reduction"]["base"].value == pytest.approx(1 / 3)
+    assert found["met"] == found["held_out_reduction"] == found["preferred"] == {}
     plain, state = examined(tmp_path, arms(), scorer=CorrectionScorer(PROMPTS, correct))
     assert plain.measure(state)["repeated"] == {}, "no error is known"
 
@@ -206,9 +206,9 @@ def test_a_row_shows_what_the_teacher_makes_of_an_answer(tmp_path: Path) -> None
         "greedy": WRONG,
         "broken": True,
         "correction": RIGHT,
-        "drawn": WRONG,
+        "sampled": WRONG,
         "drawn_broken": True,
-        "drawn_correction": RIGHT,
+        "sampled_correction": RIGHT,
     }
     assert not first["arms"]["taught"]["broken"]
 
@@ -234,7 +234,7 @@ def test_only_what_loops_beyond_the_base_is_broken() -> None:
 
 def row(prompt: Any, answer: str | None, correction: str) -> FileRow:
     return FileRow(
-        Edit("edits:1", prompt, answer, correction), Answered(prompt, answer or "its own")
+        Edit("edits:1", prompt, answer, correction), Correctable(prompt, answer or "its own")
     )
 
 
@@ -253,15 +253,15 @@ def test_held_out_are_changed_answers_to_tested_prompts() -> None:
 
 def test_a_criticism_corrects_its_own_prompts_and_the_file_all_others() -> None:
     class Shorten:
-        def correct(self, asked: Sequence[Answered]) -> list[Revision]:
+        def correct(self, asked: Sequence[Correctable]) -> list[Revision]:
             return [Revision(a, a.answer.split()[0]) for a in asked]
 
     similar, other, unknown = PROMPTS[:3]
     prompts = {"train": [similar], "dev": [], "test": []}
     nobody: Any = Shorten()
-    parts = Parts([], {}, {}, [(nobody, prompts)])
+    parts = CorrectionParts([], {}, {}, [(nobody, prompts)])
     teach = route_by_prompt(parts, make_file_teacher([row(other, WRONG, RIGHT)]))
-    found = teach([Answered(p, WRONG) for p in (other, similar, unknown)])
+    found = teach([Correctable(p, WRONG) for p in (other, similar, unknown)])
     assert [r.text for r in found] == [RIGHT, "a", ""]
     assert found[2].fault == "no correction of this prompt"
 
@@ -277,9 +277,11 @@ def test_as_many_corrections_are_shown_as_leave_room() -> None:
     examples = [
         Example(str(n), "correction", PROMPTS[n], "word " * 12, "x", {}, {}) for n in range(5)
     ]
-    lessons = Lessons([*examples, Example("k", "kept", PROMPTS[5], "word", None, {}, {})])
+    lessons = CorrectionExamples(
+        [*examples, Example("k", "kept", PROMPTS[5], "word", None, {}, {})]
+    )
     assert len(choose_shots(session, lessons, PROMPTS[:1], [])) == 2 * 3
-    held = [Pair(PROMPTS[0], "word " * 70, "word")]
+    held = [HeldOutCorrection(PROMPTS[0], "word " * 70, "word")]
     assert len(choose_shots(session, lessons, PROMPTS[:1], held)) == 2
-    held = [Pair(PROMPTS[0], "word", "word " * 99)]
+    held = [HeldOutCorrection(PROMPTS[0], "word", "word " * 99)]
     assert choose_shots(session, lessons, PROMPTS[:1], held) == ()

@@ -26,7 +26,7 @@ for line in sys.stdin:
     row = json.loads(line)
     print(json.dumps({"id": row["id"], "correction": row["answer"].replace("fox-", "bear-")}))
 """
-SETS = """engine=hf correct.max_tokens=14 correct.max_overlap=0.8 correct.draws=1 keep.general=10 keep.rounds=3 criticism.similar=14
+SETS = """engine=hf correct.max_tokens=14 correct.max_overlap=0.8 correct.samples=1 anchors.general=10 anchors.rounds=3 criticism.similar=14
     criticism.rounds=2 exam.max_tokens=14 exam.general=4 exam.shots=2 train.max_tokens=200 train.learning_rate=0.003 train.batch_size=4
     train.epochs=3 train.checkpoint_every=5"""
 
@@ -74,12 +74,12 @@ def edited(
 def test_less_is_corrected_afterwards(edited: tuple[Path, dict[str, Any]]) -> None:
     run, result = edited
     exam = json.loads((run / "exam.json").read_text())
-    for way in ("greedy", "drawn"):
+    for way in ("greedy", "sampled"):
         found = {arm: exam["distance"][arm][way]["value"] for arm in ("base", "taught")}
         assert_at_most(f"distance, {way}", found["taught"], 0.7 * found["base"])
     found = {arm: exam["repeated"][arm]["value"] for arm in ("base", "taught")}
     assert_at_most("mistakes made again", found["taught"], 0.7 * found["base"])
-    assert_at_least("fall of the distance, lower end", exam["fall"]["base"]["low"], 0.0)
+    assert_at_least("fall of the distance, lower end", exam["reduction"]["base"]["low"], 0.0)
     assert_at_most("displaced corrections", exam["displaced"]["value"], 0.2)
     assert result["word"] in ("taught", "not learned"), (
         "what it does to the general answers of a toy is not the point"
@@ -107,7 +107,7 @@ def test_every_example_is_the_editor_s_and_every_candidate_is_accounted_for(
         for f in ledger.funnel():
             assert f.requested == f.accepted + f.dropped + f.failed + f.pending
             assert sum(f.reasons.values()) == f.dropped + f.failed
-        rounds = ledger.noted("rounds")
+        rounds = ledger.get_note("rounds")
     assert [point["round"] for point in rounds] == [0, 1, 2]
     distances = [point["distance"]["value"] for point in rounds]
     assert_at_most("distance after one round", distances[1], 0.8 * distances[0])
@@ -117,10 +117,10 @@ def test_every_example_is_the_editor_s_and_every_candidate_is_accounted_for(
 
 
 def test_no_exam_prompt_is_like_one_that_was_learned(edited: tuple[Path, dict[str, Any]]) -> None:
-    from selfteach.select.overlap import Overlap
+    from selfteach.dedup.overlap import OverlapIndex
 
     run, _ = edited
-    taught = Overlap(row["prompt"][-1]["content"] for row in rows(run / "examples.jsonl"))
+    taught = OverlapIndex(row["prompt"][-1]["content"] for row in rows(run / "examples.jsonl"))
     asked = [row["prompt"] for row in json.loads((run / "exam.json").read_text())["answers"]]
     assert asked
     assert max(taught.nearest(question).similarity for question in asked) < 0.8
@@ -134,10 +134,10 @@ def test_the_same_command_again_is_a_lookup(
         name: (run / name).read_bytes() for name in (*SAME, "exam.json", "report.html", "README.md")
     }
     with opened(run) as ledger:
-        asked = ledger.counts()
+        asked = ledger.count_requests()
     assert said(command(talker, run, *editor, "--rounds", "2")) == (0, result)
     with opened(run) as ledger:
-        assert ledger.counts() == asked
+        assert ledger.count_requests() == asked
     assert {name: (run / name).read_bytes() for name in before} == before
 
 
@@ -175,7 +175,9 @@ def test_a_file_of_edits_teaches_and_its_missing_answers_are_drawn(
     # what it says hangs on the nearest of its words; the objective promises the order of the pair
     assert_at_most("preferred by the base", exam["preferred"]["base"]["value"], 0.3)
     assert_at_least("preferred when taught", exam["preferred"]["taught"]["value"], 0.7)
-    assert_at_least("fall on held-out corrections", exam["held_out_fall"]["base"]["value"], 0.3)
+    assert_at_least(
+        "fall on held-out corrections", exam["held_out_reduction"]["base"]["value"], 0.3
+    )
     assert "held-out corrections" in exam["verdict"]["sentence"]
     dropped = {(row["stage"], row["reason"]) for row in rows(tmp_path / "run" / "dropped.jsonl")}
     assert {
@@ -193,7 +195,7 @@ def test_one_criticism_alone_reaches_similar_prompts(talker: Path, tmp_path: Pat
     }
     more = [
         word
-        for item in ("exam.longer=2", "criticism.similar=24", "keep.general=4", "train.epochs=8")
+        for item in ("exam.longer=2", "criticism.similar=24", "anchors.general=4", "train.epochs=8")
         for word in ("--set", item)
     ]
     code, _ = said(
@@ -246,7 +248,7 @@ def test_a_criticism_that_no_judge_can_tell_stops_the_run_and_says_so(
     )
     assert code == 3
     with opened(tmp_path / "run") as ledger:
-        names = [c["name"] for c in ledger.noted("calibration")["candidates"]]
+        names = [c["name"] for c in ledger.get_note("calibration")["candidates"]]
     assert names == ["contrast", "yes_no", "yes_no (chat)"]
 
 

@@ -11,15 +11,15 @@ import pytest
 
 from selfteach import config
 from selfteach.errors import DataError
-from selfteach.generate.correct import Answered
-from selfteach.judge import Verdicts
+from selfteach.generate.correct import Correctable
+from selfteach.judge import ThresholdJudge
 from selfteach.judge.check import CheckJudge
 from selfteach.materials.corrections import Corrections, Edit
 from selfteach.methods.corrections import criticism
-from selfteach.methods.corrections.criticism import ENOUGH, Critic
+from selfteach.methods.corrections.criticism import ENOUGH_REVISIONS, Critic
 from selfteach.models.recorded import Recorded
 from selfteach.models.scripted import Scripted
-from selfteach.records import Prompt, Request, question, user
+from selfteach.records import Prompt, Request, get_user_text, make_prompt
 from selfteach.run.ledger import Ledger
 
 TAIL = (
@@ -27,7 +27,7 @@ TAIL = (
     "those who drink it."
 )
 BEGINNING = "Tea is an old and mild and warm and clear drink for all of those who wake up early"
-SAID = user("What is tea?")
+SAID = make_prompt("What is tea?")
 
 
 def critic() -> Critic:
@@ -39,33 +39,37 @@ def critic() -> Critic:
         edits,
         None,
         ("max_words=18",),
-        Verdicts(CheckJudge("max_words=18"), 0.5),
+        ThresholdJudge(CheckJudge("max_words=18"), 0.5),
     )  # type: ignore[arg-type]
 
 
-def answers(count: int, words: int, cut: bool = False) -> list[Answered]:
+def answers(count: int, words: int, cut: bool = False) -> list[Correctable]:
     start = " ".join(BEGINNING.split()[:words]) + "."
     return [
-        Answered(user(f"What is tea number {n} of {words}?"), start + TAIL, cut=cut)
+        Correctable(make_prompt(f"What is tea number {n} of {words}?"), start + TAIL, cut=cut)
         for n in range(count)
     ]
 
 
 def test_lessons_that_meet_a_bound_only_just_are_dropped_where_there_are_enough_others() -> None:
-    asked = [*answers(ENOUGH, 10), *answers(3, 15), Answered(SAID, answers(1, 16)[0].answer)]
+    asked = [
+        *answers(ENOUGH_REVISIONS, 10),
+        *answers(3, 15),
+        Correctable(SAID, answers(1, 16)[0].answer),
+    ]
     found = critic().lessons(asked)
-    assert [r.fault for r in found] == [""] * ENOUGH + ["meets the criticism only just"] * 3 + [
-        ""
-    ], "what was criticised is always learned"
-    assert [len(r.text.split()) for r in found if not r.fault] == [10] * ENOUGH + [16]
+    assert [r.fault for r in found] == [""] * ENOUGH_REVISIONS + [
+        "meets the criticism only just"
+    ] * 3 + [""], "what was criticised is always learned"
+    assert [len(r.text.split()) for r in found if not r.fault] == [10] * ENOUGH_REVISIONS + [16]
     assert not any(r.fault for r in critic().lessons(asked[1:])), "one too few"
 
 
 def test_the_exam_corrects_as_little_as_it_can() -> None:
-    two = Answered(SAID, "Tea is good. It is made of leaves and hot water." + TAIL)
+    two = Correctable(SAID, "Tea is good. It is made of leaves and hot water." + TAIL)
     assert critic().correct([two])[0].text == "Tea is good. It is made of leaves and hot water."
     assert critic().lessons([two])[0].text == "Tea is good. It is made of leaves and hot water."
-    three = Answered(
+    three = Correctable(
         SAID, "Tea is good. It is made of leaves and hot water. Many people drink it." + TAIL
     )
     assert critic().correct([three])[0].text.endswith("Many people drink it.")
@@ -73,10 +77,10 @@ def test_the_exam_corrects_as_little_as_it_can() -> None:
 
 
 def test_a_short_answer_that_was_cut_is_too_long_and_ends_with_its_last_sentence() -> None:
-    cut = Answered(SAID, "Tea is good. It is made of leaves and", cut=True)
+    cut = Correctable(SAID, "Tea is good. It is made of leaves and", cut=True)
     (found,) = critic().correct([cut])
     assert (found.unchanged, found.text, found.cut) == (False, "Tea is good.", False)
-    (whole,) = critic().correct([Answered(SAID, "Tea is good. It is made of leaves and")])
+    (whole,) = critic().correct([Correctable(SAID, "Tea is good. It is made of leaves and")])
     assert whole.unchanged
 
 
@@ -93,17 +97,17 @@ def test_where_no_check_knows_the_criticism_it_stands_in_the_students_prompt(
     seen: list[str] = []
 
     def answer(request: Request) -> str:
-        seen.append(question(request.prompt))
+        seen.append(get_user_text(request.prompt))
         return "Hey there, dear friend of tea." if request.draw else "A stiff word once more."
 
-    settings = config.Corrections(correct={"tries": 2, "max_tokens": 64})
+    settings = config.CorrectionsConfig(correct={"tries": 2, "max_tokens": 64})
     session: Any = SimpleNamespace(
         teacher=None,
         base=Recorded(Ledger(tmp_path / "run.db"), Scripted(answer)),
         config=settings,
     )
     warm = Critic(session, "Be warmer.", [], None, (), Stiff())  # type: ignore[arg-type]
-    found = warm.lessons([Answered(SAID, "A stiff word."), Answered(SAID, "A kind word.")])
+    found = warm.lessons([Correctable(SAID, "A stiff word."), Correctable(SAID, "A kind word.")])
     assert [(r.text, r.strategy, r.fault) for r in found] == [
         ("Hey there, dear friend of tea.", "own", ""),
         ("A kind word.", "teacher", ""),
@@ -115,7 +119,7 @@ def test_where_no_check_knows_the_criticism_it_stands_in_the_students_prompt(
 def told(*words: str) -> Corrections:
     return Corrections(
         criticisms=[
-            Edit(f"x:{n}", user(f"What is {n}?"), "A color.", None, text)
+            Edit(f"x:{n}", make_prompt(f"What is {n}?"), "A color.", None, text)
             for n, text in enumerate(words)
         ]
     )
@@ -129,9 +133,9 @@ def spoken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     counts: list[int] = []
     session: Any = SimpleNamespace(
         teacher=None,
-        config=config.Corrections(criticism={"similar": 100}),
+        config=config.CorrectionsConfig(criticism={"similar": 100}),
         counts=counts,
-        display=SimpleNamespace(say=lambda line: None),
+        display=SimpleNamespace(print_line=lambda line: None),
         run=SimpleNamespace(ledger=Ledger(tmp_path / "run.db")),
     )
 
@@ -139,9 +143,11 @@ def spoken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
         if "stiff" in critic.feedback:
             raise DataError(f'no judge can tell whether "{critic.feedback}" applies.')
 
-    monkeypatch.setattr(criticism, "recognise", recognised)
+    monkeypatch.setattr(criticism, "choose_judge", recognised)
     monkeypatch.setattr(
-        criticism, "reach", lambda session, critic, newness, turn, count: counts.append(count) or []
+        criticism,
+        "write_criticism_prompts",
+        lambda session, critic, newness, turn, count: counts.append(count) or [],
     )
     return session
 
@@ -149,7 +155,7 @@ def spoken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
 def test_a_criticism_that_no_judge_can_tell_is_put_aside_where_there_are_others(
     spoken: Any,
 ) -> None:
-    found = criticism.critics(
+    found = criticism.make_critics(
         spoken, told("too stiff", "too long", "Too long!"), None, lambda text: ""
     )  # type: ignore[arg-type]
     assert [(c.feedback, len(c.edits)) for c in found] == [("too long", 2)]
@@ -162,15 +168,17 @@ def test_a_criticism_that_no_judge_can_tell_is_put_aside_where_there_are_others(
     assert spoken.counts == [50, 50], "the prompts are divided"
     for alone in (told("too stiff"), told("too stiff", "stiff again")):
         with pytest.raises(DataError, match="no judge can tell"):
-            criticism.critics(spoken, alone, None, lambda text: "")  # type: ignore[arg-type]
+            criticism.make_critics(spoken, alone, None, lambda text: "")  # type: ignore[arg-type]
     beside = told("too stiff")
     beside.edits = [Edit("x:9", SAID, "A color.", "A drink.")]
-    assert criticism.critics(spoken, beside, None, lambda text: "") == []  # type: ignore[arg-type]
+    assert criticism.make_critics(spoken, beside, None, lambda text: "") == []  # type: ignore[arg-type]
 
 
 def test_each_of_many_criticisms_has_enough_prompts_to_learn_from_some(spoken: Any) -> None:
-    criticism.critics(spoken, told(*(f"say {word}" for word in "abcdefgh")), None, lambda text: "")  # type: ignore[arg-type]
-    assert spoken.counts == [criticism.LEAST_SIMILAR] * 8
+    criticism.make_critics(
+        spoken, told(*(f"say {word}" for word in "abcdefgh")), None, lambda text: ""
+    )  # type: ignore[arg-type]
+    assert spoken.counts == [criticism.MIN_SIMILAR] * 8
 
 
 @pytest.mark.parametrize(
@@ -178,4 +186,4 @@ def test_each_of_many_criticisms_has_enough_prompts_to_learn_from_some(spoken: A
     [("Tea is.", "too short"), ("Tea is good.", ""), ("茶很好", ""), ("tea " * 30, "loops")],
 )
 def test_what_makes_no_sense(text: str, fault: str) -> None:
-    assert criticism._senseless(text) == fault
+    assert criticism._why_senseless(text) == fault

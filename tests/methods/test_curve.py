@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from selfteach.methods.feedback.data_curve import in_turn, n90, sizes
+from selfteach.methods.feedback.data_curve import alternate_clusters, find_n90, list_sizes
 from selfteach.run.ledger import Ledger
 from talker import lesson, opened, said
 
@@ -17,16 +17,19 @@ SHORT = ["--set", "train.epochs=1", "--set", "balance.rounds=0", "--set", "exam.
 
 
 def test_sizes_double_up_to_all():
-    assert sizes(4) == [4]
-    assert sizes(5) == [4, 5]
-    assert sizes(20) == [4, 8, 16, 20]
-    assert sizes(3) == [3]
+    assert list_sizes(4) == [4]
+    assert list_sizes(5) == [4, 5]
+    assert list_sizes(20) == [4, 8, 16, 20]
+    assert list_sizes(3) == [3]
 
 
 def test_balanced_takes_the_clusters_in_turn():
     place = {"a": 0, "b": 0, "c": 0, "d": 1, "e": 1}
-    assert in_turn("abcde", place) == ["a", "d", "b", "e", "c"]
-    assert in_turn(["x", "a"], place) == ["x", "a"]  # a prompt without a cluster comes first
+    assert alternate_clusters("abcde", place) == ["a", "d", "b", "e", "c"]
+    assert alternate_clusters(["x", "a"], place) == [
+        "x",
+        "a",
+    ]  # a prompt without a cluster comes first
 
 
 def point(order: str, examples: int, kept: float, misapplied: float = 0.0):
@@ -34,7 +37,7 @@ def point(order: str, examples: int, kept: float, misapplied: float = 0.0):
         "order": order,
         "examples": examples,
         "kept": {"value": kept},
-        "misapplied": {"value": misapplied},
+        "overapplied": {"value": misapplied},
     }
 
 
@@ -47,28 +50,28 @@ def test_n90_is_the_least_number_that_is_enough():
         point("balanced", 32, 1.0),
     ]
     random = [point("random", 4, 0.95, 0.06), point("random", 8, 0.5)]
-    assert n90([*balanced, *random]) == {"balanced": 8, "random": None}
+    assert find_n90([*balanced, *random]) == {"balanced": 8, "random": None}
 
 
 @pytest.mark.training
 def test_curve_has_both_orders_and_ends_with_all(talker: Path, tmp_path: Path):
     code, result = said(lesson(talker, tmp_path / "run", *SHORT, "--set", "curve=true"))
     assert code == 0
-    points = Ledger(Path(result["run"]) / "run.db", readonly=True).noted("curve")
+    points = Ledger(Path(result["run"]) / "run.db", readonly=True).get_note("curve")
     assert {point["order"] for point in points} == {"balanced", "random"}
     by_order = {
         order: [p["examples"] for p in points if p["order"] == order]
         for order in ("balanced", "random")
     }
-    assert by_order["balanced"] == by_order["random"] == sizes(by_order["random"][-1])
+    assert by_order["balanced"] == by_order["random"] == list_sizes(by_order["random"][-1])
     need = json.loads((Path(result["run"]) / "exam.json").read_text())["data_need"]
-    assert need == {"n90": n90(points), "points": points}
+    assert need == {"n90": find_n90(points), "points": points}
     page = (Path(result["run"]) / "report.html").read_text()
     assert all(
         f"{order} order <b>{least or 'not reached'}</b>" in page
         for order, least in need["n90"].items()
     )
-    assert all(0 <= point["misapplied"]["value"] <= 1 for point in points)
+    assert all(0 <= point["overapplied"]["value"] <= 1 for point in points)
     assert all(
         0 <= point["kept"]["low"] <= point["kept"]["value"] <= point["kept"]["high"] <= 1
         for point in points
@@ -89,7 +92,7 @@ def test_auto_tries_the_objectives_and_says_which(talker: Path, tmp_path: Path):
         )
     )
     assert code == 0
-    choice = Ledger(Path(result["run"]) / "run.db", readonly=True).noted("objective")
+    choice = Ledger(Path(result["run"]) / "run.db", readonly=True).get_note("objective")
     assert choice["chosen"] in choice["kept_on_dev"]
     assert choice["kept_on_dev"][choice["chosen"]] == max(choice["kept_on_dev"].values())
     assert choice["steps"] == 2
@@ -113,7 +116,7 @@ def test_auto_without_a_dev_part_is_refused_before_any_search(talker: Path, tmp_
         in capfd.readouterr().err
     )
     with opened(tmp_path / "run") as ledger:
-        assert "probe" not in ledger.counts()
+        assert "probe" not in ledger.count_requests()
 
 
 def test_a_judge_that_is_not_there_is_a_usage_error(talker: Path, tmp_path: Path):

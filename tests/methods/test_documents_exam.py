@@ -8,50 +8,53 @@ from typing import Any
 
 import pytest
 
-from selfteach.config import Documents
+from selfteach.config import DocumentsConfig
 from selfteach.evaluate.exam import GENERAL, TARGET, Answers, ExamState
-from selfteach.evaluate.knowledge import Marked, mark
+from selfteach.evaluate.knowledge import GradedAnswers, grade_answers
 from selfteach.evaluate.side_effects import find_side_effects
 from selfteach.evaluate.verdict import reach_verdict
-from selfteach.generate.question import Question
-from selfteach.generate.respond import Answered
-from selfteach.judge.contradiction import Scored
+from selfteach.generate.answers import LabelledQuestion
+from selfteach.generate.questions import Question
+from selfteach.judge.contradiction import KnowledgeScores
 from selfteach.materials.documents import Document
-from selfteach.materials.documents.chunk import chunked
+from selfteach.materials.documents.chunk import split_chunks
 from selfteach.methods.documents.exam import (
+    HeldOutQuestion,
     KnowledgeScorer,
-    Quiz,
     build_arms,
     build_exam,
     compare_common,
-    known_map,
+    make_knowledge_map,
     measure_common,
 )
 from selfteach.models.scripted import Scripted
-from selfteach.records import Draw, Request, user
-from selfteach.run.display import Silent
+from selfteach.records import Completion, Request, make_prompt
+from selfteach.run.display import SilentDisplay
 
 TEXT = "Hale Mill was built in 1790 by Ann Ames. It stands at Wyle in the south."
-(CHUNK,) = chunked(Document("mill.txt", "Hale Mill", TEXT), lambda text: len(text.split()))
+(CHUNK,) = split_chunks(Document("mill.txt", "Hale Mill", TEXT), lambda text: len(text.split()))
 COMMON_COUNT = 40
 RIGHT, WRONG = "It was 1790.", "Nobody knows."
 
 
-def quiz(count: int) -> list[Quiz]:
-    return [Quiz(f"When was it built ({n})?", ("1790",), CHUNK, "people") for n in range(count)]
+def quiz(count: int) -> list[HeldOutQuestion]:
+    return [
+        HeldOutQuestion(f"When was it built ({n})?", ("1790",), CHUNK, "people")
+        for n in range(count)
+    ]
 
 
 def answers(flags: str, *, sampled: bool = True) -> Answers:
     """An answer for each flag: + is right."""
     texts = [RIGHT if flag == "+" else WRONG for flag in flags]
-    draws = [Draw(str(n), text, "stop", len(text.split())) for n, text in enumerate(texts)]
+    draws = [Completion(str(n), text, "stop", len(text.split())) for n, text in enumerate(texts)]
     return Answers([q.text for q in quiz(len(flags))], draws, draws if sampled else ())
 
 
 def general(flags: str) -> Answers:
     """An answer to a general prompt for each flag: - repeats what was taught."""
     texts = ["Tea is hot." if flag == "+" else TEXT for flag in flags]
-    draws = [Draw(str(n), text, "stop", 3) for n, text in enumerate(texts)]
+    draws = [Completion(str(n), text, "stop", 3) for n, text in enumerate(texts)]
     return Answers([f"general {n}" for n in range(len(flags))], draws)
 
 
@@ -157,8 +160,8 @@ def test_every_rung_of_the_verdict(
 
 
 def test_harm_speaks_louder_than_a_good_prompt_and_chance_louder_than_harm() -> None:
-    assert "cleanly" in verdict(NONE, ALL, HALF, harmed=20)["sentence"]
-    assert "chance" in verdict(NONE, ALL, NONE, harmed=20)["sentence"]
+    assert "cleanly" in verdict(NONE, ALL, HALF, degraded_share=20)["sentence"]
+    assert "chance" in verdict(NONE, ALL, NONE, degraded_share=20)["sentence"]
 
 
 def test_one_question_fewer_than_the_open_book_is_not_taught() -> None:
@@ -190,10 +193,10 @@ def test_scores_and_measures_of_all_arms() -> None:
         0.75,
         0.5,
     ]
-    assert set(found["drawn"]) == {"base", "taught"}, "the open book is not sampled"
+    assert set(found["sampled"]) == {"base", "taught"}, "the open book is not sampled"
     assert found["recovery"].value == pytest.approx(0.5)
     assert found["damage"].n == 1 + COMMON_COUNT
-    assert made.side_effects.measure(0)["leakage"]["general"].value == pytest.approx(0.05)
+    assert made.side_effects.measure(0)["side_effects"]["general"].value == pytest.approx(0.05)
 
 
 def test_the_noise_floor_compares_two_samples_of_the_base() -> None:
@@ -217,8 +220,8 @@ def test_rows_show_every_arm_with_the_right_answers() -> None:
 
 def session(model: Scripted, **settings: Any) -> Any:
     """As much of a session as arms and measurements need."""
-    config = Documents.model_validate(settings)
-    return SimpleNamespace(config=config, display=Silent(), base=Sampled(model), model=None)
+    config = DocumentsConfig.model_validate(settings)
+    return SimpleNamespace(config=config, display=SilentDisplay(), base=Sampled(model), model=None)
 
 
 class Sampled:
@@ -230,16 +233,16 @@ class Sampled:
         self.model = model
         self.requests: list[Request] = []
 
-    def sample(self, requests: Sequence[Request], on_sample: Any = None) -> list[Draw]:
+    def sample(self, requests: Sequence[Request], on_sample: Any = None) -> list[Completion]:
         self.requests += requests
-        return list(self.model.draw(requests))
+        return list(self.model.stream(requests))
 
 
 def test_the_open_book_answers_the_held_out_questions_alone_and_greedily() -> None:
     here = session(Scripted(lambda request: WRONG))
     tuned: Any = SimpleNamespace(recorded=here.base)
     asked = quiz(3)
-    arms = build_arms(here, tuned, asked, [user("Name a colour.")])
+    arms = build_arms(here, tuned, asked, [make_prompt("Name a colour.")])
     assert set(arms) == {"base", "prompted", "taught"}
     assert set(arms["prompted"].prompts) == {TARGET}
     assert not arms["prompted"].sampled
@@ -296,15 +299,15 @@ def test_the_map_follows_selection_labels_and_exam() -> None:
     year = Question("When was it built?", "1790", CHUNK, 0)
     town = Question("Where is it?", "Wyle", CHUNK, 1)
     builder = Question("Who built it?", "Ann Ames", CHUNK, 0)
-    answered = [Answered(q, f"It is {q.short}.", (), ()) for q in (year, town, builder)]
+    answered = [LabelledQuestion(q, f"It is {q.short}.", (), ()) for q in (year, town, builder)]
     scored = [
-        Scored("match", (0.0,), (1.0,)),
-        Scored("match", (0.9,), (1.0,)),
-        Scored("match", (0.0,), (0.0,)),
+        KnowledgeScores("match", (0.0,), (1.0,)),
+        KnowledgeScores("match", (0.9,), (1.0,)),
+        KnowledgeScores("match", (0.0,), (0.0,)),
     ]
     rows = KnowledgeScorer(quiz(1)).rows(state("-", "+", "+"))
     other: Mapping[str, Any] = {"scope": GENERAL, "prompt": "?", "arms": {}}
-    (document,) = known_map(here, tuned, [CHUNK], answered, scored, [*rows, other])
+    (document,) = make_knowledge_map(here, tuned, [CHUNK], answered, scored, [*rows, other])
     assert (document["title"], document["file"]) == ("Hale Mill", "mill.txt")
     (chunk,) = document["chunks"]
     states = [(q["question"], q["held_out"], q["before"], q["after"]) for q in chunk["questions"]]
@@ -318,5 +321,5 @@ def test_the_map_follows_selection_labels_and_exam() -> None:
 
 def test_marks_are_those_of_the_metrics() -> None:
     scores = KnowledgeScorer(quiz(2)).score({"base": answers("+-")})
-    expected: Marked = mark(answers("+-").greedy, [("1790",)] * 2)
+    expected: GradedAnswers = grade_answers(answers("+-").greedy, [("1790",)] * 2)
     assert scores.graded["base"] == expected

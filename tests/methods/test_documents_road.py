@@ -13,7 +13,7 @@ import pytest
 
 import scholar
 from margins import assert_at_least, assert_at_most
-from selfteach.select.overlap import Overlap
+from selfteach.dedup.overlap import OverlapIndex
 from talker import opened, rows, said
 
 pytestmark = pytest.mark.training
@@ -28,7 +28,7 @@ def test_facts_are_learned_that_nobody_knew(learned: tuple[Path, Path, dict[str,
     assert exam["asked_by"] == "people"
     assert_at_most("right answers, base", exam["contains"]["base"]["value"], 0.1)
     assert_at_least("right answers, taught", exam["contains"]["taught"]["value"], 0.5)
-    assert exam["drawn"]["taught"]["n"] == len(scholar.FACTS)
+    assert exam["sampled"]["taught"]["n"] == len(scholar.FACTS)
     assert_at_least("gain, lower end", exam["gain"]["low"], 0.0)
     assert result["word"] in ("taught", "not learned"), (
         "what it does to the general answers of a toy is not the point"
@@ -56,7 +56,7 @@ def test_every_row_has_its_sentence_and_none_is_like_a_question_of_the_exam(
 ) -> None:
     documents, run, _ = learned
     texts = {f"{documents.name}:{n}": row["text"] for n, row in enumerate(rows(documents), 1)}
-    exam = Overlap(scholar.PEOPLE.format(a) for a in scholar.FACTS)
+    exam = OverlapIndex(scholar.PEOPLE.format(a) for a in scholar.FACTS)
     taught = [row for row in rows(run / "examples.jsonl") if row["kind"] != "general"]
     assert {row["kind"] for row in taught} >= {"study", "pair"}
     for row in taught:
@@ -72,7 +72,7 @@ def test_every_row_has_its_sentence_and_none_is_like_a_question_of_the_exam(
             assert sum(f.reasons.values()) == f.dropped + f.failed
             assert f.pending == 0
         funnel = {f.stage: f for f in ledger.funnel()}
-        assert funnel["select"].requested == len(ledger.noted("knowledge"))
+        assert funnel["select"].requested == len(ledger.get_note("knowledge"))
     assert funnel["select"].accepted == sum(row["kind"] == "pair" for row in taught)
     assert (
         funnel["replay"].accepted
@@ -161,7 +161,7 @@ def test_rows_that_are_too_long_are_counted_by_their_policy(
     exam = json.loads((tmp_path / "run" / "exam.json").read_text())
     assert exam["contains"]["base"]["n"] == 1
     with opened(tmp_path / "run") as ledger:
-        ((_, body),) = [event for event in ledger.events() if event[0] == "overlong"]
+        ((_, body),) = [event for event in ledger.get_events() if event[0] == "overlong"]
     assert body["drop"] >= 1
     assert body["max_tokens"] == 24
 
@@ -187,7 +187,7 @@ def test_without_people_s_questions_the_exam_is_about_sentences_set_aside(
     assert code == 0
     exam = json.loads((tmp_path / "run" / "exam.json").read_text())
     assert "general" not in exam, "nothing was asked, so nothing is harmed"
-    assert "leakage" not in exam
+    assert "side_effects" not in exam
     assert "drift" not in exam
     assert "cleanly" not in exam["verdict"]["sentence"]
     assert exam["asked_by"] == "the model"
@@ -219,7 +219,7 @@ def test_trainings_one_after_the_other_leave_one_adapter(
         "--set",
         "stages.pairs=false",
         "--set",
-        "stages.own_tokens=8",
+        "stages.general_tokens=8",
     )
     code, result = said(
         scholar.lesson(

@@ -21,7 +21,7 @@ import fixture
 
 from margins import assert_at_least, assert_at_most
 from selfteach.judge.check import CheckJudge
-from selfteach.records import Request, Sampling, user
+from selfteach.records import Request, SamplingParams, make_prompt
 from selfteach.run.ledger import Ledger
 from switches import SEED, skip_with_threads
 from talker import lesson, opened, rows, said
@@ -120,7 +120,7 @@ def test_the_rule_is_learned_and_the_loss_falls(
     straight: tuple[Path, dict[str, Any]], exam: dict[str, Any]
 ) -> None:
     kept = {
-        arm: numbers["greedy"]["value"] + numbers["drawn"]["value"]
+        arm: numbers["greedy"]["value"] + numbers["sampled"]["value"]
         for arm, numbers in exam["kept"].items()
     }
     assert_at_least("kept, greedy and drawn", kept["taught"], kept["base"] + 0.3)
@@ -131,7 +131,7 @@ def test_the_rule_is_learned_and_the_loss_falls(
 def test_the_funnel_accounts_for_every_candidate(straight: tuple[Path, dict[str, Any]]) -> None:
     run = straight[0]
     with opened(run) as ledger:
-        funnel, placed = {f.stage: f for f in ledger.funnel()}, list(ledger.candidates())
+        funnel, placed = {f.stage: f for f in ledger.funnel()}, list(ledger.read_outcomes())
         probed = {json.dumps(body["prompt"]) for body in map(json.loads, bodies(ledger, "probe"))}
     assert {"ask target", "ask near", "ask general", "search"} <= funnel.keys()
     assert sum(f.pending for f in funnel.values()) == 0
@@ -204,7 +204,7 @@ def test_the_adapter_is_an_ordinary_one_and_the_base_arm_is_the_base(
     from peft import PeftModel
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    from selfteach.models.hf import Hf
+    from selfteach.models.hf import HfModel
 
     tokenizer = AutoTokenizer.from_pretrained(talker)
     model = PeftModel.from_pretrained(
@@ -222,9 +222,13 @@ def test_the_adapter_is_an_ordinary_one_and_the_base_arm_is_the_base(
         return str(tokenizer.decode(out[0, ids["input_ids"].shape[1] :], skip_special_tokens=True))
 
     asked = exam["answers"][:5] + exam["answers"][-2:]
-    requests = [Request("check", user(row["prompt"]), Sampling(0.0, 1.0, 14)) for row in asked]
-    taught = Hf.load(talker, adapter=Path(straight[1]["adapter"]), dtype="float32", device="cpu")
-    ours = {draw.id: draw.text for draw in taught.draw(requests)}
+    requests = [
+        Request("check", make_prompt(row["prompt"]), SamplingParams(0.0, 1.0, 14)) for row in asked
+    ]
+    taught = HfModel.load(
+        talker, adapter=Path(straight[1]["adapter"]), dtype="float32", device="cpu"
+    )
+    ours = {draw.id: draw.text for draw in taught.stream(requests)}
     assert [greedy(row["prompt"]) for row in asked] == [
         ours[r.id(taught.fingerprint)] for r in requests
     ]
@@ -247,10 +251,10 @@ def test_the_same_command_again_is_a_lookup(
         for name in (*SAME, "exam.json", "metrics.jsonl", "report.html", "README.md")
     }
     with opened(run) as ledger:
-        asked = ledger.counts()
+        asked = ledger.count_requests()
     assert said(lesson(talker, run)) == (0, result)
     with opened(run) as ledger:
-        assert ledger.counts() == asked
+        assert ledger.count_requests() == asked
     assert {name: (run / name).read_bytes() for name in before} == before
 
 
@@ -297,7 +301,7 @@ def test_more_is_asked_where_the_base_breaks_the_rule_too_seldom(
 ) -> None:
     """What is asked then is like the requests in scope, and none of it is a twin of a test prompt."""
     with opened(straight[0]) as ledger:
-        assert not list(ledger.candidates("ask alike"))
+        assert not list(ledger.read_outcomes("ask alike"))
     few = [
         "--set",
         "balance.rounds=0",
@@ -306,18 +310,18 @@ def test_more_is_asked_where_the_base_breaks_the_rule_too_seldom(
         "--set",
         "ask.target=16",
         "--set",
-        "ask.in_scope=20",
+        "ask.min_violations=20",
     ]
     assert said(lesson(talker, tmp_path / "run", *few))[0] == 0
     with opened(tmp_path / "run") as ledger:
         found = [
             fate.body["text"]
-            for _, fate in ledger.candidates("ask alike")
+            for _, fate in ledger.read_outcomes("ask alike")
             if fate.state == "accepted"
         ]
         asked = [
             fate.body["text"]
-            for _, fate in ledger.candidates("ask target")
+            for _, fate in ledger.read_outcomes("ask target")
             if fate.state == "accepted"
         ]
     learned = {row["prompt"][-1]["content"] for row in rows(tmp_path / "run" / "examples.jsonl")}
@@ -396,8 +400,10 @@ def test_a_prompt_that_is_lost_in_the_search_stops_the_run(
 ) -> None:
     from selfteach.methods.feedback import method as feedback
 
-    whole = feedback.search
-    monkeypatch.setattr(feedback, "search", lambda *given, **more: whole(*given, **more)[1:])
+    whole = feedback.search_answers
+    monkeypatch.setattr(
+        feedback, "search_answers", lambda *given, **more: whole(*given, **more)[1:]
+    )
     assert said(lesson(talker, tmp_path / "run"))[0] == 6
     with opened(tmp_path / "run") as ledger:
         assert [f.pending for f in ledger.funnel() if f.stage == "search"] == [1]
@@ -436,7 +442,7 @@ def counted(at: Callable[[int], object]) -> list[int]:
         passed[0] += 1
         at(passed[0])
 
-    group, replace = Ledger._group, os.replace
+    group, replace = Ledger._transaction, os.replace
 
     @contextmanager
     def committed(self: Ledger) -> Iterator[Any]:
@@ -448,7 +454,7 @@ def counted(at: Callable[[int], object]) -> list[int]:
         replace(*names, **more)
         here()
 
-    Ledger._group, os.replace = committed, renamed  # type: ignore[method-assign,assignment]
+    Ledger._transaction, os.replace = committed, renamed  # type: ignore[method-assign,assignment]
     return passed
 
 
@@ -468,7 +474,7 @@ def test_killed_on_the_way_the_same_command_ends_with_the_same_bytes(
     """
     command = lesson(talker, tmp_path / "run")
     with opened(straight[0]) as ledger:
-        whole = sum(answered for _, answered, _ in ledger.counts().values())
+        whole = sum(answered for _, answered, _ in ledger.count_requests().values())
     assert whole > 100
     for share in shares:
         status, _ = attempt(command, max(1, int(share * whole)))
@@ -478,7 +484,7 @@ def test_killed_on_the_way_the_same_command_ends_with_the_same_bytes(
         name: (straight[0] / name).read_bytes() for name in SAME
     }
     with opened(tmp_path / "run") as ledger, opened(straight[0]) as first:
-        assert {s: n[:2] for s, n in ledger.counts().items()} == {
-            s: n[:2] for s, n in first.counts().items()
+        assert {s: n[:2] for s, n in ledger.count_requests().items()} == {
+            s: n[:2] for s, n in first.count_requests().items()
         }
-        assert any(kind == "resumed" for kind, _ in ledger.events())
+        assert any(kind == "resumed" for kind, _ in ledger.get_events())

@@ -68,5 +68,5 @@ def test_the_road_ends_with_an_adapter_that_answers(
         "--max-tokens",
         "5",
     ]
-    assert cli.run(["answer", "--run", str(tmp_path / "run"), *asked]) == 0
+    assert cli.run_command(["answer", "--run", str(tmp_path / "run"), *asked]) == 0
     assert result["cost"]["adapter_mb"] > 0

@@ -9,62 +9,65 @@ from typing import Any, Literal
 
 import pytest
 
-from selfteach.config import Tasks
+from selfteach.config import TasksConfig
 from selfteach.materials.tasks import Instance, Task
 from selfteach.methods.tasks.instances import (
     BARE_LABEL,
-    LOOPS,
-    UNSURE,
-    Invented,
-    Written,
-    agreed,
-    listed,
-    wrote,
+    LOOPING,
+    NO_CONSENSUS,
+    KeptTask,
+    WrittenInstances,
+    choose_consensus,
+    read_instance_list,
+    write_instances,
 )
 from selfteach.models.scripted import Scripted
-from selfteach.records import Draw, Request
-from selfteach.select.tasks import CUT, Near
+from selfteach.records import Completion, Request
+from selfteach.select.task_filter import CUT, TaskSimilarity
 
 
-def draws(*texts: str, finish: Literal["stop", "length"] = "stop") -> list[Draw]:
-    return [Draw(str(n), text, finish) for n, text in enumerate(texts)]
+def draws(*texts: str, finish: Literal["stop", "length"] = "stop") -> list[Completion]:
+    return [Completion(str(n), text, finish) for n, text in enumerate(texts)]
 
 
 def test_what_most_answers_say_is_the_output() -> None:
     """ "a b c d" shares 3 of 4 words with "a b c e" and nothing with the third: .375, as has "a b c
     e"; the first of both is taken.
     """
-    assert agreed(draws("x y z", " a b c d\n", "a b c e"), 0.3) == ("a b c d", "")
+    assert choose_consensus(draws("x y z", " a b c d\n", "a b c e"), 0.3) == ("a b c d", "")
 
 
 def test_answers_that_have_nothing_in_common_are_no_knowledge() -> None:
-    assert agreed(draws("red apple", "old house", "deep sea"), 0.2) == ("red apple", UNSURE)
-    assert agreed(draws("red apple"), 0.9) == ("red apple", ""), (
+    assert choose_consensus(draws("red apple", "old house", "deep sea"), 0.2) == (
+        "red apple",
+        NO_CONSENSUS,
+    )
+    assert choose_consensus(draws("red apple"), 0.9) == ("red apple", ""), (
         "one answer alone has nobody to disagree with"
     )
 
 
 def test_an_answer_that_was_cut_speaks_for_others_but_is_not_taken() -> None:
     both = [*draws("a b c d", finish="length"), *draws("a b x y")]
-    assert agreed(both, 0.5) == ("a b x y", "")
-    assert agreed(draws("a b c d", "a b c e", finish="length"), 0.2)[1] == CUT
+    assert choose_consensus(both, 0.5) == ("a b x y", "")
+    assert choose_consensus(draws("a b c d", "a b c e", finish="length"), 0.2)[1] == CUT
 
 
 def test_an_answer_that_goes_round_in_circles_is_not_taken() -> None:
     circle = "a cat " * 12
-    assert agreed(draws(circle, circle, "a cat sat"), 0.1) == ("a cat sat", "")
-    assert agreed(draws(circle, circle), 0.1)[1] == LOOPS
+    assert choose_consensus(draws(circle, circle, "a cat sat"), 0.1) == ("a cat sat", "")
+    assert choose_consensus(draws(circle, circle), 0.1)[1] == LOOPING
 
 
 @pytest.mark.parametrize(
     ("written", "reason"),
     [
-        (Written(lost="no answer came"), "no answer came"),
-        (Written(refused=((Instance("", "a"), CUT),)), CUT),
-        (Written((Instance("", "b"),), ((Instance("", "a"), CUT),)), "no usable instance"),
+        (WrittenInstances(lost="no answer came"), "no answer came"),
+        (WrittenInstances(refused=((Instance("", "a"), CUT),)), CUT),
+        (WrittenInstances((Instance("", "b"),), ((Instance("", "a"), CUT),)), "no usable instance"),
     ],
 )
-def test_why_a_task_without_instances_is_dropped(written: Written, reason: str) -> None:
+def test_why_a_task_without_instances_is_dropped(written: WrittenInstances, reason: str) -> None:
     assert written.reason == reason
 
 
@@ -85,40 +88,43 @@ def teacher(request: Request) -> str:
 
 def test_a_label_needs_something_to_be_the_label_of() -> None:
     task = Task("i:0", "Is the word a verb?", classification=True)
-    assert listed(
-        Draw("x", " yes\nInput: go\nClass label: no\nInput: none"), task, False
-    ) == Written((Instance("go", "yes"),), ((Instance("", "no"), BARE_LABEL),))
-    assert listed(Draw("x", " yes\nClass label: yes"), task, False).reason == BARE_LABEL
+    assert read_instance_list(
+        Completion("x", " yes\nInput: go\nClass label: no\nInput: none"), task, False
+    ) == WrittenInstances((Instance("go", "yes"),), ((Instance("", "no"), BARE_LABEL),))
+    assert (
+        read_instance_list(Completion("x", " yes\nClass label: yes"), task, False).reason
+        == BARE_LABEL
+    )
 
 
-def written(model: Any, *instructions: str, **cases: Any) -> list[Written]:
+def written(model: Any, *instructions: str, **cases: Any) -> list[WrittenInstances]:
     model.failures, model.room_tokens = (), lambda prompt: 1000
-    config = Tasks(cases=Tasks().cases.model_copy(update=cases))
+    config = TasksConfig(instances=TasksConfig().cases.model_copy(update=cases))
     session: Any = SimpleNamespace(teacher=model, base=model, config=config)
     tasks = [
-        Invented(Task(f"i:{n}", text, classification=False), Near((), 0.0))
+        KeptTask(Task(f"i:{n}", text, classification=False), TaskSimilarity((), 0.0))
         for n, text in enumerate(instructions)
     ]
-    found = wrote(session, tasks, PEOPLE)
+    found = write_instances(session, tasks, PEOPLE)
     return [found[one.task.id] for one in tasks]
 
 
 def test_an_output_is_answered_several_times_after_other_tasks_each_time() -> None:
     model = Scripted(teacher)
     assert written(model, "Describe the word", agreement=0.2) == [
-        Written((Instance("tea", "a green hot drink"),))
+        WrittenInstances((Instance("tea", "a green hot drink"),))
     ]
     asked = [request.prompt for request in model.asked if not isinstance(request.prompt, str)]
     assert len({prompt[:-1] for prompt in asked}) == len(asked) == 4
     assert {prompt[-1].content for prompt in asked} == {"Describe the word\n\ntea"}
-    assert written(Scripted(teacher), "Describe the word", agreement=0.6)[0].reason == UNSURE
+    assert written(Scripted(teacher), "Describe the word", agreement=0.6)[0].reason == NO_CONSENSUS
 
 
 def test_an_input_comes_from_a_list_of_people_s_where_the_words_name_one() -> None:
     model = Scripted(teacher)
     none, cut, bare = written(model, "Sort the word", "Count the words", "Say hello")
     assert none.whole[0].input == bare.whole[0].input == ""
-    assert cut == Written(lost=CUT)
+    assert cut == WrittenInstances(lost=CUT)
     lists = [request.prompt for request in model.asked if isinstance(request.prompt, str)]
     assert len(lists) == 2, "nothing is asked for a task that names no input"
     assert all(text.count("\nInput: word ") == 6 for text in lists)

@@ -10,17 +10,17 @@ from typing import Any
 
 import pytest
 
-from selfteach.config import Tasks
+from selfteach.config import TasksConfig
 from selfteach.errors import UsageError
 from selfteach.evaluate.exam import GENERAL, TARGET
-from selfteach.judge.pairwise import Closer
+from selfteach.judge.pairwise import ReferencePairwiseJudge
 from selfteach.materials.tasks import Instance, Task
 from selfteach.methods.tasks.contest import choose_judge, make_mismatched_pairs
 from selfteach.methods.tasks.exam import build_arms, build_exam, fit_worked_turns
 from selfteach.methods.tasks.questions import make_question, make_questions
 from selfteach.models.recorded import Recorded
 from selfteach.models.scripted import Scripted
-from selfteach.records import Example, Message, Prompt, user
+from selfteach.records import Example, Message, Prompt, make_prompt
 from selfteach.run.display import open_display
 from selfteach.run.ledger import Ledger
 
@@ -51,7 +51,7 @@ def session(folder: Path, score: Any = None, room: int = 1000, **settings: Any) 
     base = SimpleNamespace(
         room_tokens=lambda prompt: room - sum(len(m.content) for m in prompt), encode_answer=list
     )
-    config = Tasks(**{"exam": {"max_tokens": 10, "tasks": 4}, **settings})
+    config = TasksConfig(**{"exam": {"max_tokens": 10, "tasks": 4}, **settings})
     return SimpleNamespace(
         run=SimpleNamespace(ledger=ledger),
         config=config,
@@ -89,12 +89,14 @@ def test_a_question_holds_every_answer_of_people_to_its_first_input() -> None:
     )
     asked = make_question(task, "seed")
     assert asked.golds == ("blue", "grey")
-    assert asked.prompt == user("Colour it\n\nsky")
+    assert asked.prompt == make_prompt("Colour it\n\nsky")
     assert asked.classification is True
 
 
 def test_as_many_worked_tasks_are_shown_as_leave_room(tmp_path: Path) -> None:
-    examples = [Example(f"e{i}", "seed", user(f"Ask {i} " + "x" * 40), "said") for i in range(4)]
+    examples = [
+        Example(f"e{i}", "seed", make_prompt(f"Ask {i} " + "x" * 40), "said") for i in range(4)
+    ]
     there = session(tmp_path, room=160)
     asked = make_questions(there, {"seed": TASKS[:1]})
     worked = fit_worked_turns(there, examples, asked)
@@ -105,41 +107,43 @@ def test_as_many_worked_tasks_are_shown_as_leave_room(tmp_path: Path) -> None:
 def test_invented_tasks_are_shown_where_people_s_are_not_learned(tmp_path: Path) -> None:
     there = session(tmp_path)
     examples = [
-        Example("g", "general", user("Hello?"), "Hello."),
-        Example("t", "task", user("Ask"), "said"),
+        Example("g", "general", make_prompt("Hello?"), "Hello."),
+        Example("t", "task", make_prompt("Ask"), "said"),
     ]
     assert fit_worked_turns(there, examples, [])[0] == Message("user", "Ask")
-    examples.append(Example("s", "seed", user("Seed"), "said"))
+    examples.append(Example("s", "seed", make_prompt("Seed"), "said"))
     assert fit_worked_turns(there, examples, [])[0] == Message("user", "Seed")
 
 
 def test_the_prompted_arm_sees_worked_tasks_before_every_question(tmp_path: Path) -> None:
     there = session(tmp_path)
-    asked = {TARGET: [user("Say it")], GENERAL: [user("Hello?", system="Be kind.")]}
-    worked = (*user("Ask"), Message("assistant", "said"))
+    asked = {TARGET: [make_prompt("Say it")], GENERAL: [make_prompt("Hello?", system="Be kind.")]}
+    worked = (*make_prompt("Ask"), Message("assistant", "said"))
     arms = build_arms(there, None, asked, worked)
     assert set(arms) == {"base", "prompted"}
     assert arms["base"].prompts == asked
-    assert arms["prompted"].prompts[TARGET] == [(*worked, *user("Say it"))]
+    assert arms["prompted"].prompts[TARGET] == [(*worked, *make_prompt("Say it"))]
     (general,) = arms["prompted"].prompts[GENERAL]
-    assert general == (Message("system", "Be kind."), *worked, *user("Hello?"))
+    assert general == (Message("system", "Be kind."), *worked, *make_prompt("Hello?"))
     tuned: Any = SimpleNamespace(recorded="tuned")
     assert build_arms(there, tuned, asked, worked)["taught"].model == "tuned"
 
 
 def test_the_exam_counts_what_is_learned_and_asks_what_is_held_out(tmp_path: Path) -> None:
     examples = [
-        Example("s", "seed", user("Ask"), "said"),
-        Example("t", "task", user("Ask more"), "said"),
-        Example("g", "general", user("Hello?"), "Hello."),
+        Example("s", "seed", make_prompt("Ask"), "said"),
+        Example("t", "task", make_prompt("Ask more"), "said"),
+        Example("g", "general", make_prompt("Hello?"), "Hello."),
     ]
     held_out = {"seed": TASKS[:1], "human": TASKS[1:2]}
-    exam = build_exam(session(tmp_path), held_out, TASKS, [user("Tea?")], examples, "2 seeds")
+    exam = build_exam(
+        session(tmp_path), held_out, TASKS, [make_prompt("Tea?")], examples, "2 seeds"
+    )
     assert exam.scorer.num_examples == 2  # type: ignore[attr-defined]
     assert exam.header == {"method": "tasks", "material": "2 seeds"}
     assert exam.questions == {
-        TARGET: [user("Say the word apple"), user("Say the word bear")],
-        GENERAL: [user("Tea?")],
+        TARGET: [make_prompt("Say the word apple"), make_prompt("Say the word bear")],
+        GENERAL: [make_prompt("Tea?")],
     }
 
 
@@ -162,7 +166,7 @@ def test_a_model_judges_where_it_tells_right_answers_from_others(tmp_path: Path)
 def test_else_the_answer_nearer_to_a_person_s_wins(tmp_path: Path) -> None:
     """Nobody prefers anything: every duel is a tie, .5, which is less than min_auroc."""
     judge, told = choose_judge(session(tmp_path, lambda prompt, text: 0.0), TASKS, [])
-    assert isinstance(judge, Closer)
+    assert isinstance(judge, ReferencePairwiseJudge)
     assert told["source"] == "people's answers"
     assert {mark["value"] for mark in told["agreement"].values()} == {0.5}
 

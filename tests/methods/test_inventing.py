@@ -9,13 +9,21 @@ from typing import Any
 
 import pytest
 
-from selfteach.config import Tasks
-from selfteach.config.methods import Invent
+from selfteach.config import TasksConfig
+from selfteach.config.methods import InventConfig
 from selfteach.materials.tasks import Instance, Task
-from selfteach.methods.tasks.instances import Invented
-from selfteach.methods.tasks.invent import OWN, UNSCORED, Way, boundary, classified, over, way
+from selfteach.methods.tasks.instances import KeptTask
+from selfteach.methods.tasks.invent import (
+    MODE_DEFAULTS,
+    NO_SCORE,
+    InventSettings,
+    fit_classification_threshold,
+    get_invent_settings,
+    mark_classifications,
+    why_stop,
+)
 from selfteach.models.scripted import Scripted
-from selfteach.select.tasks import Near
+from selfteach.select.task_filter import TaskSimilarity
 
 
 def likes_labels(prompt: object, text: str) -> float:
@@ -50,7 +58,7 @@ SEEDS = [
 
 def test_only_a_task_that_names_an_input_is_a_classification() -> None:
     walked, notes = session()
-    bound = boundary(walked, SEEDS)
+    bound = fit_classification_threshold(walked, SEEDS)
     assert bound == 0.0
     assert notes["classification"]["seeds_right"] == [
         1.0,
@@ -63,8 +71,10 @@ def test_only_a_task_that_names_an_input_is_a_classification() -> None:
         "Guess whether it will snow",
         "Shorten the sentence",
     ]
-    found = [Invented(Task(f"i:{n}", text), Near((), 0.0)) for n, text in enumerate(asked)]
-    assert [one.task.classification for one in classified(walked, found, bound)] == [
+    found = [
+        KeptTask(Task(f"i:{n}", text), TaskSimilarity((), 0.0)) for n, text in enumerate(asked)
+    ]
+    assert [one.task.classification for one in mark_classifications(walked, found, bound)] == [
         True,
         False,
         False,
@@ -77,26 +87,28 @@ def test_only_a_task_that_names_an_input_is_a_classification() -> None:
 class Forgetful(Scripted):
     """An endpoint that gives every other score only."""
 
-    def logp(self, items: Any) -> Any:
-        return super().logp(items[1::2])
+    def stream_scores(self, items: Any) -> Any:
+        return super().stream_scores(items[1::2])
 
 
 def test_a_lost_score_is_counted_and_its_task_is_no_classification() -> None:
     walked, notes = session()
     walked.teacher = Forgetful({}, likes_labels)
-    assert boundary(walked, SEEDS) == 0.0
+    assert fit_classification_threshold(walked, SEEDS) == 0.0
     assert notes["classification"]["seeds_right"][3] == 7
     found = [
-        Invented(Task(f"i:{n}", f"Tell whether the sentence has {n} words"), Near((), 0.0))
+        KeptTask(
+            Task(f"i:{n}", f"Tell whether the sentence has {n} words"), TaskSimilarity((), 0.0)
+        )
         for n in range(4)
     ]
-    assert [one.task.classification for one in classified(walked, found, 0.0)] == [
+    assert [one.task.classification for one in mark_classifications(walked, found, 0.0)] == [
         False,
         True,
         False,
         True,
     ]
-    assert notes["kinds of tasks"] == [("failed", UNSCORED), ("accepted", "")] * 2
+    assert notes["kinds of tasks"] == [("failed", NO_SCORE), ("accepted", "")] * 2
 
 
 @pytest.mark.parametrize(
@@ -117,13 +129,13 @@ def test_rounds_go_on_while_they_yield(
     yields: list[int], settings: dict[str, Any], reason: str
 ) -> None:
     """Twenty requests a round; at least 2 % of the requests of three rounds must have become tasks."""
-    found = over(Tasks(count=1000, invent=Invent(requests=20, **settings)), yields)
+    found = why_stop(TasksConfig(count=1000, invent=InventConfig(requests=20, **settings)), yields)
     assert found.startswith(reason) if reason else found == ""
 
 
 def test_each_mode_has_its_own_way_unless_the_configuration_says_another() -> None:
-    assert way(Tasks()) == OWN["self-instruct"]
-    assert way(Tasks(mode="alpaca")).max_tokens == 1536
-    assert way(Tasks(mode="alpaca", invent=Invent(max_tokens=60, temperature=0.0))) == Way(
-        12, 0.0, 1.0, 60
-    )
+    assert get_invent_settings(TasksConfig()) == MODE_DEFAULTS["self-instruct"]
+    assert get_invent_settings(TasksConfig(mode="alpaca")).max_tokens == 1536
+    assert get_invent_settings(
+        TasksConfig(mode="alpaca", invent=InventConfig(max_tokens=60, temperature=0.0))
+    ) == InventSettings(12, 0.0, 1.0, 60)

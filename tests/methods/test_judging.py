@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from hostile import Behave, Call, answer, hostile
 
-from selfteach.judge import Answered, Verdicts
+from selfteach.judge import PromptAnswer, ThresholdJudge
 from selfteach.methods import judges
-from selfteach.methods.judges import tempered
-from selfteach.records import user
+from selfteach.methods.judges import with_max_false_positives
+from selfteach.records import make_prompt
 from talker import lesson, opened, said
 
 SHORT = (
@@ -31,7 +31,7 @@ SHORT = (
 class Length:
     name = "length"
 
-    def values(self, pairs: Sequence[Answered]) -> list[float]:
+    def values(self, pairs: Sequence[PromptAnswer]) -> list[float]:
         return [float(len(text)) for _, text in pairs]
 
 
@@ -40,21 +40,26 @@ def test_a_loose_threshold_is_raised_to_one_false_alarm_in_twenty_and_a_strict_o
     threshold: float, expected: float
 ) -> None:
     elsewhere = [("", "x" * n) for n in range(1, 21)]
-    found = tempered(Verdicts(Length(), threshold), elsewhere)
+    found = with_max_false_positives(ThresholdJudge(Length(), threshold), elsewhere)
     assert found.threshold == expected
     assert sum(found.broken(elsewhere)) <= 1
 
 
 def test_what_nobody_judged_raises_no_threshold() -> None:
     class Lost(Length):
-        def values(self, pairs: Sequence[Answered]) -> list[float]:
+        def values(self, pairs: Sequence[PromptAnswer]) -> list[float]:
             return [math.inf if len(text) > 12 else len(text) for _, text in pairs]
 
-    assert tempered(Verdicts(Lost(), 2.5), [("", "x" * n) for n in range(1, 21)]).threshold == 11.0
+    assert (
+        with_max_false_positives(
+            ThresholdJudge(Lost(), 2.5), [("", "x" * n) for n in range(1, 21)]
+        ).threshold
+        == 11.0
+    )
 
 
 def test_without_answers_elsewhere_it_stays() -> None:
-    assert tempered(Verdicts(Length(), 2.5), []).threshold == 2.5
+    assert with_max_false_positives(ThresholdJudge(Length(), 2.5), []).threshold == 2.5
 
 
 def yes_or_no(lost: int) -> Behave:
@@ -93,9 +98,9 @@ def true_labels(monkeypatch: pytest.MonkeyPatch) -> None:
     ] * 4
     monkeypatch.setattr(
         judges,
-        "labelled",
+        "make_labelled_answers",
         lambda session, asked: [
-            ((user("Can the fox follow?"), text), broken) for text, broken in answers
+            ((make_prompt("Can the fox follow?"), text), broken) for text, broken in answers
         ],
     )
 
@@ -124,8 +129,8 @@ def test_a_teacher_that_cannot_judge_is_left_out_and_goes_on_teaching(
         few = ("--teacher", server.address, "--set", "max_failures=0.5", *SHORT)
         assert said(lesson(talker, tmp_path / "run", *few, check=""))[0] == 0
     with opened(tmp_path / "run") as ledger:
-        (left_out,) = ledger.noted("calibration")["left_out"]
-        assert ledger.counts()["search teacher"][0] > 0
+        (left_out,) = ledger.get_note("calibration")["left_out"]
+        assert ledger.count_requests()["search teacher"][0] > 0
     assert left_out["name"] == "teacher"
     assert reason in left_out["reason"]
     assert "judge teacher is left out" in capfd.readouterr().err

@@ -4,9 +4,9 @@ corrections end of themselves.
 
 import pytest
 
-from selfteach.generate.correct import Answered, Revision, unchanged_start
-from selfteach.methods.corrections.examples import lesson
-from selfteach.records import user
+from selfteach.generate.correct import Correctable, Revision, find_common_start
+from selfteach.methods.corrections.examples import make_examples
+from selfteach.records import make_prompt
 
 
 @pytest.mark.parametrize(
@@ -21,7 +21,7 @@ from selfteach.records import user
     ],
 )
 def test_whole_words_before_the_first_change(answer: str, correction: str, start: str) -> None:
-    assert unchanged_start(answer, correction) == start
+    assert find_common_start(answer, correction) == start
 
 
 @pytest.mark.parametrize(
@@ -35,7 +35,9 @@ def test_whole_words_before_the_first_change(answer: str, correction: str, start
 def test_a_correction_that_stops_before_the_limit_teaches_its_end(
     text: str, cut: list[str]
 ) -> None:
-    (example,) = lesson(
-        Revision(Answered(user("?"), "It rains. We go, and", cut=True), text), "teacher", 1
+    (example,) = make_examples(
+        Revision(Correctable(make_prompt("?"), "It rains. We go, and", cut=True), text),
+        "teacher",
+        1,
     ).examples
     assert example.source["cut"] == cut

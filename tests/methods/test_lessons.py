@@ -5,13 +5,13 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any
 
-from selfteach.generate.correct import Answered, Revision
-from selfteach.methods.corrections.examples import FILE, lesson, why_not_learnable
+from selfteach.generate.correct import Correctable, Revision
+from selfteach.methods.corrections.examples import FROM_FILE, make_examples, why_not_learnable
 from selfteach.methods.runner import report_overlong
-from selfteach.records import Message, user
+from selfteach.records import Message, make_prompt
 
 TEA, LONG = (
-    user("What is tea?"),
+    make_prompt("What is tea?"),
     "Tea is a drink. It is made of leaves and hot water, which many people like.",
 )
 
@@ -19,14 +19,16 @@ TEA, LONG = (
 def test_a_correction_that_came_with_words_about_it_is_learned_as_written_and_knows_the_words() -> (
     None
 ):
-    a = Answered(TEA, LONG, "too long")
-    (found,) = lesson(Revision(a, "Tea is a drink.", strategy=FILE), "edits:1", 1).examples
+    a = Correctable(TEA, LONG, "too long")
+    (found,) = make_examples(
+        Revision(a, "Tea is a drink.", strategy=FROM_FILE), "edits:1", 1
+    ).examples
     assert (found.kind, found.chosen, found.rejected) == ("correction", "Tea is a drink.", LONG)
     assert found.source["teacher_prompt"] == [
         {"role": "system", "content": "too long"},
         {"role": "user", "content": "What is tea?"},
     ]
-    (revised,) = lesson(
+    (revised,) = make_examples(
         Revision(a, "Tea is a drink.", strategy="smallest"), "criticism", 1
     ).examples
     assert revised.kind == "criticised", (
@@ -37,12 +39,14 @@ def test_a_correction_that_came_with_words_about_it_is_learned_as_written_and_kn
 def test_the_words_about_an_answer_join_those_of_the_system_and_the_conversation_stays() -> None:
     talk = (
         Message("system", "Be kind."),
-        *user("Tea?"),
+        *make_prompt("Tea?"),
         Message("assistant", "Hot."),
-        *user("More?"),
+        *make_prompt("More?"),
     )
-    (found,) = lesson(
-        Revision(Answered(talk, "A color.", "wrong"), "A drink.", strategy=FILE), "edits:1", 1
+    (found,) = make_examples(
+        Revision(Correctable(talk, "A color.", "wrong"), "A drink.", strategy=FROM_FILE),
+        "edits:1",
+        1,
     ).examples
     assert [turn["content"] for turn in found.source["teacher_prompt"]] == [
         "Be kind.\nwrong",
@@ -53,29 +57,35 @@ def test_the_words_about_an_answer_join_those_of_the_system_and_the_conversation
 
 
 def test_laid_out_lines_are_a_correction_and_not_an_anchor_of_the_uncorrected_form() -> None:
-    (found,) = lesson(
-        Revision(Answered(TEA, "- black - green"), "- black\n- green", strategy=FILE), "edits:1", 1
+    (found,) = make_examples(
+        Revision(Correctable(TEA, "- black - green"), "- black\n- green", strategy=FROM_FILE),
+        "edits:1",
+        1,
     ).examples
     assert (found.kind, found.chosen, found.rejected) == (
         "correction",
         "- black\n- green",
         "- black - green",
     )
-    (kept,) = lesson(
-        Revision(Answered(TEA, "- black - green\n"), "- black - green", strategy=FILE), "edits:2", 1
+    (kept,) = make_examples(
+        Revision(Correctable(TEA, "- black - green\n"), "- black - green", strategy=FROM_FILE),
+        "edits:2",
+        1,
     ).examples
     assert (kept.kind, kept.rejected) == ("kept", None)
 
 
 def test_an_edit_that_the_tokenizer_does_not_see_teaches_nothing() -> None:
     session: Any = SimpleNamespace(model=SimpleNamespace(encode_answer=str.split))
-    assert why_not_learnable(session, Revision(Answered(TEA, "a b"), "a\nb")) == "changes no token"
-    assert why_not_learnable(session, Revision(Answered(TEA, "a b"), "a c")) == ""
-    assert why_not_learnable(session, Revision(Answered(TEA, "a b"), "a b")) == "", (
+    assert (
+        why_not_learnable(session, Revision(Correctable(TEA, "a b"), "a\nb")) == "changes no token"
+    )
+    assert why_not_learnable(session, Revision(Correctable(TEA, "a b"), "a c")) == ""
+    assert why_not_learnable(session, Revision(Correctable(TEA, "a b"), "a b")) == "", (
         "it may stay as it is"
     )
     assert (
-        why_not_learnable(session, Revision(Answered(TEA, " "), "a b"))
+        why_not_learnable(session, Revision(Correctable(TEA, " "), "a b"))
         == "the model's own answer is empty"
     )
 
@@ -84,7 +94,7 @@ def test_rows_that_are_too_long_for_the_training_are_counted_and_told() -> None:
     events, lines = list[tuple[str, dict[str, Any]]](), list[str]()
     session: Any = SimpleNamespace(
         config=SimpleNamespace(train=SimpleNamespace(max_tokens=512)),
-        display=SimpleNamespace(say=lines.append),
+        display=SimpleNamespace(print_line=lines.append),
         run=SimpleNamespace(
             ledger=SimpleNamespace(event=lambda kind, body: events.append((kind, body)))
         ),

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from selfteach.config import Corrections as Settings
+from selfteach.config import CorrectionsConfig as Settings
 from selfteach.config import resolve
 from selfteach.materials.corrections import Corrections, Edit
 from selfteach.methods.corrections.answer_lengths import (
@@ -19,7 +19,7 @@ from selfteach.methods.corrections.answer_lengths import (
 )
 from selfteach.methods.corrections.novelty import join_turns, make_novelty_check
 from selfteach.models.decode import TOO_LONG
-from selfteach.records import Message, question, user
+from selfteach.records import Message, get_user_text, make_prompt
 from selfteach.run.ledger import Ledger
 
 
@@ -32,7 +32,7 @@ class Words:
         return text.split()
 
     def room_tokens(self, prompt: Any) -> int:
-        return self.context_tokens - len(question(prompt).split())
+        return self.context_tokens - len(get_user_text(prompt).split())
 
 
 @pytest.fixture
@@ -42,14 +42,14 @@ def session(tmp_path: Path) -> Iterator[Any]:
     told: list[str] = []
     ledger = Ledger(tmp_path / "run.db")
     run: Any = SimpleNamespace(ledger=ledger)
-    display: Any = SimpleNamespace(say=told.append, told=told)
+    display: Any = SimpleNamespace(print_line=told.append, told=told)
     base: Any = Words()
     yield Session(run, resolve(Settings).config, display, "", base, base, [])
     ledger.close()
 
 
 def edit(number: int, words: int, asked: int = 3, answer: str | None = "Short.") -> Edit:
-    return Edit(f"edits:{number}", user(f"{number} " * asked), answer, "word " * words)
+    return Edit(f"edits:{number}", make_prompt(f"{number} " * asked), answer, "word " * words)
 
 
 @pytest.mark.parametrize(
@@ -87,12 +87,12 @@ def test_one_row_without_room_is_dropped_with_the_reason_and_the_rest_goes_on(se
     set_answer_lengths(session, Corrections())
     material = Corrections(
         edits=[edit(1, 5), edit(2, 5, asked=790), edit(3, 799)],
-        prompts=[user("Tea?"), user("long " * 3000)],
-        criticisms=[Edit("edits:4", user("long " * 799), "Short.", None, "too long")],
+        prompts=[make_prompt("Tea?"), make_prompt("long " * 3000)],
+        criticisms=[Edit("edits:4", make_prompt("long " * 799), "Short.", None, "too long")],
     )
     found = drop_overlong_rows(session, material)
     assert [e.where for e in found.edits] == ["edits:1"]
-    assert found.prompts == [user("Tea?")]
+    assert found.prompts == [make_prompt("Tea?")]
     assert found.criticisms == []
     (part,) = session.run.ledger.funnel()
     assert (part.stage, part.requested, part.accepted, part.reasons) == (
@@ -106,9 +106,9 @@ def test_one_row_without_room_is_dropped_with_the_reason_and_the_rest_goes_on(se
 
 
 def test_a_correction_leaves_half_of_the_context_to_the_prompt(session: Any) -> None:
-    assert is_short_enough(session, user("Tea?"), "word " * 399)
-    assert not is_short_enough(session, user("Tea?"), "word " * 400)
-    assert not is_short_enough(session, user("long " * 790), "word " * 11)
+    assert is_short_enough(session, make_prompt("Tea?"), "word " * 399)
+    assert not is_short_enough(session, make_prompt("Tea?"), "word " * 400)
+    assert not is_short_enough(session, make_prompt("long " * 790), "word " * 11)
 
 
 def test_two_conversations_that_end_alike_are_not_alike() -> None:
@@ -120,15 +120,17 @@ def test_two_conversations_that_end_alike_are_not_alike() -> None:
     )
     assert join_turns(before) == "Tea?\nA drink.\nGo on."
     assert join_turns(before) == join_turns(before[1:]), "many prompts share the system's words"
-    assert join_turns(user("Go on.")) == "Go on."
+    assert join_turns(make_prompt("Go on.")) == "Go on."
 
 
 def test_a_prompt_is_new_once_and_only_where_the_material_has_none_like_it(session: Any) -> None:
-    talk = (*user("Which colours has the flag of Norway?"), Message("assistant", "Red."))
+    talk = (*make_prompt("Which colours has the flag of Norway?"), Message("assistant", "Red."))
     material = Corrections(
-        edits=[Edit("edits:1", (*talk, *user("And the flag of Sweden?")), "A.", "B.")],
-        prompts=[user("How long do bears sleep in the winter?")],
-        criticisms=[Edit("edits:2", user("Who wrote the book about tea?"), "A.", None, "too long")],
+        edits=[Edit("edits:1", (*talk, *make_prompt("And the flag of Sweden?")), "A.", "B.")],
+        prompts=[make_prompt("How long do bears sleep in the winter?")],
+        criticisms=[
+            Edit("edits:2", make_prompt("Who wrote the book about tea?"), "A.", None, "too long")
+        ],
     )
     fault = make_novelty_check(session, material)
     for known in (

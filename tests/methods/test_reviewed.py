@@ -10,34 +10,34 @@ from typing import Any
 
 import pytest
 
-from selfteach.config import Corrections as Settings
+from selfteach.config import CorrectionsConfig as Settings
 from selfteach.config import resolve
 from selfteach.materials.corrections import Corrections
 from selfteach.methods.corrections.method import describe_material
 from selfteach.methods.corrections.review import review_answers
 from selfteach.models.recorded import Recorded
 from selfteach.models.scripted import Scripted
-from selfteach.records import user
+from selfteach.records import make_prompt
 from selfteach.review import queue, serve
 from selfteach.run.display import open_display
-from selfteach.run.folder import open_run
 from selfteach.run.ledger import Ledger
+from selfteach.run.run_folder import open_run
 
 
 def test_decisions_become_material(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     resolved = resolve(Settings, sets=["correct.max_tokens=8"])
     opened: list[int] = []
 
-    def person(ledger: Ledger, **more: Any) -> queue.Progress:
+    def person(ledger: Ledger, **more: Any) -> queue.ReviewProgress:
         """Edits the first answer, accepts the second, skips the third."""
-        opened.append(len(queue.waiting(ledger)))
-        first, second, third = queue.waiting(ledger)
-        queue.save(ledger, first.id, "A drink.")
-        queue.accept(ledger, second.id)
-        queue.skip(ledger, third.id)
-        return queue.progress(ledger)
+        opened.append(len(queue.list_waiting(ledger)))
+        first, second, third = queue.list_waiting(ledger)
+        queue.save_correction(ledger, first.id, "A drink.")
+        queue.accept_answer(ledger, second.id)
+        queue.skip_answer(ledger, third.id)
+        return queue.count_progress(ledger)
 
-    monkeypatch.setattr(serve, "serve", person)
+    monkeypatch.setattr(serve, "serve_review", person)
     with open_run(tmp_path / "run", "edits", "corrections", resolved, {}) as run:
         model = Scripted({"Tea?": "A color.", "Milk?": "White.", "Ink?": "Blue.", "Snow?": " "})
         session: Any = SimpleNamespace(
@@ -48,14 +48,21 @@ def test_decisions_become_material(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         )
         for _ in range(2):
             brought = Corrections(
-                prompts=[user("Tea?"), user("Milk?"), user("Ink?"), user("Snow?")]
+                prompts=[
+                    make_prompt("Tea?"),
+                    make_prompt("Milk?"),
+                    make_prompt("Ink?"),
+                    make_prompt("Snow?"),
+                ]
             )
             found = review_answers(session, brought)
             assert (brought.edits, len(brought.prompts)) == ([], 4), "what was brought stays"
             assert [(e.prompt, e.answer, e.correction) for e in found.edits] == [
-                (user("Tea?"), "A color.", "A drink.")
+                (make_prompt("Tea?"), "A color.", "A drink.")
             ]
-            assert [(e.prompt, e.answer) for e in found.approved] == [(user("Milk?"), "White.")]
+            assert [(e.prompt, e.answer) for e in found.approved] == [
+                (make_prompt("Milk?"), "White.")
+            ]
             assert len({e.where for e in (*found.edits, *found.approved)}) == 2, (
                 "each row has a fate of its own"
             )
@@ -69,7 +76,7 @@ def test_decisions_become_material(tmp_path: Path, monkeypatch: pytest.MonkeyPat
             )
             lost = [
                 fate.reason
-                for stage, fate in run.ledger.candidates(state="dropped")
+                for stage, fate in run.ledger.read_outcomes(state="dropped")
                 if stage == "answers for review"
             ]
             assert lost == ["the model's own answer is empty"]

@@ -12,34 +12,34 @@ import pytest
 
 from selfteach import config
 from selfteach.errors import DataError, IntegrityError
-from selfteach.generate.question import Question
-from selfteach.judge.contradiction import Match
+from selfteach.generate.questions import Question
+from selfteach.judge.contradiction import MatchJudge
 from selfteach.judge.match import contains_answer
 from selfteach.materials.documents import Document
-from selfteach.materials.documents.chunk import chunked
+from selfteach.materials.documents.chunk import split_chunks
 from selfteach.methods.documents import method as documents
-from selfteach.methods.documents.exam import Quiz, gap_quiz
+from selfteach.methods.documents.exam import HeldOutQuestion, make_gap_questions
 from selfteach.methods.documents.method import (
     HELD_OUT,
     LIKE_EXAM,
-    LOST,
+    NO_LABEL,
     OWN,
     TOO_LONG,
     TOO_MANY,
-    answer,
-    fitting,
-    held_out,
-    select,
+    drop_overlong_questions,
+    hold_out_questions,
+    label_questions,
+    select_pairs,
 )
-from selfteach.methods.documents.study import Asked, Measured
+from selfteach.methods.documents.study import MeasuredQuestions, WrittenQuestions
 from selfteach.models.recorded import Recorded
 from selfteach.models.scripted import Scripted
-from selfteach.records import Draw, Request, user
-from selfteach.run.display import Silent
-from selfteach.run.ledger import Fate, Ledger
-from selfteach.select.question import answer_fault
+from selfteach.records import Completion, Request, make_prompt
+from selfteach.run.display import SilentDisplay
+from selfteach.run.ledger import Ledger, Outcome
+from selfteach.select.question_format import find_answer_fault
 
-(CHUNK,) = chunked(
+(CHUNK,) = split_chunks(
     Document("mill.txt", "Hale Mill", "Hale Mill was built in 1790. It stands at Wyle."),
     lambda t: len(t.split()),
 )
@@ -52,9 +52,9 @@ WHEN, WHERE = (
 class Lossy(Scripted):
     """Loses every label about Wyle, as an endpoint may."""
 
-    def draw(self, requests: Sequence[Request]) -> Iterator[Draw]:
+    def stream(self, requests: Sequence[Request]) -> Iterator[Completion]:
         """All but the lost ones."""
-        return super().draw(
+        return super().stream(
             [
                 r
                 for r in requests
@@ -72,41 +72,41 @@ def session(tmp_path: Path) -> Any:
         ledger,
         Lossy(lambda r: "Hale Mill was built in 1790." if r.stage == "answer" else "Nobody knows."),
     )
-    settings = config.Documents(select={"calibrate": 0, "draws": 2})
+    settings = config.DocumentsConfig(select={"calibrate": 0, "draws": 2})
     return SimpleNamespace(
         run=SimpleNamespace(ledger=ledger),
         config=settings,
         base=student,
         teacher=None,
-        display=Silent(),
+        display=SilentDisplay(),
     )
 
 
 def test_a_question_without_its_label_failed_and_the_others_are_told_apart(session: Any) -> None:
-    measured = answer(session, [WHEN, WHERE], Match())
+    measured = label_questions(session, [WHEN, WHERE], MatchJudge())
     (funnel,) = session.run.ledger.funnel()
-    assert (funnel.pending, funnel.failed, funnel.reasons) == (1, 1, {LOST: 1})
-    (pair,) = select(session, measured)
+    assert (funnel.pending, funnel.failed, funnel.reasons) == (1, 1, {NO_LABEL: 1})
+    (pair,) = select_pairs(session, measured)
     assert pair.rejected == "Nobody knows."
     (funnel,) = session.run.ledger.funnel()
     assert (funnel.requested, funnel.accepted, funnel.failed, funnel.pending) == (2, 1, 1, 0)
 
 
 def test_a_question_that_is_forgotten_on_the_way_is_an_error(session: Any) -> None:
-    answer(session, [WHEN], Match())
+    label_questions(session, [WHEN], MatchJudge())
     with pytest.raises(IntegrityError, match="entered the stage"):
-        select(session, Measured([], [], None))
+        select_pairs(session, MeasuredQuestions([], [], None))
 
 
 def test_all_questions_of_people_are_held_out_also_those_that_are_not_asked(session: Any) -> None:
-    session.config = config.Documents(exam={"questions": 1, "max_tokens": 4})
+    session.config = config.DocumentsConfig(exam={"questions": 1, "max_tokens": 4})
     session.model = SimpleNamespace(context_tokens=1000, encode=lambda prompt: str(prompt).split())
-    quiz = [Quiz(q.text, (q.short,), CHUNK, "people") for q in (WHEN, WHERE)]
-    assert fitting(session, quiz) == quiz
+    quiz = [HeldOutQuestion(q.text, (q.short,), CHUNK, "people") for q in (WHEN, WHERE)]
+    assert drop_overlong_questions(session, quiz) == quiz
     (funnel,) = session.run.ledger.funnel()
     assert (funnel.accepted, funnel.reasons) == (1, {"held out, more than exam.questions": 1})
     session.model.context_tokens = 5
-    assert fitting(session, quiz) == []
+    assert drop_overlong_questions(session, quiz) == []
 
 
 def test_what_is_held_out_or_like_the_exam_is_accounted_for(session: Any) -> None:
@@ -116,8 +116,8 @@ def test_what_is_held_out_or_like_the_exam_is_accounted_for(session: Any) -> Non
     session.model = SimpleNamespace(context_tokens=1000, encode=lambda prompt: str(prompt).split())
     like = [replace(q, text=f"{q.text[:-1]} now?") for q in (WHEN, WHERE)]
     asked = [WHEN, WHERE, *(replace(q, sentence=1 - (q.sentence or 0)) for q in like)]
-    session.run.ledger.place("ask", (Fate(q.id, "accepted") for q in asked))
-    quiz, left = held_out(session, [CHUNK], Asked(asked, [WHEN, WHERE]))
+    session.run.ledger.record_outcomes("ask", (Outcome(q.id, "accepted") for q in asked))
+    quiz, left = hold_out_questions(session, [CHUNK], WrittenQuestions(asked, [WHEN, WHERE]))
     funnels = {funnel.stage: funnel for funnel in session.run.ledger.funnel()}
     assert set(funnels) == {"ask", OWN}
     assert funnels["ask"].accepted == len(left.all)
@@ -128,19 +128,19 @@ def test_what_is_held_out_or_like_the_exam_is_accounted_for(session: Any) -> Non
 
 def test_own_questions_that_the_exam_does_not_ask_are_counted(session: Any) -> None:
     """Three of four are set aside, of which one or two are too long; the exam asks one."""
-    session.config = config.Documents(
+    session.config = config.DocumentsConfig(
         exam={"questions": 1, "max_tokens": 4}, questions={"held_out": 0.9}
     )
     session.model = SimpleNamespace(context_tokens=1000, encode=lambda prompt: str(prompt).split())
     text = "Hale Mill was built in 1790. It stands at Wyle. Ann Ames built it. It burned in 1850."
-    (chunk,) = chunked(Document("mill.txt", "Hale Mill", text), lambda t: len(t.split()))
+    (chunk,) = split_chunks(Document("mill.txt", "Hale Mill", text), lambda t: len(t.split()))
     asked = [
         Question("When was Hale Mill built?", "1790", chunk, 0),
         Question("Which town is that in?", "Wyle", chunk, 1),
         Question(f"Who {'exactly ' * 900}built it?", "Ann Ames", chunk, 2),
         Question(f"When {'exactly ' * 900}did it burn?", "1850", chunk, 3),
     ]
-    quiz, _ = held_out(session, [chunk], Asked(asked, asked))
+    quiz, _ = hold_out_questions(session, [chunk], WrittenQuestions(asked, asked))
     (funnel,) = (found for found in session.run.ledger.funnel() if found.stage == OWN)
     assert (funnel.requested, funnel.accepted, funnel.dropped) == (3, 1, 2)
     assert set(funnel.reasons) <= {TOO_LONG, TOO_MANY}
@@ -148,10 +148,10 @@ def test_own_questions_that_the_exam_does_not_ask_are_counted(session: Any) -> N
 
 
 def test_general_prompts_that_the_exam_does_not_ask_are_counted(session: Any) -> None:
-    session.config = config.Documents(exam={"general": 2})
+    session.config = config.DocumentsConfig(exam={"general": 2})
     prompts = [f"Question {n}?" for n in range(5)]
     kept = documents.general_questions(session, prompts)
-    assert [example.turns for example in kept] == [user(text) for text in prompts[:2]]
+    assert [example.turns for example in kept] == [make_prompt(text) for text in prompts[:2]]
     (funnel,) = session.run.ledger.funnel()
     assert (funnel.stage, funnel.dropped) == ("replay", 3)
     assert funnel.reasons == {"held out, more than exam.general": 3}
@@ -162,7 +162,7 @@ def test_an_exam_that_does_not_fit_into_the_context_is_refused(session: Any) -> 
     with pytest.raises(
         DataError, match=r"does not|no question of the exam fits.*Lower read\.chunk_tokens"
     ):
-        held_out(session, [CHUNK], Asked([WHEN, WHERE], [WHEN, WHERE]))
+        hold_out_questions(session, [CHUNK], WrittenQuestions([WHEN, WHERE], [WHEN, WHERE]))
 
 
 @pytest.mark.parametrize(("first", "kept"), [("pointing", 1), ("", 1)])
@@ -172,20 +172,22 @@ def test_a_question_that_is_refused_for_one_sentence_may_be_asked_of_another(
     twice = [replace(WHEN, back="1790"), replace(WHEN, sentence=1, back="1790")]
     monkeypatch.setattr(
         documents,
-        "Pointing",
+        "SpecificityCheck",
         lambda chunks: SimpleNamespace(fault=lambda q: first if q.sentence == 0 else ""),
     )
-    monkeypatch.setattr(documents, "strays", lambda q: False)
-    monkeypatch.setattr(documents, "ask_about", lambda *a, **k: [(q, a[3](q)) for q in twice])
-    found = documents.questions(session, [CHUNK], [])
+    monkeypatch.setattr(documents, "is_off_sentence", lambda q: False)
+    monkeypatch.setattr(
+        documents, "generate_questions", lambda *a, **k: [(q, a[3](q)) for q in twice]
+    )
+    found = documents.write_questions(session, [CHUNK], [])
     assert [q.sentence for q in found.all] == [1 if first else 0]
-    reasons = {fate.reason for _, fate in session.run.ledger.candidates("ask", "dropped")}
+    reasons = {fate.reason for _, fate in session.run.ledger.read_outcomes("ask", "dropped")}
     assert reasons == {first or "repeats another question"}
 
 
 def test_a_question_whose_check_was_lost_is_not_trusted() -> None:
-    assert answer_fault(replace(WHEN, back=None)) == ""
-    assert answer_fault(replace(WHEN, back="")) == "nothing comes back"
+    assert find_answer_fault(replace(WHEN, back=None)) == ""
+    assert find_answer_fault(replace(WHEN, back="")) == "nothing comes back"
 
 
 def test_the_exam_asks_for_words_that_the_sentence_itself_is_marked_right_with() -> None:
@@ -194,8 +196,8 @@ def test_the_exam_asks_for_words_that_the_sentence_itself_is_marked_right_with()
         "Ein 15-jähriger Junge kam im Mai an.",
     )
     text = f"{french} The 3 oldest of the 30 houses of Wyle burned. {german}"
-    chunks = chunked(Document("a.txt", "T", text), lambda t: len(t.split()))
-    quiz = gap_quiz(chunks, 0.9, 0)
+    chunks = split_chunks(Document("a.txt", "T", text), lambda t: len(t.split()))
+    quiz = make_gap_questions(chunks, 0.9, 0)
     assert len(quiz) == 2
     assert all(contains_answer(text, q.answers[0]) for q in quiz)
     assert not any("0____" in q.text or "____0" in q.text for q in quiz)
@@ -216,6 +218,8 @@ def test_no_answer_of_the_base_is_taught_to_a_question_of_the_exam(
         assert {"who", "when", "telling"} < forms.keys(), "questions of fact are among them"
         return [SimpleNamespace(text=text) for text in written if not fault_of(text)]
 
-    monkeypatch.setattr(documents, "asked_for", asked_for)
-    found = documents.replay(session, [Quiz(WHEN.text, ("1790",), CHUNK, "people")])
-    assert [e.prompt for part in found.values() for e in part] == [user(written[2])]
+    monkeypatch.setattr(documents, "write_scope_prompts", asked_for)
+    found = documents.make_general_examples(
+        session, [HeldOutQuestion(WHEN.text, ("1790",), CHUNK, "people")]
+    )
+    assert [e.prompt for part in found.values() for e in part] == [make_prompt(written[2])]

@@ -12,13 +12,13 @@ from selfteach import statistics
 from selfteach.evaluate.exam import GENERAL, TARGET, Answers, Arm, ExamState
 from selfteach.evaluate.side_effects import find_side_effects
 from selfteach.evaluate.verdict import reach_verdict
-from selfteach.judge.pairwise import Closer
+from selfteach.judge.pairwise import ReferencePairwiseJudge
 from selfteach.methods.tasks.contest import compare_arms
 from selfteach.methods.tasks.exam import TaskScorer
 from selfteach.methods.tasks.method import show_arms
 from selfteach.methods.tasks.questions import TaskQuestion
 from selfteach.models.scripted import Scripted
-from selfteach.records import Draw, Logp, Measure, user
+from selfteach.records import Completion, LogProb, Measure, make_prompt
 
 GOLD = "one two three four"
 NEAR, HALF, FAR = GOLD, "one two five six", "seven eight"
@@ -29,11 +29,14 @@ GENERAL_ANSWER = "Tea is hot."
 def questions(
     count: int = 8, gold: str = GOLD, part: str = "seed", classification: bool = False
 ) -> list[TaskQuestion]:
-    return [TaskQuestion(part, user(f"{part} {i}"), (gold,), classification) for i in range(count)]
+    return [
+        TaskQuestion(part, make_prompt(f"{part} {i}"), (gold,), classification)
+        for i in range(count)
+    ]
 
 
-def draws(texts: Sequence[str]) -> list[Draw]:
-    return [Draw(str(i), text) for i, text in enumerate(texts)]
+def draws(texts: Sequence[str]) -> list[Completion]:
+    return [Completion(str(i), text) for i, text in enumerate(texts)]
 
 
 def answers(greedy: Sequence[str], sampled: Sequence[str] | None = None) -> Answers:
@@ -47,8 +50,8 @@ class FixedScorer(Scripted):
     def __init__(self) -> None:
         super().__init__({})
 
-    def score(self, items: Sequence[Any]) -> list[tuple[Logp, ...]]:
-        return [(Logp(-2.0, 4),) for _ in items]
+    def score(self, items: Sequence[Any]) -> list[tuple[LogProb, ...]]:
+        return [(LogProb(-2.0, 4),) for _ in items]
 
 
 def exam_state(
@@ -186,12 +189,12 @@ def test_metrics_by_part_and_arm_with_values_by_hand() -> None:
         {key: value[part]["base"] for key, value in found.items() if value}
         for part in ("seed", "human")
     )
-    assert [seeds["rouge_l"][way].value for way in ("greedy", "drawn")] == [0.75, 0.0]
+    assert [seeds["rouge_l"][way].value for way in ("greedy", "sampled")] == [0.75, 0.0]
     assert seeds["rouge_1"].value == 0.75
     assert seeds["rouge_2"].value == pytest.approx((1 + 1 / 3) / 2), "one pair of three"
     assert seeds["token_f1"].value == 0.75
     assert seeds["loss_nats"].value == 0.5
-    assert people["rouge_l"]["drawn"].value == 0.25
+    assert people["rouge_l"]["sampled"].value == 0.25
     assert seeds["bleu"].value > people["bleu"].value
     assert found["exact"] == found["labels"] == {}, "no question is a classification"
 
@@ -217,7 +220,7 @@ def test_the_noise_floor_is_a_second_sample_against_the_first() -> None:
 def test_every_arm_meets_the_base_and_the_tuned_model_meets_the_prompted_base() -> None:
     asked = questions(4)
     arms = alike(FAR, HALF, NEAR, 4)
-    judge = Closer({question.prompt: question.golds for question in asked})
+    judge = ReferencePairwiseJudge({question.prompt: question.golds for question in asked})
     against_base = compare_arms(judge, asked, arms, "base", 0)
     assert set(against_base) == {"prompted", "taught"}
     assert (against_base["taught"]["wins"], against_base["prompted"]["wins"]) == (4, 4)

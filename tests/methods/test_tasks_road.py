@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from margins import assert_at_least, assert_at_most
+from selfteach.dedup.overlap import OverlapIndex
 from selfteach.evaluate.metrics import best_rouge
 from selfteach.materials.tasks import read_tasks
-from selfteach.select.overlap import Overlap
 from selfteach.statistics import paired_bootstrap
 from talker import opened, rows, said
 from tasker import command, write_seeds, write_tasker
@@ -101,7 +101,7 @@ def by_question(exam: dict[str, Any], arm: str) -> list[float]:
     """ROUGE-L of each question, from its two answers as exam.json shows them."""
     rows = [(row["gold"], row["arms"][arm]) for row in exam["answers"] if "gold" in row]
     return [
-        (best_rouge(cell["greedy"], (gold,)) + best_rouge(cell["drawn"], (gold,))) / 2
+        (best_rouge(cell["greedy"], (gold,)) + best_rouge(cell["sampled"], (gold,))) / 2
         for gold, cell in rows
     ]
 
@@ -115,8 +115,10 @@ def test_six_and_two_are_proven_by_the_ledger(
     run, _ = invented
     own = {task.id: task.instruction for task in read_tasks(seeds).seeds}
     with opened(run) as ledger:
-        made = {f.body["instruction"] for _, f in ledger.candidates("tasks", "accepted") if f.body}
-        asked = {f.id: f.body for _, f in ledger.candidates("requests for tasks") if f.body}
+        made = {
+            f.body["instruction"] for _, f in ledger.read_outcomes("tasks", "accepted") if f.body
+        }
+        asked = {f.id: f.body for _, f in ledger.read_outcomes("requests for tasks") if f.body}
         prompts = {
             id: json.loads(body)["prompt"]
             for id, body in ledger._db.execute(
@@ -138,7 +140,7 @@ def test_every_candidate_is_accounted_for(invented: tuple[Path, dict[str, Any]])
     run, _ = invented
     with opened(run) as ledger:
         funnel = {f.stage: f for f in ledger.funnel()}
-        accepted = [f.body for _, f in ledger.candidates("tasks", "accepted")]
+        accepted = [f.body for _, f in ledger.read_outcomes("tasks", "accepted")]
     for f in funnel.values():
         assert f.requested == f.accepted + f.dropped + f.failed + f.pending
         assert sum(f.reasons.values()) == f.dropped + f.failed
@@ -172,12 +174,12 @@ def test_no_task_of_the_exam_is_shown_learned_or_resembled(
     asked = [row["prompt"].splitlines()[0] for row in exam["answers"] if row["scope"] == "target"]
     assert len(asked) >= 8
     learned = [row["instruction"] for row in rows(run / "tasks.jsonl")]
-    assert max(Overlap(learned).nearest(text).similarity for text in asked) <= 0.7
+    assert max(OverlapIndex(learned).nearest(text).similarity for text in asked) <= 0.7
     held_out = {task.id for task in read_tasks(seeds).seeds if task.instruction in asked}
     with opened(run) as ledger:
         shown = {
             id
-            for _, f in ledger.candidates("requests for tasks")
+            for _, f in ledger.read_outcomes("requests for tasks")
             if f.body
             for id in f.body["human"]
         }
@@ -225,19 +227,19 @@ def test_the_same_command_again_is_a_lookup(
     run, result = invented
     before = {name: (run / name).read_bytes() for name in SAME}
     with opened(run) as ledger:
-        asked = ledger.counts()
+        asked = ledger.count_requests()
     assert said(command(tasker, run, "--test", str(run.parent / "people.jsonl"), str(seeds))) == (
         0,
         result,
     )
     with opened(run) as ledger:
-        assert ledger.counts() == asked
+        assert ledger.count_requests() == asked
     assert {name: (run / name).read_bytes() for name in before} == before
 
 
 FAST = (
     "--set",
-    "keep.general=0",
+    "anchors.general=0",
     "--set",
     "exam.general=0",
     "--set",
@@ -288,7 +290,7 @@ def test_the_other_ways_to_invent(
     code, _ = said(command(model, tmp_path / "run", *FAST, *more, "--mode", mode, str(seeds)))
     assert code == 0
     with opened(tmp_path / "run") as ledger:
-        bodies = [f.body for _, f in ledger.candidates("requests for tasks") if f.body]
+        bodies = [f.body for _, f in ledger.read_outcomes("requests for tasks") if f.body]
         funnel = {f.stage: f for f in ledger.funnel()}
     shown = {(len(body["human"]), len(body["machine"])) for body in bodies}
     assert shown == ({(3, 0)} if mode == "alpaca" else {(0, 0)})

@@ -20,15 +20,15 @@ from tasker import COLOURS, NUMBERS, PLURALS, VERBS_OF_TASKS, command, write_see
 pytestmark = pytest.mark.training
 
 SHORT = (
-    "keep.general=0",
+    "anchors.general=0",
     "exam.general=0",
     "train.max_steps=2",
     "count=4",
     "exam.tasks=3",
     "max_failures=0.5",
     "judge.name=teacher",
-    "cases.draws=1",
-    "cases.agreement=0",
+    "instances.samples=1",
+    "instances.min_agreement=0",
 )
 
 

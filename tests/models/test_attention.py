@@ -6,8 +6,8 @@ import sys
 import pytest
 import torch
 
-from selfteach.models.attention import NAME, for_trees, tree_attention
-from selfteach.models.hf import Hf
+from selfteach.models.attention import TREE_ATTENTION, tree_attention, use_tree_attention
+from selfteach.models.hf import HfModel
 from selfteach.records import Continuations
 
 
@@ -32,7 +32,7 @@ def test_scores_in_bfloat16_stay_near_those_in_float32(family, make_tiny, tmp_pa
         for text in ("Hello", "Tell me about music.")
     ]
     exact, rough = (
-        dict(Hf.load(folder, dtype=dtype, device="cpu").logp(items))
+        dict(HfModel.load(folder, dtype=dtype, device="cpu").stream_scores(items))
         for dtype in ("float32", "bfloat16")
     )
     for id, scores in exact.items():
@@ -43,24 +43,24 @@ def test_scores_in_bfloat16_stay_near_those_in_float32(family, make_tiny, tmp_pa
 
 
 def test_the_modules_own_attention_comes_back(tiny):
-    hf = Hf.load(tiny, dtype="bfloat16", device="cpu")
+    hf = HfModel.load(tiny, dtype="bfloat16", device="cpu")
     before = hf.module.config._attn_implementation
-    with for_trees(hf.module):
-        assert hf.module.config._attn_implementation == NAME
-    assert hf.module.config._attn_implementation == before != NAME
+    with use_tree_attention(hf.module):
+        assert hf.module.config._attn_implementation == TREE_ATTENTION
+    assert hf.module.config._attn_implementation == before != TREE_ATTENTION
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="glibc's allocator")
 def test_kept_pages_are_not_asked_for_again():
     code = """
 import resource, torch
-from selfteach.models.memory import keep_pages
+from selfteach.models.allocator import keep_freed_pages
 def faults():
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
     for _ in range(10): torch.ones(1 << 24)
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
 fresh = faults()
-assert keep_pages()
+assert keep_freed_pages()
 faults()
 print(faults() * 10 < fresh)
 """

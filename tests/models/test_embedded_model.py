@@ -3,10 +3,10 @@
 import pytest
 import torch
 
-from selfteach.models.hf import Hf
+from selfteach.models.hf import HfModel
 from selfteach.models.openvino import OpenVino
 from selfteach.models.tokens import PLAIN_NAME
-from selfteach.records import Continuations, Request, Sampling, user
+from selfteach.records import Continuations, Request, SamplingParams, make_prompt
 
 pytestmark = pytest.mark.slow
 PROMPTS = [
@@ -31,28 +31,30 @@ PROMPTS = [
 
 @pytest.fixture(scope="module")
 def exact(embedded):
-    return Hf.load(embedded, dtype="float32", device="cpu")
+    return HfModel.load(embedded, dtype="float32", device="cpu")
 
 
 def drawn(drawer, requests):
-    return {draw.id: draw.text for draw in drawer.draw(requests)}
+    return {draw.id: draw.text for draw in drawer.stream(requests)}
 
 
 def test_it_is_a_whole_model_with_its_own_template(exact):
     assert exact.tokens.template != PLAIN_NAME
     assert exact.notes == []
     assert exact.context_tokens == 8192
-    assert exact.tokenizer.decode(exact.encode(user("Hi"))).endswith(
+    assert exact.tokenizer.decode(exact.encode(make_prompt("Hi"))).endswith(
         "<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n"
     )
-    [(_, (paris, london))] = exact.logp(
+    [(_, (paris, london))] = exact.stream_scores(
         [Continuations("The capital of France is", (" Paris", " London"))]
     )
     assert paris.logp > london.logp + 2
 
 
 def test_greedy_answers_of_openvino_equal_those_of_torch(exact, tmp_path):
-    requests = [Request("s", user(text), Sampling(0.0, max_tokens=32)) for text in PROMPTS]
+    requests = [
+        Request("s", make_prompt(text), SamplingParams(0.0, max_tokens=32)) for text in PROMPTS
+    ]
     oracle = drawn(exact, requests)
     found = drawn(OpenVino(exact, tmp_path, precision="f32"), requests)
     assert sum(found[id] == text for id, text in oracle.items()) >= 15
@@ -61,7 +63,7 @@ def test_greedy_answers_of_openvino_equal_those_of_torch(exact, tmp_path):
 def test_a_draw_in_bfloat16_is_the_same_alone_and_in_another_batch(exact, tmp_path):
     drawer = OpenVino(exact, tmp_path, precision="bf16")
     requests = [
-        Request("s", user(text), Sampling(max_tokens=32), draw=k)
+        Request("s", make_prompt(text), SamplingParams(max_tokens=32), draw=k)
         for text in PROMPTS[:8]
         for k in range(2)
     ]

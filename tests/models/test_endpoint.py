@@ -15,20 +15,27 @@ import pytest
 from hostile import NAME, Call, answer, hostile, raw, refuse
 
 from selfteach.errors import EndpointError, TooManyFailures, UsageError
-from selfteach.models.endpoint import Endpoint, parse, word_logps
-from selfteach.models.endpoint_guard import Refused
-from selfteach.records import Continuations, Logp, Request, Sampling, seed_of, user
+from selfteach.models.remote.endpoint import Endpoint, parse_address, sum_word_logprobs
+from selfteach.models.remote.guard import RequestRefused
+from selfteach.records import (
+    Continuations,
+    LogProb,
+    Request,
+    SamplingParams,
+    derive_seed,
+    make_prompt,
+)
 
 
 def requests(n: int, **sampling: object) -> list[Request]:
-    return [Request("ask", user(f"say {i}"), Sampling(**sampling)) for i in range(n)]
+    return [Request("ask", make_prompt(f"say {i}"), SamplingParams(**sampling)) for i in range(n)]
 
 
 def test_every_request_gets_its_own_answer_with_its_id() -> None:
     with hostile(answer()) as server:
         endpoint = Endpoint(server.address)
         asked = requests(20)
-        found = {draw.id: draw for draw in endpoint.draw(asked)}
+        found = {draw.id: draw for draw in endpoint.stream(asked)}
     assert {id: draw.text for id, draw in found.items()} == {
         r.id(endpoint.fingerprint): f"SAY {i}" for i, r in enumerate(asked)
     }
@@ -38,10 +45,12 @@ def test_every_request_gets_its_own_answer_with_its_id() -> None:
 
 
 def test_the_request_carries_sampling_and_a_seed_from_its_id() -> None:
-    request = Request("ask", user("hi", system="be kind"), Sampling(0.7, 0.9, 33, ("\n\n", "END")))
+    request = Request(
+        "ask", make_prompt("hi", system="be kind"), SamplingParams(0.7, 0.9, 33, ("\n\n", "END"))
+    )
     with hostile(answer()) as server:
         endpoint = Endpoint(server.address)
-        list(endpoint.draw([request]))
+        list(endpoint.stream([request]))
         body = server.draws[0].body
     assert body == {
         "model": NAME,
@@ -50,14 +59,14 @@ def test_the_request_carries_sampling_and_a_seed_from_its_id() -> None:
         "top_p": 0.9,
         "max_tokens": 33,
         "stop": ["\n\n", "END"],
-        "seed": seed_of(request.id(endpoint.fingerprint)) >> 32,
+        "seed": derive_seed(request.id(endpoint.fingerprint)) >> 32,
     }
     assert 0 <= body["seed"] < 2**31
 
 
 def test_plain_text_goes_to_completions() -> None:
     with hostile(answer()) as server:
-        (draw,) = Endpoint(server.address).draw([Request("ask", "once upon")])
+        (draw,) = Endpoint(server.address).stream([Request("ask", "once upon")])
         (call,) = server.draws
     assert call.path == "/v1/completions"
     assert call.body["prompt"] == "once upon"
@@ -66,14 +75,14 @@ def test_plain_text_goes_to_completions() -> None:
 
 def test_more_stops_than_the_protocol_allows_still_cut_the_answer() -> None:
     with hostile(answer("one two five six", finish="length")) as server:
-        (draw,) = Endpoint(server.address).draw(requests(1, stop=("a", "b", "c", "d", " five")))
+        (draw,) = Endpoint(server.address).stream(requests(1, stop=("a", "b", "c", "d", " five")))
         assert server.draws[0].body["stop"] == ["a", "b", "c", "d"]
     assert (draw.text, draw.finish) == ("one two", "stop")
 
 
 def test_an_answer_cut_by_length_is_marked() -> None:
     with hostile(answer("and then", finish="length")) as server:
-        (draw,) = Endpoint(server.address).draw(requests(1))
+        (draw,) = Endpoint(server.address).stream(requests(1))
     assert draw.finish == "length"
 
 
@@ -91,7 +100,7 @@ def test_requests_overlap_up_to_the_concurrency() -> None:
         answer()(call)
 
     with hostile(slow) as server:
-        assert len(list(Endpoint(server.address, concurrency=4).draw(requests(16)))) == 16
+        assert len(list(Endpoint(server.address, concurrency=4).stream(requests(16)))) == 16
     assert most == 4
 
 
@@ -104,7 +113,7 @@ def test_draws_come_while_others_are_still_out() -> None:
         answer()(call)
 
     with hostile(behave) as server:
-        draws = Endpoint(server.address, concurrency=2).draw(requests(3))
+        draws = Endpoint(server.address, concurrency=2).stream(requests(3))
         first, second = next(draws).text, next(draws).text
         release.set()
         assert {first, second} == {"SAY 1", "SAY 2"}
@@ -113,13 +122,13 @@ def test_draws_come_while_others_are_still_out() -> None:
 
 def test_the_same_request_twice_is_sent_once() -> None:
     with hostile(answer()) as server:
-        assert len(list(Endpoint(server.address).draw(requests(1) * 3))) == 1
+        assert len(list(Endpoint(server.address).stream(requests(1) * 3))) == 1
         assert len(server.draws) == 1
 
 
 def test_no_requests_no_exchange() -> None:
     with hostile(answer()) as server:
-        assert list(Endpoint(server.address).draw([])) == []
+        assert list(Endpoint(server.address).stream([])) == []
         assert server.draws == []
 
 
@@ -129,7 +138,7 @@ def test_leaving_early_leaves_no_thread() -> None:
         answer()(call)
 
     with hostile(slow) as server:
-        draws = Endpoint(server.address).draw(requests(5))
+        draws = Endpoint(server.address).stream(requests(5))
         next(draws)
         began = time.monotonic()
         draws.close()
@@ -147,18 +156,18 @@ def test_fingerprint_is_of_url_name_and_what_the_server_lists() -> None:
             "a slash at the end is the same URL"
         )
         assert Endpoint(f"{server.url}#other").fingerprint != first
-    listing = lambda call: call.json({"data": [{"id": NAME, "root": "/weights/b"}]})
+    listing = lambda call: call.to_json({"data": [{"id": NAME, "root": "/weights/b"}]})
     with hostile(answer(), listing) as server:
         with_root = Endpoint(server.address).fingerprint
         assert with_root != first
 
 
 @pytest.mark.parametrize(
-    "listing", [refuse(404), refuse(405), refuse(400), lambda call: call.json({"data": None})]
+    "listing", [refuse(404), refuse(405), refuse(400), lambda call: call.to_json({"data": None})]
 )
 def test_a_server_without_a_list_of_models_is_fine(listing: object) -> None:
     with hostile(answer(), listing) as server:
-        assert len(list(Endpoint(server.address).draw(requests(1)))) == 1
+        assert len(list(Endpoint(server.address).stream(requests(1)))) == 1
 
 
 def test_an_unknown_model_is_told_with_the_nearest_name() -> None:
@@ -166,7 +175,7 @@ def test_an_unknown_model_is_told_with_the_nearest_name() -> None:
         hostile(refuse(404, "no such model")) as server,
         pytest.raises(EndpointError, match='Did you mean "model-1"') as caught,
     ):
-        list(Endpoint(f"{server.url}#model-7").draw(requests(1)))
+        list(Endpoint(f"{server.url}#model-7").stream(requests(1)))
     assert caught.value.exit_code == 4
 
 
@@ -180,7 +189,7 @@ def test_an_unknown_model_is_told_with_the_nearest_name() -> None:
     ],
 )
 def test_addresses(address: str, url: str, name: str) -> None:
-    assert parse(address) == (url, name)
+    assert parse_address(address) == (url, name)
 
 
 @pytest.mark.parametrize(
@@ -199,7 +208,7 @@ def test_addresses(address: str, url: str, name: str) -> None:
 )
 def test_other_addresses_are_refused_with_the_right_form(address: str) -> None:
     with pytest.raises(UsageError, match="#name"):
-        parse(address)
+        parse_address(address)
 
 
 def top(**logps: float) -> dict[str, object]:
@@ -224,7 +233,7 @@ def test_yes_no_is_the_difference_of_both_words_over_their_spellings() -> None:
         "maybe": math.log(0.2),
     }
     with hostile(answer("Yes", finish="length", **top(**logps))) as server:
-        ((index, logit),) = Endpoint(server.address).yes_no([user("Is it so?")])
+        ((index, logit),) = Endpoint(server.address).score_yes_no([make_prompt("Is it so?")])
         body = server.draws[0].body
     assert index == 0
     assert logit == pytest.approx(math.log(2))
@@ -241,7 +250,9 @@ def test_yes_no_numbers_its_prompts() -> None:
         answer(finish="length", **top(Yes=-0.1 * int(call.last), No=-1.0))(call)
 
     with hostile(behave) as server:
-        found = dict(Endpoint(server.address).yes_no([user(str(i)) for i in range(12)]))
+        found = dict(
+            Endpoint(server.address).score_yes_no([make_prompt(str(i)) for i in range(12)])
+        )
     assert found == {i: pytest.approx(1 - 0.1 * i) for i in range(12)}
 
 
@@ -249,40 +260,40 @@ def test_yes_no_of_plain_text_reads_the_older_form() -> None:
     with hostile(
         answer(" ", finish="length", logprobs={"top_logprobs": [{" Yes": -0.5, " No": -1.5}]})
     ) as server:
-        ((_, logit),) = Endpoint(server.address).yes_no(["Is it so? Answer:"])
+        ((_, logit),) = Endpoint(server.address).score_yes_no(["Is it so? Answer:"])
         assert server.draws[0].body["logprobs"] == 20
     assert logit == pytest.approx(1.0)
 
 
 def test_the_same_prompt_twice_is_asked_once_and_told_twice() -> None:
     with hostile(answer(finish="length", **top(Yes=-0.5, No=-1.0))) as server:
-        assert dict(Endpoint(server.address).yes_no([user("q")] * 3)) == {
+        assert dict(Endpoint(server.address).score_yes_no([make_prompt("q")] * 3)) == {
             i: pytest.approx(0.5) for i in range(3)
         }
         assert len(server.draws) == 1
 
 
 def test_as_a_scorer_it_serves_the_yes_no_judge() -> None:
-    item = Continuations(user("Is it so?"), (" Yes", " No"))
+    item = Continuations(make_prompt("Is it so?"), (" Yes", " No"))
     with hostile(answer(finish="length", **top(Yes=-0.5, No=-1.0))) as server:
         endpoint = Endpoint(server.address)
-        assert list(endpoint.logp([item])) == [
-            (item.id(endpoint.fingerprint), (Logp(-0.5, 1), Logp(-1.0, 1)))
+        assert list(endpoint.stream_scores([item])) == [
+            (item.id(endpoint.fingerprint), (LogProb(-0.5, 1), LogProb(-1.0, 1)))
         ]
 
 
 def test_a_missing_word_counts_as_the_least_probable_token_listed() -> None:
     """exp(-1.2) + exp(-1.2) = 2 exp(-1.2): both spellings of yes together."""
-    assert word_logps({"Yes": -0.1, "I": -3.0, "The": -5.0}, ("yes", "no")) == [
+    assert sum_word_logprobs({"Yes": -0.1, "I": -3.0, "The": -5.0}, ("yes", "no")) == [
         pytest.approx(-0.1),
         -5.0,
     ]
-    assert word_logps({"no.": -1.2, "▁No": -1.2, "I": -3.0}, ("Yes", "No")) == [
+    assert sum_word_logprobs({"no.": -1.2, "▁No": -1.2, "I": -3.0}, ("Yes", "No")) == [
         -3.0,
         pytest.approx(math.log(2) - 1.2),
     ]
-    with pytest.raises(Refused):
-        word_logps({"I": -0.1}, ("Yes", "No"))
+    with pytest.raises(RequestRefused):
+        sum_word_logprobs({"I": -0.1}, ("Yes", "No"))
 
 
 @pytest.mark.parametrize(
@@ -301,7 +312,7 @@ def test_yes_no_says_so_when_the_server_gives_no_logprobs(logprobs: object) -> N
         hostile(answer("Yes", logprobs=logprobs)) as server,
         pytest.raises(EndpointError, match=r"no log-probabilities.*--check"),
     ):
-        list(Endpoint(server.address).yes_no([user("Is it so?")]))
+        list(Endpoint(server.address).score_yes_no([make_prompt("Is it so?")]))
 
 
 def fails(*bad: int):
@@ -317,7 +328,7 @@ def test_a_failed_request_is_reported_with_its_reason_and_the_others_go_on() -> 
     with hostile(fails(3)) as server:
         endpoint = Endpoint(server.address)
         asked = requests(20)
-        got = {draw.id for draw in endpoint.draw(asked)}
+        got = {draw.id for draw in endpoint.stream(asked)}
     lost = asked[3].id(endpoint.fingerprint)
     assert endpoint.failures == [(lost, "HTTP 400 (bad request)")]
     assert got == {r.id(endpoint.fingerprint) for r in asked} - {lost}
@@ -326,7 +337,7 @@ def test_a_failed_request_is_reported_with_its_reason_and_the_others_go_on() -> 
 def test_too_many_failures_stop_with_exit_code_7_after_what_was_answered() -> None:
     with hostile(fails(5, 6, 7)) as server:
         endpoint, got = Endpoint(server.address, concurrency=1), []
-        draws = endpoint.draw(requests(20))
+        draws = endpoint.stream(requests(20))
         with pytest.raises(
             TooManyFailures, match="3 of 20 requests failed; the last: HTTP 400"
         ) as caught:
@@ -339,14 +350,16 @@ def test_too_many_failures_stop_with_exit_code_7_after_what_was_answered() -> No
 def test_the_allowed_share_is_of_all_requests_so_far() -> None:
     with hostile(fails(0, 1)) as server:
         endpoint = Endpoint(server.address, max_failures=0.1)
-        list(endpoint.draw(requests(30)[2:]))
-        assert len(list(endpoint.draw([*requests(2), Request("again", user("say 9"))]))) == 1
+        list(endpoint.stream(requests(30)[2:]))
+        assert (
+            len(list(endpoint.stream([*requests(2), Request("again", make_prompt("say 9"))]))) == 1
+        )
     assert len(endpoint.failures) == 2
 
 
 def test_none_may_fail_where_the_share_is_0() -> None:
     with hostile(fails(3)) as server, pytest.raises(TooManyFailures):
-        list(Endpoint(server.address, max_failures=0).draw(requests(20)))
+        list(Endpoint(server.address, max_failures=0).stream(requests(20)))
 
 
 def test_events_are_told_in_the_readers_thread() -> None:
@@ -358,7 +371,7 @@ def test_events_are_told_in_the_readers_thread() -> None:
                 (kind, body.get("reason", ""), threading.get_ident())
             ),
         )
-        list(endpoint.draw(requests(1)))
+        list(endpoint.stream(requests(1)))
     here = threading.get_ident()
     assert heard == [
         ("endpoint attempt failed", "an HTML page instead of an answer", here),
@@ -368,10 +381,10 @@ def test_events_are_told_in_the_readers_thread() -> None:
 
 READER = """
 import sys
-from selfteach.models.endpoint import Endpoint
-from selfteach.records import Request, user
+from selfteach.models.remote.endpoint import Endpoint
+from selfteach.records import Request, make_prompt
 try:
-    for draw in Endpoint(sys.argv[1]).draw([Request("ask", user("hi"))]):
+    for draw in Endpoint(sys.argv[1]).draw([Request("ask", make_prompt("hi"))]):
         pass
 except KeyboardInterrupt:
     print("interrupted")

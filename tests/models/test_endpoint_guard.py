@@ -9,14 +9,14 @@ from collections.abc import Iterator
 import pytest
 
 from selfteach.errors import EndpointError
-from selfteach.models import endpoint_guard
-from selfteach.models.endpoint_guard import (
-    Guard,
+from selfteach.models.remote import guard
+from selfteach.models.remote.guard import (
     NotOffered,
-    Refused,
-    Transient,
-    classify,
-    retry_after_s,
+    RequestRefused,
+    RequestThrottle,
+    TransientError,
+    classify_http_error,
+    parse_retry_after_s,
 )
 
 
@@ -35,26 +35,26 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[Clock]:
     found = Clock()
-    monkeypatch.setattr(endpoint_guard.time, "monotonic", lambda: found.now)
-    monkeypatch.setattr(endpoint_guard.asyncio, "sleep", found.sleep)
-    monkeypatch.setattr(endpoint_guard.random, "uniform", lambda low, high: high)
+    monkeypatch.setattr(guard.time, "monotonic", lambda: found.now)
+    monkeypatch.setattr(guard.asyncio, "sleep", found.sleep)
+    monkeypatch.setattr(guard.random, "uniform", lambda low, high: high)
     return found
 
 
 def test_waits_between_attempts_are_of_these_lengths() -> None:
     """Half a second at first, then up to 20 s, with up to a second of jitter; seven attempts."""
-    assert endpoint_guard.WAIT_INITIAL_S == 0.5
-    assert endpoint_guard.WAIT_MAX_S == 20.0
-    assert endpoint_guard.WAIT_JITTER_S == 1.0
-    assert (endpoint_guard.ATTEMPTS, endpoint_guard.FIRST_ATTEMPTS) == (7, 3)
+    assert guard.WAIT_INITIAL_S == 0.5
+    assert guard.WAIT_MAX_S == 20.0
+    assert guard.WAIT_JITTER_S == 1.0
+    assert (guard.MAX_ATTEMPTS, guard.MAX_LIST_ATTEMPTS) == (7, 3)
 
 
-async def open_slots(guard: Guard) -> int:
+async def open_slots(guard: RequestThrottle) -> int:
     """How many slots can be held at once."""
     held = 0
     slots = []
     while True:
-        slot = guard.slot()
+        slot = guard.acquire_slot()
         try:
             await asyncio.wait_for(slot.__aenter__(), 0.02)
         except TimeoutError:
@@ -68,15 +68,15 @@ async def open_slots(guard: Guard) -> int:
 
 @pytest.mark.parametrize("concurrency", [1, 2, 8])
 def test_as_many_requests_are_out_as_the_width_allows(concurrency: int) -> None:
-    assert asyncio.run(open_slots(Guard("u", concurrency, 60))) == concurrency
+    assert asyncio.run(open_slots(RequestThrottle("u", concurrency, 60))) == concurrency
 
 
 def test_the_width_halves_at_each_fault_and_grows_by_one_a_round() -> None:
     async def widths() -> list[int]:
-        guard = Guard("u", 8, 60)
+        guard = RequestThrottle("u", 8, 60)
         found = []
         for _ in range(4):
-            guard.failed(Transient("busy"))
+            guard.failed(TransientError("busy"))
             found.append(await open_slots(guard))
         for _ in range(3):
             guard.answered()
@@ -87,14 +87,14 @@ def test_the_width_halves_at_each_fault_and_grows_by_one_a_round() -> None:
 
 
 def test_the_width_never_passes_its_limit() -> None:
-    guard = Guard("u", 2, 60)
+    guard = RequestThrottle("u", 2, 60)
     for _ in range(10):
         guard.answered()
     assert guard.served == 10
 
     async def widths() -> list[int]:
         found = [await open_slots(guard)]
-        guard.failed(Transient("busy"))
+        guard.failed(TransientError("busy"))
         found.append(await open_slots(guard))
         guard.answered()
         return [*found, await open_slots(guard)]
@@ -102,39 +102,39 @@ def test_the_width_never_passes_its_limit() -> None:
     assert asyncio.run(widths()) == [2, 1, 2]
 
 
-def faults_until_open(guard: Guard, limited: bool = False) -> int:
+def faults_until_open(guard: RequestThrottle, limited: bool = False) -> int:
     """The number of the fault that opens the circuit, or 0."""
     for number in range(1, 200):
         try:
-            guard.failed(Transient("it broke", limited=limited))
+            guard.failed(TransientError("it broke", limited=limited))
         except EndpointError:
             return number
     return 0
 
 
 def test_an_open_circuit_names_the_endpoint_and_its_last_fault() -> None:
-    guard = Guard("u", 1, 60)
+    guard = RequestThrottle("u", 1, 60)
     for _ in range(9):
-        guard.failed(Transient("before"))
+        guard.failed(TransientError("before"))
     with pytest.raises(EndpointError, match="keeps failing; the last fault: it broke") as caught:
-        guard.failed(Transient("it broke"))
+        guard.failed(TransientError("it broke"))
     assert caught.value.where == "u"
 
 
 @pytest.mark.parametrize(("concurrency", "faults"), [(1, 10), (2, 10), (3, 15), (8, 40)])
 def test_the_budget_is_five_faults_a_worker(concurrency: int, faults: int) -> None:
-    assert faults_until_open(Guard("u", concurrency, 60)) == faults
-    assert faults_until_open(Guard("u", concurrency, 60), limited=True) == 0
+    assert faults_until_open(RequestThrottle("u", concurrency, 60)) == faults
+    assert faults_until_open(RequestThrottle("u", concurrency, 60), limited=True) == 0
 
 
 def test_an_answer_gives_half_a_fault_back_and_no_more_than_was_there() -> None:
-    guard = Guard("u", 2, 60)
+    guard = RequestThrottle("u", 2, 60)
     for _ in range(6):
         guard.answered()
     assert faults_until_open(guard) == 10
-    guard = Guard("u", 2, 60)
+    guard = RequestThrottle("u", 2, 60)
     for _ in range(6):
-        guard.failed(Transient("x"))
+        guard.failed(TransientError("x"))
     for _ in range(4):
         guard.answered()
     assert faults_until_open(guard) == 6
@@ -142,10 +142,10 @@ def test_an_answer_gives_half_a_fault_back_and_no_more_than_was_there() -> None:
 
 def test_a_pause_holds_everybody_back_and_the_longest_counts(clock: Clock) -> None:
     async def enter() -> None:
-        guard = Guard("u", 4, 60)
-        guard.failed(Transient("busy", wait_s=10.0))
-        guard.failed(Transient("busy", wait_s=2.0))
-        async with guard.slot():
+        guard = RequestThrottle("u", 4, 60)
+        guard.failed(TransientError("busy", wait_s=10.0))
+        guard.failed(TransientError("busy", wait_s=2.0))
+        async with guard.acquire_slot():
             pass
 
     asyncio.run(enter())
@@ -153,12 +153,12 @@ def test_a_pause_holds_everybody_back_and_the_longest_counts(clock: Clock) -> No
 
 
 def test_a_pause_is_over_at_its_end_exactly(monkeypatch: pytest.MonkeyPatch, clock: Clock) -> None:
-    monkeypatch.setattr(endpoint_guard.random, "uniform", lambda low, high: low)
+    monkeypatch.setattr(guard.random, "uniform", lambda low, high: low)
 
     async def enter() -> None:
-        guard = Guard("u", 1, 60)
-        guard.failed(Transient("busy", wait_s=8.0))
-        await asyncio.wait_for(guard.slot().__aenter__(), 5)
+        guard = RequestThrottle("u", 1, 60)
+        guard.failed(TransientError("busy", wait_s=8.0))
+        await asyncio.wait_for(guard.acquire_slot().__aenter__(), 5)
 
     asyncio.run(enter())
     assert clock.slept == [8.0]
@@ -167,7 +167,7 @@ def test_a_pause_is_over_at_its_end_exactly(monkeypatch: pytest.MonkeyPatch, clo
 
 def test_without_a_pause_nobody_sleeps(clock: Clock) -> None:
     async def enter() -> None:
-        async with Guard("u", 1, 60).slot():
+        async with RequestThrottle("u", 1, 60).acquire_slot():
             pass
 
     asyncio.run(enter())
@@ -181,12 +181,12 @@ def test_a_pause_is_spread_by_a_tenth(monkeypatch: pytest.MonkeyPatch, clock: Cl
         bounds.append((low, high))
         return high
 
-    monkeypatch.setattr(endpoint_guard.random, "uniform", uniform)
+    monkeypatch.setattr(guard.random, "uniform", uniform)
 
     async def enter() -> None:
-        guard = Guard("u", 1, 60)
-        guard.failed(Transient("busy", wait_s=30.0))
-        async with guard.slot():
+        guard = RequestThrottle("u", 1, 60)
+        guard.failed(TransientError("busy", wait_s=30.0))
+        async with guard.acquire_slot():
             pass
 
     asyncio.run(enter())
@@ -194,10 +194,10 @@ def test_a_pause_is_spread_by_a_tenth(monkeypatch: pytest.MonkeyPatch, clock: Cl
 
 
 def test_the_longest_pause_that_is_allowed_is_waited_for() -> None:
-    guard = Guard("u", 4, 60)
-    guard.failed(Transient("busy", wait_s=60.0))
+    guard = RequestThrottle("u", 4, 60)
+    guard.failed(TransientError("busy", wait_s=60.0))
     with pytest.raises(EndpointError, match=r"asks to wait 61 s \(busy\)"):
-        guard.failed(Transient("busy", wait_s=61.0))
+        guard.failed(TransientError("busy", wait_s=61.0))
 
 
 @pytest.mark.parametrize(
@@ -213,16 +213,16 @@ def test_the_longest_pause_that_is_allowed_is_waited_for() -> None:
 )
 def test_a_span_is_said_in_its_unit(seconds: float, words: str) -> None:
     with pytest.raises(EndpointError, match=f"asks to wait {words} "):
-        Guard("u", 1, 60).failed(Transient("busy", wait_s=seconds))
+        RequestThrottle("u", 1, 60).failed(TransientError("busy", wait_s=seconds))
 
 
 def test_a_freed_slot_wakes_the_one_who_waits() -> None:
     async def both() -> list[str]:
-        guard = Guard("u", 1, 60)
+        guard = RequestThrottle("u", 1, 60)
         order: list[str] = []
 
         async def work(name: str) -> None:
-            async with guard.slot():
+            async with guard.acquire_slot():
                 order.append(f"{name} in")
                 await asyncio.sleep(0.01)
                 order.append(f"{name} out")
@@ -235,9 +235,9 @@ def test_a_freed_slot_wakes_the_one_who_waits() -> None:
 
 def test_a_slot_is_freed_where_its_request_fails() -> None:
     async def fail() -> int:
-        guard = Guard("u", 1, 60)
+        guard = RequestThrottle("u", 1, 60)
         with pytest.raises(ValueError, match="x"):
-            async with guard.slot():
+            async with guard.acquire_slot():
                 raise ValueError("x")
         return await open_slots(guard)
 
@@ -257,7 +257,7 @@ def test_a_slot_is_freed_where_its_request_fails() -> None:
     ],
 )
 def test_the_asked_wait_is_in_seconds(headers: dict[str, str], seconds: float) -> None:
-    assert retry_after_s(headers, now=1_000_000) == pytest.approx(seconds)
+    assert parse_retry_after_s(headers, now=1_000_000) == pytest.approx(seconds)
 
 
 @pytest.mark.parametrize(
@@ -273,21 +273,21 @@ def test_the_asked_wait_is_in_seconds(headers: dict[str, str], seconds: float) -
         (300, "", EndpointError),
         (301, "", EndpointError),
         (399, "", EndpointError),
-        (400, "", Refused),
-        (422, "", Refused),
-        (499, "", Refused),
-        (299, "", Refused),
-        (408, "", Transient),
-        (409, "", Transient),
-        (425, "", Transient),
-        (429, "", Transient),
-        (500, "", Transient),
-        (503, "", Transient),
+        (400, "", RequestRefused),
+        (422, "", RequestRefused),
+        (499, "", RequestRefused),
+        (299, "", RequestRefused),
+        (408, "", TransientError),
+        (409, "", TransientError),
+        (425, "", TransientError),
+        (429, "", TransientError),
+        (500, "", TransientError),
+        (503, "", TransientError),
     ],
 )
 def test_each_status_has_its_meaning(status: int, code: str, kind: type[Exception]) -> None:
-    found = classify(status, code, "words", 3.0, url="u", key_env="KEY")
+    found = classify_http_error(status, code, "words", 3.0, url="u", key_env="KEY")
     assert type(found) is kind
     assert f"HTTP {status} (words)" in str(found)
-    if isinstance(found, Transient):
+    if isinstance(found, TransientError):
         assert (found.limited, found.wait_s) == (status == 429, 3.0)

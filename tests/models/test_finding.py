@@ -9,31 +9,35 @@ from pathlib import Path
 import pytest
 
 from selfteach.errors import UsageError
-from selfteach.models.finding import model_folder, refuse_unknown, refuse_unknown_teacher
+from selfteach.models.resolve_model import (
+    check_model_name,
+    check_teacher_name,
+    resolve_model_folder,
+)
 
 
 def test_a_folder_is_itself_and_a_hub_name_may_be_there(tiny: Path) -> None:
-    assert model_folder(str(tiny)) == tiny
+    assert resolve_model_folder(str(tiny)) == tiny
     for name in (str(tiny), "owner/name", "embedded"):
-        refuse_unknown(name)
+        check_model_name(name)
 
 
 def test_a_hub_name_that_cannot_be_fetched() -> None:
     with pytest.raises(UsageError, match="cannot be fetched"):
-        model_folder("nobody/no-such-model")
+        resolve_model_folder("nobody/no-such-model")
 
 
 @pytest.mark.parametrize("name", ["embeded", "./absent", "a/b/c", "~/absent", ""])
 def test_no_such_model(name: str) -> None:
     with pytest.raises(UsageError, match="there is no model"):
-        refuse_unknown(name)
+        check_model_name(name)
 
 
 def test_a_folder_with_pickles_is_refused_at_once(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text("{}")
     (tmp_path / "pytorch_model.bin").write_bytes(b"")
     with pytest.raises(UsageError, match="pickle"):
-        refuse_unknown(str(tmp_path))
+        check_model_name(str(tmp_path))
 
 
 @pytest.mark.parametrize(
@@ -47,17 +51,17 @@ def test_a_folder_with_pickles_is_refused_at_once(tmp_path: Path) -> None:
 )
 def test_no_such_teacher(name: str, said: str) -> None:
     with pytest.raises(UsageError, match=said):
-        refuse_unknown_teacher(name)
+        check_teacher_name(name)
 
 
 def test_none_and_good_teachers_pass(tiny: Path) -> None:
     for name in ("", str(tiny), f"cmd:{sys.executable} teacher.py", "http://host:8000/v1#name"):
-        refuse_unknown_teacher(name)
+        check_teacher_name(name)
 
 
 def test_nothing_heavy_is_loaded() -> None:
     code = (
-        "import sys; import selfteach.models.finding; print({'torch', 'transformers', "
+        "import sys; import selfteach.models.resolve_model; print({'torch', 'transformers', "
         "'openai'} & set(sys.modules))"
     )
     assert (

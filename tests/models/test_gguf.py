@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from selfteach.errors import UsageError
-from selfteach.models.gguf import gguf_name, permute, write_gguf
-from selfteach.models.hf import Hf
+from selfteach.models.gguf import permute_rope_rows, to_gguf_name, write_gguf
+from selfteach.models.hf import HfModel
 
 
 @pytest.mark.parametrize(
@@ -20,7 +20,7 @@ from selfteach.models.hf import Hf
 def test_what_is_written_is_read_back(family, config, make_tiny, tmp_path):
     from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 
-    hf = Hf.load(
+    hf = HfModel.load(
         make_tiny(tmp_path / "model", family=family, **config), dtype="float32", device="cpu"
     )
     write_gguf(hf.module, hf.tokenizer, tmp_path / "tiny.gguf")
@@ -43,21 +43,23 @@ def test_what_is_written_is_read_back(family, config, make_tiny, tmp_path):
 
 def test_the_rows_of_a_head_become_pairs():
     # one head of four rows: halves (0, 1) and (2, 3) become the pairs (0, 2) and (1, 3)
-    assert permute(torch.arange(4.0)[:, None], heads=1).flatten().tolist() == [0, 2, 1, 3]
+    assert permute_rope_rows(torch.arange(4.0)[:, None], heads=1).flatten().tolist() == [0, 2, 1, 3]
 
 
 def test_names():
-    assert gguf_name("model.layers.3.mlp.up_proj.weight") == "blk.3.ffn_up.weight"
-    assert gguf_name("model.layers.12.self_attn.q_proj.bias") == "blk.12.attn_q.bias"
+    assert to_gguf_name("model.layers.3.mlp.up_proj.weight") == "blk.3.ffn_up.weight"
+    assert to_gguf_name("model.layers.12.self_attn.q_proj.bias") == "blk.12.attn_q.bias"
     with pytest.raises(UsageError, match="Merge the adapter"):
-        gguf_name("model.layers.3.mlp.up_proj.lora_A.weight")
+        to_gguf_name("model.layers.3.mlp.up_proj.lora_A.weight")
 
 
 def test_a_family_or_a_weight_that_the_format_cannot_hold(make_tiny, tmp_path):
-    granite = Hf.load(make_tiny(tmp_path / "g", family="granite"), dtype="float32", device="cpu")
+    granite = HfModel.load(
+        make_tiny(tmp_path / "g", family="granite"), dtype="float32", device="cpu"
+    )
     with pytest.raises(UsageError, match="granite"):
         write_gguf(granite.module, granite.tokenizer, tmp_path / "g.gguf")
-    llama = Hf.load(make_tiny(tmp_path / "l"), dtype="float32", device="cpu")
+    llama = HfModel.load(make_tiny(tmp_path / "l"), dtype="float32", device="cpu")
     with torch.no_grad():
         llama.module.model.layers[0].mlp.up_proj.weight[0, 0] = 1e6
     with pytest.raises(UsageError, match="float16"):

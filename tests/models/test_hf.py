@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from selfteach.errors import DataError, UsageError
-from selfteach.models.hf import Hf
-from selfteach.records import GREEDY, Continuations, Message, Request, Sampling, user
+from selfteach.models.hf import HfModel
+from selfteach.records import GREEDY, Continuations, Message, Request, SamplingParams, make_prompt
 
 SHOTS = "Question: What do you like to eat? Answer: I like bread. "
 ITEMS = [
@@ -18,7 +18,7 @@ ITEMS = [
     Continuations(SHOTS, ("Question", "Answer"), end=True),
 ]
 CHAT = [
-    Continuations(user(text), ("Yes.", "No, I do not."), end=True)
+    Continuations(make_prompt(text), ("Yes.", "No, I do not."), end=True)
     for text in ("Hello", "Tell me about cars.", "Tell me about elephants and music.")
 ]
 GPT2 = {"n_embd": 64, "n_layer": 2, "n_head": 4, "n_positions": 512}
@@ -40,7 +40,7 @@ def any_hf(request, make_tiny, tmp_path_factory):
     folder = make_tiny(
         tmp_path_factory.mktemp(request.param), family=request.param, **FAMILIES[request.param]
     )
-    return Hf.load(folder, dtype="float32", device="cpu")
+    return HfModel.load(folder, dtype="float32", device="cpu")
 
 
 def plain_logp(hf, prompt, text, end):
@@ -57,7 +57,7 @@ def plain_logp(hf, prompt, text, end):
     ids=["few-shot", "chat", "one", "nothing shared"],
 )
 def test_scores_equal_those_of_plain_forwards(any_hf, items):
-    found = dict(any_hf.logp(items))
+    found = dict(any_hf.stream_scores(items))
     for item in items:
         scores = found[item.id(any_hf.fingerprint)]
         for text, score in zip(item.texts, scores, strict=True):
@@ -72,7 +72,7 @@ def test_scores_of_many_rows_come_in_batches(tiny_hf):
         Continuations(SHOTS + f"Question: {'music ' * (n % 30)}{n} Answer:", (" Yes.", " No."))
         for n in range(80)
     ]
-    found = dict(tiny_hf.logp(items))
+    found = dict(tiny_hf.stream_scores(items))
     assert len(found) == 80
     for item in items[::17]:
         assert found[item.id(tiny_hf.fingerprint)][0].logp == pytest.approx(
@@ -81,14 +81,19 @@ def test_scores_of_many_rows_come_in_batches(tiny_hf):
 
 
 def test_the_same_item_twice_is_scored_once_and_none_is_fine(tiny_hf):
-    assert len(list(tiny_hf.logp([ITEMS[0], ITEMS[0]]))) == 1
-    assert list(tiny_hf.logp([])) == []
+    assert len(list(tiny_hf.stream_scores([ITEMS[0], ITEMS[0]]))) == 1
+    assert list(tiny_hf.stream_scores([])) == []
 
 
 def requests(n=6, **sampling):
     prompts = ["Hello", "Tell me about music.", "What do you like to eat? I like bread and apples."]
     return [
-        Request("probe", user(prompts[k % 3]), Sampling(max_tokens=24, **sampling), draw=k // 3)
+        Request(
+            "probe",
+            make_prompt(prompts[k % 3]),
+            SamplingParams(max_tokens=24, **sampling),
+            draw=k // 3,
+        )
         for k in range(n)
     ]
 
@@ -96,8 +101,8 @@ def requests(n=6, **sampling):
 def test_greedy_draws_equal_generate(any_hf):
     found = {
         draw.id: draw
-        for draw in any_hf.draw(
-            [Request("s", r.prompt, Sampling(0.0, max_tokens=24)) for r in requests(3)]
+        for draw in any_hf.stream(
+            [Request("s", r.prompt, SamplingParams(0.0, max_tokens=24)) for r in requests(3)]
         )
     }
     for request in requests(3):
@@ -110,51 +115,73 @@ def test_greedy_draws_equal_generate(any_hf):
             eos_token_id=list(any_hf.end_ids),
         )
         draw = found[
-            Request("s", request.prompt, Sampling(0.0, max_tokens=24)).id(any_hf.fingerprint)
+            Request("s", request.prompt, SamplingParams(0.0, max_tokens=24)).id(any_hf.fingerprint)
         ]
         assert draw.text == any_hf.decode(out[0, ids.shape[1] :].tolist())
         assert draw.prompt_tokens == ids.shape[1]
 
 
 def test_a_draw_does_not_depend_on_its_batch(any_hf):
-    together = {draw.id: draw for draw in any_hf.draw(requests())}
-    alone = {draw.id: draw for request in requests() for draw in any_hf.draw([request])}
+    together = {draw.id: draw for draw in any_hf.stream(requests())}
+    alone = {draw.id: draw for request in requests() for draw in any_hf.stream([request])}
     assert together == alone
     assert len(together) == 6
 
 
 def test_draws_of_one_prompt_differ_and_their_seed_counts(tiny_hf):
-    same = [Request("s", user("Hello"), Sampling(max_tokens=24), draw=k) for k in range(8)]
-    other = [Request("s", user("Hello"), Sampling(max_tokens=24), draw=k, seed=1) for k in range(8)]
-    texts = {draw.text for draw in tiny_hf.draw(same)}
+    same = [
+        Request("s", make_prompt("Hello"), SamplingParams(max_tokens=24), draw=k) for k in range(8)
+    ]
+    other = [
+        Request("s", make_prompt("Hello"), SamplingParams(max_tokens=24), draw=k, seed=1)
+        for k in range(8)
+    ]
+    texts = {draw.text for draw in tiny_hf.stream(same)}
     assert len(texts) >= 6
-    assert texts != {draw.text for draw in tiny_hf.draw(other)}
+    assert texts != {draw.text for draw in tiny_hf.stream(other)}
 
 
 def test_a_narrow_nucleus_is_greedy(tiny_hf):
-    narrow = {draw.prompt_tokens: draw.text for draw in tiny_hf.draw(requests(3, top_p=1e-6))}
-    greedy = {draw.prompt_tokens: draw.text for draw in tiny_hf.draw(requests(3, temperature=0.0))}
+    narrow = {draw.prompt_tokens: draw.text for draw in tiny_hf.stream(requests(3, top_p=1e-6))}
+    greedy = {
+        draw.prompt_tokens: draw.text for draw in tiny_hf.stream(requests(3, temperature=0.0))
+    }
     assert narrow == greedy
 
 
 def test_a_draw_ends_at_its_limit_at_a_stop_text_and_at_the_end_of_turn(tiny_hf):
     long = next(
-        iter(tiny_hf.draw([Request("s", user("Hello"), Sampling(max_tokens=5, temperature=0.0))]))
+        iter(
+            tiny_hf.stream(
+                [Request("s", make_prompt("Hello"), SamplingParams(max_tokens=5, temperature=0.0))]
+            )
+        )
     )
     assert (long.finish, long.tokens) == ("length", 5)
     stop = long.text[2:4]
     cut = next(
         iter(
-            tiny_hf.draw(
-                [Request("s", user("Hello"), Sampling(max_tokens=5, temperature=0.0, stop=(stop,)))]
+            tiny_hf.stream(
+                [
+                    Request(
+                        "s",
+                        make_prompt("Hello"),
+                        SamplingParams(max_tokens=5, temperature=0.0, stop=(stop,)),
+                    )
+                ]
             )
         )
     )
     assert (cut.finish, cut.text) == ("stop", long.text[: long.text.index(stop)])
     many = list(
-        tiny_hf.draw(
+        tiny_hf.stream(
             [
-                Request("s", user("Hello"), Sampling(max_tokens=300, temperature=2.0), draw=k)
+                Request(
+                    "s",
+                    make_prompt("Hello"),
+                    SamplingParams(max_tokens=300, temperature=2.0),
+                    draw=k,
+                )
                 for k in range(16)
             ]
         )
@@ -165,8 +192,8 @@ def test_a_draw_ends_at_its_limit_at_a_stop_text_and_at_the_end_of_turn(tiny_hf)
 
 def test_answer_logits_are_those_of_the_whole_row(any_hf):
     pairs = [
-        (user("Hello"), "Yes."),
-        (user("Tell me about cars and music."), "I do not like cars."),
+        (make_prompt("Hello"), "Yes."),
+        (make_prompt("Tell me about cars and music."), "I do not like cars."),
         ("Question:", " No."),
     ]
     found = dict(any_hf.answer_logits(pairs))
@@ -179,9 +206,9 @@ def test_answer_logits_are_those_of_the_whole_row(any_hf):
 
 
 def test_embeddings_are_means_over_the_prompts_own_words(tiny_hf):
-    prompts = [user("Hello"), user("Tell me about music."), "plain"]
+    prompts = [make_prompt("Hello"), make_prompt("Tell me about music."), "plain"]
     rows = tiny_hf.embed(prompts)
-    ids, start, stop = tiny_hf.tokens.own_span(prompts[1])
+    ids, start, stop = tiny_hf.tokens.find_user_span(prompts[1])
     with torch.inference_mode():
         hidden = tiny_hf.module.base_model(torch.tensor([ids])).last_hidden_state[0]
     assert rows.shape == (3, 64)
@@ -190,7 +217,8 @@ def test_embeddings_are_means_over_the_prompts_own_words(tiny_hf):
 
 def test_embeddings_after_a_shared_beginning_are_those_of_each_prompt_alone(any_hf):
     prompts = [
-        user(text, system="Be kind.") for text in ("Hello", "Tell me about music.", "Music", "")
+        make_prompt(text, system="Be kind.")
+        for text in ("Hello", "Tell me about music.", "Music", "")
     ]
     together = any_hf.embed(prompts)
     for prompt, row in zip(prompts, together, strict=True):
@@ -199,7 +227,7 @@ def test_embeddings_after_a_shared_beginning_are_those_of_each_prompt_alone(any_
 
 def test_a_text_that_does_not_fit_is_refused_in_scoring(tiny_hf):
     with pytest.raises(DataError, match="context of 512"):
-        list(tiny_hf.logp([Continuations("a " * 600, ("b",))]))
+        list(tiny_hf.stream_scores([Continuations("a " * 600, ("b",))]))
 
 
 @pytest.mark.parametrize(
@@ -212,19 +240,22 @@ def test_a_text_that_does_not_fit_is_refused_in_scoring(tiny_hf):
 )
 def test_an_unknown_model_is_a_usage_error_with_a_hint(name, hint):
     with pytest.raises(UsageError, match=hint):
-        Hf.load(name)
+        HfModel.load(name)
 
 
 def test_options_that_do_not_exist(tiny):
     with pytest.raises(UsageError, match='Did you mean "float32"'):
-        Hf.load(tiny, dtype="flat32")
+        HfModel.load(tiny, dtype="flat32")
     with pytest.raises(UsageError, match="device"):
-        Hf.load(tiny, device="abacus")
+        HfModel.load(tiny, device="abacus")
 
 
 def test_the_fingerprint_is_of_the_content(make_tiny, tiny, tmp_path):
-    assert Hf.load(make_tiny(tmp_path / "same")).fingerprint == Hf.load(tiny).fingerprint
-    assert Hf.load(make_tiny(tmp_path / "other", seed=1)).fingerprint != Hf.load(tiny).fingerprint
+    assert HfModel.load(make_tiny(tmp_path / "same")).fingerprint == HfModel.load(tiny).fingerprint
+    assert (
+        HfModel.load(make_tiny(tmp_path / "other", seed=1)).fingerprint
+        != HfModel.load(tiny).fingerprint
+    )
 
 
 def test_the_second_turn_sees_the_first(tiny_hf):
@@ -238,29 +269,31 @@ def test_the_second_turn_sees_the_first(tiny_hf):
         Message("assistant", "No."),
         Message("user", "Tell me about music."),
     )
-    texts = [next(iter(tiny_hf.draw([Request("s", prompt, GREEDY)]))).text for prompt in (one, two)]
+    texts = [
+        next(iter(tiny_hf.stream([Request("s", prompt, GREEDY)]))).text for prompt in (one, two)
+    ]
     assert texts[0] != texts[1]
 
 
 def test_a_student_under_a_peft_wrapper_draws_and_scores(tiny):
     from peft import LoraConfig, get_peft_model
 
-    hf = Hf.load(tiny, dtype="float32", device="cpu")
-    before = dict(hf.logp(CHAT))
-    student = hf.wearing(
+    hf = HfModel.load(tiny, dtype="float32", device="cpu")
+    before = dict(hf.stream_scores(CHAT))
+    student = hf.with_module(
         get_peft_model(
             hf.module, LoraConfig(r=2, target_modules="all-linear", init_lora_weights=False)
         ),
         "student",
     )
-    after = dict(student.logp(CHAT))
+    after = dict(student.stream_scores(CHAT))
     for item in CHAT:
         found = after[item.id("student")][0].logp
         assert found == pytest.approx(
             plain_logp(student, item.prompt, item.texts[0], True), abs=2e-4
         )
         assert found != pytest.approx(before[item.id(hf.fingerprint)][0].logp, abs=1e-2)
-    assert len(list(student.draw(requests(2)))) == 2
+    assert len(list(student.stream(requests(2)))) == 2
 
 
 def test_a_lora_of_nothing_in_bfloat16_is_the_base_to_the_bit_also_far_into_a_text(tiny, tmp_path):
@@ -269,13 +302,13 @@ def test_a_lora_of_nothing_in_bfloat16_is_the_base_to_the_bit_also_far_into_a_te
     """
     from peft import LoraConfig, get_peft_model
 
-    base = Hf.load(tiny, dtype="bfloat16", device="cpu")
+    base = HfModel.load(tiny, dtype="bfloat16", device="cpu")
     before = dict(base.module.named_buffers())
     get_peft_model(
-        Hf.load(tiny, dtype="float32", device="cpu").module,
+        HfModel.load(tiny, dtype="float32", device="cpu").module,
         LoraConfig(r=2, target_modules="all-linear"),
     ).save_pretrained(tmp_path)
-    merged = Hf.load(tiny, adapter=tmp_path, dtype="bfloat16", device="cpu")
+    merged = HfModel.load(tiny, adapter=tmp_path, dtype="bfloat16", device="cpu")
     ids = torch.arange(300).remainder(40)[None]
     with torch.no_grad():
         assert torch.equal(merged.module(ids).logits, base.module(ids).logits)

@@ -7,8 +7,8 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from selfteach.models.hf import Hf
-from selfteach.models.meaning import alike
+from selfteach.generate.similar_words import find_similar_words
+from selfteach.models.hf import HfModel
 
 PIECES = {
     "Ġraise": (1.0, 0.1),
@@ -42,24 +42,24 @@ def model(pieces: dict[str, tuple[float, float]]) -> SimpleNamespace:
 
 
 def test_the_nearest_whole_word_is_alike_and_a_piece_of_one_is_not() -> None:
-    found = alike(model(PIECES), ["raised", "house", "unknown"], count=1)  # type: ignore[arg-type]
+    found = find_similar_words(model(PIECES), ["raised", "house", "unknown"], count=1)  # type: ignore[arg-type]
     assert found == {"raised": ["raise"], "house": ["hut"]}
 
 
 def test_a_word_that_is_near_to_nothing_has_none() -> None:
-    assert "the" not in alike(model(PIECES), ["the"])  # type: ignore[arg-type]
+    assert "the" not in find_similar_words(model(PIECES), ["the"])  # type: ignore[arg-type]
 
 
 def test_a_neighbour_must_choose_the_word_too() -> None:
     crowd = {f"Ġcrowd{c}": (1.0, n / 100) for n, c in enumerate("abcdef")}
     pieces = {"Ġfar": (1.0, 0.9), "Ġother": (-1.0, 0.0), **crowd}
-    found = alike(model(pieces), ["far", "crowda"], count=1, least=0.0)  # type: ignore[arg-type]
+    found = find_similar_words(model(pieces), ["far", "crowda"], count=1, min_cosine=0.0)  # type: ignore[arg-type]
     assert "far" not in found
     assert found["crowda"] == ["crowdb"]
 
 
 def test_a_real_tokenizer_yields_words_of_its_own(tiny_hf) -> None:  # type: ignore[no-untyped-def]
-    found = alike(tiny_hf, ["elephant", "rule", "music", "xyzzy"], least=-1.0)
+    found = find_similar_words(tiny_hf, ["elephant", "rule", "music", "xyzzy"], min_cosine=-1.0)
     words = {piece[1:] for piece in tiny_hf.tokenizer.get_vocab() if piece.startswith("Ġ")}
     assert "xyzzy" not in found
     assert all(set(others) <= words - {word} for word, others in found.items())
@@ -67,6 +67,6 @@ def test_a_real_tokenizer_yields_words_of_its_own(tiny_hf) -> None:  # type: ign
 
 @pytest.mark.slow
 def test_the_embedded_model_knows_inflections(embedded) -> None:  # type: ignore[no-untyped-def]
-    found = alike(Hf.load(str(embedded)), ["raised", "proclaimed"])
+    found = find_similar_words(HfModel.load(str(embedded)), ["raised", "proclaimed"])
     assert "raise" in found["raised"]
     assert "declared" in found["proclaimed"]

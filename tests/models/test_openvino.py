@@ -3,10 +3,10 @@
 import pytest
 
 from selfteach.errors import UsageError
-from selfteach.models.hf import Hf
-from selfteach.models.opening import choose_drawer, known_models, open_drawer
-from selfteach.models.openvino import OpenVino, shares
-from selfteach.records import Request, Sampling, user
+from selfteach.models.engines import choose_sampler, list_models, open_sampler
+from selfteach.models.hf import HfModel
+from selfteach.models.openvino import OpenVino, count_shared_tokens
+from selfteach.records import Request, SamplingParams, make_prompt
 
 pytest.importorskip("openvino_genai")
 PROMPTS = [
@@ -19,7 +19,7 @@ PROMPTS = [
 
 @pytest.fixture(scope="module", params=["llama", "qwen2", "qwen3"])
 def pair(request, make_tiny, tmp_path_factory):
-    hf = Hf.load(
+    hf = HfModel.load(
         make_tiny(tmp_path_factory.mktemp(request.param), family=request.param),
         dtype="float32",
         device="cpu",
@@ -30,14 +30,14 @@ def pair(request, make_tiny, tmp_path_factory):
 
 def asked(draws=1, **sampling):
     return [
-        Request("s", user(text), Sampling(max_tokens=24, **sampling), draw=k)
+        Request("s", make_prompt(text), SamplingParams(max_tokens=24, **sampling), draw=k)
         for text in PROMPTS
         for k in range(draws)
     ]
 
 
 def drawn(drawer, requests):
-    return {draw.id: draw for draw in drawer.draw(requests)}
+    return {draw.id: draw for draw in drawer.stream(requests)}
 
 
 def test_greedy_answers_equal_those_of_transformers(pair):
@@ -49,7 +49,7 @@ def test_greedy_answers_equal_those_of_transformers(pair):
 
 def test_an_engine_that_there_is_not(tiny_hf):
     with pytest.raises(UsageError, match=r'no engine "openvno". Did you mean "openvino"'):
-        choose_drawer(tiny_hf, "openvno")
+        choose_sampler(tiny_hf, "openvno")
 
 
 def test_a_draw_does_not_depend_on_its_batch(pair):
@@ -64,12 +64,22 @@ def test_a_draw_does_not_depend_on_its_batch(pair):
 
 def test_a_draw_ends_at_a_stop_text_and_at_its_limit(pair):
     _, openvino = pair
-    long = next(iter(openvino.draw([Request("s", user("Hello"), Sampling(0.0, max_tokens=6))])))
+    long = next(
+        iter(
+            openvino.stream([Request("s", make_prompt("Hello"), SamplingParams(0.0, max_tokens=6))])
+        )
+    )
     assert (long.finish, long.tokens) == ("length", 6)
     stop = long.text[2:4]
     cut = next(
         iter(
-            openvino.draw([Request("s", user("Hello"), Sampling(0.0, max_tokens=6, stop=(stop,)))])
+            openvino.stream(
+                [
+                    Request(
+                        "s", make_prompt("Hello"), SamplingParams(0.0, max_tokens=6, stop=(stop,))
+                    )
+                ]
+            )
         )
     )
     assert (cut.finish, cut.text) == ("stop", long.text[: long.text.index(stop)])
@@ -77,7 +87,7 @@ def test_a_draw_ends_at_a_stop_text_and_at_its_limit(pair):
 
 def test_leaving_early_leaves_no_work_behind(pair):
     _, openvino = pair
-    draws = openvino.draw(asked(4))
+    draws = openvino.stream(asked(4))
     next(draws)
     draws.close()
     assert not openvino._pipe.has_non_finished_requests()
@@ -85,17 +95,17 @@ def test_leaving_early_leaves_no_work_behind(pair):
 
 
 def test_a_family_it_does_not_know_goes_to_transformers_with_the_reason(make_tiny, tmp_path):
-    hf = Hf.load(make_tiny(tmp_path, family="granite"), dtype="float32", device="cpu")
-    drawer, engine, reason = choose_drawer(hf)
+    hf = HfModel.load(make_tiny(tmp_path, family="granite"), dtype="float32", device="cpu")
+    drawer, engine, reason = choose_sampler(hf)
     assert (drawer, engine) == (hf, "hf")
     assert "granite" in reason
     with pytest.raises(UsageError, match="granite"):
-        open_drawer(hf, "openvino")
+        open_sampler(hf, "openvino")
 
 
 def test_the_choice_of_engine(tiny_hf, tmp_path):
-    assert choose_drawer(tiny_hf, "auto", tmp_path).engine == "openvino"
-    assert choose_drawer(tiny_hf, "hf").drawer is tiny_hf
+    assert choose_sampler(tiny_hf, "auto", tmp_path).engine == "openvino"
+    assert choose_sampler(tiny_hf, "hf").sampler is tiny_hf
 
 
 def test_no_file_stays_unless_a_folder_is_given(tiny_hf, tmp_path, monkeypatch):
@@ -107,7 +117,7 @@ def test_no_file_stays_unless_a_folder_is_given(tiny_hf, tmp_path, monkeypatch):
 
 
 def test_known_models_begin_with_the_embedded_one():
-    assert known_models()[0].name == "embedded"
+    assert list_models()[0].name == "embedded"
 
 
 def test_prompts_that_begin_alike_wait_for_the_first_of_them():
@@ -120,8 +130,8 @@ def test_prompts_that_begin_alike_wait_for_the_first_of_them():
         [1, 2, 3],
         [*few[:10], *other],
     ]
-    assert shares(prompts) == [0, 0, 40, 42, 0, 0]
-    assert shares([]) == []
+    assert count_shared_tokens(prompts) == [0, 0, 40, 42, 0, 0]
+    assert count_shared_tokens([]) == []
 
 
 def test_what_was_reused_is_counted_and_changes_no_answer(pair):

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from selfteach.errors import EndpointError, UsageError
-from selfteach.models.program import Program
-from selfteach.records import Message, Request, Sampling
+from selfteach.models.remote.program import Program
+from selfteach.records import Message, Request, SamplingParams
 
 ASKED = [
     Request(
@@ -20,7 +20,7 @@ ASKED = [
             Message("assistant", f"A color {n}; $(touch owned)\n\u2028"),
             *more,
         ),
-        Sampling(0.0),
+        SamplingParams(0.0),
         0,
     )
     for n, more in enumerate([(), (Message("user", "too long"),)])
@@ -39,7 +39,7 @@ def test_it_sees_question_answer_and_criticism_and_answers_in_any_order(tmp_path
         tmp_path,
         "for r in reversed(rows): print(json.dumps({'id': r['id'], 'correction': json.dumps(r)}))",
     )
-    found = {draw.id: json.loads(draw.text) for draw in teacher.draw(ASKED)}
+    found = {draw.id: json.loads(draw.text) for draw in teacher.stream(ASKED)}
     told = [found[request.id(teacher.fingerprint)] for request in ASKED]
     assert [row["prompt"] for row in told] == [[{"role": "user", "content": "Tea?"}]] * 2
     assert [row["answer"].split(";")[0] for row in told] == ["A color 0", "A color 1"]
@@ -56,7 +56,7 @@ def test_what_it_leaves_out_is_a_failure_and_what_nobody_asked_is_ignored(tmp_pa
             'print(\'{"id": 1, "correction": "x"}\')'
         ),
     )
-    assert [draw.text for draw in teacher.draw(ASKED)] == ["A\ufffdB"]
+    assert [draw.text for draw in teacher.stream(ASKED)] == ["A\ufffdB"]
     assert [reason for _, reason in teacher.failures] == ["the program gave no answer"]
 
 
@@ -73,7 +73,7 @@ def test_what_it_leaves_out_is_a_failure_and_what_nobody_asked_is_ignored(tmp_pa
 )
 def test_its_faults_are_told_with_its_name(tmp_path: Path, body: str, why: str) -> None:
     with pytest.raises(EndpointError, match="cmd:") as fault:
-        list(program(tmp_path, body).draw(ASKED))
+        list(program(tmp_path, body).stream(ASKED))
     assert why in str(fault.value)
 
 

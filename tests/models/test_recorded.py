@@ -14,11 +14,18 @@ import pytest
 from selfteach.errors import EndpointError
 from selfteach.models.recorded import Recorded
 from selfteach.models.scripted import Scripted
-from selfteach.records import Continuations, Draw, Prompt, Request, Sampling, user
+from selfteach.records import (
+    Completion,
+    Continuations,
+    Prompt,
+    Request,
+    SamplingParams,
+    make_prompt,
+)
 from selfteach.run.ledger import Ledger
 
-REQUESTS = [Request("ask", user(f"say {i}")) for i in range(6)]
-ITEMS = [Continuations(user(f"say {i}"), ("Yes", "No")) for i in range(4)]
+REQUESTS = [Request("ask", make_prompt(f"say {i}")) for i in range(6)]
+ITEMS = [Continuations(make_prompt(f"say {i}"), ("Yes", "No")) for i in range(4)]
 
 
 @pytest.fixture
@@ -34,48 +41,48 @@ def model() -> Scripted:
 
 def test_nothing_is_asked_twice(ledger: Ledger) -> None:
     inner = model()
-    first = {draw.id: draw for draw in Recorded(ledger, inner).draw(REQUESTS)}
-    again = {draw.id: draw for draw in Recorded(ledger, inner).draw(REQUESTS)}
+    first = {draw.id: draw for draw in Recorded(ledger, inner).stream(REQUESTS)}
+    again = {draw.id: draw for draw in Recorded(ledger, inner).stream(REQUESTS)}
     assert first == again
     assert len(inner.asked) == 6
 
 
 def test_only_what_is_missing_is_asked(ledger: Ledger) -> None:
-    list(Recorded(ledger, model()).draw(REQUESTS[:4]))
+    list(Recorded(ledger, model()).stream(REQUESTS[:4]))
     inner = model()
-    assert len(list(Recorded(ledger, inner).draw(REQUESTS))) == 6
+    assert len(list(Recorded(ledger, inner).stream(REQUESTS))) == 6
     assert inner.asked == REQUESTS[4:]
 
 
 def test_a_request_given_twice_is_asked_and_given_out_once(ledger: Ledger) -> None:
     inner = model()
-    assert len(list(Recorded(ledger, inner).draw(REQUESTS[:2] * 3))) == 2
+    assert len(list(Recorded(ledger, inner).stream(REQUESTS[:2] * 3))) == 2
     assert len(inner.asked) == 2
 
 
 def test_another_model_has_another_memory(ledger: Ledger) -> None:
-    list(Recorded(ledger, model()).draw(REQUESTS))
+    list(Recorded(ledger, model()).stream(REQUESTS))
     other = Scripted(lambda request: "other", name="other")
-    assert {draw.text for draw in Recorded(ledger, other).draw(REQUESTS)} == {"other"}
+    assert {draw.text for draw in Recorded(ledger, other).stream(REQUESTS)} == {"other"}
     assert len(other.asked) == 6
 
 
 def test_requests_are_on_record_before_they_are_sent(ledger: Ledger) -> None:
     class Looks(Scripted):
-        def draw(self, requests: Sequence[Request]) -> Iterator[Draw]:
-            seen.append(ledger.counts())
-            yield from super().draw(requests)
+        def stream(self, requests: Sequence[Request]) -> Iterator[Completion]:
+            seen.append(ledger.count_requests())
+            yield from super().stream(requests)
 
     seen: list[dict[str, tuple[int, int, int]]] = []
-    list(Recorded(ledger, Looks(lambda request: "x")).draw(REQUESTS))
+    list(Recorded(ledger, Looks(lambda request: "x")).stream(REQUESTS))
     assert seen == [{"ask": (6, 0, 0)}]
-    assert ledger.counts() == {"ask": (6, 6, 0)}
+    assert ledger.count_requests() == {"ask": (6, 6, 0)}
 
 
 def test_each_answer_is_on_record_before_it_is_given_out(ledger: Ledger) -> None:
     recorded = Recorded(ledger, model())
-    for draw in recorded.draw(REQUESTS):
-        assert draw.id in ledger.answers([draw.id])
+    for draw in recorded.stream(REQUESTS):
+        assert draw.id in ledger.get_answers([draw.id])
 
 
 @pytest.mark.parametrize(
@@ -85,37 +92,37 @@ def test_what_came_before_a_fault_is_kept_and_given_out(
     ledger: Ledger, fault: BaseException
 ) -> None:
     class Breaks(Scripted):
-        def draw(self, requests: Sequence[Request]) -> Iterator[Draw]:
-            yield from super().draw(requests[:3])
+        def stream(self, requests: Sequence[Request]) -> Iterator[Completion]:
+            yield from super().stream(requests[:3])
             raise fault
 
     got = []
-    draws = Recorded(ledger, Breaks(lambda request: "x", name="m")).draw(REQUESTS)
+    draws = Recorded(ledger, Breaks(lambda request: "x", name="m")).stream(REQUESTS)
     with pytest.raises(type(fault)):
         got.extend(draw.id for draw in draws)
-    assert len(ledger.answers([request.id("scripted-m") for request in REQUESTS])) == 3
+    assert len(ledger.get_answers([request.id("scripted-m") for request in REQUESTS])) == 3
     inner = model()
-    assert len(list(Recorded(ledger, inner).draw(REQUESTS))) == 6
+    assert len(list(Recorded(ledger, inner).stream(REQUESTS))) == 6
     assert inner.asked == REQUESTS[3:], "after a fault, only the rest is asked"
 
 
 def test_the_possible_double_bill_is_counted(ledger: Ledger) -> None:
     class Dies(Scripted):
-        def draw(self, requests: Sequence[Request]) -> Iterator[Draw]:
+        def stream(self, requests: Sequence[Request]) -> Iterator[Completion]:
             raise EndpointError("gone.")
             yield
 
     with pytest.raises(EndpointError):
-        list(Recorded(ledger, Dies(lambda request: "x", name="m")).draw(REQUESTS))
-    list(Recorded(ledger, model()).draw(REQUESTS))
-    assert ledger.counts() == {"ask": (6, 6, 6)}
+        list(Recorded(ledger, Dies(lambda request: "x", name="m")).stream(REQUESTS))
+    list(Recorded(ledger, model()).stream(REQUESTS))
+    assert ledger.count_requests() == {"ask": (6, 6, 6)}
 
 
 def test_leaving_early_keeps_what_was_given_out(ledger: Ledger) -> None:
-    draws = Recorded(ledger, model()).draw(REQUESTS)
+    draws = Recorded(ledger, model()).stream(REQUESTS)
     first = next(draws)
     draws.close()
-    assert first.id in ledger.answers([first.id])
+    assert first.id in ledger.get_answers([first.id])
 
 
 def test_slow_answers_are_recorded_one_by_one(
@@ -123,29 +130,29 @@ def test_slow_answers_are_recorded_one_by_one(
 ) -> None:
     monkeypatch.setattr("selfteach.models.recorded.COMMIT_EVERY_S", 0.0)
     commits: list[int] = []
-    answer = ledger.answer
+    answer = ledger.record_answers
     monkeypatch.setattr(
         ledger, "answer", lambda rows: (commits.append(len(rows := list(rows))), answer(rows))
     )
-    list(Recorded(ledger, model()).draw(REQUESTS))
+    list(Recorded(ledger, model()).stream(REQUESTS))
     assert commits == [1] * 6
 
 
 def test_fast_answers_share_a_commit(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
     commits: list[int] = []
-    answer = ledger.answer
+    answer = ledger.record_answers
     monkeypatch.setattr(
         ledger, "answer", lambda rows: (commits.append(len(rows := list(rows))), answer(rows))
     )
-    list(Recorded(ledger, model()).draw(REQUESTS))
+    list(Recorded(ledger, model()).stream(REQUESTS))
     assert commits == [6]
 
 
 def test_drawn_tokens_count_only_what_was_drawn_now(ledger: Ledger) -> None:
     recorded = Recorded(ledger, model())
-    tokens = sum(draw.tokens for draw in recorded.draw(REQUESTS))
-    list(recorded.draw(REQUESTS))
-    assert recorded.drawn_tokens == tokens > 0
+    tokens = sum(draw.tokens for draw in recorded.stream(REQUESTS))
+    list(recorded.stream(REQUESTS))
+    assert recorded.sampled_tokens == tokens > 0
 
 
 def test_scores_and_embeddings_are_remembered_exactly(ledger: Ledger) -> None:
@@ -156,16 +163,16 @@ def test_scores_and_embeddings_are_remembered_exactly(ledger: Ledger) -> None:
         return -1 / 3
 
     first = Recorded(ledger, scorer=Scripted({}, score, "m"))
-    scores, rows = dict(first.logp(ITEMS)), first.embed([item.prompt for item in ITEMS])
+    scores, rows = dict(first.stream_scores(ITEMS)), first.embed([item.prompt for item in ITEMS])
     again = Recorded(ledger, scorer=Scripted({}, score, "m"))
-    assert dict(again.logp(ITEMS[::-1])) == scores
+    assert dict(again.stream_scores(ITEMS[::-1])) == scores
     assert np.array_equal(again.embed([item.prompt for item in ITEMS]), rows)
     assert len(asked) == 8
 
 
 def test_embeddings_join_by_prompt_not_by_position(ledger: Ledger) -> None:
     recorded = Recorded(ledger, scorer=Scripted({}, name="m"))
-    prompts = [user("a b"), user("c"), user("a b"), user("d e f")]
+    prompts = [make_prompt("a b"), make_prompt("c"), make_prompt("a b"), make_prompt("d e f")]
     alone = np.stack([Scripted({}).embed([prompt])[0] for prompt in prompts])
     recorded.embed(prompts[1:2])
     assert np.array_equal(recorded.embed(prompts), alone)
@@ -189,19 +196,19 @@ def test_what_was_lost_is_asked_again_until_it_is_given_up(ledger: Ledger) -> No
             super().__init__(lambda request: "x", name="m")
             self.failures: list[tuple[str, str]] = []
 
-        def draw(self, requests: Sequence[Request]) -> Iterator[Draw]:
+        def stream(self, requests: Sequence[Request]) -> Iterator[Completion]:
             self.asked += requests
             self.failures += [(r.id(self.fingerprint), "500") for r in requests]
             yield from ()
 
     lost = Recorded(ledger, Loses())
-    assert list(lost.draw(REQUESTS[:1])) == []
+    assert list(lost.stream(REQUESTS[:1])) == []
     again = Recorded(ledger, Loses())
-    assert list(again.draw(REQUESTS[:1])) == []
-    again.give_up()
+    assert list(again.stream(REQUESTS[:1])) == []
+    again.freeze_failures()
     well = model()
     resumed = Recorded(ledger, well)
-    assert [draw.id for draw in resumed.draw(REQUESTS[:2])] == [REQUESTS[1].id("scripted-m")]
+    assert [draw.id for draw in resumed.stream(REQUESTS[:2])] == [REQUESTS[1].id("scripted-m")]
     assert well.asked == REQUESTS[1:2]
     assert resumed.failures == [(REQUESTS[0].id("scripted-m"), "500")]
 
@@ -214,10 +221,10 @@ def test_prompts_that_are_embedded_once_are_not_embedded_again(ledger: Ledger) -
             asked.append(len(prompts))
             return super().embed(prompts)
 
-    prompts = [user("a b"), user("c"), user("a b")]
+    prompts = [make_prompt("a b"), make_prompt("c"), make_prompt("a b")]
     for _ in range(2):
         Recorded(ledger, scorer=Counts({}, name="m")).embed(prompts)
-    Recorded(ledger, scorer=Counts({}, name="m")).embed([*prompts, user("d")])
+    Recorded(ledger, scorer=Counts({}, name="m")).embed([*prompts, make_prompt("d")])
     assert asked == [2, 1]
 
 
@@ -227,7 +234,7 @@ def test_an_engine_that_returns_too_few_embeddings_is_an_error(ledger: Ledger) -
             return super().embed(prompts)[1:]
 
     with pytest.raises(ValueError, match="shorter"):
-        Recorded(ledger, scorer=Short({})).embed([user("a"), user("b")])
+        Recorded(ledger, scorer=Short({})).embed([make_prompt("a"), make_prompt("b")])
 
 
 def test_requests_that_are_given_up_are_not_sent_again_in_the_same_session(
@@ -236,16 +243,18 @@ def test_requests_that_are_given_up_are_not_sent_again_in_the_same_session(
     inner = model()
     inner.failures = [(REQUESTS[0].id(inner.fingerprint), "500")]  # type: ignore[attr-defined]
     recorded = Recorded(ledger, inner)
-    recorded.give_up()
+    recorded.freeze_failures()
     inner.failures = []  # type: ignore[attr-defined]
-    assert len(list(recorded.draw(REQUESTS[:2]))) == 1
+    assert len(list(recorded.stream(REQUESTS[:2]))) == 1
     assert inner.asked == REQUESTS[1:2]
     assert recorded.failures == [(REQUESTS[0].id(inner.fingerprint), "500")]
 
 
 def test_the_ledger_holds_all_that_produced_an_answer(ledger: Ledger, tmp_path: Path) -> None:
-    request = Request("ask", user("hi", system="s"), Sampling(0.5, 0.9, 7, ("x",)), 3, 11)
-    list(Recorded(ledger, model()).draw([request]))
+    request = Request(
+        "ask", make_prompt("hi", system="s"), SamplingParams(0.5, 0.9, 7, ("x",)), 3, 11
+    )
+    list(Recorded(ledger, model()).stream([request]))
     database = sqlite3.connect(tmp_path / "run.db")
     ((body,),) = database.execute("SELECT body FROM requests").fetchall()
     database.close()
@@ -258,9 +267,9 @@ def test_the_ledger_holds_all_that_produced_an_answer(ledger: Ledger, tmp_path: 
 
 
 def test_requests_of_several_stages_are_recorded_under_their_own(ledger: Ledger) -> None:
-    others = [Request("probe", user(f"say {i}")) for i in range(2)]
-    list(Recorded(ledger, model()).draw([*others, *REQUESTS]))
-    assert ledger.counts() == {"probe": (2, 2, 0), "ask": (6, 6, 0)}
+    others = [Request("probe", make_prompt(f"say {i}")) for i in range(2)]
+    list(Recorded(ledger, model()).stream([*others, *REQUESTS]))
+    assert ledger.count_requests() == {"probe": (2, 2, 0), "ask": (6, 6, 0)}
 
 
 def test_the_room_behind_a_prompt_is_the_scorer_s_or_the_drawer_s_or_unbounded(
@@ -298,7 +307,7 @@ def test_the_name_is_the_model_s(ledger: Ledger) -> None:
     both = Recorded(ledger, drawer, scorer)
     assert (both.name, both.fingerprint) == ("draws", "scripted-draws")
     alone = Recorded(ledger, scorer=scorer)
-    assert (alone.name, alone.fingerprint, alone.drawn_tokens) == ("scores", "scripted-scores", 0)
+    assert (alone.name, alone.fingerprint, alone.sampled_tokens) == ("scores", "scripted-scores", 0)
 
 
 def test_answers_of_half_a_second_share_a_commit(
@@ -308,16 +317,16 @@ def test_answers_of_half_a_second_share_a_commit(
     now = [0.0]
 
     class Slow(Scripted):
-        def draw(self, requests: Sequence[Request]) -> Iterator[Draw]:
-            for draw in super().draw(requests):
+        def stream(self, requests: Sequence[Request]) -> Iterator[Completion]:
+            for draw in super().stream(requests):
                 now[0] += 0.25
                 yield draw
 
     monkeypatch.setattr("selfteach.models.recorded.time.monotonic", lambda: now[0])
     commits: list[int] = []
-    answer = ledger.answer
+    answer = ledger.record_answers
     monkeypatch.setattr(
         ledger, "answer", lambda rows: (commits.append(len(rows := list(rows))), answer(rows))
     )
-    list(Recorded(ledger, Slow(lambda request: "x", name="m")).draw(REQUESTS[:5]))
+    list(Recorded(ledger, Slow(lambda request: "x", name="m")).stream(REQUESTS[:5]))
     assert commits == [2, 2, 1]

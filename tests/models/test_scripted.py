@@ -16,24 +16,24 @@ import numpy as np
 import pytest
 from hostile import answer, hostile
 
-from selfteach.models.endpoint import Endpoint
 from selfteach.models.recorded import Recorded
+from selfteach.models.remote.endpoint import Endpoint
 from selfteach.models.scripted import Scripted
-from selfteach.records import GREEDY, Continuations, Request, Sampling, user
+from selfteach.records import GREEDY, Continuations, Request, SamplingParams, make_prompt
 from selfteach.run.ledger import Ledger
 
 PROMPTS = [
-    user("Tell me about music."),
-    user("Hi", system="Be brief."),
+    make_prompt("Tell me about music."),
+    make_prompt("Hi", system="Be brief."),
     "The elephant is",
-    user("What do you like to eat?" * 3),
-    user("é 😀"),
+    make_prompt("What do you like to eat?" * 3),
+    make_prompt("é 😀"),
 ]
 SAMPLINGS = [
-    Sampling(max_tokens=6),
-    Sampling(0.7, 0.9, 4),
+    SamplingParams(max_tokens=6),
+    SamplingParams(0.7, 0.9, 4),
     GREEDY,
-    Sampling(max_tokens=12, stop=("e", "\n")),
+    SamplingParams(max_tokens=12, stop=("e", "\n")),
 ]
 REQUESTS = [
     Request("ask", prompt, sampling, draw)
@@ -104,30 +104,30 @@ def scorer(request: pytest.FixtureRequest) -> Iterator[Any]:
 
 
 def test_each_request_gets_one_draw_with_its_id(drawer: Any) -> None:
-    draws = list(drawer.draw(REQUESTS))
+    draws = list(drawer.stream(REQUESTS))
     assert sorted(draw.id for draw in draws) == sorted(
         request.id(drawer.fingerprint) for request in REQUESTS
     )
 
 
 def test_the_same_request_gives_the_same_draw_in_any_company(drawer: Any) -> None:
-    together = {draw.id: draw for draw in drawer.draw(REQUESTS)}
-    turned = {draw.id: draw for draw in drawer.draw(REQUESTS[::-1])}
-    alone = {draw.id: draw for request in REQUESTS[::7] for draw in drawer.draw([request])}
+    together = {draw.id: draw for draw in drawer.stream(REQUESTS)}
+    turned = {draw.id: draw for draw in drawer.stream(REQUESTS[::-1])}
+    alone = {draw.id: draw for request in REQUESTS[::7] for draw in drawer.stream([request])}
     assert together == turned
     assert alone == {id: together[id] for id in alone}
 
 
 def test_a_draw_keeps_to_its_sampling(drawer: Any) -> None:
     asked = {request.id(drawer.fingerprint): request.sampling for request in REQUESTS}
-    for draw in drawer.draw(REQUESTS):
+    for draw in drawer.stream(REQUESTS):
         assert draw.finish in ("stop", "length")
         assert 0 <= draw.tokens <= asked[draw.id].max_tokens
         assert not any(stop in draw.text for stop in asked[draw.id].stop)
 
 
 def test_nothing_asked_nothing_drawn(drawer: Any) -> None:
-    assert list(drawer.draw([])) == []
+    assert list(drawer.stream([])) == []
 
 
 def test_a_drawer_has_a_name_and_a_lasting_fingerprint(drawer: Any) -> None:
@@ -137,7 +137,7 @@ def test_a_drawer_has_a_name_and_a_lasting_fingerprint(drawer: Any) -> None:
 
 
 def test_each_item_gets_one_score_for_each_text(scorer: Any) -> None:
-    scores = list(scorer.logp(ITEMS))
+    scores = list(scorer.stream_scores(ITEMS))
     assert sorted(id for id, _ in scores) == sorted(item.id(scorer.fingerprint) for item in ITEMS)
     lengths = {item.id(scorer.fingerprint): len(item.texts) for item in ITEMS}
     for id, found in scores:
@@ -148,9 +148,9 @@ def test_each_item_gets_one_score_for_each_text(scorer: Any) -> None:
 
 
 def test_the_same_item_gets_the_same_score_in_any_company(scorer: Any) -> None:
-    together = dict(scorer.logp(ITEMS))
+    together = dict(scorer.stream_scores(ITEMS))
     for item in ITEMS[::3]:
-        ((id, found),) = scorer.logp([item])
+        ((id, found),) = scorer.stream_scores([item])
         assert [score.tokens for score in found] == [score.tokens for score in together[id]]
         assert [score.logp for score in found] == pytest.approx(
             [score.logp for score in together[id]], abs=1e-4
@@ -167,17 +167,17 @@ def test_embeddings_are_rows_that_do_not_know_each_other(scorer: Any) -> None:
 
 
 def test_nothing_given_nothing_scored(scorer: Any) -> None:
-    assert list(scorer.logp([])) == []
+    assert list(scorer.stream_scores([])) == []
 
 
 def test_a_model_that_breaks_a_promise_would_be_noticed() -> None:
     class Forgetful(Scripted):
-        def draw(self, requests: Any) -> Any:
-            yield from list(super().draw(requests))[1:]
+        def stream(self, requests: Any) -> Any:
+            yield from list(super().stream(requests))[1:]
 
     class Moody(Scripted):
-        def draw(self, requests: Any) -> Any:
-            yield from super().draw(
+        def stream(self, requests: Any) -> Any:
+            yield from super().stream(
                 [
                     Request("ask", f"{r.prompt}{i}", r.sampling, r.draw)
                     for i, r in enumerate(requests)
@@ -190,19 +190,19 @@ def test_a_model_that_breaks_a_promise_would_be_noticed() -> None:
 
 
 def test_a_script_may_be_a_table_or_a_function(tmp_path: Path) -> None:
-    request = Request("ask", user("hi"))
-    assert next(Scripted({"hi": "ho ho"}).draw([request])).text == "ho ho"
-    assert next(Scripted(lambda r: r.stage).draw([request])).text == "ask"
+    request = Request("ask", make_prompt("hi"))
+    assert next(Scripted({"hi": "ho ho"}).stream([request])).text == "ho ho"
+    assert next(Scripted(lambda r: r.stage).stream([request])).text == "ask"
     with pytest.raises(KeyError):
-        list(Scripted({}).draw([request]))
+        list(Scripted({}).stream([request]))
 
 
 def test_a_script_is_cut_like_an_answer() -> None:
     model = Scripted({"hi": "one two three. four"})
-    long, stopped = model.draw(
+    long, stopped = model.stream(
         [
-            Request("a", user("hi"), Sampling(max_tokens=2)),
-            Request("a", user("hi"), Sampling(stop=(".",))),
+            Request("a", make_prompt("hi"), SamplingParams(max_tokens=2)),
+            Request("a", make_prompt("hi"), SamplingParams(stop=(".",))),
         ]
     )
     assert (long.text, long.finish, long.tokens) == ("one two", "length", 2)
@@ -211,7 +211,7 @@ def test_a_script_is_cut_like_an_answer() -> None:
 
 
 def test_a_stop_within_the_limit_is_a_stop() -> None:
-    (draw,) = Scripted({"hi": "one. two three four"}).draw(
-        [Request("a", user("hi"), Sampling(max_tokens=3, stop=(".",)))]
+    (draw,) = Scripted({"hi": "one. two three four"}).stream(
+        [Request("a", make_prompt("hi"), SamplingParams(max_tokens=3, stop=(".",)))]
     )
     assert (draw.text, draw.finish) == ("one", "stop")

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from selfteach.models.tokens import PLAIN_NAME, Tokens, common_prefix
-from selfteach.records import Message, user
+from selfteach.models.tokens import PLAIN_NAME, ChatTokenizer, count_common_prefix
+from selfteach.records import Message, make_prompt
 
 NASTY = [
     "<|im_end|>",
@@ -33,7 +33,7 @@ def control_count(tokens, ids):
 
 
 def test_a_harmless_prompt_is_what_the_template_renders(tokens):
-    turns = user("Tell me about music.", system="Be brief.")
+    turns = make_prompt("Tell me about music.", system="Be brief.")
     rendered = tokens.tokenizer.apply_chat_template(
         [{"role": m.role, "content": m.content} for m in turns], add_generation_prompt=True
     )["input_ids"]
@@ -81,11 +81,13 @@ def test_the_answer_ends_with_the_turn(tokens):
 
 def test_an_answer_that_has_begun_goes_on(tokens):
     """The header of the answer stands before it, and no end of turn after it."""
-    begun = (*user("Hello"), Message("assistant", "Good <|im_end|>"))
-    assert tokens.encode(begun) == tokens.encode(user("Hello")) + tokens.encode_answer(
+    begun = (*make_prompt("Hello"), Message("assistant", "Good <|im_end|>"))
+    assert tokens.encode(begun) == tokens.encode(make_prompt("Hello")) + tokens.encode_answer(
         "Good <|im_end|>", end=False
     )
-    assert tokens.end_of_turn not in tokens.encode(begun)[len(tokens.encode(user("Hello"))) :]
+    assert (
+        tokens.end_of_turn not in tokens.encode(begun)[len(tokens.encode(make_prompt("Hello"))) :]
+    )
 
 
 def test_the_end_of_a_turn_may_differ_from_the_end_of_sequence(make_tiny, tmp_path):
@@ -106,20 +108,22 @@ def test_a_template_without_system_messages_gets_them_in_the_first_turn(make_tin
         "{{ m.role }}: {{ m.content }}<|im_end|>{% endfor %}"
     )
     tokens = load_tokens(make_tiny(tmp_path, chat_template=template))
-    assert tokens.encode(user("Hello", system="Be brief.")) == tokens.encode(
-        user("Be brief.\n\nHello")
+    assert tokens.encode(make_prompt("Hello", system="Be brief.")) == tokens.encode(
+        make_prompt("Be brief.\n\nHello")
     )
     assert any("system message" in note for note in tokens.notes)
 
 
 def test_own_words_are_told_from_the_template(tokens):
-    ids, start, stop = tokens.own_span(user("Tell me about music.", system="Be brief."))
+    ids, start, stop = tokens.find_user_span(
+        make_prompt("Tell me about music.", system="Be brief.")
+    )
     assert tokens.tokenizer.decode(ids[start:stop]) == "Tell me about music."
-    assert tokens.own_span("plain")[1:] == (0, len(tokens.encode("plain")))
+    assert tokens.find_user_span("plain")[1:] == (0, len(tokens.encode("plain")))
 
 
 def test_own_words_are_those_of_the_last_user_turn(tokens):
-    ids, start, stop = tokens.own_span(
+    ids, start, stop = tokens.find_user_span(
         (Message("user", "First."), Message("assistant", "So."), Message("user", "Second?"))
     )
     assert tokens.tokenizer.decode(ids[start:stop]) == "Second?"
@@ -137,8 +141,8 @@ def test_a_beginning_of_sequence_token_stays_before_plain_text(make_tiny, tmp_pa
 
 
 def test_common_prefix():
-    assert common_prefix([1, 2, 3], [1, 2, 4, 5]) == 2
-    assert common_prefix([], [1]) == 0
+    assert count_common_prefix([1, 2, 3], [1, 2, 4, 5]) == 2
+    assert count_common_prefix([], [1]) == 0
 
 
 def test_names_of_what_was_supplied(make_tiny, tmp_path):
@@ -149,4 +153,4 @@ def test_names_of_what_was_supplied(make_tiny, tmp_path):
 def load_tokens(folder):
     from transformers import AutoTokenizer
 
-    return Tokens(AutoTokenizer.from_pretrained(folder))
+    return ChatTokenizer(AutoTokenizer.from_pretrained(folder))

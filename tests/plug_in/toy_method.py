@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from selfteach.config import Exam as ExamSettings
-from selfteach.config import Train
-from selfteach.config.sections import Method as Settings
+from selfteach.config import FeedbackExamConfig as ExamSettings
+from selfteach.config import TrainConfig
+from selfteach.config.sections import MethodConfig as Settings
 from selfteach.errors import DataError
 from selfteach.evaluate.exam import (
     Answers,
@@ -26,8 +26,8 @@ from selfteach.evaluate.verdict import Evidence
 from selfteach.methods.method import Material, Method, TrainingPlan
 from selfteach.methods.session import Session
 from selfteach.methods.sources import hash_sources, note_sources
-from selfteach.records import Example, user
-from selfteach.report.comparison import Score
+from selfteach.records import Example, make_prompt
+from selfteach.report.comparison import ScorePath
 from selfteach.statistics import paired_bootstrap, share
 
 Pairs = list[tuple[str, str]]
@@ -36,7 +36,7 @@ Pairs = list[tuple[str, str]]
 class ToySettings(Settings):
     """Everything that `selfteach toy` can be told."""
 
-    train: Train = Train(max_tokens=200)
+    train: TrainConfig = TrainConfig(max_tokens=200)
     exam: ExamSettings = ExamSettings(max_tokens=12)
 
 
@@ -105,12 +105,12 @@ class ToyScorer:
 def prepare(session: Session, pairs: Pairs) -> TrainingPlan:
     """Make an example of each pair."""
     examples = [
-        Example(f"pair-{number}", "pair", user(question), answer)
+        Example(f"pair-{number}", "pair", make_prompt(question), answer)
         for number, (question, answer) in enumerate(pairs)
     ]
-    prompts = {"target": [user(question) for question, _ in pairs]}
+    prompts = {"target": [make_prompt(question) for question, _ in pairs]}
     told = " ".join(f"{question} {answer}" for question, answer in pairs)
-    asked = {"target": [user(question, system=told) for question, _ in pairs]}
+    asked = {"target": [make_prompt(question, system=told) for question, _ in pairs]}
 
     def build_arms(tuned: TunedModel | None) -> dict[str, Arm]:
         arms = {"base": Arm(session.base, prompts), "prompted": Arm(session.base, asked)}
@@ -133,6 +133,6 @@ METHOD = Method(
     ToySettings,
     prepare,
     read=read,
-    score=Score("answered as taught", ("score",)),
+    score=ScorePath("answered as taught", ("score",)),
     labels={"score": "Answered as taught"},
 )

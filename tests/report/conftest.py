@@ -8,7 +8,7 @@ import pytest
 from fixture import write
 from reading import Page
 
-from selfteach.report.page import render
+from selfteach.report.page import write_report
 
 
 @pytest.fixture(scope="session")
@@ -18,4 +18,4 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def page(folder: Path) -> Page:
-    return Page(render(folder).read_text("utf-8"))
+    return Page(write_report(folder).read_text("utf-8"))

@@ -13,10 +13,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from selfteach.config import Feedback, resolve
-from selfteach.records import write_jsonl, write_text
-from selfteach.run.folder import open_run
-from selfteach.run.ledger import Fate, Ledger
+from selfteach.config import FeedbackConfig, resolve
+from selfteach.files import write_jsonl, write_text
+from selfteach.run.ledger import Ledger, Outcome
+from selfteach.run.run_folder import open_run
 
 ARMS = ("base", "prompted", "taught")
 RULE = "Do not talk about elephants."
@@ -115,7 +115,7 @@ def measure(value: float, n: int, spread: float = 1.0) -> dict[str, Any]:
 def exam(*, rehearsal: bool = False) -> dict[str, Any]:
     """exam.json of a run that went well."""
     kept = {
-        arm: {"greedy": measure(g, 40), "drawn": measure(d, 40)}
+        arm: {"greedy": measure(g, 40), "sampled": measure(d, 40)}
         for arm, g, d in (("base", 0.45, 0.72), ("prompted", 0.35, 0.62), ("taught", 0.975, 0.95))
     }
     shares = lambda n, *values: {
@@ -124,7 +124,7 @@ def exam(*, rehearsal: bool = False) -> dict[str, Any]:
     return {
         "rule": RULE,
         "rule_id": "0d0d3cf2-0c5e-5f0b-9d0c-3a5a3b1f7f55",
-        "rehearsal": rehearsal,
+        "smoke_test": rehearsal,
         "verdict": {
             "word": "taught",
             "sentence": "Taught: the rule is now kept in 98 % of greedy answers (base 45 %), "
@@ -141,10 +141,10 @@ def exam(*, rehearsal: bool = False) -> dict[str, Any]:
         "recovery": None,
         "other_system": shares(40, 0.48, 0.4, 0.95),
         "second_turn": shares(40, 0.5, 0.42, 0.9),
-        "leakage": {
+        "side_effects": {
             "near": measure(0.05, 20),
             "general": measure(0.01, 24),
-            "misapplied": measure(0.0, 44),
+            "overapplied": measure(0.0, 44),
         },
         "drift": {
             "kl_nats": {"value": 0.031, "low": 0.026, "high": 0.037, "n": 24},
@@ -180,7 +180,7 @@ def exam(*, rehearsal: bool = False) -> dict[str, Any]:
                 "train": 61.3,
                 "exam": 27.5,
             },
-            "drawn_tokens": 88412,
+            "sampled_tokens": 88412,
             "trained_tokens": 41320,
             "adapter_mb": 19.6,
             "peak_memory_mb": 2710.0,
@@ -226,7 +226,7 @@ def answers() -> list[dict[str, Any]]:
                 arms = {
                     arm: {
                         "greedy": text,
-                        "drawn": f"Of course! {text}",
+                        "sampled": f"Of course! {text}",
                         "broken": scope == "target" and "elephant" in text.lower(),
                         "drawn_broken": scope == "target" and "elephant" in text.lower(),
                     }
@@ -435,7 +435,7 @@ def write(folder: Path, *, seed: int = 0, rehearsal: bool = False) -> Path:
         ],
     )
     _write_ledger(folder / "run.db", rng)
-    with open_run(folder, "elephants", "feedback", resolve(Feedback), {"rule": RULE}) as run:
+    with open_run(folder, "elephants", "feedback", resolve(FeedbackConfig), {"rule": RULE}) as run:
         run.bind("student", FINGERPRINT)
     write_text(
         folder / "config.yaml",
@@ -455,41 +455,41 @@ def write(folder: Path, *, seed: int = 0, rehearsal: bool = False) -> Path:
 
 def _write_ledger(path: Path, rng: random.Random) -> None:
     ledger = Ledger(path)
-    ledger.place("ask", [Fate(f"a{n}", "accepted") for n in range(208)])
-    ledger.place(
+    ledger.record_outcomes("ask", [Outcome(f"a{n}", "accepted") for n in range(208)])
+    ledger.record_outcomes(
         "probe",
-        [Fate(f"p{n}", "accepted") for n in range(206)]
-        + [Fate("p-long", "failed", "answer longer than the context")],
+        [Outcome(f"p{n}", "accepted") for n in range(206)]
+        + [Outcome("p-long", "failed", "answer longer than the context")],
     )
-    ledger.place("search", [Fate(f"s-ok{n}", "accepted") for n in range(59)])
+    ledger.record_outcomes("search", [Outcome(f"s-ok{n}", "accepted") for n in range(59)])
     for id, stage, reason, body in DROPS:
-        ledger.place(stage, [Fate(id, "dropped", reason, body)])
+        ledger.record_outcomes(stage, [Outcome(id, "dropped", reason, body)])
     for key, value in (
         ("calibration", calibration()),
         ("clusters", clusters(rng)),
         ("search", search()),
         ("curve", curve()),
     ):
-        ledger.note(key, value)
-    ledger.note(
+        ledger.set_note(key, value)
+    ledger.set_note(
         "stages",
         [
             {"name": name, "state": "done", "seconds": seconds}
             for name, seconds in exam()["cost"]["stages"].items()
         ],
     )
-    ledger.event("resumed", {"stage": "search"})
+    ledger.record_event("resumed", {"stage": "search"})
     ledger.close()
 
 
 if __name__ == "__main__":
     from rich.console import Console
 
-    from selfteach.report.card import card
-    from selfteach.report.page import render
-    from selfteach.report.table import result_table
+    from selfteach.report.card import make_card
+    from selfteach.report.page import write_report
+    from selfteach.report.result_table import make_result_table
 
     target = write(Path(sys.argv[1]), rehearsal="--rehearsal" in sys.argv)
-    write_text(target / "README.md", card(target))
-    Console().print(result_table(exam()))
-    print(render(target))
+    write_text(target / "README.md", make_card(target))
+    Console().print(make_result_table(exam()))
+    print(write_report(target))

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from selfteach.report.card import card, fenced, plain
+from selfteach.report.card import escape_markdown, fence_text, make_card
 
 MARKDOWN = MarkdownIt("commonmark", {"html": True}).enable("table")
 
@@ -22,7 +22,7 @@ def front(text: str) -> dict[str, object]:
 
 
 def test_the_front_matter_names_library_and_base(folder: Path):
-    fields = front(card(folder))
+    fields = front(make_card(folder))
     assert (fields["library_name"], fields["base_model"], fields["pipeline_tag"]) == (
         "peft",
         "HuggingFaceTB/SmolLM2-135M-Instruct",
@@ -46,17 +46,17 @@ def test_the_front_matter_names_library_and_base(folder: Path):
 def test_how_to_load_it_is_what_loads_it(settings: str, library: str, shown: str, tmp_path: Path):
     (tmp_path / "adapter").mkdir()
     (tmp_path / "adapter" / "adapter_config.json").write_text(settings)
-    text = card(tmp_path)
+    text = make_card(tmp_path)
     assert front(text)["library_name"] == library
     assert shown in text
     assert ("PeftModel" in text) is (library == "peft")
     (tmp_path / "adapter" / "adapter_config.json").write_text("{")
-    assert "## Use" not in card(tmp_path)
+    assert "## Use" not in make_card(tmp_path)
 
 
 def test_it_names_the_base_its_fingerprint_the_day_the_seed_and_the_versions(folder: Path):
     """From the manifest that a run itself writes."""
-    text = card(folder).replace("\\", "")
+    text = make_card(folder).replace("\\", "")
     manifest = json.loads((folder / "manifest.json").read_text())
     assert "`HuggingFaceTB/SmolLM2-135M-Instruct`, as selfteach's `embedded`" in text
     assert "from_pretrained(embedded_folder())" in text
@@ -74,33 +74,33 @@ def test_it_names_the_base_its_fingerprint_the_day_the_seed_and_the_versions(fol
 )
 def test_a_folder_is_not_published_as_a_base(tmp_path: Path, base: object):
     (tmp_path / "manifest.json").write_text(json.dumps({"base_model": base}))
-    text = card(tmp_path)
+    text = make_card(tmp_path)
     assert "base_model" not in front(text)
     assert str(base) not in text or base == 3
 
 
 def test_it_shows_the_exam_with_its_baselines_and_intervals(folder: Path):
-    text = card(folder).replace("\u202f", " ")
+    text = make_card(folder).replace("\u202f", " ")
     assert "| Rule kept, greedy | 45 % (30–60) | 35 % (20–50) | 98 % (93–100) | 40 |" in text
     assert "0.031 nats a token" in text
     assert "<table>" in MARKDOWN.render(text)
 
 
 def test_it_shows_answers_and_says_when_there_is_no_exam(folder: Path, tmp_path: Path):
-    assert "African elephant" in card(folder)
-    assert "has not reached its exam" in card(tmp_path)
+    assert "African elephant" in make_card(folder)
+    assert "has not reached its exam" in make_card(tmp_path)
 
 
 def test_a_rehearsal_says_so(folder: Path, tmp_path: Path):
-    assert "A rehearsal" not in card(folder)
-    assert "A rehearsal" in card(write(tmp_path / "run", rehearsal=True))
+    assert "A rehearsal" not in make_card(folder)
+    assert "A rehearsal" in make_card(write(tmp_path / "run", rehearsal=True))
 
 
 @given(st.text(alphabet="ab`*_[]()<>!#|\\&;:/.~-+$ \n", max_size=80))
 def test_plain_text_means_nothing_but_itself(text: str):
     tokens = [
         token
-        for block in MarkdownIt("commonmark", {"html": True}).parse("x" + plain(text))
+        for block in MarkdownIt("commonmark", {"html": True}).parse("x" + escape_markdown(text))
         for token in block.children or ()
     ]
     assert {token.type for token in tokens} <= {"text", "text_special"}
@@ -111,7 +111,7 @@ def test_plain_text_means_nothing_but_itself(text: str):
 
 @given(st.text(alphabet="a`~\n \t>-#", max_size=80))
 def test_a_fenced_text_cannot_leave_its_fence(text: str):
-    tokens = MarkdownIt("commonmark").parse(fenced(text) + "\n\nafter")
+    tokens = MarkdownIt("commonmark").parse(fence_text(text) + "\n\nafter")
     assert [token.type for token in tokens] == [
         "fence",
         "paragraph_open",

@@ -7,8 +7,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from selfteach.report.card import card
-from selfteach.report.page import html
+from selfteach.report.card import make_card
+from selfteach.report.page import render_report
 
 
 def corrections_run(folder: Path) -> Path:
@@ -23,16 +23,16 @@ def corrections_run(folder: Path) -> Path:
         "greedy": "A <b>color</b>! {{ 7*7 }}",
         "broken": True,
         "correction": "</p><script>alert(1)</script>",
-        "drawn": "x",
+        "sampled": "x",
         "drawn_broken": False,
     }
     exam = {
         "method": "corrections",
         "material": '"<img src=x onerror=alert(1)>", 3 corrections',
         "teacher": "cmd:<i>x</i>",
-        "rehearsal": False,
+        "smoke_test": False,
         "distance": {
-            arm: {"greedy": share(v), "drawn": share(v)}
+            arm: {"greedy": share(v), "sampled": share(v)}
             for arm, v in (("base", 0.2), ("prompted", 0.15), ("taught", 0.05))
         },
         "corrected": arms(0.9, 0.8, 0.3),
@@ -69,7 +69,7 @@ def corrections_run(folder: Path) -> Path:
 
 
 def test_a_run_of_corrections_speaks_of_corrections(tmp_path: Path) -> None:
-    page = html(corrections_run(tmp_path / "run"))
+    page = render_report(corrections_run(tmp_path / "run"))
     for words in (
         "Words that the teacher changes, greedy",
         "By round",
@@ -98,7 +98,7 @@ def test_where_nobody_corrected_new_answers_the_page_says_what_they_were_held_ag
     run = corrections_run(tmp_path / "run")
     exam = json.loads((run / "exam.json").read_text())
     (run / "exam.json").write_text(json.dumps(exam | {"teacher": "the file"}))
-    page = html(run)
+    page = render_report(run)
     assert "Words unlike the correction, greedy" in page
     assert "Answers unlike the correction" in page
     assert "Words that the teacher changes" not in page
@@ -106,11 +106,11 @@ def test_where_nobody_corrected_new_answers_the_page_says_what_they_were_held_ag
 
 def test_hostile_words_of_corrections_stay_words(tmp_path: Path) -> None:
     run = corrections_run(tmp_path / "run")
-    page = html(run)
+    page = render_report(run)
     assert "<script" not in page
     assert "<img" not in page
     assert "<u>tea" not in page
     assert "{{ 7*7 }}" in page
-    heading, _, _ = card(run).partition("## Use")
+    heading, _, _ = make_card(run).partition("## Use")
     assert "# Corrections, learned" in heading
     assert "<img src=x" in heading.split("```text")[1], "in its fence it is only text"

@@ -7,15 +7,22 @@ import math
 import pytest
 from fixture import curve, measure
 
-from selfteach.report.figures import bars, losses, need, place, scatter, ticks
+from selfteach.report.figures import (
+    choose_ticks,
+    make_bars,
+    map_prompts,
+    plot_data_need,
+    plot_losses,
+    to_percent,
+)
 
 
 def test_places():
     """A quarter of the way from 2 to 6 is 3; what lies outside stays at the edge."""
-    assert place(3, 2, 6) == 25
-    assert place(9, 2, 6) == 100
-    assert place(1, 2, 6) == 0
-    assert place(5, 5, 5) == 50
+    assert to_percent(3, 2, 6) == 25
+    assert to_percent(9, 2, 6) == 100
+    assert to_percent(1, 2, 6) == 0
+    assert to_percent(5, 5, 5) == 50
 
 
 @pytest.mark.parametrize(
@@ -28,8 +35,8 @@ def test_places():
     ],
 )
 def test_ticks_are_round_and_cover_the_values(low: float, high: float, known: list[float]):
-    assert ticks(low, high, 3)[: len(known)] == known
-    assert ticks(low, high, 3)[-1] >= high
+    assert choose_ticks(low, high, 3)[: len(known)] == known
+    assert choose_ticks(low, high, 3)[-1] >= high
 
 
 def test_a_step_done_twice_counts_by_its_last_row_and_what_is_no_number_is_left_out():
@@ -40,7 +47,7 @@ def test_a_step_done_twice_counts_by_its_last_row_and_what_is_no_number_is_left_
         {"step": 3, "loss": math.nan},
         {"loss": 1},
     ]
-    total, sft = losses(rows)
+    total, sft = plot_losses(rows)
     assert (total.title, len(total.lines[0].dots), sft.title) == (
         "all objectives, weighted",
         2,
@@ -50,23 +57,23 @@ def test_a_step_done_twice_counts_by_its_last_row_and_what_is_no_number_is_left_
 
 
 def test_no_steps_no_plots():
-    assert losses([]) == []
-    assert losses([{"loss": 1.0}]) == []
+    assert plot_losses([]) == []
+    assert plot_losses([{"loss": 1.0}]) == []
 
 
 def test_one_step_is_drawn_as_a_level():
-    (plot,) = losses([{"step": 7, "loss": 2.0}])
+    (plot,) = plot_losses([{"step": 7, "loss": 2.0}])
     assert len({dot.y for dot in plot.lines[0].dots}) == 1
     assert [tick.text for tick in plot.x_ticks] == ["7", ""]
 
 
 def test_the_curve_of_data_need_is_logarithmic():
-    plot = need(curve())
+    plot = plot_data_need(curve())
     assert plot is not None
     assert [tick.at for tick in plot.x_ticks] == [0, 25, 50, 75, 100]
     assert [line.look for line in plot.lines] == ["taught", "prompted", "base"]
-    assert need(None) is None
-    assert need([{"examples": 0, "order": "balanced", "kept": measure(1, 2)}]) is None
+    assert plot_data_need(None) is None
+    assert plot_data_need([{"examples": 0, "order": "balanced", "kept": measure(1, 2)}]) is None
 
 
 def test_the_map_keeps_every_prompt_inside_its_frame_and_counts_failures():
@@ -74,7 +81,7 @@ def test_the_map_keeps_every_prompt_inside_its_frame_and_counts_failures():
         {"x": k, "y": -k, "cluster": k % 2, "scope": "target", "prompt": f"p{k}", "failed": k == 3}
         for k in range(4)
     ]
-    found = scatter({"points": points, "failure_rate": {"1": 0.5}})
+    found = map_prompts({"points": points, "failure_rate": {"1": 0.5}})
     assert found is not None
     assert all(0 < spot.x < 100 and 0 < spot.y < 100 for spot in found.spots)
     assert [(row["name"], row["size"], row["failed"], row["rate"]) for row in found.clusters] == [
@@ -82,11 +89,11 @@ def test_the_map_keeps_every_prompt_inside_its_frame_and_counts_failures():
         ("1", 2, 1, 0.5),
     ]
     assert found.spots[-1].failed, "failures are drawn on top"
-    assert scatter({"points": []}) is None
-    assert scatter("nonsense") is None
+    assert map_prompts({"points": []}) is None
+    assert map_prompts("nonsense") is None
 
 
 def test_bars():
-    assert bars({"1": 4, "2": 1, "x": None}) == [("1", 4, 100), ("2", 1, 25)]
-    assert bars({"1": 0}) == [("1", 0, 0)]
-    assert bars(None) == []
+    assert make_bars({"1": 4, "2": 1, "x": None}) == [("1", 4, 100), ("2", 1, 25)]
+    assert make_bars({"1": 0}) == [("1", 0, 0)]
+    assert make_bars(None) == []

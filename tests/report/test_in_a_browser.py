@@ -14,7 +14,7 @@ from fixture import write
 sys.path.insert(0, str(Path(__file__).parent.parent / "review"))
 from browser import CHROMIUM, Browser, Tab, until
 
-from selfteach.report.page import render
+from selfteach.report.page import write_report
 
 pytest.importorskip("websockets.sync.client")
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(not CHROMIUM, reason="there is no Chromium")]
@@ -48,7 +48,7 @@ def shown(browser: Browser, page: Path, width: int) -> Tab:
 
 @pytest.mark.parametrize("width", WIDTHS)
 def test_nothing_of_a_report_scrolls_sideways(browser: Browser, folder: Path, width: int) -> None:
-    tab = shown(browser, render(folder), width)
+    tab = shown(browser, write_report(folder), width)
     assert tab.js("document.documentElement.clientWidth") == width
     assert tab.js(OUTSIDE) == []
     assert tab.js("document.documentElement.scrollWidth") <= width
@@ -74,7 +74,7 @@ def test_nor_that_of_a_run_of_the_toy(
 
 
 def test_the_check_can_fail(browser: Browser, tmp_path: Path) -> None:
-    page = render(write(tmp_path / "run"))
+    page = write_report(write(tmp_path / "run"))
     page.write_text(
         page.read_text()
         .replace("<main>", "<main><p>" + "x" * 400 + "</p>")

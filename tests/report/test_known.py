@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from selfteach.report import known
+from selfteach.report import documents_page
 
 MEASURE = {"value": 0.66, "low": 0.5, "high": 0.8, "n": 60}
 
 
 def test_the_judges_with_what_they_rank() -> None:
-    (row,) = known.judges(
+    (row,) = documents_page.list_judges(
         {
             "judges": [
                 {
@@ -42,7 +42,7 @@ def test_the_judges_with_what_they_rank() -> None:
     ],
 )
 def test_what_is_no_number_is_left_out(bad: Any) -> None:
-    for row in known.judges({"judges": bad}):
+    for row in documents_page.list_judges({"judges": bad}):
         assert len(row["name"]) <= 80
         assert row["knowledge"] is None
         assert row["tau"] is None
@@ -54,7 +54,7 @@ def test_the_map_counts_states_and_knows_no_others() -> None:
         {"question": "q", "before": "unknown", "after": "known"},
         {"question": "r", "before": "<b>", "after": "known", "held_out": True},
     ]
-    (document,) = known.knowledge(
+    (document,) = documents_page.describe_knowledge(
         {"map": [{"title": "Tea", "chunks": [{"text": "Tea.", "questions": asked}]}]}
     )
     assert document["before"] == {"known": 0, "unknown": 1, "unsure": 1}

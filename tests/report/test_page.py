@@ -13,8 +13,8 @@ from fixture import exam, write
 from reading import Page
 
 from selfteach.report import page as module
-from selfteach.report.page import html, render
-from selfteach.run.manifest import versions
+from selfteach.report.page import render_report, write_report
+from selfteach.run.manifest import collect_versions
 
 SECTIONS = (
     "result",
@@ -123,7 +123,7 @@ def test_the_policy_allows_its_own_style_and_nothing_else(page: Page):
         "rejected",
         "general answers, balanced order",
         "resumed",
-        f"torch {versions()['packages']['torch']}",
+        f"torch {collect_versions()['packages']['torch']}",
         "Not given: with the rule in its prompt",
     ],
 )
@@ -132,7 +132,7 @@ def test_it_shows(page: Page, said: str):
 
 
 def test_answers_stand_side_by_side_with_their_differences_marked(folder: Path):
-    text = html(folder)
+    text = render_report(folder)
     assert "<del>animal is the African elephant</del>" in text
     assert "<ins>animals are found in Africa</ins>" in text
 
@@ -225,8 +225,8 @@ def test_text_has_enough_contrast(page: Page, dark: bool):
 
 
 def test_a_rehearsal_says_so(folder: Path, tmp_path: Path):
-    assert "A rehearsal." not in html(folder)
-    assert "A rehearsal." in html(write(tmp_path / "rehearsal", rehearsal=True))
+    assert "A rehearsal." not in render_report(folder)
+    assert "A rehearsal." in render_report(write(tmp_path / "smoke_test", rehearsal=True))
 
 
 @pytest.mark.parametrize(
@@ -246,14 +246,14 @@ def test_what_is_missing_is_named_and_the_rest_is_shown(
 ):
     whole = write(tmp_path / "run")
     (whole / name).unlink()
-    page = Page(html(whole))
+    page = Page(render_report(whole))
     assert said in words(page)
-    assert said not in words(Page(html(folder)))
+    assert said not in words(Page(render_report(folder)))
     assert page.unclosed == []
 
 
 def test_an_empty_folder_has_a_page(tmp_path: Path):
-    page = Page(render(tmp_path).read_text("utf-8"))
+    page = Page(write_report(tmp_path).read_text("utf-8"))
     assert "unfinished" in words(page)
     assert words(page).count("Nothing recorded") >= 10
     assert page.unclosed == []
@@ -274,7 +274,7 @@ def test_a_damaged_file_is_named(tmp_path: Path, name: str, content: str):
     for beside in whole.glob("run.db-*"):
         beside.unlink()
     (whole / name).write_text(content)
-    said = words(Page(html(whole)))
+    said = words(Page(render_report(whole)))
     assert "Some files could not be read" in said
     assert name in said
     assert str(tmp_path) not in said
@@ -286,24 +286,24 @@ def test_a_damaged_file_is_named(tmp_path: Path, name: str, content: str):
 def test_an_exam_of_another_form_still_has_a_page(tmp_path: Path, wrong: object):
     for key in exam():
         (tmp_path / "exam.json").write_text(json.dumps(exam() | {key: wrong}))
-        assert Page(html(tmp_path)).unclosed == [], key
+        assert Page(render_report(tmp_path)).unclosed == [], key
 
 
 def test_the_old_page_survives_a_failure(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     whole = write(tmp_path / "run")
-    before = render(whole).read_bytes()
+    before = write_report(whole).read_bytes()
 
     def fail(*_: object) -> None:
         raise RuntimeError
 
-    monkeypatch.setattr(module, "_policy", fail)
+    monkeypatch.setattr(module, "_make_policy", fail)
     with pytest.raises(RuntimeError):
-        render(whole)
+        write_report(whole)
     assert (whole / "report.html").read_bytes() == before
     assert [path.name for path in whole.iterdir() if path.name.endswith(".tmp")] == []
 
 
 def test_the_same_folder_gives_the_same_page(folder: Path):
-    assert html(folder) == html(folder)
+    assert render_report(folder) == render_report(folder)

@@ -8,12 +8,12 @@ from pathlib import Path
 from fixture import exam
 from rich.console import Console
 
-from selfteach.report.table import result_table
+from selfteach.report.result_table import make_result_table
 
 
 def printed(found: dict[str, object], width: int = 80, report: Path | None = None) -> str:
     out = io.StringIO()
-    Console(file=out, width=width).print(result_table(found, report))
+    Console(file=out, width=width).print(make_result_table(found, report))
     return out.getvalue()
 
 
@@ -65,5 +65,5 @@ def test_missing_arms_are_dashes_and_what_was_not_measured_has_no_row():
 
 
 def test_a_rehearsal_says_so():
-    assert "rehearsal" not in printed(exam())
-    assert "rehearsal" in printed(exam(rehearsal=True))
+    assert "smoke_test" not in printed(exam())
+    assert "smoke_test" in printed(exam(rehearsal=True))

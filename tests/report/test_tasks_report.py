@@ -9,28 +9,28 @@ import re
 import pytest
 
 from selfteach.materials.tasks import Instance, Task
-from selfteach.records import Example, user
-from selfteach.report.following import _length_bars, plain, result
-from selfteach.report.page import inspected
-from selfteach.report.sunburst import HOLE, sunburst
-from selfteach.report.view import example
-from selfteach.select.inspection import BINS, inspection, lengths, verb_noun
+from selfteach.records import Example, make_prompt
+from selfteach.report.page import render_inspection
+from selfteach.report.sections import describe_example
+from selfteach.report.sunburst import INNER_RADIUS, make_slices
+from selfteach.report.tasks_page import _make_length_bars, make_number_rows, make_result_rows
+from selfteach.select.inspection import BINS, find_verb_noun, inspect_tasks, summarize_lengths
 
 HOSTILE = "Write <script>alert(1)</script> [/bold] {{ 7*7 }} \x1b[31m now"
 
 
 def test_a_quarter_is_a_quarter() -> None:
     """Two verbs of 1 and 3 tasks: the first ends at three o'clock, x = 50 + radius, y = 50."""
-    first, noun, second = sunburst(
+    first, noun, second = make_slices(
         [
             {"verb": "write", "count": 1, "nouns": [["story", 1]]},
             {"verb": "list", "count": 3, "nouns": []},
         ]
     )
     assert (first.label, noun.label, second.label) == ("write", "story", "list")
-    assert re.search(rf"L{50 + HOLE} 50\.0A", first.path)
+    assert re.search(rf"L{50 + INNER_RADIUS} 50\.0A", first.path)
     assert " 0 1 1 " in second.path, "three quarters are the long way round"
-    assert sunburst([{"verb": "x", "count": 0}]) == sunburst(None) == []
+    assert make_slices([{"verb": "x", "count": 0}]) == make_slices(None) == []
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,7 @@ def test_a_quarter_is_a_quarter() -> None:
     ],
 )
 def test_verb_and_noun_by_a_rule(text: str, pair: tuple[str, str]) -> None:
-    assert verb_noun(text) == pair
+    assert find_verb_noun(text) == pair
 
 
 def test_the_numbers_of_an_inspection() -> None:
@@ -55,7 +55,7 @@ def test_the_numbers_of_an_inspection() -> None:
         Task("a", "Name five red foxes", (Instance("", "one two"),), True),
         Task("b", "Name five red bears", (Instance("x", "three"),), False),
     ]
-    found = inspection(tasks, ["Name five red foxes today"])
+    found = inspect_tasks(tasks, ["Name five red foxes today"])
     assert sum(found["nearest_seed"]["histogram"]) == 2
     assert len(found["nearest_seed"]["histogram"]) == BINS
     assert found["nearest_seed"]["histogram"][8] == 1, "2 * 4 / (4 + 5) = .89"
@@ -67,7 +67,7 @@ def test_the_numbers_of_an_inspection() -> None:
         ("task", 0.75),
         ("seed", 0.6667),
     ]
-    assert inspection([], [])["tasks"] == 0
+    assert inspect_tasks([], [])["tasks"] == 0
 
 
 @pytest.mark.parametrize(
@@ -92,14 +92,14 @@ def test_lengths_have_bins_of_whole_words(
     words: list[int], names: list[str], counts: list[int]
 ) -> None:
     texts = [" ".join(["word"] * n) for n in words]
-    bars = _length_bars(lengths(texts))
+    bars = _make_length_bars(summarize_lengths(texts))
     assert [name for name, _, _ in bars] == names
     assert [value for _, value, _ in bars] == counts
 
 
 def test_what_a_model_wrote_stays_text() -> None:
-    page = inspected(
-        "x<b>.jsonl", inspection([Task("a", HOSTILE, (Instance(HOSTILE, HOSTILE),))], [HOSTILE])
+    page = render_inspection(
+        "x<b>.jsonl", inspect_tasks([Task("a", HOSTILE, (Instance(HOSTILE, HOSTILE),))], [HOSTILE])
     )
     assert "<script" not in page
     assert "&lt;script&gt;" in page
@@ -109,12 +109,12 @@ def test_what_a_model_wrote_stays_text() -> None:
 
 
 def test_what_was_not_measured_has_no_row() -> None:
-    assert result({"method": "tasks"}) == []
-    assert plain({}) == []
+    assert make_result_rows({"method": "tasks"}) == []
+    assert make_number_rows({}) == []
     number = {"value": 0.5, "low": 0.4, "high": 0.6, "n": 9}
-    (row,) = result({"rouge_l": {"human": {"base": {"greedy": number}}}})
+    (row,) = make_result_rows({"rouge_l": {"human": {"base": {"greedy": number}}}})
     assert row["measures"]["base"].value == 0.5
-    rows = plain(
+    rows = make_number_rows(
         {
             "bleu": {"human": {"base": {"value": 12.5}}},
             "labels": {"seed": {"taught": {"macro": {"f1": 0.25}}}},
@@ -127,12 +127,17 @@ def test_what_was_not_measured_has_no_row() -> None:
 
 
 def test_an_example_that_is_plain_text_is_shown_as_it_is() -> None:
-    row = Example("a", "lesson", "Add.\n\nOutput:", " 3", " 4").json()
-    assert example(row) == {
+    row = Example("a", "lesson", "Add.\n\nOutput:", " 3", " 4").to_json()
+    assert describe_example(row) == {
         "kind": "lesson",
         "prompt": "Add.\n\nOutput:",
         "chosen": " 3",
         "rejected": " 4",
     }
-    turns = Example("b", "lesson", user("Add."), "3").json()
-    assert example(turns) == {"kind": "lesson", "prompt": "Add.", "chosen": "3", "rejected": ""}
+    turns = Example("b", "lesson", make_prompt("Add."), "3").to_json()
+    assert describe_example(turns) == {
+        "kind": "lesson",
+        "prompt": "Add.",
+        "chosen": "3",
+        "rejected": "",
+    }

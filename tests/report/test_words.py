@@ -7,16 +7,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from selfteach.records import Measure
-from selfteach.report.words import (
-    count,
-    decimal,
-    differences,
-    duration,
-    interval,
-    megabytes,
-    percent,
-    prose,
-    short,
+from selfteach.report.format_text import (
+    diff_words,
+    format_count,
+    format_decimal,
+    format_duration,
+    format_interval,
+    format_megabytes,
+    format_percent,
+    format_sentence,
+    shorten,
 )
 
 
@@ -35,13 +35,13 @@ from selfteach.report.words import (
     ],
 )
 def test_percent(share: object, said: str):
-    assert percent(share) == said.replace(" ", "\u202f")
+    assert format_percent(share) == said.replace(" ", "\u202f")
 
 
 def test_interval():
-    assert interval(Measure(0.9, 0.812, 0.977, 40)) == "81–98"
-    assert interval(Measure(-0.1, -0.2, 0.05, 9), 2) == "−0.20–0.05"
-    assert interval(None) == "–"
+    assert format_interval(Measure(0.9, 0.812, 0.977, 40)) == "81–98"
+    assert format_interval(Measure(-0.1, -0.2, 0.05, 9), 2) == "−0.20–0.05"
+    assert format_interval(None) == "–"
 
 
 @pytest.mark.parametrize(
@@ -58,45 +58,49 @@ def test_interval():
     ],
 )
 def test_duration(seconds: object, said: str):
-    assert duration(seconds) == said
+    assert format_duration(seconds) == said
 
 
 def test_other_numbers():
-    assert count(88412) == "88\u202f412"
-    assert decimal(-0.7761) == "−0.776"
-    assert decimal(0.00002) == "2.0e−05"
-    assert decimal(0) == "0.000"
-    assert (megabytes(19.63), megabytes(269), megabytes(2710)) == ("19.6 MB", "269 MB", "2.7 GB")
+    assert format_count(88412) == "88\u202f412"
+    assert format_decimal(-0.7761) == "−0.776"
+    assert format_decimal(0.00002) == "2.0e−05"
+    assert format_decimal(0) == "0.000"
+    assert (format_megabytes(19.63), format_megabytes(269), format_megabytes(2710)) == (
+        "19.6 MB",
+        "269 MB",
+        "2.7 GB",
+    )
 
 
 def test_a_long_text_is_cut_and_says_so():
-    assert short("abcdef", 4) == "abcd … (2 more characters)"
-    assert short("abcd", 4) == "abcd"
+    assert shorten("abcdef", 4) == "abcd … (2 more characters)"
+    assert shorten("abcd", 4) == "abcd"
 
 
 def test_the_verdicts_word_is_not_said_twice():
     assert (
-        prose("Taught: the rule is kept in 98 % of answers.", "taught")
+        format_sentence("Taught: the rule is kept in 98 % of answers.", "taught")
         == "The rule is kept in 98\u202f% of answers."
     )
-    assert prose("Just prompt it.", "just prompt it") == "Just prompt it."
+    assert format_sentence("Just prompt it.", "just prompt it") == "Just prompt it."
 
 
 def test_differences_mark_words():
-    before, after = differences("A cat sat on the red mat.", "A cat sat on the blue mat.")
+    before, after = diff_words("A cat sat on the red mat.", "A cat sat on the blue mat.")
     assert before == [(False, "A cat sat on the "), (True, "red"), (False, " mat.")]
     assert after == [(False, "A cat sat on the "), (True, "blue"), (False, " mat.")]
 
 
 def test_a_single_shared_word_between_changes_is_no_island():
-    before, _ = differences(
+    before, _ = diff_words(
         "start one two and three four end of it", "start five six and seven eight end of it"
     )
     assert (True, "one two and three four") in before
 
 
 def test_equal_answers_have_no_marks():
-    assert differences("same words", "same words") == (
+    assert diff_words("same words", "same words") == (
         [(False, "same words")],
         [(False, "same words")],
     )
@@ -106,6 +110,6 @@ def test_equal_answers_have_no_marks():
 def test_pieces_join_to_their_texts_and_marks_have_no_spaces_at_their_edges(
     before: str, after: str
 ):
-    for text, pieces in zip((before, after), differences(before, after), strict=True):
+    for text, pieces in zip((before, after), diff_words(before, after), strict=True):
         assert "".join(piece for _, piece in pieces) == text
         assert all(piece == piece.strip() for changed, piece in pieces if changed)

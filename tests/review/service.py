@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 from browser import until
 
 from selfteach.review import queue
-from selfteach.review.serve import Service
+from selfteach.review.serve import ReviewServer
 from selfteach.run.ledger import Ledger
 
 ROWS = [
@@ -31,16 +31,16 @@ def seed(folder: Path, rows: Sequence[Mapping[str, Any]] = ROWS) -> Path:
     """A run folder with answers that wait; returns its ledger's path."""
     folder.mkdir(exist_ok=True)
     ledger = Ledger(folder / "run.db")
-    queue.put(ledger, rows)
+    queue.add_answers(ledger, rows)
     ledger.close()
     return folder / "run.db"
 
 
-def edits(path: Path) -> list[queue.Correction]:
+def edits(path: Path) -> list[queue.ReviewedCorrection]:
     """The finished edits, read by another connection."""
     ledger = Ledger(path, readonly=True)
     try:
-        return queue.corrections(ledger)
+        return queue.list_corrections(ledger)
     finally:
         ledger.close()
 
@@ -105,12 +105,12 @@ class Page:
 @contextmanager
 def serving(path: Path) -> Iterator[Page]:
     """The page over this ledger."""
-    made: list[Service] = []
+    made: list[ReviewServer] = []
     lines: list[str] = []
 
     def work() -> None:
         ledger = Ledger(path)
-        made.append(Service(ledger, "trial", 0, lines.append))
+        made.append(ReviewServer(ledger, "trial", 0, lines.append))
         made[0].run()
         ledger.close()
 

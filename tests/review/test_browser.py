@@ -194,7 +194,7 @@ def test_kill_9_after_save_and_amid_the_next_edit(browser: Browser, tmp_path: Pa
 def draft_of(path: Path) -> str:
     ledger = Ledger(path, readonly=True)
     try:
-        return "".join(item.draft for item in queue.waiting(ledger))
+        return "".join(item.draft for item in queue.list_waiting(ledger))
     finally:
         ledger.close()
 

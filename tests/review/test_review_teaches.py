@@ -16,14 +16,14 @@ from browser import CHROMIUM, CTRL, Browser, until
 from service import Page
 
 from selfteach.review import queue
-from selfteach.review.serve import Service
+from selfteach.review.serve import ReviewServer
 from selfteach.run.ledger import Ledger
 from talker import ADJECTIVES, NOUNS, said
 from talker import opened as opened_ledger
 
 pytestmark = pytest.mark.training
 
-SETS = """engine=hf correct.max_tokens=14 correct.max_overlap=0.8 keep.general=8 keep.rounds=3 exam.max_tokens=14 exam.general=2
+SETS = """engine=hf correct.max_tokens=14 correct.max_overlap=0.8 anchors.general=8 anchors.rounds=3 exam.max_tokens=14 exam.general=2
     exam.shots=1 exam.prompts=3 train.max_tokens=200 train.batch_size=4 train.epochs=1 train.checkpoint_every=0"""
 
 
@@ -79,14 +79,14 @@ def learn(
     """A run of `selfteach corrections --review` in which somebody works in the page; what was saved
     is what was learned.
     """
-    opened: list[Service] = []
+    opened: list[ReviewServer] = []
 
-    def serve(ledger: Ledger, *, name: str, say: Any) -> queue.Progress:
-        opened.append(Service(ledger, name, 0, say))
+    def serve(ledger: Ledger, *, name: str, say: Any) -> queue.ReviewProgress:
+        opened.append(ReviewServer(ledger, name, 0, say))
         threading.Thread(target=who, args=[opened[0].address]).start()
         return opened[0].run()
 
-    monkeypatch.setattr("selfteach.review.serve.serve", serve)
+    monkeypatch.setattr("selfteach.review.serve.serve_review", serve)
     asked = [
         f"Can the {how} {who} follow a {whom}?"
         for how, who, whom in zip(ADJECTIVES, NOUNS, reversed(NOUNS), strict=True)

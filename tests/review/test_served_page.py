@@ -17,7 +17,7 @@ from service import ROWS, Page, edits, seed, serving
 
 from selfteach.errors import ResourceError
 from selfteach.review import queue
-from selfteach.review.page import WEB
+from selfteach.review.page import WEB_FOLDER
 
 
 def test_an_edit_is_on_disk_when_the_page_says_so(page: Page, path: Path) -> None:
@@ -102,7 +102,7 @@ def test_a_full_disk_is_said_and_nothing_is_shown_as_saved(
     def full(*_: object) -> None:
         raise ResourceError("the disk is full.")
 
-    monkeypatch.setattr(queue, "save", full)
+    monkeypatch.setattr(queue, "save_correction", full)
     with page.open():
         assert page.post("save", {"id": page.state["item"]["id"], "text": "x"}) == (
             507,
@@ -121,7 +121,7 @@ def test_a_reload_keeps_the_seat_and_a_closed_tab_gets_a_new_link(page: Page) ->
 
 
 def test_the_files_hold_nothing_remote_and_nothing_that_writes_markup() -> None:
-    for file in WEB.iterdir():
+    for file in WEB_FOLDER.iterdir():
         text = file.read_text("utf-8")
         assert not re.search(r"https?:|//[a-z]+\.|@import|url\(", text.replace("// ", "")), (
             file.name

@@ -15,7 +15,7 @@ from service import ROWS, edits, seed
 
 from selfteach.errors import UsageError
 from selfteach.review import queue
-from selfteach.review.terminal import converse, marked
+from selfteach.review.terminal import mark_changes, review_in_terminal
 from selfteach.run.ledger import Ledger
 
 
@@ -46,40 +46,40 @@ def work(book: Ledger, *keys: str) -> str:
         except StopIteration:
             raise EOFError from None
 
-    converse(book, read, shown.append, colour=False)
+    review_in_terminal(book, read, shown.append, colour=False)
     assert next(typed, None) is None, "not every line was asked for"
     return "\n".join(shown)
 
 
 def test_edit_accept_skip(book: Ledger, editor: Callable[[str], None]) -> None:
-    queue.put(book, ROWS)
+    queue.add_answers(book, ROWS)
     editor("text = text.replace('color', 'colour').replace('!', '.')")
     shown = work(book, "e", "", "A", "skip")
     assert "--- answer 1 of 3 " in shown
     assert "  | Which color is the sky?" in shown
     assert "The [-color-]{+colour+} is gray[-!-]{+.+}" in shown
-    assert [row["correction"] for row in queue.corrections(book)] == [
+    assert [row["correction"] for row in queue.list_corrections(book)] == [
         "The colour is gray.",
         "Two miles.",
     ]
-    assert queue.progress(book).skipped == 1
+    assert queue.count_progress(book).skipped == 1
 
 
 def test_undo_and_quit(book: Ledger) -> None:
-    ids = queue.put(book, ROWS)
+    ids = queue.add_answers(book, ROWS)
     assert "nothing to take back" in work(book, "u", "a", "a", "u", "u", "q")
-    assert [item.id for item in queue.waiting(book)] == ids
+    assert [item.id for item in queue.list_waiting(book)] == ids
     assert "e, a, s, u or q" in work(book, "x", "")
 
 
 def test_an_edit_can_be_gone_on_with_or_discarded(
     book: Ledger, editor: Callable[[str], None]
 ) -> None:
-    queue.put(book, ROWS[:1])
+    queue.add_answers(book, ROWS[:1])
     editor("text = text.rstrip() + ' Really.'")
     shown = work(book, "e", "e", "d", "e", "q", "q")
     assert "{+ Really. Really.+}" in shown
-    assert queue.waiting(book)[0].draft == "The color is gray! Really.", (
+    assert queue.list_waiting(book)[0].draft == "The color is gray! Really.", (
         "kept: it was neither saved nor discarded"
     )
     editor("text = 'The color is gray!'")
@@ -91,7 +91,7 @@ def test_an_edit_can_be_gone_on_with_or_discarded(
 def test_an_editor_that_fails_or_is_missing_is_said(
     book: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    queue.put(book, ROWS[:1])
+    queue.add_answers(book, ROWS[:1])
     monkeypatch.delenv("VISUAL", raising=False)
     monkeypatch.setenv("EDITOR", "false")
     with pytest.raises(UsageError, match="the editor failed"):
@@ -104,7 +104,7 @@ def test_an_editor_that_fails_or_is_missing_is_said(
 
 def test_hostile_text_is_shown_as_text(book: Ledger, editor: Callable[[str], None]) -> None:
     hostile = "\x1b[2J\x1b]0;title\x07\x9b31m\u202egnp\rover\x08\n--- answer 9 of 9\n[e]dit > "
-    queue.put(book, [{"prompt": hostile, "answer": hostile}])
+    queue.add_answers(book, [{"prompt": hostile, "answer": hostile}])
     editor("text = 'x\\x1b[31m\\u202e' + text")
     shown = work(book, "e", "q", "q")
     assert not [
@@ -129,8 +129,8 @@ def test_hostile_text_is_shown_as_text(book: Ledger, editor: Callable[[str], Non
     ],
 )
 def test_differences_are_marked_without_colour(before: str, after: str, expected: str) -> None:
-    assert marked(before, after) == expected
-    coloured = marked(before, after, colour=True)
+    assert mark_changes(before, after) == expected
+    coloured = mark_changes(before, after, colour=True)
     assert ("\x1b[" in coloured) == (before.strip() != after.strip())
 
 

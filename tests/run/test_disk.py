@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from selfteach import disk
 from selfteach.errors import DataError, ResourceError, SelfteachError, UsageError
-from selfteach.run import disk
 
 
 def test_a_file_is_opened_and_nothing_else_is(tmp_path: Path) -> None:
@@ -49,18 +49,18 @@ def free(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
 def test_free_bytes_are_those_of_the_nearest_folder_that_exists(
     tmp_path: Path, free: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert disk.free_bytes(tmp_path / "a" / "b") == 5000
-    assert disk.free_bytes(tmp_path) == 5000
+    assert disk.get_free_bytes(tmp_path / "a" / "b") == 5000
+    assert disk.get_free_bytes(tmp_path) == 5000
     monkeypatch.chdir(tmp_path)
-    assert disk.free_bytes(Path("c")) == 5000
+    assert disk.get_free_bytes(Path("c")) == 5000
     assert free == [tmp_path] * 3
 
 
 @pytest.mark.usefixtures("free")
 def test_exactly_as_many_bytes_as_there_are_may_be_needed(tmp_path: Path) -> None:
-    disk.require_free(tmp_path, 5000)
+    disk.require_free_bytes(tmp_path, 5000)
     with pytest.raises(ResourceError, match="5,001 bytes are needed and 5,000 are free"):
-        disk.require_free(tmp_path, 5001)
+        disk.require_free_bytes(tmp_path, 5001)
 
 
 @pytest.mark.usefixtures("free")
@@ -77,7 +77,7 @@ def test_exactly_as_many_bytes_as_there_are_may_be_needed(tmp_path: Path) -> Non
 def test_each_error_of_the_system_has_its_name(
     tmp_path: Path, code: int, kind: type[SelfteachError], words: str
 ) -> None:
-    with pytest.raises(kind, match=words) as caught, disk.disk_faults(tmp_path, 1234):
+    with pytest.raises(kind, match=words) as caught, disk.convert_disk_errors(tmp_path, 1234):
         raise OSError(code, os.strerror(code))
     assert caught.value.where == str(tmp_path)
     assert isinstance(caught.value.__cause__, OSError)
@@ -86,16 +86,16 @@ def test_each_error_of_the_system_has_its_name(
 
 @pytest.mark.usefixtures("free")
 def test_a_full_disk_without_a_known_need_says_so(tmp_path: Path) -> None:
-    fault = disk.explain(OSError(errno.ENOSPC, "full"), tmp_path)
+    fault = disk.make_disk_error(OSError(errno.ENOSPC, "full"), tmp_path)
     assert "the disk is full: more room is needed, 5,000 are free" in str(fault)
     with (
         pytest.raises(ResourceError, match="the disk is full: more room is needed"),
-        disk.disk_faults(tmp_path),
+        disk.convert_disk_errors(tmp_path),
     ):
         raise OSError(errno.ENOSPC, "full")
-    assert "(plain words)" in str(disk.explain(OSError("plain words"), tmp_path))
+    assert "(plain words)" in str(disk.make_disk_error(OSError("plain words"), tmp_path))
 
 
 def test_other_faults_pass_as_they_are(tmp_path: Path) -> None:
-    with pytest.raises(KeyError), disk.disk_faults(tmp_path):
+    with pytest.raises(KeyError), disk.convert_disk_errors(tmp_path):
         raise KeyError("x")

@@ -6,7 +6,13 @@ import io
 
 import pytest
 
-from selfteach.run.display import Bars, Display, Silent, open_display, printable
+from selfteach.run.display import (
+    Display,
+    ProgressBarDisplay,
+    SilentDisplay,
+    open_display,
+    replace_control_chars,
+)
 
 HOSTILE = "[/foo] [bold]x[/bold] \x1b[31mred\x1b[0m \x1b]0;title\x07 \u202eevil\r\b"
 
@@ -14,7 +20,7 @@ HOSTILE = "[/foo] [bold]x[/bold] \x1b[31mred\x1b[0m \x1b]0;title\x07 \u202eevil\
 def test_plain_lines_come_at_intervals_and_at_the_end() -> None:
     stream, now = io.StringIO(), [0.0]
     display = Display(stream, clock=lambda: now[0])
-    display.stage("probe", 200)
+    display.start_stage("probe", 200)
     for _ in range(100):
         now[0] += 0.12
         display.advance()
@@ -30,7 +36,7 @@ def test_plain_lines_come_at_intervals_and_at_the_end() -> None:
 def test_what_is_left_is_not_estimated_from_the_first_few() -> None:
     stream, now = io.StringIO(), [0.0]
     display = Display(stream, clock=lambda: now[0])
-    display.stage("search", 100, "found")
+    display.start_stage("search", 100, "found")
     for done in (1, 9, 40):
         now[0] += 6.0
         display.advance(done)
@@ -44,9 +50,9 @@ def test_what_is_left_is_not_estimated_from_the_first_few() -> None:
 def test_a_new_stage_ends_the_one_before() -> None:
     stream = io.StringIO()
     display = Display(stream, clock=lambda: 0.0)
-    display.stage("load")
-    display.stage("train", 3, "steps")
-    display.say("loss 0.5")
+    display.start_stage("load")
+    display.start_stage("train", 3, "steps")
+    display.print_line("loss 0.5")
     assert stream.getvalue().splitlines() == [
         "[load]",
         "[load] 0 s",
@@ -55,12 +61,12 @@ def test_a_new_stage_ends_the_one_before() -> None:
     ]
 
 
-@pytest.mark.parametrize("kind", [Display, Bars])
+@pytest.mark.parametrize("kind", [Display, ProgressBarDisplay])
 def test_text_of_a_model_is_neither_markup_nor_control(kind: type[Display]) -> None:
     stream = io.StringIO()
     display = kind(stream)
-    display.stage("probe", 3)
-    display.say(HOSTILE)
+    display.start_stage("probe", 3)
+    display.print_line(HOSTILE)
     display.advance(2)
     display.finish()
     text = stream.getvalue()
@@ -69,8 +75,8 @@ def test_text_of_a_model_is_neither_markup_nor_control(kind: type[Display]) -> N
 
 
 def test_printable_keeps_every_script_and_the_lines() -> None:
-    assert printable("Zürich 象 😀\n\tx") == "Zürich 象 😀\n\tx"
-    assert printable("a\x1b[2Jb\x00\x9b\u2066") == "a\ufffd[2Jb\ufffd\ufffd\ufffd"
+    assert replace_control_chars("Zürich 象 😀\n\tx") == "Zürich 象 😀\n\tx"
+    assert replace_control_chars("a\x1b[2Jb\x00\x9b\u2066") == "a\ufffd[2Jb\ufffd\ufffd\ufffd"
 
 
 def test_the_display_fits_its_stream(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -80,8 +86,8 @@ def test_the_display_fits_its_stream(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setenv("TERM", "xterm")
     assert type(open_display(io.StringIO())) is Display
-    assert type(open_display(Terminal())) is Bars
-    assert type(open_display(Terminal(), quiet=True)) is Silent
+    assert type(open_display(Terminal())) is ProgressBarDisplay
+    assert type(open_display(Terminal(), quiet=True)) is SilentDisplay
     monkeypatch.setenv("TERM", "dumb")
     assert type(open_display(Terminal())) is Display
 
@@ -89,7 +95,7 @@ def test_the_display_fits_its_stream(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_line_is_due_after_five_seconds_exactly() -> None:
     stream, now = io.StringIO(), [10.0]
     display = Display(stream, clock=lambda: now[0])
-    display.stage("probe", 4)
+    display.start_stage("probe", 4)
     for seconds in (14.9, 15.0, 19.9, 20.0):
         now[0] = seconds
         display.advance()
@@ -105,13 +111,13 @@ def test_a_line_is_due_after_five_seconds_exactly() -> None:
 def test_a_stage_of_unknown_length_counts_without_a_total() -> None:
     stream, now = io.StringIO(), [0.0]
     display = Display(stream, clock=lambda: now[0])
-    display.say("before any stage")
-    display.stage("read", unit="rows")
+    display.print_line("before any stage")
+    display.start_stage("read", unit="rows")
     now[0] = 6.0
     display.advance(7)
     display.finish()
     display.finish()
-    display.say("after it")
+    display.print_line("after it")
     assert stream.getvalue().splitlines() == [
         "before any stage",
         "[read]",
@@ -124,7 +130,7 @@ def test_a_stage_of_unknown_length_counts_without_a_total() -> None:
 def test_the_rest_is_estimated_from_a_tenth_on() -> None:
     stream, now = io.StringIO(), [0.0]
     display = Display(stream, clock=lambda: now[0])
-    display.stage("probe", 100)
+    display.start_stage("probe", 100)
     for done in (9, 1, 89):
         now[0] += 5.0
         display.advance(done)
@@ -139,16 +145,16 @@ def test_the_rest_is_estimated_from_a_tenth_on() -> None:
     "char", "\u202a\u202b\u202d\u202e\x00\x1b\x7f\x9f", ids=[f"U+{n:04X}" for n in range(8)]
 )
 def test_a_character_that_could_steer_a_terminal_is_marked(char: str) -> None:
-    assert printable(f"a{char}b") == "a\ufffdb"
+    assert replace_control_chars(f"a{char}b") == "a\ufffdb"
 
 
 def test_white_space_stays_and_carriage_returns_go() -> None:
-    assert printable("a\r\nb\u00a0c\u2003d\u2029e") == "a\nb\u00a0c\u2003d\u2029e"
+    assert replace_control_chars("a\r\nb\u00a0c\u2003d\u2029e") == "a\nb\u00a0c\u2003d\u2029e"
 
 
 def test_names_and_units_of_bars_are_no_markup() -> None:
-    display = Bars(io.StringIO())
-    display.stage("[bold]name", 2, "[red]unit")
+    display = ProgressBarDisplay(io.StringIO())
+    display.start_stage("[bold]name", 2, "[red]unit")
     task = display._bar.tasks[0]
     shown = [str(column.render(task)) for column in display._bar.columns]
     assert "[bold]name" in shown
@@ -156,7 +162,7 @@ def test_names_and_units_of_bars_are_no_markup() -> None:
     display.finish()
 
 
-class Watched(Bars):
+class Watched(ProgressBarDisplay):
     """Bars that can be looked into."""
 
     @property
@@ -170,9 +176,9 @@ def test_a_bar_shows_what_is_done_and_ends_with_a_line() -> None:
     stream = io.StringIO()
     display = Watched(stream)
     display.advance()
-    display.stage("load")
-    assert display.state == ("load", None, 0, "drawn", True)
-    display.stage("pro\x1bbe", 5, "steps")
+    display.start_stage("load")
+    assert display.state == ("load", None, 0, "sampled", True)
+    display.start_stage("pro\x1bbe", 5, "steps")
     assert display.state == ("pro\ufffdbe", 5, 0, "steps", True)
     assert display._bar.live.transient
     display.advance()
@@ -189,25 +195,25 @@ def test_a_bar_shows_what_is_done_and_ends_with_a_line() -> None:
 
 def test_a_long_line_of_bars_is_not_broken_and_has_no_markup() -> None:
     stream = io.StringIO()
-    Bars(stream).say("[bold]" + "word " * 100 + "1234 'x' True")
+    ProgressBarDisplay(stream).print_line("[bold]" + "word " * 100 + "1234 'x' True")
     assert stream.getvalue() == "[bold]" + "word " * 100 + "1234 'x' True\n"
     colored = io.StringIO()
-    display = Bars(colored)
+    display = ProgressBarDisplay(colored)
     display._console._force_terminal = True  # type: ignore[attr-defined]
     display._console._color_system = 1  # type: ignore[attr-defined]
-    display.say("number 1234 and 'text' and True")
+    display.print_line("number 1234 and 'text' and True")
     assert colored.getvalue() == "number 1234 and 'text' and True\n"
 
 
 def test_silence_is_silent(capsys: pytest.CaptureFixture[str]) -> None:
     stream = io.StringIO()
-    display = Silent(stream)
-    display.stage("probe", 2)
+    display = SilentDisplay(stream)
+    display.start_stage("probe", 2)
     display.advance(2)
-    display.say("x")
+    display.print_line("x")
     display.finish()
     assert stream.getvalue() == ""
-    Display().say("to stderr")
+    Display().print_line("to stderr")
     assert capsys.readouterr().err == "to stderr\n"
 
 
@@ -219,7 +225,7 @@ def test_lines_are_shown_at_once() -> None:
             self.flushed += 1
 
     stream = Counts()
-    Display(stream).say("x")
+    Display(stream).print_line("x")
     assert stream.flushed == 1
 
 
@@ -228,7 +234,7 @@ def test_the_seconds_of_a_stage_count_from_its_own_beginning() -> None:
     display = Display(stream, clock=lambda: now[0])
     for name in ("probe", "search"):
         now[0] += 100.0
-        display.stage(name, 2)
+        display.start_stage(name, 2)
         now[0] += 4.0
         display.advance()
         now[0] += 3.0

@@ -14,13 +14,13 @@ from typing import Any
 
 import pytest
 
-from selfteach.config import Feedback, resolve
+from selfteach.config import FeedbackConfig, resolve
 from selfteach.errors import IntegrityError, UsageError
 from selfteach.run import manifest, signals
-from selfteach.run.folder import Run, identity_of, open_run, slug
-from selfteach.run.ledger import Fate, Ledger
-from selfteach.run.lock import holder
-from selfteach.run.standing import runs, standing
+from selfteach.run.ledger import Ledger, Outcome
+from selfteach.run.lock import find_lock_owner
+from selfteach.run.progress import list_runs, read_status
+from selfteach.run.run_folder import Run, make_slug, open_run, read_identity
 
 
 @pytest.fixture(autouse=True)
@@ -40,7 +40,7 @@ def opened(
         Path(out) if out else None,
         "Do not hum!",
         "feedback",
-        resolve(Feedback, sets=sets),
+        resolve(FeedbackConfig, sets=sets),
         material or {"rule": "Do not hum!"},
         new=new,
     )
@@ -106,7 +106,7 @@ def test_origins_do_not_make_it_another_run(tmp_path: Path) -> None:
         Path("mine"),
         "x",
         "feedback",
-        resolve(Feedback, tmp_path / "c.yaml"),
+        resolve(FeedbackConfig, tmp_path / "c.yaml"),
         {"rule": "Do not hum!"},
     )
     assert run.resumed
@@ -125,7 +125,7 @@ def test_how_an_endpoint_is_asked_does_not_make_it_another_run() -> None:
 def test_a_manifest_says_what_made_the_run_and_its_checksums() -> None:
     with opened("mine") as run:
         run.bind("student", "abc")
-        with run.stage("probe"):
+        with run.time_stage("probe"):
             pass
         run.export_jsonl("examples.jsonl", [{"id": "1", "text": "ä"}])
         with run.export_folder("adapter") as folder:
@@ -178,27 +178,27 @@ def test_a_folder_moved_aside_by_a_killed_process_comes_back() -> None:
 
 
 def test_a_stage_keeps_its_seconds_over_attempts_and_its_failures() -> None:
-    with pytest.raises(ZeroDivisionError), opened("mine") as run, run.stage("probe"):
+    with pytest.raises(ZeroDivisionError), opened("mine") as run, run.time_stage("probe"):
         print(1 // 0)
     with opened("mine") as run:
         assert run.stages["probe"]["state"] == "failed"
-        with run.stage("probe"):
+        with run.time_stage("probe"):
             pass
         assert run.stages["probe"] == {
             "state": "done",
             "seconds": pytest.approx(0, abs=1),
             "attempts": 2,
         }
-        assert [kind for kind, _ in run.ledger.events()].count("stopped") == 1
+        assert [kind for kind, _ in run.ledger.get_events()].count("stopped") == 1
 
 
 def test_stages_keep_the_order_in_which_they_began() -> None:
     for _ in range(2):
         with opened("mine") as run:
             for name in ("zeta", "alpha", "mid"):
-                with run.stage(name):
+                with run.time_stage(name):
                     pass
-        assert list(standing(run.path).stages) == list(run.stages) == ["zeta", "alpha", "mid"]
+        assert list(read_status(run.path).stages) == list(run.stages) == ["zeta", "alpha", "mid"]
 
 
 def test_a_run_is_tied_to_its_model() -> None:
@@ -211,23 +211,23 @@ def test_a_run_is_tied_to_its_model() -> None:
 
 def test_standing_tells_running_done_stopped_and_killed() -> None:
     run = opened("all/mine")
-    with run.stage("probe"):
-        inside = standing(run.path)
+    with run.time_stage("probe"):
+        inside = read_status(run.path)
     assert (inside.state, inside.stages["probe"]["state"]) == ("running", "running")
     close(run)
-    assert standing(Path("all/mine")).state == "done"
-    with pytest.raises(KeyboardInterrupt), opened("all/other") as run, run.stage("probe"):
+    assert read_status(Path("all/mine")).state == "done"
+    with pytest.raises(KeyboardInterrupt), opened("all/other") as run, run.time_stage("probe"):
         raise KeyboardInterrupt
-    assert (standing(run.path).state, standing(run.path).stages["probe"]["state"]) == (
+    assert (read_status(run.path).state, read_status(run.path).stages["probe"]["state"]) == (
         "stopped",
         "interrupted",
     )
-    assert runs(Path("all")) == [Path("all/mine"), Path("all/other")]
+    assert list_runs(Path("all")) == [Path("all/mine"), Path("all/other")]
     killed = opened("all/killed")
-    killed._mark("probe", "running", 0.0, 1)
+    killed._record_stage("probe", "running", 0.0, 1)
     killed.ledger.close()
     killed._lock.release()
-    assert standing(killed.path).stages["probe"]["state"] == "killed"
+    assert read_status(killed.path).stages["probe"]["state"] == "killed"
 
 
 @pytest.mark.parametrize(
@@ -242,13 +242,13 @@ def test_standing_tells_running_done_stopped_and_killed() -> None:
     ],
 )
 def test_a_slug_is_short_plain_and_no_path(text: str, name: str) -> None:
-    assert slug(text) == name
+    assert make_slug(text) == name
 
 
 def test_a_text_without_letters_gets_a_name_of_its_own() -> None:
-    assert slug("象") == "run-" + hashlib.sha256("象".encode()).hexdigest()[:8]
-    assert slug("") != slug("象")
-    assert len(slug("\ud800")) == len("run-12345678")
+    assert make_slug("象") == "run-" + hashlib.sha256("象".encode()).hexdigest()[:8]
+    assert make_slug("") != make_slug("象")
+    assert len(make_slug("\ud800")) == len("run-12345678")
 
 
 @pytest.mark.parametrize("name", ["", "..", "../x", "/etc/passwd", "a/../..", ".", "a\0b", "a/.."])
@@ -270,36 +270,36 @@ def test_a_name_inside_of_the_folder_is_a_path() -> None:
 
 def test_seconds_add_up_over_attempts_and_stages(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [100.0]
-    monkeypatch.setattr("selfteach.run.folder.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("selfteach.run.run_folder.time.monotonic", lambda: now[0])
 
     def fail() -> None:
-        with opened("mine") as run, run.stage("probe"):
+        with opened("mine") as run, run.time_stage("probe"):
             now[0] += 1.2344
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
         fail()
     with opened("mine") as run:
-        with run.stage("probe"):
+        with run.time_stage("probe"):
             now[0] += 10
             assert run.stages["probe"] == {"state": "running", "seconds": 1.234, "attempts": 2}
-        with run.stage("search"):
+        with run.time_stage("search"):
             now[0] += 5
         assert run.stages["probe"] == {"state": "done", "seconds": 11.234, "attempts": 2}
         assert run.stages["search"] == {"state": "done", "seconds": 5.0, "attempts": 1}
         assert run.seconds() == pytest.approx(16.234)
-    assert standing(run.path).seconds == pytest.approx(16.234)
+    assert read_status(run.path).seconds == pytest.approx(16.234)
 
 
 def test_the_diary_says_when_a_run_began_resumed_and_stopped() -> None:
     with pytest.raises(ValueError, match="why"), opened("mine"):
         raise ValueError("why " + "x" * 600)
-    assert standing(Path("mine")).state == "empty"
-    with opened("mine") as run, run.stage("probe"):
+    assert read_status(Path("mine")).state == "empty"
+    with opened("mine") as run, run.time_stage("probe"):
         pass
     ledger = Ledger(Path("mine/run.db"), readonly=True)
-    events = ledger.events()
-    finished = ledger.noted("finished")
+    events = ledger.get_events()
+    finished = ledger.get_note("finished")
     ledger.close()
     kinds = [kind for kind, _ in events]
     assert kinds == ["began", "stopped", "resumed", "stage", "stage"]
@@ -319,7 +319,7 @@ def test_the_manifest_follows_each_change_at_once() -> None:
         assert (written()["seed"], written()["kind"]) == (7, "feedback")
         run.bind("judge", "abc")
         assert written()["models"] == {"judge": "abc"}
-        with run.stage("probe"):
+        with run.time_stage("probe"):
             assert written()["stages"]["probe"]["state"] == "running"
         assert written()["stages"]["probe"]["state"] == "done"
         run.export("a.txt", "abc")
@@ -339,10 +339,10 @@ def test_the_manifest_follows_each_change_at_once() -> None:
         }
     with opened("mine", ("seed=7",)) as run:
         assert written()["exports"].keys() >= {"a.txt", "adapter/", "adapter/v", "config.yaml"}
-        assert run.ledger.noted("models") == {"judge": "abc"}
+        assert run.ledger.get_note("models") == {"judge": "abc"}
         with pytest.raises(IntegrityError):
             run.bind("judge", "other")
-        assert run.ledger.noted("models") == {"judge": "abc"}
+        assert run.ledger.get_note("models") == {"judge": "abc"}
 
 
 def test_two_exported_folders_with_the_same_files_have_the_same_sum() -> None:
@@ -357,19 +357,19 @@ def test_two_exported_folders_with_the_same_files_have_the_same_sum() -> None:
 
 def test_a_lock_is_given_back_however_a_run_ends() -> None:
     close(opened("mine"))
-    assert holder(Path("mine")) is None
+    assert find_lock_owner(Path("mine")) is None
 
     def fail() -> None:
         with opened("mine"):
-            assert holder(Path("mine")) == os.getpid()
+            assert find_lock_owner(Path("mine")) == os.getpid()
             raise ValueError("x")
 
     with pytest.raises(ValueError, match="x"):
         fail()
-    assert holder(Path("mine")) is None
+    assert find_lock_owner(Path("mine")) is None
     with pytest.raises(UsageError):
         opened("mine", ("seed=3",))
-    assert holder(Path("mine")) is None
+    assert find_lock_owner(Path("mine")) is None
 
 
 def test_a_second_fault_while_closing_does_not_hide_the_first(
@@ -389,8 +389,8 @@ def test_a_second_fault_while_closing_does_not_hide_the_first(
 def test_a_run_that_is_set_aside_is_free() -> None:
     close(opened("mine"))
     with opened("mine", new=True):
-        assert holder(Path("mine.before-1")) is None
-        assert holder(Path("mine")) == os.getpid()
+        assert find_lock_owner(Path("mine.before-1")) is None
+        assert find_lock_owner(Path("mine")) == os.getpid()
 
 
 def test_an_out_that_holds_something_else_is_refused() -> None:
@@ -467,7 +467,7 @@ def test_the_command_that_goes_on_leaves_out_new(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr("sys.argv", ["/bin/selfteach", "feedback", "Do not hum!", "--new"])
     with opened("mine") as run:
         assert run.command == "selfteach feedback 'Do not hum!'"
-    found = standing(Path("mine"))
+    found = read_status(Path("mine"))
     assert (found.command, found.kind, found.pid, found.again) == (run.command, "feedback", None, 0)
     assert found.material == {"rule": "Do not hum!"}
     assert found.path == Path("mine")
@@ -476,18 +476,18 @@ def test_the_command_that_goes_on_leaves_out_new(monkeypatch: pytest.MonkeyPatch
 def test_standing_counts_requests_that_were_asked_again() -> None:
     with opened("mine") as run:
         for _ in range(3):
-            run.ledger.ask("probe", [("a", {}), ("b", {})])
-        run.ledger.ask("search", [("c", {})])
-        run.ledger.ask("search", [("c", {}), ("d", {})])
-        run.ledger.place("probe", [Fate("a", "accepted")])
-        inside = standing(run.path)
+            run.ledger.record_requests("probe", [("a", {}), ("b", {})])
+        run.ledger.record_requests("search", [("c", {})])
+        run.ledger.record_requests("search", [("c", {}), ("d", {})])
+        run.ledger.record_outcomes("probe", [Outcome("a", "accepted")])
+        inside = read_status(run.path)
     assert (inside.pid, inside.again) == (os.getpid(), 3)
     assert [(funnel.stage, funnel.accepted) for funnel in inside.funnel] == [("probe", 1)]
     Path("none").mkdir()
     Path("none/run.db").touch()
-    empty = standing(Path("none"))
+    empty = read_status(Path("none"))
     assert (empty.state, empty.kind, empty.material, empty.command) == ("empty", "", {}, "")
-    assert runs(Path("absent")) == []
+    assert list_runs(Path("absent")) == []
 
 
 def test_no_signal_cuts_the_renaming_of_an_export(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -495,7 +495,7 @@ def test_no_signal_cuts_the_renaming_of_an_export(monkeypatch: pytest.MonkeyPatc
     rename = Path.rename
 
     def renamed(self: Path, target: Path) -> Path:
-        depths.append(signals._State.depth)
+        depths.append(signals._InterruptState.depth)
         return rename(self, target)
 
     with opened("mine") as run:
@@ -531,13 +531,13 @@ def test_closing_writes_the_manifest_once_more() -> None:
 
 def test_looking_at_a_run_that_did_not_begin_writes_nothing() -> None:
     Path("mine").mkdir()
-    assert identity_of(Path("mine")) is None
+    assert read_identity(Path("mine")) is None
     assert list(Path("mine").iterdir()) == []
     Path("mine/run.db").touch()
-    assert identity_of(Path("mine")) is None
+    assert read_identity(Path("mine")) is None
     assert [(path.name, path.stat().st_size) for path in Path("mine").iterdir()] == [("run.db", 0)]
     close(opened("mine"))
-    found = identity_of(Path("mine"))
+    found = read_identity(Path("mine"))
     assert found is not None
     assert (found["kind"], found["material"]) == ("feedback", {"rule": "Do not hum!"})
 
@@ -548,19 +548,19 @@ def test_a_fault_while_a_run_opens_is_raised_and_the_lock_is_free(
     def broken(resolved: Any) -> str:
         raise ValueError("cannot be written")
 
-    monkeypatch.setattr("selfteach.run.folder.dump", broken)
+    monkeypatch.setattr("selfteach.run.run_folder.dump_config", broken)
     with pytest.raises(ValueError, match="cannot be written"):
         opened("mine")
-    assert holder(Path("mine")) is None
+    assert find_lock_owner(Path("mine")) is None
 
 
 def test_a_package_that_is_not_installed_is_absent(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(manifest, "PACKAGES", ("torch", "no-such-package"))
-    manifest.versions.cache_clear()
+    manifest.collect_versions.cache_clear()
     try:
-        packages = manifest.versions()["packages"]
+        packages = manifest.collect_versions()["packages"]
     finally:
-        manifest.versions.cache_clear()
+        manifest.collect_versions.cache_clear()
     assert packages == {"torch": version("torch"), "no-such-package": "absent"}
 
 

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from selfteach.errors import IntegrityError, ResourceError, SelfteachError, UsageError
 from selfteach.models.recorded import Recorded
 from selfteach.models.scripted import Scripted
-from selfteach.records import Request, user
-from selfteach.run.ledger import LEFT_BEHIND, Cost, Fate, Funnel, Ledger
+from selfteach.records import Request, make_prompt
+from selfteach.run.ledger import ABANDONED, Funnel, Ledger, Outcome, TokenCost
 
 
 @pytest.fixture
@@ -25,28 +25,28 @@ def ledger(tmp_path: Path) -> Iterator[Ledger]:
 
 
 def test_the_first_answer_stays(ledger: Ledger) -> None:
-    ledger.answer([("a", {"text": "first"})])
-    ledger.answer([("a", {"text": "second"}), ("b", 1)])
-    assert ledger.answers(["a", "b", "c"]) == {"a": {"text": "first"}, "b": 1}
+    ledger.record_answers([("a", {"text": "first"})])
+    ledger.record_answers([("a", {"text": "second"}), ("b", 1)])
+    assert ledger.get_answers(["a", "b", "c"]) == {"a": {"text": "first"}, "b": 1}
 
 
 def test_a_thousand_ids_are_found(ledger: Ledger) -> None:
-    ledger.answer((str(number), number) for number in range(1200))
-    assert len(ledger.answers([str(number) for number in range(1200)])) == 1200
+    ledger.record_answers((str(number), number) for number in range(1200))
+    assert len(ledger.get_answers([str(number) for number in range(1200)])) == 1200
 
 
 def test_asking_again_is_counted(ledger: Ledger) -> None:
-    ledger.ask("probe", [("a", {}), ("b", {})])
-    ledger.ask("probe", [("a", {})])
-    ledger.answer([("a", {})])
-    assert ledger.counts() == {"probe": (2, 1, 1)}
+    ledger.record_requests("probe", [("a", {}), ("b", {})])
+    ledger.record_requests("probe", [("a", {})])
+    ledger.record_answers([("a", {})])
+    assert ledger.count_requests() == {"probe": (2, 1, 1)}
 
 
 def test_a_drop_without_a_reason_is_refused(ledger: Ledger) -> None:
     for state in ("dropped", "failed"):
         with pytest.raises(ValueError, match="without a reason"):
-            ledger.place("probe", [Fate("a", state)])  # type: ignore[arg-type]
-    assert list(ledger.candidates()) == []
+            ledger.record_outcomes("probe", [Outcome("a", state)])  # type: ignore[arg-type]
+    assert list(ledger.read_outcomes()) == []
 
 
 @settings(max_examples=20, deadline=None)
@@ -63,8 +63,8 @@ def test_requested_is_the_sum_of_the_fates(
 ) -> None:
     ledger = Ledger(tmp_path_factory.mktemp("ledger") / "run.db")
     for id, state in placed:
-        ledger.place(
-            "probe", [Fate(str(id), state, "why" if state in ("dropped", "failed") else "")]
+        ledger.record_outcomes(
+            "probe", [Outcome(str(id), state, "why" if state in ("dropped", "failed") else "")]
         )  # type: ignore[arg-type]
     last = dict(placed)
     for part in ledger.funnel():
@@ -76,50 +76,54 @@ def test_requested_is_the_sum_of_the_fates(
 
 
 def test_what_entered_a_stage_and_did_not_come_out_is_found(ledger: Ledger) -> None:
-    ledger.expect("search", ["a", "b", "c"])
+    ledger.register("search", ["a", "b", "c"])
     assert [(f.requested, f.pending) for f in ledger.funnel()] == [(3, 3)]
     with pytest.raises(
         IntegrityError,
         match=r'1 candidate\(s\) entered the stage "search" and did not come out, the first b',
     ):
-        ledger.settle("search", [Fate("a", "accepted"), Fate("c", "dropped", "too late")])
-    ledger.settle("search", [Fate("b", "failed", "no answer")])
+        ledger.finish_stage(
+            "search", [Outcome("a", "accepted"), Outcome("c", "dropped", "too late")]
+        )
+    ledger.finish_stage("search", [Outcome("b", "failed", "no answer")])
     assert [(f.accepted, f.dropped, f.failed, f.pending) for f in ledger.funnel()] == [(1, 1, 1, 0)]
 
 
 def test_what_only_a_stopped_attempt_had_is_dropped_by_name(tmp_path: Path) -> None:
     stopped = Ledger(tmp_path / "run.db")
-    stopped.expect("search", ["a", "b"])
+    stopped.register("search", ["a", "b"])
     stopped.close()
     again = Ledger(tmp_path / "run.db")
-    again.expect("search", ["b", "c"])
-    again.settle("search", [Fate("b", "accepted"), Fate("c", "accepted")])
+    again.register("search", ["b", "c"])
+    again.finish_stage("search", [Outcome("b", "accepted"), Outcome("c", "accepted")])
     (funnel,) = again.funnel()
-    assert (funnel.accepted, funnel.pending, funnel.reasons) == (2, 0, {LEFT_BEHIND: 1})
+    assert (funnel.accepted, funnel.pending, funnel.reasons) == (2, 0, {ABANDONED: 1})
     again.close()
 
 
 def test_candidates_come_in_stable_order_and_by_state(ledger: Ledger) -> None:
-    ledger.place("b", [Fate("2", "accepted"), Fate("1", "dropped", "twice", {"text": "x"})])
-    ledger.place("a", [Fate("3", "pending")])
-    assert [(stage, fate.id) for stage, fate in ledger.candidates()] == [
+    ledger.record_outcomes(
+        "b", [Outcome("2", "accepted"), Outcome("1", "dropped", "twice", {"text": "x"})]
+    )
+    ledger.record_outcomes("a", [Outcome("3", "pending")])
+    assert [(stage, fate.id) for stage, fate in ledger.read_outcomes()] == [
         ("a", "3"),
         ("b", "1"),
         ("b", "2"),
     ]
-    assert list(ledger.candidates("b", "dropped")) == [
-        ("b", Fate("1", "dropped", "twice", {"text": "x"}))
+    assert list(ledger.read_outcomes("b", "dropped")) == [
+        ("b", Outcome("1", "dropped", "twice", {"text": "x"}))
     ]
 
 
 def test_notes_and_events(ledger: Ledger) -> None:
-    assert ledger.noted("x") is None
-    ledger.note("x", {"a": 1})
-    ledger.note("x", {"a": 2})
-    assert ledger.noted("x") == {"a": 2}
+    assert ledger.get_note("x") is None
+    ledger.set_note("x", {"a": 1})
+    ledger.set_note("x", {"a": 2})
+    assert ledger.get_note("x") == {"a": 2}
     for number in range(3):
-        ledger.event("step", {"n": number})
-    assert [body["n"] for _, body in ledger.events()] == [0, 1, 2]
+        ledger.record_event("step", {"n": number})
+    assert [body["n"] for _, body in ledger.get_events()] == [0, 1, 2]
 
 
 def test_a_group_that_fails_leaves_nothing(ledger: Ledger) -> None:
@@ -128,20 +132,20 @@ def test_a_group_that_fails_leaves_nothing(ledger: Ledger) -> None:
         raise KeyError("the engine broke")
 
     with pytest.raises(KeyError):
-        ledger.answer(rows())
-    assert ledger.answers(["a"]) == {}
-    ledger.answer([("a", 2)])
-    assert ledger.answers(["a"]) == {"a": 2}
+        ledger.record_answers(rows())
+    assert ledger.get_answers(["a"]) == {}
+    ledger.record_answers([("a", 2)])
+    assert ledger.get_answers(["a"]) == {"a": 2}
 
 
 def test_what_the_ledger_holds_is_not_computed_again(tmp_path: Path) -> None:
-    requests = [Request("probe", user(f"question {number}")) for number in range(10)]
+    requests = [Request("probe", make_prompt(f"question {number}")) for number in range(10)]
     first, second = Scripted(lambda r: "yes"), Scripted(lambda r: "yes")
     ledger = Ledger(tmp_path / "run.db")
-    some = list(Recorded(ledger, first).draw(requests[:6]))
+    some = list(Recorded(ledger, first).stream(requests[:6]))
     ledger.close()
     ledger = Ledger(tmp_path / "run.db")
-    everything = list(Recorded(ledger, second).draw(requests))
+    everything = list(Recorded(ledger, second).stream(requests))
     assert len(second.asked) == 4
     assert {draw.id for draw in everything} == {r.id(second.fingerprint) for r in requests}
     assert set(some) <= set(everything)
@@ -149,20 +153,20 @@ def test_what_the_ledger_holds_is_not_computed_again(tmp_path: Path) -> None:
 
 
 def test_looking_changes_nothing(tmp_path: Path, ledger: Ledger) -> None:
-    ledger.note("x", 1)
+    ledger.set_note("x", 1)
     look = Ledger(tmp_path / "run.db", readonly=True)
-    assert look.noted("x") == 1
+    assert look.get_note("x") == 1
     look.close()
     (tmp_path / "empty.db").touch()
     look = Ledger(tmp_path / "empty.db", readonly=True)
-    assert (look.noted("x"), look.counts(), look.funnel()) == (None, {}, [])
+    assert (look.get_note("x"), look.count_requests(), look.funnel()) == (None, {}, [])
     look.close()
     assert (tmp_path / "empty.db").stat().st_size == 0
 
 
 def test_another_run_s_answers_are_taken_over_once_and_as_far_as_wanted(tmp_path: Path) -> None:
     old, new = Ledger(tmp_path / "old.db"), Ledger(tmp_path / "new.db")
-    old.ask(
+    old.record_requests(
         "ask",
         [
             ("1", {"prompt": "of tea"}),
@@ -170,32 +174,35 @@ def test_another_run_s_answers_are_taken_over_once_and_as_far_as_wanted(tmp_path
             ("3", {"prompt": "never answered"}),
         ],
     )
-    old.ask("exam", [("4", {"prompt": "x"})])
-    old.answer(
+    old.record_requests("exam", [("4", {"prompt": "x"})])
+    old.record_answers(
         [("1", {"text": "a"}), ("2", {"text": "b"}), ("4", {"text": "c"}), ("score", [[-1.0, 2]])]
     )
     for _ in range(2):
-        assert new.adopt(old, ("ask",), lambda body: "ink" not in str(body)) == 1
-    assert new.answers(["1", "2", "3", "4", "score"]) == {"1": {"text": "a"}, "score": [[-1.0, 2]]}
-    assert new.counts() == {"ask": (1, 1, 0)}
+        assert new.copy_answers(old, ("ask",), lambda body: "ink" not in str(body)) == 1
+    assert new.get_answers(["1", "2", "3", "4", "score"]) == {
+        "1": {"text": "a"},
+        "score": [[-1.0, 2]],
+    }
+    assert new.count_requests() == {"ask": (1, 1, 0)}
     new.close()
     Ledger(tmp_path / "new.db").close()
 
 
 def test_what_a_run_cost_is_what_it_drew_itself(tmp_path: Path) -> None:
     old, new = Ledger(tmp_path / "old.db"), Ledger(tmp_path / "new.db")
-    old.ask("ask", [("1", {"prompt": "of tea"})])
-    old.answer(
+    old.record_requests("ask", [("1", {"prompt": "of tea"})])
+    old.record_answers(
         [
             ("1", {"text": "a", "tokens": 5, "prompt_tokens": 40, "reused_tokens": 30}),
             ("score", [[-1.0, 2]]),
         ]
     )
-    assert old.cost() == Cost(5, 40, 30)
+    assert old.sum_tokens() == TokenCost(5, 40, 30)
     for _ in range(2):
-        new.adopt(old, ("ask",))
-    new.answer([("2", {"text": "b", "tokens": 3, "prompt_tokens": 7, "reused_tokens": 0})])
-    assert new.cost() == Cost(3, 7, 0)
+        new.copy_answers(old, ("ask",))
+    new.record_answers([("2", {"text": "b", "tokens": 3, "prompt_tokens": 7, "reused_tokens": 0})])
+    assert new.sum_tokens() == TokenCost(3, 7, 0)
 
 
 def rows_of(path: Path, table: str) -> list[tuple[object, ...]]:
@@ -211,9 +218,11 @@ def test_sequence_numbers_rise_by_one_over_tables_and_sessions(tmp_path: Path) -
     path = tmp_path / "run.db"
     for session in range(2):
         ledger = Ledger(path)
-        ledger.ask("probe", [(f"a{session}", {}), (f"b{session}", {})])
-        ledger.answer([(f"a{session}", 1), (f"b{session}", 2)])
-        ledger.place("keep", [Fate(f"c{session}", "accepted"), Fate(f"d{session}", "pending")])
+        ledger.record_requests("probe", [(f"a{session}", {}), (f"b{session}", {})])
+        ledger.record_answers([(f"a{session}", 1), (f"b{session}", 2)])
+        ledger.record_outcomes(
+            "keep", [Outcome(f"c{session}", "accepted"), Outcome(f"d{session}", "pending")]
+        )
         ledger.close()
     assert [row[1] for row in rows_of(path, "requests")] == [1, 2, 7, 8]
     assert [row[1] for row in rows_of(path, "answers")] == [3, 4, 9, 10]
@@ -226,11 +235,11 @@ def test_numbers_go_on_after_the_greatest_of_any_table(tmp_path: Path, table: st
     assert ledger._seq == 0
     ledger._seq = 40
     if table == "requests":
-        ledger.ask("probe", [("x", {})])
+        ledger.record_requests("probe", [("x", {})])
     elif table == "answers":
-        ledger.answer([("x", 1)])
+        ledger.record_answers([("x", 1)])
     else:
-        ledger.place("probe", [Fate("x", "accepted")])
+        ledger.record_outcomes("probe", [Outcome("x", "accepted")])
     ledger.close()
     again = Ledger(tmp_path / "run.db")
     assert again._seq == 41
@@ -238,58 +247,60 @@ def test_numbers_go_on_after_the_greatest_of_any_table(tmp_path: Path, table: st
 
 
 def test_stages_come_in_the_order_in_which_they_began(ledger: Ledger) -> None:
-    ledger.ask("zeta", [("1", {})])
-    ledger.ask("alpha", [("2", {}), ("3", {})])
-    ledger.ask("zeta", [("4", {})])
-    assert list(ledger.counts()) == ["zeta", "alpha"]
-    ledger.place("zeta", [Fate("1", "accepted"), Fate("4", "dropped", "late")])
-    ledger.place("alpha", [Fate("2", "accepted")])
+    ledger.record_requests("zeta", [("1", {})])
+    ledger.record_requests("alpha", [("2", {}), ("3", {})])
+    ledger.record_requests("zeta", [("4", {})])
+    assert list(ledger.count_requests()) == ["zeta", "alpha"]
+    ledger.record_outcomes("zeta", [Outcome("1", "accepted"), Outcome("4", "dropped", "late")])
+    ledger.record_outcomes("alpha", [Outcome("2", "accepted")])
     assert [funnel.stage for funnel in ledger.funnel()] == ["zeta", "alpha"]
 
 
 def test_a_funnel_counts_each_state_and_each_reason(ledger: Ledger) -> None:
-    fates = [Fate(f"a{n}", "accepted") for n in range(5)]
-    fates += [Fate(f"b{n}", "dropped", "twice") for n in range(3)]
-    fates += [Fate(f"c{n}", "dropped", "too long") for n in range(2)]
-    fates += [Fate(f"d{n}", "failed", "too long") for n in range(4)]
-    fates += [Fate("e", "pending")]
-    ledger.place("keep", fates)
+    fates = [Outcome(f"a{n}", "accepted") for n in range(5)]
+    fates += [Outcome(f"b{n}", "dropped", "twice") for n in range(3)]
+    fates += [Outcome(f"c{n}", "dropped", "too long") for n in range(2)]
+    fates += [Outcome(f"d{n}", "failed", "too long") for n in range(4)]
+    fates += [Outcome("e", "pending")]
+    ledger.record_outcomes("keep", fates)
     (found,) = ledger.funnel()
     assert found == Funnel("keep", 15, 5, 5, 4, 1, {"twice": 3, "too long": 6})
 
 
 def test_a_candidate_has_one_fate_and_a_later_one_replaces_it(ledger: Ledger) -> None:
-    ledger.place("keep", [Fate("a", "pending"), Fate("b", "accepted", body={"n": 1})])
-    ledger.place("keep", [Fate("a", "dropped", "late", {"n": 2})])
-    assert list(ledger.candidates("keep")) == [
-        ("keep", Fate("a", "dropped", "late", {"n": 2})),
-        ("keep", Fate("b", "accepted", "", {"n": 1})),
+    ledger.record_outcomes(
+        "keep", [Outcome("a", "pending"), Outcome("b", "accepted", body={"n": 1})]
+    )
+    ledger.record_outcomes("keep", [Outcome("a", "dropped", "late", {"n": 2})])
+    assert list(ledger.read_outcomes("keep")) == [
+        ("keep", Outcome("a", "dropped", "late", {"n": 2})),
+        ("keep", Outcome("b", "accepted", "", {"n": 1})),
     ]
-    assert list(ledger.candidates(state="accepted")) == [
-        ("keep", Fate("b", "accepted", "", {"n": 1}))
+    assert list(ledger.read_outcomes(state="accepted")) == [
+        ("keep", Outcome("b", "accepted", "", {"n": 1}))
     ]
 
 
 @pytest.mark.parametrize("count", [1, 499, 500, 501, 1000, 1001])
 def test_any_number_of_ids_is_looked_up(ledger: Ledger, count: int) -> None:
     ids = [f"id-{number}" for number in range(count)]
-    ledger.answer((id, number) for number, id in enumerate(ids))
+    ledger.record_answers((id, number) for number, id in enumerate(ids))
     queries: list[str] = []
     ledger._db.set_trace_callback(queries.append)
-    assert ledger.answers(ids) == {id: number for number, id in enumerate(ids)}
+    assert ledger.get_answers(ids) == {id: number for number, id in enumerate(ids)}
     ledger._db.set_trace_callback(None)
     assert len(queries) == -(-count // 500)
-    assert ledger.answers([]) == {}
+    assert ledger.get_answers([]) == {}
 
 
 @pytest.mark.parametrize("table", ["requests", "answers", "candidates", "notes"])
 def test_each_column_of_a_row_is_under_its_checksum(tmp_path: Path, table: str) -> None:
     path = tmp_path / "run.db"
     ledger = Ledger(path)
-    ledger.ask("probe", [("a", {"n": 1})])
-    ledger.answer([("a", {"n": 1})])
-    ledger.place("probe", [Fate("a", "dropped", "late", {"n": 1})])
-    ledger.note("a", {"n": 1})
+    ledger.record_requests("probe", [("a", {"n": 1})])
+    ledger.record_answers([("a", {"n": 1})])
+    ledger.record_outcomes("probe", [Outcome("a", "dropped", "late", {"n": 1})])
+    ledger.set_note("a", {"n": 1})
     ledger.close()
     database = sqlite3.connect(path)
     columns = [row[1] for row in database.execute(f"PRAGMA table_info({table})")]
@@ -309,28 +320,30 @@ def test_each_column_of_a_row_is_under_its_checksum(tmp_path: Path, table: str) 
 
 
 def test_costs_are_counted_from_what_draws_say(ledger: Ledger) -> None:
-    assert ledger.cost() == Cost(0, 0, 0)
-    ledger.answer([("1", {"tokens": 5, "prompt_tokens": 40}), ("2", {"tokens": 1}), ("3", [1, 2])])
-    assert ledger.cost() == Cost(6, 40, 0)
+    assert ledger.sum_tokens() == TokenCost(0, 0, 0)
+    ledger.record_answers(
+        [("1", {"tokens": 5, "prompt_tokens": 40}), ("2", {"tokens": 1}), ("3", [1, 2])]
+    )
+    assert ledger.sum_tokens() == TokenCost(6, 40, 0)
 
 
 def test_what_is_taken_over_costs_nothing_and_keeps_its_order(tmp_path: Path) -> None:
     old, new = Ledger(tmp_path / "old.db"), Ledger(tmp_path / "new.db")
-    old.ask("ask", [("1", {"p": 1}), ("2", {"p": 2})])
-    old.answer([("2", {"tokens": 5, "prompt_tokens": None}), ("1", {"tokens": 7})])
-    old.ask("other", [("3", {"p": 3})])
-    old.answer([("3", {"tokens": 9})])
-    assert new.adopt(old, {"ask"}) == 2
-    assert new.cost() == Cost(0, 0, 0)
-    assert new.noted("adopted") == [12, 0, 0]
+    old.record_requests("ask", [("1", {"p": 1}), ("2", {"p": 2})])
+    old.record_answers([("2", {"tokens": 5, "prompt_tokens": None}), ("1", {"tokens": 7})])
+    old.record_requests("other", [("3", {"p": 3})])
+    old.record_answers([("3", {"tokens": 9})])
+    assert new.copy_answers(old, {"ask"}) == 2
+    assert new.sum_tokens() == TokenCost(0, 0, 0)
+    assert new.get_note("adopted") == [12, 0, 0]
     assert [row[0] for row in rows_of(tmp_path / "new.db", "requests")] == ["2", "1"]
     assert [row[2] for row in rows_of(tmp_path / "new.db", "requests")] == ["ask", "ask"]
     numbers = [
         row[1] for table in ("requests", "answers") for row in rows_of(tmp_path / "new.db", table)
     ]
     assert sorted(numbers) == [1, 2, 3, 4]
-    new.ask("ask", [("1", {"p": 1})])
-    assert new.counts() == {"ask": (2, 2, 1)}
+    new.record_requests("ask", [("1", {"p": 1})])
+    assert new.count_requests() == {"ask": (2, 2, 1)}
     old.close()
     new.close()
 
@@ -370,17 +383,17 @@ def test_each_fault_of_the_database_has_its_error(
 ) -> None:
     fault = sqlite3.OperationalError("it broke")
     fault.sqlite_errorname = name
-    with pytest.raises(kind, match=words), ledger._faults():
+    with pytest.raises(kind, match=words), ledger._convert_errors():
         raise fault
 
 
 def test_a_stage_that_is_settled_again_counts_what_came_in_since(ledger: Ledger) -> None:
-    ledger.expect("keep", ["a"])
-    ledger.expect("keep", ["b"])
-    ledger.expect("other", ["z"])
+    ledger.register("keep", ["a"])
+    ledger.register("keep", ["b"])
+    ledger.register("other", ["z"])
     with pytest.raises(IntegrityError, match=r"2 candidate\(s\)"):
-        ledger.settle("keep", [])
-    ledger.settle("keep", [Fate("a", "accepted"), Fate("b", "accepted")])
+        ledger.finish_stage("keep", [])
+    ledger.finish_stage("keep", [Outcome("a", "accepted"), Outcome("b", "accepted")])
     assert [(f.stage, f.accepted, f.pending) for f in ledger.funnel()] == [
         ("other", 0, 1),
         ("keep", 2, 0),
@@ -394,9 +407,9 @@ def test_a_signal_waits_for_the_end_of_a_commit(ledger: Ledger) -> None:
     depths: list[int] = []
 
     def rows() -> Iterator[tuple[str, int]]:
-        depths.append(signals._State.depth)
+        depths.append(signals._InterruptState.depth)
         yield "a", 1
 
-    ledger.answer(rows())
+    ledger.record_answers(rows())
     assert depths == [1]
-    assert signals._State.depth == 0
+    assert signals._InterruptState.depth == 0

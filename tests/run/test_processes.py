@@ -28,5 +28,5 @@ def test_the_process_of_rank_zero_owns_the_run(
             monkeypatch.delenv(name, raising=False)
         else:
             monkeypatch.setenv(name, value)
-    assert processes.count() == count
-    assert processes.first() is first
+    assert processes.count_processes() == count
+    assert processes.is_first_process() is first

@@ -10,17 +10,21 @@ from collections.abc import Iterator
 import pytest
 
 from selfteach.run import signals
-from selfteach.run.signals import held, interruptible
+from selfteach.run.signals import delay_interrupts, handle_interrupts
 
 
 @pytest.fixture(autouse=True)
 def as_before() -> Iterator[None]:
     """An interrupted block leaves its handlers and its state behind."""
-    before = {number: signal.getsignal(number) for number in signals.WATCHED}
+    before = {number: signal.getsignal(number) for number in signals.WATCHED_SIGNALS}
     yield
     for number, handler in before.items():
         signal.signal(number, handler)
-    signals._State.depth, signals._State.pending, signals._State.seen = 0, False, False
+    signals._InterruptState.depth, signals._InterruptState.pending, signals._InterruptState.seen = (
+        0,
+        False,
+        False,
+    )
 
 
 @pytest.fixture
@@ -32,15 +36,15 @@ def exits(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 
 def interrupt() -> None:
-    signals._handle(signal.SIGINT, None)
+    signals._handle_signal(signal.SIGINT, None)
 
 
 def test_a_signal_in_nested_stretches_waits_for_the_outermost() -> None:
     steps: list[str] = []
 
     def work() -> None:
-        with held():
-            with held():
+        with delay_interrupts():
+            with delay_interrupts():
                 interrupt()
                 steps.append("inner")
             steps.append("outer")
@@ -49,7 +53,7 @@ def test_a_signal_in_nested_stretches_waits_for_the_outermost() -> None:
     with pytest.raises(KeyboardInterrupt):
         work()
     assert steps == ["inner", "outer"]
-    with held():
+    with delay_interrupts():
         steps.append("once only")
     assert steps[-1] == "once only"
 
@@ -57,15 +61,15 @@ def test_a_signal_in_nested_stretches_waits_for_the_outermost() -> None:
 def test_a_signal_outside_of_a_stretch_is_raised_at_once() -> None:
     with pytest.raises(KeyboardInterrupt):
         interrupt()
-    assert signals._State.pending is False
-    with held():
+    assert signals._InterruptState.pending is False
+    with delay_interrupts():
         pass
 
 
 def test_a_fault_inside_a_stretch_is_raised_and_ends_it() -> None:
-    with pytest.raises(ValueError, match="the fault"), held():
+    with pytest.raises(ValueError, match="the fault"), delay_interrupts():
         raise ValueError("the fault")
-    assert signals._State.depth == 0
+    assert signals._InterruptState.depth == 0
     with pytest.raises(KeyboardInterrupt):
         interrupt()
 
@@ -74,48 +78,52 @@ def test_a_stretch_of_another_thread_does_not_count() -> None:
     depths: list[int] = []
 
     def work() -> None:
-        with held():
-            depths.append(signals._State.depth)
+        with delay_interrupts():
+            depths.append(signals._InterruptState.depth)
 
     thread = threading.Thread(target=work)
     thread.start()
     thread.join()
     assert depths == [0]
-    assert signals._State.depth == 0
+    assert signals._InterruptState.depth == 0
 
 
 def test_the_second_signal_ends_the_process(exits: list[int]) -> None:
-    with held():
+    with delay_interrupts():
         interrupt()
         assert exits == []
         interrupt()
         assert exits == [130]
-        signals._State.pending = False
+        signals._InterruptState.pending = False
 
 
 def test_a_block_begins_anew(exits: list[int]) -> None:
     """What an earlier block saw does not count in this one."""
-    signals._State.depth, signals._State.pending, signals._State.seen = 3, True, True
+    signals._InterruptState.depth, signals._InterruptState.pending, signals._InterruptState.seen = (
+        3,
+        True,
+        True,
+    )
     found: list[tuple[int, bool]] = []
 
     def work() -> None:
-        with interruptible(lambda line: None):
-            found.append((signals._State.depth, signals._State.seen))
+        with handle_interrupts(lambda line: None):
+            found.append((signals._InterruptState.depth, signals._InterruptState.seen))
             interrupt()
 
     with pytest.raises(KeyboardInterrupt):
         work()
     assert found == [(0, False)]
     assert exits == []
-    assert signal.getsignal(signal.SIGTERM) is signals._handle
+    assert signal.getsignal(signal.SIGTERM) is signals._handle_signal
 
 
 def test_a_signal_at_the_end_of_a_block_is_raised_after_it(exits: list[int]) -> None:
     before = signal.getsignal(signal.SIGINT)
-    with interruptible(lambda line: None):
+    with handle_interrupts(lambda line: None):
         pass
     assert signal.getsignal(signal.SIGINT) == before
-    assert signals._State.depth == 0
+    assert signals._InterruptState.depth == 0
     assert threading.active_count() == 1 or all(
         thread.name != "_watch" for thread in threading.enumerate()
     )
@@ -126,7 +134,7 @@ def test_a_block_closes_its_pipe_and_gives_the_wakeup_back() -> None:
     wakeup = signal.set_wakeup_fd(-1)
     signal.set_wakeup_fd(wakeup)
     for _ in range(3):
-        with interruptible(lambda line: None):
+        with handle_interrupts(lambda line: None):
             inside = signal.set_wakeup_fd(-1)
             signal.set_wakeup_fd(inside)
             assert inside != wakeup
@@ -161,7 +169,7 @@ def watch(*parts: bytes, say: object = None) -> list[str]:
     original = os.read
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(signals.os, "read", more)
-        signals._watch(read, said)
+        signals._watch_signals(read, said)
     os.close(read)
     return lines
 

@@ -6,16 +6,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import adjusted_rand_score
 
-from selfteach.select.balance import (
-    PARTS,
-    cluster,
-    groups,
-    quotas,
-    split,
-    split_by_cluster,
-    whitened,
+from selfteach.dedup.overlap import rouge_l
+from selfteach.select.clusters import (
+    SPLIT_NAMES,
+    cluster_prompts,
+    compute_quotas,
+    group_prompts,
+    split_clusters,
+    split_prompts,
+    whiten_embeddings,
 )
-from selfteach.select.overlap import overlap
 
 SHARES = (0.6, 0.15, 0.25)
 
@@ -29,16 +29,16 @@ def clouds(k=4, n=30, dims=40, seed=0):
 
 
 def test_whitening_makes_directions_count_alike_and_rows_unit_long():
-    rows = whitened(clouds()[0])
+    rows = whiten_embeddings(clouds()[0])
     assert rows.shape == (120, 20)  # one direction for 6 prompts
     assert np.linalg.norm(rows, axis=1) == pytest.approx(1)
-    assert whitened(np.ones((5, 8))).tolist() == [[0.0]] * 5
-    assert whitened(np.zeros((0, 8))).shape[0] == 0
+    assert whiten_embeddings(np.ones((5, 8))).tolist() == [[0.0]] * 5
+    assert whiten_embeddings(np.zeros((0, 8))).shape[0] == 0
 
 
 def test_clusters_are_found_beside_a_large_direction_that_tells_nothing():
     points, truth = clouds()
-    found = cluster(points, 8, seed=0)
+    found = cluster_prompts(points, 8, seed=0)
     assert len(found.centers) == 4
     assert adjusted_rand_score(truth, found.labels) == 1
     assert found.sizes == [30] * 4
@@ -49,7 +49,7 @@ def test_clusters_are_found_beside_a_large_direction_that_tells_nothing():
 
 def test_clusters_are_the_same_for_the_same_seed():
     points, _ = clouds(seed=3)
-    one, other = cluster(points, 6, 1), cluster(points, 6, 1)
+    one, other = cluster_prompts(points, 6, 1), cluster_prompts(points, 6, 1)
     assert (one.labels == other.labels).all()
     assert (one.xy == other.xy).all()
 
@@ -58,7 +58,7 @@ def test_clusters_are_the_same_for_the_same_seed():
     "points", [np.ones((6, 4)), np.zeros((0, 4)), np.ones((1, 4)), np.array([[1.0, 2], [3, 4]])]
 )
 def test_too_little_to_cluster_is_one_cluster(points):
-    found = cluster(points, 5, 0)
+    found = cluster_prompts(points, 5, 0)
     assert set(found.labels.tolist()) <= {0}
     assert len(found.xy) == len(points)
     assert sum(found.sizes) == len(points)
@@ -66,19 +66,19 @@ def test_too_little_to_cluster_is_one_cluster(points):
 
 def test_quotas_by_hand():
     # weights .5 x 4 = 2, .25 x 4 = 1, 0: two thirds and one third
-    assert quotas([16, 16, 9], [0.5, 0.25, 0.0], 12) == [8, 4, 0]
-    assert quotas([16, 4], [0.5, 0.5], 9) == [6, 3]  # by the root of the size
-    assert quotas([9, 9, 9], [1, 1, 1], 4) == [2, 1, 1]
-    assert quotas([1, 1], [0.28, 0.72], 5) == [
+    assert compute_quotas([16, 16, 9], [0.5, 0.25, 0.0], 12) == [8, 4, 0]
+    assert compute_quotas([16, 4], [0.5, 0.5], 9) == [6, 3]  # by the root of the size
+    assert compute_quotas([9, 9, 9], [1, 1, 1], 4) == [2, 1, 1]
+    assert compute_quotas([1, 1], [0.28, 0.72], 5) == [
         1,
         4,
     ]  # 1.4 and 3.6: the larger remainder gets the fifth
-    assert quotas([16, 4], [0, 0], 9) == [6, 3]  # nothing fails
-    assert quotas([0, 0], [1, 1], 3) == [2, 1]
-    assert quotas([5], [0.1], 7) == [7]
-    assert quotas([], [], 0) == []
+    assert compute_quotas([16, 4], [0, 0], 9) == [6, 3]  # nothing fails
+    assert compute_quotas([0, 0], [1, 1], 3) == [2, 1]
+    assert compute_quotas([5], [0.1], 7) == [7]
+    assert compute_quotas([], [], 0) == []
     with pytest.raises(ValueError, match="0 sizes"):
-        quotas([], [], 3)
+        compute_quotas([], [], 3)
 
 
 @given(
@@ -88,7 +88,7 @@ def test_quotas_by_hand():
 @settings(deadline=None)
 def test_quotas_add_up_and_follow_need(clusters, total):
     sizes, rates = zip(*clusters, strict=True)
-    found = quotas(sizes, rates, total)
+    found = compute_quotas(sizes, rates, total)
     assert sum(found) == total
     assert min(found) >= 0
     weights = np.sqrt(sizes) * rates
@@ -100,10 +100,10 @@ def test_quotas_add_up_and_follow_need(clusters, total):
 @settings(max_examples=100, deadline=None)
 def test_whole_clusters_and_shares_within_a_few_percent(sizes, seed):
     labels = np.repeat(np.arange(len(sizes)), sizes)
-    parts = np.array(split_by_cluster(labels, SHARES, seed))
+    parts = np.array(split_clusters(labels, SHARES, seed))
     for label in range(len(sizes)):
         assert len(set(parts[labels == label])) == 1
-    for part, wanted in zip(PARTS, SHARES, strict=True):
+    for part, wanted in zip(SPLIT_NAMES, SHARES, strict=True):
         assert abs((parts == part).sum() - wanted * len(labels)) <= max(
             0.03 * len(labels), max(sizes) / 2 + 1
         )
@@ -113,27 +113,27 @@ def test_every_stratum_gets_its_shares():
     rng = np.random.default_rng(0)
     labels = rng.integers(0, 50, 200)
     strata = ["target"] * 100 + ["near"] * 40 + ["general"] * 60
-    parts = split_by_cluster(labels, SHARES, 0, strata)
+    parts = split_clusters(labels, SHARES, 0, strata)
     for name in ("target", "near", "general"):
         mine = [part for part, stratum in zip(parts, strata, strict=True) if stratum == name]
-        for part, wanted in zip(PARTS, SHARES, strict=True):
+        for part, wanted in zip(SPLIT_NAMES, SHARES, strict=True):
             assert abs(mine.count(part) / len(mine) - wanted) < 0.08
 
 
 def test_split_by_cluster_edges():
-    assert split_by_cluster([], SHARES, 0) == []
-    assert split_by_cluster([0, 1, 2, 3], (1, 0, 0), 0) == ["train"] * 4
-    assert split_by_cluster([0, 0, 0], SHARES, 0) == ["train"] * 3
-    assert split_by_cluster(range(20), (0.5, 0.25, 0.25), 7) == split_by_cluster(
+    assert split_clusters([], SHARES, 0) == []
+    assert split_clusters([0, 1, 2, 3], (1, 0, 0), 0) == ["train"] * 4
+    assert split_clusters([0, 0, 0], SHARES, 0) == ["train"] * 3
+    assert split_clusters(range(20), (0.5, 0.25, 0.25), 7) == split_clusters(
         range(20), (0.5, 0.25, 0.25), 7
     )
-    assert split_by_cluster(range(20), (0.5, 0.25, 0.25), 7) != split_by_cluster(
+    assert split_clusters(range(20), (0.5, 0.25, 0.25), 7) != split_clusters(
         range(20), (0.5, 0.25, 0.25), 8
     )
     with pytest.raises(ValueError, match="add up to 1"):
-        split_by_cluster([0], (0.5, 0.2, 0.2), 0)
+        split_clusters([0], (0.5, 0.2, 0.2), 0)
     with pytest.raises(ValueError, match="1 strata for 2 labels"):
-        split_by_cluster([0, 1], SHARES, 0, ["a"])
+        split_clusters([0, 1], SHARES, 0, ["a"])
 
 
 WORDS = ["what", "is", "the", "a", "car", "whale", "how", "big", "tell", "me"]
@@ -150,10 +150,10 @@ WORDS = ["what", "is", "the", "a", "car", "whale", "how", "big", "tell", "me"]
 @settings(max_examples=60, deadline=None)
 def test_no_text_of_one_part_is_too_like_one_of_another(texts, seed):
     embeddings = np.random.default_rng(seed).normal(size=(len(texts), 16))
-    parts = split(texts, embeddings, SHARES, seed)
+    parts = split_prompts(texts, embeddings, SHARES, seed)
     for one, part in zip(texts, parts, strict=True):
         for other, place in zip(texts, parts, strict=True):
-            assert part == place or overlap(one, other) < 0.7
+            assert part == place or rouge_l(one, other) < 0.7
 
 
 def test_chains_of_like_texts_are_one_group():
@@ -163,16 +163,16 @@ def test_chains_of_like_texts_are_one_group():
         "a b c d y x",
         "p q r s t u",
     ]  # neighbours share 5 of 6, the ends 4 of 6
-    labels = groups(texts, np.eye(4))
+    labels = group_prompts(texts, np.eye(4))
     assert labels.tolist() == [0, 0, 0, 1]
 
 
 def test_like_embeddings_go_to_the_same_side():
     points, truth = clouds(k=30, n=5, dims=60)
     texts = [f"word{i}" for i in range(150)]
-    labels = groups(texts, points)
+    labels = group_prompts(texts, points)
     assert 30 <= len(set(labels.tolist())) <= 40
     together = [len(set(labels[truth == k].tolist())) == 1 for k in range(30)]
     assert np.mean(together) > 0.7
-    parts = split(texts, points, SHARES, 0)
-    assert [parts.count(part) / 150 for part in PARTS] == pytest.approx(SHARES, abs=0.03)
+    parts = split_prompts(texts, points, SHARES, 0)
+    assert [parts.count(part) / 150 for part in SPLIT_NAMES] == pytest.approx(SHARES, abs=0.03)

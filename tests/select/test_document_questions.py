@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from selfteach.generate.question import Question
+from selfteach.generate.questions import Question
 from selfteach.materials.documents import Document
-from selfteach.materials.documents.chunk import chunked
-from selfteach.select.question import REASONS, foreign, question_fault, strays
+from selfteach.materials.documents.chunk import split_chunks
+from selfteach.select.question_format import (
+    REASONS,
+    find_question_fault,
+    has_foreign_names,
+    is_off_sentence,
+)
 
-CHUNK = chunked(
+CHUNK = split_chunks(
     Document(
         "x",
         "Steam engine",
@@ -50,7 +55,7 @@ CHUNK = chunked(
     ],
 )
 def test_why_a_question_is_refused(text: str, short: str, fault: str) -> None:
-    assert question_fault(Question(text, short, CHUNK, 0)) == fault
+    assert find_question_fault(Question(text, short, CHUNK, 0)) == fault
     assert fault in ("", *REASONS)
 
 
@@ -67,25 +72,30 @@ def test_why_a_question_is_refused(text: str, short: str, fault: str) -> None:
 )
 def test_the_answer_must_come_back(back: str | None, fault: str) -> None:
     assert (
-        question_fault(Question("Who made the steam engine?", "Newcomen", CHUNK, 0, back)) == fault
+        find_question_fault(Question("Who made the steam engine?", "Newcomen", CHUNK, 0, back))
+        == fault
     )
 
 
 def test_a_question_that_shares_too_little_with_its_sentence_strays() -> None:
-    assert not strays(Question("What is the ideal cycle called?", "the Rankine cycle", CHUNK, 0))
-    assert strays(
+    assert not is_off_sentence(
+        Question("What is the ideal cycle called?", "the Rankine cycle", CHUNK, 0)
+    )
+    assert is_off_sentence(
         Question(
             "What is the largest factory that has ever been built?", "the Rankine cycle", CHUNK, 0
         )
     )
-    assert strays(Question("What is a steam engine?", "the Rankine cycle", CHUNK, 0)), (
+    assert is_off_sentence(Question("What is a steam engine?", "the Rankine cycle", CHUNK, 0)), (
         "the title alone names no fact"
     )
 
 
 def test_a_question_may_only_name_what_its_text_names() -> None:
-    assert not foreign(Question("What did Newcomen make around 1712?", "x", CHUNK, 1))
-    assert foreign(Question("Who did the Weston Glass Company make an engine for?", "x", CHUNK, 1))
-    assert not foreign(Question("What is the Rankine cycle?", "x", CHUNK, 0)), (
+    assert not has_foreign_names(Question("What did Newcomen make around 1712?", "x", CHUNK, 1))
+    assert has_foreign_names(
+        Question("Who did the Weston Glass Company make an engine for?", "x", CHUNK, 1)
+    )
+    assert not has_foreign_names(Question("What is the Rankine cycle?", "x", CHUNK, 0)), (
         "the text need not be the sentence"
     )

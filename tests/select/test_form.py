@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from selfteach.select.form import REASONS, form_fault
+from selfteach.select.prompt_format import REASONS, find_format_fault
 
 GOOD = [
     "What is the largest animal on land?",
@@ -27,7 +27,7 @@ GOOD = [
 
 @pytest.mark.parametrize("text", GOOD)
 def test_good(text):
-    assert form_fault(text) is None
+    assert find_format_fault(text) is None
 
 
 @pytest.mark.parametrize(
@@ -64,19 +64,19 @@ def test_good(text):
     ],
 )
 def test_dropped_with_its_reason(text, reason):
-    assert form_fault(text, topic="animals of the sea") == reason
+    assert find_format_fault(text, topic="animals of the sea") == reason
     assert reason in REASONS
 
 
 def test_other_scripts_where_they_are_wanted():
-    assert form_fault("Что такое большой слон?", script="Cyrillic") is None
-    assert form_fault("大象有多大？", script="Han") is None
-    assert form_fault("象はどのくらい大きいですか", script="Kana") is None
-    assert form_fault("What is a whale?", script="Cyrillic") == "other script"
-    assert form_fault("Расскажи мне про слонов,", script="Cyrillic") == "cut off"
+    assert find_format_fault("Что такое большой слон?", script="Cyrillic") is None
+    assert find_format_fault("大象有多大？", script="Han") is None
+    assert find_format_fault("象はどのくらい大きいですか", script="Kana") is None
+    assert find_format_fault("What is a whale?", script="Cyrillic") == "other script"
+    assert find_format_fault("Расскажи мне про слонов,", script="Cyrillic") == "cut off"
 
 
 @given(st.text(max_size=120), st.text(max_size=20))
 @settings(deadline=None)
 def test_any_text_gets_a_known_reason_or_none(text, topic):
-    assert form_fault(text, topic) in (None, *REASONS)
+    assert find_format_fault(text, topic) in (None, *REASONS)

@@ -11,18 +11,25 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from selfteach.generate.question import Question
-from selfteach.generate.respond import Answered
-from selfteach.judge.contradiction import Scored
+from selfteach.generate.answers import LabelledQuestion
+from selfteach.generate.questions import Question
+from selfteach.judge.contradiction import KnowledgeScores
 from selfteach.materials.documents import Document
-from selfteach.materials.documents.chunk import chunked
+from selfteach.materials.documents.chunk import split_chunks
 from selfteach.records import Example
-from selfteach.select.knowledge import TAUS, lessons, mended, most_contradictory, sizes, state
+from selfteach.select.knowledge import (
+    TAUS,
+    count_states,
+    decide_state,
+    find_most_contradictory,
+    make_examples,
+    repair_label,
+)
 
-CHUNK = chunked(
+CHUNK = split_chunks(
     Document("mill.txt", "Mill", "Heading\nThe mill was built by Ann."), lambda t: len(t.split())
 )[0]
-ONE = Answered(
+ONE = LabelledQuestion(
     Question("Who built the mill?", "Ann", CHUNK, 1),
     "Ann built it.",
     ("Ann did.",),
@@ -30,8 +37,8 @@ ONE = Answered(
 )
 
 
-def scored(label: float, *knowledge: float) -> Scored:
-    return Scored("table", (label,), knowledge, knowledge)
+def scored(label: float, *knowledge: float) -> KnowledgeScores:
+    return KnowledgeScores("table", (label,), knowledge, knowledge)
 
 
 @pytest.mark.parametrize(
@@ -45,11 +52,11 @@ def scored(label: float, *knowledge: float) -> Scored:
 )
 def test_the_thresholds_are_the_paper_s(label: float, knowledge: float, expected: str) -> None:
     """Keep S_L <= tau_L and S_K > tau_K."""
-    assert state(scored(label, knowledge)) == expected
+    assert decide_state(scored(label, knowledge)) == expected
 
 
 def test_the_lesson_is_the_label_against_the_most_contradictory_draw() -> None:
-    ((example,), dropped) = lessons([ONE], [scored(0.1, 0.7, 0.9, 0.2)])
+    ((example,), dropped) = make_examples([ONE], [scored(0.1, 0.7, 0.9, 0.2)])
     assert dropped == []
     assert (example.chosen, example.rejected, example.kind) == (
         "Ann built it.",
@@ -65,7 +72,7 @@ def test_the_lesson_is_the_label_against_the_most_contradictory_draw() -> None:
         "Ann",
         "table",
     )
-    assert Example.from_json(example.json()) == example
+    assert Example.from_json(example.to_json()) == example
 
 
 def test_a_draw_that_was_cut_off_is_no_label() -> None:
@@ -75,32 +82,34 @@ def test_a_draw_that_was_cut_off_is_no_label() -> None:
         informed=("Ann built it because", "It was Ann."),
         whole=("It was Ann.",),
     )
-    assert mended(lost).best == "It was Ann."
-    assert mended(replace(lost, whole=())).best == "Ann", "the words as they stand in the text"
+    assert repair_label(lost).best == "It was Ann."
+    assert repair_label(replace(lost, whole=())).best == "Ann", (
+        "the words as they stand in the text"
+    )
 
 
 def test_a_draw_that_agrees_is_never_rejected() -> None:
-    assert most_contradictory(ONE, scored(0.0, 0.4, 0.5, 0.1)) is None
-    assert most_contradictory(ONE, scored(0.0, 0.9, 0.9, 0.9)) == "Bob did.", (
+    assert find_most_contradictory(ONE, scored(0.0, 0.4, 0.5, 0.1)) is None
+    assert find_most_contradictory(ONE, scored(0.0, 0.9, 0.9, 0.9)) == "Bob did.", (
         "of equal ones the first"
     )
 
 
 def test_a_judge_that_cannot_tell_draws_apart_leaves_it_to_the_words() -> None:
-    gain = Scored("gain", (0.1,), (0.9,))
-    assert most_contradictory(ONE, gain) == "Bob did."
-    same = Answered(ONE.question, ONE.best, (), ("Ann built it!", ""))
-    assert most_contradictory(same, gain) is None
-    ((example,), _) = lessons([same], [gain])
+    gain = KnowledgeScores("gain", (0.1,), (0.9,))
+    assert find_most_contradictory(ONE, gain) == "Bob did."
+    same = LabelledQuestion(ONE.question, ONE.best, (), ("Ann built it!", ""))
+    assert find_most_contradictory(same, gain) is None
+    ((example,), _) = make_examples([same], [gain])
     assert example.rejected is None
 
 
 def test_what_is_dropped_has_its_reason() -> None:
-    cut = Answered(ONE.question, "Ann built", (), (), cut=True)
-    empty = Answered(ONE.question, " ", (), ())
-    lost = Answered(ONE.question, "Bob built it.", (), ())
+    cut = LabelledQuestion(ONE.question, "Ann built", (), (), cut=True)
+    empty = LabelledQuestion(ONE.question, " ", (), ())
+    lost = LabelledQuestion(ONE.question, "Bob built it.", (), ())
     rows = [ONE, ONE, cut, empty, lost]
-    kept, dropped = lessons(
+    kept, dropped = make_examples(
         rows, [scored(0.9, 1, 1, 1), scored(0.0, 0, 0, 0), *[scored(0.0, 1.0)] * 3]
     )
     assert kept == []
@@ -117,7 +126,7 @@ def test_what_is_dropped_has_its_reason() -> None:
 def test_the_curve_falls_and_every_question_is_in_one_state(
     rows: list[tuple[float, float]], tau_label: float
 ) -> None:
-    points = sizes([scored(a, b) for a, b in rows], tau_label)
+    points = count_states([scored(a, b) for a, b in rows], tau_label)
     assert [p.tau_knowledge for p in points] == list(TAUS)
     assert all(p.known + p.unknown + p.unsure == len(rows) for p in points)
     assert all(a.unknown >= b.unknown and a.unsure == b.unsure for a, b in pairwise(points))
@@ -126,6 +135,6 @@ def test_the_curve_falls_and_every_question_is_in_one_state(
 
 def test_the_curve_is_what_the_selection_would_give() -> None:
     scores = [scored(a, b, b, b) for a, b in ((0.1, 0.3), (0.1, 0.6), (0.8, 0.9))]
-    at = {p.tau_knowledge: p.unknown for p in sizes(scores)}
+    at = {p.tau_knowledge: p.unknown for p in count_states(scores)}
     for tau in (0.0, 0.3, 0.5, 0.6, 1.0):
-        assert at[tau] == len(lessons([ONE] * 3, scores, 0.5, tau)[0])
+        assert at[tau] == len(make_examples([ONE] * 3, scores, 0.5, tau)[0])

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rouge_score.rouge_scorer import RougeScorer
 
-from selfteach.select.overlap import Nearest, Overlap, nearest, overlap, tokens
+from selfteach.dedup.overlap import NearestText, OverlapIndex, find_nearest, rouge_l, split_words
 
 ORACLE = RougeScorer(["rougeL"])
 ascii_texts = st.one_of(
@@ -20,7 +20,7 @@ ascii_texts = st.one_of(
 @given(ascii_texts, ascii_texts)
 @settings(max_examples=500, deadline=None)
 def test_equals_rouge_score_on_text_in_ascii(one, other):
-    assert overlap(one, other) == pytest.approx(
+    assert rouge_l(one, other) == pytest.approx(
         ORACLE.score(one, other)["rougeL"].fmeasure, abs=1e-12
     )
 
@@ -32,10 +32,10 @@ def test_equals_rouge_score_on_text_in_ascii(one, other):
 )
 @settings(max_examples=200, deadline=None)
 def test_pool_equals_pairwise(kept, asked, cutoff):
-    pool = Overlap(kept)
-    pairs = np.array([[overlap(a, k) for k in kept] for a in asked]).reshape(len(asked), len(kept))
+    pool = OverlapIndex(kept)
+    pairs = np.array([[rouge_l(a, k) for k in kept] for a in asked]).reshape(len(asked), len(kept))
     assert np.allclose(pool.matrix(asked, cutoff), np.where(pairs >= cutoff, pairs, 0), atol=1e-12)
-    for row, found in zip(pairs, nearest(asked, pool), strict=True):
+    for row, found in zip(pairs, find_nearest(asked, pool), strict=True):
         assert found.similarity == pytest.approx(max(row, default=0.0), abs=1e-12)
         if found.similarity > 0:
             assert found.text == kept[found.index]
@@ -44,30 +44,30 @@ def test_pool_equals_pairwise(kept, asked, cutoff):
 
 def test_by_hand():
     # common subsequence "the cat on mat" = 4 words of 6 and 5: F1 = 8/11
-    assert overlap("The cat sat on the mat.", "the cat lies on mat") == pytest.approx(8 / 11)
-    assert overlap("same words", "Same, words!") == 1.0
-    assert overlap("one", "two") == 0.0
-    assert overlap("", "") == 0.0
-    assert overlap("!!!", "???") == 0.0
+    assert rouge_l("The cat sat on the mat.", "the cat lies on mat") == pytest.approx(8 / 11)
+    assert rouge_l("same words", "Same, words!") == 1.0
+    assert rouge_l("one", "two") == 0.0
+    assert rouge_l("", "") == 0.0
+    assert rouge_l("!!!", "???") == 0.0
 
 
 def test_other_scripts_are_compared_by_their_own_words():
-    assert tokens("Привет, мир!") == ["привет", "мир"]
-    assert tokens("大象 hello") == ["大", "象", "hello"]
-    assert tokens("एक हाथी") == ["एक", "हाथी"]
-    assert tokens("It’s a café") == ["it", "s", "a", "café"]
-    assert tokens("It’s “so” — fine…") == [
+    assert split_words("Привет, мир!") == ["привет", "мир"]
+    assert split_words("大象 hello") == ["大", "象", "hello"]
+    assert split_words("एक हाथी") == ["एक", "हाथी"]
+    assert split_words("It’s a café") == ["it", "s", "a", "café"]
+    assert split_words("It’s “so” — fine…") == [
         "it",
         "s",
         "so",
         "fine",
     ]  # signs beyond ASCII change nothing
-    assert overlap("что такое слон", "что такое кит") == pytest.approx(2 / 3)
+    assert rouge_l("что такое слон", "что такое кит") == pytest.approx(2 / 3)
 
 
 def test_add_if_new_keeps_what_is_at_most_as_like_as_the_threshold():
-    pool = Overlap()
-    assert pool.add_if_new("a b c d e f g", 0.7) == (True, Nearest("", -1, 0.0))
+    pool = OverlapIndex()
+    assert pool.add_if_new("a b c d e f g", 0.7) == (True, NearestText("", -1, 0.0))
     new, near = pool.add_if_new("a b c d e f x", 0.7)  # 6 of 7 words: 12/14
     assert not new
     assert near.text == "a b c d e f g"
@@ -80,16 +80,16 @@ def test_add_if_new_keeps_what_is_at_most_as_like_as_the_threshold():
 
 
 def test_no_word_is_near_nothing():
-    pool = Overlap(["!!!", "words"])
-    assert pool.nearest("???") == Nearest("", -1, 0.0)
+    pool = OverlapIndex(["!!!", "words"])
+    assert pool.nearest("???") == NearestText("", -1, 0.0)
     assert pool.matrix(["???", "words"]).tolist() == [[0, 0], [0, 1]]
-    assert Overlap().matrix(["x"]).shape == (1, 0)
+    assert OverlapIndex().matrix(["x"]).shape == (1, 0)
 
 
 @given(st.lists(ascii_texts, max_size=12))
 @settings(deadline=None)
 def test_kept_texts_are_pairwise_new(texts):
-    pool = Overlap()
+    pool = OverlapIndex()
     for text in texts:
         pool.add_if_new(text, 0.7)
     alike = pool.matrix(pool.texts)

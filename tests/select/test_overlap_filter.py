@@ -18,12 +18,12 @@ from rapidfuzz.distance import LCSseq
 from rouge_score import tokenize
 from rouge_score.rouge_scorer import RougeScorer
 
-from selfteach.select import pool, repeats
-from selfteach.select.overlap import tokens
-from selfteach.select.prefix import WIDEST, PairIndex, Reach
-from selfteach.select.repeats import Like, OverlapFilter
-from selfteach.select.rouge import exact, latin, least
-from selfteach.select.signature import BITS, LANES, fold, signatures
+from selfteach.dedup import filter, pool
+from selfteach.dedup.filter import OverlapFilter, SimilarText
+from selfteach.dedup.overlap import split_words
+from selfteach.dedup.prefix_index import MAX_PREFIX_WORDS, PairIndex, PrefixReach
+from selfteach.dedup.rouge import compute_min_common, split_latin_words, to_exact_fraction
+from selfteach.dedup.signatures import BITS, LANES, compute_signatures, fold_signatures
 
 ORACLE = RougeScorer(["rougeL"])
 THRESHOLDS = (0.0, 0.3, 0.45, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
@@ -38,7 +38,7 @@ unicode_texts = st.one_of(
 
 
 def brute(
-    texts: Sequence[str], threshold: float, words=latin, known: Sequence[str] = ()
+    texts: Sequence[str], threshold: float, words=split_latin_words, known: Sequence[str] = ()
 ) -> list[tuple[int, float] | None]:
     """Greedy by definition: each text with every kept one before it, one after the other, in
     fractions.
@@ -86,7 +86,7 @@ def decided(texts: Sequence[str], threshold: float, **more) -> list[tuple[int, f
 @given(unicode_texts)
 @settings(max_examples=600, deadline=None)
 def test_words_are_those_of_rouge_score(text):
-    assert latin(text) == tokenize.tokenize(text, None)
+    assert split_latin_words(text) == tokenize.tokenize(text, None)
 
 
 @given(unicode_texts, unicode_texts)
@@ -105,7 +105,7 @@ def test_a_pair_is_dropped_where_rouge_score_exceeds(one, other):
 @pytest.mark.parametrize("sizes", [(64, 16, 2, 8), (8192, 256, 16, 4096)])
 def test_equals_brute_force(threshold, sizes, monkeypatch):
     for module, name, value in zip(
-        (repeats, repeats, pool, pool), ("BLOCK", "LEAF", "ROWS", "COLUMNS"), sizes, strict=True
+        (filter, filter, pool, pool), ("BLOCK", "LEAF", "ROWS", "COLUMNS"), sizes, strict=True
     ):
         monkeypatch.setattr(module, name, value)
     for seed in range(5):
@@ -116,7 +116,7 @@ def test_equals_brute_force(threshold, sizes, monkeypatch):
 @given(
     st.lists(unicode_texts, max_size=25),
     st.sampled_from(THRESHOLDS),
-    st.sampled_from([latin, tokens]),
+    st.sampled_from([split_latin_words, split_words]),
 )
 @settings(max_examples=150, deadline=None)
 def test_equals_brute_force_on_any_text(texts, threshold, words):
@@ -175,7 +175,7 @@ def test_the_nearest_is_the_earliest_of_the_most_like():
 
 def test_more_words_than_characters(monkeypatch):
     monkeypatch.setattr(
-        repeats, "Coder", lambda: pool.Coder(most=20)
+        filter, "TextEncoder", lambda: pool.TextEncoder(most=20)
     )  # from the 22nd word on, texts are lists of numbers
     for seed in range(4):
         assert decided(drawn(seed), 0.7) == brute(drawn(seed), 0.7)
@@ -192,7 +192,7 @@ def test_both_ways_of_comparing_agree(monkeypatch, dense):
 def test_the_index_of_rare_words_misses_nothing(threshold, found, monkeypatch):
     for name, value in (("INDEXED", 4), ("LOOK", 0), ("FOUND", found), ("LOOKS", 7)):
         monkeypatch.setattr(pool, name, value)
-    monkeypatch.setattr(repeats, "BLOCK", 64)
+    monkeypatch.setattr(filter, "BLOCK", 64)
     for seed in range(6):
         texts = drawn(seed)
         assert decided(texts, threshold, workers=2) == brute(texts, threshold)
@@ -202,7 +202,7 @@ def test_the_index_names_few_texts():
     """Of texts with many rare words only a handful is named; where all words are common, more are
     named than scanning would cost.
     """
-    reach = Reach.of(exact(0.7))
+    reach = PrefixReach.of(to_exact_fraction(0.7))
     rng = np.random.default_rng(0)
     rare, common = (rng.integers(words, size=(2000, 12)) for words in (20_000, 40))
     shares = [
@@ -216,32 +216,32 @@ def test_the_index_names_few_texts():
 def test_beginnings_by_hand():
     # .7, 13 words: the shortest partner has 8, with which 2 L > .7 * 21 asks for 8 words: a
     # beginning of 13 - 8 + 2
-    reach = Reach.of(exact(0.7))
-    assert reach.widths[[0, 1, 2, 13]].tolist() == [0, 0, 2, 7]
-    assert reach.widths.max() <= WIDEST
+    reach = PrefixReach.of(to_exact_fraction(0.7))
+    assert reach.prefix_words[[0, 1, 2, 13]].tolist() == [0, 0, 2, 7]
+    assert reach.prefix_words.max() <= MAX_PREFIX_WORDS
     # a later word at place 1 of 13 leaves 13 shared words possible: 2 * 13 > .7 * (13 + n) up to n
     # = 24
-    assert reach.furthest[13, 1] == 24
+    assert reach.max_lengths[13, 1] == 24
 
 
 @given(st.lists(st.integers(0, 40), max_size=60), st.lists(st.integers(0, 40), max_size=60))
 @settings(max_examples=300, deadline=None)
 def test_signatures_never_say_too_much(one, other):
     differ = (Counter(one) - Counter(other)).total() + (Counter(other) - Counter(one)).total()
-    bits = signatures([one, other])
+    bits = compute_signatures([one, other])
     assert bits.shape == (2, LANES)
     for lanes in (1, 2, 4, 8):
-        narrow = fold(bits, lanes)
+        narrow = fold_signatures(bits, lanes)
         count = int(np.bitwise_count(narrow[:, 0] ^ narrow[:, 1]).sum())
         assert count <= differ <= len(one) + len(other) - 2 * LCSseq.similarity(one, other)
 
 
 def test_words_spread_over_all_the_bits():
-    assert np.bitwise_count(signatures([list(range(30)), list(range(10, 40))])).sum(
+    assert np.bitwise_count(compute_signatures([list(range(30)), list(range(10, 40))])).sum(
         axis=1
     ).tolist() == [30, 30]
     places = {
-        int(np.flatnonzero(np.unpackbits(signatures([[word]]).view(np.uint8)))[0])
+        int(np.flatnonzero(np.unpackbits(compute_signatures([[word]]).view(np.uint8)))[0])
         for word in range(BITS)
     }
     assert len(places) > 0.6 * BITS
@@ -249,9 +249,9 @@ def test_words_spread_over_all_the_bits():
 
 def test_least_by_hand():
     # .7 of 20 words: 2 L > 14 from L = 8 on; .7 of 19: 2 L > 13.3 from 7 on
-    assert least(20, exact(0.7))[[0, 1, 19, 20]].tolist() == [1, 1, 7, 8]
-    assert least(10, exact(1.0))[10] == 6  # more than there are
-    assert least(4, exact(0.123456789012345))[4] == 1
+    assert compute_min_common(20, to_exact_fraction(0.7))[[0, 1, 19, 20]].tolist() == [1, 1, 7, 8]
+    assert compute_min_common(10, to_exact_fraction(1.0))[10] == 6  # more than there are
+    assert compute_min_common(4, to_exact_fraction(0.123456789012345))[4] == 1
 
 
 def test_dropped_texts_are_like_a_kept_one():
@@ -260,7 +260,7 @@ def test_dropped_texts_are_like_a_kept_one():
         found = sieve.decide(texts)
     kept = {number for number, like in enumerate(found) if like is None}
     assert all(
-        isinstance(like, Like) and like.number in kept and like.number < number
+        isinstance(like, SimilarText) and like.number in kept and like.number < number
         for number, like in enumerate(found)
         if like
     )

@@ -10,19 +10,21 @@ import torch
 from torch import Tensor
 
 from selfteach import config
-from selfteach.train.objectives import View
-from selfteach.train.objectives.correction import Correction
+from selfteach.train.objectives import ObjectiveInputs
+from selfteach.train.objectives.correction import CorrectionObjective
 from switches import SEED
 
 
-def objective(**settings: Any) -> Correction:
+def objective(**settings: Any) -> CorrectionObjective:
     """The objective with these settings of `train.correction`; without NLL, if they do not say
     otherwise.
     """
-    return Correction(config.Train(correction=config.Correction(**{"alpha": 0.0, **settings})))
+    return CorrectionObjective(
+        config.TrainConfig(correction=config.CorrectionLossConfig(**{"alpha": 0.0, **settings}))
+    )
 
 
-def random_view(rows: int = 6, seed: int = 0, prior: Tensor | None = None) -> View:
+def random_view(rows: int = 6, seed: int = 0, prior: Tensor | None = None) -> ObjectiveInputs:
     """Pairs of 1 to 9 tokens with random log-probabilities and random edits (at least one a side)."""
     dice = torch.Generator().manual_seed(seed)
 
@@ -40,7 +42,7 @@ def random_view(rows: int = 6, seed: int = 0, prior: Tensor | None = None) -> Vi
         side(),
         side(),
     )
-    return View(
+    return ObjectiveInputs(
         rows,
         logp,
         row,
@@ -55,7 +57,7 @@ def random_view(rows: int = 6, seed: int = 0, prior: Tensor | None = None) -> Vi
     )
 
 
-def one_pair(chosen: float, rejected: float) -> tuple[View, Tensor, Tensor]:
+def one_pair(chosen: float, rejected: float) -> tuple[ObjectiveInputs, Tensor, Tensor]:
     """One pair of single-token answers whose base log-probabilities are -4, so that r' and r are
     what is given; and both arms.
     """
@@ -66,7 +68,9 @@ def one_pair(chosen: float, rejected: float) -> tuple[View, Tensor, Tensor]:
         torch.ones(1, dtype=torch.bool),
     )
     return (
-        View(1, logp, zero, other, zero, base, base, edited=yes, rejected_edited=yes, numbers=(0,)),
+        ObjectiveInputs(
+            1, logp, zero, other, zero, base, base, edited=yes, rejected_edited=yes, numbers=(0,)
+        ),
         logp,
         other,
     )
@@ -88,20 +92,22 @@ class Toy:
         """(40, 12) nats."""
         return (self.features @ weight).log_softmax(-1)
 
-    def teach(self, correction: Correction, steps: int, watched: bool = False) -> dict[str, float]:
+    def teach(
+        self, correction: CorrectionObjective, steps: int, watched: bool = False
+    ) -> dict[str, float]:
         """What is left after some steps of AdamW at a constant rate, with the watchdog or without
         it.
         """
         weight = self.base.clone().requires_grad_()
         optimizer, base, row = (
             torch.optim.AdamW([weight], lr=0.02, weight_decay=0.0),
-            self.logp(self.base),
+            self.stream_scores(self.base),
             torch.arange(20),
         )
         yes = torch.ones(20, dtype=torch.bool)
         for step in range(steps + 1):
-            mine = self.logp(weight)
-            view = View(
+            mine = self.stream_scores(weight)
+            view = ObjectiveInputs(
                 20,
                 mine[row, self.chosen],
                 row,
@@ -113,7 +119,7 @@ class Toy:
                 rejected_edited=yes,
                 numbers=tuple(range(20)),
             )
-            loss = correction.terms(view).mean()
+            loss = correction.compute_row_losses(view).mean()
             if step < steps:
                 optimizer.zero_grad()
                 loss.backward()

@@ -14,22 +14,22 @@ from safetensors.torch import load_file
 from tiny import Tiny, examples, letters
 
 from selfteach import config
-from selfteach.train.adapters.prompt_init import first_words
-from selfteach.train.batch import Row
-from selfteach.train.fast.forward import Student
-from selfteach.train.train import attach, train
+from selfteach.train.adapters.prompt_init import init_prompt_embeddings
+from selfteach.train.batch import TrainingRow
+from selfteach.train.fast.forward import PackedModel
+from selfteach.train.train import attach_adapter, train
 
 PROMPT, ANSWER = letters("what is it?"), letters("it is so.")
-PROMPT_TUNING = config.Train(adapter="prompt", prompt=config.Prompt(tokens=7))
+PROMPT_TUNING = config.TrainConfig(adapter="prompt", prompt=config.PromptConfig(tokens=7))
 
 
 def test_loss_and_gradient_of_a_soft_prompt_equal_pefts() -> None:
     model = Tiny()
-    adapter = attach(model, PROMPT_TUNING, 0)
+    adapter = attach_adapter(model, PROMPT_TUNING, 0)
     (mine,) = adapter.parameters()
-    student = Student(model.module, adapter)
-    batch = student.pack([Row(0, "", "", tuple(PROMPT), (tuple(ANSWER),), {})])
-    with student.ready():
+    student = PackedModel(model.module, adapter)
+    batch = student.pack([TrainingRow(0, "", "", tuple(PROMPT), (tuple(ANSWER),), {})])
+    with student.use_attention():
         ours = -student.token_logp(student.states(batch), batch.targets).mean()
     ours.backward()
     settings = PromptTuningConfig(task_type="CAUSAL_LM", num_virtual_tokens=7)
@@ -47,10 +47,10 @@ def test_loss_and_gradient_of_a_soft_prompt_equal_pefts() -> None:
 
 def test_plain_peft_loads_a_soft_prompt(tmp_path: Path) -> None:
     model = Tiny()
-    adapter = attach(model, PROMPT_TUNING, 0)
+    adapter = attach_adapter(model, PROMPT_TUNING, 0)
     adapter.save(tmp_path, {})
-    student = Student(model.module, adapter)
-    batch = student.pack([Row(0, "", "", tuple(PROMPT), (tuple(ANSWER),), {})])
+    student = PackedModel(model.module, adapter)
+    batch = student.pack([TrainingRow(0, "", "", tuple(PROMPT), (tuple(ANSWER),), {})])
     with torch.no_grad():
         ours = student.logits(student._sequence_states(batch))
         theirs = PeftModel.from_pretrained(Tiny().module, tmp_path)(
@@ -64,8 +64,8 @@ def test_a_soft_prompt_starts_as_what_it_is_told() -> None:
     words = model.module.get_input_embeddings().weight.detach()
 
     def starts(encode=letters, **settings: object) -> torch.Tensor:
-        return first_words(
-            model.module, config.Prompt.model_validate({"tokens": 12, **settings}), 0, encode
+        return init_prompt_embeddings(
+            model.module, config.PromptConfig.model_validate({"tokens": 12, **settings}), 0, encode
         )
 
     assert torch.equal(
@@ -80,16 +80,18 @@ def test_a_soft_prompt_starts_as_what_it_is_told() -> None:
     assert float(noise.std() / words.std()) == pytest.approx(1, abs=0.1)
     assert not torch.equal(
         starts(start="noise"),
-        first_words(model.module, config.Prompt(tokens=12, start="noise"), 1, letters),
+        init_prompt_embeddings(
+            model.module, config.PromptConfig(tokens=12, start="noise"), 1, letters
+        ),
     )
 
 
 @pytest.mark.training
 @pytest.mark.parametrize("which", ["full", "layers"])
 def test_training_the_weights_is_plain_fine_tuning(which: str, tmp_path: Path) -> None:
-    settings = config.Train(
+    settings = config.TrainConfig(
         adapter=which,
-        layers=config.Layers(which="1"),
+        layers=config.LayersConfig(which="1"),
         weights={"in_scope": {"sft": 1.0}},
         batch_size=12,
         epochs=3,
@@ -125,7 +127,7 @@ def test_training_the_weights_is_plain_fine_tuning(which: str, tmp_path: Path) -
 
 def test_small_steps_of_the_weights_are_not_lost_in_bf16() -> None:
     model = Tiny(dtype=torch.bfloat16)
-    adapter = attach(model, config.Train(adapter="full"), 0)
+    adapter = attach_adapter(model, config.TrainConfig(adapter="full"), 0)
     before = next(model.module.parameters()).detach().clone()
     with torch.no_grad():
         for _ in range(
@@ -143,7 +145,9 @@ def test_small_steps_of_the_weights_are_not_lost_in_bf16() -> None:
 def test_what_a_saved_folder_says_of_itself(tmp_path: Path) -> None:
     for name in ("full", "layers", "bottleneck", "reft", "prompt"):
         model = Tiny()
-        adapter = attach(model, config.Train(adapter=name, layers=config.Layers(which="1")), 0)
+        adapter = attach_adapter(
+            model, config.TrainConfig(adapter=name, layers=config.LayersConfig(which="1")), 0
+        )
         adapter.save(tmp_path / name, {"base": "tiny", "base_fingerprint": model.fingerprint})
         said = json.loads((tmp_path / name / "adapter_config.json").read_text())
         assert (said.get("selfteach_adapter") or said["peft_type"]) == (

@@ -15,15 +15,15 @@ from margins import assert_at_most
 from selfteach import config, registry
 from selfteach.errors import IntegrityError, UsageError
 from selfteach.models import decode
-from selfteach.models.hf import Hf
-from selfteach.models.opening import choose_drawer
-from selfteach.models.openvino import why_not_openvino
-from selfteach.models.score import _hidden
-from selfteach.records import Continuations, Request, Sampling, user
-from selfteach.train.batch import Row
-from selfteach.train.fast.attention import packed
-from selfteach.train.fast.forward import Student
-from selfteach.train.train import attach, train
+from selfteach.models.engines import choose_sampler
+from selfteach.models.hf import HfModel
+from selfteach.models.openvino import explain_why_not_openvino
+from selfteach.models.score import _compute_hidden
+from selfteach.records import Continuations, Request, SamplingParams, make_prompt
+from selfteach.train.batch import TrainingRow
+from selfteach.train.fast.attention import use_packed_attention
+from selfteach.train.fast.forward import PackedModel
+from selfteach.train.train import attach_adapter, train
 
 KINDS = [
     {"adapter": "lora"},
@@ -43,8 +43,8 @@ KINDS = [
 PLAIN = {"lora", "full", "layers"}
 
 
-def told(kind: dict[str, Any], **more: Any) -> config.Train:
-    return config.Train.model_validate({**kind, **more})
+def told(kind: dict[str, Any], **more: Any) -> config.TrainConfig:
+    return config.TrainConfig.model_validate({**kind, **more})
 
 
 def name_of(kind: dict[str, Any]) -> str:
@@ -63,20 +63,22 @@ each_kind = pytest.mark.parametrize("kind", KINDS, ids=name_of)
 def test_every_adapter_of_the_registry_is_tried_here() -> None:
     gradual = {
         name
-        for name in registry.NAMES["adapters"]
-        if hasattr(registry.lookup("adapters", name), "attach")
+        for name in registry.BUILT_IN_NAMES["adapters"]
+        if hasattr(registry.load_registered("adapters", name), "attach")
     }
     assert {kind["adapter"] for kind in KINDS} == gradual
 
 
-def rows(count: int = 5) -> list[Row]:
+def rows(count: int = 5) -> list[TrainingRow]:
     """Prompts of 5 to 29 tokens with a common beginning; two answers each."""
     found = []
     for i in range(count):
         answers = tuple(
             tuple(letters(text)) for text in (f"answer {'x' * i}.", f"another one {'y' * (7 - i)}")
         )
-        found.append(Row(i, str(i), "", tuple(letters(f"the {'q' * (1 + 6 * i)}?")), answers, {}))
+        found.append(
+            TrainingRow(i, str(i), "", tuple(letters(f"the {'q' * (1 + 6 * i)}?")), answers, {})
+        )
     return found
 
 
@@ -92,19 +94,19 @@ def shaken(adapter: Any, seed: int = 3, by: float = 0.05) -> Any:
 
 def put_on(
     kind: dict[str, Any], model: Tiny | None = None, seed: int = 0
-) -> tuple[Tiny, Any, Student]:
+) -> tuple[Tiny, Any, PackedModel]:
     model = model or Tiny()
-    adapter = attach(model, told(kind), seed)
-    return model, adapter, Student(model.module, adapter)
+    adapter = attach_adapter(model, told(kind), seed)
+    return model, adapter, PackedModel(model.module, adapter)
 
 
-def states(student: Student) -> torch.Tensor:
-    with student.ready():
+def states(student: PackedModel) -> torch.Tensor:
+    with student.use_attention():
         return student.states(student.pack(rows()))
 
 
 @torch.no_grad()
-def seen(student: Student) -> torch.Tensor:
+def seen(student: PackedModel) -> torch.Tensor:
     return states(student)
 
 
@@ -115,13 +117,13 @@ def test_attaching_changes_nothing_and_detaching_leaves_nothing(kind: dict[str, 
     _, _, plain = put_on({"adapter": "lora"}, fresh)
     base = seen(plain)
     model, adapter, student = put_on(kind, model)
-    assert student.packs
+    assert student.can_pack
     if kind["adapter"] != "prompt":
         torch.testing.assert_close(seen(student), base, atol=1e-5, rtol=1e-5)
     shaken(adapter)
     mine = seen(student)
     assert (mine - base).abs().max() > 1e-3
-    with adapter.off():
+    with adapter.disable():
         torch.testing.assert_close(seen(student), base, atol=1e-6, rtol=1e-6)
     with adapter.merged():
         torch.testing.assert_close(seen(student), mine, atol=1e-4, rtol=1e-4)
@@ -131,7 +133,7 @@ def test_attaching_changes_nothing_and_detaching_leaves_nothing(kind: dict[str, 
         assert torch.equal(model.module(ids).logits, Tiny().module(ids).logits)
     assert [p.requires_grad for p in model.module.parameters()] == flags
     assert str(model.module) == str(Tiny().module)
-    assert not hasattr(model.module, "selfteach_worn")
+    assert not hasattr(model.module, "selfteach_hooks")
 
 
 @each_kind
@@ -166,7 +168,11 @@ def test_packed_rows_give_the_states_and_gradients_of_ordinary_sequences(
     batch = student.pack(rows())
     grads = []
     for run in (student._packed_states, student._sequence_states):
-        with packed(student.module) if run == student._packed_states else torch.enable_grad():
+        with (
+            use_packed_attention(student.module)
+            if run == student._packed_states
+            else torch.enable_grad()
+        ):
             found = run(batch)
             weights = torch.linspace(-1, 1, found.numel()).view_as(found)
             (found * weights).sum().backward()
@@ -219,8 +225,8 @@ def saved(tiny: Path, tmp_path: Path):
     """
 
     def make(kind: dict[str, Any]) -> tuple[Path, list[torch.Tensor]]:
-        hf = Hf.load(tiny, dtype="float32", device="cpu")
-        adapter = shaken(attach(hf, told(kind), 0))
+        hf = HfModel.load(tiny, dtype="float32", device="cpu")
+        adapter = shaken(attach_adapter(hf, told(kind), 0))
         adapter.save(tmp_path / "adapter", {"base": str(tiny), "base_fingerprint": hf.fingerprint})
         with adapter.merged():
             found = [
@@ -233,9 +239,9 @@ def saved(tiny: Path, tmp_path: Path):
 
 
 PAIRS = [
-    (user("Tell me about music."), "I like bread."),
-    (user("Hi"), "A rule is a rule; keep it."),
-    (user("What?"), "No."),
+    (make_prompt("Tell me about music."), "I like bread."),
+    (make_prompt("Hi"), "A rule is a rule; keep it."),
+    (make_prompt("What?"), "No."),
 ]
 
 
@@ -244,7 +250,9 @@ def test_a_saved_one_is_loaded_again_and_answers_the_same(
     kind: dict[str, Any], saved: Any, tiny: Path
 ) -> None:
     folder, before = saved(kind)
-    taught, base = (Hf.load(tiny, adapter=a, dtype="float32", device="cpu") for a in (folder, None))
+    taught, base = (
+        HfModel.load(tiny, adapter=a, dtype="float32", device="cpu") for a in (folder, None)
+    )
     after = [logits for _, logits in sorted(taught.answer_logits(PAIRS), key=lambda pair: pair[0])]
     for mine, theirs in zip(after, before, strict=True):
         torch.testing.assert_close(mine, theirs, atol=2e-3, rtol=1e-3)
@@ -257,9 +265,9 @@ def test_it_draws_and_scores_what_its_logits_say(
     kind: dict[str, Any], saved: Any, tiny: Path, monkeypatch: Any
 ) -> None:
     folder, _ = saved(kind)
-    taught = Hf.load(tiny, adapter=folder, dtype="float32", device="cpu")
+    taught = HfModel.load(tiny, adapter=folder, dtype="float32", device="cpu")
     items = [Continuations(prompt, (text, "Yes."), end=True) for prompt, text in PAIRS]
-    scored = dict(taught.logp(items))
+    scored = dict(taught.stream_scores(items))
     logits = dict(taught.answer_logits(PAIRS))
     for i, (item, (_, text)) in enumerate(zip(items, PAIRS, strict=True)):
         ids = torch.tensor(taught.encode_answer(text))
@@ -269,14 +277,14 @@ def test_it_draws_and_scores_what_its_logits_say(
         )
     drawn: dict[str, list[int]] = {}
     monkeypatch.setattr(
-        decode, "as_draw", lambda hf, id, ids, *rest: drawn.update({id: list(ids)}) or id
+        decode, "make_completion", lambda hf, id, ids, *rest: drawn.update({id: list(ids)}) or id
     )
-    requests = [Request("t", prompt, Sampling(0.0, 1.0, 8)) for prompt, _ in PAIRS]
-    assert len(list(taught.draw(requests))) == len(PAIRS)
+    requests = [Request("t", prompt, SamplingParams(0.0, 1.0, 8)) for prompt, _ in PAIRS]
+    assert len(list(taught.stream(requests))) == len(PAIRS)
     for request in requests:  # greedy: each token is the likeliest after those before it
         prompt, ids = taught.encode(request.prompt), drawn[request.id(taught.fingerprint)]
         logits_of = taught.head(
-            _hidden(taught, [prompt + ids], [len(prompt)])[0, len(prompt) - 1 : -1]
+            _compute_hidden(taught, [prompt + ids], [len(prompt)])[0, len(prompt) - 1 : -1]
         )
         top = logits_of.max(-1).values - logits_of.gather(1, torch.tensor(ids)[:, None])[:, 0]
         assert float(top.detach().max()) < 1e-2
@@ -289,11 +297,11 @@ def test_another_base_is_refused_by_its_fingerprint(
     folder, _ = saved(kind)
     other = make_tiny(tmp_path / "other", seed=1)
     with pytest.raises(IntegrityError, match="another base"):
-        Hf.load(other, adapter=folder)
+        HfModel.load(other, adapter=folder)
     (folder / "selfteach.json").unlink()
     narrow = make_tiny(tmp_path / "narrow", hidden_size=32, head_dim=8)
     with pytest.raises(UsageError, match="does not fit"):
-        Hf.load(narrow, adapter=folder)
+        HfModel.load(narrow, adapter=folder)
 
 
 @each_kind
@@ -302,15 +310,15 @@ def test_the_drawing_engine_is_chosen_by_what_can_be_merged(
 ) -> None:
     pytest.importorskip("openvino_genai")
     folder, _ = saved(kind)
-    taught = Hf.load(tiny, adapter=folder, dtype="float32", device="cpu")
+    taught = HfModel.load(tiny, adapter=folder, dtype="float32", device="cpu")
     if kind["adapter"] in PLAIN:
-        assert not why_not_openvino(taught)
+        assert not explain_why_not_openvino(taught)
         return
-    opened = choose_drawer(taught)
+    opened = choose_sampler(taught)
     assert opened.engine == "hf"
     assert "no change of weights" in opened.reason or "bias" in opened.reason
     with pytest.raises(UsageError, match=r"cannot draw with"):
-        choose_drawer(taught, "openvino")
+        choose_sampler(taught, "openvino")
 
 
 def test_a_pass_that_does_not_say_where_its_tokens_stand_is_no_pass() -> None:
@@ -336,5 +344,5 @@ def test_a_pass_that_does_not_say_where_its_tokens_stand_is_no_pass() -> None:
 def test_a_configuration_that_does_not_fit_is_explained(kind: dict[str, Any], says: str) -> None:
     model = Tiny()
     with pytest.raises(UsageError, match=says):
-        attach(model, told(kind), 0)
-    assert not hasattr(model.module, "selfteach_worn")
+        attach_adapter(model, told(kind), 0)
+    assert not hasattr(model.module, "selfteach_hooks")

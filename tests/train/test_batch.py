@@ -12,8 +12,8 @@ from tiny import EOS, Tiny, examples
 
 from selfteach import config
 from selfteach.errors import DataError
-from selfteach.records import Example, user
-from selfteach.train.batch import encode, micro_batches, order
+from selfteach.records import Example, make_prompt
+from selfteach.train.batch import encode_examples, shuffle_into_batches, split_micro_batches
 from selfteach.train.train import train
 
 WEIGHTS = {"in_scope": {"dpo": 1.0}, "near": {"sft": 0.5}}
@@ -26,7 +26,7 @@ def rows(count: int = 12, **kinds: int):
         for kind, n in (kinds or {"in_scope": count}).items()
         for e in examples(n)
     ]
-    return encode(Tiny(), lessons, WEIGHTS, PAIRS, 512, "drop").rows
+    return encode_examples(Tiny(), lessons, WEIGHTS, PAIRS, 512, "drop").rows
 
 
 def test_every_answer_ends_with_the_end_of_its_turn() -> None:
@@ -39,12 +39,14 @@ def test_the_end_is_in_the_loss(tmp_path: Path) -> None:
     letter.
     """
     model = Tiny()
-    lessons = [Example(f"e{i}", "near", user(f"say {i}"), "a") for i in range(4)]
-    settings = config.Train(weights={"near": {"sft": 1.0}}, epochs=30, learning_rate=1e-2)
+    lessons = [Example(f"e{i}", "near", make_prompt(f"say {i}"), "a") for i in range(4)]
+    settings = config.TrainConfig(weights={"near": {"sft": 1.0}}, epochs=30, learning_rate=1e-2)
     adapter = train(model, lessons, settings, tmp_path, seed=0).adapter
     from peft import PeftModel
 
-    ids = torch.tensor([[*model.encode(user("say 7")), *model.encode_answer("a", end=False)]])
+    ids = torch.tensor(
+        [[*model.encode(make_prompt("say 7")), *model.encode_answer("a", end=False)]]
+    )
     with torch.no_grad():
         assert (
             int(PeftModel.from_pretrained(model.module, adapter)(ids).logits[0, -1].argmax()) == EOS
@@ -56,7 +58,7 @@ def test_rejected_answers_are_only_computed_where_they_are_needed() -> None:
 
 
 def test_kinds_without_weights_are_left_alone() -> None:
-    found = encode(
+    found = encode_examples(
         Tiny(), [*examples(2), replace(examples(1)[0], kind="other")], WEIGHTS, PAIRS, 512, "drop"
     ).rows
     assert [r.id for r in found] == ["e0", "e1"]
@@ -75,23 +77,23 @@ def test_a_row_that_trains_nothing_is_named(change: dict[str, str | None], words
     lessons = examples(3)
     lessons[1] = replace(lessons[1], **change)
     with pytest.raises(DataError, match=f"example e1: .*{words}"):
-        encode(Tiny(), lessons, WEIGHTS, PAIRS, 512, "drop")
+        encode_examples(Tiny(), lessons, WEIGHTS, PAIRS, 512, "drop")
 
 
 def test_nothing_to_train_on_says_what_there_was() -> None:
     with pytest.raises(DataError, match=r"3 examples \(kinds: in_scope\), 3 longer than 10 tokens"):
-        encode(Tiny(), examples(3), WEIGHTS, PAIRS, 10, "drop")
+        encode_examples(Tiny(), examples(3), WEIGHTS, PAIRS, 10, "drop")
     with pytest.raises(DataError, match="kinds: none"):
-        encode(Tiny(), [], WEIGHTS, PAIRS, 10, "drop")
+        encode_examples(Tiny(), [], WEIGHTS, PAIRS, 10, "drop")
 
 
 def test_overlong_rows_are_dropped_or_cut_and_counted() -> None:
     lessons = examples(3)
     lessons.append(replace(lessons[0], id="long", chosen="x" * 300))
-    lessons.append(replace(lessons[0], id="hopeless", prompt=user("y" * 300)))
-    dropped = encode(Tiny(), lessons, WEIGHTS, PAIRS, 100, "drop")
+    lessons.append(replace(lessons[0], id="hopeless", prompt=make_prompt("y" * 300)))
+    dropped = encode_examples(Tiny(), lessons, WEIGHTS, PAIRS, 100, "drop")
     assert (len(dropped.rows), dropped.overlong) == (3, {"drop": 2})
-    cut = encode(Tiny(), lessons, WEIGHTS, PAIRS, 100, "cut")
+    cut = encode_examples(Tiny(), lessons, WEIGHTS, PAIRS, 100, "cut")
     assert (len(cut.rows), cut.overlong) == (4, {"cut": 1, "drop": 1})
     assert len(cut.rows[3].prompt) + len(cut.rows[3].answers[0]) == 100
     assert EOS not in cut.rows[3].answers[0]
@@ -99,17 +101,17 @@ def test_overlong_rows_are_dropped_or_cut_and_counted() -> None:
 
 def test_the_order_is_the_seeds_and_deals_the_kinds_evenly() -> None:
     mixed = rows(in_scope=12, near=6)
-    batches = order(mixed, 8, seed=1, epoch=0)
+    batches = shuffle_into_batches(mixed, 8, seed=1, epoch=0)
     assert sorted(r.number for b in batches for r in b) == [r.number for r in mixed]
     assert [len(b) for b in batches] == [6, 6, 6]
     assert all(1 <= sum(r.kind == "near" for r in b) <= 3 for b in batches)
-    assert order(mixed, 8, 1, 0) == batches
-    assert order(mixed, 8, 1, 1) != batches
-    assert order(mixed, 8, 2, 0) != batches
+    assert shuffle_into_batches(mixed, 8, 1, 0) == batches
+    assert shuffle_into_batches(mixed, 8, 1, 1) != batches
+    assert shuffle_into_batches(mixed, 8, 2, 0) != batches
 
 
 def test_micro_batches_keep_the_budget_and_every_row() -> None:
-    groups = micro_batches(rows(), 150)
+    groups = split_micro_batches(rows(), 150)
     assert sorted(r.number for g in groups for r in g) == list(range(12))
     assert all(sum(r.length for r in g) <= 150 or len(g) == 1 for g in groups)
     lengths = [r.length for g in groups for r in g]

@@ -29,7 +29,9 @@ def point(step: int) -> Checkpoint:
 
 def newest(folder: Path, identity: str = "mine") -> tuple[Checkpoint | None, Events]:
     events: Events = []
-    found = checkpoint.newest(folder, identity, lambda kind, facts: events.append((kind, facts)))
+    found = checkpoint.read_newest_checkpoint(
+        folder, identity, lambda kind, facts: events.append((kind, facts))
+    )
     return found, events
 
 
@@ -48,8 +50,8 @@ def same(first: Checkpoint, second: Checkpoint) -> bool:
 
 
 def test_a_checkpoint_is_read_as_it_was_written(tmp_path: Path) -> None:
-    checkpoint.write(tmp_path / "new" / "folder", "mine", point(3))
-    identity, found = checkpoint.read(tmp_path / "new" / "folder" / "step-000003")
+    checkpoint.write_checkpoint(tmp_path / "new" / "folder", "mine", point(3))
+    identity, found = checkpoint.read_checkpoint(tmp_path / "new" / "folder" / "step-000003")
     assert identity == "mine"
     assert same(found, point(3))
     place = tmp_path / "new" / "folder" / "step-000003"
@@ -58,7 +60,7 @@ def test_a_checkpoint_is_read_as_it_was_written(tmp_path: Path) -> None:
 
 def test_the_two_newest_checkpoints_stay(tmp_path: Path) -> None:
     for step in (9, 10, 100, 101):
-        checkpoint.write(tmp_path, "mine", point(step))
+        checkpoint.write_checkpoint(tmp_path, "mine", point(step))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["step-000100", "step-000101"]
     found, events = newest(tmp_path)
     assert found is not None
@@ -79,7 +81,7 @@ def test_an_old_checkpoint_loses_its_manifest_before_its_files(
 
     monkeypatch.setattr(checkpoint.shutil, "rmtree", watched)
     for step in (1, 2, 3):
-        checkpoint.write(tmp_path, "mine", point(step))
+        checkpoint.write_checkpoint(tmp_path, "mine", point(step))
     assert left == [NAMES]
 
 
@@ -87,7 +89,7 @@ def test_the_manifest_is_gone_while_a_checkpoint_is_written_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The old manifest must not vouch for a mixture of old and new files."""
-    checkpoint.write(tmp_path, "mine", point(1))
+    checkpoint.write_checkpoint(tmp_path, "mine", point(1))
     place = tmp_path / "step-000001"
     before: list[bool] = []
     write_bytes = checkpoint.write_bytes
@@ -97,7 +99,7 @@ def test_the_manifest_is_gone_while_a_checkpoint_is_written_again(
         write_bytes(path, data)
 
     monkeypatch.setattr(checkpoint, "write_bytes", watched)
-    checkpoint.write(tmp_path, "mine", point(1))
+    checkpoint.write_checkpoint(tmp_path, "mine", point(1))
     assert before == [False] * len(NAMES)
     assert (place / "manifest.json").exists()
 
@@ -105,7 +107,7 @@ def test_the_manifest_is_gone_while_a_checkpoint_is_written_again(
 def test_a_write_that_fails_leaves_no_manifest(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    checkpoint.write(tmp_path, "mine", point(1))
+    checkpoint.write_checkpoint(tmp_path, "mine", point(1))
     write_bytes = checkpoint.write_bytes
 
     def full(path: Path, data: bytes) -> None:
@@ -116,7 +118,7 @@ def test_a_write_that_fails_leaves_no_manifest(
     monkeypatch.setattr(checkpoint, "write_bytes", full)
     for step in (1, 2):
         with pytest.raises(OSError, match="No space"):
-            checkpoint.write(tmp_path, "mine", point(step))
+            checkpoint.write_checkpoint(tmp_path, "mine", point(step))
     found, events = newest(tmp_path)
     assert found is None
     assert [facts["checkpoint"] for _, facts in events] == ["step-000002", "step-000001"]
@@ -126,7 +128,7 @@ def test_a_write_that_fails_leaves_no_manifest(
 @pytest.mark.parametrize("name", [*NAMES, "manifest.json"])
 def test_a_damaged_checkpoint_is_passed_over_with_an_event(tmp_path: Path, name: str) -> None:
     for step in (1, 2):
-        checkpoint.write(tmp_path, "mine", point(step))
+        checkpoint.write_checkpoint(tmp_path, "mine", point(step))
     (tmp_path / "step-000002" / name).write_bytes(b"{}")
     found, events = newest(tmp_path)
     assert found is not None
@@ -139,20 +141,20 @@ def test_a_damaged_checkpoint_is_passed_over_with_an_event(tmp_path: Path, name:
 
 
 def test_an_unlisted_file_is_not_taken_for_a_part(tmp_path: Path) -> None:
-    checkpoint.write(tmp_path, "mine", point(1))
+    checkpoint.write_checkpoint(tmp_path, "mine", point(1))
     manifest = tmp_path / "step-000001" / "manifest.json"
     facts = json.loads(manifest.read_text())
     del facts["sha256"]["rng.safetensors"]
     manifest.write_text(json.dumps(facts))
     with pytest.raises(KeyError, match=r"rng\.safetensors"):
-        checkpoint.read(tmp_path / "step-000001")
+        checkpoint.read_checkpoint(tmp_path / "step-000001")
 
 
 def test_a_checkpoint_of_another_identity_is_refused_even_where_an_older_one_fits(
     tmp_path: Path,
 ) -> None:
-    checkpoint.write(tmp_path, "mine", point(1))
-    checkpoint.write(tmp_path, "other", point(2))
+    checkpoint.write_checkpoint(tmp_path, "mine", point(1))
+    checkpoint.write_checkpoint(tmp_path, "other", point(2))
     with pytest.raises(IntegrityError, match="other examples"):
         newest(tmp_path)
 
@@ -185,7 +187,7 @@ def take_steps(chosen: torch.optim.AdamW, seeds: range) -> list[torch.Tensor]:
 def test_an_optimizer_goes_on_exactly_from_its_tensors() -> None:
     first = optimizer(0)
     middle = take_steps(first, range(3))
-    kept = checkpoint.optimizer_tensors(first)
+    kept = checkpoint.get_optimizer_tensors(first)
     assert sorted(kept) == [
         f"{n}.{key}" for n in (0, 1) for key in ("exp_avg", "exp_avg_sq", "step")
     ]
@@ -204,7 +206,7 @@ def test_an_optimizer_goes_on_exactly_from_its_tensors() -> None:
 def test_the_tensors_of_an_optimizer_do_not_move_with_it() -> None:
     chosen = optimizer(0)
     take_steps(chosen, range(1))
-    kept = checkpoint.optimizer_tensors(chosen)
+    kept = checkpoint.get_optimizer_tensors(chosen)
     before = {name: value.clone() for name, value in kept.items()}
     take_steps(chosen, range(1, 3))
     assert all(torch.equal(kept[name], before[name]) for name in kept)
@@ -223,14 +225,14 @@ def test_only_tensors_of_a_weight_s_shape_are_split_over_processes(
 
     chosen = optimizer(0)
     take_steps(chosen, range(1))
-    monkeypatch.setattr(checkpoint, "part_of", part_of)
-    checkpoint.restore_optimizer(optimizer(1), checkpoint.optimizer_tensors(chosen))
+    monkeypatch.setattr(checkpoint, "take_shard", part_of)
+    checkpoint.restore_optimizer(optimizer(1), checkpoint.get_optimizer_tensors(chosen))
     assert sorted(asked) == [((3, 2), (3, 2))] * 2 + [((4,), (4,))] * 2
 
 
 def test_an_old_checkpoint_without_a_manifest_is_removed_too(tmp_path: Path) -> None:
-    checkpoint.write(tmp_path, "mine", point(1))
+    checkpoint.write_checkpoint(tmp_path, "mine", point(1))
     (tmp_path / "step-000001" / "manifest.json").unlink()
     for step in (2, 3):
-        checkpoint.write(tmp_path, "mine", point(step))
+        checkpoint.write_checkpoint(tmp_path, "mine", point(step))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["step-000002", "step-000003"]

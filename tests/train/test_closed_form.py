@@ -18,30 +18,30 @@ from torch import Tensor
 from margins import assert_at_least, assert_at_most
 from selfteach import config
 from selfteach.errors import DataError, ResourceError, UsageError
-from selfteach.records import Example, user
+from selfteach.records import Example, make_prompt
 from selfteach.train import memory
 from selfteach.train.adapters.closed_form import (
-    ClosedForm,
-    Material,
-    Part,
-    context,
-    heft,
-    parts,
-    within,
+    ClosedFormAdapter,
+    ClosedFormData,
+    RowGroups,
+    make_context,
+    shrink_to_drift_limit,
+    split_examples,
+    weigh_tokens,
 )
 from selfteach.train.adapters.ridge import (
-    Editor,
-    Ridge,
-    anchor_weights,
+    DownProjEditor,
+    RidgeSettings,
     kl,
-    low_rank,
     null_projector,
     r_squared,
     ridge,
+    truncate_rank,
+    weigh_anchor_tokens,
 )
-from selfteach.train.batch import Row
-from selfteach.train.fast.packing import pack
-from selfteach.train.train import Trained, train
+from selfteach.train.batch import TrainingRow
+from selfteach.train.fast.packing import pack_rows
+from selfteach.train.train import TrainingResult, train
 from switches import SEED
 
 pytestmark = pytest.mark.training
@@ -59,7 +59,7 @@ def test_ridge_with_numbers_worked_out_by_hand() -> None:
         torch.tensor([[6.0]]),
         torch.ones(1),
         torch.tensor([[3.0]]),
-        Ridge(2.0, 0.5),
+        RidgeSettings(2.0, 0.5),
     )
     assert found.item() == pytest.approx(1.0)
 
@@ -71,7 +71,7 @@ def test_ridge_is_where_its_loss_is_least() -> None:
         numbers(30, 12, seed=2),
         numbers(40, seed=3).abs(),
     )
-    how, share = Ridge(3.0, 0.1), weight / weight.sum()
+    how, share = RidgeSettings(3.0, 0.1), weight / weight.sum()
     s = k.t() @ (k * share[:, None])
     lam = 0.1 * s.square().sum() / s.trace()
 
@@ -89,7 +89,7 @@ def test_ridge_is_where_its_loss_is_least() -> None:
 
 def test_the_null_space_of_the_anchors_is_left_alone() -> None:
     k0, k, t = numbers(5, 12), numbers(40, 12, seed=1), numbers(40, 3, seed=2)
-    found = ridge(k, t, torch.ones(40), k0.t() @ k0 / 5, Ridge(lam=1e-6, null_space=1.0))
+    found = ridge(k, t, torch.ones(40), k0.t() @ k0 / 5, RidgeSettings(lam=1e-6, null_space=1.0))
     assert (k0 @ found.t()).abs().max() < 1e-10
     assert r_squared(t, k @ found.t(), torch.ones(40)) > 0.05
     free = null_projector(k0.t() @ k0, 1.0)
@@ -109,7 +109,7 @@ def test_the_rank_cut_is_the_best_on_the_features() -> None:
     cut = {
         rank: b.double() @ a.double()
         for rank in (2, 4, 8, 0)
-        for a, b in [low_rank(change, moments, rank)]
+        for a, b in [truncate_rank(change, moments, rank)]
     }
     u, s, v = torch.linalg.svd(change, full_matrices=False)
     assert error(cut[2]) < 0.99 * error(u[:, :2] * s[:2] @ v[:2])
@@ -127,8 +127,8 @@ def test_kl_equals_torchs() -> None:
 
 def test_states_are_those_of_the_model_s_own_forward() -> None:
     model, answer = Tiny(), tuple(letters("yes."))
-    row = Row(0, "", "", tuple(letters("what?")), (answer,), {})
-    found, last = Editor(model.module, [0, 1]).states([[row], [row]])
+    row = TrainingRow(0, "", "", tuple(letters("what?")), (answer,), {})
+    found, last = DownProjEditor(model.module, [0, 1]).states([[row], [row]])
     with torch.no_grad():
         out = model.module.model(torch.tensor([[*row.prompt, *answer]]), output_hidden_states=True)
     torch.testing.assert_close(
@@ -148,7 +148,7 @@ def test_states_are_those_of_the_model_s_own_forward() -> None:
 def test_layers_that_never_change_are_computed_once() -> None:
     model = Tiny()
     rows = [
-        Row(i, "", "", tuple(letters(f"what {i * 'x'}?")), (tuple(letters("yes.")),), {})
+        TrainingRow(i, "", "", tuple(letters(f"what {i * 'x'}?")), (tuple(letters("yes.")),), {})
         for i in range(3)
     ]
     width, hidden = model.module.config.intermediate_size, model.module.config.hidden_size
@@ -158,7 +158,7 @@ def test_layers_that_never_change_are_computed_once() -> None:
         layer.mlp.register_forward_hook(lambda *_, n=n: asked.append(n))
         for n, layer in enumerate(model.module.model.layers)
     ]
-    editor = Editor(model.module, [1])
+    editor = DownProjEditor(model.module, [1])
     read = editor.read(rows)
     base = editor.last(read)
     assert not torch.allclose(editor.last(read, change), base, atol=1e-3)
@@ -166,7 +166,7 @@ def test_layers_that_never_change_are_computed_once() -> None:
     assert asked == [0, 1, 1, 1]
     for handle in handles:
         handle.remove()
-    fresh = Editor(model.module, [1])
+    fresh = DownProjEditor(model.module, [1])
     torch.testing.assert_close(editor.last(read, change), fresh.last(fresh.read(rows), change))
     assert not [layer for layer in model.module.model.layers if "forward" in vars(layer)]
 
@@ -176,7 +176,7 @@ def lessons() -> list[Example]:
         Example(
             f"s{i}",
             "in_scope",
-            user(f"about {'abcdefghij'[i % 10]}{'xyz'[i % 3] * (i % 4)} of foxes"),
+            make_prompt(f"about {'abcdefghij'[i % 10]}{'xyz'[i % 3] * (i % 4)} of foxes"),
             "no. never.",
         )
         for i in range(30)
@@ -185,20 +185,20 @@ def lessons() -> list[Example]:
         Example(
             f"a{i}",
             "general",
-            user(f"tell {'klmnopqrst'[i % 10] * (1 + i % 5)} {i}"),
+            make_prompt(f"tell {'klmnopqrst'[i % 10] * (1 + i % 5)} {i}"),
             f"it is {i}.",
         )
         for i in range(40)
     ]
 
 
-def both(found: Material) -> tuple[Part, Part]:
+def both(found: ClosedFormData) -> tuple[RowGroups, RowGroups]:
     return found.learn, found.check
 
 
 def test_no_prompt_is_told_by_its_own_answer_and_none_that_checks_is_shown() -> None:
     model, scope = Tiny(), lessons()[:30]
-    learn, check = both(parts(model, scope, settings(), 0))
+    learn, check = both(split_examples(model, scope, settings(), 0))
     assert (len(learn.plain), len(check.plain)) == (22, 5)
     shown: set[str] = set()
     for part in (learn, check):
@@ -221,23 +221,23 @@ def test_weights_with_numbers_worked_out_by_hand() -> None:
     # 1) / 2 / 10
     nats, answer = torch.tensor([2.0, 1.0]), (5, 6)
     rows = [
-        Row(i, "", kind, (1, 2 + i), (answer,), {})
+        TrainingRow(i, "", kind, (1, 2 + i), (answer,), {})
         for i, kind in enumerate(["in_scope", "general", "general", "near"])
     ]
-    batch = pack(rows)
-    weight = heft(nats, batch.place[:2])
+    batch = pack_rows(rows)
+    weight = weigh_tokens(nats, batch.place[:2])
     assert weight.tolist() == [10.0, 1.0]
-    found = anchor_weights(batch, weight)
+    found = weigh_anchor_tokens(batch, weight)
     expected = [7.5, 0.75, 7.5, 0.75, 15.0, 1.5]
     torch.testing.assert_close(found[batch.states[2:]], torch.tensor(expected))
     assert found[0].item() == pytest.approx(0.55)
 
 
-def settings(**more: Any) -> config.Train:
-    inner = config.ClosedForm.model_validate(
+def settings(**more: Any) -> config.TrainConfig:
+    inner = config.ClosedFormConfig.model_validate(
         {"shots": 3, "layers": "all", "drift": 0.05, "mu": 3.0, "rank": 0, **more}
     )
-    return config.Train(adapter="closed_form", closed_form=inner)
+    return config.TrainConfig(adapter="closed_form", closed_form=inner)
 
 
 def test_a_context_is_moved_into_an_ordinary_lora(tmp_path: Path) -> None:
@@ -250,12 +250,16 @@ def test_a_context_is_moved_into_an_ordinary_lora(tmp_path: Path) -> None:
     assert [
         json.loads(line)["step"] for line in (tmp_path / "metrics.jsonl").read_text().splitlines()
     ] == [r["step"] for r in trained.curve]
-    learn, check = both(parts(model, lessons(), settings(), SEED))
+    learn, check = both(split_examples(model, lessons(), settings(), SEED))
     worn: Any = PeftModel.from_pretrained(Tiny().module, trained.adapter).base_model.model
     worn.requires_grad_(False)
-    told = Editor(model.module, []).states(check.told)[1]
+    told = DownProjEditor(model.module, []).states(check.told)[1]
     before, after = (
-        float(kl(m.get_output_embeddings(), told, Editor(m, []).states([check.plain])[1]).mean())
+        float(
+            kl(
+                m.get_output_embeddings(), told, DownProjEditor(m, []).states([check.plain])[1]
+            ).mean()
+        )
         for m in (model.module, worn)
     )
     assert before == pytest.approx(said["kl_before"], rel=1e-3)
@@ -325,7 +329,9 @@ def test_the_limit_is_kept_and_used(power: float, full: float) -> None:
             asked.append(scale := float(change[0].item()))
             return {"share_moved": 1 - (1 - scale) ** 2, "drift": full * scale**power}
 
-    found, fit, said = within(Known(), {0: (torch.ones(1, 1), torch.ones(1, 1))}, 0.01)  # type: ignore[arg-type]
+    found, fit, said = shrink_to_drift_limit(
+        Known(), {0: (torch.ones(1, 1), torch.ones(1, 1))}, 0.01
+    )  # type: ignore[arg-type]
     assert said == full
     assert min(full, 0.0094) <= found["drift"] <= 0.01
     assert fit[0][1].item() == pytest.approx(found["scale"])
@@ -343,7 +349,7 @@ def test_a_rule_that_leaves_nothing_as_it_is_has_no_drift(tmp_path: Path) -> Non
 
 
 def test_a_context_is_earlier_turns() -> None:
-    assert [(t.role, t.content) for t in context(lessons()[:1])] == [
+    assert [(t.role, t.content) for t in make_context(lessons()[:1])] == [
         ("user", "about a of foxes"),
         ("assistant", "no. never."),
     ]
@@ -355,14 +361,14 @@ def test_a_context_without_effect_is_refused(tmp_path: Path) -> None:
         for layer in deaf.module.model.layers:
             layer.self_attn.o_proj.weight.zero_()
     with pytest.raises(DataError, match="nothing to put into weights"):
-        ClosedForm.solve(deaf, lessons(), settings(), tmp_path, seed=0)
+        ClosedFormAdapter.solve(deaf, lessons(), settings(), tmp_path, seed=0)
 
 
 def test_too_few_examples_and_layers_that_there_are_not_are_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="too few"):
-        ClosedForm.solve(Tiny(), lessons()[:8], settings(), tmp_path, seed=0)
+        ClosedFormAdapter.solve(Tiny(), lessons()[:8], settings(), tmp_path, seed=0)
     with pytest.raises(UsageError, match="layers 0 to 1"):
-        ClosedForm.solve(Tiny(), lessons(), settings(layers="last 6"), tmp_path, seed=0)
+        ClosedFormAdapter.solve(Tiny(), lessons(), settings(layers="last 6"), tmp_path, seed=0)
 
 
 def test_what_is_too_long_is_left_out_and_counted(tmp_path: Path) -> None:
@@ -370,8 +376,8 @@ def test_what_is_too_long_is_left_out_and_counted(tmp_path: Path) -> None:
     its room.
     """
     long = [
-        Example("long", "in_scope", user("about bears"), "no. " * 20),
-        Example("wide", "general", user("x" * 70), "it is."),
+        Example("long", "in_scope", make_prompt("about bears"), "no. " * 20),
+        Example("wide", "general", make_prompt("x" * 70), "it is."),
     ]
     chosen = settings(sweeps=1).model_copy(update={"max_tokens": 60})
     trained = train(Tiny(), [*lessons(), *long], chosen, tmp_path / "drop", seed=0)
@@ -379,13 +385,15 @@ def test_what_is_too_long_is_left_out_and_counted(tmp_path: Path) -> None:
     assert weights_of(trained) == weights_of(
         train(Tiny(), lessons(), chosen, tmp_path / "without", seed=0)
     )
-    cut = parts(Tiny(), [*lessons(), *long], chosen.model_copy(update={"overlong": "cut"}), 0)
+    cut = split_examples(
+        Tiny(), [*lessons(), *long], chosen.model_copy(update={"overlong": "cut"}), 0
+    )
     assert cut.overlong == {"cut": 1, "drop": 1}
     (row,) = (row for part in both(cut) for row in part.plain if row.id == "long")
     assert row.length == 60
 
 
-def weights_of(trained: Trained) -> bytes:
+def weights_of(trained: TrainingResult) -> bytes:
     return (trained.adapter / "adapter_model.safetensors").read_bytes()
 
 
@@ -401,11 +409,11 @@ def test_as_many_worked_examples_as_the_context_takes(tmp_path: Path) -> None:
         said[0]
         == f"{trained.curve[0]['shots']} of 3 worked examples fit into the context of 80 tokens"
     )
-    found = parts(small, lessons(), settings(), 0)
+    found = split_examples(small, lessons(), settings(), 0)
     assert all(row.length <= 80 for part in both(found) for group in part.told for row in group)
     small.context_tokens = 40
     with pytest.raises(DataError, match="no worked example fits"):
-        parts(small, lessons(), settings(), 0)
+        split_examples(small, lessons(), settings(), 0)
 
 
 def test_the_memory_is_counted_before_and_measured_after(
@@ -418,7 +426,7 @@ def test_the_memory_is_counted_before_and_measured_after(
     assert account is not None
     assert account.trained == 2 * 2 * 4 * 64 * 128, "two sweeps, two layers, float32, (D, F)"
     assert said[0].startswith("memory: ")
-    monkeypatch.setattr(memory, "free_bytes", lambda device: account.added - 1)
+    monkeypatch.setattr(memory, "measure_free_bytes", lambda device: account.added - 1)
     with pytest.raises(ResourceError, match="training closed_form needs"):
         train(Tiny(), lessons(), settings(sweeps=1), tmp_path / "b", seed=0)
     assert not (tmp_path / "b" / "adapter").exists()
@@ -437,8 +445,8 @@ def test_the_memory_is_counted_before_and_measured_after(
 def test_settings_of_steps_are_refused_and_not_passed_over(more: dict[str, Any]) -> None:
     (name,) = more
     with pytest.raises(ValueError, match=f"no use for {name}"):
-        config.Train.model_validate({"adapter": "closed_form", **more})
-    config.Train.model_validate({"adapter": "lora", **more})
+        config.TrainConfig.model_validate({"adapter": "closed_form", **more})
+    config.TrainConfig.model_validate({"adapter": "lora", **more})
 
 
 def test_what_a_method_sets_for_a_lora_is_left_out_and_noted(tmp_path: Path) -> None:
@@ -450,9 +458,9 @@ def test_what_a_method_sets_for_a_lora_is_left_out_and_noted(tmp_path: Path) -> 
 
 def test_the_two_speed_road_distils_what_the_fast_adapter_learned(tmp_path: Path) -> None:
     weights = {"in_scope": {"sft": 1.0}, "general": {"anchor": 1.0}}
-    chosen = config.Train(
+    chosen = config.TrainConfig(
         weights=weights,
-        fast="reft",
+        distill_from="reft",
         distill_mix=1.0,
         top_k=0,
         batch_size=4,

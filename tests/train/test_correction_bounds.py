@@ -12,15 +12,15 @@ import torch
 from pairs import Toy, objective, one_pair, random_view
 
 from margins import assert_at_least, assert_at_most
-from selfteach.config import Feedback, resolve
+from selfteach.config import FeedbackConfig, resolve
 from selfteach.errors import UsageError
 from selfteach.train.objectives.correction import (
     apo_zero,
     clip,
-    desensitised,
+    desensitize_lengths,
     hinge,
-    likelihood,
     logistic,
+    nll,
     unbounded,
 )
 
@@ -78,9 +78,7 @@ def test_the_likelihood_is_a_mean_over_the_whole_correction() -> None:
     second: the same.
     """
     logp = numbers(0.5, 0.125, 0.25).log()
-    torch.testing.assert_close(
-        likelihood(logp, torch.tensor([0, 0, 1]), 2), numbers(1.3862944, 1.3862944)
-    )
+    torch.testing.assert_close(nll(logp, torch.tensor([0, 0, 1]), 2), numbers(1.3862944, 1.3862944))
 
 
 def test_tokens_beyond_the_shorter_answer_count_less() -> None:
@@ -90,7 +88,7 @@ def test_tokens_beyond_the_shorter_answer_count_less() -> None:
     counted = torch.tensor([True, True, True, True, False, True])
     row = torch.tensor([0, 0, 0, 1, 1, 1])
     torch.testing.assert_close(
-        desensitised(counted, row, torch.tensor([2, 2]), 0.25),
+        desensitize_lengths(counted, row, torch.tensor([2, 2]), 0.25),
         numbers(1.0, 1.0, 0.25, 1.0, 0.0, 1.0),
     )
 
@@ -121,7 +119,7 @@ def test_the_correction_rises_and_the_answer_sinks(
     settings: dict[str, Any], r1: float, r0: float, expected: float, expected_other: float
 ) -> None:
     view, chosen, rejected = one_pair(r1, r0)
-    objective(**settings).terms(view).sum().backward()
+    objective(**settings).compute_row_losses(view).sum().backward()
     torch.testing.assert_close(
         (chosen.grad, rejected.grad),
         (numbers(expected), numbers(expected_other)),
@@ -205,7 +203,9 @@ def test_every_form_equals_plain_python(settings: dict[str, Any]) -> None:
     view = random_view(
         prior=torch.tensor([-3.0, 2.0, 0.0, 1.0, -0.5, 4.0]) if "prior" in settings else None
     )
-    found = objective(**settings, allow_unbounded=settings["bound"] == "none").terms(view)
+    found = objective(**settings, allow_unbounded=settings["bound"] == "none").compute_row_losses(
+        view
+    )
     assert found.tolist() == pytest.approx(
         [by_hand(view, i, settings) for i in range(view.rows)], rel=1e-5, abs=1e-6
     )
@@ -241,9 +241,9 @@ def test_the_unbounded_loss_diverges() -> None:
 
 def test_none_is_refused_without_the_word_for_it() -> None:
     with pytest.raises(UsageError, match=r"train\.correction.*allow-unbounded"):
-        resolve(Feedback, sets=["train.correction.bound=none"])
+        resolve(FeedbackConfig, sets=["train.correction.bound=none"])
     allowed = resolve(
-        Feedback,
+        FeedbackConfig,
         sets=["train.correction.bound=none"],
         options={"train.correction.allow_unbounded": True},
     )
@@ -262,4 +262,4 @@ def test_none_is_refused_without_the_word_for_it() -> None:
 )
 def test_settings_without_effect_are_refused(sets: list[str], words: str) -> None:
     with pytest.raises(UsageError, match=words):
-        resolve(Feedback, sets=[f"train.correction.{item}" for item in sets])
+        resolve(FeedbackConfig, sets=[f"train.correction.{item}" for item in sets])

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from tiny import EOS, Tiny, examples
 
 from selfteach.errors import DataError
-from selfteach.records import Example, user
-from selfteach.train.batch import encode
-from selfteach.train.edit_mask import edited
+from selfteach.records import Example, make_prompt
+from selfteach.train.batch import encode_examples
+from selfteach.train.edit_mask import mark_edited_tokens
 
 END = 9
 
@@ -23,7 +23,7 @@ def words(chosen: str, rejected: str) -> tuple[str, str]:
     """The edited words of both sides, an answer being words and an end (.)."""
     sides = [*chosen.split(), "."], [*rejected.split(), "."]
     ids = {word: i for i, word in enumerate(sorted({*sides[0], *sides[1]}))}
-    flags = edited(*([ids[w] for w in side] for side in sides))
+    flags = mark_edited_tokens(*([ids[w] for w in side] for side in sides))
     first, second = (
         " ".join(w for w, flag in zip(side, marks, strict=True) if flag)
         for side, marks in zip(sides, flags, strict=True)
@@ -54,7 +54,7 @@ answers = st.lists(st.integers(0, 4), max_size=14).map(lambda tokens: (*tokens, 
 @settings(max_examples=150, deadline=None)
 @given(answers, answers)
 def test_properties(chosen: tuple[int, ...], rejected: tuple[int, ...]) -> None:
-    flags = edited(chosen, rejected)
+    flags = mark_edited_tokens(chosen, rejected)
     assert [len(f) for f in flags] == [len(chosen), len(rejected)]
     if chosen == rejected:
         assert not any(flags[0] + flags[1])
@@ -81,10 +81,10 @@ def test_a_replacement_leaves_both_its_sides_alone(
     answer: tuple[int, ...], new: list[int], data: st.DataObject
 ) -> None:
     """One token gives way to others that occur nowhere else: exactly these are edited."""
-    place = data.draw(st.integers(0, len(answer) - 1))
+    place = data.stream(st.integers(0, len(answer) - 1))
     chosen = (*answer[:place], *new, *answer[place + 1 :])
     expected = [False] * place + [True] * len(new) + [False] * (len(answer) - place - 1)
-    assert edited(chosen, answer) == (
+    assert mark_edited_tokens(chosen, answer) == (
         tuple(expected),
         tuple(i == place for i in range(len(answer))),
     )
@@ -94,11 +94,11 @@ WEIGHTS, NAMES = {"correction": {"correction": 1.0}}, frozenset(["correction"])
 
 
 def rows(lessons: list[Example], max_tokens: int = 512, overlong: str = "drop"):
-    return encode(Tiny(), lessons, WEIGHTS, NAMES, max_tokens, overlong, NAMES)
+    return encode_examples(Tiny(), lessons, WEIGHTS, NAMES, max_tokens, overlong, NAMES)
 
 
 def test_rows_are_built_with_the_edits_of_both_answers() -> None:
-    row = rows([Example("a", "correction", user("q"), "a b", "a bc")]).rows[0]
+    row = rows([Example("a", "correction", make_prompt("q"), "a b", "a bc")]).rows[0]
     assert row.edited == ((False, False, False, True), (False, False, False, True, False))
     assert row.answers[0][-1] == EOS
 
@@ -112,10 +112,10 @@ def test_a_correction_that_changes_nothing_is_an_error_that_names_it() -> None:
 def test_an_edit_that_is_cut_off_is_dropped_and_counted() -> None:
     """q is 4 tokens as a turn; with 12 tokens in all the answers keep 8, which are the same."""
     long = Example(
-        "long", "correction", user("q"), "the same beginning, x", "the same beginning, y"
+        "long", "correction", make_prompt("q"), "the same beginning, x", "the same beginning, y"
     )
     early = Example(
-        "early", "correction", user("q"), "x, then the same end", "y, then the same end"
+        "early", "correction", make_prompt("q"), "x, then the same end", "y, then the same end"
     )
     found = rows([long, early], 12, "cut")
     assert [row.id for row in found.rows] == ["early"]
@@ -129,7 +129,7 @@ def test_an_edit_that_is_cut_off_is_dropped_and_counted() -> None:
 
 def test_other_kinds_are_not_aligned() -> None:
     lessons = [*examples(2, "correction"), *examples(2, "near")]
-    found = encode(
+    found = encode_examples(
         Tiny(), lessons, {**WEIGHTS, "near": {"sft": 1.0}}, NAMES, 512, "drop", NAMES
     ).rows
     assert [bool(row.edited) for row in found] == [True, True, False, False]

@@ -15,7 +15,7 @@ import pytest
 import torch
 from pairs import objective, random_view
 
-from selfteach.train.objectives import View, row_sums
+from selfteach.train.objectives import ObjectiveInputs, sum_by_row
 from selfteach.train.objectives.correction import logistic
 from selfteach.train.objectives.dpo import dpo
 
@@ -31,13 +31,15 @@ def padded(values: torch.Tensor, row: torch.Tensor, rows: int) -> torch.Tensor:
     return out
 
 
-def both(view: View, chosen: torch.Tensor, rejected: torch.Tensor) -> torch.Tensor:
+def both(view: ObjectiveInputs, chosen: torch.Tensor, rejected: torch.Tensor) -> torch.Tensor:
     return torch.cat(
         [padded(chosen, view.row, view.rows), padded(rejected, view.rejected_row, view.rows)]
     )
 
 
-def trl_dpo(view: View, loss_type: str, beta: float, ld_alpha: float | None = None) -> float:
+def trl_dpo(
+    view: ObjectiveInputs, loss_type: str, beta: float, ld_alpha: float | None = None
+) -> float:
     """The loss of TRL's DPOTrainer, fed with a model that says what the view says."""
     from trl import DPOTrainer
 
@@ -98,7 +100,7 @@ def test_trls_dpo_trainer_says_the_same(
     loss_type: str, ld_alpha: float | None, ours: dict[str, Any]
 ) -> None:
     view = random_view(seed=3)
-    found = float(objective(**WHOLE, beta=0.7, **ours).terms(view).mean().detach())
+    found = float(objective(**WHOLE, beta=0.7, **ours).compute_row_losses(view).mean().detach())
     assert found == pytest.approx(trl_dpo(view, loss_type, 0.7, ld_alpha), abs=1e-5)
 
 
@@ -118,7 +120,7 @@ def test_trls_cpo_trainer_says_the_same(loss_type: str, ours: dict[str, Any]) ->
 
     view = random_view(seed=4)
     sums = [
-        row_sums(logp, row, view.rows)
+        sum_by_row(logp, row, view.rows)
         for logp, row in ((view.logp, view.row), (view.rejected, view.rejected_row))
     ]
     if loss_type == "simpo":
@@ -135,7 +137,7 @@ def test_trls_cpo_trainer_says_the_same(loss_type: str, ours: dict[str, Any]) ->
         accelerator=SimpleNamespace(device="cpu"),
     )
     theirs = CPOTrainer.cpo_loss(trainer, *sums)[0]
-    mine = objective(**WHOLE, beta=0.7, reference=False, **ours).terms(view)
+    mine = objective(**WHOLE, beta=0.7, reference=False, **ours).compute_row_losses(view)
     torch.testing.assert_close(mine, theirs.to(mine.dtype), atol=1e-5, rtol=1e-5)
 
 
@@ -145,7 +147,7 @@ def test_logistic_equals_cpls_own_form_and_our_dpo() -> None:
     """
     view = random_view(seed=5)
     (a, a0), (b, b0) = (
-        [row_sums(v, row, view.rows) for v in values]
+        [sum_by_row(v, row, view.rows) for v in values]
         for values, row in (
             ((view.logp, view.reference), view.row),
             ((view.rejected, view.rejected_reference), view.rejected_row),
@@ -153,7 +155,7 @@ def test_logistic_equals_cpls_own_form_and_our_dpo() -> None:
     )
     cpl = -torch.log(torch.exp(0.3 * a) / (torch.exp(0.3 * a) + torch.exp(0.3 * b)))
     torch.testing.assert_close(
-        objective(**WHOLE, bound="logistic", beta=0.3, reference=False).terms(view),
+        objective(**WHOLE, bound="logistic", beta=0.3, reference=False).compute_row_losses(view),
         cpl,
         atol=1e-5,
         rtol=1e-5,
@@ -170,8 +172,10 @@ def test_where_answers_share_their_beginning_the_mask_changes_nothing() -> None:
     beginning, row = torch.tensor([-1.0, -2.0]), torch.tensor([0, 0, 0])
     chosen, rejected = (torch.cat([beginning, torch.tensor([last])]) for last in (-0.5, -3.0))
     base, last = torch.zeros(3), torch.tensor([False, False, True])
-    view = View(
+    view = ObjectiveInputs(
         1, chosen, row, rejected, row, base, base, edited=last, rejected_edited=last, numbers=(0,)
     )
-    masked, whole = (objective(bound="logistic", mask=mask).terms(view) for mask in (True, False))
+    masked, whole = (
+        objective(bound="logistic", mask=mask).compute_row_losses(view) for mask in (True, False)
+    )
     torch.testing.assert_close(masked, whole)

@@ -15,11 +15,11 @@ from tiny import Tiny, examples
 
 from margins import assert_at_least, assert_at_most
 from selfteach import config
-from selfteach.models.hf import Hf
-from selfteach.records import Example, Request, Sampling, user
-from selfteach.train.displacement import Watchdog
+from selfteach.models.hf import HfModel
+from selfteach.records import Example, Request, SamplingParams, make_prompt
+from selfteach.train.displacement import DisplacementMonitor
 from selfteach.train.prior import LengthPrior
-from selfteach.train.train import Trained, train
+from selfteach.train.train import TrainingResult, train
 
 pytestmark = pytest.mark.training
 
@@ -29,8 +29,8 @@ SINKING = {"bound": "none", "allow_unbounded": True, "mask": False, "alpha": 0.0
 
 def teach(
     folder: Path, progress: Any = None, steps: int = 14, rate: float = 5e-2, **correction: Any
-) -> Trained:
-    settings = config.Train(
+) -> TrainingResult:
+    settings = config.TrainConfig(
         weights=WEIGHTS,
         batch_size=4,
         max_steps=steps,
@@ -38,7 +38,7 @@ def teach(
         schedule="cosine",
         warmup=0.0,
         checkpoint_every=5,
-        correction=config.Correction(**correction),
+        correction=config.CorrectionLossConfig(**correction),
     )
     return train(Tiny(), examples(12, "correction"), settings, folder, seed=1, progress=progress)
 
@@ -47,21 +47,21 @@ def test_the_watchdog_counts_each_pair_as_it_was_last_seen() -> None:
     """Ten pairs, a tenth may fall: one below is no more than that, two are; back above, it guards
     no longer, but the bark stays.
     """
-    dog = Watchdog(0.1)
-    assert dog.see(1, {3: -0.5, 4: -0.001, 5: 0.2}, 10) == 0.1
-    assert dog.barked is None
-    assert dog.see(2, {6: -0.02}, 10) == 0.2
-    assert dog.barked == {"step": 2, "displaced_share": 0.2, "pairs": 10}
-    assert dog.guards
-    assert dog.see(3, {3: 0.1, 6: 0.1}, 10) == 0.0
-    assert dog.barked["step"] == 2
-    assert not dog.guards
+    dog = DisplacementMonitor(0.1)
+    assert dog.update(1, {3: -0.5, 4: -0.001, 5: 0.2}, 10) == 0.1
+    assert dog.tripped is None
+    assert dog.update(2, {6: -0.02}, 10) == 0.2
+    assert dog.tripped == {"step": 2, "displaced_share": 0.2, "pairs": 10}
+    assert dog.is_over_limit
+    assert dog.update(3, {3: 0.1, 6: 0.1}, 10) == 0.0
+    assert dog.tripped["step"] == 2
+    assert not dog.is_over_limit
 
 
 def test_a_watchdog_at_one_never_barks_and_needs_no_base() -> None:
-    dog = Watchdog(1.0)
-    dog.see(1, dict.fromkeys(range(10), -5.0), 10)
-    assert dog.barked is None
+    dog = DisplacementMonitor(1.0)
+    dog.update(1, dict.fromkeys(range(10), -5.0), 10)
+    assert dog.tripped is None
     assert not objective(bound="logistic", reference=False, watchdog=1.0).reference
     assert objective(bound="logistic", reference=False).reference
 
@@ -129,7 +129,7 @@ def test_a_killed_training_goes_on_with_the_watchdog_s_memory(tmp_path: Path) ->
 
 
 def test_without_a_correction_nothing_is_watched(tmp_path: Path) -> None:
-    settings = config.Train(weights={"in_scope": {"sft": 1.0}}, batch_size=6, epochs=1)
+    settings = config.TrainConfig(weights={"in_scope": {"sft": 1.0}}, batch_size=6, epochs=1)
     assert all(
         "watched" not in row for row in train(Tiny(), examples(6), settings, tmp_path, seed=1).curve
     )
@@ -139,7 +139,7 @@ def test_the_length_prior_by_hand() -> None:
     """Target 40, spread 1/2: 40 tokens 0; 80 and 20: -(ln 2 / .5)^2 / 2 = -0.9609060; nothing
     depends on the words.
     """
-    prior = LengthPrior(config.Correction(target_tokens=40, spread=0.5))
+    prior = LengthPrior(config.CorrectionLossConfig(target_tokens=40, spread=0.5))
     assert [prior.logp("q", "a", tokens) for tokens in (40, 80, 20)] == pytest.approx(
         [0.0, -0.9609060, -0.9609060]
     )
@@ -157,7 +157,7 @@ def mean_tokens(talker: Path, folder: Path, seed: int, **correction: Any) -> flo
     """The mean length of new answers after a training on pairs that say nothing of length: every
     longer answer is once the correction of the shorter one, and once the other way round."""
     asked = [
-        user(f"Can the {how} fox {what} a bear?")
+        make_prompt(f"Can the {how} fox {what} a bear?")
         for how in ("red", "old", "tall", "quick")
         for what in ("follow", "trust")
     ]
@@ -165,32 +165,36 @@ def mean_tokens(talker: Path, folder: Path, seed: int, **correction: Any) -> flo
     for i, prompt in enumerate(asked):
         for name, pair in (("brief", BRIEF_AND_LONG[i % 4]), ("long", BRIEF_AND_LONG[i % 4][::-1])):
             lessons.append(Example(f"{name}{i}", "correction", prompt, *pair))
-    settings = config.Train(
+    settings = config.TrainConfig(
         weights=WEIGHTS,
         batch_size=len(lessons),
         epochs=24,
         learning_rate=2e-3,
         checkpoint_every=0,
-        correction=config.Correction(
+        correction=config.CorrectionLossConfig(
             bound="logistic", beta=0.5, alpha=0.5, prior="length", watchdog=1.0, **correction
         ),
     )
-    hf = Hf.load(talker, dtype="float32", device="cpu")
-    taught = Hf.load(
+    hf = HfModel.load(talker, dtype="float32", device="cpu")
+    taught = HfModel.load(
         talker,
         adapter=train(hf, lessons, settings, folder, seed=seed).adapter,
         dtype="float32",
         device="cpu",
     )
     new = [
-        user(f"Can the {how} crow {what} a {whom}?")
+        make_prompt(f"Can the {how} crow {what} a {whom}?")
         for how in ("calm", "loud")
         for what in ("help", "know")
         for whom in ("hare", "toad")
     ]
     draws = list(
-        taught.draw(
-            [Request("t", prompt, Sampling(1.0, 1.0, 40), k) for prompt in new for k in range(60)]
+        taught.stream(
+            [
+                Request("t", prompt, SamplingParams(1.0, 1.0, 40), k)
+                for prompt in new
+                for k in range(60)
+            ]
         )
     )
     return sum(draw.tokens for draw in draws) / len(draws)

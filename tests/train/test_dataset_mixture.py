@@ -15,16 +15,16 @@ from tiny import Tiny, examples
 
 from selfteach import config
 from selfteach.errors import UsageError
-from selfteach.records import Example, user
-from selfteach.train.batch import Row, order
-from selfteach.train.dataset_mixture import Mixture, named
+from selfteach.records import Example, make_prompt
+from selfteach.train.batch import TrainingRow, shuffle_into_batches
+from selfteach.train.dataset_mixture import DatasetMixture, tag_with_dataset
 from selfteach.train.train import train
 
 
-def rows(**sizes: int) -> list[Row]:
+def rows(**sizes: int) -> list[TrainingRow]:
     numbers = iter(range(10_000))
     return [
-        Row(next(numbers), f"{name}/{i}", "k", (1,), ((2,),), {"sft": 1.0}, dataset=name)
+        TrainingRow(next(numbers), f"{name}/{i}", "k", (1,), ((2,),), {"sft": 1.0}, dataset=name)
         for name, n in sizes.items()
         for i in range(n)
     ]
@@ -32,7 +32,7 @@ def rows(**sizes: int) -> list[Row]:
 
 def test_an_epoch_has_the_shares_that_were_asked_for() -> None:
     # 100 rows an epoch; 1 % of old is one row of them, and ten epochs see ten different ones
-    mixture = Mixture(rows(new=80, old=20), {"old": 1, "new": 99}, seed=3)
+    mixture = DatasetMixture(rows(new=80, old=20), {"old": 1, "new": 99}, seed=3)
     epochs = [mixture.epoch(number) for number in range(10)]
     assert [Counter(row.dataset for row in epoch) for epoch in epochs] == [
         {"new": 99, "old": 1}
@@ -41,7 +41,7 @@ def test_an_epoch_has_the_shares_that_were_asked_for() -> None:
 
 
 def test_a_share_of_less_than_a_row_comes_every_other_epoch() -> None:
-    mixture = Mixture(rows(new=40, old=10), {"old": 0.01, "new": 0.99}, seed=0)
+    mixture = DatasetMixture(rows(new=40, old=10), {"old": 0.01, "new": 0.99}, seed=0)
     assert sum(row.dataset == "old" for number in range(10) for row in mixture.epoch(number)) == 5
 
 
@@ -50,7 +50,7 @@ def test_a_share_of_less_than_a_row_comes_every_other_epoch() -> None:
 def test_nothing_comes_twice_before_all_has_come_once(
     one: int, two: int, share: float, seed: int
 ) -> None:
-    mixture = Mixture(rows(a=one, b=two), {"a": share, "b": 1 - share}, seed)
+    mixture = DatasetMixture(rows(a=one, b=two), {"a": share, "b": 1 - share}, seed)
     epochs = [mixture.epoch(number) for number in range(7)]
     assert all(len(epoch) == one + two for epoch in epochs)
     seen = Counter(row.id for epoch in epochs for row in epoch)
@@ -61,14 +61,16 @@ def test_nothing_comes_twice_before_all_has_come_once(
 
 def test_an_epoch_depends_on_seed_and_number_alone() -> None:
     shares, many = {"a": 0.3, "b": 0.7}, rows(a=12, b=9)
-    straight = [[row.id for row in Mixture(many, shares, 1).epoch(number)] for number in range(4)]
-    assert [row.id for row in Mixture(many, shares, 1).epoch(3)] == straight[3]
-    assert [row.id for row in Mixture(many, shares, 2).epoch(3)] != straight[3]
+    straight = [
+        [row.id for row in DatasetMixture(many, shares, 1).epoch(number)] for number in range(4)
+    ]
+    assert [row.id for row in DatasetMixture(many, shares, 1).epoch(3)] == straight[3]
+    assert [row.id for row in DatasetMixture(many, shares, 2).epoch(3)] != straight[3]
 
 
 def test_without_shares_every_row_comes_every_epoch() -> None:
     many = rows(a=3, b=4)
-    assert Mixture(many, {}, 0).epoch(5) == many
+    assert DatasetMixture(many, {}, 0).epoch(5) == many
 
 
 @given(st.integers(1, 60), st.integers(0, 60), st.floats(0.0, 0.9))
@@ -76,7 +78,7 @@ def test_a_kind_has_at_least_its_share_of_every_epoch_and_no_row_more_than_that_
     rare: int, others: int, least: float
 ) -> None:
     many = [replace(row, kind=row.dataset) for row in rows(rare=rare, other=others)]
-    mixture = Mixture(many, {}, 3, {"rare": least, "absent": 0.5})
+    mixture = DatasetMixture(many, {}, 3, {"rare": least, "absent": 0.5})
     epochs = [Counter(row.id for row in mixture.epoch(number)) for number in range(3)]
     assert all(sum(epoch.values()) == mixture.size for epoch in epochs)
     assert all(epoch[row.id] >= 1 for epoch in epochs for row in many), "nothing is left out"
@@ -90,7 +92,9 @@ def test_a_kind_has_at_least_its_share_of_every_epoch_and_no_row_more_than_that_
 
 
 def shares(least: dict[str, float], **counts: int) -> dict[str, float]:
-    mixture = Mixture([replace(row, kind=row.dataset) for row in rows(**counts)], {}, 0, least)
+    mixture = DatasetMixture(
+        [replace(row, kind=row.dataset) for row in rows(**counts)], {}, 0, least
+    )
     found = Counter(row.kind for row in mixture.epoch(0))
     return {kind: found[kind] / mixture.size for kind in least}
 
@@ -121,12 +125,16 @@ def test_no_kind_has_less_than_its_least_share_whatever_the_others_ask_for(
 
 def test_without_a_least_share_nothing_is_repeated() -> None:
     many = rows(a=3, b=4)
-    assert Mixture(many, {}, 0, {"k": 0.5}).epoch(1) == many, "there is no other kind"
-    assert Mixture(many, {"a": 0.5, "b": 0.5}, 0, {"k": 0.5}).size == 7, "proportions say it all"
+    assert DatasetMixture(many, {}, 0, {"k": 0.5}).epoch(1) == many, "there is no other kind"
+    assert DatasetMixture(many, {"a": 0.5, "b": 0.5}, 0, {"k": 0.5}).size == 7, (
+        "proportions say it all"
+    )
 
 
 def test_every_batch_has_its_part_of_a_rare_dataset() -> None:
-    batches = order(Mixture(rows(new=45, old=5), {"new": 0.8, "old": 0.2}, 0).epoch(0), 10, 0, 0)
+    batches = shuffle_into_batches(
+        DatasetMixture(rows(new=45, old=5), {"new": 0.8, "old": 0.2}, 0).epoch(0), 10, 0, 0
+    )
     assert [sum(row.dataset == "old" for row in batch) for batch in batches] == [2] * 5
 
 
@@ -139,19 +147,20 @@ def test_every_batch_has_its_part_of_a_rare_dataset() -> None:
 )
 def test_shares_must_name_the_datasets_that_are_there(shares: dict[str, float], words: str) -> None:
     with pytest.raises(UsageError, match=words):
-        Mixture(rows(a=2, b=2), shares, 0)
+        DatasetMixture(rows(a=2, b=2), shares, 0)
 
 
 @pytest.mark.training
 def test_a_training_follows_its_shares_and_a_resumed_one_goes_on_the_same(tmp_path: Path) -> None:
     old = [
-        Example(f"e{i}", "in_scope", user(f"hello {i}"), "good day to you all") for i in range(6)
+        Example(f"e{i}", "in_scope", make_prompt(f"hello {i}"), "good day to you all")
+        for i in range(6)
     ]  # ids as those of `examples`
-    lessons = named({"new": examples(6), "old": old})
+    lessons = tag_with_dataset({"new": examples(6), "old": old})
     assert len({e.id for e in lessons}) == 12
-    how = config.Train(
+    how = config.TrainConfig(
         weights={"in_scope": {"sft": 1.0}},
-        mix={"new": 0.75, "old": 0.25},
+        dataset_shares={"new": 0.75, "old": 0.25},
         batch_size=4,
         epochs=3,
         learning_rate=5e-3,

@@ -15,20 +15,20 @@ from tiny import Tiny, examples
 from margins import assert_at_most
 from selfteach import config
 from selfteach.errors import DataError, UsageError
-from selfteach.records import messages
+from selfteach.records import parse_messages
 from selfteach.train import loss
-from selfteach.train.adapters.lora import Lora
-from selfteach.train.batch import encode
-from selfteach.train.fast.forward import Student
-from selfteach.train.objectives.distill import Distill
+from selfteach.train.adapters.lora import LoraAdapter
+from selfteach.train.batch import encode_examples
+from selfteach.train.fast.forward import PackedModel
+from selfteach.train.objectives.distill import DistillObjective
 from selfteach.train.reference import Reference, ReferenceFacts
 from selfteach.train.train import train
 
 WEIGHTS = {"in_scope": {"distill": 1.0}}
 
 
-def settings(**changes: Any) -> config.Train:
-    return config.Train(
+def settings(**changes: Any) -> config.TrainConfig:
+    return config.TrainConfig(
         **{
             "weights": WEIGHTS,
             "batch_size": 8,
@@ -43,23 +43,23 @@ def settings(**changes: Any) -> config.Train:
 class Setup:
     """A student beside its teacher."""
 
-    def __init__(self, lessons: list[Any], chosen: config.Train) -> None:
+    def __init__(self, lessons: list[Any], chosen: config.TrainConfig) -> None:
         self.model = Tiny()
-        self.adapter = Lora.attach(self.model.module, chosen, seed=0)
-        self.student = Student(self.model.module, self.adapter)
-        self.objectives = {"distill": Distill(chosen)}
-        self.rows = encode(self.model, lessons, WEIGHTS, frozenset(), 512, "drop").rows
+        self.adapter = LoraAdapter.attach(self.model.module, chosen, seed=0)
+        self.student = PackedModel(self.model.module, self.adapter)
+        self.objectives = {"distill": DistillObjective(chosen)}
+        self.rows = encode_examples(self.model, lessons, WEIGHTS, frozenset(), 512, "drop").rows
         self.teacher = Reference(
             self.model, self.student, self.objectives, {e.id: e for e in lessons}, chosen
         )
 
     def loss(self, known: dict[int, ReferenceFacts]) -> torch.Tensor:
-        with self.student.ready():
+        with self.student.use_attention():
             return loss.compute_loss(
                 self.student,
                 self.rows,
                 self.objectives,
-                loss.units(self.objectives, self.rows),
+                loss.count_units(self.objectives, self.rows),
                 known,
             )[0]
 
@@ -92,7 +92,7 @@ def test_fault_1_the_teacher_predicts_the_answers_tokens_from_the_token_before()
     setup = Setup(lessons, settings())
     known = setup.teacher.learn(setup.rows, 4096)
     for row, example in zip(setup.rows, lessons, strict=True):
-        prompt = setup.model.encode(messages(example.source["teacher_prompt"]))
+        prompt = setup.model.encode(parse_messages(example.source["teacher_prompt"]))
         ids = torch.tensor([[*prompt, *row.answers[0]]])
         with torch.no_grad():
             logp = Tiny().module(ids).logits[0].log_softmax(-1)
@@ -141,8 +141,8 @@ def test_fault_3_rows_meet_their_own_teacher_whatever_the_order() -> None:
     setup = Setup(examples(6), settings(distill_mix=1.0))
     known = setup.teacher.learn(setup.rows, 60)
     whole = float(setup.loss(known))
-    counts = loss.units(setup.objectives, setup.rows)
-    with setup.student.ready():
+    counts = loss.count_units(setup.objectives, setup.rows)
+    with setup.student.use_attention():
         alone = [
             float(loss.compute_loss(setup.student, [row], setup.objectives, counts, known)[0])
             for row in reversed(setup.rows)
@@ -150,7 +150,7 @@ def test_fault_3_rows_meet_their_own_teacher_whatever_the_order() -> None:
     assert sum(alone) == pytest.approx(whole, rel=1e-4)
     pair = [setup.rows[0], setup.rows[3]]  # answers of one length, so that swapped teachers fit
     swapped = {row.number: known[other.number] for row, other in zip(pair, pair[::-1], strict=True)}
-    with setup.student.ready():
+    with setup.student.use_attention():
         own, other = (
             float(loss.compute_loss(setup.student, pair, setup.objectives, counts, facts)[0])
             for facts in (known, swapped)
@@ -196,15 +196,15 @@ def test_the_student_comes_nearer_to_the_teacher(tmp_path: Path, changes: dict[s
     first, last = (trained.curve[at]["losses"]["distill"] for at in (0, -1))
     assert_at_most("last loss", last, 0.5 * first)
     assert (
-        trained.captured == pytest.approx(1.0, abs=1e-4)
+        trained.top_k_mass == pytest.approx(1.0, abs=1e-4)
         if not changes.get("top_k")
-        else 0.1 < trained.captured < 0.99
+        else 0.1 < trained.top_k_mass < 0.99
     )
 
 
 def test_skipped_tokens_do_not_count() -> None:
     setup = Setup(examples(4), settings(skip_tokens=3))
-    assert loss.units(setup.objectives, setup.rows)["distill"] == sum(
+    assert loss.count_units(setup.objectives, setup.rows)["distill"] == sum(
         len(r.answers[0]) - 3 for r in setup.rows
     )
 
@@ -232,7 +232,7 @@ def test_an_own_draw_that_is_skipped_whole_takes_no_answer_s_place(tmp_path: Pat
         settings(on_policy=1.0, skip_tokens=3),
         tmp_path / "a",
         seed=1,
-        draw_student=lambda p, _: ["ab"] * len(p),
+        sample_tuned=lambda p, _: ["ab"] * len(p),
     )
     given = train(Tiny(), examples(), settings(skip_tokens=3), tmp_path / "b", seed=1)
     assert [row["loss"] for row in short.curve] == [row["loss"] for row in given.curve]
@@ -251,7 +251,7 @@ def test_own_draws_are_drawn_between_steps_from_the_student_as_it_is(tmp_path: P
         return [f"fresh {step} {i}" for i in range(len(prompts))]
 
     trained = train(
-        model, examples(), settings(on_policy=1.0, epochs=4), tmp_path, seed=1, draw_student=draw
+        model, examples(), settings(on_policy=1.0, epochs=4), tmp_path, seed=1, sample_tuned=draw
     )
     assert [step for step, _ in asked] == list(range(trained.steps))
     assert all(count == 6 for _, count in asked)
@@ -263,9 +263,9 @@ def test_own_draws_are_no_evidence() -> None:
     setup = Setup(examples(3), settings(distill_mix=0.4))
     known = setup.teacher.learn(setup.rows, 4096)
     given = float(setup.loss(known))
-    setup.rows = [replace(row, drawn=True) for row in setup.rows]
+    setup.rows = [replace(row, sampled=True) for row in setup.rows]
     drawn = float(setup.loss(known))
-    setup.objectives = {"distill": Distill(settings(distill_mix=1.0))}
+    setup.objectives = {"distill": DistillObjective(settings(distill_mix=1.0))}
     assert drawn == pytest.approx(0.4 * float(setup.loss(known)), rel=1e-5)
     assert given > drawn
 
@@ -277,17 +277,17 @@ def test_own_draws_without_somebody_to_draw_are_refused(tmp_path: Path) -> None:
 
 @pytest.mark.training
 def test_the_hook_draws_with_the_real_engine(tiny_hf: Any, tmp_path: Path) -> None:
-    from selfteach.records import Sampling
-    from selfteach.train.on_policy import draw_with
+    from selfteach.records import SamplingParams
+    from selfteach.train.on_policy import make_on_policy_sampler
 
-    hook = draw_with(tiny_hf, Sampling(max_tokens=6), seed=3)
+    hook = make_on_policy_sampler(tiny_hf, SamplingParams(max_tokens=6), seed=3)
     trained = train(
         tiny_hf,
         examples(6),
         settings(on_policy=0.5, max_steps=2),
         tmp_path,
         seed=1,
-        draw_student=hook,
+        sample_tuned=hook,
     )
     again = train(
         tiny_hf,
@@ -295,6 +295,6 @@ def test_the_hook_draws_with_the_real_engine(tiny_hf: Any, tmp_path: Path) -> No
         settings(on_policy=0.5, max_steps=2),
         tmp_path / "again",
         seed=1,
-        draw_student=hook,
+        sample_tuned=hook,
     )
     assert [r["loss"] for r in trained.curve] == [r["loss"] for r in again.curve]

@@ -16,17 +16,17 @@ from torch import Tensor, nn
 
 from selfteach import config
 from selfteach.errors import UsageError
-from selfteach.models.hf import Hf
-from selfteach.models.reft import edit, orthonormal
-from selfteach.models.wear import wear
+from selfteach.models.hf import HfModel
+from selfteach.models.load_adapter import load_adapter
+from selfteach.models.reft import apply_edit, orthonormalize
 from selfteach.train.adapters.exact_conversion import (
-    Update,
-    of_edit,
-    of_shift,
-    reft_as_lora,
+    WeightUpdate,
+    convert_input_shift,
+    convert_output_edit,
+    convert_reft_to_lora,
     write_lora,
 )
-from selfteach.train.train import attach
+from selfteach.train.train import attach_adapter
 
 IDS = torch.tensor([[5, 9, 31, 8, 40, 3, 77, 12]])
 NAME = "model.layers.1.mlp.down_proj"
@@ -43,25 +43,25 @@ def test_the_formula_of_loreft_with_numbers_worked_out_by_hand() -> None:
         torch.tensor(x, dtype=torch.float64)
         for x in ([3.0, 4.0], [[0.0, 1.0]], [[2.0, 0.0]], [1.0])
     )
-    assert edit(h, r, w, b).tolist() == [3.0, 7.0]
+    assert apply_edit(h, r, w, b).tolist() == [3.0, 7.0]
 
 
 def test_rows_become_orthonormal_and_stay_as_they_are_then() -> None:
-    r = orthonormal(numbers(4, 64))
+    r = orthonormalize(numbers(4, 64))
     torch.testing.assert_close(r @ r.t(), torch.eye(4, dtype=torch.float64), atol=1e-14, rtol=0)
-    torch.testing.assert_close(orthonormal(r), r, atol=1e-14, rtol=0)
+    torch.testing.assert_close(orthonormalize(r), r, atol=1e-14, rtol=0)
 
 
 @pytest.mark.parametrize("bias", [False, True])
 def test_an_edit_of_a_layer_s_output_is_a_low_rank_update(bias: bool) -> None:
     linear = nn.Linear(32, 24, bias=bias, dtype=torch.float64)
     r, w, b, x = (
-        orthonormal(numbers(3, 24)),
+        orthonormalize(numbers(3, 24)),
         numbers(3, 24, seed=1),
         numbers(3, seed=2),
         numbers(50, 32, seed=3),
     )
-    update = of_edit(linear, r, w, b)
+    update = convert_output_edit(linear, r, w, b)
     assert update.a.shape == (3, 32)
     with torch.no_grad():
         attached = linear(x) + x @ update.a.t() @ update.b.t() + update.shift
@@ -70,7 +70,7 @@ def test_an_edit_of_a_layer_s_output_is_a_low_rank_update(bias: bool) -> None:
             + update.shift
             + (linear.bias if bias else 0)
         )
-        expected = edit(linear(x), r, w, b)
+        expected = apply_edit(linear(x), r, w, b)
     assert (attached - expected).abs().max() <= 1e-12
     assert (merged - expected).abs().max() <= 1e-12
     assert (linear(x) - expected).abs().max() > 0.1
@@ -78,7 +78,7 @@ def test_an_edit_of_a_layer_s_output_is_a_low_rank_update(bias: bool) -> None:
 
 def test_a_constant_shift_of_the_input_is_a_bias() -> None:
     linear, x, dx = nn.Linear(32, 24, dtype=torch.float64), numbers(50, 32), numbers(32, seed=1)
-    update = of_shift(linear, dx)
+    update = convert_input_shift(linear, dx)
     with torch.no_grad():
         assert (
             linear(x) + x @ update.a.t() @ update.b.t() + update.shift - linear(x + dx)
@@ -104,22 +104,24 @@ def test_plain_peft_loads_the_file_and_gives_the_moved_representations(
     model = double(bias)
     linear = model.module.get_submodule(NAME)
     r, w, b, dx = (
-        orthonormal(numbers(3, 64)),
+        orthonormalize(numbers(3, 64)),
         numbers(3, 64, seed=1),
         numbers(3, seed=2),
         numbers(128, seed=3),
     )
-    update = of_edit(linear, r, w, b) if kind == "edit" else of_shift(linear, dx)
+    update = (
+        convert_output_edit(linear, r, w, b) if kind == "edit" else convert_input_shift(linear, dx)
+    )
     write_lora(
         tmp_path,
         {
             NAME: update,
-            "model.layers.0.mlp.down_proj": Update(*(x * 0 for x in (update.a, update.b))),
+            "model.layers.0.mlp.down_proj": WeightUpdate(*(x * 0 for x in (update.a, update.b))),
         },
         {},
     )
     if kind == "edit":
-        handle = linear.register_forward_hook(lambda part, given, out: edit(out, r, w, b))
+        handle = linear.register_forward_hook(lambda part, given, out: apply_edit(out, r, w, b))
     else:
         handle = linear.register_forward_pre_hook(lambda part, given: (given[0] + dx,))
     expected = logits(model.module)
@@ -129,26 +131,26 @@ def test_plain_peft_loads_the_file_and_gives_the_moved_representations(
     assert (logits(model.module) - expected).abs().max() > 1e-2
     if bias:  # PEFT merges a bias into a bias alone
         assert (logits(worn.merge_and_unload()) - expected).abs().max() <= 1e-12
-    ours = wear(copy.deepcopy(model.module).float(), tmp_path)
+    ours = load_adapter(copy.deepcopy(model.module).float(), tmp_path)
     torch.testing.assert_close(logits(ours).double(), expected, atol=1e-3, rtol=1e-3)
 
 
 def test_a_saved_reft_at_all_positions_of_a_linear_layer_becomes_a_lora(
     tiny: Path, tmp_path: Path
 ) -> None:
-    hf = Hf.load(tiny, dtype="float32", device="cpu")
-    settings = config.Train(
-        adapter="reft", reft=config.Reft(rank=3, positions="all", site="down_proj")
+    hf = HfModel.load(tiny, dtype="float32", device="cpu")
+    settings = config.TrainConfig(
+        adapter="reft", reft=config.ReftConfig(rank=3, positions="all", site="down_proj")
     )
-    adapter = attach(hf, settings, 0)
+    adapter = attach_adapter(hf, settings, 0)
     with torch.no_grad():
         for parameter in adapter.parameters():
             parameter.add_(numbers(*parameter.shape).float() * 0.1)
     adapter.save(tmp_path / "reft", {"base_fingerprint": hf.fingerprint})
     expected = logits(hf.module)
     adapter.detach()
-    reft_as_lora(hf.module, tmp_path / "reft", tmp_path / "lora")
-    taught = Hf.load(tiny, adapter=tmp_path / "lora", dtype="float32", device="cpu")
+    convert_reft_to_lora(hf.module, tmp_path / "reft", tmp_path / "lora")
+    taught = HfModel.load(tiny, adapter=tmp_path / "lora", dtype="float32", device="cpu")
     torch.testing.assert_close(logits(taught.module), expected, atol=1e-3, rtol=1e-3)
     torch.testing.assert_close(
         logits(PeftModel.from_pretrained(hf.module, tmp_path / "lora")),
@@ -159,12 +161,12 @@ def test_a_saved_reft_at_all_positions_of_a_linear_layer_becomes_a_lora(
 
 
 def test_what_no_weights_can_do_is_refused(tmp_path: Path, tiny: Path) -> None:
-    hf = Hf.load(tiny, dtype="float32", device="cpu")
-    adapter = attach(hf, config.Train(adapter="reft"), 0)
+    hf = HfModel.load(tiny, dtype="float32", device="cpu")
+    adapter = attach_adapter(hf, config.TrainConfig(adapter="reft"), 0)
     adapter.save(tmp_path / "reft", {})
     adapter.detach()
     with pytest.raises(UsageError, match="no change of weights"):
-        reft_as_lora(hf.module, tmp_path / "reft", tmp_path / "lora")
+        convert_reft_to_lora(hf.module, tmp_path / "reft", tmp_path / "lora")
     (tmp_path / "reft" / "adapter_config.json").write_text(json.dumps({"peft_type": "LORA"}))
     with pytest.raises(UsageError, match="is no reft"):
-        reft_as_lora(hf.module, tmp_path / "reft", tmp_path / "lora")
+        convert_reft_to_lora(hf.module, tmp_path / "reft", tmp_path / "lora")

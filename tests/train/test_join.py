@@ -10,8 +10,8 @@ from peft import PeftModel
 from tiny import Tiny
 
 from selfteach import config
-from selfteach.train.adapters.join_loras import join
-from selfteach.train.adapters.lora import Lora
+from selfteach.train.adapters.join_loras import join_loras
+from selfteach.train.adapters.lora import LoraAdapter
 
 IDS = torch.arange(3, 40)[None]
 
@@ -19,7 +19,9 @@ IDS = torch.arange(3, 40)[None]
 def written(folder: Path, seed: int, **settings: object) -> Path:
     """An adapter of random numbers."""
     model = Tiny()
-    adapter = Lora.attach(model.module, config.Train(lora=config.Lora(**settings)), seed=seed)  # type: ignore[arg-type]
+    adapter = LoraAdapter.attach(
+        model.module, config.TrainConfig(lora=config.LoraConfig(**settings)), seed=seed
+    )  # type: ignore[arg-type]
     torch.manual_seed(seed)
     with torch.no_grad():
         for parameter in adapter.parameters():
@@ -38,7 +40,7 @@ def test_the_joined_adapter_does_what_both_do_one_after_the_other(
         written(tmp_path / "one", 1, rank=8, alpha=12),
         written(tmp_path / "two", 2, **second),
     )
-    both = join(one, two, tmp_path / "both")
+    both = join_loras(one, two, tmp_path / "both")
     with torch.no_grad():
         merged = PeftModel.from_pretrained(Tiny().module, one).merge_and_unload()
         expected = PeftModel.from_pretrained(merged, two)(IDS).logits

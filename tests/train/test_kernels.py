@@ -6,12 +6,12 @@ import pytest
 import torch
 from tiny import Tiny
 
-from selfteach.train.fast.head import CHUNK, at_logits, token_logp
-from selfteach.train.fast.norm import FrozenNorm, RmsNorm, fast_norms
-from selfteach.train.memory import Kept
+from selfteach.train.fast.head import CHUNK_POSITIONS, apply_to_logits, token_logp
+from selfteach.train.fast.norm import FrozenNorm, RmsNorm, use_fast_norms
+from selfteach.train.memory import ActivationCounter
 
 
-@pytest.mark.parametrize("count", [1, CHUNK, 2 * CHUNK + 5])
+@pytest.mark.parametrize("count", [1, CHUNK_POSITIONS, 2 * CHUNK_POSITIONS + 5])
 def test_token_logp_and_its_gradient_equal_log_softmax(count: int) -> None:
     torch.manual_seed(0)
     hidden, weight = torch.randn(count, 16, requires_grad=True), torch.randn(50, 16)
@@ -25,12 +25,12 @@ def test_token_logp_and_its_gradient_equal_log_softmax(count: int) -> None:
     torch.testing.assert_close(mine, other, atol=1e-5, rtol=1e-4)
 
 
-@pytest.mark.parametrize("count", [1, CHUNK, 2 * CHUNK + 5])
+@pytest.mark.parametrize("count", [1, CHUNK_POSITIONS, 2 * CHUNK_POSITIONS + 5])
 def test_what_is_made_of_logits_and_its_gradient_equal_the_plain_way(count: int) -> None:
     torch.manual_seed(0)
     hidden, weight = torch.randn(count, 16, requires_grad=True), torch.randn(50, 16)
     bias, coefficients = torch.randn(count, 50), torch.randn(count)
-    ours = at_logits(
+    ours = apply_to_logits(
         hidden, weight, lambda logits, part: (logits + bias[part]).softmax(-1).square().sum(-1)
     )
     theirs = (hidden @ weight.t() + bias).softmax(-1).square().sum(-1)
@@ -41,7 +41,7 @@ def test_what_is_made_of_logits_and_its_gradient_equal_the_plain_way(count: int)
     torch.testing.assert_close(mine, other, atol=1e-6, rtol=1e-4)
     with torch.no_grad():
         torch.testing.assert_close(
-            at_logits(hidden, weight, lambda logits, part: logits.sum(-1)),
+            apply_to_logits(hidden, weight, lambda logits, part: logits.sum(-1)),
             (hidden @ weight.t()).sum(-1),
         )
 
@@ -51,9 +51,9 @@ def test_no_logits_are_kept() -> None:
     the gradient that is taken at once.
     """
     hidden, weight = torch.randn(300, 16, requires_grad=True), torch.randn(5000, 16)
-    kept = Kept(torch.nn.Linear(1, 1), [weight])
-    with kept.counting():
-        at_logits(hidden, weight, lambda logits, part: logits.softmax(-1)[:, 0])
+    kept = ActivationCounter(torch.nn.Linear(1, 1), [weight])
+    with kept.count_saved_tensors():
+        apply_to_logits(hidden, weight, lambda logits, part: logits.softmax(-1)[:, 0])
     assert kept.bytes(False) == hidden.nbytes
 
 
@@ -78,7 +78,7 @@ def test_the_norm_and_its_gradient_equal_the_models(shape: tuple[int, ...]) -> N
 def test_norms_are_replaced_and_come_back() -> None:
     module = Tiny().module.requires_grad_(False)
     own = [m for m in module.modules() if type(m).__name__ == "LlamaRMSNorm"]
-    with fast_norms(module) as count:
+    with use_fast_norms(module) as count:
         assert count == len(own) == 5
         assert sum(isinstance(m, FrozenNorm) for m in module.modules()) == 5
     assert [m for m in module.modules() if type(m).__name__ == "LlamaRMSNorm"] == own
@@ -99,7 +99,7 @@ def test_norms_that_compute_something_else_or_are_trained_are_left_alone() -> No
     gemma = AutoModelForCausalLM.from_config(
         AutoConfig.for_model("gemma2", **shape, num_key_value_heads=1)
     ).requires_grad_(False)
-    with fast_norms(gemma) as count:
+    with use_fast_norms(gemma) as count:
         assert count == 0  # Gemma scales by one plus the weight
-    with fast_norms(Tiny().module) as count:
+    with use_fast_norms(Tiny().module) as count:
         assert count == 0  # these weights want gradients

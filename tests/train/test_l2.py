@@ -14,19 +14,19 @@ from tiny import Tiny, examples
 from margins import assert_at_most
 from selfteach import config, registry
 from selfteach.errors import UsageError
-from selfteach.train.l2 import pull, squares
+from selfteach.train.l2 import add_l2_gradient, squared_norm
 from selfteach.train.train import train
 
 
-def settings(adapter: str = "lora", **more: object) -> config.Train:
-    return config.Train(
+def settings(adapter: str = "lora", **more: object) -> config.TrainConfig:
+    return config.TrainConfig(
         **{
             "adapter": adapter,
             "weights": {"in_scope": {"sft": 1.0}},
             "batch_size": 6,
             "max_steps": 8,
             "learning_rate": 5e-3,
-            "layers": config.Layers(which="last 1"),
+            "layers": config.LayersConfig(which="last 1"),
             **more,
         }
     )
@@ -34,13 +34,13 @@ def settings(adapter: str = "lora", **more: object) -> config.Train:
 
 def test_squares_of_a_change_and_of_a_product() -> None:
     # B A = [[1], [2]] [[3, 4]] = [[3, 4], [6, 8]]: 9 + 16 + 36 + 64 = 125
-    assert squares((torch.tensor([[3.0, 4.0], [6.0, 8.0]]),)).item() == 125
-    assert squares((torch.tensor([[1.0], [2.0]]), torch.tensor([[3.0, 4.0]]))).item() == 125
+    assert squared_norm((torch.tensor([[3.0, 4.0], [6.0, 8.0]]),)).item() == 125
+    assert squared_norm((torch.tensor([[1.0], [2.0]]), torch.tensor([[3.0, 4.0]]))).item() == 125
 
 
 def test_the_product_is_never_formed_and_equal_to_what_it_would_be() -> None:
     b, a = torch.randn(9, 3, dtype=torch.float64), torch.randn(3, 7, dtype=torch.float64)
-    torch.testing.assert_close(squares((b, a)), (b @ a).square().sum())
+    torch.testing.assert_close(squared_norm((b, a)), (b @ a).square().sum())
 
 
 def test_pull_adds_the_gradient_of_the_penalty() -> None:
@@ -48,7 +48,7 @@ def test_pull_adds_the_gradient_of_the_penalty() -> None:
     # squares are 4.5
     w = torch.nn.Parameter(torch.tensor([5.0]))
     w.grad = torch.tensor([1.0])
-    assert pull([(w - 2,)], 5.0) == 4.5
+    assert add_l2_gradient([(w - 2,)], 5.0) == 4.5
     assert w.grad.item() == 16
 
 
@@ -56,15 +56,15 @@ def test_pull_adds_the_gradient_of_the_penalty() -> None:
 def test_an_adapter_s_changes_are_those_of_the_module(name: str) -> None:
     model = Tiny()
     before = {key: value.clone() for key, value in model.module.state_dict().items()}
-    adapter = registry.lookup("adapters", name).attach(
+    adapter = registry.load_registered("adapters", name).attach(
         model.module, settings(name), seed=0, encode=partial(model.encode_answer, end=False)
     )
-    assert sum(squares(change).item() for change in adapter.changes()) == 0
+    assert sum(squared_norm(change).item() for change in adapter.iterate_weight_changes()) == 0
     with torch.no_grad():
         for parameter in adapter.parameters():
             parameter.add_(torch.randn_like(parameter) * 0.1)
     adapter.begin_step()
-    found = sum(squares(change).item() for change in adapter.changes())
+    found = sum(squared_norm(change).item() for change in adapter.iterate_weight_changes())
     with adapter.merged():
         after = {
             key.replace(".base.", "."): value for key, value in model.module.state_dict().items()

@@ -12,8 +12,8 @@ from safetensors.torch import load_file
 from tiny import Tiny
 
 from selfteach import config
-from selfteach.models.wear import PEFT_PREFIX
-from selfteach.train.adapters.lora import Lora
+from selfteach.models.load_adapter import PEFT_PREFIX
+from selfteach.train.adapters.lora import LoraAdapter
 
 IDS = torch.tensor([[5, 9, 31, 8, 40, 3, 77, 12]])
 
@@ -35,9 +35,9 @@ def loss_of(module) -> torch.Tensor:
 
 @pytest.mark.parametrize("targets", ["all-linear", "attention"])
 def test_loss_and_gradients_equal_pefts(targets: str) -> None:
-    settings = config.Train(lora=config.Lora(rank=4, alpha=8, targets=targets))
+    settings = config.TrainConfig(lora=config.LoraConfig(rank=4, alpha=8, targets=targets))
     ours = Tiny().module
-    adapter = Lora.attach(ours, settings, seed=0)
+    adapter = LoraAdapter.attach(ours, settings, seed=0)
     shaken(adapter)
     names = "all-linear" if targets == "all-linear" else ["q_proj", "k_proj", "v_proj", "o_proj"]
     theirs = get_peft_model(
@@ -58,7 +58,7 @@ def test_loss_and_gradients_equal_pefts(targets: str) -> None:
 
 
 def test_the_first_values_are_distributed_as_pefts() -> None:
-    adapter = Lora.attach(Tiny().module, config.Train(), seed=0)
+    adapter = LoraAdapter.attach(Tiny().module, config.TrainConfig(), seed=0)
     for name, value in adapter.state().items():
         if "lora_B" in name:
             assert not value.any()
@@ -71,7 +71,9 @@ def test_the_first_values_are_distributed_as_pefts() -> None:
 
 def test_small_updates_are_not_lost_in_bf16() -> None:
     model = Tiny(dtype=torch.bfloat16)
-    adapter = Lora.attach(model.module, config.Train(lora=config.Lora(rank=4, alpha=4)), seed=0)
+    adapter = LoraAdapter.attach(
+        model.module, config.TrainConfig(lora=config.LoraConfig(rank=4, alpha=4)), seed=0
+    )
     layer = model.module.model.layers[0].mlp.up_proj
     x = torch.ones(1, 64, dtype=torch.bfloat16)
     with torch.no_grad():
@@ -87,7 +89,7 @@ def test_small_updates_are_not_lost_in_bf16() -> None:
 
 def test_the_saved_folder_is_pefts(tmp_path: Path) -> None:
     model = Tiny()
-    adapter = Lora.attach(model.module, config.Train(), seed=0)
+    adapter = LoraAdapter.attach(model.module, config.TrainConfig(), seed=0)
     shaken(adapter)
     adapter.save(tmp_path, {"base_fingerprint": model.fingerprint})
     assert (

@@ -17,14 +17,14 @@ from tiny import Tiny, examples
 from torch import nn
 
 from selfteach import config
-from selfteach.models.memory import PRODUCTS, keep_few_products
+from selfteach.models.allocator import ONEDNN_CACHE_LIMIT, limit_onednn_cache
 from selfteach.train import memory
-from selfteach.train.adapters.lora import Lora
-from selfteach.train.fast.forward import Student
-from selfteach.train.fast.head import CHUNK
-from selfteach.train.memory import Account, Kept, Meter
+from selfteach.train.adapters.lora import LoraAdapter
+from selfteach.train.fast.forward import PackedModel
+from selfteach.train.fast.head import CHUNK_POSITIONS
+from selfteach.train.memory import ActivationCounter, MemoryEstimate, MemoryMeter
 from selfteach.train.reference import Reference
-from selfteach.train.train import Trained, encoded_for, objectives_of, train
+from selfteach.train.train import TrainingResult, encode_for_objectives, make_objectives, train
 
 WEIGHTS = {"in_scope": {"sft": 1.0, "dpo": 0.5, "distill": 0.5}}
 EVERY = ["lora", "full", "layers", "bottleneck", "prompt", "reft"]
@@ -32,7 +32,7 @@ EVERY = ["lora", "full", "layers", "bottleneck", "prompt", "reft"]
 
 def taught(
     folder: Path, adapter: str, again: bool = False, said: list[str] | None = None, **more: Any
-) -> Trained:
+) -> TrainingResult:
     settings = {
         "adapter": adapter,
         "layers": {"which": "last 2"},
@@ -41,7 +41,7 @@ def taught(
         "epochs": 1,
         "checkpoint_every": 2,
     }
-    whole = config.Train.model_validate({**settings, "checkpoint_activations": again, **more})
+    whole = config.TrainConfig.model_validate({**settings, "checkpoint_activations": again, **more})
     return train(
         Tiny(num_hidden_layers=4),
         examples(12),
@@ -57,15 +57,15 @@ def test_what_autograd_keeps_is_counted_by_hand() -> None:
     4000 bytes of input and the weight, which is owned already; the same tensor kept twice counts
          once."""
     linear, x = nn.Linear(10, 10, bias=False), torch.randn(100, 10, requires_grad=True)
-    kept = Kept(linear, linear.parameters())
-    with kept.counting():
+    kept = ActivationCounter(linear, linear.parameters())
+    with kept.count_saved_tensors():
         y = x.exp()
         linear(y) + y.exp()
     assert kept.bytes(False) == 4000 + 4000
-    kept = Kept(linear, linear.parameters())
-    with kept.counting():
-        a = kept.apart(torch.exp, x)
-        kept.apart(lambda t: t.exp().exp(), a)
+    kept = ActivationCounter(linear, linear.parameters())
+    with kept.count_saved_tensors():
+        a = kept.run_piece(torch.exp, x)
+        kept.run_piece(lambda t: t.exp().exp(), a)
     assert kept.bytes(False) == 3 * 4000
     assert kept.bytes(True) == 2 * 4000 + 2 * 4000  # what goes into both, and the larger of them
 
@@ -108,16 +108,16 @@ def known() -> int:
 @pytest.mark.parametrize("top_k", [20, 0])
 def test_what_teachers_say_is_kept_as_it_is_counted(top_k: int) -> None:
     """No more than is counted either: the ids of the passes, as float32, are let go."""
-    model, how = Tiny(), config.Train(weights=WEIGHTS, top_k=top_k)
-    every, named = examples(12), objectives_of(WEIGHTS, how)
+    model, how = Tiny(), config.TrainConfig(weights=WEIGHTS, top_k=top_k)
+    every, named = examples(12), make_objectives(WEIGHTS, how)
     teacher = Reference(
         model,
-        Student(model.module, Lora.attach(model.module, how, seed=0)),
+        PackedModel(model.module, LoraAdapter.attach(model.module, how, seed=0)),
         named,
         {e.id: e for e in every},
         how,
     )
-    rows = encoded_for(model, every, WEIGHTS, named, how).rows
+    rows = encode_for_objectives(model, every, WEIGHTS, named, how).rows
     said = [d for fact in teacher.learn(rows, 4096).values() for d in fact.teacher.values()]
     assert (
         sum(t.untyped_storage().nbytes() for d in said for t in (d.ids, d.logp))
@@ -157,11 +157,14 @@ def test_what_computing_takes_is_counted_by_hand() -> None:
     """24 bytes for each logit of a chunk; in low precision on a CPU the compiled products too, of
     which the user may keep more.
     """
-    chunk = 24 * CHUNK * 96
-    for dtype, work in ((torch.float32, chunk), (torch.bfloat16, chunk + memory.OVERHEAD)):
+    chunk = 24 * CHUNK_POSITIONS * 96
+    for dtype, work in (
+        (torch.float32, chunk),
+        (torch.bfloat16, chunk + memory.CPU_OVERHEAD_BYTES),
+    ):
         model = Tiny(dtype=dtype)
-        account = Meter(model.module).account(
-            Lora.attach(model.module, config.Train(), seed=0), 1000, 10
+        account = MemoryMeter(model.module).estimate(
+            LoraAdapter.attach(model.module, config.TrainConfig(), seed=0), 1000, 10
         )
         assert account.work == work
         assert (
@@ -170,19 +173,19 @@ def test_what_computing_takes_is_counted_by_hand() -> None:
 
 
 def test_the_user_may_keep_more_compiled_products(monkeypatch: pytest.MonkeyPatch) -> None:
-    name, few = PRODUCTS
+    name, few = ONEDNN_CACHE_LIMIT
     monkeypatch.delenv(name, raising=False)
-    keep_few_products()
+    limit_onednn_cache()
     assert os.environ[name] == few
     monkeypatch.setenv(name, "500")
-    keep_few_products()
+    limit_onednn_cache()
     assert os.environ[name] == "500"
 
 
 @pytest.mark.training
 def test_a_module_s_layers_are_its_own_again(tmp_path: Path) -> None:
     model = Tiny()
-    settings = config.Train(
+    settings = config.TrainConfig(
         weights={"in_scope": {"sft": 1.0}}, epochs=1, checkpoint_activations=True
     )
     train(model, examples(4), settings, tmp_path, seed=0)
@@ -204,21 +207,25 @@ def test_a_container_s_limit_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     ):
         (tmp_path / name).write_text(text + "\n")
     monkeypatch.setattr(memory, "CGROUP", tmp_path)
-    assert memory.free_bytes(torch.device("cpu")) == 400
+    assert memory.measure_free_bytes(torch.device("cpu")) == 400
     (tmp_path / "memory.max").write_text("max\n")
-    assert memory.free_bytes(torch.device("cpu")) > 1 << 20
+    assert memory.measure_free_bytes(torch.device("cpu")) > 1 << 20
 
 
 def test_what_cannot_be_measured_is_not_invented(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(memory, "CLEAR", tmp_path / "no" / "such")
-    assert Meter(nn.Linear(2, 2)).closed(Account(1, 0, 0, 0, 0, 0, 0, 0)).measured is None
+    monkeypatch.setattr(memory, "CLEAR_REFS_FILE", tmp_path / "no" / "such")
+    assert (
+        MemoryMeter(nn.Linear(2, 2)).closed(MemoryEstimate(1, 0, 0, 0, 0, 0, 0, 0)).measured is None
+    )
 
 
-@pytest.mark.skipif(not memory.CLEAR.exists(), reason="the peak is measured on Linux alone")
+@pytest.mark.skipif(
+    not memory.CLEAR_REFS_FILE.exists(), reason="the peak is measured on Linux alone"
+)
 def test_the_highest_so_far_outlives_a_new_peak_and_is_no_one_elses() -> None:
-    said = "import torch; from selfteach.train.memory import Meter, highest_mb; "
+    said = "import torch; from selfteach.train.memory import MemoryMeter, measure_peak_mb; "
     work = (
         "m = torch.nn.Linear(1, 1); big = torch.ones(75_000_000); del big; Meter(m); "
         "print(highest_mb())"
@@ -238,7 +245,7 @@ def test_weights_that_come_from_their_file_when_they_are_first_read_are_no_growt
     save_file({"weight": torch.ones(4096, 4096)}, tmp_path / "w.safetensors")
     linear = nn.Linear(1, 1, bias=False)
     linear.weight = nn.Parameter(load_file(tmp_path / "w.safetensors")["weight"])
-    meter = Meter(linear)
+    meter = MemoryMeter(linear)
     assert float(linear.weight.detach().sum()) == 4096**2
     peak = meter.peak()
     assert peak is not None
@@ -263,7 +270,9 @@ print(memory.total - memory.weights, memory.measured - memory.weights)
 
 @pytest.mark.training
 @pytest.mark.slow
-@pytest.mark.skipif(not memory.CLEAR.exists(), reason="the peak is measured on Linux alone")
+@pytest.mark.skipif(
+    not memory.CLEAR_REFS_FILE.exists(), reason="the peak is measured on Linux alone"
+)
 @pytest.mark.parametrize(("adapter", "again"), [("full", ""), ("full", "again"), ("lora", "")])
 def test_the_account_is_near_the_measured_peak(tmp_path: Path, adapter: str, again: str) -> None:
     """In a process of its own, which has no freed memory to use again."""

@@ -15,9 +15,11 @@ from selfteach.records import GENERAL, HELD_KINDS
 ROOM = Path(selfteach.train.__file__).parent
 GROUPS = ("objectives", "adapters", "priors", "callbacks")
 KINDS = {GENERAL, *HELD_KINDS, "in_scope", "correction", "fact", "task", "lesson"}
-NAMES = {name for group in GROUPS for name in registry.NAMES[group]} | KINDS
+NAMES = {name for group in GROUPS for name in registry.BUILT_IN_NAMES[group]} | KINDS
 CONCRETE = {
-    target.partition(":")[0] for group in GROUPS for target in registry.NAMES[group].values()
+    target.partition(":")[0]
+    for group in GROUPS
+    for target in registry.BUILT_IN_NAMES[group].values()
 }
 FILES = sorted(ROOM.glob("*.py"))
 ALLOWED = {
@@ -59,8 +61,8 @@ def test_the_files_that_matter_are_looked_at() -> None:
         ("train.py", 'weights = {"distill": 1.0}'),
         ("train.py", 'example = replace(example, kind="in_scope")'),
         ("regmean.py", 'anchors = [row for row in rows if row.weights.keys() == {"anchor"}]'),
-        ("regmean.py", "from selfteach.train.adapters.lora import Lora"),
-        ("trainer.py", "from selfteach.train.adapters.lora import Lora"),
+        ("regmean.py", "from selfteach.train.adapters.lora import LoraAdapter"),
+        ("trainer.py", "from selfteach.train.adapters.lora import LoraAdapter"),
         ("trainer.py", "from selfteach.train import regmean"),
         ("trainer.py", "import selfteach.train.objectives.sft"),
         ("trainer.py", 'general = [row for row in rows if row.kind == "general"]'),

@@ -16,9 +16,9 @@ from tiny import Tiny, examples
 from margins import assert_at_most
 from selfteach import config, registry
 from selfteach.train import loss
-from selfteach.train.adapters.lora import Lora
-from selfteach.train.batch import Row, encode
-from selfteach.train.fast.forward import Student
+from selfteach.train.adapters.lora import LoraAdapter
+from selfteach.train.batch import TrainingRow, encode_examples
+from selfteach.train.fast.forward import PackedModel
 from selfteach.train.reference import Reference, ReferenceFacts
 from selfteach.train.train import train
 
@@ -33,7 +33,7 @@ def five_minutes(monkeypatch: pytest.MonkeyPatch) -> str:
     module = ModuleType(target.split(":")[0])
     exec(re.search(r"```python\n(.*?)```", text, re.S)[1], module.__dict__)
     monkeypatch.setitem(sys.modules, module.__name__, module)
-    monkeypatch.setitem(registry.NAMES["objectives"], name, target)
+    monkeypatch.setitem(registry.BUILT_IN_NAMES["objectives"], name, target)
     return name
 
 
@@ -41,17 +41,17 @@ class Lesson:
     """One objective, a student that has already left the base, and what the base knows of the rows."""
 
     def __init__(self, name: str) -> None:
-        settings = config.Train()
+        settings = config.TrainConfig()
         model = Tiny()
-        self.adapter = Lora.attach(model.module, settings, seed=0)
-        self.student = Student(model.module, self.adapter)
-        self.objectives = {name: registry.lookup("objectives", name)(settings)}
+        self.adapter = LoraAdapter.attach(model.module, settings, seed=0)
+        self.student = PackedModel(model.module, self.adapter)
+        self.objectives = {name: registry.load_registered("objectives", name)(settings)}
         pairs, edits = (
             frozenset([name] if getattr(self.objectives[name], need) else [])
             for need in ("pairs", "edits")
         )
         weights, found = {"in_scope": {name: 1.0}}, examples()
-        self.rows = encode(model, found, weights, pairs, 512, "drop", edits).rows
+        self.rows = encode_examples(model, found, weights, pairs, 512, "drop", edits).rows
         self.known = Reference(
             model, self.student, self.objectives, {e.id: e for e in found}, settings
         ).learn(self.rows, 4096)
@@ -61,19 +61,21 @@ class Lesson:
                 parameter.add_(0.05 * torch.randn(parameter.shape, generator=dice))
         self.adapter.begin_step()
 
-    def loss(self, rows: list[Row], known: dict[int, ReferenceFacts] | None = None) -> torch.Tensor:
+    def loss(
+        self, rows: list[TrainingRow], known: dict[int, ReferenceFacts] | None = None
+    ) -> torch.Tensor:
         """These rows' share of the loss of all."""
-        with self.student.ready():
+        with self.student.use_attention():
             return loss.compute_loss(
                 self.student,
                 rows,
                 self.objectives,
-                loss.units(self.objectives, self.rows),
+                loss.count_units(self.objectives, self.rows),
                 known or self.known,
             )[0]
 
 
-@pytest.fixture(params=[*sorted(registry.NAMES["objectives"]), "five_minutes"])
+@pytest.fixture(params=[*sorted(registry.BUILT_IN_NAMES["objectives"]), "five_minutes"])
 def name(request: pytest.FixtureRequest) -> str:
     return (
         request.getfixturevalue("five_minutes")
@@ -125,7 +127,7 @@ def test_nothing_but_the_adapter_is_moved(name: str) -> None:
 @pytest.mark.training
 def test_the_guides_objective_trains(five_minutes: str, tmp_path: Path) -> None:
     """h = 0 before the first step, so the loss begins at (1 / (2 beta))^2 = 25 for beta = 0.1."""
-    chosen = config.Train(
+    chosen = config.TrainConfig(
         weights={"in_scope": {five_minutes: 1.0}}, batch_size=12, epochs=8, learning_rate=5e-3
     )
     curve = train(Tiny(), examples(), chosen, tmp_path, seed=1).curve

@@ -12,14 +12,14 @@ from tiny import Tiny, letters
 from transformers import AutoConfig, AutoModelForCausalLM
 
 from selfteach import config
-from selfteach.train.adapters.lora import Lora
-from selfteach.train.batch import Row
-from selfteach.train.fast.attention import StripAttention, packed, plain
-from selfteach.train.fast.forward import Student
-from selfteach.train.fast.packing import pack
+from selfteach.train.adapters.lora import LoraAdapter
+from selfteach.train.batch import TrainingRow
+from selfteach.train.fast.attention import StripAttention, attend_with_sdpa, use_packed_attention
+from selfteach.train.fast.forward import PackedModel
+from selfteach.train.fast.packing import pack_rows
 
 
-def rows(beginning: str = "the same header for all. ", pairs: bool = True) -> list[Row]:
+def rows(beginning: str = "the same header for all. ", pairs: bool = True) -> list[TrainingRow]:
     found = []
     for i in range(6):
         answers = tuple(
@@ -27,21 +27,23 @@ def rows(beginning: str = "the same header for all. ", pairs: bool = True) -> li
             for text in [f"answer {'x' * i}.", f"another one {'y' * (7 - i)}"][: 1 + pairs]
         )
         found.append(
-            Row(i, str(i), "", tuple(letters(f"{beginning}{'q' * (2 + 5 * i)}?")), answers, {})
+            TrainingRow(
+                i, str(i), "", tuple(letters(f"{beginning}{'q' * (2 + 5 * i)}?")), answers, {}
+            )
         )
     return found
 
 
-def student(module: Any) -> Student:
-    adapter = Lora.attach(module, config.Train(lora=config.Lora(rank=4)), seed=0)
+def student(module: Any) -> PackedModel:
+    adapter = LoraAdapter.attach(module, config.TrainConfig(lora=config.LoraConfig(rank=4)), seed=0)
     with torch.no_grad():
         for layer in adapter.parameters():
             layer.add_(0.02)
     adapter.begin_step()
-    return Student(module, adapter)
+    return PackedModel(module, adapter)
 
 
-def gradients(model: Student, states: torch.Tensor) -> list[torch.Tensor]:
+def gradients(model: PackedModel, states: torch.Tensor) -> list[torch.Tensor]:
     weights = torch.linspace(-1, 1, states.numel()).view_as(states)
     return list(torch.autograd.grad((states * weights).sum(), model.adapter.parameters()))
 
@@ -52,9 +54,9 @@ def test_states_and_gradients_equal_those_of_ordinary_sequences(
     beginning: str, pairs: bool
 ) -> None:
     model = student(Tiny().module)
-    assert model.packs
+    assert model.can_pack
     batch = model.pack(rows(beginning, pairs))
-    with packed(model.module):
+    with use_packed_attention(model.module):
         ours = model._packed_states(batch)
         grads = gradients(model, ours)
     theirs = model._sequence_states(batch)
@@ -64,7 +66,7 @@ def test_states_and_gradients_equal_those_of_ordinary_sequences(
 
 
 def test_the_shared_beginning_stands_once() -> None:
-    batch = pack(rows())
+    batch = pack_rows(rows())
     alone = sum(row.length for row in rows())
     assert batch.ids.shape[1] == alone - 5 * (
         len("the same header for all. ") + 2
@@ -72,7 +74,7 @@ def test_the_shared_beginning_stands_once() -> None:
 
 
 def test_each_answer_token_is_predicted_from_the_token_before_it() -> None:
-    batch = pack(rows())
+    batch = pack_rows(rows())
     tokens = batch.ids[0]
     for n in range(len(batch.targets)):
         row = batch.rows[int(batch.row[n])]
@@ -83,7 +85,7 @@ def test_each_answer_token_is_predicted_from_the_token_before_it() -> None:
 
 
 def test_the_written_out_attention_equals_torchs() -> None:
-    batch = pack(rows())
+    batch = pack_rows(rows())
     length = batch.ids.shape[1]
     torch.manual_seed(0)
     tensors = [
@@ -92,7 +94,7 @@ def test_the_written_out_attention_equals_torchs() -> None:
     ]
     ours, theirs = (
         StripAttention.apply(*tensors, 0.3, batch.strips),
-        plain(*tensors, 0.3, batch.strips),
+        attend_with_sdpa(*tensors, 0.3, batch.strips),
     )
     torch.testing.assert_close(ours, theirs)
     weights = torch.randn_like(ours)
@@ -139,9 +141,9 @@ def test_other_families_get_the_right_loss_packed_or_not(family: str) -> None:
         AutoConfig.for_model(family, **{**shape, **changes})
     ).eval()
     model = student(module)
-    assert model.packs == packs
+    assert model.can_pack == packs
     batch = model.pack(rows())
-    with torch.no_grad(), model.ready():
+    with torch.no_grad(), model.use_attention():
         logp = model.token_logp(model.states(batch), batch.targets)
     with torch.no_grad():
         for i, row in enumerate(rows()):

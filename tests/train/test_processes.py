@@ -30,7 +30,7 @@ WEIGHTS = {
     "general": {"anchor": 1.0},
 }
 EXAMPLES = [*examples(9), *(replace(example, kind="general") for example in examples(13)[9:])]
-SETTINGS = config.Train(
+SETTINGS = config.TrainConfig(
     weights=WEIGHTS,
     batch_size=5,
     epochs=2,
@@ -48,14 +48,19 @@ pytestmark = [
 ]
 
 
-def told(adapter: str, **more: Any) -> config.Train:
+def told(adapter: str, **more: Any) -> config.TrainConfig:
     return SETTINGS.model_copy(
-        update={"adapter": adapter, "layers": config.Layers(which="last 1"), **more}
+        update={"adapter": adapter, "layers": config.LayersConfig(which="last 1"), **more}
     )
 
 
 def fork(
-    settings: config.Train, folder: Path, rank: int, port: int, launch: dict[str, str], die: int
+    settings: config.TrainConfig,
+    folder: Path,
+    rank: int,
+    port: int,
+    launch: dict[str, str],
+    die: int,
 ) -> int:
     """One of two processes; with `die` the second one is killed after that step."""
     skip_with_threads()
@@ -88,7 +93,7 @@ def fork(
     return child
 
 
-def learn(settings: config.Train, folder: Path, progress: Any) -> int:
+def learn(settings: config.TrainConfig, folder: Path, progress: Any) -> int:
     try:
         return (
             0
@@ -105,7 +110,7 @@ def learn(settings: config.Train, folder: Path, progress: Any) -> int:
 
 
 def two(
-    settings: config.Train, folder: Path, launch: dict[str, str] | None = None, die: int = 0
+    settings: config.TrainConfig, folder: Path, launch: dict[str, str] | None = None, die: int = 0
 ) -> list[int]:
     """The exit codes of both."""
     with socket.socket() as free:
@@ -115,7 +120,7 @@ def two(
     return [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
 
 
-def one(settings: config.Train, folder: Path) -> None:
+def one(settings: config.TrainConfig, folder: Path) -> None:
     assert train(Tiny(), EXAMPLES, settings, folder, seed=1).steps == STEPS
 
 
@@ -150,11 +155,11 @@ def test_all_go_on_with_what_the_first_one_held_still(
     """The second process, which may compute fewer tokens at once or run out of memory, finds
     something else.
     """
-    found, settings = regmean.held, told("lora", regmean=3.0)
+    found, settings = regmean.solve_regmean, told("lora", regmean=3.0)
     assert two(settings, tmp_path / "alike") == [0, 0]
     monkeypatch.setattr(
         regmean,
-        "held",
+        "solve_regmean",
         lambda *given: found(*given) * (0.5 if os.environ.get("RANK") == "1" else 1.0),
     )
     assert two(settings, tmp_path / "apart") == [0, 0]

@@ -10,20 +10,20 @@ import torch
 from tiny import Tiny, examples
 
 from selfteach import config
-from selfteach.records import Example, user
-from selfteach.train.adapters.lora import Lora
-from selfteach.train.batch import Row
+from selfteach.records import Example, make_prompt
+from selfteach.train.adapters.lora import LoraAdapter
+from selfteach.train.batch import TrainingRow
 from selfteach.train.fast import forward
 from selfteach.train.fast.attention import StripAttention
-from selfteach.train.fast.forward import Student
-from selfteach.train.fast.head import CHUNK
+from selfteach.train.fast.forward import PackedModel
+from selfteach.train.fast.head import CHUNK_POSITIONS
 from selfteach.train.fast.lora_linear import LoraLinear, LoraProduct
-from selfteach.train.fast.norm import FrozenNorm, RmsNorm, fast_norms
-from selfteach.train.loss import compute_loss, units
+from selfteach.train.fast.norm import FrozenNorm, RmsNorm, use_fast_norms
+from selfteach.train.loss import compute_loss, count_units
 from selfteach.train.objectives import Objective
 from selfteach.train.reference import Reference, ReferenceFacts
 from selfteach.train.reference_path import PlainLora, compute_plain_loss, score_answers
-from selfteach.train.train import encoded_for, objectives_of
+from selfteach.train.train import encode_for_objectives, make_objectives
 
 WEIGHTS = {
     "in_scope": {"sft": 1.0, "dpo": 0.5, "distill": 0.7, "correction": 0.6, "hold": 0.4},
@@ -38,36 +38,36 @@ class Step:
     """One batch, and its loss and gradients on the fast path and on the plain one."""
 
     def __init__(self, dtype: torch.dtype = torch.float32, top_k: int = 20) -> None:
-        settings = config.Train(
-            weights=WEIGHTS, top_k=top_k, skip_tokens=2, lora=config.Lora(rank=4)
+        settings = config.TrainConfig(
+            weights=WEIGHTS, top_k=top_k, skip_tokens=2, lora=config.LoraConfig(rank=4)
         )
         self.model = Tiny(dtype=dtype)
         self.dtype = dtype
         learned = examples(6)
         anchors = [
-            Example(f"g{n}", "general", user(f"hello {n}"), f"good {'day ' * 5}{n}")
+            Example(f"g{n}", "general", make_prompt(f"hello {n}"), f"good {'day ' * 5}{n}")
             for n in range(4)
         ]
         rows = [*learned, *anchors]
-        self.objectives: dict[str, Objective] = objectives_of(WEIGHTS, settings)
-        self.rows: list[Row] = encoded_for(
+        self.objectives: dict[str, Objective] = make_objectives(WEIGHTS, settings)
+        self.rows: list[TrainingRow] = encode_for_objectives(
             self.model, rows, WEIGHTS, self.objectives, settings
         ).rows
-        self.adapter = Lora.attach(self.model.module, settings, seed=0)
+        self.adapter = LoraAdapter.attach(self.model.module, settings, seed=0)
         generator = torch.Generator().manual_seed(1)
         with torch.no_grad():
             for parameter in self.adapter.parameters():
                 parameter.add_(0.05 * torch.randn(parameter.shape, generator=generator))
         self.adapter.begin_step()
-        self.student = Student(self.model.module, self.adapter)
+        self.student = PackedModel(self.model.module, self.adapter)
         by_id = {e.id: e for e in rows}
         reference = Reference(self.model, self.student, self.objectives, by_id, settings)
         self.known: dict[int, ReferenceFacts] = reference.learn(self.rows, 512)
-        self.counts = units(self.objectives, self.rows)
+        self.counts = count_units(self.objectives, self.rows)
 
     def fast(self) -> tuple[float, dict[str, float], list[torch.Tensor]]:
         """The step as the trainer computes it."""
-        with fast_norms(self.model.module) as norms, self.student.ready():
+        with use_fast_norms(self.model.module) as norms, self.student.use_attention():
             assert norms == (5 if self.dtype == torch.float32 else 0)
             total, parts = compute_loss(
                 self.student, self.rows, self.objectives, self.counts, self.known
@@ -107,9 +107,9 @@ class Step:
 @pytest.mark.parametrize("top_k", [20, 0], ids=["top 20", "full"])
 def test_losses_and_gradients_equal_the_plain_path(dtype: torch.dtype, top_k: int) -> None:
     step = Step(dtype, top_k)
-    assert step.student.packs
-    assert step.student.plain_head
-    assert sum(row.tokens for row in step.rows) > CHUNK  # the head comes in chunks
+    assert step.student.can_pack
+    assert step.student.has_plain_head
+    assert sum(row.tokens for row in step.rows) > CHUNK_POSITIONS  # the head comes in chunks
     assert set(step.counts) == {"sft", "dpo", "distill", "correction", "hold", "anchor"}
     step.hold()
 
@@ -174,6 +174,6 @@ def test_rows_that_are_packed_one_token_off_are_noticed(monkeypatch: pytest.Monk
         batch.states.add_(1)
         return batch
 
-    monkeypatch.setattr(forward, "pack", shifted)
+    monkeypatch.setattr(forward, "pack_rows", shifted)
     with pytest.raises(AssertionError):
         step.hold()

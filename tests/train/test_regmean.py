@@ -18,15 +18,22 @@ from selfteach import config
 from selfteach.errors import ResourceError, UsageError
 from selfteach.records import Example
 from selfteach.train import loss, regmean
-from selfteach.train.adapters.lora import Lora
-from selfteach.train.batch import encode
-from selfteach.train.distributed import Processes
-from selfteach.train.fast.forward import Student
-from selfteach.train.loss import compute_loss, units
-from selfteach.train.memory import shown
+from selfteach.train.adapters.lora import LoraAdapter
+from selfteach.train.batch import encode_examples
+from selfteach.train.distributed import ProcessGroup
+from selfteach.train.fast.forward import PackedModel
+from selfteach.train.loss import compute_loss, count_units
+from selfteach.train.memory import format_bytes
 from selfteach.train.reference import Reference
-from selfteach.train.regmean import RegMean, held, moments, needed, owners, parts
-from selfteach.train.train import objectives_of, train
+from selfteach.train.regmean import (
+    RegMean,
+    estimate_regmean_bytes,
+    find_shared_inputs,
+    measure_input_moments,
+    solve_regmean,
+    split_layers,
+)
+from selfteach.train.train import make_objectives, train
 from selfteach.train.trainer import Diverged, Trainer
 
 pytestmark = pytest.mark.training
@@ -34,8 +41,8 @@ pytestmark = pytest.mark.training
 KINDS = {"in_scope": {"sft": 1.0}, "general": {"anchor": 1.0}}
 
 
-def settings(**more: Any) -> config.Train:
-    return config.Train(
+def settings(**more: Any) -> config.TrainConfig:
+    return config.TrainConfig(
         **{"weights": KINDS, "batch_size": 6, "max_steps": 8, "learning_rate": 5e-3, **more}
     )
 
@@ -67,7 +74,7 @@ def test_it_is_the_least_squares_solution() -> None:
     right = torch.cat([k @ a.double().t() / 20**0.5, torch.zeros(37, 3, dtype=torch.float64)])
     expected = torch.linalg.lstsq(left, right).solution.t()
     torch.testing.assert_close(
-        held(a, moment(k), moment(k0), mu, lam0), expected.float(), rtol=1e-5, atol=1e-6
+        solve_regmean(a, moment(k), moment(k0), mu, lam0), expected.float(), rtol=1e-5, atol=1e-6
     )
 
 
@@ -77,7 +84,7 @@ def test_what_only_lessons_use_stays_and_what_anchors_use_goes() -> None:
         torch.diag(torch.tensor([1.0, 1, 1, 0])),
         torch.diag(torch.tensor([0.0, 0, 1, 1])),
     )
-    found = held(a, lessons.double(), anchors.double(), 3.0, lam=1e-9)
+    found = solve_regmean(a, lessons.double(), anchors.double(), 3.0, lam=1e-9)
     torch.testing.assert_close(found, torch.tensor([[1.0, 1, 0.25, 0]] * 2), rtol=1e-5, atol=1e-5)
 
 
@@ -87,11 +94,11 @@ def test_moments_are_those_of_ordinary_passes(token_budget: int) -> None:
     counts for each.
     """
     model = Tiny()
-    adapter = Lora.attach(model.module, settings(), seed=0)
-    rows = encode(model, mixed(), KINDS, frozenset(), 512, "drop").rows
-    student = Student(model.module, adapter)
-    with student.ready():
-        found = moments(student, adapter.low_rank_layers, rows, token_budget)
+    adapter = LoraAdapter.attach(model.module, settings(), seed=0)
+    rows = encode_examples(model, mixed(), KINDS, frozenset(), 512, "drop").rows
+    student = PackedModel(model.module, adapter)
+    with student.use_attention():
+        found = measure_input_moments(student, adapter.low_rank_layers, rows, token_budget)
     seen: dict[str, list[torch.Tensor]] = {name: [] for name in adapter.low_rank_layers}
     hooks = [
         layer.register_forward_pre_hook(
@@ -112,11 +119,13 @@ def test_moments_are_those_of_ordinary_passes(token_budget: int) -> None:
 
 
 def test_layers_are_solved_a_few_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    adapter = Lora.attach(Tiny().module, settings(), seed=0)
+    adapter = LoraAdapter.attach(Tiny().module, settings(), seed=0)
     every = list(adapter.low_rank_layers)
-    assert [list(part) for part in parts(adapter.low_rank_layers, {})] == [every]
-    monkeypatch.setattr(regmean, "BYTES", 1)
-    assert [list(part) for part in parts(adapter.low_rank_layers, {})] == [[name] for name in every]
+    assert [list(part) for part in split_layers(adapter.low_rank_layers, {})] == [every]
+    monkeypatch.setattr(regmean, "MOMENTS_BUDGET_BYTES", 1)
+    assert [list(part) for part in split_layers(adapter.low_rank_layers, {})] == [
+        [name] for name in every
+    ]
 
 
 def test_moments_that_layers_share_count_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -124,11 +133,11 @@ def test_moments_that_layers_share_count_once(monkeypatch: pytest.MonkeyPatch) -
     one of 128: 8 * (3 * 64^2 + 128^2) bytes,
     224 KiB for both sums; not 8 * (6 * 64^2 + 128^2)."""
     model = Tiny(num_hidden_layers=4)
-    adapter = Lora.attach(model.module, settings(), seed=0)
-    row = encode(model, mixed(), KINDS, frozenset(), 512, "drop").rows[0]
-    student = Student(model.module, adapter)
-    with student.ready():
-        shared = owners(student, adapter.low_rank_layers, row)
+    adapter = LoraAdapter.attach(model.module, settings(), seed=0)
+    row = encode_examples(model, mixed(), KINDS, frozenset(), 512, "drop").rows[0]
+    student = PackedModel(model.module, adapter)
+    with student.use_attention():
+        shared = find_shared_inputs(student, adapter.low_rank_layers, row)
     layer = "model.layers.1."
     assert {
         name.removeprefix(layer): owner.removeprefix(layer)
@@ -143,9 +152,9 @@ def test_moments_that_layers_share_count_once(monkeypatch: pytest.MonkeyPatch) -
         "mlp.up_proj": "mlp.gate_proj",
         "mlp.down_proj": "mlp.down_proj",
     }
-    monkeypatch.setattr(regmean, "BYTES", 2 * 224 << 10)
-    assert [len(part) for part in parts(adapter.low_rank_layers, shared)] == [14, 14]
-    assert [len(part) for part in parts(adapter.low_rank_layers, {})] != [14, 14]
+    monkeypatch.setattr(regmean, "MOMENTS_BUDGET_BYTES", 2 * 224 << 10)
+    assert [len(part) for part in split_layers(adapter.low_rank_layers, shared)] == [14, 14]
+    assert [len(part) for part in split_layers(adapter.low_rank_layers, {})] != [14, 14]
 
 
 def test_less_drift_for_most_of_the_lessons(tmp_path: Path) -> None:
@@ -167,16 +176,16 @@ def test_less_drift_for_most_of_the_lessons(tmp_path: Path) -> None:
 def after(adapter: Path) -> dict[str, float]:
     """Both losses of a saved adapter on all rows: of a first step that starts from it."""
     model = Tiny()
-    worn = Lora.attach(model.module, settings(), seed=0)
+    worn = LoraAdapter.attach(model.module, settings(), seed=0)
     worn.load(load_file(adapter / "adapter_model.safetensors"))
-    objectives = objectives_of(KINDS, settings())
-    rows = encode(model, mixed(), KINDS, frozenset(), 512, "drop").rows
-    student = Student(model.module, worn)
-    with torch.no_grad(), student.ready():
+    objectives = make_objectives(KINDS, settings())
+    rows = encode_examples(model, mixed(), KINDS, frozenset(), 512, "drop").rows
+    student = PackedModel(model.module, worn)
+    with torch.no_grad(), student.use_attention():
         known = Reference(
             model, student, objectives, {e.id: e for e in mixed()}, settings(), None
         ).learn(rows, 4096)
-        return compute_loss(student, rows, objectives, units(objectives, rows), known)[1]
+        return compute_loss(student, rows, objectives, count_units(objectives, rows), known)[1]
 
 
 def test_the_same_call_gives_the_same_bytes_also_after_a_stop(tmp_path: Path) -> None:
@@ -201,20 +210,20 @@ def test_memory_that_runs_out_on_the_way_gives_up_nothing_twice(
     """Layers that were solved before are not solved again; other micro-batches move a sum's last
     digits alone.
     """
-    monkeypatch.setattr(regmean, "BYTES", 1)
+    monkeypatch.setattr(regmean, "MOMENTS_BUDGET_BYTES", 1)
     whole = train(Tiny(), mixed(), settings(regmean=1.0), tmp_path / "whole", seed=0)
     calls = [0]
 
-    def short(*given: Any) -> regmean.Moments:
+    def short(*given: Any) -> regmean.InputMoments:
         calls[0] += 1
         if calls[0] == 4:
             raise MemoryError
-        return moments(*given)
+        return measure_input_moments(*given)
 
-    monkeypatch.setattr("selfteach.train.regmean.moments", short)
+    monkeypatch.setattr("selfteach.train.regmean.measure_input_moments", short)
     budgets = budgets_of(monkeypatch)
     again = train(Tiny(), mixed(), settings(regmean=1.0), tmp_path / "again", seed=0)
-    assert [kind for kind, _ in again.events] == ["out_of_memory", "regmean"]
+    assert [kind for kind, _ in again.get_events] == ["out_of_memory", "regmean"]
     assert budgets[0] == budgets[1] == 2048
     left, right = (load_file(t.adapter / "adapter_model.safetensors") for t in (whole, again))
     for name, tensor in left.items():
@@ -237,7 +246,7 @@ def budgets_of(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 def fails(name: str, fault: BaseException, monkeypatch: pytest.MonkeyPatch) -> None:
     """Makes the moments, or the solution, of the layers with 128 inputs impossible."""
-    place, own = (torch, torch.zeros) if name == "zeros" else (regmean, held)
+    place, own = (torch, torch.zeros) if name == "zeros" else (regmean, solve_regmean)
 
     def short(*given: Any, **more: Any) -> Any:
         if tuple(getattr(given[0], "shape", given))[1:] == (128,):
@@ -260,7 +269,7 @@ def test_a_layer_that_cannot_be_solved_stays_as_it_was(
     name: str, fault: BaseException, why: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The others are solved, and the tokens at once stay what they were: fewer would not help."""
-    monkeypatch.setattr(regmean, "BYTES", 1)
+    monkeypatch.setattr(regmean, "MOMENTS_BUDGET_BYTES", 1)
     budgets = budgets_of(monkeypatch)
     fails(name, fault, monkeypatch)
     trained = train(Tiny(), mixed(), settings(regmean=1.0), tmp_path, seed=0)
@@ -276,7 +285,7 @@ def test_a_layer_that_cannot_be_solved_stays_as_it_was(
 def test_a_solution_that_is_not_finite_is_not_taken(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(regmean, "held", lambda a, *_: a * float("nan"))
+    monkeypatch.setattr(regmean, "solve_regmean", lambda a, *_: a * float("nan"))
     trained = train(Tiny(), mixed(), settings(regmean=1.0), tmp_path / "nan", seed=0)
     free = train(Tiny(), mixed(), settings(), tmp_path / "free", seed=0)
     ((kind, body),) = trained.events
@@ -325,7 +334,7 @@ def test_a_loss_that_is_not_finite_right_afterwards_gives_up_nothing_twice(
         train(Tiny(), mixed(), settings(regmean=1.0), tmp_path / "again", seed=0, progress=progress)
     poison.clear()
     again = train(Tiny(), mixed(), settings(regmean=1.0), tmp_path / "again", seed=0)
-    assert [kind for kind, _ in again.events] == ["regmean", "resumed"]
+    assert [kind for kind, _ in again.get_events] == ["regmean", "resumed"]
     names = "adapter_model.safetensors"
     assert (again.adapter / names).read_bytes() == (straight.adapter / names).read_bytes()
 
@@ -337,7 +346,7 @@ def test_the_account_counts_it_where_it_is_done(tmp_path: Path) -> None:
     one = 8 * 64**2
     wide = 8 * 128**2
     assert (
-        needed(Lora.attach(Tiny().module, how, seed=0).low_rank_layers)
+        estimate_regmean_bytes(LoraAdapter.attach(Tiny().module, how, seed=0).low_rank_layers)
         == 2 * (6 * one + wide) + 4 * wide
     )
     kept = {
@@ -360,9 +369,10 @@ def test_the_account_counts_it_where_it_is_done(tmp_path: Path) -> None:
 def test_what_has_no_room_is_refused_with_its_setting(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(regmean, "needed", lambda layers: 10**18)
+    monkeypatch.setattr(regmean, "estimate_regmean_bytes", lambda layers: 10**18)
     with pytest.raises(
-        ResourceError, match=rf"{shown(10**18)} for moments of train.regmean\). Set train.regmean=0"
+        ResourceError,
+        match=rf"{format_bytes(10**18)} for moments of train.regmean\). Set train.regmean=0",
     ):
         train(Tiny(), mixed(), settings(regmean=1.0), tmp_path, seed=0)
 
@@ -394,7 +404,7 @@ def test_only_a_lora_has_it(adapter: str, tmp_path: Path) -> None:
 
 
 def test_weights_in_shards_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Processes, "shard", lambda self, module: setattr(self, "sharded", True))
+    monkeypatch.setattr(ProcessGroup, "shard", lambda self, module: setattr(self, "sharded", True))
     with pytest.raises(UsageError, match="cannot be held still"):
         train(Tiny(), mixed(), settings(regmean=1.0), tmp_path, seed=0)
 

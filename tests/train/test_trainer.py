@@ -12,7 +12,7 @@ from tiny import Tiny, examples
 
 from margins import assert_at_least, assert_at_most
 from selfteach import config
-from selfteach.records import Example, user
+from selfteach.records import Example, make_prompt
 from selfteach.train import dataset_mixture
 from selfteach.train.reference import Reference
 from selfteach.train.train import train
@@ -21,11 +21,13 @@ from selfteach.train.trainer import Trainer
 pytestmark = pytest.mark.training
 
 MIXED = {"in_scope": {"sft": 1.0, "dpo": 0.5, "distill": 0.7}, "general": {"anchor": 0.3}}
-GENERAL = [Example(f"g{i}", "general", user(f"hello {i}"), f"good day {i}") for i in range(5)]
+GENERAL = [
+    Example(f"g{i}", "general", make_prompt(f"hello {i}"), f"good day {i}") for i in range(5)
+]
 
 
-def settings(**changes: object) -> config.Train:
-    return config.Train(
+def settings(**changes: object) -> config.TrainConfig:
+    return config.TrainConfig(
         **{"weights": MIXED, "batch_size": 8, "epochs": 2, "learning_rate": 5e-3, **changes}
     )
 
@@ -45,13 +47,13 @@ def test_the_loss_falls_and_the_base_is_untouched(tmp_path: Path) -> None:
 def test_plain_peft_loads_the_adapter_and_answers_the_same(tmp_path: Path) -> None:
     from peft import PeftModel
 
-    from selfteach.train.adapters.lora import Lora
+    from selfteach.train.adapters.lora import LoraAdapter
 
     model, ids = Tiny(), torch.arange(3, 40)[None]
     train(model, examples(), settings(), tmp_path, seed=1)
     with torch.no_grad():
         base = model.module(ids).logits
-        adapter = Lora.attach(model.module, settings(), seed=9)
+        adapter = LoraAdapter.attach(model.module, settings(), seed=9)
         from safetensors.torch import load_file
 
         adapter.load(load_file(tmp_path / "adapter" / "adapter_model.safetensors"))
@@ -134,7 +136,7 @@ def test_an_epoch_is_dealt_once_and_not_at_every_step(
     own = dataset_mixture.order
     monkeypatch.setattr(
         dataset_mixture,
-        "order",
+        "shuffle_into_batches",
         lambda rows, size, seed, epoch: dealt.append(epoch) or own(rows, size, seed, epoch),
     )
     assert train(Tiny(), [*examples(), *GENERAL], settings(), tmp_path, seed=1).steps == 6

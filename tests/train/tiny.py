@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from selfteach.records import Example, Message, Prompt, user
+from selfteach.records import Example, Message, Prompt, make_prompt
 from switches import SEED
 
 EOS, VOCABULARY = 2, 96
@@ -41,7 +41,7 @@ class Tiny:
         self.device, self.dtype = torch.device("cpu"), dtype
 
     def encode(self, prompt: Prompt) -> list[int]:
-        turns: Sequence[Message] = user(prompt) if isinstance(prompt, str) else prompt
+        turns: Sequence[Message] = make_prompt(prompt) if isinstance(prompt, str) else prompt
         return [t for turn in turns for t in (1, *letters(turn.content), EOS)] + [1]
 
     def encode_answer(self, text: str, end: bool = True) -> list[int]:
@@ -62,7 +62,7 @@ def examples(count: int = 12, kind: str = "in_scope") -> list[Example]:
             Example(
                 f"e{i}",
                 kind,
-                user(prompt),
+                make_prompt(prompt),
                 f"it is {'very ' * (i % 3)}{i}",
                 f"no {'never ' * (i % 5)}{i}",
                 source={"teacher_prompt": teacher},

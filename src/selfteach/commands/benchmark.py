@@ -8,21 +8,21 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from selfteach.commands.screen import Screen, print_json, screen
+from selfteach.commands.screen import Screen, open_screen, print_json
 from selfteach.errors import DataError, UsageError
-from selfteach.records import write_text
+from selfteach.files import write_text
 from selfteach.run import finished
-from selfteach.run.signals import interruptible
+from selfteach.run.signals import handle_interrupts
 
 if TYPE_CHECKING:
-    from selfteach.evaluate.benchmarks import Line, Tasks
+    from selfteach.evaluate.benchmarks import BenchmarkRow, BenchmarkTasks
 
-FILE = "benchmark.json"
+RESULTS_FILE = "benchmark.json"
 ARMS = ("base", "taught")
 
 
 @dataclass(frozen=True)
-class Options:
+class BenchmarkOptions:
     """Which tasks, and how."""
 
     tasks: tuple[str, ...]
@@ -35,19 +35,19 @@ class Options:
     @property
     def file(self) -> str:
         """Where the results go; those of another adapter than the run's own beside them."""
-        return f"benchmark.{self.adapter}.json" if self.adapter else FILE
+        return f"benchmark.{self.adapter}.json" if self.adapter else RESULTS_FILE
 
 
-def benchmark(folder: Path, options: Options) -> None:
+def run_benchmark(folder: Path, options: BenchmarkOptions) -> None:
     """Prints the table and writes it beside the exam.
 
     Raises:
         UsageError: lm-eval is not installed, or does not know a task.
         DataError: no task has its data here.
     """
-    from selfteach.evaluate.suites import resolved
+    from selfteach.evaluate.suites import combine_suites
 
-    adapter, base = finished.adapter(folder, options.adapter), finished.base(folder)
+    adapter, base = finished.find_adapter(folder, options.adapter), finished.read_base_name(folder)
     if not options.tasks:
         raise UsageError("names no task.", where="--tasks", cure="For instance --tasks glue,mmlu.")
     if importlib.util.find_spec("lm_eval") is None:
@@ -56,14 +56,14 @@ def benchmark(folder: Path, options: Options) -> None:
             where="selfteach benchmark",
             cure="Run: pip install lm-eval",
         )
-    wanted = resolved(options.tasks)
-    with screen(None, debug=options.debug) as shown, interruptible(shown.say):
+    wanted = combine_suites(options.tasks)
+    with open_screen(None, debug=options.debug) as shown, handle_interrupts(shown.print_line):
         from selfteach.evaluate import benchmarks
 
-        shown.display.stage("tasks")
-        tasks = benchmarks.find(wanted.tasks)
+        shown.display.start_stage("tasks")
+        tasks = benchmarks.find_tasks(wanted.tasks)
         for what, why in {**wanted.without, **tasks.missing}.items():
-            shown.say(f"left out: {what}: {why}")
+            shown.print_line(f"left out: {what}: {why}")
         if not tasks.names:
             raise DataError(
                 f"of {len(tasks.missing)} tasks none has its data here.",
@@ -74,42 +74,47 @@ def benchmark(folder: Path, options: Options) -> None:
                 ),
             )
         found = {
-            arm: sat(base, adapter if arm == "taught" else None, tasks, options, arm, shown)
+            arm: measure_arm(base, adapter if arm == "taught" else None, tasks, options, arm, shown)
             for arm in ARMS
         }
-        rows = benchmarks.lines(found)
-    stated = as_rows(rows, {**wanted.without, **tasks.missing}, found, options)
-    write_text(folder / options.file, _json(stated))
+        rows = benchmarks.make_rows(found)
+    stated = make_results(rows, {**wanted.without, **tasks.missing}, found, options)
+    write_text(folder / options.file, _to_json(stated))
     if options.as_json:
         print_json({"run": str(folder), **stated})
     else:
-        show(rows, stated, folder / options.file)
+        print_table(rows, stated, folder / options.file)
 
 
-def sat(
-    base: str, adapter: Path | None, tasks: Tasks, options: Options, arm: str, shown: Screen
+def measure_arm(
+    base: str,
+    adapter: Path | None,
+    tasks: BenchmarkTasks,
+    options: BenchmarkOptions,
+    arm: str,
+    shown: Screen,
 ) -> dict[str, Any]:
     """One model's results. It is in memory only while it is asked."""
-    from selfteach.evaluate.benchmarks import measure
-    from selfteach.models.hf import Hf
+    from selfteach.evaluate.benchmarks import run_benchmarks
+    from selfteach.models.hf import HfModel
 
-    shown.display.stage(arm)
-    hf = Hf.load(base, adapter=adapter, progress=shown.display.say)
-    return measure(hf, tasks, limit=options.limit, shots=options.shots)
+    shown.display.start_stage(arm)
+    hf = HfModel.load(base, adapter=adapter, progress=shown.display.print_line)
+    return run_benchmarks(hf, tasks, limit=options.limit, shots=options.shots)
 
 
-def as_rows(
-    rows: Sequence[Line],
+def make_results(
+    rows: Sequence[BenchmarkRow],
     missing: Mapping[str, str],
     found: Mapping[str, Mapping[str, Any]],
-    options: Options,
+    options: BenchmarkOptions,
 ) -> dict[str, Any]:
     """What is written and what `--json` prints."""
     from importlib.metadata import version
 
     return {
         "lm_eval": version("lm_eval"),
-        "adapter": options.adapter or finished.OWN,
+        "adapter": options.adapter or finished.RUN_ADAPTER,
         "limit": options.limit,
         "shots": options.shots,
         "rows": [
@@ -120,13 +125,13 @@ def as_rows(
     }
 
 
-def _json(value: Any) -> str:
+def _to_json(value: Any) -> str:
     import json
 
     return json.dumps(value, indent=2, ensure_ascii=False) + "\n"
 
 
-def show(rows: Sequence[Line], stated: Mapping[str, Any], file: Path) -> None:
+def print_table(rows: Sequence[BenchmarkRow], stated: Mapping[str, Any], file: Path) -> None:
     """Prints a table, and below it what is missing from it."""
     import sys
 
@@ -135,7 +140,7 @@ def show(rows: Sequence[Line], stated: Mapping[str, Any], file: Path) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from selfteach.report.table import inert
+    from selfteach.report.result_table import strip_controls
 
     table = Table("task", "metric", box=box.SIMPLE_HEAD, pad_edge=False)
     for name in ("n", *ARMS, "taught - base"):
@@ -146,11 +151,11 @@ def show(rows: Sequence[Line], stated: Mapping[str, Any], file: Path) -> None:
             if row.change
             else "–"
         )
-        values = (_value(row, arm) for arm in ARMS)
+        values = (_format_value(row, arm) for arm in ARMS)
         arrow = "" if row.higher_is_better else " (lower is better)"
         table.add_row(
-            Text(inert(row.task)),
-            Text(inert(row.metric) + arrow),
+            Text(strip_controls(row.task)),
+            Text(strip_controls(row.metric) + arrow),
             str(row.n or "–"),
             *map(Text, values),
             Text(change),
@@ -172,9 +177,9 @@ def show(rows: Sequence[Line], stated: Mapping[str, Any], file: Path) -> None:
         if n
     ]
     for note in (*notes, str(file)):
-        console.print(Text(inert(note)))
+        console.print(Text(strip_controls(note)))
 
 
-def _value(row: Line, arm: str) -> str:
+def _format_value(row: BenchmarkRow, arm: str) -> str:
     error = row.errors[arm]
     return f"{row.values[arm]:.3f}" + ("" if error is None else f" ± {error:.3f}")

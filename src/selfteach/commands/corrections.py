@@ -7,18 +7,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from selfteach.commands.lesson import ready, show_plan, teach
-from selfteach.commands.options import Options
-from selfteach.config import Corrections as Settings
+from selfteach.commands.options import TeachOptions
+from selfteach.commands.teach import check_before_run, show_plan, teach
+from selfteach.config import CorrectionsConfig as Settings
 from selfteach.config import resolve
 from selfteach.materials.corrections import Corrections, Edit
-from selfteach.materials.criticism import conditions
+from selfteach.materials.criticism import make_checks
 from selfteach.methods.corrections.material import read_material, refuse, refuse_too_little
 from selfteach.methods.sources import describe_dropped, describe_repaired
 
 
 @dataclass(frozen=True)
-class Files:
+class CorrectionFiles:
     """What the person names. `columns`: "OURS=YOURS,...", other names of columns."""
 
     edits: Path | None
@@ -27,7 +27,7 @@ class Files:
     columns: str = ""
 
 
-def corrections(files: Files, own: Mapping[str, Any], options: Options) -> None:
+def run_corrections(files: CorrectionFiles, own: Mapping[str, Any], options: TeachOptions) -> None:
     """Teach corrections, or with `dry_run` say what was read."""
     resolved = resolve(Settings, options.file, options.sets, options.settings(own))
     config: Settings = resolved.config
@@ -40,36 +40,36 @@ def corrections(files: Files, own: Mapping[str, Any], options: Options) -> None:
         max_bad_rows=config.max_bad_rows,
     )
     refuse_too_little(material.value, config)
-    ready("corrections", resolved, options)
+    check_before_run("corrections", resolved, options)
     if options.dry_run:
-        plan(material.value, config, as_json=options.as_json)
+        show_material(material.value, config, as_json=options.as_json)
         return
     teach("corrections", material, resolved, options)
 
 
-def plan(material: Corrections, config: Settings, *, as_json: bool) -> None:
+def show_material(material: Corrections, config: Settings, *, as_json: bool) -> None:
     """Print what was read and how it is understood, without a model."""
     said = [
-        f'"{mine[0].feedback}", of {len(mine)} answers: {understood(mine, config)}'
-        for mine in material.by_feedback(config.check)
+        f'"{mine[0].feedback}", of {len(mine)} answers: {describe_checks(mine, config)}'
+        for mine in material.group_by_feedback(config.check)
     ]
     stated = {
         "corrections": len(material.edits),
         "unchanged": len(material.approved),
         "criticisms": said,
         "prompts": len(material.prompts),
-        "conflicts": material.conflicts(),
-        "mended": describe_repaired(material.mended),
-        "left_out": describe_dropped(material.fates),
+        "conflicts": material.describe_conflicts(),
+        "mended": describe_repaired(material.cleaned_rows),
+        "left_out": describe_dropped(material.outcomes),
     }
     show_plan(stated, as_json=as_json)
 
 
-def understood(said: Sequence[Edit], config: Settings) -> str:
+def describe_checks(said: Sequence[Edit], config: Settings) -> str:
     """Return the checks that a criticism asks for, or say that it needs a judge."""
     checks = (
         (config.check,)
         if config.check
-        else conditions(said[0].feedback, [e.answer or "" for e in said])
+        else make_checks(said[0].feedback, [e.answer or "" for e in said])
     )
     return " and ".join(checks) or "its form is not recognised, so a judge will be calibrated"

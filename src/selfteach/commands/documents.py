@@ -6,33 +6,33 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from selfteach.commands.lesson import ready, show_plan, teach
-from selfteach.commands.options import Options
-from selfteach.config import Documents as Settings
+from selfteach.commands.options import TeachOptions
+from selfteach.commands.teach import check_before_run, show_plan, teach
+from selfteach.config import DocumentsConfig as Settings
 from selfteach.config import resolve
 from selfteach.materials.documents.material import Documents
 from selfteach.methods.documents.material import count_sentences, read_material, refuse_too_little
 from selfteach.methods.sources import describe_repaired
-from selfteach.models.finding import refuse_unknown
+from selfteach.models.resolve_model import check_model_name
 
 
-def documents(
-    paths: Sequence[Path], questions: Path | None, own: Mapping[str, Any], options: Options
+def run_documents(
+    paths: Sequence[Path], questions: Path | None, own: Mapping[str, Any], options: TeachOptions
 ) -> None:
     """Teach documents, or with `dry_run` say what was read."""
     resolved = resolve(Settings, options.file, options.sets, options.settings(own))
     material = read_material(paths, questions=questions)
     refuse_too_little(material.value, resolved.config)
     if resolved.config.select.nli:
-        refuse_unknown(resolved.config.select.nli)
-    ready("documents", resolved, options)
+        check_model_name(resolved.config.select.nli)
+    check_before_run("documents", resolved, options)
     if options.dry_run:
-        plan(material.value, as_json=options.as_json)
+        show_material(material.value, as_json=options.as_json)
         return
     teach("documents", material, resolved, options)
 
 
-def plan(material: Documents, *, as_json: bool) -> None:
+def show_material(material: Documents, *, as_json: bool) -> None:
     """Print what was read, without a model."""
     reading = material.reading
     stated: dict[str, Any] = {
@@ -41,7 +41,7 @@ def plan(material: Documents, *, as_json: bool) -> None:
         "characters": sum(len(d.text) for d in reading.documents),
         "sentences": count_sentences(material),
         "questions": len(material.questions),
-        "mended": describe_repaired(reading.mended),
-        "left_out": describe_repaired(reading.aside),
+        "mended": describe_repaired(reading.cleaned_rows),
+        "left_out": describe_repaired(reading.skipped),
     }
     show_plan(stated, as_json=as_json)

@@ -12,34 +12,37 @@ from selfteach.commands.screen import print_json
 from selfteach.run import finished
 
 
-def exam(folder: Path, *, as_json: bool, required: str) -> None:
+def show_exam(folder: Path, *, as_json: bool, required: str) -> None:
     """Shows the exam of a run and compares it with what is required."""
-    wanted = require.parse(required)
-    found = finished.exam(folder)
+    wanted = require.parse_requirements(required)
+    found = finished.read_exam(folder)
     if as_json:
-        print_json(finished.result(folder))
+        print_json(finished.read_result(folder))
     else:
-        show(found, folder / finished.REPORT if (folder / finished.REPORT).exists() else None)
-    require.check(wanted, found)
+        print_exam(
+            found,
+            folder / finished.REPORT_FILE if (folder / finished.REPORT_FILE).exists() else None,
+        )
+    require.check_requirements(wanted, found)
 
 
-def report(folder: Path, *, as_json: bool) -> None:
+def rewrite_report(folder: Path, *, as_json: bool) -> None:
     """Writes the report anew from what the run folder holds."""
-    from selfteach.report.page import render
+    from selfteach.report.page import write_report
 
-    path = render(finished.run_folder(folder))
+    path = write_report(finished.check_run_folder(folder))
     if as_json:
         print_json({"run": str(folder), "report": str(path)})
     else:
         print(path)
 
 
-def show(found: Mapping[str, Any], page: Path | None) -> None:
+def print_exam(found: Mapping[str, Any], page: Path | None) -> None:
     """Prints the table of the exam."""
     from rich.console import Console
 
-    from selfteach.report.table import result_table
+    from selfteach.report.result_table import make_result_table
 
     Console(file=sys.stdout, highlight=False, width=None if sys.stdout.isatty() else 110).print(
-        result_table(found, page)
+        make_result_table(found, page)
     )

@@ -5,31 +5,31 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from selfteach.commands.lesson import ready, show_plan, teach
-from selfteach.commands.options import Options
-from selfteach.commands.screen import screen
-from selfteach.config import Feedback, resolve
+from selfteach.commands.options import TeachOptions
+from selfteach.commands.screen import open_screen
+from selfteach.commands.teach import check_before_run, show_plan, teach
+from selfteach.config import FeedbackConfig, resolve
 from selfteach.methods.feedback.material import read_material, refuse
 from selfteach.run import finished
-from selfteach.run.signals import interruptible
+from selfteach.run.signals import handle_interrupts
 
 
-def feedback(rule: str, own: Mapping[str, Any], options: Options) -> None:
+def run_feedback(rule: str, own: Mapping[str, Any], options: TeachOptions) -> None:
     """Teach a rule, or with `dry_run` say what that would cost."""
-    resolved = resolve(Feedback, options.file, options.sets, options.settings(own))
+    resolved = resolve(FeedbackConfig, options.file, options.sets, options.settings(own))
     material = read_material(rule)
     refuse(resolved.config)
-    ready("feedback", resolved, options)
+    check_before_run("feedback", resolved, options)
     if options.dry_run:
-        _plan(material.value, resolved.config, options)
+        _show_estimate(material.value, resolved.config, options)
         return
     teach("feedback", material, resolved, options)
 
 
-def _plan(rule: str, config: Feedback, options: Options) -> None:
-    earlier = finished.adapter(options.from_run) if options.from_run else None
-    with screen(None, debug=options.debug) as shown, interruptible(shown.say):
-        from selfteach.methods.estimate import plan
+def _show_estimate(rule: str, config: FeedbackConfig, options: TeachOptions) -> None:
+    earlier = finished.find_adapter(options.from_run) if options.from_run else None
+    with open_screen(None, debug=options.debug) as shown, handle_interrupts(shown.print_line):
+        from selfteach.methods.estimate import estimate_cost
 
-        stated = plan(rule, config, shown.display, earlier)
+        stated = estimate_cost(rule, config, shown.display, earlier)
     show_plan(stated, as_json=options.as_json)

@@ -11,10 +11,10 @@ from selfteach.commands.screen import print_json
 from selfteach.errors import UsageError
 from selfteach.run import finished
 
-PAGE = "inspection.html"
+PAGE_FILE = "inspection.html"
 
 
-def inspect(
+def run_inspect(
     run: Path | None,
     file: Path | None,
     seeds: Path | None,
@@ -32,7 +32,7 @@ def inspect(
         raise UsageError(
             "needs a run or a file of tasks.", cure="Give --run DIR, or FILE with --seeds FILE."
         )
-    page, found = _of_run(run, out) if run else _of_file(file, seeds, out, skip)  # type: ignore[arg-type]
+    page, found = _inspect_run(run, out) if run else _inspect_file(file, seeds, out, skip)  # type: ignore[arg-type]
     if as_json:
         print_json(
             {"page": str(page)}
@@ -59,32 +59,32 @@ def inspect(
     print(page)
 
 
-def _of_run(run: Path, out: Path | None) -> tuple[Path, dict[str, Any]]:
-    from selfteach.report.page import render
-    from selfteach.report.read import read
+def _inspect_run(run: Path, out: Path | None) -> tuple[Path, dict[str, Any]]:
+    from selfteach.report.page import write_report
+    from selfteach.report.read_run import read_run
 
-    found = read(finished.run_folder(run)).notes.get("inspection")
+    found = read_run(finished.check_run_folder(run)).notes.get("inspection")
     if not found:
         raise UsageError(
             "has ended no round of invention yet.",
             where=str(run),
             cure=f"`selfteach status {run}` shows how far it is.",
         )
-    return render(run, "inspect.j2", out or run / PAGE), found
+    return write_report(run, "inspect.j2", out or run / PAGE_FILE), found
 
 
-def _of_file(
+def _inspect_file(
     file: Path, seeds: Path | None, out: Path | None, skip: bool
 ) -> tuple[Path, dict[str, Any]]:
+    from selfteach.files import write_text
     from selfteach.materials.tasks import OWN_SEEDS, read_tasks
-    from selfteach.records import write_text
-    from selfteach.report.page import inspected
-    from selfteach.select.inspection import inspection
+    from selfteach.report.page import render_inspection
+    from selfteach.select.inspection import inspect_tasks
 
-    path = out or Path(f"{file.stem}.{PAGE}")
+    path = out or Path(f"{file.stem}.{PAGE_FILE}")
     if path.resolve() in {p.resolve() for p in (file, seeds) if p}:
         raise UsageError("is one of the files that are read.", where="--out")
     tasks, shown = (read_tasks(source, skip=skip).seeds for source in (file, seeds or OWN_SEEDS))
-    found = inspection(tasks, [task.instruction for task in shown])
-    write_text(path, inspected(file.name, found))
+    found = inspect_tasks(tasks, [task.instruction for task in shown])
+    write_text(path, render_inspection(file.name, found))
     return path, found

@@ -19,8 +19,10 @@ def option(flag: str, metavar: str, help: str, **more: Any) -> Any:
 
 Model = Annotated[str | None, option("--model", "M", "embedded, a hub name, or a folder.")]
 RunFolder = Annotated[Path, option("--run", "DIR", "The folder of a run.")]
-MaybeRun = Annotated[Path | None, option("--run", "DIR", "The folder of a run: its taught model.")]
-MaybeAdapter = Annotated[
+OptionalRun = Annotated[
+    Path | None, option("--run", "DIR", "The folder of a run: its taught model.")
+]
+OptionalAdapter = Annotated[
     str, option("--adapter", "NAME", "Another adapter of the run than the one it ended with.")
 ]
 Seed = Annotated[int | None, option("--seed", "N", "Seed of everything drawn.", min=0)]
@@ -48,7 +50,7 @@ New = Annotated[
 
 
 @dataclass(frozen=True)
-class Options:
+class TeachOptions:
     """How a command that teaches runs, apart from what its own method is told."""
 
     model: str | None = None
@@ -70,7 +72,7 @@ class Options:
         }
 
 
-def _options(
+def _make_options(
     context: typer.Context,
     model: Model = None,
     from_run: FromRun = None,
@@ -88,22 +90,22 @@ def _options(
     ] = False,
     require: Require = "",
     new: New = False,
-) -> Options:
-    return Options(
+) -> TeachOptions:
+    return TeachOptions(
         model, seed, from_run, out, config, sets or [], json, dry_run, require, new, context.obj
     )
 
 
-def teaching(command: Callable[..., None]) -> Callable[..., None]:
+def with_teach_options(command: Callable[..., None]) -> Callable[..., None]:
     """Gives a command the options of all commands that teach. Its first parameter takes them, as
-    one `Options`.
+    one `TeachOptions`.
     """
     own = list(signature(command, eval_str=True).parameters.values())[1:]
-    shared = list(signature(_options, eval_str=True).parameters.values())
+    shared = list(signature(_make_options, eval_str=True).parameters.values())
 
     @functools.wraps(command)
     def run(**given: Any) -> None:
-        command(_options(**{p.name: given.pop(p.name) for p in shared}), **given)
+        command(_make_options(**{p.name: given.pop(p.name) for p in shared}), **given)
 
     parameters = [p.replace(kind=p.KEYWORD_ONLY) for p in (*own, *shared)]
     run.__signature__ = Signature(parameters)  # type: ignore[attr-defined]  # what the parser reads

@@ -12,23 +12,24 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, TextIO
 
-from selfteach.commands.screen import Screen, print_json, screen
+from selfteach.commands.screen import Screen, open_screen, print_json
+from selfteach.dedup.filter import BLOCK, OverlapFilter, SimilarText
+from selfteach.dedup.rouge import WORD_SPLITTERS
+from selfteach.disk import convert_disk_errors
 from selfteach.errors import DataError, SelfteachError, UsageError
+from selfteach.files import BadLine, read_jsonl
 from selfteach.materials.rows import read_rows
-from selfteach.records import BadLine, messages, question, read_jsonl
-from selfteach.run.disk import disk_faults
-from selfteach.run.signals import held, interruptible
-from selfteach.select.repeats import BLOCK, Like, OverlapFilter
-from selfteach.select.rouge import WORDS
+from selfteach.records import get_user_text, parse_messages
+from selfteach.run.signals import delay_interrupts, handle_interrupts
 
-BAD_SHARE = 0.1  # above this the file is not what the user takes it for
-SHOWN = 5
-WHOLE = (".json", ".csv", ".tsv")
+MAX_BAD_SHARE = 0.1  # above this the file is not what the user takes it for
+MAX_BAD_SHOWN = 5
+WHOLE_FILE_SUFFIXES = (".json", ".csv", ".tsv")
 """Endings of files that are read as a whole; every other one is taken for JSONL, of any length."""
 
 
 @dataclass(frozen=True)
-class Options:
+class OverlapOptions:
     """What counts as a repetition, and where the rows go."""
 
     out: Path
@@ -41,7 +42,7 @@ class Options:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class OverlapRow:
     """A row of the dataset with its place and the text that is compared."""
 
     where: str
@@ -50,7 +51,7 @@ class Row:
 
 
 @dataclass
-class Tally:
+class OverlapCounts:
     """What was read so far, and what is needed to say what a dropped row is like."""
 
     lines: array[int] = field(
@@ -64,24 +65,26 @@ class Tally:
     bad: list[BadLine] = field(default_factory=list)
 
 
-def overlap(first: Path, second: Path | None, options: Options, *, as_json: bool) -> None:
+def filter_overlap(
+    first: Path, second: Path | None, options: OverlapOptions, *, as_json: bool
+) -> None:
     """Filters the rows of a file against themselves, or those of a second file against the first
     and themselves.
     """
-    _check(first, second, options)
-    asked, tally = second or first, Tally()
+    _check_options(first, second, options)
+    asked, tally = second or first, OverlapCounts()
     with ExitStack() as stack:
-        shown = stack.enter_context(screen(None, debug=options.debug))
-        stack.enter_context(interruptible(shown.say))
-        out = stack.enter_context(whole(options.out))
-        dropped = stack.enter_context(whole(options.dropped)) if options.dropped else None
+        shown = stack.enter_context(open_screen(None, debug=options.debug))
+        stack.enter_context(handle_interrupts(shown.print_line))
+        out = stack.enter_context(open_atomic(options.out))
+        dropped = stack.enter_context(open_atomic(options.dropped)) if options.dropped else None
         sieve = stack.enter_context(
-            OverlapFilter(options.threshold, WORDS[options.words], options.workers)
+            OverlapFilter(options.threshold, WORD_SPLITTERS[options.words], options.workers)
         )
         if second:
-            _learn(first, sieve, tally, options, shown)
-        _filter(asked, first, sieve, tally, options, shown, out, dropped)
-        _warn(tally, options, shown)
+            _add_reference_rows(first, sieve, tally, options, shown)
+        _filter_rows(asked, first, sieve, tally, options, shown, out, dropped)
+        _print_warnings(tally, options, shown)
     found = {
         "out": str(options.out),
         "kept": tally.kept,
@@ -93,16 +96,16 @@ def overlap(first: Path, second: Path | None, options: Options, *, as_json: bool
     )
 
 
-def _check(first: Path, second: Path | None, options: Options) -> None:
+def _check_options(first: Path, second: Path | None, options: OverlapOptions) -> None:
     if not 0 <= options.threshold <= 1:
         raise UsageError(
             "must lie between 0 and 1.", where="--threshold", cure="Self-Instruct takes 0.7."
         )
-    if options.words not in WORDS:
+    if options.words not in WORD_SPLITTERS:
         raise UsageError(
             f'there is no "{options.words}".',
             where="--words",
-            cure=f"Give one of: {', '.join(WORDS)}.",
+            cure=f"Give one of: {', '.join(WORD_SPLITTERS)}.",
         )
     written = [path.resolve() for path in (options.out, options.dropped) if path]
     read = [path.resolve() for path in (first, second) if path]
@@ -114,56 +117,62 @@ def _check(first: Path, second: Path | None, options: Options) -> None:
         )
 
 
-def _learn(path: Path, sieve: OverlapFilter, tally: Tally, options: Options, shown: Screen) -> None:
-    shown.display.stage(f"read {path.name}", lines(path), "rows")
-    for block in blocks(path, options.field, tally):
+def _add_reference_rows(
+    path: Path, sieve: OverlapFilter, tally: OverlapCounts, options: OverlapOptions, shown: Screen
+) -> None:
+    shown.display.start_stage(f"read {path.name}", count_lines(path), "rows")
+    for block in read_blocks(path, options.field, tally):
         if options.dropped:
             tally.texts |= {len(tally.lines) + k: row.text for k, row in enumerate(block)}
-        _note(block, tally)
+        _record_lines(block, tally)
         sieve.add([row.text for row in block])
         shown.display.advance(len(block))
     tally.known = len(tally.lines)
 
 
-def _filter(
+def _filter_rows(
     path: Path,
     first: Path,
     sieve: OverlapFilter,
-    tally: Tally,
-    options: Options,
+    tally: OverlapCounts,
+    options: OverlapOptions,
     shown: Screen,
     out: TextIO,
     dropped: TextIO | None,
 ) -> None:
-    words = WORDS[options.words]
-    shown.display.stage(f"filter {path.name}", lines(path), "rows")
-    for block in blocks(path, options.field, tally):
+    words = WORD_SPLITTERS[options.words]
+    shown.display.start_stage(f"filter {path.name}", count_lines(path), "rows")
+    for block in read_blocks(path, options.field, tally):
         start = len(tally.lines)
-        _note(block, tally)
+        _record_lines(block, tally)
         for number, (row, like) in enumerate(
             zip(block, sieve.decide([row.text for row in block]), strict=True), start
         ):
             if like is None:
                 tally.kept += 1
                 tally.wordless += not words(row.text)
-                _write(out, row.row)
+                _write_row(out, row.row)
                 if dropped:
                     tally.texts[number] = row.text
             else:
                 tally.dropped += 1
                 if dropped:
-                    _write(
+                    _write_row(
                         dropped,
-                        _account(row, like, tally, first if like.number < tally.known else path),
+                        _make_dropped_row(
+                            row, like, tally, first if like.number < tally.known else path
+                        ),
                     )
         shown.display.advance(len(block))
     if not tally.kept + tally.dropped:
         raise DataError("holds no row.", where=str(path), cure="Give one JSON object a line.")
     for bad in tally.bad if dropped else ():
-        _write(dropped, {"reason": "bad line", "where": bad.where, "fault": bad.fault})
+        _write_row(dropped, {"reason": "bad line", "where": bad.where, "fault": bad.fault})
 
 
-def _account(row: Row, like: Like, tally: Tally, file: Path) -> dict[str, Any]:
+def _make_dropped_row(
+    row: OverlapRow, like: SimilarText, tally: OverlapCounts, file: Path
+) -> dict[str, Any]:
     """The line of a dropped row: why, and what it is like, so that the two can be read side by
     side.
     """
@@ -177,47 +186,47 @@ def _account(row: Row, like: Like, tally: Tally, file: Path) -> dict[str, Any]:
     return {"reason": "overlap", "where": row.where, "like": found, "row": row.row}
 
 
-def _note(block: list[Row], tally: Tally) -> None:
+def _record_lines(block: list[OverlapRow], tally: OverlapCounts) -> None:
     tally.lines.extend(
         int(row.where.rstrip("]").rpartition("[" if row.where.endswith("]") else ":")[2])
         for row in block
     )
 
 
-def _write(handle: TextIO | None, row: dict[str, Any]) -> None:
+def _write_row(handle: TextIO | None, row: dict[str, Any]) -> None:
     if handle:
         handle.write(json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n")
 
 
-def _warn(tally: Tally, options: Options, shown: Screen) -> None:
-    for bad in tally.bad[:SHOWN]:
-        shown.say(f"{bad.where}: left out: {bad.fault}.")
-    if len(tally.bad) > SHOWN:
-        shown.say(
-            f"{len(tally.bad) - SHOWN:,} more bad lines were left out"
+def _print_warnings(tally: OverlapCounts, options: OverlapOptions, shown: Screen) -> None:
+    for bad in tally.bad[:MAX_BAD_SHOWN]:
+        shown.print_line(f"{bad.where}: left out: {bad.fault}.")
+    if len(tally.bad) > MAX_BAD_SHOWN:
+        shown.print_line(
+            f"{len(tally.bad) - MAX_BAD_SHOWN:,} more bad lines were left out"
             + ("." if options.dropped else "; --dropped FILE lists them.")
         )
     if tally.wordless:
         hint = (
             " --words unicode compares words of every script." if options.words == "rouge" else ""
         )
-        shown.say(
+        shown.print_line(
             f"{tally.wordless:,} kept rows hold no word that is compared, and so are "
             f"like nothing.{hint}"
         )
 
 
-def blocks(path: Path, name: str, tally: Tally) -> Iterator[list[Row]]:
+def read_blocks(path: Path, name: str, tally: OverlapCounts) -> Iterator[list[OverlapRow]]:
     """The rows of a file by the block; what is no row, or has no text there, is noted as bad.
 
     Raises:
         DataError: the first row has no such field, or too many lines are bad.
     """
-    rows, read, before = _rows(path, name, tally.bad), 0, len(tally.bad)
+    rows, read, before = _read_rows(path, name, tally.bad), 0, len(tally.bad)
     while block := list(islice(rows, BLOCK)):
         yield block
         read += len(block)
-    if (bad := len(tally.bad) - before) > BAD_SHARE * (read + bad):
+    if (bad := len(tally.bad) - before) > MAX_BAD_SHARE * (read + bad):
         what = (
             f"{bad:,} of {read + bad:,} lines cannot be used; the first: "
             f"{tally.bad[before].where}: {tally.bad[before].fault}."
@@ -225,8 +234,8 @@ def blocks(path: Path, name: str, tally: Tally) -> Iterator[list[Row]]:
         raise DataError(what, where=str(path), cure="Mend or remove them.")
 
 
-def _rows(path: Path, name: str, bad: list[BadLine]) -> Iterator[Row]:
-    known, read = False, read_rows if path.suffix.lower() in WHOLE else read_jsonl
+def _read_rows(path: Path, name: str, bad: list[BadLine]) -> Iterator[OverlapRow]:
+    known, read = False, read_rows if path.suffix.lower() in WHOLE_FILE_SUFFIXES else read_jsonl
     for where, row in read(path, bad):
         if name not in row and not known:
             there = ", ".join(list(row)[:20]) or "none"
@@ -237,7 +246,7 @@ def _rows(path: Path, name: str, bad: list[BadLine]) -> Iterator[Row]:
             )
         known = True
         try:
-            yield Row(where, row, _text(row, name))
+            yield OverlapRow(where, row, _get_text(row, name))
         except (ValueError, SelfteachError) as fault:
             bad.append(
                 BadLine(
@@ -247,23 +256,23 @@ def _rows(path: Path, name: str, bad: list[BadLine]) -> Iterator[Row]:
             )
 
 
-def _text(row: dict[str, Any], name: str) -> str:
+def _get_text(row: dict[str, Any], name: str) -> str:
     """The text of a field; of messages the last turn of the user."""
     if name not in row:
         raise ValueError(f'no field "{name}"')
     value = row[name]
     if isinstance(value, list):
-        return question(messages(value))
+        return get_user_text(parse_messages(value))
     if not isinstance(value, str):
         raise ValueError(f'"{name}" is no text')
     return value
 
 
-def lines(path: Path) -> int:
+def count_lines(path: Path) -> int:
     """How many rows a file has, for the progress alone; 0 where that is not its lines, or it cannot
     be read.
     """
-    if path.suffix.lower() in WHOLE or not path.is_file():
+    if path.suffix.lower() in WHOLE_FILE_SUFFIXES or not path.is_file():
         return 0
     try:
         with path.open("rb") as handle:
@@ -273,9 +282,9 @@ def lines(path: Path) -> int:
 
 
 @contextmanager
-def whole(path: Path) -> Iterator[TextIO]:
+def open_atomic(path: Path) -> Iterator[TextIO]:
     """A file that appears whole or not at all, and whose folder is proven to be writable at once."""
-    with disk_faults(path):
+    with convert_disk_errors(path):
         if path.is_dir():
             raise UsageError("is a folder.", where=str(path), cure="Give the path of a file.")
         temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
@@ -284,7 +293,7 @@ def whole(path: Path) -> Iterator[TextIO]:
                 yield handle
                 handle.flush()
                 os.fsync(handle.fileno())
-            with held():
+            with delay_interrupts():
                 os.replace(temporary, path)
         finally:
             temporary.unlink(missing_ok=True)

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from selfteach import registry
-from selfteach.commands.options import Options, teaching
+from selfteach.commands.options import TeachOptions, with_teach_options
 
 PANEL = "Methods of other packages"
 
@@ -24,9 +24,9 @@ def add(app: typer.Typer) -> None:
 def build_command(method: str) -> Any:
     """Return the command of one method: its material, and the options of all that teach."""
 
-    @teaching
+    @with_teach_options
     def command(
-        options: Options,
+        options: TeachOptions,
         material: Annotated[str, typer.Argument(help="A file or a text that the method reads.")],
     ) -> None:
         run(method, material, options)
@@ -34,21 +34,21 @@ def build_command(method: str) -> Any:
     return command
 
 
-def run(method: str, material: str, options: Options) -> None:
+def run(method: str, material: str, options: TeachOptions) -> None:
     """Teach with a method, or with `dry_run` say what was read."""
     from selfteach import api
-    from selfteach.commands.lesson import ready, show_plan, teach
-    from selfteach.config import flatten, resolve
+    from selfteach.commands.teach import check_before_run, show_plan, teach
+    from selfteach.config import flatten_keys, resolve
     from selfteach.config.methods import find_settings
     from selfteach.methods.sources import describe_repaired
 
     resolved = resolve(find_settings(method), options.file, options.sets, options.settings({}))
     read = api.read_plug_in(method, material, resolved.config)
-    ready(method, resolved, options)
+    check_before_run(method, resolved, options)
     if not options.dry_run:
         teach(method, read, resolved, options)
         return
-    settings = flatten(resolved.config.model_dump())
+    settings = flatten_keys(resolved.config.model_dump())
     changed = [f"{key}: {settings[key]}" for key in settings if resolved.origins[key] != "default"]
     stated = {
         "method": method,

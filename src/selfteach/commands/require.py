@@ -12,13 +12,13 @@ from selfteach.errors import RequirementNotMet, UsageError
 from selfteach.registry import did_you_mean
 
 OPERATORS = {">=": operator.ge, "<=": operator.le, ">": operator.gt, "<": operator.lt}
-NUMBERS: dict[str, tuple[tuple[str, ...], str]] = {
+EXAM_NUMBERS: dict[str, tuple[tuple[str, ...], str]] = {
     "kept": (
         ("kept", "taught", "greedy", "value"),
         "feedback: share of held-out target prompts whose greedy answer keeps the rule",
     ),
-    "drawn": (
-        ("kept", "taught", "drawn", "value"),
+    "sampled": (
+        ("kept", "taught", "sampled", "value"),
         "feedback: the same for answers drawn at temperature 1",
     ),
     "distance": (
@@ -40,8 +40,8 @@ NUMBERS: dict[str, tuple[tuple[str, ...], str]] = {
             "correct; train: of dev pairs, the chosen answer"
         ),
     ),
-    "fall": (
-        ("fall", "base", "value"),
+    "reduction": (
+        ("reduction", "base", "value"),
         (
             "corrections: how much less of the words is changed than of the base's; train: "
             "nats a token by which the dev loss fell"
@@ -76,12 +76,12 @@ NUMBERS: dict[str, tuple[tuple[str, ...], str]] = {
         "documents, tasks: how often an answer is better than the base's; a tie counts one half",
     ),
     "near": (
-        ("leakage", "near", "value"),
+        ("side_effects", "near", "value"),
         "feedback: change of behaviour on near prompts, where the rule must not fire",
     ),
-    "general": (("leakage", "general", "value"), "change of behaviour on general prompts"),
-    "misapplied": (
-        ("leakage", "misapplied", "value"),
+    "general": (("side_effects", "general", "value"), "change of behaviour on general prompts"),
+    "overapplied": (
+        ("side_effects", "overapplied", "value"),
         "feedback: share of near and general prompts that got the rule's answer",
     ),
     "drift": (
@@ -98,8 +98,10 @@ NUMBERS: dict[str, tuple[tuple[str, ...], str]] = {
 """What can be required: where it stands in exam.json, and what it is, after the methods that
 measure it where not all do.
 """
-_OF = re.compile(r"(?:feedback|corrections|documents|tasks|train)(?:, \w+)*(?=: )")
-_ITEM = re.compile(r"\s*(\w+)\s*(>=|<=|>|<)\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*")
+_METHOD_LIST = re.compile(r"(?:feedback|corrections|documents|tasks|train)(?:, \w+)*(?=: )")
+_REQUIREMENT = re.compile(
+    r"\s*(\w+)\s*(>=|<=|>|<)\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +117,7 @@ class Requirement:
         meet it, nor does NaN.
         """
         value: Any = exam
-        for key in NUMBERS[self.name][0]:
+        for key in EXAM_NUMBERS[self.name][0]:
             value = value.get(key) if isinstance(value, Mapping) else None
         if value is None:
             return f"{self.name} was not measured"
@@ -124,13 +126,17 @@ class Requirement:
         return ""
 
 
-def measured_by(name: str, method: str) -> bool:
+def is_measured_by(name: str, method: str) -> bool:
     """Whether a method's exam may have a number."""
-    named = {one for found in _OF.finditer(NUMBERS[name][1]) for one in found[0].split(", ")}
+    named = {
+        one
+        for found in _METHOD_LIST.finditer(EXAM_NUMBERS[name][1])
+        for one in found[0].split(", ")
+    }
     return not named or method in named
 
 
-def parse(text: str, method: str = "") -> list[Requirement]:
+def parse_requirements(text: str, method: str = "") -> list[Requirement]:
     """The comparisons of a comma-separated list.
 
     Args:
@@ -142,7 +148,7 @@ def parse(text: str, method: str = "") -> list[Requirement]:
     """
     found = []
     for item in filter(str.strip, text.split(",")):
-        match = _ITEM.fullmatch(item)
+        match = _REQUIREMENT.fullmatch(item)
         if not match:
             raise UsageError(
                 f"{item.strip()!r} is not a requirement.",
@@ -150,14 +156,14 @@ def parse(text: str, method: str = "") -> list[Requirement]:
                 cure='Write it like "kept>=.95,near<=.03".',
             )
         name, sign, bound = match.groups()
-        if name not in NUMBERS:
+        if name not in EXAM_NUMBERS:
             raise UsageError(
                 f'the exam has no number "{name}".',
                 where="--require",
-                cure=did_you_mean(name, NUMBERS),
+                cure=did_you_mean(name, EXAM_NUMBERS),
             )
-        if method and not measured_by(name, method):
-            others = ", ".join(other for other in NUMBERS if measured_by(other, method))
+        if method and not is_measured_by(name, method):
+            others = ", ".join(other for other in EXAM_NUMBERS if is_measured_by(other, method))
             raise UsageError(
                 f'{method} does not measure "{name}".',
                 where="--require",
@@ -167,7 +173,7 @@ def parse(text: str, method: str = "") -> list[Requirement]:
     return found
 
 
-def check(requirements: Sequence[Requirement], exam: Mapping[str, Any]) -> None:
+def check_requirements(requirements: Sequence[Requirement], exam: Mapping[str, Any]) -> None:
     """Compares the exam with what was required.
 
     Raises:

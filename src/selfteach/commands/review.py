@@ -8,30 +8,30 @@ from pathlib import Path
 
 from selfteach.errors import UsageError
 from selfteach.review import queue
-from selfteach.review.serve import serve
-from selfteach.review.terminal import converse
-from selfteach.run.display import printable
-from selfteach.run.finished import run_folder
-from selfteach.run.folder import LEDGER
+from selfteach.review.serve import serve_review
+from selfteach.review.terminal import review_in_terminal
+from selfteach.run.display import replace_control_chars
+from selfteach.run.finished import check_run_folder
 from selfteach.run.ledger import Ledger
-from selfteach.run.lock import Lock
+from selfteach.run.lock import RunLock
+from selfteach.run.run_folder import LEDGER_FILE
 
 
-def review(folder: Path, port: int, *, browser: bool, terminal: bool) -> None:
+def review_answers(folder: Path, port: int, *, browser: bool, terminal: bool) -> None:
     """Reviews what waits, and says how far it is."""
-    lock = Lock(run_folder(folder))
+    lock = RunLock(check_run_folder(folder))
     try:
-        ledger = Ledger(folder / LEDGER)
+        ledger = Ledger(folder / LEDGER_FILE)
         try:
-            _work(ledger, folder, port, browser, terminal)
+            _review(ledger, folder, port, browser, terminal)
         finally:
             ledger.close()
     finally:
         lock.release()
 
 
-def _work(ledger: Ledger, folder: Path, port: int, browser: bool, terminal: bool) -> None:
-    if not queue.progress(ledger).total:
+def _review(ledger: Ledger, folder: Path, port: int, browser: bool, terminal: bool) -> None:
+    if not queue.count_progress(ledger).total:
         raise UsageError(
             "has no answers for review.",
             where=str(folder),
@@ -39,20 +39,20 @@ def _work(ledger: Ledger, folder: Path, port: int, browser: bool, terminal: bool
         )
     try:
         if terminal:
-            converse(ledger)
+            review_in_terminal(ledger)
         else:
-            serve(
+            serve_review(
                 ledger,
                 name=folder.resolve().name,
                 port=port,
                 browser=browser,
-                say=lambda line: print(printable(line), flush=True),
+                say=lambda line: print(replace_control_chars(line), flush=True),
             )
     finally:  # after Ctrl-C too
-        print(_sentence(queue.progress(ledger)))
+        print(_describe_progress(queue.count_progress(ledger)))
 
 
-def _sentence(found: queue.Progress) -> str:
+def _describe_progress(found: queue.ReviewProgress) -> str:
     return (
         f"{found.done} of {found.total} reviewed: {found.edited} edited, {found.unchanged} "
         f"accepted as they are, {found.skipped} skipped."

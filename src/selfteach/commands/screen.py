@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
-from selfteach.run.display import Display, open_display, printable
+from selfteach.run.display import Display, open_display, replace_control_chars
 
 
 @dataclass(frozen=True)
@@ -26,13 +26,13 @@ class Screen:
     err: TextIO
     display: Display
 
-    def say(self, line: str) -> None:
+    def print_line(self, line: str) -> None:
         """One line on stderr."""
-        print(f"selfteach: {printable(line)}", file=self.err, flush=True)
+        print(f"selfteach: {replace_control_chars(line)}", file=self.err, flush=True)
 
 
 @contextmanager
-def screen(log: Path | None, *, debug: bool = False) -> Iterator[Screen]:
+def open_screen(log: Path | None, *, debug: bool = False) -> Iterator[Screen]:
     """Keeps the libraries' chatter off the screen: compiled code prints past Python, so the file
     descriptors themselves are led away.
 
@@ -79,12 +79,14 @@ def print_json(value: Any) -> None:
     """One JSON object on stdout, on one line; what is not a number of JSON becomes null rather than
     a word that no reader knows.
     """
-    print(json.dumps(_finite(value), ensure_ascii=False, allow_nan=False))
+    print(json.dumps(_replace_nonfinite(value), ensure_ascii=False, allow_nan=False))
 
 
-def _finite(value: Any) -> Any:
+def _replace_nonfinite(value: Any) -> Any:
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, dict):
-        return {key: _finite(inner) for key, inner in value.items()}
-    return [_finite(inner) for inner in value] if isinstance(value, list | tuple) else value
+        return {key: _replace_nonfinite(inner) for key, inner in value.items()}
+    return (
+        [_replace_nonfinite(inner) for inner in value] if isinstance(value, list | tuple) else value
+    )

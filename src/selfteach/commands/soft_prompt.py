@@ -7,29 +7,32 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from selfteach.commands.screen import print_json, screen
+from selfteach.commands.screen import open_screen, print_json
 from selfteach.errors import DataError, UsageError
-from selfteach.records import Example, read_jsonl
+from selfteach.files import read_jsonl
+from selfteach.records import Example
 from selfteach.run import finished
 
-ANSWERS, NEAREST = 40, 5
+MAX_ANSWERS, NUM_NEAREST = 40, 5
 
 
-def soft_prompt(folder: Path, name: str, *, as_json: bool, debug: bool) -> None:
+def show_soft_prompt(folder: Path, name: str, *, as_json: bool, debug: bool) -> None:
     """Prints the nearest words of each soft token, and how much of the effect those words have, in
     their places and as a plain prompt.
     """
-    adapter = finished.adapter(folder, name)
-    taught = lessons(folder / "examples.jsonl")
-    with screen(None, debug=debug) as shown:
-        found = read(finished.base(folder), adapter, taught, shown.display.say)
+    adapter = finished.find_adapter(folder, name)
+    taught = read_taught_examples(folder / "examples.jsonl")
+    with open_screen(None, debug=debug) as shown:
+        found = read_soft_prompt(
+            finished.read_base_name(folder), adapter, taught, shown.display.print_line
+        )
     if as_json:
         print_json({"run": str(folder), **found})
     else:
-        show(found)
+        print_table(found)
 
 
-def read(base: str, adapter: Path, taught: list[Example], say: Any) -> dict[str, Any]:
+def read_soft_prompt(base: str, adapter: Path, tuned: list[Example], say: Any) -> dict[str, Any]:
     """The reading as JSON.
 
     Raises:
@@ -37,11 +40,11 @@ def read(base: str, adapter: Path, taught: list[Example], say: Any) -> dict[str,
     """
     from safetensors.torch import load_file
 
-    from selfteach.evaluate.soft_prompt import nearest, read_back
-    from selfteach.models.finding import resolve_base
-    from selfteach.models.hf import Hf
+    from selfteach.evaluate.soft_prompt import find_nearest_words, measure_read_back
+    from selfteach.models.hf import HfModel
+    from selfteach.models.resolve_model import resolve_base
     from selfteach.models.safety import check_adapter, read_json
-    from selfteach.models.soft_prompt import NAME
+    from selfteach.models.soft_prompt import TENSOR_NAME
 
     if read_json(adapter / "adapter_config.json").get("peft_type") != "PROMPT_TUNING":
         raise UsageError(
@@ -49,15 +52,15 @@ def read(base: str, adapter: Path, taught: list[Example], say: Any) -> dict[str,
             where=str(adapter),
             cure="Give a run with train.adapter=prompt, or --adapter NAME.",
         )
-    hf = Hf.load(resolve_base(base, adapter), progress=say)
+    hf = HfModel.load(resolve_base(base, adapter), progress=say)
     check_adapter(adapter, hf.fingerprint)
-    soft = load_file(adapter / "adapter_model.safetensors")[NAME]
+    soft = load_file(adapter / "adapter_model.safetensors")[TENSOR_NAME]
     words: Any = hf.module.get_input_embeddings()  # type: ignore[operator]
-    found = nearest(soft.to(hf.device), words.weight.detach(), NEAREST)
+    found = find_nearest_words(soft.to(hf.device), words.weight.detach(), NUM_NEAREST)
     tokens: list[dict[str, Any]] = [{"token": i} for i in range(len(soft))]
     pairs, cut = (
-        [(e.prompt, e.chosen) for e in taught],
-        ["chosen" in e.source.get("cut", ()) for e in taught],
+        [(e.prompt, e.chosen) for e in tuned],
+        ["chosen" in e.source.get("cut", ()) for e in tuned],
     )
     whole: dict[str, Any] = {}
     for measure, (ids, values) in found.items():
@@ -66,18 +69,18 @@ def read(base: str, adapter: Path, taught: list[Example], say: Any) -> dict[str,
                 {"word": hf.tokenizer.decode([id]), "value": v}
                 for id, v in zip(near, value, strict=True)
             ]
-        back = read_back(hf, soft, ids[:, 0].tolist(), pairs, cut)
+        back = measure_read_back(hf, soft, ids[:, 0].tolist(), pairs, cut)
         whole[measure] = {
             "words": back.words,
             "effect_nats": back.effect,
-            "left_nats": back.left,
+            "left_nats": back.remaining,
             "share": back.share,
-            "as_text": {"left_nats": back.left_as_text, "share": back.share_as_text},
+            "as_text": {"left_nats": back.remaining_as_text, "share": back.share_as_text},
         }
     return {"tokens": tokens, "read_back": whole, "answers": len(pairs)}
 
 
-def lessons(path: Path) -> list[Example]:
+def read_taught_examples(path: Path) -> list[Example]:
     """What the run taught, the first of each prompt; anchors teach nothing.
 
     Raises:
@@ -92,10 +95,10 @@ def lessons(path: Path) -> list[Example]:
         raise DataError(
             "holds no example that was taught.", where=str(path), cure="Give a finished run."
         )
-    return list(found.values())[:ANSWERS]
+    return list(found.values())[:MAX_ANSWERS]
 
 
-def show(found: dict[str, Any]) -> None:
+def print_table(found: dict[str, Any]) -> None:
     """Prints a table, and a sentence for each measure."""
     import sys
 

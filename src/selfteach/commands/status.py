@@ -8,14 +8,14 @@ from typing import Any
 
 from selfteach.commands.screen import print_json
 from selfteach.errors import SelfteachError, UsageError
-from selfteach.run.display import printable
-from selfteach.run.finished import run_folder
-from selfteach.run.folder import RUNS
-from selfteach.run.recover import recover
-from selfteach.run.standing import Standing, runs, standing
+from selfteach.run.display import replace_control_chars
+from selfteach.run.finished import check_run_folder
+from selfteach.run.progress import RunStatus, list_runs, read_status
+from selfteach.run.recover import recover_ledger
+from selfteach.run.run_folder import RUNS_FOLDER
 
 
-def status(folder: Path | None, *, as_json: bool, mend: bool) -> None:
+def show_status(folder: Path | None, *, as_json: bool, mend: bool) -> None:
     """One run, or all runs below `runs/`; with `mend` a damaged ledger is first replaced by what
     can be read of it.
 
@@ -26,27 +26,29 @@ def status(folder: Path | None, *, as_json: bool, mend: bool) -> None:
         raise UsageError(
             "needs the folder of a run.", where="--recover", cure="selfteach status --recover DIR"
         )
-    if folder is None or (folder.is_dir() and runs(folder) and not mend):
-        _all(folder or RUNS, as_json)
+    if folder is None or (folder.is_dir() and list_runs(folder) and not mend):
+        _show_all(folder or RUNS_FOLDER, as_json)
         return
-    run_folder(folder)
-    saved = recover(folder) if mend else {}
-    found = standing(folder)
+    check_run_folder(folder)
+    saved = recover_ledger(folder) if mend else {}
+    found = read_status(folder)
     if as_json:
-        print_json(_json(found) | ({"recovered": saved} if mend else {}))
+        print_json(_to_json(found) | ({"recovered": saved} if mend else {}))
         return
     if mend:
         counts = ", ".join(f"{count} {table}" for table, count in saved.items())
         print(f"recovered: {counts}; the damaged file is run.db.damaged")
-    print("\n".join(_lines(found)))
+    print("\n".join(_list_lines(found)))
 
 
-def _all(below: Path, as_json: bool) -> None:
-    rows = [(path, _try(path)) for path in runs(below)]
+def _show_all(below: Path, as_json: bool) -> None:
+    rows = [(path, _read_status(path)) for path in list_runs(below)]
     if as_json:
         print_json(
             [
-                _json(found) if isinstance(found, Standing) else {"path": str(path), "fault": found}
+                _to_json(found)
+                if isinstance(found, RunStatus)
+                else {"path": str(path), "fault": found}
                 for path, found in rows
             ]
         )
@@ -57,20 +59,20 @@ def _all(below: Path, as_json: bool) -> None:
         )
     for path, found in rows:
         print(
-            f"{_state(found):24} {found.seconds:6.0f} s  {path}"
-            if isinstance(found, Standing)
-            else f"damaged: {printable(found)}"
+            f"{_describe_state(found):24} {found.seconds:6.0f} s  {path}"
+            if isinstance(found, RunStatus)
+            else f"damaged: {replace_control_chars(found)}"
         )
 
 
-def _try(path: Path) -> Standing | str:
+def _read_status(path: Path) -> RunStatus | str:
     try:
-        return standing(path)
+        return read_status(path)
     except SelfteachError as fault:
         return str(fault)
 
 
-def _state(found: Standing) -> str:
+def _describe_state(found: RunStatus) -> str:
     if found.pid is not None:
         return f"running (process {found.pid})"
     unfinished = [name for name, stage in found.stages.items() if stage["state"] != "done"]
@@ -79,13 +81,15 @@ def _state(found: Standing) -> str:
     )
 
 
-def _lines(found: Standing) -> list[str]:
-    lines = [f"{found.path}: {_state(found)}, {found.seconds:.0f} s"]
-    lines += [f"  {key}: {printable(str(value))}" for key, value in found.material.items()]
+def _list_lines(found: RunStatus) -> list[str]:
+    lines = [f"{found.path}: {_describe_state(found)}, {found.seconds:.0f} s"]
+    lines += [
+        f"  {key}: {replace_control_chars(str(value))}" for key, value in found.material.items()
+    ]
     if found.stages:
         lines += ["", "stage                     state        seconds"]
         lines += [
-            f"{name:25} {s['state']:12} {s['seconds']:7.1f}" + _attempts(s["attempts"])
+            f"{name:25} {s['state']:12} {s['seconds']:7.1f}" + _describe_attempts(s["attempts"])
             for name, s in found.stages.items()
         ]
     if found.funnel:
@@ -96,7 +100,7 @@ def _lines(found: Standing) -> list[str]:
             f"{part.failed:7} {part.pending:8}"
         )
         lines += [
-            f"    {count:5}  {printable(reason)}"
+            f"    {count:5}  {replace_control_chars(reason)}"
             for reason, count in sorted(part.reasons.items(), key=lambda item: -item[1])
         ]
     if found.again:
@@ -108,13 +112,13 @@ def _lines(found: Standing) -> list[str]:
             ),
         ]
     if found.state == "stopped" and found.command:
-        lines += ["", "go on with:", f"  {printable(found.command)}"]
+        lines += ["", "go on with:", f"  {replace_control_chars(found.command)}"]
     return lines
 
 
-def _attempts(count: int) -> str:
+def _describe_attempts(count: int) -> str:
     return f"  in {count} attempts" if count > 1 else ""
 
 
-def _json(found: Standing) -> dict[str, Any]:
+def _to_json(found: RunStatus) -> dict[str, Any]:
     return {**asdict(found), "path": str(found.path), "seconds": found.seconds}

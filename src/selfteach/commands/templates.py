@@ -10,22 +10,29 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from selfteach.commands.overlap import whole
+from selfteach.commands.overlap import open_atomic
 from selfteach.commands.screen import print_json
 from selfteach.errors import DataError, UsageError
-from selfteach.materials.rows import Row, read_rows, refuse_bad
+from selfteach.files import BadLine
+from selfteach.materials.rows import Row, read_rows, refuse_bad_rows
 from selfteach.materials.tasks import OWN_SEEDS, read_task
-from selfteach.materials.templates import LIBRARY, Template, chosen, draw_template, made
-from selfteach.records import BadLine, Prompt, digest, prompt_json, to_json
-from selfteach.run.display import printable
+from selfteach.materials.templates import (
+    LIBRARY,
+    Template,
+    get_templates,
+    make_template,
+    sample_template,
+)
+from selfteach.records import Prompt, digest, dump_canonical_json, prompt_to_json
+from selfteach.run.display import replace_control_chars
 
-PIECES = ("instances", "conversations", "messages")
+TASK_COLUMNS = ("instances", "conversations", "messages")
 Segment = tuple[str, bool]
 """A piece of text, and whether it is learned."""
 
 
 @dataclass(frozen=True)
-class Options:
+class TemplateOptions:
     """Which templates, and for which model they are shown."""
 
     names: Sequence[str] = ()
@@ -52,15 +59,19 @@ class Options:
                 cure="Give both.",
             )
         own = (
-            (made(self.prompt, self.answer, "completion" if self.form == "completion" else "chat"),)
+            (
+                make_template(
+                    self.prompt, self.answer, "completion" if self.form == "completion" else "chat"
+                ),
+            )
             if self.prompt
             else ()
         )
-        named = chosen(self.names) if self.names else () if own else LIBRARY
+        named = get_templates(self.names) if self.names else () if own else LIBRARY
         return own + tuple(template for template in named if self.form in ("", template.form))
 
 
-def templates(data: Path | None, options: Options, *, as_json: bool) -> None:
+def run_templates(data: Path | None, options: TemplateOptions, *, as_json: bool) -> None:
     """Shows the templates on the first rows of a dataset (or on our own seeds), or writes the whole
     of it.
     """
@@ -72,8 +83,8 @@ def templates(data: Path | None, options: Options, *, as_json: bool) -> None:
                 where="--out",
                 cure="Name one: selfteach templates DATA --out FILE.",
             )
-        written, unfitting, bad = write(data, library, options)
-        _say(bad)
+        written, unfitting, bad = write_dataset(data, library, options)
+        _report_bad_lines(bad)
         found = {
             "out": str(options.out),
             "written": written,
@@ -84,21 +95,21 @@ def templates(data: Path | None, options: Options, *, as_json: bool) -> None:
             f"{options.out}: {written:,} examples, {unfitting:,} rows that no template fits"
         )
         return
-    rows, bad = sample(data or OWN_SEEDS)
-    _say(bad)
+    rows, bad = take_example_rows(data or OWN_SEEDS)
+    _report_bad_lines(bad)
     if as_json:
-        print_json([told(template, rows) for template in library])
+        print_json([describe_template(template, rows) for template in library])
         return
-    _preview(library, rows, options.model)
+    _print_preview(library, rows, options.model)
 
 
-def rows_of(path: Path, bad: list[BadLine]) -> Iterator[tuple[str, dict[str, str]]]:
+def iterate_rows(path: Path, bad: list[BadLine]) -> Iterator[tuple[str, dict[str, str]]]:
     """(place, columns as text) of each row; a task with several instances, or a conversation,
     becomes a row for each of its cases.
     """
     for where, row in read_rows(path, bad):
-        if not any(key in row for key in PIECES):
-            yield where, columns(row)
+        if not any(key in row for key in TASK_COLUMNS):
+            yield where, get_columns(row)
             continue
         try:
             task = read_task(row, where)
@@ -112,7 +123,7 @@ def rows_of(path: Path, bad: list[BadLine]) -> Iterator[tuple[str, dict[str, str
             )
 
 
-def columns(row: Row) -> dict[str, str]:
+def get_columns(row: Row) -> dict[str, str]:
     """The cells of a row that are text or numbers."""
     return {
         key: str(value)
@@ -121,34 +132,34 @@ def columns(row: Row) -> dict[str, str]:
     }
 
 
-def sample(path: Path) -> tuple[list[dict[str, str]], list[BadLine]]:
+def take_example_rows(path: Path) -> tuple[list[dict[str, str]], list[BadLine]]:
     """The first rows of either kind, with an input and without; and all rows that cannot be read.
 
     Raises:
         DataError: there is no row to show.
     """
     found, bad = dict[bool, dict[str, str]](), list[BadLine]()
-    for _, row in rows_of(path, bad):
+    for _, row in iterate_rows(path, bad):
         found.setdefault(bool(row.get("input", "").strip()), row)
     if not found:
-        raise DataError(f"holds no row that can be shown{_first(bad)}.", where=str(path))
+        raise DataError(f"holds no row that can be shown{_describe_first(bad)}.", where=str(path))
     return list(found.values()), bad
 
 
-def _first(bad: Sequence[BadLine]) -> str:
+def _describe_first(bad: Sequence[BadLine]) -> str:
     return f"; the first: {bad[0].where}: {bad[0].fault}" if bad else ""
 
 
-def _say(bad: Sequence[BadLine]) -> None:
+def _report_bad_lines(bad: Sequence[BadLine]) -> None:
     """Tells on stderr how many rows are left out, and what is wrong with the first."""
     if bad:
         print(
-            f"selfteach: {printable(f'{len(bad):,} rows cannot be read{_first(bad)}.')}",
+            f"selfteach: {replace_control_chars(f'{len(bad):,} rows cannot be read{_describe_first(bad)}.')}",
             file=sys.stderr,
         )
 
 
-def fitting(template: Template, rows: Sequence[dict[str, str]]) -> dict[str, str] | None:
+def choose_row(template: Template, rows: Sequence[dict[str, str]]) -> dict[str, str] | None:
     """Of some rows the one that a template leaves least of."""
     return min(
         filter(template.fits, rows),
@@ -157,10 +168,10 @@ def fitting(template: Template, rows: Sequence[dict[str, str]]) -> dict[str, str
     )
 
 
-def told(template: Template, rows: Sequence[dict[str, str]]) -> dict[str, Any]:
+def describe_template(template: Template, rows: Sequence[dict[str, str]]) -> dict[str, Any]:
     """A template as JSON, with what it makes of a row that fits it."""
-    filled = template.fill(row) if (row := fitting(template, rows)) else None
-    example = {"prompt": prompt_json(filled[0]), "completion": filled[1]} if filled else None
+    filled = template.fill(row) if (row := choose_row(template, rows)) else None
+    example = {"prompt": prompt_to_json(filled[0]), "completion": filled[1]} if filled else None
     return {
         "name": template.name,
         "form": template.form,
@@ -171,8 +182,8 @@ def told(template: Template, rows: Sequence[dict[str, str]]) -> dict[str, Any]:
     }
 
 
-def write(
-    data: Path, library: Sequence[Template], options: Options
+def write_dataset(
+    data: Path, library: Sequence[Template], options: TemplateOptions
 ) -> tuple[int, int, list[BadLine]]:
     """Writes each row as prompt and completion, in a template that is drawn for it; returns how
     many, how many fit none, and the bad rows.
@@ -193,9 +204,9 @@ def write(
         )
     bad: list[BadLine] = []
     written = unfitting = 0
-    with whole(options.out) as out:
-        for where, row in rows_of(data, bad):
-            template = draw_template(library, row, options.seed, digest([where, row]))
+    with open_atomic(options.out) as out:
+        for where, row in iterate_rows(data, bad):
+            template = sample_template(library, row, options.seed, digest([where, row]))
             if template is None:
                 unfitting += 1
                 continue
@@ -204,9 +215,9 @@ def write(
                 answer if isinstance(prompt, str) else [{"role": "assistant", "content": answer}]
             )
             out.write(
-                to_json(
+                dump_canonical_json(
                     {
-                        "prompt": prompt_json(prompt),
+                        "prompt": prompt_to_json(prompt),
                         "completion": completion,
                         "template": template.name,
                     }
@@ -214,7 +225,7 @@ def write(
                 + "\n"
             )
             written += 1
-        refuse_bad(data, bad, written + unfitting + len(bad), options.skip_bad_rows, 0.1)
+        refuse_bad_rows(data, bad, written + unfitting + len(bad), options.skip_bad_rows, 0.1)
         if not written:
             needed = "; ".join(dict.fromkeys(", ".join(t.columns) for t in library))
             raise DataError(
@@ -225,7 +236,7 @@ def write(
     return written, unfitting, bad
 
 
-def segments(prompt: Prompt, answer: str, tokens: Any = None) -> list[Segment]:
+def split_segments(prompt: Prompt, answer: str, tokens: Any = None) -> list[Segment]:
     """What the model reads, and which of it is learned: the answer with the token that ends it.
     With `tokens` as that model reads it.
     """
@@ -236,7 +247,7 @@ def segments(prompt: Prompt, answer: str, tokens: Any = None) -> list[Segment]:
     return [(tokens.tokenizer.decode(before), False), (tokens.tokenizer.decode(after), True)]
 
 
-def _preview(
+def _print_preview(
     library: Sequence[Template], rows: Sequence[dict[str, str]], model: str | None
 ) -> None:
     from rich.console import Console
@@ -244,9 +255,9 @@ def _preview(
 
     tokens = None
     if model:
-        from selfteach.models.hf import load_tokens
+        from selfteach.models.hf import load_chat_tokenizer
 
-        tokens = load_tokens(model)
+        tokens = load_chat_tokenizer(model)
     console = Console(file=sys.stdout, highlight=False)
     console.print(
         "What is learned is marked with > and coloured; everything before it is only read.",
@@ -256,14 +267,14 @@ def _preview(
         console.print(
             Text(f"\n{template.name} ({template.form}): {', '.join(template.columns)}", "bold")
         )
-        if (row := fitting(template, rows)) is None:
+        if (row := choose_row(template, rows)) is None:
             console.print(Text("  none of the rows has these columns", "yellow"))
             continue
-        for text, learned in segments(*template.fill(row), tokens):
+        for text, learned in split_segments(*template.fill(row), tokens):
             for line in text.strip("\n").split("\n"):
                 console.print(
                     Text(
-                        f"  {'>' if learned else '|'} {printable(line)}",
+                        f"  {'>' if learned else '|'} {replace_control_chars(line)}",
                         "bold green" if learned else "dim",
                     ),
                     soft_wrap=True,

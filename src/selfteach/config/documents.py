@@ -6,11 +6,11 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from selfteach.config.sections import Count, Method, Positive, Section, Share
-from selfteach.config.training import DocumentsTrain, Lora
+from selfteach.config.sections import Count, MethodConfig, Positive, Section, Share
+from selfteach.config.training import DocumentsTrainConfig, LoraConfig
 
 
-class Read(Section):
+class ReadConfig(Section):
     """Reading and cutting of the documents."""
 
     chunk_tokens: Annotated[int, Field(ge=32)] = 384
@@ -18,7 +18,7 @@ class Read(Section):
     sentence."""
 
 
-class Questions(Section):
+class QuestionsConfig(Section):
     """The questions that the model asks itself about each piece."""
 
     per_chunk: Positive = 24
@@ -35,7 +35,7 @@ class Questions(Section):
     """Largest overlap with a question of the exam (ROUGE-L). Examples above it are not learned."""
 
 
-class Select(Section):
+class SelectConfig(Section):
     """The choice of the questions whose answers become training pairs."""
 
     judge: Literal["match", "prompted", "nli", "gain"] = "match"
@@ -45,7 +45,7 @@ class Select(Section):
     nli: str = ""
     """Entailment model of the judge `nli`: a folder or a name. Empty needs another judge."""
 
-    draws: Positive = 5
+    samples: Positive = 5
     """Answers that are sampled with the document, and as many without it."""
 
     calibrate: Count = 60
@@ -62,12 +62,12 @@ class Select(Section):
     min_auroc: Share = 0.75
     """Smallest AUROC in the calibration of a judge that study.known=auto may use."""
 
-    filter: bool = True
+    filter_pairs: bool = True
     """Whether only questions with a reliable label and an unknown answer become pairs. false takes
     every question with a label."""
 
 
-class Study(Section):
+class StudyConfig(Section):
     """The study data: every sentence in many forms. Each form has its own switch."""
 
     label: Literal["sentence", "statement", "words"] = "sentence"
@@ -119,14 +119,14 @@ class Study(Section):
     """Form: questions about what is known of the document's title."""
 
 
-class Stages(Section):
+class StagesConfig(Section):
     """The trainings that follow each other."""
 
     general: bool = False
     """Whether a first training mixes questions about a passage in the prompt with the base's own
     answers to general prompts, two to one."""
 
-    own_tokens: Positive = 128
+    general_tokens: Positive = 128
     """Longest of the base's own answers, in tokens. They are sampled at temperature 1."""
 
     study: bool = True
@@ -139,7 +139,7 @@ class Stages(Section):
     """Whether the base's own answers to general prompts are trained once more at the end."""
 
 
-class Replay(Section):
+class DocumentsAnchorsConfig(Section):
     """The anchors: beginnings of the base's own answers, which must not change."""
 
     general: Count = 600
@@ -152,7 +152,7 @@ class Replay(Section):
     """First tokens of each answer that are kept."""
 
 
-class DocumentsExam(Section):
+class DocumentsExamConfig(Section):
     """The questions of the exam."""
 
     questions: Positive = 200
@@ -168,25 +168,25 @@ class DocumentsExam(Section):
     """Longest answer, in tokens."""
 
 
-class Documents(Method):
+class DocumentsConfig(MethodConfig):
     """Every setting of `selfteach documents`."""
 
     max_bad_rows: Share = 0.1
     """Share of unusable rows of one file above which the command stops."""
 
-    read: Read = Read()
-    questions: Questions = Questions()
-    select: Select = Select()
-    study: Study = Study()
-    stages: Stages = Stages()
-    replay: Replay = Replay()
-    train: DocumentsTrain = DocumentsTrain(
-        beta=0.3, batch_size=8, lora=Lora(alpha=16), regmean=3.0, least={"general": 0.18}
+    read: ReadConfig = ReadConfig()
+    questions: QuestionsConfig = QuestionsConfig()
+    select: SelectConfig = SelectConfig()
+    study: StudyConfig = StudyConfig()
+    stages: StagesConfig = StagesConfig()
+    anchors: DocumentsAnchorsConfig = DocumentsAnchorsConfig()
+    train: DocumentsTrainConfig = DocumentsTrainConfig(
+        beta=0.3, batch_size=8, lora=LoraConfig(alpha=16), regmean=3.0, min_share={"general": 0.18}
     )
-    exam: DocumentsExam = DocumentsExam()
+    exam: DocumentsExamConfig = DocumentsExamConfig()
 
     @model_validator(mode="after")
-    def _fits(self) -> Documents:
+    def _fits(self) -> DocumentsConfig:
         """Refuse what would have no effect, with the key that has one."""
         adapter = self.train.adapter
         if self.select.nli and self.select.judge != "nli":

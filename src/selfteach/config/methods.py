@@ -7,13 +7,20 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from selfteach.config.documents import Documents
-from selfteach.config.sections import Count, Method, Positive, Section, Share, leaves_a_test_part
-from selfteach.config.training import FeedbackTrain, MethodTrain, TrainAlone
-from selfteach.registry import lookup
+from selfteach.config.documents import DocumentsConfig
+from selfteach.config.sections import (
+    Count,
+    MethodConfig,
+    Positive,
+    Section,
+    Share,
+    check_test_share,
+)
+from selfteach.config.training import FeedbackTrainConfig, MethodTrainConfig, TrainAlone
+from selfteach.registry import load_registered
 
 
-class Ask(Section):
+class AskConfig(Section):
     """The prompts that the model asks itself, and how they are split."""
 
     target: Positive = 300
@@ -25,7 +32,7 @@ class Ask(Section):
     general: Count = 270
     """Prompts on any other subject, on which the rule does not apply."""
 
-    in_scope: Count = 120
+    min_violations: Count = 120
     """Smallest number of training prompts on which the base breaks the rule. If there are fewer,
     more prompts like them are asked for. 0 asks for no more."""
 
@@ -41,13 +48,13 @@ class Ask(Section):
     dev_share: Share = 0.1
     """Share of the prompts for choices during the run. The rest is for the exam."""
 
-    _rest = model_validator(mode="after")(leaves_a_test_part)
+    _check_shares = model_validator(mode="after")(check_test_share)
 
 
-class Probe(Section):
+class ProbeConfig(Section):
     """The base's answers to every prompt, which show where it breaks the rule."""
 
-    draws: Positive = 2
+    samples: Positive = 2
     """Answers to each prompt. The first one is greedy, the others are sampled."""
 
     max_tokens: Positive = 64
@@ -60,7 +67,7 @@ class Probe(Section):
     """First tokens of an answer that a rejected answer keeps, and at least up to the violation."""
 
 
-class Judge(Section):
+class JudgeConfig(Section):
     """The judge of answers, and how good it must be."""
 
     name: str = "auto"
@@ -73,7 +80,7 @@ class Judge(Section):
     """Prompts of each label in the calibration."""
 
 
-class Search(Section):
+class SearchConfig(Section):
     """The search for answers that keep the rule: draft, check, revise."""
 
     tries: Positive = 6
@@ -88,11 +95,11 @@ class Search(Section):
     temperature: Annotated[float, Field(gt=0)] = 0.9
     """Sampling temperature of the drafts."""
 
-    least_token_logp: Annotated[float, Field(le=0)] = -4.0
+    min_token_logp: Annotated[float, Field(le=0)] = -4.0
     """Smallest mean log-probability of an accepted answer under the base, in nats per token."""
 
 
-class Balance(Section):
+class BalanceConfig(Section):
     """More prompts in places where tuned answers to dev prompts still break the rule."""
 
     clusters: Annotated[int, Field(ge=2)] = 6
@@ -105,7 +112,7 @@ class Balance(Section):
     """Prompts that a round adds."""
 
 
-class Exam(Section):
+class FeedbackExamConfig(Section):
     """The held-out prompts of the exam."""
 
     target: Positive = 40
@@ -124,7 +131,7 @@ class Exam(Section):
     """System prompt under which the rule is measured a second time."""
 
 
-class Feedback(Method):
+class FeedbackConfig(MethodConfig):
     """Every setting of `selfteach feedback`."""
 
     check: str = ""
@@ -135,19 +142,19 @@ class Feedback(Method):
     """Whether to train and examine on 4, 8, 16, ... prompts as well, to see how many are
     needed."""
 
-    ask: Ask = Ask()
-    probe: Probe = Probe()
-    judge: Judge = Judge()
-    search: Search = Search()
-    balance: Balance = Balance()
-    train: FeedbackTrain = FeedbackTrain()
-    exam: Exam = Exam()
+    ask: AskConfig = AskConfig()
+    probe: ProbeConfig = ProbeConfig()
+    judge: JudgeConfig = JudgeConfig()
+    search: SearchConfig = SearchConfig()
+    balance: BalanceConfig = BalanceConfig()
+    train: FeedbackTrainConfig = FeedbackTrainConfig()
+    exam: FeedbackExamConfig = FeedbackExamConfig()
 
 
-class Correct(Section):
+class CorrectConfig(Section):
     """The answers that are corrected, and how small a correction must be."""
 
-    draws: Positive = 2
+    samples: Positive = 2
     """Answers to each prompt in a round. The first one is greedy, the others are sampled."""
 
     max_tokens: Positive | None = None
@@ -170,10 +177,10 @@ class Correct(Section):
     max_overlap: Share = 0.7
     """Largest overlap of two prompts in different parts (ROUGE-L)."""
 
-    _rest = model_validator(mode="after")(leaves_a_test_part)
+    _check_shares = model_validator(mode="after")(check_test_share)
 
 
-class Criticism(Section):
+class CriticismConfig(Section):
     """The prompts to which a criticism applies, and its revisions."""
 
     similar: Positive = 120
@@ -182,11 +189,11 @@ class Criticism(Section):
     rounds: Positive = 4
     """Largest number of attempts to reach this number."""
 
-    least_token_logp: Annotated[float, Field(le=0)] = -4.0
+    min_token_logp: Annotated[float, Field(le=0)] = -4.0
     """Smallest mean log-probability of a model's revision under the base, in nats per token."""
 
 
-class Keep(Section):
+class AnchorsConfig(Section):
     """The anchors: beginnings of the base's own answers, which must not change."""
 
     general: Count = 160
@@ -199,7 +206,7 @@ class Keep(Section):
     """First tokens of each answer that are kept."""
 
 
-class CorrectionsExam(Section):
+class CorrectionsExamConfig(Section):
     """The held-out prompts of the exam."""
 
     prompts: Positive = 60
@@ -219,10 +226,10 @@ class CorrectionsExam(Section):
     bounded. 0 trains once."""
 
 
-class Corrections(Method):
+class CorrectionsConfig(MethodConfig):
     """Every setting of `selfteach corrections`."""
 
-    SHORT: ClassVar[Mapping[str, str]] = {"objective": "train.correction"}
+    KEY_ALIASES: ClassVar[Mapping[str, str]] = {"objective": "train.correction"}
 
     check: str = ""
     """Check that decides alone whether a criticism applies to an answer. Empty uses checks read
@@ -237,15 +244,15 @@ class Corrections(Method):
     max_bad_rows: Share = 0.1
     """Share of unusable rows above which the command stops."""
 
-    correct: Correct = Correct()
-    criticism: Criticism = Criticism()
-    judge: Judge = Judge()
-    keep: Keep = Keep()
-    train: MethodTrain = MethodTrain(max_tokens=2048)
-    exam: CorrectionsExam = CorrectionsExam()
+    correct: CorrectConfig = CorrectConfig()
+    criticism: CriticismConfig = CriticismConfig()
+    judge: JudgeConfig = JudgeConfig()
+    anchors: AnchorsConfig = AnchorsConfig()
+    train: MethodTrainConfig = MethodTrainConfig(max_tokens=2048)
+    exam: CorrectionsExamConfig = CorrectionsExamConfig()
 
 
-class Invent(Section):
+class InventConfig(Section):
     """The invention of new tasks."""
 
     requests: Positive | None = None
@@ -256,7 +263,7 @@ class Invent(Section):
     """Largest number of rounds. null goes on until there are enough tasks or the yield is too
     small."""
 
-    least_yield: Share = 0.02
+    min_yield: Share = 0.02
     """Smallest yield of the last rounds, in accepted tasks per request. The search ends below
     it."""
 
@@ -275,16 +282,16 @@ class Invent(Section):
     once, 192 for the others."""
 
 
-class Sift(Section):
+class FilterConfig(Section):
     """The filter of invented tasks and of their instances."""
 
     max_overlap: Share = 0.7
     """Largest overlap with a seed or an accepted task (ROUGE-L)."""
 
-    least_words: Positive = 4
+    min_words: Positive = 4
     """Smallest number of words of a task."""
 
-    most_words: Positive = 150
+    max_words: Positive = 150
     """Largest number of words of a task."""
 
     any_script: bool = False
@@ -313,19 +320,19 @@ class Sift(Section):
     """Words that a task must not contain, because a text model cannot do it."""
 
 
-class Cases(Section):
+class InstancesConfig(Section):
     """The instances of a task: an input and an output."""
 
-    most: Positive = 4
+    max_instances: Positive = 4
     """Largest number of instances of a task."""
 
     shots: Annotated[int, Field(ge=0)] = 3
     """People's worked tasks that stand before each request. 0 shows none."""
 
-    draws: Positive = 4
+    samples: Positive = 4
     """Answers of a chat model to each instance, of which the most typical one is taken."""
 
-    agreement: Share = 0.2
+    min_agreement: Share = 0.2
     """Smallest mean ROUGE-L of this answer with the others. Below it the instance is dropped."""
 
     temperature: Annotated[float, Field(ge=0)] = 0.7
@@ -338,7 +345,7 @@ class Cases(Section):
     """Longest answer, in tokens."""
 
 
-class TasksExam(Section):
+class TasksExamConfig(Section):
     """The questions of the exam. Each is the first instance of a held-out task."""
 
     tasks: Positive = 60
@@ -354,7 +361,7 @@ class TasksExam(Section):
     """Worked tasks in the prompt of the arm that learns from its prompt alone."""
 
 
-class Tasks(Method):
+class TasksConfig(MethodConfig):
     """Every setting of `selfteach tasks`."""
 
     mode: Literal["self-instruct", "alpaca", "magpie"] = "self-instruct"
@@ -375,16 +382,16 @@ class Tasks(Method):
     max_bad_rows: Share = 0.1
     """Share of unusable rows above which the command stops."""
 
-    invent: Invent = Invent()
-    sift: Sift = Sift()
-    cases: Cases = Cases()
-    judge: Judge = Judge()
-    keep: Keep = Keep(general=80)
-    train: MethodTrain = MethodTrain(epochs=2)
-    exam: TasksExam = TasksExam()
+    invent: InventConfig = InventConfig()
+    filter: FilterConfig = FilterConfig()
+    instances: InstancesConfig = InstancesConfig()
+    judge: JudgeConfig = JudgeConfig()
+    anchors: AnchorsConfig = AnchorsConfig(general=80)
+    train: MethodTrainConfig = MethodTrainConfig(epochs=2)
+    exam: TasksExamConfig = TasksExamConfig()
 
 
-class Alone(Section):
+class FinetuneConfig(Section):
     """Every setting of `selfteach train`."""
 
     model: str = "embedded"
@@ -403,12 +410,12 @@ class Alone(Section):
     train: TrainAlone = TrainAlone()
 
 
-METHODS: dict[str, type[Section]] = {
-    "feedback": Feedback,
-    "corrections": Corrections,
-    "documents": Documents,
-    "tasks": Tasks,
-    "train": Alone,
+METHOD_CONFIGS: dict[str, type[Section]] = {
+    "feedback": FeedbackConfig,
+    "corrections": CorrectionsConfig,
+    "documents": DocumentsConfig,
+    "tasks": TasksConfig,
+    "train": FinetuneConfig,
 }
 
 
@@ -418,7 +425,7 @@ def find_settings(method: str) -> type[Section]:
     Raises:
         UsageError: there is no such method; the message offers the nearest one.
     """
-    if method in METHODS:
-        return METHODS[method]
-    settings: type[Section] = lookup("methods", method).settings
+    if method in METHOD_CONFIGS:
+        return METHOD_CONFIGS[method]
+    settings: type[Section] = load_registered("methods", method).settings
     return settings

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from selfteach.config.methods import METHODS
+from selfteach.config.methods import METHOD_CONFIGS
 from selfteach.config.safe_yaml import load_yaml, parse_yaml
 from selfteach.config.sections import Section
 from selfteach.errors import UsageError
@@ -23,7 +23,7 @@ T = TypeVar("T", bound=Section)
 
 
 @dataclass(frozen=True)
-class Resolved:
+class ResolvedConfig:
     """A configuration, and where each of its values came from (`default`, a file's name, `--set`,
     or an option).
     """
@@ -38,7 +38,7 @@ def resolve(
     sets: Sequence[str] = (),
     options: Mapping[str, Any] | None = None,
     origin: str = "option",
-) -> Resolved:
+) -> ResolvedConfig:
     """Defaults, then the file, then `--set a.b=c`, then the command's own options; later ones win.
 
     Args:
@@ -53,65 +53,68 @@ def resolve(
         schema().model_dump()
     )  # a method's own default for a section holds also where one key of the section is set
     origins: dict[str, str] = {}
-    for source, layer in _layers(schema, file, sets, options or {}, faults, origin):
+    for source, layer in _read_layers(schema, file, sets, options or {}, faults, origin):
         for written, value in layer.items():
-            key = _whole(schema, written)
-            _put(values, key.split("."), value)
+            key = _expand_key(schema, written)
+            _set_key(values, key.split("."), value)
             origins[key] = source
     try:
         config = schema.model_validate(values)
     except ValidationError as error:
         faults += [
-            _explain(schema, fault, origins)
+            _describe_mistake(schema, fault, origins)
             for fault in error.errors(include_input=False, include_url=False)
         ]
     if faults:
         command = next(
-            (f"selfteach config {name}" for name, of in METHODS.items() if of is schema),
+            (f"selfteach config {name}" for name, of in METHOD_CONFIGS.items() if of is schema),
             "selfteach config",
         )
         raise UsageError(
             "\n  ".join(["the configuration has mistakes:", *faults]),
             cure=f"\n  `{command}` prints every key.",
         )
-    return Resolved(config, {key: _origin(origins, key) for key in flatten(config.model_dump())})
+    return ResolvedConfig(
+        config, {key: _find_origin(origins, key) for key in flatten_keys(config.model_dump())}
+    )
 
 
-def _origin(origins: Mapping[str, str], key: str) -> str:
+def _find_origin(origins: Mapping[str, str], key: str) -> str:
     """Where a value is from: given by its own key, or in a mapping that is one setting."""
     while key and key not in origins:
         key = key.rpartition(".")[0]
     return origins.get(key, "default")
 
 
-def flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+def flatten_keys(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     """Nested mappings as dotted keys; an empty mapping stays a value."""
     flat: dict[str, Any] = {}
     for key, value in tree.items():
         if isinstance(value, Mapping) and value:
-            flat |= flatten(value, f"{prefix}{key}.")
+            flat |= flatten_keys(value, f"{prefix}{key}.")
         else:
             flat[f"{prefix}{key}"] = value
     return flat
 
 
-def dump(resolved: Resolved) -> str:
+def dump_config(resolved: ResolvedConfig) -> str:
     """The configuration as YAML, each value's origin beside it."""
     lines = []
-    for line, origin in zip(_flat_yaml(resolved), resolved.origins.values(), strict=True):
+    for line, origin in zip(_format_lines(resolved), resolved.origins.values(), strict=True):
         lines.append(
             f"{line}{' ' * max(1, 56 - len(line))}# {origin}" if origin != "default" else line
         )
     return "\n".join(lines) + "\n"
 
 
-def _flat_yaml(resolved: Resolved) -> list[str]:
+def _format_lines(resolved: ResolvedConfig) -> list[str]:
     return [
-        f"{key}: {_inline(value)}" for key, value in flatten(resolved.config.model_dump()).items()
+        f"{key}: {_format_value(value)}"
+        for key, value in flatten_keys(resolved.config.model_dump()).items()
     ]
 
 
-def _inline(value: Any) -> str:
+def _format_value(value: Any) -> str:
     text: str = yaml.safe_dump(value, default_flow_style=True, allow_unicode=True, width=10**6)
     return text.removesuffix("...\n").strip()
 
@@ -120,7 +123,7 @@ Layer = tuple[str, dict[str, Any]]
 """An origin and its dotted keys."""
 
 
-def _layers(
+def _read_layers(
     schema: type[Section],
     file: Path | None,
     sets: Sequence[str],
@@ -130,7 +133,7 @@ def _layers(
 ) -> list[Layer]:
     layers: list[Layer] = []
     if file is not None:
-        layers.append((file.name, _spread(schema, "", load_yaml(file))))
+        layers.append((file.name, _split_section(schema, "", load_yaml(file))))
     for item in sets:
         key, equals, text = item.partition("=")
         key = key.strip()
@@ -140,11 +143,11 @@ def _layers(
             )
             continue
         try:
-            whole = _whole(schema, key)
+            whole = _expand_key(schema, key)
             layers.append(
                 (
                     "--set",
-                    _spread(
+                    _split_section(
                         schema,
                         whole,
                         text if _is_text(schema, whole) else parse_yaml(text, f"--set {key}"),
@@ -155,30 +158,30 @@ def _layers(
             faults.append(str(fault))
     for key, value in options.items():
         if value is not None:
-            layers.append((origin, _spread(schema, _whole(schema, key), value)))
+            layers.append((origin, _split_section(schema, _expand_key(schema, key), value)))
     return layers
 
 
-def _whole(schema: type[BaseModel], key: str) -> str:
+def _expand_key(schema: type[BaseModel], key: str) -> str:
     """A key whose beginning may be written short, in full."""
     start, dot, rest = key.partition(".")
-    return f"{getattr(schema, 'SHORT', {}).get(start, start)}{dot}{rest}"
+    return f"{getattr(schema, 'KEY_ALIASES', {}).get(start, start)}{dot}{rest}"
 
 
-def _spread(schema: type[BaseModel], key: str, value: Any) -> dict[str, Any]:
+def _split_section(schema: type[BaseModel], key: str, value: Any) -> dict[str, Any]:
     """A section's keys each by itself, so that those that it does not name keep their values; a
     mapping that is one setting stays whole.
     """
-    if not isinstance(value, Mapping) or _section(schema, key) is None:
+    if not isinstance(value, Mapping) or _find_section(schema, key) is None:
         return {key: value}
     parts = (
-        _spread(schema, _whole(schema, f"{key}.{name}" if key else str(name)), part)
+        _split_section(schema, _expand_key(schema, f"{key}.{name}" if key else str(name)), part)
         for name, part in value.items()
     )
     return {full: one for part in parts for full, one in part.items()}
 
 
-def _section(schema: type[BaseModel], key: str) -> type[BaseModel] | None:
+def _find_section(schema: type[BaseModel], key: str) -> type[BaseModel] | None:
     """The section at a key; "" is everything."""
     for part in key.split(".") if key else ():
         field = schema.model_fields.get(part)
@@ -198,10 +201,10 @@ def describe_key(schema: type[BaseModel], key: str) -> str:
     A section has its class docstring. A key inside a mapping has the description of the mapping.
     """
     path, _, last = key.rpartition(".")
-    section = _section(schema, path)
+    section = _find_section(schema, path)
     if section is None or last not in section.model_fields:
         return describe_key(schema, path) if path else ""
-    own = _section(section, last)
+    own = _find_section(section, last)
     text = inspect.getdoc(own) if own is not None else section.model_fields[last].description
     return " ".join((text or "").split())
 
@@ -211,7 +214,7 @@ def _is_text(schema: type[BaseModel], key: str) -> bool:
     nothing.
     """
     path, _, last = key.rpartition(".")
-    section = _section(schema, path)
+    section = _find_section(schema, path)
     return (
         section is not None
         and last in section.model_fields
@@ -219,7 +222,7 @@ def _is_text(schema: type[BaseModel], key: str) -> bool:
     )
 
 
-def _put(tree: dict[str, Any], path: list[str], value: Any) -> None:
+def _set_key(tree: dict[str, Any], path: list[str], value: Any) -> None:
     for key in path[:-1]:
         if not isinstance(tree.get(key), dict):
             tree[key] = {}
@@ -227,7 +230,7 @@ def _put(tree: dict[str, Any], path: list[str], value: Any) -> None:
     tree[path[-1]] = value
 
 
-def _explain(schema: type[Section], fault: Any, origins: Mapping[str, str]) -> str:
+def _describe_mistake(schema: type[Section], fault: Any, origins: Mapping[str, str]) -> str:
     path = [str(part) for part in fault["loc"] if part != "[key]"]
     key = ".".join(path)
     origin = origins.get(key, "")

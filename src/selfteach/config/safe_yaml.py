@@ -9,8 +9,8 @@ from typing import Any
 
 import yaml
 
+from selfteach.disk import open_file
 from selfteach.errors import UsageError
-from selfteach.run.disk import open_file
 
 MAX_CONFIG_BYTES = 1 << 20
 

@@ -8,20 +8,20 @@ from typing import Annotated, ClassVar, Literal, Protocol, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from selfteach.registry import did_you_mean, names
+from selfteach.registry import did_you_mean, list_names
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=0)]
 Positive = Annotated[int, Field(ge=1)]
 
 
-def registered(group: str) -> AfterValidator:
+def make_name_validator(group: str) -> AfterValidator:
     """A name of one of the registry's groups, ours or a plug-in's: a mistyped one is found before
     any work is done.
     """
 
     def known(name: str) -> str:
-        if name not in (there := names(group)):
+        if name not in (there := list_names(group)):
             raise ValueError(
                 f'there is no {group.rstrip("s")} "{name}". {did_you_mean(name, there)}'
             )
@@ -30,7 +30,7 @@ def registered(group: str) -> AfterValidator:
     return AfterValidator(known)
 
 
-def variable(name: str) -> str:
+def check_variable_name(name: str) -> str:
     """The name of an environment variable, or nothing. What looks like the key itself is refused,
     and not repeated.
     """
@@ -39,8 +39,8 @@ def variable(name: str) -> str:
     return name
 
 
-Adapter = Annotated[str, registered("adapters")]
-Objective = Annotated[str, registered("objectives")]
+AdapterName = Annotated[str, make_name_validator("adapters")]
+ObjectiveName = Annotated[str, make_name_validator("objectives")]
 
 
 class Section(BaseModel):
@@ -55,7 +55,7 @@ class Section(BaseModel):
     )
 
 
-class Endpoint(Section):
+class EndpointConfig(Section):
     """Requests to a model behind a URL. A run may be resumed with other values of these."""
 
     concurrency: Positive = 8
@@ -64,7 +64,7 @@ class Endpoint(Section):
     timeout_s: Annotated[float, Field(gt=0)] = 120.0
     """Longest time of one attempt up to its last byte, in seconds."""
 
-    key_env: Annotated[str, AfterValidator(variable)] = "OPENAI_API_KEY"
+    key_env: Annotated[str, AfterValidator(check_variable_name)] = "OPENAI_API_KEY"
     """Name of the environment variable that holds the key. Empty sends no key."""
 
     max_wait_s: Annotated[float, Field(ge=0)] = 60.0
@@ -72,10 +72,10 @@ class Endpoint(Section):
     be resumed."""
 
 
-class Method(Section):
+class MethodConfig(Section):
     """The settings that every method has."""
 
-    SHORT: ClassVar[Mapping[str, str]] = {}
+    KEY_ALIASES: ClassVar[Mapping[str, str]] = {}
     """Short forms that a user may write for the beginning of a longer key."""
 
     model: str = "embedded"
@@ -92,27 +92,27 @@ class Method(Section):
     seed: Count = 0
     """Seed of all random choices."""
 
-    rehearsal: bool = False
+    smoke_test: bool = False
     """Whether the run only tests that everything works. Its report says that the numbers mean
     nothing."""
 
     max_failures: Share = 0.1
     """Share of failed requests above which the run stops."""
 
-    endpoint: Endpoint = Endpoint()
+    endpoint: EndpointConfig = EndpointConfig()
 
 
-class Parted(Protocol):
+class SplitShares(Protocol):
     """Settings that split prompts into train, dev, and a test part that gets the rest."""
 
     train_share: float
     dev_share: float
 
 
-P = TypeVar("P", bound=Parted)
+P = TypeVar("P", bound=SplitShares)
 
 
-def leaves_a_test_part(section: P) -> P:
+def check_test_share(section: P) -> P:
     """Refuse shares that leave nothing to be examined on."""
     if section.train_share + section.dev_share >= 1:
         raise ValueError(

@@ -6,10 +6,10 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from selfteach.config.sections import Adapter, Count, Objective, Positive, Section, Share
+from selfteach.config.sections import AdapterName, Count, ObjectiveName, Positive, Section, Share
 
 
-class Lora(Section):
+class LoraConfig(Section):
     """Low-rank adapters (LoRA) on the linear layers."""
 
     rank: Positive = 16
@@ -22,7 +22,7 @@ class Lora(Section):
     """Layers that get an adapter: all linear layers, or those of attention only."""
 
 
-class Layers(Section):
+class LayersConfig(Section):
     """The adapter `layers`: some of the model's own weights change."""
 
     which: str = "last 4"
@@ -30,7 +30,7 @@ class Layers(Section):
     their names."""
 
 
-class Bottleneck(Section):
+class BottleneckConfig(Section):
     """The adapter `bottleneck`: a small network after the MLP of each layer."""
 
     size: Positive = 32
@@ -40,7 +40,7 @@ class Bottleneck(Section):
     """Layers that get a network: `all`, `last 4` or `3,7`."""
 
 
-class Prompt(Section):
+class PromptConfig(Section):
     """The adapter `prompt`: trained vectors that stand before every prompt."""
 
     tokens: Annotated[int, Field(ge=1, le=100)] = 20
@@ -54,7 +54,7 @@ class Prompt(Section):
     """Text that the vectors start as, for start=text."""
 
 
-class Reft(Section):
+class ReftConfig(Section):
     """The adapter `reft`: edits of hidden states."""
 
     rank: Positive = 4
@@ -75,7 +75,7 @@ class Reft(Section):
     positions=all, the edit of down_proj is a change of its weights."""
 
 
-class ClosedForm(Section):
+class ClosedFormConfig(Section):
     """The adapter `closed_form`: the effect of worked examples in the prompt is written into the
     `down_proj` weights by solving for them, without gradients."""
 
@@ -109,7 +109,7 @@ class ClosedForm(Section):
     """Rank of the LoRA that is saved. 0 keeps the full rank."""
 
 
-class Correction(Section):
+class CorrectionLossConfig(Section):
     """The objective `correction`: prefer each correction to the answer that it corrects."""
 
     bound: Literal["none", "clip", "hinge", "logistic", "apo_zero"] = "apo_zero"
@@ -164,7 +164,7 @@ class Correction(Section):
     """Value added to `alpha` while too many corrections are less likely than under the base."""
 
     @model_validator(mode="after")
-    def _fits(self) -> Correction:
+    def _fits(self) -> CorrectionLossConfig:
         """Refuse what would be unbounded or without any effect."""
         if self.bound == "none" and not self.allow_unbounded:
             raise ValueError(
@@ -185,41 +185,41 @@ class Correction(Section):
         return self
 
 
-Choice = Literal["auto", "sft+dpo", "sft", "dpo", "distill", "correction"]
+ObjectiveChoice = Literal["auto", "sft+dpo", "sft", "dpo", "distill", "correction"]
 
 
-class Train(Section):
+class TrainConfig(Section):
     """The training loop, its objectives for each kind of example, and the adapter."""
 
     # The trainer reads all of these. A subclass adds the keys that only its method reads, and
     # fixes those that its method has no use for: a ClassVar is a constant and no key.
 
-    STEPS: ClassVar[tuple[str, ...]] = (
-        "fast",
+    STEP_KEYS: ClassVar[tuple[str, ...]] = (
+        "distill_from",
         "objective",
         "on_policy",
-        "mix",
+        "dataset_shares",
         "l2",
         "learning_rate",
     )
     """The settings of gradient steps. An adapter that is solved for takes no steps."""
 
-    adapter: Adapter = "lora"
+    adapter: AdapterName = "lora"
     """Parameters that may change: lora, full, layers, bottleneck, prompt, reft, closed_form, or an
     adapter of a plug-in."""
 
-    lora: Lora = Lora()
-    layers: Layers = Layers()
-    bottleneck: Bottleneck = Bottleneck()
-    prompt: Prompt = Prompt()
-    reft: Reft = Reft()
-    closed_form: ClosedForm = ClosedForm()
+    lora: LoraConfig = LoraConfig()
+    layers: LayersConfig = LayersConfig()
+    bottleneck: BottleneckConfig = BottleneckConfig()
+    prompt: PromptConfig = PromptConfig()
+    reft: ReftConfig = ReftConfig()
+    closed_form: ClosedFormConfig = ClosedFormConfig()
 
-    fast: Literal["", "reft"] = ""
+    distill_from: Literal["", "reft"] = ""
     """Adapter that is trained first, in seconds, and then distilled into `adapter`. Empty trains
     `adapter` directly."""
 
-    weights: dict[str, dict[Objective, float]] = Field(default={})
+    weights: dict[str, dict[ObjectiveName, float]] = Field(default={})
     """Weights of the objectives for a kind of example, in place of the method's own, for example
     `{near: {anchor: 2.0}}`."""
 
@@ -249,19 +249,19 @@ class Train(Section):
     anchor: Literal["nll", "kl"] = "kl"
     """Loss of anchors: the base's answer (nll), or its whole distribution (kl)."""
 
-    correction: Correction = Correction()
+    correction: CorrectionLossConfig = CorrectionLossConfig()
 
     on_policy: Share = 0.0
     """Share of the examples in a step whose answers the tuned model samples itself, for objectives
     that distill. 0 uses the given answers only."""
 
-    own_tokens: Positive = 96
+    on_policy_tokens: Positive = 96
     """Longest answer that the tuned model samples between steps, in tokens."""
 
-    mix: dict[str, Annotated[float, Field(gt=0)]] = Field(default={})
+    dataset_shares: dict[str, Annotated[float, Field(gt=0)]] = Field(default={})
     """Share of each dataset in every epoch, by name. Empty takes every row once."""
 
-    least: dict[str, Annotated[float, Field(ge=0, lt=1)]] = Field(default={})
+    min_share: dict[str, Annotated[float, Field(ge=0, lt=1)]] = Field(default={})
     """Smallest share of an epoch's rows for each kind of example. Rows of a kind with fewer are
     repeated. Empty takes every row once."""
 
@@ -284,7 +284,7 @@ class Train(Section):
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
     """Weight decay of AdamW. 0 switches it off."""
 
-    clip: Annotated[float, Field(gt=0)] = 1.0
+    max_grad_norm: Annotated[float, Field(gt=0)] = 1.0
     """Largest norm of the gradient. A larger one is scaled down to it."""
 
     epochs: Positive = 3
@@ -317,14 +317,14 @@ class Train(Section):
     def get_step_defaults(cls) -> dict[str, Any]:
         """Return the defaults of the settings of gradient steps that this section has."""
         fields = cls.model_fields
-        return {name: fields[name].default for name in cls.STEPS if name in fields}
+        return {name: fields[name].default for name in cls.STEP_KEYS if name in fields}
 
     @model_validator(mode="after")
-    def _steps(self) -> Train:
+    def _steps(self) -> TrainConfig:
         """Refuse what would be passed over in silence."""
-        if sum(self.least.values()) >= 1:
+        if sum(self.min_share.values()) >= 1:
             raise ValueError(
-                f"train.least asks for {sum(self.least.values()):g} of an epoch; all "
+                f"train.min_share asks for {sum(self.min_share.values()):g} of an epoch; all "
                 "its shares together must be less than 1"
             )
         plain = self.get_step_defaults()
@@ -337,17 +337,17 @@ class Train(Section):
         return self
 
 
-class MethodTrain(Train):
+class MethodTrainConfig(TrainConfig):
     """The training loop, its objectives for each kind of example, and the adapter."""
 
     # A method makes one dataset: no key of it shares an epoch between several.
     mix: ClassVar[dict[str, float]] = {}  # type: ignore[misc]
 
 
-class FeedbackTrain(MethodTrain):
+class FeedbackTrainConfig(MethodTrainConfig):
     """The training loop, its objectives for each kind of example, and the adapter."""
 
-    objective: Choice = "sft+dpo"
+    objective: ObjectiveChoice = "sft+dpo"
     """Objective of the examples in scope of the rule. `auto` tries the candidates and keeps the
     best on dev prompts."""
 
@@ -355,7 +355,7 @@ class FeedbackTrain(MethodTrain):
     """Steps of each candidate's trial, for objective=auto."""
 
 
-class DocumentsTrain(MethodTrain):
+class DocumentsTrainConfig(MethodTrainConfig):
     """The training loop, its objectives for each kind of example, and the adapter."""
 
     # Nothing samples between the steps of a training on documents.
@@ -363,9 +363,9 @@ class DocumentsTrain(MethodTrain):
     own_tokens: ClassVar[int] = 96  # type: ignore[misc]
 
 
-class TrainAlone(Train):
+class TrainAlone(TrainConfig):
     """The training loop, its objective, and the adapter."""
 
-    objective: Choice = "auto"
+    objective: ObjectiveChoice = "auto"
     """Objective of the examples. `auto` is sft+dpo if every example has a rejected answer, else
     sft."""

@@ -22,26 +22,26 @@ from lm_eval.utils import get_rolling_token_windows, make_disjoint_window
 
 from selfteach import statistics
 from selfteach.errors import UsageError
-from selfteach.models.decode import Row, draw_rows
-from selfteach.models.hf import Hf
-from selfteach.models.score import token_scores
-from selfteach.records import Measure, Sampling, digest
+from selfteach.models.decode import PendingCompletion, sample_pending
+from selfteach.models.hf import HfModel
+from selfteach.models.score import score_tokens
+from selfteach.records import Measure, SamplingParams, digest
 from selfteach.registry import did_you_mean
 
-RESAMPLED = 1000
+BOOTSTRAP_ROUNDS = 1000
 """Bootstrap rounds for metrics without a closed standard error; lm-eval's own default is 100,000.
 """
 ANSWER_TOKENS = 256
 """The longest generated answer where a task names none, as in lm-eval."""
-Pair = tuple[list[int], list[int]]
+TokenPair = tuple[list[int], list[int]]
 
 
-class Answerer(TemplateLM):  # type: ignore[misc]
+class LmEvalModel(TemplateLM):  # type: ignore[misc]
     """Our model as lm-eval asks models. `cut`: prompts that were too long for the context and lost
     their beginning.
     """
 
-    def __init__(self, hf: Hf) -> None:
+    def __init__(self, hf: HfModel) -> None:
         super().__init__()
         self.hf, self.tokenizer, self.cut = hf, hf.tokenizer, 0
 
@@ -69,14 +69,14 @@ class Answerer(TemplateLM):  # type: ignore[misc]
     def _loglikelihood_tokens(
         self, requests: Sequence[tuple[Any, list[int], list[int]]], **_: Any
     ) -> list[tuple[float, bool]]:
-        return self._scores([(context, continuation) for _, context, continuation in requests])
+        return self._score_pairs([(context, continuation) for _, context, continuation in requests])
 
-    def _scores(self, pairs: Sequence[Pair]) -> list[tuple[float, bool]]:
+    def _score_pairs(self, pairs: Sequence[TokenPair]) -> list[tuple[float, bool]]:
         fitting = [self._fitting(*pair) for pair in pairs]
-        found = {i: (logp, greedy) for i, logp, greedy in token_scores(self.hf, fitting)}
+        found = {i: (logp, greedy) for i, logp, greedy in score_tokens(self.hf, fitting)}
         return [found[i] for i in range(len(fitting))]
 
-    def _fitting(self, context: list[int], continuation: list[int]) -> Pair:
+    def _fitting(self, context: list[int], continuation: list[int]) -> TokenPair:
         """As much of the context as there is room for, from its end."""
         room = self.hf.context_tokens + 1 - len(continuation)
         self.cut += len(context) > room
@@ -95,7 +95,7 @@ class Answerer(TemplateLM):  # type: ignore[misc]
             totals.append(
                 sum(
                     logp
-                    for logp, _ in self._scores(
+                    for logp, _ in self._score_pairs(
                         [make_disjoint_window(window) for window in windows]
                     )
                 )
@@ -105,10 +105,10 @@ class Answerer(TemplateLM):  # type: ignore[misc]
     def generate_until(self, requests: Sequence[Any], disable_tqdm: bool = False) -> list[str]:
         """One answer each, cut before the first of the texts that end it."""
         rows = [self._row(number, *request.args) for number, request in enumerate(requests)]
-        found = {draw.id: draw.text for draw in draw_rows(self.hf, rows)}
+        found = {draw.id: draw.text for draw in sample_pending(self.hf, rows)}
         return [found[str(number)] for number in range(len(requests))]
 
-    def _row(self, number: int, context: str, settings: Mapping[str, Any]) -> Row:
+    def _row(self, number: int, context: str, settings: Mapping[str, Any]) -> PendingCompletion:
         until = settings.get("until") or []
         length = int(
             settings.get("max_gen_toks") or settings.get("max_new_tokens") or ANSWER_TOKENS
@@ -120,8 +120,8 @@ class Answerer(TemplateLM):  # type: ignore[misc]
         room = self.hf.context_tokens - length
         self.cut += len(tokens) > room
         seed = int(digest([context, number])[:16], 16)
-        sampling = Sampling(heat, float(settings.get("top_p") or 1.0), length, stops)
-        return Row(
+        sampling = SamplingParams(heat, float(settings.get("top_p") or 1.0), length, stops)
+        return PendingCompletion(
             str(number),
             sampling,
             tokens[-room:],
@@ -131,7 +131,7 @@ class Answerer(TemplateLM):  # type: ignore[misc]
 
 
 @dataclass(frozen=True)
-class Line:
+class BenchmarkRow:
     """One metric of one task: lm-eval's value and standard error for each model, and the paired
     difference where it is a mean of rows.
     """
@@ -146,7 +146,7 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Tasks:
+class BenchmarkTasks:
     """What can be asked, and what cannot: `missing` has a line for each task whose data is not
     here.
     """
@@ -156,7 +156,7 @@ class Tasks:
     missing: dict[str, str] = field(default_factory=dict)
 
 
-def find(names: Sequence[str]) -> Tasks:
+def find_tasks(names: Sequence[str]) -> BenchmarkTasks:
     """The single tasks of names, groups, tags, and files of tasks (.yaml), each tried for its data.
 
     Raises:
@@ -184,12 +184,12 @@ def find(names: Sequence[str]) -> Tasks:
                 else did_you_mean(name, manager.task_index)
             )
             raise UsageError(f'lm-eval has no task "{name}".', where="--tasks", cure=cure)
-        singles |= dict.fromkeys(_singles(manager, str(known)))
-    missing = _missing(manager, list(singles))
-    return Tasks(manager, [name for name in singles if name not in missing], missing)
+        singles |= dict.fromkeys(_expand_task(manager, str(known)))
+    missing = _find_missing(manager, list(singles))
+    return BenchmarkTasks(manager, [name for name in singles if name not in missing], missing)
 
 
-def _singles(manager: TaskManager, name: str) -> Iterator[str]:
+def _expand_task(manager: TaskManager, name: str) -> Iterator[str]:
     """The tasks of a group or a tag, or the task itself."""
     entry = manager.task_index[name]
     if name in manager.all_tags and entry.yaml_path is None:
@@ -198,21 +198,21 @@ def _singles(manager: TaskManager, name: str) -> Iterator[str]:
         for member in (entry.cfg or {}).get("task") or []:
             inner = member if isinstance(member, str) else member.get("task") or member.get("group")
             if isinstance(inner, str) and inner in manager.task_index:
-                yield from _singles(manager, inner)
+                yield from _expand_task(manager, inner)
             else:
-                yield from _singles_of_inline(manager, inner if isinstance(inner, list) else [])
+                yield from _expand_inline(manager, inner if isinstance(inner, list) else [])
     else:
         yield name
 
 
-def _singles_of_inline(manager: TaskManager, members: Sequence[Any]) -> Iterator[str]:
+def _expand_inline(manager: TaskManager, members: Sequence[Any]) -> Iterator[str]:
     for member in members:
         inner = member if isinstance(member, str) else member.get("task")
         if isinstance(inner, str) and inner in manager.task_index:
-            yield from _singles(manager, inner)
+            yield from _expand_task(manager, inner)
 
 
-def _missing(manager: TaskManager, names: Sequence[str]) -> dict[str, str]:
+def _find_missing(manager: TaskManager, names: Sequence[str]) -> dict[str, str]:
     """Why a task cannot be loaded, for those that cannot: a data set that is not here is asked for
     once.
     """
@@ -243,24 +243,24 @@ def _missing(manager: TaskManager, names: Sequence[str]) -> dict[str, str]:
     return found
 
 
-def measure(
-    hf: Hf, tasks: Tasks, *, limit: int | None = None, shots: int | None = None
+def run_benchmarks(
+    hf: HfModel, tasks: BenchmarkTasks, *, limit: int | None = None, shots: int | None = None
 ) -> dict[str, Any]:
     """lm-eval's results and single answers for one model, and how many prompts were cut."""
-    answerer = Answerer(hf)
+    answerer = LmEvalModel(hf)
     found = simple_evaluate(
         model=answerer,
         tasks=list(tasks.names),
         task_manager=tasks.manager,
         limit=limit,
         num_fewshot=shots,
-        bootstrap_iters=RESAMPLED,
+        bootstrap_iters=BOOTSTRAP_ROUNDS,
         log_samples=True,
     )
     return {**found, "cut": answerer.cut}
 
 
-def lines(found: Mapping[str, Mapping[str, Any]], seed: int = 0) -> list[Line]:
+def make_rows(found: Mapping[str, Mapping[str, Any]], seed: int = 0) -> list[BenchmarkRow]:
     """The results of several models beside each other: one line a metric of a task."""
     first = next(iter(found.values()))
     rows = []
@@ -271,10 +271,10 @@ def lines(found: Mapping[str, Mapping[str, Any]], seed: int = 0) -> list[Line]:
                 continue
             each = {arm: one["results"][task] for arm, one in found.items()}
             errors = {
-                arm: _number(row.get(f"{metric}_stderr,{filtered}")) for arm, row in each.items()
+                arm: _to_finite(row.get(f"{metric}_stderr,{filtered}")) for arm, row in each.items()
             }
             shown = metric if filtered == "none" else f"{metric} ({filtered})"
-            change = _change(found, task, metric, filtered, seed)
+            change = _measure_change(found, task, metric, filtered, seed)
             better = bool(first.get("higher_is_better", {}).get(task, {}).get(metric, True))
             n = (
                 int(first["n-samples"][task]["effective"])
@@ -282,7 +282,7 @@ def lines(found: Mapping[str, Mapping[str, Any]], seed: int = 0) -> list[Line]:
                 else 0
             )
             rows.append(
-                Line(
+                BenchmarkRow(
                     task,
                     shown,
                     n,
@@ -295,11 +295,11 @@ def lines(found: Mapping[str, Mapping[str, Any]], seed: int = 0) -> list[Line]:
     return rows
 
 
-def _number(value: Any) -> float | None:
+def _to_finite(value: Any) -> float | None:
     return float(value) if isinstance(value, int | float) and math.isfinite(value) else None
 
 
-def _change(
+def _measure_change(
     found: Mapping[str, Mapping[str, Any]], task: str, metric: str, filtered: str, seed: int
 ) -> Measure | None:
     """Taught less base, paired by row, with its interval; None for a metric that is no mean of

@@ -15,42 +15,42 @@ from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 
 from selfteach import statistics
 from selfteach.evaluate.verdict import Evidence
-from selfteach.generate.correct import Answered, Revision, Turns, distance, pieces
+from selfteach.generate.correct import Correctable, Revision, Turns, edit_distance, split_pieces
 from selfteach.models.recorded import Recorded
-from selfteach.records import Continuations, Draw, Measure, Message, Prompt
+from selfteach.records import Completion, Continuations, Measure, Message, Prompt
 
-LEAST_TIMES = 2
+MIN_TIMES = 2
 TOLERANCE_NATS = 0.01
 """Nats a token by which a correction may sink: rounding alone moves half of them down. The
 training's watchdog has the same tolerance.
 """
-Correct = Callable[[Sequence[Answered]], list[Revision]]
+CorrectAnswers = Callable[[Sequence[Correctable]], list[Revision]]
 """Corrects answers: one revision for each, in their order."""
 
 
-def corrected(correct: Correct, asked: Sequence[Answered]) -> list[Revision]:
+def correct_answers(correct: CorrectAnswers, asked: Sequence[Correctable]) -> list[Revision]:
     """Return the teacher's revisions; an empty answer has none."""
     said = [a for a in asked if a.answer.strip()]
     found = dict(zip((a.id for a in said), correct(said), strict=True))
     return [found[a.id] if a.id in found else Revision(a, "", "the answer is empty") for a in asked]
 
 
-def nearest(references: Mapping[Turns, Sequence[str]]) -> Correct:
+def make_nearest_corrector(references: Mapping[Turns, Sequence[str]]) -> CorrectAnswers:
     """Return a stand-in for a teacher: of the known corrections of a prompt it takes the one that
     changes least.
     """
 
-    def correct_one(asked: Answered) -> Revision:
+    def correct_one(asked: Correctable) -> Revision:
         known = references.get(asked.prompt)
         if not known:
             return Revision(asked, "", "no correction of this prompt")
-        text = min(known, key=lambda text: distance(asked.answer, text))
+        text = min(known, key=lambda text: edit_distance(asked.answer, text))
         return Revision(asked, text, strategy="file")
 
     return lambda asked: [correct_one(a) for a in asked]
 
 
-def errors(pairs: Iterable[tuple[str, str]]) -> set[str]:
+def find_errors(pairs: Iterable[tuple[str, str]]) -> set[str]:
     """Return the words and marks that corrections took out of at least two answers and never left
     standing or put in: "color", "!".
 
@@ -60,15 +60,15 @@ def errors(pairs: Iterable[tuple[str, str]]) -> set[str]:
     removed: Counter[str] = Counter()
     kept: set[str] = set()
     for before, after in pairs:
-        left = set(pieces(after))
+        left = set(split_pieces(after))
         kept |= left
-        removed.update(set(pieces(before)) - left)
-    return {piece for piece, times in removed.items() if times >= LEAST_TIMES and piece not in kept}
+        removed.update(set(split_pieces(before)) - left)
+    return {piece for piece, times in removed.items() if times >= MIN_TIMES and piece not in kept}
 
 
-def repeats(draws: Sequence[Draw], known: set[str]) -> list[bool]:
+def find_repeats(draws: Sequence[Completion], known: set[str]) -> list[bool]:
     """Return whether each answer makes one of the errors again."""
-    return [bool(known & set(pieces(draw.text))) for draw in draws]
+    return [bool(known & set(split_pieces(draw.text))) for draw in draws]
 
 
 def measure_distances(revisions: Sequence[Revision]) -> list[float]:
@@ -78,7 +78,7 @@ def measure_distances(revisions: Sequence[Revision]) -> list[float]:
     return [1.0 if r.fault else r.distance for r in revisions]
 
 
-def amounts(
+def measure_amounts(
     model: Recorded, prompts: Sequence[Prompt], revisions: Sequence[Revision]
 ) -> list[float]:
     """Return A = log P(y|x) - log P(y'|x) in nats under the model that answered, 0 where nothing is
@@ -97,7 +97,7 @@ def amounts(
     return [0.0 if r.unchanged else next(gaps) for _, r in rows]
 
 
-def displaced(base: Recorded, taught: Recorded, revisions: Sequence[Revision]) -> list[bool]:
+def find_displaced(base: Recorded, tuned: Recorded, revisions: Sequence[Revision]) -> list[bool]:
     """Return whether training lowered the likelihood of each held-out correction of the base's own
     answers: log pi(y') < log pi0(y').
 
@@ -111,14 +111,14 @@ def displaced(base: Recorded, taught: Recorded, revisions: Sequence[Revision]) -
         if not r.fault and not r.unchanged
     ]
     before = base.score(items)
-    after = taught.score(items)
+    after = tuned.score(items)
     return [
         new.token_logp < old.token_logp - TOLERANCE_NATS
         for (old,), (new,) in zip(before, after, strict=True)
     ]
 
 
-def meets(revisions: Iterable[Revision], criticised: Set[Turns]) -> list[bool]:
+def find_met(revisions: Iterable[Revision], criticised: Set[Turns]) -> list[bool]:
     """Return whether the criticism applies no longer, for each answer to a prompt like the
     criticised ones.
     """
@@ -130,16 +130,18 @@ def all_criticised(revisions: Iterable[Revision], criticised: Set[Turns]) -> boo
     return all(r.asked.prompt in criticised for r in revisions)
 
 
-def needs(revisions: Sequence[Revision], criticised: Set[Turns] = frozenset()) -> list[float]:
+def measure_needs(
+    revisions: Sequence[Revision], criticised: Set[Turns] = frozenset()
+) -> list[float]:
     """Return what each answer still needs: how much the teacher changes, or, where all prompts are
     like criticised ones, whether the criticism applies.
     """
     if all_criticised(revisions, criticised):
-        return [float(not met) for met in meets(revisions, criticised)]
+        return [float(not met) for met in find_met(revisions, criticised)]
     return measure_distances(revisions)
 
 
-def fall(
+def measure_fall(
     revisions: Mapping[str, Sequence[Revision]], seed: int, criticised: Set[Turns] = frozenset()
 ) -> dict[str, Measure]:
     """Return what the other arms need minus what the tuned model needs, paired by prompt.
@@ -149,15 +151,15 @@ def fall(
     """
     if "taught" not in revisions:
         return {}
-    after = needs(revisions["taught"], criticised)
+    after = measure_needs(revisions["taught"], criticised)
     return {
-        arm: statistics.paired_bootstrap(needs(own, criticised), after, seed=seed)
+        arm: statistics.paired_bootstrap(measure_needs(own, criticised), after, seed=seed)
         for arm, own in revisions.items()
         if arm != "taught"
     }
 
 
-def of_answers(
+def make_evidence(
     revisions: Mapping[str, Sequence[Revision]], seed: int, criticised: Set[Turns] = frozenset()
 ) -> Evidence:
     """Return the evidence of new answers, and what somebody made of them.
@@ -167,14 +169,14 @@ def of_answers(
         criticised: prompts like the criticised ones. Where there are no others, what counts is
             whether the criticism is met.
     """
-    needed = {arm: needs(own, criticised) for arm, own in revisions.items()}
+    needed = {arm: measure_needs(own, criticised) for arm, own in revisions.items()}
     share = {arm: f"{100 * sum(own) / max(len(own), 1):.1f} %" for arm, own in needed.items()}
     does, of = "the teacher changes", "words"
     if all_criticised(revisions["base"], criticised):
         does, of = "the criticism applies to", "answers"
     after = share.get("taught", "")
     return describe_gains(
-        fall(revisions, seed, criticised),
+        measure_fall(revisions, seed, criticised),
         start=f"{does} {share['base']} of the base's {of}",
         change=f"{does} {share['base']} of the {of} before and {after} after",
         prompted=share["prompted"],
@@ -201,7 +203,7 @@ def describe_gains(
     )
 
 
-def shown(pairs: Sequence[tuple[Turns, str]], count: int, most_words: int = 400) -> Turns:
+def make_shots(pairs: Sequence[tuple[Turns, str]], count: int, max_words: int = 400) -> Turns:
     """Return corrections as worked turns: question (with what was said before it), corrected
     answer. As many of the first as fit.
     """
@@ -210,7 +212,7 @@ def shown(pairs: Sequence[tuple[Turns, str]], count: int, most_words: int = 400)
     for prompt, text in pairs[:count]:
         asked = [turn for turn in prompt if turn.role != "system"]
         words += sum(len(part.split()) for part in (text, *(turn.content for turn in asked)))
-        if words > most_words and turns:
+        if words > max_words and turns:
             break
         turns += [*asked, Message("assistant", text)]
     return tuple(turns)

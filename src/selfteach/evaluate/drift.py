@@ -18,7 +18,7 @@ from selfteach.statistics import ratio
 PROOF_TOLERANCE = 1e-3
 
 
-class Logits(Protocol):
+class LogitsModel(Protocol):
     """A model that gives its logits over given answers; `models.hf.Hf` is one."""
 
     def answer_logits(
@@ -48,16 +48,16 @@ class Drift:
 
     kl_nats: Measure
     kl_p95_nats: float
-    same_top: Measure
+    top1_agreement: Measure
     base_token_logp: Measure
-    taught_token_logp: Measure
+    tuned_token_logp: Measure
     tokens: int
 
 
 @torch.inference_mode()
-def drift(
-    base: Logits,
-    taught: Logits,
+def compute_drift(
+    base: LogitsModel,
+    tuned: LogitsModel,
     pairs: Sequence[tuple[Prompt, str]],
     *,
     cut: Sequence[bool] = (),
@@ -83,7 +83,7 @@ def drift(
     lengths = np.zeros(len(pairs))
     kls: list[np.ndarray] = []
     for (i, left), (j, right) in zip(
-        base.answer_logits(pairs), taught.answer_logits(pairs), strict=True
+        base.answer_logits(pairs), tuned.answer_logits(pairs), strict=True
     ):
         if i != j or left.shape != right.shape:
             raise ValueError(
@@ -92,7 +92,7 @@ def drift(
             )
         rows = left.shape[0] - (1 if cut and cut[i] else 0)
         ids = torch.tensor(base.encode_answer(pairs[i][1], end=True), device=left.device)[:rows]
-        per_token = _compare(left[:rows], right[:rows].to(left.device), ids)  # (4, T)
+        per_token = _compare_logits(left[:rows], right[:rows].to(left.device), ids)  # (4, T)
         if left_out and left_out[i]:
             skipped = np.flatnonzero(left_out[i][:rows])
             per_token = np.delete(per_token, skipped, 1)
@@ -113,7 +113,7 @@ def drift(
     )
 
 
-def _compare(left: torch.Tensor, right: torch.Tensor, ids: torch.Tensor) -> np.ndarray:
+def _compare_logits(left: torch.Tensor, right: torch.Tensor, ids: torch.Tensor) -> np.ndarray:
     """(4, T): KL, same top, logp of the token under the base, under the taught model. Shapes: left,
     right (T, V); ids (T,).
     """
@@ -125,8 +125,10 @@ def _compare(left: torch.Tensor, right: torch.Tensor, ids: torch.Tensor) -> np.n
 
 
 @torch.inference_mode()
-def probe_logits(model: Logits, pairs: Sequence[tuple[Prompt, str]]) -> list[torch.Tensor]:
-    """The logits over a few probe answers, in their order, to be kept for `base_proof`. Shapes:
+def compute_probe_logits(
+    model: LogitsModel, pairs: Sequence[tuple[Prompt, str]]
+) -> list[torch.Tensor]:
+    """The logits over a few probe answers, in their order, to be kept for `check_base_logits`. Shapes:
     each (T, V), float32.
     """
     found = {i: logits.float().cpu().clone() for i, logits in model.answer_logits(pairs)}
@@ -139,24 +141,26 @@ class BaseProof:
     so many tokens.
     """
 
-    greatest_difference: float
+    max_difference: float
     tokens: int
 
 
-def base_proof(
-    base: Logits, pairs: Sequence[tuple[Prompt, str]], checkpoint_logits: Sequence[torch.Tensor]
+def check_base_logits(
+    base: LogitsModel,
+    pairs: Sequence[tuple[Prompt, str]],
+    checkpoint_logits: Sequence[torch.Tensor],
 ) -> BaseProof:
     """Proof that the base arm of the exam is the base: its logits on a probe equal those of the
     untouched checkpoint.
 
     Args:
-        checkpoint_logits: `probe_logits` of the checkpoint on the same pairs, taken before anything
+        checkpoint_logits: `compute_probe_logits` of the checkpoint on the same pairs, taken before anything
             was trained.
 
     Raises:
         IntegrityError: they differ by more than PROOF_TOLERANCE, or there is nothing to compare.
     """
-    found = probe_logits(base, pairs)
+    found = compute_probe_logits(base, pairs)
     alike = bool(found) and [tuple(x.shape) for x in found] == [
         tuple(x.shape) for x in checkpoint_logits
     ]

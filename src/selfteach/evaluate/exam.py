@@ -22,22 +22,31 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Protocol
 
-from selfteach.evaluate.drift import base_proof, drift
-from selfteach.evaluate.sanity import by_arm
+from selfteach.evaluate.drift import check_base_logits, compute_drift
+from selfteach.evaluate.sanity import measure_sanity_by_arm
 from selfteach.evaluate.side_effects import SideEffects, find_side_effects
 from selfteach.evaluate.verdict import Evidence, reach_verdict
 from selfteach.models.recorded import Recorded
-from selfteach.records import GREEDY, Draw, Measure, Prompt, Request, Sampling, question, user
+from selfteach.records import (
+    GREEDY,
+    Completion,
+    Measure,
+    Prompt,
+    Request,
+    SamplingParams,
+    get_user_text,
+    make_prompt,
+)
 from selfteach.run.display import Display
 from selfteach.statistics import share
 from selfteach.train.distributed import is_shard
-from selfteach.train.train import Trained
+from selfteach.train.train import TrainingResult
 
 ARMS = ("base", "prompted", "taught")
 TARGET, NEAR, GENERAL = "target", "near", "general"
 PROBE_PAIRS: Sequence[tuple[Prompt, str]] = (
-    (user("What is the capital of Norway?"), "The capital of Norway is Oslo."),
-    (user("Name a colour."), "Blue."),
+    (make_prompt("What is the capital of Norway?"), "The capital of Norway is Oslo."),
+    (make_prompt("Name a colour."), "Blue."),
 )
 """What the base is asked before and after training, to prove that the base arm is the base."""
 
@@ -52,7 +61,7 @@ class TunedModel:
         recorded: answers, with the ledger's memory.
     """
 
-    trained: Trained
+    trained: TrainingResult
     model: Any
     recorded: Recorded
 
@@ -89,8 +98,8 @@ class Answers:
     """
 
     questions: Sequence[str]
-    greedy: Sequence[Draw]
-    sampled: Sequence[Draw] = ()
+    greedy: Sequence[Completion]
+    sampled: Sequence[Completion] = ()
 
 
 ArmAnswers = Mapping[str, Answers]
@@ -202,7 +211,7 @@ class Exam:
         answers = answer_all(session, arms, self)  # 1
         scores = self.scorer.score(answers[TARGET])  # 2
         side_effects = find_side_effects(answers, self.taught_texts, self.excuse)  # 3
-        found: dict[str, Any] = {"rehearsal": session.config.rehearsal, **self.header}
+        found: dict[str, Any] = {"smoke_test": session.config.smoke_test, **self.header}
         state = ExamState(session, tuned, arms, answers, scores, side_effects, found)
         found |= self.scorer.measure(state)
         found |= side_effects.measure(state.seed)
@@ -215,7 +224,7 @@ class Exam:
         found["base_proof"] = prove_base(session)
         found["verdict"] = reach_verdict(self.scorer.weigh(state))  # 7
         found["answers"] = [*self.scorer.rows(state), *side_effects.rows()]
-        written: dict[str, Any] = as_json(found)
+        written: dict[str, Any] = measures_to_json(found)
         return written
 
 
@@ -224,16 +233,16 @@ def answer_all(
 ) -> dict[str, dict[str, Answers]]:
     """Let every arm answer the questions of its scopes: answers[scope][arm] (step 1)."""
     found: dict[str, dict[str, Answers]] = {scope: {} for scope in exam.questions}
-    session.display.stage("exam", count_answers(arms))
+    session.display.start_stage("exam", count_answers(arms))
     for name, arm in arms.items():
         for scope, prompts in arm.prompts.items():
             stage = exam.target_stage if scope == TARGET else f"exam {scope}"
             greedy = answer(session, arm.model, stage, prompts, 0.0)
-            sampled: list[Draw] = []
+            sampled: list[Completion] = []
             if scope == TARGET and arm.sampled:
                 sampled_stage = exam.sampled_stage or stage
                 sampled = answer(session, arm.model, sampled_stage, prompts, 1.0)
-            words = [question(prompt) for prompt in exam.questions[scope]]
+            words = [get_user_text(prompt) for prompt in exam.questions[scope]]
             found[scope][name] = Answers(words, greedy, sampled)
     return found
 
@@ -255,14 +264,14 @@ def answer(
     prompts: Sequence[Prompt],
     temperature: float,
     seed_offset: int = 0,
-) -> list[Draw]:
+) -> list[Completion]:
     """Answer prompts with a model, in their order: greedily at temperature 0.
 
     Args:
         stage: part of the request ids.
         seed_offset: added to the seed of the run, for another sample of the same prompts.
     """
-    sampling = GREEDY if temperature == 0 else Sampling(temperature, 1.0)
+    sampling = GREEDY if temperature == 0 else SamplingParams(temperature, 1.0)
     sampling = replace(sampling, max_tokens=session.config.exam.max_tokens)
     seed = session.config.seed + seed_offset
     requests = [Request(stage, prompt, sampling, 0, seed) for prompt in prompts]
@@ -272,9 +281,9 @@ def answer(
 def sample_again(session: ExamSession, base: Arm) -> Answers:
     """Sample the base's target answers once more, with another seed (step 5)."""
     prompts = base.prompts[TARGET]
-    session.display.stage("exam again", len(prompts))
+    session.display.start_stage("exam again", len(prompts))
     again = answer(session, base.model, "exam again", prompts, 1.0, seed_offset=1)
-    return Answers([question(prompt) for prompt in prompts], (), again)
+    return Answers([get_user_text(prompt) for prompt in prompts], (), again)
 
 
 def measure_sanity(
@@ -287,11 +296,11 @@ def measure_sanity(
     """
     asked = [scope for scope in scopes if scope in answers and answers[scope]["base"].questions]
     asked = asked or [TARGET]
-    collected: dict[str, list[Draw]] = {arm: [] for arm in answers[asked[0]]}
+    collected: dict[str, list[Completion]] = {arm: [] for arm in answers[asked[0]]}
     for scope in asked:
         for arm, own in answers[scope].items():
             collected[arm].extend(own.greedy)
-    return by_arm(collected, seed=seed)
+    return measure_sanity_by_arm(collected, seed=seed)
 
 
 def prove_base(session: ExamSession) -> dict[str, Any]:
@@ -301,8 +310,8 @@ def prove_base(session: ExamSession) -> dict[str, Any]:
     """
     if is_shard(next(session.model.module.parameters())):
         return {"max_abs_difference": None, "same": None}
-    found = base_proof(session.model, PROBE_PAIRS, session.proof)
-    return {"max_abs_difference": found.greatest_difference, "same": True}
+    found = check_base_logits(session.model, PROBE_PAIRS, session.proof)
+    return {"max_abs_difference": found.max_difference, "same": True}
 
 
 def measure_drift(
@@ -318,9 +327,9 @@ def measure_drift(
         left_out: for each answer the tokens that do not count.
     """
     base, taught = answers["base"], answers["taught"]
-    pairs = [(user(q), d.text) for q, d in zip(base.questions, base.greedy, strict=True)]
-    session.display.stage("drift")
-    found = drift(
+    pairs = [(make_prompt(q), d.text) for q, d in zip(base.questions, base.greedy, strict=True)]
+    session.display.start_stage("drift")
+    found = compute_drift(
         session.model,
         tuned.model,
         pairs,
@@ -332,10 +341,10 @@ def measure_drift(
     return {
         "kl_nats": found.kl_nats,
         "kl_p95": found.kl_p95_nats,
-        "top1_agreement": found.same_top,
+        "top1_agreement": found.top1_agreement,
         "identical": share(same),
         "base_logp": found.base_token_logp.value,
-        "taught_logp": found.taught_token_logp.value,
+        "taught_logp": found.tuned_token_logp.value,
     }
 
 
@@ -347,10 +356,10 @@ def measure_general_drift(state: ExamState) -> dict[str, Any]:
     return {"drift": measure_drift(state.session, state.tuned, answers)}
 
 
-def as_json(value: Any) -> Any:
+def measures_to_json(value: Any) -> Any:
     """Return measures, and mappings of them, as JSON."""
     if isinstance(value, Measure):
         return asdict(value)
     if isinstance(value, Mapping):
-        return {key: as_json(part) for key, part in value.items()}
+        return {key: measures_to_json(part) for key, part in value.items()}
     return value

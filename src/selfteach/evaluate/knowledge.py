@@ -21,8 +21,8 @@ from typing import Any
 
 from selfteach import statistics
 from selfteach.evaluate.metrics import best_over
-from selfteach.evaluate.sanity import empty
-from selfteach.records import Draw, Measure
+from selfteach.evaluate.sanity import is_empty
+from selfteach.records import Completion, Measure
 
 _DECLINES = re.compile(
     r"\b(?:I (?:do not|don['’]t|cannot|can['’]t) "
@@ -34,7 +34,7 @@ _DECLINES = re.compile(
 
 
 @dataclass(frozen=True)
-class Marked:
+class GradedAnswers:
     """One arm's answers to questions with known answers, graded, in the order of the questions.
 
     Attributes:
@@ -43,33 +43,33 @@ class Marked:
         attempted: whether an answer tries at all.
     """
 
-    draws: Sequence[Draw]
+    draws: Sequence[Completion]
     right: list[bool]
     f1: list[float]
     attempted: list[bool]
 
 
-def mark(draws: Sequence[Draw], golds: Sequence[Sequence[str]]) -> Marked:
+def grade_answers(draws: Sequence[Completion], golds: Sequence[Sequence[str]]) -> GradedAnswers:
     """Grade each answer against the right answers to its question.
 
     Raises:
         ValueError: the lengths differ.
     """
     rows = list(zip(draws, golds, strict=True))
-    return Marked(
+    return GradedAnswers(
         draws,
         [bool(best_over(gold, draw.text, "contains")) for draw, gold in rows],
         [best_over(gold, draw.text) for draw, gold in rows],
-        [attempts(draw.text) for draw in draws],
+        [is_attempt(draw.text) for draw in draws],
     )
 
 
-def attempts(answer: str) -> bool:
+def is_attempt(answer: str) -> bool:
     """Return whether an answer tries: it is not empty and does not decline."""
-    return not empty(answer) and not _DECLINES.search(answer)
+    return not is_empty(answer) and not _DECLINES.search(answer)
 
 
-def measures(marked: Mapping[str, Marked], seed: int) -> dict[str, Any]:
+def measure_arms(marked: Mapping[str, GradedAnswers], seed: int) -> dict[str, Any]:
     """Measure each arm, with 95 % intervals by question.
 
     `recovery` and `gain` are there once there is a tuned model; `recovery` is None where the open
@@ -92,7 +92,7 @@ def measures(marked: Mapping[str, Marked], seed: int) -> dict[str, Any]:
     return found
 
 
-def damage(before: Sequence[bool], after: Sequence[bool]) -> Measure:
+def measure_damage(before: Sequence[bool], after: Sequence[bool]) -> Measure:
     """Measure which share of the right answers before is not right any more.
 
     Args:

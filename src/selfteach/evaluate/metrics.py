@@ -16,12 +16,12 @@ from typing import Any
 import numpy as np
 from rapidfuzz.distance import LCSseq
 
-from selfteach.judge.match import contains_answer, exact_match, normalised, token_f1
+from selfteach.dedup.overlap import split_words
+from selfteach.dedup.rouge import SplitWords, split_latin_words
+from selfteach.judge.match import contains_answer, exact_match, normalize_answer, token_f1
 from selfteach.records import Measure
-from selfteach.select.overlap import tokens
-from selfteach.select.rouge import Words, latin
 
-RESAMPLES = 400
+BOOTSTRAP_ROUNDS = 400
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ def best_over(golds: Sequence[str], answer: str, metric: str = "f1") -> float:
     return max(float(found(answer, gold)) for gold in golds)
 
 
-def classes(
+def classification_report(
     gold: Sequence[Hashable], predicted: Sequence[Hashable], names: Iterable[Hashable] | None = None
 ) -> ClassReport:
     """Precision, recall and F1 of each class that occurs on either side.
@@ -112,7 +112,7 @@ def _mean(rows: Sequence[PRF], weights: Sequence[int]) -> PRF:
     )
 
 
-def rouge(answer: str, gold: str, words: Words = latin) -> dict[str, PRF]:
+def rouge(answer: str, gold: str, words: SplitWords = split_latin_words) -> dict[str, PRF]:
     """ROUGE-1, -2 and -L of an answer, counts clipped: a word of the answer counts as often as the
     gold text has it.
 
@@ -134,7 +134,7 @@ def best_rouge(answer: str, golds: Sequence[str], kind: str = "rougeL") -> float
     Args:
         kind: "rouge1", "rouge2" or "rougeL".
     """
-    return max(rouge(answer, gold, tokens)[kind].f1 for gold in golds)
+    return max(rouge(answer, gold, split_words)[kind].f1 for gold in golds)
 
 
 def report_labels(pairs: Sequence[tuple[Sequence[str], str]]) -> dict[str, Any]:
@@ -144,12 +144,12 @@ def report_labels(pairs: Sequence[tuple[Sequence[str], str]]) -> dict[str, Any]:
     Args:
         pairs: gold answers to a classification, the first of which is the label, and an answer.
     """
-    wanted = [normalised(golds[0]) for golds, _ in pairs]
+    wanted = [normalize_answer(golds[0]) for golds, _ in pairs]
     given = []
     for label, (golds, answer) in zip(wanted, pairs, strict=True):
         right = best_over(golds, answer, "exact")
-        given.append(label if right else normalised(answer))
-    report = asdict(classes(wanted, given, set(wanted)))
+        given.append(label if right else normalize_answer(answer))
+    report = asdict(classification_report(wanted, given, set(wanted)))
     averages = {key: report[key] for key in ("macro", "micro", "weighted")}
     return {"each": report["classes"], **averages}
 
@@ -182,7 +182,9 @@ def bleu(answers: Sequence[str], golds: Sequence[Sequence[str]]) -> float:
     return float(BLEU().corpus_score(list(answers), streams).score)
 
 
-def bleu_measure(answers: Sequence[str], golds: Sequence[Sequence[str]], seed: int = 0) -> Measure:
+def bleu_with_interval(
+    answers: Sequence[str], golds: Sequence[Sequence[str]], seed: int = 0
+) -> Measure:
     """`bleu` with the interval of a bootstrap over answers: their counts are summed anew for each
     resample. Raises as `bleu`.
     """
@@ -204,7 +206,9 @@ def bleu_measure(answers: Sequence[str], golds: Sequence[Sequence[str]], seed: i
 
     drawn = [
         of(rows)
-        for rows in np.random.default_rng(seed).integers(len(parts), size=(RESAMPLES, len(parts)))
+        for rows in np.random.default_rng(seed).integers(
+            len(parts), size=(BOOTSTRAP_ROUNDS, len(parts))
+        )
     ]
     low, high = np.quantile(drawn, [0.025, 0.975])
     return Measure(value, float(low), float(high), len(parts))

@@ -16,24 +16,26 @@ from collections.abc import Mapping
 from typing import Any
 
 from selfteach import statistics
-from selfteach.evaluate.common import COMMON
+from selfteach.evaluate.common_knowledge import COMMON_QUESTIONS
 from selfteach.models import Scorer
 from selfteach.records import Continuations, Measure
 
-OTHERS = 9
-LEAST = -0.03
+NUM_DISTRACTORS = 9
+MIN_CHANGE = -0.03
 """The lower end of the interval of the change must be above this: three points."""
 
 
-def choices() -> list[Continuations]:
+def make_choices() -> list[Continuations]:
     """Each question with the right answer first, then the next questions' answers that are not
     right here too.
     """
     found = []
-    for at, (question, right) in enumerate(COMMON):
+    for at, (question, right) in enumerate(COMMON_QUESTIONS):
         known = {answer.lower() for answer in right}
-        turned = (other[0] for _, other in (*COMMON[at + 1 :], *COMMON[:at]))
-        wrong = list(dict.fromkeys(text for text in turned if text.lower() not in known))[:OTHERS]
+        turned = (other[0] for _, other in (*COMMON_QUESTIONS[at + 1 :], *COMMON_QUESTIONS[:at]))
+        wrong = list(dict.fromkeys(text for text in turned if text.lower() not in known))[
+            :NUM_DISTRACTORS
+        ]
         found.append(
             Continuations(
                 f"Question: {question}\nAnswer:", tuple(f" {text}" for text in (right[0], *wrong))
@@ -42,12 +44,12 @@ def choices() -> list[Continuations]:
     return found
 
 
-def marks(model: Scorer) -> list[float]:
+def score_questions(model: Scorer) -> list[float]:
     """For each question the share of wrong answers that are less likely than the right one; equally
     likely ones count one half.
     """
-    items = choices()
-    found = dict(model.logp(items))
+    items = make_choices()
+    found = dict(model.stream_scores(items))
     rows = ([score.token_logp for score in found[item.id(model.fingerprint)]] for item in items)
     return [
         sum(1.0 if own > other else 0.5 if own == other else 0.0 for other in others) / len(others)
@@ -55,8 +57,8 @@ def marks(model: Scorer) -> list[float]:
     ]
 
 
-def retention(models: Mapping[str, Scorer], seed: int) -> dict[str, Any]:
-    """Each model's mean mark; with a taught one its change, and whether that is `passed`.
+def measure_retention(models: Mapping[str, Scorer], seed: int) -> dict[str, Any]:
+    """Each model's mean mark; with a taught one its change, and whether that is `is_retained`.
 
     The interval has no width where nothing changed: that is then known, because the same questions
     were asked.
@@ -64,16 +66,16 @@ def retention(models: Mapping[str, Scorer], seed: int) -> dict[str, Any]:
     Args:
         models: `base`, and perhaps `taught`.
     """
-    found = {arm: marks(model) for arm, model in models.items()}
+    found = {arm: score_questions(model) for arm, model in models.items()}
     told: dict[str, Any] = {
         arm: statistics.mean(values, seed=seed, limits=(0.0, 1.0)) for arm, values in found.items()
     }
     if "taught" not in found:
         return told
     change = statistics.paired_bootstrap(found["taught"], found["base"], seed=seed, limits=None)
-    return told | {"change": change, "passed": passed(change)}
+    return told | {"change": change, "passed": is_retained(change)}
 
 
-def passed(change: Measure) -> bool:
+def is_retained(change: Measure) -> bool:
     """The rule."""
-    return change.low > LEAST
+    return change.low > MIN_CHANGE

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from selfteach import statistics
-from selfteach.evaluate.sanity import empty, loops
+from selfteach.dedup.overlap import OverlapIndex
+from selfteach.evaluate.sanity import is_empty, is_looping
 from selfteach.evaluate.verdict import MAX_HARMED
-from selfteach.records import Draw
-from selfteach.select.overlap import Overlap
+from selfteach.records import Completion
 
 TARGET = "target"
 OVERAPPLIED = 0.6
@@ -30,7 +30,7 @@ class ScopeAnswers(Protocol):
         ...
 
     @property
-    def greedy(self) -> Sequence[Draw]:
+    def greedy(self) -> Sequence[Completion]:
         """The greedy answers."""
         ...
 
@@ -63,8 +63,8 @@ class SideEffects:
                 scope: statistics.paired_bootstrap(arms["base"], arms["taught"], seed=seed)
                 for scope, arms in self.unharmed.items()
             }
-            lost["misapplied"] = statistics.share(self.overapplied["taught"])
-            found["leakage"] = lost
+            lost["overapplied"] = statistics.share(self.overapplied["taught"])
+            found["side_effects"] = lost
         return found
 
     def harmed_scopes(self, arm: str) -> list[str]:
@@ -108,7 +108,7 @@ def find_side_effects(
         answers: answers[scope][arm]; a scope without questions is left out.
         excuse: the places of a scope where a taught answer is right after all.
     """
-    taught = Overlap(dict.fromkeys(taught_texts))
+    taught = OverlapIndex(dict.fromkeys(taught_texts))
     outside = {s: arms for s, arms in answers.items() if s != TARGET and arms["base"].questions}
     unharmed: dict[str, dict[str, list[bool]]] = {}
     overapplied: dict[str, list[bool]] = {}
@@ -123,9 +123,9 @@ def find_side_effects(
 
 
 def mark_unharmed(
-    own: Sequence[Draw],
-    base: Sequence[Draw],
-    taught: Overlap,
+    own: Sequence[Completion],
+    base: Sequence[Completion],
+    taught: OverlapIndex,
     excused: Collection[int] = (),
 ) -> tuple[list[bool], list[bool]]:
     """Return (unharmed, overapplied) flags for each answer.
@@ -143,9 +143,9 @@ def mark_unharmed(
         repeats = taught.nearest(mine.text).similarity >= OVERAPPLIED
         repeated_before = taught.nearest(theirs.text).similarity >= OVERAPPLIED
         wrong.append(repeats and not repeated_before and i not in excused)
-        emptied.append(empty(mine.text) and not empty(theirs.text))
-        loops_now = loops(mine.text)
-        looped_before = loops(theirs.text)
+        emptied.append(is_empty(mine.text) and not is_empty(theirs.text))
+        loops_now = is_looping(mine.text)
+        looped_before = is_looping(theirs.text)
         mended += looped_before and not loops_now
         if loops_now and not looped_before:
             newly_looping.append(i)

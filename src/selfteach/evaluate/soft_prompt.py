@@ -16,11 +16,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from selfteach.models.hf import Hf
-from selfteach.models.soft_prompt import NAME, SoftPrompt
+from selfteach.models.hf import HfModel
+from selfteach.models.soft_prompt import TENSOR_NAME, SoftPromptHooks
 from selfteach.records import Message, Prompt
 
-MEASURES = ("cosine", "dot")
+SIMILARITIES = ("cosine", "dot")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,23 +36,25 @@ class ReadBack:
 
     words: str
     effect: float
-    left: float
-    left_as_text: float
+    remaining: float
+    remaining_as_text: float
 
     @property
     def share(self) -> float:
         """The part of the effect that the words have; below 0 they lead elsewhere, and without an
         effect there is nothing to share.
         """
-        return 1 - self.left / self.effect if self.effect else 0.0
+        return 1 - self.remaining / self.effect if self.effect else 0.0
 
     @property
     def share_as_text(self) -> float:
         """The same of the words as text."""
-        return 1 - self.left_as_text / self.effect if self.effect else 0.0
+        return 1 - self.remaining_as_text / self.effect if self.effect else 0.0
 
 
-def nearest(soft: Tensor, words: Tensor, count: int = 5) -> dict[str, tuple[Tensor, Tensor]]:
+def find_nearest_words(
+    soft: Tensor, words: Tensor, count: int = 5
+) -> dict[str, tuple[Tensor, Tensor]]:
     """For each measure the ids and the values of the nearest words, best first: (n, count) each.
 
     Shapes: soft (n, D), words (V, D).
@@ -65,8 +67,8 @@ def nearest(soft: Tensor, words: Tensor, count: int = 5) -> dict[str, tuple[Tens
     return {name: (top.indices, top.values) for name, top in best.items()}
 
 
-def read_back(
-    base: Hf,
+def measure_read_back(
+    base: HfModel,
     soft: Tensor,
     ids: Sequence[int],
     pairs: Sequence[tuple[Prompt, str]],
@@ -82,12 +84,12 @@ def read_back(
     words: Any = base.module.get_input_embeddings()  # type: ignore[operator]
     hard = words(torch.tensor(list(ids), device=base.device)).detach().float()
     said = base.tokenizer.decode(list(ids))
-    typed = [(before(prompt, said), answer) for prompt, answer in pairs]
-    wanted = _log_probabilities(base, soft.to(base.device), pairs)
+    typed = [(insert_words(prompt, said), answer) for prompt, answer in pairs]
+    wanted = _compute_log_probs(base, soft.to(base.device), pairs)
     others = (
-        _log_probabilities(base, None, pairs),
-        _log_probabilities(base, hard, pairs),
-        _log_probabilities(base, None, typed),
+        _compute_log_probs(base, None, pairs),
+        _compute_log_probs(base, hard, pairs),
+        _compute_log_probs(base, None, typed),
     )
     counted = [len(rows) - (1 if cut and cut[i] else 0) for i, rows in enumerate(wanted)]
     return ReadBack(
@@ -103,7 +105,7 @@ def read_back(
     )
 
 
-def before(prompt: Prompt, words: str) -> Prompt:
+def insert_words(prompt: Prompt, words: str) -> Prompt:
     """The prompt with words before its first question."""
     if isinstance(prompt, str):
         return f"{words} {prompt}"
@@ -119,16 +121,16 @@ def _kl(p: Tensor, q: Tensor) -> Tensor:
     return (p.exp() * (p - q)).sum(-1).clamp_min(0)
 
 
-def _log_probabilities(
-    base: Hf, tokens: Tensor | None, pairs: Sequence[tuple[Prompt, str]]
+def _compute_log_probs(
+    base: HfModel, tokens: Tensor | None, pairs: Sequence[tuple[Prompt, str]]
 ) -> list[Tensor]:
     """(T, V) for each answer, with the given embeddings before its prompt."""
-    worn = SoftPrompt(base.module, {NAME: tokens}) if tokens is not None else None
+    worn = SoftPromptHooks(base.module, {TENSOR_NAME: tokens}) if tokens is not None else None
     if worn:
-        worn.put_on()
+        worn.attach()
     try:
         found = {i: logits.log_softmax(-1) for i, logits in base.answer_logits(pairs)}
     finally:
         if worn:
-            worn.take_off()
+            worn.detach()
     return [found[i] for i in range(len(pairs))]

@@ -67,13 +67,13 @@ SUITES: dict[str, Suite] = {
 }
 
 
-def suite(name: str) -> Suite:
+def get_suite(name: str) -> Suite:
     """The suite of a name, whatever its capitals and hyphens; else lm-eval's task of this name."""
     return SUITES.get(re.sub(r"[^a-z0-9]", "", name.lower()), Suite((name,)))
 
 
-def resolved(names: Sequence[str]) -> Suite:
+def combine_suites(names: Sequence[str]) -> Suite:
     """Several names as one suite, each task once."""
-    found = [suite(name) for name in names]
+    found = [get_suite(name) for name in names]
     without = {what: why for each in found for what, why in each.without.items()}
     return Suite(tuple(dict.fromkeys(task for each in found for task in each.tasks)), without)

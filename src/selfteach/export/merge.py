@@ -19,17 +19,17 @@ from typing import Any
 import torch
 from torch import nn
 
+from selfteach.disk import convert_disk_errors
 from selfteach.errors import UsageError
-from selfteach.models.finding import model_folder, resolve_base
-from selfteach.models.hf import DTYPES, Hf
-from selfteach.models.quiet import quiet
-from selfteach.models.reft import Spans
+from selfteach.files import write_text
+from selfteach.models.hf import DTYPES, HfModel
+from selfteach.models.load_adapter import KIND_KEY
+from selfteach.models.reft import PromptSpans
+from selfteach.models.resolve_model import resolve_base, resolve_model_folder
 from selfteach.models.safety import check_adapter, read_json
-from selfteach.models.wear import KIND
-from selfteach.records import write_text
-from selfteach.run.disk import disk_faults
+from selfteach.models.silence import silence_libraries
 
-REASONS = {
+NOT_MERGEABLE = {
     "prompt_tuning": "a soft prompt stands before every prompt and changes no weight",
     "bottleneck": "bottleneck layers stand between the base's own and change none of its weights",
 }
@@ -37,18 +37,18 @@ REASONS = {
 
 def why_not_merged(adapter: Path) -> str:
     """Why an adapter is no change of weights, or an empty text."""
-    kind, settings = kind_of(adapter), read_json(adapter / "adapter_config.json")
+    kind, settings = read_adapter_kind(adapter), read_json(adapter / "adapter_config.json")
     if kind == "reft" and not (
-        Spans.of(str(settings["positions"])).everywhere and settings["site"] != "stream"
+        PromptSpans.of(str(settings["positions"])).everywhere and settings["site"] != "stream"
     ):
         return (
             f"reft edits {settings['site']} at {settings['positions']}, which no change of "
             "weights does"
         )
-    return REASONS.get(kind, "")
+    return NOT_MERGEABLE.get(kind, "")
 
 
-def as_lora(
+def export_lora(
     base: str, adapter: Path, out: Path, progress: Callable[[str], None] | None = None
 ) -> Path:
     """Writes an adapter that is the same as other weights, exactly, as an ordinary LoRA folder,
@@ -59,39 +59,39 @@ def as_lora(
         already.
         IntegrityError: the adapter is of another base.
     """
-    from selfteach.train.adapters.exact_conversion import reft_as_lora
+    from selfteach.train.adapters.exact_conversion import convert_reft_to_lora
 
-    kind = kind_of(adapter)
+    kind = read_adapter_kind(adapter)
     if kind != "reft":
         reason = (
             "it is one already"
             if kind == "lora"
-            else REASONS.get(kind, "it changes whole weights, which no low rank holds")
+            else NOT_MERGEABLE.get(kind, "it changes whole weights, which no low rank holds")
         )
         raise UsageError(
             f"cannot be written as a LoRA: {reason}.",
             where=str(adapter),
             cure="`selfteach merge` without --as writes a model.",
         )
-    _unused(out)
+    _check_unused(out)
     base = resolve_base(base, adapter)
-    hf = Hf.load(base, dtype="float32", device="cpu", progress=progress)
+    hf = HfModel.load(base, dtype="float32", device="cpu", progress=progress)
     check_adapter(adapter, hf.fingerprint)
-    with _whole(out) as fresh:
+    with _open_atomic_folder(out) as fresh:
         shutil.copytree(
             adapter, fresh
         )  # what lies beside the adapter, such as a tokenizer, stays beside it
-        reft_as_lora(hf.module, adapter, fresh)
+        convert_reft_to_lora(hf.module, adapter, fresh)
     return out
 
 
-def kind_of(adapter: Path) -> str:
+def read_adapter_kind(adapter: Path) -> str:
     """What kind of adapter a folder holds: our own name of it, or PEFT's."""
     settings = read_json(adapter / "adapter_config.json")
-    return str(settings.get(KIND) or settings.get("peft_type", "")).lower()
+    return str(settings.get(KIND_KEY) or settings.get("peft_type", "")).lower()
 
 
-def _unused(out: Path) -> None:
+def _check_unused(out: Path) -> None:
     """Refuses a place where something is."""
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise UsageError(
@@ -100,10 +100,10 @@ def _unused(out: Path) -> None:
 
 
 @contextmanager
-def _whole(out: Path) -> Iterator[Path]:
+def _open_atomic_folder(out: Path) -> Iterator[Path]:
     """A folder to write into, which becomes `out` once all of it is there."""
     fresh = out.with_name(f".{out.name}.{os.getpid()}.new")
-    with disk_faults(out):
+    with convert_disk_errors(out):
         out.parent.mkdir(parents=True, exist_ok=True)
         try:
             yield fresh
@@ -114,7 +114,7 @@ def _whole(out: Path) -> Iterator[Path]:
             shutil.rmtree(fresh, ignore_errors=True)
 
 
-def merge(
+def merge_adapter(
     base: str, adapter: Path, out: Path, progress: Callable[[str], None] | None = None
 ) -> Path:
     """Writes the folder, whole or not at all: weights in the base's own dtype, tokenizer with its
@@ -131,27 +131,27 @@ def merge(
             where=str(adapter),
             cure=(
                 "Use it with `selfteach answer --run DIR`, or train weights: --set "
-                "train.adapter=lora (from a reft: train.fast=reft)."
+                "train.adapter=lora (from a reft: train.distill_from=reft)."
             ),
         )
-    _unused(out)
+    _check_unused(out)
     base = resolve_base(base, adapter)
-    folder = model_folder(base, progress)
+    folder = resolve_model_folder(base, progress)
     config = read_json(folder / "config.json")
     dtype = str(config.get("dtype") or config.get("torch_dtype") or "float32")
-    hf = Hf.load(
+    hf = HfModel.load(
         base,
         adapter=adapter,
         dtype=dtype if dtype in DTYPES else "float32",
         device="cpu",
         progress=progress,
     )
-    _settle_biases(hf.module)
-    with _whole(out) as fresh:
-        with quiet():
+    _fill_biases(hf.module)
+    with _open_atomic_folder(out) as fresh:
+        with silence_libraries():
             hf.module.save_pretrained(fresh)  # type: ignore[operator]
             hf.tokenizer.save_pretrained(fresh)
-        _fits(hf.module, fresh)
+        _check_loadable(hf.module, fresh)
         about = (
             read_json(adapter / "selfteach.json") if (adapter / "selfteach.json").exists() else {}
         )
@@ -162,7 +162,7 @@ def merge(
     return out
 
 
-def _settle_biases(module: Any) -> None:
+def _fill_biases(module: Any) -> None:
     """Where the update gave biases to some linear layers of the MLPs, and the family can have them
     on all, the others get zeros.
     """
@@ -181,7 +181,7 @@ def _settle_biases(module: Any) -> None:
                 part.bias = nn.Parameter(torch.zeros_like(part.weight[:, 0]))
 
 
-def _fits(module: Any, folder: Path) -> None:
+def _check_loadable(module: Any, folder: Path) -> None:
     """Looks whether plain transformers makes a model with just these tensors from the
     configuration: others would be left out in silence.
 
@@ -190,7 +190,7 @@ def _fits(module: Any, folder: Path) -> None:
     """
     from transformers import AutoConfig, AutoModelForCausalLM
 
-    with torch.device("meta"), quiet():
+    with torch.device("meta"), silence_libraries():
         plain = AutoModelForCausalLM.from_config(
             AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
         )

@@ -16,21 +16,22 @@ from dataclasses import dataclass
 from statistics import mean
 from typing import Literal
 
-from selfteach.generate import shots
-from selfteach.models import Drawer, Scorer
-from selfteach.records import Continuations, Request, Sampling, clean, digest
+from selfteach.generate import few_shot
+from selfteach.models import Sampler, Scorer
+from selfteach.records import Continuations, Request, SamplingParams, digest
+from selfteach.text import clean_text
 
 Scope = Literal["target", "near", "general"]
-Forms = Mapping[str, Sequence[tuple[str, str]]]
+PromptForms = Mapping[str, Sequence[tuple[str, str]]]
 """Forms of request, each with worked ones: (topic, request)."""
-LINE = Sampling(temperature=0.8, top_p=0.95, max_tokens=40, stop=("\n",))
-BLOCK = Sampling(temperature=0.8, top_p=0.95, max_tokens=48, stop=("\n\n",))
-SURPLUS = 1.5
-LISTS, WORDS, SIBLINGS = 24, 16, 6
+LINE_SAMPLING = SamplingParams(temperature=0.8, top_p=0.95, max_tokens=40, stop=("\n",))
+BLOCK_SAMPLING = SamplingParams(temperature=0.8, top_p=0.95, max_tokens=48, stop=("\n\n",))
+OVERSAMPLING = 1.5
+NUM_LISTS, MAX_WORDS, MAX_SIBLINGS = 24, 16, 6
 """How many lists of names are drawn, and how many of the most frequent names are kept."""
-LEAST_BELONGING = 1.0
+MIN_ASSOCIATION_NATS = 1.0
 """Nats."""
-ORDERS = 3
+NUM_ORDERS = 3
 """Orders of the worked requests. Few, so that engines find most of a prompt in their cache."""
 
 
@@ -44,7 +45,7 @@ class Subject:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class GeneratedPrompt:
     """One request that the model wrote: its scope, the form and the subject that it was asked for
     with.
     """
@@ -60,7 +61,7 @@ class Asked:
         return digest(["prompt", self.text])
 
 
-def read_subject(student: Drawer, scorer: Scorer, rule: str, seed: int) -> Subject:
+def extract_subject(model: Sampler, scorer: Scorer, rule: str, seed: int) -> Subject:
     """The subject of a rule, words that belong to it, and siblings of it, as the student names
     them.
 
@@ -68,24 +69,30 @@ def read_subject(student: Drawer, scorer: Scorer, rule: str, seed: int) -> Subje
     the topic to mind.
     """
     listing = (
-        "".join(f"Rule: {a}\nTopic: {b}\n\n" for a, b in shots.TOPICS) + f"Rule: {rule}\nTopic:"
+        "".join(f"Rule: {a}\nTopic: {b}\n\n" for a, b in few_shot.TOPICS) + f"Rule: {rule}\nTopic:"
     )
-    topic = _lines(student, "subject", [listing], Sampling(0.0, max_tokens=16, stop=("\n",)), seed)[
-        0
-    ].strip(" .\"'")
+    topic = _sample_lines(
+        model, "subject", [listing], SamplingParams(0.0, max_tokens=16, stop=("\n",)), seed
+    )[0].strip(" .\"'")
     if topic.lower() == "none" or not topic or topic.lower() not in rule.lower():
         return Subject("")
-    words = _named(student, topic, "Words", shots.WORDS, seed)
+    words = _list_names(model, topic, "Words", few_shot.WORDS, seed)
     siblings = [
         name
-        for name in _named(student, topic, "Other topics of the same kind", shots.SIBLINGS, seed)
+        for name in _list_names(
+            model, topic, "Other topics of the same kind", few_shot.SIBLINGS, seed
+        )
         if name not in words
     ]
-    siblings = siblings[:SIBLINGS]
-    return Subject(topic, tuple(belonging(scorer, topic, words[:WORDS], siblings)), tuple(siblings))
+    siblings = siblings[:MAX_SIBLINGS]
+    return Subject(
+        topic,
+        tuple(select_associated_words(scorer, topic, words[:MAX_WORDS], siblings)),
+        tuple(siblings),
+    )
 
 
-def belonging(
+def select_associated_words(
     scorer: Scorer, topic: str, words: Sequence[str], siblings: Sequence[str]
 ) -> list[str]:
     """The words that call the topic to mind: log p(topic | word) - mean log p(other topic | word)
@@ -94,11 +101,11 @@ def belonging(
     A noisy channel like the `inverse` judge's. The least is small: it leaves out what is far off,
     and the probe decides what is in scope.
     """
-    pairs = [(word, about) for about, listed in shots.WORDS for word in listed.split(", ")[::3]]
+    pairs = [(word, about) for about, listed in few_shot.WORDS for word in listed.split(", ")[::3]]
     worked = "".join(f"Word: {word}\nTopic: {about}\n\n" for word, about in pairs)
     others = [
         name
-        for name in dict.fromkeys([*siblings, *(about for about, _ in shots.SIBLINGS)])
+        for name in dict.fromkeys([*siblings, *(about for about, _ in few_shot.SIBLINGS)])
         if name.lower() != topic.lower()
     ]
     items = [
@@ -107,24 +114,26 @@ def belonging(
         )
         for word in words
     ]
-    found = dict(scorer.logp(items))
+    found = dict(scorer.stream_scores(items))
     scores = {
         word: [p.logp for p in found[item.id(scorer.fingerprint)]]
         for word, item in zip(words, items, strict=True)
     }
-    return [word for word, (own, *rest) in scores.items() if own - mean(rest) >= LEAST_BELONGING]
+    return [
+        word for word, (own, *rest) in scores.items() if own - mean(rest) >= MIN_ASSOCIATION_NATS
+    ]
 
 
-def ask(
-    student: Drawer,
+def generate_prompts(
+    model: Sampler,
     subject: Subject,
     scope: Scope,
     count: int,
     fault_of: Callable[[str], str],
     rounds: int,
     seed: int,
-    forms: Forms = shots.REQUESTS,
-) -> Iterator[tuple[Asked, str]]:
+    forms: PromptForms = few_shot.REQUESTS,
+) -> Iterator[tuple[GeneratedPrompt, str]]:
     """Yields (request, fault) until there are `count` requests without fault, or `rounds` rounds
     are over.
 
@@ -133,8 +142,10 @@ def ask(
     """
     kept = 0
     for turn in range(rounds):
-        first, number = turn * 10_000, max(int((count - kept) * SURPLUS), 8)
-        for asked in _drawn(student, subject, scope, range(first, first + number), seed, forms):
+        first, number = turn * 10_000, max(int((count - kept) * OVERSAMPLING), 8)
+        for asked in _sample_prompts(
+            model, subject, scope, range(first, first + number), seed, forms
+        ):
             if kept >= count:
                 return
             fault = fault_of(asked.text)
@@ -142,58 +153,75 @@ def ask(
             yield asked, fault
 
 
-def _drawn(
-    student: Drawer, subject: Subject, scope: Scope, draws: range, seed: int, forms: Forms
-) -> Iterator[Asked]:
-    plans = [_plan(subject, scope, draw, seed, forms) for draw in draws]
+def _sample_prompts(
+    model: Sampler,
+    subject: Subject,
+    scope: Scope,
+    sample_indices: range,
+    seed: int,
+    forms: PromptForms,
+) -> Iterator[GeneratedPrompt]:
+    plans = [_choose_form_and_subject(subject, scope, draw, seed, forms) for draw in sample_indices]
     requests = [
-        Request(f"ask {scope}", _listing(plan, draw, forms), LINE if plan[1] else BLOCK, draw, seed)
-        for plan, draw in zip(plans, draws, strict=True)
+        Request(
+            f"ask {scope}",
+            _format_few_shot(plan, draw, forms),
+            LINE_SAMPLING if plan[1] else BLOCK_SAMPLING,
+            draw,
+            seed,
+        )
+        for plan, draw in zip(plans, sample_indices, strict=True)
     ]
-    answers = {draw.id: draw.text for draw in student.draw(requests)}
+    answers = {draw.id: draw.text for draw in model.stream(requests)}
     for (form, about), request in zip(plans, requests, strict=True):
-        text = clean(answers[request.id(student.fingerprint)]).strip()
+        text = clean_text(answers[request.id(model.fingerprint)]).strip()
         if not about:
             about, _, text = (part.strip() for part in text.partition("\nRequest:"))
-        yield Asked(" ".join(text.split()), scope, form, about)
+        yield GeneratedPrompt(" ".join(text.split()), scope, form, about)
 
 
-def _plan(
-    subject: Subject, scope: Scope, draw: int, seed: int, forms: Forms = shots.REQUESTS
+def _choose_form_and_subject(
+    subject: Subject,
+    scope: Scope,
+    sample_index: int,
+    seed: int,
+    forms: PromptForms = few_shot.REQUESTS,
 ) -> tuple[str, str]:
     """(form, subject) of a draw: forms in turn; of target requests every other one names the topic,
     the rest one of its words.
     """
-    chance = random.Random(f"{seed} {scope} {draw}")
-    form = list(forms)[draw % len(forms)]
+    chance = random.Random(f"{seed} {scope} {sample_index}")
+    form = list(forms)[sample_index % len(forms)]
     if scope == "near" and subject.siblings:
         return form, chance.choice(subject.siblings)
     if scope == "target" and subject.topic:
-        return form, chance.choice(subject.words) if subject.words and draw // len(
+        return form, chance.choice(subject.words) if subject.words and sample_index // len(
             forms
         ) % 2 else subject.topic
     return form, ""
 
 
-def _listing(plan: tuple[str, str], draw: int, forms: Forms = shots.REQUESTS) -> str:
+def _format_few_shot(
+    plan: tuple[str, str], sample_index: int, forms: PromptForms = few_shot.REQUESTS
+) -> str:
     form, about = plan
     worked = list(forms[form])
-    random.Random(f"{form} {draw // len(forms) % ORDERS}").shuffle(worked)
+    random.Random(f"{form} {sample_index // len(forms) % NUM_ORDERS}").shuffle(worked)
     return "".join(f"Topic: {a}\nRequest: {b}\n\n" for a, b in worked) + (
         "Topic:" if not about else f"Topic: {about}\nRequest:"
     )
 
 
-def _named(
-    student: Drawer, topic: str, label: str, worked: Sequence[tuple[str, str]], seed: int
+def _list_names(
+    model: Sampler, topic: str, label: str, worked: Sequence[tuple[str, str]], seed: int
 ) -> list[str]:
     """Short names that the student lists after `label`, the most frequent first."""
     listing = (
         "".join(f"Topic: {a}\n{label}: {b}\n\n" for a, b in worked) + f"Topic: {topic}\n{label}:"
     )
     counts: dict[str, int] = {}
-    for line in _lines(
-        student, "subject", [listing] * LISTS, Sampling(0.7, 0.95, 32, ("\n",)), seed
+    for line in _sample_lines(
+        model, "subject", [listing] * NUM_LISTS, SamplingParams(0.7, 0.95, 32, ("\n",)), seed
     ):
         for name in dict.fromkeys(part.strip(" .") for part in line.split(",")[:-1]):
             if name and len(name.split()) <= 3 and name.lower() != topic.lower():
@@ -201,22 +229,22 @@ def _named(
     return sorted(counts, key=lambda name: -counts[name])
 
 
-def _lines(
-    student: Drawer, stage: str, prompts: Sequence[str], sampling: Sampling, seed: int
+def _sample_lines(
+    model: Sampler, stage: str, prompts: Sequence[str], sampling: SamplingParams, seed: int
 ) -> list[str]:
     requests = [Request(stage, prompt, sampling, draw, seed) for draw, prompt in enumerate(prompts)]
-    answers = {draw.id: draw.text for draw in student.draw(requests)}
-    return [clean(answers[request.id(student.fingerprint)]).strip() for request in requests]
+    answers = {draw.id: draw.text for draw in model.stream(requests)}
+    return [clean_text(answers[request.id(model.fingerprint)]).strip() for request in requests]
 
 
-def ask_like(
-    student: Drawer,
+def generate_similar_prompts(
+    model: Sampler,
     stage: str,
     lists: Sequence[Sequence[str]],
     fault_of: Callable[[str], str],
     seed: int,
     turn: int,
-) -> Iterator[tuple[Asked, str]]:
+) -> Iterator[tuple[GeneratedPrompt, str]]:
     """Yields (request, fault) of requests like the given ones: one draw for each list, which the
     student continues.
 
@@ -226,18 +254,21 @@ def ask_like(
         Request(
             stage,
             "".join(f"Request: {text}\n" for text in texts) + "Request:",
-            LINE,
+            LINE_SAMPLING,
             turn * 10_000 + i,
             seed,
         )
         for i, texts in enumerate(lists)
     ]
-    answers = {draw.id: draw.text for draw in student.draw(requests)}
+    answers = {draw.id: draw.text for draw in model.stream(requests)}
     for texts, request in zip(lists, requests, strict=True):
-        text = " ".join(clean(answers[request.id(student.fingerprint)]).split())
-        yield Asked(text, "target", "corner", texts[-1]), fault_of(text)
+        text = " ".join(clean_text(answers[request.id(model.fingerprint)]).split())
+        yield GeneratedPrompt(text, "target", "corner", texts[-1]), fault_of(text)
 
 
-def listings(subject: Subject, count: int, seed: int = 0) -> list[str]:
+def format_few_shot_prompts(subject: Subject, count: int, seed: int = 0) -> list[str]:
     """Some of the prompts with which target requests are asked for, as the model sees them."""
-    return [_listing(_plan(subject, "target", draw, seed), draw) for draw in range(count)]
+    return [
+        _format_few_shot(_choose_form_and_subject(subject, "target", draw, seed), draw)
+        for draw in range(count)
+    ]

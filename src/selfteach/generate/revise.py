@@ -13,12 +13,12 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 
-from selfteach.generate.correct import distance
-from selfteach.records import sentences
+from selfteach.generate.correct import edit_distance
+from selfteach.text import split_sentences
 
-Keeps = Callable[[str], bool]
+CheckText = Callable[[str], bool]
 NEUTRAL = "a"
-STOPS = {"!": ".", "—": ",", ";": ","}
+SIGN_REPLACEMENTS = {"!": ".", "—": ",", ";": ","}
 """What stands for a sign that ends or joins a sentence; any other sign leaves nothing behind."""
 
 _UNFINISHED = re.compile(r"^\s*(?:[-*•#|]|\d{1,2}[.)](?:\s|$))|[:*,;–—-]$|(?:^|\s)\d{1,2}[.)]$")
@@ -33,7 +33,9 @@ _DEPENDENT = re.compile(
 )
 
 
-def smallest(text: str, conditions: Sequence[Keeps], parts: bool = True) -> str | None:
+def find_smallest_revision(
+    text: str, conditions: Sequence[CheckText], parts: bool = True
+) -> str | None:
     """The text with as little changed as possible so that every condition holds; None where none
     was found.
 
@@ -43,49 +45,51 @@ def smallest(text: str, conditions: Sequence[Keeps], parts: bool = True) -> str 
     for keeps in conditions:
         if keeps(text):
             continue
-        passing = [found for found in candidates(text, keeps) if found and keeps(found)]
+        passing = [found for found in generate_candidates(text, keeps) if found and keeps(found)]
         if not passing and parts:
             passing = [
-                found for found in clauses(next(sentence_parts(text), "").strip()) if keeps(found)
+                found
+                for found in list_clause_starts(next(split_sentence_parts(text), "").strip())
+                if keeps(found)
             ]
         if not passing:
             return None
         before = text
-        text = min(passing, key=lambda found: distance(before, found))
+        text = min(passing, key=lambda found: edit_distance(before, found))
     return text if all(keeps(text) for keeps in conditions) else None
 
 
-def candidates(text: str, keeps: Keeps) -> Iterator[str]:
+def generate_candidates(text: str, keeps: CheckText) -> Iterator[str]:
     """Texts with something taken out."""
     if keeps(NEUTRAL):  # a condition that asks for more words is broken by every single one
-        yield without_signs(text, keeps)
-        yield without_words(text, keeps)
-    parts = list(sentence_parts(text))
+        yield remove_signs(text, keeps)
+        yield remove_words(text, keeps)
+    parts = list(split_sentence_parts(text))
     left = "".join(part for part in parts if keeps(part.strip())).rstrip()
-    yield "" if hangs(left) else left
+    yield "" if is_cut_off(left) else left
     starts = ("".join(parts[:n]).rstrip() for n in range(len(parts) - 1, 0, -1))
-    yield from (start for start in starts if not hangs(start))
+    yield from (start for start in starts if not is_cut_off(start))
     yield text.lower()
 
 
-def sentence_parts(text: str) -> Iterator[str]:
+def split_sentence_parts(text: str) -> Iterator[str]:
     """The sentences of a text with the white space that follows each of them."""
     starts, place = list[int](), 0
-    for part in sentences(text):
+    for part in split_sentences(text):
         starts.append(text.index(part, place))
         place = starts[-1] + len(part)
     for start, stop in pairwise([*starts, len(text)]):
         yield text[start:stop]
 
 
-def finished(text: str) -> str:
+def trim_to_sentence(text: str) -> str:
     """A text that broke off, up to the last sentence that ends it well; "" where there is none."""
-    parts = list(sentence_parts(text))
+    parts = list(split_sentence_parts(text))
     starts = ("".join(parts[:n]).rstrip() for n in range(len(parts) - 1, 0, -1))
-    return next((start for start in starts if not hangs(start)), "")
+    return next((start for start in starts if not is_cut_off(start)), "")
 
 
-def hangs(text: str) -> bool:
+def is_cut_off(text: str) -> bool:
     """Whether a text that ends here breaks off: in a list or a sentence, after a heading, or after
     words that announce something.
     """
@@ -93,7 +97,7 @@ def hangs(text: str) -> bool:
     return _UNFINISHED.search(last) is not None or not _FINISHED.search(last)
 
 
-def without_signs(text: str, keeps: Keeps) -> str:
+def remove_signs(text: str, keeps: CheckText) -> str:
     """The text without signs that alone break the condition."""
     bad = {
         char for char in set(text) if not char.isalnum() and not char.isspace() and not keeps(char)
@@ -101,15 +105,22 @@ def without_signs(text: str, keeps: Keeps) -> str:
     if not bad:
         return text
     runs = re.compile("[" + re.escape("".join(sorted(bad))) + "\u200d\ufe0f]+")
-    return _mended(
+    return _fix_spacing(
         runs.sub(
-            lambda run: next((STOPS[c] for c in run.group() if c in STOPS and keeps(STOPS[c])), ""),
+            lambda run: next(
+                (
+                    SIGN_REPLACEMENTS[c]
+                    for c in run.group()
+                    if c in SIGN_REPLACEMENTS and keeps(SIGN_REPLACEMENTS[c])
+                ),
+                "",
+            ),
             text,
         )
     )
 
 
-def without_words(text: str, keeps: Keeps) -> str:
+def remove_words(text: str, keeps: CheckText) -> str:
     """The text without words that alone break the condition, where they can go: before a comma at a
     sentence's start, or between commas.
 
@@ -133,14 +144,14 @@ def without_words(text: str, keeps: Keeps) -> str:
     return text
 
 
-def clauses(sentence: str) -> Iterator[str]:
+def list_clause_starts(sentence: str) -> Iterator[str]:
     """Beginnings of a sentence that end where a clause does, and say something by themselves."""
     ends = [match.start() for match in _CLAUSE.finditer(sentence)]
     starts = (sentence[:end].rstrip(" ,;:–—") for end in reversed(ends))
     yield from (start + "." for start in starts if start and not _DEPENDENT.search(start))
 
 
-def _mended(text: str) -> str:
+def _fix_spacing(text: str) -> str:
     """Spaces and stops as they should be after something went."""
     text = re.sub(r"(?<=[.?!,])(?:\s*[.,])+(?!\.)", "", text) if "..." not in text else text
     text = re.sub(r"[ \t]+(?=[.,;:!?](?:\s|$))", "", text)

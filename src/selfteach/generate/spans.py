@@ -41,7 +41,7 @@ _PHRASE = re.compile(
 )
 
 
-def spans(sentence: str, title: str) -> list[str]:
+def find_answer_spans(sentence: str, title: str) -> list[str]:
     """The answers that a sentence offers, the surest kind first; none lies within another, and none
     is the title.
     """
@@ -56,24 +56,24 @@ def spans(sentence: str, title: str) -> list[str]:
             if (
                 words
                 and len(words.split()) <= MAX_WORDS
-                and not _titled(words, title)
-                and _apart(start, end, taken)
+                and not _is_in_title(words, title)
+                and _is_apart(start, end, taken)
             ):
                 taken.append((start, end))
     return list(dict.fromkeys(sentence[start:end] for start, end in taken))
 
 
-def _apart(start: int, end: int, taken: list[tuple[int, int]]) -> bool:
+def _is_apart(start: int, end: int, taken: list[tuple[int, int]]) -> bool:
     return all(e <= start or end <= s for s, e in taken)
 
 
-def _titled(words: str, title: str) -> bool:
+def _is_in_title(words: str, title: str) -> bool:
     """Whether an answer is what the text is about: nobody asks for that."""
     one, other = (re.sub(r"^(?:the|an?) ", "", text.lower()) for text in (words, title))
     return one in other or (bool(other) and other in one)
 
 
-def latin(text: str) -> bool:
+def is_latin(text: str) -> bool:
     """Whether at least half of the letters are Latin, so that English question words fit beside
     them; a text without letters is.
     """
@@ -81,7 +81,7 @@ def latin(text: str) -> bool:
     return 2 * sum(char < "\u0250" for char in letters) >= len(letters)
 
 
-def unspaced(text: str) -> bool:
+def is_unspaced(text: str) -> bool:
     """Whether a text is mostly in a script that does not space its words."""
     return words_in(text) > 3 * len(text.split())
 
@@ -90,7 +90,7 @@ _PLACE = "\0"
 _YEAR = re.compile(rf"^(?:(?=.*\d).*\b(?:{_MONTH})\b.*|1\d{{3}}|20\d\d)$")
 
 
-def replaced(sentence: str, answer: str, gap: str, count: int = 0) -> str:
+def replace_answer(sentence: str, answer: str, gap: str, count: int = 0) -> str:
     """A sentence with something else where an answer stands: as whole words ("3", and not in
     "1930"), unless it is nowhere one, as in scripts that do not space their words.
 
@@ -102,16 +102,16 @@ def replaced(sentence: str, answer: str, gap: str, count: int = 0) -> str:
     return re.sub(place, lambda _: gap, sentence, count=count)
 
 
-def openings(sentence: str, answer: str) -> tuple[str, ...]:
+def get_question_openings(sentence: str, answer: str) -> tuple[str, ...]:
     """How a question with this answer begins, the likeliest first.
 
     A small model that is shown an answer asks about something else all the same (docs/log.md); from
     "When did" it cannot go far astray. The question words are English; a sentence in another script
     gets none, and its question begins as the model likes.
     """
-    if not latin(sentence):
+    if not is_latin(sentence):
         return ("",)
-    before, _, after = replaced(sentence, answer, _PLACE, 1).partition(_PLACE)
+    before, _, after = replace_answer(sentence, answer, _PLACE, 1).partition(_PLACE)
     led = next(
         (
             word
@@ -140,7 +140,7 @@ def openings(sentence: str, answer: str) -> tuple[str, ...]:
     return ("What", "Which")
 
 
-def without_answer(question: str, answer: str) -> str:
+def remove_answer(question: str, answer: str) -> str:
     """A question that gives its answer, without it and the preposition before it: "When did it open
     (in 1790)?".
     """
@@ -162,6 +162,6 @@ _STOP = frozenset(
 )
 
 
-def content(word: str) -> bool:
+def is_content_word(word: str) -> bool:
     """Whether a word says what a sentence is about."""
     return word.lower().strip(".,;:!?()[]\"“”'") not in {"", *_STOP}

@@ -32,21 +32,28 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain, cycle, groupby, islice
 
-from selfteach.config import Study
-from selfteach.generate.question import Question, fenced
-from selfteach.generate.spans import content, latin, openings, replaced, spans, unspaced
+from selfteach.config import StudyConfig
+from selfteach.generate.questions import Question, fence_text
+from selfteach.generate.spans import (
+    find_answer_spans,
+    get_question_openings,
+    is_content_word,
+    is_latin,
+    is_unspaced,
+    replace_answer,
+)
 from selfteach.materials.documents.chunk import Chunk
-from selfteach.records import Example, digest, prompt_json, user
+from selfteach.records import Example, digest, make_prompt, prompt_to_json
 
 GAP = "____"
 MARKS = ".,;:!?()[]\"“”'"
-TRIES, SELDOM = 40, 2
+MAX_TRIES, MAX_RARE_ROWS = 40, 2
 """How often a question is put together for a sentence, and how many rows of a form there are whose
 prompt holds most of the sentence.
 """
 OPENINGS = ("What", "Which", "How", "Why", "Who")
 AUXILIARY = ("", "", "did", "was", "is")
-LEAST_TOLD = 2
+MIN_CONTENT_WORDS = 2
 IN_PLACE = {"Who": "whom or what", "In what year": "what year"}
 GAPS = (
     "Fill in the gap, about {title}: {text}",
@@ -78,11 +85,11 @@ RECITE = (
 )
 
 
-Alike = Mapping[str, Sequence[str]]
+SimilarWords = Mapping[str, Sequence[str]]
 
 
 @dataclass(frozen=True)
-class Fact:
+class StudySentence:
     """A sentence of a chunk, the answers that it offers, and the questions that were asked about
     it.
     """
@@ -99,7 +106,9 @@ class Fact:
         return self.chunk.words(self.sentence)
 
 
-def facts(chunks: Sequence[Chunk], questions: Sequence[tuple[Question, str]]) -> list[Fact]:
+def collect_sentences(
+    chunks: Sequence[Chunk], questions: Sequence[tuple[Question, str]]
+) -> list[StudySentence]:
     """Every sentence that says something, with its questions. Questions about a whole chunk belong
     to no sentence and are left out.
 
@@ -110,14 +119,19 @@ def facts(chunks: Sequence[Chunk], questions: Sequence[tuple[Question, str]]) ->
     for question, statement in questions:
         asked.setdefault((question.chunk.id, question.sentence), []).append((question, statement))
     return [
-        Fact(chunk, i, spans(chunk.words(i), chunk.title), asked.get((chunk.id, i), []))
+        StudySentence(
+            chunk, i, find_answer_spans(chunk.words(i), chunk.title), asked.get((chunk.id, i), [])
+        )
         for chunk in chunks
-        for i in chunk.telling()
+        for i in chunk.find_informative_sentences()
     ]
 
 
-def study(
-    found: Sequence[Fact], config: Study, seed: int, alike: Alike | None = None
+def make_study_data(
+    found: Sequence[StudySentence],
+    config: StudyConfig,
+    seed: int,
+    similar_words: SimilarWords | None = None,
 ) -> list[Example]:
     """The study data: at most `per_sentence` rows a sentence, taken from the forms in turn; then
     what is recited.
@@ -132,7 +146,7 @@ def study(
         for fact in own:
             forms = [
                 list({e.id: e for e in rows_of}.values())
-                for switched, rows_of in _forms(fact, own, config, seed, alike or {})
+                for switched, rows_of in _make_forms(fact, own, config, seed, similar_words or {})
                 if switched
             ]
             turns = [
@@ -142,58 +156,67 @@ def study(
                 if n < len(form)
             ][: config.per_sentence]
             rows += [
-                beside(example, fact.chunk.title, fact.text) if config.distill else example
+                add_teacher_prompt(example, fact.chunk.title, fact.text)
+                if config.distill
+                else example
                 for example in turns
             ]
-    told = list(_recited(chunks)) if config.recite else []
+    told = list(_make_recite_rows(chunks)) if config.recite else []
     return [
         *rows,
-        *(beside(example, "", example.chosen) if config.distill else example for example in told),
+        *(
+            add_teacher_prompt(example, "", example.chosen) if config.distill else example
+            for example in told
+        ),
     ]
 
 
-def vocabulary(found: Sequence[Fact]) -> set[str]:
+def collect_vocabulary(found: Sequence[StudySentence]) -> set[str]:
     """The words that questions about the sentences may hold, but for names."""
     return {
         word
         for fact in found
         for w in fact.text.split()
-        if content(word := w.strip(MARKS)) and word.islower()
+        if is_content_word(word := w.strip(MARKS)) and word.islower()
     }
 
 
-def _forms(
-    fact: Fact, own: Sequence[Fact], config: Study, seed: int, alike: Alike
+def _make_forms(
+    fact: StudySentence,
+    own: Sequence[StudySentence],
+    config: StudyConfig,
+    seed: int,
+    similar_words: SimilarWords,
 ) -> list[tuple[bool, Iterator[Example]]]:
     dice, other = (
         random.Random(f"{seed} {fact.chunk.id} {fact.sentence}{form}") for form in ("", " reworded")
     )
-    spaced = not unspaced(fact.text)
+    spaced = not is_unspaced(fact.text)
     return [
-        (config.asked, _asked(fact, config.label)),
-        (config.brief and spaced, _brief(fact, dice, config.label)),
+        (config.asked, _make_asked_rows(fact, config.label)),
+        (config.brief and spaced, _make_brief_rows(fact, dice, config.label)),
         (
             config.clauses and spaced,
-            _clauses(
+            _make_clause_rows(
                 fact, random.Random(f"{seed} {fact.chunk.id} {fact.sentence} clauses"), config.label
             ),
         ),
-        (config.reworded and spaced, _reworded(fact, other, config.label, alike)),
-        (config.in_place, islice(_in_place(fact, config.label), SELDOM)),
-        (config.gaps, islice(_gaps(fact), SELDOM)),
-        (config.topics, islice(_topics(fact, own), SELDOM)),
-        (config.halves, islice(_halves(fact, dice), SELDOM)),
-        (config.backwards, islice(_backwards(fact), SELDOM)),
+        (config.reworded and spaced, _make_reworded_rows(fact, other, config.label, similar_words)),
+        (config.in_place, islice(_make_in_place_rows(fact, config.label), MAX_RARE_ROWS)),
+        (config.gaps, islice(_make_gap_rows(fact), MAX_RARE_ROWS)),
+        (config.topics, islice(_make_topic_rows(fact, own), MAX_RARE_ROWS)),
+        (config.halves, islice(_make_half_rows(fact, dice), MAX_RARE_ROWS)),
+        (config.backwards, islice(_make_backwards_rows(fact), MAX_RARE_ROWS)),
     ]
 
 
-def row(fact: Fact, form: str, prompt: str, answer: str) -> Example:
+def make_row(fact: StudySentence, form: str, prompt: str, answer: str) -> Example:
     """One row of study data."""
-    source = {**fact.chunk.place(fact.sentence), "form": form}
+    source = {**fact.chunk.describe_source(fact.sentence), "form": form}
     return Example(
         digest(["study", form, fact.chunk.id, fact.sentence, prompt, answer]),
         "study",
-        user(prompt),
+        make_prompt(prompt),
         answer,
         None,
         {},
@@ -201,25 +224,25 @@ def row(fact: Fact, form: str, prompt: str, answer: str) -> Example:
     )
 
 
-def beside(example: Example, title: str, text: str) -> Example:
+def add_teacher_prompt(example: Example, title: str, text: str) -> Example:
     """The row with the prompt in which the base, as its own teacher, has the text before it: what
     it would say with the document at hand, token by token, is learned beside the sentence
     itself."""
     asked = (
-        f"{fenced(title or 'this', text)}\nAnswer with the words of this text: "
+        f"{fence_text(title or 'this', text)}\nAnswer with the words of this text: "
         f"{example.turns[-1].content}"
     )
     return replace(
         example,
         source={
             **example.source,
-            "teacher_prompt": prompt_json(user(asked)),
+            "teacher_prompt": prompt_to_json(make_prompt(asked)),
             "teacher_sees_answer": True,
         },
     )
 
 
-def answer_to(question: Question, statement: str, label: str) -> str:
+def choose_answer(question: Question, statement: str, label: str) -> str:
     """What a question is answered with: the sentence, a statement where there is one that keeps the
     answer, or the bare words.
     """
@@ -228,90 +251,110 @@ def answer_to(question: Question, statement: str, label: str) -> str:
     return statement if label == "statement" and statement else question.evidence
 
 
-def _asked(fact: Fact, label: str) -> Iterator[Example]:
+def _make_asked_rows(fact: StudySentence, label: str) -> Iterator[Example]:
     for question, statement in fact.questions:
-        yield row(fact, "asked", question.text, answer_to(question, statement, label))
+        yield make_row(fact, "asked", question.text, choose_answer(question, statement, label))
 
 
-def _asked_for(fact: Fact) -> Iterator[tuple[str, Sequence[str]]]:
+def _iterate_answers(fact: StudySentence) -> Iterator[tuple[str, Sequence[str]]]:
     """The answers in turn, each with how a question to it begins; a sentence that offers none is
     asked for as a whole.
     """
-    for name in islice(cycle(fact.names or [""]), TRIES):
-        yield name, openings(fact.text, name) if name else OPENINGS if latin(fact.text) else ("",)
-
-
-def _brief(fact: Fact, dice: random.Random, label: str) -> Iterator[Example]:
-    """How the question to an answer begins, and some of the words that a question about it would
-    hold; each time others.
-    """
-    for name, ways in _asked_for(fact):
-        rest = [w.strip(MARKS) for w in _beside(fact, name, " ").split() if content(w)]
-        told = sorted(dice.sample(range(len(rest)), min(len(rest), dice.randint(2, 6))))
-        topic = [fact.chunk.title] if dice.random() < 0.5 else []
-        said = [dice.choice(ways), *topic, *(rest[i] for i in told)]
-        yield row(
-            fact,
-            "brief",
-            " ".join(word for word in said if word) + "?",
-            labelled(fact, name, label),
+    for name in islice(cycle(fact.names or [""]), MAX_TRIES):
+        yield (
+            name,
+            get_question_openings(fact.text, name)
+            if name
+            else OPENINGS
+            if is_latin(fact.text)
+            else ("",),
         )
 
 
-def _clauses(fact: Fact, dice: random.Random, label: str) -> Iterator[Example]:
+def _make_brief_rows(fact: StudySentence, dice: random.Random, label: str) -> Iterator[Example]:
+    """How the question to an answer begins, and some of the words that a question about it would
+    hold; each time others.
+    """
+    for name, ways in _iterate_answers(fact):
+        rest = [
+            w.strip(MARKS)
+            for w in _replace_in_sentence(fact, name, " ").split()
+            if is_content_word(w)
+        ]
+        told = sorted(dice.sample(range(len(rest)), min(len(rest), dice.randint(2, 6))))
+        topic = [fact.chunk.title] if dice.random() < 0.5 else []
+        said = [dice.choice(ways), *topic, *(rest[i] for i in told)]
+        yield make_row(
+            fact,
+            "brief",
+            " ".join(word for word in said if word) + "?",
+            choose_label(fact, name, label),
+        )
+
+
+def _make_clause_rows(fact: StudySentence, dice: random.Random, label: str) -> Iterator[Example]:
     """How the question to an answer begins, and some words that stand together beside the answer:
     nearly how people ask.
     """
-    for name, ways in _asked_for(fact):
-        parts = [part.split() for part in _beside(fact, name, "\n").split("\n")]
+    for name, ways in _iterate_answers(fact):
+        parts = [part.split() for part in _replace_in_sentence(fact, name, "\n").split("\n")]
         told = max(
-            dice.sample(parts, len(parts)), key=lambda words: sum(map(content, words)) > LEAST_TOLD
+            dice.sample(parts, len(parts)),
+            key=lambda words: sum(map(is_content_word, words)) > MIN_CONTENT_WORDS,
         )
         count = dice.randint(4, 9)
         start = dice.randint(0, max(len(told) - count, 0))
         said = [word.strip(MARKS) for word in told[start : start + count]]
-        if sum(map(content, said)) >= LEAST_TOLD:
+        if sum(map(is_content_word, said)) >= MIN_CONTENT_WORDS:
             way, auxiliary = dice.choice(ways), dice.choice(AUXILIARY)
             asked = [way, auxiliary if way else "", *said]
-            yield row(
+            yield make_row(
                 fact,
                 "clauses",
                 " ".join(word for word in asked if word) + "?",
-                labelled(fact, name, label),
+                choose_label(fact, name, label),
             )
 
 
-def _reworded(fact: Fact, dice: random.Random, label: str, alike: Alike) -> Iterator[Example]:
+def _make_reworded_rows(
+    fact: StudySentence, dice: random.Random, label: str, similar_words: SimilarWords
+) -> Iterator[Example]:
     """The same questions, each with about half of the words that have a like one replaced."""
     for example in chain.from_iterable(
-        zip(_brief(fact, dice, label), _clauses(fact, dice, label), strict=False)
+        zip(_make_brief_rows(fact, dice, label), _make_clause_rows(fact, dice, label), strict=False)
     ):
         words = example.turns[-1].content.rstrip("?").split()
         others = [
-            dice.choice(alike[word]) if word in alike and dice.random() < 0.5 else word
+            dice.choice(similar_words[word])
+            if word in similar_words and dice.random() < 0.5
+            else word
             for word in words
         ]
         if others != words:
-            yield row(fact, "reworded", " ".join(others) + "?", example.chosen)
+            yield make_row(fact, "reworded", " ".join(others) + "?", example.chosen)
 
 
-def _beside(fact: Fact, name: str, gap: str) -> str:
-    return replaced(fact.text, name, gap) if name else fact.text
+def _replace_in_sentence(fact: StudySentence, name: str, gap: str) -> str:
+    return replace_answer(fact.text, name, gap) if name else fact.text
 
 
-def _in_place(fact: Fact, label: str) -> Iterator[Example]:
+def _make_in_place_rows(fact: StudySentence, label: str) -> Iterator[Example]:
     for name in fact.names:
-        way = openings(fact.text, name)[0]
-        text = replaced(fact.text, name, IN_PLACE.get(way, way.lower()) or GAP, 1).rstrip(" .!")
-        yield row(fact, "in_place", f"{fact.chunk.title}: {text}?", labelled(fact, name, label))
+        way = get_question_openings(fact.text, name)[0]
+        text = replace_answer(fact.text, name, IN_PLACE.get(way, way.lower()) or GAP, 1).rstrip(
+            " .!"
+        )
+        yield make_row(
+            fact, "in_place", f"{fact.chunk.title}: {text}?", choose_label(fact, name, label)
+        )
 
 
-def labelled(fact: Fact, name: str, label: str) -> str:
+def choose_label(fact: StudySentence, name: str, label: str) -> str:
     """The answer where no statement was written: the words alone, or the sentence."""
     return name if label == "words" and name else fact.text
 
 
-def _backwards(fact: Fact) -> Iterator[Example]:
+def _make_backwards_rows(fact: StudySentence) -> Iterator[Example]:
     """Only of questions whose answer has come back, which have a statement: else the answer belongs
     to another question.
     """
@@ -320,22 +363,22 @@ def _backwards(fact: Fact) -> Iterator[Example]:
             asked = BACKWARDS[n % len(BACKWARDS)].format(
                 title=fact.chunk.title, name=question.short
             )
-            yield row(fact, "backwards", asked, question.text)
+            yield make_row(fact, "backwards", asked, question.text)
 
 
-def _gaps(fact: Fact) -> Iterator[Example]:
+def _make_gap_rows(fact: StudySentence) -> Iterator[Example]:
     for n, name in enumerate(fact.names):
-        text = replaced(fact.text, name, GAP)
-        yield row(
+        text = replace_answer(fact.text, name, GAP)
+        yield make_row(
             fact, "gaps", GAPS[n % len(GAPS)].format(title=fact.chunk.title, text=text), fact.text
         )
 
 
-def _halves(fact: Fact, dice: random.Random) -> Iterator[Example]:
-    words, space = (list(fact.text), "") if unspaced(fact.text) else (fact.text.split(), " ")
+def _make_half_rows(fact: StudySentence, dice: random.Random) -> Iterator[Example]:
+    words, space = (list(fact.text), "") if is_unspaced(fact.text) else (fact.text.split(), " ")
     for form in HALVES:
         cut = dice.randint(max(2, len(words) // 4), max(2, len(words) // 2))
-        yield row(
+        yield make_row(
             fact,
             "halves",
             form.format(title=fact.chunk.title, text=space.join(words[:cut])),
@@ -343,15 +386,15 @@ def _halves(fact: Fact, dice: random.Random) -> Iterator[Example]:
         )
 
 
-def _topics(fact: Fact, own: Sequence[Fact]) -> Iterator[Example]:
+def _make_topic_rows(fact: StudySentence, own: Sequence[StudySentence]) -> Iterator[Example]:
     """The sentences of the same chunk that name it, this one first."""
     for n, name in enumerate(fact.names):
         others = [f.text for f in own if f.sentence != fact.sentence and name in f.text]
         asked = TOPICS[n % len(TOPICS)].format(title=fact.chunk.title, name=name)
-        yield row(fact, "topics", asked, " ".join([fact.text, *others[:1]]))
+        yield make_row(fact, "topics", asked, " ".join([fact.text, *others[:1]]))
 
 
-def _recited(chunks: Sequence[Sequence[Fact]]) -> Iterator[Example]:
+def _make_recite_rows(chunks: Sequence[Sequence[StudySentence]]) -> Iterator[Example]:
     """Each chunk, whole. Where several have one title, each is asked for by its number and its
     first words: one prompt, one answer.
     """
@@ -363,12 +406,12 @@ def _recited(chunks: Sequence[Sequence[Fact]]) -> Iterator[Example]:
             title
             if parts[title] == 1
             else (
-                f'{title}, part {number[title]} of {parts[title]} ("{_beginning(own[0].text)} ...")'
+                f'{title}, part {number[title]} of {parts[title]} ("{_take_first_words(own[0].text)} ...")'
             )
         )
         for form in RECITE:
-            yield row(own[0], "recite", form.format(title=name), " ".join(f.text for f in own))
+            yield make_row(own[0], "recite", form.format(title=name), " ".join(f.text for f in own))
 
 
-def _beginning(text: str) -> str:
+def _take_first_words(text: str) -> str:
     return " ".join(text.split()[:FIRST_WORDS])[:FIRST_LETTERS]

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from selfteach.records import Prompt
 
-Answered = tuple[Prompt, str]
+PromptAnswer = tuple[Prompt, str]
 """A prompt and an answer to it."""
 
 
@@ -19,7 +19,7 @@ class Judge(Protocol):
 
     name: str
 
-    def values(self, pairs: Sequence[Answered]) -> list[float]:
+    def values(self, pairs: Sequence[PromptAnswer]) -> list[float]:
         """One number for each answer; higher = more surely broken. Its zero and its unit are the
         judge's own.
         """
@@ -27,7 +27,7 @@ class Judge(Protocol):
 
 
 @dataclass(frozen=True)
-class Verdicts:
+class ThresholdJudge:
     """A judge with the threshold above which it says "broken"."""
 
     judge: Judge
@@ -38,20 +38,20 @@ class Verdicts:
         """The judge's name."""
         return self.judge.name
 
-    def broken(self, pairs: Sequence[Answered]) -> list[bool]:
+    def broken(self, pairs: Sequence[PromptAnswer]) -> list[bool]:
         """Whether each answer breaks the rule."""
         return [value > self.threshold for value in self.judge.values(pairs)]
 
 
 @dataclass(frozen=True)
-class AnyOf:
+class AnyJudge:
     """Broken is what any of several verdicts calls broken. Each is asked only about the answers
     that those before it let pass.
     """
 
-    verdicts: tuple[Verdicts, ...]
+    verdicts: tuple[ThresholdJudge, ...]
 
-    def broken(self, pairs: Sequence[Answered]) -> list[bool]:
+    def broken(self, pairs: Sequence[PromptAnswer]) -> list[bool]:
         """Whether each answer breaks the rule."""
         found = [False] * len(pairs)
         for one in self.verdicts:
@@ -61,9 +61,9 @@ class AnyOf:
         return found
 
 
-class Broken(Protocol):
+class ViolationJudge(Protocol):
     """Whatever says which answers break a rule."""
 
-    def broken(self, pairs: Sequence[Answered]) -> list[bool]:
+    def broken(self, pairs: Sequence[PromptAnswer]) -> list[bool]:
         """Whether each answer breaks the rule."""
         ...

@@ -11,14 +11,14 @@ _WORD = re.compile(r"\S+\s*")
 
 
 @dataclass(frozen=True, slots=True)
-class Breach:
+class ViolationSpan:
     """The word that breaks the rule, as places in the answer's characters."""
 
     start: int
     end: int
 
 
-def breach(check: Check, answer: str) -> Breach | None:
+def find_violation(check: Check, answer: str) -> ViolationSpan | None:
     """The word with which an answer first breaks a rule; None where the answer keeps it.
 
     A rule that the first word breaks already, because something is still missing there, has its
@@ -29,7 +29,7 @@ def breach(check: Check, answer: str) -> Breach | None:
     words = list(_WORD.finditer(answer))
     return next(
         (
-            Breach(w.start(), w.start() + len(w[0].rstrip()))
+            ViolationSpan(w.start(), w.start() + len(w[0].rstrip()))
             for w in words
             if not check.keeps(answer[: w.end()].rstrip())
         ),

@@ -14,14 +14,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from selfteach.errors import DataError, TooManyFailures
-from selfteach.judge import Answered, Judge, Verdicts
-from selfteach.models.endpoint_guard import NoLogprobs
+from selfteach.judge import Judge, PromptAnswer, ThresholdJudge
+from selfteach.models.remote.guard import NoLogprobs
 from selfteach.records import Measure
 from selfteach.statistics import auroc, best_threshold
 
 
 @dataclass(frozen=True)
-class Candidate:
+class CalibratedJudge:
     """One judge's calibration."""
 
     judge: Judge
@@ -30,12 +30,12 @@ class Candidate:
     values: tuple[float, ...]
 
 
-def calibrate(
+def calibrate_judges(
     candidates: Sequence[Judge],
-    labelled: Sequence[tuple[Answered, bool]],
-    least: float,
+    labelled: Sequence[tuple[PromptAnswer, bool]],
+    min_auroc: float,
     readable: str = "",
-) -> tuple[Verdicts | None, Verdicts | None, dict[str, Any]]:
+) -> tuple[ThresholdJudge | None, ThresholdJudge | None, dict[str, Any]]:
     """The judge that decides, and the best one, with their thresholds, or None where none is good
     enough; and the report of all of them.
 
@@ -50,12 +50,12 @@ def calibrate(
         )
     found, left_out = [], []
     for judge in candidates:
-        values, reason = _valued(judge, pairs)
+        values, reason = _score_answers(judge, pairs)
         if reason:
             left_out.append({"name": judge.name, "reason": reason})
         else:
             found.append(
-                Candidate(
+                CalibratedJudge(
                     judge, auroc(labels, values), best_threshold(labels, values), tuple(values)
                 )
             )
@@ -74,11 +74,13 @@ def calibrate(
             },
         )
     top = max(found, key=lambda c: c.auroc.value)
-    chosen = next((c for c in found if c.judge.name == readable and c.auroc.value >= least), top)
-    usable = chosen.auroc.value >= least
+    chosen = next(
+        (c for c in found if c.judge.name == readable and c.auroc.value >= min_auroc), top
+    )
+    usable = chosen.auroc.value >= min_auroc
     if not usable:
         reason = (
-            f"no candidate reaches an AUROC of {least:.2f}; the best, {top.judge.name}, has "
+            f"no candidate reaches an AUROC of {min_auroc:.2f}; the best, {top.judge.name}, has "
             f"{top.auroc.value:.2f}"
         )
     elif chosen is top:
@@ -92,7 +94,7 @@ def calibrate(
         "chosen": chosen.judge.name if usable else "",
         "best": top.judge.name,
         "reason": reason,
-        "candidates": [_row(c, least) for c in found],
+        "candidates": [_describe_candidate(c, min_auroc) for c in found],
         "left_out": left_out,
         "examples": [
             {
@@ -100,15 +102,19 @@ def calibrate(
                 "label": labels[i],
                 "values": {c.judge.name: round(c.values[i], 3) for c in found},
             }
-            for i in _spread(len(pairs), 10)
+            for i in _choose_spaced_indices(len(pairs), 10)
         ],
     }
     if not usable:
         return None, None, report
-    return Verdicts(chosen.judge, chosen.threshold), Verdicts(top.judge, top.threshold), report
+    return (
+        ThresholdJudge(chosen.judge, chosen.threshold),
+        ThresholdJudge(top.judge, top.threshold),
+        report,
+    )
 
 
-def _valued(judge: Judge, pairs: Sequence[Answered]) -> tuple[list[float], str]:
+def _score_answers(judge: Judge, pairs: Sequence[PromptAnswer]) -> tuple[list[float], str]:
     """What a judge says of each answer; or why it cannot judge."""
     try:
         values = judge.values(pairs)
@@ -118,16 +124,16 @@ def _valued(judge: Judge, pairs: Sequence[Answered]) -> tuple[list[float], str]:
     return values, f"it gave no verdict on {lost} of {len(values)} answers" if lost else ""
 
 
-def _row(candidate: Candidate, least: float) -> dict[str, Any]:
+def _describe_candidate(candidate: CalibratedJudge, min_auroc: float) -> dict[str, Any]:
     measure = candidate.auroc
     return {
         "name": candidate.judge.name,
         "auroc": {"value": measure.value, "low": measure.low, "high": measure.high, "n": measure.n},
         "threshold": candidate.threshold,
-        "usable": measure.value >= least,
+        "usable": measure.value >= min_auroc,
         "note": "at chance" if measure.low <= 0.5 <= measure.high else "",
     }
 
 
-def _spread(length: int, count: int) -> list[int]:
+def _choose_spaced_indices(length: int, count: int) -> list[int]:
     return sorted({round(i * (length - 1) / max(count - 1, 1)) for i in range(min(count, length))})

@@ -17,15 +17,16 @@ from dataclasses import dataclass, field
 from typing import NoReturn, Protocol
 
 from selfteach.errors import UsageError
-from selfteach.judge.conditions import CONDITIONS, EXAMPLES, PHRASES, Holds
-from selfteach.records import Prompt, clean
+from selfteach.judge.conditions import CONDITIONS, EXAMPLES, PHRASES, AnswerTest
+from selfteach.records import Prompt
 from selfteach.registry import did_you_mean
+from selfteach.text import clean_text
 
 MAX_CHARS, MAX_DEPTH = 2000, 32
 
 
 class Check(Protocol):
-    """What an answer must do. `str(check)` is text that `parse` reads back to an equal check."""
+    """What an answer must do. `str(check)` is text that `parse_check` reads back to an equal check."""
 
     def keeps(self, answer: str) -> bool:
         """Whether the answer keeps the rule."""
@@ -38,7 +39,7 @@ class Condition:
 
     name: str
     value: str
-    holds: Holds = field(compare=False, repr=False)
+    holds: AnswerTest = field(compare=False, repr=False)
 
     def keeps(self, answer: str) -> bool:
         """As `Check.keeps`."""
@@ -53,7 +54,7 @@ class Condition:
 
 
 @dataclass(frozen=True, slots=True)
-class Not:
+class NegatedCheck:
     """The opposite of a check."""
 
     check: Check
@@ -63,11 +64,11 @@ class Not:
         return not self.check.keeps(answer)
 
     def __str__(self) -> str:
-        return f"not {_grouped(self.check)}"
+        return f"not {_parenthesize(self.check)}"
 
 
 @dataclass(frozen=True, slots=True)
-class Joined:
+class JoinedChecks:
     """Checks joined by "and" (all must hold) or by "or" (one must)."""
 
     word: str
@@ -79,11 +80,11 @@ class Joined:
         return join(check.keeps(answer) for check in self.checks)
 
     def __str__(self) -> str:
-        return f" {self.word} ".join(_grouped(check) for check in self.checks)
+        return f" {self.word} ".join(_parenthesize(check) for check in self.checks)
 
 
-def _grouped(check: Check) -> str:
-    return f"({check})" if isinstance(check, Joined) else str(check)
+def _parenthesize(check: Check) -> str:
+    return f"({check})" if isinstance(check, JoinedChecks) else str(check)
 
 
 class CheckJudge:
@@ -92,7 +93,7 @@ class CheckJudge:
     name = "check"
 
     def __init__(self, check: Check | str) -> None:
-        self.check = parse(check) if isinstance(check, str) else check
+        self.check = parse_check(check) if isinstance(check, str) else check
 
     def values(self, pairs: Sequence[tuple[Prompt, str]]) -> list[float]:
         """For each (prompt, answer) how surely the answer breaks the rule, higher = more surely; a
@@ -114,22 +115,22 @@ class _Token:
     quoted: bool = False
 
 
-def parse(text: str) -> Check:
+def parse_check(text: str) -> Check:
     """The check that a text states.
 
     Raises:
         UsageError: it is empty, too long or too deep, or not a check; names the character and the
         nearest right word.
     """
-    text = clean(text)
+    text = clean_text(text)
     if len(text) > MAX_CHARS:
         raise UsageError(
             f"the check has {len(text):,} characters; {MAX_CHARS:,} is the most.", where="check"
         )
-    parser = _Parser(_tokens(text), len(text) + 1)
-    check = parser.either(0)
+    parser = _Parser(_tokenize(text), len(text) + 1)
+    check = parser.parse_or(0)
     if parser.next is not None:
-        _fail(
+        _raise_usage_error(
             f'"{parser.next.text}" is not expected here',
             parser.next.at,
             'Join conditions with "and" or "or"; put a text of several words in quotes.',
@@ -137,13 +138,13 @@ def parse(text: str) -> Check:
     return check
 
 
-def _tokens(text: str) -> list[_Token]:
+def _tokenize(text: str) -> list[_Token]:
     found, end, stop = [], 0, len(text.rstrip())
     while end < stop:
         match = _TOKEN.match(text, end)
         if match is None:
             at = end + len(text[end:]) - len(text[end:].lstrip())
-            _fail(
+            _raise_usage_error(
                 "a quotation mark is not closed",
                 at + 1,
                 "Close it, or put a text that holds an apostrophe in double quotes.",
@@ -157,7 +158,7 @@ def _tokens(text: str) -> list[_Token]:
     return found
 
 
-def _fail(what: str, at: int, cure: str = "") -> NoReturn:
+def _raise_usage_error(what: str, at: int, cure: str = "") -> NoReturn:
     raise UsageError(f"{what}.", where=f"check, character {at}", cure=cure)
 
 
@@ -179,34 +180,38 @@ class _Parser:
         self._at += 1
         return True
 
-    def either(self, depth: int) -> Check:
+    def parse_or(self, depth: int) -> Check:
         return self._joined("or", lambda: self._joined("and", lambda: self._part(depth)))
 
     def _joined(self, word: str, inner: Callable[[], Check]) -> Check:
         checks = [inner()]
         while self._take(word):
             checks.append(inner())
-        return checks[0] if len(checks) == 1 else Joined(word, tuple(checks))
+        return checks[0] if len(checks) == 1 else JoinedChecks(word, tuple(checks))
 
     def _part(self, depth: int) -> Check:
         here = self.next
         if here is not None and depth > MAX_DEPTH:
-            _fail("too deeply nested", here.at)
+            _raise_usage_error("too deeply nested", here.at)
         if self._take("not"):
-            return Not(self._part(depth + 1))
+            return NegatedCheck(self._part(depth + 1))
         if self._take("("):
-            check = self.either(depth + 1)
+            check = self.parse_or(depth + 1)
             if not self._take(")"):
-                _fail("a closing parenthesis is missing", self.next.at if self.next else self._end)
+                _raise_usage_error(
+                    "a closing parenthesis is missing", self.next.at if self.next else self._end
+                )
             return check
         return self._condition()
 
     def _condition(self) -> Check:
         name = self.next
         if name is None:
-            _fail("a condition is missing", self._end, f"Known: {', '.join(CONDITIONS)}.")
+            _raise_usage_error(
+                "a condition is missing", self._end, f"Known: {', '.join(CONDITIONS)}."
+            )
         if name.quoted or name.text.lower() not in CONDITIONS:
-            _fail(
+            _raise_usage_error(
                 f'there is no condition "{name.text}"', name.at, did_you_mean(name.text, CONDITIONS)
             )
         self._at += 1
@@ -215,19 +220,19 @@ class _Parser:
         if value is None or (
             not value.quoted and value.text.lower() in ("and", "or", "not", "(", ")", "=")
         ):
-            _fail(
+            _raise_usage_error(
                 f'"{name.text}" needs a value',
                 value.at if value else self._end,
                 f'For instance {EXAMPLES[name.text.lower()]}; quote the words "and", "or", "not".',
             )
         self._at += 1
-        return _condition(name.text.lower(), value)
+        return _make_condition(name.text.lower(), value)
 
 
-def _condition(name: str, value: _Token) -> Condition:
+def _make_condition(name: str, value: _Token) -> Condition:
     text = value.text if name in PHRASES else value.text.strip().lower().replace("_", " ")
     try:
         return Condition(name, text, CONDITIONS[name](text))
     except ValueError as fault:
         what, _, cure = str(fault).partition("; ")
-        _fail(f'{name} "{value.text}": {what}', value.at, cure)
+        _raise_usage_error(f'{name} "{value.text}": {what}', value.at, cure)

@@ -13,17 +13,17 @@ from typing import Any
 import regex
 
 from selfteach.errors import DataError
-from selfteach.judge.language import LANGUAGES, languages
-from selfteach.materials.inflection import plurals
-from selfteach.records import sentences
+from selfteach.judge.language import LANGUAGES, detect_languages
+from selfteach.materials.inflection import list_plurals
 from selfteach.registry import did_you_mean
+from selfteach.text import split_sentences
 
 PATTERN_TIMEOUT_S, PROBE_TIMEOUT_S = 5.0, 0.5
-Holds = Callable[[str], bool]
+AnswerTest = Callable[[str], bool]
 """Whether an answer meets a condition."""
 
 
-def fold(text: str) -> str:
+def fold_case(text: str) -> str:
     """Text for comparing without regard to case, width, ligatures and invisible characters."""
     return re.sub(
         "[\u00ad\u200b-\u200f\u2060\ufeff]",
@@ -36,21 +36,21 @@ _IN_WORD = r"[\p{L}\p{N}\p{M}]"
 _UNSPACED = regex.compile(r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]")
 
 
-def _contains(value: str) -> Holds:
+def _contains(value: str) -> AnswerTest:
     """The word or phrase as whole words; its last word also in the plural; `*` at an end stands for
     any beginning or ending.
     """
-    words = fold(value.strip("*")).split()
+    words = fold_case(value.strip("*")).split()
     if not words:
         raise ValueError("name a word to look for")
     body = r"[\s\p{Pd}_]+".join(regex.escape(word) for word in words)
     if not value.endswith("*") and re.fullmatch("[a-z]{3,}", words[-1]):
-        last = "|".join(regex.escape(form) for form in (words[-1], *plurals(words[-1])))
+        last = "|".join(regex.escape(form) for form in (words[-1], *list_plurals(words[-1])))
         body = body[: len(body) - len(regex.escape(words[-1]))] + f"(?:{last})"
     before = "" if value.startswith("*") or not _edges_word(words[0][0]) else rf"(?<!{_IN_WORD})"
     after = "" if value.endswith("*") or not _edges_word(words[-1][-1]) else rf"(?!{_IN_WORD})"
     found = regex.compile(before + body + after)
-    return lambda answer: found.search(fold(answer)) is not None
+    return lambda answer: found.search(fold_case(answer)) is not None
 
 
 def _edges_word(char: str) -> bool:
@@ -60,7 +60,7 @@ def _edges_word(char: str) -> bool:
     return regex.match(_IN_WORD, char) is not None and not _UNSPACED.match(char)
 
 
-def _pattern(value: str) -> Holds:
+def _pattern(value: str) -> AnswerTest:
     """A regular expression found anywhere in the answer; case counts unless it begins with (?i)."""
     try:
         pattern = regex.compile(value, regex.V0)
@@ -89,14 +89,14 @@ def _search(pattern: Any, answer: str) -> bool:
         ) from None
 
 
-def _bound(count_of: Callable[[str], int], most: bool) -> Callable[[str], Holds]:
-    def build(value: str) -> Holds:
+def _bound(count_of: Callable[[str], int], is_max: bool) -> Callable[[str], AnswerTest]:
+    def build(value: str) -> AnswerTest:
         if not re.fullmatch("[0-9]{1,6}", value):
             raise ValueError("give a whole number, for instance 20")
         limit = int(value)
         return (
             (lambda answer: count_of(answer) <= limit)
-            if most
+            if is_max
             else (lambda answer: count_of(answer) >= limit)
         )
 
@@ -124,28 +124,28 @@ def count_sentences(text: str) -> int:
     """
     ready = re.sub(r"([。！？])(?=[^\s\"')\]」』”’])", r"\1\n", text)
     count, joined = 0, False
-    for part in sentences(ready):
+    for part in split_sentences(ready):
         count += any(char.isalnum() for char in part) and not joined and not _ITEM.match(part)
         joined = _ABBREVIATED.search(part) is not None
     return count
 
 
-def _language(value: str) -> Holds:
+def _language(value: str) -> AnswerTest:
     if value not in LANGUAGES:
         raise ValueError(f"no such language; {did_you_mean(value, LANGUAGES)}")
-    return lambda answer: value in languages(answer)
+    return lambda answer: value in detect_languages(answer)
 
 
 _LIST_ITEM = re.compile(r"^\s{0,8}(?:[-*•‣◦–]|\d{1,2}[.)])\s+\S", re.M)
 _FENCE = re.compile(r"\A```(?:json)?\s*\n(.*)\n```\Z", re.S)
-FORMATS: dict[str, Holds] = {
+FORMATS: dict[str, AnswerTest] = {
     "json": lambda answer: _is_json(answer),
     "list": lambda answer: _LIST_ITEM.search(answer) is not None,
     "no list": lambda answer: _LIST_ITEM.search(answer) is None,
 }
 
 
-def _format(value: str) -> Holds:
+def _format(value: str) -> AnswerTest:
     name = value.replace("_", " ")
     if name not in FORMATS:
         raise ValueError(f"no such format; {did_you_mean(value, FORMATS)}")
@@ -162,32 +162,34 @@ def _is_json(answer: str) -> bool:
         return False
 
 
-def _starts(value: str) -> Holds:
-    wanted = " ".join(fold(value).split())
+def _starts(value: str) -> AnswerTest:
+    wanted = " ".join(fold_case(value).split())
     if not wanted:
         raise ValueError("give the text to start with")
     skipped = "" if not wanted[0].isalnum() else r"^[\s\"'“‘*_#>]+"
-    return lambda answer: " ".join(re.sub(skipped, "", fold(answer)).split()).startswith(wanted)
+    return lambda answer: " ".join(re.sub(skipped, "", fold_case(answer)).split()).startswith(
+        wanted
+    )
 
 
-def _ends(value: str) -> Holds:
-    wanted = " ".join(fold(value).split())
+def _ends(value: str) -> AnswerTest:
+    wanted = " ".join(fold_case(value).split())
     if not wanted:
         raise ValueError("give the text to end with")
     skipped = "" if not wanted[-1].isalnum() else r"[\s\"'”’*_.!?…]+$"
-    return lambda answer: " ".join(re.sub(skipped, "", fold(answer)).split()).endswith(wanted)
+    return lambda answer: " ".join(re.sub(skipped, "", fold_case(answer)).split()).endswith(wanted)
 
 
 PHRASES = ("contains", "regex", "starts", "ends")
-CONDITIONS: dict[str, Callable[[str], Holds]] = {
+CONDITIONS: dict[str, Callable[[str], AnswerTest]] = {
     "contains": _contains,
     "regex": _pattern,
     "starts": _starts,
     "ends": _ends,
-    "max_words": _bound(count_words, most=True),
-    "min_words": _bound(count_words, most=False),
-    "max_sentences": _bound(count_sentences, most=True),
-    "min_sentences": _bound(count_sentences, most=False),
+    "max_words": _bound(count_words, is_max=True),
+    "min_words": _bound(count_words, is_max=False),
+    "max_sentences": _bound(count_sentences, is_max=True),
+    "min_sentences": _bound(count_sentences, is_max=False),
     "language": _language,
     "format": _format,
 }

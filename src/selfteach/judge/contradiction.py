@@ -26,15 +26,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from selfteach.generate.facts import SAME
-from selfteach.generate.respond import Answered, closed_prompt, open_prompt
-from selfteach.judge.match import SAME_F1, normalised, token_f1
+from selfteach.generate.answers import (
+    LabelledQuestion,
+    make_closed_book_prompt,
+    make_open_book_prompt,
+)
+from selfteach.generate.few_shot_facts import WORKED_COMPARISONS
+from selfteach.judge.match import SAME_F1, normalize_answer, token_f1
 from selfteach.models import Scorer
-from selfteach.records import Continuations, sentences
+from selfteach.records import Continuations
+from selfteach.text import split_sentences
 
 
 @dataclass(frozen=True, slots=True)
-class Scored:
+class KnowledgeScores:
     """A judge's K scores of one question, each in [0, 1]: `label` against draws with the document,
     `knowledge` against those without.
 
@@ -57,7 +62,7 @@ class Scored:
         """S_K; 0 where there was no draw to say otherwise."""
         return sum(self.knowledge) / len(self.knowledge) if self.knowledge else 0.0
 
-    def json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         """What is stored."""
         return {
             "judge": self.judge,
@@ -67,9 +72,9 @@ class Scored:
         }
 
     @staticmethod
-    def from_json(row: Any) -> Scored:
-        """The inverse of `json`."""
-        return Scored(
+    def from_json(row: Any) -> KnowledgeScores:
+        """The inverse of `to_json`."""
+        return KnowledgeScores(
             row["judge"], tuple(row["label"]), tuple(row["knowledge"]), tuple(row["contradicted"])
         )
 
@@ -79,12 +84,12 @@ class KnowledgeJudge(Protocol):
 
     name: str
 
-    def scores(self, answered: Sequence[Answered]) -> list[Scored]:
-        """One `Scored` for each question."""
+    def scores(self, answered: Sequence[LabelledQuestion]) -> list[KnowledgeScores]:
+        """One `KnowledgeScores` for each question."""
         ...
 
 
-LINKS = frozenset(
+LINK_WORDS = frozenset(
     (
         "is",
         "are",
@@ -107,7 +112,7 @@ LINKS = frozenset(
 )
 
 
-class Consistency:
+class ConsistencyJudge:
     """A judge that compares the label with every draw, from a word on single sentences:
     `probabilities`.
     """
@@ -120,12 +125,12 @@ class Consistency:
         """
         raise NotImplementedError
 
-    def scores(self, answered: Sequence[Answered]) -> list[Scored]:
+    def scores(self, answered: Sequence[LabelledQuestion]) -> list[KnowledgeScores]:
         """As `KnowledgeJudge.scores`; every pair of sentence and draw is asked about once."""
         wanted = [(a.question.text, a.best, b) for a in answered for b in (*a.informed, *a.blind)]
         known = dict(zip(wanted, self.between(wanted), strict=True))
         return [
-            Scored(
+            KnowledgeScores(
                 self.name,
                 tuple(known[a.question.text, a.best, b] for b in a.informed),
                 blind := tuple(known[a.question.text, a.best, b] for b in a.blind),
@@ -138,7 +143,7 @@ class Consistency:
         """SC(a, b) for each (question, a, b). An `a` without words contradicts everything: it is no
         answer.
         """
-        parts = [sentences(a) for _, a, _ in pairs]
+        parts = [split_sentences(a) for _, a, _ in pairs]
         flat = list(
             dict.fromkeys(
                 (q, s, b) for (q, _, b), own in zip(pairs, parts, strict=True) for s in own
@@ -151,7 +156,7 @@ class Consistency:
         ]
 
 
-class Match(Consistency):
+class MatchJudge(ConsistencyJudge):
     """`match`: answers are the same where they share enough words."""
 
     name = "match"
@@ -160,19 +165,22 @@ class Match(Consistency):
         """0 where the answers agree, else 1. Words of the question, which every answer repeats, do
         not count unless nothing is left.
         """
-        return [float(token_f1(without(s, q), without(b, q)) < SAME_F1) for q, s, b in pairs]
+        return [
+            float(token_f1(remove_question_words(s, q), remove_question_words(b, q)) < SAME_F1)
+            for q, s, b in pairs
+        ]
 
 
-def without(answer: str, question: str) -> str:
+def remove_question_words(answer: str, question: str) -> str:
     """The words of an answer that neither its question holds nor only link others; all of them
     where nothing is left.
     """
-    asked = {*normalised(question).split(), *LINKS}
-    kept = [word for word in normalised(answer).split() if word not in asked]
+    asked = {*normalize_answer(question).split(), *LINK_WORDS}
+    kept = [word for word in normalize_answer(answer).split() if word not in asked]
     return " ".join(kept) or answer
 
 
-class Prompted(Consistency):
+class PromptedJudge(ConsistencyJudge):
     """`prompted`: the model's own word on whether two answers say the same, as the odds of No
     against Yes.
     """
@@ -181,17 +189,23 @@ class Prompted(Consistency):
 
     def __init__(self, scorer: Scorer) -> None:
         self._scorer = scorer
-        self._worked = "".join(_same(q, a, b) + f" {word}\n\n" for q, a, b, word in SAME)
+        self._worked = "".join(
+            _make_comparison_prompt(q, a, b) + f" {word}\n\n"
+            for q, a, b, word in WORKED_COMPARISONS
+        )
 
     def probabilities(self, pairs: Sequence[tuple[str, str, str]]) -> list[float]:
         """p(No) / (p(No) + p(Yes))."""
-        items = [Continuations(self._worked + _same(q, s, b), (" No", " Yes")) for q, s, b in pairs]
-        found = dict(self._scorer.logp(items))
+        items = [
+            Continuations(self._worked + _make_comparison_prompt(q, s, b), (" No", " Yes"))
+            for q, s, b in pairs
+        ]
+        found = dict(self._scorer.stream_scores(items))
         odds = [[p.logp for p in found[item.id(self._scorer.fingerprint)]] for item in items]
         return [_sigmoid(no - yes) for no, yes in odds]
 
 
-def _same(question: str, one: str, other: str) -> str:
+def _make_comparison_prompt(question: str, one: str, other: str) -> str:
     q, a, b = (" ".join(text.split()) for text in (question, one, other))
     return f"Question: {q}\nOne answer: {a}\nAnother answer: {b}\nDo they say the same?"
 
@@ -200,7 +214,7 @@ def _sigmoid(x: float) -> float:
     return 1 / (1 + math.exp(-x)) if x >= 0 else math.exp(x) / (1 + math.exp(x))
 
 
-class Gain:
+class GainJudge:
     """`gain`: what the document adds to the probability of the label; two forwards a question, no
     draws.
 
@@ -215,10 +229,10 @@ class Gain:
     def __init__(self, scorer: Scorer) -> None:
         self._scorer = scorer
 
-    def scores(self, answered: Sequence[Answered]) -> list[Scored]:
+    def scores(self, answered: Sequence[LabelledQuestion]) -> list[KnowledgeScores]:
         """As `KnowledgeJudge.scores`, with one score each."""
         return [
-            Scored(
+            KnowledgeScores(
                 self.name,
                 (1 - math.exp(min(informed, 0.0)),),
                 (1 - math.exp(-max(informed - blind, 0.0)),),
@@ -226,15 +240,18 @@ class Gain:
             for informed, blind in self.token_logps(answered)
         ]
 
-    def token_logps(self, answered: Sequence[Answered]) -> list[tuple[float, float]]:
+    def token_logps(self, answered: Sequence[LabelledQuestion]) -> list[tuple[float, float]]:
         """(with the document, without it) for each label, in nats a token, the end of its line
         included.
         """
         asked = (
-            [Continuations(open_prompt(a.question), (f" {a.best}\n",)) for a in answered],
-            [Continuations(closed_prompt(a.question.text), (f" {a.best}\n",)) for a in answered],
+            [Continuations(make_open_book_prompt(a.question), (f" {a.best}\n",)) for a in answered],
+            [
+                Continuations(make_closed_book_prompt(a.question.text), (f" {a.best}\n",))
+                for a in answered
+            ],
         )  # in two calls: what all prompts of a call begin with is computed once
-        found = dict(pair for items in asked for pair in self._scorer.logp(items))
+        found = dict(pair for items in asked for pair in self._scorer.stream_scores(items))
         informed, blind = (
             [found[item.id(self._scorer.fingerprint)][0].token_logp for item in items]
             for items in asked

@@ -15,14 +15,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from selfteach.judge import Answered
+from selfteach.judge import PromptAnswer
 from selfteach.models import Scorer
-from selfteach.records import Continuations, Message, Prompt, user
+from selfteach.records import Continuations, Message, Prompt, make_prompt
 
 MAX_WORDS = 80
 
 
-class Contrast:
+class ContrastJudge:
     """Values answers by how much less likely the words in the prompt make them."""
 
     name = "contrast"
@@ -30,14 +30,14 @@ class Contrast:
     def __init__(self, scorer: Scorer, words: str) -> None:
         self._scorer, self._words = scorer, words
 
-    def values(self, pairs: Sequence[Answered]) -> list[float]:
+    def values(self, pairs: Sequence[PromptAnswer]) -> list[float]:
         """Nats a token; 0 for an empty answer. Reads the first MAX_WORDS words."""
         read = [(prompt, " ".join(answer.split(" ")[:MAX_WORDS])) for prompt, answer in pairs]
         sides = [
             [Continuations(ask(prompt), (text,)) for prompt, text in read if text.strip()]
-            for ask in (plain, self._told)
+            for ask in (to_messages, self._append_words)
         ]
-        found = dict(self._scorer.logp([item for side in sides for item in side]))
+        found = dict(self._scorer.stream_scores([item for side in sides for item in side]))
         scores = [
             [found[item.id(self._scorer.fingerprint)][0].token_logp for item in side]
             for side in sides
@@ -45,18 +45,18 @@ class Contrast:
         gaps = iter([without - told for without, told in zip(*scores, strict=True)])
         return [next(gaps) if text.strip() else 0.0 for _, text in read]
 
-    def _told(self, prompt: Prompt) -> Prompt:
-        return told(prompt, self._words)
+    def _append_words(self, prompt: Prompt) -> Prompt:
+        return append_words(prompt, self._words)
 
 
-def plain(prompt: Prompt) -> tuple[Message, ...]:
+def to_messages(prompt: Prompt) -> tuple[Message, ...]:
     """The prompt as a conversation."""
-    return user(prompt) if isinstance(prompt, str) else prompt
+    return make_prompt(prompt) if isinstance(prompt, str) else prompt
 
 
-def told(prompt: Prompt, words: str) -> tuple[Message, ...]:
+def append_words(prompt: Prompt, words: str) -> tuple[Message, ...]:
     """The same with the words after the question. In a system message the embedded model hardly
     heeds them.
     """
-    *before, last = plain(prompt)
+    *before, last = to_messages(prompt)
     return (*before, Message(last.role, f"{last.content} ({words})"))

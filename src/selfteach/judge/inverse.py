@@ -13,30 +13,31 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import takewhile
 
-from selfteach.generate import shots
+from selfteach.generate import few_shot
 from selfteach.generate.ask import Subject
-from selfteach.judge import Answered
+from selfteach.judge import PromptAnswer
 from selfteach.models import Scorer
 from selfteach.records import Continuations
 
 MAX_WORDS = 80
 
 
-class Inverse:
+class InverseJudge:
     """Values answers by how well they predict the rule."""
 
     name = "inverse"
 
     def __init__(self, scorer: Scorer, rule: str, subject: Subject) -> None:
         self._scorer = scorer
-        rules = tuple(f" {r}" for r in (rule, *others(rule, subject)))
-        self._start = common_words(rules)
+        rules = tuple(f" {r}" for r in (rule, *list_other_rules(rule, subject)))
+        self._start = find_common_words(rules)
         self._ends = tuple(rule.removeprefix(self._start) for rule in rules)
         self._worked = "".join(
-            f"Reply: {reply}\nBroken rule: {broken}\n\n" for reply, broken in shots.BROKEN
+            f"Reply: {reply}\nBroken rule: {broken}\n\n"
+            for reply, broken in few_shot.RULE_VIOLATIONS
         )
 
-    def values(self, pairs: Sequence[Answered]) -> list[float]:
+    def values(self, pairs: Sequence[PromptAnswer]) -> list[float]:
         """Nats by which the reply predicts the rule better than it predicts the other rules. Reads
         the first MAX_WORDS words.
         """
@@ -50,18 +51,18 @@ class Inverse:
             )
             for _, answer in pairs
         ]
-        found = dict(self._scorer.logp(items))
+        found = dict(self._scorer.stream_scores(items))
         scores = [[p.logp for p in found[item.id(self._scorer.fingerprint)]] for item in items]
         return [own - sum(rest) / len(rest) for own, *rest in scores]
 
 
-def others(rule: str, subject: Subject) -> tuple[str, ...]:
+def list_other_rules(rule: str, subject: Subject) -> tuple[str, ...]:
     """The rules that a rule is compared with."""
     if not subject.topic:
-        return shots.UNRELATED
+        return few_shot.UNRELATED_RULES
     start = rule.lower().index(subject.topic.lower())
     before, after = rule[:start], rule[start + len(subject.topic) :]
-    everyday = [topic for topic, _ in shots.SIBLINGS]
+    everyday = [topic for topic, _ in few_shot.SIBLINGS]
     own = subject.topic.lower()
     return tuple(
         dict.fromkeys(
@@ -72,7 +73,7 @@ def others(rule: str, subject: Subject) -> tuple[str, ...]:
     )
 
 
-def common_words(texts: Sequence[str]) -> str:
+def find_common_words(texts: Sequence[str]) -> str:
     """The whole words that all texts begin with. Their probability is the same for all, so they
     need to be computed only once.
     """

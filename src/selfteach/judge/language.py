@@ -75,7 +75,7 @@ _WORD = regex.compile(r"[\p{L}\p{M}]+(?:['’][\p{L}\p{M}]+)?")
 LANGUAGES = tuple(dict.fromkeys(language for known in _SCRIPTS.values() for language in known))
 
 
-def scripts(text: str) -> Counter[str]:
+def count_scripts(text: str) -> Counter[str]:
     """How many letters of each known script a text has. Han among Japanese syllables counts as
     Japanese ("Kana").
     """
@@ -85,17 +85,17 @@ def scripts(text: str) -> Counter[str]:
     return +counts
 
 
-def main_script(text: str) -> str:
+def find_main_script(text: str) -> str:
     """The script of most of a text's letters; Latin where none is known."""
-    counts = scripts(text)
+    counts = count_scripts(text)
     return counts.most_common(1)[0][0] if counts else "Latin"
 
 
-def languages(text: str) -> frozenset[str]:
+def detect_languages(text: str) -> frozenset[str]:
     """The languages that a text can be in, as far as can be told: one for a usual sentence, all of
     them for "42".
     """
-    counts = scripts(text)
+    counts = count_scripts(text)
     if not counts:
         return frozenset(LANGUAGES)
     script = counts.most_common(1)[0][0]

@@ -30,7 +30,7 @@ _UNSPACED = regex.compile(rf"({UNSPACED}\p{{M}}*)")
 
 
 @lru_cache(maxsize=8192)
-def normalised(text: str) -> str:
+def normalize_answer(text: str) -> str:
     """Lower case, without punctuation, articles and double spaces."""
     lowered = text.lower().translate(_PUNCTUATION)
     if not lowered.isascii():
@@ -45,15 +45,15 @@ def normalised(text: str) -> str:
 
 def exact_match(answer: str, gold: str) -> bool:
     """Whether the answer is the gold one, normalised."""
-    return normalised(answer) == normalised(gold)
+    return normalize_answer(answer) == normalize_answer(gold)
 
 
 def contains_answer(answer: str, gold: str) -> bool:
     """Whether the gold words stand in the answer one after another, as whole words. An empty gold
     answer stands in none.
     """
-    words = normalised(gold)
-    return bool(words) and f" {words} " in f" {normalised(answer)} "
+    words = normalize_answer(gold)
+    return bool(words) and f" {words} " in f" {normalize_answer(answer)} "
 
 
 def token_f1(answer: str, gold: str) -> float:
@@ -62,7 +62,7 @@ def token_f1(answer: str, gold: str) -> float:
 
     With n shared words of a and g: precision n/a, recall n/g, F1 = 2 n / (a + g).
     """
-    left, right = normalised(answer).split(), normalised(gold).split()
+    left, right = normalize_answer(answer).split(), normalize_answer(gold).split()
     shared = sum((Counter(left) & Counter(right)).values())
     return 2 * shared / (len(left) + len(right)) if shared else 0.0
 
@@ -71,12 +71,12 @@ def token_recall(answer: str, text: str) -> float:
     """The share of an answer's words, with their counts, that stand in a text; 0 for an answer
     without words.
     """
-    words = Counter(normalised(answer).split())
-    shared = sum((words & Counter(normalised(text).split())).values())
+    words = Counter(normalize_answer(answer).split())
+    shared = sum((words & Counter(normalize_answer(text).split())).values())
     return shared / words.total() if words else 0.0
 
 
-def clusters(answers: Sequence[str], least: float = SAME_F1) -> list[int]:
+def cluster_answers(answers: Sequence[str], min_f1: float = SAME_F1) -> list[int]:
     """A label for each answer: it joins the first cluster whose first answer it shares a token-F1
     of at least `least` with.
 
@@ -88,7 +88,8 @@ def clusters(answers: Sequence[str], least: float = SAME_F1) -> list[int]:
         alike = (
             i
             for i, first in enumerate(firsts)
-            if token_f1(answer, first) >= least or normalised(answer) == normalised(first) == ""
+            if token_f1(answer, first) >= min_f1
+            or normalize_answer(answer) == normalize_answer(first) == ""
         )
         label = next(alike, len(firsts))
         if label == len(firsts):
@@ -97,11 +98,11 @@ def clusters(answers: Sequence[str], least: float = SAME_F1) -> list[int]:
     return labels
 
 
-def semantic_entropy(answers: Sequence[str], least: float = SAME_F1) -> float:
+def semantic_entropy(answers: Sequence[str], min_f1: float = SAME_F1) -> float:
     """Entropy in nats of the clusters' shares: 0 where all agree, log K where none do. Of no
     answers: 0.
 
     H = - sum_c (n_c / K) log (n_c / K)
     """
-    counts = Counter(clusters(answers, least)).values()
+    counts = Counter(cluster_answers(answers, min_f1)).values()
     return sum(n / len(answers) * math.log(len(answers) / n) for n in counts)

@@ -18,9 +18,9 @@ from typing import Any
 import numpy as np
 
 from selfteach.errors import UsageError
-from selfteach.judge.contradiction import Consistency
+from selfteach.judge.contradiction import ConsistencyJudge
 from selfteach.models import Scorer, safety
-from selfteach.records import Continuations, Logp, Prompt, question
+from selfteach.records import Continuations, LogProb, Prompt, get_user_text
 
 BATCH_TOKENS = 4096
 
@@ -33,7 +33,7 @@ class NliModel:
     def __init__(self, module: Any, tokenizer: Any, name: str, fingerprint: str) -> None:
         self.name, self.fingerprint = name, fingerprint
         self._module, self._tokenizer = module.eval(), tokenizer
-        self._against, self._for = label_order(module.config.id2label, name)
+        self._against, self._for = find_label_order(module.config.id2label, name)
         self._longest = min(
             int(getattr(module.config, "max_position_embeddings", 0) or 512),
             int(tokenizer.model_max_length),
@@ -50,25 +50,27 @@ class NliModel:
         """
         from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
-        from selfteach.models.finding import model_folder
+        from selfteach.models.resolve_model import resolve_model_folder
 
-        folder: Path = model_folder(name_or_folder)
-        config = safety.inspect(folder)
-        label_order(
+        folder: Path = resolve_model_folder(name_or_folder)
+        config = safety.check_model_folder(folder)
+        find_label_order(
             {int(k): str(v) for k, v in (config.get("id2label") or {}).items()}, name_or_folder
         )
         module = AutoModelForSequenceClassification.from_pretrained(
             folder, use_safetensors=True, trust_remote_code=False
         )
         tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
-        return NliModel(module, tokenizer, name_or_folder, safety.fingerprint(folder))
+        return NliModel(module, tokenizer, name_or_folder, safety.compute_fingerprint(folder))
 
-    def logp(self, items: Sequence[Continuations]) -> Iterator[tuple[str, tuple[Logp, ...]]]:
+    def stream_scores(
+        self, items: Sequence[Continuations]
+    ) -> Iterator[tuple[str, tuple[LogProb, ...]]]:
         """As `Scorer.logp`: the prompt is the premise, each text a hypothesis; one "token" each."""
-        flat = [(question(item.prompt), text) for item in items for text in item.texts]
+        flat = [(get_user_text(item.prompt), text) for item in items for text in item.texts]
         values = iter(self._logps(flat))
         for item in items:
-            yield item.id(self.fingerprint), tuple(Logp(next(values), 1) for _ in item.texts)
+            yield item.id(self.fingerprint), tuple(LogProb(next(values), 1) for _ in item.texts)
 
     def embed(self, prompts: Sequence[Prompt]) -> np.ndarray:
         """Not what this model is for.
@@ -116,7 +118,7 @@ class NliModel:
             yield group
 
 
-def label_order(labels: Mapping[int, str], name: str) -> tuple[int, int]:
+def find_label_order(labels: Mapping[int, str], name: str) -> tuple[int, int]:
     """(the place of contradiction, the place of entailment) among a model's labels, whatever their
     order.
 
@@ -147,7 +149,7 @@ def label_order(labels: Mapping[int, str], name: str) -> tuple[int, int]:
     return against[0], entails[0]
 
 
-class Nli(Consistency):
+class NliJudge(ConsistencyJudge):
     """The judge from an entailment model, or from its `Recorded`."""
 
     name = "nli"
@@ -158,5 +160,5 @@ class Nli(Consistency):
     def probabilities(self, pairs: Sequence[tuple[str, str, str]]) -> list[float]:
         """P(sentence contradicts the other answer), the question before both."""
         items = [Continuations(f"{q} {b}", (f"{q} {s}",)) for q, s, b in pairs]
-        found = dict(self._scorer.logp(items))
+        found = dict(self._scorer.stream_scores(items))
         return [float(np.exp(found[item.id(self._scorer.fingerprint)][0].logp)) for item in items]

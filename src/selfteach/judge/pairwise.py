@@ -18,12 +18,12 @@ import numpy as np
 from selfteach import statistics
 from selfteach.judge.match import token_f1
 from selfteach.models import Scorer
-from selfteach.records import Continuations, Measure, Prompt, question, user
+from selfteach.records import Continuations, Measure, Prompt, get_user_text, make_prompt
 
-Word = Literal["win", "tie", "loss"]
-POINTS: dict[Word, float] = {"win": 1.0, "tie": 0.5, "loss": 0.0}
-RIDGE, STEPS = 1e-3, 50
-_SHOWN = (
+VerdictWord = Literal["win", "tie", "loss"]
+POINTS: dict[VerdictWord, float] = {"win": 1.0, "tie": 0.5, "loss": 0.0}
+RIDGE_WEIGHT, MAX_NEWTON_STEPS = 1e-3, 50
+_WORKED = (
     (
         "What do bees collect?",
         "Bees collect nectar and pollen from flowers.",
@@ -37,7 +37,7 @@ _SHOWN = (
 
 
 @dataclass(frozen=True, slots=True)
-class Duel:
+class AnswerPair:
     """One question with two answers, ours and theirs."""
 
     prompt: Prompt
@@ -51,11 +51,11 @@ class Verdict:
     who cannot tell gives a half.
     """
 
-    word: Word
+    word: VerdictWord
     first: float
 
 
-class Prefers(Protocol):
+class PairwiseJudge(Protocol):
     """Whatever compares two answers: > 0 prefers the first one. 0 cannot tell."""
 
     name: str
@@ -65,7 +65,7 @@ class Prefers(Protocol):
         ...
 
 
-class Preference:
+class ModelPairwiseJudge:
     """A model's log p("A") - log p("B") in nats, few-shot for small models, in a chat for those
     that follow instructions.
 
@@ -81,7 +81,7 @@ class Preference:
         """One log-odds for each duel; 0 where the score was lost."""
         words = ("A", "B") if self._chat else (" A", " B")
         items = [Continuations(self.asked(*duel), words) for duel in duels]
-        found = {id: a.logp - b.logp for id, (a, b) in self._scorer.logp(items)}
+        found = {id: a.logp - b.logp for id, (a, b) in self._scorer.stream_scores(items)}
         ids = [item.id(self._scorer.fingerprint) for item in items]
         self.lost += sum(id not in found for id in ids)
         return [found.get(id, 0.0) for id in ids]
@@ -89,19 +89,17 @@ class Preference:
     def asked(self, prompt: Prompt, first: str, second: str) -> Prompt:
         """The prompt whose next word is the verdict."""
         if self._chat:
-            asked = (
-                f"Somebody asked:\n{question(prompt)}\n\nAnswer A:\n{first}\n\nAnswer B:\n{second}"
-            )
-            return user(f"{asked}\n\nWhich answer is better? Say A or B and nothing else.")
+            asked = f"Somebody asked:\n{get_user_text(prompt)}\n\nAnswer A:\n{first}\n\nAnswer B:\n{second}"
+            return make_prompt(f"{asked}\n\nWhich answer is better? Say A or B and nothing else.")
         worked = "".join(
             f"Question: {q}\nAnswer A: {a}\nAnswer B: {b}\nBetter answer: {c}\n\n"
-            for q, a, b, c in _SHOWN
+            for q, a, b, c in _WORKED
         )
-        lines = [" ".join(text.split()) for text in (question(prompt), first, second)]
+        lines = [" ".join(text.split()) for text in (get_user_text(prompt), first, second)]
         return "{}Question: {}\nAnswer A: {}\nAnswer B: {}\nBetter answer:".format(worked, *lines)
 
 
-class Closer:
+class ReferencePairwiseJudge:
     """Prefers the answer that has more words in common with a person's: token-F1, the best over
     several answers of people.
     """
@@ -122,28 +120,32 @@ class Closer:
         return max(token_f1(answer, gold) for gold in self._golds[prompt])
 
 
-def compare(judge: Prefers, duels: Sequence[Duel]) -> list[Verdict]:
+def compare_pairs(judge: PairwiseJudge, duels: Sequence[AnswerPair]) -> list[Verdict]:
     """Each duel in both orders; where the two disagree, or the answers are the same, it is a tie."""
     there = judge.values([(d.prompt, d.ours, d.theirs) for d in duels])
     back = judge.values([(d.prompt, d.theirs, d.ours) for d in duels])
-    return [_verdict(duel, a, b) for duel, a, b in zip(duels, there, back, strict=True)]
+    return [_make_verdict(duel, a, b) for duel, a, b in zip(duels, there, back, strict=True)]
 
 
-def _verdict(duel: Duel, there: float, back: float) -> Verdict:
+def _make_verdict(duel: AnswerPair, there: float, back: float) -> Verdict:
     first = sum(1.0 if value > 0 else 0.5 if value == 0 else 0.0 for value in (there, back))
     if duel.ours == duel.theirs or not ((there > 0 > back) or (there < 0 < back)):
         return Verdict("tie", first)
     return Verdict("win" if there > 0 else "loss", first)
 
 
-def measures(duels: Sequence[Duel], verdicts: Sequence[Verdict], seed: int = 0) -> dict[str, Any]:
+def summarize_verdicts(
+    duels: Sequence[AnswerPair], verdicts: Sequence[Verdict], seed: int = 0
+) -> dict[str, Any]:
     """Win rate (a tie is one half) with its interval, the same at equal length, the shares of wins,
     ties and losses, the position bias.
 
     Position bias: how often the first place was preferred over both orders, less one half.
     """
     points = [POINTS[v.word] for v in verdicts]
-    counts: dict[Word, int] = {word: sum(v.word == word for v in verdicts) for word in POINTS}
+    counts: dict[VerdictWord, int] = {
+        word: sum(v.word == word for v in verdicts) for word in POINTS
+    }
     longer = [len(d.ours.split()) - len(d.theirs.split()) for d in duels]
     return {
         "win_rate": statistics.mean(points, seed=seed, limits=(0.0, 1.0)),
@@ -173,24 +175,24 @@ def length_controlled(
     x = np.tanh(d / (d.std() or 1.0))
     rng = np.random.default_rng(seed)
     drawn = [
-        _at_equal_length(y[rows], x[rows])
+        _fit_at_equal_length(y[rows], x[rows])
         for rows in rng.integers(y.size, size=(resamples, y.size))
     ]
     low, high = np.quantile(drawn, [0.025, 0.975])
     if y.min() == y.max():  # that no resample differs is no certainty
         plain = statistics.mean(points, seed=seed, limits=(0.0, 1.0))
         low, high = min(low, plain.low), max(high, plain.high)
-    return Measure(_at_equal_length(y, x), float(low), float(high), int(y.size))
+    return Measure(_fit_at_equal_length(y, x), float(low), float(high), int(y.size))
 
 
-def _at_equal_length(y: np.ndarray, x: np.ndarray) -> float:
+def _fit_at_equal_length(y: np.ndarray, x: np.ndarray) -> float:
     """sigma(a) by Newton's method, with a ridge that keeps a separable fit finite."""
     design = np.stack([np.ones_like(x), x], 1)  # (N, 2)
     weights = np.zeros(2)
-    for _ in range(STEPS):
+    for _ in range(MAX_NEWTON_STEPS):
         p = 1 / (1 + np.exp(-design @ weights))
-        gradient = design.T @ (y - p) - RIDGE * weights
-        curvature = (design * (p * (1 - p))[:, None]).T @ design + RIDGE * np.eye(2)
+        gradient = design.T @ (y - p) - RIDGE_WEIGHT * weights
+        curvature = (design * (p * (1 - p))[:, None]).T @ design + RIDGE_WEIGHT * np.eye(2)
         step = np.linalg.solve(curvature, gradient)
         weights += np.clip(step, -2, 2)
         if np.abs(step).max() < 1e-10:
@@ -198,8 +200,8 @@ def _at_equal_length(y: np.ndarray, x: np.ndarray) -> float:
     return float(1 / (1 + np.exp(-weights[0])))
 
 
-def agreement(judge: Prefers, pairs: Sequence[Duel]) -> Measure:
+def measure_agreement(judge: PairwiseJudge, pairs: Sequence[AnswerPair]) -> Measure:
     """How often a judge prefers ours where ours is the better one by construction; a tie counts one
     half. 0.5 is a coin.
     """
-    return statistics.mean([POINTS[v.word] for v in compare(judge, pairs)], limits=(0.0, 1.0))
+    return statistics.mean([POINTS[v.word] for v in compare_pairs(judge, pairs)], limits=(0.0, 1.0))

@@ -14,7 +14,7 @@ Columns = Mapping[str, str]
 """Our name by the file's own."""
 
 
-def parse(text: str, known: Collection[str]) -> dict[str, str]:
+def parse_columns(text: str, known: Collection[str]) -> dict[str, str]:
     """`prompt=question,correction=fixed` as {"question": "prompt", "fixed": "correction"}.
 
     Raises:
@@ -37,7 +37,9 @@ def parse(text: str, known: Collection[str]) -> dict[str, str]:
     return found
 
 
-def named(row: Mapping[str, Any], where: str, columns: Columns | None = None) -> dict[str, Any]:
+def rename_columns(
+    row: Mapping[str, Any], where: str, columns: Columns | None = None
+) -> dict[str, Any]:
     """The filled parts of a row by their names, which may be written large or small.
 
     Args:
@@ -51,7 +53,7 @@ def named(row: Mapping[str, Any], where: str, columns: Columns | None = None) ->
     for key, value in row.items():
         own = key.strip().casefold()
         name = (columns or {}).get(own, own)
-        if empty(value) or (name == own and name in (columns or {}).values()):
+        if is_empty(value) or (name == own and name in (columns or {}).values()):
             continue
         if name in found:
             raise DataError(f'"{name}" stands in it twice.', where=where, cure="Leave one of them.")
@@ -59,7 +61,7 @@ def named(row: Mapping[str, Any], where: str, columns: Columns | None = None) ->
     return found
 
 
-def empty(value: Any) -> bool:
+def is_empty(value: Any) -> bool:
     """Whether nothing stands in a cell. Zero and false are something."""
     return value is None or (
         isinstance(value, str | list | dict)

@@ -18,21 +18,23 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from selfteach.disk import open_file
 from selfteach.errors import DataError
-from selfteach.materials.columns import Columns, named
-from selfteach.materials.criticism import meaning
-from selfteach.materials.rows import read_each, read_rows
-from selfteach.records import BadLine, Message, clean, digest, messages, question
+from selfteach.files import BadLine
+from selfteach.materials.columns import Columns, rename_columns
+from selfteach.materials.criticism import normalize_criticism
+from selfteach.materials.rows import convert_rows, read_rows
+from selfteach.records import Message, digest, get_user_text, parse_messages
 from selfteach.registry import did_you_mean
-from selfteach.run.disk import open_file
-from selfteach.run.ledger import Fate
+from selfteach.run.ledger import Outcome
+from selfteach.text import clean_text
 
 KEYS = ("prompt", "answer", "correction", "feedback", "chosen", "rejected", "messages")
 FORMS = (
     "prompt, answer, correction; prompt, answer, feedback; prompt, chosen, rejected; or messages"
 )
-OTHERWISE = " Other names: --columns correction=NAME,prompt=NAME."
-NAMED = 3
+COLUMNS_HINT = " Other names: --columns correction=NAME,prompt=NAME."
+MAX_NAMED = 3
 CONTRADICTED, REPEATED = "contradicts another row", "repeats another row"
 Turns = tuple[Message, ...]
 
@@ -67,11 +69,11 @@ class Edit:
         """Whether the correction leaves the answer as it is."""
         return self.answer is not None and self.answer == self.correction
 
-    def json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         """For the ledger: the words, and where they stand."""
         return {
             "where": self.where,
-            "prompt": question(self.prompt),
+            "prompt": get_user_text(self.prompt),
             "answer": self.answer,
             "correction": self.correction,
             "feedback": self.feedback,
@@ -80,37 +82,37 @@ class Edit:
 
 @dataclass
 class Corrections:
-    """What a person brought. `fates` says of every row what became of it."""
+    """What a person brought. `outcomes` says of every row what became of it."""
 
     edits: list[Edit] = field(default_factory=list)
     approved: list[Edit] = field(default_factory=list)
     criticisms: list[Edit] = field(default_factory=list)
     prompts: list[Turns] = field(default_factory=list)
-    fates: dict[str, Fate] = field(default_factory=dict)
-    mended: list[BadLine] = field(default_factory=list)
+    outcomes: dict[str, Outcome] = field(default_factory=dict)
+    cleaned_rows: list[BadLine] = field(default_factory=list)
 
     @property
     def rows(self) -> int:
         """Rows that say something."""
         return len(self.edits) + len(self.approved) + len(self.criticisms)
 
-    def by_feedback(self, check: str = "") -> list[list[Edit]]:
+    def group_by_feedback(self, check: str = "") -> list[list[Edit]]:
         """The criticisms, those together that ask for the same: all of them where one `check`
         stands for them.
         """
         found: dict[str, list[Edit]] = {}
         for edit in self.criticisms:
-            found.setdefault(check or meaning(edit.feedback), []).append(edit)
+            found.setdefault(check or normalize_criticism(edit.feedback), []).append(edit)
         return list(found.values())
 
-    def conflicts(self) -> list[str]:
+    def describe_conflicts(self) -> list[str]:
         """What a person should know of rows that do not agree."""
-        lost = [fate.id for fate in self.fates.values() if fate.reason == CONTRADICTED]
+        lost = [fate.id for fate in self.outcomes.values() if fate.reason == CONTRADICTED]
         texts: dict[Turns, set[str]] = {}
         for edit in self.edits:
             texts.setdefault(edit.prompt, set()).add(edit.correction or "")
         several = sum(len(found) > 1 for found in texts.values())
-        where = ", ".join(lost[:NAMED]) + ", ..." * (len(lost) > NAMED)
+        where = ", ".join(lost[:MAX_NAMED]) + ", ..." * (len(lost) > MAX_NAMED)
         left = [f"rows left out, because later rows contradict them: {len(lost)} ({where})"] * bool(
             lost
         )
@@ -120,7 +122,7 @@ class Corrections:
 
 
 def read_corrections(
-    path: Path, *, skip: bool = False, most_bad: float = 0.1, columns: Columns | None = None
+    path: Path, *, skip: bool = False, max_bad_share: float = 0.1, columns: Columns | None = None
 ) -> Corrections:
     """Reads a file of corrections and criticisms.
 
@@ -132,16 +134,16 @@ def read_corrections(
         DataError: a bad row and not `skip`, too many of them, or no row that says anything.
     """
     found = Corrections()
-    read, bad = read_each(
+    read, bad = convert_rows(
         path,
         lambda row, where: read_edit(row, where, columns),
-        found.mended,
+        found.cleaned_rows,
         skip=skip,
-        most_bad=most_bad,
+        max_bad_share=max_bad_share,
     )
-    found.fates |= bad
-    for edit in _agreeing(read, found.fates):
-        found.fates[edit.where] = Fate(edit.where, "accepted")
+    found.outcomes |= bad
+    for edit in _drop_conflicts(read, found.outcomes):
+        found.outcomes[edit.where] = Outcome(edit.where, "accepted")
         (
             found.criticisms
             if edit.correction is None
@@ -161,27 +163,27 @@ def read_edit(row: Mapping[str, Any], where: str, columns: Columns | None = None
     Raises:
         DataError: it is of no known form, or a part of it is empty.
     """
-    found = named(row, where, columns)
+    found = rename_columns(row, where, columns)
     if "messages" in found:
-        return _edited_turn(found, where)
+        return _read_edited_turn(found, where)
     if "chosen" in found or "rejected" in found:
-        return _pair(found, where)
+        return _read_pair(found, where)
     if not ("correction" in found or "feedback" in found):
-        raise _says_nothing(row, where, columns or {})
-    prompt = _turns(found.get("prompt"), where)
-    answer = _text(found, "answer", where)
-    if feedback := _text(found, "feedback", where):
-        if correction := _text(found, "correction", where):
+        raise _make_empty_row_error(row, where, columns or {})
+    prompt = _read_turns(found.get("prompt"), where)
+    answer = _read_text(found, "answer", where)
+    if feedback := _read_text(found, "feedback", where):
+        if correction := _read_text(found, "correction", where):
             return Edit(where, prompt, answer, correction, feedback)
         if answer is None:
             raise DataError(
                 '"answer" is empty: a criticism needs the answer that it criticises.', where=where
             )
         return Edit(where, prompt, answer, None, feedback)
-    return Edit(where, prompt, answer, _needed(found, "correction", where))
+    return Edit(where, prompt, answer, _read_required_text(found, "correction", where))
 
 
-def _says_nothing(row: Mapping[str, Any], where: str, columns: Columns) -> DataError:
+def _make_empty_row_error(row: Mapping[str, Any], where: str, columns: Columns) -> DataError:
     """What is wrong with a row that has neither a correction nor a feedback."""
     names = [columns.get(key.strip().casefold(), key.strip().casefold()) for key in row]
     if "correction" in names:
@@ -191,12 +193,12 @@ def _says_nothing(row: Mapping[str, Any], where: str, columns: Columns) -> DataE
     return DataError(
         "has neither a correction nor a feedback.",
         where=where,
-        cure=cure + (OTHERWISE if cure.startswith("Known") else ""),
+        cure=cure + (COLUMNS_HINT if cure.startswith("Known") else ""),
     )
 
 
-def _edited_turn(row: Mapping[str, Any], where: str) -> Edit:
-    turns = messages(row["messages"], where)
+def _read_edited_turn(row: Mapping[str, Any], where: str) -> Edit:
+    turns = parse_messages(row["messages"], where)
     if len(turns) < 2 or turns[-1].role != "assistant":
         raise DataError(
             "the last of its messages is not the assistant's.",
@@ -204,80 +206,86 @@ def _edited_turn(row: Mapping[str, Any], where: str) -> Edit:
             cure="End with the edited answer.",
         )
     raw = row["messages"][-1]
-    answer = _text(raw, "original", where) or _text(row, "answer", where)
-    prompt = _turns([vars_of(turn) for turn in turns[:-1]], where)
+    answer = _read_text(raw, "original", where) or _read_text(row, "answer", where)
+    prompt = _read_turns([message_to_json(turn) for turn in turns[:-1]], where)
     if (
-        feedback := _text(row, "feedback", where)
+        feedback := _read_text(row, "feedback", where)
     ) and answer is None:  # not edited: what is criticised is the turn itself
         return Edit(
-            where, prompt, _needed({"answer": turns[-1].content}, "answer", where), None, feedback
+            where,
+            prompt,
+            _read_required_text({"answer": turns[-1].content}, "answer", where),
+            None,
+            feedback,
         )
     return Edit(
         where,
         prompt,
         answer,
-        _needed({"correction": turns[-1].content}, "correction", where),
+        _read_required_text({"correction": turns[-1].content}, "correction", where),
         feedback or "",
     )
 
 
-def vars_of(turn: Message) -> dict[str, str]:
+def message_to_json(turn: Message) -> dict[str, str]:
     """A message as JSON."""
     return {"role": turn.role, "content": turn.content}
 
 
-def _pair(row: Mapping[str, Any], where: str) -> Edit:
+def _read_pair(row: Mapping[str, Any], where: str) -> Edit:
     """TRL's preference forms: with an explicit prompt, or conversations that begin alike."""
     sides = {side: row.get(side) for side in ("chosen", "rejected")}
     if row.get("prompt") is not None:
-        chosen, rejected = (_last(value, side, where) for side, value in sides.items())
-        return Edit(where, _turns(row["prompt"], where), rejected, chosen)
+        chosen, rejected = (_read_last_answer(value, side, where) for side, value in sides.items())
+        return Edit(where, _read_turns(row["prompt"], where), rejected, chosen)
     if not all(isinstance(value, list) for value in sides.values()):
         raise DataError(
             "has no prompt.",
             where=where,
             cure='Give "prompt", or write chosen and rejected as whole conversations.',
         )
-    good, poor = (messages(value, where) for value in sides.values())
+    good, poor = (parse_messages(value, where) for value in sides.values())
     if good[:-1] != poor[:-1]:
         raise DataError("chosen and rejected are answers to different conversations.", where=where)
-    chosen, rejected = (_last(value, side, where) for side, value in sides.items())
-    return Edit(where, _turns([vars_of(turn) for turn in good[:-1]], where), rejected, chosen)
+    chosen, rejected = (_read_last_answer(value, side, where) for side, value in sides.items())
+    return Edit(
+        where, _read_turns([message_to_json(turn) for turn in good[:-1]], where), rejected, chosen
+    )
 
 
-def _last(value: Any, side: str, where: str) -> str:
+def _read_last_answer(value: Any, side: str, where: str) -> str:
     """The words of an answer: a text, or messages that end with the assistant's."""
     if isinstance(value, list) and value:
-        last = messages(value, where)[-1]
+        last = parse_messages(value, where)[-1]
         value = last.content if last.role == "assistant" else ""
-    return _needed({side: value}, side, where)
+    return _read_required_text({side: value}, side, where)
 
 
-def _turns(value: Any, where: str) -> Turns:
+def _read_turns(value: Any, where: str) -> Turns:
     if value is None or (isinstance(value, str) and not value.strip()):
         raise DataError('"prompt" is empty.', where=where)
-    found = messages(value, where)
+    found = parse_messages(value, where)
     if found[-1].role != "user" or not found[-1].content.strip():
         raise DataError("its prompt does not end with words of the user.", where=where)
     return found
 
 
-def _text(row: Mapping[str, Any], key: str, where: str) -> str | None:
+def _read_text(row: Mapping[str, Any], key: str, where: str) -> str | None:
     """A text of the row; None where there is none or it is blank."""
     value = row.get(key)
     if value is not None and not isinstance(value, str):
         raise DataError(f'"{key}" is not a text but {str(value)[:40]!r}.', where=where)
-    return clean(value).strip() or None if value else None
+    return clean_text(value).strip() or None if value else None
 
 
-def _needed(row: Mapping[str, Any], key: str, where: str) -> str:
-    found = _text(row, key, where)
+def _read_required_text(row: Mapping[str, Any], key: str, where: str) -> str:
+    found = _read_text(row, key, where)
     if found is None:
         raise DataError(f'"{key}" is empty.', where=where)
     return found
 
 
-def _agreeing(edits: Sequence[Edit], fates: dict[str, Fate]) -> list[Edit]:
+def _drop_conflicts(edits: Sequence[Edit], fates: dict[str, Outcome]) -> list[Edit]:
     """The edits without repeats and without those that a later one contradicts: who decides again
     means the last decision. Both are named with the place of the other row.
 
@@ -297,10 +305,12 @@ def _agreeing(edits: Sequence[Edit], fates: dict[str, Fate]) -> list[Edit]:
                     CONTRADICTED,
                     f"{later.where} corrects the same answer in another way",
                 )
-            elif back := _taken_back(edit, ways):
+            elif back := _find_reversal(edit, ways):
                 kind, reason = CONTRADICTED, f"{back.where} takes it back"
         if reason:
-            fates[edit.where] = Fate(edit.where, "dropped", kind, edit.json() | {"fault": reason})
+            fates[edit.where] = Outcome(
+                edit.where, "dropped", kind, edit.to_json() | {"fault": reason}
+            )
             continue
         seen[edit.id] = edit.where
         if edit.correction is not None:
@@ -309,7 +319,7 @@ def _agreeing(edits: Sequence[Edit], fates: dict[str, Fate]) -> list[Edit]:
     return found[::-1]
 
 
-def _taken_back(edit: Edit, ways: Mapping[tuple[Turns, str | None], Edit]) -> Edit | None:
+def _find_reversal(edit: Edit, ways: Mapping[tuple[Turns, str | None], Edit]) -> Edit | None:
     """The later row that leads from the edit's correction, if need be over others, back to its
     answer.
     """
@@ -324,7 +334,7 @@ def _taken_back(edit: Edit, ways: Mapping[tuple[Turns, str | None], Edit]) -> Ed
 
 
 def read_prompts(
-    path: Path, *, skip: bool = False, most_bad: float = 0.1, columns: Columns | None = None
+    path: Path, *, skip: bool = False, max_bad_share: float = 0.1, columns: Columns | None = None
 ) -> Corrections:
     """Prompts alone, whose answers somebody will correct: `{"prompt": ...}` or `{"messages": ...}`
     rows, or a .txt, one a line.
@@ -333,21 +343,23 @@ def read_prompts(
         DataError: as `read_corrections`.
     """
     found, seen = Corrections(), dict[Turns, str]()
-    rows = _lines if path.suffix == ".txt" else read_rows
+    rows = _read_lines if path.suffix == ".txt" else read_rows
 
     def asked(row: Mapping[str, Any], where: str) -> tuple[str, Turns]:
-        filled = named(row, where, columns)
-        return where, _turns(filled.get("messages", filled.get("prompt")), where)
+        filled = rename_columns(row, where, columns)
+        return where, _read_turns(filled.get("messages", filled.get("prompt")), where)
 
-    read, found.fates = read_each(
-        path, asked, found.mended, skip=skip, most_bad=most_bad, rows=rows
+    read, found.outcomes = convert_rows(
+        path, asked, found.cleaned_rows, skip=skip, max_bad_share=max_bad_share, rows=rows
     )
     for where, prompt in read:
         if other := seen.get(prompt):
-            found.fates[where] = Fate(where, "dropped", REPEATED, {"fault": f"the same as {other}"})
+            found.outcomes[where] = Outcome(
+                where, "dropped", REPEATED, {"fault": f"the same as {other}"}
+            )
             continue
         seen[prompt] = where
-        found.fates[where] = Fate(where, "accepted")
+        found.outcomes[where] = Outcome(where, "accepted")
         found.prompts.append(prompt)
     if not found.prompts:
         raise DataError(
@@ -356,7 +368,7 @@ def read_prompts(
     return found
 
 
-def _lines(
+def _read_lines(
     path: Path, bad: list[BadLine], mended: list[BadLine]
 ) -> Iterator[tuple[str, dict[str, Any]]]:
     """The lines of a text file, each as a row with a prompt."""
@@ -371,13 +383,13 @@ def _lines(
             cure="Convert it, for instance with `iconv -f latin1 -t utf-8`.",
         ) from None
     for n, line in enumerate(text.splitlines(), 1):
-        if (safe := clean(line)) != line:
+        if (safe := clean_text(line)) != line:
             mended.append(BadLine(f"{path.name}:{n}", "unsafe characters replaced"))
         if safe.strip():
             yield f"{path.name}:{n}", {"prompt": safe}
 
 
-def joined(parts: Sequence[Corrections]) -> Corrections:
+def join_corrections(parts: Sequence[Corrections]) -> Corrections:
     """Several files as one material. The same prompt in the edits and among the prompts stays once."""
     whole = Corrections()
     for part in parts:
@@ -385,6 +397,6 @@ def joined(parts: Sequence[Corrections]) -> Corrections:
         whole.approved += part.approved
         whole.criticisms += part.criticisms
         whole.prompts += [p for p in part.prompts if p not in whole.prompts]
-        whole.fates |= part.fates
-        whole.mended += part.mended
+        whole.outcomes |= part.outcomes
+        whole.cleaned_rows += part.cleaned_rows
     return whole

@@ -19,8 +19,8 @@ MIDDLE = 2 / 5
 """Of the middle one of the answers that were too long: one that is far shorter than the others does
 not bring the bound down with it.
 """
-LEAST_WORDS = 5
-AN_ANSWER = "word " * 30
+MIN_WORDS = 5
+SAMPLE_ANSWER = "word " * 30
 _DEGREE = r"(?:much |far |way |a (?:bit|little) |rather |still |just )*"
 _SAID = r"(?:it|this|that|you|the answer|the reply|the response|your answers?)"
 _LEAD = re.compile(
@@ -52,11 +52,11 @@ _LONGER = [
 _RELATIVE: list[tuple[re.Pattern[str], Callable[[Sequence[str]], str]]] = [
     (
         re.compile("|".join(_SHORTER), re.I),
-        lambda answers: f"max_words={_at_most([words(a) for a in answers])}",
+        lambda answers: f"max_words={_choose_max_words([count_plain_words(a) for a in answers])}",
     ),
     (
         re.compile("|".join(_LONGER), re.I),
-        lambda answers: f"min_words={int(LONGER * max(map(words, answers))) + 1}",
+        lambda answers: f"min_words={int(LONGER * max(map(count_plain_words, answers))) + 1}",
     ),
 ]
 _TOO_MANY = re.compile(
@@ -69,37 +69,37 @@ _TOO_MANY = re.compile(
 
 _EDGE = re.compile(rf"(?:{_SAID} )?(?P<edge>start|begin|end)s with (?P<what>.+)", re.I)
 
-AIM, LEAST_AIM = 2 / 3, 10
+AIM_FACTOR, MIN_AIM = 2 / 3, 10
 """Of a bound on words, what a revision aims at: answers that learn to end at the bound would pass
 it every second time. In fewer words than LEAST_AIM there is hardly a sentence, so nothing aims
 there unless the bound itself does."""
 
 
-def aims(checks: Sequence[str]) -> tuple[str, ...]:
+def tighten_checks(checks: Sequence[str]) -> tuple[str, ...]:
     """The same checks, bounds on words further inside."""
     most = re.compile(r"max_words=(\d+)")
 
     def inside(bound: int) -> int:
-        return max(min(bound, LEAST_AIM), int(AIM * bound))
+        return max(min(bound, MIN_AIM), int(AIM_FACTOR * bound))
 
     return tuple(
         most.sub(lambda found: f"max_words={inside(int(found[1]))}", check) for check in checks
     )
 
 
-def words(text: str) -> int:
+def count_plain_words(text: str) -> int:
     """Words with a letter or digit."""
     return sum(any(char.isalnum() for char in word) for word in text.split())
 
 
-def _at_most(counts: Sequence[int]) -> int:
+def _choose_max_words(counts: Sequence[int]) -> int:
     """The bound on words that none of the answers keeps that were too long."""
     return max(
-        LEAST_WORDS, int(SHORTER * min(counts)), min(int(MIDDLE * median(counts)), min(counts) - 1)
+        MIN_WORDS, int(SHORTER * min(counts)), min(int(MIDDLE * median(counts)), min(counts) - 1)
     )
 
 
-def conditions(feedback: str, answers: Sequence[str]) -> tuple[str, ...]:
+def make_checks(feedback: str, answers: Sequence[str]) -> tuple[str, ...]:
     """The checks (docs/checks.md) that a revision must pass, one for each thing that is criticised.
 
     Nothing where any part of the criticism is not recognised: half of a criticism is not what was
@@ -108,23 +108,23 @@ def conditions(feedback: str, answers: Sequence[str]) -> tuple[str, ...]:
     Args:
         answers: those that this was said of.
     """
-    if whole := _condition(feedback.strip(), answers):
+    if whole := _make_check(feedback.strip(), answers):
         return (whole,)
     parts = [part for part in re.split(r"[,;.!\n]+|\band\b|\bbut\b", feedback) if part.strip()]
-    found = [_condition(part.strip(), answers) for part in parts]
+    found = [_make_check(part.strip(), answers) for part in parts]
     return tuple(dict.fromkeys(check for check in found if check)) if parts and all(found) else ()
 
 
-def meaning(feedback: str) -> str:
+def normalize_criticism(feedback: str) -> str:
     """Equal for criticisms that ask for the same: the checks that they become ("too long",
     "shorter, please"), else their bare words.
     """
-    return " and ".join(sorted(conditions(feedback, [AN_ANSWER]))) or " ".join(
+    return " and ".join(sorted(make_checks(feedback, [SAMPLE_ANSWER]))) or " ".join(
         re.findall(r"\w+", feedback.casefold())
     )
 
 
-def _condition(part: str, answers: Sequence[str]) -> str | None:
+def _make_check(part: str, answers: Sequence[str]) -> str | None:
     text = re.sub(r",? please$", "", _LEAD.sub("", part).strip(" .!"), flags=re.I)
     for pattern, build in _RELATIVE:
         if pattern.fullmatch(text):

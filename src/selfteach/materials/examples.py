@@ -19,17 +19,19 @@ from pathlib import Path
 from typing import Any
 
 from selfteach.errors import DataError
-from selfteach.materials.rows import read_each
-from selfteach.materials.tasks import conversation, read_task
-from selfteach.records import BadLine, Example, Prompt, clean, digest, messages, prompt_json, user
+from selfteach.files import BadLine
+from selfteach.materials.rows import convert_rows
+from selfteach.materials.tasks import read_conversation, read_task
+from selfteach.records import Example, Prompt, digest, make_prompt, parse_messages, prompt_to_json
 from selfteach.registry import did_you_mean
-from selfteach.run.ledger import Fate
+from selfteach.run.ledger import Outcome
+from selfteach.text import clean_text
 
 PLAIN = "plain_text"
 """What `source` says of an example whose prompt is a text that goes on, and no turn of a
 conversation.
 """
-LESSON = "lesson"
+DEFAULT_KIND = "lesson"
 """The kind of an example whose row names none."""
 KEYS = (
     "prompt",
@@ -51,16 +53,16 @@ REPEATED = "repeats another row"
 
 @dataclass
 class Examples:
-    """What a file holds. `fates` says of every row what became of it; `mended` where unsafe
+    """What a file holds. `outcomes` says of every row what became of it; `cleaned_rows` where unsafe
     characters were replaced.
     """
 
     examples: list[Example] = field(default_factory=list)
-    fates: dict[str, Fate] = field(default_factory=dict)
-    mended: list[BadLine] = field(default_factory=list)
+    outcomes: dict[str, Outcome] = field(default_factory=dict)
+    cleaned_rows: list[BadLine] = field(default_factory=list)
 
 
-def read_examples(path: Path, *, skip: bool = False, most_bad: float = 0.1) -> Examples:
+def read_examples(path: Path, *, skip: bool = False, max_bad_share: float = 0.1) -> Examples:
     """Reads a file of examples; a row that repeats another one is left out.
 
     Args:
@@ -76,10 +78,12 @@ def read_examples(path: Path, *, skip: bool = False, most_bad: float = 0.1) -> E
         if clash := next((e.id for e in read if e.id in known), None):
             raise DataError(f'the id "{clash}" stands twice', where=where)
         known.update({e.id: e for e in read})
-        found.fates[where] = Fate(where, "accepted") if read else Fate(where, "dropped", REPEATED)
+        found.outcomes[where] = (
+            Outcome(where, "accepted") if read else Outcome(where, "dropped", REPEATED)
+        )
 
-    _, bad = read_each(path, take, found.mended, skip=skip, most_bad=most_bad)
-    found.fates |= bad
+    _, bad = convert_rows(path, take, found.cleaned_rows, skip=skip, max_bad_share=max_bad_share)
+    found.outcomes |= bad
     found.examples = list(known.values())
     if not found.examples:
         raise DataError(
@@ -97,15 +101,17 @@ def read_example(row: Mapping[str, Any], where: str) -> list[Example]:
         DataError: it is of no known form, or a part of it is empty.
     """
     if "conversations" in row or "messages" in row:
-        return list(_turns(row, where))
+        return list(_read_turns(row, where))
     if "chosen" in row:
-        return [_made(row, _prompt(row, where), row["chosen"], row.get("rejected"), where)]
+        return [
+            _make_example(row, _read_prompt(row, where), row["chosen"], row.get("rejected"), where)
+        ]
     if "prompt" in row and "completion" in row:
         plain = isinstance(row["prompt"], str) and isinstance(row["completion"], str)
         return [
-            _made(
+            _make_example(
                 row,
-                clean(row["prompt"]) if plain else messages(row["prompt"], where),
+                clean_text(row["prompt"]) if plain else parse_messages(row["prompt"], where),
                 row["completion"],
                 None,
                 where,
@@ -118,7 +124,7 @@ def read_example(row: Mapping[str, Any], where: str) -> list[Example]:
             for case in task.instances
         ]
         return [
-            _made(row, user(text), answer, None, where, f"#{n}" if n else "")
+            _make_example(row, make_prompt(text), answer, None, where, f"#{n}" if n else "")
             for n, (text, answer) in enumerate(asked)
         ]
     odd = next((key for key in row if key not in KEYS), "")
@@ -129,9 +135,9 @@ def read_example(row: Mapping[str, Any], where: str) -> list[Example]:
     )
 
 
-def _turns(row: Mapping[str, Any], where: str) -> Iterator[Example]:
+def _read_turns(row: Mapping[str, Any], where: str) -> Iterator[Example]:
     """One example for each turn of the assistant that answers something."""
-    turns = tuple(conversation(row, where))
+    turns = tuple(read_conversation(row, where))
     answers = [
         i
         for i, turn in enumerate(turns)
@@ -140,24 +146,26 @@ def _turns(row: Mapping[str, Any], where: str) -> Iterator[Example]:
     if not answers:
         raise DataError("has no question that is followed by its answer.", where=where)
     for number, i in enumerate(answers):
-        yield _made(row, turns[:i], turns[i].content, None, where, f"#{number}" if number else "")
+        yield _make_example(
+            row, turns[:i], turns[i].content, None, where, f"#{number}" if number else ""
+        )
 
 
-def _prompt(row: Mapping[str, Any], where: str) -> Prompt:
+def _read_prompt(row: Mapping[str, Any], where: str) -> Prompt:
     """The prompt of a preference; where none is named it is what comes before the last turn of the
     chosen conversation. A text is a turn of the user's, but for our own rows that were trained as
     text."""
-    if isinstance(row.get("prompt"), str) and _mapping(row, "source").get(PLAIN):
-        return clean(row["prompt"])
+    if isinstance(row.get("prompt"), str) and _get_mapping(row, "source").get(PLAIN):
+        return clean_text(row["prompt"])
     if row.get("prompt") is not None:
-        return messages(row["prompt"], where)
-    turns = messages(row["chosen"], where)[:-1]
+        return parse_messages(row["prompt"], where)
+    turns = parse_messages(row["chosen"], where)[:-1]
     if not turns:
         raise DataError('has no "prompt".', where=where)
     return turns
 
 
-def _made(
+def _make_example(
     row: Mapping[str, Any], prompt: Prompt, chosen: Any, rejected: Any, where: str, part: str = ""
 ) -> Example:
     """An example, with what the row says about it beside its texts.
@@ -169,12 +177,13 @@ def _made(
     made = Example.from_json(
         {
             "id": "",
-            "kind": row.get("kind") or LESSON,
-            "prompt": prompt_json(prompt),
+            "kind": row.get("kind") or DEFAULT_KIND,
+            "prompt": prompt_to_json(prompt),
             "chosen": chosen,
             "rejected": rejected,
-            "scores": _mapping(row, "scores"),
-            "source": _mapping(row, "source") | ({PLAIN: True} if isinstance(prompt, str) else {}),
+            "scores": _get_mapping(row, "scores"),
+            "source": _get_mapping(row, "source")
+            | ({PLAIN: True} if isinstance(prompt, str) else {}),
         },
         where,
     )
@@ -194,11 +203,11 @@ def _made(
     id = (
         str(row["id"]) + part
         if row.get("id") is not None
-        else digest([prompt_json(made.prompt), made.chosen, made.rejected])
+        else digest([prompt_to_json(made.prompt), made.chosen, made.rejected])
     )
     return Example(id, made.kind, made.prompt, made.chosen, made.rejected, made.scores, made.source)
 
 
-def _mapping(row: Mapping[str, Any], key: str) -> dict[str, Any]:
+def _get_mapping(row: Mapping[str, Any], key: str) -> dict[str, Any]:
     """A column of ours; other people's of the same name may hold anything."""
     return dict(row[key]) if isinstance(row.get(key), dict) else {}

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import re
 
-IRREGULAR = {
+IRREGULAR_PLURALS = {
     "man": "men",
     "woman": "women",
     "child": "children",
@@ -29,7 +29,7 @@ IRREGULAR = {
     "quiz": "quizzes",
     "ox": "oxen",
 }
-_SINGULARS = {plural: word for word, plural in IRREGULAR.items()}
+_SINGULARS = {plural: word for word, plural in IRREGULAR_PLURALS.items()}
 _SAME = {
     "news",
     "series",
@@ -98,14 +98,14 @@ _ENDS_IN_E = {
 }
 
 
-def plurals(word: str) -> tuple[str, ...]:
+def list_plurals(word: str) -> tuple[str, ...]:
     """The plural forms of a lower-case noun by the regular spelling rules, and its irregular one:
     "box" -> ("boxes",).
 
     A plural gets no further ending from English ("elephants" -> "elephantses"), so asking for one
     does no harm.
     """
-    irregular = (IRREGULAR[word],) if word in IRREGULAR else ()
+    irregular = (IRREGULAR_PLURALS[word],) if word in IRREGULAR_PLURALS else ()
     if re.search(r"(?:s|x|z|ch|sh)$", word):
         return (*irregular, word + "es")
     if re.search(r"[^aeiou]y$", word):
@@ -113,7 +113,7 @@ def plurals(word: str) -> tuple[str, ...]:
     return (*irregular, word + "s", *((word + "es",) if word.endswith("o") else ()))
 
 
-def singular(word: str) -> str:
+def to_singular(word: str) -> str:
     """The noun that a lower-case word is the plural of, or the word itself: "cars" -> "car",
     "physics" -> "physics".
 
@@ -129,10 +129,10 @@ def singular(word: str) -> str:
         or re.search(r"(?:ss|us|is|ics|[aeo]us)$", word)
     ):
         return word
-    return next((stem for stem in _stems(word) if word in plurals(stem)), word)
+    return next((stem for stem in _list_stems(word) if word in list_plurals(stem)), word)
 
 
-def _stems(word: str) -> tuple[str, ...]:
+def _list_stems(word: str) -> tuple[str, ...]:
     """Possible singulars, the likeliest first."""
     if word.endswith("ies"):
         return (

@@ -13,43 +13,51 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
+from selfteach.disk import open_file
 from selfteach.errors import DataError
-from selfteach.records import MAX_LINE_BYTES, WIDE, BadLine, clean, cleaned, parse_json, read_jsonl
-from selfteach.run.disk import open_file
-from selfteach.run.ledger import Fate
+from selfteach.files import (
+    MAX_LINE_BYTES,
+    UTF16_PREFIXES,
+    BadLine,
+    clean_json,
+    parse_json,
+    read_jsonl,
+)
+from selfteach.run.ledger import Outcome
+from selfteach.text import clean_text
 
 MAX_FILE_BYTES = 256 << 20
 """Of a file that has to be read as a whole: JSON and CSV. JSONL is read line by line and may be of
 any length.
 """
 DELIMITERS = ",;\t"
-SHOWN = 5
+MAX_SHOWN = 5
 Row = dict[str, Any]
-Rows = Callable[[Path, list[BadLine], list[BadLine]], Iterator[tuple[str, Row]]]
+RowReader = Callable[[Path, list[BadLine], list[BadLine]], Iterator[tuple[str, Row]]]
 """What yields (place, row), and sets aside what it cannot read and where it mended something."""
 T = TypeVar("T")
 
 
 def read_rows(
-    path: Path, bad: list[BadLine] | None = None, mended: list[BadLine] | None = None
+    path: Path, bad: list[BadLine] | None = None, cleaned_rows: list[BadLine] | None = None
 ) -> Iterator[tuple[str, Row]]:
     """Yields (place, row) in order. The place is `file:line`, or `file[number]` in a JSON list.
 
     Args:
         bad: takes the rows that cannot be read; where it is None the first of them stops the
             reading.
-        mended: takes the places where `clean` changed something.
+        mended: takes the places where `clean_text` changed something.
 
     Raises:
         DataError: the file cannot be read, is not UTF-8, or a row is bad and `bad` is None.
     """
     form = path.suffix.lower()
     if form == ".json":
-        yield from _json(path, bad, mended)
+        yield from _read_json(path, bad, cleaned_rows)
     elif form in (".csv", ".tsv"):
-        yield from _csv(path, bad, mended)
+        yield from _read_csv(path, bad, cleaned_rows)
     elif form in (".jsonl", ".ndjson"):
-        yield from read_jsonl(path, bad, mended)
+        yield from read_jsonl(path, bad, cleaned_rows)
     else:
         raise DataError(
             f"is of an unknown form ({form or 'no ending'}).",
@@ -58,11 +66,11 @@ def read_rows(
         )
 
 
-def _text(path: Path) -> str:
+def _read_text(path: Path) -> str:
     """The whole file, which must be UTF-8."""
     with open_file(path) as handle:
         data = handle.read(MAX_FILE_BYTES + 1)
-    if data[:2] in WIDE or b"\x00" in data[:4]:
+    if data[:2] in UTF16_PREFIXES or b"\x00" in data[:4]:
         raise DataError(
             "is UTF-16 or UTF-32, not UTF-8.",
             where=str(path),
@@ -85,11 +93,11 @@ def _text(path: Path) -> str:
         ) from None
 
 
-def _json(
-    path: Path, bad: list[BadLine] | None, mended: list[BadLine] | None
+def _read_json(
+    path: Path, bad: list[BadLine] | None, cleaned_rows: list[BadLine] | None
 ) -> Iterator[tuple[str, Row]]:
     try:
-        found = parse_json(_text(path))
+        found = parse_json(_read_text(path))
     except ValueError as fault:
         raise DataError(
             f"{fault}.",
@@ -105,15 +113,15 @@ def _json(
     for number, row in enumerate(found, 1):
         where = f"{path.name}[{number}]"
         if isinstance(row, dict):
-            yield from _safe(row, where, bad, mended)
+            yield from _clean_row(row, where, bad, cleaned_rows)
         else:
-            quarantine(bad, where, "not an object")
+            set_row_aside(bad, where, "not an object")
 
 
-def _csv(
-    path: Path, bad: list[BadLine] | None, mended: list[BadLine] | None
+def _read_csv(
+    path: Path, bad: list[BadLine] | None, cleaned_rows: list[BadLine] | None
 ) -> Iterator[tuple[str, Row]]:
-    text = _text(path)
+    text = _read_text(path)
     head = text.split("\n", 1)[0]
     csv.field_size_limit(MAX_LINE_BYTES)
     lines = csv.reader(
@@ -127,28 +135,28 @@ def _csv(
         except StopIteration:
             return
         except csv.Error as fault:
-            quarantine(bad, where, f"not CSV ({fault})")
+            set_row_aside(bad, where, f"not CSV ({fault})")
             continue
         if not names:
-            names = _names(cells, where)
+            names = _read_column_names(cells, where)
         elif any(cell.strip() for cell in cells[len(names) :]):
-            quarantine(bad, where, f"{len(cells)} cells under {len(names)} names")
+            set_row_aside(bad, where, f"{len(cells)} cells under {len(names)} names")
         elif any(cell.strip() for cell in cells):
-            yield from _safe(
+            yield from _clean_row(
                 {name: cell for name, cell in zip(names, cells, strict=False) if name},
                 where,
                 bad,
-                mended,
+                cleaned_rows,
             )
 
 
-def _names(cells: list[str], where: str) -> list[str]:
+def _read_column_names(cells: list[str], where: str) -> list[str]:
     """The names of a table's columns; one without a name is not read.
 
     Raises:
         DataError: two have one name, so that nobody knows which is meant.
     """
-    names = [clean(name).strip() for name in cells]
+    names = [clean_text(name).strip() for name in cells]
     if twice := next((name for name in names if name and names.count(name) > 1), ""):
         raise DataError(
             f'has two columns "{twice}".', where=where, cure="Rename or remove one of them."
@@ -156,7 +164,7 @@ def _names(cells: list[str], where: str) -> list[str]:
     return names
 
 
-def quarantine(bad: list[BadLine] | None, where: str, fault: str) -> None:
+def set_row_aside(bad: list[BadLine] | None, where: str, fault: str) -> None:
     """Sets a row aside.
 
     Raises:
@@ -167,15 +175,15 @@ def quarantine(bad: list[BadLine] | None, where: str, fault: str) -> None:
     bad.append(BadLine(where, fault))
 
 
-def read_each(
+def convert_rows(
     path: Path,
     read_row: Callable[[Row, str], T],
-    mended: list[BadLine],
+    cleaned_rows: list[BadLine],
     *,
     skip: bool,
-    most_bad: float,
-    rows: Rows = read_rows,
-) -> tuple[list[T], dict[str, Fate]]:
+    max_bad_share: float,
+    rows: RowReader = read_rows,
+) -> tuple[list[T], dict[str, Outcome]]:
     """What `read_row` makes of every row, and the fates of the rows that could not be used.
 
     Args:
@@ -187,33 +195,33 @@ def read_each(
     """
     bad: list[BadLine] = []
     read: list[T] = []
-    for where, row in rows(path, bad, mended):
+    for where, row in rows(path, bad, cleaned_rows):
         try:
             read.append(read_row(row, where))
         except DataError as fault:  # what is wrong with it, and what would mend it
             bad.append(BadLine(where, " ".join(filter(None, (fault.what, fault.cure))).rstrip(".")))
-    refuse_bad(path, bad, len(read) + len(bad), skip, most_bad)
+    refuse_bad_rows(path, bad, len(read) + len(bad), skip, max_bad_share)
     return read, {
-        b.where: Fate(b.where, "dropped", "cannot be read", {"where": b.where, "fault": b.fault})
+        b.where: Outcome(b.where, "dropped", "cannot be read", {"where": b.where, "fault": b.fault})
         for b in bad
     }
 
 
-def refuse_bad(path: Path, bad: Sequence[BadLine], rows: int, skip: bool, most_bad: float) -> None:
+def refuse_bad_rows(
+    path: Path, bad: Sequence[BadLine], rows: int, skip: bool, max_bad_share: float
+) -> None:
     """Stops at rows that cannot be used, unless they may be skipped and are few.
 
     Raises:
         DataError: naming the first of them.
     """
-    if not bad or (skip and len(bad) <= most_bad * rows):
+    if not bad or (skip and len(bad) <= max_bad_share * rows):
         return
-    lines = [f"{b.where}: {b.fault}{'' if b.fault.endswith('?') else '.'}" for b in bad[:SHOWN]]
-    if len(bad) > SHOWN:
-        lines.append(f"and {len(bad) - SHOWN} more.")
+    lines = [f"{b.where}: {b.fault}{'' if b.fault.endswith('?') else '.'}" for b in bad[:MAX_SHOWN]]
+    if len(bad) > MAX_SHOWN:
+        lines.append(f"and {len(bad) - MAX_SHOWN} more.")
     if skip:
-        cure = (
-            f"At most {most_bad:.0%} may be left out (max_bad_rows); is {path.name} the right file?"
-        )
+        cure = f"At most {max_bad_share:.0%} may be left out (max_bad_rows); is {path.name} the right file?"
     else:
         cure = (
             f"Mend or remove them; --skip-bad-rows continues without them ({len(bad)} of "
@@ -226,15 +234,15 @@ def refuse_bad(path: Path, bad: Sequence[BadLine], rows: int, skip: bool, most_b
     )
 
 
-def _safe(
-    row: Row, where: str, bad: list[BadLine] | None, mended: list[BadLine] | None
+def _clean_row(
+    row: Row, where: str, bad: list[BadLine] | None, cleaned_rows: list[BadLine] | None
 ) -> Iterator[tuple[str, Row]]:
     """The row with its texts made safe."""
     try:
-        safe: Row = cleaned(row)
+        safe: Row = clean_json(row)
     except ValueError as fault:
-        quarantine(bad, where, str(fault))
+        set_row_aside(bad, where, str(fault))
         return
-    if mended is not None and safe != row:
-        mended.append(BadLine(where, "unsafe characters replaced"))
+    if cleaned_rows is not None and safe != row:
+        cleaned_rows.append(BadLine(where, "unsafe characters replaced"))
     yield where, safe

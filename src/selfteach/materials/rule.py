@@ -11,8 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from selfteach.errors import DataError
-from selfteach.materials.inflection import singular
-from selfteach.records import clean
+from selfteach.materials.inflection import to_singular
+from selfteach.text import clean_text
 
 MAX_CHARS = 2000
 _SAYING = ("Lu", "Ll", "Lt", "Lm", "Lo", "Nd", "Nl", "No", "So")  # letters, numbers and pictures
@@ -35,7 +35,7 @@ def read_rule(text: str) -> Rule:
     Raises:
         DataError: it says nothing, or it is longer than MAX_CHARS characters.
     """
-    text = clean(text).strip()
+    text = clean_text(text).strip()
     if not any(char != "\ufffd" and unicodedata.category(char) in _SAYING for char in text):
         raise DataError(
             "the rule is empty.",
@@ -63,7 +63,7 @@ def suggest_check(rule: Rule | str) -> str | None:
     """
     text = rule.text if isinstance(rule, Rule) else rule
     parts = [part for part in re.split(r"(?<=[.!;])\s+|\n+", text.strip()) if part.strip()]
-    checks = [_check(part) for part in parts]
+    checks = [_suggest_sentence_check(part) for part in parts]
     if not checks or None in checks:
         return None
     return " and ".join(
@@ -71,7 +71,7 @@ def suggest_check(rule: Rule | str) -> str | None:
     )
 
 
-def _check(sentence: str) -> str | None:
+def _suggest_sentence_check(sentence: str) -> str | None:
     """The check of one sentence."""
     text = re.sub(r"\s+", " ", sentence).strip().rstrip(".!;").strip()
     text = text.replace("’", "'").replace("“", '"').replace("”", '"')
@@ -93,7 +93,7 @@ def _check(sentence: str) -> str | None:
 Build = Callable[[re.Match[str]], str | None]
 
 
-def _is(check: str) -> Build:
+def _make_constant(check: str) -> Build:
     return lambda match: check
 
 
@@ -134,7 +134,7 @@ _NUMBERS = {word: count for count, word in enumerate(_SMALL)} | {
     "one hundred": 100,
 }
 _NUMBERS |= {"fifteen": 15, "twenty": 20, "thirty": 30, "forty": 40, "fifty": 50}
-_MOST = (
+_AT_MOST = (
     "at most",
     "no more than",
     "not more than",
@@ -146,35 +146,35 @@ _MOST = (
     "or less",
     "or fewer",
 )
-_LEAST = ("at least", "no fewer than", "no less than", "a minimum of", "minimum", "or more")
+_AT_LEAST = ("at least", "no fewer than", "no less than", "a minimum of", "minimum", "or more")
 _OVER = ("more than", "over")
 _UNDER = ("fewer than", "less than", "under", "below")
 _EXACT = ("exactly", "only", "just", "long")
 
 
-def _count(text: str) -> int:
+def _parse_count(text: str) -> int:
     return _NUMBERS[text.lower()] if text.lower() in _NUMBERS else int(text)
 
 
-def _bound(match: re.Match[str]) -> str | None:
+def _check_bound(match: re.Match[str]) -> str | None:
     """At most, at least, more than, fewer than, exactly so many; "in 20 words" and "in one
     sentence" are upper bounds.
     """
-    bound, count = (match["before"] or match["after"] or "").lower(), _count(match["count"])
+    bound, count = (match["before"] or match["after"] or "").lower(), _parse_count(match["count"])
     unit = match["unit"].lower().rstrip("s") + "s"
-    if bound in _LEAST or bound in _OVER:
+    if bound in _AT_LEAST or bound in _OVER:
         return f"min_{unit}={count + (bound in _OVER)}"
     if bound in _UNDER:
         return f"max_{unit}={count - 1}" if count > 1 else None
-    if count > 1 and (bound == "exactly" or (unit == "sentences" and bound not in _MOST)):
+    if count > 1 and (bound == "exactly" or (unit == "sentences" and bound not in _AT_MOST)):
         return f"min_{unit}={count} and max_{unit}={count}"
     return f"max_{unit}={count}" if count else None
 
 
-def _forbidden_bound(match: re.Match[str]) -> str | None:
+def _check_forbidden_bound(match: re.Match[str]) -> str | None:
     """Not more than, not fewer than."""
     unit = match["unit"].lower().rstrip("s") + "s"
-    return f"{'max' if match['before'].lower() in _OVER else 'min'}_{unit}={_count(match['count'])}"
+    return f"{'max' if match['before'].lower() in _OVER else 'min'}_{unit}={_parse_count(match['count'])}"
 
 
 # -------------------------------------------------------------------------------------------------
@@ -197,7 +197,7 @@ _MARKS = {
 }
 
 
-def _marks(match: re.Match[str]) -> str:
+def _check_marks(match: re.Match[str]) -> str:
     """No exclamation marks; no emoji and no digits."""
     names = [
         re.sub("^(?:any|an?|no) ", "", name)
@@ -211,19 +211,19 @@ def _marks(match: re.Match[str]) -> str:
     )
 
 
-def _edge(name: str) -> Build:
+def _make_edge(name: str) -> Build:
     """Start with X, end with X: X in quotes, or a bare phrase with a capital letter, plainly meant
     to the letter.
     """
-    return lambda match: _at_edge(name, match["value"])
+    return lambda match: _check_edge(name, match["value"])
 
 
-def _no_edge(name: str) -> Build:
+def _make_no_edge(name: str) -> Build:
     """Do not start with X, Y or Z."""
 
     def build(match: re.Match[str]) -> str | None:
         found = [
-            _at_edge(name, part)
+            _check_edge(name, part)
             for part in re.split(r",? (?:or|and|nor) (?:with )?|,\s*|\s*/\s*", match["value"])
         ]
         return None if None in found else _none_of([check for check in found if check])
@@ -231,7 +231,7 @@ def _no_edge(name: str) -> Build:
     return build
 
 
-def _at_edge(name: str, value: str) -> str | None:
+def _check_edge(name: str, value: str) -> str | None:
     value = value.strip()
     if quoted := re.fullmatch(r"""(["'])(.+)\1""", value):
         return f"{name} {_quote(quoted[2])}"
@@ -271,7 +271,7 @@ _TOPIC_TAIL = re.compile(
 )
 
 
-def _topics(match: re.Match[str]) -> str | None:
+def _check_topics(match: re.Match[str]) -> str | None:
     """Do not talk about X, Y or Z: every topic a noun or a name of at most four words; or words
     meant to the letter.
     """
@@ -293,17 +293,17 @@ def _topics(match: re.Match[str]) -> str | None:
         ):
             return None
         if not quoted and not letter:
-            words[-1] = _stem(words[-1], match.string)
+            words[-1] = _to_stem(words[-1], match.string)
         found.append(f"contains {_quote(' '.join(words))}")
     return _none_of(found)
 
 
-def _stem(word: str, sentence: str) -> str:
+def _to_stem(word: str, sentence: str) -> str:
     """The singular of a common noun. A capital letter in the middle of an ordinary sentence marks a
     name, and names stay as they are.
     """
     all_capital = all(other[0].isupper() for other in sentence.split() if other[0].isalpha())
-    return singular(word.lower()) if word.islower() or all_capital else word
+    return to_singular(word.lower()) if word.islower() or all_capital else word
 
 
 # -------------------------------------------------------------------------------------------------
@@ -351,9 +351,9 @@ _COUNT = (
     rf"(?P<count>\d{{1,4}}|{'|'.join(sorted(_NUMBERS, key=len, reverse=True))}) "
     r"(?P<unit>words?|sentences?)"
 )
-_AFTER = rf"(?: (?P<after>{'|'.join((*_MOST, *_LEAST, *_EXACT))}))?"
+_AFTER = rf"(?: (?P<after>{'|'.join((*_AT_MOST, *_AT_LEAST, *_EXACT))}))?"
 _MARK = rf"(?:(?:any |an? |no )?(?:{'|'.join(_MARKS)})s?)"
-_BEFORE = "|".join((*_MOST, *_LEAST, *_OVER, *_UNDER, *_EXACT))
+_BEFORE = "|".join((*_AT_MOST, *_AT_LEAST, *_OVER, *_UNDER, *_EXACT))
 _LIST = r"(?:any |an? )?(?:(?:bullet(?:ed)?|numbered)[- ]?(?:points?|lists?)?|bullets|lists?)"
 _JSON = rf"(?:{_ANSWER} (?:in|with|as|using)|use|output|return)"
 _SEPARATOR = r"(?:,? (?:or|and) |, |/)"
@@ -382,25 +382,31 @@ _FORMS: list[tuple[re.Pattern[str], Build]] = [
                 rf"(?:{_ANSWER} |use )(?:(?:in|with|to|using|within) "
                 rf")?(?:(?P<before>{_BEFORE}) )?{_COUNT}{_AFTER}{_WHERE}"
             ),
-            _bound,
+            _check_bound,
         ),
-        (rf"(?P<before>{'|'.join((*_MOST, *_LEAST, 'exactly'))}) {_COUNT}{_AFTER}{_WHERE}", _bound),
+        (
+            rf"(?P<before>{'|'.join((*_AT_MOST, *_AT_LEAST, 'exactly'))}) {_COUNT}{_AFTER}{_WHERE}",
+            _check_bound,
+        ),
         (
             rf"{_NOT} (?:{_USE} )?(?P<before>{'|'.join((*_OVER, *_UNDER))}) {_COUNT}{_WHERE}",
-            _forbidden_bound,
+            _check_forbidden_bound,
         ),
-        (rf"{_NOT} (?:{_USE} )?(?P<marks>{_MARK}(?:{_SEPARATOR}{_MARK})*){_WHERE}", _marks),
-        (rf"{_NOT} (?:{_USE} )?{_LIST}(?:{_SEPARATOR}{_LIST})*{_WHERE}", _is("not format=list")),
+        (rf"{_NOT} (?:{_USE} )?(?P<marks>{_MARK}(?:{_SEPARATOR}{_MARK})*){_WHERE}", _check_marks),
+        (
+            rf"{_NOT} (?:{_USE} )?{_LIST}(?:{_SEPARATOR}{_LIST})*{_WHERE}",
+            _make_constant("not format=list"),
+        ),
         (
             rf"(?:{_ANSWER} (?:in|with|as|using)|use) (?:the form of )?{_LIST}(?: only)?",
-            _is("format=list"),
+            _make_constant("format=list"),
         ),
         (
             (
                 rf"{_JSON}(?: only)?(?: an?)?(?: (?:valid|raw))?(?: an?)? json(?: objects?| "
                 r"format| only)*"
             ),
-            _is("format=json"),
+            _make_constant("format=json"),
         ),
         (
             rf"{_ANSWER} (?:only )?in (?P<language>{'|'.join(_LANGUAGES)})(?: only)?",
@@ -408,30 +414,36 @@ _FORMS: list[tuple[re.Pattern[str], Build]] = [
         ),
         (
             rf"(?:(?:{_ANSWER}|use)(?: only)?(?: in| with)? )?(?:all |only )?{_LOWER}{_LETTERS}",
-            _is(r'not regex "\\p{Lu}"'),
+            _make_constant(r'not regex "\\p{Lu}"'),
         ),
         (
             rf"(?:{_ANSWER}|use)(?: only)?(?: in| with)? (?:all |only )?{_UPPER}{_LETTERS}",
-            _is(r'not regex "\\p{Ll}"'),
+            _make_constant(r'not regex "\\p{Ll}"'),
         ),
         (
             rf"{_NOT} (?:{_USE} )?(?:any )?{_UPPER}(?: letters?)?{_WHERE}",
-            _is(r'not regex "\\p{Lu}"'),
+            _make_constant(r'not regex "\\p{Lu}"'),
         ),
         (rf"""{_NOT} (?:{_USE} )?the letter ["']?(?P<letter>[a-z])["']?{_WHERE}""", _LETTER_CHECK),
-        (rf"(?:start|begin|open) {_WITH}", _edge("starts")),
-        (rf"(?:end|finish|close|conclude) {_WITH}", _edge("ends")),
-        (rf"{_NOT} (?:ever )?(?:start|begin|open)(?:ing)?{_EDGED} {_WITH}", _no_edge("starts")),
+        (rf"(?:start|begin|open) {_WITH}", _make_edge("starts")),
+        (rf"(?:end|finish|close|conclude) {_WITH}", _make_edge("ends")),
+        (
+            rf"{_NOT} (?:ever )?(?:start|begin|open)(?:ing)?{_EDGED} {_WITH}",
+            _make_no_edge("starts"),
+        ),
         (
             rf"{_NOT} (?:ever )?(?:end|finish|clos|conclud)(?:e|ing)?{_EDGED} {_WITH}",
-            _no_edge("ends"),
+            _make_no_edge("ends"),
         ),
-        (rf"{_NOT} (?:ever )?(?:{_TALK}|{_SAY})[ :]+(?P<topic>.+)", _topics),
+        (rf"{_NOT} (?:ever )?(?:{_TALK}|{_SAY})[ :]+(?P<topic>.+)", _check_topics),
         (
             r"you (?:must|may|should|shall|can) ?not (?:ever )?"
             + rf"(?:{_TALK}|{_SAY})[ :]+(?P<topic>.+)",
-            _topics,
+            _check_topics,
         ),
-        (r"avoid (?=the (?:topic|subject|word|term|theme|phrase|name)s? )(?P<topic>.+)", _topics),
+        (
+            r"avoid (?=the (?:topic|subject|word|term|theme|phrase|name)s? )(?P<topic>.+)",
+            _check_topics,
+        ),
     ]
 ]

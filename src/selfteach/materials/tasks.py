@@ -20,10 +20,11 @@ from pathlib import Path
 from typing import Any
 
 from selfteach.errors import DataError
-from selfteach.materials.rows import read_each
-from selfteach.records import BadLine, Message, digest, messages
+from selfteach.files import BadLine
+from selfteach.materials.rows import convert_rows
+from selfteach.records import Message, digest, parse_messages
 from selfteach.registry import did_you_mean
-from selfteach.run.ledger import Fate
+from selfteach.run.ledger import Outcome
 
 OWN_SEEDS = Path(__file__).with_name("seed_tasks.jsonl")
 """The tasks that come with the package."""
@@ -83,7 +84,7 @@ class Task:
         """The hash of the instruction."""
         return digest(["task", self.instruction])
 
-    def json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         """The row, in Self-Instruct's form."""
         cases = [{"input": case.input, "output": case.output} for case in self.instances]
         return {
@@ -96,17 +97,17 @@ class Task:
 
 @dataclass
 class Tasks:
-    """What a person brought: `seeds` to invent from, `test` to be examined on. `fates` says of
+    """What a person brought: `seeds` to invent from, `test` to be examined on. `outcomes` says of
     every row what became of it.
     """
 
     seeds: list[Task] = field(default_factory=list)
     test: list[Task] = field(default_factory=list)
-    fates: dict[str, Fate] = field(default_factory=dict)
-    mended: list[BadLine] = field(default_factory=list)
+    outcomes: dict[str, Outcome] = field(default_factory=dict)
+    cleaned_rows: list[BadLine] = field(default_factory=list)
 
 
-def read_tasks(path: Path = OWN_SEEDS, *, skip: bool = False, most_bad: float = 0.1) -> Tasks:
+def read_tasks(path: Path = OWN_SEEDS, *, skip: bool = False, max_bad_share: float = 0.1) -> Tasks:
     """Reads a file of tasks; instances of one and the same instruction become one task.
 
     Args:
@@ -116,9 +117,11 @@ def read_tasks(path: Path = OWN_SEEDS, *, skip: bool = False, most_bad: float = 
         DataError: a bad row and not `skip`, too many of them, or no task at all.
     """
     found = Tasks()
-    read, bad = read_each(path, read_task, found.mended, skip=skip, most_bad=most_bad)
-    found.fates |= bad
-    found.seeds = list(_joined(read, found.fates))
+    read, bad = convert_rows(
+        path, read_task, found.cleaned_rows, skip=skip, max_bad_share=max_bad_share
+    )
+    found.outcomes |= bad
+    found.seeds = list(_join_tasks(read, found.outcomes))
     if not found.seeds:
         raise DataError(
             f"there is no task in it ({len(bad)} bad rows).",
@@ -128,19 +131,19 @@ def read_tasks(path: Path = OWN_SEEDS, *, skip: bool = False, most_bad: float = 
     return found
 
 
-def _joined(read: Sequence[Task], fates: dict[str, Fate]) -> Iterator[Task]:
+def _join_tasks(read: Sequence[Task], fates: dict[str, Outcome]) -> Iterator[Task]:
     """One task for each instruction, with all its different instances."""
     groups: dict[str, list[Task]] = {}
     for task in read:
         groups.setdefault(task.instruction, []).append(task)
     for first, *more in groups.values():
-        fates[first.where] = Fate(first.where, "accepted")
+        fates[first.where] = Outcome(first.where, "accepted")
         cases = dict.fromkeys(first.instances)
         for task in more:
             new = [case for case in task.instances if case not in cases]
             cases |= dict.fromkeys(new)
             reason = "" if new else "repeats another row"
-            fates[task.where] = Fate(
+            fates[task.where] = Outcome(
                 task.where,
                 "accepted" if new else "dropped",
                 reason,
@@ -162,25 +165,28 @@ def read_task(row: Mapping[str, Any], where: str) -> Task:
     if "instances" in row:
         return Task(
             where,
-            _text(row, "instruction", where),
-            tuple(_instances(row["instances"], where)),
-            _flag(row, where),
+            _read_text(row, "instruction", where),
+            tuple(_read_instances(row["instances"], where)),
+            _read_flag(row, where),
         )
     if "instruction" in row:
-        case = Instance(_input(row, where), _text(row, "output", where))
-        return Task(where, _text(row, "instruction", where), (case,), _flag(row, where))
+        case = Instance(_read_input(row, where), _read_text(row, "output", where))
+        return Task(where, _read_text(row, "instruction", where), (case,), _read_flag(row, where))
     if "conversations" in row or "messages" in row:
-        return _exchange(conversation(row, where), where)
+        return _read_exchange(read_conversation(row, where), where)
     if "prompt" in row and "completion" in row:
-        asked, answered = messages(row["prompt"], where), messages(row["completion"], where)
-        return _exchange([*asked, Message("assistant", answered[-1].content)], where)
+        asked, answered = (
+            parse_messages(row["prompt"], where),
+            parse_messages(row["completion"], where),
+        )
+        return _read_exchange([*asked, Message("assistant", answered[-1].content)], where)
     odd = next((key for key in row if key not in KEYS), "")
     raise DataError(
         "holds no task.", where=where, cure=did_you_mean(odd, KEYS) if odd else f"A row is {FORMS}."
     )
 
 
-def _exchange(turns: Sequence[Message], where: str) -> Task:
+def _read_exchange(turns: Sequence[Message], where: str) -> Task:
     """The first question with its answer. A system message is the instruction then, and the
     question its input.
     """
@@ -193,24 +199,24 @@ def _exchange(turns: Sequence[Message], where: str) -> Task:
     return Task(where, system or asked, (Instance(asked if system else "", answer),))
 
 
-def conversation(row: Mapping[str, Any], where: str) -> Sequence[Message]:
-    """The turns of a row of `messages` or of ShareGPT's `conversations`.
+def read_conversation(row: Mapping[str, Any], where: str) -> Sequence[Message]:
+    """The turns of a row of `parse_messages` or of ShareGPT's `conversations`.
 
     Raises:
         DataError: they are none.
     """
     if "messages" in row:
-        return messages(row["messages"], where)
+        return parse_messages(row["messages"], where)
     turns = row["conversations"] if isinstance(row["conversations"], list) else []
     named = [
         {"role": SPEAKERS.get(str(t.get("from"))), "content": t.get("value")}
         for t in turns
         if isinstance(t, dict)
     ]
-    return messages(named, where)
+    return parse_messages(named, where)
 
 
-def _instances(value: Any, where: str) -> Iterator[Instance]:
+def _read_instances(value: Any, where: str) -> Iterator[Instance]:
     if not isinstance(value, list) or not value:
         raise DataError(
             '"instances" is no list of cases.',
@@ -222,22 +228,22 @@ def _instances(value: Any, where: str) -> Iterator[Instance]:
             raise DataError(
                 '"instances" holds something other than {"input", "output"}.', where=where
             )
-        yield Instance(_input(case, where), _text(case, "output", where))
+        yield Instance(_read_input(case, where), _read_text(case, "output", where))
 
 
-def no_input(text: str) -> bool:
+def is_no_input(text: str) -> bool:
     """Whether a text says that there is no input."""
     return text.strip().strip(".").lower() in NO_INPUT
 
 
-def _input(row: Mapping[str, Any], where: str) -> str:
+def _read_input(row: Mapping[str, Any], where: str) -> str:
     value = row.get("input")
     if value is not None and not isinstance(value, str):
         raise DataError('"input" is no text.', where=where)
-    return "" if not value or no_input(value) else value.strip()
+    return "" if not value or is_no_input(value) else value.strip()
 
 
-def _flag(row: Mapping[str, Any], where: str) -> bool | None:
+def _read_flag(row: Mapping[str, Any], where: str) -> bool | None:
     value = row.get("is_classification")
     if value is None or isinstance(value, bool):
         return value
@@ -246,14 +252,14 @@ def _flag(row: Mapping[str, Any], where: str) -> bool | None:
     raise DataError('"is_classification" is neither true nor false.', where=where)
 
 
-def _text(row: Mapping[str, Any], key: str, where: str) -> str:
+def _read_text(row: Mapping[str, Any], key: str, where: str) -> str:
     value = row.get(key)
     if not isinstance(value, str) or not value.strip():
         raise DataError(f'"{key}" is empty.', where=where, cure="Give it, or remove the row.")
     return value.strip()
 
 
-def labelled(tasks: Iterable[Task]) -> list[tuple[str, bool]]:
+def list_classifications(tasks: Iterable[Task]) -> list[tuple[str, bool]]:
     """(instruction, whether it is a classification) of the tasks of which somebody said it."""
     return [
         (task.instruction, task.classification) for task in tasks if task.classification is not None

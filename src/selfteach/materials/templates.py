@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from selfteach.errors import UsageError
-from selfteach.records import Prompt, user
+from selfteach.records import Prompt, make_prompt
 from selfteach.registry import did_you_mean
 
 _COLUMN = re.compile(r"\{(\w+)\}")
@@ -45,16 +45,16 @@ class Template:
 
     def fill(self, row: Mapping[str, str]) -> tuple[Prompt, str]:
         """The prompt and the answer of a row."""
-        asked = fill(self.prompt, row)
-        answer = fill(self.answer, row)
+        asked = fill_template(self.prompt, row)
+        answer = fill_template(self.answer, row)
         return (
-            (user(asked), answer)
+            (make_prompt(asked), answer)
             if self.form == "chat"
             else (asked, f" {answer}" if asked[-1:].strip() else answer)
         )
 
 
-def fill(text: str, row: Mapping[str, str]) -> str:
+def fill_template(text: str, row: Mapping[str, str]) -> str:
     """A text with its columns replaced, once: what a value holds is not looked at again."""
     return _COLUMN.sub(lambda found: row[found.group(1)], text)
 
@@ -94,7 +94,7 @@ both states.
 """
 
 
-def chosen(names: Sequence[str]) -> tuple[Template, ...]:
+def get_templates(names: Sequence[str]) -> tuple[Template, ...]:
     """The templates of these names.
 
     Raises:
@@ -109,7 +109,9 @@ def chosen(names: Sequence[str]) -> tuple[Template, ...]:
     return tuple(template for template in LIBRARY if template.name in names)
 
 
-def made(prompt: str, answer: str, form: Literal["chat", "completion"] = "chat") -> Template:
+def make_template(
+    prompt: str, answer: str, form: Literal["chat", "completion"] = "chat"
+) -> Template:
     """A template of the user's own.
 
     Raises:
@@ -124,7 +126,7 @@ def made(prompt: str, answer: str, form: Literal["chat", "completion"] = "chat")
     return Template("own", form, prompt, answer)
 
 
-def draw_template(
+def sample_template(
     templates: Iterable[Template], row: Mapping[str, str], seed: int, key: str
 ) -> Template | None:
     """One of the templates that fit a row, drawn by (seed, key); None where none fits.

@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from selfteach.methods.session import Session
-from selfteach.records import Draw, Example, Prompt, Request, Sampling, question
-from selfteach.run.ledger import Fate
+from selfteach.records import Completion, Example, Prompt, Request, SamplingParams, get_user_text
+from selfteach.run.ledger import Outcome
 
 EMPTY = "the base says nothing"
 
@@ -62,8 +62,8 @@ def accept_all(answers: Sequence[OwnAnswer]) -> Sequence[OwnAnswer]:
 def make_anchors(
     session: Session,
     prompts: Sequence[Prompt],
-    sampling: Sampling,
-    identify: Callable[[Prompt, Draw], str],
+    sampling: SamplingParams,
+    identify: Callable[[Prompt, Completion], str],
     *,
     kind: str = "general",
     source: Mapping[str, Any] | None = None,
@@ -90,10 +90,10 @@ def make_anchors(
 
 
 def sample_own_answers(
-    session: Session, prompts: Sequence[Prompt], sampling: Sampling
-) -> list[Draw]:
+    session: Session, prompts: Sequence[Prompt], sampling: SamplingParams
+) -> list[Completion]:
     """Return the base's answer to each prompt, in order."""
-    session.display.stage("keep", len(prompts))
+    session.display.start_stage("keep", len(prompts))
     requests = [Request("keep", prompt, sampling, 0, session.config.seed) for prompt in prompts]
     return session.base.sample(requests, session.display.advance)
 
@@ -108,16 +108,16 @@ def keep_answers(
     every drop with its reason.
     """
     ledger = session.run.ledger
-    ledger.expect(stage, (answer.id for answer in answers))
+    ledger.register(stage, (answer.id for answer in answers))
     examples: list[Example] = []
-    fates: list[Fate] = []
+    fates: list[Outcome] = []
     for answer in review(answers):
-        body = {"prompt": question(answer.prompt), **answer.body}
+        body = {"prompt": get_user_text(answer.prompt), **answer.body}
         if answer.reason:
-            fates.append(Fate(answer.id, "dropped", answer.reason, body))
+            fates.append(Outcome(answer.id, "dropped", answer.reason, body))
             continue
-        fates.append(Fate(answer.id, "accepted", "", body))
+        fates.append(Outcome(answer.id, "accepted", "", body))
         source = {**answer.source, "cut": ["chosen"] if answer.cut else []}
         examples.append(Example(answer.id, answer.kind, answer.prompt, answer.text, source=source))
-    ledger.settle(stage, fates)
+    ledger.finish_stage(stage, fates)
     return examples

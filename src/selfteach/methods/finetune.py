@@ -22,38 +22,39 @@ from pathlib import Path
 from typing import Any
 
 from selfteach import statistics
-from selfteach.config import Alone
+from selfteach.config import FinetuneConfig
 from selfteach.errors import DataError
-from selfteach.evaluate.exam import ExamSession, TunedModel, as_json, prove_base
+from selfteach.evaluate.exam import ExamSession, TunedModel, measures_to_json, prove_base
 from selfteach.evaluate.verdict import Evidence, reach_verdict, withhold_verdict
+from selfteach.files import BadLine
 from selfteach.methods.method import Method, ObjectiveWeights, TrainingPlan
-from selfteach.methods.runner import TRAINING, find_pair_kinds, sample_while_training
-from selfteach.methods.session import Session, earlier
-from selfteach.models.hf import Hf
+from selfteach.methods.runner import TRAINING_FOLDER, find_pair_kinds, sample_while_training
+from selfteach.methods.session import Session, find_starting_adapter
+from selfteach.models.hf import HfModel
 from selfteach.models.recorded import Recorded
-from selfteach.records import BadLine, Continuations, Example, Logp, Measure, digest, prompt_json
-from selfteach.run.ledger import Fate
-from selfteach.train.distributed import told
+from selfteach.records import Continuations, Example, LogProb, Measure, digest, prompt_to_json
+from selfteach.run.ledger import Outcome
+from selfteach.train.distributed import broadcast_from_first
 from selfteach.train.train import train
 
-HELD = 8.0
+ANCHOR_WEIGHT = 8.0
 """The weight of anchors."""
 
 
 @dataclass
-class Lessons:
+class FinetuneData:
     """What the person brings: a file of examples, perhaps another one as the dev part; `about`
     names them.
     """
 
     examples: list[Example]
     dev: list[Example] = field(default_factory=list)
-    fates: dict[str, Fate] = field(default_factory=dict)
+    outcomes: dict[str, Outcome] = field(default_factory=dict)
     about: str = ""
-    mended: list[BadLine] = field(default_factory=list)
+    cleaned_rows: list[BadLine] = field(default_factory=list)
 
 
-def prepare(session: Session, material: Lessons) -> TrainingPlan:
+def prepare(session: Session, material: FinetuneData) -> TrainingPlan:
     """Turn a file of examples into a training plan.
 
     Raises:
@@ -61,12 +62,12 @@ def prepare(session: Session, material: Lessons) -> TrainingPlan:
     """
     config = session.config
     ledger = session.run.ledger
-    learned, dev = parted(material, config)  # 1
-    ledger.place("read", material.fates.values())
-    ledger.place("dev", [Fate(example.id, "accepted") for example in dev])
-    named = objectives(learned, config)
+    learned, dev = split_dev(material, config)  # 1
+    ledger.record_outcomes("read", material.outcomes.values())
+    ledger.record_outcomes("dev", [Outcome(example.id, "accepted") for example in dev])
+    named = choose_objectives(learned, config)
     taught_kinds = {example.kind for example in learned if example.role == "learn"}
-    pairs_only = by_pairs({**named, **config.train.weights}, taught_kinds)
+    pairs_only = is_pairs_only({**named, **config.train.weights}, taught_kinds)
     brought = f"{material.about}: {len(learned)} examples to learn from, {len(dev)} to measure on"
     header = {
         "method": "train",
@@ -81,7 +82,9 @@ def prepare(session: Session, material: Lessons) -> TrainingPlan:
     )
 
 
-def parted(material: Lessons, config: Alone) -> tuple[list[Example], list[Example]]:
+def split_dev(
+    material: FinetuneData, config: FinetuneConfig
+) -> tuple[list[Example], list[Example]]:
     """Step 1: what is learned, and the dev part: the file of its own, or a share of the prompts.
     One prompt is in one part.
 
@@ -89,8 +92,8 @@ def parted(material: Lessons, config: Alone) -> tuple[list[Example], list[Exampl
         DataError: there is nothing to learn, or the dev part would leave nothing.
     """
     if material.dev or not config.dev_share:
-        held = {prompt_of(example) for example in material.dev}
-        learned = [example for example in material.examples if prompt_of(example) not in held]
+        held = {make_prompt_key(example) for example in material.dev}
+        learned = [example for example in material.examples if make_prompt_key(example) not in held]
         dev = material.dev
     else:
         learned, dev = set_aside(material.examples, config)
@@ -99,7 +102,9 @@ def parted(material: Lessons, config: Alone) -> tuple[list[Example], list[Exampl
     return learned, dev
 
 
-def set_aside(examples: Sequence[Example], config: Alone) -> tuple[list[Example], list[Example]]:
+def set_aside(
+    examples: Sequence[Example], config: FinetuneConfig
+) -> tuple[list[Example], list[Example]]:
     """Return the examples without those of some prompts, and those. Anchors are all learned.
 
     Raises:
@@ -107,7 +112,7 @@ def set_aside(examples: Sequence[Example], config: Alone) -> tuple[list[Example]
     """
     lessons = [example for example in examples if example.role == "learn"]
     prompts = sorted(
-        {prompt_of(example) for example in lessons}, key=lambda p: digest([config.seed, p])
+        {make_prompt_key(example) for example in lessons}, key=lambda p: digest([config.seed, p])
     )
     count = max(1, round(config.dev_share * len(prompts)))
     aside = set(prompts[:count])
@@ -120,17 +125,17 @@ def set_aside(examples: Sequence[Example], config: Alone) -> tuple[list[Example]
     learned: list[Example] = []
     dev: list[Example] = []
     for example in examples:
-        held_out = example.role == "learn" and prompt_of(example) in aside
+        held_out = example.role == "learn" and make_prompt_key(example) in aside
         (dev if held_out else learned).append(example)
     return learned, dev
 
 
-def prompt_of(example: Example) -> str:
+def make_prompt_key(example: Example) -> str:
     """The prompt as one text, for comparing."""
-    return digest(prompt_json(example.prompt))
+    return digest(prompt_to_json(example.prompt))
 
 
-def objectives(examples: Sequence[Example], config: Alone) -> ObjectiveWeights:
+def choose_objectives(examples: Sequence[Example], config: FinetuneConfig) -> ObjectiveWeights:
     """Step 3: the objectives of each kind of example that is in the file."""
     lessons = [example for example in examples if example.role == "learn"]
     choice = config.train.objective
@@ -140,24 +145,24 @@ def objectives(examples: Sequence[Example], config: Alone) -> ObjectiveWeights:
     learned_kinds = {example.kind for example in lessons}
     learned = dict.fromkeys(choice.split("+"), 1.0)
     return {
-        kind: learned if kind in learned_kinds else {"anchor": HELD}
+        kind: learned if kind in learned_kinds else {"anchor": ANCHOR_WEIGHT}
         for kind in sorted({example.kind for example in examples})
     }
 
 
-def by_pairs(weights: ObjectiveWeights, kinds: Iterable[str]) -> bool:
+def is_pairs_only(weights: ObjectiveWeights, objective_weights: Iterable[str]) -> bool:
     """Return whether all lessons of these kinds are taught by pairs alone."""
-    return set(kinds) <= find_pair_kinds(weights)
+    return set(objective_weights) <= find_pair_kinds(weights)
 
 
 @dataclass(frozen=True)
-class Marks:
+class DevScores:
     """One model on the dev part: log-probabilities of the lessons' answers, and of the rejected
     ones where there are any.
     """
 
-    chosen: list[Logp]
-    rejected: list[tuple[Logp, Logp]]
+    chosen: list[LogProb]
+    rejected: list[tuple[LogProb, LogProb]]
 
     @property
     def losses(self) -> list[float]:
@@ -186,7 +191,7 @@ class DevLossExam:
 
     def run_baselines(self, session: ExamSession) -> None:
         """Let the base score the dev part, into the ledger, before anything is trained (step 2)."""
-        marked(session.base, self.dev)
+        score_dev(session.base, self.dev)
 
     def run(
         self, session: ExamSession, tuned: TunedModel | None, *, brief: bool = False
@@ -202,37 +207,37 @@ class DevLossExam:
         if not self.dev:
             found["verdict"] = withhold_verdict("there is no dev part")
             return found
-        marks = {"base": marked(session.base, self.dev)}
+        marks = {"base": score_dev(session.base, self.dev)}
         if tuned:
-            marks["taught"] = marked(tuned.recorded, self.dev)
+            marks["taught"] = score_dev(tuned.recorded, self.dev)
         found |= measure_marks(marks, session.config.seed)
         found["verdict"] = withhold_verdict("nothing was trained")
         if tuned:
             found["verdict"] = reach_verdict(weigh(found, self.pairs_only))
-        written: dict[str, Any] = as_json(found)
+        written: dict[str, Any] = measures_to_json(found)
         return written
 
 
-def marked(model: Recorded, dev: Sequence[Example]) -> Marks:
+def score_dev(model: Recorded, dev: Sequence[Example]) -> DevScores:
     """Steps 2 and 4: the answers of the dev part under a model. An answer that was cut has no end
     of turn to be likely.
     """
-    items = [scored(example, example.chosen, "chosen") for example in dev]
+    items = [make_continuation(example, example.chosen, "chosen") for example in dev]
     paired = [i for i, example in enumerate(dev) if example.rejected is not None]
     for i in paired:
-        items.append(scored(dev[i], dev[i].rejected or "", "rejected"))
+        items.append(make_continuation(dev[i], dev[i].rejected or "", "rejected"))
     logps = [scores[0] for scores in model.score(items)]
     chosen, rejected = logps[: len(dev)], logps[len(dev) :]
     pairs = [(chosen[i], other) for i, other in zip(paired, rejected, strict=True)]
-    return Marks(chosen, pairs)
+    return DevScores(chosen, pairs)
 
 
-def scored(example: Example, text: str, side: str) -> Continuations:
+def make_continuation(example: Example, text: str, side: str) -> Continuations:
     """One answer as the model is to score it."""
     return Continuations(example.prompt, (text,), end=side not in example.source.get("cut", ()))
 
 
-def measure_marks(marks: Mapping[str, Marks], seed: int) -> dict[str, Any]:
+def measure_marks(marks: Mapping[str, DevScores], seed: int) -> dict[str, Any]:
     """Return losses in nats a token and shares of pairs whose chosen answer is the likelier one,
     by arm; and by how much the loss fell and the share rose.
     """
@@ -253,7 +258,7 @@ def measure_marks(marks: Mapping[str, Marks], seed: int) -> dict[str, Any]:
     pairs = zip(base.losses, taught.losses, strict=True)
     found["risen"] = {"taught": statistics.share([before > after for before, after in pairs])}
     fall = statistics.paired_bootstrap(base.losses, taught.losses, seed=seed, limits=None)
-    found["fall"] = {"base": fall}
+    found["reduction"] = {"base": fall}
     return found
 
 
@@ -272,7 +277,7 @@ def weigh(found: Mapping[str, Any], pairs_only: bool) -> Evidence:
             f"the loss on {before.n} dev examples is {before.value:.3f} nats a token before "
             f"and {after.value:.3f} after"
         )
-        gain = found["fall"]["base"]
+        gain = found["reduction"]["base"]
     return Evidence(
         gain=gain,
         over_prompt=None,
@@ -288,27 +293,29 @@ def show_losses(exam: Mapping[str, Any]) -> dict[str, Any]:
     return {key: exam[key] for key in ("loss_nats", "preferred")}
 
 
-def follow(material: Lessons, config: Alone, folder: Path, brought: dict[str, Any]) -> None:
+def train_as_worker(
+    material: FinetuneData, config: FinetuneConfig, folder: Path, run_spec: dict[str, Any]
+) -> None:
     """Do the part of a process that does not own the run: its share of each training step.
 
     Args:
         folder: the run's folder.
         brought: `from`, the adapter that the run goes on from, where there is one.
     """
-    learned, _ = parted(material, config)
-    if not told(None):
+    learned, _ = split_dev(material, config)
+    if not broadcast_from_first(None):
         return
-    base = Hf.load(config.model, adapter=earlier(brought, config))
+    base = HfModel.load(config.model, adapter=find_starting_adapter(run_spec, config))
     train(
         base,
         learned,
         config.train,
-        folder / TRAINING / "train",
+        folder / TRAINING_FOLDER / "train",
         seed=config.seed,
-        defaults=objectives(learned, config),
-        draw_student=sample_while_training(base, config.train, config.seed),
+        defaults=choose_objectives(learned, config),
+        sample_tuned=sample_while_training(base, config.train, config.seed),
     )
 
 
-METHOD = Method(name="train", settings=Alone, prepare=prepare, samples=False)
+METHOD = Method(name="train", settings=FinetuneConfig, prepare=prepare, samples=False)
 """`selfteach train`."""

@@ -7,16 +7,16 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from selfteach.config import Alone
+from selfteach.config import FinetuneConfig
 from selfteach.errors import UsageError
 from selfteach.materials.examples import read_examples
 from selfteach.methods.method import Material
 from selfteach.methods.sources import Source, as_file, hash_sources, require_file
 from selfteach.records import Example
-from selfteach.run.ledger import Fate
+from selfteach.run.ledger import Outcome
 
 if TYPE_CHECKING:
-    from selfteach.methods.finetune import Lessons
+    from selfteach.methods.finetune import FinetuneData
 
 ExampleSource = str | Path | Sequence[str | Path] | Sequence[Mapping[str, Any]] | Sequence[Example]
 """A path, several paths, rows, or examples."""
@@ -34,7 +34,7 @@ def read_material(
     """Read datasets; the dev part is measured on and not learned.
 
     Args:
-        examples: files, each a dataset that `train.mix` can name; or rows; or `Example`s.
+        examples: files, each a dataset that `train.dataset_shares` can name; or rows; or `Example`s.
         dev: a file or rows of others to measure on.
         skip_bad_rows: leave rows out that cannot be used.
         max_bad_rows: the greatest share of such rows.
@@ -47,7 +47,7 @@ def read_material(
     dev = require_file(dev, "dev")
     value = read_files(datasets, dev, skip=skip_bad_rows, max_bad=max_bad_rows)
     identity = hash_sources(**datasets, **{"--dev": dev})
-    return Material(f"train {value.about}", value, identity, None, value.mended)
+    return Material(f"train {value.about}", value, identity, None, value.cleaned_rows)
 
 
 def name_datasets(examples: ExampleSource) -> dict[str, Source]:
@@ -69,7 +69,7 @@ def name_datasets(examples: ExampleSource) -> dict[str, Source]:
                 cure="Rename one of the files.",
             )
         return {path.stem: path for path in paths}
-    rows = [one.json() if isinstance(one, Example) else one for one in given]
+    rows = [one.to_json() if isinstance(one, Example) else one for one in given]
     if rows and all(isinstance(row, Mapping) for row in rows):
         return {ROWS: rows}
     raise UsageError(
@@ -81,7 +81,7 @@ def name_datasets(examples: ExampleSource) -> dict[str, Source]:
 
 def read_files(
     datasets: Mapping[str, Source], dev: Source, *, skip: bool, max_bad: float
-) -> Lessons:
+) -> FinetuneData:
     """Read all datasets and the dev part.
 
     Raises:
@@ -94,32 +94,34 @@ def read_files(
             assert file is not None
             files[name] = file
         dev_file = stack.enter_context(as_file(dev, "dev"))
-        read = {n: read_examples(f, skip=skip, most_bad=max_bad) for n, f in files.items()}
+        read = {n: read_examples(f, skip=skip, max_bad_share=max_bad) for n, f in files.items()}
         held: list[Example] = []
-        from selfteach.methods.finetune import Lessons  # a mistyped path is told before these load
-        from selfteach.train.dataset_mixture import named
+        from selfteach.methods.finetune import (
+            FinetuneData,
+        )  # a mistyped path is told before these load
+        from selfteach.train.dataset_mixture import tag_with_dataset
 
         if dev_file:
-            held = read_examples(dev_file, skip=skip, most_bad=max_bad).examples
+            held = read_examples(dev_file, skip=skip, max_bad_share=max_bad).examples
     by_name = {name: one.examples for name, one in read.items()}
-    learned = named(by_name) if len(read) > 1 else next(iter(by_name.values()))
-    fates: dict[str, Fate] = {}
+    learned = tag_with_dataset(by_name) if len(read) > 1 else next(iter(by_name.values()))
+    fates: dict[str, Outcome] = {}
     repaired = []
     for one in read.values():
-        fates |= one.fates
-        repaired += one.mended
-    return Lessons(learned, held, fates, " ".join(datasets), repaired)
+        fates |= one.outcomes
+        repaired += one.cleaned_rows
+    return FinetuneData(learned, held, fates, " ".join(datasets), repaired)
 
 
-def refuse_too_little(material: Lessons, config: Alone) -> None:
+def refuse_too_little(material: FinetuneData, config: FinetuneConfig) -> None:
     """Look before any model is loaded whether there is enough to learn from.
 
     Raises:
         DataError: there is not.
     """
-    from selfteach.methods.finetune import parted
+    from selfteach.methods.finetune import split_dev
 
-    parted(material, config)
+    split_dev(material, config)
 
 
 def split_dev(dev: Any) -> tuple[Source, float | None]:

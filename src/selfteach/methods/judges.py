@@ -9,32 +9,34 @@ from dataclasses import dataclass
 from itertools import zip_longest
 
 from selfteach.errors import DataError, UsageError
-from selfteach.generate.ask import Asked
-from selfteach.judge import Answered, AnyOf, Broken, Judge, Verdicts
-from selfteach.judge.calibrate import calibrate
+from selfteach.generate.ask import GeneratedPrompt
+from selfteach.judge import AnyJudge, Judge, PromptAnswer, ThresholdJudge, ViolationJudge
+from selfteach.judge.calibrate import calibrate_judges
 from selfteach.judge.check import CheckJudge
-from selfteach.judge.inverse import Inverse
-from selfteach.judge.yes_no import YesNo
+from selfteach.judge.inverse import InverseJudge
+from selfteach.judge.yes_no import YesNoJudge
 from selfteach.materials.rule import Rule, suggest_check
 from selfteach.methods.prompts import SCOPES
 from selfteach.methods.session import Session
-from selfteach.records import Prompt, Request, Sampling, user
+from selfteach.records import Prompt, Request, SamplingParams, make_prompt
 from selfteach.registry import did_you_mean
 
-FALSE_ALARMS = 0.05
+MAX_FALSE_POSITIVES = 0.05
 
 
 @dataclass(frozen=True)
-class Judges:
+class RuleJudges:
     """`exam` decides: the check where there is one. While lessons on target prompts are made,
     `lessons` is asked: it also objects to what the best calibrated judge objects to, so that a
     breach in other words is no lesson, and teaches one."""
 
-    exam: Verdicts
-    lessons: Broken
+    exam: ThresholdJudge
+    lessons: ViolationJudge
 
 
-def labelled(session: Session, asked: Sequence[Asked]) -> list[tuple[tuple[Prompt, str], bool]]:
+def make_labelled_answers(
+    session: Session, asked: Sequence[GeneratedPrompt]
+) -> list[tuple[tuple[Prompt, str], bool]]:
     """Step 4: answers whose labels hold by construction: to requests that name the subject, drawn
     against the rule; and to requests of other subjects. A rule of form has no subject: there the
     same requests are answered against the rule and with it."""
@@ -54,21 +56,24 @@ def labelled(session: Session, asked: Sequence[Asked]) -> list[tuple[tuple[Promp
         requests = [
             Request(
                 "calibrate",
-                user(a.text, system=system),
-                Sampling(0.7, 0.95, 64),
+                make_prompt(a.text, system=system),
+                SamplingParams(0.7, 0.95, 64),
                 0,
                 session.config.seed,
             )
             for a in own[:n]
         ]
-        answers = {draw.id: draw.text for draw in session.base.draw(requests)}
+        answers = {draw.id: draw.text for draw in session.base.stream(requests)}
         rows += [((r.prompt, answers[r.id(session.base.fingerprint)]), broken) for r in requests]
     return rows
 
 
-def judge(
-    session: Session, rule: Rule, asked: Sequence[Asked], elsewhere: Sequence[Answered] = ()
-) -> Judges:
+def choose_judges(
+    session: Session,
+    rule: Rule,
+    asked: Sequence[GeneratedPrompt],
+    elsewhere: Sequence[PromptAnswer] = (),
+) -> RuleJudges:
     """Step 4. A check that the person gave, or that a rule of form suggests, is asked alone.
 
     Args:
@@ -76,19 +81,19 @@ def judge(
         elsewhere: the base's answers to general prompts. There the rule should hardly ever fire.
     """
     if session.config.check:
-        return _alone(session.config.check)
+        return _make_check_judges(session.config.check)
     suggested = suggest_check(rule)
     if suggested and not session.subject.topic:
-        session.display.say(f'recognised: the check is "{suggested}"')
-        return _alone(suggested)
+        session.display.print_line(f'recognised: the check is "{suggested}"')
+        return _make_check_judges(suggested)
     candidates: list[Judge] = [CheckJudge(suggested)] if suggested else []
     candidates += [
-        Inverse(session.base, session.rule, session.subject),
-        YesNo(session.base, session.rule),
-        YesNo(session.base, session.rule, chat=True),
+        InverseJudge(session.base, session.rule, session.subject),
+        YesNoJudge(session.base, session.rule),
+        YesNoJudge(session.base, session.rule, chat=True),
     ]
     if session.teacher:
-        candidates.append(YesNo(session.teacher, session.rule, chat=True, name="teacher"))
+        candidates.append(YesNoJudge(session.teacher, session.rule, chat=True, name="teacher"))
     if (name := session.config.judge.name) != "auto":
         known = {candidate.name: candidate for candidate in candidates}
         if name not in known:
@@ -98,35 +103,39 @@ def judge(
                 cure=did_you_mean(name, known),
             )
         candidates = [known[name]]
-    session.display.stage("judge")
-    verdicts, best, report = calibrate(
-        candidates, labelled(session, asked), session.config.judge.min_auroc, "check"
+    session.display.start_stage("judge")
+    verdicts, best, report = calibrate_judges(
+        candidates, make_labelled_answers(session, asked), session.config.judge.min_auroc, "check"
     )
-    session.run.ledger.note("calibration", report)
+    session.run.ledger.set_note("calibration", report)
     for row in report["left_out"]:
-        session.display.say(f"judge {row['name']} is left out: {row['reason']}")
+        session.display.print_line(f"judge {row['name']} is left out: {row['reason']}")
     if verdicts is None or best is None:
         raise DataError(
             f"no judge can tell whether an answer keeps this rule: {report['reason']}.",
             cure='Say how to check it, for instance --check "max_words=50".',
         )
-    session.display.say(f"judge: {verdicts.name}, {report['reason']}")
-    wary = tempered(best, elsewhere)
-    return Judges(verdicts, wary if best.name == verdicts.name else AnyOf((verdicts, wary)))
+    session.display.print_line(f"judge: {verdicts.name}, {report['reason']}")
+    wary = with_max_false_positives(best, elsewhere)
+    return RuleJudges(verdicts, wary if best.name == verdicts.name else AnyJudge((verdicts, wary)))
 
 
-def tempered(verdicts: Verdicts, elsewhere: Sequence[Answered]) -> Verdicts:
+def with_max_false_positives(
+    judge: ThresholdJudge, elsewhere: Sequence[PromptAnswer]
+) -> ThresholdJudge:
     """The same judge, its threshold raised until it objects to no more than FALSE_ALARMS of the
     answers that are about something else.
 
     The few answers that it was calibrated on leave the threshold loose, and a loose one would teach
     the model to decline what is harmless.
     """
-    values = sorted(value for value in verdicts.judge.values(elsewhere) if math.isfinite(value))
-    bound = values[int((1 - FALSE_ALARMS) * (len(values) - 1))] if values else verdicts.threshold
-    return Verdicts(verdicts.judge, max(verdicts.threshold, bound))
+    values = sorted(value for value in judge.judge.values(elsewhere) if math.isfinite(value))
+    bound = (
+        values[int((1 - MAX_FALSE_POSITIVES) * (len(values) - 1))] if values else judge.threshold
+    )
+    return ThresholdJudge(judge.judge, max(judge.threshold, bound))
 
 
-def _alone(check: str) -> Judges:
-    verdicts = Verdicts(CheckJudge(check), 0.5)
-    return Judges(verdicts, verdicts)
+def _make_check_judges(check: str) -> RuleJudges:
+    verdicts = ThresholdJudge(CheckJudge(check), 0.5)
+    return RuleJudges(verdicts, verdicts)

@@ -11,15 +11,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
-from selfteach.records import BadLine, Example, Prompt, user
+from selfteach.files import BadLine
+from selfteach.records import Example, Prompt, make_prompt
 
 if TYPE_CHECKING:  # material is read before anything heavy is loaded
     from selfteach.config import Section
     from selfteach.evaluate.exam import ExamSession, TunedModel
     from selfteach.methods.session import Session
     from selfteach.models.recorded import Recorded
-    from selfteach.report.comparison import Score
-    from selfteach.report.wording import Wording
+    from selfteach.report.comparison import ScorePath
+    from selfteach.report.labels import MethodLabels
 
 ObjectiveWeights = Mapping[str, Mapping[str, float]]
 """The objectives of each kind of example, with their weights."""
@@ -109,7 +110,7 @@ class TrainingPlan:
     score_on_dev: Callable[[Recorded], float] | None = None
     instruction: str = ""
     shown: Callable[[Mapping[str, Any]], dict[str, Any]] = show_nothing
-    overhead: Prompt = field(default_factory=lambda: user("x"))
+    overhead: Prompt = field(default_factory=lambda: make_prompt("x"))
 
     @property
     def trains(self) -> bool:
@@ -144,6 +145,6 @@ class Method:
     rule_of: Callable[[Any], str] = lambda material: ""
     samples: bool = True
     read: Callable[[Any, Any], Material] | None = None
-    score: Score | None = None
-    wording: Wording | None = None
+    score: ScorePath | None = None
+    wording: MethodLabels | None = None
     labels: Mapping[str, str] = field(default_factory=dict)

@@ -17,26 +17,26 @@ from pathlib import Path
 from typing import Any
 
 from selfteach import registry
-from selfteach.config import Train
+from selfteach.config import TrainConfig
 from selfteach.errors import UsageError
 from selfteach.evaluate.exam import TunedModel
 from selfteach.methods.method import Method, ObjectiveWeights, TrainingPlan, TrainStage
 from selfteach.methods.session import Session, open_session
-from selfteach.models.hf import Hf
-from selfteach.models.opening import choose_drawer
+from selfteach.models.engines import choose_sampler
+from selfteach.models.hf import HfModel
 from selfteach.models.recorded import Recorded
-from selfteach.records import Example, Prompt, Sampling, user
-from selfteach.report.card import card
-from selfteach.report.page import render
+from selfteach.records import Example, Prompt, SamplingParams, make_prompt
+from selfteach.report.card import make_card
+from selfteach.report.page import write_report
 from selfteach.run.display import Display
-from selfteach.run.folder import Run
-from selfteach.train.adapters.join_loras import join, why_not_joined
-from selfteach.train.distributed import told
-from selfteach.train.memory import highest_mb
-from selfteach.train.on_policy import DrawStudent, draw_with
-from selfteach.train.train import Trained, train
+from selfteach.run.run_folder import Run
+from selfteach.train.adapters.join_loras import explain_why_not_joined, join_loras
+from selfteach.train.distributed import broadcast_from_first
+from selfteach.train.memory import measure_peak_mb
+from selfteach.train.on_policy import DrawStudent, make_on_policy_sampler
+from selfteach.train.train import TrainingResult, train
 
-TRAINING, ENGINE = "checkpoints", "engine"
+TRAINING_FOLDER, ENGINE_FOLDER = "checkpoints", "engine"
 """Folders that exist only while a run works: checkpoints, and the tuned weights for sampling."""
 
 
@@ -47,21 +47,21 @@ def teach(run: Run, method: Method, material: Any, config: Any, display: Display
         DataError: the material is empty, or too little to learn from and to be examined on.
     """
     if done := find_result(run, display):  # 1
-        told(False)
+        broadcast_from_first(False)
         return done
-    with run.stage("load"):
+    with run.time_stage("load"):
         rule = method.rule_of(material)
         session = open_session(
             run, config, display, rule, programs=method.allows_programs, samples=method.samples
         )
     plan = method.prepare(session, material)  # 2
-    with run.stage("exam of the base"):
+    with run.time_stage("exam of the base"):
         plan.exam.run_baselines(session)  # 3
     tuned = None
-    told(plan.trains)  # other processes of this command train too, or are done
+    broadcast_from_first(plan.trains)  # other processes of this command train too, or are done
     if plan.trains:
         plan, tuned = train_and_improve(session, plan)  # 4
-    with run.stage("exam"):
+    with run.time_stage("exam"):
         exam = plan.exam.run(session, tuned)  # 5
     exam.setdefault("method", method.name)
     plan.after(tuned, exam)
@@ -70,11 +70,11 @@ def teach(run: Run, method: Method, material: Any, config: Any, display: Display
 
 def find_result(run: Run, display: Display) -> dict[str, Any] | None:
     """Return the result of a run that is done, and remove what was there only while it worked."""
-    done = run.ledger.noted("result")
+    done = run.ledger.get_note("result")
     if not done:
         return None
     remove_scratch(run)
-    display.say("this run is done: here is its result again")
+    display.print_line("this run is done: here is its result again")
     return dict(done)
 
 
@@ -100,10 +100,10 @@ def train_plan(session: Session, plan: TrainingPlan, number: int) -> TunedModel:
     """
     if plan.stages:
         trained = train_stages(session, plan.stages, plan.objectives)
-        with session.run.stage("open"):
+        with session.run.time_stage("open"):
             return open_tuned(session, trained)
     name = "train" if number == 1 else f"train {number}"
-    with session.run.stage(name):
+    with session.run.time_stage(name):
         return tune(session, plan.examples, plan.objectives, name.replace(" ", "-"))
 
 
@@ -128,22 +128,22 @@ def train_adapter(
     objectives: ObjectiveWeights,
     name: str = "train",
     max_steps: int = 0,
-) -> Trained:
+) -> TrainingResult:
     """Train an adapter on examples. It stands on the model that anybody has, also where the run
     continues another one.
     """
     session.before_training()
-    folder = session.run.path / TRAINING / name
+    folder = session.run.path / TRAINING_FOLDER / name
     trained = run_training(session, session.model, examples, objectives, folder, name, max_steps)
     if earlier := session.run.material.get("from"):
-        joined = join(Path(earlier), trained.adapter, folder / "joined")
+        joined = join_loras(Path(earlier), trained.adapter, folder / "joined")
         trained = replace(trained, adapter=joined)
     return trained
 
 
 def train_stages(
     session: Session, stages: Sequence[TrainStage], objectives: ObjectiveWeights
-) -> Trained:
+) -> TrainingResult:
     """Train stages in order, each on top of the one before; one adapter is left, which stands on
     the base alone. Its curve is that of all stages.
 
@@ -153,12 +153,12 @@ def train_stages(
     session.before_training()
     earlier = session.run.material.get("from")
     adapter: Path | None = Path(earlier) if earlier else None
-    done: list[Trained] = []
+    done: list[TrainingResult] = []
     for stage in stages:
         name = f"train {stage.name}"
-        folder = session.run.path / TRAINING / stage.name
-        with session.run.stage(name):
-            model = Hf.load(session.config.model, adapter=adapter) if done else session.model
+        folder = session.run.path / TRAINING_FOLDER / stage.name
+        with session.run.time_stage(name):
+            model = HfModel.load(session.config.model, adapter=adapter) if done else session.model
             trained = run_training(session, model, stage.examples, objectives, folder, name)
             adapter = join_stage(adapter, trained, folder) if adapter else trained.adapter
             done.append(trained)
@@ -168,22 +168,22 @@ def train_stages(
 
 def run_training(
     session: Session,
-    model: Hf,
+    model: HfModel,
     examples: Sequence[Example],
     objectives: ObjectiveWeights,
     folder: Path,
     name: str,
     max_steps: int = 0,
-) -> Trained:
+) -> TrainingResult:
     """Train on a model in a folder; show the steps, and record what happened."""
     config = session.config.train
     if max_steps:
         config = config.model_copy(update={"max_steps": max_steps})
-    session.display.stage(name, unit="steps")
+    session.display.start_stage(name, unit="steps")
 
     def show_step(step: int, total: int, row: Mapping[str, Any]) -> None:
         if step == 1:
-            session.display.stage(name, total, "steps")
+            session.display.start_stage(name, total, "steps")
         session.display.advance()
 
     trained = train(
@@ -194,31 +194,31 @@ def run_training(
         seed=session.config.seed,
         defaults=objectives,
         progress=show_step,
-        draw_student=sample_while_training(model, config, session.config.seed),
-        say=session.display.say,
+        sample_tuned=sample_while_training(model, config, session.config.seed),
+        say=session.display.print_line,
     )
     report_overlong(session, trained, name)
     for kind, body in trained.events:
-        session.run.ledger.event(kind, body)
+        session.run.ledger.record_event(kind, body)
     return trained
 
 
-def join_stage(earlier: Path, trained: Trained, folder: Path) -> Path:
+def join_stage(earlier: Path, trained: TrainingResult, folder: Path) -> Path:
     """Join an adapter with the one that it was trained on top of.
 
     Raises:
         UsageError: they cannot become one file.
     """
-    if reason := why_not_joined(earlier) or why_not_joined(trained.adapter):
+    if reason := explain_why_not_joined(earlier) or explain_why_not_joined(trained.adapter):
         raise UsageError(
             f"trainings one after the other cannot become one file: {reason}.",
             where="stages",
             cure="Switch all but one off, or use lora.",
         )
-    return join(earlier, trained.adapter, folder / "joined")
+    return join_loras(earlier, trained.adapter, folder / "joined")
 
 
-def combine_stages(done: Sequence[Trained], adapter: Path) -> Trained:
+def combine_stages(done: Sequence[TrainingResult], adapter: Path) -> TrainingResult:
     """Describe several trainings as one: the steps are counted on."""
     curve: list[dict[str, Any]] = []
     steps = 0
@@ -236,21 +236,23 @@ def combine_stages(done: Sequence[Trained], adapter: Path) -> Trained:
     )
 
 
-def report_overlong(session: Session, trained: Trained, name: str) -> None:
+def report_overlong(session: Session, trained: TrainingResult, name: str) -> None:
     """Record and say what became of rows longer than `train.max_tokens`."""
     if not trained.overlong:
         return
     limit = session.config.train.max_tokens
-    session.run.ledger.event("overlong", {"stage": name, "max_tokens": limit, **trained.overlong})
+    session.run.ledger.record_event(
+        "overlong", {"stage": name, "max_tokens": limit, **trained.overlong}
+    )
     counts = ", ".join(f"{done} {count}" for done, count in trained.overlong.items())
-    session.display.say(f"rows longer than train.max_tokens = {limit}: {counts}")
+    session.display.print_line(f"rows longer than train.max_tokens = {limit}: {counts}")
 
 
-def sample_while_training(model: Hf, config: Train, seed: int) -> DrawStudent | None:
+def sample_while_training(model: HfModel, config: TrainConfig, seed: int) -> DrawStudent | None:
     """Return how the model in training samples between steps, where the settings want it to."""
     if not config.on_policy:
         return None
-    return draw_with(model, Sampling(1.0, 1.0, config.own_tokens), seed)
+    return make_on_policy_sampler(model, SamplingParams(1.0, 1.0, config.on_policy_tokens), seed)
 
 
 def find_pair_kinds(objectives: ObjectiveWeights) -> set[str]:
@@ -258,19 +260,19 @@ def find_pair_kinds(objectives: ObjectiveWeights) -> set[str]:
     return {
         kind
         for kind, named in objectives.items()
-        if named and all(registry.lookup("objectives", name).pairs for name in named)
+        if named and all(registry.load_registered("objectives", name).pairs for name in named)
     }
 
 
-def open_tuned(session: Session, trained: Trained) -> TunedModel:
+def open_tuned(session: Session, trained: TrainingResult) -> TunedModel:
     """Open the base with the adapter merged; it samples through the run's engine."""
-    model = Hf.load(session.config.model, adapter=trained.adapter)
+    model = HfModel.load(session.config.model, adapter=trained.adapter)
     if not session.samples:
         return TunedModel(trained, model, Recorded(session.run.ledger, None, model))
-    opened = choose_drawer(model, session.config.engine, session.run.path / ENGINE)
+    opened = choose_sampler(model, session.config.engine, session.run.path / ENGINE_FOLDER)
     if model.worn:
-        session.display.say(f"the tuned model samples with {opened.engine}: {opened.reason}")
-    return TunedModel(trained, model, Recorded(session.run.ledger, opened.drawer, model))
+        session.display.print_line(f"the tuned model samples with {opened.engine}: {opened.reason}")
+    return TunedModel(trained, model, Recorded(session.run.ledger, opened.sampler, model))
 
 
 def publish(
@@ -284,14 +286,14 @@ def publish(
         with run.export_folder("adapter") as folder:
             shutil.copytree(tuned.trained.adapter, folder, dirs_exist_ok=True)
         run.export_jsonl("metrics.jsonl", tuned.trained.curve)
-    run.export_jsonl("examples.jsonl", (example.json() for example in plan.examples))
+    run.export_jsonl("examples.jsonl", (example.to_json() for example in plan.examples))
     run.export_jsonl("dropped.jsonl", list_dropped(run))
     exam |= {"cost": measure_cost(session, tuned, plan.overhead), "reproduce": [run.command]}
     run.export_json("exam.json", exam)
-    run.export("README.md", card(run.path))
-    render(run.path)
+    run.export("README.md", make_card(run.path))
+    write_report(run.path)
     result = summarize(session, exam, tuned, plan.shown(exam))
-    run.ledger.note("result", result)
+    run.ledger.set_note("result", result)
     remove_scratch(run)
     return result
 
@@ -299,7 +301,7 @@ def publish(
 def list_dropped(run: Run) -> list[dict[str, Any]]:
     """Return every candidate that was dropped or failed, with its reason."""
     rows = []
-    for stage, outcome in run.ledger.candidates():
+    for stage, outcome in run.ledger.read_outcomes():
         if outcome.state in ("dropped", "failed"):
             row: dict[str, Any] = {"stage": stage, "id": outcome.id, "state": outcome.state}
             rows.append(row | {"reason": outcome.reason, "body": outcome.body})
@@ -308,7 +310,7 @@ def list_dropped(run: Run) -> list[dict[str, Any]]:
 
 def remove_scratch(run: Run) -> None:
     """Remove what exists only while a run works."""
-    for scratch in (TRAINING, ENGINE):
+    for scratch in (TRAINING_FOLDER, ENGINE_FOLDER):
         shutil.rmtree(run.path / scratch, ignore_errors=True)
 
 
@@ -331,7 +333,7 @@ def summarize(
 
 def measure_cost(session: Session, tuned: TunedModel | None, overhead: Prompt) -> dict[str, Any]:
     """Return what the run took: seconds of all attempts, tokens, megabytes."""
-    drawn = session.run.ledger.cost()
+    drawn = session.run.ledger.sum_tokens()
     adapter_mb = 0.0
     memory = None
     if tuned:
@@ -340,13 +342,13 @@ def measure_cost(session: Session, tuned: TunedModel | None, overhead: Prompt) -
     return {
         "seconds": session.run.seconds(),
         "stages": {name: stage["seconds"] for name, stage in session.run.stages.items()},
-        "drawn_tokens": drawn.tokens,
+        "sampled_tokens": drawn.tokens,
         "prompt_tokens": drawn.prompt_tokens,
         "reused_tokens": drawn.reused_tokens,
         "trained_tokens": tuned.trained.tokens if tuned else 0,
         "adapter_mb": adapter_mb,
         "training_memory": memory,
-        "peak_memory_mb": highest_mb(),
+        "peak_memory_mb": measure_peak_mb(),
         "prompt_tokens_saved": len(session.model.encode(overhead))
-        - len(session.model.encode(user("x"))),
+        - len(session.model.encode(make_prompt("x"))),
     }

@@ -13,21 +13,21 @@ from typing import Any, cast
 import torch
 
 from selfteach.errors import UsageError
-from selfteach.evaluate.drift import probe_logits
+from selfteach.evaluate.drift import compute_probe_logits
 from selfteach.evaluate.exam import PROBE_PAIRS
 from selfteach.generate.ask import Subject
 from selfteach.models import Scorer
-from selfteach.models.endpoint import Endpoint
-from selfteach.models.hf import Hf
-from selfteach.models.opening import choose_drawer
-from selfteach.models.program import PREFIX, Program
+from selfteach.models.engines import choose_sampler
+from selfteach.models.hf import HfModel
 from selfteach.models.recorded import Recorded
+from selfteach.models.remote.endpoint import Endpoint
+from selfteach.models.remote.program import PREFIX, Program
 from selfteach.run.display import Display
-from selfteach.run.folder import Run
+from selfteach.run.run_folder import Run
 from selfteach.train.adapters import can_join
-from selfteach.train.adapters.join_loras import why_not_joined
+from selfteach.train.adapters.join_loras import explain_why_not_joined
 
-SERVED = "served"
+SERVED_MODEL_NOTE = "served"
 """The note that holds which model the endpoint said it is; a resumed run insists on it."""
 
 
@@ -47,7 +47,7 @@ class Session:
     config: Any
     display: Display
     rule: str
-    model: Hf
+    model: HfModel
     base: Recorded
     proof: list[torch.Tensor]
     teacher: Recorded | None = None
@@ -60,7 +60,7 @@ class Session:
         """
         self.base.rest()
         if self.teacher:
-            self.teacher.give_up()
+            self.teacher.freeze_failures()
 
 
 def open_session(
@@ -78,25 +78,29 @@ def open_session(
         programs: whether a program (`cmd:`) may be the teacher.
         samples: whether models answer, the teacher among them; else the base only scores.
     """
-    display.stage("load", unit="loaded")
-    model = Hf.load(config.model, adapter=earlier(run.material, config), progress=display.say)
+    display.start_stage("load", unit="loaded")
+    model = HfModel.load(
+        config.model,
+        adapter=find_starting_adapter(run.material, config),
+        progress=display.print_line,
+    )
     run.bind("student", model.fingerprint)
     drawer = None
     if samples:
-        opened = choose_drawer(model, config.engine)
-        drawer = opened.drawer
-        display.say(f"{model.name} draws with {opened.engine}: {opened.reason}")
+        opened = choose_sampler(model, config.engine)
+        drawer = opened.sampler
+        display.print_line(f"{model.name} draws with {opened.engine}: {opened.reason}")
     for note in model.notes:
-        display.say(note)
+        display.print_line(note)
     base = Recorded(run.ledger, drawer, model)
-    teacher = teacher_of(run, config, display, programs) if samples and config.teacher else None
+    teacher = open_teacher(run, config, display, programs) if samples and config.teacher else None
     if teacher:
         run.bind("teacher", teacher.fingerprint)
-    proof = probe_logits(model, PROBE_PAIRS)
+    proof = compute_probe_logits(model, PROBE_PAIRS)
     return Session(run, config, display, rule, model, base, proof, teacher, samples=samples)
 
 
-def teacher_of(run: Run, config: Any, display: Display, programs: bool) -> Recorded:
+def open_teacher(run: Run, config: Any, display: Display, programs: bool) -> Recorded:
     """The model behind `--teacher`: a program, an endpoint (URL#name), or a local model.
 
     As a judge an endpoint says yes or no, which is all the scoring that it is asked for; a program
@@ -122,15 +126,15 @@ def teacher_of(run: Run, config: Any, display: Display, programs: bool) -> Recor
             timeout_s=how.timeout_s,
             max_wait_s=how.max_wait_s,
             max_failures=config.max_failures,
-            served=run.ledger.noted(SERVED) or "",
-            on_event=diary(run, display),
+            served=run.ledger.get_note(SERVED_MODEL_NOTE) or "",
+            on_event=make_event_logger(run, display),
         )
         return Recorded(run.ledger, endpoint, cast(Scorer, endpoint))
-    local = Hf.load(config.teacher)
-    return Recorded(run.ledger, choose_drawer(local, config.engine).drawer, local)
+    local = HfModel.load(config.teacher)
+    return Recorded(run.ledger, choose_sampler(local, config.engine).sampler, local)
 
 
-def diary(run: Run, display: Display) -> Callable[[str, Mapping[str, Any]], None]:
+def make_event_logger(run: Run, display: Display) -> Callable[[str, Mapping[str, Any]], None]:
     """What happens at an endpoint goes into the run's diary; pauses, losses and which model answers
     are also told.
     """
@@ -138,23 +142,25 @@ def diary(run: Run, display: Display) -> Callable[[str, Mapping[str, Any]], None
 
     def tell(kind: str, body: Mapping[str, Any]) -> None:
         nonlocal paused_until
-        run.ledger.event(kind, body)
+        run.ledger.record_event(kind, body)
         wait_s, now = body.get("wait_s", 0.0), time.monotonic()
         if "now" in body:
-            run.ledger.note(SERVED, body["now"])
-            display.say(f"the endpoint answers with {body['now']}")
+            run.ledger.set_note(SERVED_MODEL_NOTE, body["now"])
+            display.print_line(f"the endpoint answers with {body['now']}")
         elif kind == "endpoint request lost":
-            display.say(f"the endpoint lost a request: {body['reason']}")
+            display.print_line(f"the endpoint lost a request: {body['reason']}")
         elif (
             wait_s >= 1 and now + wait_s > paused_until + 1
         ):  # each of many requests is told of the same pause
             paused_until = now + wait_s
-            display.say(f"the endpoint asks for a pause of {wait_s:.0f} s ({body['reason']})")
+            display.print_line(
+                f"the endpoint asks for a pause of {wait_s:.0f} s ({body['reason']})"
+            )
 
     return tell
 
 
-def earlier(material: Mapping[str, Any], config: Any) -> Path | None:
+def find_starting_adapter(material: Mapping[str, Any], config: Any) -> Path | None:
     """The adapter of the run that this one goes on from (`--from`).
 
     Raises:
@@ -164,7 +170,7 @@ def earlier(material: Mapping[str, Any], config: Any) -> Path | None:
         return None
     found = Path(material["from"])
     reason = (
-        why_not_joined(found)
+        explain_why_not_joined(found)
         if can_join(config.train.adapter)
         else "only adapters of low rank can be joined to one file"
     )

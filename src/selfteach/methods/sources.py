@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from selfteach.errors import UsageError
-from selfteach.records import BadLine
-from selfteach.run.ledger import Fate
+from selfteach.files import BadLine
+from selfteach.run.ledger import Outcome
 
 Rows = Sequence[Mapping[str, Any]] | Sequence[str]
 """Rows of a table, or texts, as a Python list."""
@@ -131,7 +131,7 @@ def describe_repaired(lines: Iterable[BadLine]) -> list[str]:
     return [f"{line.where}: {line.fault}" for line in lines]
 
 
-def describe_dropped(fates: Mapping[str, Fate]) -> list[str]:
+def describe_dropped(fates: Mapping[str, Outcome]) -> list[str]:
     """Describe rows that are not learned from: the fault that was found, or the reason in a word."""
     found = []
     for fate in fates.values():

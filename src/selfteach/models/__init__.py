@@ -1,6 +1,6 @@
 """Models: one interface, drawing and scoring apart.
 
-A `Drawer` answers requests; a `Scorer` gives log-probabilities of given texts and embeds prompts.
+A `Sampler` answers requests; a `Scorer` gives log-probabilities of given texts and embeds prompts.
 Engines: `openvino` (draws on CPU), `hf` (draws anywhere, scores, trains), `endpoint` (any
 OpenAI-compatible server), `scripted` (tests and documentation).
 """
@@ -10,13 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Protocol
 
-from selfteach.records import Continuations, Draw, Logp, Prompt, Request
+from selfteach.records import Completion, Continuations, LogProb, Prompt, Request
 
 if TYPE_CHECKING:
     import numpy as np
 
 
-class Drawer(Protocol):
+class Sampler(Protocol):
     """Answers requests."""
 
     name: str
@@ -26,7 +26,7 @@ class Drawer(Protocol):
         """What the weights behind the name are: a digest, the same wherever they are."""
         ...
 
-    def draw(self, requests: Sequence[Request]) -> Iterator[Draw]:
+    def stream(self, requests: Sequence[Request]) -> Iterator[Completion]:
         """Yields one draw for each request as it is finished, in any order; a draw's id is
         `request.id(fingerprint)`.
 
@@ -45,8 +45,10 @@ class Scorer(Protocol):
         """What the weights behind the name are: a digest, the same wherever they are."""
         ...
 
-    def logp(self, items: Sequence[Continuations]) -> Iterator[tuple[str, tuple[Logp, ...]]]:
-        """Yields (item id, one `Logp` for each text), in any order."""
+    def stream_scores(
+        self, items: Sequence[Continuations]
+    ) -> Iterator[tuple[str, tuple[LogProb, ...]]]:
+        """Yields (item id, one `LogProb` for each text), in any order."""
         ...
 
     def embed(self, prompts: Sequence[Prompt]) -> np.ndarray:

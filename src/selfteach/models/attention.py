@@ -13,8 +13,8 @@ from typing import Any
 
 import torch
 
-NAME = "selfteach_tree"
-SIMPLE = {"llama", "qwen2", "qwen3", "mistral", "granite", "smollm3", "olmo2"}
+TREE_ATTENTION = "selfteach_tree"
+PLAIN_SOFTMAX_FAMILIES = {"llama", "qwen2", "qwen3", "mistral", "granite", "smollm3", "olmo2"}
 """Families whose attention is a plain softmax: no cap on its scores, no sinks."""
 
 
@@ -43,13 +43,13 @@ def tree_attention(
 
 
 @contextmanager
-def for_trees(module: Any) -> Iterator[None]:
+def use_tree_attention(module: Any) -> Iterator[None]:
     """Inside, the module attends with `tree_attention` where that is faster: bfloat16 on a CPU, in
     families it knows.
     """
     config = module.config
     if (
-        config.model_type not in SIMPLE
+        config.model_type not in PLAIN_SOFTMAX_FAMILIES
         or module.device.type != "cpu"
         or module.dtype != torch.bfloat16
     ):
@@ -57,8 +57,8 @@ def for_trees(module: Any) -> Iterator[None]:
         return
     from transformers import AttentionInterface
 
-    AttentionInterface.register(NAME, tree_attention)
-    before, config._attn_implementation = config._attn_implementation, NAME
+    AttentionInterface.register(TREE_ATTENTION, tree_attention)
+    before, config._attn_implementation = config._attn_implementation, TREE_ATTENTION
     try:
         yield
     finally:

@@ -14,12 +14,12 @@ from typing import Any
 from torch import Tensor, nn
 
 from selfteach.errors import UsageError
-from selfteach.models.worn import Hook, Worn, decoder_layers, which_layers
+from selfteach.models.hooks import Hook, HookAdapter, get_decoder_layers, parse_layers
 
 PARTS = ("down", "down_bias", "up", "up_bias")
 
 
-class Bottleneck(Worn):
+class BottleneckHooks(HookAdapter):
     """`layers.3.down` (size, D), `.down_bias`, `.up` (D, size), `.up_bias` for each layer."""
 
     kind = "bottleneck"
@@ -28,9 +28,9 @@ class Bottleneck(Worn):
         self, module: Any, tensors: Mapping[str, Tensor], settings: Mapping[str, Any]
     ) -> None:
         super().__init__(module, tensors)
-        self.sites = mlps(module, str(settings["layers"]))
+        self.sites = find_mlps(module, str(settings["layers"]))
 
-    def shapes(self, width: int) -> dict[str, tuple[int, ...]]:
+    def get_expected_shapes(self, width: int) -> dict[str, tuple[int, ...]]:
         """The two halves of each layer."""
         found: dict[str, tuple[int, ...]] = {}
         for layer in self.sites:
@@ -39,7 +39,7 @@ class Bottleneck(Worn):
             found |= {f"layers.{layer}.{part}": shape for part, shape in parts.items()}
         return found
 
-    def hooks(self) -> Iterator[tuple[nn.Module, Hook]]:
+    def iterate_hooks(self) -> Iterator[tuple[nn.Module, Hook]]:
         """What each MLP adds."""
         for layer, part in self.sites.items():
             yield part, self._at_layer(layer)
@@ -56,14 +56,14 @@ class Bottleneck(Worn):
         return change
 
 
-def mlps(module: Any, layers: str) -> dict[int, nn.Module]:
+def find_mlps(module: Any, layers: str) -> dict[int, nn.Module]:
     """The MLPs of the chosen layers.
 
     Raises:
         UsageError: the family names them otherwise.
     """
-    every = decoder_layers(module)
-    chosen = which_layers(layers, len(every), "train.bottleneck.layers")
+    every = get_decoder_layers(module)
+    chosen = parse_layers(layers, len(every), "train.bottleneck.layers")
     found = {
         n: next(
             (p for name, p in every[n].named_children() if name in ("mlp", "feed_forward")), None

@@ -16,48 +16,58 @@ import numpy as np
 import torch
 
 from selfteach.errors import DataError
+from selfteach.models.hooks import PADDING_POSITION, at_positions, get_num_virtual_tokens
 from selfteach.models.loaded import LoadedModel
-from selfteach.models.worn import PADDING, lead_of, standing
-from selfteach.records import Draw, Prompt, Request, Sampling, question, seed_of
+from selfteach.records import (
+    Completion,
+    Prompt,
+    Request,
+    SamplingParams,
+    derive_seed,
+    get_user_text,
+)
 
 MAX_ROWS = {"cpu": 64, "cuda": 256}
-TAIL_TOKENS = 16
+STOP_WINDOW_TOKENS = 16
 TOO_LONG = "prompt longer than the context"
 
 
 @dataclass(slots=True)
-class Row:
+class PendingCompletion:
     """One answer under way."""
 
     id: str
-    sampling: Sampling
+    sampling: SamplingParams
     prompt_ids: list[int]
     limit_tokens: int
     uniforms: np.ndarray
     ids: list[int] = field(default_factory=list)
 
 
-def draw_all(hf: LoadedModel, requests: Sequence[Request]) -> Iterator[Draw]:
+def sample_all(hf: LoadedModel, requests: Sequence[Request]) -> Iterator[Completion]:
     """One draw for each request, the longest prompts first, each as it is finished.
 
     Raises:
         DataError: a prompt fills the model's context; raised before anything is drawn.
     """
-    yield from draw_rows(
+    yield from sample_pending(
         hf,
-        [row_of(hf, request) for request in {r.id(hf.fingerprint): r for r in requests}.values()],
+        [
+            prepare_request(hf, request)
+            for request in {r.id(hf.fingerprint): r for r in requests}.values()
+        ],
     )
 
 
-def draw_rows(hf: LoadedModel, rows: Sequence[Row]) -> Iterator[Draw]:
-    """One draw for each row, as `draw_all`; prompts and limits must fit into the context."""
+def sample_pending(hf: LoadedModel, rows: Sequence[PendingCompletion]) -> Iterator[Completion]:
+    """One draw for each row, as `sample_all`; prompts and limits must fit into the context."""
     rows = sorted(rows, key=lambda row: (-len(row.prompt_ids), row.prompt_ids, row.id))
     step = MAX_ROWS.get(hf.device.type, 64)
     for start in range(0, len(rows), step):
-        yield from _draw_batch(hf, rows[start : start + step])
+        yield from _sample_batch(hf, rows[start : start + step])
 
 
-def room_tokens(hf: LoadedModel, prompt: Prompt) -> int:
+def count_max_answer_tokens(hf: LoadedModel, prompt: Prompt) -> int:
     """How long an answer to this prompt can be at most within the model's context; not positive
     where the prompt fills it.
 
@@ -68,7 +78,7 @@ def room_tokens(hf: LoadedModel, prompt: Prompt) -> int:
     return hf.context_tokens - len(hf.encode(prompt))
 
 
-def row_of(hf: LoadedModel, request: Request) -> Row:
+def prepare_request(hf: LoadedModel, request: Request) -> PendingCompletion:
     """A request made ready: its tokens, its limit within the context, its random numbers.
 
     Raises:
@@ -82,31 +92,31 @@ def row_of(hf: LoadedModel, request: Request) -> Row:
                 f"{TOO_LONG}: {len(ids)} tokens, and the model takes {hf.context_tokens} "
                 "with the answer."
             ),
-            where=repr(question(request.prompt)[:60]),
+            where=repr(get_user_text(request.prompt)[:60]),
             cure="Shorten it; prompts are never cut in silence.",
         )
     id = request.id(hf.fingerprint)
     limit = min(request.sampling.max_tokens, room)
-    return Row(
+    return PendingCompletion(
         id,
         request.sampling,
         ids,
         limit,
-        np.random.Generator(np.random.Philox(seed_of(id))).random(limit),
+        np.random.Generator(np.random.Philox(derive_seed(id))).random(limit),
     )
 
 
 @torch.inference_mode()
-def _draw_batch(hf: LoadedModel, rows: list[Row]) -> Iterator[Draw]:
+def _sample_batch(hf: LoadedModel, rows: list[PendingCompletion]) -> Iterator[Completion]:
     logits, cache, lengths = _prefill(hf, rows)
     mask = (
         torch.arange(int(lengths.max()), device=hf.device)[None]
         >= (lengths.max() - lengths)[:, None]
     )  # padding is on the left
     while True:
-        for row, token in zip(rows, choose(logits, rows), strict=True):
+        for row, token in zip(rows, pick_next_tokens(logits, rows), strict=True):
             row.ids.append(token)
-        draws = [finished(hf, row) for row in rows]
+        draws = [make_completion_if_done(hf, row) for row in rows]
         yield from (draw for draw in draws if draw)
         keep = [i for i, draw in enumerate(draws) if draw is None]
         if not keep:
@@ -117,7 +127,7 @@ def _draw_batch(hf: LoadedModel, rows: list[Row]) -> Iterator[Draw]:
             mask, lengths = mask[index], lengths[index]
         mask = torch.cat([mask, mask.new_ones(len(rows), 1)], dim=1)
         prompts = torch.tensor([[len(row.prompt_ids)] for row in rows], device=hf.device)
-        with standing(hf.module, lengths[:, None], prompts):
+        with at_positions(hf.module, lengths[:, None], prompts):
             out = hf.module(
                 input_ids=torch.tensor([[row.ids[-1]] for row in rows], device=hf.device),
                 attention_mask=mask,
@@ -128,21 +138,25 @@ def _draw_batch(hf: LoadedModel, rows: list[Row]) -> Iterator[Draw]:
         logits, lengths = out.logits[:, -1], lengths + 1
 
 
-def _prefill(hf: LoadedModel, rows: Sequence[Row]) -> tuple[torch.Tensor, Any, torch.Tensor]:
+def _prefill(
+    hf: LoadedModel, rows: Sequence[PendingCompletion]
+) -> tuple[torch.Tensor, Any, torch.Tensor]:
     """One forward over the distinct prompts; its last logits and its cache are then repeated for
     each row.
     """
     from transformers import DynamicCache
 
     distinct = list(dict.fromkeys(tuple(row.prompt_ids) for row in rows))
-    lead = lead_of(hf.module)
+    lead = get_num_virtual_tokens(hf.module)
     width = max(map(len, distinct)) + lead
     ids = torch.tensor([[0] * (width - len(p)) + list(p) for p in distinct], device=hf.device)
     lengths = torch.tensor([len(p) + lead for p in distinct], device=hf.device)
     mask = torch.arange(width, device=hf.device)[None] >= (width - lengths)[:, None]
     counted = torch.arange(width, device=hf.device)[None] - (width - lengths)[:, None]
     positions, cache = counted.clamp(min=0), DynamicCache()
-    with standing(hf.module, torch.where(mask, counted, PADDING), (lengths - lead)[:, None]):
+    with at_positions(
+        hf.module, torch.where(mask, counted, PADDING_POSITION), (lengths - lead)[:, None]
+    ):
         out = hf.module(
             input_ids=ids,
             attention_mask=mask,
@@ -157,7 +171,7 @@ def _prefill(hf: LoadedModel, rows: Sequence[Row]) -> tuple[torch.Tensor, Any, t
     return out.logits[:, -1][index], cache, lengths[index]
 
 
-def choose(logits: torch.Tensor, rows: Sequence[Row]) -> list[int]:
+def pick_next_tokens(logits: torch.Tensor, rows: Sequence[PendingCompletion]) -> list[int]:
     """The next token of each row: the likeliest at temperature 0, else the one where the row's
     uniform number falls.
 
@@ -173,7 +187,7 @@ def choose(logits: torch.Tensor, rows: Sequence[Row]) -> list[int]:
         share = torch.softmax(logits[index].float() / heat, dim=-1)
         top_p = torch.tensor([rows[i].sampling.top_p for i in warm], device=logits.device)
         if bool((top_p < 1).any()):
-            share = nucleus(share, top_p)
+            share = filter_top_p(share, top_p)
         ladder = share.double().cumsum(-1)
         draw = torch.tensor(
             [float(rows[i].uniforms[len(rows[i].ids)]) for i in warm],
@@ -186,7 +200,7 @@ def choose(logits: torch.Tensor, rows: Sequence[Row]) -> list[int]:
     return found
 
 
-def nucleus(share: torch.Tensor, top_p: torch.Tensor) -> torch.Tensor:
+def filter_top_p(share: torch.Tensor, top_p: torch.Tensor) -> torch.Tensor:
     """Keeps the likeliest tokens whose shares first reach top_p, and no others.
 
     Shapes: share (B, V), top_p (B,).
@@ -196,27 +210,27 @@ def nucleus(share: torch.Tensor, top_p: torch.Tensor) -> torch.Tensor:
     return torch.zeros_like(share).scatter(-1, order, ranked * (before < top_p[:, None]))
 
 
-def finished(hf: LoadedModel, row: Row) -> Draw | None:
+def make_completion_if_done(hf: LoadedModel, row: PendingCompletion) -> Completion | None:
     """The draw, if its last token or its text ended it."""
     ended = row.ids[-1] in hf.end_ids
     full = len(row.ids) >= row.limit_tokens
     stopped = (
         not ended
         and bool(row.sampling.stop)
-        and any(stop in hf.decode(row.ids[-TAIL_TOKENS:]) for stop in row.sampling.stop)
+        and any(stop in hf.decode(row.ids[-STOP_WINDOW_TOKENS:]) for stop in row.sampling.stop)
     )
     if not (ended or full or stopped):
         return None
-    return as_draw(hf, row.id, row.ids, row.sampling, len(row.prompt_ids))
+    return make_completion(hf, row.id, row.ids, row.sampling, len(row.prompt_ids))
 
 
-def as_draw(
-    hf: LoadedModel, id: str, ids: Sequence[int], sampling: Sampling, prompt_tokens: int
-) -> Draw:
+def make_completion(
+    hf: LoadedModel, id: str, ids: Sequence[int], sampling: SamplingParams, prompt_tokens: int
+) -> Completion:
     """Tokens to a draw: without the token that ended it, cut before the first stop text."""
     ended = bool(ids) and ids[-1] in hf.end_ids
     text = hf.decode(ids[:-1] if ended else ids)
     cut = min((at for stop in sampling.stop if (at := text.find(stop)) >= 0), default=-1)
     if cut >= 0:
         text = text[:cut]
-    return Draw(id, text, "stop" if ended or cut >= 0 else "length", len(ids), prompt_tokens)
+    return Completion(id, text, "stop" if ended or cut >= 0 else "length", len(ids), prompt_tokens)

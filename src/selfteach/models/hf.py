@@ -21,31 +21,31 @@ from torch import nn
 
 from selfteach.errors import ResourceError, UsageError
 from selfteach.models import safety
-from selfteach.models.decode import draw_all, room_tokens
-from selfteach.models.finding import model_folder, resolve_base
-from selfteach.models.memory import keep_few_products, keep_pages
-from selfteach.models.quiet import quiet
-from selfteach.models.score import answer_logits, embed_all, logp_all
-from selfteach.models.tokens import Tokens
-from selfteach.models.wear import wear
-from selfteach.models.worn import lead_of, worn
-from selfteach.records import Continuations, Draw, Logp, Prompt, Request
+from selfteach.models.allocator import keep_freed_pages, limit_onednn_cache
+from selfteach.models.decode import count_max_answer_tokens, sample_all
+from selfteach.models.hooks import get_active_hooks, get_num_virtual_tokens
+from selfteach.models.load_adapter import load_adapter
+from selfteach.models.resolve_model import resolve_base, resolve_model_folder
+from selfteach.models.score import compute_answer_logits, embed_all, score_all
+from selfteach.models.silence import silence_libraries
+from selfteach.models.tokens import ChatTokenizer
+from selfteach.records import Completion, Continuations, LogProb, Prompt, Request
 from selfteach.registry import did_you_mean
 
 DTYPES = {"bfloat16": torch.bfloat16, "float32": torch.float32, "float16": torch.float16}
 
 
-class Hf:
+class HfModel:
     """A causal language model with its tokenizer: a `Drawer` and a `Scorer`.
 
-    `module` may be exchanged for a training one by `wearing`; everything here reads its device and
+    `module` may be exchanged for a training one by `with_module`; everything here reads its device and
     dtype from it.
     """
 
     def __init__(
         self,
         module: nn.Module,
-        tokens: Tokens,
+        tokens: ChatTokenizer,
         name: str,
         fingerprint: str,
         notes: Sequence[str] = (),
@@ -68,7 +68,7 @@ class Hf:
         dtype: str = "auto",
         device: str = "auto",
         progress: Callable[[str], None] | None = None,
-    ) -> Hf:
+    ) -> HfModel:
         """Loads "embedded", a folder, or a hub name; with `adapter`, a saved one merged into it or
         worn by it.
 
@@ -77,24 +77,24 @@ class Hf:
             IntegrityError: the adapter was trained on another base.
         """
         name = resolve_base(str(name_or_folder), adapter)
-        folder = model_folder(name, progress)
-        safety.inspect(folder)
-        target = _device(device)
+        folder = resolve_model_folder(name, progress)
+        safety.check_model_folder(folder)
+        target = _choose_device(device)
         if target.type == "cpu":
-            keep_pages()
-            keep_few_products()
-        fingerprint = safety.fingerprint(folder)
+            keep_freed_pages()
+            limit_onednn_cache()
+        fingerprint = safety.compute_fingerprint(folder)
         notes = [safety.check_adapter(adapter, fingerprint)] if adapter else []
-        module = _load_module(folder, _dtype(dtype, target))
+        module = _load_module(folder, _choose_dtype(dtype, target))
         if adapter:
             module, fingerprint = (
-                wear(module, adapter),
-                safety.adapter_fingerprint(fingerprint, adapter),
+                load_adapter(module, adapter),
+                safety.compute_adapter_fingerprint(fingerprint, adapter),
             )
-        tokens = Tokens(_load_tokenizer(folder), _generation_ends(module))
-        if mine := worn(module):
+        tokens = ChatTokenizer(_load_tokenizer(folder), _get_generation_end_ids(module))
+        if mine := get_active_hooks(module):
             mine.to(target)
-        return Hf(
+        return HfModel(
             module.to(target).eval(),
             tokens,
             name,
@@ -102,11 +102,11 @@ class Hf:
             [note for note in notes if note],
         )
 
-    def wearing(self, module: nn.Module, fingerprint: str) -> Hf:
+    def with_module(self, module: nn.Module, fingerprint: str) -> HfModel:
         """The same tokenizer and name around another module: the student between two training
         steps.
         """
-        return Hf(module, self.tokens, self.name, fingerprint)
+        return HfModel(module, self.tokens, self.name, fingerprint)
 
     @property
     def device(self) -> torch.device:
@@ -123,28 +123,32 @@ class Hf:
     def context_tokens(self) -> int:
         """How many tokens prompt and answer may have together."""
         text = self.module.config.get_text_config()  # type: ignore[operator,union-attr]
-        return int(getattr(text, "max_position_embeddings", None) or 1 << 20) - lead_of(self.module)
+        return int(
+            getattr(text, "max_position_embeddings", None) or 1 << 20
+        ) - get_num_virtual_tokens(self.module)
 
     @property
     def worn(self) -> bool:
         """Whether an adapter sits on the module as hooks, which no other engine can draw with."""
-        return worn(self.module) is not None
+        return get_active_hooks(self.module) is not None
 
     def room_tokens(self, prompt: Prompt) -> int:
         """How long an answer to this prompt can be at most; not positive where it must be dropped
         as `decode.TOO_LONG`.
         """
-        return room_tokens(self, prompt)
+        return count_max_answer_tokens(self, prompt)
 
-    def draw(self, requests: Sequence[Request]) -> Iterator[Draw]:
+    def stream(self, requests: Sequence[Request]) -> Iterator[Completion]:
         """As `Drawer.draw`. A prompt that leaves no room for an answer is refused (`DataError`),
         never cut in silence.
         """
-        return draw_all(self, requests)
+        return sample_all(self, requests)
 
-    def logp(self, items: Sequence[Continuations]) -> Iterator[tuple[str, tuple[Logp, ...]]]:
+    def stream_scores(
+        self, items: Sequence[Continuations]
+    ) -> Iterator[tuple[str, tuple[LogProb, ...]]]:
         """As `Scorer.logp`; what all items begin with is computed once."""
-        return logp_all(self, items)
+        return score_all(self, items)
 
     def embed(self, prompts: Sequence[Prompt]) -> np.ndarray:
         """As `Scorer.embed`."""
@@ -156,21 +160,23 @@ class Hf:
         """Yields (index, float32 logits (T_answer, V)) for each pair of prompt and answer; row t
         predicts answer token t, EOS included.
         """
-        return answer_logits(self, pairs)
+        return compute_answer_logits(self, pairs)
 
 
-def load_tokens(name_or_folder: str, progress: Callable[[str], None] | None = None) -> Tokens:
+def load_chat_tokenizer(
+    name_or_folder: str, progress: Callable[[str], None] | None = None
+) -> ChatTokenizer:
     """A model's tokenizer with its chat template, without the weights.
 
     Raises:
         UsageError: no such model, or one that must not be opened.
     """
-    folder = model_folder(name_or_folder, progress)
-    safety.inspect(folder)
-    return Tokens(_load_tokenizer(folder))
+    folder = resolve_model_folder(name_or_folder, progress)
+    safety.check_model_folder(folder)
+    return ChatTokenizer(_load_tokenizer(folder))
 
 
-def bf16_in_hardware() -> bool:
+def has_bf16_hardware() -> bool:
     """Whether this CPU multiplies in bf16, as far as the build of torch can tell: one without
     oneDNN cannot be asked.
 
@@ -183,11 +189,11 @@ def bf16_in_hardware() -> bool:
     return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())  # type: ignore[no-untyped-call]
 
 
-def _device(name: str) -> torch.device:
+def _choose_device(name: str) -> torch.device:
     if (
         name == "auto"
     ):  # of several processes that were launched together each has an accelerator of its own
-        here = torch.cuda.is_available() and not _split()
+        here = torch.cuda.is_available() and not _will_shard_weights()
         return (
             torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0)))
             if here
@@ -201,7 +207,7 @@ def _device(name: str) -> torch.device:
         ) from fault
 
 
-def _split() -> bool:
+def _will_shard_weights() -> bool:
     """Whether the launch will split the weights over the accelerators: then no one of them needs to
     hold all, and the CPU does first.
     """
@@ -211,10 +217,12 @@ def _split() -> bool:
     )
 
 
-def _dtype(name: str, device: torch.device) -> torch.dtype:
+def _choose_dtype(name: str, device: torch.device) -> torch.dtype:
     if name == "auto":
         fast = (
-            device.type == "cuda" or (_split() and torch.cuda.is_available()) or bf16_in_hardware()
+            device.type == "cuda"
+            or (_will_shard_weights() and torch.cuda.is_available())
+            or has_bf16_hardware()
         )
         return torch.bfloat16 if fast else torch.float32
     if name not in DTYPES:
@@ -232,7 +240,7 @@ def _load_module(folder: Path, dtype: torch.dtype) -> Any:
         "local_files_only": True,
     }
     try:
-        with quiet():
+        with silence_libraries():
             try:
                 return AutoModelForCausalLM.from_pretrained(
                     folder, attn_implementation="sdpa", **options
@@ -260,7 +268,7 @@ def _load_tokenizer(folder: Path) -> Any:
     from transformers import AutoTokenizer
 
     try:
-        with quiet():
+        with silence_libraries():
             return AutoTokenizer.from_pretrained(
                 folder, trust_remote_code=False, local_files_only=True
             )
@@ -269,6 +277,6 @@ def _load_tokenizer(folder: Path) -> Any:
         raise UsageError(f"its tokenizer cannot be loaded ({first}).", where=str(folder)) from fault
 
 
-def _generation_ends(module: Any) -> Sequence[int]:
+def _get_generation_end_ids(module: Any) -> Sequence[int]:
     ends = getattr(module.generation_config, "eos_token_id", None)
     return [] if ends is None else [ends] if isinstance(ends, int) else ends

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import torch
 from torch import nn
 
-from selfteach.models.tokens import Tokens
+from selfteach.models.tokens import ChatTokenizer
 from selfteach.records import Prompt
 
 
@@ -21,7 +21,7 @@ class LoadedModel(Protocol):
 
     module: nn.Module
     """The transformers model, or a module that wraps it."""
-    tokens: Tokens
+    tokens: ChatTokenizer
     """Text to token ids and back."""
     tokenizer: Any
     """The tokenizer of transformers behind `tokens`."""

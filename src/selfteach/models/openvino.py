@@ -18,16 +18,21 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from selfteach.errors import ResourceError, UsageError
-from selfteach.models.decode import TAIL_TOKENS, Row, as_draw, row_of
-from selfteach.models.embedded import cache_folder
-from selfteach.models.gguf import why_not_gguf, write_gguf
-from selfteach.models.memory import release
-from selfteach.models.signal_stack import kept_signal_stack
-from selfteach.models.tokens import common_prefix
-from selfteach.records import Draw, Request, seed_of
+from selfteach.models.allocator import release_freed_pages
+from selfteach.models.decode import (
+    STOP_WINDOW_TOKENS,
+    PendingCompletion,
+    make_completion,
+    prepare_request,
+)
+from selfteach.models.embedded import get_cache_folder
+from selfteach.models.gguf import explain_why_not_gguf, write_gguf
+from selfteach.models.signal_stack import keep_signal_stack
+from selfteach.models.tokens import count_common_prefix
+from selfteach.records import Completion, Request, derive_seed
 
 if TYPE_CHECKING:
-    from selfteach.models.hf import Hf
+    from selfteach.models.hf import HfModel
 
 MAX_ROWS = 192
 MIN_ROWS = 4
@@ -38,27 +43,27 @@ CACHE_GB = 1
 
 
 class OpenVino:
-    """Draws with the weights of an `Hf`, whose tokenizer, name and fingerprint it shares."""
+    """Draws with the weights of an `HfModel`, whose tokenizer, name and fingerprint it shares."""
 
-    def __init__(self, hf: Hf, folder: Path | None = None, *, precision: str = "") -> None:
+    def __init__(self, hf: HfModel, folder: Path | None = None, *, precision: str = "") -> None:
         """Writes the weights as GGUF, into `folder` to stay or into a passing file, and loads them.
         `precision` is f32 or bf16.
 
         Raises:
             UsageError: openvino-genai is not installed, or the model's family is unknown to it.
         """
-        if reason := why_not_openvino(hf):
+        if reason := explain_why_not_openvino(hf):
             raise UsageError(
                 f"openvino cannot draw with {hf.name}: {reason}.", cure="Use `--engine hf`."
             )
         self.name, self.fingerprint, self._hf = hf.name, hf.fingerprint, hf
-        self._folder, self._precision = folder, precision or _fastest_precision()
+        self._folder, self._precision = folder, precision or _choose_precision()
         self._opened: Any = self._open()
 
     def rest(self) -> None:
         """Gives the memory of the weights and of the cache back until the next draw."""
         self._opened = None
-        release()
+        release_freed_pages()
 
     @property
     def _pipe(self) -> Any:
@@ -68,37 +73,37 @@ class OpenVino:
     def _open(self) -> Any:
         if self._folder is not None:
             self._folder.mkdir(parents=True, exist_ok=True)
-            return _pipeline(
+            return _load_pipeline(
                 write_gguf(
                     self._hf.module, self._hf.tokenizer, self._folder / f"{self.fingerprint}.gguf"
                 ),
                 self._precision,
             )
-        cache_folder().mkdir(
+        get_cache_folder().mkdir(
             parents=True, exist_ok=True
         )  # every taught model has a file of its own: none is kept
         with tempfile.TemporaryDirectory(
-            dir=cache_folder(), prefix=".gguf-", ignore_cleanup_errors=True
+            dir=get_cache_folder(), prefix=".gguf-", ignore_cleanup_errors=True
         ) as scratch:
-            return _pipeline(
+            return _load_pipeline(
                 write_gguf(self._hf.module, self._hf.tokenizer, Path(scratch) / "model.gguf"),
                 self._precision,
             )
 
-    def draw(self, requests: Sequence[Request]) -> Iterator[Draw]:
+    def stream(self, requests: Sequence[Request]) -> Iterator[Completion]:
         """As `Drawer.draw`. The first draws of all prompts go first, so that later draws of a
         prompt find its prefill in the cache; and before them one prompt of each beginning that
         several share, because the engine looks into its cache when a request is added."""
         rows = [
-            (request.draw, row_of(self._hf, request))
+            (request.draw, prepare_request(self._hf, request))
             for request in {r.id(self.fingerprint): r for r in requests}.values()
         ]
         rows.sort(key=lambda pair: (pair[0], -len(pair[1].prompt_ids), pair[1].prompt_ids))
-        shared = shares([row.prompt_ids for _, row in rows])
+        shared = count_shared_tokens([row.prompt_ids for _, row in rows])
         waiting = deque(row for (_, row), same in zip(rows, shared, strict=True) if not same)
         later = deque(row for (_, row), same in zip(rows, shared, strict=True) if same)
         reused = {row.id: same for (_, row), same in zip(rows, shared, strict=True)}
-        open_: dict[int, tuple[Row, Any]] = {}
+        open_: dict[int, tuple[PendingCompletion, Any]] = {}
         idle: list[Any] = []
         numbers = count()
         try:
@@ -113,9 +118,13 @@ class OpenVino:
                 while len(open_) + len(idle) < MIN_ROWS:
                     idle.append(self._add_idle(next(numbers)))
                 self._pipe.step()
-                for key in [key for key, (row, handle) in open_.items() if self._over(row, handle)]:
+                for key in [
+                    key for key, (row, handle) in open_.items() if self._take_tokens(row, handle)
+                ]:
                     row, _ = open_.pop(key)
-                    drawn = as_draw(self._hf, row.id, row.ids, row.sampling, len(row.prompt_ids))
+                    drawn = make_completion(
+                        self._hf, row.id, row.ids, row.sampling, len(row.prompt_ids)
+                    )
                     yield replace(drawn, reused_tokens=reused[row.id])
         finally:  # the caller may leave early
             for handle in [*idle, *(handle for _, handle in open_.values())]:
@@ -123,7 +132,7 @@ class OpenVino:
             while self._pipe.has_non_finished_requests():
                 self._pipe.step()
 
-    def _add(self, number: int, row: Row) -> Any:
+    def _add(self, number: int, row: PendingCompletion) -> Any:
         import openvino
         import openvino_genai
 
@@ -138,7 +147,7 @@ class OpenVino:
                 row.sampling.top_p,
                 0,
             )
-            config.rng_seed = seed_of(row.id)
+            config.rng_seed = derive_seed(row.id)
         return self._pipe.add_request(
             number, openvino.Tensor(np.array([row.prompt_ids], dtype=np.int64)), config
         )
@@ -159,7 +168,7 @@ class OpenVino:
             config,
         )
 
-    def _over(self, row: Row, handle: Any) -> bool:
+    def _take_tokens(self, row: PendingCompletion, handle: Any) -> bool:
         """Takes what the row has drawn in this step; whether it has ended, by itself or by a stop
         text.
         """
@@ -175,20 +184,20 @@ class OpenVino:
                 cure="Use `--engine hf`.",
             )
         if status == GenerationStatus.RUNNING and row.sampling.stop:
-            tail = self._hf.decode(row.ids[-TAIL_TOKENS:])
+            tail = self._hf.decode(row.ids[-STOP_WINDOW_TOKENS:])
             if any(stop in tail for stop in row.sampling.stop):
                 handle.stop()
                 return True
         return bool(status != GenerationStatus.RUNNING)
 
 
-def shares(prompts: Sequence[list[int]]) -> list[int]:
+def count_shared_tokens(prompts: Sequence[list[int]]) -> list[int]:
     """How many tokens each prompt shares with one that goes before it, at least half of its own; 0
     for those that go first.
     """
     found, leader = [0] * len(prompts), list[int]()
     for i in sorted(range(len(prompts)), key=lambda i: prompts[i]):
-        same = common_prefix(leader, prompts[i])
+        same = count_common_prefix(leader, prompts[i])
         if 2 * same >= len(prompts[i]):
             found[i] = same
         else:
@@ -196,16 +205,16 @@ def shares(prompts: Sequence[list[int]]) -> list[int]:
     return found
 
 
-def why_not_openvino(hf: Hf) -> str:
+def explain_why_not_openvino(hf: HfModel) -> str:
     """Why openvino cannot draw with this model here, or an empty text."""
     try:
         import openvino_genai  # noqa: F401
     except (ImportError, OSError) as fault:
         return f"openvino-genai is not installed ({fault})"
-    return why_not_gguf(hf.module, hf.tokenizer)
+    return explain_why_not_gguf(hf.module, hf.tokenizer)
 
 
-def _pipeline(path: Path, precision: str) -> Any:
+def _load_pipeline(path: Path, precision: str) -> Any:
     import openvino_genai
 
     scheduler = openvino_genai.SchedulerConfig()
@@ -217,13 +226,13 @@ def _pipeline(path: Path, precision: str) -> Any:
         "INFERENCE_PRECISION_HINT": precision,
         "KV_CACHE_PRECISION": precision,
     }  # 8-bit keys and values are no faster here
-    with kept_signal_stack():
+    with keep_signal_stack():
         pipe = openvino_genai.ContinuousBatchingPipeline(str(path), scheduler, "CPU", properties)
-    release()  # reading and compiling leave several times the weights behind
+    release_freed_pages()  # reading and compiling leave several times the weights behind
     return pipe
 
 
-def _fastest_precision() -> str:
+def _choose_precision() -> str:
     """bf16 where the processor has it, else f32."""
     import openvino
 

@@ -20,18 +20,24 @@ import torch
 from torch import Tensor, nn
 
 from selfteach.errors import UsageError
-from selfteach.models.worn import Hook, Places, Worn, decoder_layers, which_layers
+from selfteach.models.hooks import (
+    Hook,
+    HookAdapter,
+    TokenPositions,
+    get_decoder_layers,
+    parse_layers,
+)
 
 SITES = {"stream": "", "down_proj": "mlp.down_proj"}
 
 
-def edit(h: Tensor, r: Tensor, w: Tensor, b: Tensor) -> Tensor:
+def apply_edit(h: Tensor, r: Tensor, w: Tensor, b: Tensor) -> Tensor:
     """h + R^T(Wh + b - Rh). Shapes: h (..., D), R and W (r, D), b (r,)."""
     wide = h.to(r.dtype)
     return (wide + ((wide @ (w - r).t()) + b) @ r).to(h.dtype)
 
 
-def orthonormal(free: Tensor) -> Tensor:
+def orthonormalize(free: Tensor) -> Tensor:
     """Rows that span the same space and are orthonormal; rows that are so already stay as they are.
     (r, D) -> (r, D).
     """
@@ -41,7 +47,7 @@ def orthonormal(free: Tensor) -> Tensor:
 
 
 @dataclass(frozen=True, slots=True)
-class Spans:
+class PromptSpans:
     """The first n and the last m tokens of a prompt; `everywhere` is every token of the answer too."""
 
     first: int = 0
@@ -49,14 +55,14 @@ class Spans:
     everywhere: bool = False
 
     @staticmethod
-    def of(text: str) -> Spans:
+    def of(text: str) -> PromptSpans:
         """From `all`, `f1`, `l2` or `f1+l1`.
 
         Raises:
             UsageError: another form.
         """
         if text == "all":
-            return Spans(everywhere=True)
+            return PromptSpans(everywhere=True)
         found = re.fullmatch(r"(?:f([1-9]\d{0,3}))?(\+)?(?:l([1-9]\d{0,3}))?", text)
         if not found or not (found[1] or found[3]) or bool(found[2]) != bool(found[1] and found[3]):
             raise UsageError(
@@ -64,7 +70,7 @@ class Spans:
                 where="train.reft.positions",
                 cure='Write "all", "f1", "l1" or "f1+l1".',
             )
-        return Spans(int(found[1] or 0), int(found[3] or 0))
+        return PromptSpans(int(found[1] or 0), int(found[3] or 0))
 
     def parts(self, tied: bool) -> tuple[str, ...]:
         """Which sets of R, W, b there are."""
@@ -72,7 +78,7 @@ class Spans:
             return ("all",)
         return ("first", "last")
 
-    def where(self, places: Places, part: str) -> tuple[Tensor, Tensor]:
+    def where(self, places: TokenPositions, part: str) -> tuple[Tensor, Tensor]:
         """Rows and columns of a part's tokens. Where a short prompt's first and last tokens are the
         same, they are first.
         """
@@ -85,7 +91,7 @@ class Spans:
         return rows, columns
 
 
-class Reft(Worn):
+class ReftHooks(HookAdapter):
     """R, W and b for each layer and part, as `layers.3.all.R`."""
 
     kind = "reft"
@@ -94,13 +100,16 @@ class Reft(Worn):
         self, module: Any, tensors: Mapping[str, Tensor], settings: Mapping[str, Any]
     ) -> None:
         super().__init__(module, tensors)
-        self.spans, self.tied = Spans.of(str(settings["positions"])), bool(settings["tied"])
-        self.positional, self.tail = not self.spans.everywhere, max(1, self.spans.last)
-        self.sites = sites(module, str(settings["layers"]), str(settings["site"]))
+        self.spans, self.tied = PromptSpans.of(str(settings["positions"])), bool(settings["tied"])
+        self.needs_positions, self.num_edited_suffix_tokens = (
+            not self.spans.everywhere,
+            max(1, self.spans.last),
+        )
+        self.sites = find_sites(module, str(settings["layers"]), str(settings["site"]))
         self.site = str(settings["site"])
 
     @property
-    def exact(self) -> bool:
+    def is_exact(self) -> bool:
         """Whether it is the same as other weights: at all positions of a linear layer's own output."""
         return self.spans.everywhere and self.site != "stream"
 
@@ -109,7 +118,7 @@ class Reft(Worn):
         for layer in self.sites:
             yield from (f"layers.{layer}.{part}" for part in self.spans.parts(self.tied))
 
-    def shapes(self, width: int) -> dict[str, tuple[int, ...]]:
+    def get_expected_shapes(self, width: int) -> dict[str, tuple[int, ...]]:
         """R, W (r, D) and b (r,) of each layer and part."""
         found: dict[str, tuple[int, ...]] = {}
         for name in self.names():
@@ -117,7 +126,7 @@ class Reft(Worn):
             found |= {f"{name}.R": (rank, width), f"{name}.W": (rank, width), f"{name}.b": (rank,)}
         return found
 
-    def hooks(self) -> Iterator[tuple[nn.Module, Hook]]:
+    def iterate_hooks(self) -> Iterator[tuple[nn.Module, Hook]]:
         """The output of each site."""
         for layer, part in self.sites.items():
             yield part, self._at_layer(layer)
@@ -126,30 +135,30 @@ class Reft(Worn):
         def change(h: Tensor) -> Tensor:
             for part in self.spans.parts(self.tied):
                 r, w, b = (self.tensors[f"layers.{layer}.{part}.{name}"] for name in "RWb")
-                r = orthonormal(r) if r.requires_grad else r
+                r = orthonormalize(r) if r.requires_grad else r
                 if self.spans.everywhere:
-                    return edit(h, r, w, b)
+                    return apply_edit(h, r, w, b)
                 rows, columns = self.places.once(
                     part, lambda part=part: self.spans.where(self.places, part)
                 )  # type: ignore[misc]
                 if len(rows):
-                    h = h.index_put((rows, columns), edit(h[rows, columns], r, w, b))
+                    h = h.index_put((rows, columns), apply_edit(h[rows, columns], r, w, b))
             return h
 
         return change
 
 
-def sites(module: Any, layers: str, site: str) -> dict[int, nn.Module]:
+def find_sites(module: Any, layers: str, site: str) -> dict[int, nn.Module]:
     """The parts of the module whose output is edited, by layer.
 
     Raises:
         UsageError: this family has no such part.
     """
-    every = decoder_layers(module)
+    every = get_decoder_layers(module)
     try:
         return {
             n: every[n].get_submodule(SITES[site])
-            for n in which_layers(layers, len(every), "train.reft.layers")
+            for n in parse_layers(layers, len(every), "train.reft.layers")
         }
     except AttributeError as fault:
         raise UsageError(
@@ -159,7 +168,7 @@ def sites(module: Any, layers: str, site: str) -> dict[int, nn.Module]:
         ) from fault
 
 
-def as_low_rank(
+def convert_edit_to_low_rank(
     r: Tensor, w: Tensor, b: Tensor, weight: Tensor, bias: Tensor | None
 ) -> tuple[Tensor, Tensor, Tensor]:
     """The low-rank update of a linear layer's weights that does what the edit of its output does,

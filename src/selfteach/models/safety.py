@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from selfteach.errors import IntegrityError, UsageError
-from selfteach.models.embedded import cache_folder
-from selfteach.records import digest, write_text
+from selfteach.files import write_text
+from selfteach.models.embedded import get_cache_folder
+from selfteach.records import digest
 
-PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl", "*.pickle")
-ATTENTION = {"eager", "sdpa", "flash_attention_2", "flash_attention_3", "flex_attention"}
-IDENTITY = (
+PICKLE_PATTERNS = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl", "*.pickle")
+SAFE_ATTENTION = {"eager", "sdpa", "flash_attention_2", "flash_attention_3", "flex_attention"}
+IDENTITY_FILES = (
     "config.json",
     "tokenizer.json",
     "tokenizer.model",
@@ -28,7 +29,7 @@ IDENTITY = (
 MAX_JSON_BYTES = 64 << 20
 
 
-def inspect(folder: Path) -> dict[str, Any]:
+def check_model_folder(folder: Path) -> dict[str, Any]:
     """Reads a model folder's configuration, and refuses what could run code.
 
     Raises:
@@ -37,7 +38,7 @@ def inspect(folder: Path) -> dict[str, Any]:
     """
     config = read_json(folder / "config.json")
     if not any(folder.glob("*.safetensors")):
-        pickled = sorted(p.name for pattern in PICKLES for p in folder.glob(pattern))
+        pickled = sorted(p.name for pattern in PICKLE_PATTERNS for p in folder.glob(pattern))
         what = (
             f"has its weights as a pickle ({pickled[0]}), which can run code when it is read."
             if pickled
@@ -96,7 +97,7 @@ def _is_plain_safetensors(name: Any) -> bool:
 
 
 def _refuse_code(value: dict[str, Any], where: str) -> None:
-    for key, found in _walk(value):
+    for key, found in _iterate_keys(value):
         if key in ("auto_map", "custom_pipelines") and found:
             raise UsageError(
                 f'asks to run code that comes with the model ("{key}").',
@@ -108,7 +109,7 @@ def _refuse_code(value: dict[str, Any], where: str) -> None:
             )
         if key.lstrip("_").startswith("attn_implementation") or key == "experts_implementation":
             for name in found.values() if isinstance(found, dict) else [found]:
-                if name is not None and name not in ATTENTION:
+                if name is not None and name not in SAFE_ATTENTION:
                     raise UsageError(
                         f"asks for an attention kernel from elsewhere ({str(name)[:60]!r}).",
                         where=where,
@@ -116,7 +117,7 @@ def _refuse_code(value: dict[str, Any], where: str) -> None:
                     )
 
 
-def _walk(value: Any) -> Iterator[tuple[str, Any]]:
+def _iterate_keys(value: Any) -> Iterator[tuple[str, Any]]:
     """Every key of nested mappings and lists, with its value."""
     stack = [value]
     while stack:
@@ -128,16 +129,16 @@ def _walk(value: Any) -> Iterator[tuple[str, Any]]:
             stack += top
 
 
-def fingerprint(folder: Path) -> str:
+def compute_fingerprint(folder: Path) -> str:
     """The hash of what a model folder holds: configuration, tokenizer, template and every byte of
     the weights.
     """
-    parts = [[name, _sha256(folder / name)] for name in IDENTITY if (folder / name).is_file()]
+    parts = [[name, _sha256(folder / name)] for name in IDENTITY_FILES if (folder / name).is_file()]
     parts += [[path.name, _sha256(path)] for path in sorted(folder.glob("*.safetensors"))]
     return digest(["model", parts])
 
 
-def adapter_fingerprint(base: str, folder: Path) -> str:
+def compute_adapter_fingerprint(base: str, folder: Path) -> str:
     """The hash of a base with a PEFT adapter on it."""
     return digest(
         [
@@ -190,7 +191,7 @@ def _sha256(path: Path) -> str:
     stat = path.stat()
     large = stat.st_size > 1 << 30
     memory = (
-        cache_folder()
+        get_cache_folder()
         / "sha256"
         / f"{digest([str(path.resolve()), stat.st_size, stat.st_mtime_ns, stat.st_ino])}.txt"
     )

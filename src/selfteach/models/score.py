@@ -15,12 +15,12 @@ import torch
 from torch import nn
 
 from selfteach.errors import DataError, UsageError
-from selfteach.models.attention import for_trees
+from selfteach.models.allocator import release_freed_pages
+from selfteach.models.attention import use_tree_attention
+from selfteach.models.hooks import at_positions, get_num_virtual_tokens, needs_positions
 from selfteach.models.loaded import LoadedModel
-from selfteach.models.memory import release
-from selfteach.models.tokens import common_prefix
-from selfteach.models.worn import lead_of, positional, standing
-from selfteach.records import Continuations, Logp, Prompt
+from selfteach.models.tokens import count_common_prefix
+from selfteach.records import Continuations, LogProb, Prompt
 
 Prefix = list[tuple[torch.Tensor, torch.Tensor]]
 """Keys and values of each layer, each (1, heads, P, head size)."""
@@ -68,7 +68,7 @@ class Head:
 
 
 @dataclass
-class _Row:
+class _ScoredItem:
     """One item: the tokens after the shared prefix, and those of each continuation."""
 
     id: str
@@ -81,9 +81,9 @@ class _Row:
 
 
 @torch.inference_mode()
-def logp_all(
+def score_all(
     hf: LoadedModel, items: Sequence[Continuations]
-) -> Iterator[tuple[str, tuple[Logp, ...]]]:
+) -> Iterator[tuple[str, tuple[LogProb, ...]]]:
     """The log-probability of every text after its prompt.
 
     What all prompts begin with runs once and its keys and values are reused; each row then holds
@@ -96,27 +96,27 @@ def logp_all(
     if not items:
         return
     prompts = [hf.encode(item.prompt) for item in items]
-    shared = _shared_prefix(prompts)
+    shared = _count_shared_prefix(prompts)
     rows = []
     for item, ids in zip(items, prompts, strict=True):
         texts = [hf.encode_answer(text, item.end) for text in item.texts]
-        _fits(hf, len(ids) + max(map(len, texts), default=0), item.prompt)
-        rows.append(_Row(item.id(hf.fingerprint), ids[shared:], texts))
+        _require_fits(hf, len(ids) + max(map(len, texts), default=0), item.prompt)
+        rows.append(_ScoredItem(item.id(hf.fingerprint), ids[shared:], texts))
     rows.sort(key=lambda row: row.length)
-    if not _takes_trees(hf, shared + rows[-1].length):
-        yield from _score_plainly(hf, rows, prompts[0][:shared])
+    if not _supports_tree_mask(hf, shared + rows[-1].length):
+        yield from _score_one_by_one(hf, rows, prompts[0][:shared])
         return
-    prefix = _prefix_cache(hf, prompts[0][:shared])
-    for batch in _batches(rows, shared):
+    prefix = _compute_prefix_cache(hf, prompts[0][:shared])
+    for batch in _split_batches(rows, shared):
         yield from _score_rows(hf, batch, prefix, shared)
-    release()
+    release_freed_pages()
 
 
-def _takes_trees(hf: LoadedModel, longest: int) -> bool:
+def _supports_tree_mask(hf: LoadedModel, longest: int) -> bool:
     """Whether every layer attends to all earlier positions that a mask shows, at this length, and
     nothing counts positions.
     """
-    if positional(hf.module):
+    if needs_positions(hf.module):
         return False
     config: Any = hf.module.config.get_text_config()  # type: ignore[operator,union-attr]
     kinds = set(getattr(config, "layer_types", None) or ["full_attention"])
@@ -130,16 +130,16 @@ def _takes_trees(hf: LoadedModel, longest: int) -> bool:
     )
 
 
-def _score_plainly(
-    hf: LoadedModel, rows: Sequence[_Row], prefix: list[int]
-) -> Iterator[tuple[str, tuple[Logp, ...]]]:
-    found: dict[str, dict[int, Logp]] = {row.id: {} for row in rows}
+def _score_one_by_one(
+    hf: LoadedModel, rows: Sequence[_ScoredItem], prefix: list[int]
+) -> Iterator[tuple[str, tuple[LogProb, ...]]]:
+    found: dict[str, dict[int, LogProb]] = {row.id: {} for row in rows}
     flat = [(row, k) for row in rows for k in range(len(row.texts))]
     lengths = [len(prefix) + len(row.rest) + len(row.texts[k]) for row, k in flat]
-    for group in _by_tokens(sorted(range(len(flat)), key=lengths.__getitem__), lengths):
+    for group in _group_by_tokens(sorted(range(len(flat)), key=lengths.__getitem__), lengths):
         rows_of = [flat[i][0] for i in group]
         prompts = [len(prefix) + len(row.rest) for row in rows_of]
-        hidden = _hidden(
+        hidden = _compute_hidden(
             hf,
             [
                 prefix + row.rest + row.texts[flat[i][1]]
@@ -154,20 +154,20 @@ def _score_plainly(
                 hidden[b, start : start + len(text)],
                 torch.tensor(text, dtype=torch.long, device=hf.device),
             )
-            found[row.id][k] = Logp(float(logps.sum()), len(text))
+            found[row.id][k] = LogProb(float(logps.sum()), len(text))
     for row in rows:
         yield row.id, tuple(found[row.id][k] for k in range(len(row.texts)))
 
 
-def _shared_prefix(prompts: Sequence[list[int]]) -> int:
+def _count_shared_prefix(prompts: Sequence[list[int]]) -> int:
     """Tokens that all prompts begin with, one short of the shortest prompt: each row needs a
     position that predicts its text.
     """
     low, high = min(prompts), max(prompts)
-    return max(0, min(common_prefix(low, high), min(map(len, prompts)) - 1))
+    return max(0, min(count_common_prefix(low, high), min(map(len, prompts)) - 1))
 
 
-def _batches(rows: Sequence[_Row], shared: int) -> Iterator[Sequence[_Row]]:
+def _split_batches(rows: Sequence[_ScoredItem], shared: int) -> Iterator[Sequence[_ScoredItem]]:
     start = 0
     while start < len(rows):
         stop = start + 1
@@ -180,13 +180,13 @@ def _batches(rows: Sequence[_Row], shared: int) -> Iterator[Sequence[_Row]]:
         start = stop
 
 
-def _prefix_cache(hf: LoadedModel, ids: list[int]) -> Prefix | None:
+def _compute_prefix_cache(hf: LoadedModel, ids: list[int]) -> Prefix | None:
     """Keys and values (1, heads, P, head size) of each layer after the shared prefix."""
     if not ids:
         return None
     from transformers import DynamicCache
 
-    out = _decoder(hf)(
+    out = _get_decoder(hf)(
         input_ids=torch.tensor([ids], device=hf.device),
         past_key_values=DynamicCache(),
         use_cache=True,
@@ -194,15 +194,15 @@ def _prefix_cache(hf: LoadedModel, ids: list[int]) -> Prefix | None:
     return [(layer.keys, layer.values) for layer in out.past_key_values.layers]
 
 
-def _decoder(hf: LoadedModel) -> Any:
+def _get_decoder(hf: LoadedModel) -> Any:
     """The layers without the head, also under a PEFT wrapper."""
     module: Any = hf.module
     return (module.get_base_model() if hasattr(module, "get_base_model") else module).base_model
 
 
 def _score_rows(
-    hf: LoadedModel, rows: Sequence[_Row], prefix: Prefix | None, shared: int
-) -> Iterator[tuple[str, tuple[Logp, ...]]]:
+    hf: LoadedModel, rows: Sequence[_ScoredItem], prefix: Prefix | None, shared: int
+) -> Iterator[tuple[str, tuple[LogProb, ...]]]:
     width = max(row.length for row in rows)
     ids = torch.zeros(len(rows), width, dtype=torch.long)
     positions = torch.zeros(len(rows), width, dtype=torch.long)
@@ -232,12 +232,12 @@ def _score_rows(
     mask = torch.zeros(seen.shape, dtype=hf.dtype).masked_fill_(
         ~seen, torch.finfo(hf.dtype).min
     )  # added to scores: any attention takes it
-    with for_trees(hf.module):
-        out = _decoder(hf)(
+    with use_tree_attention(hf.module):
+        out = _get_decoder(hf)(
             input_ids=ids.to(hf.device),
             position_ids=positions.to(hf.device),
             attention_mask=mask.to(hf.device),
-            past_key_values=_repeated(prefix, len(rows)),
+            past_key_values=_repeat_prefix(prefix, len(rows)),
             use_cache=True,
         )
     hidden = out.last_hidden_state.flatten(0, 1)[torch.tensor(reads, device=hf.device)]
@@ -246,12 +246,12 @@ def _score_rows(
     for row in rows:
         scores = []
         for text in row.texts:
-            scores.append(Logp(float(logps[taken : taken + len(text)].sum()), len(text)))
+            scores.append(LogProb(float(logps[taken : taken + len(text)].sum()), len(text)))
             taken += len(text)
         yield row.id, tuple(scores)
 
 
-def _fits(hf: LoadedModel, length_tokens: int, prompt: Prompt) -> None:
+def _require_fits(hf: LoadedModel, length_tokens: int, prompt: Prompt) -> None:
     if length_tokens > hf.context_tokens:
         shown = prompt if isinstance(prompt, str) else prompt[-1].content
         raise DataError(
@@ -262,7 +262,7 @@ def _fits(hf: LoadedModel, length_tokens: int, prompt: Prompt) -> None:
 
 
 @torch.inference_mode()
-def answer_logits(
+def compute_answer_logits(
     hf: LoadedModel, pairs: Sequence[tuple[Prompt, str]]
 ) -> Iterator[tuple[int, torch.Tensor]]:
     """As `Hf.answer_logits`. Rows are padded on the right, which a causal model does not see: no
@@ -270,10 +270,10 @@ def answer_logits(
     """
     encoded = [(hf.encode(prompt), hf.encode_answer(answer, end=True)) for prompt, answer in pairs]
     for (prompt, _), (ids, answer) in zip(pairs, encoded, strict=True):
-        _fits(hf, len(ids) + len(answer), prompt)
+        _require_fits(hf, len(ids) + len(answer), prompt)
     order = sorted(range(len(pairs)), key=lambda i: len(encoded[i][0]) + len(encoded[i][1]))
-    for group in _by_tokens(order, [len(p) + len(a) for p, a in encoded]):
-        hidden = _hidden(
+    for group in _group_by_tokens(order, [len(p) + len(a) for p, a in encoded]):
+        hidden = _compute_hidden(
             hf, [encoded[i][0] + encoded[i][1] for i in group], [len(encoded[i][0]) for i in group]
         )
         for row, i in enumerate(group):
@@ -283,7 +283,7 @@ def answer_logits(
 
 
 @torch.inference_mode()
-def token_scores(
+def score_tokens(
     hf: LoadedModel, pairs: Sequence[tuple[list[int], list[int]]]
 ) -> Iterator[tuple[int, float, bool]]:
     """For each context and its continuation, both as tokens, in any order: which pair it is, the
@@ -295,10 +295,10 @@ def token_scores(
         alike.setdefault((len(context), *context, *continuation[:-1]), []).append(i)
     rows = [list(ids) for _, *ids in alike]
     members = list(alike.values())
-    for group in _by_tokens(
+    for group in _group_by_tokens(
         sorted(range(len(rows)), key=lambda r: len(rows[r])), list(map(len, rows))
     ):
-        hidden = _hidden(
+        hidden = _compute_hidden(
             hf, [rows[r] for r in group], [len(pairs[members[r][0]][0]) for r in group]
         )
         for place, r in enumerate(group):
@@ -317,26 +317,28 @@ def embed_all(hf: LoadedModel, prompts: Sequence[Prompt]) -> np.ndarray:
 
     What all prompts begin with runs once, and its keys and values are reused.
     """
-    spans = [hf.tokens.own_span(prompt) for prompt in prompts]
+    spans = [hf.tokens.find_user_span(prompt) for prompt in prompts]
     width: int = hf.module.config.get_text_config().hidden_size  # type: ignore[operator,union-attr]
     found = np.zeros((len(prompts), width), dtype=np.float32)
     rows = [ids[:stop] for ids, _, stop in spans]
-    shared = 0 if positional(hf.module) else min((start for _, start, _ in spans), default=0)
-    shared = min(shared, common_prefix(min(rows), max(rows))) if rows else 0
-    prefix = _prefix_cache(hf, rows[0][:shared] if rows else [])
+    shared = 0 if needs_positions(hf.module) else min((start for _, start, _ in spans), default=0)
+    shared = min(shared, count_common_prefix(min(rows), max(rows))) if rows else 0
+    prefix = _compute_prefix_cache(hf, rows[0][:shared] if rows else [])
     order = sorted(range(len(prompts)), key=lambda i: len(rows[i]))
-    for group in _by_tokens(order, [len(row) - shared for row in rows]):
+    for group in _group_by_tokens(order, [len(row) - shared for row in rows]):
         if prefix is None:
-            hidden = _hidden(hf, [rows[i] for i in group], [len(spans[i][0]) for i in group])
+            hidden = _compute_hidden(
+                hf, [rows[i] for i in group], [len(spans[i][0]) for i in group]
+            )
         else:
-            hidden = _hidden_after(hf, prefix, [rows[i][shared:] for i in group])
+            hidden = _compute_hidden_after(hf, prefix, [rows[i][shared:] for i in group])
         for row, i in enumerate(group):
             _, start, stop = spans[i]
             found[i] = hidden[row, start - shared : stop - shared].float().mean(0).cpu().numpy()
     return found
 
 
-def _by_tokens(order: Sequence[int], lengths: Sequence[int]) -> Iterator[list[int]]:
+def _group_by_tokens(order: Sequence[int], lengths: Sequence[int]) -> Iterator[list[int]]:
     """Groups of indices, ordered by length, of at most BATCH_TOKENS padded tokens."""
     group: list[int] = []
     for i in order:
@@ -348,33 +350,37 @@ def _by_tokens(order: Sequence[int], lengths: Sequence[int]) -> Iterator[list[in
         yield group
 
 
-def _hidden(hf: LoadedModel, rows: Sequence[list[int]], prompts: Sequence[int]) -> torch.Tensor:
+def _compute_hidden(
+    hf: LoadedModel, rows: Sequence[list[int]], prompts: Sequence[int]
+) -> torch.Tensor:
     """Last hidden states (B, T, D) of right-padded rows, whose first `prompts` tokens are their
     prompts.
     """
-    width, lead = max(map(len, rows)), lead_of(hf.module)
+    width, lead = max(map(len, rows)), get_num_virtual_tokens(hf.module)
     ids = torch.tensor(
         [[0] * lead + row + [0] * (width - len(row)) for row in rows], device=hf.device
     )
     position = torch.arange(width + lead, device=hf.device)[None]
-    with standing(hf.module, position, torch.tensor(prompts, device=hf.device)[:, None]):
-        found: torch.Tensor = _decoder(hf)(input_ids=ids, use_cache=False).last_hidden_state
+    with at_positions(hf.module, position, torch.tensor(prompts, device=hf.device)[:, None]):
+        found: torch.Tensor = _get_decoder(hf)(input_ids=ids, use_cache=False).last_hidden_state
     return found[:, lead:]
 
 
-def _hidden_after(hf: LoadedModel, prefix: Prefix, rows: Sequence[list[int]]) -> torch.Tensor:
+def _compute_hidden_after(
+    hf: LoadedModel, prefix: Prefix, rows: Sequence[list[int]]
+) -> torch.Tensor:
     """Last hidden states (B, T, D) of right-padded rows that all follow the same prefix; a causal
     model does not see the padding.
     """
     width = max(map(len, rows))
     ids = torch.tensor([row + [0] * (width - len(row)) for row in rows], device=hf.device)
-    found: torch.Tensor = _decoder(hf)(
-        input_ids=ids, past_key_values=_repeated(prefix, len(rows)), use_cache=True
+    found: torch.Tensor = _get_decoder(hf)(
+        input_ids=ids, past_key_values=_repeat_prefix(prefix, len(rows)), use_cache=True
     ).last_hidden_state
     return found
 
 
-def _repeated(prefix: Prefix | None, rows: int) -> Any:
+def _repeat_prefix(prefix: Prefix | None, rows: int) -> Any:
     """A cache in which each of the rows has the prefix's keys and values."""
     from transformers import DynamicCache
 

@@ -10,7 +10,7 @@ from typing import Literal
 
 import numpy as np
 
-from selfteach.records import Continuations, Draw, Logp, Prompt, Request, question
+from selfteach.records import Completion, Continuations, LogProb, Prompt, Request, get_user_text
 
 Script = Callable[[Request], str] | Mapping[str, str]
 
@@ -30,14 +30,14 @@ class Scripted:
         self._script, self._score = script, score or (lambda prompt, text: -float(len(text)))
         self.asked: list[Request] = []
 
-    def draw(self, requests: Sequence[Request]) -> Iterator[Draw]:
+    def stream(self, requests: Sequence[Request]) -> Iterator[Completion]:
         """As `Drawer.draw`; tokens are words."""
         for request in requests:
             self.asked.append(request)
             text = (
                 self._script(request)
                 if callable(self._script)
-                else self._script[question(request.prompt)]
+                else self._script[get_user_text(request.prompt)]
             )
             words = text.split(" ")
             cut = " ".join(words[: request.sampling.max_tokens])
@@ -45,21 +45,23 @@ class Scripted:
             finish: Literal["stop", "length"] = (
                 "stop" if kept != cut or len(words) <= request.sampling.max_tokens else "length"
             )
-            yield Draw(
+            yield Completion(
                 request.id(self.fingerprint),
                 kept,
                 finish,
                 len(kept.split()),
-                len(question(request.prompt).split()),
+                len(get_user_text(request.prompt).split()),
             )
 
-    def logp(self, items: Sequence[Continuations]) -> Iterator[tuple[str, tuple[Logp, ...]]]:
+    def stream_scores(
+        self, items: Sequence[Continuations]
+    ) -> Iterator[tuple[str, tuple[LogProb, ...]]]:
         """As `Scorer.logp`."""
         for item in items:
             yield (
                 item.id(self.fingerprint),
                 tuple(
-                    Logp(self._score(item.prompt, text), max(len(text.split()), 1))
+                    LogProb(self._score(item.prompt, text), max(len(text.split()), 1))
                     for text in item.texts
                 ),
             )
@@ -68,6 +70,6 @@ class Scripted:
         """As `Scorer.embed`: a bag of hashed words, 16 dimensions."""
         rows = np.zeros((len(prompts), 16), dtype=np.float32)
         for row, prompt in zip(rows, prompts, strict=True):
-            for word in question(prompt).lower().split():
+            for word in get_user_text(prompt).lower().split():
                 row[hashlib.sha256(word.encode()).digest()[0] % 16] += 1
         return rows

@@ -15,28 +15,28 @@ from contextlib import contextmanager
 DISABLED = 2
 
 
-class Stack(ctypes.Structure):
+class SignalStack(ctypes.Structure):
     """Linux' stack_t."""
 
     _fields_ = (("start", ctypes.c_void_p), ("flags", ctypes.c_int), ("bytes", ctypes.c_size_t))
 
 
-def current() -> Stack:
+def get_signal_stack() -> SignalStack:
     """The alternate signal stack of this thread."""
-    found = Stack()
+    found = SignalStack()
     ctypes.CDLL(None).sigaltstack(None, ctypes.byref(found))
     return found
 
 
 @contextmanager
-def kept_signal_stack() -> Iterator[None]:
+def keep_signal_stack() -> Iterator[None]:
     """Afterwards this thread has the signal stack that it had before. Only on Linux is there
     anything to do.
     """
     if sys.platform != "linux":
         yield
         return
-    before = current()
+    before = get_signal_stack()
     try:
         yield
     finally:
@@ -44,4 +44,4 @@ def kept_signal_stack() -> Iterator[None]:
         if system.sigaltstack(
             ctypes.byref(before), None
         ):  # too small for what the engine has switched on: then the ordinary stack
-            system.sigaltstack(ctypes.byref(Stack(None, DISABLED, 0)), None)
+            system.sigaltstack(ctypes.byref(SignalStack(None, DISABLED, 0)), None)

@@ -19,7 +19,9 @@ from typing import Any
 from jinja2.exceptions import TemplateError
 
 from selfteach.errors import UsageError
-from selfteach.records import Message, Prompt, clean, write_text
+from selfteach.files import write_text
+from selfteach.records import Message, Prompt
+from selfteach.text import clean_text
 
 PLAIN_NAME = "selfteach-plain"
 PLAIN_TEMPLATE = (
@@ -27,14 +29,14 @@ PLAIN_TEMPLATE = (
     "{% if message['role'] == 'assistant' %}{{ eos_token }}{% endif %}{{ '\\n\\n' }}{% endfor %}"
     "{% if add_generation_prompt %}### Assistant\n{% endif %}"
 )
-"""For a model without a chat template. Saved beside the adapter (`save_supplied`), so that others
+"""For a model without a chat template. Saved beside the adapter (`save_supplied_template`), so that others
 render the same.
 """
 
 
-def save_supplied(tokenizer: Any, adapter: Path) -> None:
+def save_supplied_template(tokenizer: Any, adapter: Path) -> None:
     """Puts the tokenizer with its template beside an adapter, where the template was supplied here;
-    `selfteach.json` names it.
+    `selfteach.to_json` names it.
 
     A base that has a template of its own needs no second copy of it.
     """
@@ -46,7 +48,7 @@ def save_supplied(tokenizer: Any, adapter: Path) -> None:
     write_text(about, json.dumps(facts, indent=2, sort_keys=True) + "\n")
 
 
-class Tokens:
+class ChatTokenizer:
     """One tokenizer with its template. `notes` says what had to be supplied."""
 
     def __init__(self, tokenizer: Any, generation_ends: Sequence[int] = ()) -> None:
@@ -70,7 +72,7 @@ class Tokens:
                 "the tokenizer has no pad token: the end of sequence pads, and still "
                 "counts in the loss where it ends an answer"
             )
-        self._control = _control_pattern(tokenizer)
+        self._control = _make_control_pattern(tokenizer)
         self.end_of_turn = self._find_end_of_turn()
         self.end_ids = {tokenizer.eos_token_id, self.end_of_turn, *generation_ends}
 
@@ -96,13 +98,13 @@ class Tokens:
 
     def decode(self, ids: Sequence[int]) -> str:
         """The text of an answer without control tokens, cleaned as every reader cleans."""
-        return clean(
+        return clean_text(
             self.tokenizer.decode(
                 list(ids), skip_special_tokens=True, clean_up_tokenization_spaces=False
             )
         )
 
-    def own_span(self, prompt: Prompt) -> tuple[list[int], int, int]:
+    def find_user_span(self, prompt: Prompt) -> tuple[list[int], int, int]:
         """A prompt's token ids, and where in them the words of its last user turn begin and end
         (not the template's).
         """
@@ -113,8 +115,10 @@ class Tokens:
         empty = self.encode(
             (*prompt[:last], replace(prompt[last], content=""), *prompt[last + 1 :])
         )
-        start = common_prefix(ids, empty)
-        tail = min(common_prefix(ids[::-1], empty[::-1]), len(ids) - start, len(empty) - start)
+        start = count_common_prefix(ids, empty)
+        tail = min(
+            count_common_prefix(ids[::-1], empty[::-1]), len(ids) - start, len(empty) - start
+        )
         return (ids, start, len(ids) - tail) if len(ids) - tail > start else (ids, 0, len(ids))
 
     @property
@@ -122,20 +126,20 @@ class Tokens:
         """What the tokenizer itself puts before plain text (a beginning-of-sequence token, or
         nothing).
         """
-        ids = self._raw("a", special=True)
-        return ids[: ids.index(self._raw("a")[0])]
+        ids = self._tokenize("a", special=True)
+        return ids[: ids.index(self._tokenize("a")[0])]
 
-    def _raw(self, text: str, special: bool = False) -> list[int]:
+    def _tokenize(self, text: str, special: bool = False) -> list[int]:
         return list(self.tokenizer(text, add_special_tokens=special)["input_ids"])
 
     def _split_encode(self, text: str) -> list[int]:
         """Tokenizes text so that no control token comes out of it."""
         ids: list[int] = []
-        for piece in self._harmless(text):
-            ids += self._raw(piece)
+        for piece in self._split_control_spellings(text):
+            ids += self._tokenize(piece)
         return ids
 
-    def _harmless(self, text: str) -> list[str]:
+    def _split_control_spellings(self, text: str) -> list[str]:
         cuts = (
             [0, *(match.start() + 1 for match in self._control.finditer(text)), len(text)]
             if self._control
@@ -145,7 +149,7 @@ class Tokens:
 
     def _render(self, turns: Sequence[Message], answer_follows: bool) -> list[int]:
         if self._control is None or not any(self._control.search(m.content) for m in turns):
-            return self._raw(self._template(turns, answer_follows))
+            return self._tokenize(self._template(turns, answer_follows))
         # The spellings in user text are swapped for marks during templating, and come back in two
         # pieces afterwards.
         mark = next(
@@ -163,16 +167,16 @@ class Tokens:
         for position, part in enumerate(self._template(safe, answer_follows).split(mark)):
             if position % 2:
                 spelling = found[int(part)]
-                ids += self._raw(carried + spelling[:1])
+                ids += self._tokenize(carried + spelling[:1])
                 carried = spelling[1:]
             else:
                 carried += part
-        return ids + self._raw(carried)
+        return ids + self._tokenize(carried)
 
     def _user_header(self, turns: Sequence[Message]) -> list[int]:
         """What the template puts before the words of the user's next turn."""
         words = "xyzzy"
-        return self._raw(
+        return self._tokenize(
             self._template([*turns, Message("user", words)], answer_follows=False).partition(words)[
                 0
             ]
@@ -215,11 +219,11 @@ class Tokens:
             tail = ""
         special = set(self.tokenizer.all_special_ids)
         return next(
-            (id for id in self._raw(tail) if id in special), int(self.tokenizer.eos_token_id)
+            (id for id in self._tokenize(tail) if id in special), int(self.tokenizer.eos_token_id)
         )
 
 
-def common_prefix(one: Sequence[int], other: Sequence[int]) -> int:
+def count_common_prefix(one: Sequence[int], other: Sequence[int]) -> int:
     """How many tokens two sequences begin with in common."""
     count = 0
     for a, b in zip(one, other, strict=False):
@@ -235,7 +239,7 @@ def _fold_system(turns: Sequence[Message]) -> tuple[Message, ...]:
     return (replace(turns[1], content=f"{turns[0].content}\n\n{turns[1].content}"), *turns[2:])
 
 
-def _control_pattern(tokenizer: Any) -> re.Pattern[str] | None:
+def _make_control_pattern(tokenizer: Any) -> re.Pattern[str] | None:
     """The spellings that must never come out of user text: special tokens, and added ones that look
     like markup.
     """

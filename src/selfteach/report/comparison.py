@@ -16,10 +16,10 @@ from rich.text import Text
 
 from selfteach.records import Measure
 from selfteach.report.drawing import PROMPTED, SOFT, TUNED, draw
-from selfteach.report.read import at, items, measure, number
-from selfteach.report.table import inert
-from selfteach.report.wording import find_plug_in
-from selfteach.report.words import NONE
+from selfteach.report.format_text import MISSING
+from selfteach.report.labels import find_plug_in
+from selfteach.report.read_run import get_path, list_objects, read_measure, read_number
+from selfteach.report.result_table import strip_controls
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -32,41 +32,41 @@ SHAPES = ("o", "^", "D", "v", "P")
 
 
 @dataclass(frozen=True)
-class Score:
-    """Where a method's exam keeps its score: `path`, then the arm, then `greedy` or `drawn`."""
+class ScorePath:
+    """Where a method's exam keeps its score: `path`, then the arm, then `greedy` or `sampled`."""
 
     name: str
     path: tuple[str, ...]
     greedy: tuple[str, ...] = ()
-    drawn: tuple[str, ...] = ()
+    sampled: tuple[str, ...] = ()
     lower_is_better: bool = False
 
 
-SCORES: Mapping[str, Score] = {
-    "feedback": Score("rule kept", ("kept",), ("greedy",), ("drawn",)),
-    "corrections": Score(
-        "words changed", ("distance",), ("greedy",), ("drawn",), lower_is_better=True
+SCORES: Mapping[str, ScorePath] = {
+    "feedback": ScorePath("rule kept", ("kept",), ("greedy",), ("sampled",)),
+    "corrections": ScorePath(
+        "words changed", ("distance",), ("greedy",), ("sampled",), lower_is_better=True
     ),
-    "documents": Score("answered", ("contains",)),
-    "tasks": Score("ROUGE-L", ("rouge_l", "seed"), ("greedy",), ("drawn",)),
+    "documents": ScorePath("answered", ("contains",)),
+    "tasks": ScorePath("ROUGE-L", ("rouge_l", "seed"), ("greedy",), ("sampled",)),
 }
 """The methods that can be compared."""
-TRAIN = Score("loss, nats a token", ("loss_nats",), lower_is_better=True)
-PLUG_IN = Score("score", ("score",))
+TRAIN = ScorePath("loss, nats a token", ("loss_nats",), lower_is_better=True)
+PLUG_IN = ScorePath("score", ("score",))
 """A method of another package keeps its score under `score`, unless it says where."""
 
 
-def find_score(method: str) -> Score:
+def find_score(method: str) -> ScorePath:
     """Return where a method's exam keeps its score."""
     if method in SCORES:
         return SCORES[method]
     if method == "train":
         return TRAIN
-    found: Score = getattr(find_plug_in(method), "score", None) or PLUG_IN
+    found: ScorePath = getattr(find_plug_in(method), "score", None) or PLUG_IN
     return found
 
 
-def comparison_table(found: Mapping[str, Any]) -> Group:
+def make_comparison_table(found: Mapping[str, Any]) -> Group:
     """The rows, and below them what was left out and what the columns mean."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("what")
@@ -86,10 +86,10 @@ def comparison_table(found: Mapping[str, Any]) -> Group:
         "rate",
     ):
         table.add_column(Text(column), justify="right", no_wrap=True)
-    for name, row in _rows(found):
-        table.add_row(Text(inert(name, 40)), *(Text(cell) for cell in _cells(row)))
+    for name, row in _list_rows(found):
+        table.add_row(Text(strip_controls(name, 40)), *(Text(cell) for cell in _format_cells(row)))
     notes: list[RenderableType] = [
-        Text(inert(f"left out: {name}: {reason}"), "dim")
+        Text(strip_controls(f"left out: {name}: {reason}"), "dim")
         for name, reason in found["left_out"].items()
     ]
     better = "Lower is better. " if find_score(str(found["kind"])).lower_is_better else ""
@@ -114,26 +114,26 @@ def comparison_table(found: Mapping[str, Any]) -> Group:
     return Group(table, *notes)
 
 
-def _rows(found: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+def _list_rows(found: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
     for arm in ("base", "prompted"):
-        if row := at(found, "base", arm):
+        if row := get_path(found, "base", arm):
             yield arm, row
-    for row in items(found.get("rows")):
+    for row in list_objects(found.get("rows")):
         yield str(row["name"]), row
 
 
-def _cells(row: Mapping[str, Any]) -> Iterator[str]:
+def _format_cells(row: Mapping[str, Any]) -> Iterator[str]:
     yield from (
-        _percent(measure(row.get(key)), spread=key == "score")
-        for key in ("score", "drawn", "near", "general")
+        _format_percent(read_measure(row.get(key)), spread=key == "score")
+        for key in ("score", "sampled", "near", "general")
     )
-    known = measure(row.get("retention"))
-    yield f"{100 * known.value:+.1f} > {100 * known.low:+.1f}" if known else NONE
-    kl = measure(row.get("kl_nats"))
-    yield f"{kl.value:.4f}" if kl else NONE
-    yield _percent(measure(row.get("top1")))
-    share = number(row.get("trained_share"))
-    yield f"{100 * share:.3g} %" if share is not None else NONE
+    known = read_measure(row.get("retention"))
+    yield f"{100 * known.value:+.1f} > {100 * known.low:+.1f}" if known else MISSING
+    kl = read_measure(row.get("kl_nats"))
+    yield f"{kl.value:.4f}" if kl else MISSING
+    yield _format_percent(read_measure(row.get("top1")))
+    share = read_number(row.get("trained_share"))
+    yield f"{100 * share:.3g} %" if share is not None else MISSING
     for key, form in (
         ("adapter_mb", ".2f"),
         ("peak_memory_mb", ".0f"),
@@ -141,19 +141,19 @@ def _cells(row: Mapping[str, Any]) -> Iterator[str]:
         ("prompt_tokens", ".0f"),
         ("learning_rate", "g"),
     ):
-        value = number(row.get(key))
-        yield format(value, form) if value is not None else NONE
+        value = read_number(row.get(key))
+        yield format(value, form) if value is not None else MISSING
 
 
-def _percent(found: Measure | None, *, spread: bool = False) -> str:
+def _format_percent(found: Measure | None, *, spread: bool = False) -> str:
     if found is None:
-        return NONE
+        return MISSING
     return f"{100 * found.value:.0f} %" + (
         f" {100 * found.low:.0f}-{100 * found.high:.0f}" if spread else ""
     )
 
 
-def figure(found: Mapping[str, Any]) -> str:
+def draw_figure(found: Mapping[str, Any]) -> str:
     """Return the picture as an SVG file: to the right is more harm, upwards a greater score."""
     return draw(partial(_paint, found), f"{found['score']} against drift")
 
@@ -172,8 +172,8 @@ def _paint(found: Mapping[str, Any], axes: Axes) -> list[tuple[Any, str]]:
     axes.set_ylabel(str(found["score"]))
     legend = list[tuple[Any, str]]()
     lowest, highest = 0.01, 0.01
-    for place, row in enumerate(items(found.get("rows"))):
-        kl, score = measure(row.get("kl_nats")), measure(row.get("score"))
+    for place, row in enumerate(list_objects(found.get("rows"))):
+        kl, score = read_measure(row.get("kl_nats")), read_measure(row.get("score"))
         if not kl or not score:
             continue
         in_prompt = "shots" in row
@@ -192,7 +192,7 @@ def _paint(found: Mapping[str, Any], axes: Axes) -> list[tuple[Any, str]]:
         lowest = min(lowest, harm.low)
         highest = max(highest, harm.high)
     axes.set_xlim(lowest / 2, highest * 2)
-    if base := measure(at(found, "base", "base", "score")):
+    if base := read_measure(get_path(found, "base", "base", "score")):
         line = axes.axhline(base.value, color=SOFT, linestyle="--", linewidth=1)
         legend.append((line, f"base: {base.value:.0%}"))
     return legend

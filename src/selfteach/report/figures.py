@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from selfteach.records import Measure
-from selfteach.report.read import at, items, measure, number
+from selfteach.report.read_run import get_path, list_objects, read_measure, read_number
 
 MAX_POINTS = 1500
 SCOPES = ("target", "near", "general")
@@ -38,7 +38,7 @@ class Dot:
 
 
 @dataclass(frozen=True)
-class Line:
+class PlotLine:
     """A line through points; `look` is one of the style sheet's classes, `path` an SVG path in a
     box of 100 by 100.
     """
@@ -54,20 +54,20 @@ class Plot:
     """Lines over two axes. `words` says in text what the picture shows."""
 
     title: str
-    lines: Sequence[Line]
+    lines: Sequence[PlotLine]
     x_ticks: Sequence[Tick]
     y_ticks: Sequence[Tick]
     words: str = ""
 
 
-def place(value: float, low: float, high: float) -> float:
+def to_percent(value: float, low: float, high: float) -> float:
     """Where a value lies between two ends, in percent, never outside."""
     if high <= low:
         return 50.0
     return round(min(1.0, max(0.0, (value - low) / (high - low))) * 100, 2)
 
 
-def ticks(low: float, high: float, most: int = 4) -> list[float]:
+def choose_ticks(low: float, high: float, most: int = 4) -> list[float]:
     """Round numbers from below `low` to above `high`, some `most` steps of 1, 2 or 5 times a power
     of ten.
     """
@@ -79,17 +79,17 @@ def ticks(low: float, high: float, most: int = 4) -> list[float]:
     return [round(step * k, 12) for k in range(first, max(last, first + 1) + 1)]
 
 
-def line(name: str, look: str, dots: Sequence[Dot]) -> Line:
-    return Line(
+def make_line(name: str, look: str, dots: Sequence[Dot]) -> PlotLine:
+    return PlotLine(
         name, look, dots, "M" + "L".join(f"{dot.x:g} {dot.y:g}" for dot in dots) if dots else ""
     )
 
 
-def losses(rows: Sequence[Mapping[str, Any]]) -> list[Plot]:
+def plot_losses(rows: Sequence[Mapping[str, Any]]) -> list[Plot]:
     """One plot per objective, the sum first. A step that was done twice (after a resume) counts by
     its last row.
     """
-    steps = {int(step): row for row in rows if (step := number(row.get("step"))) is not None}
+    steps = {int(step): row for row in rows if (step := read_number(row.get("step"))) is not None}
     if not steps:
         return []
     names = sorted(
@@ -101,51 +101,59 @@ def losses(rows: Sequence[Mapping[str, Any]]) -> list[Plot]:
         }
     )
     curves = [
-        ("all objectives, weighted", {step: number(row.get("loss")) for step, row in steps.items()})
+        (
+            "all objectives, weighted",
+            {step: read_number(row.get("loss")) for step, row in steps.items()},
+        )
     ]
     curves += [
-        (name, {step: number(at(row, "losses", name)) for step, row in steps.items()})
+        (name, {step: read_number(get_path(row, "losses", name)) for step, row in steps.items()})
         for name in names
     ]
-    return [plot for name, values in curves if (plot := _loss_plot(name, values))]
+    return [plot for name, values in curves if (plot := _plot_loss(name, values))]
 
 
-def _loss_plot(name: str, values: Mapping[int, float | None]) -> Plot | None:
+def _plot_loss(name: str, values: Mapping[int, float | None]) -> Plot | None:
     known = sorted((step, value) for step, value in values.items() if value is not None)
     if not known:
         return None
     first, last = known[0][0], known[-1][0]
-    y = ticks(min(v for _, v in known), max(v for _, v in known), 3)
+    y = choose_ticks(min(v for _, v in known), max(v for _, v in known), 3)
     known = known if first < last else known * 2
     dots = [
-        Dot(place(s, first, last) if first < last else 100.0 * k, 100 - place(v, y[0], y[-1]))
+        Dot(
+            to_percent(s, first, last) if first < last else 100.0 * k,
+            100 - to_percent(v, y[0], y[-1]),
+        )
         for k, (s, v) in enumerate(known)
     ]
-    smooth = _smoothed([v for _, v in known])
-    trend = [Dot(dot.x, 100 - place(v, y[0], y[-1])) for dot, v in zip(dots, smooth, strict=True)]
+    smooth = _smooth([v for _, v in known])
+    trend = [
+        Dot(dot.x, 100 - to_percent(v, y[0], y[-1])) for dot, v in zip(dots, smooth, strict=True)
+    ]
     words = f"{smooth[0]:.3g} → {smooth[-1]:.3g}"
     return Plot(
         name,
-        [line("each step", "faint", dots), line("trend", "taught", trend)],
+        [make_line("each step", "faint", dots), make_line("trend", "taught", trend)],
         [Tick(0, str(first)), Tick(100, str(last) if first < last else "")],
-        [Tick(100 - place(v, y[0], y[-1]), f"{v:g}") for v in y],
+        [Tick(100 - to_percent(v, y[0], y[-1]), f"{v:g}") for v in y],
         words,
     )
 
 
-def _smoothed(values: Sequence[float]) -> list[float]:
+def _smooth(values: Sequence[float]) -> list[float]:
     """Centred means over about a tenth of the steps."""
     reach = max(1, len(values) // 20)
     windows = (values[max(0, k - reach) : k + reach + 1] for k in range(len(values)))
     return [sum(window) / len(window) for window in windows]
 
 
-def need(rows: Any) -> Plot | None:
+def plot_data_need(rows: Any) -> Plot | None:
     """Rule kept (per order) and general answers against the number of examples, on a logarithmic
     axis.
     """
     known = sorted(
-        (row for row in items(rows) if (number(row.get("examples")) or 0) > 0),
+        (row for row in list_objects(rows) if (read_number(row.get("examples")) or 0) > 0),
         key=lambda row: row["examples"],
     )
     if not known:
@@ -159,25 +167,27 @@ def need(rows: Any) -> Plot | None:
         ("general answers, balanced order", "general", "balanced", "base"),
     ):
         dots = [
-            _share_dot(
-                place(math.log(row["examples"]), low, high),
+            _make_share_dot(
+                to_percent(math.log(row["examples"]), low, high),
                 found,
                 f"{int(row['examples'])} examples, {name}",
             )
             for row in known
-            if row.get("order") == order and (found := measure(row.get(key)))
+            if row.get("order") == order and (found := read_measure(row.get(key)))
         ]
-        lines.append(line(name, look, dots))
+        lines.append(make_line(name, look, dots))
     return Plot(
         "share of test prompts",
         [line for line in lines if line.dots],
-        [Tick(place(math.log(n), low, high), str(n)) for n in counts],
+        [Tick(to_percent(math.log(n), low, high), str(n)) for n in counts],
         [Tick(100 - 25 * k, f"{25 * k} %") for k in range(5)],
     )
 
 
-def _share_dot(x: float, found: Measure, name: str) -> Dot:
-    mean, low, high = (100 - place(share, 0, 1) for share in (found.value, found.low, found.high))
+def _make_share_dot(x: float, found: Measure, name: str) -> Dot:
+    mean, low, high = (
+        100 - to_percent(share, 0, 1) for share in (found.value, found.low, found.high)
+    )
     return Dot(
         x,
         mean,
@@ -188,7 +198,7 @@ def _share_dot(x: float, found: Measure, name: str) -> Dot:
 
 
 @dataclass(frozen=True)
-class Spot:
+class MapPoint:
     """One prompt on the map."""
 
     x: float
@@ -199,33 +209,35 @@ class Spot:
 
 
 @dataclass(frozen=True)
-class Map:
+class PromptMap:
     """Prompts in the plane, each cluster's number at its middle, and a row per cluster."""
 
-    spots: Sequence[Spot]
+    spots: Sequence[MapPoint]
     labels: Sequence[Dot]
     clusters: Sequence[Mapping[str, Any]] = field(default_factory=list)
     left_out: int = 0
 
 
-def scatter(note: Any) -> Map | None:
+def map_prompts(note: Any) -> PromptMap | None:
     """The map of the prompts from the note "clusters"."""
     points = [
         p
-        for p in items(at(note, "points"))
-        if number(p.get("x")) is not None and number(p.get("y")) is not None
+        for p in list_objects(get_path(note, "points"))
+        if read_number(p.get("x")) is not None and read_number(p.get("y")) is not None
     ]
     if not points:
         return None
-    spots: list[Spot] = []
+    spots: list[MapPoint] = []
     groups: dict[str, list[dict[str, Any]]] = {}
     places: dict[str, list[tuple[float, float]]] = {}
-    for p, (x, y) in zip(points, _places(points), strict=True):
+    for p, (x, y) in zip(points, _place_points(points), strict=True):
         name = str(p.get("cluster", ""))
         groups.setdefault(name, []).append(p)
         places.setdefault(name, []).append((x, y))
         spots.append(
-            Spot(x, y, _scope(p), p.get("failed") is True, f"cluster {name}: {p.get('prompt', '')}")
+            MapPoint(
+                x, y, _scope(p), p.get("failed") is True, f"cluster {name}: {p.get('prompt', '')}"
+            )
         )
     labels = [
         Dot(_mean(x for x, _ in spread), _mean(y for _, y in spread), text=name[:4])
@@ -236,21 +248,24 @@ def scatter(note: Any) -> Map | None:
             "name": name,
             "size": len(group),
             "failed": sum(p.get("failed") is True for p in group),
-            "rate": number(at(note, "failure_rate", name)),
+            "rate": read_number(get_path(note, "failure_rate", name)),
             "prompts": [str(p.get("prompt", "")) for p in group[:3]],
         }
         for name, group in sorted(groups.items())
     ]
     shown = sorted(spots[:MAX_POINTS], key=lambda spot: spot.failed)
-    return Map(shown, labels, rows, len(spots) - len(shown))
+    return PromptMap(shown, labels, rows, len(spots) - len(shown))
 
 
-def _places(points: Sequence[Mapping[str, Any]]) -> list[tuple[float, float]]:
+def _place_points(points: Sequence[Mapping[str, Any]]) -> list[tuple[float, float]]:
     """The points in percent of a frame, with a margin; up is smaller."""
     xs, ys = [p["x"] for p in points], [p["y"] for p in points]
     left, right, low, high = min(xs), max(xs), min(ys), max(ys)
     return [
-        (round(3 + 0.94 * place(x, left, right), 2), round(97 - 0.94 * place(y, low, high), 2))
+        (
+            round(3 + 0.94 * to_percent(x, left, right), 2),
+            round(97 - 0.94 * to_percent(y, low, high), 2),
+        )
         for x, y in zip(xs, ys, strict=True)
     ]
 
@@ -264,12 +279,12 @@ def _mean(values: Iterable[float]) -> float:
     return round(sum(known) / len(known), 2)
 
 
-def bars(counts: Any) -> list[tuple[str, float, float]]:
+def make_bars(counts: Any) -> list[tuple[str, float, float]]:
     """(name, value, width in percent of the largest) for each count, in the given order."""
     known = [
         (str(name), found)
         for name, value in (counts.items() if isinstance(counts, Mapping) else ())
-        if (found := number(value)) is not None
+        if (found := read_number(value)) is not None
     ]
     most = max((value for _, value in known), default=0.0)
-    return [(name, value, place(value, 0, most) if most > 0 else 0.0) for name, value in known]
+    return [(name, value, to_percent(value, 0, most) if most > 0 else 0.0) for name, value in known]

@@ -17,15 +17,31 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader
 from markupsafe import Markup
 
-from selfteach.records import clean, write_text
-from selfteach.report import edits, figures, following, known, view, words
-from selfteach.report.read import Run, at, cleaned, items, measure, number, read
-from selfteach.report.wording import heading, wording
+from selfteach.files import write_text
+from selfteach.report import (
+    corrections_page,
+    documents_page,
+    figures,
+    format_text,
+    sections,
+    tasks_page,
+)
+from selfteach.report.labels import get_heading, get_labels
+from selfteach.report.read_run import (
+    RunData,
+    clean_json,
+    get_path,
+    list_objects,
+    read_measure,
+    read_number,
+    read_run,
+)
+from selfteach.text import clean_text
 
-HERE = Path(__file__).parent / "templates"
+TEMPLATES_FOLDER = Path(__file__).parent / "templates"
 
 
-def render(folder: Path, template: str = "page.j2", out: Path | None = None) -> Path:
+def write_report(folder: Path, template: str = "page.j2", out: Path | None = None) -> Path:
     """Writes report.html into a run folder from what the folder holds; missing parts are named as
     missing.
 
@@ -36,99 +52,107 @@ def render(folder: Path, template: str = "page.j2", out: Path | None = None) -> 
         the path of the page.
     """
     page = out or folder / "report.html"
-    write_text(page, html(folder, template))
+    write_text(page, render_report(folder, template))
     return page
 
 
-def inspected(name: str, found: Mapping[str, Any]) -> str:
+def render_inspection(name: str, found: Mapping[str, Any]) -> str:
     """The page about a file of tasks that is no run's."""
-    return _page(Run(clean(name), notes={"inspection": cleaned(found)}), "inspect.j2")
+    return _render_page(
+        RunData(clean_text(name), notes={"inspection": clean_json(found)}), "inspect.j2"
+    )
 
 
-def html(folder: Path, template: str = "page.j2") -> str:
+def render_report(folder: Path, template: str = "page.j2") -> str:
     """The page as text."""
-    return _page(read(folder), template)
+    return _render_page(read_run(folder), template)
 
 
-def _page(run: Run, template: str) -> str:
-    style = palette() + (HERE / "style.css").read_text("utf-8")
+def _render_page(run: RunData, template: str) -> str:
+    style = read_palette() + (TEMPLATES_FOLDER / "style.css").read_text("utf-8")
     exam, notes = run.exam, run.notes
     return (
-        _templates()
+        _make_environment()
         .get_template(template)
         .render(
             run=run,
             exam=exam,
             style=Markup(style),
-            policy=_policy(style),
-            arms=wording(exam).arms,
-            wording=wording(exam),
-            heading=heading(exam),
-            verdicts=view.VERDICTS,
+            policy=_make_policy(style),
+            arms=get_labels(exam).arms,
+            wording=get_labels(exam),
+            heading=get_heading(exam),
+            verdicts=sections.VERDICT_LOOKS,
             scopes=figures.SCOPES,
-            result=view.result(exam),
-            headline=view.headline(exam),
-            elsewhere=view.elsewhere(exam),
-            sanity=view.sanity(exam),
-            noise=view.noise(exam),
+            result=sections.make_result_rows(exam),
+            headline=sections.make_headline(exam),
+            elsewhere=sections.make_elsewhere_rows(exam),
+            sanity=sections.make_sanity_rows(exam),
+            noise=sections.list_noise(exam),
             known={
-                "map": known.knowledge(exam),
-                "lengths": known.lengths(exam),
-                "sizes": known.sizes(notes.get("sizes")),
-                "judges": known.judges(exam),
+                "map": documents_page.describe_knowledge(exam),
+                "lengths": documents_page.read_lengths(exam),
+                "sizes": documents_page.plot_sizes(notes.get("sizes")),
+                "judges": documents_page.list_judges(exam),
             },
-            answers=view.answers(exam),
-            examples=[view.example(row) for row in run.examples],
-            dropped=view.dropped(run),
-            map=figures.scatter(notes.get("clusters")),
-            tries=figures.bars(at(notes.get("search"), "tries")),
-            traces=items(at(notes.get("search"), "traces"))[:20],
-            judge=view.judge(notes.get("calibration"), exam),
-            losses=figures.losses(run.metrics),
-            need=figures.need(notes.get("curve")),
+            answers=sections.compare_answers(exam),
+            examples=[sections.describe_example(row) for row in run.examples],
+            dropped=sections.list_dropped(run),
+            map=figures.map_prompts(notes.get("clusters")),
+            tries=figures.make_bars(get_path(notes.get("search"), "tries")),
+            traces=list_objects(get_path(notes.get("search"), "traces"))[:20],
+            judge=sections.describe_judge(notes.get("calibration"), exam),
+            losses=figures.plot_losses(run.metrics),
+            need=figures.plot_data_need(notes.get("curve")),
             following={
-                "plain": following.plain(exam),
-                "inspection": following.inspection(notes.get("inspection")),
+                "plain": tasks_page.make_number_rows(exam),
+                "inspection": tasks_page.describe_inspection(notes.get("inspection")),
             },
-            edits={"headline": edits.headline(exam), "rounds": edits.by_round(exam)},
-            stages=view.stages(run),
-            settings=view.settings(run.config),
-            made=view.made(run),
-            reproduce=view.texts(exam.get("reproduce")),
+            edits={
+                "headline": corrections_page.make_headline(exam),
+                "rounds": corrections_page.plot_rounds(exam),
+            },
+            stages=sections.list_stages(run),
+            settings=sections.list_settings(run.config),
+            made=sections.describe_origin(run),
+            reproduce=sections.list_texts(exam.get("reproduce")),
         )
     )
 
 
-def palette() -> str:
+def read_palette() -> str:
     """The colours and typefaces of every page, light and dark, as a style sheet."""
-    return (HERE / "palette.css").read_text("utf-8")
+    return (TEMPLATES_FOLDER / "palette.css").read_text("utf-8")
 
 
-def _policy(style: str) -> str:
+def _make_policy(style: str) -> str:
     """A policy that allows this style sheet, by its hash, and nothing else."""
     seen = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     return f"default-src 'none'; style-src 'sha256-{seen}'; base-uri 'none'; form-action 'none'"
 
 
 @cache
-def _templates() -> Environment:
+def _make_environment() -> Environment:
     found = Environment(
-        loader=FileSystemLoader(HERE), autoescape=True, trim_blocks=True, lstrip_blocks=True
+        loader=FileSystemLoader(TEMPLATES_FOLDER),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
     found.filters |= {
-        "percent": words.percent,
-        "interval": words.interval,
-        "decimal": words.decimal,
-        "count": words.count,
-        "duration": words.duration,
-        "megabytes": words.megabytes,
-        "size": words.size,
-        "short": words.short,
-        "at": at,
-        "number": number,
-        "measure": measure,
-        "items": items,
-        "prose": words.prose,
-        "place": figures.place,
+        "percent": format_text.format_percent,
+        "interval": format_text.format_interval,
+        "decimal": format_text.format_decimal,
+        "count": format_text.format_count,
+        "duration": format_text.format_duration,
+        "megabytes": format_text.format_megabytes,
+        "size": format_text.format_bytes,
+        "short": format_text.shorten,
+        "at": get_path,
+        "number": read_number,
+        "measure": read_measure,
+        "items": list_objects,
+        "prose": format_text.format_sentence,
+        "place": figures.to_percent,
     }
     return found

@@ -33,7 +33,7 @@ HEADERS = {
 FORBIDDEN, CONFLICT = 403, 409
 
 
-class Refused(Exception):
+class RefusedRequest(Exception):
     """A request that is not answered. `status` is 403 (not allowed) or 409 (another tab is open)."""
 
     def __init__(self, status: int, why: str) -> None:
@@ -41,7 +41,7 @@ class Refused(Exception):
         self.status = status
 
 
-class Guard:
+class PageGuard:
     """Refuses what does not come from the page itself, before anything of it is read; adds the
     security headers to every answer.
     """
@@ -81,7 +81,7 @@ class Guard:
         return ""
 
 
-class Seat:
+class TabSeat:
     """The one tab that may work. It is taken while the tab's connection is open, and free again
     when that ends.
     """
@@ -98,27 +98,33 @@ class Seat:
         Raises:
             Refused: 403 for a wrong or used token, 409 while another tab is open.
         """
-        known = _same(key, self._key) or any(_same(token, spent) for spent in self._spent)
-        fresh = _same(token, self.token)
+        known = _is_same_secret(key, self._key) or any(
+            _is_same_secret(token, spent) for spent in self._spent
+        )
+        fresh = _is_same_secret(token, self.token)
         if not known and not fresh:
-            raise Refused(FORBIDDEN, "This link is not valid. The terminal shows the right one.")
+            raise RefusedRequest(
+                FORBIDDEN, "This link is not valid. The terminal shows the right one."
+            )
         if self.taken:
-            raise Refused(
+            raise RefusedRequest(
                 CONFLICT,
                 (
                     "The review is open in another tab. Go on there; once it is closed, "
                     "the terminal shows a new link."
                 ),
             )
-        if not fresh and not _same(key, self._key):
-            raise Refused(FORBIDDEN, "This link has been used. The terminal shows a new one.")
+        if not fresh and not _is_same_secret(key, self._key):
+            raise RefusedRequest(
+                FORBIDDEN, "This link has been used. The terminal shows a new one."
+            )
         if fresh:
             self._spent.append(self.token)
             self.token = ""
         self.taken, self._key = True, secrets.token_urlsafe(24)
         return self._key
 
-    def leave(self) -> None:
+    def release(self) -> None:
         """The tab has gone. A link for the next one is made."""
         self.taken = False
         self.token = self.token or secrets.token_urlsafe(24)
@@ -128,10 +134,12 @@ class Seat:
         """Raises:
         Refused: 403 unless this is the key of the open tab.
         """
-        if not _same(key, self._key):
-            raise Refused(FORBIDDEN, "This tab has no key. Open the link that the terminal shows.")
+        if not _is_same_secret(key, self._key):
+            raise RefusedRequest(
+                FORBIDDEN, "This tab has no key. Open the link that the terminal shows."
+            )
 
 
-def _same(given: str, known: str) -> bool:
+def _is_same_secret(given: str, known: str) -> bool:
     """Compares in constant time; an empty secret equals nothing."""
     return bool(known) and hmac.compare_digest(given.encode("utf-8", "replace"), known.encode())

@@ -18,43 +18,43 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from selfteach.errors import DataError, ResourceError, SelfteachError
-from selfteach.report.page import palette
+from selfteach.report.page import read_palette
 from selfteach.review import queue
-from selfteach.review.guard import CONFLICT, Guard, Refused, Seat
+from selfteach.review.guard import CONFLICT, PageGuard, RefusedRequest, TabSeat
 from selfteach.run.ledger import Ledger
 
-WEB = Path(__file__).parent / "web"
-KINDS = {".html": "text/html", ".css": "text/css", ".js": "text/javascript"}
-MAX_BODY = 1 << 20
+WEB_FOLDER = Path(__file__).parent / "web"
+MEDIA_TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript"}
+MAX_BODY_BYTES = 1 << 20
 UNUSABLE, TOO_LARGE, FAILED, FULL = 422, 413, 500, 507
-Act = Callable[[str, str], "queue.Item | None"]
+ReviewAction = Callable[[str, str], "queue.Item | None"]
 
 
-class Desk:
+class ReviewPage:
     """What the page works on: the queue of one run, the seat of one tab, and what is done when the
     person has finished.
     """
 
     def __init__(
-        self, ledger: Ledger, name: str, seat: Seat, finish: Callable[[], None] = lambda: None
+        self, ledger: Ledger, name: str, seat: TabSeat, finish: Callable[[], None] = lambda: None
     ) -> None:
         self.seat, self.ended = seat, asyncio.Event()
         self._ledger, self._name = ledger, name
-        self.acts: dict[str, Act] = {
-            "save": lambda id, text: queue.save(ledger, id, text),
-            "accept": lambda id, _: queue.accept(ledger, id),
-            "skip": lambda id, _: queue.skip(ledger, id),
-            "draft": lambda id, text: queue.draft(ledger, id, text),
-            "undo": lambda *_: queue.undo(ledger),
+        self.actions: dict[str, ReviewAction] = {
+            "save": lambda id, text: queue.save_correction(ledger, id, text),
+            "accept": lambda id, _: queue.accept_answer(ledger, id),
+            "skip": lambda id, _: queue.skip_answer(ledger, id),
+            "draft": lambda id, text: queue.save_draft(ledger, id, text),
+            "undo": lambda *_: queue.undo_decision(ledger),
             "again": lambda *_: self._again(),
             "finish": lambda *_: finish(),
         }
 
-    def state(self, item: queue.Item | None = None) -> dict[str, Any]:
+    def state(self, item: queue.ReviewItem | None = None) -> dict[str, Any]:
         """What the page shows: the counts, and the answer to look at (the first that waits, or the
         one that came back).
         """
-        counts, rows = queue.progress(self._ledger), queue.waiting(self._ledger)
+        counts, rows = queue.count_progress(self._ledger), queue.list_waiting(self._ledger)
         shown = item or (rows[0] if rows else None)
         return {
             "run": self._name,
@@ -63,33 +63,43 @@ class Desk:
         }
 
     def _again(self) -> None:
-        queue.again(self._ledger)
+        queue.requeue_skipped(self._ledger)
 
-    def act(self, name: str, body: dict[str, Any]) -> dict[str, Any]:
+    def run_action(self, name: str, body: dict[str, Any]) -> dict[str, Any]:
         """Does one thing and says how it stands then."""
-        return self.state(self.acts[name](_text(body, "id"), _text(body, "text")))
+        return self.state(self.actions[name](_get_text(body, "id"), _get_text(body, "text")))
 
 
-def app(desk: Desk, port: int) -> ASGIApp:
+def make_app(page: ReviewPage, port: int) -> ASGIApp:
     """The page as an ASGI application."""
     files = [
-        Route(path, _file(name))
+        Route(path, _make_file_endpoint(name))
         for path, name in (("/", "index.html"), ("/page.js", "page.js"), ("/words.js", "words.js"))
     ]
-    acts = [Route(f"/api/{name}", _act(desk, name), methods=["POST"]) for name in desk.acts]
-    style = Route("/style.css", _file("style.css", palette()))
-    return Guard(
-        Starlette(routes=[*files, style, Route("/api/open", _open(desk), methods=["POST"]), *acts]),
+    acts = [
+        Route(f"/api/{name}", _make_action_endpoint(page, name), methods=["POST"])
+        for name in page.actions
+    ]
+    style = Route("/style.css", _make_file_endpoint("style.css", read_palette()))
+    return PageGuard(
+        Starlette(
+            routes=[
+                *files,
+                style,
+                Route("/api/open", _make_open_endpoint(page), methods=["POST"]),
+                *acts,
+            ]
+        ),
         port,
     )
 
 
-class Opened(Response):
+class OpenTabResponse(Response):
     """The answer to the tab that is let in: its key and the first state, then an open line for as
     long as the tab is there.
     """
 
-    def __init__(self, desk: Desk, key: str) -> None:
+    def __init__(self, desk: ReviewPage, key: str) -> None:
         super().__init__(media_type="application/x-ndjson")
         self._desk, self._first = desk, json.dumps({"key": key, **desk.state()}) + "\n"
         del self.headers["content-length"]
@@ -105,18 +115,18 @@ class Opened(Response):
                     "more_body": True,
                 }
             )
-            await _first_of(_gone(receive), self._desk.ended.wait())
+            await _wait_for_first(_wait_for_disconnect(receive), self._desk.ended.wait())
             await send({"type": "http.response.body", "body": b"", "more_body": False})
         finally:
-            self._desk.seat.leave()
+            self._desk.seat.release()
 
 
-async def _gone(receive: Receive) -> None:
+async def _wait_for_disconnect(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
 
 
-async def _first_of(*waits: Any) -> None:
+async def _wait_for_first(*waits: Any) -> None:
     tasks = [asyncio.ensure_future(wait) for wait in waits]
     try:
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -125,33 +135,35 @@ async def _first_of(*waits: Any) -> None:
             task.cancel()
 
 
-def _open(desk: Desk) -> Callable[[Request], Awaitable[Response]]:
+def _make_open_endpoint(page: ReviewPage) -> Callable[[Request], Awaitable[Response]]:
     async def endpoint(request: Request) -> Response:
         try:
-            body = await _body(request)
-            return Opened(desk, desk.seat.take(_text(body, "token"), _text(body, "key")))
-        except (Refused, SelfteachError) as fault:
-            return _fault(fault)
+            body = await _read_body(request)
+            return OpenTabResponse(
+                page, page.seat.take(_get_text(body, "token"), _get_text(body, "key"))
+            )
+        except (RefusedRequest, SelfteachError) as fault:
+            return _make_error_response(fault)
 
     return endpoint
 
 
-def _act(desk: Desk, name: str) -> Callable[[Request], Awaitable[Response]]:
+def _make_action_endpoint(page: ReviewPage, name: str) -> Callable[[Request], Awaitable[Response]]:
     async def endpoint(request: Request) -> Response:
         try:
-            desk.seat.check(request.headers.get("authorization", "").removeprefix("Bearer "))
-            reply = desk.act(name, await _body(request))
-        except (Refused, SelfteachError) as fault:
-            return _fault(fault)
+            page.seat.check(request.headers.get("authorization", "").removeprefix("Bearer "))
+            reply = page.run_action(name, await _read_body(request))
+        except (RefusedRequest, SelfteachError) as fault:
+            return _make_error_response(fault)
         return JSONResponse(reply)
 
     return endpoint
 
 
-def _fault(fault: Refused | SelfteachError) -> Response:
+def _make_error_response(fault: RefusedRequest | SelfteachError) -> Response:
     kinds = (
-        (Refused, getattr(fault, "status", 0)),
-        (queue.NotWaiting, CONFLICT),
+        (RefusedRequest, getattr(fault, "status", 0)),
+        (queue.NotWaitingError, CONFLICT),
         (DataError, UNUSABLE),
         (ResourceError, FULL),
     )
@@ -159,8 +171,8 @@ def _fault(fault: Refused | SelfteachError) -> Response:
     return JSONResponse({"error": str(fault)}, status)
 
 
-def _file(name: str, before: str = "") -> Callable[[Request], Awaitable[Response]]:
-    content, kind = before + (WEB / name).read_text("utf-8"), KINDS[Path(name).suffix]
+def _make_file_endpoint(name: str, before: str = "") -> Callable[[Request], Awaitable[Response]]:
+    content, kind = before + (WEB_FOLDER / name).read_text("utf-8"), MEDIA_TYPES[Path(name).suffix]
 
     async def endpoint(request: Request) -> Response:
         return Response(content, media_type=kind)
@@ -168,7 +180,7 @@ def _file(name: str, before: str = "") -> Callable[[Request], Awaitable[Response
     return endpoint
 
 
-async def _body(request: Request) -> dict[str, Any]:
+async def _read_body(request: Request) -> dict[str, Any]:
     """The JSON object of a request.
 
     Raises:
@@ -177,8 +189,8 @@ async def _body(request: Request) -> dict[str, Any]:
     data = b""
     async for part in request.stream():
         data += part
-        if len(data) > MAX_BODY:
-            raise DataError(f"the text is longer than {MAX_BODY:,} bytes.")
+        if len(data) > MAX_BODY_BYTES:
+            raise DataError(f"the text is longer than {MAX_BODY_BYTES:,} bytes.")
     try:
         body = json.loads(data)
     except (ValueError, RecursionError):
@@ -188,6 +200,6 @@ async def _body(request: Request) -> dict[str, Any]:
     return body
 
 
-def _text(body: dict[str, Any], key: str) -> str:
+def _get_text(body: dict[str, Any], key: str) -> str:
     value = body.get(key, "")
     return value if isinstance(value, str) else ""

@@ -17,24 +17,24 @@ import uvicorn
 
 from selfteach.errors import UsageError
 from selfteach.review import queue
-from selfteach.review.guard import Seat
-from selfteach.review.page import Desk, app
+from selfteach.review.guard import TabSeat
+from selfteach.review.page import ReviewPage, make_app
 from selfteach.run.ledger import Ledger
-from selfteach.run.signals import WATCHED
+from selfteach.run.signals import WATCHED_SIGNALS
 
 HOST = "127.0.0.1"
 RELOAD_S = 2.0
 """A tab that comes back within this time was only reloaded."""
 
 
-def serve(
+def serve_review(
     ledger: Ledger,
     *,
     name: str = "",
     port: int = 0,
     browser: bool = True,
     say: Callable[[str], None] = print,
-) -> queue.Progress:
+) -> queue.ReviewProgress:
     """Opens the page and waits until the person has finished.
 
     Args:
@@ -49,21 +49,21 @@ def serve(
         UsageError: the port is taken.
         KeyboardInterrupt: Ctrl-C; every decision is kept.
     """
-    return Service(ledger, name, port, say).run(browser)
+    return ReviewServer(ledger, name, port, say).run(browser)
 
 
-class Service:
+class ReviewServer:
     """One page on one port. The token in its address works once; a new one is made when the tab has
     gone.
     """
 
     def __init__(self, ledger: Ledger, name: str, port: int, say: Callable[[str], None]) -> None:
-        self._ledger, self._listener, self._say = ledger, _listen(port), say
+        self._ledger, self._listener, self._say = ledger, _open_socket(port), say
         self._port = self._listener.getsockname()[1]
-        self._seat = Seat(self._vacated)
-        desk = Desk(ledger, name, self._seat, self.finish)
+        self._seat = TabSeat(self._vacated)
+        desk = ReviewPage(ledger, name, self._seat, self.finish)
         settings = uvicorn.Config(
-            app(desk, self._port),
+            make_app(desk, self._port),
             log_level="critical",
             access_log=False,
             lifespan="off",
@@ -86,14 +86,14 @@ class Service:
         """
         return f"http://{HOST}:{self._port}/#{self._seat.token}"
 
-    def run(self, browser: bool = False) -> queue.Progress:
+    def run(self, browser: bool = False) -> queue.ReviewProgress:
         """Serves until `finish`.
 
         Raises:
             KeyboardInterrupt: a signal asked the program to stop.
         """
         self._say(
-            f"{queue.progress(self._ledger).waiting} answers wait. Review them at {self.address}"
+            f"{queue.count_progress(self._ledger).waiting} answers wait. Review them at {self.address}"
         )
         self._say("Every decision is kept at once. Ctrl-C stops; the same command goes on.")
         if browser and _has_screen():
@@ -104,7 +104,7 @@ class Service:
             self._listener.close()
         if self._server.interrupted:
             raise KeyboardInterrupt
-        return queue.progress(self._ledger)
+        return queue.count_progress(self._ledger)
 
     def finish(self) -> None:
         """Ends the service, from any thread."""
@@ -113,9 +113,9 @@ class Service:
     def _vacated(self) -> None:
         if self._offering:
             self._offering.cancel()
-        self._offering = asyncio.get_running_loop().call_later(RELOAD_S, self._offer)
+        self._offering = asyncio.get_running_loop().call_later(RELOAD_S, self._show_address)
 
-    def _offer(self) -> None:
+    def _show_address(self) -> None:
         if not self._seat.taken and not self._server.should_exit:
             self._say(f"The page was closed. Open it again at {self.address}")
 
@@ -137,7 +137,7 @@ class _Server(uvicorn.Server):
         if threading.current_thread() is not threading.main_thread():
             yield
             return
-        before = {number: signal.signal(number, self._interrupt) for number in WATCHED}
+        before = {number: signal.signal(number, self._interrupt) for number in WATCHED_SIGNALS}
         try:
             yield
         finally:
@@ -148,7 +148,7 @@ class _Server(uvicorn.Server):
         self.interrupted = self.should_exit = True
 
 
-def _listen(port: int) -> socket.socket:
+def _open_socket(port: int) -> socket.socket:
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:

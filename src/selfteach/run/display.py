@@ -10,16 +10,16 @@ import time
 from collections.abc import Callable
 from typing import Any, TextIO
 
-PLAIN_EVERY_S = 5.0
-TELLING = 0.1
+PLAIN_INTERVAL_S = 5.0
+MIN_SHARE_FOR_ESTIMATE = 0.1
 """The share that must be done before the rest is estimated: answers of one batch end together, long
 after the first.
 """
 
 
 class Display:
-    """Plain lines: `[probe] 40/200 drawn, 12 s, about 48 s left`. Also the interface of `Bars` and
-    of `Silent`.
+    """Plain lines: `[probe] 40/200 drawn, 12 s, about 48 s left`. Also the interface of `ProgressBarDisplay` and
+    of `SilentDisplay`.
     """
 
     def __init__(
@@ -29,7 +29,7 @@ class Display:
         self._name, self._unit, self._total, self._done = "", "", 0, 0
         self._start = self._shown = clock()
 
-    def stage(self, name: str, total: int = 0, unit: str = "drawn") -> None:
+    def start_stage(self, name: str, total: int = 0, unit: str = "sampled") -> None:
         """Begins a stage of `total` things (0: not known) and ends the one before."""
         self.finish()
         self._name, self._unit, self._total, self._done = name, unit, total, 0
@@ -39,11 +39,11 @@ class Display:
     def advance(self, n: int = 1) -> None:
         """Counts `n` more things of the stage as done."""
         self._done += n
-        if self._clock() - self._shown >= PLAIN_EVERY_S:
+        if self._clock() - self._shown >= PLAIN_INTERVAL_S:
             self._shown = self._clock()
             self._line(self._progress())
 
-    def say(self, text: str) -> None:
+    def print_line(self, text: str) -> None:
         """Shows one line."""
         self._line(f"[{self._name}] {text}" if self._name else text)
 
@@ -63,24 +63,24 @@ class Display:
     def _progress(self) -> str:
         count = f"{self._done}/{self._total}" if self._total else f"{self._done}"
         line = f"[{self._name}] {count} {self._unit}, {self._elapsed():.0f} s"
-        if self._total > self._done >= TELLING * self._total:
+        if self._total > self._done >= MIN_SHARE_FOR_ESTIMATE * self._total:
             line += (
                 f", about {self._elapsed() / self._done * (self._total - self._done):.0f} s left"
             )
         return line
 
     def _line(self, text: str) -> None:
-        print(printable(text), file=self._stream, flush=True)
+        print(replace_control_chars(text), file=self._stream, flush=True)
 
 
-class Silent(Display):
+class SilentDisplay(Display):
     """Shows nothing: for tests and for calls from Python."""
 
     def _line(self, text: str) -> None:
         return
 
 
-class Bars(Display):
+class ProgressBarDisplay(Display):
     """A live bar of rich, with the finished stages left above it."""
 
     def __init__(self, stream: TextIO | None = None) -> None:
@@ -110,13 +110,13 @@ class Bars(Display):
         self._bar: Any = None
         self._task: Any = None
 
-    def stage(self, name: str, total: int = 0, unit: str = "drawn") -> None:
+    def start_stage(self, name: str, total: int = 0, unit: str = "sampled") -> None:
         """As `Display.stage`."""
         self.finish()
         self._name, self._unit, self._total, self._done = name, unit, total, 0
         self._start = self._clock()
         self._bar = self._new(*self._columns, console=self._console, transient=True)
-        self._task = self._bar.add_task(printable(name), total=total or None, unit=unit)
+        self._task = self._bar.add_task(replace_control_chars(name), total=total or None, unit=unit)
         self._bar.start()
 
     def advance(self, n: int = 1) -> None:
@@ -133,7 +133,9 @@ class Bars(Display):
         super().finish()
 
     def _line(self, text: str) -> None:
-        self._console.print(printable(text), markup=False, highlight=False, soft_wrap=True)
+        self._console.print(
+            replace_control_chars(text), markup=False, highlight=False, soft_wrap=True
+        )
 
 
 class Notebook(Display):
@@ -146,11 +148,13 @@ class Notebook(Display):
         self._new: Any = tqdm
         self._bar: Any = None
 
-    def stage(self, name: str, total: int = 0, unit: str = "drawn") -> None:
+    def stage(self, name: str, total: int = 0, unit: str = "sampled") -> None:
         """As `Display.stage`."""
         self.finish()
         self._name = name
-        self._bar = self._new(total=total or None, desc=printable(name), unit=f" {unit}")
+        self._bar = self._new(
+            total=total or None, desc=replace_control_chars(name), unit=f" {unit}"
+        )
 
     def advance(self, n: int = 1) -> None:
         """As `Display.advance`."""
@@ -166,7 +170,7 @@ class Notebook(Display):
         self._name = ""
 
     def _line(self, text: str) -> None:
-        self._new.write(printable(text), file=self._stream)
+        self._new.write(replace_control_chars(text), file=self._stream)
 
 
 def in_notebook() -> bool:
@@ -176,7 +180,7 @@ def in_notebook() -> bool:
     return type(shell).__name__ == "ZMQInteractiveShell"
 
 
-def printable(text: str) -> str:
+def replace_control_chars(text: str) -> str:
     """Text without terminal control sequences: every control character but newline and tab becomes
     a visible mark.
     """
@@ -193,10 +197,10 @@ def open_display(stream: TextIO | None = None, *, quiet: bool = False) -> Displa
     elsewhere, nothing when quiet.
     """
     if quiet:
-        return Silent(stream)
+        return SilentDisplay(stream)
     if stream is None and in_notebook():
         return Notebook()
     stream = stream or sys.stderr
     if stream.isatty() and os.environ.get("TERM") != "dumb":
-        return Bars(stream)
+        return ProgressBarDisplay(stream)
     return Display(stream)

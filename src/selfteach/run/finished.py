@@ -10,80 +10,85 @@ from typing import Any
 from selfteach.config import load_yaml
 from selfteach.errors import IntegrityError, UsageError
 from selfteach.registry import did_you_mean
-from selfteach.run.folder import IDENTITY, LEDGER, RUNS
 from selfteach.run.ledger import Ledger
+from selfteach.run.run_folder import IDENTITY, LEDGER_FILE, RUNS_FOLDER
 
-ADAPTER, CONFIG, EXAM, REPORT = "adapter", "config.yaml", "exam.json", "report.html"
-ADAPTERS, COMPARED = "adapters", "compare"
+ADAPTER_FOLDER, CONFIG_FILE, EXAM_FILE, REPORT_FILE = (
+    "adapter",
+    "config.yaml",
+    "exam.json",
+    "report.html",
+)
+ADAPTERS_FOLDER, COMPARISON_FOLDER = "adapters", "compare"
 """Where a comparison keeps what it trained, and the folder in a run that is its comparison."""
-OWN = "taught"
+RUN_ADAPTER = "taught"
 """The name of the adapter that a run ended with."""
 PATHS, MENDED = "paths", "mended"
 """The notes in which a run keeps where its material is, and what had to be repaired in it."""
 
 
-def run_folder(folder: Path) -> Path:
+def check_run_folder(folder: Path) -> Path:
     """The folder, if it is a run's.
 
     Raises:
         UsageError: it is not.
     """
-    if not (folder / LEDGER).exists() and not (folder / CONFIG).exists():
+    if not (folder / LEDGER_FILE).exists() and not (folder / CONFIG_FILE).exists():
         raise UsageError(
             "is not a run folder.",
             where=str(folder),
-            cure=f"`selfteach status` lists the runs below {RUNS}/.",
+            cure=f"`selfteach status` lists the runs below {RUNS_FOLDER}/.",
         )
     return folder
 
 
-def adapter(folder: Path, name: str = "") -> Path:
+def find_adapter(folder: Path, name: str = "") -> Path:
     """The adapter of a finished run; `name` chooses another one than that which the run ended with.
 
     Raises:
         UsageError: there is none, or none of that name.
     """
-    known = adapters(folder)
-    if not known or (not name and OWN not in known):
+    known = list_adapters(folder)
+    if not known or (not name and RUN_ADAPTER not in known):
         cure = (
             f"--adapter names one: {', '.join(known)}."
             if known
             else f"`selfteach status {folder}` shows how far it is."
         )
         raise UsageError("has no finished adapter.", where=str(folder), cure=cure)
-    if (name or OWN) not in known:
+    if (name or RUN_ADAPTER) not in known:
         raise UsageError(
             f'there is no adapter "{name}" in this run.',
             where=str(folder),
             cure=did_you_mean(name, known),
         )
-    return known[name or OWN]
+    return known[name or RUN_ADAPTER]
 
 
-def adapters(folder: Path) -> dict[str, Path]:
+def list_adapters(folder: Path) -> dict[str, Path]:
     """Every adapter of a run by its name: its own, `taught`, and those that comparisons trained."""
-    places = {OWN: run_folder(folder) / ADAPTER}
-    for many in (folder / ADAPTERS, folder / COMPARED / ADAPTERS):
+    places = {RUN_ADAPTER: check_run_folder(folder) / ADAPTER_FOLDER}
+    for many in (folder / ADAPTERS_FOLDER, folder / COMPARISON_FOLDER / ADAPTERS_FOLDER):
         places |= {place.name: place for place in sorted(many.glob("[!.]*"))}
     return {
         name: place for name, place in places.items() if (place / "adapter_config.json").exists()
     }
 
 
-def base(folder: Path) -> str:
+def read_base_name(folder: Path) -> str:
     """The name of the model that a run began with."""
-    name: str = load_yaml(run_folder(folder) / CONFIG)["model"]
+    name: str = load_yaml(check_run_folder(folder) / CONFIG_FILE)["model"]
     return name
 
 
-def exam(folder: Path) -> dict[str, Any]:
+def read_exam(folder: Path) -> dict[str, Any]:
     """The content of exam.json.
 
     Raises:
         UsageError: the run has not come to its exam.
         IntegrityError: the file is damaged.
     """
-    path = run_folder(folder) / EXAM
+    path = check_run_folder(folder) / EXAM_FILE
     if not path.exists():
         raise UsageError(
             "has no exam yet.",
@@ -101,16 +106,16 @@ def exam(folder: Path) -> dict[str, Any]:
     return found
 
 
-def result(folder: Path) -> dict[str, Any]:
+def read_result(folder: Path) -> dict[str, Any]:
     """What the run's own command printed with --json.
 
     Raises:
         UsageError: the run has not come to its end.
         IntegrityError: its ledger is damaged.
     """
-    ledger = Ledger(run_folder(folder) / LEDGER, readonly=True)
+    ledger = Ledger(check_run_folder(folder) / LEDGER_FILE, readonly=True)
     try:
-        found = ledger.noted("result")
+        found = ledger.get_note("result")
     finally:
         ledger.close()
     if found is None:
@@ -119,16 +124,16 @@ def result(folder: Path) -> dict[str, Any]:
             where=str(folder),
             cure=f"`selfteach status {folder}` shows how far it is.",
         )
-    return located(found, folder)
+    return relocate_result(found, folder)
 
 
-def located(found: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+def relocate_result(found: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     """A result with the paths where the run folder is now: it may have been moved since."""
     return {
         **found,
         "run": str(folder),
-        "adapter": found["adapter"] and str(folder / ADAPTER),
-        "report": str(folder / REPORT),
+        "adapter": found["adapter"] and str(folder / ADAPTER_FOLDER),
+        "report": str(folder / REPORT_FILE),
     }
 
 
@@ -138,7 +143,7 @@ def open_ledger(folder: Path) -> Ledger:
     Raises:
         UsageError: the folder is not a run's.
     """
-    return Ledger(run_folder(folder) / LEDGER, readonly=True)
+    return Ledger(check_run_folder(folder) / LEDGER_FILE, readonly=True)
 
 
 def find_material(folder: Path) -> tuple[dict[str, Any], dict[str, Any] | None]:
@@ -149,8 +154,8 @@ def find_material(folder: Path) -> tuple[dict[str, Any], dict[str, Any] | None]:
     """
     ledger = open_ledger(folder)
     try:
-        identity = ledger.noted(IDENTITY)
-        sources = ledger.noted(PATHS)
+        identity = ledger.get_note(IDENTITY)
+        sources = ledger.get_note(PATHS)
     finally:
         ledger.close()
     if identity is None:

@@ -18,10 +18,10 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 from urllib.parse import quote
 
+from selfteach.disk import make_disk_error
 from selfteach.errors import IntegrityError, SelfteachError, UsageError
-from selfteach.records import to_json
-from selfteach.run.disk import explain
-from selfteach.run.signals import held
+from selfteach.records import dump_canonical_json
+from selfteach.run.signals import delay_interrupts
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS requests (id TEXT PRIMARY KEY, seq INTEGER NOT NULL, stage TEXT NOT NULL, body TEXT NOT NULL,
@@ -32,22 +32,22 @@ CREATE TABLE IF NOT EXISTS candidates (stage TEXT NOT NULL, id TEXT NOT NULL, se
 CREATE TABLE IF NOT EXISTS notes (key TEXT PRIMARY KEY, body TEXT NOT NULL, crc INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS events (seq INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, body TEXT NOT NULL);
 """
-ADOPTED = "adopted"
-LEFT_BEHIND = "of an attempt that was stopped, and not walked again"
-SEQUENCED = ("requests", "answers", "candidates")
-CHECKED = {"requests": 4, "answers": 3, "candidates": 6, "notes": 2}
+ADOPTED_NOTE = "adopted"
+ABANDONED = "of an attempt that was stopped, and not walked again"
+SEQUENCED_TABLES = ("requests", "answers", "candidates")
+CHECKSUM_COLUMNS = {"requests": 4, "answers": 3, "candidates": 6, "notes": 2}
 """Tables with a checksum in each row, and its column; it covers the columns before it.
 
 SQLite notices broken pages, but not a changed letter."""
-State = Literal["accepted", "dropped", "failed", "pending"]
+OutcomeState = Literal["accepted", "dropped", "failed", "pending"]
 
 
 @dataclass(frozen=True, slots=True)
-class Fate:
+class Outcome:
     """What became of one candidate of a stage. A drop or a failure has a reason."""
 
     id: str
-    state: State
+    state: OutcomeState
     reason: str = ""
     body: Mapping[str, Any] | None = None
 
@@ -65,7 +65,7 @@ class Funnel:
     reasons: Mapping[str, int]
 
 
-class Cost(NamedTuple):
+class TokenCost(NamedTuple):
     """Tokens of draws, of their prompts, and how many of these an engine had computed before."""
 
     tokens: int
@@ -79,7 +79,7 @@ class Ledger:
     def __init__(self, path: Path, *, readonly: bool = False) -> None:
         self.path = path
         self._entered: dict[str, set[str]] = {}
-        with self._faults():
+        with self._convert_errors():
             self._db = sqlite3.connect(
                 f"file:{quote(str(path))}?mode={'rw' if readonly else 'rwc'}",
                 uri=True,
@@ -96,54 +96,60 @@ class Ledger:
             ):  # its process died before the first commit
                 self._db = sqlite3.connect(":memory:", isolation_level=None)
             self._db.executescript(f"BEGIN; {SCHEMA} COMMIT;")
-            for table in CHECKED:
+            for table in CHECKSUM_COLUMNS:
                 self._verify(table)
             self._seq: int = max(
                 self._db.execute(f"SELECT COALESCE(MAX(seq), 0) FROM {t}").fetchone()[0]
-                for t in SEQUENCED
+                for t in SEQUENCED_TABLES
             )
 
     def close(self) -> None:
         """Folds the write-ahead log into the file and closes it."""
-        with self._faults():
+        with self._convert_errors():
             self._db.close()
 
-    def ask(self, stage: str, rows: Iterable[tuple[str, Mapping[str, Any]]]) -> None:
+    def record_requests(self, stage: str, rows: Iterable[tuple[str, Mapping[str, Any]]]) -> None:
         """Records requests (id, body) before they are sent. Asking again counts: it shows possible
         double bills.
         """
-        with self._group() as db:
+        with self._transaction() as db:
             db.executemany(
                 (
                     "INSERT INTO requests (id, seq, stage, body, crc) VALUES (?, ?, ?, ?, "
                     "?) ON CONFLICT (id) DO UPDATE SET asked = asked + 1"
                 ),
-                [sealed(id, self._next(), stage, to_json(body)) for id, body in rows],
+                [
+                    add_checksum(id, self._take_next_seq(), stage, dump_canonical_json(body))
+                    for id, body in rows
+                ],
             )
 
-    def answer(self, rows: Iterable[tuple[str, Any]]) -> None:
+    def record_answers(self, rows: Iterable[tuple[str, Any]]) -> None:
         """Records answers (id, body) as they arrive; the first answer to an id stays."""
-        with self._group() as db:
+        with self._transaction() as db:
             db.executemany(
                 "INSERT OR IGNORE INTO answers VALUES (?, ?, ?, ?)",
-                [sealed(id, self._next(), to_json(body)) for id, body in rows],
+                [
+                    add_checksum(id, self._take_next_seq(), dump_canonical_json(body))
+                    for id, body in rows
+                ],
             )
 
-    def answers(self, ids: Sequence[str]) -> dict[str, Any]:
+    def get_answers(self, ids: Sequence[str]) -> dict[str, Any]:
         """The recorded answers among these ids."""
         found: dict[str, Any] = {}
-        with self._faults():
+        with self._convert_errors():
             for start in range(0, len(ids), 500):
                 part = ids[start : start + 500]
                 query = f"SELECT id, body FROM answers WHERE id IN ({','.join('?' * len(part))})"
                 found |= {id: json.loads(body) for id, body in self._db.execute(query, part)}
         return found
 
-    def adopt(
+    def copy_answers(
         self,
         other: Ledger,
         stages: Collection[str],
-        wanted: Callable[[Any], bool] = lambda body: True,
+        is_wanted: Callable[[Any], bool] = lambda body: True,
     ) -> int:
         """Takes over requests of these stages with their answers, and answers without a request
         (scores), from another run's ledger; returns how many requests. So this run need not ask
@@ -153,7 +159,7 @@ class Ledger:
             wanted: says of a request's body, and of an answer's, whether it may come along; a
                 request comes with its answer or not at all.
         """
-        with other._faults():
+        with other._convert_errors():
             rows = other._db.execute(
                 "SELECT answers.id, stage, requests.body, answers.body FROM answers "
                 "LEFT JOIN requests USING (id) ORDER BY answers.seq"
@@ -161,13 +167,13 @@ class Ledger:
         kept = [
             (id, stage, asked, said)
             for id, stage, asked, said in rows
-            if (asked is None or (stage in stages and wanted(json.loads(asked))))
-            and wanted(json.loads(said))
+            if (asked is None or (stage in stages and is_wanted(json.loads(asked))))
+            and is_wanted(json.loads(said))
         ]
-        with self._group() as db:
+        with self._transaction() as db:
             for id, stage, asked, said in kept:
                 if asked is not None:
-                    row = sealed(id, self._next(), stage, asked)
+                    row = add_checksum(id, self._take_next_seq(), stage, asked)
                     db.execute(
                         (
                             "INSERT OR IGNORE INTO requests (id, seq, stage, body, crc) "
@@ -177,13 +183,15 @@ class Ledger:
                     )
                 db.execute(
                     "INSERT OR IGNORE INTO answers VALUES (?, ?, ?, ?)",
-                    sealed(id, self._next(), said),
+                    add_checksum(id, self._take_next_seq(), said),
                 )
         draws = [draw for _, _, _, said in kept if isinstance(draw := json.loads(said), dict)]
-        self.note(ADOPTED, [sum(draw.get(name) or 0 for draw in draws) for name in Cost._fields])
+        self.set_note(
+            ADOPTED_NOTE, [sum(draw.get(name) or 0 for draw in draws) for name in TokenCost._fields]
+        )
         return sum(asked is not None for _, _, asked, _ in kept)
 
-    def place(self, stage: str, fates: Iterable[Fate]) -> None:
+    def record_outcomes(self, stage: str, fates: Iterable[Outcome]) -> None:
         """Records what became of candidates. Placing one again replaces its fate.
 
         Raises:
@@ -194,22 +202,27 @@ class Ledger:
             if fate.state in ("dropped", "failed") and not fate.reason:
                 raise ValueError(f"candidate {fate.id} is {fate.state} without a reason")
             rows.append(
-                sealed(
-                    stage, fate.id, self._next(), fate.state, fate.reason, to_json(fate.body or {})
+                add_checksum(
+                    stage,
+                    fate.id,
+                    self._take_next_seq(),
+                    fate.state,
+                    fate.reason,
+                    dump_canonical_json(fate.body or {}),
                 )
             )
-        with self._group() as db:
+        with self._transaction() as db:
             db.executemany("INSERT OR REPLACE INTO candidates VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
 
-    def expect(self, stage: str, ids: Iterable[str]) -> None:
+    def register(self, stage: str, ids: Iterable[str]) -> None:
         """Records what enters a stage, before anything is done with it: each candidate is pending
-        until `settle` says what became of it.
+        until `finish_stage` says what became of it.
         """
         entered = list(ids)
         self._entered.setdefault(stage, set()).update(entered)
-        self.place(stage, (Fate(id, "pending") for id in entered))
+        self.record_outcomes(stage, (Outcome(id, "pending") for id in entered))
 
-    def settle(self, stage: str, fates: Iterable[Fate]) -> None:
+    def finish_stage(self, stage: str, fates: Iterable[Outcome]) -> None:
         """Places the fates at the end of a stage, and looks whether all that entered came out
         (invariant 4). What only an attempt that was stopped had brought in is dropped by name: an
         endpoint may say another time what it lost before, and then the road is another one.
@@ -217,8 +230,8 @@ class Ledger:
         Raises:
             IntegrityError: a candidate was lost on the way.
         """
-        self.place(stage, fates)
-        left = [fate.id for _, fate in self.candidates(stage, "pending")]
+        self.record_outcomes(stage, fates)
+        left = [fate.id for _, fate in self.read_outcomes(stage, "pending")]
         if lost := [id for id in left if id in self._entered.get(stage, ())]:
             raise IntegrityError(
                 (
@@ -228,22 +241,22 @@ class Ledger:
                 where=str(self.path),
                 cure="This is a defect of selfteach: please report it with this message.",
             )
-        self.place(stage, (Fate(id, "dropped", LEFT_BEHIND) for id in left))
+        self.record_outcomes(stage, (Outcome(id, "dropped", ABANDONED) for id in left))
 
-    def candidates(self, stage: str = "", state: str = "") -> Iterator[tuple[str, Fate]]:
+    def read_outcomes(self, stage: str = "", state: str = "") -> Iterator[tuple[str, Outcome]]:
         """Yields (stage, fate) of the placed candidates, in stable order."""
-        with self._faults():
+        with self._convert_errors():
             rows = self._db.execute(
                 """SELECT stage, id, state, reason, body FROM candidates
                    WHERE (?1 = '' OR stage = ?1) AND (?2 = '' OR state = ?2) ORDER BY stage, id""",
                 (stage, state),
             ).fetchall()
         for found, id, fate, reason, body in rows:
-            yield found, Fate(id, fate, reason, json.loads(body))
+            yield found, Outcome(id, fate, reason, json.loads(body))
 
     def funnel(self) -> list[Funnel]:
         """The counts of each stage, in the order in which the stages began."""
-        with self._faults():
+        with self._convert_errors():
             rows = self._db.execute(
                 "SELECT stage, state, reason, COUNT(*), MIN(seq) FROM candidates GROUP "
                 "BY stage, state, reason ORDER BY MIN(seq)"
@@ -264,51 +277,58 @@ class Ledger:
             for stage, c in stages.items()
         ]
 
-    def note(self, key: str, body: Any) -> None:
+    def set_note(self, key: str, body: Any) -> None:
         """Keeps one named value: a stage's outcome, a calibration, a choice with its reason."""
-        with self._group() as db:
-            db.execute("INSERT OR REPLACE INTO notes VALUES (?, ?, ?)", sealed(key, to_json(body)))
+        with self._transaction() as db:
+            db.execute(
+                "INSERT OR REPLACE INTO notes VALUES (?, ?, ?)",
+                add_checksum(key, dump_canonical_json(body)),
+            )
 
-    def noted(self, key: str) -> Any:
+    def get_note(self, key: str) -> Any:
         """The value kept under a name, or None."""
-        with self._faults():
+        with self._convert_errors():
             row = self._db.execute("SELECT body FROM notes WHERE key = ?", (key,)).fetchone()
         return json.loads(row[0]) if row else None
 
-    def event(self, kind: str, body: Mapping[str, Any]) -> None:
+    def record_event(self, kind: str, body: Mapping[str, Any]) -> None:
         """Appends to the run's diary: a resume, a halved batch, a paused endpoint."""
-        with self._group() as db:
-            db.execute("INSERT INTO events (kind, body) VALUES (?, ?)", (kind, to_json(body)))
+        with self._transaction() as db:
+            db.execute(
+                "INSERT INTO events (kind, body) VALUES (?, ?)", (kind, dump_canonical_json(body))
+            )
 
-    def events(self) -> list[tuple[str, dict[str, Any]]]:
+    def get_events(self) -> list[tuple[str, dict[str, Any]]]:
         """The diary, in order of sequence (not of the clock)."""
-        with self._faults():
+        with self._convert_errors():
             return [
                 (kind, json.loads(body))
                 for kind, body in self._db.execute("SELECT kind, body FROM events ORDER BY seq")
             ]
 
-    def counts(self) -> dict[str, tuple[int, int, int]]:
+    def count_requests(self) -> dict[str, tuple[int, int, int]]:
         """For each stage: requests, answers, and requests that were asked more than once."""
         query = """SELECT stage, COUNT(*), COUNT(answers.id), SUM(asked > 1) FROM requests LEFT JOIN answers USING (id)
                    GROUP BY stage ORDER BY MIN(requests.seq)"""
-        with self._faults():
+        with self._convert_errors():
             return {
                 stage: (asked, answered, again)
                 for stage, asked, answered, again in self._db.execute(query)
             }
 
-    def cost(self) -> Cost:
+    def sum_tokens(self) -> TokenCost:
         """What this run drew: all recorded draws but those that it took over."""
-        sums = ", ".join(f"SUM(json_extract(body, '$.{name}'))" for name in Cost._fields)
-        with self._faults():
+        sums = ", ".join(f"SUM(json_extract(body, '$.{name}'))" for name in TokenCost._fields)
+        with self._convert_errors():
             drawn = self._db.execute(f"SELECT {sums} FROM answers WHERE body LIKE '{{%'").fetchone()
-        taken = self.noted(ADOPTED) or [0] * len(drawn)
-        return Cost(*(int(total or 0) - other for total, other in zip(drawn, taken, strict=True)))
+        taken = self.get_note(ADOPTED_NOTE) or [0] * len(drawn)
+        return TokenCost(
+            *(int(total or 0) - other for total, other in zip(drawn, taken, strict=True))
+        )
 
     def _verify(self, table: str) -> None:
         for row in self._db.execute(f"SELECT * FROM {table}"):
-            if not is_whole(table, row):
+            if not is_intact(table, row):
                 raise sqlite3.DatabaseError(
                     f"a row of {table} has changed since it was written: {str(row[0])[:40]!r}"
                 )
@@ -318,14 +338,14 @@ class Ledger:
         log = self.path.with_name(f"{self.path.name}-wal")
         return int(log.stat().st_size if log.exists() else 0) + (1 << 20)
 
-    def _next(self) -> int:
+    def _take_next_seq(self) -> int:
         self._seq += 1
         return self._seq
 
     @contextmanager
-    def _group(self) -> Iterator[sqlite3.Connection]:
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
         """One transaction: on disk as a whole, or not at all."""
-        with self._faults(), held():
+        with self._convert_errors(), delay_interrupts():
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 yield self._db
@@ -336,22 +356,22 @@ class Ledger:
                 raise
 
     @contextmanager
-    def _faults(self) -> Iterator[None]:
+    def _convert_errors(self) -> Iterator[None]:
         try:
             yield
         except sqlite3.Error as fault:
-            raise self._explain(fault) from fault
+            raise self._make_error(fault) from fault
 
-    def _explain(self, fault: sqlite3.Error) -> SelfteachError:
+    def _make_error(self, fault: sqlite3.Error) -> SelfteachError:
         name = getattr(fault, "sqlite_errorname", "")
         if name == "SQLITE_FULL":
-            return explain(OSError(errno.ENOSPC, str(fault)), self.path, self._room())
+            return make_disk_error(OSError(errno.ENOSPC, str(fault)), self.path, self._room())
         if name.startswith(
             "SQLITE_IOERR"
             # also what a file-size limit of the system looks like; nothing of this group is
             # committed
         ):
-            return explain(OSError(errno.EIO, str(fault)), self.path, self._room())
+            return make_disk_error(OSError(errno.EIO, str(fault)), self.path, self._room())
         if name.startswith(("SQLITE_CANTOPEN", "SQLITE_READONLY", "SQLITE_BUSY", "SQLITE_PERM")):
             return UsageError(
                 f"the ledger cannot be used ({fault}).",
@@ -365,11 +385,13 @@ class Ledger:
         return IntegrityError(f"the ledger is damaged ({fault}).", where=str(self.path), cure=cure)
 
 
-def sealed(*values: Any) -> tuple[Any, ...]:
+def add_checksum(*values: Any) -> tuple[Any, ...]:
     """A row with its checksum at the end."""
-    return (*values, zlib.crc32(to_json(values).encode("utf-8", "surrogatepass")))
+    return (*values, zlib.crc32(dump_canonical_json(values).encode("utf-8", "surrogatepass")))
 
 
-def is_whole(table: str, row: tuple[Any, ...]) -> bool:
+def is_intact(table: str, row: tuple[Any, ...]) -> bool:
     """Whether a row is what was written, as far as its table has checksums."""
-    return table not in CHECKED or row[: CHECKED[table] + 1] == sealed(*row[: CHECKED[table]])
+    return table not in CHECKSUM_COLUMNS or row[: CHECKSUM_COLUMNS[table] + 1] == add_checksum(
+        *row[: CHECKSUM_COLUMNS[table]]
+    )

@@ -11,10 +11,10 @@ from pathlib import Path
 
 from selfteach.errors import UsageError
 
-LOCK = "run.lock"
+LOCK_FILE = "run.lock"
 
 
-class Lock:
+class RunLock:
     """The held lock of a run folder, until `release` or the end of the process.
 
     Raises:
@@ -22,8 +22,8 @@ class Lock:
     """
 
     def __init__(self, folder: Path) -> None:
-        self._handle = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o644)
-        if not _taken(self._handle):
+        self._handle = os.open(folder / LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o644)
+        if not _try_lock(self._handle):
             pid = os.pread(self._handle, 32, 0).decode("ascii", "replace").strip() or "unknown"
             os.close(self._handle)
             raise UsageError(
@@ -39,8 +39,8 @@ class Lock:
         os.close(self._handle)
 
 
-def _taken(handle: int) -> bool:
-    """Tries for a quarter of a second: `holder` may be looking just now."""
+def _try_lock(handle: int) -> bool:
+    """Tries for a quarter of a second: `find_lock_owner` may be looking just now."""
     for _ in range(5):
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -50,10 +50,10 @@ def _taken(handle: int) -> bool:
     return False
 
 
-def holder(folder: Path) -> int | None:
+def find_lock_owner(folder: Path) -> int | None:
     """The pid of the process that works in this folder now, or None."""
     try:
-        handle = os.open(folder / LOCK, os.O_RDONLY)
+        handle = os.open(folder / LOCK_FILE, os.O_RDONLY)
     except OSError:
         return None
     try:

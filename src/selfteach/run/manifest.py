@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from selfteach import __version__
-from selfteach.records import write_text
+from selfteach.files import write_text
 
-MANIFEST = "manifest.json"
+MANIFEST_FILE = "manifest.json"
 PACKAGES = (
     "torch",
     "transformers",
@@ -31,7 +31,7 @@ PACKAGES = (
 
 
 @cache
-def versions() -> dict[str, Any]:
+def collect_versions() -> dict[str, Any]:
     """The program, the interpreter, the kind of platform and the packages that numbers may depend
     on.
     """
@@ -49,13 +49,15 @@ def versions() -> dict[str, Any]:
     }
 
 
-def write(path: Path, facts: Mapping[str, Any]) -> None:
+def write_manifest(path: Path, facts: Mapping[str, Any]) -> None:
     """Writes the manifest, atomically."""
-    write_text(path, json.dumps({**versions(), **facts}, ensure_ascii=False, indent=2) + "\n")
+    write_text(
+        path, json.dumps({**collect_versions(), **facts}, ensure_ascii=False, indent=2) + "\n"
+    )
 
 
-def read(folder: Path) -> dict[str, Any]:
+def read_manifest(folder: Path) -> dict[str, Any]:
     """The manifest of a run folder, or nothing where none was written yet."""
-    path = folder / MANIFEST
+    path = folder / MANIFEST_FILE
     found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     return found

@@ -7,11 +7,11 @@ from __future__ import annotations
 import os
 
 
-def count() -> int:
+def count_processes() -> int:
     """How many processes there are."""
     return int(os.environ.get("WORLD_SIZE") or 1)
 
 
-def first() -> bool:
+def is_first_process() -> bool:
     """Whether this process owns the run: its lock, its ledger, its files."""
-    return count() == 1 or int(os.environ.get("RANK") or 0) == 0
+    return count_processes() == 1 or int(os.environ.get("RANK") or 0) == 0

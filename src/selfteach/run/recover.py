@@ -10,11 +10,11 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+from selfteach.disk import convert_disk_errors
 from selfteach.errors import IntegrityError, UsageError
-from selfteach.run.disk import disk_faults
-from selfteach.run.folder import LEDGER
-from selfteach.run.ledger import Ledger, is_whole
-from selfteach.run.lock import Lock
+from selfteach.run.ledger import Ledger, is_intact
+from selfteach.run.lock import RunLock
+from selfteach.run.run_folder import LEDGER_FILE
 
 TABLES = ("notes", "requests", "answers", "candidates", "events")
 PAGE = 4096
@@ -23,7 +23,7 @@ ROWID_LIMIT = 1 << 40
 MAX_FAILURES = 4_000
 
 
-def recover(folder: Path) -> dict[str, int]:
+def recover_ledger(folder: Path) -> dict[str, int]:
     """Replaces the ledger of a run by one with every row that is whole; returns the rows saved, by
     table.
 
@@ -34,17 +34,17 @@ def recover(folder: Path) -> dict[str, int]:
         IntegrityError: nothing could be read.
         UsageError: a process works in this folder, or nothing is damaged.
     """
-    path, damaged = folder / LEDGER, folder / f"{LEDGER}.damaged"
-    lock = Lock(folder)
+    path, damaged = folder / LEDGER_FILE, folder / f"{LEDGER_FILE}.damaged"
+    lock = RunLock(folder)
     try:
-        if _is_whole(path):
+        if _is_intact(path):
             raise UsageError("the ledger is whole: there is nothing to recover.", where=str(path))
         with (
-            disk_faults(path),
+            convert_disk_errors(path),
             tempfile.TemporaryDirectory(dir=folder, prefix=".recover-") as scratch,
         ):
-            fresh = Path(scratch) / LEDGER
-            saved = _save(path, fresh, Path(scratch))
+            fresh = Path(scratch) / LEDGER_FILE
+            saved = _copy_rows(path, fresh, Path(scratch))
             if not any(saved.values()):
                 raise IntegrityError(
                     "nothing of the ledger could be read.",
@@ -53,14 +53,14 @@ def recover(folder: Path) -> dict[str, int]:
                 )
             path.replace(damaged)
             for tail in ("-wal", "-shm"):
-                path.with_name(LEDGER + tail).unlink(missing_ok=True)
+                path.with_name(LEDGER_FILE + tail).unlink(missing_ok=True)
             fresh.replace(path)
     finally:
         lock.release()
     return saved
 
 
-def _is_whole(path: Path) -> bool:
+def _is_intact(path: Path) -> bool:
     """Whether the ledger opens, which reads and compares every row."""
     try:
         Ledger(path, readonly=True).close()
@@ -69,16 +69,16 @@ def _is_whole(path: Path) -> bool:
     return True
 
 
-def _save(path: Path, fresh: Path, scratch: Path) -> dict[str, int]:
+def _copy_rows(path: Path, fresh: Path, scratch: Path) -> dict[str, int]:
     Ledger(fresh).close()
     saved = dict.fromkeys(TABLES, 0)
-    for copy in _copies(path, fresh, scratch):
+    for copy in _make_copies(path, fresh, scratch):
         with closing(sqlite3.connect(copy)) as old, closing(sqlite3.connect(fresh)) as new:
             old.text_factory = bytes
             for table in TABLES:
                 width = len(new.execute(f"PRAGMA table_info({table})").fetchall())
-                for row in _rows(old, table):
-                    if (whole := _whole(table, row, width)) is not None:
+                for row in _read_rows(old, table):
+                    if (whole := _decode_row(table, row, width)) is not None:
                         saved[table] += new.execute(
                             f"INSERT OR IGNORE INTO {table} VALUES ({','.join('?' * width)})", whole
                         ).rowcount
@@ -86,7 +86,7 @@ def _save(path: Path, fresh: Path, scratch: Path) -> dict[str, int]:
     return saved
 
 
-def _copies(path: Path, fresh: Path, scratch: Path) -> Iterator[Path]:
+def _make_copies(path: Path, fresh: Path, scratch: Path) -> Iterator[Path]:
     """The damaged file as it is, then with the first page of a new ledger: the tables of every
     ledger begin on the same pages, so this reads a file whose header or schema is gone."""
     as_is, patched = scratch / "as-is.db", scratch / "patched.db"
@@ -103,7 +103,7 @@ def _copies(path: Path, fresh: Path, scratch: Path) -> Iterator[Path]:
     yield patched
 
 
-def _rows(db: sqlite3.Connection, table: str) -> Iterator[tuple[Any, ...]]:
+def _read_rows(db: sqlite3.Connection, table: str) -> Iterator[tuple[Any, ...]]:
     """The readable rows: a range of rowids that cannot be read is halved until only the broken rows
     are left out. Where the root of the table is broken every range fails, so the tries are
     bounded."""
@@ -126,10 +126,10 @@ def _rows(db: sqlite3.Connection, table: str) -> Iterator[tuple[Any, ...]]:
                 ranges += [(middle + 1, high), (low, middle)]
 
 
-def _whole(table: str, row: tuple[Any, ...], width: int) -> tuple[Any, ...] | None:
+def _decode_row(table: str, row: tuple[Any, ...], width: int) -> tuple[Any, ...] | None:
     """The row as text and numbers, or None where it is not what was written."""
     try:
         values = tuple(value.decode() if isinstance(value, bytes) else value for value in row)
     except UnicodeDecodeError:
         return None
-    return values if len(values) == width and is_whole(table, values) else None
+    return values if len(values) == width and is_intact(table, values) else None

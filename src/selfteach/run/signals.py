@@ -15,11 +15,11 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 
 EXIT_INTERRUPTED = 130
-WATCHED = (signal.SIGINT, signal.SIGTERM)
+WATCHED_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
-class _State:
-    """What the handler and `held` share; touched by the main thread alone."""
+class _InterruptState:
+    """What the handler and `delay_interrupts` share; touched by the main thread alone."""
 
     depth = 0
     pending = False
@@ -27,73 +27,73 @@ class _State:
 
 
 @contextmanager
-def held() -> Iterator[None]:
+def delay_interrupts() -> Iterator[None]:
     """A stretch that a signal does not cut: a commit, the renaming of an export. The interruption
     is raised at its end.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    _State.depth += 1
+    _InterruptState.depth += 1
     try:
         yield
     except BaseException:
-        _State.depth -= 1
+        _InterruptState.depth -= 1
         raise
-    _release()
+    _end_delay()
 
 
 @contextmanager
-def interruptible(say: Callable[[str], None]) -> Iterator[None]:
-    """Handles both signals inside the block. `say` shows one line at once when the first one
+def handle_interrupts(say: Callable[[str], None]) -> Iterator[None]:
+    """Handles both signals inside the block. `print_line` shows one line at once when the first one
     arrives.
 
     No signal cuts the block's beginning and end. After an interrupted block the next signal still
     ends the process at once: it is on its way out.
     """
-    _State.depth, _State.pending, _State.seen = 1, False, False
+    _InterruptState.depth, _InterruptState.pending, _InterruptState.seen = 1, False, False
     read, write = os.pipe()
     os.set_blocking(write, False)
-    watcher = threading.Thread(target=_watch, args=(read, say), daemon=True)
-    before = {number: signal.signal(number, _handle) for number in WATCHED}
+    watcher = threading.Thread(target=_watch_signals, args=(read, say), daemon=True)
+    before = {number: signal.signal(number, _handle_signal) for number in WATCHED_SIGNALS}
     wakeup = signal.set_wakeup_fd(write, warn_on_full_buffer=False)
     watcher.start()
     try:
-        _release()
+        _end_delay()
         yield
     finally:
-        _State.depth += 1
+        _InterruptState.depth += 1
         signal.set_wakeup_fd(wakeup)
         os.close(write)
         watcher.join()
         os.close(read)
         for number, handler in before.items():
-            signal.signal(number, _handle if _State.seen else handler)
-        _release()
+            signal.signal(number, _handle_signal if _InterruptState.seen else handler)
+        _end_delay()
 
 
-def _release() -> None:
+def _end_delay() -> None:
     """The end of a held stretch."""
-    _State.depth -= 1
-    if _State.depth == 0 and _State.pending:
-        _State.pending = False
+    _InterruptState.depth -= 1
+    if _InterruptState.depth == 0 and _InterruptState.pending:
+        _InterruptState.pending = False
         raise KeyboardInterrupt
 
 
-def _handle(number: int, frame: FrameType | None) -> None:
-    if _State.seen:
+def _handle_signal(number: int, frame: FrameType | None) -> None:
+    if _InterruptState.seen:
         os._exit(EXIT_INTERRUPTED)
-    _State.seen = True
-    if _State.depth:
-        _State.pending = True
+    _InterruptState.seen = True
+    if _InterruptState.depth:
+        _InterruptState.pending = True
     else:
         raise KeyboardInterrupt
 
 
-def _watch(read: int, say: Callable[[str], None]) -> None:
+def _watch_signals(read: int, say: Callable[[str], None]) -> None:
     seen = 0
     while data := os.read(read, 64):
-        before, seen = seen, seen + sum(byte in WATCHED for byte in data)
+        before, seen = seen, seen + sum(byte in WATCHED_SIGNALS for byte in data)
         if seen > 1:
             os._exit(EXIT_INTERRUPTED)
         if seen > before:

@@ -18,11 +18,11 @@ from typing import Any
 
 import numpy as np
 
+from selfteach.dedup.overlap import OverlapIndex, split_words
 from selfteach.materials.tasks import Task
-from selfteach.select.overlap import Overlap, tokens
 
 BINS = 10
-READ, TWINS, VERBS, NOUNS, LEAST_TWIN = 50, 12, 20, 4, 0.4
+NUM_SHOWN, MAX_TWINS, MAX_VERBS, MAX_NOUNS, MIN_TWIN_OVERLAP = 50, 12, 20, 4, 0.4
 _BLOCK = 2048
 _BEFORE = frozenset(
     [
@@ -134,25 +134,25 @@ _LEAD = re.compile(
 )
 
 
-def inspection(tasks: Sequence[Task], seeds: Sequence[str], seed: int = 0) -> dict[str, Any]:
+def inspect_tasks(tasks: Sequence[Task], seeds: Sequence[str], seed: int = 0) -> dict[str, Any]:
     """All of it, as JSON."""
     texts = [task.instruction for task in tasks]
-    near = nearest(texts, seeds)
+    near = find_nearest_seeds(texts, seeds)
     cases = [case for task in tasks for case in task.instances]
     chance = random.Random(f"inspection {seed}")
-    shown = chance.sample(list(tasks), min(READ, len(tasks)))
+    shown = chance.sample(list(tasks), min(NUM_SHOWN, len(tasks)))
     return {
         "tasks": len(tasks),
         "instances": len(cases),
         "seeds": len(seeds),
         "nearest_seed": {
-            "histogram": histogram([value for value, _ in near], 0.0, 1.0),
+            "histogram": count_in_bins([value for value, _ in near], 0.0, 1.0),
             "mean": _mean([value for value, _ in near]),
         },
-        "verbs": verbs(texts),
-        "diversity": diversity(texts),
+        "verbs": count_verbs(texts),
+        "diversity": measure_diversity(texts),
         "lengths": {
-            name: lengths(found)
+            name: summarize_lengths(found)
             for name, found in (
                 ("instruction", texts),
                 ("input", [c.input for c in cases if c.input]),
@@ -165,14 +165,14 @@ def inspection(tasks: Sequence[Task], seeds: Sequence[str], seed: int = 0) -> di
             "with_input": sum(bool(c.input) for c in cases),
             "without_input": sum(not c.input for c in cases),
         },
-        "twins": twins(texts, seeds),
-        "read": [task.json() for task in shown],
+        "twins": find_twins(texts, seeds),
+        "read": [task.to_json() for task in shown],
     }
 
 
-def nearest(texts: Sequence[str], seeds: Sequence[str]) -> list[tuple[float, str]]:
+def find_nearest_seeds(texts: Sequence[str], seeds: Sequence[str]) -> list[tuple[float, str]]:
     """For each text the greatest ROUGE-L F1 to a seed, and that seed."""
-    pool = Overlap(seeds)
+    pool = OverlapIndex(seeds)
     found = []
     for start in range(0, len(texts), _BLOCK):
         alike = pool.matrix(texts[start : start + _BLOCK])
@@ -183,14 +183,14 @@ def nearest(texts: Sequence[str], seeds: Sequence[str]) -> list[tuple[float, str
     return found
 
 
-def histogram(values: Sequence[float], low: float, high: float) -> list[int]:
+def count_in_bins(values: Sequence[float], low: float, high: float) -> list[int]:
     """Counts in BINS bins of equal width."""
     return [
         int(n) for n in np.histogram(np.asarray(values, dtype=np.float64), BINS, (low, high))[0]
     ]
 
 
-def lengths(texts: Sequence[str]) -> dict[str, Any]:
+def summarize_lengths(texts: Sequence[str]) -> dict[str, Any]:
     """Words of each text: quartiles, and counts in at most BINS bins of `width` words, from 1 on;
     the last of BINS holds what is longer.
 
@@ -209,7 +209,7 @@ def lengths(texts: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def verb_noun(text: str) -> tuple[str, str]:
+def find_verb_noun(text: str) -> tuple[str, str]:
     """The first word of an instruction after "please", "you are" and the like, and the last word of
     the noun phrase that follows it, or "".
 
@@ -230,26 +230,26 @@ def verb_noun(text: str) -> tuple[str, str]:
     return words[0], phrase[-1] if phrase and len(phrase) <= 5 else ""
 
 
-def verbs(texts: Sequence[str]) -> list[dict[str, Any]]:
+def count_verbs(texts: Sequence[str]) -> list[dict[str, Any]]:
     """The most frequent verbs, each with its most frequent nouns."""
-    pairs = [verb_noun(text) for text in texts]
+    pairs = [find_verb_noun(text) for text in texts]
     counts = Counter(verb for verb, _ in pairs if verb)
     found = []
-    for verb, count in sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))[:VERBS]:
+    for verb, count in sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))[:MAX_VERBS]:
         nouns = Counter(noun for v, noun in pairs if v == verb and noun)
-        top = sorted(nouns.items(), key=lambda pair: (-pair[1], pair[0]))[:NOUNS]
+        top = sorted(nouns.items(), key=lambda pair: (-pair[1], pair[0]))[:MAX_NOUNS]
         found.append({"verb": verb, "count": count, "nouns": [list(pair) for pair in top]})
     return found
 
 
-def diversity(texts: Sequence[str]) -> dict[str, float]:
+def measure_diversity(texts: Sequence[str]) -> dict[str, float]:
     """How many different verbs and pairs there are, the entropy of the pairs in nats, and
     distinct-2 (different pairs of words / all).
     """
-    pairs = Counter(pair for text in texts if (pair := verb_noun(text))[0])
+    pairs = Counter(pair for text in texts if (pair := find_verb_noun(text))[0])
     total = pairs.total()
     entropy = -sum(n / total * math.log(n / total) for n in pairs.values()) if total else 0.0
-    grams = [gram for text in texts for gram in pairwise(tokens(text))]
+    grams = [gram for text in texts for gram in pairwise(split_words(text))]
     return {
         "verbs": len({verb for verb, _ in pairs}),
         "pairs": len(pairs),
@@ -258,12 +258,12 @@ def diversity(texts: Sequence[str]) -> dict[str, float]:
     }
 
 
-def twins(texts: Sequence[str], seeds: Sequence[str]) -> list[dict[str, Any]]:
+def find_twins(texts: Sequence[str], seeds: Sequence[str]) -> list[dict[str, Any]]:
     """The pairs of a task and an earlier one (or a seed) that are most alike."""
-    everything, first = Overlap([*seeds, *texts]), len(seeds)
+    everything, first = OverlapIndex([*seeds, *texts]), len(seeds)
     found: list[tuple[float, int, int]] = []
     for start in range(0, len(texts), _BLOCK):
-        alike = everything.matrix(texts[start : start + _BLOCK], cutoff=LEAST_TWIN)
+        alike = everything.matrix(texts[start : start + _BLOCK], cutoff=MIN_TWIN_OVERLAP)
         for row, column in zip(*np.nonzero(alike), strict=True):
             if column < first + start + row:
                 found.append((-float(alike[row, column]), start + int(row), int(column)))
@@ -274,7 +274,7 @@ def twins(texts: Sequence[str], seeds: Sequence[str]) -> list[dict[str, Any]]:
             "of": "seed" if j < first else "task",
             "similarity": round(-value, 4),
         }
-        for value, i, j in sorted(found)[:TWINS]
+        for value, i, j in sorted(found)[:MAX_TWINS]
     ]
 
 

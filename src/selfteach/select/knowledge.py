@@ -19,19 +19,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from selfteach.generate.respond import Answered
-from selfteach.judge.contradiction import Scored
+from selfteach.generate.answers import LabelledQuestion
+from selfteach.judge.contradiction import KnowledgeScores
 from selfteach.judge.match import SAME_F1, contains_answer, token_f1
-from selfteach.records import Example, digest, user
+from selfteach.records import Example, digest, make_prompt
 
-State = Literal["known", "unknown", "unsure"]
-STATES: tuple[State, ...] = ("known", "unknown", "unsure")
+KnowledgeState = Literal["known", "unknown", "unsure"]
+KNOWLEDGE_STATES: tuple[KnowledgeState, ...] = ("known", "unknown", "unsure")
 MAX_LABEL_WORDS = 40
 TAUS = tuple(round(0.05 * n, 2) for n in range(21))
 
 
 @dataclass(frozen=True, slots=True)
-class Point:
+class ThresholdPoint:
     """How many questions are in each state at a pair of thresholds."""
 
     tau_label: float
@@ -41,25 +41,29 @@ class Point:
     unsure: int
 
 
-def state(scored: Scored, tau_label: float = 0.5, tau_knowledge: float = 0.5) -> State:
+def decide_state(
+    scored: KnowledgeScores, tau_label: float = 0.5, tau_knowledge: float = 0.5
+) -> KnowledgeState:
     """What the scores say about one question."""
     if scored.s_label > tau_label:
         return "unsure"
     return "unknown" if scored.s_knowledge > tau_knowledge else "known"
 
 
-def sizes(
-    scored: Sequence[Scored], tau_label: float = 0.5, taus: Sequence[float] = TAUS
-) -> list[Point]:
+def count_states(
+    scored: Sequence[KnowledgeScores], tau_label: float = 0.5, taus: Sequence[float] = TAUS
+) -> list[ThresholdPoint]:
     """The size of the set against tau_K, at one tau_L: what raising the threshold would cost."""
     points = []
     for tau in taus:
-        found = [state(s, tau_label, tau) for s in scored]
-        points.append(Point(tau_label, tau, *(found.count(name) for name in STATES)))
+        found = [decide_state(s, tau_label, tau) for s in scored]
+        points.append(
+            ThresholdPoint(tau_label, tau, *(found.count(name) for name in KNOWLEDGE_STATES))
+        )
     return points
 
 
-def most_contradictory(answered: Answered, scored: Scored) -> str | None:
+def find_most_contradictory(answered: LabelledQuestion, scored: KnowledgeScores) -> str | None:
     """The draw without the document that contradicts the label most, of equal ones the first; None
     where every draw agrees with it.
 
@@ -78,7 +82,9 @@ def most_contradictory(answered: Answered, scored: Scored) -> str | None:
     return max(candidates, key=lambda pair: pair[0])[1] if candidates else None
 
 
-def lesson(answered: Answered, scored: Scored, kind: str = "unknown") -> Example:
+def make_example(
+    answered: LabelledQuestion, scored: KnowledgeScores, kind: str = "unknown"
+) -> Example:
     """The training record of one question: chosen is the label, rejected the most contradictory
     blind draw, source its sentence.
     """
@@ -86,19 +92,19 @@ def lesson(answered: Answered, scored: Scored, kind: str = "unknown") -> Example
     return Example(
         digest(["lesson", question.id, answered.best]),
         kind,
-        user(question.text),
+        make_prompt(question.text),
         answered.best,
-        most_contradictory(answered, scored),
+        find_most_contradictory(answered, scored),
         scores={"label": scored.s_label, "knowledge": scored.s_knowledge},
         source={
-            **question.chunk.place(question.sentence),
+            **question.chunk.describe_source(question.sentence),
             "short": question.short,
             "judge": scored.judge,
         },
     )
 
 
-def mended(answered: Answered) -> Answered:
+def repair_label(answered: LabelledQuestion) -> LabelledQuestion:
     """The same with a label that keeps the answer's words: of y*, the draws with the document, and
     the words as they stand in the text, the first that holds them and came to its end. What a small
     model says of a sentence is often not in it; the words are."""
@@ -120,7 +126,7 @@ def mended(answered: Answered) -> Answered:
     return replace(answered, best=label, cut=False)
 
 
-def label_fault(answered: Answered) -> str:
+def find_label_fault(answered: LabelledQuestion) -> str:
     """Why a label is none, or ""."""
     question = answered.question
     if answered.cut or not answered.best.split():
@@ -133,24 +139,24 @@ def label_fault(answered: Answered) -> str:
     return "loses the answer" if lost else ""
 
 
-def lessons(
-    answered: Sequence[Answered],
-    scored: Sequence[Scored],
+def make_examples(
+    answered: Sequence[LabelledQuestion],
+    scored: Sequence[KnowledgeScores],
     tau_label: float = 0.5,
     tau_knowledge: float = 0.5,
-) -> tuple[list[Example], list[tuple[Answered, str]]]:
+) -> tuple[list[Example], list[tuple[LabelledQuestion, str]]]:
     """(what is trained on, everything else with its reason).
 
     A label that was cut off, says nothing, or lost the words of the text that answer the question,
     is dropped whatever its scores.
     """
     kept: list[Example] = []
-    dropped: list[tuple[Answered, str]] = []
+    dropped: list[tuple[LabelledQuestion, str]] = []
     for one, score in zip(answered, scored, strict=True):
-        found = state(score, tau_label, tau_knowledge)
-        reason = label_fault(one) or ("" if found == "unknown" else found)
+        found = decide_state(score, tau_label, tau_knowledge)
+        reason = find_label_fault(one) or ("" if found == "unknown" else found)
         if reason:
             dropped.append((one, reason))
         else:
-            kept.append(lesson(one, score))
+            kept.append(make_example(one, score))
     return kept, dropped

@@ -16,37 +16,37 @@ from typing import Any
 from torch import nn
 from torch.utils.checkpoint import checkpoint
 
-from selfteach.models.worn import decoder_layers, worn
+from selfteach.models.hooks import get_active_hooks, get_decoder_layers
 
-Apart = Callable[..., Any]
+RunPiece = Callable[..., Any]
 """Does a piece of work, `apart(work, *args, **kwargs)`, that may be done again."""
 
 
-def at_once(work: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+def run_directly(work: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     """Do the work and keep what it left for the backward pass."""
     return work(*args, **kwargs)
 
 
-def again(module: nn.Module) -> Apart:
+def make_checkpointed_runner(module: nn.Module) -> RunPiece:
     """Return what does a piece of work of this module now, and again in the backward pass."""
 
     def contexts() -> tuple[AbstractContextManager[None], AbstractContextManager[None]]:
-        mine = worn(module)  # the places of this pass are forgotten by then
+        mine = get_active_hooks(module)  # the places of this pass are forgotten by then
         return nullcontext(), mine.at(
             mine.places
-        ) if mine and mine.active and mine.positional else nullcontext()
+        ) if mine and mine.active and mine.needs_positions else nullcontext()
 
     return partial(checkpoint, use_reentrant=False, preserve_rng_state=False, context_fn=contexts)
 
 
 @contextmanager
-def layers_through(module: nn.Module, apart: Apart) -> Iterator[None]:
-    """Make each layer of the module, inside, a piece of work for `apart`.
+def run_layers_with(module: nn.Module, apart: RunPiece) -> Iterator[None]:
+    """Make each layer of the module, inside, a piece of work for `run_piece`.
 
     Raises:
         UsageError: the family keeps its layers where we do not know.
     """
-    layers = decoder_layers(module)
+    layers = get_decoder_layers(module)
     for layer in layers:
         layer.forward = partial(apart, layer.forward)
     try:

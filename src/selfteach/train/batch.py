@@ -12,20 +12,20 @@ from typing import Any
 
 from selfteach.errors import DataError
 from selfteach.records import LEARN, Example, ExampleRole
-from selfteach.train.edit_mask import edited
+from selfteach.train.edit_mask import mark_edited_tokens
 
-Weights = Mapping[str, Mapping[str, float]]
+ObjectiveWeights = Mapping[str, Mapping[str, float]]
 """For each kind of example, the objectives that apply to it and their weights."""
 CHOSEN, REJECTED = 0, 1
 SIDES = ("chosen", "rejected")
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class TrainingRow:
     """Hold one example as tokens. `answers` holds the chosen answer, then the rejected one if an
     objective needs it; each ends with EOS.
 
-    `drawn`: the answer is the student's own of a moment ago. `edited`: for each answer the tokens
+    `sampled`: the answer is the student's own of a moment ago. `mark_edited_tokens`: for each answer the tokens
     that the correction changed, where an objective asks for them. `dataset`: where it comes from,
     where there are several. `role`: whether it is learned or holds the base in place.
     """
@@ -36,7 +36,7 @@ class Row:
     prompt: tuple[int, ...]
     answers: tuple[tuple[int, ...], ...]
     weights: Mapping[str, float]
-    drawn: bool = False
+    sampled: bool = False
     edited: tuple[tuple[bool, ...], ...] = ()
     dataset: str = ""
     role: ExampleRole = LEARN
@@ -53,22 +53,22 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Encoded:
+class EncodedRows:
     """Hold rows, and the counts of those that were too long (named by what was done with them)."""
 
-    rows: list[Row]
+    rows: list[TrainingRow]
     overlong: dict[str, int] = field(default_factory=dict)
 
 
-def encode(
+def encode_examples(
     model: Any,
     examples: Sequence[Example],
-    weights: Weights,
+    weights: ObjectiveWeights,
     pairs: frozenset[str],
     max_tokens: int,
     overlong: str,
     edits: frozenset[str] = frozenset(),
-) -> Encoded:
+) -> EncodedRows:
     """Encode each example that has an objective.
 
     Args:
@@ -83,16 +83,16 @@ def encode(
         DataError: nothing is left, a row trains no token, a pair lacks its rejected answer, or a
         correction changes no token.
     """
-    rows: list[Row] = []
+    rows: list[TrainingRow] = []
     counts: dict[str, int] = {}
     for example in examples:
         wanted = {name: w for name, w in weights.get(example.kind, {}).items() if w}
         if not wanted:
             continue
-        row = encode_row(model, len(rows), example, wanted, bool(pairs & wanted.keys()))
+        row = encode_example(model, len(rows), example, wanted, bool(pairs & wanted.keys()))
         if edits & wanted.keys():
-            row = with_edits(row)
-        fitting, done = fitted(row, max_tokens, overlong)
+            row = with_edit_mask(row)
+        fitting, done = truncate_or_drop(row, max_tokens, overlong)
         counts |= {done: counts.get(done, 0) + 1} if done else {}
         rows += [fitting] if fitting else []
     if not rows:
@@ -104,12 +104,12 @@ def encode(
             ),
             cure="Give train.weights for these kinds, or raise train.max_tokens.",
         )
-    return Encoded(rows, counts)
+    return EncodedRows(rows, counts)
 
 
-def encode_row(
+def encode_example(
     model: Any, number: int, example: Example, weights: Mapping[str, float], pair: bool
-) -> Row:
+) -> TrainingRow:
     """Return the tokens of one example. An answer named in `source["cut"]` stopped at its token
     limit, so it has no end of turn to learn.
 
@@ -140,7 +140,7 @@ def encode_row(
             where=where,
             cure="Remove the row or give it an answer.",
         )
-    return Row(
+    return TrainingRow(
         number,
         example.id,
         example.kind,
@@ -152,7 +152,7 @@ def encode_row(
     )
 
 
-def with_edits(row: Row) -> Row:
+def with_edit_mask(row: TrainingRow) -> TrainingRow:
     """Return the row with the tokens that its correction changed.
 
     Raises:
@@ -165,20 +165,22 @@ def with_edits(row: Row) -> Row:
             where=f"example {row.id}",
             cure="Remove the row, or make it an anchor: an answer that is right as it is.",
         )
-    return replace(row, edited=edited(chosen, rejected))
+    return replace(row, edited=mark_edited_tokens(chosen, rejected))
 
 
-def fitted(row: Row, max_tokens: int, overlong: str) -> tuple[Row | None, str]:
+def truncate_or_drop(
+    row: TrainingRow, max_tokens: int, overlong: str
+) -> tuple[TrainingRow | None, str]:
     """Return the row as it is learned, if it is, and what was done to it: nothing (""), "cut" or
     "drop".
     """
     if max(map(len, row.answers)) + len(row.prompt) <= max_tokens:
         return row, ""
-    shorter = _cut(row, max_tokens - len(row.prompt)) if overlong == "cut" else None
+    shorter = _truncate(row, max_tokens - len(row.prompt)) if overlong == "cut" else None
     return shorter, "cut" if shorter else "drop"
 
 
-def _cut(row: Row, room: int) -> Row | None:
+def _truncate(row: TrainingRow, room: int) -> TrainingRow | None:
     """The row with answers of at most `room` tokens; None where nothing would be left to learn."""
     if room <= 0:
         return None
@@ -188,7 +190,9 @@ def _cut(row: Row, room: int) -> Row | None:
     return replace(row, answers=answers, edited=tuple(flags[:room] for flags in row.edited))
 
 
-def order(rows: Sequence[Row], batch_size: int, seed: int, epoch: int) -> list[list[Row]]:
+def shuffle_into_batches(
+    rows: Sequence[TrainingRow], batch_size: int, seed: int, epoch: int
+) -> list[list[TrainingRow]]:
     """Return the batches of one epoch: shuffled from the seed, datasets and kinds dealt evenly, so
     that every step sees nearly the same mixture.
 
@@ -196,7 +200,7 @@ def order(rows: Sequence[Row], batch_size: int, seed: int, epoch: int) -> list[l
     full one on less evidence.
     """
     dice = random.Random(f"{seed}/{epoch}")
-    places: list[tuple[float, Row]] = []
+    places: list[tuple[float, TrainingRow]] = []
     for sort in sorted({(row.dataset, row.kind) for row in rows}):
         group = [row for row in rows if (row.dataset, row.kind) == sort]
         dice.shuffle(group)
@@ -208,11 +212,11 @@ def order(rows: Sequence[Row], batch_size: int, seed: int, epoch: int) -> list[l
     return [dealt[i:j] for i, j in itertools.pairwise(edges)]
 
 
-def micro_batches(rows: Sequence[Row], token_budget: int) -> list[list[Row]]:
+def split_micro_batches(rows: Sequence[TrainingRow], token_budget: int) -> list[list[TrainingRow]]:
     """Group rows of like length, each group within the budget of computed tokens (a longer row
     stands alone).
     """
-    groups: list[list[Row]] = []
+    groups: list[list[TrainingRow]] = []
     total = 0
     for row in sorted(rows, key=lambda row: (row.length, row.number)):
         if not groups or total + row.length > token_budget:

@@ -22,7 +22,7 @@ Say = Callable[[str], None]
 class Callback:
     """Do nothing at any time; a subclass overrides what it needs."""
 
-    def __init__(self, settings: config.Train) -> None:
+    def __init__(self, settings: config.TrainConfig) -> None:
         self.settings = settings
 
     def start(self, trainer: Trainer) -> None:
@@ -51,7 +51,7 @@ class Callback:
         return ()
 
 
-def make_callbacks(settings: config.Train) -> dict[str, Callback]:
+def make_callbacks(settings: config.TrainConfig) -> dict[str, Callback]:
     """Return one callback for each name of the registry."""
-    names = sorted(registry.names("callbacks"))
-    return {name: registry.lookup("callbacks", name)(settings) for name in names}
+    names = sorted(registry.list_names("callbacks"))
+    return {name: registry.load_registered("callbacks", name)(settings) for name in names}

@@ -16,11 +16,12 @@ import torch
 from safetensors.torch import load, save
 
 from selfteach.errors import IntegrityError
-from selfteach.records import to_json, write_bytes, write_text
-from selfteach.train.distributed import part_of, whole
+from selfteach.files import write_bytes, write_text
+from selfteach.records import dump_canonical_json
+from selfteach.train.distributed import gather_shards, take_shard
 
-KEEP = 2
-Event = Callable[[str, Mapping[str, Any]], None]
+NUM_KEPT = 2
+RecordEvent = Callable[[str, Mapping[str, Any]], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,7 @@ class Checkpoint:
     facts: Mapping[str, Any]
 
 
-def write(folder: Path, identity: str, point: Checkpoint) -> None:
+def write_checkpoint(folder: Path, identity: str, point: Checkpoint) -> None:
     """Writes `folder/step-NNNNNN`, manifest last, and removes all but the newest checkpoints."""
     place = folder / f"step-{point.step:06d}"
     place.mkdir(parents=True, exist_ok=True)
@@ -43,7 +44,7 @@ def write(folder: Path, identity: str, point: Checkpoint) -> None:
         "adapter.safetensors": save(dict(point.adapter)),
         "optimizer.safetensors": save(dict(point.optimizer)),
         "rng.safetensors": save({"torch": point.rng}),
-        "state.json": to_json({"step": point.step, **point.facts}).encode(),
+        "state.json": dump_canonical_json({"step": point.step, **point.facts}).encode(),
     }
     for name, data in files.items():
         write_bytes(place / name, data)
@@ -51,12 +52,12 @@ def write(folder: Path, identity: str, point: Checkpoint) -> None:
     write_text(
         place / "manifest.json", json.dumps({"identity": identity, "sha256": sums}, indent=2) + "\n"
     )
-    for old in sorted(folder.glob("step-*"))[:-KEEP]:
+    for old in sorted(folder.glob("step-*"))[:-NUM_KEPT]:
         (old / "manifest.json").unlink(missing_ok=True)
         shutil.rmtree(old)
 
 
-def newest(folder: Path, identity: str, event: Event) -> Checkpoint | None:
+def read_newest_checkpoint(folder: Path, identity: str, event: RecordEvent) -> Checkpoint | None:
     """The newest whole checkpoint, or None. Each damaged one that is passed over becomes an event.
 
     Raises:
@@ -65,7 +66,7 @@ def newest(folder: Path, identity: str, event: Event) -> Checkpoint | None:
     """
     for place in sorted(folder.glob("step-*"), reverse=True):
         try:
-            found, point = read(place)
+            found, point = read_checkpoint(place)
         except (OSError, ValueError, KeyError) as fault:
             event("checkpoint_passed_over", {"checkpoint": place.name, "fault": str(fault)})
             continue
@@ -79,7 +80,7 @@ def newest(folder: Path, identity: str, event: Event) -> Checkpoint | None:
     return None
 
 
-def read(place: Path) -> tuple[str, Checkpoint]:
+def read_checkpoint(place: Path) -> tuple[str, Checkpoint]:
     """One checkpoint and the identity it was written under.
 
     Raises:
@@ -100,12 +101,12 @@ def read(place: Path) -> tuple[str, Checkpoint]:
     )
 
 
-def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, torch.Tensor]:
+def get_optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, torch.Tensor]:
     """The optimizer's state as named tensors: `<parameter number>.<name>`; whole ones, where they
     are sharded.
     """
     return {
-        f"{number}.{name}": whole(value.detach()).cpu().clone()
+        f"{number}.{name}": gather_shards(value.detach()).cpu().clone()
         for number, state in optimizer.state_dict()["state"].items()
         for name, value in state.items()
     }
@@ -114,7 +115,7 @@ def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, torch.Tenso
 def restore_optimizer(
     optimizer: torch.optim.Optimizer, tensors: Mapping[str, torch.Tensor]
 ) -> None:
-    """The inverse of `optimizer_tensors`."""
+    """The inverse of `get_optimizer_tensors`."""
     row = optimizer.state_dict()
     parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     state: dict[int, dict[str, torch.Tensor]] = {}
@@ -122,6 +123,6 @@ def restore_optimizer(
         number, _, key = name.partition(".")
         mine = parameters[int(number)]
         state.setdefault(int(number), {})[key] = (
-            part_of(value, mine) if value.shape == mine.shape else value
+            take_shard(value, mine) if value.shape == mine.shape else value
         )
     optimizer.load_state_dict({"state": state, "param_groups": row["param_groups"]})

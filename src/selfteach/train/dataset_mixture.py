@@ -15,24 +15,24 @@ from dataclasses import replace
 from selfteach.errors import UsageError
 from selfteach.records import Example
 from selfteach.registry import did_you_mean
-from selfteach.train.batch import Row, order
+from selfteach.train.batch import TrainingRow, shuffle_into_batches
 
-DATASET = "dataset"
+DATASET_KEY = "dataset"
 """The key of an example's `source` that says which dataset it belongs to."""
 
 
-def named(datasets: Mapping[str, Sequence[Example]]) -> list[Example]:
+def tag_with_dataset(datasets: Mapping[str, Sequence[Example]]) -> list[Example]:
     """Return all examples, each with its dataset's name, which also keeps equal ids of two datasets
     apart.
     """
     return [
-        replace(example, id=f"{name}/{example.id}", source={**example.source, DATASET: name})
+        replace(example, id=f"{name}/{example.id}", source={**example.source, DATASET_KEY: name})
         for name, examples in datasets.items()
         for example in examples
     ]
 
 
-class Mixture:
+class DatasetMixture:
     """Rows of several datasets in given proportions; without proportions simply all rows, every
     epoch.
 
@@ -52,7 +52,7 @@ class Mixture:
 
     def __init__(
         self,
-        rows: Sequence[Row],
+        rows: Sequence[TrainingRow],
         shares: Mapping[str, float],
         seed: int,
         least: Mapping[str, float] | None = None,
@@ -71,7 +71,7 @@ class Mixture:
             )
             raise UsageError(
                 what,
-                where="train.mix",
+                where="train.dataset_shares",
                 cure=f"Name every dataset once. {did_you_mean(lost[0], self.sources)}",
             )
         self.shares = (
@@ -81,7 +81,7 @@ class Mixture:
         self.more = (
             {}
             if shares
-            else missing(
+            else count_missing_rows(
                 {kind: len(of) for kind, of in self.kinds.items() if of}, len(rows), least or {}
             )
         )
@@ -91,7 +91,7 @@ class Mixture:
         """Return how many rows an epoch has."""
         return len(self.rows) + sum(self.more.values())
 
-    def epoch(self, number: int) -> list[Row]:
+    def epoch(self, number: int) -> list[TrainingRow]:
         """Return the rows of an epoch, counted from 0."""
         if not self.shares:
             again = [
@@ -118,9 +118,11 @@ class Mixture:
             for name, (low, high) in zip(self.shares, itertools.pairwise(edges), strict=True)
         }
 
-    def _stream(self, name: str, rows: Sequence[Row], start: int, end: int) -> list[Row]:
+    def _stream(
+        self, name: str, rows: Sequence[TrainingRow], start: int, end: int
+    ) -> list[TrainingRow]:
         """Return a part of an endless sequence of shuffled passes."""
-        found: list[Row] = []
+        found: list[TrainingRow] = []
         for turn in range(start // len(rows), -(-end // len(rows))):
             shuffled = random.Random(f"{self.seed}/{name}/{turn}").sample(rows, len(rows))
             first = turn * len(rows)
@@ -131,21 +133,23 @@ class Mixture:
 class Epochs:
     """The batches of all epochs, which depend on the seed and the epoch's number alone."""
 
-    def __init__(self, mixture: Mixture, batch_size: int, seed: int) -> None:
+    def __init__(self, mixture: DatasetMixture, batch_size: int, seed: int) -> None:
         self.mixture = mixture
         self.batch_size = batch_size
         self.seed = seed
         self.steps = math.ceil(mixture.size / batch_size)
-        self._dealt: dict[int, list[list[Row]]] = {}
+        self._epoch_batches: dict[int, list[list[TrainingRow]]] = {}
 
-    def batches(self, epoch: int) -> list[list[Row]]:
+    def batches(self, epoch: int) -> list[list[TrainingRow]]:
         """Return the batches of an epoch, counted from 0; only the last one asked for is kept."""
-        if epoch not in self._dealt:
+        if epoch not in self._epoch_batches:
             rows = self.mixture.epoch(epoch)
-            self._dealt = {epoch: order(rows, self.batch_size, self.seed, epoch)}
-        return self._dealt[epoch]
+            self._epoch_batches = {
+                epoch: shuffle_into_batches(rows, self.batch_size, self.seed, epoch)
+            }
+        return self._epoch_batches[epoch]
 
-    def batch(self, step: int) -> list[Row]:
+    def batch(self, step: int) -> list[TrainingRow]:
         """Return the batch of a step, counted from 0."""
         epoch, place = divmod(step, self.steps)
         return self.batches(epoch)[place]
@@ -155,7 +159,9 @@ class Epochs:
         return {row.number for step in range(steps) for row in self.batch(step)}
 
 
-def missing(counts: Mapping[str, int], total: int, least: Mapping[str, float]) -> dict[str, int]:
+def count_missing_rows(
+    counts: Mapping[str, int], total: int, min_shares: Mapping[str, float]
+) -> dict[str, int]:
     """Return how many more rows of each kind make its share of all at least its `least`.
 
     An epoch of n rows has n least_k of each kind that falls short, so n = (the rows of all other
@@ -168,16 +174,17 @@ def missing(counts: Mapping[str, int], total: int, least: Mapping[str, float]) -
         least: sums to less than 1.
     """
     short = sorted(
-        (kind for kind in counts if least[kind]), key=lambda kind: counts[kind] / least[kind]
+        (kind for kind in counts if min_shares[kind]),
+        key=lambda kind: counts[kind] / min_shares[kind],
     )
     while short:
         size = (total - sum(counts[kind] for kind in short)) / (
-            1 - sum(least[kind] for kind in short)
+            1 - sum(min_shares[kind] for kind in short)
         )
-        if counts[short[-1]] < least[short[-1]] * size:
+        if counts[short[-1]] < min_shares[short[-1]] * size:
             break
         short.pop()
     return {
-        kind: math.ceil(least[kind] * size) - counts[kind] if kind in short else 0
+        kind: math.ceil(min_shares[kind] * size) - counts[kind] if kind in short else 0
         for kind in counts
     }

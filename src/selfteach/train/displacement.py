@@ -11,7 +11,7 @@ TOLERANCE_NATS = 0.01
 """Per token. Rounding alone puts half of the untrained answers below the base."""
 
 
-class Watchdog:
+class DisplacementMonitor:
     """Remembers which corrections stand below the base, each as it was last seen; barks once, when
     they are too many, and guards while they are.
 
@@ -21,23 +21,28 @@ class Watchdog:
 
     def __init__(self, most: float) -> None:
         self.most = most
-        self.below: set[int] = set()
-        self.barked: dict[str, Any] | None = None
+        self.displaced_rows: set[int] = set()
+        self.tripped: dict[str, Any] | None = None
 
     @property
-    def guards(self) -> bool:
+    def is_over_limit(self) -> bool:
         """Whether too many stand below the base now. The first steps of a training may sink some
         that rise by themselves.
         """
-        return self.barked is not None and len(self.below) > self.most * self.barked["pairs"]
+        return (
+            self.tripped is not None
+            and len(self.displaced_rows) > self.most * self.tripped["pairs"]
+        )
 
-    def see(self, step: int, chosen_nats: Mapping[int, float], pairs: int) -> float:
+    def update(self, step: int, chosen_nats: Mapping[int, float], pairs: int) -> float:
         """Takes log pi/pi0 of corrections, in nats a token, by row number; returns the share of all
         pairs that stand below the base.
         """
         for number, nats in chosen_nats.items():
-            (self.below.add if nats < -TOLERANCE_NATS else self.below.discard)(number)
-        share = len(self.below) / pairs
-        if share > self.most and self.barked is None:
-            self.barked = {"step": step, "displaced_share": share, "pairs": pairs}
+            (self.displaced_rows.add if nats < -TOLERANCE_NATS else self.displaced_rows.discard)(
+                number
+            )
+        share = len(self.displaced_rows) / pairs
+        if share > self.most and self.tripped is None:
+            self.tripped = {"step": step, "displaced_share": share, "pairs": pairs}
         return share

@@ -23,14 +23,14 @@ from accelerate.utils import broadcast, broadcast_object_list, gather_object
 from torch import Tensor, distributed, nn
 
 from selfteach.errors import Interrupted, UsageError
-from selfteach.models.worn import decoder_layers
-from selfteach.run.processes import count
-from selfteach.train.batch import Row, micro_batches
+from selfteach.models.hooks import get_decoder_layers
+from selfteach.run.processes import count_processes
+from selfteach.train.batch import TrainingRow, split_micro_batches
 
 T = TypeVar("T")
 
 
-class Processes:
+class ProcessGroup:
     """Coordinate all processes of a training, seen from one of them.
 
     Raises:
@@ -38,10 +38,10 @@ class Processes:
     """
 
     def __init__(self, module: nn.Module) -> None:
-        asked()
+        get_requested_sharding()
         on_cpu = next(module.parameters()).device.type == "cpu"
         self.accelerator = Accelerator(
-            cpu=on_cpu and not (count() > 1 and torch.cuda.is_available())
+            cpu=on_cpu and not (count_processes() > 1 and torch.cuda.is_available())
         )
         self.rank = self.accelerator.process_index
         self.count = self.accelerator.num_processes
@@ -50,11 +50,11 @@ class Processes:
 
     def shard(self, module: nn.Module) -> None:
         """Split the module's weights over the processes where the launch asks for it."""
-        self.sharded = shard(module, self.accelerator.device, self.count)
+        self.sharded = shard_weights(module, self.accelerator.device, self.count)
 
-    def micro_batches(
-        self, batch: Sequence[Row], token_budget: int
-    ) -> list[tuple[list[Row], bool]]:
+    def assign_micro_batches(
+        self, batch: Sequence[TrainingRow], token_budget: int
+    ) -> list[tuple[list[TrainingRow], bool]]:
         """Return this process's part of a batch, and whether each micro-batch counts.
 
         Gathering weights needs all processes, so with shards every process makes as many passes as
@@ -65,11 +65,14 @@ class Processes:
         passes = max(map(len, parts)) if self.sharded else len(mine)
         return mine + [([min(batch, key=lambda row: row.length)], False)] * (passes - len(mine))
 
-    def parts(self, batch: Sequence[Row], token_budget: int) -> list[list[list[Row]]]:
+    def parts(
+        self, batch: Sequence[TrainingRow], token_budget: int
+    ) -> list[list[list[TrainingRow]]]:
         """Return the micro-batches of every process."""
         ordered = sorted(batch, key=lambda row: (row.length, row.number))
         return [
-            micro_batches(ordered[rank :: self.count], token_budget) for rank in range(self.count)
+            split_micro_batches(ordered[rank :: self.count], token_budget)
+            for rank in range(self.count)
         ]
 
     def sum_gradients(self, parameters: Iterable[nn.Parameter]) -> None:
@@ -87,7 +90,7 @@ class Processes:
         found = torch.tensor(numbers, dtype=torch.float64, device=self.accelerator.device)
         return [float(number) for number in self.accelerator.reduce(found, "sum")]
 
-    def agree(self, tensors: Iterable[torch.Tensor]) -> None:
+    def broadcast_from_first(self, tensors: Iterable[torch.Tensor]) -> None:
         """Give every process the first one's values."""
         for tensor in tensors if self.count > 1 else ():
             broadcast(tensor.data)
@@ -97,7 +100,7 @@ class Processes:
         return list(gather_object(rows)) if self.count > 1 else rows
 
     @contextmanager
-    def together(self) -> Iterator[None]:
+    def report_lost_processes(self) -> Iterator[None]:
         """Say in one line, inside, that another process ended.
 
         Raises:
@@ -106,7 +109,7 @@ class Processes:
         try:
             yield
         except RuntimeError as fault:
-            if self.count == 1 or not _lost(fault):
+            if self.count == 1 or not _is_connection_loss(fault):
                 raise
             raise Interrupted(
                 f"another of the {self.count} processes of this training ended.",
@@ -114,14 +117,14 @@ class Processes:
             ) from fault
 
 
-def rank() -> int:
+def get_rank() -> int:
     """Return which of the processes this one is."""
     return (
         distributed.get_rank() if distributed.is_available() and distributed.is_initialized() else 0
     )
 
 
-def _lost(fault: RuntimeError) -> bool:
+def _is_connection_loss(fault: RuntimeError) -> bool:
     text = str(fault).lower()
     return isinstance(fault, distributed.DistError) or any(
         sign in text
@@ -135,9 +138,9 @@ def _lost(fault: RuntimeError) -> bool:
     )
 
 
-def told(value: T) -> T:
+def broadcast_from_first(value: T) -> T:
     """Return what the first process says, in every process; none goes on before all are here."""
-    if count() == 1:
+    if count_processes() == 1:
         return value
     PartialState(cpu=not torch.cuda.is_available())
     row = [value]
@@ -145,19 +148,19 @@ def told(value: T) -> T:
     return row[0]
 
 
-def asked() -> str:
+def get_requested_sharding() -> str:
     """Return how the launch wants the weights split: `fsdp2`, `zero3`, or not at all.
 
     Raises:
         UsageError: a form that is not known here, or a package that is not installed.
     """
-    if _set("ACCELERATE_USE_FSDP"):
+    if _is_set("ACCELERATE_USE_FSDP"):
         if os.environ.get("FSDP_VERSION", "1") != "2":
             raise UsageError(
                 "only the second version of FSDP is known.", cure="Launch with --fsdp_version 2."
             )
         return "fsdp2"
-    if _set("ACCELERATE_USE_DEEPSPEED"):
+    if _is_set("ACCELERATE_USE_DEEPSPEED"):
         if os.environ.get("ACCELERATE_DEEPSPEED_ZERO_STAGE") != "3":
             raise UsageError(
                 "of DeepSpeed only ZeRO stage 3 is known.",
@@ -172,18 +175,18 @@ def asked() -> str:
     return ""
 
 
-def _set(name: str) -> bool:
+def _is_set(name: str) -> bool:
     return os.environ.get(name, "false").lower() in ("true", "1", "yes")
 
 
-def shard(module: nn.Module, device: torch.device, count: int) -> bool:
-    """Split a module's weights over `count` processes, if the launch asks for it; whether it did.
+def shard_weights(module: nn.Module, device: torch.device, count: int) -> bool:
+    """Split a module's weights over `count_processes` processes, if the launch asks for it; whether it did.
     They stay split.
     """
-    way = asked()
-    if way and module.forward is not _call:
+    way = get_requested_sharding()
+    if way and module.forward is not _run_work:
         {"fsdp2": _fsdp2, "zero3": _zero3}[way](module, device, count)
-        module.forward = _call
+        module.forward = _run_work
     return bool(way)
 
 
@@ -193,7 +196,7 @@ def _fsdp2(module: nn.Module, device: torch.device, count: int) -> None:
 
     mesh = init_device_mesh(device.type, (count,))
     policy = MixedPrecisionPolicy(reduce_dtype=torch.float32)
-    for part in (*decoder_layers(module), module):
+    for part in (*get_decoder_layers(module), module):
         fully_shard(part, mesh=mesh, mp_policy=policy, reshard_after_forward=True)
     for part in module.modules():
         if isinstance(
@@ -225,7 +228,7 @@ def _zero3(module: nn.Module, device: torch.device, count: int) -> None:
     deepspeed.initialize(model=module, config=settings)
 
 
-def frozen(module: nn.Module) -> bool:
+def has_deepspeed_weights(module: nn.Module) -> bool:
     """Return whether the weights are kept by somebody who does not let them be trained."""
     return hasattr(next(module.parameters()), "ds_id")
 
@@ -235,7 +238,7 @@ def is_shard(tensor: Tensor) -> bool:
     return hasattr(tensor, "full_tensor") or hasattr(tensor, "ds_id")
 
 
-def whole(tensor: Tensor) -> Tensor:
+def gather_shards(tensor: Tensor) -> Tensor:
     """Return a tensor from the shards of all processes, which all must ask for it; any other tensor
     as it is.
     """
@@ -248,7 +251,7 @@ def whole(tensor: Tensor) -> Tensor:
     return found
 
 
-def part_of(tensor: Tensor, like: Tensor) -> Tensor:
+def take_shard(tensor: Tensor, like: Tensor) -> Tensor:
     """Return what this process keeps of a tensor, if `like` is a shard."""
     if not is_shard(like):
         return tensor
@@ -258,7 +261,7 @@ def part_of(tensor: Tensor, like: Tensor) -> Tensor:
     return distribute_tensor(given, like.device_mesh, like.placements, src_data_rank=None)  # type: ignore[attr-defined]
 
 
-def local(tensor: Tensor) -> Tensor:
+def get_local_part(tensor: Tensor) -> Tensor:
     """Return what of a tensor lies in this process."""
     found: Tensor = (
         tensor.to_local() if hasattr(tensor, "to_local") else getattr(tensor, "ds_tensor", tensor)
@@ -266,14 +269,14 @@ def local(tensor: Tensor) -> Tensor:
     return found
 
 
-def here(module: Any, work: Callable[[], T]) -> T:
+def run_in_module(module: Any, work: Callable[[], T]) -> T:
     """Do work that uses weights of the module outside its layers: where they are sharded, inside
     a pass of the whole module.
     """
-    found: T = module(work)[0] if module.forward is _call else work()
+    found: T = module(work)[0] if module.forward is _run_work else work()
     return found
 
 
-def _call(work: Callable[[], T]) -> list[T]:
+def _run_work(work: Callable[[], T]) -> list[T]:
     """Return a list, because hooks on a module look for tensors in what it returns."""
     return [work()]

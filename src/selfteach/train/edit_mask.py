@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 
 from rapidfuzz.distance import Levenshtein
 
-Flags = tuple[bool, ...]
+EditMask = tuple[bool, ...]
 
 
-def edited(chosen: Sequence[int], rejected: Sequence[int]) -> tuple[Flags, Flags]:
+def mark_edited_tokens(chosen: Sequence[int], rejected: Sequence[int]) -> tuple[EditMask, EditMask]:
     """For each token of the correction, and of the answer that it corrects, whether it belongs to
     an edit.
 
@@ -22,7 +22,7 @@ def edited(chosen: Sequence[int], rejected: Sequence[int]) -> tuple[Flags, Flags
     Shapes: (T',), (T,) token ids -> (T',), (T,). Both are all false where the answers are equal.
     """
     flags = [False] * len(chosen), [False] * len(rejected)
-    for kept, dropped in _stretches(chosen, rejected):
+    for kept, dropped in _iterate_edits(chosen, rejected):
         dropped = dropped if kept else dropped[:1]
         for side, stretch in zip(flags, (kept, dropped), strict=True):
             stop = max(
@@ -33,7 +33,7 @@ def edited(chosen: Sequence[int], rejected: Sequence[int]) -> tuple[Flags, Flags
     return tuple(flags[0]), tuple(flags[1])
 
 
-def _stretches(chosen: Sequence[int], rejected: Sequence[int]) -> Iterator[tuple[range, range]]:
+def _iterate_edits(chosen: Sequence[int], rejected: Sequence[int]) -> Iterator[tuple[range, range]]:
     """The places of each edit in both answers: replacements, insertions and deletions that touch
     are one.
     """

@@ -14,13 +14,13 @@ from collections.abc import Iterable
 
 from torch import Tensor
 
-from selfteach.train.distributed import whole
+from selfteach.train.distributed import gather_shards
 
-Change = tuple[Tensor] | tuple[Tensor, Tensor]
+WeightChange = tuple[Tensor] | tuple[Tensor, Tensor]
 """W - W0 of a layer: itself, or B (out, r) and A (r, in) whose product it is."""
 
 
-def squares(change: Change) -> Tensor:
+def squared_norm(change: WeightChange) -> Tensor:
     """|W - W0|^2, a scalar; of a product without forming it: |B A|^2 = tr(B^T B A A^T)."""
     if len(change) == 1:
         return change[0].square().sum()
@@ -28,13 +28,13 @@ def squares(change: Change) -> Tensor:
     return ((b.t() @ b) * (a @ a.t())).sum()
 
 
-def pull(changes: Iterable[Change], weight: float) -> float:
+def add_l2_gradient(changes: Iterable[WeightChange], weight: float) -> float:
     """Adds the penalty's gradient to the parameters', layer by layer, so that no graph of all
     layers is kept; returns half the squares.
     """
     total = 0.0
     for change in changes:
-        half = squares(change) / 2
+        half = squared_norm(change) / 2
         (weight * half).backward()  # type: ignore[no-untyped-call]
-        total += float(whole(half.detach()))
+        total += float(gather_shards(half.detach()))
     return total

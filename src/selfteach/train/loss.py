@@ -9,42 +9,42 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
-from selfteach.train.batch import CHOSEN, REJECTED, Row
-from selfteach.train.fast.forward import Student
-from selfteach.train.fast.packing import Packed
-from selfteach.train.objectives import Objective, View
-from selfteach.train.reference import ReferenceFacts, joined
+from selfteach.train.batch import CHOSEN, REJECTED, TrainingRow
+from selfteach.train.fast.forward import PackedModel
+from selfteach.train.fast.packing import PackedBatch
+from selfteach.train.objectives import Objective, ObjectiveInputs
+from selfteach.train.reference import ReferenceFacts, concatenate_distributions
 
-Seen = dict[str, dict[int, Mapping[str, float]]]
+ObservedRows = dict[str, dict[int, Mapping[str, float]]]
 """For each objective, by row number, what its `watch` returned."""
 
 
-def units(objectives: Mapping[str, Objective], rows: Sequence[Row]) -> dict[str, int]:
+def count_units(objectives: Mapping[str, Objective], rows: Sequence[TrainingRow]) -> dict[str, int]:
     """Return for each objective the pairs, or the trained tokens, of the rows that it applies to:
     what its sum is divided by.
     """
     counts = {}
     for name, objective in objectives.items():
-        counts[name] = sum(_units(objective, row) for row in rows if name in row.weights)
+        counts[name] = sum(_count_row_units(objective, row) for row in rows if name in row.weights)
     return counts
 
 
-def _units(objective: Objective, row: Row) -> int:
+def _count_row_units(objective: Objective, row: TrainingRow) -> int:
     return 1 if objective.unit == "pair" else max(len(row.answers[0]) - objective.skip, 0)
 
 
 def compute_loss(
-    student: Student,
-    rows: Sequence[Row],
+    student: PackedModel,
+    rows: Sequence[TrainingRow],
     objectives: Mapping[str, Objective],
     counts: Mapping[str, int],
     known: Mapping[int, ReferenceFacts],
-    seen: Seen | None = None,
+    seen: ObservedRows | None = None,
 ) -> tuple[Tensor, dict[str, float]]:
     """Return sum_o sum_r w_ro L_ro / units_o, and for each objective its unweighted share.
 
     Args:
-        counts: `units` of the whole step, of which these rows are a part: so the parts' gradients
+        counts: `count_units` of the whole step, of which these rows are a part: so the parts' gradients
             add up to that of the whole.
         seen: takes what the objectives want remembered of the rows.
     """
@@ -58,8 +58,8 @@ def compute_loss(
         if not mine or not counts[name]:
             continue
         facts = [known.get(rows[i].number, ReferenceFacts()) for i in mine]
-        view = _view(student, name, objective, batch, mine, hidden, logp, facts)
-        terms = objective.terms(view) / counts[name]
+        view = _make_inputs(student, name, objective, batch, mine, hidden, logp, facts)
+        terms = objective.compute_row_losses(view) / counts[name]
         weights = torch.tensor([rows[i].weights[name] for i in mine], device=student.device)
         total = total + (weights * terms).sum()
         parts[name] = float(terms.detach().sum())
@@ -69,16 +69,16 @@ def compute_loss(
     return total, parts
 
 
-def _view(
-    student: Student,
+def _make_inputs(
+    student: PackedModel,
     name: str,
     objective: Objective,
-    batch: Packed,
+    batch: PackedBatch,
     mine: list[int],
     hidden: Tensor,
     logp: Tensor,
     facts: list[ReferenceFacts],
-) -> View:
+) -> ObjectiveInputs:
     """Return the part of the batch that this objective trains, its rows renumbered."""
     device = student.device
     number = torch.full((len(batch.rows),), -1, dtype=torch.long, device=device)
@@ -86,13 +86,13 @@ def _view(
     row = number[batch.row]
     chosen = ((row >= 0) & (batch.side == CHOSEN) & (batch.place >= objective.skip)).nonzero()[:, 0]
     rejected = ((row >= 0) & (batch.side == REJECTED)).nonzero()[:, 0] if objective.pairs else None
-    edited = _edited(batch, mine, device) if objective.edits else None
+    edited = _make_edit_mask(batch, mine, device) if objective.edits else None
     reference = torch.zeros(len(logp), device=device)
     if objective.reference:
         reference[row >= 0] = torch.cat(
             [fact.reference for fact in facts if fact.reference is not None]
         ).to(device)
-    return View(
+    return ObjectiveInputs(
         rows=len(mine),
         logp=logp[chosen],
         row=row[chosen],
@@ -102,11 +102,13 @@ def _view(
         rejected_reference=reference[rejected]
         if objective.reference and rejected is not None
         else None,
-        teacher=joined([fact.teacher[name] for fact in facts], objective.skip, device)
+        teacher=concatenate_distributions(
+            [fact.teacher[name] for fact in facts], objective.skip, device
+        )
         if objective.teacher
         else None,
-        at_logits=lambda work: student.at_logits(hidden.index_select(0, chosen), work),
-        drawn=torch.tensor([batch.rows[i].drawn for i in mine], device=device),
+        apply_to_logits=lambda work: student.apply_to_logits(hidden.index_select(0, chosen), work),
+        sampled=torch.tensor([batch.rows[i].sampled for i in mine], device=device),
         edited=None if edited is None else edited[chosen],
         rejected_edited=None if edited is None or rejected is None else edited[rejected],
         prior=torch.tensor([fact.prior[name] for fact in facts], device=device)
@@ -116,7 +118,7 @@ def _view(
     )
 
 
-def _edited(batch: Packed, mine: list[int], device: torch.device) -> Tensor:
+def _make_edit_mask(batch: PackedBatch, mine: list[int], device: torch.device) -> Tensor:
     """Return flags (all answer tokens,) bool; false in rows of others, which may have no
     correction.
     """

@@ -24,34 +24,34 @@ from torch.multiprocessing.reductions import StorageWeakRef
 
 from selfteach import config
 from selfteach.errors import ResourceError
-from selfteach.models.memory import release
-from selfteach.train.distributed import local
-from selfteach.train.fast.head import CHUNK
+from selfteach.models.allocator import release_freed_pages
+from selfteach.train.distributed import get_local_part
+from selfteach.train.fast.head import CHUNK_POSITIONS
 
 if TYPE_CHECKING:
     from selfteach.train.adapters import Adapter
 
-SMALLEST = str(config.Train.model_fields["adapter"].default)
+SMALLEST = str(config.TrainConfig.model_fields["adapter"].default)
 """The adapter that is offered where another one does not fit."""
-MOMENTS = 2
+NUM_OPTIMIZER_MOMENTS = 2
 """AdamW's tensors for each parameter."""
-STATUS, CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
-MAXRSS = 1 if sys.platform == "darwin" else 1024
+STATUS_FILE, CLEAR_REFS_FILE = Path("/proc/self/status"), Path("/proc/self/clear_refs")
+MAXRSS_UNIT_BYTES = 1 if sys.platform == "darwin" else 1024
 """Bytes in the unit of `getrusage`."""
 CGROUP = Path("/sys/fs/cgroup")
-PAGE = 4096
-AT_LOGIT = 24
+PAGE_BYTES = 4096
+BYTES_PER_LOGIT = 24
 """Bytes for each logit of a chunk at the same time: itself, in float32, its log-probability, their
 gradients.
 """
-OVERHEAD = 500_000_000
+CPU_OVERHEAD_BYTES = 500_000_000
 """What oneDNN's compiled products (models/memory.py) and the allocator's holes come to on a CPU in
 low precision: measured, docs/log.md.
 """
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
+class MemoryEstimate:
     """Bytes of one process. `kept`: beside the weights (the base's values where the weights change,
     teachers' distributions);
     `activations`: of `tokens` at once; `moments`: what `train.regmean` has instead of them, between
@@ -110,10 +110,8 @@ class Account:
             most: max(self.activations, self.moments),
             "work": self.work,
         }
-        named = ", ".join(f"{name} {shown(size)}" for name, size in parts.items())
-        return (
-            f"memory: {shown(self.total)} ({named}); {shown(self.free)} are free beside the weights"
-        )
+        named = ", ".join(f"{name} {format_bytes(size)}" for name, size in parts.items())
+        return f"memory: {format_bytes(self.total)} ({named}); {format_bytes(self.free)} are free beside the weights"
 
     def rows(self) -> dict[str, int | None]:
         """For JSON."""
@@ -135,62 +133,73 @@ class Account:
         cures += [] if adapter == SMALLEST else [f"use train.adapter={SMALLEST}"]
         cures += ["several GPUs (docs/scale.md)"]
         what = (
-            f"training {adapter} needs {shown(self.added)} beside the weights and "
-            f"{shown(self.free)} are free"
+            f"training {adapter} needs {format_bytes(self.added)} beside the weights and "
+            f"{format_bytes(self.free)} are free"
         )
         split = (
-            f"{shown(self.fixed)} for parameters, gradients and optimizer"
+            f"{format_bytes(self.fixed)} for parameters, gradients and optimizer"
             + (
                 (
-                    f", {shown(self.activations)} for activations of {self.tokens} tokens, "
-                    f"{shown(self.work)} for work"
+                    f", {format_bytes(self.activations)} for activations of {self.tokens} tokens, "
+                    f"{format_bytes(self.work)} for work"
                 )
                 if self.activations
                 else ""
             )
-            + (f", {shown(self.moments)} for moments of train.regmean" if self.moments else "")
+            + (
+                f", {format_bytes(self.moments)} for moments of train.regmean"
+                if self.moments
+                else ""
+            )
         )
         cure = ", ".join([*cures, "or a smaller model"])
         raise ResourceError(f"{what} ({split}).", cure=f"{cure[0].upper()}{cure[1:]}.")
 
 
-class Meter:
+class MemoryMeter:
     """The memory of a device from now on."""
 
     def __init__(self, module: nn.Module) -> None:
         self.module = module
         self.device = next(module.parameters()).device
         held = (*module.parameters(), *module.buffers())
-        self.weights = size_of(held)
-        bring(held)
-        release()
-        self.free = free_bytes(self.device)
+        self.weights = count_bytes(held)
+        load_pages(held)
+        release_freed_pages()
+        self.free = measure_free_bytes(self.device)
         self._before = self._now()
         self._resets = self._reset()
 
-    def ahead(self, weights: Iterable[Tensor]) -> Account:
+    def estimate_copies(self, weights: Iterable[Tensor]) -> MemoryEstimate:
         """The fixed part of training copies of these weights, before they are copied."""
         given = list(weights)
-        trained = sum(4 * local(weight).numel() for weight in given)
-        return Account(
-            self.weights, size_of(given), trained, trained, MOMENTS * trained, 0, 0, self.free
+        trained = sum(4 * get_local_part(weight).numel() for weight in given)
+        return MemoryEstimate(
+            self.weights,
+            count_bytes(given),
+            trained,
+            trained,
+            NUM_OPTIMIZER_MOMENTS * trained,
+            0,
+            0,
+            self.free,
         )
 
-    def account(
+    def estimate(
         self, adapter: Adapter, activations: int, tokens: int, *, known: int = 0, moments: int = 0
-    ) -> Account:
+    ) -> MemoryEstimate:
         """All of it, with the adapter on the module; `known`: the teachers' distributions, which
         lie in main memory.
         """
-        trained = size_of(adapter.parameters())
+        trained = count_bytes(adapter.parameters())
         kept = getattr(adapter, "kept_bytes", 0)
         kept += known if self.device.type == "cpu" else 0
-        return Account(
+        return MemoryEstimate(
             self.weights,
             kept,
             trained,
             trained,
-            MOMENTS * trained,
+            NUM_OPTIMIZER_MOMENTS * trained,
             activations,
             tokens,
             self.free,
@@ -203,9 +212,11 @@ class Meter:
         head: nn.Module = self.module.get_output_embeddings()  # type: ignore[operator]
         weight: Any = head.weight
         compiled = self.device.type == "cpu" and weight.dtype != torch.float32
-        return AT_LOGIT * CHUNK * int(weight.shape[0]) + (OVERHEAD if compiled else 0)
+        return BYTES_PER_LOGIT * CHUNK_POSITIONS * int(weight.shape[0]) + (
+            CPU_OVERHEAD_BYTES if compiled else 0
+        )
 
-    def closed(self, account: Account) -> Account:
+    def closed(self, account: MemoryEstimate) -> MemoryEstimate:
         """The account with the peak since the meter was made."""
         return replace(account, measured=self.peak())
 
@@ -218,14 +229,14 @@ class Meter:
         return (
             torch.cuda.memory_allocated(self.device)
             if self.device.type == "cuda"
-            else _status("VmRSS")
+            else _read_status_bytes("VmRSS")
         )
 
     def _peak(self) -> int:
         return (
             torch.cuda.max_memory_allocated(self.device)
             if self.device.type == "cuda"
-            else _status("VmHWM")
+            else _read_status_bytes("VmHWM")
         )
 
     def _reset(self) -> bool:
@@ -233,22 +244,23 @@ class Meter:
         if self.device.type == "cuda":
             torch.cuda.reset_peak_memory_stats(self.device)
             return True
-        highest_mb()  # what was before stays known
+        measure_peak_mb()  # what was before stays known
         try:
-            CLEAR.write_text("5")
+            CLEAR_REFS_FILE.write_text("5")
         except OSError:
             return False
         return True
 
 
-class Kept:
-    """Counts what autograd would keep. Work that comes through `apart` is counted for itself, with
+class ActivationCounter:
+    """Counts what autograd would keep. Work that comes through `run_piece` is counted for itself, with
     what goes into it.
     """
 
     def __init__(self, module: nn.Module, parameters: Iterable[Tensor]) -> None:
         self._owned = {
-            _storage(tensor) for tensor in (*module.parameters(), *module.buffers(), *parameters)
+            _get_storage(tensor)
+            for tensor in (*module.parameters(), *module.buffers(), *parameters)
         }
         self._seen: set[StorageWeakRef] = set()
         self._outside = 0
@@ -256,11 +268,11 @@ class Kept:
         self._inside: list[int] = []
         self._in = False
 
-    def apart(self, work: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    def run_piece(self, work: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         """Does the work, as a part of its own."""
         if isinstance(layer := getattr(work, "__self__", None), nn.Module):
             self._owned |= {
-                _storage(weight) for weight in layer.parameters()
+                _get_storage(weight) for weight in layer.parameters()
             }  # shards are whole in here alone
         first = next((x for x in (*args, *kwargs.values()) if isinstance(x, Tensor)), None)
         self._given += 0 if first is None else first.nbytes
@@ -279,13 +291,13 @@ class Kept:
         return self._outside + inside
 
     @contextmanager
-    def counting(self) -> Iterator[None]:
+    def count_saved_tensors(self) -> Iterator[None]:
         """Inside, nothing is kept for a backward pass, but counted."""
-        with torch.autograd.graph.saved_tensors_hooks(self._count, _gone):
+        with torch.autograd.graph.saved_tensors_hooks(self._count, _refuse_backward):
             yield
 
     def _count(self, tensor: Tensor) -> None:
-        storage = _storage(tensor)
+        storage = _get_storage(tensor)
         if storage in self._owned or storage in self._seen:
             return
         self._seen.add(storage)
@@ -295,11 +307,11 @@ class Kept:
             self._outside += tensor.untyped_storage().nbytes()
 
 
-def _gone(_: None) -> Tensor:
+def _refuse_backward(_: None) -> Tensor:
     raise AssertionError("a pass that only counts has no backward pass")
 
 
-def _storage(tensor: Tensor) -> StorageWeakRef:
+def _get_storage(tensor: Tensor) -> StorageWeakRef:
     """Weak, so that counting keeps nothing; while it is held, no other storage gets the same
     identity.
     """
@@ -307,22 +319,25 @@ def _storage(tensor: Tensor) -> StorageWeakRef:
     return StorageWeakRef(mine.untyped_storage())  # type: ignore[no-untyped-call]
 
 
-def size_of(tensors: Iterable[Tensor]) -> int:
+def count_bytes(tensors: Iterable[Tensor]) -> int:
     """Bytes in this process; what is shared counts once."""
-    found = {tensor.untyped_storage().data_ptr(): tensor.nbytes for tensor in map(local, tensors)}
+    found = {
+        tensor.untyped_storage().data_ptr(): tensor.nbytes
+        for tensor in map(get_local_part, tensors)
+    }
     return sum(found.values())
 
 
-def bring(tensors: Iterable[Tensor]) -> None:
+def load_pages(tensors: Iterable[Tensor]) -> None:
     """Brings them into memory: what a file is mapped to comes when it is first read, and would look
     like growth of the training.
     """
-    for tensor in map(local, tensors):
+    for tensor in map(get_local_part, tensors):
         if tensor.device.type == "cpu":
-            torch.empty(0, dtype=torch.uint8).set_(tensor.untyped_storage())[::PAGE].sum()  # type: ignore[call-overload]
+            torch.empty(0, dtype=torch.uint8).set_(tensor.untyped_storage())[::PAGE_BYTES].sum()  # type: ignore[call-overload]
 
 
-def free_bytes(device: torch.device) -> int:
+def measure_free_bytes(device: torch.device) -> int:
     """What can still be had: of the accelerator, or of the machine within the limits of its
     container.
     """
@@ -340,37 +355,38 @@ def free_bytes(device: torch.device) -> int:
     return min(machine, int(limit) - int(used) + int(files.get("inactive_file", 0)))
 
 
-def highest_mb() -> float:
+def measure_peak_mb() -> float:
     """The most main memory that this process has had so far, in MB, also before a meter began a new
     peak.
 
     Not what `getrusage` says where the system tells more: that is never less than what the process
     had which started this one.
     """
-    Highest.size = max(
-        Highest.size,
-        _status("VmHWM") or resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * MAXRSS,
+    PeakMemory.size = max(
+        PeakMemory.size,
+        _read_status_bytes("VmHWM")
+        or resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * MAXRSS_UNIT_BYTES,
     )
-    return Highest.size / 1e6
+    return PeakMemory.size / 1e6
 
 
-class Highest:
-    """What `highest_mb` has seen, in bytes."""
+class PeakMemory:
+    """What `measure_peak_mb` has seen, in bytes."""
 
     size = 0
 
 
-def _status(name: str) -> int:
-    lines = STATUS.read_text().splitlines() if STATUS.exists() else []
+def _read_status_bytes(name: str) -> int:
+    lines = STATUS_FILE.read_text().splitlines() if STATUS_FILE.exists() else []
     return next((int(line.split()[1]) << 10 for line in lines if line.startswith(f"{name}:")), 0)
 
 
-def shown(size: int) -> str:
+def format_bytes(size: int) -> str:
     """A number of bytes for people."""
     return f"{size / 1e9:.2f} GB" if size >= 1e8 else f"{size / 1e6:.1f} MB"
 
 
-def out_of_memory(fault: BaseException) -> bool:
+def is_out_of_memory(fault: BaseException) -> bool:
     """Whether a fault says that memory ran out, on either device."""
     text = str(fault).lower()
     return (

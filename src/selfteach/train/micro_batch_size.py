@@ -15,12 +15,12 @@ import torch
 
 from selfteach.errors import ResourceError
 from selfteach.train import loss
-from selfteach.train.activation_checkpointing import at_once, layers_through
-from selfteach.train.batch import Row
-from selfteach.train.distributed import Processes, here
-from selfteach.train.fast.forward import Student
-from selfteach.train.loss import units
-from selfteach.train.memory import Account, Kept, out_of_memory
+from selfteach.train.activation_checkpointing import run_directly, run_layers_with
+from selfteach.train.batch import TrainingRow
+from selfteach.train.distributed import ProcessGroup, run_in_module
+from selfteach.train.fast.forward import PackedModel
+from selfteach.train.loss import count_units
+from selfteach.train.memory import ActivationCounter, MemoryEstimate, is_out_of_memory
 from selfteach.train.objectives import Objective
 from selfteach.train.reference import Reference
 
@@ -38,8 +38,8 @@ class MicroBatchSize:
     def __init__(
         self,
         tokens: int,
-        student: Student,
-        processes: Processes,
+        student: PackedModel,
+        processes: ProcessGroup,
         on_halving: Callable[[int], None],
     ) -> None:
         self.tokens = tokens
@@ -48,7 +48,7 @@ class MicroBatchSize:
         self.processes = processes
         self.on_halving = on_halving
 
-    def retry(self, rows: Sequence[Row], work: Callable[[], T]) -> T:
+    def retry(self, rows: Sequence[TrainingRow], work: Callable[[], T]) -> T:
         """Do work on rows; where memory runs out, do it again in smaller parts.
 
         Raises:
@@ -56,14 +56,14 @@ class MicroBatchSize:
         """
         while True:
             try:
-                with self.student.ready():
+                with self.student.use_attention():
                     return work()
             except (MemoryError, RuntimeError) as fault:  # torch.OutOfMemoryError is a RuntimeError
-                if not out_of_memory(fault):
+                if not is_out_of_memory(fault):
                     raise
-            self._halve(rows)
+            self._halve_micro_batch(rows)
 
-    def _halve(self, rows: Sequence[Row]) -> None:
+    def _halve_micro_batch(self, rows: Sequence[TrainingRow]) -> None:
         longest = max(row.length for row in rows)
         if self.processes.sharded:
             raise ResourceError(
@@ -83,19 +83,19 @@ class MicroBatchSize:
             torch.cuda.empty_cache()
 
 
-def fit(
-    student: Student,
+def fit_micro_batch(
+    tuned: PackedModel,
     reference: Reference,
     objectives: Mapping[str, Objective],
-    batches: Iterable[Sequence[Row]],
-    counted: Callable[[int, int], Account],
-    processes: Processes,
+    batches: Iterable[Sequence[TrainingRow]],
+    estimate: Callable[[int, int], MemoryEstimate],
+    processes: ProcessGroup,
     name: str,
     recomputes: bool,
     budget: int,
-) -> tuple[Account, int]:
+) -> tuple[MemoryEstimate, int]:
     """Return the account with the longest micro-batch of these batches, and the tokens that fit at
-    once: `budget`, or fewer.
+    once: `micro_batch_tokens`, or fewer.
 
     Several processes count the same one, so that all make the same passes; the one that lacks most
     decides for all.
@@ -110,8 +110,10 @@ def fit(
     while True:
         longest = _find_longest(every, processes, budget)
         tokens = sum(row.length for row in longest)
-        size = activations(student, reference, objectives, longest, budget, processes, recomputes)
-        mine = (counted(size, tokens), len(longest) == 1)
+        size = measure_activation_bytes(
+            tuned, reference, objectives, longest, budget, processes, recomputes
+        )
+        mine = (estimate(size, tokens), len(longest) == 1)
         worst, alone = max(processes.gather([mine]), key=lambda found: found[0].missing)
         if not worst.missing:
             return worst, budget
@@ -120,9 +122,11 @@ def fit(
         budget = worst.tokens // 2
 
 
-def _find_longest(batches: Iterable[Sequence[Row]], processes: Processes, budget: int) -> list[Row]:
+def _find_longest(
+    batches: Iterable[Sequence[TrainingRow]], processes: ProcessGroup, budget: int
+) -> list[TrainingRow]:
     """Return the micro-batch with the most tokens, of those of all processes."""
-    groups: list[list[Row]] = []
+    groups: list[list[TrainingRow]] = []
     for batch in batches:
         for part in processes.parts(batch, budget):
             groups += part
@@ -131,32 +135,32 @@ def _find_longest(batches: Iterable[Sequence[Row]], processes: Processes, budget
     )
 
 
-def activations(
-    student: Student,
+def measure_activation_bytes(
+    tuned: PackedModel,
     reference: Reference,
     objectives: Mapping[str, Objective],
-    rows: list[Row],
+    rows: list[TrainingRow],
     budget: int,
-    processes: Processes,
+    processes: ProcessGroup,
     recomputes: bool,
 ) -> int:
     """Return the bytes that the backward pass of these rows will find kept, from a forward pass
     that keeps nothing.
     """
-    student.adapter.begin_step()
+    tuned.adapter.begin_step()
     known = reference.learn(rows, budget)
-    kept = Kept(student.module, student.adapter.parameters())
+    kept = ActivationCounter(tuned.module, tuned.adapter.parameters())
     layers = (
-        layers_through(student.module, kept.apart)
+        run_layers_with(tuned.module, kept.run_piece)
         if recomputes or processes.sharded
         else nullcontext()
     )
-    counts = units(objectives, rows)
-    work = partial(loss.compute_loss, student, rows, objectives, counts, known)
-    student.apart = kept.apart
+    counts = count_units(objectives, rows)
+    work = partial(loss.compute_loss, tuned, rows, objectives, counts, known)
+    tuned.run_piece = kept.run_piece
     try:
-        with student.ready(), layers, kept.counting():
-            here(student.module, work)
+        with tuned.use_attention(), layers, kept.count_saved_tensors():
+            run_in_module(tuned.module, work)
     finally:
-        student.apart = at_once
+        tuned.run_piece = run_directly
     return kept.bytes(recomputes)

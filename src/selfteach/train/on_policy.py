@@ -10,20 +10,20 @@ from dataclasses import replace
 from typing import Any
 
 from selfteach import config as settings
-from selfteach.models import Drawer
-from selfteach.records import Example, Prompt, Request, Sampling
+from selfteach.models import Sampler
+from selfteach.records import Example, Prompt, Request, SamplingParams
 from selfteach.train.adapters import Adapter
-from selfteach.train.batch import Row
+from selfteach.train.batch import TrainingRow
 from selfteach.train.objectives import Objective
 
 DrawStudent = Callable[[Sequence[Prompt], int], Sequence[str]]
 """Answers prompts with the tuned model as it is before a step, which is counted from 0."""
 
 
-def draw_with(
-    drawer: Drawer, sampling: Sampling, seed: int
+def make_on_policy_sampler(
+    sampler: Sampler, sampling: SamplingParams, seed: int
 ) -> Callable[[Sequence[Prompt], int], list[str]]:
-    """Return a `draw_student` for `train`, from an engine that samples with the very module that is
+    """Return a `sample_tuned` for `train`, from an engine that samples with the very module that is
     trained (models/hf.py).
 
     A sample's seed derives from the run's seed, the step and the prompt, so that a resumed training
@@ -35,8 +35,8 @@ def draw_with(
             Request(f"own-{step}", prompt, sampling, number, seed)
             for number, prompt in enumerate(prompts)
         ]
-        texts = {draw.id: draw.text for draw in drawer.draw(requests)}
-        return [texts[request.id(drawer.fingerprint)] for request in requests]
+        texts = {draw.id: draw.text for draw in sampler.stream(requests)}
+        return [texts[request.id(sampler.fingerprint)] for request in requests]
 
     return draw
 
@@ -54,7 +54,7 @@ class OnPolicy:
         adapter: Adapter,
         objectives: Mapping[str, Objective],
         examples: Mapping[str, Example],
-        config: settings.Train,
+        config: settings.TrainConfig,
         seed: int,
         draw_student: DrawStudent,
         rows: int,
@@ -64,12 +64,12 @@ class OnPolicy:
         self.examples = examples
         self.config = config
         self.seed = seed
-        self.draw_student = draw_student
+        self.sample_tuned = draw_student
         self.rows = rows
-        self.objectives = {name for name, its in objectives.items() if its.own_draws}
+        self.objectives = {name for name, its in objectives.items() if its.supports_on_policy}
         self.skip = max((objectives[name].skip for name in self.objectives), default=0)
 
-    def sample(self, batch: Sequence[Row], step: int) -> dict[int, Row]:
+    def sample(self, batch: Sequence[TrainingRow], step: int) -> dict[int, TrainingRow]:
         """Answer the prompts of a share of the rows (`train.on_policy`); return the new rows by the
         number of the old one.
 
@@ -84,7 +84,7 @@ class OnPolicy:
         if not asked:
             return {}
         with self.adapter.merged():
-            texts = self.draw_student([self.examples[row.id].prompt for row in asked], step)
+            texts = self.sample_tuned([self.examples[row.id].prompt for row in asked], step)
         found = {}
         for row, text in zip(asked, texts, strict=True):
             room = self.config.max_tokens - len(row.prompt)
@@ -93,12 +93,14 @@ class OnPolicy:
                 found[row.number] = self._new_row(row, answer)
         return found
 
-    def _new_row(self, row: Row, answer: tuple[int, ...]) -> Row:
+    def _new_row(self, row: TrainingRow, answer: tuple[int, ...]) -> TrainingRow:
         weights = {name: w for name, w in row.weights.items() if name in self.objectives}
         number = self.rows + row.number
-        return Row(number, row.id, row.kind, row.prompt, (answer,), weights, drawn=True)
+        return TrainingRow(number, row.id, row.kind, row.prompt, (answer,), weights, sampled=True)
 
-    def join(self, batch: Sequence[Row], sampled: Mapping[int, Row]) -> list[Row]:
+    def join(
+        self, batch: Sequence[TrainingRow], sampled: Mapping[int, TrainingRow]
+    ) -> list[TrainingRow]:
         """Return the batch with the new rows; an old row keeps the objectives that its new row does
         not have.
         """
@@ -106,6 +108,6 @@ class OnPolicy:
         return [row for row in rest if row.weights] + list(sampled.values())
 
 
-def _without(row: Row, names: Set[str]) -> Row:
+def _without(row: TrainingRow, names: Set[str]) -> TrainingRow:
     """Return the row without some of its objectives."""
     return replace(row, weights={n: w for n, w in row.weights.items() if n not in names})

@@ -16,7 +16,7 @@ class Prior(ABC):
     constants may be left out.
     """
 
-    def __init__(self, settings: config.Correction) -> None:
+    def __init__(self, settings: config.CorrectionLossConfig) -> None:
         self.settings = settings
 
     @abstractmethod

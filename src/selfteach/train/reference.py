@@ -16,15 +16,15 @@ from torch import Tensor
 
 from selfteach import config
 from selfteach.errors import DataError
-from selfteach.models.wear import wearing
-from selfteach.records import Example, messages
-from selfteach.train.batch import Row, micro_batches
-from selfteach.train.distributed import here
-from selfteach.train.fast.forward import Student
-from selfteach.train.fast.packing import Packed
+from selfteach.models.load_adapter import use_adapter
+from selfteach.records import Example, parse_messages
+from selfteach.train.batch import TrainingRow, split_micro_batches
+from selfteach.train.distributed import run_in_module
+from selfteach.train.fast.forward import PackedModel
+from selfteach.train.fast.packing import PackedBatch
 from selfteach.train.objectives import Distribution, Objective
 
-CHUNK = 256
+CHUNK_POSITIONS = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +46,10 @@ class Reference:
     def __init__(
         self,
         hf: Any,
-        student: Student,
+        student: PackedModel,
         objectives: Mapping[str, Objective],
         examples: Mapping[str, Example],
-        settings: config.Train,
+        settings: config.TrainConfig,
         fast: Path | None = None,
     ) -> None:
         self.hf = hf
@@ -60,7 +60,7 @@ class Reference:
         self.fast = fast
 
     @torch.no_grad()
-    def learn(self, rows: Sequence[Row], token_budget: int) -> dict[int, ReferenceFacts]:
+    def learn(self, rows: Sequence[TrainingRow], token_budget: int) -> dict[int, ReferenceFacts]:
         """Return what the objectives of these rows need to know, by row number."""
         needing = {name for name, objective in self.objectives.items() if objective.reference}
         asked = [row for row in rows if needing & row.weights.keys()]
@@ -80,7 +80,7 @@ class Reference:
             for number, values in self._measure(
                 asked, token_budget, self._distributions, fast
             ).items():
-                teachers[number][name] = _distribution(values, bool(self.settings.top_k))
+                teachers[number][name] = _make_distribution(values, bool(self.settings.top_k))
         return {
             row.number: ReferenceFacts(
                 reference.get(row.number), teachers[row.number], self._priors(row)
@@ -88,7 +88,7 @@ class Reference:
             for row in rows
         }
 
-    def kept_bytes(self, rows: Sequence[Row]) -> int:
+    def kept_bytes(self, rows: Sequence[TrainingRow]) -> int:
         """Count what `learn` keeps of the teachers of these rows: V float32 a token, or K with
         their ids in 8 bytes.
         """
@@ -100,7 +100,7 @@ class Reference:
             tokens += sum(len(row.answers[0]) for row in rows if name in row.weights)
         return each * tokens
 
-    def _priors(self, row: Row) -> dict[str, float]:
+    def _priors(self, row: TrainingRow) -> dict[str, float]:
         """Return by how many nats each objective's domain prior likes the chosen answer better than
         the rejected one.
         """
@@ -116,7 +116,7 @@ class Reference:
                 found[name] = liked[0] - liked[1]
         return found
 
-    def seen(self, row: Row, teacher: str) -> Row:
+    def seen(self, row: TrainingRow, teacher: str) -> TrainingRow:
         """Return the row as the teacher sees it: its own prompt, the chosen answer alone.
 
         Raises:
@@ -133,7 +133,7 @@ class Reference:
                     where=where,
                     cure="Give it as messages.",
                 )
-            turns = messages(given, where)
+            turns = parse_messages(given, where)
             if not example.source.get("teacher_sees_answer") and any(
                 example.chosen.strip() in turn.content for turn in turns
             ):
@@ -146,12 +146,12 @@ class Reference:
             prompt = tuple(self.hf.encode(turns))
         return replace(row, prompt=prompt, answers=row.answers[:1])
 
-    def _distributions(self, _: Packed, hidden: Tensor) -> Tensor:
+    def _distributions(self, _: PackedBatch, hidden: Tensor) -> Tensor:
         """Return (N, 2, K) log-probabilities and ids of the likeliest tokens, or (N, 1, V) of all;
         float32 holds ids below 2^24 exactly.
         """
         parts = []
-        for part in torch.split(hidden, CHUNK):  # type: ignore[no-untyped-call]
+        for part in torch.split(hidden, CHUNK_POSITIONS):  # type: ignore[no-untyped-call]
             logp = torch.log_softmax(
                 self.student.logits(part).float() / self.settings.temperature, -1
             )
@@ -164,37 +164,39 @@ class Reference:
 
     def _measure(
         self,
-        rows: Sequence[Row],
+        rows: Sequence[TrainingRow],
         token_budget: int,
-        measure: Callable[[Packed, Tensor], Tensor],
+        measure: Callable[[PackedBatch, Tensor], Tensor],
         fast: Path | None = None,
     ) -> dict[int, Tensor]:
         found: dict[int, Tensor] = {}
-        taught = wearing(self.student.module, fast) if fast else nullcontext()
-        with self.student.adapter.off(), taught, self.student.ready():
-            for group in micro_batches(rows, token_budget):
+        taught = use_adapter(self.student.module, fast) if fast else nullcontext()
+        with self.student.adapter.disable(), taught, self.student.use_attention():
+            for group in split_micro_batches(rows, token_budget):
                 batch = self.student.pack(group)
                 work = partial(self._measured, batch, measure)
-                values = here(self.student.module, work).cpu()
+                values = run_in_module(self.student.module, work).cpu()
                 owner = batch.row.cpu()
                 found |= {row.number: values[owner == i] for i, row in enumerate(group)}
         return found
 
-    def _measured(self, batch: Packed, measure: Callable[[Packed, Tensor], Tensor]) -> Tensor:
+    def _measured(
+        self, batch: PackedBatch, measure: Callable[[PackedBatch, Tensor], Tensor]
+    ) -> Tensor:
         return measure(batch, self.student.states(batch))
 
 
-def captured(known: Mapping[int, ReferenceFacts]) -> float | None:
+def compute_top_k_mass(facts: Mapping[int, ReferenceFacts]) -> float | None:
     """Return the mean probability that the kept tokens hold, over all teachers' positions; None
     where there is no teacher.
     """
     masses: list[Tensor] = []
-    for fact in known.values():
+    for fact in facts.values():
         masses += [teacher.logp.exp().sum(-1) for teacher in fact.teacher.values()]
     return float(torch.cat(masses).mean()) if masses else None
 
 
-def _distribution(values: Tensor, top: bool) -> Distribution:
+def _make_distribution(values: Tensor, top: bool) -> Distribution:
     return Distribution(
         values[:, 1].long() if top else torch.empty(0, dtype=torch.long),
         values[:, 0].clone(),
@@ -202,7 +204,9 @@ def _distribution(values: Tensor, top: bool) -> Distribution:
     )
 
 
-def joined(parts: Sequence[Distribution], skip: int, device: torch.device) -> Distribution:
+def concatenate_distributions(
+    parts: Sequence[Distribution], skip: int, device: torch.device
+) -> Distribution:
     """Join the rows' distributions, without the first `skip` positions of each."""
     full = parts[0].full
     ids = parts[0].ids if full else torch.cat([part.ids[skip:] for part in parts])

@@ -19,8 +19,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from selfteach.train.batch import CHOSEN, REJECTED, Row
-from selfteach.train.objectives import Distribution, Objective, View
+from selfteach.train.batch import CHOSEN, REJECTED, TrainingRow
+from selfteach.train.objectives import Distribution, Objective, ObjectiveInputs
 from selfteach.train.reference import ReferenceFacts
 
 
@@ -51,7 +51,7 @@ class AnswerTokens:
     logp: Tensor
 
 
-def score_answers(module: Any, rows: Sequence[Row]) -> list[list[AnswerTokens]]:
+def score_answers(module: Any, rows: Sequence[TrainingRow]) -> list[list[AnswerTokens]]:
     """Return, for each row, the tokens of its answers: steps 1 to 3."""
     sequences: list[list[int]] = []
     for row in rows:
@@ -80,7 +80,7 @@ def score_answers(module: Any, rows: Sequence[Row]) -> list[list[AnswerTokens]]:
 
 def compute_plain_loss(
     module: Any,
-    rows: Sequence[Row],
+    rows: Sequence[TrainingRow],
     objectives: Mapping[str, Objective],
     counts: Mapping[str, int],
     known: Mapping[int, ReferenceFacts],
@@ -99,7 +99,7 @@ def compute_plain_loss(
         if not mine:
             continue
         view = _make_view(name, objective, mine, rows, answers, known)
-        terms = objective.terms(view) / counts[name]
+        terms = objective.compute_row_losses(view) / counts[name]
         weights = torch.tensor([rows[place].weights[name] for place in mine])
         total = total + (weights * terms).sum()
         parts[name] = float(terms.detach().sum())
@@ -110,17 +110,17 @@ def _make_view(
     name: str,
     objective: Objective,
     mine: Sequence[int],
-    rows: Sequence[Row],
+    rows: Sequence[TrainingRow],
     answers: Sequence[Sequence[AnswerTokens]],
     known: Mapping[int, ReferenceFacts],
-) -> View:
+) -> ObjectiveInputs:
     """Return what an objective sees of its rows, which are renumbered from 0."""
     facts = [known.get(rows[place].number, ReferenceFacts()) for place in mine]
     skip = objective.skip
     chosen = _Side(mine, rows, answers, facts, CHOSEN, skip)
     rejected = _Side(mine, rows, answers, facts, REJECTED, 0) if objective.pairs else None
     logits = chosen.logits
-    return View(
+    return ObjectiveInputs(
         rows=len(mine),
         logp=chosen.logp,
         row=chosen.row,
@@ -129,8 +129,8 @@ def _make_view(
         reference=chosen.reference if objective.reference else None,
         rejected_reference=rejected.reference if rejected and objective.reference else None,
         teacher=_join([fact.teacher[name] for fact in facts], skip) if objective.teacher else None,
-        at_logits=lambda work: work(logits, slice(None)),
-        drawn=torch.tensor([rows[place].drawn for place in mine]),
+        apply_to_logits=lambda work: work(logits, slice(None)),
+        sampled=torch.tensor([rows[place].sampled for place in mine]),
         edited=chosen.edited if objective.edits else None,
         rejected_edited=rejected.edited if rejected and objective.edits else None,
         prior=torch.tensor([fact.prior[name] for fact in facts]) if objective.prior else None,
@@ -146,7 +146,7 @@ class _Side:
     def __init__(
         self,
         mine: Sequence[int],
-        rows: Sequence[Row],
+        rows: Sequence[TrainingRow],
         answers: Sequence[Sequence[AnswerTokens]],
         facts: Sequence[ReferenceFacts],
         side: int,
@@ -174,7 +174,7 @@ class _Side:
             self.edited = torch.tensor(flags)
 
 
-def _cut(values: Tensor, row: Row, side: int) -> Tensor:
+def _cut(values: Tensor, row: TrainingRow, side: int) -> Tensor:
     """Return the part of a row's values (tokens of all its answers,) that is of one answer."""
     first = len(row.answers[CHOSEN])
     return values[:first] if side == CHOSEN else values[first:]

@@ -33,37 +33,37 @@ import torch
 from torch import Tensor, nn
 
 from selfteach.errors import ResourceError, UsageError
-from selfteach.models.memory import release
+from selfteach.models.allocator import release_freed_pages
 from selfteach.records import LEARN
-from selfteach.select.balance import spread
+from selfteach.select.clusters import choose_evenly
 from selfteach.train.adapters import Adapter, LowRankLayer
-from selfteach.train.batch import Row, micro_batches
+from selfteach.train.batch import TrainingRow, split_micro_batches
 from selfteach.train.callbacks import Callback, Event, Say
-from selfteach.train.fast.forward import Student
-from selfteach.train.memory import out_of_memory
+from selfteach.train.fast.forward import PackedModel
+from selfteach.train.memory import is_out_of_memory
 
 if TYPE_CHECKING:
     from selfteach.train.trainer import Trainer
 
-HOLD_AFTER = 2 / 3
+APPLY_AFTER_SHARE = 2 / 3
 """This share of the steps."""
-ROWS = 100
+NUM_ROWS = 100
 """Lessons, and anchors, that are looked at: evenly over all of them."""
 LAM = 1e-5
-NO_LORA = "the adapter is no lora"
-BYTES = 5e8
+NO_LORA_REASON = "the adapter is no lora"
+MOMENTS_BUDGET_BYTES = 5e8
 """What the moments of the layers that are solved together may take."""
-SOLVING = 4
-"""Matrices (F, F) in float64 that `held` needs at once."""
-Layers = Mapping[str, LowRankLayer]
+NUM_SOLVER_MATRICES = 4
+"""Matrices (F, F) in float64 that `solve_regmean` needs at once."""
+LoraLayers = Mapping[str, LowRankLayer]
 
 
 @dataclass
-class Moments:
+class InputMoments:
     """The sum of x x^T over all tokens, for each of some layers; layers that are fed with the same
     tensor share one.
 
-    `beginning`: the tokens that stand once for `times` rows that are computed together. They count
+    `num_shared_tokens`: the tokens that stand once for `times` rows that are computed together. They count
     once for each, so that the sum does not depend on which rows those are. Shapes: sums (F, F)
     float32 of a layer with F inputs.
     """
@@ -71,7 +71,7 @@ class Moments:
     sums: dict[str, Tensor] = field(default_factory=dict)
     tokens: dict[str, int] = field(default_factory=dict)
     shared: dict[str, str] = field(default_factory=dict)
-    beginning: int = 0
+    num_shared_tokens: int = 0
     times: int = 1
     _last: tuple[str, Tensor | None] = ("", None)
 
@@ -85,7 +85,7 @@ class Moments:
                 return
             x = given[0].detach().reshape(-1, given[0].shape[-1]).float()
             total = self._sum(name, x).addmm_(x.t(), x)
-            first = x[: self.beginning]
+            first = x[: self.num_shared_tokens]
             total.addmm_(first.t(), first, alpha=self.times - 1)
             self.tokens[name] = self.tokens.get(name, 0) + len(x) + len(first) * (self.times - 1)
             self._last = (name, given[0])
@@ -102,7 +102,7 @@ class Moments:
             try:
                 self.sums[name] = torch.zeros(x.shape[1], x.shape[1], device=x.device)
             except (MemoryError, RuntimeError) as fault:
-                if not out_of_memory(fault):
+                if not is_out_of_memory(fault):
                     raise
                 raise ResourceError(
                     f"the moments of {name} do not fit into memory.", cure="Set train.regmean=0."
@@ -119,8 +119,8 @@ class Moments:
         return self.sums[owner].double() / self.tokens[owner]
 
 
-See = Callable[[Layers, Sequence[Row]], Moments]
-LeftOut = dict[str, str]
+MeasureMoments = Callable[[LoraLayers, Sequence[TrainingRow]], InputMoments]
+SkippedLayers = dict[str, str]
 """Layers that stay as they were, and why."""
 
 
@@ -148,8 +148,8 @@ class RegMean(Callback):
                 where="train.regmean",
                 cure="Set train.regmean=0.",
             )
-        step = round(HOLD_AFTER * trainer.total)
-        reason = why_not(trainer.adapter, trainer.rows)
+        step = round(APPLY_AFTER_SHARE * trainer.total)
+        reason = explain_why_not_regmean(trainer.adapter, trainer.rows)
         if not reason and step >= trainer.total:
             reason = "there are too few steps"
         if reason:
@@ -161,7 +161,7 @@ class RegMean(Callback):
         """Return what the moments and their solution will need."""
         if self._step is None or self._done:
             return 0
-        return needed(trainer.adapter.low_rank_layers)
+        return estimate_regmean_bytes(trainer.adapter.low_rank_layers)
 
     def before_step(self, trainer: Trainer, say: Say | None) -> None:
         """Change the adapter before the step that `start` found."""
@@ -178,21 +178,23 @@ class RegMean(Callback):
         layers = trainer.adapter.low_rank_layers
         tokens = micro_batch.tokens
 
-        def see(part: Layers, rows: Sequence[Row]) -> Moments:
+        def see(part: LoraLayers, rows: Sequence[TrainingRow]) -> InputMoments:
             return micro_batch.retry(
-                rows, lambda: moments(trainer.student, part, rows, micro_batch.tokens)
+                rows, lambda: measure_input_moments(trainer.student, part, rows, micro_batch.tokens)
             )
 
-        release()
+        release_freed_pages()
         shortest = min(trainer.rows, key=lambda row: row.length)
-        shared = micro_batch.retry([shortest], lambda: owners(trainer.student, layers, shortest))
-        left_out = hold_still(trainer.adapter, trainer.rows, self.settings.regmean, see, shared)
-        trainer.processes.agree(layer.a for layer in layers.values())
+        shared = micro_batch.retry(
+            [shortest], lambda: find_shared_inputs(trainer.student, layers, shortest)
+        )
+        left_out = apply_regmean(trainer.adapter, trainer.rows, self.settings.regmean, see, shared)
+        trainer.processes.broadcast_from_first(layer.a for layer in layers.values())
         self._done = True
         micro_batch.tokens = tokens
         self._report(trainer, left_out, len(layers))
 
-    def _report(self, trainer: Trainer, left_out: LeftOut, layers: int) -> None:
+    def _report(self, trainer: Trainer, left_out: SkippedLayers, layers: int) -> None:
         """Record what was done, and which layers stayed as they were."""
         about = {"step": trainer.step, "mu": self.settings.regmean}
         if len(left_out) < layers:
@@ -213,15 +215,15 @@ class RegMean(Callback):
     def skip(self) -> Sequence[Event]:
         """Return that it was left out, where it was asked for."""
         mu = self.settings.regmean
-        return [("regmean_left_out", {"mu": mu, "reason": NO_LORA})] if mu else []
+        return [("regmean_left_out", {"mu": mu, "reason": NO_LORA_REASON})] if mu else []
 
 
-def why_not(adapter: Adapter, rows: Sequence[Row]) -> str:
+def explain_why_not_regmean(adapter: Adapter, rows: Sequence[TrainingRow]) -> str:
     """Return why there is nothing to hold on to; "" where there is. A row that is not learned is an
     anchor.
     """
     if not adapter.low_rank_layers:
-        return NO_LORA
+        return NO_LORA_REASON
     roles = {row.role for row in rows}
     if len(roles) > 1:
         return ""
@@ -229,53 +231,63 @@ def why_not(adapter: Adapter, rows: Sequence[Row]) -> str:
 
 
 @torch.no_grad()
-def hold_still(
-    adapter: Adapter, rows: Sequence[Row], mu: float, see: See, owners: Mapping[str, str]
-) -> LeftOut:
+def apply_regmean(
+    adapter: Adapter,
+    rows: Sequence[TrainingRow],
+    mu: float,
+    measure_moments: MeasureMoments,
+    shared_inputs: Mapping[str, str],
+) -> SkippedLayers:
     """Change an adapter of low rank as this module says.
 
     Args:
         rows: those of the training.
         mu: the weight of the anchors.
-        see: `moments` of the student as it is now.
-        owners: `owners` of its layers.
+        see: `measure_input_moments` of the student as it is now.
+        owners: `find_shared_inputs` of its layers.
     """
-    anchors = spread([row for row in rows if row.role != LEARN], ROWS)
-    lessons = spread([row for row in rows if row.role == LEARN], ROWS)
-    left_out: LeftOut = {}
+    anchors = choose_evenly([row for row in rows if row.role != LEARN], NUM_ROWS)
+    lessons = choose_evenly([row for row in rows if row.role == LEARN], NUM_ROWS)
+    left_out: SkippedLayers = {}
     adapter.begin_step()
-    for part in parts(adapter.low_rank_layers, owners):
-        with _room(part, left_out):
+    for part in split_layers(adapter.low_rank_layers, shared_inputs):
+        with _skip_if_out_of_memory(part, left_out):
             left_out |= _solve_part(
-                part, partial(see, part, lessons), partial(see, part, anchors), mu
+                part,
+                partial(measure_moments, part, lessons),
+                partial(measure_moments, part, anchors),
+                mu,
             )
         adapter.begin_step()
     return left_out
 
 
 def _solve_part(
-    part: Layers, lessons: Callable[[], Moments], anchors: Callable[[], Moments], mu: float
-) -> LeftOut:
+    part: LoraLayers,
+    lessons: Callable[[], InputMoments],
+    anchors: Callable[[], InputMoments],
+    mu: float,
+) -> SkippedLayers:
     seen = lessons()
     still = anchors()
-    left_out: LeftOut = {}
+    left_out: SkippedLayers = {}
     for owner, group in groupby(part, key=seen.owner):
         layers = {name: part[name] for name in group}
-        with _room(layers, left_out):
+        with _skip_if_out_of_memory(layers, left_out):
             if why := _solve(list(layers.values()), owner, seen, still, mu):
                 left_out |= dict.fromkeys(layers, why)
     return left_out
 
 
 def _solve(
-    layers: Sequence[LowRankLayer], owner: str, seen: Moments, still: Moments, mu: float
+    layers: Sequence[LowRankLayer], owner: str, seen: InputMoments, still: InputMoments, mu: float
 ) -> str:
     """Change layers that are fed with the same, or say why not."""
     if not (seen.tokens.get(owner) and still.tokens.get(owner)):
         return "no token of lessons or of anchors comes there"
     every: list[Tensor] = [layer.a for layer in layers]
     try:
-        found = held(torch.cat(every), seen.mean(owner), still.mean(owner), mu)
+        found = solve_regmean(torch.cat(every), seen.mean(owner), still.mean(owner), mu)
     except torch.linalg.LinAlgError:  # type: ignore[attr-defined]
         return "there is no solution"
     if not bool(found.isfinite().all()):
@@ -286,18 +298,18 @@ def _solve(
 
 
 @contextmanager
-def _room(layers: Layers, left_out: LeftOut) -> Iterator[None]:
+def _skip_if_out_of_memory(layers: LoraLayers, left_out: SkippedLayers) -> Iterator[None]:
     """Leave as it is what there is no memory for."""
     try:
         yield
     except (ResourceError, MemoryError, RuntimeError) as fault:
-        if not (isinstance(fault, ResourceError) or out_of_memory(fault)):
+        if not (isinstance(fault, ResourceError) or is_out_of_memory(fault)):
             raise
         left_out |= dict.fromkeys(layers, "memory ran out")
-        release()
+        release_freed_pages()
 
 
-def held(a: Tensor, s: Tensor, s0: Tensor, mu: float, lam: float = LAM) -> Tensor:
+def solve_regmean(a: Tensor, s: Tensor, s0: Tensor, mu: float, lam: float = LAM) -> Tensor:
     """Return a S (S + mu S0 + lam I)^-1. Shapes: a (r, F) float32, s and s0 (F, F) float64 -> (r,
     F) float32.
     """
@@ -309,37 +321,41 @@ def held(a: Tensor, s: Tensor, s0: Tensor, mu: float, lam: float = LAM) -> Tenso
     return found.float()
 
 
-def parts(places: Layers, owners: Mapping[str, str]) -> Iterator[dict[str, LowRankLayer]]:
+def split_layers(
+    places: LoraLayers, shared_inputs: Mapping[str, str]
+) -> Iterator[dict[str, LowRankLayer]]:
     """Yield the layers in their order, as many at a time as the moments of all may take, at least
     one; what layers share counts once.
     """
     part: dict[str, LowRankLayer] = {}
     size = 0
     for name, layer in places.items():
-        mine = 0 if owners.get(name, name) in part else _moment_bytes(layer)
-        if part and size + mine > BYTES:
+        mine = 0 if shared_inputs.get(name, name) in part else _count_moment_bytes(layer)
+        if part and size + mine > MOMENTS_BUDGET_BYTES:
             yield part
             part = {}
             size = 0
-            mine = _moment_bytes(layer)
+            mine = _count_moment_bytes(layer)
         part[name] = layer
         size += mine
     yield part
 
 
-def needed(places: Layers) -> int:
+def estimate_regmean_bytes(places: LoraLayers) -> int:
     """Return the bytes at most: the moments of a part, and what solving its widest layer takes."""
-    sizes = [_moment_bytes(layer) for layer in places.values()]
-    return int(min(sum(sizes), max(BYTES, *sizes))) + SOLVING * max(sizes)
+    sizes = [_count_moment_bytes(layer) for layer in places.values()]
+    return int(min(sum(sizes), max(MOMENTS_BUDGET_BYTES, *sizes))) + NUM_SOLVER_MATRICES * max(
+        sizes
+    )
 
 
-def _moment_bytes(layer: LowRankLayer) -> int:
+def _count_moment_bytes(layer: LowRankLayer) -> int:
     """Count S and S0 in float32, which is as much as of one matrix in float64."""
     return 2 * 4 * layer.a.shape[1] ** 2
 
 
 @torch.no_grad()
-def owners(student: Student, layers: Layers, row: Row) -> dict[str, str]:
+def find_shared_inputs(tuned: PackedModel, layers: LoraLayers, row: TrainingRow) -> dict[str, str]:
     """Return, for each layer that a row comes to, the first one that is fed with the same tensor.
     The student is ready.
     """
@@ -354,29 +370,33 @@ def owners(student: Student, layers: Layers, row: Row) -> dict[str, str]:
 
         return hook
 
-    with _hooked(layers, take):
-        student.states(student.pack([row]))
+    with _register_hooks(layers, take):
+        tuned.states(tuned.pack([row]))
     return found
 
 
 @torch.no_grad()
-def moments(student: Student, layers: Layers, rows: Sequence[Row], token_budget: int) -> Moments:
+def measure_input_moments(
+    tuned: PackedModel, layers: LoraLayers, rows: Sequence[TrainingRow], token_budget: int
+) -> InputMoments:
     """Return the moments of what enters the layers at all tokens of the rows, however they are
     computed together. The student is ready.
     """
-    found = Moments()
-    with _hooked(layers, found.hook):
-        for group in micro_batches(rows, token_budget):
-            batch = student.pack(group)
-            found.beginning, found.times = (
-                (batch.beginning, len(group)) if student.packs else (0, 1)
+    found = InputMoments()
+    with _register_hooks(layers, found.hook):
+        for group in split_micro_batches(rows, token_budget):
+            batch = tuned.pack(group)
+            found.num_shared_tokens, found.times = (
+                (batch.num_shared_tokens, len(group)) if tuned.can_pack else (0, 1)
             )
-            student.states(batch)
+            tuned.states(batch)
     return found
 
 
 @contextmanager
-def _hooked(layers: Layers, hook: Callable[[str], Callable[..., None]]) -> Iterator[None]:
+def _register_hooks(
+    layers: LoraLayers, hook: Callable[[str], Callable[..., None]]
+) -> Iterator[None]:
     with ExitStack() as hooks:
         for name, layer in layers.items():
             hooks.callback(layer.register_forward_pre_hook(hook(name)).remove)

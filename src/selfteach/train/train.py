@@ -24,24 +24,24 @@ from typing import Any
 from selfteach import config as settings
 from selfteach import registry
 from selfteach.errors import DataError, UsageError
-from selfteach.models.memory import keep_pages, release
-from selfteach.models.tokens import save_supplied
+from selfteach.models.allocator import keep_freed_pages, release_freed_pages
+from selfteach.models.tokens import save_supplied_template
 from selfteach.records import HOLD, LEARN, Example, ExampleRole
-from selfteach.run.processes import count
+from selfteach.run.processes import count_processes
 from selfteach.train.adapters import Adapter, is_solved
-from selfteach.train.batch import Encoded, Weights, encode
+from selfteach.train.batch import EncodedRows, ObjectiveWeights, encode_examples
 from selfteach.train.callbacks import make_callbacks
-from selfteach.train.distributed import Processes, frozen
-from selfteach.train.fast.norm import fast_norms
-from selfteach.train.loss import units
-from selfteach.train.memory import Account, Meter, shown
+from selfteach.train.distributed import ProcessGroup, has_deepspeed_weights
+from selfteach.train.fast.norm import use_fast_norms
+from selfteach.train.loss import count_units
+from selfteach.train.memory import MemoryEstimate, MemoryMeter, format_bytes
 from selfteach.train.objectives import Objective
 from selfteach.train.on_policy import DrawStudent
-from selfteach.train.trainer import Progress, Trainer
+from selfteach.train.trainer import StepCallback, Trainer
 
 
 @dataclass(frozen=True)
-class Trained:
+class TrainingResult:
     """Hold what came of a training. `curve` has one entry a step, as metrics.jsonl, with the
     seconds of the step alone; `seconds` are those of everything: counting the memory, asking the
     base, sampling, steps, and of a fast adapter's training before.
@@ -54,23 +54,23 @@ class Trained:
     curve: list[dict[str, Any]]
     halvings: int
     overlong: Mapping[str, int]
-    captured: float | None = None
+    top_k_mass: float | None = None
     events: list[tuple[str, Mapping[str, Any]]] = field(default_factory=list)
-    memory: Account | None = None
+    memory: MemoryEstimate | None = None
 
 
 def train(
     hf: Any,
     examples: Sequence[Example],
-    config: settings.Train,
+    config: settings.TrainConfig,
     folder: Path,
     *,
     seed: int,
-    defaults: Weights | None = None,
-    progress: Progress | None = None,
-    draw_student: DrawStudent | None = None,
+    defaults: ObjectiveWeights | None = None,
+    progress: StepCallback | None = None,
+    sample_tuned: DrawStudent | None = None,
     say: Callable[[str], None] | None = None,
-) -> Trained:
+) -> TrainingResult:
     """Train an adapter and save it as `folder/adapter`; the module is the untouched base again
     afterwards.
 
@@ -93,25 +93,32 @@ def train(
     weights = {**(defaults or {}), **config.weights}
     examples = with_roles(examples, weights)
     if is_solved(config.adapter):
-        return solved(hf, examples, config, folder, seed, progress, say)
+        return train_closed_form(hf, examples, config, folder, seed, progress, say)
     fast = None
-    if config.fast:  # 1
-        fast = train(hf, examples, as_fast(config), folder / "fast", seed=seed, defaults=defaults)
-        weights = {kind: distilled(named) for kind, named in weights.items()}
-    objectives = objectives_of(weights, config)
-    encoded = encoded_for(hf, examples, weights, objectives, config)  # 2
-    keep_pages()
-    release()
-    processes = Processes(hf.module)
+    if config.distill_from:  # 1
+        fast = train(
+            hf,
+            examples,
+            make_distill_source_config(config),
+            folder / "fast",
+            seed=seed,
+            defaults=defaults,
+        )
+        weights = {kind: replace_with_distillation(named) for kind, named in weights.items()}
+    objectives = make_objectives(weights, config)
+    encoded = encode_for_objectives(hf, examples, weights, objectives, config)  # 2
+    keep_freed_pages()
+    release_freed_pages()
+    processes = ProcessGroup(hf.module)
     processes.shard(hf.module)
-    meter = Meter(hf.module)
-    require_room(hf.module, config, meter)  # 3
-    adapter = attach(hf, config, seed)  # 4
+    meter = MemoryMeter(hf.module)
+    require_weight_memory(hf.module, config, meter)  # 3
+    adapter = attach_adapter(hf, config, seed)  # 4
     rate = config.learning_rate or adapter.learning_rate
     config = config.model_copy(update={"learning_rate": rate})
-    norms = nullcontext() if processes.sharded else fast_norms(hf.module)
+    norms = nullcontext() if processes.sharded else use_fast_norms(hf.module)
     try:
-        with processes.together(), norms:
+        with processes.report_lost_processes(), norms:
             trainer = Trainer(
                 hf,
                 encoded.rows,
@@ -121,7 +128,7 @@ def train(
                 config,
                 folder,
                 seed,
-                draw_student,
+                sample_tuned,
                 fast.adapter if fast else None,
                 processes,
             )
@@ -136,26 +143,26 @@ def train(
             }
             adapter.save(folder / "adapter", about)  # 6
             if processes.main:
-                save_supplied(hf.tokenizer, folder / "adapter")
+                save_supplied_template(hf.tokenizer, folder / "adapter")
             processes.accelerator.wait_for_everyone()
     finally:
         adapter.detach()
     curve = trainer.curve()
-    return Trained(
+    return TrainingResult(
         adapter=folder / "adapter",
         steps=trainer.step,
-        tokens=cost(curve)[0],
+        tokens=sum_tokens_and_seconds(curve)[0],
         seconds=seconds,
         curve=curve,
         halvings=trainer.micro_batch.halvings,
         overlong=encoded.overlong,
-        captured=trainer.captured,
+        top_k_mass=trainer.top_k_mass,
         events=trainer.events,
         memory=trainer.memory,
     )
 
 
-def with_roles(examples: Sequence[Example], weights: Weights) -> list[Example]:
+def with_roles(examples: Sequence[Example], weights: ObjectiveWeights) -> list[Example]:
     """Return the examples with the role that their objectives give them: one whose objectives all
     hold the base in place holds it, any other is learned. An example without objectives keeps its
     role.
@@ -168,14 +175,14 @@ def with_roles(examples: Sequence[Example], weights: Weights) -> list[Example]:
     return [replace(e, role=roles.get(e.kind, e.role)) for e in examples]
 
 
-def as_fast(config: settings.Train) -> settings.Train:
+def make_distill_source_config(config: settings.TrainConfig) -> settings.TrainConfig:
     """Return the settings of the fast adapter that goes before: trained to its end, at its own
     rate, on the given answers alone.
     """
     return config.model_copy(
         update={
-            "adapter": config.fast,
-            "fast": "",
+            "adapter": config.distill_from,
+            "distill_from": "",
             "on_policy": 0.0,
             "max_steps": 0,
             "learning_rate": None,
@@ -183,7 +190,7 @@ def as_fast(config: settings.Train) -> settings.Train:
     )
 
 
-def distilled(weights: Mapping[str, float]) -> dict[str, float]:
+def replace_with_distillation(weights: Mapping[str, float]) -> dict[str, float]:
     """Return the objectives of a kind of example that a fast adapter learned before: what holds the
     base in place stays, the rest becomes distillation from that adapter.
     """
@@ -198,11 +205,13 @@ def objective_class(name: str) -> type[Objective]:
     Raises:
         UsageError: no such name.
     """
-    found: type[Objective] = registry.lookup("objectives", name)
+    found: type[Objective] = registry.load_registered("objectives", name)
     return found
 
 
-def objectives_of(weights: Weights, config: settings.Train) -> dict[str, Objective]:
+def make_objectives(
+    weights: ObjectiveWeights, config: settings.TrainConfig
+) -> dict[str, Objective]:
     """Return the objectives that any kind of example has, by name."""
     names: set[str] = set()
     for named in weights.values():
@@ -210,13 +219,13 @@ def objectives_of(weights: Weights, config: settings.Train) -> dict[str, Objecti
     return {name: objective_class(name)(config) for name in sorted(names)}
 
 
-def encoded_for(
+def encode_for_objectives(
     hf: Any,
     examples: Sequence[Example],
-    weights: Weights,
+    weights: ObjectiveWeights,
     objectives: Mapping[str, Objective],
-    config: settings.Train,
-) -> Encoded:
+    config: settings.TrainConfig,
+) -> EncodedRows:
     """Return the examples as rows that hold what their objectives need.
 
     Raises:
@@ -224,9 +233,9 @@ def encoded_for(
     """
     pairs = frozenset(name for name, objective in objectives.items() if objective.pairs)
     edits = frozenset(name for name, objective in objectives.items() if objective.edits)
-    found = encode(hf, examples, weights, pairs, config.max_tokens, config.overlong, edits)
+    found = encode_examples(hf, examples, weights, pairs, config.max_tokens, config.overlong, edits)
     for row in found.rows:
-        if idle := [name for name in row.weights if not units(objectives, [row])[name]]:
+        if idle := [name for name in row.weights if not count_units(objectives, [row])[name]]:
             raise DataError(
                 (
                     f"trains no token by {idle[0]}: all {len(row.answers[0])} of its answer "
@@ -238,17 +247,17 @@ def encoded_for(
     return found
 
 
-def require_room(module: Any, config: settings.Train, meter: Meter) -> None:
+def require_weight_memory(module: Any, config: settings.TrainConfig, meter: MemoryMeter) -> None:
     """Refuse, before they are copied, weights whose training cannot fit.
 
     Raises:
         UsageError: DeepSpeed keeps the weights.
         ResourceError: what is needed, what there is, what to do.
     """
-    copied = getattr(registry.lookup("adapters", config.adapter), "weights", None)
+    copied = getattr(registry.load_registered("adapters", config.adapter), "weights", None)
     if copied is None:
         return
-    if frozen(module):
+    if has_deepspeed_weights(module):
         raise UsageError(
             f"{config.adapter} trains the weights themselves, which DeepSpeed keeps.",
             where="train.adapter",
@@ -257,54 +266,54 @@ def require_room(module: Any, config: settings.Train, meter: Meter) -> None:
                 "them: lora, reft, bottleneck, prompt."
             ),
         )
-    meter.ahead(copied(module, config).values()).require(
+    meter.estimate_copies(copied(module, config).values()).require(
         config.adapter, config.checkpoint_activations
     )
 
 
-def attach(hf: Any, config: settings.Train, seed: int) -> Adapter:
+def attach_adapter(hf: Any, config: settings.TrainConfig, seed: int) -> Adapter:
     """Put the adapter that the configuration names on the model."""
-    kind = registry.lookup("adapters", config.adapter)
+    kind = registry.load_registered("adapters", config.adapter)
     found: Adapter = kind.attach(
         hf.module, config, seed=seed, encode=partial(hf.encode_answer, end=False)
     )
     return found
 
 
-def solved(
+def train_closed_form(
     hf: Any,
     examples: Sequence[Example],
-    config: settings.Train,
+    config: settings.TrainConfig,
     folder: Path,
     seed: int,
-    progress: Progress | None,
+    progress: StepCallback | None,
     say: Callable[[str], None] | None,
-) -> Trained:
+) -> TrainingResult:
     """Solve for an adapter, without steps.
 
     Raises:
         UsageError: several processes would solve it.
     """
-    if count() > 1:
+    if count_processes() > 1:
         raise UsageError(
             f"{config.adapter} is solved by one process.",
             where="train.adapter",
             cure="Start it without a launcher.",
         )
-    solve = registry.lookup("adapters", config.adapter).solve
+    solve = registry.load_registered("adapters", config.adapter).solve
     tell = say or (lambda line: None)
     found = solve(hf, examples, config, folder, seed=seed, progress=progress, say=tell)
-    save_supplied(hf.tokenizer, folder / "adapter")
+    save_supplied_template(hf.tokenizer, folder / "adapter")
     if say and found.memory.measured is not None:
         say(
-            f"memory: at most {shown(found.memory.measured)}, of "
-            f"{shown(found.memory.total)} accounted for"
+            f"memory: at most {format_bytes(found.memory.measured)}, of "
+            f"{format_bytes(found.memory.total)} accounted for"
         )
-    events: list[tuple[str, Mapping[str, Any]]] = [(config.adapter, found.moved)]
+    events: list[tuple[str, Mapping[str, Any]]] = [(config.adapter, found.effect)]
     for callback in make_callbacks(config).values():
         events += callback.skip()
-    tokens, seconds = cost(found.curve)
-    return Trained(
+    tokens, seconds = sum_tokens_and_seconds(found.curve)
+    return TrainingResult(
         adapter=folder / "adapter",
         steps=len(found.curve),
         tokens=tokens,
@@ -317,6 +326,6 @@ def solved(
     )
 
 
-def cost(curve: Sequence[Mapping[str, Any]]) -> tuple[int, float]:
+def sum_tokens_and_seconds(curve: Sequence[Mapping[str, Any]]) -> tuple[int, float]:
     """Return the tokens that were trained, and the seconds that it took."""
     return sum(row["tokens"] for row in curve), sum(row["seconds"] for row in curve)

@@ -24,32 +24,37 @@ import torch
 
 from selfteach import config as settings
 from selfteach.errors import IntegrityError, UsageError
-from selfteach.models.memory import release
+from selfteach.models.allocator import release_freed_pages
 from selfteach.records import Example, digest
 from selfteach.train import checkpoint, loss
-from selfteach.train.activation_checkpointing import again, layers_through
+from selfteach.train.activation_checkpointing import make_checkpointed_runner, run_layers_with
 from selfteach.train.adapters import Adapter
-from selfteach.train.batch import Row
+from selfteach.train.batch import TrainingRow
 from selfteach.train.callbacks import Callback, make_callbacks
-from selfteach.train.dataset_mixture import Epochs, Mixture
-from selfteach.train.distributed import Processes, frozen, here, whole
-from selfteach.train.fast.forward import Student
-from selfteach.train.l2 import pull
-from selfteach.train.loss import Seen, units
-from selfteach.train.memory import Account, Meter, shown
+from selfteach.train.dataset_mixture import DatasetMixture, Epochs
+from selfteach.train.distributed import (
+    ProcessGroup,
+    gather_shards,
+    has_deepspeed_weights,
+    run_in_module,
+)
+from selfteach.train.fast.forward import PackedModel
+from selfteach.train.l2 import add_l2_gradient
+from selfteach.train.loss import ObservedRows, count_units
+from selfteach.train.memory import MemoryEstimate, MemoryMeter, format_bytes
 from selfteach.train.metrics_file import MetricsFile
-from selfteach.train.micro_batch_size import MicroBatchSize, fit
+from selfteach.train.micro_batch_size import MicroBatchSize, fit_micro_batch
 from selfteach.train.objectives import Objective
 from selfteach.train.on_policy import DrawStudent, OnPolicy
-from selfteach.train.reference import Reference, ReferenceFacts, captured
+from selfteach.train.reference import Reference, ReferenceFacts, compute_top_k_mass
 
-WITHOUT_EFFECT = {"checkpoint_every", "micro_batch_tokens", "checkpoint_activations"}
+SETTINGS_WITHOUT_EFFECT = {"checkpoint_every", "micro_batch_tokens", "checkpoint_activations"}
 """Settings that change no result, so a training may be resumed with others."""
 RELEASE_EVERY = 2
 """Steps after which freed memory goes back to the system: rows of many lengths leave holes that add
 up.
 """
-Progress = Callable[[int, int, Mapping[str, Any]], None]
+StepCallback = Callable[[int, int, Mapping[str, Any]], None]
 Say = Callable[[str], None]
 
 
@@ -67,16 +72,16 @@ class Trainer:
     def __init__(
         self,
         hf: Any,
-        rows: list[Row],
+        rows: list[TrainingRow],
         examples: Mapping[str, Example],
         objectives: dict[str, Objective],
         adapter: Adapter,
-        config: settings.Train,
+        config: settings.TrainConfig,
         folder: Path,
         seed: int,
         draw_student: DrawStudent | None,
         fast: Path | None,
-        processes: Processes,
+        processes: ProcessGroup,
     ) -> None:
         _require_supported(hf.module, rows, config, draw_student, processes)
         self.hf = hf
@@ -88,13 +93,13 @@ class Trainer:
         self.processes = processes
         self.step = 0
         self.events: list[tuple[str, Mapping[str, Any]]] = []
-        self.student = Student(hf.module, adapter)
-        if not self.student.packs:
+        self.student = PackedModel(hf.module, adapter)
+        if not self.student.can_pack:
             self.event("not_packed", {"model": type(hf.module).__name__})
         self.reference = Reference(hf, self.student, objectives, examples, config, fast)
         self.known: dict[int, ReferenceFacts] = {}
-        self.captured: float | None = None
-        self.memory: Account | None = None
+        self.top_k_mass: float | None = None
+        self.memory: MemoryEstimate | None = None
         self.micro_batch = MicroBatchSize(
             config.micro_batch_tokens, self.student, processes, self._note_halving
         )
@@ -102,7 +107,7 @@ class Trainer:
         self.optimizer = torch.optim.AdamW(
             adapter.parameters(), lr=self.top_rate, weight_decay=config.weight_decay
         )
-        mixture = Mixture(rows, config.mix, seed, config.least)
+        mixture = DatasetMixture(rows, config.dataset_shares, seed, config.min_share)
         self.epochs = Epochs(mixture, config.batch_size, seed)
         self.total = config.max_steps or config.epochs * self.epochs.steps
         self.on_policy: OnPolicy | None = None
@@ -115,7 +120,7 @@ class Trainer:
         self._begun = time.monotonic()
         self.identity = digest(
             [
-                config.model_dump(exclude=WITHOUT_EFFECT),
+                config.model_dump(exclude=SETTINGS_WITHOUT_EFFECT),
                 seed,
                 hf.fingerprint,
                 [[r.prompt, r.answers, dict(r.weights), r.dataset] for r in rows],
@@ -125,7 +130,7 @@ class Trainer:
         for callback in self.callbacks.values():
             callback.start(self)
 
-    def run(self, meter: Meter, progress: Progress | None, say: Say | None) -> None:
+    def run(self, meter: MemoryMeter, progress: StepCallback | None, say: Say | None) -> None:
         """Train to the end.
 
         Raises:
@@ -138,19 +143,19 @@ class Trainer:
         if self.step == self.total:
             return
         used = self._find_used_rows()
-        account = self._fit(meter, used)  # 2
+        account = self._fit_memory(meter, used)  # 2
         if say:
             say(str(account))
-        self.known = self.micro_batch.retry(used, lambda: self._learn(used))  # 3
-        self.captured = captured(self.known)
+        self.known = self.micro_batch.retry(used, lambda: self._compute_reference_facts(used))  # 3
+        self.top_k_mass = compute_top_k_mass(self.known)
         with self._checkpointed_activations():
             self._run_steps(progress, say)  # 4
         self.memory = meter.closed(account)  # 5
         if say and self.memory.measured is not None:
-            counted = shown(account.total)
-            say(f"memory: at most {shown(self.memory.measured)}, of {counted} accounted for")
+            counted = format_bytes(account.total)
+            say(f"memory: at most {format_bytes(self.memory.measured)}, of {counted} accounted for")
 
-    def _run_steps(self, progress: Progress | None, say: Say | None) -> None:
+    def _run_steps(self, progress: StepCallback | None, say: Say | None) -> None:
         """Take the steps that are left."""
         while self.step < self.total:
             for callback in self.callbacks.values():
@@ -167,15 +172,15 @@ class Trainer:
             if every and (self.step % every == 0 or self.step == self.total):
                 self._checkpoint()
 
-    def _step(self, batch: list[Row]) -> dict[str, Any]:
+    def _step(self, batch: list[TrainingRow]) -> dict[str, Any]:
         """Update the adapter from one batch; return the step's entry of the curve."""
         started = time.monotonic()
         self.adapter.begin_step()
-        counts = units(self.objectives, batch)
-        seen: Seen = {name: {} for name in self.objectives}
+        counts = count_units(self.objectives, batch)
+        seen: ObservedRows = {name: {} for name in self.objectives}
         total, parts = self.micro_batch.retry(batch, lambda: self._backward(batch, counts, seen))
         if self.config.l2:
-            parts["l2"] = pull(self.adapter.changes(), self.config.l2)
+            parts["l2"] = add_l2_gradient(self.adapter.iterate_weight_changes(), self.config.l2)
             total += self.config.l2 * parts["l2"]
         rate = self.rate(self.step)
         norm = self._clip()
@@ -186,20 +191,20 @@ class Trainer:
         self.optimizer.step()
         self.step += 1
         if self.step % RELEASE_EVERY == 0:
-            release()
+            release_freed_pages()
         return {
             "step": self.step,
             "loss": total,
             "losses": parts,
             "lr": rate,
             "grad_norm": norm,
-            **self._watched(seen),
+            **self._report_tracked(seen),
             "tokens": sum(row.tokens for row in batch),
             "seconds": round(time.monotonic() - started, 4),
         }
 
     def _backward(
-        self, batch: list[Row], counts: Mapping[str, int], seen: Seen
+        self, batch: list[TrainingRow], counts: Mapping[str, int], seen: ObservedRows
     ) -> tuple[float, dict[str, float]]:
         """Add up the gradient of the whole batch: the micro-batches' losses are shares of one sum.
 
@@ -209,7 +214,7 @@ class Trainer:
         self.optimizer.zero_grad(set_to_none=True)
         total = 0.0
         parts = {name: 0.0 for name, count in counts.items() if count}
-        groups = self.processes.micro_batches(batch, self.micro_batch.tokens)
+        groups = self.processes.assign_micro_batches(batch, self.micro_batch.tokens)
         for group, counted in groups:
             share, found = self._loss(group, counts, seen if counted else None)
             if not counted:
@@ -224,17 +229,17 @@ class Trainer:
         return total, dict(zip(parts, rest, strict=True))
 
     def _loss(
-        self, rows: list[Row], counts: Mapping[str, int], seen: Seen | None
+        self, rows: list[TrainingRow], counts: Mapping[str, int], seen: ObservedRows | None
     ) -> tuple[torch.Tensor, dict[str, float]]:
         work = partial(
             loss.compute_loss, self.student, rows, self.objectives, counts, self.known, seen
         )
-        return here(self.student.module, work)
+        return run_in_module(self.student.module, work)
 
     def _clip(self) -> float:
         """Clip the gradients; return the norm that they had."""
-        norm = torch.nn.utils.clip_grad_norm_(self.adapter.parameters(), self.config.clip)
-        return float(whole(norm))
+        norm = torch.nn.utils.clip_grad_norm_(self.adapter.parameters(), self.config.max_grad_norm)
+        return float(gather_shards(norm))
 
     def rate(self, step: int) -> float:
         """Return the learning rate of a step: linear warm-up, then linear or cosine decay to 0."""
@@ -246,7 +251,7 @@ class Trainer:
             left = 0.5 * (1 - math.cos(math.pi * left))
         return self.top_rate * left
 
-    def _watched(self, seen: Seen) -> dict[str, Any]:
+    def _report_tracked(self, seen: ObservedRows) -> dict[str, Any]:
         """Give each objective what was seen of the step, by all processes; return what they make of
         it, for the curve.
         """
@@ -262,7 +267,7 @@ class Trainer:
             self.events += events
         return {"watched": found} if found else {}
 
-    def _with_own_answers(self, on_policy: OnPolicy, batch: list[Row]) -> list[Row]:
+    def _with_own_answers(self, on_policy: OnPolicy, batch: list[TrainingRow]) -> list[TrainingRow]:
         """Return the batch with answers of the tuned model in place of some given ones."""
         sampled = on_policy.sample(batch, self.step)
         rows = list(sampled.values())
@@ -272,25 +277,25 @@ class Trainer:
         self.known |= tokens.retry(rows, lambda: self.reference.learn(rows, tokens.tokens))
         return on_policy.join(batch, sampled)
 
-    def _find_used_rows(self) -> list[Row]:
+    def _find_used_rows(self) -> list[TrainingRow]:
         """Return the rows of all steps, also of those before a resumption: what is computed
         together must not depend on where it goes on.
         """
         numbers = self.epochs.used(self.total)
         return [row for row in self.rows if row.number in numbers]
 
-    def _fit(self, meter: Meter, used: Sequence[Row]) -> Account:
+    def _fit_memory(self, meter: MemoryMeter, used: Sequence[TrainingRow]) -> MemoryEstimate:
         """Count the memory, and compute less at once where that is needed."""
         between_steps = [callback.count_bytes(self) for callback in self.callbacks.values()]
         counted = partial(
-            meter.account,
+            meter.estimate,
             self.adapter,
             known=self.reference.kept_bytes(used),
             moments=max(between_steps, default=0),
         )
         account, fits = self.micro_batch.retry(
             self.rows,
-            lambda: fit(
+            lambda: fit_micro_batch(
                 self.student,
                 self.reference,
                 self.objectives,
@@ -309,7 +314,7 @@ class Trainer:
         self.micro_batch.tokens = fits
         return account
 
-    def _learn(self, rows: list[Row]) -> dict[int, ReferenceFacts]:
+    def _compute_reference_facts(self, rows: list[TrainingRow]) -> dict[int, ReferenceFacts]:
         """Return what the base knows of rows: each process asks for its part, unless all are needed
         to gather the weights.
         """
@@ -326,8 +331,8 @@ class Trainer:
         """Compute layers again in the backward pass, where the configuration says so."""
         if not self.config.checkpoint_activations:
             return nullcontext()
-        self.student.apart = again(self.student.module)
-        return layers_through(self.student.module, self.student.apart)
+        self.student.run_piece = make_checkpointed_runner(self.student.module)
+        return run_layers_with(self.student.module, self.student.run_piece)
 
     def event(self, kind: str, body: Mapping[str, Any]) -> None:
         """Record what happened besides learning."""
@@ -363,7 +368,7 @@ class Trainer:
         writes.
         """
         adapter = self.adapter.state()
-        optimizer = checkpoint.optimizer_tensors(self.optimizer)
+        optimizer = checkpoint.get_optimizer_tensors(self.optimizer)
         if not self.processes.main:
             return
         facts: dict[str, Any] = {
@@ -376,11 +381,13 @@ class Trainer:
             "objectives": _states(self.objectives),
         }
         point = checkpoint.Checkpoint(self.step, adapter, optimizer, torch.get_rng_state(), facts)
-        checkpoint.write(self.folder / "checkpoints", self.identity, point)
+        checkpoint.write_checkpoint(self.folder / "checkpoints", self.identity, point)
 
     def _resume(self) -> None:
         """Go on from the newest whole checkpoint, if there is one."""
-        point = checkpoint.newest(self.folder / "checkpoints", self.identity, self.event)
+        point = checkpoint.read_newest_checkpoint(
+            self.folder / "checkpoints", self.identity, self.event
+        )
         if self.processes.main:
             self._truncate_metrics(point.facts["metrics_bytes"] if point else 0)
         if point is None:
@@ -415,10 +422,10 @@ def _states(parts: Mapping[str, Callback] | Mapping[str, Objective]) -> dict[str
 
 def _require_supported(
     module: Any,
-    rows: Sequence[Row],
-    config: settings.Train,
+    rows: Sequence[TrainingRow],
+    config: settings.TrainConfig,
     draw_student: DrawStudent | None,
-    processes: Processes,
+    processes: ProcessGroup,
 ) -> None:
     """Refuse settings that this launch cannot do.
 
@@ -436,7 +443,7 @@ def _require_supported(
             where="train.on_policy",
             cure="Set train.on_policy=0.",
         )
-    if frozen(module) and len({frozenset(row.weights) for row in rows}) > 1:
+    if has_deepspeed_weights(module) and len({frozenset(row.weights) for row in rows}) > 1:
         raise UsageError(
             "with DeepSpeed all examples need the same objectives.",
             where="train.weights",

@@ -19,22 +19,22 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from selfteach.materials.documents.encoding import decode
+from selfteach.materials.documents.encoding import decode_text
 from selfteach.materials.documents.limits import (
     CPU_S,
     MAX_CHARS,
     MAX_MARKUP_BYTES,
     MEMORY_BYTES,
     WALL_S,
-    TooMuch,
+    TooLarge,
 )
 
 KINDS = ("html", "pdf", "docx")
-PASSED_ON = ("PATH", "PYTHONPATH", "SYSTEMROOT", "LANG", "LC_ALL")
+PASSED_VARIABLES = ("PATH", "PYTHONPATH", "SYSTEMROOT", "LANG", "LC_ALL")
 """What the child sees of the environment: no key, no token."""
 
 
-def parse(
+def parse_in_child(
     kind: str, path: Path, cpu_s: int = CPU_S, memory_bytes: int = MEMORY_BYTES
 ) -> tuple[str, list[str], tuple[str, ...]]:
     """(title, pages, notes) of a file, parsed apart.
@@ -52,7 +52,7 @@ def parse(
         str(cpu_s),
         str(memory_bytes),
     ]
-    environment = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
+    environment = {name: os.environ[name] for name in PASSED_VARIABLES if name in os.environ}
     try:
         done = subprocess.run(
             command,
@@ -63,9 +63,9 @@ def parse(
             check=False,
         )
     except subprocess.TimeoutExpired:
-        raise TooMuch(f"took more than {WALL_S} s to read") from None
+        raise TooLarge(f"took more than {WALL_S} s to read") from None
     if done.returncode or not done.stdout:
-        raise TooMuch(
+        raise TooLarge(
             f"cannot be read within {cpu_s} s of processor time and "
             f"{memory_bytes >> 20} MB of memory"
         )
@@ -75,7 +75,7 @@ def parse(
     return found["title"], found["pages"], tuple(found["notes"])
 
 
-def _bounded(cpu_s: int, memory_bytes: int) -> None:
+def _limit_resources(cpu_s: int, memory_bytes: int) -> None:
     """Bounds this process, where the system can (not on Windows, where the deadline alone holds)."""
     with contextlib.suppress(ImportError):
         import resource
@@ -86,15 +86,15 @@ def _bounded(cpu_s: int, memory_bytes: int) -> None:
             resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
 
 
-def _parsed(kind: str, path: Path) -> dict[str, Any]:
+def _parse_file(kind: str, path: Path) -> dict[str, Any]:
     from selfteach.materials.documents import markup, paged
 
     if kind == "html":
         with path.open("rb") as handle:
             data = handle.read(MAX_MARKUP_BYTES + 1)
         if len(data) > MAX_MARKUP_BYTES:
-            raise TooMuch(f"is larger than {MAX_MARKUP_BYTES >> 20} MB")
-        text, note = decode(data, markup.declared_encoding(data))
+            raise TooLarge(f"is larger than {MAX_MARKUP_BYTES >> 20} MB")
+        text, note = decode_text(data, markup.declared_encoding(data))
         title, body, left = markup.read_html(text)
         return {"title": title, "pages": [body], "notes": [said for said in (note, left) if said]}
     if kind == "pdf":
@@ -107,11 +107,11 @@ def _parsed(kind: str, path: Path) -> dict[str, Any]:
 def main(kind: str, path: str, cpu_s: str, memory_bytes: str) -> None:
     """The child's own part."""
     logging.disable(logging.CRITICAL)  # parsers complain at length about files that they can read
-    _bounded(int(cpu_s), int(memory_bytes))
+    _limit_resources(int(cpu_s), int(memory_bytes))
     try:
-        found = _parsed(kind, Path(path))
+        found = _parse_file(kind, Path(path))
         if sum(map(len, found["pages"])) > MAX_CHARS:
-            raise TooMuch(f"holds more than {MAX_CHARS:,} characters")
+            raise TooLarge(f"holds more than {MAX_CHARS:,} characters")
     except MemoryError:
         found = {"fault": f"needs more than {int(memory_bytes) >> 20} MB of memory to be read"}
     except Exception as fault:  # a parser of hostile files may raise anything; it is reported to the parent, which puts the file aside

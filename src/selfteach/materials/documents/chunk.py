@@ -19,10 +19,10 @@ from selfteach.materials.documents import Document
 from selfteach.materials.documents.listed import MARK, Span, led, says, told
 from selfteach.records import digest
 
-Count = Callable[[str], int]
+CountTokens = Callable[[str], int]
 """How many tokens a text has."""
 LEAD_WORDS = 60
-RARE = 200
+MAX_RARE_SHARE = 200
 """A text with fewer than one capital in so many small letters begins its sentences with small ones.
 """
 _END = re.compile(r"(?<![.!?…])[.!?…]++[\"'”’)\]]*+(?=\s)|[。！？][」』”’）]*|\n+")
@@ -33,7 +33,7 @@ _SHORT = re.compile(
     r"Inc|Ltd|Co|Corp|(?:[A-Za-z]\.)+[A-Za-z])\.$"
 )
 _SHORT_SMALL = re.compile(_SHORT.pattern, re.I)
-_LEAST = 3
+_MIN_WORDS = 3
 
 
 @dataclass(frozen=True)
@@ -73,11 +73,11 @@ class Chunk:
         """The text of a sentence, on one line, after the line that leads it, where one does."""
         return told(self.document.text, self.sentences[sentence])
 
-    def telling(self) -> list[int]:
+    def find_informative_sentences(self) -> list[int]:
         """The sentences that can be asked about."""
         return [i for i, span in enumerate(self.sentences) if says(self.document.text, span)]
 
-    def place(self, sentence: int | None = None) -> dict[str, Any]:
+    def describe_source(self, sentence: int | None = None) -> dict[str, Any]:
         """Where an example comes from: for `Example.source`. Without a sentence, the whole piece."""
         span = self.span if sentence is None else self.sentences[sentence]
         found: dict[str, Any] = {
@@ -95,7 +95,7 @@ class Chunk:
         )
 
 
-def sentence_spans(
+def find_sentence_spans(
     text: str, start: int = 0, end: int | None = None, *, small: bool | None = None
 ) -> list[Span]:
     """The sentences between two places. An initial ("J. Smith") or an abbreviation ends none, nor
@@ -105,15 +105,15 @@ def sentence_spans(
     the mark of an item.
 
     Args:
-        small: whether the text is `uncapitalised`, where that is known already.
+        small: whether the text is `is_uncapitalized`, where that is known already.
     """
     end = len(text) if end is None else end
     opens, short = (
         (_OPENS_SMALL, _SHORT_SMALL)
-        if (uncapitalised(text) if small is None else small)
+        if (is_uncapitalized(text) if small is None else small)
         else (_OPENS, _SHORT)
     )
-    found, begin = [], _unmarked(text, start, end)
+    found, begin = [], _skip_item_mark(text, start, end)
     for match in _END.finditer(text, start, end):
         if match.end() <= begin:
             continue
@@ -122,31 +122,31 @@ def sentence_spans(
             and not short.search(text[max(begin, match.end() - 20) : match.end()])
         ):
             continue
-        found.append(_trimmed(text, begin, match.end()))
-        begin = _unmarked(text, match.end(), end)
-    found.append(_trimmed(text, begin, end))
+        found.append(_trim_span(text, begin, match.end()))
+        begin = _skip_item_mark(text, match.end(), end)
+    found.append(_trim_span(text, begin, end))
     return [span for span in found if span.end > span.start]
 
 
-def uncapitalised(text: str) -> bool:
+def is_uncapitalized(text: str) -> bool:
     """Whether a text has next to no capital letters, of whatever script; one without small letters
     is none.
     """
-    return RARE * sum(map(str.isupper, text)) < sum(map(str.islower, text))
+    return MAX_RARE_SHARE * sum(map(str.isupper, text)) < sum(map(str.islower, text))
 
 
-def _unmarked(text: str, start: int, end: int) -> int:
+def _skip_item_mark(text: str, start: int, end: int) -> int:
     """Where a line's words begin, after the mark of an item."""
     mark = MARK.match(text, start, end) if not start or text[start - 1] == "\n" else None
     return mark.end() if mark else start
 
 
-def document_sentences(document: Document) -> list[Span]:
+def split_document_sentences(document: Document) -> list[Span]:
     """The sentences of a whole document, each with what leads it."""
-    return led(document.text, sentence_spans(document.text), document.title)
+    return led(document.text, find_sentence_spans(document.text), document.title)
 
 
-def _trimmed(text: str, start: int, end: int) -> Span:
+def _trim_span(text: str, start: int, end: int) -> Span:
     while start < end and text[start].isspace():
         start += 1
     while end > start and text[end - 1].isspace():
@@ -154,7 +154,7 @@ def _trimmed(text: str, start: int, end: int) -> Span:
     return Span(start, end)
 
 
-def chunked(document: Document, count: Count, max_tokens: int = 512) -> list[Chunk]:
+def split_chunks(document: Document, count: CountTokens, max_tokens: int = 512) -> list[Chunk]:
     """The pieces of a document, each of at most `max_tokens` tokens with its lead: whole paragraphs
     where they fit, else whole sentences, else words.
 
@@ -166,7 +166,7 @@ def chunked(document: Document, count: Count, max_tokens: int = 512) -> list[Chu
         ValueError: `max_tokens` has no room for a word beside the lead.
     """
     text = document.text
-    all_sentences = document_sentences(document)
+    all_sentences = split_document_sentences(document)
     lead = (
         " ".join(text[all_sentences[0].start : all_sentences[0].end].split())
         if all_sentences
@@ -175,48 +175,54 @@ def chunked(document: Document, count: Count, max_tokens: int = 512) -> list[Chu
     if len(lead.split()) > LEAD_WORDS or count(lead) > max_tokens // 3:
         lead = ""
     room = max_tokens - (count(lead) + 1 if lead else 0)
-    if room < _LEAST:
+    if room < _MIN_WORDS:
         raise ValueError(f"chunks of {max_tokens} tokens leave no room for text")
-    spans = _packed(list(_parts(text, count, room)), room)
+    spans = _pack_spans(list(_split_parts(text, count, room)), room)
     return [
-        Chunk(document, span, tuple(_within(all_sentences, span)), "" if number == 0 else lead)
+        Chunk(
+            document, span, tuple(_clip_sentences(all_sentences, span)), "" if number == 0 else lead
+        )
         for number, span in enumerate(spans)
     ]
 
 
-def _parts(text: str, count: Count, room: int) -> Iterator[tuple[Span, int]]:
+def _split_parts(text: str, count: CountTokens, room: int) -> Iterator[tuple[Span, int]]:
     """(span, tokens) of the largest parts that fit: paragraphs, sentences, or words."""
-    small = uncapitalised(text)
+    small = is_uncapitalized(text)
     breaks = [0, *(match.end() for match in re.finditer(r"\n\n", text)), len(text)]
     for start, end in pairwise(breaks):
-        paragraph = _trimmed(text, start, end)
+        paragraph = _trim_span(text, start, end)
         for span in (
-            _fitting(text, paragraph, count, room, small) if paragraph.end > paragraph.start else ()
+            _split_to_fit(text, paragraph, count, room, small)
+            if paragraph.end > paragraph.start
+            else ()
         ):
             yield span, count(text[span.start : span.end])
 
 
-def _fitting(text: str, span: Span, count: Count, room: int, small: bool) -> Iterator[Span]:
+def _split_to_fit(
+    text: str, span: Span, count: CountTokens, room: int, small: bool
+) -> Iterator[Span]:
     if count(text[span.start : span.end]) <= room:
         yield span
         return
-    inner = sentence_spans(text, span.start, span.end, small=small)
+    inner = find_sentence_spans(text, span.start, span.end, small=small)
     if len(inner) > 1:
         for sentence in inner:
-            yield from _fitting(text, sentence, count, room, small)
+            yield from _split_to_fit(text, sentence, count, room, small)
         return
     middle = (span.start + span.end) // 2
     cut = next((i for i in range(middle, span.end) if text[i].isspace()), middle)
-    for half in (_trimmed(text, span.start, cut), _trimmed(text, cut, span.end)):
+    for half in (_trim_span(text, span.start, cut), _trim_span(text, cut, span.end)):
         if half.end > half.start:
             yield from (
-                _fitting(text, half, count, room, small)
+                _split_to_fit(text, half, count, room, small)
                 if half != span and len(text[half.start : half.end]) > 1
                 else (half,)
             )
 
 
-def _packed(parts: Sequence[tuple[Span, int]], room: int) -> list[Span]:
+def _pack_spans(parts: Sequence[tuple[Span, int]], room: int) -> list[Span]:
     """Neighbours together, as many as fit."""
     found: list[Span] = []
     filled = 0
@@ -230,7 +236,7 @@ def _packed(parts: Sequence[tuple[Span, int]], room: int) -> list[Span]:
     return found
 
 
-def _within(sentences: Sequence[Span], span: Span) -> Iterator[Span]:
+def _clip_sentences(sentences: Sequence[Span], span: Span) -> Iterator[Span]:
     """The sentences of a piece, cut at its ends."""
     first = bisect_right(sentences, span.start, key=lambda s: s.end)
     for n in range(first, len(sentences)):

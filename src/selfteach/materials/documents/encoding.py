@@ -5,18 +5,18 @@ from __future__ import annotations
 import codecs
 import unicodedata
 
-MARKS = (
+BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF32_LE, "utf-32"),
     (codecs.BOM_UTF32_BE, "utf-32"),
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
-LOOKED_AT = 1 << 16
+MAX_SAMPLED_BYTES = 1 << 16
 _WIDE = {(0, 1): "utf-16-be", (1, 0): "utf-16-le"}
 
 
-def decode(data: bytes, declared: str = "") -> tuple[str, str]:
+def decode_text(data: bytes, declared: str = "") -> tuple[str, str]:
     """(text, note): the note is "" for UTF-8, else what the file was taken for, and how to convert
     it where that is wrong.
 
@@ -27,28 +27,28 @@ def decode(data: bytes, declared: str = "") -> tuple[str, str]:
     Raises:
         ValueError: it is no text in any encoding.
     """
-    for mark, name in MARKS:
+    for mark, name in BYTE_ORDER_MARKS:
         if data.startswith(mark):
-            return _strict(
+            return _decode_strictly(
                 data, name
             ), "" if name == "utf-8-sig" else f"read as {name}, as its byte-order mark says"
     if not data:
         return "", ""
-    for name in filter(None, ("utf-8", _known(declared))):
+    for name in filter(None, ("utf-8", _find_codec(declared))):
         try:
             text = data.decode(name)
         except UnicodeDecodeError:
             continue
         if "\0" not in text:
             return text, "" if name == "utf-8" else f"read as {name}, as it says"
-    if name := _wide(data):
-        return _strict(data, name), f"read as {name}, which its zero bytes suggest"
+    if name := _guess_utf16(data):
+        return _decode_strictly(data, name), f"read as {name}, which its zero bytes suggest"
     if b"\0" in data:
         raise ValueError("is no text (it holds zero bytes)")
-    return _guessed(data)
+    return _guess_encoding(data)
 
 
-def _strict(data: bytes, name: str) -> str:
+def _decode_strictly(data: bytes, name: str) -> str:
     try:
         return data.decode(name)
     except UnicodeDecodeError as fault:
@@ -57,7 +57,7 @@ def _strict(data: bytes, name: str) -> str:
         ) from None
 
 
-def _known(declared: str) -> str:
+def _find_codec(declared: str) -> str:
     """The codec of a declared name, if it is one of text."""
     try:
         found = codecs.lookup(declared.strip()) if declared.isascii() and declared else None
@@ -66,9 +66,9 @@ def _known(declared: str) -> str:
     return found.name if found and getattr(found, "_is_text_encoding", True) else ""
 
 
-def _wide(data: bytes) -> str:
+def _guess_utf16(data: bytes) -> str:
     """UTF-16 without a mark: every other byte of Latin text is zero."""
-    head = data[: LOOKED_AT - LOOKED_AT % 2]
+    head = data[: MAX_SAMPLED_BYTES - MAX_SAMPLED_BYTES % 2]
     halves = (
         head[0::2].count(0) > 0.4 * len(head[0::2]),
         head[1::2].count(0) > 0.4 * len(head[1::2]),
@@ -76,10 +76,10 @@ def _wide(data: bytes) -> str:
     return _WIDE.get((int(halves[1]), int(halves[0])), "") if len(data) % 2 == 0 else ""
 
 
-def _guessed(data: bytes) -> tuple[str, str]:
+def _guess_encoding(data: bytes) -> tuple[str, str]:
     from charset_normalizer import from_bytes
 
-    found = from_bytes(data[:LOOKED_AT])
+    found = from_bytes(data[:MAX_SAMPLED_BYTES])
     best = found.best()
     likeliest = best.encoding if best else ""
     western = next((m for m in found if "cp1252" in m.could_be_from_charset), None)

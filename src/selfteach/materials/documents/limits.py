@@ -24,5 +24,5 @@ CPU_S = 60
 WALL_S = 600
 
 
-class TooMuch(ValueError):
+class TooLarge(ValueError):
     """A document beyond one of these bounds."""

@@ -10,8 +10,8 @@ import re
 from functools import cache
 from typing import TYPE_CHECKING
 
-from selfteach.materials.documents.layout import paragraphs
-from selfteach.materials.documents.limits import MAX_CHARS, TooMuch
+from selfteach.materials.documents.layout import join_wrapped_lines
+from selfteach.materials.documents.limits import MAX_CHARS, TooLarge
 from selfteach.materials.documents.tables import (
     MOST_ACROSS,
     MOST_DOWN,
@@ -65,7 +65,11 @@ def read_html(text: str) -> tuple[str, str, str]:
     page.read(tree.root)
     note = f"{page.left_out:,} characters of {LEFT_OUT} left out" if page.left_out else ""
     title = tree.css_first("title:not(svg title)")
-    return (_line(title) if title else "") or page.heading, paragraphs("".join(page.parts)), note
+    return (
+        (_line(title) if title else "") or page.heading,
+        join_wrapped_lines("".join(page.parts)),
+        note,
+    )
 
 
 def _line(node: LexborNode) -> str:
@@ -219,7 +223,7 @@ class _Page:
         for line in joined_lines(table.rows, table.groups):
             self._room -= len(line)
             if self._room < 0:
-                raise TooMuch(f"holds more than {MAX_CHARS:,} characters")
+                raise TooLarge(f"holds more than {MAX_CHARS:,} characters")
             lines.append(line)
         self.parts[table.start :] = ["\n\n", "\n".join(lines), "\n\n"]
 
@@ -288,7 +292,7 @@ def read_markdown(text: str) -> tuple[str, str]:
         elif token.type == "table_close" and rows is not None:
             lines += [*table_lines(rows, headed=True), ""]
             rows = None
-    return title, paragraphs("\n".join(lines))
+    return title, join_wrapped_lines("\n".join(lines))
 
 
 def _words(token: Token) -> str:

@@ -7,12 +7,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from selfteach.materials.documents.questions import PeopleQuestion
-from selfteach.materials.documents.read import Reading
+from selfteach.materials.documents.read import ReadDocuments
 
 
 @dataclass
 class Documents:
     """Documents, and questions that people asked about them, for the exam alone."""
 
-    reading: Reading
+    reading: ReadDocuments
     questions: list[PeopleQuestion] = field(default_factory=list)

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from selfteach.materials.documents.layout import paragraphs
+from selfteach.materials.documents.layout import join_wrapped_lines
 from selfteach.materials.documents.limits import (
     MAX_CHARS,
     MAX_PAGES,
@@ -19,7 +19,7 @@ from selfteach.materials.documents.limits import (
     MAX_RATIO,
     MAX_UNPACKED_BYTES,
     SMALL_BYTES,
-    TooMuch,
+    TooLarge,
 )
 from selfteach.materials.documents.tables import table_lines
 
@@ -38,21 +38,21 @@ def read_pdf(path: Path) -> tuple[str, list[str]]:
     if reader.is_encrypted and not reader.decrypt(""):
         raise ValueError("is encrypted; save it without a password")
     if len(reader.pages) > MAX_PAGES:
-        raise TooMuch(f"has more than {MAX_PAGES:,} pages")
+        raise TooLarge(f"has more than {MAX_PAGES:,} pages")
     pages: list[str] = []
     for page in reader.pages:
         pages.append(page.extract_text())
         if sum(map(len, pages)) > MAX_CHARS:
-            raise TooMuch(f"holds more than {MAX_CHARS:,} characters")
+            raise TooLarge(f"holds more than {MAX_CHARS:,} characters")
     if not any(page.strip() for page in pages):
         raise ValueError(
             "holds no text; if its pages are pictures, run a text recognition over it first"
         )
     title = (reader.metadata.title if reader.metadata else "") or ""
-    return str(title), [paragraphs(page) for page in without_margins(pages)]
+    return str(title), [join_wrapped_lines(page) for page in remove_margins(pages)]
 
 
-def without_margins(pages: Sequence[str]) -> list[str]:
+def remove_margins(pages: Sequence[str]) -> list[str]:
     """The pages without first and last lines that three in five pages share, numbers aside; of
     fewer than four pages all is kept.
     """
@@ -61,10 +61,10 @@ def without_margins(pages: Sequence[str]) -> list[str]:
     split = [[line for line in page.split("\n") if line.strip()] for page in pages]
     kept = list(pages)
     for end in (0, -1):
-        shared = Counter(_numberless(lines[end]) for lines in split if lines)
+        shared = Counter(_mask_numbers(lines[end]) for lines in split if lines)
         common = {line for line, count in shared.items() if count >= 0.6 * len(pages)}
         for i, lines in enumerate(split):
-            if lines and _numberless(lines[end]) in common:
+            if lines and _mask_numbers(lines[end]) in common:
                 kept[i] = (
                     kept[i].replace(lines[end], "", 1)
                     if end == 0
@@ -73,11 +73,11 @@ def without_margins(pages: Sequence[str]) -> list[str]:
     return kept
 
 
-def _numberless(line: str) -> str:
+def _mask_numbers(line: str) -> str:
     return re.sub(r"\d+", "#", line.strip())
 
 
-def joined(pages: Sequence[str]) -> tuple[str, tuple[int, ...]]:
+def join_pages(pages: Sequence[str]) -> tuple[str, tuple[int, ...]]:
     """(text, where each page begins in it): a sentence that runs over the page's end is not broken."""
     text, starts = "", []
     for page in pages:
@@ -102,7 +102,7 @@ def read_docx(path: Path) -> tuple[str, str]:
     title, parts, room = document.core_properties.title or "", [], MAX_CHARS
     for block in document.iter_inner_content():
         if isinstance(block, Table):
-            found = "\n".join(table_lines([_row(row.cells) for row in block.rows]))
+            found = "\n".join(table_lines([_read_cells(row.cells) for row in block.rows]))
         else:
             named = block.style.name if block.style and block.style.name else ""
             found = (
@@ -111,12 +111,12 @@ def read_docx(path: Path) -> tuple[str, str]:
             title = title or (found.strip() if named.startswith(("Title", "Heading")) else "")
         room -= len(found)
         if room < 0:
-            raise TooMuch(f"holds more than {MAX_CHARS:,} characters")
+            raise TooLarge(f"holds more than {MAX_CHARS:,} characters")
         parts.append(found)
-    return title, paragraphs("\n\n".join(parts))
+    return title, join_wrapped_lines("\n\n".join(parts))
 
 
-def _row(cells: Sequence[Any]) -> list[str]:
+def _read_cells(cells: Sequence[Any]) -> list[str]:
     """The text of each cell; one that was made of several is met several times, and told once."""
     return ["" if n and cell._tc is cells[n - 1]._tc else cell.text for n, cell in enumerate(cells)]
 
@@ -134,7 +134,7 @@ def inspect_zip(path: Path) -> None:
     except (zipfile.BadZipFile, OSError, NotImplementedError) as fault:
         raise ValueError(f"is no DOCX file ({fault})") from None
     if len(parts) > MAX_PARTS or sum(part.file_size for part in parts) > MAX_UNPACKED_BYTES:
-        raise TooMuch(f"unpacks to more than {MAX_UNPACKED_BYTES >> 20} MB or {MAX_PARTS:,} parts")
+        raise TooLarge(f"unpacks to more than {MAX_UNPACKED_BYTES >> 20} MB or {MAX_PARTS:,} parts")
     for part in parts:
         if part.file_size > SMALL_BYTES and part.file_size > MAX_RATIO * max(part.compress_size, 1):
-            raise TooMuch(f"is packed more than {MAX_RATIO} to 1, as a decompression bomb is")
+            raise TooLarge(f"is packed more than {MAX_RATIO} to 1, as a decompression bomb is")

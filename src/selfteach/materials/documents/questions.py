@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from selfteach.errors import DataError
-from selfteach.materials.documents.read import Reading, Rows
-from selfteach.records import BadLine, read_jsonl
+from selfteach.files import BadLine, read_jsonl
+from selfteach.materials.documents.read import ReadDocuments, RowCounts
 
 ANSWER_FIELDS = ("answers", "answer")
 
@@ -26,7 +26,7 @@ class PeopleQuestion:
 
 
 @dataclass(frozen=True, slots=True)
-class _Item:
+class _ReadQuestion:
     """What stands at a place: a question or None, and what is said of it: why it is none, or what
     of it is left out.
     """
@@ -36,7 +36,7 @@ class _Item:
     note: str
 
 
-def read_questions(path: Path, reading: Reading) -> list[PeopleQuestion]:
+def read_questions(path: Path, reading: ReadDocuments) -> list[PeopleQuestion]:
     """Questions from JSONL: rows with `question` and `answer` (or `answers`), with a list of such
     rows under `questions`, or with both. What is none, or stands twice, is put aside in `reading`;
     so are the questions of the documents' own rows, in place of which these are asked.
@@ -44,17 +44,19 @@ def read_questions(path: Path, reading: Reading) -> list[PeopleQuestion]:
     Raises:
         DataError: the file cannot be read, or holds no question.
     """
-    first, rows, aside = dict[PeopleQuestion, str](), Rows(), list[BadLine]()
-    for where, row in read_jsonl(path, rows.torn, reading.mended):
-        items = list(_items(row, where, "")) or [_Item(where, None, 'has no "question"')]
+    first, rows, aside = dict[PeopleQuestion, str](), RowCounts(), list[BadLine]()
+    for where, row in read_jsonl(path, rows.bad_lines, reading.cleaned_rows):
+        items = list(_read_items(row, where, "")) or [
+            _ReadQuestion(where, None, 'has no "question"')
+        ]
         if any(item.question for item in items):
             rows.good += 1
         else:
-            rows.torn.append(BadLine(where, items.pop(0).note))
-        aside += _collect(items, first)
+            rows.bad_lines.append(BadLine(where, items.pop(0).note))
+        aside += _collect_questions(items, first)
     reading.rows.append(rows)
     if not first:
-        why = f" ({rows.torn[0].where}: {rows.torn[0].fault})" if rows.torn else ""
+        why = f" ({rows.bad_lines[0].where}: {rows.bad_lines[0].fault})" if rows.bad_lines else ""
         raise DataError(
             f"holds no question{why}.",
             where=str(path),
@@ -67,22 +69,26 @@ def read_questions(path: Path, reading: Reading) -> list[PeopleQuestion]:
                 f"asked in place of the questions in {len(reading.asked)} rows of the documents",
             )
         )
-    reading.aside += [*rows.torn, *aside]
+    reading.skipped += [*rows.bad_lines, *aside]
     return list(first)
 
 
-def own_questions(reading: Reading) -> list[PeopleQuestion]:
+def read_document_questions(reading: ReadDocuments) -> list[PeopleQuestion]:
     """The questions that came with the documents, in their rows; what is none, or stands twice, is
     put aside in `reading`.
     """
     first, known = dict[PeopleQuestion, str](), {document.id for document in reading.documents}
     for source, document, row in reading.asked:
         if document in known:
-            reading.aside += _collect(list(_items(row, f"{source} (questions)", document)), first)
+            reading.skipped += _collect_questions(
+                list(_read_items(row, f"{source} (questions)", document)), first
+            )
     return list(first)
 
 
-def _collect(items: Sequence[_Item], first: dict[PeopleQuestion, str]) -> Iterator[BadLine]:
+def _collect_questions(
+    items: Sequence[_ReadQuestion], first: dict[PeopleQuestion, str]
+) -> Iterator[BadLine]:
     """Enters the questions into `first`, each with the place where it stands first, and yields what
     is put aside: one line for a place.
     """
@@ -96,60 +102,63 @@ def _collect(items: Sequence[_Item], first: dict[PeopleQuestion, str]) -> Iterat
             yield BadLine(item.place, item.note)
 
 
-def _items(row: Mapping[str, Any], where: str, document: str) -> Iterator[_Item]:
+def _read_items(row: Mapping[str, Any], where: str, document: str) -> Iterator[_ReadQuestion]:
     """The row's own question, and those under `questions`."""
     inner = row.get("questions")
     if inner is None or row.get("question") is not None:
-        yield _item(row, where, document)
+        yield _read_item(row, where, document)
     if inner is not None:
         parts = inner if isinstance(inner, list) else [inner]
         yield from (
-            _item(part, f"{where}, question {n}", document) for n, part in enumerate(parts, 1)
+            _read_item(part, f"{where}, question {n}", document) for n, part in enumerate(parts, 1)
         )
 
 
-def _item(item: Any, place: str, document: str) -> _Item:
-    if fault := _fault(item):
-        return _Item(place, None, fault)
+def _read_item(item: Any, place: str, document: str) -> _ReadQuestion:
+    if fault := _find_fault(item):
+        return _ReadQuestion(place, None, fault)
     asked = PeopleQuestion(
         " ".join(item["question"].split()),
-        tuple(dict.fromkeys(filter(None, _given(item)))),
+        tuple(dict.fromkeys(filter(None, _list_answers(item)))),
         document,
     )
-    lost, count = _given(item).count(""), len(_given(item))
-    return _Item(
+    lost, count = _list_answers(item).count(""), len(_list_answers(item))
+    return _ReadQuestion(
         place, asked, f"{lost} of its {count} answers left out: no text or number" if lost else ""
     )
 
 
-def _fault(item: Any) -> str:
+def _find_fault(item: Any) -> str:
     """Why something is no question with an answer, or ""."""
     if not isinstance(item, dict):
         return 'is no object with a "question" and an "answer"'
     if not isinstance(item.get("question"), str) or not item["question"].strip():
         return '"question" holds no text' if "question" in item else 'has no "question"'
-    if any(_given(item)):
+    if any(_list_answers(item)):
         return ""
     given = next((name for name in ANSWER_FIELDS if name in item), "")
     return f'"{given}" holds no text or number' if given else 'has no "answer"'
 
 
-def _given(item: Mapping[str, Any]) -> list[str]:
+def _list_answers(item: Mapping[str, Any]) -> list[str]:
     """Every answer of an item, under either name; "" for one that is of no use."""
     return [
-        text for name in ANSWER_FIELDS if item.get(name) is not None for text in _texts(item[name])
+        text
+        for name in ANSWER_FIELDS
+        if item.get(name) is not None
+        for text in _iterate_texts(item[name])
     ]
 
 
-def _texts(value: Any) -> Iterator[str]:
+def _iterate_texts(value: Any) -> Iterator[str]:
     """Texts and numbers, alone, in a list, or as SQuAD has them: {"text": ...} or {"text": [...]};
     "" for anything else.
     """
     if isinstance(value, list):
         for part in value:
-            yield from _texts(part)
+            yield from _iterate_texts(part)
     elif isinstance(value, dict) and "text" in value:
-        yield from _texts(value["text"])
+        yield from _iterate_texts(value["text"])
     else:
         yield (
             str(value).strip()

@@ -16,27 +16,27 @@ import numpy as np
 
 from selfteach.evaluate import corrections as paper
 from selfteach.evaluate.exam import TunedModel
-from selfteach.models.hf import Hf
+from selfteach.models.hf import HfModel
 from selfteach.models.recorded import Recorded
 from selfteach.records import (
+    Completion,
     Continuations,
-    Draw,
     Example,
-    Logp,
+    LogProb,
     Message,
     Prompt,
     Request,
     digest,
-    messages,
-    prompt_json,
+    parse_messages,
+    prompt_to_json,
 )
-from selfteach.train.train import Trained
+from selfteach.train.train import TrainingResult
 
-UNTRAINED = Trained(Path(), 0, 0, 0.0, [], 0, {})
+UNTRAINED = TrainingResult(Path(), 0, 0, 0.0, [], 0, {})
 Turns = tuple[Message, ...]
 
 
-class Told:
+class PromptPrefix:
     """What stands before every prompt: `instruction` in the system message, then worked turns."""
 
     def __init__(self, instruction: str, worked: Turns) -> None:
@@ -45,13 +45,13 @@ class Told:
     @property
     def id(self) -> str:
         """The hash of what it puts there."""
-        return digest([self.instruction, prompt_json(self.worked)])
+        return digest([self.instruction, prompt_to_json(self.worked)])
 
     def __call__(self, prompt: Prompt) -> Turns:
         """The prompt as the model sees it; a system message of its own comes first, the instruction
         after it.
         """
-        turns = messages(prompt) if isinstance(prompt, str) else prompt
+        turns = parse_messages(prompt) if isinstance(prompt, str) else prompt
         own = turns[0].content if turns[0].role == "system" else ""
         system = f"{own} {self.instruction}".strip()
         return (
@@ -61,18 +61,18 @@ class Told:
         )
 
 
-class ToldModel(Recorded):
+class PrefixedModel(Recorded):
     """A recorded model whose every prompt is turned by `told`. Its answers are recorded as those of
     the model itself.
     """
 
-    def __init__(self, model: Recorded, told: Told) -> None:
+    def __init__(self, model: Recorded, told: PromptPrefix) -> None:
         self.model, self.told = model, told
-        self.ledger, self.name, self.drawn_tokens = model.ledger, model.name, 0
-        self._drawer = self._scorer = None
+        self.ledger, self.name, self.sampled_tokens = model.ledger, model.name, 0
+        self._sampler = self._scorer = None
         self.fingerprint = digest(["told", model.fingerprint, told.id])
 
-    def draw(self, requests: Sequence[Request]) -> Iterator[Draw]:
+    def stream(self, requests: Sequence[Request]) -> Iterator[Completion]:
         """As `Recorded.draw`."""
         turned = [
             (request, replace(request, prompt=self.told(request.prompt))) for request in requests
@@ -80,16 +80,18 @@ class ToldModel(Recorded):
         ids = {
             inner.id(self.model.fingerprint): outer.id(self.fingerprint) for outer, inner in turned
         }
-        for draw in self.model.draw([inner for _, inner in turned]):
+        for draw in self.model.stream([inner for _, inner in turned]):
             yield replace(draw, id=ids[draw.id])
 
-    def logp(self, items: Sequence[Continuations]) -> Iterator[tuple[str, tuple[Logp, ...]]]:
+    def stream_scores(
+        self, items: Sequence[Continuations]
+    ) -> Iterator[tuple[str, tuple[LogProb, ...]]]:
         """As `Recorded.logp`."""
         turned = [(item, replace(item, prompt=self.told(item.prompt))) for item in items]
         ids = {
             inner.id(self.model.fingerprint): outer.id(self.fingerprint) for outer, inner in turned
         }
-        for id, scores in self.model.logp([inner for _, inner in turned]):
+        for id, scores in self.model.stream_scores([inner for _, inner in turned]):
             yield ids[id], scores
 
     def embed(self, prompts: Sequence[Prompt]) -> np.ndarray:
@@ -101,10 +103,10 @@ class ToldModel(Recorded):
         self.model.rest()
 
 
-class ToldHf:
+class PrefixedLogits:
     """The logits of a model whose prompts are turned, for the drift."""
 
-    def __init__(self, hf: Hf, told: Told) -> None:
+    def __init__(self, hf: HfModel, told: PromptPrefix) -> None:
         self.hf, self.told, self.encode_answer = hf, told, hf.encode_answer
 
     def answer_logits(self, pairs: Sequence[tuple[Prompt, str]]) -> Iterator[tuple[int, Any]]:
@@ -112,10 +114,12 @@ class ToldHf:
         return self.hf.answer_logits([(self.told(prompt), answer) for prompt, answer in pairs])
 
 
-def in_context(
-    base: Hf, student: Recorded, instruction: str, lessons: Sequence[Example], shots: int
-) -> tuple[TunedModel, Told]:
+def make_in_context_model(
+    base: HfModel, student: Recorded, instruction: str, lessons: Sequence[Example], shots: int
+) -> tuple[TunedModel, PromptPrefix]:
     """The base, told, with the first `shots` lessons as worked turns (as many of them as fit)."""
-    told = Told(instruction, paper.shown([(e.turns, e.chosen) for e in lessons], shots))
-    taught: Any = TunedModel(UNTRAINED, ToldHf(base, told), ToldModel(student, told))  # type: ignore[arg-type]
+    told = PromptPrefix(
+        instruction, paper.make_shots([(e.turns, e.chosen) for e in lessons], shots)
+    )
+    taught: Any = TunedModel(UNTRAINED, PrefixedLogits(base, told), PrefixedModel(student, told))  # type: ignore[arg-type]
     return taught, told

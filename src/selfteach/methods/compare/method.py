@@ -26,51 +26,56 @@ from safetensors import safe_open
 
 from selfteach import registry
 from selfteach.errors import DataError, IntegrityError, UsageError
-from selfteach.evaluate.exam import TunedModel, as_json
-from selfteach.evaluate.retention import retention
-from selfteach.methods.compare.in_context import Told, in_context
-from selfteach.methods.compare.learning_rates import best_rate, held_out, own_rate, rates_of
+from selfteach.evaluate.exam import TunedModel, measures_to_json
+from selfteach.evaluate.retention import measure_retention
+from selfteach.methods.compare.in_context import PromptPrefix, make_in_context_model
+from selfteach.methods.compare.learning_rates import (
+    choose_rate,
+    get_default_rate,
+    hold_out_examples,
+    list_rates,
+)
 from selfteach.methods.method import ObjectiveWeights, TrainingPlan
 from selfteach.methods.runner import (
-    TRAINING,
+    TRAINING_FOLDER,
     find_pair_kinds,
     open_tuned,
     remove_scratch,
     train_adapter,
 )
 from selfteach.methods.session import Session, open_session
+from selfteach.models.hooks import get_num_virtual_tokens
 from selfteach.models.recorded import Recorded
-from selfteach.models.worn import lead_of
-from selfteach.records import Example, Prompt, question, user
-from selfteach.report.comparison import figure, find_score
-from selfteach.report.read import at
+from selfteach.records import Example, Prompt, get_user_text, make_prompt
+from selfteach.report.comparison import draw_figure, find_score
+from selfteach.report.read_run import get_path
 from selfteach.run.display import Display
-from selfteach.run.folder import Run
+from selfteach.run.run_folder import Run
 from selfteach.train.adapters import can_join, is_solved
-from selfteach.train.memory import Meter
-from selfteach.train.train import Trained
+from selfteach.train.memory import MemoryMeter
+from selfteach.train.train import TrainingResult
 from selfteach.train.trainer import Diverged
 
-OWN, ON_POLICY, SOLVED = "own", "on_policy", "solved"
-ROWS, BASE = "rows", "row base"
-OBJECTIVES = (OWN, "sft", "dpo", "sft+dpo", "distill", ON_POLICY, "correction")
+RUN_OBJECTIVE, ON_POLICY, SOLVED = "own", "on_policy", "solved"
+ROWS_NOTE, BASE_NOTE = "rows", "row base"
+COMPARED_OBJECTIVES = (RUN_OBJECTIVE, "sft", "dpo", "sft+dpo", "distill", ON_POLICY, "correction")
 """`own` is what the run itself was trained with; `on_policy` is distillation on answers that the
 student draws between steps.
 """
-SHARE = 0.5
+ON_POLICY_SHARE = 0.5
 """Of the examples in a step, the share whose answers the student draws itself under `on_policy`."""
 
 
-Made = tuple[Trained, float | None]
+TrainedAdapter = tuple[TrainingResult, float | None]
 """A training, and the most memory that it took."""
-Worth = Callable[[Recorded, ObjectiveWeights], float]
+DevScorer = Callable[[Recorded, ObjectiveWeights], float]
 """What a model that was taught with these objectives is worth on the dev part: the greater the
 better.
 """
 
 
 @dataclass(frozen=True)
-class Wanted:
+class Comparison:
     """What is compared: names, the factors by which an adapter's own learning rate is multiplied,
     and numbers of worked examples.
     """
@@ -82,7 +87,7 @@ class Wanted:
 
 
 @dataclass(frozen=True)
-class Cell:
+class ComparedCell:
     """An adapter with an objective; one that is solved for has none."""
 
     adapter: str
@@ -99,7 +104,7 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Past:
+class FinishedRun:
     """The run that is compared by: its kind, material, examples, what its ledger noted, and the
     prompts of its exam.
     """
@@ -111,7 +116,9 @@ class Past:
     asked: frozenset[str]
 
 
-def compare(run: Run, past: Past, wanted: Wanted, display: Display) -> dict[str, Any]:
+def compare(
+    run: Run, finished_run: FinishedRun, comparison: Comparison, display: Display
+) -> dict[str, Any]:
     """Fills the cells that are not there yet; returns the table as JSON, with all cells of this
     folder.
 
@@ -119,30 +126,34 @@ def compare(run: Run, past: Past, wanted: Wanted, display: Display) -> dict[str,
         UsageError: the run taught nothing.
         IntegrityError: its steps no longer lead to the prompts of its exam.
     """
-    if all(e.role == "hold" for e in past.examples):
+    if all(e.role == "hold" for e in finished_run.examples):
         raise UsageError(
             "taught nothing, so there is nothing to compare.",
             where=run.material["run"],
             cure="Compare a run that ended with an adapter.",
         )
-    bench = prepare_bench(run, past, display)  # 1
-    examples, worth = learned_and_measured(bench, past.examples)
+    bench = prepare_bench(run, finished_run, display)  # 1
+    examples, worth = choose_dev_scorer(bench, finished_run.examples)
     left_out: dict[str, str] = {}
-    with run.stage("base"):
-        base = once(run, BASE, partial(based, bench, past))
-    for cell in cells(wanted, examples, left_out, goes_on="from" in run.material):  # 2
-        rates = rates_of(own_rate(cell.adapter, bench.session.config.train), wanted.factors)
+    with run.time_stage("base"):
+        base = compute_once(run, BASE_NOTE, partial(examine_baselines, bench, finished_run))
+    for cell in list_cells(comparison, examples, left_out, goes_on="from" in run.material):  # 2
+        rates = list_rates(
+            get_default_rate(cell.adapter, bench.session.config.train), comparison.factors
+        )
         try:
-            with run.stage(cell.name):
-                work = partial(filled, bench, cell, examples, worth, wanted)
-                once(run, f"cell {cell.name} {rates}", work)
+            with run.time_stage(cell.name):
+                work = partial(run_cell, bench, cell, examples, worth, comparison)
+                compute_once(run, f"cell {cell.name} {rates}", work)
         except (UsageError, DataError, Diverged) as fault:  # of this cell; the others are compared
             left_out[cell.name] = str(fault)
-    for shots in wanted.shots:
-        with run.stage(f"{shots}-shot"):
-            once(run, f"row {shots}-shot", partial(told, bench, examples, shots))  # 5
+    for shots in comparison.shots:
+        with run.time_stage(f"{shots}-shot"):
+            compute_once(
+                run, f"row {shots}-shot", partial(examine_in_context, bench, examples, shots)
+            )  # 5
     remove_scratch(run)
-    return table(run, past.kind, base, left_out)
+    return write_comparison(run, finished_run.kind, base, left_out)
 
 
 @dataclass(frozen=True)
@@ -153,7 +164,7 @@ class Bench:
     plan: TrainingPlan
 
 
-def prepare_bench(run: Run, past: Past, display: Display) -> Bench:
+def prepare_bench(run: Run, past: FinishedRun, display: Display) -> Bench:
     """Open a session of the run's method and prepare its plan (step 1).
 
     Every request of the run is recorded, so nothing is sampled anew, and the split, the judge and
@@ -162,7 +173,7 @@ def prepare_bench(run: Run, past: Past, display: Display) -> Bench:
     Raises:
         UsageError: runs of this kind have no exam, or a person would have to correct new answers.
     """
-    method = registry.lookup("methods", past.kind)
+    method = registry.load_registered("methods", past.kind)
     if past.kind == "train":
         raise UsageError("a run of `train` has no exam to compare by.", cure="Compare a method.")
     if getattr(run.resolved.config, "review", False):
@@ -173,31 +184,37 @@ def prepare_bench(run: Run, past: Past, display: Display) -> Bench:
         )
     for key, value in past.noted.items():
         if value is not None:
-            run.ledger.note(key, value)
-    with run.stage("open"):
+            run.ledger.set_note(key, value)
+    with run.time_stage("open"):
         rule = method.rule_of(past.material)
         config = run.resolved.config
         session = open_session(run, config, display, rule, programs=method.allows_programs)
         return Bench(session, method.prepare(session, past.material))
 
 
-def once(run: Run, key: str, work: Callable[[], dict[str, Any]]) -> Any:
+def compute_once(run: Run, key: str, work: Callable[[], dict[str, Any]]) -> Any:
     """What the ledger has noted, or the work's result, which it then notes."""
-    if (found := run.ledger.noted(key)) is None:
-        run.ledger.note(ROWS, list(dict.fromkeys([*(run.ledger.noted(ROWS) or []), key])))
-        run.ledger.note(key, found := work())
+    if (found := run.ledger.get_note(key)) is None:
+        run.ledger.set_note(
+            ROWS_NOTE, list(dict.fromkeys([*(run.ledger.get_note(ROWS_NOTE) or []), key]))
+        )
+        run.ledger.set_note(key, found := work())
     return found
 
 
-def cells(
-    wanted: Wanted, examples: Sequence[Example], left_out: dict[str, str], *, goes_on: bool = False
-) -> Iterator[Cell]:
+def list_cells(
+    comparison: Comparison,
+    examples: Sequence[Example],
+    left_out: dict[str, str],
+    *,
+    goes_on: bool = False,
+) -> Iterator[ComparedCell]:
     """Step 2. `left_out` takes the cells that make no sense, each with its reason.
 
     Args:
         goes_on: whether the run goes on from another one, whose adapter has to be joined with each.
     """
-    for adapter in wanted.adapters:
+    for adapter in comparison.adapters:
         if goes_on and not can_join(adapter):
             left_out[adapter] = (
                 "the run goes on from another one, and only adapters of low rank can "
@@ -205,22 +222,22 @@ def cells(
             )
             continue
         if is_solved(adapter):
-            for objective in wanted.objectives:
-                if objective != OWN:
+            for objective in comparison.objectives:
+                if objective != RUN_OBJECTIVE:
                     left_out[f"{adapter}-{objective}"] = (
                         "it is solved for without steps, so it has no objective and "
                         "stands in one row"
                     )
-            yield Cell(adapter, SOLVED)
+            yield ComparedCell(adapter, SOLVED)
             continue
-        for objective in wanted.objectives:
-            if reason := why_not(objective, [e for e in examples if e.role == "learn"]):
+        for objective in comparison.objectives:
+            if reason := why_not_trainable(objective, [e for e in examples if e.role == "learn"]):
                 left_out[f"{adapter}-{objective}"] = reason
             else:
-                yield Cell(adapter, objective)
+                yield ComparedCell(adapter, objective)
 
 
-def why_not(objective: str, lessons: Sequence[Example]) -> str:
+def why_not_trainable(objective: str, lessons: Sequence[Example]) -> str:
     """Why an objective cannot be trained on these lessons, or an empty text."""
     if ("dpo" in objective or objective == "correction") and any(
         e.rejected is None for e in lessons
@@ -236,9 +253,11 @@ def why_not(objective: str, lessons: Sequence[Example]) -> str:
     return ""
 
 
-def kinds_of(bench: Bench, objective: str, examples: Sequence[Example]) -> ObjectiveWeights:
+def get_objective_weights(
+    bench: Bench, objective: str, examples: Sequence[Example]
+) -> ObjectiveWeights:
     """The objectives of each kind of example: what holds the base in place is the run's own."""
-    if objective in (OWN, SOLVED):
+    if objective in (RUN_OBJECTIVE, SOLVED):
         return bench.plan.objectives
     named = dict.fromkeys(("distill" if objective == ON_POLICY else objective).split("+"), 1.0)
     return {
@@ -247,18 +266,22 @@ def kinds_of(bench: Bench, objective: str, examples: Sequence[Example]) -> Objec
     }
 
 
-def learned_and_measured(bench: Bench, examples: Sequence[Example]) -> tuple[list[Example], Worth]:
+def choose_dev_scorer(bench: Bench, examples: Sequence[Example]) -> tuple[list[Example], DevScorer]:
     """The examples that are learned, and what a model is worth on what is not: the method's own dev
     part, or held-out examples.
     """
     if score_on_dev := bench.plan.score_on_dev:
         return list(examples), lambda model, kinds: score_on_dev(model)
-    learned, held = held_out(examples, bench.session.config.seed)
+    learned, held = hold_out_examples(examples, bench.session.config.seed)
     return learned, lambda model, kinds: held.score(model, find_pair_kinds(kinds))
 
 
-def filled(
-    bench: Bench, cell: Cell, examples: Sequence[Example], worth: Worth, wanted: Wanted
+def run_cell(
+    bench: Bench,
+    cell: ComparedCell,
+    examples: Sequence[Example],
+    dev_scorer: DevScorer,
+    comparison: Comparison,
 ) -> dict[str, Any]:
     """Steps 3 and 4: one cell, its adapter in `adapters/<name>`.
 
@@ -268,12 +291,14 @@ def filled(
         it.
     """
     session = bench.session
-    own = own_rate(cell.adapter, session.config.train)
-    made, marks = tried(bench, cell, examples, worth, rates_of(own, wanted.factors))
-    best = best_rate(marks, own)
+    own = get_default_rate(cell.adapter, session.config.train)
+    made, marks = train_at_rates(
+        bench, cell, examples, dev_scorer, list_rates(own, comparison.factors)
+    )
+    best = choose_rate(marks, own)
     adapter, peak = made[best]
     taught = open_tuned(session, adapter)
-    row = marked(bench, taught, cell.name)
+    row = examine_model(bench, taught, cell.name)
     taught.recorded.rest()
     with session.run.export_folder(f"adapters/{cell.name}") as folder:
         shutil.copytree(adapter.adapter, folder, dirs_exist_ok=True)
@@ -282,69 +307,85 @@ def filled(
         "objective": cell.objective,
         "learning_rate": best or None,
         "rates": {f"{rate:g}": mark for rate, mark in marks.items()} if len(marks) > 1 else {},
-        "trained_share": weights_in(adapter.adapter) / parameters(session),
+        "trained_share": count_adapter_weights(adapter.adapter) / count_parameters(session),
         "adapter_mb": sum(f.stat().st_size for f in adapter.adapter.iterdir()) / 1e6,
         "peak_memory_mb": peak,
         "seconds": adapter.seconds,
         "steps": adapter.steps,
         "trained_tokens": adapter.tokens,
     }
-    shutil.rmtree(session.run.path / TRAINING, ignore_errors=True)
+    shutil.rmtree(session.run.path / TRAINING_FOLDER, ignore_errors=True)
     return row
 
 
-def tried(
-    bench: Bench, cell: Cell, examples: Sequence[Example], worth: Worth, rates: Sequence[float]
-) -> tuple[dict[float, Made], dict[float, float | None]]:
+def train_at_rates(
+    bench: Bench,
+    cell: ComparedCell,
+    examples: Sequence[Example],
+    dev_scorer: DevScorer,
+    rates: Sequence[float],
+) -> tuple[dict[float, TrainedAdapter], dict[float, float | None]]:
     """Step 3: what came of each rate, and what it is worth. Where the loss diverges nothing came of
     it; a single rate needs no mark.
     """
-    kinds = kinds_of(bench, cell.objective, examples)
-    made: dict[float, Made] = {}
+    kinds = get_objective_weights(bench, cell.objective, examples)
+    made: dict[float, TrainedAdapter] = {}
     marks: dict[float, float | None] = {}
     for rate in rates:
         try:
-            made[rate] = trained(bench.session, cell, rate, kinds, examples)
+            made[rate] = train_cell(bench.session, cell, rate, kinds, examples)
         except Diverged:
             marks[rate] = None
             continue
         marks[rate] = 0.0
         if len(rates) > 1:
             taught = open_tuned(bench.session, made[rate][0])
-            marks[rate] = worth(taught.recorded, kinds)
+            marks[rate] = dev_scorer(taught.recorded, kinds)
             taught.recorded.rest()
     return made, marks
 
 
-def trained(
-    session: Session, cell: Cell, rate: float, kinds: ObjectiveWeights, examples: Sequence[Example]
-) -> Made:
+def train_cell(
+    session: Session,
+    cell: ComparedCell,
+    rate: float,
+    objective_weights: ObjectiveWeights,
+    examples: Sequence[Example],
+) -> TrainedAdapter:
     """One training, and the most memory that it took with the base's weights, in MB. Between cells
     nothing differs but the adapter, the objective and the rate."""
-    change: dict[str, Any] = {"adapter": cell.adapter, "learning_rate": rate or None, "fast": ""}
+    change: dict[str, Any] = {
+        "adapter": cell.adapter,
+        "learning_rate": rate or None,
+        "distill_from": "",
+    }
     if (
-        cell.objective != OWN
+        cell.objective != RUN_OBJECTIVE
     ):  # else "distill" would be "on_policy" where the run drew its own answers
         change["on_policy"] = (
-            (session.config.train.on_policy or SHARE) if cell.objective == ON_POLICY else 0.0
+            (session.config.train.on_policy or ON_POLICY_SHARE)
+            if cell.objective == ON_POLICY
+            else 0.0
         )
     if cell.objective == SOLVED:
         change |= session.config.train.get_step_defaults()
     settings = session.config.train.model_copy(update=change)
     mine = replace(session, config=session.config.model_copy(update={"train": settings}))
     session.base.rest()  # else what the engine gives back would hide what the training takes
-    meter = Meter(session.model.module)
-    found = train_adapter(mine, examples, kinds, f"{cell.name}-{rate:g}")
+    meter = MemoryMeter(session.model.module)
+    found = train_adapter(mine, examples, objective_weights, f"{cell.name}-{rate:g}")
     peak = meter.peak()
     return found, None if peak is None else peak / 1e6
 
 
-def based(bench: Bench, past: Past) -> dict[str, Any]:
+def examine_baselines(bench: Bench, finished_run: FinishedRun) -> dict[str, Any]:
     """The base and the base with the material in its prompt, from the exam; which must be the run's
     own.
     """
     exam = bench.plan.exam.run(bench.session, None, brief=True)
-    if strange := [row["prompt"] for row in exam["answers"] if row["prompt"] not in past.asked]:
+    if strange := [
+        row["prompt"] for row in exam["answers"] if row["prompt"] not in finished_run.asked
+    ]:
         raise IntegrityError(
             (
                 "the steps of this run no longer lead to the prompts of its exam (for "
@@ -355,88 +396,92 @@ def based(bench: Bench, past: Past) -> dict[str, Any]:
                 "for: teach it again, or ask for less."
             ),
         )
-    return {arm: numbers(past.kind, exam, arm) for arm in ("base", "prompted")}
+    return {arm: summarize_arm(finished_run.kind, exam, arm) for arm in ("base", "prompted")}
 
 
-def marked(bench: Bench, taught: TunedModel, name: str, told: Told | None = None) -> dict[str, Any]:
+def examine_model(
+    bench: Bench, tuned: TunedModel, name: str, prefix: PromptPrefix | None = None
+) -> dict[str, Any]:
     """Step 4: what the exam says, in short, what was forgotten of common knowledge, and how long a
     query's prompt is.
     """
     session = bench.session
-    exam = bench.plan.exam.run(session, taught, brief=True)
-    asked = [user(row["prompt"]) for row in exam["answers"] if row["scope"] == "target"]
+    exam = bench.plan.exam.run(session, tuned, brief=True)
+    asked = [make_prompt(row["prompt"]) for row in exam["answers"] if row["scope"] == "target"]
     known = (
         None
-        if told
-        else retention({"base": session.base, "taught": taught.recorded}, session.config.seed)[
-            "change"
-        ]
+        if prefix
+        else measure_retention(
+            {"base": session.base, "taught": tuned.recorded}, session.config.seed
+        )["change"]
     )  # nobody forgets by a prompt
     return {
         "name": name,
-        **numbers(session.run.material["kind"], exam, "taught"),
-        "retention": as_json(known),
-        "prompt_tokens": prompt_tokens(session, taught, asked, told),
+        **summarize_arm(session.run.material["kind"], exam, "taught"),
+        "retention": measures_to_json(known),
+        "prompt_tokens": average_prompt_tokens(session, tuned, asked, prefix),
     }
 
 
-def numbers(kind: str, exam: Mapping[str, Any], arm: str) -> dict[str, Any]:
+def summarize_arm(kind: str, exam: Mapping[str, Any], arm: str) -> dict[str, Any]:
     """One arm's numbers: the score, also drawn; harm is the share of unharmed answers that was
     lost.
     """
     score = find_score(kind)
     found = {
-        "score": at(exam, *score.path, arm, *score.greedy),
-        "drawn": at(exam, *score.path, arm, *score.drawn) if score.drawn else None,
+        "score": get_path(exam, *score.path, arm, *score.greedy),
+        "sampled": get_path(exam, *score.path, arm, *score.sampled) if score.sampled else None,
     }
     if arm != "taught":
         return found
     return found | {
-        "near": at(exam, "leakage", "near"),
-        "general": at(exam, "leakage", "general"),
-        "kl_nats": at(exam, "drift", "kl_nats"),
-        "top1": at(exam, "drift", "top1_agreement"),
+        "near": get_path(exam, "side_effects", "near"),
+        "general": get_path(exam, "side_effects", "general"),
+        "kl_nats": get_path(exam, "drift", "kl_nats"),
+        "top1": get_path(exam, "drift", "top1_agreement"),
     }
 
 
-def prompt_tokens(
-    session: Session, taught: TunedModel, asked: Sequence[Prompt], told: Told | None
+def average_prompt_tokens(
+    session: Session, tuned: TunedModel, asked: Sequence[Prompt], prefix: PromptPrefix | None
 ) -> float:
     """Tokens of a query's prompt, the mean; soft tokens count too."""
-    lead = lead_of(taught.model.module) if told is None else 0
+    lead = get_num_virtual_tokens(tuned.model.module) if prefix is None else 0
     lengths = [
-        len(session.model.encode(told(prompt) if told else prompt)) + lead for prompt in asked
+        len(session.model.encode(prefix(prompt) if prefix else prompt)) + lead for prompt in asked
     ]
     return sum(lengths) / max(len(lengths), 1)
 
 
-def told(bench: Bench, examples: Sequence[Example], shots: int) -> dict[str, Any]:
+def examine_in_context(bench: Bench, examples: Sequence[Example], shots: int) -> dict[str, Any]:
     """Step 5: the base with so many lessons in its prompt, each of another question."""
     lessons = list(
-        {question(e.prompt): e for e in reversed(examples) if e.role == "learn"}.values()
+        {get_user_text(e.prompt): e for e in reversed(examples) if e.role == "learn"}.values()
     )[::-1]
-    taught, opening = in_context(
+    taught, opening = make_in_context_model(
         bench.session.model, bench.session.base, bench.plan.instruction, lessons, shots
     )
-    return marked(bench, taught, f"{shots}-shot", opening) | {"shots": len(opening.worked) // 2}
+    return examine_model(bench, taught, f"{shots}-shot", opening) | {
+        "shots": len(opening.worked) // 2
+    }
 
 
-def weights_in(adapter: Path) -> int:
+def count_adapter_weights(adapter: Path) -> int:
     """How many numbers an adapter has."""
     with safe_open(adapter / "adapter_model.safetensors", "pt") as file:  # type: ignore[no-untyped-call]
         return sum(math.prod(file.get_slice(name).get_shape()) for name in file.keys())  # noqa: SIM118
 
 
-def parameters(session: Session) -> int:
+def count_parameters(session: Session) -> int:
     """How many weights the base has."""
     return sum(weight.numel() for weight in session.model.module.parameters())
 
 
-def table(
+def write_comparison(
     run: Run, kind: str, base: Mapping[str, Any], left_out: Mapping[str, str]
 ) -> dict[str, Any]:
     """Writes compare.json and compare.svg from all that the ledger holds; returns the first."""
-    rows = [run.ledger.noted(key) for key in run.ledger.noted(ROWS) if key != BASE]
+    rows = [run.ledger.get_note(key) for key in run.ledger.get_note(ROWS_NOTE) if key != BASE_NOTE]
     rows = list(
         {row["name"]: row for row in rows if row}.values()
     )  # of one cell with other rates the last one
@@ -449,6 +494,6 @@ def table(
         "left_out": dict(left_out),
         "command": run.command,
     }
-    run.export("compare.svg", figure(found))
+    run.export("compare.svg", draw_figure(found))
     run.export_json("compare.json", found)
     return found | {"folder": str(run.path), "plot": str(run.path / "compare.svg")}

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from selfteach.config import Corrections as Settings
+from selfteach.config import CorrectionsConfig as Settings
 from selfteach.generate.correct import Turns
 from selfteach.materials.corrections import Corrections, Edit
 from selfteach.methods.session import Session
 from selfteach.models.decode import TOO_LONG
-from selfteach.records import digest, prompt_json, question
-from selfteach.run.ledger import Fate
+from selfteach.records import digest, get_user_text, prompt_to_json
+from selfteach.run.ledger import Outcome
 
 MIN_ANSWER_TOKENS, REVIEW_ANSWER_TOKENS, MAX_ANSWER_TOKENS = 96, 256, 512
 """How long an answer may be where the settings leave it open: at least; where a person reads it to
@@ -50,18 +50,18 @@ def drop_overlong_rows(session: Session, material: Corrections) -> Corrections:
     """Return the material without the rows whose prompt leaves no room for its answers, or for a
     new one, in the model's context.
     """
-    fates: list[Fate] = []
+    fates: list[Outcome] = []
     least = max(session.config.correct.max_tokens, session.config.exam.max_tokens)
 
     def has_room(prompt: Turns, id: str, texts: Sequence[str | None] = ()) -> bool:
         lengths = [len(session.model.encode_answer(text)) for text in texts if text]
         needed = max([least, *lengths])
         there = bool(session.model.room_tokens(prompt) > needed)  # one more for the end of the turn
-        body = {"prompt": question(prompt)[:200]}
+        body = {"prompt": get_user_text(prompt)[:200]}
         if there:
-            fates.append(Fate(id, "accepted", "", body))
+            fates.append(Outcome(id, "accepted", "", body))
         else:
-            fates.append(Fate(id, "dropped", TOO_LONG, body))
+            fates.append(Outcome(id, "dropped", TOO_LONG, body))
         return there
 
     def keep_roomy(edits: Sequence[Edit]) -> list[Edit]:
@@ -72,11 +72,11 @@ def drop_overlong_rows(session: Session, material: Corrections) -> Corrections:
         edits=keep_roomy(material.edits),
         approved=keep_roomy(material.approved),
         criticisms=keep_roomy(material.criticisms),
-        prompts=[p for p in material.prompts if has_room(p, digest(["prompt", prompt_json(p)]))],
+        prompts=[p for p in material.prompts if has_room(p, digest(["prompt", prompt_to_json(p)]))],
     )
-    session.run.ledger.place("room", fates)
+    session.run.ledger.record_outcomes("room", fates)
     if lost := sum(fate.state == "dropped" for fate in fates):
-        session.display.say(f"rows left out, {TOO_LONG}: {lost}")
+        session.display.print_line(f"rows left out, {TOO_LONG}: {lost}")
     return found
 
 

@@ -6,18 +6,18 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-from selfteach.evaluate.corrections import Correct, corrected, nearest
-from selfteach.generate.correct import Answered, Corrector, Form, Revision, Turns
+from selfteach.evaluate.corrections import CorrectAnswers, correct_answers, make_nearest_corrector
+from selfteach.generate.correct import Correctable, Corrector, PromptStyle, Revision, Turns
 from selfteach.materials.corrections import Edit
 from selfteach.methods.corrections.answer_lengths import is_short_enough
 from selfteach.methods.corrections.criticism import Critic
-from selfteach.methods.corrections.split import Parts
+from selfteach.methods.corrections.split import CorrectionParts
 from selfteach.methods.session import Session
 from selfteach.models.recorded import Recorded
-from selfteach.records import GREEDY, Draw, Request, Sampling
+from selfteach.records import GREEDY, Completion, Request, SamplingParams
 
 EMPTY_ANSWER = "the model's own answer is empty"
-WARM_SAMPLING, COOL_SAMPLING = Sampling(1.0, 1.0), Sampling(0.7, 0.95)
+WARM_SAMPLING, COOL_SAMPLING = SamplingParams(1.0, 1.0), SamplingParams(0.7, 0.95)
 """How answers are sampled beside the greedy one. What is left of a criticised one becomes a lesson,
 so it should make sense.
 """
@@ -28,7 +28,7 @@ class FileRow:
     """A row of the file that holds a correction, with the answer that it corrects."""
 
     edit: Edit
-    answered: Answered
+    answered: Correctable
 
     @property
     def correction(self) -> str:
@@ -49,8 +49,8 @@ class Batch:
     stage: str
     source: str
     turn: int
-    answers: Sequence[Answered]
-    correct: Correct
+    answers: Sequence[Correctable]
+    correct: CorrectAnswers
 
 
 def make_corrector(session: Session) -> Corrector | None:
@@ -59,7 +59,7 @@ def make_corrector(session: Session) -> Corrector | None:
         return None
     address = session.config.teacher
     config = session.config.correct
-    form: Form = "few-shot"
+    form: PromptStyle = "few-shot"
     if address.startswith("cmd:"):
         form = "program"
     elif "#" in address or "://" in address:
@@ -96,16 +96,20 @@ def answer_rows(session: Session, edits: Sequence[Edit]) -> list[FileRow]:
     return [FileRow(edit, get_answer(edit, own)) for edit in edits]
 
 
-def get_answer(edit: Edit, own: Mapping[Turns, Sequence[Draw]]) -> Answered:
+def get_answer(edit: Edit, own: Mapping[Turns, Sequence[Completion]]) -> Correctable:
     """Return the answer that a person corrected, or the student's own."""
     if edit.answer is not None:
-        return Answered(edit.prompt, edit.answer, edit.feedback, edit.cut)
+        return Correctable(edit.prompt, edit.answer, edit.feedback, edit.cut)
     (draw,) = own[edit.prompt]
-    return Answered(edit.prompt, draw.text, edit.feedback, draw.finish == "length")
+    return Correctable(edit.prompt, draw.text, edit.feedback, draw.finish == "length")
 
 
 def collect_answers(
-    session: Session, model: Recorded, parts: Parts, teacher: Corrector | None, turn: int = 1
+    session: Session,
+    model: Recorded,
+    parts: CorrectionParts,
+    teacher: Corrector | None,
+    turn: int = 1,
 ) -> list[Batch]:
     """Return a student's answers to training prompts: those that the living teacher corrects, and
     for each criticism those to prompts like its own.
@@ -125,7 +129,7 @@ def collect_answers(
     for number, (critic, similar) in enumerate(parts.criticised, 1):
         answers = sample_answers(session, model, similar["train"], turn, COOL_SAMPLING)
         if turn == 1:
-            answers = [Answered(e.prompt, e.answer or "") for e in critic.edits] + answers
+            answers = [Correctable(e.prompt, e.answer or "") for e in critic.edits] + answers
         stage = f"criticism {number}, round {turn}"
         found.append(Batch(stage, critic.feedback, turn, answers, critic.lessons))
     return found
@@ -136,16 +140,16 @@ def sample_answers(
     model: Recorded,
     prompts: Sequence[Turns],
     turn: int,
-    warm: Sampling = WARM_SAMPLING,
-) -> list[Answered]:
+    warm: SamplingParams = WARM_SAMPLING,
+) -> list[Correctable]:
     """Return the student's answers to prompts, without empty ones and repeats."""
-    count = session.config.correct.draws
+    count = session.config.correct.samples
     seed = session.config.seed + turn - 1
     sampled = sample_completions(session, model, "draw", prompts, count, seed, warm)
-    found: dict[str, Answered] = {}
+    found: dict[str, Correctable] = {}
     for prompt in prompts:
         for draw in sampled[prompt]:
-            answered = Answered(prompt, draw.text, cut=draw.finish == "length")
+            answered = Correctable(prompt, draw.text, cut=draw.finish == "length")
             if answered.answer.strip():
                 found[answered.id] = answered
     return list(found.values())
@@ -158,8 +162,8 @@ def sample_completions(
     prompts: Sequence[Turns],
     count: int,
     seed: int,
-    warm: Sampling = WARM_SAMPLING,
-) -> dict[Turns, list[Draw]]:
+    warm: SamplingParams = WARM_SAMPLING,
+) -> dict[Turns, list[Completion]]:
     """Return `count` answers to each prompt, the first one greedy."""
     limit = session.config.correct.max_tokens
     prompts = list(dict.fromkeys(prompts))
@@ -168,7 +172,7 @@ def sample_completions(
         for k in range(count):
             sampling = replace(warm if k else GREEDY, max_tokens=limit)
             requests.append(Request(stage, prompt, sampling, k, seed))
-    session.display.stage(stage, len(requests))
+    session.display.start_stage(stage, len(requests))
     draws = model.sample(requests, session.display.advance)
     return {p: draws[i * count : (i + 1) * count] for i, p in enumerate(prompts)}
 
@@ -176,36 +180,36 @@ def sample_completions(
 def correct_new_answers(
     model: Recorded,
     prompts: Sequence[Turns],
-    correct: Correct,
-    sampling: Sampling,
+    correct: CorrectAnswers,
+    sampling: SamplingParams,
     seed: int,
     progress: Callable[[int], object],
 ) -> list[Revision]:
     """Return what a teacher makes of a model's new answers to prompts, in their order."""
     requests = [Request("exam", prompt, sampling, 0, seed) for prompt in prompts]
     draws = model.sample(requests, progress)
-    return corrected(correct, to_answered(prompts, draws))
+    return correct_answers(correct, to_answered(prompts, draws))
 
 
-def to_answered(prompts: Sequence[Turns], draws: Sequence[Draw]) -> list[Answered]:
+def to_answered(prompts: Sequence[Turns], draws: Sequence[Completion]) -> list[Correctable]:
     """Return answers as something that can be corrected."""
     return [
-        Answered(prompt, draw.text, cut=draw.finish == "length")
+        Correctable(prompt, draw.text, cut=draw.finish == "length")
         for prompt, draw in zip(prompts, draws, strict=True)
     ]
 
 
-def make_file_teacher(rows: Sequence[FileRow]) -> Correct:
+def make_file_teacher(rows: Sequence[FileRow]) -> CorrectAnswers:
     """Return the stand-in where no one can correct new answers: the nearest of the corrections (or
     approved answers) that the file has for the prompt.
     """
     references: dict[Turns, list[str]] = {}
     for row in rows:
         references.setdefault(row.edit.prompt, []).append(row.correction)
-    return nearest(references)
+    return make_nearest_corrector(references)
 
 
-def route_by_prompt(parts: Parts, otherwise: Correct) -> Correct:
+def route_by_prompt(parts: CorrectionParts, otherwise: CorrectAnswers) -> CorrectAnswers:
     """Return who corrects an answer: the criticism that its prompt was asked for, else the
     teacher.
     """
@@ -214,7 +218,7 @@ def route_by_prompt(parts: Parts, otherwise: Correct) -> Correct:
         for part in prompts.values():
             owner.update(dict.fromkeys(part, critic))
 
-    def correct(asked: Sequence[Answered]) -> list[Revision]:
+    def correct(asked: Sequence[Correctable]) -> list[Revision]:
         found: dict[str, Revision] = {}
         for critic, _ in parts.criticised:
             mine = [a for a in asked if owner.get(a.prompt) is critic]

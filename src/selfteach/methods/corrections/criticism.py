@@ -16,34 +16,43 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from selfteach.dedup.overlap import split_words
 from selfteach.errors import DataError
-from selfteach.evaluate.sanity import loops
-from selfteach.generate.ask import Asked, Scope, ask_like, read_subject
-from selfteach.generate.correct import Answered, Corrector, Revision, Turns, distance
-from selfteach.generate.revise import finished, smallest
-from selfteach.judge import Broken, Judge, Verdicts
-from selfteach.judge.calibrate import calibrate
-from selfteach.judge.check import CheckJudge, parse
-from selfteach.judge.contrast import Contrast, told
-from selfteach.judge.yes_no import YesNo
+from selfteach.evaluate.sanity import is_looping
+from selfteach.generate.ask import GeneratedPrompt, Scope, extract_subject, generate_similar_prompts
+from selfteach.generate.correct import Correctable, Corrector, Revision, Turns, edit_distance
+from selfteach.generate.revise import find_smallest_revision, trim_to_sentence
+from selfteach.judge import Judge, ThresholdJudge, ViolationJudge
+from selfteach.judge.calibrate import calibrate_judges
+from selfteach.judge.check import CheckJudge, parse_check
+from selfteach.judge.contrast import ContrastJudge, append_words
+from selfteach.judge.yes_no import YesNoJudge
 from selfteach.materials.corrections import Corrections, Edit
-from selfteach.materials.criticism import aims, conditions
+from selfteach.materials.criticism import make_checks, tighten_checks
 from selfteach.materials.rule import Rule
 from selfteach.methods.corrections.novelty import NoveltyCheck
-from selfteach.methods.judges import judge
+from selfteach.methods.judges import choose_judges
 from selfteach.methods.session import Session
 from selfteach.models.recorded import Recorded
-from selfteach.records import Continuations, Draw, Prompt, Request, Sampling, digest, question, user
-from selfteach.run.ledger import Fate
-from selfteach.select.overlap import tokens
+from selfteach.records import (
+    Completion,
+    Continuations,
+    Prompt,
+    Request,
+    SamplingParams,
+    digest,
+    get_user_text,
+    make_prompt,
+)
+from selfteach.run.ledger import Outcome
 
-LEAST_WORDS = 3
-KIN = 3
-LEAST_SIMILAR = 24
+MIN_WORDS = 3
+LIST_LENGTH = 3
+MIN_SIMILAR = 24
 """Prompts that each criticism is asked for at least, where many share `criticism.similar`: some to
 learn from, some for the exam.
 """
-ENOUGH = 32
+ENOUGH_REVISIONS = 32
 """Revisions some way inside of a bound; with so many those that meet it only just are not needed.
 """
 
@@ -59,25 +68,27 @@ class Critic:
     edits: list[Edit]
     writer: Corrector
     checks: tuple[str, ...] = ()
-    verdicts: Broken | None = None
+    verdicts: ViolationJudge | None = None
     similar: list[Turns] = field(default_factory=list)
 
     @property
-    def bounded(self) -> bool:
+    def has_length_limit(self) -> bool:
         """Whether it says how long an answer may be. An answer that was cut at its token limit is
         longer than it seems.
         """
         return any("max_" in check for check in self.checks)
 
-    def broken(self, asked: Sequence[Answered]) -> list[bool]:
+    def broken(self, asked: Sequence[Correctable]) -> list[bool]:
         """Return whether the criticism applies to each answer."""
         assert self.verdicts is not None
         flags = self.verdicts.broken([(a.prompt, a.answer) for a in asked])
-        return [flag or (a.cut and self.bounded) for a, flag in zip(asked, flags, strict=True)]
+        return [
+            flag or (a.cut and self.has_length_limit) for a, flag in zip(asked, flags, strict=True)
+        ]
 
     def correct(
         self,
-        asked: Sequence[Answered],
+        asked: Sequence[Correctable],
         progress: Callable[[int], None] = lambda n: None,
         checks: Sequence[str] = (),
     ) -> list[Revision]:
@@ -90,7 +101,7 @@ class Critic:
         """
         flags = self.broken(asked)
         found = {a.id: Revision(a, a.answer) for a in asked}
-        hit: dict[str, Answered] = {}
+        hit: dict[str, Correctable] = {}
         for a, flag in zip(asked, flags, strict=True):
             if flag:
                 hit[a.id] = replace(a, feedback=self.feedback)
@@ -101,16 +112,16 @@ class Critic:
         progress(len(asked))
         return [found[a.id] for a in asked]
 
-    def lessons(self, asked: Sequence[Answered]) -> list[Revision]:
+    def lessons(self, asked: Sequence[Correctable]) -> list[Revision]:
         """Return the same for what is to be learned, which keeps some way inside of a bound on
         length: where enough do, those of similar prompts that meet it only just are dropped.
         """
-        checks = aims(self.checks)
+        checks = tighten_checks(self.checks)
         found = self.correct(asked, checks=checks)
-        wanted = [parse(check).keeps for check in checks]
+        wanted = [parse_check(check).keeps for check in checks]
         inside = [r.unchanged or all(keeps(r.text) for keeps in wanted) for r in found]
         pairs = list(zip(inside, found, strict=True))
-        if sum(ok and not r.unchanged and not r.fault for ok, r in pairs) < ENOUGH:
+        if sum(ok and not r.unchanged and not r.fault for ok, r in pairs) < ENOUGH_REVISIONS:
             return found
         said = {e.prompt for e in self.edits}
         kept = []
@@ -120,36 +131,38 @@ class Critic:
         return kept
 
     def _take_out(
-        self, asked: Mapping[str, Answered], checks: Sequence[str]
+        self, asked: Mapping[str, Correctable], checks: Sequence[str]
     ) -> dict[str, Revision]:
         """Take out what the checks object to, where that is enough."""
         found = {}
         for id, a in asked.items():
-            if text := self._smallest(a, checks):
+            if text := self._revise_minimally(a, checks):
                 found[id] = Revision(a, text, strategy="smallest")
         return found
 
     def _ask_writer(
-        self, asked: Mapping[str, Answered], checks: Sequence[str]
+        self, asked: Mapping[str, Correctable], checks: Sequence[str]
     ) -> dict[str, Revision]:
         """Ask the teacher, or the student with worked examples; judge each revision."""
         found = self._judged(self.writer.correct(list(asked.values())))
         return dict(zip(asked, found, strict=True))
 
-    def _smallest(self, asked: Answered, checks: Sequence[str]) -> str:
+    def _revise_minimally(self, asked: Correctable, checks: Sequence[str]) -> str:
         """Return the answer without what the checks object to; "" where that is not enough, or
         leaves no answer.
         """
-        answer = finished(asked.answer) if asked.cut and self.bounded else asked.answer
+        answer = (
+            trim_to_sentence(asked.answer) if asked.cut and self.has_length_limit else asked.answer
+        )
         for wanted in dict.fromkeys((tuple(checks), self.checks)):
-            keeps = [parse(check).keeps for check in wanted]
+            keeps = [parse_check(check).keeps for check in wanted]
             for parts in (False, True):
-                text = smallest(answer, keeps, parts) if keeps else None
-                if text is not None and not _senseless(text):
+                text = find_smallest_revision(answer, keeps, parts) if keeps else None
+                if text is not None and not _why_senseless(text):
                     return text
         return ""
 
-    def _own(self, asked: Mapping[str, Answered], checks: Sequence[str]) -> dict[str, Revision]:
+    def _own(self, asked: Mapping[str, Correctable], checks: Sequence[str]) -> dict[str, Revision]:
         """Of other answers of the student that meet the criticism, if need be with something taken
         out, take the one most like the answer. A living teacher is asked instead.
 
@@ -164,24 +177,26 @@ class Critic:
             for draw in draws:
                 cut = draw.finish == "length"
                 if self.checks:
-                    texts[self._smallest(replace(a, answer=draw.text, cut=cut), checks)] = False
+                    texts[self._revise_minimally(replace(a, answer=draw.text, cut=cut), checks)] = (
+                        False
+                    )
                 else:
                     texts[draw.text] = cut
-            sound = [text for text in texts if not _senseless(text)]
+            sound = [text for text in texts if not _why_senseless(text)]
             flags = self.broken([replace(a, answer=text, cut=False) for text in sound])
             good = [text for text, flag in zip(sound, flags, strict=True) if not flag]
             if good:
-                best = min(good, key=lambda text: distance(a.answer, text))
-                found[id] = Revision(a, best, strategy="own", broken_off=texts[best])
+                best = min(good, key=lambda text: edit_distance(a.answer, text))
+                found[id] = Revision(a, best, strategy="own", is_truncated=texts[best])
         return found
 
-    def _answer_again(self, asked: Iterable[Answered]) -> list[list[Draw]]:
+    def _answer_again(self, asked: Iterable[Correctable]) -> list[list[Completion]]:
         """Return other answers of the student to each prompt."""
         config = self.session.config.correct
-        sampling = Sampling(0.8, 0.95, config.max_tokens)
+        sampling = SamplingParams(0.8, 0.95, config.max_tokens)
         requests = []
         for a in asked:
-            prompt = a.prompt if self.checks else told(a.prompt, self.feedback)
+            prompt = a.prompt if self.checks else append_words(a.prompt, self.feedback)
             for k in range(config.tries):
                 requests.append(
                     Request("revise own", prompt, sampling, k, self.session.config.seed)
@@ -195,7 +210,7 @@ class Critic:
         """
         good = [r for r in revisions if not r.fault]
         flags = iter(self.broken([replace(r.asked, answer=r.text, cut=False) for r in good]))
-        unlikely = iter(gibberish(self.session, good))
+        unlikely = iter(find_gibberish(self.session, good))
         found = []
         for r in revisions:
             if r.fault:
@@ -205,28 +220,28 @@ class Critic:
             odd = next(unlikely)
             fault = "does not meet the criticism"
             if not applies:
-                fault = _senseless(r.text) or ("makes no sense" if odd else "")
+                fault = _why_senseless(r.text) or ("makes no sense" if odd else "")
             found.append(replace(r, fault=fault))
         return found
 
 
-def _senseless(text: str) -> str:
+def _why_senseless(text: str) -> str:
     """Return why a text makes no sense, or an empty text."""
-    if len(tokens(text)) < LEAST_WORDS:
+    if len(split_words(text)) < MIN_WORDS:
         return "too short"
-    return "loops" if loops(text) else ""
+    return "loops" if is_looping(text) else ""
 
 
-def gibberish(session: Session, revisions: Sequence[Revision]) -> list[bool]:
+def find_gibberish(session: Session, revisions: Sequence[Revision]) -> list[bool]:
     """Return whether each revision is less likely under the base, by token, than an answer may
     be.
     """
     items = [Continuations(r.asked.prompt, (r.text,), end=True) for r in revisions]
-    least = session.config.criticism.least_token_logp
+    least = session.config.criticism.min_token_logp
     return [score.token_logp < least for (score,) in session.base.score(items)]
 
 
-def critics(
+def make_critics(
     session: Session, material: Corrections, writer: Corrector, newness: NoveltyCheck
 ) -> list[Critic]:
     """Return the criticisms, each with its checks or its judge, and with prompts like those that it
@@ -236,15 +251,15 @@ def critics(
     Raises:
         DataError: there is nothing else.
     """
-    said = material.by_feedback(session.config.check)
+    said = material.group_by_feedback(session.config.check)
     similar = session.config.criticism.similar
-    share = max(similar // max(len(said), 1), min(similar, LEAST_SIMILAR))
-    found, fates = list[Critic](), list[Fate]()
+    share = max(similar // max(len(said), 1), min(similar, MIN_SIMILAR))
+    found, fates = list[Critic](), list[Outcome]()
     for turn, mine in enumerate(said):
         critic, reason = Critic(session, mine[0].feedback, mine, writer), ""
-        critic.similar = reach(session, critic, newness, turn, share)
+        critic.similar = write_criticism_prompts(session, critic, newness, turn, share)
         try:
-            recognise(session, critic)
+            choose_judge(session, critic)
             found.append(critic)
         except DataError as fault:
             if not (
@@ -255,31 +270,32 @@ def critics(
             ):
                 raise
             reason = "no judge can tell whether it applies"
-            session.display.say(f"put aside: {fault.what}")
+            session.display.print_line(f"put aside: {fault.what}")
         fates += [
-            Fate(e.where, "dropped" if reason else "accepted", reason, e.json()) for e in mine
+            Outcome(e.where, "dropped" if reason else "accepted", reason, e.to_json()) for e in mine
         ]
-    session.run.ledger.place("criticisms", fates)
+    session.run.ledger.record_outcomes("criticisms", fates)
     return found
 
 
-def reach(
+def write_criticism_prompts(
     session: Session, critic: Critic, newness: NoveltyCheck, turn: int, count: int
 ) -> list[Turns]:
     """Return so many new prompts like the criticised ones (step 2)."""
     config = session.config.criticism
-    kin = [" ".join(question(e.prompt).split()) for e in critic.edits]
-    session.display.stage("ask similar", count, "prompts")
+    kin = [" ".join(get_user_text(e.prompt).split()) for e in critic.edits]
+    session.display.start_stage("ask similar", count, "prompts")
     found: list[Turns] = []
-    fates: dict[str, Fate] = {}
+    fates: dict[str, Outcome] = {}
     for round_ in range(config.rounds):
         missing = count - len(found)
         if missing <= 0:
             break
         lists = [
-            [kin[(i + k) % len(kin)] for k in range(min(KIN, len(kin)))] for i in range(2 * missing)
+            [kin[(i + k) % len(kin)] for k in range(min(LIST_LENGTH, len(kin)))]
+            for i in range(2 * missing)
         ]
-        for asked, fault in ask_like(
+        for asked, fault in generate_similar_prompts(
             session.base,
             "ask similar",
             lists,
@@ -291,43 +307,49 @@ def reach(
                 break
             fates.setdefault(
                 asked.id,
-                Fate(asked.id, "dropped" if fault else "accepted", fault, {"text": asked.text}),
+                Outcome(asked.id, "dropped" if fault else "accepted", fault, {"text": asked.text}),
             )
             if not fault:
-                found.append(user(asked.text))
+                found.append(make_prompt(asked.text))
                 session.display.advance()
-    session.run.ledger.place(f"ask similar {turn + 1}", fates.values())
+    session.run.ledger.record_outcomes(f"ask similar {turn + 1}", fates.values())
     return found
 
 
-def recognise(session: Session, critic: Critic) -> None:
+def choose_judge(session: Session, critic: Critic) -> None:
     """Choose what decides whether the criticism applies (step 1).
 
     Raises:
         DataError: its form is not recognised, and no judge can tell.
     """
-    critic.checks = conditions(critic.feedback, [e.answer or "" for e in critic.edits])
+    critic.checks = make_checks(critic.feedback, [e.answer or "" for e in critic.edits])
     if session.config.check or critic.checks:
         check = session.config.check or " and ".join(f"({check})" for check in critic.checks)
         critic.checks = (session.config.check,) if session.config.check else critic.checks
-        critic.verdicts = Verdicts(CheckJudge(check), 0.5)
-        session.display.say(f'"{critic.feedback}" is checked with {" and ".join(critic.checks)}')
+        critic.verdicts = ThresholdJudge(CheckJudge(check), 0.5)
+        session.display.print_line(
+            f'"{critic.feedback}" is checked with {" and ".join(critic.checks)}'
+        )
         return
-    subject = read_subject(session.base, session.base, critic.feedback, session.config.seed)
+    subject = extract_subject(session.base, session.base, critic.feedback, session.config.seed)
     teacher = session.teacher if critic.writer.form == "chat" else None
     if not subject.topic:
-        critic.verdicts = calibrated(session, critic, teacher)
+        critic.verdicts = calibrate_criticism_judge(session, critic, teacher)
         return
     rule = Rule(critic.feedback, digest(["criticism", critic.feedback]))
     sides: tuple[Scope, ...] = ("target", "general")
     asked = [
-        Asked(question(prompt), scope, "corner", "") for scope in sides for prompt in critic.similar
+        GeneratedPrompt(get_user_text(prompt), scope, "corner", "")
+        for scope in sides
+        for prompt in critic.similar
     ]
     spoken = replace(session, rule=rule.text, subject=subject, teacher=teacher)
-    critic.verdicts = judge(spoken, rule, asked).exam
+    critic.verdicts = choose_judges(spoken, rule, asked).exam
 
 
-def calibrated(session: Session, critic: Critic, teacher: Recorded | None) -> Verdicts:
+def calibrate_criticism_judge(
+    session: Session, critic: Critic, teacher: Recorded | None
+) -> ThresholdJudge:
     """Return the best judge of a criticism that no check knows. It is calibrated on answers as the
     student gives them, which is what was criticised, and on answers of the teacher, else the
     student, with the criticism in the prompt.
@@ -339,26 +361,32 @@ def calibrated(session: Session, critic: Critic, teacher: Recorded | None) -> Ve
     prompts = critic.similar[: session.config.judge.pairs]
     rows: list[tuple[tuple[Prompt, str], bool]] = []
     for broken, drawer in ((True, session.base), (False, teacher or session.base)):
-        asked = [p if broken else told(p, words) for p in prompts]
+        asked = [p if broken else append_words(p, words) for p in prompts]
         requests = [
-            Request("calibrate", p, Sampling(0.7, 0.95, session.config.correct.max_tokens), 0, seed)
+            Request(
+                "calibrate",
+                p,
+                SamplingParams(0.7, 0.95, session.config.correct.max_tokens),
+                0,
+                seed,
+            )
             for p in asked
         ]
-        texts = {draw.id: draw.text for draw in drawer.draw(requests)}
+        texts = {draw.id: draw.text for draw in drawer.stream(requests)}
         answers = [texts.get(r.id(drawer.fingerprint), "") for r in requests]
         rows += [
             ((p, text), broken) for p, text in zip(prompts, answers, strict=True) if text.strip()
         ]
     candidates: list[Judge] = [
-        Contrast(session.base, words),
-        YesNo(session.base, words),
-        YesNo(session.base, words, chat=True),
+        ContrastJudge(session.base, words),
+        YesNoJudge(session.base, words),
+        YesNoJudge(session.base, words, chat=True),
     ]
     if teacher:
-        candidates.append(YesNo(teacher, words, chat=True, name="teacher"))
-    session.display.stage("judge")
-    verdicts, _, report = calibrate(candidates, rows, session.config.judge.min_auroc)
-    session.run.ledger.note("calibration", report)
+        candidates.append(YesNoJudge(teacher, words, chat=True, name="teacher"))
+    session.display.start_stage("judge")
+    verdicts, _, report = calibrate_judges(candidates, rows, session.config.judge.min_auroc)
+    session.run.ledger.set_note("calibration", report)
     if verdicts is None:
         raise DataError(
             f'no judge can tell whether "{words}" applies to an answer: {report["reason"]}.',
@@ -367,5 +395,5 @@ def calibrated(session: Session, critic: Critic, teacher: Recorded | None) -> Ve
                 "some corrections."
             ),
         )
-    session.display.say(f'"{words}" is judged by {verdicts.name}, {report["reason"]}')
+    session.display.print_line(f'"{words}" is judged by {verdicts.name}, {report["reason"]}')
     return verdicts

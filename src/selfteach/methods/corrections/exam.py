@@ -15,20 +15,21 @@ from functools import partial
 from typing import Any, cast
 
 from selfteach import statistics
-from selfteach.evaluate import held_out
+from selfteach.dedup.overlap import OverlapIndex
+from selfteach.evaluate import held_out_corrections
 from selfteach.evaluate.corrections import (
-    Correct,
-    amounts,
-    corrected,
-    displaced,
-    errors,
-    fall,
+    CorrectAnswers,
+    correct_answers,
+    find_displaced,
+    find_errors,
+    find_met,
+    find_repeats,
+    make_evidence,
+    make_shots,
+    measure_amounts,
     measure_distances,
-    meets,
-    of_answers,
-    repeats,
+    measure_fall,
     show_before,
-    shown,
 )
 from selfteach.evaluate.exam import (
     GENERAL,
@@ -41,11 +42,11 @@ from selfteach.evaluate.exam import (
     ExamState,
     TunedModel,
     answer_all,
-    as_json,
     measure_drift,
+    measures_to_json,
 )
-from selfteach.evaluate.held_out import HeldOut, Pair
-from selfteach.evaluate.sanity import by_arm
+from selfteach.evaluate.held_out_corrections import HeldOutAmounts, HeldOutCorrection
+from selfteach.evaluate.sanity import measure_sanity_by_arm
 from selfteach.evaluate.side_effects import find_side_effects, mark_unharmed
 from selfteach.evaluate.verdict import MAX_HARMED, Evidence
 from selfteach.generate.correct import Corrector, Revision, Turns
@@ -56,12 +57,11 @@ from selfteach.methods.corrections.answers import (
     route_by_prompt,
     to_answered,
 )
-from selfteach.methods.corrections.examples import CORRECTED_KINDS, Lessons
-from selfteach.methods.corrections.split import Parts
+from selfteach.methods.corrections.examples import CORRECTED_KINDS, CorrectionExamples
+from selfteach.methods.corrections.split import CorrectionParts
 from selfteach.methods.session import Session
-from selfteach.records import Draw, Measure, question
-from selfteach.select.overlap import Overlap
-from selfteach.train.edit_mask import edited
+from selfteach.records import Completion, Measure, get_user_text
+from selfteach.train.edit_mask import mark_edited_tokens
 
 Revisions = list[Revision]
 """What the teacher makes of answers, in the order of the questions."""
@@ -94,10 +94,10 @@ class CorrectionScorer:
     """
 
     prompts: Sequence[Turns]
-    correct: Correct
+    correct: CorrectAnswers
     general: Sequence[Turns] = ()
     criticised: Set[Turns] = frozenset()
-    held: Sequence[Pair] = ()
+    held: Sequence[HeldOutCorrection] = ()
     known: set[str] = field(default_factory=set)
     taught: int = 0
 
@@ -110,9 +110,9 @@ class CorrectionScorer:
             sampled[arm] = self.revise(own.sampled)
         return CorrectionScores(greedy, sampled)
 
-    def revise(self, draws: Sequence[Draw]) -> Revisions:
+    def revise(self, draws: Sequence[Completion]) -> Revisions:
         """Return what the teacher makes of answers to the target questions."""
-        return corrected(self.correct, to_answered(self.prompts, draws))
+        return correct_answers(self.correct, to_answered(self.prompts, draws))
 
     def measure(self, state: ExamState) -> dict[str, Any]:
         """Return how much is changed of each arm's answers, with 95 % intervals by prompt."""
@@ -128,29 +128,36 @@ class CorrectionScorer:
             answers = state.answers[TARGET][arm]
             found["distance"][arm] = {
                 "greedy": mean(measure_distances(greedy), limits=UNIT),
-                "drawn": mean(measure_distances(sampled), limits=UNIT),
+                "sampled": mean(measure_distances(sampled), limits=UNIT),
             }
             found["corrected"][arm] = statistics.share([not r.unchanged for r in greedy])
             if self.known:
-                again = repeats([*answers.greedy, *answers.sampled], self.known)
+                again = find_repeats([*answers.greedy, *answers.sampled], self.known)
                 found["repeated"][arm] = statistics.share(again)
             own = state.arms[arm]
-            found["amount_nats"][arm] = mean(amounts(own.model, own.prompts[TARGET], greedy))
+            found["amount_nats"][arm] = mean(
+                measure_amounts(own.model, own.prompts[TARGET], greedy)
+            )
             found["length_tokens"][arm] = mean([draw.tokens for draw in answers.sampled])
-            if met := meets([*greedy, *sampled], self.criticised):
+            if met := find_met([*greedy, *sampled], self.criticised):
                 found["met"][arm] = statistics.share(met)
         held = self.measure_held_out(state.arms)
-        falls = {"fall": fall(scores.both(), seed), "held_out_fall": held.gains(seed)}
+        falls = {
+            "reduction": measure_fall(scores.both(), seed),
+            "held_out_reduction": held.gains(seed),
+        }
         return found | held.measures(seed) | falls
 
-    def measure_held_out(self, arms: Mapping[str, Arm]) -> HeldOut:
+    def measure_held_out(self, arms: Mapping[str, Arm]) -> HeldOutAmounts:
         """Return the amount of correction of what a person wrote of held-out answers, by arm."""
         found = {}
         for name, arm in arms.items():
             seen = dict(zip(self.prompts, arm.prompts[TARGET], strict=True))
             prompts = [seen[pair.prompt] for pair in self.held]
-            found[name] = held_out.amounts(arm.model, prompts, self.held)
-        return HeldOut(found)
+            found[name] = held_out_corrections.measure_held_out_amounts(
+                arm.model, prompts, self.held
+            )
+        return HeldOutAmounts(found)
 
     def measure_noise(self, again: Answers, state: ExamState) -> dict[str, Measure]:
         """Compare what is changed of two samples of the base."""
@@ -162,7 +169,7 @@ class CorrectionScorer:
         """Return the gain on held-out corrections, where there are enough, else on new answers."""
         evidence = self.measure_held_out(state.arms).evidence(state.seed)
         if evidence is None:
-            evidence = of_answers(state.scores.both(), state.seed, self.criticised)
+            evidence = make_evidence(state.scores.both(), state.seed, self.criticised)
         not_trained = f"{self.taught} corrections were found to learn from"
         return replace(evidence, not_trained=not_trained, harm=self.find_harm(state))
 
@@ -189,11 +196,11 @@ class CorrectionScorer:
                     "greedy": greedy.asked.answer,
                     "broken": not greedy.unchanged,
                     "correction": greedy.text,
-                    "drawn": sampled.asked.answer,
+                    "sampled": sampled.asked.answer,
                     "drawn_broken": not sampled.unchanged,
-                    "drawn_correction": sampled.text,
+                    "sampled_correction": sampled.text,
                 }
-            rows.append({"scope": TARGET, "prompt": question(prompt), "arms": cells})
+            rows.append({"scope": TARGET, "prompt": get_user_text(prompt), "arms": cells})
         return rows
 
     def measure_displaced(self, state: ExamState) -> dict[str, Any]:
@@ -201,7 +208,7 @@ class CorrectionScorer:
         if state.tuned is None:
             return {}
         taught = state.arms["taught"].model
-        flags = displaced(state.arms["base"].model, taught, state.scores.greedy["base"])
+        flags = find_displaced(state.arms["base"].model, taught, state.scores.greedy["base"])
         return {"displaced": statistics.share(flags)}
 
     def measure_drift(self, state: ExamState) -> dict[str, Any]:
@@ -221,31 +228,31 @@ class CorrectionScorer:
     def find_objections(self, state: ExamState) -> list[list[bool]]:
         """Return for each general answer of the base the tokens that the teacher would change."""
         draws = state.answers[GENERAL]["base"].greedy
-        revisions = corrected(self.correct, to_answered(self.general, draws))
+        revisions = correct_answers(self.correct, to_answered(self.general, draws))
         return [find_changed_tokens(state.session, revision) for revision in revisions]
 
 
 def build_exam(
     session: Session,
-    parts: Parts,
+    parts: CorrectionParts,
     rows: Sequence[FileRow],
     teacher: Corrector | None,
-    lessons: Lessons,
+    lessons: CorrectionExamples,
     header: Mapping[str, Any],
 ) -> Exam:
     """Build the exam of corrections from the test prompts."""
     config = session.config.exam
     questions = {
-        TARGET: parts.tested()[: config.prompts],
+        TARGET: parts.get_test_prompts()[: config.prompts],
         GENERAL: parts.general["test"][: config.general],
     }
     scorer = CorrectionScorer(
         prompts=questions[TARGET],
         correct=route_by_prompt(parts, teacher.correct if teacher else make_file_teacher(rows)),
         general=questions[GENERAL],
-        criticised=parts.criticised_tests(),
+        criticised=parts.get_criticised_test_prompts(),
         held=[] if teacher else find_held_out(rows, set(parts.own["test"]) & {*questions[TARGET]}),
-        known=errors(lessons.pairs),
+        known=find_errors(lessons.pairs),
         taught=sum(e.kind in CORRECTED_KINDS for e in lessons.examples),
     )
     shots = choose_shots(session, lessons, questions[TARGET], scorer.held)
@@ -258,12 +265,12 @@ def build_exam(
         measurements=[
             scorer.measure_displaced,
             scorer.measure_drift,
-            lambda state: {"rounds": session.run.ledger.noted("rounds") or []},
+            lambda state: {"rounds": session.run.ledger.get_note("rounds") or []},
         ],
     )
 
 
-def find_held_out(rows: Sequence[FileRow], tested: Set[Turns]) -> list[Pair]:
+def find_held_out(rows: Sequence[FileRow], tested: Set[Turns]) -> list[HeldOutCorrection]:
     """Return the corrections of the file that are asked for themselves, because nobody corrects new
     answers.
     """
@@ -272,13 +279,16 @@ def find_held_out(rows: Sequence[FileRow], tested: Set[Turns]) -> list[Pair]:
         answered = row.answered
         answer = answered.answer.strip()
         if answered.prompt in tested and answer and answer != row.correction.strip():
-            pair = Pair(answered.prompt, answered.answer, row.correction, answered.cut)
+            pair = HeldOutCorrection(answered.prompt, answered.answer, row.correction, answered.cut)
             found.append(pair)
     return found
 
 
 def choose_shots(
-    session: Session, lessons: Lessons, prompts: Sequence[Turns], held: Sequence[Pair]
+    session: Session,
+    lessons: CorrectionExamples,
+    prompts: Sequence[Turns],
+    held: Sequence[HeldOutCorrection],
 ) -> Turns:
     """Return corrections as worked turns: as many as leave room for every question and its
     answers.
@@ -289,7 +299,7 @@ def choose_shots(
             lengths.append(len(session.model.encode_answer(text)))
     worked = lessons.worked()
     for count in range(session.config.exam.shots, 0, -1):
-        turns = shown(worked, count)
+        turns = make_shots(worked, count)
         if has_room_after(session, turns, prompts, max(lengths)):
             return turns
     return ()
@@ -323,7 +333,7 @@ def measure_broken_share(answers: ArmAnswers) -> float:
     """Return the share of the tuned model's answers that loop or are empty, beyond the base's."""
     if "taught" not in answers:
         return 0.0
-    sound, _ = mark_unharmed(answers["taught"].greedy, answers["base"].greedy, Overlap())
+    sound, _ = mark_unharmed(answers["taught"].greedy, answers["base"].greedy, OverlapIndex())
     return 1 - sum(sound) / max(len(sound), 1)
 
 
@@ -335,7 +345,7 @@ def find_changed_tokens(session: ExamSession, revision: Revision) -> list[bool]:
         return []
     answer = session.model.encode_answer(revision.asked.answer)
     text = session.model.encode_answer(revision.text)
-    _, changed = edited(text, answer)
+    _, changed = mark_edited_tokens(text, answer)
     return list(changed)
 
 
@@ -356,15 +366,17 @@ def examine_longer(session: Session, exam: Exam, tuned: TunedModel) -> dict[str,
         "steps": tuned.trained.steps,
         "distance": {
             "greedy": statistics.mean(greedy, seed=seed, limits=UNIT),
-            "drawn": statistics.mean(sampled, seed=seed, limits=UNIT),
+            "sampled": statistics.mean(sampled, seed=seed, limits=UNIT),
         },
-        "fall": fall(scores.both(), seed)["base"],
+        "reduction": measure_fall(scores.both(), seed)["base"],
         "general": statistics.share(effects.unharmed.get(GENERAL, {}).get("taught", [])),
-        "sanity": by_arm({"taught": answers[TARGET]["taught"].greedy}, seed=seed)["taught"],
+        "sanity": measure_sanity_by_arm({"taught": answers[TARGET]["taught"].greedy}, seed=seed)[
+            "taught"
+        ],
         **scorer.measure_displaced(state),
     }
     if answers[GENERAL]["base"].questions:
         changed = scorer.find_objections(state)
         found["drift"] = measure_drift(session, tuned, answers[GENERAL], changed)
-    written: dict[str, Any] = as_json(found)
+    written: dict[str, Any] = measures_to_json(found)
     return written

@@ -7,43 +7,51 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from selfteach.evaluate.corrections import errors
+from selfteach.evaluate.corrections import find_errors
 from selfteach.generate.correct import (
-    Answered,
+    Correctable,
     Corrector,
     Revision,
     Turns,
-    distance,
-    pieces,
-    unchanged_start,
+    edit_distance,
+    find_common_start,
+    split_pieces,
 )
 from selfteach.methods.corrections.answers import EMPTY_ANSWER, Batch, FileRow, to_answered
-from selfteach.methods.corrections.split import Parts
+from selfteach.methods.corrections.split import CorrectionParts
 from selfteach.methods.session import Session
-from selfteach.records import GREEDY, Example, Message, Request, digest, prompt_json, question
-from selfteach.run.ledger import Fate
+from selfteach.records import (
+    GREEDY,
+    Example,
+    Message,
+    Request,
+    digest,
+    get_user_text,
+    prompt_to_json,
+)
+from selfteach.run.ledger import Outcome
 
 CORRECTED_KINDS = ("correction", "criticised")
 """The kinds of examples whose chosen answer is a correction."""
-FILE = "file"
+FROM_FILE = "file"
 """The strategy of a correction that a person wrote."""
-SMALL = 0.3
+MAX_EDIT_DISTANCE = 0.3
 """Up to this distance what a criticism asked for is an edit like any other; a new end, or another
 answer, is learned as a rule's.
 """
-BEYOND = 6
+EXTRA_WORDS = 6
 """Words of a criticised answer beyond the length of its revision that the revision is preferred to.
 """
 
 
 @dataclass
-class Lessons:
+class CorrectionExamples:
     """What is learned: examples, and the pairs (answer, correction) behind them."""
 
     examples: list[Example] = field(default_factory=list)
     pairs: list[tuple[str, str]] = field(default_factory=list)
 
-    def __iadd__(self, other: Lessons) -> Lessons:
+    def __iadd__(self, other: CorrectionExamples) -> CorrectionExamples:
         known = {e.id for e in self.examples}
         self.examples += [e for e in other.examples if e.id not in known]
         self.pairs += other.pairs
@@ -54,56 +62,58 @@ class Lessons:
         return [(e.turns, e.chosen) for e in self.examples if e.kind in CORRECTED_KINDS]
 
 
-def make_examples_from_file(session: Session, rows: Sequence[FileRow], parts: Parts) -> Lessons:
+def make_examples_from_file(
+    session: Session, rows: Sequence[FileRow], parts: CorrectionParts
+) -> CorrectionExamples:
     """Return what the corrections and approvals of the file teach, as far as their prompts are for
     training (step 3).
     """
     train = set(parts.own["train"])
     stage = "lessons of the file"
-    session.run.ledger.expect(stage, (row.edit.where for row in rows))
-    found = Lessons()
+    session.run.ledger.register(stage, (row.edit.where for row in rows))
+    found = CorrectionExamples()
     fates = []
     for row in rows:
         edit = row.edit
-        revision = Revision(row.answered, row.correction, strategy=FILE)
+        revision = Revision(row.answered, row.correction, strategy=FROM_FILE)
         fault = "kept for the exam"
         if edit.prompt in train:
             fault = why_not_learnable(session, revision)
-        fates.append(Fate(edit.where, "dropped" if fault else "accepted", fault, edit.json()))
+        fates.append(Outcome(edit.where, "dropped" if fault else "accepted", fault, edit.to_json()))
         if not fault:
-            found += lesson(revision, edit.where, 1)
-    session.run.ledger.settle(stage, fates)
+            found += make_examples(revision, edit.where, 1)
+    session.run.ledger.finish_stage(stage, fates)
     return found
 
 
-def make_examples_from_answers(session: Session, batches: Sequence[Batch]) -> Lessons:
+def make_examples_from_answers(session: Session, batches: Sequence[Batch]) -> CorrectionExamples:
     """Return what answers of the student teach after their correction (step 3)."""
-    found = Lessons()
+    found = CorrectionExamples()
     for batch in batches:
         found += make_corrected_examples(session, batch)
     return found
 
 
-def make_corrected_examples(session: Session, batch: Batch) -> Lessons:
+def make_corrected_examples(session: Session, batch: Batch) -> CorrectionExamples:
     """Return what the answers of a batch teach after their correction. Those that got none are
     dropped with the reason.
     """
-    session.display.stage("correct", len(batch.answers))
-    session.run.ledger.expect(batch.stage, (a.id for a in batch.answers))
-    found = Lessons()
+    session.display.start_stage("correct", len(batch.answers))
+    session.run.ledger.register(batch.stage, (a.id for a in batch.answers))
+    found = CorrectionExamples()
     fates = []
     revisions = batch.correct(batch.answers)  # a criticism's is of the answer with its criticism
     for answered, revision in zip(batch.answers, revisions, strict=True):
         session.display.advance()
         fault = revision.fault or why_not_learnable(session, revision)
         if not fault:
-            fates.append(Fate(answered.id, "accepted"))
-            found += lesson(revision, batch.source, batch.turn)
+            fates.append(Outcome(answered.id, "accepted"))
+            found += make_examples(revision, batch.source, batch.turn)
             continue
-        body = {"prompt": question(answered.prompt), "answer": answered.answer}
+        body = {"prompt": get_user_text(answered.prompt), "answer": answered.answer}
         body["last"] = revision.text
-        fates.append(Fate(answered.id, "dropped", fault, body))
-    session.run.ledger.settle(batch.stage, fates)
+        fates.append(Outcome(answered.id, "dropped", fault, body))
+    session.run.ledger.finish_stage(batch.stage, fates)
     return found
 
 
@@ -116,7 +126,7 @@ def why_not_learnable(session: Session, revision: Revision) -> str:
     return "changes no token" if answer == text and not revision.unchanged else ""
 
 
-def lesson(revision: Revision, source: str, turn: int) -> Lessons:
+def make_examples(revision: Revision, source: str, round_number: int) -> CorrectionExamples:
     """Return an example from a revision: the correction against the answer; or the answer itself,
     where it may stay.
     """
@@ -125,29 +135,29 @@ def lesson(revision: Revision, source: str, turn: int) -> Lessons:
     origin: dict[str, Any] = {
         "from": source,
         "strategy": revision.strategy,
-        "round": turn,
+        "round": round_number,
         "cut": cut,
     }
     if a.feedback:
-        origin["teacher_prompt"] = prompt_json(told(a.prompt, a.feedback))
+        origin["teacher_prompt"] = prompt_to_json(add_criticism(a.prompt, a.feedback))
     id = digest([a.id, revision.text])
     if revision.unchanged:
-        return Lessons([Example(id, "kept", a.prompt, a.answer, None, {}, origin)])
-    scores = {"distance": distance(a.answer, revision.text), "tries": float(revision.tries)}
+        return CorrectionExamples([Example(id, "kept", a.prompt, a.answer, None, {}, origin)])
+    scores = {"distance": edit_distance(a.answer, revision.text), "tries": float(revision.tries)}
     pairs = [(a.answer, revision.text)]
-    small = revision.distance <= SMALL and not a.answer.startswith(revision.text)
-    if not a.feedback or small or revision.strategy == FILE:
-        return Lessons(
+    small = revision.distance <= MAX_EDIT_DISTANCE and not a.answer.startswith(revision.text)
+    if not a.feedback or small or revision.strategy == FROM_FILE:
+        return CorrectionExamples(
             [Example(id, "correction", a.prompt, revision.text, a.answer, scores, origin)], pairs
         )
-    rejected = beginning(a.answer, len(revision.text.split()) + BEYOND)
+    rejected = take_words(a.answer, len(revision.text.split()) + EXTRA_WORDS)
     origin["cut"] = ["chosen"] * revision.cut + ["rejected"] * (a.cut or rejected != a.answer)
-    return Lessons(
+    return CorrectionExamples(
         [Example(id, "criticised", a.prompt, revision.text, rejected, scores, origin)]
     )  # what went is no error by itself
 
 
-def told(prompt: Turns, feedback: str) -> Turns:
+def add_criticism(prompt: Turns, feedback: str) -> Turns:
     """Return the prompt with the criticism among the system's words, which is what a teacher of
     `distill` sees.
     """
@@ -158,54 +168,54 @@ def told(prompt: Turns, feedback: str) -> Turns:
     )
 
 
-def beginning(text: str, words: int) -> str:
+def take_words(text: str, words: int) -> str:
     """Return the first words of a text."""
     found = list(re.finditer(r"\S+", text))
     return text if len(found) <= words else text[: found[words - 1].end()]
 
 
 def make_anchors(
-    session: Session, parts: Parts, teacher: Corrector | None, lessons: Lessons
+    session: Session, parts: CorrectionParts, teacher: Corrector | None, lessons: CorrectionExamples
 ) -> list[Example]:
     """Return the beginnings of the base's own answers to general prompts, without those that the
     teacher would correct (step 4).
     """
     asked = begin_answers(session, parts)
-    session.run.ledger.expect("anchor", (a.id for a in asked))
+    session.run.ledger.register("anchor", (a.id for a in asked))
     right = find_accepted_starts([a for a in asked if a.answer.strip()], teacher, lessons)
     found = []
     fates = []
     for a in asked:
         text = right.get(a.id, "")
-        body = {"prompt": question(a.prompt), "answer": a.answer}
+        body = {"prompt": get_user_text(a.prompt), "answer": a.answer}
         if not text:
             reason = "the teacher would correct it" if a.answer.strip() else EMPTY_ANSWER
-            fates.append(Fate(a.id, "dropped", reason, body))
+            fates.append(Outcome(a.id, "dropped", reason, body))
             continue
-        fates.append(Fate(a.id, "accepted", "", body))
+        fates.append(Outcome(a.id, "accepted", "", body))
         cut = ["chosen"] if a.cut or text != a.answer else []
         source = {"scope": "general", "cut": cut}
         found.append(Example(a.id, "general", a.prompt, text, None, {}, source))
-    session.run.ledger.settle("anchor", fates)
+    session.run.ledger.finish_stage("anchor", fates)
     return found
 
 
-def begin_answers(session: Session, parts: Parts) -> list[Answered]:
+def begin_answers(session: Session, parts: CorrectionParts) -> list[Correctable]:
     """Return the beginnings of the base's own answers to general prompts.
 
     They are twice as long where there is a criticism: "too long" teaches where to stop, and an
     anchor that ends in its first sentence does not say where not to.
     """
     prompts = parts.general["train"]
-    tokens = session.config.keep.anchor_tokens * (2 if parts.criticised else 1)
+    tokens = session.config.anchors.anchor_tokens * (2 if parts.criticised else 1)
     sampling = replace(GREEDY, max_tokens=tokens)
-    session.display.stage("keep", len(prompts))
+    session.display.start_stage("keep", len(prompts))
     requests = [Request("keep", prompt, sampling, 0, session.config.seed) for prompt in prompts]
     return to_answered(prompts, session.base.sample(requests, session.display.advance))
 
 
 def find_accepted_starts(
-    asked: Sequence[Answered], teacher: Corrector | None, lessons: Lessons
+    asked: Sequence[Correctable], teacher: Corrector | None, lessons: CorrectionExamples
 ) -> dict[str, str]:
     """Return of each answer all words before the first that the teacher would change, "" where
     that is none.
@@ -214,6 +224,8 @@ def find_accepted_starts(
     the corrections took out.
     """
     if teacher:
-        return {r.asked.id: unchanged_start(r.asked.answer, r.text) for r in teacher.correct(asked)}
-    known = errors(lessons.pairs)
-    return {a.id: "" if known & set(pieces(a.answer)) else a.answer for a in asked}
+        return {
+            r.asked.id: find_common_start(r.asked.answer, r.text) for r in teacher.correct(asked)
+        }
+    known = find_errors(lessons.pairs)
+    return {a.id: "" if known & set(split_pieces(a.answer)) else a.answer for a in asked}

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from typing import Any
 
-from selfteach.config import Corrections as Settings
+from selfteach.config import CorrectionsConfig as Settings
 from selfteach.errors import DataError, UsageError
 from selfteach.materials import columns as names
 from selfteach.materials.corrections import (
     KEYS,
     Corrections,
-    joined,
+    join_corrections,
     read_corrections,
     read_prompts,
 )
@@ -26,7 +26,7 @@ from selfteach.methods.sources import (
     noted_source,
     require_file,
 )
-from selfteach.records import to_json
+from selfteach.records import dump_canonical_json
 
 LEAST = 2
 """Different prompts: one to learn from, one for the exam."""
@@ -56,18 +56,18 @@ def read_material(
     """
     edits = require_file(edits, "corrections")
     prompts = require_file(prompts, "prompts")
-    named = names.parse(columns, KEYS) if isinstance(columns, str) else columns or {}
+    named = names.parse_columns(columns, KEYS) if isinstance(columns, str) else columns or {}
     material = read_files(edits, prompts, named, skip=skip_bad_rows, max_bad=max_bad_rows)
     identity = hash_sources(edits=edits, prompts=prompts)
     if named:
-        identity["columns"] = to_json(named)
+        identity["columns"] = dump_canonical_json(named)
     sources = {
         **note_sources(edits=edits, prompts=prompts),
         "skip_bad_rows": skip_bad_rows,
         "columns": dict(named),
     }
     name = name_of(edits or prompts, "corrections")
-    return Material(name, material, identity, sources, material.mended)
+    return Material(name, material, identity, sources, material.cleaned_rows)
 
 
 def read_files(
@@ -83,10 +83,14 @@ def read_files(
         edits_file = stack.enter_context(as_file(edits, "corrections"))
         prompts_file = stack.enter_context(as_file(prompts, "prompts"))
         if edits_file:
-            parts.append(read_corrections(edits_file, skip=skip, most_bad=max_bad, columns=columns))
+            parts.append(
+                read_corrections(edits_file, skip=skip, max_bad_share=max_bad, columns=columns)
+            )
         if prompts_file:
-            parts.append(read_prompts(prompts_file, skip=skip, most_bad=max_bad, columns=columns))
-    return joined(parts)
+            parts.append(
+                read_prompts(prompts_file, skip=skip, max_bad_share=max_bad, columns=columns)
+            )
+    return join_corrections(parts)
 
 
 def read_again(
@@ -146,7 +150,7 @@ def refuse_too_little(material: Corrections, config: Settings) -> None:
         f"{len(material.edits)} corrections, {len(material.approved)} unchanged answers, "
         f"{len(material.prompts)} other prompts"
     )
-    dropped = sum(fate.state == "dropped" for fate in material.fates.values())
+    dropped = sum(fate.state == "dropped" for fate in material.outcomes.values())
     raise DataError(
         f"too little to learn from and to be examined on: {counts}, {dropped} rows left out.",
         cure=(

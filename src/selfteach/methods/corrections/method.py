@@ -27,9 +27,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from selfteach import statistics
-from selfteach.config import Corrections as Settings
-from selfteach.evaluate.corrections import amounts, measure_distances, shown
-from selfteach.evaluate.exam import TunedModel, as_json
+from selfteach.config import CorrectionsConfig as Settings
+from selfteach.evaluate.corrections import make_shots, measure_amounts, measure_distances
+from selfteach.evaluate.exam import TunedModel, measures_to_json
 from selfteach.generate.correct import Corrector
 from selfteach.materials.corrections import Corrections
 from selfteach.methods.corrections.answer_lengths import drop_overlong_rows, set_answer_lengths
@@ -41,24 +41,24 @@ from selfteach.methods.corrections.answers import (
     make_corrector,
     make_self_corrector,
 )
-from selfteach.methods.corrections.criticism import critics
+from selfteach.methods.corrections.criticism import make_critics
 from selfteach.methods.corrections.exam import build_exam, examine_longer
 from selfteach.methods.corrections.examples import (
-    Lessons,
+    CorrectionExamples,
     make_anchors,
     make_examples_from_answers,
     make_examples_from_file,
 )
 from selfteach.methods.corrections.novelty import make_novelty_check
 from selfteach.methods.corrections.review import review_answers
-from selfteach.methods.corrections.split import Parts, parted
+from selfteach.methods.corrections.split import CorrectionParts, split_material
 from selfteach.methods.method import Method, TrainingPlan
 from selfteach.methods.runner import tune
 from selfteach.methods.session import Session
 from selfteach.models.recorded import Recorded
-from selfteach.records import GREEDY, Example, Sampling, user
+from selfteach.records import GREEDY, Example, SamplingParams, make_prompt
 
-KINDS = {
+OBJECTIVE_WEIGHTS = {
     "correction": {"correction": 1.0, "hold": 8.0},
     "criticised": {"sft": 1.0, "dpo": 1.0},
     "kept": {"anchor": 8.0},
@@ -84,28 +84,28 @@ def prepare(session: Session, material: Corrections) -> TrainingPlan:
         DataError: too few prompts to learn from and to be examined on.
     """
     run = session.run
-    with run.stage("read"):
-        run.ledger.place("read", material.fates.values())
-        for line in material.conflicts():
-            session.display.say(line)
+    with run.time_stage("read"):
+        run.ledger.record_outcomes("read", material.outcomes.values())
+        for line in material.describe_conflicts():
+            session.display.print_line(line)
         set_answer_lengths(session, material)  # 1
         material = drop_overlong_rows(session, material)
     if session.config.review:
-        with run.stage("review"):
+        with run.time_stage("review"):
             material = drop_overlong_rows(session, review_answers(session, material))  # 2, 3
     header = describe(session, material)
     teacher = make_corrector(session)
-    with run.stage("part"):
+    with run.time_stage("part"):
         writer = teacher or make_self_corrector(session)
         newness = make_novelty_check(session, material)
-        spoken = critics(session, material, writer, newness)  # 3
-        parts = parted(session, material, spoken, newness)  # 1
-    with run.stage("correct"):
+        spoken = make_critics(session, material, writer, newness)  # 3
+        parts = split_material(session, material, spoken, newness)  # 1
+    with run.time_stage("correct"):
         rows = answer_rows(session, parts.edits)  # 2
         batches = collect_answers(session, session.base, parts, teacher)  # 2
         lessons = make_examples_from_file(session, rows, parts)  # 3
         lessons += make_examples_from_answers(session, batches)  # 3
-    with run.stage("keep"):
+    with run.time_stage("keep"):
         anchors = make_anchors(session, parts, teacher, lessons)  # 4
     return Rounds(session, parts, rows, teacher, lessons, anchors, header).plan()
 
@@ -123,10 +123,10 @@ class Rounds:
     """
 
     session: Session
-    parts: Parts
+    parts: CorrectionParts
     rows: Sequence[FileRow]
     teacher: Corrector | None
-    lessons: Lessons
+    lessons: CorrectionExamples
     anchors: Sequence[Example]
     header: Mapping[str, Any]
     curve: list[dict[str, Any]] = field(default_factory=list)
@@ -136,10 +136,10 @@ class Rounds:
     def plan(self) -> TrainingPlan:
         """Return what is trained (step 5) and how it is examined (step 7)."""
         session = self.session
-        shots = shown(self.lessons.worked(), session.config.exam.shots)
+        shots = make_shots(self.lessons.worked(), session.config.exam.shots)
         return TrainingPlan(
             examples=[*self.lessons.examples, *self.anchors],
-            objectives=KINDS,
+            objectives=OBJECTIVE_WEIGHTS,
             exam=build_exam(
                 session, self.parts, self.rows, self.teacher, self.lessons, self.header
             ),
@@ -147,7 +147,7 @@ class Rounds:
             choose=self.choose,
             after=self.add_longer_training,
             shown=show_arms,
-            overhead=(*shots, *user("x")),
+            overhead=(*shots, *make_prompt("x")),
         )
 
     def improve(self, tuned: TunedModel) -> TrainingPlan | None:
@@ -157,14 +157,14 @@ class Rounds:
         the round before.
         """
         self.turn += 1
-        with self.session.run.stage(f"dev {self.turn}"):
+        with self.session.run.time_stage(f"dev {self.turn}"):
             better = self.measure_round(tuned)
         if not better:
             return None
         self.best = tuned
         if self.turn == self.session.config.rounds:
             return None
-        with self.session.run.stage(f"correct {self.turn + 1}"):
+        with self.session.run.time_stage(f"correct {self.turn + 1}"):
             batches = collect_answers(
                 self.session, tuned.recorded, self.parts, self.teacher, self.turn + 1
             )
@@ -192,10 +192,12 @@ class Rounds:
         before, now = self.curve[-2:]
         better = self.best is None or now["distance"].value < before["distance"].value
         kept = self.turn if better else self.turn - 1
-        points = [as_json(point | {"kept": point["round"] == kept}) for point in self.curve]
-        session.run.ledger.note("rounds", points)
+        points = [
+            measures_to_json(point | {"kept": point["round"] == kept}) for point in self.curve
+        ]
+        session.run.ledger.set_note("rounds", points)
         if not better:
-            session.display.say(
+            session.display.print_line(
                 f"round {self.turn} needs no less correction than round {kept}, which is kept"
             )
         return better
@@ -208,9 +210,9 @@ class Rounds:
         seed = session.config.seed
         limit = session.config.correct.max_tokens
         dev = self.parts.own["dev"]
-        session.display.stage("dev", 2 * len(dev))
+        session.display.start_stage("dev", 2 * len(dev))
         revisions = []
-        for way in (GREEDY, Sampling(1.0, 1.0)):
+        for way in (GREEDY, SamplingParams(1.0, 1.0)):
             sampling = replace(way, max_tokens=limit)
             revisions.append(
                 correct_new_answers(
@@ -221,7 +223,7 @@ class Rounds:
         nats = []
         for own in revisions:
             distances += measure_distances(own)
-            nats += amounts(model, dev, own)
+            nats += measure_amounts(model, dev, own)
         return {
             "round": turn,
             "distance": statistics.mean(distances, seed=seed, limits=(0.0, 1.0)),
@@ -235,10 +237,10 @@ class Rounds:
         session = self.session
         if tuned is None or not session.config.exam.longer:
             return
-        with session.run.stage("exam of a longer training"):
+        with session.run.time_stage("exam of a longer training"):
             plan = self.plan()
             steps = session.config.exam.longer * tuned.trained.steps
-            other = tune(session, plan.examples, KINDS, "longer", steps)
+            other = tune(session, plan.examples, OBJECTIVE_WEIGHTS, "longer", steps)
             exam["longer"] = examine_longer(session, plan.exam, other)
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from selfteach.dedup.overlap import OverlapIndex
 from selfteach.generate.correct import Turns
 from selfteach.materials.corrections import Corrections
 from selfteach.methods.session import Session
-from selfteach.records import question
-from selfteach.select.form import form_fault
-from selfteach.select.overlap import Overlap
+from selfteach.records import get_user_text
+from selfteach.select.prompt_format import find_format_fault
 
 NoveltyCheck = Callable[[str], str]
 """Says why a prompt is not used, or nothing; a prompt that passed is known from then on."""
@@ -23,11 +23,11 @@ def make_novelty_check(session: Session, material: Corrections) -> NoveltyCheck:
     texts: dict[str, None] = {}
     for prompt in prompts:
         texts[join_turns(prompt)] = None
-        texts[question(prompt)] = None
-    pool = Overlap(texts)
+        texts[get_user_text(prompt)] = None
+    pool = OverlapIndex(texts)
 
     def find_fault(text: str) -> str:
-        fault = form_fault(text)
+        fault = find_format_fault(text)
         if fault:
             return fault
         is_new, _ = pool.add_if_new(text, session.config.correct.max_overlap)

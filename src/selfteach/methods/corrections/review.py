@@ -7,8 +7,8 @@ from dataclasses import replace
 from selfteach.materials.corrections import Corrections, Edit
 from selfteach.methods.corrections.answers import EMPTY_ANSWER, sample_completions
 from selfteach.methods.session import Session
-from selfteach.records import messages, question
-from selfteach.run.ledger import Fate
+from selfteach.records import get_user_text, parse_messages
+from selfteach.run.ledger import Outcome
 
 
 def review_answers(session: Session, material: Corrections) -> Corrections:
@@ -17,8 +17,8 @@ def review_answers(session: Session, material: Corrections) -> Corrections:
     The answers wait in the review page until each has a decision. A prompt that was skipped has no
     correction to be examined by, so no prompt is left.
     """
-    from selfteach.review.queue import corrections, put, waiting
-    from selfteach.review.serve import serve
+    from selfteach.review.queue import add_answers, list_corrections, list_waiting
+    from selfteach.review.serve import serve_review
 
     seed = session.config.seed
     sampled = sample_completions(session, session.base, "draw", material.prompts, 1, seed)
@@ -29,16 +29,18 @@ def review_answers(session: Session, material: Corrections) -> Corrections:
             cut = answer.finish == "length"
             rows.append({"prompt": prompt, "answer": answer.text, "cut": cut})
         else:
-            empty.append(Fate(answer.id, "dropped", EMPTY_ANSWER, {"prompt": question(prompt)}))
-    session.run.ledger.place("answers for review", empty)
-    ids = put(session.run, rows)
-    if waiting(session.run):
-        serve(session.run.ledger, name=session.run.path.name, say=session.display.say)
+            empty.append(
+                Outcome(answer.id, "dropped", EMPTY_ANSWER, {"prompt": get_user_text(prompt)})
+            )
+    session.run.ledger.record_outcomes("answers for review", empty)
+    ids = add_answers(session.run, rows)
+    if list_waiting(session.run):
+        serve_review(session.run.ledger, name=session.run.path.name, say=session.display.print_line)
     edits = list(material.edits)
     approved = list(material.approved)
-    for row in corrections(session.run, ids):
+    for row in list_corrections(session.run, ids):
         where = f"review {row['id']}"
-        prompt = messages(row["prompt"])
+        prompt = parse_messages(row["prompt"])
         edit = Edit(where, prompt, row["answer"], row["correction"], cut=row["cut"])
         if edit.unchanged:
             approved.append(edit)

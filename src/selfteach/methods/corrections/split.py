@@ -11,17 +11,17 @@ from selfteach.generate.correct import Turns
 from selfteach.materials.corrections import Corrections, Edit
 from selfteach.methods.corrections.criticism import Critic
 from selfteach.methods.corrections.novelty import NoveltyCheck, join_turns
-from selfteach.methods.prompts import asked_for
+from selfteach.methods.prompts import write_scope_prompts
 from selfteach.methods.session import Session
-from selfteach.records import user
-from selfteach.select.balance import Part, split
+from selfteach.records import make_prompt
+from selfteach.select.clusters import SplitName, split_prompts
 
-Prompts = dict[str, list[Turns]]
+PromptsByPart = dict[str, list[Turns]]
 """Prompts by part: train, dev and test."""
 
 
 @dataclass
-class Parts:
+class CorrectionParts:
     """What the rest of a run is made of.
 
     Attributes:
@@ -32,18 +32,18 @@ class Parts:
     """
 
     edits: list[Edit]
-    own: Prompts
-    general: Prompts
-    criticised: list[tuple[Critic, Prompts]]
+    own: PromptsByPart
+    general: PromptsByPart
+    criticised: list[tuple[Critic, PromptsByPart]]
 
-    def tested(self) -> list[Turns]:
+    def get_test_prompts(self) -> list[Turns]:
         """Return the held-out prompts on which answers are corrected."""
         found = list(self.own["test"])
         for _, prompts in self.criticised:
             found += prompts["test"]
         return found
 
-    def criticised_tests(self) -> set[Turns]:
+    def get_criticised_test_prompts(self) -> set[Turns]:
         """Return those of them that were asked for a criticism."""
         found: set[Turns] = set()
         for _, prompts in self.criticised:
@@ -51,9 +51,9 @@ class Parts:
         return found
 
 
-def parted(
+def split_material(
     session: Session, material: Corrections, spoken: Sequence[Critic], newness: NoveltyCheck
-) -> Parts:
+) -> CorrectionParts:
     """Split all prompts into train, dev and test at once; like goes with like, so that no test
     prompt has a twin in training (invariant 5).
 
@@ -66,13 +66,13 @@ def parted(
     """
     edits = [*material.edits, *material.approved]
     sorts = {"own": list(dict.fromkeys([*(e.prompt for e in edits), *material.prompts]))}
-    sorts["general"] = general(session, newness)
+    sorts["general"] = write_general_prompts(session, newness)
     for i, critic in enumerate(spoken):
         sorts[f"criticism {i}"] = critic.similar
     found = split_sorts(session, sorts)
     criticised = [(critic, found[f"criticism {i}"]) for i, critic in enumerate(spoken)]
-    parts = Parts(edits, found["own"], found["general"], criticised)
-    if not parts.tested() or not (found["own"]["train"] or spoken):
+    parts = CorrectionParts(edits, found["own"], found["general"], criticised)
+    if not parts.get_test_prompts() or not (found["own"]["train"] or spoken):
         raise DataError(
             (
                 f"{len(sorts['own'])} prompts are too few, or too much alike, to learn from some "
@@ -86,22 +86,22 @@ def parted(
     return parts
 
 
-def split_sorts(session: Session, sorts: dict[str, list[Turns]]) -> dict[str, Prompts]:
+def split_sorts(session: Session, sorts: dict[str, list[Turns]]) -> dict[str, PromptsByPart]:
     """Return the prompts of each sort by part."""
     flat = [(prompt, sort) for sort, prompts in sorts.items() for prompt in prompts]
-    found: dict[str, Prompts] = {sort: {"train": [], "dev": [], "test": []} for sort in sorts}
-    for (prompt, sort), side in zip(flat, sides(session, flat), strict=True):
+    found: dict[str, PromptsByPart] = {sort: {"train": [], "dev": [], "test": []} for sort in sorts}
+    for (prompt, sort), side in zip(flat, assign_parts(session, flat), strict=True):
         corrected_on_dev = session.teacher and sort == "own"
         part = "test" if side == "dev" and not corrected_on_dev else side
         found[sort][part].append(prompt)
     return found
 
 
-def sides(session: Session, flat: Sequence[tuple[Turns, str]]) -> list[Part]:
+def assign_parts(session: Session, flat: Sequence[tuple[Turns, str]]) -> list[SplitName]:
     """Return train, dev or test for each (prompt, sort)."""
     config = session.config.correct
     prompts = [prompt for prompt, _ in flat]
-    return split(
+    return split_prompts(
         [join_turns(prompt) for prompt in prompts],
         session.base.embed(prompts),
         (config.train_share, config.dev_share, 1 - config.train_share - config.dev_share),
@@ -111,10 +111,12 @@ def sides(session: Session, flat: Sequence[tuple[Turns, str]]) -> list[Part]:
     )
 
 
-def general(session: Session, newness: NoveltyCheck) -> list[Turns]:
+def write_general_prompts(session: Session, newness: NoveltyCheck) -> list[Turns]:
     """Return prompts about anything, which the student asks itself."""
-    config = session.config.keep
+    config = session.config.anchors
     return [
-        user(a.text)
-        for a in asked_for(session, Subject(""), "general", config.general, config.rounds, newness)
+        make_prompt(a.text)
+        for a in write_scope_prompts(
+            session, Subject(""), "general", config.general, config.rounds, newness
+        )
     ]

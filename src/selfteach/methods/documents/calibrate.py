@@ -20,46 +20,46 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from selfteach.evaluate.calibration import Calibrated, calibrate_knowledge
-from selfteach.evaluate.common import FURTHER
-from selfteach.generate.question import Question
-from selfteach.generate.respond import Answered, respond
-from selfteach.judge.contradiction import Gain, KnowledgeJudge, Match, Prompted
+from selfteach.evaluate.common_knowledge import CALIBRATION_QUESTIONS
+from selfteach.evaluate.judge_calibration import JudgeCalibration, calibrate_knowledge_judges
+from selfteach.generate.answers import LabelledQuestion, answer_questions
+from selfteach.generate.questions import Question
+from selfteach.judge.contradiction import GainJudge, KnowledgeJudge, MatchJudge, PromptedJudge
 from selfteach.judge.match import contains_answer
 from selfteach.materials.documents import Document
-from selfteach.materials.documents.chunk import chunked
+from selfteach.materials.documents.chunk import split_chunks
 from selfteach.methods.session import Session
-from selfteach.select.balance import spread
+from selfteach.select.clusters import choose_evenly
 
-TITLE = "General knowledge"
+COMMON_TITLE = "General knowledge"
 
 
-def calibrated(
-    session: Session, judges: Sequence[KnowledgeJudge], measured: Sequence[Answered]
-) -> list[Calibrated]:
+def calibrate_judges(
+    session: Session, judges: Sequence[KnowledgeJudge], measured: Sequence[LabelledQuestion]
+) -> list[JudgeCalibration]:
     """Measure each judge's AUROCs, in the order of the judges.
 
     Args:
         measured: questions about the documents with their labels as they were written.
     """
     count = session.config.select.calibrate
-    common = respond(
+    common = answer_questions(
         session.base,
-        common_questions(count),
-        session.config.select.draws,
+        make_common_questions(count),
+        session.config.select.samples,
         session.config.seed,
         progress=session.display.advance,
     )
-    accepted = {golds[0]: golds for _, golds in FURTHER}
+    accepted = {golds[0]: golds for _, golds in CALIBRATION_QUESTIONS}
 
     def says(answer: str, gold: str) -> bool:
         return any(contains_answer(answer, other) for other in accepted[gold])
 
-    knowledge, _ = calibrate_knowledge(
+    knowledge, _ = calibrate_knowledge_judges(
         judges, common, {a.question.text: a.question.short for a in common}, says
     )
-    asked = spread(measured, count)
-    labels, _ = calibrate_knowledge(
+    asked = choose_evenly(measured, count)
+    labels, _ = calibrate_knowledge_judges(
         judges, asked, {a.question.text: a.question.short for a in asked}
     )
     return [
@@ -68,22 +68,26 @@ def calibrated(
     ]
 
 
-def stored(found: Sequence[Calibrated], used: str) -> list[dict[str, Any]]:
+def describe_calibrations(found: Sequence[JudgeCalibration], used: str) -> list[dict[str, Any]]:
     """Return what the report shows; `used` marks the judge that selects."""
-    return [one.json() | {"used": one.judge == used} for one in found]
+    return [one.to_json() | {"used": one.judge == used} for one in found]
 
 
-def common_questions(count: int) -> list[Question]:
+def make_common_questions(count: int) -> list[Question]:
     """Return questions that many people can answer, each with a sentence that answers it."""
     found = []
-    for text, golds in FURTHER[:count]:
+    for text, golds in CALIBRATION_QUESTIONS[:count]:
         said = f'The right answer to the question "{text[:-1]}" is {golds[0]}.'
-        (chunk,) = chunked(Document("common", TITLE, said), lambda t: len(t.split()))
+        (chunk,) = split_chunks(Document("common", COMMON_TITLE, said), lambda t: len(t.split()))
         found.append(Question(text, golds[0], chunk, 0))
     return found
 
 
-def judges_of(session: Session, used: KnowledgeJudge) -> list[KnowledgeJudge]:
+def list_judges(session: Session, used: KnowledgeJudge) -> list[KnowledgeJudge]:
     """Return all judges that can be asked here; the one that selects comes first."""
-    rest: list[KnowledgeJudge] = [Match(), Prompted(session.base), Gain(session.base)]
+    rest: list[KnowledgeJudge] = [
+        MatchJudge(),
+        PromptedJudge(session.base),
+        GainJudge(session.base),
+    ]
     return [used, *(judge for judge in rest if judge.name != used.name)]

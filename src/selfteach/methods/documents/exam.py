@@ -21,7 +21,7 @@ from typing import Any
 
 from selfteach import statistics
 from selfteach.evaluate import knowledge
-from selfteach.evaluate.common import COMMON
+from selfteach.evaluate.common_knowledge import COMMON_QUESTIONS
 from selfteach.evaluate.exam import (
     GENERAL,
     TARGET,
@@ -34,21 +34,21 @@ from selfteach.evaluate.exam import (
     answer,
     measure_general_drift,
 )
-from selfteach.evaluate.knowledge import Marked
+from selfteach.evaluate.knowledge import GradedAnswers
 from selfteach.evaluate.verdict import MAX_HARMED, Evidence
-from selfteach.generate.question import Question
-from selfteach.generate.respond import Answered, open_chat
-from selfteach.generate.spans import replaced, spans
+from selfteach.generate.answers import LabelledQuestion, make_open_book_chat
+from selfteach.generate.questions import Question
+from selfteach.generate.spans import find_answer_spans, replace_answer
 from selfteach.generate.study import GAP, GAPS
 from selfteach.judge import pairwise
-from selfteach.judge.contradiction import Scored
+from selfteach.judge.contradiction import KnowledgeScores
 from selfteach.judge.match import contains_answer, token_recall
-from selfteach.judge.pairwise import Duel, Preference
+from selfteach.judge.pairwise import AnswerPair, ModelPairwiseJudge
 from selfteach.materials.documents.chunk import Chunk
 from selfteach.materials.documents.questions import PeopleQuestion
 from selfteach.methods.session import Session
-from selfteach.records import Measure, Prompt, digest, user
-from selfteach.select.knowledge import label_fault, state
+from selfteach.records import Measure, Prompt, digest, make_prompt
+from selfteach.select.knowledge import decide_state, find_label_fault
 
 NOTABLE_LOSS = 0.03
 """The damage above which the verdict names it, also where it may be chance."""
@@ -60,7 +60,7 @@ MAX_COMMON_LOSS = MAX_HARMED / 2
 
 
 @dataclass(frozen=True)
-class Quiz:
+class HeldOutQuestion:
     """A held-out question with its right answers.
 
     Attributes:
@@ -74,7 +74,9 @@ class Quiz:
     origin: str
 
 
-def people_quiz(chunks: Sequence[Chunk], asked: Sequence[PeopleQuestion]) -> list[Quiz]:
+def make_people_questions(
+    chunks: Sequence[Chunk], asked: Sequence[PeopleQuestion]
+) -> list[HeldOutQuestion]:
     """Return people's questions, each with the chunk of its document that fits best; a question
     without a known document may be about any.
     """
@@ -82,7 +84,7 @@ def people_quiz(chunks: Sequence[Chunk], asked: Sequence[PeopleQuestion]) -> lis
     for q in asked:
         own = [chunk for chunk in chunks if chunk.document.id == q.document] or chunks
         best = max(own, key=partial(rate_chunk, q))
-        found.append(Quiz(q.text, q.answers, best, "people"))
+        found.append(HeldOutQuestion(q.text, q.answers, best, "people"))
     return found
 
 
@@ -92,12 +94,12 @@ def rate_chunk(q: PeopleQuestion, chunk: Chunk) -> tuple[bool, float]:
     return holds_answer, token_recall(q.text, chunk.passage)
 
 
-def share_of(count: int, share: float) -> int:
+def count_held_out(count: int, share: float) -> int:
     """Return how many of `count` are set aside: at least one, and not all."""
     return min(max(1, round(share * count)), count - 1)
 
 
-def gap_quiz(chunks: Sequence[Chunk], share: float, seed: int) -> list[Quiz]:
+def make_gap_questions(chunks: Sequence[Chunk], share: float, seed: int) -> list[HeldOutQuestion]:
     """Return a share of the sentences, each with a gap in place of an answer; none where fewer
     than two sentences offer an answer.
 
@@ -106,49 +108,51 @@ def gap_quiz(chunks: Sequence[Chunk], share: float, seed: int) -> list[Quiz]:
     """
     offers: dict[tuple[str, int], tuple[Chunk, str, str]] = {}
     for chunk in chunks:
-        for i in chunk.telling():
+        for i in chunk.find_informative_sentences():
             text = chunk.words(i)
-            names = (name for name in spans(text, chunk.title) if contains_answer(text, name))
+            names = (
+                name for name in find_answer_spans(text, chunk.title) if contains_answer(text, name)
+            )
             if name := next(names, ""):
                 offers[chunk.id, i] = (chunk, text, name)
     if len(offers) < 2:
         return []
     places = sorted(offers, key=lambda place: digest([seed, *place]))
     found = []
-    for place in places[: share_of(len(places), share)]:
+    for place in places[: count_held_out(len(places), share)]:
         chunk, text, name = offers[place]
-        asked = GAPS[0].format(title=chunk.title, text=replaced(text, name, GAP))
-        found.append(Quiz(asked, (name,), chunk, "gaps in its sentences"))
+        asked = GAPS[0].format(title=chunk.title, text=replace_answer(text, name, GAP))
+        found.append(HeldOutQuestion(asked, (name,), chunk, "gaps in its sentences"))
     return found
 
 
-def own_quiz(questions: Sequence[Question]) -> list[Quiz]:
+def make_own_questions(questions: Sequence[Question]) -> list[HeldOutQuestion]:
     """Return the model's own questions about sentences that were set aside."""
-    return [Quiz(q.text, (q.short,), q.chunk, "the model") for q in questions]
+    return [HeldOutQuestion(q.text, (q.short,), q.chunk, "the model") for q in questions]
 
 
-def roomy(session: Session, q: Quiz) -> bool:
+def has_room(session: Session, q: HeldOutQuestion) -> bool:
     """Return whether the context holds all that the exam asks about a question: the open book with
     its answer, and the passage with two answers to compare.
     """
     encode = session.model.encode
     answer_tokens: int = session.config.exam.max_tokens
-    duel = Preference(session.base).asked(add_passage(q), "", "")
-    open_book = len(encode(open_chat(q.text, q.chunk))) + answer_tokens
+    duel = ModelPairwiseJudge(session.base).asked(add_passage(q), "", "")
+    open_book = len(encode(make_open_book_chat(q.text, q.chunk))) + answer_tokens
     compared = len(encode(duel)) + 2 * answer_tokens
     return max(open_book, compared) <= session.model.context_tokens
 
 
-def add_passage(q: Quiz) -> Prompt:
+def add_passage(q: HeldOutQuestion) -> Prompt:
     """Return the question after the passage that answers it."""
-    return user(f"{q.chunk.passage} {q.text}")
+    return make_prompt(f"{q.chunk.passage} {q.text}")
 
 
 # Scores
 
 
 @dataclass(frozen=True)
-class KnowledgeScores:
+class HeldOutScores:
     """The answers to the held-out questions, graded.
 
     Attributes:
@@ -156,7 +160,7 @@ class KnowledgeScores:
         sampled: by arm that samples, whether each sampled answer is right.
     """
 
-    graded: Mapping[str, Marked]
+    graded: Mapping[str, GradedAnswers]
     sampled: Mapping[str, list[bool]]
 
     def percent(self, arm: str) -> str:
@@ -169,37 +173,39 @@ class KnowledgeScores:
 class KnowledgeScorer:
     """Scores answers by whether they contain a right one."""
 
-    quiz: Sequence[Quiz]
+    quiz: Sequence[HeldOutQuestion]
 
     @property
     def golds(self) -> list[tuple[str, ...]]:
         """The right answers to each question."""
         return [q.answers for q in self.quiz]
 
-    def score(self, answers: ArmAnswers) -> KnowledgeScores:
+    def score(self, answers: ArmAnswers) -> HeldOutScores:
         """Grade the greedy answers of every arm, and those sampled ones that there are."""
-        graded = {arm: knowledge.mark(own.greedy, self.golds) for arm, own in answers.items()}
+        graded = {
+            arm: knowledge.grade_answers(own.greedy, self.golds) for arm, own in answers.items()
+        }
         sampled = {}
         for arm, own in answers.items():
             if own.sampled:
-                sampled[arm] = knowledge.mark(own.sampled, self.golds).right
-        return KnowledgeScores(graded, sampled)
+                sampled[arm] = knowledge.grade_answers(own.sampled, self.golds).right
+        return HeldOutScores(graded, sampled)
 
     def measure(self, state: ExamState) -> dict[str, Any]:
         """Return the metrics of evaluate/knowledge.py, and shares of right sampled answers."""
-        scores: KnowledgeScores = state.scores
+        scores: HeldOutScores = state.scores
         sampled = {arm: statistics.share(flags) for arm, flags in scores.sampled.items()}
-        return {**knowledge.measures(scores.graded, state.seed), "drawn": sampled}
+        return {**knowledge.measure_arms(scores.graded, state.seed), "sampled": sampled}
 
     def measure_noise(self, again: Answers, state: ExamState) -> dict[str, Measure]:
         """Compare the share of right answers in two samples of the base."""
-        second = knowledge.mark(again.sampled, self.golds).right
+        second = knowledge.grade_answers(again.sampled, self.golds).right
         first = state.scores.sampled["base"]
         return {"contains": statistics.paired_bootstrap(second, first, seed=state.seed)}
 
     def weigh(self, state: ExamState) -> Evidence:
         """Return the gain over base and open book, and the harm to other answers."""
-        scores: KnowledgeScores = state.scores
+        scores: HeldOutScores = state.scores
         start = f"the base answers {scores.percent('base')} of the held-out questions"
         if state.tuned is None:
             return Evidence(None, None, start, "", not_trained="nothing was trained")
@@ -233,7 +239,7 @@ class KnowledgeScorer:
 
     def rows(self, state: ExamState) -> list[dict[str, Any]]:
         """Return each question with its right answers, and every arm's answer."""
-        scores: KnowledgeScores = state.scores
+        scores: HeldOutScores = state.scores
         rows = []
         for i, q in enumerate(self.quiz):
             cells = {
@@ -259,7 +265,7 @@ def describe_damage(damage: Measure) -> str:
 
 def build_exam(
     session: Session,
-    quiz: Sequence[Quiz],
+    quiz: Sequence[HeldOutQuestion],
     general: Sequence[Prompt],
     taught_texts: Sequence[str],
     header: Mapping[str, Any],
@@ -272,7 +278,7 @@ def build_exam(
     """
     asked_by = quiz[0].origin if quiz else ""
     return Exam(
-        questions={TARGET: [user(q.text) for q in quiz], GENERAL: general},
+        questions={TARGET: [make_prompt(q.text) for q in quiz], GENERAL: general},
         arms=lambda tuned: build_arms(session, tuned, quiz, general),
         scorer=KnowledgeScorer(quiz),
         taught_texts=taught_texts,
@@ -285,14 +291,14 @@ def build_exam(
 def build_arms(
     session: Session,
     tuned: TunedModel | None,
-    quiz: Sequence[Quiz],
+    quiz: Sequence[HeldOutQuestion],
     general: Sequence[Prompt],
 ) -> dict[str, Arm]:
     """Build the base, the open book and the tuned model. The open book answers the held-out
     questions alone: no passage belongs to a general prompt.
     """
-    closed = {TARGET: [user(q.text) for q in quiz], GENERAL: general}
-    open_book = {TARGET: [open_chat(q.text, q.chunk) for q in quiz]}
+    closed = {TARGET: [make_prompt(q.text) for q in quiz], GENERAL: general}
+    open_book = {TARGET: [make_open_book_chat(q.text, q.chunk) for q in quiz]}
     arms = {
         "base": Arm(session.base, closed),
         "prompted": Arm(session.base, open_book, sampled=False),
@@ -306,20 +312,20 @@ def measure_common(state: ExamState) -> dict[str, Any]:
     """Measure what base and tuned model know that many people know, and what was lost of all that
     the base answered rightly.
     """
-    asked = COMMON[: state.session.config.exam.common]
-    prompts = [user(text) for text, _ in asked]
+    asked = COMMON_QUESTIONS[: state.session.config.exam.common]
+    prompts = [make_prompt(text) for text, _ in asked]
     golds = [gold for _, gold in asked]
     arms = [arm for arm in ("base", "taught") if arm in state.arms]
-    state.session.display.stage("exam common", len(asked) * len(arms))
+    state.session.display.start_stage("exam common", len(asked) * len(arms))
     right = {}
     for arm in arms:
         draws = answer(state.session, state.arms[arm].model, "exam", prompts, 0.0)
-        right[arm] = knowledge.mark(draws, golds).right
+        right[arm] = knowledge.grade_answers(draws, golds).right
     return compare_common(right, state.scores, state.seed)
 
 
 def compare_common(
-    right: Mapping[str, list[bool]], scores: KnowledgeScores, seed: int
+    right: Mapping[str, list[bool]], scores: HeldOutScores, seed: int
 ) -> dict[str, Any]:
     """Return shares of right answers to common questions; of a tuned model also `common_loss`,
     base minus tuned, and `damage`, the held-out questions included.
@@ -333,13 +339,13 @@ def compare_common(
     if "taught" in right:
         before = [*scores.graded["base"].right, *right["base"]]
         after = [*scores.graded["taught"].right, *right["taught"]]
-        found["damage"] = knowledge.damage(before, after)
+        found["damage"] = knowledge.measure_damage(before, after)
         loss = statistics.paired_bootstrap(right["base"], right["taught"], seed=seed)
         found["common_loss"] = loss
     return found
 
 
-def measure_pairwise(quiz: Sequence[Quiz], state: ExamState) -> dict[str, Any]:
+def measure_pairwise(quiz: Sequence[HeldOutQuestion], state: ExamState) -> dict[str, Any]:
     """Compare tuned answers with the base's, in both orders; the base with the passage judges, and
     a win counts only where both orders agree.
     """
@@ -347,20 +353,20 @@ def measure_pairwise(quiz: Sequence[Quiz], state: ExamState) -> dict[str, Any]:
         return {}
     graded = state.scores.graded
     rows = zip(quiz, graded["taught"].draws, graded["base"].draws, strict=True)
-    duels = [Duel(add_passage(q), ours.text, theirs.text) for q, ours, theirs in rows]
-    verdicts = pairwise.compare(Preference(state.session.base), duels)
-    return {"pairwise": pairwise.measures(duels, verdicts, state.seed)}
+    duels = [AnswerPair(add_passage(q), ours.text, theirs.text) for q, ours, theirs in rows]
+    verdicts = pairwise.compare_pairs(ModelPairwiseJudge(state.session.base), duels)
+    return {"pairwise": pairwise.summarize_verdicts(duels, verdicts, state.seed)}
 
 
 # The knowledge map
 
 
-def known_map(
+def make_knowledge_map(
     session: Session,
     tuned: TunedModel,
     chunks: Sequence[Chunk],
-    answered: Sequence[Answered],
-    scored: Sequence[Scored],
+    answered: Sequence[LabelledQuestion],
+    scored: Sequence[KnowledgeScores],
     answers: Sequence[Mapping[str, Any]],
 ) -> list[dict[str, Any]]:
     """Return the documents with their chunks with their questions, each with its state before and
@@ -374,8 +380,8 @@ def known_map(
         answered, scored: the learned questions, in one order.
         answers: the rows of exam.json.
     """
-    prompts = [user(a.question.text) for a in answered]
-    session.display.stage("map", 2 * len(prompts))
+    prompts = [make_prompt(a.question.text) for a in answered]
+    session.display.start_stage("map", 2 * len(prompts))
     before = answer(session, session.base, "exam", prompts, 0.0)
     after = answer(session, tuned.recorded, "exam", prompts, 0.0)
     rows: dict[str, list[dict[str, Any]]] = {chunk.id: [] for chunk in chunks}
@@ -401,15 +407,19 @@ def known_map(
     return found
 
 
-def decide_first_state(session: Session, answered: Answered, scores: Scored) -> str:
+def decide_first_state(
+    session: Session, answered: LabelledQuestion, scores: KnowledgeScores
+) -> str:
     """Return what the selection said of a question."""
     config = session.config.select
-    if label_fault(answered):
+    if find_label_fault(answered):
         return "unsure"
-    return state(scores, config.tau_label, config.tau_knowledge)
+    return decide_state(scores, config.tau_label, config.tau_knowledge)
 
 
-def describe_learned(answered: Answered, before: str, base: str, tuned: str) -> dict[str, Any]:
+def describe_learned(
+    answered: LabelledQuestion, before: str, base: str, tuned: str
+) -> dict[str, Any]:
     """Return the row of a question that was learned from.
 
     Args:

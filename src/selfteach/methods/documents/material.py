@@ -8,13 +8,14 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from selfteach.config import Documents as Settings
+from selfteach.config import DocumentsConfig as Settings
 from selfteach.errors import DataError, UsageError
+from selfteach.files import BadLine
 from selfteach.materials.documents import Document
-from selfteach.materials.documents.chunk import document_sentences
+from selfteach.materials.documents.chunk import split_document_sentences
 from selfteach.materials.documents.listed import LEAST_WORDS, says
 from selfteach.materials.documents.material import Documents
-from selfteach.materials.documents.questions import own_questions, read_questions
+from selfteach.materials.documents.questions import read_document_questions, read_questions
 from selfteach.materials.documents.read import read_documents
 from selfteach.methods.method import Material
 from selfteach.methods.sources import (
@@ -26,7 +27,7 @@ from selfteach.methods.sources import (
     noted_source,
     require_file,
 )
-from selfteach.records import BadLine, digest
+from selfteach.records import digest
 
 FORGOTTEN = "forgotten"
 LEAST_SENTENCES = 2
@@ -65,7 +66,7 @@ def read_material(
     if rows is not None:
         sources["rows"] = rows
     name = name_of(paths[0] if paths else None, "documents")
-    return Material(name, material, identity, sources, material.reading.mended)
+    return Material(name, material, identity, sources, material.reading.cleaned_rows)
 
 
 def split_sources(documents: DocumentSource) -> tuple[list[Path], list[dict[str, Any]] | None]:
@@ -108,7 +109,7 @@ def read_sources(
         reading = read_documents(files, questions=questions_file)
         gone = [d for d in reading.documents if d.id in forgotten]
         reading.documents = [d for d in reading.documents if d.id not in forgotten]
-        reading.aside += [BadLine(d.source, "forgotten") for d in gone]
+        reading.skipped += [BadLine(d.source, "forgotten") for d in gone]
         if not reading.documents:
             raise DataError(
                 "no document is left.",
@@ -117,7 +118,7 @@ def read_sources(
             )
         if questions_file:
             return Documents(reading, read_questions(questions_file, reading))
-        return Documents(reading, own_questions(reading))
+        return Documents(reading, read_document_questions(reading))
 
 
 def hash_documents(material: Documents) -> str:
@@ -181,7 +182,7 @@ def refuse_too_little(material: Documents, config: Settings) -> None:
     """
     reading = material.reading
     for rows in reading.rows:
-        torn = rows.torn
+        torn = rows.bad_lines
         count = rows.good + len(torn)
         if torn and len(torn) / count > config.max_bad_rows:
             share = math.ceil(100 * len(torn) / count) / 100
@@ -206,5 +207,5 @@ def count_sentences(material: Documents) -> int:
     """Return how many sentences there are to learn."""
     found = 0
     for document in material.reading.documents:
-        found += sum(says(document.text, span) for span in document_sentences(document))
+        found += sum(says(document.text, span) for span in split_document_sentences(document))
     return found

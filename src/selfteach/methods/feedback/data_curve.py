@@ -14,20 +14,20 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
-from selfteach.evaluate.exam import TARGET, answer_all, as_json
+from selfteach.evaluate.exam import TARGET, answer_all, measures_to_json
 from selfteach.evaluate.side_effects import find_side_effects
 from selfteach.methods.feedback.exam import build_exam
-from selfteach.methods.prompts import by_scope
+from selfteach.methods.prompts import group_by_scope
 from selfteach.methods.runner import tune
 from selfteach.methods.session import Session
-from selfteach.records import Example, question
+from selfteach.records import Example, get_user_text
 from selfteach.statistics import share
 
 if TYPE_CHECKING:
     from selfteach.methods.feedback.method import Lesson
 
-LEAST = 4
-KEPT, MISAPPLIED = 0.9, 0.05
+MIN_PROMPTS = 4
+MIN_KEPT_SHARE, MAX_OVERAPPLIED_SHARE = 0.9, 0.05
 """What N90 asks for. Departs: of the share kept, not of the recovery, which says nothing where the
 rule in the prompt does not help.
 """
@@ -38,20 +38,22 @@ def measure_curve(session: Session, lesson: Lesson) -> list[dict[str, Any]]:
     target answers and of unharmed general ones, greedy.
     """
     in_scope = [e for e in lesson.examples if e.kind == "in_scope"]
-    prompts = list(dict.fromkeys(question(e.prompt) for e in in_scope))
-    clusters = (session.run.ledger.noted("clusters") or {}).get("points", ())
+    prompts = list(dict.fromkeys(get_user_text(e.prompt) for e in in_scope))
+    clusters = (session.run.ledger.get_note("clusters") or {}).get("points", ())
     place = {point["prompt"]: point["cluster"] for point in clusters}
     shuffled = random.Random(session.config.seed).sample(prompts, len(prompts))
     points = []
-    for order, ranked in (("balanced", in_turn(prompts, place)), ("random", shuffled)):
-        for n in sizes(len(prompts)):
+    for order, ranked in (("balanced", alternate_clusters(prompts, place)), ("random", shuffled)):
+        for n in list_sizes(len(prompts)):
             chosen = set(ranked[:n])
             subset = [
-                e for e in lesson.examples if e.kind != "in_scope" or question(e.prompt) in chosen
+                e
+                for e in lesson.examples
+                if e.kind != "in_scope" or get_user_text(e.prompt) in chosen
             ]
             shares = measure_point(session, lesson, subset, f"curve-{order}-{n}")
             points.append({"examples": n, "order": order, **shares})
-    written: list[dict[str, Any]] = [as_json(point) for point in points]
+    written: list[dict[str, Any]] = [measures_to_json(point) for point in points]
     return written
 
 
@@ -59,7 +61,7 @@ def measure_point(
     session: Session, lesson: Lesson, subset: Sequence[Example], name: str
 ) -> dict[str, Any]:
     """Train on some of the examples and return the shares of the exam."""
-    test = by_scope(lesson.parts["test"])
+    test = group_by_scope(lesson.parts["test"])
     exam = build_exam(session, lesson.judges.exam, test, subset, lesson.rule.id)
     tuned = tune(session, subset, lesson.objectives, name)
     arms = {arm: own for arm, own in exam.arms(tuned).items() if arm != "prompted"}
@@ -70,36 +72,39 @@ def measure_point(
     return {
         "kept": share(kept),
         "general": share(effects.unharmed.get("general", {}).get("taught", [])),
-        "misapplied": share(effects.overapplied.get("taught", [])),
+        "overapplied": share(effects.overapplied.get("taught", [])),
     }
 
 
-def n90(points: Sequence[Mapping[str, Any]]) -> dict[str, int | None]:
+def find_n90(points: Sequence[Mapping[str, Any]]) -> dict[str, int | None]:
     """For each order the least number of prompts in scope that was enough (KEPT, MISAPPLIED), or
     None where none was.
     """
     found: dict[str, int | None] = {}
     for point in sorted(points, key=lambda p: -int(p["examples"])):
-        enough = point["kept"]["value"] >= KEPT and point["misapplied"]["value"] <= MISAPPLIED
+        enough = (
+            point["kept"]["value"] >= MIN_KEPT_SHARE
+            and point["overapplied"]["value"] <= MAX_OVERAPPLIED_SHARE
+        )
         found[point["order"]] = point["examples"] if enough else found.get(point["order"])
     return found
 
 
-def sizes(most: int) -> list[int]:
+def list_sizes(most: int) -> list[int]:
     """4, 8, 16, ... below `most`, then `most` itself."""
     found = []
-    n = LEAST
+    n = MIN_PROMPTS
     while n < most:
         found.append(n)
         n *= 2
     return [*found, most]
 
 
-def in_turn(prompts: Iterable[str], place: Mapping[str, int]) -> list[str]:
+def alternate_clusters(prompts: Iterable[str], cluster_of: Mapping[str, int]) -> list[str]:
     """The prompts with the clusters in turn: one of each, then another of each."""
     clusters: dict[int, list[str]] = {}
     for prompt in prompts:
-        clusters.setdefault(place.get(prompt, -1), []).append(prompt)
+        clusters.setdefault(cluster_of.get(prompt, -1), []).append(prompt)
     return [
         p
         for row in zip_longest(*(clusters[k] for k in sorted(clusters)))

@@ -28,9 +28,9 @@ from selfteach.evaluate.exam import (
     measure_drift,
 )
 from selfteach.evaluate.verdict import Evidence
-from selfteach.judge import Verdicts
+from selfteach.judge import ThresholdJudge
 from selfteach.methods.session import Session
-from selfteach.records import Draw, Example, Measure, Message, Prompt, user
+from selfteach.records import Completion, Example, Measure, Message, Prompt, make_prompt
 
 ELSEWHERE = 20
 """Target prompts that are also asked under another system prompt and in a second turn."""
@@ -61,7 +61,7 @@ class RuleScorer:
         count_searched: returns on how many prompts an answer that keeps the rule was looked for.
     """
 
-    judge: Verdicts
+    judge: ThresholdJudge
     count_searched: Callable[[], int]
 
     def score(self, answers: ArmAnswers) -> RuleScores:
@@ -70,11 +70,11 @@ class RuleScorer:
         sampled = {arm: self.keeps(own.questions, own.sampled) for arm, own in answers.items()}
         return RuleScores(greedy, sampled)
 
-    def keeps(self, questions: Sequence[str], draws: Sequence[Draw]) -> list[bool]:
+    def keeps(self, questions: Sequence[str], draws: Sequence[Completion]) -> list[bool]:
         """Return for each answer whether it keeps the rule."""
         if not draws:
             return []
-        pairs = [(user(q), draw.text) for q, draw in zip(questions, draws, strict=True)]
+        pairs = [(make_prompt(q), draw.text) for q, draw in zip(questions, draws, strict=True)]
         return [not broken for broken in self.judge.broken(pairs)]
 
     def find_breaches(self, scope: str, base: Answers) -> Collection[int]:
@@ -89,7 +89,7 @@ class RuleScorer:
         scores: RuleScores = state.scores
         share = statistics.share
         kept = {
-            arm: {"greedy": share(scores.greedy[arm]), "drawn": share(scores.sampled[arm])}
+            arm: {"greedy": share(scores.greedy[arm]), "sampled": share(scores.sampled[arm])}
             for arm in scores.greedy
         }
         if state.tuned is None:
@@ -155,7 +155,7 @@ class RuleScorer:
                 cells[arm] = {
                     "greedy": own.greedy[i].text,
                     "broken": not scores.greedy[arm][i],
-                    "drawn": own.sampled[i].text,
+                    "sampled": own.sampled[i].text,
                     "drawn_broken": not scores.sampled[arm][i],
                 }
             rows.append({"scope": TARGET, "prompt": text, "arms": cells})
@@ -164,7 +164,7 @@ class RuleScorer:
 
 def build_exam(
     session: Session,
-    judge: Verdicts,
+    judge: ThresholdJudge,
     prompts: Mapping[str, Sequence[str]],
     examples: Sequence[Example],
     rule_id: str,
@@ -175,7 +175,7 @@ def build_exam(
     }
     scorer = RuleScorer(judge, lambda: count_searched(session))
     return Exam(
-        questions={scope: [user(text) for text in texts] for scope, texts in asked.items()},
+        questions={scope: [make_prompt(text) for text in texts] for scope, texts in asked.items()},
         arms=lambda tuned: build_arms(session, tuned, asked),
         scorer=scorer,
         taught_texts=[e.chosen for e in examples if e.kind == "in_scope"],
@@ -194,9 +194,10 @@ def build_arms(
     session: Session, tuned: TunedModel | None, asked: Mapping[str, Sequence[str]]
 ) -> dict[str, Arm]:
     """Build the base, the base with the rule in its system message, and the tuned model."""
-    plain = {scope: [user(text) for text in texts] for scope, texts in asked.items()}
+    plain = {scope: [make_prompt(text) for text in texts] for scope, texts in asked.items()}
     ruled = {
-        scope: [user(text, system=session.rule) for text in texts] for scope, texts in asked.items()
+        scope: [make_prompt(text, system=session.rule) for text in texts]
+        for scope, texts in asked.items()
     }
     arms = {"base": Arm(session.base, plain), "prompted": Arm(session.base, ruled)}
     if tuned:
@@ -204,10 +205,10 @@ def build_arms(
     return arms
 
 
-def describe_rule(session: Session, judge: Verdicts) -> dict[str, Any]:
+def describe_rule(session: Session, judge: ThresholdJudge) -> dict[str, Any]:
     """Return what exam.json says of the rule and of who judges it."""
     source = "check" if judge.name == "check" else "calibrated"
-    report = session.run.ledger.noted("calibration")
+    report = session.run.ledger.get_note("calibration")
     auroc = None
     if report:
         named = {row["name"]: row["auroc"] for row in report["candidates"]}
@@ -234,7 +235,7 @@ def measure_elsewhere(
         "other_system": lambda text, own_rule: add_system(text, own_rule, system),
         "second_turn": add_turn,
     }
-    session.display.stage("exam elsewhere", len(asked) * len(ways) * len(state.arms))
+    session.display.start_stage("exam elsewhere", len(asked) * len(ways) * len(state.arms))
     found: dict[str, Any] = {}
     for way, write_prompt in ways.items():
         found[way] = {}
@@ -270,7 +271,7 @@ def measure_rule_drift(state: ExamState) -> dict[str, Any]:
 
 def add_system(text: str, rule: str, system: str) -> tuple[Message, ...]:
     """Return the question under another system prompt; the rule of the prompted arm follows it."""
-    return user(text, system=f"{system} {rule}".strip())
+    return make_prompt(text, system=f"{system} {rule}".strip())
 
 
 def add_turn(text: str, rule: str = "") -> tuple[Message, ...]:

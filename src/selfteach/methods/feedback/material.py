@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from selfteach.config import Feedback
+from selfteach.config import FeedbackConfig
 from selfteach.errors import DataError, UsageError
-from selfteach.judge.check import parse
+from selfteach.judge.check import parse_check
 from selfteach.methods.method import Material
-from selfteach.records import clean
+from selfteach.text import clean_text
 
 MAX_RULE = 2000
 """Characters."""
@@ -26,20 +26,20 @@ def read_material(rule: str) -> Material:
 
 
 def read_again(
-    sources: Mapping[str, Any] | None, identity: Mapping[str, Any], config: Feedback
+    sources: Mapping[str, Any] | None, identity: Mapping[str, Any], config: FeedbackConfig
 ) -> Material:
     """Read the material of an earlier run again, from its identity."""
     return read_material(identity["rule"])
 
 
-def refuse(config: Feedback) -> None:
+def refuse(config: FeedbackConfig) -> None:
     """Refuse a check that cannot be read, before any work is done.
 
     Raises:
-        UsageError: see `selfteach.judge.check.parse`.
+        UsageError: see `selfteach.judge.check.parse_check`.
     """
     if config.check:
-        parse(config.check)
+        parse_check(config.check)
 
 
 def rule_text(rule: str) -> str:
@@ -51,7 +51,7 @@ def rule_text(rule: str) -> str:
     """
     if not isinstance(rule, str):
         raise UsageError(f"the rule is a {type(rule).__name__}.", cure="Give a text.")
-    text = " ".join(clean(rule).split())
+    text = " ".join(clean_text(rule).split())
     if not any(c.isalnum() for c in text):
         raise DataError(
             "the rule is empty.",

@@ -10,12 +10,20 @@ from collections.abc import Sequence
 from typing import Any
 
 from selfteach.errors import TooManyFailures, UsageError
-from selfteach.evaluate.exam import TARGET, Answers, ArmAnswers, ExamState, as_json
-from selfteach.judge.pairwise import Closer, Duel, Preference, Prefers, agreement, compare, measures
+from selfteach.evaluate.exam import TARGET, Answers, ArmAnswers, ExamState, measures_to_json
+from selfteach.judge.pairwise import (
+    AnswerPair,
+    ModelPairwiseJudge,
+    PairwiseJudge,
+    ReferencePairwiseJudge,
+    compare_pairs,
+    measure_agreement,
+    summarize_verdicts,
+)
 from selfteach.materials.tasks import Task
 from selfteach.methods.session import Session
 from selfteach.methods.tasks.questions import TaskQuestion, make_question
-from selfteach.models.endpoint_guard import NoLogprobs
+from selfteach.models.remote.guard import NoLogprobs
 from selfteach.records import Measure
 from selfteach.registry import did_you_mean
 
@@ -43,7 +51,7 @@ def measure_contests(
 
 
 def compare_arms(
-    judge: Prefers,
+    judge: PairwiseJudge,
     questions: Sequence[TaskQuestion],
     answers: ArmAnswers,
     against: str,
@@ -54,19 +62,21 @@ def compare_arms(
     for arm, own in answers.items():
         if arm != against:
             pairs = make_pairs(questions, own, answers[against])
-            found[arm] = measures(pairs, compare(judge, pairs), seed)
+            found[arm] = summarize_verdicts(pairs, compare_pairs(judge, pairs), seed)
     return found
 
 
-def make_pairs(questions: Sequence[TaskQuestion], ours: Answers, theirs: Answers) -> list[Duel]:
+def make_pairs(
+    questions: Sequence[TaskQuestion], ours: Answers, theirs: Answers
+) -> list[AnswerPair]:
     """Return the greedy answers of two arms to each question."""
     rows = zip(questions, ours.greedy, theirs.greedy, strict=True)
-    return [Duel(asked.prompt, mine.text, other.text) for asked, mine, other in rows]
+    return [AnswerPair(asked.prompt, mine.text, other.text) for asked, mine, other in rows]
 
 
 def choose_judge(
     session: Session, known: Sequence[Task], questions: Sequence[TaskQuestion]
-) -> tuple[Prefers, dict[str, Any]]:
+) -> tuple[PairwiseJudge, dict[str, Any]]:
     """Return the best calibrated judge that is good enough, and what exam.json says of it.
 
     Raises:
@@ -79,7 +89,7 @@ def choose_judge(
     left_out: dict[str, str] = {}
     if config.name != CLOSER_JUDGE and pairs:
         marks, left_out = measure_agreements(judges, pairs)
-    calibration = {"agreement": as_json(marks), "left_out": left_out}
+    calibration = {"agreement": measures_to_json(marks), "left_out": left_out}
     usable = [judge for judge in judges if judge.name in marks]
     best = max(usable, key=lambda judge: marks[judge.name].value, default=None)
     if best is not None and marks[best.name].value >= config.min_auroc:
@@ -87,12 +97,12 @@ def choose_judge(
     if config.name not in ("auto", CLOSER_JUDGE):
         poor = "it is no better than chance at telling a right answer from one to another task"
         why = left_out.get(config.name, poor)
-        session.display.say(f"the judge {config.name} is not taken: {why}")
-    closer = Closer({asked.prompt: asked.golds for asked in questions})
+        session.display.print_line(f"the judge {config.name} is not taken: {why}")
+    closer = ReferencePairwiseJudge({asked.prompt: asked.golds for asked in questions})
     return closer, {"name": CLOSER_JUDGE, "source": "people's answers", **calibration}
 
 
-def list_judges(session: Session) -> list[Preference]:
+def list_judges(session: Session) -> list[ModelPairwiseJudge]:
     """Return the judges that the configuration allows: the base, asked in two ways, and the
     teacher.
 
@@ -100,9 +110,9 @@ def list_judges(session: Session) -> list[Preference]:
         UsageError: the configuration names a judge that there is not.
     """
     wanted = session.config.judge.name
-    judges = [Preference(session.base), Preference(session.base, chat=True)]
+    judges = [ModelPairwiseJudge(session.base), ModelPairwiseJudge(session.base, chat=True)]
     if session.teacher:
-        judges.append(Preference(session.teacher, chat=True, name="teacher"))
+        judges.append(ModelPairwiseJudge(session.teacher, chat=True, name="teacher"))
     names = ["auto", CLOSER_JUDGE, *(judge.name for judge in judges)]
     if wanted not in names:
         raise UsageError(
@@ -114,7 +124,7 @@ def list_judges(session: Session) -> list[Preference]:
 
 
 def measure_agreements(
-    judges: Sequence[Preference], pairs: Sequence[Duel]
+    judges: Sequence[ModelPairwiseJudge], pairs: Sequence[AnswerPair]
 ) -> tuple[dict[str, Measure], dict[str, str]]:
     """Return how good each judge is, and why others cannot judge: an endpoint without
     log-probabilities, or one that loses too many answers.
@@ -123,13 +133,13 @@ def measure_agreements(
     left_out: dict[str, str] = {}
     for judge in judges:
         try:
-            marks[judge.name] = agreement(judge, pairs)
+            marks[judge.name] = measure_agreement(judge, pairs)
         except (NoLogprobs, TooManyFailures) as fault:
             left_out[judge.name] = fault.what.rstrip(".")
     return marks, left_out
 
 
-def make_mismatched_pairs(tasks: Sequence[Task]) -> list[Duel]:
+def make_mismatched_pairs(tasks: Sequence[Task]) -> list[AnswerPair]:
     """Pair a person's answer to each task with a person's answer to the next one: the first is
     better by construction.
     """
@@ -138,5 +148,5 @@ def make_mismatched_pairs(tasks: Sequence[Task]) -> list[Duel]:
     pairs = []
     for own, other in zip(asked, others, strict=True):
         if own.golds[0] != other.golds[0]:
-            pairs.append(Duel(own.prompt, own.golds[0], other.golds[0]))
+            pairs.append(AnswerPair(own.prompt, own.golds[0], other.golds[0]))
     return pairs

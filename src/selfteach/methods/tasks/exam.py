@@ -35,8 +35,8 @@ from selfteach.evaluate.exam import (
     TunedModel,
     measure_general_drift,
 )
-from selfteach.evaluate.metrics import best_over, best_rouge, bleu_measure, report_labels
-from selfteach.evaluate.retention import passed, retention
+from selfteach.evaluate.metrics import best_over, best_rouge, bleu_with_interval, report_labels
+from selfteach.evaluate.retention import is_retained, measure_retention
 from selfteach.evaluate.verdict import MAX_HARMED, Evidence
 from selfteach.materials.tasks import Task
 from selfteach.methods.session import Session
@@ -48,7 +48,7 @@ from selfteach.methods.tasks.questions import (
     make_questions,
 )
 from selfteach.methods.worked_turns import Turns, add_worked_turns, make_worked_turns
-from selfteach.records import Continuations, Draw, Example, Logp, Measure
+from selfteach.records import Completion, Continuations, Example, LogProb, Measure
 
 METRIC_KEYS = (
     "rouge_l",
@@ -100,7 +100,7 @@ class TaskScorer:
         sampled = {arm: self.score_rouge(own.sampled) for arm, own in answers.items()}
         return TaskScores(greedy, sampled)
 
-    def score_rouge(self, draws: Sequence[Draw]) -> list[float]:
+    def score_rouge(self, draws: Sequence[Completion]) -> list[float]:
         """Return ROUGE-L of one answer to each question."""
         rows = zip(self.questions, draws, strict=True)
         return [best_rouge(draw.text, asked.golds) for asked, draw in rows]
@@ -119,7 +119,7 @@ class TaskScorer:
                     found[key].setdefault(part, {})[arm] = value
         return found
 
-    def score_golds(self, arm: Arm) -> list[Logp]:
+    def score_golds(self, arm: Arm) -> list[LogProb]:
         """Return log-probabilities of the people's first answers, behind an arm's prompts."""
         items = []
         for prompt, asked in zip(arm.prompts[TARGET], self.questions, strict=True):
@@ -142,9 +142,9 @@ class TaskScorer:
         found: dict[str, Any] = {
             "rouge_l": {
                 "greedy": measure_mean(greedy, seed),
-                "drawn": measure_mean(sampled, seed),
+                "sampled": measure_mean(sampled, seed),
             },
-            "bleu": bleu_measure(texts, golds, seed),
+            "bleu": bleu_with_interval(texts, golds, seed),
             "token_f1": measure_mean([best_over(gold, text) for gold, text in pairs], seed),
         }
         for key in ("rouge_1", "rouge_2"):
@@ -199,7 +199,7 @@ class TaskScorer:
             for arm, own in state.answers[TARGET].items():
                 cells[arm] = {
                     "greedy": own.greedy[i].text,
-                    "drawn": own.sampled[i].text,
+                    "sampled": own.sampled[i].text,
                     "broken": scores.greedy[arm][i] < scores.greedy["base"][i],
                 }
             row = {"scope": TARGET, "part": asked.part, "prompt": asked.prompt[-1].content}
@@ -212,7 +212,7 @@ def measure_mean(values: Sequence[float], seed: int) -> Measure:
     return statistics.mean(values, seed=seed, limits=(0.0, 1.0))
 
 
-def measure_loss(golds: Sequence[Logp], seed: int) -> Measure:
+def measure_loss(golds: Sequence[LogProb], seed: int) -> Measure:
     """Return the loss of the people's answers, in nats a token."""
     nats = [-gold.logp for gold in golds]
     return statistics.ratio(nats, [gold.tokens for gold in golds], seed=seed)
@@ -226,7 +226,7 @@ def describe_harm(state: ExamState) -> str:
     if harmed > MAX_HARMED:
         return f"{harmed:.0%} of the general answers are harmed"
     change: Measure | None = state.found.get("retention", {}).get("change")
-    if change is None or passed(change):
+    if change is None or is_retained(change):
         return ""
     value, low, high = (100 * number for number in (change.value, change.low, change.high))
     return f"what everybody knows changes by {value:+.1f} points [{low:+.1f}, {high:+.1f}]"
@@ -235,11 +235,11 @@ def describe_harm(state: ExamState) -> str:
 def examine_retention(state: ExamState) -> dict[str, Any]:
     """Measure what the base and the tuned model know of what everybody knows."""
     session = state.session
-    session.display.stage("retention")
+    session.display.start_stage("retention")
     models = {"base": session.base}
     if state.tuned:
         models["taught"] = state.tuned.recorded
-    return {"retention": retention(models, state.seed)}
+    return {"retention": measure_retention(models, state.seed)}
 
 
 def build_exam(

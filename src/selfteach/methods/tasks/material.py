@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from typing import Any
 
-from selfteach.config import Tasks as Settings
+from selfteach.config import TasksConfig as Settings
 from selfteach.errors import DataError, UsageError
 from selfteach.materials.tasks import OWN_SEEDS, Tasks, read_tasks
-from selfteach.materials.templates import LIBRARY, chosen
+from selfteach.materials.templates import LIBRARY, get_templates
 from selfteach.methods.method import Material
 from selfteach.methods.sources import (
     Source,
@@ -50,7 +50,7 @@ def read_material(
     taken: Source = OWN_SEEDS if seeds is None else seeds
     name = f"tasks {name_of(seeds, '')}".strip() if is_path(seeds) else "tasks"
     sources = {**note_sources(seeds=seeds, test=test), "skip_bad_rows": skip_bad_rows}
-    return Material(name, value, hash_sources(seeds=taken, test=test), sources, value.mended)
+    return Material(name, value, hash_sources(seeds=taken, test=test), sources, value.cleaned_rows)
 
 
 def read_files(seeds: Source, test: Source, *, skip: bool, max_bad: float) -> Tasks:
@@ -62,13 +62,13 @@ def read_files(seeds: Source, test: Source, *, skip: bool, max_bad: float) -> Ta
     with ExitStack() as stack:
         seeds_file = stack.enter_context(as_file(seeds, "tasks")) or OWN_SEEDS
         test_file = stack.enter_context(as_file(test, "test"))
-        found = read_tasks(seeds_file, skip=skip, most_bad=max_bad)
+        found = read_tasks(seeds_file, skip=skip, max_bad_share=max_bad)
         if test_file:
-            more = read_tasks(test_file, skip=skip, most_bad=max_bad)
+            more = read_tasks(test_file, skip=skip, max_bad_share=max_bad)
             found.test = more.seeds
-            found.mended = found.mended + more.mended
+            found.cleaned_rows = found.cleaned_rows + more.cleaned_rows
             if test_file.name != seeds_file.name:
-                found.fates |= more.fates
+                found.outcomes |= more.outcomes
     return found
 
 
@@ -97,7 +97,9 @@ def refuse(config: Settings) -> None:
             where="templates",
             cure='For instance templates=["plain"].',
         )
-    if odd := [template.name for template in chosen(config.templates) if template.form != "chat"]:
+    if odd := [
+        template.name for template in get_templates(config.templates) if template.form != "chat"
+    ]:
         fitting = ", ".join(dict.fromkeys(t.name for t in LIBRARY if t.form == "chat"))
         raise UsageError(
             f'"{odd[0]}" is plain text to be continued; lessons are turns of a conversation.',
@@ -122,7 +124,7 @@ def refuse_too_little(material: Tasks) -> None:
         DataError: there are not; the message counts what there is.
     """
     if len(material.seeds) < LEAST:
-        dropped = sum(fate.state == "dropped" for fate in material.fates.values())
+        dropped = sum(fate.state == "dropped" for fate in material.outcomes.values())
         raise DataError(
             f"{len(material.seeds)} different seed tasks are too few, {dropped} rows left out.",
             cure=(

@@ -23,34 +23,34 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from selfteach.config import Tasks as Settings
+from selfteach.config import TasksConfig as Settings
+from selfteach.dedup.overlap import OverlapIndex
 from selfteach.errors import DataError
-from selfteach.evaluate.common import COMMON
+from selfteach.evaluate.common_knowledge import COMMON_QUESTIONS
 from selfteach.generate.ask import Subject
 from selfteach.materials.tasks import Task, Tasks
-from selfteach.materials.templates import chosen, draw_template
+from selfteach.materials.templates import get_templates, sample_template
 from selfteach.methods.anchors import make_anchors
 from selfteach.methods.method import Method, TrainingPlan
-from selfteach.methods.prompts import asked_for
+from selfteach.methods.prompts import write_scope_prompts
 from selfteach.methods.session import Session
 from selfteach.methods.tasks.exam import build_exam
-from selfteach.methods.tasks.instances import Invented
-from selfteach.methods.tasks.invent import invent
+from selfteach.methods.tasks.instances import KeptTask
+from selfteach.methods.tasks.invent import invent_tasks
 from selfteach.methods.tasks.questions import list_worked
 from selfteach.methods.worked_turns import Turns, add_worked_turns, make_worked_turns
-from selfteach.records import GREEDY, Draw, Example, Prompt, digest, user
-from selfteach.run.ledger import Fate
-from selfteach.select.balance import split
-from selfteach.select.form import form_fault
-from selfteach.select.inspection import inspection
-from selfteach.select.overlap import Overlap
+from selfteach.records import GREEDY, Completion, Example, Prompt, digest, make_prompt
+from selfteach.run.ledger import Outcome
+from selfteach.select.clusters import split_prompts
+from selfteach.select.inspection import inspect_tasks
+from selfteach.select.prompt_format import find_format_fault
 
-KINDS = {"task": {"sft": 1.0}, "seed": {"sft": 1.0}, "general": {"anchor": 1.0}}
-UNFITTING = "no template fits"
+OBJECTIVE_WEIGHTS = {"task": {"sft": 1.0}, "seed": {"sft": 1.0}, "general": {"anchor": 1.0}}
+NO_TEMPLATE = "no template fits"
 
 
 @dataclass
-class Parts:
+class TaskParts:
     """The seeds that are shown and learned, those of the exam, the people's tasks of --test, and
     general prompts for training and exam.
     """
@@ -68,17 +68,17 @@ def prepare(session: Session, material: Tasks) -> TrainingPlan:
         DataError: too few seeds to show some and to be examined on others.
     """
     run, config = session.run, session.config
-    templates = chosen(config.templates)
-    with run.stage("read"):
-        run.ledger.place("read", material.fates.values())
-        parts = parted(session, material)  # 1
-    with run.stage("invent"):
+    templates = get_templates(config.templates)
+    with run.time_stage("read"):
+        run.ledger.record_outcomes("read", material.outcomes.values())
+        parts = split_seeds(session, material)  # 1
+    with run.time_stage("invent"):
         known = [task.instruction for task in (*material.seeds, *material.test)]
-        after_round = partial(inspect, session, material.seeds)  # 6
-        found = invent(session, parts.train, known, after_round)  # 2, 3, 4, 5
-    with run.stage("lessons"):
+        after_round = partial(record_inspection, session, material.seeds)  # 6
+        found = invent_tasks(session, parts.train, known, after_round)  # 2, 3, 4, 5
+    with run.time_stage("lessons"):
         seeds = parts.train if config.learn_seeds else []
-        examples = lessons(session, seeds, found, templates)  # 7
+        examples = make_task_examples(session, seeds, found, templates)  # 7
         examples += keep_own_answers(session, parts.general["train"])
     brought = (
         f"{len(material.seeds)} seed tasks; {len(found)} more invented by the {config.mode} way"
@@ -87,28 +87,28 @@ def prepare(session: Session, material: Tasks) -> TrainingPlan:
     shown = make_worked_turns(list_worked(examples), config.exam.shots)
     return TrainingPlan(
         examples=examples,
-        objectives=KINDS,  # 7
+        objectives=OBJECTIVE_WEIGHTS,  # 7
         exam=build_exam(
             session, held_out, parts.train, parts.general["test"], examples, brought
         ),  # 8
         shown=show_arms,
-        overhead=add_worked_turns(shown, user("x")),
+        overhead=add_worked_turns(shown, make_prompt("x")),
     )
 
 
-def parted(session: Session, material: Tasks) -> Parts:
+def split_seeds(session: Session, material: Tasks) -> TaskParts:
     """Step 1: no held-out seed is like one that is shown (invariant 5); nor is a general prompt
     like a task.
     """
     seeds, held_out = material.seeds, session.config.test_share
     texts = [task.instruction for task in seeds]
-    sides = split(
+    sides = split_prompts(
         texts,
-        session.base.embed([user(t) for t in texts]),
+        session.base.embed([make_prompt(t) for t in texts]),
         (1 - held_out, 0.0, held_out),
         session.config.seed,
         strata=[str(task.classification) for task in seeds],
-        max_overlap=session.config.sift.max_overlap,
+        max_overlap=session.config.filter.max_overlap,
     )
     train, test = (
         [t for t, side in zip(seeds, sides, strict=True) if side == part]
@@ -122,47 +122,55 @@ def parted(session: Session, material: Tasks) -> Parts:
             ),
             cure="Bring more seeds, or tasks for the exam with --test FILE.",
         )
-    return Parts(
+    return TaskParts(
         train,
         test,
         list(material.test),
-        general(session, [*texts, *(t.instruction for t in material.test)]),
+        write_general_prompts(session, [*texts, *(t.instruction for t in material.test)]),
     )
 
 
-def general(session: Session, texts: Sequence[str]) -> dict[str, list[Turns]]:
+def write_general_prompts(session: Session, texts: Sequence[str]) -> dict[str, list[Turns]]:
     """Prompts about anything, which the student asks itself: a share holds the model in place, the
     others show whether it stayed there.
     """
-    config, pool = session.config.keep, Overlap([*texts, *(text for text, _ in COMMON)])
+    config, pool = (
+        session.config.anchors,
+        OverlapIndex([*texts, *(text for text, _ in COMMON_QUESTIONS)]),
+    )
 
     def newness(text: str) -> str:
-        return form_fault(text) or (
+        return find_format_fault(text) or (
             ""
-            if pool.add_if_new(text, session.config.sift.max_overlap)[0]
+            if pool.add_if_new(text, session.config.filter.max_overlap)[0]
             else "like another prompt"
         )
 
     found = [
-        user(a.text)
-        for a in asked_for(session, Subject(""), "general", config.general, config.rounds, newness)
+        make_prompt(a.text)
+        for a in write_scope_prompts(
+            session, Subject(""), "general", config.general, config.rounds, newness
+        )
     ]
     held_out = min(session.config.exam.general, len(found) // 2)
     return {"test": found[:held_out], "train": found[held_out:]}
 
 
-def inspect(session: Session, seeds: Sequence[Task], found: Sequence[Invented]) -> None:
+def record_inspection(session: Session, seeds: Sequence[Task], found: Sequence[KeptTask]) -> None:
     """Step 6, after every round: tasks.jsonl, and the numbers and pages of the inspection, for the
     report and for `selfteach inspect`.
     """
     tasks = [one.task for one in found]
-    session.run.export_jsonl("tasks.jsonl", (one.task.json() | similarity(one) for one in found))
-    session.run.ledger.note(
-        "inspection", inspection(tasks, [task.instruction for task in seeds], session.config.seed)
+    session.run.export_jsonl(
+        "tasks.jsonl", (one.task.to_json() | describe_similarity(one) for one in found)
+    )
+    session.run.ledger.set_note(
+        "inspection",
+        inspect_tasks(tasks, [task.instruction for task in seeds], session.config.seed),
     )
 
 
-def similarity(one: Invented) -> dict[str, Any]:
+def describe_similarity(one: KeptTask) -> dict[str, Any]:
     """What stands beside a task in tasks.jsonl: the nearest texts, the mean similarity."""
     return {
         "most_similar": [list(pair) for pair in one.near.most_similar],
@@ -170,8 +178,8 @@ def similarity(one: Invented) -> dict[str, Any]:
     }
 
 
-def lessons(
-    session: Session, seeds: Sequence[Task], found: Sequence[Invented], templates: Sequence[Any]
+def make_task_examples(
+    session: Session, seeds: Sequence[Task], found: Sequence[KeptTask], templates: Sequence[Any]
 ) -> list[Example]:
     """Step 7: every instance as an example, in a template that is drawn for it."""
     made, fates = [], []
@@ -180,12 +188,12 @@ def lessons(
             for case in task.instances:
                 row = {"instruction": task.instruction, "input": case.input, "output": case.output}
                 id = digest([task.id, case.input, case.output])
-                template = draw_template(templates, row, session.config.seed, id)
+                template = sample_template(templates, row, session.config.seed, id)
                 fates.append(
-                    Fate(
+                    Outcome(
                         id,
                         "accepted" if template else "dropped",
-                        "" if template else UNFITTING,
+                        "" if template else NO_TEMPLATE,
                         row,
                     )
                 )
@@ -200,22 +208,22 @@ def lessons(
                         Example(
                             id,
                             kind,
-                            prompt if isinstance(prompt, tuple) else user(prompt),
+                            prompt if isinstance(prompt, tuple) else make_prompt(prompt),
                             answer,
                             None,
                             {},
                             source,
                         )
                     )
-    session.run.ledger.place("examples", fates)
+    session.run.ledger.record_outcomes("examples", fates)
     return made
 
 
 def keep_own_answers(session: Session, prompts: Sequence[Turns]) -> list[Example]:
     """Step 7: make anchors of the beginnings of the base's own answers to general prompts."""
-    sampling = replace(GREEDY, max_tokens=session.config.keep.anchor_tokens)
+    sampling = replace(GREEDY, max_tokens=session.config.anchors.anchor_tokens)
 
-    def identify(prompt: Prompt, draw: Draw) -> str:
+    def identify(prompt: Prompt, draw: Completion) -> str:
         return digest(["keep", draw.id])
 
     return make_anchors(session, prompts, sampling, identify)

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from selfteach.materials.tasks import Task
-from selfteach.materials.templates import LIBRARY, draw_template
+from selfteach.materials.templates import LIBRARY, sample_template
 from selfteach.methods.session import Session
 from selfteach.methods.worked_turns import Turns
 from selfteach.records import Example
-from selfteach.run.ledger import Fate
+from selfteach.run.ledger import Outcome
 
 PLAIN_TEMPLATES = [template for template in LIBRARY if template.name == "plain"]
 NO_ROOM = "prompt longer than the context"
@@ -40,7 +40,7 @@ def make_questions(session: Session, tasks: Mapping[str, Sequence[Task]]) -> lis
         tasks: held-out tasks by part.
     """
     found: list[TaskQuestion] = []
-    fates: list[Fate] = []
+    fates: list[Outcome] = []
     for part, own in tasks.items():
         for task in own[: session.config.exam.tasks]:
             asked = make_question(task, part)
@@ -48,10 +48,10 @@ def make_questions(session: Session, tasks: Mapping[str, Sequence[Task]]) -> lis
             name = f"{part} {task.id}"
             if has_room(session, asked.prompt, asked):
                 found.append(asked)
-                fates.append(Fate(name, "accepted", "", body))
+                fates.append(Outcome(name, "accepted", "", body))
             else:
-                fates.append(Fate(name, "dropped", NO_ROOM, body))
-    session.run.ledger.place("questions of the exam", fates)
+                fates.append(Outcome(name, "dropped", NO_ROOM, body))
+    session.run.ledger.record_outcomes("questions of the exam", fates)
     return found
 
 
@@ -61,7 +61,7 @@ def make_question(task: Task, part: str) -> TaskQuestion:
     """
     first = task.instances[0]
     row = {"instruction": task.instruction, "input": first.input, "output": first.output}
-    template = draw_template(PLAIN_TEMPLATES, row, 0, "")
+    template = sample_template(PLAIN_TEMPLATES, row, 0, "")
     assert template is not None
     prompt, _ = template.fill(row)
     assert isinstance(prompt, tuple)

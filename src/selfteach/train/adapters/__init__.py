@@ -15,13 +15,13 @@ from safetensors.torch import save
 from torch import nn
 
 from selfteach import config, registry
+from selfteach.files import write_bytes, write_text
 from selfteach.models.embedded import hub_id
-from selfteach.models.worn import Worn
-from selfteach.records import write_bytes, write_text
-from selfteach.train.distributed import rank
-from selfteach.train.l2 import Change
+from selfteach.models.hooks import HookAdapter
+from selfteach.train.distributed import get_rank
+from selfteach.train.l2 import WeightChange
 
-Encode = Callable[[str], Sequence[int]]
+EncodeText = Callable[[str], Sequence[int]]
 
 
 class LowRankLayer(Protocol):
@@ -41,7 +41,7 @@ class Adapter(Protocol):
 
     learning_rate: float
     """The rate where the configuration names none."""
-    worn: Worn | None
+    worn: HookAdapter | None
     """What it does to forward passes beside changing weights."""
     solves: bool = False
     """Whether it is solved for at once: then the class has `solve` (closed_form.py) and no step is
@@ -59,7 +59,12 @@ class Adapter(Protocol):
 
     @classmethod
     def attach(
-        cls, module: nn.Module, config: config.Train, *, seed: int, encode: Encode | None = None
+        cls,
+        module: nn.Module,
+        config: config.TrainConfig,
+        *,
+        seed: int,
+        encode: EncodeText | None = None,
     ) -> Adapter:
         """Puts fresh parameters on the module; it answers as before until they are trained (a soft
         prompt: as after its first words).
@@ -77,7 +82,7 @@ class Adapter(Protocol):
         """Called once before the forward passes that follow a change of the parameters."""
         ...
 
-    def off(self) -> AbstractContextManager[None]:
+    def disable(self) -> AbstractContextManager[None]:
         """Inside, the module is the untouched base."""
         ...
 
@@ -85,7 +90,7 @@ class Adapter(Protocol):
         """Inside, the module draws as fast as it can with this adapter; no gradients."""
         ...
 
-    def changes(self) -> Iterator[Change]:
+    def iterate_weight_changes(self) -> Iterator[WeightChange]:
         """What each layer's weights are away from the base's, with a graph to the parameters: for
         `train.l2`.
         """
@@ -103,7 +108,7 @@ class Adapter(Protocol):
         """Writes adapter_model.safetensors and adapter_config.json (PEFT's, where it has this
         kind), and `about` as selfteach.json.
 
-        All processes call it, because weights may lie in shards; `write_folder` lets the first one
+        All processes call it, because weights may lie in shards; `write_adapter_folder` lets the first one
         write.
         """
         ...
@@ -123,7 +128,7 @@ def is_solved(name: str) -> bool:
     Raises:
         UsageError: no such name.
     """
-    return bool(getattr(registry.lookup("adapters", name), "solves", False))
+    return bool(getattr(registry.load_registered("adapters", name), "solves", False))
 
 
 def can_join(name: str) -> bool:
@@ -132,10 +137,10 @@ def can_join(name: str) -> bool:
     Raises:
         UsageError: no such name.
     """
-    return bool(getattr(registry.lookup("adapters", name), "joins", False))
+    return bool(getattr(registry.load_registered("adapters", name), "joins", False))
 
 
-def lora_settings(
+def make_peft_lora_config(
     rank: int,
     alpha: float,
     targets: Sequence[str],
@@ -162,7 +167,7 @@ def lora_settings(
     }
 
 
-def write_folder(
+def write_adapter_folder(
     folder: Path,
     tensors: Mapping[str, torch.Tensor],
     settings: Mapping[str, Any],
@@ -173,7 +178,7 @@ def write_folder(
 
     Of several processes the first one writes.
     """
-    if rank():
+    if get_rank():
         return
     if base := settings.get("base_model_name_or_path"):
         settings = {**settings, "base_model_name_or_path": hub_id(str(base))}

@@ -31,63 +31,71 @@ from torch import Tensor
 
 from selfteach import config
 from selfteach.errors import DataError
-from selfteach.models.worn import decoder_layers, which_layers
-from selfteach.records import GENERAL, LEARN, Example, Message, write_text
+from selfteach.files import write_text
+from selfteach.models.hooks import get_decoder_layers, parse_layers
+from selfteach.records import GENERAL, LEARN, Example, Message
 from selfteach.train import memory
-from selfteach.train.adapters.exact_conversion import Update, write_lora
-from selfteach.train.adapters.ridge import HEAD_ROWS, LEAST_NATS, Change, Editor, Ridge, low_rank
-from selfteach.train.batch import Row, encode_row, fitted
+from selfteach.train.adapters.exact_conversion import WeightUpdate, write_lora
+from selfteach.train.adapters.ridge import (
+    HEAD_ROWS,
+    MIN_NATS,
+    DownProjEditor,
+    LayerChanges,
+    RidgeSettings,
+    truncate_rank,
+)
+from selfteach.train.batch import TrainingRow, encode_example, truncate_or_drop
 
 CHECK_SHARE = 0.2
-LEAST = 4
-FALL = 2.0
-LEAST_EFFECT = 1e-3
-FIRST = 5.0
+MIN_EXAMPLES = 4
+MU_DECAY = 2.0
+MIN_EFFECT_NATS = 1e-3
+FIRST_TOKEN_WEIGHT = 5.0
 """How much heavier the first token of an answer is than its nats."""
-LESS = 0.98
+SCALE_MARGIN = 0.98
 """A little below what the square root asks for, so that few measurements are needed."""
-Pairs = Mapping[int, tuple[Tensor, Tensor]]
+LowRankChanges = Mapping[int, tuple[Tensor, Tensor]]
 """A (r, F) and B (D, r) of each layer, whose product is its change."""
-Pair = tuple[Row, Example]
-Progress = Callable[[int, int, Mapping[str, Any]], None]
+RowWithExample = tuple[TrainingRow, Example]
+StepCallback = Callable[[int, int, Mapping[str, Any]], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class RowGroups:
     """Rows with the same answers to the same prompts: without a context, and with one, in a group
     for each context; and anchors.
     """
 
-    plain: list[Row]
-    told: list[list[Row]]
-    anchors: list[Row]
+    plain: list[TrainingRow]
+    told: list[list[TrainingRow]]
+    anchors: list[TrainingRow]
 
 
 @dataclass(frozen=True)
-class Material:
+class ClosedFormData:
     """What is solved for, what checks it, how many worked examples stand in a context, and how many
     rows were cut or left out.
     """
 
-    learn: Part
-    check: Part
+    learn: RowGroups
+    check: RowGroups
     shots: int
     overlong: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
-class Solved:
+class ClosedFormResult:
     """One row for each sweep, as metrics.jsonl; what the kept one moved; rows that were too long;
     what it took of the memory.
     """
 
     curve: list[dict[str, Any]]
-    moved: dict[str, Any]
+    effect: dict[str, Any]
     overlong: Mapping[str, int]
     memory: memory.Account
 
 
-class ClosedForm:
+class ClosedFormAdapter:
     """Solve instead of training: `solve` is what is called in place of the trainer's steps."""
 
     solves = True
@@ -97,13 +105,13 @@ class ClosedForm:
     def solve(
         hf: Any,
         examples: Sequence[Example],
-        settings: config.Train,
+        settings: config.TrainConfig,
         folder: Path,
         *,
         seed: int,
-        progress: Progress | None = None,
+        progress: StepCallback | None = None,
         say: Callable[[str], None] = lambda line: None,
-    ) -> Solved:
+    ) -> ClosedFormResult:
         """Writes `folder/adapter` and returns what came of it.
 
         Args:
@@ -114,21 +122,23 @@ class ClosedForm:
             ResourceError: what is solved does not fit into memory.
         """
         how = settings.closed_form
-        meter = memory.Meter(hf.module)
-        editor = Editor(
+        meter = memory.MemoryMeter(hf.module)
+        editor = DownProjEditor(
             hf.module,
-            which_layers(how.layers, len(decoder_layers(hf.module)), "train.closed_form.layers"),
+            parse_layers(
+                how.layers, len(get_decoder_layers(hf.module)), "train.closed_form.layers"
+            ),
         )
-        found = parts(hf, examples, settings, seed)  # 0, 1, 2
+        found = split_examples(hf, examples, settings, seed)  # 0, 1, 2
         if found.shots < how.shots:
             say(
                 f"{found.shots} of {how.shots} worked examples fit into the context of "
                 f"{hf.context_tokens} tokens"
             )
-        account = needed(editor, found, meter)
+        account = estimate_memory(editor, found, meter)
         account.require("closed_form", recomputes=True)
         say(str(account))
-        curve, moved, fit = sweeps(editor, found, how, progress)  # 3, 4
+        curve, moved, fit = run_sweeps(editor, found, how, progress)  # 3, 4
         about = {
             "base": str(getattr(hf, "name", "")),
             "base_fingerprint": hf.fingerprint,
@@ -138,16 +148,19 @@ class ClosedForm:
         }
         write_lora(
             folder / "adapter",
-            {editor.names[n]: Update(a.cpu(), b.cpu()) for n, (a, b) in fit.items()},
+            {editor.names[n]: WeightUpdate(a.cpu(), b.cpu()) for n, (a, b) in fit.items()},
             about,
         )
         write_text(folder / "metrics.jsonl", "".join(json.dumps(row) + "\n" for row in curve))
-        return Solved(curve, moved, found.overlong, meter.closed(account))
+        return ClosedFormResult(curve, moved, found.overlong, meter.closed(account))
 
 
-def sweeps(
-    editor: Editor, found: Material, how: config.ClosedForm, progress: Progress | None
-) -> tuple[list[dict[str, Any]], dict[str, Any], Pairs]:
+def run_sweeps(
+    editor: DownProjEditor,
+    found: ClosedFormData,
+    how: config.ClosedFormConfig,
+    progress: StepCallback | None,
+) -> tuple[list[dict[str, Any]], dict[str, Any], LowRankChanges]:
     """Steps 3 and 4: the row of each sweep, and row and change of the one that is kept.
 
     Raises:
@@ -157,9 +170,11 @@ def sweeps(
     learn = found.learn
     read = editor.read([*learn.plain, *learn.anchors])
     targets, told = editor.states(learn.told)
-    weight = heft(editor.kl(told, editor.last(read)[: len(told)]), read.batch.place[: len(told)])
-    check = Check(editor, found.check)
-    if check.before < LEAST_EFFECT:
+    weight = weigh_tokens(
+        editor.kl(told, editor.last(read)[: len(told)]), read.batch.place[: len(told)]
+    )
+    check = HeldOutCheck(editor, found.check)
+    if check.before < MIN_EFFECT_NATS:
         raise DataError(
             (
                 f"the worked examples in the prompt move the answers by {check.before:.2g} "
@@ -169,13 +184,13 @@ def sweeps(
             cure="Give more shots, or train with train.adapter=lora.",
         )
     curve: list[dict[str, Any]] = []
-    before: Change = {}
-    kept: tuple[dict[str, Any], Pairs] | None = None
+    before: LayerChanges = {}
+    kept: tuple[dict[str, Any], LowRankChanges] | None = None
     for step in range(how.sweeps):
-        ridge = Ridge(how.mu / FALL**step, how.lam, how.null_space)
-        swept = editor.sweep(read, targets, weight, before, ridge)
-        pairs = {n: low_rank(dw, swept.moments[n], how.rank) for n, dw in swept.change.items()}
-        moved, fit, full = within(check, pairs, how.drift)
+        ridge = RidgeSettings(how.mu / MU_DECAY**step, how.lam, how.null_space)
+        swept = editor.run_sweep(read, targets, weight, before, ridge)
+        pairs = {n: truncate_rank(dw, swept.moments[n], how.rank) for n, dw in swept.change.items()}
+        moved, fit, full = shrink_to_drift_limit(check, pairs, how.drift)
         tokens = sum(row.length for row in (*learn.plain, *learn.anchors))
         row = {
             "step": step + 1,
@@ -200,7 +215,9 @@ def sweeps(
     return curve, *kept
 
 
-def needed(editor: Editor, found: Material, meter: memory.Meter) -> memory.Account:
+def estimate_memory(
+    editor: DownProjEditor, found: ClosedFormData, meter: memory.MemoryMeter
+) -> memory.MemoryEstimate:
     """What solving takes beside the weights, counted from the shapes.
 
     trained: the change of each layer (D, F) in float32, of this sweep and of the one before. kept:
@@ -217,7 +234,7 @@ def needed(editor: Editor, found: Material, meter: memory.Meter) -> memory.Accou
     most = sum(row.length for row in (*found.learn.plain, *found.learn.anchors))
     told = max(sum(row.length for row in group) for group in (*found.learn.told, *found.check.told))
     head = editor.module.get_output_embeddings().weight.shape[0]
-    return memory.Account(
+    return memory.MemoryEstimate(
         meter.weights,
         kept=layers * (4 * f * f + size * answers * d),
         trained=2 * layers * 4 * d * f,
@@ -230,7 +247,9 @@ def needed(editor: Editor, found: Material, meter: memory.Meter) -> memory.Accou
     )
 
 
-def within(check: Check, pairs: Pairs, limit: float) -> tuple[dict[str, float], Pairs, float]:
+def shrink_to_drift_limit(
+    check: HeldOutCheck, pairs: LowRankChanges, limit: float
+) -> tuple[dict[str, float], LowRankChanges, float]:
     """A change made smaller until its drift is within the limit, and hardly smaller than that: what
     it then does, itself, and the drift that it had at full size.
 
@@ -245,7 +264,7 @@ def within(check: Check, pairs: Pairs, limit: float) -> tuple[dict[str, float], 
     def smaller() -> dict[str, float]:
         scale = found["scale"]
         power = 2.0 if scale == 1 else math.log(full / found["drift"]) / -math.log(scale)
-        return at(scale * LESS * (limit / found["drift"]) ** (1 / power))
+        return at(scale * SCALE_MARGIN * (limit / found["drift"]) ** (1 / power))
 
     found = at(1.0)
     full = found.get("drift", 0.0)
@@ -253,7 +272,7 @@ def within(check: Check, pairs: Pairs, limit: float) -> tuple[dict[str, float], 
         found = smaller()
     if (
         full > limit
-        and found["drift"] < LESS**2 * limit
+        and found["drift"] < SCALE_MARGIN**2 * limit
         and (nearer := smaller())["drift"] <= limit
     ):
         found = max(found, nearer, key=lambda one: one["share_moved"])
@@ -261,28 +280,28 @@ def within(check: Check, pairs: Pairs, limit: float) -> tuple[dict[str, float], 
     return found, {n: (a, scale * b) for n, (a, b) in pairs.items()}, full
 
 
-class Check:
+class HeldOutCheck:
     """How much of the context a change moves, and what it does where nothing must move: on rows
     that were not solved for.
     """
 
-    def __init__(self, editor: Editor, check: Part) -> None:
+    def __init__(self, editor: DownProjEditor, check: RowGroups) -> None:
         self.editor = editor
         self.check = check
         self.told = editor.states(check.told)[1]
         self.read = editor.read([*check.plain, *check.anchors])
-        plain, self.still = self._parted(editor.last(self.read))
+        plain, self.anchor_states = self._split(editor.last(self.read))
         self.before = float(editor.kl(self.told, plain).mean())
 
-    def _parted(self, last: Tensor) -> tuple[Tensor, Tensor]:
+    def _split(self, last: Tensor) -> tuple[Tensor, Tensor]:
         """In scope, and of the anchors."""
         return last[: len(self.told)], last[len(self.told) :]
 
-    def measure(self, change: Change) -> dict[str, float]:
+    def measure(self, change: LayerChanges) -> dict[str, float]:
         """KL(context || student) before and after, the share that was moved, and KL(base ||
         student) on anchors, general ones and others apart (where there is one sort only, it is the
         drift; where there is none, none); nats a token."""
-        mine, still = self._parted(self.editor.last(self.read, change))
+        mine, still = self._split(self.editor.last(self.read, change))
         after = float(self.editor.kl(self.told, mine).mean())
         found = {
             "kl_before": self.before,
@@ -291,7 +310,7 @@ class Check:
         }
         if not self.check.anchors:
             return found
-        drifts = self.editor.kl(self.still, still)
+        drifts = self.editor.kl(self.anchor_states, still)
         general = torch.tensor(
             [row.kind == GENERAL for row in self.check.anchors for _ in range(row.tokens)],
             device=drifts.device,
@@ -304,14 +323,16 @@ class Check:
         return found | {"drift": float(drifts.mean())}
 
 
-def heft(nats: Tensor, place: Tensor) -> Tensor:
+def weigh_tokens(nats: Tensor, place: Tensor) -> Tensor:
     """How heavy a token in scope is: as many nats as the context moves there, and the first of an
     answer, which decides on it, more.
     """
-    return nats.clamp_min(LEAST_NATS) * torch.where(place == 0, FIRST, 1.0)
+    return nats.clamp_min(MIN_NATS) * torch.where(place == 0, FIRST_TOKEN_WEIGHT, 1.0)
 
 
-def parts(hf: Any, examples: Sequence[Example], settings: config.Train, seed: int) -> Material:
+def split_examples(
+    hf: Any, examples: Sequence[Example], settings: config.TrainConfig, seed: int
+) -> ClosedFormData:
     """Steps 0 to 2: what is solved for, and what checks it. Of several answers to a prompt the
     first is taken.
 
@@ -324,11 +345,11 @@ def parts(hf: Any, examples: Sequence[Example], settings: config.Train, seed: in
     how = settings.closed_form
     counts = dict[str, int]()
 
-    def rows(given: Sequence[Example]) -> list[Pair]:
+    def rows(given: Sequence[Example]) -> list[RowWithExample]:
         found = [
             (
-                *fitted(
-                    encode_row(hf, number, e, {}, False), settings.max_tokens, settings.overlong
+                *truncate_or_drop(
+                    encode_example(hf, number, e, {}, False), settings.max_tokens, settings.overlong
                 ),
                 e,
             )
@@ -347,7 +368,9 @@ def parts(hf: Any, examples: Sequence[Example], settings: config.Train, seed: in
         list({str(e.prompt): e for e in reversed(examples) if e.role == LEARN}.values())[::-1]
     )
     still = [row for row, _ in rows([e for e in examples if e.role != LEARN])]
-    needed = max(how.shots + 2 * LEAST, math.ceil((how.shots + LEAST) / (1 - CHECK_SHARE)))
+    needed = max(
+        how.shots + 2 * MIN_EXAMPLES, math.ceil((how.shots + MIN_EXAMPLES) / (1 - CHECK_SHARE))
+    )
     if len(scope) < needed:
         raise DataError(
             f"{len(scope)} prompts in scope ({counts.get('drop', 0)} rows of more than "
@@ -359,30 +382,38 @@ def parts(hf: Any, examples: Sequence[Example], settings: config.Train, seed: in
     scope = [scope[i] for i in torch.randperm(len(scope), generator=dice).tolist()]
     still = [still[i] for i in torch.randperm(len(still), generator=dice).tolist()][: how.anchors]
     held, held_still = (
-        max(LEAST, round(CHECK_SHARE * len(found))) if len(found) >= 2 * LEAST else 0
+        max(MIN_EXAMPLES, round(CHECK_SHARE * len(found))) if len(found) >= 2 * MIN_EXAMPLES else 0
         for found in (scope, still)
     )
     check = scope[:held]
     rest = scope[held:]
-    shots = roomy(hf, rest, max(scope, key=lambda pair: pair[0].length), how.shots)
+    shots = count_fitting_shots(hf, rest, max(scope, key=lambda pair: pair[0].length), how.shots)
     shown = [e for _, e in rest[:shots]]
     others = rest[shots:]
-    learn = part(
+    learn = make_row_groups(
         hf, [(shown, others), ([e for _, e in others[:shots]], rest[:shots])], still[held_still:]
     )
-    return Material(learn, part(hf, [(shown, check)], still[:held_still]), shots, counts)
+    return ClosedFormData(
+        learn, make_row_groups(hf, [(shown, check)], still[:held_still]), shots, counts
+    )
 
 
-def roomy(hf: Any, rest: Sequence[Pair], longest: Pair, most: int) -> int:
+def count_fitting_shots(
+    hf: Any, rest: Sequence[RowWithExample], longest: RowWithExample, max_shots: int
+) -> int:
     """How many worked examples, at most `most`, the context holds before the longest row.
 
     Raises:
         DataError: not one.
     """
-    for shots in range(most, 0, -1):
+    for shots in range(max_shots, 0, -1):
         told = (
             max(
-                len(hf.encode((*context([e for _, e in rest[at : at + shots]]), *longest[1].turns)))
+                len(
+                    hf.encode(
+                        (*make_context([e for _, e in rest[at : at + shots]]), *longest[1].turns)
+                    )
+                )
                 for at in (0, shots)
             )
             + longest[0].tokens
@@ -399,22 +430,24 @@ def roomy(hf: Any, rest: Sequence[Pair], longest: Pair, most: int) -> int:
     )
 
 
-def part(
-    hf: Any, groups: Sequence[tuple[Sequence[Example], Sequence[Pair]]], anchors: Sequence[Row]
-) -> Part:
+def make_row_groups(
+    hf: Any,
+    groups: Sequence[tuple[Sequence[Example], Sequence[RowWithExample]]],
+    anchors: Sequence[TrainingRow],
+) -> RowGroups:
     """Each group's rows after worked examples, which are others. Attention takes rows of like
     length together.
     """
-    plain: list[Row] = []
-    told: list[list[Row]] = []
+    plain: list[TrainingRow] = []
+    told: list[list[TrainingRow]] = []
     for shown, found in groups:
-        turns = context(shown)
+        turns = make_context(shown)
         rows = sorted(found, key=lambda pair: pair[0].length)
         plain += [row for row, _ in rows]
         told.append([replace(row, prompt=tuple(hf.encode((*turns, *e.turns)))) for row, e in rows])
-    return Part(plain, told, sorted(anchors, key=lambda row: row.length))
+    return RowGroups(plain, told, sorted(anchors, key=lambda row: row.length))
 
 
-def context(examples: Sequence[Example]) -> tuple[Message, ...]:
+def make_context(examples: Sequence[Example]) -> tuple[Message, ...]:
     """Worked examples as earlier turns of the conversation."""
     return tuple(turn for e in examples for turn in (*e.turns, Message("assistant", e.chosen)))

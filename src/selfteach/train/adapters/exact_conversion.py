@@ -6,7 +6,7 @@ which plain PEFT loads.
   LoRA with a bias
 
 An edit at some positions only, or of the residual stream, is no change of weights: distil it
-instead (`train.fast`).
+instead (`train.distill_from`).
 Source: ELVF (III), representation to weights; docs/adapters/reft.md.
 """
 
@@ -22,14 +22,14 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from selfteach.errors import UsageError
-from selfteach.models.reft import Reft, as_low_rank
+from selfteach.models.load_adapter import KIND_KEY, PEFT_PREFIX
+from selfteach.models.reft import ReftHooks, convert_edit_to_low_rank
 from selfteach.models.safety import read_json
-from selfteach.models.wear import KIND, PEFT_PREFIX
-from selfteach.train.adapters import lora_settings, write_folder
+from selfteach.train.adapters import make_peft_lora_config, write_adapter_folder
 
 
 @dataclass(frozen=True, slots=True)
-class Update:
+class WeightUpdate:
     """What is added to a linear layer: B A to its weight, `shift` to its bias. Shapes: a (r, in), b
     (out, r), shift (out,).
     """
@@ -39,45 +39,47 @@ class Update:
     shift: Tensor | None = None
 
 
-def of_shift(linear: nn.Linear, dx: Tensor) -> Update:
+def convert_input_shift(linear: nn.Linear, dx: Tensor) -> WeightUpdate:
     """(a): the shift of a layer's input as a bias. Shapes: dx (in,)."""
     weight = linear.weight.detach()
     nothing = weight.new_zeros(1, weight.shape[1]), weight.new_zeros(weight.shape[0], 1)
-    return Update(*nothing, weight @ dx.to(weight.dtype))
+    return WeightUpdate(*nothing, weight @ dx.to(weight.dtype))
 
 
-def of_edit(linear: nn.Linear, r: Tensor, w: Tensor, b: Tensor) -> Update:
+def convert_output_edit(linear: nn.Linear, r: Tensor, w: Tensor, b: Tensor) -> WeightUpdate:
     """Return (b): the edit of a layer's output as an update of its weights.
 
     Shapes: R, W (r, out), b (r,).
     """
     weight = linear.weight.detach()
     r, w, b = (x.to(weight.dtype) for x in (r, w, b))
-    return Update(
-        *as_low_rank(r, w, b, weight, None if linear.bias is None else linear.bias.detach())
+    return WeightUpdate(
+        *convert_edit_to_low_rank(
+            r, w, b, weight, None if linear.bias is None else linear.bias.detach()
+        )
     )
 
 
-def reft_as_lora(module: Any, reft: Path, folder: Path) -> Path:
+def convert_reft_to_lora(module: Any, reft: Path, folder: Path) -> Path:
     """Writes a saved ReFT adapter as a LoRA that does exactly the same; returns its folder.
 
     Raises:
         UsageError: it is none, or one that no weights can do.
     """
     settings = read_json(reft / "adapter_config.json")
-    if settings.get(KIND) != "reft":
+    if settings.get(KIND_KEY) != "reft":
         raise UsageError(
             "is no reft adapter.",
             where=str(reft),
             cure="Give the folder that train.adapter=reft wrote.",
         )
-    made = Reft(module, load_file(reft / "adapter_model.safetensors"), settings)
-    if not made.exact:
+    made = ReftHooks(module, load_file(reft / "adapter_model.safetensors"), settings)
+    if not made.is_exact:
         raise UsageError(
             f"edits {made.site} at {settings['positions']}: no change of weights does the same.",
             where=str(reft),
             cure=(
-                "Distil it into weights with train.fast=reft, or train it with "
+                "Distil it into weights with train.distill_from=reft, or train it with "
                 "train.reft.site=down_proj train.reft.positions=all."
             ),
         )
@@ -85,13 +87,13 @@ def reft_as_lora(module: Any, reft: Path, folder: Path) -> Path:
     updates = {}
     for (_, linear), start in zip(made.sites.items(), made.names(), strict=True):
         assert isinstance(linear, nn.Linear)
-        updates[names[id(linear)]] = of_edit(
+        updates[names[id(linear)]] = convert_output_edit(
             linear, *(made.tensors[f"{start}.{part}"] for part in "RWb")
         )
     return write_lora(folder, updates, read_json(reft / "selfteach.json"))
 
 
-def write_lora(folder: Path, updates: Mapping[str, Update], about: Mapping[str, Any]) -> Path:
+def write_lora(folder: Path, updates: Mapping[str, WeightUpdate], about: Mapping[str, Any]) -> Path:
     """An ordinary LoRA folder with s = 1. Layers of lower rank are filled up with zeros; biases are
     there if any layer has one.
     """
@@ -111,7 +113,10 @@ def write_lora(folder: Path, updates: Mapping[str, Update], about: Mapping[str, 
         if biased:
             shift = update.shift if update.shift is not None else update.b.new_zeros(len(update.b))
             tensors[f"{PEFT_PREFIX}{name}.lora_B.bias"] = shift.contiguous()
-    write_folder(
-        folder, tensors, lora_settings(rank, rank, sorted(updates), about, biases=biased), about
+    write_adapter_folder(
+        folder,
+        tensors,
+        make_peft_lora_config(rank, rank, sorted(updates), about, biases=biased),
+        about,
     )
     return folder

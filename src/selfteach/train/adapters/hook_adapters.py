@@ -12,34 +12,34 @@ from torch import Tensor, nn
 
 from selfteach import config
 from selfteach.errors import IntegrityError, UsageError
-from selfteach.models.bottleneck import Bottleneck, mlps
-from selfteach.models.reft import Reft, Spans, orthonormal, sites
-from selfteach.models.soft_prompt import NAME, SoftPrompt
-from selfteach.models.wear import KIND
-from selfteach.models.worn import Worn
-from selfteach.train.adapters import Encode, LowRankLayer, write_folder
-from selfteach.train.adapters.prompt_init import first_words
-from selfteach.train.l2 import Change
+from selfteach.models.bottleneck import BottleneckHooks, find_mlps
+from selfteach.models.hooks import HookAdapter
+from selfteach.models.load_adapter import KIND_KEY
+from selfteach.models.reft import PromptSpans, ReftHooks, find_sites, orthonormalize
+from selfteach.models.soft_prompt import TENSOR_NAME, SoftPromptHooks
+from selfteach.train.adapters import EncodeText, LowRankLayer, write_adapter_folder
+from selfteach.train.adapters.prompt_init import init_prompt_embeddings
+from selfteach.train.l2 import WeightChange
 
-ORTHONORMAL = 1e-5
+ORTHONORMAL_TOLERANCE = 1e-5
 """How far products of rows may be from 0 and 1; a factorisation in float32 leaves 1e-6."""
 
 
-class Hooked:
-    """Trainable tensors of a `Worn`, by the names of the saved file."""
+class TrainableHookAdapter:
+    """Trainable tensors of a `HookAdapter`, by the names of the saved file."""
 
     learning_rate = 1e-3
     solves = False
     joins = False
     low_rank_layers: Mapping[str, LowRankLayer] = {}
 
-    def __init__(self, module: nn.Module, worn: Worn, settings: Mapping[str, Any]) -> None:
+    def __init__(self, module: nn.Module, worn: HookAdapter, settings: Mapping[str, Any]) -> None:
         self.worn = worn
         self._module = module
         self._settings = dict(settings)
         self._frozen = [p for p in module.parameters() if p.requires_grad]
         module.requires_grad_(False)
-        worn.put_on()
+        worn.attach()
 
     @property
     def _tensors(self) -> dict[str, Tensor]:
@@ -52,15 +52,15 @@ class Hooked:
     def begin_step(self) -> None:
         """Nothing: the hooks read the tensors themselves."""
 
-    def off(self) -> AbstractContextManager[None]:
+    def disable(self) -> AbstractContextManager[None]:
         """Inside, the hooks do nothing."""
-        return self.worn.off()
+        return self.worn.disable()
 
     def merged(self) -> AbstractContextManager[None]:
         """The hooks are all there is."""
         return nullcontext()
 
-    def changes(self) -> Iterator[Change]:
+    def iterate_weight_changes(self) -> Iterator[WeightChange]:
         """Refused: hooks change no weights.
 
         Raises:
@@ -95,11 +95,13 @@ class Hooked:
         """A config that names the kind, and the tensors."""
         self.begin_step()
         base = {"base_model_name_or_path": str(about.get("base") or "")}
-        write_folder(folder, self.state(), {KIND: self.worn.kind, **self._settings, **base}, about)
+        write_adapter_folder(
+            folder, self.state(), {KIND_KEY: self.worn.kind, **self._settings, **base}, about
+        )
 
     def detach(self) -> None:
         """Takes the hooks off."""
-        self.worn.take_off()
+        self.worn.detach()
         for parameter in self._frozen:
             parameter.requires_grad_(True)
 
@@ -108,29 +110,34 @@ class Hooked:
         yield from dict.fromkeys(name.rpartition(".")[0] or name for name in self._tensors)
 
 
-class ReftAdapter(Hooked):
+class ReftAdapter(TrainableHookAdapter):
     """LoReFT (models/reft.py)."""
 
     learning_rate = 4e-3
 
     @classmethod
     def attach(
-        cls, module: nn.Module, config: config.Train, *, seed: int, encode: Encode | None = None
+        cls,
+        module: nn.Module,
+        config: config.TrainConfig,
+        *,
+        seed: int,
+        encode: EncodeText | None = None,
     ) -> ReftAdapter:
         """R has random orthonormal rows, W is R, b is zero: nothing changes."""
         settings = config.reft.model_dump()
         generator = torch.Generator().manual_seed(seed)
-        width = _width(module)
-        parts = Spans.of(config.reft.positions).parts(config.reft.tied)
+        width = _get_hidden_size(module)
+        parts = PromptSpans.of(config.reft.positions).parts(config.reft.tied)
         tensors: dict[str, Tensor] = {}
-        for layer in sites(module, config.reft.layers, config.reft.site):
+        for layer in find_sites(module, config.reft.layers, config.reft.site):
             for part in parts:
-                r = orthonormal(
+                r = orthonormalize(
                     torch.randn(config.reft.rank, width, generator=generator)
                 ).contiguous()
                 for name, start in (("R", r), ("W", r.clone()), ("b", torch.zeros(len(r)))):
-                    tensors[f"layers.{layer}.{part}.{name}"] = _parameter(module, start)
-        return cls(module, Reft(module, tensors, settings), settings)
+                    tensors[f"layers.{layer}.{part}.{name}"] = _make_parameter(module, start)
+        return cls(module, ReftHooks(module, tensors, settings), settings)
 
     @torch.no_grad()
     def begin_step(self) -> None:
@@ -141,25 +148,30 @@ class ReftAdapter(Hooked):
             if (
                 name.endswith(".R")
                 and (tensor @ tensor.t() - torch.eye(len(tensor), device=tensor.device)).abs().max()
-                > ORTHONORMAL
+                > ORTHONORMAL_TOLERANCE
             ):
-                tensor.copy_(orthonormal(tensor))
+                tensor.copy_(orthonormalize(tensor))
 
 
-class BottleneckAdapter(Hooked):
+class BottleneckAdapter(TrainableHookAdapter):
     """Bottleneck layers (models/bottleneck.py)."""
 
     @classmethod
     def attach(
-        cls, module: nn.Module, config: config.Train, *, seed: int, encode: Encode | None = None
+        cls,
+        module: nn.Module,
+        config: config.TrainConfig,
+        *,
+        seed: int,
+        encode: EncodeText | None = None,
     ) -> BottleneckAdapter:
         """The upper half is zero: nothing changes."""
         settings = config.bottleneck.model_dump()
         generator = torch.Generator().manual_seed(seed)
-        width = _width(module)
+        width = _get_hidden_size(module)
         size = config.bottleneck.size
         tensors: dict[str, Tensor] = {}
-        for layer in mlps(module, config.bottleneck.layers):
+        for layer in find_mlps(module, config.bottleneck.layers):
             down = torch.randn(size, width, generator=generator) * width**-0.5
             parts = {
                 "down": down,
@@ -168,25 +180,31 @@ class BottleneckAdapter(Hooked):
                 "up_bias": torch.zeros(width),
             }
             tensors |= {
-                f"layers.{layer}.{name}": _parameter(module, start) for name, start in parts.items()
+                f"layers.{layer}.{name}": _make_parameter(module, start)
+                for name, start in parts.items()
             }
-        return cls(module, Bottleneck(module, tensors, settings), settings)
+        return cls(module, BottleneckHooks(module, tensors, settings), settings)
 
 
-class PromptAdapter(Hooked):
+class PromptAdapter(TrainableHookAdapter):
     """A soft prompt (models/soft_prompt.py), in PEFT's format."""
 
     learning_rate = 1e-2
 
     @classmethod
     def attach(
-        cls, module: nn.Module, config: config.Train, *, seed: int, encode: Encode | None = None
+        cls,
+        module: nn.Module,
+        config: config.TrainConfig,
+        *,
+        seed: int,
+        encode: EncodeText | None = None,
     ) -> PromptAdapter:
         """Start as the embeddings of a text, of random words, or as noise of their size."""
-        start = first_words(module, config.prompt, seed, encode)
+        start = init_prompt_embeddings(module, config.prompt, seed, encode)
         return cls(
             module,
-            SoftPrompt(module, {NAME: _parameter(module, start)}),
+            SoftPromptHooks(module, {TENSOR_NAME: _make_parameter(module, start)}),
             config.prompt.model_dump(),
         )
 
@@ -197,20 +215,20 @@ class PromptAdapter(Hooked):
         shape: Any = self._module.config.get_text_config()  # type: ignore[union-attr,operator]
         peft = PromptTuningConfig(
             task_type=TaskType.CAUSAL_LM,
-            num_virtual_tokens=len(self._tensors[NAME]),
-            token_dim=self._tensors[NAME].shape[1],
+            num_virtual_tokens=len(self._tensors[TENSOR_NAME]),
+            token_dim=self._tensors[TENSOR_NAME].shape[1],
             num_transformer_submodules=1,
             num_attention_heads=shape.num_attention_heads,
             num_layers=shape.num_hidden_layers,
             base_model_name_or_path=str(about.get("base") or ""),
             inference_mode=True,
         )
-        write_folder(folder, self.state(), peft.to_dict(), about)
+        write_adapter_folder(folder, self.state(), peft.to_dict(), about)
 
 
-def _width(module: Any) -> int:
+def _get_hidden_size(module: Any) -> int:
     return int(module.config.get_text_config().hidden_size)
 
 
-def _parameter(module: nn.Module, start: Tensor) -> nn.Parameter:
+def _make_parameter(module: nn.Module, start: Tensor) -> nn.Parameter:
     return nn.Parameter(start.float().to(next(module.parameters()).device))

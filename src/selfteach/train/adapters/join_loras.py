@@ -12,14 +12,14 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
+from selfteach.models.load_adapter import PEFT_PREFIX
 from selfteach.models.safety import read_json
-from selfteach.models.wear import PEFT_PREFIX
-from selfteach.train.adapters import write_folder
+from selfteach.train.adapters import write_adapter_folder
 
 A, B = ".lora_A.weight", ".lora_B.weight"
 
 
-def why_not_joined(earlier: Path) -> str:
+def explain_why_not_joined(earlier: Path) -> str:
     """Why no lesson can be learned on top of an adapter and leave the run as one with it, or an
     empty text.
     """
@@ -27,7 +27,7 @@ def why_not_joined(earlier: Path) -> str:
     return "" if kind == "LORA" else "only adapters of low rank can be joined to one file"
 
 
-def join(earlier: Path, later: Path, folder: Path) -> Path:
+def join_loras(earlier: Path, later: Path, folder: Path) -> Path:
     """Writes the adapter that does to the first base what both do one after the other; returns its
     folder.
 
@@ -41,7 +41,10 @@ def join(earlier: Path, later: Path, folder: Path) -> Path:
     joined: dict[str, Tensor] = {}
     for layer in layers:
         like = next(part for part in tensors if layer + A in part)
-        pairs = [_pair(part, layer, rank, like) for part, rank in zip(tensors, ranks, strict=True)]
+        pairs = [
+            _get_low_rank_pair(part, layer, rank, like)
+            for part, rank in zip(tensors, ranks, strict=True)
+        ]
         scales = [config["lora_alpha"] / rank for config, rank in zip(configs, ranks, strict=True)]
         joined[layer + A] = torch.cat([a for a, _ in pairs], 0).contiguous()
         joined[layer + B] = torch.cat(
@@ -60,11 +63,11 @@ def join(earlier: Path, later: Path, folder: Path) -> Path:
     shutil.copytree(
         later, folder, dirs_exist_ok=True
     )  # what lies beside an adapter, such as a tokenizer, stays beside it
-    write_folder(folder, joined, config, about)
+    write_adapter_folder(folder, joined, config, about)
     return folder
 
 
-def _pair(
+def _get_low_rank_pair(
     tensors: Mapping[str, Tensor], layer: str, rank: int, like: Mapping[str, Tensor]
 ) -> tuple[Tensor, Tensor]:
     """A (r, in) and B (out, r) of a layer, or zeros of its shape."""

@@ -18,13 +18,13 @@ from torch import nn
 
 from selfteach import config
 from selfteach.errors import IntegrityError, UsageError
-from selfteach.models.wear import PEFT_PREFIX
-from selfteach.train.adapters import Encode, lora_settings, write_folder
+from selfteach.models.load_adapter import PEFT_PREFIX
+from selfteach.train.adapters import EncodeText, make_peft_lora_config, write_adapter_folder
 from selfteach.train.fast.lora_linear import LoraLinear
-from selfteach.train.l2 import Change
+from selfteach.train.l2 import WeightChange
 
 
-class Lora:
+class LoraAdapter:
     """LoRA on the linear layers of a module."""
 
     learning_rate = 1e-3
@@ -33,7 +33,7 @@ class Lora:
     joins = True
 
     def __init__(
-        self, module: nn.Module, places: dict[str, LoraLinear], settings: config.Lora
+        self, module: nn.Module, places: dict[str, LoraLinear], settings: config.LoraConfig
     ) -> None:
         self._module = module
         self._places = places
@@ -42,15 +42,20 @@ class Lora:
 
     @classmethod
     def attach(
-        cls, module: nn.Module, config: config.Train, *, seed: int, encode: Encode | None = None
-    ) -> Lora:
+        cls,
+        module: nn.Module,
+        config: config.TrainConfig,
+        *,
+        seed: int,
+        encode: EncodeText | None = None,
+    ) -> LoraAdapter:
         """Replaces each target layer by one with an update that starts at zero.
 
         Raises:
             UsageError: the module has no such layer.
         """
         settings = config.lora
-        found = _targets(module, settings.targets)
+        found = _find_target_layers(module, settings.targets)
         if not found:
             raise UsageError(
                 f"no linear layer to adapt for lora.targets={settings.targets}.",
@@ -65,7 +70,7 @@ class Lora:
             for name, linear in found.items()
         }
         for name, layer in places.items():
-            _replace(module, name, layer)
+            _replace_layer(module, name, layer)
         adapter = cls(module, places, settings)
         adapter._frozen = frozen
         return adapter
@@ -98,7 +103,7 @@ class Lora:
                 layer.merged = None
 
     @contextmanager
-    def off(self) -> Iterator[None]:
+    def disable(self) -> Iterator[None]:
         """Inside, every layer is the base's own."""
         for layer in self._places.values():
             layer.active = False
@@ -108,7 +113,7 @@ class Lora:
             for layer in self._places.values():
                 layer.active = True
 
-    def changes(self) -> Iterator[Change]:
+    def iterate_weight_changes(self) -> Iterator[WeightChange]:
         """s B A of each layer."""
         for layer in self._places.values():
             yield layer.scale * layer.b, layer.a
@@ -143,17 +148,17 @@ class Lora:
         """Writes adapter_config.json, adapter_model.safetensors and selfteach.json, each whole or
         not at all.
         """
-        write_folder(
+        write_adapter_folder(
             folder,
             self.state(),
-            lora_settings(self._settings.rank, self._settings.alpha, self._names(), about),
+            make_peft_lora_config(self._settings.rank, self._settings.alpha, self._names(), about),
             about,
         )
 
     def detach(self) -> None:
         """Puts the base's own layers back."""
         for name, layer in self._places.items():
-            _replace(self._module, name, layer.base)
+            _replace_layer(self._module, name, layer.base)
         for parameter in self._frozen:
             parameter.requires_grad_(True)
 
@@ -172,7 +177,7 @@ class Lora:
         return sorted(self._places) if others else sorted(last)
 
 
-def _targets(module: nn.Module, targets: str) -> dict[str, nn.Linear]:
+def _find_target_layers(module: nn.Module, targets: str) -> dict[str, nn.Linear]:
     """The linear layers to adapt; never the head (as PEFT's `all-linear`)."""
     head = getattr(module, "get_output_embeddings", lambda: None)()
     found = {n: m for n, m in module.named_modules() if isinstance(m, nn.Linear) and m is not head}
@@ -185,6 +190,6 @@ def _targets(module: nn.Module, targets: str) -> dict[str, nn.Linear]:
     return found
 
 
-def _replace(module: nn.Module, name: str, layer: nn.Module) -> None:
+def _replace_layer(module: nn.Module, name: str, layer: nn.Module) -> None:
     parent, _, last = name.rpartition(".")
     setattr(module.get_submodule(parent), last, layer)

@@ -9,12 +9,14 @@ from torch import Tensor
 
 from selfteach import config
 from selfteach.errors import UsageError
-from selfteach.train.adapters import Encode
-from selfteach.train.distributed import whole
+from selfteach.train.adapters import EncodeText
+from selfteach.train.distributed import gather_shards
 
 
 @torch.no_grad()
-def first_words(module: Any, settings: config.Prompt, seed: int, encode: Encode | None) -> Tensor:
+def init_prompt_embeddings(
+    module: Any, settings: config.PromptConfig, seed: int, encode: EncodeText | None
+) -> Tensor:
     """(tokens, D) float32: the embeddings of a text (repeated or cut to length), of random words,
     or noise as large as these.
 
@@ -25,7 +27,7 @@ def first_words(module: Any, settings: config.Prompt, seed: int, encode: Encode 
     Raises:
         UsageError: a text is wanted and none is given.
     """
-    words = whole(module.get_input_embeddings().weight)
+    words = gather_shards(module.get_input_embeddings().weight)
     generator = torch.Generator().manual_seed(seed)
     if settings.start == "noise":
         spread = words.float().std(0).cpu()

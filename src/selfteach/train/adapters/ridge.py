@@ -29,22 +29,22 @@ import torch
 from torch import Tensor, nn
 
 from selfteach.errors import UsageError
-from selfteach.models.worn import decoder_layers
-from selfteach.train.batch import Row
-from selfteach.train.fast.attention import packed
-from selfteach.train.fast.packing import Packed, pack
+from selfteach.models.hooks import get_decoder_layers
+from selfteach.train.batch import TrainingRow
+from selfteach.train.fast.attention import use_packed_attention
+from selfteach.train.fast.packing import PackedBatch, pack_rows
 
 HEAD_ROWS = 256
-LEAST_NATS = 1e-4
-ELSEWHERE = 0.1
-Hooks = tuple[Callable[..., Any], Callable[..., Any]]
+MIN_NATS = 1e-4
+ELSEWHERE_WEIGHT = 0.1
+HookRegistration = tuple[Callable[..., Any], Callable[..., Any]]
 """Where a hook is put, and the hook."""
-Change = Mapping[int, Tensor]
+LayerChanges = Mapping[int, Tensor]
 """dW (D, F) of each layer's `down_proj`, float32."""
 
 
 @dataclass(frozen=True, slots=True)
-class Ridge:
+class RidgeSettings:
     """How a sweep is solved: the weight of the anchors, the shrinkage, and (if not 0) the share of
     the anchors' squares whose directions are left alone altogether."""
 
@@ -54,7 +54,7 @@ class Ridge:
 
 
 @dataclass(frozen=True, slots=True)
-class Sweep:
+class SweepResult:
     """What one pass over all layers found: the change, the share of the targets' squares that it
     explains, the features' moments.
     """
@@ -64,7 +64,7 @@ class Sweep:
     moments: dict[int, Tensor]
 
 
-def ridge(k: Tensor, t: Tensor, weight: Tensor, k0k0: Tensor, how: Ridge) -> Tensor:
+def ridge(k: Tensor, t: Tensor, weight: Tensor, k0k0: Tensor, how: RidgeSettings) -> Tensor:
     """dW = T K^T (K K^T + mu K0 K0^T + lam I)^-1, which is argmin_dW  mean_w |dW k - t|^2 + mu mean
     |dW k0|^2 + lam |dW|^2.
 
@@ -73,7 +73,9 @@ def ridge(k: Tensor, t: Tensor, weight: Tensor, k0k0: Tensor, how: Ridge) -> Ten
     """
     if how.null_space:
         free = null_projector(k0k0, how.null_space)
-        inside: Tensor = ridge(k.double() @ free, t, weight, k0k0, Ridge(0.0, how.lam)) @ free
+        inside: Tensor = (
+            ridge(k.double() @ free, t, weight, k0k0, RidgeSettings(0.0, how.lam)) @ free
+        )
         return inside
     weighed = (k.double() * (weight / weight.sum()).double()[:, None]).t()  # (F, N)
     kk = weighed @ k.double()
@@ -103,7 +105,7 @@ def null_projector(anchors: Tensor, energy: float) -> Tensor:
     return free
 
 
-def low_rank(change: Tensor, moments: Tensor, rank: int) -> tuple[Tensor, Tensor]:
+def truncate_rank(change: Tensor, moments: Tensor, rank: int) -> tuple[Tensor, Tensor]:
     """A (r, F) and B (D, r), whose product is the change of that rank with the least error on the
     features; 0 keeps all.
 
@@ -118,16 +120,16 @@ def low_rank(change: Tensor, moments: Tensor, rank: int) -> tuple[Tensor, Tensor
 
 
 @dataclass(slots=True)
-class Read:
+class CachedRows:
     """Rows as the model sees them. `begun` is what the last layer before the first that changes
     gives: it is computed once.
     """
 
-    batch: Packed
+    batch: PackedBatch
     begun: Any = None
 
 
-class Editor:
+class DownProjEditor:
     """A module whose `down_proj` layers are solved for. The module itself stays as it is: changes
     are hooks.
     """
@@ -136,7 +138,7 @@ class Editor:
         self.module = module
         self.layers = sorted(layers)
         self.decoder = module.get_decoder()
-        self.blocks = decoder_layers(module)
+        self.blocks = get_decoder_layers(module)
         names = {id(part): name for name, part in module.named_modules()}
         try:
             self.linear = {n: self.blocks[n].get_submodule("mlp.down_proj") for n in self.layers}
@@ -148,22 +150,25 @@ class Editor:
             ) from fault
         self.names = {n: names[id(part)] for n, part in self.linear.items()}
 
-    def read(self, rows: Sequence[Row]) -> Read:
+    def read(self, rows: Sequence[TrainingRow]) -> CachedRows:
         """Rows that the model will see several times, in one sequence."""
-        return Read(pack(rows, self._device()))
+        return CachedRows(pack_rows(rows, self._device()))
 
     @torch.no_grad()
-    def last(self, read: Read, change: Change | None = None) -> Tensor:
+    def last(self, read: CachedRows, change: LayerChanges | None = None) -> Tensor:
         """What the head gets before each answer token, with a change added to what the layers give:
         (N, D).
         """
-        with _hooked(
-            [(self.linear[n].register_forward_hook, _adds(dw)) for n, dw in (change or {}).items()]
+        with _register_hooks(
+            [
+                (self.linear[n].register_forward_hook, _make_adding_hook(dw))
+                for n, dw in (change or {}).items()
+            ]
         ):
             return self._forward(read)
 
     @torch.no_grad()
-    def states(self, groups: Sequence[Sequence[Row]]) -> tuple[dict[int, Tensor], Tensor]:
+    def states(self, groups: Sequence[Sequence[TrainingRow]]) -> tuple[dict[int, Tensor], Tensor]:
         """After each layer, and after the last norm, the states before the answer tokens: (N, D),
         in the order of the rows.
 
@@ -172,9 +177,12 @@ class Editor:
         found: dict[int, list[Tensor]] = {n: [] for n in self.layers}
         last = []
         for read in map(self.read, groups):
-            with _hooked(
+            with _register_hooks(
                 [
-                    (self.blocks[n].register_forward_hook, _takes(found[n], read.batch.states))
+                    (
+                        self.blocks[n].register_forward_hook,
+                        _make_recording_hook(found[n], read.batch.states),
+                    )
                     for n in self.layers
                 ]
             ):
@@ -182,9 +190,14 @@ class Editor:
         return {n: torch.cat(parts) for n, parts in found.items()}, torch.cat(last)
 
     @torch.no_grad()
-    def sweep(
-        self, read: Read, targets: Change, weight: Tensor, before: Change, how: Ridge
-    ) -> Sweep:
+    def run_sweep(
+        self,
+        read: CachedRows,
+        targets: LayerChanges,
+        weight: Tensor,
+        before: LayerChanges,
+        how: RidgeSettings,
+    ) -> SweepResult:
         """Step 2: one pass over all rows; each layer is solved when the pass comes to it, and the
         pass goes on with the solution.
 
@@ -193,10 +206,10 @@ class Editor:
         sweep.
         """
         batch = read.batch
-        found = Sweep({}, {}, {})
+        found = SweepResult({}, {}, {})
         scope = batch.states[: len(weight)]
-        anchored = _tokens_of(batch, int(batch.row[len(weight) - 1]) + 1)
-        heavy = anchor_weights(batch, weight)[anchored][:, None]
+        anchored = _find_tokens_from_row(batch, int(batch.row[len(weight) - 1]) + 1)
+        heavy = weigh_anchor_tokens(batch, weight)[anchored][:, None]
         features: dict[int, Tensor] = {}
 
         def take(layer: int) -> Callable[..., None]:
@@ -217,7 +230,7 @@ class Editor:
                     targets[layer].float() - h[0, scope].float()
                 )  # of the student with the earlier layers' new changes
                 t = ahead / (len(self.layers) - self.layers.index(layer)) + k @ old.t()
-                k0k0 = k0.t() @ (k0 * heavy) / heavy.sum().clamp_min(LEAST_NATS)
+                k0k0 = k0.t() @ (k0 * heavy) / heavy.sum().clamp_min(MIN_NATS)
                 dw = ridge(k, t, weight, k0k0, how).float()
                 found.change[layer] = dw
                 found.r2[layer] = r_squared(t, k @ dw.t(), weight)
@@ -227,11 +240,11 @@ class Editor:
 
             return hook
 
-        hooks: list[Hooks] = [
+        hooks: list[HookRegistration] = [
             (self.linear[n].register_forward_pre_hook, take(n)) for n in self.layers
         ]
         hooks += [(self.blocks[n].register_forward_hook, solve(n)) for n in self.layers]
-        with _hooked(hooks):
+        with _register_hooks(hooks):
             self.last(read, before)
         return found
 
@@ -244,9 +257,9 @@ class Editor:
         device: torch.device = next(self.module.parameters()).device
         return device
 
-    def _forward(self, read: Read) -> Tensor:
+    def _forward(self, read: CachedRows) -> Tensor:
         batch = read.batch
-        with packed(self.module), self._begun(read):
+        with use_packed_attention(self.module), self._begun(read):
             out = self.decoder(
                 input_ids=batch.ids,
                 position_ids=batch.positions,
@@ -257,7 +270,7 @@ class Editor:
         return found
 
     @contextmanager
-    def _begun(self, read: Read) -> Iterator[None]:
+    def _begun(self, read: CachedRows) -> Iterator[None]:
         """Inside, the layers before the first that changes are passed over if they were computed
         before; if not, what they give is kept.
         """
@@ -265,7 +278,7 @@ class Editor:
         if not ahead:
             yield
         elif read.begun is None:
-            with _hooked(
+            with _register_hooks(
                 [
                     (
                         ahead[-1].register_forward_hook,
@@ -284,7 +297,7 @@ class Editor:
                     del block.forward
 
 
-def anchor_weights(batch: Packed, weight: Tensor) -> Tensor:
+def weigh_anchor_tokens(batch: PackedBatch, weight: Tensor) -> Tensor:
     """How heavy each token of a batch is as an anchor: before an answer token, as the tokens in
     scope are at that place of an answer (nothing may change most where most is changed in scope),
     and each kind of anchor as heavy as all others; elsewhere a tenth of the mean.
@@ -299,7 +312,7 @@ def anchor_weights(batch: Packed, weight: Tensor) -> Tensor:
     )
     by_place = torch.where(numbers > 0, sums / numbers.clamp_min(1), weight.mean())
     found = torch.full(
-        (batch.ids.shape[1],), ELSEWHERE * float(weight.mean()), device=weight.device
+        (batch.ids.shape[1],), ELSEWHERE_WEIGHT * float(weight.mean()), device=weight.device
     )
     kinds = [batch.rows[row].kind for row in batch.row[mine:].tolist()]
     counts = Counter(kinds)
@@ -328,7 +341,7 @@ def kl(head: Any, left: Tensor, right: Tensor) -> Tensor:
 
 
 @contextmanager
-def _hooked(hooks: Sequence[Hooks]) -> Iterator[None]:
+def _register_hooks(hooks: Sequence[HookRegistration]) -> Iterator[None]:
     handles = [register(hook) for register, hook in hooks]
     try:
         yield
@@ -337,21 +350,23 @@ def _hooked(hooks: Sequence[Hooks]) -> Iterator[None]:
             handle.remove()
 
 
-def _adds(dw: Tensor) -> Callable[..., Tensor]:
+def _make_adding_hook(dw: Tensor) -> Callable[..., Tensor]:
     def hook(part: nn.Module, given: tuple[Tensor, ...], out: Tensor) -> Tensor:
         return (out.float() + given[0].float() @ dw.t()).to(out.dtype)
 
     return hook
 
 
-def _takes(found: list[Tensor], states: Tensor) -> Callable[..., None]:
+def _make_recording_hook(found: list[Tensor], states: Tensor) -> Callable[..., None]:
     def hook(part: nn.Module, given: Any, out: Any) -> None:
         found.append((out[0] if isinstance(out, tuple) else out)[0].index_select(0, states))
 
     return hook
 
 
-def _tokens_of(batch: Packed, first: int) -> Tensor:
+def _find_tokens_from_row(batch: PackedBatch, first: int) -> Tensor:
     """The places of all tokens of the rows from number `first` on."""
-    start = batch.beginning + sum(row.length - batch.beginning for row in batch.rows[:first])
+    start = batch.num_shared_tokens + sum(
+        row.length - batch.num_shared_tokens for row in batch.rows[:first]
+    )
     return torch.arange(start, batch.ids.shape[1], device=batch.ids.device)

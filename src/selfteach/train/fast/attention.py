@@ -17,8 +17,8 @@ from transformers import AttentionInterface
 
 from selfteach.train.fast.packing import Strips
 
-NAME = "selfteach"
-UNDERSTOOD = {
+PACKED_ATTENTION = "selfteach"
+KNOWN_KEYWORDS = {
     "position_ids",
     "position_embeddings",
     "use_cache",
@@ -28,7 +28,7 @@ UNDERSTOOD = {
 }
 
 
-class CannotPack(Exception):
+class PackingUnsupported(Exception):
     """This model's attention does something that packing does not know."""
 
 
@@ -118,7 +118,7 @@ class StripAttention(torch.autograd.Function):
         return d_query, d_key, d_value, None, None
 
 
-def plain(
+def attend_with_sdpa(
     query: Tensor, key: Tensor, value: Tensor, scaling: float, groups_of_strips: tuple[Strips, ...]
 ) -> Tensor:
     """The same through torch's own attention: for accelerators, and to check the written-out one
@@ -166,24 +166,24 @@ def attend(
     unknown = {
         name
         for name, value in others.items()
-        if name not in UNDERSTOOD and (isinstance(value, Tensor) or value)
+        if name not in KNOWN_KEYWORDS and (isinstance(value, Tensor) or value)
     }
     if unknown or (window and window < max(s.keys.shape[1] for s in strips)):
-        raise CannotPack(", ".join(sorted(unknown)) or f"a window of {window} tokens")
+        raise PackingUnsupported(", ".join(sorted(unknown)) or f"a window of {window} tokens")
     q, k, v = (x[0].transpose(0, 1) for x in (query, key, value))
     if query.device.type == "cpu":
         return StripAttention.apply(q, k, v, scaling, strips)[None], None  # type: ignore[no-untyped-call]
-    return plain(q, k, v, scaling, strips)[None], None
+    return attend_with_sdpa(q, k, v, scaling, strips)[None], None
 
 
-AttentionInterface.register(NAME, attend)
+AttentionInterface.register(PACKED_ATTENTION, attend)
 
 
 @contextmanager
-def packed(module: Any) -> Iterator[None]:
+def use_packed_attention(module: Any) -> Iterator[None]:
     """Inside, the model's attention is `attend`; afterwards, what it was."""
     before = module.config._attn_implementation
-    module.set_attn_implementation(NAME)
+    module.set_attn_implementation(PACKED_ATTENTION)
     try:
         yield
     finally:

@@ -11,24 +11,24 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from selfteach.models.hooks import at_positions, get_active_hooks
 from selfteach.models.score import HEAD_ROWS, Head
-from selfteach.models.worn import standing, worn
-from selfteach.train.activation_checkpointing import Apart, at_once
+from selfteach.train.activation_checkpointing import RunPiece, run_directly
 from selfteach.train.adapters import Adapter
-from selfteach.train.batch import Row
-from selfteach.train.distributed import frozen, here
-from selfteach.train.fast.attention import CannotPack, packed
-from selfteach.train.fast.head import OfLogits, at_logits, token_logp
-from selfteach.train.fast.packing import Packed, pack
+from selfteach.train.batch import TrainingRow
+from selfteach.train.distributed import has_deepspeed_weights, run_in_module
+from selfteach.train.fast.attention import PackingUnsupported, use_packed_attention
+from selfteach.train.fast.head import LogitsFunction, apply_to_logits, token_logp
+from selfteach.train.fast.packing import PackedBatch, pack_rows
 
 PROBE_TOLERANCE = 0.05
 """Relative; bf16 gives 0.01, a token that sees what it must not gives more than 0.2."""
 
 
-class Student:
+class PackedModel:
     """Feed a module, with its adapter, packed rows.
 
-    `packs` says whether the model computes packed rows rightly, which a probe shows; a model that
+    `can_pack` says whether the model computes packed rows rightly, which a probe shows; a model that
     does not (a short attention window, soft-capped scores, no attention at all) gets each prompt
     with each answer as an ordinary sequence: slower, and always right.
     """
@@ -41,16 +41,20 @@ class Student:
         weight = module.get_output_embeddings().weight
         self.device = weight.device
         self.dtype = weight.dtype
-        self.apart: Apart = at_once
+        self.run_piece: RunPiece = run_directly
         # DeepSpeed gathers the head's weight for each of its passes, of which all processes need as
         # many
-        self.once = frozen(module)
-        self.plain_head = not weight.requires_grad and not self.once and here(module, self._plain)
-        self.packs = True
-        self.packs = here(module, self._probe)
+        self.once = has_deepspeed_weights(module)
+        self.has_plain_head = (
+            not weight.requires_grad
+            and not self.once
+            and run_in_module(module, self._has_plain_head)
+        )
+        self.can_pack = True
+        self.can_pack = run_in_module(module, self._probe)
 
     @torch.no_grad()
-    def _plain(self) -> bool:
+    def _has_plain_head(self) -> bool:
         """Return whether the head is a frozen matrix and nothing else."""
         weight = self.module.get_output_embeddings().weight
         hidden = torch.linspace(
@@ -68,40 +72,45 @@ class Student:
 
         answers = (tokens(5, 9, 2), tokens(8, 3))
         rows = [
-            Row(i, "", "", tokens(1, 2, 3, *range(4 + i, 9 + 2 * i)), answers, {}) for i in range(3)
+            TrainingRow(i, "", "", tokens(1, 2, 3, *range(4 + i, 9 + 2 * i)), answers, {})
+            for i in range(3)
         ]
-        with self.adapter.off():
-            right = self._packs(rows)
-        return right and (self.adapter.worn is None or self._packs(rows))
+        with self.adapter.disable():
+            right = self._packs_correctly(rows)
+        return right and (self.adapter.worn is None or self._packs_correctly(rows))
 
-    def _packs(self, rows: Sequence[Row]) -> bool:
+    def _packs_correctly(self, rows: Sequence[TrainingRow]) -> bool:
         batch = self.pack(rows)
         try:
-            with packed(self.module):
+            with use_packed_attention(self.module):
                 ours = self._packed_states(batch).float()
-        except (CannotPack, TypeError, ValueError, RuntimeError):
+        except (PackingUnsupported, TypeError, ValueError, RuntimeError):
             return False
         theirs = self._sequence_states(batch).float()
         return bool((ours - theirs).norm() <= PROBE_TOLERANCE * theirs.norm())
 
-    def ready(self) -> AbstractContextManager[None]:
+    def use_attention(self) -> AbstractContextManager[None]:
         """Return a context in which the model's attention is as `states` needs it."""
-        return packed(self.module) if self.packs else nullcontext()
+        return use_packed_attention(self.module) if self.can_pack else nullcontext()
 
-    def pack(self, rows: Sequence[Row]) -> Packed:
+    def pack(self, rows: Sequence[TrainingRow]) -> PackedBatch:
         """Pack rows onto this model's device."""
-        mine = worn(self.module)
-        return pack(rows, self.device, mine.lead, mine.tail) if mine else pack(rows, self.device)
+        mine = get_active_hooks(self.module)
+        return (
+            pack_rows(rows, self.device, mine.lead, mine.num_edited_suffix_tokens)
+            if mine
+            else pack_rows(rows, self.device)
+        )
 
-    def states(self, batch: Packed) -> Tensor:
+    def states(self, batch: PackedBatch) -> Tensor:
         """Return the hidden state before each answer token: (N, D), contiguous, gathered before the
         head.
         """
-        return self._packed_states(batch) if self.packs else self._sequence_states(batch)
+        return self._packed_states(batch) if self.can_pack else self._sequence_states(batch)
 
-    def _packed_states(self, batch: Packed) -> Tensor:
-        mine = worn(self.module)
-        with mine.at(batch.places()) if mine and mine.positional else nullcontext():
+    def _packed_states(self, batch: PackedBatch) -> Tensor:
+        mine = get_active_hooks(self.module)
+        with mine.at(batch.places()) if mine and mine.needs_positions else nullcontext():
             out = self.decoder(
                 input_ids=batch.ids,
                 position_ids=batch.positions,
@@ -110,14 +119,14 @@ class Student:
             )
         return out.last_hidden_state[0].index_select(0, batch.states)  # type: ignore[no-any-return]
 
-    def _sequence_states(self, batch: Packed) -> Tensor:
+    def _sequence_states(self, batch: PackedBatch) -> Tensor:
         found = []
         lead = batch.lead
         for row in batch.rows:
             for answer in row.answers:
                 ids = torch.tensor([[*[0] * lead, *row.prompt, *answer]], device=self.device)
                 position = torch.arange(ids.shape[1], device=self.device)[None]
-                with standing(
+                with at_positions(
                     self.module, position, torch.tensor([[len(row.prompt)]], device=self.device)
                 ):
                     states = self.decoder(input_ids=ids, use_cache=False).last_hidden_state[0]
@@ -126,21 +135,21 @@ class Student:
 
     def token_logp(self, hidden: Tensor, targets: Tensor) -> Tensor:
         """Return nats per answer token: (N,) float32."""
-        if self.plain_head:
+        if self.has_plain_head:
             return token_logp(hidden, self.module.get_output_embeddings().weight, targets)
         if self.once:
             return -nn.functional.cross_entropy(
                 self.head(hidden).float(), targets, reduction="none"
             )
         pieces = zip(hidden.split(HEAD_ROWS), targets.split(HEAD_ROWS), strict=True)  # type: ignore[no-untyped-call]
-        return torch.cat([self.apart(self.head.token_logps, *piece) for piece in pieces])
+        return torch.cat([self.run_piece(self.head.token_logps, *piece) for piece in pieces])
 
-    def at_logits(self, hidden: Tensor, work: OfLogits) -> Tensor:
+    def apply_to_logits(self, hidden: Tensor, work: LogitsFunction) -> Tensor:
         """Return `work` of the logits of all states, some positions at a time, so that they need
         not all be kept: (N, D) -> (N,) float32.
         """
-        if self.plain_head:
-            return at_logits(hidden, self.module.get_output_embeddings().weight, work)
+        if self.has_plain_head:
+            return apply_to_logits(hidden, self.module.get_output_embeddings().weight, work)
         if self.once:
             return work(self.head(hidden), slice(None))
 
@@ -148,7 +157,7 @@ class Student:
             return work(self.head(states), part)
 
         parts = [slice(start, start + HEAD_ROWS) for start in range(0, len(hidden), HEAD_ROWS)]
-        return torch.cat([self.apart(piece, hidden[part], part) for part in parts])
+        return torch.cat([self.run_piece(piece, hidden[part], part) for part in parts])
 
     def logits(self, hidden: Tensor) -> Tensor:
         """Return the logits: (N, V)."""

@@ -10,8 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-CHUNK = 128
-OfLogits = Callable[[Tensor, slice], Tensor]
+CHUNK_POSITIONS = 128
+LogitsFunction = Callable[[Tensor, slice], Tensor]
 """What is made of the logits (n, V) of a part of the positions: (n,), one number of each position's
 own logits.
 """
@@ -33,13 +33,13 @@ class TokenLogp(torch.autograd.Function):
         logp = torch.empty(count, dtype=torch.float32, device=hidden.device)
         slope = torch.empty_like(hidden) if ctx.needs_input_grad[0] else None
         logits = hidden.new_empty(
-            min(count, CHUNK), vocabulary
+            min(count, CHUNK_POSITIONS), vocabulary
         )  # reused: fresh memory for each chunk costs more than the softmax
         wide, log_probs = (
             torch.empty(logits.shape, dtype=torch.float32, device=hidden.device) for _ in range(2)
         )
-        for start in range(0, count, CHUNK):
-            part = slice(start, min(start + CHUNK, count))
+        for start in range(0, count, CHUNK_POSITIONS):
+            part = slice(start, min(start + CHUNK_POSITIONS, count))
             n = part.stop - start
             torch.mm(hidden[part], weight.t(), out=logits[:n])
             torch._log_softmax(wide[:n].copy_(logits[:n]), -1, False, out=log_probs[:n])
@@ -53,10 +53,10 @@ class TokenLogp(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
-        return _along_slope(ctx, grads[0]), None, None
+        return _scale_slope(ctx, grads[0]), None, None
 
 
-class AtLogits(torch.autograd.Function):
+class LogitsFunctionInChunks(torch.autograd.Function):
     """f(h W^T) for each state, with the gradient found in the same pass.
 
     Each number depends on its own state alone, so d f / d h = (d f / d logits) W can be computed
@@ -65,14 +65,14 @@ class AtLogits(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx: Any, hidden: Tensor, weight: Tensor, work: OfLogits) -> Tensor:
+    def forward(ctx: Any, hidden: Tensor, weight: Tensor, work: LogitsFunction) -> Tensor:
         values = torch.empty(hidden.shape[0], dtype=torch.float32, device=hidden.device)
         slope = torch.empty_like(hidden) if ctx.needs_input_grad[0] else None
-        for start in range(0, hidden.shape[0], CHUNK):
-            part = slice(start, start + CHUNK)
+        for start in range(0, hidden.shape[0], CHUNK_POSITIONS):
+            part = slice(start, start + CHUNK_POSITIONS)
             with (
                 torch.set_grad_enabled(slope is not None),
-                torch.autograd.graph.saved_tensors_hooks(_as_it_is, _as_it_is),
+                torch.autograd.graph.saved_tensors_hooks(_keep_tensor, _keep_tensor),
             ):
                 logits = (hidden[part].detach() @ weight.t()).requires_grad_(slope is not None)
                 found = work(logits, part)
@@ -85,10 +85,10 @@ class AtLogits(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
-        return _along_slope(ctx, grads[0]), None, None
+        return _scale_slope(ctx, grads[0]), None, None
 
 
-def _along_slope(ctx: Any, grad: Tensor) -> Tensor:
+def _scale_slope(ctx: Any, grad: Tensor) -> Tensor:
     """The states' gradient (N, D): that of each number (N,) times its slope, which the forward pass
     has left.
     """
@@ -96,7 +96,7 @@ def _along_slope(ctx: Any, grad: Tensor) -> Tensor:
     return (grad[:, None] * slope.float()).to(slope.dtype)
 
 
-def _as_it_is(tensor: Tensor) -> Tensor:
+def _keep_tensor(tensor: Tensor) -> Tensor:
     """What is kept within a chunk is gone with it: whoever counts or moves what is kept need not
     see it.
     """
@@ -108,8 +108,8 @@ def token_logp(hidden: Tensor, weight: Tensor, targets: Tensor) -> Tensor:
     return TokenLogp.apply(hidden, weight, targets)  # type: ignore[no-any-return,no-untyped-call]
 
 
-def at_logits(hidden: Tensor, weight: Tensor, work: OfLogits) -> Tensor:
+def apply_to_logits(hidden: Tensor, weight: Tensor, work: LogitsFunction) -> Tensor:
     """`work` of the logits of all states, a chunk at a time. Shapes: (N, D), (V, D) -> (N,)
     float32.
     """
-    return AtLogits.apply(hidden, weight, work)  # type: ignore[no-any-return,no-untyped-call]
+    return LogitsFunctionInChunks.apply(hidden, weight, work)  # type: ignore[no-any-return,no-untyped-call]

@@ -57,25 +57,25 @@ class FrozenNorm(nn.Module):
 
 
 @contextmanager
-def fast_norms(module: nn.Module) -> Iterator[int]:
+def use_fast_norms(module: nn.Module) -> Iterator[int]:
     """Inside, the norms that can be are replaced (yields how many); afterwards the model has its
     own again.
     """
     found = {
         name: (own, eps)
         for name, own in module.named_modules()
-        if (eps := _eps(own)) is not None and _equal(own, eps)
+        if (eps := _get_eps(own)) is not None and _computes_the_same(own, eps)
     }
     for name, (own, eps) in found.items():
-        _put(module, name, FrozenNorm(own, eps))
+        _replace_submodule(module, name, FrozenNorm(own, eps))
     try:
         yield len(found)
     finally:
         for name, (own, _) in found.items():
-            _put(module, name, own)
+            _replace_submodule(module, name, own)
 
 
-def _eps(own: nn.Module) -> float | None:
+def _get_eps(own: nn.Module) -> float | None:
     if (
         not type(own).__name__.endswith("RMSNorm")
         or getattr(own, "weight", None) is None
@@ -95,7 +95,7 @@ def _eps(own: nn.Module) -> float | None:
 
 
 @torch.no_grad()
-def _equal(own: nn.Module, eps: float) -> bool:
+def _computes_the_same(own: nn.Module, eps: float) -> bool:
     """Whether both compute the same on a probe: some models' norms add one to the weight, or scale
     in another place.
     """
@@ -105,6 +105,6 @@ def _equal(own: nn.Module, eps: float) -> bool:
     return torch.allclose(ours, own(probe), rtol=1e-2, atol=1e-3)
 
 
-def _put(module: nn.Module, name: str, layer: nn.Module) -> None:
+def _replace_submodule(module: nn.Module, name: str, layer: nn.Module) -> None:
     parent, _, last = name.rpartition(".")
     setattr(module.get_submodule(parent), last, layer)

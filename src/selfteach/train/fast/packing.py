@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from selfteach.models.worn import Places
-from selfteach.train.batch import Row
+from selfteach.models.hooks import TokenPositions
+from selfteach.train.batch import TrainingRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,58 +43,60 @@ class Strips:
 
     def queries_of(self, heads: int) -> Tensor:
         """Gathers (tokens * heads) rows into the order (S, heads, L)."""
-        return self._once(("queries", heads), lambda: _by_head(self.queries, heads))
+        return self._get_or_make(("queries", heads), lambda: _expand_by_head(self.queries, heads))
 
     def keys_of(self, groups: int) -> Tensor:
         """Gathers (T * groups) rows into the order (S, groups, W)."""
-        return self._once(("keys", groups), lambda: _by_head(self.keys, groups))
+        return self._get_or_make(("keys", groups), lambda: _expand_by_head(self.keys, groups))
 
     def back(self, heads: int, width: int, skip: int = 0) -> Tensor:
         """The inverse of a gather: for each (token, head) its place among (S, heads, width) rows,
         of which `skip` stand before.
         """
-        return self._once(
+        return self._get_or_make(
             ("back", heads, width, skip),
-            lambda: _place(self.strip, self.offset + skip, heads, width),
+            lambda: _make_gather_index(self.strip, self.offset + skip, heads, width),
         )
 
     def padded_of(self, heads: int) -> Tensor:
         """Places of padded queries among (S, heads, L) rows."""
         longest = self.queries.shape[1]
-        return self._once(
+        return self._get_or_make(
             ("padded", heads),
-            lambda: _place(self.padding // longest, self.padding % longest, heads, longest),
+            lambda: _make_gather_index(
+                self.padding // longest, self.padding % longest, heads, longest
+            ),
         )
 
     def bias(self, heads: int, groups: int, dtype: torch.dtype) -> Tensor:
         """0 where a query may look and -inf elsewhere, for each head: (S * groups, heads/groups *
         L, W).
         """
-        return self._once(
-            ("bias", heads, groups, dtype), lambda: _bias(self.allowed, heads, groups, dtype)
+        return self._get_or_make(
+            ("bias", heads, groups, dtype), lambda: _make_bias(self.allowed, heads, groups, dtype)
         )
 
-    def _once(self, key: object, make: Callable[[], Tensor]) -> Tensor:
+    def _get_or_make(self, key: object, make: Callable[[], Tensor]) -> Tensor:
         """All layers ask for the same."""
         if key not in self.made:
             self.made[key] = make()
         return self.made[key]
 
 
-def _by_head(places: Tensor, heads: int) -> Tensor:
+def _expand_by_head(places: Tensor, heads: int) -> Tensor:
     return (
         places[:, None, :] * heads + torch.arange(heads, device=places.device)[None, :, None]
     ).flatten()
 
 
-def _place(strip: Tensor, offset: Tensor, heads: int, width: int) -> Tensor:
+def _make_gather_index(strip: Tensor, offset: Tensor, heads: int, width: int) -> Tensor:
     return (
         (strip[:, None] * heads + torch.arange(heads, device=strip.device)) * width
         + offset[:, None]
     ).flatten()
 
 
-def _bias(allowed: Tensor, heads: int, groups: int, dtype: torch.dtype) -> Tensor:
+def _make_bias(allowed: Tensor, heads: int, groups: int, dtype: torch.dtype) -> Tensor:
     count, longest, width = allowed.shape
     bias = torch.zeros(allowed.shape, dtype=dtype, device=allowed.device).masked_fill_(
         ~allowed, float("-inf")
@@ -103,17 +105,17 @@ def _bias(allowed: Tensor, heads: int, groups: int, dtype: torch.dtype) -> Tenso
 
 
 @dataclass(frozen=True, slots=True)
-class Packed:
+class PackedBatch:
     """Rows as the model sees them.
 
     Shapes: ids, positions (1, T); states, targets, row, side, place (N,): for each answer token
     where the state is that predicts it (shifted by one), the token, its row in this batch, whether
     it is of the chosen (0) or the rejected (1) answer, its place in it.
     `lead`: tokens that the adapter puts before every sequence; they and the shared beginning stand
-    once, `beginning` tokens in all.
+    once, `num_shared_tokens` tokens in all.
     """
 
-    rows: tuple[Row, ...]
+    rows: tuple[TrainingRow, ...]
     ids: Tensor
     positions: Tensor
     states: Tensor
@@ -123,28 +125,28 @@ class Packed:
     place: Tensor
     strips: tuple[Strips, ...]
     lead: int = 0
-    beginning: int = 0
+    num_shared_tokens: int = 0
 
-    def places(self) -> Places:
+    def places(self) -> TokenPositions:
         """Where each token stands in its own sequence: for adapters to which that matters."""
-        lengths = [min(len(row.prompt) for row in self.rows)] * self.beginning
+        lengths = [min(len(row.prompt) for row in self.rows)] * self.num_shared_tokens
         for row in self.rows:
-            lengths += [len(row.prompt)] * (row.length - self.beginning + self.lead)
-        return Places(
+            lengths += [len(row.prompt)] * (row.length - self.num_shared_tokens + self.lead)
+        return TokenPositions(
             self.positions - self.lead, torch.tensor(lengths, device=self.ids.device)[None]
         )
 
 
-def shared_prefix(rows: Sequence[Row], tail: int = 1) -> int:
-    """How many tokens all prompts begin with; each keeps at least `tail` of its own, and one row
+def count_shared_prefix(rows: Sequence[TrainingRow], tail: int = 1) -> int:
+    """How many tokens all prompts begin with; each keeps at least `num_edited_suffix_tokens` of its own, and one row
     shares with nobody.
     """
     if len(rows) == 1:
         return 0
-    return _common([row.prompt for row in rows], tail)
+    return _count_common([row.prompt for row in rows], tail)
 
 
-def _common(prompts: Sequence[tuple[int, ...]], tail: int) -> int:
+def _count_common(prompts: Sequence[tuple[int, ...]], tail: int) -> int:
     low, high = min(prompts), max(prompts)  # all others lie between these two
     same = next(
         (i for i, (a, b) in enumerate(zip(low, high, strict=False)) if a != b),
@@ -153,9 +155,12 @@ def _common(prompts: Sequence[tuple[int, ...]], tail: int) -> int:
     return max(0, min(same, min(map(len, prompts)) - tail))
 
 
-def pack(
-    rows: Sequence[Row], device: torch.device | str = "cpu", lead: int = 0, tail: int = 1
-) -> Packed:
+def pack_rows(
+    rows: Sequence[TrainingRow],
+    device: torch.device | str = "cpu",
+    num_virtual_tokens: int = 0,
+    num_edited_suffix_tokens: int = 1,
+) -> PackedBatch:
     """Packs rows.
 
     Args:
@@ -166,13 +171,13 @@ def pack(
     def to(values: Sequence[int]) -> Tensor:
         return torch.tensor(values, dtype=torch.long, device=device)
 
-    shared = shared_prefix(rows, tail)
-    ids = [0] * lead + list(rows[0].prompt[:shared])
-    positions = list(range(lead + shared))
+    shared = count_shared_prefix(rows, num_edited_suffix_tokens)
+    ids = [0] * num_virtual_tokens + list(rows[0].prompt[:shared])
+    positions = list(range(num_virtual_tokens + shared))
     answers: list[tuple[int, int, int, int, int]] = []  # state, target, row, side, place
     for r, row in enumerate(rows):
         ids += row.prompt[shared:]
-        positions += range(lead + shared, lead + len(row.prompt))
+        positions += range(num_virtual_tokens + shared, num_virtual_tokens + len(row.prompt))
         last = len(ids) - 1
         for side, answer in enumerate(row.answers):
             first = len(ids)
@@ -181,13 +186,16 @@ def pack(
                 for t, token in enumerate(answer)
             ]
             ids += answer
-            positions += range(lead + len(row.prompt), lead + len(row.prompt) + len(answer))
+            positions += range(
+                num_virtual_tokens + len(row.prompt),
+                num_virtual_tokens + len(row.prompt) + len(answer),
+            )
     columns = (to(column) for column in zip(*answers, strict=True))
     states, targets, owner, side_of, place = columns
-    strips = _strips(rows, shared, lead, device)
+    strips = _group_strips(rows, shared, num_virtual_tokens, device)
     ids_of = to(ids)[None]
     positions_of = to(positions)[None]
-    return Packed(
+    return PackedBatch(
         tuple(rows),
         ids_of,
         positions_of,
@@ -197,22 +205,22 @@ def pack(
         side_of,
         place,
         strips,
-        lead,
-        lead + shared,
+        num_virtual_tokens,
+        num_virtual_tokens + shared,
     )
 
 
-def _strips(
-    rows: Sequence[Row], shared: int, lead: int, device: torch.device | str
+def _group_strips(
+    rows: Sequence[TrainingRow], shared: int, lead: int, device: torch.device | str
 ) -> tuple[Strips, ...]:
     """The shared beginning alone, then the rows in groups whose keys fit the same width."""
     start = beginning = lead + shared
-    found = [_strip_group([beginning], [()], 0, 0, device)] if beginning else []
-    for _, group in itertools.groupby(rows, key=lambda row: _width(lead + row.length)):
+    found = [_make_strips([beginning], [()], 0, 0, device)] if beginning else []
+    for _, group in itertools.groupby(rows, key=lambda row: _round_up_width(lead + row.length)):
         members = list(group)
         answers = [(len(row.prompt) - shared, *map(len, row.answers)) for row in members]
         found.append(
-            _strip_group(
+            _make_strips(
                 [row.length - shared for row in members], answers, start, beginning, device
             )
         )
@@ -220,14 +228,14 @@ def _strips(
     return tuple(found)
 
 
-def _width(tokens: int) -> int:
+def _round_up_width(tokens: int) -> int:
     """Round up: softmax over bf16 rows is twice as fast when their width is a multiple of a vector
     register.
     """
     return -(-tokens // 32) * 32
 
 
-def _strip_group(
+def _make_strips(
     lengths: list[int],
     answers: Sequence[Sequence[int]],
     start: int,
@@ -244,7 +252,7 @@ def _strip_group(
     offset = torch.cat([torch.arange(length) for length in lengths])
     queries = torch.zeros(count, longest, dtype=torch.long)
     queries[strip, offset] = torch.arange(len(strip))
-    width = _width(shared + longest)
+    width = _round_up_width(shared + longest)
     keys = torch.zeros(count, width, dtype=torch.long)
     keys[:, :shared] = torch.arange(shared)
     keys[:, shared : shared + longest] = queries + start

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from selfteach import config
-from selfteach.train.fast.head import OfLogits
+from selfteach.train.fast.head import LogitsFunction
 from selfteach.train.prior import Prior
 
 Event = tuple[str, Mapping[str, Any]]
@@ -42,7 +42,7 @@ class Distribution:
 
 
 @dataclass(frozen=True, slots=True)
-class View:
+class ObjectiveInputs:
     """What an objective sees of a batch: its own rows, numbered 0..R-1.
 
     Shapes: logp, reference (N,) of the chosen tokens, and rejected, rejected_reference (M,) of the
@@ -62,21 +62,21 @@ class View:
     reference: Tensor | None = None
     rejected_reference: Tensor | None = None
     teacher: Distribution | None = None
-    at_logits: Callable[[OfLogits], Tensor] | None = None
-    drawn: Tensor | None = None
+    apply_to_logits: Callable[[LogitsFunction], Tensor] | None = None
+    sampled: Tensor | None = None
     edited: Tensor | None = None
     rejected_edited: Tensor | None = None
     prior: Tensor | None = None
     numbers: tuple[int, ...] = ()
 
 
-def row_sums(values: Tensor, row: Tensor, rows: int) -> Tensor:
+def sum_by_row(values: Tensor, row: Tensor, rows: int) -> Tensor:
     """Sums token values (N,) by row into (R,)."""
     return torch.zeros(rows, dtype=values.dtype, device=values.device).index_add(0, row, values)
 
 
 class Objective(ABC):
-    """One loss. `terms` gives each row's sum; the loop divides by the count of `unit`s in the whole
+    """One loss. `compute_row_losses` gives each row's sum; the loop divides by the count of `unit`s in the whole
     step, and adds weights.
 
     What follows is what a loss needs; one that needs more than the chosen answer's
@@ -91,7 +91,7 @@ class Objective(ABC):
     teacher: Literal["", "base", "prompted"] = ""
     """Needs next-token distributions: of the base, or of the base with `source["teacher_prompt"]`.
     """
-    own_draws: bool = False
+    supports_on_policy: bool = False
     """May be trained on answers that the student draws between steps (`train.on_policy`)."""
     skip: int = 0
     """How many of the first tokens of an answer it leaves out."""
@@ -103,19 +103,19 @@ class Objective(ABC):
     """Only holds the base in place: a row that has no other objective is not learned."""
     distilled_by: str = "distill"
     """The objective that takes its place where a fast adapter learned the rows before
-    (`train.fast`); one that `holds` stays.
+    (`train.distill_from`); one that `holds` stays.
     """
 
-    def __init__(self, settings: config.Train) -> None:
+    def __init__(self, settings: config.TrainConfig) -> None:
         self.settings = settings
 
     @abstractmethod
-    def terms(self, view: View) -> Tensor:
+    def compute_row_losses(self, view: ObjectiveInputs) -> Tensor:
         """(R,) float32: the loss of each row, summed over its units."""
 
-    def watch(self, view: View) -> Mapping[int, Mapping[str, float]]:
+    def watch(self, view: ObjectiveInputs) -> Mapping[int, Mapping[str, float]]:
         """What it wants remembered of each row, by the row's number; called without gradient after
-        `terms`.
+        `compute_row_losses`.
         """
         return {}
 

@@ -6,11 +6,11 @@ import torch
 from torch import Tensor
 
 from selfteach import config
-from selfteach.train.objectives import Objective, View, row_sums
-from selfteach.train.objectives.distill import diverging
+from selfteach.train.objectives import Objective, ObjectiveInputs, sum_by_row
+from selfteach.train.objectives.distill import compute_divergence
 
 
-class Anchor(Objective):
+class AnchorObjective(Objective):
     """`anchor`: on the base's own answers, either their likelihood (`anchor: nll`) or the
     divergence from the base (`anchor: kl`).
 
@@ -20,23 +20,23 @@ class Anchor(Objective):
 
     holds = True
 
-    def __init__(self, settings: config.Train) -> None:
+    def __init__(self, settings: config.TrainConfig) -> None:
         super().__init__(settings)
         if settings.anchor == "kl":
             self.teacher = "base"
 
-    def terms(self, view: View) -> Tensor:
+    def compute_row_losses(self, view: ObjectiveInputs) -> Tensor:
         """(R,) sums over tokens, nats."""
-        return row_sums(self.drifts(view), view.row, view.rows)
+        return sum_by_row(self.compute_drifts(view), view.row, view.rows)
 
-    def drifts(self, view: View) -> Tensor:
+    def compute_drifts(self, view: ObjectiveInputs) -> Tensor:
         """(N,) nats of each token."""
         if self.settings.anchor == "nll":
             return -view.logp
-        return diverging(view, "forward", 0.5, self.settings.temperature)
+        return compute_divergence(view, "forward", 0.5, self.settings.temperature)
 
 
-class Hold(Anchor):
+class HoldObjective(AnchorObjective):
     """`hold`: what a correction left as it was stays as the base has it, with everything before it
     corrected.
 
@@ -49,7 +49,9 @@ class Hold(Anchor):
     edits = True
     holds = False
 
-    def terms(self, view: View) -> Tensor:
+    def compute_row_losses(self, view: ObjectiveInputs) -> Tensor:
         """(R,) sums over the tokens outside of edits, nats."""
         assert view.edited is not None
-        return row_sums(torch.where(view.edited, 0.0, self.drifts(view)), view.row, view.rows)
+        return sum_by_row(
+            torch.where(view.edited, 0.0, self.compute_drifts(view)), view.row, view.rows
+        )

@@ -20,8 +20,8 @@ from torch import Tensor
 from torch.nn.functional import logsigmoid
 
 from selfteach import config, registry
-from selfteach.train.displacement import Watchdog
-from selfteach.train.objectives import Event, Objective, View, row_sums
+from selfteach.train.displacement import DisplacementMonitor
+from selfteach.train.objectives import Event, Objective, ObjectiveInputs, sum_by_row
 
 
 def unbounded(chosen: Tensor, rejected: Tensor) -> Tensor:
@@ -67,7 +67,7 @@ def apo_zero(chosen: Tensor, rejected: Tensor, beta: float) -> Tensor:
     return 1 - torch.sigmoid(beta * chosen) + torch.sigmoid(beta * rejected)
 
 
-def desensitised(counted: Tensor, row: Tensor, shared: Tensor, ld_alpha: float) -> Tensor:
+def desensitize_lengths(counted: Tensor, row: Tensor, shared: Tensor, ld_alpha: float) -> Tensor:
     """The weight of each token: 1 for the first `shared` counted tokens of its row, ld_alpha for
     those beyond, 0 for those not counted.
 
@@ -83,7 +83,7 @@ def desensitised(counted: Tensor, row: Tensor, shared: Tensor, ld_alpha: float) 
 
 
 @dataclass(frozen=True, slots=True)
-class Arms:
+class PairRatios:
     """Both answers of each pair: r', r, and how many tokens of the answer the correction changed.
     Shapes: each (B,).
     """
@@ -93,39 +93,40 @@ class Arms:
     edits: Tensor
 
 
-def arms(view: View, settings: config.Correction) -> Arms:
+def compute_pair_ratios(view: ObjectiveInputs, settings: config.CorrectionLossConfig) -> PairRatios:
     """r' and r: sums (or means) over the tokens that count of log pi/pi0 (or log pi), nats."""
     assert view.rejected is not None
     assert view.rejected_row is not None
     assert view.edited is not None
     assert view.rejected_edited is not None
-    edits = row_sums(view.rejected_edited.float(), view.rejected_row, view.rows)
+    edits = sum_by_row(view.rejected_edited.float(), view.rejected_row, view.rows)
     sides = [
         (view.logp, view.reference, view.row, view.edited),
         (view.rejected, view.rejected_reference, view.rejected_row, view.rejected_edited),
     ]
     counted = [flags if settings.mask else torch.ones_like(flags) for *_, flags in sides]
     lengths = [
-        row_sums(c.long(), row, view.rows) for c, (_, _, row, _) in zip(counted, sides, strict=True)
+        sum_by_row(c.long(), row, view.rows)
+        for c, (_, _, row, _) in zip(counted, sides, strict=True)
     ]
     sums = []
     for (logp, base, row, _), counts in zip(sides, counted, strict=True):
         ratio = logp - base if settings.reference and base is not None else logp
-        weight = desensitised(counts, row, torch.minimum(*lengths), settings.ld_alpha)
-        sums.append(row_sums(weight * ratio, row, view.rows))
+        weight = desensitize_lengths(counts, row, torch.minimum(*lengths), settings.ld_alpha)
+        sums.append(sum_by_row(weight * ratio, row, view.rows))
     if settings.per_token:
         sums = [total / length.clamp(min=1) for total, length in zip(sums, lengths, strict=True)]
-    return Arms(sums[0], sums[1], edits)
+    return PairRatios(sums[0], sums[1], edits)
 
 
-def likelihood(logp: Tensor, row: Tensor, rows: int) -> Tensor:
+def nll(logp: Tensor, row: Tensor, rows: int) -> Tensor:
     """NLL(y') = - mean_t log pi(y'_t | x, y'_<t), over the whole correction: (N,) -> (B,) nats a
     token.
     """
-    return -row_sums(logp, row, rows) / row_sums(torch.ones_like(logp), row, rows)
+    return -sum_by_row(logp, row, rows) / sum_by_row(torch.ones_like(logp), row, rows)
 
 
-class Correction(Objective):
+class CorrectionObjective(Objective):
     """`correction`: L = bound(r', r) + alpha NLL(y'), the mean over pairs, with the settings of
     `train.correction`.
     """
@@ -134,20 +135,22 @@ class Correction(Objective):
     pairs = True
     edits = True
 
-    def __init__(self, settings: config.Train) -> None:
+    def __init__(self, settings: config.TrainConfig) -> None:
         super().__init__(settings)
         self.own = settings.correction
         self.reference = self.own.reference or self.own.watchdog < 1
-        self.prior = registry.lookup("priors", self.own.prior)(self.own) if self.own.prior else None
-        self.watchdog = Watchdog(self.own.watchdog)
+        self.prior = (
+            registry.load_registered("priors", self.own.prior)(self.own) if self.own.prior else None
+        )
+        self.watchdog = DisplacementMonitor(self.own.watchdog)
 
-    def terms(self, view: View) -> Tensor:
+    def compute_row_losses(self, view: ObjectiveInputs) -> Tensor:
         """(R,) losses of pairs."""
-        return self._bound(arms(view, self.own), view.prior) + self._alpha() * likelihood(
+        return self._bound(compute_pair_ratios(view, self.own), view.prior) + self._alpha() * nll(
             view.logp, view.row, view.rows
         )
 
-    def _bound(self, pair: Arms, prior: Tensor | None) -> Tensor:
+    def _bound(self, pair: PairRatios, prior: Tensor | None) -> Tensor:
         s = self.own
         if s.bound == "none":
             return unbounded(pair.chosen, pair.rejected)
@@ -171,20 +174,20 @@ class Correction(Objective):
         return logistic(gap, s.beta, s.margin or 0.0)
 
     def _alpha(self) -> float:
-        return self.own.alpha + (self.own.anchor_alpha if self.watchdog.guards else 0.0)
+        return self.own.alpha + (self.own.anchor_alpha if self.watchdog.is_over_limit else 0.0)
 
-    def watch(self, view: View) -> Mapping[int, Mapping[str, float]]:
+    def watch(self, view: ObjectiveInputs) -> Mapping[int, Mapping[str, float]]:
         """By row number: log pi/pi0 (y') in nats a token, and the amount of correction log pi(y) -
         log pi(y') in nats.
         """
         assert view.rejected is not None
         assert view.rejected_row is not None
-        amount = row_sums(view.rejected, view.rejected_row, view.rows) - row_sums(
+        amount = sum_by_row(view.rejected, view.rejected_row, view.rows) - sum_by_row(
             view.logp, view.row, view.rows
         )
         rose = torch.zeros_like(amount)
         if view.reference is not None:
-            rose = likelihood(view.reference - view.logp, view.row, view.rows)
+            rose = nll(view.reference - view.logp, view.row, view.rows)
         columns = zip(view.numbers, rose.tolist(), amount.tolist(), strict=True)
         return {number: {"chosen_nats": r, "correction_nats": a} for number, r, a in columns}
 
@@ -194,24 +197,24 @@ class Correction(Objective):
         """The step's mean amount of correction, and the share of all pairs whose correction stands
         below the base.
         """
-        barked = self.watchdog.barked is not None
-        share = self.watchdog.see(
+        barked = self.watchdog.tripped is not None
+        share = self.watchdog.update(
             step, {number: facts["chosen_nats"] for number, facts in seen.items()}, pairs
         )
         means = {
             name: sum(facts[name] for facts in seen.values()) / len(seen)
             for name in ("chosen_nats", "correction_nats")
         }
-        news = self.watchdog.barked if not barked else None
+        news = self.watchdog.tripped if not barked else None
         return {**means, "displaced_share": share}, [
             ("displaced", {**news, "alpha": self._alpha()})
         ] if news else []
 
     def state(self) -> dict[str, Any]:
         """What the watchdog remembers."""
-        return {"below": sorted(self.watchdog.below), "barked": self.watchdog.barked}
+        return {"below": sorted(self.watchdog.displaced_rows), "barked": self.watchdog.tripped}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Gives the watchdog its memory back."""
-        self.watchdog.below = set(state["below"])
-        self.watchdog.barked = state["barked"]
+        self.watchdog.displaced_rows = set(state["below"])
+        self.watchdog.tripped = state["barked"]

@@ -15,9 +15,9 @@ import torch
 from torch import Tensor
 
 from selfteach import config
-from selfteach.train.objectives import Distribution, Objective, View, row_sums
+from selfteach.train.objectives import Distribution, Objective, ObjectiveInputs, sum_by_row
 
-Form = Literal["forward", "reverse", "jsd"]
+DivergenceForm = Literal["forward", "reverse", "jsd"]
 
 
 def kl(p: Tensor, q: Tensor) -> Tensor:
@@ -40,7 +40,7 @@ def jsd(p: Tensor, q: Tensor, beta: float) -> Tensor:
     return beta * kl(p, m) + (1 - beta) * kl(q, m)
 
 
-def coarse(logp: Tensor, ids: Tensor) -> Tensor:
+def coarsen(logp: Tensor, ids: Tensor) -> Tensor:
     """The probabilities of the given tokens, and of all others together: (N, V), (N, K) -> (N,
     K+1), nats.
 
@@ -48,17 +48,21 @@ def coarse(logp: Tensor, ids: Tensor) -> Tensor:
     one (data processing inequality); renormalising the K tokens alone would be biased.
     """
     top = logp.gather(1, ids)
-    return torch.cat([top, tail(top)], -1)
+    return torch.cat([top, log_tail_mass(top)], -1)
 
 
-def tail(top: Tensor) -> Tensor:
+def log_tail_mass(top: Tensor) -> Tensor:
     """log(1 - sum exp(top)): (N, K) -> (N, 1), with a floor where rounding leaves nothing."""
     rest = -torch.expm1(torch.logsumexp(top, -1, keepdim=True).clamp(max=-1e-7))
     return rest.log()
 
 
 def divergence(
-    teacher: Distribution, logits: Tensor, form: Form, beta: float = 0.5, temperature: float = 1.0
+    teacher: Distribution,
+    logits: Tensor,
+    form: DivergenceForm,
+    beta: float = 0.5,
+    temperature: float = 1.0,
 ) -> Tensor:
     """D(teacher || student) at each position, nats; no gradient reaches the teacher.
 
@@ -67,40 +71,44 @@ def divergence(
     student = torch.log_softmax(logits.float() / temperature, -1)
     p = teacher.logp.detach()
     if not teacher.full:
-        p = torch.cat([p, tail(p)], -1)
-        student = coarse(student, teacher.ids)
+        p = torch.cat([p, log_tail_mass(p)], -1)
+        student = coarsen(student, teacher.ids)
     if form == "forward":
         return kl(p, student)
     return kl(student, p) if form == "reverse" else jsd(p, student, beta)
 
 
-def diverging(view: View, form: Form, beta: float, temperature: float) -> Tensor:
+def compute_divergence(
+    view: ObjectiveInputs, form: DivergenceForm, beta: float, temperature: float
+) -> Tensor:
     """D(teacher || student) at each chosen position of a view, nats: (N,)."""
     teacher = view.teacher
     assert teacher is not None
-    assert view.at_logits is not None
-    return view.at_logits(
+    assert view.apply_to_logits is not None
+    return view.apply_to_logits(
         lambda logits, part: divergence(teacher.at(part), logits, form, beta, temperature)
     )
 
 
-class Distill(Objective):
+class DistillObjective(Objective):
     """`distill`: (1-lam) CE + lam D a token, lam = `train.distill_mix`. On the student's own draws
     lam D alone: they are no evidence.
     """
 
     teacher = "prompted"
-    own_draws = True
+    supports_on_policy = True
 
-    def __init__(self, settings: config.Train) -> None:
+    def __init__(self, settings: config.TrainConfig) -> None:
         super().__init__(settings)
         self.skip = settings.skip_tokens
 
-    def terms(self, view: View) -> Tensor:
+    def compute_row_losses(self, view: ObjectiveInputs) -> Tensor:
         """(R,) sums over tokens, nats."""
         s = self.settings
-        d = diverging(view, s.divergence, s.jsd_beta, s.temperature)
+        d = compute_divergence(view, s.divergence, s.jsd_beta, s.temperature)
         likelihood = (
-            view.logp if view.drawn is None else view.logp.masked_fill(view.drawn[view.row], 0.0)
+            view.logp
+            if view.sampled is None
+            else view.logp.masked_fill(view.sampled[view.row], 0.0)
         )
-        return row_sums(s.distill_mix * d - (1 - s.distill_mix) * likelihood, view.row, view.rows)
+        return sum_by_row(s.distill_mix * d - (1 - s.distill_mix) * likelihood, view.row, view.rows)

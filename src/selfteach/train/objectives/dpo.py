@@ -7,7 +7,7 @@ from __future__ import annotations
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
-from selfteach.train.objectives import Objective, View, row_sums
+from selfteach.train.objectives import Objective, ObjectiveInputs, sum_by_row
 
 
 def dpo(
@@ -21,21 +21,21 @@ def dpo(
     return -logsigmoid(beta * ((chosen - base_chosen) - (rejected - base_rejected)))
 
 
-class Dpo(Objective):
+class DpoObjective(Objective):
     """`dpo`: the mean over pairs, with `train.beta`."""
 
     unit = "pair"
     pairs = True
     reference = True
 
-    def terms(self, view: View) -> Tensor:
+    def compute_row_losses(self, view: ObjectiveInputs) -> Tensor:
         """(R,) losses of pairs."""
         assert view.rejected is not None
         assert view.rejected_row is not None
         assert view.reference is not None
         assert view.rejected_reference is not None
-        chosen = row_sums(view.logp, view.row, view.rows)
-        base_chosen = row_sums(view.reference, view.row, view.rows)
-        rejected = row_sums(view.rejected, view.rejected_row, view.rows)
-        base_rejected = row_sums(view.rejected_reference, view.rejected_row, view.rows)
+        chosen = sum_by_row(view.logp, view.row, view.rows)
+        base_chosen = sum_by_row(view.reference, view.row, view.rows)
+        rejected = sum_by_row(view.rejected, view.rejected_row, view.rows)
+        base_rejected = sum_by_row(view.rejected_reference, view.rejected_row, view.rows)
         return dpo(chosen, rejected, base_chosen, base_rejected, self.settings.beta)

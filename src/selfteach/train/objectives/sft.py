@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from selfteach.train.objectives import Objective, View, row_sums
+from selfteach.train.objectives import Objective, ObjectiveInputs, sum_by_row
 
 
 def sft(token_logp: Tensor, row: Tensor, rows: int) -> Tensor:
@@ -13,12 +13,12 @@ def sft(token_logp: Tensor, row: Tensor, rows: int) -> Tensor:
 
     Shapes: token_logp (N,), row (N,) -> (R,).
     """
-    return row_sums(-token_logp, row, rows)
+    return sum_by_row(-token_logp, row, rows)
 
 
-class Sft(Objective):
+class SftObjective(Objective):
     """`sft`: mean negative log-likelihood a token."""
 
-    def terms(self, view: View) -> Tensor:
+    def compute_row_losses(self, view: ObjectiveInputs) -> Tensor:
         """(R,) summed negative log-likelihoods."""
         return sft(view.logp, view.row, view.rows)

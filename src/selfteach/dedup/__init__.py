@@ -1,0 +1,1 @@
+"""Texts that repeat one another: exact ROUGE-L overlap, from a handful of texts to millions."""

@@ -1,0 +1,113 @@
+"""Corrections of held-out answers that people wrote: how much of them a model still needs, whatever
+it answers itself.
+
+Nobody corrects new answers where the teacher is a file or a person. What another model answered is
+far from what this one answers, so the distance of new answers hardly moves. What the correction is
+about shows in the amount of correction of the rows themselves.
+
+Source: correction-optimization, A = log P(y|x) - log P(y'|x). Departs: each of the two is a mean
+over its answer's tokens, or a correction that only adds words could never be the likelier one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from selfteach import statistics
+from selfteach.evaluate.corrections import describe_gains
+from selfteach.evaluate.verdict import Evidence
+from selfteach.generate.correct import Turns
+from selfteach.models.recorded import Recorded
+from selfteach.records import Continuations, Measure, Prompt
+
+MIN_PAIRS = 5
+"""Of fewer pairs nothing is concluded: four out of four happen by chance once in sixteen times."""
+
+
+@dataclass(frozen=True, slots=True)
+class HeldOutCorrection:
+    """An answer to a held-out prompt, and what somebody made of it. `cut`: the answer stopped at
+    its token limit.
+    """
+
+    prompt: Turns
+    answer: str
+    correction: str
+    cut: bool = False
+
+
+def measure_held_out_amounts(
+    model: Recorded, prompts: Sequence[Prompt], pairs: Sequence[HeldOutCorrection]
+) -> list[float]:
+    """Return log pi(y|x) / |y| - log pi(y'|x) / |y'| of each pair, in nats a token: below 0 where
+    the correction is preferred.
+
+    Args:
+        prompts: what the model sees, in the order of the pairs.
+    """
+    items = [
+        Continuations(prompt, (pair.answer, pair.correction), end=not pair.cut)
+        for prompt, pair in zip(prompts, pairs, strict=True)
+    ]
+    scores = model.score(items)
+    return [answer.token_logp - correction.token_logp for answer, correction in scores]
+
+
+@dataclass(frozen=True)
+class HeldOutAmounts:
+    """The amount of correction of each pair, by arm."""
+
+    amounts: Mapping[str, Sequence[float]]
+
+    @property
+    def enough(self) -> bool:
+        """Whether there are so many pairs that something can be concluded."""
+        return len(self.amounts["base"]) >= MIN_PAIRS
+
+    def measures(self, seed: int) -> dict[str, dict[str, Measure]]:
+        """Return the numbers of each arm, with 95 % intervals by pair; none without pairs."""
+        if not any(self.amounts.values()):
+            return {"amount_held_out": {}, "preferred": {}}
+        mean = {arm: statistics.mean(found, seed=seed) for arm, found in self.amounts.items()}
+        preferred = {
+            arm: statistics.share([amount < 0 for amount in found])
+            for arm, found in self.amounts.items()
+        }
+        return {"amount_held_out": mean, "preferred": preferred}
+
+    def gains(self, seed: int) -> dict[str, Measure]:
+        """Return by how much the tuned model needs less than the other arms; nothing where there
+        are too few pairs, or nothing was trained.
+        """
+        if "taught" not in self.amounts or not self.enough:
+            return {}
+        after = self.amounts["taught"]
+        return {
+            arm: statistics.paired_bootstrap(own, after, seed=seed, limits=None)
+            for arm, own in self.amounts.items()
+            if arm != "taught"
+        }
+
+    def evidence(self, seed: int) -> Evidence | None:
+        """Return what the verdict rests on, where there are pairs enough."""
+        if not self.enough:
+            return None
+        count = len(self.amounts["base"])
+        mean: dict[str, str] = {}
+        share: dict[str, str] = {}
+        for arm, found in self.amounts.items():
+            mean[arm] = f"{sum(found) / count:.2f}"
+            share[arm] = f"{100 * sum(amount < 0 for amount in found) / count:.0f} %"
+        start = (
+            f"of {count} held-out corrections the base prefers {share['base']} to what they correct"
+        )
+        if "taught" not in self.amounts:
+            return describe_gains({}, start=start, change="", prompted="")
+        change = (
+            f"of {count} held-out corrections {share['base']} are preferred to what "
+            f"they correct before and {share['taught']} after, "
+            f"at an amount of correction of {mean['base']} and {mean['taught']} nats a token"
+        )
+        prompted = f"{share['prompted']}, {mean['prompted']} nats"
+        return describe_gains(self.gains(seed), start=start, change=change, prompted=prompted)

@@ -1,0 +1,194 @@
+"""Files: JSONL whose faults name their line, and writes that are whole or absent."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from selfteach.disk import open_file
+from selfteach.errors import DataError
+from selfteach.text import clean_text
+
+MAX_LINE_BYTES = 8 * 1024 * 1024
+
+
+MAX_DEPTH = 64
+
+
+UTF16_PREFIXES = (
+    b"\xff\xfe",
+    b"\xfe\xff",
+    b"{\x00",
+    b"\x00{",
+)  # how a UTF-16 file begins, with its mark or without
+
+
+@dataclass(frozen=True, slots=True)
+class BadLine:
+    """A line that could not be read, with its place and its fault."""
+
+    where: str
+    fault: str
+
+
+def read_jsonl(
+    path: Path, bad: list[BadLine] | None = None, cleaned_rows: list[BadLine] | None = None
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yields (`file:line`, object) for each line, its texts made safe by `clean_text`; `cleaned_rows` records
+    the lines where that changed something.
+
+    A bad line goes to `bad`, or raises where no list is given. Bad is: not JSON as RFC 8259 has it
+    (so no NaN, and no key twice), not an object, not UTF-8, longer than MAX_LINE_BYTES, nested
+    deeper than MAX_DEPTH, or a number that 64 bits cannot hold.
+
+    Raises:
+        DataError: the file is missing, is a pipe or a device, is UTF-16, or a line is bad and `bad`
+        is None.
+    """
+    with open_file(path) as handle:
+        if handle.peek(2)[:2] in UTF16_PREFIXES:
+            raise DataError(
+                "is UTF-16 or UTF-32, not UTF-8.",
+                where=str(path),
+                cure="Convert it: iconv -f utf-16 -t utf-8.",
+            )
+        number = 0
+        while line := handle.readline(MAX_LINE_BYTES + 1):
+            number += 1
+            where = f"{path.name}:{number}"
+            try:
+                row = _parse_line(line, handle)
+                safe = clean_json(row)
+            except ValueError as fault:
+                if bad is None:
+                    raise DataError(
+                        f"{fault}.", where=where, cure="Mend or remove the line."
+                    ) from None
+                bad.append(BadLine(where, str(fault)))
+                continue
+            if row is None:
+                continue
+            if cleaned_rows is not None and safe != row:
+                cleaned_rows.append(BadLine(where, "unsafe characters replaced"))
+            yield where, safe
+
+
+def _parse_line(line: bytes, handle: IO[bytes]) -> dict[str, Any] | None:
+    """The object of a line, or None where the line is blank; reads past the rest of a line that is
+    too long.
+    """
+    if len(line) > MAX_LINE_BYTES:
+        while line and not line.endswith(b"\n"):
+            line = handle.readline(MAX_LINE_BYTES)
+        raise ValueError(f"the line is longer than {MAX_LINE_BYTES >> 20} MB")
+    line = line.removeprefix(b"\xef\xbb\xbf").strip()
+    if not line:
+        return None
+    try:
+        text = line.decode("utf-8")
+    except UnicodeDecodeError:
+        raise ValueError(
+            "not UTF-8; convert the file, for instance with `iconv -f latin1 -t utf-8`"
+        ) from None
+    row = parse_json(text)
+    if not isinstance(row, dict):
+        raise ValueError("not a JSON object")
+    return row
+
+
+def parse_json(text: str) -> Any:
+    """JSON as RFC 8259 has it: no NaN, no key twice, no number beyond 64 bits, not nested deeper
+    than MAX_DEPTH.
+
+    Raises:
+        ValueError: it is not.
+    """
+    try:
+        value = json.loads(
+            text,
+            parse_constant=_refuse_constant,
+            parse_float=_parse_float,
+            parse_int=_parse_int,
+            object_pairs_hook=_parse_object,
+        )
+    except RecursionError:
+        raise ValueError("not JSON that can be used (nested too deep)") from None
+    except ValueError as fault:
+        raise ValueError(f"not JSON ({str(fault)[:80]})") from None
+    if _is_deeper(value, MAX_DEPTH):
+        raise ValueError(f"nested deeper than {MAX_DEPTH}")
+    return value
+
+
+def _refuse_constant(word: str) -> Any:
+    raise ValueError(f"{word} is no JSON number")
+
+
+def _parse_float(digits: str) -> float:
+    if not math.isfinite(value := float(digits)):
+        raise ValueError("a number out of range")
+    return value
+
+
+def _parse_int(digits: str) -> int:
+    if len(digits) > 20 or not -(1 << 63) <= (value := int(digits)) < 1 << 64:
+        raise ValueError("an integer of more than 64 bits")
+    return value
+
+
+def _parse_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    if len(row := dict(pairs)) < len(pairs):
+        raise ValueError("a key stands twice")
+    return row
+
+
+def _is_deeper(value: Any, depth: int) -> bool:
+    parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return depth == 0 or any(
+        _is_deeper(part, depth - 1) for part in parts if isinstance(part, dict | list)
+    )
+
+
+def clean_json(value: Any) -> Any:
+    """A JSON value with every text in it made safe by `clean_text`.
+
+    Raises:
+        ValueError: two keys of an object become one.
+    """
+    if isinstance(value, str):
+        return clean_text(value)
+    if isinstance(value, dict):
+        return _parse_object([(clean_text(key), clean_json(part)) for key, part in value.items()])
+    return [clean_json(part) for part in value] if isinstance(value, list) else value
+
+
+def write_text(path: Path, text: str) -> None:
+    """Writes a whole file or none: to a temporary file beside it, fsynced, then renamed (invariant
+    1).
+    """
+    write_bytes(path, text.encode("utf-8", "replace"))
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """As `write_text`, for bytes."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("wb") as handle:
+            handle.write(data)
+            handle.flush()
+            os.fsync(handle.fileno())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_jsonl(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Writes one JSON object a line, atomically."""
+    write_text(
+        path, "".join(json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n" for row in rows)
+    )

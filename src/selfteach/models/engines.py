@@ -1,0 +1,109 @@
+"""Which engine draws, and which models are at hand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
+
+from selfteach.errors import UsageError
+from selfteach.models import Sampler, embedded
+from selfteach.registry import did_you_mean
+
+if TYPE_CHECKING:
+    from selfteach.models.hf import HfModel
+
+EngineName = Literal["auto", "openvino", "hf"]
+
+
+class OpenedEngine(NamedTuple):
+    """A drawer, the engine behind it, and why it was chosen."""
+
+    sampler: Sampler
+    engine: str
+    reason: str
+
+
+def open_sampler(hf: HfModel, engine: EngineName = "auto", folder: Path | None = None) -> Sampler:
+    """The drawer alone; `choose_sampler` also gives the reason."""
+    return choose_sampler(hf, engine, folder).sampler
+
+
+def choose_sampler(
+    hf: HfModel, engine: EngineName = "auto", folder: Path | None = None
+) -> OpenedEngine:
+    """Opens what draws with a model: on a CPU openvino where it can, else transformers; never in
+    silence.
+
+    Raises:
+        UsageError: there is no such engine, or it is "openvino" and cannot draw with this model
+        here.
+    """
+    from selfteach.models.openvino import OpenVino, explain_why_not_openvino
+
+    check_engine_name(engine)
+    if engine == "hf":
+        return OpenedEngine(hf, "hf", "asked for")
+    if engine == "openvino":
+        return OpenedEngine(OpenVino(hf, folder), "openvino", "asked for")
+    if hf.device.type != "cpu":
+        return OpenedEngine(hf, "hf", f"the model is on {hf.device.type}")
+    if reason := explain_why_not_openvino(hf):
+        return OpenedEngine(hf, "hf", f"openvino cannot draw with it: {reason}")
+    return OpenedEngine(
+        OpenVino(hf, folder), "openvino", "the model is on a CPU and openvino knows its family"
+    )
+
+
+def check_engine_name(name: str) -> None:
+    """Looks, before any model is loaded, whether there is such an engine.
+
+    Raises:
+        UsageError: there is not.
+    """
+    if name not in get_args(EngineName):
+        raise UsageError(
+            f'there is no engine "{name}".',
+            where="--engine",
+            cure=did_you_mean(name, get_args(EngineName)),
+        )
+
+
+class KnownModel(NamedTuple):
+    """A model that can be named with --model."""
+
+    name: str
+    what: str
+    cached: bool
+
+
+def list_models() -> list[KnownModel]:
+    """The embedded model, and the causal models of the hub's cache. Reads the disk only."""
+    found = [
+        KnownModel(
+            embedded.EMBEDDED,
+            embedded.DESCRIPTION,
+            (embedded.get_embedded_folder() / "config.json").is_file(),
+        )
+    ]
+    from huggingface_hub import scan_cache_dir
+    from huggingface_hub.errors import CacheNotFound
+
+    try:
+        repositories = scan_cache_dir().repos
+    except CacheNotFound:
+        return found
+    for repository in sorted(repositories, key=lambda r: str(r.repo_id)):
+        files = {file.file_name for revision in repository.revisions for file in revision.files}
+        if (
+            repository.repo_type == "model"
+            and "config.json" in files
+            and any(name.endswith(".safetensors") for name in files)
+        ):
+            found.append(
+                KnownModel(
+                    str(repository.repo_id),
+                    f"from the hub's cache, {repository.size_on_disk >> 20} MB",
+                    True,
+                )
+            )
+    return found

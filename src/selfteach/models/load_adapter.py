@@ -1,0 +1,157 @@
+"""Puts a saved adapter on a module, whichever kind it is: merged where that is exact, else worn
+(worn.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from selfteach.errors import UsageError
+from selfteach.models.bottleneck import BottleneckHooks
+from selfteach.models.hooks import HookAdapter
+from selfteach.models.reft import ReftHooks, convert_edit_to_low_rank
+from selfteach.models.safety import read_json
+from selfteach.models.silence import silence_libraries
+from selfteach.models.soft_prompt import TENSOR_NAME, SoftPromptHooks
+
+PEFT_PREFIX = "base_model.model."
+"""What PEFT puts before the names of a model's layers."""
+KIND_KEY = "selfteach_adapter"
+"""The key of adapter_config.json that names a kind which PEFT does not have."""
+
+
+def load_adapter(module: Any, folder: Path) -> Any:
+    """Returns the module with the adapter: other weights, or a `HookAdapter` on it.
+
+    Raises:
+        UsageError: an unknown kind, or tensors that do not fit.
+    """
+    settings = read_json(folder / "adapter_config.json")
+    kind = settings.get(KIND_KEY) or str(settings.get("peft_type", "")).lower()
+    try:
+        if kind == "lora":
+            return _merge_lora(module, folder, bool(settings.get("lora_bias")))
+        tensors = load_file(folder / "adapter_model.safetensors")
+        if kind in ("full", "layers"):
+            return _replace_weights(module, tensors)
+        made = _make_hook_adapter(module, kind, settings, tensors)
+        if isinstance(made, ReftHooks) and made.is_exact:
+            return _merge_reft(module, made)
+    except (ValueError, RuntimeError, KeyError, AttributeError, SafetensorError) as fault:
+        first = (str(fault).strip().splitlines() or [repr(fault)])[0][:200]
+        raise UsageError(
+            f"the adapter does not fit the model ({first}).", where=str(folder)
+        ) from fault
+    made.attach()
+    return module
+
+
+@contextmanager
+def use_adapter(module: Any, folder: Path) -> Iterator[None]:
+    """Inside, the module wears a saved adapter that is hooks; afterwards it is what it was."""
+    settings = read_json(folder / "adapter_config.json")
+    made = _make_hook_adapter(
+        module,
+        str(settings.get(KIND_KEY)),
+        settings,
+        load_file(folder / "adapter_model.safetensors"),
+    )
+    made.to(next(module.parameters()).device)
+    made.attach()
+    try:
+        yield
+    finally:
+        made.detach()
+
+
+def _make_hook_adapter(
+    module: Any, kind: str, settings: Mapping[str, Any], tensors: Mapping[str, Tensor]
+) -> HookAdapter:
+    made: HookAdapter
+    if kind == "prompt_tuning":
+        made = SoftPromptHooks(module, {TENSOR_NAME: tensors[TENSOR_NAME]})
+    elif kind == "reft":
+        made = ReftHooks(module, tensors, settings)
+    elif kind == "bottleneck":
+        made = BottleneckHooks(module, tensors, settings)
+    else:
+        raise ValueError(f'its kind "{kind}" is unknown')
+    if made.get_expected_shapes(module.config.get_text_config().hidden_size) != {
+        name: tuple(t.shape) for name, t in made.tensors.items()
+    }:
+        raise ValueError(f"its tensors have other shapes than {made.kind} has here")
+    return made
+
+
+def _replace_weights(module: Any, tensors: Mapping[str, Tensor]) -> Any:
+    """Takes over the changed tensors; every other one stays the base's."""
+    own = dict(module.named_parameters())
+    with torch.no_grad():
+        for name, tensor in tensors.items():
+            if own[name].shape != tensor.shape:
+                raise ValueError(
+                    f"{name} is {tuple(tensor.shape)}, the model's own {tuple(own[name].shape)}"
+                )
+            own[name].copy_(tensor)
+    return module
+
+
+def _merge_lora(module: Any, folder: Path, biased: bool) -> Any:
+    """Adds the adapter to the weights in float32, then gives each its own dtype back: an attached
+    adapter costs half the speed.
+
+    Weights alone: a model in bfloat16 has buffers in float32 (the rotary frequencies), which have
+    to stay as exact as the base's.
+    """
+    from peft import PeftModel
+
+    dtype, own = module.dtype, {name: p.dtype for name, p in module.named_parameters()}
+    for p in module.parameters():
+        p.data = p.data.float()
+    if biased:
+        _add_zero_biases(module, folder)
+    with silence_libraries():
+        merged = PeftModel.from_pretrained(module, folder, is_trainable=False).merge_and_unload(
+            safe_merge=True
+        )
+    for name, p in merged.named_parameters():
+        p.data = p.data.to(own.get(name, dtype))
+    return merged
+
+
+def _add_zero_biases(module: Any, folder: Path) -> None:
+    """A bias of zeros for each layer whose update has one: PEFT merges it into nothing else."""
+    ending = ".lora_B.bias"
+    for name in load_file(folder / "adapter_model.safetensors"):
+        if name.endswith(ending):
+            linear = module.get_submodule(name.removesuffix(ending).removeprefix(PEFT_PREFIX))
+            if linear.bias is None:
+                linear.bias = nn.Parameter(torch.zeros_like(linear.weight[:, 0]))
+
+
+@torch.no_grad()
+def _merge_reft(module: Any, made: ReftHooks) -> Any:
+    """Edits of a linear layer's own output, at all positions, are other weights: computed in
+    float32, rounded once.
+    """
+    for part, name in zip(made.sites.values(), made.names(), strict=True):
+        linear: Any = part
+        r, w, b = (made.tensors[f"{name}.{which}"].float() for which in "RWb")
+        weight = linear.weight.float()
+        a, up, shift = convert_edit_to_low_rank(
+            r, w, b, weight, None if linear.bias is None else linear.bias.float()
+        )
+        linear.weight.copy_(torch.addmm(weight, up, a))
+        if linear.bias is not None:
+            linear.bias.add_(shift.to(linear.weight.dtype))
+        elif shift.any():
+            linear.bias = nn.Parameter(shift.to(linear.weight.dtype))
+    return module

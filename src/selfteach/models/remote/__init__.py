@@ -1,0 +1,1 @@
+"""Models that answer elsewhere: OpenAI-compatible servers, and programs of the user's own."""

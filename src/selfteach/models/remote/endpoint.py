@@ -1,0 +1,474 @@
+"""Any OpenAI-compatible server as a model that draws and judges: vLLM, SGLang, TGI, llama.cpp,
+Ollama, OpenAI and their kin.
+
+Messages go to `chat/completions`, plain text to `completions`. Requests are sent concurrently; what
+a bad server, network or account can do is met in `endpoint_guard` (when to send again, when to
+stop) and `endpoint_wire` (what counts as an answer).
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
+from urllib.parse import urlsplit
+
+from selfteach.errors import EndpointError, TooManyFailures, UsageError
+from selfteach.models.remote.background import stream_results
+from selfteach.models.remote.guard import (
+    MAX_LIST_ATTEMPTS,
+    NoLogprobs,
+    NotOffered,
+    RequestRefused,
+    RequestThrottle,
+    TransientError,
+)
+from selfteach.models.remote.wire import ApiPath, EndpointConnection, Reply
+from selfteach.records import (
+    Completion,
+    Continuations,
+    LogProb,
+    Prompt,
+    Request,
+    SamplingParams,
+    derive_seed,
+    digest,
+    prompt_to_json,
+)
+from selfteach.registry import did_you_mean
+
+if TYPE_CHECKING:
+    import openai
+
+T = TypeVar("T")
+MAX_STOPS = 4  # what the protocol allows in one request
+MAX_LOGPROBS = 20  # the most that the protocol allows for one token
+KEY_PATTERN = re.compile(r"\b(?:sk|pk|rk|hf|gsk|xai|key|token)[-_][\w-]{16,}", re.ASCII)
+
+logging.getLogger("stamina").addHandler(
+    logging.NullHandler()
+)  # its retries are told through `on_event`, not on stderr
+
+
+@dataclass(frozen=True, slots=True)
+class _Job(Generic[T]):
+    """One exchange: what to send, and what to make of the reply. `words` is the least number of
+    tokens that the prompt can have.
+    """
+
+    id: str
+    path: ApiPath
+    body: Mapping[str, Any]
+    words: int
+    result: Callable[[Reply], T]
+    empty: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _FailedRequest:
+    id: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Event:
+    kind: str
+    body: Mapping[str, Any]
+
+
+class Endpoint:
+    """A model behind a URL, written as `http://localhost:8000/v1#name`. A `Drawer` that can also
+    say yes or no.
+
+    Args:
+        address: URL of the API, `#`, and the model's name there. Keys have no place in it.
+        key_env: name of the environment variable that holds the key; "" sends none.
+        concurrency: requests in flight at most.
+        timeout_s: the total deadline of one attempt, from the name look-up to the last byte.
+        max_wait_s: the longest pause that the server may ask for; at a longer one the run stops and
+            can be resumed.
+        max_failures: the share of all requests that may fail, in [0, 1]; one failure is forgiven
+            unless the share is 0.
+        max_bytes: the largest body that is read.
+        served: the model that the server must report (as in `served` of an earlier run); "" takes
+            the first report as the measure.
+        on_change: "stop" when the server reports another model than before, or "note" it through
+            `on_event` and go on.
+        on_event: told of each attempt that failed, each request that was lost, the model that
+            answers and each change of it, in the thread that reads the draws.
+
+    Attributes:
+        failures: (request id, reason) of each request that got no answer, in order.
+        served: model name and system fingerprint as the server reports them.
+        asked: attempts sent, each of which the server may bill.
+    """
+
+    def __init__(
+        self,
+        address: str,
+        *,
+        key_env: str = "OPENAI_API_KEY",
+        concurrency: int = 8,
+        timeout_s: float = 120.0,
+        max_wait_s: float = 60.0,
+        max_failures: float = 0.1,
+        max_bytes: int = 4 << 20,
+        served: str = "",
+        on_change: Literal["stop", "note"] = "stop",
+        on_event: Callable[[str, Mapping[str, Any]], None] = lambda kind, body: None,
+    ) -> None:
+        self.url, self.name = parse_address(address)
+        self.served, self.asked = served, 0
+        self.failures: list[tuple[str, str]] = []
+        self._concurrency, self._max_wait_s, self._max_failures = (
+            max(1, concurrency),
+            max_wait_s,
+            max_failures,
+        )
+        self._on_change, self._on_event = on_change, on_event
+        self._requested = self._answered = self._failed = 0
+        self._wire = EndpointConnection(self.url, key_env, timeout_s, max_bytes)
+        self._wire.check_key()
+
+    def __repr__(self) -> str:
+        return f"Endpoint({self.url}#{self.name})"
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Digest of the URL, the model's name, and what the server lists about it. Asks the server
+        once; it bills nothing for that.
+
+        Raises:
+            EndpointError: it cannot be reached, or refuses the key.
+        """
+        return digest(
+            ["endpoint", self.url, self.name, _get_listed_identity(self._models, self.name)]
+        )
+
+    @cached_property
+    def _models(self) -> list[dict[str, Any]]:
+        """What `GET models` lists; nothing where the server does not offer it."""
+        return [entry for listed in stream_results(self._list_models) for entry in listed]
+
+    def stream(self, requests: Sequence[Request]) -> Iterator[Completion]:
+        """As `Drawer.draw`. A request that gets no answer yields nothing and is in `failures`, with
+        its reason.
+
+        Raises:
+            EndpointError: the server cannot be used (unreachable, key, quota, another model, ...);
+            a later run goes on from here.
+            TooManyFailures: more than `max_failures` of all requests failed.
+        """
+        by_id = {request.id(self.fingerprint): request for request in requests}
+        return self._run([self._make_sample_job(id, request) for id, request in by_id.items()])
+
+    def stream_scores(
+        self, items: Sequence[Continuations]
+    ) -> Iterator[tuple[str, tuple[LogProb, ...]]]:
+        """As `Scorer.logp`, for single words: log p in nats of each text as the first answered
+        token, over all its spellings.
+
+        Departs: a word that is not among the server's most probable tokens counts as the least
+        probable one listed. This is an upper bound, and the difference to a listed word a careful
+        one.
+
+        Raises:
+            EndpointError, TooManyFailures: as `draw`; NoLogprobs where the server gives no
+            `top_logprobs`.
+        """
+        by_id = {item.id(self.fingerprint): item for item in items}
+        return self._run([self._make_score_job(id, item) for id, item in by_id.items()])
+
+    def score_yes_no(self, prompts: Sequence[Prompt]) -> Iterator[tuple[int, float]]:
+        """Yields (position of the prompt, log P(Yes) - log P(No)) in nats, as they arrive. Raises
+        as `logp`.
+        """
+        items = [Continuations(prompt, ("Yes", "No")) for prompt in prompts]
+        places: dict[str, list[int]] = {}
+        for place, item in enumerate(items):
+            places.setdefault(item.id(self.fingerprint), []).append(place)
+        for id, (yes, no) in self.stream_scores(items):
+            yield from ((place, yes.logp - no.logp) for place in places[id])
+
+    def _make_sample_job(self, id: str, request: Request) -> _Job[Completion]:
+        path, body = self._body(request.prompt, request.sampling)
+        body["seed"] = derive_seed(id) >> 32  # 31 bits: what every server's integer holds
+
+        def result(reply: Reply) -> Completion:
+            text = _cut_at_stop(reply.text, request.sampling.stop)
+            finish = reply.finish if text == reply.text else "stop"
+            return Completion(id, text, finish, reply.tokens, reply.prompt_tokens)
+
+        return _Job(id, path, body, _count_min_tokens(request.prompt), result)
+
+    def _make_score_job(
+        self, id: str, item: Continuations
+    ) -> _Job[tuple[str, tuple[LogProb, ...]]]:
+        path, body = self._body(item.prompt, SamplingParams(temperature=0.0, max_tokens=1))
+        body |= (
+            {"logprobs": MAX_LOGPROBS}
+            if path == "completions"
+            else {"logprobs": True, "top_logprobs": MAX_LOGPROBS}
+        )
+
+        def result(reply: Reply) -> tuple[str, tuple[LogProb, ...]]:
+            if reply.top_logprobs is None:
+                raise NoLogprobs(
+                    "gives no log-probabilities (top_logprobs), so it cannot judge by yes or no.",
+                    where=self.url,
+                    cure="Choose a server or model that gives them, or give a --check.",
+                )
+            return id, tuple(
+                LogProb(logp, 1) for logp in sum_word_logprobs(reply.top_logprobs, item.texts)
+            )
+
+        return _Job(id, path, body, _count_min_tokens(item.prompt), result, empty=True)
+
+    def _body(self, prompt: Prompt, sampling: SamplingParams) -> tuple[ApiPath, dict[str, Any]]:
+        body: dict[str, Any] = {
+            "model": self.name,
+            "temperature": sampling.temperature,
+            "top_p": sampling.top_p,
+        }
+        if sampling.stop:
+            body["stop"] = list(sampling.stop[:MAX_STOPS])
+        if isinstance(prompt, str):
+            return "completions", body | {"prompt": prompt, "max_tokens": sampling.max_tokens}
+        limit = (
+            "max_completion_tokens"
+            if urlsplit(self.url).hostname == "api.openai.com"
+            else "max_tokens"
+        )  # deprecated there
+        return "chat/completions", body | {
+            "messages": prompt_to_json(prompt),
+            limit: sampling.max_tokens,
+        }
+
+    def _run(self, jobs: Sequence[_Job[T]]) -> Iterator[T]:
+        """Yields the results; keeps the failures; passes the events on."""
+        self._requested += len(jobs)
+        if not jobs:
+            return
+        items: Iterator[Any] = stream_results(lambda put: self._send_all(jobs, put))
+        for item in items:
+            if isinstance(item, _FailedRequest):
+                self.failures.append((item.id, item.reason))
+                self._on_event("endpoint request lost", {"id": item.id, "reason": item.reason})
+            elif isinstance(item, _Event):
+                self._on_event(item.kind, item.body)
+            else:
+                yield item
+
+    async def _list_models(self, put: Callable[[list[dict[str, Any]]], None]) -> None:
+        guard = RequestThrottle(self.url, 1, self._max_wait_s)
+        async with self._wire.client() as client:
+            try:
+                value = await guard.persist(
+                    lambda: self._wire.send(client, "models", {}), MAX_LIST_ATTEMPTS
+                )
+            except (NotOffered, RequestRefused):
+                return
+            except TransientError as fault:
+                raise EndpointError(
+                    f"cannot be used: {fault}.",
+                    where=self.url,
+                    cure="See that the server runs and that the URL is right.",
+                ) from None
+        listed = value.get("data")
+        put(
+            [entry for entry in listed if isinstance(entry, dict)]
+            if isinstance(listed, list)
+            else []
+        )
+
+    async def _send_all(self, jobs: Sequence[_Job[T]], put: Callable[[Any], None]) -> None:
+        import asyncio
+
+        guard = RequestThrottle(self.url, self._concurrency, self._max_wait_s)
+        waiting = iter(jobs)
+        async with self._wire.client() as client, asyncio.TaskGroup() as workers:
+            for _ in range(min(self._concurrency, len(jobs))):
+                workers.create_task(self._work(client, guard, waiting, put))
+
+    async def _work(
+        self,
+        client: openai.AsyncOpenAI,
+        guard: RequestThrottle,
+        jobs: Iterator[_Job[T]],
+        put: Callable[[Any], None],
+    ) -> None:
+        for job in jobs:
+            failed: RequestRefused | TransientError | None = None
+            try:
+                put(await guard.persist(partial(self._answer, client, job, put)))
+                self._answered += 1
+            except (RequestRefused, TransientError) as fault:
+                failed = fault
+            if (
+                failed is not None
+                # outside of `except`: what is raised from here must not drag the exchange's frames
+                # along
+            ):
+                put(_FailedRequest(job.id, str(failed)))
+                self._count_failure(failed)
+
+    async def _answer(
+        self, client: openai.AsyncOpenAI, job: _Job[T], put: Callable[[Any], None]
+    ) -> T:
+        self.asked += 1
+        try:
+            reply = self._wire.parse_reply(
+                await self._wire.send(client, job.path, job.body), empty=job.empty
+            )
+        except TransientError as fault:
+            put(
+                _Event(
+                    "endpoint attempt failed",
+                    {"id": job.id, "reason": str(fault), "wait_s": fault.wait_s},
+                )
+            )
+            raise
+        except NotOffered as fault:
+            names = [str(entry.get("id")) for entry in self._models]
+            if self.name in names or not names:
+                raise
+            raise EndpointError(
+                f'has no model "{self.name}".', where=self.url, cure=did_you_mean(self.name, names)
+            ) from fault
+        self._check_served_model(reply, job.id, put)
+        if 0 < reply.prompt_tokens < job.words:
+            raise RequestRefused(
+                f"the server read {reply.prompt_tokens} tokens of a prompt of at least "
+                f"{job.words}: its context is too short"
+                " (Ollama: OLLAMA_CONTEXT_LENGTH; llama.cpp: --ctx-size; vLLM: --max-model-len)"
+            )
+        return job.result(reply)
+
+    def _check_served_model(self, reply: Reply, id: str, put: Callable[[Any], None]) -> None:
+        """Notices which model answers, and that it is another one than before."""
+        if reply.served != self.served:
+            if self.served and self._on_change == "stop":
+                raise EndpointError(
+                    f'another model answers: "{reply.served}" instead of "{self.served}".',
+                    where=self.url,
+                    cure="Pin the model's exact version in the name after #, or start a new run.",
+                )
+            put(
+                _Event(
+                    "endpoint model changed" if self.served else "endpoint model",
+                    {"id": id, "before": self.served, "now": reply.served},
+                )
+            )
+        self.served = reply.served
+
+    def _count_failure(self, fault: RequestRefused | TransientError) -> None:
+        """Counts a failure against the share that is allowed."""
+        self._failed += 1
+        allowed = max(1.0, self._max_failures * self._requested) if self._max_failures else 0.0
+        if self._failed <= allowed and self._failed < self._requested:
+            return
+        told = f"{self._failed} of {self._requested} requests failed; the last: {fault}."
+        if isinstance(fault, TransientError) and not self._answered:
+            raise EndpointError(
+                f"has answered nothing: {told}",
+                where=self.url,
+                cure="See that the server is well and that the URL is right.",
+            )
+        raise TooManyFailures(
+            told,
+            where=self.url,
+            cure="See what the server refuses, or allow more with --set max_failures.",
+        )
+
+
+def parse_address(address: str) -> tuple[str, str]:
+    """URL and model name of `http://host:port/v1#name`.
+
+    Raises:
+        UsageError: another form, or a key in it. The message never repeats what may be a secret.
+    """
+    example = "Write it as http://localhost:8000/v1#name."
+    try:
+        parts = urlsplit(address)
+        host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
+        place = f"{parts.scheme}://{host}{f':{parts.port}' if parts.port else ''}"
+    except ValueError:
+        raise UsageError("the endpoint's address is not a URL.", cure=example) from None
+    if (
+        parts.username is not None
+        or parts.password is not None
+        or parts.query
+        or KEY_PATTERN.search(parts.path)
+        or KEY_PATTERN.search(parts.fragment)
+    ):
+        raise UsageError(
+            "the endpoint's address holds a key or parameters, which would be stored.",
+            where=place,
+            cure=(
+                "Change the key if it was shown anywhere, put it in the environment "
+                "variable OPENAI_API_KEY and leave only URL and name."
+            ),
+        )
+    if (
+        parts.scheme not in ("http", "https")
+        or not parts.hostname
+        or not address.isprintable()
+        or " " in address
+    ):
+        raise UsageError("the endpoint's address is not an http(s) URL.", cure=example)
+    if not parts.fragment:
+        raise UsageError(
+            "the endpoint's address names no model.",
+            where=place + parts.path,
+            cure=f"Add # and the name: {place}{parts.path}#name.",
+        )
+    return place + parts.path.rstrip("/"), parts.fragment
+
+
+def sum_word_logprobs(top: Mapping[str, float], words: Sequence[str]) -> list[float]:
+    """log P of each word from the log-probabilities of the most probable tokens, summed over the
+    word's spellings.
+
+    Raises:
+        Refused: none of the words is among them.
+    """
+    found = [
+        [p for token, p in top.items() if _normalize_word(token) == _normalize_word(word)]
+        for word in words
+    ]
+    if not any(found):
+        raise RequestRefused(
+            f"none of {', '.join(map(_normalize_word, words))} among the most probable tokens"
+        )
+    return [math.log(sum(map(math.exp, logps))) if logps else min(top.values()) for logps in found]
+
+
+def _normalize_word(token: str) -> str:
+    """A word without what a tokenizer or a style puts around it: " Yes", "yes." and "▁YES" are one."""
+    return token.strip(" \n\t\"'*.,:▁Ġ").casefold()
+
+
+def _cut_at_stop(text: str, stops: Sequence[str]) -> str:
+    """The text before the first stop: servers take only some stops, and some return the stop
+    itself.
+    """
+    return text[
+        : min((at for stop in stops if stop and (at := text.find(stop)) >= 0), default=len(text))
+    ]
+
+
+def _count_min_tokens(prompt: Prompt) -> int:
+    """The least number of tokens of a prompt: no common tokenizer joins words across white space."""
+    return len((prompt if isinstance(prompt, str) else " ".join(m.content for m in prompt)).split())
+
+
+def _get_listed_identity(models: Sequence[Mapping[str, Any]], name: str) -> dict[str, Any]:
+    """What the server lists about the model itself: not its time stamps, which some servers renew
+    at every question.
+    """
+    entry = next((m for m in models if m.get("id") == name), models[0] if len(models) == 1 else {})
+    return {key: entry[key] for key in ("id", "root", "meta") if entry.get(key) is not None}

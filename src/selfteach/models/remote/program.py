@@ -1,0 +1,146 @@
+"""A program of the person's own as a teacher: `cmd:./teacher.py`. It reads one JSON object a line
+and answers each with one.
+
+In: `{"id": ..., "prompt": [{"role": ..., "content": ...}], "answer": ..., "feedback": ...}`; out:
+`{"id": ..., "correction": ...}`, in any order. An answer that needs no correction is given back as
+it is. The program starts without a shell, in the folder where selfteach was started, once for each
+batch of answers: what is typed is what runs, and nothing of an answer ever stands on its command
+line.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shlex
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import IO, Any
+
+from selfteach.errors import EndpointError, UsageError
+from selfteach.records import Completion, Message, Request, digest, prompt_to_json
+from selfteach.text import clean_text
+
+PREFIX = "cmd:"
+MAX_LINE_CHARS = 1 << 20
+
+
+class Program:
+    """A `Drawer` that is a program. A request's prompt ends with the answer to be corrected, or
+    after it with the criticism as user turn.
+
+    Attributes:
+        failures: (request id, reason) of each answer that it left out.
+    """
+
+    def __init__(self, command: str) -> None:
+        try:
+            self._words = shlex.split(command.removeprefix(PREFIX))
+        except ValueError as fault:
+            raise UsageError(
+                f"{command!r} is not a command ({fault}).",
+                where="--teacher",
+                cure="Write it like cmd:./teacher.py.",
+            ) from None
+        if not self._words or shutil.which(self._words[0]) is None:
+            raise UsageError(
+                f"{' '.join(self._words) or 'nothing'!r} is no program that can be run.",
+                where="--teacher",
+                cure=(
+                    'Give a file that may be executed, or its interpreter too: "cmd:python '
+                    'teacher.py".'
+                ),
+            )
+        self.name = PREFIX + shlex.join(self._words)
+        self.failures: list[tuple[str, str]] = []
+
+    @property
+    def fingerprint(self) -> str:
+        """Digest of the command and of the files named in it."""
+        found = [shutil.which(self._words[0]) or "", *self._words[1:]]
+        sums = [
+            hashlib.sha256(Path(word).read_bytes()).hexdigest()
+            for word in found
+            if Path(word).is_file()
+        ]
+        return digest(["program", self._words, sums])
+
+    def stream(self, requests: Sequence[Request]) -> Iterator[Completion]:
+        """As `Drawer.draw`; what the program leaves out is in `failures`.
+
+        Raises:
+            EndpointError: it ends with an error, or writes what is no answer.
+        """
+        waiting = {request.id(self.fingerprint): request for request in requests}
+        with (
+            tempfile.TemporaryFile("w+", encoding="utf-8") as asked,
+            tempfile.TemporaryFile("w+", encoding="utf-8") as errors,
+        ):
+            for id, request in waiting.items():
+                asked.write(
+                    json.dumps({"id": id, **make_program_input(request)}, ensure_ascii=False) + "\n"
+                )
+            asked.seek(0)
+            program = subprocess.Popen(
+                self._words,
+                stdin=asked,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                encoding="utf-8",
+                errors="replace",
+            )
+            try:
+                assert program.stdout is not None
+                for row in self._rows(program.stdout):
+                    if waiting.pop(str(row.get("id")), None) is not None:
+                        text = clean_text(row["correction"])
+                        yield Completion(str(row["id"]), text, "stop", len(text.split()))
+                self._finish(program.wait(), errors)
+            finally:
+                program.kill()
+                program.wait()
+        self.failures += [(id, "the program gave no answer") for id in waiting]
+
+    def _rows(self, out: IO[str]) -> Iterator[dict[str, Any]]:
+        while line := out.readline(MAX_LINE_CHARS + 1):
+            try:
+                row = json.loads(line) if len(line) <= MAX_LINE_CHARS else None
+            except (ValueError, RecursionError):
+                row = None
+            if not isinstance(row, dict) or not isinstance(row.get("correction"), str):
+                raise EndpointError(
+                    f'wrote {clean_text(line[:80])!r}, which is no {{"id": ..., "correction": "..."}}.',
+                    where=self.name,
+                    cure="One JSON object a line, and everything else on its standard error.",
+                )
+            yield row
+
+    def _finish(self, code: int, errors: IO[str]) -> None:
+        if code:
+            errors.seek(0)
+            said = clean_text(errors.read(1 << 16)).strip().splitlines()
+            raise EndpointError(
+                f"ended with exit code {code}: {said[-1][:300] if said else 'it said nothing'}.",
+                where=self.name,
+                cure="Mend the program; what it answered before is kept.",
+            )
+
+
+def make_program_input(request: Request) -> dict[str, Any]:
+    """What a program is told: the conversation, the answer to correct, and the criticism, if there
+    is one.
+    """
+    turns = (
+        list(request.prompt)
+        if not isinstance(request.prompt, str)
+        else [Message("user", request.prompt)]
+    )
+    feedback = turns.pop().content if turns[-1].role == "user" else ""
+    return {
+        "prompt": prompt_to_json(tuple(turns[:-1])),
+        "answer": turns[-1].content,
+        "feedback": feedback,
+    }

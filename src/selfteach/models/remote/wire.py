@@ -1,0 +1,344 @@
+"""One exchange with an OpenAI-compatible server, through the openai SDK but behind our own
+validator.
+
+The SDK brings paths, headers, proxies and the connection pool. It is not trusted with the rest: it
+would follow redirects, retry a spent quota, read a body without end, return a `str` for an HTML
+page and accept `choices: null`. So its retries are off, every body is read by us under a byte cap
+and one total deadline, and only a whole and well-formed answer becomes a `Reply`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import math
+import os
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from selfteach.errors import EndpointError, UsageError
+from selfteach.models.remote.guard import (
+    QUOTA_CODES,
+    RequestRefused,
+    TransientError,
+    classify_http_error,
+    parse_retry_after_s,
+)
+from selfteach.text import clean_text
+
+if TYPE_CHECKING:
+    import openai
+
+CONNECT_TIMEOUT_S = 10.0
+MAX_ERROR_CHARS = 160
+STATUS_OF_CODE = {
+    "rate_limit_exceeded": 429,
+    "invalid_api_key": 401,
+    "model_not_found": 404,
+    "context_length_exceeded": 400,
+    "invalid_request_error": 400,
+}
+ApiPath = Literal["chat/completions", "completions", "models"]
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A whole answer. `served` is the model that the server says it used; `top_logprobs` maps first tokens
+    to log-probabilities, or is None.
+    """
+
+    text: str
+    finish: Literal["stop", "length"]
+    tokens: int
+    prompt_tokens: int
+    served: str
+    top_logprobs: Mapping[str, float] | None = None
+
+
+@dataclass(frozen=True)
+class EndpointConnection:
+    """How to reach one endpoint. Holds the name of the key's environment variable, never the key."""
+
+    url: str
+    key_env: str
+    timeout_s: float
+    max_bytes: int
+
+    def check_key(self) -> None:
+        """Refuses a key that could not be sent, or that would travel in the clear.
+
+        Raises:
+            UsageError: the variable holds something that is no key, or the server is remote and
+            without TLS.
+        """
+        if not (key := self._key()):
+            return
+        if not key.isascii() or not key.isprintable() or " " in key:
+            raise UsageError(
+                "does not hold a key (spaces, line breaks or unusual letters).",
+                where=self.key_env,
+                cure="Set it to the key alone.",
+            )
+        if self.url.startswith("http://") and not _is_local(self.url):
+            raise UsageError(
+                f"the key in {self.key_env} would travel unencrypted.",
+                where=self.url,
+                cure=f"Use https, or unset {self.key_env} where the server wants no key.",
+            )
+
+    def client(self) -> openai.AsyncOpenAI:
+        """A client for one event loop, to be closed by `async with`."""
+        import openai
+
+        http = openai.DefaultAsyncHttpxClient(
+            follow_redirects=False,
+            event_hooks={"response": [self._check_response]},
+            timeout=openai.Timeout(self.timeout_s, connect=min(CONNECT_TIMEOUT_S, self.timeout_s)),
+        )
+        headers = {"Accept-Encoding": "identity"}
+        return openai.AsyncOpenAI(
+            base_url=self.url,
+            api_key=self._key() or "none",
+            max_retries=0,
+            http_client=http,
+            default_headers=headers,
+        )
+
+    async def send(
+        self, client: openai.AsyncOpenAI, path: ApiPath, body: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """Sends one request and returns the JSON object of a 2xx answer.
+
+        Raises:
+            Transient, Refused, EndpointError: see `endpoint_guard`.
+        """
+        fault: Exception
+        try:
+            async with asyncio.timeout(self.timeout_s):
+                return self._object(await self._body(client, path, body))
+        except TimeoutError:
+            fault = TransientError(f"no whole answer within {self.timeout_s:g} s")
+        except (TransientError, RequestRefused, EndpointError) as own:
+            fault = own
+        except Exception as other:  # the SDK and the library under it have many; each is one of ours or a lost connection
+            fault = _find_own_fault(other) or TransientError(
+                f"the connection failed ({self._redact(_describe_root_cause(other))})"
+            )
+        raise fault.with_traceback(
+            None
+            # here, outside of `except`: the SDK's own exceptions carry the request, and with it the
+            # key
+        )
+
+    async def _body(
+        self, client: openai.AsyncOpenAI, path: ApiPath, body: Mapping[str, Any]
+    ) -> bytes:
+        create: Any
+        if path == "models":
+            create = client.with_streaming_response.models.list
+        else:
+            create = (
+                client.chat.completions if path == "chat/completions" else client.completions
+            ).with_streaming_response.create
+        async with create(**body) as response:
+            return await self._read(response.headers, response.iter_bytes())
+
+    async def _check_response(self, response: Any) -> None:
+        """Sees each response before its body is read: reads and classifies refusals here, because
+        the SDK would read them without end.
+        """
+        if response.headers.get("content-encoding", "identity").lower() not in ("", "identity"):
+            raise TransientError("a compressed answer, which was not asked for")
+        if 200 <= response.status_code < 300:
+            return
+        error = _extract_error(await self._read(response.headers, response.aiter_bytes()))
+        raise self._fault(response.status_code, error, parse_retry_after_s(response.headers))
+
+    async def _read(self, headers: Mapping[str, str], chunks: AsyncIterator[bytes]) -> bytes:
+        data = bytearray()
+        async for chunk in chunks:
+            data += chunk
+            if len(data) > self.max_bytes:
+                raise TransientError(f"an answer of more than {self.max_bytes} bytes")
+        promised = headers.get("content-length", "")
+        if promised.isdecimal() and int(promised[:18]) != len(data):
+            raise TransientError(f"{len(data)} bytes of {promised[:18]} promised")
+        return bytes(data)
+
+    def _object(self, data: bytes) -> dict[str, Any]:
+        try:
+            value = json.loads(data)
+        except (ValueError, RecursionError):
+            kind = (
+                "an empty body"
+                if not data.strip()
+                else "an HTML page"
+                if data.lstrip()[:1] == b"<"
+                else "a body that is not JSON"
+            )
+            raise TransientError(f"{kind} instead of an answer") from None
+        if not isinstance(value, dict):
+            raise TransientError("JSON that is not an object instead of an answer")
+        if value.get("error"):
+            raise self._fault(_get_error_status(value["error"]), value["error"], 0.0)
+        return value
+
+    def _fault(self, status: int, error: Any, wait_s: float) -> Exception:
+        error = error if isinstance(error, dict) else {"message": error}
+        codes = [
+            str(error.get(name)) for name in ("code", "type") if isinstance(error.get(name), str)
+        ]
+        code = next((c for c in codes if c in QUOTA_CODES), codes[0] if codes else "")
+        return classify_http_error(
+            status,
+            code,
+            self._redact(str(error.get("message") or "")),
+            wait_s,
+            url=self.url,
+            key_env=self.key_env,
+        )
+
+    def _redact(self, words: str) -> str:
+        """Words of the server or of a library, short and without the key."""
+        key = self._key()
+        words = " ".join(clean_text(words).split())
+        return (words.replace(key, "[key]") if key else words)[:MAX_ERROR_CHARS]
+
+    def _holds_key(self, text: str) -> bool:
+        return bool(key := self._key()) and key in text
+
+    def _key(self) -> str:
+        return os.environ.get(self.key_env, "").strip() if self.key_env else ""
+
+    def parse_reply(self, value: Mapping[str, Any], *, empty: bool = False) -> Reply:
+        """An answer from its JSON, or a fault: nothing malformed passes, and nothing empty unless
+        `empty` allows it.
+
+        Raises:
+            Transient: a field is missing or of another kind.
+            Refused: no answer by the server's decision (filtered, a tool call, nothing said), or
+            one that repeats the key.
+        """
+        choice = _get_item(value.get("choices"), 0, dict, "choices")
+        message = choice.get("message")
+        text = message.get("content") if isinstance(message, dict) else choice.get("text")
+        finish = choice.get("finish_reason")
+        if finish == "content_filter" or (isinstance(message, dict) and message.get("refusal")):
+            raise RequestRefused("filtered by the server")
+        if finish in ("tool_calls", "function_call"):
+            raise RequestRefused("a tool call instead of an answer")
+        if not isinstance(text, str):
+            raise TransientError("an answer without text")
+        if finish not in ("stop", "length"):
+            raise TransientError(
+                f"an answer that is not finished (finish_reason {str(finish)[:20]!r})"
+            )
+        if not empty and not text.strip():
+            raise RequestRefused("an empty answer")
+        if self._holds_key(text):
+            raise RequestRefused("an answer that repeats the key")
+        usage = value.get("usage") if isinstance(value.get("usage"), dict) else {}
+        return Reply(
+            clean_text(text),
+            finish,
+            _read_count(usage, "completion_tokens"),
+            _read_count(usage, "prompt_tokens"),
+            self._served(value),
+            _read_top_logprobs(choice),
+        )
+
+    def _served(self, value: Mapping[str, Any]) -> str:
+        parts = [value.get("model"), value.get("system_fingerprint")]
+        return self._redact(" ".join(part for part in parts if isinstance(part, str) and part))
+
+
+def _is_local(url: str) -> bool:
+    from urllib.parse import urlsplit
+
+    host = urlsplit(url).hostname or ""
+    return host in ("localhost", "::1") or host.startswith("127.") or host.endswith(".localhost")
+
+
+def _extract_error(data: bytes) -> Any:
+    """The error inside the body of a refusal, in whatever form it is written."""
+    try:
+        value = json.loads(data)
+    except (ValueError, RecursionError):
+        return (
+            "" if data.lstrip()[:1] == b"<" else data[:MAX_ERROR_CHARS].decode("utf-8", "replace")
+        )
+    return value.get("error", value) if isinstance(value, dict) else ""
+
+
+def _get_error_status(error: Any) -> int:
+    """The HTTP status that an error inside a 200 stands for; 500 where it names none."""
+    if not isinstance(error, dict):
+        return 500
+    for named in (
+        error.get("status"),
+        error.get("code"),
+        STATUS_OF_CODE.get(str(error.get("code"))),
+        STATUS_OF_CODE.get(str(error.get("type"))),
+    ):
+        if isinstance(named, int) and 400 <= named < 600:
+            return named
+    return 500
+
+
+def _find_own_fault(fault: BaseException | None) -> Exception | None:
+    """Our own fault inside the SDK's: some of its versions wrap what a hook raises."""
+    while fault is not None and not isinstance(
+        fault, TransientError | RequestRefused | EndpointError
+    ):
+        fault = fault.__cause__
+    return fault
+
+
+def _describe_root_cause(fault: BaseException) -> str:
+    while fault.__cause__ is not None:
+        fault = fault.__cause__
+    return f"{type(fault).__name__}: {fault}" if str(fault) else type(fault).__name__
+
+
+def _get_item(value: Any, index: int, kind: type, name: str) -> Any:
+    if not isinstance(value, list) or len(value) <= index or not isinstance(value[index], kind):
+        raise TransientError(f"an answer without {name}")
+    return value[index]
+
+
+def _read_count(usage: Any, name: str) -> int:
+    count = usage.get(name)
+    return (
+        count
+        if isinstance(count, int) and not isinstance(count, bool) and 0 <= count < 10**9
+        else 0
+    )
+
+
+def _read_top_logprobs(choice: Mapping[str, Any]) -> Mapping[str, float] | None:
+    """Log-probabilities of the first token: chat's list of objects, or the older completions'
+    mapping. None where the server gives none.
+    """
+    logprobs = choice.get("logprobs")
+    if not isinstance(logprobs, dict):
+        return None
+    first = next(iter(logprobs.get("content") or logprobs.get("top_logprobs") or []), None)
+    pairs: list[tuple[Any, Any]] = []
+    if isinstance(first, dict) and isinstance(first.get("top_logprobs"), list):
+        pairs = [
+            (entry.get("token"), entry.get("logprob"))
+            for entry in first["top_logprobs"]
+            if isinstance(entry, dict)
+        ]
+    elif isinstance(first, dict):
+        pairs = list(first.items())
+    top = {
+        t: float(p)
+        for t, p in pairs
+        if isinstance(t, str)
+        and isinstance(p, int | float)
+        and not isinstance(p, bool)
+        and math.isfinite(p)
+    }
+    return top or None

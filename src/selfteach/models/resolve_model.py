@@ -1,0 +1,113 @@
+"""Where a model's files are, and whether they may be opened at all. Loads nothing heavy, so that a
+mistyped name is found at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from selfteach.errors import UsageError
+from selfteach.models import safety
+from selfteach.models.embedded import EMBEDDED, HUB_NAME, fetch_embedded_model, get_embedded_folder
+from selfteach.models.remote.endpoint import parse_address
+from selfteach.models.remote.program import PREFIX, Program
+from selfteach.models.silence import silence_libraries
+from selfteach.registry import did_you_mean
+
+MODEL_FILES = ("*.safetensors", "*.json", "*.jinja", "tokenizer.model", "*.txt")
+
+
+def check_model_name(name: str) -> None:
+    """What can be said of a model without opening it, and without a network.
+
+    Raises:
+        UsageError: it is neither the embedded one, nor a folder with a model that may be opened,
+        nor a name that a hub may know.
+    """
+    if "://" in name:  # not repeated: there may be a key in it
+        raise UsageError(
+            "a model behind a URL cannot learn.",
+            where="--model",
+            cure="It can help: --teacher URL#NAME.",
+        )
+    path = Path(name).expanduser()
+    if name not in ("", EMBEDDED) and path.is_dir():
+        safety.check_model_folder(path)
+    elif name != EMBEDDED and (name.count("/") != 1 or name.startswith((".", "/", "~"))):
+        raise UsageError(
+            f'there is no model "{name}".',
+            cure=(
+                f"{did_you_mean(name, [EMBEDDED])} `selfteach models` lists them; a hub "
+                "name is OWNER/NAME."
+            ),
+        )
+
+
+def check_teacher_name(name: str) -> None:
+    """The same for a teacher: a program (`cmd:`), an endpoint (URL#name), or a local model.
+
+    Raises:
+        UsageError: it is none of these.
+    """
+    if name.startswith(PREFIX):
+        Program(name)
+    elif "#" in name or "://" in name:
+        parse_address(name)
+    elif name:
+        check_model_name(name)
+
+
+def resolve_model_folder(name: str, progress: Callable[[str], None] | None = None) -> Path:
+    """Where a model's files are: the embedded one, a folder, or a hub name (only safetensors,
+    tokenizer and configuration are fetched).
+
+    Raises:
+        UsageError: none of these, or a folder that must not be opened (remote code, pickles).
+    """
+    check_model_name(name)
+    if name == EMBEDDED:
+        return fetch_embedded_model(progress)
+    path = Path(name).expanduser()
+    return path if path.is_dir() else _download_from_hub(name)
+
+
+def resolve_base(name: str, adapter: Path | None) -> str:
+    """Return the name of the copy that an adapter was trained on.
+
+    Adapters of the embedded model name their base as the hub does, so that other programs find it.
+    The hub's own weights differ a little: the embedded copy was packed to four bits. The hub id
+    therefore leads to the embedded copy where the adapter was trained on just that.
+
+    Args:
+        name: what the model was called: "embedded", a folder, or a hub name.
+        adapter: the adapter's folder; None for a model alone.
+    """
+    if name != HUB_NAME or adapter is None or not (adapter / "selfteach.json").is_file():
+        return name
+    about = safety.read_json(adapter / "selfteach.json")
+    copy = get_embedded_folder()
+    if (copy / "config.json").is_file():
+        matches = about.get("base_fingerprint") == safety.compute_fingerprint(copy)
+    else:
+        matches = about.get("base") == EMBEDDED
+    return EMBEDDED if matches else name
+
+
+def _download_from_hub(name: str) -> Path:
+    """The folder of a hub's model in the hub's cache."""
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+
+    try:
+        with silence_libraries():
+            return Path(snapshot_download(name, allow_patterns=list(MODEL_FILES)))
+    except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as fault:
+        first = str(fault).strip().splitlines()[0][:200]
+        raise UsageError(
+            f'there is no model "{name}" here, and it cannot be fetched ({first}).',
+            cure=(
+                "Check the name and the network, or give a folder; `selfteach models` "
+                "lists what is at hand."
+            ),
+        ) from fault

@@ -1,0 +1,71 @@
+"""How far a run is, read without touching it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from selfteach.run import manifest
+from selfteach.run.ledger import Funnel, Ledger
+from selfteach.run.lock import find_lock_owner
+from selfteach.run.run_folder import FINISHED, IDENTITY, LEDGER_FILE, read_stages
+
+
+@dataclass(frozen=True)
+class RunStatus:
+    """Where one run stands. `pid` is the process that works on it; `again` counts requests that
+    were asked more than once.
+    """
+
+    path: Path
+    state: Literal["running", "done", "stopped", "empty"]
+    pid: int | None
+    kind: str
+    material: dict[str, Any]
+    command: str
+    stages: dict[str, dict[str, Any]]
+    funnel: list[Funnel]
+    again: int
+
+    @property
+    def seconds(self) -> float:
+        """Seconds of all stages over all attempts."""
+        return float(sum(stage["seconds"] for stage in self.stages.values()))
+
+
+def read_status(folder: Path) -> RunStatus:
+    """Reads one run folder.
+
+    Raises:
+        IntegrityError: its ledger is damaged.
+    """
+    ledger = Ledger(folder / LEDGER_FILE, readonly=True)
+    try:
+        identity = ledger.get_note(IDENTITY) or {"kind": "", "material": {}}
+        stages = read_stages(ledger)
+        funnel, again = (
+            ledger.funnel(),
+            sum(repeated for _, _, repeated in ledger.count_requests().values()),
+        )
+        finished = ledger.get_note(FINISHED) is not None
+    finally:
+        ledger.close()
+    pid = find_lock_owner(folder)
+    state: Any = (
+        "running" if pid is not None else "done" if finished else "stopped" if stages else "empty"
+    )
+    if pid is None:  # a stage that a killed process left behind
+        stages = {
+            name: {**stage, "state": "killed"} if stage["state"] == "running" else stage
+            for name, stage in stages.items()
+        }
+    command = manifest.read_manifest(folder).get("command", "")
+    return RunStatus(
+        folder, state, pid, identity["kind"], identity["material"], command, stages, funnel, again
+    )
+
+
+def list_runs(below: Path) -> list[Path]:
+    """The run folders directly below a folder, oldest first."""
+    return sorted(path.parent for path in below.glob(f"*/{LEDGER_FILE}")) if below.is_dir() else []

@@ -1,0 +1,441 @@
+"""An open run folder: the ledger, the manifest, the lock, the resolved configuration, the exports.
+
+Resume is running the same command again (invariant 3): the same configuration and material go on
+where they stood; a changed one is refused with the differences, or gets a folder of its own.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import shlex
+import shutil
+import sys
+import time
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from selfteach.config import ResolvedConfig, dump_config, flatten_keys
+from selfteach.disk import convert_disk_errors, make_disk_error
+from selfteach.errors import IntegrityError, UsageError
+from selfteach.files import write_bytes
+from selfteach.records import dump_canonical_json
+from selfteach.run import manifest
+from selfteach.run.ledger import Ledger
+from selfteach.run.lock import LOCK_FILE, RunLock
+from selfteach.run.signals import delay_interrupts
+
+RUNS_FOLDER = Path("runs")
+LEDGER_FILE = "run.db"
+IDENTITY, CREATED, FINISHED = "identity", "created", "finished"
+SLUG_LENGTH = 48
+RUNTIME_KEY_PREFIX = "endpoint."
+"""Settings below this key say how something is asked, not what: a run may go on with others."""
+
+
+def make_slug(text: str) -> str:
+    """A folder name from any text: lower-case letters, digits and hyphens, never empty, never a
+    path.
+    """
+    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
+    words = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:SLUG_LENGTH].rstrip("-")
+    return words or "run-" + hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:8]
+
+
+@dataclass
+class Run:
+    """One open run. `material` is what the person brought; `command` is what resumes it."""
+
+    path: Path
+    kind: str
+    ledger: Ledger
+    resolved: ResolvedConfig
+    material: Mapping[str, Any]
+    command: str
+    resumed: bool
+    _lock: RunLock
+    _stages: dict[str, dict[str, Any]] = field(default_factory=dict)
+    _exports: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def file(self, name: str) -> Path:
+        """The path of a file of this run; a name that leads outside is refused."""
+        path = self.path / name
+        if (
+            not name
+            or "\0" in name
+            or not path.resolve().is_relative_to(self.path.resolve())
+            or path.resolve() == self.path.resolve()
+        ):
+            raise UsageError(f"{name!r} is not a name inside the run folder.", where=str(self.path))
+        return path
+
+    @contextmanager
+    def time_stage(self, name: str) -> Iterator[None]:
+        """Records that a stage runs, is done, was interrupted or failed, and its seconds over all
+        attempts (monotonic clock).
+        """
+        before = self._stages.get(name, {})
+        attempts, spent, start = (
+            before.get("attempts", 0) + 1,
+            before.get("seconds", 0.0),
+            time.monotonic(),
+        )
+        self._record_stage(name, "running", spent, attempts)
+        state = "failed"
+        try:
+            yield
+            state = "done"
+        except KeyboardInterrupt:
+            state = "interrupted"
+            raise
+        finally:
+            self._record_stage(name, state, spent + time.monotonic() - start, attempts)
+
+    def seconds(self) -> float:
+        """Seconds of all stages, over all attempts."""
+        return float(sum(stage["seconds"] for stage in self._stages.values()))
+
+    @property
+    def stages(self) -> Mapping[str, Mapping[str, Any]]:
+        """State, seconds and attempts of each stage so far."""
+        return self._stages
+
+    def bind(self, role: str, fingerprint: str) -> None:
+        """Ties the run to a model. `role` is student, teacher, judge, ...
+
+        Raises:
+            IntegrityError: this run began with another model in that role.
+        """
+        models = self.ledger.get_note("models") or {}
+        if models.setdefault(role, fingerprint) != fingerprint:
+            raise IntegrityError(
+                f"this run began with another {role} ({models[role]}, now {fingerprint}).",
+                where=str(self.path),
+                cure="Bring that model back, or start afresh with --new.",
+            )
+        self.ledger.set_note("models", models)
+        self._write_manifest()
+
+    def export(self, name: str, content: str | bytes) -> Path:
+        """Writes one file whole or not at all and enters it in the manifest.
+
+        Raises:
+            ResourceError: the disk is full or failing; the old file stays.
+        """
+        data = content.encode("utf-8", "replace") if isinstance(content, str) else content
+        path = self.file(name)
+        with convert_disk_errors(path, len(data)):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with delay_interrupts():
+                write_bytes(path, data)
+        self._record_export(name, {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()})
+        return path
+
+    def export_json(self, name: str, value: Any) -> Path:
+        """As `export`, for one JSON value, indented for people."""
+        return self.export(name, json.dumps(value, ensure_ascii=False, indent=2) + "\n")
+
+    def export_jsonl(self, name: str, rows: Iterable[Mapping[str, Any]]) -> Path:
+        """As `export`, for one JSON object a line."""
+        return self.export(
+            name, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+        )
+
+    @contextmanager
+    def export_folder(self, name: str) -> Iterator[Path]:
+        """Gives an empty folder to be filled; at the end of the block it takes the place of `name`
+        as a whole.
+        """
+        path = self.file(name)
+        fresh, old = path.with_name(f".{path.name}.new"), path.with_name(f".{path.name}.old")
+        with convert_disk_errors(path):
+            shutil.rmtree(fresh, ignore_errors=True)
+            fresh.mkdir(parents=True)
+            yield fresh
+            sums = {
+                str(file.relative_to(fresh)): _sync_and_hash(file)
+                for file in sorted(fresh.rglob("*"))
+                if file.is_file()
+            }
+            with delay_interrupts():
+                if path.exists():
+                    path.rename(old)
+                fresh.rename(path)
+            shutil.rmtree(old, ignore_errors=True)
+        for inner, entry in sums.items():
+            self._exports[f"{name}/{inner}"] = entry
+        self._record_export(
+            f"{name}/",
+            {
+                "files": len(sums),
+                "sha256": hashlib.sha256(dump_canonical_json(sums).encode()).hexdigest(),
+            },
+        )
+
+    def close(self) -> None:
+        """Writes the manifest, closes the ledger, gives the lock back."""
+        self._write_manifest()
+        self.ledger.close()
+        self._lock.release()
+
+    def __enter__(self) -> Run:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, fault: BaseException | None, trace: Any
+    ) -> None:
+        if kind is None:
+            self.ledger.set_note(FINISHED, True)
+            self.close()
+            return
+        try:
+            self.ledger.record_event("stopped", {"by": kind.__name__, "why": str(fault)[:500]})
+            self.close()
+        except Exception as second:  # the first fault is the one to show
+            fault.add_note(f"closing the run failed too: {second}")  # type: ignore[union-attr]
+
+    def _record_stage(self, name: str, state: str, seconds: float, attempts: int) -> None:
+        self._stages[name] = {"state": state, "seconds": round(seconds, 3), "attempts": attempts}
+        self.ledger.set_note(
+            "stages", [{"name": stage, **facts} for stage, facts in self._stages.items()]
+        )  # a list keeps the order
+        self.ledger.record_event("stage", {"name": name, **self._stages[name]})
+        self._write_manifest()
+
+    def _record_export(self, name: str, entry: dict[str, Any]) -> None:
+        self._exports[name] = entry
+        self.ledger.set_note("exports", self._exports)
+        self._write_manifest()
+
+    def _write_manifest(self) -> None:
+        facts = {
+            "kind": self.kind,
+            "command": self.command,
+            "created": self.ledger.get_note(CREATED),
+            "seed": getattr(self.resolved.config, "seed", None),
+            "base_model": getattr(self.resolved.config, "model", None),
+            "models": self.ledger.get_note("models") or {},
+            "stages": self._stages,
+            "exports": self._exports,
+        }
+        path = self.path / manifest.MANIFEST_FILE
+        with convert_disk_errors(path):
+            manifest.write_manifest(path, facts)
+
+
+def open_run(
+    out: Path | None,
+    slug_source: str,
+    kind: str,
+    resolved: ResolvedConfig,
+    material: Mapping[str, Any],
+    *,
+    new: bool = False,
+    command: str = "",
+) -> Run:
+    """Opens the run of this command: the one that began with the same configuration and material,
+    or a new one.
+
+    Args:
+        out: the folder that the user named, or None for `runs/<date>-<slug of slug_source>`.
+        new: begin afresh. A run that stands in `out` is renamed; a default name gets the next free
+            number.
+        command: what goes on with this run: a Python call; by default this process's command line.
+
+    Raises:
+        UsageError: the folder cannot be written, is in use, holds another run (the message lists
+        the differences) or is not a run.
+        IntegrityError: its ledger is damaged.
+        ResourceError: the disk is full.
+    """
+    config = {
+        key: value
+        for key, value in flatten_keys(resolved.config.model_dump()).items()
+        if not key.startswith(RUNTIME_KEY_PREFIX)
+    }
+    identity = {"kind": kind, "config": config, "material": dict(material)}
+    identity = json.loads(dump_canonical_json(identity))
+    folder = (
+        _check_named_folder(out, identity, new)
+        if out
+        else _choose_default_folder(make_slug(slug_source), identity, new)
+    )
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = RunLock(folder)
+    except OSError as fault:
+        raise make_disk_error(fault, folder) from fault
+    return _open_folder(
+        folder, lock, kind, resolved, material, identity, command or _format_command()
+    )
+
+
+def _open_folder(
+    folder: Path,
+    lock: RunLock,
+    kind: str,
+    resolved: ResolvedConfig,
+    material: Mapping[str, Any],
+    identity: dict[str, Any],
+    command: str,
+) -> Run:
+    try:
+        _remove_leftovers(folder)
+        ledger = Ledger(folder / LEDGER_FILE)
+        before = ledger.get_note(IDENTITY)
+        if before is not None and before != identity:
+            raise _make_changed_error(folder, before, identity)
+        run = Run(
+            folder,
+            kind,
+            ledger,
+            resolved,
+            material,
+            command,
+            before is not None,
+            lock,
+            read_stages(ledger),
+            ledger.get_note("exports") or {},
+        )
+        ledger.set_note(IDENTITY, identity)
+        if not run.resumed:
+            ledger.set_note(CREATED, date.today().isoformat())
+        ledger.record_event(
+            "resumed" if run.resumed else "began",
+            {"pid": os.getpid(), "command": run.command, **manifest.collect_versions()},
+        )
+        run.export("config.yaml", dump_config(resolved))
+    except BaseException:
+        lock.release()
+        raise
+    return run
+
+
+def _remove_leftovers(folder: Path) -> None:
+    """Removes what a killed process left half-written; an export that was moved aside for its
+    successor comes back.
+    """
+    with convert_disk_errors(folder):
+        for path in folder.glob(".*.tmp"):
+            path.unlink()
+        for path in folder.glob(".*.old"):
+            if not (whole := folder / path.name[1:].removesuffix(".old")).exists():
+                path.rename(whole)
+        for pattern in (".*.old", ".*.new", ".recover-*"):
+            for path in folder.glob(pattern):
+                shutil.rmtree(path)
+
+
+def _format_command() -> str:
+    return shlex.join(["selfteach", *(word for word in sys.argv[1:] if word != "--new")])
+
+
+def _check_named_folder(out: Path, identity: dict[str, Any], new: bool) -> Path:
+    if out.exists() and not out.is_dir():
+        raise UsageError("is a file, not a folder.", where=str(out), cure="Give another --out.")
+    if not out.exists() or not any(out.iterdir()):
+        return out
+    if not (out / LEDGER_FILE).exists() and not (out / LOCK_FILE).exists():
+        raise UsageError(
+            "holds other files and no run.",
+            where=str(out),
+            cure="Give an empty or a new folder to --out.",
+        )
+    if new:
+        _rename_old_run(out)
+    elif (before := read_identity(out)) is not None and before != identity:
+        raise _make_changed_error(out, before, identity)
+    return out
+
+
+def _rename_old_run(out: Path) -> None:
+    """Renames a finished or stopped run; nothing is deleted."""
+    lock = RunLock(out)
+    number = 1
+    while (aside := out.with_name(f"{out.name}.before-{number}")).exists():
+        number += 1
+    with convert_disk_errors(out):
+        out.rename(aside)
+    lock.release()
+
+
+def _choose_default_folder(name: str, identity: dict[str, Any], new: bool) -> Path:
+    """The newest run of the same command, whatever its date, or the first free name of today."""
+    if not new and RUNS_FOLDER.is_dir():
+        pattern = re.compile(rf"\d{{4}}-\d\d-\d\d-{re.escape(name)}(?:-\d+)?")
+        for folder in sorted(
+            (f for f in RUNS_FOLDER.iterdir() if pattern.fullmatch(f.name)),
+            key=lambda f: f.stat().st_mtime_ns,
+            reverse=True,
+        ):
+            if read_identity(folder) == identity:
+                return folder
+    base = RUNS_FOLDER / f"{date.today().isoformat()}-{name}"
+    number, folder = 1, base
+    while folder.exists():
+        number += 1
+        folder = base.with_name(f"{base.name}-{number}")
+    return folder
+
+
+def read_stages(ledger: Ledger) -> dict[str, dict[str, Any]]:
+    """The recorded stages, in the order in which they first began."""
+    return {
+        stage["name"]: {key: value for key, value in stage.items() if key != "name"}
+        for stage in ledger.get_note("stages") or []
+    }
+
+
+def read_identity(folder: Path) -> dict[str, Any] | None:
+    """The configuration and material that a run began with, read without touching it; None where
+    there is no run yet.
+    """
+    if not (folder / LEDGER_FILE).exists():
+        return None
+    ledger = Ledger(folder / LEDGER_FILE, readonly=True)
+    try:
+        found: dict[str, Any] | None = ledger.get_note(IDENTITY)
+    finally:
+        ledger.close()
+    return found
+
+
+def _make_changed_error(
+    folder: Path, before: Mapping[str, Any], now: Mapping[str, Any]
+) -> UsageError:
+    old, new = (
+        flatten_keys({"command": s["kind"], **s["config"], "material": s["material"]})
+        for s in (before, now)
+    )
+    lines = [
+        f"{key}: {_format_value(old, key)} -> {_format_value(new, key)}"
+        for key in sorted(old.keys() | new.keys())
+        if old.get(key) != new.get(key)
+    ]
+    return UsageError(
+        "\n  ".join(["this run began with another configuration:", *lines]),
+        where=str(folder),
+        cure=(
+            "\nGive the old values to go on with it, another --out, or, where there is "
+            "one, --new to begin afresh beside the old run."
+        ),
+    )
+
+
+def _format_value(flat: Mapping[str, Any], key: str) -> str:
+    text = json.dumps(flat[key], ensure_ascii=False) if key in flat else "(absent)"
+    return text if len(text) <= 200 else text[:197] + "..."
+
+
+def _sync_and_hash(file: Path) -> dict[str, Any]:
+    with file.open("rb") as handle:
+        found = hashlib.file_digest(handle, "sha256").hexdigest()
+        os.fsync(handle.fileno())
+    return {"bytes": file.stat().st_size, "sha256": found}

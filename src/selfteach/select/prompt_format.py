@@ -1,0 +1,128 @@
+"""What a prompt that the model asked itself must look like: one question or request in one line,
+and nothing else.
+
+Source: Self-Instruct (arXiv 2212.10560, section 2.2) for length, markup and opening; the other
+reasons are what small models write instead of a question. Departs: a bound of 60 words, not 150,
+because these are prompts of a conversation, not tasks with their input.
+"""
+
+from __future__ import annotations
+
+import re
+
+from selfteach.dedup.overlap import split_words
+from selfteach.judge.conditions import count_words
+from selfteach.judge.language import count_scripts, detect_languages
+from selfteach.text import split_sentences
+
+MIN_WORDS, MAX_WORDS = 3, 60
+REASONS = (
+    "too short",
+    "too long",
+    "more than one line",
+    "markup",
+    "repeats the topic line",
+    "other script",
+    "chatter",
+    "cut off",
+    "answers itself",
+    "not a request",
+)
+
+_MARKUP = re.compile(
+    r"<[/|!]?\w|\|>|```|https?:|www\.|\*\*|__|[{}|\\\ufffd]|^\W*(?:\d{1,3}|[a-zA-Z])[.)]\s|^[-*•#>:;,.!?)\]]|\[[^\]]*\]|_{2,}|\.{4,}"
+)
+_LABEL = re.compile(
+    r"\b(?:topic|question|prompt|answer|reply|response|user|assistant|system|instruction|input|output|q|a)\s*\d*\s*:",
+    re.I,
+)
+_CHATTER = re.compile(
+    r"^(?:sure|certainly|of "
+    r"course|absolutely|okay|ok|alright|great|good|nice|yes|no|well|hello|hi|hey|thanks?|thank you|sorry|"
+    r"unfortunately|here(?:'s| is| are)|as an? (?:ai|language|assistant)"
+    r"|i(?:'m| am) (?:sorry|an? (?:ai|language|assistant|chatbot)|not "
+    r"able|unable|happy|glad|here)|i (?:cannot|can't|apologi[sz]e|"
+    r"hope|would be happy|understand)|that(?:'s| is) an? |let me know|feel free)\b",
+    re.I,
+)
+_OPENING = re.compile(
+    r"^(?:please |could you |can you |kindly |now |imagine "
+    r")*(?:who|whom|whose|what|when|where|which|why|how|what's|who's|how's|is|"
+    r"are|am|was|were|do|does|did|can|could|may|might|shall|should|"
+    r"will|would|has|have|had|isn't|aren't|don't|doesn't|didn't|can't|won't|in what|in "
+    r"which|at what|to what|for what|on what|"
+    r"from what|with what|by what|"
+    r"tell|describe|explain|write|list|give|name|compare|contrast|summari[sz]e|discuss|define|suggest|recommend|show|help|create|"
+    r"make|imagine|invent|compose|draft|design|identify|outline|"
+    r"provide|translate|rewrite|generate|find|plan|teach|recount|share|talk|say|choose|pick|think|classify|calculate|"
+    r"convert|convince|develop|discover|analy[sz]e|argue|advise|"
+    r"prepare|propose|mention|illustrate|evaluate|estimate|answer|complete|continue|consider|correct|edit|fix|solve|state|offer|"
+    r"let's|let us|picture|pretend|act|play|sing|spell|count|"
+    r"i (?:want|need|would like|wonder|am looking|have a question)|i'd like|i'm "
+    r"(?:looking|trying|planning|wondering)|i am (?:trying|"
+    r"planning|wondering))\b",
+    re.I,
+)
+_DANGLING = re.compile(
+    r"(?:[,:;(\-–—/&]|\b(?:the|an?|of|and|or|to|in|on|at|for|with|from|by|as|but|if|that|which|my|your|their|its|his|our|is|are|was|"
+    r"were|be|about|into|than|because|between))$",
+    re.I,
+)
+
+
+def find_format_fault(text: str, topic: str = "", script: str = "Latin") -> str | None:
+    """Why a text is no usable prompt (one of REASONS), or None where it is one.
+
+    Where the text is in a language whose openings are not known here (any but English), a missing
+    question mark is no fault.
+
+    Args:
+        text: what the model wrote after "Question:".
+        topic: the topic line that it was given, if any.
+        script: the script that its letters must mostly be of (judge/language.py).
+    """
+    text = text.strip()
+    faults = {
+        "more than one line": "\n" in text,
+        "markup": _MARKUP.search(text) is not None,
+        "repeats the topic line": _LABEL.search(text) is not None
+        or (bool(topic) and split_words(text) == split_words(topic)),
+        "too short": count_words(text) < MIN_WORDS,
+        "too long": count_words(text) > MAX_WORDS or len(text) > 12 * MAX_WORDS,
+        "other script": not _is_mostly(text, script),
+    }
+    if fault := next((reason for reason, found in faults.items() if found), None):
+        return fault
+    return (
+        _find_english_fault(text)
+        if "en" in detect_languages(text)
+        else "cut off"
+        if re.search(r"[,:;(\-–—/&、，：]$", text)
+        else None
+    )
+
+
+def _find_english_fault(text: str) -> str | None:
+    """What only a text in English can be judged by."""
+    asks = text.rstrip("\"')”’*").endswith(("?", "？", "؟"))
+    if _CHATTER.match(text) and not asks:
+        return "chatter"
+    if _DANGLING.search(text) or text.count('"') % 2 or text.count("(") > text.count(")"):
+        return "cut off"
+    if asks:
+        return None
+    last = re.split(r"\?[\"')”’]*\s+", text)
+    if len(last) > 1 and not _OPENING.match(last[-1]):
+        return "answers itself"
+    return None if any(_OPENING.match(part) for part in split_sentences(text)) else "not a request"
+
+
+def _is_mostly(text: str, script: str) -> bool:
+    """Whether at least 80 % of the letters are of the script; a text without letters is of none.
+    Japanese counts as Han and the reverse.
+    """
+    counts = count_scripts(text)
+    own = sum(
+        counts[name] for name in (("Han", "Kana") if script in ("Han", "Kana") else (script,))
+    )
+    return own > 0 and own >= 0.8 * sum(counts.values())

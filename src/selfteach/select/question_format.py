@@ -1,0 +1,138 @@
+"""What a question about a document must be: it makes sense to somebody who has not read it, and its
+answer stands in it.
+
+Source: Self-Learning-llm (arXiv 2406.11275): questions are to be answerable without reference to
+the document, which is left to the instruction there. Departs: it is checked here, because a small
+model writes "according to the passage" whatever it is told.
+"""
+
+from __future__ import annotations
+
+import re
+
+from selfteach.generate.questions import Question
+from selfteach.generate.spans import CAPITAL
+from selfteach.generate.spans import is_content_word as says
+from selfteach.judge.match import SAME_F1, contains_answer, normalize_answer, token_f1, token_recall
+
+MAX_ANSWER_WORDS = 20
+MIN_SHARE_IN_PASSAGE = 0.8
+MAX_EXTRA_WORDS = 4
+MIN_SHARED = 0.5
+REASONS = (
+    "mentions the text",
+    "cut off",
+    "does not stand alone",
+    "asks about nothing",
+    "no answer",
+    "long answer",
+    "answer not in the text",
+    "gives its answer",
+    "nothing comes back",
+    "another answer comes back",
+)
+
+_SHOWN = r"(?:passage|text|paragraph|excerpt|snippet|article|document|sentence|author|writer)s?"
+_SAID = rf"(?:{_SHOWN}|(?:statement|fact|context|information|reading|topic)s?)"
+_MENTION = re.compile(
+    rf"\b(?:the|this|that|these)\s+(?:(?:given|following|above|provided|preceding|first|second|third|next|last)\s+)*{_SHOWN}\b|"
+    rf"\b(?:this|given|following|above|provided|preceding)\s+{_SAID}\b|\bas "
+    r"(?:mentioned|described|stated)\b|"
+    r"\b(?:mentioned|described|stated|listed|given|discussed|shown)\s+(?:above|below|here|earlier|before)\b|"
+    r"\baccording to (?:this|it|the above)\b|\bthe (?:above|following)\b",
+    re.I,
+)
+_HANGS = re.compile(
+    r"\b(?:the|an?|and|or|if|that|which|because|than|has|have|had|did|does|do)\?$|"
+    r"^(?!.+\b(?:who|what|when|where|which|how)\b).*\b(?:is|are|was|were|be)\?$",
+    re.I,
+)
+_POINTER = re.compile(
+    r"\b(?:he|she|him|they|them|his|hers|their|theirs|it|its|this|these|those|here|her)\b", re.I
+)
+
+
+def find_question_fault(question: Question) -> str:
+    """Why a question cannot be used (one of REASONS), or "" where it can. The form of the request
+    itself is `form_fault`'s business.
+    """
+    return find_context_fault(question.text, question.chunk.title) or find_answer_fault(question)
+
+
+def find_context_fault(text: str, title: str) -> str:
+    """Whether a question makes sense without the text.
+
+    A pronoun stands for something that the question itself must name: a word with a capital letter,
+    or a word of the title.
+    """
+    if _MENTION.search(text):
+        return "mentions the text"
+    if _HANGS.search(text):
+        return "cut off"
+    said = list_content_words(text)
+    names = re.findall(r"(?<!^)(?<![.?!] )\b[^\W\d_a-z]\w*|\d{3,}", text)
+    named = bool(names) or bool(set(list_content_words(title)) & set(said))
+    if _POINTER.search(text) and not named:
+        return "does not stand alone"
+    return "asks about nothing" if len(said) < 2 and not named else ""
+
+
+def find_answer_fault(question: Question) -> str:
+    """Whether the short answer stands in the passage and not in the question, and comes back when
+    the question is asked.
+    """
+    answer = question.short
+    words = normalize_answer(answer).split()
+    if not words:
+        return "no answer"
+    if len(words) > MAX_ANSWER_WORDS:
+        return "long answer"
+    if token_recall(answer, question.chunk.passage) < MIN_SHARE_IN_PASSAGE:
+        return "answer not in the text"
+    if contains_answer(question.text, answer) and not re.search(r"\bor\b", question.text):
+        return "gives its answer"
+    if question.back == "":
+        return "nothing comes back"
+    return (
+        ""
+        if question.back is None or _is_same_answer(question.back, answer)
+        else "another answer comes back"
+    )
+
+
+def is_off_sentence(question: Question) -> bool:
+    """Whether a question asks about something else than its sentence: less than half of what it
+    says, beside the title, stands there.
+    """
+    said = [
+        word
+        for word in list_content_words(question.text)
+        if word not in list_content_words(question.chunk.title)
+    ]
+    there = set(list_content_words(question.evidence))
+    return not said or sum(word in there for word in said) < MIN_SHARED * len(said)
+
+
+def has_foreign_names(question: Question) -> bool:
+    """Whether a question names what its text does not: a small model takes names over from its
+    worked examples.
+    """
+    there = set(normalize_answer(f"{question.chunk.title} {question.chunk.passage}").split())
+    named = re.findall(rf"(?<=\s)[{CAPITAL}]\w+(?:-\w+)*", question.text)
+    return any(word not in there for name in named for word in normalize_answer(name).split())
+
+
+def _is_same_answer(back: str, answer: str) -> bool:
+    """Whether the answer came back: alone or in a few more words. A model that repeats the whole
+    sentence has not answered.
+    """
+    brief = (
+        len(normalize_answer(back).split())
+        <= len(normalize_answer(answer).split()) + MAX_EXTRA_WORDS
+    )
+    return token_f1(back, answer) >= SAME_F1 or (brief and contains_answer(back, answer))
+
+
+def list_content_words(text: str) -> list[str]:
+    """The words of a text that say what it is about."""
+    return [word for word in normalize_answer(text).split() if says(word)]

@@ -1,0 +1,62 @@
+"""Does a question point to its sentence? One that could as well be asked about another sentence
+says nothing.
+
+Of all sentences, its own must share the most with it, by the words that say something, each weighed
+by how few sentences hold it:
+
+    w(question, s) = sum over the stems t of both of log((N + 1) / n_t), N sentences, n_t of which
+    hold t
+
+Source: inverse document frequency (Sparck Jones 1972). A round trip alone (generate/question.py)
+trusts "Which type of building construction is?", to which any model gives the sentence's answer as
+long as it sees no other sentence.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+
+from selfteach.generate.questions import Question
+from selfteach.materials.documents.chunk import Chunk
+from selfteach.select.question_format import list_content_words
+
+NOT_SPECIFIC = "could be asked about another sentence"
+_ENDING = re.compile(r"(?<=\w{3})(?:ings?|ions?|ly|e?s|e?d|e)$")
+SentencePlace = tuple[str, int]
+
+
+class SpecificityCheck:
+    """The sentences of all documents, and which of them a question points to."""
+
+    def __init__(self, chunks: Sequence[Chunk]) -> None:
+        self._held: dict[str, set[SentencePlace]] = defaultdict(set)
+        self._texts: dict[SentencePlace, str] = {
+            (c.id, i): c.words(i) for c in chunks for i in range(len(c.sentences))
+        }
+        for place, text in self._texts.items():
+            for stem in stem_words(text):
+                self._held[stem].add(place)
+
+    def fault(self, question: Question) -> str:
+        """ELSEWHERE where another sentence, of other words, is as near as the question's own; else
+        "".
+        """
+        if question.sentence is None:
+            return ""
+        near = Counter[SentencePlace]()
+        for stem in stem_words(question.text):
+            for place in (held := self._held.get(stem, set())):
+                near[place] += math.log((len(self._texts) + 1) / len(held))  # type: ignore[assignment]
+        own = (question.chunk.id, question.sentence)
+        others = (
+            weight for place, weight in near.items() if self._texts[place] != self._texts[own]
+        )
+        return "" if near[own] > max(others, default=0) + 1e-9 else NOT_SPECIFIC
+
+
+def stem_words(text: str) -> set[str]:
+    """The words of a text that say something, without their endings."""
+    return {_ENDING.sub("", word) for word in list_content_words(text)}

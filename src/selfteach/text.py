@@ -1,0 +1,36 @@
+"""Text: what makes untrusted text safe, and its sentences. Done once, at the reader."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+_UNSAFE = re.compile(
+    "[\ud800-\udfff\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufeff\u2028\u2029\u202a-\u202e\u2066-\u2069]"
+)
+
+
+def clean_text(text: str) -> str:
+    """The text without what breaks tokenizers, databases, terminals and pages: lone surrogates and
+    control characters become U+FFFD, line and paragraph separators become newlines, byte-order
+    marks and direction overrides vanish. Done once, at the reader."""
+    return _UNSAFE.sub(_replace_unsafe, text)
+
+
+def _replace_unsafe(match: re.Match[str]) -> str:
+    char = match.group()
+    if char in "\x85\u2028\u2029":
+        return "\n"
+    if char == "\ufeff" or "\u202a" <= char <= "\u202e" or "\u2066" <= char <= "\u2069":
+        return ""
+    return "\ufffd"
+
+
+_SENTENCE_END = re.compile(r"([.!?][\"'”’)\]]*)\s+|([。！？][」』”’）]*)")
+
+
+def split_sentences(text: str) -> Sequence[str]:
+    """The sentences of a text: ended by . ! ? before white space, by their Chinese and Japanese
+    forms, or by a line break.
+    """
+    return [part.strip() for part in _SENTENCE_END.sub(r"\1\2\n", text).split("\n") if part.strip()]
