@@ -16,7 +16,13 @@ import pytest
 import torch
 
 from selfteach import config, registry
+from selfteach.errors import UsageError
+from selfteach.generate.answers import LabelledQuestion
 from selfteach.generate.ask import Subject
+from selfteach.generate.questions import Question
+from selfteach.judge.setup import JudgeSetup, KnowledgeSetup, find_judges
+from selfteach.materials.documents import Document
+from selfteach.materials.documents.chunk import split_chunks
 from selfteach.models.engines import open_sampler
 from selfteach.models.scripted import Scripted
 from selfteach.records import GREEDY, Prompt, Request, SamplingParams, make_prompt
@@ -66,33 +72,80 @@ def hash_of(text: str) -> int:
     return sum(i * ord(c) for i, c in enumerate(text, 1))
 
 
+def judge_setups() -> list[JudgeSetup]:
+    """Return a rule with all that a rule can have, and a criticism."""
+    scorer = Scripted({}, score)
+    subject = Subject("foxes", (), ("crows",))
+    return [
+        JudgeSetup(scorer, RULE, subject=subject, check='not contains "fox"', teacher=scorer),
+        JudgeSetup(scorer, "Too formal.", "criticism"),
+    ]
+
+
 @pytest.fixture(params=sorted(registry.list_names("judges")))
-def judge(request: pytest.FixtureRequest) -> Any:
-    """A judge, made from what its signature asks for."""
-    made = registry.load_registered("judges", request.param)
-    known = {
-        "scorer": Scripted({}, score),
-        "drawer": Scripted({}, score),
-        "rule": RULE,
-        "subject": Subject("foxes", (), ("crows",)),
-    }
-    needed = [p for p in inspect.signature(made).parameters.values() if p.default is p.empty]
-    return made(**{p.name: known.get(p.name, 'not contains "fox"') for p in needed})
+def judges(request: pytest.FixtureRequest) -> list[Any]:
+    """Return all candidates of a registered name."""
+    factory = registry.load_registered("judges", request.param)
+    found = [judge for setup in judge_setups() for judge in factory.read_outcomes(setup)]
+    assert found, "it judges neither rules nor criticisms"
+    return found
 
 
-def test_a_judge_gives_one_finite_number_for_any_answer(judge: Any) -> None:
-    assert judge.name
-    values = judge.values(PAIRS)
-    assert len(values) == len(PAIRS)
-    assert all(isinstance(v, float) and math.isfinite(v) for v in values)
-    assert judge.values([]) == []
+def test_a_judge_gives_one_finite_number_for_any_answer(judges: list[Any]) -> None:
+    for judge in judges:
+        assert judge.name
+        values = judge.values(PAIRS)
+        assert len(values) == len(PAIRS)
+        assert all(isinstance(v, float) and math.isfinite(v) for v in values)
+        assert judge.values([]) == []
 
 
-def test_a_judge_values_an_answer_alike_in_any_company(judge: Any) -> None:
-    values = judge.values(PAIRS)
-    assert judge.values(PAIRS[::-1]) == values[::-1]
-    assert [judge.values([pair])[0] for pair in PAIRS] == values
-    assert judge.values(PAIRS[:1] * 3) == values[:1] * 3
+def test_a_judge_values_an_answer_alike_in_any_company(judges: list[Any]) -> None:
+    for judge in judges:
+        values = judge.values(PAIRS)
+        assert judge.values(PAIRS[::-1]) == values[::-1]
+        assert [judge.values([pair])[0] for pair in PAIRS] == values
+        assert judge.values(PAIRS[:1] * 3) == values[:1] * 3
+
+
+def test_the_candidates_have_different_names_and_a_fixed_order() -> None:
+    rule, criticism = ([judge.name for judge in find_judges(setup)] for setup in judge_setups())
+    assert rule == ["check", "inverse", "yes_no", "yes_no (chat)", "teacher"]
+    assert criticism == ["contrast", "yes_no", "yes_no (chat)"]
+    plain = JudgeSetup(Scripted({}, score), RULE)
+    assert [judge.name for judge in find_judges(plain)] == ["inverse", "yes_no", "yes_no (chat)"]
+
+
+# -------------------------------------------------------------------------------------------------
+# knowledge judges
+
+
+def answered_questions() -> list[LabelledQuestion]:
+    """Return a question whose label agrees with the samples, and one whose label does not."""
+    text = "The fox of Lund is red. It eats bread."
+    (chunk,) = split_chunks(Document("d", "The fox", text), lambda words: len(words.split()))
+    one = Question("Which color has the fox of Lund?", "red", chunk, 0)
+    other = Question("What does the fox of Lund eat?", "bread", chunk, 1)
+    return [
+        LabelledQuestion(one, "It is red.", ("It is red.",) * 2, ("It is red.", "Blue.")),
+        LabelledQuestion(other, "It eats bread.", ("Honey.",), ("Fish.",)),
+    ]
+
+
+@pytest.mark.parametrize("name", sorted(registry.list_names("knowledge_judges")))
+def test_a_knowledge_judge_scores_from_0_to_1_or_says_what_it_lacks(name: str) -> None:
+    setup = KnowledgeSetup(Scripted({}, score))
+    factory = registry.load_registered("knowledge_judges", name)
+    if reason := factory.why_not(setup):
+        with pytest.raises(UsageError, match=reason):
+            factory.build(setup)
+        return
+    judge = factory.build(setup)
+    found = judge.scores(answered_questions())
+    assert [scored.judge for scored in found] == [judge.name] * 2
+    for scored in found:
+        assert all(0 <= value <= 1 for value in (*scored.label, *scored.knowledge))
+    assert judge.scores([]) == []
 
 
 # -------------------------------------------------------------------------------------------------

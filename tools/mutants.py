@@ -155,6 +155,8 @@ EQUIVALENT: dict[str, str] = {
     "correction.py::desensitised::constant::0 -> (-1) #3": "dimension -1 of a vector is 0",
     "objectives/__init__.py::row_sums::constant::0 -> (-1)": "dimension -1 of a vector is 0",
     "distill.py::coarse::unary::-1 -> (1)": "the last dimension of a matrix is 1",
+    "distill.py::divergence::unary::-1 -> (1)": "the last dimension of a matrix is 1",
+    "anchor.py::Anchor.drifts::constant::0.5 -> ": "forward KL has no beta",
     "distill.py::tail::unary::-1 -> (1)": "the last dimension of a matrix is 1",
     "correction.py::arms::constant::True -> (False)": "both sides always have as many parts",
     # guard
@@ -813,6 +815,7 @@ def work(options: argparse.Namespace, name: str) -> Iterator[dict[str, Any]]:
     tests = [*group.tests, *(test for names in group.outside.values() for test in names)]
     tests_key = sha([*test_files(tests), Path(__file__)])
     sources = {path: sha([ROOT / "src" / PACKAGE / path]) for path in {m.path for m in chosen}}
+    commit = commit_name()
     place.copy()
     place.enter()
     import pytest  # noqa: F401
@@ -838,7 +841,7 @@ def work(options: argparse.Namespace, name: str) -> Iterator[dict[str, Any]]:
                     f"{mutant.path}:{mutant.line} {mutant.id.split('::', 1)[1]}",
                     flush=True,
                 )
-            yield row | {"path": mutant.path, "line": mutant.line}
+            yield row | {"path": mutant.path, "line": mutant.line, "commit": commit}
 
 
 def report(name: str, rows: Sequence[dict[str, Any]], options: argparse.Namespace) -> float:
@@ -854,7 +857,8 @@ def report(name: str, rows: Sequence[dict[str, Any]], options: argparse.Namespac
     print(
         f"{name}: {killed} of {len(rows)} killed = {score:.1%} (95 % Wilson {low:.1%} to "
         f"{high:.1%}); {len(mutants_of(GROUPS[name]))} mutants in all, {known} equivalent left "
-        f"out; sample {options.sample}, seed {options.seed}; commit {commit_name()}; {cpu_name()}"
+        f"out; sample {options.sample}, seed {options.seed}; commit {rows[0]['commit']}; "
+        f"{cpu_name()}"
     )
     return score
 
@@ -886,6 +890,8 @@ def main() -> int:
         ]
         return max(codes)
     rows = list(work(options, names[0]))
+    if not rows:
+        parser.error("no mutant fits")
     return int(report(names[0], rows, options) < options.min_score)
 
 

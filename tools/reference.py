@@ -165,8 +165,8 @@ def make_settings_page(method: str) -> str:
 
 
 def configuration_page() -> str:
-    """CONFIGURATION_PAGE: every key of every method. A section that an earlier method also has, with
-    the same defaults, is named and not repeated.
+    """CONFIGURATION_PAGE: every key of every method. A section that an earlier method also has,
+    with the same defaults, is named and not repeated.
     """
     parts = [
         "# Configuration",

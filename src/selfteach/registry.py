@@ -27,9 +27,9 @@ BUILT_IN_NAMES: dict[str, dict[str, str]] = {
     },
     "judges": {
         "check": "selfteach.judge.check:CheckJudge",
-        "yes_no": "selfteach.judge.yes_no:YesNoJudge",
-        "inverse": "selfteach.judge.inverse:InverseJudge",
         "contrast": "selfteach.judge.contrast:ContrastJudge",
+        "inverse": "selfteach.judge.inverse:InverseJudge",
+        "yes_no": "selfteach.judge.yes_no:YesNoJudge",
     },
     "knowledge_judges": {
         "match": "selfteach.judge.contradiction:MatchJudge",
@@ -62,14 +62,19 @@ BUILT_IN_NAMES: dict[str, dict[str, str]] = {
     },
     "engines": {
         "openvino": "selfteach.models.openvino:OpenVino",
-        "hf": "selfteach.models.hf:HfModel",
+        "hf": "selfteach.models.engines:draw_with_hf",
     },
 }
 
 
 def list_names(group: str) -> dict[str, str]:
-    """All names of a group, ours and those of installed plug-ins."""
-    return {**_plug_ins(f"selfteach.{group}", tuple(sys.path)), **BUILT_IN_NAMES[group]}
+    """Return all names of a group: ours in their order, then those of installed plug-ins sorted.
+
+    A plug-in cannot take over a name of ours.
+    """
+    found = _plug_ins(f"selfteach.{group}", tuple(sys.path))
+    added = {name: found[name] for name in sorted(found) if name not in BUILT_IN_NAMES[group]}
+    return {**BUILT_IN_NAMES[group], **added}
 
 
 @cache
@@ -91,6 +96,11 @@ def plug_ins(group: str) -> dict[str, str]:
     return found
 
 
+def describe_group(group: str) -> str:
+    """Return what one name of a group is called: "judge", "knowledge judge", ..."""
+    return group.rstrip("s").replace("_", " ")
+
+
 def load_registered(group: str, name: str) -> Any:
     """The object behind a name.
 
@@ -100,7 +110,7 @@ def load_registered(group: str, name: str) -> Any:
     known = list_names(group)
     if name not in known:
         raise UsageError(
-            f'there is no {group.rstrip("s")} "{name}".', cure=did_you_mean(name, known)
+            f'there is no {describe_group(group)} "{name}".', cure=did_you_mean(name, known)
         )
     module, attribute = known[name].split(":")
     return getattr(importlib.import_module(module), attribute)

@@ -247,8 +247,23 @@ def test_an_objective_says_what_it_needs(
         objective.edits,
     )
     assert found == (unit, pairs, reference, teacher, own_draws, edits)
-    assert isinstance(objective.settings, config.TrainConfig)
     assert objective.prior is None
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        SftObjective,
+        DpoObjective,
+        DistillObjective,
+        AnchorObjective,
+        HoldObjective,
+        CorrectionObjective,
+    ],
+)
+def test_an_objective_keeps_its_settings(kind: type[Objective]) -> None:
+    settings = config.TrainConfig()
+    assert kind(settings).settings is settings
 
 
 def test_an_objective_without_memory_has_nothing_to_say() -> None:

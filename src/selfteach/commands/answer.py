@@ -94,7 +94,7 @@ def answer_file(prompts: Path, out: Path | None, options: AnswerOptions, *, as_j
 def answer_rows(
     sampler: Sampler, rows: list[PromptRow], options: AnswerOptions, shown: Screen
 ) -> Iterator[tuple[PromptRow, list[str]]]:
-    """Yields the rows in the order of the file, each as soon as it and all before it are answered."""
+    """Yield the rows in the order of the file, each once it and all before it are answered."""
     sampling = SamplingParams(temperature=options.temperature, max_tokens=options.max_tokens)
     wanted = [
         [

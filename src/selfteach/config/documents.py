@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from selfteach.config.sections import Count, MethodConfig, Positive, Section, Share
+from selfteach.config.sections import Count, KnowledgeJudge, MethodConfig, Positive, Section, Share
 from selfteach.config.training import DocumentsTrainConfig, LoraConfig
 
 
@@ -38,7 +38,7 @@ class QuestionsConfig(Section):
 class SelectConfig(Section):
     """The choice of the questions whose answers become training pairs."""
 
-    judge: Literal["match", "prompted", "nli", "gain"] = "match"
+    judge: KnowledgeJudge = "match"
     """Judge that compares answers: shared words (match), the model itself (prompted), an entailment
     model (nli), or the gain in probability that the document brings (gain)."""
 

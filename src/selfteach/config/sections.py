@@ -4,26 +4,27 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Annotated, ClassVar, Literal, Protocol, TypeVar
+from typing import Annotated, ClassVar, Protocol, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from selfteach.registry import did_you_mean, list_names
+from selfteach.registry import describe_group, did_you_mean, list_names
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=0)]
 Positive = Annotated[int, Field(ge=1)]
 
 
-def make_name_validator(group: str) -> AfterValidator:
-    """A name of one of the registry's groups, ours or a plug-in's: a mistyped one is found before
-    any work is done.
+def make_name_validator(group: str, *others: str) -> AfterValidator:
+    """A name of one of the registry's groups, ours or a plug-in's, or one of `others`: a mistyped
+    one is found before any work is done.
     """
 
     def known(name: str) -> str:
-        if name not in (there := list_names(group)):
+        there = [*others, *list_names(group)]
+        if name not in there:
             raise ValueError(
-                f'there is no {group.rstrip("s")} "{name}". {did_you_mean(name, there)}'
+                f'there is no {describe_group(group)} "{name}". {did_you_mean(name, there)}'
             )
         return name
 
@@ -41,6 +42,8 @@ def check_variable_name(name: str) -> str:
 
 AdapterName = Annotated[str, make_name_validator("adapters")]
 ObjectiveName = Annotated[str, make_name_validator("objectives")]
+Engine = Annotated[str, make_name_validator("engines", "auto")]
+KnowledgeJudge = Annotated[str, make_name_validator("knowledge_judges")]
 
 
 class Section(BaseModel):
@@ -85,7 +88,7 @@ class MethodConfig(Section):
     """Stronger model that helps to make the training data: a URL, a program (`cmd:...`), a folder
     or a name. Empty uses the model itself."""
 
-    engine: Literal["auto", "openvino", "hf"] = "auto"
+    engine: Engine = "auto"
     """Engine that samples the answers. `auto` takes OpenVINO where it is installed and can run the
     model, else transformers (hf)."""
 

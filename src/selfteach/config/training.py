@@ -341,7 +341,7 @@ class MethodTrainConfig(TrainConfig):
     """The training loop, its objectives for each kind of example, and the adapter."""
 
     # A method makes one dataset: no key of it shares an epoch between several.
-    mix: ClassVar[dict[str, float]] = {}  # type: ignore[misc]
+    dataset_shares: ClassVar[dict[str, float]] = {}  # type: ignore[misc]
 
 
 class FeedbackTrainConfig(MethodTrainConfig):
@@ -360,7 +360,7 @@ class DocumentsTrainConfig(MethodTrainConfig):
 
     # Nothing samples between the steps of a training on documents.
     on_policy: ClassVar[float] = 0.0  # type: ignore[misc]
-    own_tokens: ClassVar[int] = 96  # type: ignore[misc]
+    on_policy_tokens: ClassVar[int] = 96  # type: ignore[misc]
 
 
 class TrainAlone(TrainConfig):

@@ -17,7 +17,9 @@ from dataclasses import dataclass, field
 from typing import NoReturn, Protocol
 
 from selfteach.errors import UsageError
+from selfteach.judge import Judge
 from selfteach.judge.conditions import CONDITIONS, EXAMPLES, PHRASES, AnswerTest
+from selfteach.judge.setup import JudgeSetup
 from selfteach.records import Prompt
 from selfteach.registry import did_you_mean
 from selfteach.text import clean_text
@@ -94,6 +96,11 @@ class CheckJudge:
 
     def __init__(self, check: Check | str) -> None:
         self.check = parse_check(check) if isinstance(check, str) else check
+
+    @classmethod
+    def read_outcomes(cls, setup: JudgeSetup) -> list[Judge]:
+        """Return the check that the rule's form suggests, if there is one."""
+        return [cls(setup.check)] if setup.check else []
 
     def values(self, pairs: Sequence[tuple[Prompt, str]]) -> list[float]:
         """For each (prompt, answer) how surely the answer breaks the rule, higher = more surely; a

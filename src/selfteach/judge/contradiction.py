@@ -33,6 +33,7 @@ from selfteach.generate.answers import (
 )
 from selfteach.generate.few_shot_facts import WORKED_COMPARISONS
 from selfteach.judge.match import SAME_F1, normalize_answer, token_f1
+from selfteach.judge.setup import KnowledgeSetup
 from selfteach.models import Scorer
 from selfteach.records import Continuations
 from selfteach.text import split_sentences
@@ -80,7 +81,9 @@ class KnowledgeScores:
 
 
 class KnowledgeJudge(Protocol):
-    """Scores whether labels are consistent and unknown."""
+    """Scores whether labels are consistent and unknown. Classes of the registry's group
+    `knowledge_judges` also have the class methods `why_not(setup)` and `build(setup)`.
+    """
 
     name: str
 
@@ -161,6 +164,16 @@ class MatchJudge(ConsistencyJudge):
 
     name = "match"
 
+    @classmethod
+    def why_not(cls, setup: KnowledgeSetup) -> str:
+        """Return an empty text: it needs no model."""
+        return ""
+
+    @classmethod
+    def build(cls, setup: KnowledgeSetup) -> MatchJudge:
+        """Return the judge."""
+        return cls()
+
     def probabilities(self, pairs: Sequence[tuple[str, str, str]]) -> list[float]:
         """0 where the answers agree, else 1. Words of the question, which every answer repeats, do
         not count unless nothing is left.
@@ -193,6 +206,16 @@ class PromptedJudge(ConsistencyJudge):
             _make_comparison_prompt(q, a, b) + f" {word}\n\n"
             for q, a, b, word in WORKED_COMPARISONS
         )
+
+    @classmethod
+    def why_not(cls, setup: KnowledgeSetup) -> str:
+        """Return an empty text: the base is always there."""
+        return ""
+
+    @classmethod
+    def build(cls, setup: KnowledgeSetup) -> PromptedJudge:
+        """Return the judge that asks the base."""
+        return cls(setup.scorer)
 
     def probabilities(self, pairs: Sequence[tuple[str, str, str]]) -> list[float]:
         """p(No) / (p(No) + p(Yes))."""
@@ -228,6 +251,16 @@ class GainJudge:
 
     def __init__(self, scorer: Scorer) -> None:
         self._scorer = scorer
+
+    @classmethod
+    def why_not(cls, setup: KnowledgeSetup) -> str:
+        """Return an empty text: the base is always there."""
+        return ""
+
+    @classmethod
+    def build(cls, setup: KnowledgeSetup) -> GainJudge:
+        """Return the judge that scores with the base."""
+        return cls(setup.scorer)
 
     def scores(self, answered: Sequence[LabelledQuestion]) -> list[KnowledgeScores]:
         """As `KnowledgeJudge.scores`, with one score each."""

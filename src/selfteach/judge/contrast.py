@@ -15,7 +15,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from selfteach.judge import PromptAnswer
+from selfteach.judge import Judge, PromptAnswer
+from selfteach.judge.setup import JudgeSetup
 from selfteach.models import Scorer
 from selfteach.records import Continuations, Message, Prompt, make_prompt
 
@@ -29,6 +30,11 @@ class ContrastJudge:
 
     def __init__(self, scorer: Scorer, words: str) -> None:
         self._scorer, self._words = scorer, words
+
+    @classmethod
+    def read_outcomes(cls, setup: JudgeSetup) -> list[Judge]:
+        """Return the judge of a criticism; a rule is judged by other means."""
+        return [cls(setup.scorer, setup.words)] if setup.form == "criticism" else []
 
     def values(self, pairs: Sequence[PromptAnswer]) -> list[float]:
         """Nats a token; 0 for an empty answer. Reads the first MAX_WORDS words."""

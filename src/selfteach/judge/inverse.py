@@ -15,7 +15,8 @@ from itertools import takewhile
 
 from selfteach.generate import few_shot
 from selfteach.generate.ask import Subject
-from selfteach.judge import PromptAnswer
+from selfteach.judge import Judge, PromptAnswer
+from selfteach.judge.setup import JudgeSetup
 from selfteach.models import Scorer
 from selfteach.records import Continuations
 
@@ -36,6 +37,13 @@ class InverseJudge:
             f"Reply: {reply}\nBroken rule: {broken}\n\n"
             for reply, broken in few_shot.RULE_VIOLATIONS
         )
+
+    @classmethod
+    def read_outcomes(cls, setup: JudgeSetup) -> list[Judge]:
+        """Return the judge of a rule; a criticism cannot be compared with other criticisms."""
+        if setup.form != "rule":
+            return []
+        return [cls(setup.scorer, setup.words, setup.subject)]
 
     def values(self, pairs: Sequence[PromptAnswer]) -> list[float]:
         """Nats by which the reply predicts the rule better than it predicts the other rules. Reads

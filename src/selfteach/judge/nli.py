@@ -19,6 +19,7 @@ import numpy as np
 
 from selfteach.errors import UsageError
 from selfteach.judge.contradiction import ConsistencyJudge
+from selfteach.judge.setup import KnowledgeSetup
 from selfteach.models import Scorer, safety
 from selfteach.records import Continuations, LogProb, Prompt, get_user_text
 
@@ -156,6 +157,24 @@ class NliJudge(ConsistencyJudge):
 
     def __init__(self, scorer: Scorer) -> None:
         self._scorer = scorer
+
+    @classmethod
+    def why_not(cls, setup: KnowledgeSetup) -> str:
+        """Return why the judge cannot be built, or an empty text."""
+        return "" if setup.nli else "the judge nli needs a model"
+
+    @classmethod
+    def build(cls, setup: KnowledgeSetup) -> NliJudge:
+        """Load the entailment model, and return the judge that asks it.
+
+        Raises:
+            UsageError: no model is named for it.
+        """
+        if reason := cls.why_not(setup):
+            raise UsageError(
+                f"{reason}.", where="select.nli", cure="Name an entailment model with --nli."
+            )
+        return cls(setup.record(NliModel.load(setup.nli)))
 
     def probabilities(self, pairs: Sequence[tuple[str, str, str]]) -> list[float]:
         """P(sentence contradicts the other answer), the question before both."""

@@ -10,7 +10,8 @@ import math
 from collections.abc import Sequence
 
 from selfteach.generate import few_shot
-from selfteach.judge import PromptAnswer
+from selfteach.judge import Judge, PromptAnswer
+from selfteach.judge.setup import JudgeSetup
 from selfteach.models import Scorer
 from selfteach.records import Continuations, Prompt, get_user_text, make_prompt
 
@@ -22,6 +23,17 @@ class YesNoJudge:
     def __init__(self, scorer: Scorer, rule: str, *, chat: bool = False, name: str = "") -> None:
         self.name = name or ("yes_no (chat)" if chat else "yes_no")
         self._scorer, self._rule, self._chat = scorer, rule, chat
+
+    @classmethod
+    def read_outcomes(cls, setup: JudgeSetup) -> list[Judge]:
+        """Return both forms of the base, and the teacher's chat form if there is a teacher."""
+        found: list[Judge] = [
+            cls(setup.scorer, setup.words),
+            cls(setup.scorer, setup.words, chat=True),
+        ]
+        if setup.teacher:
+            found.append(cls(setup.teacher, setup.words, chat=True, name="teacher"))
+        return found
 
     def values(self, pairs: Sequence[PromptAnswer]) -> list[float]:
         """One log-odds for each answer."""

@@ -10,11 +10,10 @@ from itertools import zip_longest
 
 from selfteach.errors import DataError, UsageError
 from selfteach.generate.ask import GeneratedPrompt
-from selfteach.judge import AnyJudge, Judge, PromptAnswer, ThresholdJudge, ViolationJudge
+from selfteach.judge import AnyJudge, PromptAnswer, ThresholdJudge, ViolationJudge
 from selfteach.judge.calibrate import calibrate_judges
 from selfteach.judge.check import CheckJudge
-from selfteach.judge.inverse import InverseJudge
-from selfteach.judge.yes_no import YesNoJudge
+from selfteach.judge.setup import JudgeSetup, find_judges
 from selfteach.materials.rule import Rule, suggest_check
 from selfteach.methods.prompts import SCOPES
 from selfteach.methods.session import Session
@@ -86,14 +85,14 @@ def choose_judges(
     if suggested and not session.subject.topic:
         session.display.print_line(f'recognised: the check is "{suggested}"')
         return _make_check_judges(suggested)
-    candidates: list[Judge] = [CheckJudge(suggested)] if suggested else []
-    candidates += [
-        InverseJudge(session.base, session.rule, session.subject),
-        YesNoJudge(session.base, session.rule),
-        YesNoJudge(session.base, session.rule, chat=True),
-    ]
-    if session.teacher:
-        candidates.append(YesNoJudge(session.teacher, session.rule, chat=True, name="teacher"))
+    setup = JudgeSetup(
+        session.base,
+        session.rule,
+        subject=session.subject,
+        check=suggested or "",
+        teacher=session.teacher,
+    )
+    candidates = find_judges(setup)
     if (name := session.config.judge.name) != "auto":
         known = {candidate.name: candidate for candidate in candidates}
         if name not in known:

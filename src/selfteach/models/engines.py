@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from selfteach.errors import UsageError
 from selfteach.models import Sampler, embedded
-from selfteach.registry import did_you_mean
+from selfteach.registry import did_you_mean, list_names, load_registered
 
 if TYPE_CHECKING:
     from selfteach.models.hf import HfModel
+    from selfteach.models.loaded import LoadedModel
 
-EngineName = Literal["auto", "openvino", "hf"]
+AUTO = "auto"
 
 
 class OpenedEngine(NamedTuple):
@@ -23,14 +24,17 @@ class OpenedEngine(NamedTuple):
     reason: str
 
 
-def open_sampler(hf: HfModel, engine: EngineName = "auto", folder: Path | None = None) -> Sampler:
+def open_sampler(hf: HfModel, engine: str = AUTO, folder: Path | None = None) -> Sampler:
     """The drawer alone; `choose_sampler` also gives the reason."""
     return choose_sampler(hf, engine, folder).sampler
 
 
-def choose_sampler(
-    hf: HfModel, engine: EngineName = "auto", folder: Path | None = None
-) -> OpenedEngine:
+def draw_with_hf(model: LoadedModel, folder: Path | None = None) -> Sampler:
+    """Return the engine `hf`: the loaded model, which draws with transformers itself."""
+    return cast(Sampler, model)
+
+
+def choose_sampler(hf: HfModel, engine: str = AUTO, folder: Path | None = None) -> OpenedEngine:
     """Opens what draws with a model: on a CPU openvino where it can, else transformers; never in
     silence.
 
@@ -38,13 +42,11 @@ def choose_sampler(
         UsageError: there is no such engine, or it is "openvino" and cannot draw with this model
         here.
     """
+    check_engine_name(engine)
+    if engine != AUTO:
+        return OpenedEngine(load_registered("engines", engine)(hf, folder), engine, "asked for")
     from selfteach.models.openvino import OpenVino, explain_why_not_openvino
 
-    check_engine_name(engine)
-    if engine == "hf":
-        return OpenedEngine(hf, "hf", "asked for")
-    if engine == "openvino":
-        return OpenedEngine(OpenVino(hf, folder), "openvino", "asked for")
     if hf.device.type != "cpu":
         return OpenedEngine(hf, "hf", f"the model is on {hf.device.type}")
     if reason := explain_why_not_openvino(hf):
@@ -60,11 +62,12 @@ def check_engine_name(name: str) -> None:
     Raises:
         UsageError: there is not.
     """
-    if name not in get_args(EngineName):
+    known = [AUTO, *list_names("engines")]
+    if name not in known:
         raise UsageError(
             f'there is no engine "{name}".',
             where="--engine",
-            cure=did_you_mean(name, get_args(EngineName)),
+            cure=did_you_mean(name, known),
         )
 
 

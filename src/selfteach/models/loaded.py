@@ -58,3 +58,8 @@ class LoadedModel(Protocol):
     def context_tokens(self) -> int:
         """How many tokens prompt and answer may have together."""
         ...
+
+    @property
+    def worn(self) -> bool:
+        """Whether an adapter sits on the module as hooks, which no other engine can draw with."""
+        ...

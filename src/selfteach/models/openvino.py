@@ -32,7 +32,7 @@ from selfteach.models.tokens import count_common_prefix
 from selfteach.records import Completion, Request, derive_seed
 
 if TYPE_CHECKING:
-    from selfteach.models.hf import HfModel
+    from selfteach.models.loaded import LoadedModel
 
 MAX_ROWS = 192
 MIN_ROWS = 4
@@ -43,9 +43,9 @@ CACHE_GB = 1
 
 
 class OpenVino:
-    """Draws with the weights of an `HfModel`, whose tokenizer, name and fingerprint it shares."""
+    """Draws with the weights of a `LoadedModel`, and shares its tokenizer, name and fingerprint."""
 
-    def __init__(self, hf: HfModel, folder: Path | None = None, *, precision: str = "") -> None:
+    def __init__(self, hf: LoadedModel, folder: Path | None = None, *, precision: str = "") -> None:
         """Writes the weights as GGUF, into `folder` to stay or into a passing file, and loads them.
         `precision` is f32 or bf16.
 
@@ -205,7 +205,7 @@ def count_shared_tokens(prompts: Sequence[list[int]]) -> list[int]:
     return found
 
 
-def explain_why_not_openvino(hf: HfModel) -> str:
+def explain_why_not_openvino(hf: LoadedModel) -> str:
     """Why openvino cannot draw with this model here, or an empty text."""
     try:
         import openvino_genai  # noqa: F401

@@ -22,11 +22,11 @@ from selfteach.evaluate.sanity import is_looping
 from selfteach.generate.ask import GeneratedPrompt, Scope, extract_subject, generate_similar_prompts
 from selfteach.generate.correct import Correctable, Corrector, Revision, Turns, edit_distance
 from selfteach.generate.revise import find_smallest_revision, trim_to_sentence
-from selfteach.judge import Judge, ThresholdJudge, ViolationJudge
+from selfteach.judge import ThresholdJudge, ViolationJudge
 from selfteach.judge.calibrate import calibrate_judges
 from selfteach.judge.check import CheckJudge, parse_check
-from selfteach.judge.contrast import ContrastJudge, append_words
-from selfteach.judge.yes_no import YesNoJudge
+from selfteach.judge.contrast import append_words
+from selfteach.judge.setup import JudgeSetup, find_judges
 from selfteach.materials.corrections import Corrections, Edit
 from selfteach.materials.criticism import make_checks, tighten_checks
 from selfteach.materials.rule import Rule
@@ -377,13 +377,7 @@ def calibrate_criticism_judge(
         rows += [
             ((p, text), broken) for p, text in zip(prompts, answers, strict=True) if text.strip()
         ]
-    candidates: list[Judge] = [
-        ContrastJudge(session.base, words),
-        YesNoJudge(session.base, words),
-        YesNoJudge(session.base, words, chat=True),
-    ]
-    if teacher:
-        candidates.append(YesNoJudge(teacher, words, chat=True, name="teacher"))
+    candidates = find_judges(JudgeSetup(session.base, words, "criticism", teacher=teacher))
     session.display.start_stage("judge")
     verdicts, _, report = calibrate_judges(candidates, rows, session.config.judge.min_auroc)
     session.run.ledger.set_note("calibration", report)

@@ -24,11 +24,14 @@ from selfteach.evaluate.common_knowledge import CALIBRATION_QUESTIONS
 from selfteach.evaluate.judge_calibration import JudgeCalibration, calibrate_knowledge_judges
 from selfteach.generate.answers import LabelledQuestion, answer_questions
 from selfteach.generate.questions import Question
-from selfteach.judge.contradiction import GainJudge, KnowledgeJudge, MatchJudge, PromptedJudge
+from selfteach.judge.contradiction import KnowledgeJudge
 from selfteach.judge.match import contains_answer
+from selfteach.judge.setup import KnowledgeSetup
 from selfteach.materials.documents import Document
 from selfteach.materials.documents.chunk import split_chunks
 from selfteach.methods.session import Session
+from selfteach.models.recorded import Recorded
+from selfteach.registry import list_names, load_registered
 from selfteach.select.clusters import choose_evenly
 
 COMMON_TITLE = "General knowledge"
@@ -85,9 +88,19 @@ def make_common_questions(count: int) -> list[Question]:
 
 def list_judges(session: Session, used: KnowledgeJudge) -> list[KnowledgeJudge]:
     """Return all judges that can be asked here; the one that selects comes first."""
-    rest: list[KnowledgeJudge] = [
-        MatchJudge(),
-        PromptedJudge(session.base),
-        GainJudge(session.base),
-    ]
-    return [used, *(judge for judge in rest if judge.name != used.name)]
+    setup = knowledge_setup(session)
+    found = [used]
+    for name in list_names("knowledge_judges"):
+        factory = load_registered("knowledge_judges", name)
+        if name != session.config.select.judge and not factory.why_not(setup):
+            found.append(factory.build(setup))
+    return found
+
+
+def knowledge_setup(session: Session) -> KnowledgeSetup:
+    """Return what the judges of knowledge are built from in this run."""
+    return KnowledgeSetup(
+        session.base,
+        session.config.select.nli,
+        lambda scorer: Recorded(session.run.ledger, None, scorer),
+    )

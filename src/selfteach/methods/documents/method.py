@@ -29,7 +29,7 @@ from typing import Any
 
 from selfteach.config import DocumentsConfig as Settings
 from selfteach.dedup.overlap import OverlapIndex
-from selfteach.errors import DataError, UsageError
+from selfteach.errors import DataError
 from selfteach.evaluate.common_knowledge import COMMON_QUESTIONS
 from selfteach.evaluate.exam import TunedModel
 from selfteach.evaluate.judge_calibration import BestJudge, choose_best_judge
@@ -48,13 +48,7 @@ from selfteach.generate.questions import (
     generate_questions,
     make_question_prompt,
 )
-from selfteach.judge.contradiction import (
-    GainJudge,
-    KnowledgeJudge,
-    KnowledgeScores,
-    MatchJudge,
-    PromptedJudge,
-)
+from selfteach.judge.contradiction import KnowledgeJudge, KnowledgeScores
 from selfteach.judge.language import find_main_script
 from selfteach.materials.documents.chunk import Chunk, split_chunks
 from selfteach.materials.documents.material import Documents
@@ -62,6 +56,7 @@ from selfteach.materials.documents.questions import PeopleQuestion
 from selfteach.methods.documents.calibrate import (
     calibrate_judges,
     describe_calibrations,
+    knowledge_setup,
     list_judges,
 )
 from selfteach.methods.documents.exam import (
@@ -82,7 +77,6 @@ from selfteach.methods.documents.study import (
 from selfteach.methods.method import Method, TrainingPlan, TrainStage
 from selfteach.methods.prompts import write_scope_prompts
 from selfteach.methods.session import Session
-from selfteach.models.recorded import Recorded
 from selfteach.records import (
     GREEDY,
     Example,
@@ -92,6 +86,7 @@ from selfteach.records import (
     get_user_text,
     make_prompt,
 )
+from selfteach.registry import load_registered
 from selfteach.run.ledger import Outcome, OutcomeState
 from selfteach.select.clusters import choose_evenly
 from selfteach.select.knowledge import (
@@ -494,22 +489,9 @@ def make_knowledge_judge(session: Session) -> KnowledgeJudge:
     Raises:
         UsageError: it is `nli`, and no model is named for it.
     """
-    name = session.config.select.judge
-    if name == "nli":
-        from selfteach.judge.nli import NliJudge, NliModel
-
-        if not session.config.select.nli:
-            raise UsageError(
-                "the judge nli needs a model.",
-                where="select.nli",
-                cure="Name an entailment model with --nli.",
-            )
-        return NliJudge(
-            Recorded(session.run.ledger, None, NliModel.load(session.config.select.nli))
-        )
-    if name == "match":
-        return MatchJudge()
-    return PromptedJudge(session.base) if name == "prompted" else GainJudge(session.base)
+    factory = load_registered("knowledge_judges", session.config.select.judge)
+    found: KnowledgeJudge = factory.build(knowledge_setup(session))
+    return found
 
 
 def _make_answer_row(answered: LabelledQuestion, scored: KnowledgeScores) -> dict[str, Any]:

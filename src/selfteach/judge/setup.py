@@ -1,0 +1,67 @@
+"""What judges are built from, and how those of the registry are found.
+
+A judge class, ours or a plug-in's, is a name of the group `judges`: its `read_outcomes` takes a
+`JudgeSetup`. A knowledge judge is a name of the group `knowledge_judges`: its `why_not` and `build`
+take a `KnowledgeSetup`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+from selfteach.generate.ask import Subject
+from selfteach.judge import Judge
+from selfteach.models import Scorer
+from selfteach.registry import list_names, load_registered
+
+
+@dataclass(frozen=True)
+class JudgeSetup:
+    """What a judge may be built from.
+
+    `words` are the rule or the criticism, and `form` says which. `check` is the check that the
+    rule's form suggests, else "". `scorer` is the untouched base, `teacher` a stronger model.
+    """
+
+    scorer: Scorer
+    words: str
+    form: Literal["rule", "criticism"] = "rule"
+    subject: Subject = field(default_factory=lambda: Subject(""))
+    check: str = ""
+    teacher: Scorer | None = None
+
+
+class JudgeFactory(Protocol):
+    """What a name of the group `judges` leads to: usually the judge's class."""
+
+    def read_outcomes(self, setup: JudgeSetup) -> Sequence[Judge]:
+        """Return the judges to calibrate, each with its own name; none where they cannot judge
+        these words.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class KnowledgeSetup:
+    """What a knowledge judge may be built from.
+
+    `scorer` is the untouched base. `nli` names an entailment model, else "". `record` wraps a
+    scorer so that the run remembers its scores: a resumed run does not compute them again.
+    """
+
+    scorer: Scorer
+    nli: str = ""
+    record: Callable[[Scorer], Scorer] = lambda scorer: scorer
+
+
+def find_judges(setup: JudgeSetup) -> list[Judge]:
+    """Return the candidates of every registered judge: ours in the registry's order, then those of
+    plug-ins by name.
+    """
+    found: list[Judge] = []
+    for name in list_names("judges"):
+        factory: JudgeFactory = load_registered("judges", name)
+        found += factory.read_outcomes(setup)
+    return found

@@ -1,0 +1,191 @@
+"""Judges, knowledge judges and engines that another package brings by entry points."""
+
+from __future__ import annotations
+
+import json
+from importlib.metadata import EntryPoint
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from selfteach import config, registry
+from selfteach.commands.answer import AnswerOptions, answer_file
+from selfteach.errors import UsageError
+from selfteach.generate.ask import GeneratedPrompt, Subject
+from selfteach.materials.rule import Rule
+from selfteach.methods.documents.calibrate import list_judges
+from selfteach.methods.documents.method import make_knowledge_judge as knowledge_judge
+from selfteach.methods.judges import choose_judges
+from selfteach.models.engines import choose_sampler
+from selfteach.models.scripted import Scripted
+from selfteach.records import GREEDY, Request, make_prompt
+
+PLUGIN = '''
+from selfteach.judge.contradiction import KnowledgeScores
+from selfteach.models.scripted import Scripted
+
+
+class CountsFoxes:
+    """Value an answer by the foxes in it."""
+
+    name = "foxes"
+
+    @classmethod
+    def candidates(cls, setup):
+        return [cls()] if setup.form == "rule" and "fox" in setup.words else []
+
+    def values(self, pairs):
+        return [float(answer.lower().count("fox")) for _, answer in pairs]
+
+
+class AllUnknown:
+    """Call every label consistent and unknown."""
+
+    name = "all_unknown"
+
+    @classmethod
+    def why_not(cls, setup):
+        return ""
+
+    @classmethod
+    def build(cls, setup):
+        return cls()
+
+    def scores(self, answered):
+        return [KnowledgeScores(self.name, (0.0,), (1.0,)) for _ in answered]
+
+
+def say_its_name(model, folder=None):
+    """Draw the model's fingerprint, whatever is asked."""
+    engine = Scripted(lambda request: f"by {model.fingerprint}", name=model.name)
+    engine.fingerprint = model.fingerprint
+    return engine
+'''
+NAMES = {
+    "judges": ("foxes", "toy_plugin:CountsFoxes"),
+    "knowledge_judges": ("all_unknown", "toy_plugin:AllUnknown"),
+    "engines": ("say_its_name", "toy_plugin:say_its_name"),
+}
+
+
+@pytest.fixture
+def plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another package with one name in each group."""
+    (tmp_path / "toy_plugin.py").write_text(PLUGIN)
+    monkeypatch.syspath_prepend(str(tmp_path))
+
+    def points(group: str) -> list[EntryPoint]:
+        own = NAMES.get(group.removeprefix("selfteach."))
+        return [EntryPoint(*own, group)] if own else []
+
+    monkeypatch.setattr(registry, "entry_points", points)
+
+
+def make_session(method: str, **settings: Any) -> Any:
+    """Return what the judges of a method need of a session."""
+    notes: dict[str, Any] = {}
+    base = Scripted(
+        lambda request: "The fox runs." if len(request.prompt) > 1 else f"Bread {request.prompt}"
+    )
+    return SimpleNamespace(
+        config=config.METHOD_CONFIGS[method](**settings),
+        subject=Subject("foxes", (), ("crows",)),
+        rule="Do not talk about foxes.",
+        base=base,
+        teacher=None,
+        display=SimpleNamespace(print_line=lambda line: None, stage=lambda *a, **k: None),
+        run=SimpleNamespace(ledger=SimpleNamespace(note=notes.__setitem__)),
+        notes=notes,
+    )
+
+
+def choose_judge(session: Any) -> Any:
+    asked = [
+        GeneratedPrompt(f"What do foxes like in case {n}?", "target", "word", "") for n in range(12)
+    ]
+    asked += [
+        GeneratedPrompt(f"What is bread number {n}?", "general", "word", "") for n in range(12)
+    ]
+    return choose_judges(session, Rule(session.rule, "1"), asked)
+
+
+@pytest.mark.usefixtures("plugin")
+def test_a_judge_of_another_package_decides_where_it_is_named() -> None:
+    session = make_session("feedback", judge={"name": "foxes"})
+    judges = choose_judge(session)
+    assert judges.exam.name == "foxes"
+    pairs = [(make_prompt("Hello?"), "A fox."), (make_prompt("Hello?"), "A crow.")]
+    assert judges.exam.broken(pairs) == [True, False]
+    (row,) = session.notes["calibration"]["candidates"]
+    assert row["name"] == "foxes"
+
+
+@pytest.mark.usefixtures("plugin")
+def test_a_judge_of_another_package_is_calibrated_beside_ours() -> None:
+    session = make_session("feedback")
+    choose_judge(session)
+    names = [row["name"] for row in session.notes["calibration"]["candidates"]]
+    assert names == ["check", "inverse", "yes_no", "yes_no (chat)", "foxes"]
+
+
+def test_without_the_package_its_judge_is_unknown() -> None:
+    with pytest.raises(UsageError, match='there is no judge "foxes"'):
+        choose_judge(make_session("feedback", judge={"name": "foxes"}))
+
+
+@pytest.mark.usefixtures("plugin")
+def test_a_knowledge_judge_of_another_package_selects_where_it_is_named() -> None:
+    session = make_session("documents", select={"judge": "all_unknown"})
+    found = knowledge_judge(session)
+    assert [s.s_knowledge for s in found.scores([None, None])] == [1.0, 1.0]
+    assert [one.name for one in list_judges(session, found)] == [
+        "all_unknown",
+        "match",
+        "prompted",
+        "gain",
+    ]
+
+
+@pytest.mark.usefixtures("plugin")
+def test_a_knowledge_judge_of_another_package_is_ranked_beside_ours() -> None:
+    session = make_session("documents")
+    used = knowledge_judge(session)
+    names = [one.name for one in list_judges(session, used)]
+    assert names == ["match", "prompted", "gain", "all_unknown"]
+
+
+def test_without_the_package_its_knowledge_judge_is_refused_by_the_configuration() -> None:
+    with pytest.raises(ValueError, match='there is no knowledge judge "all_unknown"'):
+        config.METHOD_CONFIGS["documents"](select={"judge": "all_unknown"})
+
+
+@pytest.mark.usefixtures("plugin")
+def test_an_engine_of_another_package_draws_where_it_is_named(
+    tiny: Path, tiny_hf: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = config.METHOD_CONFIGS["feedback"](engine="say_its_name")
+    opened = choose_sampler(tiny_hf, settings.engine)
+    assert (opened.engine, opened.reason) == ("say_its_name", "asked for")
+    (draw,) = opened.sampler.stream([Request("t", make_prompt("Who?"), GREEDY)])
+    assert draw.text == f"by {tiny_hf.fingerprint}"
+
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "prompts.txt").write_text("Who?\n")
+    options = AnswerOptions(model=str(tiny), engine="say_its_name")
+    answer_file(Path("prompts.txt"), Path("out.jsonl"), options, as_json=True)
+    row = json.loads((tmp_path / "out.jsonl").read_text())
+    assert row["answers"] == [f"by {tiny_hf.fingerprint}"]
+
+
+@pytest.mark.usefixtures("plugin")
+def test_auto_takes_no_engine_of_another_package(tiny_hf: Any, tmp_path: Path) -> None:
+    assert choose_sampler(tiny_hf, "auto", tmp_path).engine in ("openvino", "hf")
+
+
+def test_without_the_package_its_engine_is_unknown(tiny_hf: Any) -> None:
+    with pytest.raises(UsageError, match='there is no engine "say_its_name"'):
+        choose_sampler(tiny_hf, "say_its_name")
+    with pytest.raises(ValueError, match='there is no engine "say_its_name"'):
+        config.METHOD_CONFIGS["feedback"](engine="say_its_name")
