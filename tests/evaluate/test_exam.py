@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pytest
+from selfteach.evaluate.adherence import Arm, sample_answers
 
 from selfteach import config
 from selfteach.dedup.overlap import OverlapIndex
 from selfteach.evaluate import exam
-from selfteach.evaluate.adherence import Arm, sample_answers
 from selfteach.evaluate.exam import Answers, RuleScores
 from selfteach.judge import PromptAnswer, ThresholdJudge
 from selfteach.models.scripted import Scripted

@@ -572,3 +572,13 @@ def test_a_folder_that_could_not_be_exported_is_exported_the_next_time() -> None
         with run.export_folder("adapter") as folder:
             (folder / "whole").write_text("whole")
         assert [path.name for path in run.file("adapter").iterdir()] == ["whole"]
+
+
+def test_a_run_of_an_earlier_version_is_refused_in_one_line() -> None:
+    run = opened(out=Path("mine"))
+    identity = run.ledger.get_note("identity")
+    run.ledger.set_note("identity", {key: identity[key] for key in ("kind", "config", "material")})
+    close(run)
+    with pytest.raises(UsageError, match="earlier version") as fault:
+        opened(out=Path("mine"))
+    assert "\n" not in str(fault.value)

@@ -11,7 +11,7 @@ from selfteach.config import load_yaml
 from selfteach.errors import IntegrityError, UsageError
 from selfteach.registry import did_you_mean
 from selfteach.run.ledger import Ledger
-from selfteach.run.run_folder import IDENTITY, LEDGER_FILE, RUNS_FOLDER
+from selfteach.run.run_folder import IDENTITY, LEDGER_FILE, RUNS_FOLDER, make_old_run_error
 
 ADAPTER_FOLDER, CONFIG_FILE, EXAM_FILE, REPORT_FILE = (
     "adapter",
@@ -103,6 +103,8 @@ def read_exam(folder: Path) -> dict[str, Any]:
             where=str(path),
             cure="Restore it from a copy, or run the command of this run again with --new.",
         ) from fault
+    if "rehearsal" in found:  # a key of earlier versions
+        raise make_old_run_error(folder)
     return found
 
 

@@ -35,6 +35,8 @@ from selfteach.run.signals import delay_interrupts
 RUNS_FOLDER = Path("runs")
 LEDGER_FILE = "run.db"
 IDENTITY, CREATED, FINISHED = "identity", "created", "finished"
+RUN_FORMAT = 2
+"""The form of a run folder. It grows when settings or keys get other names."""
 SLUG_LENGTH = 48
 RUNTIME_KEY_PREFIX = "endpoint."
 """Settings below this key say how something is asked, not what: a run may go on with others."""
@@ -260,7 +262,12 @@ def open_run(
         for key, value in flatten_keys(resolved.config.model_dump()).items()
         if not key.startswith(RUNTIME_KEY_PREFIX)
     }
-    identity = {"kind": kind, "config": config, "material": dict(material)}
+    identity = {
+        "format": RUN_FORMAT,
+        "kind": kind,
+        "config": config,
+        "material": dict(material),
+    }
     identity = json.loads(dump_canonical_json(identity))
     folder = (
         _check_named_folder(out, identity, new)
@@ -410,6 +417,8 @@ def read_identity(folder: Path) -> dict[str, Any] | None:
 def _make_changed_error(
     folder: Path, before: Mapping[str, Any], now: Mapping[str, Any]
 ) -> UsageError:
+    if before.get("format") != RUN_FORMAT:
+        return make_old_run_error(folder)
     old, new = (
         flatten_keys({"command": s["kind"], **s["config"], "material": s["material"]})
         for s in (before, now)
@@ -426,6 +435,15 @@ def _make_changed_error(
             "\nGive the old values to go on with it, another --out, or, where there is "
             "one, --new to begin afresh beside the old run."
         ),
+    )
+
+
+def make_old_run_error(folder: Path) -> UsageError:
+    """Return the error for a run of an earlier version, whose settings have other names."""
+    return UsageError(
+        "was made by an earlier version of selfteach, whose settings and keys have other names.",
+        where=str(folder),
+        cure="Teach it again with --new or another --out, or read it with that version.",
     )
 
 
