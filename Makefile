@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --quiet --disable-pip-version-check
 RULE ?= Do not talk about elephants.
 
-.PHONY: help setup check test test-all test-avx2 demo bench docs clean
+.PHONY: help setup check check-wheel test test-all test-avx2 demo bench docs clean
 
 help:
 	@echo "make demo      install and teach one rule: $(RULE)"
@@ -13,6 +13,7 @@ help:
 	@echo "make test-all  all tests"
 	@echo "make test-avx2 the tests that train something, on the kernels of another processor"
 	@echo "make check     style and types"
+	@echo "make check-wheel  builds the wheel and runs it in a clean environment"
 	@echo "make bench     speed against other programs, measured in one run"
 	@echo "make docs      writes docs/cli.md and configs/*.yaml from the program"
 	@echo "make setup     installs everything for development"
@@ -38,6 +39,14 @@ check: $(VENV)/.development
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
+
+check-wheel: $(VENV)/.development
+	@rm -rf build/wheel dist
+	@$(BIN)/python -m build --wheel --outdir dist . >/dev/null
+	@$(PYTHON) -m venv build/wheel
+	@build/wheel/bin/python -m pip --quiet --quiet --disable-pip-version-check install dist/*.whl
+	@cd build && wheel/bin/selfteach --version && wheel/bin/selfteach status . \
+	  && wheel/bin/python -c "import selfteach; print(selfteach.feedback.__doc__.splitlines()[0])"
 
 bench: $(VENV)/.development
 	@$(BIN)/python -m bench
