@@ -26,7 +26,7 @@ SETTINGS: dict[str, Any] = {
     "engine": "hf",
     "check": "not contains fox",
     "ask": {"target": 24, "near": 4, "general": 6, "rounds": 4},
-    "probe": {"draws": 1, "max_tokens": 12},
+    "probe": {"samples": 1, "max_tokens": 12},
     "search": {"tries": 3, "max_tokens": 12},
     "balance": {"clusters": 2, "prompts": 4},
     "train": {"epochs": 2, "max_tokens": 200},
