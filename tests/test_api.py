@@ -231,7 +231,7 @@ def test_progress_fits_the_place(monkeypatch: pytest.MonkeyPatch, capsys: Any) -
     assert type(open_display(quiet=True)) is SilentDisplay
     shown = open_display()
     assert type(shown) is Notebook
-    shown.stage("probe", 3)
+    shown.start_stage("probe", 3)
     shown.advance(3)
     shown.print_line("\x1b[31mhello")
     shown.finish()
