@@ -26,7 +26,7 @@ SETTINGS: dict[str, Any] = {
     "engine": "hf",
     "check": "not contains fox",
     "ask": {"target": 24, "near": 4, "general": 6, "rounds": 4},
-    "probe": {"draws": 1, "max_tokens": 12},
+    "probe": {"samples": 1, "max_tokens": 12},
     "search": {"tries": 3, "max_tokens": 12},
     "balance": {"clusters": 2, "prompts": 4},
     "train": {"epochs": 2, "max_tokens": 200},
@@ -231,7 +231,7 @@ def test_progress_fits_the_place(monkeypatch: pytest.MonkeyPatch, capsys: Any) -
     assert type(open_display(quiet=True)) is SilentDisplay
     shown = open_display()
     assert type(shown) is Notebook
-    shown.stage("probe", 3)
+    shown.start_stage("probe", 3)
     shown.advance(3)
     shown.print_line("\x1b[31mhello")
     shown.finish()

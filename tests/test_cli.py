@@ -50,7 +50,7 @@ def test_help_is_instant_and_loads_nothing_heavy(tmp_path: Path) -> None:
     assert min(ours for ours, _ in pairs) < 3 * min(parser for _, parser in pairs) + 0.05
     heavy = "{'torch', 'yaml', 'numpy', 'sqlite3', 'selfteach.config', 'selfteach.run'}"
     code = (
-        "import sys; from selfteach import cli; cli.run(['feedback', '--help']); "
+        "import sys; from selfteach import cli; cli.run_command(['feedback', '--help']); "
         "print(sorted(HEAVY & set(sys.modules)))"
     ).replace("HEAVY", heavy)
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout
@@ -276,7 +276,7 @@ def test_requirements(text: str, exam: dict[str, object], fault: str) -> None:
         ("win_rate>.5", "corrections", 'corrections does not measure "win_rate".'),
         ("contains>=.3,damage<=.1,win_rate>.5,drift<.05", "documents", ""),
         ("kept>=.9", "feedback", ""),
-        ("fall>0", "train", ""),
+        ("reduction>0", "train", ""),
     ],
 )
 def test_a_number_that_the_method_does_not_measure_cannot_be_required(
@@ -290,12 +290,12 @@ def test_a_number_that_the_method_does_not_measure_cannot_be_required(
 
 
 @pytest.mark.parametrize(
-    "command", ["documents", "again", "training", "corrections", "tasks", "feedback"]
+    "command", ["documents", "documents_rerun", "train", "corrections", "tasks", "feedback"]
 )
 def test_a_command_says_what_is_wrong_with_its_files_before_a_model_s_libraries_load(
     command: str,
 ) -> None:
-    """`again` reads what a run drew, whose records lie beside what draws: numpy, but no model's
+    """`documents_rerun` reads recorded answers, whose module loads numpy, but no model's
     library.
     """
     code = (

@@ -80,7 +80,7 @@ def test_it_has_a_report_and_a_model_card(run: Path) -> None:
 
 def test_its_command_is_listed_without_loading_it(package: Path) -> None:
     code = (
-        "import sys; from selfteach import cli; cli.run(['--help']); "
+        "import sys; from selfteach import cli; cli.run_command(['--help']); "
         "print('toy_method' in sys.modules, 'torch' in sys.modules)"
     )
     done = call(package, "-c", code)
@@ -92,7 +92,12 @@ def test_its_command_is_listed_without_loading_it(package: Path) -> None:
 def test_its_configuration_is_printed(package: Path) -> None:
     done = call(package, "-m", "selfteach", "config", "toy", "--set", "seed=3", "--json")
     rows = json.loads(done.stdout)
-    assert rows["seed"] == {"value": 3, "origin": "--set", "default": 0}
+    assert rows["seed"] == {
+        "value": 3,
+        "origin": "--set",
+        "default": 0,
+        "description": "Seed of all random choices.",
+    }
     assert rows["train.max_tokens"]["value"] == 200
 
 

@@ -54,9 +54,9 @@ app = typer.Typer(
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        from selfteach import __version__
+        from selfteach.version import VERSION
 
-        print(f"selfteach {__version__}")
+        print(f"selfteach {VERSION}")
         raise typer.Exit
 
 

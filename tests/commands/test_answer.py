@@ -188,13 +188,13 @@ def test_a_broken_engine_leaves_the_old_answers(
 
     Path("p.txt").write_text("Yes?\nNo?\n")
     Path("out.jsonl").write_text("old")
-    draw = HfModel.draw
+    draw = HfModel.stream
 
     def one_then_none(self: HfModel, requests: Any) -> Any:
         yield next(iter(draw(self, requests)))
         raise RuntimeError("broken")
 
-    monkeypatch.setattr(HfModel, "draw", one_then_none)
+    monkeypatch.setattr(HfModel, "stream", one_then_none)
     assert (
         cli.run_command(
             [
@@ -225,10 +225,10 @@ def test_a_chat_remembers_forgets_and_ends(
     from selfteach.models.hf import HfModel
 
     asked: list[tuple[Message, ...]] = []
-    draw = HfModel.draw
+    draw = HfModel.stream
     monkeypatch.setattr(
         HfModel,
-        "draw",
+        "stream",
         lambda self, requests: asked.extend(r.prompt for r in requests) or draw(self, requests),
     )
     monkeypatch.setattr("sys.stdin", io.StringIO("Yes?\n\nNo?\n/reset\nAgain?\n/quit\nnever\n"))
@@ -263,7 +263,7 @@ def test_ctrl_c_drops_one_answer_with_its_question(
     from selfteach.models.hf import HfModel
 
     asked: list[tuple[Message, ...]] = []
-    draw = HfModel.draw
+    draw = HfModel.stream
 
     def interrupted(self: HfModel, requests: list[Request]) -> Iterator[Completion]:
         asked.extend(r.prompt for r in requests)
@@ -271,7 +271,7 @@ def test_ctrl_c_drops_one_answer_with_its_question(
             raise KeyboardInterrupt
         yield from draw(self, requests)
 
-    monkeypatch.setattr(HfModel, "draw", interrupted)
+    monkeypatch.setattr(HfModel, "stream", interrupted)
     monkeypatch.setattr("sys.stdin", io.StringIO("Yes?\nLong?\nNo?\n/quit\n"))
     assert (
         cli.run_command(["chat", "--model", str(tiny), "--engine", "hf", "--max-tokens", "4"]) == 0

@@ -58,7 +58,7 @@ def test_a_document_that_is_gone_can_be_forgotten(
     file, run, _ = learned
     file.write_text("\n" + "".join(rows[1:]))  # the other rows keep their numbers
     if not words:
-        monkeypatch.setattr(documents_rerun.finished, "exam", lambda folder: {})
+        monkeypatch.setattr(documents_rerun.finished, "read_exam", lambda folder: {})
     assert (
         said(
             ["forget-source", f"{file.name}:1", "--run", str(run), "--out", str(tmp_path / "out")]

@@ -28,6 +28,8 @@ from selfteach.models.recorded import Recorded
 from selfteach.models.scripted import Scripted
 from selfteach.records import Request, make_prompt
 from selfteach.run.ledger import Ledger, Outcome
+
+sys.path.append(str(Path(__file__).parents[1]))
 from switches import skip_with_threads
 
 PROMPTS = 6
@@ -92,7 +94,10 @@ def install() -> None:
     module = types.ModuleType("selfteach.methods.feedback.method")
     module.METHOD = teach  # type: ignore[attr-defined]
     planning = types.ModuleType("selfteach.methods.estimate")
-    planning.plan = lambda rule, config, display, earlier: {"requests": 6, "three_prompts": [rule]}  # type: ignore[attr-defined]
+    planning.estimate_cost = lambda rule, config, display, earlier: {
+        "requests": 6,
+        "three_prompts": [rule],
+    }  # type: ignore[attr-defined]
     sys.modules |= {
         "selfteach.methods.feedback.method": module,
         "selfteach.methods.estimate": planning,

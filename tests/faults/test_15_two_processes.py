@@ -27,7 +27,7 @@ def first(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
         command(tmp_path), env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
     )
     assert process.stderr
-    while b"0/6 drawn" not in process.stderr.readline():
+    while b"0/6 sampled" not in process.stderr.readline():
         assert process.poll() is None
     yield process
     process.kill()

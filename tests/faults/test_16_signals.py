@@ -80,7 +80,7 @@ def started(folder: Path, wait_s: str) -> subprocess.Popen[str]:
         text=True,
     )
     assert process.stderr
-    while "0/6 drawn" not in process.stderr.readline():
+    while "0/6 sampled" not in process.stderr.readline():
         assert process.poll() is None
     return process
 

@@ -39,4 +39,4 @@ def test_the_time_left_comes_from_the_monotonic_clock(capsys: pytest.CaptureFixt
     display.start_stage("probe", 200)
     now[0] = 12.0
     display.advance(40)
-    assert "[probe] 40/200 drawn, 12 s, about 48 s left" in capsys.readouterr().err
+    assert "[probe] 40/200 sampled, 12 s, about 48 s left" in capsys.readouterr().err

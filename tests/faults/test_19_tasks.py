@@ -297,7 +297,7 @@ class Lossy(Scripted):
 
 
 def test_what_an_endpoint_answers_wrongly_is_failed_and_never_a_task(tmp_path: Path) -> None:
-    there = session(tmp_path, writes, cases={"draws": 1, "agreement": 0.0})
+    there = session(tmp_path, writes, instances={"samples": 1, "min_agreement": 0.0})
     made = Lossy(writes)
     there.teacher = Recorded(there.run.ledger, made, made)
     kept = invent.invent_tasks(there, HUMAN, [])

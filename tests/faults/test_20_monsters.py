@@ -53,7 +53,7 @@ def test_the_largest_that_are_allowed_pass(tmp_path: Path) -> None:
 READER = """
 import resource, sys
 from pathlib import Path
-from selfteach.records import read_jsonl
+from selfteach.files import read_jsonl
 resource.setrlimit(resource.RLIMIT_AS, (256 << 20, 256 << 20))
 bad = []
 print(len(list(read_jsonl(Path(sys.argv[1]), bad))), len(bad), bad[0].fault)

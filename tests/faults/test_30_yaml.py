@@ -94,12 +94,12 @@ def test_every_mistake_is_told_at_once_with_the_nearest_word(tmp_path: Path) -> 
     file = tmp_path / "mine.yaml"
     file.write_text("sead: 1\ntrain: {epoch: 3, learning_rate: fast}\nask: {target: -1}\n")
     with pytest.raises(UsageError) as caught:
-        resolve(FeedbackConfig, file, sets=["probe.drows=2", "nonsense"])
+        resolve(FeedbackConfig, file, sets=["probe.sampels=2", "nonsense"])
     text = str(caught.value)
     for words in (
         'sead (mine.yaml): there is no such key. Did you mean "seed"?',
         'train.epoch (mine.yaml): there is no such key. Did you mean "epochs"?',
-        'probe.drows (--set): there is no such key. Did you mean "draws"?',
+        'probe.sampels (--set): there is no such key. Did you mean "samples"?',
         "train.learning_rate (mine.yaml):",
         "ask.target (mine.yaml):",
         "--set nonsense: write it as key=value",

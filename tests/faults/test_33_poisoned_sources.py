@@ -107,9 +107,9 @@ def test_no_document_outweighs_the_others(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(method, "make_study_data", lambda *given: written)
     monkeypatch.setattr(method, "find_similar_words", lambda *given: {})
     fates: list[Outcome] = []
-    ledger = SimpleNamespace(place=lambda stage, placed: fates.extend(placed))
+    ledger = SimpleNamespace(record_outcomes=lambda stage, placed: fates.extend(placed))
     said: list[str] = []
-    display = SimpleNamespace(print_line=said.append, stage=lambda name: None)
+    display = SimpleNamespace(print_line=said.append, start_stage=lambda name: None)
     config = DocumentsConfig.model_validate({"study": {"per_document": 5}})
     session: Any = SimpleNamespace(
         config=config, run=SimpleNamespace(ledger=ledger), model=None, display=display

@@ -165,17 +165,17 @@ def test_kill_9_after_save_loses_nothing(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize(
-    "inside", ["", "with interruptible(lambda line: print(line, flush=True)): "]
+    "inside", ["", "with handle_interrupts(lambda line: print(line, flush=True)): "]
 )
 def test_a_signal_ends_it_in_order_with_the_tab_open(
     tmp_path: Path, number: signal.Signals, inside: str
 ) -> None:
     seed(tmp_path / "run")
-    body = f"{inside}review(Path('run'), 0, browser=False, terminal=False)"
+    body = f"{inside}review_answers(Path('run'), 0, browser=False, terminal=False)"
     names = (
         "pathlib import Path",
-        "selfteach.commands.review import review",
-        "selfteach.run.signals import interruptible",
+        "selfteach.commands.review import review_answers",
+        "selfteach.run.signals import handle_interrupts",
     )
     imports = "import sys\n" + "\n".join(f"from {name}" for name in names)
     code = f"{imports}\ntry:\n    {body}\nexcept KeyboardInterrupt:\n    sys.exit(130)"

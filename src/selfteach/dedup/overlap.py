@@ -15,7 +15,7 @@ import regex
 from rapidfuzz import process
 from rapidfuzz.distance import Indel
 
-from selfteach.materials.documents.listed import UNSPACED
+from selfteach.text import UNSPACED
 
 LATIN = re.compile("[a-z0-9]+")
 _ANY = regex.compile(rf"{UNSPACED}\p{{M}}*|[\p{{L}}\p{{N}}\p{{M}}]+")

@@ -16,7 +16,7 @@ from selfteach.errors import DataError
 from selfteach.judge.language import LANGUAGES, detect_languages
 from selfteach.materials.inflection import list_plurals
 from selfteach.registry import did_you_mean
-from selfteach.text import split_sentences
+from selfteach.text import UNSPACED, split_sentences
 
 PATTERN_TIMEOUT_S, PROBE_TIMEOUT_S = 5.0, 0.5
 AnswerTest = Callable[[str], bool]
@@ -33,7 +33,7 @@ def fold_case(text: str) -> str:
 
 
 _IN_WORD = r"[\p{L}\p{N}\p{M}]"
-_UNSPACED = regex.compile(r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]")
+_UNSPACED = regex.compile(UNSPACED)
 
 
 def _contains(value: str) -> AnswerTest:

@@ -21,7 +21,7 @@ from functools import lru_cache
 
 import regex
 
-from selfteach.materials.documents.listed import UNSPACED
+from selfteach.text import UNSPACED
 
 SAME_F1 = 0.5
 _ARTICLES = re.compile(r"\b(a|an|the)\b")

@@ -12,8 +12,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from selfteach import __version__
 from selfteach.files import write_text
+from selfteach.version import VERSION
 
 MANIFEST_FILE = "manifest.json"
 PACKAGES = (
@@ -42,7 +42,7 @@ def collect_versions() -> dict[str, Any]:
         except PackageNotFoundError:
             found[name] = "absent"
     return {
-        "selfteach": __version__,
+        "selfteach": VERSION,
         "python": platform.python_version(),
         "platform": f"{platform.system()} {platform.machine()}",
         "packages": found,

@@ -27,7 +27,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import groupby
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -38,12 +38,9 @@ from selfteach.records import LEARN
 from selfteach.select.clusters import choose_evenly
 from selfteach.train.adapters import Adapter, LowRankLayer
 from selfteach.train.batch import TrainingRow, split_micro_batches
-from selfteach.train.callbacks import Callback, Event, Say
+from selfteach.train.callbacks import Callback, Event, Say, TrainingState
 from selfteach.train.fast.forward import PackedModel
 from selfteach.train.memory import is_out_of_memory
-
-if TYPE_CHECKING:
-    from selfteach.train.trainer import Trainer
 
 APPLY_AFTER_SHARE = 2 / 3
 """This share of the steps."""
@@ -134,7 +131,7 @@ class RegMean(Callback):
     _step: int | None = None
     _done = False
 
-    def start(self, trainer: Trainer) -> None:
+    def start(self, trainer: TrainingState) -> None:
         """Find the step before which it is done.
 
         Raises:
@@ -157,18 +154,18 @@ class RegMean(Callback):
         else:
             self._step = step
 
-    def count_bytes(self, trainer: Trainer) -> int:
+    def count_bytes(self, trainer: TrainingState) -> int:
         """Return what the moments and their solution will need."""
         if self._step is None or self._done:
             return 0
         return estimate_regmean_bytes(trainer.adapter.low_rank_layers)
 
-    def before_step(self, trainer: Trainer, say: Say | None) -> None:
+    def before_step(self, trainer: TrainingState, say: Say | None) -> None:
         """Change the adapter before the step that `start` found."""
         if trainer.step == self._step and not self._done:
             self.apply(trainer, say)
 
-    def apply(self, trainer: Trainer, say: Say | None) -> None:
+    def apply(self, trainer: TrainingState, say: Say | None) -> None:
         """Give up what the lessons do not need; the steps that are left make good what they lost by
         it.
         """
@@ -194,7 +191,7 @@ class RegMean(Callback):
         micro_batch.tokens = tokens
         self._report(trainer, left_out, len(layers))
 
-    def _report(self, trainer: Trainer, left_out: SkippedLayers, layers: int) -> None:
+    def _report(self, trainer: TrainingState, left_out: SkippedLayers, layers: int) -> None:
         """Record what was done, and which layers stayed as they were."""
         about = {"step": trainer.step, "mu": self.settings.regmean}
         if len(left_out) < layers:

@@ -19,8 +19,8 @@ from dataclasses import dataclass, replace
 
 import regex
 
-UNSPACED = r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]"
-"""A letter of a script that does not space its words."""
+from selfteach.text import UNSPACED
+
 LEAST_WORDS = 5
 """What has fewer words, and no line that leads it, is a heading, or a leftover."""
 MOST_LEADING = 15

@@ -10,21 +10,20 @@ nothing: the adapter that leaves the run is the one trained on everything.
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import zip_longest
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from selfteach.evaluate.exam import TARGET, answer_all, measures_to_json
+from selfteach.evaluate.exam import TARGET, Exam, TunedModel, answer_all, measures_to_json
 from selfteach.evaluate.side_effects import find_side_effects
-from selfteach.methods.feedback.exam import build_exam
-from selfteach.methods.prompts import group_by_scope
+from selfteach.methods.method import ObjectiveWeights
 from selfteach.methods.runner import tune
 from selfteach.methods.session import Session
 from selfteach.records import Example, get_user_text
 from selfteach.statistics import share
 
-if TYPE_CHECKING:
-    from selfteach.methods.feedback.method import Lesson
+MakeExam = Callable[[Sequence[Example]], Exam]
+"""Make the exam of a model that was trained on these examples."""
 
 MIN_PROMPTS = 4
 MIN_KEPT_SHARE, MAX_OVERAPPLIED_SHARE = 0.9, 0.05
@@ -33,11 +32,16 @@ rule in the prompt does not help.
 """
 
 
-def measure_curve(session: Session, lesson: Lesson) -> list[dict[str, Any]]:
+def measure_curve(
+    session: Session,
+    examples: Sequence[Example],
+    objectives: ObjectiveWeights,
+    make_exam: MakeExam,
+) -> list[dict[str, Any]]:
     """Train on more and more prompts, in both orders; return one point for each: shares of kept
     target answers and of unharmed general ones, greedy.
     """
-    in_scope = [e for e in lesson.examples if e.kind == "in_scope"]
+    in_scope = [e for e in examples if e.kind == "in_scope"]
     prompts = list(dict.fromkeys(get_user_text(e.prompt) for e in in_scope))
     clusters = (session.run.ledger.get_note("clusters") or {}).get("points", ())
     place = {point["prompt"]: point["cluster"] for point in clusters}
@@ -47,23 +51,18 @@ def measure_curve(session: Session, lesson: Lesson) -> list[dict[str, Any]]:
         for n in list_sizes(len(prompts)):
             chosen = set(ranked[:n])
             subset = [
-                e
-                for e in lesson.examples
-                if e.kind != "in_scope" or get_user_text(e.prompt) in chosen
+                e for e in examples if e.kind != "in_scope" or get_user_text(e.prompt) in chosen
             ]
-            shares = measure_point(session, lesson, subset, f"curve-{order}-{n}")
+            exam = make_exam(subset)
+            tuned = tune(session, subset, objectives, f"curve-{order}-{n}")
+            shares = measure_point(session, tuned, exam)
             points.append({"examples": n, "order": order, **shares})
     written: list[dict[str, Any]] = [measures_to_json(point) for point in points]
     return written
 
 
-def measure_point(
-    session: Session, lesson: Lesson, subset: Sequence[Example], name: str
-) -> dict[str, Any]:
-    """Train on some of the examples and return the shares of the exam."""
-    test = group_by_scope(lesson.parts["test"])
-    exam = build_exam(session, lesson.judges.exam, test, subset, lesson.rule.id)
-    tuned = tune(session, subset, lesson.objectives, name)
+def measure_point(session: Session, tuned: TunedModel, exam: Exam) -> dict[str, Any]:
+    """Examine a model that was trained on some of the examples; return the shares."""
     arms = {arm: own for arm, own in exam.arms(tuned).items() if arm != "prompted"}
     answers = answer_all(session, arms, exam)
     kept = exam.scorer.score(answers[TARGET]).greedy["taught"]

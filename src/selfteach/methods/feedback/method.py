@@ -25,7 +25,7 @@ from typing import Any
 
 from selfteach.config import FeedbackConfig
 from selfteach.dedup.overlap import OverlapIndex
-from selfteach.evaluate.exam import TARGET, Arm, TunedModel, answer, answer_all
+from selfteach.evaluate.exam import TARGET, Arm, Exam, TunedModel, answer, answer_all
 from selfteach.evaluate.sanity import is_looping
 from selfteach.evaluate.side_effects import find_side_effects
 from selfteach.generate.ask import GeneratedPrompt, extract_subject
@@ -152,11 +152,10 @@ class Lesson:
         """Return what is trained and how it is examined, with what is known so far."""
         session = self.session
         session.run.ledger.set_note("search", effort(self.traces))
-        test = group_by_scope(self.parts["test"])
         return TrainingPlan(
             examples=list(self.examples),
             objectives=self.objectives,
-            exam=build_exam(session, self.judges.exam, test, self.examples, self.rule.id),  # 8
+            exam=self.make_exam(self.examples),  # 8
             improve=self.improve,
             after=self.add_data_curve,
             score_on_dev=self.score_on_dev,
@@ -164,6 +163,11 @@ class Lesson:
             shown=show_arms,
             overhead=make_prompt("x", system=session.rule),
         )
+
+    def make_exam(self, examples: Sequence[Example]) -> Exam:
+        """Return the exam on test prompts, of a model that was trained on these examples."""
+        test = group_by_scope(self.parts["test"])
+        return build_exam(self.session, self.judges.exam, test, examples, self.rule.id)
 
     def improve(self, tuned: TunedModel) -> TrainingPlan | None:
         """Step 6: ask for more prompts like the dev prompts on which the tuned model still breaks
@@ -230,7 +234,7 @@ class Lesson:
         if tuned is None or not session.config.curve:
             return
         with session.run.time_stage("curve"):
-            points = measure_curve(session, self)
+            points = measure_curve(session, self.examples, self.objectives, self.make_exam)
             session.run.ledger.set_note("curve", points)
         exam["data_need"] = {"n90": find_n90(points), "points": points}
 
