@@ -25,7 +25,7 @@ ROOT = Path(__file__).parents[1]
 ARMS = {"base", "prompted", "taught"}
 SMALL = (
     "engine=hf",
-    "rehearsal=true",
+    "smoke_test=true",
     "ask.target=24",
     "ask.near=4",
     "ask.general=6",
@@ -108,7 +108,7 @@ def test_corrections_asks_the_house_style(talker: Path, tmp_path: Path) -> None:
     so.
     """
     assert (
-        script("house_style").style("My favorite color is gray!") == "My favourite colour is grey."
+        script("house_style").apply_style("My favorite color is gray!") == "My favourite colour is grey."
     )
     prompts = tmp_path / "prompts.txt"
     prompts.write_text(

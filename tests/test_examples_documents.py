@@ -64,7 +64,7 @@ def test_documents_teaches_from_python(
 def test_every_claim_is_measured_and_says_whether_it_held(
     sets: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    found = script("reproduce_knowledge_detection", monkeypatch).claims(
+    found = script("reproduce_knowledge_detection", monkeypatch).measure_claims(
         scholar.write_documents(tmp_path, 4), tmp_path / "claims", sets
     )
     assert len(found) == 5
@@ -85,7 +85,7 @@ def test_without_people_s_questions_there_is_nothing_to_claim(
     sets: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def claims(**more: Any) -> Any:
-        return script("reproduce_knowledge_detection", monkeypatch).claims(
+        return script("reproduce_knowledge_detection", monkeypatch).measure_claims(
             scholar.write_documents(tmp_path, 2, **more), tmp_path / "claims", sets
         )
 

@@ -27,7 +27,7 @@ PROMPTS = [make_prompt(text) for text in ANSWERS]
 def session(folder: Path) -> Any:
     model = Scripted(lambda request: ANSWERS[get_user_text(request.prompt)])
     ledger = Ledger(folder / "run.db")
-    config = TasksConfig(**{"keep": {"anchor_tokens": 7}})
+    config = TasksConfig(**{"anchors": {"anchor_tokens": 7}})
     return SimpleNamespace(
         run=SimpleNamespace(ledger=ledger),
         config=config,

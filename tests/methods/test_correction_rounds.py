@@ -55,7 +55,7 @@ def begin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     runs = []
 
     def begun(rounds: int, teacher: Any, dev: Sequence[Any] = DEV) -> Rounds:
-        settings = config.CorrectionsConfig(rounds=rounds, correct={"max_tokens": 8, "draws": 1})
+        settings = config.CorrectionsConfig(rounds=rounds, correct={"max_tokens": 8, "samples": 1})
         from selfteach.config import resolve
 
         run = open_run(

@@ -160,8 +160,8 @@ def test_every_rung_of_the_verdict(
 
 
 def test_harm_speaks_louder_than_a_good_prompt_and_chance_louder_than_harm() -> None:
-    assert "cleanly" in verdict(NONE, ALL, HALF, degraded_share=20)["sentence"]
-    assert "chance" in verdict(NONE, ALL, NONE, degraded_share=20)["sentence"]
+    assert "cleanly" in verdict(NONE, ALL, HALF, harmed=20)["sentence"]
+    assert "chance" in verdict(NONE, ALL, NONE, harmed=20)["sentence"]
 
 
 def test_one_question_fewer_than_the_open_book_is_not_taught() -> None:

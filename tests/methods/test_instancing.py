@@ -97,9 +97,9 @@ def test_a_label_needs_something_to_be_the_label_of() -> None:
     )
 
 
-def written(model: Any, *instructions: str, **cases: Any) -> list[WrittenInstances]:
+def written(model: Any, *instructions: str, **settings: Any) -> list[WrittenInstances]:
     model.failures, model.room_tokens = (), lambda prompt: 1000
-    config = TasksConfig(instances=TasksConfig().cases.model_copy(update=cases))
+    config = TasksConfig(instances=TasksConfig().instances.model_copy(update=settings))
     session: Any = SimpleNamespace(teacher=model, base=model, config=config)
     tasks = [
         KeptTask(Task(f"i:{n}", text, classification=False), TaskSimilarity((), 0.0))
@@ -111,13 +111,13 @@ def written(model: Any, *instructions: str, **cases: Any) -> list[WrittenInstanc
 
 def test_an_output_is_answered_several_times_after_other_tasks_each_time() -> None:
     model = Scripted(teacher)
-    assert written(model, "Describe the word", agreement=0.2) == [
+    assert written(model, "Describe the word", min_agreement=0.2) == [
         WrittenInstances((Instance("tea", "a green hot drink"),))
     ]
     asked = [request.prompt for request in model.asked if not isinstance(request.prompt, str)]
     assert len({prompt[:-1] for prompt in asked}) == len(asked) == 4
     assert {prompt[-1].content for prompt in asked} == {"Describe the word\n\ntea"}
-    assert written(Scripted(teacher), "Describe the word", agreement=0.6)[0].reason == NO_CONSENSUS
+    assert written(Scripted(teacher), "Describe the word", min_agreement=0.6)[0].reason == NO_CONSENSUS
 
 
 def test_an_input_comes_from_a_list_of_people_s_where_the_words_name_one() -> None:

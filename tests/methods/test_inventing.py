@@ -35,9 +35,9 @@ def likes_labels(prompt: object, text: str) -> float:
 def session() -> tuple[Any, dict[str, Any]]:
     notes: dict[str, Any] = {}
     ledger = SimpleNamespace(
-        note=lambda key, value: notes.update({key: value}),
-        place=lambda stage, fates: notes.update(
-            {stage: [(fate.state, fate.reason) for fate in fates]}
+        set_note=lambda key, value: notes.update({key: value}),
+        record_outcomes=lambda stage, outcomes: notes.update(
+            {stage: [(fate.state, fate.reason) for fate in outcomes]}
         ),
     )
     return SimpleNamespace(
@@ -119,8 +119,8 @@ def test_a_lost_score_is_counted_and_its_task_is_no_classification() -> None:
         ([9] * 40, {}, ""),
         ([40, 0, 1, 0], {}, "the last 3 rounds kept 1 from 60 requests"),
         ([40, 0, 2, 0], {}, ""),
-        ([40, 1, 1, 1], {"least_yield": 0.05}, "the last 3 rounds kept 3 from 60 requests"),
-        ([40, 2, 1, 1], {"least_yield": 0.05}, ""),
+        ([40, 1, 1, 1], {"min_yield": 0.05}, "the last 3 rounds kept 3 from 60 requests"),
+        ([40, 2, 1, 1], {"min_yield": 0.05}, ""),
         ([9, 9], {"rounds": 2}, "the 2 rounds of invent.rounds are over"),
         ([500, 500], {"rounds": 2}, "enough"),
     ],

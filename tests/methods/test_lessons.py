@@ -96,7 +96,7 @@ def test_rows_that_are_too_long_for_the_training_are_counted_and_told() -> None:
         config=SimpleNamespace(train=SimpleNamespace(max_tokens=512)),
         display=SimpleNamespace(print_line=lines.append),
         run=SimpleNamespace(
-            ledger=SimpleNamespace(event=lambda kind, body: events.append((kind, body)))
+            ledger=SimpleNamespace(record_event=lambda kind, body: events.append((kind, body)))
         ),
     )
     report_overlong(session, SimpleNamespace(overlong={}), "train")  # type: ignore[arg-type]

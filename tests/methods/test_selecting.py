@@ -72,7 +72,7 @@ def session(tmp_path: Path) -> Any:
         ledger,
         Lossy(lambda r: "Hale Mill was built in 1790." if r.stage == "answer" else "Nobody knows."),
     )
-    settings = config.DocumentsConfig(select={"calibrate": 0, "draws": 2})
+    settings = config.DocumentsConfig(select={"calibrate": 0, "samples": 2})
     return SimpleNamespace(
         run=SimpleNamespace(ledger=ledger),
         config=settings,

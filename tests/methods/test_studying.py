@@ -56,8 +56,8 @@ def session(**settings: Any) -> Any:
     """A road without models; `said` is what it told, `outcomes` what became of the rows."""
     said: list[str] = []
     fates: list[Any] = []
-    display = SimpleNamespace(print_line=said.append, stage=lambda name: None)
-    run = SimpleNamespace(ledger=SimpleNamespace(place=lambda stage, placed: fates.extend(placed)))
+    display = SimpleNamespace(print_line=said.append, start_stage=lambda name: None)
+    run = SimpleNamespace(ledger=SimpleNamespace(record_outcomes=lambda stage, placed: fates.extend(placed)))
     return SimpleNamespace(
         config=DocumentsConfig.model_validate(settings),
         run=run,
@@ -322,8 +322,8 @@ def test_where_no_question_is_of_use_the_exam_asks_for_left_out_words() -> None:
     chunks = split_chunks(Document("a", "日本", text), len, 100)
     (first,) = make_gap_questions(chunks, 0.2, 0)
     assert "____" in first.text
-    assert first.get_answers[0].isdigit()
-    assert first.get_answers[0] not in first.text
+    assert first.answers[0].isdigit()
+    assert first.answers[0] not in first.text
     assert len(make_gap_questions(chunks, 1.0, 0)) == 2, "one is left to learn from"
     assert (
         make_gap_questions(

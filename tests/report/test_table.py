@@ -65,5 +65,5 @@ def test_missing_arms_are_dashes_and_what_was_not_measured_has_no_row():
 
 
 def test_a_rehearsal_says_so():
-    assert "smoke_test" not in printed(exam())
-    assert "smoke_test" in printed(exam(rehearsal=True))
+    assert "A rehearsal" not in printed(exam())
+    assert "A rehearsal" in printed(exam(rehearsal=True))

@@ -148,7 +148,7 @@ class Notebook(Display):
         self._new: Any = tqdm
         self._bar: Any = None
 
-    def stage(self, name: str, total: int = 0, unit: str = "sampled") -> None:
+    def start_stage(self, name: str, total: int = 0, unit: str = "sampled") -> None:
         """As `Display.stage`."""
         self.finish()
         self._name = name
