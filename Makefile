@@ -14,7 +14,7 @@ help:
 	@echo "make test-avx2 the tests that train something, on the kernels of another processor"
 	@echo "make check     style and types"
 	@echo "make bench     speed against other programs, measured in one run"
-	@echo "make docs      writes docs/cli.md and configs/*.yaml from the program"
+	@echo "make docs      writes the reference from the program and builds the site in build/site"
 	@echo "make setup     installs everything for development"
 	@echo "make clean     removes .venv, caches and builds; runs/ stays"
 
@@ -44,6 +44,8 @@ bench: $(VENV)/.development
 
 docs: $(VENV)/.development
 	@$(BIN)/python tools/reference.py
+	@$(BIN)/python -m sphinx -q -W --keep-going -b html -d build/doctrees docs build/site
+	@echo "the site is in build/site/index.html"
 
 clean:
 	rm -rf $(VENV) build dist .pytest_cache .ruff_cache .mypy_cache .hypothesis .bench

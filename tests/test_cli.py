@@ -336,7 +336,9 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-@pytest.mark.parametrize("file", ["docs/cli.md", *(f"configs/{method}.yaml" for method in METHODS)])
+@pytest.mark.parametrize(
+    "file", ["docs/reference/cli.md", *(f"configs/{method}.yaml" for method in METHODS)]
+)
 def test_the_reference_does_not_drift(file: str, written: Path) -> None:
     assert (ROOT / file).read_text() == (written / file).read_text(), "run `make docs`"
 

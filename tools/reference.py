@@ -1,5 +1,5 @@
-"""Documentation generated from the program: docs/cli.md and configs/<method>.yaml. `make docs`
-writes them, a test compares them.
+"""Generate docs/reference/cli.md and configs/<method>.yaml from the program. `make docs` writes
+them, a test compares them.
 
 python tools/reference.py [ROOT]
 """
@@ -34,8 +34,8 @@ EXIT_CODES = {
 
 
 def cli_page() -> str:
-    """docs/cli.md. Only what this project says of itself: the layout of `--help` belongs to the
-    parser and its version.
+    """Return docs/reference/cli.md. It holds only what this project says of itself: the layout of
+    `--help` belongs to the parser and its version.
     """
     group: Any = typer.main.get_command(app)
     parts = [
@@ -122,8 +122,8 @@ def _section(section: Section, indent: str = "") -> Iterator[str]:
 
 def main(root: Path) -> None:
     """Writes all of it below the root of the project."""
-    (root / "docs").mkdir(exist_ok=True)
-    write_text(root / "docs" / "cli.md", cli_page())
+    (root / "docs" / "reference").mkdir(parents=True, exist_ok=True)
+    write_text(root / "docs" / "reference" / "cli.md", cli_page())
     for method in METHODS:
         write_text(root / "configs" / f"{method}.yaml", settings_page(method))
 
