@@ -10,8 +10,6 @@ extensions = ["myst_parser"]
 source_suffix = {".md": "markdown"}
 myst_enable_extensions = ["colon_fence"]
 myst_heading_anchors = 3
-# docs/reference/api.md is generated; the table of contents takes it when it is there.
-suppress_warnings = ["toc.empty_glob"]
 nitpicky = True
 
 html_theme = "furo"

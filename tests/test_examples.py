@@ -216,7 +216,7 @@ def test_the_snippets_of_formats_run(
     )[number]
     code = snippet.replace("runs/NAME", str(taught)).replace("BASE", str(talker))
     code += [
-        "\nassert len(pairs) and len(lessons) >= len(pairs)",
+        "\nassert len(pairs) and len(examples) >= len(pairs)",
         "\nassert whole.num_parameters() == base.num_parameters()",
     ][number]
     if number:  # what it imports is here already; `datasets` would write into the user's cache
