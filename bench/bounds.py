@@ -55,8 +55,8 @@ FORMS: dict[str, tuple[dict[str, Any], float]] = {
     "sigmoid_norm, hold": (NORMALISED, HOLD),
 }
 """Settings of `train.correction`, and the weight of `hold` beside it: ours with their own defaults,
-the published forms with theirs (docs/explanation/objectives/correction.md), and what is best of theirs beside
-our `hold`."""
+the published forms with theirs (docs/explanation/objectives/correction.md), and what is best of
+theirs beside our `hold`."""
 
 
 def lines(name: str) -> list[str]:
