@@ -30,7 +30,7 @@ HISTORY = DOCS / "log"  # entries stay as they were written; their links are che
 ALL_PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 PAGES = [page for page in ALL_PAGES if HISTORY not in page.parents]
 GENERATED = DOCS / "reference" / "cli.md"  # tests/test_cli.py compares it with the program
-CODE_FOLDERS = ["bench", "configs", "examples", "tests", "tools"]
+CODE_FOLDERS = ["bench", "examples", "tests", "tools"]
 # what a reader of CONTRIBUTING.md is to write
 MADE_UP = {"src/selfteach/train/objectives/ipo.py", "docs/explanation/objectives/ipo.md"}
 SECTIONS = "|".join(
@@ -234,6 +234,43 @@ def test_the_readme_is_short_and_leads_to_the_site() -> None:
 
 def test_contributing_is_short() -> None:
     assert len((ROOT / "CONTRIBUTING.md").read_text("utf-8").splitlines()) <= 150
+
+
+def read_table(text: str, heading: str) -> list[list[str]]:
+    """Return the rows of the first table below a heading, without its head."""
+    below = text[text.index(f"{heading}\n") :]
+    lines = re.search(r"(?:^\|.*\n)+", below, re.M)
+    assert lines
+    rows = [re.split(r"(?<!\\)\|", line)[1:-1] for line in lines[0].splitlines()]
+    return [[cell.strip() for cell in row] for row in rows[2:]]
+
+
+def test_the_readme_quotes_one_figure_a_cell_and_only_figures_of_the_results() -> None:
+    results = (DOCS / "results.md").read_text("utf-8")
+    recorded = set(re.findall(r"[\d.]+(?: %)?", results))
+    rows = read_table((ROOT / "README.md").read_text("utf-8"), "## Results")
+    assert len(rows) >= 4
+    for _material, _measure, *cells in rows:
+        for cell in cells:
+            assert cell == "-" or cell in recorded
+
+
+def test_the_fault_table_names_every_test_of_a_row() -> None:
+    rows = read_table((DOCS / "reliability.md").read_text("utf-8"), "# Reliability and security")
+    assert [int(number) for number, *_ in rows] == list(range(1, 37))
+    tests = {path.name for path in (ROOT / "tests" / "faults").glob("test_*.py")}
+    for number, *_, named in rows:
+        mine = {name for name in tests if name.startswith(f"test_{int(number):02d}_")}
+        files = set(re.findall(r"`(\w+\.py)`", named))
+        assert files
+        assert mine <= files <= tests
+
+
+def test_the_glossary_has_each_word_once_and_in_order() -> None:
+    rows = read_table((DOCS / "glossary.md").read_text("utf-8"), "# Glossary")
+    words = [word.replace("`", "").lower() for word, _ in rows]
+    assert len(words) == len(set(words))
+    assert words == sorted(words)
 
 
 @pytest.mark.slow
