@@ -1,6 +1,6 @@
 """Count the syntax nodes of the package: a size that no formatting changes.
 
-python tools/count_nodes.py [FOLDER]
+    python tools/count_nodes.py [FOLDER]
 """
 
 from __future__ import annotations
