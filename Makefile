@@ -15,7 +15,7 @@ help:
 	@echo "make check     style and types"
 	@echo "make check-wheel  builds the wheel and runs it in a clean environment"
 	@echo "make bench     speed against other programs, measured in one run"
-	@echo "make docs      writes docs/cli.md and configs/*.yaml from the program"
+	@echo "make docs      writes the reference from the program and builds the site in build/site"
 	@echo "make setup     installs everything for development"
 	@echo "make clean     removes .venv, caches and builds; runs/ stays"
 
@@ -53,6 +53,8 @@ bench: $(VENV)/.development
 
 docs: $(VENV)/.development
 	@$(BIN)/python tools/reference.py
+	@$(BIN)/python -m sphinx -q -W --keep-going -b html -d build/doctrees docs build/site
+	@echo "the site is in build/site/index.html"
 
 clean:
 	rm -rf $(VENV) build dist .pytest_cache .ruff_cache .mypy_cache .hypothesis .bench

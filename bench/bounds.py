@@ -62,8 +62,8 @@ FORMS: dict[str, tuple[dict[str, Any], float]] = {
     "sigmoid_norm, hold": (NORMALISED, HOLD_WEIGHT),
 }
 """Settings of `train.correction`, and the weight of `hold` beside it: ours with their own defaults,
-the published forms with theirs (docs/objectives/correction.md), and what is best of theirs beside
-our `hold`."""
+the published forms with theirs (docs/explanation/objectives/correction.md), and what is best of
+theirs beside our `hold`."""
 
 
 def read_prompts(name: str) -> list[str]:

@@ -343,9 +343,9 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize(
     "file",
     [
-        "docs/cli.md",
-        "docs/api.md",
-        "docs/configuration.md",
+        "docs/reference/cli.md",
+        "docs/reference/api.md",
+        "docs/reference/settings.md",
         *(f"configs/{method}.yaml" for method in METHOD_CONFIGS),
     ],
 )

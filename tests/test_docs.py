@@ -1,12 +1,15 @@
-"""What the documentation says is so: commands parse, links lead somewhere, files, settings and
-names exist.
+"""Check what the documentation says: commands parse, links and anchors lead somewhere, and files,
+settings and names exist.
 """
 
 from __future__ import annotations
 
 import ast
+import os
 import re
 import shlex
+import subprocess
+import sys
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -22,13 +25,22 @@ from selfteach.judge.check import parse_check
 from selfteach.registry import BUILT_IN_NAMES
 
 ROOT = Path(__file__).parents[1]
-PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
-GENERATED = ROOT / "docs" / "cli.md"  # tests/test_cli.py compares it with the program
+DOCS = ROOT / "docs"
+HISTORY = DOCS / "log"  # entries stay as they were written; their links are checked, no more
+ALL_PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
+PAGES = [page for page in ALL_PAGES if HISTORY not in page.parents]
+GENERATED = DOCS / "reference" / "cli.md"  # tests/test_cli.py compares it with the program
+CODE_FOLDERS = ["bench", "examples", "src", "tests", "tools"]
+# what a reader of CONTRIBUTING.md is to write
+MADE_UP = {"src/selfteach/train/objectives/ipo.py", "docs/explanation/objectives/ipo.md"}
 SECTIONS = "|".join(
     key for key, value in FeedbackConfig().model_dump().items() if isinstance(value, dict)
 )
 
 each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+each_page_and_the_log = pytest.mark.parametrize(
+    "page", ALL_PAGES, ids=lambda page: str(page.relative_to(ROOT))
+)
 
 
 def blocks(text: str, language: str | None = None) -> list[str]:
@@ -152,22 +164,143 @@ def test_every_make_target_exists(page: Path) -> None:
     )
 
 
-def links(page: Path) -> Iterator[tuple[str, Path]]:
+def find_links(page: Path) -> Iterator[tuple[str, Path, str]]:
+    """Yield each internal link of a page: as written, its file, its anchor."""
     for target in re.findall(r"\]\(([^)\s]+)\)", page.read_text("utf-8")):
-        if not re.match(r"[a-z]+:|#", target):
-            yield target, (page.parent / target.partition("#")[0]).resolve()
+        if re.match(r"[a-z]+:", target):
+            continue
+        path, _, anchor = target.partition("#")
+        yield target, (page.parent / path).resolve() if path else page, anchor
 
 
-@each_page
+def find_anchors(page: Path) -> set[str]:
+    """Return the anchors of a page's headings, as GitHub and MyST make them."""
+    text = re.sub(r"^```.*?^```", "", page.read_text("utf-8"), flags=re.M | re.S)
+    anchors: set[str] = set()
+    for heading in re.findall(r"^#{1,6} (.+)$", text, re.M):
+        plain = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading).replace("`", "").strip().lower()
+        slug = re.sub(r"[^\w\- ]", "", plain).replace(" ", "-")
+        count = sum(1 for anchor in anchors if re.fullmatch(rf"{re.escape(slug)}(-\d+)?", anchor))
+        anchors.add(f"{slug}-{count}" if count else slug)
+    return anchors
+
+
+def find_toctree(page: Path) -> list[Path]:
+    """Return the pages that the tables of contents of a page name."""
+    named = []
+    for body in re.findall(r"^```\{toctree\}\n(.*?)^```", page.read_text("utf-8"), re.M | re.S):
+        for line in body.splitlines():
+            if line and not line.startswith(":"):
+                named += sorted(page.parent.glob(f"{line}.md")) or [page.parent / f"{line}.md"]
+    return [path.resolve() for path in named if "*" not in path.name]
+
+
+def find_dead_links(page: Path) -> list[str]:
+    """Return the internal links of a page whose file or heading does not exist."""
+    dead = []
+    for target, path, anchor in find_links(page):
+        has_heading = not anchor or path.suffix != ".md" or anchor in find_anchors(path)
+        if not path.exists() or not has_heading:
+            dead.append(target)
+    return dead
+
+
+@each_page_and_the_log
 def test_every_internal_link_leads_somewhere(page: Path) -> None:
-    assert [target for target, path in links(page) if not path.exists()] == []
+    assert find_dead_links(page) == []
+    assert [path for path in find_toctree(page) if not path.exists()] == []
 
 
-def test_every_page_is_one_click_from_the_readme() -> None:
-    near = {path for _, path in links(ROOT / "README.md")}
-    assert [
-        str(page.relative_to(ROOT)) for page in PAGES if page not in near | {ROOT / "README.md"}
-    ] == []
+def test_a_dead_link_would_be_noticed(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    text = "# A page: `code` & more\n\n[a](#a-page-code--more) [b](page.md) [c](#no) [d](x.md)\n"
+    page.write_text(text)
+    assert find_dead_links(page) == ["#no", "x.md"]
+
+
+def test_every_page_is_in_the_table_of_contents_of_the_site() -> None:
+    reached: set[Path] = set()
+    waiting = [DOCS / "index.md"]
+    while waiting:
+        page = waiting.pop()
+        reached.add(page)
+        waiting += [path for path in find_toctree(page) if path not in reached]
+    assert set(DOCS.glob("**/*.md")) - reached == set()
+
+
+def test_the_readme_is_short_and_leads_to_the_site() -> None:
+    readme = ROOT / "README.md"
+    assert len(readme.read_text("utf-8").splitlines()) <= 120
+    assert DOCS / "index.md" in {path for _, path, _ in find_links(readme)}
+
+
+def test_contributing_is_short() -> None:
+    assert len((ROOT / "CONTRIBUTING.md").read_text("utf-8").splitlines()) <= 150
+
+
+def read_table(text: str, heading: str) -> list[list[str]]:
+    """Return the rows of the first table below a heading, without its head."""
+    below = text[text.index(f"{heading}\n") :]
+    lines = re.search(r"(?:^\|.*\n)+", below, re.M)
+    assert lines
+    rows = [re.split(r"(?<!\\)\|", line)[1:-1] for line in lines[0].splitlines()]
+    return [[cell.strip() for cell in row] for row in rows[2:]]
+
+
+def test_the_readme_quotes_one_figure_a_cell_and_only_figures_of_the_results() -> None:
+    results = (DOCS / "results.md").read_text("utf-8")
+    recorded = set(re.findall(r"[\d.]+(?: %)?", results))
+    rows = read_table((ROOT / "README.md").read_text("utf-8"), "## Results")
+    assert len(rows) >= 4
+    for _material, _measure, *cells in rows:
+        for cell in cells:
+            assert cell == "-" or cell in recorded
+
+
+def test_the_fault_table_names_every_test_of_a_row() -> None:
+    rows = read_table((DOCS / "reliability.md").read_text("utf-8"), "# Reliability and security")
+    assert [int(number) for number, *_ in rows] == list(range(1, 37))
+    tests = {path.name for path in (ROOT / "tests" / "faults").glob("test_*.py")}
+    for number, *_, named in rows:
+        mine = {name for name in tests if name.startswith(f"test_{int(number):02d}_")}
+        files = set(re.findall(r"`(\w+\.py)`", named))
+        assert files
+        assert mine <= files <= tests
+
+
+def test_the_glossary_has_each_word_once_and_in_order() -> None:
+    rows = read_table((DOCS / "glossary.md").read_text("utf-8"), "# Glossary")
+    words = [word.replace("`", "").lower() for word, _ in rows]
+    assert len(words) == len(set(words))
+    assert words == sorted(words)
+
+
+@pytest.mark.slow
+def test_the_site_builds_without_a_warning(tmp_path: Path) -> None:
+    pytest.importorskip("sphinx")
+    pytest.importorskip("furo")
+    pytest.importorskip("myst_parser")
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "sphinx", "-q", "-W", "--keep-going", "-b", "html"),
+            *("-d", str(tmp_path / "doctrees"), str(DOCS), str(tmp_path / "site")),
+        ],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT / "src")},
+    )
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "site" / "explanation" / "feedback.html").exists()
+
+
+@pytest.mark.parametrize("folder", CODE_FOLDERS)
+def test_every_page_that_the_code_names_exists(folder: str) -> None:
+    gone = []
+    for path in sorted((ROOT / folder).rglob("*.py")):
+        for name in re.findall(r"\bdocs/[\w./-]+\.(?:md|svg|png)", path.read_text("utf-8")):
+            if not (ROOT / name).exists() and name not in MADE_UP:
+                gone.append(f"{path.relative_to(ROOT)}: {name}")
+    assert gone == []
 
 
 @each_page
@@ -176,11 +309,7 @@ def test_every_file_that_is_named_exists(page: Path) -> None:
         r"(?:src|tests|docs|configs|examples|tools)/[\w./-]+\.(?:py|yaml|md)",
         page.read_text("utf-8"),
     )
-    made_up = {
-        "src/selfteach/train/objectives/ipo.py",
-        "docs/objectives/ipo.md",
-    }  # what a reader is to write
-    assert [name for name in named if not (ROOT / name).exists() and name not in made_up] == []
+    assert [name for name in named if not (ROOT / name).exists() and name not in MADE_UP] == []
 
 
 @each_page
@@ -208,13 +337,12 @@ def test_every_setting_that_is_named_exists(page: Path) -> None:
 
 @pytest.mark.parametrize("group", ["objectives", "adapters"])
 def test_every_name_has_a_page_of_its_own(group: str) -> None:
-    assert {path.stem for path in (ROOT / "docs" / group).glob("*.md")} == set(
-        BUILT_IN_NAMES[group]
-    )
+    pages = {path.stem for path in (DOCS / "explanation" / group).glob("*.md")} - {"index"}
+    assert pages == set(BUILT_IN_NAMES[group])
 
 
 def test_every_judge_is_on_the_judges_page() -> None:
-    page = (ROOT / "docs" / "judges.md").read_text("utf-8")
+    page = (DOCS / "explanation" / "judges.md").read_text("utf-8")
     assert [name for name in BUILT_IN_NAMES["judges"] if f"`{name}`" not in page] == []
 
 

@@ -186,7 +186,9 @@ def keys(value: Any, depth: int) -> Iterator[str]:
 
 
 def test_every_logged_number_is_explained(taught: Path) -> None:
-    explained = set(re.findall(r"`([\w.]+)`", (ROOT / "docs" / "feedback.md").read_text()))
+    explained = set(
+        re.findall(r"`([\w.]+)`", (ROOT / "docs" / "reference" / "exam.md").read_text())
+    )
     explained |= {"value", "low", "high", "n"}
     exam = json.loads((taught / "exam.json").read_text())
     metrics = [json.loads(line) for line in (taught / "metrics.jsonl").read_text().splitlines()]
@@ -196,7 +198,7 @@ def test_every_logged_number_is_explained(taught: Path) -> None:
 
 
 def test_the_files_of_a_run_are_those_of_the_documentation(taught: Path) -> None:
-    page = (ROOT / "docs" / "formats.md").read_text()
+    page = (ROOT / "docs" / "reference" / "formats.md").read_text()
     there = {
         path.name + "/" * path.is_dir()
         for path in taught.iterdir()
@@ -215,16 +217,16 @@ def test_the_files_of_a_run_are_those_of_the_documentation(taught: Path) -> None
 def test_the_snippets_of_formats_run(
     number: int, taught: Path, talker: Path, tmp_path: Path
 ) -> None:
-    snippet = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "formats.md").read_text(), re.S)[
-        number
-    ]
+    snippet = re.findall(
+        r"```python\n(.*?)```", (ROOT / "docs" / "reference" / "formats.md").read_text(), re.S
+    )[number]
     code = snippet.replace("runs/NAME", str(taught)).replace("BASE", str(talker))
     code += [
-        "\nassert len(pairs) and len(lessons) >= len(pairs)",
+        "\nassert len(pairs) and len(examples) >= len(pairs)",
         "\nassert whole.num_parameters() == base.num_parameters()",
     ][number]
     if number:  # what it imports is here already; `datasets` would write into the user's cache
-        exec(compile(code, "docs/formats.md", "exec"), {"__name__": "snippet"})
+        exec(compile(code, "docs/reference/formats.md", "exec"), {"__name__": "snippet"})
         return
     environment = {**os.environ, "HF_HOME": str(tmp_path), "HF_HUB_OFFLINE": "1"}
     done = subprocess.run(

@@ -1,4 +1,4 @@
-"""Documentation generated from the program: docs/cli.md, docs/api.md, docs/configuration.md and
+"""Documentation generated from the program: the pages of docs/reference/ and
 configs/<method>.yaml. `make docs` writes them, a test compares them.
 
 python tools/reference.py [ROOT]
@@ -25,9 +25,9 @@ from selfteach.commands.require import EXAM_NUMBERS
 from selfteach.config import METHOD_CONFIGS, Section, describe_key
 from selfteach.files import write_text
 
-CLI_PAGE = "docs/cli.md"
-API_PAGE = "docs/api.md"
-CONFIGURATION_PAGE = "docs/configuration.md"
+CLI_PAGE = "docs/reference/cli.md"
+API_PAGE = "docs/reference/api.md"
+CONFIGURATION_PAGE = "docs/reference/settings.md"
 COMMENT_COLUMNS = 100
 
 EXIT_CODES = {
@@ -45,7 +45,7 @@ EXIT_CODES = {
 
 
 def make_cli_page() -> str:
-    """docs/cli.md. Only what this project says of itself: the layout of `--help` belongs to the
+    """docs/reference/cli.md. Only what this project says of itself: the layout of `--help` belongs to the
     parser and its version.
     """
     group: Any = typer.main.get_command(app)
@@ -83,7 +83,7 @@ def make_cli_page() -> str:
 
 
 def api_page() -> str:
-    """docs/api.md: every public function and class, from its signature and its docstring."""
+    """docs/reference/api.md: every public function and class, from its signature and its docstring."""
     head, _, more = inspect.cleandoc(str(api.__doc__)).partition("\n\n")
     parts = ["# The Python API", "Written by `make docs` from the program itself.", head, more]
     functions = [name for name in selfteach.__all__ if inspect.isfunction(getattr(api, name, None))]

@@ -233,7 +233,7 @@ class Example:
             raise DataError(
                 f"not an example: {fault} is missing or malformed.",
                 where=where,
-                cure="See docs/formats.md.",
+                cure="See docs/reference/formats.md.",
             ) from fault
 
 

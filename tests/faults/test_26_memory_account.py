@@ -57,7 +57,7 @@ def test_weights_that_cannot_be_copied_are_refused_before_they_are(
     assert re.fullmatch(
         (
             rf"training {adapter} {sizes}\. Use train\.adapter=lora, several GPUs "
-            r"\(docs/scale\.md\), or a smaller model\."
+            r"\(docs/how-to/several-processes\.md\), or a smaller model\."
         ),
         said,
     )

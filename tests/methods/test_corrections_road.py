@@ -253,13 +253,8 @@ def test_a_criticism_that_no_judge_can_tell_stops_the_run_and_says_so(
 
 
 def test_every_number_of_the_exam_is_explained(edited: tuple[Path, dict[str, Any]]) -> None:
-    docs = Path(__file__).parents[2] / "docs"
-    explained = set(
-        re.findall(
-            r"`([\w.]+)`",
-            (docs / "corrections.md").read_text() + (docs / "feedback.md").read_text(),
-        )
-    )
+    page = Path(__file__).parents[2] / "docs" / "reference" / "exam.md"
+    explained = set(re.findall(r"`([\w.]+)`", page.read_text()))
     exam = json.loads((edited[0] / "exam.json").read_text())
     assert set(exam) <= explained
     assert set(exam["answers"][0]["arms"]["base"]) <= explained

@@ -38,7 +38,7 @@ DENSE = 8
 INDEXED, LOOKS = (
     65_536,
     64,
-)  # texts that make an index worth its building (docs/log.md), and texts that look into it at once
+)  # texts that make an index worth its building (docs/log/), and texts that look into it at once
 LOOK, FOUND = (
     200,
     15,
@@ -316,7 +316,7 @@ class TextPool:
 
 def _choose_lanes(total: int) -> int:
     """How many times 64 bits tell unlike texts of so many words apart, as a power of two: about
-    three bits for each word (docs/log.md).
+    three bits for each word (docs/log/).
     """
     return min(LANES, 1 << max(0, (3 * total - 1).bit_length() - 6))
 

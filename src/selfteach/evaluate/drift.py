@@ -67,7 +67,7 @@ def compute_drift(
     """Per-token KL(pi0 || pi) over the full vocabulary, and what goes with it. One answer of each
     model is in memory at a time.
 
-    Why KL: on general prompts it goes with what is forgotten (docs/forgetting.md).
+    Why KL: on general prompts it goes with what is forgotten (docs/explanation/forgetting.md).
 
     Args:
         pairs: (prompt, the base's own answer).

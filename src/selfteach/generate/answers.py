@@ -179,7 +179,7 @@ def make_label_prompt(question: Question) -> str:
     make a statement of them.
 
     What a small model says freely about a sentence that it is shown is often not in it
-    (docs/log.md): the text carries the label.
+    (docs/log/): the text carries the label.
     """
     if question.sentence is None or not question.short:
         return make_open_book_prompt(question)

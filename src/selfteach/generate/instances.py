@@ -5,7 +5,7 @@ Source: Self-Instruct (arXiv 2212.10560, 2.2: classification tasks get their out
 others their input first, because input first biases a classification towards one label; tables 6 to
 8).
 Departs: the classification is read from log p(" label") - log p(" text"), which has a threshold
-that the seed tasks set, not from a drawn yes or no (which small models say too often: docs/log.md).
+that the seed tasks set, not from a drawn yes or no (which small models say too often: docs/log/).
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def find_threshold(labelled: Sequence[tuple[bool, float]]) -> float:
     say are some; 0 where too few are known.
 
     Where most are no classifications, the threshold that is right most often says that of nearly
-    all (docs/log.md).
+    all (docs/log/).
     """
     yes = sum(label for label, _ in labelled)
     if min(yes, len(labelled) - yes) < MIN_LABELLED:
@@ -76,7 +76,7 @@ def has_input_reference(instruction: str) -> bool:
     """Whether the words of an instruction point at something that is given beside it: "the
     following", "the sentence", "this text".
 
-    A rule for English, right for 148 of Self-Instruct's 175 seeds (docs/log.md). A text with a
+    A rule for English, right for 148 of Self-Instruct's 175 seeds (docs/log/). A text with a
     letter beyond ASCII is not judged: True.
     """
     return not instruction.isascii() or bool(_GIVEN.search(instruction))

@@ -10,7 +10,7 @@ Source: Self-Instruct (arXiv 2212.10560, 2.2 and table 5; `bootstrap_instruction
 Departs: rounds of requests in place of one after the other, so that a request sees the machine
 tasks of earlier rounds only; where an answer was cut, its last item is left out and not all of it;
 only the first letter is made a capital, so that acronyms stay as written; fewer items an answer,
-because a small model soon repeats its own list (docs/log.md, tasks on the embedded model).
+because a small model soon repeats its own list (docs/log/, tasks on the embedded model).
 """
 
 from __future__ import annotations

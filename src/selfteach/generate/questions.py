@@ -11,7 +11,7 @@ Source: Self-Learning-llm (arXiv 2406.11275), the step in which the model asks a
 the round trip: Alberti et al. 2019, arXiv 1906.05416.
 Departs: 1. few-shot continuation in place of an instruction, as everywhere here; 2. one *sentence*
 with its topic is shown, not the whole passage, in which a model of 135 million parameters loses its
-way (docs/log.md): so every fact gets its turn, and the question points to where its answer stands;
+way (docs/log/): so every fact gets its turn, and the question points to where its answer stands;
 3. the answer comes first, so that it stands in the text by construction.
 """
 

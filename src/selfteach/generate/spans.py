@@ -105,7 +105,7 @@ def replace_answer(sentence: str, answer: str, gap: str, count: int = 0) -> str:
 def get_question_openings(sentence: str, answer: str) -> tuple[str, ...]:
     """How a question with this answer begins, the likeliest first.
 
-    A small model that is shown an answer asks about something else all the same (docs/log.md); from
+    A small model that is shown an answer asks about something else all the same (docs/log/); from
     "When did" it cannot go far astray. The question words are English; a sentence in another script
     gets none, and its question begins as the model likes.
     """

@@ -18,7 +18,7 @@ Source: Allen-Zhu and Li 2023 (Physics of Language Models 3.1 and 3.2, arXiv 230
 2309.14402): knowledge that was seen in one form cannot be asked for, and not backwards; the form of
 the data matters more than the loss.
 Departs: no rewriting by a model. Every answer is a sentence of the document itself: a model of 135
-million parameters loses the facts when it writes them anew (docs/log.md), and a sentence that holds
+million parameters loses the facts when it writes them anew (docs/log/), and a sentence that holds
 the answer is a right answer to each question about it.
 Limits: question words are English, and left out beside other scripts; of scripts without spaces
 there are no `brief` and `clauses`.

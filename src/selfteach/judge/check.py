@@ -6,7 +6,7 @@ max_sentences=2`
     or double quotes with \\" and \\\\ as escapes
 
 A check states what an answer must do to *keep* the rule. The conditions are in conditions.py;
-docs/checks.md explains each. Parsed, never evaluated.
+docs/reference/checks.md explains each. Parsed, never evaluated.
 """
 
 from __future__ import annotations

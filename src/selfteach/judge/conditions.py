@@ -1,4 +1,4 @@
-"""The conditions of a check: what each of them asks of an answer. docs/checks.md explains them to
+"""The conditions of a check: what each of them asks of an answer. docs/reference/checks.md explains them to
 people.
 """
 

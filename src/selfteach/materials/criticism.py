@@ -100,7 +100,7 @@ def _choose_max_words(counts: Sequence[int]) -> int:
 
 
 def make_checks(feedback: str, answers: Sequence[str]) -> tuple[str, ...]:
-    """The checks (docs/checks.md) that a revision must pass, one for each thing that is criticised.
+    """The checks (docs/reference/checks.md) that a revision must pass, one for each thing that is criticised.
 
     Nothing where any part of the criticism is not recognised: half of a criticism is not what was
     said.

@@ -54,7 +54,7 @@ def read_rule(text: str) -> Rule:
 
 
 def suggest_check(rule: Rule | str) -> str | None:
-    """The check (docs/checks.md) that decides a rule of a recognised English form, or None where
+    """The check (docs/reference/checks.md) that decides a rule of a recognised English form, or None where
     there is doubt.
 
     "Answer in one sentence." -> `max_sentences=1`; "Do not talk about cars." -> `not contains

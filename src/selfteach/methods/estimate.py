@@ -17,7 +17,7 @@ from selfteach.run.display import Display
 
 TRAINED_TOKENS_PER_PROMPT, TRAINING_COST_FACTOR = 56, 2
 """Answer tokens that are trained for each prompt and epoch, and as how many drawn ones each takes
-time (docs/log.md, runs 41 and 42).
+time (docs/log/, runs 41 and 42).
 """
 NUM_TIMED_ROUNDS = 32
 

@@ -7,7 +7,7 @@ though, adds up to gigabytes: so `release_freed_pages` is called where one kind 
 
 In low precision oneDNN compiles a product for each shape and keeps the last 1024. Packed rows have
 another length at every step, so old ones are hardly ever used again: in a training of the embedded
-model they grew to .6 GB, and a step took no longer with fewer (docs/log.md).
+model they grew to .6 GB, and a step took no longer with fewer (docs/log/).
 """
 
 from __future__ import annotations

@@ -181,7 +181,7 @@ def has_bf16_hardware() -> bool:
     oneDNN cannot be asked.
 
     oneDNN says yes to every processor with AVX-512, also where it only emulates bf16, at a quarter
-    of float32's speed (docs/log.md)."""
+    of float32's speed (docs/log/)."""
     if not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
         return False
     if platform.machine().lower() in ("x86_64", "amd64"):

@@ -6,7 +6,7 @@ Source: Self-Instruct (arXiv 2212.10560, 2.2 and `bootstrap_instructions.py`,
 Departs: the blacklist is a setting; a task in another script can be let in; an instance is also
 refused where it is like another one. Small models go on with fragments and loops, so a text that
 says one sentence twice, or states something and asks for nothing, is refused too, and so is an
-output that repeats its instruction (docs/log.md); and a program is asked for in more words than
+output that repeats its instruction (docs/log/); and a program is asked for in more words than
 "Write a program".
 """
 

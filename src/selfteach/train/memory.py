@@ -46,7 +46,7 @@ gradients.
 """
 CPU_OVERHEAD_BYTES = 500_000_000
 """What oneDNN's compiled products (models/memory.py) and the allocator's holes come to on a CPU in
-low precision: measured, docs/log.md.
+low precision: measured, docs/log/.
 """
 
 
@@ -131,7 +131,7 @@ class MemoryEstimate:
         )
         cures += ["lower train.max_tokens"] if self.least < self.free else []
         cures += [] if adapter == SMALLEST else [f"use train.adapter={SMALLEST}"]
-        cures += ["several GPUs (docs/scale.md)"]
+        cures += ["several GPUs (docs/how-to/several-processes.md)"]
         what = (
             f"training {adapter} needs {format_bytes(self.added)} beside the weights and "
             f"{format_bytes(self.free)} are free"

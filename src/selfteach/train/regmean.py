@@ -15,7 +15,7 @@ Source: RegMean (Jin et al. 2023, arXiv 2212.09849, equation 2), the model with 
 the taught one, that with S0 the base.
 Departs: both sets of features are those of the student as it is, S0 too, so that each layer is
 solved for what it will be fed with; it is done before the last third of the steps and not after
-them, so that these make good what the lessons lost (docs/log.md); the anchors weigh mu; lam = lam0
+them, so that these make good what the lessons lost (docs/log/); the anchors weigh mu; lam = lam0
 ||S||_F^2 / tr S as in ridge.py, with one small lam0; layers are solved a few at a time, so that the
 later ones see what the earlier have become, and so that only so many S are in memory.
 """

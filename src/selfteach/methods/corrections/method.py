@@ -17,7 +17,7 @@
 The material passes through these files in one direction: answer_lengths, review, novelty,
 criticism, split, answers, examples, exam.
 
-Source: correction-optimization (docs/sources.md). CIPHER (arXiv 2404.15269) for measuring in edits.
+Source: correction-optimization (docs/explanation/sources.md). CIPHER (arXiv 2404.15269) for measuring in edits.
 """
 
 from __future__ import annotations

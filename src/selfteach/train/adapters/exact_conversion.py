@@ -7,7 +7,7 @@ which plain PEFT loads.
 
 An edit at some positions only, or of the residual stream, is no change of weights: distil it
 instead (`train.distill_from`).
-Source: ELVF (III), representation to weights; docs/adapters/reft.md.
+Source: ELVF (III), representation to weights; docs/explanation/adapters/reft.md.
 """
 
 from __future__ import annotations

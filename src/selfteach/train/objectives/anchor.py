@@ -42,7 +42,7 @@ class HoldObjective(AnchorObjective):
 
     The same divergence on the tokens of the correction that belong to no edit. An anchor elsewhere
     cannot say that an edit changes nothing around it; on 100 corrected answers of the embedded
-    model drift was .079 without it, .038 with it (docs/log.md).
+    model drift was .079 without it, .038 with it (docs/log/).
     """
 
     pairs = True

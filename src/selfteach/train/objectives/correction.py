@@ -3,7 +3,7 @@ y', as far as a named bound allows.
 
 Source: correction-optimization. The amount of correction A = log P(y|x) - log P(y'|x) is what is to
 become small; with P = pi it has no lower bound and its gradient never decays, so every bound here
-but `none` closes it. docs/objectives/correction.md numbers the departures.
+but `none` closes it. docs/explanation/objectives/correction.md numbers the departures.
 
 Letters: B pairs, N and M tokens of corrections and of answers; r', r = log pi/pi0 of y', y (or log
 pi, without a reference), D = r' - r.
