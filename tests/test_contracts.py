@@ -211,7 +211,8 @@ def test_an_objective_says_what_it_needs(objective: Any) -> None:
     assert objective.unit in ("token", "pair")
     assert objective.teacher in ("", "base", "prompted")
     assert all(
-        isinstance(getattr(objective, name), bool) for name in ("pairs", "reference", "supports_on_policy")
+        isinstance(getattr(objective, name), bool)
+        for name in ("pairs", "reference", "supports_on_policy")
     )
     assert objective.skip >= 0
 

@@ -108,7 +108,8 @@ def test_corrections_asks_the_house_style(talker: Path, tmp_path: Path) -> None:
     so.
     """
     assert (
-        script("house_style").apply_style("My favorite color is gray!") == "My favourite colour is grey."
+        script("house_style").apply_style("My favorite color is gray!")
+        == "My favourite colour is grey."
     )
     prompts = tmp_path / "prompts.txt"
     prompts.write_text(

@@ -17,7 +17,9 @@ def test_prompts_like_the_failures_are_asked_for_in_a_stage_of_their_own(
     talker: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(
-        feedback, "find_dev_failures", lambda session, model, write, dev, judge: {a.text: True for a in dev}
+        feedback,
+        "find_dev_failures",
+        lambda session, model, write, dev, judge: {a.text: True for a in dev},
     )
     run = tmp_path / "run"
     assert said(lesson(talker, run, "--set", "train.max_steps=2", "--set", "exam.target=4"))[0] == 0

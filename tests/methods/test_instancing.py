@@ -117,7 +117,9 @@ def test_an_output_is_answered_several_times_after_other_tasks_each_time() -> No
     asked = [request.prompt for request in model.asked if not isinstance(request.prompt, str)]
     assert len({prompt[:-1] for prompt in asked}) == len(asked) == 4
     assert {prompt[-1].content for prompt in asked} == {"Describe the word\n\ntea"}
-    assert written(Scripted(teacher), "Describe the word", min_agreement=0.6)[0].reason == NO_CONSENSUS
+    assert (
+        written(Scripted(teacher), "Describe the word", min_agreement=0.6)[0].reason == NO_CONSENSUS
+    )
 
 
 def test_an_input_comes_from_a_list_of_people_s_where_the_words_name_one() -> None:

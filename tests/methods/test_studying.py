@@ -57,7 +57,9 @@ def session(**settings: Any) -> Any:
     said: list[str] = []
     fates: list[Any] = []
     display = SimpleNamespace(print_line=said.append, start_stage=lambda name: None)
-    run = SimpleNamespace(ledger=SimpleNamespace(record_outcomes=lambda stage, placed: fates.extend(placed)))
+    run = SimpleNamespace(
+        ledger=SimpleNamespace(record_outcomes=lambda stage, placed: fates.extend(placed))
+    )
     return SimpleNamespace(
         config=DocumentsConfig.model_validate(settings),
         run=run,
