@@ -26,12 +26,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 from selfteach import registry
 from selfteach.config import ResolvedConfig, resolve
 from selfteach.config.methods import find_settings
-from selfteach.config.sections import Section
 from selfteach.errors import DataError, UsageError
 from selfteach.files import read_jsonl
 from selfteach.methods.corrections import material as corrections_material
@@ -423,7 +422,7 @@ def open_model(
     model: str | None,
     adapter: str = "",
     engine: str = "auto",
-    say: Callable[[str], object] = lambda line: None,
+    say: Callable[[str], None] = lambda line: None,
 ) -> AnsweringModel:
     """Load the tuned model of a run, or a model alone.
 
@@ -461,7 +460,7 @@ def resolve_settings(
     Raises:
         UsageError: an unknown keyword, with the nearest known one, or a value that does not fit.
     """
-    schema = cast(type[Section], find_settings(method))
+    schema = find_settings(method)
     known = [*schema.model_fields, *getattr(schema, "KEY_ALIASES", {}), *SHARED]
     for name in settings:
         if name.partition(".")[0] not in known:
@@ -717,7 +716,7 @@ def compare_run(
             cure="Compare a run of a method.",
         )
     refuse_other_settings(sets)
-    schema = cast(type[Section], find_settings(kind))
+    schema = find_settings(kind)
     resolved = resolve(schema, folder / finished.CONFIG_FILE, sets)
     value = read_again(kind, folder, identity["material"], sources, resolved.config).value
     before = finished.open_ledger(folder)

@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 ARMS = {"base": "base", "prompted": "prompted", "tuned": "taught"}
 """The arms of an exam as Python names them, and as exam.json does."""
 TARGET = "target"
-NAMES = {"sampled": "sampled"}
 """Measures that Python names otherwise than exam.json."""
 MEASURE = ("value", "low", "high", "n")
 EXAMPLES = "examples.jsonl"
@@ -218,7 +217,7 @@ def read_measures(value: Any) -> dict[str, Measure]:
     found = {}
     for name, part in value.items():
         if isinstance(part, Mapping) and set(MEASURE) <= part.keys():
-            found[NAMES.get(name, name)] = Measure(**{key: part[key] for key in MEASURE})
+            found[name] = Measure(**{key: part[key] for key in MEASURE})
     return found
 
 
@@ -247,10 +246,27 @@ class AnsweringModel:
         return self.sampler.name
 
     @overload
-    def answer(self, questions: str, **how: Any) -> str: ...
+    @overload
+    def answer(  # type: ignore[overload-overlap]  # a text is a sequence of texts
+        self,
+        questions: str,
+        *,
+        system: str = ...,
+        temperature: float = ...,
+        max_tokens: int = ...,
+        seed: int = ...,
+    ) -> str: ...
 
     @overload
-    def answer(self, questions: Sequence[Question], **how: Any) -> list[str]: ...
+    def answer(
+        self,
+        questions: Sequence[Question],
+        *,
+        system: str = ...,
+        temperature: float = ...,
+        max_tokens: int = ...,
+        seed: int = ...,
+    ) -> list[str]: ...
 
     def answer(
         self,
@@ -317,7 +333,7 @@ def load_model(
     adapter: Path | None = None,
     engine: str = "auto",
     gguf: Path | None = None,
-    say: Callable[[str], object] = lambda line: None,
+    say: Callable[[str], None] = lambda line: None,
 ) -> AnsweringModel:
     """Load a model, and an adapter on top of it, for answering.
 

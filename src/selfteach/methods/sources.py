@@ -57,7 +57,7 @@ def write_rows(rows: Rows) -> bytes:
     """
     lines = []
     for number, row in enumerate(rows, start=1):
-        value: Mapping[str, Any] = {"prompt": row} if isinstance(row, str) else row
+        value: Mapping[str, Any] = row if isinstance(row, Mapping) else {"prompt": row}
         try:
             lines.append(json.dumps(dict(value), ensure_ascii=False) + "\n")
         except (TypeError, ValueError) as fault:

@@ -11,6 +11,7 @@ untrained one changes nothing.
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -138,9 +139,8 @@ class ReftHooks(HookAdapter):
                 r = orthonormalize(r) if r.requires_grad else r
                 if self.spans.everywhere:
                     return apply_edit(h, r, w, b)
-                rows, columns = self.places.once(
-                    part, lambda part=part: self.spans.where(self.places, part)
-                )  # type: ignore[misc]
+                find_rows = functools.partial(self.spans.where, self.places, part)
+                rows, columns = self.places.once(part, find_rows)
                 if len(rows):
                     h = h.index_put((rows, columns), apply_edit(h[rows, columns], r, w, b))
             return h

@@ -27,7 +27,7 @@ WEB_FOLDER = Path(__file__).parent / "web"
 MEDIA_TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript"}
 MAX_BODY_BYTES = 1 << 20
 UNUSABLE, TOO_LARGE, FAILED, FULL = 422, 413, 500, 507
-ReviewAction = Callable[[str, str], "queue.Item | None"]
+ReviewAction = Callable[[str, str], "queue.ReviewItem | None"]
 
 
 class ReviewPage:

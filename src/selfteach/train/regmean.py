@@ -176,9 +176,10 @@ class RegMean(Callback):
         tokens = micro_batch.tokens
 
         def see(part: LoraLayers, rows: Sequence[TrainingRow]) -> InputMoments:
-            return micro_batch.retry(
-                rows, lambda: measure_input_moments(trainer.student, part, rows, micro_batch.tokens)
-            )
+            def measure() -> InputMoments:
+                return measure_input_moments(trainer.student, part, rows, micro_batch.tokens)
+
+            return micro_batch.retry(rows, measure)
 
         release_freed_pages()
         shortest = min(trainer.rows, key=lambda row: row.length)

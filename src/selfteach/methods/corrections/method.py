@@ -24,12 +24,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, cast
 
 from selfteach import statistics
 from selfteach.config import CorrectionsConfig as Settings
 from selfteach.evaluate.corrections import make_shots, measure_amounts, measure_distances
-from selfteach.evaluate.exam import TunedModel, measures_to_json
+from selfteach.evaluate.exam import Exam, TunedModel, measures_to_json
 from selfteach.generate.correct import Corrector
 from selfteach.materials.corrections import Corrections
 from selfteach.methods.corrections.answer_lengths import drop_overlong_rows, set_answer_lengths
@@ -241,7 +241,7 @@ class Rounds:
             plan = self.plan()
             steps = session.config.exam.longer * tuned.trained.steps
             other = tune(session, plan.examples, OBJECTIVE_WEIGHTS, "longer", steps)
-            exam["longer"] = examine_longer(session, plan.exam, other)
+            exam["longer"] = examine_longer(session, cast(Exam, plan.exam), other)
 
 
 def describe(session: Session, material: Corrections) -> dict[str, Any]:

@@ -92,7 +92,7 @@ class ClosedFormResult:
     curve: list[dict[str, Any]]
     effect: dict[str, Any]
     overlong: Mapping[str, int]
-    memory: memory.Account
+    memory: memory.MemoryEstimate
 
 
 class ClosedFormAdapter:
