@@ -246,7 +246,6 @@ class AnsweringModel:
         return self.sampler.name
 
     @overload
-    @overload
     def answer(  # type: ignore[overload-overlap]  # a text is a sequence of texts
         self,
         questions: str,
