@@ -86,7 +86,7 @@ def judge_setups() -> list[JudgeSetup]:
 def judges(request: pytest.FixtureRequest) -> list[Any]:
     """Return all candidates of a registered name."""
     factory = registry.load_registered("judges", request.param)
-    found = [judge for setup in judge_setups() for judge in factory.read_outcomes(setup)]
+    found = [judge for setup in judge_setups() for judge in factory.list_candidates(setup)]
     assert found, "it judges neither rules nor criticisms"
     return found
 

@@ -35,8 +35,6 @@ if TYPE_CHECKING:
 ARMS = {"base": "base", "prompted": "prompted", "tuned": "taught"}
 """The arms of an exam as Python names them, and as exam.json does."""
 TARGET = "target"
-NAMES = {"sampled": "sampled"}
-"""Measures that Python names otherwise than exam.json."""
 MEASURE = ("value", "low", "high", "n")
 EXAMPLES = "examples.jsonl"
 Question = str | Sequence[Mapping[str, str]]
@@ -218,7 +216,7 @@ def read_measures(value: Any) -> dict[str, Measure]:
     found = {}
     for name, part in value.items():
         if isinstance(part, Mapping) and set(MEASURE) <= part.keys():
-            found[NAMES.get(name, name)] = Measure(**{key: part[key] for key in MEASURE})
+            found[name] = Measure(**{key: part[key] for key in MEASURE})
     return found
 
 
@@ -237,8 +235,8 @@ def table_row(cells: Sequence[str]) -> str:
 class AnsweringModel:
     """A loaded model, with or without an adapter, that answers questions."""
 
-    def __init__(self, drawer: Sampler, notes: Sequence[str] = ()) -> None:
-        self.sampler = drawer
+    def __init__(self, sampler: Sampler, notes: Sequence[str] = ()) -> None:
+        self.sampler = sampler
         self.notes = tuple(notes)
 
     @property
