@@ -54,7 +54,7 @@ def test_a_run_says_what_came_of_it(run: FinishedRun) -> None:
     assert list(run.exam) == ["base", "prompted", "tuned"]
     assert run.exam["base"]["sanity"].looping.n > 0
     with pytest.raises(AttributeError, match="there are: greedy, sampled"):
-        _ = target.sampled
+        _ = target.drawn
     with pytest.raises(KeyError, match="there are: base, prompted, tuned"):
         _ = run.exam["tunde"]
     examples = run.examples()
@@ -113,6 +113,7 @@ def test_a_folder_of_another_run_is_refused(run: FinishedRun, talker: Path) -> N
         )
 
 
+@pytest.mark.training
 def test_runs_are_compared(run: FinishedRun, tmp_path: Path) -> None:
     found = selfteach.compare(
         run,

@@ -171,7 +171,7 @@ def test_a_section_given_as_a_mapping_keeps_what_it_does_not_name() -> None:
     )
     assert resolved.config.train.epochs == 2
     assert resolved.config.train.lora == plain.train.lora.model_copy(update={"rank": 4})
-    kept = {"least", "regmean", "batch_size", "beta"}
+    kept = {"min_share", "regmean", "batch_size", "beta"}
     assert resolved.config.train.model_dump(include=kept) == plain.train.model_dump(include=kept)
     given = {key for key, origin in resolved.origins.items() if origin == "--set"}
     assert given == {"train.epochs", "train.lora.rank", "train.weights.pair.sft"}
@@ -179,7 +179,7 @@ def test_a_section_given_as_a_mapping_keeps_what_it_does_not_name() -> None:
 
 
 def test_a_mapping_that_is_one_setting_is_replaced_whole(tmp_path: Path) -> None:
-    (tmp_path / "a.yaml").write_text("train: {least: {study: 0.1}}")
+    (tmp_path / "a.yaml").write_text("train: {min_share: {study: 0.1}}")
     for resolved in (
         resolve(DocumentsConfig, sets=["train.min_share={study: 0.1}"]),
         resolve(DocumentsConfig, tmp_path / "a.yaml"),

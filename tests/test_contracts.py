@@ -23,6 +23,7 @@ from selfteach.generate.questions import Question
 from selfteach.judge.setup import JudgeSetup, KnowledgeSetup, find_judges
 from selfteach.materials.documents import Document
 from selfteach.materials.documents.chunk import split_chunks
+from selfteach.methods.method import Method
 from selfteach.models.engines import open_sampler
 from selfteach.models.scripted import Scripted
 from selfteach.records import GREEDY, Prompt, Request, SamplingParams, make_prompt
@@ -48,15 +49,14 @@ def test_every_name_leads_to_something_with_a_docstring(group: str, name: str) -
 def test_every_method_has_a_configuration_and_the_method_s_signature() -> None:
     assert registry.list_names("methods").keys() == config.METHOD_CONFIGS.keys()
     for name in registry.list_names("methods"):
-        assert (
-            next(
-                iter(
-                    inspect.signature(registry.load_registered("methods", name)).parameters.values()
-                )
-            ).annotation
-            == "Run"
-        )
-        assert config.METHOD_CONFIGS[name]()
+        method = registry.load_registered("methods", name)
+        assert isinstance(method, Method)
+        assert method.name == name
+        assert method.settings is config.METHOD_CONFIGS[name]
+        parameters = inspect.signature(method.prepare).parameters.values()
+        assert next(iter(parameters)).annotation == "Session"
+        assert inspect.signature(method.prepare).return_annotation == "TrainingPlan"
+        assert method.settings()
 
 
 # -------------------------------------------------------------------------------------------------
@@ -86,7 +86,7 @@ def judge_setups() -> list[JudgeSetup]:
 def judges(request: pytest.FixtureRequest) -> list[Any]:
     """Return all candidates of a registered name."""
     factory = registry.load_registered("judges", request.param)
-    found = [judge for setup in judge_setups() for judge in factory.read_outcomes(setup)]
+    found = [judge for setup in judge_setups() for judge in factory.list_candidates(setup)]
     assert found, "it judges neither rules nor criticisms"
     return found
 

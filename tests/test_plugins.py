@@ -33,7 +33,7 @@ class CountsFoxes:
     name = "foxes"
 
     @classmethod
-    def candidates(cls, setup):
+    def list_candidates(cls, setup):
         return [cls()] if setup.form == "rule" and "fox" in setup.words else []
 
     def values(self, pairs):
@@ -95,8 +95,8 @@ def make_session(method: str, **settings: Any) -> Any:
         rule="Do not talk about foxes.",
         base=base,
         teacher=None,
-        display=SimpleNamespace(print_line=lambda line: None, stage=lambda *a, **k: None),
-        run=SimpleNamespace(ledger=SimpleNamespace(note=notes.__setitem__)),
+        display=SimpleNamespace(print_line=lambda line: None, start_stage=lambda *a, **k: None),
+        run=SimpleNamespace(ledger=SimpleNamespace(set_note=notes.__setitem__)),
         notes=notes,
     )
 

@@ -47,6 +47,8 @@ RENAMED: dict[str, dict[str, str | None]] = {
         "target_drawn": "target_sampled",
         "drawn_correction": "sampled_correction",
         "drawn_tokens": "sampled_tokens",
+        "drawn_broken": "sampled_broken",
+        "drawn_tokens_a_second_here": "sampled_tokens_a_second_here",
         "rehearsal": "smoke_test",
         "fall": "reduction",
         "held_out_fall": "held_out_reduction",

@@ -173,7 +173,7 @@ def test_marks_of_all_scopes() -> None:
         ("general", False),
         ("general", True),
     ]
-    assert [r["arms"]["base"].get("drawn_broken") for r in rows] == [True, True, None, None, None]
+    assert [r["arms"]["base"].get("sampled_broken") for r in rows] == [True, True, None, None, None]
 
 
 @pytest.mark.parametrize(

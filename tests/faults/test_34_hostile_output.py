@@ -236,7 +236,7 @@ SHARE = {"value": 0.5, "low": 0.4, "high": 0.6, "n": 12}
 ARMS = dict.fromkeys(("base", "prompted", "taught"), SHARE)
 DRAWN = {arm: {"greedy": SHARE, "sampled": SHARE} for arm in ARMS}
 DUEL = {"win_rate": SHARE, "position_bias": SHARE, "wins": 1, "ties": 2, "losses": 3}
-CELL = {"greedy": "x", "broken": True, "sampled": "x", "drawn_broken": False, "correction": "x"}
+CELL = {"greedy": "x", "broken": True, "sampled": "x", "sampled_broken": False, "correction": "x"}
 QUESTION = {
     "question": "x",
     "label": "x",

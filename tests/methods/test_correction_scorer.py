@@ -207,7 +207,7 @@ def test_a_row_shows_what_the_teacher_makes_of_an_answer(tmp_path: Path) -> None
         "broken": True,
         "correction": RIGHT,
         "sampled": WRONG,
-        "drawn_broken": True,
+        "sampled_broken": True,
         "sampled_correction": RIGHT,
     }
     assert not first["arms"]["taught"]["broken"]

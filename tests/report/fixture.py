@@ -228,7 +228,7 @@ def answers() -> list[dict[str, Any]]:
                         "greedy": text,
                         "sampled": f"Of course! {text}",
                         "broken": scope == "target" and "elephant" in text.lower(),
-                        "drawn_broken": scope == "target" and "elephant" in text.lower(),
+                        "sampled_broken": scope == "target" and "elephant" in text.lower(),
                     }
                     for arm, text in texts.items()
                 }

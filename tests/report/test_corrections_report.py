@@ -24,7 +24,7 @@ def corrections_run(folder: Path) -> Path:
         "broken": True,
         "correction": "</p><script>alert(1)</script>",
         "sampled": "x",
-        "drawn_broken": False,
+        "sampled_broken": False,
     }
     exam = {
         "method": "corrections",

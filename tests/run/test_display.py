@@ -26,10 +26,10 @@ def test_plain_lines_come_at_intervals_and_at_the_end() -> None:
         display.advance()
     display.finish()
     assert stream.getvalue().splitlines() == [
-        "[probe] 0/200 drawn",
-        "[probe] 42/200 drawn, 5 s, about 19 s left",
-        "[probe] 84/200 drawn, 10 s, about 14 s left",
-        "[probe] 100 drawn, 12 s",
+        "[probe] 0/200 sampled",
+        "[probe] 42/200 sampled, 5 s, about 19 s left",
+        "[probe] 84/200 sampled, 10 s, about 14 s left",
+        "[probe] 100 sampled, 12 s",
     ]
 
 
@@ -101,10 +101,10 @@ def test_a_line_is_due_after_five_seconds_exactly() -> None:
         display.advance()
     display.finish()
     assert stream.getvalue().splitlines() == [
-        "[probe] 0/4 drawn",
-        "[probe] 2/4 drawn, 5 s, about 5 s left",
-        "[probe] 4/4 drawn, 10 s",
-        "[probe] 4 drawn, 10 s",
+        "[probe] 0/4 sampled",
+        "[probe] 2/4 sampled, 5 s, about 5 s left",
+        "[probe] 4/4 sampled, 10 s",
+        "[probe] 4 sampled, 10 s",
     ]
 
 
@@ -135,9 +135,9 @@ def test_the_rest_is_estimated_from_a_tenth_on() -> None:
         now[0] += 5.0
         display.advance(done)
     assert stream.getvalue().splitlines()[1:] == [
-        "[probe] 9/100 drawn, 5 s",
-        "[probe] 10/100 drawn, 10 s, about 90 s left",
-        "[probe] 99/100 drawn, 15 s, about 0 s left",
+        "[probe] 9/100 sampled, 5 s",
+        "[probe] 10/100 sampled, 10 s, about 90 s left",
+        "[probe] 99/100 sampled, 15 s, about 0 s left",
     ]
 
 
@@ -241,10 +241,10 @@ def test_the_seconds_of_a_stage_count_from_its_own_beginning() -> None:
         display.advance()
     display.finish()
     assert stream.getvalue().splitlines() == [
-        "[probe] 0/2 drawn",
-        "[probe] 2/2 drawn, 7 s",
-        "[probe] 2 drawn, 107 s",
-        "[search] 0/2 drawn",
-        "[search] 2/2 drawn, 7 s",
-        "[search] 2 drawn, 7 s",
+        "[probe] 0/2 sampled",
+        "[probe] 2/2 sampled, 7 s",
+        "[probe] 2 sampled, 107 s",
+        "[search] 0/2 sampled",
+        "[search] 2/2 sampled, 7 s",
+        "[search] 2 sampled, 7 s",
     ]

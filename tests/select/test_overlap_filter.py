@@ -175,7 +175,7 @@ def test_the_nearest_is_the_earliest_of_the_most_like():
 
 def test_more_words_than_characters(monkeypatch):
     monkeypatch.setattr(
-        filter, "TextEncoder", lambda: pool.TextEncoder(most=20)
+        filter, "TextEncoder", lambda: pool.TextEncoder(max_words=20)
     )  # from the 22nd word on, texts are lists of numbers
     for seed in range(4):
         assert decided(drawn(seed), 0.7) == brute(drawn(seed), 0.7)

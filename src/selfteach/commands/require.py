@@ -19,7 +19,7 @@ EXAM_NUMBERS: dict[str, tuple[tuple[str, ...], str]] = {
     ),
     "sampled": (
         ("kept", "taught", "sampled", "value"),
-        "feedback: the same for answers drawn at temperature 1",
+        "feedback: the same for answers sampled at temperature 1",
     ),
     "distance": (
         ("distance", "taught", "greedy", "value"),

@@ -78,7 +78,7 @@ class TextEncoder:
     """Texts become strings with one character a word, which rapidfuzz compares without a copy."""
 
     def __init__(self, max_words: int = 0x10FFFF) -> None:
-        self._most = max_words
+        self._max_words = max_words
         self._ids: dict[str, int] = {}
 
     def rows(self, texts: Sequence[Sequence[str]], start: int = 0) -> EncodedTexts:
@@ -95,7 +95,7 @@ class TextEncoder:
         )
 
     def _coded(self, row: list[int]) -> EncodedText:
-        return "".join(map(chr, row)) if not row or max(row) <= self._most else row
+        return "".join(map(chr, row)) if not row or max(row) <= self._max_words else row
 
 
 @dataclass(frozen=True, slots=True)

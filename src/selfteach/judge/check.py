@@ -98,7 +98,7 @@ class CheckJudge:
         self.check = parse_check(check) if isinstance(check, str) else check
 
     @classmethod
-    def read_outcomes(cls, setup: JudgeSetup) -> list[Judge]:
+    def list_candidates(cls, setup: JudgeSetup) -> list[Judge]:
         """Return the check that the rule's form suggests, if there is one."""
         return [cls(setup.check)] if setup.check else []
 

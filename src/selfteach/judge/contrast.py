@@ -32,7 +32,7 @@ class ContrastJudge:
         self._scorer, self._words = scorer, words
 
     @classmethod
-    def read_outcomes(cls, setup: JudgeSetup) -> list[Judge]:
+    def list_candidates(cls, setup: JudgeSetup) -> list[Judge]:
         """Return the judge of a criticism; a rule is judged by other means."""
         return [cls(setup.scorer, setup.words)] if setup.form == "criticism" else []
 

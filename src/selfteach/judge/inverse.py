@@ -39,7 +39,7 @@ class InverseJudge:
         )
 
     @classmethod
-    def read_outcomes(cls, setup: JudgeSetup) -> list[Judge]:
+    def list_candidates(cls, setup: JudgeSetup) -> list[Judge]:
         """Return the judge of a rule; a criticism cannot be compared with other criticisms."""
         if setup.form != "rule":
             return []

@@ -1,6 +1,6 @@
 """What judges are built from, and how those of the registry are found.
 
-A judge class, ours or a plug-in's, is a name of the group `judges`: its `read_outcomes` takes a
+A judge class, ours or a plug-in's, is a name of the group `judges`: its `list_candidates` takes a
 `JudgeSetup`. A knowledge judge is a name of the group `knowledge_judges`: its `why_not` and `build`
 take a `KnowledgeSetup`.
 """
@@ -36,7 +36,7 @@ class JudgeSetup:
 class JudgeFactory(Protocol):
     """What a name of the group `judges` leads to: usually the judge's class."""
 
-    def read_outcomes(self, setup: JudgeSetup) -> Sequence[Judge]:
+    def list_candidates(self, setup: JudgeSetup) -> Sequence[Judge]:
         """Return the judges to calibrate, each with its own name; none where they cannot judge
         these words.
         """
@@ -63,5 +63,5 @@ def find_judges(setup: JudgeSetup) -> list[Judge]:
     found: list[Judge] = []
     for name in list_names("judges"):
         factory: JudgeFactory = load_registered("judges", name)
-        found += factory.read_outcomes(setup)
+        found += factory.list_candidates(setup)
     return found

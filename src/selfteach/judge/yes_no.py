@@ -25,7 +25,7 @@ class YesNoJudge:
         self._scorer, self._rule, self._chat = scorer, rule, chat
 
     @classmethod
-    def read_outcomes(cls, setup: JudgeSetup) -> list[Judge]:
+    def list_candidates(cls, setup: JudgeSetup) -> list[Judge]:
         """Return both forms of the base, and the teacher's chat form if there is a teacher."""
         found: list[Judge] = [
             cls(setup.scorer, setup.words),

@@ -36,7 +36,7 @@ def estimate_cost(
     base = HfModel.load(config.model, adapter=earlier, progress=display.print_line)
     drawer = open_sampler(base, config.engine)
     subject = extract_subject(drawer, base, rule.text, config.seed)
-    drawn_per_s = measure_speed(drawer)
+    sampled_per_s = measure_speed(drawer)
     asked = config.ask.target + config.ask.near * bool(subject.topic) + config.ask.general
     train_prompts = int(asked * config.ask.train_share)
     sat = 3 * (3 * config.exam.target + config.exam.near + config.exam.general)
@@ -63,9 +63,9 @@ def estimate_cost(
         "requests": requests,
         "sampled_tokens": int(answer_tokens),
         "trained_tokens": trained,
-        "drawn_tokens_a_second_here": round(drawn_per_s),
+        "sampled_tokens_a_second_here": round(sampled_per_s),
         "minutes": round(
-            (answer_tokens + TRAINING_COST_FACTOR * trained) / drawn_per_s / 60 + 0.5, 1
+            (answer_tokens + TRAINING_COST_FACTOR * trained) / sampled_per_s / 60 + 0.5, 1
         ),
         "disk_mb": round(2 * sum(p.numel() for p in base.module.parameters()) / 1e6 + 80),
         "not_counted": list_uncounted(config),

@@ -21,7 +21,7 @@ RESULT_ROWS = (
     ),
     (
         "Words that the teacher changes, T = 1",
-        "the same prompts; one answer drawn at temperature 1",
+        "the same prompts; one answer sampled at temperature 1",
         ("distance",),
         ("sampled",),
     ),

@@ -111,7 +111,7 @@ def _make_rule_rows(exam: JsonObject) -> list[JsonObject]:
         ),
         _make_row(
             "Rule kept, T = 1",
-            "the same prompts; one answer drawn at temperature 1",
+            "the same prompts; one answer sampled at temperature 1",
             _get_arms(exam.get("kept"), "sampled"),
         ),
         _make_row(
@@ -223,7 +223,7 @@ def _compare_answer(row: JsonObject) -> dict[str, Any]:
     broken = {
         arm: (
             get_path(row, "arms", arm, "broken") is True,
-            get_path(row, "arms", arm, "drawn_broken") is True,
+            get_path(row, "arms", arm, "sampled_broken") is True,
         )
         for arm in ARMS
     }

@@ -30,7 +30,7 @@ def make_result_rows(exam: JsonObject) -> list[JsonObject]:
             ),
             _make_row(
                 f"ROUGE-L, {name}, T = 1",
-                "one answer drawn at temperature 1",
+                "one answer sampled at temperature 1",
                 exam,
                 ("rouge_l", part),
                 ("sampled",),

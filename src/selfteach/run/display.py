@@ -18,8 +18,9 @@ after the first.
 
 
 class Display:
-    """Plain lines: `[probe] 40/200 drawn, 12 s, about 48 s left`. Also the interface of `ProgressBarDisplay` and
-    of `SilentDisplay`.
+    """Plain lines: `[probe] 40/200 sampled, 12 s, about 48 s left`.
+
+    Also the interface of `ProgressBarDisplay` and of `SilentDisplay`.
     """
 
     def __init__(

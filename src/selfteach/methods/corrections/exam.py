@@ -197,7 +197,7 @@ class CorrectionScorer:
                     "broken": not greedy.unchanged,
                     "correction": greedy.text,
                     "sampled": sampled.asked.answer,
-                    "drawn_broken": not sampled.unchanged,
+                    "sampled_broken": not sampled.unchanged,
                     "sampled_correction": sampled.text,
                 }
             rows.append({"scope": TARGET, "prompt": get_user_text(prompt), "arms": cells})

@@ -156,7 +156,7 @@ class RuleScorer:
                     "greedy": own.greedy[i].text,
                     "broken": not scores.greedy[arm][i],
                     "sampled": own.sampled[i].text,
-                    "drawn_broken": not scores.sampled[arm][i],
+                    "sampled_broken": not scores.sampled[arm][i],
                 }
             rows.append({"scope": TARGET, "prompt": text, "arms": cells})
         return rows
