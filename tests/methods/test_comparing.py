@@ -34,7 +34,7 @@ from selfteach.methods.compare.method import (
     list_cells,
     why_not_trainable,
 )
-from selfteach.methods.runner import find_pair_only_kinds
+from selfteach.methods.runner import find_pair_kinds
 from selfteach.methods.session import Session
 from selfteach.models.scripted import Scripted
 from selfteach.records import Example, Message, make_prompt
@@ -413,7 +413,7 @@ def test_a_rate_for_pairs_is_chosen_by_the_pair_and_not_by_the_likelihood_that_f
     assert held.score(near, {"lesson"}) == pytest.approx(
         (-1.0 + math.log(math.exp(-2) / (math.exp(-2) + math.exp(-1)))) / 2
     )
-    assert find_pair_only_kinds(
+    assert find_pair_kinds(
         {
             "a": {"dpo": 1.0},
             "b": {"correction": 1.0},
