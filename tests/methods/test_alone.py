@@ -108,7 +108,7 @@ def test_the_dev_loss_falls_with_every_adapter(adapter: str, pairs: Path, tiny: 
     rows = [json.loads(line) for line in (run / "examples.jsonl").read_text().splitlines()]
     assert len(rows) == 27
     assert "Loss on the dev part" in (run / "report.html").read_text()
-    assert cli.run_command(["exam", "--run", str(run), "--require", "fall>=0.3"]) == 0
+    assert cli.run_command(["exam", "--run", str(run), "--require", "reduction>=0.3"]) == 0
 
 
 def test_a_completion_template_is_trained_without_a_chat_template(
@@ -259,7 +259,7 @@ def test_a_cut_answer_is_scored_without_its_end() -> None:
     ],
 )
 def test_a_verdict_says_whether_it_rose_or_is_chance(
-    fall: Any, gained: Any, pairs: bool, word: str, sentence: str
+    reduction: Any, gained: Any, pairs: bool, word: str, sentence: str
 ) -> None:
     """Pairs that teach alone make both answers less likely: the loss does not judge them, where
     there are dev pairs.
@@ -268,7 +268,7 @@ def test_a_verdict_says_whether_it_rose_or_is_chance(
         "loss_nats": {"base": Measure(2.0, 1, 3, 30), "taught": Measure(1.6, 1, 3, 30)},
         "preferred": {},
     }
-    found |= {"reduction": {"base": Measure(*fall, 30)}}
+    found |= {"reduction": {"base": Measure(*reduction, 30)}}
     if gained:
         found |= {"gained": {"taught": Measure(*gained, 20)}}
         found["preferred"] = {"base": Measure(0.3, 0, 1, 20), "taught": Measure(0.8, 0, 1, 20)}

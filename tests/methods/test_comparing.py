@@ -15,7 +15,6 @@ import torch
 
 from selfteach import cli, config
 from selfteach.errors import UsageError
-from selfteach.evaluate import exam as paper
 from selfteach.methods.compare import method as comparing
 from selfteach.methods.compare.in_context import PromptPrefix
 from selfteach.methods.compare.learning_rates import (
@@ -34,7 +33,8 @@ from selfteach.methods.compare.method import (
     list_cells,
     why_not_trainable,
 )
-from selfteach.methods.runner import find_pair_only_kinds
+from selfteach.methods.feedback import exam as feedback_exam
+from selfteach.methods.runner import find_pair_kinds
 from selfteach.methods.session import Session
 from selfteach.models.scripted import Scripted
 from selfteach.records import Example, Message, make_prompt
@@ -267,7 +267,7 @@ def test_nothing_is_drawn_that_the_table_does_not_show(
     run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        paper, "measure_elsewhere", lambda *_: pytest.fail("a table has no second turn")
+        feedback_exam, "measure_elsewhere", lambda *_: pytest.fail("a table has no second turn")
     )
     asked = [
         "--adapters",
@@ -288,7 +288,7 @@ def test_nothing_is_drawn_that_the_table_does_not_show(
         (["--icl", "few"], "is no list of numbers"),
         (["--rates", "0"], "is no list of numbers"),
         (["--set", "ask.target=3"], "neither of training nor of the exam"),
-        (["--set", "exam.target=400"], "no longer leads to the prompts"),
+        (["--set", "exam.target=400"], "no longer lead to the prompts"),
     ],
 )
 def test_mistakes_are_refused(
@@ -413,7 +413,7 @@ def test_a_rate_for_pairs_is_chosen_by_the_pair_and_not_by_the_likelihood_that_f
     assert held.score(near, {"lesson"}) == pytest.approx(
         (-1.0 + math.log(math.exp(-2) / (math.exp(-2) + math.exp(-1)))) / 2
     )
-    assert find_pair_only_kinds(
+    assert find_pair_kinds(
         {
             "a": {"dpo": 1.0},
             "b": {"correction": 1.0},

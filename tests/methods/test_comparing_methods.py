@@ -5,22 +5,26 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from selfteach.methods.compare.reopen import BENCHES
 
 import scholar
 from selfteach import cli
+from selfteach.errors import UsageError
+from selfteach.methods.compare.method import FinishedRun, prepare_bench
 from selfteach.registry import list_names
 from selfteach.report.comparison import SCORES
+from selfteach.run.display import SilentDisplay
 from talker import ADJECTIVES, NOUNS, VERBS, said
 from tasker import command, write_seeds
 
 pytestmark = pytest.mark.training
 
-CORRECTING = """engine=hf correct.max_tokens=14 correct.max_overlap=0.8 correct.samples=1 anchors.general=10 anchors.rounds=3 exam.max_tokens=14
-    exam.general=3 exam.shots=2 train.max_tokens=200 train.batch_size=4 train.max_steps=3"""
+CORRECTING = """engine=hf correct.max_tokens=14 correct.max_overlap=0.8 correct.samples=1
+    anchors.general=10 anchors.rounds=3 exam.max_tokens=14 exam.general=3 exam.shots=2
+    train.max_tokens=200 train.batch_size=4 train.max_steps=3"""
 EDITOR = """
 import json, sys
 for line in sys.stdin:
@@ -46,8 +50,16 @@ def is_whole(found: dict[str, Any], kind: str, rows: list[str]) -> None:
     )
 
 
-def test_every_method_has_a_bench_and_a_score() -> None:
-    assert set(BENCHES) == set(SCORES) == set(list_names("methods")) - {"train"}
+def test_every_method_that_can_be_compared_has_a_score_of_its_own() -> None:
+    assert set(SCORES) == set(list_names("methods")) - {"train"}
+    assert len({score.name for score in SCORES.values()}) == len(SCORES)
+
+
+def test_a_run_of_train_has_no_exam_to_compare_by() -> None:
+    past = FinishedRun("train", None, [], {}, frozenset())
+    run: Any = SimpleNamespace(resolved=SimpleNamespace(config=SimpleNamespace()))
+    with pytest.raises(UsageError, match="no exam to compare by"):
+        prepare_bench(run, past, SilentDisplay())
 
 
 def test_tasks_by_rouge_l(tasker: Path, tmp_path: Path) -> None:

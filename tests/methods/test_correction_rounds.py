@@ -79,7 +79,9 @@ def begin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 def trained(rounds: Rounds, wrong: int) -> TunedModel:
     ledger = rounds.session.run.ledger
-    return TunedModel(None, None, student(ledger, f"round {rounds.turn + 1}", wrong))  # type: ignore[arg-type]
+    model: Any = student(ledger, f"round {rounds.turn + 1}", wrong)
+    nothing: Any = None
+    return TunedModel(nothing, nothing, model)
 
 
 def kept(rounds: Rounds) -> list[int]:

@@ -26,8 +26,10 @@ for line in sys.stdin:
     row = json.loads(line)
     print(json.dumps({"id": row["id"], "correction": row["answer"].replace("fox-", "bear-")}))
 """
-SETS = """engine=hf correct.max_tokens=14 correct.max_overlap=0.8 correct.samples=1 anchors.general=10 anchors.rounds=3 criticism.similar=14
-    criticism.rounds=2 exam.max_tokens=14 exam.general=4 exam.shots=2 train.max_tokens=200 train.learning_rate=0.003 train.batch_size=4
+SETS = """engine=hf correct.max_tokens=14 correct.max_overlap=0.8 correct.samples=1
+    anchors.general=10 anchors.rounds=3 criticism.similar=14 criticism.rounds=2
+    exam.max_tokens=14 exam.general=4 exam.shots=2
+    train.max_tokens=200 train.learning_rate=0.003 train.batch_size=4
     train.epochs=3 train.checkpoint_every=5"""
 
 

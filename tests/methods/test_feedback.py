@@ -91,7 +91,7 @@ def test_the_run_that_the_reports_tests_look_at_has_nothing_that_a_real_one_has_
 
 
 def test_card_and_page_name_what_made_the_run(straight: tuple[Path, dict[str, Any]]) -> None:
-    """The base is a folder, whose path is nobody else's business; its fingerprint is everybody's."""
+    """The base is a folder, whose path is private; its fingerprint is public."""
     run = straight[0]
     manifest = json.loads((run / "manifest.json").read_text())
     fingerprint, torch = manifest["models"]["student"], manifest["packages"]["torch"]
@@ -299,7 +299,7 @@ def test_the_same_seed_gives_the_same_bytes_elsewhere_and_another_seed_does_not(
 def test_more_is_asked_where_the_base_breaks_the_rule_too_seldom(
     straight: tuple[Path, dict[str, Any]], talker: Path, tmp_path: Path
 ) -> None:
-    """What is asked then is like the requests in scope, and none of it is a twin of a test prompt."""
+    """New prompts are like the requests in scope; none is a twin of a test prompt."""
     with opened(straight[0]) as ledger:
         assert not list(ledger.read_outcomes("ask alike"))
     few = [

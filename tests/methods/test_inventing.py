@@ -128,7 +128,7 @@ def test_a_lost_score_is_counted_and_its_task_is_no_classification() -> None:
 def test_rounds_go_on_while_they_yield(
     yields: list[int], settings: dict[str, Any], reason: str
 ) -> None:
-    """Twenty requests a round; at least 2 % of the requests of three rounds must have become tasks."""
+    """Twenty requests a round; at least 2 % of those of three rounds must become tasks."""
     found = why_stop(TasksConfig(count=1000, invent=InventConfig(requests=20, **settings)), yields)
     assert found.startswith(reason) if reason else found == ""
 

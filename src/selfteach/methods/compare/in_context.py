@@ -73,7 +73,7 @@ class PrefixedModel(Recorded):
         self.fingerprint = digest(["told", model.fingerprint, told.id])
 
     def stream(self, requests: Sequence[Request]) -> Iterator[Completion]:
-        """As `Recorded.draw`."""
+        """As `Recorded.stream`."""
         turned = [
             (request, replace(request, prompt=self.told(request.prompt))) for request in requests
         ]
@@ -86,7 +86,7 @@ class PrefixedModel(Recorded):
     def stream_scores(
         self, items: Sequence[Continuations]
     ) -> Iterator[tuple[str, tuple[LogProb, ...]]]:
-        """As `Recorded.logp`."""
+        """As `Recorded.stream_scores`."""
         turned = [(item, replace(item, prompt=self.told(item.prompt))) for item in items]
         ids = {
             inner.id(self.model.fingerprint): outer.id(self.fingerprint) for outer, inner in turned
@@ -110,7 +110,7 @@ class PrefixedLogits:
         self.hf, self.told, self.encode_answer = hf, told, hf.encode_answer
 
     def answer_logits(self, pairs: Sequence[tuple[Prompt, str]]) -> Iterator[tuple[int, Any]]:
-        """As `Hf.answer_logits`."""
+        """As `HfModel.answer_logits`."""
         return self.hf.answer_logits([(self.told(prompt), answer) for prompt, answer in pairs])
 
 

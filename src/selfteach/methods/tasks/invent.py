@@ -208,7 +208,7 @@ def filter_candidates(
     for c in found:
         text, reason = c.item.instruction, faults[c.id]
         body: dict[str, object] = {"instruction": text}
-        if word := find_blacklisted_word(text, config.filter.blacklist) if reason else "":
+        if word := find_blacklisted_word(text, sift.blacklist) if reason else "":
             body["word"] = word
         if not reason:
             new, near = decided[c.id]
