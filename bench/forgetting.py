@@ -128,7 +128,7 @@ class ExperimentPlan:
             "learning_rate": self.rate,
             "max_steps": self.steps,
             "batch_size": arm.batch_size,
-            "mix": arm.shares,
+            "dataset_shares": arm.shares,
         }
         return config.TrainConfig.model_validate(
             {**how, "weights": OBJECTIVES, "checkpoint_every": 0, **arm.more}

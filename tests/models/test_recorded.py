@@ -132,7 +132,7 @@ def test_slow_answers_are_recorded_one_by_one(
     commits: list[int] = []
     answer = ledger.record_answers
     monkeypatch.setattr(
-        ledger, "answer", lambda rows: (commits.append(len(rows := list(rows))), answer(rows))
+        ledger, "record_answers", lambda rows: (commits.append(len(rows := list(rows))), answer(rows))
     )
     list(Recorded(ledger, model()).stream(REQUESTS))
     assert commits == [1] * 6
@@ -142,7 +142,7 @@ def test_fast_answers_share_a_commit(ledger: Ledger, monkeypatch: pytest.MonkeyP
     commits: list[int] = []
     answer = ledger.record_answers
     monkeypatch.setattr(
-        ledger, "answer", lambda rows: (commits.append(len(rows := list(rows))), answer(rows))
+        ledger, "record_answers", lambda rows: (commits.append(len(rows := list(rows))), answer(rows))
     )
     list(Recorded(ledger, model()).stream(REQUESTS))
     assert commits == [6]
@@ -326,7 +326,7 @@ def test_answers_of_half_a_second_share_a_commit(
     commits: list[int] = []
     answer = ledger.record_answers
     monkeypatch.setattr(
-        ledger, "answer", lambda rows: (commits.append(len(rows := list(rows))), answer(rows))
+        ledger, "record_answers", lambda rows: (commits.append(len(rows := list(rows))), answer(rows))
     )
     list(Recorded(ledger, Slow(lambda request: "x", name="m")).stream(REQUESTS[:5]))
     assert commits == [2, 2, 1]

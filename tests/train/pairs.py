@@ -101,12 +101,12 @@ class Toy:
         weight = self.base.clone().requires_grad_()
         optimizer, base, row = (
             torch.optim.AdamW([weight], lr=0.02, weight_decay=0.0),
-            self.stream_scores(self.base),
+            self.logp(self.base),
             torch.arange(20),
         )
         yes = torch.ones(20, dtype=torch.bool)
         for step in range(steps + 1):
-            mine = self.stream_scores(weight)
+            mine = self.logp(weight)
             view = ObjectiveInputs(
                 20,
                 mine[row, self.chosen],
