@@ -17,6 +17,7 @@ from torch import Tensor
 
 from margins import assert_at_least, assert_at_most
 from selfteach import config
+from selfteach.config.training import FeedbackTrainConfig
 from selfteach.errors import DataError, ResourceError, UsageError
 from selfteach.records import Example, make_prompt
 from selfteach.train import memory
@@ -444,7 +445,7 @@ def test_the_memory_is_counted_before_and_measured_after(
 )
 def test_settings_of_steps_are_refused_and_not_passed_over(more: dict[str, Any]) -> None:
     (name,) = more
-    schema = config.FeedbackTrainConfig if name == "objective" else config.TrainConfig
+    schema = FeedbackTrainConfig if name == "objective" else config.TrainConfig
     with pytest.raises(ValueError, match=f"no use for {name}"):
         schema.model_validate({"adapter": "closed_form", **more})
     schema.model_validate({"adapter": "lora", **more})
