@@ -129,7 +129,9 @@ EQUIVALENT: dict[str, str] = {
     "files.py::read_jsonl::constant::2 -> (3) #1": "peek returns its buffer, not that many bytes",
     "files.py::read_jsonl::constant::2 -> (1) #1": "peek returns its buffer, not that many bytes",
     "files.py::read_jsonl::constant::1 -> (2) #1": "a longer line is refused all the same",
-    'text.py::_replace_unsafe::return::return "" -> return None': "re.sub takes None for an empty text",
+    'text.py::_replace_unsafe::return::return "" -> return None': (
+        "re.sub takes None for an empty text"
+    ),
     "files.py::_parse_int::constant::20 -> (21)": "integers of 21 digits fail the next comparison",
     # recorded
     "recorded.py::Recorded.embed::constant::True -> (False) #1": "both are made from one list",
@@ -158,9 +160,13 @@ EQUIVALENT: dict[str, str] = {
     "distill.py::divergence::unary::-1 -> (1)": "the last dimension of a matrix is 1",
     "anchor.py::AnchorObjective.compute_drifts::constant::0.5 -> ": "forward KL has no beta",
     "distill.py::log_tail_mass::unary::-1 -> (1)": "the last dimension of a matrix is 1",
-    "correction.py::compute_pair_ratios::constant::True -> (False)": "both sides always have as many parts",
+    "correction.py::compute_pair_ratios::constant::True -> (False)": (
+        "both sides always have as many parts"
+    ),
     # guard
-    "remote/guard.py::TransientError.__init__::drop::super()": "BaseException keeps the reason itself",
+    "remote/guard.py::TransientError.__init__::drop::super()": (
+        "BaseException keeps the reason itself"
+    ),
     "remote/guard.py::parse_retry_after_s::constant::64 -> (65) #2": "no date has 64 letters",
     "remote/guard.py::parse_retry_after_s::constant::64 -> (63) #2": "no date has 64 letters",
     # checkpoint
@@ -185,7 +191,9 @@ EQUIVALENT: dict[str, str] = {
     "run/recover.py::<module>::constant::1 -> (2)": "a bound above every number of rows",
     "run/signals.py::_watch_signals::constant::64 -> (6": "how many bytes are read at once",
     "run/recover.py::<module>::constant::40 ->": "a bound above every number of rows",
-    "run/run_folder.py::read_identity::drop::ledger.close()": "CPython closes it when the name goes",
+    "run/run_folder.py::read_identity::drop::ledger.close()": (
+        "CPython closes it when the name goes"
+    ),
     "run/signals.py::handle_interrupts::constant::False -> (True) #4": "a warning of Python's own",
 }
 """Mutants that no test can notice, by a pattern of their id, with the reason. They do not count."""

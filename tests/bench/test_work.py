@@ -1,4 +1,4 @@
-"""What both sides of `bench.pipeline` are given: all of a run's work, in slices that add up to it."""
+"""What both sides of `bench.pipeline` are given: a run's work, in slices that add up to it."""
 
 from __future__ import annotations
 

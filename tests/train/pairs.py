@@ -25,7 +25,7 @@ def objective(**settings: Any) -> CorrectionObjective:
 
 
 def random_view(rows: int = 6, seed: int = 0, prior: Tensor | None = None) -> ObjectiveInputs:
-    """Pairs of 1 to 9 tokens with random log-probabilities and random edits (at least one a side)."""
+    """Pairs of 1 to 9 tokens with random log-probabilities and edits (at least one a side)."""
     dice = torch.Generator().manual_seed(seed)
 
     def side() -> tuple[Tensor, Tensor, Tensor, Tensor]:

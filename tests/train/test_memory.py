@@ -260,9 +260,22 @@ from pathlib import Path
 from tiny import Tiny, examples
 from selfteach import config
 from selfteach.train.train import train
-model = Tiny(hidden_size=512, intermediate_size=1536, num_hidden_layers=8, vocab_size=8000, num_attention_heads=8, num_key_value_heads=8)
-how = config.TrainConfig(adapter=sys.argv[1], weights={"in_scope": {"sft": 1.0}}, batch_size=24, max_steps=3, checkpoint_every=0,
-                   checkpoint_activations=sys.argv[2] == "again")
+model = Tiny(
+    hidden_size=512,
+    intermediate_size=1536,
+    num_hidden_layers=8,
+    vocab_size=8000,
+    num_attention_heads=8,
+    num_key_value_heads=8,
+)
+how = config.TrainConfig(
+    adapter=sys.argv[1],
+    weights={"in_scope": {"sft": 1.0}},
+    batch_size=24,
+    max_steps=3,
+    checkpoint_every=0,
+    checkpoint_activations=sys.argv[2] == "again",
+)
 memory = train(model, examples(48), how, Path(sys.argv[3]), seed=0).memory
 print(memory.total - memory.weights, memory.measured - memory.weights)
 """

@@ -260,8 +260,16 @@ def fails(name: str, fault: BaseException, monkeypatch: pytest.MonkeyPatch) -> N
     ("name", "fault", "why"),
     [
         ("zeros", MemoryError(), "memory ran out"),
-        ("solve_regmean", RuntimeError("DefaultCPUAllocator: can't allocate memory"), "memory ran out"),
-        ("solve_regmean", torch.linalg.LinAlgError("not positive-definite"), "there is no solution"),
+        (
+            "solve_regmean",
+            RuntimeError("DefaultCPUAllocator: can't allocate memory"),
+            "memory ran out",
+        ),
+        (
+            "solve_regmean",
+            torch.linalg.LinAlgError("not positive-definite"),
+            "there is no solution",
+        ),
     ],
     ids=["no room for moments", "no room to solve", "no solution"],
 )
