@@ -10,8 +10,8 @@ unseen words that are exactly right; beside it stands the log-probability of the
 answers, which still tells apart what scores nothing. The first training changes every weight and
 keeps the base's answers to general prompts, so that anchors on others do not repeat the first task
 (`measure_echo` counts it). All second trainings start from it, have the same number of steps, and
-differ in one thing each. Prints one JSON object a training, and a table. With `--rows` what is measured is
-kept in a file, and what stands there already is not measured again.
+differ in one thing each. Prints one JSON object a training, and a table. With `--rows` what is
+measured is kept in a file, and what stands there already is not measured again.
 """
 
 from __future__ import annotations
@@ -231,7 +231,7 @@ def train_arm(
 
 
 def run_seed(plan: ExperimentPlan, seed: int, folder: Path) -> Iterator[dict[str, Any]]:
-    """The first training and all second ones of a seed: a row each, with the marks of both tasks."""
+    """The first training and all second ones of a seed: a row each, with both tasks' marks."""
     paper = TaskData(plan, seed)
 
     def row(arm: str, hf: HfModel, trained: TrainingResult, started: float) -> dict[str, Any]:

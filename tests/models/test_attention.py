@@ -57,7 +57,7 @@ import resource, torch
 from selfteach.models.allocator import keep_freed_pages
 def faults():
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-    for _ in range(3): torch.ones(1 << 24)
+    for _ in range(10): torch.ones(1 << 24)
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
 fresh = faults()
 assert keep_freed_pages()
