@@ -1,5 +1,5 @@
 """Drawn tokens a second, in one run: `selfteach`'s engine for this machine against transformers'
-own `measure_generate` at its best batch size.
+own `generate` at its best batch size.
 
 python -m bench.drawing [--prompts 256] [--tokens 64]
 """
@@ -49,7 +49,7 @@ def measure_ours(hf: HfModel, asked: list[str], tokens: int, draws: int) -> floa
 
 @torch.inference_mode()
 def measure_generate(hf: HfModel, asked: list[str], tokens: int, batch: int) -> float:
-    """Tokens a second of `measure_generate` on the same prompts, longest first, T=1; tokens after the end
+    """Tokens a second of `generate` on the same prompts, longest first, T=1; tokens after the end
     of an answer do not count.
     """
     tokenizer = hf.tokenizer

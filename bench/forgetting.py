@@ -9,9 +9,9 @@ join the words lamp, river and stone.` -> `lamp-stone!`. The score is the share 
 unseen words that are exactly right; beside it stands the log-probability of the first task's right
 answers, which still tells apart what scores nothing. The first training changes every weight and
 keeps the base's answers to general prompts, so that anchors on others do not repeat the first task
-(`measure_echo` counts it); all second trainings start from it, have the same number of steps, and differ in
-one thing each. Prints one JSON object a training, and a table. With `--rows` what is measured is
-kept in a file, and what stands there already is not measured again.
+(`measure_echo` counts it). All second trainings start from it, have the same number of steps, and
+differ in one thing each. Prints one JSON object a training, and a table. With `--rows` what is
+measured is kept in a file, and what stands there already is not measured again.
 """
 
 from __future__ import annotations
@@ -49,11 +49,12 @@ from selfteach.train.train import TrainingResult, train
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-WORDS = """apple basket bell bird boat bottle bread bridge brush button candle castle chair circle clock cloud coat coin crown desk
-door dress drum field finger fire fish flag flower forest garden glass gold hammer hand heart horse house island jacket key king lake
-lamp leaf letter lion map milk mirror moon mountain needle night ocean paper pencil piano plate queen rain ring river road rock rope
-salt shadow ship shirt silver snow spoon star stone storm street sugar sun table thread tiger tower train tree valley wall water
-wheel wind window winter wood"""
+WORDS = """apple basket bell bird boat bottle bread bridge brush button candle castle chair circle
+clock cloud coat coin crown desk door dress drum field finger fire fish flag flower forest garden
+glass gold hammer hand heart horse house island jacket key king lake lamp leaf letter lion map
+milk mirror moon mountain needle night ocean paper pencil piano plate queen rain ring river road
+rock rope salt shadow ship shirt silver snow spoon star stone storm street sugar sun table thread
+tiger tower train tree valley wall water wheel wind window winter wood"""
 GENERAL = Path(__file__).parent / "prompts" / "everyday.txt"
 OBJECTIVES = {"lesson": {"sft": 1.0}, "general": {"anchor": 8.0}}
 FIRST_ARM = "after the first task"
@@ -128,7 +129,7 @@ class ExperimentPlan:
             "learning_rate": self.rate,
             "max_steps": self.steps,
             "batch_size": arm.batch_size,
-            "mix": arm.shares,
+            "dataset_shares": arm.shares,
         }
         return config.TrainConfig.model_validate(
             {**how, "weights": OBJECTIVES, "checkpoint_every": 0, **arm.more}
@@ -230,7 +231,7 @@ def train_arm(
 
 
 def run_seed(plan: ExperimentPlan, seed: int, folder: Path) -> Iterator[dict[str, Any]]:
-    """The first training and all second ones of a seed: a row each, with the marks of both tasks."""
+    """The first training and all second ones of a seed: a row each, with both tasks' marks."""
     paper = TaskData(plan, seed)
 
     def row(arm: str, hf: HfModel, trained: TrainingResult, started: float) -> dict[str, Any]:

@@ -1,8 +1,8 @@
 """Criticisms to learn from: the base's own answers to prompts from a file, each with the same words
 of criticism, as JSONL.
 
-python -m bench.make_criticisms --prompts bench/prompts/gardening-said.txt --feedback "Too long, and no emoji."
-> said.jsonl
+    python -m bench.make_criticisms --prompts bench/prompts/gardening-said.txt \\
+        --feedback "Too long, and no emoji." > said.jsonl
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ from typing import Any
 from bench import drawing
 from bench import transformers_pipeline as theirs
 from bench.workload import Workload, read_workload, scale_seconds, take_slice
-from selfteach import config
+from selfteach.config.training import FeedbackTrainConfig
 from selfteach.evaluate.drift import compute_drift
 from selfteach.methods.feedback.method import ANCHOR_WEIGHTS
 from selfteach.models import Sampler
@@ -76,7 +76,7 @@ class Pipeline:
     before_training: Callable[[], Any]
 
 
-def make_ours(hf: HfModel, drawer: Sampler, settings: config.TrainConfig, folder: str) -> Pipeline:
+def make_ours(hf: HfModel, drawer: Sampler, settings: FeedbackTrainConfig, folder: str) -> Pipeline:
     """As `selfteach feedback` does it."""
     kinds = {"in_scope": dict.fromkeys(settings.objective.split("+"), 1.0), **ANCHOR_WEIGHTS}
     return Pipeline(
@@ -201,9 +201,7 @@ def main(
             for n in drawing.BATCHES
         }
     )
-    settings = config.TrainConfig(
-        **nest_keys(work.settings, "train."),
-    )
+    settings = FeedbackTrainConfig(**nest_keys(work.settings, "train."))
     sides = {
         "ours": make_ours(hf, choose_sampler(hf).sampler, settings, folder),
         "theirs": make_other(hf, folder, work.settings, batch, autocast),

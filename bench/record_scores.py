@@ -1,5 +1,6 @@
-"""The command line, with a list of what was scored beside the run: `python -m bench.record_scores RUN
-feedback RULE --out RUN`.
+"""Run the command line and write a list of what was scored beside the run.
+
+    python -m bench.record_scores RUN feedback RULE --out RUN
 
 A ledger keeps scores under the hash of what was asked, without its text. To score the same again,
 `bench.pipeline` needs the text.
@@ -17,13 +18,13 @@ from selfteach import cli
 from selfteach.models.hf import HfModel
 from selfteach.records import Continuations, LogProb, prompt_to_json
 
-original_score = HfModel.logp
+original_stream_scores = HfModel.stream_scores
 
 
 def record_scores(folder: Path) -> None:
     """From now on every scored text is written down in the folder."""
 
-    def logp(
+    def stream_scores(
         self: HfModel, items: Sequence[Continuations]
     ) -> Iterator[tuple[str, tuple[LogProb, ...]]]:
         with (folder / SCORED).open("a", encoding="utf-8") as file:
@@ -32,9 +33,9 @@ def record_scores(folder: Path) -> None:
                 + "\n"
                 for i in items
             )
-        return original_score(self, items)
+        return original_stream_scores(self, items)
 
-    HfModel.logp = logp  # type: ignore[method-assign]
+    HfModel.stream_scores = stream_scores  # type: ignore[method-assign]
 
 
 if __name__ == "__main__":

@@ -26,8 +26,9 @@ from selfteach.records import Example, make_prompt
 from selfteach.train.train import train
 
 BATCH, RANK, ALPHA = 16, 16, 32
-TEXT = """the a some many people often think about how to keep their work simple and clear because time is short while new ideas come
-from reading books talking with friends walking in nature or cooking good food at home with fresh vegetables rice and spices every day"""
+TEXT = """the a some many people often think about how to keep their work simple and clear because
+time is short while new ideas come from reading books talking with friends walking in nature or
+cooking good food at home with fresh vegetables rice and spices every day"""
 TRL = {"trl_bf16": False, "trl_autocast": True}
 """TRL's two ways to train in bf16: a bf16 model as it is, or under autocast. Ours is compared with
 the faster one.

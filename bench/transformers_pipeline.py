@@ -2,8 +2,8 @@
 compare, train.
 
 Everything is batched at the best batch size and sorted by length; logits are computed only where
-they are needed; the model is bf16 and draws with merged weights. Prompts are encoded by `HfModel`, so
-that both sides compute the same tokens.
+they are needed; the model is bf16 and draws with merged weights. Prompts are encoded by `HfModel`,
+so that both sides compute the same tokens.
 """
 
 from __future__ import annotations

@@ -141,9 +141,9 @@ def _read_scored(
 ) -> tuple[list[Continuations], int]:
     """What was scored, and how many scores the ledger has.
 
-    A ledger holds scores without their texts. A run that `bench.record_scores` made has them beside it; of
-    any other run only the answers themselves are found again, by their ids, and not what a judge
-    made of them.
+    A ledger holds scores without their texts. A run that `bench.record_scores` made has them beside
+    it. Of any other run only the answers themselves are found again, by their ids, and not what a
+    judge made of them.
     """
     with sqlite3.connect(f"file:{ledger.path}?mode=ro", uri=True) as db:
         of = int(db.execute("SELECT COUNT(*) FROM answers WHERE body LIKE '[[%'").fetchone()[0])

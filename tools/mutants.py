@@ -66,7 +66,7 @@ class Group:
 
 GROUPS = {
     "run": Group(
-        sources=("run/*.py",),
+        sources=("run/*.py", "disk.py"),
         tests=(
             "run",
             "faults/test_04_disk_full.py",
@@ -77,7 +77,7 @@ GROUPS = {
         ),
         outside={
             "run/lock.py": ("faults/test_15_two_processes.py",),
-            "run/folder.py": ("faults/test_15_two_processes.py",),
+            "run/run_folder.py": ("faults/test_15_two_processes.py",),
             "run/signals.py": ("faults/test_16_signals.py",),
         },
     ),
@@ -86,13 +86,13 @@ GROUPS = {
         tests=("models/test_recorded.py", "run/test_ledger.py", "faults/test_13_cut_prompts.py"),
     ),
     "guard": Group(
-        sources=("models/endpoint_guard.py",),
+        sources=("models/remote/guard.py",),
         tests=("models/test_endpoint_guard.py", "faults/test_08_rate_limits.py"),
     ),
     "text": Group(
         sources=(
-            "records.py:clean,_mend,cleaned,read_jsonl,_row,parse_json,_refuse,_float,_int,"
-            "_object,_deeper,write_text,write_bytes,write_jsonl",
+            "text.py:clean_text,_replace_unsafe",
+            "files.py",
         ),
         tests=(
             "test_records.py",
@@ -126,23 +126,25 @@ GROUPS = {
 
 EQUIVALENT: dict[str, str] = {
     # text
-    "records.py::read_jsonl::constant::2 -> (3) #1": "peek returns its buffer, not that many bytes",
-    "records.py::read_jsonl::constant::2 -> (1) #1": "peek returns its buffer, not that many bytes",
-    "records.py::read_jsonl::constant::1 -> (2) #1": "a longer line is refused all the same",
-    'records.py::_mend::return::return "" -> return None': "re.sub takes None for an empty text",
-    "records.py::_int::constant::20 -> (21)": "integers of 21 digits fail the next comparison",
+    "files.py::read_jsonl::constant::2 -> (3) #1": "peek returns its buffer, not that many bytes",
+    "files.py::read_jsonl::constant::2 -> (1) #1": "peek returns its buffer, not that many bytes",
+    "files.py::read_jsonl::constant::1 -> (2) #1": "a longer line is refused all the same",
+    'text.py::_replace_unsafe::return::return "" -> return None': (
+        "re.sub takes None for an empty text"
+    ),
+    "files.py::_parse_int::constant::20 -> (21)": "integers of 21 digits fail the next comparison",
     # recorded
     "recorded.py::Recorded.embed::constant::True -> (False) #1": "both are made from one list",
     # statistics
     "statistics.py::<module>::constant::21 ->": "memory: how many numbers are held at once",
     "statistics.py::<module>::constant::1 ->": "memory: how many numbers are held at once",
     "statistics.py::<module>::arithmetic::1 << 21": "memory: how many numbers are held at once",
-    "statistics.py::recovery::compare::under < LEAST_DENOMINATOR - 1e-12 -> (under <= ": (
+    "statistics.py::recovery::compare::under < MIN_DENOMINATOR - 1e-12 -> (under <= ": (
         "no mean of flags lies on .1 - 1e-12"
     ),
     "statistics.py::recovery::constant::1e-12 -> (1e-11)": "a tolerance of rounding",
-    "statistics.py::_widened::constant::1e-12 -> (1e-11)": "a tolerance of rounding",
-    "statistics.py::_widened::compare::high - low > 1e-12 -> (high - low >= ": (
+    "statistics.py::_widen_interval::constant::1e-12 -> (1e-11)": "a tolerance of rounding",
+    "statistics.py::_widen_interval::compare::high - low > 1e-12 -> (high - low >= ": (
         "a tolerance of rounding"
     ),
     "statistics.py::best_threshold::constant::12 -> (1": "a tolerance of rounding: 11 or 13 places",
@@ -150,44 +152,49 @@ EQUIVALENT: dict[str, str] = {
     "statistics.py::share::constant::1.0 -> (10.0) #2": "Wilson's bound passes 1 by rounding only",
     "statistics.py::share::constant::1.0 -> (2.0) #2": "Wilson's bound passes 1 by rounding only",
     # objectives
-    "correction.py::desensitised::constant::0 -> (-1) #1": "dimension -1 of a vector is 0",
-    "correction.py::desensitised::constant::0 -> (-1) #2": "dimension -1 of a vector is 0",
-    "correction.py::desensitised::constant::0 -> (-1) #3": "dimension -1 of a vector is 0",
-    "objectives/__init__.py::row_sums::constant::0 -> (-1)": "dimension -1 of a vector is 0",
-    "distill.py::coarse::unary::-1 -> (1)": "the last dimension of a matrix is 1",
+    "correction.py::desensitize_lengths::constant::0 -> (-1) #1": "dimension -1 of a vector is 0",
+    "correction.py::desensitize_lengths::constant::0 -> (-1) #2": "dimension -1 of a vector is 0",
+    "correction.py::desensitize_lengths::constant::0 -> (-1) #3": "dimension -1 of a vector is 0",
+    "objectives/__init__.py::sum_by_row::constant::0 -> (-1)": "dimension -1 of a vector is 0",
+    "distill.py::coarsen::unary::-1 -> (1)": "the last dimension of a matrix is 1",
     "distill.py::divergence::unary::-1 -> (1)": "the last dimension of a matrix is 1",
-    "anchor.py::Anchor.drifts::constant::0.5 -> ": "forward KL has no beta",
-    "distill.py::tail::unary::-1 -> (1)": "the last dimension of a matrix is 1",
-    "correction.py::arms::constant::True -> (False)": "both sides always have as many parts",
+    "anchor.py::AnchorObjective.compute_drifts::constant::0.5 -> ": "forward KL has no beta",
+    "distill.py::log_tail_mass::unary::-1 -> (1)": "the last dimension of a matrix is 1",
+    "correction.py::compute_pair_ratios::constant::True -> (False)": (
+        "both sides always have as many parts"
+    ),
     # guard
-    "endpoint_guard.py::Transient.__init__::drop::super()": "BaseException keeps the reason itself",
-    "endpoint_guard.py::retry_after_s::constant::64 -> (65) #2": "no date has 64 letters",
-    "endpoint_guard.py::retry_after_s::constant::64 -> (63) #2": "no date has 64 letters",
+    "remote/guard.py::TransientError.__init__::drop::super()": (
+        "BaseException keeps the reason itself"
+    ),
+    "remote/guard.py::parse_retry_after_s::constant::64 -> (65) #2": "no date has 64 letters",
+    "remote/guard.py::parse_retry_after_s::constant::64 -> (63) #2": "no date has 64 letters",
     # checkpoint
-    "train/checkpoint.py::write::constant::2 -> (": "how its manifest is indented",
+    "train/checkpoint.py::write_checkpoint::constant::2 -> (": "how its manifest is indented",
     # run
-    "run/manifest.py::write::constant::2 -> (": "how the manifest is indented",
-    "run/display.py::printable::compare::*('\\u202a' < c <= '\\u202e') #1": (
+    "run/manifest.py::write_manifest::constant::2 -> (": "how the manifest is indented",
+    "run/display.py::replace_control_chars::compare::*('\\u202a' < c <= '\\u202e') #1": (
         "U+202A is not printable anyway"
     ),
-    "run/display.py::printable::compare::*('\\u202a' <= c < '\\u202e') #1": (
+    "run/display.py::replace_control_chars::compare::*('\\u202a' <= c < '\\u202e') #1": (
         "U+202E is not printable anyway"
     ),
     "run/ledger.py::Ledger.__init__::constant::True -> (False) #1": (
         "SQLite as it is usually built reads file: addresses without being told"
     ),
     "run/display.py::Display.__init__::constant::0 -> ": "a stage sets it before it is shown",
-    "run/lock.py::holder::constant::32 -> (3": "a pid has fewer than 31 digits",
-    "run/lock.py::Lock.__init__::constant::32 -> (3": "a pid has fewer than 31 digits",
+    "run/lock.py::find_lock_owner::constant::32 -> (3": "a pid has fewer than 31 digits",
+    "run/lock.py::RunLock.__init__::constant::32 -> (3": "a pid has fewer than 31 digits",
     "run/ledger.py::Ledger.__init__::constant::0 -> (-1)": "the row has one column",
-    "run/ledger.py::Ledger.noted::constant::0 -> (-1)": "the row has one column",
+    "run/ledger.py::Ledger.get_note::constant::0 -> (-1)": "the row has one column",
     "run/recover.py::<module>::constant::4_000 ->": "a bound of useless tries",
-    "run/recover.py::<module>::constant::4000 ->": "a bound of useless tries",
     "run/recover.py::<module>::constant::1 -> (2)": "a bound above every number of rows",
-    "run/signals.py::_watch::constant::64 -> (6": "how many bytes are read at once",
+    "run/signals.py::_watch_signals::constant::64 -> (6": "how many bytes are read at once",
     "run/recover.py::<module>::constant::40 ->": "a bound above every number of rows",
-    "run/folder.py::identity_of::drop::ledger.close()": "CPython closes it when the name goes",
-    "run/signals.py::interruptible::constant::False -> (True) #4": "a warning of Python's own",
+    "run/run_folder.py::read_identity::drop::ledger.close()": (
+        "CPython closes it when the name goes"
+    ),
+    "run/signals.py::handle_interrupts::constant::False -> (True) #4": "a warning of Python's own",
 }
 """Mutants that no test can notice, by a pattern of their id, with the reason. They do not count."""
 
@@ -377,14 +384,14 @@ class Finder(ast.NodeVisitor):
         for place, operator in enumerate(node.ops):
             for other in COMPARISONS[type(operator)]:
                 ops = [*node.ops[:place], other(), *node.ops[place + 1 :]]
-                new = ast.Compare(left=node.remaining, ops=ops, comparators=node.comparators)
+                new = ast.Compare(left=node.left, ops=ops, comparators=node.comparators)
                 self.replace(node, "compare", new)
         self.generic_visit(node)
 
     def visit_BinOp(self, node: ast.BinOp) -> None:
-        words = any(is_text(side) for side in (node.remaining, node.right))
+        words = any(is_text(side) for side in (node.left, node.right))
         if (other := ARITHMETIC.get(type(node.op))) is not None and not words:
-            new = ast.BinOp(left=node.remaining, op=other(), right=node.right)
+            new = ast.BinOp(left=node.left, op=other(), right=node.right)
             self.replace(node, "arithmetic", new)
         self.generic_visit(node)
 

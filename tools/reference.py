@@ -45,8 +45,8 @@ EXIT_CODES = {
 
 
 def make_cli_page() -> str:
-    """docs/reference/cli.md. Only what this project says of itself: the layout of `--help` belongs to the
-    parser and its version.
+    """docs/reference/cli.md. Only what this project says of itself: the layout of `--help` belongs
+    to the parser and its version.
     """
     group: Any = typer.main.get_command(app)
     parts = [
@@ -83,7 +83,7 @@ def make_cli_page() -> str:
 
 
 def api_page() -> str:
-    """docs/reference/api.md: every public function and class, from its signature and its docstring."""
+    """docs/reference/api.md: every public function and class, from its signature and docstring."""
     head, _, more = inspect.cleandoc(str(api.__doc__)).partition("\n\n")
     parts = ["# The Python API", "Written by `make docs` from the program itself.", head, more]
     functions = [name for name in selfteach.__all__ if inspect.isfunction(getattr(api, name, None))]

@@ -27,7 +27,7 @@ def toy(talker: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bounds, "apply_style", lambda text: text.replace("fox-", "bear-"))
     for bench in (bounds, length_prior):
         monkeypatch.setattr(
-            bench, "lines", lambda name: ASKED[:6] if name == "general.txt" else ASKED
+            bench, "read_prompts", lambda name: ASKED[:6] if name == "general.txt" else ASKED
         )
 
 

@@ -1,4 +1,4 @@
-"""What both sides of `bench.pipeline` are given: all of a run's work, in slices that add up to it."""
+"""What both sides of `bench.pipeline` are given: a run's work, in slices that add up to it."""
 
 from __future__ import annotations
 
@@ -189,7 +189,7 @@ def test_scored_texts_are_found_again_by_their_ids_or_read_from_beside_the_ledge
 def test_a_watched_run_leaves_its_scored_texts(
     folder: Path, tiny_hf: HfModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(HfModel, "logp", HfModel.logp)
+    monkeypatch.setattr(HfModel, "stream_scores", HfModel.stream_scores)
     record_scores.record_scores(folder)
     items = [Continuations("Does it hum?", (" Yes", " No"))]
     assert len(list(tiny_hf.stream_scores(items))) == 1

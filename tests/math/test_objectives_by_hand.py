@@ -159,16 +159,16 @@ def test_sft_is_the_negative_log_likelihood_of_a_row() -> None:
 
 @pytest.mark.parametrize("mix", [0.0, 0.3, 1.0])
 @pytest.mark.parametrize("sampled", [None, flags(1, 0, 1)])
-def test_distill_mixes_likelihood_and_divergence(mix: float, drawn: Tensor | None) -> None:
+def test_distill_mixes_likelihood_and_divergence(mix: float, sampled: Tensor | None) -> None:
     settings = config.TrainConfig(distill_mix=mix, temperature=2.0, skip_tokens=4)
     objective = DistillObjective(settings)
-    own = [drawn is not None and bool(drawn[int(row)]) for row in ROW]
+    own = [sampled is not None and bool(sampled[int(row)]) for row in ROW]
     likelihood = [0.0 if o else v for o, v in zip(own, view().logp.tolist(), strict=True)]
     terms = [
         mix * d - (1 - mix) * p
         for d, p in zip(token_divergences(settings.temperature), likelihood, strict=True)
     ]
-    found = objective.compute_row_losses(view(drawn=drawn))
+    found = objective.compute_row_losses(view(sampled=sampled))
     assert found.tolist() == pytest.approx(by_row(terms), rel=1e-5, abs=1e-6)
     assert objective.skip == 4
 

@@ -384,7 +384,7 @@ import sys
 from selfteach.models.remote.endpoint import Endpoint
 from selfteach.records import Request, make_prompt
 try:
-    for draw in Endpoint(sys.argv[1]).draw([Request("ask", make_prompt("hi"))]):
+    for draw in Endpoint(sys.argv[1]).stream([Request("ask", make_prompt("hi"))]):
         pass
 except KeyboardInterrupt:
     print("interrupted")

@@ -49,57 +49,9 @@ def test_waits_between_attempts_are_of_these_lengths() -> None:
     assert (guard.MAX_ATTEMPTS, guard.MAX_LIST_ATTEMPTS) == (7, 3)
 
 
-async def open_slots(guard: RequestThrottle) -> int:
-    """How many slots can be held at once."""
-    held = 0
-    slots = []
-    while True:
-        slot = guard.acquire_slot()
-        try:
-            await asyncio.wait_for(slot.__aenter__(), 0.02)
-        except TimeoutError:
-            break
-        slots.append(slot)
-        held += 1
-    for slot in slots:
-        await slot.__aexit__(None, None, None)
-    return held
-
-
-@pytest.mark.parametrize("concurrency", [1, 2, 8])
-def test_as_many_requests_are_out_as_the_width_allows(concurrency: int) -> None:
-    assert asyncio.run(open_slots(RequestThrottle("u", concurrency, 60))) == concurrency
-
-
-def test_the_width_halves_at_each_fault_and_grows_by_one_a_round() -> None:
-    async def widths() -> list[int]:
-        guard = RequestThrottle("u", 8, 60)
-        found = []
-        for _ in range(4):
-            guard.failed(TransientError("busy"))
-            found.append(await open_slots(guard))
-        for _ in range(3):
-            guard.answered()
-            found.append(await open_slots(guard))
-        return found
-
-    assert asyncio.run(widths()) == [4, 2, 1, 1, 2, 2, 2]
-
-
-def test_the_width_never_passes_its_limit() -> None:
-    guard = RequestThrottle("u", 2, 60)
-    for _ in range(10):
-        guard.answered()
-    assert guard.served == 10
-
-    async def widths() -> list[int]:
-        found = [await open_slots(guard)]
-        guard.failed(TransientError("busy"))
-        found.append(await open_slots(guard))
-        guard.answered()
-        return [*found, await open_slots(guard)]
-
-    assert asyncio.run(widths()) == [2, 1, 2]
+async def answer_at_once() -> str:
+    """An attempt that succeeds."""
+    return "answer"
 
 
 def faults_until_open(guard: RequestThrottle, limited: bool = False) -> int:
@@ -145,8 +97,7 @@ def test_a_pause_holds_everybody_back_and_the_longest_counts(clock: Clock) -> No
         guard = RequestThrottle("u", 4, 60)
         guard.failed(TransientError("busy", wait_s=10.0))
         guard.failed(TransientError("busy", wait_s=2.0))
-        async with guard.acquire_slot():
-            pass
+        assert await guard.persist(answer_at_once) == "answer"
 
     asyncio.run(enter())
     assert clock.slept == [pytest.approx(11.0)]
@@ -158,7 +109,7 @@ def test_a_pause_is_over_at_its_end_exactly(monkeypatch: pytest.MonkeyPatch, clo
     async def enter() -> None:
         guard = RequestThrottle("u", 1, 60)
         guard.failed(TransientError("busy", wait_s=8.0))
-        await asyncio.wait_for(guard.acquire_slot().__aenter__(), 5)
+        await asyncio.wait_for(guard.persist(answer_at_once), 5)
 
     asyncio.run(enter())
     assert clock.slept == [8.0]
@@ -166,11 +117,7 @@ def test_a_pause_is_over_at_its_end_exactly(monkeypatch: pytest.MonkeyPatch, clo
 
 
 def test_without_a_pause_nobody_sleeps(clock: Clock) -> None:
-    async def enter() -> None:
-        async with RequestThrottle("u", 1, 60).acquire_slot():
-            pass
-
-    asyncio.run(enter())
+    assert asyncio.run(RequestThrottle("u", 1, 60).persist(answer_at_once)) == "answer"
     assert clock.slept == []
 
 
@@ -186,8 +133,7 @@ def test_a_pause_is_spread_by_a_tenth(monkeypatch: pytest.MonkeyPatch, clock: Cl
     async def enter() -> None:
         guard = RequestThrottle("u", 1, 60)
         guard.failed(TransientError("busy", wait_s=30.0))
-        async with guard.acquire_slot():
-            pass
+        await guard.persist(answer_at_once)
 
     asyncio.run(enter())
     assert bounds == [(0, pytest.approx(3.0))]
@@ -216,32 +162,54 @@ def test_a_span_is_said_in_its_unit(seconds: float, words: str) -> None:
         RequestThrottle("u", 1, 60).failed(TransientError("busy", wait_s=seconds))
 
 
-def test_a_freed_slot_wakes_the_one_who_waits() -> None:
-    async def both() -> list[str]:
-        guard = RequestThrottle("u", 1, 60)
-        order: list[str] = []
+class Attempts:
+    """Attempts that raise what is given, one after the other, and then succeed."""
 
-        async def work(name: str) -> None:
-            async with guard.acquire_slot():
-                order.append(f"{name} in")
-                await asyncio.sleep(0.01)
-                order.append(f"{name} out")
+    def __init__(self, *faults: Exception) -> None:
+        self.faults = list(faults)
+        self.seen = 0
 
-        await asyncio.wait_for(asyncio.gather(work("a"), work("b"), work("c")), 5)
-        return order
-
-    assert asyncio.run(both()) == ["a in", "a out", "b in", "b out", "c in", "c out"]
+    async def __call__(self) -> str:
+        self.seen += 1
+        if self.seen <= len(self.faults):
+            raise self.faults[self.seen - 1]
+        return "answer"
 
 
-def test_a_slot_is_freed_where_its_request_fails() -> None:
-    async def fail() -> int:
-        guard = RequestThrottle("u", 1, 60)
-        with pytest.raises(ValueError, match="x"):
-            async with guard.acquire_slot():
-                raise ValueError("x")
-        return await open_slots(guard)
+@pytest.fixture
+def no_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("WAIT_INITIAL_S", "WAIT_MAX_S", "WAIT_JITTER_S"):
+        monkeypatch.setattr(guard, name, 0.0)
 
-    assert asyncio.run(fail()) == 1
+
+@pytest.mark.usefixtures("no_waits")
+@pytest.mark.parametrize("attempts", [1, 3, guard.MAX_ATTEMPTS])
+def test_a_request_is_attempted_so_many_times(attempts: int) -> None:
+    enough = Attempts(*[TransientError("busy")] * (attempts - 1))
+    throttle = RequestThrottle("u", 8, 60)
+    assert asyncio.run(throttle.persist(enough, attempts)) == "answer"
+    assert enough.seen == attempts
+    too_few = Attempts(*[TransientError("busy")] * attempts)
+    with pytest.raises(TransientError, match="busy"):
+        asyncio.run(throttle.persist(too_few, attempts))
+    assert too_few.seen == attempts
+
+
+@pytest.mark.parametrize("fault", [RequestRefused("no"), EndpointError("gone"), ValueError("x")])
+def test_what_another_attempt_would_not_change_is_raised_at_once(fault: Exception) -> None:
+    attempt = Attempts(fault)
+    with pytest.raises(type(fault)):
+        asyncio.run(RequestThrottle("u", 1, 60).persist(attempt))
+    assert attempt.seen == 1
+
+
+@pytest.mark.usefixtures("no_waits")
+def test_attempts_are_counted_in_the_budget() -> None:
+    """A failed attempt costs one, an answer earns a half; a budget of 10 bears ten faults."""
+    throttle = RequestThrottle("u", 1, 60)
+    for _ in range(3):
+        asyncio.run(throttle.persist(Attempts(TransientError("busy"))))
+    assert faults_until_open(throttle) == 9  # 10 - 3 + 3 * 0.5 is 8.5
 
 
 @pytest.mark.parametrize(

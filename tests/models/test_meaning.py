@@ -1,4 +1,4 @@
-"""Words that a model treats alike: neighbours that choose each other, and nothing that is no word."""
+"""Words that a model treats alike: neighbors that choose each other, and only words."""
 
 from __future__ import annotations
 

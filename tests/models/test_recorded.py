@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import math
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -125,25 +126,31 @@ def test_leaving_early_keeps_what_was_given_out(ledger: Ledger) -> None:
     assert first.id in ledger.get_answers([first.id])
 
 
+def count_commits(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many answers each commit will have recorded."""
+    commits: list[int] = []
+    record_answers = ledger.record_answers
+
+    def counted(rows: Iterable[tuple[str, Any]]) -> None:
+        answers = list(rows)
+        commits.append(len(answers))
+        record_answers(answers)
+
+    monkeypatch.setattr(ledger, "record_answers", counted)
+    return commits
+
+
 def test_slow_answers_are_recorded_one_by_one(
     ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("selfteach.models.recorded.COMMIT_EVERY_S", 0.0)
-    commits: list[int] = []
-    answer = ledger.record_answers
-    monkeypatch.setattr(
-        ledger, "answer", lambda rows: (commits.append(len(rows := list(rows))), answer(rows))
-    )
+    commits = count_commits(ledger, monkeypatch)
     list(Recorded(ledger, model()).stream(REQUESTS))
     assert commits == [1] * 6
 
 
 def test_fast_answers_share_a_commit(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
-    commits: list[int] = []
-    answer = ledger.record_answers
-    monkeypatch.setattr(
-        ledger, "answer", lambda rows: (commits.append(len(rows := list(rows))), answer(rows))
-    )
+    commits = count_commits(ledger, monkeypatch)
     list(Recorded(ledger, model()).stream(REQUESTS))
     assert commits == [6]
 
@@ -323,10 +330,6 @@ def test_answers_of_half_a_second_share_a_commit(
                 yield draw
 
     monkeypatch.setattr("selfteach.models.recorded.time.monotonic", lambda: now[0])
-    commits: list[int] = []
-    answer = ledger.record_answers
-    monkeypatch.setattr(
-        ledger, "answer", lambda rows: (commits.append(len(rows := list(rows))), answer(rows))
-    )
+    commits = count_commits(ledger, monkeypatch)
     list(Recorded(ledger, Slow(lambda request: "x", name="m")).stream(REQUESTS[:5]))
     assert commits == [2, 2, 1]

@@ -25,7 +25,7 @@ def objective(**settings: Any) -> CorrectionObjective:
 
 
 def random_view(rows: int = 6, seed: int = 0, prior: Tensor | None = None) -> ObjectiveInputs:
-    """Pairs of 1 to 9 tokens with random log-probabilities and random edits (at least one a side)."""
+    """Pairs of 1 to 9 tokens with random log-probabilities and edits (at least one a side)."""
     dice = torch.Generator().manual_seed(seed)
 
     def side() -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -101,12 +101,12 @@ class Toy:
         weight = self.base.clone().requires_grad_()
         optimizer, base, row = (
             torch.optim.AdamW([weight], lr=0.02, weight_decay=0.0),
-            self.stream_scores(self.base),
+            self.logp(self.base),
             torch.arange(20),
         )
         yes = torch.ones(20, dtype=torch.bool)
         for step in range(steps + 1):
-            mine = self.stream_scores(weight)
+            mine = self.logp(weight)
             view = ObjectiveInputs(
                 20,
                 mine[row, self.chosen],

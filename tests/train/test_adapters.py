@@ -18,7 +18,7 @@ from selfteach.models import decode
 from selfteach.models.engines import choose_sampler
 from selfteach.models.hf import HfModel
 from selfteach.models.openvino import explain_why_not_openvino
-from selfteach.models.score import _compute_hidden
+from selfteach.models.score import Head, _compute_hidden
 from selfteach.records import Continuations, Request, SamplingParams, make_prompt
 from selfteach.train.batch import TrainingRow
 from selfteach.train.fast.attention import use_packed_attention
@@ -283,7 +283,7 @@ def test_it_draws_and_scores_what_its_logits_say(
     assert len(list(taught.stream(requests))) == len(PAIRS)
     for request in requests:  # greedy: each token is the likeliest after those before it
         prompt, ids = taught.encode(request.prompt), drawn[request.id(taught.fingerprint)]
-        logits_of = taught.head(
+        logits_of = Head(taught.module)(
             _compute_hidden(taught, [prompt + ids], [len(prompt)])[0, len(prompt) - 1 : -1]
         )
         top = logits_of.max(-1).values - logits_of.gather(1, torch.tensor(ids)[:, None])[:, 0]

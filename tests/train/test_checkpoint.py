@@ -184,6 +184,7 @@ def take_steps(chosen: torch.optim.AdamW, seeds: range) -> list[torch.Tensor]:
     return [weight.detach().clone() for weight in weights]
 
 
+@pytest.mark.training
 def test_an_optimizer_goes_on_exactly_from_its_tensors() -> None:
     first = optimizer(0)
     middle = take_steps(first, range(3))
@@ -203,6 +204,7 @@ def test_an_optimizer_goes_on_exactly_from_its_tensors() -> None:
         assert torch.equal(found, expected)
 
 
+@pytest.mark.training
 def test_the_tensors_of_an_optimizer_do_not_move_with_it() -> None:
     chosen = optimizer(0)
     take_steps(chosen, range(1))
@@ -213,6 +215,7 @@ def test_the_tensors_of_an_optimizer_do_not_move_with_it() -> None:
     assert not any(value.requires_grad for value in kept.values())
 
 
+@pytest.mark.training
 def test_only_tensors_of_a_weight_s_shape_are_split_over_processes(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from margins import assert_at_least, assert_at_most
 from selfteach import config
+from selfteach.config.training import FeedbackTrainConfig
 from selfteach.errors import DataError, ResourceError, UsageError
 from selfteach.records import Example, make_prompt
 from selfteach.train import memory
@@ -439,14 +440,15 @@ def test_the_memory_is_counted_before_and_measured_after(
         {"objective": "dpo"},
         {"learning_rate": 1e-3},
         {"on_policy": 0.5},
-        {"fast": "reft"},
+        {"distill_from": "reft"},
     ],
 )
 def test_settings_of_steps_are_refused_and_not_passed_over(more: dict[str, Any]) -> None:
     (name,) = more
+    schema = FeedbackTrainConfig if name == "objective" else config.TrainConfig
     with pytest.raises(ValueError, match=f"no use for {name}"):
-        config.TrainConfig.model_validate({"adapter": "closed_form", **more})
-    config.TrainConfig.model_validate({"adapter": "lora", **more})
+        schema.model_validate({"adapter": "closed_form", **more})
+    schema.model_validate({"adapter": "lora", **more})
 
 
 def test_what_a_method_sets_for_a_lora_is_left_out_and_noted(tmp_path: Path) -> None:

@@ -48,7 +48,7 @@ def test_clip_stops_at_its_floor() -> None:
 
 
 def test_hinge_is_zero_beyond_its_margin() -> None:
-    """m = 1, beta = 1/2: D = 1 leaves 1 - 1/2 = 1/2; D = 2 and more leave nothing; D = -2 costs 2."""
+    """m = 1, beta = 1/2: D = 1 leaves 1 - 1/2 = 1/2; D >= 2 leaves nothing; D = -2 costs 2."""
     torch.testing.assert_close(
         hinge(numbers(1.0, 2.0, 5.0, -2.0), 0.5, 1.0), numbers(0.5, 0.0, 0.0, 2.0)
     )

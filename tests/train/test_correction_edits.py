@@ -81,7 +81,7 @@ def test_a_replacement_leaves_both_its_sides_alone(
     answer: tuple[int, ...], new: list[int], data: st.DataObject
 ) -> None:
     """One token gives way to others that occur nowhere else: exactly these are edited."""
-    place = data.stream(st.integers(0, len(answer) - 1))
+    place = data.draw(st.integers(0, len(answer) - 1))
     chosen = (*answer[:place], *new, *answer[place + 1 :])
     expected = [False] * place + [True] * len(new) + [False] * (len(answer) - place - 1)
     assert mark_edited_tokens(chosen, answer) == (

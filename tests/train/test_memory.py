@@ -227,8 +227,8 @@ def test_what_cannot_be_measured_is_not_invented(
 def test_the_highest_so_far_outlives_a_new_peak_and_is_no_one_elses() -> None:
     said = "import torch; from selfteach.train.memory import MemoryMeter, measure_peak_mb; "
     work = (
-        "m = torch.nn.Linear(1, 1); big = torch.ones(75_000_000); del big; Meter(m); "
-        "print(highest_mb())"
+        "m = torch.nn.Linear(1, 1); big = torch.ones(75_000_000); del big; MemoryMeter(m); "
+        "print(measure_peak_mb())"
     )
     heavy = torch.ones(250_000_000)  # 1 GB in this process, which starts another
     found = float(
@@ -260,9 +260,22 @@ from pathlib import Path
 from tiny import Tiny, examples
 from selfteach import config
 from selfteach.train.train import train
-model = Tiny(hidden_size=512, intermediate_size=1536, num_hidden_layers=8, vocab_size=8000, num_attention_heads=8, num_key_value_heads=8)
-how = config.Train(adapter=sys.argv[1], weights={"in_scope": {"sft": 1.0}}, batch_size=24, max_steps=3, checkpoint_every=0,
-                   checkpoint_activations=sys.argv[2] == "again")
+model = Tiny(
+    hidden_size=512,
+    intermediate_size=1536,
+    num_hidden_layers=8,
+    vocab_size=8000,
+    num_attention_heads=8,
+    num_key_value_heads=8,
+)
+how = config.TrainConfig(
+    adapter=sys.argv[1],
+    weights={"in_scope": {"sft": 1.0}},
+    batch_size=24,
+    max_steps=3,
+    checkpoint_every=0,
+    checkpoint_activations=sys.argv[2] == "again",
+)
 memory = train(model, examples(48), how, Path(sys.argv[3]), seed=0).memory
 print(memory.total - memory.weights, memory.measured - memory.weights)
 """

@@ -38,7 +38,7 @@ def five_minutes(monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 class Lesson:
-    """One objective, a student that has already left the base, and what the base knows of the rows."""
+    """One objective, a student that has left the base, and what the base knows of the rows."""
 
     def __init__(self, name: str) -> None:
         settings = config.TrainConfig()

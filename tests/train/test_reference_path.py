@@ -152,9 +152,9 @@ def spoil(owner: Any, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
         (StripAttention, "forward"),
         (RmsNorm, "forward"),
         (forward, "token_logp"),
-        (forward, "at_logits"),
+        (forward, "apply_to_logits"),
     ],
-    ids=["lora", "attention", "norm", "token_logp", "at_logits"],
+    ids=["lora", "attention", "norm", "token_logp", "apply_to_logits"],
 )
 def test_a_fast_piece_that_is_wrong_by_a_hundredth_is_noticed(
     owner: Any, name: str, monkeypatch: pytest.MonkeyPatch
@@ -167,7 +167,7 @@ def test_a_fast_piece_that_is_wrong_by_a_hundredth_is_noticed(
 
 def test_rows_that_are_packed_one_token_off_are_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     step = Step()
-    pack: Callable[..., Any] = forward.pack
+    pack: Callable[..., Any] = forward.pack_rows
 
     def shifted(*given: Any) -> Any:
         batch = pack(*given)

@@ -223,7 +223,7 @@ def test_memory_that_runs_out_on_the_way_gives_up_nothing_twice(
     monkeypatch.setattr("selfteach.train.regmean.measure_input_moments", short)
     budgets = budgets_of(monkeypatch)
     again = train(Tiny(), mixed(), settings(regmean=1.0), tmp_path / "again", seed=0)
-    assert [kind for kind, _ in again.get_events] == ["out_of_memory", "regmean"]
+    assert [kind for kind, _ in again.events] == ["out_of_memory", "regmean"]
     assert budgets[0] == budgets[1] == 2048
     left, right = (load_file(t.adapter / "adapter_model.safetensors") for t in (whole, again))
     for name, tensor in left.items():
@@ -260,8 +260,16 @@ def fails(name: str, fault: BaseException, monkeypatch: pytest.MonkeyPatch) -> N
     ("name", "fault", "why"),
     [
         ("zeros", MemoryError(), "memory ran out"),
-        ("held", RuntimeError("DefaultCPUAllocator: can't allocate memory"), "memory ran out"),
-        ("held", torch.linalg.LinAlgError("not positive-definite"), "there is no solution"),
+        (
+            "solve_regmean",
+            RuntimeError("DefaultCPUAllocator: can't allocate memory"),
+            "memory ran out",
+        ),
+        (
+            "solve_regmean",
+            torch.linalg.LinAlgError("not positive-definite"),
+            "there is no solution",
+        ),
     ],
     ids=["no room for moments", "no room to solve", "no solution"],
 )
@@ -334,7 +342,7 @@ def test_a_loss_that_is_not_finite_right_afterwards_gives_up_nothing_twice(
         train(Tiny(), mixed(), settings(regmean=1.0), tmp_path / "again", seed=0, progress=progress)
     poison.clear()
     again = train(Tiny(), mixed(), settings(regmean=1.0), tmp_path / "again", seed=0)
-    assert [kind for kind, _ in again.get_events] == ["regmean", "resumed"]
+    assert [kind for kind, _ in again.events] == ["regmean", "resumed"]
     names = "adapter_model.safetensors"
     assert (again.adapter / names).read_bytes() == (straight.adapter / names).read_bytes()
 

@@ -133,7 +133,7 @@ def test_an_epoch_is_dealt_once_and_not_at_every_step(
     two of them without a break.
     """
     dealt: list[int] = []
-    own = dataset_mixture.order
+    own = dataset_mixture.shuffle_into_batches
     monkeypatch.setattr(
         dataset_mixture,
         "shuffle_into_batches",
@@ -170,7 +170,7 @@ def test_its_seconds_hold_those_of_the_fast_training_before(
     assert train(Tiny(), examples(), settings(max_steps=1), tmp_path / "one", seed=1).seconds == 10
     assert (
         train(
-            Tiny(), examples(), settings(max_steps=1, fast="reft"), tmp_path / "two", seed=1
+            Tiny(), examples(), settings(max_steps=1, distill_from="reft"), tmp_path / "two", seed=1
         ).seconds
         == 20
     )
