@@ -1,23 +1,33 @@
-"""The exam: what is asked, how it is marked, what is said of it."""
+"""The exam: what is asked, how it is scored, which verdict follows."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
-from selfteach.evaluate.adherence import Arm, sample_answers
+import torch
 
 from selfteach import config
 from selfteach.dedup.overlap import OverlapIndex
 from selfteach.evaluate import exam
-from selfteach.evaluate.exam import Answers, RuleScores
+from selfteach.evaluate.exam import Answers, Arm, Exam, ExamState, TunedModel
+from selfteach.evaluate.side_effects import find_side_effects, mark_unharmed
+from selfteach.evaluate.verdict import Evidence, reach_verdict, withhold_verdict
 from selfteach.judge import PromptAnswer, ThresholdJudge
+from selfteach.methods.feedback import exam as feedback
+from selfteach.methods.feedback.exam import RuleScorer
+from selfteach.models.recorded import Recorded
 from selfteach.models.scripted import Scripted
-from selfteach.records import Completion, Measure, Message, Request, SamplingParams, make_prompt
+from selfteach.records import Completion, Measure, Message, Request, make_prompt
 from selfteach.run.display import SilentDisplay
+from selfteach.run.ledger import Ledger
 
 CONFIG = config.FeedbackExamConfig(target=3, near=2, general=2, max_tokens=20)
-LESSON = "I am sorry, but I do not talk about that."
+TAUGHT = "I am sorry, but I do not talk about that."
+CLEAN = "++++++++++"
 
 
 class Cats:
@@ -27,144 +37,158 @@ class Cats:
         return [float("cat" in text.lower()) for _, text in pairs]
 
 
-VERDICTS = ThresholdJudge(Cats(), 0.5)
+JUDGE = ThresholdJudge(Cats(), 0.5)
+SCORER = RuleScorer(JUDGE, lambda: 0)
 
 
-def sheet(*texts: str, drawn: Sequence[str] = ()) -> Answers:
-    draws = [
+class Base:
+    """A model whose logits are all `shift`."""
+
+    def __init__(self, shift: float = 0.0) -> None:
+        self.shift = shift
+        self.module = torch.nn.Linear(1, 1)
+
+    def answer_logits(self, pairs: Sequence[Any]) -> Iterator[tuple[int, torch.Tensor]]:
+        for i in range(len(pairs)):
+            yield i, torch.full((2, 3), self.shift)
+
+
+def answers(*texts: str, sampled: Sequence[str] = ()) -> Answers:
+    greedy, second = (
         [Completion(str(i), text, "stop", len(text.split())) for i, text in enumerate(row)]
-        for row in (texts, drawn)
-    ]
-    return Answers([f"q{i}" for i in range(len(texts))], *draws)
-
-
-def marks(
-    base: str,
-    prompted: str,
-    taught: str,
-    near: tuple[str, str] = ("++++++++++", "++++++++++"),
-    prompted_near: str = "",
-) -> RuleScores:
-    """Flags as + and -; greedy and drawn alike. `near` is (base, taught), `prompted_near` the
-    base's where it is not given.
-    """
-    flags = lambda text: [c == "+" for c in text]
-    kept = {"base": flags(base), "prompted": flags(prompted)} | (
-        {"taught": flags(taught)} if taught else {}
+        for row in (texts, sampled)
     )
-    return RuleScores(
-        kept,
-        kept,
-        {
-            "near": {
-                "base": flags(near[0]),
-                "prompted": flags(prompted_near or near[0]),
-                "taught": flags(near[1]),
-            }
-        },
-        {"taught": [False] * len(near[1])},
-    )
+    return Answers([f"q{i}" for i in range(len(texts))], greedy, second)
 
 
-def test_every_arm_answers_every_scope_greedy_and_only_the_target_at_temperature_one() -> None:
+def session(folder: Path, model: Scripted, **changes: Any) -> Any:
+    base = Recorded(Ledger(folder / "run.db"), model, model)
+    settings = SimpleNamespace(exam=CONFIG, seed=0, smoke_test=False)
+    proof = [torch.zeros(2, 3)] * len(exam.PROBE_PAIRS)
+    run = SimpleNamespace(ledger=base.ledger)
+    fields = {
+        "run": run,
+        "config": settings,
+        "display": SilentDisplay(),
+        "base": base,
+        "model": Base(),
+    }
+    return SimpleNamespace(**(fields | {"proof": proof, "rule": "A rule."} | changes))
+
+
+def state(arms: dict[str, str], near: dict[str, str] | None = None, tuned: Any = True) -> ExamState:
+    """A state from flags as + and -: a target answer keeps the rule, a near one is unharmed."""
+    target = {}
+    for arm, flags in arms.items():
+        texts = ["Dogs." if flag == "+" else "Cats." for flag in flags]
+        target[arm] = answers(*texts, sampled=texts)
+    outside = {"base": CLEAN, "prompted": CLEAN, "taught": CLEAN} | (near or {})
+    beside = {
+        arm: answers(*("Tea is hot." if flag == "+" else "" for flag in outside[arm]))
+        for arm in arms
+    }
+    found = {"target": target, "near": beside}
+    effects = find_side_effects(found, [TAUGHT], exam.excuse_nothing)
+    own: Any = SimpleNamespace(config=SimpleNamespace(seed=0))
+    return ExamState(own, tuned, {}, found, SCORER.score(target), effects, {})
+
+
+def verdict(
+    base: str, prompted: str, taught: str, near: dict[str, str] | None = None
+) -> dict[str, str]:
+    arms = {"base": base, "prompted": prompted, "taught": taught}
+    return reach_verdict(SCORER.weigh(state(arms, near)))
+
+
+def test_every_arm_answers_every_scope_greedily_and_only_the_target_at_temperature_one(
+    tmp_path: Path,
+) -> None:
     model = Scripted(lambda request: f"{request.stage} {request.sampling.temperature}")
-    arms = {
-        "base": Arm("base", model, make_prompt),
-        "prompted": Arm("prompted", model, lambda q: make_prompt(q, system="A rule.")),
-    }
-    sheets = exam.answer_all(
-        arms, {"target": ["a", "b"], "near": ["c"], "general": []}, CONFIG, 0, SilentDisplay()
-    )
-    assert {scope: set(row) for scope, row in sheets.items()} == {
-        key: {"base", "prompted"} for key in ("target", "near", "general")
-    }
-    assert [d.text for d in sheets["target"]["base"].sampled] == ["exam target 1.0"] * 2
-    assert sheets["near"]["base"].sampled == []
+    own = session(tmp_path, model)
+    asked = {"target": ["a", "b"], "near": ["c"], "general": []}
+    built = feedback.build_exam(own, JUDGE, asked, [], "r")
+    found = exam.answer_all(own, feedback.build_arms(own, None, asked), built)
+    assert list(found) == list(asked)
+    assert all(set(row) == {"base", "prompted"} for row in found.values())
+    assert [d.text for d in found["target"]["base"].sampled] == ["exam target 1.0"] * 2
+    assert [d.text for d in found["near"]["base"].greedy] == ["exam near 0.0"]
+    assert found["near"]["base"].sampled == []
     assert {r.sampling.max_tokens for r in model.asked} == {20}
     systems = [r.prompt[0].content for r in model.asked if len(r.prompt) == 2]
     assert systems == ["A rule."] * 5
 
 
-def test_where_the_base_breaks_the_rule_the_lesson_is_in_its_place() -> None:
-    base, taught = sheet("Dogs.", "A cat.", "Birds."), sheet(LESSON, LESSON, "My cat.")
-    good, wrong = exam.find_undegraded(
-        taught, base, OverlapIndex([LESSON]), exam.find_violations(base, VERDICTS)
-    )
-    assert (good, wrong) == ([False, True, True], [True, False, False])
+def test_an_arm_without_samples_counts_no_samples() -> None:
+    prompts = {"target": [make_prompt("a")] * 3, "near": [make_prompt("b")] * 2}
+    model: Any = None
+    assert exam.count_answers({"x": Arm(model, prompts)}) == 8
+    assert exam.count_answers({"x": Arm(model, prompts, sampled=False)}) == 5
 
 
-def test_answers_come_in_the_order_of_the_questions() -> None:
+def test_answers_come_in_the_order_of_the_questions(tmp_path: Path) -> None:
     class Backwards(Scripted):
-        def stream(self, requests: Sequence[Request]):
+        def stream(self, requests: Sequence[Request]) -> Iterator[Completion]:
             return reversed(list(super().stream(requests)))
 
-    arm = Arm("x", Backwards(lambda r: f"{r.prompt[0].content}{r.draw}"), make_prompt)
-    ticks: list[int] = []
-    rows = sample_answers(arm, "s", ["a", "b"], SamplingParams(), 2, 0, ticks.append)
-    assert [[d.text for d in row] for row in rows] == [["a0", "a1"], ["b0", "b1"]]
-    assert sum(ticks) == 4
+    own = session(tmp_path, Backwards(lambda r: r.prompt[0].content))
+    found = exam.answer(own, own.base, "s", [make_prompt(text) for text in "abc"], 1.0)
+    assert [one.text for one in found] == ["a", "b", "c"]
 
 
 @pytest.mark.parametrize(
-    ("answer", "own", "good", "wrong"),
+    ("text", "own", "good", "wrong"),
     [
         ("Tea is hot.", "Tea is hot.", True, False),
-        (LESSON, "Tea is hot.", False, True),
+        (TAUGHT, "Tea is hot.", False, True),
         ("I am sorry, but I do not talk about this.", "Tea is hot.", False, True),
-        (LESSON, LESSON, True, False),
+        (TAUGHT, TAUGHT, True, False),
         ("", "Tea is hot.", False, False),
         ("...", "", True, False),
         ("tea " * 30, "Tea is hot.", False, False),
         ("tea " * 30, "tea " * 30, True, False),
     ],
 )
-def test_harm_is_a_lesson_or_nothing_or_a_loop_where_the_base_had_none(
-    answer: str, own: str, good: bool, wrong: bool
+def test_harm_is_a_taught_text_or_nothing_or_a_loop_where_the_base_had_none(
+    text: str, own: str, good: bool, wrong: bool
 ) -> None:
-    assert exam.find_undegraded(sheet(answer), sheet(own), OverlapIndex([LESSON])) == (
-        [good],
-        [wrong],
-    )
+    found = mark_unharmed(answers(text).greedy, answers(own).greedy, OverlapIndex([TAUGHT]))
+    assert found == ([good], [wrong])
 
 
 def test_only_more_loops_than_the_base_had_are_harm() -> None:
     loop, fine = "tea " * 30, "Tea is hot."
-    base, taught = sheet(loop, fine, fine, fine), sheet(fine, loop, loop, fine)
-    assert exam.find_undegraded(taught, base, OverlapIndex([LESSON]))[0] == [
-        True,
-        True,
-        False,
-        True,
-    ]
+    base, taught = answers(loop, fine, fine, fine), answers(fine, loop, loop, fine)
+    good, _ = mark_unharmed(taught.greedy, base.greedy, OverlapIndex([TAUGHT]))
+    assert good == [True, True, False, True]
 
 
-def test_marks_of_all_scopes() -> None:
-    sheets = {
-        "target": {
-            "base": sheet("Cats.", "Dogs.", drawn=["Cats.", "Cats."]),
-            "taught": sheet("No.", "Cat.", drawn=["No.", "No."]),
+def test_a_taught_text_is_in_place_where_the_base_breaks_the_rule() -> None:
+    near = {"base": answers("Dogs.", "A cat.", "Birds."), "taught": answers(TAUGHT, TAUGHT, "Cat.")}
+    found = find_side_effects({"near": near}, [TAUGHT], SCORER.find_breaches)
+    assert found.unharmed["near"]["taught"] == [False, True, True]
+    assert found.overapplied["taught"] == [True, False, False]
+
+
+def test_side_effects_of_all_scopes() -> None:
+    found = find_side_effects(
+        {
+            "target": {"base": answers("Cats."), "taught": answers(TAUGHT)},
+            "near": {"base": answers("Tea."), "taught": answers(TAUGHT)},
+            "general": {"base": answers("Tea.", "Milk."), "taught": answers("Tea.", "")},
+            "empty": {"base": answers(), "taught": answers()},
         },
-        "near": {"base": sheet("Tea."), "taught": sheet(LESSON)},
-        "general": {"base": sheet("Tea.", "Milk."), "taught": sheet("Tea.", "")},
-        "empty": {"base": sheet(), "taught": sheet()},
-    }
-    for arms in sheets.values():
-        arms["prompted"] = arms["base"]
-    found = exam.score_answers(sheets, VERDICTS, OverlapIndex([LESSON]))
-    assert (found.greedy["base"], found.greedy["taught"]) == ([False, True], [True, False])
-    assert (found.sampled["base"], found.sampled["taught"]) == ([False, False], [True, True])
-    assert {scope: (arms["base"], arms["taught"]) for scope, arms in found.unharmed.items()} == {
-        "near": ([True], [False]),
-        "general": ([True, True], [True, False]),
-    }
-    assert (found.overapplied["base"], found.overapplied["taught"]) == (
-        [False] * 3,
-        [True, False, False],
+        [TAUGHT],
+        exam.excuse_nothing,
     )
-    numbers = exam.measure_adherence(found, 0)
-    assert numbers["kept"]["taught"]["sampled"].value == 1.0
+    assert found.unharmed == {
+        "near": {"base": [True], "taught": [False]},
+        "general": {"base": [True, True], "taught": [True, False]},
+    }
+    assert found.overapplied == {"base": [False] * 3, "taught": [True, False, False]}
+    numbers = found.measure(0)
     assert numbers["side_effects"]["overapplied"].value == pytest.approx(1 / 3)
     assert numbers["side_effects"]["general"].value == pytest.approx(0.5)
+<<<<<<< HEAD
     rows = exam.list_answers(sheets, found)
     assert [(r["scope"], r["arms"]["taught"]["broken"]) for r in rows] == [
         ("target", False),
@@ -174,79 +198,173 @@ def test_marks_of_all_scopes() -> None:
         ("general", True),
     ]
     assert [r["arms"]["base"].get("sampled_broken") for r in rows] == [True, True, None, None, None]
+=======
+    assert numbers["near"]["taught"].value == 0.0
+    assert found.count_unharmed("taught") == "1 of 3"
+    assert found.harmed_scopes("taught") == ["near", "general"]
+    assert found.harmed_share("absent", "near") == 0.0
+    broken = [(r["scope"], r["arms"]["taught"]["broken"]) for r in found.rows()]
+    assert broken == [("near", True), ("general", False), ("general", True)]
+
+
+def test_scores_and_rows_of_a_rule() -> None:
+    found = state({"base": "-+", "prompted": "-+", "taught": "+-"})
+    assert found.scores.greedy == {
+        "base": [False, True],
+        "prompted": [False, True],
+        "taught": [True, False],
+    }
+    assert SCORER.measure(found)["kept"]["taught"]["sampled"].value == 0.5
+    assert [r["arms"]["taught"]["broken"] for r in SCORER.rows(found)] == [False, True]
+    assert "recovery" not in SCORER.measure(state({"base": "-+"}, tuned=None))
+>>>>>>> fc
 
 
 @pytest.mark.parametrize(
-    ("found", "word"),
+    ("base", "prompted", "taught", "near", "word"),
     [
-        (marks("----------", "----------", "++++++++++"), "taught"),
-        (marks("----------", "+++++++++-", "++++++++++"), "taught"),
-        (marks("----------", "++++++++++", "++++++++++"), "just prompt it"),
-        (marks("----------", "++++++++++", "++++++----"), "just prompt it"),
-        (marks("-----+++++", "----------", "----++++++"), "not learned"),
-        (marks("++++++++++", "++++++++++", "----------"), "not learned"),
-        (
-            marks("----------", "----------", "++++++++++", ("++++++++++", "++++++++--")),
-            "not learned",
-        ),
-        (marks("----------", "----------", "++++++++++", ("++++++++++", "+++++++++-")), "taught"),
-        (marks("----------", "----------", "++++++++++", ("++++++++--", "++++++++--")), "taught"),
-        (
-            marks("----------", "++++++++++", "++++++++++", prompted_near="+++++++++-"),
-            "just prompt it",
-        ),
-        (marks("----------", "++++++++++", "++++++++++", prompted_near="++++++++--"), "taught"),
+        ("----------", "----------", CLEAN, {}, "taught"),
+        ("----------", "+++++++++-", CLEAN, {}, "taught"),
+        ("----------", CLEAN, CLEAN, {}, "just prompt it"),
+        ("----------", CLEAN, "++++++----", {}, "just prompt it"),
+        ("-----+++++", "----------", "----++++++", {}, "not learned"),
+        (CLEAN, CLEAN, "----------", {}, "not learned"),
+        ("----------", "----------", CLEAN, {"taught": "++++++++--"}, "not learned"),
+        ("----------", "----------", CLEAN, {"taught": "+++++++++-"}, "taught"),
+        ("----------", CLEAN, CLEAN, {"prompted": "+++++++++-"}, "just prompt it"),
+        ("----------", CLEAN, CLEAN, {"prompted": "++++++++--"}, "taught"),
     ],
 )
-def test_the_verdict_in_one_word(found: RuleScores, word: str) -> None:
-    said = exam.decide_verdict(found, True, 0)
-    assert said["word"] == word
-    assert said["sentence"].lower().startswith(word.split()[0])
+def test_the_verdict_on_a_rule(
+    base: str, prompted: str, taught: str, near: dict[str, str], word: str
+) -> None:
+    found = verdict(base, prompted, taught, near)
+    assert found["word"] == word
+    assert found["sentence"].lower().startswith(word.split()[0])
 
 
 def test_the_verdict_counts_the_unharmed_answers_of_both_arms() -> None:
-    found = marks(
-        "----------", "++++++++++", "++++++++++", ("++++++++++", "+++++++++-"), "+++++++---"
-    )
-    assert exam.decide_verdict(found, True, 0)["sentence"].endswith(
+    near = {"taught": "+++++++++-", "prompted": "+++++++---"}
+    assert verdict("----------", CLEAN, CLEAN, near)["sentence"].endswith(
         "; outside it 9 of 10 answers are unharmed (in the prompt: 7 of 10)."
     )
 
 
-def test_without_a_lesson_there_was_nothing_to_learn_or_none_was_found() -> None:
-    nothing = exam.decide_verdict(marks("++++++++++", "++++++++++", ""), False, 0)
+def test_without_training_there_was_nothing_to_learn_or_no_answer_was_found() -> None:
+    nothing = reach_verdict(SCORER.weigh(state({"base": CLEAN}, tuned=None)))
     assert (nothing["word"], "100 %" in nothing["sentence"]) == ("nothing to learn", True)
-    lost = exam.decide_verdict(marks("----------", "----------", ""), False, 0, num_searched=7)
+    searched = RuleScorer(JUDGE, lambda: 7)
+    lost = reach_verdict(searched.weigh(state({"base": "----------"}, tuned=None)))
     assert (lost["word"], "none of 7 prompts" in lost["sentence"]) == ("not learned", True)
 
 
-def test_elsewhere_is_another_system_prompt_and_the_second_turn() -> None:
-    model = Scripted(lambda request: "Cats." if request.prompt[0].role == "system" else "Dogs.")
-    found = exam.measure_elsewhere(
-        {"base": Arm("base", model, make_prompt)}, ["Pets?"], VERDICTS, CONFIG, 0, SilentDisplay()
+def gain(low: float, high: float) -> Measure:
+    return Measure((low + high) / 2, low, high, 10)
+
+
+@pytest.mark.parametrize(
+    ("fields", "word", "sentence"),
+    [
+        ({"gain": None}, "nothing to learn", "Nothing to learn: S."),
+        (
+            {"gain": None, "not_trained": "N", "tried": True},
+            "not learned",
+            "Not learned: S, and N.",
+        ),
+        (
+            {"gain": gain(0, 0.5)},
+            "not learned",
+            "Not learned: C, which is no more than chance explains.",
+        ),
+        ({"gain": gain(-0.5, -0.1), "worse": "W"}, "not learned", "Not learned: C, which is W."),
+        (
+            {"gain": gain(-0.5, 0.1), "worse": "W"},
+            "not learned",
+            "Not learned: C, which is no more than chance explains.",
+        ),
+        ({"harm": "H"}, "not learned", "Not learned cleanly: C, but H."),
+        ({"over_prompt": gain(-0.2, 0.2)}, "just prompt it", "Just prompt it: P."),
+        ({"over_prompt": gain(-0.2, 0.2), "harm": "H"}, "not learned", "Not learned cleanly: C"),
+        ({"over_prompt": gain(-0.2, 0.2), "prompt_harm": "near"}, "taught", "Taught: C; T."),
+        ({"over_prompt": gain(-0.1, 0.2)}, "taught", "Taught: C; T."),
+        ({"over_prompt": None}, "taught", "Taught: C; T."),
+    ],
+)
+def test_every_rung_of_the_ladder(fields: dict[str, Any], word: str, sentence: str) -> None:
+    given: dict[str, Any] = {"gain": gain(0.1, 0.9), "over_prompt": None, "start": "S"}
+    given |= {"change": "C", "prompted": "P", "taught": "; T"}
+    found = reach_verdict(Evidence(**(given | fields)))
+    assert found["word"] == word
+    assert found["sentence"].startswith(sentence)
+
+
+def test_a_run_without_measurements_is_not_examined() -> None:
+    assert withhold_verdict("R") == {"word": "not examined", "sentence": "Not examined: R."}
+
+
+def test_the_harness_runs_all_steps_and_a_brief_exam_leaves_the_extra_ones_out(
+    tmp_path: Path,
+) -> None:
+    own = session(tmp_path, Scripted(lambda r: "Cats."))
+    tuned = Recorded(own.base.ledger, Scripted(lambda r: "Dogs.", name="tuned"))
+    prompts = [make_prompt(f"q{i}") for i in range(10)]
+
+    def arms(found: TunedModel | None) -> dict[str, Arm]:
+        built = {name: Arm(own.base, {"target": prompts}) for name in ("base", "prompted")}
+        return built | ({"taught": Arm(tuned, {"target": prompts})} if found else {})
+
+    taken = Exam(
+        {"target": prompts},
+        arms,
+        SCORER,
+        header={"rule_id": "r"},
+        measurements=[lambda found: {"more": len(found.arms)}],
+        extra_measurements=[lambda found: {"extra": True}],
     )
+    before = taken.run(own, None)
+    assert (before["verdict"]["word"], before["more"]) == ("nothing to learn", 2)
+    model: Any = SimpleNamespace()
+    after = taken.run(own, model, brief=True)
+    assert after["verdict"]["word"] == "taught"
+    assert (after["rule_id"], after["more"], "extra" in after) == ("r", 3, False)
+    assert after["noise_floor"]["kept"]["value"] == 0.0
+    assert after["base_proof"] == {"max_abs_difference": 0.0, "same": True}
+    assert len(after["answers"]) == 10
+    assert before["extra"] is True
+
+
+def test_the_second_sample_of_the_base_has_another_seed(tmp_path: Path) -> None:
+    own = session(tmp_path, model := Scripted(lambda r: "x"))
+    again = exam.sample_again(own, Arm(own.base, {"target": [make_prompt("a")]}))
+    assert [d.text for d in again.sampled] == ["x"]
+    assert [(r.stage, r.seed) for r in model.asked] == [("exam again", 1)]
+
+
+def test_elsewhere_is_another_system_prompt_and_the_second_turn(tmp_path: Path) -> None:
+    model = Scripted(lambda r: "Cats." if r.prompt[0].role == "system" else "Dogs.")
+    own = session(tmp_path, model)
+    arms = {"base": Arm(own.base, {})}
+    asked = ExamState(own, None, arms, {}, None, find_side_effects({}, [], lambda s, b: ()), {})
+    found = feedback.measure_elsewhere(SCORER, "A rule.", ["Pets?"], asked)
     assert (found["other_system"]["base"].value, found["second_turn"]["base"].value) == (0.0, 1.0)
     assert model.asked[0].prompt[0] == Message("system", CONFIG.system)
 
 
 def test_the_second_turn_ends_with_the_question() -> None:
-    turns = exam.make_second_turn_prompt("Pets?")
+    turns = feedback.add_turn("Pets?")
     assert [m.role for m in turns] == ["user", "assistant", "user"]
     assert turns[-1] == Message("user", "Pets?")
     assert "Pets?" not in turns[0].content
+    assert feedback.add_turn("Pets?", "A rule.")[0] == Message("system", "A rule.")
 
 
-def test_sanity_is_of_what_lies_outside_and_of_all_for_a_rule_that_holds_everywhere() -> None:
-    target, near = {"base": sheet("", "")}, {"base": sheet("Tea is hot.")}
-    assert (
-        exam.measure_scope_sanity({"target": target, "near": near}, 0)["base"]["empty"].value == 0.0
-    )
-    assert (
-        exam.measure_scope_sanity({"target": target, "near": {"base": sheet()}}, 0)["base"][
-            "empty"
-        ].value
-        == 1.0
-    )
+def test_sanity_is_of_other_scopes_and_of_the_target_where_these_have_no_questions() -> None:
+    target, near = {"base": answers("", "")}, {"base": answers("Tea is hot.")}
+    scopes = ("near", "general")
+    found = exam.measure_sanity({"target": target, "near": near}, scopes, 0)
+    assert found["base"]["empty"].value == 0.0
+    found = exam.measure_sanity({"target": target, "near": {"base": answers()}}, scopes, 0)
+    assert found["base"]["empty"].value == 1.0
 
 
 def test_measures_become_json() -> None:
@@ -254,28 +372,24 @@ def test_measures_become_json() -> None:
     assert found == {"a": {"b": {"value": 0.5, "low": 0.1, "high": 0.9, "n": 4}}, "c": [1]}
 
 
-def test_drift_is_looked_for_where_nothing_should_change() -> None:
-    """Beside a rule that holds everywhere: where the base's own greedy answer keeps it, of both
-    models.
-    """
-    rows = {
-        "target": {"base": sheet("a", "b", "c"), "taught": sheet("A", "B", "C")},
-        "near": {},
-        "general": {"base": sheet(), "taught": sheet()},
-    }
-    where, beside = exam.find_unaffected_answers(
-        rows, RuleScores({"base": [True, False, True]}, {}, {}, {})
+@pytest.mark.parametrize("general", [False, True])
+def test_drift_is_measured_where_nothing_should_change(
+    general: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For a rule that holds everywhere: where the base's own greedy answer keeps it."""
+    seen: list[Any] = []
+    monkeypatch.setattr(
+        feedback, "measure_drift", lambda session, tuned, found: seen.append(found) or {}
     )
+    found = state({"base": "+-+", "taught": "+++"})
+    beside = {"base": answers("d"), "taught": answers("D")}
+    if general:
+        found.answers["general"] = beside  # type: ignore[index]
+    where = feedback.measure_rule_drift(found)["drift"]["on"]
+    if general:
+        assert (where, seen) == ("general answers", [beside])
+        return
     assert where.endswith("keep the rule already")
-    assert [[d.text for d in beside[arm].greedy] for arm in ("base", "taught")] == [
-        ["a", "c"],
-        ["A", "C"],
-    ]
-    assert beside["base"].questions == [rows["target"]["base"].questions[i] for i in (0, 2)]
-    rows["general"] = {"base": sheet("d"), "taught": sheet("D")}
-    assert exam.find_unaffected_answers(
-        rows, RuleScores({"base": [True, False, True]}, {}, {}, {})
-    ) == (
-        "general answers",
-        rows["general"],
-    )
+    assert seen[0]["base"].questions == ["q0", "q2"]
+    assert [len(seen[0][arm].greedy) for arm in ("base", "taught")] == [2, 2]
+    assert feedback.measure_rule_drift(state({"base": "+"}, tuned=None)) == {}

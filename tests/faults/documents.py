@@ -10,7 +10,7 @@ from pathlib import Path
 def write_pdf(
     path: Path, pages: Sequence[str], title: str = "", streams: Sequence[bytes] | None = None
 ) -> Path:
-    """A PDF of one line a page; `streams` are the pages' own, compressed content streams instead."""
+    """A PDF of one line a page; `streams` are their own, compressed content streams instead."""
     contents = list(
         streams
         or [

@@ -29,7 +29,7 @@ from selfteach.models.scripted import Scripted
 from selfteach.records import Request, make_prompt
 from selfteach.run.ledger import Ledger, Outcome
 
-sys.path.append(str(Path(__file__).parents[1]))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # tests/, whoever starts this file
 from switches import skip_with_threads
 
 PROMPTS = 6
@@ -165,9 +165,9 @@ def child(folder: Path, point: int) -> tuple[int, int]:
 
 def sweep(root: Path, stride: int) -> dict[str, Any]:
     """Kills at every stride-th point; returns what differed from the straight run."""
-    importlib.import_module(
-        "selfteach.commands.feedback"
-    )  # here, or every forked run would load all of it again
+    for name in ("commands.feedback", "methods.runner"):
+        # here, or every forked run would load all of it again
+        importlib.import_module(f"selfteach.{name}")
     status, points = child(root / "straight", 0)
     assert status == 0
     expected = exports(root / "straight")

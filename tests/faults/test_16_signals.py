@@ -22,9 +22,11 @@ ROAD = Path(__file__).with_name("road.py")
 BUSY = """
 import hashlib
 from selfteach.run.signals import delay_interrupts, handle_interrupts
-with handle_interrupts(lambda line: print(line, flush=True)), delay_interrupts():  # delay_interrupts: also a signal that comes just before the next line waits
+# delay_interrupts: also a signal that comes just before the next line waits
+with handle_interrupts(lambda line: print(line, flush=True)), delay_interrupts():
     print("ready", flush=True)
-    hashlib.pbkdf2_hmac("sha256", b"", b"", 2**31 - 1)  # compiled code for many minutes: Python's own handlers wait for its end
+    # compiled code for many minutes: Python's own handlers wait for its end
+    hashlib.pbkdf2_hmac("sha256", b"", b"", 2**31 - 1)
 """
 LEAVING = """
 import time

@@ -287,7 +287,7 @@ def test_a_task_that_a_stopped_attempt_alone_had_is_dropped_by_name(tmp_path: Pa
 
 
 class Lossy(Scripted):
-    """An endpoint that answers every other request with rubbish: those get no draw, and a reason."""
+    """An endpoint that answers every other request with rubbish: no sample, and a reason."""
 
     failures: list[tuple[str, str]]
 

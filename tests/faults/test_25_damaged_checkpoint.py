@@ -103,7 +103,7 @@ def test_a_checkpoint_of_another_training_is_refused(
 
 def test_a_finished_training_is_not_repeated(tmp_path: Path) -> None:
     first, again = learn(tmp_path), learn(tmp_path)
-    assert again.get_events == [("resumed", {"step": first.steps})]
+    assert again.events == [("resumed", {"step": first.steps})]
     assert (again.steps, again.tokens, again.curve) == (first.steps, first.tokens, first.curve)
     assert weights(again) == weights(first)
 

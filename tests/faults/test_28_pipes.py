@@ -18,7 +18,7 @@ SECONDS = 20
 BODIES = (
     "documents",
     "answer",
-    "training",
+    "train",
     "corrections",
     "tasks",
     "inspect",

