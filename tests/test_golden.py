@@ -17,7 +17,7 @@ RECORD: dict[str, Any] = {
         "examples": {"rows": {"e1": {"id": "e1", "kind": "in_scope"}}, "order": "o"},
         "dropped": {"search": {"c1": {"state": "dropped", "reason": "too short"}}},
         "exam": {
-            "side_effects": {"near": {"value": 0.25}},
+            "leakage": {"near": {"value": 0.25}},
             "objectives": {"in_scope": {"sft": 1.0}},
             "verdict": {"word": "taught"},
         },
@@ -106,7 +106,7 @@ def test_a_scenario_that_one_side_lacks_is_a_difference(golden: ModuleType, tmp_
 
 
 RENAMED = {
-    "keys": {"side_effects": "side_effects"},
+    "keys": {"leakage": "side_effects"},
     "stages": {"search": "find answers"},
     "kinds": {"in_scope": "violation"},
     "reasons": {"too short": "has too few words"},
@@ -141,9 +141,9 @@ def test_a_key_that_is_gone_or_added_on_purpose_is_no_difference(
     golden: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     changed = copy.deepcopy(RECORD)
-    del changed["feedback"]["exam"]["side_effects"]
+    del changed["feedback"]["exam"]["leakage"]
     changed["feedback"]["exam"]["verdict"]["seed"] = 1
-    monkeypatch.setattr(golden, "RENAMED", {**golden.RENAMED, "keys": {"side_effects": None}})
+    monkeypatch.setattr(golden, "RENAMED", {**golden.RENAMED, "keys": {"leakage": None}})
     assert compared(golden, tmp_path / "one", changed, "new") == [
         "feedback: feedback/exam/verdict/seed: new (1)"
     ]

@@ -188,17 +188,6 @@ def test_side_effects_of_all_scopes() -> None:
     numbers = found.measure(0)
     assert numbers["side_effects"]["overapplied"].value == pytest.approx(1 / 3)
     assert numbers["side_effects"]["general"].value == pytest.approx(0.5)
-<<<<<<< HEAD
-    rows = exam.list_answers(sheets, found)
-    assert [(r["scope"], r["arms"]["taught"]["broken"]) for r in rows] == [
-        ("target", False),
-        ("target", True),
-        ("near", True),
-        ("general", False),
-        ("general", True),
-    ]
-    assert [r["arms"]["base"].get("sampled_broken") for r in rows] == [True, True, None, None, None]
-=======
     assert numbers["near"]["taught"].value == 0.0
     assert found.count_unharmed("taught") == "1 of 3"
     assert found.harmed_scopes("taught") == ["near", "general"]
@@ -217,7 +206,6 @@ def test_scores_and_rows_of_a_rule() -> None:
     assert SCORER.measure(found)["kept"]["taught"]["sampled"].value == 0.5
     assert [r["arms"]["taught"]["broken"] for r in SCORER.rows(found)] == [False, True]
     assert "recovery" not in SCORER.measure(state({"base": "-+"}, tuned=None))
->>>>>>> fc
 
 
 @pytest.mark.parametrize(
