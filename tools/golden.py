@@ -106,6 +106,7 @@ ADDED: tuple[str, ...] = (
     r".*/role",
     r".*/side_effects/overapplied(/.*)?",
     r"compare/funnel/.*",
+    r"tasks/funnel/anchor/.*",
 )
 """Regular expressions on whole paths that only the record with the new names may have."""
 
