@@ -152,7 +152,9 @@ def list_waiting(ledger: Ledger) -> list[ReviewItem]:
     ]
 
 
-def list_corrections(ledger: Ledger, ids: Collection[str] | None = None) -> list[ReviewedCorrection]:
+def list_corrections(
+    ledger: Ledger, ids: Collection[str] | None = None
+) -> list[ReviewedCorrection]:
     """Return the finished edits, in the order of the queue, without skipped answers.
 
     Args:
@@ -265,9 +267,7 @@ def _get_waiting_body(ledger: Ledger, id: str) -> dict[str, Any]:
     )
 
 
-def _accept(
-    ledger: Ledger, id: str, reason: str, body: Mapping[str, Any], correction: str
-) -> None:
+def _accept(ledger: Ledger, id: str, reason: str, body: Mapping[str, Any], correction: str) -> None:
     _decide(ledger, id, "accepted", reason, {**body, "correction": correction})
 
 
