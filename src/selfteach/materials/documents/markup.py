@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 from selfteach.materials.documents.layout import join_wrapped_lines
 from selfteach.materials.documents.limits import MAX_CHARS, TooLarge
 from selfteach.materials.documents.tables import (
-    MOST_ACROSS,
-    MOST_DOWN,
-    MOST_IN_CELL,
+    MAX_ACROSS,
+    MAX_CELL_CHARS,
+    MAX_DOWN,
     Cell,
-    joined_lines,
-    table_lines,
+    format_cells,
+    format_rows,
 )
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ class _Table:
     def is_data(self) -> bool:
         """Tell whether it has columns of short cells. Another table lays a page out."""
         texts = [cell.text for row in self.rows for cell in row]
-        short = not any("\n" in t or t.startswith("- ") or len(t) > MOST_IN_CELL for t in texts)
+        short = not any("\n" in t or t.startswith("- ") or len(t) > MAX_CELL_CHARS for t in texts)
         return short and max(map(len, self.rows), default=0) > 1
 
 
@@ -211,8 +211,8 @@ class _Page:
     def _end_cell(self, node: LexborNode) -> None:
         table = self._tables[-1]
         text = "".join(self.parts[table.cell_start :]).strip()
-        across = _span(node.attrs.sget("colspan"), MOST_ACROSS, 1)
-        down = _span(node.attrs.sget("rowspan"), MOST_DOWN, MOST_DOWN)
+        across = _span(node.attrs.sget("colspan"), MAX_ACROSS, 1)
+        down = _span(node.attrs.sget("rowspan"), MAX_DOWN, MAX_DOWN)
         table.rows[-1].append(Cell(text, across, down, node.tag == "th"))
 
     def _end_table(self, table: _Table) -> None:
@@ -220,7 +220,7 @@ class _Page:
         if not table.is_data():
             return
         lines = list[str]()
-        for line in joined_lines(table.rows, table.groups):
+        for line in format_cells(table.rows, table.groups):
             self._room -= len(line)
             if self._room < 0:
                 raise TooLarge(f"holds more than {MAX_CHARS:,} characters")
@@ -234,7 +234,7 @@ def _span(said: str, most: int, all_of_them: int) -> int:
     return min(int(found[1]) or all_of_them, most) if found else 1
 
 
-def declared_encoding(data: bytes) -> str:
+def find_declared_encoding(data: bytes) -> str:
     """Return what the first kilobyte of a page says its encoding is."""
     found = re.search(rb"charset\s*=\s*[\"']?([\w.:-]{1,40})", data[:1024], re.I)
     return found[1].decode("ascii") if found else ""
@@ -290,7 +290,7 @@ def read_markdown(text: str) -> tuple[str, str]:
             inner = _markdown().parseInline(_untagged(token.content))
             lines.append("".join(_words(part) for part in inner))
         elif token.type == "table_close" and rows is not None:
-            lines += [*table_lines(rows, headed=True), ""]
+            lines += [*format_rows(rows, headed=True), ""]
             rows = None
     return title, join_wrapped_lines("\n".join(lines))
 

@@ -26,7 +26,7 @@ from selfteach.materials.documents.limits import (
     MAX_TOTAL_CHARS,
     TooLarge,
 )
-from selfteach.materials.documents.listed import MOST_LEADING, words_in
+from selfteach.materials.documents.listed import MAX_HEAD_WORDS, count_words
 from selfteach.materials.documents.markup import read_markdown
 from selfteach.materials.documents.paged import join_pages
 from selfteach.run.manifest import MANIFEST_FILE
@@ -316,7 +316,10 @@ def find_heading(text: str) -> str:
     first, _, rest = text.partition("\n\n")
     return (
         first
-        if rest and "\n" not in first and words_in(first) <= MOST_LEADING and first[-1].isalnum()
+        if rest
+        and "\n" not in first
+        and count_words(first) <= MAX_HEAD_WORDS
+        and first[-1].isalnum()
         else ""
     )
 

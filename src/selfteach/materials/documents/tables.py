@@ -10,13 +10,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 
-MOST_IN_CELL = 300
+MAX_CELL_CHARS = 300
 """Characters; a table with more in a cell lays a page out, and its text is read as it stands."""
-MOST_ACROSS, MOST_DOWN = 50, 1000
+MAX_ACROSS, MAX_DOWN = 50, 1000
 """Columns in which a cell may be joined with others, and rows that it may reach down: a number in a
 page costs nothing by being large.
 """
-MOST_HEAD = 3
+MAX_HEAD_ROWS = 3
 """Rows that name the columns together."""
 Rows = Sequence[Sequence[str]]
 
@@ -38,7 +38,7 @@ Laid = list[Cell]
 """A row as it is seen: the cell that covers each column, so a joined one is met several times."""
 
 
-def table_lines(rows: Rows, headed: bool | None = None) -> list[str]:
+def format_rows(rows: Rows, headed: bool | None = None) -> list[str]:
     """Return the rows as items of a list. A table of two columns without a head is a list of names
     and what belongs to them.
 
@@ -50,10 +50,10 @@ def table_lines(rows: Rows, headed: bool | None = None) -> list[str]:
         [Cell(" ".join(text.split()), names=headed is True and n == 0) for text in row]
         for n, row in enumerate(rows)
     ]
-    return list(joined_lines(cells))
+    return list(format_cells(cells))
 
 
-def joined_lines(rows: Sequence[Sequence[Cell]], groups: Sequence[int] = ()) -> Iterator[str]:
+def format_cells(rows: Sequence[Sequence[Cell]], groups: Sequence[int] = ()) -> Iterator[str]:
     """The rows of a table with joined cells as items of a list. A cell that reaches down is told in
     each of its rows, one that reaches across once, under the names of all its columns; one that
     takes a whole row stands under none, and leads what is below if it is a head.
@@ -96,14 +96,14 @@ def _laid_out(rows: Sequence[Sequence[Cell]], groups: frozenset[int]) -> Iterato
             end = next(
                 (
                     c
-                    for c in range(column + 1, MOST_ACROSS)
+                    for c in range(column + 1, MAX_ACROSS)
                     if c in above or c >= column + cell.across
                 ),
-                MOST_ACROSS,
+                MAX_ACROSS,
             )
             laid += [cell] * max(end - column, 1)
             if cell.down > 1:
-                above |= {c: (cell, n + min(cell.down, MOST_DOWN)) for c in range(column, end)}
+                above |= {c: (cell, n + min(cell.down, MAX_DOWN)) for c in range(column, end)}
         yield laid
 
 
@@ -131,7 +131,7 @@ def _depth(laid: Sequence[Laid], width: int) -> int:
         len(laid),
     )
     if named:
-        return named if named <= MOST_HEAD and named < len(laid) else 1
+        return named if named <= MAX_HEAD_ROWS and named < len(laid) else 1
     said = any(cell.names for row in laid for cell in row)
     return int(
         not said
