@@ -306,11 +306,12 @@ def _find_reversal(edit: Edit, later: Mapping[tuple[Turns, str | None], Edit]) -
     """
     if edit.answer is None or edit.unchanged:
         return None
-    step: Edit | None = edit
+    correction = edit.correction
     for _ in later:
-        step = later.get((edit.prompt, step.correction))
+        step = later.get((edit.prompt, correction))
         if step is None or step.correction == edit.answer:
             return step
+        correction = step.correction
     return None
 
 

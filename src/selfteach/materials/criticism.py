@@ -13,7 +13,8 @@ from statistics import median
 
 from selfteach.materials.rule import suggest_check
 
-SHORTER, LONGER = 2 / 3, 3 / 2
+SHORTER = 2 / 3
+LONGER = 3 / 2
 """Shares of the shortest answer that was too long, and of the longest that was too short."""
 MIDDLE = 2 / 5
 """Share of the median of the answers that were too long. So one short answer does not lower the
@@ -69,7 +70,8 @@ _TOO_MANY = re.compile(
 
 _EDGE = re.compile(rf"(?:{_SAID} )?(?P<edge>start|begin|end)s with (?P<what>.+)", re.I)
 
-AIM_FACTOR, MIN_AIM = 2 / 3, 10
+AIM_FACTOR = 2 / 3
+MIN_AIM = 10
 """Share of a bound on words that a revision aims at. Answers that learn to end at the bound itself
 would exceed it half of the time. The aim is at least MIN_AIM words, unless the bound is lower."""
 
@@ -86,7 +88,7 @@ def tighten_checks(checks: Sequence[str]) -> tuple[str, ...]:
 
 def count_plain_words(text: str) -> int:
     """Count the words that have a letter or digit."""
-    return sum(any(char.isalnum() for char in word) for word in text.split())
+    return sum(re.search(r"[^\W_]", word) is not None for word in text.split())
 
 
 def _choose_max_words(counts: Sequence[int]) -> int:

@@ -237,10 +237,13 @@ def _check_edge(name: str, value: str) -> str | None:
 # topics
 
 _VAGUE = re.compile(
-    r"\b(?:an?|your|you|yours|yourself|my|me|mine|i|we|our|us|his|her|hers|him|their|them|they|it|its|that|this|these|those|who|whom|whose|which|what|when|where|"
-    r"why|how|whether|if|unless|except|but|while|because|before|after|until|without|only|not|to|being|having|is|are|was|were|be|has|have|do|does|can|could|may|"
-    r"should|would|will|any|anything|something|everything|nothing|anyone|someone|everyone|things?|stuff|topics?|subjects?|matters?|issues?|people|person|other|"
-    r"others|same|such|own|too|very|much|more|most|less|than|so|then|again|first|last|beginning|end|user|asked|greeting|summary)\b",
+    r"\b(?:an?|your|you|yours|yourself|my|me|mine|i|we|our|us|his|her|hers|him|their|them|they|"
+    r"it|its|that|this|these|those|who|whom|whose|which|what|when|where|why|how|whether|if|"
+    r"unless|except|but|while|because|before|after|until|without|only|not|to|being|having|"
+    r"is|are|was|were|be|has|have|do|does|can|could|may|should|would|will|any|anything|"
+    r"something|everything|nothing|anyone|someone|everyone|things?|stuff|topics?|subjects?|"
+    r"matters?|issues?|people|person|other|others|same|such|own|too|very|much|more|most|"
+    r"less|than|so|then|again|first|last|beginning|end|user|asked|greeting|summary)\b",
     re.I,
 )
 _LITERAL = re.compile(r"^(?:the )?(?:word|term|phrase|name)s? ", re.I)
@@ -362,76 +365,74 @@ _SAY = r"""(?:use|using|say|saying|write|writing)(?= (?:the (?:word|term|phrase|
 _LANGUAGE_CHECK: Build = lambda match: f"language={_LANGUAGES[match['language'].lower()]}"
 _LETTER_CHECK: Build = lambda match: f'not regex "(?i){match["letter"].lower()}"'
 
-_FORMS: list[tuple[re.Pattern[str], Build | str]] = [
-    (re.compile(pattern, re.I), build)
-    for pattern, build in [
+_PATTERNS: list[tuple[str, Build | str]] = [
+    (
         (
-            (
-                rf"(?:{_ANSWER} |use )(?:(?:in|with|to|using|within) "
-                rf")?(?:(?P<before>{_BEFORE}) )?{_COUNT}{_AFTER}{_WHERE}"
-            ),
-            _check_bound,
+            rf"(?:{_ANSWER} |use )(?:(?:in|with|to|using|within) "
+            rf")?(?:(?P<before>{_BEFORE}) )?{_COUNT}{_AFTER}{_WHERE}"
         ),
+        _check_bound,
+    ),
+    (
+        rf"(?P<before>{'|'.join((*_AT_MOST, *_AT_LEAST, 'exactly'))}) {_COUNT}{_AFTER}{_WHERE}",
+        _check_bound,
+    ),
+    (
+        rf"{_NOT} (?:{_USE} )?(?P<before>{'|'.join((*_OVER, *_UNDER))}) {_COUNT}{_WHERE}",
+        _check_forbidden_bound,
+    ),
+    (rf"{_NOT} (?:{_USE} )?(?P<marks>{_MARK}(?:{_SEPARATOR}{_MARK})*){_WHERE}", _check_marks),
+    (
+        rf"{_NOT} (?:{_USE} )?{_LIST}(?:{_SEPARATOR}{_LIST})*{_WHERE}",
+        "not format=list",
+    ),
+    (
+        rf"(?:{_ANSWER} (?:in|with|as|using)|use) (?:the form of )?{_LIST}(?: only)?",
+        "format=list",
+    ),
+    (
         (
-            rf"(?P<before>{'|'.join((*_AT_MOST, *_AT_LEAST, 'exactly'))}) {_COUNT}{_AFTER}{_WHERE}",
-            _check_bound,
+            rf"{_JSON}(?: only)?(?: an?)?(?: (?:valid|raw))?(?: an?)? json(?: objects?| "
+            r"format| only)*"
         ),
-        (
-            rf"{_NOT} (?:{_USE} )?(?P<before>{'|'.join((*_OVER, *_UNDER))}) {_COUNT}{_WHERE}",
-            _check_forbidden_bound,
-        ),
-        (rf"{_NOT} (?:{_USE} )?(?P<marks>{_MARK}(?:{_SEPARATOR}{_MARK})*){_WHERE}", _check_marks),
-        (
-            rf"{_NOT} (?:{_USE} )?{_LIST}(?:{_SEPARATOR}{_LIST})*{_WHERE}",
-            "not format=list",
-        ),
-        (
-            rf"(?:{_ANSWER} (?:in|with|as|using)|use) (?:the form of )?{_LIST}(?: only)?",
-            "format=list",
-        ),
-        (
-            (
-                rf"{_JSON}(?: only)?(?: an?)?(?: (?:valid|raw))?(?: an?)? json(?: objects?| "
-                r"format| only)*"
-            ),
-            "format=json",
-        ),
-        (
-            rf"{_ANSWER} (?:only )?in (?P<language>{'|'.join(_LANGUAGES)})(?: only)?",
-            _LANGUAGE_CHECK,
-        ),
-        (
-            rf"(?:(?:{_ANSWER}|use)(?: only)?(?: in| with)? )?(?:all |only )?{_LOWER}{_LETTERS}",
-            r'not regex "\\p{Lu}"',
-        ),
-        (
-            rf"(?:{_ANSWER}|use)(?: only)?(?: in| with)? (?:all |only )?{_UPPER}{_LETTERS}",
-            r'not regex "\\p{Ll}"',
-        ),
-        (
-            rf"{_NOT} (?:{_USE} )?(?:any )?{_UPPER}(?: letters?)?{_WHERE}",
-            r'not regex "\\p{Lu}"',
-        ),
-        (rf"""{_NOT} (?:{_USE} )?the letter ["']?(?P<letter>[a-z])["']?{_WHERE}""", _LETTER_CHECK),
-        (rf"(?:start|begin|open) {_WITH}", _make_edge("starts")),
-        (rf"(?:end|finish|close|conclude) {_WITH}", _make_edge("ends")),
-        (
-            rf"{_NOT} (?:ever )?(?:start|begin|open)(?:ing)?{_EDGED} {_WITH}",
-            _make_no_edge("starts"),
-        ),
-        (
-            rf"{_NOT} (?:ever )?(?:end|finish|clos|conclud)(?:e|ing)?{_EDGED} {_WITH}",
-            _make_no_edge("ends"),
-        ),
-        (rf"{_NOT} (?:ever )?(?:{_TALK}|{_SAY})[ :]+(?P<topic>.+)", _check_topics),
-        (
-            r"you (?:must|may|should|shall|can) ?not (?:ever )?"
-            + rf"(?:{_TALK}|{_SAY})[ :]+(?P<topic>.+)",
-            _check_topics,
-        ),
-        (
-            r"avoid (?=the (?:topic|subject|word|term|theme|phrase|name)s? )(?P<topic>.+)",
-            _check_topics,
-        ),
-    ]
+        "format=json",
+    ),
+    (
+        rf"{_ANSWER} (?:only )?in (?P<language>{'|'.join(_LANGUAGES)})(?: only)?",
+        _LANGUAGE_CHECK,
+    ),
+    (
+        rf"(?:(?:{_ANSWER}|use)(?: only)?(?: in| with)? )?(?:all |only )?{_LOWER}{_LETTERS}",
+        r'not regex "\\p{Lu}"',
+    ),
+    (
+        rf"(?:{_ANSWER}|use)(?: only)?(?: in| with)? (?:all |only )?{_UPPER}{_LETTERS}",
+        r'not regex "\\p{Ll}"',
+    ),
+    (
+        rf"{_NOT} (?:{_USE} )?(?:any )?{_UPPER}(?: letters?)?{_WHERE}",
+        r'not regex "\\p{Lu}"',
+    ),
+    (rf"""{_NOT} (?:{_USE} )?the letter ["']?(?P<letter>[a-z])["']?{_WHERE}""", _LETTER_CHECK),
+    (rf"(?:start|begin|open) {_WITH}", _make_edge("starts")),
+    (rf"(?:end|finish|close|conclude) {_WITH}", _make_edge("ends")),
+    (
+        rf"{_NOT} (?:ever )?(?:start|begin|open)(?:ing)?{_EDGED} {_WITH}",
+        _make_no_edge("starts"),
+    ),
+    (
+        rf"{_NOT} (?:ever )?(?:end|finish|clos|conclud)(?:e|ing)?{_EDGED} {_WITH}",
+        _make_no_edge("ends"),
+    ),
+    (rf"{_NOT} (?:ever )?(?:{_TALK}|{_SAY})[ :]+(?P<topic>.+)", _check_topics),
+    (
+        r"you (?:must|may|should|shall|can) ?not (?:ever )?"
+        + rf"(?:{_TALK}|{_SAY})[ :]+(?P<topic>.+)",
+        _check_topics,
+    ),
+    (
+        r"avoid (?=the (?:topic|subject|word|term|theme|phrase|name)s? )(?P<topic>.+)",
+        _check_topics,
+    ),
 ]
+_FORMS = [(re.compile(pattern, re.I), build) for pattern, build in _PATTERNS]

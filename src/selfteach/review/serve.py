@@ -94,7 +94,7 @@ class ReviewServer:
         """Serve until `finish` is called.
 
         Raises:
-            KeyboardInterrupt: a signal asked the program to stop.
+            KeyboardInterrupt: a signal ends the program.
         """
         self._say(
             f"{queue.count_progress(self._ledger).waiting} answers wait. "

@@ -77,7 +77,7 @@ def _get_line(node: LexborNode) -> str:
 
 
 class _Table:
-    """The cells of a table that is being read."""
+    """Hold the cells of a table that is being read."""
 
     def __init__(self) -> None:
         self.rows: list[list[Cell]] = []
@@ -243,7 +243,7 @@ def find_declared_encoding(data: bytes) -> str:
 _FRONT = re.compile(r"\A---\n(?:.{0,500}\n){0,200}?---\n")
 _TAG = re.compile(r"</?[a-zA-Z][^<>]*>")
 APART = frozenset(("heading_open", "heading_close", "hr", "fence", "code_block", "table_close"))
-"""Tokens with a blank line before and behind their text, also where the file has none."""
+"""Tokens with a blank line before and behind their text, even if the file has none."""
 
 
 @cache

@@ -16,7 +16,7 @@ ANSWER_FIELDS = ("answers", "answer")
 
 @dataclass(frozen=True, slots=True)
 class PeopleQuestion:
-    """Hold a question with one or more correct answers, and the id of its document ("" if unknown)."""
+    """Hold a question, its correct answers, and the id of its document ("" if unknown)."""
 
     text: str
     answers: tuple[str, ...]
@@ -25,7 +25,7 @@ class PeopleQuestion:
 
 @dataclass(frozen=True, slots=True)
 class _ReadQuestion:
-    """Hold what was read at a place: a question or None, and a note on what is wrong or left out."""
+    """Hold a place, its question or None, and a note on what is wrong or left out."""
 
     place: str
     question: PeopleQuestion | None

@@ -295,18 +295,13 @@ def _has_words(text: str) -> bool:
 
 
 def find_heading(text: str) -> str:
-    """The first line of a plain text, where it is a heading: short, alone, without a stop, and with
-    text after it.
+    """Return the first line of a plain text if it is a heading, else "".
+
+    A heading is short, alone, without a stop at its end, and before other text.
     """
     first, _, rest = text.partition("\n\n")
-    return (
-        first
-        if rest
-        and "\n" not in first
-        and count_words(first) <= MAX_HEAD_WORDS
-        and first[-1].isalnum()
-        else ""
-    )
+    is_line = bool(rest) and "\n" not in first and first[-1].isalnum()
+    return first if is_line and count_words(first) <= MAX_HEAD_WORDS else ""
 
 
 def _choose_title(title: str, stem: str) -> str:

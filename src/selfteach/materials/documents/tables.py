@@ -21,7 +21,7 @@ Rows = Sequence[Sequence[str]]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Cell:
-    """Hold a cell of a table: its numbers of columns and rows, and whether it is marked as a name."""
+    """Hold a cell: its numbers of columns and rows, and whether it is marked as a name."""
 
     text: str
     across: int = 1
