@@ -42,7 +42,7 @@ class ReviewPage:
     """
 
     def __init__(
-        self, ledger: Ledger, name: str, seat: TabSeat, finish: Callable[[], None] = lambda: None
+        self, ledger: Ledger, name: str, seat: TabSeat, finish: Callable[[], None]
     ) -> None:
         self.seat = seat
         self.ended = asyncio.Event()
