@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from selfteach.errors import DataError
 from selfteach.materials.documents.encoding import decode_text
-from selfteach.materials.documents.read import CLEANED_NOTE, read_documents
+from selfteach.materials.documents.read import read_documents
+from selfteach.materials.rows import CLEANED_NOTE
 
 FRENCH = "Où est la bibliothèque? Elle est à côté de l'école."
 

@@ -20,7 +20,7 @@ from selfteach.errors import DataError
 from selfteach.materials.documents import child, limits, read
 from selfteach.materials.documents.chunk import find_sentence_spans
 from selfteach.materials.documents.limits import TooLarge
-from selfteach.materials.documents.listed import led
+from selfteach.materials.documents.listed import assign_heads
 from selfteach.materials.documents.markup import read_html, read_markdown
 from selfteach.materials.documents.paged import inspect_zip
 from selfteach.materials.documents.read import read_documents
@@ -177,7 +177,7 @@ def test_a_file_beyond_the_bounds_is_refused_unread(tmp_path: Path) -> None:
             read_html,
         ),
         (lambda n: "<p hidden><li hidden>" * (n // 20), read_html),
-        (lambda n: ":" * n + "x", lambda text: led(text, find_sentence_spans(text), "A")),
+        (lambda n: ":" * n + "x", lambda text: assign_heads(text, find_sentence_spans(text), "A")),
     ],
     ids=[
         "stops",

@@ -10,10 +10,10 @@ import pytest
 from selfteach.materials.documents import Document
 from selfteach.materials.documents.chunk import split_chunks
 from selfteach.materials.documents.limits import TooLarge
-from selfteach.materials.documents.listed import words_in
+from selfteach.materials.documents.listed import count_words
 from selfteach.materials.documents.markup import read_html, read_markdown
 from selfteach.materials.documents.paged import read_docx
-from selfteach.materials.documents.tables import table_lines
+from selfteach.materials.documents.tables import format_rows
 
 PROSE = "We sell tea and coffee and cakes."
 
@@ -96,7 +96,7 @@ def test_what_leads_is_known_in_later_pieces_too() -> None:
     ("text", "count"), [("one two", 2), ("図書館は", 4), ("", 0), ("日本 is far", 4)]
 )
 def test_words_are_counted_in_every_script(text: str, count: int) -> None:
-    assert words_in(text) == count
+    assert count_words(text) == count
 
 
 @pytest.mark.parametrize(
@@ -115,7 +115,7 @@ def test_words_are_counted_in_every_script(text: str, count: int) -> None:
     ],
 )
 def test_rows_of_a_table(rows: list[list[str]], headed: bool | None, lines: list[str]) -> None:
-    assert table_lines(rows, headed) == lines
+    assert format_rows(rows, headed) == lines
 
 
 def test_an_html_table_has_its_head_in_every_row_and_a_layout_is_read_as_it_stands() -> None:
@@ -226,6 +226,6 @@ def test_a_docx_table_keeps_equal_cells_and_tells_a_joined_one_once(tmp_path: Pa
     table.rows[2].cells[1].merge(table.rows[2].cells[2]).text = "4"
     made.save(str(tmp_path / "a.docx"))
     assert (
-        read_docx(tmp_path / "a.docx")[1]
+        "".join(read_docx(tmp_path / "a.docx")[1])
         == "- Tea\n\n- Team: Ants; Home: 3; Away: 3\n- Team: Bees; Home: 4"
     )

@@ -76,7 +76,7 @@ def test_words_that_say_there_is_no_input(word: str | None) -> None:
             {"instruction": "Add.", "instances": [{"input": "1", "output": " "}]},
             '"output" is empty',
         ),
-        ({"instruction": "Add.", "input": 3, "output": "x"}, '"input" is no text'),
+        ({"instruction": "Add.", "input": 3, "output": "x"}, '"input" is not a text'),
         (
             {"instruction": "Add.", "output": "x", "is_classification": "perhaps"},
             "neither true nor false",

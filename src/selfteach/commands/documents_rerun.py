@@ -20,7 +20,7 @@ from selfteach.generate.questions import Question, to_one_line
 from selfteach.judge.contradiction import KnowledgeScores
 from selfteach.materials.documents import Document
 from selfteach.materials.documents.chunk import Chunk, split_document_sentences
-from selfteach.materials.documents.listed import Span, told, words_in
+from selfteach.materials.documents.listed import Span, count_words, format_sentence
 from selfteach.methods.documents.material import read_noted, read_whole
 from selfteach.methods.method import Material
 from selfteach.run import finished
@@ -287,7 +287,7 @@ def check_unchanged(known: Sequence[LearnedDocument], now: Sequence[Document]) -
 
 def list_long_sentences(forgotten: LearnedDocument, whole: Sequence[Document]) -> list[str]:
     """The sentences of a document that are long enough to be its own."""
-    return [text for text in list_sentences(forgotten, whole) if words_in(text) >= MIN_WORDS]
+    return [text for text in list_sentences(forgotten, whole) if count_words(text) >= MIN_WORDS]
 
 
 def list_request_beginnings(
@@ -297,7 +297,7 @@ def list_request_beginnings(
     of its short sentences do, anyway.
     """
     title = to_one_line(forgotten.title)
-    short = [text for text in list_sentences(forgotten, whole) if words_in(text) < MIN_WORDS]
+    short = [text for text in list_sentences(forgotten, whole) if count_words(text) < MIN_WORDS]
     beginnings = (
         [f"Topic: {title} Fact: ", f"Here is a text about {title}, between two lines of dashes."]
         if alone
@@ -319,7 +319,7 @@ def list_sentences(forgotten: LearnedDocument, whole: Sequence[Document]) -> lis
     is still in the files."""
     same = [document for document in whole if document.id == forgotten.id]
     found = (
-        told(d.text, span)
+        format_sentence(d.text, span)
         for d in (Document(forgotten.source, forgotten.title, forgotten.text), *same)
         for s in split_document_sentences(d)
         for span in (s, Span(s.start, s.end))

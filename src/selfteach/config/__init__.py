@@ -1,37 +1,22 @@
-"""Configuration: YAML and `--set a.b=c` become frozen models. A key that no code reads is a defect;
-tests/test_config.py looks for it.
+"""Configuration: YAML and `--set a.b=c` become frozen models.
+
+A key that no code reads is a defect. tests/test_config.py looks for such keys.
 """
 
 from selfteach.config.documents import (
-    DocumentsAnchorsConfig,
     DocumentsConfig,
-    DocumentsExamConfig,
-    QuestionsConfig,
-    ReadConfig,
-    SelectConfig,
-    StagesConfig,
     StudyConfig,
 )
 from selfteach.config.methods import (
     METHOD_CONFIGS,
-    AnchorsConfig,
-    AskConfig,
-    BalanceConfig,
-    CorrectConfig,
     CorrectionsConfig,
-    CorrectionsExamConfig,
-    CriticismConfig,
     FeedbackConfig,
     FeedbackExamConfig,
     FilterConfig,
     FinetuneConfig,
-    InstancesConfig,
     InventConfig,
-    JudgeConfig,
-    ProbeConfig,
     SearchConfig,
     TasksConfig,
-    TasksExamConfig,
 )
 from selfteach.config.resolve import (
     ResolvedConfig,
@@ -43,7 +28,6 @@ from selfteach.config.resolve import (
 from selfteach.config.safe_yaml import load_yaml, parse_yaml
 from selfteach.config.sections import Section
 from selfteach.config.training import (
-    BottleneckConfig,
     ClosedFormConfig,
     CorrectionLossConfig,
     LayersConfig,
@@ -55,41 +39,24 @@ from selfteach.config.training import (
 
 __all__ = [
     "METHOD_CONFIGS",
-    "AnchorsConfig",
-    "AskConfig",
-    "BalanceConfig",
-    "BottleneckConfig",
     "ClosedFormConfig",
-    "CorrectConfig",
     "CorrectionLossConfig",
     "CorrectionsConfig",
-    "CorrectionsExamConfig",
-    "CriticismConfig",
-    "DocumentsAnchorsConfig",
     "DocumentsConfig",
-    "DocumentsExamConfig",
     "FeedbackConfig",
     "FeedbackExamConfig",
     "FilterConfig",
     "FinetuneConfig",
-    "InstancesConfig",
     "InventConfig",
-    "JudgeConfig",
     "LayersConfig",
     "LoraConfig",
-    "ProbeConfig",
     "PromptConfig",
-    "QuestionsConfig",
-    "ReadConfig",
     "ReftConfig",
     "ResolvedConfig",
     "SearchConfig",
     "Section",
-    "SelectConfig",
-    "StagesConfig",
     "StudyConfig",
     "TasksConfig",
-    "TasksExamConfig",
     "TrainConfig",
     "describe_key",
     "dump_config",

@@ -186,12 +186,12 @@ class DocumentsConfig(MethodConfig):
     exam: DocumentsExamConfig = DocumentsExamConfig()
 
     @model_validator(mode="after")
-    def _fits(self) -> DocumentsConfig:
+    def _check_choices(self) -> DocumentsConfig:
         """Refuse what would have no effect, with the key that has one."""
         adapter = self.train.adapter
         if self.select.nli and self.select.judge != "nli":
             raise ValueError(
-                "select.nli names a model that nobody asks; set select.judge=nli as "
+                "select.nli names a model that is not used; set select.judge=nli as "
                 "well, or give --nli alone"
             )
         if (self.stages.general or self.stages.healing) and adapter not in (

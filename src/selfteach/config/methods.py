@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, NonNegativeFloat, NonPositiveFloat, PositiveFloat, model_validator
 
 from selfteach.config.documents import DocumentsConfig
 from selfteach.config.sections import (
@@ -14,6 +14,7 @@ from selfteach.config.sections import (
     Positive,
     Section,
     Share,
+    TopP,
     check_test_share,
 )
 from selfteach.config.training import FeedbackTrainConfig, MethodTrainConfig, TrainAlone
@@ -92,10 +93,10 @@ class SearchConfig(Section):
     max_tokens: Positive = 96
     """Longest answer, in tokens."""
 
-    temperature: Annotated[float, Field(gt=0)] = 0.9
+    temperature: PositiveFloat = 0.9
     """Sampling temperature of the drafts."""
 
-    min_token_logp: Annotated[float, Field(le=0)] = -4.0
+    min_token_logp: NonPositiveFloat = -4.0
     """Smallest mean log-probability of an accepted answer under the base, in nats per token."""
 
 
@@ -189,7 +190,7 @@ class CriticismConfig(Section):
     rounds: Positive = 4
     """Largest number of attempts to reach this number."""
 
-    min_token_logp: Annotated[float, Field(le=0)] = -4.0
+    min_token_logp: NonPositiveFloat = -4.0
     """Smallest mean log-probability of a model's revision under the base, in nats per token."""
 
 
@@ -270,10 +271,10 @@ class InventConfig(Section):
     items: Positive = 2
     """New tasks in one list of self-instruct."""
 
-    temperature: Annotated[float, Field(ge=0)] | None = None
+    temperature: NonNegativeFloat | None = None
     """Sampling temperature. null is the mode's own: 0.7 for self-instruct, 1 for the others."""
 
-    top_p: Annotated[float, Field(gt=0, le=1)] | None = None
+    top_p: TopP | None = None
     """Probability mass that is sampled from (nucleus sampling). null is the mode's own: 0.5 for
     self-instruct, 1 for the others."""
 
@@ -326,7 +327,7 @@ class InstancesConfig(Section):
     max_instances: Positive = 4
     """Largest number of instances of a task."""
 
-    shots: Annotated[int, Field(ge=0)] = 3
+    shots: Count = 3
     """People's worked tasks that stand before each request. 0 shows none."""
 
     samples: Positive = 4
@@ -335,10 +336,10 @@ class InstancesConfig(Section):
     min_agreement: Share = 0.2
     """Smallest mean ROUGE-L of this answer with the others. Below it the instance is dropped."""
 
-    temperature: Annotated[float, Field(ge=0)] = 0.7
+    temperature: NonNegativeFloat = 0.7
     """Sampling temperature. 0 is greedy."""
 
-    top_p: Annotated[float, Field(gt=0, le=1)] = 0.95
+    top_p: TopP = 0.95
     """Probability mass that is sampled from (nucleus sampling)."""
 
     max_tokens: Positive = 192

@@ -16,8 +16,9 @@ MAX_CONFIG_BYTES = 1 << 20
 
 
 class _Loader(yaml.SafeLoader):
-    """Safe YAML that refuses duplicate keys and aliases, reads 1e-4 as a number, and leaves `no`,
-    1:30, 0x10 and 017 as words.
+    """Load safe YAML without duplicate keys and aliases.
+
+    1e-4 is a number; `no`, 1:30, 0x10 and 017 are texts.
     """
 
     def compose_node(self, parent: Any, index: Any) -> Any:
@@ -30,24 +31,24 @@ class _Loader(yaml.SafeLoader):
         seen: set[Any] = set()
         for key_node, _ in node.value:
             key = self.construct_object(key_node, deep=True)
+            fault = ""
             if not isinstance(key, str):
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"the key {key!r} is not a word", key_node.start_mark
-                )
-            if key in seen:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f'the key "{key}" stands twice', key_node.start_mark
-                )
+                fault = f"the key {key!r} is not a word"
+            elif key in seen:
+                fault = f'the key "{key}" stands twice'
+            if fault:
+                raise yaml.constructor.ConstructorError(None, None, fault, key_node.start_mark)
             seen.add(key)
         return super().construct_mapping(node, deep)
 
 
+def _drop_scalars(pairs: list[tuple[str, Any]]) -> list[tuple[str, Any]]:
+    """Return the resolvers without those of YAML 1.1 for booleans, numbers and dates."""
+    return [pair for pair in pairs if not re.search("(?:bool|int|float|timestamp)$", pair[0])]
+
+
 _Loader.yaml_implicit_resolvers = {
-    letter: [
-        (tag, pattern)
-        for tag, pattern in pairs
-        if tag.rpartition(":")[2] not in ("bool", "int", "float", "timestamp")
-    ]
+    letter: _drop_scalars(pairs)
     for letter, pairs in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
 _Loader.add_implicit_resolver(
@@ -65,7 +66,7 @@ _Loader.add_implicit_resolver(
 
 
 def parse_yaml(text: str, where: str) -> Any:
-    """One YAML value from untrusted text.
+    """Return one YAML value from untrusted text.
 
     Raises:
         UsageError: not YAML, a duplicate key, an alias, or a number that is not finite.
@@ -86,7 +87,7 @@ def parse_yaml(text: str, where: str) -> Any:
 
 
 def load_yaml(path: Path) -> dict[str, Any]:
-    """A configuration file as nested mappings.
+    """Read a configuration file as nested mappings.
 
     Raises:
         UsageError: missing, a pipe or a device, too large, not UTF-8, not YAML, or not a mapping.

@@ -1,4 +1,4 @@
-"""What sections of settings have in common."""
+"""Types and settings that all sections of the configuration share."""
 
 from __future__ import annotations
 
@@ -6,34 +6,48 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, ClassVar, Protocol, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+)
 
 from selfteach.registry import describe_group, did_you_mean, list_names
 
 Share = Annotated[float, Field(ge=0, le=1)]
-Count = Annotated[int, Field(ge=0)]
+Count = NonNegativeInt
 Positive = Annotated[int, Field(ge=1)]
+TopP = Annotated[float, Field(gt=0, le=1)]
 
 
 def make_name_validator(group: str, *others: str) -> AfterValidator:
-    """A name of one of the registry's groups, ours or a plug-in's, or one of `others`: a mistyped
-    one is found before any work is done.
+    """Return a validator of names of a registry group, plug-ins included, and of `others`.
+
+    So a mistyped name is found before any work is done.
     """
 
-    def known(name: str) -> str:
-        there = [*others, *list_names(group)]
-        if name not in there:
+    def check_name(name: str) -> str:
+        known = [*others, *list_names(group)]
+        if name not in known:
             raise ValueError(
-                f'there is no {describe_group(group)} "{name}". {did_you_mean(name, there)}'
+                f'there is no {describe_group(group)} "{name}". {did_you_mean(name, known)}'
             )
         return name
 
-    return AfterValidator(known)
+    return AfterValidator(check_name)
 
 
 def check_variable_name(name: str) -> str:
-    """The name of an environment variable, or nothing. What looks like the key itself is refused,
-    and not repeated.
+    """Return the name of an environment variable, or "".
+
+    The error does not repeat the value, because it may be the key itself.
+
+    Raises:
+        ValueError: it is no such name.
     """
     if not re.fullmatch(r"[A-Z_][A-Z0-9_]*|", name):
         raise ValueError("is not the name of an environment variable (capital letters, digits, _)")
@@ -64,13 +78,13 @@ class EndpointConfig(Section):
     concurrency: Positive = 8
     """Requests that are open at once."""
 
-    timeout_s: Annotated[float, Field(gt=0)] = 120.0
+    timeout_s: PositiveFloat = 120.0
     """Longest time of one attempt up to its last byte, in seconds."""
 
     key_env: Annotated[str, AfterValidator(check_variable_name)] = "OPENAI_API_KEY"
     """Name of the environment variable that holds the key. Empty sends no key."""
 
-    max_wait_s: Annotated[float, Field(ge=0)] = 60.0
+    max_wait_s: NonNegativeFloat = 60.0
     """Longest pause that the server may ask for, in seconds. A longer one stops the run, which can
     be resumed."""
 

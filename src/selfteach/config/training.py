@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, NonNegativeFloat, PositiveFloat, model_validator
 
 from selfteach.config.sections import AdapterName, Count, ObjectiveName, Positive, Section, Share
 
@@ -15,7 +15,7 @@ class LoraConfig(Section):
     rank: Positive = 16
     """Rank of the two factors of each update."""
 
-    alpha: Annotated[float, Field(gt=0)] = 32
+    alpha: PositiveFloat = 32
     """Scale of the update: the product of the factors counts alpha / rank times."""
 
     targets: Literal["all-linear", "attention"] = "all-linear"
@@ -88,11 +88,11 @@ class ClosedFormConfig(Section):
     anchors: Positive = 400
     """Largest number of anchors, which hold the base's other answers in place."""
 
-    mu: Annotated[float, Field(gt=0)] = 60.0
+    mu: PositiveFloat = 60.0
     """Weight of the anchors in the first sweep. It is halved in each further sweep while the drift
     allows it."""
 
-    lam: Annotated[float, Field(gt=0)] = 0.002
+    lam: PositiveFloat = 0.002
     """Shrinkage of the change (ridge), relative to the size of the features."""
 
     null_space: Share = 0.0
@@ -102,7 +102,7 @@ class ClosedFormConfig(Section):
     sweeps: Positive = 2
     """Number of sweeps over the layers. Each begins from the weights of the one before."""
 
-    drift: Annotated[float, Field(gt=0)] = 0.01
+    drift: PositiveFloat = 0.01
     """Largest drift on held-out anchors: the mean KL(base || tuned) a token, in nats."""
 
     rank: Count = 64
@@ -118,17 +118,17 @@ class CorrectionLossConfig(Section):
     allow_unbounded: bool = False
     """Whether the bound `none` is accepted."""
 
-    beta: Annotated[float, Field(gt=0)] = 0.5
+    beta: PositiveFloat = 0.5
     """Factor of the difference between the two log-likelihoods."""
 
     margin: float | None = None
     """Value that beta times the difference must exceed, for the bounds hinge and logistic. null is
     the bound's own: 1 for hinge, 0 for logistic."""
 
-    clip_nats: Annotated[float, Field(gt=0)] = 2.0
+    clip_nats: PositiveFloat = 2.0
     """Floor of the bound `clip`, in nats per edited token."""
 
-    alpha: Annotated[float, Field(ge=0)] = 0.5
+    alpha: NonNegativeFloat = 0.5
     """Weight of the correction's own likelihood (SFT). 0 leaves it out."""
 
     mask: bool = True
@@ -147,24 +147,24 @@ class CorrectionLossConfig(Section):
     """Registered prior that sets the margin from the two answers, for example `length`. Empty uses
     none."""
 
-    prior_weight: Annotated[float, Field(ge=0)] = 1.0
+    prior_weight: NonNegativeFloat = 1.0
     """Weight of the prior. 0 switches it off."""
 
-    target_tokens: Annotated[float, Field(gt=0)] = 40.0
+    target_tokens: PositiveFloat = 40.0
     """Answer length that the prior `length` prefers, in tokens."""
 
-    spread: Annotated[float, Field(gt=0)] = 0.5
+    spread: PositiveFloat = 0.5
     """Standard deviation of the prior `length`, in units of the logarithm of the length."""
 
     watchdog: Share = 0.1
     """Share of pairs whose correction may become less likely than under the base. Above it,
     `anchor_alpha` is added to `alpha`. 1 switches this off."""
 
-    anchor_alpha: Annotated[float, Field(gt=0)] = 1.0
+    anchor_alpha: PositiveFloat = 1.0
     """Value added to `alpha` while too many corrections are less likely than under the base."""
 
     @model_validator(mode="after")
-    def _fits(self) -> CorrectionLossConfig:
+    def _check_bound(self) -> CorrectionLossConfig:
         """Refuse what would be unbounded or without any effect."""
         if self.bound == "none" and not self.allow_unbounded:
             raise ValueError(
@@ -223,7 +223,7 @@ class TrainConfig(Section):
     """Weights of the objectives for a kind of example, in place of the method's own, for example
     `{near: {anchor: 2.0}}`."""
 
-    beta: Annotated[float, Field(gt=0)] = 0.1
+    beta: PositiveFloat = 0.1
     """Beta of DPO: the smaller it is, the further the model may move from the base."""
 
     distill_mix: Share = 0.5
@@ -236,7 +236,7 @@ class TrainConfig(Section):
     jsd_beta: Share = 0.5
     """Beta of the Jensen-Shannon divergence. 0 is forward KL and 1 is reverse KL."""
 
-    temperature: Annotated[float, Field(gt=0)] = 1.0
+    temperature: PositiveFloat = 1.0
     """Temperature that divides both models' logits in `distill`, `anchor` and `hold`."""
 
     top_k: Count = 20
@@ -258,21 +258,21 @@ class TrainConfig(Section):
     on_policy_tokens: Positive = 96
     """Longest answer that the tuned model samples between steps, in tokens."""
 
-    dataset_shares: dict[str, Annotated[float, Field(gt=0)]] = Field(default={})
+    dataset_shares: dict[str, PositiveFloat] = Field(default={})
     """Share of each dataset in every epoch, by name. Empty takes every row once."""
 
     min_share: dict[str, Annotated[float, Field(ge=0, lt=1)]] = Field(default={})
     """Smallest share of an epoch's rows for each kind of example. Rows of a kind with fewer are
     repeated. Empty takes every row once."""
 
-    l2: Annotated[float, Field(ge=0)] = 0.0
+    l2: NonNegativeFloat = 0.0
     """Weight of the squared distance to the base's weights. 0 leaves it out."""
 
-    regmean: Annotated[float, Field(ge=0)] = 0.0
+    regmean: NonNegativeFloat = 0.0
     """Weight of the anchors when a LoRA is reduced to what its examples need (RegMean), before the
     last third of the steps. 0 skips this."""
 
-    learning_rate: Annotated[float, Field(gt=0)] | None = None
+    learning_rate: PositiveFloat | None = None
     """Highest learning rate. null is the adapter's own, for example 1e-3 for lora."""
 
     schedule: Literal["linear", "cosine"] = "linear"
@@ -281,10 +281,10 @@ class TrainConfig(Section):
     warmup: Share = 0.1
     """Share of all steps in which the learning rate rises from 0. 0 begins at the highest rate."""
 
-    weight_decay: Annotated[float, Field(ge=0)] = 0.0
+    weight_decay: NonNegativeFloat = 0.0
     """Weight decay of AdamW. 0 switches it off."""
 
-    max_grad_norm: Annotated[float, Field(gt=0)] = 1.0
+    max_grad_norm: PositiveFloat = 1.0
     """Largest norm of the gradient. A larger one is scaled down to it."""
 
     epochs: Positive = 3
@@ -320,15 +320,16 @@ class TrainConfig(Section):
         return {name: fields[name].default for name in cls.STEP_KEYS if name in fields}
 
     @model_validator(mode="after")
-    def _steps(self) -> TrainConfig:
-        """Refuse what would be passed over in silence."""
-        if sum(self.min_share.values()) >= 1:
+    def _check_steps(self) -> TrainConfig:
+        """Refuse settings that would be ignored."""
+        shares = sum(self.min_share.values())
+        if shares >= 1:
             raise ValueError(
-                f"train.min_share asks for {sum(self.min_share.values()):g} of an epoch; all "
+                f"train.min_share asks for {shares:g} of an epoch; all "
                 "its shares together must be less than 1"
             )
-        plain = self.get_step_defaults()
-        odd = [name for name, value in plain.items() if getattr(self, name) != value]
+        defaults = self.get_step_defaults()
+        odd = [name for name, value in defaults.items() if getattr(self, name) != value]
         if self.adapter == "closed_form" and odd:
             raise ValueError(
                 "closed_form is solved for without steps and has no use for "

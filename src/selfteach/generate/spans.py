@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 
-from selfteach.materials.documents.listed import words_in
+from selfteach.materials.documents.listed import count_words
 
 MAX_WORDS = 10
 CAPITAL = re.escape(
@@ -83,7 +83,7 @@ def is_latin(text: str) -> bool:
 
 def is_unspaced(text: str) -> bool:
     """Whether a text is mostly in a script that does not space its words."""
-    return words_in(text) > 3 * len(text.split())
+    return count_words(text) > 3 * len(text.split())
 
 
 _PLACE = "\0"

@@ -1,6 +1,4 @@
-"""The names of a row's parts, as people have them: other words, capitals, and columns that are
-empty in this row.
-"""
+"""Names of the parts of a row: other words, capitals, and columns that are empty in this row."""
 
 from __future__ import annotations
 
@@ -11,14 +9,14 @@ from selfteach.errors import DataError, UsageError
 from selfteach.registry import did_you_mean
 
 Columns = Mapping[str, str]
-"""Our name by the file's own."""
+"""Our names by the names of the file."""
 
 
 def parse_columns(text: str, known: Collection[str]) -> dict[str, str]:
-    """`prompt=question,correction=fixed` as {"question": "prompt", "fixed": "correction"}.
+    """Parse `prompt=question,correction=fixed` as {"question": "prompt", "fixed": "correction"}.
 
     Raises:
-        UsageError: another form, a name of ours that there is not, or one that is given twice.
+        UsageError: the form is another one, or a name is unknown or given twice.
     """
     found: dict[str, str] = {}
     for item in filter(str.strip, text.split(",")):
@@ -40,20 +38,21 @@ def parse_columns(text: str, known: Collection[str]) -> dict[str, str]:
 def rename_columns(
     row: Mapping[str, Any], where: str, columns: Columns | None = None
 ) -> dict[str, Any]:
-    """The filled parts of a row by their names, which may be written large or small.
+    """Return the filled parts of a row by their names in lower case.
 
     Args:
-        columns: other names for some of them. What stands under our own name is then something
-            else.
+        columns: our names by the names of the file. A column of the file that has our name is then
+            ignored.
 
     Raises:
-        DataError: two filled parts have one name.
+        DataError: two filled parts have the same name.
     """
+    renamed = columns or {}
     found: dict[str, Any] = {}
     for key, value in row.items():
         own = key.strip().casefold()
-        name = (columns or {}).get(own, own)
-        if is_empty(value) or (name == own and name in (columns or {}).values()):
+        name = renamed.get(own, own)
+        if is_empty(value) or (name == own and name in renamed.values()):
             continue
         if name in found:
             raise DataError(f'"{name}" stands in it twice.', where=where, cure="Leave one of them.")
@@ -62,8 +61,7 @@ def rename_columns(
 
 
 def is_empty(value: Any) -> bool:
-    """Whether nothing stands in a cell. Zero and false are something."""
-    return value is None or (
-        isinstance(value, str | list | dict)
-        and not (value.strip() if isinstance(value, str) else value)
-    )
+    """Tell whether a cell is empty. Zero and false are values."""
+    if isinstance(value, str):
+        value = value.strip()
+    return value is None or value in ("", [], {})

@@ -1,8 +1,8 @@
-"""What a criticism asks for, where its form is recognised: "too long, and no emoji" ->
-`max_words=40`, `not regex "..."`.
+"""Turn criticisms of a recognised form into checks.
 
-A criticism speaks of an answer ("too long"), a rule of all of them ("Answer in at most 40 words."):
-what is relative becomes a bound that none of the criticised answers keeps.
+"too long, and no emoji" -> `max_words=40`, `not regex "..."`. A criticism is about one answer ("too
+long"), a rule about all of them ("Answer in at most 40 words."). A relative criticism therefore
+becomes a bound that none of the criticised answers meets.
 """
 
 from __future__ import annotations
@@ -13,11 +13,12 @@ from statistics import median
 
 from selfteach.materials.rule import suggest_check
 
-SHORTER, LONGER = 2 / 3, 3 / 2
-"""Of the shortest answer that was too long, and of the longest that was too short."""
+SHORTER = 2 / 3
+LONGER = 3 / 2
+"""Shares of the shortest answer that was too long, and of the longest that was too short."""
 MIDDLE = 2 / 5
-"""Of the middle one of the answers that were too long: one that is far shorter than the others does
-not bring the bound down with it.
+"""Share of the median of the answers that were too long. So one short answer does not lower the
+bound.
 """
 MIN_WORDS = 5
 SAMPLE_ANSWER = "word " * 30
@@ -69,44 +70,43 @@ _TOO_MANY = re.compile(
 
 _EDGE = re.compile(rf"(?:{_SAID} )?(?P<edge>start|begin|end)s with (?P<what>.+)", re.I)
 
-AIM_FACTOR, MIN_AIM = 2 / 3, 10
-"""Of a bound on words, what a revision aims at: answers that learn to end at the bound would pass
-it every second time. In fewer words than LEAST_AIM there is hardly a sentence, so nothing aims
-there unless the bound itself does."""
+AIM_FACTOR = 2 / 3
+MIN_AIM = 10
+"""Share of a bound on words that a revision aims at. Answers that learn to end at the bound itself
+would exceed it half of the time. The aim is at least MIN_AIM words, unless the bound is lower."""
 
 
 def tighten_checks(checks: Sequence[str]) -> tuple[str, ...]:
-    """The same checks, bounds on words further inside."""
-    most = re.compile(r"max_words=(\d+)")
+    """Return the same checks with lower bounds on the number of words."""
 
-    def inside(bound: int) -> int:
-        return max(min(bound, MIN_AIM), int(AIM_FACTOR * bound))
+    def tighten(match: re.Match[str]) -> str:
+        bound = int(match[1])
+        return f"max_words={max(min(bound, MIN_AIM), int(AIM_FACTOR * bound))}"
 
-    return tuple(
-        most.sub(lambda found: f"max_words={inside(int(found[1]))}", check) for check in checks
-    )
+    return tuple(re.sub(r"max_words=(\d+)", tighten, check) for check in checks)
 
 
 def count_plain_words(text: str) -> int:
-    """Words with a letter or digit."""
-    return sum(any(char.isalnum() for char in word) for word in text.split())
+    """Count the words that have a letter or digit."""
+    return sum(re.search(r"[^\W_]", word) is not None for word in text.split())
 
 
 def _choose_max_words(counts: Sequence[int]) -> int:
-    """The bound on words that none of the answers keeps that were too long."""
+    """Return a bound on words that each of these too long answers exceeds."""
     return max(
         MIN_WORDS, int(SHORTER * min(counts)), min(int(MIDDLE * median(counts)), min(counts) - 1)
     )
 
 
 def make_checks(feedback: str, answers: Sequence[str]) -> tuple[str, ...]:
-    """The checks (docs/reference/checks.md) that a revision must pass, one for each thing that is criticised.
+    """Return the checks (docs/reference/checks.md) that a revision must pass.
 
-    Nothing where any part of the criticism is not recognised: half of a criticism is not what was
-    said.
+    Each criticised point has one check. The result is empty if any part of the criticism is not
+    recognised, because half of a criticism is another criticism.
 
     Args:
-        answers: those that this was said of.
+        feedback: the criticism.
+        answers: the criticised answers.
     """
     if whole := _make_check(feedback.strip(), answers):
         return (whole,)
@@ -116,8 +116,9 @@ def make_checks(feedback: str, answers: Sequence[str]) -> tuple[str, ...]:
 
 
 def normalize_criticism(feedback: str) -> str:
-    """Equal for criticisms that ask for the same: the checks that they become ("too long",
-    "shorter, please"), else their bare words.
+    """Return the same text for criticisms that demand the same ("too long", "shorter, please").
+
+    It is their checks, or their words if they are not recognised.
     """
     return " and ".join(sorted(make_checks(feedback, [SAMPLE_ANSWER]))) or " ".join(
         re.findall(r"\w+", feedback.casefold())

@@ -1,11 +1,12 @@
-"""Reading examples: datasets that somebody else made, in the forms that trainers share.
+"""Read examples: datasets of other people, in the common forms of trainers.
 
-A row is one of these; other keys are left alone.
-  prompt, chosen, rejected                 preferences; `rejected` may be absent, and `prompt` where
-  `chosen` is a whole conversation prompt, completion                       lists of messages; or
-  texts, which are trained as they stand, without a chat template (as in TRL)
-  messages: [{role, content}]              every turn of the assistant is an example, with the turns
-      before it as its prompt
+A row is one of these; other keys are ignored.
+  prompt, chosen, rejected                 preferences; `rejected` may be absent, and `prompt` if
+                                           `chosen` is a whole conversation
+  prompt, completion                       lists of messages; or texts, which are trained as they
+                                           are, without a chat template (as in TRL)
+  messages: [{role, content}]              every turn of the assistant is an example, and the turns
+                                           before it are its prompt
   conversations: [{from, value}]           ShareGPT, likewise
   instruction, input, output               Alpaca
   our own examples.jsonl                   with its ids, kinds, scores and sources
@@ -14,25 +15,30 @@ A row is one of these; other keys are left alone.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from selfteach.errors import DataError
 from selfteach.files import BadLine
-from selfteach.materials.rows import convert_rows
+from selfteach.materials.rows import convert_rows, suggest_form
 from selfteach.materials.tasks import read_conversation, read_task
-from selfteach.records import Example, Prompt, digest, make_prompt, parse_messages, prompt_to_json
-from selfteach.registry import did_you_mean
+from selfteach.records import (
+    Example,
+    Message,
+    Prompt,
+    digest,
+    make_prompt,
+    parse_messages,
+    prompt_to_json,
+)
 from selfteach.run.ledger import Outcome
 from selfteach.text import clean_text
 
 PLAIN = "plain_text"
-"""What `source` says of an example whose prompt is a text that goes on, and no turn of a
-conversation.
-"""
+"""The key in `source` of an example whose prompt is a plain text that the model continues."""
 DEFAULT_KIND = "lesson"
-"""The kind of an example whose row names none."""
+"""The kind of an example whose row has none."""
 KEYS = (
     "prompt",
     "chosen",
@@ -53,7 +59,9 @@ REPEATED = "repeats another row"
 
 @dataclass
 class Examples:
-    """What a file holds. `outcomes` says of every row what became of it; `cleaned_rows` where unsafe
+    """Hold the examples of a file.
+
+    `outcomes` has the outcome of every row by its place, and `cleaned_rows` the places where unsafe
     characters were replaced.
     """
 
@@ -63,98 +71,80 @@ class Examples:
 
 
 def read_examples(path: Path, *, skip: bool = False, max_bad_share: float = 0.1) -> Examples:
-    """Reads a file of examples; a row that repeats another one is left out.
+    """Read a file of examples. A row that repeats another one is left out.
 
     Args:
-        skip: leave bad rows out (they are among the fates) where their share is at most `most_bad`.
+        skip: leave bad rows out if their share is at most `max_bad_share`; they have outcomes.
 
     Raises:
-        DataError: a bad row and not `skip`, too many of them, or no example at all.
+        DataError: a row is bad and not `skip`, too many rows are bad, or no row is left.
     """
-    found, known = Examples(), dict[str, Example]()
+    found = Examples()
+    known: dict[str, Example] = {}
 
-    def take(row: Mapping[str, Any], where: str) -> None:
-        read = [e for e in read_example(row, where) if known.get(e.id) != e]
-        if clash := next((e.id for e in read if e.id in known), None):
+    def add_row(row: Mapping[str, Any], where: str) -> Outcome:
+        new = {made.id: made for made in read_example(row, where) if known.get(made.id) != made}
+        if clash := next((id for id in new if id in known), None):
             raise DataError(f'the id "{clash}" stands twice', where=where)
-        known.update({e.id: e for e in read})
-        found.outcomes[where] = (
-            Outcome(where, "accepted") if read else Outcome(where, "dropped", REPEATED)
-        )
+        known.update(new)
+        return Outcome(where, "accepted") if new else Outcome(where, "dropped", REPEATED)
 
-    _, bad = convert_rows(path, take, found.cleaned_rows, skip=skip, max_bad_share=max_bad_share)
-    found.outcomes |= bad
+    read, bad = convert_rows(
+        path, add_row, found.cleaned_rows, skip=skip, max_bad_share=max_bad_share, forms=FORMS
+    )
+    found.outcomes = {outcome.id: outcome for outcome in read} | bad
     found.examples = list(known.values())
-    if not found.examples:
-        raise DataError(
-            f"there is no example in it ({len(bad)} bad rows).",
-            where=str(path),
-            cure=f"A row is {FORMS}.",
-        )
     return found
 
 
 def read_example(row: Mapping[str, Any], where: str) -> list[Example]:
-    """The examples of one row.
+    """Read the examples of one row.
 
     Raises:
-        DataError: it is of no known form, or a part of it is empty.
+        DataError: the row has no known form, or a part of it is empty.
     """
-    if "conversations" in row or "messages" in row:
-        return list(_read_turns(row, where))
-    if "chosen" in row:
-        return [
-            _make_example(row, _read_prompt(row, where), row["chosen"], row.get("rejected"), where)
-        ]
-    if "prompt" in row and "completion" in row:
-        plain = isinstance(row["prompt"], str) and isinstance(row["completion"], str)
-        return [
-            _make_example(
-                row,
-                clean_text(row["prompt"]) if plain else parse_messages(row["prompt"], where),
-                row["completion"],
-                None,
-                where,
-            )
-        ]
-    if "instruction" in row:
-        task = read_task(row, where)
-        asked = [
-            (f"{task.instruction}\n\n{case.input}" if case.input else task.instruction, case.output)
-            for case in task.instances
-        ]
-        return [
-            _make_example(row, make_prompt(text), answer, None, where, f"#{n}" if n else "")
-            for n, (text, answer) in enumerate(asked)
-        ]
-    odd = next((key for key in row if key not in KEYS), "")
-    raise DataError(
-        "holds no example.",
-        where=where,
-        cure=did_you_mean(odd, KEYS) if odd else f"A row is {FORMS}.",
-    )
-
-
-def _read_turns(row: Mapping[str, Any], where: str) -> Iterator[Example]:
-    """One example for each turn of the assistant that answers something."""
-    turns = tuple(read_conversation(row, where))
-    answers = [
-        i
-        for i, turn in enumerate(turns)
-        if turn.role == "assistant" and any(t.role == "user" for t in turns[:i])
+    return [
+        _make_example(row, where, prompt, chosen, rejected, f"#{number}" if number else "")
+        for number, (prompt, chosen, rejected) in enumerate(_split_row(row, where))
     ]
-    if not answers:
+
+
+def _split_row(row: Mapping[str, Any], where: str) -> Iterator[tuple[Prompt, Any, Any]]:
+    """Yield (prompt, chosen, rejected) of each example of a row."""
+    if "conversations" in row or "messages" in row:
+        yield from _split_turns(tuple(read_conversation(row, where)), where)
+    elif "chosen" in row:
+        yield _read_prompt(row, where), row["chosen"], row.get("rejected")
+    elif "prompt" in row and "completion" in row:
+        prompt = row["prompt"]
+        is_plain = isinstance(prompt, str) and isinstance(row["completion"], str)
+        turns = clean_text(prompt) if is_plain else parse_messages(prompt, where)
+        yield turns, row["completion"], None
+    elif "instruction" in row:
+        task = read_task(row, where)
+        for case in task.instances:
+            text = f"{task.instruction}\n\n{case.input}" if case.input else task.instruction
+            yield make_prompt(text), case.output, None
+    else:
+        raise DataError("holds no example.", where=where, cure=suggest_form(row, KEYS, FORMS))
+
+
+def _split_turns(turns: tuple[Message, ...], where: str) -> Iterator[tuple[Prompt, str, None]]:
+    """Yield each turn of the assistant after a turn of the user, with the turns before it."""
+    roles = [turn.role for turn in turns]
+    first = roles.index("user") if "user" in roles else len(roles)
+    if "assistant" not in roles[first:]:
         raise DataError("has no question that is followed by its answer.", where=where)
-    for number, i in enumerate(answers):
-        yield _make_example(
-            row, turns[:i], turns[i].content, None, where, f"#{number}" if number else ""
-        )
+    for number in range(first, len(turns)):
+        if roles[number] == "assistant":
+            yield turns[:number], turns[number].content, None
 
 
 def _read_prompt(row: Mapping[str, Any], where: str) -> Prompt:
-    """The prompt of a preference; where none is named it is what comes before the last turn of the
-    chosen conversation. A text is a turn of the user's, but for our own rows that were trained as
-    text."""
+    """Read the prompt of a preference, or take the turns before the last one of `chosen`.
+
+    A text is a turn of the user, except in our own rows that were trained as plain text.
+    """
     if isinstance(row.get("prompt"), str) and _get_mapping(row, "source").get(PLAIN):
         return clean_text(row["prompt"])
     if row.get("prompt") is not None:
@@ -166,14 +156,17 @@ def _read_prompt(row: Mapping[str, Any], where: str) -> Prompt:
 
 
 def _make_example(
-    row: Mapping[str, Any], prompt: Prompt, chosen: Any, rejected: Any, where: str, part: str = ""
+    row: Mapping[str, Any], where: str, prompt: Prompt, chosen: Any, rejected: Any, part: str
 ) -> Example:
-    """An example, with what the row says about it beside its texts.
+    """Return an example with the kind, scores and source of its row.
 
     Raises:
-        DataError: an empty prompt or answer, a prompt that ends with an answer, or two answers that
-        are one.
+        DataError: the prompt or an answer is empty, the prompt ends with an answer, or both answers
+            are the same.
     """
+    source = _get_mapping(row, "source")
+    if isinstance(prompt, str):
+        source[PLAIN] = True
     made = Example.from_json(
         {
             "id": "",
@@ -182,32 +175,22 @@ def _make_example(
             "chosen": chosen,
             "rejected": rejected,
             "scores": _get_mapping(row, "scores"),
-            "source": _get_mapping(row, "source")
-            | ({PLAIN: True} if isinstance(prompt, str) else {}),
+            "source": source,
         },
         where,
     )
-    asked = (
-        made.prompt
-        if isinstance(made.prompt, str)
-        else ""
-        if made.prompt[-1].role == "assistant"
-        else made.prompt[-1].content
-    )
-    if not asked.strip():
+    last = made.turns[-1]
+    if last.role == "assistant" or not last.content.strip():
         raise DataError("the prompt does not end with a question.", where=where)
     if not made.chosen.strip() or (made.rejected is not None and not made.rejected.strip()):
         raise DataError("an answer is empty.", where=where)
     if made.chosen == made.rejected:
         raise DataError("the chosen answer and the rejected one are the same.", where=where)
-    id = (
-        str(row["id"]) + part
-        if row.get("id") is not None
-        else digest([prompt_to_json(made.prompt), made.chosen, made.rejected])
-    )
-    return Example(id, made.kind, made.prompt, made.chosen, made.rejected, made.scores, made.source)
+    if row.get("id") is not None:
+        return replace(made, id=f"{row['id']}{part}")
+    return replace(made, id=digest([prompt_to_json(made.prompt), made.chosen, made.rejected]))
 
 
 def _get_mapping(row: Mapping[str, Any], key: str) -> dict[str, Any]:
-    """A column of ours; other people's of the same name may hold anything."""
+    """Return one of our columns; {} if it is no mapping, as in a file of other people."""
     return dict(row[key]) if isinstance(row.get(key), dict) else {}

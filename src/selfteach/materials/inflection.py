@@ -1,5 +1,6 @@
-"""English nouns and their regular plurals: enough to recognise "elephants" where a rule says
-"elephant", and the other way round.
+"""English nouns and their regular plurals.
+
+They suffice to recognise "elephants" if a rule says "elephant", and the reverse.
 """
 
 from __future__ import annotations
@@ -99,26 +100,28 @@ _ENDS_IN_E = {
 
 
 def list_plurals(word: str) -> tuple[str, ...]:
-    """The plural forms of a lower-case noun by the regular spelling rules, and its irregular one:
-    "box" -> ("boxes",).
+    """Return the plural forms of a lower-case noun: its irregular one, then the regular ones.
 
-    A plural gets no further ending from English ("elephants" -> "elephantses"), so asking for one
-    does no harm.
+    "box" -> ("boxes",). The plural of a plural ("elephantses") is no English word, so it matches
+    nothing.
     """
-    irregular = (IRREGULAR_PLURALS[word],) if word in IRREGULAR_PLURALS else ()
+    plurals = [IRREGULAR_PLURALS[word]] if word in IRREGULAR_PLURALS else []
     if re.search(r"(?:s|x|z|ch|sh)$", word):
-        return (*irregular, word + "es")
-    if re.search(r"[^aeiou]y$", word):
-        return (*irregular, word[:-1] + "ies")
-    return (*irregular, word + "s", *((word + "es",) if word.endswith("o") else ()))
+        plurals.append(word + "es")
+    elif re.search(r"[^aeiou]y$", word):
+        plurals.append(word[:-1] + "ies")
+    else:
+        plurals.append(word + "s")
+        if word.endswith("o"):
+            plurals.append(word + "es")
+    return tuple(plurals)
 
 
 def to_singular(word: str) -> str:
-    """The noun that a lower-case word is the plural of, or the word itself: "cars" -> "car",
-    "physics" -> "physics".
+    """Return the singular of a lower-case plural, or the word itself.
 
-    Only an answer s with s in plurals(s) is given, so a check made from it still finds the word as
-    it was written.
+    "cars" -> "car", "physics" -> "physics". The word is among `list_plurals` of its singular, so a
+    check for the singular still finds the word.
     """
     if word in _SINGULARS:
         return _SINGULARS[word]
@@ -126,21 +129,18 @@ def to_singular(word: str) -> str:
         word in _SAME
         or len(word) < 4
         or not word.endswith("s")
-        or re.search(r"(?:ss|us|is|ics|[aeo]us)$", word)
+        or word.endswith(("ss", "us", "is", "ics"))
     ):
         return word
     return next((stem for stem in _list_stems(word) if word in list_plurals(stem)), word)
 
 
 def _list_stems(word: str) -> tuple[str, ...]:
-    """Possible singulars, the likeliest first."""
+    """Return the possible singulars, the likeliest first."""
+    stem = word[:-1]
     if word.endswith("ies"):
-        return (
-            (word[:-1], word[:-3] + "y")
-            if word[:-1] in _ENDS_IN_IE
-            else (word[:-3] + "y", word[:-1])
-        )
-    adds_es = (
-        re.search(r"(?:ss|x|zz|sh|ch|[^aeiou]o|[^aeo]us)es$", word) and word[:-1] not in _ENDS_IN_E
-    )
-    return (word[:-2], word[:-1]) if adds_es else (word[:-1],)
+        with_y = word[:-3] + "y"
+        return (stem, with_y) if stem in _ENDS_IN_IE else (with_y, stem)
+    if re.search(r"(?:ss|x|zz|sh|ch|[^aeiou]o|[^aeo]us)es$", word) and stem not in _ENDS_IN_E:
+        return word[:-2], stem
+    return (stem,)

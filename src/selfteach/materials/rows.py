@@ -1,7 +1,6 @@
-"""Rows of a table that a person brings: JSONL, JSON (a list of objects) or CSV, each row with its
-place in the file.
+"""Rows of a table: JSONL, JSON (a list of objects) or CSV, each with its place in the file.
 
-All texts are made safe by `records.clean`; a row that cannot be read is quarantined with its place
+All texts are made safe by `text.clean_text`. A row that cannot be read is set aside with its place
 and its fault, or stops the reading.
 """
 
@@ -9,7 +8,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -23,51 +22,68 @@ from selfteach.files import (
     parse_json,
     read_jsonl,
 )
+from selfteach.registry import did_you_mean
 from selfteach.run.ledger import Outcome
 from selfteach.text import clean_text
 
 MAX_FILE_BYTES = 256 << 20
-"""Of a file that has to be read as a whole: JSON and CSV. JSONL is read line by line and may be of
-any length.
+"""Largest file that is read as a whole: JSON and CSV. JSONL is read line by line and may be of any
+length.
 """
 DELIMITERS = ",;\t"
 MAX_SHOWN = 5
+CLEANED_NOTE = "unsafe characters replaced"
 Row = dict[str, Any]
 RowReader = Callable[[Path, list[BadLine], list[BadLine]], Iterator[tuple[str, Row]]]
-"""What yields (place, row), and sets aside what it cannot read and where it mended something."""
+"""Yields (place, row). It records the rows that it cannot read, and those that it cleaned."""
 T = TypeVar("T")
 
 
 def read_rows(
     path: Path, bad: list[BadLine] | None = None, cleaned_rows: list[BadLine] | None = None
 ) -> Iterator[tuple[str, Row]]:
-    """Yields (place, row) in order. The place is `file:line`, or `file[number]` in a JSON list.
+    """Yield (place, row) in order. The place is `file:line`, or `file[number]` in a JSON list.
 
     Args:
-        bad: takes the rows that cannot be read; where it is None the first of them stops the
+        bad: receives the rows that cannot be read; if it is None, the first of them stops the
             reading.
-        mended: takes the places where `clean_text` changed something.
+        cleaned_rows: receives the places where `clean_text` changed something.
 
     Raises:
         DataError: the file cannot be read, is not UTF-8, or a row is bad and `bad` is None.
     """
     form = path.suffix.lower()
-    if form == ".json":
-        yield from _read_json(path, bad, cleaned_rows)
-    elif form in (".csv", ".tsv"):
-        yield from _read_csv(path, bad, cleaned_rows)
-    elif form in (".jsonl", ".ndjson"):
+    if form in (".jsonl", ".ndjson"):
         yield from read_jsonl(path, bad, cleaned_rows)
-    else:
+        return
+    if form not in (".json", ".csv", ".tsv"):
         raise DataError(
             f"is of an unknown form ({form or 'no ending'}).",
             where=str(path),
             cure="Give a .jsonl, .json, .csv or .tsv file.",
         )
+    parse = _parse_json_rows if form == ".json" else _parse_csv_rows
+    for where, row in parse(path):
+        try:
+            if isinstance(row, ValueError):
+                raise row
+            safe: Row = clean_json(row)
+        except ValueError as fault:
+            if bad is None:
+                raise DataError(f"{fault}.", where=where, cure="Mend or remove the row.") from None
+            bad.append(BadLine(where, str(fault)))
+            continue
+        if cleaned_rows is not None and safe != row:
+            cleaned_rows.append(BadLine(where, CLEANED_NOTE))
+        yield where, safe
 
 
-def _read_text(path: Path) -> str:
-    """The whole file, which must be UTF-8."""
+def read_utf8(path: Path) -> str:
+    """Return the text of a whole file.
+
+    Raises:
+        DataError: the file is not UTF-8, or too large.
+    """
     with open_file(path) as handle:
         data = handle.read(MAX_FILE_BYTES + 1)
     if data[:2] in UTF16_PREFIXES or b"\x00" in data[:4]:
@@ -93,11 +109,10 @@ def _read_text(path: Path) -> str:
         ) from None
 
 
-def _read_json(
-    path: Path, bad: list[BadLine] | None, cleaned_rows: list[BadLine] | None
-) -> Iterator[tuple[str, Row]]:
+def _parse_json_rows(path: Path) -> Iterator[tuple[str, Row | ValueError]]:
+    """Yield (place, row), and a ValueError in the place of a row that is no object."""
     try:
-        found = parse_json(_read_text(path))
+        found = parse_json(read_utf8(path))
     except ValueError as fault:
         raise DataError(
             f"{fault}.",
@@ -111,17 +126,15 @@ def _read_json(
             cure="Write [{...}, {...}], or one object a line in a .jsonl file.",
         )
     for number, row in enumerate(found, 1):
-        where = f"{path.name}[{number}]"
-        if isinstance(row, dict):
-            yield from _clean_row(row, where, bad, cleaned_rows)
-        else:
-            set_row_aside(bad, where, "not an object")
+        yield (
+            f"{path.name}[{number}]",
+            row if isinstance(row, dict) else ValueError("not an object"),
+        )
 
 
-def _read_csv(
-    path: Path, bad: list[BadLine] | None, cleaned_rows: list[BadLine] | None
-) -> Iterator[tuple[str, Row]]:
-    text = _read_text(path)
+def _parse_csv_rows(path: Path) -> Iterator[tuple[str, Row | ValueError]]:
+    """Yield (place, row), and a ValueError in the place of a row that cannot be read."""
+    text = read_utf8(path)
     head = text.split("\n", 1)[0]
     csv.field_size_limit(MAX_LINE_BYTES)
     lines = csv.reader(
@@ -135,26 +148,21 @@ def _read_csv(
         except StopIteration:
             return
         except csv.Error as fault:
-            set_row_aside(bad, where, f"not CSV ({fault})")
+            yield where, ValueError(f"not CSV ({fault})")
             continue
         if not names:
             names = _read_column_names(cells, where)
-        elif any(cell.strip() for cell in cells[len(names) :]):
-            set_row_aside(bad, where, f"{len(cells)} cells under {len(names)} names")
-        elif any(cell.strip() for cell in cells):
-            yield from _clean_row(
-                {name: cell for name, cell in zip(names, cells, strict=False) if name},
-                where,
-                bad,
-                cleaned_rows,
-            )
+        elif "".join(cells[len(names) :]).strip():
+            yield where, ValueError(f"{len(cells)} cells under {len(names)} names")
+        elif "".join(cells).strip():
+            yield where, {name: cell for name, cell in zip(names, cells, strict=False) if name}
 
 
 def _read_column_names(cells: list[str], where: str) -> list[str]:
-    """The names of a table's columns; one without a name is not read.
+    """Return the names of the columns. A column without a name is not read.
 
     Raises:
-        DataError: two have one name, so that nobody knows which is meant.
+        DataError: two columns have the same name.
     """
     names = [clean_text(name).strip() for name in cells]
     if twice := next((name for name in names if name and names.count(name) > 1), ""):
@@ -164,17 +172,6 @@ def _read_column_names(cells: list[str], where: str) -> list[str]:
     return names
 
 
-def set_row_aside(bad: list[BadLine] | None, where: str, fault: str) -> None:
-    """Sets a row aside.
-
-    Raises:
-        DataError: where there is no list for it.
-    """
-    if bad is None:
-        raise DataError(f"{fault}.", where=where, cure="Mend or remove the row.")
-    bad.append(BadLine(where, fault))
-
-
 def convert_rows(
     path: Path,
     read_row: Callable[[Row, str], T],
@@ -182,25 +179,33 @@ def convert_rows(
     *,
     skip: bool,
     max_bad_share: float,
+    forms: str,
     rows: RowReader = read_rows,
 ) -> tuple[list[T], dict[str, Outcome]]:
-    """What `read_row` makes of every row, and the fates of the rows that could not be used.
+    """Return what `read_row` makes of every row, and the outcomes of the bad rows by their place.
 
     Args:
-        skip: leave bad rows out where their share is at most `most_bad`.
-        rows: what finds the rows in the file.
+        read_row: converts a row at a place; a DataError means a bad row.
+        cleaned_rows: receives the places where `clean_text` changed something.
+        skip: leave bad rows out if their share is at most `max_bad_share`.
+        forms: the forms of a row, for the error.
+        rows: yields the rows of the file.
 
     Raises:
-        DataError: the file cannot be read, or a row is bad and not `skip`, or too many are.
+        DataError: the file cannot be read, a row is bad and not `skip`, too many rows are bad, or
+            no row is left.
     """
     bad: list[BadLine] = []
     read: list[T] = []
     for where, row in rows(path, bad, cleaned_rows):
         try:
             read.append(read_row(row, where))
-        except DataError as fault:  # what is wrong with it, and what would mend it
-            bad.append(BadLine(where, " ".join(filter(None, (fault.what, fault.cure))).rstrip(".")))
+        except DataError as fault:
+            bad.append(BadLine(where, f"{fault.what} {fault.cure}".strip().rstrip(".")))
     refuse_bad_rows(path, bad, len(read) + len(bad), skip, max_bad_share)
+    if not read:
+        what = f"has no row that can be used ({len(bad)} bad rows)." if bad else "is empty."
+        raise DataError(what, where=str(path), cure=f"A row is {forms}.")
     return read, {
         b.where: Outcome(b.where, "dropped", "cannot be read", {"where": b.where, "fault": b.fault})
         for b in bad
@@ -210,7 +215,7 @@ def convert_rows(
 def refuse_bad_rows(
     path: Path, bad: Sequence[BadLine], rows: int, skip: bool, max_bad_share: float
 ) -> None:
-    """Stops at rows that cannot be used, unless they may be skipped and are few.
+    """Refuse bad rows, unless they may be skipped and are few.
 
     Raises:
         DataError: naming the first of them.
@@ -221,7 +226,10 @@ def refuse_bad_rows(
     if len(bad) > MAX_SHOWN:
         lines.append(f"and {len(bad) - MAX_SHOWN} more.")
     if skip:
-        cure = f"At most {max_bad_share:.0%} may be left out (max_bad_rows); is {path.name} the right file?"
+        cure = (
+            f"At most {max_bad_share:.0%} may be left out (max_bad_rows); "
+            f"is {path.name} the right file?"
+        )
     else:
         cure = (
             f"Mend or remove them; --skip-bad-rows continues without them ({len(bad)} of "
@@ -234,15 +242,31 @@ def refuse_bad_rows(
     )
 
 
-def _clean_row(
-    row: Row, where: str, bad: list[BadLine] | None, cleaned_rows: list[BadLine] | None
-) -> Iterator[tuple[str, Row]]:
-    """The row with its texts made safe."""
-    try:
-        safe: Row = clean_json(row)
-    except ValueError as fault:
-        set_row_aside(bad, where, str(fault))
-        return
-    if cleaned_rows is not None and safe != row:
-        cleaned_rows.append(BadLine(where, "unsafe characters replaced"))
-    yield where, safe
+def suggest_form(names: Iterable[str], known: Collection[str], forms: str) -> str:
+    """Return a cure for a row of no known form: the nearest key of its first unknown one."""
+    unknown = next((name for name in names if name not in known), "")
+    return did_you_mean(unknown, known) if unknown else f"A row is {forms}."
+
+
+def read_text(row: Mapping[str, Any], key: str, where: str) -> str | None:
+    """Return a text of a row without the space around it; None if it is absent or blank.
+
+    Raises:
+        DataError: the value is no text.
+    """
+    value = row.get(key)
+    if value is not None and not isinstance(value, str):
+        raise DataError(f'"{key}" is not a text but {str(value)[:40]!r}.', where=where)
+    return clean_text(value).strip() or None if value else None
+
+
+def read_required_text(row: Mapping[str, Any], key: str, where: str) -> str:
+    """Return a text of a row without the space around it.
+
+    Raises:
+        DataError: the text is absent or blank, or the value is no text.
+    """
+    found = read_text(row, key, where)
+    if found is None:
+        raise DataError(f'"{key}" is empty.', where=where, cure="Give it, or remove the row.")
+    return found

@@ -1,5 +1,6 @@
-"""Reading a rule: one instruction in plain words, in any language. And, for rules whose form is
-recognised, the check that decides them.
+"""Read a rule: one instruction in plain words, in any language.
+
+A rule of a recognised form also gets the check that decides it.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "selfteach:rule")
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A rule. Its text is inert: quotes, markup and control tokens in it are words like any others.
+    """Hold a rule. Quotes, markup and control tokens in its text have no meaning.
+
     The id is a uuid5 of the text.
     """
 
@@ -30,10 +32,10 @@ class Rule:
 
 
 def read_rule(text: str) -> Rule:
-    """A rule from what a person typed: cleaned once, the space around it removed.
+    """Return the rule that a person typed, cleaned and without the space around it.
 
     Raises:
-        DataError: it says nothing, or it is longer than MAX_CHARS characters.
+        DataError: the rule has no words, or more than MAX_CHARS characters.
     """
     text = clean_text(text).strip()
     if not any(char != "\ufffd" and unicodedata.category(char) in _SAYING for char in text):
@@ -54,12 +56,11 @@ def read_rule(text: str) -> Rule:
 
 
 def suggest_check(rule: Rule | str) -> str | None:
-    """The check (docs/reference/checks.md) that decides a rule of a recognised English form, or None where
-    there is doubt.
+    """Return the check (docs/reference/checks.md) that decides a rule of a recognised English form.
 
     "Answer in one sentence." -> `max_sentences=1`; "Do not talk about cars." -> `not contains
-    "car"`. A rule of several sentences gets the conjunction, if every one of them is recognised.
-    What a topic's check finds are its words, not its synonyms.
+    "car"`. A rule of several sentences gets the conjunction of their checks. The result is None if
+    a sentence is not recognised. The check of a topic finds its words, not its synonyms.
     """
     text = rule.text if isinstance(rule, Rule) else rule
     parts = [part for part in re.split(r"(?<=[.!;])\s+|\n+", text.strip()) if part.strip()]
@@ -72,29 +73,22 @@ def suggest_check(rule: Rule | str) -> str | None:
 
 
 def _suggest_sentence_check(sentence: str) -> str | None:
-    """The check of one sentence."""
+    """Return the check of one sentence."""
     text = re.sub(r"\s+", " ", sentence).strip().rstrip(".!;").strip()
     text = text.replace("’", "'").replace("“", '"').replace("”", '"')
-    text = re.sub(
-        (
-            r"^(?:(?:please|always|you (?:must|should|shall|are to)(?! not)|make sure "
-            r"(?:to|that you)|be sure to),? )+"
-        ),
-        "",
-        text,
-        flags=re.I,
-    )
+    text = _POLITE_LEAD.sub("", text)
     for pattern, build in _FORMS:
         if match := pattern.fullmatch(text):
-            return build(match)
+            return build if isinstance(build, str) else build(match)
     return None
 
 
+_POLITE_LEAD = re.compile(
+    r"^(?:(?:please|always|you (?:must|should|shall|are to)(?! not)|make sure "
+    r"(?:to|that you)|be sure to),? )+",
+    re.I,
+)
 Build = Callable[[re.Match[str]], str | None]
-
-
-def _make_constant(check: str) -> Build:
-    return lambda match: check
 
 
 def _quote(value: str) -> str:
@@ -108,9 +102,9 @@ def _none_of(conditions: list[str]) -> str:
 
 
 # -------------------------------------------------------------------------------------------------
-# words and sentences, counted
+# numbers of words and sentences
 
-_SMALL = (
+_SMALL = [
     "zero",
     "one",
     "two",
@@ -124,7 +118,7 @@ _SMALL = (
     "ten",
     "eleven",
     "twelve",
-)
+]
 _NUMBERS = {word: count for count, word in enumerate(_SMALL)} | {
     "a": 1,
     "an": 1,
@@ -157,10 +151,12 @@ def _parse_count(text: str) -> int:
 
 
 def _check_bound(match: re.Match[str]) -> str | None:
-    """At most, at least, more than, fewer than, exactly so many; "in 20 words" and "in one
-    sentence" are upper bounds.
+    """Return the check of a bound: at most, at least, more than, fewer than, exactly.
+
+    "in 20 words" and "in one sentence" are upper bounds.
     """
-    bound, count = (match["before"] or match["after"] or "").lower(), _parse_count(match["count"])
+    bound = (match["before"] or match["after"] or "").lower()
+    count = _parse_count(match["count"])
     unit = match["unit"].lower().rstrip("s") + "s"
     if bound in _AT_LEAST or bound in _OVER:
         return f"min_{unit}={count + (bound in _OVER)}"
@@ -172,9 +168,10 @@ def _check_bound(match: re.Match[str]) -> str | None:
 
 
 def _check_forbidden_bound(match: re.Match[str]) -> str | None:
-    """Not more than, not fewer than."""
+    """Return the check of "not more than" or "not fewer than"."""
     unit = match["unit"].lower().rstrip("s") + "s"
-    return f"{'max' if match['before'].lower() in _OVER else 'min'}_{unit}={_parse_count(match['count'])}"
+    side = "max" if match["before"].lower() in _OVER else "min"
+    return f"{side}_{unit}={_parse_count(match['count'])}"
 
 
 # -------------------------------------------------------------------------------------------------
@@ -198,64 +195,58 @@ _MARKS = {
 
 
 def _check_marks(match: re.Match[str]) -> str:
-    """No exclamation marks; no emoji and no digits."""
-    names = [
-        re.sub("^(?:any|an?|no) ", "", name)
-        for name in re.split(r",? (?:or|and) |, |/", match["marks"].lower())
-    ]
-    return _none_of(
-        [
-            next(check for mark, check in _MARKS.items() if re.fullmatch(f"(?:{mark})s?", name))
-            for name in names
-        ]
-    )
+    """Return the check of forbidden marks: no exclamation marks; no emoji and no digits."""
+    found = []
+    for name in re.split(r",? (?:or|and) |, |/", match["marks"].lower()):
+        name = re.sub("^(?:any|an?|no) ", "", name)
+        found += [check for mark, check in _MARKS.items() if re.fullmatch(f"(?:{mark})s?", name)]
+    return _none_of(found)
 
 
 def _make_edge(name: str) -> Build:
-    """Start with X, end with X: X in quotes, or a bare phrase with a capital letter, plainly meant
-    to the letter.
-    """
+    """Return the builder of "start with X" or "end with X"."""
     return lambda match: _check_edge(name, match["value"])
 
 
 def _make_no_edge(name: str) -> Build:
-    """Do not start with X, Y or Z."""
+    """Return the builder of "do not start with X, Y or Z"."""
 
     def build(match: re.Match[str]) -> str | None:
-        found = [
-            _check_edge(name, part)
-            for part in re.split(r",? (?:or|and|nor) (?:with )?|,\s*|\s*/\s*", match["value"])
-        ]
-        return None if None in found else _none_of([check for check in found if check])
+        parts = re.split(r",? (?:or|and|nor) (?:with )?|,\s*|\s*/\s*", match["value"])
+        checks = [_check_edge(name, part) for part in parts]
+        known = [check for check in checks if check]
+        return _none_of(known) if len(known) == len(parts) else None
 
     return build
 
 
 def _check_edge(name: str, value: str) -> str | None:
+    """Return the check of X in quotes, or of a bare phrase that begins with a capital letter."""
     value = value.strip()
     if quoted := re.fullmatch(r"""(["'])(.+)\1""", value):
         return f"{name} {_quote(quoted[2])}"
     if re.fullmatch(r"(?:an? )?(?:question(?: mark)?|exclamation (?:mark|point))s?", value, re.I):
         return f'{name} "{"?" if "question" in value.lower() else "!"}"'
     plain = re.fullmatch(r"[^\W\d_]+(?:[ ,'-]+[^\W\d_]+){0,3}[!?]?", value)
-    return (
-        f"{name} {_quote(value)}"
-        if plain and value[0].isupper() and not _VAGUE.search(value)
-        else None
-    )
+    if plain and value[0].isupper() and not _VAGUE.search(value):
+        return f"{name} {_quote(value)}"
+    return None
 
 
 # -------------------------------------------------------------------------------------------------
 # topics
 
 _VAGUE = re.compile(
-    r"\b(?:an?|your|you|yours|yourself|my|me|mine|i|we|our|us|his|her|hers|him|their|them|they|it|its|that|this|these|those|who|whom|whose|which|what|when|where|"
-    r"why|how|whether|if|unless|except|but|while|because|before|after|until|without|only|not|to|being|having|is|are|was|were|be|has|have|do|does|can|could|may|"
-    r"should|would|will|any|anything|something|everything|nothing|anyone|someone|everyone|things?|stuff|topics?|subjects?|matters?|issues?|people|person|other|"
-    r"others|same|such|own|too|very|much|more|most|less|than|so|then|again|first|last|beginning|end|user|asked|greeting|summary)\b",
+    r"\b(?:an?|your|you|yours|yourself|my|me|mine|i|we|our|us|his|her|hers|him|their|them|they|"
+    r"it|its|that|this|these|those|who|whom|whose|which|what|when|where|why|how|whether|if|"
+    r"unless|except|but|while|because|before|after|until|without|only|not|to|being|having|"
+    r"is|are|was|were|be|has|have|do|does|can|could|may|should|would|will|any|anything|"
+    r"something|everything|nothing|anyone|someone|everyone|things?|stuff|topics?|subjects?|"
+    r"matters?|issues?|people|person|other|others|same|such|own|too|very|much|more|most|"
+    r"less|than|so|then|again|first|last|beginning|end|user|asked|greeting|summary)\b",
     re.I,
 )
-_LETTERED = re.compile(r"^(?:the )?(?:word|term|phrase|name)s? ", re.I)
+_LITERAL = re.compile(r"^(?:the )?(?:word|term|phrase|name)s? ", re.I)
 _TOPIC_LEAD = re.compile(
     (
         r"^(?:the )?(?:(?:topics?|subjects?|themes?) of |(?:word|term|phrase|name)s? "
@@ -272,35 +263,35 @@ _TOPIC_TAIL = re.compile(
 
 
 def _check_topics(match: re.Match[str]) -> str | None:
-    """Do not talk about X, Y or Z: every topic a noun or a name of at most four words; or words
-    meant to the letter.
+    """Return the check of "do not talk about X, Y or Z".
+
+    Each topic is a noun or a name of at most four words, or a word that is meant literally.
     """
     text = _TOPIC_TAIL.sub("", match["topic"].strip())
-    letter = _LETTERED.match(text) is not None
+    literal = _LITERAL.match(text)
     found = []
     for part in re.split(r",? (?:or|and|nor) (?:about |of )?|, ", _TOPIC_LEAD.sub("", text)):
         part = re.sub(r"^(?:the|any|all) ", "", part.strip(), flags=re.I)
         quoted = re.fullmatch(r"""(["'])(.+)\1""", part)
         words = (quoted[2] if quoted else part).split()
-        if not 1 <= len(words) <= 4 or not all(
-            re.fullmatch(r"[^\W_][\w'&.-]*", word) for word in words
-        ):
+        if not re.fullmatch(r"[^\W_][\w'&.-]*(?: [^\W_][\w'&.-]*){0,3}", " ".join(words)):
             return None
         if not quoted and (
             _VAGUE.search(part)
             or any(word.endswith("ly") for word in words)
-            or (letter and len(words) > 1)
+            or (literal and len(words) > 1)
         ):
             return None
-        if not quoted and not letter:
+        if not quoted and not literal:
             words[-1] = _to_stem(words[-1], match.string)
         found.append(f"contains {_quote(' '.join(words))}")
     return _none_of(found)
 
 
 def _to_stem(word: str, sentence: str) -> str:
-    """The singular of a common noun. A capital letter in the middle of an ordinary sentence marks a
-    name, and names stay as they are.
+    """Return the singular of a common noun.
+
+    A name stays as it is. A name has a capital letter, unless every word of the sentence has one.
     """
     all_capital = all(other[0].isupper() for other in sentence.split() if other[0].isalpha())
     return to_singular(word.lower()) if word.islower() or all_capital else word
@@ -374,76 +365,74 @@ _SAY = r"""(?:use|using|say|saying|write|writing)(?= (?:the (?:word|term|phrase|
 _LANGUAGE_CHECK: Build = lambda match: f"language={_LANGUAGES[match['language'].lower()]}"
 _LETTER_CHECK: Build = lambda match: f'not regex "(?i){match["letter"].lower()}"'
 
-_FORMS: list[tuple[re.Pattern[str], Build]] = [
-    (re.compile(pattern, re.I), build)
-    for pattern, build in [
+_PATTERNS: list[tuple[str, Build | str]] = [
+    (
         (
-            (
-                rf"(?:{_ANSWER} |use )(?:(?:in|with|to|using|within) "
-                rf")?(?:(?P<before>{_BEFORE}) )?{_COUNT}{_AFTER}{_WHERE}"
-            ),
-            _check_bound,
+            rf"(?:{_ANSWER} |use )(?:(?:in|with|to|using|within) "
+            rf")?(?:(?P<before>{_BEFORE}) )?{_COUNT}{_AFTER}{_WHERE}"
         ),
+        _check_bound,
+    ),
+    (
+        rf"(?P<before>{'|'.join((*_AT_MOST, *_AT_LEAST, 'exactly'))}) {_COUNT}{_AFTER}{_WHERE}",
+        _check_bound,
+    ),
+    (
+        rf"{_NOT} (?:{_USE} )?(?P<before>{'|'.join((*_OVER, *_UNDER))}) {_COUNT}{_WHERE}",
+        _check_forbidden_bound,
+    ),
+    (rf"{_NOT} (?:{_USE} )?(?P<marks>{_MARK}(?:{_SEPARATOR}{_MARK})*){_WHERE}", _check_marks),
+    (
+        rf"{_NOT} (?:{_USE} )?{_LIST}(?:{_SEPARATOR}{_LIST})*{_WHERE}",
+        "not format=list",
+    ),
+    (
+        rf"(?:{_ANSWER} (?:in|with|as|using)|use) (?:the form of )?{_LIST}(?: only)?",
+        "format=list",
+    ),
+    (
         (
-            rf"(?P<before>{'|'.join((*_AT_MOST, *_AT_LEAST, 'exactly'))}) {_COUNT}{_AFTER}{_WHERE}",
-            _check_bound,
+            rf"{_JSON}(?: only)?(?: an?)?(?: (?:valid|raw))?(?: an?)? json(?: objects?| "
+            r"format| only)*"
         ),
-        (
-            rf"{_NOT} (?:{_USE} )?(?P<before>{'|'.join((*_OVER, *_UNDER))}) {_COUNT}{_WHERE}",
-            _check_forbidden_bound,
-        ),
-        (rf"{_NOT} (?:{_USE} )?(?P<marks>{_MARK}(?:{_SEPARATOR}{_MARK})*){_WHERE}", _check_marks),
-        (
-            rf"{_NOT} (?:{_USE} )?{_LIST}(?:{_SEPARATOR}{_LIST})*{_WHERE}",
-            _make_constant("not format=list"),
-        ),
-        (
-            rf"(?:{_ANSWER} (?:in|with|as|using)|use) (?:the form of )?{_LIST}(?: only)?",
-            _make_constant("format=list"),
-        ),
-        (
-            (
-                rf"{_JSON}(?: only)?(?: an?)?(?: (?:valid|raw))?(?: an?)? json(?: objects?| "
-                r"format| only)*"
-            ),
-            _make_constant("format=json"),
-        ),
-        (
-            rf"{_ANSWER} (?:only )?in (?P<language>{'|'.join(_LANGUAGES)})(?: only)?",
-            _LANGUAGE_CHECK,
-        ),
-        (
-            rf"(?:(?:{_ANSWER}|use)(?: only)?(?: in| with)? )?(?:all |only )?{_LOWER}{_LETTERS}",
-            _make_constant(r'not regex "\\p{Lu}"'),
-        ),
-        (
-            rf"(?:{_ANSWER}|use)(?: only)?(?: in| with)? (?:all |only )?{_UPPER}{_LETTERS}",
-            _make_constant(r'not regex "\\p{Ll}"'),
-        ),
-        (
-            rf"{_NOT} (?:{_USE} )?(?:any )?{_UPPER}(?: letters?)?{_WHERE}",
-            _make_constant(r'not regex "\\p{Lu}"'),
-        ),
-        (rf"""{_NOT} (?:{_USE} )?the letter ["']?(?P<letter>[a-z])["']?{_WHERE}""", _LETTER_CHECK),
-        (rf"(?:start|begin|open) {_WITH}", _make_edge("starts")),
-        (rf"(?:end|finish|close|conclude) {_WITH}", _make_edge("ends")),
-        (
-            rf"{_NOT} (?:ever )?(?:start|begin|open)(?:ing)?{_EDGED} {_WITH}",
-            _make_no_edge("starts"),
-        ),
-        (
-            rf"{_NOT} (?:ever )?(?:end|finish|clos|conclud)(?:e|ing)?{_EDGED} {_WITH}",
-            _make_no_edge("ends"),
-        ),
-        (rf"{_NOT} (?:ever )?(?:{_TALK}|{_SAY})[ :]+(?P<topic>.+)", _check_topics),
-        (
-            r"you (?:must|may|should|shall|can) ?not (?:ever )?"
-            + rf"(?:{_TALK}|{_SAY})[ :]+(?P<topic>.+)",
-            _check_topics,
-        ),
-        (
-            r"avoid (?=the (?:topic|subject|word|term|theme|phrase|name)s? )(?P<topic>.+)",
-            _check_topics,
-        ),
-    ]
+        "format=json",
+    ),
+    (
+        rf"{_ANSWER} (?:only )?in (?P<language>{'|'.join(_LANGUAGES)})(?: only)?",
+        _LANGUAGE_CHECK,
+    ),
+    (
+        rf"(?:(?:{_ANSWER}|use)(?: only)?(?: in| with)? )?(?:all |only )?{_LOWER}{_LETTERS}",
+        r'not regex "\\p{Lu}"',
+    ),
+    (
+        rf"(?:{_ANSWER}|use)(?: only)?(?: in| with)? (?:all |only )?{_UPPER}{_LETTERS}",
+        r'not regex "\\p{Ll}"',
+    ),
+    (
+        rf"{_NOT} (?:{_USE} )?(?:any )?{_UPPER}(?: letters?)?{_WHERE}",
+        r'not regex "\\p{Lu}"',
+    ),
+    (rf"""{_NOT} (?:{_USE} )?the letter ["']?(?P<letter>[a-z])["']?{_WHERE}""", _LETTER_CHECK),
+    (rf"(?:start|begin|open) {_WITH}", _make_edge("starts")),
+    (rf"(?:end|finish|close|conclude) {_WITH}", _make_edge("ends")),
+    (
+        rf"{_NOT} (?:ever )?(?:start|begin|open)(?:ing)?{_EDGED} {_WITH}",
+        _make_no_edge("starts"),
+    ),
+    (
+        rf"{_NOT} (?:ever )?(?:end|finish|clos|conclud)(?:e|ing)?{_EDGED} {_WITH}",
+        _make_no_edge("ends"),
+    ),
+    (rf"{_NOT} (?:ever )?(?:{_TALK}|{_SAY})[ :]+(?P<topic>.+)", _check_topics),
+    (
+        r"you (?:must|may|should|shall|can) ?not (?:ever )?"
+        + rf"(?:{_TALK}|{_SAY})[ :]+(?P<topic>.+)",
+        _check_topics,
+    ),
+    (
+        r"avoid (?=the (?:topic|subject|word|term|theme|phrase|name)s? )(?P<topic>.+)",
+        _check_topics,
+    ),
 ]
+_FORMS = [(re.compile(pattern, re.I), build) for pattern, build in _PATTERNS]

@@ -1,29 +1,28 @@
-"""Reading tasks: an instruction with worked instances, in the forms that people already have.
+"""Read tasks: an instruction with worked instances, in common forms.
 
-A row is one of these; other keys are left alone.
+A row is one of these; other keys are ignored.
   instruction, instances: [{input, output}], is_classification     Self-Instruct's seed_tasks.jsonl
   instruction, input, output                                       Alpaca
-  conversations: [{from, value}]                                   ShareGPT; the first exchange
-      counts
-  messages: [{role, content}]                                      the first exchange counts
+  conversations: [{from, value}]                                   ShareGPT; its first exchange
+  messages: [{role, content}]                                      the first exchange
   prompt, completion                                               texts, or lists of messages
 
 Source: Self-Instruct (arXiv 2212.10560), data/seed_tasks.jsonl of yizhongw/self-instruct, for the
-form. The tasks beside this file are our own.
+form. The tasks in the folder of this file are our own.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from selfteach.errors import DataError
 from selfteach.files import BadLine
-from selfteach.materials.rows import convert_rows
+from selfteach.materials.rows import convert_rows, read_required_text, read_text, suggest_form
 from selfteach.records import Message, digest, parse_messages
-from selfteach.registry import did_you_mean
 from selfteach.run.ledger import Outcome
 
 OWN_SEEDS = Path(__file__).with_name("seed_tasks.jsonl")
@@ -44,7 +43,7 @@ FORMS = (
     "prompt, completion"
 )
 NO_INPUT = frozenset({"<noinput>", "<no input>", "noinput", "no input", "none", "n/a"})
-"""What stands for "this task needs no input": Alpaca's word, and what models write in its place."""
+"""Texts that mean "this task needs no input": Alpaca's word, and the words that models write."""
 SPEAKERS = {
     "human": "user",
     "user": "user",
@@ -57,21 +56,22 @@ SPEAKERS = {
 
 @dataclass(frozen=True, slots=True)
 class Instance:
-    """One worked case of a task. The input is empty where the instruction says everything."""
+    """Hold one worked case of a task. The input is "" if the instruction needs none."""
 
     input: str
     output: str
 
     @property
     def text(self) -> str:
-        """Both as one text, for comparing."""
+        """Return both as one text, to compare instances."""
         return f"{self.input}\n{self.output}".strip()
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """An instruction with its instances. `classification` is None where nobody said whether the
-    output is one of a few labels.
+    """Hold an instruction with its instances.
+
+    `classification` tells whether the output is one of a few labels; None if it is not known.
     """
 
     where: str
@@ -81,11 +81,11 @@ class Task:
 
     @property
     def id(self) -> str:
-        """The hash of the instruction."""
+        """Return the hash of the instruction."""
         return digest(["task", self.instruction])
 
     def to_json(self) -> dict[str, Any]:
-        """The row, in Self-Instruct's form."""
+        """Return the row in Self-Instruct's form."""
         cases = [{"input": case.input, "output": case.output} for case in self.instances]
         return {
             "id": self.id,
@@ -97,8 +97,9 @@ class Task:
 
 @dataclass
 class Tasks:
-    """What a person brought: `seeds` to invent from, `test` to be examined on. `outcomes` says of
-    every row what became of it.
+    """Hold the material of a person: `seeds` to invent from, and `test` for the exam.
+
+    `outcomes` has the outcome of every row by its place.
     """
 
     seeds: list[Task] = field(default_factory=list)
@@ -108,110 +109,98 @@ class Tasks:
 
 
 def read_tasks(path: Path = OWN_SEEDS, *, skip: bool = False, max_bad_share: float = 0.1) -> Tasks:
-    """Reads a file of tasks; instances of one and the same instruction become one task.
+    """Read a file of tasks. Instances of the same instruction become one task.
 
     Args:
-        skip: leave bad rows out (they are among the fates) where their share is at most `most_bad`.
+        skip: leave bad rows out if their share is at most `max_bad_share`; they have outcomes.
 
     Raises:
-        DataError: a bad row and not `skip`, too many of them, or no task at all.
+        DataError: a row is bad and not `skip`, too many rows are bad, or no row is left.
     """
     found = Tasks()
-    read, bad = convert_rows(
-        path, read_task, found.cleaned_rows, skip=skip, max_bad_share=max_bad_share
+    read, found.outcomes = convert_rows(
+        path, read_task, found.cleaned_rows, skip=skip, max_bad_share=max_bad_share, forms=FORMS
     )
-    found.outcomes |= bad
     found.seeds = list(_join_tasks(read, found.outcomes))
-    if not found.seeds:
-        raise DataError(
-            f"there is no task in it ({len(bad)} bad rows).",
-            where=str(path),
-            cure=f"A row is {FORMS}.",
-        )
     return found
 
 
-def _join_tasks(read: Sequence[Task], fates: dict[str, Outcome]) -> Iterator[Task]:
-    """One task for each instruction, with all its different instances."""
+def _join_tasks(read: Sequence[Task], outcomes: dict[str, Outcome]) -> Iterator[Task]:
+    """Yield one task for each instruction, with all its different instances."""
     groups: dict[str, list[Task]] = {}
     for task in read:
         groups.setdefault(task.instruction, []).append(task)
-    for first, *more in groups.values():
-        fates[first.where] = Outcome(first.where, "accepted")
-        cases = dict.fromkeys(first.instances)
-        for task in more:
-            new = [case for case in task.instances if case not in cases]
-            cases |= dict.fromkeys(new)
-            reason = "" if new else "repeats another row"
-            fates[task.where] = Outcome(
-                task.where,
-                "accepted" if new else "dropped",
-                reason,
-                {"instruction": task.instruction},
-            )
-        said = next(
-            (task.classification for task in (first, *more) if task.classification is not None),
-            None,
-        )
-        yield Task(first.where, first.instruction, tuple(cases), said)
+    for group in groups.values():
+        first = group[0]
+        cases: dict[Instance, None] = {}
+        for task in group:
+            body = {"instruction": task.instruction}
+            outcome = Outcome(task.where, "accepted", "", body)
+            if task is first:
+                outcome = Outcome(task.where, "accepted")
+            elif cases.keys() >= set(task.instances):
+                outcome = Outcome(task.where, "dropped", "repeats another row", body)
+            outcomes[task.where] = outcome
+            cases |= dict.fromkeys(task.instances)
+        labels = (task.classification for task in group)
+        label = next((label for label in labels if label is not None), None)
+        yield Task(first.where, first.instruction, tuple(cases), label)
 
 
 def read_task(row: Mapping[str, Any], where: str) -> Task:
-    """One row.
+    """Read one row.
 
     Raises:
-        DataError: it is of no known form, or a part of it is empty.
+        DataError: the row has no known form, or a part of it is empty.
     """
-    if "instances" in row:
-        return Task(
-            where,
-            _read_text(row, "instruction", where),
-            tuple(_read_instances(row["instances"], where)),
-            _read_flag(row, where),
-        )
-    if "instruction" in row:
-        case = Instance(_read_input(row, where), _read_text(row, "output", where))
-        return Task(where, _read_text(row, "instruction", where), (case,), _read_flag(row, where))
+    if "instruction" in row or "instances" in row:
+        instruction = read_required_text(row, "instruction", where)
+        if "instances" in row:
+            instances = tuple(_read_instances(row["instances"], where))
+        else:
+            instances = (_read_instance(row, where),)
+        return Task(where, instruction, instances, _read_flag(row, where))
     if "conversations" in row or "messages" in row:
         return _read_exchange(read_conversation(row, where), where)
     if "prompt" in row and "completion" in row:
-        asked, answered = (
-            parse_messages(row["prompt"], where),
-            parse_messages(row["completion"], where),
-        )
-        return _read_exchange([*asked, Message("assistant", answered[-1].content)], where)
-    odd = next((key for key in row if key not in KEYS), "")
-    raise DataError(
-        "holds no task.", where=where, cure=did_you_mean(odd, KEYS) if odd else f"A row is {FORMS}."
-    )
+        turns = parse_messages(row["prompt"], where)
+        answer = parse_messages(row["completion"], where)[-1]
+        return _read_exchange([*turns, Message("assistant", answer.content)], where)
+    raise DataError("holds no task.", where=where, cure=suggest_form(row, KEYS, FORMS))
 
 
 def _read_exchange(turns: Sequence[Message], where: str) -> Task:
-    """The first question with its answer. A system message is the instruction then, and the
-    question its input.
+    """Read the first question with its answer.
+
+    If there is a system message, it is the instruction, and the question is its input.
     """
-    system = next((m.content.strip() for m in turns if m.role == "system"), "")
-    at = next((i for i, m in enumerate(turns) if m.role == "user"), len(turns))
-    answer = next((m.content.strip() for m in turns[at + 1 : at + 2] if m.role == "assistant"), "")
-    asked = turns[at].content.strip() if at < len(turns) else ""
-    if not asked or not answer:
+    system = next((turn.content.strip() for turn in turns if turn.role == "system"), "")
+    question = answer = ""
+    for turn, after in pairwise(turns):
+        if turn.role == "user":
+            question = turn.content.strip()
+            answer = after.content.strip() if after.role == "assistant" else ""
+            break
+    if not question or not answer:
         raise DataError("has no question that is followed by its answer.", where=where)
-    return Task(where, system or asked, (Instance(asked if system else "", answer),))
+    if system:
+        return Task(where, system, (Instance(question, answer),))
+    return Task(where, question, (Instance("", answer),))
 
 
 def read_conversation(row: Mapping[str, Any], where: str) -> Sequence[Message]:
-    """The turns of a row of `parse_messages` or of ShareGPT's `conversations`.
+    """Return the turns of `messages` or of ShareGPT's `conversations`.
 
     Raises:
-        DataError: they are none.
+        DataError: they are no turns.
     """
     if "messages" in row:
         return parse_messages(row["messages"], where)
     turns = row["conversations"] if isinstance(row["conversations"], list) else []
     named = [
-        {"role": SPEAKERS.get(str(t.get("from"))), "content": t.get("value")}
-        for t in turns
-        if isinstance(t, dict)
+        {"role": SPEAKERS.get(str(turn.get("from"))), "content": turn.get("value")}
+        for turn in turns
+        if isinstance(turn, dict)
     ]
     return parse_messages(named, where)
 
@@ -228,19 +217,18 @@ def _read_instances(value: Any, where: str) -> Iterator[Instance]:
             raise DataError(
                 '"instances" holds something other than {"input", "output"}.', where=where
             )
-        yield Instance(_read_input(case, where), _read_text(case, "output", where))
+        yield _read_instance(case, where)
 
 
 def is_no_input(text: str) -> bool:
-    """Whether a text says that there is no input."""
+    """Tell whether a text means that there is no input."""
     return text.strip().strip(".").lower() in NO_INPUT
 
 
-def _read_input(row: Mapping[str, Any], where: str) -> str:
-    value = row.get("input")
-    if value is not None and not isinstance(value, str):
-        raise DataError('"input" is no text.', where=where)
-    return "" if not value or is_no_input(value) else value.strip()
+def _read_instance(row: Mapping[str, Any], where: str) -> Instance:
+    text = read_text(row, "input", where) or ""
+    output = read_required_text(row, "output", where)
+    return Instance("" if is_no_input(text) else text, output)
 
 
 def _read_flag(row: Mapping[str, Any], where: str) -> bool | None:
@@ -252,15 +240,8 @@ def _read_flag(row: Mapping[str, Any], where: str) -> bool | None:
     raise DataError('"is_classification" is neither true nor false.', where=where)
 
 
-def _read_text(row: Mapping[str, Any], key: str, where: str) -> str:
-    value = row.get(key)
-    if not isinstance(value, str) or not value.strip():
-        raise DataError(f'"{key}" is empty.', where=where, cure="Give it, or remove the row.")
-    return value.strip()
-
-
 def list_classifications(tasks: Iterable[Task]) -> list[tuple[str, bool]]:
-    """(instruction, whether it is a classification) of the tasks of which somebody said it."""
+    """Return (instruction, whether it is a classification) of the tasks that have this label."""
     return [
         (task.instruction, task.classification) for task in tasks if task.classification is not None
     ]

@@ -1,13 +1,12 @@
-"""Prompt templates: any row with named columns becomes a prompt and its answer. One template is
-drawn for each example.
+"""Prompt templates: a row with named columns becomes a prompt and its answer.
 
-A template is a text with {column} in it. Values are put in once, as they are: braces in a value
-mean nothing. A *chat* template is the words of a user's turn; a *completion* template is plain text
-that the model goes on with.
+One template is sampled for each example. A template is a text with {column} in it. Values are
+inserted once: braces in a value have no meaning. A *chat* template is a turn of the user; a
+*completion* template is plain text that the model continues.
 
 Source: Alpaca (tatsu-lab/stanford_alpaca, train.py) and Self-Instruct (arXiv 2212.10560, 2.3:
-several templates, so that the model does not hang on one of them) for the idea; the words are our
-own, but for `alpaca`, whose words models know.
+several templates, so that the model does not depend on one of them) for the idea. The words are our
+own, except those of `alpaca`, which models know.
 """
 
 from __future__ import annotations
@@ -27,7 +26,10 @@ _COLUMN = re.compile(r"\{(\w+)\}")
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """`form`: a user's turn, or plain text to be continued. `answer` is the part that is learned."""
+    """Hold a template.
+
+    `form` is a turn of the user, or plain text to continue. `answer` is the part that is learned.
+    """
 
     name: str
     form: Literal["chat", "completion"]
@@ -36,26 +38,24 @@ class Template:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """The columns that it needs, in the order in which they stand."""
+        """Return the columns of the template, in their order."""
         return tuple(dict.fromkeys(_COLUMN.findall(self.prompt + self.answer)))
 
     def fits(self, row: Mapping[str, str]) -> bool:
-        """Whether the row has all of its columns, none of them empty."""
+        """Tell whether the row has all columns of the template, none of them empty."""
         return all(row.get(column, "").strip() for column in self.columns)
 
     def fill(self, row: Mapping[str, str]) -> tuple[Prompt, str]:
-        """The prompt and the answer of a row."""
-        asked = fill_template(self.prompt, row)
+        """Return the prompt and the answer of a row."""
+        prompt = fill_template(self.prompt, row)
         answer = fill_template(self.answer, row)
-        return (
-            (make_prompt(asked), answer)
-            if self.form == "chat"
-            else (asked, f" {answer}" if asked[-1:].strip() else answer)
-        )
+        if self.form == "chat":
+            return make_prompt(prompt), answer
+        return prompt, f" {answer}" if prompt[-1:].strip() else answer
 
 
 def fill_template(text: str, row: Mapping[str, str]) -> str:
-    """A text with its columns replaced, once: what a value holds is not looked at again."""
+    """Return a text with its columns replaced. A column inside a value is not replaced."""
     return _COLUMN.sub(lambda found: row[found.group(1)], text)
 
 
@@ -89,18 +89,18 @@ LIBRARY = (
         "### Response:\n",
     ),
 )
-"""With and without an input, for chat and for completion. Those of one name are one template in
-both states.
+"""Templates with and without an input, for chat and for completion. Two of the same name are one
+template with and without an input.
 """
 
 
 def get_templates(names: Sequence[str]) -> tuple[Template, ...]:
-    """The templates of these names.
+    """Return the templates of these names.
 
     Raises:
-        UsageError: there is none of a name; the message offers the nearest one.
+        UsageError: a name is unknown; the message offers the nearest one.
     """
-    known = dict.fromkeys(template.name for template in LIBRARY)
+    known = [template.name for template in LIBRARY]
     for name in names:
         if name not in known:
             raise UsageError(
@@ -112,10 +112,10 @@ def get_templates(names: Sequence[str]) -> tuple[Template, ...]:
 def make_template(
     prompt: str, answer: str, form: Literal["chat", "completion"] = "chat"
 ) -> Template:
-    """A template of the user's own.
+    """Make a template of the user's own.
 
     Raises:
-        UsageError: no column in it, or an answer without one.
+        UsageError: the prompt or the answer has no column.
     """
     if not _COLUMN.search(prompt) or not _COLUMN.search(answer):
         raise UsageError(
@@ -129,10 +129,9 @@ def make_template(
 def sample_template(
     templates: Iterable[Template], row: Mapping[str, str], seed: int, key: str
 ) -> Template | None:
-    """One of the templates that fit a row, drawn by (seed, key); None where none fits.
+    """Sample one of the templates that fit a row, by (seed, key). Return None if none fits.
 
-    Of templates that fit, only those that use the most columns are taken: an input that is there is
-    shown.
+    Only templates with the most columns are candidates, so that an input is used.
     """
     fitting = [template for template in templates if template.fits(row)]
     most = max((len(template.columns) for template in fitting), default=0)

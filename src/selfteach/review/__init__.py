@@ -1,3 +1,4 @@
-"""A person looks at answers and corrects them, in a local page or in the terminal. A decision is on
-disk before it is shown as saved.
+"""Let a person review and correct answers, in a local page or in the terminal.
+
+A decision is on disk before it is shown as saved.
 """

@@ -1,5 +1,6 @@
-"""The review page: four files and a few POST requests. Every answer that says "saved" is sent after
-the ledger's commit.
+"""The review page: four files and a few POST requests.
+
+Every response that says "saved" is sent after the commit of the ledger.
 """
 
 from __future__ import annotations
@@ -26,86 +27,84 @@ from selfteach.run.ledger import Ledger
 WEB_FOLDER = Path(__file__).parent / "web"
 MEDIA_TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript"}
 MAX_BODY_BYTES = 1 << 20
-UNUSABLE, TOO_LARGE, FAILED, FULL = 422, 413, 500, 507
+UNUSABLE = 422
+FAILED = 500
+FULL = 507
 ReviewAction = Callable[[str, str], "queue.ReviewItem | None"]
+Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 class ReviewPage:
-    """What the page works on: the queue of one run, the seat of one tab, and what is done when the
-    person has finished.
+    """Serve the queue of one run to one tab.
+
+    Args:
+        finish: is called when the person has finished.
     """
 
     def __init__(
-        self, ledger: Ledger, name: str, seat: TabSeat, finish: Callable[[], None] = lambda: None
+        self, ledger: Ledger, name: str, seat: TabSeat, finish: Callable[[], None]
     ) -> None:
-        self.seat, self.ended = seat, asyncio.Event()
-        self._ledger, self._name = ledger, name
+        self.seat = seat
+        self.ended = asyncio.Event()
+        self._ledger = ledger
+        self._name = name
         self.actions: dict[str, ReviewAction] = {
             "save": lambda id, text: queue.save_correction(ledger, id, text),
             "accept": lambda id, _: queue.accept_answer(ledger, id),
             "skip": lambda id, _: queue.skip_answer(ledger, id),
             "draft": lambda id, text: queue.save_draft(ledger, id, text),
             "undo": lambda *_: queue.undo_decision(ledger),
-            "again": lambda *_: self._again(),
+            "again": lambda *_: self._requeue(),
             "finish": lambda *_: finish(),
         }
 
     def state(self, item: queue.ReviewItem | None = None) -> dict[str, Any]:
-        """What the page shows: the counts, and the answer to look at (the first that waits, or the
-        one that came back).
+        """Return the content of the page: the counts, and the answer to review.
+
+        Args:
+            item: the answer to review. None takes the first one that waits.
         """
-        counts, rows = queue.count_progress(self._ledger), queue.list_waiting(self._ledger)
-        shown = item or (rows[0] if rows else None)
+        counts = queue.count_progress(self._ledger)
+        shown = item or next(iter(queue.list_waiting(self._ledger)), None)
         return {
             "run": self._name,
             "progress": {**asdict(counts), "total": counts.total, "done": counts.done},
             "item": asdict(shown) if shown else None,
         }
 
-    def _again(self) -> None:
+    def _requeue(self) -> None:
         queue.requeue_skipped(self._ledger)
 
     def run_action(self, name: str, body: dict[str, Any]) -> dict[str, Any]:
-        """Does one thing and says how it stands then."""
+        """Run one action. Return the new content of the page."""
         return self.state(self.actions[name](_get_text(body, "id"), _get_text(body, "text")))
 
 
 def make_app(page: ReviewPage, port: int) -> ASGIApp:
-    """The page as an ASGI application."""
-    files = [
-        Route(path, _make_file_endpoint(name))
-        for path, name in (("/", "index.html"), ("/page.js", "page.js"), ("/words.js", "words.js"))
+    """Return the page as an ASGI application."""
+    endpoints = {name: _make_action_endpoint(page, name) for name in page.actions}
+    endpoints["open"] = _make_open_endpoint(page)
+    routes = [
+        Route("/", _make_file_endpoint("index.html")),
+        Route("/page.js", _make_file_endpoint("page.js")),
+        Route("/words.js", _make_file_endpoint("words.js")),
+        Route("/style.css", _make_file_endpoint("style.css", read_palette())),
+        *(Route(f"/api/{name}", made, methods=["POST"]) for name, made in endpoints.items()),
     ]
-    acts = [
-        Route(f"/api/{name}", _make_action_endpoint(page, name), methods=["POST"])
-        for name in page.actions
-    ]
-    style = Route("/style.css", _make_file_endpoint("style.css", read_palette()))
-    return PageGuard(
-        Starlette(
-            routes=[
-                *files,
-                style,
-                Route("/api/open", _make_open_endpoint(page), methods=["POST"]),
-                *acts,
-            ]
-        ),
-        port,
-    )
+    return PageGuard(Starlette(routes=routes), port)
 
 
 class OpenTabResponse(Response):
-    """The answer to the tab that is let in: its key and the first state, then an open line for as
-    long as the tab is there.
-    """
+    """Send the key and the first state to an admitted tab. The response stays open with the tab."""
 
-    def __init__(self, desk: ReviewPage, key: str) -> None:
+    def __init__(self, page: ReviewPage, key: str) -> None:
         super().__init__(media_type="application/x-ndjson")
-        self._desk, self._first = desk, json.dumps({"key": key, **desk.state()}) + "\n"
+        self._page = page
+        self._first = json.dumps({"key": key, **page.state()}) + "\n"
         del self.headers["content-length"]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Holds the seat until the tab closes the connection or the server ends."""
+        """Hold the seat until the tab closes the connection or the server ends."""
         try:
             await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
             await send(
@@ -115,10 +114,10 @@ class OpenTabResponse(Response):
                     "more_body": True,
                 }
             )
-            await _wait_for_first(_wait_for_disconnect(receive), self._desk.ended.wait())
+            await _wait_for_first(_wait_for_disconnect(receive), self._page.ended.wait())
             await send({"type": "http.response.body", "body": b"", "more_body": False})
         finally:
-            self._desk.seat.release()
+            self._page.seat.release()
 
 
 async def _wait_for_disconnect(receive: Receive) -> None:
@@ -135,44 +134,52 @@ async def _wait_for_first(*waits: Any) -> None:
             task.cancel()
 
 
-def _make_open_endpoint(page: ReviewPage) -> Callable[[Request], Awaitable[Response]]:
+def _make_open_endpoint(page: ReviewPage) -> Endpoint:
     async def endpoint(request: Request) -> Response:
+        body = await _read_body(request)
+        key = page.seat.take(_get_text(body, "token"), _get_text(body, "key"))
+        return OpenTabResponse(page, key)
+
+    return _report_errors(endpoint)
+
+
+def _make_action_endpoint(page: ReviewPage, name: str) -> Endpoint:
+    async def endpoint(request: Request) -> Response:
+        page.seat.check(request.headers.get("authorization", "").removeprefix("Bearer "))
+        return JSONResponse(page.run_action(name, await _read_body(request)))
+
+    return _report_errors(endpoint)
+
+
+def _report_errors(endpoint: Endpoint) -> Endpoint:
+    async def reporting(request: Request) -> Response:
         try:
-            body = await _read_body(request)
-            return OpenTabResponse(
-                page, page.seat.take(_get_text(body, "token"), _get_text(body, "key"))
-            )
+            return await endpoint(request)
         except (RefusedRequest, SelfteachError) as fault:
             return _make_error_response(fault)
 
-    return endpoint
-
-
-def _make_action_endpoint(page: ReviewPage, name: str) -> Callable[[Request], Awaitable[Response]]:
-    async def endpoint(request: Request) -> Response:
-        try:
-            page.seat.check(request.headers.get("authorization", "").removeprefix("Bearer "))
-            reply = page.run_action(name, await _read_body(request))
-        except (RefusedRequest, SelfteachError) as fault:
-            return _make_error_response(fault)
-        return JSONResponse(reply)
-
-    return endpoint
+    return reporting
 
 
 def _make_error_response(fault: RefusedRequest | SelfteachError) -> Response:
-    kinds = (
-        (RefusedRequest, getattr(fault, "status", 0)),
-        (queue.NotWaitingError, CONFLICT),
-        (DataError, UNUSABLE),
-        (ResourceError, FULL),
-    )
-    status = next((status for kind, status in kinds if isinstance(fault, kind)), FAILED)
+    match fault:
+        case RefusedRequest():
+            status = fault.status
+        case queue.NotWaitingError():
+            status = CONFLICT
+        case DataError():
+            status = UNUSABLE
+        case ResourceError():
+            status = FULL
+        case _:
+            status = FAILED
     return JSONResponse({"error": str(fault)}, status)
 
 
-def _make_file_endpoint(name: str, before: str = "") -> Callable[[Request], Awaitable[Response]]:
-    content, kind = before + (WEB_FOLDER / name).read_text("utf-8"), MEDIA_TYPES[Path(name).suffix]
+def _make_file_endpoint(name: str, before: str = "") -> Endpoint:
+    file = WEB_FOLDER / name
+    content = before + file.read_text("utf-8")
+    kind = MEDIA_TYPES[file.suffix]
 
     async def endpoint(request: Request) -> Response:
         return Response(content, media_type=kind)
@@ -181,10 +188,10 @@ def _make_file_endpoint(name: str, before: str = "") -> Callable[[Request], Awai
 
 
 async def _read_body(request: Request) -> dict[str, Any]:
-    """The JSON object of a request.
+    """Return the JSON object of a request.
 
     Raises:
-        DataError: something else, or more than MAX_BODY bytes.
+        DataError: the body is no JSON object, or longer than MAX_BODY_BYTES.
     """
     data = b""
     async for part in request.stream():

@@ -1,15 +1,14 @@
-"""Answers that wait for a person, and what became of them: a stage of the ledger, so it survives
-kill -9 and power loss.
+"""Keep the answers that wait for a person, and the decisions on them.
 
-    ids = put(run, rows)                      # rows {"prompt", "answer"}; putting the same ones
-    again changes nothing if waiting(run):                          # a person works in the page or
-    in the terminal: save, accept, skip, undo
-        serve(run.ledger, ...)
-    edits = corrections(run, ids)             # rows {"id", "prompt", "answer", "correction",
-    "cut"}, in the order in which they were put
+The queue is a stage of the ledger, so it survives kill -9 and power loss. A round of review:
 
-There is no other state: a decision carries its number, so the last one can be taken back, after a
-restart too.
+    ids = add_answers(ledger, rows)          # rows {"prompt", "answer"}; known rows are not added
+    if list_waiting(ledger):                 # a person decides in the page or in the terminal
+        serve_review(ledger, ...)
+    edits = list_corrections(ledger, ids)    # rows {"id", "prompt", "answer", "correction", "cut"}
+
+There is no other state. A decision carries its number, so the last one can be undone, also after
+a restart.
 """
 
 from __future__ import annotations
@@ -20,19 +19,21 @@ from typing import Any, TypedDict
 
 from selfteach.errors import DataError, UsageError
 from selfteach.records import Message, digest
-from selfteach.run.ledger import Ledger, Outcome
-from selfteach.run.run_folder import Run
+from selfteach.run.ledger import Ledger, Outcome, OutcomeState
 from selfteach.text import clean_text
 
 STAGE = "review"
-EDITED, UNCHANGED, SKIPPED = "edited", "accepted as it is", "skipped in review"
-QueueStore = Run | Ledger
-"""What holds the queue: an open run, or its ledger."""
+EDITED = "edited"
+UNCHANGED = "accepted as it is"
+SKIPPED = "skipped in review"
 
 
 class ReviewedCorrection(TypedDict):
-    """A finished edit. `correction` equals `answer` where the person accepted it as it is: an
-    anchor. `cut`: the answer stopped at its token limit."""
+    """Hold a finished edit.
+
+    `correction` equals `answer` if the person accepted the answer as it is: an anchor. `cut` tells
+    whether the answer stopped at its token limit.
+    """
 
     id: str
     prompt: Any
@@ -42,14 +43,16 @@ class ReviewedCorrection(TypedDict):
 
 
 class NotWaitingError(UsageError):
-    """The answer was decided already, here or in another place, or was never put."""
+    """Report that an answer has a decision already, or is not in the queue."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReviewItem:
-    """One answer that waits. `save_draft` is an edit that was begun, or the edit that was taken back;
-    empty where there is none. `cut`: it stopped at its token limit, so that what is missing at its
-    end is no fault of it."""
+    """Hold one answer that waits.
+
+    `draft` is an edit that is not finished or was undone; "" for none. `cut` tells whether the
+    answer stopped at its token limit, so that its missing end is no mistake.
+    """
 
     id: str
     prompt: Any
@@ -60,7 +63,7 @@ class ReviewItem:
 
 @dataclass(frozen=True, slots=True)
 class ReviewProgress:
-    """Counts of the queue; `total` is their sum."""
+    """Count the answers of the queue. `total` is the sum of all four counts."""
 
     waiting: int
     edited: int
@@ -69,20 +72,39 @@ class ReviewProgress:
 
     @property
     def total(self) -> int:
-        """All answers that were put."""
-        return self.waiting + self.edited + self.unchanged + self.skipped
+        """Return the number of all answers in the queue."""
+        return self.waiting + self.done
 
     @property
     def done(self) -> int:
-        """Answers with a decision."""
-        return self.total - self.waiting
+        """Return the number of answers with a decision."""
+        return self.edited + self.unchanged + self.skipped
 
 
-def add_answers(store: QueueStore, rows: Iterable[Mapping[str, Any]]) -> list[str]:
-    """Puts answers into the queue, behind those that are there.
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """Hold an outcome of the queue with its body, which is never empty."""
 
-    An answer that is there already stays as it is, decided or not: so a command that is run again
-    asks nothing twice, and an answer that comes back in a later round needs no second look.
+    id: str
+    state: OutcomeState
+    reason: str
+    body: Mapping[str, Any]
+
+    @property
+    def turn(self) -> int:
+        """Return the number of the decision; 0 if there is none."""
+        return int(self.body.get("turn", 0))
+
+    def copy_body(self, *dropped: str) -> dict[str, Any]:
+        """Return the body without some keys."""
+        return {key: value for key, value in self.body.items() if key not in dropped}
+
+
+def add_answers(ledger: Ledger, rows: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Add answers at the end of the queue.
+
+    An answer that is in the queue stays as it is, decided or not. So the same command again asks
+    nothing twice, and an answer that a later round repeats needs no second review.
 
     Args:
         rows: {"prompt", "answer"[, "cut"]}; a prompt is a text, messages, or a list of {"role",
@@ -92,202 +114,182 @@ def add_answers(store: QueueStore, rows: Iterable[Mapping[str, Any]]) -> list[st
         the id of each row, in order; equal rows have equal ids.
 
     Raises:
-        DataError: a row without a prompt or an answer.
+        DataError: a row has no prompt or no answer.
     """
-    ledger, known = _get_ledger(store), {fate.id for fate in _list_outcomes(store)}
-    ids, fresh = [], []
+    known = {entry.id for entry in _list_entries(ledger)}
+    ids = []
+    added = []
     for number, row in enumerate(rows, start=1):
-        prompt, answer = _to_prompt_json(row.get("prompt")), row.get("answer")
+        prompt = _to_prompt_json(row.get("prompt"))
+        answer = row.get("answer")
         if not prompt or not isinstance(answer, str):
             raise DataError(
                 "an answer to be reviewed needs a prompt and an answer.", where=f"row {number}"
             )
         answer = _clean_text(answer)
-        ids.append(id := digest([STAGE, prompt, answer]))
+        id = digest([STAGE, prompt, answer])
+        ids.append(id)
         if id not in known:
             known.add(id)
-            fresh.append(
-                Outcome(
-                    id,
-                    "pending",
-                    "",
-                    {
-                        "place": len(known),
-                        "prompt": prompt,
-                        "answer": answer,
-                        "cut": row.get("cut") is True,
-                    },
-                )
-            )
-    ledger.record_outcomes(STAGE, fresh)
+            cut = row.get("cut") is True
+            body = {"place": len(known), "prompt": prompt, "answer": answer, "cut": cut}
+            added.append(Outcome(id, "pending", "", body))
+    ledger.record_outcomes(STAGE, added)
     return ids
 
 
-def list_waiting(store: QueueStore) -> list[ReviewItem]:
-    """The answers without a decision, in the order in which they were put."""
-    return [_make_item(fate) for fate in _list_outcomes(store) if fate.state == "pending"]
+def list_waiting(ledger: Ledger) -> list[ReviewItem]:
+    """Return the answers without a decision, in the order of the queue."""
+    return [
+        ReviewItem(
+            entry.id,
+            entry.body["prompt"],
+            entry.body["answer"],
+            entry.body.get("draft", ""),
+            entry.body.get("cut", False),
+        )
+        for entry in _list_entries(ledger, "pending")
+    ]
 
 
 def list_corrections(
-    store: QueueStore, ids: Collection[str] | None = None
+    ledger: Ledger, ids: Collection[str] | None = None
 ) -> list[ReviewedCorrection]:
-    """The finished edits, in the order in which their answers were put; skipped answers are left
-    out.
+    """Return the finished edits, in the order of the queue, without skipped answers.
 
     Args:
-        ids: only these, for instance what `add_answers` returned for one round.
+        ids: only these, for example what `add_answers` returned for one round.
     """
-    chosen = None if ids is None else set(ids)
-    found = [
-        (fate.id, fate.body or {})
-        for fate in _list_outcomes(store)
-        if fate.state == "accepted" and (chosen is None or fate.id in chosen)
-    ]
     return [
         ReviewedCorrection(
-            id=id,
-            prompt=body["prompt"],
-            answer=body["answer"],
-            correction=body["correction"],
-            cut=body.get("cut", False),
+            id=entry.id,
+            prompt=entry.body["prompt"],
+            answer=entry.body["answer"],
+            correction=entry.body["correction"],
+            cut=entry.body.get("cut", False),
         )
-        for id, body in found
+        for entry in _list_entries(ledger, "accepted")
+        if ids is None or entry.id in ids
     ]
 
 
-def count_progress(store: QueueStore) -> ReviewProgress:
-    """How many wait, were edited, accepted as they are, skipped."""
-    reasons = [fate.reason for fate in _list_outcomes(store)]
-    return ReviewProgress(
-        reasons.count(""), reasons.count(EDITED), reasons.count(UNCHANGED), reasons.count(SKIPPED)
-    )
+def count_progress(ledger: Ledger) -> ReviewProgress:
+    """Count the answers that wait, were edited, accepted as they are, or skipped."""
+    reasons = [entry.reason for entry in _list_entries(ledger)]
+    return ReviewProgress(*map(reasons.count, ("", EDITED, UNCHANGED, SKIPPED)))
 
 
-def save_correction(store: QueueStore, id: str, correction: str) -> None:
-    """Records what the person made of an answer. On disk when this returns.
+def save_correction(ledger: Ledger, id: str, correction: str) -> None:
+    """Record a person's correction of an answer. It is on disk when this returns.
 
-    White space at the end, which nobody sees, is not part of an edit.
+    White space at the end is not part of an edit.
 
     Raises:
-        DataError: nothing is left of the answer.
-        NotWaiting: it has a decision already.
+        DataError: the correction is empty.
+        NotWaitingError: the answer has a decision already.
     """
     text = _clean_text(correction).rstrip()
     if not text:
         raise DataError("the correction is empty.", cure="Skip an answer that has no good form.")
-    body = _get_waiting_body(store, id)
+    body = _get_waiting_body(ledger, id)
     if text == body["answer"].rstrip():
-        _decide(store, id, "accepted", UNCHANGED, {**body, "correction": body["answer"]})
+        _accept(ledger, id, UNCHANGED, body, body["answer"])
     else:
-        _decide(store, id, "accepted", EDITED, {**body, "correction": text})
+        _accept(ledger, id, EDITED, body, text)
 
 
-def accept_answer(store: QueueStore, id: str) -> None:
-    """Records that an answer is good as it is.
+def accept_answer(ledger: Ledger, id: str) -> None:
+    """Record that an answer is good as it is.
 
     Raises:
-        DataError: there are no words in it.
-        NotWaiting: it has a decision already.
+        DataError: the answer has no words.
+        NotWaitingError: the answer has a decision already.
     """
-    body = _get_waiting_body(store, id)
+    body = _get_waiting_body(ledger, id)
     if not body["answer"].strip():
         raise DataError("the answer is empty.", cure="Write one, or skip it.")
-    _decide(store, id, "accepted", UNCHANGED, {**body, "correction": body["answer"]})
+    _accept(ledger, id, UNCHANGED, body, body["answer"])
 
 
-def skip_answer(store: QueueStore, id: str) -> None:
-    """Leaves an answer out; nothing is learned from it. `undo_decision` and `requeue_skipped` bring it back.
-
-    Raises:
-        NotWaiting: it has a decision already.
-    """
-    _decide(store, id, "dropped", SKIPPED, _get_waiting_body(store, id))
-
-
-def save_draft(store: QueueStore, id: str, text: str) -> None:
-    """Keeps an edit that is not finished, so that a crash does not take it.
+def skip_answer(ledger: Ledger, id: str) -> None:
+    """Leave an answer out of the training. `undo_decision` and `requeue_skipped` reverse this.
 
     Raises:
-        NotWaiting: the answer has a decision already.
+        NotWaitingError: the answer has a decision already.
     """
-    body = _get_waiting_body(store, id)
-    _get_ledger(store).record_outcomes(
-        STAGE, [Outcome(id, "pending", "", {**body, "draft": _clean_text(text)})]
-    )
+    _decide(ledger, id, "dropped", SKIPPED, _get_waiting_body(ledger, id))
 
 
-def undo_decision(store: QueueStore) -> ReviewItem | None:
-    """Takes the last decision back, its edit kept as a draft; None where there is nothing to take
-    back. Repeated, it goes further back.
+def save_draft(ledger: Ledger, id: str, text: str) -> None:
+    """Record an edit that is not finished, so that a crash does not lose it.
+
+    Raises:
+        NotWaitingError: the answer has a decision already.
     """
-    decided = [fate for fate in _list_outcomes(store) if fate.state != "pending"]
-    if not decided:
+    body = {**_get_waiting_body(ledger, id), "draft": _clean_text(text)}
+    ledger.record_outcomes(STAGE, [Outcome(id, "pending", "", body)])
+
+
+def undo_decision(ledger: Ledger) -> ReviewItem | None:
+    """Undo the last decision and keep its edit as a draft. Return None if there is no decision.
+
+    Each further call undoes the decision before.
+    """
+    last = max(_list_entries(ledger), key=lambda entry: entry.turn, default=None)
+    if last is None or not last.turn:
         return None
-    last = max(decided, key=_get_decision_number)
-    _reopen(store, [last])
-    return next(item for item in list_waiting(store) if item.id == last.id)
+    _requeue(ledger, [last])
+    return next(item for item in list_waiting(ledger) if item.id == last.id)
 
 
-def requeue_skipped(store: QueueStore) -> int:
-    """Puts all skipped answers back into the queue; returns how many."""
-    skipped = [fate for fate in _list_outcomes(store) if fate.reason == SKIPPED]
-    _reopen(store, skipped)
+def requeue_skipped(ledger: Ledger) -> int:
+    """Put all skipped answers back into the queue. Return their number."""
+    skipped = _list_entries(ledger, "dropped")
+    _requeue(ledger, skipped)
     return len(skipped)
 
 
-def _get_ledger(store: QueueStore) -> Ledger:
-    return store if isinstance(store, Ledger) else store.ledger
-
-
-def _list_outcomes(store: QueueStore) -> list[Outcome]:
-    return sorted(
-        (fate for _, fate in _get_ledger(store).read_outcomes(STAGE)),
-        key=lambda fate: (fate.body or {})["place"],
+def _list_entries(ledger: Ledger, state: str = "") -> list[_Entry]:
+    found = (
+        _Entry(outcome.id, outcome.state, outcome.reason, outcome.body or {})
+        for _, outcome in ledger.read_outcomes(STAGE, state)
     )
+    return sorted(found, key=lambda entry: entry.body["place"])
 
 
-def _get_decision_number(fate: Outcome) -> int:
-    return int((fate.body or {}).get("turn", 0))
-
-
-def _make_item(fate: Outcome) -> ReviewItem:
-    body = fate.body or {}
-    return ReviewItem(
-        fate.id, body["prompt"], body["answer"], body.get("draft", ""), body.get("cut", False)
-    )
-
-
-def _get_waiting_body(store: QueueStore, id: str) -> dict[str, Any]:
-    for _, fate in _get_ledger(store).read_outcomes(STAGE, "pending"):
-        if fate.id == id:
-            return {key: value for key, value in (fate.body or {}).items() if key != "draft"}
+def _get_waiting_body(ledger: Ledger, id: str) -> dict[str, Any]:
+    for entry in _list_entries(ledger, "pending"):
+        if entry.id == id:
+            return entry.copy_body("draft")
     raise NotWaitingError(
         "this answer does not wait any more.",
         cure="Go on with the next one, or take the last decision back.",
     )
 
 
-def _decide(store: QueueStore, id: str, state: Any, reason: str, body: Mapping[str, Any]) -> None:
-    turn = 1 + max((_get_decision_number(fate) for fate in _list_outcomes(store)), default=0)
-    _get_ledger(store).record_outcomes(STAGE, [Outcome(id, state, reason, {**body, "turn": turn})])
+def _accept(ledger: Ledger, id: str, reason: str, body: Mapping[str, Any], correction: str) -> None:
+    _decide(ledger, id, "accepted", reason, {**body, "correction": correction})
 
 
-def _reopen(store: QueueStore, outcomes: Iterable[Outcome]) -> None:
+def _decide(
+    ledger: Ledger, id: str, state: OutcomeState, reason: str, body: Mapping[str, Any]
+) -> None:
+    turn = 1 + max(entry.turn for entry in _list_entries(ledger))
+    ledger.record_outcomes(STAGE, [Outcome(id, state, reason, {**body, "turn": turn})])
+
+
+def _requeue(ledger: Ledger, entries: Iterable[_Entry]) -> None:
     rows = []
-    for fate in outcomes:
-        body = {
-            key: value
-            for key, value in (fate.body or {}).items()
-            if key not in ("turn", "correction")
-        }
-        if fate.reason == EDITED:
-            body["draft"] = (fate.body or {})["correction"]
-        rows.append(Outcome(fate.id, "pending", "", body))
-    _get_ledger(store).record_outcomes(STAGE, rows)
+    for entry in entries:
+        body = entry.copy_body("turn", "correction")
+        if entry.reason == EDITED:
+            body["draft"] = entry.body["correction"]
+        rows.append(Outcome(entry.id, "pending", "", body))
+    ledger.record_outcomes(STAGE, rows)
 
 
 def _to_prompt_json(value: Any) -> Any:
-    """A prompt as JSON: a text, or a list of {"role", "content"}."""
+    """Return a prompt as JSON: a text, or a list of {"role", "content"}."""
     if isinstance(value, str):
         return _clean_text(value)
     turns = [asdict(turn) if isinstance(turn, Message) else turn for turn in value or ()]
@@ -295,7 +297,8 @@ def _to_prompt_json(value: Any) -> Any:
 
 
 def _clean_text(value: str) -> str:
-    """A text as it is kept: made safe, with one kind of line end, so that an untouched text field
-    equals its answer.
+    """Return a text made safe, with one kind of line end.
+
+    An untouched text field of the page then equals its answer.
     """
     return clean_text(value.replace("\r\n", "\n").replace("\r", "\n"))

@@ -1,4 +1,4 @@
-"""Serves the review page on 127.0.0.1 until the person finishes it or stops the program."""
+"""Serve the review page on 127.0.0.1 until the person finishes or stops the program."""
 
 from __future__ import annotations
 
@@ -35,15 +35,15 @@ def serve_review(
     browser: bool = True,
     say: Callable[[str], None] = print,
 ) -> queue.ReviewProgress:
-    """Opens the page and waits until the person has finished.
+    """Open the page and wait until the person has finished.
 
     Args:
-        ledger: the open ledger of a run whose lock is held, with answers that `queue.put` put
-            there.
-        name: what the page calls the run.
+        ledger: the open ledger of a run whose lock is held, with answers from
+            `queue.add_answers`.
+        name: the name of the run on the page.
         port: 0 lets the system choose.
-        browser: whether to open the address, where there is a screen.
-        say: shows one line, for instance the address.
+        browser: whether to open the address if there is a screen.
+        say: receives one line at a time, for example the address.
 
     Raises:
         UsageError: the port is taken.
@@ -53,17 +53,20 @@ def serve_review(
 
 
 class ReviewServer:
-    """One page on one port. The token in its address works once; a new one is made when the tab has
-    gone.
+    """Serve one page on one port.
+
+    The token in the address works once. The server makes a new one when the tab has left.
     """
 
     def __init__(self, ledger: Ledger, name: str, port: int, say: Callable[[str], None]) -> None:
-        self._ledger, self._listener, self._say = ledger, _open_socket(port), say
+        self._ledger = ledger
+        self._listener = _open_socket(port)
+        self._say = say
         self._port = self._listener.getsockname()[1]
         self._seat = TabSeat(self._vacated)
-        desk = ReviewPage(ledger, name, self._seat, self.finish)
+        page = ReviewPage(ledger, name, self._seat, self.finish)
         settings = uvicorn.Config(
-            make_app(desk, self._port),
+            make_app(page, self._port),
             log_level="critical",
             access_log=False,
             lifespan="off",
@@ -76,24 +79,26 @@ class ReviewServer:
             timeout_graceful_shutdown=2,
         )
         self._server = _Server(settings)
-        self._server.ended = desk.ended
+        self._server.ended = page.ended
         self._offering: asyncio.TimerHandle | None = None
 
     @property
     def address(self) -> str:
-        """The page with its one-time token behind #: a browser sends that part to nobody, and no
-        log has it.
+        """Return the address with its one-time token behind #.
+
+        A browser does not send this part, so it is in no log.
         """
         return f"http://{HOST}:{self._port}/#{self._seat.token}"
 
     def run(self, browser: bool = False) -> queue.ReviewProgress:
-        """Serves until `finish`.
+        """Serve until `finish` is called.
 
         Raises:
-            KeyboardInterrupt: a signal asked the program to stop.
+            KeyboardInterrupt: a signal ends the program.
         """
         self._say(
-            f"{queue.count_progress(self._ledger).waiting} answers wait. Review them at {self.address}"
+            f"{queue.count_progress(self._ledger).waiting} answers wait. "
+            f"Review them at {self.address}"
         )
         self._say("Every decision is kept at once. Ctrl-C stops; the same command goes on.")
         if browser and _has_screen():
@@ -107,7 +112,7 @@ class ReviewServer:
         return queue.count_progress(self._ledger)
 
     def finish(self) -> None:
-        """Ends the service, from any thread."""
+        """End the service. Any thread may call this."""
         self._server.should_exit = True
 
     def _vacated(self) -> None:
@@ -121,8 +126,9 @@ class ReviewServer:
 
 
 class _Server(uvicorn.Server):
-    """Ends the open line of the tab first, for a server waits for its connections; and after a
-    signal it raises no second one.
+    """End the response of the open tab before the server waits for its connections.
+
+    After a signal the server raises no second one.
     """
 
     ended: asyncio.Event
@@ -165,7 +171,6 @@ def _open_socket(port: int) -> socket.socket:
 
 
 def _has_screen() -> bool:
-    """Whether a browser could show a window; a text browser would take the terminal."""
-    return sys.platform in ("darwin", "win32") or bool(
-        os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
-    )
+    """Tell whether a browser could show a window. A text browser would take the terminal."""
+    displays = (os.environ.get("DISPLAY"), os.environ.get("WAYLAND_DISPLAY"))
+    return sys.platform in ("darwin", "win32") or any(displays)

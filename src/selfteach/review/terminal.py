@@ -1,6 +1,4 @@
-"""The review in a terminal: the same queue, one answer after the other, edits in the person's own
-editor.
-"""
+"""Review in a terminal: the same queue, one answer at a time, edits in the person's editor."""
 
 from __future__ import annotations
 
@@ -12,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
+from dataclasses import dataclass
 from difflib import SequenceMatcher
 from pathlib import Path
 from typing import Any
@@ -26,10 +25,12 @@ EDITORS = ("nano", "vim", "vi")
 CHOICES = "[e]dit  [a]ccept as is  [s]kip  [u]ndo  [q]uit > "
 CONFIRM = "[Enter] save  [e]dit on  [d]iscard > "
 CUT = (
-    "It stopped here at its token limit: what is missing at its end is no fault. An edit "
+    "The answer stopped here at its token limit, so its missing end is no mistake. An edit "
     "may end there too."
 )
-STRUCK, UNDERLINED, PLAIN = "\x1b[31;9m", "\x1b[32;4m", "\x1b[0m"
+STRUCK = "\x1b[31;9m"
+UNDERLINED = "\x1b[32;4m"
+PLAIN = "\x1b[0m"
 _WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]|[\w'’-]+|\s+|.")
 
 
@@ -40,125 +41,129 @@ def review_in_terminal(
     *,
     colour: bool | None = None,
 ) -> queue.ReviewProgress:
-    """Asks about each answer that waits, until none waits or the person quits.
+    """Ask about each answer that waits, until none waits or the person quits.
 
     Args:
-        read: shows a question and returns the line typed; EOFError quits.
-        colour: marks changes by colour too, not only by [-...-] and {+...+}; by default where
+        read: shows a question and returns the typed line; None is `input`. EOFError quits.
+        write: receives one text at a time.
+        colour: whether colours mark changes, besides [-...-] and {+...+}. None means only if
             stdout is a terminal.
     """
-    talk = _TerminalReview(
-        ledger, read or _read_line, write, _has_colour() if colour is None else colour
-    )
+    if colour is None:
+        colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
+    review = _TerminalReview(ledger, read or input, write, colour)
     item = _get_next_item(ledger)
-    while item and (next_item := talk.about(item)) is not item:
+    while item:
+        next_item = review.review_item(item)
+        if next_item is item:
+            break
         item = next_item
     return queue.count_progress(ledger)
 
 
+@dataclass
 class _TerminalReview:
-    def __init__(
-        self,
-        ledger: Ledger,
-        read: Callable[[str], str],
-        write: Callable[[str], object],
-        colour: bool,
-    ) -> None:
-        self._ledger, self._read, self._write, self._colour = ledger, read, write, colour
+    """Hold the queue and the terminal."""
 
-    def about(self, item: queue.ReviewItem) -> queue.ReviewItem | None:
-        """Shows one answer and does what is chosen; returns the next one to show, the same one to
-        quit.
+    ledger: Ledger
+    read: Callable[[str], str]
+    write: Callable[[str], object]
+    colour: bool
+
+    def review_item(self, item: queue.ReviewItem) -> queue.ReviewItem | None:
+        """Show one answer and record the person's choice.
+
+        Return the next answer to show, or the same one to quit.
         """
         self._show(item)
         while True:
-            match self._choice(CHOICES):
+            match self._read_choice(CHOICES):
                 case "q":
                     return item
                 case "a":
-                    queue.accept_answer(self._ledger, item.id)
+                    queue.accept_answer(self.ledger, item.id)
                     return self._report("accepted as it is")
                 case "s":
-                    queue.skip_answer(self._ledger, item.id)
+                    queue.skip_answer(self.ledger, item.id)
                     return self._report("skipped")
                 case "u":
-                    if before := queue.undo_decision(self._ledger):
+                    if before := queue.undo_decision(self.ledger):
                         return before
-                    self._write("nothing to take back")
+                    self.write("nothing to take back")
                 case "e":
                     if self._edit(item):
                         return self._report("saved")
                     self._show(item)
                 case _:
-                    self._write("e, a, s, u or q")
+                    self.write("e, a, s, u or q")
 
     def _report(self, words: str) -> queue.ReviewItem | None:
-        self._write(f"{words}.\n")
-        return _get_next_item(self._ledger)
+        self.write(f"{words}.\n")
+        return _get_next_item(self.ledger)
 
-    def _choice(self, question: str) -> str:
+    def _read_choice(self, question: str) -> str:
         try:
-            return self._read(question).strip().lower()[:1]
+            return self.read(question).strip().lower()[:1]
         except EOFError:
             return "q"
 
     def _show(self, item: queue.ReviewItem) -> None:
-        counts = queue.count_progress(self._ledger)
-        self._write(f"--- answer {counts.done + 1} of {counts.total} " + "-" * 40)
+        counts = queue.count_progress(self.ledger)
+        self.write(f"--- answer {counts.done + 1} of {counts.total} " + "-" * 40)
         for role, text in _list_turns(item.prompt):
-            self._write(_quote_text(role, text))
-        self._write(_quote_text("answer", item.answer))
+            self.write(_quote_text(role, text))
+        self.write(_quote_text("answer", item.answer))
         if item.cut:
-            self._write(CUT)
+            self.write(CUT)
         if item.draft:
-            self._write(_quote_text("your edit", item.draft))
+            self.write(_quote_text("your edit", item.draft))
 
     def _edit(self, item: queue.ReviewItem) -> bool:
-        """Lets the person edit until it is saved (true) or discarded."""
+        """Let the person edit until the edit is saved or discarded. Return whether it is saved."""
         text = item.draft or item.answer
         while True:
             text = clean_text(_edit_text(text)).rstrip()
             if text == item.answer.rstrip():
-                self._write("nothing is changed")
+                self.write("nothing is changed")
                 return False
-            queue.save_draft(self._ledger, item.id, text)
-            self._write(
-                _indent_text("what changed", mark_changes(item.answer, text, colour=self._colour))
+            queue.save_draft(self.ledger, item.id, text)
+            self.write(
+                _indent_text("what changed", mark_changes(item.answer, text, colour=self.colour))
             )
-            match self._choice(CONFIRM):
+            match self._read_choice(CONFIRM):
                 case "":
                     try:
-                        queue.save_correction(self._ledger, item.id, text)
+                        queue.save_correction(self.ledger, item.id, text)
                         return True
                     except DataError as fault:
-                        self._write(str(fault))
+                        self.write(str(fault))
                 case "d":
-                    queue.save_draft(self._ledger, item.id, "")
+                    queue.save_draft(self.ledger, item.id, "")
                     return False
                 case "q":
                     return False
 
 
 def mark_changes(before: str, after: str, *, colour: bool = False) -> str:
-    """The difference of two texts, word by word, safe to print: [-what went-] and {+what came+}."""
-    old, new = (
-        _WORD.findall(replace_control_chars(text)) for text in (before.rstrip(), after.rstrip())
-    )
-    out = []
+    """Return the difference of two texts by words, safe to print: [-removed-] and {+added+}."""
+    old = _WORD.findall(replace_control_chars(before.rstrip()))
+    new = _WORD.findall(replace_control_chars(after.rstrip()))
+    parts = []
     for tag, i, i_end, j, j_end in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
-        gone, fresh = "".join(old[i:i_end]), "".join(new[j:j_end])
+        removed = "".join(old[i:i_end])
         if tag == "equal":
-            out.append(gone)
+            parts.append(removed)
             continue
-        out.append(_mark_change("[-", gone, "-]", STRUCK if colour else ""))
-        out.append(_mark_change("{+", fresh, "+}", UNDERLINED if colour else ""))
-    return "".join(out)
+        parts.append(_mark_change("[-", removed, "-]", STRUCK if colour else ""))
+        added = "".join(new[j:j_end])
+        parts.append(_mark_change("{+", added, "+}", UNDERLINED if colour else ""))
+    return "".join(parts)
 
 
 def _mark_change(opening: str, text: str, closing: str, style: str) -> str:
     if not text:
         return ""
-    return f"{style}{opening}{text}{closing}{PLAIN}" if style else f"{opening}{text}{closing}"
+    return f"{style}{opening}{text}{closing}{style and PLAIN}"
 
 
 def _list_turns(prompt: Any) -> list[tuple[str, str]]:
@@ -174,8 +179,9 @@ def _quote_text(label: str, text: str) -> str:
 
 
 def _indent_text(label: str, text: str) -> str:
-    """A text under its name, each line behind a bar, so that no text can pass for the program's own
-    words.
+    """Return a text under its label, each line behind a bar.
+
+    So no text can look like the program's own words.
     """
     return f"{label}\n" + "\n".join(f"  | {line}" for line in text.split("\n"))
 
@@ -185,7 +191,7 @@ def _get_next_item(ledger: Ledger) -> queue.ReviewItem | None:
 
 
 def _edit_text(text: str) -> str:
-    """The text after the person's editor ($VISUAL, $EDITOR, or a common one).
+    """Open a text in the person's editor ($VISUAL, $EDITOR, or a common one). Return the new text.
 
     Raises:
         UsageError: there is no editor, or it failed.
@@ -206,16 +212,9 @@ def _edit_text(text: str) -> str:
 def _find_editor() -> list[str]:
     if named := os.environ.get("VISUAL") or os.environ.get("EDITOR"):
         return shlex.split(named)
-    if found := next(filter(None, map(shutil.which, EDITORS)), None):
-        return [found]
+    for editor in EDITORS:
+        if found := shutil.which(editor):
+            return [found]
     raise UsageError(
         "there is no editor.", where="--terminal", cure="Set EDITOR to the one that you use."
     )
-
-
-def _read_line(question: str) -> str:
-    return input(question)
-
-
-def _has_colour() -> bool:
-    return sys.stdout.isatty() and "NO_COLOR" not in os.environ

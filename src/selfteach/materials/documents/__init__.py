@@ -1,8 +1,7 @@
-"""Documents: files of several kinds become plain text with spans, and chunks that a model can be
-asked about.
+"""Documents: files of several kinds become plain text and chunks for questions.
 
-`read_documents` reads; `chunked` cuts; every chunk and every sentence of it knows its file, title,
-page and place in the document's text.
+`read_documents` reads files, and `split_chunks` cuts them. Every chunk and every sentence knows its
+file, title, page and place in the document's text.
 """
 
 from __future__ import annotations
@@ -18,11 +17,11 @@ from selfteach.records import digest
 
 @dataclass(frozen=True)
 class Document:
-    """One text. `source` is the file as the person named it (`notes.jsonl:3` for a row); `pages` is
-    where in `text` each page begins.
+    """Hold one text.
 
-    Spans everywhere are characters of `text`, which is what the reader made of the file, cleaned;
-    `notes` says what was done to it.
+    `source` is the file as the person named it (`notes.jsonl:3` for a row). `text` is the cleaned
+    text of the file; all spans are characters of it. `pages` has the start of each page in `text`,
+    and `notes` has the changes that the reader made.
     """
 
     source: str
@@ -31,17 +30,13 @@ class Document:
     pages: tuple[int, ...] = ()
     notes: tuple[str, ...] = ()
     fields: Mapping[str, Any] = field(default_factory=dict)
-    """What else a row of JSONL held, for instance its questions."""
+    """Other keys of a row of JSONL, for example its questions."""
 
     @cached_property
     def id(self) -> str:
-        """The hash of the text: the same text in two files is one document. Computed once: it is
-        asked for with every row.
-        """
+        """Return the hash of the text. The same text in two files is one document."""
         return digest(["document", self.text])
 
     def page(self, place: int) -> int | None:
-        """The number of the page, from 1, on which a character stands; None where the file has no
-        pages.
-        """
+        """Return the page of a character, from 1; None if the file has no pages."""
         return bisect_right(self.pages, place) if self.pages else None

@@ -1,11 +1,10 @@
-"""HTML, PDF and DOCX are parsed in a process of their own, with bounds on memory, processor time
-and output.
+"""Parse HTML, PDF and DOCX in a process of its own, with bounds on memory, time and output.
 
-    python -P -m selfteach.materials.documents.child KIND PATH
+    python -P -m selfteach.materials.documents.child KIND PATH CPU_S MEMORY_BYTES
 
-It prints one line of JSON: {"title", "pages", "notes"} or {"fault"}. The parsers are other
-people's, and their input is anybody's: a file that makes one of them loop or swallow memory ends
-that process, and the run goes on with the reason on record.
+It prints one line of JSON: {"title", "pages", "notes"} or {"fault"}. The parsers belong to other
+projects, and their input is not trusted. A file that makes a parser loop or exhaust memory ends
+only that process. The run continues and records the reason.
 """
 
 from __future__ import annotations
@@ -29,33 +28,23 @@ from selfteach.materials.documents.limits import (
     TooLarge,
 )
 
-KINDS = ("html", "pdf", "docx")
 PASSED_VARIABLES = ("PATH", "PYTHONPATH", "SYSTEMROOT", "LANG", "LC_ALL")
-"""What the child sees of the environment: no key, no token."""
+"""Environment variables that the child gets: no key, no token."""
 
 
 def parse_in_child(
     kind: str, path: Path, cpu_s: int = CPU_S, memory_bytes: int = MEMORY_BYTES
 ) -> tuple[str, list[str], tuple[str, ...]]:
-    """(title, pages, notes) of a file, parsed apart.
+    """Return (title, pages, notes) of a file, which a child process parses.
 
     Raises:
         ValueError: the file cannot be parsed within the bounds; the message says why.
     """
-    command = [
-        sys.executable,
-        "-P",
-        "-m",
-        __name__,
-        kind,
-        str(path.absolute()),
-        str(cpu_s),
-        str(memory_bytes),
-    ]
+    arguments = [kind, str(path.absolute()), str(cpu_s), str(memory_bytes)]
     environment = {name: os.environ[name] for name in PASSED_VARIABLES if name in os.environ}
     try:
         done = subprocess.run(
-            command,
+            [sys.executable, "-P", "-m", __name__, *arguments],
             capture_output=True,
             timeout=WALL_S,
             env=environment,
@@ -76,7 +65,7 @@ def parse_in_child(
 
 
 def _limit_resources(cpu_s: int, memory_bytes: int) -> None:
-    """Bounds this process, where the system can (not on Windows, where the deadline alone holds)."""
+    """Limit this process. On Windows only the deadline of the parent limits it."""
     with contextlib.suppress(ImportError):
         import resource
 
@@ -94,19 +83,16 @@ def _parse_file(kind: str, path: Path) -> dict[str, Any]:
             data = handle.read(MAX_MARKUP_BYTES + 1)
         if len(data) > MAX_MARKUP_BYTES:
             raise TooLarge(f"is larger than {MAX_MARKUP_BYTES >> 20} MB")
-        text, note = decode_text(data, markup.declared_encoding(data))
+        text, note = decode_text(data, markup.find_declared_encoding(data))
         title, body, left = markup.read_html(text)
-        return {"title": title, "pages": [body], "notes": [said for said in (note, left) if said]}
-    if kind == "pdf":
-        title, pages = paged.read_pdf(path)
-        return {"title": title, "pages": pages, "notes": []}
-    title, body = paged.read_docx(path)
-    return {"title": title, "pages": [body], "notes": []}
+        return {"title": title, "pages": [body], "notes": list(filter(None, (note, left)))}
+    title, pages = paged.read_pdf(path) if kind == "pdf" else paged.read_docx(path)
+    return {"title": title, "pages": pages, "notes": []}
 
 
 def main(kind: str, path: str, cpu_s: str, memory_bytes: str) -> None:
-    """The child's own part."""
-    logging.disable(logging.CRITICAL)  # parsers complain at length about files that they can read
+    """Parse one file and print the result. This runs in the child."""
+    logging.disable(logging.CRITICAL)  # parsers log long complaints about files that they can read
     _limit_resources(int(cpu_s), int(memory_bytes))
     try:
         found = _parse_file(kind, Path(path))
@@ -114,13 +100,11 @@ def main(kind: str, path: str, cpu_s: str, memory_bytes: str) -> None:
             raise TooLarge(f"holds more than {MAX_CHARS:,} characters")
     except MemoryError:
         found = {"fault": f"needs more than {int(memory_bytes) >> 20} MB of memory to be read"}
-    except Exception as fault:  # a parser of hostile files may raise anything; it is reported to the parent, which puts the file aside
-        own = isinstance(fault, ValueError) and str(fault)[:1].islower()
-        found = {
-            "fault": str(fault)
-            if own
-            else f"is damaged, or not of its kind ({type(fault).__name__}: {str(fault)[:120]})"
-        }
+    except Exception as fault:  # a parser may raise anything; the parent sets the file aside
+        reason = str(fault)
+        if not isinstance(fault, ValueError) or not reason[:1].islower():  # not one of our errors
+            reason = f"is damaged, or not of its kind ({type(fault).__name__}: {reason[:120]})"
+        found = {"fault": reason}
     sys.stdout.write(json.dumps(found))
 
 

@@ -1,5 +1,4 @@
-"""Chunks: pieces of a document that fit a prompt, cut between paragraphs; and its sentences, each
-with its place.
+"""Cut a document into chunks that fit a prompt, and into sentences with their places.
 
 Departs from Self-Learning-llm (arXiv 2406.11275), which asks about whole documents of one
 paragraph.
@@ -12,24 +11,30 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import Any
 
 from selfteach.materials.documents import Document
-from selfteach.materials.documents.listed import MARK, Span, led, says, told
+from selfteach.materials.documents.listed import (
+    MARK,
+    Span,
+    assign_heads,
+    format_sentence,
+    is_informative,
+)
 from selfteach.records import digest
 
 CountTokens = Callable[[str], int]
-"""How many tokens a text has."""
+"""Counts the tokens of a text."""
 LEAD_WORDS = 60
 MAX_RARE_SHARE = 200
-"""A text with fewer than one capital in so many small letters begins its sentences with small ones.
-"""
+"""Lower-case letters for one capital above which a text counts as uncapitalized."""
 _END = re.compile(r"(?<![.!?…])[.!?…]++[\"'”’)\]]*+(?=\s)|[。！？][」』”’）]*|\n+")
 _OPENS = re.compile(r"\s*[\"'“‘(\[«]*[^\W_a-z]")
 _OPENS_SMALL = re.compile(r"\s*[\"'“‘(\[«]*[^\W_]")
 _SHORT = re.compile(
-    r"(?:^|[\s(\"'“])(?:[A-Za-z]|Mr|Mrs|Ms|Dr|Prof|St|Sr|Jr|Lt|Col|Gen|Capt|Rev|Hon|vs|cf|ca|approx|e\.g|i\.e|etc|al|No|Nos|vol|pp|Fig|Eq|"
+    r"(?:^|[\s(\"'“])(?:[A-Za-z]|Mr|Mrs|Ms|Dr|Prof|St|Sr|Jr|Lt|Col|Gen|Capt|Rev|Hon|"
+    r"vs|cf|ca|approx|e\.g|i\.e|etc|al|No|Nos|vol|pp|Fig|Eq|"
     r"Inc|Ltd|Co|Corp|(?:[A-Za-z]\.)+[A-Za-z])\.$"
 )
 _SHORT_SMALL = re.compile(_SHORT.pattern, re.I)
@@ -38,8 +43,9 @@ _MIN_WORDS = 3
 
 @dataclass(frozen=True)
 class Chunk:
-    """A piece of a document. `lead` is the document's first sentence, empty where the piece holds
-    it itself.
+    """Hold a piece of a document.
+
+    `lead` is the document's first sentence; "" if the piece itself has it.
     """
 
     document: Document
@@ -49,36 +55,39 @@ class Chunk:
 
     @cached_property
     def id(self) -> str:
-        """The hash of the document and the place in it. Computed once: it is asked for with every
-        row.
-        """
+        """Return the hash of the document and the place in it."""
         return digest(["chunk", self.document.id, self.span.start, self.span.end])
 
     @property
     def title(self) -> str:
-        """The document's."""
+        """Return the title of the document."""
         return self.document.title
 
     @property
     def text(self) -> str:
-        """The piece as it stands in the document."""
+        """Return the piece as it is in the document."""
         return self.document.text[self.span.start : self.span.end]
 
     @property
     def passage(self) -> str:
-        """The piece after the document's first sentence: what a model is shown."""
+        """Return the piece after the document's first sentence, as a model reads it."""
         return f"{self.lead} {self.text}" if self.lead else self.text
 
     def words(self, sentence: int) -> str:
-        """The text of a sentence, on one line, after the line that leads it, where one does."""
-        return told(self.document.text, self.sentences[sentence])
+        """Return the text of a sentence on one line, after its head."""
+        return format_sentence(self.document.text, self.sentences[sentence])
 
     def find_informative_sentences(self) -> list[int]:
-        """The sentences that can be asked about."""
-        return [i for i, span in enumerate(self.sentences) if says(self.document.text, span)]
+        """Return the numbers of the sentences that questions can be about."""
+        text = self.document.text
+        return [i for i, span in enumerate(self.sentences) if is_informative(text, span)]
 
     def describe_source(self, sentence: int | None = None) -> dict[str, Any]:
-        """Where an example comes from: for `Example.source`. Without a sentence, the whole piece."""
+        """Return the origin of an example, for `Example.source`.
+
+        Args:
+            sentence: the number of a sentence; None is the whole piece.
+        """
         span = self.span if sentence is None else self.sentences[sentence]
         found: dict[str, Any] = {
             "document": self.document.id,
@@ -88,32 +97,31 @@ class Chunk:
             "end": span.end,
         }
         page = self.document.page(span.start)
-        return (
-            found
-            | ({"page": page} if page is not None else {})
-            | ({} if sentence is None else {"sentence": sentence})
-        )
+        if page is not None:
+            found["page"] = page
+        if sentence is not None:
+            found["sentence"] = sentence
+        return found
 
 
 def find_sentence_spans(
     text: str, start: int = 0, end: int | None = None, *, small: bool | None = None
 ) -> list[Span]:
-    """The sentences between two places. An initial ("J. Smith") or an abbreviation ends none, nor
-    does a stop before a small letter where the text has capitals.
+    """Return the sentences between two places.
 
-    A line break ends one: what is no sentence (a heading, an item of a list) stands alone, without
-    the mark of an item.
+    A line break ends a sentence, so a heading or an item of a list is one, without its mark. An
+    initial ("J. Smith") or an abbreviation ends none, nor does a stop before a lower-case letter if
+    the text has capitals.
 
     Args:
-        small: whether the text is `is_uncapitalized`, where that is known already.
+        small: the result of `is_uncapitalized` for the text, if it is known already.
     """
     end = len(text) if end is None else end
-    opens, short = (
-        (_OPENS_SMALL, _SHORT_SMALL)
-        if (is_uncapitalized(text) if small is None else small)
-        else (_OPENS, _SHORT)
-    )
-    found, begin = [], _skip_item_mark(text, start, end)
+    small = is_uncapitalized(text) if small is None else small
+    opens = _OPENS_SMALL if small else _OPENS
+    short = _SHORT_SMALL if small else _SHORT
+    found = []
+    begin = _skip_item_mark(text, start, end)
     for match in _END.finditer(text, start, end):
         if match.end() <= begin:
             continue
@@ -129,21 +137,19 @@ def find_sentence_spans(
 
 
 def is_uncapitalized(text: str) -> bool:
-    """Whether a text has next to no capital letters, of whatever script; one without small letters
-    is none.
-    """
+    """Tell whether a text has lower-case letters of any script, and almost no capitals."""
     return MAX_RARE_SHARE * sum(map(str.isupper, text)) < sum(map(str.islower, text))
 
 
 def _skip_item_mark(text: str, start: int, end: int) -> int:
-    """Where a line's words begin, after the mark of an item."""
+    """Return the start of a line's words, after the mark of an item."""
     mark = MARK.match(text, start, end) if not start or text[start - 1] == "\n" else None
     return mark.end() if mark else start
 
 
 def split_document_sentences(document: Document) -> list[Span]:
-    """The sentences of a whole document, each with what leads it."""
-    return led(document.text, find_sentence_spans(document.text), document.title)
+    """Return the sentences of a whole document with their heads."""
+    return assign_heads(document.text, find_sentence_spans(document.text), document.title)
 
 
 def _trim_span(text: str, start: int, end: int) -> Span:
@@ -155,23 +161,22 @@ def _trim_span(text: str, start: int, end: int) -> Span:
 
 
 def split_chunks(document: Document, count: CountTokens, max_tokens: int = 512) -> list[Chunk]:
-    """The pieces of a document, each of at most `max_tokens` tokens with its lead: whole paragraphs
-    where they fit, else whole sentences, else words.
+    """Return the pieces of a document, each of at most `max_tokens` tokens with its lead.
+
+    The parts of a piece are whole paragraphs if they fit, else whole sentences, else words.
 
     Args:
-        count: how many tokens a text has; a piece's are taken for the sum of its parts' and one for
-            each join.
+        count: counts the tokens of a text. A piece has the sum of its parts, and one for each join.
+        max_tokens: largest number of tokens of a piece.
 
     Raises:
-        ValueError: `max_tokens` has no room for a word beside the lead.
+        ValueError: `max_tokens` has no room for words besides the lead.
     """
     text = document.text
-    all_sentences = split_document_sentences(document)
-    lead = (
-        " ".join(text[all_sentences[0].start : all_sentences[0].end].split())
-        if all_sentences
-        else ""
-    )
+    sentences = split_document_sentences(document)
+    lead = ""
+    if sentences:
+        lead = " ".join(text[sentences[0].start : sentences[0].end].split())
     if len(lead.split()) > LEAD_WORDS or count(lead) > max_tokens // 3:
         lead = ""
     room = max_tokens - (count(lead) + 1 if lead else 0)
@@ -179,51 +184,39 @@ def split_chunks(document: Document, count: CountTokens, max_tokens: int = 512) 
         raise ValueError(f"chunks of {max_tokens} tokens leave no room for text")
     spans = _pack_spans(list(_split_parts(text, count, room)), room)
     return [
-        Chunk(
-            document, span, tuple(_clip_sentences(all_sentences, span)), "" if number == 0 else lead
-        )
+        Chunk(document, span, tuple(_clip_sentences(sentences, span)), lead if number else "")
         for number, span in enumerate(spans)
     ]
 
 
 def _split_parts(text: str, count: CountTokens, room: int) -> Iterator[tuple[Span, int]]:
-    """(span, tokens) of the largest parts that fit: paragraphs, sentences, or words."""
+    """Yield (span, tokens) of the largest parts that fit: paragraphs, sentences, or words."""
     small = is_uncapitalized(text)
     breaks = [0, *(match.end() for match in re.finditer(r"\n\n", text)), len(text)]
     for start, end in pairwise(breaks):
         paragraph = _trim_span(text, start, end)
-        for span in (
-            _split_to_fit(text, paragraph, count, room, small)
-            if paragraph.end > paragraph.start
-            else ()
-        ):
+        for span in _split_to_fit(text, paragraph, count, room, small):
             yield span, count(text[span.start : span.end])
 
 
 def _split_to_fit(
     text: str, span: Span, count: CountTokens, room: int, small: bool
 ) -> Iterator[Span]:
-    if count(text[span.start : span.end]) <= room:
-        yield span
+    if span.end - span.start < 2 or count(text[span.start : span.end]) <= room:
+        if span.end > span.start:
+            yield span
         return
-    inner = find_sentence_spans(text, span.start, span.end, small=small)
-    if len(inner) > 1:
-        for sentence in inner:
-            yield from _split_to_fit(text, sentence, count, room, small)
-        return
-    middle = (span.start + span.end) // 2
-    cut = next((i for i in range(middle, span.end) if text[i].isspace()), middle)
-    for half in (_trim_span(text, span.start, cut), _trim_span(text, cut, span.end)):
-        if half.end > half.start:
-            yield from (
-                _split_to_fit(text, half, count, room, small)
-                if half != span and len(text[half.start : half.end]) > 1
-                else (half,)
-            )
+    parts = find_sentence_spans(text, span.start, span.end, small=small)
+    if len(parts) < 2:
+        middle = (span.start + span.end) // 2
+        cut = next((i for i in range(middle, span.end) if text[i].isspace()), middle)
+        parts = [_trim_span(text, span.start, cut), _trim_span(text, cut, span.end)]
+    for part in parts:
+        yield from _split_to_fit(text, part, count, room, small)
 
 
 def _pack_spans(parts: Sequence[tuple[Span, int]], room: int) -> list[Span]:
-    """Neighbours together, as many as fit."""
+    """Join neighbours, as many as fit."""
     found: list[Span] = []
     filled = 0
     for span, tokens in parts:
@@ -237,12 +230,10 @@ def _pack_spans(parts: Sequence[tuple[Span, int]], room: int) -> list[Span]:
 
 
 def _clip_sentences(sentences: Sequence[Span], span: Span) -> Iterator[Span]:
-    """The sentences of a piece, cut at its ends."""
-    first = bisect_right(sentences, span.start, key=lambda s: s.end)
-    for n in range(first, len(sentences)):
-        sentence = sentences[n]
+    """Yield the sentences of a piece, cut at its ends."""
+    first = bisect_right(sentences, span.start, key=lambda sentence: sentence.end)
+    for sentence in islice(sentences, first, None):
         if sentence.start >= span.end:
             return
-        yield replace(
-            sentence, start=max(sentence.start, span.start), end=min(sentence.end, span.end)
-        )
+        start = max(sentence.start, span.start)
+        yield replace(sentence, start=start, end=min(sentence.end, span.end))

@@ -1,4 +1,4 @@
-"""Bytes become text: the encoding is detected, named, and never guessed in silence."""
+"""Decode bytes: the encoding is detected, and every guess is reported."""
 
 from __future__ import annotations
 
@@ -13,27 +13,24 @@ BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 MAX_SAMPLED_BYTES = 1 << 16
-_WIDE = {(0, 1): "utf-16-be", (1, 0): "utf-16-le"}
+_WIDE = {(True, False): "utf-16-be", (False, True): "utf-16-le"}
+"""Kinds of UTF-16 by whether the even and the odd bytes are mostly zero."""
 
 
 def decode_text(data: bytes, declared: str = "") -> tuple[str, str]:
-    """(text, note): the note is "" for UTF-8, else what the file was taken for, and how to convert
-    it where that is wrong.
+    """Return (text, note). The note names the encoding and a cure for a guess; it is "" for UTF-8.
 
-    In order: a byte-order mark, UTF-8, the encoding that the file declares, UTF-16 without a mark,
-    and else the likeliest of the encodings that `charset-normalizer` finds to be consistent;
-    Western European where that is as likely as the likeliest.
+    The candidates in order: a byte-order mark, UTF-8, the declared encoding, UTF-16 without a mark,
+    and the likeliest consistent encoding of `charset-normalizer`. Western European replaces the
+    likeliest if it is about as likely.
 
     Raises:
-        ValueError: it is no text in any encoding.
+        ValueError: the data is no text in any encoding.
     """
     for mark, name in BYTE_ORDER_MARKS:
         if data.startswith(mark):
-            return _decode_strictly(
-                data, name
-            ), "" if name == "utf-8-sig" else f"read as {name}, as its byte-order mark says"
-    if not data:
-        return "", ""
+            note = "" if name == "utf-8-sig" else f"read as {name}, as its byte-order mark says"
+            return _decode_strictly(data, name), note
     for name in filter(None, ("utf-8", _find_codec(declared))):
         try:
             text = data.decode(name)
@@ -58,22 +55,20 @@ def _decode_strictly(data: bytes, name: str) -> str:
 
 
 def _find_codec(declared: str) -> str:
-    """The codec of a declared name, if it is one of text."""
+    """Return the text codec of a declared name; "" if there is none."""
     try:
-        found = codecs.lookup(declared.strip()) if declared.isascii() and declared else None
+        found = codecs.lookup(declared.strip())
     except (LookupError, ValueError):
         return ""
-    return found.name if found and getattr(found, "_is_text_encoding", True) else ""
+    return found.name if getattr(found, "_is_text_encoding", True) else ""
 
 
 def _guess_utf16(data: bytes) -> str:
-    """UTF-16 without a mark: every other byte of Latin text is zero."""
-    head = data[: MAX_SAMPLED_BYTES - MAX_SAMPLED_BYTES % 2]
-    halves = (
-        head[0::2].count(0) > 0.4 * len(head[0::2]),
-        head[1::2].count(0) > 0.4 * len(head[1::2]),
-    )
-    return _WIDE.get((int(halves[1]), int(halves[0])), "") if len(data) % 2 == 0 else ""
+    """Return the kind of UTF-16 without a mark. Every second byte of Latin text is zero."""
+    head = data[:MAX_SAMPLED_BYTES]
+    half = 0.2 * len(head)  # two fifths of every second byte
+    zeros = (head[0::2].count(0) > half, head[1::2].count(0) > half)
+    return "" if len(data) % 2 else _WIDE.get(zeros, "")
 
 
 def _guess_encoding(data: bytes) -> tuple[str, str]:
@@ -102,10 +97,10 @@ def _guess_encoding(data: bytes) -> tuple[str, str]:
 
 
 def _is_latin(text: str) -> bool:
-    """Whether most letters beyond ASCII are Latin ones: then the guess was between many encodings
-    that are alike.
+    """Tell whether at least half of the letters beyond ASCII are Latin.
+
+    Then many similar encodings are candidates.
     """
-    beyond = [char for char in text if not char.isascii() and char.isalpha()]
-    return sum(
-        unicodedata.name(char, "").startswith(("LATIN", "FEMININE", "MASCULINE")) for char in beyond
-    ) >= 0.5 * len(beyond)
+    names = [unicodedata.name(c, "") for c in text if not c.isascii() and c.isalpha()]
+    latin = [name for name in names if name.startswith(("LATIN", "FEMININE", "MASCULINE"))]
+    return len(latin) >= 0.5 * len(names)

@@ -1,6 +1,4 @@
-"""Lines become paragraphs: blank lines part them, lines that were wrapped for the page are joined
-again.
-"""
+"""Join wrapped lines into paragraphs, which blank lines separate."""
 
 from __future__ import annotations
 
@@ -8,15 +6,15 @@ import re
 from collections.abc import Iterator
 
 WRAPPED_LENGTHS = range(40, 121)
-"""How long a line is, in characters, that goes on in the next one: shorter is a heading or a verse,
-longer a whole paragraph.
+"""Lengths, in characters, of a line that the next line continues. A shorter line is a heading or a
+verse, a longer one a whole paragraph.
 """
 _BULLET = re.compile(r"[-*+•–—◦▪●]\s|\(?\d{1,3}[.)]\s|#{1,6}\s|\|")
 _HYPHEN = re.compile(r"\w-$")
 
 
 def join_wrapped_lines(text: str) -> str:
-    """The text with single spaces, one blank line between paragraphs, and wrapped lines joined."""
+    """Return the text with single spaces, joined lines, and blank lines between paragraphs."""
     blocks: list[list[str]] = [[]]
     for line in text.split("\n"):
         if words := line.split():
@@ -27,19 +25,16 @@ def join_wrapped_lines(text: str) -> str:
 
 
 def _join_lines(lines: list[str]) -> Iterator[str]:
-    parts: list[str] = []
-    last = ""
-    for line in lines:
-        goes_on = bool(parts) and len(last) in WRAPPED_LENGTHS and not _BULLET.match(line)
-        if goes_on and _HYPHEN.search(last) and line[0].islower():
-            parts[-1] = parts[-1][:-1]  # a word that was divided at the line's end
-            parts.append(line)
-        elif goes_on:
-            parts.append(f" {line}")
-        else:
-            if parts:
-                yield "".join(parts)
+    last = lines[0]
+    parts = [last]
+    for line in lines[1:]:
+        if len(last) not in WRAPPED_LENGTHS or _BULLET.match(line):
+            yield "".join(parts)
             parts = [line]
+        elif _HYPHEN.search(last) and line[0].islower():
+            parts[-1] = parts[-1][:-1]  # the word was divided at the end of the line
+            parts.append(line)
+        else:
+            parts.append(f" {line}")
         last = line
-    if parts:
-        yield "".join(parts)
+    yield "".join(parts)

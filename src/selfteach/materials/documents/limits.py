@@ -1,13 +1,11 @@
-"""How large a document may be. Every bound is met while reading: nothing is unpacked, or held, to
-find out that it is too much.
-"""
+"""Bounds on the size of documents. They are checked while reading, before anything is unpacked."""
 
 from __future__ import annotations
 
 MAX_FILE_BYTES = 64 << 20
 MAX_MARKUP_BYTES = 16 << 20
 MAX_CHARS = 20_000_000
-"""Characters of one document; some 40 books."""
+"""Characters of one document, about 40 books."""
 MAX_TOTAL_CHARS = 200_000_000
 MAX_FILES = 10_000
 MAX_DEPTH = 32
@@ -25,4 +23,4 @@ WALL_S = 600
 
 
 class TooLarge(ValueError):
-    """A document beyond one of these bounds."""
+    """Report a document beyond one of these bounds."""

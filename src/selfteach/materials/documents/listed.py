@@ -1,14 +1,12 @@
-"""Short lines: an item of a list, a row of a table or a price says something only together with the
-line that leads it.
+"""Give short lines a head: an item of a list or a row of a table is a fact only with its heading.
 
-    Opening hours          a heading leads, and is no fact by itself
+    Opening hours          a heading, which is no fact by itself
     - Monday: 9 to 17      "Opening hours: Monday: 9 to 17."
     - Sunday: closed       "Opening hours: Sunday: closed."
 
-A line of fewer than `LEAST_WORDS` words is led by a heading, by a line that ends in a colon, by the
-sentence before a list, or by the document's title; what comes after a question is led by the
-question. Whole lines only: a short sentence within a paragraph stays what it was, too little to be
-asked about.
+The head of a line of fewer than `MIN_WORDS` words is a heading, a line that ends in a colon, the
+sentence before a list, or the document's title. The head of an answer is its question. Only whole
+lines get a head: a short sentence within a paragraph stays too short for a question.
 """
 
 from __future__ import annotations
@@ -16,27 +14,29 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise, zip_longest
 
 import regex
 
 from selfteach.text import UNSPACED
 
-LEAST_WORDS = 5
-"""What has fewer words, and no line that leads it, is a heading, or a leftover."""
-MOST_LEADING = 15
-"""Words of a line that may lead others."""
+MIN_WORDS = 5
+"""A line with fewer words and without a head is a heading or a fragment."""
+MAX_HEAD_WORDS = 15
 MARK = re.compile(r"(?:[-*+•–—◦▪●]|\(?\d{1,3}[.)])[ \t]+(?=\S)")
-"""How an item of a list begins."""
+"""The beginning of an item of a list."""
 _ENDS = re.compile(r"[.!?…。！？][\"'”’)\]」』）]*$")
-_ASKS, _LEADS = re.compile(r"[?？]$"), re.compile(r"[:：]$")
+_QUESTION = re.compile(r"[?？]$")
+_COLON = re.compile(r"[:：]$")
 _VALUE = re.compile(r"[^:：]*+[:：].*\d")
 _CUT = regex.compile(UNSPACED)
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """Characters `start` to `end` of a document's text. `head`: the words of the line that leads
-    this one, where one does.
+    """Hold a sentence: characters `start` to `end` of a document's text.
+
+    `head` has the words of its heading; "" for none.
     """
 
     start: int
@@ -44,32 +44,34 @@ class Span:
     head: str = ""
 
 
-def words_in(text: str) -> int:
-    """How many words a text has; in scripts that do not space words each character counts."""
+def count_words(text: str) -> int:
+    """Count the words of a text. In scripts without spaces each character counts."""
     return len(_CUT.sub(" x ", text).split())
 
 
-def told(text: str, span: Span) -> str:
-    """A sentence on one line, after what leads it."""
+def format_sentence(text: str, span: Span) -> str:
+    """Return a sentence on one line, after its head."""
     own = " ".join(text[span.start : span.end].split())
     if not span.head:
         return own
-    joined = f"{span.head} {own}" if _ASKS.search(span.head) else f"{span.head}: {own}"
+    joined = f"{span.head} {own}" if _QUESTION.search(span.head) else f"{span.head}: {own}"
     return joined if _ENDS.search(own) else f"{joined}."
 
 
-def says(text: str, span: Span) -> bool:
-    """Whether a sentence can be asked about: something leads it, or it is long enough by itself and
-    leads nothing.
+def is_informative(text: str, span: Span) -> bool:
+    """Tell whether questions about a sentence make sense.
+
+    It has a head, or it is long enough and is no head of others.
     """
     own = text[span.start : span.end]
-    return bool(span.head) or (words_in(own) >= LEAST_WORDS and not _LEADS.search(own))
+    return bool(span.head) or (count_words(own) >= MIN_WORDS and not _COLON.search(own))
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line without its mark, and the numbers of its first and last sentence. `opens` and `closes`
-    a block between blank lines.
+    """Hold a line without its mark, and the numbers of its first and last sentence.
+
+    `opens` and `closes` tell whether a blank line is before and after it.
     """
 
     text: str
@@ -81,64 +83,61 @@ class Line:
 
     @property
     def short(self) -> bool:
-        """Whether it is too little to be asked about by itself."""
-        return self.first == self.last and words_in(self.text) < LEAST_WORDS
+        """Tell whether the line is too short for a question."""
+        return self.first == self.last and count_words(self.text) < MIN_WORDS
 
     @property
     def alone(self) -> bool:
-        """Whether blank lines are on both sides."""
+        """Tell whether blank lines are on both sides."""
         return self.opens and self.closes
 
 
-def led(text: str, spans: Sequence[Span], title: str) -> list[Span]:
-    """The same sentences, of which those that something leads know what.
+def assign_heads(text: str, spans: Sequence[Span], title: str) -> list[Span]:
+    """Return the same sentences, with heads for those that need one.
 
     Args:
         spans: every sentence of the text, in order.
+        title: the head of short lines without another one.
     """
-    found, lines = list(spans), list(_lines(text, spans))
-    head, asks, before = (
-        "",
-        False,
-        None,
-    )  # what leads, whether it is a question, and the line before
+    found = list(spans)
+    lines = list(_split_lines(text, spans))
+    head = ""
+    is_question = False
+    before: Line | None = None
 
-    def lead(number: int, by: str) -> None:
-        found[number] = replace(spans[number], head=" ".join(by.split()).rstrip(" :：") or title)
+    def assign(line: Line) -> None:
+        words = " ".join(head.split()).rstrip(" :：")
+        found[line.first] = replace(spans[line.first], head=words or title)
 
-    for n, line in enumerate(lines):
+    for line, after in zip_longest(lines, lines[1:]):
         if before and before.item and line.opens and not line.item:
-            head = ""  # the list is over
-        after = lines[n + 1] if n + 1 < len(lines) else None
-        if _ASKS.search(line.text) or _LEADS.search(line.text):
-            head, asks = (
-                line.text if words_in(line.text) <= MOST_LEADING else "",
-                bool(_ASKS.search(line.text)),
-            )
-        elif asks and head:
-            lead(line.first, head)
-            head, asks = "", False
+            head = ""  # the list has ended
+        if _QUESTION.search(line.text) or _COLON.search(line.text):
+            head = line.text if count_words(line.text) <= MAX_HEAD_WORDS else ""
+            is_question = _QUESTION.search(line.text) is not None
+        elif is_question and head:
+            assign(line)
+            head = ""
+            is_question = False
         elif not line.short and not line.item:
             last = spans[line.last]
-            ahead = text[last.start : last.end]
-            head = (
-                ahead.rstrip(".")
-                if after and after.item and words_in(ahead) <= MOST_LEADING
-                else ""
-            )
-        elif (line.item and line.first == line.last and (head or line.short)) or (
-            line.short and not _heads(line, head, before, after)
-        ):
-            lead(line.first, head)
-        elif line.short:
+            sentence = text[last.start : last.end]
+            leads = after and after.item and count_words(sentence) <= MAX_HEAD_WORDS
+            head = sentence.rstrip(".") if leads else ""
+        elif line.item and line.first == line.last and (head or line.short):
+            assign(line)
+        elif line.short and _is_heading(line, head, before, after):
             head = line.text
+        elif line.short:
+            assign(line)
         before = line
     return found
 
 
-def _heads(line: Line, head: str, before: Line | None, after: Line | None) -> bool:
-    """Whether a short line that is no item is a heading: nothing leads it, it opens a block, or it
-    stands alone before text or a list.
+def _is_heading(line: Line, head: str, before: Line | None, after: Line | None) -> bool:
+    """Tell whether a short line that is no item is a heading.
+
+    It has no head, it opens a block, or it is alone before text or a list.
     """
     if _VALUE.match(line.text):
         return False
@@ -148,22 +147,19 @@ def _heads(line: Line, head: str, before: Line | None, after: Line | None) -> bo
     return not head or (line.opens and not under)
 
 
-def _lines(text: str, spans: Sequence[Span]) -> Iterator[Line]:
-    """Sentences by lines."""
-    start = 0
-    while start < len(spans):
-        end = start
-        while end + 1 < len(spans) and "\n" not in text[spans[end].end : spans[end + 1].start]:
-            end += 1
-        ahead = text[spans[start - 1].end if start else 0 : spans[start].start]
-        behind = text[spans[end].end : spans[end + 1].start if end + 1 < len(spans) else len(text)]
-        item = MARK.match(ahead.rpartition("\n")[2] + "x") is not None
-        yield Line(
-            text[spans[start].start : spans[end].end],
-            start,
-            end,
-            item,
-            not start or "\n\n" in ahead,
-            end + 1 == len(spans) or "\n\n" in behind,
-        )
-        start = end + 1
+def _split_lines(text: str, spans: Sequence[Span]) -> Iterator[Line]:
+    """Yield the lines of a text with their sentences."""
+    gaps = [text[a.end : b.start] for a, b in pairwise([Span(0, 0), *spans])]
+    gaps.append("\n\n")  # behind the last sentence
+    first = 0
+    for last, span in enumerate(spans):
+        if "\n" in gaps[last + 1]:
+            yield Line(
+                text[spans[first].start : span.end],
+                first,
+                last,
+                item=MARK.match(gaps[first].rpartition("\n")[2] + "x") is not None,
+                opens=first == 0 or "\n\n" in gaps[first],
+                closes="\n\n" in gaps[last + 1],
+            )
+            first = last + 1

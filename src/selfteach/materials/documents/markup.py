@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 from selfteach.materials.documents.layout import join_wrapped_lines
 from selfteach.materials.documents.limits import MAX_CHARS, TooLarge
 from selfteach.materials.documents.tables import (
-    MOST_ACROSS,
-    MOST_DOWN,
-    MOST_IN_CELL,
+    MAX_ACROSS,
+    MAX_CELL_CHARS,
+    MAX_DOWN,
     Cell,
-    joined_lines,
-    table_lines,
+    format_cells,
+    format_rows,
 )
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def read_html(text: str) -> tuple[str, str, str]:
     closed is read, also a navigation or a hidden one: it would hide the rest of the page.
 
     Raises:
-        TooMuch: joined cells of tables repeat more than MAX_CHARS characters.
+        TooLarge: joined cells of tables repeat more than MAX_CHARS characters.
     """
     from selectolax.lexbor import LexborHTMLParser
 
@@ -66,18 +66,18 @@ def read_html(text: str) -> tuple[str, str, str]:
     note = f"{page.left_out:,} characters of {LEFT_OUT} left out" if page.left_out else ""
     title = tree.css_first("title:not(svg title)")
     return (
-        (_line(title) if title else "") or page.heading,
+        (_get_line(title) if title else "") or page.heading,
         join_wrapped_lines("".join(page.parts)),
         note,
     )
 
 
-def _line(node: LexborNode) -> str:
+def _get_line(node: LexborNode) -> str:
     return " ".join(node.text().split())
 
 
 class _Table:
-    """The cells of a table that is being read."""
+    """Hold the cells of a table that is being read."""
 
     def __init__(self) -> None:
         self.rows: list[list[Cell]] = []
@@ -88,7 +88,7 @@ class _Table:
     def is_data(self) -> bool:
         """Tell whether it has columns of short cells. Another table lays a page out."""
         texts = [cell.text for row in self.rows for cell in row]
-        short = not any("\n" in t or t.startswith("- ") or len(t) > MOST_IN_CELL for t in texts)
+        short = not any("\n" in t or t.startswith("- ") or len(t) > MAX_CELL_CHARS for t in texts)
         return short and max(map(len, self.rows), default=0) > 1
 
 
@@ -144,7 +144,7 @@ class _Page:
             return False
         self._break(tag)
         if tag == "h1":
-            self.heading = self.heading or _line(node)
+            self.heading = self.heading or _get_line(node)
         elif tag == "br":
             self.parts.append("\n")
         elif tag in ITEMS:
@@ -211,8 +211,8 @@ class _Page:
     def _end_cell(self, node: LexborNode) -> None:
         table = self._tables[-1]
         text = "".join(self.parts[table.cell_start :]).strip()
-        across = _span(node.attrs.sget("colspan"), MOST_ACROSS, 1)
-        down = _span(node.attrs.sget("rowspan"), MOST_DOWN, MOST_DOWN)
+        across = _parse_span(node.attrs.sget("colspan"), MAX_ACROSS, 1)
+        down = _parse_span(node.attrs.sget("rowspan"), MAX_DOWN, MAX_DOWN)
         table.rows[-1].append(Cell(text, across, down, node.tag == "th"))
 
     def _end_table(self, table: _Table) -> None:
@@ -220,7 +220,7 @@ class _Page:
         if not table.is_data():
             return
         lines = list[str]()
-        for line in joined_lines(table.rows, table.groups):
+        for line in format_cells(table.rows, table.groups):
             self._room -= len(line)
             if self._room < 0:
                 raise TooLarge(f"holds more than {MAX_CHARS:,} characters")
@@ -228,14 +228,14 @@ class _Page:
         self.parts[table.start :] = ["\n\n", "\n".join(lines), "\n\n"]
 
 
-def _span(said: str, most: int, all_of_them: int) -> int:
-    """Return how many columns or rows a cell takes; 0 says all of them, no number says one."""
-    found = re.match(r"\s*\+?(\d{1,9})", said)
+def _parse_span(value: str, most: int, all_of_them: int) -> int:
+    """Return the number of columns or rows of a cell; 0 means all of them, no number means one."""
+    found = re.match(r"\s*\+?(\d{1,9})", value)
     return min(int(found[1]) or all_of_them, most) if found else 1
 
 
-def declared_encoding(data: bytes) -> str:
-    """Return what the first kilobyte of a page says its encoding is."""
+def find_declared_encoding(data: bytes) -> str:
+    """Return the encoding that the first kilobyte of a page declares; "" for none."""
     found = re.search(rb"charset\s*=\s*[\"']?([\w.:-]{1,40})", data[:1024], re.I)
     return found[1].decode("ascii") if found else ""
 
@@ -243,11 +243,11 @@ def declared_encoding(data: bytes) -> str:
 _FRONT = re.compile(r"\A---\n(?:.{0,500}\n){0,200}?---\n")
 _TAG = re.compile(r"</?[a-zA-Z][^<>]*>")
 APART = frozenset(("heading_open", "heading_close", "hr", "fence", "code_block", "table_close"))
-"""Tokens with a blank line before and behind their text, also where the file has none."""
+"""Tokens with a blank line before and behind their text, even if the file has none."""
 
 
 @cache
-def _markdown() -> MarkdownIt:
+def _make_markdown_parser() -> MarkdownIt:
     from markdown_it import MarkdownIt
 
     return MarkdownIt("commonmark").enable("table")
@@ -261,7 +261,7 @@ def read_markdown(text: str) -> tuple[str, str]:
     """
     text = _FRONT.sub("", text, count=1)
     source = text.split("\n")
-    tokens = _markdown().parse(text)
+    tokens = _make_markdown_parser().parse(text)
     lines = list[str]()
     rows: list[list[str]] | None = None
     title = mark = ""
@@ -277,9 +277,9 @@ def read_markdown(text: str) -> tuple[str, str]:
         elif token.type == "tr_open" and rows is not None:
             rows.append([])
         elif token.type == "inline" and rows is not None:
-            rows[-1].append(_words(token))
+            rows[-1].append(_get_words(token))
         elif token.type == "inline":
-            words = _words(token)
+            words = _get_words(token)
             lines.append(mark + words)
             mark = ""
             if tokens[n - 1].type == "heading_open":
@@ -287,18 +287,18 @@ def read_markdown(text: str) -> tuple[str, str]:
         elif token.type in ("fence", "code_block"):
             lines += [token.content, ""]
         elif token.type == "html_block":
-            inner = _markdown().parseInline(_untagged(token.content))
-            lines.append("".join(_words(part) for part in inner))
+            inner = _make_markdown_parser().parseInline(_remove_tags(token.content))
+            lines.append("".join(_get_words(part) for part in inner))
         elif token.type == "table_close" and rows is not None:
-            lines += [*table_lines(rows, headed=True), ""]
+            lines += [*format_rows(rows, headed=True), ""]
             rows = None
     return title, join_wrapped_lines("\n".join(lines))
 
 
-def _words(token: Token) -> str:
+def _get_words(token: Token) -> str:
     """Return the words of a token and of the tokens in it, with the line breaks of the file."""
     if token.children is not None:
-        return "".join(_words(child) for child in token.children)
+        return "".join(_get_words(child) for child in token.children)
     if token.type in ("softbreak", "hardbreak"):
         return "\n"
     if token.type == "html_inline":
@@ -306,7 +306,7 @@ def _words(token: Token) -> str:
     return token.content
 
 
-def _untagged(html: str) -> str:
+def _remove_tags(html: str) -> str:
     """Return the words between tags and comments; a comment that is never closed is words."""
     first, *others = html.split("<!--")
     for other in others:

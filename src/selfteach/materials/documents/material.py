@@ -1,5 +1,6 @@
-"""What a person brings to be taught of documents. A module of its own, so that a mistyped path is
-told before any model's library loads.
+"""The material of `selfteach documents`.
+
+This is a module of its own, so that a mistyped path is reported before a model's library loads.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from selfteach.materials.documents.read import ReadDocuments
 
 @dataclass
 class Documents:
-    """Documents, and questions that people asked about them, for the exam alone."""
+    """Hold documents, and people's questions about them, which are only for the exam."""
 
     reading: ReadDocuments
     questions: list[PeopleQuestion] = field(default_factory=list)

@@ -1,5 +1,6 @@
-"""Text of PDF and of DOCX. Used only inside `child`: these formats are programs, and their parsers
-are met by hostile ones.
+"""Read the text of PDF and of DOCX.
+
+This runs only inside `child`, because the files are not trusted and their formats are complex.
 """
 
 from __future__ import annotations
@@ -21,16 +22,16 @@ from selfteach.materials.documents.limits import (
     SMALL_BYTES,
     TooLarge,
 )
-from selfteach.materials.documents.tables import table_lines
+from selfteach.materials.documents.tables import format_rows
 
 _ENDS = re.compile(r"[.!?:;][\"'”’)\]]*$|[。！？]$")
 
 
 def read_pdf(path: Path) -> tuple[str, list[str]]:
-    """(title, the text of each page), without the lines that stand above or below every page.
+    """Return (title, the text of each page), without the margins of the pages.
 
     Raises:
-        ValueError: encrypted, no text at all, or too much of it.
+        ValueError: the file is encrypted, or holds no text or too much.
     """
     from pypdf import PdfReader
 
@@ -53,24 +54,27 @@ def read_pdf(path: Path) -> tuple[str, list[str]]:
 
 
 def remove_margins(pages: Sequence[str]) -> list[str]:
-    """The pages without first and last lines that three in five pages share, numbers aside; of
-    fewer than four pages all is kept.
+    """Return the pages without first and last lines that three in five pages share.
+
+    Lines that differ only in numbers count as shared. Fewer than four pages stay as they are.
     """
     if len(pages) < 4:
         return list(pages)
-    split = [[line for line in page.split("\n") if line.strip()] for page in pages]
+    split = [_list_lines(page) for page in pages]
     kept = list(pages)
     for end in (0, -1):
         shared = Counter(_mask_numbers(lines[end]) for lines in split if lines)
         common = {line for line, count in shared.items() if count >= 0.6 * len(pages)}
         for i, lines in enumerate(split):
             if lines and _mask_numbers(lines[end]) in common:
-                kept[i] = (
-                    kept[i].replace(lines[end], "", 1)
-                    if end == 0
-                    else "".join(kept[i].rsplit(lines[end], 1))
-                )
+                cut = kept[i].partition if end == 0 else kept[i].rpartition
+                before, _, after = cut(lines[end])
+                kept[i] = before + after
     return kept
+
+
+def _list_lines(page: str) -> list[str]:
+    return [line for line in page.split("\n") if line.strip()]
 
 
 def _mask_numbers(line: str) -> str:
@@ -78,55 +82,60 @@ def _mask_numbers(line: str) -> str:
 
 
 def join_pages(pages: Sequence[str]) -> tuple[str, tuple[int, ...]]:
-    """(text, where each page begins in it): a sentence that runs over the page's end is not broken."""
-    text, starts = "", []
+    """Return (text, the start of each page in it). A sentence may continue on the next page."""
+    text = ""
+    starts = []
     for page in pages:
-        gap = "" if not text or not page else "\n\n" if _ENDS.search(text) else " "
-        text += gap
+        if text and page:
+            text += "\n\n" if _ENDS.search(text) else " "
         starts.append(len(text))
         text += page
     return text, tuple(starts)
 
 
-def read_docx(path: Path) -> tuple[str, str]:
-    """(title, text): paragraphs and tables in their order.
+def read_docx(path: Path) -> tuple[str, list[str]]:
+    """Return (title, one text): paragraphs and tables in their order.
 
     Raises:
-        ValueError: not a DOCX, or one that unpacks to too much.
+        ValueError: the file is no DOCX, or unpacks to too much.
     """
     inspect_zip(path)
     from docx import Document
     from docx.table import Table
 
     document = Document(str(path))
-    title, parts, room = document.core_properties.title or "", [], MAX_CHARS
+    title = document.core_properties.title or ""
+    parts = []
+    room = MAX_CHARS
     for block in document.iter_inner_content():
         if isinstance(block, Table):
-            found = "\n".join(table_lines([_read_cells(row.cells) for row in block.rows]))
+            found = "\n".join(format_rows([_read_cells(row.cells) for row in block.rows]))
         else:
-            named = block.style.name if block.style and block.style.name else ""
-            found = (
-                f"- {block.text}" if named.startswith("List") and block.text.strip() else block.text
-            )
-            title = title or (found.strip() if named.startswith(("Title", "Heading")) else "")
+            style = (block.style and block.style.name) or ""
+            found = block.text
+            if style.startswith("List") and found.strip():
+                found = f"- {found}"
+            elif style.startswith(("Title", "Heading")):
+                title = title or found.strip()
         room -= len(found)
         if room < 0:
             raise TooLarge(f"holds more than {MAX_CHARS:,} characters")
         parts.append(found)
-    return title, join_wrapped_lines("\n\n".join(parts))
+    return title, [join_wrapped_lines("\n\n".join(parts))]
 
 
 def _read_cells(cells: Sequence[Any]) -> list[str]:
-    """The text of each cell; one that was made of several is met several times, and told once."""
+    """Return the text of each cell. A merged cell appears several times and is read once."""
     return ["" if n and cell._tc is cells[n - 1]._tc else cell.text for n, cell in enumerate(cells)]
 
 
 def inspect_zip(path: Path) -> None:
-    """Refuses an archive that would unpack to too much. The sizes are those declared; the unpacker
-    stops at them, so a lie is no way in.
+    """Refuse an archive that would unpack to too much.
+
+    The check uses the declared sizes. The unpacker stops at them, so false sizes do no harm.
 
     Raises:
-        ValueError: not an archive, or a bomb.
+        ValueError: the file is no archive, or a decompression bomb.
     """
     try:
         with zipfile.ZipFile(path) as archive:

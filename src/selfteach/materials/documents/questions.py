@@ -1,8 +1,8 @@
-"""Questions by people, with their answers: for the exam. They are never trained on."""
+"""Read people's questions with their answers. They are only for the exam, never for training."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,9 +16,7 @@ ANSWER_FIELDS = ("answers", "answer")
 
 @dataclass(frozen=True, slots=True)
 class PeopleQuestion:
-    """A question with one or more right answers, and the id of the document that it is about (""
-    where that is not known).
-    """
+    """Hold a question, its correct answers, and the id of its document ("" if unknown)."""
 
     text: str
     answers: tuple[str, ...]
@@ -27,9 +25,7 @@ class PeopleQuestion:
 
 @dataclass(frozen=True, slots=True)
 class _ReadQuestion:
-    """What stands at a place: a question or None, and what is said of it: why it is none, or what
-    of it is left out.
-    """
+    """Hold a place, its question or None, and a note on what is wrong or left out."""
 
     place: str
     question: PeopleQuestion | None
@@ -37,14 +33,18 @@ class _ReadQuestion:
 
 
 def read_questions(path: Path, reading: ReadDocuments) -> list[PeopleQuestion]:
-    """Questions from JSONL: rows with `question` and `answer` (or `answers`), with a list of such
-    rows under `questions`, or with both. What is none, or stands twice, is put aside in `reading`;
-    so are the questions of the documents' own rows, in place of which these are asked.
+    """Read questions from JSONL.
+
+    A row has `question` and `answer` (or `answers`), a list of such rows under `questions`, or
+    both. Bad and repeated questions are recorded in `reading.skipped`. These questions replace
+    those in the rows of the documents.
 
     Raises:
-        DataError: the file cannot be read, or holds no question.
+        DataError: the file cannot be read, or has no question.
     """
-    first, rows, aside = dict[PeopleQuestion, str](), RowCounts(), list[BadLine]()
+    first: dict[PeopleQuestion, str] = {}
+    rows = RowCounts()
+    skipped: list[BadLine] = []
     for where, row in read_jsonl(path, rows.bad_lines, reading.cleaned_rows):
         items = list(_read_items(row, where, "")) or [
             _ReadQuestion(where, None, 'has no "question"')
@@ -53,7 +53,7 @@ def read_questions(path: Path, reading: ReadDocuments) -> list[PeopleQuestion]:
             rows.good += 1
         else:
             rows.bad_lines.append(BadLine(where, items.pop(0).note))
-        aside += _collect_questions(items, first)
+        skipped += _collect_questions(items, first)
     reading.rows.append(rows)
     if not first:
         why = f" ({rows.bad_lines[0].where}: {rows.bad_lines[0].fault})" if rows.bad_lines else ""
@@ -62,36 +62,32 @@ def read_questions(path: Path, reading: ReadDocuments) -> list[PeopleQuestion]:
             where=str(path),
             cure='Write rows like {"question": "...", "answer": "..."}.',
         )
-    if reading.asked:
-        aside.append(
-            BadLine(
-                path.name,
-                f"asked in place of the questions in {len(reading.asked)} rows of the documents",
-            )
-        )
-    reading.skipped += [*rows.bad_lines, *aside]
+    if reading.question_rows:
+        count = len(reading.question_rows)
+        note = f"asked in place of the questions in {count} rows of the documents"
+        skipped.append(BadLine(path.name, note))
+    reading.skipped += rows.bad_lines + skipped
     return list(first)
 
 
 def read_document_questions(reading: ReadDocuments) -> list[PeopleQuestion]:
-    """The questions that came with the documents, in their rows; what is none, or stands twice, is
-    put aside in `reading`.
+    """Return the questions in the rows of the documents.
+
+    Bad and repeated questions are recorded in `reading.skipped`.
     """
-    first, known = dict[PeopleQuestion, str](), {document.id for document in reading.documents}
-    for source, document, row in reading.asked:
+    first: dict[PeopleQuestion, str] = {}
+    known = {document.id for document in reading.documents}
+    for source, document, row in reading.question_rows:
         if document in known:
-            reading.skipped += _collect_questions(
-                list(_read_items(row, f"{source} (questions)", document)), first
-            )
+            items = _read_items(row, f"{source} (questions)", document)
+            reading.skipped += _collect_questions(items, first)
     return list(first)
 
 
 def _collect_questions(
-    items: Sequence[_ReadQuestion], first: dict[PeopleQuestion, str]
+    items: Iterable[_ReadQuestion], first: dict[PeopleQuestion, str]
 ) -> Iterator[BadLine]:
-    """Enters the questions into `first`, each with the place where it stands first, and yields what
-    is put aside: one line for a place.
-    """
+    """Add the questions to `first` with their first places. Yield one line for each bad place."""
     for item in items:
         if item.question in first:
             yield BadLine(item.place, f"the same question as {first[item.question]}")
@@ -103,33 +99,30 @@ def _collect_questions(
 
 
 def _read_items(row: Mapping[str, Any], where: str, document: str) -> Iterator[_ReadQuestion]:
-    """The row's own question, and those under `questions`."""
+    """Yield the row's own question, and those under `questions`."""
     inner = row.get("questions")
     if inner is None or row.get("question") is not None:
         yield _read_item(row, where, document)
     if inner is not None:
         parts = inner if isinstance(inner, list) else [inner]
-        yield from (
-            _read_item(part, f"{where}, question {n}", document) for n, part in enumerate(parts, 1)
-        )
+        for n, part in enumerate(parts, 1):
+            yield _read_item(part, f"{where}, question {n}", document)
 
 
 def _read_item(item: Any, place: str, document: str) -> _ReadQuestion:
     if fault := _find_fault(item):
         return _ReadQuestion(place, None, fault)
-    asked = PeopleQuestion(
-        " ".join(item["question"].split()),
-        tuple(dict.fromkeys(filter(None, _list_answers(item)))),
-        document,
-    )
-    lost, count = _list_answers(item).count(""), len(_list_answers(item))
-    return _ReadQuestion(
-        place, asked, f"{lost} of its {count} answers left out: no text or number" if lost else ""
-    )
+    text = " ".join(item["question"].split())
+    answers = _list_answers(item)
+    question = PeopleQuestion(text, tuple(dict.fromkeys(filter(None, answers))), document)
+    note = ""
+    if lost := answers.count(""):
+        note = f"{lost} of its {len(answers)} answers left out: no text or number"
+    return _ReadQuestion(place, question, note)
 
 
 def _find_fault(item: Any) -> str:
-    """Why something is no question with an answer, or ""."""
+    """Return the reason why something is no question with an answer, or ""."""
     if not isinstance(item, dict):
         return 'is no object with a "question" and an "answer"'
     if not isinstance(item.get("question"), str) or not item["question"].strip():
@@ -141,18 +134,15 @@ def _find_fault(item: Any) -> str:
 
 
 def _list_answers(item: Mapping[str, Any]) -> list[str]:
-    """Every answer of an item, under either name; "" for one that is of no use."""
-    return [
-        text
-        for name in ANSWER_FIELDS
-        if item.get(name) is not None
-        for text in _iterate_texts(item[name])
-    ]
+    """Return every answer of an item, under either name; "" for an unusable one."""
+    given = [item[name] for name in ANSWER_FIELDS if item.get(name) is not None]
+    return list(_iterate_texts(given))
 
 
 def _iterate_texts(value: Any) -> Iterator[str]:
-    """Texts and numbers, alone, in a list, or as SQuAD has them: {"text": ...} or {"text": [...]};
-    "" for anything else.
+    """Yield texts and numbers, and "" for anything else.
+
+    They are alone, in a list, or as in SQuAD: {"text": ...} or {"text": [...]}.
     """
     if isinstance(value, list):
         for part in value:
@@ -160,8 +150,5 @@ def _iterate_texts(value: Any) -> Iterator[str]:
     elif isinstance(value, dict) and "text" in value:
         yield from _iterate_texts(value["text"])
     else:
-        yield (
-            str(value).strip()
-            if isinstance(value, str | int | float) and not isinstance(value, bool)
-            else ""
-        )
+        is_usable = isinstance(value, str | int | float) and not isinstance(value, bool)
+        yield str(value).strip() if is_usable else ""

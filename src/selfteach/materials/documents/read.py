@@ -1,6 +1,4 @@
-"""Reading documents: files and folders of txt, md, html, pdf, docx and jsonl, bounded while they
-are read.
-"""
+"""Read documents: files and folders of txt, md, html, pdf, docx and jsonl, within bounds."""
 
 from __future__ import annotations
 
@@ -26,9 +24,10 @@ from selfteach.materials.documents.limits import (
     MAX_TOTAL_CHARS,
     TooLarge,
 )
-from selfteach.materials.documents.listed import MOST_LEADING, words_in
+from selfteach.materials.documents.listed import MAX_HEAD_WORDS, count_words
 from selfteach.materials.documents.markup import read_markdown
 from selfteach.materials.documents.paged import join_pages
+from selfteach.materials.rows import CLEANED_NOTE
 from selfteach.run.manifest import MANIFEST_FILE
 from selfteach.run.run_folder import LEDGER_FILE
 from selfteach.text import clean_text
@@ -52,13 +51,12 @@ MAGIC = {
 TEXT_FIELDS = ("document", "text")
 TITLE_FIELDS = ("title", "topic")
 QUESTION_FIELDS = frozenset(("questions", "question"))
-CLEANED_NOTE = "unsafe characters replaced"
 RUN_FOLDER = "the folder of a run"
 
 
 @dataclass
 class RowCounts:
-    """A file of JSONL: how many of its rows are of use, and those that are not."""
+    """Hold the number of usable rows of a JSONL file, and its bad lines."""
 
     good: int = 0
     bad_lines: list[BadLine] = field(default_factory=list)
@@ -66,62 +64,64 @@ class RowCounts:
 
 @dataclass
 class ReadDocuments:
-    """What was read, what was put aside with its reason, and where something had to be mended,
-    guessed or left out.
+    """Hold the documents, what was skipped with its reason, and the places that were cleaned.
 
     Attributes:
-        rows: of each file of JSONL.
-        asked: rows that bring questions: their source, the id of their document, and what they
-            hold.
+        rows: the counts of each JSONL file.
+        question_rows: (source, id of the document, keys) of rows that have questions.
     """
 
     documents: list[Document] = field(default_factory=list)
     skipped: list[BadLine] = field(default_factory=list)
     cleaned_rows: list[BadLine] = field(default_factory=list)
     rows: list[RowCounts] = field(default_factory=list)
-    asked: list[tuple[str, str, Mapping[str, Any]]] = field(default_factory=list)
+    question_rows: list[tuple[str, str, Mapping[str, Any]]] = field(default_factory=list)
 
 
 def read_documents(
     paths: Sequence[Path], max_total_chars: int = MAX_TOTAL_CHARS, questions: Path | None = None
 ) -> ReadDocuments:
-    """Every document in these files and folders, in a stable order. Folders are read in depth;
-    hidden files, links to folders, links that lead out, and the folders of runs are not. What
-    stands twice is read once, with the questions of both.
+    """Read every document in these files and folders, in a stable order.
+
+    Folders are read with their subfolders, but without hidden files, links to folders, links to
+    places outside, and folders of runs. A repeated text is read once, with the questions of both.
 
     Args:
-        questions: a file that is no document where it lies in a folder that is read.
+        paths: files and folders.
+        max_total_chars: largest number of characters of all documents.
+        questions: a file that is no document, also in a folder that is read.
 
     Raises:
-        DataError: a path that is missing, a *named* file that cannot be read, no document at all,
-        or more than fits.
+        DataError: a path is missing, a *named* file cannot be read, there is no document, or the
+            documents are too large.
     """
-    reading, seen, names, total = ReadDocuments(), dict[str, str](), set[str](), 0
+    reading = ReadDocuments()
+    seen: dict[str, str] = {}
+    names: set[str] = set()
+    room = max_total_chars
     for path in paths:
         for file, name, named in _list_files(path, reading, questions):
             source = clean_text(str(file)) if name in names else name
             names.add(source)
             for document in _read_file_documents(file, source, named, reading):
-                asks, repeats = bool(QUESTION_FIELDS & document.fields.keys()), document.id in seen
-                if asks:
-                    reading.asked.append((document.source, document.id, document.fields))
-                if asks or not repeats:
-                    reading.cleaned_rows += [
-                        BadLine(document.source, note) for note in document.notes
-                    ]
-                if repeats:
-                    reading.skipped.append(
-                        BadLine(document.source, f"the same text as {seen[document.id]}")
-                    )
+                place = document.source
+                repeated = document.id in seen
+                has_questions = not QUESTION_FIELDS.isdisjoint(document.fields)
+                if has_questions:
+                    reading.question_rows.append((place, document.id, document.fields))
+                if has_questions or not repeated:
+                    reading.cleaned_rows += [BadLine(place, note) for note in document.notes]
+                if repeated:
+                    reading.skipped.append(BadLine(place, f"the same text as {seen[document.id]}"))
                     continue
-                total += len(document.text)
-                if total > max_total_chars:
+                room -= len(document.text)
+                if room < 0:
                     raise DataError(
                         f"more than {max_total_chars:,} characters in all.",
                         where=str(path),
                         cure="Give fewer documents.",
                     )
-                seen[document.id] = document.source
+                seen[document.id] = place
                 reading.documents.append(document)
     if not reading.documents:
         why = "; ".join(f"{line.where}: {line.fault}" for line in reading.skipped[:3])
@@ -136,7 +136,7 @@ def read_documents(
 def _list_files(
     path: Path, reading: ReadDocuments, questions: Path | None
 ) -> Iterator[tuple[Path, str, bool]]:
-    """(file, its name as a source, whether it was named by the person)."""
+    """Yield (file, its name as a source, whether the person named it)."""
     try:
         mode = path.stat().st_mode
     except OSError as fault:
@@ -152,7 +152,8 @@ def _list_files(
             )
         yield path, clean_text(path.name), True
         return
-    root, count = path.resolve(), 0
+    root = path.resolve()
+    count = 0
     for place, reason in [(path, RUN_FOLDER)] if _is_run(path) else _walk_folder(path, questions):
         source = clean_text(str(Path(root.name) / place.relative_to(path)))
         if reason:
@@ -169,9 +170,10 @@ def _list_files(
 
 
 def _walk_folder(path: Path, questions: Path | None) -> Iterator[tuple[Path, str]]:
-    """(file, "") of what is to be read in a folder, and (file or folder, reason) of what is not."""
-    root, faults = _resolve_path(path), list[OSError]()
-    apart = _resolve_path(questions) if questions else None
+    """Yield (file, "") for each file to read, and (file or folder, reason) for what is skipped."""
+    root = _resolve_path(path)
+    faults: list[OSError] = []
+    excluded = _resolve_path(questions) if questions else None
     for folder, folders, names in os.walk(path, onerror=faults.append):
         here = Path(folder)
         deep = len(here.relative_to(path).parts) >= MAX_DEPTH
@@ -183,19 +185,17 @@ def _walk_folder(path: Path, questions: Path | None) -> Iterator[tuple[Path, str
         yield from ((here / name, reason) for name, reason in inner.items() if reason)
         folders[:] = [name for name, reason in inner.items() if not reason]
         for name in sorted(n for n in names if not n.startswith(".")):
-            yield here / name, _find_reason(_find_file_reason, here / name, root, apart)
+            yield here / name, _find_reason(_find_file_reason, here / name, root, excluded)
     yield from ((Path(fault.filename), f"cannot be read ({fault.strerror})") for fault in faults)
 
 
 def _resolve_path(path: Path) -> Path:
-    """Where a path leads; `Path.resolve` raises where a link leads round in a circle."""
+    """Return the target of a path. `Path.resolve` would raise for a circle of links."""
     return Path(os.path.realpath(path))
 
 
 def _find_reason(why: Callable[..., str], *given: Any) -> str:
-    """Why something in a folder is not read, also where the system does not even let it be looked
-    at.
-    """
+    """Return the reason why something in a folder is not read, also if it is not accessible."""
     try:
         return why(*given)
     except OSError as fault:
@@ -213,9 +213,7 @@ def _find_folder_reason(folder: Path, deep: bool) -> str:
 def _is_run(folder: Path) -> bool:
     try:
         return (folder / LEDGER_FILE).is_file() and (folder / MANIFEST_FILE).is_file()
-    except (
-        OSError
-    ):  # a folder that is locked is put aside where it is walked through, under its own name
+    except OSError:  # `_walk_folder` records a locked folder under its own name
         return False
 
 
@@ -233,25 +231,21 @@ def _find_file_reason(file: Path, root: Path, questions: Path | None) -> str:
 def _read_file_documents(
     file: Path, source: str, named: bool, reading: ReadDocuments
 ) -> Iterator[Document]:
-    """The documents of a file. One that cannot be read is put aside, or is an error where the
-    person named it.
+    """Yield the documents of a file.
+
+    A file that cannot be read is skipped. It is an error if the person named it.
     """
     try:
         yield from _read_file(file, source, reading)
-    except (OSError, ValueError, DataError) as fault:
-        reason = f"cannot be read ({fault.strerror})" if isinstance(fault, OSError) else str(fault)
-        if not isinstance(fault, DataError) and named:
-            raise DataError(f"{reason}.", where=str(file), cure="Mend or remove it.") from None
+    except DataError as fault:
         if named:
             raise
-        reading.skipped.append(
-            BadLine(
-                source,
-                f"{fault.what} {fault.cure}".rstrip(".")
-                if isinstance(fault, DataError)
-                else reason,
-            )
-        )
+        reading.skipped.append(BadLine(source, f"{fault.what} {fault.cure}".rstrip(".")))
+    except (OSError, ValueError) as fault:
+        reason = f"cannot be read ({fault.strerror})" if isinstance(fault, OSError) else str(fault)
+        if named:
+            raise DataError(f"{reason}.", where=str(file), cure="Mend or remove it.") from None
+        reading.skipped.append(BadLine(source, reason))
 
 
 def _read_file(file: Path, source: str, reading: ReadDocuments) -> Iterator[Document]:
@@ -265,23 +259,24 @@ def _read_file(file: Path, source: str, reading: ReadDocuments) -> Iterator[Docu
         title, pages, notes = parse_in_child(kind, file)
         safe = [clean_text(page) for page in pages]
         text, starts = join_pages(safe)
-        yield _make_document(
-            source,
-            clean_text(title),
-            text,
-            starts if kind == "pdf" else (),
-            _add_cleaned_note(notes, safe != pages),
-            file,
-        )
-        return
-    raw, notes = _read_text(file)
-    safe_text = clean_text(raw.replace("\r\n", "\n").replace("\r", "\n"))
-    mended = safe_text != raw.replace("\r\n", "\n").replace("\r", "\n")
-    title, text = (
-        read_markdown(safe_text) if kind == "markdown" else ("", join_wrapped_lines(safe_text))
-    )
-    title = title or find_heading(text)
-    yield _make_document(source, title, text, (), _add_cleaned_note(notes, mended), file)
+        title = clean_text(title)
+        starts = starts if kind == "pdf" else ()
+        cleaned = safe != pages
+    else:
+        raw, notes = _read_text(file)
+        raw = raw.replace("\r\n", "\n").replace("\r", "\n")
+        text = clean_text(raw)
+        cleaned = text != raw
+        title, text = read_markdown(text) if kind == "markdown" else ("", join_wrapped_lines(text))
+        title = title or find_heading(text)
+        starts = ()
+    if not _has_words(text):
+        raise ValueError("holds no text")
+    if len(text) > MAX_CHARS:
+        raise TooLarge(f"holds more than {MAX_CHARS:,} characters")
+    if cleaned:
+        notes = (*notes, CLEANED_NOTE)
+    yield Document(source, _choose_title(title, file.stem), text, starts, notes)
 
 
 def _read_text(file: Path) -> tuple[str, tuple[str, ...]]:
@@ -295,35 +290,24 @@ def _read_text(file: Path) -> tuple[str, tuple[str, ...]]:
     return text, (note,) if note else ()
 
 
-def _add_cleaned_note(notes: tuple[str, ...], mended: bool) -> tuple[str, ...]:
-    return (*notes, CLEANED_NOTE) if mended else notes
-
-
-def _make_document(
-    source: str, title: str, text: str, pages: tuple[int, ...], notes: tuple[str, ...], file: Path
-) -> Document:
-    if not any(char.isalnum() for char in text):
-        raise ValueError("holds no text")
-    if len(text) > MAX_CHARS:
-        raise TooLarge(f"holds more than {MAX_CHARS:,} characters")
-    return Document(source, _choose_title(title, file.stem), text, pages, notes)
+def _has_words(text: str) -> bool:
+    return any(map(str.isalnum, text))
 
 
 def find_heading(text: str) -> str:
-    """The first line of a plain text, where it is a heading: short, alone, without a stop, and with
-    text after it.
+    """Return the first line of a plain text if it is a heading, else "".
+
+    A heading is short, alone, without a stop at its end, and before other text.
     """
     first, _, rest = text.partition("\n\n")
-    return (
-        first
-        if rest and "\n" not in first and words_in(first) <= MOST_LEADING and first[-1].isalnum()
-        else ""
-    )
+    is_line = bool(rest) and "\n" not in first and first[-1].isalnum()
+    return first if is_line and count_words(first) <= MAX_HEAD_WORDS else ""
 
 
 def _choose_title(title: str, stem: str) -> str:
-    """The document's own title, on one line, without what a word processor made of it, else the
-    file's name as words.
+    """Return the document's own title on one line, or the name of the file as words.
+
+    The additions of word processors to a title are removed.
     """
     own = re.sub(
         r"^Microsoft \w+ - |\.(?:docx?|odt|pptx?|pdf|tex|indd)$", "", " ".join(title.split())
@@ -332,26 +316,24 @@ def _choose_title(title: str, stem: str) -> str:
 
 
 def _read_rows(file: Path, source: str, reading: ReadDocuments) -> Iterator[Document]:
-    """The documents of a file of JSONL, one after the other, so that none of it is held before it
-    is counted.
-    """
-    rows, mended = RowCounts(), list[BadLine]()
+    """Yield the documents of a JSONL file one by one, so that each is counted as it is read."""
+    rows = RowCounts()
+    cleaned: list[BadLine] = []
     reading.rows.append(rows)
     try:
-        for where, row in read_jsonl(file, rows.bad_lines, mended):
-            text = next((row[name] for name in TEXT_FIELDS if isinstance(row.get(name), str)), "")
-            if not any(char.isalnum() for char in text):
+        for where, row in read_jsonl(file, rows.bad_lines, cleaned):
+            text = _get_first_text(row, TEXT_FIELDS)
+            if not _has_words(text):
                 rows.bad_lines.append(BadLine(where, 'has no text under "document" or "text"'))
                 continue
             if len(text) > MAX_CHARS:
                 rows.bad_lines.append(BadLine(where, f"holds more than {MAX_CHARS:,} characters"))
                 continue
             rows.good += 1
-            title = next((row[name] for name in TITLE_FIELDS if isinstance(row.get(name), str)), "")
-            rest = {
-                key: value for key, value in row.items() if key not in (*TEXT_FIELDS, *TITLE_FIELDS)
-            }
-            notes = (CLEANED_NOTE,) if mended and mended[-1].where == where else ()
+            title = _get_first_text(row, TITLE_FIELDS)
+            used = (*TEXT_FIELDS, *TITLE_FIELDS)
+            rest = {key: value for key, value in row.items() if key not in used}
+            notes = (CLEANED_NOTE,) if cleaned and cleaned[-1].where == where else ()
             yield Document(
                 _format_row_source(source, where),
                 _choose_title(title, file.stem),
@@ -367,6 +349,10 @@ def _read_rows(file: Path, source: str, reading: ReadDocuments) -> Iterator[Docu
         reading.skipped += rows.bad_lines
 
 
+def _get_first_text(row: Mapping[str, Any], names: Sequence[str]) -> str:
+    return next((row[name] for name in names if isinstance(row.get(name), str)), "")
+
+
 def _format_row_source(source: str, where: str) -> str:
-    """The source of a row: the file as a source, and the number of the line."""
+    """Return the source of a row: the source of its file, and the number of the line."""
     return f"{source}:{where.rpartition(':')[2]}"

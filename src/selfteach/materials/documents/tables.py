@@ -1,31 +1,27 @@
-"""A row of a table as a line that can be understood alone, with the name of each column: "Year:
-2019; Revenue: 12.4 million".
-"""
+"""Format each row of a table as a line that is clear alone: "Year: 2019; Revenue: 12.4 million"."""
 
 from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 
-MOST_IN_CELL = 300
-"""Characters; a table with more in a cell lays a page out, and its text is read as it stands."""
-MOST_ACROSS, MOST_DOWN = 50, 1000
-"""Columns in which a cell may be joined with others, and rows that it may reach down: a number in a
-page costs nothing by being large.
-"""
-MOST_HEAD = 3
-"""Rows that name the columns together."""
+MAX_CELL_CHARS = 300
+"""Largest cell, in characters. A table with a larger one is page layout, and stays plain text."""
+MAX_ACROSS = 50
+"""Largest number of columns of a joined cell, whatever number the page has."""
+MAX_DOWN = 1000
+"""Largest number of rows of a joined cell."""
+MAX_HEAD_ROWS = 3
+"""Largest number of rows that name the columns together."""
 Rows = Sequence[Sequence[str]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Cell:
-    """A cell of a table: how many columns and rows it takes, and whether it says that it names
-    others.
-    """
+    """Hold a cell: its numbers of columns and rows, and whether it is marked as a name."""
 
     text: str
     across: int = 1
@@ -35,148 +31,144 @@ class Cell:
 
 _GAP = Cell("")
 Laid = list[Cell]
-"""A row as it is seen: the cell that covers each column, so a joined one is met several times."""
+"""A row as a reader sees it: the cell of each column. A joined cell is in it several times."""
 
 
-def table_lines(rows: Rows, headed: bool | None = None) -> list[str]:
-    """Return the rows as items of a list. A table of two columns without a head is a list of names
-    and what belongs to them.
+def format_rows(rows: Rows, headed: bool | None = None) -> list[str]:
+    """Return the rows as items of a list.
 
-    Args:
-        headed: whether the first row names the columns; None if nothing says so: it does if it has
-            three columns or more, all named, without a figure.
-    """
-    cells = [
-        [Cell(" ".join(text.split()), names=headed is True and n == 0) for text in row]
-        for n, row in enumerate(rows)
-    ]
-    return list(joined_lines(cells))
-
-
-def joined_lines(rows: Sequence[Sequence[Cell]], groups: Sequence[int] = ()) -> Iterator[str]:
-    """The rows of a table with joined cells as items of a list. A cell that reaches down is told in
-    each of its rows, one that reaches across once, under the names of all its columns; one that
-    takes a whole row stands under none, and leads what is below if it is a head.
+    A table of two columns without a head is a list of names and their values.
 
     Args:
-        groups: the rows before which a head or a body begins; no cell reaches into the next.
+        headed: whether the first row names the columns. None is not known: it does if it has three
+            columns or more, all named, without a figure.
     """
-    laid = [row for row in _laid_out(rows, frozenset(groups)) if any(cell.text for cell in row)]
-    width = max(map(_columns, laid), default=0)
-    first = next((n for n, row in enumerate(laid) if not _whole(row, width)), len(laid))
-    depth = _depth(laid[first:], width)
-    names = _joined_names(laid[first : first + depth])
+    cells = [_make_cells(row, headed is True and n == 0) for n, row in enumerate(rows)]
+    return list(format_cells(cells))
+
+
+def _make_cells(row: Sequence[str], names: bool) -> list[Cell]:
+    return [Cell(" ".join(text.split()), names=names) for text in row]
+
+
+def format_cells(rows: Sequence[Sequence[Cell]], groups: Sequence[int] = ()) -> Iterator[str]:
+    """Yield the rows of a table with joined cells as items of a list.
+
+    A cell of several rows is in each of them. A cell of several columns is in the row once, under
+    the names of all its columns. A cell of the whole row has no name; it is a heading if it is
+    marked as one.
+
+    Args:
+        groups: the rows before which a head or a body begins; no cell extends into the next one.
+    """
+    laid = [row for row in _lay_out(rows, frozenset(groups)) if _has_text(row)]
+    width = max(map(_count_columns, laid), default=0)
+    first = next((n for n, row in enumerate(laid) if not _is_whole(row, width)), len(laid))
+    body = first + _count_head_rows(laid[first:], width)
+    names = _join_names(laid[first:body])
     for n, row in enumerate(laid):
-        if _whole(row, width) and (n < first or row[0].names):
+        if not _is_whole(row, width):
+            if not first <= n < body:
+                yield f"- {'; '.join(_format_row(names, row))}"
+        elif n < first or row[0].names:
             yield from ("", row[0].text, "")
-        elif _whole(row, width):
+        else:
             yield f"- {row[0].text}"
-        elif not first <= n < first + depth:
-            yield f"- {'; '.join(_cells(*_once(names, row)))}"
 
 
-def _laid_out(rows: Sequence[Sequence[Cell]], groups: frozenset[int]) -> Iterator[Laid]:
-    """Every row that has a cell of its own, with those that reach into it from above."""
-    above: dict[
-        int, tuple[Cell, int]
-    ] = {}  # for each column the cell that reaches down, and the first row without it
+def _has_text(row: Laid) -> bool:
+    return any(cell.text for cell in row)
+
+
+def _lay_out(rows: Sequence[Sequence[Cell]], groups: frozenset[int]) -> Iterator[Laid]:
+    """Yield every row that has a cell of its own, with the cells that extend into it from above."""
+    # for each column the cell that extends down, and the first row without it
+    above: dict[int, tuple[Cell, int]] = {}
     for n, row in enumerate(rows):
         if n in groups:
             above = {}
         if not row:
             continue
         above = {column: (cell, end) for column, (cell, end) in above.items() if end > n}
-        laid, own, last = list[Cell](), deque(row), max(above, default=-1)
+        laid: Laid = []
+        own = deque(row)
+        last = max(above, default=-1)
         while own or len(laid) <= last:
             column = len(laid)
             if column in above:
                 laid.append(above[column][0])
                 continue
             cell = own.popleft() if own else _GAP
-            end = next(
-                (
-                    c
-                    for c in range(column + 1, MOST_ACROSS)
-                    if c in above or c >= column + cell.across
-                ),
-                MOST_ACROSS,
-            )
-            laid += [cell] * max(end - column, 1)
+            end = min(column + max(cell.across, 1), max(MAX_ACROSS, column + 1))
+            end = min((c for c in above if column < c < end), default=end)
+            laid += [cell] * (end - column)
             if cell.down > 1:
-                above |= {c: (cell, n + min(cell.down, MOST_DOWN)) for c in range(column, end)}
+                below = (cell, n + min(cell.down, MAX_DOWN))
+                above |= dict.fromkeys(range(column, end), below)
         yield laid
 
 
-def _columns(row: Laid) -> int:
-    """How many columns a row surely has: pages are careless about how far its last cell reaches."""
+def _count_columns(row: Laid) -> int:
+    """Return the number of columns, with one for the last cell, whose width is often wrong."""
     return row.index(row[-1]) + 1
 
 
-def _whole(row: Laid, width: int) -> bool:
+def _is_whole(row: Laid, width: int) -> bool:
+    """Tell whether one cell takes the whole row."""
     return row[0].across > 1 and row[0] is row[-1] and len(row) >= width
 
 
-def _depth(laid: Sequence[Laid], width: int) -> int:
-    """How many rows name the columns. Where no cell says so, it is one that could, and that nothing
-    reaches out of.
+def _count_head_rows(laid: Sequence[Laid], width: int) -> int:
+    """Return the number of rows that name the columns.
+
+    If no cell is marked as a name, the first row is one if its texts look like names and none of
+    its cells extends down.
     """
     if len(laid) < 2:
         return 0
-    named = next(
-        (
-            n
-            for n, row in enumerate(laid)
-            if _whole(row, width) or not all(cell.names for cell in row)
-        ),
-        len(laid),
-    )
-    if named:
-        return named if named <= MOST_HEAD and named < len(laid) else 1
-    said = any(cell.names for row in laid for cell in row)
-    return int(
-        not said
-        and _names([cell.text for cell in laid[0]])
-        and all(cell.down < 2 for cell in laid[0])
-    )
+    marked = 0
+    for row in laid:
+        if _is_whole(row, width) or not all(cell.names for cell in row):
+            break
+        marked += 1
+    if marked:
+        return marked if marked <= MAX_HEAD_ROWS and marked < len(laid) else 1
+    if any(cell.names for row in laid for cell in row):
+        return 0
+    return int(_are_names(laid[0]))
 
 
-def _joined_names(head: Sequence[Laid]) -> list[str]:
-    """The name of each column, from the top: "Ships In" where "In" and "Out" stand below "Ships"."""
-    return [
-        " ".join(dict.fromkeys(cell.text for cell in cells if cell.text))
-        for cells in zip_longest(*head, fillvalue=_GAP)
-    ]
+def _are_names(row: Laid) -> bool:
+    """Tell whether a row could name the columns."""
+    texts = [cell.text for cell in row]
+    distinct = len(texts) > 2 and all(texts) and len(set(texts)) == len(texts)
+    return distinct and not re.search(r"\d", "".join(texts)) and all(c.down < 2 for c in row)
 
 
-def _once(names: Sequence[str], row: Laid) -> tuple[list[str], list[str]]:
-    """The names and the texts of a row, where each cell stands once with the names of all its
-    columns.
+def _join_names(head: Sequence[Laid]) -> list[str]:
+    """Return the name of each column, from the top: "Ships In" for "In" below "Ships"."""
+    return [_join_texts(cells) for cells in zip_longest(*head, fillvalue=_GAP)]
+
+
+def _join_texts(cells: Iterable[Cell]) -> str:
+    return " ".join(dict.fromkeys(cell.text for cell in cells if cell.text))
+
+
+def _format_row(names: Sequence[str], row: Laid) -> Iterator[str]:
+    """Yield the text of each cell once, after the names of all its columns.
+
+    Without names the first text is the name of the second.
     """
-    over: dict[Cell, dict[str, None]] = {}
+    columns: dict[Cell, list[str]] = {}
     for n, cell in enumerate(row):
-        over.setdefault(cell, {}).update(dict.fromkeys(names[n : n + 1]))
-    return [", ".join(filter(None, over[cell])) for cell in over] if names else [], [
-        cell.text for cell in over
-    ]
-
-
-def _names(row: Sequence[str]) -> bool:
-    return (
-        len(row) > 2
-        and all(row)
-        and len(set(row)) == len(row)
-        and not re.search(r"\d", "".join(row))
-    )
-
-
-def _cells(head: Sequence[str], row: Sequence[str]) -> Iterator[str]:
-    if head:
-        yield from (
-            f"{name}: {cell}" if name else cell
-            for name, cell in zip_longest(head[: len(row)], row, fillvalue="")
-            if cell
-        )
-        return
-    first, *rest = [cell for cell in row if cell]
-    yield f"{first}: {rest[0]}" if rest else first
-    yield from rest[1:]
+        if cell.text:
+            columns.setdefault(cell, []).extend(filter(None, names[n : n + 1]))
+    found = [(", ".join(dict.fromkeys(over)), cell.text) for cell, over in columns.items()]
+    if not names:
+        (_, name), *found = found
+        if not found:
+            yield name
+            return
+        found[0] = (name, found[0][1])
+    for name, text in found:
+        yield f"{name}: {text}" if name else text

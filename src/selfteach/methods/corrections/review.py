@@ -33,12 +33,12 @@ def review_answers(session: Session, material: Corrections) -> Corrections:
                 Outcome(answer.id, "dropped", EMPTY_ANSWER, {"prompt": get_user_text(prompt)})
             )
     session.run.ledger.record_outcomes("answers for review", empty)
-    ids = add_answers(session.run, rows)
-    if list_waiting(session.run):
+    ids = add_answers(session.run.ledger, rows)
+    if list_waiting(session.run.ledger):
         serve_review(session.run.ledger, name=session.run.path.name, say=session.display.print_line)
     edits = list(material.edits)
     approved = list(material.approved)
-    for row in list_corrections(session.run, ids):
+    for row in list_corrections(session.run.ledger, ids):
         where = f"review {row['id']}"
         prompt = parse_messages(row["prompt"])
         edit = Edit(where, prompt, row["answer"], row["correction"], cut=row["cut"])

@@ -13,7 +13,7 @@ from selfteach.errors import DataError, UsageError
 from selfteach.files import BadLine
 from selfteach.materials.documents import Document
 from selfteach.materials.documents.chunk import split_document_sentences
-from selfteach.materials.documents.listed import LEAST_WORDS, says
+from selfteach.materials.documents.listed import MIN_WORDS, is_informative
 from selfteach.materials.documents.material import Documents
 from selfteach.materials.documents.questions import read_document_questions, read_questions
 from selfteach.materials.documents.read import read_documents
@@ -197,7 +197,7 @@ def refuse_too_little(material: Documents, config: Settings) -> None:
             f"{found} sentences are too few to learn from and to be examined on.",
             where=reading.documents[0].source,
             cure=(
-                f"Bring at least {LEAST_SENTENCES} sentences of {LEAST_WORDS} words, or "
+                f"Bring at least {LEAST_SENTENCES} sentences of {MIN_WORDS} words, or "
                 "people's questions (--questions)."
             ),
         )
@@ -207,5 +207,7 @@ def count_sentences(material: Documents) -> int:
     """Return how many sentences there are to learn."""
     found = 0
     for document in material.reading.documents:
-        found += sum(says(document.text, span) for span in split_document_sentences(document))
+        found += sum(
+            is_informative(document.text, span) for span in split_document_sentences(document)
+        )
     return found
