@@ -77,7 +77,7 @@ class PackedModel:
         ]
         with self.adapter.disable():
             right = self._packs_correctly(rows)
-        return right and (self.adapter.worn is None or self._packs_correctly(rows))
+        return right and (self.adapter.hooks is None or self._packs_correctly(rows))
 
     def _packs_correctly(self, rows: Sequence[TrainingRow]) -> bool:
         batch = self.pack(rows)
