@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
@@ -180,8 +180,8 @@ def _is_set(name: str) -> bool:
 
 
 def shard_weights(module: nn.Module, device: torch.device, count: int) -> bool:
-    """Split a module's weights over `count_processes` processes, if the launch asks for it; whether it did.
-    They stay split.
+    """Split a module's weights over `count_processes` processes, if the launch asks for it; whether
+    it did. They stay split.
     """
     way = get_requested_sharding()
     if way and module.forward is not _run_work:
@@ -249,6 +249,11 @@ def gather_shards(tensor: Tensor) -> Tensor:
             return tensor.detach().clone()
     found: Tensor = tensor.full_tensor() if is_shard(tensor) else tensor  # type: ignore[attr-defined]
     return found
+
+
+def copy_whole_tensors(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return copies in main memory, gathered from the shards of all processes."""
+    return {name: gather_shards(tensor.detach()).cpu().clone() for name, tensor in tensors.items()}
 
 
 def take_shard(tensor: Tensor, like: Tensor) -> Tensor:

@@ -113,6 +113,12 @@ class MemoryEstimate:
         named = ", ".join(f"{name} {format_bytes(size)}" for name, size in parts.items())
         return f"memory: {format_bytes(self.total)} ({named}); {format_bytes(self.free)} are free beside the weights"
 
+    def report_peak(self, say: Callable[[str], None] | None) -> None:
+        """Report the measured peak, if there is one."""
+        if say and self.measured is not None:
+            peak = format_bytes(self.measured)
+            say(f"memory: at most {peak}, of {format_bytes(self.total)} accounted for")
+
     def rows(self) -> dict[str, int | None]:
         """For JSON."""
         return {**asdict(self), "total": self.total}
@@ -253,8 +259,8 @@ class MemoryMeter:
 
 
 class ActivationCounter:
-    """Counts what autograd would keep. Work that comes through `run_piece` is counted for itself, with
-    what goes into it.
+    """Counts what autograd would keep. Work that comes through `run_piece` is counted for itself,
+    with what goes into it.
     """
 
     def __init__(self, module: nn.Module, parameters: Iterable[Tensor]) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 
 class MetricsFile:
-    """A file that grows by one line a step, and goes back to its length at a checkpoint."""
+    """Write one line a step; `truncate` restores the length at a checkpoint."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -27,7 +27,7 @@ class MetricsFile:
         return [json.loads(line) for line in self.path.read_text("utf-8").splitlines()]
 
     def sync(self) -> int:
-        """Bring the file onto the disk and return its bytes."""
+        """Flush the file to the disk and return its bytes."""
         if not self.path.exists():
             return 0
         with self.path.open("rb") as handle:
@@ -38,7 +38,7 @@ class MetricsFile:
         """Cut the file to its size at a checkpoint, a shorter one to its whole lines.
 
         Returns:
-            The bytes that were found.
+            The bytes before.
         """
         data = self.path.read_bytes() if self.path.exists() else b""
         if len(data) < size:

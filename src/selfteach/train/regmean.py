@@ -60,9 +60,9 @@ class InputMoments:
     """The sum of x x^T over all tokens, for each of some layers; layers that are fed with the same
     tensor share one.
 
-    `num_shared_tokens`: the tokens that stand once for `times` rows that are computed together. They count
-    once for each, so that the sum does not depend on which rows those are. Shapes: sums (F, F)
-    float32 of a layer with F inputs.
+    `num_shared_tokens`: the tokens that stand once for `times` rows that are computed together.
+    They count once for each, so that the sum does not depend on which rows those are. Shapes: sums
+    (F, F) float32 of a layer with F inputs.
     """
 
     sums: dict[str, Tensor] = field(default_factory=dict)
@@ -177,14 +177,14 @@ class RegMean(Callback):
 
         def see(part: LoraLayers, rows: Sequence[TrainingRow]) -> InputMoments:
             def measure() -> InputMoments:
-                return measure_input_moments(trainer.student, part, rows, micro_batch.tokens)
+                return measure_input_moments(trainer.model, part, rows, micro_batch.tokens)
 
             return micro_batch.retry(rows, measure)
 
         release_freed_pages()
         shortest = min(trainer.rows, key=lambda row: row.length)
         shared = micro_batch.retry(
-            [shortest], lambda: find_shared_inputs(trainer.student, layers, shortest)
+            [shortest], lambda: find_shared_inputs(trainer.model, layers, shortest)
         )
         left_out = apply_regmean(trainer.adapter, trainer.rows, self.settings.regmean, see, shared)
         trainer.processes.broadcast_from_first(layer.a for layer in layers.values())

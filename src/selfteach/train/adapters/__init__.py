@@ -18,7 +18,7 @@ from selfteach.errors import IntegrityError
 from selfteach.files import write_bytes, write_text
 from selfteach.models.embedded import hub_id
 from selfteach.models.hooks import HookAdapter
-from selfteach.train.distributed import gather_shards, get_rank, take_shard
+from selfteach.train.distributed import copy_whole_tensors, get_rank, take_shard
 from selfteach.train.l2 import WeightChange
 
 EncodeText = Callable[[str], Sequence[int]]
@@ -131,11 +131,6 @@ class Adapter(ABC):
             parameter.requires_grad_(True)
 
 
-def copy_whole_tensors(tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """Return copies in main memory, gathered from the shards of all processes."""
-    return {name: gather_shards(tensor.detach()).cpu().clone() for name, tensor in tensors.items()}
-
-
 def get_base_name(about: Mapping[str, Any]) -> dict[str, str]:
     """Return the base's name as an entry of adapter_config.json."""
     return {"base_model_name_or_path": str(about.get("base") or "")}
@@ -196,7 +191,8 @@ def write_adapter_folder(
     settings: Mapping[str, Any],
     about: Mapping[str, Any],
 ) -> None:
-    """Write an adapter's three files: the tensors, their kind (`settings`) and their base (`about`).
+    """Write an adapter's three files: the tensors, their kind (`settings`) and their base
+    (`about`).
 
     Each file is whole or absent. The settings name the base as a hub does. Of several processes the
     first one writes.

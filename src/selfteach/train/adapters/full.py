@@ -22,10 +22,10 @@ from selfteach.models.load_adapter import KIND_KEY
 from selfteach.train.adapters import (
     Adapter,
     EncodeText,
-    copy_whole_tensors,
     get_base_name,
     write_adapter_folder,
 )
+from selfteach.train.distributed import copy_whole_tensors
 from selfteach.train.l2 import WeightChange
 from selfteach.train.memory import count_bytes
 

@@ -28,9 +28,9 @@ PROBE_TOLERANCE = 0.05
 class PackedModel:
     """Feed a module, with its adapter, packed rows.
 
-    `can_pack` says whether the model computes packed rows rightly, which a probe shows; a model that
-    does not (a short attention window, soft-capped scores, no attention at all) gets each prompt
-    with each answer as an ordinary sequence: slower, and always right.
+    `can_pack` says whether the model computes packed rows rightly, which a probe shows; a model
+    that does not (a short attention window, soft-capped scores, no attention at all) gets each
+    prompt with each answer as an ordinary sequence: slower, and always right.
     """
 
     def __init__(self, module: Any, adapter: Adapter) -> None:

@@ -138,8 +138,8 @@ class PackedBatch:
 
 
 def count_shared_prefix(rows: Sequence[TrainingRow], tail: int = 1) -> int:
-    """How many tokens all prompts begin with; each keeps at least `num_edited_suffix_tokens` of its own, and one row
-    shares with nobody.
+    """How many tokens all prompts begin with; each keeps at least `num_edited_suffix_tokens` of its
+    own, and one row shares with nobody.
     """
     if len(rows) == 1:
         return 0
