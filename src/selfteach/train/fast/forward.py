@@ -26,9 +26,9 @@ PROBE_TOLERANCE = 0.05
 class PackedModel:
     """Feed a module, with its adapter, packed rows.
 
-    `can_pack` says whether the model computes packed rows rightly, which a probe shows; a model
-    that does not (a short attention window, soft-capped scores, no attention at all) gets each
-    prompt with each answer as an ordinary sequence: slower, and always right.
+    `can_pack`: whether a probe of packed rows gives the states of ordinary sequences. A model that
+    cannot (a short attention window, soft-capped scores, no attention at all) gets each prompt with
+    each answer as an ordinary sequence, which is slower and always correct.
     """
 
     def __init__(self, module: Any, adapter: Adapter) -> None:
@@ -117,15 +117,15 @@ class PackedModel:
 
     def _sequence_states(self, batch: PackedBatch) -> Tensor:
         found = []
-        lead = batch.lead
+        virtual = batch.num_virtual_tokens
         for row in batch.rows:
             for answer in row.answers:
-                ids = torch.tensor([[*[0] * lead, *row.prompt, *answer]], device=self.device)
+                ids = torch.tensor([[*[0] * virtual, *row.prompt, *answer]], device=self.device)
                 position = torch.arange(ids.shape[1], device=self.device)[None]
                 prompt = torch.tensor([[len(row.prompt)]], device=self.device)
                 with at_positions(self.module, position, prompt):
                     states = self.decoder(input_ids=ids, use_cache=False).last_hidden_state[0]
-                found.append(states[lead + len(row.prompt) - 1 : -1])
+                found.append(states[virtual + len(row.prompt) - 1 : -1])
         return torch.cat(found)
 
     def token_logp(self, hidden: Tensor, targets: Tensor) -> Tensor:
