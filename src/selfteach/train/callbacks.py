@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from selfteach import config, registry
+from selfteach.train.objectives import Event
 
 if TYPE_CHECKING:
     from selfteach.train.adapters import Adapter
@@ -18,9 +19,10 @@ if TYPE_CHECKING:
     from selfteach.train.fast.forward import PackedModel
     from selfteach.train.micro_batch_size import MicroBatchSize
 
-Event = tuple[str, Mapping[str, Any]]
-"""An event's kind and its facts."""
+StepCallback = Callable[[int, int, Mapping[str, Any]], None]
+"""Receives the step, the number of all steps and the step's entry of the curve."""
 Say = Callable[[str], None]
+"""Receives one line at a time."""
 
 
 class TrainingState(Protocol):

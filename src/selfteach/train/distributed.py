@@ -120,7 +120,7 @@ class ProcessGroup:
                 raise
             raise Interrupted(
                 f"another of the {self.count} processes of this training ended.",
-                cure="The same command goes on from the last checkpoint.",
+                cure="The same command resumes from the last checkpoint.",
             ) from fault
 
 
@@ -161,7 +161,7 @@ def get_requested_sharding() -> str:
         if os.environ.get("ACCELERATE_DEEPSPEED_ZERO_STAGE") != "3":
             raise UsageError(
                 "of DeepSpeed only ZeRO stage 3 is known.",
-                cure="Set zero_stage: 3; what lower stages split, an adapter hardly has.",
+                cure="Set zero_stage: 3. An adapter has hardly anything that lower stages split.",
             )
         if importlib.util.find_spec("deepspeed") is None:
             raise UsageError(

@@ -103,7 +103,7 @@ class MemoryEstimate:
             most = "moments of train.regmean"
         parts = {
             "weights": self.weights,
-            "kept beside them": self.kept,
+            "kept besides": self.kept,
             "trained": self.trained,
             "gradients": self.gradients,
             "optimizer": self.optimizer,
@@ -111,7 +111,7 @@ class MemoryEstimate:
             "work": self.work,
         }
         named = ", ".join(f"{name} {format_bytes(size)}" for name, size in parts.items())
-        free = f"{format_bytes(self.free)} are free beside the weights"
+        free = f"{format_bytes(self.free)} are free besides the weights"
         return f"memory: {format_bytes(self.total)} ({named}); {free}"
 
     def report_peak(self, say: Callable[[str], None] | None) -> None:
@@ -140,7 +140,7 @@ class MemoryEstimate:
             "several GPUs (docs/how-to/several-processes.md)": True,
         }
         what = (
-            f"training {adapter} needs {format_bytes(self.added)} beside the weights and "
+            f"training {adapter} needs {format_bytes(self.added)} besides the weights and "
             f"{format_bytes(self.free)} are free"
         )
         split = f"{format_bytes(self.fixed)} for parameters, gradients and optimizer"
@@ -171,16 +171,7 @@ class MemoryMeter:
         """Estimate the fixed part of training copies of these weights, before they are copied."""
         given = list(weights)
         trained = sum(4 * get_local_part(weight).numel() for weight in given)
-        return MemoryEstimate(
-            self.weights,
-            count_bytes(given),
-            trained,
-            trained,
-            NUM_OPTIMIZER_MOMENTS * trained,
-            0,
-            0,
-            self.free,
-        )
+        return self._estimate(trained, count_bytes(given))
 
     def estimate(
         self, adapter: Adapter, activations: int, tokens: int, *, known: int = 0, moments: int = 0
@@ -188,23 +179,21 @@ class MemoryMeter:
         """Estimate the memory with the adapter on the module. `known`: the teachers' distributions,
         which lie in main memory.
         """
-        trained = count_bytes(adapter.parameters())
         kept = getattr(adapter, "kept_bytes", 0)
         kept += known if self.device.type == "cpu" else 0
-        return MemoryEstimate(
-            self.weights,
-            kept,
-            trained,
-            trained,
-            NUM_OPTIMIZER_MOMENTS * trained,
-            activations,
-            tokens,
-            self.free,
-            self._work(),
+        return replace(
+            self._estimate(count_bytes(adapter.parameters()), kept),
+            activations=activations,
+            tokens=tokens,
+            work=self._estimate_work(),
             moments=moments,
         )
 
-    def _work(self) -> int:
+    def _estimate(self, trained: int, kept: int) -> MemoryEstimate:
+        optimizer = NUM_OPTIMIZER_MOMENTS * trained
+        return MemoryEstimate(self.weights, kept, trained, trained, optimizer, 0, 0, self.free)
+
+    def _estimate_work(self) -> int:
         """Estimate a chunk of logits with its derived tensors, and compiled products."""
         head: nn.Module = self.module.get_output_embeddings()  # type: ignore[operator]
         weight: Any = head.weight

@@ -8,6 +8,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+Curve = list[dict[str, Any]]
+"""The entries of metrics.jsonl, one a step."""
+
 
 class MetricsFile:
     """Write one line a step; `truncate` restores the length at a checkpoint."""
@@ -20,7 +23,7 @@ class MetricsFile:
         with self.path.open("a", encoding="utf-8") as handle:
             handle.write(json.dumps(entry) + "\n")
 
-    def read(self) -> list[dict[str, Any]]:
+    def read(self) -> Curve:
         """Return the entries so far."""
         if not self.path.exists():
             return []

@@ -23,7 +23,7 @@ in memory.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any
@@ -37,9 +37,11 @@ from selfteach.records import LEARN
 from selfteach.select.clusters import choose_evenly
 from selfteach.train.adapters import Adapter, LowRankLayer
 from selfteach.train.batch import TrainingRow, split_micro_batches
-from selfteach.train.callbacks import Callback, Event, Say, TrainingState
+from selfteach.train.callbacks import Callback, Say, TrainingState
 from selfteach.train.fast.forward import PackedModel
+from selfteach.train.forward_hooks import HookRegistration, register_hooks
 from selfteach.train.memory import is_out_of_memory
+from selfteach.train.objectives import Event
 
 APPLY_AFTER_SHARE = 2 / 3
 """The share of the steps that come before."""
@@ -362,7 +364,7 @@ def find_shared_inputs(tuned: PackedModel, layers: LoraLayers, row: TrainingRow)
 
         return record
 
-    with _register_hooks(layers, make_hook):
+    with register_hooks(_list_hooks(layers, make_hook)):
         tuned.states(tuned.pack([row]))
     return found
 
@@ -375,7 +377,7 @@ def measure_input_moments(
     The model's attention must be set.
     """
     found = InputMoments()
-    with _register_hooks(layers, found.hook):
+    with register_hooks(_list_hooks(layers, found.hook)):
         for group in split_micro_batches(rows, token_budget):
             batch = tuned.pack(group)
             if tuned.can_pack:
@@ -385,11 +387,7 @@ def measure_input_moments(
     return found
 
 
-@contextmanager
-def _register_hooks(
-    layers: LoraLayers, hook: Callable[[str], Callable[..., None]]
-) -> Iterator[None]:
-    with ExitStack() as hooks:
-        for name, layer in layers.items():
-            hooks.callback(layer.register_forward_pre_hook(hook(name)).remove)
-        yield
+def _list_hooks(
+    layers: LoraLayers, make_hook: Callable[[str], Callable[..., None]]
+) -> list[HookRegistration]:
+    return [(layer.register_forward_pre_hook, make_hook(n)) for n, layer in layers.items()]

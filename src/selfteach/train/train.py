@@ -13,7 +13,7 @@ An adapter that is solved for takes no steps. It receives the examples and write
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -29,14 +29,15 @@ from selfteach.records import HOLD, LEARN, Example, ExampleRole
 from selfteach.run.processes import count_processes
 from selfteach.train.adapters import Adapter, is_solved
 from selfteach.train.batch import EncodedRows, ObjectiveWeights, encode_examples
-from selfteach.train.callbacks import make_callbacks
+from selfteach.train.callbacks import Say, StepCallback, make_callbacks
 from selfteach.train.distributed import ProcessGroup, has_deepspeed_weights
 from selfteach.train.fast.norm import use_fast_norms
 from selfteach.train.loss import count_units
 from selfteach.train.memory import MemoryEstimate, MemoryMeter
-from selfteach.train.objectives import Objective
+from selfteach.train.metrics_file import Curve
+from selfteach.train.objectives import Event, Objective
 from selfteach.train.on_policy import OnPolicySampler
-from selfteach.train.trainer import StepCallback, Trainer
+from selfteach.train.trainer import Trainer
 
 
 @dataclass(frozen=True)
@@ -50,11 +51,11 @@ class TrainingResult:
     steps: int
     tokens: int
     seconds: float
-    curve: list[dict[str, Any]]
+    curve: Curve
     halvings: int
     overlong: Mapping[str, int]
     top_k_mass: float | None = None
-    events: list[tuple[str, Mapping[str, Any]]] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
     memory: MemoryEstimate | None = None
 
 
@@ -68,7 +69,7 @@ def train(
     defaults: ObjectiveWeights | None = None,
     progress: StepCallback | None = None,
     sample_tuned: OnPolicySampler | None = None,
-    say: Callable[[str], None] | None = None,
+    say: Say | None = None,
 ) -> TrainingResult:
     """Train an adapter, save it as `folder/adapter`, and restore the base.
 
@@ -279,7 +280,7 @@ def train_closed_form(
     folder: Path,
     seed: int,
     progress: StepCallback | None,
-    say: Callable[[str], None] | None,
+    say: Say | None,
 ) -> TrainingResult:
     """Solve for an adapter, without steps.
 
@@ -297,7 +298,7 @@ def train_closed_form(
     found = solve(hf, examples, config, folder, seed=seed, progress=progress, say=report)
     save_supplied_template(hf.tokenizer, folder / "adapter")
     found.memory.report_peak(report)
-    events: list[tuple[str, Mapping[str, Any]]] = [(config.adapter, found.effect)]
+    events: list[Event] = [(config.adapter, found.effect)]
     for callback in make_callbacks(config).values():
         events += callback.skip()
     return TrainingResult(

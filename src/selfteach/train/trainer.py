@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from pathlib import Path
@@ -30,7 +30,7 @@ from selfteach.train import checkpoint, loss
 from selfteach.train.activation_checkpointing import make_checkpointed_runner, run_layers_with
 from selfteach.train.adapters import Adapter
 from selfteach.train.batch import TrainingRow
-from selfteach.train.callbacks import Callback, make_callbacks
+from selfteach.train.callbacks import Callback, Say, StepCallback, make_callbacks
 from selfteach.train.dataset_mixture import DatasetMixture, Epochs
 from selfteach.train.distributed import (
     ProcessGroup,
@@ -42,9 +42,9 @@ from selfteach.train.fast.forward import PackedModel
 from selfteach.train.l2 import add_l2_gradient
 from selfteach.train.loss import ObservedRows, count_units
 from selfteach.train.memory import MemoryEstimate, MemoryMeter
-from selfteach.train.metrics_file import MetricsFile
+from selfteach.train.metrics_file import Curve, MetricsFile
 from selfteach.train.micro_batch_size import MicroBatchSize, fit_micro_batch
-from selfteach.train.objectives import Objective
+from selfteach.train.objectives import Event, Objective
 from selfteach.train.on_policy import OnPolicy, OnPolicySampler
 from selfteach.train.reference import Reference, ReferenceFacts, compute_top_k_mass
 
@@ -54,8 +54,6 @@ RELEASE_EVERY = 2
 """Steps between two returns of freed memory to the system, because rows of many lengths fragment
 it.
 """
-StepCallback = Callable[[int, int, Mapping[str, Any]], None]
-Say = Callable[[str], None]
 
 
 class Diverged(IntegrityError):
@@ -92,7 +90,7 @@ class Trainer:
         self.folder = folder
         self.processes = processes
         self.step = 0
-        self.events: list[tuple[str, Mapping[str, Any]]] = []
+        self.events: list[Event] = []
         self.model = PackedModel(hf.module, adapter)
         if not self.model.can_pack:
             self.event("not_packed", {"model": type(hf.module).__name__})
@@ -335,7 +333,7 @@ class Trainer:
     def _note_halving(self, tokens: int) -> None:
         self.event("out_of_memory", {"step": self.step, "micro_batch_tokens": tokens})
 
-    def read_curve(self) -> list[dict[str, Any]]:
+    def read_curve(self) -> Curve:
         """Return the entries of the steps so far."""
         return self.metrics.read()
 
@@ -383,7 +381,10 @@ class Trainer:
             self.folder / "checkpoints", self.identity, self.event
         )
         if self.processes.main:
-            self._truncate_metrics(point.facts["metrics_bytes"] if point else 0)
+            size = point.facts["metrics_bytes"] if point else 0
+            found = self.metrics.truncate(size)
+            if found < size:
+                self.event("metrics_lost", {"bytes": size, "found": found})
         if point is None:
             return
         self.adapter.load(point.adapter)
@@ -400,12 +401,6 @@ class Trainer:
             self.callbacks[name].restore(state)
         for name, state in point.facts.get("objectives", {}).items():
             self.objectives[name].restore(state)
-
-    def _truncate_metrics(self, size: int) -> None:
-        """Cut the curve back to its length at the checkpoint."""
-        found = self.metrics.truncate(size)
-        if found < size:
-            self.event("metrics_lost", {"bytes": size, "found": found})
 
 
 def _collect_states(parts: Mapping[str, Callback] | Mapping[str, Objective]) -> dict[str, Any]:

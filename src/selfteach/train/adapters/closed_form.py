@@ -21,7 +21,7 @@ import json
 import math
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -45,6 +45,8 @@ from selfteach.train.adapters.ridge import (
     truncate_rank,
 )
 from selfteach.train.batch import TrainingRow, encode_example, truncate_or_drop
+from selfteach.train.callbacks import Say, StepCallback
+from selfteach.train.metrics_file import Curve
 
 CHECK_SHARE = 0.2
 MIN_EXAMPLES = 4
@@ -57,7 +59,6 @@ SCALE_MARGIN = 0.98
 LowRankChanges = Mapping[int, tuple[Tensor, Tensor]]
 """A (r, F) and B (D, r) of each layer; their product is its change."""
 RowWithExample = tuple[TrainingRow, Example]
-StepCallback = Callable[[int, int, Mapping[str, Any]], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +94,7 @@ class ClosedFormResult:
     that were too long, and the memory.
     """
 
-    curve: list[dict[str, Any]]
+    curve: Curve
     effect: dict[str, Any]
     overlong: Mapping[str, int]
     memory: memory.MemoryEstimate
@@ -114,7 +115,7 @@ class ClosedFormAdapter:
         *,
         seed: int,
         progress: StepCallback | None = None,
-        say: Callable[[str], None] = lambda line: None,
+        say: Say = lambda line: None,
     ) -> ClosedFormResult:
         """Write `folder/adapter` and return the curve, the effect and the memory.
 
@@ -158,7 +159,7 @@ def run_sweeps(
     found: ClosedFormData,
     how: config.ClosedFormConfig,
     progress: StepCallback | None,
-) -> tuple[list[dict[str, Any]], dict[str, Any], LowRankChanges]:
+) -> tuple[Curve, dict[str, Any], LowRankChanges]:
     """Return the row of each sweep, and effect and change of the kept one: steps 3 and 4.
 
     Raises:
@@ -182,7 +183,7 @@ def run_sweeps(
             where="train.closed_form",
             cure="Give more shots, or train with train.adapter=lora.",
         )
-    curve: list[dict[str, Any]] = []
+    curve: Curve = []
     effects: list[tuple[dict[str, Any], LowRankChanges]] = []
     before: LayerChanges = {}
     for step in range(how.sweeps):

@@ -32,12 +32,11 @@ from selfteach.models.hooks import get_decoder_layers
 from selfteach.train.batch import TrainingRow
 from selfteach.train.fast.attention import use_packed_attention
 from selfteach.train.fast.packing import PackedBatch, pack_rows
+from selfteach.train.forward_hooks import HookRegistration, register_hooks
 
 HEAD_ROWS = 256
 MIN_NATS = 1e-4
 ELSEWHERE_WEIGHT = 0.1
-HookRegistration = tuple[Callable[..., Any], Callable[..., Any]]
-"""The function that registers a hook, and the hook."""
 LayerChanges = Mapping[int, Tensor]
 """dW (D, F) of each layer's `down_proj`, float32."""
 
@@ -155,7 +154,7 @@ class DownProjEditor:
         layers' outputs.
         """
         changes = (change or {}).items()
-        with _register_hooks(
+        with register_hooks(
             [(self.linear[n].register_forward_hook, _make_adding_hook(dw)) for n, dw in changes]
         ):
             return self._forward(read)
@@ -174,7 +173,7 @@ class DownProjEditor:
             for n, block in self.chosen_blocks.items():
                 record = _make_recording_hook(found[n], read.batch.states)
                 hooks.append((block.register_forward_hook, record))
-            with _register_hooks(hooks):
+            with register_hooks(hooks):
                 last.append(self._forward(read))
         return {n: torch.cat(parts) for n, parts in found.items()}, torch.cat(last)
 
@@ -227,7 +226,7 @@ class DownProjEditor:
             (linear.register_forward_pre_hook, record(n)) for n, linear in self.linear.items()
         ]
         hooks += [(b.register_forward_hook, solve(n)) for n, b in self.chosen_blocks.items()]
-        with _register_hooks(hooks):
+        with register_hooks(hooks):
             self.last(read, before)
         return found
 
@@ -261,7 +260,7 @@ class DownProjEditor:
             def record(part: Any, inputs: Any, out: Any) -> None:
                 read.first_output = out
 
-            with _register_hooks([(unchanged[-1].register_forward_hook, record)]):
+            with register_hooks([(unchanged[-1].register_forward_hook, record)]):
                 yield
         else:
             for block in unchanged:
@@ -314,16 +313,6 @@ def kl(head: Any, left: Tensor, right: Tensor) -> Tensor:
         p, q = (torch.log_softmax(head(x).float(), -1) for x in (left[part], right[part]))
         parts.append((p.exp() * (p - q)).sum(-1).clamp_min(0))
     return torch.cat(parts)
-
-
-@contextmanager
-def _register_hooks(hooks: Sequence[HookRegistration]) -> Iterator[None]:
-    handles = [register(hook) for register, hook in hooks]
-    try:
-        yield
-    finally:
-        for handle in handles:
-            handle.remove()
 
 
 def _make_adding_hook(dw: Tensor) -> Callable[..., Tensor]:

@@ -9,7 +9,6 @@ and itself. Nothing is padded and nothing is computed twice.
 from __future__ import annotations
 
 import itertools
-import os.path
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -141,8 +140,9 @@ def count_shared_prefix(rows: Sequence[TrainingRow], num_edited_suffix_tokens: i
     if len(rows) == 1:
         return 0
     prompts = [row.prompt for row in rows]
-    common = os.path.commonprefix(prompts)
-    return max(0, min(len(common), min(map(len, prompts)) - num_edited_suffix_tokens))
+    pairs = zip(min(prompts), max(prompts), strict=False)  # all others lie between these two
+    common = sum(1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], pairs))
+    return max(0, min(common, min(map(len, prompts)) - num_edited_suffix_tokens))
 
 
 def pack_rows(

@@ -21,6 +21,8 @@ from selfteach.train.prior import Prior
 
 Event = tuple[str, Mapping[str, Any]]
 """An event's kind and its facts."""
+RowFigures = Mapping[int, Mapping[str, float]]
+"""Figures of rows, by the row's number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,14 +112,14 @@ class Objective(ABC):
     def compute_row_losses(self, inputs: ObjectiveInputs) -> Tensor:
         """Return the loss of each row, summed over its units: (R,) float32."""
 
-    def observe(self, inputs: ObjectiveInputs) -> Mapping[int, Mapping[str, float]]:
+    def observe(self, inputs: ObjectiveInputs) -> RowFigures:
         """Return figures to collect for `after_step`, by the row's number. The trainer calls this
         without gradients, after `compute_row_losses`.
         """
         return {}
 
     def after_step(
-        self, step: int, seen: Mapping[int, Mapping[str, float]], pairs: int
+        self, step: int, seen: RowFigures, pairs: int
     ) -> tuple[Mapping[str, float], Sequence[Event]]:
         """Return figures for the step's entry in the curve, and events, from the figures that
         `observe` returned in the whole step.

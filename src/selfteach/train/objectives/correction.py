@@ -21,7 +21,7 @@ from torch.nn.functional import logsigmoid
 
 from selfteach import config, registry
 from selfteach.train.displacement import DisplacementMonitor
-from selfteach.train.objectives import Event, Objective, ObjectiveInputs, sum_by_row
+from selfteach.train.objectives import Event, Objective, ObjectiveInputs, RowFigures, sum_by_row
 
 
 def unbounded(chosen: Tensor, rejected: Tensor) -> Tensor:
@@ -171,7 +171,7 @@ class CorrectionObjective(Objective):
     def _get_alpha(self) -> float:
         return self.own.alpha + (self.own.anchor_alpha if self.monitor.is_over_limit else 0.0)
 
-    def observe(self, inputs: ObjectiveInputs) -> Mapping[int, Mapping[str, float]]:
+    def observe(self, inputs: ObjectiveInputs) -> RowFigures:
         """Return by row number log pi/pi0 (y') in nats a token, and the amount of correction log
         pi(y) - log pi(y') in nats.
         """
@@ -186,7 +186,7 @@ class CorrectionObjective(Objective):
         return {number: {"chosen_nats": r, "correction_nats": a} for number, r, a in columns}
 
     def after_step(
-        self, step: int, seen: Mapping[int, Mapping[str, float]], pairs: int
+        self, step: int, seen: RowFigures, pairs: int
     ) -> tuple[Mapping[str, float], Sequence[Event]]:
         """Return the step's means, and the share of all pairs whose correction is less likely than
         in the base. The first time that the share is too large is an event.
