@@ -107,7 +107,7 @@ def get_optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, torch.T
     """Return the optimizer's state as named tensors, `<parameter number>.<name>`, gathered from the
     shards of all processes.
     """
-    tensors = {}
+    tensors: dict[str, torch.Tensor] = {}
     for number, state in optimizer.state_dict()["state"].items():
         tensors |= {f"{number}.{name}": value for name, value in state.items()}
     return copy_whole_tensors(tensors)

@@ -261,9 +261,9 @@ def take_shard(tensor: Tensor, like: Tensor) -> Tensor:
         return tensor
     from torch.distributed.tensor import distribute_tensor
 
-    return distribute_tensor(
-        tensor.to(like.device), like.device_mesh, like.placements, src_data_rank=None
-    )  # type: ignore[attr-defined]
+    mesh: Any = like
+    whole = tensor.to(like.device)
+    return distribute_tensor(whole, mesh.device_mesh, mesh.placements, src_data_rank=None)
 
 
 def get_local_part(tensor: Tensor) -> Tensor:

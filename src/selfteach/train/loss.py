@@ -127,6 +127,6 @@ def _make_edit_mask(batch: PackedBatch, mine: list[int], device: torch.device) -
     assert all(batch.rows[i].edited for i in mine), "rows without an edit mask"
     flags: list[bool] = []
     for row in batch.rows:
-        for answer in row.edited or row.answers:
-            flags += answer if row.edited else [False] * len(answer)
+        for number, answer in enumerate(row.answers):
+            flags += row.edited[number] if row.edited else [False] * len(answer)
     return torch.tensor(flags, dtype=torch.bool, device=device)

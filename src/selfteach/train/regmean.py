@@ -177,9 +177,10 @@ class RegMean(Callback):
         tokens = micro_batch.tokens
 
         def measure(part: LoraLayers, rows: Sequence[TrainingRow]) -> InputMoments:
-            return micro_batch.retry(
+            found: InputMoments = micro_batch.retry(
                 rows, lambda: measure_input_moments(trainer.model, part, rows, micro_batch.tokens)
             )
+            return found
 
         release_freed_pages()
         shortest = min(trainer.rows, key=lambda row: row.length)

@@ -94,7 +94,9 @@ def null_projector(anchors: Tensor, energy: float) -> Tensor:
     vectors = vectors.flip(1)
     used = int((values.cumsum(0) < energy * values.sum()).sum()) + 1
     span = vectors[:, :used]
-    return torch.eye(len(values), dtype=torch.float64, device=anchors.device) - span @ span.t()
+    every = torch.eye(len(values), dtype=torch.float64, device=anchors.device)
+    free: Tensor = every - span @ span.t()
+    return free
 
 
 def truncate_rank(change: Tensor, moments: Tensor, rank: int) -> tuple[Tensor, Tensor]:

@@ -178,11 +178,16 @@ def pack_rows(
                 answers.append((first + t - 1 if t else last, token, r, side, t))
             ids += answer
             positions += range(end, end + len(answer))
+    states, targets, owner, sides, place = map(to, zip(*answers, strict=True))
     return PackedBatch(
         tuple(rows),
         to(ids)[None],
         to(positions)[None],
-        *map(to, zip(*answers, strict=True)),
+        states,
+        targets,
+        owner,
+        sides,
+        place,
         _group_strips(rows, shared, num_virtual_tokens, device),
         num_virtual_tokens,
         beginning,
