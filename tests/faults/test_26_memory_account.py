@@ -51,7 +51,7 @@ def test_weights_that_cannot_be_copied_are_refused_before_they_are(
     )
     said = refused(tmp_path, adapter=adapter, layers=config.LayersConfig(which="all"))
     sizes = (
-        r"needs [\d.]+ MB beside the weights and 0\.1 MB are free \([\d.]+ MB for "
+        r"needs [\d.]+ MB besides the weights and 0\.1 MB are free \([\d.]+ MB for "
         r"parameters, gradients and optimizer\)"
     )
     assert re.fullmatch(

@@ -268,7 +268,7 @@ def test_an_objective_keeps_its_settings(kind: type[Objective]) -> None:
 
 def test_an_objective_without_memory_has_nothing_to_say() -> None:
     objective = SftObjective(config.TrainConfig())
-    assert objective.watch(view()) == {}
+    assert objective.observe(view()) == {}
     assert objective.after_step(1, {}, 3) == ({}, ())
     assert objective.state() == {}
     objective.restore({})
@@ -325,11 +325,11 @@ def test_places_are_counted_from_the_beginning_of_each_row() -> None:
 
 def test_what_is_watched_is_the_rise_and_the_amount_of_correction() -> None:
     """Row 7: rises by (0.5 + 0.5) / 2 a token; -3 - (-3) nats are left. Row 3: by -0.25; -6.5."""
-    assert correction().watch(PAIRS) == {
+    assert correction().observe(PAIRS) == {
         7: {"chosen_nats": pytest.approx(0.5), "correction_nats": pytest.approx(0.0)},
         3: {"chosen_nats": pytest.approx(-0.25), "correction_nats": pytest.approx(-6.5)},
     }
-    without = correction(reference=False, watchdog=1.0, bound="logistic").watch(
+    without = correction(reference=False, watchdog=1.0, bound="logistic").observe(
         replace(PAIRS, reference=None)
     )
     assert [facts["chosen_nats"] for facts in without.values()] == [0.0, 0.0]
@@ -344,7 +344,7 @@ def test_the_watchdog_is_heard_once_and_guards_while_too_many_are_below() -> Non
     means, events = objective.after_step(1, seen(-1.0, 1.0), 4)
     assert means == {"chosen_nats": 0.0, "correction_nats": 0.0, "displaced_share": 0.25}
     assert list(events) == []
-    assert objective._alpha() == 0.5
+    assert objective._get_alpha() == 0.5
     means, events = objective.after_step(2, seen(-1.0, -3.0), 4)
     assert means == {"chosen_nats": -2.0, "correction_nats": -4.0, "displaced_share": 0.5}
     ((kind, facts),) = events
@@ -352,16 +352,16 @@ def test_the_watchdog_is_heard_once_and_guards_while_too_many_are_below() -> Non
         "displaced",
         {"step": 2, "displaced_share": 0.5, "pairs": 4, "alpha": 2.5},
     )
-    assert objective._alpha() == 2.5
+    assert objective._get_alpha() == 2.5
     assert list(objective.after_step(3, seen(-1.0, -3.0), 4)[1]) == []
-    assert objective._alpha() == 2.5
+    assert objective._get_alpha() == 2.5
     again = correction(watchdog=0.25, alpha=0.5, anchor_alpha=2.0)
     again.restore(objective.state())
     assert objective.state()["below"] == [0, 1]
     assert again.state() == objective.state()
-    assert again._alpha() == 2.5
+    assert again._get_alpha() == 2.5
     objective.after_step(4, seen(1.0, 1.0), 4)
-    assert objective._alpha() == 0.5
+    assert objective._get_alpha() == 0.5
 
 
 def test_the_whole_loss_is_the_bound_and_the_likelihood_of_the_correction() -> None:

@@ -125,7 +125,7 @@ class Toy:
                 loss.backward()
                 optimizer.step()
             if watched:
-                correction.after_step(step + 1, correction.watch(view), 20)
+                correction.after_step(step + 1, correction.observe(view), 20)
         elsewhere = (base[20:].exp() * (base[20:] - mine[20:])).sum(-1).mean()
         rose = (mine[row, self.chosen] - base[row, self.chosen]).mean()
         return {

@@ -203,7 +203,7 @@ def test_no_prompt_is_told_by_its_own_answer_and_none_that_checks_is_shown() -> 
     assert (len(learn.plain), len(check.plain)) == (22, 5)
     shown: set[str] = set()
     for part in (learn, check):
-        told = [row for group in part.told for row in group]
+        told = [row for group in part.with_context for row in group]
         assert [row.id for row in told] == [row.id for row in part.plain]
         assert [row.answers for row in told] == [row.answers for row in part.plain]
         for row in told:
@@ -254,7 +254,7 @@ def test_a_context_is_moved_into_an_ordinary_lora(tmp_path: Path) -> None:
     learn, check = both(split_examples(model, lessons(), settings(), SEED))
     worn: Any = PeftModel.from_pretrained(Tiny().module, trained.adapter).base_model.model
     worn.requires_grad_(False)
-    told = DownProjEditor(model.module, []).states(check.told)[1]
+    told = DownProjEditor(model.module, []).states(check.with_context)[1]
     before, after = (
         float(
             kl(
@@ -411,7 +411,9 @@ def test_as_many_worked_examples_as_the_context_takes(tmp_path: Path) -> None:
         == f"{trained.curve[0]['shots']} of 3 worked examples fit into the context of 80 tokens"
     )
     found = split_examples(small, lessons(), settings(), 0)
-    assert all(row.length <= 80 for part in both(found) for group in part.told for row in group)
+    assert all(
+        row.length <= 80 for part in both(found) for group in part.with_context for row in group
+    )
     small.context_tokens = 40
     with pytest.raises(DataError, match="no worked example fits"):
         split_examples(small, lessons(), settings(), 0)

@@ -71,7 +71,7 @@ def test_what_it_watches() -> None:
     mask.
     """
     view = random_view()
-    seen = objective().watch(view)
+    seen = objective().observe(view)
     for i in range(view.rows):
         chosen, rejected = view.row == i, view.rejected_row == i
         assert seen[i]["chosen_nats"] == pytest.approx(

@@ -21,7 +21,6 @@ from selfteach.models.load_adapter import load_adapter
 from selfteach.models.reft import apply_edit, orthonormalize
 from selfteach.train.adapters.exact_conversion import (
     WeightUpdate,
-    convert_input_shift,
     convert_output_edit,
     convert_reft_to_lora,
     write_lora,
@@ -76,17 +75,6 @@ def test_an_edit_of_a_layer_s_output_is_a_low_rank_update(bias: bool) -> None:
     assert (linear(x) - expected).abs().max() > 0.1
 
 
-def test_a_constant_shift_of_the_input_is_a_bias() -> None:
-    linear, x, dx = nn.Linear(32, 24, dtype=torch.float64), numbers(50, 32), numbers(32, seed=1)
-    update = convert_input_shift(linear, dx)
-    with torch.no_grad():
-        assert (
-            linear(x) + x @ update.a.t() @ update.b.t() + update.shift - linear(x + dx)
-        ).abs().max() <= 1e-12
-    assert not update.a.any()
-    assert not update.b.any()
-
-
 def double(bias: bool) -> Tiny:
     return Tiny(dtype=torch.float64, mlp_bias=bias)
 
@@ -96,22 +84,16 @@ def logits(module) -> Tensor:
         return module(IDS).logits
 
 
-@pytest.mark.parametrize("kind", ["edit", "shift"])
 @pytest.mark.parametrize("bias", [False, True])
 def test_plain_peft_loads_the_file_and_gives_the_moved_representations(
-    kind: str, bias: bool, tmp_path: Path
+    bias: bool, tmp_path: Path
 ) -> None:
     model = double(bias)
     linear = model.module.get_submodule(NAME)
-    r, w, b, dx = (
-        orthonormalize(numbers(3, 64)),
-        numbers(3, 64, seed=1),
-        numbers(3, seed=2),
-        numbers(128, seed=3),
-    )
-    update = (
-        convert_output_edit(linear, r, w, b) if kind == "edit" else convert_input_shift(linear, dx)
-    )
+    r = orthonormalize(numbers(3, 64))
+    w = numbers(3, 64, seed=1)
+    b = numbers(3, seed=2)
+    update = convert_output_edit(linear, r, w, b)
     write_lora(
         tmp_path,
         {
@@ -120,17 +102,14 @@ def test_plain_peft_loads_the_file_and_gives_the_moved_representations(
         },
         {},
     )
-    if kind == "edit":
-        handle = linear.register_forward_hook(lambda part, given, out: apply_edit(out, r, w, b))
-    else:
-        handle = linear.register_forward_pre_hook(lambda part, given: (given[0] + dx,))
+    handle = linear.register_forward_hook(lambda part, given, out: apply_edit(out, r, w, b))
     expected = logits(model.module)
     handle.remove()
-    worn = PeftModel.from_pretrained(double(bias).module, tmp_path)
-    assert (logits(worn) - expected).abs().max() <= 1e-12
+    tuned = PeftModel.from_pretrained(double(bias).module, tmp_path)
+    assert (logits(tuned) - expected).abs().max() <= 1e-12
     assert (logits(model.module) - expected).abs().max() > 1e-2
     if bias:  # PEFT merges a bias into a bias alone
-        assert (logits(worn.merge_and_unload()) - expected).abs().max() <= 1e-12
+        assert (logits(tuned.merge_and_unload()) - expected).abs().max() <= 1e-12
     ours = load_adapter(copy.deepcopy(model.module).float(), tmp_path)
     torch.testing.assert_close(logits(ours).double(), expected, atol=1e-3, rtol=1e-3)
 

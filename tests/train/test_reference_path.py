@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+from reference_path import PlainLora, compute_plain_loss, score_answers
 from tiny import Tiny, examples
 
 from selfteach import config
@@ -22,7 +23,6 @@ from selfteach.train.fast.norm import FrozenNorm, RmsNorm, use_fast_norms
 from selfteach.train.loss import compute_loss, count_units
 from selfteach.train.objectives import Objective
 from selfteach.train.reference import Reference, ReferenceFacts
-from selfteach.train.reference_path import PlainLora, compute_plain_loss, score_answers
 from selfteach.train.train import encode_for_objectives, make_objectives
 
 WEIGHTS = {

@@ -316,7 +316,7 @@ def test_a_layer_that_no_token_comes_to_is_left_out(tmp_path: Path) -> None:
     assert (body["layers"], body["first"], body["reason"]) == (
         1,
         "vision",
-        "no token of lessons or of anchors comes there",
+        "no token of examples or of anchors reaches it",
     )
 
 
@@ -393,7 +393,7 @@ def test_one_step_has_no_last_third(tmp_path: Path) -> None:
     assert trained.events == [
         ("regmean_left_out", {"mu": 1.0, "reason": "there are too few steps"})
     ]
-    assert not [line for line in said if "giving up" in line]
+    assert not [line for line in said if "removing what" in line]
 
 
 @pytest.mark.parametrize("adapter", ["reft", "full"])
@@ -407,13 +407,13 @@ def test_only_a_lora_has_it(adapter: str, tmp_path: Path) -> None:
         seed=0,
         say=said.append,
     )
-    assert not [line for line in said if "giving up" in line]
+    assert not [line for line in said if "removing what" in line]
     assert trained.events == [("regmean_left_out", {"mu": 1.0, "reason": "the adapter is no lora"})]
 
 
 def test_weights_in_shards_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ProcessGroup, "shard", lambda self, module: setattr(self, "sharded", True))
-    with pytest.raises(UsageError, match="cannot be held still"):
+    with pytest.raises(UsageError, match="these are sharded"):
         train(Tiny(), mixed(), settings(regmean=1.0), tmp_path, seed=0)
 
 

@@ -220,7 +220,7 @@ def test_killed_and_run_again_the_weights_are_the_same(
     begun = time.monotonic()
     assert two(told("full"), tmp_path / "two", launch, die=3) == [STOPPED, -signal.SIGKILL]
     assert time.monotonic() - begun < 60
-    assert "goes on from the last checkpoint" in (tmp_path / "two" / "said").read_text()
+    assert "resumes from the last checkpoint" in (tmp_path / "two" / "said").read_text()
     assert not (tmp_path / "two" / "adapter").exists()
     assert two(told("full"), tmp_path / "two", launch) == [0, 0]
     one(told("full"), tmp_path / "one")

@@ -33,7 +33,7 @@ from selfteach.run.run_folder import Run
 from selfteach.train.adapters.join_loras import explain_why_not_joined, join_loras
 from selfteach.train.distributed import broadcast_from_first
 from selfteach.train.memory import measure_peak_mb
-from selfteach.train.on_policy import DrawStudent, make_on_policy_sampler
+from selfteach.train.on_policy import OnPolicySampler, make_on_policy_sampler
 from selfteach.train.train import TrainingResult, train
 
 TRAINING_FOLDER, ENGINE_FOLDER = "checkpoints", "engine"
@@ -248,7 +248,7 @@ def report_overlong(session: Session, trained: TrainingResult, name: str) -> Non
     session.display.print_line(f"rows longer than train.max_tokens = {limit}: {counts}")
 
 
-def sample_while_training(model: HfModel, config: TrainConfig, seed: int) -> DrawStudent | None:
+def sample_while_training(model: HfModel, config: TrainConfig, seed: int) -> OnPolicySampler | None:
     """Return how the model in training samples between steps, where the settings want it to."""
     if not config.on_policy:
         return None

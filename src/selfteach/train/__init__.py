@@ -1,5 +1,5 @@
-"""The loop, its objectives as pure functions, its adapters, and what makes it fast. It knows no
-method by name.
+"""Training: the trainer, objectives as pure functions, adapters and fast kernels. It knows no
+method.
 """
 
 from selfteach.lazy import make_callable

@@ -1,9 +1,8 @@
-"""Activations that are computed again instead of kept: a layer keeps what goes into it, and
-backward runs it once more.
+"""Activation checkpointing: a layer keeps its input only, and the backward pass runs it once more.
 
-Source: Chen et al. 2016 (arXiv 1604.06174); torch.utils.checkpoint in its form without re-entrance.
-Departs: transformers' own switch works in training mode alone, where dropout would make base and
-student differ; this one in any mode.
+Source: Chen et al. 2016 (arXiv 1604.06174); torch.utils.checkpoint without re-entrance.
+Departs: transformers' own switch works in training mode only, and dropout would then make base and
+tuned model differ. This one works in any mode.
 """
 
 from __future__ import annotations
@@ -19,36 +18,36 @@ from torch.utils.checkpoint import checkpoint
 from selfteach.models.hooks import get_active_hooks, get_decoder_layers
 
 RunPiece = Callable[..., Any]
-"""Does a piece of work, `apart(work, *args, **kwargs)`, that may be done again."""
+"""Does a piece of work, `run_piece(work, *args, **kwargs)`, that may be repeated."""
 
 
 def run_directly(work: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-    """Do the work and keep what it left for the backward pass."""
+    """Do the work and keep its activations for the backward pass."""
     return work(*args, **kwargs)
 
 
 def make_checkpointed_runner(module: nn.Module) -> RunPiece:
-    """Return what does a piece of work of this module now, and again in the backward pass."""
+    """Return a function that does a piece of work now, and again in the backward pass."""
 
     def contexts() -> tuple[AbstractContextManager[None], AbstractContextManager[None]]:
-        mine = get_active_hooks(module)  # the places of this pass are forgotten by then
-        return nullcontext(), mine.at(
-            mine.places
-        ) if mine and mine.active and mine.needs_positions else nullcontext()
+        hooks = get_active_hooks(module)
+        if hooks is None or not hooks.active or not hooks.needs_positions:
+            return nullcontext(), nullcontext()
+        return nullcontext(), hooks.at(hooks.places)  # the hooks forget the positions of this pass
 
     return partial(checkpoint, use_reentrant=False, preserve_rng_state=False, context_fn=contexts)
 
 
 @contextmanager
-def run_layers_with(module: nn.Module, apart: RunPiece) -> Iterator[None]:
-    """Make each layer of the module, inside, a piece of work for `run_piece`.
+def run_layers_with(module: nn.Module, run_piece: RunPiece) -> Iterator[None]:
+    """Run each layer of the module as a piece of work of `run_piece`.
 
     Raises:
-        UsageError: the family keeps its layers where we do not know.
+        UsageError: the layers of this model family are not known.
     """
     layers = get_decoder_layers(module)
     for layer in layers:
-        layer.forward = partial(apart, layer.forward)
+        layer.forward = partial(run_piece, layer.forward)
     try:
         yield
     finally:

@@ -1,11 +1,10 @@
-"""From examples to rows of tokens, from rows to batches, from batches to micro-batches of about
-equal length.
-"""
+"""Encoding of examples as rows of tokens, and grouping of rows into batches and micro-batches."""
 
 from __future__ import annotations
 
 import itertools
 import random
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -15,19 +14,20 @@ from selfteach.records import LEARN, Example, ExampleRole
 from selfteach.train.edit_mask import mark_edited_tokens
 
 ObjectiveWeights = Mapping[str, Mapping[str, float]]
-"""For each kind of example, the objectives that apply to it and their weights."""
-CHOSEN, REJECTED = 0, 1
+"""The objectives of each kind of example, with their weights."""
+CHOSEN = 0
+REJECTED = 1
 SIDES = ("chosen", "rejected")
 
 
 @dataclass(frozen=True, slots=True)
 class TrainingRow:
-    """Hold one example as tokens. `answers` holds the chosen answer, then the rejected one if an
+    """Hold one example as tokens. `answers`: the chosen answer, then the rejected one if an
     objective needs it; each ends with EOS.
 
-    `sampled`: the answer is the student's own of a moment ago. `mark_edited_tokens`: for each answer the tokens
-    that the correction changed, where an objective asks for them. `dataset`: where it comes from,
-    where there are several. `role`: whether it is learned or holds the base in place.
+    `sampled`: the answer is a sample of the tuned model. `edited`: flags of the tokens that the
+    correction changed, if an objective needs them. `dataset`: the dataset of the example, if there
+    are several. `role`: whether the row is learned or holds the base in place.
     """
 
     number: int
@@ -43,18 +43,18 @@ class TrainingRow:
 
     @property
     def length(self) -> int:
-        """Tokens that the model computes for this row."""
+        """Return the number of tokens that the model computes for this row."""
         return len(self.prompt) + sum(map(len, self.answers))
 
     @property
     def tokens(self) -> int:
-        """Answer tokens that are trained."""
+        """Return the number of trained answer tokens."""
         return sum(map(len, self.answers))
 
 
 @dataclass(frozen=True, slots=True)
 class EncodedRows:
-    """Hold rows, and the counts of those that were too long (named by what was done with them)."""
+    """Hold rows, and the counts of those that were too long: cut or dropped."""
 
     rows: list[TrainingRow]
     overlong: dict[str, int] = field(default_factory=dict)
@@ -73,9 +73,8 @@ def encode_examples(
 
     Args:
         pairs: the objectives that need the rejected answer.
-        edits: the objectives that need to know which tokens the correction (the chosen answer)
-            changed.
-        overlong: what happens to a row whose prompt and longest answer exceed `max_tokens`: `drop`
+        edits: the objectives that need the tokens that the correction (the chosen answer) changed.
+        overlong: the treatment of a row whose prompt and longest answer exceed `max_tokens`: `drop`
             leaves it out, `cut` shortens its answers (which then have no EOS). A prompt that leaves
             no room is always dropped, and so is a correction whose edits are cut.
 
@@ -84,7 +83,7 @@ def encode_examples(
         correction changes no token.
     """
     rows: list[TrainingRow] = []
-    counts: dict[str, int] = {}
+    counts: Counter[str] = Counter()
     for example in examples:
         wanted = {name: w for name, w in weights.get(example.kind, {}).items() if w}
         if not wanted:
@@ -93,14 +92,16 @@ def encode_examples(
         if edits & wanted.keys():
             row = with_edit_mask(row)
         fitting, done = truncate_or_drop(row, max_tokens, overlong)
-        counts |= {done: counts.get(done, 0) + 1} if done else {}
-        rows += [fitting] if fitting else []
+        if done:
+            counts[done] += 1
+        if fitting:
+            rows.append(fitting)
     if not rows:
         kinds = ", ".join(sorted({e.kind for e in examples})) or "none"
         raise DataError(
             (
                 f"nothing to train on: {len(examples)} examples (kinds: {kinds}), "
-                f"{counts.get('drop', 0)} longer than {max_tokens} tokens."
+                f"{counts['drop']} longer than {max_tokens} tokens."
             ),
             cure="Give train.weights for these kinds, or raise train.max_tokens.",
         )
@@ -117,17 +118,15 @@ def encode_example(
         DataError: naming the row.
     """
     where = f"example {example.id}"
+    texts = [example.chosen]
     if pair and example.rejected is None:
         raise DataError(
             "has no rejected answer, which an objective of its kind needs.",
             where=where,
             cure="Give one, or change train.weights.",
         )
-    texts = (
-        (example.chosen, example.rejected)
-        if pair and example.rejected is not None
-        else (example.chosen,)
-    )
+    if pair and example.rejected is not None:
+        texts.append(example.rejected)
     prompt = tuple(model.encode(example.prompt))
     cut = example.source.get("cut", ())
     answers = tuple(
@@ -171,9 +170,7 @@ def with_edit_mask(row: TrainingRow) -> TrainingRow:
 def truncate_or_drop(
     row: TrainingRow, max_tokens: int, overlong: str
 ) -> tuple[TrainingRow | None, str]:
-    """Return the row as it is learned, if it is, and what was done to it: nothing (""), "cut" or
-    "drop".
-    """
+    """Return the row that is trained, if any, and its treatment: "" for none, "cut" or "drop"."""
     if max(map(len, row.answers)) + len(row.prompt) <= max_tokens:
         return row, ""
     shorter = _truncate(row, max_tokens - len(row.prompt)) if overlong == "cut" else None
@@ -181,7 +178,7 @@ def truncate_or_drop(
 
 
 def _truncate(row: TrainingRow, room: int) -> TrainingRow | None:
-    """The row with answers of at most `room` tokens; None where nothing would be left to learn."""
+    """Return the row with answers of at most `room` tokens; None if it would train nothing."""
     if room <= 0:
         return None
     answers = tuple(answer[:room] for answer in row.answers)
@@ -193,11 +190,11 @@ def _truncate(row: TrainingRow, room: int) -> TrainingRow | None:
 def shuffle_into_batches(
     rows: Sequence[TrainingRow], batch_size: int, seed: int, epoch: int
 ) -> list[list[TrainingRow]]:
-    """Return the batches of one epoch: shuffled from the seed, datasets and kinds dealt evenly, so
-    that every step sees nearly the same mixture.
+    """Return the batches of one epoch, shuffled from the seed. Datasets and kinds are spread
+    evenly, so that every step has nearly the same mixture.
 
-    The batches differ by one row at most: a small last batch would move the weights as far as a
-    full one on less evidence.
+    The sizes of batches differ by one row at most, because a small last batch would change the
+    weights as much as a full one on less evidence.
     """
     dice = random.Random(f"{seed}/{epoch}")
     places: list[tuple[float, TrainingRow]] = []
@@ -213,8 +210,8 @@ def shuffle_into_batches(
 
 
 def split_micro_batches(rows: Sequence[TrainingRow], token_budget: int) -> list[list[TrainingRow]]:
-    """Group rows of like length, each group within the budget of computed tokens (a longer row
-    stands alone).
+    """Group rows of like length, each group within the budget of computed tokens. A longer row is a
+    group of its own.
     """
     groups: list[list[TrainingRow]] = []
     total = 0

@@ -1,7 +1,7 @@
-"""Callbacks: what may be done between the steps of a training, beside them.
+"""Callbacks: additional work between the steps of a training.
 
-The registry's group `callbacks` names classes; the trainer makes one of each, gives it the
-configuration, and knows none by name. A callback whose setting is off does nothing.
+The registry's group `callbacks` names classes. The trainer makes one of each with the configuration
+and knows none by name. A callback does nothing if its setting is off.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from selfteach import config, registry
+from selfteach.train.objectives import Event
 
 if TYPE_CHECKING:
     from selfteach.train.adapters import Adapter
@@ -18,30 +19,31 @@ if TYPE_CHECKING:
     from selfteach.train.fast.forward import PackedModel
     from selfteach.train.micro_batch_size import MicroBatchSize
 
-Event = tuple[str, Mapping[str, Any]]
-"""What happened, and its facts."""
+StepCallback = Callable[[int, int, Mapping[str, Any]], None]
+"""Receives the step, the number of all steps and the step's entry of the curve."""
 Say = Callable[[str], None]
+"""Receives one line at a time."""
 
 
 class TrainingState(Protocol):
-    """What a callback sees of a training; `train.trainer.Trainer` is one.
+    """Describe a training for a callback; `train.trainer.Trainer` is one.
 
     Attributes:
-        rows: everything that is trained on.
-        step: how many steps are done, of `total`.
-        student: the model in training.
+        rows: all rows of the training.
+        step: the number of steps taken, of `total`.
+        model: the model in training.
     """
 
     adapter: Adapter
     rows: list[TrainingRow]
     step: int
     total: int
-    student: PackedModel
+    model: PackedModel
     micro_batch: MicroBatchSize
     processes: ProcessGroup
 
     def event(self, kind: str, body: Mapping[str, Any]) -> None:
-        """Record what happened, and its facts."""
+        """Record an event and its facts."""
         ...
 
 
@@ -59,21 +61,21 @@ class Callback:
         """
 
     def count_bytes(self, trainer: TrainingState) -> int:
-        """Return the bytes that it will need between two steps, when no activations are kept."""
+        """Return the bytes that it will need between two steps, without activations."""
         return 0
 
     def before_step(self, trainer: TrainingState, say: Say | None) -> None:
-        """Do its work before step `trainer.step + 1`."""
+        """Do its work before step `trainer.step + 1`. `say`: receives one line at a time."""
 
     def state(self) -> dict[str, Any]:
         """Return what a checkpoint must hold for it, as JSON."""
         return {}
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Take over what `state` returned."""
+        """Restore what `state` returned."""
 
     def skip(self) -> Sequence[Event]:
-        """Return what to record where an adapter is solved for and no step is taken."""
+        """Return the events to record if an adapter is solved for without steps."""
         return ()
 
 

@@ -1,5 +1,5 @@
-"""Checkpoints that are whole or do not count: each file with its SHA-256 in a manifest that is
-written last.
+"""Checkpoints. A manifest with the SHA-256 of each file is written last; without it a checkpoint
+does not count.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from safetensors.torch import load, save
 from selfteach.errors import IntegrityError
 from selfteach.files import write_bytes, write_text
 from selfteach.records import dump_canonical_json
-from selfteach.train.distributed import gather_shards, take_shard
+from selfteach.train.distributed import copy_whole_tensors, take_shard
 
 NUM_KEPT = 2
 RecordEvent = Callable[[str, Mapping[str, Any]], None]
@@ -26,7 +26,9 @@ RecordEvent = Callable[[str, Mapping[str, Any]], None]
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """Everything that a resumed training needs to end with the weights of an uninterrupted one."""
+    """Hold the state from which a resumed training ends with the weights of an uninterrupted
+    one.
+    """
 
     step: int
     adapter: Mapping[str, torch.Tensor]
@@ -36,7 +38,7 @@ class Checkpoint:
 
 
 def write_checkpoint(folder: Path, identity: str, point: Checkpoint) -> None:
-    """Writes `folder/step-NNNNNN`, manifest last, and removes all but the newest checkpoints."""
+    """Write `folder/step-NNNNNN`, manifest last, and remove all but the newest checkpoints."""
     place = folder / f"step-{point.step:06d}"
     place.mkdir(parents=True, exist_ok=True)
     (place / "manifest.json").unlink(missing_ok=True)
@@ -58,7 +60,7 @@ def write_checkpoint(folder: Path, identity: str, point: Checkpoint) -> None:
 
 
 def read_newest_checkpoint(folder: Path, identity: str, event: RecordEvent) -> Checkpoint | None:
-    """The newest whole checkpoint, or None. Each damaged one that is passed over becomes an event.
+    """Return the newest whole checkpoint, or None. Each damaged one becomes an event.
 
     Raises:
         IntegrityError: the newest whole checkpoint belongs to other examples, another configuration
@@ -81,7 +83,7 @@ def read_newest_checkpoint(folder: Path, identity: str, event: RecordEvent) -> C
 
 
 def read_checkpoint(place: Path) -> tuple[str, Checkpoint]:
-    """One checkpoint and the identity it was written under.
+    """Return one checkpoint and its identity.
 
     Raises:
         OSError, ValueError, KeyError: a file is missing, damaged or unlisted.
@@ -102,27 +104,27 @@ def read_checkpoint(place: Path) -> tuple[str, Checkpoint]:
 
 
 def get_optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, torch.Tensor]:
-    """The optimizer's state as named tensors: `<parameter number>.<name>`; whole ones, where they
-    are sharded.
+    """Return the optimizer's state as named tensors, `<parameter number>.<name>`, gathered from the
+    shards of all processes.
     """
-    return {
-        f"{number}.{name}": gather_shards(value.detach()).cpu().clone()
-        for number, state in optimizer.state_dict()["state"].items()
-        for name, value in state.items()
-    }
+    tensors: dict[str, torch.Tensor] = {}
+    for number, state in optimizer.state_dict()["state"].items():
+        tensors |= {f"{number}.{name}": value for name, value in state.items()}
+    return copy_whole_tensors(tensors)
 
 
 def restore_optimizer(
     optimizer: torch.optim.Optimizer, tensors: Mapping[str, torch.Tensor]
 ) -> None:
-    """The inverse of `get_optimizer_tensors`."""
-    row = optimizer.state_dict()
-    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+    """Restore the tensors that `get_optimizer_tensors` returned."""
+    parameters: list[torch.Tensor] = []
+    for group in optimizer.param_groups:
+        parameters += group["params"]
     state: dict[int, dict[str, torch.Tensor]] = {}
     for name, value in tensors.items():
         number, _, key = name.partition(".")
-        mine = parameters[int(number)]
-        state.setdefault(int(number), {})[key] = (
-            take_shard(value, mine) if value.shape == mine.shape else value
-        )
-    optimizer.load_state_dict({"state": state, "param_groups": row["param_groups"]})
+        parameter = parameters[int(number)]
+        part = take_shard(value, parameter) if value.shape == parameter.shape else value
+        state.setdefault(int(number), {})[key] = part
+    groups = optimizer.state_dict()["param_groups"]
+    optimizer.load_state_dict({"state": state, "param_groups": groups})

@@ -1,5 +1,5 @@
-"""Several datasets in one training: every epoch takes from each of them the share that is asked
-for; and a kind of example that would be too rare beside the others comes more often.
+"""Several datasets in one training. Every epoch takes the configured share of each dataset, and
+repeats a kind of example that would be too rare.
 
 Multi-task training and replay are the same thing here: replay is an old task with a small share.
 """
@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import math
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from selfteach.errors import UsageError
@@ -18,36 +18,35 @@ from selfteach.registry import did_you_mean
 from selfteach.train.batch import TrainingRow, shuffle_into_batches
 
 DATASET_KEY = "dataset"
-"""The key of an example's `source` that says which dataset it belongs to."""
+"""The key of an example's `source` that names its dataset."""
 
 
 def tag_with_dataset(datasets: Mapping[str, Sequence[Example]]) -> list[Example]:
-    """Return all examples, each with its dataset's name, which also keeps equal ids of two datasets
-    apart.
+    """Return all examples with their dataset's name, also in the id: two datasets may have equal
+    ids.
     """
-    return [
-        replace(example, id=f"{name}/{example.id}", source={**example.source, DATASET_KEY: name})
-        for name, examples in datasets.items()
-        for example in examples
-    ]
+    found: list[Example] = []
+    for name, examples in datasets.items():
+        for e in examples:
+            tagged = replace(e, id=f"{name}/{e.id}", source={**e.source, DATASET_KEY: name})
+            found.append(tagged)
+    return found
 
 
 class DatasetMixture:
-    """Rows of several datasets in given proportions; without proportions simply all rows, every
-    epoch.
+    """Mix the rows of several datasets in given proportions. Without proportions every epoch has
+    all rows.
 
-    An epoch has as many rows as there are in all. Each dataset is gone through in a shuffled order,
-    over and over, and an epoch goes on where the one before stopped: a small dataset is repeated
-    evenly, and of a large one nothing comes twice before all has come once. Which rows an epoch has
-    depends on the seed and its number alone, so a training that is resumed sees the same.
+    An epoch has as many rows as there are in all. It repeats each dataset in shuffled passes and
+    continues where the epoch before stopped. A small dataset is therefore repeated evenly, and no
+    row of a large one is repeated before all have been used. The rows of an epoch depend on the
+    seed and the epoch's number alone, so a resumed training has the same.
 
-    Args:
-        shares: by dataset.
-        least: by kind, its least share of an epoch, where there are no proportions: what is missing
-            is taken from its rows over and over.
+    Args: shares: the share of each dataset. min_shares: the smallest share of each kind in an
+        epoch, if there are no proportions. Missing rows are repetitions.
 
     Raises:
-        UsageError: the proportions do not name the datasets that are there.
+        UsageError: the proportions do not name the datasets of the rows.
     """
 
     def __init__(
@@ -55,36 +54,26 @@ class DatasetMixture:
         rows: Sequence[TrainingRow],
         shares: Mapping[str, float],
         seed: int,
-        least: Mapping[str, float] | None = None,
+        min_shares: Mapping[str, float] | None = None,
     ) -> None:
         self.rows = list(rows)
         self.seed = seed
-        self.sources = {
-            name: [row for row in rows if row.dataset == name]
-            for name in sorted({row.dataset for row in rows})
-        }
-        if shares and (lost := sorted(shares.keys() ^ self.sources.keys())):
-            what = (
-                f"names no dataset {lost[0]!r}."
-                if lost[0] in self.sources
-                else f"names {lost[0]!r}, which has no rows."
-            )
+        self.sources = _group_rows(rows, lambda row: row.dataset)
+        lost = sorted(shares.keys() ^ self.sources.keys())
+        if shares and lost:
+            known = lost[0] in self.sources
+            what = f"no dataset {lost[0]!r}." if known else f"{lost[0]!r}, which has no rows."
             raise UsageError(
-                what,
+                f"names {what}",
                 where="train.dataset_shares",
                 cure=f"Name every dataset once. {did_you_mean(lost[0], self.sources)}",
             )
-        self.shares = (
-            {name: shares[name] / sum(shares.values()) for name in self.sources} if shares else {}
-        )
-        self.kinds = {kind: [row for row in rows if row.kind == kind] for kind in (least or {})}
-        self.more = (
-            {}
-            if shares
-            else count_missing_rows(
-                {kind: len(of) for kind, of in self.kinds.items() if of}, len(rows), least or {}
-            )
-        )
+        total = sum(shares.values())
+        self.shares = {name: shares[name] / total for name in self.sources if shares}
+        self.kinds = _group_rows(rows, lambda row: row.kind)
+        least = {} if shares else min_shares or {}
+        counts = {kind: len(self.kinds[kind]) for kind in least if kind in self.kinds}
+        self.more = count_missing_rows(counts, len(rows), least)
 
     @property
     def size(self) -> int:
@@ -94,29 +83,31 @@ class DatasetMixture:
     def epoch(self, number: int) -> list[TrainingRow]:
         """Return the rows of an epoch, counted from 0."""
         if not self.shares:
-            again = [
-                self._stream(kind, self.kinds[kind], number * n, (number + 1) * n)
-                for kind, n in self.more.items()
-            ]
-            return [*self.rows, *itertools.chain.from_iterable(again)]
-        starts = self._taken(number)
-        ends = self._taken(number + 1)
-        return [
-            row
-            for name, rows in self.sources.items()
-            for row in self._stream(name, rows, starts[name], ends[name])
-        ]
+            found = list(self.rows)
+            for kind, n in self.more.items():
+                found += self._stream(kind, self.kinds[kind], number * n, (number + 1) * n)
+            return found
+        starts = self._count_used(number)
+        ends = self._count_used(number + 1)
+        found = []
+        for name, rows in self.sources.items():
+            found += self._stream(name, rows, starts[name], ends[name])
+        return found
 
-    def _taken(self, epochs: int) -> dict[str, int]:
-        """Return how many rows each dataset has given before an epoch: cumulative shares, rounded,
+    def _count_used(self, epochs: int) -> dict[str, int]:
+        """Return how many rows of each dataset come before an epoch: cumulative shares, rounded,
         so that they add up to whole epochs.
         """
         total = epochs * len(self.rows)
-        edges = [0, *(round(total * share) for share in itertools.accumulate(self.shares.values()))]
-        return {
-            name: high - low
-            for name, (low, high) in zip(self.shares, itertools.pairwise(edges), strict=True)
-        }
+        used = {}
+        low = 0
+        for name, share in zip(
+            self.shares, itertools.accumulate(self.shares.values()), strict=True
+        ):
+            high = round(total * share)
+            used[name] = high - low
+            low = high
+        return used
 
     def _stream(
         self, name: str, rows: Sequence[TrainingRow], start: int, end: int
@@ -130,8 +121,18 @@ class DatasetMixture:
         return found
 
 
+def _group_rows(
+    rows: Sequence[TrainingRow], key: Callable[[TrainingRow], str]
+) -> dict[str, list[TrainingRow]]:
+    """Return the rows by key, the keys in sorted order."""
+    found: dict[str, list[TrainingRow]] = {}
+    for row in sorted(rows, key=key):
+        found.setdefault(key(row), []).append(row)
+    return found
+
+
 class Epochs:
-    """The batches of all epochs, which depend on the seed and the epoch's number alone."""
+    """Return the batches of all epochs, which depend on the seed and the epoch's number alone."""
 
     def __init__(self, mixture: DatasetMixture, batch_size: int, seed: int) -> None:
         self.mixture = mixture
@@ -141,7 +142,7 @@ class Epochs:
         self._epoch_batches: dict[int, list[list[TrainingRow]]] = {}
 
     def batches(self, epoch: int) -> list[list[TrainingRow]]:
-        """Return the batches of an epoch, counted from 0; only the last one asked for is kept."""
+        """Return the batches of an epoch, counted from 0; only those of the last one are cached."""
         if epoch not in self._epoch_batches:
             rows = self.mixture.epoch(epoch)
             self._epoch_batches = {
@@ -162,16 +163,16 @@ class Epochs:
 def count_missing_rows(
     counts: Mapping[str, int], total: int, min_shares: Mapping[str, float]
 ) -> dict[str, int]:
-    """Return how many more rows of each kind make its share of all at least its `least`.
+    """Return how many more rows each kind needs to reach its smallest share of all rows.
 
-    An epoch of n rows has n least_k of each kind that falls short, so n = (the rows of all other
-    kinds) / (1 - the sum of these shares). Who has the most of what is asked for is left out of
-    these first: n only grows by it, and never beyond what that kind has.
+    An epoch of n rows has n min_share_k rows of each kind that falls short, so n = (the rows of all
+    other kinds) / (1 - the sum of these shares). The kind that comes nearest to its share is the
+    first to be taken out of them, because n then only grows, and never beyond that kind's rows.
 
     Args:
         counts: the rows of each kind, at least one.
         total: the rows of all kinds, also of those that are not counted.
-        least: sums to less than 1.
+        min_shares: sums to less than 1.
     """
     short = sorted(
         (kind for kind in counts if min_shares[kind]),

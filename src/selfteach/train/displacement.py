@@ -1,5 +1,5 @@
-"""The watchdog of a correction: a loss that knows only differences can sink both answers, the
-corrected one less.
+"""Displacement: a loss of differences can make both answers less likely, the corrected one less
+so.
 """
 
 from __future__ import annotations
@@ -12,37 +12,34 @@ TOLERANCE_NATS = 0.01
 
 
 class DisplacementMonitor:
-    """Remembers which corrections stand below the base, each as it was last seen; barks once, when
-    they are too many, and guards while they are.
+    """Record which corrections are less likely than in the base, each as it was last measured.
 
-    `share` counts among all pairs of the training: one that was not seen yet stands where the base
-    left it.
+    Their share is taken of all pairs of the training. A pair that was not measured yet does not
+    count as displaced. `tripped` holds the facts of the first step with too many of them.
     """
 
-    def __init__(self, most: float) -> None:
-        self.most = most
+    def __init__(self, max_share: float) -> None:
+        self.max_share = max_share
         self.displaced_rows: set[int] = set()
         self.tripped: dict[str, Any] | None = None
 
     @property
     def is_over_limit(self) -> bool:
-        """Whether too many stand below the base now. The first steps of a training may sink some
-        that rise by themselves.
+        """Return whether too many corrections are displaced now. Some recover by themselves after
+        the first steps of a training.
         """
-        return (
-            self.tripped is not None
-            and len(self.displaced_rows) > self.most * self.tripped["pairs"]
-        )
+        tripped = self.tripped
+        return tripped is not None and len(self.displaced_rows) > self.max_share * tripped["pairs"]
 
     def update(self, step: int, chosen_nats: Mapping[int, float], pairs: int) -> float:
-        """Takes log pi/pi0 of corrections, in nats a token, by row number; returns the share of all
-        pairs that stand below the base.
+        """Record log pi/pi0 of corrections, in nats a token, by row number.
+
+        Returns:
+            The share of all pairs that are displaced.
         """
-        for number, nats in chosen_nats.items():
-            (self.displaced_rows.add if nats < -TOLERANCE_NATS else self.displaced_rows.discard)(
-                number
-            )
+        self.displaced_rows -= chosen_nats.keys()
+        self.displaced_rows |= {n for n, nats in chosen_nats.items() if nats < -TOLERANCE_NATS}
         share = len(self.displaced_rows) / pairs
-        if share > self.most and self.tripped is None:
+        if share > self.max_share and self.tripped is None:
             self.tripped = {"step": step, "displaced_share": share, "pairs": pairs}
         return share

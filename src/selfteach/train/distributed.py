@@ -1,19 +1,18 @@
-"""Several processes on one training: who computes which rows, sums over all of them, and weights
-that lie in shards.
+"""Several processes on one training: their rows, sums over all of them, and sharded weights.
 
-Every process computes its part of each batch, and the gradients of what is trained are summed (data
-parallel), whether it holds the whole model or a shard of each weight. A layer in shards is whole in
-all processes while it is computed. Two ways to shard, as the launch asks: torch's FSDP2, under
-which everything can be trained, and DeepSpeed's ZeRO-3, under which the weights themselves stay
-frozen and small adapters beside them are trained. An adapter is put on afterwards and is whole in
-every process.
+Every process computes its part of each batch, and the gradients of the parameters are summed (data
+parallel), whether it holds the whole model or a shard of each weight. A sharded layer is gathered
+in all processes while it is computed. The launch selects one of two ways to shard: torch's FSDP2,
+under which everything can be trained, and DeepSpeed's ZeRO-3, under which the model's weights stay
+frozen and only small adapters are trained. An adapter is attached afterwards and is whole in every
+process.
 """
 
 from __future__ import annotations
 
 import importlib.util
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
@@ -28,13 +27,21 @@ from selfteach.run.processes import count_processes
 from selfteach.train.batch import TrainingRow, split_micro_batches
 
 T = TypeVar("T")
+LOSS_SIGNS = (
+    "connection closed by peer",
+    "connection reset",
+    "connection refused",
+    "broken pipe",
+    "timed out",
+)
+"""Texts of errors that report a lost connection."""
 
 
 class ProcessGroup:
     """Coordinate all processes of a training, seen from one of them.
 
     Raises:
-        UsageError: the launch asks for shards of a form that is not known here.
+        UsageError: the launch requests an unsupported form of shards.
     """
 
     def __init__(self, module: nn.Module) -> None:
@@ -49,7 +56,7 @@ class ProcessGroup:
         self.sharded = False
 
     def shard(self, module: nn.Module) -> None:
-        """Split the module's weights over the processes where the launch asks for it."""
+        """Split the module's weights over the processes if the launch requests it."""
         self.sharded = shard_weights(module, self.accelerator.device, self.count)
 
     def assign_micro_batches(
@@ -57,8 +64,8 @@ class ProcessGroup:
     ) -> list[tuple[list[TrainingRow], bool]]:
         """Return this process's part of a batch, and whether each micro-batch counts.
 
-        Gathering weights needs all processes, so with shards every process makes as many passes as
-        the others, the last ones perhaps for nothing.
+        Gathering weights needs all processes, so with shards every process makes the same number of
+        passes. Those that do not count only take part.
         """
         parts = self.parts(batch, token_budget)
         mine = [(group, True) for group in parts[self.rank]]
@@ -76,7 +83,7 @@ class ProcessGroup:
         ]
 
     def sum_gradients(self, parameters: Iterable[nn.Parameter]) -> None:
-        """Add up what the processes found. Gradients of shards are sums already."""
+        """Add up the gradients of the processes. Gradients of shards are sums already."""
         for parameter in parameters if self.count > 1 else ():
             if is_shard(parameter):
                 continue
@@ -101,7 +108,7 @@ class ProcessGroup:
 
     @contextmanager
     def report_lost_processes(self) -> Iterator[None]:
-        """Say in one line, inside, that another process ended.
+        """Report in one line that another process ended.
 
         Raises:
             Interrupted: another process ended, or cannot be reached.
@@ -113,33 +120,23 @@ class ProcessGroup:
                 raise
             raise Interrupted(
                 f"another of the {self.count} processes of this training ended.",
-                cure="The same command goes on from the last checkpoint.",
+                cure="The same command resumes from the last checkpoint.",
             ) from fault
 
 
 def get_rank() -> int:
-    """Return which of the processes this one is."""
-    return (
-        distributed.get_rank() if distributed.is_available() and distributed.is_initialized() else 0
-    )
+    """Return the number of this process."""
+    running = distributed.is_available() and distributed.is_initialized()
+    return distributed.get_rank() if running else 0
 
 
 def _is_connection_loss(fault: RuntimeError) -> bool:
     text = str(fault).lower()
-    return isinstance(fault, distributed.DistError) or any(
-        sign in text
-        for sign in (
-            "connection closed by peer",
-            "connection reset",
-            "connection refused",
-            "broken pipe",
-            "timed out",
-        )
-    )
+    return isinstance(fault, distributed.DistError) or any(sign in text for sign in LOSS_SIGNS)
 
 
 def broadcast_from_first(value: T) -> T:
-    """Return what the first process says, in every process; none goes on before all are here."""
+    """Return the first process's value in every process; all processes wait for each other."""
     if count_processes() == 1:
         return value
     PartialState(cpu=not torch.cuda.is_available())
@@ -149,10 +146,10 @@ def broadcast_from_first(value: T) -> T:
 
 
 def get_requested_sharding() -> str:
-    """Return how the launch wants the weights split: `fsdp2`, `zero3`, or not at all.
+    """Return the form of sharding that the launch requests: `fsdp2`, `zero3`, or "" for none.
 
     Raises:
-        UsageError: a form that is not known here, or a package that is not installed.
+        UsageError: an unsupported form, or a package that is not installed.
     """
     if _is_set("ACCELERATE_USE_FSDP"):
         if os.environ.get("FSDP_VERSION", "1") != "2":
@@ -164,7 +161,7 @@ def get_requested_sharding() -> str:
         if os.environ.get("ACCELERATE_DEEPSPEED_ZERO_STAGE") != "3":
             raise UsageError(
                 "of DeepSpeed only ZeRO stage 3 is known.",
-                cure="Set zero_stage: 3; what lower stages split, an adapter hardly has.",
+                cure="Set zero_stage: 3. An adapter has hardly anything that lower stages split.",
             )
         if importlib.util.find_spec("deepspeed") is None:
             raise UsageError(
@@ -180,8 +177,10 @@ def _is_set(name: str) -> bool:
 
 
 def shard_weights(module: nn.Module, device: torch.device, count: int) -> bool:
-    """Split a module's weights over `count_processes` processes, if the launch asks for it; whether it did.
-    They stay split.
+    """Split a module's weights over `count` processes if the launch requests it. They stay split.
+
+    Returns:
+        Whether the launch requests it.
     """
     way = get_requested_sharding()
     if way and module.forward is not _run_work:
@@ -199,16 +198,15 @@ def _fsdp2(module: nn.Module, device: torch.device, count: int) -> None:
     for part in (*get_decoder_layers(module), module):
         fully_shard(part, mesh=mesh, mp_policy=policy, reshard_after_forward=True)
     for part in module.modules():
-        if isinstance(
-            part, FSDPModule
-        ):  # losses are shares of one sum, so gradients are summed; gloo cannot scale on the way
+        if isinstance(part, FSDPModule):
+            # losses are shares of one sum, so gradients are summed; gloo cannot scale them
             part.set_gradient_divide_factor(1.0)
             part.set_force_sum_reduction_for_comms(True)
 
 
 def _zero3(module: nn.Module, device: torch.device, count: int) -> None:
-    """Without an optimizer: DeepSpeed only keeps the frozen weights, and gathers each where its
-    part of the module is computed.
+    """Shard without an optimizer: DeepSpeed only keeps the frozen weights, and gathers each while
+    its part of the module is computed.
     """
     import deepspeed
 
@@ -220,7 +218,8 @@ def _zero3(module: nn.Module, device: torch.device, count: int) -> None:
         "fp16": {"enabled": dtype == torch.float16},
         "zero_optimization": {"stage": 3, "stage3_param_persistence_threshold": 0},
     }
-    if (where := os.environ.get("ACCELERATE_DEEPSPEED_OFFLOAD_PARAM_DEVICE", "none")) != "none":
+    where = os.environ.get("ACCELERATE_DEEPSPEED_OFFLOAD_PARAM_DEVICE", "none")
+    if where != "none":
         settings["zero_optimization"]["offload_param"] = {
             "device": where,
             "pin_memory": device.type == "cuda",
@@ -229,7 +228,7 @@ def _zero3(module: nn.Module, device: torch.device, count: int) -> None:
 
 
 def has_deepspeed_weights(module: nn.Module) -> bool:
-    """Return whether the weights are kept by somebody who does not let them be trained."""
+    """Return whether DeepSpeed keeps the weights, which then cannot be trained."""
     return hasattr(next(module.parameters()), "ds_id")
 
 
@@ -239,8 +238,8 @@ def is_shard(tensor: Tensor) -> bool:
 
 
 def gather_shards(tensor: Tensor) -> Tensor:
-    """Return a tensor from the shards of all processes, which all must ask for it; any other tensor
-    as it is.
+    """Return a tensor gathered from the shards of all processes, which must all call this; any
+    other tensor as it is.
     """
     if hasattr(tensor, "ds_id"):
         import deepspeed
@@ -251,18 +250,24 @@ def gather_shards(tensor: Tensor) -> Tensor:
     return found
 
 
+def copy_whole_tensors(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return copies in main memory, gathered from the shards of all processes."""
+    return {name: gather_shards(tensor.detach()).cpu().clone() for name, tensor in tensors.items()}
+
+
 def take_shard(tensor: Tensor, like: Tensor) -> Tensor:
-    """Return what this process keeps of a tensor, if `like` is a shard."""
+    """Return this process's part of a tensor if `like` is a shard, else the tensor."""
     if not is_shard(like):
         return tensor
     from torch.distributed.tensor import distribute_tensor
 
-    given = tensor.to(like.device)
-    return distribute_tensor(given, like.device_mesh, like.placements, src_data_rank=None)  # type: ignore[attr-defined]
+    mesh: Any = like
+    whole = tensor.to(like.device)
+    return distribute_tensor(whole, mesh.device_mesh, mesh.placements, src_data_rank=None)
 
 
 def get_local_part(tensor: Tensor) -> Tensor:
-    """Return what of a tensor lies in this process."""
+    """Return the part of a tensor that lies in this process."""
     found: Tensor = (
         tensor.to_local() if hasattr(tensor, "to_local") else getattr(tensor, "ds_tensor", tensor)
     )
@@ -270,7 +275,7 @@ def get_local_part(tensor: Tensor) -> Tensor:
 
 
 def run_in_module(module: Any, work: Callable[[], T]) -> T:
-    """Do work that uses weights of the module outside its layers: where they are sharded, inside
+    """Do work that uses weights of the module outside its layers. If they are sharded, do it inside
     a pass of the whole module.
     """
     found: T = module(work)[0] if module.forward is _run_work else work()

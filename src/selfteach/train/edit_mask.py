@@ -1,7 +1,8 @@
-"""Which tokens a correction changed, by the alignment of the two answers' tokens."""
+"""The tokens that a correction changed, by the alignment of the two answers' tokens."""
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 
 from rapidfuzz.distance import Levenshtein
@@ -10,43 +11,35 @@ EditMask = tuple[bool, ...]
 
 
 def mark_edited_tokens(chosen: Sequence[int], rejected: Sequence[int]) -> tuple[EditMask, EditMask]:
-    """For each token of the correction, and of the answer that it corrects, whether it belongs to
-    an edit.
+    """Mark the tokens of the correction, and of the answer that it corrects, that belong to an
+    edit.
 
-    An edit is a stretch between two stretches that the answers share in a shortest alignment. Where
-    it is empty on one side (words were only added, or only taken away), the token that stands there
-    instead belongs to it: the place where the two answers part. So a correction that ends earlier
-    teaches its end of turn. Of what was only taken away the first token belongs to it: the rest
-    follows from that, and to make each of its words unlikely would teach against them everywhere.
+    An edit is a stretch between two stretches that the answers share in a shortest alignment. If
+    words were only added or only removed, the edit is empty on one side. The next token on that
+    side then belongs to the edit, because there the answers begin to differ. A correction that ends
+    earlier therefore trains its end of turn. Only the first of the removed tokens belongs to the
+    edit: the others follow from it, and each of them would become unlikely everywhere.
 
-    Shapes: (T',), (T,) token ids -> (T',), (T,). Both are all false where the answers are equal.
+    Shapes: (T',), (T,) token ids -> (T',), (T,). Both are all false if the answers are equal.
     """
     flags = [False] * len(chosen), [False] * len(rejected)
     for kept, dropped in _iterate_edits(chosen, rejected):
         dropped = dropped if kept else dropped[:1]
         for side, stretch in zip(flags, (kept, dropped), strict=True):
-            stop = max(
-                stretch.stop, stretch.start + 1
-            )  # an empty stretch takes in the token that stands there instead
+            stop = max(stretch.stop, stretch.start + 1)  # an empty stretch takes the next token
             for place in range(stretch.start, min(stop, len(side))):
                 side[place] = True
     return tuple(flags[0]), tuple(flags[1])
 
 
 def _iterate_edits(chosen: Sequence[int], rejected: Sequence[int]) -> Iterator[tuple[range, range]]:
-    """The places of each edit in both answers: replacements, insertions and deletions that touch
-    are one.
+    """Yield the range of each edit in both answers. Adjacent replacements, insertions and deletions
+    are one edit.
     """
-    now: tuple[range, range] | None = None
-    for step in Levenshtein.opcodes(rejected, chosen):
-        if step.tag == "equal":
-            if now:
-                yield now
-            now = None
-            continue
-        here = range(step.dest_start, step.dest_end), range(step.src_start, step.src_end)
-        now = (
-            (range(now[0].start, here[0].stop), range(now[1].start, here[1].stop)) if now else here
-        )
-    if now:
-        yield now
+    steps = Levenshtein.opcodes(rejected, chosen)
+    for is_equal, group in itertools.groupby(steps, key=lambda step: step.tag == "equal"):
+        if not is_equal:
+            edits = list(group)
+            first = edits[0]
+            last = edits[-1]
+            yield range(first.dest_start, last.dest_end), range(first.src_start, last.src_end)

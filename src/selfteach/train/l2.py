@@ -1,11 +1,11 @@
-"""L2 to the base: the farther the weights go, the harder they are pulled back, whatever the
-examples say.
+"""L2 to the base: a penalty on the distance of the weights from the base's.
 
     L = lambda / 2 * sum over layers |W - W0|^2
 
 Source: L2-SP (Xuhong et al. 2018, arXiv 1802.01483), with the base as the starting point and
 without a decay of new parameters.
-Departs: of a low-rank change s B A the product is penalised, not A and B: A alone moves nothing.
+Departs: the penalty of a low-rank change s B A is on the product, not on A and B, because A alone
+changes nothing.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from torch import Tensor
 from selfteach.train.distributed import gather_shards
 
 WeightChange = tuple[Tensor] | tuple[Tensor, Tensor]
-"""W - W0 of a layer: itself, or B (out, r) and A (r, in) whose product it is."""
+"""W - W0 of a layer: the matrix, or B (out, r) and A (r, in) with this product."""
 
 
 def squared_norm(change: WeightChange) -> Tensor:
-    """|W - W0|^2, a scalar; of a product without forming it: |B A|^2 = tr(B^T B A A^T)."""
+    """Return |W - W0|^2, a scalar; of a product without forming it: |B A|^2 = tr(B^T B A A^T)."""
     if len(change) == 1:
         return change[0].square().sum()
     b, a = change
@@ -29,8 +29,8 @@ def squared_norm(change: WeightChange) -> Tensor:
 
 
 def add_l2_gradient(changes: Iterable[WeightChange], weight: float) -> float:
-    """Adds the penalty's gradient to the parameters', layer by layer, so that no graph of all
-    layers is kept; returns half the squares.
+    """Add the penalty's gradient to the parameters', layer by layer, so that no graph of all layers
+    is kept. Return half the squares.
     """
     total = 0.0
     for change in changes:

@@ -1,10 +1,11 @@
-"""One micro-batch's share of a step's loss: what each objective sees of it, added up with the rows'
+"""One micro-batch's share of a step's loss: the objectives' losses, added up with the rows'
 weights.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -16,12 +17,12 @@ from selfteach.train.objectives import Objective, ObjectiveInputs
 from selfteach.train.reference import ReferenceFacts, concatenate_distributions
 
 ObservedRows = dict[str, dict[int, Mapping[str, float]]]
-"""For each objective, by row number, what its `watch` returned."""
+"""For each objective, the figures that its `observe` returned, by row number."""
 
 
 def count_units(objectives: Mapping[str, Objective], rows: Sequence[TrainingRow]) -> dict[str, int]:
-    """Return for each objective the pairs, or the trained tokens, of the rows that it applies to:
-    what its sum is divided by.
+    """Count for each objective the pairs, or the trained tokens, of the rows that it applies to.
+    Its sum is divided by this count.
     """
     counts = {}
     for name, objective in objectives.items():
@@ -34,7 +35,7 @@ def _count_row_units(objective: Objective, row: TrainingRow) -> int:
 
 
 def compute_loss(
-    student: PackedModel,
+    model: PackedModel,
     rows: Sequence[TrainingRow],
     objectives: Mapping[str, Objective],
     counts: Mapping[str, int],
@@ -44,33 +45,32 @@ def compute_loss(
     """Return sum_o sum_r w_ro L_ro / units_o, and for each objective its unweighted share.
 
     Args:
-        counts: `count_units` of the whole step, of which these rows are a part: so the parts' gradients
-            add up to that of the whole.
-        seen: takes what the objectives want remembered of the rows.
+        counts: `count_units` of the whole step, so that the gradients of its parts add up.
+        seen: receives the figures that the objectives observe of the rows.
     """
-    batch = student.pack(rows)
-    hidden = student.states(batch)
-    logp = student.token_logp(hidden, batch.targets)
-    total = torch.zeros((), device=student.device)
+    batch = model.pack(rows)
+    hidden = model.states(batch)
+    logp = model.token_logp(hidden, batch.targets)
+    total = torch.zeros((), device=model.device)
     parts = {}
     for name, objective in objectives.items():
         mine = [i for i, row in enumerate(rows) if name in row.weights]
         if not mine or not counts[name]:
             continue
         facts = [known.get(rows[i].number, ReferenceFacts()) for i in mine]
-        view = _make_inputs(student, name, objective, batch, mine, hidden, logp, facts)
-        terms = objective.compute_row_losses(view) / counts[name]
-        weights = torch.tensor([rows[i].weights[name] for i in mine], device=student.device)
+        inputs = _make_inputs(model, name, objective, batch, mine, hidden, logp, facts)
+        terms = objective.compute_row_losses(inputs) / counts[name]
+        weights = torch.tensor([rows[i].weights[name] for i in mine], device=model.device)
         total = total + (weights * terms).sum()
         parts[name] = float(terms.detach().sum())
         if seen is not None:
             with torch.no_grad():
-                seen[name].update(objective.watch(view))
+                seen[name].update(objective.observe(inputs))
     return total, parts
 
 
 def _make_inputs(
-    student: PackedModel,
+    model: PackedModel,
     name: str,
     objective: Objective,
     batch: PackedBatch,
@@ -79,55 +79,54 @@ def _make_inputs(
     logp: Tensor,
     facts: list[ReferenceFacts],
 ) -> ObjectiveInputs:
-    """Return the part of the batch that this objective trains, its rows renumbered."""
-    device = student.device
+    """Return the part of the batch that this objective trains, with its rows numbered anew."""
+    device = model.device
     number = torch.full((len(batch.rows),), -1, dtype=torch.long, device=device)
     number[mine] = torch.arange(len(mine), device=device)
     row = number[batch.row]
     chosen = ((row >= 0) & (batch.side == CHOSEN) & (batch.place >= objective.skip)).nonzero()[:, 0]
     rejected = ((row >= 0) & (batch.side == REJECTED)).nonzero()[:, 0] if objective.pairs else None
     edited = _make_edit_mask(batch, mine, device) if objective.edits else None
-    reference = torch.zeros(len(logp), device=device)
+    reference = None
     if objective.reference:
-        reference[row >= 0] = torch.cat(
-            [fact.reference for fact in facts if fact.reference is not None]
-        ).to(device)
-    return ObjectiveInputs(
+        reference = torch.zeros(len(logp), device=device)
+        parts = [fact.reference for fact in facts if fact.reference is not None]
+        reference[row >= 0] = torch.cat(parts).to(device)
+    inputs = ObjectiveInputs(
         rows=len(mine),
         logp=logp[chosen],
         row=row[chosen],
-        rejected=None if rejected is None else logp[rejected],
-        rejected_row=None if rejected is None else row[rejected],
-        reference=reference[chosen] if objective.reference else None,
-        rejected_reference=reference[rejected]
-        if objective.reference and rejected is not None
-        else None,
-        teacher=concatenate_distributions(
-            [fact.teacher[name] for fact in facts], objective.skip, device
-        )
-        if objective.teacher
-        else None,
-        apply_to_logits=lambda work: student.apply_to_logits(hidden.index_select(0, chosen), work),
+        rejected=_select(logp, rejected),
+        rejected_row=_select(row, rejected),
+        reference=_select(reference, chosen),
+        rejected_reference=_select(reference, rejected),
+        apply_to_logits=lambda work: model.apply_to_logits(hidden.index_select(0, chosen), work),
         sampled=torch.tensor([batch.rows[i].sampled for i in mine], device=device),
-        edited=None if edited is None else edited[chosen],
-        rejected_edited=None if edited is None or rejected is None else edited[rejected],
-        prior=torch.tensor([fact.prior[name] for fact in facts], device=device)
-        if objective.prior
-        else None,
+        edited=_select(edited, chosen),
+        rejected_edited=_select(edited, rejected),
         numbers=tuple(batch.rows[i].number for i in mine),
     )
+    if objective.teacher:
+        distributions = [fact.teacher[name] for fact in facts]
+        teacher = concatenate_distributions(distributions, objective.skip, device)
+        inputs = replace(inputs, teacher=teacher)
+    if objective.prior:
+        prior = torch.tensor([fact.prior[name] for fact in facts], device=device)
+        inputs = replace(inputs, prior=prior)
+    return inputs
+
+
+def _select(values: Tensor | None, positions: Tensor | None) -> Tensor | None:
+    return None if values is None or positions is None else values[positions]
 
 
 def _make_edit_mask(batch: PackedBatch, mine: list[int], device: torch.device) -> Tensor:
-    """Return flags (all answer tokens,) bool; false in rows of others, which may have no
-    correction.
+    """Return flags (all answer tokens,) bool. They are false in rows of other objectives, which may
+    have no correction.
     """
-    assert all(batch.rows[i].edited for i in mine), "rows whose edits were not looked for"
-    flags = (
-        row.edited or tuple((False,) * len(answer) for answer in row.answers) for row in batch.rows
-    )
-    return torch.tensor(
-        [flag for sides in flags for side in sides for flag in side],
-        dtype=torch.bool,
-        device=device,
-    )
+    assert all(batch.rows[i].edited for i in mine), "rows without an edit mask"
+    flags: list[bool] = []
+    for row in batch.rows:
+        for number, answer in enumerate(row.answers):
+            flags += row.edited[number] if row.edited else [False] * len(answer)
+    return torch.tensor(flags, dtype=torch.bool, device=device)

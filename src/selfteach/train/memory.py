@@ -1,10 +1,9 @@
-"""What a training needs of the memory, before it starts, and what it took.
+"""Estimates of a training's memory before it starts, and the measured peak.
 
-The fixed part is counted from the tensors. What the backward pass will find kept is counted in a
-forward pass of the longest micro-batch that keeps nothing: each tensor that autograd would keep is
-measured and let go, so counting takes no more memory than drawing. What is there for a moment alone
-no hook sees: the largest of it, a chunk of logits, is computed, and compiled products are a
-measured constant.
+The fixed part is counted from the tensors. The activations are counted in a forward pass of the
+longest micro-batch: each tensor that autograd would keep is measured and released, so counting
+takes no more memory than sampling. Hooks do not see temporary tensors. The largest, a chunk of
+logits, is computed, and compiled products are a measured constant.
 """
 
 from __future__ import annotations
@@ -32,31 +31,34 @@ if TYPE_CHECKING:
     from selfteach.train.adapters import Adapter
 
 SMALLEST = str(config.TrainConfig.model_fields["adapter"].default)
-"""The adapter that is offered where another one does not fit."""
+"""The adapter that errors recommend if another one does not fit."""
 NUM_OPTIMIZER_MOMENTS = 2
 """AdamW's tensors for each parameter."""
-STATUS_FILE, CLEAR_REFS_FILE = Path("/proc/self/status"), Path("/proc/self/clear_refs")
+STATUS_FILE = Path("/proc/self/status")
+CLEAR_REFS_FILE = Path("/proc/self/clear_refs")
 MAXRSS_UNIT_BYTES = 1 if sys.platform == "darwin" else 1024
 """Bytes in the unit of `getrusage`."""
 CGROUP = Path("/sys/fs/cgroup")
 PAGE_BYTES = 4096
 BYTES_PER_LOGIT = 24
-"""Bytes for each logit of a chunk at the same time: itself, in float32, its log-probability, their
-gradients.
+"""Bytes for each logit of a chunk at the same time: the logit, its float32 copy, its
+log-probability, their gradients.
 """
 CPU_OVERHEAD_BYTES = 500_000_000
-"""What oneDNN's compiled products (models/memory.py) and the allocator's holes come to on a CPU in
-low precision: measured, docs/log/.
+"""Memory of oneDNN's compiled products (models/memory.py) and of fragmentation on a CPU in low
+precision: measured, docs/log/.
 """
 
 
 @dataclass(frozen=True, slots=True)
 class MemoryEstimate:
-    """Bytes of one process. `kept`: beside the weights (the base's values where the weights change,
-    teachers' distributions);
-    `activations`: of `tokens` at once; `moments`: what `train.regmean` has instead of them, between
-    two steps; `free`: before anything was added to the weights; `work`: what computing takes beside
-    what is kept; `measured`: the peak afterwards, with the weights, where it can be measured."""
+    """Hold bytes of one process.
+
+    `kept`: copies of the base's weights if they change, and teachers' distributions. `activations`:
+    those of `tokens` at once. `moments`: those of `train.regmean`, which replace them between two
+    steps. `free`: before anything was added to the weights. `work`: temporary tensors. `measured`:
+    the peak afterwards, with the weights, if it can be measured.
+    """
 
     weights: int
     kept: int
@@ -72,38 +74,36 @@ class MemoryEstimate:
 
     @property
     def fixed(self) -> int:
-        """What the training adds to the weights and has all the time."""
+        """Return the bytes that the training adds to the weights permanently."""
         return self.kept + self.trained + self.gradients + self.optimizer
 
     @property
     def added(self) -> int:
-        """What the training adds to the weights."""
+        """Return the bytes that the training adds to the weights."""
         return self.fixed + max(self.activations, self.moments) + self.work
 
     @property
     def least(self) -> int:
-        """What it would add with hardly a token at once."""
+        """Return the bytes that it would add with hardly a token at once."""
         return self.fixed + self.moments + self.work
 
     @property
     def total(self) -> int:
-        """Everything."""
+        """Return all bytes."""
         return self.weights + self.added
 
     @property
     def missing(self) -> int:
-        """What there is not."""
+        """Return the missing bytes."""
         return max(self.added - self.free, 0)
 
     def __str__(self) -> str:
-        most = (
-            f"activations of {self.tokens} tokens"
-            if self.activations >= self.moments
-            else "moments of train.regmean"
-        )
+        most = f"activations of {self.tokens} tokens"
+        if self.activations < self.moments:
+            most = "moments of train.regmean"
         parts = {
             "weights": self.weights,
-            "kept beside them": self.kept,
+            "kept besides": self.kept,
             "trained": self.trained,
             "gradients": self.gradients,
             "optimizer": self.optimizer,
@@ -111,53 +111,50 @@ class MemoryEstimate:
             "work": self.work,
         }
         named = ", ".join(f"{name} {format_bytes(size)}" for name, size in parts.items())
-        return f"memory: {format_bytes(self.total)} ({named}); {format_bytes(self.free)} are free beside the weights"
+        free = f"{format_bytes(self.free)} are free besides the weights"
+        return f"memory: {format_bytes(self.total)} ({named}); {free}"
+
+    def report_peak(self, say: Callable[[str], None] | None) -> None:
+        """Report the measured peak, if there is one."""
+        if say and self.measured is not None:
+            peak = format_bytes(self.measured)
+            say(f"memory: at most {peak}, of {format_bytes(self.total)} accounted for")
 
     def rows(self) -> dict[str, int | None]:
-        """For JSON."""
+        """Return the entries for JSON."""
         return {**asdict(self), "total": self.total}
 
     def require(self, adapter: str, recomputes: bool) -> None:
-        """Refuses what cannot fit.
+        """Refuse a training that cannot fit.
 
         Raises:
-            ResourceError: what is needed, what there is, what to do.
+            ResourceError: the needed and the free memory.
         """
         if not self.missing:
             return
-        cures = ["set train.regmean=0"] if self.moments and self.least > self.free else []
-        cures += (
-            [] if recomputes or not self.activations else ["set train.checkpoint_activations=true"]
-        )
-        cures += ["lower train.max_tokens"] if self.least < self.free else []
-        cures += [] if adapter == SMALLEST else [f"use train.adapter={SMALLEST}"]
-        cures += ["several GPUs (docs/how-to/several-processes.md)"]
+        cures = {
+            "set train.regmean=0": self.moments and self.least > self.free,
+            "set train.checkpoint_activations=true": self.activations and not recomputes,
+            "lower train.max_tokens": self.least < self.free,
+            f"use train.adapter={SMALLEST}": adapter != SMALLEST,
+            "several GPUs (docs/how-to/several-processes.md)": True,
+        }
         what = (
-            f"training {adapter} needs {format_bytes(self.added)} beside the weights and "
+            f"training {adapter} needs {format_bytes(self.added)} besides the weights and "
             f"{format_bytes(self.free)} are free"
         )
-        split = (
-            f"{format_bytes(self.fixed)} for parameters, gradients and optimizer"
-            + (
-                (
-                    f", {format_bytes(self.activations)} for activations of {self.tokens} tokens, "
-                    f"{format_bytes(self.work)} for work"
-                )
-                if self.activations
-                else ""
-            )
-            + (
-                f", {format_bytes(self.moments)} for moments of train.regmean"
-                if self.moments
-                else ""
-            )
-        )
-        cure = ", ".join([*cures, "or a smaller model"])
+        split = f"{format_bytes(self.fixed)} for parameters, gradients and optimizer"
+        if self.activations:
+            split += f", {format_bytes(self.activations)} for activations of {self.tokens} tokens"
+            split += f", {format_bytes(self.work)} for work"
+        if self.moments:
+            split += f", {format_bytes(self.moments)} for moments of train.regmean"
+        cure = ", ".join([*(name for name, helps in cures.items() if helps), "or a smaller model"])
         raise ResourceError(f"{what} ({split}).", cure=f"{cure[0].upper()}{cure[1:]}.")
 
 
 class MemoryMeter:
-    """The memory of a device from now on."""
+    """Measure the memory of a device from now on."""
 
     def __init__(self, module: nn.Module) -> None:
         self.module = module
@@ -171,44 +168,33 @@ class MemoryMeter:
         self._resets = self._reset()
 
     def estimate_copies(self, weights: Iterable[Tensor]) -> MemoryEstimate:
-        """The fixed part of training copies of these weights, before they are copied."""
+        """Estimate the fixed part of training copies of these weights, before they are copied."""
         given = list(weights)
         trained = sum(4 * get_local_part(weight).numel() for weight in given)
-        return MemoryEstimate(
-            self.weights,
-            count_bytes(given),
-            trained,
-            trained,
-            NUM_OPTIMIZER_MOMENTS * trained,
-            0,
-            0,
-            self.free,
-        )
+        return self._estimate(trained, count_bytes(given))
 
     def estimate(
         self, adapter: Adapter, activations: int, tokens: int, *, known: int = 0, moments: int = 0
     ) -> MemoryEstimate:
-        """All of it, with the adapter on the module; `known`: the teachers' distributions, which
-        lie in main memory.
+        """Estimate the memory with the adapter on the module. `known`: the teachers' distributions,
+        which lie in main memory.
         """
-        trained = count_bytes(adapter.parameters())
         kept = getattr(adapter, "kept_bytes", 0)
         kept += known if self.device.type == "cpu" else 0
-        return MemoryEstimate(
-            self.weights,
-            kept,
-            trained,
-            trained,
-            NUM_OPTIMIZER_MOMENTS * trained,
-            activations,
-            tokens,
-            self.free,
-            self._work(),
+        return replace(
+            self._estimate(count_bytes(adapter.parameters()), kept),
+            activations=activations,
+            tokens=tokens,
+            work=self._estimate_work(),
             moments=moments,
         )
 
-    def _work(self) -> int:
-        """A chunk of logits with what is made of it, and compiled products."""
+    def _estimate(self, trained: int, kept: int) -> MemoryEstimate:
+        optimizer = NUM_OPTIMIZER_MOMENTS * trained
+        return MemoryEstimate(self.weights, kept, trained, trained, optimizer, 0, 0, self.free)
+
+    def _estimate_work(self) -> int:
+        """Estimate a chunk of logits with its derived tensors, and compiled products."""
         head: nn.Module = self.module.get_output_embeddings()  # type: ignore[operator]
         weight: Any = head.weight
         compiled = self.device.type == "cpu" and weight.dtype != torch.float32
@@ -217,12 +203,13 @@ class MemoryMeter:
         )
 
     def closed(self, account: MemoryEstimate) -> MemoryEstimate:
-        """The account with the peak since the meter was made."""
+        """Return the account with the peak since the meter was made."""
         return replace(account, measured=self.peak())
 
     def peak(self) -> int | None:
-        """The most that was in use since the meter was made, as if nothing but the weights had been
-        there before; None where it cannot be measured."""
+        """Return the peak since the meter was made, as if only the weights had been there before;
+        None if it cannot be measured.
+        """
         return self.weights + self._peak() - self._before if self._resets else None
 
     def _now(self) -> int:
@@ -240,11 +227,11 @@ class MemoryMeter:
         )
 
     def _reset(self) -> bool:
-        """Begins a new peak; whether that can be done here."""
+        """Begin a new peak. Return whether this machine can."""
         if self.device.type == "cuda":
             torch.cuda.reset_peak_memory_stats(self.device)
             return True
-        measure_peak_mb()  # what was before stays known
+        measure_peak_mb()  # records the peak so far
         try:
             CLEAR_REFS_FILE.write_text("5")
         except OSError:
@@ -253,8 +240,8 @@ class MemoryMeter:
 
 
 class ActivationCounter:
-    """Counts what autograd would keep. Work that comes through `run_piece` is counted for itself, with
-    what goes into it.
+    """Count the tensors that autograd would keep. Each piece of work of `run_piece` is counted
+    apart, with its input.
     """
 
     def __init__(self, module: nn.Module, parameters: Iterable[Tensor]) -> None:
@@ -269,11 +256,10 @@ class ActivationCounter:
         self._in = False
 
     def run_piece(self, work: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        """Does the work, as a part of its own."""
-        if isinstance(layer := getattr(work, "__self__", None), nn.Module):
-            self._owned |= {
-                _get_storage(weight) for weight in layer.parameters()
-            }  # shards are whole in here alone
+        """Do the work and count it as one part."""
+        layer = getattr(work, "__self__", None)
+        if isinstance(layer, nn.Module):  # sharded weights are whole only in here
+            self._owned |= set(map(_get_storage, layer.parameters()))
         first = next((x for x in (*args, *kwargs.values()) if isinstance(x, Tensor)), None)
         self._given += 0 if first is None else first.nbytes
         self._inside.append(0)
@@ -284,15 +270,15 @@ class ActivationCounter:
             self._in = False
 
     def bytes(self, recomputes: bool) -> int:
-        """Kept at the same time: everything, or of recomputed parts what goes into all of them and
-        the largest.
+        """Return the bytes kept at the same time: everything, or for recomputed parts the inputs of
+        all and the largest part.
         """
         inside = self._given + max(self._inside, default=0) if recomputes else sum(self._inside)
         return self._outside + inside
 
     @contextmanager
     def count_saved_tensors(self) -> Iterator[None]:
-        """Inside, nothing is kept for a backward pass, but counted."""
+        """Count the tensors saved for a backward pass and keep none."""
         with torch.autograd.graph.saved_tensors_hooks(self._count, _refuse_backward):
             yield
 
@@ -312,15 +298,15 @@ def _refuse_backward(_: None) -> Tensor:
 
 
 def _get_storage(tensor: Tensor) -> StorageWeakRef:
-    """Weak, so that counting keeps nothing; while it is held, no other storage gets the same
-    identity.
+    """Return a weak reference, so that counting keeps nothing. No other storage gets the same
+    identity while it is held.
     """
     mine: Tensor = tensor.to_local() if hasattr(tensor, "to_local") else tensor
     return StorageWeakRef(mine.untyped_storage())  # type: ignore[no-untyped-call]
 
 
 def count_bytes(tensors: Iterable[Tensor]) -> int:
-    """Bytes in this process; what is shared counts once."""
+    """Count the bytes in this process; shared storage counts once."""
     found = {
         tensor.untyped_storage().data_ptr(): tensor.nbytes
         for tensor in map(get_local_part, tensors)
@@ -329,16 +315,17 @@ def count_bytes(tensors: Iterable[Tensor]) -> int:
 
 
 def load_pages(tensors: Iterable[Tensor]) -> None:
-    """Brings them into memory: what a file is mapped to comes when it is first read, and would look
-    like growth of the training.
+    """Read all pages of the tensors. A mapped file is loaded when it is first read, which would
+    look like growth of the training.
     """
     for tensor in map(get_local_part, tensors):
         if tensor.device.type == "cpu":
-            torch.empty(0, dtype=torch.uint8).set_(tensor.untyped_storage())[::PAGE_BYTES].sum()  # type: ignore[call-overload]
+            raw = torch.empty(0, dtype=torch.uint8)
+            raw.set_(tensor.untyped_storage())[::PAGE_BYTES].sum()  # type: ignore[call-overload]
 
 
 def measure_free_bytes(device: torch.device) -> int:
-    """What can still be had: of the accelerator, or of the machine within the limits of its
+    """Return the free bytes of the accelerator, or of the machine within the limits of its
     container.
     """
     if device.type == "cuda":
@@ -356,11 +343,11 @@ def measure_free_bytes(device: torch.device) -> int:
 
 
 def measure_peak_mb() -> float:
-    """The most main memory that this process has had so far, in MB, also before a meter began a new
+    """Return the peak of this process's main memory in MB, also from before a meter began a new
     peak.
 
-    Not what `getrusage` says where the system tells more: that is never less than what the process
-    had which started this one.
+    `getrusage` is used only if the system reports nothing else, because it is never less than the
+    memory of the parent process.
     """
     PeakMemory.size = max(
         PeakMemory.size,
@@ -371,7 +358,7 @@ def measure_peak_mb() -> float:
 
 
 class PeakMemory:
-    """What `measure_peak_mb` has seen, in bytes."""
+    """Hold the largest peak that `measure_peak_mb` has measured, in bytes."""
 
     size = 0
 
@@ -382,12 +369,12 @@ def _read_status_bytes(name: str) -> int:
 
 
 def format_bytes(size: int) -> str:
-    """A number of bytes for people."""
+    """Format a number of bytes."""
     return f"{size / 1e9:.2f} GB" if size >= 1e8 else f"{size / 1e6:.1f} MB"
 
 
 def is_out_of_memory(fault: BaseException) -> bool:
-    """Whether a fault says that memory ran out, on either device."""
+    """Return whether an error reports that memory ran out, on either device."""
     text = str(fault).lower()
     return (
         isinstance(fault, (torch.OutOfMemoryError, MemoryError))

@@ -8,9 +8,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+Curve = list[dict[str, Any]]
+"""The entries of metrics.jsonl, one a step."""
+
 
 class MetricsFile:
-    """A file that grows by one line a step, and goes back to its length at a checkpoint."""
+    """Write one line a step; `truncate` restores the length at a checkpoint."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -20,14 +23,14 @@ class MetricsFile:
         with self.path.open("a", encoding="utf-8") as handle:
             handle.write(json.dumps(entry) + "\n")
 
-    def read(self) -> list[dict[str, Any]]:
+    def read(self) -> Curve:
         """Return the entries so far."""
         if not self.path.exists():
             return []
         return [json.loads(line) for line in self.path.read_text("utf-8").splitlines()]
 
     def sync(self) -> int:
-        """Bring the file onto the disk and return its bytes."""
+        """Flush the file to the disk and return its bytes."""
         if not self.path.exists():
             return 0
         with self.path.open("rb") as handle:
@@ -38,7 +41,7 @@ class MetricsFile:
         """Cut the file to its size at a checkpoint, a shorter one to its whole lines.
 
         Returns:
-            The bytes that were found.
+            The bytes before.
         """
         data = self.path.read_bytes() if self.path.exists() else b""
         if len(data) < size:

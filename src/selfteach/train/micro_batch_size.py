@@ -1,13 +1,14 @@
-"""How many tokens are computed at once: as many as the settings allow and the memory holds.
+"""The number of tokens that are computed at once: as many as the settings and the memory allow.
 
-Before the first step the memory of the longest micro-batch is counted, and what cannot fit is
-refused. Where memory runs out all the same, the work is done again in smaller parts.
+Before the first step the memory of the longest micro-batch is counted, and a training that cannot
+fit is refused. If memory runs out later, the work is repeated in smaller parts.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import nullcontext
+from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
@@ -21,42 +22,35 @@ from selfteach.train.distributed import ProcessGroup, run_in_module
 from selfteach.train.fast.forward import PackedModel
 from selfteach.train.loss import count_units
 from selfteach.train.memory import ActivationCounter, MemoryEstimate, is_out_of_memory
-from selfteach.train.objectives import Objective
 from selfteach.train.reference import Reference
 
 T = TypeVar("T")
 
 
+@dataclass
 class MicroBatchSize:
-    """The tokens that are computed at once, now.
+    """Hold the number of tokens that are computed at once.
 
     Args:
         tokens: `train.micro_batch_tokens`.
-        on_halving: is told the new number of tokens.
+        on_halving: receives the new number of tokens.
     """
 
-    def __init__(
-        self,
-        tokens: int,
-        student: PackedModel,
-        processes: ProcessGroup,
-        on_halving: Callable[[int], None],
-    ) -> None:
-        self.tokens = tokens
-        self.halvings = 0
-        self.student = student
-        self.processes = processes
-        self.on_halving = on_halving
+    tokens: int
+    model: PackedModel
+    processes: ProcessGroup
+    on_halving: Callable[[int], None]
+    halvings: int = 0
 
     def retry(self, rows: Sequence[TrainingRow], work: Callable[[], T]) -> T:
-        """Do work on rows; where memory runs out, do it again in smaller parts.
+        """Do work on rows; if memory runs out, repeat it in smaller parts.
 
         Raises:
             ResourceError: one row alone does not fit.
         """
         while True:
             try:
-                with self.student.use_attention():
+                with self.model.use_attention():
                     return work()
             except (MemoryError, RuntimeError) as fault:  # torch.OutOfMemoryError is a RuntimeError
                 if not is_out_of_memory(fault):
@@ -84,9 +78,7 @@ class MicroBatchSize:
 
 
 def fit_micro_batch(
-    tuned: PackedModel,
     reference: Reference,
-    objectives: Mapping[str, Objective],
     batches: Iterable[Sequence[TrainingRow]],
     estimate: Callable[[int, int], MemoryEstimate],
     processes: ProcessGroup,
@@ -97,11 +89,11 @@ def fit_micro_batch(
     """Return the account with the longest micro-batch of these batches, and the tokens that fit at
     once: `micro_batch_tokens`, or fewer.
 
-    Several processes count the same one, so that all make the same passes; the one that lacks most
-    decides for all.
+    Several processes count the same one, so that all make the same passes. The process with the
+    least room decides for all.
 
     Args:
-        counted: the account for activations of so many bytes and tokens.
+        estimate: returns the account for activations of so many bytes and tokens.
 
     Raises:
         ResourceError: one row alone does not fit.
@@ -110,9 +102,7 @@ def fit_micro_batch(
     while True:
         longest = _find_longest(every, processes, budget)
         tokens = sum(row.length for row in longest)
-        size = measure_activation_bytes(
-            tuned, reference, objectives, longest, budget, processes, recomputes
-        )
+        size = measure_activation_bytes(reference, longest, budget, processes.sharded, recomputes)
         mine = (estimate(size, tokens), len(longest) == 1)
         worst, alone = max(processes.gather([mine]), key=lambda found: found[0].missing)
         if not worst.missing:
@@ -136,31 +126,29 @@ def _find_longest(
 
 
 def measure_activation_bytes(
-    tuned: PackedModel,
     reference: Reference,
-    objectives: Mapping[str, Objective],
     rows: list[TrainingRow],
     budget: int,
-    processes: ProcessGroup,
+    sharded: bool,
     recomputes: bool,
 ) -> int:
-    """Return the bytes that the backward pass of these rows will find kept, from a forward pass
-    that keeps nothing.
+    """Return the bytes that these rows keep for the backward pass, from a forward pass that keeps
+    nothing.
     """
-    tuned.adapter.begin_step()
+    model = reference.model
+    objectives = reference.objectives
+    model.adapter.begin_step()
     known = reference.learn(rows, budget)
-    kept = ActivationCounter(tuned.module, tuned.adapter.parameters())
+    kept = ActivationCounter(model.module, model.adapter.parameters())
     layers = (
-        run_layers_with(tuned.module, kept.run_piece)
-        if recomputes or processes.sharded
-        else nullcontext()
+        run_layers_with(model.module, kept.run_piece) if recomputes or sharded else nullcontext()
     )
     counts = count_units(objectives, rows)
-    work = partial(loss.compute_loss, tuned, rows, objectives, counts, known)
-    tuned.run_piece = kept.run_piece
+    work = partial(loss.compute_loss, model, rows, objectives, counts, known)
+    model.run_piece = kept.run_piece
     try:
-        with tuned.use_attention(), layers, kept.count_saved_tensors():
-            run_in_module(tuned.module, work)
+        with model.use_attention(), layers, kept.count_saved_tensors():
+            run_in_module(model.module, work)
     finally:
-        tuned.run_piece = run_directly
+        model.run_piece = run_directly
     return kept.bytes(recomputes)

@@ -5,8 +5,8 @@ own answers.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping, Sequence, Set
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from selfteach import config as settings
@@ -16,31 +16,32 @@ from selfteach.train.adapters import Adapter
 from selfteach.train.batch import TrainingRow
 from selfteach.train.objectives import Objective
 
-DrawStudent = Callable[[Sequence[Prompt], int], Sequence[str]]
+OnPolicySampler = Callable[[Sequence[Prompt], int], Sequence[str]]
 """Answers prompts with the tuned model as it is before a step, which is counted from 0."""
 
 
 def make_on_policy_sampler(
     sampler: Sampler, sampling: SamplingParams, seed: int
-) -> Callable[[Sequence[Prompt], int], list[str]]:
-    """Return a `sample_tuned` for `train`, from an engine that samples with the very module that is
-    trained (models/hf.py).
+) -> OnPolicySampler:
+    """Return a `sample_tuned` for `train`, from an engine that samples with the module in training
+    (models/hf.py).
 
     A sample's seed derives from the run's seed, the step and the prompt, so that a resumed training
     samples the same answers.
     """
 
-    def draw(prompts: Sequence[Prompt], step: int) -> list[str]:
+    def sample(prompts: Sequence[Prompt], step: int) -> list[str]:
         requests = [
             Request(f"own-{step}", prompt, sampling, number, seed)
             for number, prompt in enumerate(prompts)
         ]
-        texts = {draw.id: draw.text for draw in sampler.stream(requests)}
+        texts = {completion.id: completion.text for completion in sampler.stream(requests)}
         return [texts[request.id(sampler.fingerprint)] for request in requests]
 
-    return draw
+    return sample
 
 
+@dataclass
 class OnPolicy:
     """Replace the given answers of some rows by answers of the tuned model.
 
@@ -48,26 +49,19 @@ class OnPolicy:
         rows: how many rows the training has; new rows are numbered after them.
     """
 
-    def __init__(
-        self,
-        hf: Any,
-        adapter: Adapter,
-        objectives: Mapping[str, Objective],
-        examples: Mapping[str, Example],
-        config: settings.TrainConfig,
-        seed: int,
-        draw_student: DrawStudent,
-        rows: int,
-    ) -> None:
-        self.hf = hf
-        self.adapter = adapter
-        self.examples = examples
-        self.config = config
-        self.seed = seed
-        self.sample_tuned = draw_student
-        self.rows = rows
-        self.objectives = {name for name, its in objectives.items() if its.supports_on_policy}
-        self.skip = max((objectives[name].skip for name in self.objectives), default=0)
+    hf: Any
+    adapter: Adapter
+    objectives: Mapping[str, Objective]
+    examples: Mapping[str, Example]
+    config: settings.TrainConfig
+    seed: int
+    sample_tuned: OnPolicySampler
+    rows: int
+
+    def __post_init__(self) -> None:
+        usable = {n: o for n, o in self.objectives.items() if o.supports_on_policy}
+        self.skip = max((objective.skip for objective in usable.values()), default=0)
+        self.names = usable.keys()
 
     def sample(self, batch: Sequence[TrainingRow], step: int) -> dict[int, TrainingRow]:
         """Answer the prompts of a share of the rows (`train.on_policy`); return the new rows by the
@@ -76,27 +70,26 @@ class OnPolicy:
         A new row has the objectives that can be trained on sampled answers, and no others.
         """
         dice = random.Random(f"{self.seed}/own/{step}")
-        asked = [
+        selected = [
             row
             for row in batch
-            if self.objectives & row.weights.keys() and dice.random() < self.config.on_policy
+            if self.names & row.weights.keys() and dice.random() < self.config.on_policy
         ]
-        if not asked:
+        if not selected:
             return {}
         with self.adapter.merged():
-            texts = self.sample_tuned([self.examples[row.id].prompt for row in asked], step)
+            texts = self.sample_tuned([self.examples[row.id].prompt for row in selected], step)
         found = {}
-        for row, text in zip(asked, texts, strict=True):
+        for row, text in zip(selected, texts, strict=True):
             room = self.config.max_tokens - len(row.prompt)
             answer = tuple(self.hf.encode_answer(text, end=True))[:room]
             if text.strip() and len(answer) > self.skip:
-                found[row.number] = self._new_row(row, answer)
+                weights = {name: w for name, w in row.weights.items() if name in self.names}
+                number = self.rows + row.number
+                found[row.number] = TrainingRow(
+                    number, row.id, row.kind, row.prompt, (answer,), weights, sampled=True
+                )
         return found
-
-    def _new_row(self, row: TrainingRow, answer: tuple[int, ...]) -> TrainingRow:
-        weights = {name: w for name, w in row.weights.items() if name in self.objectives}
-        number = self.rows + row.number
-        return TrainingRow(number, row.id, row.kind, row.prompt, (answer,), weights, sampled=True)
 
     def join(
         self, batch: Sequence[TrainingRow], sampled: Mapping[int, TrainingRow]
@@ -104,10 +97,11 @@ class OnPolicy:
         """Return the batch with the new rows; an old row keeps the objectives that its new row does
         not have.
         """
-        rest = [_without(row, self.objectives) if row.number in sampled else row for row in batch]
-        return [row for row in rest if row.weights] + list(sampled.values())
-
-
-def _without(row: TrainingRow, names: Set[str]) -> TrainingRow:
-    """Return the row without some of its objectives."""
-    return replace(row, weights={n: w for n, w in row.weights.items() if n not in names})
+        joined = []
+        for row in batch:
+            weights = row.weights
+            if row.number in sampled:
+                weights = {name: w for name, w in weights.items() if name not in self.names}
+            if weights:
+                joined.append(replace(row, weights=weights))
+        return joined + list(sampled.values())

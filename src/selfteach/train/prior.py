@@ -1,4 +1,4 @@
-"""Domain priors: how likely an answer is in the domain, whatever the model says. `P(y) = pi(y)
+"""Domain priors: the likelihood of an answer in the domain, apart from the model. `P(y) = pi(y)
 l(y)`.
 """
 
@@ -12,8 +12,8 @@ from selfteach.records import Prompt
 
 
 class Prior(ABC):
-    """A likelihood l over answers. Only its ratio between two answers to one prompt counts, so
-    constants may be left out.
+    """Compute a likelihood l over answers. Only its ratio between two answers to one prompt counts,
+    so constants may be left out.
     """
 
     def __init__(self, settings: config.CorrectionLossConfig) -> None:
@@ -21,15 +21,15 @@ class Prior(ABC):
 
     @abstractmethod
     def logp(self, prompt: Prompt, answer: str, tokens: int) -> float:
-        """log l(answer), nats, up to a constant.
+        """Return log l(answer), nats, up to a constant.
 
         Args:
-            tokens: how many tokens the answer has, with its end of turn.
+            tokens: the number of the answer's tokens, with its end of turn.
         """
 
 
 class LengthPrior(Prior):
-    """`length`: answers of about `target_tokens` tokens.
+    """Prefer (`length`) answers of about `target_tokens` tokens.
 
     log l(y) = - (ln |y| - ln target)^2 / (2 spread^2): a log-normal whose mode is the target (the
     density's 1/|y| and the distance of its mode from its median cancel). At `spread` 0.5 an answer
@@ -37,6 +37,6 @@ class LengthPrior(Prior):
     """
 
     def logp(self, prompt: Prompt, answer: str, tokens: int) -> float:
-        """log l(answer), nats; 0 at the target."""
+        """Return log l(answer), nats; 0 at the target."""
         away = math.log(max(tokens, 1) / self.settings.target_tokens) / self.settings.spread
         return -away * away / 2

@@ -1,31 +1,30 @@
-"""Back to the base wherever the lessons do not need the change: RegMean of the taught model, on its
-lessons, and the base, on the anchors.
+"""Regression of each layer's update toward the base: RegMean of the tuned model, on the training
+examples, and the base, on the anchors.
 
-Training goes where its gradients lead, not where the least is changed: much of an update acts on
-what has nothing to do with the lessons. So on the way each layer's update becomes the one that does
-nearly the same to what enters the layer in lessons, and least to anchors:
+Gradient steps do not minimize the change of the model: much of an update acts on inputs that have
+nothing to do with the training examples. During training each layer's update is therefore replaced
+by the one with nearly the same effect on the examples' inputs and the least effect on anchors:
 
     dW' = argmin_X  mean |X k - dW k|^2 + mu mean |X k0|^2 + lam |X|^2 = dW S (S + mu S0 + lam
     I)^-1,    S = mean k k^T, S0 = mean k0 k0^T
 
-k and k0 are what enters the layer at the tokens of lessons and of anchors. Of a LoRA s B A only A
-changes, so that it stays what it is.
+k and k0 are the layer's inputs at the tokens of examples and of anchors. Of a LoRA s B A only A
+changes, so that the adapter remains a LoRA.
 
-Source: RegMean (Jin et al. 2023, arXiv 2212.09849, equation 2), the model with the features S being
-the taught one, that with S0 the base.
-Departs: both sets of features are those of the student as it is, S0 too, so that each layer is
-solved for what it will be fed with; it is done before the last third of the steps and not after
-them, so that these make good what the lessons lost (docs/log/); the anchors weigh mu; lam = lam0
-||S||_F^2 / tr S as in ridge.py, with one small lam0; layers are solved a few at a time, so that the
-later ones see what the earlier have become, and so that only so many S are in memory.
+Source: RegMean (Jin et al. 2023, arXiv 2212.09849, equation 2). The model with the features S is
+the tuned one, that with S0 the base. Departs: both sets of features, S0 too, are those of the
+present tuned model, so that each layer is solved for its own inputs. It is done before the last
+third of the steps, which then restore the loss on the examples (docs/log/). The anchors weigh mu.
+lam = lam0 ||S||_F^2 / tr S as in ridge.py, with one small lam0. Layers are solved a few at a time,
+so that the later ones are solved for the outputs of the earlier ones, and to limit the number of S
+in memory.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import partial
 from itertools import groupby
 from typing import Any
 
@@ -38,18 +37,20 @@ from selfteach.records import LEARN
 from selfteach.select.clusters import choose_evenly
 from selfteach.train.adapters import Adapter, LowRankLayer
 from selfteach.train.batch import TrainingRow, split_micro_batches
-from selfteach.train.callbacks import Callback, Event, Say, TrainingState
+from selfteach.train.callbacks import Callback, Say, TrainingState
 from selfteach.train.fast.forward import PackedModel
+from selfteach.train.forward_hooks import HookRegistration, register_hooks
 from selfteach.train.memory import is_out_of_memory
+from selfteach.train.objectives import Event
 
 APPLY_AFTER_SHARE = 2 / 3
-"""This share of the steps."""
+"""The share of the steps that come before."""
 NUM_ROWS = 100
-"""Lessons, and anchors, that are looked at: evenly over all of them."""
+"""The number of examples and of anchors that are measured, spread evenly over all of them."""
 LAM = 1e-5
 NO_LORA_REASON = "the adapter is no lora"
 MOMENTS_BUDGET_BYTES = 5e8
-"""What the moments of the layers that are solved together may take."""
+"""The limit for the moments of the layers that are solved together."""
 NUM_SOLVER_MATRICES = 4
 """Matrices (F, F) in float64 that `solve_regmean` needs at once."""
 LoraLayers = Mapping[str, LowRankLayer]
@@ -57,12 +58,12 @@ LoraLayers = Mapping[str, LowRankLayer]
 
 @dataclass
 class InputMoments:
-    """The sum of x x^T over all tokens, for each of some layers; layers that are fed with the same
-    tensor share one.
+    """Hold the sum of x x^T over all tokens for some layers. Layers with the same input tensor
+    share one sum.
 
-    `num_shared_tokens`: the tokens that stand once for `times` rows that are computed together. They count
-    once for each, so that the sum does not depend on which rows those are. Shapes: sums (F, F)
-    float32 of a layer with F inputs.
+    `num_shared_tokens`: the tokens that are computed once for `times` rows. They count once for
+    each row, so that the sum does not depend on the packing. Shapes: sums (F, F) float32 of a layer
+    with F inputs.
     """
 
     sums: dict[str, Tensor] = field(default_factory=dict)
@@ -73,21 +74,21 @@ class InputMoments:
     _last: tuple[str, Tensor | None] = ("", None)
 
     def hook(self, name: str) -> Callable[..., None]:
-        """Return a hook that takes in what enters a layer."""
+        """Return a hook that adds a layer's input."""
 
-        def take(part: nn.Module, given: tuple[Tensor, ...]) -> None:
+        def add(part: nn.Module, inputs: tuple[Tensor, ...]) -> None:
             owner, last = self._last
-            if given[0] is last:
+            if inputs[0] is last:
                 self.shared[name] = owner
                 return
-            x = given[0].detach().reshape(-1, given[0].shape[-1]).float()
+            x = inputs[0].detach().reshape(-1, inputs[0].shape[-1]).float()
             total = self._sum(name, x).addmm_(x.t(), x)
             first = x[: self.num_shared_tokens]
             total.addmm_(first.t(), first, alpha=self.times - 1)
             self.tokens[name] = self.tokens.get(name, 0) + len(x) + len(first) * (self.times - 1)
-            self._last = (name, given[0])
+            self._last = (name, inputs[0])
 
-        return take
+        return add
 
     def _sum(self, name: str, x: Tensor) -> Tensor:
         """Return the sum so far.
@@ -107,7 +108,7 @@ class InputMoments:
         return self.sums[name]
 
     def owner(self, name: str) -> str:
-        """Return the layer whose sum is also this one's."""
+        """Return the layer that holds this one's sum."""
         return self.shared.get(name, name)
 
     def mean(self, name: str) -> Tensor:
@@ -118,21 +119,21 @@ class InputMoments:
 
 MeasureMoments = Callable[[LoraLayers, Sequence[TrainingRow]], InputMoments]
 SkippedLayers = dict[str, str]
-"""Layers that stay as they were, and why."""
+"""Layers that were not changed, and the reason."""
 
 
 class RegMean(Callback):
-    """`train.regmean`: before the last third of the steps, change the adapter as this module says.
+    """Apply `train.regmean` before the last third of the steps.
 
-    It needs a row that is learned, a row that holds the base in place, and an adapter of low rank;
-    where one is lacking, an event says so. All processes go on with what the first one found.
+    It needs a row that is learned, a row that holds the base in place, and an adapter of low rank.
+    If one is missing, an event records it. All processes continue with the first one's result.
     """
 
     _step: int | None = None
     _done = False
 
     def start(self, trainer: TrainingState) -> None:
-        """Find the step before which it is done.
+        """Determine the step before which it is applied.
 
         Raises:
             UsageError: the weights lie in shards.
@@ -141,7 +142,7 @@ class RegMean(Callback):
             return
         if trainer.processes.sharded:
             raise UsageError(
-                "weights in shards cannot be held still.",
+                "train.regmean needs whole weights, and these are sharded.",
                 where="train.regmean",
                 cure="Set train.regmean=0.",
             )
@@ -166,34 +167,36 @@ class RegMean(Callback):
             self.apply(trainer, say)
 
     def apply(self, trainer: TrainingState, say: Say | None) -> None:
-        """Give up what the lessons do not need; the steps that are left make good what they lost by
-        it.
+        """Remove from the adapter what the examples do not need. The remaining steps restore the
+        loss.
         """
         if say:
-            say(f"step {trainer.step}: giving up what the lessons do not need (train.regmean)")
+            say(f"step {trainer.step}: removing what the examples do not need (train.regmean)")
         micro_batch = trainer.micro_batch
         layers = trainer.adapter.low_rank_layers
         tokens = micro_batch.tokens
 
-        def see(part: LoraLayers, rows: Sequence[TrainingRow]) -> InputMoments:
-            def measure() -> InputMoments:
-                return measure_input_moments(trainer.student, part, rows, micro_batch.tokens)
-
-            return micro_batch.retry(rows, measure)
+        def measure(part: LoraLayers, rows: Sequence[TrainingRow]) -> InputMoments:
+            found: InputMoments = micro_batch.retry(
+                rows, lambda: measure_input_moments(trainer.model, part, rows, micro_batch.tokens)
+            )
+            return found
 
         release_freed_pages()
         shortest = min(trainer.rows, key=lambda row: row.length)
         shared = micro_batch.retry(
-            [shortest], lambda: find_shared_inputs(trainer.student, layers, shortest)
+            [shortest], lambda: find_shared_inputs(trainer.model, layers, shortest)
         )
-        left_out = apply_regmean(trainer.adapter, trainer.rows, self.settings.regmean, see, shared)
+        left_out = apply_regmean(
+            trainer.adapter, trainer.rows, self.settings.regmean, measure, shared
+        )
         trainer.processes.broadcast_from_first(layer.a for layer in layers.values())
         self._done = True
         micro_batch.tokens = tokens
         self._report(trainer, left_out, len(layers))
 
     def _report(self, trainer: TrainingState, left_out: SkippedLayers, layers: int) -> None:
-        """Record what was done, and which layers stayed as they were."""
+        """Record the event, and the layers that were not changed."""
         about = {"step": trainer.step, "mu": self.settings.regmean}
         if len(left_out) < layers:
             trainer.event("regmean", about)
@@ -203,29 +206,27 @@ class RegMean(Callback):
             trainer.event("regmean_left_out", facts)
 
     def state(self) -> dict[str, Any]:
-        """Return whether it is done."""
+        """Return whether it was applied."""
         return {"done": True} if self._done else {}
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Take over whether it is done."""
+        """Restore whether it was applied."""
         self._done = bool(state["done"])
 
     def skip(self) -> Sequence[Event]:
-        """Return that it was left out, where it was asked for."""
+        """Return the event that it was left out, if it was configured."""
         mu = self.settings.regmean
         return [("regmean_left_out", {"mu": mu, "reason": NO_LORA_REASON})] if mu else []
 
 
 def explain_why_not_regmean(adapter: Adapter, rows: Sequence[TrainingRow]) -> str:
-    """Return why there is nothing to hold on to; "" where there is. A row that is not learned is an
-    anchor.
-    """
+    """Return the reason why it cannot be applied, or "". A row that is not learned is an anchor."""
     if not adapter.low_rank_layers:
         return NO_LORA_REASON
     roles = {row.role for row in rows}
     if len(roles) > 1:
         return ""
-    return "there are no anchors" if LEARN in roles else "there are no lessons"
+    return "there are no anchors" if LEARN in roles else "there are no examples to learn"
 
 
 @torch.no_grad()
@@ -236,68 +237,67 @@ def apply_regmean(
     measure_moments: MeasureMoments,
     shared_inputs: Mapping[str, str],
 ) -> SkippedLayers:
-    """Change an adapter of low rank as this module says.
+    """Replace an adapter's updates by the solutions of this module.
 
     Args:
-        rows: those of the training.
+        rows: all rows of the training.
         mu: the weight of the anchors.
-        see: `measure_input_moments` of the student as it is now.
-        owners: `find_shared_inputs` of its layers.
+        measure_moments: `measure_input_moments` of the present model.
+        shared_inputs: `find_shared_inputs` of its layers.
     """
     anchors = choose_evenly([row for row in rows if row.role != LEARN], NUM_ROWS)
-    lessons = choose_evenly([row for row in rows if row.role == LEARN], NUM_ROWS)
+    learned = choose_evenly([row for row in rows if row.role == LEARN], NUM_ROWS)
     left_out: SkippedLayers = {}
     adapter.begin_step()
     for part in split_layers(adapter.low_rank_layers, shared_inputs):
         with _skip_if_out_of_memory(part, left_out):
-            left_out |= _solve_part(
-                part,
-                partial(measure_moments, part, lessons),
-                partial(measure_moments, part, anchors),
-                mu,
-            )
+            of_learned = measure_moments(part, learned)
+            left_out |= _solve_part(part, of_learned, measure_moments(part, anchors), mu)
         adapter.begin_step()
     return left_out
 
 
 def _solve_part(
-    part: LoraLayers,
-    lessons: Callable[[], InputMoments],
-    anchors: Callable[[], InputMoments],
-    mu: float,
+    part: LoraLayers, learned: InputMoments, anchors: InputMoments, mu: float
 ) -> SkippedLayers:
-    seen = lessons()
-    still = anchors()
+    """Solve the layers of a part; return those that were not changed."""
     left_out: SkippedLayers = {}
-    for owner, group in groupby(part, key=seen.owner):
+    for owner, group in groupby(part, key=learned.owner):
         layers = {name: part[name] for name in group}
         with _skip_if_out_of_memory(layers, left_out):
-            if why := _solve(list(layers.values()), owner, seen, still, mu):
-                left_out |= dict.fromkeys(layers, why)
+            reason = _solve(list(layers.values()), owner, learned, anchors, mu)
+            if reason:
+                left_out |= dict.fromkeys(layers, reason)
     return left_out
 
 
 def _solve(
-    layers: Sequence[LowRankLayer], owner: str, seen: InputMoments, still: InputMoments, mu: float
+    layers: Sequence[LowRankLayer],
+    owner: str,
+    learned: InputMoments,
+    anchors: InputMoments,
+    mu: float,
 ) -> str:
-    """Change layers that are fed with the same, or say why not."""
-    if not (seen.tokens.get(owner) and still.tokens.get(owner)):
-        return "no token of lessons or of anchors comes there"
+    """Change layers with the same input, or return the reason why not."""
+    if not (learned.tokens.get(owner) and anchors.tokens.get(owner)):
+        return "no token of examples or of anchors reaches it"
     every: list[Tensor] = [layer.a for layer in layers]
     try:
-        found = solve_regmean(torch.cat(every), seen.mean(owner), still.mean(owner), mu)
+        found = solve_regmean(torch.cat(every), learned.mean(owner), anchors.mean(owner), mu)
     except torch.linalg.LinAlgError:  # type: ignore[attr-defined]
         return "there is no solution"
     if not bool(found.isfinite().all()):
         return "the solution is not finite"
-    for a, new in zip(every, torch.split(found, [len(a) for a in every]), strict=True):  # type: ignore[no-untyped-call]
-        a.copy_(new)
+    start = 0
+    for a in every:
+        a.copy_(found[start : start + len(a)])
+        start += len(a)
     return ""
 
 
 @contextmanager
 def _skip_if_out_of_memory(layers: LoraLayers, left_out: SkippedLayers) -> Iterator[None]:
-    """Leave as it is what there is no memory for."""
+    """Skip layers whose solution does not fit into memory."""
     try:
         yield
     except (ResourceError, MemoryError, RuntimeError) as fault:
@@ -313,17 +313,15 @@ def solve_regmean(a: Tensor, s: Tensor, s0: Tensor, mu: float, lam: float = LAM)
     """
     left = s + mu * s0
     left.diagonal().add_(lam * float(s.square().sum() / s.trace()))
-    found: Tensor = torch.cholesky_solve(
-        s @ a.double().t(), torch.linalg.cholesky(left)
-    ).t()  # both are symmetric
-    return found.float()
+    found: Tensor = torch.cholesky_solve(s @ a.double().t(), torch.linalg.cholesky(left))
+    return found.t().float()  # s and left are symmetric
 
 
 def split_layers(
     places: LoraLayers, shared_inputs: Mapping[str, str]
 ) -> Iterator[dict[str, LowRankLayer]]:
-    """Yield the layers in their order, as many at a time as the moments of all may take, at least
-    one; what layers share counts once.
+    """Yield the layers in their order, as many at a time as the limit for moments allows, at least
+    one. A shared sum counts once.
     """
     part: dict[str, LowRankLayer] = {}
     size = 0
@@ -342,33 +340,32 @@ def split_layers(
 def estimate_regmean_bytes(places: LoraLayers) -> int:
     """Return the bytes at most: the moments of a part, and what solving its widest layer takes."""
     sizes = [_count_moment_bytes(layer) for layer in places.values()]
-    return int(min(sum(sizes), max(MOMENTS_BUDGET_BYTES, *sizes))) + NUM_SOLVER_MATRICES * max(
-        sizes
-    )
+    moments = int(min(sum(sizes), max(MOMENTS_BUDGET_BYTES, *sizes)))
+    return moments + NUM_SOLVER_MATRICES * max(sizes)
 
 
 def _count_moment_bytes(layer: LowRankLayer) -> int:
-    """Count S and S0 in float32, which is as much as of one matrix in float64."""
+    """Count the bytes of S and S0 in float32, equal to those of one matrix in float64."""
     return 2 * 4 * layer.a.shape[1] ** 2
 
 
 @torch.no_grad()
 def find_shared_inputs(tuned: PackedModel, layers: LoraLayers, row: TrainingRow) -> dict[str, str]:
-    """Return, for each layer that a row comes to, the first one that is fed with the same tensor.
-    The student is ready.
+    """Return, for each layer that a row reaches, the first one with the same input tensor. The
+    model's attention must be set.
     """
     found: dict[str, str] = {}
     last: tuple[str, Tensor | None] = ("", None)
 
-    def take(name: str) -> Callable[..., None]:
-        def hook(part: nn.Module, given: tuple[Tensor, ...]) -> None:
+    def make_hook(name: str) -> Callable[..., None]:
+        def record(part: nn.Module, inputs: tuple[Tensor, ...]) -> None:
             nonlocal last
-            last = last if given[0] is last[1] else (name, given[0])
+            last = last if inputs[0] is last[1] else (name, inputs[0])
             found[name] = last[0]
 
-        return hook
+        return record
 
-    with _register_hooks(layers, take):
+    with register_hooks(_list_hooks(layers, make_hook)):
         tuned.states(tuned.pack([row]))
     return found
 
@@ -377,25 +374,21 @@ def find_shared_inputs(tuned: PackedModel, layers: LoraLayers, row: TrainingRow)
 def measure_input_moments(
     tuned: PackedModel, layers: LoraLayers, rows: Sequence[TrainingRow], token_budget: int
 ) -> InputMoments:
-    """Return the moments of what enters the layers at all tokens of the rows, however they are
-    computed together. The student is ready.
+    """Return the moments of the layers' inputs at all tokens of the rows, however they are packed.
+    The model's attention must be set.
     """
     found = InputMoments()
-    with _register_hooks(layers, found.hook):
+    with register_hooks(_list_hooks(layers, found.hook)):
         for group in split_micro_batches(rows, token_budget):
             batch = tuned.pack(group)
-            found.num_shared_tokens, found.times = (
-                (batch.num_shared_tokens, len(group)) if tuned.can_pack else (0, 1)
-            )
+            if tuned.can_pack:
+                found.num_shared_tokens = batch.num_shared_tokens
+                found.times = len(group)
             tuned.states(batch)
     return found
 
 
-@contextmanager
-def _register_hooks(
-    layers: LoraLayers, hook: Callable[[str], Callable[..., None]]
-) -> Iterator[None]:
-    with ExitStack() as hooks:
-        for name, layer in layers.items():
-            hooks.callback(layer.register_forward_pre_hook(hook(name)).remove)
-        yield
+def _list_hooks(
+    layers: LoraLayers, make_hook: Callable[[str], Callable[..., None]]
+) -> list[HookRegistration]:
+    return [(layer.register_forward_pre_hook, make_hook(n)) for n, layer in layers.items()]

@@ -1,20 +1,19 @@
 """From examples to an adapter.
 
-1  distillation: where the configuration wants it, a fast adapter learns first, and the weights
-   learn from it
-2  rows: examples as tokens, with what their objectives need
-3  memory: weights that cannot be copied and trained in this memory are refused
-4  attach: the adapter's fresh parameters on the model
+1  distillation: if the configuration wants it, train a fast adapter first and distill from it
+2  rows: encode the examples with the inputs of their objectives
+3  memory: refuse weights that cannot be copied and trained in this memory
+4  attach: put the adapter's fresh parameters on the model
 5  steps: trainer.py
-6  save: the adapter's folder, with the tokenizer where its template was supplied; the model is the
-   base again
+6  save: write the adapter's folder, with the tokenizer if its template was supplied; restore the
+   base
 
-An adapter that is solved for takes no steps: it gets the examples and writes the folder itself.
+An adapter that is solved for takes no steps. It receives the examples and writes the folder itself.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -30,32 +29,33 @@ from selfteach.records import HOLD, LEARN, Example, ExampleRole
 from selfteach.run.processes import count_processes
 from selfteach.train.adapters import Adapter, is_solved
 from selfteach.train.batch import EncodedRows, ObjectiveWeights, encode_examples
-from selfteach.train.callbacks import make_callbacks
+from selfteach.train.callbacks import Say, StepCallback, make_callbacks
 from selfteach.train.distributed import ProcessGroup, has_deepspeed_weights
 from selfteach.train.fast.norm import use_fast_norms
 from selfteach.train.loss import count_units
-from selfteach.train.memory import MemoryEstimate, MemoryMeter, format_bytes
-from selfteach.train.objectives import Objective
-from selfteach.train.on_policy import DrawStudent
-from selfteach.train.trainer import StepCallback, Trainer
+from selfteach.train.memory import MemoryEstimate, MemoryMeter
+from selfteach.train.metrics_file import Curve
+from selfteach.train.objectives import Event, Objective
+from selfteach.train.on_policy import OnPolicySampler
+from selfteach.train.trainer import Trainer
 
 
 @dataclass(frozen=True)
 class TrainingResult:
-    """Hold what came of a training. `curve` has one entry a step, as metrics.jsonl, with the
-    seconds of the step alone; `seconds` are those of everything: counting the memory, asking the
-    base, sampling, steps, and of a fast adapter's training before.
+    """Hold the result of a training. `curve` has one entry a step, as metrics.jsonl, with the
+    seconds of the step alone. `seconds` cover everything: counting the memory, the reference,
+    sampling, steps, and the fast adapter's training.
     """
 
     adapter: Path
     steps: int
     tokens: int
     seconds: float
-    curve: list[dict[str, Any]]
+    curve: Curve
     halvings: int
     overlong: Mapping[str, int]
     top_k_mass: float | None = None
-    events: list[tuple[str, Mapping[str, Any]]] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
     memory: MemoryEstimate | None = None
 
 
@@ -68,27 +68,24 @@ def train(
     seed: int,
     defaults: ObjectiveWeights | None = None,
     progress: StepCallback | None = None,
-    sample_tuned: DrawStudent | None = None,
-    say: Callable[[str], None] | None = None,
+    sample_tuned: OnPolicySampler | None = None,
+    say: Say | None = None,
 ) -> TrainingResult:
-    """Train an adapter and save it as `folder/adapter`; the module is the untouched base again
-    afterwards.
+    """Train an adapter, save it as `folder/adapter`, and restore the base.
 
-    The same call on the same folder goes on from the newest whole checkpoint and ends with the same
+    The same call on the same folder resumes from the newest whole checkpoint and ends with the same
     weights.
 
     Args:
         hf: the model: module, tokenizer, encode, encode_answer, fingerprint.
         defaults: objectives and weights for the kinds that `config.weights` does not name.
-        draw_student: answers prompts with the student as it is now; needed where `config.on_policy`
-            > 0.
-        say: is told, before the first step, what memory the training needs.
+        sample_tuned: answers prompts with the tuned model as it is now; needed if
+            `config.on_policy` > 0.
+        say: receives one line at a time: before the first step, the memory that the training needs.
 
-    Raises:
-        DataError: a row that trains nothing, or nothing to train on.
-        Diverged: a loss or gradient that is not finite; the last finite checkpoint is kept and
-        nothing is exported.
-        ResourceError: what is trained, or one row alone, does not fit into memory.
+    Raises: DataError: a row trains nothing, or there is nothing to train on. Diverged: a loss or
+        gradient is not finite; the last finite checkpoint is kept and nothing is exported.
+        ResourceError: the parameters, or one row alone, do not fit into memory.
     """
     weights = {**(defaults or {}), **config.weights}
     examples = with_roles(examples, weights)
@@ -147,11 +144,11 @@ def train(
             processes.accelerator.wait_for_everyone()
     finally:
         adapter.detach()
-    curve = trainer.curve()
+    curve = trainer.read_curve()
     return TrainingResult(
         adapter=folder / "adapter",
         steps=trainer.step,
-        tokens=sum_tokens_and_seconds(curve)[0],
+        tokens=sum(row["tokens"] for row in curve),
         seconds=seconds,
         curve=curve,
         halvings=trainer.micro_batch.halvings,
@@ -163,22 +160,19 @@ def train(
 
 
 def with_roles(examples: Sequence[Example], weights: ObjectiveWeights) -> list[Example]:
-    """Return the examples with the role that their objectives give them: one whose objectives all
-    hold the base in place holds it, any other is learned. An example without objectives keeps its
-    role.
+    """Return the examples with the role of their objectives. An example is held if all of its
+    objectives hold the base in place, and learned otherwise. Without objectives it keeps its role.
     """
     roles: dict[str, ExampleRole] = {}
     for kind, named in weights.items():
-        holds = [objective_class(name).holds for name, weight in named.items() if weight]
+        holds = [load_objective_class(name).holds for name, weight in named.items() if weight]
         if holds:
             roles[kind] = HOLD if all(holds) else LEARN
     return [replace(e, role=roles.get(e.kind, e.role)) for e in examples]
 
 
 def make_distill_source_config(config: settings.TrainConfig) -> settings.TrainConfig:
-    """Return the settings of the fast adapter that goes before: trained to its end, at its own
-    rate, on the given answers alone.
-    """
+    """Return the settings of the fast adapter: all steps, its own rate, the given answers alone."""
     return config.model_copy(
         update={
             "adapter": config.distill_from,
@@ -191,15 +185,15 @@ def make_distill_source_config(config: settings.TrainConfig) -> settings.TrainCo
 
 
 def replace_with_distillation(weights: Mapping[str, float]) -> dict[str, float]:
-    """Return the objectives of a kind of example that a fast adapter learned before: what holds the
-    base in place stays, the rest becomes distillation from that adapter.
+    """Return the objectives for distillation from a fast adapter: those that hold the base in place
+    stay, the others become distillation.
     """
-    kept = {name: weight for name, weight in weights.items() if objective_class(name).holds}
-    learned = {objective_class(name).distilled_by for name in weights.keys() - kept.keys()}
+    kept = {name: weight for name, weight in weights.items() if load_objective_class(name).holds}
+    learned = {load_objective_class(name).distilled_by for name in weights.keys() - kept.keys()}
     return kept | dict.fromkeys(sorted(learned), 1.0)
 
 
-def objective_class(name: str) -> type[Objective]:
+def load_objective_class(name: str) -> type[Objective]:
     """Return the class of an objective.
 
     Raises:
@@ -212,11 +206,11 @@ def objective_class(name: str) -> type[Objective]:
 def make_objectives(
     weights: ObjectiveWeights, config: settings.TrainConfig
 ) -> dict[str, Objective]:
-    """Return the objectives that any kind of example has, by name."""
+    """Return the objectives of all kinds of examples, by name."""
     names: set[str] = set()
     for named in weights.values():
         names |= {name for name, weight in named.items() if weight}
-    return {name: objective_class(name)(config) for name in sorted(names)}
+    return {name: load_objective_class(name)(config) for name in sorted(names)}
 
 
 def encode_for_objectives(
@@ -226,7 +220,7 @@ def encode_for_objectives(
     objectives: Mapping[str, Objective],
     config: settings.TrainConfig,
 ) -> EncodedRows:
-    """Return the examples as rows that hold what their objectives need.
+    """Return the examples as rows with the inputs of their objectives.
 
     Raises:
         DataError: an objective leaves out all of an answer.
@@ -235,15 +229,16 @@ def encode_for_objectives(
     edits = frozenset(name for name, objective in objectives.items() if objective.edits)
     found = encode_examples(hf, examples, weights, pairs, config.max_tokens, config.overlong, edits)
     for row in found.rows:
-        if idle := [name for name in row.weights if not count_units(objectives, [row])[name]]:
-            raise DataError(
-                (
-                    f"trains no token by {idle[0]}: all {len(row.answers[0])} of its answer "
-                    "are left out."
-                ),
-                where=f"example {row.id}",
-                cure="Lower train.skip_tokens, or remove the row.",
-            )
+        for name, units in count_units(objectives, [row]).items():
+            if name in row.weights and not units:
+                raise DataError(
+                    (
+                        f"trains no token by {name}: all {len(row.answers[0])} of its answer "
+                        "are left out."
+                    ),
+                    where=f"example {row.id}",
+                    cure="Lower train.skip_tokens, or remove the row.",
+                )
     return found
 
 
@@ -252,7 +247,7 @@ def require_weight_memory(module: Any, config: settings.TrainConfig, meter: Memo
 
     Raises:
         UsageError: DeepSpeed keeps the weights.
-        ResourceError: what is needed, what there is, what to do.
+        ResourceError: they do not fit.
     """
     copied = getattr(registry.load_registered("adapters", config.adapter), "weights", None)
     if copied is None:
@@ -262,8 +257,8 @@ def require_weight_memory(module: Any, config: settings.TrainConfig, meter: Memo
             f"{config.adapter} trains the weights themselves, which DeepSpeed keeps.",
             where="train.adapter",
             cure=(
-                "Launch with configs/accelerate/fsdp2.yaml, or train what stands beside "
-                "them: lora, reft, bottleneck, prompt."
+                "Launch with configs/accelerate/fsdp2.yaml, or train an adapter of another "
+                "kind: lora, reft, bottleneck, prompt."
             ),
         )
     meter.estimate_copies(copied(module, config).values()).require(
@@ -273,11 +268,9 @@ def require_weight_memory(module: Any, config: settings.TrainConfig, meter: Memo
 
 def attach_adapter(hf: Any, config: settings.TrainConfig, seed: int) -> Adapter:
     """Put the adapter that the configuration names on the model."""
-    kind = registry.load_registered("adapters", config.adapter)
-    found: Adapter = kind.attach(
-        hf.module, config, seed=seed, encode=partial(hf.encode_answer, end=False)
-    )
-    return found
+    kind: type[Adapter] = registry.load_registered("adapters", config.adapter)
+    encode = partial(hf.encode_answer, end=False)
+    return kind.attach(hf.module, config, seed=seed, encode=encode)
 
 
 def train_closed_form(
@@ -287,7 +280,7 @@ def train_closed_form(
     folder: Path,
     seed: int,
     progress: StepCallback | None,
-    say: Callable[[str], None] | None,
+    say: Say | None,
 ) -> TrainingResult:
     """Solve for an adapter, without steps.
 
@@ -301,31 +294,21 @@ def train_closed_form(
             cure="Start it without a launcher.",
         )
     solve = registry.load_registered("adapters", config.adapter).solve
-    tell = say or (lambda line: None)
-    found = solve(hf, examples, config, folder, seed=seed, progress=progress, say=tell)
+    report = say or (lambda line: None)
+    found = solve(hf, examples, config, folder, seed=seed, progress=progress, say=report)
     save_supplied_template(hf.tokenizer, folder / "adapter")
-    if say and found.memory.measured is not None:
-        say(
-            f"memory: at most {format_bytes(found.memory.measured)}, of "
-            f"{format_bytes(found.memory.total)} accounted for"
-        )
-    events: list[tuple[str, Mapping[str, Any]]] = [(config.adapter, found.effect)]
+    found.memory.report_peak(report)
+    events: list[Event] = [(config.adapter, found.effect)]
     for callback in make_callbacks(config).values():
         events += callback.skip()
-    tokens, seconds = sum_tokens_and_seconds(found.curve)
     return TrainingResult(
         adapter=folder / "adapter",
         steps=len(found.curve),
-        tokens=tokens,
-        seconds=seconds,
+        tokens=sum(row["tokens"] for row in found.curve),
+        seconds=sum(row["seconds"] for row in found.curve),
         curve=found.curve,
         halvings=0,
         overlong=found.overlong,
         events=events,
         memory=found.memory,
     )
-
-
-def sum_tokens_and_seconds(curve: Sequence[Mapping[str, Any]]) -> tuple[int, float]:
-    """Return the tokens that were trained, and the seconds that it took."""
-    return sum(row["tokens"] for row in curve), sum(row["seconds"] for row in curve)

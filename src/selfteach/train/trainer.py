@@ -1,20 +1,20 @@
-"""The trainer: it takes steps. It orders, packs, adds up losses, steps, records and resumes, and it
-knows no method, objective, kind of example or adapter by name.
+"""The trainer: it orders and packs rows, adds up losses, takes steps, records and resumes. It knows
+no method, objective, kind of example or adapter by name.
 
 `Trainer.run` reads from top to bottom:
 
 1  resume: go on from the newest whole checkpoint
-2  memory: count what the longest micro-batch takes, and compute less at once where that is needed
-3  reference: compute once what the frozen base says about the rows
+2  memory: count the memory of the longest micro-batch, and compute less at once if needed
+3  reference: compute once the frozen base's facts about the rows
 4  steps: callbacks, batch, gradients, update, entry of the curve, checkpoint
-5  account: compare the peak of memory with what was counted
+5  account: compare the peak of memory with the count
 """
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from pathlib import Path
@@ -30,7 +30,7 @@ from selfteach.train import checkpoint, loss
 from selfteach.train.activation_checkpointing import make_checkpointed_runner, run_layers_with
 from selfteach.train.adapters import Adapter
 from selfteach.train.batch import TrainingRow
-from selfteach.train.callbacks import Callback, make_callbacks
+from selfteach.train.callbacks import Callback, Say, StepCallback, make_callbacks
 from selfteach.train.dataset_mixture import DatasetMixture, Epochs
 from selfteach.train.distributed import (
     ProcessGroup,
@@ -41,21 +41,19 @@ from selfteach.train.distributed import (
 from selfteach.train.fast.forward import PackedModel
 from selfteach.train.l2 import add_l2_gradient
 from selfteach.train.loss import ObservedRows, count_units
-from selfteach.train.memory import MemoryEstimate, MemoryMeter, format_bytes
-from selfteach.train.metrics_file import MetricsFile
+from selfteach.train.memory import MemoryEstimate, MemoryMeter
+from selfteach.train.metrics_file import Curve, MetricsFile
 from selfteach.train.micro_batch_size import MicroBatchSize, fit_micro_batch
-from selfteach.train.objectives import Objective
-from selfteach.train.on_policy import DrawStudent, OnPolicy
+from selfteach.train.objectives import Event, Objective
+from selfteach.train.on_policy import OnPolicy, OnPolicySampler
 from selfteach.train.reference import Reference, ReferenceFacts, compute_top_k_mass
 
 SETTINGS_WITHOUT_EFFECT = {"checkpoint_every", "micro_batch_tokens", "checkpoint_activations"}
-"""Settings that change no result, so a training may be resumed with others."""
+"""Settings that change no result. A training may be resumed with other values."""
 RELEASE_EVERY = 2
-"""Steps after which freed memory goes back to the system: rows of many lengths leave holes that add
-up.
+"""Steps between two returns of freed memory to the system, because rows of many lengths fragment
+it.
 """
-StepCallback = Callable[[int, int, Mapping[str, Any]], None]
-Say = Callable[[str], None]
 
 
 class Diverged(IntegrityError):
@@ -63,7 +61,7 @@ class Diverged(IntegrityError):
 
 
 class Trainer:
-    """One training while it runs.
+    """Run one training.
 
     Raises:
         UsageError: a setting that this launch cannot do.
@@ -79,11 +77,11 @@ class Trainer:
         config: settings.TrainConfig,
         folder: Path,
         seed: int,
-        draw_student: DrawStudent | None,
+        sample_tuned: OnPolicySampler | None,
         fast: Path | None,
         processes: ProcessGroup,
     ) -> None:
-        _require_supported(hf.module, rows, config, draw_student, processes)
+        _require_supported(hf.module, rows, config, sample_tuned, processes)
         self.hf = hf
         self.rows = rows
         self.objectives = objectives
@@ -92,16 +90,16 @@ class Trainer:
         self.folder = folder
         self.processes = processes
         self.step = 0
-        self.events: list[tuple[str, Mapping[str, Any]]] = []
-        self.student = PackedModel(hf.module, adapter)
-        if not self.student.can_pack:
+        self.events: list[Event] = []
+        self.model = PackedModel(hf.module, adapter)
+        if not self.model.can_pack:
             self.event("not_packed", {"model": type(hf.module).__name__})
-        self.reference = Reference(hf, self.student, objectives, examples, config, fast)
+        self.reference = Reference(hf, self.model, objectives, examples, config, fast)
         self.known: dict[int, ReferenceFacts] = {}
         self.top_k_mass: float | None = None
         self.memory: MemoryEstimate | None = None
         self.micro_batch = MicroBatchSize(
-            config.micro_batch_tokens, self.student, processes, self._note_halving
+            config.micro_batch_tokens, self.model, processes, self._note_halving
         )
         self.top_rate = config.learning_rate or adapter.learning_rate
         self.optimizer = torch.optim.AdamW(
@@ -111,9 +109,9 @@ class Trainer:
         self.epochs = Epochs(mixture, config.batch_size, seed)
         self.total = config.max_steps or config.epochs * self.epochs.steps
         self.on_policy: OnPolicy | None = None
-        if config.on_policy and draw_student is not None:
+        if config.on_policy and sample_tuned is not None:
             self.on_policy = OnPolicy(
-                hf, adapter, objectives, examples, config, seed, draw_student, len(rows)
+                hf, adapter, objectives, examples, config, seed, sample_tuned, len(rows)
             )
         self.metrics = MetricsFile(folder / "metrics.jsonl")
         self._seconds_before = 0.0
@@ -151,9 +149,7 @@ class Trainer:
         with self._checkpointed_activations():
             self._run_steps(progress, say)  # 4
         self.memory = meter.closed(account)  # 5
-        if say and self.memory.measured is not None:
-            counted = format_bytes(account.total)
-            say(f"memory: at most {format_bytes(self.memory.measured)}, of {counted} accounted for")
+        self.memory.report_peak(say)
 
     def _run_steps(self, progress: StepCallback | None, say: Say | None) -> None:
         """Take the steps that are left."""
@@ -182,8 +178,11 @@ class Trainer:
         if self.config.l2:
             parts["l2"] = add_l2_gradient(self.adapter.iterate_weight_changes(), self.config.l2)
             total += self.config.l2 * parts["l2"]
-        rate = self.rate(self.step)
-        norm = self._clip()
+        rate = self.get_learning_rate(self.step)
+        clipped = torch.nn.utils.clip_grad_norm_(
+            self.adapter.parameters(), self.config.max_grad_norm
+        )
+        norm = float(gather_shards(clipped))
         if not (math.isfinite(total) and math.isfinite(norm)):
             self._stop_diverged(total, norm)
         for group in self.optimizer.param_groups:
@@ -198,7 +197,7 @@ class Trainer:
             "losses": parts,
             "lr": rate,
             "grad_norm": norm,
-            **self._report_tracked(seen),
+            **self._report_observed(seen),
             "tokens": sum(row.tokens for row in batch),
             "seconds": round(time.monotonic() - started, 4),
         }
@@ -216,7 +215,16 @@ class Trainer:
         parts = {name: 0.0 for name, count in counts.items() if count}
         groups = self.processes.assign_micro_batches(batch, self.micro_batch.tokens)
         for group, counted in groups:
-            share, found = self._loss(group, counts, seen if counted else None)
+            work = partial(
+                loss.compute_loss,
+                self.model,
+                group,
+                self.objectives,
+                counts,
+                self.known,
+                seen if counted else None,
+            )
+            share, found = run_in_module(self.model.module, work)
             if not counted:
                 share = 0.0 * share
             share.backward()  # type: ignore[no-untyped-call]
@@ -228,20 +236,7 @@ class Trainer:
         total, *rest = self.processes.sum([total, *parts.values()])
         return total, dict(zip(parts, rest, strict=True))
 
-    def _loss(
-        self, rows: list[TrainingRow], counts: Mapping[str, int], seen: ObservedRows | None
-    ) -> tuple[torch.Tensor, dict[str, float]]:
-        work = partial(
-            loss.compute_loss, self.student, rows, self.objectives, counts, self.known, seen
-        )
-        return run_in_module(self.student.module, work)
-
-    def _clip(self) -> float:
-        """Clip the gradients; return the norm that they had."""
-        norm = torch.nn.utils.clip_grad_norm_(self.adapter.parameters(), self.config.max_grad_norm)
-        return float(gather_shards(norm))
-
-    def rate(self, step: int) -> float:
+    def get_learning_rate(self, step: int) -> float:
         """Return the learning rate of a step: linear warm-up, then linear or cosine decay to 0."""
         warm = round(self.config.warmup * self.total)
         if step < warm:
@@ -251,20 +246,19 @@ class Trainer:
             left = 0.5 * (1 - math.cos(math.pi * left))
         return self.top_rate * left
 
-    def _report_tracked(self, seen: ObservedRows) -> dict[str, Any]:
-        """Give each objective what was seen of the step, by all processes; return what they make of
-        it, for the curve.
-        """
-        rows = []
-        for name, numbers in seen.items():
-            rows += [(name, number, facts) for number, facts in numbers.items()]
-        rows = self.processes.gather(rows)
+    def _report_observed(self, seen: ObservedRows) -> dict[str, Any]:
+        """Give each objective the step's figures of all processes; return its own for the curve."""
+        everywhere: ObservedRows = {}
+        for part in self.processes.gather([seen]):
+            for name, figures in part.items():
+                everywhere.setdefault(name, {}).update(figures)
         found: dict[str, Mapping[str, float]] = {}
-        for name in sorted({name for name, *_ in rows}):
-            pairs = sum(name in row.weights for row in self.rows)
-            mine = {number: facts for of, number, facts in rows if of == name}
-            found[name], events = self.objectives[name].after_step(self.step, mine, pairs)
-            self.events += events
+        for name in sorted(everywhere):
+            if everywhere[name]:
+                pairs = sum(name in row.weights for row in self.rows)
+                objective = self.objectives[name]
+                found[name], events = objective.after_step(self.step, everywhere[name], pairs)
+                self.events += events
         return {"watched": found} if found else {}
 
     def _with_own_answers(self, on_policy: OnPolicy, batch: list[TrainingRow]) -> list[TrainingRow]:
@@ -273,19 +267,19 @@ class Trainer:
         rows = list(sampled.values())
         if not rows:
             return batch
-        tokens = self.micro_batch
-        self.known |= tokens.retry(rows, lambda: self.reference.learn(rows, tokens.tokens))
+        size = self.micro_batch
+        self.known |= size.retry(rows, lambda: self.reference.learn(rows, size.tokens))
         return on_policy.join(batch, sampled)
 
     def _find_used_rows(self) -> list[TrainingRow]:
-        """Return the rows of all steps, also of those before a resumption: what is computed
-        together must not depend on where it goes on.
+        """Return the rows of all steps, also of those before a resumption, so that a resumed
+        training computes the same rows together.
         """
         numbers = self.epochs.used(self.total)
         return [row for row in self.rows if row.number in numbers]
 
     def _fit_memory(self, meter: MemoryMeter, used: Sequence[TrainingRow]) -> MemoryEstimate:
-        """Count the memory, and compute less at once where that is needed."""
+        """Count the memory, and compute less at once if needed."""
         between_steps = [callback.count_bytes(self) for callback in self.callbacks.values()]
         counted = partial(
             meter.estimate,
@@ -296,9 +290,7 @@ class Trainer:
         account, fits = self.micro_batch.retry(
             self.rows,
             lambda: fit_micro_batch(
-                self.student,
                 self.reference,
-                self.objectives,
                 self.epochs.batches(0),
                 counted,
                 self.processes,
@@ -307,15 +299,15 @@ class Trainer:
                 self.micro_batch.tokens,
             ),
         )
-        if fits < self.micro_batch.tokens:
-            asked = self.micro_batch.tokens
-            facts = {"micro_batch_tokens": fits, "asked": asked, "free": account.free}
+        wanted = self.micro_batch.tokens
+        if fits < wanted:
+            facts = {"micro_batch_tokens": fits, "asked": wanted, "free": account.free}
             self.event("micro_batch_fitted", facts)
         self.micro_batch.tokens = fits
         return account
 
     def _compute_reference_facts(self, rows: list[TrainingRow]) -> dict[int, ReferenceFacts]:
-        """Return what the base knows of rows: each process asks for its part, unless all are needed
+        """Return the base's facts about rows. Each process computes its part, unless all are needed
         to gather the weights.
         """
         tokens = self.micro_batch.tokens
@@ -328,25 +320,25 @@ class Trainer:
         return found
 
     def _checkpointed_activations(self) -> AbstractContextManager[None]:
-        """Compute layers again in the backward pass, where the configuration says so."""
+        """Compute layers again in the backward pass if the configuration says so."""
         if not self.config.checkpoint_activations:
             return nullcontext()
-        self.student.run_piece = make_checkpointed_runner(self.student.module)
-        return run_layers_with(self.student.module, self.student.run_piece)
+        self.model.run_piece = make_checkpointed_runner(self.model.module)
+        return run_layers_with(self.model.module, self.model.run_piece)
 
     def event(self, kind: str, body: Mapping[str, Any]) -> None:
-        """Record what happened besides learning."""
+        """Record an event and its facts."""
         self.events.append((kind, body))
 
     def _note_halving(self, tokens: int) -> None:
         self.event("out_of_memory", {"step": self.step, "micro_batch_tokens": tokens})
 
-    def curve(self) -> list[dict[str, Any]]:
+    def read_curve(self) -> Curve:
         """Return the entries of the steps so far."""
         return self.metrics.read()
 
     def seconds(self) -> float:
-        """Return what the training has taken until now, with what it took before a resumption."""
+        """Return the seconds of the training so far, with those before a resumption."""
         return self._seconds_before + time.monotonic() - self._begun
 
     def _stop_diverged(self, total: float, norm: float) -> None:
@@ -377,8 +369,8 @@ class Trainer:
             "halvings": self.micro_batch.halvings,
             "budget": self.micro_batch.tokens,
             "events": self.events,
-            "callbacks": _states(self.callbacks),
-            "objectives": _states(self.objectives),
+            "callbacks": _collect_states(self.callbacks),
+            "objectives": _collect_states(self.objectives),
         }
         point = checkpoint.Checkpoint(self.step, adapter, optimizer, torch.get_rng_state(), facts)
         checkpoint.write_checkpoint(self.folder / "checkpoints", self.identity, point)
@@ -389,7 +381,10 @@ class Trainer:
             self.folder / "checkpoints", self.identity, self.event
         )
         if self.processes.main:
-            self._truncate_metrics(point.facts["metrics_bytes"] if point else 0)
+            size = point.facts["metrics_bytes"] if point else 0
+            found = self.metrics.truncate(size)
+            if found < size:
+                self.event("metrics_lost", {"bytes": size, "found": found})
         if point is None:
             return
         self.adapter.load(point.adapter)
@@ -407,14 +402,8 @@ class Trainer:
         for name, state in point.facts.get("objectives", {}).items():
             self.objectives[name].restore(state)
 
-    def _truncate_metrics(self, size: int) -> None:
-        """Bring the curve back to what it was at the checkpoint."""
-        found = self.metrics.truncate(size)
-        if found < size:
-            self.event("metrics_lost", {"bytes": size, "found": found})
 
-
-def _states(parts: Mapping[str, Callback] | Mapping[str, Objective]) -> dict[str, Any]:
+def _collect_states(parts: Mapping[str, Callback] | Mapping[str, Objective]) -> dict[str, Any]:
     """Return the state of each part that has one."""
     found = {name: part.state() for name, part in parts.items()}
     return {name: state for name, state in found.items() if state}
@@ -424,7 +413,7 @@ def _require_supported(
     module: Any,
     rows: Sequence[TrainingRow],
     config: settings.TrainConfig,
-    draw_student: DrawStudent | None,
+    sample_tuned: OnPolicySampler | None,
     processes: ProcessGroup,
 ) -> None:
     """Refuse settings that this launch cannot do.
@@ -432,14 +421,14 @@ def _require_supported(
     Raises:
         UsageError: which setting, and what to do.
     """
-    if config.on_policy and draw_student is None:
+    if config.on_policy and sample_tuned is None:
         raise UsageError(
-            "train.on_policy needs a model that draws between steps.",
+            "train.on_policy needs a model that samples between steps.",
             cure="Set train.on_policy=0.",
         )
     if config.on_policy and processes.sharded:
         raise UsageError(
-            "weights in shards cannot draw.",
+            "weights in shards cannot sample.",
             where="train.on_policy",
             cure="Set train.on_policy=0.",
         )

@@ -1,12 +1,11 @@
-"""Adapters: which parameters may change. Each attaches to a base that stays as it is, and detaches
-without a trace.
-"""
+"""Adapters: the parameters that may change. The base stays as it is, and `detach` restores it."""
 
 from __future__ import annotations
 
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -15,49 +14,51 @@ from safetensors.torch import save
 from torch import nn
 
 from selfteach import config, registry
+from selfteach.errors import IntegrityError
 from selfteach.files import write_bytes, write_text
 from selfteach.models.embedded import hub_id
 from selfteach.models.hooks import HookAdapter
-from selfteach.train.distributed import get_rank
+from selfteach.train.distributed import copy_whole_tensors, get_rank, take_shard
 from selfteach.train.l2 import WeightChange
 
 EncodeText = Callable[[str], Sequence[int]]
 
 
 class LowRankLayer(Protocol):
-    """A layer whose update is a product s B A. Shapes: a (r, in)."""
+    """Describe a layer whose update is a product s B A. Shapes: a (r, in)."""
 
     a: nn.Parameter
 
     def register_forward_pre_hook(self, hook: Callable[..., Any]) -> Any:
-        """Call a function with what enters the layer, as `nn.Module` does."""
+        """Call a function with the layer's input, as `nn.Module` does."""
         ...
 
 
-class Adapter(Protocol):
-    """Trainable parameters on a frozen base. The registry names a class whose `attach` returns one
-    of these.
+class Adapter(ABC):
+    """Hold trainable parameters on a frozen base. `detach` restores the base.
+
+    The registry names a class whose `attach` returns an adapter.
     """
 
     learning_rate: float
-    """The rate where the configuration names none."""
-    worn: HookAdapter | None
-    """What it does to forward passes beside changing weights."""
+    """The rate if the configuration names none."""
+    hooks: HookAdapter | None = None
+    """The hooks that change forward passes, if any."""
     solves: bool = False
-    """Whether it is solved for at once: then the class has `solve` (closed_form.py) and no step is
-    taken.
-    """
+    """Whether the adapter is solved for in one go: the class then has `solve` (closed_form.py)."""
     joins: bool = False
-    """Whether what it saves is of low rank, so that two of them can become one file."""
+    """Whether the saved adapter has low rank, so that two of them can become one file."""
+    low_rank_layers: Mapping[str, LowRankLayer] = {}
+    """The layers whose update is a product s B A, by name, in the module's order."""
 
-    @property
-    def low_rank_layers(self) -> Mapping[str, LowRankLayer]:
-        """The layers whose update is a product s B A, by name, in the module's order; none, where
-        it changes the model in another way.
-        """
-        return {}
+    def __init__(self, module: nn.Module, trained: Mapping[str, nn.Parameter]) -> None:
+        self._module = module
+        self._trained = dict(trained)
+        self._unfrozen = [p for p in module.parameters() if p.requires_grad]
+        module.requires_grad_(False)
 
     @classmethod
+    @abstractmethod
     def attach(
         cls,
         module: nn.Module,
@@ -66,60 +67,73 @@ class Adapter(Protocol):
         seed: int,
         encode: EncodeText | None = None,
     ) -> Adapter:
-        """Puts fresh parameters on the module; it answers as before until they are trained (a soft
-        prompt: as after its first words).
+        """Put fresh parameters on the module. Its answers change only when they are trained; a
+        soft prompt changes them at once.
 
         Args:
-            encode: the tokens of a text, for parameters that start as words.
+            encode: returns the tokens of a text, for parameters that start as words.
         """
-        ...
 
     def parameters(self) -> list[nn.Parameter]:
-        """What the optimizer may change, in a fixed order."""
-        ...
+        """Return the parameters that the optimizer may change, in a fixed order."""
+        return list(self._trained.values())
 
-    def begin_step(self) -> None:
-        """Called once before the forward passes that follow a change of the parameters."""
-        ...
+    def begin_step(self) -> None:  # noqa: B027
+        """Apply a change of the parameters to the module, before the next forward passes."""
 
+    @abstractmethod
     def disable(self) -> AbstractContextManager[None]:
-        """Inside, the module is the untouched base."""
-        ...
+        """Return a context in which the module is the untouched base."""
 
     def merged(self) -> AbstractContextManager[None]:
-        """Inside, the module draws as fast as it can with this adapter; no gradients."""
-        ...
+        """Return a context in which the module samples as fast as it can; no gradients."""
+        return nullcontext()
 
+    @abstractmethod
     def iterate_weight_changes(self) -> Iterator[WeightChange]:
-        """What each layer's weights are away from the base's, with a graph to the parameters: for
-        `train.l2`.
+        """Yield the difference of each layer's weights from the base's, with a graph to the
+        parameters: for `train.l2`.
         """
-        ...
 
     def state(self) -> dict[str, torch.Tensor]:
-        """The parameters by the names of the saved file, float32."""
-        ...
+        """Return copies of the parameters by the names of the saved file, float32."""
+        return copy_whole_tensors(self._trained)
 
+    @torch.no_grad()
     def load(self, state: Mapping[str, torch.Tensor]) -> None:
-        """The inverse of `state`."""
-        ...
+        """Copy what `state` returned into the parameters.
 
-    def save(self, folder: Path, about: Mapping[str, Any]) -> None:
-        """Writes adapter_model.safetensors and adapter_config.json (PEFT's, where it has this
-        kind), and `about` as selfteach.json.
-
-        All processes call it, because weights may lie in shards; `write_adapter_folder` lets the first one
-        write.
+        Raises:
+            IntegrityError: the tensors are those of another configuration.
         """
-        ...
+        if {k: v.shape for k, v in self._trained.items()} != {k: v.shape for k, v in state.items()}:
+            raise IntegrityError(
+                "the saved adapter has other tensors.",
+                cure="Use the configuration that it was trained with.",
+            )
+        for name, parameter in self._trained.items():
+            parameter.copy_(take_shard(state[name], parameter))
+        self.begin_step()
+
+    @abstractmethod
+    def save(self, folder: Path, about: Mapping[str, Any]) -> None:
+        """Write adapter_model.safetensors, adapter_config.json (PEFT's, if it has this kind) and
+        `about` as selfteach.json.
+
+        All processes call it, because weights may lie in shards. `write_adapter_folder` lets the
+        first process write.
+        """
 
     def detach(self) -> None:
-        """Takes everything off again: the module is the base it was."""
-        ...
+        """Restore the base."""
+        self._module.requires_grad_(False)
+        for parameter in self._unfrozen:
+            parameter.requires_grad_(True)
 
-    def layers(self) -> Iterator[str]:
-        """The names of the layers that it sits on."""
-        ...
+
+def get_base_name(about: Mapping[str, Any]) -> dict[str, str]:
+    """Return the base's name as an entry of adapter_config.json."""
+    return {"base_model_name_or_path": str(about.get("base") or "")}
 
 
 def is_solved(name: str) -> bool:
@@ -128,7 +142,7 @@ def is_solved(name: str) -> bool:
     Raises:
         UsageError: no such name.
     """
-    return bool(getattr(registry.load_registered("adapters", name), "solves", False))
+    return _has_flag(name, "solves")
 
 
 def can_join(name: str) -> bool:
@@ -137,7 +151,11 @@ def can_join(name: str) -> bool:
     Raises:
         UsageError: no such name.
     """
-    return bool(getattr(registry.load_registered("adapters", name), "joins", False))
+    return _has_flag(name, "joins")
+
+
+def _has_flag(name: str, flag: str) -> bool:
+    return bool(getattr(registry.load_registered("adapters", name), flag, False))
 
 
 def make_peft_lora_config(
@@ -148,7 +166,7 @@ def make_peft_lora_config(
     *,
     biases: bool = False,
 ) -> dict[str, Any]:
-    """PEFT's adapter_config.json of a LoRA."""
+    """Return PEFT's adapter_config.json of a LoRA."""
     from peft import LoraConfig
 
     peft = LoraConfig(
@@ -158,7 +176,7 @@ def make_peft_lora_config(
         target_modules=list(targets),
         task_type="CAUSAL_LM",
         lora_bias=biases,  # type: ignore[arg-type]
-        base_model_name_or_path=str(about.get("base") or ""),
+        **get_base_name(about),  # type: ignore[arg-type]
         inference_mode=True,
     )
     return {
@@ -173,10 +191,11 @@ def write_adapter_folder(
     settings: Mapping[str, Any],
     about: Mapping[str, Any],
 ) -> None:
-    """An adapter's three files, each whole or not at all: the tensors, what kind they are
-    (`settings`), on which base (`about`). The settings name the base as a hub does.
+    """Write an adapter's three files: the tensors, their kind (`settings`) and their base
+    (`about`).
 
-    Of several processes the first one writes.
+    Each file is whole or absent. The settings name the base as a hub does. Of several processes the
+    first one writes.
     """
     if get_rank():
         return

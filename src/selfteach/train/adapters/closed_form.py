@@ -1,19 +1,18 @@
-"""Teaching without any gradient: worked examples in the prompt become a change of weights
-(ridge.py), saved as an ordinary LoRA.
+"""Training without gradients: worked examples in the prompt become a change of weights (ridge.py),
+saved as an ordinary LoRA.
 
-  0  what is longer than `train.max_tokens` is left out or cut, as everywhere, and the memory is
-     counted
-  1  some of the examples in scope become the context: earlier turns of the conversation, question
-     and answer; each prompt is read with worked examples that are not its own; there are as many of
-     them as the model's context takes
+  0  examples longer than `train.max_tokens` are dropped or cut, and the memory is counted
+  1  some of the examples in scope become the context: earlier turns with a question and its answer.
+     Each prompt is read after worked examples that are not its own, as many as the model's context
+     takes
   2  the smaller part of examples and anchors is neither shown nor solved for: it only checks
   3  sweeps with a falling weight of the anchors, each from the one before, until the drift on the
-     checking anchors exceeds the limit; that last one is made smaller until it does not
-  4  of all of them, cut to the rank that is asked for, the one that moves most is the adapter
+     checking anchors exceeds the limit; the last change is made smaller until its drift does not
+  4  the changes are cut to the wanted rank, and the one that moves most becomes the adapter
 
-What is moved: with the chosen answers teacher-forced, KL(context || student) on the checking part,
-before and after. The context must be one that works: on a small model the bare rule does not, six
-worked examples half do, and sixteen do.
+The moved share compares KL(context || model) on the checking part before and after, with the chosen
+answers teacher-forced. The context must be one that works: on a small model the bare rule does not,
+six worked examples partly do, and sixteen do.
 """
 
 from __future__ import annotations
@@ -21,7 +20,8 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -45,36 +45,41 @@ from selfteach.train.adapters.ridge import (
     truncate_rank,
 )
 from selfteach.train.batch import TrainingRow, encode_example, truncate_or_drop
+from selfteach.train.callbacks import Say, StepCallback
+from selfteach.train.metrics_file import Curve
 
 CHECK_SHARE = 0.2
 MIN_EXAMPLES = 4
 MU_DECAY = 2.0
 MIN_EFFECT_NATS = 1e-3
 FIRST_TOKEN_WEIGHT = 5.0
-"""How much heavier the first token of an answer is than its nats."""
+"""The factor on the weight of an answer's first token."""
 SCALE_MARGIN = 0.98
-"""A little below what the square root asks for, so that few measurements are needed."""
+"""The factor on the computed scale. A smaller change needs fewer measurements."""
 LowRankChanges = Mapping[int, tuple[Tensor, Tensor]]
-"""A (r, F) and B (D, r) of each layer, whose product is its change."""
+"""A (r, F) and B (D, r) of each layer; their product is its change."""
 RowWithExample = tuple[TrainingRow, Example]
-StepCallback = Callable[[int, int, Mapping[str, Any]], None]
 
 
 @dataclass(frozen=True, slots=True)
 class RowGroups:
-    """Rows with the same answers to the same prompts: without a context, and with one, in a group
-    for each context; and anchors.
+    """Hold rows with the same answers to the same prompts, without a context and with one, and
+    anchors. `with_context` has one group for each context.
     """
 
     plain: list[TrainingRow]
-    told: list[list[TrainingRow]]
+    with_context: list[list[TrainingRow]]
     anchors: list[TrainingRow]
+
+    def count_widest(self) -> int:
+        """Return the tokens of the largest group with a context."""
+        return max(map(_count_tokens, self.with_context))
 
 
 @dataclass(frozen=True)
 class ClosedFormData:
-    """What is solved for, what checks it, how many worked examples stand in a context, and how many
-    rows were cut or left out.
+    """Hold the rows to solve for and those that check. `shots`: worked examples in a context.
+    `overlong`: how many rows were cut or dropped.
     """
 
     learn: RowGroups
@@ -85,18 +90,18 @@ class ClosedFormData:
 
 @dataclass(frozen=True)
 class ClosedFormResult:
-    """One row for each sweep, as metrics.jsonl; what the kept one moved; rows that were too long;
-    what it took of the memory.
+    """Hold the row of each sweep, as metrics.jsonl, the effect of the kept one, the counts of rows
+    that were too long, and the memory.
     """
 
-    curve: list[dict[str, Any]]
+    curve: Curve
     effect: dict[str, Any]
     overlong: Mapping[str, int]
     memory: memory.MemoryEstimate
 
 
 class ClosedFormAdapter:
-    """Solve instead of training: `solve` is what is called in place of the trainer's steps."""
+    """Solve for an adapter: the trainer calls `solve` instead of taking steps."""
 
     solves = True
     joins = True
@@ -110,25 +115,22 @@ class ClosedFormAdapter:
         *,
         seed: int,
         progress: StepCallback | None = None,
-        say: Callable[[str], None] = lambda line: None,
+        say: Say = lambda line: None,
     ) -> ClosedFormResult:
-        """Writes `folder/adapter` and returns what came of it.
+        """Write `folder/adapter` and return the curve, the effect and the memory.
 
         Args:
-            say: is told, before anything is computed, what memory it needs, and what did not fit.
+            say: receives, before anything is computed, the memory and the examples that do not fit.
 
         Raises:
             DataError: too few examples, or a context without effect.
-            ResourceError: what is solved does not fit into memory.
+            ResourceError: the solution does not fit into memory.
         """
         how = settings.closed_form
         meter = memory.MemoryMeter(hf.module)
-        editor = DownProjEditor(
-            hf.module,
-            parse_layers(
-                how.layers, len(get_decoder_layers(hf.module)), "train.closed_form.layers"
-            ),
-        )
+        count = len(get_decoder_layers(hf.module))
+        layers = parse_layers(how.layers, count, "train.closed_form.layers")
+        editor = DownProjEditor(hf.module, layers)
         found = split_examples(hf, examples, settings, seed)  # 0, 1, 2
         if found.shots < how.shots:
             say(
@@ -138,21 +140,18 @@ class ClosedFormAdapter:
         account = estimate_memory(editor, found, meter)
         account.require("closed_form", recomputes=True)
         say(str(account))
-        curve, moved, fit = run_sweeps(editor, found, how, progress)  # 3, 4
+        curve, effect, change = run_sweeps(editor, found, how, progress)  # 3, 4
         about = {
             "base": str(getattr(hf, "name", "")),
             "base_fingerprint": hf.fingerprint,
             "seed": seed,
             "adapter": "closed_form",
-            "moved": moved,
+            "moved": effect,
         }
-        write_lora(
-            folder / "adapter",
-            {editor.names[n]: WeightUpdate(a.cpu(), b.cpu()) for n, (a, b) in fit.items()},
-            about,
-        )
+        updates = {editor.names[n]: WeightUpdate(a.cpu(), b.cpu()) for n, (a, b) in change.items()}
+        write_lora(folder / "adapter", updates, about)
         write_text(folder / "metrics.jsonl", "".join(json.dumps(row) + "\n" for row in curve))
-        return ClosedFormResult(curve, moved, found.overlong, meter.closed(account))
+        return ClosedFormResult(curve, effect, found.overlong, meter.closed(account))
 
 
 def run_sweeps(
@@ -160,18 +159,19 @@ def run_sweeps(
     found: ClosedFormData,
     how: config.ClosedFormConfig,
     progress: StepCallback | None,
-) -> tuple[list[dict[str, Any]], dict[str, Any], LowRankChanges]:
-    """Steps 3 and 4: the row of each sweep, and row and change of the one that is kept.
+) -> tuple[Curve, dict[str, Any], LowRankChanges]:
+    """Return the row of each sweep, and effect and change of the kept one: steps 3 and 4.
 
     Raises:
         DataError: a context without effect.
     """
     started = time.monotonic()
-    learn = found.learn
-    read = editor.read([*learn.plain, *learn.anchors])
-    targets, told = editor.states(learn.told)
+    learned = [*found.learn.plain, *found.learn.anchors]
+    read = editor.read(learned)
+    targets, prompted = editor.states(found.learn.with_context)
+    answers = len(prompted)
     weight = weigh_tokens(
-        editor.kl(told, editor.last(read)[: len(told)]), read.batch.place[: len(told)]
+        editor.kl(prompted, editor.last(read)[:answers]), read.batch.place[:answers]
     )
     check = HeldOutCheck(editor, found.check)
     if check.before < MIN_EFFECT_NATS:
@@ -183,42 +183,39 @@ def run_sweeps(
             where="train.closed_form",
             cure="Give more shots, or train with train.adapter=lora.",
         )
-    curve: list[dict[str, Any]] = []
+    curve: Curve = []
+    effects: list[tuple[dict[str, Any], LowRankChanges]] = []
     before: LayerChanges = {}
-    kept: tuple[dict[str, Any], LowRankChanges] | None = None
     for step in range(how.sweeps):
         ridge = RidgeSettings(how.mu / MU_DECAY**step, how.lam, how.null_space)
         swept = editor.run_sweep(read, targets, weight, before, ridge)
         pairs = {n: truncate_rank(dw, swept.moments[n], how.rank) for n, dw in swept.change.items()}
-        moved, fit, full = shrink_to_drift_limit(check, pairs, how.drift)
-        tokens = sum(row.length for row in (*learn.plain, *learn.anchors))
+        effect, change, full = shrink_to_drift_limit(check, pairs, how.drift)
         row = {
             "step": step + 1,
-            "loss": moved["kl_after"],
-            "tokens": tokens,
+            "loss": effect["kl_after"],
+            "tokens": _count_tokens(learned),
             "seconds": round(time.monotonic() - started, 4),
             "mu": ridge.mu,
             "shots": found.shots,
-            **moved,
+            **effect,
             "r2": {str(n): round(value, 4) for n, value in swept.r2.items()},
         }
         started = time.monotonic()
         curve.append(row)
+        effects.append((row, change))
         if progress:
             progress(step + 1, how.sweeps, row)
-        if kept is None or row["share_moved"] > kept[0]["share_moved"]:
-            kept = row, fit
         if full > how.drift:
             break
         before = swept.change
-    assert kept is not None
-    return curve, *kept
+    return curve, *max(effects, key=lambda pair: pair[0]["share_moved"])
 
 
 def estimate_memory(
     editor: DownProjEditor, found: ClosedFormData, meter: memory.MemoryMeter
 ) -> memory.MemoryEstimate:
-    """What solving takes beside the weights, counted from the shapes.
+    """Count from the shapes the memory that solving takes besides the weights.
 
     trained: the change of each layer (D, F) in float32, of this sweep and of the one before. kept:
     the features' moments (F, F) and the targets (N, D) of each layer. activations: the states of
@@ -229,103 +226,111 @@ def estimate_memory(
     d, f = wide.shape
     size = wide.element_size()
     layers = len(editor.layers)
-    scope = [*found.learn.plain, *found.check.plain]
-    answers = sum(row.tokens for row in scope)
-    most = sum(row.length for row in (*found.learn.plain, *found.learn.anchors))
-    told = max(sum(row.length for row in group) for group in (*found.learn.told, *found.check.told))
-    head = editor.module.get_output_embeddings().weight.shape[0]
+    learn = found.learn
+    answers = sum(row.tokens for row in (*learn.plain, *found.check.plain))
+    most = max(
+        _count_tokens([*learn.plain, *learn.anchors]),
+        learn.count_widest(),
+        found.check.count_widest(),
+    )
+    vocabulary = editor.module.get_output_embeddings().weight.shape[0]
     return memory.MemoryEstimate(
         meter.weights,
         kept=layers * (4 * f * f + size * answers * d),
         trained=2 * layers * 4 * d * f,
         gradients=0,
         optimizer=0,
-        activations=max(most, told) * (size * d + 4 * f),
-        tokens=max(most, told),
+        activations=most * (size * d + 4 * f),
+        tokens=most,
         free=meter.free,
-        work=8 * (3 * f * f + 3 * answers * f) + 4 * 4 * HEAD_ROWS * head,
+        work=8 * (3 * f * f + 3 * answers * f) + 4 * 4 * HEAD_ROWS * vocabulary,
     )
+
+
+def _count_tokens(rows: Sequence[TrainingRow]) -> int:
+    return sum(row.length for row in rows)
 
 
 def shrink_to_drift_limit(
     check: HeldOutCheck, pairs: LowRankChanges, limit: float
 ) -> tuple[dict[str, float], LowRankChanges, float]:
-    """A change made smaller until its drift is within the limit, and hardly smaller than that: what
-    it then does, itself, and the drift that it had at full size.
+    """Make a change smaller until its drift is within the limit, and hardly smaller than that.
 
-    Drift grows with about the square of a change, what is moved with less than the first power: so
-    little is lost. With two drifts known the power is known better, and one more measurement comes
-    nearer to the limit. `scale` says how much smaller it was made.
+    Drift grows with about the square of a change, its effect with less than the first power, so
+    little is lost. Two known drifts give the power more exactly, and one more measurement comes
+    nearer to the limit.
+
+    Returns:
+        The effect of the smaller change, with its `scale`; the change; the drift at full size.
     """
 
-    def at(scale: float) -> dict[str, float]:
+    def measure(scale: float) -> dict[str, float]:
         return check.measure({n: scale * b @ a for n, (a, b) in pairs.items()}) | {"scale": scale}
 
-    def smaller() -> dict[str, float]:
+    def measure_smaller() -> dict[str, float]:
         scale = found["scale"]
         power = 2.0 if scale == 1 else math.log(full / found["drift"]) / -math.log(scale)
-        return at(scale * SCALE_MARGIN * (limit / found["drift"]) ** (1 / power))
+        return measure(scale * SCALE_MARGIN * (limit / found["drift"]) ** (1 / power))
 
-    found = at(1.0)
+    found = measure(1.0)
     full = found.get("drift", 0.0)
     while found.get("drift", 0.0) > limit:
-        found = smaller()
-    if (
-        full > limit
-        and found["drift"] < SCALE_MARGIN**2 * limit
-        and (nearer := smaller())["drift"] <= limit
-    ):
-        found = max(found, nearer, key=lambda one: one["share_moved"])
+        found = measure_smaller()
+    if full > limit and found["drift"] < SCALE_MARGIN**2 * limit:
+        nearer = measure_smaller()
+        if nearer["drift"] <= limit:
+            found = max(found, nearer, key=lambda one: one["share_moved"])
     scale = found["scale"]
     return found, {n: (a, scale * b) for n, (a, b) in pairs.items()}, full
 
 
 class HeldOutCheck:
-    """How much of the context a change moves, and what it does where nothing must move: on rows
-    that were not solved for.
+    """Measure, on rows that were not solved for, how much of the context's effect a change has, and
+    how far it moves the anchors.
     """
 
     def __init__(self, editor: DownProjEditor, check: RowGroups) -> None:
         self.editor = editor
-        self.check = check
-        self.told = editor.states(check.told)[1]
+        self.anchors = check.anchors
+        self.prompted = editor.states(check.with_context)[1]
         self.read = editor.read([*check.plain, *check.anchors])
-        plain, self.anchor_states = self._split(editor.last(self.read))
-        self.before = float(editor.kl(self.told, plain).mean())
-
-    def _split(self, last: Tensor) -> tuple[Tensor, Tensor]:
-        """In scope, and of the anchors."""
-        return last[: len(self.told)], last[len(self.told) :]
+        last = editor.last(self.read)
+        self.answers = len(self.prompted)
+        self.anchor_states = last[self.answers :]
+        self.before = float(editor.kl(self.prompted, last[: self.answers]).mean())
 
     def measure(self, change: LayerChanges) -> dict[str, float]:
-        """KL(context || student) before and after, the share that was moved, and KL(base ||
-        student) on anchors, general ones and others apart (where there is one sort only, it is the
-        drift; where there is none, none); nats a token."""
-        mine, still = self._split(self.editor.last(self.read, change))
-        after = float(self.editor.kl(self.told, mine).mean())
+        """Return KL(context || model) before and after, the share that was moved, and KL(base ||
+        model) on anchors, in nats a token.
+
+        General anchors and others are measured apart. If there is one sort only, it is the drift;
+        without anchors there is none.
+        """
+        last = self.editor.last(self.read, change)
+        after = float(self.editor.kl(self.prompted, last[: self.answers]).mean())
         found = {
             "kl_before": self.before,
             "kl_after": after,
             "share_moved": 1 - after / self.before,
         }
-        if not self.check.anchors:
+        if not self.anchors:
             return found
-        drifts = self.editor.kl(self.anchor_states, still)
-        general = torch.tensor(
-            [row.kind == GENERAL for row in self.check.anchors for _ in range(row.tokens)],
-            device=drifts.device,
-        )
-        if bool(general.any()) and not bool(general.all()):
-            return found | {
-                "drift": float(drifts[general].mean()),
-                "drift_elsewhere": float(drifts[~general].mean()),
-            }
-        return found | {"drift": float(drifts.mean())}
+        drifts = self.editor.kl(self.anchor_states, last[self.answers :])
+        flags: list[bool] = []
+        for row in self.anchors:
+            flags += [row.kind == GENERAL] * row.tokens
+        general = torch.tensor(flags, device=drifts.device)
+        if not any(flags) or all(flags):
+            return found | {"drift": float(drifts.mean())}
+        return found | {
+            "drift": float(drifts[general].mean()),
+            "drift_elsewhere": float(drifts[~general].mean()),
+        }
 
 
 def weigh_tokens(nats: Tensor, place: Tensor) -> Tensor:
-    """How heavy a token in scope is: as many nats as the context moves there, and the first of an
-    answer, which decides on it, more.
+    """Return the weight of each token in scope: the nats that the context moves there. The first
+    token decides on the answer and weighs more.
     """
     return nats.clamp_min(MIN_NATS) * torch.where(place == 0, FIRST_TOKEN_WEIGHT, 1.0)
 
@@ -333,92 +338,87 @@ def weigh_tokens(nats: Tensor, place: Tensor) -> Tensor:
 def split_examples(
     hf: Any, examples: Sequence[Example], settings: config.TrainConfig, seed: int
 ) -> ClosedFormData:
-    """Steps 0 to 2: what is solved for, and what checks it. Of several answers to a prompt the
-    first is taken.
+    """Split the examples into those to solve for and those that check: steps 0 to 2. The first of
+    several answers to a prompt is taken.
 
-    Where a rule leaves hardly an answer as it is, there are hardly any anchors: then all of them
-    are solved with, and none checks.
+    If there are hardly any anchors, all of them are solved with and none checks.
 
     Raises:
         DataError: too few examples in scope, or none of them fits into the context after another.
     """
     how = settings.closed_form
-    counts = dict[str, int]()
-
-    def rows(given: Sequence[Example]) -> list[RowWithExample]:
-        found = [
-            (
-                *truncate_or_drop(
-                    encode_example(hf, number, e, {}, False), settings.max_tokens, settings.overlong
-                ),
-                e,
-            )
-            for number, e in enumerate(given)
-        ]
-        counts.update(
-            {
-                done: counts.get(done, 0) + sum(d == done for _, d, _ in found)
-                for _, done, _ in found
-                if done
-            }
-        )
-        return [(row, e) for row, _, e in found if row]
-
-    scope = rows(
-        list({str(e.prompt): e for e in reversed(examples) if e.role == LEARN}.values())[::-1]
-    )
-    still = [row for row, _ in rows([e for e in examples if e.role != LEARN])]
+    overlong: Counter[str] = Counter()
+    first = {str(e.prompt): e for e in reversed(examples) if e.role == LEARN}
+    scope = _encode_fitting(hf, list(first.values())[::-1], settings, overlong)
+    held_in_place = [e for e in examples if e.role != LEARN]
+    anchors = _encode_fitting(hf, held_in_place, settings, overlong)
     needed = max(
         how.shots + 2 * MIN_EXAMPLES, math.ceil((how.shots + MIN_EXAMPLES) / (1 - CHECK_SHARE))
     )
     if len(scope) < needed:
         raise DataError(
-            f"{len(scope)} prompts in scope ({counts.get('drop', 0)} rows of more than "
+            f"{len(scope)} prompts in scope ({overlong['drop']} rows of more than "
             f"{settings.max_tokens} tokens left out): "
             "too few to show, to solve and to check.",
             cure=f"Give at least {needed}, or lower train.closed_form.shots.",
         )
     dice = torch.Generator().manual_seed(seed)
-    scope = [scope[i] for i in torch.randperm(len(scope), generator=dice).tolist()]
-    still = [still[i] for i in torch.randperm(len(still), generator=dice).tolist()][: how.anchors]
-    held, held_still = (
-        max(MIN_EXAMPLES, round(CHECK_SHARE * len(found))) if len(found) >= 2 * MIN_EXAMPLES else 0
-        for found in (scope, still)
-    )
-    check = scope[:held]
-    rest = scope[held:]
-    shots = count_fitting_shots(hf, rest, max(scope, key=lambda pair: pair[0].length), how.shots)
-    shown = [e for _, e in rest[:shots]]
-    others = rest[shots:]
-    learn = make_row_groups(
-        hf, [(shown, others), ([e for _, e in others[:shots]], rest[:shots])], still[held_still:]
-    )
+    scope = _shuffle(scope, dice)
+    still = [row for row, _ in _shuffle(anchors, dice)[: how.anchors]]
+    num_checked = _count_checked(scope)
+    num_anchors_checked = _count_checked(still)
+    check = scope[:num_checked]
+    rest = scope[num_checked:]
+    longest = max(scope, key=lambda pair: pair[0].length)
+    shown = [e for _, e in rest]
+    shots = count_fitting_shots(hf, shown, longest, how.shots)
+    learned = [(shown[:shots], rest[shots:]), (shown[shots : 2 * shots], rest[:shots])]
     return ClosedFormData(
-        learn, make_row_groups(hf, [(shown, check)], still[:held_still]), shots, counts
+        make_row_groups(hf, learned, still[num_anchors_checked:]),
+        make_row_groups(hf, [(shown[:shots], check)], still[:num_anchors_checked]),
+        shots,
+        overlong,
     )
+
+
+def _encode_fitting(
+    hf: Any, examples: Sequence[Example], settings: config.TrainConfig, overlong: Counter[str]
+) -> list[RowWithExample]:
+    """Return the rows that fit, with their examples; add the counts of the others."""
+    found = []
+    for number, example in enumerate(examples):
+        encoded = encode_example(hf, number, example, {}, False)
+        row, done = truncate_or_drop(encoded, settings.max_tokens, settings.overlong)
+        if done:
+            overlong[done] += 1
+        if row:
+            found.append((row, example))
+    return found
+
+
+def _shuffle(rows: Sequence[RowWithExample], dice: torch.Generator) -> list[RowWithExample]:
+    return [rows[i] for i in torch.randperm(len(rows), generator=dice).tolist()]
+
+
+def _count_checked(rows: Sequence[Any]) -> int:
+    """Return how many of the rows only check."""
+    return max(MIN_EXAMPLES, round(CHECK_SHARE * len(rows))) if len(rows) >= 2 * MIN_EXAMPLES else 0
 
 
 def count_fitting_shots(
-    hf: Any, rest: Sequence[RowWithExample], longest: RowWithExample, max_shots: int
+    hf: Any, shown: Sequence[Example], longest: RowWithExample, max_shots: int
 ) -> int:
-    """How many worked examples, at most `most`, the context holds before the longest row.
+    """Return how many worked examples, at most `max_shots`, fit into the context before the longest
+    row.
 
     Raises:
         DataError: not one.
     """
+    row, example = longest
     for shots in range(max_shots, 0, -1):
-        told = (
-            max(
-                len(
-                    hf.encode(
-                        (*make_context([e for _, e in rest[at : at + shots]]), *longest[1].turns)
-                    )
-                )
-                for at in (0, shots)
-            )
-            + longest[0].tokens
-        )
-        if told <= hf.context_tokens:
+        contexts = map(make_context, (shown[:shots], shown[shots : 2 * shots]))
+        prompts = [hf.encode((*context, *example.turns)) for context in contexts]
+        if max(map(len, prompts)) + row.tokens <= hf.context_tokens:
             return shots
     raise DataError(
         f"no worked example fits before the others into {hf.context_tokens} tokens.",
@@ -435,19 +435,24 @@ def make_row_groups(
     groups: Sequence[tuple[Sequence[Example], Sequence[RowWithExample]]],
     anchors: Sequence[TrainingRow],
 ) -> RowGroups:
-    """Each group's rows after worked examples, which are others. Attention takes rows of like
-    length together.
+    """Return each group's rows without and with the worked examples given for it. Attention takes
+    rows of like length together.
     """
-    plain: list[TrainingRow] = []
-    told: list[list[TrainingRow]] = []
-    for shown, found in groups:
+    found = RowGroups([], [], sorted(anchors, key=lambda row: row.length))
+    for shown, rows in groups:
         turns = make_context(shown)
-        rows = sorted(found, key=lambda pair: pair[0].length)
-        plain += [row for row, _ in rows]
-        told.append([replace(row, prompt=tuple(hf.encode((*turns, *e.turns)))) for row, e in rows])
-    return RowGroups(plain, told, sorted(anchors, key=lambda row: row.length))
+        with_context = []
+        for row, example in sorted(rows, key=lambda pair: pair[0].length):
+            found.plain.append(row)
+            prompt = tuple(hf.encode((*turns, *example.turns)))
+            with_context.append(replace(row, prompt=prompt))
+        found.with_context.append(with_context)
+    return found
 
 
 def make_context(examples: Sequence[Example]) -> tuple[Message, ...]:
-    """Worked examples as earlier turns of the conversation."""
-    return tuple(turn for e in examples for turn in (*e.turns, Message("assistant", e.chosen)))
+    """Return worked examples as earlier turns of the conversation."""
+    turns: list[Message] = []
+    for example in examples:
+        turns += [*example.turns, Message("assistant", example.chosen)]
+    return tuple(turns)

@@ -1,12 +1,9 @@
-"""Representation to weights where it is exact: moved representations as an ordinary LoRA file,
-which plain PEFT loads.
+"""Exact conversion of edited representations to an ordinary LoRA file, which plain PEFT loads.
 
-  (a) a constant shift dx of what enters a linear layer:   W (x + dx) + b = W x + (b + W dx)
-  (b) an edit of a linear layer's own output, at all positions:   y + R^T((W - R) y + c) is a rank-r
-  LoRA with a bias
+An edit of a linear layer's own output at all positions, y + R^T((W - R) y + c), is a rank-r LoRA
+with a bias. An edit at some positions only, or of the residual stream, is no change of weights:
+distil it instead (`train.distill_from`).
 
-An edit at some positions only, or of the residual stream, is no change of weights: distil it
-instead (`train.distill_from`).
 Source: ELVF (III), representation to weights; docs/explanation/adapters/reft.md.
 """
 
@@ -17,9 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
+from torch.nn.functional import pad
 
 from selfteach.errors import UsageError
 from selfteach.models.load_adapter import KIND_KEY, PEFT_PREFIX
@@ -30,8 +27,9 @@ from selfteach.train.adapters import make_peft_lora_config, write_adapter_folder
 
 @dataclass(frozen=True, slots=True)
 class WeightUpdate:
-    """What is added to a linear layer: B A to its weight, `shift` to its bias. Shapes: a (r, in), b
-    (out, r), shift (out,).
+    """Hold an addition to a linear layer: B A to its weight, `shift` to its bias.
+
+    Shapes: a (r, in), b (out, r), shift (out,).
     """
 
     a: Tensor
@@ -39,32 +37,22 @@ class WeightUpdate:
     shift: Tensor | None = None
 
 
-def convert_input_shift(linear: nn.Linear, dx: Tensor) -> WeightUpdate:
-    """(a): the shift of a layer's input as a bias. Shapes: dx (in,)."""
-    weight = linear.weight.detach()
-    nothing = weight.new_zeros(1, weight.shape[1]), weight.new_zeros(weight.shape[0], 1)
-    return WeightUpdate(*nothing, weight @ dx.to(weight.dtype))
-
-
 def convert_output_edit(linear: nn.Linear, r: Tensor, w: Tensor, b: Tensor) -> WeightUpdate:
-    """Return (b): the edit of a layer's output as an update of its weights.
+    """Return the edit of a layer's output as an update of its weights.
 
     Shapes: R, W (r, out), b (r,).
     """
     weight = linear.weight.detach()
     r, w, b = (x.to(weight.dtype) for x in (r, w, b))
-    return WeightUpdate(
-        *convert_edit_to_low_rank(
-            r, w, b, weight, None if linear.bias is None else linear.bias.detach()
-        )
-    )
+    bias = None if linear.bias is None else linear.bias.detach()
+    return WeightUpdate(*convert_edit_to_low_rank(r, w, b, weight, bias))
 
 
 def convert_reft_to_lora(module: Any, reft: Path, folder: Path) -> Path:
-    """Writes a saved ReFT adapter as a LoRA that does exactly the same; returns its folder.
+    """Write a saved ReFT adapter as a LoRA with exactly the same effect, and return its folder.
 
     Raises:
-        UsageError: it is none, or one that no weights can do.
+        UsageError: it is no ReFT adapter, or it is no change of weights.
     """
     settings = read_json(reft / "adapter_config.json")
     if settings.get(KIND_KEY) != "reft":
@@ -85,38 +73,29 @@ def convert_reft_to_lora(module: Any, reft: Path, folder: Path) -> Path:
         )
     names = {id(part): name for name, part in module.named_modules()}
     updates = {}
-    for (_, linear), start in zip(made.sites.items(), made.names(), strict=True):
+    for linear, start in zip(made.sites.values(), made.names(), strict=True):
         assert isinstance(linear, nn.Linear)
-        updates[names[id(linear)]] = convert_output_edit(
-            linear, *(made.tensors[f"{start}.{part}"] for part in "RWb")
-        )
+        edit = (made.tensors[f"{start}.{part}"] for part in "RWb")
+        updates[names[id(linear)]] = convert_output_edit(linear, *edit)
     return write_lora(folder, updates, read_json(reft / "selfteach.json"))
 
 
 def write_lora(folder: Path, updates: Mapping[str, WeightUpdate], about: Mapping[str, Any]) -> Path:
-    """An ordinary LoRA folder with s = 1. Layers of lower rank are filled up with zeros; biases are
-    there if any layer has one.
+    """Write an ordinary LoRA folder with s = 1. Layers of lower rank are padded with zeros; there
+    are biases if any layer has one.
     """
     rank = max(len(update.a) for update in updates.values())
-    biased = any(
-        update.shift is not None and bool(update.shift.any()) for update in updates.values()
-    )
+    shifts = [update.shift for update in updates.values() if update.shift is not None]
+    biased = any(bool(shift.any()) for shift in shifts)
     tensors: dict[str, Tensor] = {}
     for name, update in updates.items():
         more = rank - len(update.a)
-        tensors[f"{PEFT_PREFIX}{name}.lora_A.weight"] = torch.cat(
-            [update.a, update.a.new_zeros(more, update.a.shape[1])]
-        ).contiguous()
-        tensors[f"{PEFT_PREFIX}{name}.lora_B.weight"] = torch.cat(
-            [update.b, update.b.new_zeros(len(update.b), more)], 1
-        ).contiguous()
+        start = f"{PEFT_PREFIX}{name}.lora"
+        tensors[f"{start}_A.weight"] = pad(update.a, (0, 0, 0, more)).contiguous()
+        tensors[f"{start}_B.weight"] = pad(update.b, (0, more)).contiguous()
         if biased:
             shift = update.shift if update.shift is not None else update.b.new_zeros(len(update.b))
-            tensors[f"{PEFT_PREFIX}{name}.lora_B.bias"] = shift.contiguous()
-    write_adapter_folder(
-        folder,
-        tensors,
-        make_peft_lora_config(rank, rank, sorted(updates), about, biases=biased),
-        about,
-    )
+            tensors[f"{start}_B.bias"] = shift.contiguous()
+    settings = make_peft_lora_config(rank, rank, sorted(updates), about, biases=biased)
+    write_adapter_folder(folder, tensors, settings, about)
     return folder

@@ -1,4 +1,4 @@
-"""What a soft prompt starts as."""
+"""The initial values of a soft prompt."""
 
 from __future__ import annotations
 
@@ -17,25 +17,22 @@ from selfteach.train.distributed import gather_shards
 def init_prompt_embeddings(
     module: Any, settings: config.PromptConfig, seed: int, encode: EncodeText | None
 ) -> Tensor:
-    """(tokens, D) float32: the embeddings of a text (repeated or cut to length), of random words,
-    or noise as large as these.
+    """Return initial vectors (tokens, D) float32: the embeddings of a text (repeated or cut to
+    length), of random words, or noise as large as these.
 
-    Source: Lester et al. 2021, section 3.2; PEFT's TEXT, SAMPLE_VOCAB and RANDOM.
-    Departs: noise has the embeddings' own mean and spread, where PEFT's is standard normal, ten
-    times as large on small models.
+    Source: Lester et al. 2021, section 3.2; PEFT's TEXT, SAMPLE_VOCAB and RANDOM. Departs: noise
+    has the embeddings' mean and spread. PEFT's is standard normal, ten times as large on small
+    models.
 
     Raises:
-        UsageError: a text is wanted and none is given.
+        UsageError: a text is configured and none is given.
     """
     words = gather_shards(module.get_input_embeddings().weight)
     generator = torch.Generator().manual_seed(seed)
     if settings.start == "noise":
         spread = words.float().std(0).cpu()
         mean = words.float().mean(0).cpu()
-        noise: Tensor = (
-            torch.randn(settings.tokens, words.shape[1], generator=generator) * spread + mean
-        )
-        return noise
+        return torch.randn(settings.tokens, words.shape[1], generator=generator) * spread + mean
     if settings.start == "vocabulary":
         ids = torch.randint(0, words.shape[0], (settings.tokens,), generator=generator)
     else:

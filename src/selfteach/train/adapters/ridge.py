@@ -1,19 +1,18 @@
-"""Representation to weights by least squares: what a context does to the student's states becomes a
-change of `down_proj`.
+"""Representation to weights by least squares: the effect of a context on the model's states becomes
+a change of `down_proj`.
 
-  1  teacher: the base with the context in its prompt; its states before each answer token, after
-     each chosen layer
-  2  student: the base without the context; layer by layer, with the layers before already edited, a
-     ridge regression
-         dW = T K^T (K K^T + mu K0 K0^T + lam I)^-1,     T = (teacher's state - student's state) /
+  1  teacher: the base with the context in its prompt; record its states before each answer token,
+     after each chosen layer
+  2  model: the base without the context; solve a ridge regression layer by layer, with the layers
+     before already edited
+         dW = T K^T (K K^T + mu K0 K0^T + lam I)^-1,     T = (teacher's state - model's state) /
          (chosen layers left)
-     K are the features that enter `down_proj` in scope, K0 those of anchors, whose states must stay
-     as they are
+     K are the inputs of `down_proj` in scope, K0 those of anchors, whose states must not change
 
 Source: ELVF (III), representation to weights; lam = lam0 ||S||_F^2 / tr S, S = K K^T, with one lam0
 for all layers (PatchKV).
 Departs: means instead of sums, so that mu does not depend on how many anchors there are; tokens
-have weights, and each kind of anchor has the same in all; a sweep may go on from another one, and
+have weights, and each kind of anchor has the same in all; a sweep may start from another one, and
 then solves for the whole change again.
 """
 
@@ -33,20 +32,20 @@ from selfteach.models.hooks import get_decoder_layers
 from selfteach.train.batch import TrainingRow
 from selfteach.train.fast.attention import use_packed_attention
 from selfteach.train.fast.packing import PackedBatch, pack_rows
+from selfteach.train.forward_hooks import HookRegistration, register_hooks
 
 HEAD_ROWS = 256
 MIN_NATS = 1e-4
 ELSEWHERE_WEIGHT = 0.1
-HookRegistration = tuple[Callable[..., Any], Callable[..., Any]]
-"""Where a hook is put, and the hook."""
 LayerChanges = Mapping[int, Tensor]
 """dW (D, F) of each layer's `down_proj`, float32."""
 
 
 @dataclass(frozen=True, slots=True)
 class RidgeSettings:
-    """How a sweep is solved: the weight of the anchors, the shrinkage, and (if not 0) the share of
-    the anchors' squares whose directions are left alone altogether."""
+    """Hold the settings of a sweep: the weight of the anchors, the shrinkage, and (if not 0) the
+    share of the anchors' squares whose directions are not changed at all.
+    """
 
     mu: float = 10.0
     lam: float = 0.01
@@ -55,8 +54,8 @@ class RidgeSettings:
 
 @dataclass(frozen=True, slots=True)
 class SweepResult:
-    """What one pass over all layers found: the change, the share of the targets' squares that it
-    explains, the features' moments.
+    """Hold each layer's change, the share of the targets' squares that it explains, and the
+    features' moments.
     """
 
     change: dict[int, Tensor]
@@ -65,32 +64,28 @@ class SweepResult:
 
 
 def ridge(k: Tensor, t: Tensor, weight: Tensor, k0k0: Tensor, how: RidgeSettings) -> Tensor:
-    """dW = T K^T (K K^T + mu K0 K0^T + lam I)^-1, which is argmin_dW  mean_w |dW k - t|^2 + mu mean
-    |dW k0|^2 + lam |dW|^2.
+    """Return dW = T K^T (K K^T + mu K0 K0^T + lam I)^-1, which is argmin_dW  mean_w |dW k - t|^2 +
+    mu mean |dW k0|^2 + lam |dW|^2.
 
     Shapes: k (N, F) and t (N, D) hold K and T in rows, weight (N,), k0k0 (F, F) the mean of k0
     k0^T; returns (D, F) float64.
     """
     if how.null_space:
         free = null_projector(k0k0, how.null_space)
-        inside: Tensor = (
-            ridge(k.double() @ free, t, weight, k0k0, RidgeSettings(0.0, how.lam)) @ free
-        )
-        return inside
+        return ridge(k.double() @ free, t, weight, k0k0, RidgeSettings(0.0, how.lam)) @ free
     weighed = (k.double() * (weight / weight.sum()).double()[:, None]).t()  # (F, N)
     kk = weighed @ k.double()
     kt = weighed @ t.double()
     left = kk + how.mu * k0k0.double()
     left.diagonal().add_(how.lam * float(kk.square().sum() / kk.trace()))
-    dw: Tensor = torch.cholesky_solve(
-        kt, torch.linalg.cholesky(left)
-    ).t()  # left is symmetric, and positive because lam is
+    # left is symmetric, and positive because lam is
+    dw: Tensor = torch.cholesky_solve(kt, torch.linalg.cholesky(left)).t()
     return dw
 
 
 def null_projector(anchors: Tensor, energy: float) -> Tensor:
-    """The projector on the directions that the anchors do not use: orthogonal to those that hold
-    `energy` of their squares.
+    """Return the projector on the directions that the anchors do not use: orthogonal to those with
+    the share `energy` of their squares.
 
     Shapes: (F, F) -> (F, F) float64.
     """
@@ -99,19 +94,18 @@ def null_projector(anchors: Tensor, energy: float) -> Tensor:
     vectors = vectors.flip(1)
     used = int((values.cumsum(0) < energy * values.sum()).sum()) + 1
     span = vectors[:, :used]
-    free: Tensor = (
-        torch.eye(len(values), dtype=torch.float64, device=anchors.device) - span @ span.t()
-    )
+    every = torch.eye(len(values), dtype=torch.float64, device=anchors.device)
+    free: Tensor = every - span @ span.t()
     return free
 
 
 def truncate_rank(change: Tensor, moments: Tensor, rank: int) -> tuple[Tensor, Tensor]:
-    """A (r, F) and B (D, r), whose product is the change of that rank with the least error on the
-    features; 0 keeps all.
+    """Return A (r, F) and B (D, r), whose product is the change of that rank with the least error
+    on the features. Rank 0 keeps all.
 
-    With C C^T = moments, dW C is cut after its greatest singular values: |(dW - B A) k|^2 is on
-    average the sum of those cut off. Its left singular vectors U are the eigenvectors of dW moments
-    dW^T, and the cut is U U^T dW, so C is never needed.
+    With C C^T = moments, dW C is cut after its largest singular values: |(dW - B A) k|^2 is on
+    average the sum of the squares of the others. Its left singular vectors U are the eigenvectors
+    of dW moments dW^T, and the cut is U U^T dW, so C is never needed.
     """
     wide = change.double()
     vectors = torch.linalg.eigh(wide @ moments.double() @ wide.t())[1].flip(1)
@@ -121,17 +115,17 @@ def truncate_rank(change: Tensor, moments: Tensor, rank: int) -> tuple[Tensor, T
 
 @dataclass(slots=True)
 class CachedRows:
-    """Rows as the model sees them. `begun` is what the last layer before the first that changes
-    gives: it is computed once.
+    """Hold packed rows. `first_output` is the output of the last layer before the first changed
+    one, which is computed once.
     """
 
     batch: PackedBatch
-    begun: Any = None
+    first_output: Any = None
 
 
 class DownProjEditor:
-    """A module whose `down_proj` layers are solved for. The module itself stays as it is: changes
-    are hooks.
+    """Solve for the `down_proj` layers of a module. Changes are hooks; the module stays
+    unchanged.
     """
 
     def __init__(self, module: Any, layers: Sequence[int]) -> None:
@@ -148,44 +142,40 @@ class DownProjEditor:
                 where=type(module).__name__,
                 cure="Use train.adapter=lora.",
             ) from fault
+        self.chosen_blocks = {n: self.blocks[n] for n in self.layers}
         self.names = {n: names[id(part)] for n, part in self.linear.items()}
 
     def read(self, rows: Sequence[TrainingRow]) -> CachedRows:
-        """Rows that the model will see several times, in one sequence."""
-        return CachedRows(pack_rows(rows, self._device()))
+        """Pack rows for several passes."""
+        device = next(self.module.parameters()).device
+        return CachedRows(pack_rows(rows, device))
 
     @torch.no_grad()
     def last(self, read: CachedRows, change: LayerChanges | None = None) -> Tensor:
-        """What the head gets before each answer token, with a change added to what the layers give:
-        (N, D).
+        """Return the input of the head before each answer token, (N, D), with a change added to the
+        layers' outputs.
         """
-        with _register_hooks(
-            [
-                (self.linear[n].register_forward_hook, _make_adding_hook(dw))
-                for n, dw in (change or {}).items()
-            ]
+        changes = (change or {}).items()
+        with register_hooks(
+            [(self.linear[n].register_forward_hook, _make_adding_hook(dw)) for n, dw in changes]
         ):
             return self._forward(read)
 
     @torch.no_grad()
     def states(self, groups: Sequence[Sequence[TrainingRow]]) -> tuple[dict[int, Tensor], Tensor]:
-        """After each layer, and after the last norm, the states before the answer tokens: (N, D),
-        in the order of the rows.
+        """Return the states before the answer tokens after each layer and after the last norm: (N,
+        D), in the order of the rows.
 
-        What the rows of a group begin with, as worked examples, is computed once.
+        The common beginning of a group's rows, such as worked examples, is computed once.
         """
         found: dict[int, list[Tensor]] = {n: [] for n in self.layers}
         last = []
         for read in map(self.read, groups):
-            with _register_hooks(
-                [
-                    (
-                        self.blocks[n].register_forward_hook,
-                        _make_recording_hook(found[n], read.batch.states),
-                    )
-                    for n in self.layers
-                ]
-            ):
+            hooks: list[HookRegistration] = []
+            for n, block in self.chosen_blocks.items():
+                record = _make_recording_hook(found[n], read.batch.states)
+                hooks.append((block.register_forward_hook, record))
+            with register_hooks(hooks):
                 last.append(self._forward(read))
         return {n: torch.cat(parts) for n, parts in found.items()}, torch.cat(last)
 
@@ -198,12 +188,11 @@ class DownProjEditor:
         before: LayerChanges,
         how: RidgeSettings,
     ) -> SweepResult:
-        """Step 2: one pass over all rows; each layer is solved when the pass comes to it, and the
-        pass goes on with the solution.
+        """Solve each layer in one pass over all rows: step 2. The pass continues with the solution.
 
         Shapes: targets (N, D) for each layer, weight (N,), over the first N answer tokens, which
-        are in scope; the rows with the others are anchors. `before` is the change of an earlier
-        sweep.
+        are in scope. The rows with the other answer tokens are anchors. `before` is the change of
+        an earlier sweep.
         """
         batch = read.batch
         found = SweepResult({}, {}, {})
@@ -212,24 +201,19 @@ class DownProjEditor:
         heavy = weigh_anchor_tokens(batch, weight)[anchored][:, None]
         features: dict[int, Tensor] = {}
 
-        def take(layer: int) -> Callable[..., None]:
-            return lambda part, given: features.update({layer: given[0][0].float()})
+        def record(layer: int) -> Callable[..., None]:
+            return lambda part, inputs: features.update({layer: inputs[0][0].float()})
 
         def solve(layer: int) -> Callable[..., Any]:
-            def hook(part: Any, given: Any, out: Any) -> Any:
+            def hook(part: Any, inputs: Any, out: Any) -> Any:
                 h = out[0] if isinstance(out, tuple) else out
                 features_here = features.pop(layer)
                 k = features_here[scope]
                 k0 = features_here[anchored]
-                old = (
-                    before[layer]
-                    if layer in before
-                    else torch.zeros(h.shape[-1], k.shape[1], device=k.device)
-                )
-                ahead = (
-                    targets[layer].float() - h[0, scope].float()
-                )  # of the student with the earlier layers' new changes
-                t = ahead / (len(self.layers) - self.layers.index(layer)) + k @ old.t()
+                old = before.get(layer, torch.zeros(h.shape[-1], k.shape[1], device=k.device))
+                # of the model with the earlier layers' new changes
+                distance = targets[layer].float() - h[0, scope].float()
+                t = distance / (len(self.layers) - self.layers.index(layer)) + k @ old.t()
                 k0k0 = k0.t() @ (k0 * heavy) / heavy.sum().clamp_min(MIN_NATS)
                 dw = ridge(k, t, weight, k0k0, how).float()
                 found.change[layer] = dw
@@ -241,25 +225,23 @@ class DownProjEditor:
             return hook
 
         hooks: list[HookRegistration] = [
-            (self.linear[n].register_forward_pre_hook, take(n)) for n in self.layers
+            (linear.register_forward_pre_hook, record(n)) for n, linear in self.linear.items()
         ]
-        hooks += [(self.blocks[n].register_forward_hook, solve(n)) for n in self.layers]
-        with _register_hooks(hooks):
+        hooks += [(b.register_forward_hook, solve(n)) for n, b in self.chosen_blocks.items()]
+        with register_hooks(hooks):
             self.last(read, before)
         return found
 
     def kl(self, left: Tensor, right: Tensor) -> Tensor:
-        """KL(left || right) at each position, from last states: (N, D) -> (N,) float32, nats."""
+        """Return KL(left || right) at each position, from last states: (N, D) -> (N,) float32,
+        nats.
+        """
         with torch.no_grad():
             return kl(self.module.get_output_embeddings(), left, right)
 
-    def _device(self) -> torch.device:
-        device: torch.device = next(self.module.parameters()).device
-        return device
-
     def _forward(self, read: CachedRows) -> Tensor:
         batch = read.batch
-        with use_packed_attention(self.module), self._begun(read):
+        with use_packed_attention(self.module), self._reuse_first_output(read):
             out = self.decoder(
                 input_ids=batch.ids,
                 position_ids=batch.positions,
@@ -270,37 +252,33 @@ class DownProjEditor:
         return found
 
     @contextmanager
-    def _begun(self, read: CachedRows) -> Iterator[None]:
-        """Inside, the layers before the first that changes are passed over if they were computed
-        before; if not, what they give is kept.
-        """
-        ahead = list(self.blocks[: min(self.layers, default=0)])
-        if not ahead:
+    def _reuse_first_output(self, read: CachedRows) -> Iterator[None]:
+        """Skip the layers before the first changed one if their output is known, else record it."""
+        unchanged = list(self.blocks[: min(self.layers, default=0)])
+        if not unchanged:
             yield
-        elif read.begun is None:
-            with _register_hooks(
-                [
-                    (
-                        ahead[-1].register_forward_hook,
-                        lambda part, given, out: setattr(read, "begun", out),
-                    )
-                ]
-            ):
+        elif read.first_output is None:
+
+            def record(part: Any, inputs: Any, out: Any) -> None:
+                read.first_output = out
+
+            with register_hooks([(unchanged[-1].register_forward_hook, record)]):
                 yield
         else:
-            for block in ahead:
-                block.forward = lambda *given, **more: read.begun
+            for block in unchanged:
+                block.forward = lambda *args, **kwargs: read.first_output
             try:
                 yield
             finally:
-                for block in ahead:
+                for block in unchanged:
                     del block.forward
 
 
 def weigh_anchor_tokens(batch: PackedBatch, weight: Tensor) -> Tensor:
-    """How heavy each token of a batch is as an anchor: before an answer token, as the tokens in
-    scope are at that place of an answer (nothing may change most where most is changed in scope),
-    and each kind of anchor as heavy as all others; elsewhere a tenth of the mean.
+    """Return the weight of each token of a batch as an anchor.
+
+    Before an answer token it is the mean weight of the tokens in scope at that place of an answer,
+    and each kind of anchor has the same sum. Elsewhere it is a tenth of the mean.
 
     Shapes: weight (N,) of the batch's first N answer tokens, which are in scope; returns (T,).
     """
@@ -324,49 +302,37 @@ def weigh_anchor_tokens(batch: PackedBatch, weight: Tensor) -> Tensor:
 
 
 def r_squared(aim: Tensor, found: Tensor, weight: Tensor) -> float:
-    """1 - the weighted squares that are left, as a share of all."""
-    return float(
-        1
-        - (weight[:, None] * (aim - found).square()).sum() / (weight[:, None] * aim.square()).sum()
-    )
+    """Return 1 - the share of the weighted squares that is left."""
+    left = (weight[:, None] * (aim - found).square()).sum()
+    return float(1 - left / (weight[:, None] * aim.square()).sum())
 
 
 def kl(head: Any, left: Tensor, right: Tensor) -> Tensor:
-    """KL of the distributions that a head gives: (N, D), (N, D) -> (N,) float32, nats."""
+    """Return the KL of a head's distributions: (N, D), (N, D) -> (N,) float32, nats."""
     parts = []
-    for a, b in zip(torch.split(left, HEAD_ROWS), torch.split(right, HEAD_ROWS), strict=True):  # type: ignore[no-untyped-call]
-        p, q = (torch.log_softmax(head(x).float(), -1) for x in (a, b))
+    for start in range(0, len(left), HEAD_ROWS):
+        part = slice(start, start + HEAD_ROWS)
+        p, q = (torch.log_softmax(head(x).float(), -1) for x in (left[part], right[part]))
         parts.append((p.exp() * (p - q)).sum(-1).clamp_min(0))
     return torch.cat(parts)
 
 
-@contextmanager
-def _register_hooks(hooks: Sequence[HookRegistration]) -> Iterator[None]:
-    handles = [register(hook) for register, hook in hooks]
-    try:
-        yield
-    finally:
-        for handle in handles:
-            handle.remove()
-
-
 def _make_adding_hook(dw: Tensor) -> Callable[..., Tensor]:
-    def hook(part: nn.Module, given: tuple[Tensor, ...], out: Tensor) -> Tensor:
-        return (out.float() + given[0].float() @ dw.t()).to(out.dtype)
+    def hook(part: nn.Module, inputs: tuple[Tensor, ...], out: Tensor) -> Tensor:
+        return (out.float() + inputs[0].float() @ dw.t()).to(out.dtype)
 
     return hook
 
 
 def _make_recording_hook(found: list[Tensor], states: Tensor) -> Callable[..., None]:
-    def hook(part: nn.Module, given: Any, out: Any) -> None:
+    def hook(part: nn.Module, inputs: Any, out: Any) -> None:
         found.append((out[0] if isinstance(out, tuple) else out)[0].index_select(0, states))
 
     return hook
 
 
 def _find_tokens_from_row(batch: PackedBatch, first: int) -> Tensor:
-    """The places of all tokens of the rows from number `first` on."""
-    start = batch.num_shared_tokens + sum(
-        row.length - batch.num_shared_tokens for row in batch.rows[:first]
-    )
+    """Return the positions of all tokens of the rows from number `first` on."""
+    shared = batch.num_shared_tokens
+    start = shared + sum(row.length - shared for row in batch.rows[:first])
     return torch.arange(start, batch.ids.shape[1], device=batch.ids.device)

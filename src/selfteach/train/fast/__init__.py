@@ -1,3 +1,3 @@
-"""Fast pieces of a training step. Each computes what ../reference_path.py computes plainly, and
-tests/train/test_reference_path.py holds it to that.
+"""Fast pieces of a training step. tests/train/reference_path.py computes the same plainly, and
+test_reference_path.py compares both.
 """

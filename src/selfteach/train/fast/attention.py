@@ -1,8 +1,8 @@
-"""Attention over a packed batch: the layers see one sequence without padding, attention alone sees
-strips of it.
+"""Attention over a packed batch: the layers compute one sequence without padding, and attention
+computes strips of it.
 
-Registered with transformers as the attention implementation `selfteach`; the batch's layout travels
-as the keyword `strips`.
+It is registered with transformers as the attention implementation `selfteach`. The keyword `strips`
+passes the batch's layout.
 """
 
 from __future__ import annotations
@@ -29,15 +29,14 @@ KNOWN_KEYWORDS = {
 
 
 class PackingUnsupported(Exception):
-    """This model's attention does something that packing does not know."""
+    """Report that this model's attention does something that packing does not support."""
 
 
 class StripAttention(torch.autograd.Function):
-    """softmax(s Q K^T + bias) V in each strip, its gradient written out.
+    """Compute softmax(s Q K^T + bias) V in each strip, with an explicit gradient.
 
-    Written out because the general way copies much: here each tensor is gathered once, padding
-    costs only the products, and the shared beginning's gradient is summed over the strips that see
-    it.
+    Automatic differentiation copies much. Here each tensor is gathered once, padding costs only the
+    products, and the gradient of the shared beginning is summed over the strips that attend to it.
     Shapes: query (T, H, d), key and value (T, G, d) with G dividing H -> (T, H, d).
     """
 
@@ -50,7 +49,8 @@ class StripAttention(torch.autograd.Function):
         scaling: float,
         groups_of_strips: tuple[Strips, ...],
     ) -> Tensor:
-        (_, heads, size), groups = query.shape, key.shape[1]
+        _, heads, size = query.shape
+        groups = key.shape[1]
         flat_key = key.reshape(-1, size)
         flat_value = value.reshape(-1, size)
         outs = []
@@ -121,10 +121,11 @@ class StripAttention(torch.autograd.Function):
 def attend_with_sdpa(
     query: Tensor, key: Tensor, value: Tensor, scaling: float, groups_of_strips: tuple[Strips, ...]
 ) -> Tensor:
-    """The same through torch's own attention: for accelerators, and to check the written-out one
-    against.
+    """Compute the same with torch's attention: for accelerators, and as a check of
+    `StripAttention`.
     """
-    (_, heads, size), groups = query.shape, key.shape[1]
+    _, heads, size = query.shape
+    groups = key.shape[1]
     outs = []
     for strips in groups_of_strips:
         count, longest, _ = strips.allowed.shape
@@ -155,12 +156,11 @@ def attend(
     strips: tuple[Strips, ...],
     **others: Any,
 ) -> tuple[Tensor, None]:
-    """Attention as transformers calls it. Shapes: query (1, H, T, d), key and value (1, G, T, d);
+    """Compute attention for transformers. Shapes: query (1, H, T, d), key and value (1, G, T, d);
     returns (1, T, H, d).
 
     Raises:
-        CannotPack: the model asks for a window shorter than the strips, or for something that is
-        not known here.
+        PackingUnsupported: the model needs a window shorter than the strips, or an unknown option.
     """
     window = others.pop("sliding_window", None)
     unknown = {
@@ -172,7 +172,8 @@ def attend(
         raise PackingUnsupported(", ".join(sorted(unknown)) or f"a window of {window} tokens")
     q, k, v = (x[0].transpose(0, 1) for x in (query, key, value))
     if query.device.type == "cpu":
-        return StripAttention.apply(q, k, v, scaling, strips)[None], None  # type: ignore[no-untyped-call]
+        found = StripAttention.apply(q, k, v, scaling, strips)  # type: ignore[no-untyped-call]
+        return found[None], None
     return attend_with_sdpa(q, k, v, scaling, strips)[None], None
 
 
@@ -181,7 +182,7 @@ AttentionInterface.register(PACKED_ATTENTION, attend)
 
 @contextmanager
 def use_packed_attention(module: Any) -> Iterator[None]:
-    """Inside, the model's attention is `attend`; afterwards, what it was."""
+    """Use `attend` as the model's attention, and restore its own afterwards."""
     before = module.config._attn_implementation
     module.set_attn_implementation(PACKED_ATTENTION)
     try:

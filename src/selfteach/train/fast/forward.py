@@ -1,6 +1,4 @@
-"""The model while it is trained: answer states of packed rows, their log-probabilities, and what
-the frozen base says of them.
-"""
+"""The model in training: answer states of packed rows, their log-probabilities and logits."""
 
 from __future__ import annotations
 
@@ -22,15 +20,15 @@ from selfteach.train.fast.head import LogitsFunction, apply_to_logits, token_log
 from selfteach.train.fast.packing import PackedBatch, pack_rows
 
 PROBE_TOLERANCE = 0.05
-"""Relative; bf16 gives 0.01, a token that sees what it must not gives more than 0.2."""
+"""Relative; bf16 gives 0.01, a token that attends to a wrong one gives more than 0.2."""
 
 
 class PackedModel:
     """Feed a module, with its adapter, packed rows.
 
-    `can_pack` says whether the model computes packed rows rightly, which a probe shows; a model that
-    does not (a short attention window, soft-capped scores, no attention at all) gets each prompt
-    with each answer as an ordinary sequence: slower, and always right.
+    `can_pack`: whether a probe of packed rows gives the states of ordinary sequences. A model that
+    cannot (a short attention window, soft-capped scores, no attention at all) gets each prompt with
+    each answer as an ordinary sequence, which is slower and always correct.
     """
 
     def __init__(self, module: Any, adapter: Adapter) -> None:
@@ -42,12 +40,11 @@ class PackedModel:
         self.device = weight.device
         self.dtype = weight.dtype
         self.run_piece: RunPiece = run_directly
-        # DeepSpeed gathers the head's weight for each of its passes, of which all processes need as
-        # many
-        self.once = has_deepspeed_weights(module)
+        # DeepSpeed gathers the head's weight for each pass; all processes need equally many
+        self.one_head_pass = has_deepspeed_weights(module)
         self.has_plain_head = (
             not weight.requires_grad
-            and not self.once
+            and not self.one_head_pass
             and run_in_module(module, self._has_plain_head)
         )
         self.can_pack = True
@@ -76,10 +73,10 @@ class PackedModel:
             for i in range(3)
         ]
         with self.adapter.disable():
-            right = self._packs_correctly(rows)
-        return right and (self.adapter.worn is None or self._packs_correctly(rows))
+            correct = self._check_packing(rows)
+        return correct and (self.adapter.hooks is None or self._check_packing(rows))
 
-    def _packs_correctly(self, rows: Sequence[TrainingRow]) -> bool:
+    def _check_packing(self, rows: Sequence[TrainingRow]) -> bool:
         batch = self.pack(rows)
         try:
             with use_packed_attention(self.module):
@@ -95,12 +92,10 @@ class PackedModel:
 
     def pack(self, rows: Sequence[TrainingRow]) -> PackedBatch:
         """Pack rows onto this model's device."""
-        mine = get_active_hooks(self.module)
-        return (
-            pack_rows(rows, self.device, mine.lead, mine.num_edited_suffix_tokens)
-            if mine
-            else pack_rows(rows, self.device)
-        )
+        hooks = get_active_hooks(self.module)
+        if hooks is None:
+            return pack_rows(rows, self.device)
+        return pack_rows(rows, self.device, hooks.lead, hooks.num_edited_suffix_tokens)
 
     def states(self, batch: PackedBatch) -> Tensor:
         """Return the hidden state before each answer token: (N, D), contiguous, gathered before the
@@ -109,8 +104,9 @@ class PackedModel:
         return self._packed_states(batch) if self.can_pack else self._sequence_states(batch)
 
     def _packed_states(self, batch: PackedBatch) -> Tensor:
-        mine = get_active_hooks(self.module)
-        with mine.at(batch.places()) if mine and mine.needs_positions else nullcontext():
+        hooks = get_active_hooks(self.module)
+        at = hooks.at(batch.places()) if hooks and hooks.needs_positions else nullcontext()
+        with at:
             out = self.decoder(
                 input_ids=batch.ids,
                 position_ids=batch.positions,
@@ -121,44 +117,47 @@ class PackedModel:
 
     def _sequence_states(self, batch: PackedBatch) -> Tensor:
         found = []
-        lead = batch.lead
+        virtual = batch.num_virtual_tokens
         for row in batch.rows:
             for answer in row.answers:
-                ids = torch.tensor([[*[0] * lead, *row.prompt, *answer]], device=self.device)
+                ids = torch.tensor([[*[0] * virtual, *row.prompt, *answer]], device=self.device)
                 position = torch.arange(ids.shape[1], device=self.device)[None]
-                with at_positions(
-                    self.module, position, torch.tensor([[len(row.prompt)]], device=self.device)
-                ):
+                prompt = torch.tensor([[len(row.prompt)]], device=self.device)
+                with at_positions(self.module, position, prompt):
                     states = self.decoder(input_ids=ids, use_cache=False).last_hidden_state[0]
-                found.append(states[lead + len(row.prompt) - 1 : -1])
+                found.append(states[virtual + len(row.prompt) - 1 : -1])
         return torch.cat(found)
 
     def token_logp(self, hidden: Tensor, targets: Tensor) -> Tensor:
         """Return nats per answer token: (N,) float32."""
         if self.has_plain_head:
             return token_logp(hidden, self.module.get_output_embeddings().weight, targets)
-        if self.once:
-            return -nn.functional.cross_entropy(
-                self.head(hidden).float(), targets, reduction="none"
-            )
-        pieces = zip(hidden.split(HEAD_ROWS), targets.split(HEAD_ROWS), strict=True)  # type: ignore[no-untyped-call]
-        return torch.cat([self.run_piece(self.head.token_logps, *piece) for piece in pieces])
+        if self.one_head_pass:
+            logits = self.head(hidden).float()
+            return -nn.functional.cross_entropy(logits, targets, reduction="none")
+        compute = self.head.token_logps
+        found = [self.run_piece(compute, hidden[p], targets[p]) for p in _split_rows(hidden)]
+        return torch.cat(found)
 
     def apply_to_logits(self, hidden: Tensor, work: LogitsFunction) -> Tensor:
-        """Return `work` of the logits of all states, some positions at a time, so that they need
-        not all be kept: (N, D) -> (N,) float32.
+        """Return `work` of the logits of all states: (N, D) -> (N,) float32. It takes some
+        positions at a time, so that not all logits are kept.
         """
         if self.has_plain_head:
             return apply_to_logits(hidden, self.module.get_output_embeddings().weight, work)
-        if self.once:
+        if self.one_head_pass:
             return work(self.head(hidden), slice(None))
 
         def piece(states: Tensor, part: slice) -> Tensor:
             return work(self.head(states), part)
 
-        parts = [slice(start, start + HEAD_ROWS) for start in range(0, len(hidden), HEAD_ROWS)]
-        return torch.cat([self.run_piece(piece, hidden[part], part) for part in parts])
+        return torch.cat([self.run_piece(piece, hidden[p], p) for p in _split_rows(hidden)])
 
     def logits(self, hidden: Tensor) -> Tensor:
         """Return the logits: (N, V)."""
         return self.head(hidden)
+
+
+def _split_rows(hidden: Tensor) -> list[slice]:
+    """Return parts of at most HEAD_ROWS rows."""
+    return [slice(start, start + HEAD_ROWS) for start in range(0, len(hidden), HEAD_ROWS)]

@@ -1,5 +1,5 @@
-"""From hidden states to log-probabilities, or to whatever else is made of logits, for answer
-positions only: no logits are kept.
+"""Log-probabilities, and other functions of logits, from the hidden states of answer positions. No
+logits are kept.
 """
 
 from __future__ import annotations
@@ -12,17 +12,16 @@ from torch import Tensor
 
 CHUNK_POSITIONS = 128
 LogitsFunction = Callable[[Tensor, slice], Tensor]
-"""What is made of the logits (n, V) of a part of the positions: (n,), one number of each position's
+"""A function of the logits (n, V) of a part of the positions: (n,), one number of each position's
 own logits.
 """
 
 
 class TokenLogp(torch.autograd.Function):
-    """log softmax(h W^T)[target] for each state, with the gradient found in the same pass.
+    """Compute log softmax(h W^T)[target] for each state, and its gradient in the same pass.
 
-    d logp / d h = W[target] - softmax(h W^T) W does not depend on what is done with logp later, so
-    it is computed while a chunk's logits are at hand, and neither logits nor probabilities are
-    kept.
+    d logp / d h = W[target] - softmax(h W^T) W does not depend on the later use of logp. It is
+    computed from a chunk's logits at once, so neither logits nor probabilities are kept.
     Shapes: hidden (N, D), weight (V, D) frozen, targets (N,); returns (N,) float32, nats.
     """
 
@@ -32,12 +31,10 @@ class TokenLogp(torch.autograd.Function):
         vocabulary = weight.shape[0]
         logp = torch.empty(count, dtype=torch.float32, device=hidden.device)
         slope = torch.empty_like(hidden) if ctx.needs_input_grad[0] else None
-        logits = hidden.new_empty(
-            min(count, CHUNK_POSITIONS), vocabulary
-        )  # reused: fresh memory for each chunk costs more than the softmax
-        wide, log_probs = (
-            torch.empty(logits.shape, dtype=torch.float32, device=hidden.device) for _ in range(2)
-        )
+        # reused: fresh memory for each chunk costs more than the softmax
+        logits = hidden.new_empty(min(count, CHUNK_POSITIONS), vocabulary)
+        wide = torch.empty(logits.shape, dtype=torch.float32, device=hidden.device)
+        log_probs = torch.empty_like(wide)
         for start in range(0, count, CHUNK_POSITIONS):
             part = slice(start, min(start + CHUNK_POSITIONS, count))
             n = part.stop - start
@@ -57,10 +54,10 @@ class TokenLogp(torch.autograd.Function):
 
 
 class LogitsFunctionInChunks(torch.autograd.Function):
-    """f(h W^T) for each state, with the gradient found in the same pass.
+    """Compute f(h W^T) for each state, and its gradient in the same pass.
 
     Each number depends on its own state alone, so d f / d h = (d f / d logits) W can be computed
-    while a chunk's logits are at hand, as in `TokenLogp`, whatever is done with the numbers later.
+    from a chunk's logits at once, as in `TokenLogp`.
     Shapes: hidden (N, D), weight (V, D) frozen; returns (N,) float32.
     """
 
@@ -89,27 +86,30 @@ class LogitsFunctionInChunks(torch.autograd.Function):
 
 
 def _scale_slope(ctx: Any, grad: Tensor) -> Tensor:
-    """The states' gradient (N, D): that of each number (N,) times its slope, which the forward pass
-    has left.
+    """Return the states' gradient (N, D): that of each number (N,) times its slope, which the
+    forward pass saved.
     """
     slope: Tensor = ctx.saved_tensors[0]
     return (grad[:, None] * slope.float()).to(slope.dtype)
 
 
 def _keep_tensor(tensor: Tensor) -> Tensor:
-    """What is kept within a chunk is gone with it: whoever counts or moves what is kept need not
-    see it.
+    """Return the tensor. Tensors saved within a chunk are released with it, so outer hooks must not
+    count or move them.
     """
     return tensor
 
 
 def token_logp(hidden: Tensor, weight: Tensor, targets: Tensor) -> Tensor:
-    """Log-probability of each target. Shapes: (N, D), (V, D), (N,) -> (N,) float32, nats."""
+    """Return the log-probability of each target. Shapes: (N, D), (V, D), (N,) -> (N,) float32,
+    nats.
+    """
     return TokenLogp.apply(hidden, weight, targets)  # type: ignore[no-any-return,no-untyped-call]
 
 
 def apply_to_logits(hidden: Tensor, weight: Tensor, work: LogitsFunction) -> Tensor:
-    """`work` of the logits of all states, a chunk at a time. Shapes: (N, D), (V, D) -> (N,)
+    """Return `work` of the logits of all states, a chunk at a time. Shapes: (N, D), (V, D) -> (N,)
     float32.
     """
-    return LogitsFunctionInChunks.apply(hidden, weight, work)  # type: ignore[no-any-return,no-untyped-call]
+    found: Tensor = LogitsFunctionInChunks.apply(hidden, weight, work)  # type: ignore[no-untyped-call]
+    return found

@@ -1,7 +1,7 @@
 """A linear layer with a low-rank update, fast to train on a frozen base.
 
-Beside the base's own product there are only products with the rank's width, each added in place; no
-gradient of a full matrix is formed, and small updates are not lost in the rounding of a merged
+Besides the base's own product there are only products with the rank's width, each added in place.
+No gradient of a full matrix is formed, and small updates are not lost in the rounding of a merged
 weight.
 """
 
@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 
 class LoraProduct(torch.autograd.Function):
-    """y = x W^T + b + s (x A^T) B^T with gradients for x, A and B alone.
+    """Compute y = x W^T + b + s (x A^T) B^T with gradients for x, A and B alone.
 
     Source: Hu et al. 2021 (arXiv 2106.09685), equation 3; with G = dL/dy: dB = s G^T (x A^T), dA =
     s (G B)^T x, dx = G W + s (G B) A.
@@ -58,9 +58,7 @@ class LoraProduct(torch.autograd.Function):
 
 
 class LoraLinear(nn.Module):
-    """Stands in for a frozen `nn.Linear`. A and B are kept in float32; A starts as PEFT starts it,
-    B at zero.
-    """
+    """Replace a frozen `nn.Linear`. A and B are kept in float32. A starts as in PEFT, B at zero."""
 
     def __init__(
         self, base: nn.Linear, rank: int, alpha: float, generator: torch.Generator
@@ -78,13 +76,13 @@ class LoraLinear(nn.Module):
 
     @torch.no_grad()
     def refresh(self) -> None:
-        """Takes over the present A and B."""
+        """Copy the present A and B in the weight's dtype."""
         self.low_a = self.a.to(self.base.weight.dtype)
         self.low_b = (self.b * self.scale).to(self.base.weight.dtype)
 
     @torch.no_grad()
     def merge(self) -> None:
-        """Prepares W + sBA in one matrix, for drawing: computed in float32, rounded once."""
+        """Compute W + sBA in one matrix, for sampling: in float32, rounded once."""
         self.merged = torch.addmm(self.base.weight.float(), self.b, self.a, alpha=self.scale).to(
             self.base.weight.dtype
         )
@@ -95,11 +93,10 @@ class LoraLinear(nn.Module):
         if self.merged is not None:
             return nn.functional.linear(x, self.merged, self.base.bias)
         base = self.base
-        if hasattr(
-            base.weight, "ds_id"
-        ):  # DeepSpeed gathers the weight for the layer's own pass alone
+        if hasattr(base.weight, "ds_id"):  # DeepSpeed gathers it only in the layer's own pass
             thin = nn.functional.linear(x, self.a.to(x.dtype))
-            return base(x) + nn.functional.linear(thin, (self.b * self.scale).to(x.dtype))  # type: ignore[no-any-return]
+            update = nn.functional.linear(thin, (self.b * self.scale).to(x.dtype))
+            return base(x) + update  # type: ignore[no-any-return]
         y: Tensor = LoraProduct.apply(
             x, base.weight, base.bias, self.a, self.b, self.scale, self.low_a, self.low_b
         )  # type: ignore[no-untyped-call]

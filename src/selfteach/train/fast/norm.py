@@ -1,5 +1,5 @@
-"""A faster root-mean-square norm for frozen weights, put in where it computes exactly what the
-model's own does.
+"""A faster root-mean-square norm for frozen weights, used if it computes the same as the
+model's.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from torch import Tensor, nn
 
 
 class RmsNorm(torch.autograd.Function):
-    """y = w x / sqrt(mean(x^2) + eps).
+    """Compute y = w x / sqrt(mean(x^2) + eps).
 
     With r = 1/sqrt(mean(x^2) + eps) and g = w dL/dy: dx = r (g - x r mean(g x r)). Torch's fused
-    kernel for layer norm computes r (g - mean(g) - x r mean(g x r)) when it is told that the mean
-    is 0, so r mean(g) is added again.
+    kernel for layer norm computes r (g - mean(g) - x r mean(g x r)) with a mean of 0, so r mean(g)
+    is added again.
     Source: Zhang and Sennrich 2019 (arXiv 1910.07467). Shapes: x (T, D), weight (D,).
     """
 
@@ -45,7 +45,7 @@ class RmsNorm(torch.autograd.Function):
 
 
 class FrozenNorm(nn.Module):
-    """Stands in for a model's own norm."""
+    """Replace a model's own norm."""
 
     def __init__(self, own: nn.Module, eps: float) -> None:
         super().__init__()
@@ -53,14 +53,13 @@ class FrozenNorm(nn.Module):
         self.eps = eps
 
     def forward(self, x: Tensor) -> Tensor:
-        return RmsNorm.apply(x, self.own.weight, self.eps)  # type: ignore[no-any-return,no-untyped-call]
+        found: Tensor = RmsNorm.apply(x, self.own.weight, self.eps)  # type: ignore[no-untyped-call]
+        return found
 
 
 @contextmanager
 def use_fast_norms(module: nn.Module) -> Iterator[int]:
-    """Inside, the norms that can be are replaced (yields how many); afterwards the model has its
-    own again.
-    """
+    """Replace the norms that can be, yield their number, and restore the model's own afterwards."""
     found = {
         name: (own, eps)
         for name, own in module.named_modules()
@@ -84,20 +83,17 @@ def _get_eps(own: nn.Module) -> float | None:
         or own.weight.dtype == torch.float64  # the scale is float32
     ):
         return None
-    return next(
-        (
-            float(getattr(own, name))
-            for name in ("variance_epsilon", "eps")
-            if isinstance(getattr(own, name, None), float)
-        ),
-        None,
-    )
+    for name in ("variance_epsilon", "eps"):
+        eps = getattr(own, name, None)
+        if isinstance(eps, float):
+            return eps
+    return None
 
 
 @torch.no_grad()
 def _computes_the_same(own: nn.Module, eps: float) -> bool:
-    """Whether both compute the same on a probe: some models' norms add one to the weight, or scale
-    in another place.
+    """Return whether both compute the same on a probe. Some models' norms add one to the weight, or
+    scale in another place.
     """
     weight: Any = own.weight
     probe = torch.linspace(-3, 3, 4 * weight.numel(), dtype=weight.dtype).view(4, -1)

@@ -1,9 +1,9 @@
 """The packed form of rows: one sequence without padding, in which every row is a path of a small
 tree.
 
-What all prompts begin with (a chat template's header, a system message) stands once; then each
-row's own prompt, then its answers, each of which sees the shared beginning, its prompt and itself.
-So nothing is padded and nothing is computed twice.
+The common beginning of all prompts (a chat template's header, a system message) comes once. Then
+comes each row's own prompt, then its answers. An answer attends to the shared beginning, its prompt
+and itself. Nothing is padded and nothing is computed twice.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from selfteach.train.batch import TrainingRow
 
 @dataclass(frozen=True, slots=True)
 class Strips:
-    """Neighbouring rows of about the same length, as attention sees them: S strips of at most L
-    tokens in the places start..stop of the sequence, which also see the first P tokens (the shared
+    """Hold neighboring rows of about the same length for attention: S strips of at most L tokens,
+    in the positions start..stop of the sequence. They also attend to the first P tokens (the shared
     beginning).
 
-    Shapes: queries (S, L) places counted from `start`; keys (S, W) places in the sequence, W >= P+L
-    a multiple of 32; strip, offset (stop-start,): which strip a token is of, and where in it;
-    padding: flat places of the padded queries; allowed (S, L, W).
+    Shapes: queries (S, L) positions counted from `start`; keys (S, W) positions in the sequence, W
+    >= P+L a multiple of 32; strip, offset (stop-start,): each token's strip and its position in it;
+    padding: flat positions of the padded queries; allowed (S, L, W).
     """
 
     start: int
@@ -42,16 +42,16 @@ class Strips:
     made: dict[object, Tensor] = field(default_factory=dict)
 
     def queries_of(self, heads: int) -> Tensor:
-        """Gathers (tokens * heads) rows into the order (S, heads, L)."""
+        """Return the index that gathers (tokens * heads) rows into the order (S, heads, L)."""
         return self._get_or_make(("queries", heads), lambda: _expand_by_head(self.queries, heads))
 
     def keys_of(self, groups: int) -> Tensor:
-        """Gathers (T * groups) rows into the order (S, groups, W)."""
+        """Return the index that gathers (T * groups) rows into the order (S, groups, W)."""
         return self._get_or_make(("keys", groups), lambda: _expand_by_head(self.keys, groups))
 
     def back(self, heads: int, width: int, skip: int = 0) -> Tensor:
-        """The inverse of a gather: for each (token, head) its place among (S, heads, width) rows,
-        of which `skip` stand before.
+        """Return the inverse of a gather: for each (token, head) its position among (S, heads,
+        width) rows, after the first `skip` of each width.
         """
         return self._get_or_make(
             ("back", heads, width, skip),
@@ -59,41 +59,37 @@ class Strips:
         )
 
     def padded_of(self, heads: int) -> Tensor:
-        """Places of padded queries among (S, heads, L) rows."""
+        """Return the positions of padded queries among (S, heads, L) rows."""
         longest = self.queries.shape[1]
+        strip = self.padding // longest
+        offset = self.padding % longest
         return self._get_or_make(
-            ("padded", heads),
-            lambda: _make_gather_index(
-                self.padding // longest, self.padding % longest, heads, longest
-            ),
+            ("padded", heads), lambda: _make_gather_index(strip, offset, heads, longest)
         )
 
     def bias(self, heads: int, groups: int, dtype: torch.dtype) -> Tensor:
-        """0 where a query may look and -inf elsewhere, for each head: (S * groups, heads/groups *
-        L, W).
+        """Return 0 for the keys that a query may attend to and -inf for others, for each head: (S *
+        groups, heads/groups * L, W).
         """
         return self._get_or_make(
             ("bias", heads, groups, dtype), lambda: _make_bias(self.allowed, heads, groups, dtype)
         )
 
     def _get_or_make(self, key: object, make: Callable[[], Tensor]) -> Tensor:
-        """All layers ask for the same."""
+        """Return an index that all layers share."""
         if key not in self.made:
             self.made[key] = make()
         return self.made[key]
 
 
 def _expand_by_head(places: Tensor, heads: int) -> Tensor:
-    return (
-        places[:, None, :] * heads + torch.arange(heads, device=places.device)[None, :, None]
-    ).flatten()
+    head = torch.arange(heads, device=places.device)[None, :, None]
+    return (places[:, None, :] * heads + head).flatten()
 
 
 def _make_gather_index(strip: Tensor, offset: Tensor, heads: int, width: int) -> Tensor:
-    return (
-        (strip[:, None] * heads + torch.arange(heads, device=strip.device)) * width
-        + offset[:, None]
-    ).flatten()
+    head = torch.arange(heads, device=strip.device)
+    return ((strip[:, None] * heads + head) * width + offset[:, None]).flatten()
 
 
 def _make_bias(allowed: Tensor, heads: int, groups: int, dtype: torch.dtype) -> Tensor:
@@ -106,13 +102,13 @@ def _make_bias(allowed: Tensor, heads: int, groups: int, dtype: torch.dtype) -> 
 
 @dataclass(frozen=True, slots=True)
 class PackedBatch:
-    """Rows as the model sees them.
+    """Hold rows as one sequence.
 
-    Shapes: ids, positions (1, T); states, targets, row, side, place (N,): for each answer token
-    where the state is that predicts it (shifted by one), the token, its row in this batch, whether
-    it is of the chosen (0) or the rejected (1) answer, its place in it.
-    `lead`: tokens that the adapter puts before every sequence; they and the shared beginning stand
-    once, `num_shared_tokens` tokens in all.
+    Shapes: ids, positions (1, T); states, targets, row, side, place (N,): for each answer token the
+    position of the state that predicts it (shifted by one), the token, its row in this batch,
+    whether it is of the chosen (0) or the rejected (1) answer, its position in the answer.
+    `num_virtual_tokens`: tokens that the adapter puts before every sequence. They and the shared
+    beginning come once, `num_shared_tokens` tokens in all.
     """
 
     rows: tuple[TrainingRow, ...]
@@ -124,35 +120,29 @@ class PackedBatch:
     side: Tensor
     place: Tensor
     strips: tuple[Strips, ...]
-    lead: int = 0
+    num_virtual_tokens: int = 0
     num_shared_tokens: int = 0
 
     def places(self) -> TokenPositions:
-        """Where each token stands in its own sequence: for adapters to which that matters."""
+        """Return each token's position in its own sequence, for adapters that need it."""
+        virtual = self.num_virtual_tokens
         lengths = [min(len(row.prompt) for row in self.rows)] * self.num_shared_tokens
         for row in self.rows:
-            lengths += [len(row.prompt)] * (row.length - self.num_shared_tokens + self.lead)
-        return TokenPositions(
-            self.positions - self.lead, torch.tensor(lengths, device=self.ids.device)[None]
-        )
+            lengths += [len(row.prompt)] * (row.length - self.num_shared_tokens + virtual)
+        prompts = torch.tensor(lengths, device=self.ids.device)[None]
+        return TokenPositions(self.positions - virtual, prompts)
 
 
-def count_shared_prefix(rows: Sequence[TrainingRow], tail: int = 1) -> int:
-    """How many tokens all prompts begin with; each keeps at least `num_edited_suffix_tokens` of its own, and one row
-    shares with nobody.
+def count_shared_prefix(rows: Sequence[TrainingRow], num_edited_suffix_tokens: int) -> int:
+    """Count the tokens of the common beginning of all prompts. Each prompt keeps at least
+    `num_edited_suffix_tokens` of its own, and a single row shares none.
     """
     if len(rows) == 1:
         return 0
-    return _count_common([row.prompt for row in rows], tail)
-
-
-def _count_common(prompts: Sequence[tuple[int, ...]], tail: int) -> int:
-    low, high = min(prompts), max(prompts)  # all others lie between these two
-    same = next(
-        (i for i, (a, b) in enumerate(zip(low, high, strict=False)) if a != b),
-        min(len(low), len(high)),
-    )
-    return max(0, min(same, min(map(len, prompts)) - tail))
+    prompts = [row.prompt for row in rows]
+    pairs = zip(min(prompts), max(prompts), strict=False)  # all others lie between these two
+    common = sum(1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], pairs))
+    return max(0, min(common, min(map(len, prompts)) - num_edited_suffix_tokens))
 
 
 def pack_rows(
@@ -161,76 +151,69 @@ def pack_rows(
     num_virtual_tokens: int = 0,
     num_edited_suffix_tokens: int = 1,
 ) -> PackedBatch:
-    """Packs rows.
+    """Pack rows into one sequence.
 
     Args:
-        lead: places before everything for the tokens of a soft prompt.
-        tail: how many of a prompt's last tokens an adapter treats apart: they are never shared.
+        num_virtual_tokens: positions before everything for the tokens of a soft prompt.
+        num_edited_suffix_tokens: the number of a prompt's last tokens that an adapter treats
+            differently: they are never shared.
     """
 
     def to(values: Sequence[int]) -> Tensor:
         return torch.tensor(values, dtype=torch.long, device=device)
 
     shared = count_shared_prefix(rows, num_edited_suffix_tokens)
+    beginning = num_virtual_tokens + shared
     ids = [0] * num_virtual_tokens + list(rows[0].prompt[:shared])
-    positions = list(range(num_virtual_tokens + shared))
+    positions = list(range(beginning))
     answers: list[tuple[int, int, int, int, int]] = []  # state, target, row, side, place
     for r, row in enumerate(rows):
         ids += row.prompt[shared:]
-        positions += range(num_virtual_tokens + shared, num_virtual_tokens + len(row.prompt))
+        end = num_virtual_tokens + len(row.prompt)
+        positions += range(beginning, end)
         last = len(ids) - 1
         for side, answer in enumerate(row.answers):
             first = len(ids)
-            answers += [
-                (last if t == 0 else first + t - 1, token, r, side, t)
-                for t, token in enumerate(answer)
-            ]
+            for t, token in enumerate(answer):
+                answers.append((first + t - 1 if t else last, token, r, side, t))
             ids += answer
-            positions += range(
-                num_virtual_tokens + len(row.prompt),
-                num_virtual_tokens + len(row.prompt) + len(answer),
-            )
-    columns = (to(column) for column in zip(*answers, strict=True))
-    states, targets, owner, side_of, place = columns
-    strips = _group_strips(rows, shared, num_virtual_tokens, device)
-    ids_of = to(ids)[None]
-    positions_of = to(positions)[None]
+            positions += range(end, end + len(answer))
+    states, targets, owner, sides, place = map(to, zip(*answers, strict=True))
     return PackedBatch(
         tuple(rows),
-        ids_of,
-        positions_of,
+        to(ids)[None],
+        to(positions)[None],
         states,
         targets,
         owner,
-        side_of,
+        sides,
         place,
-        strips,
+        _group_strips(rows, shared, num_virtual_tokens, device),
         num_virtual_tokens,
-        num_virtual_tokens + shared,
+        beginning,
     )
 
 
 def _group_strips(
-    rows: Sequence[TrainingRow], shared: int, lead: int, device: torch.device | str
+    rows: Sequence[TrainingRow], shared: int, num_virtual: int, device: torch.device | str
 ) -> tuple[Strips, ...]:
-    """The shared beginning alone, then the rows in groups whose keys fit the same width."""
-    start = beginning = lead + shared
+    """Return the shared beginning alone, then the rows in groups whose keys fit the same width."""
+    start = beginning = num_virtual + shared
     found = [_make_strips([beginning], [()], 0, 0, device)] if beginning else []
-    for _, group in itertools.groupby(rows, key=lambda row: _round_up_width(lead + row.length)):
+    for _, group in itertools.groupby(
+        rows, key=lambda row: _round_up_width(num_virtual + row.length)
+    ):
         members = list(group)
+        lengths = [row.length - shared for row in members]
         answers = [(len(row.prompt) - shared, *map(len, row.answers)) for row in members]
-        found.append(
-            _make_strips(
-                [row.length - shared for row in members], answers, start, beginning, device
-            )
-        )
+        found.append(_make_strips(lengths, answers, start, beginning, device))
         start = found[-1].stop
     return tuple(found)
 
 
 def _round_up_width(tokens: int) -> int:
-    """Round up: softmax over bf16 rows is twice as fast when their width is a multiple of a vector
-    register.
+    """Round up to a multiple of a vector register, which makes softmax over bf16 rows twice as
+    fast.
     """
     return -(-tokens // 32) * 32
 
@@ -242,8 +225,8 @@ def _make_strips(
     shared: int,
     device: torch.device | str,
 ) -> Strips:
-    """One group. `answers` holds for each strip the tokens of its prompt, then those of each
-    answer.
+    """Return one group. `answers`: for each strip the number of its prompt's tokens, then of each
+    answer's.
     """
     longest = max(lengths)
     count = len(lengths)
@@ -260,9 +243,9 @@ def _make_strips(
     allowed[:, :, :shared] = True
     allowed[:, :, shared : shared + longest] = torch.ones(longest, longest, dtype=torch.bool).tril()
     for s, parts in enumerate(answers):
-        end = sum(parts[:1])
-        for length in parts[1:]:  # an answer does not see the answers before it
-            allowed[s, end : end + length, shared + sum(parts[:1]) : shared + end] = False
+        prompt = end = sum(parts[:1])
+        for length in parts[1:]:  # an answer does not attend to the answers before it
+            allowed[s, end : end + length, shared + prompt : shared + end] = False
             end += length
     padding = (torch.arange(longest)[None] >= size[:, None]).flatten().nonzero()[:, 0]
     queries, keys, strip, offset, padding, allowed = (

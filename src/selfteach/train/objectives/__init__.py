@@ -1,8 +1,8 @@
-"""Objectives: pure functions of log-probabilities, and for each a small class that says what it
+"""Objectives: pure functions of log-probabilities, and for each a small class that declares its
 needs.
 
-The loop computes what the objectives of a batch need and adds up what they return; it knows no
-objective by name.
+The trainer computes the inputs that the objectives of a batch need and adds up their losses. It
+knows no objective by name.
 """
 
 from __future__ import annotations
@@ -20,12 +20,14 @@ from selfteach.train.fast.head import LogitsFunction
 from selfteach.train.prior import Prior
 
 Event = tuple[str, Mapping[str, Any]]
-"""What happened, and its facts."""
+"""An event's kind and its facts."""
+RowFigures = Mapping[int, Mapping[str, float]]
+"""Figures of rows, by the row's number."""
 
 
 @dataclass(frozen=True, slots=True)
 class Distribution:
-    """Next-token distributions at N answer positions, as their K likeliest tokens and one bucket
+    """Hold next-token distributions at N answer positions: the K likeliest tokens and one bucket
     for the rest.
 
     Shapes: ids (N, K), logp (N, K) nats; `full` holds every token in order and has no bucket (then
@@ -37,21 +39,20 @@ class Distribution:
     full: bool
 
     def at(self, part: slice) -> Distribution:
-        """The distributions at a part of the positions."""
+        """Return the distributions at a part of the positions."""
         return Distribution(self.ids if self.full else self.ids[part], self.logp[part], self.full)
 
 
 @dataclass(frozen=True, slots=True)
 class ObjectiveInputs:
-    """What an objective sees of a batch: its own rows, numbered 0..R-1.
+    """Hold an objective's own rows of a batch, numbered 0..R-1.
 
     Shapes: logp, reference (N,) of the chosen tokens, and rejected, rejected_reference (M,) of the
-    rejected ones, in nats per token; row (N,), rejected_row (M,). `at_logits(f)` is `f(logits,
-    part)` of the logits (n, V) at the chosen positions, a part of them at a
-    time: (N,). drawn (R,) says which answers the student drew itself. edited (N,), rejected_edited
-    (M,) bool: the tokens that the correction changed; prior (R,) nats: log l(chosen) - log
-    l(rejected); numbers: the rows' numbers in the training. Fields that no objective asked for are
-    None.
+    rejected ones, in nats per token; row (N,), rejected_row (M,). `apply_to_logits(f)` returns
+    `f(logits, part)` of the logits (n, V) at the chosen positions, a part of them at a time: (N,).
+    sampled (R,): whether the answer is the tuned model's own. edited (N,), rejected_edited (M,)
+    bool: the tokens that the correction changed. prior (R,) nats: log l(chosen) - log l(rejected).
+    numbers: the rows' numbers in the training. Fields that the objective does not need are None.
     """
 
     rows: int
@@ -71,59 +72,57 @@ class ObjectiveInputs:
 
 
 def sum_by_row(values: Tensor, row: Tensor, rows: int) -> Tensor:
-    """Sums token values (N,) by row into (R,)."""
+    """Sum token values (N,) by row into (R,)."""
     return torch.zeros(rows, dtype=values.dtype, device=values.device).index_add(0, row, values)
 
 
 class Objective(ABC):
-    """One loss. `compute_row_losses` gives each row's sum; the loop divides by the count of `unit`s in the whole
-    step, and adds weights.
+    """Compute one loss. The trainer divides the row sums by the count of `unit`s in the whole step
+    and multiplies them by the rows' weights.
 
-    What follows is what a loss needs; one that needs more than the chosen answer's
-    log-probabilities says so.
+    The attributes declare what a loss needs besides the chosen answer's log-probabilities.
     """
 
     unit: Literal["token", "pair"] = "token"
     pairs: bool = False
-    """Needs the rejected answer."""
+    """Whether it needs the rejected answer."""
     reference: bool = False
-    """Needs the base's log-probabilities of the answers."""
+    """Whether it needs the base's log-probabilities of the answers."""
     teacher: Literal["", "base", "prompted"] = ""
-    """Needs next-token distributions: of the base, or of the base with `source["teacher_prompt"]`.
+    """The next-token distributions that it needs: of the base, or of the base with
+    `source["teacher_prompt"]`.
     """
     supports_on_policy: bool = False
-    """May be trained on answers that the student draws between steps (`train.on_policy`)."""
+    """Whether it may be trained on answers that the tuned model samples (`train.on_policy`)."""
     skip: int = 0
-    """How many of the first tokens of an answer it leaves out."""
+    """The number of an answer's first tokens that it leaves out."""
     edits: bool = False
-    """Needs to know which tokens the correction changed."""
+    """Whether it needs the tokens that the correction changed."""
     prior: Prior | None = None
-    """A domain prior, where it needs log l(chosen) - log l(rejected)."""
+    """The domain prior, if it needs log l(chosen) - log l(rejected)."""
     holds: bool = False
-    """Only holds the base in place: a row that has no other objective is not learned."""
+    """Whether it only holds the base in place. A row without another objective is not learned."""
     distilled_by: str = "distill"
-    """The objective that takes its place where a fast adapter learned the rows before
-    (`train.distill_from`); one that `holds` stays.
-    """
+    """The objective that replaces it under `train.distill_from`; one that `holds` stays."""
 
     def __init__(self, settings: config.TrainConfig) -> None:
         self.settings = settings
 
     @abstractmethod
-    def compute_row_losses(self, view: ObjectiveInputs) -> Tensor:
-        """(R,) float32: the loss of each row, summed over its units."""
+    def compute_row_losses(self, inputs: ObjectiveInputs) -> Tensor:
+        """Return the loss of each row, summed over its units: (R,) float32."""
 
-    def watch(self, view: ObjectiveInputs) -> Mapping[int, Mapping[str, float]]:
-        """What it wants remembered of each row, by the row's number; called without gradient after
-        `compute_row_losses`.
+    def observe(self, inputs: ObjectiveInputs) -> RowFigures:
+        """Return figures to collect for `after_step`, by the row's number. The trainer calls this
+        without gradients, after `compute_row_losses`.
         """
         return {}
 
     def after_step(
-        self, step: int, seen: Mapping[int, Mapping[str, float]], pairs: int
+        self, step: int, seen: RowFigures, pairs: int
     ) -> tuple[Mapping[str, float], Sequence[Event]]:
-        """Numbers for the step's entry in the curve, and what has happened, from what `watch` saw
-        in the whole step.
+        """Return figures for the step's entry in the curve, and events, from the figures that
+        `observe` returned in the whole step.
 
         Args:
             pairs: how many rows of the training this objective applies to.
@@ -131,8 +130,8 @@ class Objective(ABC):
         return {}, ()
 
     def state(self) -> dict[str, Any]:
-        """What a checkpoint must hold for it, as JSON."""
+        """Return what a checkpoint must hold for it, as JSON."""
         return {}
 
     def restore(self, state: Mapping[str, Any]) -> None:  # noqa: B027
-        """The inverse of `state`."""
+        """Restore what `state` returned."""

@@ -1,4 +1,4 @@
-"""Anchors: keep saying what the base says, where it already does well."""
+"""Anchors: preserve the base's answers to prompts that it already answers well."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from selfteach.train.objectives.distill import compute_divergence
 
 
 class AnchorObjective(Objective):
-    """`anchor`: on the base's own answers, either their likelihood (`anchor: nll`) or the
+    """Train `anchor`: on the base's own answers, either their likelihood (`anchor: nll`) or the
     divergence from the base (`anchor: kl`).
 
-    Source: C3PO (arXiv 2402.10893). Departs: it uses the likelihood, and found that full-logit KL
-    costs adherence; here both can be had.
+    Source: C3PO (arXiv 2402.10893). Departs: C3PO uses the likelihood, and found that full-logit KL
+    costs adherence; both are available here.
     """
 
     holds = True
@@ -25,33 +25,32 @@ class AnchorObjective(Objective):
         if settings.anchor == "kl":
             self.teacher = "base"
 
-    def compute_row_losses(self, view: ObjectiveInputs) -> Tensor:
-        """(R,) sums over tokens, nats."""
-        return sum_by_row(self.compute_drifts(view), view.row, view.rows)
+    def compute_row_losses(self, inputs: ObjectiveInputs) -> Tensor:
+        """Return the sums over tokens, nats: (R,)."""
+        return sum_by_row(self.compute_drifts(inputs), inputs.row, inputs.rows)
 
-    def compute_drifts(self, view: ObjectiveInputs) -> Tensor:
-        """(N,) nats of each token."""
+    def compute_drifts(self, inputs: ObjectiveInputs) -> Tensor:
+        """Return the drift of each token in nats: (N,)."""
         if self.settings.anchor == "nll":
-            return -view.logp
-        return compute_divergence(view, "forward", 0.5, self.settings.temperature)
+            return -inputs.logp
+        return compute_divergence(inputs, "forward", 0.5, self.settings.temperature)
 
 
 class HoldObjective(AnchorObjective):
-    """`hold`: what a correction left as it was stays as the base has it, with everything before it
-    corrected.
+    """Train `hold`: keep the unchanged tokens of a correction as the base has them after the
+    corrected ones.
 
-    The same divergence on the tokens of the correction that belong to no edit. An anchor elsewhere
-    cannot say that an edit changes nothing around it; on 100 corrected answers of the embedded
-    model drift was .079 without it, .038 with it (docs/log/).
+    It is the same divergence on the tokens of the correction that belong to no edit. An anchor
+    elsewhere cannot express that an edit changes nothing around it. On 100 corrected answers of the
+    embedded model drift was .079 without it, .038 with it (docs/log/).
     """
 
     pairs = True
     edits = True
     holds = False
 
-    def compute_row_losses(self, view: ObjectiveInputs) -> Tensor:
-        """(R,) sums over the tokens outside of edits, nats."""
-        assert view.edited is not None
-        return sum_by_row(
-            torch.where(view.edited, 0.0, self.compute_drifts(view)), view.row, view.rows
-        )
+    def compute_row_losses(self, inputs: ObjectiveInputs) -> Tensor:
+        """Return the sums over the tokens outside of edits, nats: (R,)."""
+        assert inputs.edited is not None
+        drifts = torch.where(inputs.edited, 0.0, self.compute_drifts(inputs))
+        return sum_by_row(drifts, inputs.row, inputs.rows)

@@ -1,7 +1,7 @@
-"""Self-distillation: the student learns the answers' distributions from the base that has more in
-its prompt.
+"""Self-distillation: the tuned model learns the answers' distributions from the base, whose prompt
+holds more.
 
-Source: ELVF (IV); the teacher is the base with the adapter off, frozen, with the rule in its prompt
+Source: ELVF (IV). The teacher is the base with the adapter off, frozen, with the rule in its prompt
 and never the answer.
 Departs: ELVF's code had no shift, let gradients flow through the teacher, misaligned its batches
 and put the gold answer into the teacher's prompt; a test pins each.
@@ -21,15 +21,15 @@ DivergenceForm = Literal["forward", "reverse", "jsd"]
 
 
 def kl(p: Tensor, q: Tensor) -> Tensor:
-    """KL(p || q) = sum_v p_v (log p_v - log q_v), nats. Shapes: log-probabilities (N, V), (N, V) ->
-    (N,).
+    """Return KL(p || q) = sum_v p_v (log p_v - log q_v), nats. Shapes: log-probabilities (N, V),
+    (N, V) -> (N,).
     """
     return torch.where(p.isneginf(), 0.0, p.exp() * (p - q)).sum(-1)
 
 
 def jsd(p: Tensor, q: Tensor, beta: float) -> Tensor:
-    """JSD_beta = beta KL(p || m) + (1-beta) KL(q || m) with m = beta p + (1-beta) q; p the teacher,
-    q the student.
+    """Return JSD_beta = beta KL(p || m) + (1-beta) KL(q || m) with m = beta p + (1-beta) q. The
+    teacher is p, the tuned model q.
 
     Source: Agarwal et al. 2023, GKD (arXiv 2306.13649), equation 1.
     Shapes: log-probabilities (N, V), (N, V) -> (N,).
@@ -41,8 +41,8 @@ def jsd(p: Tensor, q: Tensor, beta: float) -> Tensor:
 
 
 def coarsen(logp: Tensor, ids: Tensor) -> Tensor:
-    """The probabilities of the given tokens, and of all others together: (N, V), (N, K) -> (N,
-    K+1), nats.
+    """Return the probabilities of the given tokens, and of all others together: (N, V), (N, K) ->
+    (N, K+1), nats.
 
     The tail bucket makes the divergence of the two coarse distributions a lower bound of the full
     one (data processing inequality); renormalising the K tokens alone would be biased.
@@ -52,7 +52,9 @@ def coarsen(logp: Tensor, ids: Tensor) -> Tensor:
 
 
 def log_tail_mass(top: Tensor) -> Tensor:
-    """log(1 - sum exp(top)): (N, K) -> (N, 1), with a floor where rounding leaves nothing."""
+    """Return log(1 - sum exp(top)): (N, K) -> (N, 1), with a floor in case rounding leaves
+    nothing.
+    """
     rest = -torch.expm1(torch.logsumexp(top, -1, keepdim=True).clamp(max=-1e-7))
     return rest.log()
 
@@ -64,35 +66,35 @@ def divergence(
     beta: float = 0.5,
     temperature: float = 1.0,
 ) -> Tensor:
-    """D(teacher || student) at each position, nats; no gradient reaches the teacher.
+    """Return D(teacher || model) at each position, nats; no gradient reaches the teacher.
 
     Shapes: teacher (N, K), logits (N, V) -> (N,).
     """
-    student = torch.log_softmax(logits.float() / temperature, -1)
+    q = torch.log_softmax(logits.float() / temperature, -1)
     p = teacher.logp.detach()
     if not teacher.full:
         p = torch.cat([p, log_tail_mass(p)], -1)
-        student = coarsen(student, teacher.ids)
+        q = coarsen(q, teacher.ids)
     if form == "forward":
-        return kl(p, student)
-    return kl(student, p) if form == "reverse" else jsd(p, student, beta)
+        return kl(p, q)
+    return kl(q, p) if form == "reverse" else jsd(p, q, beta)
 
 
 def compute_divergence(
-    view: ObjectiveInputs, form: DivergenceForm, beta: float, temperature: float
+    inputs: ObjectiveInputs, form: DivergenceForm, beta: float, temperature: float
 ) -> Tensor:
-    """D(teacher || student) at each chosen position of a view, nats: (N,)."""
-    teacher = view.teacher
+    """Return D(teacher || model) at each chosen position, nats: (N,)."""
+    teacher = inputs.teacher
     assert teacher is not None
-    assert view.apply_to_logits is not None
-    return view.apply_to_logits(
+    assert inputs.apply_to_logits is not None
+    return inputs.apply_to_logits(
         lambda logits, part: divergence(teacher.at(part), logits, form, beta, temperature)
     )
 
 
 class DistillObjective(Objective):
-    """`distill`: (1-lam) CE + lam D a token, lam = `train.distill_mix`. On the student's own draws
-    lam D alone: they are no evidence.
+    """Train `distill`: (1-lam) CE + lam D a token, lam = `train.distill_mix`. On sampled answers it
+    is lam D alone, because they are no evidence.
     """
 
     teacher = "prompted"
@@ -102,13 +104,13 @@ class DistillObjective(Objective):
         super().__init__(settings)
         self.skip = settings.skip_tokens
 
-    def compute_row_losses(self, view: ObjectiveInputs) -> Tensor:
-        """(R,) sums over tokens, nats."""
+    def compute_row_losses(self, inputs: ObjectiveInputs) -> Tensor:
+        """Return the sums over tokens, nats: (R,)."""
         s = self.settings
-        d = compute_divergence(view, s.divergence, s.jsd_beta, s.temperature)
-        likelihood = (
-            view.logp
-            if view.sampled is None
-            else view.logp.masked_fill(view.sampled[view.row], 0.0)
+        d = compute_divergence(inputs, s.divergence, s.jsd_beta, s.temperature)
+        likelihood = inputs.logp
+        if inputs.sampled is not None:
+            likelihood = likelihood.masked_fill(inputs.sampled[inputs.row], 0.0)
+        return sum_by_row(
+            s.distill_mix * d - (1 - s.distill_mix) * likelihood, inputs.row, inputs.rows
         )
-        return sum_by_row(s.distill_mix * d - (1 - s.distill_mix) * likelihood, view.row, view.rows)

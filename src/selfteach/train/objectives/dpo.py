@@ -13,7 +13,7 @@ from selfteach.train.objectives import Objective, ObjectiveInputs, sum_by_row
 def dpo(
     chosen: Tensor, rejected: Tensor, base_chosen: Tensor, base_rejected: Tensor, beta: float
 ) -> Tensor:
-    """L = - log sigmoid(beta [log pi/pi0 (y_w) - log pi/pi0 (y_l)]).
+    """Return L = - log sigmoid(beta [log pi/pi0 (y_w) - log pi/pi0 (y_l)]).
 
     Source: Rafailov et al. 2023 (arXiv 2305.18290), equation 7; equals TRL's `sigmoid` loss.
     Shapes: each (B,), summed log-probabilities in nats -> (B,).
@@ -22,20 +22,20 @@ def dpo(
 
 
 class DpoObjective(Objective):
-    """`dpo`: the mean over pairs, with `train.beta`."""
+    """Train `dpo`: the mean over pairs, with `train.beta`."""
 
     unit = "pair"
     pairs = True
     reference = True
 
-    def compute_row_losses(self, view: ObjectiveInputs) -> Tensor:
-        """(R,) losses of pairs."""
-        assert view.rejected is not None
-        assert view.rejected_row is not None
-        assert view.reference is not None
-        assert view.rejected_reference is not None
-        chosen = sum_by_row(view.logp, view.row, view.rows)
-        base_chosen = sum_by_row(view.reference, view.row, view.rows)
-        rejected = sum_by_row(view.rejected, view.rejected_row, view.rows)
-        base_rejected = sum_by_row(view.rejected_reference, view.rejected_row, view.rows)
+    def compute_row_losses(self, inputs: ObjectiveInputs) -> Tensor:
+        """Return the losses of pairs: (R,)."""
+        assert inputs.rejected is not None
+        assert inputs.rejected_row is not None
+        assert inputs.reference is not None
+        assert inputs.rejected_reference is not None
+        chosen = sum_by_row(inputs.logp, inputs.row, inputs.rows)
+        base_chosen = sum_by_row(inputs.reference, inputs.row, inputs.rows)
+        rejected = sum_by_row(inputs.rejected, inputs.rejected_row, inputs.rows)
+        base_rejected = sum_by_row(inputs.rejected_reference, inputs.rejected_row, inputs.rows)
         return dpo(chosen, rejected, base_chosen, base_rejected, self.settings.beta)

@@ -8,8 +8,8 @@ from selfteach.train.objectives import Objective, ObjectiveInputs, sum_by_row
 
 
 def sft(token_logp: Tensor, row: Tensor, rows: int) -> Tensor:
-    """L = - sum_t log pi(y_t | x, y_<t), for each row; the loop divides by all answer tokens of the
-    step.
+    """Return L = - sum_t log pi(y_t | x, y_<t) for each row. The trainer divides by all answer
+    tokens of the step.
 
     Shapes: token_logp (N,), row (N,) -> (R,).
     """
@@ -17,8 +17,8 @@ def sft(token_logp: Tensor, row: Tensor, rows: int) -> Tensor:
 
 
 class SftObjective(Objective):
-    """`sft`: mean negative log-likelihood a token."""
+    """Train `sft`: the mean negative log-likelihood a token."""
 
-    def compute_row_losses(self, view: ObjectiveInputs) -> Tensor:
-        """(R,) summed negative log-likelihoods."""
-        return sft(view.logp, view.row, view.rows)
+    def compute_row_losses(self, inputs: ObjectiveInputs) -> Tensor:
+        """Return summed negative log-likelihoods: (R,)."""
+        return sft(inputs.logp, inputs.row, inputs.rows)
