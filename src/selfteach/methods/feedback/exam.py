@@ -23,7 +23,6 @@ from selfteach.evaluate.exam import (
     ArmAnswers,
     Exam,
     ExamState,
-    TunedModel,
     answer,
     make_arms,
     measure_drift,
