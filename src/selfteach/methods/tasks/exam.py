@@ -64,8 +64,9 @@ METRIC_KEYS = (
 
 @dataclass(frozen=True)
 class TaskScores:
-    """Hold ROUGE-L of the target answers to the closest answer of people, by arm, in the order of the
-    questions.
+    """Hold ROUGE-L of the target answers to the closest answer of people.
+
+    The lists are by arm, in the order of the questions.
     """
 
     greedy: Mapping[str, list[float]]
