@@ -27,11 +27,11 @@ class OwnAnswer:
     Attributes:
         id: the id of the example, and of its row in the ledger.
         text: the part of the answer that is learned.
-        cut: whether the answer goes on after `text`.
+        cut: whether the answer continues after `text`.
         kind: the kind of the example.
         source: the origin of the example; `cut` is added to it.
         fault: the reason not to learn it, or "".
-        body: what the ledger holds beside the prompt.
+        body: what the ledger holds in addition to the prompt.
     """
 
     id: str

@@ -29,7 +29,7 @@ from selfteach.train.adapters import can_join
 from selfteach.train.adapters.join_loras import explain_why_not_joined
 
 SERVED_MODEL_NOTE = "served"
-"""The note that holds which model the endpoint said it is; a resumed run insists on it."""
+"""The note that holds the model name that the endpoint reported; a resumed run requires it."""
 
 
 @dataclass

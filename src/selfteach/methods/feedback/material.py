@@ -16,7 +16,7 @@ MAX_RULE = 2000
 
 
 def read_material(rule: str) -> Material:
-    """Read a rule; the text itself stands in the run's identity.
+    """Read a rule; the text itself is part of the run's identity.
 
     Raises:
         DataError: nothing is left of it, or it is no longer a rule but a document.

@@ -175,7 +175,7 @@ class RuleTraining:
     def add_examples(self, probed: Sequence[ProbedPrompt]) -> bool:
         """Add the examples and anchors of probed prompts; return whether there is more to learn.
 
-        Anchors are added only in the first round or beside something to learn.
+        Anchors are added only in the first round, or together with something to learn.
         """
         judge = self.judges.training
         found, traces = make_violation_examples(self.session, probed, judge)
@@ -445,7 +445,7 @@ def get_compliant_beginning(p: ProbedPrompt, check: Check) -> str:
 def make_rejected(
     session: Session, completion: Completion, check: Check | None, best: Try
 ) -> tuple[str, bool]:
-    """Return the rejected answer, and whether it goes on.
+    """Return the rejected answer, and whether it was cut off.
 
     It holds the first tokens, and the violation at least. Against a branch it ends with the
     violation.
@@ -492,7 +492,7 @@ def make_rule_anchors(
 
 
 def truncate_answer(session: Session, completion: Completion, tokens: int) -> tuple[str, bool]:
-    """Return the first tokens of an answer, and whether it goes on after them."""
+    """Return the first tokens of an answer, and whether more follow."""
     ids = session.model.encode_answer(completion.text, end=False)
     if len(ids) <= tokens:
         return completion.text, completion.finish == "length"

@@ -257,7 +257,7 @@ def build_exam(
         held_out: tasks of people that nothing was chosen on, by part.
         known: tasks of people that may be shown; judges are calibrated on them.
         general: prompts that no example is about.
-        examples: what is learned; the first of them stand in the prompt of the prompted arm.
+        examples: what is learned; the prompt of the prompted arm shows the first of them.
         material: a line on what was brought and invented.
     """
     held_out_questions = make_questions(session, held_out)

@@ -8,7 +8,7 @@
   4  classify: is the output one of a few labels?
   5  instances: for a classification output first, else input first; filtered too
   6  inspect: how near to the seeds, how diverse, how long; pages to read
-  7  train: supervised, one template drawn for each example, the answer alone in the loss; the
+  7  train: supervised, one template sampled for each example, the answer alone in the loss; the
      base's own answers hold it in place
   8  exam: base, worked tasks in the prompt, tuned, on held-out seeds and on tasks of people
      (--test)

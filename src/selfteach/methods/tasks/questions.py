@@ -79,7 +79,7 @@ def has_room(session: Session, prompt: Turns, question: TaskQuestion) -> bool:
 
 
 def list_worked(examples: Sequence[Example]) -> list[tuple[Turns, str]]:
-    """Return the worked tasks that may stand in a prompt, with their answers.
+    """Return the worked tasks that a prompt may show, with their answers.
 
     They are the people's own, or the invented ones where those are not learned.
     """
