@@ -100,8 +100,8 @@ def choose_judges(
         session.display.print_line(f'recognized: the check is "{suggested}"')
         check = suggested
     if check:
-        verdicts = ThresholdJudge(CheckJudge(check), 0.5)
-        return RuleJudges(verdicts, verdicts)
+        check_judge = ThresholdJudge(CheckJudge(check), 0.5)
+        return RuleJudges(check_judge, check_judge)
     setup = JudgeSetup(
         session.base,
         session.rule,

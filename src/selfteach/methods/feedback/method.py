@@ -617,9 +617,9 @@ def note_clusters(
     points: list[dict[str, Any]] = []
     flags: dict[str, list[bool]] = {str(label): [] for label in range(len(clusters.sizes))}
     for prompt, label, (x, y) in zip(prompts, clusters.labels, clusters.xy, strict=True):
-        point = {"x": float(x), "y": float(y), "cluster": int(label), "scope": prompt.scope}
-        point |= {"prompt": prompt.text, "failed": failed.get(prompt.text, False)}
-        points.append(point)
+        place = {"x": float(x), "y": float(y), "cluster": int(label)}
+        did_fail = failed.get(prompt.text, False)
+        points.append({**place, "scope": prompt.scope, "prompt": prompt.text, "failed": did_fail})
         if prompt.text in failed:
             flags[str(label)].append(failed[prompt.text])
     found = {

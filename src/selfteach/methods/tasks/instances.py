@@ -108,8 +108,9 @@ def sample_fitting(session: Session, requests: Sequence[Request]) -> list[Comple
     fitting = [request for request in requests if room_tokens(request.prompt) > 0]
     found: dict[str, Completion | str]
     found = {request.id(model.fingerprint): NO_ANSWER for request in fitting}
-    answers = {completion.id: completion for completion in model.stream(fitting)}
-    found |= dict(model.failures) | answers
+    completions = list(model.stream(fitting))
+    found |= dict(model.failures)
+    found |= {completion.id: completion for completion in completions}
     return [found.get(request.id(model.fingerprint), NO_ROOM) for request in requests]
 
 
