@@ -89,6 +89,7 @@ def make_session(method: str, **settings: Any) -> Any:
     base = Scripted(
         lambda request: "The fox runs." if len(request.prompt) > 1 else f"Bread {request.prompt}"
     )
+    base.sample = lambda requests: list(base.stream(requests))  # type: ignore[attr-defined]
     return SimpleNamespace(
         config=config.METHOD_CONFIGS[method](**settings),
         subject=Subject("foxes", (), ("crows",)),

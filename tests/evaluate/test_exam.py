@@ -107,7 +107,7 @@ def test_every_arm_answers_every_scope_greedily_and_only_the_target_at_temperatu
     own = session(tmp_path, model)
     asked = {"target": ["a", "b"], "near": ["c"], "general": []}
     built = feedback.build_exam(own, JUDGE, asked, [], "r")
-    found = exam.answer_all(own, feedback.build_arms(own, None, asked), built)
+    found = exam.answer_all(own, built.arms(None), built)
     assert list(found) == list(asked)
     assert all(set(row) == {"base", "prompted"} for row in found.values())
     assert [d.text for d in found["target"]["base"].sampled] == ["exam target 1.0"] * 2

@@ -85,7 +85,7 @@ def test_too_little_is_said_before_the_model_loads(
 @pytest.mark.parametrize(
     ("more", "code", "why"),
     [
-        (("--set", "templates=[alpaca]"), 2, "lessons are turns of a conversation"),
+        (("--set", "templates=[alpaca]"), 2, "examples are turns of a conversation"),
         (("--set", "templates=[plane]"), 2, 'Did you mean "plain"'),
         (("--set", "templates=[]"), 2, "no template"),
         (

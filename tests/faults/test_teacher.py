@@ -14,13 +14,13 @@ from hostile import Behave, answer, hostile, refuse, then
 
 from selfteach.config import FeedbackConfig, ResolvedConfig, resolve
 from selfteach.errors import EndpointError, UsageError
-from selfteach.generate.ask import GeneratedPrompt
 from selfteach.generate.search import LOST_REASON, SearchTrace, Try
-from selfteach.methods.feedback.method import ProbedPrompt, make_unsolved_outcome
+from selfteach.methods.feedback.method import drop_unsolved
 from selfteach.methods.session import SERVED_MODEL_NOTE, open_teacher
 from selfteach.models.recorded import Recorded
 from selfteach.records import Request, make_prompt
 from selfteach.run.display import Display
+from selfteach.run.ledger import OpenFunnel
 from selfteach.run.run_folder import Run, open_run
 
 
@@ -116,19 +116,13 @@ def test_key_and_deadline_are_those_of_the_configuration(
 
 
 def test_a_prompt_of_which_the_teacher_lost_every_draw_has_failed_and_was_not_dropped() -> None:
-    asked = ProbedPrompt(GeneratedPrompt("Say hum.", "target", "", ""), (), ())
-    lost, tried = (
-        Try("", "teacher", LOST_REASON),
-        Try("Hum.", "teacher", "breaks the rule", broken=True),
-    )
-    fates = [
-        make_unsolved_outcome(asked, SearchTrace("Say hum.", False, tries))
-        for tries in ([lost, lost], [lost, tried])
-    ]
-    assert [(fate.state, fate.reason) for fate in fates] == [
-        ("failed", LOST_REASON),
-        ("dropped", "search budget spent"),
-    ]
+    lost = Try("", "teacher", LOST_REASON)
+    tried = Try("Hum.", "teacher", "breaks the rule", broken=True)
+    funnel = OpenFunnel()
+    drop_unsolved(funnel, "a", SearchTrace("Say hum.", False, [lost, lost]))
+    drop_unsolved(funnel, "b", SearchTrace("Say hum.", False, [lost, tried]))
+    found = [(outcome.state, outcome.reason) for outcome in funnel.outcomes.values()]
+    assert found == [("failed", LOST_REASON), ("dropped", "search budget spent")]
 
 
 def test_a_key_in_the_place_of_its_name_is_refused_and_not_repeated() -> None:

@@ -4,6 +4,7 @@ changes.
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,12 +13,13 @@ import pytest
 
 from selfteach.config import TasksConfig
 from selfteach.errors import UsageError
-from selfteach.evaluate.exam import GENERAL, TARGET
+from selfteach.evaluate.exam import GENERAL, TARGET, make_arms
 from selfteach.judge.pairwise import ReferencePairwiseJudge
 from selfteach.materials.tasks import Instance, Task
 from selfteach.methods.tasks.contest import choose_judge, make_mismatched_pairs
-from selfteach.methods.tasks.exam import build_arms, build_exam, fit_worked_turns
+from selfteach.methods.tasks.exam import build_exam, fit_worked_turns
 from selfteach.methods.tasks.questions import make_question, make_questions
+from selfteach.methods.worked_turns import add_worked_turns
 from selfteach.models.recorded import Recorded
 from selfteach.models.scripted import Scripted
 from selfteach.records import Example, Message, Prompt, make_prompt
@@ -119,14 +121,15 @@ def test_the_prompted_arm_sees_worked_tasks_before_every_question(tmp_path: Path
     there = session(tmp_path)
     asked = {TARGET: [make_prompt("Say it")], GENERAL: [make_prompt("Hello?", system="Be kind.")]}
     worked = (*make_prompt("Ask"), Message("assistant", "said"))
-    arms = build_arms(there, None, asked, worked)
+    make = partial(make_arms, there, asked, partial(add_worked_turns, worked))
+    arms = make(None)
     assert set(arms) == {"base", "prompted"}
     assert arms["base"].prompts == asked
     assert arms["prompted"].prompts[TARGET] == [(*worked, *make_prompt("Say it"))]
     (general,) = arms["prompted"].prompts[GENERAL]
     assert general == (Message("system", "Be kind."), *worked, *make_prompt("Hello?"))
     tuned: Any = SimpleNamespace(recorded="tuned")
-    assert build_arms(there, tuned, asked, worked)["taught"].model == "tuned"
+    assert make(tuned)["taught"].model == "tuned"
 
 
 def test_the_exam_counts_what_is_learned_and_asks_what_is_held_out(tmp_path: Path) -> None:

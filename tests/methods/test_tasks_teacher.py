@@ -131,8 +131,8 @@ def test_without_log_probabilities_the_student_classifies_and_nobody_s_judgement
     code, _, _ = taught(tasker, tmp_path, teacher(logprobs=False))
     assert code == 0
     assert (
-        "the student tells classifications, because the teacher gives no log-probabilities"
-        in capfd.readouterr().err
+        "the base decides which tasks are classifications, because the teacher gives no "
+        "log-probabilities" in capfd.readouterr().err
     )
     exam = json.loads((tmp_path / "run" / "exam.json").read_text())
     assert "gives no log-probabilities" in exam["judge"]["left_out"]["teacher"]

@@ -413,3 +413,33 @@ def test_a_signal_waits_for_the_end_of_a_commit(ledger: Ledger) -> None:
     ledger.record_answers(rows())
     assert depths == [1]
     assert signals._InterruptState.depth == 0
+
+
+def test_a_funnel_records_the_first_outcome_of_each_candidate(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "run.db")
+    with ledger.open_funnel("search", ["a", "b", "c"]) as funnel:
+        funnel.accept("a", {"prompt": "Tea?"})
+        funnel.decide("a", "too late")
+        funnel.decide("b", "no answer", failed=True)
+        funnel.decide("c", "too short")
+    found = {outcome.id: outcome for _, outcome in ledger.read_outcomes("search")}
+    assert found["a"] == Outcome("a", "accepted", "", {"prompt": "Tea?"})
+    assert (found["b"].state, found["b"].reason) == ("failed", "no answer")
+    assert (found["c"].state, found["c"].reason) == ("dropped", "too short")
+
+
+def test_a_funnel_misses_a_candidate_without_an_outcome(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "run.db")
+    with (
+        pytest.raises(IntegrityError, match="1 candidate"),
+        ledger.open_funnel("search", ["a", "b"]) as funnel,
+    ):
+        funnel.accept("a")
+
+
+def test_a_funnel_that_is_interrupted_records_nothing(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "run.db")
+    with pytest.raises(ZeroDivisionError), ledger.open_funnel("search", ["a"]) as funnel:
+        funnel.accept("a", {"share": 1 / 0})
+    (left,) = [outcome.state for _, outcome in ledger.read_outcomes("search")]
+    assert left == "pending"

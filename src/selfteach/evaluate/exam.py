@@ -31,6 +31,7 @@ from selfteach.records import (
     GREEDY,
     Completion,
     Measure,
+    Message,
     Prompt,
     Request,
     SamplingParams,
@@ -88,6 +89,26 @@ class Arm:
     model: Recorded
     prompts: Mapping[str, Sequence[Prompt]]
     sampled: bool = True
+
+
+def make_arms(
+    session: ExamSession,
+    questions: Mapping[str, Sequence[tuple[Message, ...]]],
+    add_material: Callable[[tuple[Message, ...]], Prompt],
+    tuned: TunedModel | None,
+) -> dict[str, Arm]:
+    """Make the base, the base with the material in its prompt, and the tuned model.
+
+    Args:
+        add_material: returns a prompt with the material in it.
+    """
+    prompted = {}
+    for scope, prompts in questions.items():
+        prompted[scope] = [add_material(prompt) for prompt in prompts]
+    arms = {"base": Arm(session.base, questions), "prompted": Arm(session.base, prompted)}
+    if tuned:
+        arms["taught"] = Arm(tuned.recorded, questions)
+    return arms
 
 
 @dataclass(frozen=True)

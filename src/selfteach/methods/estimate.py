@@ -1,4 +1,4 @@
-"""What `--dry-run` states: the cost of a run on this machine, before it starts."""
+"""The cost of a run on this machine, before it starts: what `--dry-run` prints."""
 
 from __future__ import annotations
 
@@ -15,48 +15,39 @@ from selfteach.models.hf import HfModel
 from selfteach.records import Request, SamplingParams, make_prompt
 from selfteach.run.display import Display
 
-TRAINED_TOKENS_PER_PROMPT, TRAINING_COST_FACTOR = 56, 2
-"""Answer tokens that are trained for each prompt and epoch, and as how many drawn ones each takes
-time (docs/log/, runs 41 and 42).
-"""
+TRAINED_TOKENS_PER_PROMPT = 56
+"""Answer tokens that are trained for each prompt and epoch (docs/log/, runs 41 and 42)."""
+TRAINING_COST_FACTOR = 2
+"""A trained token takes as much time as so many sampled ones (docs/log/, runs 41 and 42)."""
 NUM_TIMED_ROUNDS = 32
 
 
 def estimate_cost(
     text: str, config: FeedbackConfig, display: Display, earlier: Path | None = None
 ) -> dict[str, Any]:
-    """Measured speeds of this machine, then requests, tokens, minutes and disk; what is not in
-    them; and three rendered prompts.
+    """Return the measured speed of this machine, then requests, tokens, minutes and disk.
+
+    Return also what is not counted, and three rendered prompts.
 
     Args:
-        earlier: the adapter that the run would go on from.
+        earlier: the adapter that the run would continue.
     """
     rule = read_rule(text)
     display.start_stage("measure")
     base = HfModel.load(config.model, adapter=earlier, progress=display.print_line)
-    drawer = open_sampler(base, config.engine)
-    subject = extract_subject(drawer, base, rule.text, config.seed)
-    sampled_per_s = measure_speed(drawer)
-    asked = config.ask.target + config.ask.near * bool(subject.topic) + config.ask.general
-    train_prompts = int(asked * config.ask.train_share)
-    sat = 3 * (3 * config.exam.target + config.exam.near + config.exam.general)
-    requests = (
-        int(1.5 * asked)
-        + 2 * config.judge.pairs
-        + train_prompts * config.probe.samples
-        + config.ask.target
-        + sat
-    )
-    answer_tokens = (
-        0.7
-        * (
-            train_prompts * config.probe.samples * config.probe.max_tokens
-            + sat * config.exam.max_tokens
-        )
-        + 30 * config.ask.target
-        + 20 * asked
-    )
+    sampler = open_sampler(base, config.engine)
+    subject = extract_subject(sampler, base, rule.text, config.seed)
+    sampled_per_s = measure_speed(sampler)
+    num_prompts = config.ask.target + config.ask.near * bool(subject.topic) + config.ask.general
+    train_prompts = int(num_prompts * config.ask.train_share)
+    probes = train_prompts * config.probe.samples
+    exam_answers = 3 * (3 * config.exam.target + config.exam.near + config.exam.general)
+    requests = int(1.5 * num_prompts) + 2 * config.judge.pairs + probes
+    requests += config.ask.target + exam_answers
+    longest = probes * config.probe.max_tokens + exam_answers * config.exam.max_tokens
+    answer_tokens = 0.7 * longest + 30 * config.ask.target + 20 * num_prompts
     trained = config.train.epochs * train_prompts * TRAINED_TOKENS_PER_PROMPT
+    seconds = (answer_tokens + TRAINING_COST_FACTOR * trained) / sampled_per_s
     prompted = base.tokenizer.decode(base.encode(make_prompt("What is a tree?", system=rule.text)))
     return {
         "subject": subject.topic or "none: the rule may fire on every prompt",
@@ -64,9 +55,7 @@ def estimate_cost(
         "sampled_tokens": int(answer_tokens),
         "trained_tokens": trained,
         "sampled_tokens_a_second_here": round(sampled_per_s),
-        "minutes": round(
-            (answer_tokens + TRAINING_COST_FACTOR * trained) / sampled_per_s / 60 + 0.5, 1
-        ),
+        "minutes": round(seconds / 60 + 0.5, 1),
         "disk_mb": round(2 * sum(p.numel() for p in base.module.parameters()) / 1e6 + 80),
         "not_counted": list_uncounted(config),
         "three_of_the_prompts": [*format_few_shot_prompts(subject, 2), prompted],
@@ -74,8 +63,8 @@ def estimate_cost(
 
 
 def list_uncounted(config: FeedbackConfig) -> list[str]:
-    """What the configuration asks for beside the straight road, and what depends on answers that
-    nobody has yet.
+    """Return the further steps that the configuration turns on, and what depends on answers that
+    are not known yet.
     """
     more = (
         "more requests, where the base breaks the rule on fewer than "
@@ -92,7 +81,7 @@ def list_uncounted(config: FeedbackConfig) -> list[str]:
         == "auto",
         "the trainings and exams of the data-need curve": config.curve,
         (
-            f"what the student answers in training (train.on_policy={config.train.on_policy:g})"
+            f"what the model answers in training (train.on_policy={config.train.on_policy:g})"
         ): config.train.on_policy,
         "the time and the price of the teacher, which drafts and judges": config.teacher,
     }
@@ -100,11 +89,13 @@ def list_uncounted(config: FeedbackConfig) -> list[str]:
 
 
 def measure_speed(sampler: Sampler) -> float:
-    """Tokens drawn a second, many requests at once as in a run."""
-    asked = [
-        Request("plan", make_prompt(q), SamplingParams(1.0, 1.0, 48), k)
-        for k in range(NUM_TIMED_ROUNDS)
-        for q in ("What is a tree?", "Name a colour.")
+    """Return how many tokens are sampled in a second, with many requests at once as in a run."""
+    sampling = SamplingParams(1.0, 1.0, 48)
+    requests = [
+        Request("plan", make_prompt(text), sampling, number)
+        for number in range(NUM_TIMED_ROUNDS)
+        for text in ("What is a tree?", "Name a colour.")
     ]
     started = time.monotonic()
-    return sum(draw.tokens for draw in sampler.stream(asked)) / (time.monotonic() - started)
+    tokens = sum(completion.tokens for completion in sampler.stream(requests))
+    return tokens / (time.monotonic() - started)

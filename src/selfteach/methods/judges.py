@@ -1,12 +1,15 @@
-"""Step 4 of feedback: who decides what "breaks the rule" means. A check that the person gave, one
-that the rule's form suggests, or the best judge that calibration finds good enough."""
+"""Step 4 of feedback: decide what "breaks the rule" means.
+
+The judge is a check that the person gave, one that the rule's form suggests, or the best judge
+that calibration finds good enough.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import zip_longest
+from itertools import chain, zip_longest
 
 from selfteach.errors import DataError, UsageError
 from selfteach.generate.ask import GeneratedPrompt
@@ -15,7 +18,7 @@ from selfteach.judge.calibrate import calibrate_judges
 from selfteach.judge.check import CheckJudge
 from selfteach.judge.setup import JudgeSetup, find_judges
 from selfteach.materials.rule import Rule, suggest_check
-from selfteach.methods.prompts import SCOPES
+from selfteach.methods.prompts import group_by_scope
 from selfteach.methods.session import Session
 from selfteach.records import Prompt, Request, SamplingParams, make_prompt
 from selfteach.registry import did_you_mean
@@ -25,71 +28,85 @@ MAX_FALSE_POSITIVES = 0.05
 
 @dataclass(frozen=True)
 class RuleJudges:
-    """`exam` decides: the check where there is one. While lessons on target prompts are made,
-    `lessons` is asked: it also objects to what the best calibrated judge objects to, so that a
-    breach in other words is no lesson, and teaches one."""
+    """Hold the judges of a rule.
+
+    Attributes:
+        exam: decides in the exam; the check where there is one.
+        training: decides on target prompts that are learned. It refuses also what the best
+            calibrated judge refuses, so that violations in other words are never learned.
+    """
 
     exam: ThresholdJudge
-    lessons: ViolationJudge
+    training: ViolationJudge
 
 
 def make_labelled_answers(
-    session: Session, asked: Sequence[GeneratedPrompt]
+    session: Session, prompts: Sequence[GeneratedPrompt]
 ) -> list[tuple[tuple[Prompt, str], bool]]:
-    """Step 4: answers whose labels hold by construction: to requests that name the subject, drawn
-    against the rule; and to requests of other subjects. A rule of form has no subject: there the
-    same requests are answered against the rule and with it."""
-    n, topic = session.config.judge.pairs, session.subject.topic
-    found = {scope: [a for a in asked if a.scope == scope] for scope in SCOPES}
+    """Make answers whose labels hold by construction (step 4).
+
+    Requests that name the subject are answered against the rule, requests of other subjects as
+    they are. A rule of form has no subject: the same requests are answered against it and with it.
+    """
+    topic = session.subject.topic
+    by_scope = group_by_scope(prompts)
+    targets = by_scope["target"]
     if topic:
-        naming = [a for a in found["target"] if topic.lower().rstrip("s") in a.text.lower()]
-        others = [a for pair in zip_longest(found["near"], found["general"]) for a in pair if a]
-        sides = [(True, f"Talk about {topic} in every answer.", naming), (False, "", others)]
+        name = topic.lower().rstrip("s")
+        naming = [text for text in targets if name in text.lower()]
+        others = chain.from_iterable(zip_longest(by_scope["near"], by_scope["general"]))
+        sides = [
+            (True, f"Talk about {topic} in every answer.", naming),
+            (False, "", list(filter(None, others))),
+        ]
     else:
         sides = [
-            (True, f"Do the opposite of this: {session.rule}", found["target"]),
-            (False, session.rule, found["target"]),
+            (True, f"Do the opposite of this: {session.rule}", targets),
+            (False, session.rule, targets),
         ]
+    sampling = SamplingParams(0.7, 0.95, 64)
     rows = []
-    for broken, system, own in sides:
-        requests = [
-            Request(
-                "calibrate",
-                make_prompt(a.text, system=system),
-                SamplingParams(0.7, 0.95, 64),
-                0,
-                session.config.seed,
-            )
-            for a in own[:n]
-        ]
-        answers = {draw.id: draw.text for draw in session.base.stream(requests)}
-        rows += [((r.prompt, answers[r.id(session.base.fingerprint)]), broken) for r in requests]
+    for broken, system, texts in sides:
+        requests = []
+        for text in texts[: session.config.judge.pairs]:
+            prompt = make_prompt(text, system=system)
+            requests.append(Request("calibrate", prompt, sampling, 0, session.config.seed))
+        completions = session.base.sample(requests)
+        for request, completion in zip(requests, completions, strict=True):
+            rows.append(((request.prompt, completion.text), broken))
     return rows
 
 
 def choose_judges(
     session: Session,
     rule: Rule,
-    asked: Sequence[GeneratedPrompt],
+    prompts: Sequence[GeneratedPrompt],
     elsewhere: Sequence[PromptAnswer] = (),
 ) -> RuleJudges:
-    """Step 4. A check that the person gave, or that a rule of form suggests, is asked alone.
+    """Choose who judges a rule (step 4). A check that the person gave, or that a rule of form
+    suggests, decides alone.
 
     Args:
-        asked: the requests that judges are calibrated on, of all scopes; none of the exam's.
+        prompts: the prompts of all scopes that judges are calibrated on; none of the exam's.
         elsewhere: the base's answers to general prompts. There the rule should hardly ever fire.
+
+    Raises:
+        DataError: no judge is good enough.
+        UsageError: the configuration names a judge that there is not.
     """
-    if session.config.check:
-        return _make_check_judges(session.config.check)
-    suggested = suggest_check(rule)
-    if suggested and not session.subject.topic:
-        session.display.print_line(f'recognised: the check is "{suggested}"')
-        return _make_check_judges(suggested)
+    suggested = suggest_check(rule) or ""
+    check = session.config.check
+    if not check and suggested and not session.subject.topic:
+        session.display.print_line(f'recognized: the check is "{suggested}"')
+        check = suggested
+    if check:
+        check_judge = ThresholdJudge(CheckJudge(check), 0.5)
+        return RuleJudges(check_judge, check_judge)
     setup = JudgeSetup(
         session.base,
         session.rule,
         subject=session.subject,
-        check=suggested or "",
+        check=suggested,
         teacher=session.teacher,
     )
     candidates = find_judges(setup)
@@ -103,8 +120,9 @@ def choose_judges(
             )
         candidates = [known[name]]
     session.display.start_stage("judge")
+    labelled = make_labelled_answers(session, prompts)
     verdicts, best, report = calibrate_judges(
-        candidates, make_labelled_answers(session, asked), session.config.judge.min_auroc, "check"
+        candidates, labelled, session.config.judge.min_auroc, "check"
     )
     session.run.ledger.set_note("calibration", report)
     for row in report["left_out"]:
@@ -115,26 +133,23 @@ def choose_judges(
             cure='Say how to check it, for instance --check "max_words=50".',
         )
     session.display.print_line(f"judge: {verdicts.name}, {report['reason']}")
-    wary = with_max_false_positives(best, elsewhere)
-    return RuleJudges(verdicts, wary if best.name == verdicts.name else AnyJudge((verdicts, wary)))
+    strict = with_max_false_positives(best, elsewhere)
+    if best.name == verdicts.name:
+        return RuleJudges(verdicts, strict)
+    return RuleJudges(verdicts, AnyJudge((verdicts, strict)))
 
 
 def with_max_false_positives(
     judge: ThresholdJudge, elsewhere: Sequence[PromptAnswer]
 ) -> ThresholdJudge:
-    """The same judge, its threshold raised until it objects to no more than FALSE_ALARMS of the
-    answers that are about something else.
+    """Raise a judge's threshold until it refuses at most MAX_FALSE_POSITIVES of the answers that
+    are about something else.
 
-    The few answers that it was calibrated on leave the threshold loose, and a loose one would teach
-    the model to decline what is harmless.
+    Calibration has few answers, so its threshold can be too low: the model would then learn to
+    decline harmless requests.
     """
     values = sorted(value for value in judge.judge.values(elsewhere) if math.isfinite(value))
-    bound = (
-        values[int((1 - MAX_FALSE_POSITIVES) * (len(values) - 1))] if values else judge.threshold
-    )
+    if not values:
+        return judge
+    bound = values[int((1 - MAX_FALSE_POSITIVES) * (len(values) - 1))]
     return ThresholdJudge(judge.judge, max(judge.threshold, bound))
-
-
-def _make_check_judges(check: str) -> RuleJudges:
-    verdicts = ThresholdJudge(CheckJudge(check), 0.5)
-    return RuleJudges(verdicts, verdicts)

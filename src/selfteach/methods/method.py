@@ -1,8 +1,8 @@
-"""What a method is: one object that turns material into a training plan.
+"""The interface of a method: one object that turns material into a training plan.
 
 The registry names a `Method` for each way of teaching. The runner (runner.py) does everything that
-methods have in common: it opens the session, lets the base sit the exam, trains, improves, runs
-the exam and publishes. So a method is what its paper says, and nothing else.
+methods have in common: it opens the session, lets the base take the exam, trains, improves, runs
+the exam and publishes. So a method holds the steps of its paper, and nothing else.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ ObjectiveWeights = Mapping[str, Mapping[str, float]]
 
 @dataclass(frozen=True)
 class Material:
-    """What the person brings.
+    """Hold what the person brings.
 
     Attributes:
         name: the run folder is called after it.
-        value: what the method is given.
-        identity: stands for the content in the run's identity; other content is another run.
+        value: the input of the method.
+        identity: represents the content in the run's identity; other content is another run.
         sources: where files are, for commands that read them again later.
         repaired: rows in which unsafe characters were replaced or an encoding was guessed.
     """
@@ -46,7 +46,7 @@ class Material:
 
 
 class PlannedExam(Protocol):
-    """What the runner needs of an exam; `evaluate.exam.Exam` is one."""
+    """Describe what the runner needs of an exam; `evaluate.exam.Exam` is one."""
 
     def run_baselines(self, session: ExamSession) -> None:
         """Let the base answer, into the ledger, before anything is trained."""
@@ -61,7 +61,7 @@ class PlannedExam(Protocol):
 
 @dataclass(frozen=True)
 class TrainStage:
-    """One of several trainings that follow one another."""
+    """Hold one of several trainings that follow one another."""
 
     name: str
     examples: Sequence[Example]
@@ -83,19 +83,19 @@ def show_nothing(exam: Mapping[str, Any]) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class TrainingPlan:
-    """What to train and how to examine it.
+    """Hold what to train and how to examine it.
 
     Attributes:
         examples: everything that is learned or held in place.
         objectives: the objectives of each kind of example.
-        exam: what is asked at the end.
+        exam: the exam at the end.
         stages: trainings that follow one another; by default one on all examples.
         improve: called with the tuned model after each training: a plan with more examples, or
             None when it is good enough.
         choose: which of the last two trained models is kept; the last one by default.
         after: called with the chosen model and exam.json; adds what the exam cannot know.
         score_on_dev: the greater the better, on the dev part alone; None where there is none.
-        instruction: what the prompted arm is told, where that is one text.
+        instruction: the text in the prompt of the prompted arm, if it is one text.
         shown: the numbers of each arm, for the result that a command prints.
         overhead: the question "x" as the prompted arm sees it: how many tokens tuning saves.
     """
@@ -114,13 +114,13 @@ class TrainingPlan:
 
     @property
     def trains(self) -> bool:
-        """Whether there is anything to learn: anchors alone teach nothing."""
+        """Return whether there is anything to learn: anchors alone teach nothing."""
         return any(example.role == "learn" for example in self.examples)
 
 
 @dataclass(frozen=True)
 class Method:
-    """One way from material to a tuned model.
+    """Represent one way from material to a tuned model.
 
     Attributes:
         name: what a person types.
@@ -128,7 +128,7 @@ class Method:
         prepare: the paper's steps, from material to a plan. Every request is recorded, so that a
             second call looks everything up.
         allows_programs: whether a program (`cmd:`) may be the teacher.
-        rule_of: the text that stands for the material in the prompt, where there is one.
+        rule_of: returns the text that represents the material in the prompt, or "".
         samples: whether models answer; where they only score, no engine is opened.
         read: called with a path, or a Python value, and the settings; returns the material or
             raises a `DataError`. The methods of this package have readers of their own; another

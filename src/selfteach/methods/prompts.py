@@ -1,4 +1,4 @@
-"""Step 2 of feedback, and the asking in step 6: the prompts that the student writes, which of them
+"""Step 2 of feedback, and the writing in step 6: the prompts that the model writes, which of them
 are usable, and how they are split.
 """
 
@@ -22,34 +22,28 @@ from selfteach.judge.check import Check, parse_check
 from selfteach.materials.rule import suggest_check
 from selfteach.methods.session import Session
 from selfteach.records import make_prompt
-from selfteach.run.ledger import Outcome
-from selfteach.select.clusters import compute_quotas, split_prompts
+from selfteach.select.clusters import SPLIT_NAMES, compute_quotas, split_prompts
 from selfteach.select.prompt_format import find_format_fault
 
 SCOPES: tuple[Scope, ...] = ("target", "near", "general")
 LIST_LENGTH = 4
-"""How many prompts the student sees before it writes another one like them."""
+"""How many prompts the model sees before it writes another one like them."""
 
 
 def write_prompts(session: Session, pool: OverlapIndex) -> dict[Scope, list[GeneratedPrompt]]:
-    """Step 2; every kept prompt goes into `pool`."""
+    """Let the model write prompts of every scope (step 2); every kept prompt goes into `pool`.
+
+    A rule of form may fire on every prompt, so nothing is outside its scope.
+    """
     found: dict[Scope, list[GeneratedPrompt]] = {}
     config = session.config.ask
-    wanted: dict[Scope, int] = {
-        "target": config.target,
-        "near": config.near,
-        "general": config.general,
-    }
-    if (
-        not session.subject.topic
-    ):  # a rule of form may fire on every prompt: nothing is out of its scope
-        wanted |= {"near": 0, "general": 0}
-    for scope, count in wanted.items():
-        new = make_novelty_check(
-            session, pool, make_topic_detector(session) if scope != "target" else None
-        )
+    for scope in SCOPES:
+        is_target = scope == "target"
+        count = getattr(config, scope) if is_target or session.subject.topic else 0
+        names_subject = None if is_target else make_topic_detector(session)
+        find_fault = make_novelty_check(pool, config.max_overlap, names_subject)
         found[scope] = write_scope_prompts(
-            session, session.subject, scope, count, config.rounds, new
+            session, session.subject, scope, count, config.rounds, find_fault
         )
     return found
 
@@ -60,108 +54,100 @@ def write_scope_prompts(
     scope: Scope,
     count: int,
     rounds: int,
-    fault_of: Callable[[str], str],
+    find_fault: Callable[[str], str],
     forms: PromptForms = REQUESTS,
 ) -> list[GeneratedPrompt]:
-    """Prompts of one scope that the student asks itself, shown and accounted for; without a topic
-    `general` ones are about anything.
+    """Let the model write prompts of one scope, and count what is dropped.
+
+    Args:
+        subject: without a topic, `general` prompts are about anything.
+        find_fault: returns why a text is no usable prompt, or "".
     """
     session.display.start_stage(f"ask {scope}", count, "prompts")
     kept: list[GeneratedPrompt] = []
-    fates: dict[str, Outcome] = {}
-    for asked, fault in generate_prompts(
-        session.base, subject, scope, count, fault_of, rounds, session.config.seed, forms
-    ):
-        body = {"text": asked.text, "form": asked.form, "subject": asked.subject}
-        fates.setdefault(
-            asked.id, Outcome(asked.id, "dropped" if fault else "accepted", fault, body)
-        )
-        if not fault:
-            kept.append(asked)
-            session.display.advance()
-    session.run.ledger.record_outcomes(f"ask {scope}", fates.values())
+    generated = generate_prompts(
+        session.base, subject, scope, count, find_fault, rounds, session.config.seed, forms
+    )
+    with session.run.ledger.open_funnel(f"ask {scope}") as funnel:
+        for prompt, fault in generated:
+            body = {"text": prompt.text, "form": prompt.form, "subject": prompt.subject}
+            funnel.decide(prompt.id, fault, body)
+            if not fault:
+                kept.append(prompt)
+                session.display.advance()
     return kept
 
 
 def get_check(session: Session) -> Check | None:
-    """The rule's check, given or suggested by its form."""
+    """Return the rule's check, given or suggested by its form."""
     text = session.config.check or suggest_check(session.rule)
     return parse_check(text) if text else None
 
 
 def make_topic_detector(session: Session) -> Callable[[str], bool] | None:
-    """Whether a text names the subject itself, where the rule has a check that finds it."""
+    """Return what finds texts that name the subject, if the rule has a check that can."""
     check = get_check(session)
-    return (lambda prompt: not check.keeps(prompt)) if check and session.subject.topic else None
+    return (lambda text: not check.keeps(text)) if check and session.subject.topic else None
 
 
 def make_novelty_check(
-    session: Session, pool: OverlapIndex, named: Callable[[str], bool] | None = None
+    pool: OverlapIndex, max_overlap: float, names_subject: Callable[[str], bool] | None = None
 ) -> Callable[[str], str]:
-    """The selection of prompts: why a text is no usable prompt, or "" for one that is new; it is
-    then in the pool.
+    """Return what selects prompts: it returns why a text is no usable prompt, or "".
+
+    Args:
+        pool: the texts that no prompt may be like; usable prompts are added.
+        max_overlap: ROUGE-L, in [0, 1].
+        names_subject: finds texts to refuse.
     """
 
-    def fault(text: str) -> str:
+    def find_fault(text: str) -> str:
         if reason := find_format_fault(text):
             return reason
-        if named and named(text):
+        if names_subject and names_subject(text):
             return "names the subject"
-        return (
-            ""
-            if pool.add_if_new(text, session.config.ask.max_overlap)[0]
-            else "like another prompt"
-        )
+        return "" if pool.add_if_new(text, max_overlap)[0] else "like another prompt"
 
-    return fault
+    return find_fault
 
 
-def split_asked_prompts(
+def split_written_prompts(
     session: Session, found: Mapping[Scope, Sequence[GeneratedPrompt]]
 ) -> dict[str, list[GeneratedPrompt]]:
-    """Step 2: train, dev and test, at once; like goes with like, so that no test prompt has a twin
-    in training (invariant 5).
+    """Split prompts into train, dev and test (step 2).
+
+    Like goes with like, so that no test prompt has a twin in training (invariant 5).
 
     Raises:
         DataError: too few requests to learn from and to be examined on.
         UsageError: an objective is to be chosen on dev, and nothing is in it.
     """
-    asked = [a for scope in SCOPES for a in found[scope]]
+    prompts = [prompt for scope in SCOPES for prompt in found[scope]]
+    texts = [prompt.text for prompt in prompts]
     config = session.config.ask
-    shares = (config.train_share, config.dev_share, 1 - config.train_share - config.dev_share)
-    embedded, strata = (
-        session.base.embed([make_prompt(a.text) for a in asked]),
-        [a.scope for a in asked],
-    )
     sides = split_prompts(
-        [a.text for a in asked],
-        embedded,
-        shares,
+        texts,
+        session.base.embed(list(map(make_prompt, texts))),
+        (config.train_share, config.dev_share, 1 - config.train_share - config.dev_share),
         session.config.seed,
-        strata=strata,
+        strata=[prompt.scope for prompt in prompts],
         max_overlap=config.max_overlap,
     )
-    parts = {
-        part: [a for a, side in zip(asked, sides, strict=True) if side == part]
-        for part in ("train", "dev", "test")
-    }
-    if not all(any(a.scope == "target" for a in parts[part]) for part in ("train", "test")):
-        reasons = {
-            reason: n
-            for f in session.run.ledger.funnel()
-            if f.stage == "ask target"
-            for reason, n in f.reasons.items()
-        }
+    parts: dict[str, list[GeneratedPrompt]] = {name: [] for name in SPLIT_NAMES}
+    for prompt, side in zip(prompts, sides, strict=True):
+        parts[side].append(prompt)
+    with_targets = set(sides[: len(found["target"])])
+    if not with_targets >= {"train", "test"}:
+        counts = session.run.ledger.funnel()
+        reasons = [dict(row.reasons) for row in counts if row.stage == "ask target" and row.reasons]
         raise DataError(
             (
                 f"only {len(found['target'])} usable requests to learn from and to be "
-                f"examined on (refused: {reasons or 'none'})."
+                f"examined on (refused: {reasons[0] if reasons else 'none'})."
             ),
             cure="Ask for more with --set ask.target=N, or try another model.",
         )
-    if session.config.train.objective == "auto" and not any(
-        a.scope == "target" for a in parts["dev"]
-    ):
+    if session.config.train.objective == "auto" and "dev" not in with_targets:
         raise UsageError(
             "no request to try the objectives on is in the dev part.",
             where="train.objective=auto",
@@ -173,9 +159,12 @@ def split_asked_prompts(
     return parts
 
 
-def group_by_scope(asked: Sequence[GeneratedPrompt]) -> dict[str, list[str]]:
-    """The words of the prompts of each scope."""
-    return {scope: [a.text for a in asked if a.scope == scope] for scope in SCOPES}
+def group_by_scope(prompts: Sequence[GeneratedPrompt]) -> dict[str, list[str]]:
+    """Return the texts of the prompts of each scope."""
+    found: dict[str, list[str]] = {scope: [] for scope in SCOPES}
+    for prompt in prompts:
+        found[prompt.scope].append(prompt.text)
+    return found
 
 
 def write_prompts_like_failures(
@@ -186,68 +175,55 @@ def write_prompts_like_failures(
     pool: OverlapIndex,
     turn: int,
 ) -> list[GeneratedPrompt]:
-    """New prompts like the dev failures, cluster by cluster."""
-    targets = [a.text for a in parts["train"] if a.scope == "target"]
+    """Let the model write new prompts like the dev failures, cluster by cluster."""
     labels = sorted(set(cluster_of.values()))
 
-    def inside(texts: Iterable[str], label: int) -> list[str]:
-        return [text for text in texts if cluster_of[text] == label]
+    def group(texts: Iterable[str]) -> dict[int, list[str]]:
+        found: dict[int, list[str]] = {label: [] for label in labels}
+        for text in texts:
+            found[cluster_of[text]].append(text)
+        return found
 
-    sizes = [len(inside(targets, label)) for label in labels]
-    rates = [
-        sum(failed[t] for t in inside(failed, label)) / max(len(inside(failed, label)), 1)
-        for label in labels
-    ]
+    targets = group_by_scope(parts["train"])["target"]
+    learned = group(targets)
+    tested = group(failed)
+    broken = group(text for text, is_broken in failed.items() if is_broken)
+    sizes = [len(learned[label]) for label in labels]
+    rates = [len(broken[label]) / max(len(tested[label]), 1) for label in labels]
+    quotas = compute_quotas(sizes, rates, session.config.balance.prompts)
     lists = []
-    for label, quota in zip(
-        labels, compute_quotas(sizes, rates, session.config.balance.prompts), strict=True
-    ):
-        bad, kin = (
-            [t for t in inside(failed, label) if failed[t]],
-            inside(targets, label) or targets,
-        )
-        lists += [
-            [*(kin[(i + k) % len(kin)] for k in range(3)), bad[i % len(bad)]]
-            for i in range(quota if bad else 0)
-        ]
+    for label, quota in zip(labels, quotas, strict=True):
+        similar = learned[label] or targets
+        for i in range(quota if broken[label] else 0):
+            shown = [similar[(i + k) % len(similar)] for k in range(3)]
+            lists.append([*shown, broken[label][i % len(broken[label])]])
     return _write_from_lists(session, "ask corners", lists, pool, turn)
 
 
 def write_similar_prompts(
     session: Session, texts: Sequence[str], count: int, pool: OverlapIndex, turn: int
 ) -> list[GeneratedPrompt]:
-    """Up to `count` new prompts like the given ones: the student goes on with a list of some of
-    them, another one for each.
+    """Let the model write up to `count` new prompts like the given ones.
+
+    It continues a list of some of them, another one for each.
     """
     dice = random.Random(f"{session.config.seed} alike {turn}")
-    return _write_from_lists(
-        session,
-        "ask alike",
-        [dice.sample(texts, min(LIST_LENGTH, len(texts))) for _ in range(count)],
-        pool,
-        turn,
-    )
+    lists = [dice.sample(texts, min(LIST_LENGTH, len(texts))) for _ in range(count)]
+    return _write_from_lists(session, "ask alike", lists, pool, turn)
 
 
 def _write_from_lists(
     session: Session, stage: str, lists: Sequence[Sequence[str]], pool: OverlapIndex, turn: int
 ) -> list[GeneratedPrompt]:
     session.display.start_stage(stage, len(lists), "prompts")
-    fates: dict[str, Outcome] = {}
     kept: list[GeneratedPrompt] = []
-    for asked, fault in generate_similar_prompts(
-        session.base, stage, lists, make_novelty_check(session, pool), session.config.seed, turn
-    ):
-        fates.setdefault(
-            asked.id,
-            Outcome(
-                asked.id,
-                "dropped" if fault else "accepted",
-                fault,
-                {"text": asked.text, "like": asked.subject},
-            ),
-        )
-        kept += [] if fault else [asked]
-        session.display.advance()
-    session.run.ledger.record_outcomes(stage, fates.values())
+    find_fault = make_novelty_check(pool, session.config.ask.max_overlap)
+    generated = generate_similar_prompts(
+        session.base, stage, lists, find_fault, session.config.seed, turn
+    )
+    with session.run.ledger.open_funnel(stage) as funnel:
+        for prompt, fault in generated:
+            funnel.decide(prompt.id, fault, {"text": prompt.text, "like": prompt.subject})
+            kept += [] if fault else [prompt]
+            session.display.advance()
     return kept

@@ -2,7 +2,7 @@
 
 1  open the session, unless this run is done
 2  prepare: the method turns its material into a training plan
-3  the base sits the exam, before anything is trained
+3  the base takes the exam, before anything is trained
 4  train, and improve as long as the plan wants to
 5  exam of the tuned model
 6  publish: adapter, examples, what was dropped, exam, report, model card
@@ -36,8 +36,9 @@ from selfteach.train.memory import measure_peak_mb
 from selfteach.train.on_policy import OnPolicySampler, make_on_policy_sampler
 from selfteach.train.train import TrainingResult, train
 
-TRAINING_FOLDER, ENGINE_FOLDER = "checkpoints", "engine"
-"""Folders that exist only while a run works: checkpoints, and the tuned weights for sampling."""
+TRAINING_FOLDER = "checkpoints"
+ENGINE_FOLDER = "engine"
+"""These folders exist only while a run works: checkpoints, and tuned weights for sampling."""
 
 
 def teach(run: Run, method: Method, material: Any, config: Any, display: Display) -> dict[str, Any]:
@@ -129,7 +130,7 @@ def train_adapter(
     name: str = "train",
     max_steps: int = 0,
 ) -> TrainingResult:
-    """Train an adapter on examples. It stands on the model that anybody has, also where the run
+    """Train an adapter on examples. It belongs to the published base model, also where the run
     continues another one.
     """
     session.before_training()
@@ -144,8 +145,8 @@ def train_adapter(
 def train_stages(
     session: Session, stages: Sequence[TrainStage], objectives: ObjectiveWeights
 ) -> TrainingResult:
-    """Train stages in order, each on top of the one before; one adapter is left, which stands on
-    the base alone. Its curve is that of all stages.
+    """Train stages in order, each on top of the one before. The result is one adapter for the base,
+    with the curve of all stages.
 
     Raises:
         UsageError: adapters of this kind cannot be joined, and there is more than one stage.
@@ -204,7 +205,7 @@ def run_training(
 
 
 def join_stage(earlier: Path, trained: TrainingResult, folder: Path) -> Path:
-    """Join an adapter with the one that it was trained on top of.
+    """Join an adapter with the earlier one that it was trained on top of.
 
     Raises:
         UsageError: they cannot become one file.
@@ -237,14 +238,14 @@ def combine_stages(done: Sequence[TrainingResult], adapter: Path) -> TrainingRes
 
 
 def report_overlong(session: Session, trained: TrainingResult, name: str) -> None:
-    """Record and say what became of rows longer than `train.max_tokens`."""
+    """Record and print what became of rows longer than `train.max_tokens`."""
     if not trained.overlong:
         return
     limit = session.config.train.max_tokens
     session.run.ledger.record_event(
         "overlong", {"stage": name, "max_tokens": limit, **trained.overlong}
     )
-    counts = ", ".join(f"{done} {count}" for done, count in trained.overlong.items())
+    counts = ", ".join(f"{word} {count}" for word, count in trained.overlong.items())
     session.display.print_line(f"rows longer than train.max_tokens = {limit}: {counts}")
 
 
@@ -257,11 +258,12 @@ def sample_while_training(model: HfModel, config: TrainConfig, seed: int) -> OnP
 
 def find_pair_kinds(objectives: ObjectiveWeights) -> set[str]:
     """Return the kinds of examples that are taught by pairs alone."""
-    return {
-        kind
-        for kind, named in objectives.items()
-        if named and all(registry.load_registered("objectives", name).pairs for name in named)
-    }
+    found = set()
+    for kind, named in objectives.items():
+        loaded = [registry.load_registered("objectives", name) for name in named]
+        if loaded and all(objective.pairs for objective in loaded):
+            found.add(kind)
+    return found
 
 
 def open_tuned(session: Session, trained: TrainingResult) -> TunedModel:
@@ -332,8 +334,8 @@ def summarize(
 
 
 def measure_cost(session: Session, tuned: TunedModel | None, overhead: Prompt) -> dict[str, Any]:
-    """Return what the run took: seconds of all attempts, tokens, megabytes."""
-    drawn = session.run.ledger.sum_tokens()
+    """Return the cost of the run: seconds of all attempts, tokens, megabytes."""
+    sampled = session.run.ledger.sum_tokens()
     adapter_mb = 0.0
     memory = None
     if tuned:
@@ -342,9 +344,9 @@ def measure_cost(session: Session, tuned: TunedModel | None, overhead: Prompt) -
     return {
         "seconds": session.run.seconds(),
         "stages": {name: stage["seconds"] for name, stage in session.run.stages.items()},
-        "sampled_tokens": drawn.tokens,
-        "prompt_tokens": drawn.prompt_tokens,
-        "reused_tokens": drawn.reused_tokens,
+        "sampled_tokens": sampled.tokens,
+        "prompt_tokens": sampled.prompt_tokens,
+        "reused_tokens": sampled.reused_tokens,
         "trained_tokens": tuned.trained.tokens if tuned else 0,
         "adapter_mb": adapter_mb,
         "training_memory": memory,

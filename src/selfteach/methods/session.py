@@ -1,5 +1,6 @@
-"""What the steps of a method share: the run, the base, and the student that remembers what it was
-asked.
+"""The session of a run: what the steps of a method share.
+
+It holds the run, its settings, and the base, whose answers the ledger remembers.
 """
 
 from __future__ import annotations
@@ -28,18 +29,18 @@ from selfteach.train.adapters import can_join
 from selfteach.train.adapters.join_loras import explain_why_not_joined
 
 SERVED_MODEL_NOTE = "served"
-"""The note that holds which model the endpoint said it is; a resumed run insists on it."""
+"""The note that holds the model name that the endpoint reported; a resumed run requires it."""
 
 
 @dataclass
 class Session:
-    """One run.
+    """Hold what the steps of one run share.
 
     Attributes:
-        rule: the text that stands for the material in the prompt; "" where there is none.
+        rule: the text that represents the material in the prompt, or "".
         model: the base itself.
         base: the base, with the ledger's memory.
-        proof: logits of the base as it was loaded, which the exam compares with later ones.
+        proof: logits of the base when it was loaded, which the exam compares with later ones.
         samples: whether models answer; where they only score, no engine is opened.
     """
 
@@ -55,8 +56,9 @@ class Session:
     samples: bool = True
 
     def before_training(self) -> None:
-        """Gives memory back; and what a teacher's server lost stays lost, or a resumed run would
-        come to other examples.
+        """Release memory, and freeze the losses of a teacher.
+
+        Requests that its server lost stay lost, or a resumed run would make other examples.
         """
         self.base.rest()
         if self.teacher:
@@ -72,7 +74,7 @@ def open_session(
     programs: bool = False,
     samples: bool = True,
 ) -> Session:
-    """Load the base, open what samples with it, and tie the run to it.
+    """Load the base, open its engine, and bind the run to it.
 
     Args:
         programs: whether a program (`cmd:`) may be the teacher.
@@ -85,14 +87,14 @@ def open_session(
         progress=display.print_line,
     )
     run.bind("student", model.fingerprint)
-    drawer = None
+    sampler = None
     if samples:
         opened = choose_sampler(model, config.engine)
-        drawer = opened.sampler
-        display.print_line(f"{model.name} draws with {opened.engine}: {opened.reason}")
+        sampler = opened.sampler
+        display.print_line(f"{model.name} samples with {opened.engine}: {opened.reason}")
     for note in model.notes:
         display.print_line(note)
-    base = Recorded(run.ledger, drawer, model)
+    base = Recorded(run.ledger, sampler, model)
     teacher = open_teacher(run, config, display, programs) if samples and config.teacher else None
     if teacher:
         run.bind("teacher", teacher.fingerprint)
@@ -101,10 +103,9 @@ def open_session(
 
 
 def open_teacher(run: Run, config: Any, display: Display, programs: bool) -> Recorded:
-    """The model behind `--teacher`: a program, an endpoint (URL#name), or a local model.
+    """Open the model of `--teacher`: a program, an endpoint (URL#name), or a local model.
 
-    As a judge an endpoint says yes or no, which is all the scoring that it is asked for; a program
-    only draws.
+    As a judge an endpoint answers yes or no, and scores nothing else; a program only samples.
 
     Raises:
         UsageError: a program, where the method needs more than corrections.
@@ -135,36 +136,36 @@ def open_teacher(run: Run, config: Any, display: Display, programs: bool) -> Rec
 
 
 def make_event_logger(run: Run, display: Display) -> Callable[[str, Mapping[str, Any]], None]:
-    """What happens at an endpoint goes into the run's diary; pauses, losses and which model answers
-    are also told.
+    """Return what records the events of an endpoint, and prints some of them.
+
+    It prints pauses, losses, and which model answers.
     """
     paused_until = 0.0
 
-    def tell(kind: str, body: Mapping[str, Any]) -> None:
+    def record(kind: str, body: Mapping[str, Any]) -> None:
         nonlocal paused_until
         run.ledger.record_event(kind, body)
-        wait_s, now = body.get("wait_s", 0.0), time.monotonic()
+        wait_s = body.get("wait_s", 0.0)
+        end = time.monotonic() + wait_s
         if "now" in body:
             run.ledger.set_note(SERVED_MODEL_NOTE, body["now"])
             display.print_line(f"the endpoint answers with {body['now']}")
         elif kind == "endpoint request lost":
             display.print_line(f"the endpoint lost a request: {body['reason']}")
-        elif (
-            wait_s >= 1 and now + wait_s > paused_until + 1
-        ):  # each of many requests is told of the same pause
-            paused_until = now + wait_s
+        elif wait_s >= 1 and end > paused_until + 1:  # many requests report the same pause
+            paused_until = end
             display.print_line(
                 f"the endpoint asks for a pause of {wait_s:.0f} s ({body['reason']})"
             )
 
-    return tell
+    return record
 
 
 def find_starting_adapter(material: Mapping[str, Any], config: Any) -> Path | None:
-    """The adapter of the run that this one goes on from (`--from`).
+    """Return the adapter of the run that this one continues (`--from`).
 
     Raises:
-        UsageError: it and the one that is to be trained cannot become one file.
+        UsageError: it cannot be joined with the adapter to be trained.
     """
     if not material.get("from"):
         return None

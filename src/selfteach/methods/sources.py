@@ -1,4 +1,4 @@
-"""Where material comes from: files, or Python values that are read as a file would be.
+"""The sources of material: files, or Python values that are read as a file would be.
 
 Identity is by content: the name and the SHA-256 sum of a file, or the sum of the values. So an
 edited file is another run.
@@ -69,7 +69,7 @@ def write_rows(rows: Rows) -> bytes:
 
 @contextmanager
 def as_file(source: Source, name: str) -> Iterator[Path | None]:
-    """Give a source as a file: a path as it is; rows as `name`.jsonl in a temporary folder.
+    """Yield a source as a file: a path as it is; rows as `name`.jsonl in a temporary folder.
 
     Messages about rows name them `name.jsonl:LINE`, as of any other file.
     """
@@ -122,7 +122,7 @@ def noted_source(row: Mapping[str, Any], key: str) -> Source:
 
 
 def name_of(source: Source, otherwise: str) -> str:
-    """Return what a run is called after: the file's name, or another word where there is none."""
+    """Return the name of a run: that of the file, or another word if there is none."""
     return Path(source).stem if isinstance(source, str | Path) else otherwise
 
 
@@ -131,10 +131,10 @@ def describe_repaired(lines: Iterable[BadLine]) -> list[str]:
     return [f"{line.where}: {line.fault}" for line in lines]
 
 
-def describe_dropped(fates: Mapping[str, Outcome]) -> list[str]:
-    """Describe rows that are not learned from: the fault that was found, or the reason in a word."""
+def describe_dropped(outcomes: Mapping[str, Outcome]) -> list[str]:
+    """Describe rows that are not learned from: the fault that was found, or the drop reason."""
     found = []
-    for fate in fates.values():
-        if fate.state == "dropped":
-            found.append(f"{fate.id}: {(fate.body or {}).get('fault') or fate.reason}")
+    for row in outcomes.values():
+        if row.state == "dropped":
+            found.append(f"{row.id}: {(row.body or {}).get('fault') or row.reason}")
     return found

@@ -21,12 +21,12 @@ def make_worked_turns(
     turns: list[Message] = []
     words = 0
     for prompt, answer in pairs[:count]:
-        asked = [turn for turn in prompt if turn.role != "system"]
-        texts = [answer, *(turn.content for turn in asked)]
+        shown = [turn for turn in prompt if turn.role != "system"]
+        texts = [answer, *(turn.content for turn in shown)]
         words += sum(len(text.split()) for text in texts)
         if words > max_words and turns:
             break
-        turns += [*asked, Message("assistant", answer)]
+        turns += [*shown, Message("assistant", answer)]
     return tuple(turns)
 
 

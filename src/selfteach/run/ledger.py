@@ -65,6 +65,30 @@ class Funnel:
     reasons: Mapping[str, int]
 
 
+class OpenFunnel:
+    """Collect the outcomes of one stage. The first outcome of a candidate stays."""
+
+    def __init__(self) -> None:
+        self.outcomes: dict[str, Outcome] = {}
+
+    def accept(self, id: str, body: Mapping[str, Any] | None = None) -> None:
+        """Keep a candidate."""
+        self.decide(id, "", body)
+
+    def decide(
+        self, id: str, reason: str, body: Mapping[str, Any] | None = None, *, failed: bool = False
+    ) -> None:
+        """Drop a candidate for a reason, or keep it where the reason is empty.
+
+        Args:
+            failed: its answer never came: it failed and was not refused.
+        """
+        state: OutcomeState = "accepted"
+        if reason:
+            state = "failed" if failed else "dropped"
+        self.outcomes.setdefault(id, Outcome(id, state, reason, body))
+
+
 class TokenCost(NamedTuple):
     """Tokens of draws, of their prompts, and how many of these an engine had computed before."""
 
@@ -242,6 +266,21 @@ class Ledger:
                 cure="This is a defect of selfteach: please report it with this message.",
             )
         self.record_outcomes(stage, (Outcome(id, "dropped", ABANDONED) for id in left))
+
+    @contextmanager
+    def open_funnel(self, stage: str, ids: Iterable[str] = ()) -> Iterator[OpenFunnel]:
+        """Collect the outcomes of a stage and record them at its end.
+
+        Args:
+            ids: all candidates that enter, where they are known beforehand.
+
+        Raises:
+            IntegrityError: one of these candidates has no outcome.
+        """
+        self.register(stage, ids)
+        funnel = OpenFunnel()
+        yield funnel
+        self.finish_stage(stage, funnel.outcomes.values())
 
     def read_outcomes(self, stage: str = "", state: str = "") -> Iterator[tuple[str, Outcome]]:
         """Yields (stage, fate) of the placed candidates, in stable order."""

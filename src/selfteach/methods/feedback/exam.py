@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import compress
 from typing import Any
 
 from selfteach import statistics
@@ -19,12 +20,11 @@ from selfteach.evaluate.exam import (
     NEAR,
     TARGET,
     Answers,
-    Arm,
     ArmAnswers,
     Exam,
     ExamState,
-    TunedModel,
     answer,
+    make_arms,
     measure_drift,
 )
 from selfteach.evaluate.verdict import Evidence
@@ -33,12 +33,12 @@ from selfteach.methods.session import Session
 from selfteach.records import Completion, Example, Measure, Message, Prompt, make_prompt
 
 ELSEWHERE = 20
-"""Target prompts that are also asked under another system prompt and in a second turn."""
+"""Target prompts that are also answered under another system prompt and in a second turn."""
 
 
 @dataclass(frozen=True)
 class RuleScores:
-    """Which target answers keep the rule: flags by arm, in the order of the questions."""
+    """Hold which target answers keep the rule: flags by arm, in the order of the questions."""
 
     greedy: Mapping[str, list[bool]]
     sampled: Mapping[str, list[bool]]
@@ -55,10 +55,10 @@ class RuleScores:
 
 @dataclass(frozen=True)
 class RuleScorer:
-    """Scores answers by the judge of the rule.
+    """Score answers by the judge of the rule.
 
     Attributes:
-        count_searched: returns on how many prompts an answer that keeps the rule was looked for.
+        count_searched: returns for how many prompts an answer that keeps the rule was searched.
     """
 
     judge: ThresholdJudge
@@ -70,16 +70,18 @@ class RuleScorer:
         sampled = {arm: self.keeps(own.questions, own.sampled) for arm, own in answers.items()}
         return RuleScores(greedy, sampled)
 
-    def keeps(self, questions: Sequence[str], draws: Sequence[Completion]) -> list[bool]:
+    def keeps(self, questions: Sequence[str], completions: Sequence[Completion]) -> list[bool]:
         """Return for each answer whether it keeps the rule."""
-        if not draws:
+        if not completions:
             return []
-        pairs = [(make_prompt(q), draw.text) for q, draw in zip(questions, draws, strict=True)]
+        rows = zip(questions, completions, strict=True)
+        pairs = [(make_prompt(question), completion.text) for question, completion in rows]
         return [not broken for broken in self.judge.broken(pairs)]
 
     def find_breaches(self, scope: str, base: Answers) -> Collection[int]:
-        """Return the places where the base breaks the rule outside its scope: there a taught
-        answer is right.
+        """Return the places where the base breaks the rule outside its scope.
+
+        A taught answer is right there.
         """
         kept = self.keeps(base.questions, base.greedy)
         return {i for i, good in enumerate(kept) if not good}
@@ -89,8 +91,8 @@ class RuleScorer:
         scores: RuleScores = state.scores
         share = statistics.share
         kept = {
-            arm: {"greedy": share(scores.greedy[arm]), "sampled": share(scores.sampled[arm])}
-            for arm in scores.greedy
+            arm: {"greedy": share(greedy), "sampled": share(scores.sampled[arm])}
+            for arm, greedy in scores.greedy.items()
         }
         if state.tuned is None:
             return {"kept": kept}
@@ -170,39 +172,27 @@ def build_exam(
     rule_id: str,
 ) -> Exam:
     """Build the exam of a rule from its test prompts, by scope."""
-    asked = {
-        scope: texts[: getattr(session.config.exam, scope)] for scope, texts in prompts.items()
+    config = session.config.exam
+    questions = {
+        scope: list(map(make_prompt, texts[: getattr(config, scope)]))
+        for scope, texts in prompts.items()
     }
+    elsewhere = prompts[TARGET][: min(config.target, ELSEWHERE)]
     scorer = RuleScorer(judge, lambda: count_searched(session))
     return Exam(
-        questions={scope: [make_prompt(text) for text in texts] for scope, texts in asked.items()},
-        arms=lambda tuned: build_arms(session, tuned, asked),
+        questions=questions,
+        arms=lambda tuned: make_arms(
+            session, questions, lambda prompt: (Message("system", session.rule), *prompt), tuned
+        ),
         scorer=scorer,
         taught_texts=[e.chosen for e in examples if e.kind == "in_scope"],
         header=describe_rule(session, judge) | {"rule_id": rule_id},
         measurements=[measure_rule_drift],
-        extra_measurements=[
-            partial(measure_elsewhere, scorer, session.rule, asked[TARGET][:ELSEWHERE])
-        ],
+        extra_measurements=[partial(measure_elsewhere, scorer, session.rule, elsewhere)],
         target_stage="exam target",
         sane_scopes=(NEAR, GENERAL),
         excuse=scorer.find_breaches,
     )
-
-
-def build_arms(
-    session: Session, tuned: TunedModel | None, asked: Mapping[str, Sequence[str]]
-) -> dict[str, Arm]:
-    """Build the base, the base with the rule in its system message, and the tuned model."""
-    plain = {scope: [make_prompt(text) for text in texts] for scope, texts in asked.items()}
-    ruled = {
-        scope: [make_prompt(text, system=session.rule) for text in texts]
-        for scope, texts in asked.items()
-    }
-    arms = {"base": Arm(session.base, plain), "prompted": Arm(session.base, ruled)}
-    if tuned:
-        arms["taught"] = Arm(tuned.recorded, plain)
-    return arms
 
 
 def describe_rule(session: Session, judge: ThresholdJudge) -> dict[str, Any]:
@@ -221,12 +211,12 @@ def describe_rule(session: Session, judge: ThresholdJudge) -> dict[str, Any]:
 
 
 def count_searched(session: Session) -> int:
-    """Return on how many prompts an answer was looked for, because the base breaks the rule."""
+    """Return for how many prompts an answer was searched, because the base breaks the rule."""
     return sum(row.requested for row in session.run.ledger.funnel() if row.stage == "search")
 
 
 def measure_elsewhere(
-    scorer: RuleScorer, rule: str, asked: Sequence[str], state: ExamState
+    scorer: RuleScorer, rule: str, texts: Sequence[str], state: ExamState
 ) -> dict[str, Any]:
     """Measure how often the rule is kept under another system prompt and in a second turn."""
     session = state.session
@@ -235,15 +225,15 @@ def measure_elsewhere(
         "other_system": lambda text, own_rule: add_system(text, own_rule, system),
         "second_turn": add_turn,
     }
-    session.display.start_stage("exam elsewhere", len(asked) * len(ways) * len(state.arms))
+    session.display.start_stage("exam elsewhere", len(texts) * len(ways) * len(state.arms))
     found: dict[str, Any] = {}
     for way, write_prompt in ways.items():
         found[way] = {}
         for name, arm in state.arms.items():
             own_rule = rule if name == "prompted" else ""
-            prompts = [write_prompt(text, own_rule) for text in asked]
+            prompts = [write_prompt(text, own_rule) for text in texts]
             greedy = answer(session, arm.model, f"exam {way}", prompts, 0.0)
-            found[way][name] = statistics.share(scorer.keeps(asked, greedy))
+            found[way][name] = statistics.share(scorer.keeps(texts, greedy))
     return found
 
 
@@ -259,9 +249,9 @@ def measure_rule_drift(state: ExamState) -> dict[str, Any]:
     where = "general answers"
     if not answers or not answers["base"].questions:
         where = "answers of the base that keep the rule already"
-        kept = [i for i, good in enumerate(state.scores.greedy["base"]) if good]
+        kept = state.scores.greedy["base"]
         answers = {
-            arm: Answers([own.questions[i] for i in kept], [own.greedy[i] for i in kept])
+            arm: Answers(list(compress(own.questions, kept)), list(compress(own.greedy, kept)))
             for arm, own in state.answers[TARGET].items()
         }
     if not answers["base"].questions:

@@ -16,12 +16,12 @@ MAX_RULE = 2000
 
 
 def read_material(rule: str) -> Material:
-    """Read a rule; the text itself stands in the run's identity.
+    """Read a rule; the text itself is part of the run's identity.
 
     Raises:
         DataError: nothing is left of it, or it is no longer a rule but a document.
     """
-    text = rule_text(rule)
+    text = clean_rule(rule)
     return Material(text, text, {"rule": text})
 
 
@@ -42,7 +42,7 @@ def refuse(config: FeedbackConfig) -> None:
         parse_check(config.check)
 
 
-def rule_text(rule: str) -> str:
+def clean_rule(rule: str) -> str:
     """Return the rule without what breaks tokenizers and pages.
 
     Raises:

@@ -1,16 +1,16 @@
 """Feedback: one rule in plain words becomes weights.
 
-  1  read the rule, and let the student name its subject
-  2  ask: the student writes requests in three scopes; they are split into train, dev and test at
+  1  read the rule, and let the model name its subject
+  2  ask: the model writes requests in three scopes; they are split into train, dev and test at
      once
   3  probe: the base answers; a prompt is in scope exactly where it breaks the rule
   4  judge: every candidate is calibrated before it is used, the best one decides
   5  search: for each prompt in scope an answer that keeps the rule, verified, or none
-  6  balance: clusters of prompts; where dev answers still break the rule, more like them are asked
-     and learned
+  6  balance: clusters of prompts; where dev answers still break the rule, more prompts like them
+     are written and learned
   7  train: in scope the found answers against the broken ones; elsewhere the base's own answers
      hold it in place
-  8  exam: base, rule in the prompt, taught, on prompts that nothing was chosen on
+  8  exam: base, rule in the prompt, tuned, on prompts that were not used to choose anything
 
 Source: ELVF (I)-(IV); C3PO (arXiv 2402.10893) for the scopes; LLM2LLM (arXiv 2403.15042) for the
 rounds.
@@ -18,14 +18,16 @@ rounds.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from itertools import compress, islice
 from statistics import mean
 from typing import Any
 
 from selfteach.config import FeedbackConfig
 from selfteach.dedup.overlap import OverlapIndex
-from selfteach.evaluate.exam import TARGET, Arm, Exam, TunedModel, answer, answer_all
+from selfteach.evaluate.exam import GENERAL, NEAR, TARGET, Arm, Exam, TunedModel, answer, answer_all
 from selfteach.evaluate.sanity import is_looping
 from selfteach.evaluate.side_effects import find_side_effects
 from selfteach.generate.ask import GeneratedPrompt, extract_subject
@@ -34,6 +36,7 @@ from selfteach.judge import ViolationJudge
 from selfteach.judge.breach import find_violation
 from selfteach.judge.check import Check
 from selfteach.materials.rule import Rule, read_rule
+from selfteach.methods.anchors import OwnAnswer, keep_answers
 from selfteach.methods.feedback.data_curve import find_n90, measure_curve
 from selfteach.methods.feedback.exam import build_exam
 from selfteach.methods.judges import RuleJudges, choose_judges
@@ -42,7 +45,7 @@ from selfteach.methods.prompts import (
     LIST_LENGTH,
     get_check,
     group_by_scope,
-    split_asked_prompts,
+    split_written_prompts,
     write_prompts,
     write_prompts_like_failures,
     write_similar_prompts,
@@ -51,7 +54,6 @@ from selfteach.methods.runner import tune
 from selfteach.methods.session import Session
 from selfteach.models.recorded import Recorded
 from selfteach.records import (
-    GREEDY,
     Completion,
     Continuations,
     Example,
@@ -62,38 +64,40 @@ from selfteach.records import (
     make_prompt,
     prompt_to_json,
 )
-from selfteach.run.ledger import Outcome
+from selfteach.run.ledger import OpenFunnel
 from selfteach.select.clusters import PromptClusters, cluster_prompts
 
 ANCHOR_WEIGHTS = {"near": {"anchor": 8.0}, "general": {"anchor": 8.0}}
 """The weight outside the scope. The first token decides whether the rule fires; in a mean over
 tokens an anchor's is one in twenty-four.
 """
-
-
 MAX_GENERAL_ANSWERS = 120
-"""General answers that the lessons' judge is tempered on. Near ones are too near: of "vehicle" in
-an answer about trucks it should know.
+"""General answers that bound the false positives of the training judge. Near answers are too
+similar: an answer about trucks may well say "vehicle".
 """
-
-
 MIN_BEGINNING_WORDS = 3
 DEV = {"target": 24, "near": 12, "general": 12}
 """How many dev prompts of each scope a learning rate is chosen on."""
+STRAY = "names the subject, though it was asked for outside it"
+NAMED_ANCHOR = "names the subject, though the base kept the rule"
 
 
 @dataclass(frozen=True)
 class ProbedPrompt:
-    """A prompt with the base's own draws (the greedy one first) and which of them break the rule."""
+    """Hold a prompt with the base's completions, the greedy one first, and their verdicts.
 
-    asked: GeneratedPrompt
-    draws: tuple[Completion, ...]
+    Attributes:
+        broken: for each completion whether it breaks the rule.
+    """
+
+    prompt: GeneratedPrompt
+    completions: tuple[Completion, ...]
     broken: tuple[bool, ...]
 
     @property
-    def in_scope(self) -> bool:
-        """Whether the rule is the base's problem here."""
-        return any(self.broken)
+    def violations(self) -> list[Completion]:
+        """Return the completions that break the rule. With one of them the prompt is in scope."""
+        return list(compress(self.completions, self.broken))
 
 
 def prepare(session: Session, text: str) -> TrainingPlan:
@@ -109,27 +113,26 @@ def prepare(session: Session, text: str) -> TrainingPlan:
             session.base, session.base, rule.text, session.config.seed
         )
         pool = OverlapIndex()
-        found = write_prompts(session, pool)  # 2
-        parts = split_asked_prompts(session, found)
+        parts = split_written_prompts(session, write_prompts(session, pool))  # 2
     with run.time_stage("judge"):
-        judges = choose_judges(
-            session, rule, parts["train"], sample_general_answers(session, parts["train"])
-        )  # 4
+        general_answers = sample_general_answers(session, parts["train"])
+        judges = choose_judges(session, rule, parts["train"], general_answers)  # 4
     with run.time_stage("probe"):
         probed = probe_prompts(session, parts["train"], judges)  # 3
         probed += probe_more_prompts(session, probed, judges, pool)
+    training = RuleTraining(session, rule, parts, pool, judges)
     with run.time_stage("search"):
-        examples, traces = make_violation_examples(session, probed, judges.lessons)  # 5
-        examples += make_anchors(session, probed, judges.lessons)
-    lesson = Lesson(session, rule, parts, pool, judges, examples, traces)
-    if any(example.role == "learn" for example in examples):
-        lesson.objectives = choose_objectives(session, examples, parts["dev"], judges.lessons)  # 7
-    return lesson.plan()
+        learned = training.add_examples(probed)  # 5
+    if learned:
+        training.objectives = choose_objectives(
+            session, training.examples, parts["dev"], judges.training
+        )  # 7
+    return training.plan()
 
 
 @dataclass
-class Lesson:
-    """One rule on its way into weights; it grows with every balance round.
+class RuleTraining:
+    """Hold what is known of one rule; every balance round adds examples.
 
     Attributes:
         traces: the searches, for the report.
@@ -142,8 +145,8 @@ class Lesson:
     parts: Mapping[str, list[GeneratedPrompt]]
     pool: OverlapIndex
     judges: RuleJudges
-    examples: list[Example]
-    traces: list[SearchTrace]
+    examples: list[Example] = field(default_factory=list)
+    traces: list[SearchTrace] = field(default_factory=list)
     objectives: ObjectiveWeights = field(default_factory=dict)
     rounds: int = 0
     clusters: PromptClusters | None = None
@@ -151,7 +154,7 @@ class Lesson:
     def plan(self) -> TrainingPlan:
         """Return what is trained and how it is examined, with what is known so far."""
         session = self.session
-        session.run.ledger.set_note("search", effort(self.traces))
+        session.run.ledger.set_note("search", summarize_search(self.traces))
         return TrainingPlan(
             examples=list(self.examples),
             objectives=self.objectives,
@@ -169,59 +172,69 @@ class Lesson:
         test = group_by_scope(self.parts["test"])
         return build_exam(self.session, self.judges.exam, test, examples, self.rule.id)
 
+    def add_examples(self, probed: Sequence[ProbedPrompt]) -> bool:
+        """Add the examples and anchors of probed prompts; return whether there is more to learn.
+
+        Anchors are added only in the first round, or together with something to learn.
+        """
+        judge = self.judges.training
+        found, traces = make_violation_examples(self.session, probed, judge)
+        if found or not self.rounds:
+            self.examples += found + make_rule_anchors(self.session, probed, judge)
+            self.traces += traces
+        return bool(found)
+
     def improve(self, tuned: TunedModel) -> TrainingPlan | None:
-        """Step 6: ask for more prompts like the dev prompts on which the tuned model still breaks
-        the rule, and search answers for them.
+        """Write more prompts like the dev prompts on which the tuned model still breaks the rule,
+        and search answers for them (step 6).
 
         The quota of a cluster is proportional to its failure rate on dev times the root of its
         size. Test prompts play no part.
         """
         with self.session.run.time_stage("balance"):
-            grown = self.grow(tuned)
+            grown = self.balance(tuned)
         return self.plan() if grown else None
 
-    def grow(self, tuned: TunedModel) -> bool:
+    def balance(self, tuned: TunedModel) -> bool:
         """Add the examples of one balance round; return whether there are any."""
-        session, parts = self.session, self.parts
+        session = self.session
         config = session.config.balance
-        known = [a for part in ("train", "dev") for a in parts[part]]
+        known = self.parts["train"] + self.parts["dev"]
         if len(known) < 2 * config.clusters:
             return False
         if self.clusters is None:
-            embedded = session.base.embed([make_prompt(a.text) for a in known])
+            embedded = session.base.embed([make_prompt(prompt.text) for prompt in known])
             self.clusters = cluster_prompts(embedded, config.clusters, session.config.seed)
             learned = {e.turns[-1].content: e.kind == "in_scope" for e in self.examples}
             note_clusters(session, known, self.clusters, learned)
         if self.rounds >= config.rounds:
             return False
-        targets = [a for a in parts["dev"] if a.scope == "target"]
+        targets = [prompt for prompt in self.parts["dev"] if prompt.scope == TARGET]
         failed = find_dev_failures(
-            session, tuned.recorded, make_prompt, targets, self.judges.lessons
+            session, tuned.recorded, make_prompt, targets, self.judges.training
         )
         note_clusters(session, known, self.clusters, failed)
         if not any(failed.values()):
             return False
-        labels = self.clusters.labels
-        place = {a.text: int(label) for a, label in zip(known, labels, strict=True)}
-        more = write_prompts_like_failures(session, place, parts, failed, self.pool, self.rounds)
-        probed = probe_prompts(session, more, self.judges)
-        found, traces = make_violation_examples(session, probed, self.judges.lessons)
-        if not found:
-            return False
-        self.examples += found + make_anchors(session, probed, self.judges.lessons)
-        self.traces += traces
+        labels = map(int, self.clusters.labels)
+        cluster_of = {prompt.text: label for prompt, label in zip(known, labels, strict=True)}
+        more = write_prompts_like_failures(
+            session, cluster_of, self.parts, failed, self.pool, self.rounds
+        )
         self.rounds += 1
-        return True
+        return self.add_examples(probe_prompts(session, more, self.judges))
 
     def score_on_dev(self, model: Recorded) -> float:
         """Return the share of dev answers that keep the rule, plus the share of those outside it
         that are unharmed.
         """
         session = self.session
-        asked = {s: texts[: DEV[s]] for s, texts in group_by_scope(self.parts["dev"]).items()}
-        exam = build_exam(session, self.judges.exam, asked, self.examples, self.rule.id)
-        plain = exam.arms(None)["base"].prompts
-        arms = {"base": Arm(session.base, plain), "taught": Arm(model, plain)}
+        texts = {s: own[: DEV[s]] for s, own in group_by_scope(self.parts["dev"]).items()}
+        exam = build_exam(session, self.judges.exam, texts, self.examples, self.rule.id)
+        arms = {
+            "base": Arm(session.base, exam.questions),
+            "taught": Arm(model, exam.questions),
+        }
         answers = answer_all(session, arms, exam)
         kept = exam.scorer.score(answers[TARGET]).both("taught")
         effects = find_side_effects(answers, exam.taught_texts, exam.excuse)
@@ -229,7 +242,7 @@ class Lesson:
         return (mean(kept) if kept else 0.0) + (mean(unharmed) if unharmed else 1.0)
 
     def add_data_curve(self, tuned: TunedModel | None, exam: dict[str, Any]) -> None:
-        """Add how few prompts would have been enough, where the settings ask for it."""
+        """Add how few prompts would have been enough, where the settings want it."""
         session = self.session
         if tuned is None or not session.config.curve:
             return
@@ -240,130 +253,138 @@ class Lesson:
 
 
 def probe_prompts(
-    session: Session, asked: Sequence[GeneratedPrompt], judges: RuleJudges
+    session: Session, prompts: Sequence[GeneratedPrompt], judges: RuleJudges
 ) -> list[ProbedPrompt]:
-    """Step 3: on target prompts a greedy answer and draws; elsewhere the beginning of the greedy
-    one, which is what an anchor keeps.
+    """Let the base answer prompts, and judge the answers (step 3).
 
-    Outside the target scope only the exam's judge is believed: what it lets pass there must stay as
-    it is.
+    A target prompt gets a greedy answer and samples. Any other prompt gets the beginning of a
+    greedy answer, which is what an anchor keeps. There the exam's judge alone decides: an answer
+    that it accepts must stay as it is.
     """
-    requests = [make_probe_requests(session, a) for a in asked]
-    answers = {}
-    session.display.start_stage("probe", sum(map(len, requests)))
-    for draw in session.base.stream([r for row in requests for r in row]):
-        answers[draw.id] = draw
-        session.display.advance()
-    draws = [tuple(answers[r.id(session.base.fingerprint)] for r in row) for row in requests]
+    rows = [make_probe_requests(session, prompt) for prompt in prompts]
+    session.display.start_stage("probe", sum(map(len, rows)))
+    requests = [request for row in rows for request in row]
+    completions = iter(session.base.sample(requests, session.display.advance))
     found: dict[str, ProbedPrompt] = {}
-    for asks, inside in ((judges.lessons, True), (judges.exam, False)):
-        rows = [
-            (a, row) for a, row in zip(asked, draws, strict=True) if (a.scope == "target") is inside
-        ]
-        flags = iter(asks.broken([(make_prompt(a.text), d.text) for a, row in rows for d in row]))
-        found |= {a.id: ProbedPrompt(a, row, tuple(next(flags) for _ in row)) for a, row in rows}
-    return [found[a.id] for a in asked]
+    sampled = [tuple(islice(completions, len(row))) for row in rows]
+    for judge, inside in ((judges.training, True), (judges.exam, False)):
+        pairs = list(zip(prompts, sampled, strict=True))
+        mine = [(prompt, row) for prompt, row in pairs if (prompt.scope == TARGET) is inside]
+        answers = [(make_prompt(prompt.text), one.text) for prompt, row in mine for one in row]
+        flags = iter(judge.broken(answers))
+        for prompt, row in mine:
+            found[prompt.id] = ProbedPrompt(prompt, row, tuple(islice(flags, len(row))))
+    return [found[prompt.id] for prompt in prompts]
 
 
 def probe_more_prompts(
     session: Session, probed: Sequence[ProbedPrompt], judges: RuleJudges, pool: OverlapIndex
 ) -> list[ProbedPrompt]:
-    """Step 3 once more: while the base breaks the rule on fewer than `ask.min_violations` requests, more
-    like those are asked and probed.
+    """Write and probe more prompts while the base breaks the rule on fewer than
+    `ask.min_violations` (step 3).
 
-    They are new to the pool, which holds the test prompts too.
+    They are like those on which it does, and new to the pool, which holds the test prompts too.
     """
     found: list[ProbedPrompt] = []
     for turn in range(session.config.ask.rounds):
-        mine = [p.asked.text for p in (*probed, *found) if p.in_scope and p.asked.scope == "target"]
-        lack = session.config.ask.min_violations - len(mine)
-        if lack <= 0 or len(mine) < LIST_LENGTH:
+        targets = [p for p in (*probed, *found) if p.prompt.scope == TARGET]
+        texts = [p.prompt.text for p in targets if p.violations]
+        lack = session.config.ask.min_violations - len(texts)
+        if lack <= 0 or len(texts) < LIST_LENGTH:
             break
-        found += probe_prompts(
-            session, write_similar_prompts(session, mine, 2 * lack, pool, turn), judges
-        )
+        more = write_similar_prompts(session, texts, 2 * lack, pool, turn)
+        found += probe_prompts(session, more, judges)
     return found
 
 
 def sample_general_answers(
-    session: Session, asked: Sequence[GeneratedPrompt]
+    session: Session, prompts: Sequence[GeneratedPrompt]
 ) -> list[tuple[Prompt, str]]:
-    """The base's answers to some general prompts: the same draws that the probe makes of them."""
-    requests = [
-        request
-        for a in [a for a in asked if a.scope == "general"][:MAX_GENERAL_ANSWERS]
-        for request in make_probe_requests(session, a)
-    ]
-    texts = {draw.id: draw.text for draw in session.base.stream(requests)}
-    return [(request.prompt, texts[request.id(session.base.fingerprint)]) for request in requests]
+    """Return the base's answers to some general prompts: the same ones that the probe makes."""
+    general = [prompt for prompt in prompts if prompt.scope == GENERAL][:MAX_GENERAL_ANSWERS]
+    requests = [request for prompt in general for request in make_probe_requests(session, prompt)]
+    completions = session.base.sample(requests)
+    return [(request.prompt, c.text) for request, c in zip(requests, completions, strict=True)]
 
 
-def make_probe_requests(session: Session, asked: GeneratedPrompt) -> list[Request]:
-    """What the base is asked about one prompt."""
-    config, prompt = session.config.probe, make_prompt(asked.text)
-    greedy = replace(
-        GREEDY, max_tokens=config.max_tokens if asked.scope == "target" else config.anchor_tokens
-    )
-    more = config.samples - 1 if asked.scope == "target" else 0
-    return [
-        Request(
-            "probe",
-            prompt,
-            SamplingParams(1.0, 1.0, config.max_tokens) if k else greedy,
-            k,
-            session.config.seed,
-        )
-        for k in range(1 + more)
-    ]
+def make_probe_requests(session: Session, prompt: GeneratedPrompt) -> list[Request]:
+    """Return the requests for the base's answers to one prompt, the greedy one first."""
+    config = session.config.probe
+    is_target = prompt.scope == TARGET
+    max_tokens = config.max_tokens if is_target else config.anchor_tokens
+    requests = []
+    for number in range(config.samples if is_target else 1):
+        sampling = SamplingParams(1.0 if number else 0.0, 1.0, max_tokens)
+        turns = make_prompt(prompt.text)
+        requests.append(Request("probe", turns, sampling, number, session.config.seed))
+    return requests
 
 
 def find_faults(session: Session, pairs: Sequence[tuple[Prompt, str]]) -> list[str]:
-    """Why answers that keep the rule are no answers: too short, going round in circles, or
-    gibberish to the base itself.
+    """Return why answers that keep the rule are no answers, or "".
+
+    They are too short, loop, or make no sense to the base itself.
     """
-    items = [Continuations(prompt, (text,), end=True) for prompt, text in pairs]
-    found = dict(session.base.stream_scores([item for item in items if item.texts[0].strip()]))
-    senseless = {
-        id for id, (p,) in found.items() if p.token_logp < session.config.search.min_token_logp
-    }
+    scored = [pair for pair in pairs if pair[1].strip()]
+    items = [Continuations(prompt, (text,), end=True) for prompt, text in scored]
+    scores = dict(zip(scored, session.base.score(items), strict=True))
     reasons = []
-    for item in items:
-        text, gibberish = item.texts[0], item.id(session.base.fingerprint) in senseless
-        reasons.append(
-            "too short"
-            if len(text.split()) < 3
-            else "loops"
-            if is_looping(text)
-            else "makes no sense"
-            if gibberish
-            else ""
-        )
+    for pair in pairs:
+        reason = ""
+        if len(pair[1].split()) < 3:
+            reason = "too short"
+        elif is_looping(pair[1]):
+            reason = "loops"
+        elif scores[pair][0].token_logp < session.config.search.min_token_logp:
+            reason = "makes no sense"
+        reasons.append(reason)
     return reasons
 
 
 def make_violation_examples(
     session: Session, probed: Sequence[ProbedPrompt], judge: ViolationJudge
 ) -> tuple[list[Example], list[SearchTrace]]:
-    """Step 5: for each prompt in scope an example from each accepted answer, against a draw of the
-    base that breaks the rule.
+    """Make an example of each accepted answer, against one of the base that breaks the rule
+    (step 5).
 
-    Outside the target scope a request wants an answer without the breach, never to be declined; one
-    that names the subject after all is no lesson in that.
+    Outside the target scope a request needs an answer without the violation, and never a refusal.
+    One that names the subject after all is dropped.
     """
-    sought = [p for p in probed if p.in_scope]
-    session.run.ledger.register("search", (p.asked.id for p in sought))
-    strays = find_off_scope_prompts(session, sought, judge)
-    mine = {p.asked.text: p for p in sought if p.asked.id not in strays}
-    session.display.start_stage("search", len(mine), "found")
+    in_scope = [p for p in probed if p.violations]
     check = get_check(session)
-    begun = {
-        text: found
-        for text, p in mine.items()
-        if check and (found := get_compliant_beginning(p, check))
-    }
-    traces = search_answers(
+    examples: list[Example] = []
+    with session.run.ledger.open_funnel("search", (p.prompt.id for p in in_scope)) as funnel:
+        outside = [p.prompt for p in in_scope if p.prompt.scope != TARGET]
+        strays = find_naming_prompts(session, outside, judge)
+        for id in strays:
+            funnel.decide(id, STRAY)
+        by_text = {p.prompt.text: p for p in in_scope if p.prompt.id not in strays}
+        traces = search_compliant_answers(session, by_text, judge, check)
+        for trace in traces:
+            p = by_text[trace.prompt]
+            if trace.num_tries is None:
+                drop_unsolved(funnel, p.prompt.id, trace)
+            else:
+                funnel.accept(p.prompt.id)
+                examples += make_pairs(session, p, trace, check)
+    return examples, traces
+
+
+def search_compliant_answers(
+    session: Session,
+    by_text: Mapping[str, ProbedPrompt],
+    judge: ViolationJudge,
+    check: Check | None,
+) -> list[SearchTrace]:
+    """Search an answer that keeps the rule for each prompt, within the budget."""
+    session.display.start_stage("search", len(by_text), "found")
+    begun = {}
+    if check:
+        beginnings = {text: get_compliant_beginning(p, check) for text, p in by_text.items()}
+        begun = {text: beginning for text, beginning in beginnings.items() if beginning}
+    return search_answers(
         session.base,
-        list(mine),
+        list(by_text),
         session.rule,
         session.subject.topic,
         judge.broken,
@@ -372,157 +393,110 @@ def make_violation_examples(
         session.config.seed,
         session.teacher,
         session.display.advance,
-        askable={text for text, p in mine.items() if p.asked.scope != "target"},
+        askable={text for text, p in by_text.items() if p.prompt.scope != TARGET},
         begun=begun,
     )
-    examples: list[Example] = []
-    fates = [
-        Outcome(id, "dropped", "names the subject, though it was asked for outside it")
-        for id in sorted(strays)
-    ]
-    for trace in traces:
-        p = mine[trace.prompt]
-        if trace.num_tries is None:
-            fates.append(make_unsolved_outcome(p, trace))
-            continue
-        fates.append(Outcome(p.asked.id, "accepted"))
-        prompted = make_prompt(trace.prompt, system=session.rule)
-        worst = [d for d, broken in zip(p.draws, p.broken, strict=True) if broken]
-        for n, best in enumerate(trace.accepted):
-            rejected, cut = make_rejected(
-                session, worst[0 if best.strategy == "branch" else n % len(worst)], check, best
-            )
-            source = {
-                "strategy": best.strategy,
-                "scope": p.asked.scope,
-                "cut": [
-                    side for side, stopped in (("chosen", best.cut), ("rejected", cut)) if stopped
-                ],
-                "teacher_prompt": prompt_to_json(prompted),
-            }
-            id = digest([p.asked.id, best.text])
-            examples.append(
-                Example(
-                    id,
-                    "in_scope",
-                    make_prompt(trace.prompt),
-                    best.text,
-                    rejected,
-                    {"tries": trace.num_tries},
-                    source,
-                )
-            )
-    session.run.ledger.finish_stage("search", fates)
-    return examples, traces
 
 
-def make_unsolved_outcome(p: ProbedPrompt, trace: SearchTrace) -> Outcome:
-    """What became of a prompt for which no answer was found: dropped, or failed where the teacher
-    gave none at all.
-    """
+def make_pairs(
+    session: Session, p: ProbedPrompt, trace: SearchTrace, check: Check | None
+) -> list[Example]:
+    """Make an example of each accepted answer to one prompt."""
+    examples = []
+    teacher_prompt = prompt_to_json(make_prompt(trace.prompt, system=session.rule))
+    for number, best in enumerate(trace.accepted):
+        place = 0 if best.strategy == "branch" else number % len(p.violations)
+        rejected, rejected_cut = make_rejected(session, p.violations[place], check, best)
+        source = {
+            "strategy": best.strategy,
+            "scope": p.prompt.scope,
+            "cut": ["chosen"] * best.cut + ["rejected"] * rejected_cut,
+            "teacher_prompt": teacher_prompt,
+        }
+        id = digest([p.prompt.id, best.text])
+        prompt = make_prompt(trace.prompt)
+        scores: dict[str, float] = {"tries": trace.num_tries or 0}
+        examples.append(Example(id, "in_scope", prompt, best.text, rejected, scores, source))
+    return examples
+
+
+def drop_unsolved(funnel: OpenFunnel, id: str, trace: SearchTrace) -> None:
+    """Drop a prompt for which no answer was found. It failed where the teacher gave none at all."""
     last = trace.tries[-1]
-    if all(t.fault == LOST_REASON for t in trace.tries):
-        return Outcome(p.asked.id, "failed", LOST_REASON, {"prompt": trace.prompt})
-    return Outcome(
-        p.asked.id,
-        "dropped",
-        "search budget spent",
-        {"prompt": trace.prompt, "last": last.text, "fault": last.fault},
-    )
+    body = {"prompt": trace.prompt}
+    if all(one.fault == LOST_REASON for one in trace.tries):
+        funnel.decide(id, LOST_REASON, body, failed=True)
+    else:
+        body |= {"last": last.text, "fault": last.fault}
+        funnel.decide(id, "search budget spent", body)
 
 
 def get_compliant_beginning(p: ProbedPrompt, check: Check) -> str:
-    """How the first broken draw begins, as far as it keeps the rule; "" where that is less than
-    LEAST_BEGINNING words.
+    """Return how the first violation begins, as far as it keeps the rule.
+
+    It is "" where that is less than MIN_BEGINNING_WORDS words.
     """
-    draw = next(d for d, broken in zip(p.draws, p.broken, strict=True) if broken)
-    found = find_violation(check, draw.text)
-    start = truncate_before(draw.text, found.start) if found else ""
+    text = p.violations[0].text
+    found = find_violation(check, text)
+    start = truncate_before(text, found.start) if found else ""
     return start if len(start.split()) >= MIN_BEGINNING_WORDS else ""
 
 
 def make_rejected(
-    session: Session, draw: Completion, check: Check | None, best: Try
+    session: Session, completion: Completion, check: Check | None, best: Try
 ) -> tuple[str, bool]:
-    """The rejected answer, and whether it goes on: its first tokens, and at least as far as the
-    breach; beside a branch just so far.
+    """Return the rejected answer, and whether it was cut off.
+
+    It holds the first tokens, and the violation at least. Against a branch it ends with the
+    violation.
     """
-    found = find_violation(check, draw.text) if check else None
-    if found and best.strategy == "branch":
-        return draw.text[: found.end], True
-    least = len(session.model.encode_answer(draw.text[: found.end], end=False)) if found else 0
-    return truncate_answer(session, draw, max(session.config.probe.rejected_tokens, least))
+    end = 0
+    if check and (found := find_violation(check, completion.text)):
+        end = found.end
+        if best.strategy == "branch":
+            return completion.text[:end], True
+    min_tokens = len(session.model.encode_answer(completion.text[:end], end=False)) if end else 0
+    tokens = max(session.config.probe.rejected_tokens, min_tokens)
+    return truncate_answer(session, completion, tokens)
 
 
-def find_off_scope_prompts(
-    session: Session, probed: Sequence[ProbedPrompt], judge: ViolationJudge
+def find_naming_prompts(
+    session: Session, prompts: Sequence[GeneratedPrompt], judge: ViolationJudge
 ) -> set[str]:
-    """The ids of prompts that were asked for outside the target scope and name the subject
-    themselves.
-    """
-    outside = [p.asked for p in probed if p.asked.scope != "target"]
-    return {
-        a.id
-        for a, named in zip(
-            outside, judge.broken([(make_prompt(a.text), a.text) for a in outside]), strict=True
-        )
-        if named
-    }
+    """Return the ids of prompts that name the subject themselves."""
+    if not session.subject.topic:
+        return set()
+    named = judge.broken([(make_prompt(prompt.text), prompt.text) for prompt in prompts])
+    return {prompt.id for prompt in compress(prompts, named)}
 
 
-def make_anchors(
+def make_rule_anchors(
     session: Session, probed: Sequence[ProbedPrompt], judge: ViolationJudge
 ) -> list[Example]:
-    """Step 3: where the base keeps the rule, the beginning of its own greedy answer is the lesson.
+    """Make an anchor of the base's own greedy answer where it keeps the rule (step 3).
 
-    A prompt that names the subject itself teaches neither: that the base happened to keep the rule
-    there is no reason to keep its answer.
+    A prompt that names the subject makes none: the base may have kept the rule by chance.
     """
-    mine = [p for p in probed if not p.in_scope]
-    session.run.ledger.register("anchor", (p.asked.id for p in mine))
-    named = (
-        judge.broken([(make_prompt(p.asked.text), p.asked.text) for p in mine])
-        if session.subject.topic
-        else [False] * len(mine)
-    )
-    found, fates = [], []
-    for p, about in zip(mine, named, strict=True):
-        reason = (
-            "names the subject, though the base kept the rule"
-            if about
-            else ""
-            if p.draws[0].text.strip()
-            else "the base says nothing"
-        )
-        if reason:
-            fates.append(Outcome(p.asked.id, "dropped", reason, {"prompt": p.asked.text}))
-            continue
-        text, cut = truncate_answer(session, p.draws[0], session.config.probe.anchor_tokens)
-        source = {"scope": p.asked.scope, "cut": ["chosen"] if cut else []}
-        found.append(
-            Example(
-                p.asked.id,
-                "near" if p.asked.scope == "near" else "general",
-                make_prompt(p.asked.text),
-                text,
-                None,
-                {},
-                source,
-            )
-        )
-        fates.append(Outcome(p.asked.id, "accepted"))
-    session.run.ledger.finish_stage("anchor", fates)
-    return found
+    kept = [p for p in probed if not p.violations]
+    named = find_naming_prompts(session, [p.prompt for p in kept], judge)
+    answers = []
+    for p in kept:
+        prompt = p.prompt
+        text, cut = truncate_answer(session, p.completions[0], session.config.probe.anchor_tokens)
+        kind = NEAR if prompt.scope == NEAR else GENERAL
+        source = {"scope": prompt.scope}
+        fault = NAMED_ANCHOR if prompt.id in named else ""
+        turns = make_prompt(prompt.text)
+        answers.append(OwnAnswer(prompt.id, turns, text, cut, kind, source, fault))
+    return keep_answers(session, answers)
 
 
-def truncate_answer(session: Session, draw: Completion, tokens: int) -> tuple[str, bool]:
-    """The first tokens of a draw, and whether it goes on after them."""
-    ids = session.model.encode_answer(draw.text, end=False)
-    return (
-        (draw.text, draw.finish == "length")
-        if len(ids) <= tokens
-        else (session.model.decode(ids[:tokens]), True)
-    )
+def truncate_answer(session: Session, completion: Completion, tokens: int) -> tuple[str, bool]:
+    """Return the first tokens of an answer, and whether more follow."""
+    ids = session.model.encode_answer(completion.text, end=False)
+    if len(ids) <= tokens:
+        return completion.text, completion.finish == "length"
+    return session.model.decode(ids[:tokens]), True
 
 
 def choose_objectives(
@@ -531,11 +505,11 @@ def choose_objectives(
     dev: Sequence[GeneratedPrompt],
     judge: ViolationJudge,
 ) -> ObjectiveWeights:
-    """Step 7: choose the objectives of each kind of example. `auto` tries each candidate for a few
+    """Choose the objectives of each kind of example (step 7). `auto` tries each candidate for a few
     steps and keeps the best on dev.
 
-    The gate comes first: distillation is a candidate only where the rule in the prompt helps this
-    base. A choice that was made before is not made again.
+    Distillation is a candidate only where the rule in the prompt helps this base. A choice that
+    the ledger holds is not made again.
     """
     choice = session.config.train.objective
     if choice == "auto":
@@ -556,7 +530,7 @@ def try_objectives(
     judge: ViolationJudge,
 ) -> dict[str, Any]:
     """Train a few steps with each candidate; note and return which one keeps the rule best."""
-    targets = [a for a in dev if a.scope == "target"]
+    targets = [prompt for prompt in dev if prompt.scope == TARGET]
     steps = session.config.train.trial_steps
 
     def measure_kept(model: Recorded, write_prompt: Callable[[str], Prompt] = make_prompt) -> float:
@@ -592,19 +566,20 @@ def find_dev_failures(
 ) -> dict[str, bool]:
     """Return for each dev prompt whether a model breaks the rule on it, greedy or sampled."""
     session.display.start_stage("dev", 2 * len(dev))
-    prompts = [write_prompt(a.text) for a in dev]
-    broken = {a.text: False for a in dev}
+    texts = [prompt.text for prompt in dev]
+    prompts = [write_prompt(text) for text in texts]
+    failed = dict.fromkeys(texts, False)
     for temperature in (0.0, 1.0):
-        draws = answer(session, model, "dev", prompts, temperature)
-        pairs = [(make_prompt(a.text), draw.text) for a, draw in zip(dev, draws, strict=True)]
-        for a, flag in zip(dev, judge.broken(pairs), strict=True):
-            broken[a.text] |= bool(flag)
-    return broken
+        completions = answer(session, model, "dev", prompts, temperature)
+        pairs = [(make_prompt(t), c.text) for t, c in zip(texts, completions, strict=True)]
+        for text in compress(texts, judge.broken(pairs)):
+            failed[text] = True
+    return failed
 
 
 def show_arms(exam: Mapping[str, Any]) -> dict[str, Any]:
     """Return the numbers of each arm, for the result."""
-    outside = [scope for scope in ("near", "general") if scope in exam]
+    outside = [scope for scope in (NEAR, GENERAL) if scope in exam]
     found: dict[str, Any] = {}
     for arm, kept in exam["kept"].items():
         found[arm] = {"target": kept["greedy"], "target_sampled": kept["sampled"]}
@@ -612,66 +587,49 @@ def show_arms(exam: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-def effort(traces: Sequence[SearchTrace]) -> dict[str, Any]:
+def summarize_search(traces: Sequence[SearchTrace]) -> dict[str, Any]:
     """Return how many tries the prompts took, and the traces of the hardest ones."""
-    tries: dict[str, int] = {}
-    for trace in traces:
-        key = str(trace.num_tries or "gave up")
-        tries[key] = tries.get(key, 0) + 1
+    tries = Counter(str(trace.num_tries or "gave up") for trace in traces)
     hardest = sorted(traces, key=lambda trace: -len(trace.tries))[:20]
     shown = []
     for trace in hardest:
-        shown.append({"prompt": trace.prompt, "tries": [show_try(found) for found in trace.tries]})
+        shown.append({"prompt": trace.prompt, "tries": [show_try(one) for one in trace.tries]})
     return {"tries": dict(sorted(tries.items())), "traces": shown}
 
 
-def show_try(found: Try) -> dict[str, str]:
+def show_try(one: Try) -> dict[str, str]:
     """Return one try of a search, for the report."""
     return {
-        "text": found.text,
-        "verdict": "broken" if found.broken else "kept",
-        "reason": found.fault,
-        "strategy": found.strategy,
+        "text": one.text,
+        "verdict": "broken" if one.broken else "kept",
+        "reason": one.fault,
+        "strategy": one.strategy,
     }
 
 
 def note_clusters(
     session: Session,
-    known: Sequence[GeneratedPrompt],
-    groups: PromptClusters,
+    prompts: Sequence[GeneratedPrompt],
+    clusters: PromptClusters,
     failed: Mapping[str, bool],
 ) -> None:
-    """Keeps the clusters for the report."""
-    rates = {}
-    for label in range(len(groups.sizes)):
-        mine = [
-            failed[a.text]
-            for a, own in zip(known, groups.labels, strict=True)
-            if own == label and a.text in failed
-        ]
-        rates[str(label)] = sum(mine) / len(mine) if mine else None
-    points = [
-        {
-            "x": float(x),
-            "y": float(y),
-            "cluster": int(label),
-            "scope": a.scope,
-            "prompt": a.text,
-            "failed": failed.get(a.text, False),
-        }
-        for a, label, (x, y) in zip(known, groups.labels, groups.xy, strict=True)
-    ]
-    sizes = {str(i): size for i, size in enumerate(groups.sizes)}
-    session.run.ledger.set_note(
-        "clusters",
-        {
-            "points": points,
-            "silhouette": float(groups.silhouette),
-            "k": len(sizes),
-            "sizes": sizes,
-            "failure_rate": rates,
-        },
-    )
+    """Note the clusters for the report."""
+    points: list[dict[str, Any]] = []
+    flags: dict[str, list[bool]] = {str(label): [] for label in range(len(clusters.sizes))}
+    for prompt, label, (x, y) in zip(prompts, clusters.labels, clusters.xy, strict=True):
+        place = {"x": float(x), "y": float(y), "cluster": int(label)}
+        did_fail = failed.get(prompt.text, False)
+        points.append({**place, "scope": prompt.scope, "prompt": prompt.text, "failed": did_fail})
+        if prompt.text in failed:
+            flags[str(label)].append(failed[prompt.text])
+    found = {
+        "points": points,
+        "silhouette": float(clusters.silhouette),
+        "k": len(flags),
+        "sizes": dict(zip(flags, clusters.sizes, strict=True)),
+        "failure_rate": {label: sum(f) / len(f) if f else None for label, f in flags.items()},
+    }
+    session.run.ledger.set_note("clusters", found)
 
 
 METHOD = Method(

@@ -1,7 +1,7 @@
-"""Which arm answers better? A judge compares the answers of two arms in both orders.
+"""The contest of two arms: a judge compares their answers in both orders.
 
 Each candidate judge is calibrated first: it must tell a person's answer to a task from a person's
-answer to another task. Where none does, the answer that is closer to the person's own one wins.
+answer to another task. If none can, the answer that is closer to the person's own one wins.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def make_pairs(
 ) -> list[AnswerPair]:
     """Return the greedy answers of two arms to each question."""
     rows = zip(questions, ours.greedy, theirs.greedy, strict=True)
-    return [AnswerPair(asked.prompt, mine.text, other.text) for asked, mine, other in rows]
+    return [AnswerPair(own.prompt, mine.text, other.text) for own, mine, other in rows]
 
 
 def choose_judge(
@@ -97,14 +97,13 @@ def choose_judge(
     if config.name not in ("auto", CLOSER_JUDGE):
         poor = "it is no better than chance at telling a right answer from one to another task"
         why = left_out.get(config.name, poor)
-        session.display.print_line(f"the judge {config.name} is not taken: {why}")
-    closer = ReferencePairwiseJudge({asked.prompt: asked.golds for asked in questions})
+        session.display.print_line(f"the judge {config.name} is not used: {why}")
+    closer = ReferencePairwiseJudge({own.prompt: own.golds for own in questions})
     return closer, {"name": CLOSER_JUDGE, "source": "people's answers", **calibration}
 
 
 def list_judges(session: Session) -> list[ModelPairwiseJudge]:
-    """Return the judges that the configuration allows: the base, asked in two ways, and the
-    teacher.
+    """Return the judges that the configuration allows: the base with two prompts, and the teacher.
 
     Raises:
         UsageError: the configuration names a judge that there is not.
@@ -126,8 +125,9 @@ def list_judges(session: Session) -> list[ModelPairwiseJudge]:
 def measure_agreements(
     judges: Sequence[ModelPairwiseJudge], pairs: Sequence[AnswerPair]
 ) -> tuple[dict[str, Measure], dict[str, str]]:
-    """Return how good each judge is, and why others cannot judge: an endpoint without
-    log-probabilities, or one that loses too many answers.
+    """Return how good each judge is, and why others cannot judge.
+
+    An endpoint may give no log-probabilities, or lose too many answers.
     """
     marks: dict[str, Measure] = {}
     left_out: dict[str, str] = {}
@@ -143,10 +143,10 @@ def make_mismatched_pairs(tasks: Sequence[Task]) -> list[AnswerPair]:
     """Pair a person's answer to each task with a person's answer to the next one: the first is
     better by construction.
     """
-    asked = [make_question(task, "seed") for task in tasks]
-    others = [*asked[1:], *asked[:1]]
+    questions = [make_question(task, "seed") for task in tasks]
+    others = [*questions[1:], *questions[:1]]
     pairs = []
-    for own, other in zip(asked, others, strict=True):
+    for own, other in zip(questions, others, strict=True):
         if own.golds[0] != other.golds[0]:
             pairs.append(AnswerPair(own.prompt, own.golds[0], other.golds[0]))
     return pairs

@@ -32,7 +32,7 @@ from selfteach.evaluate.exam import (
     ArmAnswers,
     Exam,
     ExamState,
-    TunedModel,
+    make_arms,
     measure_general_drift,
 )
 from selfteach.evaluate.metrics import best_over, best_rouge, bleu_with_interval, report_labels
@@ -64,8 +64,9 @@ METRIC_KEYS = (
 
 @dataclass(frozen=True)
 class TaskScores:
-    """ROUGE-L of the target answers to the closest answer of people, by arm, in the order of the
-    questions.
+    """Hold ROUGE-L of the target answers to the closest answer of people.
+
+    The lists are by arm, in the order of the questions.
     """
 
     greedy: Mapping[str, list[float]]
@@ -84,7 +85,7 @@ class TaskScores:
 
 @dataclass(frozen=True)
 class TaskScorer:
-    """Scores answers by the answers of people.
+    """Score answers by the answers of people.
 
     Attributes:
         questions: in the order of the answers.
@@ -100,17 +101,17 @@ class TaskScorer:
         sampled = {arm: self.score_rouge(own.sampled) for arm, own in answers.items()}
         return TaskScores(greedy, sampled)
 
-    def score_rouge(self, draws: Sequence[Completion]) -> list[float]:
+    def score_rouge(self, completions: Sequence[Completion]) -> list[float]:
         """Return ROUGE-L of one answer to each question."""
-        rows = zip(self.questions, draws, strict=True)
-        return [best_rouge(draw.text, asked.golds) for asked, draw in rows]
+        rows = zip(self.questions, completions, strict=True)
+        return [best_rouge(completion.text, own.golds) for own, completion in rows]
 
     def measure(self, state: ExamState) -> dict[str, Any]:
         """Return every metric by part of the questions and arm: `["rouge_l"]["seed"]["taught"]`."""
         found: dict[str, Any] = {key: {} for key in METRIC_KEYS}
         golds = {name: self.score_golds(arm) for name, arm in state.arms.items()}
-        for part in dict.fromkeys(asked.part for asked in self.questions):
-            places = [i for i, asked in enumerate(self.questions) if asked.part == part]
+        for part in dict.fromkeys(own.part for own in self.questions):
+            places = [i for i, own in enumerate(self.questions) if own.part == part]
             for arm, own in state.answers[TARGET].items():
                 measured = self.measure_answers(places, arm, own, state)
                 losses = [golds[arm][i] for i in places]
@@ -120,10 +121,9 @@ class TaskScorer:
         return found
 
     def score_golds(self, arm: Arm) -> list[LogProb]:
-        """Return log-probabilities of the people's first answers, behind an arm's prompts."""
-        items = []
-        for prompt, asked in zip(arm.prompts[TARGET], self.questions, strict=True):
-            items.append(Continuations(prompt, (asked.golds[0],), end=True))
+        """Return log-probabilities of the people's first answers, after an arm's prompts."""
+        rows = zip(arm.prompts[TARGET], self.questions, strict=True)
+        items = [Continuations(prompt, own.golds[:1], end=True) for prompt, own in rows]
         return [scores[0] for scores in arm.model.score(items)]
 
     def measure_answers(
@@ -189,12 +189,13 @@ class TaskScorer:
         )
 
     def rows(self, state: ExamState) -> list[dict[str, Any]]:
-        """Return each question with every arm's answers. An answer is marked as broken where it is
-        further from a person's than the base's.
+        """Return each question with every arm's answers.
+
+        An answer is marked as broken where it is further from a person's than the base's.
         """
         scores: TaskScores = state.scores
         rows = []
-        for i, asked in enumerate(self.questions):
+        for i, question in enumerate(self.questions):
             cells: dict[str, Any] = {}
             for arm, own in state.answers[TARGET].items():
                 cells[arm] = {
@@ -202,8 +203,8 @@ class TaskScorer:
                     "sampled": own.sampled[i].text,
                     "broken": scores.greedy[arm][i] < scores.greedy["base"][i],
                 }
-            row = {"scope": TARGET, "part": asked.part, "prompt": asked.prompt[-1].content}
-            rows.append({**row, "gold": asked.golds[0], "arms": cells})
+            row = {"scope": TARGET, "part": question.part, "prompt": question.prompt[-1].content}
+            rows.append({**row, "gold": question.golds[0], "arms": cells})
         return rows
 
 
@@ -256,40 +257,24 @@ def build_exam(
         held_out: tasks of people that nothing was chosen on, by part.
         known: tasks of people that may be shown; judges are calibrated on them.
         general: prompts that no example is about.
-        examples: what is learned; the first of them stand in the prompt of the prompted arm.
+        examples: what is learned; the prompt of the prompted arm shows the first of them.
         material: a line on what was brought and invented.
     """
-    questions = make_questions(session, held_out)
-    worked = fit_worked_turns(session, examples, questions)
-    asked = {TARGET: [question.prompt for question in questions], GENERAL: list(general)}
+    held_out_questions = make_questions(session, held_out)
+    worked = fit_worked_turns(session, examples, held_out_questions)
+    questions = {TARGET: [own.prompt for own in held_out_questions], GENERAL: general}
+    num_examples = sum(example.role == "learn" for example in examples)
     return Exam(
-        questions=asked,
-        arms=lambda tuned: build_arms(session, tuned, asked, worked),
-        scorer=TaskScorer(questions, sum(example.role == "learn" for example in examples)),
+        questions=questions,
+        arms=partial(make_arms, session, questions, partial(add_worked_turns, worked)),
+        scorer=TaskScorer(held_out_questions, num_examples),
         header={"method": "tasks", "material": material},
         measurements=[
-            partial(measure_contests, session, questions, known),
+            partial(measure_contests, session, held_out_questions, known),
             examine_retention,
             measure_general_drift,
         ],
     )
-
-
-def build_arms(
-    session: Session,
-    tuned: TunedModel | None,
-    asked: Mapping[str, Sequence[Turns]],
-    worked: Turns,
-) -> dict[str, Arm]:
-    """Build the base, the base with worked tasks in its prompt, and the tuned model."""
-    shown = {
-        scope: [add_worked_turns(worked, prompt) for prompt in prompts]
-        for scope, prompts in asked.items()
-    }
-    arms = {"base": Arm(session.base, asked), "prompted": Arm(session.base, shown)}
-    if tuned:
-        arms["taught"] = Arm(tuned.recorded, asked)
-    return arms
 
 
 def fit_worked_turns(
@@ -299,6 +284,6 @@ def fit_worked_turns(
     pairs = list_worked(examples)
     for count in range(session.config.exam.shots, 0, -1):
         worked = make_worked_turns(pairs, count)
-        if all(has_room(session, (*worked, *asked.prompt), asked) for asked in questions):
+        if all(has_room(session, (*worked, *own.prompt), own) for own in questions):
             return worked
     return ()

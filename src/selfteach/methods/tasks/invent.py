@@ -1,12 +1,13 @@
-"""Steps 2 to 4 of tasks: the writer (the student, or a teacher) invents tasks and says which are
-classifications; instancing.py has step 5.
+"""Steps 2 to 4 of tasks: the writer (the base, or a teacher) invents tasks and says which are
+classifications. Step 5 is in instances.py.
 
-What is refused has a reason that is counted."""
+Every refusal has a reason that is counted.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 
 from selfteach.config import TasksConfig as Settings
 from selfteach.generate.instances import find_threshold, has_input_reference, score_classification
@@ -21,17 +22,16 @@ from selfteach.generate.invent import (
 from selfteach.materials.tasks import Task, list_classifications
 from selfteach.methods.session import Session
 from selfteach.methods.tasks.instances import (
-    INSTANCES_STAGE,
+    DROP_REASONS,
     NO_TASK,
     KeptTask,
     add_instances,
-    get_state,
+    describe_similarity,
     get_writer,
     sample_fitting,
 )
 from selfteach.models.remote.guard import NoLogprobs
 from selfteach.records import SamplingParams, digest
-from selfteach.run.ledger import Outcome
 from selfteach.select.task_filter import (
     LIKE_TASK,
     InstanceFilter,
@@ -44,7 +44,7 @@ from selfteach.statistics import share
 
 @dataclass(frozen=True, slots=True)
 class InventSettings:
-    """How a mode asks: requests a round, and how each is drawn."""
+    """Hold how a mode invents: requests a round, and how each is sampled."""
 
     requests: int
     temperature: float
@@ -57,8 +57,8 @@ MODE_DEFAULTS = {
     "alpaca": InventSettings(12, 1.0, 1.0, 1536),
     "magpie": InventSettings(96, 1.0, 1.0, 192),
 }
-"""Each mode as its source has it; requests and tokens so that all ask for about as many tasks a
-round, and 20 whole ones have room.
+"""Each mode as its source has it. All modes request about as many tasks a round, and a list of 20
+whole ones has room.
 """
 ROUND_STRIDE = 100_000
 PATIENCE_ROUNDS = 3
@@ -68,7 +68,7 @@ NO_SCORE = "no score came"
 
 @dataclass(frozen=True, slots=True)
 class TaskCandidate:
-    """One item that the writer wrote, with the request that it came from."""
+    """Hold one item that the writer wrote, with the request that it came from."""
 
     item: InventedTask
     request: str
@@ -76,7 +76,7 @@ class TaskCandidate:
 
     @property
     def id(self) -> str:
-        """Of this item, wherever else the same words occur."""
+        """Return the id of this item, which differs from that of others with the same words."""
         return digest(["item", self.request, self.number])
 
 
@@ -86,199 +86,177 @@ def invent_tasks(
     known: Sequence[str],
     after_round: Callable[[Sequence[KeptTask]], None] = lambda kept: None,
 ) -> list[KeptTask]:
-    """Steps 2 to 5: rounds of requests, until there are enough tasks with instances, or hardly any
-    new ones come; then it is said.
+    """Invent tasks in rounds of requests until there are enough with instances (steps 2 to 5).
+
+    Stop earlier when hardly any new ones come, and print why.
 
     Args:
         human: the tasks of people that may be shown.
-        known: the instructions that no new one may be like: all seeds, also those that are kept for
-            the exam.
-        after_round: is given what is kept so far.
+        known: the instructions that no new one may be like: all seeds, those of the exam too.
+        after_round: called with the tasks that are kept so far.
     """
-    config, how = session.config, get_invent_settings(session.config)
-    drawing = SamplingParams(
-        how.temperature, how.top_p, how.max_tokens, get_stop_texts(config.mode, config.invent.items)
+    config = session.config
+    settings = get_invent_settings(config)
+    sampling = SamplingParams(
+        settings.temperature,
+        settings.top_p,
+        settings.max_tokens,
+        get_stop_texts(config.mode, config.invent.items),
     )
-    novelty, pool = (
-        NoveltyFilter(known, config.filter.max_overlap, config.filter.similar),
-        InstanceFilter(config.filter.max_overlap),
-    )
-    bound = fit_classification_threshold(session, human)
+    novelty = NoveltyFilter(known, config.filter.max_overlap, config.filter.similar)
+    pool = InstanceFilter(config.filter.max_overlap)
+    threshold = fit_classification_threshold(session, human)
     kept: list[KeptTask] = []
     yields: list[int] = []
     session.display.start_stage("invent", config.count, "tasks")
     while not (reason := why_stop(config, yields)):
-        turn, machine = len(yields), [one.task for one in kept]
-        asked = [
-            make_invention_request(
-                config.mode, human, machine, drawing, turn * ROUND_STRIDE + i, config.seed
-            )
-            for i in range(how.requests)
+        machine = [one.task for one in kept]
+        first = len(yields) * ROUND_STRIDE
+        requests = [
+            make_invention_request(config.mode, human, machine, sampling, number, config.seed)
+            for number in range(first, first + settings.requests)
         ]
-        found = mark_classifications(
-            session, filter_candidates(session, sample_candidates(session, asked), novelty), bound
-        )  # 2, 3, 4
+        candidates = sample_candidates(session, requests)  # 2
+        found = filter_candidates(session, candidates, novelty)  # 3
+        found = mark_classifications(session, found, threshold)  # 4
         new = add_instances(session, found, human, pool, config.count - len(kept))  # 5
         session.display.advance(len(new))
         yields.append(len(new))
         kept += new
         after_round(kept)
-    session.run.ledger.finish_stage(INSTANCES_STAGE, [])
     if len(kept) < config.count:
         session.display.print_line(f"{len(kept):,} of {config.count:,} tasks: {reason}")
     return kept
 
 
 def why_stop(config: Settings, yields: Sequence[int]) -> str:
-    """Why no other round follows, or "".
+    """Return why no other round follows, or "".
 
     Args:
         yields: how many tasks each round so far kept.
     """
-    last, asked, least = (
-        sum(yields[-PATIENCE_ROUNDS:]),
-        PATIENCE_ROUNDS * get_invent_settings(config).requests,
-        config.invent.min_yield,
-    )
     if sum(yields) >= config.count:
         return "enough"
     if len(yields) == config.invent.rounds:
         return f"the {len(yields)} rounds of invent.rounds are over"
-    if len(yields) >= PATIENCE_ROUNDS and last <= least * asked:
+    last = sum(yields[-PATIENCE_ROUNDS:])
+    requested = PATIENCE_ROUNDS * get_invent_settings(config).requests
+    min_yield = config.invent.min_yield
+    if len(yields) >= PATIENCE_ROUNDS and last <= min_yield * requested:
         return (
-            f"the last {PATIENCE_ROUNDS} rounds kept {last} from {asked:,} requests, no more than "
-            f"invent.min_yield={least:g} of them"
+            f"the last {PATIENCE_ROUNDS} rounds kept {last} from {requested:,} requests, no more "
+            f"than invent.min_yield={min_yield:g} of them"
         )
     return ""
 
 
 def get_invent_settings(config: Settings) -> InventSettings:
-    """How this run asks: what the configuration says, else the mode's own."""
-    own = MODE_DEFAULTS[config.mode]
-    return replace(
-        own,
-        **{
-            key: value
-            for key in InventSettings.__slots__
-            if (value := getattr(config.invent, key)) is not None
-        },
-    )
+    """Return how this run invents: what the configuration says, else the mode's own settings."""
+    given = {key: getattr(config.invent, key) for key in InventSettings.__slots__}
+    changes = {key: value for key, value in given.items() if value is not None}
+    return replace(MODE_DEFAULTS[config.mode], **changes)
 
 
-def sample_candidates(session: Session, asked: Sequence[InventionRequest]) -> list[TaskCandidate]:
-    """Step 2: the items of one round's answers. The ledger holds which tasks of people and of the
-    model each request was shown.
+def sample_candidates(
+    session: Session, requests: Sequence[InventionRequest]
+) -> list[TaskCandidate]:
+    """Return the items of one round's answers (step 2).
+
+    The ledger holds which tasks of people and of the model each request showed.
     """
     mode: Mode = session.config.mode
-    answers, missing = sample_fitting(session, [one.request for one in asked])
-    found, fates = [], []
-    for one in asked:
-        id = one.request.id(get_writer(session).fingerprint)
-        items = parse_invented(mode, answers[id]) if id in answers else []
-        reason = "" if items else NO_TASK if id in answers else missing[id]
-        fates.append(
-            Outcome(
-                id,
-                get_state(reason),
-                reason,
-                {"human": list(one.human), "machine": list(one.machine)},
-            )
-        )
-        found += [TaskCandidate(item, id, number) for number, item in enumerate(items)]
-    session.run.ledger.record_outcomes("requests for tasks", fates)
+    found = []
+    results = sample_fitting(session, [one.request for one in requests])
+    with session.run.ledger.open_funnel("requests for tasks") as funnel:
+        for one, result in zip(requests, results, strict=True):
+            id = one.request.id(get_writer(session).fingerprint)
+            items = [] if isinstance(result, str) else parse_invented(mode, result)
+            found += [TaskCandidate(item, id, number) for number, item in enumerate(items)]
+            reason = result if isinstance(result, str) else "" if items else NO_TASK
+            body = {"human": list(one.human), "machine": list(one.machine)}
+            funnel.decide(id, reason, body, failed=reason not in DROP_REASONS)
     return found
 
 
 def filter_candidates(
-    session: Session, found: Sequence[TaskCandidate], novelty: NoveltyFilter
+    session: Session, candidates: Sequence[TaskCandidate], novelty: NoveltyFilter
 ) -> list[KeptTask]:
-    """Step 3: what becomes of each item of a round."""
-    sift = session.config.filter
-    faults = {c.id: find_instruction_fault(c.item.instruction, sift, cut=c.item.cut) for c in found}
-    formed = [c for c in found if not faults[c.id]]
-    decided = dict(
-        zip(
-            (c.id for c in formed),
-            novelty.decide([c.item.instruction for c in formed]),
-            strict=True,
-        )
-    )
+    """Return the usable and new tasks of a round (step 3)."""
+    config = session.config.filter
+    faults = []
+    for candidate in candidates:
+        item = candidate.item
+        faults.append(find_instruction_fault(item.instruction, config, cut=item.cut))
+    rows = list(zip(candidates, faults, strict=True))
+    decided = iter(novelty.decide([one.item.instruction for one, fault in rows if not fault]))
     kept: list[KeptTask] = []
-    fates: list[Outcome] = []
-    for c in found:
-        text, reason = c.item.instruction, faults[c.id]
-        body: dict[str, object] = {"instruction": text}
-        if word := find_blacklisted_word(text, sift.blacklist) if reason else "":
-            body["word"] = word
-        if not reason:
-            new, near = decided[c.id]
-            body |= {
-                "most_similar": [list(pair) for pair in near.most_similar],
-                "mean_similarity": near.mean,
-            }
-            reason = "" if new else LIKE_TASK
-            if not reason:
-                kept.append(KeptTask(Task(f"invented {c.id}", text), near, c.item.instance))
-        fates.append(Outcome(c.id, "dropped" if reason else "accepted", reason, body))
-    session.run.ledger.record_outcomes("tasks", fates)
+    with session.run.ledger.open_funnel("tasks") as funnel:
+        for candidate, reason in rows:
+            text = candidate.item.instruction
+            body: dict[str, object] = {"instruction": text}
+            if reason:
+                word = find_blacklisted_word(text, config.blacklist)
+                body |= {"word": word} if word else {}
+            else:
+                new, near = next(decided)
+                body |= describe_similarity(near)
+                reason = "" if new else LIKE_TASK
+                if new:
+                    task = Task(f"invented {candidate.id}", text)
+                    kept.append(KeptTask(task, near, candidate.item.instance))
+            funnel.decide(candidate.id, reason, body)
     return kept
 
 
 def fit_classification_threshold(session: Session, seeds: Sequence[Task]) -> float:
-    """Step 4: above which log-odds a task is a classification: the seeds that a person marked
-    decide, and show how well it is known.
+    """Return the log-odds, in nats, above which a task is a classification (step 4).
 
-    Only those count whose words name an input: without one there is nothing to classify.
+    The seeds that a person marked decide; the ledger notes how many of them it gets right. Only
+    seeds whose words name an input count: without one there is nothing to classify.
     """
-    told = [(text, flag) for text, flag in list_classifications(seeds) if has_input_reference(text)]
-    values = score_log_odds(session, [text for text, _ in told])
-    known = [
-        (flag, value) for (_, flag), value in zip(told, values, strict=True) if value is not None
-    ]
-    bound = find_threshold(known)
-    right = share([(value > bound) is flag for flag, value in known])
+    marked = [row for row in list_classifications(seeds) if has_input_reference(row[0])]
+    values = score_log_odds(session, [text for text, _ in marked])
+    rows = zip(marked, values, strict=True)
+    known = [(flag, value) for (_, flag), value in rows if value is not None]
+    threshold = find_threshold(known)
+    right = share([(value > threshold) is flag for flag, value in known])
     session.run.ledger.set_note(
         "classification",
-        {"threshold_nats": bound, "seeds_right": [right.value, right.low, right.high, right.n]},
+        {"threshold_nats": threshold, "seeds_right": list(astuple(right))},
     )
-    return bound
+    return threshold
 
 
 def score_log_odds(session: Session, instructions: Sequence[str]) -> list[float | None]:
-    """Step 4: the writer's log-odds; the student's where a teacher gives no log-probabilities,
-    which is said.
+    """Return the writer's log-odds that tasks are classifications, in nats (step 4).
+
+    The base scores where a teacher gives no log-probabilities.
     """
     try:
         return score_classification(get_writer(session), instructions)
     except NoLogprobs as fault:
         session.display.print_line(
-            f"the student tells classifications, because the teacher {fault.what}"
+            f"the base decides which tasks are classifications, because the teacher {fault.what}"
         )
         return score_classification(session.base, instructions)
 
 
 def mark_classifications(
-    session: Session, found: Sequence[KeptTask], bound: float
+    session: Session, found: Sequence[KeptTask], threshold: float
 ) -> list[KeptTask]:
-    """Step 4: which of a round's tasks are classifications. One whose score was lost is none, as
-    most are not, and is counted as failed.
+    """Mark which of a round's tasks are classifications (step 4).
+
+    A task whose score was lost is none, as most are not, and is counted as failed.
     """
-    asked = [one.task for one in found if has_input_reference(one.task.instruction)]
-    values = score_log_odds(session, [task.instruction for task in asked])
-    told = list(zip(asked, values, strict=True))
-    session.run.ledger.record_outcomes(
-        "kinds of tasks",
-        [
-            Outcome(
-                task.id,
-                "accepted" if value is not None else "failed",
-                "" if value is not None else NO_SCORE,
-                {"instruction": task.instruction, "log_odds_nats": value},
-            )
-            for task, value in told
-        ],
-    )
-    yes = {task.id for task, value in told if value is not None and value > bound}
+    tasks = [one.task for one in found if has_input_reference(one.task.instruction)]
+    values = score_log_odds(session, [task.instruction for task in tasks])
+    marked = set()
+    with session.run.ledger.open_funnel("kinds of tasks") as funnel:
+        for task, value in zip(tasks, values, strict=True):
+            body = {"instruction": task.instruction, "log_odds_nats": value}
+            funnel.decide(task.id, NO_SCORE if value is None else "", body, failed=True)
+            if value is not None and value > threshold:
+                marked.add(task.id)
     return [
-        replace(one, task=replace(one.task, classification=one.task.id in yes)) for one in found
+        replace(one, task=replace(one.task, classification=one.task.id in marked)) for one in found
     ]

@@ -22,8 +22,7 @@ from selfteach.methods.sources import (
     require_file,
 )
 
-LEAST = 8
-"""Seed tasks."""
+MIN_SEEDS = 8
 
 
 def read_material(
@@ -75,7 +74,7 @@ def read_files(seeds: Source, test: Source, *, skip: bool, max_bad: float) -> Ta
 def read_again(
     sources: Mapping[str, Any] | None, identity: Mapping[str, Any], config: Settings
 ) -> Material:
-    """Read the material of an earlier run again, where its note says that it is."""
+    """Read the material of an earlier run again, from the places in its note."""
     noted = sources or {}
     return read_material(
         noted_source(noted, "seeds"),
@@ -89,7 +88,7 @@ def refuse(config: Settings) -> None:
     """Refuse what does not fit together, before any file is read.
 
     Raises:
-        UsageError: and says what would fit.
+        UsageError: the message says what would fit.
     """
     if not config.templates:
         raise UsageError(
@@ -97,12 +96,11 @@ def refuse(config: Settings) -> None:
             where="templates",
             cure='For instance templates=["plain"].',
         )
-    if odd := [
-        template.name for template in get_templates(config.templates) if template.form != "chat"
-    ]:
+    unfit = [own.name for own in get_templates(config.templates) if own.form != "chat"]
+    if unfit:
         fitting = ", ".join(dict.fromkeys(t.name for t in LIBRARY if t.form == "chat"))
         raise UsageError(
-            f'"{odd[0]}" is plain text to be continued; lessons are turns of a conversation.',
+            f'"{unfit[0]}" is plain text to be continued; examples are turns of a conversation.',
             where="templates",
             cure=(
                 f"Take some of: {fitting}. `selfteach templates FILE --out FILE` writes "
@@ -118,17 +116,17 @@ def refuse(config: Settings) -> None:
 
 
 def refuse_too_little(material: Tasks) -> None:
-    """Look before any model is loaded whether there are enough seeds.
+    """Refuse too few seeds, before any model is loaded.
 
     Raises:
-        DataError: there are not; the message counts what there is.
+        DataError: the message counts the seeds.
     """
-    if len(material.seeds) < LEAST:
-        dropped = sum(fate.state == "dropped" for fate in material.outcomes.values())
+    if len(material.seeds) < MIN_SEEDS:
+        dropped = sum(row.state == "dropped" for row in material.outcomes.values())
         raise DataError(
             f"{len(material.seeds)} different seed tasks are too few, {dropped} rows left out.",
             cure=(
-                f"At least {LEAST} are needed; without a file the package's own "
+                f"At least {MIN_SEEDS} are needed; without a file the package's own "
                 f"{len(read_tasks().seeds)} are taken."
             ),
         )

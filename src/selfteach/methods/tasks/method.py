@@ -2,15 +2,15 @@
 
   1  read: the seeds are split at once, like with like: some are shown and learned, the others are
      for the exam alone
-  2  invent: the model goes on with a list of 6 tasks of people and 2 of its own (or by Alpaca's, or
-     Magpie's way)
+  2  invent: the model continues a list of 6 tasks of people and 2 of its own (or works as in
+     Alpaca, or in Magpie)
   3  filter: form, blacklist, ROUGE-L to every seed and every kept task; each refusal has its reason
   4  classify: is the output one of a few labels?
   5  instances: for a classification output first, else input first; filtered too
   6  inspect: how near to the seeds, how diverse, how long; pages to read
-  7  train: supervised, one template drawn for each example, the answer alone in the loss; the
+  7  train: supervised, one template sampled for each example, the answer alone in the loss; the
      base's own answers hold it in place
-  8  exam: base, worked tasks in the prompt, taught, on held-out seeds and on tasks of people
+  8  exam: base, worked tasks in the prompt, tuned, on held-out seeds and on tasks of people
      (--test)
 
 Source: Self-Instruct (arXiv 2212.10560); Alpaca; Magpie (arXiv 2406.08464).
@@ -32,18 +32,16 @@ from selfteach.materials.tasks import Task, Tasks
 from selfteach.materials.templates import get_templates, sample_template
 from selfteach.methods.anchors import make_anchors
 from selfteach.methods.method import Method, TrainingPlan
-from selfteach.methods.prompts import write_scope_prompts
+from selfteach.methods.prompts import make_novelty_check, write_scope_prompts
 from selfteach.methods.session import Session
 from selfteach.methods.tasks.exam import build_exam
-from selfteach.methods.tasks.instances import KeptTask
+from selfteach.methods.tasks.instances import KeptTask, describe_similarity
 from selfteach.methods.tasks.invent import invent_tasks
-from selfteach.methods.tasks.questions import list_worked
+from selfteach.methods.tasks.questions import list_worked, make_row
 from selfteach.methods.worked_turns import Turns, add_worked_turns, make_worked_turns
 from selfteach.records import GREEDY, Completion, Example, Prompt, digest, make_prompt
-from selfteach.run.ledger import Outcome
 from selfteach.select.clusters import split_prompts
 from selfteach.select.inspection import inspect_tasks
-from selfteach.select.prompt_format import find_format_fault
 
 OBJECTIVE_WEIGHTS = {"task": {"sft": 1.0}, "seed": {"sft": 1.0}, "general": {"anchor": 1.0}}
 NO_TEMPLATE = "no template fits"
@@ -51,13 +49,16 @@ NO_TEMPLATE = "no template fits"
 
 @dataclass
 class TaskParts:
-    """The seeds that are shown and learned, those of the exam, the people's tasks of --test, and
-    general prompts for training and exam.
+    """Hold the parts of the material.
+
+    Attributes:
+        train: seeds that are shown and learned.
+        held_out: seeds of the exam.
+        general: prompts about anything, for training and exam.
     """
 
     train: list[Task]
     held_out: list[Task]
-    test: list[Task]
     general: dict[str, list[Turns]]
 
 
@@ -67,7 +68,8 @@ def prepare(session: Session, material: Tasks) -> TrainingPlan:
     Raises:
         DataError: too few seeds to show some and to be examined on others.
     """
-    run, config = session.run, session.config
+    run = session.run
+    config = session.config
     templates = get_templates(config.templates)
     with run.time_stage("read"):
         run.ledger.record_outcomes("read", material.outcomes.values())
@@ -80,40 +82,42 @@ def prepare(session: Session, material: Tasks) -> TrainingPlan:
         seeds = parts.train if config.learn_seeds else []
         examples = make_task_examples(session, seeds, found, templates)  # 7
         examples += keep_own_answers(session, parts.general["train"])
-    brought = (
+    description = (
         f"{len(material.seeds)} seed tasks; {len(found)} more invented by the {config.mode} way"
     )
-    held_out = {"seed": parts.held_out, "human": parts.test}
+    held_out = {"seed": parts.held_out, "human": material.test}
+    general = parts.general["test"]
     shown = make_worked_turns(list_worked(examples), config.exam.shots)
     return TrainingPlan(
         examples=examples,
         objectives=OBJECTIVE_WEIGHTS,  # 7
-        exam=build_exam(
-            session, held_out, parts.train, parts.general["test"], examples, brought
-        ),  # 8
+        exam=build_exam(session, held_out, parts.train, general, examples, description),  # 8
         shown=show_arms,
         overhead=add_worked_turns(shown, make_prompt("x")),
     )
 
 
 def split_seeds(session: Session, material: Tasks) -> TaskParts:
-    """Step 1: no held-out seed is like one that is shown (invariant 5); nor is a general prompt
-    like a task.
+    """Split the seeds, like with like (step 1).
+
+    No held-out seed is like one that is shown (invariant 5); nor is a general prompt like a task.
+
+    Raises:
+        DataError: nothing is left to show, or to be examined on.
     """
-    seeds, held_out = material.seeds, session.config.test_share
+    seeds = material.seeds
+    held_out = session.config.test_share
     texts = [task.instruction for task in seeds]
     sides = split_prompts(
         texts,
-        session.base.embed([make_prompt(t) for t in texts]),
+        session.base.embed(list(map(make_prompt, texts))),
         (1 - held_out, 0.0, held_out),
         session.config.seed,
         strata=[str(task.classification) for task in seeds],
         max_overlap=session.config.filter.max_overlap,
     )
-    train, test = (
-        [t for t, side in zip(seeds, sides, strict=True) if side == part]
-        for part in ("train", "test")
-    )
+    train = [task for task, side in zip(seeds, sides, strict=True) if side == "train"]
+    test = [task for task, side in zip(seeds, sides, strict=True) if side == "test"]
     if not train or not (test or material.test):
         raise DataError(
             (
@@ -122,100 +126,62 @@ def split_seeds(session: Session, material: Tasks) -> TaskParts:
             ),
             cure="Bring more seeds, or tasks for the exam with --test FILE.",
         )
-    return TaskParts(
-        train,
-        test,
-        list(material.test),
-        write_general_prompts(session, [*texts, *(t.instruction for t in material.test)]),
-    )
+    texts += [task.instruction for task in material.test]
+    return TaskParts(train, test, write_general_prompts(session, texts))
 
 
 def write_general_prompts(session: Session, texts: Sequence[str]) -> dict[str, list[Turns]]:
-    """Prompts about anything, which the student asks itself: a share holds the model in place, the
-    others show whether it stayed there.
+    """Let the model write prompts about anything.
+
+    Some hold the model in place; the others show in the exam whether it stayed there. None is like
+    one of the texts, or a question of the retention test.
     """
-    config, pool = (
-        session.config.anchors,
-        OverlapIndex([*texts, *(text for text, _ in COMMON_QUESTIONS)]),
+    config = session.config.anchors
+    pool = OverlapIndex([*texts, *dict(COMMON_QUESTIONS)])
+    find_fault = make_novelty_check(pool, session.config.filter.max_overlap)
+    written = write_scope_prompts(
+        session, Subject(""), "general", config.general, config.rounds, find_fault
     )
-
-    def newness(text: str) -> str:
-        return find_format_fault(text) or (
-            ""
-            if pool.add_if_new(text, session.config.filter.max_overlap)[0]
-            else "like another prompt"
-        )
-
-    found = [
-        make_prompt(a.text)
-        for a in write_scope_prompts(
-            session, Subject(""), "general", config.general, config.rounds, newness
-        )
-    ]
+    found = [make_prompt(prompt.text) for prompt in written]
     held_out = min(session.config.exam.general, len(found) // 2)
     return {"test": found[:held_out], "train": found[held_out:]}
 
 
 def record_inspection(session: Session, seeds: Sequence[Task], found: Sequence[KeptTask]) -> None:
-    """Step 6, after every round: tasks.jsonl, and the numbers and pages of the inspection, for the
-    report and for `selfteach inspect`.
+    """Write tasks.jsonl after every round, and note the inspection for the report and for
+    `selfteach inspect` (step 6).
     """
+    rows = [one.task.to_json() | describe_similarity(one.near) for one in found]
+    session.run.export_jsonl("tasks.jsonl", rows)
     tasks = [one.task for one in found]
-    session.run.export_jsonl(
-        "tasks.jsonl", (one.task.to_json() | describe_similarity(one) for one in found)
-    )
-    session.run.ledger.set_note(
-        "inspection",
-        inspect_tasks(tasks, [task.instruction for task in seeds], session.config.seed),
-    )
-
-
-def describe_similarity(one: KeptTask) -> dict[str, Any]:
-    """What stands beside a task in tasks.jsonl: the nearest texts, the mean similarity."""
-    return {
-        "most_similar": [list(pair) for pair in one.near.most_similar],
-        "mean_similarity": one.near.mean,
-    }
+    instructions = [task.instruction for task in seeds]
+    inspection = inspect_tasks(tasks, instructions, session.config.seed)
+    session.run.ledger.set_note("inspection", inspection)
 
 
 def make_task_examples(
     session: Session, seeds: Sequence[Task], found: Sequence[KeptTask], templates: Sequence[Any]
 ) -> list[Example]:
-    """Step 7: every instance as an example, in a template that is drawn for it."""
-    made, fates = [], []
-    for kind, tasks in (("seed", seeds), ("task", [one.task for one in found])):
-        for task in tasks:
-            for case in task.instances:
-                row = {"instruction": task.instruction, "input": case.input, "output": case.output}
-                id = digest([task.id, case.input, case.output])
+    """Make an example of every instance, in a template that is sampled for it (step 7)."""
+    made = []
+    tasks = [("seed", task) for task in seeds] + [("task", one.task) for one in found]
+    with session.run.ledger.open_funnel("examples") as funnel:
+        for kind, task in tasks:
+            for instance in task.instances:
+                row = make_row(task, instance)
+                id = digest([task.id, instance.input, instance.output])
                 template = sample_template(templates, row, session.config.seed, id)
-                fates.append(
-                    Outcome(
-                        id,
-                        "accepted" if template else "dropped",
-                        "" if template else NO_TEMPLATE,
-                        row,
-                    )
-                )
-                if template:
-                    prompt, answer = template.fill(row)
-                    source = {
-                        "task": task.id,
-                        "template": template.name,
-                        "classification": task.classification,
-                    }
-                    made.append(
-                        Example(
-                            id,
-                            kind,
-                            prompt if isinstance(prompt, tuple) else make_prompt(prompt),
-                            answer,
-                            None,
-                            {},
-                            source,
-                        )
-                    )
-    session.run.ledger.record_outcomes("examples", fates)
+                funnel.decide(id, "" if template else NO_TEMPLATE, row)
+                if template is None:
+                    continue
+                prompt, answer = template.fill(row)
+                turns = make_prompt(prompt) if isinstance(prompt, str) else prompt
+                source = {
+                    "task": task.id,
+                    "template": template.name,
+                    "classification": task.classification,
+                }
+                made.append(Example(id, kind, turns, answer, source=source))
     return made
 
 
@@ -223,16 +189,14 @@ def keep_own_answers(session: Session, prompts: Sequence[Turns]) -> list[Example
     """Step 7: make anchors of the beginnings of the base's own answers to general prompts."""
     sampling = replace(GREEDY, max_tokens=session.config.anchors.anchor_tokens)
 
-    def identify(prompt: Prompt, draw: Completion) -> str:
-        return digest(["keep", draw.id])
+    def identify(prompt: Prompt, completion: Completion) -> str:
+        return digest(["keep", completion.id])
 
     return make_anchors(session, prompts, sampling, identify)
 
 
 def show_arms(exam: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the numbers of each arm, for the result: of each part of the questions, against the
-    base, and on general prompts.
-    """
+    """Return the numbers of each arm, for the result."""
     found: dict[str, Any] = {}
     for arm in exam["sanity"]:
         found[arm] = {}

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from selfteach.materials.tasks import Task
+from selfteach.materials.tasks import Instance, Task
 from selfteach.materials.templates import LIBRARY, sample_template
 from selfteach.methods.session import Session
 from selfteach.methods.worked_turns import Turns
 from selfteach.records import Example
-from selfteach.run.ledger import Outcome
 
 PLAIN_TEMPLATES = [template for template in LIBRARY if template.name == "plain"]
 NO_ROOM = "prompt longer than the context"
@@ -18,7 +17,7 @@ NO_ROOM = "prompt longer than the context"
 
 @dataclass(frozen=True, slots=True)
 class TaskQuestion:
-    """One held-out task.
+    """Hold one held-out task.
 
     Attributes:
         part: where it is from: `seed`, or `human` for tasks of `--test`.
@@ -33,52 +32,56 @@ class TaskQuestion:
 
 
 def make_questions(session: Session, tasks: Mapping[str, Sequence[Task]]) -> list[TaskQuestion]:
-    """Return the first `exam.tasks` tasks of each part as questions. One that leaves no room for an
-    answer is dropped, and counted.
+    """Return the first `exam.tasks` tasks of each part as questions.
+
+    One that leaves no room for an answer is dropped, and counted.
 
     Args:
         tasks: held-out tasks by part.
     """
     found: list[TaskQuestion] = []
-    fates: list[Outcome] = []
-    for part, own in tasks.items():
-        for task in own[: session.config.exam.tasks]:
-            asked = make_question(task, part)
-            body = {"instruction": task.instruction}
-            name = f"{part} {task.id}"
-            if has_room(session, asked.prompt, asked):
-                found.append(asked)
-                fates.append(Outcome(name, "accepted", "", body))
-            else:
-                fates.append(Outcome(name, "dropped", NO_ROOM, body))
-    session.run.ledger.record_outcomes("questions of the exam", fates)
+    with session.run.ledger.open_funnel("questions of the exam") as funnel:
+        for part, own in tasks.items():
+            for task in own[: session.config.exam.tasks]:
+                question = make_question(task, part)
+                fits = has_room(session, question.prompt, question)
+                body = {"instruction": task.instruction}
+                funnel.decide(f"{part} {task.id}", "" if fits else NO_ROOM, body)
+                found += [question] if fits else []
     return found
 
 
+def make_row(task: Task, instance: Instance) -> dict[str, str]:
+    """Return an instance of a task as a row of a dataset, which templates fill in."""
+    return {"instruction": task.instruction, "input": instance.input, "output": instance.output}
+
+
 def make_question(task: Task, part: str) -> TaskQuestion:
-    """Return a task's first instance in the plainest template, with all outputs that people gave
-    for its input.
+    """Return a task's first instance in the plainest template.
+
+    Its answers are all outputs that people gave for its input.
     """
     first = task.instances[0]
-    row = {"instruction": task.instruction, "input": first.input, "output": first.output}
+    row = make_row(task, first)
     template = sample_template(PLAIN_TEMPLATES, row, 0, "")
     assert template is not None
     prompt, _ = template.fill(row)
     assert isinstance(prompt, tuple)
-    outputs = [case.output for case in task.instances if case.input == first.input]
+    outputs = [own.output for own in task.instances if own.input == first.input]
     return TaskQuestion(part, prompt, tuple(dict.fromkeys(outputs)), task.classification is True)
 
 
-def has_room(session: Session, prompt: Turns, asked: TaskQuestion) -> bool:
+def has_room(session: Session, prompt: Turns, question: TaskQuestion) -> bool:
     """Return whether a new answer and the person's own one fit behind this prompt."""
-    own_tokens = len(session.model.encode_answer(asked.golds[0]))
+    own_tokens = len(session.model.encode_answer(question.golds[0]))
     needed: int = session.config.exam.max_tokens + own_tokens
     return session.model.room_tokens(prompt) > needed
 
 
 def list_worked(examples: Sequence[Example]) -> list[tuple[Turns, str]]:
-    """Return the worked tasks that may stand in a prompt, with their answers: the people's own, or
-    the invented ones where those are not learned.
+    """Return the worked tasks that a prompt may show, with their answers.
+
+    They are the people's own, or the invented ones where those are not learned.
     """
     for kind in ("seed", "task"):
         pairs = [(example.turns, example.chosen) for example in examples if example.kind == kind]
