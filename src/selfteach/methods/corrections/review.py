@@ -12,10 +12,10 @@ from selfteach.run.ledger import Outcome
 
 
 def review_answers(session: Session, material: Corrections) -> Corrections:
-    """Return the material with a person's decisions on the student's answers.
+    """Return the material with a person's decisions on the model's answers.
 
-    The answers wait in the review page until each has a decision. A prompt that was skipped has no
-    correction to be examined by, so no prompt is left.
+    The review page shows the answers until each has a decision. The result has no prompts: a
+    skipped prompt has no correction, so the exam cannot use it.
     """
     from selfteach.review.queue import add_answers, list_corrections, list_waiting
     from selfteach.review.serve import serve_review
