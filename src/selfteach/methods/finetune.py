@@ -247,17 +247,19 @@ def measure_scores(scores: Mapping[str, DevScores], seed: int) -> dict[str, Any]
         found["loss_nats"][arm] = statistics.ratio(nats, tokens, seed=seed)
     if base.rejected:
         found["preferred"] = {arm: statistics.share(own.preferred) for arm, own in scores.items()}
-    if "taught" not in scores:
+    tuned = scores.get("taught")
+    if tuned is None:
         return found
-    taught = scores["taught"]
     if base.rejected:
-        gained = statistics.paired_bootstrap(taught.preferred, base.preferred, seed=seed)
+        gained = statistics.paired_bootstrap(tuned.preferred, base.preferred, seed=seed)
         found["gained"] = {"taught": gained}
-    pairs = zip(base.losses, taught.losses, strict=True)
-    found["risen"] = {"taught": statistics.share([before > after for before, after in pairs])}
-    fall = statistics.paired_bootstrap(base.losses, taught.losses, seed=seed, limits=None)
-    found["reduction"] = {"base": fall}
-    return found
+    risen = [old > new for old, new in zip(base.losses, tuned.losses, strict=True)]
+    fall = statistics.paired_bootstrap(base.losses, tuned.losses, seed=seed, limits=None)
+    return {
+        **found,
+        "risen": {"taught": statistics.share(risen)},
+        "reduction": {"base": fall},
+    }
 
 
 def weigh(found: Mapping[str, Any], pairs_only: bool) -> Evidence:

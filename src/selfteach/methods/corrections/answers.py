@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-from selfteach.evaluate.corrections import CorrectAnswers, correct_answers, make_nearest_corrector
+from selfteach.evaluate.corrections import CorrectAnswers, make_nearest_corrector
 from selfteach.generate.correct import Correctable, Corrector, PromptStyle, Revision, Turns
 from selfteach.materials.corrections import Edit
 from selfteach.methods.corrections.answer_lengths import is_short_enough
@@ -120,7 +120,7 @@ def collect_answers(
         turn: the round. The first one leaves out prompts whose corrections the person brought; the
             later ones leave out the criticised answers.
     """
-    found: list[Batch] = []
+    found = []
     if teacher:
         known = {edit.prompt for edit in parts.edits} if turn == 1 else set()
         prompts = [p for p in parts.own["train"] if p not in known]
@@ -175,19 +175,6 @@ def sample_completions(
     session.display.start_stage(stage, len(requests))
     sampled = model.sample(requests, session.display.advance)
     return {p: sampled[i * count : (i + 1) * count] for i, p in enumerate(prompts)}
-
-
-def correct_new_answers(
-    model: Recorded,
-    prompts: Sequence[Turns],
-    correct: CorrectAnswers,
-    sampling: SamplingParams,
-    seed: int,
-    progress: Callable[[int], object],
-) -> list[Revision]:
-    """Return a teacher's revisions of a model's new answers to prompts, in their order."""
-    requests = [Request("exam", prompt, sampling, 0, seed) for prompt in prompts]
-    return correct_answers(correct, to_correctables(prompts, model.sample(requests, progress)))
 
 
 def to_correctables(prompts: Sequence[Turns], answers: Sequence[Completion]) -> list[Correctable]:

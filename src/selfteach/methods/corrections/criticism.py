@@ -265,8 +265,8 @@ def make_critics(
     similar = session.config.criticism.similar
     share = max(similar // max(len(groups), 1), min(similar, MIN_SIMILAR))
     other_material = material.edits or (session.teacher and material.prompts)
-    found: list[Critic] = []
-    outcomes: list[Outcome] = []
+    found = []
+    outcomes = []
     for turn, edits in enumerate(groups):
         critic = Critic(session, edits[0].feedback, edits, writer)
         critic.similar = write_criticism_prompts(session, critic, newness, turn, share)
@@ -361,14 +361,14 @@ def calibrate_criticism_judge(
     words = critic.feedback
     prompts = critic.similar[: session.config.judge.pairs]
     informed = [append_words(prompt, words) for prompt in prompts]
-    labelled: list[tuple[PromptAnswer, bool]] = []
-    for model, seen, broken in (
-        (session.base, prompts, True),
-        (teacher or session.base, informed, False),
-    ):
-        texts = sample_texts(session, model, seen)
-        pairs = zip(prompts, texts, strict=True)
-        labelled += [(pair, broken) for pair in pairs if pair[1].strip()]
+    bad = zip(prompts, sample_texts(session, session.base, prompts), strict=True)
+    good = zip(prompts, sample_texts(session, teacher or session.base, informed), strict=True)
+    labelled: list[tuple[PromptAnswer, bool]] = [
+        (pair, broken)
+        for pairs, broken in ((bad, True), (good, False))
+        for pair in pairs
+        if pair[1].strip()
+    ]
     candidates = find_judges(JudgeSetup(session.base, words, "criticism", teacher=teacher))
     session.display.start_stage("judge")
     judge, _, report = calibrate_judges(candidates, labelled, session.config.judge.min_auroc)

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any, cast
+from typing import Any
 
 from selfteach import statistics
 from selfteach.dedup.overlap import OverlapIndex
@@ -39,17 +39,14 @@ from selfteach.evaluate.exam import (
     ExamSession,
     ExamState,
     TunedModel,
-    answer_all,
     measure_drift,
-    measures_to_json,
 )
 from selfteach.evaluate.held_out_corrections import (
     HeldOutAmounts,
     HeldOutCorrection,
     measure_held_out_amounts,
 )
-from selfteach.evaluate.sanity import measure_sanity_by_arm
-from selfteach.evaluate.side_effects import find_side_effects, mark_unharmed
+from selfteach.evaluate.side_effects import mark_unharmed
 from selfteach.evaluate.verdict import MAX_HARMED, Evidence
 from selfteach.generate.correct import Corrector, Revision, Turns
 from selfteach.methods.corrections.answer_lengths import get_max_correction_tokens
@@ -106,12 +103,10 @@ class CorrectionScorer:
 
     def score(self, answers: ArmAnswers) -> CorrectionScores:
         """Let the teacher correct greedy and sampled answers of every arm."""
-        greedy: dict[str, Revisions] = {}
-        sampled: dict[str, Revisions] = {}
-        for arm, own in answers.items():
-            greedy[arm] = self.revise(own.greedy)
-            sampled[arm] = self.revise(own.sampled)
-        return CorrectionScores(greedy, sampled)
+        return CorrectionScores(
+            greedy={arm: self.revise(own.greedy) for arm, own in answers.items()},
+            sampled={arm: self.revise(own.sampled) for arm, own in answers.items()},
+        )
 
     def revise(self, answers: Sequence[Completion]) -> Revisions:
         """Return the teacher's revisions of answers to the target questions."""
@@ -186,7 +181,7 @@ class CorrectionScorer:
         scores: CorrectionScores = state.scores
         rows = []
         for i, prompt in enumerate(self.prompts):
-            cells: dict[str, Any] = {}
+            cells = {}
             for arm in scores.greedy:
                 greedy = scores.greedy[arm][i]
                 sampled = scores.sampled[arm][i]
@@ -349,26 +344,12 @@ def find_changed_tokens(session: ExamSession, revision: Revision) -> list[bool]:
 
 def examine_longer(session: Session, exam: Exam, tuned: TunedModel) -> dict[str, Any]:
     """Return the numbers of an adapter that was trained for `exam.longer` times the steps, as
-    exam.json holds those of the tuned model.
+    exam.json holds those of the tuned model. Repeated texts do not count as side effects.
     """
-    seed = session.config.seed
-    scorer = cast(CorrectionScorer, exam.scorer)
-    arms = {name: arm for name, arm in exam.arms(tuned).items() if name != "prompted"}
-    answers = answer_all(session, arms, exam)
-    scores = scorer.score(answers[TARGET])
-    effects = find_side_effects(answers, (), exam.excuse)
-    state = ExamState(session, tuned, arms, answers, scores, effects, {})
-    sanity = measure_sanity_by_arm({"taught": answers[TARGET]["taught"].greedy}, seed=seed)
-    found = {
+    found = replace(exam, taught_texts=()).run(session, tuned)
+    return {
         "steps": tuned.trained.steps,
-        "distance": describe_distances(scores.greedy["taught"], scores.sampled["taught"], seed),
-        "reduction": measure_fall(scores.both(), seed)["base"],
-        "general": statistics.share(effects.unharmed.get(GENERAL, {}).get("taught", [])),
-        "sanity": sanity["taught"],
-        **scorer.measure_displaced(state),
+        "reduction": found["reduction"]["base"],
+        **{key: found[key]["taught"] for key in ("distance", "general", "sanity")},
+        **{key: found[key] for key in ("displaced", "drift") if key in found},
     }
-    if answers[GENERAL]["base"].questions:
-        changed = scorer.find_objections(state)
-        found["drift"] = measure_drift(session, tuned, answers[GENERAL], changed)
-    written: dict[str, Any] = measures_to_json(found)
-    return written

@@ -30,7 +30,7 @@ from typing import Any, cast
 
 from selfteach import statistics
 from selfteach.config import CorrectionsConfig as Settings
-from selfteach.evaluate.corrections import measure_amounts, measure_distances
+from selfteach.evaluate.corrections import correct_answers, measure_amounts, measure_distances
 from selfteach.evaluate.exam import Exam, TunedModel, measures_to_json
 from selfteach.generate.correct import Corrector
 from selfteach.materials.corrections import Corrections
@@ -39,9 +39,9 @@ from selfteach.methods.corrections.answers import (
     FileRow,
     answer_rows,
     collect_answers,
-    correct_new_answers,
     make_corrector,
     make_self_corrector,
+    to_correctables,
 )
 from selfteach.methods.corrections.criticism import make_critics
 from selfteach.methods.corrections.exam import build_exam, examine_longer
@@ -59,7 +59,7 @@ from selfteach.methods.runner import tune
 from selfteach.methods.session import Session
 from selfteach.methods.worked_turns import make_worked_turns
 from selfteach.models.recorded import Recorded
-from selfteach.records import GREEDY, Example, SamplingParams, make_prompt
+from selfteach.records import GREEDY, Example, Request, SamplingParams, make_prompt
 
 OBJECTIVE_WEIGHTS = {
     "correction": {"correction": 1.0, "hold": 8.0},
@@ -216,9 +216,9 @@ class Rounds:
         nats = []
         for way in (GREEDY, SamplingParams(1.0, 1.0)):
             sampling = replace(way, max_tokens=session.config.correct.max_tokens)
-            revisions = correct_new_answers(
-                model, dev, teacher.correct, sampling, seed, session.display.advance
-            )
+            requests = [Request("exam", prompt, sampling, 0, seed) for prompt in dev]
+            answers = to_correctables(dev, model.sample(requests, session.display.advance))
+            revisions = correct_answers(teacher.correct, answers)
             distances += measure_distances(revisions)
             nats += measure_amounts(model, dev, revisions)
         return {
@@ -266,11 +266,9 @@ def describe_material(material: Corrections, teacher: str) -> str:
 
 def show_arms(exam: Mapping[str, Any]) -> dict[str, Any]:
     """Return the numbers of each arm, for the result."""
-    found: dict[str, Any] = {}
+    found = {}
     for arm in exam["distance"]:
-        found[arm] = {
-            key: exam[key][arm] for key in SHOWN_METRICS if key in exam and arm in exam[key]
-        }
+        found[arm] = {key: exam[key][arm] for key in SHOWN_METRICS if arm in exam.get(key, {})}
     return found
 
 

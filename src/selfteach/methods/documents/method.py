@@ -205,13 +205,13 @@ def read_chunks(session: Session, material: Documents) -> list[Chunk]:
         DataError: a sentence is longer than the model's context.
     """
     reading = material.reading
-    outcomes = []
-    for document in reading.documents:
-        body = {"file": document.source, "title": document.title}
-        outcomes.append(Outcome(document.id, "accepted", "", body))
+    outcomes = [
+        make_outcome(document.id, "", {"file": document.source, "title": document.title})
+        for document in reading.documents
+    ]
     for line in reading.skipped:
         id = digest(["aside", line.where])
-        outcomes.append(Outcome(id, "dropped", line.fault, {"file": line.where}))
+        outcomes.append(make_outcome(id, line.fault, {"file": line.where}))
     session.run.ledger.record_outcomes("read", outcomes)
     count = partial(count_tokens, session)
     chunks: list[Chunk] = []
@@ -328,7 +328,7 @@ def write_questions(
         progress=session.display.advance,
     )
     usable = []
-    outcomes: dict[str, Outcome] = {}
+    outcomes = {}
     for question, reason in written:
         if question.id not in outcomes or not reason:
             outcomes[question.id] = make_question_outcome(question, reason)
@@ -370,7 +370,7 @@ def hold_out_questions(
     config = session.config.questions
     places = {(q.chunk.id, q.sentence) for q in written.trusted}
     shuffled = sorted(places, key=lambda place: digest([session.config.seed, *place]))
-    gaps: list[HeldOutQuestion] = []
+    gaps = []
     if len(places) < 2:
         gaps = make_gap_questions(chunks, config.held_out, session.config.seed)
         if not gaps:

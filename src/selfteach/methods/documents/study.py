@@ -74,7 +74,7 @@ def make_study_examples(
     synonyms = find_similar_words(session.model, sorted(collect_vocabulary(sentences)))
     rows = make_study_data(sentences, config.study, config.seed, synonyms)
     exam = OverlapIndex(q.text for q in held_out)
-    reasons: dict[str, str] = {}
+    reasons = {}
     for example in rows:
         if exam.nearest(get_user_text(example.prompt)).similarity >= config.questions.max_overlap:
             reasons[example.id] = "like a question of the exam"
@@ -118,11 +118,11 @@ def describe_shortened(
     """Describe each document with too many rows in one line: the number of rows that are kept, and
     of sentences without any.
     """
-    documents: dict[tuple[str, str], list[Example]] = defaultdict(list)
+    documents: dict[str, list[Example]] = defaultdict(list)
     for example in rows:
-        documents[example.source["document"], example.source["file"]].append(example)
+        documents[example.source["document"]].append(example)
     found = []
-    for (_, file), own in documents.items():
+    for own in documents.values():
         kept = [example for example in own if example.id not in reasons]
         cut = [example for example in own if reasons.get(example.id) == ENOUGH_ROWS]
         if not cut:
@@ -133,8 +133,8 @@ def describe_shortened(
         if untaught:
             without = f"; {len(untaught)} of its {len(wanted)} sentences are not taught at all"
         found.append(
-            f"{file}: {len(kept)} of {len(kept) + len(cut)} rows of study data, {limit} at most "
-            f"from one document{without} (study.per_document)"
+            f"{own[0].source['file']}: {len(kept)} of {len(kept) + len(cut)} rows of study data, "
+            f"{limit} at most from one document{without} (study.per_document)"
         )
     return found
 
