@@ -56,7 +56,7 @@ from selfteach.methods.corrections.answers import (
     route_by_prompt,
     to_correctables,
 )
-from selfteach.methods.corrections.examples import CORRECTED_KINDS, CorrectionExamples
+from selfteach.methods.corrections.examples import CorrectionExamples
 from selfteach.methods.corrections.split import CorrectionParts
 from selfteach.methods.session import Session
 from selfteach.methods.worked_turns import add_worked_turns, make_worked_turns
@@ -249,6 +249,7 @@ def build_exam(
         TARGET: parts.get_test_prompts()[: config.prompts],
         GENERAL: parts.general["test"][: config.general],
     }
+    worked = examples.worked()
     scorer = CorrectionScorer(
         prompts=questions[TARGET],
         correct=route_by_prompt(parts, teacher.correct if teacher else make_file_teacher(rows)),
@@ -256,14 +257,14 @@ def build_exam(
         criticised=parts.get_criticised_test_prompts(),
         held=[] if teacher else find_held_out(rows, set(parts.own["test"]) & {*questions[TARGET]}),
         known=find_errors(examples.pairs),
-        taught=sum(e.kind in CORRECTED_KINDS for e in examples.examples),
+        taught=len(worked),
     )
     shots = choose_shots(session, examples, questions[TARGET], scorer.held)
     return Exam(
         questions=questions,
         arms=lambda tuned: build_arms(session, tuned, questions, shots),
         scorer=scorer,
-        taught_texts=[e.chosen for e in examples.examples if e.kind in CORRECTED_KINDS],
+        taught_texts=[correction for _, correction in worked],
         header=header,
         measurements=[
             scorer.measure_displaced,

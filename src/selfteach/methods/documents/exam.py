@@ -322,17 +322,16 @@ def compare_common(
     Args:
         right: by arm, whether each common question is answered rightly.
     """
-    found: dict[str, Any] = {
-        "common": {arm: statistics.share(flags) for arm, flags in right.items() if flags}
+    common = {arm: statistics.share(flags) for arm, flags in right.items() if flags}
+    if "taught" not in right:
+        return {"common": common}
+    before = [*scores.graded["base"].right, *right["base"]]
+    after = [*scores.graded["taught"].right, *right["taught"]]
+    return {
+        "common": common,
+        "damage": knowledge.measure_damage(before, after),
+        "common_loss": statistics.paired_bootstrap(right["base"], right["taught"], seed=seed),
     }
-    if "taught" in right:
-        before = [*scores.graded["base"].right, *right["base"]]
-        after = [*scores.graded["taught"].right, *right["taught"]]
-        found["damage"] = knowledge.measure_damage(before, after)
-        found["common_loss"] = statistics.paired_bootstrap(
-            right["base"], right["taught"], seed=seed
-        )
-    return found
 
 
 def measure_pairwise(questions: Sequence[HeldOutQuestion], state: ExamState) -> dict[str, Any]:
@@ -370,13 +369,16 @@ def make_knowledge_map(
         answered, scored: the learned questions, in the same order.
         answers: the rows of exam.json.
     """
+    select = session.config.select
     prompts = [make_prompt(a.question.text) for a in answered]
     session.display.start_stage("map", 2 * len(prompts))
     before = answer(session, session.base, "exam", prompts, 0.0)
     after = answer(session, tuned.recorded, "exam", prompts, 0.0)
     rows: dict[str, list[dict[str, Any]]] = {chunk.id: [] for chunk in chunks}
     for a, scores, base, own in zip(answered, scored, before, after, strict=True):
-        state = decide_first_state(session, a, scores)
+        state = "unsure"
+        if not find_label_fault(a):
+            state = decide_state(scores, select.tau_label, select.tau_knowledge)
         rows[a.question.chunk.id].append(describe_learned(a, state, base.text, own.text))
     for row in answers:
         if row["scope"] == TARGET:
@@ -388,16 +390,6 @@ def make_knowledge_map(
         entry = found.setdefault(document.id, {**top, "chunks": []})
         entry["chunks"].append({"text": chunk.text, "questions": rows[chunk.id]})
     return list(found.values())
-
-
-def decide_first_state(
-    session: Session, answered: LabelledQuestion, scores: KnowledgeScores
-) -> str:
-    """Return the state of a question at selection."""
-    config = session.config.select
-    if find_label_fault(answered):
-        return "unsure"
-    return decide_state(scores, config.tau_label, config.tau_knowledge)
 
 
 def describe_learned(

@@ -149,7 +149,8 @@ def prepare(session: Session, material: Documents) -> TrainingPlan:
         examples = make_study_examples(session, chunks, written, measured, held_out)
     if config.stages.pairs:
         examples += pairs
-    trainings = plan_stages(session, examples, general, measured.answered)  # 5
+    stages = plan_stages(session, examples, general, measured.answered)  # 5
+    all_examples = {example.id: example for stage in stages for example in stage.examples}
 
     def add_knowledge_map(tuned: TunedModel | None, exam: dict[str, Any]) -> None:
         """Add what the model knows before and after (step 6)."""
@@ -165,20 +166,14 @@ def prepare(session: Session, material: Documents) -> TrainingPlan:
     prompts = [example.prompt for example in general["test"]]
     header = describe_material(session, material, chunks)
     return TrainingPlan(
-        examples=collect_examples(trainings),
+        examples=list(all_examples.values()),
         objectives=OBJECTIVE_WEIGHTS | (DISTILL_WEIGHTS if config.study.distill else {}),
         exam=build_exam(session, questions, prompts, taught_texts, header),  # 7
-        stages=trainings,
+        stages=stages,
         after=add_knowledge_map,
         shown=show_arms,
         overhead=make_prompt(chunks[0].passage + " x"),
     )
-
-
-def collect_examples(trainings: Sequence[TrainStage]) -> list[Example]:
-    """Return the examples of all trainings, each once."""
-    examples = [example for training in trainings for example in training.examples]
-    return list({example.id: example for example in examples}.values())
 
 
 def describe_material(
@@ -403,10 +398,12 @@ def hold_out_questions(
             reasons[q.id] = HELD_OUT
         elif exam.nearest(q.text).similarity >= config.max_overlap:
             reasons[q.id] = LIKE_EXAM
-    outcomes = [make_question_outcome(q, reasons[q.id]) for q in written.all if q.id in reasons]
-    session.run.ledger.record_outcomes("ask", outcomes)
     left = [q for q in written.all if q.id not in reasons]
     trusted = [q for q in written.trusted if q.id not in reasons]
+    dropped = [q for q in written.all if q.id in reasons]
+    session.run.ledger.record_outcomes(
+        "ask", (make_question_outcome(q, reasons[q.id]) for q in dropped)
+    )
     return held_out, WrittenQuestions(left, trusted)
 
 
@@ -524,8 +521,8 @@ def select_pairs(session: Session, measured: MeasuredQuestions) -> list[Example]
     ledger.finish_stage("select", outcomes)
     sizes = []
     for point in count_states(measured.scored, taus[0]):
-        counts = {state: getattr(point, state) for state in KNOWLEDGE_STATES}
-        sizes.append({"tau": point.tau_knowledge, **counts})
+        row: dict[str, float] = {state: getattr(point, state) for state in KNOWLEDGE_STATES}
+        sizes.append({**row, "tau": point.tau_knowledge})
     ledger.set_note("sizes", sizes)
     return [replace(e, kind="pair" if e.rejected else "unknown") for e in kept]
 
