@@ -14,14 +14,13 @@ from selfteach.evaluate.corrections import (
     find_repeats,
     make_evidence,
     make_nearest_corrector,
-    make_shots,
     measure_amounts,
     measure_distances,
     measure_fall,
     measure_needs,
-    show_before,
 )
 from selfteach.generate.correct import Correctable, Revision
+from selfteach.methods.worked_turns import add_worked_turns, make_worked_turns
 from selfteach.models.recorded import Recorded
 from selfteach.models.scripted import Scripted
 from selfteach.records import Completion, Message, Prompt, make_prompt
@@ -127,8 +126,10 @@ def test_a_correction_that_became_less_likely_is_displaced(tmp_path: Path) -> No
 
 
 def test_the_arm_that_is_shown_corrections_has_them_before_the_question() -> None:
-    worked = make_shots([(MILK, "White."), (TEA, "A drink."), (TEA, "x")], 2)
-    assert [m.content for m in show_before(worked, make_prompt("Ink?", system="Be brief."))] == [
+    worked = make_worked_turns([(MILK, "White."), (TEA, "A drink."), (TEA, "x")], 2)
+    assert [
+        m.content for m in add_worked_turns(worked, make_prompt("Ink?", system="Be brief."))
+    ] == [
         "Be brief.",
         "Milk?",
         "White.",
@@ -136,14 +137,14 @@ def test_the_arm_that_is_shown_corrections_has_them_before_the_question() -> Non
         "A drink.",
         "Ink?",
     ]
-    assert show_before((), TEA) == TEA
+    assert add_worked_turns((), TEA) == TEA
     talk = (
         Message("system", "S"),
         *make_prompt("Tea?"),
         Message("assistant", "Hot."),
         *make_prompt("More?"),
     )
-    assert [m.content for m in make_shots([(talk, "Leaves.")], 1)] == [
+    assert [m.content for m in make_worked_turns([(talk, "Leaves.")], 1)] == [
         "Tea?",
         "Hot.",
         "More?",
@@ -153,9 +154,9 @@ def test_the_arm_that_is_shown_corrections_has_them_before_the_question() -> Non
 
 def test_as_many_corrections_are_shown_as_fit() -> None:
     pairs = [(TEA, "word " * 30), (MILK, "word " * 30), (TEA, "word")]
-    assert len(make_shots(pairs, 3, max_words=40)) == 2
-    assert len(make_shots(pairs, 3, max_words=10)) == 2, "the first one always"
-    assert make_shots([], 3) == ()
+    assert len(make_worked_turns(pairs, 3, max_words=40)) == 2
+    assert len(make_worked_turns(pairs, 3, max_words=10)) == 2, "the first one always"
+    assert make_worked_turns([], 3) == ()
 
 
 def test_what_is_needed_less_is_paired_by_prompt() -> None:

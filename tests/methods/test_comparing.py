@@ -36,10 +36,12 @@ from selfteach.methods.compare.method import (
 from selfteach.methods.feedback import exam as feedback_exam
 from selfteach.methods.runner import find_pair_kinds
 from selfteach.methods.session import Session
+from selfteach.models.recorded import Recorded
 from selfteach.models.scripted import Scripted
 from selfteach.records import Example, Message, make_prompt
 from selfteach.report.comparison import draw_figure
 from selfteach.run import finished
+from selfteach.run.ledger import Ledger
 from selfteach.train.trainer import Diverged
 from talker import lesson, said, write_listener
 
@@ -311,11 +313,11 @@ def example(n: int, **more: Any) -> Example:
 
 def test_what_cannot_be_trained_on_these_lessons() -> None:
     plain = [example(n) for n in range(3)]
-    assert why_not_trainable("dpo", plain) == "3 of 3 lessons have no rejected answer"
+    assert why_not_trainable("dpo", plain) == "3 of 3 training examples have no rejected answer"
     assert (
         why_not_trainable("distill", plain)
         == why_not_trainable("on_policy", plain)
-        == "3 of 3 lessons have no prompt for a teacher"
+        == "3 of 3 training examples have no prompt for a teacher"
     )
     assert why_not_trainable("sft", plain) == why_not_trainable("own", plain) == ""
     left_out: dict[str, str] = {}
@@ -404,7 +406,8 @@ def test_a_rate_for_pairs_is_chosen_by_the_pair_and_not_by_the_likelihood_that_f
 
     def taught(chosen: float, rejected: float) -> Any:
         values = {"yes yes": chosen, "no no": rejected, "same": -1.0}
-        return Scripted({}, lambda prompt, text: values[text])
+        model = Scripted({}, lambda prompt, text: values[text], f"chosen {chosen}")
+        return Recorded(Ledger(tmp_path / f"{chosen}.db"), model, model)
 
     near, far = taught(-2.0, -1.0), taught(-3.0, -9.0)
     assert held.score(near) > held.score(far), "by likelihood alone"

@@ -94,7 +94,7 @@ def test_rounds_go_on_while_less_is_corrected_and_the_last_one_is_kept(begin: An
     first, second, third = trained(rounds, 2), None, None
     assert rounds.improve(first) == "plan 2"
     assert first.recorded.rested, "its engine makes room for the training"
-    assert {e.source["round"] for e in rounds.lessons.examples} == {2}
+    assert {e.source["round"] for e in rounds.examples.examples} == {2}
     second = trained(rounds, 1)
     assert rounds.improve(second) == "plan 3"
     third = trained(rounds, 0)

@@ -57,23 +57,26 @@ def test_lessons_that_meet_a_bound_only_just_are_dropped_where_there_are_enough_
         *answers(3, 15),
         Correctable(SAID, answers(1, 16)[0].answer),
     ]
-    found = critic().lessons(asked)
+    found = critic().revise_for_training(asked)
     assert [r.fault for r in found] == [""] * ENOUGH_REVISIONS + [
         "meets the criticism only just"
     ] * 3 + [""], "what was criticised is always learned"
     assert [len(r.text.split()) for r in found if not r.fault] == [10] * ENOUGH_REVISIONS + [16]
-    assert not any(r.fault for r in critic().lessons(asked[1:])), "one too few"
+    assert not any(r.fault for r in critic().revise_for_training(asked[1:])), "one too few"
 
 
 def test_the_exam_corrects_as_little_as_it_can() -> None:
     two = Correctable(SAID, "Tea is good. It is made of leaves and hot water." + TAIL)
     assert critic().correct([two])[0].text == "Tea is good. It is made of leaves and hot water."
-    assert critic().lessons([two])[0].text == "Tea is good. It is made of leaves and hot water."
+    assert (
+        critic().revise_for_training([two])[0].text
+        == "Tea is good. It is made of leaves and hot water."
+    )
     three = Correctable(
         SAID, "Tea is good. It is made of leaves and hot water. Many people drink it." + TAIL
     )
     assert critic().correct([three])[0].text.endswith("Many people drink it.")
-    assert critic().lessons([three])[0].text.endswith("hot water.")
+    assert critic().revise_for_training([three])[0].text.endswith("hot water.")
 
 
 def test_a_short_answer_that_was_cut_is_too_long_and_ends_with_its_last_sentence() -> None:
@@ -107,7 +110,9 @@ def test_where_no_check_knows_the_criticism_it_stands_in_the_students_prompt(
         config=settings,
     )
     warm = Critic(session, "Be warmer.", [], None, (), Stiff())  # type: ignore[arg-type]
-    found = warm.lessons([Correctable(SAID, "A stiff word."), Correctable(SAID, "A kind word.")])
+    found = warm.revise_for_training(
+        [Correctable(SAID, "A stiff word."), Correctable(SAID, "A kind word.")]
+    )
     assert [(r.text, r.strategy, r.fault) for r in found] == [
         ("Hey there, dear friend of tea.", "own", ""),
         ("A kind word.", "teacher", ""),
@@ -186,4 +191,4 @@ def test_each_of_many_criticisms_has_enough_prompts_to_learn_from_some(spoken: A
     [("Tea is.", "too short"), ("Tea is good.", ""), ("茶很好", ""), ("tea " * 30, "loops")],
 )
 def test_what_makes_no_sense(text: str, fault: str) -> None:
-    assert criticism._why_senseless(text) == fault
+    assert criticism.find_text_fault(text) == fault

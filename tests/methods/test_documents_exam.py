@@ -28,7 +28,7 @@ from selfteach.methods.documents.exam import (
     measure_common,
 )
 from selfteach.models.scripted import Scripted
-from selfteach.records import Completion, Request, make_prompt
+from selfteach.records import Completion, Prompt, Request, make_prompt
 from selfteach.run.display import SilentDisplay
 
 TEXT = "Hale Mill was built in 1790 by Ann Ames. It stands at Wyle in the south."
@@ -42,6 +42,12 @@ def quiz(count: int) -> list[HeldOutQuestion]:
         HeldOutQuestion(f"When was it built ({n})?", ("1790",), CHUNK, "people")
         for n in range(count)
     ]
+
+
+def prompts(
+    questions: Sequence[HeldOutQuestion], general: Sequence[Prompt] = ()
+) -> dict[str, Sequence[Prompt]]:
+    return {TARGET: [make_prompt(q.text) for q in questions], GENERAL: general}
 
 
 def answers(flags: str, *, sampled: bool = True) -> Answers:
@@ -242,7 +248,7 @@ def test_the_open_book_answers_the_held_out_questions_alone_and_greedily() -> No
     here = session(Scripted(lambda request: WRONG))
     tuned: Any = SimpleNamespace(recorded=here.base)
     asked = quiz(3)
-    arms = build_arms(here, tuned, asked, [make_prompt("Name a colour.")])
+    arms = build_arms(here, tuned, asked, prompts(asked, [make_prompt("Name a colour.")]))
     assert set(arms) == {"base", "prompted", "taught"}
     assert set(arms["prompted"].prompts) == {TARGET}
     assert not arms["prompted"].sampled
@@ -250,7 +256,7 @@ def test_the_open_book_answers_the_held_out_questions_alone_and_greedily() -> No
     assert arms["taught"].sampled
     assert all("1790" in str(prompt) for prompt in arms["prompted"].prompts[TARGET])
     assert arms["base"].prompts == arms["taught"].prompts
-    assert "taught" not in build_arms(here, None, asked, [])
+    assert "taught" not in build_arms(here, None, asked, prompts(asked))
 
 
 def test_request_stages_and_keys_of_the_exam_stay() -> None:
@@ -269,7 +275,7 @@ def test_common_questions_are_asked_of_base_and_tuned_model() -> None:
     here = session(Scripted(lambda request: WRONG), exam={"common": 5})
     model = Sampled(Scripted(lambda request: WRONG))
     tuned: Any = SimpleNamespace(recorded=model)
-    arms = build_arms(here, tuned, quiz(2), [])
+    arms = build_arms(here, tuned, quiz(2), prompts(quiz(2)))
     made = state("+-", "++", "++")
     found = measure_common(
         ExamState(here, tuned, arms, made.answers, made.scores, made.side_effects, {})
@@ -282,7 +288,7 @@ def test_common_questions_are_asked_of_base_and_tuned_model() -> None:
         ExamState(
             here,
             None,
-            build_arms(here, None, quiz(2), []),
+            build_arms(here, None, quiz(2), prompts(quiz(2))),
             made.answers,
             made.scores,
             made.side_effects,

@@ -150,7 +150,7 @@ def test_own_questions_that_the_exam_does_not_ask_are_counted(session: Any) -> N
 def test_general_prompts_that_the_exam_does_not_ask_are_counted(session: Any) -> None:
     session.config = config.DocumentsConfig(exam={"general": 2})
     prompts = [f"Question {n}?" for n in range(5)]
-    kept = documents.general_questions(session, prompts)
+    kept = documents.make_test_prompts(session, prompts)
     assert [example.turns for example in kept] == [make_prompt(text) for text in prompts[:2]]
     (funnel,) = session.run.ledger.funnel()
     assert (funnel.stage, funnel.dropped) == ("replay", 3)

@@ -17,7 +17,7 @@ from selfteach import statistics
 from selfteach.evaluate.verdict import Evidence
 from selfteach.generate.correct import Correctable, Revision, Turns, edit_distance, split_pieces
 from selfteach.models.recorded import Recorded
-from selfteach.records import Completion, Continuations, Measure, Message, Prompt
+from selfteach.records import Completion, Continuations, Measure, Prompt
 
 MIN_TIMES = 2
 TOLERANCE_NATS = 0.01
@@ -201,24 +201,3 @@ def describe_gains(
         prompted=f"{change}, with corrections in the prompt {prompted}",
         taught=f" (shown corrections in the prompt: {prompted}); other answers are unharmed",
     )
-
-
-def make_shots(pairs: Sequence[tuple[Turns, str]], count: int, max_words: int = 400) -> Turns:
-    """Return corrections as worked turns: question (with what was said before it), corrected
-    answer. As many of the first as fit.
-    """
-    turns: list[Message] = []
-    words = 0
-    for prompt, text in pairs[:count]:
-        asked = [turn for turn in prompt if turn.role != "system"]
-        words += sum(len(part.split()) for part in (text, *(turn.content for turn in asked)))
-        if words > max_words and turns:
-            break
-        turns += [*asked, Message("assistant", text)]
-    return tuple(turns)
-
-
-def show_before(shots: Turns, prompt: Turns) -> Turns:
-    """Return the prompt with worked turns before it, a system message first."""
-    system = prompt[:1] if prompt[0].role == "system" else ()
-    return (*system, *shots, *prompt[len(system) :])

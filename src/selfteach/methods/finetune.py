@@ -1,15 +1,14 @@
-"""Train: somebody else's examples become an adapter.
+"""Train: fine-tune an adapter on a dataset of examples.
 
-  1  read: every row is an example; some prompts are set aside as the dev part, at once
-  2  dev: the loss of the base on the dev part
-  3  train: `sft+dpo` where every lesson has a rejected answer, else `sft`, unless an objective is
-     named; anchors hold the base in place
-  4  dev again: the loss of the saved adapter, loaded anew
+  1  read: take every row as an example; set some prompts aside as the dev part
+  2  dev: measure the loss of the base on the dev part
+  3  train: use `sft+dpo` where every example has a rejected answer, else `sft`, unless an objective
+     is named; anchors hold the base in place
+  4  dev again: measure the loss of the saved adapter, loaded anew
 
-A file of examples does not say what they are for, so there are no questions to ask. The dev loss
-says whether what was learned carries over to examples of the same kind, and nothing more. Pairs
-that teach alone lower the likelihood of both answers; there the share of dev pairs says it whose
-chosen answer is the likelier one.
+A dataset does not say what it is for, so the exam has no questions. The dev loss shows only whether
+training carries over to examples of the same kind. Training on pairs alone lowers the likelihood of
+both answers; the verdict then uses the share of dev pairs whose chosen answer is more likely.
 
 Source: DPO (Rafailov et al., arXiv 2305.18290, section 6) for the accuracy of pairs.
 """
@@ -19,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from selfteach import statistics
 from selfteach.config import FinetuneConfig
@@ -43,8 +42,11 @@ ANCHOR_WEIGHT = 8.0
 
 @dataclass
 class FinetuneData:
-    """What the person brings: a file of examples, perhaps another one as the dev part; `about`
-    names them.
+    """Hold the examples of one or more datasets, and perhaps a dev part.
+
+    Attributes:
+        outcomes: the outcome of every row.
+        about: the names of the datasets.
     """
 
     examples: list[Example]
@@ -55,7 +57,7 @@ class FinetuneData:
 
 
 def prepare(session: Session, material: FinetuneData) -> TrainingPlan:
-    """Turn a file of examples into a training plan.
+    """Turn a dataset into a training plan.
 
     Raises:
         DataError: nothing to learn from, or too little to measure on as well.
@@ -65,18 +67,18 @@ def prepare(session: Session, material: FinetuneData) -> TrainingPlan:
     learned, dev = split_dev(material, config)  # 1
     ledger.record_outcomes("read", material.outcomes.values())
     ledger.record_outcomes("dev", [Outcome(example.id, "accepted") for example in dev])
-    named = choose_objectives(learned, config)
-    taught_kinds = {example.kind for example in learned if example.role == "learn"}
-    pairs_only = is_pairs_only({**named, **config.train.weights}, taught_kinds)
-    brought = f"{material.about}: {len(learned)} examples to learn from, {len(dev)} to measure on"
+    objectives = choose_objectives(learned, config)
+    kinds = {example.kind for example in learned if example.role == "learn"}
+    pairs_only = is_pairs_only({**objectives, **config.train.weights}, kinds)
+    counts = f"{len(learned)} examples to learn from, {len(dev)} to measure on"
     header = {
         "method": "train",
-        "material": brought,
-        "objectives": {kind: dict(row) for kind, row in named.items()},
+        "material": f"{material.about}: {counts}",
+        "objectives": objectives,
     }
     return TrainingPlan(
         examples=learned,
-        objectives=named,  # 3
+        objectives=objectives,  # 3
         exam=DevLossExam(dev, pairs_only, header),  # 2, 4
         shown=show_losses,
     )
@@ -85,21 +87,19 @@ def prepare(session: Session, material: FinetuneData) -> TrainingPlan:
 def split_dev(
     material: FinetuneData, config: FinetuneConfig
 ) -> tuple[list[Example], list[Example]]:
-    """Step 1: what is learned, and the dev part: the file of its own, or a share of the prompts.
-    One prompt is in one part.
+    """Return the examples to learn from and the dev part: its own file, or a share of the prompts.
+    No prompt is in both (step 1).
 
     Raises:
         DataError: there is nothing to learn, or the dev part would leave nothing.
     """
-    if material.dev or not config.dev_share:
-        held = {make_prompt_key(example) for example in material.dev}
-        learned = [example for example in material.examples if make_prompt_key(example) not in held]
-        dev = material.dev
-    else:
-        learned, dev = set_aside(material.examples, config)
+    if not material.dev and config.dev_share:
+        return set_aside(material.examples, config)
+    held = {make_prompt_key(example) for example in material.dev}
+    learned = [example for example in material.examples if make_prompt_key(example) not in held]
     if not any(example.role == "learn" for example in learned):
         raise DataError("there is nothing to learn from.", where=material.about)
-    return learned, dev
+    return learned, material.dev
 
 
 def set_aside(
@@ -110,55 +110,56 @@ def set_aside(
     Raises:
         DataError: nothing would be left to learn.
     """
-    lessons = [example for example in examples if example.role == "learn"]
-    prompts = sorted(
-        {make_prompt_key(example) for example in lessons}, key=lambda p: digest([config.seed, p])
-    )
-    count = max(1, round(config.dev_share * len(prompts)))
-    aside = set(prompts[:count])
-    if len(aside) == len(prompts):
+    taught = [example for example in examples if example.role == "learn"]
+    aside = choose_prompts(taught, config.dev_share, config.seed)
+    dev = [example for example in taught if make_prompt_key(example) in aside]
+    if len(dev) == len(taught):
         raise DataError(
-            f"{len(prompts)} different prompts are too few to learn from some and to "
+            f"{len(aside)} different prompts are too few to learn from some and to "
             "measure on others.",
             cure="Bring more examples, or give --dev 0.",
         )
-    learned: list[Example] = []
-    dev: list[Example] = []
-    for example in examples:
-        held_out = example.role == "learn" and make_prompt_key(example) in aside
-        (dev if held_out else learned).append(example)
+    learned = [e for e in examples if e.role == "hold" or make_prompt_key(e) not in aside]
     return learned, dev
 
 
+def choose_prompts(examples: Sequence[Example], share: float, *salt: Any) -> set[str]:
+    """Return the keys of a share of the prompts, at least one, chosen by a salted hash."""
+    keys = {make_prompt_key(example) for example in examples}
+    shuffled = sorted(keys, key=lambda key: digest([*salt, key]))
+    return set(shuffled[: max(1, round(share * len(keys)))])
+
+
 def make_prompt_key(example: Example) -> str:
-    """The prompt as one text, for comparing."""
+    """Return a hash of the prompt."""
     return digest(prompt_to_json(example.prompt))
 
 
 def choose_objectives(examples: Sequence[Example], config: FinetuneConfig) -> ObjectiveWeights:
-    """Step 3: the objectives of each kind of example that is in the file."""
-    lessons = [example for example in examples if example.role == "learn"]
+    """Return the objectives of each kind of example in the dataset (step 3)."""
+    taught = [example for example in examples if example.role == "learn"]
     choice = config.train.objective
     if choice == "auto":
-        paired = bool(lessons) and all(example.rejected is not None for example in lessons)
+        paired = bool(taught) and all(example.rejected is not None for example in taught)
         choice = "sft+dpo" if paired else "sft"
-    learned_kinds = {example.kind for example in lessons}
     learned = dict.fromkeys(choice.split("+"), 1.0)
-    return {
-        kind: learned if kind in learned_kinds else {"anchor": ANCHOR_WEIGHT}
-        for kind in sorted({example.kind for example in examples})
-    }
+    taught_kinds = {example.kind for example in taught}
+    kinds = sorted({example.kind for example in examples})
+    return {kind: learned if kind in taught_kinds else {"anchor": ANCHOR_WEIGHT} for kind in kinds}
 
 
-def is_pairs_only(weights: ObjectiveWeights, objective_weights: Iterable[str]) -> bool:
-    """Return whether all lessons of these kinds are taught by pairs alone."""
-    return set(objective_weights) <= find_pair_kinds(weights)
+def is_pairs_only(weights: ObjectiveWeights, kinds: Iterable[str]) -> bool:
+    """Return whether all examples of these kinds are trained on pairs alone."""
+    return set(kinds) <= find_pair_kinds(weights)
 
 
 @dataclass(frozen=True)
 class DevScores:
-    """One model on the dev part: log-probabilities of the lessons' answers, and of the rejected
-    ones where there are any.
+    """Hold the log-probabilities of the dev part under one model.
+
+    Attributes:
+        chosen: of each example's answer.
+        rejected: of each pair: the chosen and the rejected answer.
     """
 
     chosen: list[LogProb]
@@ -166,22 +167,22 @@ class DevScores:
 
     @property
     def losses(self) -> list[float]:
-        """The loss of each answer, in nats a token."""
+        """Return the loss of each answer, in nats a token."""
         return [-logp.token_logp for logp in self.chosen]
 
     @property
     def preferred(self) -> list[bool]:
-        """Whether the chosen answer of each pair is the likelier one."""
+        """Return whether the chosen answer of each pair is more likely."""
         return [chosen.token_logp > other.token_logp for chosen, other in self.rejected]
 
 
 @dataclass(frozen=True)
 class DevLossExam:
-    """An exam without questions: what base and tuned model make of the dev part.
+    """Compare base and tuned model on the dev part: an exam without questions.
 
     Attributes:
-        dev: examples that nothing is learned from.
-        pairs_only: whether pairs alone teach; then the verdict is about the dev pairs.
+        dev: examples that are not trained on.
+        pairs_only: whether training uses pairs alone; then the verdict is about the dev pairs.
         header: keys of exam.json that are known beforehand.
     """
 
@@ -207,10 +208,10 @@ class DevLossExam:
         if not self.dev:
             found["verdict"] = withhold_verdict("there is no dev part")
             return found
-        marks = {"base": score_dev(session.base, self.dev)}
+        scores = {"base": score_dev(session.base, self.dev)}
         if tuned:
-            marks["taught"] = score_dev(tuned.recorded, self.dev)
-        found |= measure_marks(marks, session.config.seed)
+            scores["taught"] = score_dev(tuned.recorded, self.dev)
+        found |= measure_scores(scores, session.config.seed)
         found["verdict"] = withhold_verdict("nothing was trained")
         if tuned:
             found["verdict"] = reach_verdict(weigh(found, self.pairs_only))
@@ -219,52 +220,51 @@ class DevLossExam:
 
 
 def score_dev(model: Recorded, dev: Sequence[Example]) -> DevScores:
-    """Steps 2 and 4: the answers of the dev part under a model. An answer that was cut has no end
-    of turn to be likely.
-    """
-    items = [make_continuation(example, example.chosen, "chosen") for example in dev]
+    """Score the answers of the dev part (steps 2 and 4)."""
     paired = [i for i, example in enumerate(dev) if example.rejected is not None]
-    for i in paired:
-        items.append(make_continuation(dev[i], dev[i].rejected or "", "rejected"))
-    logps = [scores[0] for scores in model.score(items)]
-    chosen, rejected = logps[: len(dev)], logps[len(dev) :]
-    pairs = [(chosen[i], other) for i, other in zip(paired, rejected, strict=True)]
-    return DevScores(chosen, pairs)
+    items = [make_continuation(example, "chosen") for example in dev]
+    items += [make_continuation(dev[i], "rejected") for i in paired]
+    logps = [logp for (logp,) in model.score(items)]
+    pairs = [(logps[i], other) for i, other in zip(paired, logps[len(dev) :], strict=True)]
+    return DevScores(logps[: len(dev)], pairs)
 
 
-def make_continuation(example: Example, text: str, side: str) -> Continuations:
-    """One answer as the model is to score it."""
+def make_continuation(example: Example, side: Literal["chosen", "rejected"]) -> Continuations:
+    """Return one answer of an example for scoring. An answer that was cut has no end of turn."""
+    text: str = getattr(example, side)
     return Continuations(example.prompt, (text,), end=side not in example.source.get("cut", ()))
 
 
-def measure_marks(marks: Mapping[str, DevScores], seed: int) -> dict[str, Any]:
-    """Return losses in nats a token and shares of pairs whose chosen answer is the likelier one,
-    by arm; and by how much the loss fell and the share rose.
+def measure_scores(scores: Mapping[str, DevScores], seed: int) -> dict[str, Any]:
+    """Return losses in nats a token and shares of pairs whose chosen answer is more likely, by arm;
+    and the changes of both.
     """
-    base = marks["base"]
+    base = scores["base"]
     found: dict[str, Any] = {"loss_nats": {}}
-    for arm, own in marks.items():
+    for arm, own in scores.items():
         nats = [-logp.logp for logp in own.chosen]
         tokens = [logp.tokens for logp in own.chosen]
         found["loss_nats"][arm] = statistics.ratio(nats, tokens, seed=seed)
     if base.rejected:
-        found["preferred"] = {arm: statistics.share(own.preferred) for arm, own in marks.items()}
-    if "taught" not in marks:
+        found["preferred"] = {arm: statistics.share(own.preferred) for arm, own in scores.items()}
+    tuned = scores.get("taught")
+    if tuned is None:
         return found
-    taught = marks["taught"]
     if base.rejected:
-        gained = statistics.paired_bootstrap(taught.preferred, base.preferred, seed=seed)
+        gained = statistics.paired_bootstrap(tuned.preferred, base.preferred, seed=seed)
         found["gained"] = {"taught": gained}
-    pairs = zip(base.losses, taught.losses, strict=True)
-    found["risen"] = {"taught": statistics.share([before > after for before, after in pairs])}
-    fall = statistics.paired_bootstrap(base.losses, taught.losses, seed=seed, limits=None)
-    found["reduction"] = {"base": fall}
-    return found
+    risen = [old > new for old, new in zip(base.losses, tuned.losses, strict=True)]
+    fall = statistics.paired_bootstrap(base.losses, tuned.losses, seed=seed, limits=None)
+    return {
+        **found,
+        "risen": {"taught": statistics.share(risen)},
+        "reduction": {"base": fall},
+    }
 
 
 def weigh(found: Mapping[str, Any], pairs_only: bool) -> Evidence:
-    """Return what the verdict rests on: the fall of the loss, or the rise of the preferred answers
-    where pairs alone teach.
+    """Return the evidence for the verdict: the fall of the loss, or the rise of the preferred
+    answers where training uses pairs alone.
     """
     if pairs_only and found["preferred"]:
         before, after = (found["preferred"][arm] for arm in ("base", "taught"))
@@ -296,11 +296,11 @@ def show_losses(exam: Mapping[str, Any]) -> dict[str, Any]:
 def train_as_worker(
     material: FinetuneData, config: FinetuneConfig, folder: Path, run_spec: dict[str, Any]
 ) -> None:
-    """Do the part of a process that does not own the run: its share of each training step.
+    """Train as a process that does not own the run: do its share of each step.
 
     Args:
         folder: the run's folder.
-        brought: `from`, the adapter that the run goes on from, where there is one.
+        run_spec: `from` is the adapter that the run continues, where there is one.
     """
     learned, _ = split_dev(material, config)
     if not broadcast_from_first(None):

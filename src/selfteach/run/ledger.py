@@ -52,6 +52,11 @@ class Outcome:
     body: Mapping[str, Any] | None = None
 
 
+def make_outcome(id: str, reason: str, body: Mapping[str, Any] | None = None) -> Outcome:
+    """Return the outcome of a candidate: dropped where there is a reason, else accepted."""
+    return Outcome(id, "dropped" if reason else "accepted", reason, body)
+
+
 @dataclass(frozen=True, slots=True)
 class Funnel:
     """The counts of one stage; requested = accepted + dropped + failed + pending (invariant 4)."""

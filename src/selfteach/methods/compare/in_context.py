@@ -1,21 +1,19 @@
-"""A model that is told in its prompt, in the place of one that was taught: the instruction, and
-worked examples as earlier turns.
+"""A model with the instruction and worked examples in its prompt, in place of a tuned model.
 
-It answers, scores and is compared with the base as a taught model is, so that every exam takes it
-as it stands.
+It answers and scores as a tuned model does, so every exam can take it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
-from selfteach.evaluate import corrections as paper
 from selfteach.evaluate.exam import TunedModel
+from selfteach.methods.worked_turns import Turns, make_worked_turns
 from selfteach.models.hf import HfModel
 from selfteach.models.recorded import Recorded
 from selfteach.records import (
@@ -33,93 +31,103 @@ from selfteach.records import (
 from selfteach.train.train import TrainingResult
 
 UNTRAINED = TrainingResult(Path(), 0, 0, 0.0, [], 0, {})
-Turns = tuple[Message, ...]
+T = TypeVar("T", Request, Continuations)
 
 
+@dataclass(frozen=True)
 class PromptPrefix:
-    """What stands before every prompt: `instruction` in the system message, then worked turns."""
+    """Put an instruction into the system message of every prompt, then worked turns."""
 
-    def __init__(self, instruction: str, worked: Turns) -> None:
-        self.instruction, self.worked = instruction, worked
+    instruction: str
+    worked: Turns
 
     @property
     def id(self) -> str:
-        """The hash of what it puts there."""
+        """Return the hash of instruction and turns."""
         return digest([self.instruction, prompt_to_json(self.worked)])
 
     def __call__(self, prompt: Prompt) -> Turns:
-        """The prompt as the model sees it; a system message of its own comes first, the instruction
-        after it.
+        """Return the prompt as the model sees it; its own system message precedes the
+        instruction.
         """
         turns = parse_messages(prompt) if isinstance(prompt, str) else prompt
         own = turns[0].content if turns[0].role == "system" else ""
-        system = f"{own} {self.instruction}".strip()
-        return (
-            *((Message("system", system),) if system else ()),
-            *self.worked,
-            *turns[1 if own else 0 :],
-        )
+        words = f"{own} {self.instruction}".strip()
+        system = (Message("system", words),) if words else ()
+        return (*system, *self.worked, *turns[1 if own else 0 :])
 
 
 class PrefixedModel(Recorded):
-    """A recorded model whose every prompt is turned by `told`. Its answers are recorded as those of
+    """Add a prefix to every prompt of a recorded model. The ledger records the answers as those of
     the model itself.
     """
 
-    def __init__(self, model: Recorded, told: PromptPrefix) -> None:
-        self.model, self.told = model, told
-        self.ledger, self.name, self.sampled_tokens = model.ledger, model.name, 0
-        self._sampler = self._scorer = None
-        self.fingerprint = digest(["told", model.fingerprint, told.id])
+    def __init__(self, model: Recorded, prefix: PromptPrefix) -> None:
+        self.model = model
+        self.prefix = prefix
+        self.ledger = model.ledger
+        self.name = model.name
+        self.sampled_tokens = 0
+        self._sampler = None
+        self._scorer = None
+        self.fingerprint = digest(["told", model.fingerprint, prefix.id])
 
     def stream(self, requests: Sequence[Request]) -> Iterator[Completion]:
-        """As `Recorded.stream`."""
-        turned = [
-            (request, replace(request, prompt=self.told(request.prompt))) for request in requests
-        ]
-        ids = {
-            inner.id(self.model.fingerprint): outer.id(self.fingerprint) for outer, inner in turned
-        }
-        for draw in self.model.stream([inner for _, inner in turned]):
-            yield replace(draw, id=ids[draw.id])
+        """Sample as `Recorded.stream` does."""
+        inner, ids = self._add_prefix(requests)
+        for completion in self.model.stream(inner):
+            yield replace(completion, id=ids[completion.id])
 
     def stream_scores(
         self, items: Sequence[Continuations]
     ) -> Iterator[tuple[str, tuple[LogProb, ...]]]:
-        """As `Recorded.stream_scores`."""
-        turned = [(item, replace(item, prompt=self.told(item.prompt))) for item in items]
-        ids = {
-            inner.id(self.model.fingerprint): outer.id(self.fingerprint) for outer, inner in turned
-        }
-        for id, scores in self.model.stream_scores([inner for _, inner in turned]):
+        """Score as `Recorded.stream_scores` does."""
+        inner, ids = self._add_prefix(items)
+        for id, scores in self.model.stream_scores(inner):
             yield ids[id], scores
 
     def embed(self, prompts: Sequence[Prompt]) -> np.ndarray:
-        """As `Recorded.embed`."""
-        return self.model.embed([self.told(prompt) for prompt in prompts])
+        """Embed as `Recorded.embed` does."""
+        return self.model.embed([self.prefix(prompt) for prompt in prompts])
 
     def rest(self) -> None:
-        """As `Recorded.rest`."""
+        """Release memory as `Recorded.rest` does."""
         self.model.rest()
+
+    def _add_prefix(self, items: Sequence[T]) -> tuple[list[T], dict[str, str]]:
+        """Return the items with the prefix, and the id of each original by that of its copy."""
+        inner = [replace(item, prompt=self.prefix(item.prompt)) for item in items]
+        ids = {
+            new.id(self.model.fingerprint): item.id(self.fingerprint)
+            for new, item in zip(inner, items, strict=True)
+        }
+        return inner, ids
 
 
 class PrefixedLogits:
-    """The logits of a model whose prompts are turned, for the drift."""
+    """Give the logits of a model behind a prefix, for the drift."""
 
-    def __init__(self, hf: HfModel, told: PromptPrefix) -> None:
-        self.hf, self.told, self.encode_answer = hf, told, hf.encode_answer
+    def __init__(self, hf: HfModel, prefix: PromptPrefix) -> None:
+        self.hf = hf
+        self.prefix = prefix
+        self.encode_answer = hf.encode_answer
 
     def answer_logits(self, pairs: Sequence[tuple[Prompt, str]]) -> Iterator[tuple[int, Any]]:
-        """As `HfModel.answer_logits`."""
-        return self.hf.answer_logits([(self.told(prompt), answer) for prompt, answer in pairs])
+        """Return logits as `HfModel.answer_logits` does."""
+        return self.hf.answer_logits([(self.prefix(prompt), answer) for prompt, answer in pairs])
 
 
 def make_in_context_model(
-    base: HfModel, student: Recorded, instruction: str, lessons: Sequence[Example], shots: int
+    hf: HfModel, base: Recorded, instruction: str, examples: Sequence[Example], shots: int
 ) -> tuple[TunedModel, PromptPrefix]:
-    """The base, told, with the first `shots` lessons as worked turns (as many of them as fit)."""
-    told = PromptPrefix(
-        instruction, paper.make_shots([(e.turns, e.chosen) for e in lessons], shots)
-    )
-    taught: Any = TunedModel(UNTRAINED, PrefixedLogits(base, told), PrefixedModel(student, told))  # type: ignore[arg-type]
-    return taught, told
+    """Return the base with the instruction and worked turns in its prompt, and this prefix.
+
+    Args:
+        hf: the base, for logits.
+        base: the same, for answers.
+        shots: the number of examples to show: the first ones, as many as fit.
+    """
+    worked = make_worked_turns([(e.turns, e.chosen) for e in examples], shots)
+    prefix = PromptPrefix(instruction, worked)
+    logits = PrefixedLogits(hf, prefix)
+    return TunedModel(UNTRAINED, logits, PrefixedModel(base, prefix)), prefix

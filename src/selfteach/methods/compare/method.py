@@ -1,15 +1,14 @@
-"""Comparing what may change: adapters and objectives on the same examples, with the same number of
-steps, in one table.
+"""Compare adapters and objectives: train each on the same examples, with the same number of steps,
+and write one table.
 
-  1  prepare: the run's method walks to its training plan again; every request is looked up
-  2  cells: every adapter with every objective; what makes no sense together is said, with the
-     reason
-  3  rates: each cell is trained with a few learning rates; the best on the dev part is kept
-  4  exam: the run's own; score, harm on near and general prompts, drift
-  5  in context: the base with the instruction and 0, 1, k worked examples in its prompt sits the
-     same exam
+  1  prepare: make the run's training plan again; every request is looked up in the ledger
+  2  cells: combine every adapter with every objective; leave impossible ones out, with the reason
+  3  rates: train each cell with a few learning rates; keep the best one on the dev part
+  4  exam: run the run's own exam: score, harm to near and general prompts, drift
+  5  in context: run the same exam on the base with the instruction and 0, 1, k worked examples in
+     its prompt
 
-A finished cell is noted in the ledger, so that the same command goes on with the next one.
+The ledger stores each finished cell, so the same command continues with the next one.
 """
 
 from __future__ import annotations
@@ -56,28 +55,29 @@ from selfteach.train.memory import MemoryMeter
 from selfteach.train.train import TrainingResult
 from selfteach.train.trainer import Diverged
 
-RUN_OBJECTIVE, ON_POLICY, SOLVED = "own", "on_policy", "solved"
-ROWS_NOTE, BASE_NOTE = "rows", "row base"
+RUN_OBJECTIVE = "own"
+ON_POLICY = "on_policy"
+SOLVED = "solved"
+ROWS_NOTE = "rows"
+BASE_NOTE = "row base"
 COMPARED_OBJECTIVES = (RUN_OBJECTIVE, "sft", "dpo", "sft+dpo", "distill", ON_POLICY, "correction")
-"""`own` is what the run itself was trained with; `on_policy` is distillation on answers that the
-student draws between steps.
+"""`own` is the run's own objective; `on_policy` is distillation on answers that the
+model samples between training steps.
 """
+NO_STEPS = "it is solved for without steps, so it has no objective and stands in one row"
 ON_POLICY_SHARE = 0.5
-"""Of the examples in a step, the share whose answers the student draws itself under `on_policy`."""
-
+"""The share of the examples in a step whose answers the model samples under `on_policy`."""
 
 TrainedAdapter = tuple[TrainingResult, float | None]
-"""A training, and the most memory that it took."""
+"""A training, and its peak memory in MB."""
 DevScorer = Callable[[Recorded, ObjectiveWeights], float]
-"""What a model that was taught with these objectives is worth on the dev part: the greater the
-better.
-"""
+"""Scores a model that was trained with these objectives on the dev part; greater is better."""
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """What is compared: names, the factors by which an adapter's own learning rate is multiplied,
-    and numbers of worked examples.
+    """Name the adapters, the objectives, the factors of each adapter's own learning rate, and the
+    numbers of worked examples.
     """
 
     adapters: Sequence[str]
@@ -88,25 +88,25 @@ class Comparison:
 
 @dataclass(frozen=True)
 class ComparedCell:
-    """An adapter with an objective; one that is solved for has none."""
+    """Combine an adapter with an objective; a solved adapter has none."""
 
     adapter: str
     objective: str
 
     @property
     def name(self) -> str:
-        """What its adapter is called."""
-        return (
-            self.adapter
-            if self.objective == SOLVED
-            else f"{self.adapter}-{self.objective.replace('_', '-')}"
-        )
+        """Return the name of the trained adapter."""
+        suffix = "" if self.objective == SOLVED else f"-{self.objective.replace('_', '-')}"
+        return self.adapter + suffix
 
 
 @dataclass(frozen=True)
 class FinishedRun:
-    """The run that is compared by: its kind, material, examples, what its ledger noted, and the
-    prompts of its exam.
+    """Hold the run whose data the comparison uses.
+
+    Attributes:
+        noted: the notes of its ledger.
+        asked: the prompts of its exam.
     """
 
     kind: str
@@ -119,11 +119,10 @@ class FinishedRun:
 def compare(
     run: Run, finished_run: FinishedRun, comparison: Comparison, display: Display
 ) -> dict[str, Any]:
-    """Fills the cells that are not there yet; returns the table as JSON, with all cells of this
-    folder.
+    """Compute the missing cells; return the table as JSON, with all cells of this folder.
 
     Raises:
-        UsageError: the run taught nothing.
+        UsageError: the run trained nothing.
         IntegrityError: its steps no longer lead to the prompts of its exam.
     """
     if all(e.role == "hold" for e in finished_run.examples):
@@ -133,38 +132,36 @@ def compare(
             cure="Compare a run that ended with an adapter.",
         )
     bench = prepare_bench(run, finished_run, display)  # 1
-    examples, worth = choose_dev_scorer(bench, finished_run.examples)
+    examples, dev_scorer = choose_dev_scorer(bench, finished_run.examples)
     left_out: dict[str, str] = {}
     with run.time_stage("base"):
         base = compute_once(run, BASE_NOTE, partial(examine_baselines, bench, finished_run))
     for cell in list_cells(comparison, examples, left_out, goes_on="from" in run.material):  # 2
-        rates = list_rates(
-            get_default_rate(cell.adapter, bench.session.config.train), comparison.factors
-        )
+        own = get_default_rate(cell.adapter, bench.session.config.train)
+        rates = list_rates(own, comparison.factors)
         try:
             with run.time_stage(cell.name):
-                work = partial(run_cell, bench, cell, examples, worth, comparison)
-                compute_once(run, f"cell {cell.name} {rates}", work)
+                work = partial(run_cell, bench, cell, examples, dev_scorer, own, rates)
+                compute_once(run, f"cell {cell.name} {rates}", work)  # 3, 4
         except (UsageError, DataError, Diverged) as fault:  # of this cell; the others are compared
             left_out[cell.name] = str(fault)
     for shots in comparison.shots:
         with run.time_stage(f"{shots}-shot"):
-            compute_once(
-                run, f"row {shots}-shot", partial(examine_in_context, bench, examples, shots)
-            )  # 5
+            work = partial(examine_in_context, bench, examples, shots)
+            compute_once(run, f"row {shots}-shot", work)  # 5
     remove_scratch(run)
     return write_comparison(run, finished_run.kind, base, left_out)
 
 
 @dataclass(frozen=True)
 class Bench:
-    """What every adapter is trained by and examined with: the run's session and its plan."""
+    """Hold the run's session and its training plan, which are the same for every adapter."""
 
     session: Session
     plan: TrainingPlan
 
 
-def prepare_bench(run: Run, past: FinishedRun, display: Display) -> Bench:
+def prepare_bench(run: Run, finished_run: FinishedRun, display: Display) -> Bench:
     """Open a session of the run's method and prepare its plan (step 1).
 
     Every request of the run is recorded, so nothing is sampled anew, and the split, the judge and
@@ -173,8 +170,8 @@ def prepare_bench(run: Run, past: FinishedRun, display: Display) -> Bench:
     Raises:
         UsageError: runs of this kind have no exam, or a person would have to correct new answers.
     """
-    method = registry.load_registered("methods", past.kind)
-    if past.kind == "train":
+    method = registry.load_registered("methods", finished_run.kind)
+    if finished_run.kind == "train":
         raise UsageError("a run of `train` has no exam to compare by.", cure="Compare a method.")
     if getattr(run.resolved.config, "review", False):
         raise UsageError(
@@ -182,23 +179,25 @@ def prepare_bench(run: Run, past: FinishedRun, display: Display) -> Bench:
             where=str(run.path.parent),
             cure="Compare a run whose teacher is a file, a program or a model.",
         )
-    for key, value in past.noted.items():
+    for key, value in finished_run.noted.items():
         if value is not None:
             run.ledger.set_note(key, value)
     with run.time_stage("open"):
-        rule = method.rule_of(past.material)
+        rule = method.rule_of(finished_run.material)
         config = run.resolved.config
         session = open_session(run, config, display, rule, programs=method.allows_programs)
-        return Bench(session, method.prepare(session, past.material))
+        return Bench(session, method.prepare(session, finished_run.material))
 
 
 def compute_once(run: Run, key: str, work: Callable[[], dict[str, Any]]) -> Any:
-    """What the ledger has noted, or the work's result, which it then notes."""
-    if (found := run.ledger.get_note(key)) is None:
-        run.ledger.set_note(
-            ROWS_NOTE, list(dict.fromkeys([*(run.ledger.get_note(ROWS_NOTE) or []), key]))
-        )
-        run.ledger.set_note(key, found := work())
+    """Return the ledger's note of this key, or the result of the work, and note it."""
+    ledger = run.ledger
+    found = ledger.get_note(key)
+    if found is None:
+        keys = [*(ledger.get_note(ROWS_NOTE) or []), key]
+        ledger.set_note(ROWS_NOTE, list(dict.fromkeys(keys)))
+        found = work()
+        ledger.set_note(key, found)
     return found
 
 
@@ -209,11 +208,13 @@ def list_cells(
     *,
     goes_on: bool = False,
 ) -> Iterator[ComparedCell]:
-    """Step 2. `left_out` takes the cells that make no sense, each with its reason.
+    """List the combinations of adapters and objectives that can be trained (step 2).
 
     Args:
-        goes_on: whether the run goes on from another one, whose adapter has to be joined with each.
+        left_out: receives the other ones, each with its reason.
+        goes_on: whether the run continues another one, whose adapter each new one must join.
     """
+    taught = [e for e in examples if e.role == "learn"]
     for adapter in comparison.adapters:
         if goes_on and not can_join(adapter):
             left_out[adapter] = (
@@ -221,59 +222,51 @@ def list_cells(
                 "be joined to one file"
             )
             continue
-        if is_solved(adapter):
-            for objective in comparison.objectives:
-                if objective != RUN_OBJECTIVE:
-                    left_out[f"{adapter}-{objective}"] = (
-                        "it is solved for without steps, so it has no objective and "
-                        "stands in one row"
-                    )
+        solved = is_solved(adapter)
+        if solved:
             yield ComparedCell(adapter, SOLVED)
-            continue
         for objective in comparison.objectives:
-            if reason := why_not_trainable(objective, [e for e in examples if e.role == "learn"]):
+            reason = why_not_trainable(objective, taught)
+            if solved:
+                reason = "" if objective == RUN_OBJECTIVE else NO_STEPS
+            if reason:
                 left_out[f"{adapter}-{objective}"] = reason
-            else:
+            elif not solved:
                 yield ComparedCell(adapter, objective)
 
 
-def why_not_trainable(objective: str, lessons: Sequence[Example]) -> str:
-    """Why an objective cannot be trained on these lessons, or an empty text."""
-    if ("dpo" in objective or objective == "correction") and any(
-        e.rejected is None for e in lessons
-    ):
-        return (
-            f"{sum(e.rejected is None for e in lessons)} of {len(lessons)} lessons have no "
-            "rejected answer"
-        )
-    if objective in ("distill", ON_POLICY) and (
-        lack := sum(not e.source.get("teacher_prompt") for e in lessons)
-    ):
-        return f"{lack} of {len(lessons)} lessons have no prompt for a teacher"
-    return ""
+def why_not_trainable(objective: str, examples: Sequence[Example]) -> str:
+    """Return why an objective cannot be trained on these examples, or ""."""
+    missing = 0
+    part = "rejected answer"
+    if "dpo" in objective or objective == "correction":
+        missing = sum(e.rejected is None for e in examples)
+    elif objective in ("distill", ON_POLICY):
+        missing = sum(not e.source.get("teacher_prompt") for e in examples)
+        part = "prompt for a teacher"
+    return f"{missing} of {len(examples)} training examples have no {part}" if missing else ""
 
 
 def get_objective_weights(
     bench: Bench, objective: str, examples: Sequence[Example]
 ) -> ObjectiveWeights:
-    """The objectives of each kind of example: what holds the base in place is the run's own."""
+    """Return the objectives of each kind of example; anchors keep those of the run."""
+    weights = bench.plan.objectives
     if objective in (RUN_OBJECTIVE, SOLVED):
-        return bench.plan.objectives
+        return weights
     named = dict.fromkeys(("distill" if objective == ON_POLICY else objective).split("+"), 1.0)
-    return {
-        kind: bench.plan.objectives.get(kind, {}) if role == "hold" else named
-        for kind, role in {(e.kind, e.role) for e in examples}
-    }
+    return {e.kind: weights.get(e.kind, {}) if e.role == "hold" else named for e in examples}
 
 
 def choose_dev_scorer(bench: Bench, examples: Sequence[Example]) -> tuple[list[Example], DevScorer]:
-    """The examples that are learned, and what a model is worth on what is not: the method's own dev
-    part, or held-out examples.
+    """Return the examples to learn from, and how to score a model: on the method's own dev part, or
+    on held-out examples.
     """
-    if score_on_dev := bench.plan.score_on_dev:
-        return list(examples), lambda model, kinds: score_on_dev(model)
+    score_on_dev = bench.plan.score_on_dev
+    if score_on_dev:
+        return list(examples), lambda model, weights: score_on_dev(model)
     learned, held = hold_out_examples(examples, bench.session.config.seed)
-    return learned, lambda model, kinds: held.score(model, find_pair_kinds(kinds))
+    return learned, lambda model, weights: held.score(model, find_pair_kinds(weights))
 
 
 def run_cell(
@@ -281,9 +274,13 @@ def run_cell(
     cell: ComparedCell,
     examples: Sequence[Example],
     dev_scorer: DevScorer,
-    comparison: Comparison,
+    own: float,
+    rates: Sequence[float],
 ) -> dict[str, Any]:
-    """Steps 3 and 4: one cell, its adapter in `adapters/<name>`.
+    """Train and examine one cell, its adapter in `adapters/<name>` (steps 3 and 4).
+
+    Args:
+        own: the learning rate of the adapter without a search.
 
     Raises:
         Diverged: at every rate.
@@ -291,23 +288,21 @@ def run_cell(
         it.
     """
     session = bench.session
-    own = get_default_rate(cell.adapter, session.config.train)
-    made, marks = train_at_rates(
-        bench, cell, examples, dev_scorer, list_rates(own, comparison.factors)
-    )
-    best = choose_rate(marks, own)
-    adapter, peak = made[best]
-    taught = open_tuned(session, adapter)
-    row = examine_model(bench, taught, cell.name)
-    taught.recorded.rest()
+    trained, scores = train_at_rates(bench, cell, examples, dev_scorer, rates)
+    best = choose_rate(scores, own)
+    adapter, peak = trained[best]
+    tuned = open_tuned(session, adapter)
+    row = examine_model(bench, tuned, cell.name)
+    tuned.recorded.rest()
     with session.run.export_folder(f"adapters/{cell.name}") as folder:
         shutil.copytree(adapter.adapter, folder, dirs_exist_ok=True)
+    num_base = sum(weight.numel() for weight in session.model.module.parameters())
     row |= {
         "adapter": cell.adapter,
         "objective": cell.objective,
         "learning_rate": best or None,
-        "rates": {f"{rate:g}": mark for rate, mark in marks.items()} if len(marks) > 1 else {},
-        "trained_share": count_adapter_weights(adapter.adapter) / count_parameters(session),
+        "rates": {f"{rate:g}": score for rate, score in scores.items()} if len(scores) > 1 else {},
+        "trained_share": count_adapter_weights(adapter.adapter) / num_base,
         "adapter_mb": sum(f.stat().st_size for f in adapter.adapter.iterdir()) / 1e6,
         "peak_memory_mb": peak,
         "seconds": adapter.seconds,
@@ -325,72 +320,71 @@ def train_at_rates(
     dev_scorer: DevScorer,
     rates: Sequence[float],
 ) -> tuple[dict[float, TrainedAdapter], dict[float, float | None]]:
-    """Step 3: what came of each rate, and what it is worth. Where the loss diverges nothing came of
-    it; a single rate needs no mark.
+    """Train a cell at each rate; return the adapters and their scores (step 3).
+
+    The score is None where the loss diverged, and 0 for a single rate, which needs none.
     """
-    kinds = get_objective_weights(bench, cell.objective, examples)
-    made: dict[float, TrainedAdapter] = {}
-    marks: dict[float, float | None] = {}
+    weights = get_objective_weights(bench, cell.objective, examples)
+    trained: dict[float, TrainedAdapter] = {}
+    scores: dict[float, float | None] = dict.fromkeys(rates)
     for rate in rates:
         try:
-            made[rate] = train_cell(bench.session, cell, rate, kinds, examples)
+            trained[rate] = train_cell(bench.session, cell, rate, weights, examples)
         except Diverged:
-            marks[rate] = None
             continue
-        marks[rate] = 0.0
+        scores[rate] = 0.0
         if len(rates) > 1:
-            taught = open_tuned(bench.session, made[rate][0])
-            marks[rate] = dev_scorer(taught.recorded, kinds)
-            taught.recorded.rest()
-    return made, marks
+            tuned = open_tuned(bench.session, trained[rate][0])
+            scores[rate] = dev_scorer(tuned.recorded, weights)
+            tuned.recorded.rest()
+    return trained, scores
 
 
 def train_cell(
     session: Session,
     cell: ComparedCell,
     rate: float,
-    objective_weights: ObjectiveWeights,
+    weights: ObjectiveWeights,
     examples: Sequence[Example],
 ) -> TrainedAdapter:
-    """One training, and the most memory that it took with the base's weights, in MB. Between cells
-    nothing differs but the adapter, the objective and the rate."""
+    """Train one cell; return also the peak memory in MB, base weights included. Cells differ only
+    in the adapter, the objective and the rate.
+    """
+    config = session.config.train
     change: dict[str, Any] = {
         "adapter": cell.adapter,
         "learning_rate": rate or None,
         "distill_from": "",
     }
-    if (
-        cell.objective != RUN_OBJECTIVE
-    ):  # else "distill" would be "on_policy" where the run drew its own answers
-        change["on_policy"] = (
-            (session.config.train.on_policy or ON_POLICY_SHARE)
-            if cell.objective == ON_POLICY
-            else 0.0
-        )
+    # Without this, "distill" would be "on_policy" where the run sampled its own answers.
+    if cell.objective == ON_POLICY:
+        change["on_policy"] = config.on_policy or ON_POLICY_SHARE
+    elif cell.objective != RUN_OBJECTIVE:
+        change["on_policy"] = 0.0
     if cell.objective == SOLVED:
-        change |= session.config.train.get_step_defaults()
-    settings = session.config.train.model_copy(update=change)
-    mine = replace(session, config=session.config.model_copy(update={"train": settings}))
-    session.base.rest()  # else what the engine gives back would hide what the training takes
+        change |= config.get_step_defaults()
+    train = config.model_copy(update=change)
+    changed = replace(session, config=session.config.model_copy(update={"train": train}))
+    session.base.rest()  # memory that the engine frees later would hide the training's own
     meter = MemoryMeter(session.model.module)
-    found = train_adapter(mine, examples, objective_weights, f"{cell.name}-{rate:g}")
+    trained = train_adapter(changed, examples, weights, f"{cell.name}-{rate:g}")
     peak = meter.peak()
-    return found, None if peak is None else peak / 1e6
+    return trained, None if peak is None else peak / 1e6
 
 
 def examine_baselines(bench: Bench, finished_run: FinishedRun) -> dict[str, Any]:
-    """The base and the base with the material in its prompt, from the exam; which must be the run's
-    own.
+    """Return the numbers of the base and of the base with the material in its prompt.
+
+    Raises:
+        IntegrityError: the exam is not the run's own.
     """
     exam = bench.plan.exam.run(bench.session, None, brief=True)
-    if strange := [
-        row["prompt"] for row in exam["answers"] if row["prompt"] not in finished_run.asked
-    ]:
+    prompts = [row["prompt"] for row in exam["answers"]]
+    strange = [prompt for prompt in prompts if prompt not in finished_run.asked]
+    if strange:
         raise IntegrityError(
-            (
-                "the steps of this run no longer lead to the prompts of its exam (for "
-                f"instance to {strange[0][:80]!r})."
-            ),
+            "the steps of this run no longer lead to the prompts of its exam (for "
+            f"instance to {strange[0][:80]!r}).",
             cure=(
                 "It was made with another version of selfteach, or a larger exam was asked "
                 "for: teach it again, or ask for less."
@@ -402,30 +396,30 @@ def examine_baselines(bench: Bench, finished_run: FinishedRun) -> dict[str, Any]
 def examine_model(
     bench: Bench, tuned: TunedModel, name: str, prefix: PromptPrefix | None = None
 ) -> dict[str, Any]:
-    """Step 4: what the exam says, in short, what was forgotten of common knowledge, and how long a
-    query's prompt is.
+    """Return a row of the table: the exam in short, the retention of common knowledge, and the
+    length of a prompt (step 4).
+
+    Args:
+        prefix: of a model in context, which forgets nothing.
     """
     session = bench.session
     exam = bench.plan.exam.run(session, tuned, brief=True)
-    asked = [make_prompt(row["prompt"]) for row in exam["answers"] if row["scope"] == "target"]
-    known = (
-        None
-        if prefix
-        else measure_retention(
-            {"base": session.base, "taught": tuned.recorded}, session.config.seed
-        )["change"]
-    )  # nobody forgets by a prompt
+    prompts = [make_prompt(row["prompt"]) for row in exam["answers"] if row["scope"] == "target"]
+    retention = None
+    if not prefix:
+        models = {"base": session.base, "taught": tuned.recorded}
+        retention = measures_to_json(measure_retention(models, session.config.seed)["change"])
     return {
         "name": name,
         **summarize_arm(session.run.material["kind"], exam, "taught"),
-        "retention": measures_to_json(known),
-        "prompt_tokens": average_prompt_tokens(session, tuned, asked, prefix),
+        "retention": retention,
+        "prompt_tokens": average_prompt_tokens(session, tuned, prompts, prefix),
     }
 
 
 def summarize_arm(kind: str, exam: Mapping[str, Any], arm: str) -> dict[str, Any]:
-    """One arm's numbers: the score, also drawn; harm is the share of unharmed answers that was
-    lost.
+    """Return one arm's scores; of a tuned model also the lost share of unharmed answers, and the
+    drift.
     """
     score = find_score(kind)
     found = {
@@ -443,54 +437,50 @@ def summarize_arm(kind: str, exam: Mapping[str, Any], arm: str) -> dict[str, Any
 
 
 def average_prompt_tokens(
-    session: Session, tuned: TunedModel, asked: Sequence[Prompt], prefix: PromptPrefix | None
+    session: Session, tuned: TunedModel, prompts: Sequence[Prompt], prefix: PromptPrefix | None
 ) -> float:
-    """Tokens of a query's prompt, the mean; soft tokens count too."""
-    lead = get_num_virtual_tokens(tuned.model.module) if prefix is None else 0
-    lengths = [
-        len(session.model.encode(prefix(prompt) if prefix else prompt)) + lead for prompt in asked
-    ]
+    """Return the mean number of tokens of a prompt, soft tokens included."""
+    virtual = 0 if prefix else get_num_virtual_tokens(tuned.model.module)
+    seen = [prefix(prompt) for prompt in prompts] if prefix else prompts
+    lengths = [len(session.model.encode(prompt)) + virtual for prompt in seen]
     return sum(lengths) / max(len(lengths), 1)
 
 
 def examine_in_context(bench: Bench, examples: Sequence[Example], shots: int) -> dict[str, Any]:
-    """Step 5: the base with so many lessons in its prompt, each of another question."""
-    lessons = list(
-        {get_user_text(e.prompt): e for e in reversed(examples) if e.role == "learn"}.values()
-    )[::-1]
-    taught, opening = make_in_context_model(
-        bench.session.model, bench.session.base, bench.plan.instruction, lessons, shots
+    """Examine the base with training examples in its prompt, each of another question (step 5)."""
+    session = bench.session
+    taught = [e for e in reversed(examples) if e.role == "learn"]
+    shown = list({get_user_text(e.prompt): e for e in taught}.values())[::-1]
+    tuned, prefix = make_in_context_model(
+        session.model, session.base, bench.plan.instruction, shown, shots
     )
-    return examine_model(bench, taught, f"{shots}-shot", opening) | {
-        "shots": len(opening.worked) // 2
-    }
+    row = examine_model(bench, tuned, f"{shots}-shot", prefix)
+    return row | {"shots": len(prefix.worked) // 2}
 
 
 def count_adapter_weights(adapter: Path) -> int:
-    """How many numbers an adapter has."""
-    with safe_open(adapter / "adapter_model.safetensors", "pt") as file:  # type: ignore[no-untyped-call]
-        return sum(math.prod(file.get_slice(name).get_shape()) for name in file.keys())  # noqa: SIM118
-
-
-def count_parameters(session: Session) -> int:
-    """How many weights the base has."""
-    return sum(weight.numel() for weight in session.model.module.parameters())
+    """Return the number of weights of an adapter."""
+    path = adapter / "adapter_model.safetensors"
+    with safe_open(path, "pt") as file:  # type: ignore[no-untyped-call]
+        names = file.keys()
+        return sum(math.prod(file.get_slice(name).get_shape()) for name in names)
 
 
 def write_comparison(
     run: Run, kind: str, base: Mapping[str, Any], left_out: Mapping[str, str]
 ) -> dict[str, Any]:
-    """Writes compare.json and compare.svg from all that the ledger holds; returns the first."""
-    rows = [run.ledger.get_note(key) for key in run.ledger.get_note(ROWS_NOTE) if key != BASE_NOTE]
-    rows = list(
-        {row["name"]: row for row in rows if row}.values()
-    )  # of one cell with other rates the last one
+    """Write compare.json and compare.svg from the ledger; return the table."""
+    rows = {}
+    for key in run.ledger.get_note(ROWS_NOTE):
+        row = run.ledger.get_note(key)
+        if row and key != BASE_NOTE:
+            rows[row["name"]] = row  # the last one of a cell that was run with several rates
     found = {
         "run": run.material["run"],
         "kind": kind,
         "score": find_score(kind).name,
         "base": base,
-        "rows": rows,
+        "rows": list(rows.values()),
         "left_out": dict(left_out),
         "command": run.command,
     }

@@ -1,12 +1,11 @@
-"""Criticisms: what somebody said of an answer, without writing a better one, becomes corrections.
+"""Criticisms: corrections are made from comments on answers ("too long, and no emoji").
 
-  1  recognise: the checks that the criticism's words ask for ("too long, and no emoji"); else a
-     judge is calibrated for it
-  2  reach: the student asks itself prompts like the criticised ones, and answers them
-  3  revise: where the criticism applies, the smallest revision that meets it. First what a check
-     objects to is taken out; then the teacher is asked, or, where there is none, the student: for
-     other answers (with the criticism in its prompt, where no check knows it), then with worked
-     examples. Each revision is judged, and dropped where it does not meet the criticism
+  1  recognise: turn the criticism's words into checks; where they name no check, calibrate a judge
+  2  extend: let the model write prompts like the criticised ones, and answer them
+  3  revise: where the criticism applies, find the smallest revision that meets it. First remove
+     the parts that violate a check. Then ask the teacher. Without a teacher, sample other answers
+     of the model (with the criticism in its prompt, where there is no check), then let it revise
+     by worked examples. Judge each revision, and drop those that do not meet the criticism
 
 Our own. The criticism in the prompt is the context of `distill`'s teacher.
 """
@@ -15,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from selfteach.dedup.overlap import split_words
 from selfteach.errors import DataError
@@ -22,7 +22,7 @@ from selfteach.evaluate.sanity import is_looping
 from selfteach.generate.ask import GeneratedPrompt, Scope, extract_subject, generate_similar_prompts
 from selfteach.generate.correct import Correctable, Corrector, Revision, Turns, edit_distance
 from selfteach.generate.revise import find_smallest_revision, trim_to_sentence
-from selfteach.judge import ThresholdJudge, ViolationJudge
+from selfteach.judge import PromptAnswer, ThresholdJudge, ViolationJudge
 from selfteach.judge.calibrate import calibrate_judges
 from selfteach.judge.check import CheckJudge, parse_check
 from selfteach.judge.contrast import append_words
@@ -37,30 +37,34 @@ from selfteach.models.recorded import Recorded
 from selfteach.records import (
     Completion,
     Continuations,
-    Prompt,
     Request,
     SamplingParams,
     digest,
     get_user_text,
     make_prompt,
 )
-from selfteach.run.ledger import Outcome
+from selfteach.run.ledger import Outcome, make_outcome
 
 MIN_WORDS = 3
 LIST_LENGTH = 3
 MIN_SIMILAR = 24
-"""Prompts that each criticism is asked for at least, where many share `criticism.similar`: some to
-learn from, some for the exam.
+"""The least number of prompts written for each criticism, where many criticisms share
+`criticism.similar`: some to learn from, some for the exam.
 """
 ENOUGH_REVISIONS = 32
-"""Revisions some way inside of a bound; with so many those that meet it only just are not needed.
-"""
+"""With so many revisions clearly within a bound, those that barely meet it are dropped."""
 
 
 @dataclass
 class Critic:
-    """One criticism: those answers that it was said of, its checks, and who revises by it. It
-    corrects like a teacher.
+    """Correct answers by one criticism, as a teacher does.
+
+    Attributes:
+        edits: the criticised answers.
+        writer: the model that revises.
+        checks: the checks that the criticism's words ask for.
+        judge: decides whether the criticism applies to an answer.
+        similar: prompts like the criticised ones.
     """
 
     session: Session
@@ -68,174 +72,181 @@ class Critic:
     edits: list[Edit]
     writer: Corrector
     checks: tuple[str, ...] = ()
-    verdicts: ViolationJudge | None = None
+    judge: ViolationJudge | None = None
     similar: list[Turns] = field(default_factory=list)
 
     @property
     def has_length_limit(self) -> bool:
-        """Whether it says how long an answer may be. An answer that was cut at its token limit is
-        longer than it seems.
+        """Return whether the criticism limits the length. An answer that was cut at its token limit
+        is longer than its text.
         """
         return any("max_" in check for check in self.checks)
 
-    def broken(self, asked: Sequence[Correctable]) -> list[bool]:
+    def broken(self, answers: Sequence[Correctable]) -> list[bool]:
         """Return whether the criticism applies to each answer."""
-        assert self.verdicts is not None
-        flags = self.verdicts.broken([(a.prompt, a.answer) for a in asked])
+        assert self.judge is not None
+        flags = self.judge.broken([(a.prompt, a.answer) for a in answers])
         return [
-            flag or (a.cut and self.has_length_limit) for a, flag in zip(asked, flags, strict=True)
+            flag or (a.cut and self.has_length_limit)
+            for a, flag in zip(answers, flags, strict=True)
         ]
 
     def correct(
         self,
-        asked: Sequence[Correctable],
+        answers: Sequence[Correctable],
         progress: Callable[[int], None] = lambda n: None,
         checks: Sequence[str] = (),
     ) -> list[Revision]:
-        """Return one revision for each answer, in order; the answer itself where the criticism does
+        """Return one revision of each answer, in order: the answer itself where the criticism does
         not apply (step 3).
 
         Args:
-            checks: what a revision without a model must pass, where that is more than the
-                criticism's own checks.
+            progress: receives the number of finished answers.
+            checks: further checks on revisions that no teacher wrote.
         """
-        flags = self.broken(asked)
-        found = {a.id: Revision(a, a.answer) for a in asked}
-        hit: dict[str, Correctable] = {}
-        for a, flag in zip(asked, flags, strict=True):
-            if flag:
-                hit[a.id] = replace(a, feedback=self.feedback)
-        for revise in (self._take_out, self._own, self._ask_writer):
-            left = {id: a for id, a in hit.items() if found[id].asked is not a}
-            if left:
-                found |= revise(left, checks)
-        progress(len(asked))
-        return [found[a.id] for a in asked]
+        found = {a.id: Revision(a, a.answer) for a in answers}
+        flags = self.broken(answers)
+        left = {
+            a.id: replace(a, feedback=self.feedback)
+            for a, applies in zip(answers, flags, strict=True)
+            if applies
+        }
+        for revise in (self._remove_violations, self._sample_others, self._ask_writer):
+            revised = revise(left, checks) if left else {}
+            found |= revised
+            left = {id: a for id, a in left.items() if id not in revised}
+        progress(len(answers))
+        return [found[a.id] for a in answers]
 
-    def lessons(self, asked: Sequence[Correctable]) -> list[Revision]:
-        """Return the same for what is to be learned, which keeps some way inside of a bound on
-        length: where enough do, those of similar prompts that meet it only just are dropped.
+    def revise_for_training(self, answers: Sequence[Correctable]) -> list[Revision]:
+        """Return revisions to learn from, which keep clear of a bound on length. Where there are
+        enough of them, drop those of similar prompts that barely meet the bound.
         """
         checks = tighten_checks(self.checks)
-        found = self.correct(asked, checks=checks)
-        wanted = [parse_check(check).keeps for check in checks]
-        inside = [r.unchanged or all(keeps(r.text) for keeps in wanted) for r in found]
-        pairs = list(zip(inside, found, strict=True))
-        if sum(ok and not r.unchanged and not r.fault for ok, r in pairs) < ENOUGH_REVISIONS:
+        found = self.correct(answers, checks=checks)
+        criticised = {e.prompt for e in self.edits}
+        close = [not (r.unchanged or r.fault or passes(checks, r.text)) for r in found]
+        clear = [
+            r for r, bad in zip(found, close, strict=True) if not (bad or r.unchanged or r.fault)
+        ]
+        if len(clear) < ENOUGH_REVISIONS:
             return found
-        said = {e.prompt for e in self.edits}
         kept = []
-        for ok, r in pairs:
-            only_just = not ok and not r.fault and r.asked.prompt not in said
-            kept.append(replace(r, fault="meets the criticism only just") if only_just else r)
+        for r, is_close in zip(found, close, strict=True):
+            fault = "meets the criticism only just"
+            similar = r.asked.prompt not in criticised
+            kept.append(replace(r, fault=fault) if is_close and similar else r)
         return kept
 
-    def _take_out(
-        self, asked: Mapping[str, Correctable], checks: Sequence[str]
+    def _remove_violations(
+        self, answers: Mapping[str, Correctable], checks: Sequence[str]
     ) -> dict[str, Revision]:
-        """Take out what the checks object to, where that is enough."""
-        found = {}
-        for id, a in asked.items():
-            if text := self._revise_minimally(a, checks):
-                found[id] = Revision(a, text, strategy="smallest")
-        return found
+        """Remove the parts that violate a check, where that is enough."""
+        texts = {id: self._revise_minimally(a, checks) for id, a in answers.items()}
+        return {
+            id: Revision(answers[id], text, strategy="smallest")
+            for id, text in texts.items()
+            if text
+        }
 
     def _ask_writer(
-        self, asked: Mapping[str, Correctable], checks: Sequence[str]
+        self, answers: Mapping[str, Correctable], checks: Sequence[str]
     ) -> dict[str, Revision]:
-        """Ask the teacher, or the student with worked examples; judge each revision."""
-        found = self._judged(self.writer.correct(list(asked.values())))
-        return dict(zip(asked, found, strict=True))
+        """Let the teacher revise, or the model with worked examples; judge each revision."""
+        revisions = self._judge_revisions(self.writer.correct(list(answers.values())))
+        return dict(zip(answers, revisions, strict=True))
 
-    def _revise_minimally(self, asked: Correctable, checks: Sequence[str]) -> str:
-        """Return the answer without what the checks object to; "" where that is not enough, or
-        leaves no answer.
+    def _revise_minimally(self, answered: Correctable, checks: Sequence[str]) -> str:
+        """Return the answer without the parts that violate a check; "" where that is not enough, or
+        nothing is left.
         """
-        answer = (
-            trim_to_sentence(asked.answer) if asked.cut and self.has_length_limit else asked.answer
-        )
+        cut = answered.cut and self.has_length_limit
+        answer = trim_to_sentence(answered.answer) if cut else answered.answer
         for wanted in dict.fromkeys((tuple(checks), self.checks)):
             keeps = [parse_check(check).keeps for check in wanted]
             for parts in (False, True):
                 text = find_smallest_revision(answer, keeps, parts) if keeps else None
-                if text is not None and not _why_senseless(text):
+                if text is not None and not find_text_fault(text):
                     return text
         return ""
 
-    def _own(self, asked: Mapping[str, Correctable], checks: Sequence[str]) -> dict[str, Revision]:
-        """Of other answers of the student that meet the criticism, if need be with something taken
-        out, take the one most like the answer. A living teacher is asked instead.
+    def _sample_others(
+        self, answers: Mapping[str, Correctable], checks: Sequence[str]
+    ) -> dict[str, Revision]:
+        """Sample other answers of the model, and choose the one most like the answer among those
+        that meet the criticism. Do nothing where there is a teacher.
 
-        Where no check knows the criticism, it stands in the student's prompt. There an answer may
-        break off where the criticised one does.
+        Checks remove parts of the samples too. Without a check, the prompt contains the criticism,
+        and a sample may reach its token limit as the criticised answer may.
         """
         if self.session.teacher:
             return {}
         found = {}
-        for (id, a), draws in zip(asked.items(), self._answer_again(asked.values()), strict=True):
+        samples = self._answer_again(answers.values())
+        for (id, a), completions in zip(answers.items(), samples, strict=True):
             texts: dict[str, bool] = {}
-            for draw in draws:
-                cut = draw.finish == "length"
+            for completion in completions:
+                cut = completion.finish == "length"
                 if self.checks:
-                    texts[self._revise_minimally(replace(a, answer=draw.text, cut=cut), checks)] = (
-                        False
-                    )
+                    other = replace(a, answer=completion.text, cut=cut)
+                    texts[self._revise_minimally(other, checks)] = False
                 else:
-                    texts[draw.text] = cut
-            sound = [text for text in texts if not _why_senseless(text)]
-            flags = self.broken([replace(a, answer=text, cut=False) for text in sound])
-            good = [text for text, flag in zip(sound, flags, strict=True) if not flag]
+                    texts[completion.text] = cut
+            sound = [
+                replace(a, answer=text, cut=False) for text in texts if not find_text_fault(text)
+            ]
+            flags = self.broken(sound)
+            good = [other.answer for other, bad in zip(sound, flags, strict=True) if not bad]
             if good:
-                best = min(good, key=lambda text: edit_distance(a.answer, text))
+                best = min(good, key=partial(edit_distance, a.answer))
                 found[id] = Revision(a, best, strategy="own", is_truncated=texts[best])
         return found
 
-    def _answer_again(self, asked: Iterable[Correctable]) -> list[list[Completion]]:
-        """Return other answers of the student to each prompt."""
+    def _answer_again(self, answers: Iterable[Correctable]) -> list[list[Completion]]:
+        """Return other answers of the model to each prompt."""
         config = self.session.config.correct
+        seed = self.session.config.seed
         sampling = SamplingParams(0.8, 0.95, config.max_tokens)
-        requests = []
-        for a in asked:
-            prompt = a.prompt if self.checks else append_words(a.prompt, self.feedback)
-            for k in range(config.tries):
-                requests.append(
-                    Request("revise own", prompt, sampling, k, self.session.config.seed)
-                )
-        draws = self.session.base.sample(requests)
-        return [draws[i : i + config.tries] for i in range(0, len(draws), config.tries)]
+        prompts = [
+            a.prompt if self.checks else append_words(a.prompt, self.feedback) for a in answers
+        ]
+        requests = [
+            Request("revise own", prompt, sampling, k, seed)
+            for prompt in prompts
+            for k in range(config.tries)
+        ]
+        sampled = self.session.base.sample(requests)
+        return [sampled[i : i + config.tries] for i in range(0, len(sampled), config.tries)]
 
-    def _judged(self, revisions: Sequence[Revision]) -> list[Revision]:
+    def _judge_revisions(self, revisions: Sequence[Revision]) -> list[Revision]:
         """Return a teacher's revisions, with a fault where they do not meet the criticism, or make
         no sense.
         """
         good = [r for r in revisions if not r.fault]
-        flags = iter(self.broken([replace(r.asked, answer=r.text, cut=False) for r in good]))
-        unlikely = iter(find_gibberish(self.session, good))
-        found = []
-        for r in revisions:
-            if r.fault:
-                found.append(r)
-                continue
-            applies = next(flags)
-            odd = next(unlikely)
-            fault = "does not meet the criticism"
-            if not applies:
-                fault = _why_senseless(r.text) or ("makes no sense" if odd else "")
-            found.append(replace(r, fault=fault))
-        return found
+        flags = self.broken([replace(r.asked, answer=r.text, cut=False) for r in good])
+        gibberish = find_gibberish(self.session, good)
+        judged = []
+        for r, applies, odd in zip(good, flags, gibberish, strict=True):
+            fault = find_text_fault(r.text) or ("makes no sense" if odd else "")
+            judged.append(replace(r, fault="does not meet the criticism" if applies else fault))
+        rest = iter(judged)
+        return [r if r.fault else next(rest) for r in revisions]
 
 
-def _why_senseless(text: str) -> str:
-    """Return why a text makes no sense, or an empty text."""
+def passes(checks: Sequence[str], text: str) -> bool:
+    """Return whether a text passes all checks."""
+    return all(parse_check(check).keeps(text) for check in checks)
+
+
+def find_text_fault(text: str) -> str:
+    """Return why a text cannot be an answer: it has too few words, or it loops; else ""."""
     if len(split_words(text)) < MIN_WORDS:
         return "too short"
     return "loops" if is_looping(text) else ""
 
 
 def find_gibberish(session: Session, revisions: Sequence[Revision]) -> list[bool]:
-    """Return whether each revision is less likely under the base, by token, than an answer may
-    be.
-    """
+    """Return whether the base finds each revision too unlikely, by the mean over its tokens."""
     items = [Continuations(r.asked.prompt, (r.text,), end=True) for r in revisions]
     least = session.config.criticism.min_token_logp
     return [score.token_logp < least for (score,) in session.base.score(items)]
@@ -244,89 +255,78 @@ def find_gibberish(session: Session, revisions: Sequence[Revision]) -> list[bool
 def make_critics(
     session: Session, material: Corrections, writer: Corrector, newness: NoveltyCheck
 ) -> list[Critic]:
-    """Return the criticisms, each with its checks or its judge, and with prompts like those that it
-    was said of (steps 1 and 2). One that no judge can tell is put aside where there is something
-    else to learn.
+    """Return the criticisms, each with its checks or its judge, and with similar prompts (steps 1
+    and 2). Drop a criticism without a usable judge where there is something else to learn.
 
     Raises:
         DataError: there is nothing else.
     """
-    said = material.group_by_feedback(session.config.check)
+    groups = material.group_by_feedback(session.config.check)
     similar = session.config.criticism.similar
-    share = max(similar // max(len(said), 1), min(similar, MIN_SIMILAR))
-    found, fates = list[Critic](), list[Outcome]()
-    for turn, mine in enumerate(said):
-        critic, reason = Critic(session, mine[0].feedback, mine, writer), ""
+    share = max(similar // max(len(groups), 1), min(similar, MIN_SIMILAR))
+    other_material = material.edits or (session.teacher and material.prompts)
+    found = []
+    outcomes = []
+    for turn, edits in enumerate(groups):
+        critic = Critic(session, edits[0].feedback, edits, writer)
         critic.similar = write_criticism_prompts(session, critic, newness, turn, share)
+        reason = ""
         try:
             choose_judge(session, critic)
             found.append(critic)
         except DataError as fault:
-            if not (
-                found
-                or turn + 1 < len(said)
-                or material.edits
-                or (session.teacher and material.prompts)
-            ):
+            is_last = turn + 1 == len(groups)
+            if is_last and not (found or other_material):
                 raise
             reason = "no judge can tell whether it applies"
             session.display.print_line(f"put aside: {fault.what}")
-        fates += [
-            Outcome(e.where, "dropped" if reason else "accepted", reason, e.to_json()) for e in mine
-        ]
-    session.run.ledger.record_outcomes("criticisms", fates)
+        outcomes += [make_outcome(e.where, reason, e.to_json()) for e in edits]
+    session.run.ledger.record_outcomes("criticisms", outcomes)
     return found
 
 
 def write_criticism_prompts(
     session: Session, critic: Critic, newness: NoveltyCheck, turn: int, count: int
 ) -> list[Turns]:
-    """Return so many new prompts like the criticised ones (step 2)."""
-    config = session.config.criticism
-    kin = [" ".join(get_user_text(e.prompt).split()) for e in critic.edits]
+    """Return `count` new prompts like the criticised ones (step 2)."""
+    rounds = session.config.criticism.rounds
+    criticised = [" ".join(get_user_text(e.prompt).split()) for e in critic.edits]
     session.display.start_stage("ask similar", count, "prompts")
     found: list[Turns] = []
-    fates: dict[str, Outcome] = {}
-    for round_ in range(config.rounds):
-        missing = count - len(found)
-        if missing <= 0:
-            break
-        lists = [
-            [kin[(i + k) % len(kin)] for k in range(min(LIST_LENGTH, len(kin)))]
-            for i in range(2 * missing)
-        ]
-        for asked, fault in generate_similar_prompts(
-            session.base,
-            "ask similar",
-            lists,
-            newness,
-            session.config.seed,
-            turn * config.rounds + round_,
+    outcomes: dict[str, Outcome] = {}
+    for number in range(turn * rounds, (turn + 1) * rounds):
+        lists = [rotate(criticised, i) for i in range(2 * (count - len(found)))]
+        for prompt, fault in generate_similar_prompts(
+            session.base, "ask similar", lists, newness, session.config.seed, number
         ):
-            if len(found) >= count:
+            if len(found) == count:
                 break
-            fates.setdefault(
-                asked.id,
-                Outcome(asked.id, "dropped" if fault else "accepted", fault, {"text": asked.text}),
-            )
+            outcomes.setdefault(prompt.id, make_outcome(prompt.id, fault, {"text": prompt.text}))
             if not fault:
-                found.append(make_prompt(asked.text))
+                found.append(make_prompt(prompt.text))
                 session.display.advance()
-    session.run.ledger.record_outcomes(f"ask similar {turn + 1}", fates.values())
+    session.run.ledger.record_outcomes(f"ask similar {turn + 1}", outcomes.values())
     return found
 
 
+def rotate(texts: Sequence[str], start: int) -> list[str]:
+    """Return up to LIST_LENGTH texts from a place on, in a circle."""
+    return [texts[(start + k) % len(texts)] for k in range(min(LIST_LENGTH, len(texts)))]
+
+
 def choose_judge(session: Session, critic: Critic) -> None:
-    """Choose what decides whether the criticism applies (step 1).
+    """Choose the checks or the judge that decide whether the criticism applies (step 1).
 
     Raises:
-        DataError: its form is not recognised, and no judge can tell.
+        DataError: its words name no check, and no judge is good enough.
     """
-    critic.checks = make_checks(critic.feedback, [e.answer or "" for e in critic.edits])
-    if session.config.check or critic.checks:
-        check = session.config.check or " and ".join(f"({check})" for check in critic.checks)
-        critic.checks = (session.config.check,) if session.config.check else critic.checks
-        critic.verdicts = ThresholdJudge(CheckJudge(check), 0.5)
+    check = session.config.check
+    critic.checks = (
+        (check,) if check else make_checks(critic.feedback, [e.answer or "" for e in critic.edits])
+    )
+    if critic.checks:
+        joined = check or " and ".join(f"({one})" for one in critic.checks)
+        critic.judge = ThresholdJudge(CheckJudge(joined), 0.5)
         session.display.print_line(
             f'"{critic.feedback}" is checked with {" and ".join(critic.checks)}'
         )
@@ -334,54 +334,46 @@ def choose_judge(session: Session, critic: Critic) -> None:
     subject = extract_subject(session.base, session.base, critic.feedback, session.config.seed)
     teacher = session.teacher if critic.writer.form == "chat" else None
     if not subject.topic:
-        critic.verdicts = calibrate_criticism_judge(session, critic, teacher)
+        critic.judge = calibrate_criticism_judge(session, critic, teacher)
         return
     rule = Rule(critic.feedback, digest(["criticism", critic.feedback]))
-    sides: tuple[Scope, ...] = ("target", "general")
-    asked = [
+    scopes: tuple[Scope, ...] = ("target", "general")
+    prompts = [
         GeneratedPrompt(get_user_text(prompt), scope, "corner", "")
-        for scope in sides
+        for scope in scopes
         for prompt in critic.similar
     ]
-    spoken = replace(session, rule=rule.text, subject=subject, teacher=teacher)
-    critic.verdicts = choose_judges(spoken, rule, asked).exam
+    of_rule = replace(session, rule=rule.text, subject=subject, teacher=teacher)
+    critic.judge = choose_judges(of_rule, rule, prompts).exam
 
 
 def calibrate_criticism_judge(
     session: Session, critic: Critic, teacher: Recorded | None
 ) -> ThresholdJudge:
-    """Return the best judge of a criticism that no check knows. It is calibrated on answers as the
-    student gives them, which is what was criticised, and on answers of the teacher, else the
-    student, with the criticism in the prompt.
+    """Return the best judge of a criticism that names no check.
+
+    It is calibrated on the base's answers, which stand for the criticised ones, and on answers with
+    the criticism in the prompt, of the teacher or else of the base.
 
     Raises:
-        DataError: none can tell them apart.
+        DataError: no judge can tell them apart.
     """
-    words, seed = critic.feedback, session.config.seed
+    words = critic.feedback
     prompts = critic.similar[: session.config.judge.pairs]
-    rows: list[tuple[tuple[Prompt, str], bool]] = []
-    for broken, drawer in ((True, session.base), (False, teacher or session.base)):
-        asked = [p if broken else append_words(p, words) for p in prompts]
-        requests = [
-            Request(
-                "calibrate",
-                p,
-                SamplingParams(0.7, 0.95, session.config.correct.max_tokens),
-                0,
-                seed,
-            )
-            for p in asked
-        ]
-        texts = {draw.id: draw.text for draw in drawer.stream(requests)}
-        answers = [texts.get(r.id(drawer.fingerprint), "") for r in requests]
-        rows += [
-            ((p, text), broken) for p, text in zip(prompts, answers, strict=True) if text.strip()
-        ]
+    informed = [append_words(prompt, words) for prompt in prompts]
+    bad = zip(prompts, sample_texts(session, session.base, prompts), strict=True)
+    good = zip(prompts, sample_texts(session, teacher or session.base, informed), strict=True)
+    labelled: list[tuple[PromptAnswer, bool]] = [
+        (pair, broken)
+        for pairs, broken in ((bad, True), (good, False))
+        for pair in pairs
+        if pair[1].strip()
+    ]
     candidates = find_judges(JudgeSetup(session.base, words, "criticism", teacher=teacher))
     session.display.start_stage("judge")
-    verdicts, _, report = calibrate_judges(candidates, rows, session.config.judge.min_auroc)
+    judge, _, report = calibrate_judges(candidates, labelled, session.config.judge.min_auroc)
     session.run.ledger.set_note("calibration", report)
-    if verdicts is None:
+    if judge is None:
         raise DataError(
             f'no judge can tell whether "{words}" applies to an answer: {report["reason"]}.',
             cure=(
@@ -389,5 +381,13 @@ def calibrate_criticism_judge(
                 "some corrections."
             ),
         )
-    session.display.print_line(f'"{words}" is judged by {verdicts.name}, {report["reason"]}')
-    return verdicts
+    session.display.print_line(f'"{words}" is judged by {judge.name}, {report["reason"]}')
+    return judge
+
+
+def sample_texts(session: Session, model: Recorded, prompts: Sequence[Turns]) -> list[str]:
+    """Return an answer to each prompt; "" where an endpoint lost the request."""
+    sampling = SamplingParams(0.7, 0.95, session.config.correct.max_tokens)
+    requests = [Request("calibrate", p, sampling, 0, session.config.seed) for p in prompts]
+    texts = {completion.id: completion.text for completion in model.stream(requests)}
+    return [texts.get(request.id(model.fingerprint), "") for request in requests]

@@ -1,10 +1,11 @@
-"""The exam of corrections: how much would a teacher still change of new answers?
+"""The exam of corrections: how much does the teacher change of new answers?
 
-distance       the share of words that the teacher changes
-corrected      the share of answers that it changes
-repeated       the share of answers that make an error which the corrections took out
+distance       share of words that the teacher changes
+corrected      share of answers that it changes
+repeated       share of answers with an error that the corrections remove
+met            share of answers that meet the criticism of their prompt
 amount_nats    log P(answer) - log P(its correction)
-fall           what base and prompted base need minus what the tuned model needs
+reduction      need for correction of base and prompted base minus that of the tuned model
 """
 
 from __future__ import annotations
@@ -12,11 +13,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any, cast
+from typing import Any
 
 from selfteach import statistics
 from selfteach.dedup.overlap import OverlapIndex
-from selfteach.evaluate import held_out_corrections
 from selfteach.evaluate.corrections import (
     CorrectAnswers,
     correct_answers,
@@ -25,11 +25,9 @@ from selfteach.evaluate.corrections import (
     find_met,
     find_repeats,
     make_evidence,
-    make_shots,
     measure_amounts,
     measure_distances,
     measure_fall,
-    show_before,
 )
 from selfteach.evaluate.exam import (
     GENERAL,
@@ -41,13 +39,14 @@ from selfteach.evaluate.exam import (
     ExamSession,
     ExamState,
     TunedModel,
-    answer_all,
     measure_drift,
-    measures_to_json,
 )
-from selfteach.evaluate.held_out_corrections import HeldOutAmounts, HeldOutCorrection
-from selfteach.evaluate.sanity import measure_sanity_by_arm
-from selfteach.evaluate.side_effects import find_side_effects, mark_unharmed
+from selfteach.evaluate.held_out_corrections import (
+    HeldOutAmounts,
+    HeldOutCorrection,
+    measure_held_out_amounts,
+)
+from selfteach.evaluate.side_effects import mark_unharmed
 from selfteach.evaluate.verdict import MAX_HARMED, Evidence
 from selfteach.generate.correct import Corrector, Revision, Turns
 from selfteach.methods.corrections.answer_lengths import get_max_correction_tokens
@@ -55,22 +54,23 @@ from selfteach.methods.corrections.answers import (
     FileRow,
     make_file_teacher,
     route_by_prompt,
-    to_answered,
+    to_correctables,
 )
-from selfteach.methods.corrections.examples import CORRECTED_KINDS, CorrectionExamples
+from selfteach.methods.corrections.examples import CorrectionExamples
 from selfteach.methods.corrections.split import CorrectionParts
 from selfteach.methods.session import Session
+from selfteach.methods.worked_turns import add_worked_turns, make_worked_turns
 from selfteach.records import Completion, Measure, get_user_text
 from selfteach.train.edit_mask import mark_edited_tokens
 
 Revisions = list[Revision]
-"""What the teacher makes of answers, in the order of the questions."""
+"""A teacher's revisions of answers, in the order of the questions."""
 UNIT = (0.0, 1.0)
 
 
 @dataclass(frozen=True)
 class CorrectionScores:
-    """What the teacher makes of the target answers, by arm."""
+    """Hold the teacher's revisions of the target answers, by arm."""
 
     greedy: Mapping[str, Revisions]
     sampled: Mapping[str, Revisions]
@@ -82,15 +82,15 @@ class CorrectionScores:
 
 @dataclass(frozen=True)
 class CorrectionScorer:
-    """Scores answers by what the teacher changes of them.
+    """Score answers by how much the teacher changes of them.
 
     Attributes:
-        prompts: the target questions, whole.
+        prompts: the target questions, with their earlier turns.
         general: the questions about anything else.
-        criticised: those of them that were asked for a criticism.
-        held: corrections of held-out answers that a person wrote, where nobody corrects new ones.
-        known: the errors that the corrections of the training took out.
-        taught: how many corrections there are to learn from.
+        criticised: the target questions that were written for a criticism.
+        held: a person's corrections of held-out answers, where nobody corrects new ones.
+        known: the errors that the corrections of the training remove.
+        taught: the number of corrections to learn from.
     """
 
     prompts: Sequence[Turns]
@@ -103,78 +103,73 @@ class CorrectionScorer:
 
     def score(self, answers: ArmAnswers) -> CorrectionScores:
         """Let the teacher correct greedy and sampled answers of every arm."""
-        greedy: dict[str, Revisions] = {}
-        sampled: dict[str, Revisions] = {}
-        for arm, own in answers.items():
-            greedy[arm] = self.revise(own.greedy)
-            sampled[arm] = self.revise(own.sampled)
-        return CorrectionScores(greedy, sampled)
+        return CorrectionScores(
+            greedy={arm: self.revise(own.greedy) for arm, own in answers.items()},
+            sampled={arm: self.revise(own.sampled) for arm, own in answers.items()},
+        )
 
-    def revise(self, draws: Sequence[Completion]) -> Revisions:
-        """Return what the teacher makes of answers to the target questions."""
-        return correct_answers(self.correct, to_answered(self.prompts, draws))
+    def revise(self, answers: Sequence[Completion]) -> Revisions:
+        """Return the teacher's revisions of answers to the target questions."""
+        return correct_answers(self.correct, to_correctables(self.prompts, answers))
 
     def measure(self, state: ExamState) -> dict[str, Any]:
-        """Return how much is changed of each arm's answers, with 95 % intervals by prompt."""
+        """Return how much the teacher changes of each arm's answers, with 95 % intervals by
+        prompt.
+        """
         scores: CorrectionScores = state.scores
         seed = state.seed
         found: dict[str, dict[str, Any]] = {
             key: {}
             for key in ("distance", "corrected", "repeated", "amount_nats", "length_tokens", "met")
         }
-        mean = partial(statistics.mean, seed=seed)
         for arm, greedy in scores.greedy.items():
             sampled = scores.sampled[arm]
-            answers = state.answers[TARGET][arm]
-            found["distance"][arm] = {
-                "greedy": mean(measure_distances(greedy), limits=UNIT),
-                "sampled": mean(measure_distances(sampled), limits=UNIT),
-            }
-            found["corrected"][arm] = statistics.share([not r.unchanged for r in greedy])
-            if self.known:
-                again = find_repeats([*answers.greedy, *answers.sampled], self.known)
-                found["repeated"][arm] = statistics.share(again)
             own = state.arms[arm]
-            found["amount_nats"][arm] = mean(
-                measure_amounts(own.model, own.prompts[TARGET], greedy)
-            )
-            found["length_tokens"][arm] = mean([draw.tokens for draw in answers.sampled])
-            if met := find_met([*greedy, *sampled], self.criticised):
+            answers = state.answers[TARGET][arm]
+            amounts = measure_amounts(own.model, own.prompts[TARGET], greedy)
+            lengths = [answer.tokens for answer in answers.sampled]
+            found["distance"][arm] = describe_distances(greedy, sampled, seed)
+            found["corrected"][arm] = statistics.share([not r.unchanged for r in greedy])
+            found["amount_nats"][arm] = statistics.mean(amounts, seed=seed)
+            found["length_tokens"][arm] = statistics.mean(lengths, seed=seed)
+            if self.known:
+                repeats = find_repeats([*answers.greedy, *answers.sampled], self.known)
+                found["repeated"][arm] = statistics.share(repeats)
+            met = find_met([*greedy, *sampled], self.criticised)
+            if met:
                 found["met"][arm] = statistics.share(met)
         held = self.measure_held_out(state.arms)
-        falls = {
+        return {
+            **found,
+            **held.measures(seed),
             "reduction": measure_fall(scores.both(), seed),
             "held_out_reduction": held.gains(seed),
         }
-        return found | held.measures(seed) | falls
 
     def measure_held_out(self, arms: Mapping[str, Arm]) -> HeldOutAmounts:
-        """Return the amount of correction of what a person wrote of held-out answers, by arm."""
+        """Return the amount of correction of the held-out corrections, by arm."""
         found = {}
         for name, arm in arms.items():
             seen = dict(zip(self.prompts, arm.prompts[TARGET], strict=True))
             prompts = [seen[pair.prompt] for pair in self.held]
-            found[name] = held_out_corrections.measure_held_out_amounts(
-                arm.model, prompts, self.held
-            )
+            found[name] = measure_held_out_amounts(arm.model, prompts, self.held)
         return HeldOutAmounts(found)
 
     def measure_noise(self, again: Answers, state: ExamState) -> dict[str, Measure]:
-        """Compare what is changed of two samples of the base."""
+        """Compare the distances of two samples of the base."""
         second = measure_distances(self.revise(again.sampled))
         first = measure_distances(state.scores.sampled["base"])
         return {"distance": statistics.paired_bootstrap(second, first, seed=state.seed)}
 
     def weigh(self, state: ExamState) -> Evidence:
         """Return the gain on held-out corrections, where there are enough, else on new answers."""
-        evidence = self.measure_held_out(state.arms).evidence(state.seed)
-        if evidence is None:
-            evidence = make_evidence(state.scores.both(), state.seed, self.criticised)
+        on_held_out = self.measure_held_out(state.arms).evidence(state.seed)
+        evidence = on_held_out or make_evidence(state.scores.both(), state.seed, self.criticised)
         not_trained = f"{self.taught} corrections were found to learn from"
         return replace(evidence, not_trained=not_trained, harm=self.find_harm(state))
 
     def find_harm(self, state: ExamState) -> str:
-        """Return why the tuned model is not accepted, or an empty text."""
+        """Return why the tuned model is not accepted, or ""."""
         if state.side_effects.harmed_scopes("taught"):
             return "more than one in ten general answers is harmed"
         if measure_broken_share(state.answers[TARGET]) > MAX_HARMED:
@@ -182,13 +177,11 @@ class CorrectionScorer:
         return ""
 
     def rows(self, state: ExamState) -> list[dict[str, Any]]:
-        """Return each target question with every arm's answers and what the teacher makes of
-        them.
-        """
+        """Return each target question with every arm's answers and their corrections."""
         scores: CorrectionScores = state.scores
         rows = []
         for i, prompt in enumerate(self.prompts):
-            cells: dict[str, Any] = {}
+            cells = {}
             for arm in scores.greedy:
                 greedy = scores.greedy[arm][i]
                 sampled = scores.sampled[arm][i]
@@ -204,7 +197,9 @@ class CorrectionScorer:
         return rows
 
     def measure_displaced(self, state: ExamState) -> dict[str, Any]:
-        """Measure which corrections of the base's own answers are less likely than before."""
+        """Measure the share of corrections that training made less likely, of those of the base's
+        own answers.
+        """
         if state.tuned is None:
             return {}
         taught = state.arms["taught"].model
@@ -212,8 +207,8 @@ class CorrectionScorer:
         return {"displaced": statistics.share(flags)}
 
     def measure_drift(self, state: ExamState) -> dict[str, Any]:
-        """Measure the drift on general answers, without the tokens that the teacher would change
-        there too: that they change is what was asked for.
+        """Measure the drift on general answers. Leave out the tokens that the teacher would change
+        there too, because training is meant to change them.
         """
         answers = state.answers[GENERAL]
         if state.tuned is None or not answers["base"].questions:
@@ -227,9 +222,17 @@ class CorrectionScorer:
 
     def find_objections(self, state: ExamState) -> list[list[bool]]:
         """Return for each general answer of the base the tokens that the teacher would change."""
-        draws = state.answers[GENERAL]["base"].greedy
-        revisions = correct_answers(self.correct, to_answered(self.general, draws))
+        answers = to_correctables(self.general, state.answers[GENERAL]["base"].greedy)
+        revisions = correct_answers(self.correct, answers)
         return [find_changed_tokens(state.session, revision) for revision in revisions]
+
+
+def describe_distances(greedy: Revisions, sampled: Revisions, seed: int) -> dict[str, Measure]:
+    """Return the mean distance of greedy and of sampled answers to their corrections."""
+    return {
+        name: statistics.mean(measure_distances(revisions), seed=seed, limits=UNIT)
+        for name, revisions in (("greedy", greedy), ("sampled", sampled))
+    }
 
 
 def build_exam(
@@ -237,7 +240,7 @@ def build_exam(
     parts: CorrectionParts,
     rows: Sequence[FileRow],
     teacher: Corrector | None,
-    lessons: CorrectionExamples,
+    examples: CorrectionExamples,
     header: Mapping[str, Any],
 ) -> Exam:
     """Build the exam of corrections from the test prompts."""
@@ -246,21 +249,22 @@ def build_exam(
         TARGET: parts.get_test_prompts()[: config.prompts],
         GENERAL: parts.general["test"][: config.general],
     }
+    worked = examples.worked()
     scorer = CorrectionScorer(
         prompts=questions[TARGET],
         correct=route_by_prompt(parts, teacher.correct if teacher else make_file_teacher(rows)),
         general=questions[GENERAL],
         criticised=parts.get_criticised_test_prompts(),
         held=[] if teacher else find_held_out(rows, set(parts.own["test"]) & {*questions[TARGET]}),
-        known=find_errors(lessons.pairs),
-        taught=sum(e.kind in CORRECTED_KINDS for e in lessons.examples),
+        known=find_errors(examples.pairs),
+        taught=len(worked),
     )
-    shots = choose_shots(session, lessons, questions[TARGET], scorer.held)
+    shots = choose_shots(session, examples, questions[TARGET], scorer.held)
     return Exam(
         questions=questions,
         arms=lambda tuned: build_arms(session, tuned, questions, shots),
         scorer=scorer,
-        taught_texts=[e.chosen for e in lessons.examples if e.kind in CORRECTED_KINDS],
+        taught_texts=[correction for _, correction in worked],
         header=header,
         measurements=[
             scorer.measure_displaced,
@@ -271,8 +275,8 @@ def build_exam(
 
 
 def find_held_out(rows: Sequence[FileRow], tested: Set[Turns]) -> list[HeldOutCorrection]:
-    """Return the corrections of the file that are asked for themselves, because nobody corrects new
-    answers.
+    """Return the corrections of the file for tested prompts; the exam scores them where nobody
+    corrects new answers.
     """
     found = []
     for row in rows:
@@ -286,30 +290,22 @@ def find_held_out(rows: Sequence[FileRow], tested: Set[Turns]) -> list[HeldOutCo
 
 def choose_shots(
     session: Session,
-    lessons: CorrectionExamples,
+    examples: CorrectionExamples,
     prompts: Sequence[Turns],
     held: Sequence[HeldOutCorrection],
 ) -> Turns:
-    """Return corrections as worked turns: as many as leave room for every question and its
-    answers.
+    """Return corrections as worked turns: as many as leave room for every question, its answers and
+    the end of the turn.
     """
-    lengths = [get_max_correction_tokens(session)]
-    for pair in held:
-        for text in (pair.answer, pair.correction):
-            lengths.append(len(session.model.encode_answer(text)))
-    worked = lessons.worked()
+    model = session.model
+    texts = [text for pair in held for text in (pair.answer, pair.correction)]
+    lengths = [len(model.encode_answer(text)) for text in texts]
+    needed = max([get_max_correction_tokens(session), *lengths])
     for count in range(session.config.exam.shots, 0, -1):
-        turns = make_shots(worked, count)
-        if has_room_after(session, turns, prompts, max(lengths)):
+        turns = make_worked_turns(examples.worked(), count)
+        if all(model.room_tokens((*turns, *prompt)) > needed for prompt in prompts):
             return turns
     return ()
-
-
-def has_room_after(session: Session, turns: Turns, prompts: Sequence[Turns], needed: int) -> bool:
-    """Return whether after these turns every prompt leaves room for an answer of so many tokens and
-    its end.
-    """
-    return all(session.model.room_tokens((*turns, *prompt)) > needed for prompt in prompts)
 
 
 def build_arms(
@@ -318,11 +314,9 @@ def build_arms(
     questions: Mapping[str, Sequence[Turns]],
     shots: Turns,
 ) -> dict[str, Arm]:
-    """Build the base, the base that is shown corrections in its prompt, and the tuned model."""
-    with_shots = {
-        scope: [show_before(shots, prompt) for prompt in prompts]
-        for scope, prompts in questions.items()
-    }
+    """Build the base, the base with worked corrections in its prompt, and the tuned model."""
+    add_shots = partial(add_worked_turns, shots)
+    with_shots = {scope: list(map(add_shots, prompts)) for scope, prompts in questions.items()}
     arms = {"base": Arm(session.base, questions), "prompted": Arm(session.base, with_shots)}
     if tuned:
         arms["taught"] = Arm(tuned.recorded, questions)
@@ -351,32 +345,12 @@ def find_changed_tokens(session: ExamSession, revision: Revision) -> list[bool]:
 
 def examine_longer(session: Session, exam: Exam, tuned: TunedModel) -> dict[str, Any]:
     """Return the numbers of an adapter that was trained for `exam.longer` times the steps, as
-    exam.json holds those of the tuned model.
+    exam.json holds those of the tuned model. Repeated texts do not count as side effects.
     """
-    seed = session.config.seed
-    scorer = cast(CorrectionScorer, exam.scorer)
-    arms = {name: arm for name, arm in exam.arms(tuned).items() if name != "prompted"}
-    answers = answer_all(session, arms, exam)
-    scores: CorrectionScores = scorer.score(answers[TARGET])
-    effects = find_side_effects(answers, (), exam.excuse)
-    state = ExamState(session, tuned, arms, answers, scores, effects, {})
-    greedy = measure_distances(scores.greedy["taught"])
-    sampled = measure_distances(scores.sampled["taught"])
-    found = {
+    found = replace(exam, taught_texts=()).run(session, tuned)
+    return {
         "steps": tuned.trained.steps,
-        "distance": {
-            "greedy": statistics.mean(greedy, seed=seed, limits=UNIT),
-            "sampled": statistics.mean(sampled, seed=seed, limits=UNIT),
-        },
-        "reduction": measure_fall(scores.both(), seed)["base"],
-        "general": statistics.share(effects.unharmed.get(GENERAL, {}).get("taught", [])),
-        "sanity": measure_sanity_by_arm({"taught": answers[TARGET]["taught"].greedy}, seed=seed)[
-            "taught"
-        ],
-        **scorer.measure_displaced(state),
+        "reduction": found["reduction"]["base"],
+        **{key: found[key]["taught"] for key in ("distance", "general", "sanity")},
+        **{key: found[key] for key in ("displaced", "drift") if key in found},
     }
-    if answers[GENERAL]["base"].questions:
-        changed = scorer.find_objections(state)
-        found["drift"] = measure_drift(session, tuned, answers[GENERAL], changed)
-    written: dict[str, Any] = measures_to_json(found)
-    return written

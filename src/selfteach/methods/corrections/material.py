@@ -28,7 +28,7 @@ from selfteach.methods.sources import (
 )
 from selfteach.records import dump_canonical_json
 
-LEAST = 2
+MIN_PROMPTS = 2
 """Different prompts: one to learn from, one for the exam."""
 
 
@@ -45,9 +45,9 @@ def read_material(
     Args:
         edits: a file, or rows with prompt, answer, correction.
         prompts: a file, or texts.
-        columns: our names of columns that the files call otherwise, as a mapping or as
+        columns: the files' names of our columns, as a mapping or as
             "prompt=question,correction=fixed".
-        skip_bad_rows: leave rows out that cannot be used.
+        skip_bad_rows: leave out rows that cannot be used.
         max_bad_rows: the greatest share of such rows.
 
     Raises:
@@ -82,21 +82,16 @@ def read_files(
     with ExitStack() as stack:
         edits_file = stack.enter_context(as_file(edits, "corrections"))
         prompts_file = stack.enter_context(as_file(prompts, "prompts"))
-        if edits_file:
-            parts.append(
-                read_corrections(edits_file, skip=skip, max_bad_share=max_bad, columns=columns)
-            )
-        if prompts_file:
-            parts.append(
-                read_prompts(prompts_file, skip=skip, max_bad_share=max_bad, columns=columns)
-            )
+        for read, file in ((read_corrections, edits_file), (read_prompts, prompts_file)):
+            if file:
+                parts.append(read(file, skip=skip, max_bad_share=max_bad, columns=columns))
     return join_corrections(parts)
 
 
 def read_again(
     sources: Mapping[str, Any] | None, identity: Mapping[str, Any], config: Settings
 ) -> Material:
-    """Read the material of an earlier run again, where its note says that it is."""
+    """Read the material of an earlier run again, from the paths or rows of its note."""
     noted = sources or {}
     return read_material(
         noted_source(noted, "edits"),
@@ -108,10 +103,10 @@ def read_again(
 
 
 def refuse(edits: Source, prompts: Source, config: Settings) -> None:
-    """Refuse what does not fit together, before any file is read.
+    """Refuse options that contradict each other, before any file is read.
 
     Raises:
-        UsageError: and says what is missing.
+        UsageError: an option is missing or excluded by another one.
     """
     if edits is None and prompts is None:
         raise UsageError(
@@ -136,25 +131,24 @@ def refuse(edits: Source, prompts: Source, config: Settings) -> None:
 
 
 def refuse_too_little(material: Corrections, config: Settings) -> None:
-    """Look before any model is loaded whether there is something to learn and something to be
-    examined on.
+    """Check, before any model is loaded, that there are prompts for training and for the exam.
 
     Raises:
-        DataError: there is not; the message counts what there is.
+        DataError: there are not; the message counts the rows.
     """
     asked = {e.prompt for e in (*material.edits, *material.approved)} | set(material.prompts)
     teaches = bool(material.edits or config.teacher or config.review)
-    if material.criticisms or (len(asked) >= LEAST and teaches):
+    if material.criticisms or (len(asked) >= MIN_PROMPTS and teaches):
         return
     counts = (
         f"{len(material.edits)} corrections, {len(material.approved)} unchanged answers, "
         f"{len(material.prompts)} other prompts"
     )
-    dropped = sum(fate.state == "dropped" for fate in material.outcomes.values())
+    dropped = sum(outcome.state == "dropped" for outcome in material.outcomes.values())
     raise DataError(
         f"too little to learn from and to be examined on: {counts}, {dropped} rows left out.",
         cure=(
-            f"At least {LEAST} different prompts and one correction are needed; --prompts "
+            f"At least {MIN_PROMPTS} different prompts and one correction are needed; --prompts "
             "FILE --teacher NAME brings more."
         ),
     )

@@ -1,23 +1,25 @@
 """Corrections: the model learns to need fewer of them.
 
-  1  read: corrections, approvals, criticisms and bare prompts; every prompt goes to train, dev or
+  1  read: corrections, approvals, criticisms and prompts; split all prompts into train, dev and
      test at once
-  2  sample: the student answers the prompts whose answer is missing
-  3  correct: the teacher (a program, a model, a person; or the file itself) makes the smallest
-     revision, given question and answer; a criticism reaches prompts like the criticised ones, and
-     becomes corrections (criticism.py)
-  4  keep: what the teacher leaves as it is, and the beginnings of the base's own answers to other
-     prompts, become anchors
-  5  train: each correction against the answer that it replaces, with the objective `correction` and
+  2  sample: let the model answer the prompts whose answer is missing
+  3  correct: let the teacher (a program, a model, a person, or the file itself) make the smallest
+     revision, given question and answer. Extend a criticism to prompts like the criticised ones,
+     and turn it into corrections (criticism.py)
+  4  keep: make anchors from answers that the teacher does not change, and from the beginnings of
+     the base's own answers to other prompts
+  5  train each correction against the answer that it replaces, with the objective `correction` and
      its bound
-  6  again: the tuned student answers anew, is corrected, learns from that too; until it needs no
-     less correction than before
-  7  exam: base, corrections in the prompt, tuned, on prompts that nothing was chosen on
+  6  repeat: let the tuned model answer again, correct its answers, and train on them too; stop when
+     it needs no less correction than before
+  7  exam: base, corrections in the prompt, and tuned model, on prompts that were not used to choose
+     anything
 
 The material passes through these files in one direction: answer_lengths, review, novelty,
 criticism, split, answers, examples, exam.
 
-Source: correction-optimization (docs/explanation/sources.md). CIPHER (arXiv 2404.15269) for measuring in edits.
+Source: correction-optimization (docs/explanation/sources.md); CIPHER (arXiv 2404.15269) for
+measuring in edits.
 """
 
 from __future__ import annotations
@@ -28,7 +30,7 @@ from typing import Any, cast
 
 from selfteach import statistics
 from selfteach.config import CorrectionsConfig as Settings
-from selfteach.evaluate.corrections import make_shots, measure_amounts, measure_distances
+from selfteach.evaluate.corrections import correct_answers, measure_amounts, measure_distances
 from selfteach.evaluate.exam import Exam, TunedModel, measures_to_json
 from selfteach.generate.correct import Corrector
 from selfteach.materials.corrections import Corrections
@@ -37,15 +39,15 @@ from selfteach.methods.corrections.answers import (
     FileRow,
     answer_rows,
     collect_answers,
-    correct_new_answers,
     make_corrector,
     make_self_corrector,
+    to_correctables,
 )
 from selfteach.methods.corrections.criticism import make_critics
 from selfteach.methods.corrections.exam import build_exam, examine_longer
 from selfteach.methods.corrections.examples import (
     CorrectionExamples,
-    make_anchors,
+    make_correction_anchors,
     make_examples_from_answers,
     make_examples_from_file,
 )
@@ -55,8 +57,9 @@ from selfteach.methods.corrections.split import CorrectionParts, split_material
 from selfteach.methods.method import Method, TrainingPlan
 from selfteach.methods.runner import tune
 from selfteach.methods.session import Session
+from selfteach.methods.worked_turns import make_worked_turns
 from selfteach.models.recorded import Recorded
-from selfteach.records import GREEDY, Example, SamplingParams, make_prompt
+from selfteach.records import GREEDY, Example, Request, SamplingParams, make_prompt
 
 OBJECTIVE_WEIGHTS = {
     "correction": {"correction": 1.0, "hold": 8.0},
@@ -98,35 +101,35 @@ def prepare(session: Session, material: Corrections) -> TrainingPlan:
     with run.time_stage("part"):
         writer = teacher or make_self_corrector(session)
         newness = make_novelty_check(session, material)
-        spoken = make_critics(session, material, writer, newness)  # 3
-        parts = split_material(session, material, spoken, newness)  # 1
+        critics = make_critics(session, material, writer, newness)  # 3
+        parts = split_material(session, material, critics, newness)  # 1
     with run.time_stage("correct"):
         rows = answer_rows(session, parts.edits)  # 2
         batches = collect_answers(session, session.base, parts, teacher)  # 2
-        lessons = make_examples_from_file(session, rows, parts)  # 3
-        lessons += make_examples_from_answers(session, batches)  # 3
+        examples = make_examples_from_file(session, rows, parts)  # 3
+        examples += make_examples_from_answers(session, batches)  # 3
     with run.time_stage("keep"):
-        anchors = make_anchors(session, parts, teacher, lessons)  # 4
-    return Rounds(session, parts, rows, teacher, lessons, anchors, header).plan()
+        anchors = make_correction_anchors(session, parts, teacher, examples)  # 4
+    return Rounds(session, parts, rows, teacher, examples, anchors, header).plan()
 
 
 @dataclass
 class Rounds:
-    """Corrections on their way into weights; they grow with every round.
+    """Hold the state of the rounds; every round adds examples.
 
     Attributes:
         rows: the corrections of the file.
-        header: what exam.json says of the material.
-        curve: how much is corrected of new answers to dev prompts, by round; round 0 is the base.
+        header: the keys of exam.json about the material.
+        curve: the need for correction of new answers to dev prompts, by round; round 0 is the base.
         best: the model that needs least correction so far.
-        turn: how many rounds are trained.
+        turn: the number of trained rounds.
     """
 
     session: Session
     parts: CorrectionParts
     rows: Sequence[FileRow]
     teacher: Corrector | None
-    lessons: CorrectionExamples
+    examples: CorrectionExamples
     anchors: Sequence[Example]
     header: Mapping[str, Any]
     curve: list[dict[str, Any]] = field(default_factory=list)
@@ -134,14 +137,14 @@ class Rounds:
     turn: int = 0
 
     def plan(self) -> TrainingPlan:
-        """Return what is trained (step 5) and how it is examined (step 7)."""
+        """Return the training (step 5) and the exam (step 7)."""
         session = self.session
-        shots = make_shots(self.lessons.worked(), session.config.exam.shots)
+        shots = make_worked_turns(self.examples.worked(), session.config.exam.shots)
         return TrainingPlan(
-            examples=[*self.lessons.examples, *self.anchors],
+            examples=[*self.examples.examples, *self.anchors],
             objectives=OBJECTIVE_WEIGHTS,
             exam=build_exam(
-                session, self.parts, self.rows, self.teacher, self.lessons, self.header
+                session, self.parts, self.rows, self.teacher, self.examples, self.header
             ),
             improve=self.improve,
             choose=self.choose,
@@ -151,7 +154,7 @@ class Rounds:
         )
 
     def improve(self, tuned: TunedModel) -> TrainingPlan | None:
-        """Step 6: let the tuned student answer anew, and learn from the corrections of that too.
+        """Let the tuned model answer again, and add the corrections to the examples (step 6).
 
         Stop after `rounds` trainings, or when the dev answers need no less correction than those of
         the round before.
@@ -168,7 +171,7 @@ class Rounds:
             batches = collect_answers(
                 self.session, tuned.recorded, self.parts, self.teacher, self.turn + 1
             )
-            self.lessons += make_examples_from_answers(self.session, batches)
+            self.examples += make_examples_from_answers(self.session, batches)
         tuned.recorded.rest()
         return self.plan()
 
@@ -177,10 +180,9 @@ class Rounds:
         return self.best or trained[-1]
 
     def measure_round(self, tuned: TunedModel) -> bool:
-        """Add a round to the curve; return whether less is corrected than in the round before.
+        """Add a round to the curve; return whether it needs less correction than the round before.
 
-        Nobody can say so without a living teacher, or without dev prompts: then it counts as
-        better.
+        Every round counts as better where there is no teacher of new answers, or no dev prompt.
         """
         session = self.session
         if not (self.teacher and self.parts.own["dev"]):
@@ -203,27 +205,22 @@ class Rounds:
         return better
 
     def measure_corrections(self, turn: int, model: Recorded, teacher: Corrector) -> dict[str, Any]:
-        """Return one point of the curve: how much the teacher corrects of new answers to dev
-        prompts, greedy and sampled.
+        """Return a point of the curve: how much the teacher changes of new answers to dev prompts,
+        greedy and sampled.
         """
         session = self.session
         seed = session.config.seed
-        limit = session.config.correct.max_tokens
         dev = self.parts.own["dev"]
         session.display.start_stage("dev", 2 * len(dev))
-        revisions = []
-        for way in (GREEDY, SamplingParams(1.0, 1.0)):
-            sampling = replace(way, max_tokens=limit)
-            revisions.append(
-                correct_new_answers(
-                    model, dev, teacher.correct, sampling, seed, session.display.advance
-                )
-            )
         distances = []
         nats = []
-        for own in revisions:
-            distances += measure_distances(own)
-            nats += measure_amounts(model, dev, own)
+        for way in (GREEDY, SamplingParams(1.0, 1.0)):
+            sampling = replace(way, max_tokens=session.config.correct.max_tokens)
+            requests = [Request("exam", prompt, sampling, 0, seed) for prompt in dev]
+            answers = to_correctables(dev, model.sample(requests, session.display.advance))
+            revisions = correct_answers(teacher.correct, answers)
+            distances += measure_distances(revisions)
+            nats += measure_amounts(model, dev, revisions)
         return {
             "round": turn,
             "distance": statistics.mean(distances, seed=seed, limits=(0.0, 1.0)),
@@ -231,8 +228,8 @@ class Rounds:
         }
 
     def add_longer_training(self, tuned: TunedModel | None, exam: dict[str, Any]) -> None:
-        """Add the exam of a longer training on the same examples, where the settings ask for it: a
-        loss without a bound would not survive it.
+        """Add the exam of a longer training on the same examples, where `exam.longer` wants it. A
+        loss without a bound would fail there.
         """
         session = self.session
         if tuned is None or not session.config.exam.longer:
@@ -245,7 +242,7 @@ class Rounds:
 
 
 def describe(session: Session, material: Corrections) -> dict[str, Any]:
-    """Return what exam.json says of the material and of who corrects."""
+    """Return the keys of exam.json about the material and the teacher."""
     teacher = session.config.teacher or ("a person" if session.config.review else "the file")
     return {
         "method": "corrections",
@@ -255,9 +252,7 @@ def describe(session: Session, material: Corrections) -> dict[str, Any]:
 
 
 def describe_material(material: Corrections, teacher: str) -> str:
-    """Return what the person brought, in a line: the words of criticisms, the counts of everything
-    else.
-    """
+    """Describe the material in one line: the words of criticisms, the counts of everything else."""
     words = dict.fromkeys(e.feedback for e in material.criticisms)
     counts = {
         "corrections": len(material.edits),
@@ -271,11 +266,9 @@ def describe_material(material: Corrections, teacher: str) -> str:
 
 def show_arms(exam: Mapping[str, Any]) -> dict[str, Any]:
     """Return the numbers of each arm, for the result."""
-    found: dict[str, Any] = {}
+    found = {}
     for arm in exam["distance"]:
-        found[arm] = {
-            key: exam[key][arm] for key in SHOWN_METRICS if key in exam and arm in exam[key]
-        }
+        found[arm] = {key: exam[key][arm] for key in SHOWN_METRICS if arm in exam.get(key, {})}
     return found
 
 

@@ -1,4 +1,4 @@
-"""Step 1 of corrections: which prompts of the student are new."""
+"""Step 1 of corrections: check that prompts of the model are new."""
 
 from __future__ import annotations
 
@@ -12,19 +12,16 @@ from selfteach.records import get_user_text
 from selfteach.select.prompt_format import find_format_fault
 
 NoveltyCheck = Callable[[str], str]
-"""Says why a prompt is not used, or nothing; a prompt that passed is known from then on."""
+"""Returns why a prompt is refused, or ""; an accepted prompt is no longer new afterwards."""
 
 
 def make_novelty_check(session: Session, material: Corrections) -> NoveltyCheck:
-    """Return a check that knows all prompts of the material."""
+    """Return a check that compares with all prompts of the material."""
     edits = (*material.edits, *material.approved)
-    prompts = [*dict.fromkeys([*(e.prompt for e in edits), *material.prompts])]
+    prompts = [*(e.prompt for e in edits), *material.prompts]
     prompts += [e.prompt for e in material.criticisms]
-    texts: dict[str, None] = {}
-    for prompt in prompts:
-        texts[join_turns(prompt)] = None
-        texts[get_user_text(prompt)] = None
-    pool = OverlapIndex(texts)
+    texts = [text for prompt in prompts for text in (join_turns(prompt), get_user_text(prompt))]
+    pool = OverlapIndex(dict.fromkeys(texts))
 
     def find_fault(text: str) -> str:
         fault = find_format_fault(text)
@@ -37,7 +34,7 @@ def make_novelty_check(session: Session, material: Corrections) -> NoveltyCheck:
 
 
 def join_turns(prompt: Turns) -> str:
-    """Return what makes two prompts alike: all that was said, but for the system's words, which
-    many prompts share.
+    """Return the words of a prompt that are compared: all turns but the system message, which many
+    prompts share.
     """
     return "\n".join(turn.content for turn in prompt if turn.role != "system")

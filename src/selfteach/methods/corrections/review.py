@@ -8,14 +8,14 @@ from selfteach.materials.corrections import Corrections, Edit
 from selfteach.methods.corrections.answers import EMPTY_ANSWER, sample_completions
 from selfteach.methods.session import Session
 from selfteach.records import get_user_text, parse_messages
-from selfteach.run.ledger import Outcome
+from selfteach.run.ledger import make_outcome
 
 
 def review_answers(session: Session, material: Corrections) -> Corrections:
-    """Return the material with a person's decisions on the student's answers.
+    """Return the material with a person's decisions on the model's answers.
 
-    The answers wait in the review page until each has a decision. A prompt that was skipped has no
-    correction to be examined by, so no prompt is left.
+    The review page shows the answers until each has a decision. The result has no prompts: a
+    skipped prompt has no correction, so the exam cannot use it.
     """
     from selfteach.review.queue import add_answers, list_corrections, list_waiting
     from selfteach.review.serve import serve_review
@@ -29,21 +29,21 @@ def review_answers(session: Session, material: Corrections) -> Corrections:
             cut = answer.finish == "length"
             rows.append({"prompt": prompt, "answer": answer.text, "cut": cut})
         else:
-            empty.append(
-                Outcome(answer.id, "dropped", EMPTY_ANSWER, {"prompt": get_user_text(prompt)})
-            )
+            empty.append(make_outcome(answer.id, EMPTY_ANSWER, {"prompt": get_user_text(prompt)}))
     session.run.ledger.record_outcomes("answers for review", empty)
     ids = add_answers(session.run.ledger, rows)
     if list_waiting(session.run.ledger):
         serve_review(session.run.ledger, name=session.run.path.name, say=session.display.print_line)
-    edits = list(material.edits)
-    approved = list(material.approved)
-    for row in list_corrections(session.run.ledger, ids):
-        where = f"review {row['id']}"
-        prompt = parse_messages(row["prompt"])
-        edit = Edit(where, prompt, row["answer"], row["correction"], cut=row["cut"])
-        if edit.unchanged:
-            approved.append(edit)
-        else:
-            edits.append(edit)
+    reviewed = [
+        Edit(
+            f"review {row['id']}",
+            parse_messages(row["prompt"]),
+            row["answer"],
+            row["correction"],
+            cut=row["cut"],
+        )
+        for row in list_corrections(session.run.ledger, ids)
+    ]
+    edits = material.edits + [edit for edit in reviewed if not edit.unchanged]
+    approved = material.approved + [edit for edit in reviewed if edit.unchanged]
     return replace(material, edits=edits, approved=approved, prompts=[])

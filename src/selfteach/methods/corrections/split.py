@@ -1,4 +1,4 @@
-"""Step 1 of corrections: which prompts are for training, for development and for the exam."""
+"""Step 1 of corrections: split the prompts into train, dev and test."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from selfteach.methods.corrections.novelty import NoveltyCheck, join_turns
 from selfteach.methods.prompts import write_scope_prompts
 from selfteach.methods.session import Session
 from selfteach.records import make_prompt
-from selfteach.select.clusters import SplitName, split_prompts
+from selfteach.select.clusters import split_prompts
 
 PromptsByPart = dict[str, list[Turns]]
 """Prompts by part: train, dev and test."""
@@ -22,12 +22,12 @@ PromptsByPart = dict[str, list[Turns]]
 
 @dataclass
 class CorrectionParts:
-    """What the rest of a run is made of.
+    """Hold the prompts by part.
 
     Attributes:
-        edits: the rows of the file that hold a correction or an approved answer.
+        edits: the rows of the file with a correction or an approved answer.
         own: the prompts of the material.
-        general: the prompts that the student asked itself.
+        general: prompts about anything, which the model wrote.
         criticised: each criticism with the prompts like its own.
     """
 
@@ -38,46 +38,38 @@ class CorrectionParts:
 
     def get_test_prompts(self) -> list[Turns]:
         """Return the held-out prompts on which answers are corrected."""
-        found = list(self.own["test"])
-        for _, prompts in self.criticised:
-            found += prompts["test"]
-        return found
+        written = [prompt for _, prompts in self.criticised for prompt in prompts["test"]]
+        return self.own["test"] + written
 
     def get_criticised_test_prompts(self) -> set[Turns]:
-        """Return those of them that were asked for a criticism."""
-        found: set[Turns] = set()
-        for _, prompts in self.criticised:
-            found.update(prompts["test"])
-        return found
+        """Return the held-out prompts that were written for a criticism."""
+        return {prompt for _, prompts in self.criticised for prompt in prompts["test"]}
 
 
 def split_material(
-    session: Session, material: Corrections, spoken: Sequence[Critic], newness: NoveltyCheck
+    session: Session, material: Corrections, critics: Sequence[Critic], newness: NoveltyCheck
 ) -> CorrectionParts:
-    """Split all prompts into train, dev and test at once; like goes with like, so that no test
-    prompt has a twin in training (invariant 5).
+    """Split all prompts into train, dev and test at once. Similar prompts share a part, so that no
+    test prompt has a near copy in training (invariant 5).
 
-    A criticised prompt is always learned from: those that the student asks like it, and that are
-    unlike enough, are for the exam. Where nobody corrects answers to dev prompts, they are for the
-    exam too.
+    A criticised prompt is always learned from; prompts like it that are different enough are for
+    the exam. Dev prompts join the test part where nobody corrects answers to them.
 
     Raises:
         DataError: too few prompts to learn from and to be examined on.
     """
     edits = [*material.edits, *material.approved]
-    sorts = {"own": list(dict.fromkeys([*(e.prompt for e in edits), *material.prompts]))}
-    sorts["general"] = write_general_prompts(session, newness)
-    for i, critic in enumerate(spoken):
-        sorts[f"criticism {i}"] = critic.similar
-    found = split_sorts(session, sorts)
-    criticised = [(critic, found[f"criticism {i}"]) for i, critic in enumerate(spoken)]
+    groups = {"own": list(dict.fromkeys([*(e.prompt for e in edits), *material.prompts]))}
+    groups["general"] = write_general_prompts(session, newness)
+    for i, critic in enumerate(critics):
+        groups[f"criticism {i}"] = critic.similar
+    found = split_groups(session, groups)
+    criticised = [(critic, found[f"criticism {i}"]) for i, critic in enumerate(critics)]
     parts = CorrectionParts(edits, found["own"], found["general"], criticised)
-    if not parts.get_test_prompts() or not (found["own"]["train"] or spoken):
+    if not parts.get_test_prompts() or not (found["own"]["train"] or critics):
         raise DataError(
-            (
-                f"{len(sorts['own'])} prompts are too few, or too much alike, to learn from some "
-                "and to be examined on others."
-            ),
+            f"{len(groups['own'])} prompts are too few, or too much alike, to learn from some "
+            "and to be examined on others.",
             cure=(
                 "Bring more prompts, or raise correct.max_overlap where they are alike by "
                 "their nature."
@@ -86,37 +78,33 @@ def split_material(
     return parts
 
 
-def split_sorts(session: Session, sorts: dict[str, list[Turns]]) -> dict[str, PromptsByPart]:
-    """Return the prompts of each sort by part."""
-    flat = [(prompt, sort) for sort, prompts in sorts.items() for prompt in prompts]
-    found: dict[str, PromptsByPart] = {sort: {"train": [], "dev": [], "test": []} for sort in sorts}
-    for (prompt, sort), side in zip(flat, assign_parts(session, flat), strict=True):
-        corrected_on_dev = session.teacher and sort == "own"
-        part = "test" if side == "dev" and not corrected_on_dev else side
-        found[sort][part].append(prompt)
-    return found
-
-
-def assign_parts(session: Session, flat: Sequence[tuple[Turns, str]]) -> list[SplitName]:
-    """Return train, dev or test for each (prompt, sort)."""
+def split_groups(session: Session, groups: dict[str, list[Turns]]) -> dict[str, PromptsByPart]:
+    """Return the prompts of each group by part; the groups are the strata of the split."""
     config = session.config.correct
+    flat = [(prompt, name) for name, prompts in groups.items() for prompt in prompts]
     prompts = [prompt for prompt, _ in flat]
-    return split_prompts(
+    sides = split_prompts(
         [join_turns(prompt) for prompt in prompts],
         session.base.embed(prompts),
         (config.train_share, config.dev_share, 1 - config.train_share - config.dev_share),
         session.config.seed,
-        strata=[sort for _, sort in flat],
+        strata=[name for _, name in flat],
         max_overlap=config.max_overlap,
     )
+    found: dict[str, PromptsByPart] = {
+        name: {"train": [], "dev": [], "test": []} for name in groups
+    }
+    for (prompt, name), side in zip(flat, sides, strict=True):
+        corrected_on_dev = session.teacher and name == "own"
+        part = "test" if side == "dev" and not corrected_on_dev else side
+        found[name][part].append(prompt)
+    return found
 
 
 def write_general_prompts(session: Session, newness: NoveltyCheck) -> list[Turns]:
-    """Return prompts about anything, which the student asks itself."""
+    """Return prompts about anything, which the model writes."""
     config = session.config.anchors
-    return [
-        make_prompt(a.text)
-        for a in write_scope_prompts(
-            session, Subject(""), "general", config.general, config.rounds, newness
-        )
-    ]
+    written = write_scope_prompts(
+        session, Subject(""), "general", config.general, config.rounds, newness
+    )
+    return [make_prompt(prompt.text) for prompt in written]

@@ -1,17 +1,17 @@
-"""Step 4 of documents: how well does each judge of knowledge tell what it should? Nothing of the
-exam is used.
+"""Step 4 of documents: measure how well each judge of knowledge recognizes what the model knows.
+The exam's questions are not used.
 
-With `study.known=auto` the judge that ranks best says which sentences are known already. Otherwise
-the judge that selects is the one that was named, with the thresholds of the configuration.
+With `study.known=auto` the judge with the best ranking decides which sentences are known already.
+Otherwise the configured judge decides, with the thresholds of the configuration.
 
-    S_K  on common questions (FURTHER of evaluate/common.py), of which the base knows some: are
-         those that it does not know ranked higher?
-    S_L  on the questions about the documents, with the labels as the model wrote them, before they
-         were repaired: are wrong ones ranked higher?
+    S_K  on common questions (CALIBRATION_QUESTIONS of evaluate/common_knowledge.py), of which the
+         base knows some: does it rank the unknown ones higher?
+    S_L  on the questions about the documents, with the labels as the model wrote them, before any
+         repair: does it rank the wrong ones higher?
 
 Our own: the AUROC of each judge against questions with known answers. There are two sets, because
 the base knows nearly nothing about the documents, and its labels of common facts are nearly all
-right. In one set of both, a judge would shine that only tells the two kinds apart.
+right. On one joint set, a judge that only tells the two kinds apart would get a high AUROC.
 """
 
 from __future__ import annotations
@@ -45,34 +45,35 @@ def calibrate_judges(
     Args:
         measured: questions about the documents with their labels as they were written.
     """
-    count = session.config.select.calibrate
+    config = session.config.select
     common = answer_questions(
         session.base,
-        make_common_questions(count),
-        session.config.select.samples,
+        make_common_questions(config.calibrate),
+        config.samples,
         session.config.seed,
         progress=session.display.advance,
     )
     accepted = {golds[0]: golds for _, golds in CALIBRATION_QUESTIONS}
 
-    def says(answer: str, gold: str) -> bool:
+    def is_right(answer: str, gold: str) -> bool:
         return any(contains_answer(answer, other) for other in accepted[gold])
 
-    knowledge, _ = calibrate_knowledge_judges(
-        judges, common, {a.question.text: a.question.short for a in common}, says
-    )
-    asked = choose_evenly(measured, count)
-    labels, _ = calibrate_knowledge_judges(
-        judges, asked, {a.question.text: a.question.short for a in asked}
-    )
+    knowledge, _ = calibrate_knowledge_judges(judges, common, map_answers(common), is_right)
+    chosen = choose_evenly(measured, config.calibrate)
+    labels, _ = calibrate_knowledge_judges(judges, chosen, map_answers(chosen))
     return [
         replace(k, label=own.label, tau_label=own.tau_label)
         for k, own in zip(knowledge, labels, strict=True)
     ]
 
 
+def map_answers(answered: Sequence[LabelledQuestion]) -> dict[str, str]:
+    """Return the right answer of each question, by its text."""
+    return {a.question.text: a.question.short for a in answered}
+
+
 def describe_calibrations(found: Sequence[JudgeCalibration], used: str) -> list[dict[str, Any]]:
-    """Return what the report shows; `used` marks the judge that selects."""
+    """Return the calibrations for the report; `used` marks the judge that selects."""
     return [one.to_json() | {"used": one.judge == used} for one in found]
 
 
@@ -80,15 +81,16 @@ def make_common_questions(count: int) -> list[Question]:
     """Return questions that many people can answer, each with a sentence that answers it."""
     found = []
     for text, golds in CALIBRATION_QUESTIONS[:count]:
-        said = f'The right answer to the question "{text[:-1]}" is {golds[0]}.'
-        (chunk,) = split_chunks(Document("common", COMMON_TITLE, said), lambda t: len(t.split()))
+        sentence = f'The right answer to the question "{text[:-1]}" is {golds[0]}.'
+        document = Document("common", COMMON_TITLE, sentence)
+        (chunk,) = split_chunks(document, lambda text: len(text.split()))
         found.append(Question(text, golds[0], chunk, 0))
     return found
 
 
 def list_judges(session: Session, used: KnowledgeJudge) -> list[KnowledgeJudge]:
-    """Return all judges that can be asked here; the one that selects comes first."""
-    setup = knowledge_setup(session)
+    """Return all judges that work in this run; the one that selects comes first."""
+    setup = make_knowledge_setup(session)
     found = [used]
     for name in list_names("knowledge_judges"):
         factory = load_registered("knowledge_judges", name)
@@ -97,8 +99,8 @@ def list_judges(session: Session, used: KnowledgeJudge) -> list[KnowledgeJudge]:
     return found
 
 
-def knowledge_setup(session: Session) -> KnowledgeSetup:
-    """Return what the judges of knowledge are built from in this run."""
+def make_knowledge_setup(session: Session) -> KnowledgeSetup:
+    """Return the models from which the judges of knowledge are built in this run."""
     return KnowledgeSetup(
         session.base,
         session.config.select.nli,

@@ -1,12 +1,12 @@
-"""The exam of documents: are held-out questions answered without the document, and is nothing else
-changed?
+"""The exam of documents: does the tuned model answer held-out questions without the document, and
+does everything else stay the same?
 
 contains, f1        of greedy answers to held-out questions (evaluate/knowledge.py)
-drawn               `contains` of one answer sampled at T = 1
-common              right answers to questions that many people can answer
-damage              of all that the base answered rightly, the share that is not right any more
+sampled             `contains` of one answer sampled at T = 1
+common              share of right answers to questions that many people can answer
+damage              share of the base's right answers that are wrong after training
 pairwise            tuned answers against the base's, judged by the base with the passage
-map                 what the model knows before and after: known, unknown or unsure
+map                 knowledge before and after: known, unknown or unsure
 
 The prompted arm is the open book: the base with the passage that answers the question.
 """
@@ -16,7 +16,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import groupby
 from typing import Any
 
 from selfteach import statistics
@@ -37,7 +36,6 @@ from selfteach.evaluate.exam import (
 from selfteach.evaluate.knowledge import GradedAnswers
 from selfteach.evaluate.verdict import MAX_HARMED, Evidence
 from selfteach.generate.answers import LabelledQuestion, make_open_book_chat
-from selfteach.generate.questions import Question
 from selfteach.generate.spans import find_answer_spans, replace_answer
 from selfteach.generate.study import GAP, GAPS
 from selfteach.judge import pairwise
@@ -47,13 +45,13 @@ from selfteach.judge.pairwise import AnswerPair, ModelPairwiseJudge
 from selfteach.materials.documents.chunk import Chunk
 from selfteach.materials.documents.questions import PeopleQuestion
 from selfteach.methods.session import Session
-from selfteach.records import Measure, Prompt, digest, make_prompt
+from selfteach.records import Completion, Measure, Prompt, digest, make_prompt
 from selfteach.select.knowledge import decide_state, find_label_fault
 
 NOTABLE_LOSS = 0.03
-"""The damage above which the verdict names it, also where it may be chance."""
+"""The verdict names damage above this share, also where it may be chance."""
 MAX_COMMON_LOSS = MAX_HARMED / 2
-"""The loss of right answers to common questions that must not be certain."""
+"""The largest loss of right answers to common questions: the interval must not lie above it."""
 
 
 # Held-out questions
@@ -64,7 +62,7 @@ class HeldOutQuestion:
     """A held-out question with its right answers.
 
     Attributes:
-        chunk: the piece of a document that answers it.
+        chunk: the piece of a document that contains the answer.
         origin: who wrote it, in words.
     """
 
@@ -75,13 +73,13 @@ class HeldOutQuestion:
 
 
 def make_people_questions(
-    chunks: Sequence[Chunk], asked: Sequence[PeopleQuestion]
+    chunks: Sequence[Chunk], questions: Sequence[PeopleQuestion]
 ) -> list[HeldOutQuestion]:
-    """Return people's questions, each with the chunk of its document that fits best; a question
-    without a known document may be about any.
+    """Return people's questions, each with the best matching chunk of its document. A question
+    without a known document is matched with all chunks.
     """
     found = []
-    for q in asked:
+    for q in questions:
         own = [chunk for chunk in chunks if chunk.document.id == q.document] or chunks
         best = max(own, key=partial(rate_chunk, q))
         found.append(HeldOutQuestion(q.text, q.answers, best, "people"))
@@ -89,62 +87,54 @@ def make_people_questions(
 
 
 def rate_chunk(q: PeopleQuestion, chunk: Chunk) -> tuple[bool, float]:
-    """Return whether a chunk holds an answer, and the share of the question's words in it."""
+    """Return whether a chunk contains an answer, and the share of the question's words in it."""
     holds_answer = any(contains_answer(chunk.passage, text) for text in q.answers)
     return holds_answer, token_recall(q.text, chunk.passage)
 
 
 def count_held_out(count: int, share: float) -> int:
-    """Return how many of `count` are set aside: at least one, and not all."""
+    """Return how many of `count` to hold out: at least one, and not all."""
     return min(max(1, round(share * count)), count - 1)
 
 
 def make_gap_questions(chunks: Sequence[Chunk], share: float, seed: int) -> list[HeldOutQuestion]:
-    """Return a share of the sentences, each with a gap in place of an answer; none where fewer
-    than two sentences offer an answer.
+    """Return a share of the sentences, each with a gap in place of an answer. Return nothing where
+    fewer than two sentences offer an answer.
 
-    The sentence itself would be marked right with this answer: not with the "Angleterre" of
-    "d'Angleterre".
+    The sentence itself must count as right with this answer; "d'Angleterre" does not with
+    "Angleterre".
     """
-    offers: dict[tuple[str, int], tuple[Chunk, str, str]] = {}
+    offers: dict[tuple[str, int], HeldOutQuestion] = {}
     for chunk in chunks:
         for i in chunk.find_informative_sentences():
             text = chunk.words(i)
-            names = (
-                name for name in find_answer_spans(text, chunk.title) if contains_answer(text, name)
-            )
-            if name := next(names, ""):
-                offers[chunk.id, i] = (chunk, text, name)
+            spans = find_answer_spans(text, chunk.title)
+            name = next((span for span in spans if contains_answer(text, span)), "")
+            if name:
+                gapped = replace_answer(text, name, GAP)
+                prompt = GAPS[0].format(title=chunk.title, text=gapped)
+                question = HeldOutQuestion(prompt, (name,), chunk, "gaps in its sentences")
+                offers[chunk.id, i] = question
     if len(offers) < 2:
         return []
-    places = sorted(offers, key=lambda place: digest([seed, *place]))
-    found = []
-    for place in places[: count_held_out(len(places), share)]:
-        chunk, text, name = offers[place]
-        asked = GAPS[0].format(title=chunk.title, text=replace_answer(text, name, GAP))
-        found.append(HeldOutQuestion(asked, (name,), chunk, "gaps in its sentences"))
-    return found
-
-
-def make_own_questions(questions: Sequence[Question]) -> list[HeldOutQuestion]:
-    """Return the model's own questions about sentences that were set aside."""
-    return [HeldOutQuestion(q.text, (q.short,), q.chunk, "the model") for q in questions]
+    shuffled = sorted(offers, key=lambda place: digest([seed, *place]))
+    return [offers[place] for place in shuffled[: count_held_out(len(offers), share)]]
 
 
 def has_room(session: Session, q: HeldOutQuestion) -> bool:
-    """Return whether the context holds all that the exam asks about a question: the open book with
-    its answer, and the passage with two answers to compare.
+    """Return whether every prompt of the exam about a question fits into the context: the open book
+    with its answer, and the passage with two answers to compare.
     """
     encode = session.model.encode
     answer_tokens: int = session.config.exam.max_tokens
-    duel = ModelPairwiseJudge(session.base).asked(add_passage(q), "", "")
+    comparison = ModelPairwiseJudge(session.base).asked(add_passage(q), "", "")
     open_book = len(encode(make_open_book_chat(q.text, q.chunk))) + answer_tokens
-    compared = len(encode(duel)) + 2 * answer_tokens
+    compared = len(encode(comparison)) + 2 * answer_tokens
     return max(open_book, compared) <= session.model.context_tokens
 
 
 def add_passage(q: HeldOutQuestion) -> Prompt:
-    """Return the question after the passage that answers it."""
+    """Return the question after the passage that contains its answer."""
     return make_prompt(f"{q.chunk.passage} {q.text}")
 
 
@@ -157,7 +147,7 @@ class HeldOutScores:
 
     Attributes:
         graded: greedy answers by arm.
-        sampled: by arm that samples, whether each sampled answer is right.
+        sampled: whether each sampled answer is right, by arm; only arms that sample.
     """
 
     graded: Mapping[str, GradedAnswers]
@@ -171,24 +161,20 @@ class HeldOutScores:
 
 @dataclass(frozen=True)
 class KnowledgeScorer:
-    """Scores answers by whether they contain a right one."""
+    """Grade an answer as right where it contains a right one."""
 
-    quiz: Sequence[HeldOutQuestion]
+    questions: Sequence[HeldOutQuestion]
 
-    @property
-    def golds(self) -> list[tuple[str, ...]]:
-        """The right answers to each question."""
-        return [q.answers for q in self.quiz]
+    def grade(self, answers: Sequence[Completion]) -> GradedAnswers:
+        """Grade one answer to each question."""
+        return knowledge.grade_answers(answers, [q.answers for q in self.questions])
 
     def score(self, answers: ArmAnswers) -> HeldOutScores:
-        """Grade the greedy answers of every arm, and those sampled ones that there are."""
-        graded = {
-            arm: knowledge.grade_answers(own.greedy, self.golds) for arm, own in answers.items()
+        """Grade the greedy answers of every arm, and the sampled ones where there are any."""
+        graded = {arm: self.grade(own.greedy) for arm, own in answers.items()}
+        sampled = {
+            arm: self.grade(own.sampled).right for arm, own in answers.items() if own.sampled
         }
-        sampled = {}
-        for arm, own in answers.items():
-            if own.sampled:
-                sampled[arm] = knowledge.grade_answers(own.sampled, self.golds).right
         return HeldOutScores(graded, sampled)
 
     def measure(self, state: ExamState) -> dict[str, Any]:
@@ -199,7 +185,7 @@ class KnowledgeScorer:
 
     def measure_noise(self, again: Answers, state: ExamState) -> dict[str, Measure]:
         """Compare the share of right answers in two samples of the base."""
-        second = knowledge.grade_answers(again.sampled, self.golds).right
+        second = self.grade(again.sampled).right
         first = state.scores.sampled["base"]
         return {"contains": statistics.paired_bootstrap(second, first, seed=state.seed)}
 
@@ -209,11 +195,11 @@ class KnowledgeScorer:
         start = f"the base answers {scores.percent('base')} of the held-out questions"
         if state.tuned is None:
             return Evidence(None, None, start, "", not_trained="nothing was trained")
-        right = {arm: graded.right for arm, graded in scores.graded.items()}
-        compare = partial(statistics.paired_bootstrap, right["taught"], seed=state.seed)
+        graded = scores.graded
+        compare = partial(statistics.paired_bootstrap, graded["taught"].right, seed=state.seed)
         return Evidence(
-            gain=compare(right["base"]),
-            over_prompt=compare(right["prompted"]),
+            gain=compare(graded["base"].right),
+            over_prompt=compare(graded["prompted"].right),
             start=start,
             change=(
                 f"{scores.percent('base')} of the held-out questions are answered before and "
@@ -229,19 +215,19 @@ class KnowledgeScorer:
         )
 
     def does_harm(self, state: ExamState) -> bool:
-        """Return whether too many general answers are harmed, or common questions are lost for
+        """Return whether too many general answers are harmed, or the loss of common questions is
         certain.
         """
         if state.side_effects.harmed_scopes("taught"):
             return True
-        lost: Measure = state.found["common_loss"]
-        return lost.low > MAX_COMMON_LOSS
+        loss: Measure = state.found["common_loss"]
+        return loss.low > MAX_COMMON_LOSS
 
     def rows(self, state: ExamState) -> list[dict[str, Any]]:
         """Return each question with its right answers, and every arm's answer."""
         scores: HeldOutScores = state.scores
         rows = []
-        for i, q in enumerate(self.quiz):
+        for i, q in enumerate(self.questions):
             cells = {
                 arm: {"greedy": own.draws[i].text, "broken": not own.right[i]}
                 for arm, own in scores.graded.items()
@@ -252,7 +238,7 @@ class KnowledgeScorer:
 
 
 def describe_damage(damage: Measure) -> str:
-    """Say what became of the questions that the base answers rightly."""
+    """Describe the damage to the questions that the base answers rightly."""
     if not damage.n:
         return "the base knew nothing else that was asked"
     if damage.value <= NOTABLE_LOSS:
@@ -265,7 +251,7 @@ def describe_damage(damage: Measure) -> str:
 
 def build_exam(
     session: Session,
-    quiz: Sequence[HeldOutQuestion],
+    questions: Sequence[HeldOutQuestion],
     general: Sequence[Prompt],
     taught_texts: Sequence[str],
     header: Mapping[str, Any],
@@ -276,14 +262,15 @@ def build_exam(
         general: held-out prompts about anything else.
         header: further keys of exam.json that are known beforehand.
     """
-    asked_by = quiz[0].origin if quiz else ""
+    asked_by = questions[0].origin if questions else ""
+    closed = {TARGET: [make_prompt(q.text) for q in questions], GENERAL: general}
     return Exam(
-        questions={TARGET: [make_prompt(q.text) for q in quiz], GENERAL: general},
-        arms=lambda tuned: build_arms(session, tuned, quiz, general),
-        scorer=KnowledgeScorer(quiz),
+        questions=closed,
+        arms=lambda tuned: build_arms(session, tuned, questions, closed),
+        scorer=KnowledgeScorer(questions),
         taught_texts=taught_texts,
         header={"method": "documents", "asked_by": asked_by, **header},
-        measurements=[measure_common, partial(measure_pairwise, quiz), measure_general_drift],
+        measurements=[measure_common, partial(measure_pairwise, questions), measure_general_drift],
         sampled_stage="exam again",
     )
 
@@ -291,14 +278,16 @@ def build_exam(
 def build_arms(
     session: Session,
     tuned: TunedModel | None,
-    quiz: Sequence[HeldOutQuestion],
-    general: Sequence[Prompt],
+    questions: Sequence[HeldOutQuestion],
+    closed: Mapping[str, Sequence[Prompt]],
 ) -> dict[str, Arm]:
-    """Build the base, the open book and the tuned model. The open book answers the held-out
-    questions alone: no passage belongs to a general prompt.
+    """Build the base, the open book and the tuned model. The open book answers only the held-out
+    questions: no passage belongs to a general prompt.
+
+    Args:
+        closed: the prompts without a passage, by scope.
     """
-    closed = {TARGET: [make_prompt(q.text) for q in quiz], GENERAL: general}
-    open_book = {TARGET: [make_open_book_chat(q.text, q.chunk) for q in quiz]}
+    open_book = {TARGET: [make_open_book_chat(q.text, q.chunk) for q in questions]}
     arms = {
         "base": Arm(session.base, closed),
         "prompted": Arm(session.base, open_book, sampled=False),
@@ -309,18 +298,18 @@ def build_arms(
 
 
 def measure_common(state: ExamState) -> dict[str, Any]:
-    """Measure what base and tuned model know that many people know, and what was lost of all that
-    the base answered rightly.
+    """Measure the common knowledge of base and tuned model, and the loss of all that the base
+    answered rightly.
     """
-    asked = COMMON_QUESTIONS[: state.session.config.exam.common]
-    prompts = [make_prompt(text) for text, _ in asked]
-    golds = [gold for _, gold in asked]
+    questions = COMMON_QUESTIONS[: state.session.config.exam.common]
+    prompts = [make_prompt(text) for text, _ in questions]
+    golds = [gold for _, gold in questions]
     arms = [arm for arm in ("base", "taught") if arm in state.arms]
-    state.session.display.start_stage("exam common", len(asked) * len(arms))
+    state.session.display.start_stage("exam common", len(prompts) * len(arms))
     right = {}
     for arm in arms:
-        draws = answer(state.session, state.arms[arm].model, "exam", prompts, 0.0)
-        right[arm] = knowledge.grade_answers(draws, golds).right
+        answers = answer(state.session, state.arms[arm].model, "exam", prompts, 0.0)
+        right[arm] = knowledge.grade_answers(answers, golds).right
     return compare_common(right, state.scores, state.seed)
 
 
@@ -333,29 +322,29 @@ def compare_common(
     Args:
         right: by arm, whether each common question is answered rightly.
     """
-    found: dict[str, Any] = {
-        "common": {arm: statistics.share(flags) for arm, flags in right.items() if flags}
+    common = {arm: statistics.share(flags) for arm, flags in right.items() if flags}
+    if "taught" not in right:
+        return {"common": common}
+    before = [*scores.graded["base"].right, *right["base"]]
+    after = [*scores.graded["taught"].right, *right["taught"]]
+    return {
+        "common": common,
+        "damage": knowledge.measure_damage(before, after),
+        "common_loss": statistics.paired_bootstrap(right["base"], right["taught"], seed=seed),
     }
-    if "taught" in right:
-        before = [*scores.graded["base"].right, *right["base"]]
-        after = [*scores.graded["taught"].right, *right["taught"]]
-        found["damage"] = knowledge.measure_damage(before, after)
-        loss = statistics.paired_bootstrap(right["base"], right["taught"], seed=seed)
-        found["common_loss"] = loss
-    return found
 
 
-def measure_pairwise(quiz: Sequence[HeldOutQuestion], state: ExamState) -> dict[str, Any]:
-    """Compare tuned answers with the base's, in both orders; the base with the passage judges, and
-    a win counts only where both orders agree.
+def measure_pairwise(questions: Sequence[HeldOutQuestion], state: ExamState) -> dict[str, Any]:
+    """Compare tuned answers with the base's, in both orders. The base with the passage judges; a
+    win counts only where both orders agree.
     """
     if state.tuned is None:
         return {}
     graded = state.scores.graded
-    rows = zip(quiz, graded["taught"].draws, graded["base"].draws, strict=True)
-    duels = [AnswerPair(add_passage(q), ours.text, theirs.text) for q, ours, theirs in rows]
-    verdicts = pairwise.compare_pairs(ModelPairwiseJudge(state.session.base), duels)
-    return {"pairwise": pairwise.summarize_verdicts(duels, verdicts, state.seed)}
+    rows = zip(questions, graded["taught"].draws, graded["base"].draws, strict=True)
+    pairs = [AnswerPair(add_passage(q), tuned.text, base.text) for q, tuned, base in rows]
+    verdicts = pairwise.compare_pairs(ModelPairwiseJudge(state.session.base), pairs)
+    return {"pairwise": pairwise.summarize_verdicts(pairs, verdicts, state.seed)}
 
 
 # The knowledge map
@@ -369,60 +358,47 @@ def make_knowledge_map(
     scored: Sequence[KnowledgeScores],
     answers: Sequence[Mapping[str, Any]],
 ) -> list[dict[str, Any]]:
-    """Return the documents with their chunks with their questions, each with its state before and
-    after (step 6).
+    """Return the documents with their chunks, and the chunks with their questions: the state of
+    each before and after training (step 6).
 
-    Of a learned question, `before` is the word of the selection, and `after` says whether the tuned
-    answer holds the label's words; an unsure label stays unsure. A held-out question is known where
-    its answer is right.
+    A learned question: `before` is the state at selection; `after` is known where the tuned
+    answer contains the label's words. An unsure label stays unsure. A held-out question is known
+    where its answer is right.
 
     Args:
-        answered, scored: the learned questions, in one order.
+        answered, scored: the learned questions, in the same order.
         answers: the rows of exam.json.
     """
+    select = session.config.select
     prompts = [make_prompt(a.question.text) for a in answered]
     session.display.start_stage("map", 2 * len(prompts))
     before = answer(session, session.base, "exam", prompts, 0.0)
     after = answer(session, tuned.recorded, "exam", prompts, 0.0)
     rows: dict[str, list[dict[str, Any]]] = {chunk.id: [] for chunk in chunks}
     for a, scores, base, own in zip(answered, scored, before, after, strict=True):
-        first = decide_first_state(session, a, scores)
-        learned = describe_learned(a, first, base.text, own.text)
-        rows[a.question.chunk.id].append(learned)
+        state = "unsure"
+        if not find_label_fault(a):
+            state = decide_state(scores, select.tau_label, select.tau_knowledge)
+        rows[a.question.chunk.id].append(describe_learned(a, state, base.text, own.text))
     for row in answers:
         if row["scope"] == TARGET:
             rows[row["chunk"]].append(describe_held_out(row))
-    found = []
-    for _, group in groupby(chunks, key=lambda chunk: chunk.document.id):
-        own_chunks = list(group)
-        document = own_chunks[0].document
-        found.append(
-            {
-                "document": document.id,
-                "title": document.title,
-                "file": document.source,
-                "chunks": [{"text": c.text, "questions": rows[c.id]} for c in own_chunks],
-            }
-        )
-    return found
-
-
-def decide_first_state(
-    session: Session, answered: LabelledQuestion, scores: KnowledgeScores
-) -> str:
-    """Return what the selection said of a question."""
-    config = session.config.select
-    if find_label_fault(answered):
-        return "unsure"
-    return decide_state(scores, config.tau_label, config.tau_knowledge)
+    found: dict[str, dict[str, Any]] = {}
+    for chunk in chunks:
+        document = chunk.document
+        top = {"document": document.id, "title": document.title, "file": document.source}
+        entry = found.setdefault(document.id, {**top, "chunks": []})
+        entry["chunks"].append({"text": chunk.text, "questions": rows[chunk.id]})
+    return list(found.values())
 
 
 def describe_learned(
-    answered: LabelledQuestion, before: str, base: str, tuned: str
+    answered: LabelledQuestion, state: str, base: str, tuned: str
 ) -> dict[str, Any]:
-    """Return the row of a question that was learned from.
+    """Return the map's row of a question to learn from.
 
     Args:
+        state: at selection.
         base, tuned: the answers of both models.
     """
     short = answered.question.short
@@ -432,15 +408,15 @@ def describe_learned(
         "label": answered.best,
         "answer": short,
         "held_out": False,
-        "before": before,
-        "after": "unsure" if before == "unsure" else after,
+        "before": state,
+        "after": "unsure" if state == "unsure" else after,
         "base": base,
         "taught": tuned,
     }
 
 
 def describe_held_out(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the row of a held-out question, from its row in exam.json."""
+    """Return the map's row of a held-out question, from its row in exam.json."""
     base = row["arms"]["base"]
     tuned = row["arms"]["taught"]
     return {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -30,7 +31,7 @@ from selfteach.methods.sources import (
 from selfteach.records import digest
 
 FORGOTTEN = "forgotten"
-LEAST_SENTENCES = 2
+MIN_SENTENCES = 2
 DocumentSource = str | Path | Sequence[str | Path] | Sequence[Mapping[str, Any]]
 """A path, several paths, or rows with text, title and questions."""
 
@@ -77,13 +78,12 @@ def split_sources(documents: DocumentSource) -> tuple[list[Path], list[dict[str,
     """
     if isinstance(documents, str | Path):
         return [Path(documents)], None
-    is_list = isinstance(documents, Iterable) and not isinstance(documents, Mapping | bytes)
-    given: list[Any] = list(documents) if is_list else []
-    if is_list and all(isinstance(one, str | Path) for one in given):
-        return [Path(str(one)) for one in given], None
-    rows = [dict(one) for one in given if isinstance(one, Mapping)]
-    if rows and len(rows) == len(given):
-        return [], rows
+    if isinstance(documents, Iterable) and not isinstance(documents, Mapping | bytes):
+        given: list[Any] = list(documents)
+        if all(isinstance(one, str | Path) for one in given):
+            return [Path(one) for one in given], None
+        if all(isinstance(one, Mapping) for one in given):
+            return [], [dict(one) for one in given]
     raise UsageError(
         "there are no documents.",
         where="documents",
@@ -107,9 +107,10 @@ def read_sources(
         questions_file = stack.enter_context(as_file(questions, "questions"))
         files = [rows_file] if rows_file else list(paths)
         reading = read_documents(files, questions=questions_file)
-        gone = [d for d in reading.documents if d.id in forgotten]
-        reading.documents = [d for d in reading.documents if d.id not in forgotten]
-        reading.skipped += [BadLine(d.source, "forgotten") for d in gone]
+        for document in list(reading.documents):
+            if document.id in forgotten:
+                reading.documents.remove(document)
+                reading.skipped.append(BadLine(document.source, "forgotten"))
         if not reading.documents:
             raise DataError(
                 "no document is left.",
@@ -122,20 +123,18 @@ def read_sources(
 
 
 def hash_documents(material: Documents) -> str:
-    """Return the sum of texts, titles and questions: a change of one is another run, another order
-    or place is not.
-    """
-    asked: dict[str, list[list[str]]] = {}
+    """Return a hash of texts, titles and questions; the order and the place do not count."""
+    asked: dict[str, list[list[str]]] = defaultdict(list)
     for q in material.questions:
-        asked.setdefault(q.document, []).append([q.text, *q.answers])
-    rows = [[d.id, d.title, sorted(asked.get(d.id, []))] for d in material.reading.documents]
+        asked[q.document].append([q.text, *q.answers])
+    rows = [[d.id, d.title, sorted(asked[d.id])] for d in material.reading.documents]
     return digest(sorted(rows))
 
 
 def read_again(
     sources: Mapping[str, Any] | None, identity: Mapping[str, Any], config: Settings
 ) -> Material:
-    """Read the material of an earlier run again, where its note says that it is."""
+    """Read the material of an earlier run again, from the paths or rows of its note."""
     return read_noted(sources or {})
 
 
@@ -143,22 +142,19 @@ def read_noted(noted: Mapping[str, Any], *, forget: str = "", missing: bool = Fa
     """Read the documents of a note.
 
     Args:
-        forget: the id of one more document that is left out.
-        missing: leave files and folders out that are not there any more.
+        forget: the id of one more document to leave out.
+        missing: leave files and folders out that no longer exist.
     """
-    paths = noted_paths(noted, missing=missing)
-    forgotten = {*(noted.get(FORGOTTEN) or ())}
-    if forget:
-        forgotten.add(forget)
+    forgotten = {*(noted.get(FORGOTTEN) or ()), *([forget] if forget else ())}
     return read_material(
-        noted.get("rows") or paths,
+        noted.get("rows") or noted_paths(noted, missing=missing),
         questions=noted_source(noted, "questions"),
         forgotten=frozenset(forgotten),
     )
 
 
 def read_whole(noted: Mapping[str, Any]) -> list[Document]:
-    """Return every document of a note that is still there, those that are forgotten too."""
+    """Return every document of a note that still exists, forgotten ones included."""
     with ExitStack() as stack:
         rows_file = stack.enter_context(as_file(noted.get("rows") or None, "documents"))
         questions = noted_source(noted, "questions")
@@ -168,46 +164,47 @@ def read_whole(noted: Mapping[str, Any]) -> list[Document]:
 
 
 def noted_paths(noted: Mapping[str, Any], *, missing: bool = False) -> list[Path]:
-    """Return the paths of a note; with `missing` only those that are still there."""
+    """Return the paths of a note; with `missing` only those that still exist."""
     paths = [Path(path) for path in noted["paths"]]
     return [path for path in paths if path.exists()] if missing else paths
 
 
 def refuse_too_little(material: Documents, config: Settings) -> None:
-    """Look before any model is loaded whether there is something to learn and something to be
-    examined on.
+    """Check, before any model is loaded, that there are sentences for training and for the exam.
 
     Raises:
-        DataError: there is not, or too much of what was brought cannot be read.
+        DataError: there are not, or too many rows cannot be read.
     """
     reading = material.reading
     for rows in reading.rows:
-        torn = rows.bad_lines
-        count = rows.good + len(torn)
-        if torn and len(torn) / count > config.max_bad_rows:
-            share = math.ceil(100 * len(torn) / count) / 100
+        bad = rows.bad_lines
+        share = len(bad) / max(rows.good + len(bad), 1)
+        if share > config.max_bad_rows:
             raise DataError(
-                f"{len(torn)} of {count} rows cannot be used; the first: {torn[0].fault}.",
-                where=torn[0].where,
-                cure=f"Mend or remove them; --set max_bad_rows={share:g} allows so many.",
+                f"{len(bad)} of {rows.good + len(bad)} rows cannot be used; the first: "
+                f"{bad[0].fault}.",
+                where=bad[0].where,
+                cure=(
+                    "Mend or remove them; --set "
+                    f"max_bad_rows={math.ceil(100 * share) / 100:g} allows so many."
+                ),
             )
     found = count_sentences(material)
-    if found < (1 if material.questions else LEAST_SENTENCES):
+    if found < (1 if material.questions else MIN_SENTENCES):
         raise DataError(
             f"{found} sentences are too few to learn from and to be examined on.",
             where=reading.documents[0].source,
             cure=(
-                f"Bring at least {LEAST_SENTENCES} sentences of {MIN_WORDS} words, or "
+                f"Bring at least {MIN_SENTENCES} sentences of {MIN_WORDS} words, or "
                 "people's questions (--questions)."
             ),
         )
 
 
 def count_sentences(material: Documents) -> int:
-    """Return how many sentences there are to learn."""
-    found = 0
-    for document in material.reading.documents:
-        found += sum(
-            is_informative(document.text, span) for span in split_document_sentences(document)
-        )
-    return found
+    """Return the number of sentences to learn from."""
+    return sum(
+        is_informative(document.text, span)
+        for document in material.reading.documents
+        for span in split_document_sentences(document)
+    )

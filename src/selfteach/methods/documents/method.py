@@ -1,23 +1,23 @@
-"""Documents: the model asks itself about them, maps what it knows, and learns every sentence in
-many forms, or only what it does not know.
+"""Documents: the model writes questions about them, finds out what it knows, and learns every
+sentence in many forms, or only what it does not know.
 
-  1  read: documents become chunks of sentences; people's questions, or a share of the sentences,
-     are set aside for the exam
-  2  ask: the student (or the teacher) asks about every answer that a sentence offers
-  3  answer: the label y* with the document, K samples with it, K samples without it
-  4  score and filter: is the label consistent, and is it unknown? All K scores are kept, so that
+  1  read: split documents into chunks of sentences; set people's questions, or a share of the
+     sentences, aside for the exam
+  2  ask: let the model (or the teacher) write questions about every answer that a sentence offers
+  3  answer: write the label y* with the document; sample K answers with it and K without it
+  4  score and filter: keep consistent labels of unknown facts. All K scores are stored, so that
      thresholds can be changed afterwards
-  5  train: study data (each sentence in many forms), the filtered pairs, the base's own answers to
-     anything else; stage by stage
+  5  train on study data (each sentence in many forms), the filtered pairs, and the base's own
+     answers to other prompts; in one stage or several
   6  knowledge map: known, unknown or unsure, before and after, by document, chunk and question
-  7  exam: base, open book, taught, on questions that nothing was chosen on
+  7  exam: base, open book and tuned model, on questions that were not used to choose anything
 
 Source: Self-Learning-llm (arXiv 2406.11275).
-Departs: 1. the label's words come from the text (generate/respond.py); 2. what is not consistent
-enough for a pair still asks about its sentence, and the sentence answers it: it goes into the study
-data; 3. one training on everything is the default, because the documents and the base's own answers
-hold each other in place; the paper's two stages are `stages.general`; 4. before its last third the
-training gives up what the lessons do not need (train/regmean.py).
+Departs: 1. the label's words come from the text (generate/answers.py); 2. a question whose label
+is too inconsistent for a pair still goes into the study data, where its sentence answers it; 3. one
+training on everything is the default, because the documents and the base's own answers hold each
+other in place; the paper's two stages are `stages.general`; 4. before the last third of the steps,
+RegMean removes weight changes that the examples do not need (train/regmean.py).
 """
 
 from __future__ import annotations
@@ -53,11 +53,12 @@ from selfteach.judge.language import find_main_script
 from selfteach.materials.documents.chunk import Chunk, split_chunks
 from selfteach.materials.documents.material import Documents
 from selfteach.materials.documents.questions import PeopleQuestion
+from selfteach.methods.anchors import make_anchors
 from selfteach.methods.documents.calibrate import (
     calibrate_judges,
     describe_calibrations,
-    knowledge_setup,
     list_judges,
+    make_knowledge_setup,
 )
 from selfteach.methods.documents.exam import (
     HeldOutQuestion,
@@ -66,7 +67,6 @@ from selfteach.methods.documents.exam import (
     has_room,
     make_gap_questions,
     make_knowledge_map,
-    make_own_questions,
     make_people_questions,
 )
 from selfteach.methods.documents.study import (
@@ -80,17 +80,16 @@ from selfteach.methods.session import Session
 from selfteach.records import (
     GREEDY,
     Example,
-    Request,
     SamplingParams,
     digest,
     get_user_text,
     make_prompt,
 )
 from selfteach.registry import load_registered
-from selfteach.run.ledger import Outcome, OutcomeState
+from selfteach.run.ledger import Outcome, make_outcome
 from selfteach.select.clusters import choose_evenly
 from selfteach.select.knowledge import (
-    ThresholdPoint,
+    KNOWLEDGE_STATES,
     count_states,
     find_label_fault,
     make_examples,
@@ -114,78 +113,73 @@ OBJECTIVE_WEIGHTS = {
     "reading": {"sft": 1.0},
 }
 DISTILL_WEIGHTS = {"study": {"distill": 1.0}}
-LIKE_EXAM, HELD_OUT = "like a question of the exam", "held out for the exam"
-TOO_MANY, TOO_LONG = "held out, more than exam.questions", "longer than the model's context"
+LIKE_EXAM = "like a question of the exam"
+HELD_OUT = "held out for the exam"
+TOO_MANY = "held out, more than exam.questions"
+TOO_LONG = "longer than the model's context"
 NO_LABEL = "no answer came to be its label"
 PEOPLE = "people's questions"
-"""The stage that counts which held-out questions the exam asks."""
+"""The ledger's stage of people's held-out questions."""
 OWN = "questions of the exam"
-"""The same, where nobody brought questions."""
+"""The ledger's stage of held-out questions where nobody brought any."""
 
 
 def prepare(session: Session, material: Documents) -> TrainingPlan:
     """Turn documents into a training plan.
 
     Raises:
-        DataError: nothing can be asked about the documents, or nothing is left to learn from.
+        DataError: no question can be written about the documents, or no example is left.
     """
-    run, config = session.run, session.config
+    run = session.run
+    config = session.config
     with run.time_stage("read"):
         chunks = read_chunks(session, material)  # 1
         knowledge_judge = make_knowledge_judge(session)
     with run.time_stage("ask"):
-        kept_out, asked = split_questions(session, chunks, material.questions)  # 1, 2
+        held_out, written = split_questions(session, chunks, material.questions)  # 1, 2
     with run.time_stage("answer"):
-        measured = label_questions(session, asked.trusted, knowledge_judge)  # 3, 4
+        measured = label_questions(session, written.trusted, knowledge_judge)  # 3, 4
         pairs = select_pairs(session, measured)  # 4
-        # What the teacher's server lost stays lost, or a resumed run would make other examples.
+        # A resumed run must make the same examples: a failed request is not sent again.
         if session.teacher:
             session.teacher.freeze_failures()
     with run.time_stage("keep"):
-        general = make_general_examples(session, kept_out)
+        general = make_general_examples(session, held_out)
     with run.time_stage("study"):
-        examples = make_study_examples(session, chunks, asked, measured, kept_out)
+        examples = make_study_examples(session, chunks, written, measured, held_out)
     if config.stages.pairs:
         examples += pairs
-    trainings = plan_stages(session, examples, general, measured.answered)  # 5
+    stages = plan_stages(session, examples, general, measured.answered)  # 5
+    all_examples = {example.id: example for stage in stages for example in stage.examples}
 
     def add_knowledge_map(tuned: TunedModel | None, exam: dict[str, Any]) -> None:
-        """Add what the model knows before and after."""
+        """Add what the model knows before and after (step 6)."""
         if tuned is None:
             return
         with run.time_stage("map"):
-            exam["map"] = make_knowledge_map(  # 6
+            exam["map"] = make_knowledge_map(
                 session, tuned, chunks, measured.answered, measured.scored, exam["answers"]
             )
 
-    quiz = choose_evenly(kept_out, config.exam.questions)
+    questions = choose_evenly(held_out, config.exam.questions)
     taught_texts = list_taught_texts(chunks, measured.answered)
     prompts = [example.prompt for example in general["test"]]
     header = describe_material(session, material, chunks)
     return TrainingPlan(
-        examples=collect_examples(trainings),
+        examples=list(all_examples.values()),
         objectives=OBJECTIVE_WEIGHTS | (DISTILL_WEIGHTS if config.study.distill else {}),
-        exam=build_exam(session, quiz, prompts, taught_texts, header),  # 7
-        stages=trainings,
+        exam=build_exam(session, questions, prompts, taught_texts, header),  # 7
+        stages=stages,
         after=add_knowledge_map,
         shown=show_arms,
         overhead=make_prompt(chunks[0].passage + " x"),
     )
 
 
-def collect_examples(trainings: Sequence[TrainStage]) -> list[Example]:
-    """Return the examples of all trainings, each once."""
-    found: dict[str, Example] = {}
-    for training in trainings:
-        for example in training.examples:
-            found[example.id] = example
-    return list(found.values())
-
-
 def describe_material(
     session: Session, material: Documents, chunks: Sequence[Chunk]
 ) -> dict[str, Any]:
-    """Return what exam.json says of the documents, and of the judges of what is known."""
+    """Return the keys of exam.json about the documents and the judges of knowledge."""
     titles = ", ".join(sorted({chunk.title for chunk in chunks}))
     described = f"{len(material.reading.documents)} documents: {titles}"
     judges = session.run.ledger.get_note("judges") or []
@@ -194,29 +188,26 @@ def describe_material(
 
 def show_arms(exam: Mapping[str, Any]) -> dict[str, Any]:
     """Return the numbers of each arm, for the result."""
-    found: dict[str, Any] = {}
-    for arm in exam["contains"]:
-        found[arm] = {name: exam[name][arm] for name in ("contains", "f1") if arm in exam[name]}
-    return found
+    return {
+        arm: {"contains": share, "f1": exam["f1"][arm]} for arm, share in exam["contains"].items()
+    }
 
 
 def read_chunks(session: Session, material: Documents) -> list[Chunk]:
-    """Return the chunks of the documents, and account for each document and each file that was put
-    aside (step 1).
+    """Return the chunks of the documents; record each document and each skipped file (step 1).
 
     Raises:
         DataError: a sentence is longer than the model's context.
     """
     reading = material.reading
-    fates = []
-    for document in reading.documents:
-        body = {"file": document.source, "title": document.title}
-        fates.append(Outcome(document.id, "accepted", "", body))
+    outcomes = [
+        make_outcome(document.id, "", {"file": document.source, "title": document.title})
+        for document in reading.documents
+    ]
     for line in reading.skipped:
-        fates.append(
-            Outcome(digest(["aside", line.where]), "dropped", line.fault, {"file": line.where})
-        )
-    session.run.ledger.record_outcomes("read", fates)
+        id = digest(["aside", line.where])
+        outcomes.append(make_outcome(id, line.fault, {"file": line.where}))
+    session.run.ledger.record_outcomes("read", outcomes)
     count = partial(count_tokens, session)
     chunks: list[Chunk] = []
     for document in reading.documents:
@@ -227,28 +218,26 @@ def read_chunks(session: Session, material: Documents) -> list[Chunk]:
 
 
 def count_tokens(session: Session, text: str) -> int:
-    """Return how many tokens a text has."""
+    """Return the number of tokens of a text."""
     return len(session.model.encode_answer(text, end=False))
 
 
 def refuse_long_sentences(session: Session, chunks: Sequence[Chunk]) -> None:
-    """Check that the model can be asked about its longest sentence.
+    """Check that the prompt for a question about the longest sentence fits into the context.
 
     Raises:
-        DataError: it does not fit into the context.
+        DataError: it does not.
     """
-    plans = []
-    for chunk in chunks:
-        for i in range(len(chunk.sentences)):
-            plans.append(QuestionPlan(chunk, i, chunk.words(i).split()[0], 0))
-    sizes = [count_tokens(session, plan.chunk.words(plan.sentence)) for plan in plans]
-    size, longest = max(zip(sizes, plans, strict=True), key=lambda pair: pair[0])
-    needed = len(session.model.encode(make_question_prompt(longest))) + 2 * MAX_TOKENS
+    places = [(chunk, i) for chunk in chunks for i in range(len(chunk.sentences))]
+    sizes = [count_tokens(session, chunk.words(i)) for chunk, i in places]
+    chunk, i = places[sizes.index(max(sizes))]
+    plan = QuestionPlan(chunk, i, chunk.words(i).split()[0], 0)
+    needed = len(session.model.encode(make_question_prompt(plan))) + 2 * MAX_TOKENS
     if needed > session.model.context_tokens:
         raise DataError(
-            f"a sentence of {size} tokens and the worked examples need {needed}, more than the "
-            f"model's context of {session.model.context_tokens}.",
-            where=longest.chunk.document.source,
+            f"a sentence of {max(sizes)} tokens and the worked examples need {needed}, more than "
+            f"the model's context of {session.model.context_tokens}.",
+            where=chunk.document.source,
             cure="Lower read.chunk_tokens, which cuts it, or use a model with a longer context.",
         )
 
@@ -256,12 +245,12 @@ def refuse_long_sentences(session: Session, chunks: Sequence[Chunk]) -> None:
 def split_questions(
     session: Session, chunks: Sequence[Chunk], people: Sequence[PeopleQuestion]
 ) -> tuple[list[HeldOutQuestion], WrittenQuestions]:
-    """Return the questions of the exam, people's where there are any, and those that are asked
-    besides (steps 1 and 2).
+    """Return the held-out questions, people's where there are any, and the model's questions to
+    learn from (steps 1 and 2).
     """
-    quiz = drop_overlong_questions(session, make_people_questions(chunks, people), PEOPLE)
-    asked = write_questions(session, chunks, quiz)
-    return (quiz, asked) if quiz else hold_out_questions(session, chunks, asked)
+    held_out = drop_overlong_questions(session, make_people_questions(chunks, people))
+    written = write_questions(session, chunks, held_out)
+    return (held_out, written) if held_out else hold_out_questions(session, chunks, written)
 
 
 def drop_overlong_questions(
@@ -269,45 +258,44 @@ def drop_overlong_questions(
 ) -> list[HeldOutQuestion]:
     """Return the questions that fit into the model's context with their document.
 
-    All of them are held out; the exam asks `exam.questions` of them, evenly over all. Those that it
-    does not ask are dropped with the reason.
+    All of them are held out. The exam takes `exam.questions` of them, evenly over all; the others
+    are dropped with the reason.
 
     Args:
-        stage: where they are counted.
+        stage: the ledger's stage.
     """
-    kept = [q for q in questions if has_room(session, q)]
-    fits = {q.text for q in kept}
-    asked = {q.text for q in choose_evenly(kept, session.config.exam.questions)}
-    fates = []
-    for q in questions:
-        reason = ""
-        if q.text not in fits:
-            reason = TOO_LONG
-        elif q.text not in asked:
-            reason = TOO_MANY
-        state: OutcomeState = "dropped" if reason else "accepted"
-        fates.append(Outcome(digest(["quiz", q.text]), state, reason, {"question": q.text[:200]}))
-    session.run.ledger.record_outcomes(stage, fates)
-    return kept
+    roomy = [q for q in questions if has_room(session, q)]
+    chosen = choose_evenly(roomy, session.config.exam.questions)
+    reasons = dict.fromkeys((q.text for q in questions), TOO_LONG)
+    reasons |= dict.fromkeys((q.text for q in roomy), TOO_MANY)
+    reasons |= dict.fromkeys((q.text for q in chosen), "")
+    session.run.ledger.record_outcomes(
+        stage,
+        (
+            make_outcome(digest(["quiz", text]), reason, {"question": text[:200]})
+            for text, reason in reasons.items()
+        ),
+    )
+    return roomy
 
 
 def write_questions(
     session: Session, chunks: Sequence[Chunk], questions: Sequence[HeldOutQuestion]
 ) -> WrittenQuestions:
-    """Ask questions that make sense by themselves, are new, and are unlike those of the exam
+    """Write questions that make sense by themselves, are new, and are unlike those of the exam
     (step 2).
     """
     config = session.config.questions
     exam = OverlapIndex(q.text for q in questions)
     seen: set[str] = set()
-    pointing = SpecificityCheck(chunks)
+    specificity = SpecificityCheck(chunks)
     scripts = {chunk.id: find_main_script(chunk.passage) for chunk in chunks}
 
     def find_fault(question: Question) -> str:
         reason = (
             find_format_fault(question.text, script=scripts[question.chunk.id])
             or find_context_fault(question.text, question.chunk.title)
-            or pointing.fault(question)
+            or specificity.fault(question)
         )
         if reason:
             return reason
@@ -319,7 +307,7 @@ def write_questions(
             return "repeats another question"
         if exam.nearest(question.text).similarity >= config.max_overlap:
             return LIKE_EXAM
-        # A question that was refused until here may be asked well of another sentence.
+        # Only a kept question counts as seen: a refused text may suit another sentence.
         seen.add(question.text.lower())
         return ""
 
@@ -334,91 +322,96 @@ def write_questions(
         instructed=session.teacher is not None,
         progress=session.display.advance,
     )
-    found = WrittenQuestions([], [])
-    fates: dict[str, Outcome] = {}
-    for one, reason in written:
-        if one.id not in fates or not reason:
-            fates[one.id] = _make_outcome(one, reason)
-        if reason:
-            continue
-        found.all.append(one)
-        if not find_answer_fault(one):
-            found.trusted.append(one)
-    session.run.ledger.record_outcomes("ask", fates.values())
+    usable = []
+    outcomes = {}
+    for question, reason in written:
+        if question.id not in outcomes or not reason:
+            outcomes[question.id] = make_question_outcome(question, reason)
+        if not reason:
+            usable.append(question)
+    trusted = [question for question in usable if not find_answer_fault(question)]
+    session.run.ledger.record_outcomes("ask", outcomes.values())
     session.display.print_line(
-        f"{len(found.all)} questions of use, {len(found.trusted)} of them came back "
-        "with their answer"
+        f"{len(usable)} usable questions; the model found the expected answer to "
+        f"{len(trusted)} of them"
     )
-    return found
+    return WrittenQuestions(usable, trusted)
 
 
-def _make_outcome(asked: Question, reason: str = "") -> Outcome:
+def make_question_outcome(question: Question, reason: str) -> Outcome:
+    """Return the outcome of a written question; an empty reason accepts it."""
     body = {
-        "question": asked.text,
-        "answer": asked.short,
-        "back": asked.back,
-        "doubt": find_answer_fault(asked),
-        **asked.chunk.describe_source(asked.sentence),
+        "question": question.text,
+        "answer": question.short,
+        "back": question.back,
+        "doubt": find_answer_fault(question),
+        **question.chunk.describe_source(question.sentence),
     }
-    return Outcome(asked.id, "dropped" if reason else "accepted", reason, body)
+    return make_outcome(question.id, reason, body)
 
 
 def hold_out_questions(
-    session: Session, chunks: Sequence[Chunk], asked: WrittenQuestions
+    session: Session, chunks: Sequence[Chunk], written: WrittenQuestions
 ) -> tuple[list[HeldOutQuestion], WrittenQuestions]:
-    """Set questions about a share of the sentences aside for the exam, where nobody brought any;
-    return them and the questions that are left to learn from.
+    """Hold out the questions about a share of the sentences, where nobody brought any; return them
+    and the questions that are left to learn from.
 
-    Too few may have come back with their answer, as in a language that the model does not ask in.
-    Then the exam asks for words left out of sentences.
+    The model may have found too few of the expected answers, as in a language that it knows badly.
+    Then the exam contains sentences with a word left out.
 
     Raises:
         DataError: there are too few to learn from some and to be examined on others.
     """
     config = session.config.questions
-    places = {(q.chunk.id, q.sentence) for q in asked.trusted}
-    where = sorted(places, key=lambda place: digest([session.config.seed, *place]))
-    gaps: list[HeldOutQuestion] = []
-    if len(where) < 2:
+    places = {(q.chunk.id, q.sentence) for q in written.trusted}
+    shuffled = sorted(places, key=lambda place: digest([session.config.seed, *place]))
+    gaps = []
+    if len(places) < 2:
         gaps = make_gap_questions(chunks, config.held_out, session.config.seed)
         if not gaps:
             raise DataError(
-                f"{len(asked.trusted)} questions about {len(where)} sentences are too few to "
+                f"{len(written.trusted)} questions about {len(places)} sentences are too few to "
                 "learn from some and to be examined on others.",
                 cure="Bring more text, questions of people (--questions), or a model that asks "
                 "better (--teacher).",
             )
         session.display.print_line(
-            f"{len(asked.trusted)} questions came back with their answer; the exam asks "
-            f"for words left out of {len(gaps)} sentences"
+            f"the model found the expected answer to {len(written.trusted)} questions; the exam "
+            f"asks for words left out of {len(gaps)} sentences"
         )
-    aside = set(where[: count_held_out(len(where), config.held_out)])
-    own = make_own_questions([q for q in asked.trusted if (q.chunk.id, q.sentence) in aside])
-    quiz = drop_overlong_questions(session, gaps or own, OWN)
-    if not quiz:
+    aside = set(shuffled[: count_held_out(len(places), config.held_out)])
+    own = [
+        HeldOutQuestion(q.text, (q.short,), q.chunk, "the model")
+        for q in written.trusted
+        if (q.chunk.id, q.sentence) in aside
+    ]
+    held_out = drop_overlong_questions(session, gaps or own, OWN)
+    if not held_out:
         raise DataError(
             "no question of the exam fits into the model's context with its piece.",
             cure="Lower read.chunk_tokens.",
         )
-    exam = OverlapIndex(q.text for q in quiz)
+    exam = OverlapIndex(q.text for q in held_out)
     reasons = {}
-    for q in asked.all:
+    for q in written.all:
         if (q.chunk.id, q.sentence) in aside:
             reasons[q.id] = HELD_OUT
         elif exam.nearest(q.text).similarity >= config.max_overlap:
             reasons[q.id] = LIKE_EXAM
-    fates = [_make_outcome(q, reasons[q.id]) for q in asked.all if q.id in reasons]
-    session.run.ledger.record_outcomes("ask", fates)
-    left = [q for q in asked.all if q.id not in reasons]
-    trusted = [q for q in asked.trusted if q.id not in reasons]
-    return quiz, WrittenQuestions(left, trusted)
+    left = [q for q in written.all if q.id not in reasons]
+    trusted = [q for q in written.trusted if q.id not in reasons]
+    dropped = [q for q in written.all if q.id in reasons]
+    session.run.ledger.record_outcomes(
+        "ask", (make_question_outcome(q, reasons[q.id]) for q in dropped)
+    )
+    return held_out, WrittenQuestions(left, trusted)
 
 
 def label_questions(
-    session: Session, trusted: Sequence[Question], judged: KnowledgeJudge
+    session: Session, trusted: Sequence[Question], judge: KnowledgeJudge
 ) -> MeasuredQuestions:
-    """Label the questions, repair the labels that lost the answer's words, and let the judge score
-    what is known (steps 3 and 4).
+    """Label the questions, repair labels that lost the words of the answer, and score with the
+    judge whether the model knows the answer (steps 3 and 4).
     """
     config = session.config.select
     ledger = session.run.ledger
@@ -431,24 +424,25 @@ def label_questions(
         "select", (Outcome(q.id, "failed", NO_LABEL, {"question": q.text}) for q in lost)
     )
     answered = [repair_label(a) for a in written]
-    scored = judged.scores(answered)
-    sure = rank_judges(session, judged, written, answered) if config.calibrate else None
-    ledger.set_note(
-        "knowledge", [_make_answer_row(a, s) for a, s in zip(answered, scored, strict=True)]
-    )
-    return MeasuredQuestions(answered, scored, sure)
+    scored = judge.scores(answered)
+    best_judge = rank_judges(session, judge, written, answered) if config.calibrate else None
+    rows = [describe_scores(a, s) for a, s in zip(answered, scored, strict=True)]
+    ledger.set_note("knowledge", rows)
+    return MeasuredQuestions(answered, scored, best_judge)
 
 
 def write_labels(session: Session, trusted: Sequence[Question]) -> list[LabelledQuestion]:
-    """Return each question with its label, samples with the document and samples without it. The
-    base answers without it, also where a teacher writes the labels.
+    """Return each question with its label, answers with the document and answers without it.
+
+    The base gives the answers without it, also where a teacher writes the labels.
     """
     teacher = session.teacher
-    draws, seed = session.config.select.samples, session.config.seed
+    count = session.config.select.samples
+    seed = session.config.seed
     answered = answer_questions(
         teacher or session.base,
         trusted,
-        draws,
+        count,
         seed,
         instructed=teacher is not None,
         blind=teacher is None,
@@ -456,26 +450,27 @@ def write_labels(session: Session, trusted: Sequence[Question]) -> list[Labelled
     )
     if teacher is None:
         return answered
-    blind = answer_without_document(session.base, [a.question for a in answered], draws, seed)
+    blind = answer_without_document(session.base, [a.question for a in answered], count, seed)
     return [replace(a, blind=own) for a, own in zip(answered, blind, strict=True)]
 
 
 def rank_judges(
     session: Session,
-    judged: KnowledgeJudge,
+    judge: KnowledgeJudge,
     written: Sequence[LabelledQuestion],
     answered: Sequence[LabelledQuestion],
 ) -> BestJudge | None:
-    """Measure how well each judge tells what is known; with `study.known=auto` return the best one,
-    if it is good enough.
+    """Measure how well each judge recognizes what the model knows; with `study.known=auto` return
+    the best judge, if it is good enough.
 
     Args:
+        judge: the judge that selects.
         written: the questions with their labels as they were written.
         answered: the same with repaired labels.
     """
     config = session.config.select
     session.display.start_stage("calibrate")
-    judges = list_judges(session, judged)
+    judges = list_judges(session, judge)
     found = calibrate_judges(session, judges, written)
     session.run.ledger.set_note("judges", describe_calibrations(found, config.judge))
     if session.config.study.known != "auto":
@@ -490,11 +485,12 @@ def make_knowledge_judge(session: Session) -> KnowledgeJudge:
         UsageError: it is `nli`, and no model is named for it.
     """
     factory = load_registered("knowledge_judges", session.config.select.judge)
-    found: KnowledgeJudge = factory.build(knowledge_setup(session))
+    found: KnowledgeJudge = factory.build(make_knowledge_setup(session))
     return found
 
 
-def _make_answer_row(answered: LabelledQuestion, scored: KnowledgeScores) -> dict[str, Any]:
+def describe_scores(answered: LabelledQuestion, scores: KnowledgeScores) -> dict[str, Any]:
+    """Return a labelled question with its answers and scores, as JSON."""
     q = answered.question
     return {
         "id": q.id,
@@ -504,44 +500,35 @@ def _make_answer_row(answered: LabelledQuestion, scored: KnowledgeScores) -> dic
         "fault": find_label_fault(answered),
         "informed": answered.informed,
         "blind": answered.blind,
-        "scores": scored.to_json(),
+        "scores": scores.to_json(),
         **q.chunk.describe_source(q.sentence),
     }
 
 
 def select_pairs(session: Session, measured: MeasuredQuestions) -> list[Example]:
-    """Return the pairs that are learned; what is known, unsure or lost its answer is dropped with
-    that reason (step 4).
+    """Return the pairs to learn from. Drop, with the reason, questions that are known or unsure,
+    and labels that lost the answer (step 4).
     """
     config = session.config.select
-    tau_label, tau_knowledge = 1.0, -1.0
-    if config.filter_pairs:
-        tau_label, tau_knowledge = config.tau_label, config.tau_knowledge
-    kept, dropped = make_examples(measured.answered, measured.scored, tau_label, tau_knowledge)
+    ledger = session.run.ledger
+    taus = (config.tau_label, config.tau_knowledge) if config.filter_pairs else (1.0, -1.0)
+    kept, dropped = make_examples(measured.answered, measured.scored, *taus)
     reasons = {a.question.id: reason for a, reason in dropped}
-    fates = []
+    outcomes = []
     for a in measured.answered:
-        reason = reasons.get(a.question.id, "")
         body = {"question": a.question.text, "label": a.best}
-        fates.append(Outcome(a.question.id, "dropped" if reason else "accepted", reason, body))
-    session.run.ledger.finish_stage("select", fates)
-    session.run.ledger.set_note(
-        "sizes", [_make_size_row(p) for p in count_states(measured.scored, tau_label)]
-    )
+        outcomes.append(make_outcome(a.question.id, reasons.get(a.question.id, ""), body))
+    ledger.finish_stage("select", outcomes)
+    sizes = []
+    for point in count_states(measured.scored, taus[0]):
+        row: dict[str, float] = {state: getattr(point, state) for state in KNOWLEDGE_STATES}
+        sizes.append({**row, "tau": point.tau_knowledge})
+    ledger.set_note("sizes", sizes)
     return [replace(e, kind="pair" if e.rejected else "unknown") for e in kept]
 
 
-def _make_size_row(point: ThresholdPoint) -> dict[str, Any]:
-    return {
-        "tau": point.tau_knowledge,
-        "known": point.known,
-        "unknown": point.unknown,
-        "unsure": point.unsure,
-    }
-
-
 def list_taught_texts(chunks: Sequence[Chunk], answered: Sequence[LabelledQuestion]) -> list[str]:
-    """Return what is taught: every sentence, and the labels."""
+    """Return the texts that training teaches: every sentence, and the labels."""
     sentences = [chunk.words(i) for chunk in chunks for i in chunk.find_informative_sentences()]
     return [*sentences, *(a.best for a in answered)]
 
@@ -549,21 +536,24 @@ def list_taught_texts(chunks: Sequence[Chunk], answered: Sequence[LabelledQuesti
 def make_general_examples(
     session: Session, questions: Sequence[HeldOutQuestion]
 ) -> dict[str, list[Example]]:
-    """Return general prompts that the base asks itself, with its own answers.
+    """Return general prompts that the base writes, with its own answers.
 
     `train`: four fifths of them, each with the beginning of the base's answer. `test`: the rest,
-    for the exam. `own`: where a stage wants them, whole answers to the prompts of `train`, sampled
+    for the exam. `own`: where a stage needs them, whole answers to the prompts of `train`, sampled
     at T = 1.
 
-    Nearly half of the prompts are plain questions of fact, which look like what is taught and are
-    about something else. No prompt is like a question of the exam, a common one included.
+    Nearly half of the prompts are plain questions of fact. They look like the questions of the
+    documents but are about something else. No prompt is like a question of the exam, common
+    questions included.
     """
-    config, wanted = session.config.anchors, session.config.stages
+    config = session.config.anchors
+    stages = session.config.stages
     max_overlap = session.config.questions.max_overlap
     pool = OverlapIndex([*(q.text for q in questions), *(text for text, _ in COMMON_QUESTIONS)])
 
     def find_fault(text: str) -> str:
-        if fault := find_format_fault(text):
+        fault = find_format_fault(text)
+        if fault:
             return fault
         if pool.nearest(text).similarity >= max_overlap:
             return "like another prompt"
@@ -571,92 +561,84 @@ def make_general_examples(
         return ""
 
     forms = REQUESTS | FACTS
-    asked = write_scope_prompts(
+    written = write_scope_prompts(
         session, Subject(""), "general", config.general, config.rounds, find_fault, forms
     )
-    prompts = [a.text for a in asked]
-    shuffled = sorted(prompts, key=lambda text: digest([session.config.seed, text]))
-    train = shuffled[: round(0.8 * len(prompts))]
-    rest = [text for text in prompts if text not in set(train)]
+    texts = [prompt.text for prompt in written]
+    shuffled = sorted(texts, key=lambda text: digest([session.config.seed, text]))
+    train = shuffled[: round(0.8 * len(texts))]
+    learned = set(train)
     beginnings = SamplingParams(GREEDY.temperature, 1.0, config.anchor_tokens)
     found = {
-        "train": sample_base_answers(session, train, "general", beginnings),
-        "test": general_questions(session, rest),
+        "train": keep_base_answers(session, train, "replay", "general", beginnings),
+        "test": make_test_prompts(session, [text for text in texts if text not in learned]),
         "own": [],
     }
-    if wanted.general or wanted.healing:
-        found["own"] = sample_base_answers(
-            session, train, "own", SamplingParams(1.0, 1.0, wanted.general_tokens)
-        )
+    if stages.general or stages.healing:
+        whole = SamplingParams(1.0, 1.0, stages.general_tokens)
+        found["own"] = keep_base_answers(session, train, "own", "own", whole)
     return found
 
 
-def general_questions(session: Session, prompts: Sequence[str]) -> list[Example]:
-    """Return the general prompts of the exam; those beyond `exam.general` are dropped."""
+def make_test_prompts(session: Session, prompts: Sequence[str]) -> list[Example]:
+    """Return the general prompts of the exam; drop those beyond `exam.general`."""
     count = session.config.exam.general
-    ids = {text: digest(["replay", text]) for text in prompts}
-    beyond = [
-        Outcome(ids[text], "dropped", "held out, more than exam.general", {"prompt": text})
-        for text in prompts[count:]
-    ]
+    beyond = []
+    for text in prompts[count:]:
+        id = digest(["replay", text])
+        beyond.append(Outcome(id, "dropped", "held out, more than exam.general", {"prompt": text}))
     session.run.ledger.record_outcomes("replay", beyond)
-    return [Example(ids[text], "general", make_prompt(text), "") for text in prompts[:count]]
-
-
-def sample_base_answers(
-    session: Session, prompts: Sequence[str], kind: str, sampling: SamplingParams
-) -> list[Example]:
-    """Return what the base answers; an empty answer is dropped."""
-    name = "replay" if kind == "general" else kind
-    ids = [digest([name, text]) for text in prompts]
-    session.run.ledger.register(name, ids)
-    session.display.start_stage("keep", len(prompts))
-    requests = [
-        Request("keep", make_prompt(text), sampling, 0, session.config.seed) for text in prompts
+    return [
+        Example(digest(["replay", text]), "general", make_prompt(text), "")
+        for text in prompts[:count]
     ]
-    draws = session.base.sample(requests, session.display.advance)
-    found, fates = [], []
-    for id, text, draw in zip(ids, prompts, draws, strict=True):
-        if not draw.text.strip():
-            fates.append(Outcome(id, "dropped", "the base says nothing", {"prompt": text}))
-            continue
-        cut = ["chosen"] if draw.finish == "length" else []
-        found.append(Example(id, kind, make_prompt(text), draw.text, None, {}, {"cut": cut}))
-        fates.append(Outcome(id, "accepted", "", {"prompt": text}))
-    session.run.ledger.finish_stage(name, fates)
-    return found
+
+
+def keep_base_answers(
+    session: Session, prompts: Sequence[str], stage: str, kind: str, sampling: SamplingParams
+) -> list[Example]:
+    """Return the base's own answers as examples of a kind; drop empty ones."""
+    return make_anchors(
+        session,
+        [make_prompt(text) for text in prompts],
+        sampling,
+        lambda prompt, answer: digest([stage, get_user_text(prompt)]),
+        kind=kind,
+        stage=stage,
+    )
 
 
 def make_reading_examples(answered: Sequence[LabelledQuestion]) -> list[Example]:
-    """Return worked reading: a question with its passage in the prompt, and the label."""
+    """Return reading examples: a question with its passage in the prompt, and the label."""
     found = []
     for a in answered:
         if find_label_fault(a):
             continue
         q = a.question
         id = digest(["reading", q.id, a.best])
+        source = q.chunk.describe_source(q.sentence)
         prompt = make_open_book_chat(q.text, q.chunk)
-        found.append(
-            Example(id, "reading", prompt, a.best, source=q.chunk.describe_source(q.sentence))
-        )
+        found.append(Example(id, "reading", prompt, a.best, source=source))
     return found
 
 
-def mix_sft_stage(own: Sequence[Example], read: Sequence[Example]) -> list[Example]:
-    """Mix the paper's SFT stage: two of the base's own answers to one worked reading. Surplus of
-    either is left out, evenly.
+def mix_sft_stage(own: Sequence[Example], reading: Sequence[Example]) -> list[Example]:
+    """Mix the paper's SFT stage: two of the base's own answers for each reading example. Leave the
+    surplus of either out, evenly.
     """
-    count = min(len(own) // 2, len(read))
-    return [*choose_evenly(own, 2 * count), *choose_evenly(read, count)] if count else list(own)
+    count = min(len(own) // 2, len(reading))
+    if not count:
+        return list(own)
+    return [*choose_evenly(own, 2 * count), *choose_evenly(reading, count)]
 
 
 def plan_stages(
     session: Session,
     examples: Sequence[Example],
-    replayed: Mapping[str, Sequence[Example]],
+    general: Mapping[str, Sequence[Example]],
     answered: Sequence[LabelledQuestion],
 ) -> list[TrainStage]:
-    """Return the trainings, which follow one another (step 5).
+    """Return the training stages in order (step 5).
 
     Raises:
         DataError: there is nothing to learn from the documents.
@@ -666,31 +648,32 @@ def plan_stages(
             "nothing is left to learn.",
             cure="Look into dropped.jsonl; lower select.tau_knowledge, or switch stages.study on.",
         )
-    wanted, own = session.config.stages, replayed["own"]
-    found = [TrainStage("documents", [*examples, *replayed["train"]])]
+    wanted = session.config.stages
+    own = general["own"]
+    stages = [TrainStage("documents", [*examples, *general["train"]])]
     if wanted.general:
-        read = make_reading_examples(answered)
-        mixed = mix_sft_stage(own, read)
-        found.insert(0, TrainStage("general", mixed))
-        count_mixed(session, "reading", read, mixed)
+        reading = make_reading_examples(answered)
+        mixed = mix_sft_stage(own, reading)
+        stages.insert(0, TrainStage("general", mixed))
+        record_mixed(session, "reading", reading, mixed)
         if not wanted.healing:
-            count_mixed(session, "own", own, mixed)
+            record_mixed(session, "own", own, mixed)
     if wanted.healing:
-        found.append(TrainStage("healing", own))
-    return found
+        stages.append(TrainStage("healing", own))
+    return stages
 
 
-def count_mixed(
+def record_mixed(
     session: Session, stage: str, candidates: Sequence[Example], mixed: Sequence[Example]
 ) -> None:
     """Record which examples the mixed stage takes, and drop the others."""
     taken = {example.id for example in mixed}
-    fates = []
+    outcomes = []
     for example in candidates:
         reason = "" if example.id in taken else "more than its share of the stage"
         body = {"prompt": get_user_text(example.prompt)}
-        fates.append(Outcome(example.id, "dropped" if reason else "accepted", reason, body))
-    session.run.ledger.record_outcomes(stage, fates)
+        outcomes.append(make_outcome(example.id, reason, body))
+    session.run.ledger.record_outcomes(stage, outcomes)
 
 
 METHOD = Method(name="documents", settings=Settings, prepare=prepare)

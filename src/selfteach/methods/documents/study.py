@@ -1,5 +1,5 @@
-"""Step 5 of documents: which rows of study data are learned, how much one document may weigh, and
-what is left out because it is known.
+"""Step 5 of documents: choose the rows of study data to learn from, limit the rows of one document,
+and leave out sentences that the model knows.
 """
 
 from __future__ import annotations
@@ -19,21 +19,22 @@ from selfteach.materials.documents.chunk import Chunk
 from selfteach.methods.documents.exam import HeldOutQuestion
 from selfteach.methods.session import Session
 from selfteach.records import Example, digest, get_user_text
-from selfteach.run.ledger import Outcome
+from selfteach.run.ledger import make_outcome
 from selfteach.select.knowledge import decide_state, find_label_fault
 
-ENOUGH_ROWS, ALREADY_KNOWN = "enough from this document", "known"
+ENOUGH_ROWS = "enough from this document"
+ALREADY_KNOWN = "known"
 SentencePlace = tuple[str, int]
-"""A document and where in it a sentence begins."""
+"""A document's id, and the offset of a sentence in its text."""
 
 
 @dataclass
 class WrittenQuestions:
-    """The questions that were kept.
+    """Hold the usable questions.
 
     Attributes:
-        all: they ask about their sentence.
-        trusted: those of them that also get their own answer back from it.
+        all: questions about their sentence.
+        trusted: those whose expected answer the model finds in the sentence.
     """
 
     all: list[Question]
@@ -42,10 +43,10 @@ class WrittenQuestions:
 
 @dataclass
 class MeasuredQuestions:
-    """The trusted questions with their samples and scores, in one order.
+    """Hold the trusted questions with their answers and scores, in the same order.
 
     Attributes:
-        sure: the same by the judge that knows best, where one does.
+        best_judge: scores of the judge with the best ranking, where one is good enough.
     """
 
     answered: list[LabelledQuestion]
@@ -56,95 +57,90 @@ class MeasuredQuestions:
 def make_study_examples(
     session: Session,
     chunks: Sequence[Chunk],
-    asked: WrittenQuestions,
+    written: WrittenQuestions,
     measured: MeasuredQuestions,
-    questions: Sequence[HeldOutQuestion],
+    held_out: Sequence[HeldOutQuestion],
 ) -> list[Example]:
-    """Return every sentence in many forms. No row is like a question of the exam, and no question
-    about a sentence that was set aside is asked.
+    """Return every sentence in many forms. No row is like a question of the exam, and no row asks
+    about a held-out sentence.
     """
     config = session.config
     if not config.stages.study:
         return []
-    statements = {a.question.id: a.best for a in measured.answered if not find_label_fault(a)}
-    found = collect_sentences(chunks, [(q, statements.get(q.id, "")) for q in asked.all])
+    labels = {a.question.id: a.best for a in measured.answered if not find_label_fault(a)}
+    sentences = collect_sentences(chunks, [(q, labels.get(q.id, "")) for q in written.all])
     session.display.start_stage("study")
-    left_out = choose_skipped_sentences(session, measured)
-    synonyms = find_similar_words(session.model, sorted(collect_vocabulary(found)))
-    rows = make_study_data(found, config.study, config.seed, synonyms)
-    exam = OverlapIndex(q.text for q in questions)
-    reasons: dict[str, str] = {}
+    known = choose_skipped_sentences(session, measured)
+    synonyms = find_similar_words(session.model, sorted(collect_vocabulary(sentences)))
+    rows = make_study_data(sentences, config.study, config.seed, synonyms)
+    exam = OverlapIndex(q.text for q in held_out)
+    reasons = {}
     for example in rows:
-        place = (example.source["document"], example.source["start"])
         if exam.nearest(get_user_text(example.prompt)).similarity >= config.questions.max_overlap:
             reasons[example.id] = "like a question of the exam"
-        elif place in left_out and example.source["form"] != "recite":
+        elif find_sentences([example]) & known:
             reasons[example.id] = ALREADY_KNOWN
     limit = config.study.per_document
-    wanted = [example for example in rows if example.id not in reasons]
-    reasons |= dict.fromkeys(find_surplus(wanted, limit), ENOUGH_ROWS)
-    fates = []
-    for example in rows:
-        reason = reasons.get(example.id, "")
-        body = {"file": example.source["file"]}
-        fates.append(Outcome(example.id, "dropped" if reason else "accepted", reason, body))
-    session.run.ledger.record_outcomes("study", fates)
-    kept = [example for example in rows if example.id not in reasons]
-    for line in describe_shortened(rows, kept, reasons, limit):
+    surplus = find_surplus([example for example in rows if example.id not in reasons], limit)
+    reasons |= dict.fromkeys(surplus, ENOUGH_ROWS)
+    session.run.ledger.record_outcomes(
+        "study",
+        (
+            make_outcome(example.id, reasons.get(example.id, ""), {"file": example.source["file"]})
+            for example in rows
+        ),
+    )
+    for line in describe_shortened(rows, reasons, limit):
         session.display.print_line(line)
-    return kept
+    return [example for example in rows if example.id not in reasons]
 
 
 def find_surplus(rows: Sequence[Example], limit: int) -> list[str]:
     """Return the ids of the rows beyond `limit` of one document.
 
-    Rows are dealt: the first of every sentence and of every part that is recited, then the second
-    of each, and so on. So every sentence of a long document keeps as many as there is room for.
-    Where there is no room for one of each, chance spreads those that stay.
+    Rows are kept in turns: the first row of every sentence and of every recited part, then the
+    second row of each, and so on. So every sentence of a long document keeps as many rows as
+    possible. The last turn may have too many rows; a hash decides which of them are kept.
     """
     turns: Counter[tuple[str, int, bool]] = Counter()
-    dealt: dict[str, list[tuple[int, str, str]]] = defaultdict(list)
+    ranked: dict[str, list[tuple[int, str, str]]] = defaultdict(list)
     for example in rows:
         source = example.source
         place = (source["document"], source["start"], source["form"] == "recite")
         turns[place] += 1
-        dealt[source["document"]].append((turns[place], digest(place), example.id))
-    found = []
-    for own in dealt.values():
-        found += [id for _, _, id in sorted(own)[limit:]]
-    return found
+        ranked[source["document"]].append((turns[place], digest(place), example.id))
+    return [id for own in ranked.values() for _, _, id in sorted(own)[limit:]]
 
 
 def describe_shortened(
-    rows: Sequence[Example], kept: Sequence[Example], reasons: Mapping[str, str], limit: int
+    rows: Sequence[Example], reasons: Mapping[str, str], limit: int
 ) -> list[str]:
-    """Describe each document that has too many rows, in one line: how many were kept, and how many
-    sentences go untaught.
+    """Describe each document with too many rows in one line: the number of rows that are kept, and
+    of sentences without any.
     """
-    taught = find_sentences(kept)
-    documents: dict[tuple[str, str], list[Example]] = defaultdict(list)
+    documents: dict[str, list[Example]] = defaultdict(list)
     for example in rows:
-        documents[example.source["document"], example.source["file"]].append(example)
+        documents[example.source["document"]].append(example)
     found = []
-    for (_, file), own in documents.items():
-        cut = sum(reasons.get(example.id) == ENOUGH_ROWS for example in own)
+    for own in documents.values():
+        kept = [example for example in own if example.id not in reasons]
+        cut = [example for example in own if reasons.get(example.id) == ENOUGH_ROWS]
         if not cut:
             continue
-        stay = sum(example.id not in reasons for example in own)
         wanted = find_sentences([e for e in own if reasons.get(e.id) != ALREADY_KNOWN])
-        untaught = wanted - taught
+        untaught = wanted - find_sentences(kept)
         without = ""
         if untaught:
             without = f"; {len(untaught)} of its {len(wanted)} sentences are not taught at all"
         found.append(
-            f"{file}: {stay} of {stay + cut} rows of study data, {limit} at most "
-            f"from one document{without} (study.per_document)"
+            f"{own[0].source['file']}: {len(kept)} of {len(kept) + len(cut)} rows of study data, "
+            f"{limit} at most from one document{without} (study.per_document)"
         )
     return found
 
 
 def find_sentences(rows: Sequence[Example]) -> set[SentencePlace]:
-    """Return the sentences that rows are about; recited parts are left out."""
+    """Return the sentences of the rows; recited parts are left out."""
     return {
         (example.source["document"], example.source["start"])
         for example in rows
@@ -153,26 +149,26 @@ def find_sentences(rows: Sequence[Example]) -> set[SentencePlace]:
 
 
 def choose_skipped_sentences(session: Session, measured: MeasuredQuestions) -> set[SentencePlace]:
-    """Return the sentences that are left out because they are known, as `study.known` says; with
-    `auto`, say what was found.
+    """Return the sentences to leave out because the model knows them, as `study.known` says; with
+    `auto`, print the finding.
     """
     config = session.config
     if config.study.known is True:
         return set()
     if config.study.known is False:
         return find_known_sentences(measured, config.select.tau_label, config.select.tau_knowledge)
-    sure = measured.best_judge
-    if sure is None:
+    best = measured.best_judge
+    if best is None:
         session.display.print_line(
             "study.known=auto: no judge tells well enough what is known (AUROC); all is taught"
         )
         return set()
-    by_best = MeasuredQuestions(measured.answered, list(sure.scored))
-    found = find_known_sentences(by_best, sure.tau_label, sure.tau_knowledge)
+    by_best = MeasuredQuestions(measured.answered, list(best.scored))
+    found = find_known_sentences(by_best, best.tau_label, best.tau_knowledge)
     asked = {_get_place(a.question) for a in measured.answered}
     session.display.print_line(
-        f"study.known=auto: by {sure.judge} (AUROC {sure.auroc:.2f}), {len(found)} of "
-        f"{len(asked)} sentences that were asked about are known and left out"
+        f"study.known=auto: by {best.judge} (AUROC {best.auroc:.2f}), {len(found)} of "
+        f"{len(asked)} sentences with a question are known and left out"
     )
     return found
 
@@ -181,12 +177,10 @@ def find_known_sentences(
     measured: MeasuredQuestions, tau_label: float, tau_knowledge: float
 ) -> set[SentencePlace]:
     """Return the sentences of which every measured question is known."""
-    found: dict[SentencePlace, set[str]] = {}
+    states: dict[SentencePlace, set[str]] = defaultdict(set)
     for a, scores in zip(measured.answered, measured.scored, strict=True):
-        found.setdefault(_get_place(a.question), set()).add(
-            decide_state(scores, tau_label, tau_knowledge)
-        )
-    return {place for place, states in found.items() if states == {"known"}}
+        states[_get_place(a.question)].add(decide_state(scores, tau_label, tau_knowledge))
+    return {place for place, found in states.items() if found == {"known"}}
 
 
 def _get_place(question: Question) -> SentencePlace:
