@@ -93,8 +93,8 @@ class RunSpec:
     before: Callable[[Run], object] = field(default=lambda run: None)
 
 
-Attend = Callable[[Run], AbstractContextManager[Display]]
-"""Shows the progress of an open run while it works."""
+ShowProgress = Callable[[Run], AbstractContextManager[Display]]
+"""Opens the display of a run, for the time that the run works."""
 
 
 def feedback(
@@ -362,7 +362,7 @@ def compare(
     shown |= {key: value for key, value in given.items() if value != defaults.get(key)}
     call = write_expression("compare", [str(path)], shown)
     folder = Path(out) if out is not None else None
-    found = compare_run(path, wanted, sets, folder, new, call, attend_quietly(progress))
+    found = compare_run(path, wanted, sets, folder, new, call, show_in_python(progress))
     return ComparisonResult(Path(found["folder"]), found)
 
 
@@ -422,9 +422,12 @@ def open_model(
     model: str | None,
     adapter: str = "",
     engine: str = "auto",
-    say: Callable[[str], None] = lambda line: None,
+    progress: Callable[[str], None] = lambda line: None,
 ) -> AnsweringModel:
     """Load the tuned model of a run, or a model alone.
+
+    Args:
+        progress: receives one line at a time.
 
     Raises:
         UsageError: both a run and a model or neither, or no such adapter.
@@ -432,16 +435,16 @@ def open_model(
     if (run is None) == (model is None):
         raise UsageError(
             "give either --run DIR or --model M.",
-            cure="--run answers with the taught model, --model with a model as it is.",
+            cure="--run answers with the tuned model of a run, --model with another model.",
         )
     if run is None:
         if adapter:
             raise UsageError(
                 "names an adapter of a run.", where="--adapter", cure="Give --run DIR."
             )
-        return load_model(model or "", None, engine, None, say)
+        return load_model(model or "", None, engine, None, progress)
     folder = finished.find_adapter(run, adapter)
-    return load_model(finished.read_base_name(run), folder, engine, run / "gguf", say)
+    return load_model(finished.read_base_name(run), folder, engine, run / "gguf", progress)
 
 
 def path_of(run: RunLike) -> Path:
@@ -491,7 +494,7 @@ def make_spec(
 def teach_run(spec: RunSpec, progress: Progress) -> FinishedRun:
     """Run what was asked for from Python."""
     refuse_unknown_models(spec.resolved.config)
-    result = run_method(spec, attend_quietly(progress))
+    result = run_method(spec, show_in_python(progress))
     return FinishedRun(Path(result["run"]))
 
 
@@ -505,7 +508,7 @@ def refuse_unknown_models(config: Any) -> None:
     check_teacher_name(getattr(config, "teacher", ""))
 
 
-def run_method(spec: RunSpec, attend: Attend) -> dict[str, Any]:
+def run_method(spec: RunSpec, show: ShowProgress) -> dict[str, Any]:
     """Open a run, teach in it, and return what `--json` prints. Commands and Python both end here.
 
     Raises:
@@ -529,7 +532,7 @@ def run_method(spec: RunSpec, attend: Attend) -> dict[str, Any]:
         if material.repaired:
             run.ledger.set_note(finished.MENDED, describe_repaired(material.repaired))
         spec.before(run)
-        with attend(run) as display:
+        with show(run) as display:
             result = call_method(run, spec.method, material.value, display)
         return finished.relocate_result(result, run.path)
 
@@ -546,18 +549,18 @@ def call_method(run: Run, method: str, material: Any, display: Display) -> dict[
     return result
 
 
-def attend_quietly(progress: Progress) -> Attend:
-    """Return what shows the progress of a call from Python."""
+def show_in_python(progress: Progress) -> ShowProgress:
+    """Return a context that shows the progress of a call from Python."""
 
     @contextmanager
-    def attend(run: Run) -> Iterator[Display]:
+    def show(run: Run) -> Iterator[Display]:
         display = open_display(quiet=progress is False)
         try:
             yield display
         finally:
             display.finish()
 
-    return attend
+    return show
 
 
 def read_plug_in(method: str, material: Any, config: Any) -> Material:
@@ -696,7 +699,7 @@ def compare_run(
     out: Path | None,
     new: bool,
     command: str,
-    attend: Attend,
+    show: ShowProgress,
 ) -> dict[str, Any]:
     """Compare on a run, or go on with a comparison; return its table as JSON.
 
@@ -743,7 +746,7 @@ def compare_run(
                 {key: before.get_note(key) for key in NOTES},
                 frozenset(row["prompt"] for row in finished.read_exam(folder)["answers"]),
             )
-            with attend(run) as display:
+            with show(run) as display:
                 return work(run, past, wanted, display)
     finally:
         before.close()

@@ -236,8 +236,8 @@ def table_row(cells: Sequence[str]) -> str:
 class AnsweringModel:
     """A loaded model, with or without an adapter, that answers questions."""
 
-    def __init__(self, drawer: Sampler, notes: Sequence[str] = ()) -> None:
-        self.sampler = drawer
+    def __init__(self, sampler: Sampler, notes: Sequence[str] = ()) -> None:
+        self.sampler = sampler
         self.notes = tuple(notes)
 
     @property
@@ -306,7 +306,8 @@ class AnsweringModel:
             for number, question in enumerate(questions, start=1)
         ]
         unique = {request.id(self.sampler.fingerprint): request for request in requests}
-        texts = {draw.id: draw.text for draw in self.sampler.stream(list(unique.values()))}
+        completions = self.sampler.stream(list(unique.values()))
+        texts = {completion.id: completion.text for completion in completions}
         return [texts[request.id(self.sampler.fingerprint)] for request in requests]
 
     def __repr__(self) -> str:
@@ -332,7 +333,7 @@ def load_model(
     adapter: Path | None = None,
     engine: str = "auto",
     gguf: Path | None = None,
-    say: Callable[[str], None] = lambda line: None,
+    progress: Callable[[str], None] = lambda line: None,
 ) -> AnsweringModel:
     """Load a model, and an adapter on top of it, for answering.
 
@@ -340,7 +341,7 @@ def load_model(
         model: "embedded", a hub name, or a folder.
         engine: auto, openvino or hf.
         gguf: the folder in which merged weights are kept for the engine.
-        say: is told what happens, one line at a time.
+        progress: receives one line at a time.
 
     Raises:
         UsageError: there is no such model or engine.
@@ -351,7 +352,7 @@ def load_model(
     check_engine_name(engine)
     from selfteach.models.hf import HfModel
 
-    loaded = HfModel.load(model, adapter=adapter, progress=say)
+    loaded = HfModel.load(model, adapter=adapter, progress=progress)
     opened = choose_sampler(loaded, engine, gguf)  # type: ignore[arg-type]
     return AnsweringModel(
         opened.sampler, [*loaded.notes, f"engine {opened.engine}: {opened.reason}"]
