@@ -355,7 +355,7 @@ def review(
 
 @app.command()
 def exam(run: RunFolder, json: Json = False, require: Require = "") -> None:
-    """Show the exam of a run: the base, the base with the material in its prompt, the tuned model."""
+    """Show the exam of a run: base, base with the material in its prompt, tuned model."""
     from selfteach.commands import exam as body
 
     body.show_exam(run, as_json=json, required=require)
@@ -440,7 +440,7 @@ plug_in.add_commands(app)
 
 
 def main() -> None:
-    """Run a command, print a fault in one line, and exit with its code; `--debug` may be anywhere."""
+    """Run a command, print a fault in one line, and exit; `--debug` may be anywhere."""
     for name, value in LIBRARY_ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     sys.exit(run_command(sys.argv[1:]))

@@ -163,13 +163,13 @@ class ExamResult(Mapping[str, ArmScores]):
 
     def _repr_html_(self) -> str:
         """Show the verdict and a table of the arms."""
-        from selfteach.report import sections
         from selfteach.report.labels import get_labels
+        from selfteach.report.rows import make_result_rows
 
         arms = get_labels(self.raw).arms
         head = "".join(f"<th>{escape(name)}</th>" for name in arms.values())
         rows = []
-        for row in sections.make_result_rows(dict(self.raw)):
+        for row in make_result_rows(self.raw):
             cells = [show_measure(row["measures"].get(arm)) for arm in arms]
             rows.append(table_row([str(row["label"]), *cells]))
         table = f"<table><tr><th></th>{head}</tr>{''.join(rows)}</table>" if rows else ""
@@ -186,8 +186,10 @@ def target_path(method: str) -> tuple[str, ...]:
 
 def collect_scores(raw: Mapping[str, Any], target: tuple[str, ...]) -> dict[str, dict[str, Scores]]:
     """Return the scores of each arm by their place; the target comes first."""
+    from selfteach.report.read_run import iterate_mappings
+
     found: dict[str, dict[str, Scores]] = {arm: {} for arm in ARMS}
-    for path, tree in walk(raw):
+    for path, tree in iterate_mappings(raw):
         for arm, written in ARMS.items():
             measures = read_measures(tree.get(written))
             if not measures:
@@ -196,16 +198,6 @@ def collect_scores(raw: Mapping[str, Any], target: tuple[str, ...]) -> dict[str,
                 found[arm] = {TARGET: Scores(measures), **found[arm]}
             found[arm][".".join(path)] = Scores(measures)
     return found
-
-
-def walk(
-    tree: Mapping[str, Any], path: tuple[str, ...] = ()
-) -> Iterator[tuple[tuple[str, ...], Mapping[str, Any]]]:
-    """Yield every mapping of nested mappings with its path; lists are not entered."""
-    for key, value in tree.items():
-        if isinstance(value, Mapping):
-            yield (*path, key), value
-            yield from walk(value, (*path, key))
 
 
 def read_measures(value: Any) -> dict[str, Measure]:
@@ -432,10 +424,9 @@ class FinishedRun:
     def _repr_html_(self) -> str:
         """Show the verdict, a table of the arms, and a link to the report."""
         link = escape(self.report.resolve().as_uri(), quote=True)
-        return (
-            f"{self.exam._repr_html_()}"
-            f'<p><a href="{link}">report</a> of <code>{escape(clean_text(str(self.path)))}</code></p>'
-        )
+        folder = escape(clean_text(str(self.path)))
+        below = f'<p><a href="{link}">report</a> of <code>{folder}</code></p>'
+        return self.exam._repr_html_() + below
 
 
 def open_finished(path: Path) -> FinishedRun:

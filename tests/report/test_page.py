@@ -225,8 +225,8 @@ def test_text_has_enough_contrast(page: Page, dark: bool):
 
 
 def test_a_rehearsal_says_so(folder: Path, tmp_path: Path):
-    assert "A rehearsal." not in render_report(folder)
-    assert "A rehearsal." in render_report(write(tmp_path / "smoke_test", rehearsal=True))
+    assert "Smoke test." not in render_report(folder)
+    assert "Smoke test." in render_report(write(tmp_path / "smoke_test", rehearsal=True))
 
 
 @pytest.mark.parametrize(

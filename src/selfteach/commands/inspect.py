@@ -1,4 +1,4 @@
-"""`selfteach inspect`: statistics of invented tasks, from an unfinished run or any file of tasks."""
+"""`selfteach inspect`: statistics of invented tasks, from a run or any file of tasks."""
 
 from __future__ import annotations
 

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from selfteach.run.display import Display, open_display, replace_control_chars
 
-
 if TYPE_CHECKING:
     from rich.console import Console
 

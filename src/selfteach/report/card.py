@@ -120,7 +120,7 @@ def _make_base_section(run: RunData) -> str:
     name = f"`{made['hub']}`" if made["hub"] else "a model in a local folder"
     packed = ""
     if made["base"] == EMBEDDED:
-        packed = f", as selfteach's `{EMBEDDED}`: its weights packed to four bits and unpacked again"
+        packed = f", as selfteach's `{EMBEDDED}`: its weights packed to four bits and unpacked"
     versions = ", ".join(
         f"{escape_markdown(package, 40)} {escape_markdown(version, 40)}"
         for package, version in made["versions"].items()

@@ -102,9 +102,7 @@ TRAIN = MethodLabels(
     {"mended": "mended", "kept": "kept", "broken": "broken"},
     frozenset({"map", "search", "judge", "drift", "answers"}),
 )
-METHOD_LABELS = {
-    labels.name: labels for labels in (FEEDBACK, CORRECTIONS, TASKS, DOCUMENTS, TRAIN)
-}
+METHOD_LABELS = {labels.name: labels for labels in (FEEDBACK, CORRECTIONS, TASKS, DOCUMENTS, TRAIN)}
 
 
 def get_labels(exam: Mapping[str, Any]) -> MethodLabels:

@@ -47,7 +47,7 @@ def make_headline(exam: JsonObject) -> JsonObject:
 
 
 def compare_answers(exam: JsonObject) -> JsonObject | None:
-    """Return each answer before and after with its word-level differences, and counts for filters."""
+    """Return the answers before and after with their differences, and counts for filters."""
     compared = [_compare_answer(row) for row in list_objects(exam.get("answers"))]
     if not compared:
         return None

@@ -243,7 +243,7 @@ class KnowledgeScorer:
         rows = []
         for i, q in enumerate(self.quiz):
             cells = {
-                arm: {"greedy": own.draws[i].text, "broken": not own.right[i]}
+                arm: {"greedy": own.answers[i].text, "broken": not own.right[i]}
                 for arm, own in scores.graded.items()
             }
             row = {"scope": TARGET, "prompt": q.text, "gold": list(q.answers)}
@@ -352,7 +352,7 @@ def measure_pairwise(quiz: Sequence[HeldOutQuestion], state: ExamState) -> dict[
     if state.tuned is None:
         return {}
     graded = state.scores.graded
-    rows = zip(quiz, graded["taught"].draws, graded["base"].draws, strict=True)
+    rows = zip(quiz, graded["taught"].answers, graded["base"].answers, strict=True)
     duels = [AnswerPair(add_passage(q), ours.text, theirs.text) for q, ours, theirs in rows]
     verdicts = pairwise.compare_pairs(ModelPairwiseJudge(state.session.base), duels)
     return {"pairwise": pairwise.summarize_verdicts(duels, verdicts, state.seed)}
