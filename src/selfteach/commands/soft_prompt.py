@@ -1,4 +1,4 @@
-"""`selfteach soft-prompt`: the words nearest to a soft prompt, and how much of its effect they have."""
+"""`selfteach soft-prompt`: the words nearest to a soft prompt, and their effect."""
 
 from __future__ import annotations
 

@@ -248,8 +248,11 @@ def split_segments(prompt: Prompt, answer: str, tokens: Any = None) -> list[Segm
         if not isinstance(text, str):
             text = "".join(f"{message.content}\n" for message in text)
         return [(text, False), (answer, True), ("⏎", True)]
-    before, after = tokens.encode(prompt), tokens.encode_answer(answer)
-    return [(tokens.tokenizer.decode(before), False), (tokens.tokenizer.decode(after), True)]
+    decode = tokens.tokenizer.decode
+    return [
+        (decode(tokens.encode(prompt)), False),
+        (decode(tokens.encode_answer(answer)), True),
+    ]
 
 
 def _print_preview(

@@ -71,11 +71,11 @@ class HeldOutAmounts:
         """Return the numbers of each arm, with 95 % intervals by pair; none without pairs."""
         if not any(self.amounts.values()):
             return {"amount_held_out": {}, "preferred": {}}
-        mean = {arm: statistics.mean(found, seed=seed) for arm, found in self.amounts.items()}
-        preferred = {
-            arm: statistics.share([amount < 0 for amount in found])
-            for arm, found in self.amounts.items()
-        }
+        mean: dict[str, Measure] = {}
+        preferred: dict[str, Measure] = {}
+        for arm, found in self.amounts.items():
+            mean[arm] = statistics.mean(found, seed=seed)
+            preferred[arm] = statistics.share([amount < 0 for amount in found])
         return {"amount_held_out": mean, "preferred": preferred}
 
     def gains(self, seed: int) -> dict[str, Measure]:

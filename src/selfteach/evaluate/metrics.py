@@ -90,12 +90,14 @@ def classification_report(
     wanted = Counter(gold)
     given = Counter(predicted)
     found = {name: _compute_prf(hits[name], given[name], wanted[name]) for name in names}
-    sums = [sum(counts[name] for name in names) for counts in (hits, given, wanted)]
+    num_hits = sum(hits[name] for name in names)
+    num_given = sum(given[name] for name in names)
+    num_wanted = sum(wanted[name] for name in names)
     rows = list(found.values())
     return ClassReport(
         found,
         _average_prf(rows, [1] * len(rows)),
-        _compute_prf(*sums),
+        _compute_prf(num_hits, num_given, num_wanted),
         _average_prf(rows, [row.support for row in rows]),
         hits.total() / len(pairs) if pairs else 0.0,
     )

@@ -33,9 +33,8 @@ def make_choices() -> list[Continuations]:
     for place, (question, right) in enumerate(COMMON_QUESTIONS):
         known = {answer.lower() for answer in right}
         others = (*COMMON_QUESTIONS[place + 1 :], *COMMON_QUESTIONS[:place])
-        wrong = dict.fromkeys(
-            answers[0] for _, answers in others if answers[0].lower() not in known
-        )
+        firsts = dict.fromkeys(answers[0] for _, answers in others)
+        wrong = [text for text in firsts if text.lower() not in known]
         texts = [right[0], *wrong[:NUM_DISTRACTORS]]
         answers = tuple(f" {text}" for text in texts)
         found.append(Continuations(f"Question: {question}\nAnswer:", answers))
@@ -49,11 +48,13 @@ def score_questions(model: Scorer) -> list[float]:
     """
     items = make_choices()
     found = dict(model.stream_scores(items))
-    rows = ([score.token_logp for score in found[item.id(model.fingerprint)]] for item in items)
-    return [
-        sum(1.0 if own > other else 0.5 if own == other else 0.0 for other in others) / len(others)
-        for own, *others in rows
-    ]
+    shares = []
+    for item in items:
+        right, *wrong = (score.token_logp for score in found[item.id(model.fingerprint)])
+        less_likely = sum(logp < right for logp in wrong)
+        ties = wrong.count(right)
+        shares.append((less_likely + 0.5 * ties) / len(wrong))
+    return shares
 
 
 def measure_retention(models: Mapping[str, Scorer], seed: int) -> dict[str, Any]:

@@ -54,10 +54,9 @@ class SideEffects:
 
         `side_effects` is base minus tuned, paired by prompt, with a 95 % interval.
         """
-        found: dict[str, Any] = {
-            scope: {arm: statistics.share(flags) for arm, flags in arms.items()}
-            for scope, arms in self.unharmed.items()
-        }
+        found: dict[str, Any] = {}
+        for scope, arms in self.unharmed.items():
+            found[scope] = {arm: statistics.share(flags) for arm, flags in arms.items()}
         if "taught" in self.overapplied:
             lost: dict[str, Any] = {
                 scope: statistics.paired_bootstrap(arms["base"], arms["taught"], seed=seed)

@@ -237,16 +237,16 @@ def map_prompts(note: Any) -> PromptMap | None:
         x = round(fmean(spot.x for spot in group), 2)
         y = round(fmean(spot.y for spot in group), 2)
         labels.append(Dot(x, y, text=name[:4]))
-    rows = [
-        {
+    rows = []
+    for name, group in sorted(groups.items()):
+        row = {
             "name": name,
             "size": len(group),
             "failed": sum(spot.failed for spot in group),
             "rate": read_number(get_path(note, "failure_rate", name)),
             "prompt": prompts[name],
         }
-        for name, group in sorted(groups.items())
-    ]
+        rows.append(row)
     shown = sorted(spots[:MAX_POINTS], key=lambda spot: spot.failed)
     return PromptMap(shown, labels, rows, len(spots) - len(shown))
 
