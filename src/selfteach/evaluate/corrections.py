@@ -210,7 +210,7 @@ def describe_gains(
         start=start,
         change=change,
         prompted=f"{change}, with corrections in the prompt {prompted}",
-        taught=f" (with corrections in the prompt: {prompted}); other answers are unharmed",
+        taught=f" (shown corrections in the prompt: {prompted}); other answers are unharmed",
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from typing import Any
 
 from selfteach.report.figures import Dot, Plot, Tick, make_line, to_percent
@@ -38,9 +39,13 @@ def _describe_document(document: JsonObject) -> dict[str, Any]:
         "file": shorten(document.get("file"), 120),
         "chunks": chunks,
         "count": len(every),
-        "before": Counter(question["before"] for question in every),
-        "after": Counter(question["after"] for question in every),
+        "before": _count_states(question["before"] for question in every),
+        "after": _count_states(question["after"] for question in every),
     }
+
+
+def _count_states(states: Iterable[str]) -> dict[str, int]:
+    return {**dict.fromkeys(STATES, 0), **Counter(states)}
 
 
 def list_judges(exam: JsonObject) -> list[dict[str, Any]]:
