@@ -287,7 +287,7 @@ def list_request_beginnings(
 ) -> list[str]:
     """Return the beginnings of requests about a document and about its short sentences.
 
-    Requests about a document can be told by its title only if no other document has this title.
+    The title identifies requests about a document only if no other document has this title.
     """
     title = to_one_line(forgotten.title)
     found = []

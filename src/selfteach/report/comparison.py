@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 MIN_KL = 1e-4
 MAX_KL = 100.0
-"""Nats a token: the ends of the logarithmic axis; values outside are drawn at the ends."""
+"""Nats a token: the ends of the logarithmic axis; values outside are shown at the ends."""
 COLORS = (TUNED, "#2a78d6", "#8a63d2", "#c2417c", "#7a8b1f", "#c98a00")
 SHAPES = ("o", "^", "D", "v", "P")
 """A shape for the first six rows, another for the next six, and so on."""

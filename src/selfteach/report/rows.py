@@ -217,7 +217,7 @@ def read_arms(exam: JsonObject, path: str) -> dict[str, Any]:
 
 def make_rows(exam: JsonObject, table: RowTable) -> list[JsonObject]:
     """Return the rows of a table that were measured, with the measures of each arm."""
-    rows = []
+    rows: list[JsonObject] = []
     for label, meaning, path in table:
         measures = {arm: read_measure(value) for arm, value in read_arms(exam, path).items()}
         if any(measures.values()):

@@ -30,7 +30,7 @@ NUMBER_ROWS: RowTable = (
 """Numbers that are no shares: label, meaning, and the path in exam.json."""
 
 
-def make_number_rows(exam: JsonObject) -> list[tuple[str, str, Mapping[str, float | None]]]:
+def make_number_rows(exam: JsonObject) -> list[tuple[str, str, dict[str, float | None]]]:
     """Return label, meaning and each arm's number of the rows that were measured."""
     rows = []
     for label, meaning, path in fill_parts(NUMBER_ROWS):
