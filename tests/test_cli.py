@@ -96,7 +96,7 @@ def test_help_is_instant_and_loads_nothing_heavy(tmp_path: Path) -> None:
         (["status", "absent"], 2, "is not a run folder"),
         (["config", "feedbak"], 2, 'Did you mean "feedback"?'),
         (["answer", "--in", "absent.txt", "--model", "embedded"], 3, "absent.txt: cannot be read"),
-        (["answer", "--in", "p.doc", "--model", "embedded"], 2, ".txt (one a line) or .jsonl"),
+        (["answer", "--in", "p.doc", "--model", "embedded"], 2, ".txt (one per line) or .jsonl"),
     ],
 )
 def test_a_mistake_is_one_message_with_its_exit_code(

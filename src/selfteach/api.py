@@ -1,4 +1,4 @@
-"""The Python API: every way of teaching as a function, and what it returns.
+"""The Python API: a function for each way of teaching.
 
     import selfteach
     run = selfteach.feedback("Do not talk about elephants.", model="Qwen/Qwen3-0.6B")
@@ -11,13 +11,13 @@ Keywords of all functions that teach:
 - settings by section, as `selfteach config METHOD` prints them: `ask={"target": 200}`, `seed=1`;
 - `config`: a YAML file of settings; `sets`: settings as after `--set`, "ask.target=200". Keywords
   win over `sets`, `sets` over `config`;
-- `out`: the run folder, by default runs/<date>-<what is taught>;
-- `from_run`: go on from the adapter of another run;
-- `new`: begin afresh, even where this run stands already; the old one is kept;
-- `progress`: "auto" shows it in a terminal, a notebook or as plain lines; False shows nothing.
+- `out`: the run folder, by default runs/<date>-<material>;
+- `from_run`: start from the adapter of another run;
+- `new`: start a new run even if this one exists already; the old one is kept;
+- `progress`: "auto" shows the progress in a terminal, a notebook or as lines; False hides it.
 
-The same call again goes on where it stopped, and returns the result of a run that is done. A run is
-known by its settings and by the content of its material, so an edited file is another run.
+The same call resumes an unfinished run, and returns the result of a finished one. The settings and
+the content of the material identify a run, so an edited file makes another run.
 """
 
 from __future__ import annotations
@@ -63,23 +63,23 @@ Progress = bool | Literal["auto"]
 PathLike = str | Path
 RunLike = str | Path | FinishedRun
 SHARED = ("out", "config", "sets", "from_run", "new", "progress")
-"""Keywords of every function that teaches, beside its settings."""
-MOST_SHOWN = 2000
-"""Characters of a Python value that stand in `reproduce`; a longer one is named there."""
+"""Keywords of every function that teaches, in addition to its settings."""
+MAX_VALUE_CHARS = 2000
+"""The maximum characters of a Python value in `reproduce`; the name replaces a longer one."""
 NOTES = ("objective",)
-"""What a comparison takes over from the run, beside its answers."""
+"""The notes that a comparison takes over from the run, in addition to its answers."""
 
 
 @dataclass(frozen=True)
 class RunSpec:
-    """What is taught, how and where.
+    """Hold the material, the settings and the folder of a run.
 
     Attributes:
         method: its name in the registry.
         out: the run folder; None for one below runs/.
-        from_run: the folder of the run whose adapter this one goes on from.
-        new: begin afresh.
-        command: what goes on with the run: a Python call; "" is this process's command line.
+        from_run: the folder of the run whose adapter this one starts from.
+        new: start a new run.
+        command: the Python call that resumes the run; "" is this process's command line.
         before: called with the open run before the method.
     """
 
@@ -93,8 +93,8 @@ class RunSpec:
     before: Callable[[Run], object] = field(default=lambda run: None)
 
 
-Attend = Callable[[Run], AbstractContextManager[Display]]
-"""Shows the progress of an open run while it works."""
+ShowProgress = Callable[[Run], AbstractContextManager[Display]]
+"""Opens the display of a run, for the time that the run works."""
 
 
 def feedback(
@@ -141,18 +141,18 @@ def corrections(
     progress: Progress = "auto",
     **settings: Any,
 ) -> FinishedRun:
-    """Teach edits: what a person, a program or a stronger model makes of the model's answers.
+    """Teach corrections of the model's answers by a person, a program or a stronger model.
 
     Args:
         edits: a file, or rows with prompt, answer and correction.
         prompts: a file, or texts, whose answers the teacher corrects.
-        columns: our names of columns that the rows call otherwise: {"correction": "fixed"}.
-        skip_bad_rows: leave rows out that cannot be used; they are named.
+        columns: other names of columns in the rows: {"correction": "fixed"}.
+        skip_bad_rows: leave unusable rows out, and name them.
         settings: of `selfteach config corrections`, for instance model, teacher, rounds.
 
     Raises:
         UsageError: an unknown setting, nothing to correct, or nobody who corrects.
-        DataError: too little to learn from and to be examined on.
+        DataError: there is too little for the training and the exam.
     """
     resolved = resolve_settings("corrections", config, sets, settings)
     corrections_material.refuse(edits, prompts, resolved.config)
@@ -182,16 +182,16 @@ def documents(
     progress: Progress = "auto",
     **settings: Any,
 ) -> FinishedRun:
-    """Teach what stands in documents.
+    """Teach the content of documents.
 
     Args:
         documents: files or folders; or rows with "text", and perhaps "title" and "questions".
-        questions: a file, or rows, of people's questions with answers, for the exam alone.
+        questions: a file, or rows, with questions by people and answers, for the exam alone.
         settings: of `selfteach config documents`, for instance model, teacher, study.
 
     Raises:
         UsageError: an unknown setting, or a folder that holds another run.
-        DataError: nothing can be read, or too little to learn from and to be examined on.
+        DataError: nothing can be read, or there is too little for the training and the exam.
     """
     resolved = resolve_settings("documents", config, sets, settings)
     call = write_call(
@@ -222,8 +222,8 @@ def tasks(
 
     Args:
         seeds: a file, or rows with instruction, input and output; by default the package's own.
-        test: tasks of people for the exam alone.
-        skip_bad_rows: leave rows out that cannot be used; they are named.
+        test: tasks by people, for the exam alone.
+        skip_bad_rows: leave unusable rows out, and name them.
         settings: of `selfteach config tasks`, for instance model, teacher, mode, count.
 
     Raises:
@@ -255,13 +255,13 @@ def train(
     progress: Progress = "auto",
     **settings: Any,
 ) -> FinishedRun:
-    """Train an adapter on examples that you have.
+    """Train an adapter on your own examples.
 
     Args:
         examples: files, each a dataset; or rows (messages, prompt with chosen or completion,
             alpaca, sharegpt); or `Example`s.
-        dev: what the loss is measured on: a file, rows, or a share of the prompts.
-        skip_bad_rows: leave rows out that cannot be used; they are named.
+        dev: the examples for measuring the loss: a file, rows, or a share of the prompts.
+        skip_bad_rows: leave unusable rows out, and name them.
         settings: of `selfteach config train`, for instance model, train={"adapter": "reft"}.
 
     Raises:
@@ -332,24 +332,24 @@ def compare(
     new: bool = False,
     progress: Progress = "auto",
 ) -> ComparisonResult:
-    """Train other adapters and objectives on a run's examples, and examine each as the run was.
+    """Train other adapters and objectives on a run's examples, and run the run's exam for each.
 
     Args:
         run: a finished run or its folder.
         adapters: names; all by default.
         objectives: own (as the run was trained), sft, dpo, sft+dpo, distill, on_policy, correction.
-        shots: also the base with so many worked examples in its prompt.
-        rates: factors of each adapter's own learning rate; the best on the dev part is taken.
+        shots: also compare the base with this many examples in its prompt.
+        rates: factors of each adapter's own learning rate; the best on the dev part is used.
         sets: settings of train, exam and engine that differ from the run's.
         out: the comparison's folder; by default compare/ in the run's.
-        new: begin afresh.
+        new: start a new comparison.
         progress: see above.
 
     Raises:
         UsageError: an unknown name, or a run that has no exam to compare by.
         DataError: the run's material has changed since.
     """
-    path = path_of(run)
+    path = get_run_path(run)
     given: dict[str, Any] = {
         "adapters": list(adapters),
         "objectives": list(objectives),
@@ -362,15 +362,15 @@ def compare(
     shown |= {key: value for key, value in given.items() if value != defaults.get(key)}
     call = write_expression("compare", [str(path)], shown)
     folder = Path(out) if out is not None else None
-    found = compare_run(path, wanted, sets, folder, new, call, attend_quietly(progress))
+    found = compare_run(path, wanted, sets, folder, new, call, show_in_python(progress))
     return ComparisonResult(Path(found["folder"]), found)
 
 
 def open_run(path: PathLike) -> FinishedRun:
-    """Open a run that is done.
+    """Open a finished run.
 
     Raises:
-        UsageError: the folder holds no run, or one that has not come to its end.
+        UsageError: the folder holds no run, or an unfinished one.
         IntegrityError: a file of it is damaged.
     """
     return open_finished(Path(path))
@@ -388,18 +388,18 @@ def answer(
     max_tokens: int = 128,
     seed: int = 0,
 ) -> str | list[str]:
-    """Answer one question or several, with the tuned model of a run or with a model as it is.
+    """Answer one question or several, with the tuned model of a run or with another model.
 
     Args:
         questions: a text; or a list of texts and conversations.
         run: a finished run or its folder.
         model: "embedded", a hub name, or a folder.
-        adapter: another adapter of the run than the one it ended with.
+        adapter: another adapter of the run than its final one.
         engine: auto, openvino or hf.
         system: a system message before every question.
         temperature: 0 takes the most likely answer.
-        max_tokens: the greatest length of an answer.
-        seed: of what is sampled.
+        max_tokens: the maximum length of an answer.
+        seed: the seed of the sampling.
 
     Returns:
         one answer for one question, else a list in the order of the questions.
@@ -407,7 +407,7 @@ def answer(
     Raises:
         UsageError: both a run and a model, or neither.
     """
-    opened = open_model(None if run is None else path_of(run), model, adapter, engine)
+    opened = open_model(None if run is None else get_run_path(run), model, adapter, engine)
     how: dict[str, Any] = {
         "system": system,
         "temperature": temperature,
@@ -422,9 +422,12 @@ def open_model(
     model: str | None,
     adapter: str = "",
     engine: str = "auto",
-    say: Callable[[str], None] = lambda line: None,
+    progress: Callable[[str], None] = lambda line: None,
 ) -> AnsweringModel:
     """Load the tuned model of a run, or a model alone.
+
+    Args:
+        progress: receives one line at a time.
 
     Raises:
         UsageError: both a run and a model or neither, or no such adapter.
@@ -432,19 +435,19 @@ def open_model(
     if (run is None) == (model is None):
         raise UsageError(
             "give either --run DIR or --model M.",
-            cure="--run answers with the taught model, --model with a model as it is.",
+            cure="--run answers with the tuned model of a run, --model with another model.",
         )
     if run is None:
         if adapter:
             raise UsageError(
                 "names an adapter of a run.", where="--adapter", cure="Give --run DIR."
             )
-        return load_model(model or "", None, engine, None, say)
+        return load_model(model or "", None, engine, None, progress)
     folder = finished.find_adapter(run, adapter)
-    return load_model(finished.read_base_name(run), folder, engine, run / "gguf", say)
+    return load_model(finished.read_base_name(run), folder, engine, run / "gguf", progress)
 
 
-def path_of(run: RunLike) -> Path:
+def get_run_path(run: RunLike) -> Path:
     """Return the folder of a run."""
     return run.path if isinstance(run, FinishedRun) else Path(run)
 
@@ -482,16 +485,16 @@ def make_spec(
     new: bool,
     command: str,
 ) -> RunSpec:
-    """Return what is to be run, from Python arguments."""
+    """Return the run that Python arguments describe."""
     folder = None if out is None else Path(out)
-    earlier = None if from_run is None else path_of(from_run)
+    earlier = None if from_run is None else get_run_path(from_run)
     return RunSpec(method, material, resolved, folder, earlier, new, command)
 
 
 def teach_run(spec: RunSpec, progress: Progress) -> FinishedRun:
-    """Run what was asked for from Python."""
+    """Run a call from Python."""
     refuse_unknown_models(spec.resolved.config)
-    result = run_method(spec, attend_quietly(progress))
+    result = run_method(spec, show_in_python(progress))
     return FinishedRun(Path(result["run"]))
 
 
@@ -505,8 +508,10 @@ def refuse_unknown_models(config: Any) -> None:
     check_teacher_name(getattr(config, "teacher", ""))
 
 
-def run_method(spec: RunSpec, attend: Attend) -> dict[str, Any]:
-    """Open a run, teach in it, and return what `--json` prints. Commands and Python both end here.
+def run_method(spec: RunSpec, show: ShowProgress) -> dict[str, Any]:
+    """Open a run, teach in it, and return the result that `--json` prints.
+
+    Commands and Python calls both use this function.
 
     Raises:
         UsageError: there is no earlier run, or the folder holds another run.
@@ -529,7 +534,7 @@ def run_method(spec: RunSpec, attend: Attend) -> dict[str, Any]:
         if material.repaired:
             run.ledger.set_note(finished.MENDED, describe_repaired(material.repaired))
         spec.before(run)
-        with attend(run) as display:
+        with show(run) as display:
             result = call_method(run, spec.method, material.value, display)
         return finished.relocate_result(result, run.path)
 
@@ -546,18 +551,18 @@ def call_method(run: Run, method: str, material: Any, display: Display) -> dict[
     return result
 
 
-def attend_quietly(progress: Progress) -> Attend:
-    """Return what shows the progress of a call from Python."""
+def show_in_python(progress: Progress) -> ShowProgress:
+    """Return a context that shows the progress of a call from Python."""
 
     @contextmanager
-    def attend(run: Run) -> Iterator[Display]:
+    def show(run: Run) -> Iterator[Display]:
         display = open_display(quiet=progress is False)
         try:
             yield display
         finally:
             display.finish()
 
-    return attend
+    return show
 
 
 def read_plug_in(method: str, material: Any, config: Any) -> Material:
@@ -587,16 +592,16 @@ def write_call(
     sets: Sequence[str],
     from_run: RunLike | None,
 ) -> str:
-    """Return the Python call that goes on with a run, or makes it again."""
-    earlier = None if from_run is None else path_of(from_run)
+    """Return the Python call that resumes a run or repeats it."""
+    earlier = None if from_run is None else get_run_path(from_run)
     shared = {"out": out, "config": config, "sets": list(sets), "from_run": earlier}
     return write_expression(function, arguments, {**keywords, **shared})
 
 
 def write_expression(function: str, arguments: Sequence[Any], keywords: Mapping[str, Any]) -> str:
-    """Return `selfteach.function(...)`, without keywords that say nothing.
+    """Return `selfteach.function(...)`, without empty keywords.
 
-    A value that is too long to be shown stands there as its keyword's name.
+    The name of the keyword replaces a long value.
     """
     parts = []
     for value in arguments:
@@ -610,16 +615,16 @@ def write_expression(function: str, arguments: Sequence[Any], keywords: Mapping[
 
 
 def write_value(value: Any, name: str) -> str:
-    """Return a value as Python, or its name where it is long."""
-    text = repr(simplify(value))
-    return text if len(text) <= MOST_SHOWN else name
+    """Return a value as Python code, or its name if it is long."""
+    text = repr(convert_paths(value))
+    return text if len(text) <= MAX_VALUE_CHARS else name
 
 
-def simplify(value: Any) -> Any:
+def convert_paths(value: Any) -> Any:
     """Return a value with paths as texts, in lists too."""
     if isinstance(value, Path):
         return str(value)
-    return [simplify(part) for part in value] if isinstance(value, list | tuple) else value
+    return [convert_paths(part) for part in value] if isinstance(value, list | tuple) else value
 
 
 def choose_cells(
@@ -628,10 +633,10 @@ def choose_cells(
     shots: Sequence[int],
     rates: Sequence[float],
 ) -> Any:
-    """Return what is to be compared (methods.compare.method.Wanted).
+    """Return the cells of a comparison (methods.compare.method.Comparison).
 
     Raises:
-        UsageError: an unknown name, or numbers that mean nothing.
+        UsageError: an unknown name, or a number is out of range.
     """
     from selfteach.methods.compare.method import COMPARED_OBJECTIVES, Comparison
 
@@ -667,7 +672,7 @@ def check_rates(rates: Sequence[float]) -> list[float]:
     """Return the factors of learning rates.
 
     Raises:
-        UsageError: none, or one that is not between 0 and a million.
+        UsageError: there is none, or one is not between 0 and a million.
     """
     if not rates or not all(0 < rate < 1e6 for rate in rates):
         raise UsageError(
@@ -696,12 +701,12 @@ def compare_run(
     out: Path | None,
     new: bool,
     command: str,
-    attend: Attend,
+    show: ShowProgress,
 ) -> dict[str, Any]:
-    """Compare on a run, or go on with a comparison; return its table as JSON.
+    """Start or resume a comparison on a run; return its table as JSON.
 
     Raises:
-        UsageError: the run has no exam to compare by, or a setting that may not change.
+        UsageError: the run has no exam to compare by, or a setting may not change.
         DataError: the run's material has changed since.
     """
     from selfteach.methods.compare.method import FinishedRun
@@ -743,7 +748,7 @@ def compare_run(
                 {key: before.get_note(key) for key in NOTES},
                 frozenset(row["prompt"] for row in finished.read_exam(folder)["answers"]),
             )
-            with attend(run) as display:
+            with show(run) as display:
                 return work(run, past, wanted, display)
     finally:
         before.close()
@@ -753,19 +758,19 @@ def refuse_other_settings(sets: Sequence[str]) -> None:
     """Refuse changes of settings that the run's examples depend on.
 
     Raises:
-        UsageError: something else than the training and the exam is changed.
+        UsageError: a setting is neither of the training nor of the exam.
     """
     for item in sets:
         if not item.strip().startswith(("train.", "exam.", "engine=")):
             raise UsageError(
                 f'"{item}" is neither of training nor of the exam.',
                 where="--set",
-                cure="Everything else is the run's own.",
+                cure="All other settings are those of the run.",
             )
 
 
 def hash_examples(path: Path) -> str:
-    """Return the sum of a run's examples.
+    """Return the hash of a run's examples.
 
     Raises:
         UsageError: there are none yet.
@@ -778,7 +783,7 @@ def hash_examples(path: Path) -> str:
         raise UsageError(
             "has no examples yet.",
             where=str(path.parent),
-            cure=f"`selfteach status {path.parent}` shows how far it is.",
+            cure=f"`selfteach status {path.parent}` shows its progress.",
         ) from fault
 
 
@@ -800,7 +805,7 @@ def read_again(
     """Read the material of a finished run again.
 
     Raises:
-        UsageError: the run does not say where its files are.
+        UsageError: the run has no record of its files.
         DataError: a file has changed since.
     """
     if sources is None and method != "feedback":

@@ -1,5 +1,5 @@
-"""The command line. It parses first and imports later: a body's module is loaded only when its
-command runs, so `--help` is instant.
+"""The command line. It imports the module of a command only when the command runs, so `--help` is
+instant.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ LIBRARY_ENVIRONMENT = {
 INTERRUPTED_CODE = 130
 app = typer.Typer(
     name="selfteach",
-    help="Turn what a person can say to a language model into weights.",
+    help="Fine-tune a language model from instructions instead of datasets.",
     cls=OrderedCommands,
     no_args_is_help=True,
     add_completion=True,
@@ -73,7 +73,7 @@ def set_debug(
         ),
     ] = False,
 ) -> None:
-    """Turn what a person can say to a language model into weights."""
+    """Fine-tune a language model from instructions instead of datasets."""
     context.obj = debug
 
 
@@ -93,11 +93,11 @@ def feedback(
         str | None, option("--teacher", "URL#NAME", "Another model that writes the better answers.")
     ] = None,
 ) -> None:
-    """Teach a rule: find where the model breaks it, search for answers that keep it, train, and
-    examine.
+    """Teach a rule: find prompts on which the model breaks it, search for answers that keep it,
+    train, and run the exam.
 
-    The same command again goes on where it stopped. `--dry-run` measures this machine for some
-    seconds and states the cost.
+    The same command resumes an unfinished run. `--dry-run` measures this machine for some seconds
+    and prints the estimated cost.
     """
     from selfteach.commands import feedback as body
 
@@ -116,19 +116,19 @@ def corrections(
         Path | None, option("--prompts", "FILE", "Prompts whose answers the teacher corrects.")
     ] = None,
     teacher: Annotated[
-        str | None, option("--teacher", "T", "Who corrects: cmd:PROGRAM, URL#NAME, or a model.")
+        str | None, option("--teacher", "T", "The corrector: cmd:PROGRAM, URL#NAME, or a model.")
     ] = None,
     review: Annotated[
         bool,
         typer.Option("--review", help="Correct the answers to --prompts yourself, in the browser."),
     ] = False,
     rounds: Annotated[
-        int | None, option("--rounds", "N", "Draw, correct and train up to N times.", min=1)
+        int | None, option("--rounds", "N", "Sample, correct and train up to N times.", min=1)
     ] = None,
     allow_unbounded: Annotated[
         bool,
         typer.Option(
-            "--allow-unbounded", help='Permit the bound "none", whose loss falls for ever.'
+            "--allow-unbounded", help='Permit the bound "none", whose loss has no minimum.'
         ),
     ] = False,
     columns: Annotated[
@@ -141,9 +141,9 @@ def corrections(
     ] = "",
     skip_bad_rows: SkipBadRows = False,
 ) -> None:
-    """Learn from edits: what a person, a program or a stronger model makes of the model's answers.
+    """Teach corrections of the model's answers by a person, a program or a stronger model.
 
-    The same command again goes on where it stopped.
+    The same command resumes an unfinished run.
     """
     from selfteach.commands import corrections as body
 
@@ -153,7 +153,7 @@ def corrections(
         "review": review or None,
         "train.correction.allow_unbounded": allow_unbounded or None,
     }
-    body.run_corrections(body.CorrectionFiles(edits, prompts, skip_bad_rows, columns), own, options)
+    body.run_corrections(edits, prompts, own, options, columns=columns, skip_bad_rows=skip_bad_rows)
 
 
 @app.command()
@@ -165,17 +165,17 @@ def tasks(
         typer.Argument(
             help=(
                 "Seed tasks: Self-Instruct's form, alpaca, sharegpt, messages or prompts; "
-                "by default our own."
+                "by default selfteach's own."
             )
         ),
     ] = None,
     mode: Annotated[
         str | None,
-        option("--mode", "NAME", "self-instruct, alpaca or magpie: how tasks are invented."),
+        option("--mode", "NAME", "self-instruct, alpaca or magpie: the way of inventing tasks."),
     ] = None,
-    count: Annotated[int | None, option("--count", "N", "How many tasks to invent.", min=1)] = None,
+    count: Annotated[int | None, option("--count", "N", "The number of tasks.", min=1)] = None,
     test: Annotated[
-        Path | None, option("--test", "FILE", "Tasks of people for the exam alone.")
+        Path | None, option("--test", "FILE", "Tasks by people, for the exam alone.")
     ] = None,
     skip_bad_rows: SkipBadRows = False,
     base: Annotated[str | None, option("--base", "M", "Another word for --model.")] = None,
@@ -183,10 +183,10 @@ def tasks(
         str | None, option("--teacher", "URL#NAME", "Another model that invents the tasks.")
     ] = None,
 ) -> None:
-    """Learn to follow instructions: from a few worked tasks the model invents many, filters them,
-    answers them, and learns.
+    """Teach the model to follow instructions. The model invents many tasks from a few examples;
+    selfteach filters them, and the model answers them and is trained on them.
 
-    The same command again goes on where it stopped.
+    The same command resumes an unfinished run.
     """
     from selfteach.commands import tasks as body
 
@@ -203,21 +203,21 @@ def documents(
     ],
     questions: Annotated[
         Path | None,
-        option("--questions", "FILE", "Questions of people with answers, for the exam alone."),
+        option("--questions", "FILE", "Questions by people with answers, for the exam alone."),
     ] = None,
     teacher: Annotated[
         str | None,
-        option("--teacher", "URL#NAME", "Another model that asks and answers with the document."),
+        option("--teacher", "URL#NAME", "Another model that writes questions and answers."),
     ] = None,
     nli: Annotated[
-        str | None, option("--nli", "M", "An entailment model that judges what is known.")
+        str | None, option("--nli", "M", "An entailment model that judges what the model knows.")
     ] = None,
 ) -> None:
-    """Learn from documents: ask about them, find what the model does not know, learn from every
-    sentence in many forms.
+    """Teach documents: ask questions about them, find the facts that the model does not know, and
+    train on every sentence in many forms.
 
-    --set study.known=auto leaves out what is surely known. The same command again goes on where it
-    stopped.
+    --set study.known=auto leaves out the facts that the model certainly knows. The same command
+    resumes an unfinished run.
     """
     from selfteach.commands import documents as body
 
@@ -232,15 +232,11 @@ def select(
     sets: Sets = None,
     out: Annotated[
         Path | None,
-        option(
-            "--out", "DIR", "Teach with these thresholds in this folder; nothing is drawn again."
-        ),
+        option("--out", "DIR", "Teach with these thresholds in this folder, without new samples."),
     ] = None,
     json: Json = False,
 ) -> None:
-    """Change the thresholds of a run of documents afterwards: what would be learned, without
-    drawing again.
-    """
+    """Show what a run of documents would learn with other thresholds, without new samples."""
     from selfteach.commands import documents_rerun as body
 
     body.change_thresholds(run, sets or [], out, as_json=json, debug=context.obj)
@@ -257,12 +253,12 @@ def forget_source(
     ],
     run: RunFolder,
     out: Annotated[
-        Path | None, option("--out", "DIR", "The new run's folder; by default beside the old one.")
+        Path | None, option("--out", "DIR", "The new run's folder; by default next to the old one.")
     ] = None,
     json: Json = False,
 ) -> None:
-    """Teach again without one document: its examples are gone, and nothing about the others is
-    asked again.
+    """Teach again without one document. The new run removes its examples and takes over all answers
+    about the other documents.
     """
     from selfteach.commands import documents_rerun as body
 
@@ -277,17 +273,17 @@ def answer(
         option(
             "--in",
             "FILE",
-            '.txt, one prompt a line; or .jsonl with {"id", "prompt"} or {"id", "messages"}.',
+            '.txt, one prompt per line; or .jsonl with {"id", "prompt"} or {"id", "messages"}.',
         ),
     ],
     out: Annotated[
         Path | None,
-        option("--out", "FILE", "Where the answers go; by default <prompts>.answers.jsonl here."),
+        option("--out", "FILE", "The file for the answers; by default <prompts>.answers.jsonl."),
     ] = None,
     run: OptionalRun = None,
     adapter: OptionalAdapter = "",
     model: Model = None,
-    draws: Annotated[int, option("--samples", "K", "Answers to each prompt.", min=1)] = 1,
+    samples: Annotated[int, option("--samples", "K", "Answers to each prompt.", min=1)] = 1,
     temperature: Temperature = 0.0,
     max_tokens: MaxTokens = 128,
     system: System = "",
@@ -295,13 +291,22 @@ def answer(
     engine: Engine = "auto",
     json: Json = False,
 ) -> None:
-    """Answer a file of prompts with the taught model of a run (--run), or with a model as it is
+    """Answer a file of prompts with the tuned model of a run (--run), or with another model
     (--model).
     """
     from selfteach.commands import answer as body
 
     options = body.AnswerOptions(
-        run, model, engine, system, draws, temperature, max_tokens, seed or 0, context.obj, adapter
+        run,
+        model,
+        engine,
+        system,
+        samples,
+        temperature,
+        max_tokens,
+        seed or 0,
+        context.obj,
+        adapter,
     )
     body.answer_file(prompts, out, options, as_json=json)
 
@@ -318,7 +323,7 @@ def chat(
     seed: Seed = None,
     engine: Engine = "auto",
 ) -> None:
-    """Talk with the taught model of a run (--run), or with a model as it is (--model)."""
+    """Chat with the tuned model of a run (--run), or with another model (--model)."""
     from selfteach.commands import answer
     from selfteach.commands import chat as body
 
@@ -342,7 +347,7 @@ def review(
         bool, typer.Option("--no-browser", help="Only print the address.")
     ] = False,
 ) -> None:
-    """Correct the answers that wait in a run, on a page that only this machine can open."""
+    """Correct the waiting answers of a run, on a page that only this machine can open."""
     from selfteach.commands import review as body
 
     body.review_answers(run, port, browser=not no_browser, terminal=terminal)
@@ -350,7 +355,7 @@ def review(
 
 @app.command()
 def exam(run: RunFolder, json: Json = False, require: Require = "") -> None:
-    """Show the exam of a run: base, rule in the prompt, taught."""
+    """Show the exam of a run: base, base with the material in its prompt, tuned model."""
     from selfteach.commands import exam as body
 
     body.show_exam(run, as_json=json, required=require)
@@ -358,7 +363,7 @@ def exam(run: RunFolder, json: Json = False, require: Require = "") -> None:
 
 @app.command()
 def report(run: RunFolder, json: Json = False) -> None:
-    """Write the report of a run anew, and print where it is."""
+    """Write the report of a run again, and print its path."""
     from selfteach.commands import exam as body
 
     body.rewrite_report(run, as_json=json)
@@ -368,8 +373,8 @@ def report(run: RunFolder, json: Json = False) -> None:
 def soft_prompt(
     context: typer.Context, run: RunFolder, adapter: OptionalAdapter = "", json: Json = False
 ) -> None:
-    """Read a trained soft prompt: the nearest words of each token, and whether those words as a
-    plain prompt do the same.
+    """Show the words nearest to each token of a trained soft prompt, and how much of its effect
+    those words have.
     """
     from selfteach.commands import soft_prompt as body
 
@@ -388,7 +393,7 @@ def status(
         typer.Option("--recover", help="Save what can be read of a damaged ledger into a new one."),
     ] = False,
 ) -> None:
-    """Show how far runs are, where candidates went, and how to go on."""
+    """Show the progress of runs, the outcomes of their candidates, and how to resume them."""
     from selfteach.commands import status as body
 
     body.show_status(folder, as_json=json, mend=recover)
@@ -398,7 +403,7 @@ def status(
 def doctor(
     json: Json = False,
     network: Annotated[
-        bool, typer.Option("--network", help="Also ask whether the package index can be reached.")
+        bool, typer.Option("--network", help="Also check whether the package index can be reached.")
     ] = False,
 ) -> None:
     """Show what this machine has and what it lacks."""
@@ -409,7 +414,7 @@ def doctor(
 
 @app.command()
 def models(json: Json = False) -> None:
-    """List the models that can be named."""
+    """List the models that are known by name."""
     from selfteach.commands import doctor as body
 
     body.print_models(as_json=json)
@@ -417,7 +422,7 @@ def models(json: Json = False) -> None:
 
 @app.command()
 def config(
-    method: Annotated[str, typer.Argument(help="Whose settings.")] = "feedback",
+    method: Annotated[str, typer.Argument(help="The method of the settings.")] = "feedback",
     file: Settings = None,
     sets: Sets = None,
     json: Json = False,
@@ -431,20 +436,18 @@ def config(
 adapter_commands.add_commands(app)
 dataset_commands.add_commands(app)
 benchmark_command.add_commands(app)
-plug_in.add(app)
+plug_in.add_commands(app)
 
 
 def main() -> None:
-    """The program: runs a command, shows a fault in one line, and ends with its exit code.
-    `--debug` may stand anywhere.
-    """
+    """Run a command, print a fault in one line, and exit; `--debug` may be anywhere."""
     for name, value in LIBRARY_ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     sys.exit(run_command(sys.argv[1:]))
 
 
 def run_command(arguments: list[str]) -> int:
-    """Runs one command line and returns its exit code."""
+    """Run one command line and return its exit code."""
     given, rest = _split_at_dashes(arguments)
     debug = "--debug" in given
     arguments = [a for a in given if a != "--debug"] + rest
@@ -468,6 +471,6 @@ def run_command(arguments: list[str]) -> int:
 
 
 def _split_at_dashes(arguments: list[str]) -> tuple[list[str], list[str]]:
-    """Splits before "--": what follows it is text, whatever it looks like."""
+    """Split before "--"; the words after it are text and never options."""
     at = arguments.index("--") if "--" in arguments else len(arguments)
     return arguments[:at], arguments[at:]

@@ -1,6 +1,6 @@
-"""What calls from Python return: a finished run, its exam, a model that answers, a comparison.
+"""Results of calls from Python: a finished run, its exam, a model that answers, a comparison.
 
-In a notebook each of them shows itself. Everything that a model or a person wrote is escaped.
+A notebook displays each of them. All text by a model or a person is escaped.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 ARMS = {"base": "base", "prompted": "prompted", "tuned": "taught"}
 """The arms of an exam as Python names them, and as exam.json does."""
 TARGET = "target"
-"""Measures that Python names otherwise than exam.json."""
+"""The place of the method's own score, which has another name in exam.json."""
 MEASURE = ("value", "low", "high", "n")
 EXAMPLES = "examples.jsonl"
 Question = str | Sequence[Mapping[str, str]]
@@ -43,7 +43,7 @@ Question = str | Sequence[Mapping[str, str]]
 
 
 class Scores(Mapping[str, Measure]):
-    """Measures of one arm in one place of the exam, as attributes or by name.
+    """Hold the measures of one arm in one place of the exam, as attributes or by name.
 
     `greedy` is measured on the most likely answers, `sampled` on answers at temperature 1. A place
     with a single measure has it as `greedy`.
@@ -80,7 +80,7 @@ class Scores(Mapping[str, Measure]):
 
 
 class ArmScores(Mapping[str, Scores]):
-    """The scores of one arm by their place in exam.json.
+    """Hold the scores of one arm by their place in exam.json.
 
     `target` is the method's own score on held-out target questions, whatever its name: `kept` of
     feedback, `distance` of corrections, `contains` of documents, `rouge_l.seed` of tasks,
@@ -116,7 +116,7 @@ class ArmScores(Mapping[str, Scores]):
 
 
 class ExamResult(Mapping[str, ArmScores]):
-    """An exam: `exam["tuned"]["target"].greedy` is a `Measure(value, low, high, n)`.
+    """Represent an exam: `exam["tuned"]["target"].greedy` is a `Measure(value, low, high, n)`.
 
     The arms are `base`, `prompted` (the base with the material in its prompt) and `tuned`; an arm
     that was not examined is absent. `raw` holds exam.json as it is.
@@ -130,12 +130,12 @@ class ExamResult(Mapping[str, ArmScores]):
 
     @property
     def verdict(self) -> str:
-        """The verdict in a word, for instance "taught"."""
+        """Return the verdict in a word, for instance "taught"."""
         return str(self.raw["verdict"]["word"])
 
     @property
     def sentence(self) -> str:
-        """The verdict in a sentence."""
+        """Return the verdict in a sentence."""
         return str(self.raw["verdict"]["sentence"])
 
     def __getitem__(self, arm: str) -> ArmScores:
@@ -163,13 +163,13 @@ class ExamResult(Mapping[str, ArmScores]):
 
     def _repr_html_(self) -> str:
         """Show the verdict and a table of the arms."""
-        from selfteach.report import sections
         from selfteach.report.labels import get_labels
+        from selfteach.report.rows import make_result_rows
 
         arms = get_labels(self.raw).arms
         head = "".join(f"<th>{escape(name)}</th>" for name in arms.values())
         rows = []
-        for row in sections.make_result_rows(dict(self.raw)):
+        for row in make_result_rows(self.raw):
             cells = [show_measure(row["measures"].get(arm)) for arm in arms]
             rows.append(table_row([str(row["label"]), *cells]))
         table = f"<table><tr><th></th>{head}</tr>{''.join(rows)}</table>" if rows else ""
@@ -186,8 +186,10 @@ def target_path(method: str) -> tuple[str, ...]:
 
 def collect_scores(raw: Mapping[str, Any], target: tuple[str, ...]) -> dict[str, dict[str, Scores]]:
     """Return the scores of each arm by their place; the target comes first."""
+    from selfteach.report.read_run import iterate_mappings
+
     found: dict[str, dict[str, Scores]] = {arm: {} for arm in ARMS}
-    for path, tree in walk(raw):
+    for path, tree in iterate_mappings(raw):
         for arm, written in ARMS.items():
             measures = read_measures(tree.get(written))
             if not measures:
@@ -196,16 +198,6 @@ def collect_scores(raw: Mapping[str, Any], target: tuple[str, ...]) -> dict[str,
                 found[arm] = {TARGET: Scores(measures), **found[arm]}
             found[arm][".".join(path)] = Scores(measures)
     return found
-
-
-def walk(
-    tree: Mapping[str, Any], path: tuple[str, ...] = ()
-) -> Iterator[tuple[tuple[str, ...], Mapping[str, Any]]]:
-    """Yield every mapping of nested mappings with its path; lists are not entered."""
-    for key, value in tree.items():
-        if isinstance(value, Mapping):
-            yield (*path, key), value
-            yield from walk(value, (*path, key))
 
 
 def read_measures(value: Any) -> dict[str, Measure]:
@@ -234,15 +226,15 @@ def table_row(cells: Sequence[str]) -> str:
 
 
 class AnsweringModel:
-    """A loaded model, with or without an adapter, that answers questions."""
+    """Answer questions with a loaded model, with or without an adapter."""
 
-    def __init__(self, drawer: Sampler, notes: Sequence[str] = ()) -> None:
-        self.sampler = drawer
+    def __init__(self, sampler: Sampler, notes: Sequence[str] = ()) -> None:
+        self.sampler = sampler
         self.notes = tuple(notes)
 
     @property
     def name(self) -> str:
-        """The name of the model."""
+        """Return the name of the model."""
         return self.sampler.name
 
     @overload
@@ -282,8 +274,8 @@ class AnsweringModel:
             questions: a text; or a list of texts and conversations.
             system: a system message before every question.
             temperature: 0 takes the most likely answer.
-            max_tokens: the greatest length of an answer.
-            seed: of what is sampled.
+            max_tokens: the maximum length of an answer.
+            seed: the seed of the sampling.
 
         Raises:
             DataError: a conversation is of another form, or too long for the model.
@@ -306,7 +298,8 @@ class AnsweringModel:
             for number, question in enumerate(questions, start=1)
         ]
         unique = {request.id(self.sampler.fingerprint): request for request in requests}
-        texts = {draw.id: draw.text for draw in self.sampler.stream(list(unique.values()))}
+        completions = self.sampler.stream(list(unique.values()))
+        texts = {completion.id: completion.text for completion in completions}
         return [texts[request.id(self.sampler.fingerprint)] for request in requests]
 
     def __repr__(self) -> str:
@@ -332,7 +325,7 @@ def load_model(
     adapter: Path | None = None,
     engine: str = "auto",
     gguf: Path | None = None,
-    say: Callable[[str], None] = lambda line: None,
+    progress: Callable[[str], None] = lambda line: None,
 ) -> AnsweringModel:
     """Load a model, and an adapter on top of it, for answering.
 
@@ -340,7 +333,7 @@ def load_model(
         model: "embedded", a hub name, or a folder.
         engine: auto, openvino or hf.
         gguf: the folder in which merged weights are kept for the engine.
-        say: is told what happens, one line at a time.
+        progress: receives one line at a time.
 
     Raises:
         UsageError: there is no such model or engine.
@@ -351,7 +344,7 @@ def load_model(
     check_engine_name(engine)
     from selfteach.models.hf import HfModel
 
-    loaded = HfModel.load(model, adapter=adapter, progress=say)
+    loaded = HfModel.load(model, adapter=adapter, progress=progress)
     opened = choose_sampler(loaded, engine, gguf)  # type: ignore[arg-type]
     return AnsweringModel(
         opened.sampler, [*loaded.notes, f"engine {opened.engine}: {opened.reason}"]
@@ -360,7 +353,7 @@ def load_model(
 
 @dataclass(frozen=True)
 class FinishedRun:
-    """A run that is done.
+    """Represent a finished run.
 
     Attributes:
         path: the run folder.
@@ -371,37 +364,37 @@ class FinishedRun:
 
     @cached_property
     def result(self) -> dict[str, Any]:
-        """What the run's command prints with --json."""
+        """Return the JSON that the run's command prints with --json."""
         return finished.read_result(self.path)
 
     @cached_property
     def exam(self) -> ExamResult:
-        """The exam: `exam["tuned"]["target"].greedy` is a `Measure`; see `ExamResult`."""
+        """Return the exam: `exam["tuned"]["target"].greedy` is a `Measure`; see `ExamResult`."""
         return ExamResult(finished.read_exam(self.path))
 
     @property
     def verdict(self) -> str:
-        """The verdict in a word: taught, not learned, just prompt it, nothing to learn, ..."""
+        """Return the verdict in a word, for instance "just prompt it"."""
         return self.exam.verdict
 
     @property
     def sentence(self) -> str:
-        """The verdict in a sentence, with its numbers."""
+        """Return the verdict in a sentence, with its numbers."""
         return self.exam.sentence
 
     @property
     def adapter(self) -> Path | None:
-        """The folder of the trained adapter; None where there was nothing to learn."""
+        """Return the folder of the trained adapter; None if there was nothing to learn."""
         return finished.list_adapters(self.path).get(finished.RUN_ADAPTER)
 
     @property
     def report(self) -> Path:
-        """The report, an HTML page."""
+        """Return the path of the report, an HTML page."""
         return self.path / finished.REPORT_FILE
 
     @property
     def base(self) -> str:
-        """The name of the base model."""
+        """Return the name of the base model."""
         return finished.read_base_name(self.path)
 
     def examples(self) -> list[Example]:
@@ -412,10 +405,10 @@ class FinishedRun:
     def model(self, adapter: str = "", engine: str = "auto") -> AnsweringModel:
         """Load the base with the run's adapter; a second call returns the same model.
 
-        Where the run taught nothing, this is the base.
+        If the run trained nothing, this is the base.
 
         Args:
-            adapter: another adapter of the run than the one it ended with.
+            adapter: another adapter of the run than its final one.
             engine: auto, openvino or hf.
 
         Raises:
@@ -431,17 +424,16 @@ class FinishedRun:
     def _repr_html_(self) -> str:
         """Show the verdict, a table of the arms, and a link to the report."""
         link = escape(self.report.resolve().as_uri(), quote=True)
-        return (
-            f"{self.exam._repr_html_()}"
-            f'<p><a href="{link}">report</a> of <code>{escape(clean_text(str(self.path)))}</code></p>'
-        )
+        folder = escape(clean_text(str(self.path)))
+        below = f'<p><a href="{link}">report</a> of <code>{folder}</code></p>'
+        return self.exam._repr_html_() + below
 
 
 def open_finished(path: Path) -> FinishedRun:
     """Return a finished run.
 
     Raises:
-        UsageError: it is no run, or has not come to its end.
+        UsageError: it is no run, or it is not finished.
         IntegrityError: a file of it is damaged.
     """
     run = FinishedRun(path)
@@ -451,10 +443,10 @@ def open_finished(path: Path) -> FinishedRun:
 
 @dataclass(frozen=True)
 class ComparisonResult:
-    """A comparison of adapters and objectives on the examples of one run.
+    """Represent a comparison of adapters and objectives on the examples of one run.
 
     Attributes:
-        path: its folder, with compare.json and compare.svg.
+        path: the folder with compare.json and compare.svg.
         raw: compare.json as it is.
     """
 
@@ -463,17 +455,17 @@ class ComparisonResult:
 
     @property
     def rows(self) -> list[dict[str, Any]]:
-        """One mapping for each adapter with an objective: name, score, near, kl_nats, ..."""
+        """Return one mapping per adapter and objective: name, score, near, kl_nats, ..."""
         return [dict(row) for row in self.raw["rows"]]
 
     @property
     def base(self) -> dict[str, Any]:
-        """The base and the prompted base, in the same numbers."""
+        """Return the base and the prompted base, in the same numbers."""
         return dict(self.raw["base"])
 
     @property
     def left_out(self) -> dict[str, str]:
-        """What was not compared, with the reason."""
+        """Return the adapters and objectives that were not compared, with the reason."""
         return dict(self.raw["left_out"])
 
     def __getitem__(self, name: str) -> dict[str, Any]:

@@ -75,9 +75,9 @@ def taken(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[dict[str, Any
     """In place of a new training: the answers that it would have taken over."""
     found: list[dict[str, Any]] = []
 
-    def teach(method: str, brought: Any, resolved: Any, options: Any, take_over: Any) -> None:
+    def teach(method: str, brought: Any, resolved: Any, options: Any, *, before: Any) -> None:
         ledger = Ledger(tmp_path / "taken.db")
-        take_over(SimpleNamespace(ledger=ledger))
+        before(SimpleNamespace(ledger=ledger))
         found.append(ledger.get_answers(["p0", "p1", "other", "short", "fenced"]))
         ledger.close()
 

@@ -151,7 +151,7 @@ def test_a_system_message_goes_before_every_prompt_but_not_before_another() -> N
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--samples", "2", "--model", "x"], "greedy draws are all the same"),
+        (["--samples", "2", "--model", "x"], "greedy samples are all the same"),
         ([], "give either --run DIR or --model M"),
         (["--model", "x", "--run", "y"], "give either --run DIR or --model M"),
         (["--model", "embeded"], 'Did you mean "embedded"?'),

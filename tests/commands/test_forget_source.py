@@ -36,9 +36,9 @@ def taught(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[tuple[Materi
     """
     found: list[tuple[Material, list[str]]] = []
 
-    def teach(method: str, brought: Material, resolved: Any, options: Any, take_over: Any) -> None:
+    def teach(method: str, brought: Material, resolved: Any, options: Any, *, before: Any) -> None:
         ledger = Ledger(tmp_path / "taken.db")
-        take_over(SimpleNamespace(ledger=ledger))
+        before(SimpleNamespace(ledger=ledger))
         ledger.close()
         found.append((brought, [(tmp_path / "taken.db").read_bytes().decode("latin-1")]))
 

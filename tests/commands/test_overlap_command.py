@@ -60,7 +60,7 @@ def test_a_file_against_itself(capfd: pytest.CaptureFixture[str]) -> None:
     ]
     said = capfd.readouterr()
     assert said.out == "kept.jsonl: 3 rows kept, 1 dropped\n"
-    assert "1 kept rows hold no word" in said.err
+    assert "1 kept rows contain no comparable word" in said.err
     assert sorted(path.name for path in Path().iterdir()) == [
         "a.jsonl",
         "b.jsonl",

@@ -111,7 +111,7 @@ def test_a_form_and_a_dataset_count_without_a_template_of_one_s_own(tmp_path: Pa
         (
             ["--out", "o.jsonl", "--template", "plain", "--template", "output"],
             2,
-            "cannot stand in one dataset",
+            "cannot be mixed in one dataset",
         ),
         (["--out", "o.jsonl", "--template", "plain"], 3, "no row that a template fits"),
         (["--prompt", "x {german}"], 2, "Give both"),

@@ -126,7 +126,8 @@ def test_the_command_reads_a_run(
     assert found["read_back"]["cosine"]["share"] == pytest.approx(1, abs=0.02)
     assert found["answers"] == 2
     assert run_command(["soft-prompt", "--run", str(finished)]) == 0
-    assert "100 % of the effect in the places" in capsys.readouterr().out
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "In the places of the soft tokens, the words have 100 % of it" in printed
 
 
 def test_another_kind_of_adapter_is_refused(

@@ -115,7 +115,7 @@ def test_one_signal_keeps_what_was_drawn_and_says_how_to_go_on(
         str(tmp_path / "run"),
     ]
     again = subprocess.run(command, capture_output=True, text=True)
-    assert (again.returncode, "going on with" in again.stderr) == (0, True), again.stderr
+    assert (again.returncode, "resuming" in again.stderr) == (0, True), again.stderr
 
 
 def test_two_signals_end_at_once_even_inside_compiled_code() -> None:

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from selfteach.commands.corrections import show_material
+from selfteach.commands.corrections import describe_material
+from selfteach.commands.teach import print_plan
 from selfteach.config import CorrectionsConfig as Settings
 from selfteach.errors import DataError, UsageError
 from selfteach.materials.columns import parse_columns
@@ -270,11 +271,10 @@ def test_a_dry_run_says_what_was_understood_and_which_other_row_a_row_repeats(
         "feedback": "Too long, and no emoji",
     }
     poor = {"prompt": "Ink?", "answer": "Blue.", "feedback": "too stiff"}
-    show_material(
-        read_corrections(write(tmp_path, tea, tea, tea | {"correction": "A plant."}, hm, poor)),
-        Settings(),
-        as_json=False,
+    corrections = read_corrections(
+        write(tmp_path, tea, tea, tea | {"correction": "A plant."}, hm, poor)
     )
+    print_plan(describe_material(corrections, Settings()), as_json=False)
     said = capsys.readouterr().out
     assert "edits.jsonl:1: edits.jsonl:3 corrects the same answer in another way\n" in said
     assert (
@@ -282,7 +282,7 @@ def test_a_dry_run_says_what_was_understood_and_which_other_row_a_row_repeats(
         in said
     )
     assert '"Too long, and no emoji", of 1 answers: max_words=5 and not regex' in said
-    assert '"too stiff", of 1 answers: its form is not recognised' in said
+    assert '"too stiff", of 1 answers: its form is not recognized' in said
 
 
 UNION = dict.fromkeys(

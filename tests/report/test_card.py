@@ -40,7 +40,7 @@ def test_the_front_matter_names_library_and_base(folder: Path):
             "selfteach",
             "Plain PEFT does not know this kind of adapter (reft)",
         ),
-        ('{"selfteach_adapter": "full"}', "selfteach", "Hf.load"),
+        ('{"selfteach_adapter": "full"}', "selfteach", "HfModel.load"),
     ],
 )
 def test_how_to_load_it_is_what_loads_it(settings: str, library: str, shown: str, tmp_path: Path):
@@ -59,7 +59,7 @@ def test_it_names_the_base_its_fingerprint_the_day_the_seed_and_the_versions(fol
     text = make_card(folder).replace("\\", "")
     manifest = json.loads((folder / "manifest.json").read_text())
     assert "`HuggingFaceTB/SmolLM2-135M-Instruct`, as selfteach's `embedded`" in text
-    assert "from_pretrained(embedded_folder())" in text
+    assert "from_pretrained(fetch_embedded_model())" in text
     assert f"Its fingerprint: {FINGERPRINT}." in text
     assert (
         f"Made on {manifest['created']} with seed 0, on {manifest['platform']}: "
@@ -92,8 +92,8 @@ def test_it_shows_answers_and_says_when_there_is_no_exam(folder: Path, tmp_path:
 
 
 def test_a_rehearsal_says_so(folder: Path, tmp_path: Path):
-    assert "A rehearsal" not in make_card(folder)
-    assert "A rehearsal" in make_card(write(tmp_path / "run", rehearsal=True))
+    assert "Smoke test" not in make_card(folder)
+    assert "Smoke test" in make_card(write(tmp_path / "run", rehearsal=True))
 
 
 @given(st.text(alphabet="ab`*_[]()<>!#|\\&;:/.~-+$ \n", max_size=80))

@@ -108,7 +108,7 @@ def test_the_policy_allows_its_own_style_and_nothing_else(page: Page):
         "Silhouette 0.31",
         "gave up",
         "few-shot; not better than chance",
-        "Left out: teacher, since it gave no verdict on 2 of 48 answers.",
+        "Left out: teacher, because it gave no verdict on 2 of 48 answers.",
         "2.51 → 1.0",
         "88\u202f412",
         "19.6 MB",
@@ -124,7 +124,7 @@ def test_the_policy_allows_its_own_style_and_nothing_else(page: Page):
         "general answers, balanced order",
         "resumed",
         f"torch {collect_versions()['packages']['torch']}",
-        "Not given: with the rule in its prompt",
+        "Not computed: the rule in the prompt hardly improves",
     ],
 )
 def test_it_shows(page: Page, said: str):
@@ -225,8 +225,8 @@ def test_text_has_enough_contrast(page: Page, dark: bool):
 
 
 def test_a_rehearsal_says_so(folder: Path, tmp_path: Path):
-    assert "A rehearsal." not in render_report(folder)
-    assert "A rehearsal." in render_report(write(tmp_path / "smoke_test", rehearsal=True))
+    assert "Smoke test." not in render_report(folder)
+    assert "Smoke test." in render_report(write(tmp_path / "smoke_test", rehearsal=True))
 
 
 @pytest.mark.parametrize(

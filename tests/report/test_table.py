@@ -37,7 +37,7 @@ def test_it_shows_verdict_arms_intervals_cost_and_the_report():
     for said in (
         "Taught: the rule",
         "rule in the prompt",
-        "88 412 tokens drawn",
+        "88 412 tokens sampled",
         "19.6 MB",
         "2.7 GB",
         "KL 0.031",
@@ -65,5 +65,5 @@ def test_missing_arms_are_dashes_and_what_was_not_measured_has_no_row():
 
 
 def test_a_rehearsal_says_so():
-    assert "A rehearsal" not in printed(exam())
-    assert "A rehearsal" in printed(exam(rehearsal=True))
+    assert "Smoke test" not in printed(exam())
+    assert "Smoke test" in printed(exam(rehearsal=True))

@@ -11,9 +11,10 @@ import pytest
 from selfteach.materials.tasks import Instance, Task
 from selfteach.records import Example, make_prompt
 from selfteach.report.page import render_inspection
+from selfteach.report.rows import make_result_rows
 from selfteach.report.sections import describe_example
 from selfteach.report.sunburst import INNER_RADIUS, make_slices
-from selfteach.report.tasks_page import _make_length_bars, make_number_rows, make_result_rows
+from selfteach.report.tasks_page import _make_length_bars, make_number_rows
 from selfteach.select.inspection import BINS, find_verb_noun, inspect_tasks, summarize_lengths
 
 HOSTILE = "Write <script>alert(1)</script> [/bold] {{ 7*7 }} \x1b[31m now"
@@ -112,7 +113,9 @@ def test_what_was_not_measured_has_no_row() -> None:
     assert make_result_rows({"method": "tasks"}) == []
     assert make_number_rows({}) == []
     number = {"value": 0.5, "low": 0.4, "high": 0.6, "n": 9}
-    (row,) = make_result_rows({"rouge_l": {"human": {"base": {"greedy": number}}}})
+    (row,) = make_result_rows(
+        {"method": "tasks", "rouge_l": {"human": {"base": {"greedy": number}}}}
+    )
     assert row["measures"]["base"].value == 0.5
     rows = make_number_rows(
         {
@@ -121,8 +124,8 @@ def test_what_was_not_measured_has_no_row() -> None:
         }
     )
     assert [(label, found["base"], found["taught"]) for label, _, found in rows] == [
-        ("BLEU, tasks of people", 12.5, None),
         ("F1 of labels, held-out seeds", None, 0.25),
+        ("BLEU, tasks by people", 12.5, None),
     ]
 
 

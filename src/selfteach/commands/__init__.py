@@ -1,1 +1,4 @@
-"""The bodies of the commands, one module each. `cli` imports a module only when its command runs."""
+"""The bodies of the commands, one module each.
+
+`cli` imports a module only when its command runs.
+"""

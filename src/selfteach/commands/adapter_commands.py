@@ -1,4 +1,4 @@
-"""The commands about what may change: training alone, comparing, merging."""
+"""The commands about adapters: training alone, comparing, merging."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from selfteach.commands.options import (
     with_teach_options,
 )
 
-ADAPTER_HELP = "lora, full, layers, bottleneck, prompt, reft or closed_form: what may change."
+ADAPTER_HELP = "lora, full, layers, bottleneck, prompt, reft or closed_form: what is trained."
 OBJECTIVE_HELP = (
-    "sft, dpo, sft+dpo, distill, correction; by default sft+dpo where every example has a "
+    "sft, dpo, sft+dpo, distill, correction; by default sft+dpo if every example has a "
     "rejected answer, else sft."
 )
 
 
 def add_commands(app: typer.Typer) -> None:
-    """Enters them into the program."""
+    """Add the commands to the program."""
     for command in (train, compare, merge):
         app.command()(command)
 
@@ -51,14 +51,14 @@ def train(
         option(
             "--dev",
             "FILE|SHARE",
-            "What the loss is measured on; by default a tenth of the prompts.",
+            "The examples for measuring the loss; by default a tenth of the prompts.",
         ),
     ] = None,
     skip_bad_rows: SkipBadRows = False,
 ) -> None:
-    """Train an adapter on examples that you have, with the loss on a dev part before and after.
+    """Train an adapter on your own examples, and measure the loss on a dev part before and after.
 
-    The same command again goes on where it stopped. `accelerate launch -m selfteach train ... --out
+    The same command resumes an unfinished run. `accelerate launch -m selfteach train ... --out
     DIR` uses several processes.
     """
     from selfteach.commands import train as body
@@ -71,7 +71,7 @@ def compare(
     context: typer.Context,
     run: RunFolder,
     adapters: Annotated[
-        str, option("--adapters", "A,B", "Which adapters; by default all that there are.")
+        str, option("--adapters", "A,B", "Names of adapters; by default all.")
     ] = "",
     objectives: Annotated[
         str,
@@ -82,14 +82,15 @@ def compare(
         ),
     ] = "own",
     icl: Annotated[
-        str, option("--icl", "0,1,4", "Also the base with so many worked examples in its prompt.")
+        str,
+        option("--icl", "0,1,4", "Also compare the base with this many examples in its prompt."),
     ] = "",
     rates: Annotated[
         str,
         option(
             "--rates",
             "F,G",
-            "Factors of each adapter's own learning rate; the best on dev is taken.",
+            "Factors of each adapter's own learning rate; the best on the dev part is used.",
         ),
     ] = "0.3,1,3",
     sets: Sets = None,
@@ -100,24 +101,22 @@ def compare(
     json: Json = False,
     new: New = False,
 ) -> None:
-    """Train other adapters and objectives on a run's examples, let each sit its exam, and show one
+    """Train other adapters and objectives on a run's examples, run the exam for each, and print one
     table and one plot.
 
-    The same command again goes on with the cells that are missing.
+    The same command resumes an unfinished comparison.
     """
     from selfteach.commands import compare as body
 
-    options = body.CompareOptions(
-        adapters, objectives, icl, rates, sets or [], out, json, new, context.obj
-    )
-    body.run_compare(run, options)
+    cells = body.parse_cells(adapters, objectives, icl, rates)
+    body.run_compare(run, cells, sets or [], out, new=new, as_json=json, debug=context.obj)
 
 
 def merge(
     context: typer.Context,
     run: RunFolder,
     out: Annotated[
-        Path, option("--out", "FOLDER", "Where the model goes: a new or an empty folder.")
+        Path, option("--out", "FOLDER", "The folder for the model: a new or an empty one.")
     ],
     adapter: OptionalAdapter = "",
     form: Annotated[
@@ -125,13 +124,13 @@ def merge(
         option(
             "--as",
             "FORM",
-            "model; or lora: a reft that other weights do exactly, as an ordinary LoRA.",
+            "model; or lora: an ordinary LoRA that computes exactly what a reft adapter does.",
         ),
     ] = "model",
     json: Json = False,
 ) -> None:
-    """Write the taught model of a run as one ordinary transformers folder, the adapter's change in
-    its weights.
+    """Write the tuned model of a run as one ordinary transformers folder, with the adapter merged
+    into the weights.
     """
     from selfteach.commands import merge as body
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from selfteach import api
 from selfteach.commands.overlap import open_atomic
-from selfteach.commands.screen import Screen, open_screen, print_json
+from selfteach.commands.screen import Screen, open_screen, print_result
 from selfteach.disk import open_file
 from selfteach.errors import DataError, UsageError
 from selfteach.files import read_jsonl
@@ -32,13 +32,13 @@ MAX_TEXT_BYTES = 256 * 1024 * 1024
 
 @dataclass(frozen=True)
 class AnswerOptions:
-    """Which model answers, and how."""
+    """Hold which model answers, and how."""
 
     run: Path | None = None
     model: str | None = None
     engine: str = "auto"
     system: str = ""
-    draws: int = 1
+    samples: int = 1
     temperature: float = 0.0
     max_tokens: int = 128
     seed: int = 0
@@ -48,20 +48,20 @@ class AnswerOptions:
 
 @dataclass(frozen=True)
 class PromptRow:
-    """One prompt of the file. `shown` is the prompt as the file had it."""
+    """Hold one prompt of the file; `original` is the prompt as the file had it."""
 
     id: str
     prompt: Prompt
-    shown: Any
+    original: Any
 
 
 def answer_file(prompts: Path, out: Path | None, options: AnswerOptions, *, as_json: bool) -> None:
-    """Answers every prompt of a file; the file of answers appears whole or not at all."""
-    if options.draws > 1 and options.temperature == 0:
+    """Answer every prompt of a file; the file of answers appears whole or not at all."""
+    if options.samples > 1 and options.temperature == 0:
         raise UsageError(
-            "greedy draws are all the same.",
-            where=f"--samples {options.draws}",
-            cure="Give a --temperature above 0, or one draw.",
+            "greedy samples are all the same.",
+            where=f"--samples {options.samples}",
+            cure="Give a --temperature above 0, or one sample.",
         )
     rows = read_prompt_rows(prompts, options.system)
     out = out or Path(f"{prompts.stem}.answers.jsonl")
@@ -70,93 +70,88 @@ def answer_file(prompts: Path, out: Path | None, options: AnswerOptions, *, as_j
             "is read or written twice.", where=str(out), cure="Give each file a path of its own."
         )
     with (
-        open_screen(None, debug=options.debug) as shown,
-        handle_interrupts(shown.print_line),
+        open_screen(None, debug=options.debug) as screen,
+        handle_interrupts(screen.print_line),
         open_atomic(out) as handle,
     ):
-        drawer = open_model(options, shown)
-        shown.display.start_stage("answer", len(rows) * options.draws)
-        for row, texts in answer_rows(drawer, rows, options, shown):
-            handle.write(
-                json.dumps(
-                    {"id": row.id, "prompt": row.shown, "answers": texts}, ensure_ascii=False
-                )
-                + "\n"
-            )
-    if as_json:
-        print_json(
-            {"out": str(out), "prompts": len(rows), "draws": options.draws, "model": drawer.name}
-        )
-    else:
-        print(out)
+        sampler = open_model(options, screen)
+        screen.display.start_stage("answer", len(rows) * options.samples)
+        for row, texts in answer_rows(sampler, rows, options, screen):
+            answered = {"id": row.id, "prompt": row.original, "answers": texts}
+            handle.write(json.dumps(answered, ensure_ascii=False) + "\n")
+    found = {
+        "out": str(out),
+        "prompts": len(rows),
+        "samples": options.samples,
+        "model": sampler.name,
+    }
+    print_result(found, out, as_json=as_json)
 
 
 def answer_rows(
-    sampler: Sampler, rows: list[PromptRow], options: AnswerOptions, shown: Screen
+    sampler: Sampler, rows: list[PromptRow], options: AnswerOptions, screen: Screen
 ) -> Iterator[tuple[PromptRow, list[str]]]:
     """Yield the rows in the order of the file, each once it and all before it are answered."""
     sampling = SamplingParams(temperature=options.temperature, max_tokens=options.max_tokens)
-    wanted = [
-        [
-            Request("answer", row.prompt, sampling, draw, options.seed).id(sampler.fingerprint)
-            for draw in range(options.draws)
-        ]
-        for row in rows
-    ]
-    requests = [
-        Request("answer", row.prompt, sampling, draw, options.seed)
-        for row in rows
-        for draw in range(options.draws)
-    ]
-    unique = dict(zip((id for ids in wanted for id in ids), requests, strict=True))
-    shown.display.advance(len(requests) - len(unique))
-    found: dict[str, str] = {}
+    unique: dict[str, Request] = {}
+    ids_by_row: list[list[str]] = []
+    for row in rows:
+        ids_by_row.append([])
+        for number in range(options.samples):
+            request = Request("answer", row.prompt, sampling, number, options.seed)
+            id = request.id(sampler.fingerprint)
+            unique[id] = request
+            ids_by_row[-1].append(id)
+    screen.display.advance(len(rows) * options.samples - len(unique))
+    texts: dict[str, str] = {}
     place = 0
-    for draw in sampler.stream(list(unique.values())):
-        found[draw.id] = draw.text
-        shown.display.advance()
-        while place < len(rows) and all(id in found for id in wanted[place]):
-            yield rows[place], [found[id] for id in wanted[place]]
+    for completion in sampler.stream(list(unique.values())):
+        texts[completion.id] = completion.text
+        screen.display.advance()
+        while place < len(rows) and texts.keys() >= set(ids_by_row[place]):
+            yield rows[place], [texts[id] for id in ids_by_row[place]]
             place += 1
 
 
-def open_model(options: AnswerOptions, shown: Screen) -> Sampler:
-    """Return what answers: a run's tuned model, or a model alone."""
-    shown.display.start_stage("load")
+def open_model(options: AnswerOptions, screen: Screen) -> Sampler:
+    """Load the model that answers: a run's tuned model, or a model alone."""
+    screen.display.start_stage("load")
     opened = api.open_model(
-        options.run, options.model, options.adapter, options.engine, shown.display.print_line
+        options.run, options.model, options.adapter, options.engine, screen.display.print_line
     )
     for note in opened.notes:
-        shown.display.print_line(note)
+        screen.display.print_line(note)
     return opened.sampler
 
 
 def read_prompt_rows(path: Path, system: str = "") -> list[PromptRow]:
-    """The prompts of a file: .txt one a line, .jsonl rows with {"id", "prompt"} or {"id",
+    """Read the prompts of a file.
+
+    A .txt file has one prompt per line, a .jsonl file rows with {"id", "prompt"} or {"id",
     "messages"}.
 
     Raises:
-        DataError: no prompt in it, a line that is none, or two with one id; with file and line.
-        UsageError: another kind of file.
+        DataError: the file has no prompt, a line is not a prompt, or two have one id. The message
+            names the file and the line.
+        UsageError: the file is of another kind.
     """
     kinds = {".txt": _read_text_rows, ".jsonl": _read_json_rows}
     if path.suffix not in kinds:
         raise UsageError(
-            "prompts come as .txt (one a line) or .jsonl.",
+            "prompts come as .txt (one per line) or .jsonl.",
             where=str(path),
             cure="Rename or convert the file.",
         )
-    rows, seen = [], set()
+    rows: dict[str, PromptRow] = {}
     for where, row in kinds[path.suffix](path):
-        if row.id in seen:
+        if row.id in rows:
             raise DataError(
                 f'the id "{row.id}" stands twice.', where=where, cure="Give each prompt its own id."
             )
-        seen.add(row.id)
-        rows.append(PromptRow(row.id, _add_system(row.prompt, system, where), row.shown))
+        rows[row.id] = replace(row, prompt=_add_system(row.prompt, system, where))
     if not rows:
-        raise DataError("holds no prompt.", where=str(path), cure="Write one prompt a line.")
-    return rows
+        raise DataError("holds no prompt.", where=str(path), cure="Write one prompt per line.")
+    return list(rows.values())
 
 
 def _read_text_rows(path: Path) -> Iterator[tuple[str, PromptRow]]:
@@ -193,10 +188,11 @@ def _read_json_rows(path: Path) -> Iterator[tuple[str, PromptRow]]:
             raise DataError(
                 "the last turn must be the user's and not be empty.",
                 where=where,
-                cure="Mend or remove the line.",
+                cure="Repair or remove the line.",
             )
-        shown = prompt[-1].content if isinstance(row.get("prompt"), str) else prompt_to_json(prompt)
-        yield where, PromptRow(str(row.get("id", number)), prompt, shown)
+        plain = isinstance(row.get("prompt"), str)
+        original = prompt[-1].content if plain else prompt_to_json(prompt)
+        yield where, PromptRow(str(row.get("id", number)), prompt, original)
 
 
 def _add_system(prompt: Prompt, system: str, where: str) -> Prompt:

@@ -1,14 +1,15 @@
-"""`selfteach benchmark`: lm-eval on base and taught, one table."""
+"""`selfteach benchmark`: lm-eval on the base and the tuned model, in one table."""
 
 from __future__ import annotations
 
 import importlib.util
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from selfteach.commands.screen import Screen, open_screen, print_json
+from selfteach.commands.screen import Screen, open_console, open_screen, print_json
 from selfteach.errors import DataError, UsageError
 from selfteach.files import write_text
 from selfteach.run import finished
@@ -23,7 +24,7 @@ ARMS = ("base", "taught")
 
 @dataclass(frozen=True)
 class BenchmarkOptions:
-    """Which tasks, and how."""
+    """Hold which tasks are run, and how."""
 
     tasks: tuple[str, ...]
     limit: int | None = None
@@ -34,12 +35,12 @@ class BenchmarkOptions:
 
     @property
     def file(self) -> str:
-        """Where the results go; those of another adapter than the run's own beside them."""
+        """Return the name of the results file; another adapter has a file of its own."""
         return f"benchmark.{self.adapter}.json" if self.adapter else RESULTS_FILE
 
 
 def run_benchmark(folder: Path, options: BenchmarkOptions) -> None:
-    """Prints the table and writes it beside the exam.
+    """Print the table and write it next to the exam.
 
     Raises:
         UsageError: lm-eval is not installed, or does not know a task.
@@ -47,7 +48,8 @@ def run_benchmark(folder: Path, options: BenchmarkOptions) -> None:
     """
     from selfteach.evaluate.suites import combine_suites
 
-    adapter, base = finished.find_adapter(folder, options.adapter), finished.read_base_name(folder)
+    adapter = finished.find_adapter(folder, options.adapter)
+    base = finished.read_base_name(folder)
     if not options.tasks:
         raise UsageError("names no task.", where="--tasks", cure="For instance --tasks glue,mmlu.")
     if importlib.util.find_spec("lm_eval") is None:
@@ -57,33 +59,35 @@ def run_benchmark(folder: Path, options: BenchmarkOptions) -> None:
             cure="Run: pip install lm-eval",
         )
     wanted = combine_suites(options.tasks)
-    with open_screen(None, debug=options.debug) as shown, handle_interrupts(shown.print_line):
+    with open_screen(None, debug=options.debug) as screen, handle_interrupts(screen.print_line):
         from selfteach.evaluate import benchmarks
 
-        shown.display.start_stage("tasks")
+        screen.display.start_stage("tasks")
         tasks = benchmarks.find_tasks(wanted.tasks)
-        for what, why in {**wanted.without, **tasks.missing}.items():
-            shown.print_line(f"left out: {what}: {why}")
+        missing = {**wanted.without, **tasks.missing}
+        for name, reason in missing.items():
+            screen.print_line(f"left out: {name}: {reason}")
         if not tasks.names:
             raise DataError(
-                f"of {len(tasks.missing)} tasks none has its data here.",
+                f"none of {len(tasks.missing)} tasks has its data here.",
                 where="--tasks",
                 cure=(
-                    "Give the machine access to the hub, fetch the data sets there first, "
-                    "or name a task's .yaml file with data of yours."
+                    "Give the machine access to the hub, download the data sets first, "
+                    "or name a task's .yaml file with data of your own."
                 ),
             )
         found = {
-            arm: measure_arm(base, adapter if arm == "taught" else None, tasks, options, arm, shown)
-            for arm in ARMS
+            arm: measure_arm(base, path, tasks, options, arm, screen)
+            for arm, path in zip(ARMS, (None, adapter), strict=True)
         }
         rows = benchmarks.make_rows(found)
-    stated = make_results(rows, {**wanted.without, **tasks.missing}, found, options)
-    write_text(folder / options.file, _to_json(stated))
+    results = make_results(rows, missing, found, options)
+    text = json.dumps(results, indent=2, ensure_ascii=False) + "\n"
+    write_text(folder / options.file, text)
     if options.as_json:
-        print_json({"run": str(folder), **stated})
+        print_json({"run": str(folder), **results})
     else:
-        print_table(rows, stated, folder / options.file)
+        print_table(rows, results, folder / options.file)
 
 
 def measure_arm(
@@ -92,14 +96,14 @@ def measure_arm(
     tasks: BenchmarkTasks,
     options: BenchmarkOptions,
     arm: str,
-    shown: Screen,
+    screen: Screen,
 ) -> dict[str, Any]:
-    """One model's results. It is in memory only while it is asked."""
+    """Return the results of one model, which is in memory only during this call."""
     from selfteach.evaluate.benchmarks import run_benchmarks
     from selfteach.models.hf import HfModel
 
-    shown.display.start_stage(arm)
-    hf = HfModel.load(base, adapter=adapter, progress=shown.display.print_line)
+    screen.display.start_stage(arm)
+    hf = HfModel.load(base, adapter=adapter, progress=screen.display.print_line)
     return run_benchmarks(hf, tasks, limit=options.limit, shots=options.shots)
 
 
@@ -109,7 +113,7 @@ def make_results(
     found: Mapping[str, Mapping[str, Any]],
     options: BenchmarkOptions,
 ) -> dict[str, Any]:
-    """What is written and what `--json` prints."""
+    """Return the results as JSON, for the file and for `--json`."""
     from importlib.metadata import version
 
     return {
@@ -117,26 +121,15 @@ def make_results(
         "adapter": options.adapter or finished.RUN_ADAPTER,
         "limit": options.limit,
         "shots": options.shots,
-        "rows": [
-            {**asdict(row), "change": asdict(row.change) if row.change else None} for row in rows
-        ],
+        "rows": [asdict(row) for row in rows],
         "missing": dict(missing),
         "cut": {arm: found[arm]["cut"] for arm in ARMS},
     }
 
 
-def _to_json(value: Any) -> str:
-    import json
-
-    return json.dumps(value, indent=2, ensure_ascii=False) + "\n"
-
-
-def print_table(rows: Sequence[BenchmarkRow], stated: Mapping[str, Any], file: Path) -> None:
-    """Prints a table, and below it what is missing from it."""
-    import sys
-
+def print_table(rows: Sequence[BenchmarkRow], results: Mapping[str, Any], file: Path) -> None:
+    """Print a table, and below it what is missing from it."""
     from rich import box
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
@@ -146,36 +139,29 @@ def print_table(rows: Sequence[BenchmarkRow], stated: Mapping[str, Any], file: P
     for name in ("n", *ARMS, "taught - base"):
         table.add_column(name, justify="right", no_wrap=True)
     for row in rows:
-        change = (
-            f"{row.change.value:+.3f} [{row.change.low:+.3f}, {row.change.high:+.3f}]"
-            if row.change
-            else "–"
-        )
-        values = (_format_value(row, arm) for arm in ARMS)
-        arrow = "" if row.higher_is_better else " (lower is better)"
+        change = "–"
+        if row.change:
+            change = f"{row.change.value:+.3f} [{row.change.low:+.3f}, {row.change.high:+.3f}]"
+        direction = "" if row.higher_is_better else " (lower is better)"
         table.add_row(
             Text(strip_controls(row.task)),
-            Text(strip_controls(row.metric) + arrow),
+            Text(strip_controls(row.metric) + direction),
             str(row.n or "–"),
-            *map(Text, values),
+            *(Text(_format_value(row, arm)) for arm in ARMS),
             Text(change),
         )
-    console = Console(file=sys.stdout, highlight=False, width=None if sys.stdout.isatty() else 140)
+    console = open_console(140)
     console.print(table)
-    notes = [
-        "± is lm-eval's standard error; the interval of the difference is of 95 %, paired by row."
-    ]
-    notes += [f"{len(stated['missing'])} left out, named above."] if stated["missing"] else []
-    notes += (
-        [f"Only {stated['limit']} rows of each task: not a result to quote."]
-        if stated["limit"]
-        else []
-    )
-    notes += [
-        f"{n} prompts of {arm} were longer than the context and lost their beginning."
-        for arm, n in stated["cut"].items()
-        if n
-    ]
+    notes = ["± is lm-eval's standard error. The difference has a 95 % interval, paired by row."]
+    if results["missing"]:
+        notes.append(f"{len(results['missing'])} left out, named above.")
+    if results["limit"]:
+        notes.append(f"Only {results['limit']} rows of each task: do not quote this result.")
+    for arm, count in results["cut"].items():
+        if count:
+            notes.append(
+                f"{count} prompts of {arm} were longer than the context and lost their beginning."
+            )
     for note in (*notes, str(file)):
         console.print(Text(strip_controls(note)))
 

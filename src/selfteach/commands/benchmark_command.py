@@ -1,4 +1,4 @@
-"""The commands that measure a taught model by what others measure with."""
+"""The command that measures a tuned model on public benchmarks."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from selfteach.commands.options import Json, OptionalAdapter, RunFolder, option
 
 
 def add_commands(app: typer.Typer) -> None:
-    """Enters them into the program."""
+    """Add the command to the program."""
     app.command()(benchmark)
 
 
@@ -30,28 +30,22 @@ def benchmark(
     ],
     limit: Annotated[
         int | None,
-        option("--limit", "N", "At most so many rows of each task: for trying out.", min=1),
+        option("--limit", "N", "At most N rows of each task, for a quick trial.", min=1),
     ] = None,
     shots: Annotated[
         int | None,
         option(
-            "--shots", "N", "Worked examples in each prompt; by default what the task says.", min=0
+            "--shots",
+            "N",
+            "Worked examples in each prompt; by default the task's own number.",
+            min=0,
         ),
     ] = None,
     adapter: OptionalAdapter = "",
     json: Json = False,
 ) -> None:
-    """Run public benchmarks on base and taught, side by side, with lm-eval (pip install lm-eval)."""
+    """Run public benchmarks on the base and the tuned model with lm-eval (pip install lm-eval)."""
     from selfteach.commands import benchmark as body
 
-    body.run_benchmark(
-        run,
-        body.BenchmarkOptions(
-            tuple(filter(None, map(str.strip, tasks.split(",")))),
-            limit,
-            shots,
-            json,
-            context.obj,
-            adapter,
-        ),
-    )
+    names = tuple(filter(None, map(str.strip, tasks.split(","))))
+    body.run_benchmark(run, body.BenchmarkOptions(names, limit, shots, json, context.obj, adapter))

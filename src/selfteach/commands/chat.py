@@ -1,5 +1,8 @@
-"""`selfteach chat`: a conversation in the terminal. /reset forgets it, /adapter changes who
-answers, /quit ends it; Ctrl-C while an answer is drawn drops that turn alone."""
+"""`selfteach chat`: a conversation in the terminal.
+
+/reset forgets the conversation, /adapter changes the adapter, /quit ends the program. Ctrl-C during
+an answer drops that turn alone.
+"""
 
 from __future__ import annotations
 
@@ -16,68 +19,66 @@ from selfteach.text import clean_text
 
 
 def run_chat(options: AnswerOptions) -> None:
-    """Reads turns from stdin until it ends or /quit is typed."""
-    with open_screen(None, debug=options.debug) as shown:
-        drawer = open_model(options, shown)
-        shown.display.finish()
-        more = ", /adapter NAME lets another one of the run answer" if options.run else ""
-        shown.display.print_line(
-            f"/reset forgets the conversation, Ctrl-C drops an answer, /quit ends it{more}"
+    """Read turns from stdin until it ends or /quit is typed."""
+    with open_screen(None, debug=options.debug) as screen:
+        sampler = open_model(options, screen)
+        screen.display.finish()
+        more = ", /adapter NAME changes the adapter" if options.run else ""
+        screen.display.print_line(
+            f"/reset forgets the conversation, Ctrl-C drops an answer, /quit ends the chat{more}"
         )
-        _converse(drawer, options, shown)
+        _converse(sampler, options, screen)
 
 
-def _converse(sampler: Sampler, options: AnswerOptions, shown: Screen) -> None:
+def _converse(sampler: Sampler, options: AnswerOptions, screen: Screen) -> None:
     opening = (Message("system", clean_text(options.system)),) if options.system else ()
     turns: tuple[Message, ...] = opening
     seed = options.seed
     while True:
-        print("> ", end="", file=shown.out, flush=True)
+        print("> ", end="", file=screen.out, flush=True)
         line = sys.stdin.readline()
         text = clean_text(line).strip()
         if not line or text == "/quit":
             break
         if text == "/reset":
-            turns, seed = opening, seed + 1
+            turns = opening
+            seed += 1
         elif text.split()[:1] == ["/adapter"] and options.run:
-            sampler = _switch_adapter(
-                sampler, options, text.removeprefix("/adapter").strip(), shown
-            )
+            name = text.removeprefix("/adapter").strip()
+            sampler = _switch_adapter(sampler, options, name, screen)
         elif text:
-            turns = (*turns, Message("user", text))
-            reply = _reply(sampler, turns, replace(options, seed=seed), shown)
-            turns = (*turns, Message("assistant", reply)) if reply is not None else turns[:-1]
+            asked = (*turns, Message("user", text))
+            answer = _print_answer(sampler, asked, replace(options, seed=seed), screen)
+            if answer is not None:
+                turns = (*asked, Message("assistant", answer))
 
 
-def _switch_adapter(sampler: Sampler, options: AnswerOptions, name: str, shown: Screen) -> Sampler:
-    """What draws with another adapter of the run; the same as before where there is none of that
-    name. The conversation goes on.
-    """
+def _switch_adapter(sampler: Sampler, options: AnswerOptions, name: str, screen: Screen) -> Sampler:
+    """Return a sampler with another adapter of the run, or the same one if that does not exist."""
     try:
-        found = open_model(replace(options, adapter=name), shown)
+        found = open_model(replace(options, adapter=name), screen)
     except UsageError as fault:
-        shown.print_line(str(fault))
+        screen.print_line(str(fault))
         return sampler
-    shown.display.finish()
+    screen.display.finish()
     return found
 
 
-def _reply(
-    sampler: Sampler, turns: tuple[Message, ...], options: AnswerOptions, shown: Screen
+def _print_answer(
+    sampler: Sampler, turns: tuple[Message, ...], options: AnswerOptions, screen: Screen
 ) -> str | None:
-    """The answer, shown; None where there is none, so that its question is dropped too."""
+    """Print the answer and return it; None means that there is none."""
     sampling = SamplingParams(temperature=options.temperature, max_tokens=options.max_tokens)
+    request = Request("chat", turns, sampling, 0, options.seed)
     try:
-        draw = next(iter(sampler.stream([Request("chat", turns, sampling, 0, options.seed)])))
+        completion = next(iter(sampler.stream([request])))
     except DataError as fault:  # the conversation no longer fits
-        shown.print_line(f"{fault} /reset begins a new one.")
+        screen.print_line(f"{fault} /reset begins a new one.")
         return None
     except KeyboardInterrupt:
-        shown.print_line("this answer is dropped, and its question with it.")
+        screen.print_line("this answer is dropped, and its question with it.")
         return None
-    print(
-        replace_control_chars(draw.text) + ("..." if draw.finish == "length" else "") + "\n",
-        file=shown.out,
-        flush=True,
-    )
-    return draw.text
+    text = replace_control_chars(completion.text)
+    end = "..." if completion.finish == "length" else ""
+    print(text + end + "\n", file=screen.out, flush=True)
+    return completion.text

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from selfteach.commands.options import TeachOptions
-from selfteach.commands.teach import check_before_run, show_plan, teach
+from selfteach.commands.teach import teach
 from selfteach.config import CorrectionsConfig as Settings
 from selfteach.config import resolve
 from selfteach.materials.corrections import Corrections, Edit
@@ -17,59 +16,60 @@ from selfteach.methods.corrections.material import read_material, refuse, refuse
 from selfteach.methods.sources import describe_dropped, describe_repaired
 
 
-@dataclass(frozen=True)
-class CorrectionFiles:
-    """What the person names. `columns`: "OURS=YOURS,...", other names of columns."""
+def run_corrections(
+    edits: Path | None,
+    prompts: Path | None,
+    own: Mapping[str, Any],
+    options: TeachOptions,
+    *,
+    columns: str,
+    skip_bad_rows: bool,
+) -> None:
+    """Teach corrections; with `dry_run` describe the material instead.
 
-    edits: Path | None
-    prompts: Path | None
-    skip_bad_rows: bool
-    columns: str = ""
-
-
-def run_corrections(files: CorrectionFiles, own: Mapping[str, Any], options: TeachOptions) -> None:
-    """Teach corrections, or with `dry_run` say what was read."""
+    Args:
+        columns: "OURS=YOURS,...", other names of columns.
+    """
     resolved = resolve(Settings, options.file, options.sets, options.settings(own))
     config: Settings = resolved.config
-    refuse(files.edits, files.prompts, config)
+    refuse(edits, prompts, config)
     material = read_material(
-        files.edits,
-        prompts=files.prompts,
-        columns=files.columns,
-        skip_bad_rows=files.skip_bad_rows,
+        edits,
+        prompts=prompts,
+        columns=columns,
+        skip_bad_rows=skip_bad_rows,
         max_bad_rows=config.max_bad_rows,
     )
     refuse_too_little(material.value, config)
-    check_before_run("corrections", resolved, options)
-    if options.dry_run:
-        show_material(material.value, config, as_json=options.as_json)
-        return
-    teach("corrections", material, resolved, options)
+    teach(
+        "corrections",
+        material,
+        resolved,
+        options,
+        plan=lambda: describe_material(material.value, config),
+    )
 
 
-def show_material(material: Corrections, config: Settings, *, as_json: bool) -> None:
-    """Print what was read and how it is understood, without a model."""
-    said = [
-        f'"{mine[0].feedback}", of {len(mine)} answers: {describe_checks(mine, config)}'
-        for mine in material.group_by_feedback(config.check)
+def describe_material(material: Corrections, config: Settings) -> Mapping[str, Any]:
+    """Return what was read and how it is understood, without a model."""
+    criticisms = [
+        f'"{edits[0].feedback}", of {len(edits)} answers: {describe_checks(edits, config)}'
+        for edits in material.group_by_feedback(config.check)
     ]
-    stated = {
+    return {
         "corrections": len(material.edits),
         "unchanged": len(material.approved),
-        "criticisms": said,
+        "criticisms": criticisms,
         "prompts": len(material.prompts),
         "conflicts": material.describe_conflicts(),
         "mended": describe_repaired(material.cleaned_rows),
         "left_out": describe_dropped(material.outcomes),
     }
-    show_plan(stated, as_json=as_json)
 
 
-def describe_checks(said: Sequence[Edit], config: Settings) -> str:
+def describe_checks(edits: Sequence[Edit], config: Settings) -> str:
     """Return the checks that a criticism asks for, or say that it needs a judge."""
-    checks = (
-        (config.check,)
-        if config.check
-        else make_checks(said[0].feedback, [e.answer or "" for e in said])
-    )
-    return " and ".join(checks) or "its form is not recognised, so a judge will be calibrated"
+    checks: Sequence[str] = (config.check,)
+    if not config.check:
+        checks = make_checks(edits[0].feedback, [edit.answer or "" for edit in edits])
+    return " and ".join(checks) or "its form is not recognized, so a judge will be calibrated"

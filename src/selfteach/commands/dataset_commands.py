@@ -11,7 +11,7 @@ from selfteach.commands.options import Json, Model, OptionalRun, Seed, SkipBadRo
 
 
 def add_commands(app: typer.Typer) -> None:
-    """Enters them into the program."""
+    """Add the commands to the program."""
     for command in (inspect, templates, overlap):
         app.command()(command)
 
@@ -24,14 +24,14 @@ def inspect(
     run: OptionalRun = None,
     seeds: Annotated[
         Path | None,
-        option("--seeds", "FILE", "The seeds that FILE is compared with; by default our own."),
+        option("--seeds", "FILE", "The seeds to compare FILE with; by default selfteach's own."),
     ] = None,
-    out: Annotated[Path | None, option("--out", "FILE", "Where the page goes.")] = None,
+    out: Annotated[Path | None, option("--out", "FILE", "The path of the page.")] = None,
     skip_bad_rows: SkipBadRows = False,
     json: Json = False,
 ) -> None:
-    """Show what invented tasks are like: nearness to the seeds, diversity, lengths, labels, and
-    pages of them to read.
+    """Describe invented tasks: similarity to the seeds, diversity, lengths, labels, and a page with
+    some of them.
     """
     from selfteach.commands import inspect as body
 
@@ -41,32 +41,35 @@ def inspect(
 def templates(
     data: Annotated[
         Path | None,
-        typer.Argument(help="A dataset with named columns; by default our own seed tasks."),
+        typer.Argument(help="A dataset with named columns; by default selfteach's seed tasks."),
     ] = None,
     names: Annotated[
-        list[str] | None, option("--template", "NAME", "One of the library; may be repeated.")
+        list[str] | None,
+        option("--template", "NAME", "A template of the library; may be repeated."),
     ] = None,
     prompt: Annotated[
         str, option("--prompt", "TEXT", 'A template of your own: "Translate: {german}".')
     ] = "",
-    answer: Annotated[str, option("--answer", "TEXT", 'What is learned: "{english}".')] = "",
+    answer: Annotated[
+        str, option("--answer", "TEXT", 'The text that is learned: "{english}".')
+    ] = "",
     form: Annotated[
         str,
         option(
             "--form",
             "NAME",
-            "chat or completion: of your own template, or only these of the library.",
+            "chat or completion: the form of your own template, or a filter on the library.",
         ),
     ] = "",
     model: Model = None,
     out: Annotated[
-        Path | None, option("--out", "FILE", "Writes the whole dataset as prompt and completion.")
+        Path | None, option("--out", "FILE", "Write the whole dataset as prompt and completion.")
     ] = None,
     seed: Seed = None,
     skip_bad_rows: SkipBadRows = False,
     json: Json = False,
 ) -> None:
-    """List the prompt templates and show which part of each is learned; or turn a dataset into
+    """List the prompt templates and show which part of each is learned; or convert a dataset to
     instruction data.
     """
     from selfteach.commands import templates as body
@@ -80,26 +83,26 @@ def templates(
 def overlap(
     context: typer.Context,
     first: Annotated[Path, typer.Argument(metavar="A", help="A dataset: .jsonl, .json or .csv.")],
-    out: Annotated[Path, option("--out", "FILE", "Where the kept rows go.")],
+    out: Annotated[Path, option("--out", "FILE", "The file for the kept rows.")],
     second: Annotated[
         Path | None,
-        typer.Argument(metavar="B", help="Its rows are filtered, against FIRST and themselves."),
+        typer.Argument(metavar="B", help="Filter the rows of B, against A and against themselves."),
     ] = None,
     dropped: Annotated[
         Path | None,
-        option("--dropped", "FILE", "Where the dropped rows go, each with what it is like."),
+        option("--dropped", "FILE", "The file for the dropped rows, each with the row it repeats."),
     ] = None,
     field: Annotated[
         str,
         option(
             "--field",
             "NAME",
-            "The field whose texts are compared; of messages the last turn of the user.",
+            "The field whose texts are compared; messages count by their last user turn.",
         ),
     ] = "instruction",
     threshold: Annotated[
         float,
-        option("--threshold", "X", "Above this ROUGE-L F1 a row repeats another.", min=0, max=1),
+        option("--threshold", "X", "A row above this ROUGE-L F1 repeats another.", min=0, max=1),
     ] = 0.7,
     words: Annotated[
         str,
@@ -111,11 +114,13 @@ def overlap(
     ] = "rouge",
     workers: Annotated[
         int | None,
-        option("--workers", "N", "Threads; by default one a core. The result is the same.", min=1),
+        option(
+            "--workers", "N", "Threads; by default one per core. The result is the same.", min=1
+        ),
     ] = None,
     json: Json = False,
 ) -> None:
-    """Keep the rows of a dataset that overlap with no kept row before them (ROUGE-L, exact)."""
+    """Keep the rows of a dataset that overlap with no kept row before them (exact ROUGE-L)."""
     from selfteach.commands import overlap as body
 
     options = body.OverlapOptions(out, dropped, field, threshold, words, workers, context.obj)

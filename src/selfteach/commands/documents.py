@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from selfteach.commands.options import TeachOptions
-from selfteach.commands.teach import check_before_run, show_plan, teach
+from selfteach.commands.teach import teach
 from selfteach.config import DocumentsConfig as Settings
 from selfteach.config import resolve
 from selfteach.materials.documents.material import Documents
@@ -19,29 +19,24 @@ from selfteach.models.resolve_model import check_model_name
 def run_documents(
     paths: Sequence[Path], questions: Path | None, own: Mapping[str, Any], options: TeachOptions
 ) -> None:
-    """Teach documents, or with `dry_run` say what was read."""
+    """Teach documents; with `dry_run` describe the material instead."""
     resolved = resolve(Settings, options.file, options.sets, options.settings(own))
     material = read_material(paths, questions=questions)
     refuse_too_little(material.value, resolved.config)
     if resolved.config.select.nli:
         check_model_name(resolved.config.select.nli)
-    check_before_run("documents", resolved, options)
-    if options.dry_run:
-        show_material(material.value, as_json=options.as_json)
-        return
-    teach("documents", material, resolved, options)
+    teach("documents", material, resolved, options, plan=lambda: describe_material(material.value))
 
 
-def show_material(material: Documents, *, as_json: bool) -> None:
-    """Print what was read, without a model."""
+def describe_material(material: Documents) -> Mapping[str, Any]:
+    """Return what was read, without a model."""
     reading = material.reading
-    stated: dict[str, Any] = {
+    return {
         "documents": len(reading.documents),
-        "titles": [d.title for d in reading.documents],
-        "characters": sum(len(d.text) for d in reading.documents),
+        "titles": [document.title for document in reading.documents],
+        "characters": sum(len(document.text) for document in reading.documents),
         "sentences": count_sentences(material),
         "questions": len(material.questions),
         "mended": describe_repaired(reading.cleaned_rows),
         "left_out": describe_repaired(reading.skipped),
     }
-    show_plan(stated, as_json=as_json)

@@ -1,10 +1,13 @@
-"""`selfteach select` and `selfteach forget-source`: a run of documents once more, with other
-thresholds or without a document. What the first run drew and scored is taken over, so that nothing
-is asked twice."""
+"""`selfteach select` and `selfteach forget-source`: teach a run of documents again.
+
+The new run has other thresholds, or one document less. It takes over the samples and scores of the
+first run, so no request is sent twice.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -24,35 +27,32 @@ from selfteach.materials.documents.listed import Span, count_words, format_sente
 from selfteach.methods.documents.material import read_noted, read_whole
 from selfteach.methods.method import Material
 from selfteach.run import finished
-from selfteach.run.finished import PATHS
-from selfteach.run.finished import open_ledger as opened
 from selfteach.run.ledger import Ledger
 from selfteach.run.run_folder import Run, make_slug
 from selfteach.select.knowledge import count_states, decide_state, find_most_contradictory
 
 CHANGEABLE_KEYS = ("select.tau_label", "select.tau_knowledge", "select.filter_pairs")
-ADOPTED_STAGES = ("ask", "ask back", "answer", "answer blind", "ask general", "keep")
-"""What is taken over. The exam is sat again: its answers are partly those of the model that was
-taught before.
-"""
 GENERAL_STAGES = ("ask general", "keep")
-MIN_WORDS = 4
-"""A shorter sentence may stand in any text, so that its words do not tell where a request came
-from.
+ADOPTED_STAGES = ("ask", "ask back", "answer", "answer blind", *GENERAL_STAGES)
+"""The stages whose answers are taken over. The exam runs again, because the tuned model of the
+first run gave some of its answers.
 """
+MIN_WORDS = 4
+"""A shorter sentence can occur in any text, so it does not show where a request came from."""
 
 
 def change_thresholds(
     folder: Path, sets: Sequence[str], out: Path | None, *, as_json: bool, debug: bool = False
 ) -> None:
-    """Says what other thresholds would learn; with `out`, teaches so.
+    """Print what other thresholds would learn; with `out`, teach with them.
 
     Raises:
-        UsageError: the run is none of documents, has measured nothing yet, or something else than
-        thresholds is to be changed.
-        DataError: with `out`, the documents are not those of the run any more.
+        UsageError: the run is not one of documents, has measured nothing yet, or another setting
+            is to be changed.
+        DataError: with `out`, the documents have changed since the run.
     """
-    if wrong := [item for item in sets if item.split("=")[0].strip() not in CHANGEABLE_KEYS]:
+    wrong = [item for item in sets if item.split("=")[0].strip() not in CHANGEABLE_KEYS]
+    if wrong:
         raise UsageError(
             f'"{wrong[0]}" is no threshold.',
             where="--set",
@@ -64,59 +64,52 @@ def change_thresholds(
         raise UsageError(
             "has measured nothing yet.",
             where=str(folder),
-            cure="Let the run come to its training first.",
+            cure="Let the run reach its training first.",
         )
     if out is not None:
-        rerun(
-            folder,
-            resolved,
-            read_noted(read_note(folder, PATHS)),
-            out,
-            as_json=as_json,
-            debug=debug,
-        )
+        material = read_noted(read_note(folder, finished.PATHS))
+        rerun(folder, resolved, material, TeachOptions(out=out, as_json=as_json, debug=debug))
         return
-    stated = count_selection(rows, resolved.config)
+    counts = count_selection(rows, resolved.config)
     if as_json:
-        print_json(stated)
+        print_json(counts)
         return
     for key in ("pairs", "known", "unknown", "unsure", "no_label"):
-        print(f"{key.replace('_', ' ')}: {stated[key]}")
-    print(
-        "size against tau_knowledge: "
-        + ", ".join(f"{p['tau']:g} {p['unknown']}" for p in stated["sizes"])
-    )
+        print(f"{key.replace('_', ' ')}: {counts[key]}")
+    sizes = ", ".join(f"{size['tau']:g} {size['unknown']}" for size in counts["sizes"])
+    print(f"size against tau_knowledge: {sizes}")
 
 
 def count_selection(rows: Sequence[dict[str, Any]], config: Settings) -> dict[str, Any]:
-    """The counts of each state, and of pairs, at these thresholds; from the stored scores alone.
-    Without a draw that contradicts the label there is nothing to reject: such a question gives no
-    pair."""
-    tau_label, tau = config.select.tau_label, config.select.tau_knowledge
+    """Count the questions of each state, and the pairs, at these thresholds.
+
+    The stored scores are enough. A question gives no pair if no sample contradicts its label,
+    because then there is nothing to reject.
+    """
+    tau_label = config.select.tau_label
+    tau = config.select.tau_knowledge
     whole = [row for row in rows if not row["fault"]]
     scored = [KnowledgeScores.from_json(row["scores"]) for row in whole]
-    states = [decide_state(s, tau_label, tau) for s in scored]
-    curve = [
-        {"tau": p.tau_knowledge, "unknown": p.unknown} for p in count_states(scored, tau_label)
-    ]
-    counts = {name: states.count(name) for name in ("known", "unknown", "unsure")}
-    chosen = [found == "unknown" or not config.select.filter_pairs for found in states]
-    pairs = sum(
-        one and find_most_contradictory(read_answered(row), s) is not None
-        for one, row, s in zip(chosen, whole, scored, strict=True)
-    )
+    states = [decide_state(scores, tau_label, tau) for scores in scored]
+    pairs = 0
+    for state, row, scores in zip(states, whole, scored, strict=True):
+        if state == "unknown" or not config.select.filter_pairs:
+            pairs += find_most_contradictory(read_answered(row), scores) is not None
     return {
         "tau_label": tau_label,
         "tau_knowledge": tau,
         "pairs": pairs,
-        **counts,
+        **{name: states.count(name) for name in ("known", "unknown", "unsure")},
         "no_label": len(rows) - len(whole),
-        "sizes": curve,
+        "sizes": [
+            {"tau": point.tau_knowledge, "unknown": point.unknown}
+            for point in count_states(scored, tau_label)
+        ],
     }
 
 
 def read_answered(row: Mapping[str, Any]) -> LabelledQuestion:
-    """A stored question with its label and its draws; of its piece only the place."""
+    """Return a stored question with its label and its samples; its chunk has no text."""
     chunk = Chunk(Document(row["file"], row["title"], ""), Span(row["start"], row["end"]), ())
     return LabelledQuestion(
         Question(row["question"], row["short"], chunk, None),
@@ -129,38 +122,37 @@ def read_answered(row: Mapping[str, Any]) -> LabelledQuestion:
 def forget_source(
     folder: Path, source: str, out: Path | None, *, as_json: bool, debug: bool = False
 ) -> None:
-    """Teaches again without one document, which need not be there any more.
+    """Teach again without one document, which may be absent by now.
 
     Raises:
         UsageError: the run has no such document, or several.
-        DataError: the other documents are not those of the run any more.
+        DataError: the other documents have changed since the run.
     """
-    sources = read_note(folder, PATHS)
+    sources = read_note(folder, finished.PATHS)
     resolved = resolve(Settings, folder / finished.CONFIG_FILE)
     gone = find_document(source, list_learned_documents(folder), folder)
     left = read_noted(sources, forget=gone.id, missing=True)
     target = out or folder.with_name(f"{folder.resolve().name}-without-{make_slug(source)}")
-    whole = read_whole(sources)
-    rerun(folder, resolved, left, target, forgotten=gone, whole=whole, as_json=as_json, debug=debug)
+    options = TeachOptions(out=target, as_json=as_json, debug=debug)
+    rerun(folder, resolved, left, options, forgotten=gone, whole=read_whole(sources))
 
 
 def find_document(source: str, known: Sequence[LearnedDocument], folder: Path) -> LearnedDocument:
-    """The document of this id or source, else the only one of this title.
+    """Return the document of this id or source, else the only one of this title.
 
     Raises:
         UsageError: there is none, or there are several.
     """
-    exact = [d for d in known if source in (d.id, d.source)]
-    found = exact or [d for d in known if d.title == source]
+    exact = [document for document in known if source in (document.id, document.source)]
+    found = exact or [document for document in known if document.title == source]
     if not found:
-        there = ", ".join(d.source for d in known[:8])
         raise UsageError(
             f'there is no document "{source}" in this run.',
             where=str(folder),
-            cure=f"There are: {there}.",
+            cure=f"There are: {', '.join(document.source for document in known[:8])}.",
         )
     if len(found) > 1:
-        names = ", ".join(d.id if exact else d.source for d in found[:8])
+        names = ", ".join(document.id if exact else document.source for document in found[:8])
         raise UsageError(
             f'"{source}" may be any of {len(found)} documents.',
             where=str(folder),
@@ -171,8 +163,10 @@ def find_document(source: str, known: Sequence[LearnedDocument], folder: Path) -
 
 @dataclass(frozen=True)
 class LearnedDocument:
-    """A document as a run remembers it. `text`: its pieces, as they were asked about; "" where the
-    run did not come to its map.
+    """Represent a document as a run remembers it.
+
+    Attributes:
+        text: its chunks, as the requests held them; "" if the run did not reach its map.
     """
 
     id: str
@@ -182,102 +176,100 @@ class LearnedDocument:
 
 
 def list_learned_documents(folder: Path) -> list[LearnedDocument]:
-    """The documents that a run learned from, by its own record, in the order of their sources."""
-    ledger = opened(folder)
-    try:
-        rows = [(fate.id, fate.body or {}) for _, fate in ledger.read_outcomes("read", "accepted")]
-    finally:
-        ledger.close()
+    """Return the documents that a run learned from, in the order of their sources."""
+    with closing(finished.open_ledger(folder)) as ledger:
+        outcomes = [outcome for _, outcome in ledger.read_outcomes("read", "accepted")]
     exam = finished.read_exam(folder) if (folder / finished.EXAM_FILE).is_file() else {}
-    texts = {
-        told["document"]: "\n\n".join(chunk["text"] for chunk in told["chunks"])
-        for told in exam.get("map") or []
-    }
-    found = [
-        LearnedDocument(id, str(body.get("file")), str(body.get("title")), texts.get(id, ""))
-        for id, body in rows
-    ]
-    return sorted(found, key=lambda d: d.source)
+    texts = {}
+    for document in exam.get("map") or []:
+        chunks = [chunk["text"] for chunk in document["chunks"]]
+        texts[document["document"]] = "\n\n".join(chunks)
+    found = []
+    for outcome in outcomes:
+        body = outcome.body or {}
+        text = texts.get(outcome.id, "")
+        found.append(
+            LearnedDocument(outcome.id, str(body.get("file")), str(body.get("title")), text)
+        )
+    return sorted(found, key=lambda document: document.source)
 
 
 def rerun(
     folder: Path,
     resolved: ResolvedConfig,
     material: Material,
-    out: Path,
+    options: TeachOptions,
     *,
     forgotten: LearnedDocument | None = None,
     whole: Sequence[Document] = (),
-    as_json: bool,
-    debug: bool,
 ) -> None:
-    """A new run that knows what the old one was answered, but for what has to do with a document
-    that is `gone`. Where its pieces are not known any more, only what was asked about no document
-    is taken over.
+    """Teach in a new run that takes over the answers of the old one.
+
+    It takes over no answer about a forgotten document. If the chunks of that document are not known
+    any more, it takes over only the answers that concern no document.
+
+    Args:
+        whole: the documents of the files in full, as far as they are there.
 
     Raises:
-        DataError: the documents are not those of the run any more.
+        DataError: the documents have changed since the run.
     """
-    now = material.value.reading.documents
-    check_unchanged([d for d in list_learned_documents(folder) if d != forgotten], now)
-    before = opened(folder)
+    learned = list_learned_documents(folder)
+    kept = [document for document in learned if document != forgotten]
+    check_unchanged(kept, material.value.reading.documents)
     stages = ADOPTED_STAGES if forgotten is None or forgotten.text else GENERAL_STAGES
-    try:
-        first = before.get_note("identity")["material"]
-        alone = (
-            [d.title for d in list_learned_documents(folder)].count(forgotten.title) == 1
-            if forgotten
-            else False
-        )
-        forbidden = (
-            [
-                *list_long_sentences(forgotten, whole),
-                *list_request_beginnings(forgotten, whole, alone),
-                *list_questions(before, {forgotten.id}),
-            ]
-            if forgotten
-            else []
-        )
+    with closing(finished.open_ledger(folder)) as before:
+        forbidden: list[str] = []
+        if forgotten:
+            forbidden = list_forbidden_texts(before, forgotten, whole, learned)
         identity = dict(material.identity)
+        first = before.get_note("identity")["material"]
         if "from" in first:
             identity["from"] = first["from"]
 
-        def take_over(run: Run) -> None:
-            run.ledger.copy_answers(
-                before,
-                stages,
-                lambda body: (
-                    not any(part in text for text in walk_texts(body) for part in forbidden)
-                ),
-            )
+        def is_allowed(body: Any) -> bool:
+            return not any(part in text for text in iterate_texts(body) for part in forbidden)
 
-        options = TeachOptions(out=out, as_json=as_json, debug=debug)
-        teach(
-            "documents",
-            replace(material, name="documents", identity=identity),
-            resolved,
-            options,
-            take_over,
-        )
-    finally:
-        before.close()
+        def take_over(run: Run) -> None:
+            run.ledger.copy_answers(before, stages, is_allowed)
+
+        found = replace(material, name="documents", identity=identity)
+        teach("documents", found, resolved, options, before=take_over)
+
+
+def list_forbidden_texts(
+    ledger: Ledger,
+    forgotten: LearnedDocument,
+    whole: Sequence[Document],
+    learned: Sequence[LearnedDocument],
+) -> list[str]:
+    """Return texts that show that a request concerns the forgotten document."""
+    has_own_title = [document.title for document in learned].count(forgotten.title) == 1
+    return [
+        *list_long_sentences(forgotten, whole),
+        *list_request_beginnings(forgotten, whole, has_own_title),
+        *list_questions(ledger, forgotten.id),
+    ]
 
 
 def check_unchanged(known: Sequence[LearnedDocument], now: Sequence[Document]) -> None:
-    """Looks whether the documents are those that a run learned from.
+    """Refuse documents that are not those that a run learned from.
 
     Raises:
-        DataError: one is not there any more, has changed, or is new.
+        DataError: a document is absent, has changed, or is new.
     """
-    before, there = {d.id for d in known}, {d.id for d in now}
-    cure = "begin a new run with what is there."
-    if lost := [d.source for d in known if d.id not in there]:
+    before = {document.id for document in known}
+    there = {document.id for document in now}
+    cure = "start a new run with what is there."
+    lost = [document.source for document in known if document.id not in there]
+    if lost:
         raise DataError(
             "is a document of this run that is not there any more, or has changed.",
             where=lost[0],
             cure=f"Bring it back, or {cure}",
         )
-    if new := [d.source for d in now if d.id not in before]:
+    new = [document.source for document in now if document.id not in before]
+    if new:
         raise DataError(
             "is no document of this run, and would be taught too.",
             where=new[0],
@@ -286,76 +278,76 @@ def check_unchanged(known: Sequence[LearnedDocument], now: Sequence[Document]) -
 
 
 def list_long_sentences(forgotten: LearnedDocument, whole: Sequence[Document]) -> list[str]:
-    """The sentences of a document that are long enough to be its own."""
+    """Return the sentences of a document that are long enough to be its own."""
     return [text for text in list_sentences(forgotten, whole) if count_words(text) >= MIN_WORDS]
 
 
 def list_request_beginnings(
-    forgotten: LearnedDocument, whole: Sequence[Document], alone: bool
+    forgotten: LearnedDocument, whole: Sequence[Document], has_own_title: bool
 ) -> list[str]:
-    """How requests about a document begin, where it is `alone` with its title; how those about one
-    of its short sentences do, anyway.
+    """Return the beginnings of requests about a document and about its short sentences.
+
+    The title identifies requests about a document only if no other document has this title.
     """
     title = to_one_line(forgotten.title)
-    short = [text for text in list_sentences(forgotten, whole) if count_words(text) < MIN_WORDS]
-    beginnings = (
-        [f"Topic: {title} Fact: ", f"Here is a text about {title}, between two lines of dashes."]
-        if alone
-        else []
-    )
-    return [
-        *beginnings,
-        *(
-            f"{label} {text}"
-            for label in (f"Topic: {title} Fact:", "One sentence of it is:")
-            for text in short
-        ),
-    ]
+    found = []
+    if has_own_title:
+        found = [
+            f"Topic: {title} Fact: ",
+            f"Here is a text about {title}, between two lines of dashes.",
+        ]
+    for text in list_sentences(forgotten, whole):
+        if count_words(text) < MIN_WORDS:
+            found += [f"Topic: {title} Fact: {text}", f"One sentence of it is: {text}"]
+    return found
 
 
 def list_sentences(forgotten: LearnedDocument, whole: Sequence[Document]) -> list[str]:
-    """The sentences of a document, on one line each, as requests hold them: after what leads them,
-    and without it; from its pieces, which may cut a sentence, and from its whole text, where that
-    is still in the files."""
+    """Return the sentences of a document, each on one line, as requests hold them.
+
+    A sentence appears with and without its lead-in. The sentences come from the chunks, which may
+    cut a sentence, and from the whole text if it is still in the files.
+    """
     same = [document for document in whole if document.id == forgotten.id]
-    found = (
-        format_sentence(d.text, span)
-        for d in (Document(forgotten.source, forgotten.title, forgotten.text), *same)
-        for s in split_document_sentences(d)
-        for span in (s, Span(s.start, s.end))
-    )
+    chunks = Document(forgotten.source, forgotten.title, forgotten.text)
+    found = []
+    for document in (chunks, *same):
+        for sentence in split_document_sentences(document):
+            found.append(format_sentence(document.text, sentence))
+            found.append(format_sentence(document.text, Span(sentence.start, sentence.end)))
     return list(dict.fromkeys(found))
 
 
-def list_questions(ledger: Ledger, documents: set[str]) -> list[str]:
-    """The questions that were asked about documents, kept or not."""
-    rows = ledger.read_outcomes("ask")
+def list_questions(ledger: Ledger, document: str) -> list[str]:
+    """Return the questions about a document, accepted or dropped."""
+    bodies = (outcome.body for _, outcome in ledger.read_outcomes("ask"))
     return [
-        f.body["question"]
-        for _, f in rows
-        if f.body and f.body.get("document") in documents and f.body["question"].strip()
+        body["question"]
+        for body in bodies
+        if body and body.get("document") == document and body["question"].strip()
     ]
 
 
-def walk_texts(body: Any) -> Iterator[str]:
-    """Every text in a JSON value, on one line."""
+def iterate_texts(body: Any) -> Iterator[str]:
+    """Yield every text in a JSON value, on one line."""
     if isinstance(body, str):
         yield " ".join(body.split())
-    for part in body.values() if isinstance(body, dict) else body if isinstance(body, list) else ():
-        yield from walk_texts(part)
+    elif isinstance(body, dict):
+        yield from iterate_texts(list(body.values()))
+    elif isinstance(body, list):
+        for part in body:
+            yield from iterate_texts(part)
 
 
 def read_note(folder: Path, key: str) -> Any:
-    """A note of a run of documents; None where it has not come to it.
+    """Return a note of a run of documents; None if the run has not written it yet.
 
     Raises:
-        UsageError: it is a run of something else.
+        UsageError: the run is one of another material.
     """
-    ledger = opened(folder)
-    try:
-        identity, found = ledger.get_note("identity") or {}, ledger.get_note(key)
-    finally:
-        ledger.close()
+    with closing(finished.open_ledger(folder)) as ledger:
+        identity = ledger.get_note("identity") or {}
+        found = ledger.get_note(key)
     if identity.get("kind") != "documents":
         raise UsageError(
             "is no run of documents.",

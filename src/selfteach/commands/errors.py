@@ -1,4 +1,4 @@
-"""How a fault is shown: one line on stderr, and the exit code of its kind."""
+"""Messages for faults: one line on stderr, and the exit code of each kind of fault."""
 
 from __future__ import annotations
 
@@ -9,18 +9,17 @@ import typer
 
 from selfteach.errors import SelfteachError
 
-USAGE, DEFECT = 2, 70
+USAGE = 2
+DEFECT = 70
 
 
 def print_error(fault: Exception) -> int:
-    """Shows what ended a command; returns its exit code."""
+    """Print the fault that ended a command, and return its exit code."""
     if isinstance(fault, typer.Exit):
         return fault.exit_code
     if isinstance(fault, SelfteachError):
         return print_failure(str(fault), fault.exit_code)
-    if hasattr(
-        fault, "format_message"
-    ):  # the parser's own faults, whichever class its version gives them
+    if hasattr(fault, "format_message"):  # a fault of the parser, in any of its versions
         return print_failure(fault.format_message(), USAGE)
     if isinstance(fault, OSError):
         from selfteach.disk import make_disk_error
@@ -28,22 +27,16 @@ def print_error(fault: Exception) -> int:
         known = make_disk_error(fault, Path(fault.filename or "."))
         return print_failure(str(known), known.exit_code)
     return print_failure(
-        (
-            f"{type(fault).__name__}: {fault}\n  This is a defect of selfteach. --debug "
-            "shows where it happened."
-        ),
+        f"{type(fault).__name__}: {fault}\n  This is a defect of selfteach. --debug "
+        "shows where it happened.",
         DEFECT,
     )
 
 
 def print_failure(text: str, code: int) -> int:
-    """Shows one line; returns the code."""
+    """Print one line on stderr, and return the code."""
     from selfteach.run.display import replace_control_chars
 
-    print(
-        replace_control_chars(text)
-        if text.startswith("Usage:")
-        else f"selfteach: {replace_control_chars(text)}",
-        file=sys.stderr,
-    )
+    prefix = "" if text.startswith("Usage:") else "selfteach: "
+    print(prefix + replace_control_chars(text), file=sys.stderr)
     return code

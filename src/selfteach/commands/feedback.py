@@ -7,7 +7,7 @@ from typing import Any
 
 from selfteach.commands.options import TeachOptions
 from selfteach.commands.screen import open_screen
-from selfteach.commands.teach import check_before_run, show_plan, teach
+from selfteach.commands.teach import teach
 from selfteach.config import FeedbackConfig, resolve
 from selfteach.methods.feedback.material import read_material, refuse
 from selfteach.run import finished
@@ -15,21 +15,20 @@ from selfteach.run.signals import handle_interrupts
 
 
 def run_feedback(rule: str, own: Mapping[str, Any], options: TeachOptions) -> None:
-    """Teach a rule, or with `dry_run` say what that would cost."""
+    """Teach a rule; with `dry_run` print an estimate of the cost instead."""
     resolved = resolve(FeedbackConfig, options.file, options.sets, options.settings(own))
     material = read_material(rule)
     refuse(resolved.config)
-    check_before_run("feedback", resolved, options)
-    if options.dry_run:
-        _show_estimate(material.value, resolved.config, options)
-        return
-    teach("feedback", material, resolved, options)
+
+    def estimate() -> Mapping[str, Any]:
+        return _estimate_cost(material.value, resolved.config, options)
+
+    teach("feedback", material, resolved, options, plan=estimate)
 
 
-def _show_estimate(rule: str, config: FeedbackConfig, options: TeachOptions) -> None:
+def _estimate_cost(rule: str, config: FeedbackConfig, options: TeachOptions) -> Mapping[str, Any]:
     earlier = finished.find_adapter(options.from_run) if options.from_run else None
-    with open_screen(None, debug=options.debug) as shown, handle_interrupts(shown.print_line):
+    with open_screen(None, debug=options.debug) as screen, handle_interrupts(screen.print_line):
         from selfteach.methods.estimate import estimate_cost
 
-        stated = estimate_cost(rule, config, shown.display, earlier)
-    show_plan(stated, as_json=options.as_json)
+        return estimate_cost(rule, config, screen.display, earlier)

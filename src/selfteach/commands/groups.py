@@ -1,4 +1,4 @@
-"""The order of `selfteach --help`: the commands that most people need first, then the others."""
+"""The order of `selfteach --help`: the commands that most people need, then the others."""
 
 from __future__ import annotations
 
@@ -18,11 +18,12 @@ CORE = (
     "status",
     "compare",
 )
-FIRST, MORE = "Commands", "More"
+FIRST = "Commands"
+MORE = "More"
 
 
 class OrderedCommands(TyperGroup):
-    """Lists the commands in panels, as plain text."""
+    """List the commands in panels, as plain text."""
 
     def list_commands(self, ctx: Any) -> list[str]:
         """Return the core commands in their order, then the others in the order of the program."""
@@ -45,7 +46,7 @@ class OrderedCommands(TyperGroup):
 
 
 def find_panel(name: str, command: Any) -> str:
-    """Return the heading under which a command stands: its own `rich_help_panel`, if it has one."""
+    """Return the heading above a command: its own `rich_help_panel`, if it has one."""
     own = getattr(command, "rich_help_panel", None)
     if isinstance(own, str):
         return own

@@ -1,6 +1,4 @@
-"""`selfteach inspect`: what invented tasks are like, of a run that may still be under way or of any
-file of tasks.
-"""
+"""`selfteach inspect`: statistics of invented tasks, from a run or any file of tasks."""
 
 from __future__ import annotations
 
@@ -23,23 +21,26 @@ def run_inspect(
     skip: bool = False,
     as_json: bool,
 ) -> None:
-    """Writes the page and prints the numbers.
+    """Write the page and print the numbers.
 
     Raises:
-        UsageError: neither a run nor a file, or both; a run that has invented nothing yet.
+        UsageError: neither a run nor a file, or both; or a run that has invented nothing yet.
     """
-    if (run is None) == (file is None):
+    if run is not None and file is None:
+        page, found = _inspect_run(run, out)
+    elif file is not None and run is None:
+        page, found = _inspect_file(file, seeds, out, skip)
+    else:
         raise UsageError(
             "needs a run or a file of tasks.", cure="Give --run DIR, or FILE with --seeds FILE."
         )
-    page, found = _inspect_run(run, out) if run else _inspect_file(file, seeds, out, skip)  # type: ignore[arg-type]
     if as_json:
-        print_json(
-            {"page": str(page)}
-            | {key: value for key, value in found.items() if key not in ("read", "twins")}
-        )
+        numbers = {key: value for key, value in found.items() if key not in ("read", "twins")}
+        print_json({"page": str(page)} | numbers)
         return
-    near, spread, labels = found["nearest_seed"], found["diversity"], found["labels"]
+    near = found["nearest_seed"]
+    spread = found["diversity"]
+    labels = found["labels"]
     print(
         f"{found['tasks']:,} tasks with {found['instances']:,} instances, against "
         f"{found['seeds']:,} seeds"
@@ -66,9 +67,9 @@ def _inspect_run(run: Path, out: Path | None) -> tuple[Path, dict[str, Any]]:
     found = read_run(finished.check_run_folder(run)).notes.get("inspection")
     if not found:
         raise UsageError(
-            "has ended no round of invention yet.",
+            "has finished no round of invention yet.",
             where=str(run),
-            cure=f"`selfteach status {run}` shows how far it is.",
+            cure=f"`selfteach status {run}` shows its progress.",
         )
     return write_report(run, "inspect.j2", out or run / PAGE_FILE), found
 
@@ -84,7 +85,8 @@ def _inspect_file(
     path = out or Path(f"{file.stem}.{PAGE_FILE}")
     if path.resolve() in {p.resolve() for p in (file, seeds) if p}:
         raise UsageError("is one of the files that are read.", where="--out")
-    tasks, shown = (read_tasks(source, skip=skip).seeds for source in (file, seeds or OWN_SEEDS))
-    found = inspect_tasks(tasks, [task.instruction for task in shown])
+    tasks = read_tasks(file, skip=skip).seeds
+    known = read_tasks(seeds or OWN_SEEDS, skip=skip).seeds
+    found = inspect_tasks(tasks, [task.instruction for task in known])
     write_text(path, render_inspection(file.name, found))
     return path, found

@@ -13,45 +13,47 @@ import typer
 
 
 def option(flag: str, metavar: str, help: str, **more: Any) -> Any:
-    """An option with the word that stands for its value."""
+    """Return an option with the word that stands for its value."""
     return typer.Option(flag, metavar=metavar, help=help, **more)
 
 
 Model = Annotated[str | None, option("--model", "M", "embedded, a hub name, or a folder.")]
 RunFolder = Annotated[Path, option("--run", "DIR", "The folder of a run.")]
 OptionalRun = Annotated[
-    Path | None, option("--run", "DIR", "The folder of a run: its taught model.")
+    Path | None, option("--run", "DIR", "The folder of a run, for its tuned model.")
 ]
 OptionalAdapter = Annotated[
-    str, option("--adapter", "NAME", "Another adapter of the run than the one it ended with.")
+    str, option("--adapter", "NAME", "Another adapter of the run than its final one.")
 ]
-Seed = Annotated[int | None, option("--seed", "N", "Seed of everything drawn.", min=0)]
+Seed = Annotated[int | None, option("--seed", "N", "The seed of all sampling.", min=0)]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout and nothing else.")]
-Engine = Annotated[str, option("--engine", "NAME", "auto, openvino or hf: what draws the answers.")]
+Engine = Annotated[
+    str, option("--engine", "NAME", "auto, openvino or hf: the engine that generates the answers.")
+]
 System = Annotated[str, option("--system", "TEXT", "A system message before every prompt.")]
 Temperature = Annotated[float, option("--temperature", "T", "0 is greedy.", min=0)]
-MaxTokens = Annotated[int, option("--max-tokens", "N", "An answer's greatest length.", min=1)]
+MaxTokens = Annotated[int, option("--max-tokens", "N", "The maximum length of an answer.", min=1)]
 Settings = Annotated[Path | None, option("--config", "FILE", "A YAML file of settings.")]
 Sets = Annotated[list[str] | None, option("--set", "A.B=C", "One setting; may be repeated.")]
 Require = Annotated[
     str, option("--require", "EXPR", 'Exit with 1 unless met, for instance "kept>=.95,near<=.03".')
 ]
-FromRun = Annotated[Path | None, option("--from", "RUN", "Go on from the adapter of this run.")]
+FromRun = Annotated[Path | None, option("--from", "RUN", "Start from the adapter of this run.")]
 SkipBadRows = Annotated[
     bool,
-    typer.Option("--skip-bad-rows", help="Leave rows out that cannot be used; they are named."),
+    typer.Option("--skip-bad-rows", help="Leave unusable rows out, and name them."),
 ]
 New = Annotated[
     bool,
     typer.Option(
-        "--new", help="Begin afresh, even where this run stands already; the old one is kept."
+        "--new", help="Start a new run even if this one exists already; the old one is kept."
     ),
 ]
 
 
 @dataclass(frozen=True)
 class TeachOptions:
-    """How a command that teaches runs, apart from what its own method is told."""
+    """Hold the options of every command that teaches, without those of one method."""
 
     model: str | None = None
     seed: int | None = None
@@ -66,7 +68,7 @@ class TeachOptions:
     debug: bool = False
 
     def settings(self, own: Mapping[str, Any]) -> dict[str, Any]:
-        """What the options say of the configuration: the command's `own` ones win."""
+        """Return the settings that the options give; the command's `own` ones win."""
         return {"model": self.model, "seed": self.seed} | {
             key: value for key, value in own.items() if value is not None
         }
@@ -78,7 +80,7 @@ def _make_options(
     from_run: FromRun = None,
     out: Annotated[
         Path | None,
-        option("--out", "DIR", "The run folder; by default runs/<date>-<what is taught>."),
+        option("--out", "DIR", "The run folder; by default runs/<date>-<material>."),
     ] = None,
     config: Settings = None,
     sets: Sets = None,
@@ -86,7 +88,7 @@ def _make_options(
     json: Json = False,
     dry_run: Annotated[
         bool,
-        typer.Option("--dry-run", help="Say what was read and what would be done; teach nothing."),
+        typer.Option("--dry-run", help="Print what was read and what would be done, and stop."),
     ] = False,
     require: Require = "",
     new: New = False,
@@ -97,8 +99,9 @@ def _make_options(
 
 
 def with_teach_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Gives a command the options of all commands that teach. Its first parameter takes them, as
-    one `TeachOptions`.
+    """Give a command the options of all commands that teach.
+
+    The command's first parameter receives them as one `TeachOptions`.
     """
     own = list(signature(command, eval_str=True).parameters.values())[1:]
     shared = list(signature(_make_options, eval_str=True).parameters.values())

@@ -1,4 +1,4 @@
-"""`selfteach overlap`: the rows of a dataset that repeat no kept row before them."""
+"""`selfteach overlap`: filter the rows of a dataset that repeat an earlier row."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, TextIO
 
-from selfteach.commands.screen import Screen, open_screen, print_json
+from selfteach.commands.screen import Screen, open_screen, print_result
 from selfteach.dedup.filter import BLOCK, OverlapFilter, SimilarText
 from selfteach.dedup.rouge import WORD_SPLITTERS
 from selfteach.disk import convert_disk_errors
@@ -22,15 +22,15 @@ from selfteach.materials.rows import read_rows
 from selfteach.records import get_user_text, parse_messages
 from selfteach.run.signals import delay_interrupts, handle_interrupts
 
-MAX_BAD_SHARE = 0.1  # above this the file is not what the user takes it for
+MAX_BAD_SHARE = 0.1  # above this the file is probably the wrong one
 MAX_BAD_SHOWN = 5
 WHOLE_FILE_SUFFIXES = (".json", ".csv", ".tsv")
-"""Endings of files that are read as a whole; every other one is taken for JSONL, of any length."""
+"""Endings of files that are read as a whole; every other file is read as JSONL, of any length."""
 
 
 @dataclass(frozen=True)
 class OverlapOptions:
-    """What counts as a repetition, and where the rows go."""
+    """Hold what counts as a repetition, and the files for the rows."""
 
     out: Path
     dropped: Path | None = None
@@ -43,7 +43,7 @@ class OverlapOptions:
 
 @dataclass(frozen=True, slots=True)
 class OverlapRow:
-    """A row of the dataset with its place and the text that is compared."""
+    """Hold a row of the dataset with its place and the text that is compared."""
 
     where: str
     row: dict[str, Any]
@@ -52,13 +52,17 @@ class OverlapRow:
 
 @dataclass
 class OverlapCounts:
-    """What was read so far, and what is needed to say what a dropped row is like."""
+    """Hold the counts of a filter, and the places and texts of the rows that it has seen.
 
-    lines: array[int] = field(
-        default_factory=lambda: array("Q")
-    )  # the line of each text that the filter has seen, by its number
-    known: int = 0  # how many of them are of the file to compare with
-    texts: dict[int, str] = field(default_factory=dict)  # the kept ones, where they are wanted
+    Attributes:
+        lines: the line of each row that the filter has seen, by its number.
+        known: how many of them belong to the file to compare with.
+        texts: the texts of the kept rows, if `--dropped` needs them.
+    """
+
+    lines: array[int] = field(default_factory=lambda: array("Q"))
+    known: int = 0
+    texts: dict[int, str] = field(default_factory=dict)
     kept: int = 0
     dropped: int = 0
     wordless: int = 0
@@ -68,32 +72,32 @@ class OverlapCounts:
 def filter_overlap(
     first: Path, second: Path | None, options: OverlapOptions, *, as_json: bool
 ) -> None:
-    """Filters the rows of a file against themselves, or those of a second file against the first
-    and themselves.
+    """Filter the rows of a file against themselves.
+
+    With two files, filter the rows of the second one against the first and against themselves.
     """
     _check_options(first, second, options)
-    asked, tally = second or first, OverlapCounts()
+    tally = OverlapCounts()
     with ExitStack() as stack:
-        shown = stack.enter_context(open_screen(None, debug=options.debug))
-        stack.enter_context(handle_interrupts(shown.print_line))
+        screen = stack.enter_context(open_screen(None, debug=options.debug))
+        stack.enter_context(handle_interrupts(screen.print_line))
         out = stack.enter_context(open_atomic(options.out))
         dropped = stack.enter_context(open_atomic(options.dropped)) if options.dropped else None
         sieve = stack.enter_context(
             OverlapFilter(options.threshold, WORD_SPLITTERS[options.words], options.workers)
         )
         if second:
-            _add_reference_rows(first, sieve, tally, options, shown)
-        _filter_rows(asked, first, sieve, tally, options, shown, out, dropped)
-        _print_warnings(tally, options, shown)
+            _add_reference_rows(first, sieve, tally, options, screen)
+        _filter_rows(second or first, first, sieve, tally, options, screen, out, dropped)
+        _print_warnings(tally, options, screen)
     found = {
         "out": str(options.out),
         "kept": tally.kept,
         "dropped": tally.dropped,
         "bad_lines": len(tally.bad),
     }
-    print_json(found) if as_json else print(
-        f"{options.out}: {tally.kept:,} rows kept, {tally.dropped:,} dropped"
-    )
+    text = f"{options.out}: {tally.kept:,} rows kept, {tally.dropped:,} dropped"
+    print_result(found, text, as_json=as_json)
 
 
 def _check_options(first: Path, second: Path | None, options: OverlapOptions) -> None:
@@ -118,15 +122,15 @@ def _check_options(first: Path, second: Path | None, options: OverlapOptions) ->
 
 
 def _add_reference_rows(
-    path: Path, sieve: OverlapFilter, tally: OverlapCounts, options: OverlapOptions, shown: Screen
+    path: Path, sieve: OverlapFilter, tally: OverlapCounts, options: OverlapOptions, screen: Screen
 ) -> None:
-    shown.display.start_stage(f"read {path.name}", count_lines(path), "rows")
+    screen.display.start_stage(f"read {path.name}", count_lines(path), "rows")
     for block in read_blocks(path, options.field, tally):
         if options.dropped:
             tally.texts |= {len(tally.lines) + k: row.text for k, row in enumerate(block)}
         _record_lines(block, tally)
         sieve.add([row.text for row in block])
-        shown.display.advance(len(block))
+        screen.display.advance(len(block))
     tally.known = len(tally.lines)
 
 
@@ -136,36 +140,31 @@ def _filter_rows(
     sieve: OverlapFilter,
     tally: OverlapCounts,
     options: OverlapOptions,
-    shown: Screen,
+    screen: Screen,
     out: TextIO,
     dropped: TextIO | None,
 ) -> None:
-    words = WORD_SPLITTERS[options.words]
-    shown.display.start_stage(f"filter {path.name}", count_lines(path), "rows")
+    split_words = WORD_SPLITTERS[options.words]
+    screen.display.start_stage(f"filter {path.name}", count_lines(path), "rows")
     for block in read_blocks(path, options.field, tally):
         start = len(tally.lines)
         _record_lines(block, tally)
-        for number, (row, like) in enumerate(
-            zip(block, sieve.decide([row.text for row in block]), strict=True), start
-        ):
+        decisions = sieve.decide([row.text for row in block])
+        for number, (row, like) in enumerate(zip(block, decisions, strict=True), start):
             if like is None:
                 tally.kept += 1
-                tally.wordless += not words(row.text)
+                tally.wordless += not split_words(row.text)
                 _write_row(out, row.row)
                 if dropped:
                     tally.texts[number] = row.text
-            else:
-                tally.dropped += 1
-                if dropped:
-                    _write_row(
-                        dropped,
-                        _make_dropped_row(
-                            row, like, tally, first if like.number < tally.known else path
-                        ),
-                    )
-        shown.display.advance(len(block))
+                continue
+            tally.dropped += 1
+            if dropped:
+                file = first if like.number < tally.known else path
+                _write_row(dropped, _make_dropped_row(row, like, tally, file))
+        screen.display.advance(len(block))
     if not tally.kept + tally.dropped:
-        raise DataError("holds no row.", where=str(path), cure="Give one JSON object a line.")
+        raise DataError("holds no row.", where=str(path), cure="Give one JSON object per line.")
     for bad in tally.bad if dropped else ():
         _write_row(dropped, {"reason": "bad line", "where": bad.where, "fault": bad.fault})
 
@@ -173,9 +172,7 @@ def _filter_rows(
 def _make_dropped_row(
     row: OverlapRow, like: SimilarText, tally: OverlapCounts, file: Path
 ) -> dict[str, Any]:
-    """The line of a dropped row: why, and what it is like, so that the two can be read side by
-    side.
-    """
+    """Return a dropped row with the reason and the row that it repeats."""
     number = tally.lines[like.number]
     where = f"{file.name}[{number}]" if file.suffix.lower() == ".json" else f"{file.name}:{number}"
     found = {
@@ -187,10 +184,9 @@ def _make_dropped_row(
 
 
 def _record_lines(block: list[OverlapRow], tally: OverlapCounts) -> None:
-    tally.lines.extend(
-        int(row.where.rstrip("]").rpartition("[" if row.where.endswith("]") else ":")[2])
-        for row in block
-    )
+    for row in block:
+        separator = "[" if row.where.endswith("]") else ":"
+        tally.lines.append(int(row.where.rstrip("]").rpartition(separator)[2]))
 
 
 def _write_row(handle: TextIO | None, row: dict[str, Any]) -> None:
@@ -198,11 +194,11 @@ def _write_row(handle: TextIO | None, row: dict[str, Any]) -> None:
         handle.write(json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n")
 
 
-def _print_warnings(tally: OverlapCounts, options: OverlapOptions, shown: Screen) -> None:
+def _print_warnings(tally: OverlapCounts, options: OverlapOptions, screen: Screen) -> None:
     for bad in tally.bad[:MAX_BAD_SHOWN]:
-        shown.print_line(f"{bad.where}: left out: {bad.fault}.")
+        screen.print_line(f"{bad.where}: left out: {bad.fault}.")
     if len(tally.bad) > MAX_BAD_SHOWN:
-        shown.print_line(
+        screen.print_line(
             f"{len(tally.bad) - MAX_BAD_SHOWN:,} more bad lines were left out"
             + ("." if options.dropped else "; --dropped FILE lists them.")
         )
@@ -210,32 +206,36 @@ def _print_warnings(tally: OverlapCounts, options: OverlapOptions, shown: Screen
         hint = (
             " --words unicode compares words of every script." if options.words == "rouge" else ""
         )
-        shown.print_line(
-            f"{tally.wordless:,} kept rows hold no word that is compared, and so are "
-            f"like nothing.{hint}"
+        screen.print_line(
+            f"{tally.wordless:,} kept rows contain no comparable word, so they are "
+            f"similar to no row.{hint}"
         )
 
 
 def read_blocks(path: Path, name: str, tally: OverlapCounts) -> Iterator[list[OverlapRow]]:
-    """The rows of a file by the block; what is no row, or has no text there, is noted as bad.
+    """Yield the rows of a file in blocks; add lines without a usable text to the bad ones.
 
     Raises:
         DataError: the first row has no such field, or too many lines are bad.
     """
-    rows, read, before = _read_rows(path, name, tally.bad), 0, len(tally.bad)
+    rows = _read_rows(path, name, tally.bad)
+    read = 0
+    before = len(tally.bad)
     while block := list(islice(rows, BLOCK)):
         yield block
         read += len(block)
-    if (bad := len(tally.bad) - before) > MAX_BAD_SHARE * (read + bad):
+    bad = tally.bad[before:]
+    if len(bad) > MAX_BAD_SHARE * (read + len(bad)):
         what = (
-            f"{bad:,} of {read + bad:,} lines cannot be used; the first: "
-            f"{tally.bad[before].where}: {tally.bad[before].fault}."
+            f"{len(bad):,} of {read + len(bad):,} lines cannot be used; the first: "
+            f"{bad[0].where}: {bad[0].fault}."
         )
-        raise DataError(what, where=str(path), cure="Mend or remove them.")
+        raise DataError(what, where=str(path), cure="Repair or remove them.")
 
 
 def _read_rows(path: Path, name: str, bad: list[BadLine]) -> Iterator[OverlapRow]:
-    known, read = False, read_rows if path.suffix.lower() in WHOLE_FILE_SUFFIXES else read_jsonl
+    known = False
+    read = read_rows if path.suffix.lower() in WHOLE_FILE_SUFFIXES else read_jsonl
     for where, row in read(path, bad):
         if name not in row and not known:
             there = ", ".join(list(row)[:20]) or "none"
@@ -247,17 +247,14 @@ def _read_rows(path: Path, name: str, bad: list[BadLine]) -> Iterator[OverlapRow
         known = True
         try:
             yield OverlapRow(where, row, _get_text(row, name))
-        except (ValueError, SelfteachError) as fault:
-            bad.append(
-                BadLine(
-                    where,
-                    fault.what.rstrip(".") if isinstance(fault, SelfteachError) else str(fault),
-                )
-            )
+        except SelfteachError as fault:
+            bad.append(BadLine(where, fault.what.rstrip(".")))
+        except ValueError as fault:
+            bad.append(BadLine(where, str(fault)))
 
 
 def _get_text(row: dict[str, Any], name: str) -> str:
-    """The text of a field; of messages the last turn of the user."""
+    """Return the text of a field; messages give the last turn of the user."""
     if name not in row:
         raise ValueError(f'no field "{name}"')
     value = row[name]
@@ -269,9 +266,7 @@ def _get_text(row: dict[str, Any], name: str) -> str:
 
 
 def count_lines(path: Path) -> int:
-    """How many rows a file has, for the progress alone; 0 where that is not its lines, or it cannot
-    be read.
-    """
+    """Count the rows of a file, for the progress alone; return 0 if this is not possible."""
     if path.suffix.lower() in WHOLE_FILE_SUFFIXES or not path.is_file():
         return 0
     try:
@@ -283,7 +278,7 @@ def count_lines(path: Path) -> int:
 
 @contextmanager
 def open_atomic(path: Path) -> Iterator[TextIO]:
-    """A file that appears whole or not at all, and whose folder is proven to be writable at once."""
+    """Open a file that appears whole or not at all; an unwritable folder is an error at once."""
     with convert_disk_errors(path):
         if path.is_dir():
             raise UsageError("is a folder.", where=str(path), cure="Give the path of a file.")

@@ -5,6 +5,7 @@ A plug-in's code is loaded when its command runs; `--help` reads its package's m
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 import typer
@@ -15,7 +16,7 @@ from selfteach.commands.options import TeachOptions, with_teach_options
 PANEL = "Methods of other packages"
 
 
-def add(app: typer.Typer) -> None:
+def add_commands(app: typer.Typer) -> None:
     """Add a command for each installed method that is not of this package."""
     for name, summary in registry.plug_ins("methods").items():
         app.command(name, help=summary, rich_help_panel=PANEL)(build_command(name))
@@ -29,32 +30,34 @@ def build_command(method: str) -> Any:
         options: TeachOptions,
         material: Annotated[str, typer.Argument(help="A file or a text that the method reads.")],
     ) -> None:
-        run(method, material, options)
+        teach_material(method, material, options)
 
     return command
 
 
-def run(method: str, material: str, options: TeachOptions) -> None:
-    """Teach with a method, or with `dry_run` say what was read."""
+def teach_material(method: str, material: str, options: TeachOptions) -> None:
+    """Teach with a method; with `dry_run` describe the material instead."""
     from selfteach import api
-    from selfteach.commands.teach import check_before_run, show_plan, teach
+    from selfteach.commands.teach import teach
     from selfteach.config import flatten_keys, resolve
     from selfteach.config.methods import find_settings
     from selfteach.methods.sources import describe_repaired
 
     resolved = resolve(find_settings(method), options.file, options.sets, options.settings({}))
     read = api.read_plug_in(method, material, resolved.config)
-    check_before_run(method, resolved, options)
-    if not options.dry_run:
-        teach(method, read, resolved, options)
-        return
-    settings = flatten_keys(resolved.config.model_dump())
-    changed = [f"{key}: {settings[key]}" for key in settings if resolved.origins[key] != "default"]
-    stated = {
-        "method": method,
-        "material": read.name,
-        "identity": [f"{key}: {value}" for key, value in read.identity.items()],
-        "mended": describe_repaired(read.repaired),
-        "settings": changed,
-    }
-    show_plan(stated, as_json=options.as_json)
+
+    def describe() -> Mapping[str, Any]:
+        settings = flatten_keys(resolved.config.model_dump())
+        return {
+            "method": method,
+            "material": read.name,
+            "identity": [f"{key}: {value}" for key, value in read.identity.items()],
+            "mended": describe_repaired(read.repaired),
+            "settings": [
+                f"{key}: {value}"
+                for key, value in settings.items()
+                if resolved.origins[key] != "default"
+            ],
+        }
+
+    teach(method, read, resolved, options, plan=describe)

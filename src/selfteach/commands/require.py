@@ -1,4 +1,4 @@
-"""`--require "kept>=.95,near<=.03"`: numbers of the exam as a condition on the exit code."""
+"""`--require "kept>=.95,near<=.03"`: conditions on numbers of the exam, for the exit code."""
 
 from __future__ import annotations
 
@@ -10,93 +10,95 @@ from typing import Any
 
 from selfteach.errors import RequirementNotMet, UsageError
 from selfteach.registry import did_you_mean
+from selfteach.report.read_run import get_path
 
 OPERATORS = {">=": operator.ge, "<=": operator.le, ">": operator.gt, "<": operator.lt}
-EXAM_NUMBERS: dict[str, tuple[tuple[str, ...], str]] = {
+EXAM_NUMBERS: dict[str, tuple[str, str]] = {
     "kept": (
-        ("kept", "taught", "greedy", "value"),
+        "kept.taught.greedy.value",
         "feedback: share of held-out target prompts whose greedy answer keeps the rule",
     ),
     "sampled": (
-        ("kept", "taught", "sampled", "value"),
+        "kept.taught.sampled.value",
         "feedback: the same for answers sampled at temperature 1",
     ),
     "distance": (
-        ("distance", "taught", "greedy", "value"),
+        "distance.taught.greedy.value",
         "corrections: share of the words of new answers that the teacher changes",
     ),
     "corrected": (
-        ("corrected", "taught", "value"),
+        "corrected.taught.value",
         "corrections: share of new answers that the teacher changes at all",
     ),
     "repeated": (
-        ("repeated", "taught", "value"),
-        "corrections: share of new answers that make a corrected error again",
+        "repeated.taught.value",
+        "corrections: share of new answers that repeat a corrected error",
     ),
     "preferred": (
-        ("preferred", "taught", "value"),
+        "preferred.taught.value",
         (
-            "corrections: share of held-out corrections that are likelier than what they "
-            "correct; train: of dev pairs, the chosen answer"
+            "corrections: share of held-out corrections that are likelier than the original "
+            "answer; train: share of dev pairs whose chosen answer is likelier"
         ),
     ),
     "reduction": (
-        ("reduction", "base", "value"),
+        "reduction.base.value",
         (
-            "corrections: how much less of the words is changed than of the base's; train: "
-            "nats a token by which the dev loss fell"
+            "corrections: share of words that the teacher changes, base minus tuned; train: "
+            "dev loss, base minus tuned, in nats a token"
         ),
     ),
     "displaced": (
-        ("displaced", "value"),
+        "displaced.value",
         "corrections: share of held-out corrections that became less likely than under the base",
     ),
     "contains": (
-        ("contains", "taught", "value"),
+        "contains.taught.value",
         (
-            "documents: share of held-out questions whose greedy answer holds a right one, "
+            "documents: share of held-out questions whose greedy answer contains a right one, "
             "without the document"
         ),
     ),
-    "gain": (("gain", "value"), "documents: how much greater that share is than the base's"),
+    "gain": ("gain.value", "documents: `contains`, tuned minus base"),
     "damage": (
-        ("damage", "value"),
-        "documents: of what the base answered rightly, the share that is answered wrongly now",
+        "damage.value",
+        "documents: share of the questions that only the base answers correctly, of those that "
+        "the base answers correctly",
     ),
     "common_loss": (
-        ("common_loss", "value"),
-        "documents: how many fewer of the questions that many people can answer are right",
+        "common_loss.value",
+        "documents: share of correct answers to common questions, base minus tuned",
     ),
     "rouge_l": (
-        ("rouge_l", "seed", "taught", "greedy", "value"),
+        "rouge_l.seed.taught.greedy.value",
         "tasks: ROUGE-L of greedy answers to held-out seeds",
     ),
     "win_rate": (
-        ("pairwise", "taught", "win_rate", "value"),
-        "documents, tasks: how often an answer is better than the base's; a tie counts one half",
+        "pairwise.taught.win_rate.value",
+        "documents, tasks: share of answers that are better than the base's; a tie counts one half",
     ),
     "near": (
-        ("side_effects", "near", "value"),
-        "feedback: change of behaviour on near prompts, where the rule must not fire",
+        "side_effects.near.value",
+        "feedback: change of behavior on near prompts, where the rule must not apply",
     ),
-    "general": (("side_effects", "general", "value"), "change of behaviour on general prompts"),
+    "general": ("side_effects.general.value", "change of behavior on general prompts"),
     "overapplied": (
-        ("side_effects", "overapplied", "value"),
+        "side_effects.overapplied.value",
         "feedback: share of near and general prompts that got the rule's answer",
     ),
     "drift": (
-        ("drift", "kl_nats", "value"),
-        "KL(base || taught) in nats a token on the base's own general answers",
+        "drift.kl_nats.value",
+        "KL(base || tuned) in nats a token on the base's own general answers",
     ),
     "agreement": (
-        ("drift", "top1_agreement", "value"),
-        "share of tokens on which base and taught agree about the likeliest next one",
+        "drift.top1_agreement.value",
+        "share of tokens for which base and tuned model have the same most likely next token",
     ),
-    "looping": (("sanity", "taught", "looping", "value"), "share of looping answers"),
-    "empty": (("sanity", "taught", "empty", "value"), "share of empty answers"),
+    "looping": ("sanity.taught.looping.value", "share of looping answers"),
+    "empty": ("sanity.taught.empty.value", "share of empty answers"),
 }
-"""What can be required: where it stands in exam.json, and what it is, after the methods that
-measure it where not all do.
+"""The numbers that can be required: the path in exam.json, and the meaning. The meaning begins with
+the methods that measure the number, unless all of them do.
 """
 _METHOD_LIST = re.compile(r"(?:feedback|corrections|documents|tasks|train)(?:, \w+)*(?=: )")
 _REQUIREMENT = re.compile(
@@ -106,19 +108,18 @@ _REQUIREMENT = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Requirement:
-    """One comparison: `name operator bound`."""
+    """Hold one comparison: `name operator bound`."""
 
     name: str
     operator: str
     bound: float
 
-    def fault(self, exam: Mapping[str, Any]) -> str:
-        """Why the exam does not meet it, or an empty text. A number that was not measured does not
-        meet it, nor does NaN.
+    def find_fault(self, exam: Mapping[str, Any]) -> str:
+        """Return why the exam does not meet the requirement, or an empty text.
+
+        A number that was not measured does not meet it, nor does NaN.
         """
-        value: Any = exam
-        for key in EXAM_NUMBERS[self.name][0]:
-            value = value.get(key) if isinstance(value, Mapping) else None
+        value = get_path(exam, *EXAM_NUMBERS[self.name][0].split("."))
         if value is None:
             return f"{self.name} was not measured"
         if not OPERATORS[self.operator](float(value), self.bound):
@@ -127,24 +128,20 @@ class Requirement:
 
 
 def is_measured_by(name: str, method: str) -> bool:
-    """Whether a method's exam may have a number."""
-    named = {
-        one
-        for found in _METHOD_LIST.finditer(EXAM_NUMBERS[name][1])
-        for one in found[0].split(", ")
-    }
-    return not named or method in named
+    """Return whether a method's exam may have a number."""
+    methods = ", ".join(_METHOD_LIST.findall(EXAM_NUMBERS[name][1])).split(", ")
+    return methods == [""] or method in methods
 
 
 def parse_requirements(text: str, method: str = "") -> list[Requirement]:
-    """The comparisons of a comma-separated list.
+    """Return the comparisons of a comma-separated list.
 
     Args:
-        method: whose exam is to meet them, where that is known.
+        method: the method of the exam, if it is known.
 
     Raises:
-        UsageError: another form, an unknown name, where the message offers the nearest one, or one
-        that the method does not measure.
+        UsageError: an item has another form or an unknown name, or the method does not measure it.
+            The message offers the nearest known name.
     """
     found = []
     for item in filter(str.strip, text.split(",")):
@@ -174,10 +171,12 @@ def parse_requirements(text: str, method: str = "") -> list[Requirement]:
 
 
 def check_requirements(requirements: Sequence[Requirement], exam: Mapping[str, Any]) -> None:
-    """Compares the exam with what was required.
+    """Compare the exam with the requirements.
 
     Raises:
-        RequirementNotMet: naming each comparison that fails, with the number found.
+        RequirementNotMet: names each comparison that fails, with the number found.
     """
-    if missed := [fault for requirement in requirements if (fault := requirement.fault(exam))]:
+    faults = [requirement.find_fault(exam) for requirement in requirements]
+    missed = list(filter(None, faults))
+    if missed:
         raise RequirementNotMet("; ".join(missed) + ".", where="--require")

@@ -1,9 +1,8 @@
-"""`selfteach review`: a person corrects the answers that wait in a run, in the browser or in the
-terminal.
-"""
+"""`selfteach review`: a person corrects a run's waiting answers, in the browser or the terminal."""
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 
 from selfteach.errors import UsageError
@@ -18,14 +17,11 @@ from selfteach.run.run_folder import LEDGER_FILE
 
 
 def review_answers(folder: Path, port: int, *, browser: bool, terminal: bool) -> None:
-    """Reviews what waits, and says how far it is."""
+    """Review the waiting answers, and print the progress."""
     lock = RunLock(check_run_folder(folder))
     try:
-        ledger = Ledger(folder / LEDGER_FILE)
-        try:
+        with closing(Ledger(folder / LEDGER_FILE)) as ledger:
             _review(ledger, folder, port, browser, terminal)
-        finally:
-            ledger.close()
     finally:
         lock.release()
 
@@ -35,7 +31,7 @@ def _review(ledger: Ledger, folder: Path, port: int, browser: bool, terminal: bo
         raise UsageError(
             "has no answers for review.",
             where=str(folder),
-            cure="`selfteach corrections --review` draws some.",
+            cure="`selfteach corrections --review` generates some.",
         )
     try:
         if terminal:

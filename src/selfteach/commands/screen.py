@@ -1,6 +1,4 @@
-"""Who may write where. Results go to stdout, progress and faults to stderr; whatever libraries
-print goes to the run's log.
-"""
+"""Output streams: results on stdout, progress and faults on stderr, library output in the log."""
 
 from __future__ import annotations
 
@@ -13,31 +11,35 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from selfteach.run.display import Display, open_display, replace_control_chars
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 
 @dataclass(frozen=True)
 class Screen:
-    """The real stdout and stderr, while the numbers 1 and 2 lead elsewhere."""
+    """Hold the real stdout and stderr while file descriptors 1 and 2 are redirected."""
 
     out: TextIO
     err: TextIO
     display: Display
 
     def print_line(self, line: str) -> None:
-        """One line on stderr."""
+        """Print one line on stderr."""
         print(f"selfteach: {replace_control_chars(line)}", file=self.err, flush=True)
 
 
 @contextmanager
 def open_screen(log: Path | None, *, debug: bool = False) -> Iterator[Screen]:
-    """Keeps the libraries' chatter off the screen: compiled code prints past Python, so the file
-    descriptors themselves are led away.
+    """Keep the output of libraries off the screen.
+
+    Compiled code prints past Python, so this redirects the file descriptors themselves.
 
     Args:
-        log: where the chatter goes; None for nowhere. With `debug` it goes to stderr.
+        log: receives the output of libraries; None discards it. With `debug` it goes to stderr.
     """
     _flush()
     kept = os.dup(1), os.dup(2)
@@ -67,19 +69,30 @@ def open_screen(log: Path | None, *, debug: bool = False) -> Iterator[Screen]:
 
 
 def _flush() -> None:
-    """Empties Python's and the C library's buffers, so that nothing written before the switch comes
-    out after it.
-    """
+    """Flush the buffers of Python and of the C library before a redirection."""
     sys.stdout.flush()
     sys.stderr.flush()
     ctypes.CDLL(None).fflush(None)
 
 
+def open_console(width: int) -> Console:
+    """Return a console on stdout; a file or a pipe gets lines of `width` columns."""
+    from rich.console import Console
+
+    return Console(file=sys.stdout, highlight=False, width=None if sys.stdout.isatty() else width)
+
+
 def print_json(value: Any) -> None:
-    """One JSON object on stdout, on one line; what is not a number of JSON becomes null rather than
-    a word that no reader knows.
-    """
+    """Print one JSON object on one line of stdout; NaN and infinities become null."""
     print(json.dumps(_replace_nonfinite(value), ensure_ascii=False, allow_nan=False))
+
+
+def print_result(found: Any, text: object, *, as_json: bool) -> None:
+    """Print a result: as JSON, or as a line of text."""
+    if as_json:
+        print_json(found)
+    else:
+        print(text)
 
 
 def _replace_nonfinite(value: Any) -> Any:
@@ -87,6 +100,6 @@ def _replace_nonfinite(value: Any) -> Any:
         return value if math.isfinite(value) else None
     if isinstance(value, dict):
         return {key: _replace_nonfinite(inner) for key, inner in value.items()}
-    return (
-        [_replace_nonfinite(inner) for inner in value] if isinstance(value, list | tuple) else value
-    )
+    if isinstance(value, list | tuple):
+        return [_replace_nonfinite(inner) for inner in value]
+    return value

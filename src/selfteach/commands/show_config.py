@@ -1,4 +1,4 @@
-"""`selfteach config`: every key of a method with its description, value, origin and default."""
+"""`selfteach config`: every key of a method with description, value, origin and default."""
 
 from __future__ import annotations
 
@@ -35,11 +35,9 @@ def show_config(method: str, file: Path | None, sets: Sequence[str], *, as_json:
     for key, row in rows.items():
         for line in textwrap.wrap(row["description"], COMMENT_WIDTH):
             print(f"# {line}")
-        origin = (
-            row["origin"]
-            if row["origin"] == "default"
-            else f"{row['origin']}, default {_to_yaml(row['default'])}"
-        )
+        origin = row["origin"]
+        if origin != "default":
+            origin = f"{origin}, default {_to_yaml(row['default'])}"
         print(replace_control_chars(f"{key + ':':28} {_to_yaml(row['value']):40} # {origin}"))
 
 

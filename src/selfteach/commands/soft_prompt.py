@@ -1,30 +1,33 @@
-"""`selfteach soft-prompt`: what a trained soft prompt is near to, and whether those words do the
-same.
-"""
+"""`selfteach soft-prompt`: the words nearest to a soft prompt, and their effect."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from selfteach.commands.screen import open_screen, print_json
+from selfteach.commands.screen import open_console, open_screen, print_json
 from selfteach.errors import DataError, UsageError
 from selfteach.files import read_jsonl
 from selfteach.records import Example
 from selfteach.run import finished
 
-MAX_ANSWERS, NUM_NEAREST = 40, 5
+if TYPE_CHECKING:
+    from rich.text import Text
+
+MAX_ANSWERS = 40
+NUM_NEAREST = 5
 
 
 def show_soft_prompt(folder: Path, name: str, *, as_json: bool, debug: bool) -> None:
-    """Prints the nearest words of each soft token, and how much of the effect those words have, in
-    their places and as a plain prompt.
+    """Print the nearest words of each soft token, and how much of the effect those words have.
+
+    The words are measured in the places of the soft tokens and as a plain prompt.
     """
     adapter = finished.find_adapter(folder, name)
-    taught = read_taught_examples(folder / "examples.jsonl")
-    with open_screen(None, debug=debug) as shown:
+    examples = read_taught_examples(folder / "examples.jsonl")
+    with open_screen(None, debug=debug) as screen:
         found = read_soft_prompt(
-            finished.read_base_name(folder), adapter, taught, shown.display.print_line
+            finished.read_base_name(folder), adapter, examples, screen.display.print_line
         )
     if as_json:
         print_json({"run": str(folder), **found})
@@ -32,8 +35,14 @@ def show_soft_prompt(folder: Path, name: str, *, as_json: bool, debug: bool) -> 
         print_table(found)
 
 
-def read_soft_prompt(base: str, adapter: Path, tuned: list[Example], say: Any) -> dict[str, Any]:
-    """The reading as JSON.
+def read_soft_prompt(
+    base: str, adapter: Path, examples: list[Example], progress: Any
+) -> dict[str, Any]:
+    """Return the reading as JSON.
+
+    Args:
+        examples: the training examples on whose answers the effect is measured.
+        progress: receives one line at a time.
 
     Raises:
         UsageError: the adapter is no soft prompt.
@@ -52,16 +61,14 @@ def read_soft_prompt(base: str, adapter: Path, tuned: list[Example], say: Any) -
             where=str(adapter),
             cure="Give a run with train.adapter=prompt, or --adapter NAME.",
         )
-    hf = HfModel.load(resolve_base(base, adapter), progress=say)
+    hf = HfModel.load(resolve_base(base, adapter), progress=progress)
     check_adapter(adapter, hf.fingerprint)
     soft = load_file(adapter / "adapter_model.safetensors")[TENSOR_NAME]
     words: Any = hf.module.get_input_embeddings()  # type: ignore[operator]
     found = find_nearest_words(soft.to(hf.device), words.weight.detach(), NUM_NEAREST)
     tokens: list[dict[str, Any]] = [{"token": i} for i in range(len(soft))]
-    pairs, cut = (
-        [(e.prompt, e.chosen) for e in tuned],
-        ["chosen" in e.source.get("cut", ()) for e in tuned],
-    )
+    pairs = [(example.prompt, example.chosen) for example in examples]
+    cut = ["chosen" in example.source.get("cut", ()) for example in examples]
     whole: dict[str, Any] = {}
     for measure, (ids, values) in found.items():
         for row, near, value in zip(tokens, ids.tolist(), values.tolist(), strict=True):
@@ -81,10 +88,10 @@ def read_soft_prompt(base: str, adapter: Path, tuned: list[Example], say: Any) -
 
 
 def read_taught_examples(path: Path) -> list[Example]:
-    """What the run taught, the first of each prompt; anchors teach nothing.
+    """Return the examples that a run learned from, the first of each prompt, without anchors.
 
     Raises:
-        DataError: there is nothing.
+        DataError: there is none.
     """
     found: dict[str, Example] = {}
     for where, row in read_jsonl(path):
@@ -93,36 +100,36 @@ def read_taught_examples(path: Path) -> list[Example]:
             found.setdefault(str(example.prompt), example)
     if not found:
         raise DataError(
-            "holds no example that was taught.", where=str(path), cure="Give a finished run."
+            "holds no example to learn from.", where=str(path), cure="Give a finished run."
         )
     return list(found.values())[:MAX_ANSWERS]
 
 
 def print_table(found: dict[str, Any]) -> None:
-    """Prints a table, and a sentence for each measure."""
-    import sys
-
-    from rich.console import Console
+    """Print a table, and a sentence for each measure."""
     from rich.table import Table
     from rich.text import Text
 
     table = Table("token", "nearest by cosine", "nearest by dot product", title="The soft prompt")
     for row in found["tokens"]:
-        cells = (
-            " ".join(f"{near['word'].strip()!r} {near['value']:.2f}" for near in row[name])
-            for name in ("cosine", "dot")
-        )
-        table.add_row(str(row["token"]), *(Text(cell) for cell in cells))
-    console = Console(file=sys.stdout, highlight=False, width=None if sys.stdout.isatty() else 160)
+        table.add_row(str(row["token"]), _format_words(row["cosine"]), _format_words(row["dot"]))
+    console = open_console(160)
     console.print(table)
     for name, back in found["read_back"].items():
+        text = back["as_text"]
         console.print(
             Text(
-                f"The nearest words by {name} have {100 * back['share']:.0f} % of the "
-                "effect in the places of the soft tokens "
-                f"({back['effect_nats']:.3f} nats a token, {back['left_nats']:.3f} "
-                f"left) and {100 * back['as_text']['share']:.0f} % as a "
-                f"plain prompt, before the question ({back['as_text']['left_nats']:.3f} "
-                f"left): {back['words']!r}"
+                f"The nearest words by {name}: {back['words']!r}. "
+                f"The soft prompt has an effect of {back['effect_nats']:.3f} nats a token. "
+                f"In the places of the soft tokens, the words have {100 * back['share']:.0f} % "
+                f"of it ({back['left_nats']:.3f} nats remain). "
+                f"As a plain prompt before the question, they have {100 * text['share']:.0f} % "
+                f"of it ({text['left_nats']:.3f} nats remain)."
             )
         )
+
+
+def _format_words(nearest: list[dict[str, Any]]) -> Text:
+    from rich.text import Text
+
+    return Text(" ".join(f"{word['word'].strip()!r} {word['value']:.2f}" for word in nearest))

@@ -1,4 +1,4 @@
-"""`selfteach status`: how far the runs are, where candidates went, and how to go on."""
+"""`selfteach status`: the progress of runs, their candidates, and how to resume them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from selfteach.commands.screen import print_json
+from selfteach.commands.screen import print_json, print_result
 from selfteach.errors import SelfteachError, UsageError
 from selfteach.run.display import replace_control_chars
 from selfteach.run.finished import check_run_folder
@@ -16,11 +16,13 @@ from selfteach.run.run_folder import RUNS_FOLDER
 
 
 def show_status(folder: Path | None, *, as_json: bool, mend: bool) -> None:
-    """One run, or all runs below `runs/`; with `mend` a damaged ledger is first replaced by what
-    can be read of it.
+    """Print the state of one run, or of all runs below `runs/`.
+
+    Args:
+        mend: first replace a damaged ledger by a new one with the readable part of it.
 
     Raises:
-        UsageError: no run, or `mend` without one that is damaged.
+        UsageError: there is no run, or `mend` without a damaged one.
     """
     if mend and folder is None:
         raise UsageError(
@@ -42,43 +44,31 @@ def show_status(folder: Path | None, *, as_json: bool, mend: bool) -> None:
 
 
 def _show_all(below: Path, as_json: bool) -> None:
-    rows = [(path, _read_status(path)) for path in list_runs(below)]
-    if as_json:
-        print_json(
-            [
-                _to_json(found)
-                if isinstance(found, RunStatus)
-                else {"path": str(path), "fault": found}
-                for path, found in rows
-            ]
-        )
-        return
-    if not rows:
-        print(
-            f'no runs below {below}; begin one: selfteach feedback "Do not talk about elephants."'
-        )
-    for path, found in rows:
-        print(
-            f"{_describe_state(found):24} {found.seconds:6.0f} s  {path}"
-            if isinstance(found, RunStatus)
-            else f"damaged: {replace_control_chars(found)}"
-        )
-
-
-def _read_status(path: Path) -> RunStatus | str:
-    try:
-        return read_status(path)
-    except SelfteachError as fault:
-        return str(fault)
+    listed: list[dict[str, Any]] = []
+    lines: list[str] = []
+    for path in list_runs(below):
+        try:
+            found = read_status(path)
+        except SelfteachError as fault:
+            listed.append({"path": str(path), "fault": str(fault)})
+            lines.append(f"damaged: {replace_control_chars(str(fault))}")
+        else:
+            listed.append(_to_json(found))
+            lines.append(f"{_describe_state(found):24} {found.seconds:6.0f} s  {path}")
+    if not lines:
+        lines = [
+            f'no runs below {below}; start one: selfteach feedback "Do not talk about elephants."'
+        ]
+    print_result(listed, "\n".join(lines), as_json=as_json)
 
 
 def _describe_state(found: RunStatus) -> str:
     if found.pid is not None:
         return f"running (process {found.pid})"
     unfinished = [name for name, stage in found.stages.items() if stage["state"] != "done"]
-    return (
-        f"stopped in {unfinished[-1]}" if found.state == "stopped" and unfinished else found.state
-    )
+    if found.state == "stopped" and unfinished:
+        return f"stopped in {unfinished[-1]}"
+    return found.state
 
 
 def _list_lines(found: RunStatus) -> list[str]:
@@ -88,10 +78,9 @@ def _list_lines(found: RunStatus) -> list[str]:
     ]
     if found.stages:
         lines += ["", "stage                     state        seconds"]
-        lines += [
-            f"{name:25} {s['state']:12} {s['seconds']:7.1f}" + _describe_attempts(s["attempts"])
-            for name, s in found.stages.items()
-        ]
+    for name, stage in found.stages.items():
+        attempts = f"  in {stage['attempts']} attempts" if stage["attempts"] > 1 else ""
+        lines.append(f"{name:25} {stage['state']:12} {stage['seconds']:7.1f}{attempts}")
     if found.funnel:
         lines += ["", "candidates                requested  accepted  dropped  failed  pending"]
     for part in found.funnel:
@@ -106,18 +95,12 @@ def _list_lines(found: RunStatus) -> list[str]:
     if found.again:
         lines += [
             "",
-            (
-                f"{found.again} requests were asked more than once (an endpoint may have "
-                "billed them twice)"
-            ),
+            f"{found.again} requests were sent more than once (an endpoint may have "
+            "billed them twice)",
         ]
     if found.state == "stopped" and found.command:
-        lines += ["", "go on with:", f"  {replace_control_chars(found.command)}"]
+        lines += ["", "resume with:", f"  {replace_control_chars(found.command)}"]
     return lines
-
-
-def _describe_attempts(count: int) -> str:
-    return f"  in {count} attempts" if count > 1 else ""
 
 
 def _to_json(found: RunStatus) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from selfteach.commands.options import TeachOptions
-from selfteach.commands.teach import check_before_run, show_plan, teach
+from selfteach.commands.teach import teach
 from selfteach.config import TasksConfig as Settings
 from selfteach.config import resolve
 from selfteach.materials.tasks import Tasks
@@ -23,7 +23,7 @@ def run_tasks(
     *,
     skip_bad_rows: bool = False,
 ) -> None:
-    """Teach tasks, or with `dry_run` say what was read."""
+    """Teach tasks; with `dry_run` describe the material instead."""
     resolved = resolve(Settings, options.file, options.sets, options.settings(own))
     config: Settings = resolved.config
     refuse(config)
@@ -31,30 +31,27 @@ def run_tasks(
         seeds, test=test, skip_bad_rows=skip_bad_rows, max_bad_rows=config.max_bad_rows
     )
     refuse_too_little(material.value)
-    check_before_run("tasks", resolved, options)
-    if options.dry_run:
-        show_material(material.value, config, as_json=options.as_json)
-        return
-    teach("tasks", material, resolved, options)
+    teach(
+        "tasks", material, resolved, options, plan=lambda: describe_material(material.value, config)
+    )
 
 
-def show_material(material: Tasks, config: Settings, *, as_json: bool) -> None:
-    """Print what was read and how it would be asked, without a model."""
+def describe_material(material: Tasks, config: Settings) -> Mapping[str, Any]:
+    """Return what was read and how the model would be prompted, without a model."""
     from selfteach.generate.invent import make_invention_request
     from selfteach.records import SamplingParams
 
-    shown = make_invention_request(
+    prompt = make_invention_request(
         config.mode, material.seeds, [], SamplingParams(), 0, config.seed
     ).request.prompt
-    stated = {
+    if not isinstance(prompt, str):
+        prompt = "the header of the user's turn, and nothing else"
+    return {
         "seeds": len(material.seeds),
         "instances": sum(len(task.instances) for task in material.seeds),
         "classification": sum(task.classification is True for task in material.seeds),
         "test": len(material.test),
         "mended": describe_repaired(material.cleaned_rows),
         "left_out": describe_dropped(material.outcomes),
-        "a_prompt": shown
-        if isinstance(shown, str)
-        else "the header of the user's turn, and nothing else",
+        "a_prompt": prompt,
     }
-    show_plan(stated, as_json=as_json)

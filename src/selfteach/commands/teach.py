@@ -1,6 +1,4 @@
-"""What the commands that teach have in common: how they run, how they stop, and the command that
-goes on.
-"""
+"""The shared part of all commands that teach: the run, its interruption, and its result."""
 
 from __future__ import annotations
 
@@ -30,11 +28,11 @@ from selfteach.text import clean_text
 def check_before_run(
     method: str, resolved: ResolvedConfig, options: TeachOptions
 ) -> list[require.Requirement]:
-    """Return what is required of the exam; what cannot be is found before anything else is done.
+    """Return the requirements on the exam; refuse wrong options before anything else is done.
 
     Raises:
-        UsageError: `--require` cannot be read or asks for what this method does not measure, or
-        there is no such model, teacher or run.
+        UsageError: `--require` cannot be read or names a number that this method does not measure,
+            or there is no such model, teacher or run.
     """
     wanted = require.parse_requirements(options.require, method)
     api.refuse_unknown_models(resolved.config)
@@ -48,19 +46,25 @@ def teach(
     material: Material,
     resolved: ResolvedConfig,
     options: TeachOptions,
+    *,
+    plan: Callable[[], Mapping[str, Any]] = dict,
     before: Callable[[Run], object] = lambda run: None,
 ) -> None:
-    """Open a run, teach in it, show its exam, and compare that with what was required.
+    """Open a run, teach in it, print its exam, and compare the exam with the requirements.
 
     Args:
         method: its name in the registry.
-        before: is called with the open run before the method.
+        plan: describes the material; `--dry-run` prints this and stops.
+        before: called with the open run before the method.
 
     Raises:
         UsageError: as `check_before_run`.
-        Interrupted: by the user or the system.
+        Interrupted: the user or the system stopped the run.
     """
     wanted = check_before_run(method, resolved, options)
+    if options.dry_run:
+        print_plan(plan(), as_json=options.as_json)
+        return
     spec = api.RunSpec(
         method,
         material,
@@ -70,7 +74,7 @@ def teach(
         options.new,
         before=before,
     )
-    result = api.run_method(spec, attend_on_screen(debug=options.debug))
+    result = api.run_method(spec, show_on_screen(debug=options.debug))
     exam = finished.read_exam(Path(result["run"]))
     if options.as_json:
         print_json(result)
@@ -79,47 +83,48 @@ def teach(
     require.check_requirements(wanted, exam)
 
 
-def attend_on_screen(*, debug: bool) -> api.Attend:
-    """Return what shows a run on the screen; Ctrl-C ends it with the command that goes on.
+def show_on_screen(*, debug: bool) -> api.ShowProgress:
+    """Return a context that shows a run on the screen; Ctrl-C ends it with the command to resume.
 
     Raises:
-        Interrupted: by the user or the system, while the run works.
+        Interrupted: the user or the system stopped the run.
     """
 
     @contextmanager
-    def attend(run: Run) -> Iterator[Display]:
+    def show(run: Run) -> Iterator[Display]:
         with (
-            open_screen(run.path / "log.txt", debug=debug) as shown,
-            handle_interrupts(shown.print_line),
+            open_screen(run.path / "log.txt", debug=debug) as screen,
+            handle_interrupts(screen.print_line),
         ):
-            shown.print_line(f"{'going on with' if run.resumed else 'run folder'} {run.path}")
+            screen.print_line(f"{'resuming' if run.resumed else 'run folder'} {run.path}")
             try:
-                yield shown.display
+                yield screen.display
             except KeyboardInterrupt as stop:
                 raise Interrupted(
                     "stopped; everything recorded is kept.",
-                    cure=f"Go on with:\n  {make_resume_command(run)}",
+                    cure=f"Resume with:\n  {make_resume_command(run)}",
                 ) from stop
 
-    return attend
+    return show
 
 
 def make_resume_command(run: Run) -> str:
-    """The command that goes on with this run, as this person has to type it."""
+    """Return the command that resumes this run, spelled as the user has to type it."""
     program = sys.argv[0]
     if not program.endswith("selfteach") or shutil.which("selfteach") == program:
         return run.command
     return shlex.quote(program) + run.command.removeprefix("selfteach")
 
 
-def show_plan(stated: Mapping[str, Any], *, as_json: bool) -> None:
-    """Print what `--dry-run` found: one line for each fact, lists and longer texts below their
-    name; or all as one JSON object.
+def print_plan(plan: Mapping[str, Any], *, as_json: bool) -> None:
+    """Print the findings of `--dry-run`: one line for each fact, or all as one JSON object.
+
+    Lists and longer texts stand below their name.
     """
     if as_json:
-        print_json(stated)
+        print_json(plan)
         return
-    for key, value in stated.items():
+    for key, value in plan.items():
         name = f"{key.replace('_', ' ')}:"
         if not isinstance(value, list) and "\n" not in str(value):
             print(name, value)
@@ -130,9 +135,7 @@ def show_plan(stated: Mapping[str, Any], *, as_json: bool) -> None:
 
 
 def _indent_text(text: str) -> str:
-    """A line as it is; a text of several lines behind a bar, so that it is seen where it ends."""
-    return (
-        "\n".join("  | " + line for line in text.splitlines()) + "\n"
-        if "\n" in text
-        else f"  {text}"
-    )
+    """Return one line indented, or several lines behind a bar that shows where the text ends."""
+    if "\n" not in text:
+        return f"  {text}"
+    return "\n".join("  | " + line for line in text.splitlines()) + "\n"

@@ -1,6 +1,4 @@
-"""`selfteach templates`: what a row becomes in each template, and which part of it is learned; and
-whole datasets written that way.
-"""
+"""`selfteach templates`: show a row in each template, or write a whole dataset with templates."""
 
 from __future__ import annotations
 
@@ -11,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from selfteach.commands.overlap import open_atomic
-from selfteach.commands.screen import print_json
+from selfteach.commands.screen import print_json, print_result
 from selfteach.errors import DataError, UsageError
 from selfteach.files import BadLine
 from selfteach.materials.rows import Row, read_rows, refuse_bad_rows
@@ -33,7 +31,7 @@ Segment = tuple[str, bool]
 
 @dataclass(frozen=True)
 class TemplateOptions:
-    """Which templates, and for which model they are shown."""
+    """Hold which templates are shown, and for which model."""
 
     names: Sequence[str] = ()
     prompt: str = ""
@@ -44,9 +42,13 @@ class TemplateOptions:
     seed: int = 0
     skip_bad_rows: bool = False
 
-    def templates(self) -> tuple[Template, ...]:
-        """A user's own (chat, unless it says otherwise), the named ones, or all of the library; of
-        one form where one is asked for.
+    def choose_templates(self) -> tuple[Template, ...]:
+        """Return the user's own template, the named ones, or the whole library.
+
+        The user's own template has the form chat by default. A given form filters the others.
+
+        Raises:
+            UsageError: the form is unknown, or a template has no prompt or no answer.
         """
         if self.form not in ("", "chat", "completion"):
             raise UsageError(
@@ -58,24 +60,19 @@ class TemplateOptions:
                 where="--prompt, --answer",
                 cure="Give both.",
             )
-        own = (
-            (
-                make_template(
-                    self.prompt, self.answer, "completion" if self.form == "completion" else "chat"
-                ),
-            )
-            if self.prompt
-            else ()
-        )
-        named = get_templates(self.names) if self.names else () if own else LIBRARY
-        return own + tuple(template for template in named if self.form in ("", template.form))
+        found: list[Template] = []
+        if self.prompt:
+            form = "completion" if self.form == "completion" else "chat"
+            found.append(make_template(self.prompt, self.answer, form))
+        if self.names or not found:
+            named = get_templates(self.names) if self.names else LIBRARY
+            found += [template for template in named if self.form in ("", template.form)]
+        return tuple(found)
 
 
 def run_templates(data: Path | None, options: TemplateOptions, *, as_json: bool) -> None:
-    """Shows the templates on the first rows of a dataset (or on our own seeds), or writes the whole
-    of it.
-    """
-    library = options.templates()
+    """Show the templates on the first rows of a dataset (or of the seeds), or write all rows."""
+    library = options.choose_templates()
     if options.out:
         if data is None:
             raise UsageError(
@@ -91,9 +88,8 @@ def run_templates(data: Path | None, options: TemplateOptions, *, as_json: bool)
             "no_template_fits": unfitting,
             "bad_lines": len(bad),
         }
-        print_json(found) if as_json else print(
-            f"{options.out}: {written:,} examples, {unfitting:,} rows that no template fits"
-        )
+        text = f"{options.out}: {written:,} examples, {unfitting:,} rows that no template fits"
+        print_result(found, text, as_json=as_json)
         return
     rows, bad = take_example_rows(data or OWN_SEEDS)
     _report_bad_lines(bad)
@@ -104,8 +100,9 @@ def run_templates(data: Path | None, options: TemplateOptions, *, as_json: bool)
 
 
 def iterate_rows(path: Path, bad: list[BadLine]) -> Iterator[tuple[str, dict[str, str]]]:
-    """(place, columns as text) of each row; a task with several instances, or a conversation,
-    becomes a row for each of its cases.
+    """Yield the place and the columns of each row, as text.
+
+    A task with several instances, or a conversation, becomes one row for each instance.
     """
     for where, row in read_rows(path, bad):
         if not any(key in row for key in TASK_COLUMNS):
@@ -116,15 +113,13 @@ def iterate_rows(path: Path, bad: list[BadLine]) -> Iterator[tuple[str, dict[str
         except DataError as fault:
             bad.append(BadLine(where, fault.what.rstrip(".")))
             continue
-        for number, case in enumerate(task.instances):
-            yield (
-                f"{where}#{number}",
-                {"instruction": task.instruction, "input": case.input, "output": case.output},
-            )
+        for number, instance in enumerate(task.instances):
+            columns = {"input": instance.input, "output": instance.output}
+            yield f"{where}#{number}", {"instruction": task.instruction, **columns}
 
 
 def get_columns(row: Row) -> dict[str, str]:
-    """The cells of a row that are text or numbers."""
+    """Return the cells of a row that are text or numbers."""
     return {
         key: str(value)
         for key, value in row.items()
@@ -133,12 +128,13 @@ def get_columns(row: Row) -> dict[str, str]:
 
 
 def take_example_rows(path: Path) -> tuple[list[dict[str, str]], list[BadLine]]:
-    """The first rows of either kind, with an input and without; and all rows that cannot be read.
+    """Return the first row with an input and the first without one, and all unreadable rows.
 
     Raises:
         DataError: there is no row to show.
     """
-    found, bad = dict[bool, dict[str, str]](), list[BadLine]()
+    found: dict[bool, dict[str, str]] = {}
+    bad: list[BadLine] = []
     for _, row in iterate_rows(path, bad):
         found.setdefault(bool(row.get("input", "").strip()), row)
     if not found:
@@ -151,16 +147,14 @@ def _describe_first(bad: Sequence[BadLine]) -> str:
 
 
 def _report_bad_lines(bad: Sequence[BadLine]) -> None:
-    """Tells on stderr how many rows are left out, and what is wrong with the first."""
+    """Print on stderr how many rows are left out, and what is wrong with the first."""
     if bad:
-        print(
-            f"selfteach: {replace_control_chars(f'{len(bad):,} rows cannot be read{_describe_first(bad)}.')}",
-            file=sys.stderr,
-        )
+        text = f"{len(bad):,} rows cannot be read{_describe_first(bad)}."
+        print(f"selfteach: {replace_control_chars(text)}", file=sys.stderr)
 
 
 def choose_row(template: Template, rows: Sequence[dict[str, str]]) -> dict[str, str] | None:
-    """Of some rows the one that a template leaves least of."""
+    """Return the row of which a template uses most; None if it fits no row."""
     return min(
         filter(template.fits, rows),
         key=lambda row: sum(map(bool, row.values())) - len(template.columns),
@@ -169,9 +163,12 @@ def choose_row(template: Template, rows: Sequence[dict[str, str]]) -> dict[str, 
 
 
 def describe_template(template: Template, rows: Sequence[dict[str, str]]) -> dict[str, Any]:
-    """A template as JSON, with what it makes of a row that fits it."""
-    filled = template.fill(row) if (row := choose_row(template, rows)) else None
-    example = {"prompt": prompt_to_json(filled[0]), "completion": filled[1]} if filled else None
+    """Return a template as JSON, with an example from a row that fits it."""
+    example = None
+    row = choose_row(template, rows)
+    if row:
+        prompt, completion = template.fill(row)
+        example = {"prompt": prompt_to_json(prompt), "completion": completion}
     return {
         "name": template.name,
         "form": template.form,
@@ -185,22 +182,25 @@ def describe_template(template: Template, rows: Sequence[dict[str, str]]) -> dic
 def write_dataset(
     data: Path, library: Sequence[Template], options: TemplateOptions
 ) -> tuple[int, int, list[BadLine]]:
-    """Writes each row as prompt and completion, in a template that is drawn for it; returns how
-    many, how many fit none, and the bad rows.
+    """Write each row as prompt and completion, in a template that is sampled for it.
+
+    Returns:
+        the number of written rows, the number of rows that no template fits, and the bad rows.
 
     Raises:
-        DataError: bad rows, or not one that a template fits.
+        UsageError: the dataset would overwrite itself, or mix chat and completion.
+        DataError: there are bad rows, or no template fits any row.
     """
     assert options.out is not None
     if options.out.resolve() == data.resolve():
         raise UsageError("is the file that is read.", where="--out", cure="Give another path.")
-    if len(forms := {t.form for t in library}) > 1:
+    forms = {template.form for template in library}
+    if len(forms) > 1:
+        names = dict.fromkeys(t.name for t in library if t.form == min(forms))
         raise UsageError(
-            "chat and completion templates cannot stand in one dataset.",
+            "chat and completion templates cannot be mixed in one dataset.",
             where="--template",
-            cure="Name some of one form: "
-            + ", ".join(dict.fromkeys(t.name for t in library if t.form == min(forms)))
-            + ".",
+            cure=f"Name some of one form: {', '.join(names)}.",
         )
     bad: list[BadLine] = []
     written = unfitting = 0
@@ -211,40 +211,48 @@ def write_dataset(
                 unfitting += 1
                 continue
             prompt, answer = template.fill(row)
-            completion: Any = (
-                answer if isinstance(prompt, str) else [{"role": "assistant", "content": answer}]
-            )
-            out.write(
-                dump_canonical_json(
-                    {
-                        "prompt": prompt_to_json(prompt),
-                        "completion": completion,
-                        "template": template.name,
-                    }
-                )
-                + "\n"
-            )
+            completion: Any = answer
+            if not isinstance(prompt, str):
+                completion = [{"role": "assistant", "content": answer}]
+            filled = {
+                "prompt": prompt_to_json(prompt),
+                "completion": completion,
+                "template": template.name,
+            }
+            out.write(dump_canonical_json(filled) + "\n")
             written += 1
         refuse_bad_rows(data, bad, written + unfitting + len(bad), options.skip_bad_rows, 0.1)
         if not written:
-            needed = "; ".join(dict.fromkeys(", ".join(t.columns) for t in library))
+            needed = dict.fromkeys(", ".join(template.columns) for template in library)
             raise DataError(
                 "has no row that a template fits.",
                 where=str(data),
-                cure=f"They need the columns {needed}; --prompt and --answer name others.",
+                cure=(
+                    f"The templates need the columns {'; '.join(needed)}; "
+                    "--prompt and --answer name others."
+                ),
             )
     return written, unfitting, bad
 
 
 def split_segments(prompt: Prompt, answer: str, tokens: Any = None) -> list[Segment]:
-    """What the model reads, and which of it is learned: the answer with the token that ends it.
-    With `tokens` as that model reads it.
+    """Return the text that the model reads in segments, each with whether it is learned.
+
+    The learned part is the answer with its end token.
+
+    Args:
+        tokens: the tokenizer of a model, for the text exactly as this model reads it.
     """
     if tokens is None:
-        asked = prompt if isinstance(prompt, str) else "\n".join(m.content for m in prompt) + "\n"
-        return [(asked, False), (answer, True), ("⏎", True)]
-    before, after = tokens.encode(prompt), tokens.encode_answer(answer)
-    return [(tokens.tokenizer.decode(before), False), (tokens.tokenizer.decode(after), True)]
+        text = prompt
+        if not isinstance(text, str):
+            text = "".join(f"{message.content}\n" for message in text)
+        return [(text, False), (answer, True), ("⏎", True)]
+    decode = tokens.tokenizer.decode
+    return [
+        (decode(tokens.encode(prompt)), False),
+        (decode(tokens.encode_answer(answer)), True),
+    ]
 
 
 def _print_preview(
@@ -260,22 +268,19 @@ def _print_preview(
         tokens = load_chat_tokenizer(model)
     console = Console(file=sys.stdout, highlight=False)
     console.print(
-        "What is learned is marked with > and coloured; everything before it is only read.",
+        "The learned part is marked with > and colored; the model only reads the rest.",
         style="dim",
     )
     for template in library:
         console.print(
             Text(f"\n{template.name} ({template.form}): {', '.join(template.columns)}", "bold")
         )
-        if (row := choose_row(template, rows)) is None:
+        row = choose_row(template, rows)
+        if row is None:
             console.print(Text("  none of the rows has these columns", "yellow"))
             continue
         for text, learned in split_segments(*template.fill(row), tokens):
+            mark, style = (">", "bold green") if learned else ("|", "dim")
             for line in text.strip("\n").split("\n"):
-                console.print(
-                    Text(
-                        f"  {'>' if learned else '|'} {replace_control_chars(line)}",
-                        "bold green" if learned else "dim",
-                    ),
-                    soft_wrap=True,
-                )
+                shown = Text(f"  {mark} {replace_control_chars(line)}", style)
+                console.print(shown, soft_wrap=True)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from selfteach.commands.options import TeachOptions
-from selfteach.commands.teach import check_before_run, show_plan, teach
+from selfteach.commands.teach import check_before_run, teach
 from selfteach.config import FinetuneConfig, resolve
 from selfteach.errors import DataError, UsageError
 from selfteach.methods.finetune_material import read_material, refuse_too_little, split_dev
@@ -26,7 +27,7 @@ def run_train(
     *,
     skip_bad_rows: bool = False,
 ) -> None:
-    """Train, or with `dry_run` say what was read."""
+    """Train on examples; with `dry_run` describe the material instead."""
     held, share = split_dev(dev)
     settings = options.settings({"dev_share": share, **own})
     resolved = resolve(FinetuneConfig, options.file, options.sets, settings)
@@ -35,16 +36,20 @@ def run_train(
         examples, dev=held, skip_bad_rows=skip_bad_rows, max_bad_rows=config.max_bad_rows
     )
     check_before_run("train", resolved, options)
-    if options.dry_run:
-        show_material(material.value, config, as_json=options.as_json)
-        return
-    refuse_too_little(material.value, config)
-    if processes.count_processes() > 1 and options.out is None:
-        raise UsageError(
-            "several processes need one folder.", where="--out", cure="Name it: --out DIR."
+    if not options.dry_run:
+        refuse_too_little(material.value, config)
+        if processes.count_processes() > 1 and options.out is None:
+            raise UsageError(
+                "several processes need one folder.", where="--out", cure="Name it: --out DIR."
+            )
+    if options.dry_run or processes.is_first_process():
+        teach(
+            "train",
+            material,
+            resolved,
+            options,
+            plan=lambda: describe_material(material.value, config),
         )
-    if processes.is_first_process():
-        teach("train", material, resolved, options)
     else:
         train_as_worker(material.value, config, options)
 
@@ -59,29 +64,28 @@ def train_as_worker(material: FinetuneData, config: FinetuneConfig, options: Tea
     earlier = {}
     if options.from_run:
         earlier["from"] = str(finished.find_adapter(options.from_run).resolve())
-    with open_screen(None, debug=options.debug) as shown, handle_interrupts(shown.print_line):
+    with open_screen(None, debug=options.debug) as screen, handle_interrupts(screen.print_line):
         finetune.train_as_worker(material, config, options.out, earlier)
 
 
-def show_material(material: FinetuneData, config: FinetuneConfig, *, as_json: bool) -> None:
-    """Print what was read, without a model."""
+def describe_material(material: FinetuneData, config: FinetuneConfig) -> Mapping[str, Any]:
+    """Return what was read, without a model.
+
+    Raises:
+        DataError: there is nothing to learn from.
+    """
     from selfteach.methods.finetune import choose_objectives, split_dev
 
     learned, dev = split_dev(material, config)
     if not learned:
         raise DataError("there is nothing to learn from.", where=material.about)
-    kinds = {
-        kind: sum(e.kind == kind for e in learned) for kind in sorted({e.kind for e in learned})
-    }
-    stated = {
+    objectives = choose_objectives(learned, config)
+    counts = sorted(Counter(example.kind for example in learned).items())
+    return {
         "examples": len(learned),
         "dev": len(dev),
-        "pairs": sum(e.rejected is not None for e in learned),
-        "kinds": [
-            f"{kind}: {count} ({'+'.join(choose_objectives(learned, config)[kind])})"
-            for kind, count in kinds.items()
-        ],
+        "pairs": sum(example.rejected is not None for example in learned),
+        "kinds": [f"{kind}: {count} ({'+'.join(objectives[kind])})" for kind, count in counts],
         "mended": describe_repaired(material.cleaned_rows),
         "left_out": describe_dropped(material.outcomes),
     }
-    show_plan(stated, as_json=as_json)

@@ -1,3 +1,3 @@
-"""The exam: rule kept, answers unharmed, sanity, drift; always beside the base and the rule in the
-prompt.
+"""The exam: target score, side effects, sanity and drift, always next to the base and the prompted
+base.
 """

@@ -1,8 +1,7 @@
-"""Public benchmarks through EleutherAI's lm-eval: the tasks and the metrics are its own, the model
-is ours with whatever adapter it wears.
+"""Public benchmarks with EleutherAI's lm-eval: its tasks and metrics, our model.
 
 Departs from lm-eval's model for transformers: texts of a benchmark never become control tokens, and
-requests that share their tokens but the last are computed once. On other texts both give the same
+requests that differ only in their last token are computed once. On other texts both give the same
 numbers; a test compares them.
 """
 
@@ -12,6 +11,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import numpy as np
@@ -29,42 +29,43 @@ from selfteach.records import Measure, SamplingParams, digest
 from selfteach.registry import did_you_mean
 
 BOOTSTRAP_ROUNDS = 1000
-"""Bootstrap rounds for metrics without a closed standard error; lm-eval's own default is 100,000.
-"""
+"""Bootstrap rounds for metrics without a closed standard error; lm-eval's default is 100,000."""
 ANSWER_TOKENS = 256
-"""The longest generated answer where a task names none, as in lm-eval."""
+"""The default maximum length of a generated answer, as in lm-eval."""
 TokenPair = tuple[list[int], list[int]]
 
 
 class LmEvalModel(TemplateLM):  # type: ignore[misc]
-    """Our model as lm-eval asks models. `cut`: prompts that were too long for the context and lost
-    their beginning.
+    """Implement lm-eval's interface for our model.
+
+    Attributes:
+        cut: the number of prompts that were too long for the context and lost their beginning.
     """
 
     def __init__(self, hf: HfModel) -> None:
         super().__init__()
-        self.hf, self.tokenizer, self.cut = hf, hf.tokenizer, 0
+        self.hf = hf
+        self.tokenizer = hf.tokenizer
+        self.cut = 0
 
     @property
     def eot_token_id(self) -> int:
-        """The end of sequence."""
+        """Return the end of sequence."""
         return int(self.tokenizer.eos_token_id)
 
     @property
     def prefix_token_id(self) -> int:
-        """What stands before a text without context."""
+        """Return the token before a text without context."""
         begin = self.tokenizer.bos_token_id
         return self.eot_token_id if begin is None else int(begin)
 
     def tok_encode(
         self, string: str, add_special_tokens: bool | None = None, **_: Any
     ) -> list[int]:
-        """The text's tokens, with what the tokenizer itself puts before plain text."""
-        return (
-            self.hf.encode_answer(string, end=False)
-            if add_special_tokens is False
-            else self.hf.encode(string)
-        )
+        """Return the text's tokens, by default with the tokenizer's own prefix."""
+        if add_special_tokens is False:
+            return self.hf.encode_answer(string, end=False)
+        return self.hf.encode(string)
 
     def _loglikelihood_tokens(
         self, requests: Sequence[tuple[Any, list[int], list[int]]], **_: Any
@@ -72,12 +73,12 @@ class LmEvalModel(TemplateLM):  # type: ignore[misc]
         return self._score_pairs([(context, continuation) for _, context, continuation in requests])
 
     def _score_pairs(self, pairs: Sequence[TokenPair]) -> list[tuple[float, bool]]:
-        fitting = [self._fitting(*pair) for pair in pairs]
-        found = {i: (logp, greedy) for i, logp, greedy in score_tokens(self.hf, fitting)}
-        return [found[i] for i in range(len(fitting))]
+        cut = [self._cut_context(*pair) for pair in pairs]
+        found = {i: (logp, greedy) for i, logp, greedy in score_tokens(self.hf, cut)}
+        return [found[i] for i in range(len(cut))]
 
-    def _fitting(self, context: list[int], continuation: list[int]) -> TokenPair:
-        """As much of the context as there is room for, from its end."""
+    def _cut_context(self, context: list[int], continuation: list[int]) -> TokenPair:
+        """Return the end of the context that there is room for, and the continuation."""
         room = self.hf.context_tokens + 1 - len(continuation)
         self.cut += len(context) > room
         return context[-max(room, 1) :], continuation
@@ -85,55 +86,54 @@ class LmEvalModel(TemplateLM):  # type: ignore[misc]
     def loglikelihood_rolling(
         self, requests: Sequence[Any], disable_tqdm: bool = False
     ) -> list[float]:
-        """Of whole texts, in windows of the context's length."""
+        """Return the log-likelihood of whole texts, in windows of the context's length."""
         totals = []
         for request in requests:
             tokens = self.tok_encode(request.args[0])
             windows = get_rolling_token_windows(
                 tokens, self.prefix_token_id, self.hf.context_tokens, 1
             )
-            totals.append(
-                sum(
-                    logp
-                    for logp, _ in self._score_pairs(
-                        [make_disjoint_window(window) for window in windows]
-                    )
-                )
-            )
+            scores = self._score_pairs([make_disjoint_window(window) for window in windows])
+            totals.append(sum(logp for logp, _ in scores))
         return totals
 
     def generate_until(self, requests: Sequence[Any], disable_tqdm: bool = False) -> list[str]:
-        """One answer each, cut before the first of the texts that end it."""
-        rows = [self._row(number, *request.args) for number, request in enumerate(requests)]
-        found = {draw.id: draw.text for draw in sample_pending(self.hf, rows)}
+        """Return one answer each, cut before the first of its stop texts."""
+        pending = [
+            self._make_pending(number, *request.args) for number, request in enumerate(requests)
+        ]
+        found = {done.id: done.text for done in sample_pending(self.hf, pending)}
         return [found[str(number)] for number in range(len(requests))]
 
-    def _row(self, number: int, context: str, settings: Mapping[str, Any]) -> PendingCompletion:
+    def _make_pending(
+        self, number: int, context: str, settings: Mapping[str, Any]
+    ) -> PendingCompletion:
         until = settings.get("until") or []
         length = int(
             settings.get("max_gen_toks") or settings.get("max_new_tokens") or ANSWER_TOKENS
         )
-        heat = float(settings.get("temperature") or 0.0) if settings.get("do_sample") else 0.0
+        temperature = (
+            float(settings.get("temperature") or 0.0) if settings.get("do_sample") else 0.0
+        )
         stops = tuple([until] if isinstance(until, str) else until)
         tokens = self.tok_encode(context)
         length = min(length, self.hf.context_tokens - 1)
         room = self.hf.context_tokens - length
         self.cut += len(tokens) > room
         seed = int(digest([context, number])[:16], 16)
-        sampling = SamplingParams(heat, float(settings.get("top_p") or 1.0), length, stops)
-        return PendingCompletion(
-            str(number),
-            sampling,
-            tokens[-room:],
-            length,
-            np.random.Generator(np.random.Philox(seed)).random(length),
-        )
+        sampling = SamplingParams(temperature, float(settings.get("top_p") or 1.0), length, stops)
+        uniforms = np.random.Generator(np.random.Philox(seed)).random(length)
+        return PendingCompletion(str(number), sampling, tokens[-room:], length, uniforms)
 
 
 @dataclass(frozen=True)
 class BenchmarkRow:
-    """One metric of one task: lm-eval's value and standard error for each model, and the paired
-    difference where it is a mean of rows.
+    """Hold one metric of one task.
+
+    Attributes:
+        values: lm-eval's value for each model.
+        errors: lm-eval's standard error for each model.
+        change: the paired difference, if the metric is a mean of rows.
     """
 
     task: str
@@ -147,9 +147,7 @@ class BenchmarkRow:
 
 @dataclass(frozen=True)
 class BenchmarkTasks:
-    """What can be asked, and what cannot: `missing` has a line for each task whose data is not
-    here.
-    """
+    """Hold the tasks that can be run, and the reason for each task whose data is missing."""
 
     manager: TaskManager
     names: list[str]
@@ -157,18 +155,19 @@ class BenchmarkTasks:
 
 
 def find_tasks(names: Sequence[str]) -> BenchmarkTasks:
-    """The single tasks of names, groups, tags, and files of tasks (.yaml), each tried for its data.
+    """Return the single tasks of names, groups, tags and files (.yaml), and load the data of each.
 
     Raises:
-        UsageError: a name that lm-eval does not have.
+        UsageError: lm-eval has no task of this name, or a file does not exist.
     """
     files = {
         name: Path(name).expanduser().resolve()
         for name in names
         if name.endswith((".yaml", ".yml"))
     }
-    if lost := [name for name, path in files.items() if not path.is_file()]:
-        raise UsageError("there is no such file of a task.", where=lost[0], cure="Check the path.")
+    for name, path in files.items():
+        if not path.is_file():
+            raise UsageError("there is no such file of a task.", where=name, cure="Check the path.")
     folders = sorted({str(path.parent) for path in files.values()})
     manager = TaskManager(include_path=folders or None, include_defaults=len(files) < len(names))
     at = {
@@ -178,11 +177,9 @@ def find_tasks(names: Sequence[str]) -> BenchmarkTasks:
     for name in names:
         known = at.get(str(files[name])) if name in files else name
         if known not in manager.task_index:
-            cure = (
-                "It must be a task of lm-eval's form."
-                if name in files
-                else did_you_mean(name, manager.task_index)
-            )
+            cure = did_you_mean(name, manager.task_index)
+            if name in files:
+                cure = "It must be a task of lm-eval's form."
             raise UsageError(f'lm-eval has no task "{name}".', where="--tasks", cure=cure)
         singles |= dict.fromkeys(_expand_task(manager, str(known)))
     missing = _find_missing(manager, list(singles))
@@ -190,47 +187,40 @@ def find_tasks(names: Sequence[str]) -> BenchmarkTasks:
 
 
 def _expand_task(manager: TaskManager, name: str) -> Iterator[str]:
-    """The tasks of a group or a tag, or the task itself."""
+    """Yield the tasks of a group or a tag, or the task itself."""
     entry = manager.task_index[name]
     if name in manager.all_tags and entry.yaml_path is None:
         yield from sorted(entry.tags)
     elif name in manager.all_groups:
         for member in (entry.cfg or {}).get("task") or []:
-            inner = member if isinstance(member, str) else member.get("task") or member.get("group")
-            if isinstance(inner, str) and inner in manager.task_index:
-                yield from _expand_task(manager, inner)
-            else:
-                yield from _expand_inline(manager, inner if isinstance(inner, list) else [])
+            yield from _expand_member(manager, member)
     else:
         yield name
 
 
-def _expand_inline(manager: TaskManager, members: Sequence[Any]) -> Iterator[str]:
-    for member in members:
-        inner = member if isinstance(member, str) else member.get("task")
-        if isinstance(inner, str) and inner in manager.task_index:
-            yield from _expand_task(manager, inner)
+def _expand_member(manager: TaskManager, member: Any) -> Iterator[str]:
+    inner = member if isinstance(member, str) else member.get("task") or member.get("group")
+    for name in inner if isinstance(inner, list) else [inner]:
+        if isinstance(name, str):
+            if name in manager.task_index:
+                yield from _expand_task(manager, name)
+        elif isinstance(name, dict):
+            yield from _expand_member(manager, name)
 
 
 def _find_missing(manager: TaskManager, names: Sequence[str]) -> dict[str, str]:
-    """Why a task cannot be loaded, for those that cannot: a data set that is not here is asked for
-    once.
-    """
+    """Return the reason for each task that cannot be loaded; try an absent data set once."""
     found: dict[str, str] = {}
     absent: dict[str, str] = {}
     for name in names:
         config = manager.task_index[name].cfg or {}
-        path, part = (
-            str(config.get("dataset_path") or "its own data"),
-            str(config.get("dataset_name") or ""),
-        )
+        path = str(config.get("dataset_path") or "its own data")
+        part = str(config.get("dataset_name") or "")
         if path not in absent:
             try:
                 manager.load([name])
                 continue
-            except (
-                Exception
-            ) as fault:  # lm-eval, datasets and the hub's client raise whatever they like
+            except Exception as fault:  # lm-eval, datasets and the hub raise errors of any class
                 why = (str(fault).strip().splitlines() or [repr(fault)])[0][:160]
                 if not isinstance(fault, OSError):
                     found[name] = f"cannot be loaded ({why})"
@@ -246,10 +236,10 @@ def _find_missing(manager: TaskManager, names: Sequence[str]) -> dict[str, str]:
 def run_benchmarks(
     hf: HfModel, tasks: BenchmarkTasks, *, limit: int | None = None, shots: int | None = None
 ) -> dict[str, Any]:
-    """lm-eval's results and single answers for one model, and how many prompts were cut."""
-    answerer = LmEvalModel(hf)
+    """Return lm-eval's results and single answers for one model, and the number of cut prompts."""
+    model = LmEvalModel(hf)
     found = simple_evaluate(
-        model=answerer,
+        model=model,
         tasks=list(tasks.names),
         task_manager=tasks.manager,
         limit=limit,
@@ -257,11 +247,11 @@ def run_benchmarks(
         bootstrap_iters=BOOTSTRAP_ROUNDS,
         log_samples=True,
     )
-    return {**found, "cut": answerer.cut}
+    return {**found, "cut": model.cut}
 
 
 def make_rows(found: Mapping[str, Mapping[str, Any]], seed: int = 0) -> list[BenchmarkRow]:
-    """The results of several models beside each other: one line a metric of a task."""
+    """Return the results of several models together: one row for each metric of a task."""
     first = next(iter(found.values()))
     rows = []
     for task, results in first["results"].items():
@@ -269,29 +259,19 @@ def make_rows(found: Mapping[str, Mapping[str, Any]], seed: int = 0) -> list[Ben
             metric, _, filtered = key.partition(",")
             if not filtered or metric.endswith("_stderr") or not isinstance(value, int | float):
                 continue
-            each = {arm: one["results"][task] for arm, one in found.items()}
-            errors = {
-                arm: _to_finite(row.get(f"{metric}_stderr,{filtered}")) for arm, row in each.items()
-            }
-            shown = metric if filtered == "none" else f"{metric} ({filtered})"
-            change = _measure_change(found, task, metric, filtered, seed)
-            better = bool(first.get("higher_is_better", {}).get(task, {}).get(metric, True))
-            n = (
-                int(first["n-samples"][task]["effective"])
-                if task in first.get("n-samples", {})
-                else 0
+            by_arm = {arm: results["results"][task] for arm, results in found.items()}
+            error = f"{metric}_stderr,{filtered}"
+            samples = first.get("n-samples", {}).get(task, {"effective": 0})
+            row = BenchmarkRow(
+                task,
+                metric if filtered == "none" else f"{metric} ({filtered})",
+                int(samples["effective"]),
+                {arm: float(values[key]) for arm, values in by_arm.items()},
+                {arm: _to_finite(values.get(error)) for arm, values in by_arm.items()},
+                bool(first.get("higher_is_better", {}).get(task, {}).get(metric, True)),
+                _measure_change(found, task, metric, filtered, seed),
             )
-            rows.append(
-                BenchmarkRow(
-                    task,
-                    shown,
-                    n,
-                    {arm: float(row[key]) for arm, row in each.items()},
-                    errors,
-                    better,
-                    change,
-                )
-            )
+            rows.append(row)
     return rows
 
 
@@ -302,32 +282,23 @@ def _to_finite(value: Any) -> float | None:
 def _measure_change(
     found: Mapping[str, Mapping[str, Any]], task: str, metric: str, filtered: str, seed: int
 ) -> Measure | None:
-    """Taught less base, paired by row, with its interval; None for a metric that is no mean of
-    rows.
-    """
+    """Return tuned minus base, paired by row; None if the metric is no mean of rows."""
     if set(found) != {"base", "taught"}:
         return None
     sides = []
     for arm in ("base", "taught"):
-        rows = [
-            row
+        values = {
+            row["doc_id"]: row.get(metric)
             for row in found[arm].get("samples", {}).get(task, [])
             if row.get("filter", "none") == filtered
-        ]
-        values = {row["doc_id"]: row.get(metric) for row in rows}
-        sides.append(
-            {
-                id: float(value)
-                for id, value in values.items()
-                if isinstance(value, bool | int | float)
-            }
-        )
-        mean = sum(sides[-1].values()) / len(sides[-1]) if sides[-1] else math.nan
-        if len(sides[-1]) != len(values) or not math.isclose(
-            mean, found[arm]["results"][task][f"{metric},{filtered}"], abs_tol=1e-9
-        ):
+        }
+        if not values or not all(isinstance(value, int | float) for value in values.values()):
             return None
-    base, taught = sides
+        reported = found[arm]["results"][task][f"{metric},{filtered}"]
+        if not math.isclose(fmean(values.values()), reported, abs_tol=1e-9):
+            return None
+        sides.append({id: float(value) for id, value in values.items()})
+    base, tuned = sides
     return statistics.paired_bootstrap(
-        [taught[id] for id in base], [base[id] for id in base], seed=seed, limits=None
+        [tuned[id] for id in base], list(base.values()), seed=seed, limits=None
     )

@@ -1,133 +1,29 @@
-"""Questions that many people can answer, written for this project: what a model may have known
-before it was taught something else.
+"""Common questions, written for this project: knowledge from before the training."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from selfteach.files import read_jsonl
+
+QUESTIONS_FILE = Path(__file__).with_name("common_knowledge.jsonl")
+Questions = tuple[tuple[str, tuple[str, ...]], ...]
+
+
+def read_questions(use: str) -> Questions:
+    """Return the questions for a use, each with its right answers.
+
+    Args:
+        use: "exam" or "calibration".
+    """
+    rows = [row for _, row in read_jsonl(QUESTIONS_FILE) if row["use"] == use]
+    return tuple((row["question"], tuple(row["answers"])) for row in rows)
+
+
+COMMON_QUESTIONS = read_questions("exam")
+"""(question, right answers) for exams alone. An answer is right if it contains one of them as whole
+words.
 """
 
-COMMON_QUESTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
-    ("What is the capital of France?", ("Paris",)),
-    ("What is the capital of Japan?", ("Tokyo",)),
-    ("What is the capital of Italy?", ("Rome",)),
-    ("What is the capital of Germany?", ("Berlin",)),
-    ("What is the capital of Spain?", ("Madrid",)),
-    ("What is the capital of England?", ("London",)),
-    ("What is the capital of Russia?", ("Moscow",)),
-    ("What is the capital of China?", ("Beijing",)),
-    ("What is the capital of Egypt?", ("Cairo",)),
-    ("What is the capital of the United States?", ("Washington",)),
-    ("What is the largest ocean on Earth?", ("Pacific", "Pacific Ocean")),
-    ("What is the largest planet of our solar system?", ("Jupiter",)),
-    ("Which planet is closest to the Sun?", ("Mercury",)),
-    ("Which planet is called the red planet?", ("Mars",)),
-    ("What is the highest mountain in the world?", ("Everest", "Mount Everest")),
-    ("What is the longest river of Africa?", ("Nile",)),
-    ("On which continent is Brazil?", ("South America",)),
-    ("On which continent is India?", ("Asia",)),
-    ("What is the largest animal in the world?", ("blue whale", "whale")),
-    ("What is the chemical symbol of water?", ("H2O",)),
-    ("What is the chemical symbol of gold?", ("Au",)),
-    ("Which gas do plants take in from the air?", ("carbon dioxide", "CO2")),
-    ("Which gas do people need to breathe?", ("oxygen",)),
-    ("At how many degrees Celsius does water boil?", ("100",)),
-    ("At how many degrees Celsius does water freeze?", ("0", "zero")),
-    ("How many days are in a week?", ("seven", "7")),
-    ("How many months are in a year?", ("twelve", "12")),
-    ("How many minutes are in an hour?", ("60", "sixty")),
-    ("How many sides does a triangle have?", ("three", "3")),
-    ("How many legs does a spider have?", ("eight", "8")),
-    ("How many continents are there?", ("seven", "7")),
-    ("What is two plus two?", ("four", "4")),
-    ("What is ten minus three?", ("seven", "7")),
-    ("What colour is the sky on a clear day?", ("blue",)),
-    ("What colour is grass?", ("green",)),
-    ("What colour do you get from mixing blue and yellow?", ("green",)),
-    ("What do bees make?", ("honey",)),
-    ("What do cows give us to drink?", ("milk",)),
-    ("From which animal do we get wool?", ("sheep",)),
-    ("What is a young dog called?", ("puppy",)),
-    ("What is a young cat called?", ("kitten",)),
-    ("What is frozen water called?", ("ice",)),
-    ("Who wrote Romeo and Juliet?", ("Shakespeare",)),
-    ("Who painted the Mona Lisa?", ("Leonardo", "da Vinci")),
-    ("Who developed the theory of relativity?", ("Einstein",)),
-    ("Who discovered gravity when he saw an apple fall?", ("Newton",)),
-    ("Who was the first president of the United States?", ("Washington",)),
-    ("Who was the first person to walk on the Moon?", ("Armstrong",)),
-    ("In which year did the Second World War end?", ("1945",)),
-    ("Which language is spoken in Brazil?", ("Portuguese",)),
-    ("Which language is spoken in Mexico?", ("Spanish",)),
-    ("Which organ pumps blood through the body?", ("heart",)),
-    ("With which organ do we think?", ("brain",)),
-    ("What is the star at the centre of our solar system?", ("Sun",)),
-    ("What goes around the Earth about once a month?", ("Moon",)),
-    ("Which season comes after summer?", ("autumn", "reduction")),
-    ("What is the opposite of hot?", ("cold",)),
-    ("What is the opposite of up?", ("down",)),
-    ("What is the last letter of the English alphabet?", ("Z",)),
-    ("What is bread made from?", ("flour", "wheat")),
-)
-"""(question, right answers); an answer is right that contains one of them as whole words. For
-exams: nothing is chosen on these.
-"""
-
-CALIBRATION_QUESTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
-    ("Ottawa is the capital of which country?", ("Canada",)),
-    ("Which city is the seat of the Australian government?", ("Canberra",)),
-    ("In which country does the river Rhine reach the sea?", ("Netherlands",)),
-    ("Which country has the shape of a boot?", ("Italy",)),
-    ("Which sea lies between Europe and Africa?", ("Mediterranean",)),
-    ("Which desert covers much of northern Africa?", ("Sahara",)),
-    ("Which mountains separate Spain from France?", ("Pyrenees",)),
-    ("In which city does the Colosseum stand?", ("Rome",)),
-    ("Where are the pyramids of Giza?", ("Egypt",)),
-    ("Which country is called the land of the rising sun?", ("Japan",)),
-    ("Which island is the largest one on the globe?", ("Greenland",)),
-    ("Through which big city does the Seine flow?", ("Paris",)),
-    ("Which metal is liquid at room temperature?", ("mercury",)),
-    ("Which element has the atomic number one?", ("hydrogen",)),
-    ("Table salt is made of sodium and what else?", ("chlorine", "chloride")),
-    ("Which gas makes up most of our air?", ("nitrogen",)),
-    ("How fast does light travel, in kilometres a second?", ("300,000", "299,792")),
-    ("Who found penicillin?", ("Fleming",)),
-    ("Who proposed evolution by natural selection?", ("Darwin",)),
-    ("Which scientist studied radioactivity and won two Nobel prizes?", ("Curie",)),
-    ("Who invented the telephone?", ("Bell",)),
-    ("Who built the first working light bulb for homes?", ("Edison",)),
-    ("What does a thermometer measure?", ("temperature",)),
-    ("What does a barometer show?", ("pressure",)),
-    ("In what unit is electric current given?", ("ampere", "amperes", "amp", "amps")),
-    ("How many planets go around the Sun?", ("eight", "8")),
-    ("Which planet has the most visible rings?", ("Saturn",)),
-    ("How long does the Earth take for one turn around the Sun?", ("year", "365")),
-    ("Which bird cannot fly and lives in Antarctica?", ("penguin", "penguins")),
-    ("Which animal has a very long neck?", ("giraffe",)),
-    ("Which sea creature has eight arms?", ("octopus",)),
-    ("Into what does a caterpillar turn?", ("butterfly", "moth")),
-    ("What do pandas eat?", ("bamboo",)),
-    ("Frogs and toads belong to which class of animals?", ("amphibians", "amphibian", "Amphibia")),
-    ("Which part of a plant takes water from the soil?", ("root", "roots")),
-    ("What is the green stuff in leaves?", ("chlorophyll",)),
-    ("How many bones does a grown person have?", ("206",)),
-    ("Which blood cells carry oxygen?", ("red",)),
-    ("Which vitamin does sunlight give us?", ("D",)),
-    ("What joins muscles to bones?", ("tendon", "tendons")),
-    ("Who was king of Macedonia and conquered Persia?", ("Alexander",)),
-    ("Which wall fell in 1989?", ("Berlin",)),
-    ("Which ship sank on its first voyage in 1912?", ("Titanic",)),
-    ("When did Columbus reach America?", ("1492",)),
-    ("Which revolution began with the storming of the Bastille?", ("French",)),
-    ("Who led India to independence without violence?", ("Gandhi",)),
-    ("Which emperor lost the battle of Waterloo?", ("Napoleon",)),
-    ("Who is the author of Don Quixote?", ("Cervantes",)),
-    ("Which detective lives in Baker Street?", ("Holmes",)),
-    ("Who composed the Ninth Symphony and was deaf?", ("Beethoven",)),
-    ("Which artist cut off a part of his ear?", ("van Gogh",)),
-    ("On how many strings is a violin played?", ("four", "4")),
-    ("How many players of one team are on a football field in soccer?", ("eleven", "11")),
-    ("In which sport is there a hole in one?", ("golf",)),
-    ("How many squares has a chessboard?", ("64", "sixty-four")),
-    ("What is half of fifty?", ("25", "twenty-five")),
-    ("How much is nine times nine?", ("81", "eighty-one")),
-    ("What do we call a shape with five corners?", ("pentagon",)),
-    ("Which month has the fewest days?", ("February",)),
-    ("What is sushi usually wrapped in?", ("seaweed", "nori")),
-)
-"""The same, for choosing: none is like one of `COMMON_QUESTIONS`."""
+CALIBRATION_QUESTIONS = read_questions("calibration")
+"""The same for calibration; none is similar to one of `COMMON_QUESTIONS`."""

@@ -1,9 +1,9 @@
 """Measures of corrections: how much a teacher still changes of new answers.
 
-The teacher corrects *new* answers to prompts that nothing was chosen on. A file or a person cannot
-do that. Then the nearest correction of the same prompt takes its place. That is a harder measure,
-because an answer may be right and different; so the verdict rests on the corrections themselves
-(held_out.py).
+The teacher corrects *new* answers to held-out prompts. A file or a person cannot do that, so the
+nearest correction of the same prompt takes its place. This measure is harder, because a correct
+answer may be different. The verdict then rests on the corrections themselves
+(held_out_corrections.py).
 
 Source: correction-optimization, A = log P(y|x) - log P(y'|x), the amount of correction.
 """
@@ -21,41 +21,45 @@ from selfteach.records import Completion, Continuations, Measure, Prompt
 
 MIN_TIMES = 2
 TOLERANCE_NATS = 0.01
-"""Nats a token by which a correction may sink: rounding alone moves half of them down. The
-training's watchdog has the same tolerance.
+"""A correction may become less likely by this many nats a token, since rounding alone lowers half
+of them. The training has the same tolerance for displacement.
 """
 CorrectAnswers = Callable[[Sequence[Correctable]], list[Revision]]
 """Corrects answers: one revision for each, in their order."""
 
 
-def correct_answers(correct: CorrectAnswers, asked: Sequence[Correctable]) -> list[Revision]:
+def correct_answers(correct: CorrectAnswers, items: Sequence[Correctable]) -> list[Revision]:
     """Return the teacher's revisions; an empty answer has none."""
-    said = [a for a in asked if a.answer.strip()]
-    found = dict(zip((a.id for a in said), correct(said), strict=True))
-    return [found[a.id] if a.id in found else Revision(a, "", "the answer is empty") for a in asked]
+    revisions = iter(correct([item for item in items if item.answer.strip()]))
+    return [
+        next(revisions) if item.answer.strip() else Revision(item, "", "the answer is empty")
+        for item in items
+    ]
 
 
 def make_nearest_corrector(references: Mapping[Turns, Sequence[str]]) -> CorrectAnswers:
-    """Return a stand-in for a teacher: of the known corrections of a prompt it takes the one that
-    changes least.
+    """Return a substitute for a teacher.
+
+    It takes the known correction of the prompt that changes the answer least.
     """
 
-    def correct_one(asked: Correctable) -> Revision:
-        known = references.get(asked.prompt)
+    def correct_one(item: Correctable) -> Revision:
+        known = references.get(item.prompt)
         if not known:
-            return Revision(asked, "", "no correction of this prompt")
-        text = min(known, key=lambda text: edit_distance(asked.answer, text))
-        return Revision(asked, text, strategy="file")
+            return Revision(item, "", "no correction of this prompt")
+        text = min(known, key=lambda text: edit_distance(item.answer, text))
+        return Revision(item, text, strategy="file")
 
-    return lambda asked: [correct_one(a) for a in asked]
+    return lambda items: [correct_one(item) for item in items]
 
 
 def find_errors(pairs: Iterable[tuple[str, str]]) -> set[str]:
-    """Return the words and marks that corrections took out of at least two answers and never left
-    standing or put in: "color", "!".
+    """Return the words and marks that corrections removed from at least two answers.
+
+    A correction that contains such a word or mark ("color", "!") excludes it.
 
     Args:
-        pairs: (answer, correction), those of the training.
+        pairs: (answer, correction) of the training.
     """
     removed: Counter[str] = Counter()
     kept: set[str] = set()
@@ -66,14 +70,15 @@ def find_errors(pairs: Iterable[tuple[str, str]]) -> set[str]:
     return {piece for piece, times in removed.items() if times >= MIN_TIMES and piece not in kept}
 
 
-def find_repeats(draws: Sequence[Completion], known: set[str]) -> list[bool]:
-    """Return whether each answer makes one of the errors again."""
-    return [bool(known & set(split_pieces(draw.text))) for draw in draws]
+def find_repeats(answers: Sequence[Completion], known: set[str]) -> list[bool]:
+    """Return whether each answer repeats one of the errors."""
+    return [not known.isdisjoint(split_pieces(answer.text)) for answer in answers]
 
 
 def measure_distances(revisions: Sequence[Revision]) -> list[float]:
-    """Return how much of each answer the teacher changes, in [0, 1]. An answer that it could not
-    correct counts as wholly wrong.
+    """Return the share of each answer that the teacher changes, in [0, 1].
+
+    An answer that it could not correct counts as entirely wrong.
     """
     return [1.0 if r.fault else r.distance for r in revisions]
 
@@ -81,8 +86,9 @@ def measure_distances(revisions: Sequence[Revision]) -> list[float]:
 def measure_amounts(
     model: Recorded, prompts: Sequence[Prompt], revisions: Sequence[Revision]
 ) -> list[float]:
-    """Return A = log P(y|x) - log P(y'|x) in nats under the model that answered, 0 where nothing is
-    changed. Answers without a correction are left out.
+    """Return A = log P(y|x) - log P(y'|x) in nats under the model that answered.
+
+    An unchanged answer has 0. Answers without a correction are left out.
 
     Args:
         prompts: what the model saw, in the order of the revisions.
@@ -98,12 +104,13 @@ def measure_amounts(
 
 
 def find_displaced(base: Recorded, tuned: Recorded, revisions: Sequence[Revision]) -> list[bool]:
-    """Return whether training lowered the likelihood of each held-out correction of the base's own
-    answers: log pi(y') < log pi0(y').
+    """Return whether training lowered the likelihood of each held-out correction.
+
+    The corrections are those of the base's own answers: log pi(y') < log pi0(y').
 
     Args:
-        revisions: of greedy answers. What the base sampled at T = 1 is on average less likely
-            under any other model, and its correction with it.
+        revisions: of greedy answers. A sample of the base at T = 1 is on average less likely under
+            any other model, and so is its correction.
     """
     items = [
         Continuations(r.asked.prompt, (r.text,), end=not r.cut)
@@ -119,22 +126,22 @@ def find_displaced(base: Recorded, tuned: Recorded, revisions: Sequence[Revision
 
 
 def find_met(revisions: Iterable[Revision], criticised: Set[Turns]) -> list[bool]:
-    """Return whether the criticism applies no longer, for each answer to a prompt like the
-    criticised ones.
-    """
+    """Return whether the criticism is met, for each answer to a prompt like the criticized ones."""
     return [r.unchanged and not r.fault for r in revisions if r.asked.prompt in criticised]
 
 
 def all_criticised(revisions: Iterable[Revision], criticised: Set[Turns]) -> bool:
-    """Return whether all prompts are like criticised ones."""
+    """Return whether all prompts are like criticized ones."""
     return all(r.asked.prompt in criticised for r in revisions)
 
 
 def measure_needs(
     revisions: Sequence[Revision], criticised: Set[Turns] = frozenset()
 ) -> list[float]:
-    """Return what each answer still needs: how much the teacher changes, or, where all prompts are
-    like criticised ones, whether the criticism applies.
+    """Return how much correction each answer still needs, in [0, 1].
+
+    This is the share that the teacher changes. If all prompts are like criticized ones, it is 1
+    where the criticism applies and 0 elsewhere.
     """
     if all_criticised(revisions, criticised):
         return [float(not met) for met in find_met(revisions, criticised)]
@@ -144,7 +151,7 @@ def measure_needs(
 def measure_fall(
     revisions: Mapping[str, Sequence[Revision]], seed: int, criticised: Set[Turns] = frozenset()
 ) -> dict[str, Measure]:
-    """Return what the other arms need minus what the tuned model needs, paired by prompt.
+    """Return the needs of each other arm minus those of the tuned model, paired by prompt.
 
     Args:
         revisions: of every arm, greedy and sampled answers together.
@@ -162,18 +169,22 @@ def measure_fall(
 def make_evidence(
     revisions: Mapping[str, Sequence[Revision]], seed: int, criticised: Set[Turns] = frozenset()
 ) -> Evidence:
-    """Return the evidence of new answers, and what somebody made of them.
+    """Return the evidence of new answers and their revisions.
 
     Args:
         revisions: of every arm, greedy and sampled answers together.
-        criticised: prompts like the criticised ones. Where there are no others, what counts is
+        criticised: prompts like the criticized ones. If there are no others, the evidence is
             whether the criticism is met.
     """
-    needed = {arm: measure_needs(own, criticised) for arm, own in revisions.items()}
-    share = {arm: f"{100 * sum(own) / max(len(own), 1):.1f} %" for arm, own in needed.items()}
-    does, of = "the teacher changes", "words"
+    share = {}
+    for arm, own in revisions.items():
+        needs = measure_needs(own, criticised)
+        share[arm] = f"{100 * sum(needs) / max(len(needs), 1):.1f} %"
+    does = "the teacher changes"
+    of = "words"
     if all_criticised(revisions["base"], criticised):
-        does, of = "the criticism applies to", "answers"
+        does = "the criticism applies to"
+        of = "answers"
     after = share.get("taught", "")
     return describe_gains(
         measure_fall(revisions, seed, criticised),
@@ -186,12 +197,12 @@ def make_evidence(
 def describe_gains(
     gains: Mapping[str, Measure], *, start: str, change: str, prompted: str
 ) -> Evidence:
-    """Return what a verdict on corrections rests on, in words.
+    """Return the evidence for a verdict on corrections.
 
     Args:
-        gains: by how much the tuned model needs less than `base` and than `prompted`; nothing
-            where nothing was trained.
-        prompted: the figures of the arm that is shown corrections.
+        gains: the needs of `base` and of `prompted` minus those of the tuned model; nothing if
+            nothing was trained.
+        prompted: the figures of the arm with corrections in its prompt.
     """
     return Evidence(
         gain=gains.get("base"),

@@ -5,15 +5,15 @@ that turns answers into numbers. The harness does the rest, in this order:
 
   1  every arm answers every question: greedily, and the target questions once at T = 1 as well
   2  the scorer scores the target answers
-  3  side effects: near and general answers, held against the base's own
+  3  side effects: near and general answers, compared with the base's own
   4  further measurements of the method, drift among them
   5  noise floor: the base against itself, in a second sample
   6  sanity of the answers, proof that the base arm is the base
   7  verdict: one ladder for all methods (verdict.py)
 
 The arms are `base`, `prompted` (the base with the material in its prompt) and `taught`. The exam
-runs twice: before the training without `taught`, so that base and tuned model need not be in
-memory together, and afterwards, when the answers of the base are read from the ledger.
+runs twice. It first runs before the training without `taught`, so base and tuned model need not be
+in memory together. Afterwards it reads the answers of the base from the ledger.
 """
 
 from __future__ import annotations
@@ -44,22 +44,24 @@ from selfteach.train.distributed import is_shard
 from selfteach.train.train import TrainingResult
 
 ARMS = ("base", "prompted", "taught")
-TARGET, NEAR, GENERAL = "target", "near", "general"
+TARGET = "target"
+NEAR = "near"
+GENERAL = "general"
 PROBE_PAIRS: Sequence[tuple[Prompt, str]] = (
     (make_prompt("What is the capital of Norway?"), "The capital of Norway is Oslo."),
     (make_prompt("Name a colour."), "Blue."),
 )
-"""What the base is asked before and after training, to prove that the base arm is the base."""
+"""Answers for comparing the base before and after training, as the proof of the base arm."""
 
 
 @dataclass
 class TunedModel:
-    """The model after training.
+    """Hold the model after training.
 
     Attributes:
-        trained: what the training left behind; its adapter is merged into `model`.
-        model: gives logits and log-probabilities.
-        recorded: answers, with the ledger's memory.
+        trained: the result of the training; its adapter is merged into `model`.
+        model: computes logits and log-probabilities.
+        recorded: answers requests and records the answers in the ledger.
     """
 
     trained: TrainingResult
@@ -68,7 +70,7 @@ class TunedModel:
 
 
 class ExamSession(Protocol):
-    """What the harness needs of a session."""
+    """Define the part of a session that the harness needs."""
 
     config: Any
     display: Display
@@ -79,11 +81,11 @@ class ExamSession(Protocol):
 
 @dataclass(frozen=True)
 class Arm:
-    """One way to answer the exam: a model, and its prompt for each question, by scope.
+    """Represent one way to answer the exam: a model, and its prompts by scope.
 
     Attributes:
-        prompts: in the order of the questions; the arm answers only scopes that are named here.
-        sampled: whether it answers target questions at T = 1 as well.
+        prompts: in the order of the questions; the arm answers only these scopes.
+        sampled: whether the arm also answers target questions at T = 1.
     """
 
     model: Recorded
@@ -113,9 +115,10 @@ def make_arms(
 
 @dataclass(frozen=True)
 class Answers:
-    """One arm's answers to the questions of one scope, in their order.
+    """Hold one arm's answers to the questions of one scope, in their order.
 
-    `sampled` holds one sample at T = 1 of each, or nothing where none was asked for.
+    Attributes:
+        sampled: one sample at T = 1 for each question, or nothing.
     """
 
     questions: Sequence[str]
@@ -129,13 +132,13 @@ ArmAnswers = Mapping[str, Answers]
 
 @dataclass(frozen=True)
 class ExamState:
-    """What is known while an exam runs.
+    """Hold the state of a running exam.
 
     Attributes:
         tuned: None before the training.
         answers: answers[scope][arm].
-        scores: what the scorer made of the target answers.
-        found: exam.json as far as it is filled.
+        scores: the scorer's scores of the target answers.
+        found: the keys of exam.json so far.
     """
 
     session: ExamSession
@@ -148,16 +151,16 @@ class ExamState:
 
     @property
     def seed(self) -> int:
-        """The seed of the run."""
+        """Return the seed of the run."""
         return int(self.session.config.seed)
 
 
 Measurement = Callable[[ExamState], Mapping[str, Any]]
-"""Measures something more: new keys of exam.json."""
+"""Returns further keys of exam.json."""
 
 
 class Scorer(Protocol):
-    """Turns the target answers of one method into numbers."""
+    """Turn the target answers of one method into numbers."""
 
     def score(self, answers: ArmAnswers) -> Any:
         """Score the target answers of all arms."""
@@ -172,7 +175,7 @@ class Scorer(Protocol):
         ...
 
     def weigh(self, state: ExamState) -> Evidence:
-        """Return what the verdict rests on."""
+        """Return the evidence for the verdict."""
         ...
 
     def rows(self, state: ExamState) -> list[dict[str, Any]]:
@@ -181,26 +184,25 @@ class Scorer(Protocol):
 
 
 def excuse_nothing(scope: str, base: Answers) -> Collection[int]:
-    """Return no place: every side effect counts."""
+    """Return no index: every side effect counts."""
     return ()
 
 
 @dataclass(frozen=True)
 class Exam:
-    """What one method asks at the end, who answers, and how answers become numbers.
+    """Hold the questions of a method's exam, the arms, and the scorer.
 
     Attributes:
-        questions: held-out prompts by scope; `target` is what was taught.
+        questions: held-out prompts by scope; `target` is the scope of the material.
         arms: builds the arms; called with None before the training.
-        taught_texts: the taught answers; one that is repeated outside the target is a side effect.
+        taught_texts: the taught answers; repeating one outside the target is a side effect.
         header: keys of exam.json that are known beforehand.
         measurements: further measurements, in their order.
-        extra_measurements: the same, for the report of a run alone; a comparison leaves them out.
+        extra_measurements: the same, for the report of a run; a comparison leaves them out.
         target_stage, sampled_stage: the request stages of target answers. They are part of request
-            ids, so a change of them is another run.
-        sane_scopes: the scopes whose answers are checked for loops, the first that has questions
-            or, where there are several, all that have.
-        excuse: the places where an answer of this scope may repeat a taught text after all.
+            ids, so changing them makes another run.
+        sane_scopes: the scopes whose answers are checked for loops, if they have questions.
+        excuse: returns the indices of answers in a scope that may repeat a taught text.
     """
 
     questions: Mapping[str, Sequence[Prompt]]
@@ -216,7 +218,7 @@ class Exam:
     excuse: Callable[[str, Answers], Collection[int]] = excuse_nothing
 
     def run_baselines(self, session: ExamSession) -> None:
-        """Let base and prompted base answer, into the ledger, before anything is trained."""
+        """Record the answers of base and prompted base before the training."""
         self.run(session, None)
         session.base.rest()
 
@@ -252,7 +254,7 @@ class Exam:
 def answer_all(
     session: ExamSession, arms: Mapping[str, Arm], exam: Exam
 ) -> dict[str, dict[str, Answers]]:
-    """Let every arm answer the questions of its scopes: answers[scope][arm] (step 1)."""
+    """Return the answers of every arm to its scopes: answers[scope][arm] (step 1)."""
     found: dict[str, dict[str, Answers]] = {scope: {} for scope in exam.questions}
     session.display.start_stage("exam", count_answers(arms))
     for name, arm in arms.items():
@@ -313,12 +315,12 @@ def measure_sanity(
     """Return shares of looping and empty answers and the mean length of each arm (step 6).
 
     Args:
-        scopes: those of them that have questions count; where none has, the target does.
+        scopes: those that have questions count; if none has, the target does.
     """
-    asked = [scope for scope in scopes if scope in answers and answers[scope]["base"].questions]
-    asked = asked or [TARGET]
-    collected: dict[str, list[Completion]] = {arm: [] for arm in answers[asked[0]]}
-    for scope in asked:
+    used = [scope for scope in scopes if scope in answers and answers[scope]["base"].questions]
+    used = used or [TARGET]
+    collected: dict[str, list[Completion]] = {arm: [] for arm in answers[used[0]]}
+    for scope in used:
         for arm, own in answers[scope].items():
             collected[arm].extend(own.greedy)
     return measure_sanity_by_arm(collected, seed=seed)
@@ -327,7 +329,7 @@ def measure_sanity(
 def prove_base(session: ExamSession) -> dict[str, Any]:
     """Prove that the base arm is the base: its logits equal those of the loaded checkpoint.
 
-    Nothing is known of weights that are sharded over processes.
+    There is no proof for weights that are sharded over processes.
     """
     if is_shard(next(session.model.module.parameters())):
         return {"max_abs_difference": None, "same": None}
@@ -344,21 +346,23 @@ def measure_drift(
     """Measure KL(base || tuned) on the base's own answers, and the share of identical answers.
 
     Args:
-        answers: prompts are the questions themselves, without a system message.
+        answers: to prompts without a system message.
         left_out: for each answer the tokens that do not count.
     """
-    base, taught = answers["base"], answers["taught"]
-    pairs = [(make_prompt(q), d.text) for q, d in zip(base.questions, base.greedy, strict=True)]
+    base = answers["base"]
+    tuned_answers = answers["taught"].greedy
+    both = zip(base.questions, base.greedy, strict=True)
+    pairs = [(make_prompt(question), answered.text) for question, answered in both]
     session.display.start_stage("drift")
     found = compute_drift(
         session.model,
         tuned.model,
         pairs,
-        cut=[draw.finish == "length" for draw in base.greedy],
+        cut=[answered.finish == "length" for answered in base.greedy],
         seed=session.config.seed,
         left_out=left_out,
     )
-    same = [x.text == y.text for x, y in zip(base.greedy, taught.greedy, strict=True)]
+    same = [x.text == y.text for x, y in zip(base.greedy, tuned_answers, strict=True)]
     return {
         "kl_nats": found.kl_nats,
         "kl_p95": found.kl_p95_nats,

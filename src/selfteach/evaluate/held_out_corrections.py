@@ -1,12 +1,11 @@
-"""Corrections of held-out answers that people wrote: how much of them a model still needs, whatever
-it answers itself.
+"""Held-out corrections by people: how much correction a model still needs.
 
-Nobody corrects new answers where the teacher is a file or a person. What another model answered is
-far from what this one answers, so the distance of new answers hardly moves. What the correction is
-about shows in the amount of correction of the rows themselves.
+Nobody corrects new answers if the teacher is a file or a person. The corrected answers may come
+from another model and differ from this model's answers, so the distance of new answers hardly
+changes. The amount of correction of the rows themselves shows the effect.
 
 Source: correction-optimization, A = log P(y|x) - log P(y'|x). Departs: each of the two is a mean
-over its answer's tokens, or a correction that only adds words could never be the likelier one.
+over its answer's tokens, because otherwise a correction that only adds words is always less likely.
 """
 
 from __future__ import annotations
@@ -22,13 +21,15 @@ from selfteach.models.recorded import Recorded
 from selfteach.records import Continuations, Measure, Prompt
 
 MIN_PAIRS = 5
-"""Of fewer pairs nothing is concluded: four out of four happen by chance once in sixteen times."""
+"""Fewer pairs allow no conclusion: four out of four happen by chance in one of sixteen cases."""
 
 
 @dataclass(frozen=True, slots=True)
 class HeldOutCorrection:
-    """An answer to a held-out prompt, and what somebody made of it. `cut`: the answer stopped at
-    its token limit.
+    """Hold an answer to a held-out prompt and its correction.
+
+    Attributes:
+        cut: whether the answer stopped at its token limit.
     """
 
     prompt: Turns
@@ -40,11 +41,12 @@ class HeldOutCorrection:
 def measure_held_out_amounts(
     model: Recorded, prompts: Sequence[Prompt], pairs: Sequence[HeldOutCorrection]
 ) -> list[float]:
-    """Return log pi(y|x) / |y| - log pi(y'|x) / |y'| of each pair, in nats a token: below 0 where
-    the correction is preferred.
+    """Return log pi(y|x) / |y| - log pi(y'|x) / |y'| of each pair, in nats a token.
+
+    It is below 0 if the correction is preferred.
 
     Args:
-        prompts: what the model sees, in the order of the pairs.
+        prompts: the prompts of the model, in the order of the pairs.
     """
     items = [
         Continuations(prompt, (pair.answer, pair.correction), end=not pair.cut)
@@ -56,29 +58,30 @@ def measure_held_out_amounts(
 
 @dataclass(frozen=True)
 class HeldOutAmounts:
-    """The amount of correction of each pair, by arm."""
+    """Hold the amount of correction of each pair, by arm."""
 
     amounts: Mapping[str, Sequence[float]]
 
     @property
     def enough(self) -> bool:
-        """Whether there are so many pairs that something can be concluded."""
+        """Return whether there are enough pairs for a conclusion."""
         return len(self.amounts["base"]) >= MIN_PAIRS
 
     def measures(self, seed: int) -> dict[str, dict[str, Measure]]:
         """Return the numbers of each arm, with 95 % intervals by pair; none without pairs."""
         if not any(self.amounts.values()):
             return {"amount_held_out": {}, "preferred": {}}
-        mean = {arm: statistics.mean(found, seed=seed) for arm, found in self.amounts.items()}
-        preferred = {
-            arm: statistics.share([amount < 0 for amount in found])
-            for arm, found in self.amounts.items()
-        }
+        mean: dict[str, Measure] = {}
+        preferred: dict[str, Measure] = {}
+        for arm, found in self.amounts.items():
+            mean[arm] = statistics.mean(found, seed=seed)
+            preferred[arm] = statistics.share([amount < 0 for amount in found])
         return {"amount_held_out": mean, "preferred": preferred}
 
     def gains(self, seed: int) -> dict[str, Measure]:
-        """Return by how much the tuned model needs less than the other arms; nothing where there
-        are too few pairs, or nothing was trained.
+        """Return the amounts of the other arms minus those of the tuned model.
+
+        The result is empty if there are too few pairs, or nothing was trained.
         """
         if "taught" not in self.amounts or not self.enough:
             return {}
@@ -90,7 +93,7 @@ class HeldOutAmounts:
         }
 
     def evidence(self, seed: int) -> Evidence | None:
-        """Return what the verdict rests on, where there are pairs enough."""
+        """Return the evidence for the verdict, or None if there are too few pairs."""
         if not self.enough:
             return None
         count = len(self.amounts["base"])

@@ -1,5 +1,4 @@
-"""How well does each judge of knowledge tell what it should? Measured on questions with known
-answers.
+"""Calibration of the judges of knowledge on questions with known answers.
 
 S_K should rank questions that the model answers wrongly without the document above those that it
 answers rightly. S_L should rank wrong labels above right ones. Both are AUROCs with intervals.
@@ -22,17 +21,15 @@ from selfteach.statistics import auroc, best_threshold
 
 AnswerCheck = Callable[[str, str], bool]
 """Says whether an answer is right, given the gold one."""
-
-
 MIN_KNOWN = 10
 
 
 @dataclass(frozen=True)
 class BestJudge:
-    """What the best judge says of the questions about the documents.
+    """Hold the best judge's scores of the questions about the documents.
 
     Attributes:
-        tau_knowledge: the highest S_K up to which it is to be believed that a question is known.
+        tau_knowledge: the highest S_K up to which a question counts as known.
     """
 
     judge: str
@@ -44,11 +41,11 @@ class BestJudge:
 
 @dataclass(frozen=True)
 class JudgeCalibration:
-    """One judge against known answers: AUROCs, and the thresholds of the best balanced accuracy.
+    """Hold one judge's AUROCs on known answers, and the thresholds of best balanced accuracy.
 
     Attributes:
-        tau_known: the highest S_K below which no question lies that is unknown; None where fewer
-            than LEAST_KNOWN known ones do.
+        tau_known: the highest S_K of a known question below those of all unknown ones; None if
+            fewer than MIN_KNOWN questions are below them.
     """
 
     judge: str
@@ -59,7 +56,7 @@ class JudgeCalibration:
     tau_known: float | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """Return what the report shows."""
+        """Return the calibration for the report."""
         return asdict(self)
 
 
@@ -71,22 +68,23 @@ def calibrate_knowledge_judges(
 ) -> tuple[list[JudgeCalibration], dict[str, list[KnowledgeScores]]]:
     """Calibrate every judge; return the calibrations, and each judge's scores by its name.
 
-    A question is unknown where at most half of its blind samples are right.
+    A question is unknown if at most half of its blind samples are right.
 
     Args:
-        answered: questions with draws.
+        answered: questions with samples.
         gold: from a question's text to its answer.
 
     Raises:
-        KeyError: a question without a gold answer.
+        KeyError: a question has no gold answer.
     """
     wrong = []
     unknown = []
-    for a in answered:
-        answer = gold[a.question.text]
-        wrong.append(not right(a.best, answer))
-        unknown.append(mean([right(blind, answer) for blind in a.blind] or [0.0]) <= 0.5)
-    rows, found = [], {}
+    for row in answered:
+        answer = gold[row.question.text]
+        wrong.append(not right(row.best, answer))
+        unknown.append(mean([right(blind, answer) for blind in row.blind] or [0.0]) <= 0.5)
+    rows = []
+    found = {}
     for judge in judges:
         scores = judge.scores(answered)
         label = [s.s_label for s in scores]
@@ -105,8 +103,9 @@ def calibrate_knowledge_judges(
 
 
 def find_known_threshold(unknown: Sequence[bool], scores: Sequence[float]) -> float | None:
-    """Return the highest score of a known question that is below those of all unknown ones; None
-    where fewer than LEAST_KNOWN are.
+    """Return the highest score of a known question below those of all unknown ones.
+
+    Return None if fewer than MIN_KNOWN known questions are below them.
     """
     pairs = list(zip(scores, unknown, strict=True))
     lowest = min((score for score, is_unknown in pairs if is_unknown), default=float("inf"))
@@ -121,9 +120,9 @@ def choose_best_judge(
     min_auroc: float,
     tau_label: float,
 ) -> BestJudge | None:
-    """Choose the judge with the highest AUROC for what is unknown, and let it score the questions
-    about the documents; None where none reaches `min_auroc`, or none has a score up to which all
-    were known.
+    """Choose the judge with the highest AUROC of S_K, and score the questions about the documents.
+
+    Return None if no judge reaches `min_auroc` and has a `tau_known`.
     """
     able = [
         (c, judge)

@@ -1,9 +1,10 @@
-"""Numbers of an answer against a gold one: SQuAD's, precision and recall of classes, ROUGE, BLEU.
+"""Metrics of an answer against a gold one: SQuAD's, precision and recall of classes, ROUGE, BLEU.
+
 Each equals its reference package.
 
 Source: SQuAD's script (judge/match.py); scikit-learn's `precision_recall_fscore_support` with
-zero_division=0; Lin 2004 and rouge_score
-0.1.2 (no stemming) for ROUGE; Papineni et al. 2002 by sacrebleu 2 (Post 2018) for BLEU.
+zero_division=0; Lin 2004 and rouge_score 0.1.2 (no stemming) for ROUGE; Papineni et al. 2002 with
+sacrebleu 2 (Post 2018) for BLEU.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import asdict, dataclass
+from itertools import zip_longest
 from typing import Any
 
 import numpy as np
@@ -26,8 +28,10 @@ BOOTSTRAP_ROUNDS = 400
 
 @dataclass(frozen=True, slots=True)
 class PRF:
-    """Precision, recall and F1, each in [0, 1]; 0 where a denominator is 0. `support` counts the
-    gold items.
+    """Hold precision, recall and F1, each in [0, 1]; a zero denominator gives 0.
+
+    Attributes:
+        support: the number of gold items.
     """
 
     precision: float
@@ -38,8 +42,12 @@ class PRF:
 
 @dataclass(frozen=True)
 class ClassReport:
-    """Each class's numbers; `macro`: their mean; `weighted`: their mean by support; `micro`: from
-    the counts of all classes together.
+    """Hold the numbers of each class, and their averages.
+
+    Attributes:
+        macro: the mean over classes.
+        micro: from the counts of all classes together.
+        weighted: the mean over classes, weighted by support.
     """
 
     classes: dict[Hashable, PRF]
@@ -50,13 +58,13 @@ class ClassReport:
 
 
 def best_over(golds: Sequence[str], answer: str, metric: str = "f1") -> float:
-    """The best value against any of several gold answers, as SQuAD's script takes it.
+    """Return the best value against any of several gold answers, as SQuAD's script does.
 
     Args:
         metric: "f1", "exact" or "contains".
 
     Raises:
-        ValueError: no gold answer, or no such metric.
+        ValueError: there is no gold answer, or no such metric.
     """
     found = {"f1": token_f1, "exact": exact_match, "contains": contains_answer}.get(metric)
     if not golds or found is None:
@@ -67,65 +75,73 @@ def best_over(golds: Sequence[str], answer: str, metric: str = "f1") -> float:
 def classification_report(
     gold: Sequence[Hashable], predicted: Sequence[Hashable], names: Iterable[Hashable] | None = None
 ) -> ClassReport:
-    """Precision, recall and F1 of each class that occurs on either side.
+    """Return precision, recall and F1 of each class that occurs on either side.
 
     Args:
-        names: only of these, as `labels` in scikit-learn; what else was predicted counts as no
-            prediction.
+        names: the classes to report, as `labels` in scikit-learn. Another predicted class counts
+            as no prediction.
 
     Raises:
         ValueError: the lengths differ.
     """
     pairs = list(zip(gold, predicted, strict=True))
     names = sorted({*gold, *predicted} if names is None else set(names), key=repr)
-    hits, wanted, given = Counter(g for g, p in pairs if g == p), Counter(gold), Counter(predicted)
-    found = {name: _prf(hits[name], given[name], wanted[name]) for name in names}
-    rows, n = list(found.values()), len(pairs)
-    together = _prf(*(sum(counts[name] for name in names) for counts in (hits, given, wanted)))
+    hits = Counter(g for g, p in pairs if g == p)
+    wanted = Counter(gold)
+    given = Counter(predicted)
+    found = {name: _compute_prf(hits[name], given[name], wanted[name]) for name in names}
+    num_hits = sum(hits[name] for name in names)
+    num_given = sum(given[name] for name in names)
+    num_wanted = sum(wanted[name] for name in names)
+    rows = list(found.values())
     return ClassReport(
         found,
-        _mean(rows, [1] * len(rows)),
-        together,
-        _mean(rows, [r.support for r in rows]),
-        hits.total() / n if n else 0.0,
+        _average_prf(rows, [1] * len(rows)),
+        _compute_prf(num_hits, num_given, num_wanted),
+        _average_prf(rows, [row.support for row in rows]),
+        hits.total() / len(pairs) if pairs else 0.0,
     )
 
 
-def _prf(hits: int, given: int, wanted: int) -> PRF:
-    precision, recall = hits / given if given else 0.0, hits / wanted if wanted else 0.0
-    return PRF(
-        precision, recall, 2 * precision * recall / (precision + recall) if hits else 0.0, wanted
-    )
+def _compute_prf(hits: int, given: int, wanted: int) -> PRF:
+    precision = hits / given if given else 0.0
+    recall = hits / wanted if wanted else 0.0
+    f1 = 2 * precision * recall / (precision + recall) if hits else 0.0
+    return PRF(precision, recall, f1, wanted)
 
 
-def _mean(rows: Sequence[PRF], weights: Sequence[int]) -> PRF:
+def _average_prf(rows: Sequence[PRF], weights: Sequence[int]) -> PRF:
     total = sum(weights)
 
-    def mean(values: Iterable[float]) -> float:
+    def average(values: Iterable[float]) -> float:
         return sum(w * v for w, v in zip(weights, values, strict=True)) / total if total else 0.0
 
     return PRF(
-        mean(r.precision for r in rows),
-        mean(r.recall for r in rows),
-        mean(r.f1 for r in rows),
-        sum(r.support for r in rows),
+        average(row.precision for row in rows),
+        average(row.recall for row in rows),
+        average(row.f1 for row in rows),
+        sum(row.support for row in rows),
     )
 
 
 def rouge(answer: str, gold: str, words: SplitWords = split_latin_words) -> dict[str, PRF]:
-    """ROUGE-1, -2 and -L of an answer, counts clipped: a word of the answer counts as often as the
-    gold text has it.
+    """Return ROUGE-1, -2 and -L of an answer, with counts clipped to those of the gold text.
 
     ROUGE-n: hits = sum over n-grams of min(count in answer, count in gold); ROUGE-L: hits = the
     longest common subsequence.
 
     Args:
-        words: what cuts a text into words; rouge_score's own finds none outside a-z and 0-9,
-            `overlap.tokens` those of every script.
+        words: splits a text into words. rouge_score's splitter finds only a-z and 0-9,
+            `overlap.split_words` finds words of every script.
     """
-    left, right = words(answer), words(gold)
-    found = {f"rouge{n}": _ngrams(left, right, n) for n in (1, 2)}
-    return found | {"rougeL": _prf(int(LCSseq.similarity(left, right)), len(left), len(right))}
+    left = words(answer)
+    right = words(gold)
+    common = int(LCSseq.similarity(left, right))
+    return {
+        "rouge1": _compare_ngrams(left, right, 1),
+        "rouge2": _compare_ngrams(left, right, 2),
+        "rougeL": _compute_prf(common, len(left), len(right)),
+    }
 
 
 def best_rouge(answer: str, golds: Sequence[str], kind: str = "rougeL") -> float:
@@ -138,11 +154,12 @@ def best_rouge(answer: str, golds: Sequence[str], kind: str = "rougeL") -> float
 
 
 def report_labels(pairs: Sequence[tuple[Sequence[str], str]]) -> dict[str, Any]:
-    """Return precision, recall and F1 of each gold label, and their averages. An answer that is
-    none of the labels counts as no prediction.
+    """Return precision, recall and F1 of each gold label, and their averages.
+
+    An answer that is none of the labels counts as no prediction.
 
     Args:
-        pairs: gold answers to a classification, the first of which is the label, and an answer.
+        pairs: (gold answers, answer) of classifications; the first gold answer is the label.
     """
     wanted = [normalize_answer(golds[0]) for golds, _ in pairs]
     given = []
@@ -154,15 +171,18 @@ def report_labels(pairs: Sequence[tuple[Sequence[str], str]]) -> dict[str, Any]:
     return {"each": report["classes"], **averages}
 
 
-def _ngrams(left: Sequence[str], right: Sequence[str], n: int) -> PRF:
-    one, other = (
-        Counter(zip(*(words[i:] for i in range(n)), strict=False)) for words in (left, right)
-    )
-    return _prf((one & other).total(), one.total(), other.total())
+def _compare_ngrams(left: Sequence[str], right: Sequence[str], n: int) -> PRF:
+    given = _count_ngrams(left, n)
+    wanted = _count_ngrams(right, n)
+    return _compute_prf((given & wanted).total(), given.total(), wanted.total())
+
+
+def _count_ngrams(words: Sequence[str], n: int) -> Counter[tuple[str, ...]]:
+    return Counter(tuple(words[i : i + n]) for i in range(len(words) - n + 1))
 
 
 def bleu(answers: Sequence[str], golds: Sequence[Sequence[str]]) -> float:
-    """Corpus BLEU in [0, 100], with sacrebleu's defaults (13a words, exponential smoothing).
+    """Return corpus BLEU in [0, 100], with sacrebleu's defaults (13a words, exponential smoothing).
 
     Args:
         golds: for each answer one or more references; the number may differ.
@@ -176,17 +196,16 @@ def bleu(answers: Sequence[str], golds: Sequence[Sequence[str]]) -> float:
         raise ValueError(f"{len(answers)} answers for {len(golds)} lists of references")
     if not answers:
         return 0.0
-    streams: list[Any] = [
-        [refs[i] if i < len(refs) else None for refs in golds] for i in range(max(map(len, golds)))
-    ]
+    streams: Any = list(map(list, zip_longest(*golds)))
     return float(BLEU().corpus_score(list(answers), streams).score)
 
 
 def bleu_with_interval(
     answers: Sequence[str], golds: Sequence[Sequence[str]], seed: int = 0
 ) -> Measure:
-    """`bleu` with the interval of a bootstrap over answers: their counts are summed anew for each
-    resample. Raises as `bleu`.
+    """Return `bleu` with the interval of a bootstrap over answers; raise as `bleu` does.
+
+    Each resample sums the counts of its answers.
     """
     from sacrebleu.metrics.bleu import BLEU
 
@@ -194,21 +213,16 @@ def bleu_with_interval(
     if not answers:
         return Measure(value, 0.0, 100.0, 0)
     single = BLEU(effective_order=True)  # else it warns; the counts are the same
-    parts = [
-        single.sentence_score(answer, list(refs))
-        for answer, refs in zip(answers, golds, strict=True)
-    ]
-    counts = np.array([[p.sys_len, p.ref_len, *p.counts, *p.totals] for p in parts])  # (N, 10)
-
-    def of(rows: Any) -> float:
-        mine, theirs, *rest = counts[rows].sum(0).tolist()
-        return float(BLEU.compute_bleu(rest[:4], rest[4:], mine, theirs, smooth_method="exp").score)
-
-    drawn = [
-        of(rows)
-        for rows in np.random.default_rng(seed).integers(
-            len(parts), size=(BOOTSTRAP_ROUNDS, len(parts))
-        )
-    ]
-    low, high = np.quantile(drawn, [0.025, 0.975])
-    return Measure(value, float(low), float(high), len(parts))
+    counts_by_answer = []
+    for answer, refs in zip(answers, golds, strict=True):
+        part = single.sentence_score(answer, list(refs))
+        counts_by_answer.append([part.sys_len, part.ref_len, *part.counts, *part.totals])
+    counts = np.array(counts_by_answer)  # (N, 10)
+    n = len(answers)
+    scores = []
+    for rows in np.random.default_rng(seed).integers(n, size=(BOOTSTRAP_ROUNDS, n)):
+        own, reference, *rest = counts[rows].sum(0).tolist()
+        found = BLEU.compute_bleu(rest[:4], rest[4:], own, reference, smooth_method="exp")
+        scores.append(float(found.score))
+    low, high = np.quantile(scores, [0.025, 0.975])
+    return Measure(value, float(low), float(high), n)

@@ -1,13 +1,12 @@
-"""Retention: does a taught model still know what everybody knows?
+"""Retention: the common knowledge that a tuned model still has.
 
-Sixty common questions (common.py), each with its own answer and some answers to others. The model
-does not answer, it chooses: a question's mark is the share of wrong answers that are less likely
-than the right one, by the mean log-probability of a token. Nothing of it is in any chat form, so
-what a lesson does to the form of answers does not enter.
+Each of sixty common questions (common_knowledge.py) has its right answer and some answers to other
+questions. The score of a question is the share of wrong answers that are less likely than the right
+one, by the mean log-probability of a token. No chat template is used, so changes in the form of
+answers do not count.
 
-Our own: a likelihood choice, passed where the lower end of the interval is above -3 points. A share
-of beaten answers, in place of right or wrong, sees a change long before the best answer is another
-one.
+Own definition, without a source. Retention is passed if the lower end of the interval is above -3
+points. The share of less likely answers shows a change long before the best answer changes.
 """
 
 from __future__ import annotations
@@ -26,56 +25,58 @@ MIN_CHANGE = -0.03
 
 
 def make_choices() -> list[Continuations]:
-    """Each question with the right answer first, then the next questions' answers that are not
-    right here too.
+    """Return each question with the right answer first, then wrong answers.
+
+    The wrong answers are those to the next questions, unless they are right here too.
     """
     found = []
-    for at, (question, right) in enumerate(COMMON_QUESTIONS):
+    for place, (question, right) in enumerate(COMMON_QUESTIONS):
         known = {answer.lower() for answer in right}
-        turned = (other[0] for _, other in (*COMMON_QUESTIONS[at + 1 :], *COMMON_QUESTIONS[:at]))
-        wrong = list(dict.fromkeys(text for text in turned if text.lower() not in known))[
-            :NUM_DISTRACTORS
-        ]
-        found.append(
-            Continuations(
-                f"Question: {question}\nAnswer:", tuple(f" {text}" for text in (right[0], *wrong))
-            )
-        )
+        others = (*COMMON_QUESTIONS[place + 1 :], *COMMON_QUESTIONS[:place])
+        firsts = dict.fromkeys(answers[0] for _, answers in others)
+        wrong = [text for text in firsts if text.lower() not in known]
+        texts = [right[0], *wrong[:NUM_DISTRACTORS]]
+        answers = tuple(f" {text}" for text in texts)
+        found.append(Continuations(f"Question: {question}\nAnswer:", answers))
     return found
 
 
 def score_questions(model: Scorer) -> list[float]:
-    """For each question the share of wrong answers that are less likely than the right one; equally
-    likely ones count one half.
+    """Return the share of wrong answers that are less likely than the right one, by question.
+
+    Equally likely answers count one half.
     """
     items = make_choices()
     found = dict(model.stream_scores(items))
-    rows = ([score.token_logp for score in found[item.id(model.fingerprint)]] for item in items)
-    return [
-        sum(1.0 if own > other else 0.5 if own == other else 0.0 for other in others) / len(others)
-        for own, *others in rows
-    ]
+    shares = []
+    for item in items:
+        right, *wrong = (score.token_logp for score in found[item.id(model.fingerprint)])
+        less_likely = sum(logp < right for logp in wrong)
+        ties = wrong.count(right)
+        shares.append((less_likely + 0.5 * ties) / len(wrong))
+    return shares
 
 
 def measure_retention(models: Mapping[str, Scorer], seed: int) -> dict[str, Any]:
-    """Each model's mean mark; with a taught one its change, and whether that is `is_retained`.
+    """Measure each model's mean score, and the change of the tuned model.
 
-    The interval has no width where nothing changed: that is then known, because the same questions
-    were asked.
+    The interval of an unchanged score has no width, because the questions are the same.
 
     Args:
         models: `base`, and perhaps `taught`.
     """
-    found = {arm: score_questions(model) for arm, model in models.items()}
-    told: dict[str, Any] = {
-        arm: statistics.mean(values, seed=seed, limits=(0.0, 1.0)) for arm, values in found.items()
+    scores = {arm: score_questions(model) for arm, model in models.items()}
+    found: dict[str, Any] = {
+        arm: statistics.mean(values, seed=seed, limits=(0.0, 1.0)) for arm, values in scores.items()
     }
-    if "taught" not in found:
-        return told
-    change = statistics.paired_bootstrap(found["taught"], found["base"], seed=seed, limits=None)
-    return told | {"change": change, "passed": is_retained(change)}
+    if "taught" in scores:
+        change = statistics.paired_bootstrap(
+            scores["taught"], scores["base"], seed=seed, limits=None
+        )
+        found |= {"change": change, "passed": is_retained(change)}
+    return found
 
 
 def is_retained(change: Measure) -> bool:
-    """The rule."""
+    """Return whether a change of the score is above the allowed loss."""
     return change.low > MIN_CHANGE

@@ -1,7 +1,7 @@
-"""Side effects: what a lesson does to answers that it should leave alone.
+"""Side effects: changes of answers that the training should not change.
 
-Near and general prompts are answered by every arm. An answer is harmed where it repeats a taught
-text, is empty, or loops, and the base's own answer does not.
+Every arm answers near and general prompts. An answer is harmed if it repeats a taught text, is
+empty, or loops, and the base's own answer does not.
 """
 
 from __future__ import annotations
@@ -18,26 +18,26 @@ from selfteach.records import Completion
 
 TARGET = "target"
 OVERAPPLIED = 0.6
-"""ROUGE-L from which an answer outside the scope counts as one of the taught answers."""
+"""An answer outside the scope counts as a taught answer from this ROUGE-L on."""
 
 
 class ScopeAnswers(Protocol):
-    """One arm's answers to one scope; `evaluate.exam.Answers` is one."""
+    """Represent one arm's answers to one scope, such as `evaluate.exam.Answers`."""
 
     @property
     def questions(self) -> Sequence[str]:
-        """The words of the questions."""
+        """Return the texts of the questions."""
         ...
 
     @property
     def greedy(self) -> Sequence[Completion]:
-        """The greedy answers."""
+        """Return the greedy answers."""
         ...
 
 
 @dataclass(frozen=True)
 class SideEffects:
-    """Which answers outside the target are unharmed.
+    """Hold which answers outside the target are unharmed.
 
     Attributes:
         answers: answers[scope][arm], every scope but the target.
@@ -50,14 +50,13 @@ class SideEffects:
     overapplied: Mapping[str, list[bool]]
 
     def measure(self, seed: int) -> dict[str, Any]:
-        """Return the shares of unharmed answers by scope and arm, and what tuning lost of them.
+        """Return the shares of unharmed answers by scope and arm, and the loss by tuning.
 
         `side_effects` is base minus tuned, paired by prompt, with a 95 % interval.
         """
-        found: dict[str, Any] = {
-            scope: {arm: statistics.share(flags) for arm, flags in arms.items()}
-            for scope, arms in self.unharmed.items()
-        }
+        found: dict[str, Any] = {}
+        for scope, arms in self.unharmed.items():
+            found[scope] = {arm: statistics.share(flags) for arm, flags in arms.items()}
         if "taught" in self.overapplied:
             lost: dict[str, Any] = {
                 scope: statistics.paired_bootstrap(arms["base"], arms["taught"], seed=seed)
@@ -72,7 +71,7 @@ class SideEffects:
         return [scope for scope in self.unharmed if self.harmed_share(arm, scope) > MAX_HARMED]
 
     def harmed_share(self, arm: str, scope: str) -> float:
-        """Return the share of an arm's answers that are harmed, beyond the base's own."""
+        """Return the share of harmed answers of an arm minus the base's own share."""
         arms = self.unharmed.get(scope, {})
         if arm not in arms:
             return 0.0
@@ -102,11 +101,11 @@ def find_side_effects(
     taught_texts: Sequence[str],
     excuse: Callable[[str, Any], Collection[int]],
 ) -> SideEffects:
-    """Hold the answers outside the target against the base's own.
+    """Compare the answers outside the target with the base's own.
 
     Args:
         answers: answers[scope][arm]; a scope without questions is left out.
-        excuse: the places of a scope where a taught answer is right after all.
+        excuse: returns the indices of a scope where a taught answer is right.
     """
     taught = OverlapIndex(dict.fromkeys(taught_texts))
     outside = {s: arms for s, arms in answers.items() if s != TARGET and arms["base"].questions}
@@ -130,14 +129,16 @@ def mark_unharmed(
 ) -> tuple[list[bool], list[bool]]:
     """Return (unharmed, overapplied) flags for each answer.
 
-    Loops count only as far as more answers loop than the base's: any change makes some answers
-    loop and mends others.
+    Only the loops beyond the number of the base's count, because any change makes some answers loop
+    and ends other loops.
 
     Args:
         own, base: answers to the same prompts, of an arm and of the base.
-        excused: the places where a taught answer is right after all.
+        excused: the indices where a taught answer is right.
     """
-    wrong, emptied, newly_looping = [], [], []
+    wrong = []
+    emptied = []
+    newly_looping = []
     mended = 0
     for i, (mine, theirs) in enumerate(zip(own, base, strict=True)):
         repeats = taught.nearest(mine.text).similarity >= OVERAPPLIED

@@ -1,10 +1,11 @@
-"""Reading a soft prompt: the nearest words of each token, and whether those words do the same: in
-the places where the soft tokens stood, before the template, and as text that a person could type,
+"""Reading of a soft prompt: the words nearest to each token, and how much of its effect they have.
+
+The words are measured in the places of the soft tokens, before the template, and as plain text
 before the question.
 
-Source: Lester et al. 2021 (arXiv 2104.08691), section 6.2, for nearest words by cosine; Khashabi et
-al. 2022 (arXiv 2112.08348), that words near a soft prompt need not mean what it does: hence the
-read-back.
+Source: Lester et al. 2021 (arXiv 2104.08691), section 6.2, for nearest words by cosine. Khashabi et
+al. 2022 (arXiv 2112.08348) show that words near a soft prompt need not have its effect; the
+read-back measures this.
 """
 
 from __future__ import annotations
@@ -20,18 +21,16 @@ from selfteach.models.hf import HfModel
 from selfteach.models.soft_prompt import TENSOR_NAME, SoftPromptHooks
 from selfteach.records import Message, Prompt
 
-SIMILARITIES = ("cosine", "dot")
-
 
 @dataclass(frozen=True, slots=True)
 class ReadBack:
-    """What words do in the place of a soft prompt, in nats a token of given answers.
+    """Hold the effect of words in the place of a soft prompt, in nats a token of given answers.
 
     Attributes:
         words: the decoded words.
         effect: KL(soft prompt || base).
-        left: KL(soft prompt || base with the words' embeddings where the soft tokens stood).
-        left_as_text: KL(soft prompt || base with the words as text before the question).
+        remaining: KL(soft prompt || base with the words' embeddings in place of the soft tokens).
+        remaining_as_text: KL(soft prompt || base with the words as text before the question).
     """
 
     words: str
@@ -41,25 +40,27 @@ class ReadBack:
 
     @property
     def share(self) -> float:
-        """The part of the effect that the words have; below 0 they lead elsewhere, and without an
-        effect there is nothing to share.
+        """Return the share of the effect that the words have; 0 if there is no effect.
+
+        It is below 0 if the words increase the distance.
         """
         return 1 - self.remaining / self.effect if self.effect else 0.0
 
     @property
     def share_as_text(self) -> float:
-        """The same of the words as text."""
+        """Return the same share of the words as text."""
         return 1 - self.remaining_as_text / self.effect if self.effect else 0.0
 
 
 def find_nearest_words(
     soft: Tensor, words: Tensor, count: int = 5
 ) -> dict[str, tuple[Tensor, Tensor]]:
-    """For each measure the ids and the values of the nearest words, best first: (n, count) each.
+    """Return the ids and the values of the nearest words for each measure, best first.
 
-    Shapes: soft (n, D), words (V, D).
+    Shapes: soft (n, D), words (V, D); ids and values (n, count).
     """
-    soft, words = soft.float(), words.float()
+    soft = soft.float()
+    words = words.float()
     dot = soft @ words.t()
     sizes = soft.norm(dim=1)[:, None] * words.norm(dim=1)[None]
     found = {"cosine": dot / sizes.clamp_min(1e-12), "dot": dot}
@@ -74,63 +75,56 @@ def measure_read_back(
     pairs: Sequence[tuple[Prompt, str]],
     cut: Sequence[bool] = (),
 ) -> ReadBack:
-    """How much of a soft prompt's effect on given answers the words `ids` have.
+    """Measure how much of a soft prompt's effect on given answers the words `ids` have.
 
     Shapes: soft (n, D).
 
     Args:
-        cut: whether each answer stopped at its token limit, and so has no end of turn that counts.
+        cut: whether each answer stopped at its token limit; its end of turn does not count.
     """
     words: Any = base.module.get_input_embeddings()  # type: ignore[operator]
     hard = words(torch.tensor(list(ids), device=base.device)).detach().float()
-    said = base.tokenizer.decode(list(ids))
-    typed = [(insert_words(prompt, said), answer) for prompt, answer in pairs]
+    text = base.tokenizer.decode(list(ids))
+    typed = [(insert_words(prompt, text), answer) for prompt, answer in pairs]
     wanted = _compute_log_probs(base, soft.to(base.device), pairs)
-    others = (
-        _compute_log_probs(base, None, pairs),
-        _compute_log_probs(base, hard, pairs),
-        _compute_log_probs(base, None, typed),
-    )
     counted = [len(rows) - (1 if cut and cut[i] else 0) for i, rows in enumerate(wanted)]
+
+    def measure_kl(others: list[Tensor]) -> float:
+        rows = zip(wanted, others, counted, strict=True)
+        return sum(float(_compute_kl(p[:n], q[:n]).sum()) for p, q, n in rows) / sum(counted)
+
     return ReadBack(
-        said,
-        *(
-            sum(
-                float(_kl(p[:n], q[:n]).sum())
-                for p, q, n in zip(wanted, other, counted, strict=True)
-            )
-            / sum(counted)
-            for other in others
-        ),
+        text,
+        measure_kl(_compute_log_probs(base, None, pairs)),
+        measure_kl(_compute_log_probs(base, hard, pairs)),
+        measure_kl(_compute_log_probs(base, None, typed)),
     )
 
 
 def insert_words(prompt: Prompt, words: str) -> Prompt:
-    """The prompt with words before its first question."""
+    """Return the prompt with words before its first question."""
     if isinstance(prompt, str):
         return f"{words} {prompt}"
-    first = next((i for i, turn in enumerate(prompt) if turn.role == "user"), 0)
-    return (
-        *prompt[:first],
-        Message(prompt[first].role, f"{words} {prompt[first].content}"),
-        *prompt[first + 1 :],
-    )
+    turns = list(prompt)
+    first = next((i for i, turn in enumerate(turns) if turn.role == "user"), 0)
+    turns[first] = Message(turns[first].role, f"{words} {turns[first].content}")
+    return tuple(turns)
 
 
-def _kl(p: Tensor, q: Tensor) -> Tensor:
+def _compute_kl(p: Tensor, q: Tensor) -> Tensor:
     return (p.exp() * (p - q)).sum(-1).clamp_min(0)
 
 
 def _compute_log_probs(
     base: HfModel, tokens: Tensor | None, pairs: Sequence[tuple[Prompt, str]]
 ) -> list[Tensor]:
-    """(T, V) for each answer, with the given embeddings before its prompt."""
-    worn = SoftPromptHooks(base.module, {TENSOR_NAME: tokens}) if tokens is not None else None
-    if worn:
-        worn.attach()
+    """Return log-probabilities (T, V) for each answer, with given embeddings before its prompt."""
+    hooks = SoftPromptHooks(base.module, {TENSOR_NAME: tokens}) if tokens is not None else None
+    if hooks:
+        hooks.attach()
     try:
         found = {i: logits.log_softmax(-1) for i, logits in base.answer_logits(pairs)}
     finally:
-        if worn:
-            worn.detach()
+        if hooks:
+            hooks.detach()
     return [found[i] for i in range(len(pairs))]

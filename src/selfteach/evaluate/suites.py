@@ -1,6 +1,4 @@
-"""Names of well-known suites as lm-eval's tasks. Whatever is no suite is taken for one of lm-eval's
-own names.
-"""
+"""Well-known suites as lm-eval's tasks. Any other name is one of lm-eval's own."""
 
 from __future__ import annotations
 
@@ -11,7 +9,11 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Suite:
-    """A suite under lm-eval's names. `without`: what it has and lm-eval has not, and why."""
+    """Hold a suite under lm-eval's names.
+
+    Attributes:
+        without: the parts of the suite that lm-eval lacks, with the reason.
+    """
 
     tasks: tuple[str, ...]
     without: Mapping[str, str] = field(default_factory=dict)
@@ -68,12 +70,16 @@ SUITES: dict[str, Suite] = {
 
 
 def get_suite(name: str) -> Suite:
-    """The suite of a name, whatever its capitals and hyphens; else lm-eval's task of this name."""
+    """Return the suite of a name, or lm-eval's task of this name; ignore case and hyphens."""
     return SUITES.get(re.sub(r"[^a-z0-9]", "", name.lower()), Suite((name,)))
 
 
 def combine_suites(names: Sequence[str]) -> Suite:
-    """Several names as one suite, each task once."""
-    found = [get_suite(name) for name in names]
-    without = {what: why for each in found for what, why in each.without.items()}
-    return Suite(tuple(dict.fromkeys(task for each in found for task in each.tasks)), without)
+    """Return several suites as one, each task once."""
+    tasks: dict[str, None] = {}
+    without: dict[str, str] = {}
+    for name in names:
+        suite = get_suite(name)
+        tasks |= dict.fromkeys(suite.tasks)
+        without |= suite.without
+    return Suite(tuple(tasks), without)

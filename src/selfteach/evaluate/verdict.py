@@ -6,8 +6,8 @@
     just prompt it     the base with the material in its prompt does as well, and harms no more
     taught             everything else
 
-"Not examined" stands beside the ladder: there was nothing to measure on. A method says in its own
-words what was measured; which rung is reached is decided here alone.
+"Not examined" is a separate word: there was nothing to measure on. A method describes its
+measurements in its own words; this module alone chooses the verdict.
 """
 
 from __future__ import annotations
@@ -19,28 +19,27 @@ from selfteach.records import Measure
 
 Word = Literal["nothing to learn", "not learned", "just prompt it", "taught", "not examined"]
 MAX_HARMED = 0.1
-"""The share of harmed answers above which a lesson is not learned cleanly."""
+"""The share of harmed answers above which the material is not learned cleanly."""
 NO_MORE_THAN_CHANCE = "no more than chance explains"
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """What a verdict rests on.
+    """Hold the evidence for a verdict.
 
     Attributes:
-        gain: tuned minus base, paired, greater is better; None where nothing was trained.
-        over_prompt: tuned minus prompted base; None where no prompt can hold the material.
+        gain: tuned minus base, paired, greater is better; None if nothing was trained.
+        over_prompt: tuned minus prompted base; None if no prompt can hold the material.
         start: how the base does, as a clause: "the base keeps the rule in 40 % of its answers".
         change: what changed, as a clause.
         prompted: how the prompted base does, as a clause.
-        not_trained: why nothing was trained.
-        tried: whether there was something to teach, though nothing could be trained.
-        harm: why the tuned model is not accepted although it gained; "" where nothing speaks
-            against it.
-        prompt_harm: the same of the prompted base.
-        taught: what follows "Taught: " and the change, for instance "; other answers are
+        not_trained: the reason if nothing was trained.
+        tried: whether there was something to teach, although nothing could be trained.
+        harm: the reason to reject the tuned model in spite of its gain, or "".
+        prompt_harm: the same for the prompted base.
+        taught: the words after "Taught: " and the change, for instance "; other answers are
             unharmed".
-        worse: what follows "which is" where the gain is below zero by more than chance explains.
+        worse: the words after "which is" if the gain is below zero by more than chance.
     """
 
     gain: Measure | None
@@ -58,17 +57,17 @@ class Evidence:
 
 def reach_verdict(evidence: Evidence) -> dict[str, str]:
     """Return one word and one plain sentence."""
-    word, sentence = climb(evidence)
+    word, sentence = choose_verdict(evidence)
     return {"word": word, "sentence": sentence}
 
 
 def withhold_verdict(reason: str) -> dict[str, str]:
-    """Return the word and the sentence of a run that nothing was measured on."""
+    """Return the word and the sentence of a run without any measurement."""
     return {"word": "not examined", "sentence": f"Not examined: {reason}."}
 
 
-def climb(evidence: Evidence) -> tuple[Word, str]:
-    """Return the highest rung that the evidence reaches, and its sentence."""
+def choose_verdict(evidence: Evidence) -> tuple[Word, str]:
+    """Return the highest verdict that the evidence supports, and its sentence."""
     change = evidence.change
     if evidence.gain is None:
         because = f"{evidence.start}."

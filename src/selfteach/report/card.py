@@ -1,7 +1,6 @@
 """The model card: README.md of a run folder, with the front matter that model hubs read.
 
-Text that people or models wrote stands in fenced blocks that it cannot close; nothing of it is
-Markdown.
+Text by people or models is in fenced blocks that it cannot close; none of it acts as Markdown.
 """
 
 from __future__ import annotations
@@ -9,12 +8,14 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from html import escape
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from selfteach.models.embedded import EMBEDDED
+from selfteach.records import Measure
 from selfteach.report import sections
 from selfteach.report.format_text import (
     MISSING,
@@ -28,6 +29,8 @@ from selfteach.report.format_text import (
 )
 from selfteach.report.labels import get_heading, get_labels
 from selfteach.report.read_run import RunData, get_path, list_objects, read_measure, read_run
+from selfteach.report.result_table import SMOKE_TEST_NOTICE
+from selfteach.report.rows import ELSEWHERE_ROWS, make_result_rows, make_rows
 from selfteach.text import clean_text
 
 MAX_ANSWERS_SHOWN = 3
@@ -35,12 +38,11 @@ PEFT_KINDS = ("lora", "prompt_tuning")
 """The kinds of adapters that plain PEFT loads."""
 _SPECIAL = re.compile(r"([\\`*_{}\[\]()#+\-.!|~>:@/$])")
 
-SMOKE_TEST_NOTICE = "**A rehearsal**: small budgets, wide intervals. Do not quote these numbers."
-
 
 def make_card(folder: Path) -> str:
-    """The card as Markdown: base, data, exam, how to use it, and what it is not."""
-    run, kind = read_run(folder), read_adapter_kind(folder)
+    """Return the card as Markdown: base, usage, exam, data, answers and limits."""
+    run = read_run(folder)
+    kind = read_adapter_kind(folder)
     parts = [
         _make_front_matter(run, kind),
         f"# {get_labels(run.exam).card}",
@@ -57,32 +59,26 @@ def make_card(folder: Path) -> str:
 
 
 def read_adapter_kind(folder: Path) -> str:
-    """The kind of the run's adapter, as its configuration names it; an empty text where there is
-    none that can be read.
-    """
+    """Return the kind of the run's adapter as its configuration names it, or an empty text."""
     try:
         settings = json.loads((folder / "adapter" / "adapter_config.json").read_text("utf-8"))
     except (OSError, ValueError):
         return ""
-    return clean_text(
-        str(
-            get_path(settings, "selfteach_adapter") or get_path(settings, "peft_type") or ""
-        ).lower()
-    )[:40]
+    kind = get_path(settings, "selfteach_adapter") or get_path(settings, "peft_type") or ""
+    return clean_text(str(kind).lower())[:40]
 
 
 def escape_markdown(text: Any, length: int = 300) -> str:
-    """A text as one line of Markdown that means nothing but itself."""
-    line = " ".join(shorten(text, length).split())
-    return _SPECIAL.sub(
-        r"\\\1", line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    )
+    """Return a text as one line of Markdown without any formatting."""
+    line = escape(" ".join(shorten(text, length).split()), quote=False)
+    return _SPECIAL.sub(r"\\\1", line)
 
 
 def fence_text(text: Any, length: int = 2000) -> str:
-    """A text in a fenced block, with a fence longer than any that it holds."""
+    """Return a text in a fenced block, with a fence longer than any in the text."""
     body = shorten(text, length).replace("\r", "\n")
-    fence = "`" * max(3, 1 + max((len(run) for run in re.findall("`+", body)), default=0))
+    longest = max(map(len, re.findall("`+", body)), default=0)
+    fence = "`" * max(3, longest + 1)
     return f"{fence}text\n{body}\n{fence}"
 
 
@@ -108,24 +104,23 @@ def _make_rule_section(run: RunData) -> str:
 def _make_verdict_section(run: RunData) -> str:
     if not run.exam:
         return "The run has not reached its exam: there is no result yet."
-    verdict = (
-        "**Verdict:** "
-        f"{escape_markdown(get_path(run.exam, 'verdict', 'sentence') or get_path(run.exam, 'verdict', 'word'), 600)}"
-    )
-    return f"{verdict}\n\n{SMOKE_TEST_NOTICE}" if run.exam.get("smoke_test") is True else verdict
+    found = run.exam.get("verdict")
+    sentence = get_path(found, "sentence") or get_path(found, "word")
+    verdict = f"**Verdict:** {escape_markdown(sentence, 600)}"
+    if run.exam.get("smoke_test") is True:
+        return f"{verdict}\n\n**{SMOKE_TEST_NOTICE}**"
+    return verdict
 
 
 def _make_base_section(run: RunData) -> str:
-    """The base and its fingerprint, the day, the seed and the versions."""
+    """Return the section with the base, its fingerprint, the day, the seed and the versions."""
     if not run.manifest:
         return ""
     made = sections.describe_origin(run)
     name = f"`{made['hub']}`" if made["hub"] else "a model in a local folder"
-    packed = (
-        f", as selfteach's `{EMBEDDED}`: its weights packed to four bits and unpacked again"
-        if made["base"] == EMBEDDED
-        else ""
-    )
+    packed = ""
+    if made["base"] == EMBEDDED:
+        packed = f", as selfteach's `{EMBEDDED}`: its weights packed to four bits and unpacked"
     versions = ", ".join(
         f"{escape_markdown(package, 40)} {escape_markdown(version, 40)}"
         for package, version in made["versions"].items()
@@ -140,75 +135,64 @@ def _make_base_section(run: RunData) -> str:
 
 
 def _make_usage_section(run: RunData, kind: str) -> str:
-    """How to load it: plain PEFT where it knows the kind, else selfteach; nothing where nothing was
-    trained.
-    """
+    """Return the section on loading: with PEFT if it knows the kind, else with selfteach."""
     if not kind:
         return ""
     made = sections.describe_origin(run)
-    own, hub = made["base"] == EMBEDDED, made["hub"] or "BASE"
+    is_embedded = made["base"] == EMBEDDED
+    hub = made["hub"] or "BASE"
     if kind in PEFT_KINDS:
-        base = "embedded_folder()" if own else f'"{hub}"'
-        code = (
-            "from peft import PeftModel\n"
-            + ("from selfteach.models.embedded import fetch_embedded_model\n" if own else "")
-            + "from transformers import AutoModelForCausalLM\n\n"
-            + (
-                "model = "
-                f"PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained({base}), "
-                '"adapter")'
-            )
-        )
-        return f"## Use\n\n```python\n{code}\n```"
-    name = EMBEDDED if own else hub
+        base = f'"{hub}"'
+        lines = ["from peft import PeftModel", "from transformers import AutoModelForCausalLM", ""]
+        if is_embedded:
+            base = "fetch_embedded_model()"
+            lines.insert(1, "from selfteach.models.embedded import fetch_embedded_model")
+        lines += [
+            f"base = AutoModelForCausalLM.from_pretrained({base})",
+            'model = PeftModel.from_pretrained(base, "adapter")',
+        ]
+        return "\n".join(("## Use\n", "```python", *lines, "```"))
+    name = EMBEDDED if is_embedded else hub
     code = (
         "from pathlib import Path\n\nfrom selfteach.models.hf import HfModel\n\nmodel = "
-        f'Hf.load("{name}", adapter=Path("adapter"))'
+        f'HfModel.load("{name}", adapter=Path("adapter"))'
     )
     return (
         f"## Use\n\nPlain PEFT does not know this kind of adapter ({kind}); selfteach "
         f"does:\n\n```python\n{code}\n```\n\n"
-        "Or, without a line of code, in this folder: `selfteach answer --run . --in prompts.txt`."
+        "Or, without code, in this folder: `selfteach answer --run . --in prompts.txt`."
     )
 
 
 def _make_exam_section(run: RunData) -> str:
-    rows = sections.make_result_rows(run.exam) + sections.make_elsewhere_rows(run.exam)
+    rows = make_result_rows(run.exam) + make_rows(run.exam, ELSEWHERE_ROWS)
     if not rows:
         return ""
+    arms = " | ".join(get_labels(run.exam).arms.values())
     lines = [
-        f"| held-out prompts, 95 % intervals | {' | '.join(get_labels(run.exam).arms.values())} | n |",
-        "|---" * (len(sections.ARMS) + 2) + "|",
+        "## Exam\n",
+        f"| held-out prompts, 95 % intervals | {arms} | n |",
+        "|---|---|---|---|---|",
     ]
     for row in rows:
-        known = [found for found in row["measures"].values() if found]
-        cells = [
-            f"{format_percent(found.value)} ({format_interval(found)})"
-            if (found := row["measures"][arm])
-            else MISSING
-            for arm in sections.ARMS
-        ]
-        lines.append(
-            f"| {row['label']} | {' | '.join(cells)} | {known[0].n if known else MISSING} |"
-        )
+        measures = row["measures"].values()
+        n = next(found.n for found in measures if found)
+        cells = " | ".join(_format_cell(found) for found in measures)
+        lines.append(f"| {row['label']} | {cells} | {n} |")
+    judge = get_path(run.exam, "judge", "name") or run.exam.get("teacher") or "nobody"
+    lines.append(f"\nJudged by {escape_markdown(judge, 80)}.")
     drift = read_measure(get_path(run.exam, "drift", "kl_nats"))
-    where = get_path(run.exam, "drift", "on") or sections.DRIFT_PROMPTS
-    after = (
-        (
-            f"\n\nDrift on {where}: KL(base, taught) {format_decimal(drift.value)} nats a token "
+    if drift:
+        where = get_path(run.exam, "drift", "on") or sections.DRIFT_PROMPTS
+        lines.append(
+            f"\nDrift on {where}: KL(base, taught) {format_decimal(drift.value)} nats a token "
             f"({format_interval(drift, 3)})."
         )
-        if drift
-        else ""
-    )
-    return (
-        "## Exam\n\n"
-        + "\n".join(lines)
-        + (
-            "\n\nJudged by "
-            f"{escape_markdown(get_path(run.exam, 'judge', 'name') or run.exam.get('teacher') or 'nobody', 80)}.{after}"
-        )
-    )
+    return "\n".join(lines)
+
+
+def _format_cell(found: Measure | None) -> str:
+    return f"{format_percent(found.value)} ({format_interval(found)})" if found else MISSING
 
 
 def _make_data_section(run: RunData) -> str:
@@ -219,12 +203,13 @@ def _make_data_section(run: RunData) -> str:
     )
     lines = [
         f"{get_labels(run.exam).data}: {kinds}.",
-        "Each is in `examples.jsonl`, every rejected one with its reason in `dropped.jsonl`.",
+        "All examples are in `examples.jsonl`. All dropped candidates are in `dropped.jsonl`, "
+        "with the reason.",
     ]
     cost = run.exam.get("cost")
     if isinstance(cost, Mapping):
         tokens = (
-            f"{format_count(cost.get('sampled_tokens'))} drawn and "
+            f"{format_count(cost.get('sampled_tokens'))} sampled and "
             f"{format_count(cost.get('trained_tokens'))} trained tokens"
         )
         lines.append(
@@ -237,18 +222,19 @@ def _make_data_section(run: RunData) -> str:
 def _make_limits_section(run: RunData) -> str:
     return (
         f"## Limits\n\n{get_labels(run.exam).limits}; `report.html` shows all of it.\n"
-        "The adapter belongs to its base model alone and is under no other licence "
-        "than that model's."
+        "The adapter works with its base model alone, and the license of that model applies."
     )
 
 
 def _make_answers_section(run: RunData) -> str:
-    rows = [row for row in list_objects(run.exam.get("answers")) if row.get("scope") == "target"][
-        :MAX_ANSWERS_SHOWN
-    ]
-    shown = [
-        f"Prompt:\n\n{fence_text(row.get('prompt'), 600)}\n\nBase:\n\n{fence_text(get_path(row, 'arms', 'base', 'greedy'), 600)}\n\nTaught:\n\n"
-        f"{fence_text(get_path(row, 'arms', 'taught', 'greedy'), 600)}"
-        for row in rows
-    ]
-    return "## Before and after\n\n" + "\n\n".join(shown) if shown else ""
+    answers = list_objects(run.exam.get("answers"))
+    rows = [row for row in answers if row.get("scope") == "target"]
+    parts = ["## Before and after"]
+    for row in rows[:MAX_ANSWERS_SHOWN]:
+        texts = {
+            "Prompt": row.get("prompt"),
+            "Base": get_path(row, "arms", "base", "greedy"),
+            "Taught": get_path(row, "arms", "taught", "greedy"),
+        }
+        parts += [f"{name}:\n\n{fence_text(text, 600)}" for name, text in texts.items()]
+    return "\n\n".join(parts) if rows else ""

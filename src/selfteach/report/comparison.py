@@ -1,6 +1,4 @@
-"""A comparison as a printed table and as a picture: score against drift, a mark for each adapter
-and objective.
-"""
+"""A comparison as a printed table, and as a plot of score against drift."""
 
 from __future__ import annotations
 
@@ -10,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from rich import box
-from rich.console import Group, RenderableType
+from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
@@ -24,8 +22,9 @@ from selfteach.report.result_table import strip_controls
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-MIN_KL, MAX_KL = 1e-4, 100.0
-"""Nats a token; the axis is logarithmic, and what is less or more lies at its ends."""
+MIN_KL = 1e-4
+MAX_KL = 100.0
+"""Nats a token: the ends of the logarithmic axis; values outside are shown at the ends."""
 COLORS = (TUNED, "#2a78d6", "#8a63d2", "#c2417c", "#7a8b1f", "#c98a00")
 SHAPES = ("o", "^", "D", "v", "P")
 """A shape for the first six rows, another for the next six, and so on."""
@@ -33,7 +32,10 @@ SHAPES = ("o", "^", "D", "v", "P")
 
 @dataclass(frozen=True)
 class ScorePath:
-    """Where a method's exam keeps its score: `path`, then the arm, then `greedy` or `sampled`."""
+    """Hold the place of a method's score in its exam.
+
+    It is `path`, then the arm, then `greedy` or `sampled`.
+    """
 
     name: str
     path: tuple[str, ...]
@@ -53,11 +55,11 @@ SCORES: Mapping[str, ScorePath] = {
 """The methods that can be compared."""
 TRAIN = ScorePath("loss, nats a token", ("loss_nats",), lower_is_better=True)
 PLUG_IN = ScorePath("score", ("score",))
-"""A method of another package keeps its score under `score`, unless it says where."""
+"""The default for a method of another package."""
 
 
 def find_score(method: str) -> ScorePath:
-    """Return where a method's exam keeps its score."""
+    """Return the place of the score in a method's exam."""
     if method in SCORES:
         return SCORES[method]
     if method == "train":
@@ -67,7 +69,7 @@ def find_score(method: str) -> ScorePath:
 
 
 def make_comparison_table(found: Mapping[str, Any]) -> Group:
-    """The rows, and below them what was left out and what the columns mean."""
+    """Return the rows, and below them what was left out and the meaning of the columns."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("what")
     for column in (
@@ -88,30 +90,15 @@ def make_comparison_table(found: Mapping[str, Any]) -> Group:
         table.add_column(Text(column), justify="right", no_wrap=True)
     for name, row in _list_rows(found):
         table.add_row(Text(strip_controls(name, 40)), *(Text(cell) for cell in _format_cells(row)))
-    notes: list[RenderableType] = [
-        Text(strip_controls(f"left out: {name}: {reason}"), "dim")
-        for name, reason in found["left_out"].items()
-    ]
+    notes = [f"left out: {name}: {reason}" for name, reason in found["left_out"].items()]
     better = "Lower is better. " if find_score(str(found["kind"])).lower_is_better else ""
-    notes.append(
-        Text(
-            (
-                f"{better}Harm: share of unharmed answers lost. KL(base || it) in nats a "
-                "token on the base's own general answers."
-            ),
-            "dim",
-        )
-    )
-    notes.append(
-        Text(
-            (
-                "Known: change of retention in points, and the lower end of its interval "
-                "(passed above -3)."
-            ),
-            "dim",
-        )
-    )
-    return Group(table, *notes)
+    notes += [
+        f"{better}Harm: share of unharmed answers lost. KL(base || tuned) in nats a token on the "
+        "base's own general answers.",
+        "Known: change of retention in points, and the lower end of its interval (passed above "
+        "-3).",
+    ]
+    return Group(table, *(Text(strip_controls(note), "dim") for note in notes))
 
 
 def _list_rows(found: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -123,10 +110,8 @@ def _list_rows(found: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any
 
 
 def _format_cells(row: Mapping[str, Any]) -> Iterator[str]:
-    yield from (
-        _format_percent(read_measure(row.get(key)), spread=key == "score")
-        for key in ("score", "sampled", "near", "general")
-    )
+    for key in ("score", "sampled", "near", "general"):
+        yield _format_percent(read_measure(row.get(key)), spread=key == "score")
     known = read_measure(row.get("retention"))
     yield f"{100 * known.value:+.1f} > {100 * known.low:+.1f}" if known else MISSING
     kl = read_measure(row.get("kl_nats"))
@@ -148,13 +133,12 @@ def _format_cells(row: Mapping[str, Any]) -> Iterator[str]:
 def _format_percent(found: Measure | None, *, spread: bool = False) -> str:
     if found is None:
         return MISSING
-    return f"{100 * found.value:.0f} %" + (
-        f" {100 * found.low:.0f}-{100 * found.high:.0f}" if spread else ""
-    )
+    interval = f" {100 * found.low:.0f}-{100 * found.high:.0f}" if spread else ""
+    return f"{100 * found.value:.0f} %{interval}"
 
 
 def draw_figure(found: Mapping[str, Any]) -> str:
-    """Return the picture as an SVG file: to the right is more harm, upwards a greater score."""
+    """Return the plot as an SVG file; harm increases to the right, the score upwards."""
     return draw(partial(_paint, found), f"{found['score']} against drift")
 
 
@@ -168,21 +152,22 @@ def _paint(found: Mapping[str, Any], axes: Axes) -> list[tuple[Any, str]]:
     axes.xaxis.set_major_formatter("{x:g}")
     axes.xaxis.set_minor_formatter(NullFormatter())
     axes.yaxis.set_major_formatter(lambda share, _: f"{100 * share:.4g} %")
-    axes.set_xlabel("harm: KL(base || it), nats a token, logarithmic")
+    axes.set_xlabel("harm: KL(base || tuned), nats a token, logarithmic")
     axes.set_ylabel(str(found["score"]))
-    legend = list[tuple[Any, str]]()
-    lowest, highest = 0.01, 0.01
+    legend: list[tuple[Any, str]] = []
+    lowest = highest = 0.01
     for place, row in enumerate(list_objects(found.get("rows"))):
-        kl, score = read_measure(row.get("kl_nats")), read_measure(row.get("score"))
+        kl = read_measure(row.get("kl_nats"))
+        score = read_measure(row.get("score"))
         if not kl or not score:
             continue
         in_prompt = "shots" in row
-        harm = _within(kl, MIN_KL, MAX_KL)
+        harm = _clip_to_axis(kl)
         mark = axes.errorbar(
             harm.value,
             score.value,
-            xerr=_reach(harm),
-            yerr=_reach(score),
+            xerr=_get_error_bars(harm),
+            yerr=_get_error_bars(score),
             fmt="s" if in_prompt else SHAPES[place // len(COLORS) % len(SHAPES)],
             color=PROMPTED if in_prompt else COLORS[place % len(COLORS)],
             markersize=8,
@@ -198,11 +183,11 @@ def _paint(found: Mapping[str, Any], axes: Axes) -> list[tuple[Any, str]]:
     return legend
 
 
-def _within(found: Measure, least: float, most: float) -> Measure:
-    value, low, high = (min(max(x, least), most) for x in (found.value, found.low, found.high))
-    return replace(found, value=value, low=low, high=high)
+def _clip_to_axis(kl: Measure) -> Measure:
+    value, low, high = (min(max(x, MIN_KL), MAX_KL) for x in (kl.value, kl.low, kl.high))
+    return replace(kl, value=value, low=low, high=high)
 
 
-def _reach(found: Measure) -> list[list[float]]:
-    """Return how far the interval reaches below and above the value, in the form of matplotlib."""
+def _get_error_bars(found: Measure) -> list[list[float]]:
+    """Return the length of the interval below and above the value, in the form of matplotlib."""
     return [[max(found.value - found.low, 0.0)], [max(found.high - found.value, 0.0)]]

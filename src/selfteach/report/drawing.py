@@ -1,7 +1,7 @@
-"""Pictures that are files of their own, drawn by matplotlib, in the reader's light or dark theme.
+"""Plots in files of their own, drawn by matplotlib, in the reader's light or dark theme.
 
-The report draws its plots itself: its content security policy allows no style attribute, its
-plots fit every width, and a point tells its prompt.
+The report page draws its plots without matplotlib. Its content security policy allows no style
+attribute, its plots fit every width, and a point shows its prompt.
 """
 
 from __future__ import annotations
@@ -14,7 +14,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-PAPER, INK, SOFT, TUNED, PROMPTED = "#fbfaf8", "#1d2024", "#6b7078", "#0b6e62", "#a35a08"
+PAPER = "#fbfaf8"
+INK = "#1d2024"
+SOFT = "#6b7078"
+TUNED = "#0b6e62"
+PROMPTED = "#a35a08"
 DARK = {
     PAPER: "#14161a",
     INK: "#e9e7e2",
@@ -22,7 +26,7 @@ DARK = {
     TUNED: "#58c7b3",
     PROMPTED: "#e3a355",
 }
-"""What each color becomes where the reader's theme is dark."""
+"""The color that replaces each color in the dark theme."""
 SETTINGS: Any = {
     "svg.fonttype": "none",
     "svg.hashsalt": "selfteach",
@@ -48,11 +52,11 @@ def draw(
     width: float = 7.6,
     height: float = 4.4,
 ) -> str:
-    """Return a picture as SVG that follows the theme. The same data give the same text.
+    """Return a plot as SVG that follows the theme; the same data give the same text.
 
     Args:
-        paint: draws on the axes, and returns what the legend shows: (mark, name).
-        label: what the picture shows, for readers who cannot see it.
+        paint: draws on the axes, and returns the legend: (mark, name).
+        label: a description of the plot for screen readers.
         width: inches.
         height: inches.
     """
@@ -67,14 +71,15 @@ def draw(
             figure.legend(marks, names, loc="outside right upper")
         nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
         figure.savefig(file, format="svg", metadata=nothing)
-    drawn = file.getvalue()
+    svg = file.getvalue()
     for number, color in enumerate(DARK):
-        drawn = drawn.replace(color, f"var(--color-{number})")
+        svg = svg.replace(color, f"var(--color-{number})")
     tag = f'<svg role="img" aria-label="{escape(label)}" '
-    return tag + drawn.partition("<svg ")[2].replace(">", f">\n<style>{_themes()}</style>", 1)
+    style = f">\n<style>{_make_themes()}</style>"
+    return tag + svg.partition("<svg ")[2].replace(">", style, 1)
 
 
-def _themes() -> str:
+def _make_themes() -> str:
     light = "".join(f"--color-{number}:{color};" for number, color in enumerate(DARK))
     dark = "".join(f"--color-{number}:{color};" for number, color in enumerate(DARK.values()))
     return f":root{{{light}}}@media(prefers-color-scheme:dark){{:root{{{dark}}}}}"

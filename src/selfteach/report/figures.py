@@ -1,12 +1,14 @@
-"""The geometry of the page's plots. Values become positions in percent, so that a plot fits every
-width without scaling its text; templates/figures.j2 draws them.
+"""The geometry of the page's plots; templates/macros.j2 draws them.
+
+Values become positions in percent, so a plot fits every width without scaling its text.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from statistics import fmean
 from typing import Any
 
 from selfteach.records import Measure
@@ -18,7 +20,7 @@ SCOPES = ("target", "near", "general")
 
 @dataclass(frozen=True)
 class Tick:
-    """A mark of an axis: its place in percent, and its words."""
+    """Hold a mark of an axis: its place in percent, and its text."""
 
     at: float
     text: str
@@ -26,9 +28,7 @@ class Tick:
 
 @dataclass(frozen=True)
 class Dot:
-    """A marked point: place in percent, the interval's ends if it has one, and the words shown on
-    hover.
-    """
+    """Hold a marked point: place in percent, ends of its interval, and the text on hover."""
 
     x: float
     y: float
@@ -39,8 +39,11 @@ class Dot:
 
 @dataclass(frozen=True)
 class PlotLine:
-    """A line through points; `look` is one of the style sheet's classes, `path` an SVG path in a
-    box of 100 by 100.
+    """Hold a line through points.
+
+    Attributes:
+        look: a class of the style sheet.
+        path: an SVG path in a box of 100 by 100.
     """
 
     name: str
@@ -51,7 +54,7 @@ class PlotLine:
 
 @dataclass(frozen=True)
 class Plot:
-    """Lines over two axes. `words` says in text what the picture shows."""
+    """Hold lines over two axes; `words` describes the plot as text."""
 
     title: str
     lines: Sequence[PlotLine]
@@ -61,145 +64,136 @@ class Plot:
 
 
 def to_percent(value: float, low: float, high: float) -> float:
-    """Where a value lies between two ends, in percent, never outside."""
+    """Return the place of a value between two ends, in percent, clipped to the ends."""
     if high <= low:
         return 50.0
     return round(min(1.0, max(0.0, (value - low) / (high - low))) * 100, 2)
 
 
-def choose_ticks(low: float, high: float, most: int = 4) -> list[float]:
-    """Round numbers from below `low` to above `high`, some `most` steps of 1, 2 or 5 times a power
-    of ten.
+def choose_ticks(low: float, high: float, num_steps: int = 4) -> list[float]:
+    """Return round numbers from below `low` to above `high`.
+
+    There are about `num_steps` steps of 1, 2 or 5 times a power of ten.
     """
     span = high - low or abs(high) or 1.0
-    rough = span / most
+    rough = span / num_steps
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(power * factor for factor in (1, 2, 5, 10) if power * factor >= rough * 0.999)
-    first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
+    first = math.floor(low / step + 1e-9)
+    last = math.ceil(high / step - 1e-9)
     return [round(step * k, 12) for k in range(first, max(last, first + 1) + 1)]
 
 
 def make_line(name: str, look: str, dots: Sequence[Dot]) -> PlotLine:
-    return PlotLine(
-        name, look, dots, "M" + "L".join(f"{dot.x:g} {dot.y:g}" for dot in dots) if dots else ""
-    )
+    """Return a line through dots, without a path if there is none."""
+    path = "M" + "L".join(f"{dot.x:g} {dot.y:g}" for dot in dots) if dots else ""
+    return PlotLine(name, look, dots, path)
 
 
 def plot_losses(rows: Sequence[Mapping[str, Any]]) -> list[Plot]:
-    """One plot per objective, the sum first. A step that was done twice (after a resume) counts by
-    its last row.
+    """Return one plot per objective, the weighted sum first.
+
+    A step that was done twice (after a resume) counts by its last row.
     """
-    steps = {int(step): row for row in rows if (step := read_number(row.get("step"))) is not None}
-    if not steps:
-        return []
-    names = sorted(
-        {
-            name
-            for row in steps.values()
-            if isinstance(row.get("losses"), Mapping)
-            for name in row["losses"]
-        }
-    )
-    curves = [
-        (
-            "all objectives, weighted",
-            {step: read_number(row.get("loss")) for step, row in steps.items()},
-        )
-    ]
-    curves += [
-        (name, {step: read_number(get_path(row, "losses", name)) for step, row in steps.items()})
-        for name in names
-    ]
-    return [plot for name, values in curves if (plot := _plot_loss(name, values))]
+    totals: dict[int, float] = {}
+    curves: dict[str, dict[int, float]] = {}
+    for row in rows:
+        step = read_number(row.get("step"))
+        if step is None:
+            continue
+        losses = row.get("losses")
+        named = losses if isinstance(losses, Mapping) else {}
+        _set_value(totals, int(step), row.get("loss"))
+        for name, value in named.items():
+            _set_value(curves.setdefault(name, {}), int(step), value)
+    plots = [_plot_loss("all objectives, weighted", totals)] if totals else []
+    return plots + [_plot_loss(name, curves[name]) for name in sorted(curves) if curves[name]]
 
 
-def _plot_loss(name: str, values: Mapping[int, float | None]) -> Plot | None:
-    known = sorted((step, value) for step, value in values.items() if value is not None)
-    if not known:
-        return None
-    first, last = known[0][0], known[-1][0]
-    y = choose_ticks(min(v for _, v in known), max(v for _, v in known), 3)
-    known = known if first < last else known * 2
-    dots = [
-        Dot(
-            to_percent(s, first, last) if first < last else 100.0 * k,
-            100 - to_percent(v, y[0], y[-1]),
-        )
-        for k, (s, v) in enumerate(known)
-    ]
-    smooth = _smooth([v for _, v in known])
-    trend = [
-        Dot(dot.x, 100 - to_percent(v, y[0], y[-1])) for dot, v in zip(dots, smooth, strict=True)
-    ]
-    words = f"{smooth[0]:.3g} → {smooth[-1]:.3g}"
+def _set_value(values: dict[int, float], step: int, value: Any) -> None:
+    """Set the loss of a step, or remove it if the step was done again without one."""
+    values.pop(step, None)
+    number = read_number(value)
+    if number is not None:
+        values[step] = number
+
+
+def _plot_loss(name: str, values: Mapping[int, float]) -> Plot:
+    steps = sorted(values)
+    losses = [values[step] for step in steps]
+    y = choose_ticks(min(losses), max(losses), 3)
+
+    def flip(value: float) -> float:
+        return 100 - to_percent(value, y[0], y[-1])
+
+    xs = [to_percent(step, steps[0], steps[-1]) for step in steps]
+    if len(steps) == 1:
+        xs = [0.0, 100.0]
+        losses = losses * 2
+    smooth = _smooth(losses)
+    dots = [Dot(x, flip(value)) for x, value in zip(xs, losses, strict=True)]
+    trend = [Dot(x, flip(value)) for x, value in zip(xs, smooth, strict=True)]
     return Plot(
         name,
         [make_line("each step", "faint", dots), make_line("trend", "taught", trend)],
-        [Tick(0, str(first)), Tick(100, str(last) if first < last else "")],
-        [Tick(100 - to_percent(v, y[0], y[-1]), f"{v:g}") for v in y],
-        words,
+        [Tick(0, str(steps[0])), Tick(100, str(steps[-1]) if len(steps) > 1 else "")],
+        [Tick(flip(value), f"{value:g}") for value in y],
+        f"{smooth[0]:.3g} → {smooth[-1]:.3g}",
     )
 
 
 def _smooth(values: Sequence[float]) -> list[float]:
-    """Centred means over about a tenth of the steps."""
+    """Return centered means over about a tenth of the steps."""
     reach = max(1, len(values) // 20)
     windows = (values[max(0, k - reach) : k + reach + 1] for k in range(len(values)))
     return [sum(window) / len(window) for window in windows]
 
 
 def plot_data_need(rows: Any) -> Plot | None:
-    """Rule kept (per order) and general answers against the number of examples, on a logarithmic
-    axis.
+    """Plot rule kept (per order) and general answers against the number of examples.
+
+    The axis of the examples is logarithmic.
     """
-    known = sorted(
-        (row for row in list_objects(rows) if (read_number(row.get("examples")) or 0) > 0),
-        key=lambda row: row["examples"],
-    )
+    known = [row for row in list_objects(rows) if (read_number(row.get("examples")) or 0) > 0]
     if not known:
         return None
+    known.sort(key=lambda row: row["examples"])
     counts = sorted({int(row["examples"]) for row in known})
-    low, high = math.log(counts[0]), math.log(counts[-1])
+    low = math.log(counts[0])
+    high = math.log(counts[-1])
     lines = []
     for name, key, order, look in (
         ("rule kept, balanced order", "kept", "balanced", "taught"),
         ("rule kept, random order", "kept", "random", "prompted"),
         ("general answers, balanced order", "general", "balanced", "base"),
     ):
-        dots = [
-            _make_share_dot(
-                to_percent(math.log(row["examples"]), low, high),
-                found,
-                f"{int(row['examples'])} examples, {name}",
-            )
-            for row in known
-            if row.get("order") == order and (found := read_measure(row.get(key)))
-        ]
-        lines.append(make_line(name, look, dots))
+        dots = []
+        for row in known:
+            found = read_measure(row.get(key))
+            if row.get("order") == order and found:
+                x = to_percent(math.log(row["examples"]), low, high)
+                text = f"{int(row['examples'])} examples, {name}"
+                dots.append(_make_share_dot(x, found, text))
+        if dots:
+            lines.append(make_line(name, look, dots))
     return Plot(
         "share of test prompts",
-        [line for line in lines if line.dots],
+        lines,
         [Tick(to_percent(math.log(n), low, high), str(n)) for n in counts],
         [Tick(100 - 25 * k, f"{25 * k} %") for k in range(5)],
     )
 
 
 def _make_share_dot(x: float, found: Measure, name: str) -> Dot:
-    mean, low, high = (
-        100 - to_percent(share, 0, 1) for share in (found.value, found.low, found.high)
-    )
-    return Dot(
-        x,
-        mean,
-        low,
-        high,
-        f"{name}: {found.value:.0%} [{found.low:.0%}, {found.high:.0%}], n {found.n}",
-    )
+    shares = (found.value, found.low, found.high)
+    y, low, high = (100 - to_percent(share, 0, 1) for share in shares)
+    text = f"{name}: {found.value:.0%} [{found.low:.0%}, {found.high:.0%}], n {found.n}"
+    return Dot(x, y, low, high, text)
 
 
 @dataclass(frozen=True)
 class MapPoint:
-    """One prompt on the map."""
+    """Hold one prompt on the map."""
 
     x: float
     y: float
@@ -210,7 +204,7 @@ class MapPoint:
 
 @dataclass(frozen=True)
 class PromptMap:
-    """Prompts in the plane, each cluster's number at its middle, and a row per cluster."""
+    """Hold prompts in the plane, the label of each cluster at its center, and a row per cluster."""
 
     spots: Sequence[MapPoint]
     labels: Sequence[Dot]
@@ -219,72 +213,62 @@ class PromptMap:
 
 
 def map_prompts(note: Any) -> PromptMap | None:
-    """The map of the prompts from the note "clusters"."""
+    """Return the map of the prompts from the note "clusters"."""
     points = [
-        p
-        for p in list_objects(get_path(note, "points"))
-        if read_number(p.get("x")) is not None and read_number(p.get("y")) is not None
+        point
+        for point in list_objects(get_path(note, "points"))
+        if read_number(point.get("x")) is not None and read_number(point.get("y")) is not None
     ]
     if not points:
         return None
     spots: list[MapPoint] = []
-    groups: dict[str, list[dict[str, Any]]] = {}
-    places: dict[str, list[tuple[float, float]]] = {}
-    for p, (x, y) in zip(points, _place_points(points), strict=True):
-        name = str(p.get("cluster", ""))
-        groups.setdefault(name, []).append(p)
-        places.setdefault(name, []).append((x, y))
-        spots.append(
-            MapPoint(
-                x, y, _scope(p), p.get("failed") is True, f"cluster {name}: {p.get('prompt', '')}"
-            )
-        )
-    labels = [
-        Dot(_mean(x for x, _ in spread), _mean(y for _, y in spread), text=name[:4])
-        for name, spread in places.items()
-    ]
-    rows = [
-        {
+    groups: dict[str, list[MapPoint]] = {}
+    prompts: dict[str, str] = {}
+    for point, (x, y) in zip(points, _place_points(points), strict=True):
+        name = str(point.get("cluster", ""))
+        prompt = str(point.get("prompt", ""))
+        scope = point["scope"] if point.get("scope") in SCOPES else "general"
+        spot = MapPoint(x, y, scope, point.get("failed") is True, f"cluster {name}: {prompt}")
+        spots.append(spot)
+        groups.setdefault(name, []).append(spot)
+        prompts.setdefault(name, prompt)
+    labels = []
+    for name, group in groups.items():
+        x = round(fmean(spot.x for spot in group), 2)
+        y = round(fmean(spot.y for spot in group), 2)
+        labels.append(Dot(x, y, text=name[:4]))
+    rows = []
+    for name, group in sorted(groups.items()):
+        row = {
             "name": name,
             "size": len(group),
-            "failed": sum(p.get("failed") is True for p in group),
+            "failed": sum(spot.failed for spot in group),
             "rate": read_number(get_path(note, "failure_rate", name)),
-            "prompts": [str(p.get("prompt", "")) for p in group[:3]],
+            "prompt": prompts[name],
         }
-        for name, group in sorted(groups.items())
-    ]
+        rows.append(row)
     shown = sorted(spots[:MAX_POINTS], key=lambda spot: spot.failed)
     return PromptMap(shown, labels, rows, len(spots) - len(shown))
 
 
-def _place_points(points: Sequence[Mapping[str, Any]]) -> list[tuple[float, float]]:
-    """The points in percent of a frame, with a margin; up is smaller."""
-    xs, ys = [p["x"] for p in points], [p["y"] for p in points]
-    left, right, low, high = min(xs), max(xs), min(ys), max(ys)
-    return [
-        (
-            round(3 + 0.94 * to_percent(x, left, right), 2),
-            round(97 - 0.94 * to_percent(y, low, high), 2),
-        )
-        for x, y in zip(xs, ys, strict=True)
-    ]
-
-
-def _scope(point: Mapping[str, Any]) -> str:
-    return next((scope for scope in SCOPES if scope == point.get("scope")), "general")
-
-
-def _mean(values: Iterable[float]) -> float:
-    known = list(values)
-    return round(sum(known) / len(known), 2)
+def _place_points(points: Sequence[Mapping[str, Any]]) -> Iterator[tuple[float, float]]:
+    """Yield the points in percent of a frame, with a margin; the y axis points down."""
+    xs = [point["x"] for point in points]
+    ys = [point["y"] for point in points]
+    for x, y in zip(xs, ys, strict=True):
+        right = to_percent(x, min(xs), max(xs))
+        up = to_percent(y, min(ys), max(ys))
+        yield round(3 + 0.94 * right, 2), round(97 - 0.94 * up, 2)
 
 
 def make_bars(counts: Any) -> list[tuple[str, float, float]]:
-    """(name, value, width in percent of the largest) for each count, in the given order."""
-    known = [
-        (str(name), found)
-        for name, value in (counts.items() if isinstance(counts, Mapping) else ())
-        if (found := read_number(value)) is not None
-    ]
-    most = max((value for _, value in known), default=0.0)
-    return [(name, value, to_percent(value, 0, most) if most > 0 else 0.0) for name, value in known]
+    """Return (name, value, width in percent of the largest) for each count, in the given order."""
+    known = {}
+    for name, value in counts.items() if isinstance(counts, Mapping) else ():
+        number = read_number(value)
+        if number is not None:
+            known[str(name)] = number
+    largest = max(known.values(), default=0.0)
+    if largest <= 0:
+        return [(name, value, 0.0) for name, value in known.items()]
+    return [(name, value, to_percent(value, 0, largest)) for name, value in known.items()]

@@ -1,6 +1,4 @@
-"""Numbers and answers as words: percentages, intervals, durations, and the word-level differences
-of two answers.
-"""
+"""Numbers and answers as text: percentages, intervals, durations, and word-level differences."""
 
 from __future__ import annotations
 
@@ -21,7 +19,7 @@ _WORD = re.compile(r"\s+|\w+|[^\w\s]")
 
 
 def format_percent(share: Any) -> str:
-    """0.953 -> "95 %"; one decimal where a whole number would round something away to 0 or 100."""
+    """Format 0.953 as "95 %"; keep one decimal if rounding would give 0 or 100."""
     value = read_number(share)
     if value is None:
         return MISSING
@@ -30,7 +28,7 @@ def format_percent(share: Any) -> str:
 
 
 def format_interval(measure: Measure | None, decimals: int | None = None) -> str:
-    """The 95 % interval alone: "81–98" in percent, or plain numbers where `decimals` is given."""
+    """Format the 95 % interval alone: "81–98" in percent, or plain numbers with `decimals`."""
     if measure is None:
         return MISSING
     if decimals is None:
@@ -39,7 +37,7 @@ def format_interval(measure: Measure | None, decimals: int | None = None) -> str
 
 
 def format_decimal(value: Any, decimals: int = 3) -> str:
-    """A number with a fixed count of decimals; very small ones in scientific form."""
+    """Format a number with a fixed count of decimals; use scientific form for tiny numbers."""
     found = read_number(value)
     if found is None:
         return MISSING
@@ -49,13 +47,13 @@ def format_decimal(value: Any, decimals: int = 3) -> str:
 
 
 def format_count(value: Any) -> str:
-    """12345 -> "12 345"."""
+    """Format 12345 as "12 345"."""
     found = read_number(value)
     return MISSING if found is None else f"{found:,.0f}".replace(",", NARROW_SPACE)
 
 
 def format_duration(seconds: Any) -> str:
-    """Seconds as people say them: "0.4 s", "48 s", "3 min 12 s", "2 h 5 min"."""
+    """Format seconds as "0.4 s", "48 s", "3 min 12 s" or "2 h 5 min"."""
     value = read_number(seconds)
     if value is None:
         return MISSING
@@ -70,39 +68,31 @@ def format_duration(seconds: Any) -> str:
 
 
 def format_megabytes(value: Any) -> str:
-    """Megabytes, or gigabytes from a thousand on."""
+    """Format megabytes; use gigabytes from 1000 MB on."""
     found = read_number(value)
     if found is None:
         return MISSING
-    return (
-        f"{found / 1000:.1f} GB"
-        if found >= 1000
-        else f"{found:.1f} MB"
-        if found < 100
-        else f"{found:.0f} MB"
-    )
+    if found >= 1000:
+        return f"{found / 1000:.1f} GB"
+    return f"{found:.{1 if found < 100 else 0}f} MB"
 
 
 def format_bytes(value: Any) -> str:
-    """Bytes as megabytes or gigabytes."""
+    """Format bytes as megabytes or gigabytes."""
     found = read_number(value)
     return format_megabytes(None if found is None else found / 1e6)
 
 
 def shorten(text: Any, length: int = MAX_TEXT_CHARS) -> str:
-    """The text, cut after `length` characters with a word on how much is left out."""
-    whole = text if isinstance(text, str) else MISSING if text is None else str(text)
-    return (
-        whole
-        if len(whole) <= length
-        else f"{whole[:length]} … ({len(whole) - length} more characters)"
-    )
+    """Cut a text after `length` characters, and note how many characters are left out."""
+    whole = MISSING if text is None else str(text)
+    if len(whole) <= length:
+        return whole
+    return f"{whole[:length]} … ({len(whole) - length} more characters)"
 
 
 def format_sentence(sentence: Any, word: Any = "") -> str:
-    """A verdict's sentence without the verdict's word before it, a number and its percent sign on
-    one line.
-    """
+    """Return a verdict's sentence without the verdict's word, with narrow spaces before "%"."""
     text = re.sub(r"(?<=\d) %", f"{NARROW_SPACE}%", shorten(sentence, 1000))
     head, colon, rest = text.partition(": ")
     return rest[:1].upper() + rest[1:] if colon and head.lower() == str(word).lower() else text
@@ -113,13 +103,16 @@ DiffPieces = list[tuple[bool, str]]
 
 
 def diff_words(before: str, after: str) -> tuple[DiffPieces, DiffPieces]:
-    """Both texts cut into pieces, those marked that only one of them has. One shared word between
-    two changes counts as changed: islands of "the" make a comparison unreadable.
+    """Cut two texts into pieces, and mark the pieces that only one of them has.
+
+    One shared word between two changes counts as changed, because single words such as "the" make a
+    comparison unreadable.
 
     Returns:
         pieces of `before`, pieces of `after`; each joins to its text again.
     """
-    old, new = _WORD.findall(before), _WORD.findall(after)
+    old = _WORD.findall(before)
+    new = _WORD.findall(after)
     if len(old) > MAX_WORDS or len(new) > MAX_WORDS:
         return [(False, before)], [(False, after)]
     left: DiffPieces = []
@@ -146,7 +139,7 @@ def _append_piece(pieces: DiffPieces, changed: bool, text: str) -> None:
 
 
 def _trim_pieces(pieces: DiffPieces) -> DiffPieces:
-    """The same pieces, the spaces at the edges of a change no longer marked."""
+    """Return the same pieces with unmarked spaces at the edges of changes."""
     trimmed: DiffPieces = []
     for changed, text in pieces:
         core = text.strip() if changed else ""

@@ -1,6 +1,4 @@
-"""What the report, the card and the printed table call things: each method has words of its own for
-the same places.
-"""
+"""The words of each method in the report, the card and the printed table."""
 
 from __future__ import annotations
 
@@ -14,13 +12,15 @@ from selfteach.registry import load_registered
 
 @dataclass(frozen=True)
 class MethodLabels:
-    """The words of one method.
+    """Hold the words of one method.
 
     Attributes:
-        card: heading of the model card; `about` is the sentence before the material; `limits` what
-            the exam does not say.
-        arms: the three ways of answering; `marks` the two verdicts on an answer, the bad one first.
-        hidden: sections of the page that this method has nothing for.
+        card: the heading of the model card.
+        about: the sentence before the material.
+        limits: what the exam does not measure.
+        arms: the three arms of the exam.
+        marks: the two verdicts on an answer, the bad one first.
+        hidden: sections of the page that this method does not have.
     """
 
     name: str
@@ -51,11 +51,10 @@ FEEDBACK = MethodLabels(
 CORRECTIONS = MethodLabels(
     "corrections",
     "Corrections, learned",
-    "This adapter needs less correcting than its base model. What it learned from:",
+    "This adapter was trained on corrections of its base model's answers. The material:",
     "Each example is an answer of the model with its correction",
-    "New answers were corrected by the teacher named above, or compared with "
-    "its known corrections where it was a file or a person: there the verdict rests on "
-    "held-out corrections",
+    "The teacher named above corrected new answers. If it was a file or a person, new answers were "
+    "compared with known corrections, and the verdict rests on held-out corrections",
     "corrections",
     {"base": "base", "prompted": "corrections in the prompt", "taught": "taught"},
     ("✕ corrected", "✓ as it is"),
@@ -66,9 +65,9 @@ CORRECTIONS = MethodLabels(
 TASKS = MethodLabels(
     "tasks",
     "Tasks, learned",
-    "This adapter learned to follow instructions, from tasks that its base model invented:",
-    "Each example is an instance of a task, of a person (seed) or invented (task)",
-    "New answers were compared with those of people, which is not the same as being right",
+    "This adapter was trained to follow instructions, on tasks that its base model invented:",
+    "Each example is an instance of a task, either by a person (seed) or invented (task)",
+    "New answers were compared with answers by people, which does not measure correctness",
     "self-instruct",
     {"base": "base", "prompted": "tasks in the prompt", "taught": "taught"},
     ("✕ further from people's", "✓ no further"),
@@ -79,10 +78,10 @@ TASKS = MethodLabels(
 DOCUMENTS = MethodLabels(
     "documents",
     "Documents, learned",
-    "This adapter knows what stands in these documents:",
-    "The model asked itself about every sentence; its answers are the documents' own words",
-    "Held-out questions were answered without the "
-    "documents and held against known answers, word for word",
+    "This adapter was trained on the content of these documents:",
+    "The model wrote questions about every sentence; the answers are the documents' own words",
+    "Held-out questions were answered without the documents and compared with known answers, word "
+    "for word",
     "self-learning",
     {"base": "base", "prompted": "open book", "taught": "taught"},
     ("✕ not answered", "✓ answered"),
@@ -93,12 +92,9 @@ DOCUMENTS = MethodLabels(
 TRAIN = MethodLabels(
     "train",
     "Examples, learned",
-    "This adapter was trained on examples that somebody brought:",
-    "Each example stood in a row of a file",
-    (
-        "Nothing was examined but the loss on examples that were set aside: what else "
-        "changed is not known"
-    ),
+    "This adapter was trained on given examples:",
+    "Each example is a row of a file",
+    "The exam measured only the loss on held-out examples; other changes are not known",
     "trained",
     {"base": "base", "prompted": "prompted", "taught": "taught"},
     ("✕", "✓"),
@@ -106,31 +102,30 @@ TRAIN = MethodLabels(
     {"mended": "mended", "kept": "kept", "broken": "broken"},
     frozenset({"map", "search", "judge", "drift", "answers"}),
 )
-METHOD_LABELS = {
-    wording.name: wording for wording in (FEEDBACK, CORRECTIONS, TASKS, DOCUMENTS, TRAIN)
-}
+METHOD_LABELS = {labels.name: labels for labels in (FEEDBACK, CORRECTIONS, TASKS, DOCUMENTS, TRAIN)}
 
 
 def get_labels(exam: Mapping[str, Any]) -> MethodLabels:
-    """Return the words for an exam: feedback's where it names no method; those of another package's
-    method, or general ones.
+    """Return the words of an exam's method; feedback is the default.
+
+    A method of another package has its own words or general ones.
     """
     method = str(exam.get("method") or FEEDBACK.name)
     if method in METHOD_LABELS:
         return METHOD_LABELS[method]
     found: MethodLabels | None = getattr(find_plug_in(method), "wording", None)
-    return found or general_wording(method)
+    return found or make_general_labels(method)
 
 
 def find_plug_in(method: str) -> Any:
-    """Return the method of another package, or None where it is not installed any more."""
+    """Return the method of another package, or None if it is not installed any more."""
     try:
         return load_registered("methods", method)
     except (SelfteachError, ImportError, AttributeError):
         return None
 
 
-def general_wording(method: str) -> MethodLabels:
+def make_general_labels(method: str) -> MethodLabels:
     """Return words that fit any method."""
     return MethodLabels(
         method,
@@ -148,5 +143,5 @@ def general_wording(method: str) -> MethodLabels:
 
 
 def get_heading(exam: Mapping[str, Any]) -> str:
-    """What was taught, in the person's own words where there are some."""
+    """Return the rule, or the name of the material."""
     return str(exam.get("rule") or exam.get("material") or "")

@@ -1,8 +1,8 @@
 """The report: one HTML page that opens offline and explains a run.
 
-Everything is inside the file: style sheet, plots (SVG), text. There is no script, and a content
-security policy forbids all but the page's own style, so that nothing that a model wrote can become
-active or reach out. Every value goes through autoescaping.
+The file contains everything: style sheet, plots (SVG) and text. It has no script. A content
+security policy forbids all but the page's own style, so no text of a model can become active or
+load anything. Every value is escaped.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from selfteach.report import (
     documents_page,
     figures,
     format_text,
+    rows,
     sections,
     tasks_page,
 )
@@ -42,14 +43,10 @@ TEMPLATES_FOLDER = Path(__file__).parent / "templates"
 
 
 def write_report(folder: Path, template: str = "page.j2", out: Path | None = None) -> Path:
-    """Writes report.html into a run folder from what the folder holds; missing parts are named as
-    missing.
+    """Write report.html into a run folder, and return its path; the page names missing parts.
 
     Args:
         template: another page of the same run; `out` is its path.
-
-    Returns:
-        the path of the page.
     """
     page = out or folder / "report.html"
     write_text(page, render_report(folder, template))
@@ -57,20 +54,23 @@ def write_report(folder: Path, template: str = "page.j2", out: Path | None = Non
 
 
 def render_inspection(name: str, found: Mapping[str, Any]) -> str:
-    """The page about a file of tasks that is no run's."""
+    """Return the page about a file of tasks without a run."""
     return _render_page(
         RunData(clean_text(name), notes={"inspection": clean_json(found)}), "inspect.j2"
     )
 
 
 def render_report(folder: Path, template: str = "page.j2") -> str:
-    """The page as text."""
+    """Return the page as text."""
     return _render_page(read_run(folder), template)
 
 
 def _render_page(run: RunData, template: str) -> str:
     style = read_palette() + (TEMPLATES_FOLDER / "style.css").read_text("utf-8")
-    exam, notes = run.exam, run.notes
+    exam = run.exam
+    notes = run.notes
+    labels = get_labels(exam)
+    search = notes.get("search")
     return (
         _make_environment()
         .get_template(template)
@@ -79,15 +79,15 @@ def _render_page(run: RunData, template: str) -> str:
             exam=exam,
             style=Markup(style),
             policy=_make_policy(style),
-            arms=get_labels(exam).arms,
-            wording=get_labels(exam),
+            arms=labels.arms,
+            wording=labels,
             heading=get_heading(exam),
             verdicts=sections.VERDICT_LOOKS,
             scopes=figures.SCOPES,
-            result=sections.make_result_rows(exam),
+            result=rows.make_result_rows(exam),
             headline=sections.make_headline(exam),
-            elsewhere=sections.make_elsewhere_rows(exam),
-            sanity=sections.make_sanity_rows(exam),
+            elsewhere=rows.make_rows(exam, rows.ELSEWHERE_ROWS),
+            sanity=rows.make_rows(exam, rows.SANITY_ROWS),
             noise=sections.list_noise(exam),
             known={
                 "map": documents_page.describe_knowledge(exam),
@@ -99,8 +99,8 @@ def _render_page(run: RunData, template: str) -> str:
             examples=[sections.describe_example(row) for row in run.examples],
             dropped=sections.list_dropped(run),
             map=figures.map_prompts(notes.get("clusters")),
-            tries=figures.make_bars(get_path(notes.get("search"), "tries")),
-            traces=list_objects(get_path(notes.get("search"), "traces"))[:20],
+            tries=figures.make_bars(get_path(search, "tries")),
+            traces=list_objects(get_path(search, "traces"))[:20],
             judge=sections.describe_judge(notes.get("calibration"), exam),
             losses=figures.plot_losses(run.metrics),
             need=figures.plot_data_need(notes.get("curve")),
@@ -121,14 +121,14 @@ def _render_page(run: RunData, template: str) -> str:
 
 
 def read_palette() -> str:
-    """The colours and typefaces of every page, light and dark, as a style sheet."""
+    """Return the colors and typefaces of every page, light and dark, as a style sheet."""
     return (TEMPLATES_FOLDER / "palette.css").read_text("utf-8")
 
 
 def _make_policy(style: str) -> str:
-    """A policy that allows this style sheet, by its hash, and nothing else."""
-    seen = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    return f"default-src 'none'; style-src 'sha256-{seen}'; base-uri 'none'; form-action 'none'"
+    """Return a policy that allows this style sheet, by its hash, and nothing else."""
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    return f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
 
 
 @cache

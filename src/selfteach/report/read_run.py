@@ -1,15 +1,15 @@
-"""Reads a run folder for its report. Whatever is missing stays empty; whatever is damaged is named,
-and the rest is shown.
+"""Reading of a run folder for its report. Missing files stay empty; damaged files are named.
 
-All text passes `records.clean` here, once: what reaches the page, the card and the terminal has no
-control characters in it.
+All text passes `clean_text` here, once. No control character reaches the page, the card or the
+terminal.
 """
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ MAX_EXAMPLES_SHOWN = 12
 
 @dataclass
 class RunData:
-    """What a run folder holds. `faults` says which of its files could not be read, and why."""
+    """Hold the content of a run folder; `faults` names the unreadable files with the reason."""
 
     name: str
     exam: dict[str, Any] = field(default_factory=dict)
@@ -40,18 +40,18 @@ class RunData:
     dropped_counts: dict[tuple[str, str], int] = field(default_factory=dict)
     notes: dict[str, Any] = field(default_factory=dict)
     funnel: list[Funnel] = field(default_factory=list)
-    asked_again: int = 0
+    sent_again: int = 0
     events: list[tuple[str, Any]] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
 
 
 def read_run(folder: Path) -> RunData:
-    """Everything in the folder that a report can show."""
+    """Read everything in the folder that a report can show."""
     run = RunData(name=clean_text(folder.resolve().name))
     run.exam = _read_object(folder / "exam.json", run.faults)
     run.manifest = _read_object(folder / "manifest.json", run.faults)
     run.config = _read_text(folder / "config.yaml", run.faults)
-    run.metrics = list(_read_rows(folder / "metrics.jsonl", run.faults))
+    run.metrics = _read_rows(folder / "metrics.jsonl", run.faults)
     _read_examples(folder / "examples.jsonl", run)
     _read_dropped(folder / "dropped.jsonl", run)
     _read_ledger(folder / "run.db", run)
@@ -59,14 +59,24 @@ def read_run(folder: Path) -> RunData:
 
 
 def get_path(tree: Any, *keys: str) -> Any:
-    """The value under a path of keys, or None where the path ends early."""
+    """Return the value under a path of keys, or None if the path ends early."""
     for key in keys:
         tree = tree.get(key) if isinstance(tree, Mapping) else None
     return tree
 
 
+def iterate_mappings(
+    tree: Mapping[str, Any], path: tuple[str, ...] = ()
+) -> Iterator[tuple[tuple[str, ...], Mapping[str, Any]]]:
+    """Yield every mapping of nested mappings with its path; skip lists."""
+    for key, value in tree.items():
+        if isinstance(value, Mapping):
+            yield (*path, key), value
+            yield from iterate_mappings(value, (*path, key))
+
+
 def read_measure(value: Any) -> Measure | None:
-    """A Measure from its JSON, or None where there is none, or one that is not a number."""
+    """Return a Measure from its JSON, or None if it is absent or holds something else."""
     mean, low, high, count = (
         read_number(get_path(value, key)) for key in ("value", "low", "high", "n")
     )
@@ -76,19 +86,19 @@ def read_measure(value: Any) -> Measure | None:
 
 
 def read_number(value: Any) -> float | None:
-    """A finite number, or None. True is not a number."""
+    """Return a finite number, or None; True is not a number."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     return value if abs(value) < 1e300 and math.isfinite(value) else None
 
 
 def list_objects(value: Any) -> list[dict[str, Any]]:
-    """The objects of a list; nothing where there is no list."""
+    """Return the objects of a list; nothing if there is no list."""
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
 def clean_json(value: Any) -> Any:
-    """A JSON value with every text in it cleaned, keys too."""
+    """Return a JSON value with every text and key in it cleaned."""
     if isinstance(value, str):
         return clean_text(value)
     if isinstance(value, Mapping):
@@ -133,9 +143,8 @@ def _read_rows(path: Path, faults: list[str]) -> list[dict[str, Any]]:
         faults.append(f"{path.name} {fault.what}")
         return []
     if bad:
-        faults.append(
-            f"{clean_text(bad[0].where)}: {clean_text(bad[0].fault)}; {len(bad)} such line(s) are left out."
-        )
+        first = f"{clean_text(bad[0].where)}: {clean_text(bad[0].fault)}"
+        faults.append(f"{first}; {len(bad)} such line(s) are left out.")
     return rows
 
 
@@ -149,7 +158,7 @@ def _read_examples(path: Path, run: RunData) -> None:
 
 def _read_dropped(path: Path, run: RunData) -> None:
     for row in _read_rows(path, run.faults):
-        key = str(row.get("stage", "")), str(row.get("reason", ""))
+        key = (str(row.get("stage", "")), str(row.get("reason", "")))
         run.dropped_counts[key] = run.dropped_counts.get(key, 0) + 1
         shown = run.dropped.setdefault(key, [])
         if len(shown) < MAX_DROPPED_SHOWN:
@@ -160,19 +169,15 @@ def _read_ledger(path: Path, run: RunData) -> None:
     if not path.exists():
         return
     try:
-        ledger = Ledger(path)
-        try:
+        with closing(Ledger(path)) as ledger:
             run.notes = {key: clean_json(ledger.get_note(key)) for key in NOTE_KEYS}
             run.funnel = [_clean_funnel(part) for part in ledger.funnel()]
             run.events = [
                 (clean_text(kind), clean_json(body)) for kind, body in ledger.get_events()
             ]
             failed = sum(kind == "endpoint attempt failed" for kind, _ in run.events)
-            run.asked_again = failed + sum(
-                again for _, _, again in ledger.count_requests().values()
-            )
-        finally:
-            ledger.close()
+            repeated = sum(again for _, _, again in ledger.count_requests().values())
+            run.sent_again = failed + repeated
     except SelfteachError as fault:
         run.faults.append(f"{path.name}: {fault.what}")
 

@@ -1,8 +1,7 @@
-"""The printed result: the exam's table with intervals, the cost and the place of the report, for
-the terminal.
+"""The printed result: the exam's table with intervals, the cost and the path of the report.
 
-Everything is put together from `rich.text.Text`, never from markup, and passes `strip_controls`: an answer
-or a rule can neither colour the terminal nor move its cursor.
+All output is made of `rich.text.Text`, never of markup, and passes `strip_controls`. An answer or a
+rule can neither color the terminal nor move its cursor.
 """
 
 from __future__ import annotations
@@ -32,38 +31,31 @@ from selfteach.report.format_text import (
 )
 from selfteach.report.labels import get_heading, get_labels
 from selfteach.report.read_run import get_path, read_measure
+from selfteach.report.rows import make_result_rows
 from selfteach.text import clean_text
 
+SMOKE_TEST_NOTICE = "Smoke test: small budgets, wide intervals. Do not quote these numbers."
 VERDICT_STYLES = {"good": "bold green", "warn": "bold yellow", "bad": "bold red", "calm": "bold"}
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u061c]+")
 
 
 def strip_controls(text: Any, length: int = 400) -> str:
-    """One line of text that no terminal acts upon: without control characters of either set,
-    without marks of direction.
-    """
+    """Return one line of text without control characters and without marks of direction."""
     return shorten(_CONTROL.sub(" ", clean_text(str(text))).strip(), length)
 
 
 def make_result_table(exam: Mapping[str, Any], report: Path | None = None) -> Group:
-    """The verdict, the table of arms, and below it what the run cost.
+    """Return the verdict, the table of arms, and the cost of the run.
 
     Args:
         exam: the content of exam.json.
-        report: the page's path, shown last.
+        report: the path of the page, printed last.
     """
     parts: list[RenderableType] = [Text(strip_controls(get_heading(exam) or "(no rule)"), "bold")]
     if get_path(exam, "smoke_test") is True:
-        parts.append(
-            Text(
-                "A rehearsal: small budgets, wide intervals. Do not quote these numbers.", "yellow"
-            )
-        )
-    parts += [
-        _make_verdict(exam),
-        _make_arms_table(exam),
-        *(Text(line, "dim") for line in _list_notes(exam)),
-    ]
+        parts.append(Text(SMOKE_TEST_NOTICE, "yellow"))
+    parts += [_make_verdict(exam), _make_arms_table(exam)]
+    parts += [Text(_widen_spaces(line), "dim") for line in _list_notes(exam)]
     if report is not None:
         parts.append(Text(f"Report   {strip_controls(report)}", overflow="fold"))
     return Group(*parts)
@@ -74,11 +66,11 @@ def _make_arms_table(exam: Mapping[str, Any]) -> Table:
     table.add_column("held-out prompts")
     for name in get_labels(exam).arms.values():
         table.add_column(Text(name), justify="right", no_wrap=True)
-    for row in sections.make_result_rows(exam):
-        table.add_row(
-            Text(row["label"]),
-            *(_make_cell(row["measures"][arm], strong=arm == "taught") for arm in sections.ARMS),
-        )
+    for row in make_result_rows(exam):
+        cells = [
+            _make_cell(found, strong=arm == "taught") for arm, found in row["measures"].items()
+        ]
+        table.add_row(Text(row["label"]), *cells)
     return table
 
 
@@ -101,31 +93,23 @@ def _make_verdict(exam: Mapping[str, Any]) -> Text:
 
 
 def _list_notes(exam: Mapping[str, Any]) -> Iterator[str]:
-    asked, drift, cost = (
-        read_measure(get_path(exam, "kept", "taught", "greedy")),
-        read_measure(get_path(exam, "drift", "kl_nats")),
-        get_path(exam, "cost"),
-    )
-    yield "95 % Wilson intervals" + (f"; n {asked.n} target prompts" if asked else "")
+    kept = read_measure(get_path(exam, "kept", "taught", "greedy"))
+    drift = read_measure(get_path(exam, "drift", "kl_nats"))
+    cost = get_path(exam, "cost")
+    yield "95 % Wilson intervals" + (f"; n {kept.n} target prompts" if kept else "")
     if drift:
         same = format_percent(get_path(exam, "drift", "top1_agreement", "value"))
         where = get_path(exam, "drift", "on") or sections.DRIFT_PROMPTS
-        yield _widen_spaces(
-            f"Drift    KL {format_decimal(drift.value)} nats a token on {where}, same first choice {same}"
-        )
+        kl = format_decimal(drift.value)
+        yield f"Drift    KL {kl} nats a token on {where}, same first choice {same}"
     if isinstance(cost, Mapping):
-        drawn, trained = (
-            format_count(cost.get("sampled_tokens")),
-            format_count(cost.get("trained_tokens")),
-        )
-        yield _widen_spaces(
-            f"Cost     {format_duration(cost.get('seconds'))}, {drawn} tokens drawn, {trained} trained"
-        )
+        sampled = format_count(cost.get("sampled_tokens"))
+        trained = format_count(cost.get("trained_tokens"))
+        seconds = format_duration(cost.get("seconds"))
+        yield f"Cost     {seconds}, {sampled} tokens sampled, {trained} trained"
         if cost.get("reused_tokens"):
-            yield _widen_spaces(
-                f"Prompts  {format_count(cost.get('prompt_tokens'))} tokens, of which "
-                f"{format_count(cost['reused_tokens'])} were reused"
-            )
+            prompts = format_count(cost.get("prompt_tokens"))
+            yield f"Prompts  {prompts} tokens, {format_count(cost['reused_tokens'])} of them reused"
         yield (
             f"Size     adapter {format_megabytes(cost.get('adapter_mb'))}, peak memory "
             f"{format_megabytes(cost.get('peak_memory_mb'))}"
@@ -133,5 +117,5 @@ def _list_notes(exam: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _widen_spaces(text: str) -> str:
-    """Ordinary spaces for the narrow ones of the page: a terminal's output is searched and piped."""
+    """Replace the narrow spaces of the page by ordinary ones, for searching and piping."""
     return text.replace(NARROW_SPACE, " ")

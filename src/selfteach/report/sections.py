@@ -1,26 +1,28 @@
-"""What the page shows, section by section: each function takes the run and returns plain values for
-a template, or None where the run recorded nothing."""
+"""The sections of the page: each function returns plain values for a template.
+
+It returns None if the run recorded nothing for the section.
+"""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from itertools import zip_longest
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from itertools import chain, product, zip_longest
 from typing import Any
 
 from selfteach.errors import DataError
 from selfteach.models import embedded
 from selfteach.records import Measure, get_user_text, parse_messages
-from selfteach.report import corrections_page, documents_page, tasks_page
 from selfteach.report.figures import SCOPES
 from selfteach.report.format_text import diff_words, shorten
-from selfteach.report.labels import find_plug_in, get_labels
+from selfteach.report.labels import get_labels
 from selfteach.report.read_run import RunData, get_path, list_objects, read_measure
+from selfteach.report.rows import ARMS, JsonObject
 
-ARMS = ("base", "prompted", "taught")
 DRIFT_PROMPTS = "general answers"
-"""Where drift is measured, unless the exam says where else."""
+"""The answers on which drift is measured, unless the exam names others."""
 VERDICT_LOOKS = {
     "taught": "good",
     "nothing to learn": "calm",
@@ -32,120 +34,9 @@ NUM_OPEN = {"target": 3, "near": 1, "general": 1}
 HUB_NAME = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
 NUM_SHOWN = {"target": 10, "near": 4, "general": 4}
 
-JsonObject = Mapping[str, Any]
-
-
-def _make_row(label: str, meaning: str, measures: Mapping[str, Any]) -> JsonObject:
-    return {
-        "label": label,
-        "meaning": meaning,
-        "measures": {arm: read_measure(measures.get(arm)) for arm in ARMS},
-    }
-
-
-def _get_arms(tree: Any, *path: str) -> dict[str, Any]:
-    """{arm: value} from {arm: {...path: value}}."""
-    return {arm: get_path(tree, arm, *path) for arm in ARMS}
-
-
-def make_result_rows(exam: JsonObject) -> list[JsonObject]:
-    """The rows of the result table, for each method its own; only those that were measured."""
-    if not exam:
-        return []
-    kinds = {
-        "corrections": corrections_page.make_result_rows,
-        "documents": documents_page.make_result_rows,
-        "tasks": tasks_page.make_result_rows,
-        "train": _make_train_rows,
-    }
-    method = str(exam.get("method") or "feedback")
-    find = kinds.get(method, _make_rule_rows if method == "feedback" else _general)
-    return [row for row in find(exam) if any(row["measures"].values())]
-
-
-def _general(exam: JsonObject) -> list[JsonObject]:
-    """Rows for a method of another package: every measure of exam.json that the arms have."""
-    labels = getattr(find_plug_in(str(exam["method"])), "labels", {})
-    rows = []
-    for path, tree in _walk(exam):
-        name = ".".join(path)
-        if path[0] != "sanity" and any(arm in tree for arm in ARMS):
-            label = labels.get(name, name)
-            rows.append(_make_row(label, name, tree))
-            rows.append(_make_row(f"{label}, greedy", name, _get_arms(tree, "greedy")))
-            rows.append(_make_row(f"{label}, T = 1", name, _get_arms(tree, "sampled")))
-    return rows
-
-
-def _walk(
-    tree: JsonObject, path: tuple[str, ...] = ()
-) -> Iterator[tuple[tuple[str, ...], JsonObject]]:
-    """Yield every mapping of nested mappings with its path."""
-    for key, value in tree.items():
-        if isinstance(value, Mapping):
-            yield (*path, key), value
-            yield from _walk(value, (*path, key))
-
-
-def _make_train_rows(exam: JsonObject) -> list[JsonObject]:
-    return [
-        _make_row(
-            "Chosen answer likelier",
-            "dev pairs whose chosen answer is the likelier one, by token",
-            exam.get("preferred") or {},
-        ),
-        _make_row(
-            "Answer likelier than before",
-            "dev examples whose answer became likelier than under the base",
-            exam.get("risen") or {},
-        ),
-    ]
-
-
-def _make_rule_rows(exam: JsonObject) -> list[JsonObject]:
-    return [
-        _make_row(
-            "Rule kept, greedy",
-            "held-out prompts on which the rule may be broken; the single most likely answer",
-            _get_arms(exam.get("kept"), "greedy"),
-        ),
-        _make_row(
-            "Rule kept, T = 1",
-            "the same prompts; one answer sampled at temperature 1",
-            _get_arms(exam.get("kept"), "sampled"),
-        ),
-        _make_row(
-            "Near prompts unharmed",
-            "prompts that look alike but leave the rule alone: still answered as the base would",
-            _get_arms(exam.get("near")),
-        ),
-        _make_row(
-            "General answers unharmed",
-            "prompts about anything else: still answered as the base would",
-            _get_arms(exam.get("general")),
-        ),
-    ]
-
-
-def make_elsewhere_rows(exam: JsonObject) -> list[JsonObject]:
-    """The rule outside the form in which it was taught; only the rows that were measured."""
-    rows = [
-        _make_row(
-            "Under another system prompt",
-            "rule kept when the conversation opens with a system prompt that training never saw",
-            _get_arms(exam.get("other_system")),
-        ),
-        _make_row(
-            "In the second turn",
-            "rule kept when an unrelated turn comes before the question",
-            _get_arms(exam.get("second_turn")),
-        ),
-    ]
-    return [row for row in rows if any(row["measures"].values())]
-
 
 def make_headline(exam: JsonObject) -> JsonObject:
-    """The few numbers that stand beside the verdict."""
+    """Return the few numbers next to the verdict."""
     return {
         "before": read_measure(get_path(exam, "kept", "base", "greedy")),
         "after": read_measure(get_path(exam, "kept", "taught", "greedy")),
@@ -155,152 +46,128 @@ def make_headline(exam: JsonObject) -> JsonObject:
     }
 
 
-def make_sanity_rows(exam: JsonObject) -> list[JsonObject]:
-    """Looping and empty answers as shares of each arm."""
-    rows = [
-        _make_row(
-            "Looping answers",
-            "the same words over and over",
-            _get_arms(exam.get("sanity"), "looping"),
-        ),
-        _make_row("Empty answers", "no word at all", _get_arms(exam.get("sanity"), "empty")),
-    ]
-    return [row for row in rows if any(row["measures"].values())]
-
-
 def compare_answers(exam: JsonObject) -> JsonObject | None:
-    """Before and after, each answer with its word-level differences, and the counts for the
-    filters.
-    """
-    rows = [_compare_answer(row) for row in list_objects(exam.get("answers"))]
-    if not rows:
+    """Return the answers before and after with their differences, and counts for filters."""
+    compared = [_compare_answer(row) for row in list_objects(exam.get("answers"))]
+    if not compared:
         return None
-    rows = [
-        row
-        for scope in SCOPES
-        for row in _mix_sorts([row for row in rows if row["scope"] == scope], scope)
-    ]
+    rows: list[dict[str, Any]] = []
+    for scope in SCOPES:
+        own = [row for row in compared if row["scope"] == scope]
+        rows += _mix_kinds(own, NUM_OPEN[scope], NUM_SHOWN[scope])
     states = get_labels(exam).states
+    scope_counts = Counter(row["scope"] for row in rows)
+    state_counts = Counter(state for state in states for row in rows if row[state])
     return {
         "rows": rows,
         "states": states,
         "left": sum(row["rest"] for row in rows),
-        "scopes": {scope: sum(row["scope"] == scope for row in rows) for scope in SCOPES},
-        "counts": {state: sum(row[state] for row in rows) for state in states},
-        "empty": [
-            (scope, state)
-            for scope in ("all", *SCOPES)
-            for state in ("all", *states)
-            if not any(
-                (scope in ("all", row["scope"])) and (state == "all" or row[state]) for row in rows
-            )
-        ],
+        "scopes": scope_counts,
+        "counts": state_counts,
+        "empty": _list_empty_choices(rows, states),
     }
 
 
-def _mix_sorts(rows: list[dict[str, Any]], scope: str) -> list[dict[str, Any]]:
-    """One of each sort in turn (mended, broken, changed, same), so that the first few show every
-    sort; these are open or shown at once.
-    """
-    sorts: dict[str, list[dict[str, Any]]] = {"mended": [], "broken": [], "changed": [], "same": []}
+def _list_empty_choices(
+    rows: Sequence[JsonObject], states: Mapping[str, str]
+) -> list[tuple[str, str]]:
+    """Return the choices of scope and state that no answer fits."""
+    full = set()
     for row in rows:
-        sorts[
-            "mended"
-            if row["mended"]
-            else "broken"
-            if row["broken"]
-            else "same"
-            if row["same"]
-            else "changed"
-        ].append(row)
-    mixed = [row for turn in zip_longest(*sorts.values()) for row in turn if row]
+        own = ["all", *(state for state in states if row[state])]
+        full |= {*product(("all", row["scope"]), own)}
+    choices = product(("all", *SCOPES), ("all", *states))
+    return [choice for choice in choices if choice not in full]
+
+
+def _mix_kinds(rows: list[dict[str, Any]], num_open: int, num_shown: int) -> list[dict[str, Any]]:
+    """Return rows with one of each kind in turn, so that the first ones show every kind.
+
+    The kinds are mended, broken, changed and same. The first rows are open, further ones are shown,
+    and the rest is hidden at first.
+    """
+    kinds: dict[str, list[dict[str, Any]]] = {"mended": [], "broken": [], "changed": [], "same": []}
+    for row in rows:
+        kind = next((kind for kind in ("mended", "broken", "same") if row[kind]), "changed")
+        kinds[kind].append(row)
+    turns = zip_longest(*kinds.values())
+    mixed = [row for row in chain.from_iterable(turns) if row]
     for place, row in enumerate(mixed):
-        row["open"], row["rest"] = place < NUM_OPEN[scope], place >= NUM_SHOWN[scope]
+        row["open"] = place < num_open
+        row["rest"] = place >= num_shown
     return mixed
 
 
 def _compare_answer(row: JsonObject) -> dict[str, Any]:
+    arms = {arm: get_path(row, "arms", arm) for arm in ARMS}
+    greedy = {arm: shorten(get_path(found, "greedy")) for arm, found in arms.items()}
     broken = {
-        arm: (
-            get_path(row, "arms", arm, "broken") is True,
-            get_path(row, "arms", arm, "sampled_broken") is True,
-        )
-        for arm in ARMS
+        arm: (get_path(found, "broken") is True, get_path(found, "sampled_broken") is True)
+        for arm, found in arms.items()
     }
-    before, after = (shorten(get_path(row, "arms", arm, "greedy")) for arm in ("base", "taught"))
-    left, right = diff_words(before, after)
+    left, right = diff_words(greedy["base"], greedy["taught"])
+    is_broken = any(broken["taught"])
     return {
         "scope": row["scope"] if row.get("scope") in SCOPES else "general",
         "prompt": shorten(row.get("prompt"), 2000),
-        "same": before == after,
-        "greedy": {
-            "base": left,
-            "taught": right,
-            "prompted": [(False, shorten(get_path(row, "arms", "prompted", "greedy")))],
-        },
-        "sampled": {arm: shorten(get_path(row, "arms", arm, "sampled")) for arm in ARMS},
+        "same": greedy["base"] == greedy["taught"],
+        "greedy": {"base": left, "taught": right, "prompted": [(False, greedy["prompted"])]},
+        "sampled": {arm: shorten(get_path(found, "sampled")) for arm, found in arms.items()},
         "marks": broken,
-        "has": {arm: get_path(row, "arms", arm) is not None for arm in ARMS},
-        "broken": any(broken["taught"]),
-        "kept": not any(broken["taught"]),
-        "mended": any(broken["base"]) and not any(broken["taught"]),
+        "has": {arm: found is not None for arm, found in arms.items()},
+        "broken": is_broken,
+        "kept": not is_broken,
+        "mended": any(broken["base"]) and not is_broken,
     }
 
 
 def describe_example(row: JsonObject) -> JsonObject:
-    """One training record to read: prompt, chosen, rejected."""
+    """Return one training record to read: prompt, chosen, rejected."""
     try:
-        asked = get_user_text(parse_messages(row.get("prompt")))
+        prompt = get_user_text(parse_messages(row.get("prompt")))
     except DataError:
-        asked = ""
+        prompt = ""
     return {
         "kind": str(row.get("kind", "")),
-        "prompt": shorten(asked, 1000),
+        "prompt": shorten(prompt, 1000),
         "chosen": _get_last_turn(row.get("chosen")),
         "rejected": _get_last_turn(row.get("rejected")),
     }
 
 
 def _get_last_turn(turns: Any) -> str:
-    """The words of an answer: of the last turn, or as they are where the example was plain text."""
+    """Return the text of the last turn, or the whole text of a plain example."""
     if isinstance(turns, str):
         return shorten(turns)
-    return shorten(list_objects(turns)[-1].get("content")) if list_objects(turns) else ""
+    messages = list_objects(turns)
+    return shorten(messages[-1].get("content")) if messages else ""
 
 
 def list_dropped(run: RunData) -> list[JsonObject]:
-    """Each stage's reasons with their counts, and some of the candidates to read."""
+    """Return each stage's reasons with their counts, and some of the candidates to read."""
     counts = {
         (part.stage, reason): count for part in run.funnel for reason, count in part.reasons.items()
     }
-    keys = [*counts, *(key for key in run.dropped if key not in counts)]
-    return [
-        {
-            "stage": stage,
-            "reason": reason,
-            "count": counts.get((stage, reason), run.dropped_counts.get((stage, reason), 0)),
-            "rows": [_list_body(row) for row in run.dropped.get((stage, reason), [])],
-        }
-        for stage, reason in keys
-    ]
+    groups = []
+    for key, count in {**run.dropped_counts, **counts}.items():
+        stage, reason = key
+        rows = [_list_body(row) for row in run.dropped.get(key, [])]
+        groups.append({"stage": stage, "reason": reason, "count": count, "rows": rows})
+    return groups
 
 
 def _list_body(row: JsonObject) -> list[tuple[str, str]]:
     body = row.get("body")
     pairs = list(body.items())[:8] if isinstance(body, Mapping) else [("body", body)]
-    return [
-        (
-            key,
-            shorten(
-                value if isinstance(value, str) else json.dumps(value, ensure_ascii=False), 800
-            ),
-        )
-        for key, value in pairs
-    ]
+    found = []
+    for key, value in pairs:
+        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+        found.append((key, shorten(text, 800)))
+    return found
 
 
 def describe_judge(note: Any, exam: JsonObject) -> JsonObject | None:
-    """The candidates with their AUROC, the choice and its reason, labelled answers to read."""
+    """Return the candidates with their AUROC, the choice with its reason, and labeled answers."""
     candidates = [
         {**row, "auroc": read_measure(row.get("auroc"))}
         for row in list_objects(get_path(note, "candidates"))
@@ -309,14 +176,11 @@ def describe_judge(note: Any, exam: JsonObject) -> JsonObject | None:
     if not candidates and not named:
         return None
     names = [str(row.get("name", "")) for row in candidates]
-    examples = [
-        {
-            "text": shorten(row.get("text"), 600),
-            "label": name_label(row.get("label")),
-            "values": [get_path(row, "values", name) for name in names],
-        }
-        for row in list_objects(get_path(note, "examples"))[:10]
-    ]
+    examples = []
+    for row in list_objects(get_path(note, "examples"))[:10]:
+        values = [get_path(row, "values", name) for name in names]
+        label = name_label(row.get("label"))
+        examples.append({"text": shorten(row.get("text"), 600), "label": label, "values": values})
     return {
         "named": named,
         "auroc": read_measure(get_path(named, "auroc")),
@@ -330,53 +194,48 @@ def describe_judge(note: Any, exam: JsonObject) -> JsonObject | None:
 
 
 def name_label(value: Any) -> str:
-    """The word for a label by construction: true means that the answer breaks the rule."""
+    """Return the word for a label by construction: true means that the answer breaks the rule."""
     return "broken" if value is True else "kept" if value is False else str(value)
 
 
 def list_settings(text: str) -> list[JsonObject]:
-    """The lines of config.yaml as key, value and origin."""
+    """Return the lines of config.yaml as key, value and origin."""
     rows: list[JsonObject] = []
     for line in text.splitlines():
         found = CONFIG_LINE.match(line)
         key, colon, value = (found["line"] if found else line).partition(":")
         if colon and not line.startswith("#"):
-            rows.append(
-                {
-                    "key": key.strip(),
-                    "value": value.strip(),
-                    "origin": found["origin"] if found else "default",
-                }
-            )
+            origin = found["origin"] if found else "default"
+            rows.append({"key": key.strip(), "value": value.strip(), "origin": origin})
     return rows
 
 
 def list_stages(run: RunData) -> list[JsonObject]:
-    """Each stage with its state and its seconds, from the manifest; from the exam's cost where the
-    manifest has none.
+    """Return each stage with its state and its seconds.
+
+    They come from the manifest, or from the exam's cost if the manifest has none.
     """
-    listed = run.manifest.get("stages")
-    if isinstance(listed, Mapping) and listed:
-        return [
-            {
-                "name": name,
-                "state": str(get_path(stage, "state") or ""),
-                "seconds": get_path(stage, "seconds"),
-            }
-            for name, stage in listed.items()
-        ]
-    costs = get_path(run.exam, "cost", "stages")
-    return (
-        [{"name": name, "state": "", "seconds": value} for name, value in costs.items()]
-        if isinstance(costs, Mapping)
-        else []
-    )
+    stages = run.manifest.get("stages")
+    if not isinstance(stages, Mapping) or not stages:
+        costs = get_path(run.exam, "cost", "stages")
+        known = costs.items() if isinstance(costs, Mapping) else ()
+        stages = {name: {"seconds": value} for name, value in known}
+    return [
+        {
+            "name": name,
+            "state": str(get_path(stage, "state") or ""),
+            "seconds": get_path(stage, "seconds"),
+        }
+        for name, stage in stages.items()
+    ]
 
 
 def describe_origin(run: RunData) -> JsonObject:
-    """What made the run, from its manifest: the base, its name on a hub if it has one ("hub"; a
-    folder's path is nobody else's business) and its fingerprint, the day, the seed, the versions
-    that numbers may depend on."""
+    """Return the origin of a run from its manifest.
+
+    It holds the base with its fingerprint and its hub name, the day, the seed and the versions. A
+    base in a local folder has no hub name, because its path is private.
+    """
     packages = run.manifest.get("packages")
     versions = {name: run.manifest.get(name) for name in ("selfteach", "python")} | (
         packages if isinstance(packages, dict) else {}
@@ -397,17 +256,16 @@ def describe_origin(run: RunData) -> JsonObject:
 
 
 def list_texts(value: Any) -> Sequence[str]:
-    """The texts of a list."""
+    """Return the texts of a list."""
     return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []
 
 
 def list_noise(exam: JsonObject) -> list[tuple[str, Measure]]:
-    """The base against itself: what differs by chance alone."""
-    names = {"kept": "rule kept"}
+    """Return the differences of the base from itself, which are due to chance alone."""
     floor: Any = exam.get("noise_floor")
-    known = floor.items() if isinstance(floor, Mapping) else ()
-    return [
-        (names.get(str(key), str(key)), found)
-        for key, value in known
-        if (found := read_measure(value))
-    ]
+    found = []
+    for key, value in floor.items() if isinstance(floor, Mapping) else ():
+        measure = read_measure(value)
+        if measure:
+            found.append(("rule kept" if key == "kept" else str(key), measure))
+    return found

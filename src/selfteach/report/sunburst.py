@@ -1,26 +1,34 @@
-"""The geometry of a sunburst: verbs in the inner ring, their nouns outside of them, each with the
-angle of its share.
+"""The geometry of a sunburst: verbs in the inner ring, their nouns in the outer ring.
+
+The angle of each slice is its share of the tasks.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from selfteach.report.read_run import list_objects, read_number
 
-INNER_RADIUS, MIDDLE_RADIUS, OUTER_RADIUS = 16.0, 33.0, 49.0
+INNER_RADIUS = 16.0
+MIDDLE_RADIUS = 33.0
+OUTER_RADIUS = 49.0
 MIN_LABEL_SHARE = 0.035
-"""Of the whole circle; narrower slices have no words in them."""
+"""A share of the whole circle; narrower slices have no label."""
 NUM_LOOKS = 6
 
 
 @dataclass(frozen=True)
 class Slice:
-    """One part of a ring: its SVG path in a box of 100 by 100, the look of its verb, its words, and
-    where they stand if they fit.
+    """Represent one part of a ring.
+
+    Attributes:
+        path: an SVG path in a box of 100 by 100.
+        look: the class of its verb in the style sheet.
+        words: the text on hover.
+        label: the text in the slice, at `x` and `y`; "" if it does not fit.
     """
 
     path: str
@@ -32,71 +40,60 @@ class Slice:
 
 
 def make_slices(verbs: Any) -> list[Slice]:
-    """Slices for the verbs and their nouns (the note "inspection"); nothing where there are none."""
-    rows = [
-        (str(row.get("verb", "")), count, _list_nouns(row))
-        for row in list_objects(verbs)
-        if (count := read_number(row.get("count")) or 0) > 0
-    ]
-    total = sum(count for _, count, _ in rows)
+    """Return slices for the verbs and their nouns (the note "inspection")."""
+    rows = [row for row in list_objects(verbs) if _read_count(row.get("count"))]
+    total = sum(_read_count(row["count"]) for row in rows)
+    inner_ring = (INNER_RADIUS, MIDDLE_RADIUS)
+    outer_ring = (MIDDLE_RADIUS, OUTER_RADIUS)
     found: list[Slice] = []
-    at = 0.0
-    for place, (verb, count, nouns) in enumerate(rows):
-        found.append(
-            _make_slice(
-                at,
-                count / total,
-                INNER_RADIUS,
-                MIDDLE_RADIUS,
-                place % NUM_LOOKS,
-                verb,
-                f"{verb}: {count:.0f} tasks",
-            )
-        )
-        inner = at
-        for noun, share in nouns:
-            found.append(
-                _make_slice(
-                    inner,
-                    share / total,
-                    MIDDLE_RADIUS,
-                    OUTER_RADIUS,
-                    place % NUM_LOOKS,
-                    noun,
-                    f"{verb} {noun}: {share:.0f} tasks",
-                )
-            )
-            inner += share / total
-        at += count / total
+    start = 0.0
+    for place, row in enumerate(rows):
+        verb = str(row.get("verb", ""))
+        look = place % NUM_LOOKS
+        count = _read_count(row["count"])
+        words = f"{verb}: {count:.0f} tasks"
+        found.append(_make_slice(start, count / total, inner_ring, look, verb, words))
+        noun_start = start
+        for noun, number in _list_nouns(row):
+            share = number / total
+            words = f"{verb} {noun}: {number:.0f} tasks"
+            found.append(_make_slice(noun_start, share, outer_ring, look, noun, words))
+            noun_start += share
+        start += count / total
     return found
 
 
+def _read_count(value: Any) -> float:
+    return max(read_number(value) or 0, 0)
+
+
 def _list_nouns(row: Mapping[str, Any]) -> list[tuple[str, float]]:
-    pairs: Sequence[Any] = row.get("nouns") or []
-    return [
-        (str(pair[0]), count)
-        for pair in pairs
-        if isinstance(pair, list) and len(pair) == 2 and (count := read_number(pair[1]) or 0) > 0
-    ]
+    pairs = [pair for pair in row.get("nouns") or [] if isinstance(pair, list) and len(pair) == 2]
+    return [(str(noun), count) for noun, count in pairs if _read_count(count)]
 
 
 def _make_slice(
-    start: float, share: float, inner: float, outer: float, look: int, label: str, words: str
+    start: float, share: float, ring: tuple[float, float], look: int, label: str, words: str
 ) -> Slice:
-    """From `start` on, `share` of the circle; both in turns, clockwise from the top."""
+    """Return a slice from `start` over `share` of the circle, clockwise from the top.
+
+    Args:
+        ring: its inner and its outer radius.
+    """
+    inner, outer = ring
     end = start + min(share, 0.9999)
     wide = 1 if end - start > 0.5 else 0
-    (a, b), (c, d), (e, f), (g, h) = (
-        _to_point(start, outer),
-        _to_point(end, outer),
-        _to_point(end, inner),
-        _to_point(start, inner),
-    )
     path = (
-        f"M{a} {b}A{outer} {outer} 0 {wide} 1 {c} {d}L{e} {f}A{inner} {inner} 0 {wide} 0 {g} {h}Z"
+        f"M{_format_point(start, outer)}A{outer} {outer} 0 {wide} 1 {_format_point(end, outer)}"
+        f"L{_format_point(end, inner)}A{inner} {inner} 0 {wide} 0 {_format_point(start, inner)}Z"
     )
     x, y = _to_point((start + end) / 2, (inner + outer) / 2)
     return Slice(path, look, words, label if share >= MIN_LABEL_SHARE else "", x, y)
+
+
+def _format_point(turn: float, radius: float) -> str:
+    x, y = _to_point(turn, radius)
+    return f"{x} {y}"
 
 
 def _to_point(turn: float, radius: float) -> tuple[float, float]:

@@ -229,7 +229,7 @@ class KnowledgeScorer:
         rows = []
         for i, q in enumerate(self.questions):
             cells = {
-                arm: {"greedy": own.draws[i].text, "broken": not own.right[i]}
+                arm: {"greedy": own.answers[i].text, "broken": not own.right[i]}
                 for arm, own in scores.graded.items()
             }
             row = {"scope": TARGET, "prompt": q.text, "gold": list(q.answers)}
@@ -341,7 +341,7 @@ def measure_pairwise(questions: Sequence[HeldOutQuestion], state: ExamState) -> 
     if state.tuned is None:
         return {}
     graded = state.scores.graded
-    rows = zip(questions, graded["taught"].draws, graded["base"].draws, strict=True)
+    rows = zip(questions, graded["taught"].answers, graded["base"].answers, strict=True)
     pairs = [AnswerPair(add_passage(q), tuned.text, base.text) for q, tuned, base in rows]
     verdicts = pairwise.compare_pairs(ModelPairwiseJudge(state.session.base), pairs)
     return {"pairwise": pairwise.summarize_verdicts(pairs, verdicts, state.seed)}
