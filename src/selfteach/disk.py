@@ -37,10 +37,10 @@ def open_file(
         ):  # a folder is no file either, and the system says so
             return path.open("rb")
     except OSError as fault:
-        raise error(f"cannot be read ({fault.strerror}).", where=str(path), cure=cure) from fault
+        raise error(f"cannot be read ({fault.strerror}).", where=path, cure=cure) from fault
     raise error(
         "is not a file.",
-        where=str(path),
+        where=path,
         cure="Give a file; what a pipe or a device gives, save to one first.",
     )
 
@@ -62,7 +62,7 @@ def require_free_bytes(path: Path, needed: int) -> None:
     if (free := get_free_bytes(path)) < needed:
         raise ResourceError(
             f"{needed:,} bytes are needed and {free:,} are free.",
-            where=str(path),
+            where=path,
             cure="Free disk space or give another --out.",
         )
 
@@ -74,18 +74,18 @@ def make_disk_error(fault: OSError, path: Path, needed: int = 0) -> SelfteachErr
         limit = " (a file-size limit of the system)" if fault.errno == errno.EFBIG else ""
         return ResourceError(
             f"the disk is full{limit}: {wanted}, {get_free_bytes(path):,} are free.",
-            where=str(path),
+            where=path,
             cure=f"Free disk space, {RERUN_HINT}",
         )
     if fault.errno == errno.EIO:
         return ResourceError(
             "the disk failed to read or write (input/output error).",
-            where=str(path),
+            where=path,
             cure=f"Check the disk or its mount, {RERUN_HINT}",
         )
     return UsageError(
         f"cannot be used ({fault.strerror or fault}).",
-        where=str(path),
+        where=path,
         cure="Check the path and its permissions.",
     )
 

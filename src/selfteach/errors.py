@@ -12,11 +12,17 @@ class SelfteachError(Exception):
 
     exit_code = 1
 
-    def __init__(self, what: str, *, where: str = "", cure: str = "") -> None:
-        self.what, self.where, self.cure = what, where, cure
-        super().__init__(
-            " ".join(part for part in (f"{where}:" if where else "", what, cure) if part)
-        )
+    def __init__(self, what: str, *, where: object = "", cure: str = "") -> None:
+        self.what = what
+        self.where = str(where)
+        self.cure = cure
+        place = f"{where}:" if self.where else ""
+        super().__init__(" ".join(filter(None, (place, what, cure))))
+
+
+def get_first_line(fault: BaseException) -> str:
+    """Return the first line of an error's message, at most 200 characters long."""
+    return (str(fault).strip().splitlines() or [repr(fault)])[0][:200]
 
 
 class RequirementNotMet(SelfteachError):

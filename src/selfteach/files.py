@@ -54,7 +54,7 @@ def read_jsonl(
         if handle.peek(2)[:2] in UTF16_PREFIXES:
             raise DataError(
                 "is UTF-16 or UTF-32, not UTF-8.",
-                where=str(path),
+                where=path,
                 cure="Convert it: iconv -f utf-16 -t utf-8.",
             )
         number = 0

@@ -152,6 +152,8 @@ class LogProb:
         return self.logp / max(self.tokens, 1)
 
 
+ItemScores = tuple[str, tuple[LogProb, ...]]
+"""The id of a `Continuations`, and the log-probability of each of its texts."""
 ExampleRole = Literal["learn", "hold"]
 """`learn`: what is taught. `hold`: the base's own answers, or answers that needed no correction;
 they hold the base in place.

@@ -62,7 +62,7 @@ BUILT_IN_NAMES: dict[str, dict[str, str]] = {
     },
     "engines": {
         "openvino": "selfteach.models.openvino:OpenVino",
-        "hf": "selfteach.models.engines:draw_with_hf",
+        "hf": "selfteach.models.engines:sample_with_transformers",
     },
 }
 

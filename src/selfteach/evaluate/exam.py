@@ -197,7 +197,7 @@ class Exam:
     def run_baselines(self, session: ExamSession) -> None:
         """Let base and prompted base answer, into the ledger, before anything is trained."""
         self.run(session, None)
-        session.base.rest()
+        session.base.release_memory()
 
     def run(
         self, session: ExamSession, tuned: TunedModel | None, *, brief: bool = False

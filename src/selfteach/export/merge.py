@@ -70,7 +70,7 @@ def export_lora(
         )
         raise UsageError(
             f"cannot be written as a LoRA: {reason}.",
-            where=str(adapter),
+            where=adapter,
             cure="`selfteach merge` without --as writes a model.",
         )
     _check_unused(out)
@@ -95,7 +95,7 @@ def _check_unused(out: Path) -> None:
     """Refuses a place where something is."""
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise UsageError(
-            "is there already.", where=str(out), cure="Give a new or an empty folder to --out."
+            "is there already.", where=out, cure="Give a new or an empty folder to --out."
         )
 
 
@@ -128,7 +128,7 @@ def merge_adapter(
     if reason := why_not_merged(adapter):
         raise UsageError(
             f"cannot be merged: {reason}.",
-            where=str(adapter),
+            where=adapter,
             cure=(
                 "Use it with `selfteach answer --run DIR`, or train weights: --set "
                 "train.adapter=lora (from a reft: train.distill_from=reft)."

@@ -58,7 +58,7 @@ class Session:
         """Gives memory back; and what a teacher's server lost stays lost, or a resumed run would
         come to other examples.
         """
-        self.base.rest()
+        self.base.release_memory()
         if self.teacher:
             self.teacher.freeze_failures()
 

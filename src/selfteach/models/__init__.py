@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Protocol
 
-from selfteach.records import Completion, Continuations, LogProb, Prompt, Request
+from selfteach.records import Completion, Continuations, ItemScores, LogProb, Prompt, Request
 
 if TYPE_CHECKING:
     import numpy as np
@@ -45,9 +45,7 @@ class Scorer(Protocol):
         """What the weights behind the name are: a digest, the same wherever they are."""
         ...
 
-    def stream_scores(
-        self, items: Sequence[Continuations]
-    ) -> Iterator[tuple[str, tuple[LogProb, ...]]]:
+    def stream_scores(self, items: Sequence[Continuations]) -> Iterator[ItemScores]:
         """Yields (item id, one `LogProb` for each text), in any order."""
         ...
 

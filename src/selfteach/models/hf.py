@@ -19,7 +19,7 @@ import torch
 from safetensors import SafetensorError
 from torch import nn
 
-from selfteach.errors import ResourceError, UsageError
+from selfteach.errors import ResourceError, UsageError, get_first_line
 from selfteach.models import safety
 from selfteach.models.allocator import keep_freed_pages, limit_onednn_cache
 from selfteach.models.decode import count_max_answer_tokens, sample_all
@@ -29,7 +29,7 @@ from selfteach.models.resolve_model import resolve_base, resolve_model_folder
 from selfteach.models.score import compute_answer_logits, embed_all, score_all
 from selfteach.models.silence import silence_libraries
 from selfteach.models.tokens import ChatTokenizer
-from selfteach.records import Completion, Continuations, LogProb, Prompt, Request
+from selfteach.records import Completion, Continuations, ItemScores, LogProb, Prompt, Request
 from selfteach.registry import did_you_mean
 
 DTYPES = {"bfloat16": torch.bfloat16, "float32": torch.float32, "float16": torch.float16}
@@ -128,7 +128,7 @@ class HfModel:
         ) - get_num_virtual_tokens(self.module)
 
     @property
-    def worn(self) -> bool:
+    def has_hooks(self) -> bool:
         """Whether an adapter sits on the module as hooks, which no other engine can draw with."""
         return get_active_hooks(self.module) is not None
 
@@ -144,9 +144,7 @@ class HfModel:
         """
         return sample_all(self, requests)
 
-    def stream_scores(
-        self, items: Sequence[Continuations]
-    ) -> Iterator[tuple[str, tuple[LogProb, ...]]]:
+    def stream_scores(self, items: Sequence[Continuations]) -> Iterator[ItemScores]:
         """As `Scorer.logp`; what all items begin with is computed once."""
         return score_all(self, items)
 
@@ -253,13 +251,12 @@ def _load_module(folder: Path, dtype: torch.dtype) -> Any:
                 )
     except (torch.OutOfMemoryError, MemoryError) as fault:
         raise ResourceError(
-            "not enough memory for the model.", where=str(folder), cure="Use a smaller model."
+            "not enough memory for the model.", where=folder, cure="Use a smaller model."
         ) from fault
     except (ValueError, OSError, RuntimeError, KeyError, ImportError, SafetensorError) as fault:
-        first = (str(fault).strip().splitlines() or [repr(fault)])[0][:200]
         raise UsageError(
-            f"cannot be loaded ({first}).",
-            where=str(folder),
+            f"cannot be loaded ({get_first_line(fault)}).",
+            where=folder,
             cure="Give a causal language model that transformers knows.",
         ) from fault
 
@@ -273,8 +270,9 @@ def _load_tokenizer(folder: Path) -> Any:
                 folder, trust_remote_code=False, local_files_only=True
             )
     except Exception as fault:  # the tokenizers library raises nothing more precise
-        first = (str(fault).strip().splitlines() or [repr(fault)])[0][:200]
-        raise UsageError(f"its tokenizer cannot be loaded ({first}).", where=str(folder)) from fault
+        raise UsageError(
+            f"its tokenizer cannot be loaded ({get_first_line(fault)}).", where=folder
+        ) from fault
 
 
 def _get_generation_end_ids(module: Any) -> Sequence[int]:

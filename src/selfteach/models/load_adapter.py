@@ -14,7 +14,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from selfteach.errors import UsageError
+from selfteach.errors import UsageError, get_first_line
 from selfteach.models.bottleneck import BottleneckHooks
 from selfteach.models.hooks import HookAdapter
 from selfteach.models.reft import ReftHooks, convert_edit_to_low_rank
@@ -46,9 +46,8 @@ def load_adapter(module: Any, folder: Path) -> Any:
         if isinstance(made, ReftHooks) and made.is_exact:
             return _merge_reft(module, made)
     except (ValueError, RuntimeError, KeyError, AttributeError, SafetensorError) as fault:
-        first = (str(fault).strip().splitlines() or [repr(fault)])[0][:200]
         raise UsageError(
-            f"the adapter does not fit the model ({first}).", where=str(folder)
+            f"the adapter does not fit the model ({get_first_line(fault)}).", where=folder
         ) from fault
     made.attach()
     return module

@@ -60,7 +60,7 @@ class OpenVino:
         self._folder, self._precision = folder, precision or _choose_precision()
         self._opened: Any = self._open()
 
-    def rest(self) -> None:
+    def release_memory(self) -> None:
         """Gives the memory of the weights and of the cache back until the next draw."""
         self._opened = None
         release_freed_pages()

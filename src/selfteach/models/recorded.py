@@ -16,6 +16,7 @@ from selfteach.models import Sampler, Scorer
 from selfteach.records import (
     Completion,
     Continuations,
+    ItemScores,
     LogProb,
     Prompt,
     Request,
@@ -111,14 +112,11 @@ class Recorded:
         found = dict(self.stream_scores(items))
         return [found[item.id(self.fingerprint)] for item in items]
 
-    def rest(self) -> None:
+    def release_memory(self) -> None:
         """Lets an engine that can give its memory back do so until the next draw."""
-        if rest := getattr(self._sampler, "rest", None):
-            rest()
+        getattr(self._sampler, "release_memory", lambda: None)()
 
-    def stream_scores(
-        self, items: Sequence[Continuations]
-    ) -> Iterator[tuple[str, tuple[LogProb, ...]]]:
+    def stream_scores(self, items: Sequence[Continuations]) -> Iterator[ItemScores]:
         """As `Scorer.logp`, with the same memory."""
         by_id = {item.id(self.fingerprint): item for item in items}
         known = self.ledger.get_answers(list(by_id))

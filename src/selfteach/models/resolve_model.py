@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from selfteach.errors import UsageError
+from selfteach.errors import UsageError, get_first_line
 from selfteach.models import safety
 from selfteach.models.embedded import EMBEDDED, HUB_NAME, fetch_embedded_model, get_embedded_folder
 from selfteach.models.remote.endpoint import parse_address
@@ -103,9 +103,8 @@ def _download_from_hub(name: str) -> Path:
         with silence_libraries():
             return Path(snapshot_download(name, allow_patterns=list(MODEL_FILES)))
     except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as fault:
-        first = str(fault).strip().splitlines()[0][:200]
         raise UsageError(
-            f'there is no model "{name}" here, and it cannot be fetched ({first}).',
+            f'there is no model "{name}" here, and it cannot be fetched ({get_first_line(fault)}).',
             cure=(
                 "Check the name and the network, or give a folder; `selfteach models` "
                 "lists what is at hand."

@@ -44,7 +44,7 @@ def check_model_folder(folder: Path) -> dict[str, Any]:
             if pickled
             else "has no safetensors weights."
         )
-        raise UsageError(what, where=str(folder), cure="Use a copy with safetensors weights.")
+        raise UsageError(what, where=folder, cure="Use a copy with safetensors weights.")
     for index in folder.glob("*.index.json"):
         files = read_json(index).get("weight_map")
         odd = (
@@ -55,7 +55,7 @@ def check_model_folder(folder: Path) -> dict[str, Any]:
         if odd:
             raise UsageError(
                 f"points to {str(odd[0])[:60]!r}, which is no safetensors file beside it.",
-                where=str(index),
+                where=index,
                 cure="Use a whole copy.",
             )
     for name in (
@@ -77,18 +77,18 @@ def read_json(path: Path) -> dict[str, Any]:
     """
     try:
         if path.stat().st_size > MAX_JSON_BYTES:
-            raise UsageError("is too large for a configuration.", where=str(path))
+            raise UsageError("is too large for a configuration.", where=path)
         value = json.loads(path.read_bytes())
     except OSError as fault:
         raise UsageError(
             f"cannot be read ({fault.strerror}).",
-            where=str(path),
+            where=path,
             cure="A model folder holds config.json, tokenizer and safetensors.",
         ) from fault
     except (ValueError, RecursionError) as fault:
-        raise UsageError(f"is not JSON ({str(fault)[:80]}).", where=str(path)) from fault
+        raise UsageError(f"is not JSON ({str(fault)[:80]}).", where=path) from fault
     if not isinstance(value, dict):
-        raise UsageError("is not a JSON object.", where=str(path))
+        raise UsageError("is not a JSON object.", where=path)
     return value
 
 
@@ -164,7 +164,7 @@ def check_adapter(folder: Path, base: str) -> str:
         if not (folder / name).is_file():
             raise UsageError(
                 f"is not a PEFT adapter in safetensors: {name} is missing.",
-                where=str(folder),
+                where=folder,
                 cure="Give the folder that training wrote.",
             )
     _refuse_code(read_json(folder / "adapter_config.json"), f"{folder}/adapter_config.json")
@@ -180,7 +180,7 @@ def check_adapter(folder: Path, base: str) -> str:
                 f"was trained on another base (fingerprint {str(recorded)[:12]}, this one "
                 f"is {base[:12]})."
             ),
-            where=str(folder),
+            where=folder,
             cure="Give the model that it was trained on with --model.",
         )
     return ""

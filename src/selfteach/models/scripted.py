@@ -10,7 +10,15 @@ from typing import Literal
 
 import numpy as np
 
-from selfteach.records import Completion, Continuations, LogProb, Prompt, Request, get_user_text
+from selfteach.records import (
+    Completion,
+    Continuations,
+    ItemScores,
+    LogProb,
+    Prompt,
+    Request,
+    get_user_text,
+)
 
 Script = Callable[[Request], str] | Mapping[str, str]
 
@@ -53,9 +61,7 @@ class Scripted:
                 len(get_user_text(request.prompt).split()),
             )
 
-    def stream_scores(
-        self, items: Sequence[Continuations]
-    ) -> Iterator[tuple[str, tuple[LogProb, ...]]]:
+    def stream_scores(self, items: Sequence[Continuations]) -> Iterator[ItemScores]:
         """As `Scorer.logp`."""
         for item in items:
             yield (

@@ -36,7 +36,7 @@ def check_run_folder(folder: Path) -> Path:
     if not (folder / LEDGER_FILE).exists() and not (folder / CONFIG_FILE).exists():
         raise UsageError(
             "is not a run folder.",
-            where=str(folder),
+            where=folder,
             cure=f"`selfteach status` lists the runs below {RUNS_FOLDER}/.",
         )
     return folder
@@ -55,11 +55,11 @@ def find_adapter(folder: Path, name: str = "") -> Path:
             if known
             else f"`selfteach status {folder}` shows how far it is."
         )
-        raise UsageError("has no finished adapter.", where=str(folder), cure=cure)
+        raise UsageError("has no finished adapter.", where=folder, cure=cure)
     if (name or RUN_ADAPTER) not in known:
         raise UsageError(
             f'there is no adapter "{name}" in this run.',
-            where=str(folder),
+            where=folder,
             cure=did_you_mean(name, known),
         )
     return known[name or RUN_ADAPTER]
@@ -92,7 +92,7 @@ def read_exam(folder: Path) -> dict[str, Any]:
     if not path.exists():
         raise UsageError(
             "has no exam yet.",
-            where=str(folder),
+            where=folder,
             cure=f"`selfteach status {folder}` shows how far it is.",
         )
     try:
@@ -100,7 +100,7 @@ def read_exam(folder: Path) -> dict[str, Any]:
     except ValueError as fault:
         raise IntegrityError(
             f"is not JSON ({fault}).",
-            where=str(path),
+            where=path,
             cure="Restore it from a copy, or run the command of this run again with --new.",
         ) from fault
     if "rehearsal" in found:  # a key of earlier versions
@@ -123,7 +123,7 @@ def read_result(folder: Path) -> dict[str, Any]:
     if found is None:
         raise UsageError(
             "has no result yet.",
-            where=str(folder),
+            where=folder,
             cure=f"`selfteach status {folder}` shows how far it is.",
         )
     return relocate_result(found, folder)
@@ -163,7 +163,7 @@ def find_material(folder: Path) -> tuple[dict[str, Any], dict[str, Any] | None]:
     if identity is None:
         raise UsageError(
             "has not begun.",
-            where=str(folder),
+            where=folder,
             cure=f"`selfteach status {folder}` shows how far it is.",
         )
     return identity, sources

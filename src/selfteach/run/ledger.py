@@ -238,7 +238,7 @@ class Ledger:
                     f'{len(lost)} candidate(s) entered the stage "{stage}" and did not come '
                     f"out, the first {lost[0]}."
                 ),
-                where=str(self.path),
+                where=self.path,
                 cure="This is a defect of selfteach: please report it with this message.",
             )
         self.record_outcomes(stage, (Outcome(id, "dropped", ABANDONED) for id in left))
@@ -375,14 +375,14 @@ class Ledger:
         if name.startswith(("SQLITE_CANTOPEN", "SQLITE_READONLY", "SQLITE_BUSY", "SQLITE_PERM")):
             return UsageError(
                 f"the ledger cannot be used ({fault}).",
-                where=str(self.path),
+                where=self.path,
                 cure="Check the folder and its permissions.",
             )
         cure = (
             f"`selfteach status --recover {self.path.parent}` saves what can be read into a "
             "new file."
         )
-        return IntegrityError(f"the ledger is damaged ({fault}).", where=str(self.path), cure=cure)
+        return IntegrityError(f"the ledger is damaged ({fault}).", where=self.path, cure=cure)
 
 
 def add_checksum(*values: Any) -> tuple[Any, ...]:

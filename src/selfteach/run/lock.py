@@ -28,7 +28,7 @@ class RunLock:
             os.close(self._handle)
             raise UsageError(
                 f"the run is in use by process {pid}.",
-                where=str(folder),
+                where=folder,
                 cure="Wait for it, or stop it; `selfteach status` shows where it stands.",
             )
         os.ftruncate(self._handle, 0)

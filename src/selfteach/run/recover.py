@@ -38,7 +38,7 @@ def recover_ledger(folder: Path) -> dict[str, int]:
     lock = RunLock(folder)
     try:
         if _is_intact(path):
-            raise UsageError("the ledger is whole: there is nothing to recover.", where=str(path))
+            raise UsageError("the ledger is whole: there is nothing to recover.", where=path)
         with (
             convert_disk_errors(path),
             tempfile.TemporaryDirectory(dir=folder, prefix=".recover-") as scratch,
@@ -48,7 +48,7 @@ def recover_ledger(folder: Path) -> dict[str, int]:
             if not any(saved.values()):
                 raise IntegrityError(
                     "nothing of the ledger could be read.",
-                    where=str(path),
+                    where=path,
                     cure="Begin afresh with --new.",
                 )
             path.replace(damaged)

@@ -75,7 +75,7 @@ class Run:
             or not path.resolve().is_relative_to(self.path.resolve())
             or path.resolve() == self.path.resolve()
         ):
-            raise UsageError(f"{name!r} is not a name inside the run folder.", where=str(self.path))
+            raise UsageError(f"{name!r} is not a name inside the run folder.", where=self.path)
         return path
 
     @contextmanager
@@ -119,7 +119,7 @@ class Run:
         if models.setdefault(role, fingerprint) != fingerprint:
             raise IntegrityError(
                 f"this run began with another {role} ({models[role]}, now {fingerprint}).",
-                where=str(self.path),
+                where=self.path,
                 cure="Bring that model back, or start afresh with --new.",
             )
         self.ledger.set_note("models", models)
@@ -346,13 +346,13 @@ def _format_command() -> str:
 
 def _check_named_folder(out: Path, identity: dict[str, Any], new: bool) -> Path:
     if out.exists() and not out.is_dir():
-        raise UsageError("is a file, not a folder.", where=str(out), cure="Give another --out.")
+        raise UsageError("is a file, not a folder.", where=out, cure="Give another --out.")
     if not out.exists() or not any(out.iterdir()):
         return out
     if not (out / LEDGER_FILE).exists() and not (out / LOCK_FILE).exists():
         raise UsageError(
             "holds other files and no run.",
-            where=str(out),
+            where=out,
             cure="Give an empty or a new folder to --out.",
         )
     if new:
@@ -430,7 +430,7 @@ def _make_changed_error(
     ]
     return UsageError(
         "\n  ".join(["this run began with another configuration:", *lines]),
-        where=str(folder),
+        where=folder,
         cure=(
             "\nGive the old values to go on with it, another --out, or, where there is "
             "one, --new to begin afresh beside the old run."
@@ -442,7 +442,7 @@ def make_old_run_error(folder: Path) -> UsageError:
     """Return the error for a run of an earlier version, whose settings have other names."""
     return UsageError(
         "was made by an earlier version of selfteach, whose settings and keys have other names.",
-        where=str(folder),
+        where=folder,
         cure="Teach it again with --new or another --out, or read it with that version.",
     )
 

@@ -33,7 +33,7 @@ def make_checkpointed_runner(module: nn.Module) -> RunPiece:
     def contexts() -> tuple[AbstractContextManager[None], AbstractContextManager[None]]:
         mine = get_active_hooks(module)  # the places of this pass are forgotten by then
         return nullcontext(), mine.at(
-            mine.places
+            mine.positions
         ) if mine and mine.active and mine.needs_positions else nullcontext()
 
     return partial(checkpoint, use_reentrant=False, preserve_rng_state=False, context_fn=contexts)

@@ -98,9 +98,9 @@ class PrefixedModel(Recorded):
         """As `Recorded.embed`."""
         return self.model.embed([self.told(prompt) for prompt in prompts])
 
-    def rest(self) -> None:
-        """As `Recorded.rest`."""
-        self.model.rest()
+    def release_memory(self) -> None:
+        """As `Recorded.release_memory`."""
+        self.model.release_memory()
 
 
 class PrefixedLogits:

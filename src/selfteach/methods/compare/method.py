@@ -299,7 +299,7 @@ def run_cell(
     adapter, peak = made[best]
     taught = open_tuned(session, adapter)
     row = examine_model(bench, taught, cell.name)
-    taught.recorded.rest()
+    taught.recorded.release_memory()
     with session.run.export_folder(f"adapters/{cell.name}") as folder:
         shutil.copytree(adapter.adapter, folder, dirs_exist_ok=True)
     row |= {
@@ -341,7 +341,7 @@ def train_at_rates(
         if len(rates) > 1:
             taught = open_tuned(bench.session, made[rate][0])
             marks[rate] = dev_scorer(taught.recorded, kinds)
-            taught.recorded.rest()
+            taught.recorded.release_memory()
     return made, marks
 
 
@@ -371,7 +371,7 @@ def train_cell(
         change |= session.config.train.get_step_defaults()
     settings = session.config.train.model_copy(update=change)
     mine = replace(session, config=session.config.model_copy(update={"train": settings}))
-    session.base.rest()  # else what the engine gives back would hide what the training takes
+    session.base.release_memory()  # else what the engine gives back would hide what the training takes
     meter = MemoryMeter(session.model.module)
     found = train_adapter(mine, examples, objective_weights, f"{cell.name}-{rate:g}")
     peak = meter.peak()

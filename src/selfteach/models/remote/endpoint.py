@@ -31,6 +31,7 @@ from selfteach.models.remote.wire import ApiPath, EndpointConnection, Reply
 from selfteach.records import (
     Completion,
     Continuations,
+    ItemScores,
     LogProb,
     Prompt,
     Request,
@@ -166,9 +167,7 @@ class Endpoint:
         by_id = {request.id(self.fingerprint): request for request in requests}
         return self._run([self._make_sample_job(id, request) for id, request in by_id.items()])
 
-    def stream_scores(
-        self, items: Sequence[Continuations]
-    ) -> Iterator[tuple[str, tuple[LogProb, ...]]]:
+    def stream_scores(self, items: Sequence[Continuations]) -> Iterator[ItemScores]:
         """As `Scorer.logp`, for single words: log p in nats of each text as the first answered
         token, over all its spellings.
 
@@ -205,9 +204,7 @@ class Endpoint:
 
         return _Job(id, path, body, _count_min_tokens(request.prompt), result)
 
-    def _make_score_job(
-        self, id: str, item: Continuations
-    ) -> _Job[tuple[str, tuple[LogProb, ...]]]:
+    def _make_score_job(self, id: str, item: Continuations) -> _Job[ItemScores]:
         path, body = self._body(item.prompt, SamplingParams(temperature=0.0, max_tokens=1))
         body |= (
             {"logprobs": MAX_LOGPROBS}
@@ -215,7 +212,7 @@ class Endpoint:
             else {"logprobs": True, "top_logprobs": MAX_LOGPROBS}
         )
 
-        def result(reply: Reply) -> tuple[str, tuple[LogProb, ...]]:
+        def result(reply: Reply) -> ItemScores:
             if reply.top_logprobs is None:
                 raise NoLogprobs(
                     "gives no log-probabilities (top_logprobs), so it cannot judge by yes or no.",

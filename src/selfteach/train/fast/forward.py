@@ -97,7 +97,7 @@ class PackedModel:
         """Pack rows onto this model's device."""
         mine = get_active_hooks(self.module)
         return (
-            pack_rows(rows, self.device, mine.lead, mine.num_edited_suffix_tokens)
+            pack_rows(rows, self.device, mine.num_virtual_tokens, mine.num_edited_suffix_tokens)
             if mine
             else pack_rows(rows, self.device)
         )
