@@ -1,5 +1,7 @@
-"""What a full or failing disk is called: one error with exit code 5 that names the bytes needed and
-the bytes there are. And what may be opened to be read: files alone."""
+"""Errors of a full or failing disk: exit code 5, with the bytes needed and the bytes free.
+
+Also the check that a user's path is a file.
+"""
 
 from __future__ import annotations
 
@@ -20,15 +22,16 @@ RERUN_HINT = "then run the same command again; nothing that was recorded is lost
 def open_file(
     path: Path, *, error: type[SelfteachError] = DataError, cure: str = "Check the path."
 ) -> BufferedReader:
-    """Opens a file that a person named, to be read. A pipe may never give a byte, and a device may
-    never end: neither is opened.
+    """Open a user's file for reading.
+
+    A pipe or a device is refused, because it may give nothing or never end.
 
     Args:
-        error: what is raised.
-        cure: what helps where it cannot be read.
+        error: the class of the error.
+        cure: the cure if the file cannot be read.
 
     Raises:
-        DataError: or another `error`: it cannot be read, or is no file.
+        DataError: or another `error`: it cannot be read, or is not a file.
     """
     try:
         mode = path.stat().st_mode
@@ -46,7 +49,7 @@ def open_file(
 
 
 def get_free_bytes(path: Path) -> int:
-    """Free bytes of the file system that holds `path`, which need not exist yet."""
+    """Return the free bytes of the file system that holds `path`, which need not exist yet."""
     there = path.absolute()
     while not there.exists():
         there = there.parent
@@ -54,7 +57,7 @@ def get_free_bytes(path: Path) -> int:
 
 
 def require_free_bytes(path: Path, needed: int) -> None:
-    """Checks before the work that it can be written.
+    """Check the free space before the work.
 
     Raises:
         ResourceError: fewer than `needed` bytes are free.
@@ -68,7 +71,7 @@ def require_free_bytes(path: Path, needed: int) -> None:
 
 
 def make_disk_error(fault: OSError, path: Path, needed: int = 0) -> SelfteachError:
-    """The error of the tree for an error of the operating system."""
+    """Return the selfteach error for an error of the operating system."""
     if fault.errno in DISK_FULL_ERRNOS:
         wanted = f"at least {needed:,} bytes are needed" if needed else "more room is needed"
         limit = " (a file-size limit of the system)" if fault.errno == errno.EFBIG else ""
@@ -92,7 +95,7 @@ def make_disk_error(fault: OSError, path: Path, needed: int = 0) -> SelfteachErr
 
 @contextmanager
 def convert_disk_errors(path: Path, needed: int = 0) -> Iterator[None]:
-    """Turns the operating system's errors inside the block into errors of the tree."""
+    """Convert the operating system's errors inside the block to selfteach errors."""
     try:
         yield
     except OSError as fault:

@@ -1,13 +1,15 @@
-"""One tree of errors. Each says what happened, where, and how to cure it; each carries the exit
-code of the program.
+"""One tree of errors.
+
+Each error names the fault, the place and the cure, and carries the program's exit code.
 """
 
 from __future__ import annotations
 
 
 class SelfteachError(Exception):
-    """What went wrong, in one line: `where: what cure`. Shown without a traceback unless `--debug`
-    is given.
+    """Report a fault in one line: `where: what cure`.
+
+    It is shown without a traceback unless `--debug` is given.
     """
 
     exit_code = 1
@@ -26,48 +28,48 @@ def get_first_line(fault: BaseException) -> str:
 
 
 class RequirementNotMet(SelfteachError):
-    """The work is done, but `--require` asked for more."""
+    """Report that the finished work does not meet `--require`."""
 
     exit_code = 1
 
 
 class UsageError(SelfteachError):
-    """A wrong option, a wrong configuration, a folder that cannot be written."""
+    """Report a wrong option, a wrong configuration, a folder that cannot be written."""
 
     exit_code = 2
 
 
 class DataError(SelfteachError):
-    """Material or examples that cannot be used."""
+    """Report material or examples that cannot be used."""
 
     exit_code = 3
 
 
 class EndpointError(SelfteachError):
-    """An endpoint that cannot be reached, refuses, or answers nonsense."""
+    """Report an endpoint that cannot be reached, refuses, or answers nonsense."""
 
     exit_code = 4
 
 
 class ResourceError(SelfteachError):
-    """No memory or no disk left."""
+    """Report missing memory or disk space."""
 
     exit_code = 5
 
 
 class IntegrityError(SelfteachError):
-    """A file that is not what was written: damaged, of another base, of another run."""
+    """Report a file that has changed since it was written: damaged, of another base or run."""
 
     exit_code = 6
 
 
 class TooManyFailures(SelfteachError):
-    """More requests failed than the run allows."""
+    """Report that more requests failed than the run allows."""
 
     exit_code = 7
 
 
 class Interrupted(SelfteachError):
-    """Stopped by the user or the system; the same command goes on from here."""
+    """Report a stop by the user or the system; the same command continues from here."""
 
     exit_code = 130

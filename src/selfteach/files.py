@@ -1,4 +1,4 @@
-"""Files: JSONL whose faults name their line, and writes that are whole or absent."""
+"""JSONL with errors that name their line, and writes that are whole or absent."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ UTF16_PREFIXES = (
 
 @dataclass(frozen=True, slots=True)
 class BadLine:
-    """A line that could not be read, with its place and its fault."""
+    """Name a line that could not be read, and its fault."""
 
     where: str
     fault: str
@@ -39,16 +39,18 @@ class BadLine:
 def read_jsonl(
     path: Path, bad: list[BadLine] | None = None, cleaned_rows: list[BadLine] | None = None
 ) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yields (`file:line`, object) for each line, its texts made safe by `clean_text`; `cleaned_rows` records
-    the lines where that changed something.
+    """Yield (`file:line`, object) for each line, with texts made safe by `clean_text`.
 
-    A bad line goes to `bad`, or raises where no list is given. Bad is: not JSON as RFC 8259 has it
-    (so no NaN, and no key twice), not an object, not UTF-8, longer than MAX_LINE_BYTES, nested
-    deeper than MAX_DEPTH, or a number that 64 bits cannot hold.
+    A bad line goes to `bad`, or raises if there is no such list. A line is bad if it is not JSON as
+    RFC 8259 has it (so no NaN, and no key twice), not an object, not UTF-8, longer than
+    MAX_LINE_BYTES, nested deeper than MAX_DEPTH, or has a number that 64 bits cannot hold.
+
+    Args:
+        cleaned_rows: receives the lines whose texts were changed.
 
     Raises:
         DataError: the file is missing, is a pipe or a device, is UTF-16, or a line is bad and `bad`
-        is None.
+            is None.
     """
     with open_file(path) as handle:
         if handle.peek(2)[:2] in UTF16_PREFIXES:
@@ -79,8 +81,8 @@ def read_jsonl(
 
 
 def _parse_line(line: bytes, handle: IO[bytes]) -> dict[str, Any] | None:
-    """The object of a line, or None where the line is blank; reads past the rest of a line that is
-    too long.
+    """Return the object of a line, or None for a blank one; skip the rest of a line that is too
+    long.
     """
     if len(line) > MAX_LINE_BYTES:
         while line and not line.endswith(b"\n"):
@@ -102,11 +104,12 @@ def _parse_line(line: bytes, handle: IO[bytes]) -> dict[str, Any] | None:
 
 
 def parse_json(text: str) -> Any:
-    """JSON as RFC 8259 has it: no NaN, no key twice, no number beyond 64 bits, not nested deeper
-    than MAX_DEPTH.
+    """Parse JSON as RFC 8259 has it.
+
+    It accepts no NaN, no key twice, no number beyond 64 bits, and no nesting deeper than MAX_DEPTH.
 
     Raises:
-        ValueError: it is not.
+        ValueError: the text is not such JSON.
     """
     try:
         value = json.loads(
@@ -155,7 +158,7 @@ def _is_deeper(value: Any, depth: int) -> bool:
 
 
 def clean_json(value: Any) -> Any:
-    """A JSON value with every text in it made safe by `clean_text`.
+    """Return a JSON value with every text in it made safe by `clean_text`.
 
     Raises:
         ValueError: two keys of an object become one.
@@ -168,14 +171,15 @@ def clean_json(value: Any) -> Any:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Writes a whole file or none: to a temporary file beside it, fsynced, then renamed (invariant
-    1).
+    """Write a whole file or none (invariant 1).
+
+    A temporary file beside it is synced, then renamed.
     """
     write_bytes(path, text.encode("utf-8", "replace"))
 
 
 def write_bytes(path: Path, data: bytes) -> None:
-    """As `write_text`, for bytes."""
+    """Write bytes as `write_text`."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with temporary.open("wb") as handle:
@@ -188,7 +192,7 @@ def write_bytes(path: Path, data: bytes) -> None:
 
 
 def write_jsonl(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
-    """Writes one JSON object a line, atomically."""
+    """Write one JSON object a line, atomically."""
     write_text(
         path, "".join(json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n" for row in rows)
     )

@@ -1,11 +1,12 @@
-"""Numbers with their 95 % intervals. Everything is seeded and vectorised; every degenerate case is
+"""Numbers with their 95 % intervals; everything is seeded and vectorised, every degenerate case
 defined.
 
-Source: Wilson (1927) for a share; the percentile bootstrap (Efron 1979) for everything else, over
-whole units (prompts, answers), because several draws or tokens of one unit are not independent.
-Departs: a bootstrap of values that are all the same has no width, which claims certainty from, say,
-12 prompts. Where the possible range is known, the interval then gets the width that Wilson's has
-   for 0 of n.
+Source: Wilson (1927) for a share; the percentile bootstrap (Efron 1979) for everything else. It
+resamples whole units (prompts, answers), because several completions or tokens of one unit are not
+independent.
+
+Departs: a bootstrap of equal values has no width, which claims certainty from, say, 12 prompts. If
+the possible range is known, the interval then gets the width that Wilson's has for 0 of n.
 """
 
 from __future__ import annotations
@@ -26,11 +27,10 @@ ResampleIndices = NDArray[np.int32]
 
 
 def share(flags: Sequence[bool] | NDArray[np.bool_]) -> Measure:
-    """The share of true flags in [0, 1], with Wilson's interval. Of no flags: 0 within [0, 1], n =
-    0.
+    """Return the share of true flags in [0, 1], with Wilson's interval.
 
     With p = k/n, the interval is (p + z^2/2n +- z sqrt(p(1-p)/n + z^2/4n^2)) / (1 + z^2/n). For 0
-    of n it is [0, z^2/(n + z^2)].
+    of n it is [0, z^2/(n + z^2)]. Without flags the share is 0 within [0, 1], n = 0.
     """
     found = np.asarray(flags, dtype=np.float64)
     n = found.size
@@ -48,12 +48,12 @@ def share(flags: Sequence[bool] | NDArray[np.bool_]) -> Measure:
 
 
 def mean(values: ArrayLike, *, seed: int = 0, limits: tuple[float, float] | None = None) -> Measure:
-    """The mean of one value a unit, with its bootstrap interval.
+    """Return the mean of one value a unit, with its bootstrap interval.
 
     Args:
-        values: (n,) one number a unit, for instance the share of a prompt's draws that keep the
-            rule.
-        limits: the least and greatest value that a unit can have, where they are known.
+        values: (n,) one number a unit, for instance the share of a prompt's completions that keep
+            the rule.
+        limits: the least and greatest value that a unit can have, if they are known.
     """
     found = _to_vector(values)
     if found.size == 0:
@@ -70,11 +70,11 @@ def ratio(
     seed: int = 0,
     limits: tuple[float, float] | None = None,
 ) -> Measure:
-    """Sum over sum, units resampled as a whole: nats over tokens, by answer. n counts units.
+    """Return sum over sum, with units resampled as a whole: nats over tokens, by answer.
 
     Args:
-        numerators, denominators: (n,) of each unit; denominators are not negative. Their sum being
-            0 gives 0, n = 0.
+        numerators, denominators: (n,) of each unit; denominators are not negative. If their sum is
+            0, the result is 0, n = 0. n counts units.
     """
     over, under = _to_vector(numerators), _to_vector(denominators)
     if under.size == 0 or under.sum() == 0:
@@ -92,15 +92,14 @@ def ratio(
 def paired_bootstrap(
     a: ArrayLike, b: ArrayLike, *, seed: int = 0, limits: tuple[float, float] | None = (-1.0, 1.0)
 ) -> Measure:
-    """mean(a) - mean(b) over the same units, the pairs resampled together.
+    """Return mean(a) - mean(b) over the same units, the pairs resampled together.
 
     Args:
         a, b: (n,) values of the same unit in the same place: flags, shares, scores.
         limits: the least and greatest difference that a unit can have; (-1, 1) for shares, None
             where there is none.
 
-    Raises:
-        ValueError: the lengths differ.
+    Raises: ValueError: the lengths differ.
     """
     left, right = _to_vector(a), _to_vector(b)
     if left.size != right.size:
@@ -111,15 +110,14 @@ def paired_bootstrap(
 def recovery(
     tuned: ArrayLike, prompted: ArrayLike, base: ArrayLike, *, seed: int = 0
 ) -> Measure | None:
-    """AR = (taught - base) / (prompted - base): how much of what the prompt does the weights do. 1
-    is all of it.
+    """Return AR = (tuned - base) / (prompted - base), the weights' part of the prompt's effect.
 
-    None where prompted - base < 0.1: the prompted teacher does not follow, or does worse than the
-    base, and the quotient says nothing. In resamples the denominator is at least 0.01, so that
-    every bound is finite.
+    AR is 1 if the weights do all that the prompt does. It is None if prompted - base < 0.1: the
+    prompted model does not follow, or does worse than the base, and the quotient has no meaning. In
+    resamples the denominator is at least 0.01, so that every bound is finite.
 
     Args:
-        taught, prompted, base: (n,) values of the same units.
+        tuned, prompted, base: (n,) values of the same units.
 
     Raises:
         ValueError: the lengths differ.
@@ -138,14 +136,14 @@ def recovery(
 
 
 def auroc(labels: Sequence[bool], values: ArrayLike, *, seed: int = 0) -> Measure:
-    """The probability that a true item has a higher value than a false one, ties counting one half.
+    """Return the probability that a true item has a higher value than a false one.
 
-    The bootstrap resamples within each label. Where one label is missing nothing can be said: 0.5
-    within [0, 1]. Where no resample differs (complete separation), the interval is Wilson's for a
-    share of the rarer label's count.
+    Ties count one half. The bootstrap resamples within each label. If one label is missing, the
+    result is 0.5 within [0, 1]. If no resample differs (complete separation), the interval is
+    Wilson's for a share of the rarer label's count.
 
     Args:
-        labels: (n,) whether each item is what the value should rank high.
+        labels: (n,) whether the value should rank the item high.
         values: (n,) finite numbers.
 
     Raises:
@@ -178,10 +176,10 @@ def auroc(labels: Sequence[bool], values: ArrayLike, *, seed: int = 0) -> Measur
 
 
 def best_threshold(labels: Sequence[bool], values: ArrayLike) -> float:
-    """The threshold t for "true where value > t" with the highest balanced accuracy: the middle of
-    the widest gap that has it.
+    """Return the threshold t of "true if value > t" with the highest balanced accuracy.
 
-    Where no gap is better than saying "false" to everything, the greatest value, which says that.
+    It is the middle of the widest gap that has this accuracy. If no gap is better than "false" for
+    everything, it is the greatest value, which has that effect.
 
     Raises:
         ValueError: the lengths differ, a value is not a number, or there is none.
@@ -216,7 +214,7 @@ def _to_vector(values: ArrayLike) -> Vector:
 
 
 def _split_resamples(width: int) -> Iterator[int]:
-    """RESAMPLES in parts, so that a part times `width` stays within memory."""
+    """Yield RESAMPLES in parts, so that a part times `width` fits into memory."""
     left = RESAMPLES
     while left > 0:
         yield min(left, max(1, _CHUNK // width))
@@ -224,8 +222,9 @@ def _split_resamples(width: int) -> Iterator[int]:
 
 
 def _resample(statistic: Callable[[ResampleIndices], Vector], n: int, seed: int) -> Vector:
-    """The statistic of RESAMPLES bootstrap resamples, each given as the units drawn: (rows, n) ->
-    (rows,).
+    """Return the statistic of RESAMPLES bootstrap resamples.
+
+    The statistic takes the sampled units (rows, n) and returns (rows,).
     """
     rng = np.random.default_rng(seed)
     return np.concatenate(
@@ -241,8 +240,9 @@ def _compute_interval(drawn: Vector) -> tuple[float, float]:
 def _widen_interval(
     value: float, low: float, high: float, n: int, limits: tuple[float, float] | None
 ) -> tuple[float, float]:
-    """The interval; where it has no width and the range of a unit is known, what an unseen share of
-    z^2/(n + z^2) units could change.
+    """Return the interval, widened if it has no width and the range of a unit is known.
+
+    Its width is then the change by an unseen share of z^2/(n + z^2) units.
     """
     if limits is None or high - low > 1e-12:
         return low, high

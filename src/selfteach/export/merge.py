@@ -1,9 +1,8 @@
-"""A base with an adapter's change in its weights, as an ordinary transformers folder that anybody
-loads; or that change as a LoRA alone.
+"""A base with an adapter's change in its weights, as an ordinary transformers folder.
 
-Only a change of weights can be merged: `lora`, `closed_form`, `full`, `layers`, and `reft` at all
-positions of `down_proj`. The rest does something at some places of a sequence, or between layers,
-which no weights can do.
+Or that change as a LoRA alone. Only a change of weights can be merged: `lora`, `closed_form`,
+`full`, `layers`, and `reft` at all positions of `down_proj`. The other kinds act at some places of
+a sequence, or between layers, which no weights can do.
 """
 
 from __future__ import annotations
@@ -51,12 +50,12 @@ def why_not_merged(adapter: Path) -> str:
 def export_lora(
     base: str, adapter: Path, out: Path, progress: Callable[[str], None] | None = None
 ) -> Path:
-    """Writes an adapter that is the same as other weights, exactly, as an ordinary LoRA folder,
-    whole or not at all (adapters/exact_conversion.py).
+    """Write an adapter that equals a change of weights as a LoRA folder, whole or not at all.
+
+    See adapters/exact_conversion.py.
 
     Raises:
-        UsageError: it is one already, no low-rank weights do the same, or `out` holds something
-        already.
+        UsageError: it is a LoRA already, no low-rank weights do the same, or `out` is not empty.
         IntegrityError: the adapter is of another base.
     """
     from selfteach.train.adapters.exact_conversion import convert_reft_to_lora
@@ -86,13 +85,13 @@ def export_lora(
 
 
 def read_adapter_kind(adapter: Path) -> str:
-    """What kind of adapter a folder holds: our own name of it, or PEFT's."""
+    """Return the kind of the adapter in a folder: selfteach's own name of it, or PEFT's."""
     settings = read_json(adapter / "adapter_config.json")
     return str(settings.get(KIND_KEY) or settings.get("peft_type", "")).lower()
 
 
 def _check_unused(out: Path) -> None:
-    """Refuses a place where something is."""
+    """Refuse a place that is not empty."""
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise UsageError(
             "is there already.", where=out, cure="Give a new or an empty folder to --out."
@@ -101,7 +100,7 @@ def _check_unused(out: Path) -> None:
 
 @contextmanager
 def _open_atomic_folder(out: Path) -> Iterator[Path]:
-    """A folder to write into, which becomes `out` once all of it is there."""
+    """Yield a folder to write into, which becomes `out` at the end of the block."""
     fresh = out.with_name(f".{out.name}.{os.getpid()}.new")
     with convert_disk_errors(out):
         out.parent.mkdir(parents=True, exist_ok=True)
@@ -117,12 +116,14 @@ def _open_atomic_folder(out: Path) -> Iterator[Path]:
 def merge_adapter(
     base: str, adapter: Path, out: Path, progress: Callable[[str], None] | None = None
 ) -> Path:
-    """Writes the folder, whole or not at all: weights in the base's own dtype, tokenizer with its
-    chat template, configuration.
+    """Write the merged model, whole or not at all.
+
+    The folder holds weights in the base's own dtype, tokenizer with its chat template, and
+    configuration.
 
     Raises:
         UsageError: the adapter cannot be merged, the family has no place for its biases, or `out`
-        holds something already.
+            is not empty.
         IntegrityError: the adapter is of another base.
     """
     if reason := why_not_merged(adapter):
@@ -163,8 +164,9 @@ def merge_adapter(
 
 
 def _fill_biases(module: Any) -> None:
-    """Where the update gave biases to some linear layers of the MLPs, and the family can have them
-    on all, the others get zeros.
+    """Give biases of zeros to the other linear layers of the MLPs, if the update gave some.
+
+    The family must be able to have biases on all of them.
     """
     config = module.config.get_text_config()
     if getattr(config, "mlp_bias", None) is not False:
@@ -182,8 +184,9 @@ def _fill_biases(module: Any) -> None:
 
 
 def _check_loadable(module: Any, folder: Path) -> None:
-    """Looks whether plain transformers makes a model with just these tensors from the
-    configuration: others would be left out in silence.
+    """Check that plain transformers builds a model with just these tensors from the configuration.
+
+    Other tensors would be left out without a message.
 
     Raises:
         UsageError: it does not.

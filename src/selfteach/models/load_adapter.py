@@ -1,6 +1,4 @@
-"""Puts a saved adapter on a module, whichever kind it is: merged where that is exact, else worn
-(worn.py).
-"""
+"""Load a saved adapter of any kind: merged where that is exact, else as hooks (hooks.py)."""
 
 from __future__ import annotations
 
@@ -29,7 +27,7 @@ KIND_KEY = "selfteach_adapter"
 
 
 def load_adapter(module: Any, folder: Path) -> Any:
-    """Returns the module with the adapter: other weights, or a `HookAdapter` on it.
+    """Return the module with the adapter: other weights, or a `HookAdapter` on it.
 
     Raises:
         UsageError: an unknown kind, or tensors that do not fit.
@@ -55,7 +53,7 @@ def load_adapter(module: Any, folder: Path) -> Any:
 
 @contextmanager
 def use_adapter(module: Any, folder: Path) -> Iterator[None]:
-    """Inside, the module wears a saved adapter that is hooks; afterwards it is what it was."""
+    """Attach a saved hook adapter to the module inside the block."""
     settings = read_json(folder / "adapter_config.json")
     made = _make_hook_adapter(
         module,
@@ -91,7 +89,7 @@ def _make_hook_adapter(
 
 
 def _replace_weights(module: Any, tensors: Mapping[str, Tensor]) -> Any:
-    """Takes over the changed tensors; every other one stays the base's."""
+    """Copy the changed tensors into the module; all others stay those of the base."""
     own = dict(module.named_parameters())
     with torch.no_grad():
         for name, tensor in tensors.items():
@@ -104,11 +102,10 @@ def _replace_weights(module: Any, tensors: Mapping[str, Tensor]) -> Any:
 
 
 def _merge_lora(module: Any, folder: Path, biased: bool) -> Any:
-    """Adds the adapter to the weights in float32, then gives each its own dtype back: an attached
-    adapter costs half the speed.
+    """Add the adapter to the weights in float32, then restore each weight's dtype.
 
-    Weights alone: a model in bfloat16 has buffers in float32 (the rotary frequencies), which have
-    to stay as exact as the base's.
+    An attached adapter would halve the speed. Only weights are converted: a model in bfloat16 has
+    buffers in float32 (the rotary frequencies), which must stay as exact as the base's.
     """
     from peft import PeftModel
 
@@ -127,7 +124,7 @@ def _merge_lora(module: Any, folder: Path, biased: bool) -> Any:
 
 
 def _add_zero_biases(module: Any, folder: Path) -> None:
-    """A bias of zeros for each layer whose update has one: PEFT merges it into nothing else."""
+    """Add a bias of zeros to each layer whose update has one, because PEFT needs it to merge."""
     ending = ".lora_B.bias"
     for name in load_file(folder / "adapter_model.safetensors"):
         if name.endswith(ending):
@@ -138,8 +135,9 @@ def _add_zero_biases(module: Any, folder: Path) -> None:
 
 @torch.no_grad()
 def _merge_reft(module: Any, made: ReftHooks) -> Any:
-    """Edits of a linear layer's own output, at all positions, are other weights: computed in
-    float32, rounded once.
+    """Merge edits of a linear layer's output at all positions into its weights.
+
+    The sum is computed in float32 and rounded once.
     """
     for part, name in zip(made.sites.values(), made.names(), strict=True):
         linear: Any = part

@@ -1,5 +1,6 @@
-"""What is looked at before a model folder is opened: nothing in it may run code (invariant 9). And
-what the folder is: its fingerprint.
+"""Checks before a model folder is opened: nothing in it may run code (invariant 9).
+
+Also the folder's identity: its fingerprint.
 """
 
 from __future__ import annotations
@@ -30,11 +31,11 @@ MAX_JSON_BYTES = 64 << 20
 
 
 def check_model_folder(folder: Path) -> dict[str, Any]:
-    """Reads a model folder's configuration, and refuses what could run code.
+    """Return a model folder's configuration; refuse a folder that could run code.
 
     Raises:
         UsageError: no configuration, no safetensors, pickled weights alone, remote code, or an
-        attention kernel from elsewhere.
+            external attention kernel.
     """
     config = read_json(folder / "config.json")
     if not any(folder.glob("*.safetensors")):
@@ -70,7 +71,7 @@ def check_model_folder(folder: Path) -> dict[str, Any]:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """A JSON object from a model folder.
+    """Read a JSON object from a model folder.
 
     Raises:
         UsageError: missing, too large, or not a JSON object.
@@ -118,7 +119,7 @@ def _refuse_code(value: dict[str, Any], where: str) -> None:
 
 
 def _iterate_keys(value: Any) -> Iterator[tuple[str, Any]]:
-    """Every key of nested mappings and lists, with its value."""
+    """Yield every key of nested mappings and lists, with its value."""
     stack = [value]
     while stack:
         top = stack.pop()
@@ -130,16 +131,14 @@ def _iterate_keys(value: Any) -> Iterator[tuple[str, Any]]:
 
 
 def compute_fingerprint(folder: Path) -> str:
-    """The hash of what a model folder holds: configuration, tokenizer, template and every byte of
-    the weights.
-    """
+    """Return the hash of a model folder: configuration, tokenizer, template and all weights."""
     parts = [[name, _sha256(folder / name)] for name in IDENTITY_FILES if (folder / name).is_file()]
     parts += [[path.name, _sha256(path)] for path in sorted(folder.glob("*.safetensors"))]
     return digest(["model", parts])
 
 
 def compute_adapter_fingerprint(base: str, folder: Path) -> str:
-    """The hash of a base with a PEFT adapter on it."""
+    """Return the hash of a base with a PEFT adapter on it."""
     return digest(
         [
             "adapter",
@@ -153,8 +152,10 @@ def compute_adapter_fingerprint(base: str, folder: Path) -> str:
 
 
 def check_adapter(folder: Path, base: str) -> str:
-    """Refuses an adapter that was trained on another base. Returns a note where the folder does not
-    say on which.
+    """Refuse an adapter that was trained on another base.
+
+    Returns:
+        A note if the folder does not name its base, else an empty text.
 
     Raises:
         UsageError: not a PEFT folder with safetensors.
@@ -187,7 +188,10 @@ def check_adapter(folder: Path, base: str) -> str:
 
 
 def _sha256(path: Path) -> str:
-    """SHA-256 of a file; for large ones remembered in the cache by path, size and time of change."""
+    """Return the SHA-256 of a file.
+
+    The cache keeps that of a large file, by path, size and time of change.
+    """
     stat = path.stat()
     large = stat.st_size > 1 << 30
     memory = (

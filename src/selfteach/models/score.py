@@ -1,5 +1,4 @@
-"""Scoring with a causal model: log-probabilities of given texts, logits at answer positions,
-embeddings of prompts.
+"""Scoring with a causal model: log-probabilities of texts, logits of answers, embeddings.
 
 Letters: B rows, T tokens, P tokens of the shared prefix, V vocabulary, D hidden size.
 """
@@ -30,8 +29,9 @@ HEAD_ROWS = 512
 
 
 class Head:
-    """The language-model head as a function of hidden states, with the scalings that some families
-    put after it.
+    """Represent the language-model head as a function of hidden states.
+
+    It includes the scalings that some families apply after the head.
     """
 
     def __init__(self, module: nn.Module) -> None:
@@ -48,14 +48,15 @@ class Head:
         self._cap = getattr(config, "final_logit_softcapping", None)
 
     def __call__(self, hidden: torch.Tensor) -> torch.Tensor:
-        """Logits in the weights' dtype: hidden (..., D) -> (..., V)."""
+        """Return logits in the weights' dtype: hidden (..., D) -> (..., V)."""
         logits: torch.Tensor = self._linear(hidden)
         logits = logits * self._scale if self._scale != 1.0 else logits
         return self._cap * torch.tanh(logits / self._cap) if self._cap else logits
 
     def token_logps(self, hidden: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-        """log p of each target in nats, float32, a few hundred rows at a time: hidden (N, D),
-        targets (N,) -> (N,).
+        """Return log p of each target in nats, float32: hidden (N, D), targets (N,) -> (N,).
+
+        A few hundred rows go through the head at a time.
         """
         parts = [
             -nn.functional.cross_entropy(self(states).float(), wanted, reduction="none")
@@ -68,7 +69,7 @@ class Head:
 
 @dataclass
 class _ScoredItem:
-    """One item: the tokens after the shared prefix, and those of each continuation."""
+    """Hold the tokens of one item after the shared prefix, and those of each continuation."""
 
     id: str
     rest: list[int]
@@ -114,8 +115,10 @@ def score_all(hf: LoadedModel, items: Sequence[Continuations]) -> Iterator[ItemS
 
 
 def _supports_tree_mask(hf: LoadedModel, longest: int) -> bool:
-    """Whether every layer attends to all earlier positions that a mask shows, at this length, and
-    nothing counts positions.
+    """Return whether every layer takes a free mask at this length.
+
+    It does if each layer attends to all earlier positions that a mask shows, and nothing counts
+    positions.
     """
     if needs_positions(hf.module):
         return False
@@ -151,8 +154,9 @@ def _collect_by_row(rows: Sequence[_ScoredItem], scores: Iterator[LogProb]) -> I
 
 
 def _count_shared_prefix(prompts: Sequence[list[int]]) -> int:
-    """Tokens that all prompts begin with, one short of the shortest prompt: each row needs a
-    position that predicts its text.
+    """Return the number of tokens that all prompts begin with.
+
+    It is less than the shortest prompt: each row needs a position that predicts its text.
     """
     low, high = min(prompts), max(prompts)
     return max(0, min(count_common_prefix(low, high), min(map(len, prompts)) - 1))
@@ -173,7 +177,7 @@ def _compute_prefix_cache(hf: LoadedModel, ids: list[int]) -> Prefix:
 
 
 def _get_decoder(hf: LoadedModel) -> Any:
-    """The layers without the head, also under a PEFT wrapper."""
+    """Return the layers without the head, also under a PEFT wrapper."""
     module: Any = hf.module
     return (module.get_base_model() if hasattr(module, "get_base_model") else module).base_model
 
@@ -235,8 +239,10 @@ def _require_fits(hf: LoadedModel, length_tokens: int, prompt: Prompt) -> None:
 def compute_answer_logits(
     hf: LoadedModel, pairs: Sequence[tuple[Prompt, str]]
 ) -> Iterator[tuple[int, torch.Tensor]]:
-    """As `Hf.answer_logits`. Rows are padded on the right, which a causal model does not see: no
-    mask is needed.
+    """Yield logits as `HfModel.answer_logits`.
+
+    Raises:
+        DataError: a prompt and its answer do not fit into the context.
     """
     encoded = [(hf.encode(prompt), hf.encode_answer(answer, end=True)) for prompt, answer in pairs]
     for (prompt, _), (ids, answer) in zip(pairs, encoded, strict=True):
@@ -250,9 +256,11 @@ def compute_answer_logits(
 def score_tokens(
     hf: LoadedModel, pairs: Sequence[tuple[list[int], list[int]]]
 ) -> Iterator[tuple[int, float, bool]]:
-    """For each context and its continuation, both as tokens, in any order: which pair it is, the
-    continuation's log-probability in nats, and whether it is what a greedy answer would be. Pairs
-    that differ in their last token alone are computed together.
+    """Yield (index of the pair, log p in nats, whether it is greedy), in any order.
+
+    Each pair is a context and its continuation, both as tokens. A continuation is greedy if it is
+    the greedy answer to its context. Pairs that differ in their last token alone are computed
+    together.
     """
     alike: dict[tuple[int, ...], list[int]] = {}
     for i, (context, continuation) in enumerate(pairs):
@@ -270,10 +278,10 @@ def score_tokens(
 
 @torch.inference_mode()
 def embed_all(hf: LoadedModel, prompts: Sequence[Prompt]) -> np.ndarray:
-    """As `Scorer.embed`: the template's tokens are left out, because what is the same in every
-    prompt tells none apart.
+    """Return embeddings as `Scorer.embed`.
 
-    What all prompts begin with runs once, and its keys and values are reused.
+    The template's tokens are left out, because they are the same in every prompt. The common
+    beginning of all prompts runs once, and its keys and values are reused.
     """
     width: int = hf.module.config.get_text_config().hidden_size  # type: ignore[operator,union-attr]
     found = np.zeros((len(prompts), width), dtype=np.float32)

@@ -1,5 +1,6 @@
-"""Progress on stderr: a bar in a terminal, plain lines elsewhere. Text that a model wrote is shown
-as text, never as markup.
+"""Progress on stderr: a bar in a terminal, plain lines elsewhere.
+
+Text that a model wrote is shown as text, never as markup.
 """
 
 from __future__ import annotations
@@ -18,9 +19,9 @@ after the first.
 
 
 class Display:
-    """Plain lines: `[probe] 40/200 sampled, 12 s, about 48 s left`.
+    """Show plain lines: `[probe] 40/200 sampled, 12 s, about 48 s left`.
 
-    Also the interface of `ProgressBarDisplay` and of `SilentDisplay`.
+    It is also the interface of `ProgressBarDisplay`, `Notebook` and `SilentDisplay`.
     """
 
     def __init__(
@@ -31,25 +32,25 @@ class Display:
         self._start = self._shown = clock()
 
     def start_stage(self, name: str, total: int = 0, unit: str = "sampled") -> None:
-        """Begins a stage of `total` things (0: not known) and ends the one before."""
+        """Begin a stage of `total` things (0: unknown) and end the one before."""
         self.finish()
         self._name, self._unit, self._total, self._done = name, unit, total, 0
         self._start = self._shown = self._clock()
         self._line(f"[{name}]" + (f" 0/{total} {unit}" if total else ""))
 
     def advance(self, n: int = 1) -> None:
-        """Counts `n` more things of the stage as done."""
+        """Count `n` more things of the stage as done."""
         self._done += n
         if self._clock() - self._shown >= PLAIN_INTERVAL_S:
             self._shown = self._clock()
             self._line(self._progress())
 
     def print_line(self, text: str) -> None:
-        """Shows one line."""
+        """Show one line."""
         self._line(f"[{self._name}] {text}" if self._name else text)
 
     def finish(self) -> None:
-        """Ends the stage."""
+        """End the stage."""
         if self._name:
             self._line(
                 f"[{self._name}] {self._done} {self._unit}, {self._elapsed():.0f} s"
@@ -75,14 +76,14 @@ class Display:
 
 
 class SilentDisplay(Display):
-    """Shows nothing: for tests and for calls from Python."""
+    """Show nothing: for tests and for calls from Python."""
 
     def _line(self, text: str) -> None:
         return
 
 
 class ProgressBarDisplay(Display):
-    """A live bar of rich, with the finished stages left above it."""
+    """Show a live bar of rich, with the finished stages above it."""
 
     def __init__(self, stream: TextIO | None = None) -> None:
         from rich.console import Console
@@ -112,7 +113,7 @@ class ProgressBarDisplay(Display):
         self._task: Any = None
 
     def start_stage(self, name: str, total: int = 0, unit: str = "sampled") -> None:
-        """As `Display.stage`."""
+        """Begin a stage as `Display.start_stage`."""
         self.finish()
         self._name, self._unit, self._total, self._done = name, unit, total, 0
         self._start = self._clock()
@@ -121,13 +122,13 @@ class ProgressBarDisplay(Display):
         self._bar.start()
 
     def advance(self, n: int = 1) -> None:
-        """As `Display.advance`."""
+        """Count as `Display.advance`."""
         self._done += n
         if self._bar is not None:
             self._bar.advance(self._task, n)
 
     def finish(self) -> None:
-        """As `Display.finish`."""
+        """End the stage as `Display.finish`."""
         if self._bar is not None:
             self._bar.stop()
             self._bar = None
@@ -140,7 +141,7 @@ class ProgressBarDisplay(Display):
 
 
 class Notebook(Display):
-    """A bar of tqdm in a notebook, a widget where the notebook has some; finished stages stay."""
+    """Show a bar of tqdm in a notebook, a widget if the notebook has some; finished stages stay."""
 
     def __init__(self, stream: TextIO | None = None) -> None:
         from tqdm.auto import tqdm
@@ -150,7 +151,7 @@ class Notebook(Display):
         self._bar: Any = None
 
     def start_stage(self, name: str, total: int = 0, unit: str = "sampled") -> None:
-        """As `Display.stage`."""
+        """Begin a stage as `Display.start_stage`."""
         self.finish()
         self._name = name
         self._bar = self._new(
@@ -158,13 +159,13 @@ class Notebook(Display):
         )
 
     def advance(self, n: int = 1) -> None:
-        """As `Display.advance`."""
+        """Count as `Display.advance`."""
         self._done += n
         if self._bar is not None:
             self._bar.update(n)
 
     def finish(self) -> None:
-        """As `Display.finish`."""
+        """End the stage without a closing line."""
         if self._bar is not None:
             self._bar.close()
             self._bar = None
@@ -182,8 +183,9 @@ def in_notebook() -> bool:
 
 
 def replace_control_chars(text: str) -> str:
-    """Text without terminal control sequences: every control character but newline and tab becomes
-    a visible mark.
+    """Return text without terminal control sequences.
+
+    Every control character but newline and tab becomes a visible mark.
     """
     return "".join(
         c
@@ -194,8 +196,9 @@ def replace_control_chars(text: str) -> str:
 
 
 def open_display(stream: TextIO | None = None, *, quiet: bool = False) -> Display:
-    """Return the display that fits the stream: a bar in a terminal or in a notebook, plain lines
-    elsewhere, nothing when quiet.
+    """Return the display that fits the stream.
+
+    It is a bar in a terminal or in a notebook, plain lines elsewhere, nothing when quiet.
     """
     if quiet:
         return SilentDisplay(stream)

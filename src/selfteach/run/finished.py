@@ -1,4 +1,4 @@
-"""What a finished run holds, for what uses one later: its adapter, its base, its exam."""
+"""The contents of a finished run, for later use: its adapter, its base, its exam."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ PATHS, MENDED = "paths", "mended"
 
 
 def check_run_folder(folder: Path) -> Path:
-    """The folder, if it is a run's.
+    """Return the folder, if it is a run's.
 
     Raises:
         UsageError: it is not.
@@ -43,7 +43,7 @@ def check_run_folder(folder: Path) -> Path:
 
 
 def find_adapter(folder: Path, name: str = "") -> Path:
-    """The adapter of a finished run; `name` chooses another one than that which the run ended with.
+    """Return the adapter of a finished run; `name` chooses another one than the final one.
 
     Raises:
         UsageError: there is none, or none of that name.
@@ -66,7 +66,7 @@ def find_adapter(folder: Path, name: str = "") -> Path:
 
 
 def list_adapters(folder: Path) -> dict[str, Path]:
-    """Every adapter of a run by its name: its own, `taught`, and those that comparisons trained."""
+    """Return every adapter of a run by its name: its own, `taught`, and those of comparisons."""
     places = {RUN_ADAPTER: check_run_folder(folder) / ADAPTER_FOLDER}
     for many in (folder / ADAPTERS_FOLDER, folder / COMPARISON_FOLDER / ADAPTERS_FOLDER):
         places |= {place.name: place for place in sorted(many.glob("[!.]*"))}
@@ -76,16 +76,16 @@ def list_adapters(folder: Path) -> dict[str, Path]:
 
 
 def read_base_name(folder: Path) -> str:
-    """The name of the model that a run began with."""
+    """Return the name of the model that a run began with."""
     name: str = load_yaml(check_run_folder(folder) / CONFIG_FILE)["model"]
     return name
 
 
 def read_exam(folder: Path) -> dict[str, Any]:
-    """The content of exam.json.
+    """Return the content of exam.json.
 
     Raises:
-        UsageError: the run has not come to its exam.
+        UsageError: the run has no exam yet.
         IntegrityError: the file is damaged.
     """
     path = check_run_folder(folder) / EXAM_FILE
@@ -109,10 +109,10 @@ def read_exam(folder: Path) -> dict[str, Any]:
 
 
 def read_result(folder: Path) -> dict[str, Any]:
-    """What the run's own command printed with --json.
+    """Return the output of the run's own command with --json.
 
     Raises:
-        UsageError: the run has not come to its end.
+        UsageError: the run is not finished.
         IntegrityError: its ledger is damaged.
     """
     ledger = Ledger(check_run_folder(folder) / LEDGER_FILE, readonly=True)
@@ -130,7 +130,7 @@ def read_result(folder: Path) -> dict[str, Any]:
 
 
 def relocate_result(found: Mapping[str, Any], folder: Path) -> dict[str, Any]:
-    """A result with the paths where the run folder is now: it may have been moved since."""
+    """Return a result with paths of the present run folder, which may have been moved."""
     return {
         **found,
         "run": str(folder),
@@ -149,7 +149,7 @@ def open_ledger(folder: Path) -> Ledger:
 
 
 def find_material(folder: Path) -> tuple[dict[str, Any], dict[str, Any] | None]:
-    """Return the identity of a run, and the note of where its material is.
+    """Return the identity of a run, and the note of the places of its material.
 
     Raises:
         UsageError: it has not begun.

@@ -1,8 +1,8 @@
-"""The ledger is the record (invariant 1): every request before it is sent, every answer when it
-arrives, every candidate with its fate.
+"""The ledger is the record (invariant 1): requests, answers, and the outcome of every candidate.
 
-One SQLite file in WAL mode with synchronous=FULL: what `commit` returned from survives kill -9 and
-power loss. Everything else in a run folder is an export and can be written again from here.
+A request is recorded before it is sent, an answer when it arrives. The ledger is one SQLite file in
+WAL mode with synchronous=FULL: committed rows survive kill -9 and power loss. Everything else in a
+run folder is an export and can be written again from here.
 """
 
 from __future__ import annotations
@@ -44,7 +44,10 @@ OutcomeState = Literal["accepted", "dropped", "failed", "pending"]
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one candidate of a stage. A drop or a failure has a reason."""
+    """Hold the outcome of one candidate of a stage.
+
+    A drop or a failure has a reason.
+    """
 
     id: str
     state: OutcomeState
@@ -54,7 +57,9 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Funnel:
-    """The counts of one stage; requested = accepted + dropped + failed + pending (invariant 4)."""
+    """Hold the counts of one stage; requested = accepted + dropped + failed + pending (invariant
+    4).
+    """
 
     stage: str
     requested: int
@@ -66,7 +71,10 @@ class Funnel:
 
 
 class TokenCost(NamedTuple):
-    """Tokens of draws, of their prompts, and how many of these an engine had computed before."""
+    """Count tokens of completions, of their prompts, and of reused prompt tokens.
+
+    Reused are tokens that an engine had computed before.
+    """
 
     tokens: int
     prompt_tokens: int
@@ -74,7 +82,10 @@ class TokenCost(NamedTuple):
 
 
 class Ledger:
-    """The open database of one run. Used by one process and one thread at a time."""
+    """Represent the open database of one run.
+
+    One process and one thread at a time use it.
+    """
 
     def __init__(self, path: Path, *, readonly: bool = False) -> None:
         self.path = path
@@ -104,13 +115,14 @@ class Ledger:
             )
 
     def close(self) -> None:
-        """Folds the write-ahead log into the file and closes it."""
+        """Fold the write-ahead log into the file and close it."""
         with self._convert_errors():
             self._db.close()
 
     def record_requests(self, stage: str, rows: Iterable[tuple[str, Mapping[str, Any]]]) -> None:
-        """Records requests (id, body) before they are sent. Asking again counts: it shows possible
-        double bills.
+        """Record requests (id, body) before they are sent.
+
+        A repeated request is counted, because it may be billed twice.
         """
         with self._transaction() as db:
             db.executemany(
@@ -125,7 +137,7 @@ class Ledger:
             )
 
     def record_answers(self, rows: Iterable[tuple[str, Any]]) -> None:
-        """Records answers (id, body) as they arrive; the first answer to an id stays."""
+        """Record answers (id, body) as they arrive; the first answer to an id stays."""
         with self._transaction() as db:
             db.executemany(
                 "INSERT OR IGNORE INTO answers VALUES (?, ?, ?, ?)",
@@ -136,7 +148,7 @@ class Ledger:
             )
 
     def get_answers(self, ids: Sequence[str]) -> dict[str, Any]:
-        """The recorded answers among these ids."""
+        """Return the recorded answers among these ids, by id."""
         found: dict[str, Any] = {}
         with self._convert_errors():
             for start in range(0, len(ids), 500):
@@ -151,13 +163,17 @@ class Ledger:
         stages: Collection[str],
         is_wanted: Callable[[Any], bool] = lambda body: True,
     ) -> int:
-        """Takes over requests of these stages with their answers, and answers without a request
-        (scores), from another run's ledger; returns how many requests. So this run need not ask
-        again what that one asked.
+        """Copy requests of these stages with their answers from another run's ledger.
+
+        Answers without a request (scores) are copied too. This run need not send these requests
+        again.
 
         Args:
-            wanted: says of a request's body, and of an answer's, whether it may come along; a
-                request comes with its answer or not at all.
+            is_wanted: tells of a request's body, and of an answer's, whether to copy it; a request
+                comes with its answer or not at all.
+
+        Returns:
+            The number of copied requests.
         """
         with other._convert_errors():
             rows = other._db.execute(
@@ -192,7 +208,7 @@ class Ledger:
         return sum(asked is not None for _, _, asked, _ in kept)
 
     def record_outcomes(self, stage: str, fates: Iterable[Outcome]) -> None:
-        """Records what became of candidates. Placing one again replaces its fate.
+        """Record the outcomes of candidates; a later outcome replaces an earlier one.
 
         Raises:
             ValueError: a drop or a failure without a reason.
@@ -215,20 +231,23 @@ class Ledger:
             db.executemany("INSERT OR REPLACE INTO candidates VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
 
     def register(self, stage: str, ids: Iterable[str]) -> None:
-        """Records what enters a stage, before anything is done with it: each candidate is pending
-        until `finish_stage` says what became of it.
+        """Record the candidates of a stage before any work.
+
+        Each one is pending until `finish_stage` records its outcome.
         """
         entered = list(ids)
         self._entered.setdefault(stage, set()).update(entered)
         self.record_outcomes(stage, (Outcome(id, "pending") for id in entered))
 
     def finish_stage(self, stage: str, fates: Iterable[Outcome]) -> None:
-        """Places the fates at the end of a stage, and looks whether all that entered came out
-        (invariant 4). What only an attempt that was stopped had brought in is dropped by name: an
-        endpoint may say another time what it lost before, and then the road is another one.
+        """Record the outcomes of a stage and check that every candidate has one (invariant 4).
+
+        Candidates that only an interrupted attempt registered are dropped, with their own reason.
+        On a retry an endpoint may answer requests that it lost before, so later stages can see
+        different candidates.
 
         Raises:
-            IntegrityError: a candidate was lost on the way.
+            IntegrityError: a candidate has no outcome.
         """
         self.record_outcomes(stage, fates)
         left = [fate.id for _, fate in self.read_outcomes(stage, "pending")]
@@ -244,7 +263,7 @@ class Ledger:
         self.record_outcomes(stage, (Outcome(id, "dropped", ABANDONED) for id in left))
 
     def read_outcomes(self, stage: str = "", state: str = "") -> Iterator[tuple[str, Outcome]]:
-        """Yields (stage, fate) of the placed candidates, in stable order."""
+        """Yield (stage, outcome) of the candidates, in stable order."""
         with self._convert_errors():
             rows = self._db.execute(
                 """SELECT stage, id, state, reason, body FROM candidates
@@ -255,7 +274,7 @@ class Ledger:
             yield found, Outcome(id, fate, reason, json.loads(body))
 
     def funnel(self) -> list[Funnel]:
-        """The counts of each stage, in the order in which the stages began."""
+        """Return the counts of each stage, in the order in which the stages began."""
         with self._convert_errors():
             rows = self._db.execute(
                 "SELECT stage, state, reason, COUNT(*), MIN(seq) FROM candidates GROUP "
@@ -278,7 +297,7 @@ class Ledger:
         ]
 
     def set_note(self, key: str, body: Any) -> None:
-        """Keeps one named value: a stage's outcome, a calibration, a choice with its reason."""
+        """Store one named value: a stage's outcome, a calibration, a choice with its reason."""
         with self._transaction() as db:
             db.execute(
                 "INSERT OR REPLACE INTO notes VALUES (?, ?, ?)",
@@ -286,20 +305,20 @@ class Ledger:
             )
 
     def get_note(self, key: str) -> Any:
-        """The value kept under a name, or None."""
+        """Return the value of a name, or None."""
         with self._convert_errors():
             row = self._db.execute("SELECT body FROM notes WHERE key = ?", (key,)).fetchone()
         return json.loads(row[0]) if row else None
 
     def record_event(self, kind: str, body: Mapping[str, Any]) -> None:
-        """Appends to the run's diary: a resume, a halved batch, a paused endpoint."""
+        """Append an event: a resume, a halved batch, a paused endpoint."""
         with self._transaction() as db:
             db.execute(
                 "INSERT INTO events (kind, body) VALUES (?, ?)", (kind, dump_canonical_json(body))
             )
 
     def get_events(self) -> list[tuple[str, dict[str, Any]]]:
-        """The diary, in order of sequence (not of the clock)."""
+        """Return (kind, body) of all events in order of sequence, not of the clock."""
         with self._convert_errors():
             return [
                 (kind, json.loads(body))
@@ -307,7 +326,7 @@ class Ledger:
             ]
 
     def count_requests(self) -> dict[str, tuple[int, int, int]]:
-        """For each stage: requests, answers, and requests that were asked more than once."""
+        """Return the numbers of requests, answers and repeated requests of each stage."""
         query = """SELECT stage, COUNT(*), COUNT(answers.id), SUM(asked > 1) FROM requests LEFT JOIN answers USING (id)
                    GROUP BY stage ORDER BY MIN(requests.seq)"""
         with self._convert_errors():
@@ -317,7 +336,7 @@ class Ledger:
             }
 
     def sum_tokens(self) -> TokenCost:
-        """What this run drew: all recorded draws but those that it took over."""
+        """Return the tokens that this run sampled: all recorded completions but the copied ones."""
         sums = ", ".join(f"SUM(json_extract(body, '$.{name}'))" for name in TokenCost._fields)
         with self._convert_errors():
             drawn = self._db.execute(f"SELECT {sums} FROM answers WHERE body LIKE '{{%'").fetchone()
@@ -334,7 +353,7 @@ class Ledger:
                 )
 
     def _room(self) -> int:
-        """Bytes that a commit and the folding of the write-ahead log may need."""
+        """Return the bytes that a commit and the folding of the write-ahead log may need."""
         log = self.path.with_name(f"{self.path.name}-wal")
         return int(log.stat().st_size if log.exists() else 0) + (1 << 20)
 
@@ -344,7 +363,7 @@ class Ledger:
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        """One transaction: on disk as a whole, or not at all."""
+        """Open one transaction: it is on disk as a whole, or not at all."""
         with self._convert_errors(), delay_interrupts():
             self._db.execute("BEGIN IMMEDIATE")
             try:
@@ -386,12 +405,12 @@ class Ledger:
 
 
 def add_checksum(*values: Any) -> tuple[Any, ...]:
-    """A row with its checksum at the end."""
+    """Return a row with its checksum at the end."""
     return (*values, zlib.crc32(dump_canonical_json(values).encode("utf-8", "surrogatepass")))
 
 
 def is_intact(table: str, row: tuple[Any, ...]) -> bool:
-    """Whether a row is what was written, as far as its table has checksums."""
+    """Return whether a row is unchanged since it was written, if its table has checksums."""
     return table not in CHECKSUM_COLUMNS or row[: CHECKSUM_COLUMNS[table] + 1] == add_checksum(
         *row[: CHECKSUM_COLUMNS[table]]
     )

@@ -1,4 +1,4 @@
-"""How far a run is, read without touching it."""
+"""The progress of a run, read without changing it."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ from selfteach.run.run_folder import FINISHED, IDENTITY, LEDGER_FILE, read_stage
 
 @dataclass(frozen=True)
 class RunStatus:
-    """Where one run stands. `pid` is the process that works on it; `again` counts requests that
-    were asked more than once.
+    """Hold the status of one run.
+
+    `pid` is the process that works on it; `again` counts requests that were sent more than once.
     """
 
     path: Path
@@ -30,12 +31,12 @@ class RunStatus:
 
     @property
     def seconds(self) -> float:
-        """Seconds of all stages over all attempts."""
+        """Return the seconds of all stages over all attempts."""
         return float(sum(stage["seconds"] for stage in self.stages.values()))
 
 
 def read_status(folder: Path) -> RunStatus:
-    """Reads one run folder.
+    """Read the status of one run folder.
 
     Raises:
         IntegrityError: its ledger is damaged.
@@ -67,5 +68,5 @@ def read_status(folder: Path) -> RunStatus:
 
 
 def list_runs(below: Path) -> list[Path]:
-    """The run folders directly below a folder, oldest first."""
+    """Return the run folders directly below a folder, sorted by name."""
     return sorted(path.parent for path in below.glob(f"*/{LEDGER_FILE}")) if below.is_dir() else []

@@ -1,4 +1,7 @@
-"""Saves what can be read of a damaged ledger into a new one. The damaged file is kept."""
+"""Recovery of the readable rows of a damaged ledger.
+
+The damaged file is kept.
+"""
 
 from __future__ import annotations
 
@@ -24,11 +27,10 @@ MAX_FAILURES = 4_000
 
 
 def recover_ledger(folder: Path) -> dict[str, int]:
-    """Replaces the ledger of a run by one with every row that is whole; returns the rows saved, by
-    table.
+    """Replace the ledger of a run by one with every intact row; return the rows saved, by table.
 
-    What was lost is asked again when the run goes on. The damaged file stays beside the new one as
-    `run.db.damaged`.
+    Lost requests are sent again when the run continues. The damaged file stays beside the new one
+    as `run.db.damaged`.
 
     Raises:
         IntegrityError: nothing could be read.
@@ -61,7 +63,7 @@ def recover_ledger(folder: Path) -> dict[str, int]:
 
 
 def _is_intact(path: Path) -> bool:
-    """Whether the ledger opens, which reads and compares every row."""
+    """Return whether the ledger opens, which reads and checks every row."""
     try:
         Ledger(path, readonly=True).close()
     except IntegrityError:
@@ -87,8 +89,11 @@ def _copy_rows(path: Path, fresh: Path, scratch: Path) -> dict[str, int]:
 
 
 def _make_copies(path: Path, fresh: Path, scratch: Path) -> Iterator[Path]:
-    """The damaged file as it is, then with the first page of a new ledger: the tables of every
-    ledger begin on the same pages, so this reads a file whose header or schema is gone."""
+    """Yield a copy of the damaged file, then one with the first page of a new ledger.
+
+    The tables of every ledger begin on the same pages, so the second copy makes a file readable
+    whose header or schema is gone.
+    """
     as_is, patched = scratch / "as-is.db", scratch / "patched.db"
     for copy in (as_is, patched):
         shutil.copyfile(path, copy)
@@ -104,9 +109,11 @@ def _make_copies(path: Path, fresh: Path, scratch: Path) -> Iterator[Path]:
 
 
 def _read_rows(db: sqlite3.Connection, table: str) -> Iterator[tuple[Any, ...]]:
-    """The readable rows: a range of rowids that cannot be read is halved until only the broken rows
-    are left out. Where the root of the table is broken every range fails, so the tries are
-    bounded."""
+    """Yield the readable rows.
+
+    A range of rowids that cannot be read is halved until only the broken rows are left out. Every
+    range fails if the root of the table is broken, so the number of failures is bounded.
+    """
     ranges, failures = [(1, ROWID_LIMIT)], 0
     while ranges and failures < MAX_FAILURES:
         low, high = ranges.pop()
@@ -127,7 +134,7 @@ def _read_rows(db: sqlite3.Connection, table: str) -> Iterator[tuple[Any, ...]]:
 
 
 def _decode_row(table: str, row: tuple[Any, ...], width: int) -> tuple[Any, ...] | None:
-    """The row as text and numbers, or None where it is not what was written."""
+    """Return the row as text and numbers, or None if it has changed since it was written."""
     try:
         values = tuple(value.decode() if isinstance(value, bytes) else value for value in row)
     except UnicodeDecodeError:

@@ -1,7 +1,7 @@
 """An open run folder: the ledger, the manifest, the lock, the resolved configuration, the exports.
 
-Resume is running the same command again (invariant 3): the same configuration and material go on
-where they stood; a changed one is refused with the differences, or gets a folder of its own.
+The same command resumes a run (invariant 3): the same configuration and material continue from the
+last record. A changed one is refused with the differences, or gets a folder of its own.
 """
 
 from __future__ import annotations
@@ -43,9 +43,7 @@ RUNTIME_KEY_PREFIX = "endpoint."
 
 
 def make_slug(text: str) -> str:
-    """A folder name from any text: lower-case letters, digits and hyphens, never empty, never a
-    path.
-    """
+    """Return a folder name for any text: lower-case letters, digits and hyphens, never empty."""
     plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
     words = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:SLUG_LENGTH].rstrip("-")
     return words or "run-" + hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:8]
@@ -53,7 +51,10 @@ def make_slug(text: str) -> str:
 
 @dataclass
 class Run:
-    """One open run. `material` is what the person brought; `command` is what resumes it."""
+    """Represent one open run.
+
+    `material` is the user's input; `command` resumes the run.
+    """
 
     path: Path
     kind: str
@@ -67,7 +68,7 @@ class Run:
     _exports: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def file(self, name: str) -> Path:
-        """The path of a file of this run; a name that leads outside is refused."""
+        """Return the path of a file of this run; refuse a name that leads outside."""
         path = self.path / name
         if (
             not name
@@ -80,8 +81,9 @@ class Run:
 
     @contextmanager
     def time_stage(self, name: str) -> Iterator[None]:
-        """Records that a stage runs, is done, was interrupted or failed, and its seconds over all
-        attempts (monotonic clock).
+        """Record the state of a stage and its seconds over all attempts (monotonic clock).
+
+        The states are running, done, interrupted and failed.
         """
         before = self._stages.get(name, {})
         attempts, spent, start = (
@@ -101,16 +103,17 @@ class Run:
             self._record_stage(name, state, spent + time.monotonic() - start, attempts)
 
     def seconds(self) -> float:
-        """Seconds of all stages, over all attempts."""
+        """Return the seconds of all stages, over all attempts."""
         return float(sum(stage["seconds"] for stage in self._stages.values()))
 
     @property
     def stages(self) -> Mapping[str, Mapping[str, Any]]:
-        """State, seconds and attempts of each stage so far."""
+        """Return state, seconds and attempts of each stage so far."""
         return self._stages
 
     def bind(self, role: str, fingerprint: str) -> None:
-        """Ties the run to a model. `role` is student, teacher, judge, ...
+        """Tie the run to a model. `role` is "student" (the model that is tuned), "teacher",
+        "judge", ...
 
         Raises:
             IntegrityError: this run began with another model in that role.
@@ -126,7 +129,7 @@ class Run:
         self._write_manifest()
 
     def export(self, name: str, content: str | bytes) -> Path:
-        """Writes one file whole or not at all and enters it in the manifest.
+        """Write one file whole or not at all and enter it in the manifest.
 
         Raises:
             ResourceError: the disk is full or failing; the old file stays.
@@ -141,20 +144,18 @@ class Run:
         return path
 
     def export_json(self, name: str, value: Any) -> Path:
-        """As `export`, for one JSON value, indented for people."""
+        """Export one JSON value as `export`, indented for people."""
         return self.export(name, json.dumps(value, ensure_ascii=False, indent=2) + "\n")
 
     def export_jsonl(self, name: str, rows: Iterable[Mapping[str, Any]]) -> Path:
-        """As `export`, for one JSON object a line."""
+        """Export one JSON object a line, as `export`."""
         return self.export(
             name, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
         )
 
     @contextmanager
     def export_folder(self, name: str) -> Iterator[Path]:
-        """Gives an empty folder to be filled; at the end of the block it takes the place of `name`
-        as a whole.
-        """
+        """Yield an empty folder; at the end of the block it replaces the folder `name` as a whole."""
         path = self.file(name)
         fresh, old = path.with_name(f".{path.name}.new"), path.with_name(f".{path.name}.old")
         with convert_disk_errors(path):
@@ -182,7 +183,7 @@ class Run:
         )
 
     def close(self) -> None:
-        """Writes the manifest, closes the ledger, gives the lock back."""
+        """Write the manifest, close the ledger, release the lock."""
         self._write_manifest()
         self.ledger.close()
         self._lock.release()
@@ -326,8 +327,9 @@ def _open_folder(
 
 
 def _remove_leftovers(folder: Path) -> None:
-    """Removes what a killed process left half-written; an export that was moved aside for its
-    successor comes back.
+    """Remove the half-written files of a killed process.
+
+    An export that was moved aside for its successor is restored.
     """
     with convert_disk_errors(folder):
         for path in folder.glob(".*.tmp"):
@@ -363,7 +365,7 @@ def _check_named_folder(out: Path, identity: dict[str, Any], new: bool) -> Path:
 
 
 def _rename_old_run(out: Path) -> None:
-    """Renames a finished or stopped run; nothing is deleted."""
+    """Rename a finished or stopped run; nothing is deleted."""
     lock = RunLock(out)
     number = 1
     while (aside := out.with_name(f"{out.name}.before-{number}")).exists():
@@ -374,7 +376,7 @@ def _rename_old_run(out: Path) -> None:
 
 
 def _choose_default_folder(name: str, identity: dict[str, Any], new: bool) -> Path:
-    """The newest run of the same command, whatever its date, or the first free name of today."""
+    """Return the newest run of the same command, or the first free name of today."""
     if not new and RUNS_FOLDER.is_dir():
         pattern = re.compile(rf"\d{{4}}-\d\d-\d\d-{re.escape(name)}(?:-\d+)?")
         for folder in sorted(
@@ -393,7 +395,7 @@ def _choose_default_folder(name: str, identity: dict[str, Any], new: bool) -> Pa
 
 
 def read_stages(ledger: Ledger) -> dict[str, dict[str, Any]]:
-    """The recorded stages, in the order in which they first began."""
+    """Return the recorded stages, in the order in which they first began."""
     return {
         stage["name"]: {key: value for key, value in stage.items() if key != "name"}
         for stage in ledger.get_note("stages") or []
@@ -401,8 +403,9 @@ def read_stages(ledger: Ledger) -> dict[str, dict[str, Any]]:
 
 
 def read_identity(folder: Path) -> dict[str, Any] | None:
-    """The configuration and material that a run began with, read without touching it; None where
-    there is no run yet.
+    """Return the configuration and material that a run began with, or None without a run.
+
+    The run folder is not changed.
     """
     if not (folder / LEDGER_FILE).exists():
         return None

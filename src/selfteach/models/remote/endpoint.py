@@ -1,9 +1,8 @@
-"""Any OpenAI-compatible server as a model that draws and judges: vLLM, SGLang, TGI, llama.cpp,
-Ollama, OpenAI and their kin.
+"""An OpenAI-compatible server as a model that samples and judges.
 
-Messages go to `chat/completions`, plain text to `completions`. Requests are sent concurrently; what
-a bad server, network or account can do is met in `endpoint_guard` (when to send again, when to
-stop) and `endpoint_wire` (what counts as an answer).
+Such servers are vLLM, SGLang, TGI, llama.cpp, Ollama and OpenAI. Messages go to `chat/completions`,
+plain text to `completions`. Requests are sent concurrently. `guard` handles bad servers, networks
+and accounts (when to send again, when to stop); `wire` decides whether a reply is an answer.
 """
 
 from __future__ import annotations
@@ -41,6 +40,7 @@ from selfteach.records import (
     prompt_to_json,
 )
 from selfteach.registry import did_you_mean
+from selfteach.text import cut_at_stop
 
 if TYPE_CHECKING:
     import openai
@@ -57,8 +57,9 @@ logging.getLogger("stamina").addHandler(
 
 @dataclass(frozen=True, slots=True)
 class _Job(Generic[T]):
-    """One exchange: what to send, and what to make of the reply. `words` is the least number of
-    tokens that the prompt can have.
+    """Hold one exchange: the request, and the function that converts the reply.
+
+    `words` is the least number of tokens that the prompt can have.
     """
 
     id: str
@@ -140,8 +141,9 @@ class Endpoint:
 
     @cached_property
     def fingerprint(self) -> str:
-        """Digest of the URL, the model's name, and what the server lists about it. Asks the server
-        once; it bills nothing for that.
+        """Return the digest of the URL, the model's name, and what the server lists about it.
+
+        It sends one request, which is not billed.
 
         Raises:
             EndpointError: it cannot be reached, or refuses the key.
@@ -152,39 +154,42 @@ class Endpoint:
 
     @cached_property
     def _models(self) -> list[dict[str, Any]]:
-        """What `GET models` lists; nothing where the server does not offer it."""
+        """Return the entries of `GET models`; empty if the server does not offer it."""
         return [entry for listed in stream_results(self._list_models) for entry in listed]
 
     def stream(self, requests: Sequence[Request]) -> Iterator[Completion]:
-        """As `Drawer.draw`. A request that gets no answer yields nothing and is in `failures`, with
-        its reason.
+        """Yield as `Sampler.stream`; a request without an answer goes into `failures` with its
+        reason.
 
         Raises:
             EndpointError: the server cannot be used (unreachable, key, quota, another model, ...);
-            a later run goes on from here.
+                a later run continues from here.
             TooManyFailures: more than `max_failures` of all requests failed.
         """
         by_id = {request.id(self.fingerprint): request for request in requests}
         return self._run([self._make_sample_job(id, request) for id, request in by_id.items()])
 
     def stream_scores(self, items: Sequence[Continuations]) -> Iterator[ItemScores]:
-        """As `Scorer.logp`, for single words: log p in nats of each text as the first answered
-        token, over all its spellings.
+        """Yield as `Scorer.stream_scores`, for single words.
 
-        Departs: a word that is not among the server's most probable tokens counts as the least
-        probable one listed. This is an upper bound, and the difference to a listed word a careful
-        one.
+        A score is log p in nats of the text as the first answered token, over all its spellings.
+
+        Departs: a word that is not among the server's most probable tokens gets the probability of
+        the least probable one listed. This is an upper bound, and the difference to a listed word a
+        lower one.
 
         Raises:
-            EndpointError, TooManyFailures: as `draw`; NoLogprobs where the server gives no
-            `top_logprobs`.
+            EndpointError, TooManyFailures: as `stream`; NoLogprobs if the server gives no
+                `top_logprobs`.
         """
         by_id = {item.id(self.fingerprint): item for item in items}
         return self._run([self._make_score_job(id, item) for id, item in by_id.items()])
 
     def score_yes_no(self, prompts: Sequence[Prompt]) -> Iterator[tuple[int, float]]:
-        """Yields (position of the prompt, log P(Yes) - log P(No)) in nats, as they arrive. Raises
-        as `logp`.
+        """Yield (position of the prompt, log P(Yes) - log P(No)) in nats, as they arrive.
+
+        Raises:
+            EndpointError, TooManyFailures: as `stream_scores`.
         """
         items = [Continuations(prompt, ("Yes", "No")) for prompt in prompts]
         places: dict[str, list[int]] = {}
@@ -198,7 +203,7 @@ class Endpoint:
         body["seed"] = derive_seed(id) >> 32  # 31 bits: what every server's integer holds
 
         def result(reply: Reply) -> Completion:
-            text = _cut_at_stop(reply.text, request.sampling.stop)
+            text = cut_at_stop(reply.text, request.sampling.stop)
             finish = reply.finish if text == reply.text else "stop"
             return Completion(id, text, finish, reply.tokens, reply.prompt_tokens)
 
@@ -246,7 +251,7 @@ class Endpoint:
         }
 
     def _run(self, jobs: Sequence[_Job[T]]) -> Iterator[T]:
-        """Yields the results; keeps the failures; passes the events on."""
+        """Yield the results; keep the failures; pass the events on."""
         self._requested += len(jobs)
         if not jobs:
             return
@@ -346,7 +351,7 @@ class Endpoint:
         return job.result(reply)
 
     def _check_served_model(self, reply: Reply, id: str, put: Callable[[Any], None]) -> None:
-        """Notices which model answers, and that it is another one than before."""
+        """Record the model that answers; stop or report when it is another one than before."""
         if reply.served != self.served:
             if self.served and self._on_change == "stop":
                 raise EndpointError(
@@ -363,7 +368,7 @@ class Endpoint:
         self.served = reply.served
 
     def _count_failure(self, fault: RequestRefused | TransientError) -> None:
-        """Counts a failure against the share that is allowed."""
+        """Count a failure against the allowed share."""
         self._failed += 1
         allowed = max(1.0, self._max_failures * self._requested) if self._max_failures else 0.0
         if self._failed <= allowed and self._failed < self._requested:
@@ -383,10 +388,10 @@ class Endpoint:
 
 
 def parse_address(address: str) -> tuple[str, str]:
-    """URL and model name of `http://host:port/v1#name`.
+    """Return the URL and the model name of `http://host:port/v1#name`.
 
     Raises:
-        UsageError: another form, or a key in it. The message never repeats what may be a secret.
+        UsageError: another form, or a key in it. The message never repeats a possible secret.
     """
     example = "Write it as http://localhost:8000/v1#name."
     try:
@@ -427,11 +432,10 @@ def parse_address(address: str) -> tuple[str, str]:
 
 
 def sum_word_logprobs(top: Mapping[str, float], words: Sequence[str]) -> list[float]:
-    """log P of each word from the log-probabilities of the most probable tokens, summed over the
-    word's spellings.
+    """Return log P of each word, summed over its spellings among the most probable tokens.
 
     Raises:
-        Refused: none of the words is among them.
+        RequestRefused: none of the words is among them.
     """
     found = [
         [p for token, p in top.items() if _normalize_word(token) == _normalize_word(word)]
@@ -445,27 +449,22 @@ def sum_word_logprobs(top: Mapping[str, float], words: Sequence[str]) -> list[fl
 
 
 def _normalize_word(token: str) -> str:
-    """A word without what a tokenizer or a style puts around it: " Yes", "yes." and "▁YES" are one."""
+    """Return a word without spaces, quotes and marks: " Yes", "yes." and "▁YES" are one."""
     return token.strip(" \n\t\"'*.,:▁Ġ").casefold()
 
 
-def _cut_at_stop(text: str, stops: Sequence[str]) -> str:
-    """The text before the first stop: servers take only some stops, and some return the stop
-    itself.
-    """
-    return text[
-        : min((at for stop in stops if stop and (at := text.find(stop)) >= 0), default=len(text))
-    ]
-
-
 def _count_min_tokens(prompt: Prompt) -> int:
-    """The least number of tokens of a prompt: no common tokenizer joins words across white space."""
+    """Return the least number of tokens of a prompt.
+
+    No common tokenizer joins words across white space.
+    """
     return len((prompt if isinstance(prompt, str) else " ".join(m.content for m in prompt)).split())
 
 
 def _get_listed_identity(models: Sequence[Mapping[str, Any]], name: str) -> dict[str, Any]:
-    """What the server lists about the model itself: not its time stamps, which some servers renew
-    at every question.
+    """Return the server's entry of the model, without time stamps.
+
+    Some servers renew those at every request.
     """
     entry = next((m for m in models if m.get("id") == name), models[0] if len(models) == 1 else {})
     return {key: entry[key] for key in ("id", "root", "meta") if entry.get(key) is not None}

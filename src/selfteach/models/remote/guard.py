@@ -1,8 +1,8 @@
-"""When to send to an endpoint, when to send again, and when to give up.
+"""When to send to an endpoint, when to send again, and when to stop.
 
-Every fault is one of three: `TransientError` (this attempt; worth another), `RequestRefused` (this request;
-another attempt would be the same) or an `EndpointError` (the endpoint; the run stops and can be
-resumed).
+Every fault is one of three. `TransientError` concerns this attempt; another one may succeed.
+`RequestRefused` concerns this request; another attempt would be the same. `EndpointError` concerns
+the endpoint; the run stops and can be resumed.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ QUOTA_CODES = {
 
 
 class TransientError(Exception):
-    """One attempt failed in a way that may pass: overload, a lost connection, an answer that is not
-    whole.
+    """Report one failed attempt that may succeed later: overload, a lost connection, a partial
+    answer.
     """
 
     def __init__(self, reason: str, *, limited: bool = False, wait_s: float = 0.0) -> None:
@@ -39,23 +39,23 @@ class TransientError(Exception):
 
 
 class RequestRefused(Exception):
-    """The endpoint cannot answer this one request."""
+    """Report that the endpoint cannot answer this one request."""
 
 
 class NotOffered(EndpointError):
-    """The endpoint knows no such path or model."""
+    """Report that the endpoint knows no such path or model."""
 
 
 class NoLogprobs(EndpointError):
-    """The endpoint gives no log-probabilities, so that it cannot judge by yes or no."""
+    """Report that the endpoint gives no log-probabilities, so that it cannot judge by yes or no."""
 
 
 class RequestThrottle:
     """Decide for all workers of one endpoint when to send, when to send again, and when to stop.
 
-    A request is sent up to ATTEMPTS times, with growing, jittered waits between (stamina). All
-    workers keep a pause that the server asks for. The budget ends the run: each fault takes one
-    from it, each answer gives half of one back, and being told to slow down costs nothing.
+    A request is sent up to MAX_ATTEMPTS times, with growing, jittered waits between (stamina). All
+    workers keep a pause that the server demands. The budget ends the run: each fault takes one from
+    it, each answer gives half of one back, and a rate limit costs nothing.
     """
 
     def __init__(self, url: str, concurrency: int, max_wait_s: float) -> None:
@@ -65,14 +65,14 @@ class RequestThrottle:
         self._num_answered = 0
 
     async def persist(self, attempt: Callable[[], Awaitable[T]], attempts: int = MAX_ATTEMPTS) -> T:
-        """Return what an attempt returns, after other attempts where a fault may pass.
+        """Return the result of an attempt; try again after a fault that may pass.
 
-        An attempt is not counted if the server named a time to come again and answered others
-        since this request was last told so: the request waits for its turn.
+        An attempt is not counted if the server named a time to come again and answered others since
+        this request last heard so: the request waits for its turn.
 
         Raises:
-            Transient: the last attempt failed.
-            Refused, EndpointError: another attempt would fail too.
+            TransientError: the last attempt failed.
+            RequestRefused, EndpointError: another attempt would fail too.
         """
         import stamina
 
@@ -102,7 +102,7 @@ class RequestThrottle:
         raise AssertionError("stamina returns or raises")
 
     async def _pause(self) -> None:
-        """Wait until the server wants to be asked again; not all at the same moment."""
+        """Wait until the server accepts requests again; not all workers resume at the same moment."""
         while (pause_s := self._clear_at - time.monotonic()) > 0:
             await asyncio.sleep(pause_s + random.uniform(0, 0.1 * pause_s))
 
@@ -112,10 +112,10 @@ class RequestThrottle:
         self._budget = min(self._full, self._budget + 0.5)
 
     def failed(self, fault: TransientError) -> None:
-        """Count a fault: keep the pause that it asks for, spend budget.
+        """Count a fault: keep the pause that it demands, spend budget.
 
         Raises:
-            EndpointError: it asks for a longer pause than allowed, or the budget is spent.
+            EndpointError: it demands a longer pause than allowed, or the budget is spent.
         """
         if fault.wait_s > self._max_wait_s:
             raise EndpointError(
@@ -148,8 +148,7 @@ def _format_duration(seconds: float) -> str:
 
 
 def parse_retry_after_s(headers: Mapping[str, str], now: float | None = None) -> float:
-    """The wait that an answer asks for, in seconds; 0 where it asks for none or writes something
-    else.
+    """Return the wait that an answer demands, in seconds; 0 if it names none.
 
     `Retry-After` is a number of seconds or a date (RFC 9110, 10.2.3); `retry-after-ms` is OpenAI's
     finer one.
@@ -171,8 +170,9 @@ def parse_retry_after_s(headers: Mapping[str, str], now: float | None = None) ->
 def classify_http_error(
     status: int, code: str, words: str, wait_s: float, *, url: str, key_env: str
 ) -> Exception:
-    """What a refusal means: the fault to raise for an HTTP status, the error's own code and its
-    words (already freed of secrets).
+    """Return the fault of an HTTP status, the error's own code and its words.
+
+    The words must already be free of secrets.
     """
     said = f"HTTP {status}{f' ({words})' if words else ''}"
     if status == 402 or code in QUOTA_CODES:

@@ -1,11 +1,11 @@
-"""A program of the person's own as a teacher: `cmd:./teacher.py`. It reads one JSON object a line
-and answers each with one.
+"""A user's program as a teacher: `cmd:./teacher.py`.
 
-In: `{"id": ..., "prompt": [{"role": ..., "content": ...}], "answer": ..., "feedback": ...}`; out:
-`{"id": ..., "correction": ...}`, in any order. An answer that needs no correction is given back as
-it is. The program starts without a shell, in the folder where selfteach was started, once for each
-batch of answers: what is typed is what runs, and nothing of an answer ever stands on its command
-line.
+It reads one JSON object a line and answers each with one. In: `{"id": ..., "prompt": [{"role": ...,
+"content": ...}], "answer": ..., "feedback": ...}`; out: `{"id": ..., "correction": ...}`, in any
+order. An answer that needs no correction is returned unchanged.
+
+The program starts without a shell, in the folder where selfteach was started, once for each batch
+of answers. No part of an answer is ever on its command line.
 """
 
 from __future__ import annotations
@@ -29,8 +29,10 @@ MAX_LINE_CHARS = 1 << 20
 
 
 class Program:
-    """A `Drawer` that is a program. A request's prompt ends with the answer to be corrected, or
-    after it with the criticism as user turn.
+    """Sample corrections from a program, as a `Sampler`.
+
+    A request's prompt ends with the answer to be corrected, or after it with the criticism as user
+    turn.
 
     Attributes:
         failures: (request id, reason) of each answer that it left out.
@@ -59,7 +61,7 @@ class Program:
 
     @property
     def fingerprint(self) -> str:
-        """Digest of the command and of the files named in it."""
+        """Return the digest of the command and of the files named in it."""
         found = [shutil.which(self._words[0]) or "", *self._words[1:]]
         sums = [
             hashlib.sha256(Path(word).read_bytes()).hexdigest()
@@ -69,10 +71,10 @@ class Program:
         return digest(["program", self._words, sums])
 
     def stream(self, requests: Sequence[Request]) -> Iterator[Completion]:
-        """As `Drawer.draw`; what the program leaves out is in `failures`.
+        """Yield as `Sampler.stream`; omitted answers go into `failures`.
 
         Raises:
-            EndpointError: it ends with an error, or writes what is no answer.
+            EndpointError: it ends with an error, or writes a line of another form.
         """
         waiting = {request.id(self.fingerprint): request for request in requests}
         with (
@@ -130,9 +132,7 @@ class Program:
 
 
 def make_program_input(request: Request) -> dict[str, Any]:
-    """What a program is told: the conversation, the answer to correct, and the criticism, if there
-    is one.
-    """
+    """Return the input of a program: conversation, answer to correct, and criticism if any."""
     turns = (
         list(request.prompt)
         if not isinstance(request.prompt, str)

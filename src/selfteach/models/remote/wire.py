@@ -1,10 +1,9 @@
-"""One exchange with an OpenAI-compatible server, through the openai SDK but behind our own
-validator.
+"""One exchange with an OpenAI-compatible server, through the openai SDK but with our own checks.
 
-The SDK brings paths, headers, proxies and the connection pool. It is not trusted with the rest: it
-would follow redirects, retry a spent quota, read a body without end, return a `str` for an HTML
-page and accept `choices: null`. So its retries are off, every body is read by us under a byte cap
-and one total deadline, and only a whole and well-formed answer becomes a `Reply`.
+The SDK provides paths, headers, proxies and the connection pool. It is not trusted with the rest:
+it would follow redirects, retry a spent quota, read a body without end, return a `str` for an HTML
+page and accept `choices: null`. So its retries are off, this module reads every body under a byte
+limit and one total deadline, and only a whole and well-formed answer becomes a `Reply`.
 """
 
 from __future__ import annotations
@@ -44,8 +43,10 @@ ApiPath = Literal["chat/completions", "completions", "models"]
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A whole answer. `served` is the model that the server says it used; `top_logprobs` maps first tokens
-    to log-probabilities, or is None.
+    """Hold a whole answer.
+
+    `served` is the model that the server reports. `top_logprobs` maps first tokens to
+    log-probabilities, or is None.
     """
 
     text: str
@@ -58,7 +59,10 @@ class Reply:
 
 @dataclass(frozen=True)
 class EndpointConnection:
-    """How to reach one endpoint. Holds the name of the key's environment variable, never the key."""
+    """Connect to one endpoint.
+
+    It holds the name of the key's environment variable, never the key.
+    """
 
     url: str
     key_env: str
@@ -66,11 +70,10 @@ class EndpointConnection:
     max_bytes: int
 
     def check_key(self) -> None:
-        """Refuses a key that could not be sent, or that would travel in the clear.
+        """Refuse a key that cannot be sent, or that would travel unencrypted.
 
         Raises:
-            UsageError: the variable holds something that is no key, or the server is remote and
-            without TLS.
+            UsageError: the variable does not hold a key, or the server is remote and without TLS.
         """
         if not (key := self._key()):
             return
@@ -88,7 +91,7 @@ class EndpointConnection:
             )
 
     def client(self) -> openai.AsyncOpenAI:
-        """A client for one event loop, to be closed by `async with`."""
+        """Return a client for one event loop, to be closed by `async with`."""
         import openai
 
         http = openai.DefaultAsyncHttpxClient(
@@ -108,10 +111,10 @@ class EndpointConnection:
     async def send(
         self, client: openai.AsyncOpenAI, path: ApiPath, body: Mapping[str, Any]
     ) -> dict[str, Any]:
-        """Sends one request and returns the JSON object of a 2xx answer.
+        """Send one request and return the JSON object of a 2xx answer.
 
         Raises:
-            Transient, Refused, EndpointError: see `endpoint_guard`.
+            TransientError, RequestRefused, EndpointError: see `guard`.
         """
         fault: Exception
         try:
@@ -145,8 +148,9 @@ class EndpointConnection:
             return await self._read(response.headers, response.iter_bytes())
 
     async def _check_response(self, response: Any) -> None:
-        """Sees each response before its body is read: reads and classifies refusals here, because
-        the SDK would read them without end.
+        """Check each response before its body is read.
+
+        Refusals are read and classified here, because the SDK would read them without end.
         """
         if response.headers.get("content-encoding", "identity").lower() not in ("", "identity"):
             raise TransientError("a compressed answer, which was not asked for")
@@ -200,7 +204,7 @@ class EndpointConnection:
         )
 
     def _redact(self, words: str) -> str:
-        """Words of the server or of a library, short and without the key."""
+        """Return words of the server or of a library, short and without the key."""
         key = self._key()
         words = " ".join(clean_text(words).split())
         return (words.replace(key, "[key]") if key else words)[:MAX_ERROR_CHARS]
@@ -212,13 +216,12 @@ class EndpointConnection:
         return os.environ.get(self.key_env, "").strip() if self.key_env else ""
 
     def parse_reply(self, value: Mapping[str, Any], *, empty: bool = False) -> Reply:
-        """An answer from its JSON, or a fault: nothing malformed passes, and nothing empty unless
-        `empty` allows it.
+        """Parse an answer; refuse a malformed one, and an empty one unless `empty` allows it.
 
         Raises:
-            Transient: a field is missing or of another kind.
-            Refused: no answer by the server's decision (filtered, a tool call, nothing said), or
-            one that repeats the key.
+            TransientError: a field is missing or of another kind.
+            RequestRefused: no answer by the server's decision (filtered, a tool call, empty), or
+                one that repeats the key.
         """
         choice = _get_item(value.get("choices"), 0, dict, "choices")
         message = choice.get("message")
@@ -261,7 +264,7 @@ def _is_local(url: str) -> bool:
 
 
 def _extract_error(data: bytes) -> Any:
-    """The error inside the body of a refusal, in whatever form it is written."""
+    """Return the error inside the body of a refusal, in any form."""
     try:
         value = json.loads(data)
     except (ValueError, RecursionError):
@@ -272,7 +275,7 @@ def _extract_error(data: bytes) -> Any:
 
 
 def _get_error_status(error: Any) -> int:
-    """The HTTP status that an error inside a 200 stands for; 500 where it names none."""
+    """Return the HTTP status of an error inside a 200; 500 if it names none."""
     if not isinstance(error, dict):
         return 500
     for named in (
@@ -287,7 +290,7 @@ def _get_error_status(error: Any) -> int:
 
 
 def _find_own_fault(fault: BaseException | None) -> Exception | None:
-    """Our own fault inside the SDK's: some of its versions wrap what a hook raises."""
+    """Return our own fault inside the SDK's: some of its versions wrap a hook's fault."""
     while fault is not None and not isinstance(
         fault, TransientError | RequestRefused | EndpointError
     ):
@@ -317,8 +320,9 @@ def _read_count(usage: Any, name: str) -> int:
 
 
 def _read_top_logprobs(choice: Mapping[str, Any]) -> Mapping[str, float] | None:
-    """Log-probabilities of the first token: chat's list of objects, or the older completions'
-    mapping. None where the server gives none.
+    """Return log-probabilities of the first token, or None if the server gives none.
+
+    Chat gives a list of objects, the older completions a mapping.
     """
     logprobs = choice.get("logprobs")
     if not isinstance(logprobs, dict):
