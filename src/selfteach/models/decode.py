@@ -55,7 +55,7 @@ def sample_all(hf: LoadedModel, requests: Sequence[Request]) -> Iterator[Complet
 
 
 def sample_pending(hf: LoadedModel, rows: Sequence[PendingCompletion]) -> Iterator[Completion]:
-    """Yield one completion for each row, as `sample_all`; prompts and limits must fit the context."""
+    """Yield one completion for each row; prompts and limits must fit into the context."""
     rows = sorted(rows, key=lambda row: (-len(row.prompt_ids), row.prompt_ids, row.id))
     step = MAX_ROWS.get(hf.device.type, 64)
     for start in range(0, len(rows), step):
@@ -122,7 +122,7 @@ def _sample_batch(hf: LoadedModel, rows: list[PendingCompletion]) -> Iterator[Co
 def _prefill(
     hf: LoadedModel, rows: Sequence[PendingCompletion]
 ) -> tuple[torch.Tensor, Any, torch.Tensor]:
-    """Run the distinct prompts once; return last logits (B, V), cache and lengths (B,) of each row."""
+    """Run the distinct prompts once; return the rows' last logits (B, V), cache and lengths."""
     from transformers import DynamicCache
 
     distinct = list(dict.fromkeys(tuple(row.prompt_ids) for row in rows))

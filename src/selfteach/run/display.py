@@ -13,8 +13,8 @@ from typing import Any, TextIO
 
 PLAIN_INTERVAL_S = 5.0
 MIN_SHARE_FOR_ESTIMATE = 0.1
-"""The share that must be done before the rest is estimated: answers of one batch end together, long
-after the first.
+"""The share that must be done before the remaining time is estimated: answers of one batch end
+together, long after the first.
 """
 
 
@@ -27,15 +27,21 @@ class Display:
     def __init__(
         self, stream: TextIO | None = None, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        self._stream, self._clock = stream or sys.stderr, clock
-        self._name, self._unit, self._total, self._done = "", "", 0, 0
-        self._start = self._shown = clock()
+        self._stream = stream or sys.stderr
+        self._clock = clock
+        self._set_stage("")
+
+    def _set_stage(self, name: str, total: int = 0, unit: str = "") -> None:
+        self._name = name
+        self._total = total
+        self._unit = unit
+        self._done = 0
+        self._start = self._shown = self._clock()
 
     def start_stage(self, name: str, total: int = 0, unit: str = "sampled") -> None:
         """Begin a stage of `total` things (0: unknown) and end the one before."""
         self.finish()
-        self._name, self._unit, self._total, self._done = name, unit, total, 0
-        self._start = self._shown = self._clock()
+        self._set_stage(name, total, unit)
         self._line(f"[{name}]" + (f" 0/{total} {unit}" if total else ""))
 
     def advance(self, n: int = 1) -> None:
@@ -52,11 +58,8 @@ class Display:
     def finish(self) -> None:
         """End the stage."""
         if self._name:
-            self._line(
-                f"[{self._name}] {self._done} {self._unit}, {self._elapsed():.0f} s"
-                if self._done
-                else f"[{self._name}] {self._elapsed():.0f} s"
-            )
+            count = f"{self._done} {self._unit}, " if self._done else ""
+            self._line(f"[{self._name}] {count}{self._elapsed():.0f} s")
         self._name = ""
 
     def _elapsed(self) -> float:
@@ -66,9 +69,8 @@ class Display:
         count = f"{self._done}/{self._total}" if self._total else f"{self._done}"
         line = f"[{self._name}] {count} {self._unit}, {self._elapsed():.0f} s"
         if self._total > self._done >= MIN_SHARE_FOR_ESTIMATE * self._total:
-            line += (
-                f", about {self._elapsed() / self._done * (self._total - self._done):.0f} s left"
-            )
+            left_s = self._elapsed() / self._done * (self._total - self._done)
+            line += f", about {left_s:.0f} s left"
         return line
 
     def _line(self, text: str) -> None:
@@ -99,7 +101,7 @@ class ProgressBarDisplay(Display):
 
         super().__init__(stream)
         self._console = Console(file=self._stream, highlight=False)
-        columns = (
+        self._columns = (
             SpinnerColumn(),
             TextColumn("{task.description}", markup=False),
             BarColumn(),
@@ -108,15 +110,14 @@ class ProgressBarDisplay(Display):
             TimeElapsedColumn(),
             TimeRemainingColumn(),
         )
-        self._columns, self._new = columns, Progress
+        self._new = Progress
         self._bar: Any = None
         self._task: Any = None
 
     def start_stage(self, name: str, total: int = 0, unit: str = "sampled") -> None:
         """Begin a stage as `Display.start_stage`."""
         self.finish()
-        self._name, self._unit, self._total, self._done = name, unit, total, 0
-        self._start = self._clock()
+        self._set_stage(name, total, unit)
         self._bar = self._new(*self._columns, console=self._console, transient=True)
         self._task = self._bar.add_task(replace_control_chars(name), total=total or None, unit=unit)
         self._bar.start()

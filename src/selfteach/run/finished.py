@@ -11,20 +11,28 @@ from selfteach.config import load_yaml
 from selfteach.errors import IntegrityError, UsageError
 from selfteach.registry import did_you_mean
 from selfteach.run.ledger import Ledger
-from selfteach.run.run_folder import IDENTITY, LEDGER_FILE, RUNS_FOLDER, make_old_run_error
-
-ADAPTER_FOLDER, CONFIG_FILE, EXAM_FILE, REPORT_FILE = (
-    "adapter",
-    "config.yaml",
-    "exam.json",
-    "report.html",
+from selfteach.run.run_folder import (
+    IDENTITY,
+    LEDGER_FILE,
+    RUNS_FOLDER,
+    make_old_run_error,
+    read_notes,
 )
-ADAPTERS_FOLDER, COMPARISON_FOLDER = "adapters", "compare"
-"""Where a comparison keeps what it trained, and the folder in a run that is its comparison."""
+
+ADAPTER_FOLDER = "adapter"
+CONFIG_FILE = "config.yaml"
+EXAM_FILE = "exam.json"
+REPORT_FILE = "report.html"
+ADAPTERS_FOLDER = "adapters"
+"""The folder of the adapters that a comparison trained."""
+COMPARISON_FOLDER = "compare"
+"""The folder of a run's comparison."""
 RUN_ADAPTER = "taught"
 """The name of the adapter that a run ended with."""
-PATHS, MENDED = "paths", "mended"
-"""The notes in which a run keeps where its material is, and what had to be repaired in it."""
+PATHS = "paths"
+"""The note with the places of a run's material."""
+MENDED = "mended"
+"""The note with the repairs of a run's material."""
 
 
 def check_run_folder(folder: Path) -> Path:
@@ -49,20 +57,19 @@ def find_adapter(folder: Path, name: str = "") -> Path:
         UsageError: there is none, or none of that name.
     """
     known = list_adapters(folder)
-    if not known or (not name and RUN_ADAPTER not in known):
-        cure = (
-            f"--adapter names one: {', '.join(known)}."
-            if known
-            else f"`selfteach status {folder}` shows how far it is."
-        )
+    wanted = name or RUN_ADAPTER
+    if not known:
+        raise _make_unfinished_error("has no finished adapter.", folder)
+    if not name and wanted not in known:
+        cure = f"--adapter names one: {', '.join(known)}."
         raise UsageError("has no finished adapter.", where=folder, cure=cure)
-    if (name or RUN_ADAPTER) not in known:
+    if wanted not in known:
         raise UsageError(
             f'there is no adapter "{name}" in this run.',
             where=folder,
             cure=did_you_mean(name, known),
         )
-    return known[name or RUN_ADAPTER]
+    return known[wanted]
 
 
 def list_adapters(folder: Path) -> dict[str, Path]:
@@ -90,11 +97,7 @@ def read_exam(folder: Path) -> dict[str, Any]:
     """
     path = check_run_folder(folder) / EXAM_FILE
     if not path.exists():
-        raise UsageError(
-            "has no exam yet.",
-            where=folder,
-            cure=f"`selfteach status {folder}` shows how far it is.",
-        )
+        raise _make_unfinished_error("has no exam yet.", folder)
     try:
         found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as fault:
@@ -115,17 +118,9 @@ def read_result(folder: Path) -> dict[str, Any]:
         UsageError: the run is not finished.
         IntegrityError: its ledger is damaged.
     """
-    ledger = Ledger(check_run_folder(folder) / LEDGER_FILE, readonly=True)
-    try:
-        found = ledger.get_note("result")
-    finally:
-        ledger.close()
+    (found,) = read_notes(check_run_folder(folder), "result")
     if found is None:
-        raise UsageError(
-            "has no result yet.",
-            where=folder,
-            cure=f"`selfteach status {folder}` shows how far it is.",
-        )
+        raise _make_unfinished_error("has no result yet.", folder)
     return relocate_result(found, folder)
 
 
@@ -154,16 +149,11 @@ def find_material(folder: Path) -> tuple[dict[str, Any], dict[str, Any] | None]:
     Raises:
         UsageError: it has not begun.
     """
-    ledger = open_ledger(folder)
-    try:
-        identity = ledger.get_note(IDENTITY)
-        sources = ledger.get_note(PATHS)
-    finally:
-        ledger.close()
+    identity, sources = read_notes(check_run_folder(folder), IDENTITY, PATHS)
     if identity is None:
-        raise UsageError(
-            "has not begun.",
-            where=folder,
-            cure=f"`selfteach status {folder}` shows how far it is.",
-        )
+        raise _make_unfinished_error("has not begun.", folder)
     return identity, sources
+
+
+def _make_unfinished_error(what: str, folder: Path) -> UsageError:
+    return UsageError(what, where=folder, cure=f"`selfteach status {folder}` shows how far it is.")

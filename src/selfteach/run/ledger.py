@@ -24,14 +24,21 @@ from selfteach.records import dump_canonical_json
 from selfteach.run.signals import delay_interrupts
 
 SCHEMA = """
-CREATE TABLE IF NOT EXISTS requests (id TEXT PRIMARY KEY, seq INTEGER NOT NULL, stage TEXT NOT NULL, body TEXT NOT NULL,
-                                     crc INTEGER NOT NULL, asked INTEGER NOT NULL DEFAULT 1);
-CREATE TABLE IF NOT EXISTS answers (id TEXT PRIMARY KEY, seq INTEGER NOT NULL, body TEXT NOT NULL, crc INTEGER NOT NULL);
-CREATE TABLE IF NOT EXISTS candidates (stage TEXT NOT NULL, id TEXT NOT NULL, seq INTEGER NOT NULL, state TEXT NOT NULL,
-                                       reason TEXT NOT NULL, body TEXT NOT NULL, crc INTEGER NOT NULL, PRIMARY KEY (stage, id));
-CREATE TABLE IF NOT EXISTS notes (key TEXT PRIMARY KEY, body TEXT NOT NULL, crc INTEGER NOT NULL);
-CREATE TABLE IF NOT EXISTS events (seq INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, body TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS requests (
+    id TEXT PRIMARY KEY, seq INTEGER NOT NULL, stage TEXT NOT NULL, body TEXT NOT NULL,
+    crc INTEGER NOT NULL, asked INTEGER NOT NULL DEFAULT 1);
+CREATE TABLE IF NOT EXISTS answers (
+    id TEXT PRIMARY KEY, seq INTEGER NOT NULL, body TEXT NOT NULL, crc INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS candidates (
+    stage TEXT NOT NULL, id TEXT NOT NULL, seq INTEGER NOT NULL, state TEXT NOT NULL,
+    reason TEXT NOT NULL, body TEXT NOT NULL, crc INTEGER NOT NULL, PRIMARY KEY (stage, id));
+CREATE TABLE IF NOT EXISTS notes (
+    key TEXT PRIMARY KEY, body TEXT NOT NULL, crc INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS events (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, body TEXT NOT NULL);
 """
+INSERT_REQUEST = "INSERT OR IGNORE INTO requests (id, seq, stage, body, crc) VALUES (?, ?, ?, ?, ?)"
+INSERT_ANSWER = "INSERT OR IGNORE INTO answers VALUES (?, ?, ?, ?)"
 ADOPTED_NOTE = "adopted"
 ABANDONED = "of an attempt that was stopped, and not walked again"
 SEQUENCED_TABLES = ("requests", "answers", "candidates")
@@ -102,9 +109,8 @@ class Ledger:
             verdict = self._db.execute("PRAGMA integrity_check(1)").fetchone()[0]
             if verdict != "ok":
                 raise sqlite3.DatabaseError(verdict)
-            if (
-                readonly and not self._db.execute("SELECT 1 FROM sqlite_master").fetchone()
-            ):  # its process died before the first commit
+            if readonly and not self._db.execute("SELECT 1 FROM sqlite_master").fetchone():
+                # Its process died before the first commit.
                 self._db = sqlite3.connect(":memory:", isolation_level=None)
             self._db.executescript(f"BEGIN; {SCHEMA} COMMIT;")
             for table in CHECKSUM_COLUMNS:
@@ -140,7 +146,7 @@ class Ledger:
         """Record answers (id, body) as they arrive; the first answer to an id stays."""
         with self._transaction() as db:
             db.executemany(
-                "INSERT OR IGNORE INTO answers VALUES (?, ?, ?, ?)",
+                INSERT_ANSWER,
                 [
                     add_checksum(id, self._take_next_seq(), dump_canonical_json(body))
                     for id, body in rows
@@ -180,51 +186,44 @@ class Ledger:
                 "SELECT answers.id, stage, requests.body, answers.body FROM answers "
                 "LEFT JOIN requests USING (id) ORDER BY answers.seq"
             ).fetchall()
-        kept = [
-            (id, stage, asked, said)
-            for id, stage, asked, said in rows
-            if (asked is None or (stage in stages and is_wanted(json.loads(asked))))
-            and is_wanted(json.loads(said))
+        copied = [
+            (id, stage, request, answer)
+            for id, stage, request, answer in rows
+            if (request is None or (stage in stages and is_wanted(json.loads(request))))
+            and is_wanted(json.loads(answer))
         ]
         with self._transaction() as db:
-            for id, stage, asked, said in kept:
-                if asked is not None:
-                    row = add_checksum(id, self._take_next_seq(), stage, asked)
-                    db.execute(
-                        (
-                            "INSERT OR IGNORE INTO requests (id, seq, stage, body, crc) "
-                            "VALUES (?, ?, ?, ?, ?)"
-                        ),
-                        row,
-                    )
-                db.execute(
-                    "INSERT OR IGNORE INTO answers VALUES (?, ?, ?, ?)",
-                    add_checksum(id, self._take_next_seq(), said),
-                )
-        draws = [draw for _, _, _, said in kept if isinstance(draw := json.loads(said), dict)]
-        self.set_note(
-            ADOPTED_NOTE, [sum(draw.get(name) or 0 for draw in draws) for name in TokenCost._fields]
-        )
-        return sum(asked is not None for _, _, asked, _ in kept)
+            for id, stage, request, answer in copied:
+                if request is not None:
+                    row = add_checksum(id, self._take_next_seq(), stage, request)
+                    db.execute(INSERT_REQUEST, row)
+                db.execute(INSERT_ANSWER, add_checksum(id, self._take_next_seq(), answer))
+        bodies = [json.loads(answer) for *_, answer in copied]
+        completions = [body for body in bodies if isinstance(body, dict)]
+        costs = []
+        for name in TokenCost._fields:
+            costs.append(sum(completion.get(name) or 0 for completion in completions))
+        self.set_note(ADOPTED_NOTE, costs)
+        return sum(request is not None for _, _, request, _ in copied)
 
-    def record_outcomes(self, stage: str, fates: Iterable[Outcome]) -> None:
+    def record_outcomes(self, stage: str, outcomes: Iterable[Outcome]) -> None:
         """Record the outcomes of candidates; a later outcome replaces an earlier one.
 
         Raises:
             ValueError: a drop or a failure without a reason.
         """
         rows = []
-        for fate in fates:
-            if fate.state in ("dropped", "failed") and not fate.reason:
-                raise ValueError(f"candidate {fate.id} is {fate.state} without a reason")
+        for outcome in outcomes:
+            if outcome.state in ("dropped", "failed") and not outcome.reason:
+                raise ValueError(f"candidate {outcome.id} is {outcome.state} without a reason")
             rows.append(
                 add_checksum(
                     stage,
-                    fate.id,
+                    outcome.id,
                     self._take_next_seq(),
-                    fate.state,
-                    fate.reason,
-                    dump_canonical_json(fate.body or {}),
+                    outcome.state,
+                    outcome.reason,
+                    dump_canonical_json(outcome.body or {}),
                 )
             )
         with self._transaction() as db:
@@ -239,7 +238,7 @@ class Ledger:
         self._entered.setdefault(stage, set()).update(entered)
         self.record_outcomes(stage, (Outcome(id, "pending") for id in entered))
 
-    def finish_stage(self, stage: str, fates: Iterable[Outcome]) -> None:
+    def finish_stage(self, stage: str, outcomes: Iterable[Outcome]) -> None:
         """Record the outcomes of a stage and check that every candidate has one (invariant 4).
 
         Candidates that only an interrupted attempt registered are dropped, with their own reason.
@@ -249,8 +248,8 @@ class Ledger:
         Raises:
             IntegrityError: a candidate has no outcome.
         """
-        self.record_outcomes(stage, fates)
-        left = [fate.id for _, fate in self.read_outcomes(stage, "pending")]
+        self.record_outcomes(stage, outcomes)
+        left = [outcome.id for _, outcome in self.read_outcomes(stage, "pending")]
         if lost := [id for id in left if id in self._entered.get(stage, ())]:
             raise IntegrityError(
                 (
@@ -270,8 +269,8 @@ class Ledger:
                    WHERE (?1 = '' OR stage = ?1) AND (?2 = '' OR state = ?2) ORDER BY stage, id""",
                 (stage, state),
             ).fetchall()
-        for found, id, fate, reason, body in rows:
-            yield found, Outcome(id, fate, reason, json.loads(body))
+        for found, id, outcome, reason, body in rows:
+            yield found, Outcome(id, outcome, reason, json.loads(body))
 
     def funnel(self) -> list[Funnel]:
         """Return the counts of each stage, in the order in which the stages began."""
@@ -327,23 +326,22 @@ class Ledger:
 
     def count_requests(self) -> dict[str, tuple[int, int, int]]:
         """Return the numbers of requests, answers and repeated requests of each stage."""
-        query = """SELECT stage, COUNT(*), COUNT(answers.id), SUM(asked > 1) FROM requests LEFT JOIN answers USING (id)
+        query = """SELECT stage, COUNT(*), COUNT(answers.id), SUM(asked > 1)
+                   FROM requests LEFT JOIN answers USING (id)
                    GROUP BY stage ORDER BY MIN(requests.seq)"""
         with self._convert_errors():
-            return {
-                stage: (asked, answered, again)
-                for stage, asked, answered, again in self._db.execute(query)
-            }
+            return {stage: tuple(counts) for stage, *counts in self._db.execute(query)}
 
     def sum_tokens(self) -> TokenCost:
         """Return the tokens that this run sampled: all recorded completions but the copied ones."""
         sums = ", ".join(f"SUM(json_extract(body, '$.{name}'))" for name in TokenCost._fields)
         with self._convert_errors():
-            drawn = self._db.execute(f"SELECT {sums} FROM answers WHERE body LIKE '{{%'").fetchone()
-        taken = self.get_note(ADOPTED_NOTE) or [0] * len(drawn)
-        return TokenCost(
-            *(int(total or 0) - other for total, other in zip(drawn, taken, strict=True))
-        )
+            sampled = self._db.execute(
+                f"SELECT {sums} FROM answers WHERE body LIKE '{{%'"
+            ).fetchone()
+        copied = self.get_note(ADOPTED_NOTE) or [0] * len(sampled)
+        own = (int(total or 0) - other for total, other in zip(sampled, copied, strict=True))
+        return TokenCost(*own)
 
     def _verify(self, table: str) -> None:
         for row in self._db.execute(f"SELECT * FROM {table}"):
@@ -383,14 +381,10 @@ class Ledger:
 
     def _make_error(self, fault: sqlite3.Error) -> SelfteachError:
         name = getattr(fault, "sqlite_errorname", "")
-        if name == "SQLITE_FULL":
-            return make_disk_error(OSError(errno.ENOSPC, str(fault)), self.path, self._room())
-        if name.startswith(
-            "SQLITE_IOERR"
-            # also what a file-size limit of the system looks like; nothing of this group is
-            # committed
-        ):
-            return make_disk_error(OSError(errno.EIO, str(fault)), self.path, self._room())
+        # A file-size limit of the system looks like SQLITE_IOERR; such a commit is undone.
+        for prefix, code in (("SQLITE_FULL", errno.ENOSPC), ("SQLITE_IOERR", errno.EIO)):
+            if name.startswith(prefix):
+                return make_disk_error(OSError(code, str(fault)), self.path, self._room())
         if name.startswith(("SQLITE_CANTOPEN", "SQLITE_READONLY", "SQLITE_BUSY", "SQLITE_PERM")):
             return UsageError(
                 f"the ledger cannot be used ({fault}).",
@@ -411,6 +405,5 @@ def add_checksum(*values: Any) -> tuple[Any, ...]:
 
 def is_intact(table: str, row: tuple[Any, ...]) -> bool:
     """Return whether a row is unchanged since it was written, if its table has checksums."""
-    return table not in CHECKSUM_COLUMNS or row[: CHECKSUM_COLUMNS[table] + 1] == add_checksum(
-        *row[: CHECKSUM_COLUMNS[table]]
-    )
+    column = CHECKSUM_COLUMNS.get(table)
+    return column is None or row[: column + 1] == add_checksum(*row[:column])

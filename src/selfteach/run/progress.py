@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -41,26 +42,21 @@ def read_status(folder: Path) -> RunStatus:
     Raises:
         IntegrityError: its ledger is damaged.
     """
-    ledger = Ledger(folder / LEDGER_FILE, readonly=True)
-    try:
+    with closing(Ledger(folder / LEDGER_FILE, readonly=True)) as ledger:
         identity = ledger.get_note(IDENTITY) or {"kind": "", "material": {}}
         stages = read_stages(ledger)
-        funnel, again = (
-            ledger.funnel(),
-            sum(repeated for _, _, repeated in ledger.count_requests().values()),
-        )
+        funnel = ledger.funnel()
+        again = sum(repeated for _, _, repeated in ledger.count_requests().values())
         finished = ledger.get_note(FINISHED) is not None
-    finally:
-        ledger.close()
     pid = find_lock_owner(folder)
-    state: Any = (
-        "running" if pid is not None else "done" if finished else "stopped" if stages else "empty"
-    )
-    if pid is None:  # a stage that a killed process left behind
-        stages = {
-            name: {**stage, "state": "killed"} if stage["state"] == "running" else stage
-            for name, stage in stages.items()
-        }
+    state: Literal["running", "done", "stopped", "empty"]
+    if pid is not None:
+        state = "running"
+    else:
+        state = "done" if finished else "stopped" if stages else "empty"
+        for stage in stages.values():
+            if stage["state"] == "running":  # its process was killed
+                stage["state"] = "killed"
     command = manifest.read_manifest(folder).get("command", "")
     return RunStatus(
         folder, state, pid, identity["kind"], identity["material"], command, stages, funnel, again

@@ -36,7 +36,7 @@ def recover_ledger(folder: Path) -> dict[str, int]:
         IntegrityError: nothing could be read.
         UsageError: a process works in this folder, or nothing is damaged.
     """
-    path, damaged = folder / LEDGER_FILE, folder / f"{LEDGER_FILE}.damaged"
+    path = folder / LEDGER_FILE
     lock = RunLock(folder)
     try:
         if _is_intact(path):
@@ -53,7 +53,7 @@ def recover_ledger(folder: Path) -> dict[str, int]:
                     where=path,
                     cure="Begin afresh with --new.",
                 )
-            path.replace(damaged)
+            path.replace(folder / f"{LEDGER_FILE}.damaged")
             for tail in ("-wal", "-shm"):
                 path.with_name(LEDGER_FILE + tail).unlink(missing_ok=True)
             fresh.replace(path)
@@ -94,7 +94,8 @@ def _make_copies(path: Path, fresh: Path, scratch: Path) -> Iterator[Path]:
     The tables of every ledger begin on the same pages, so the second copy makes a file readable
     whose header or schema is gone.
     """
-    as_is, patched = scratch / "as-is.db", scratch / "patched.db"
+    as_is = scratch / "as-is.db"
+    patched = scratch / "patched.db"
     for copy in (as_is, patched):
         shutil.copyfile(path, copy)
         log = path.with_name(f"{path.name}-wal")
@@ -114,7 +115,8 @@ def _read_rows(db: sqlite3.Connection, table: str) -> Iterator[tuple[Any, ...]]:
     A range of rowids that cannot be read is halved until only the broken rows are left out. Every
     range fails if the root of the table is broken, so the number of failures is bounded.
     """
-    ranges, failures = [(1, ROWID_LIMIT)], 0
+    ranges = [(1, ROWID_LIMIT)]
+    failures = 0
     while ranges and failures < MAX_FAILURES:
         low, high = ranges.pop()
         try:
@@ -122,10 +124,8 @@ def _read_rows(db: sqlite3.Connection, table: str) -> Iterator[tuple[Any, ...]]:
                 f"SELECT * FROM {table} NOT INDEXED WHERE rowid BETWEEN ? AND ?", (low, high)
             ).fetchall()
         except sqlite3.Error as fault:
-            if fault.sqlite_errorname in (
-                "SQLITE_NOTADB",
-                "SQLITE_ERROR",
-            ):  # no database, or no such table: no range will do better
+            # No database, or no such table: no range can be read.
+            if fault.sqlite_errorname in ("SQLITE_NOTADB", "SQLITE_ERROR"):
                 return
             failures += 1
             if low < high:

@@ -16,14 +16,15 @@ import sys
 import time
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import date
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
 from selfteach.config import ResolvedConfig, dump_config, flatten_keys
-from selfteach.disk import convert_disk_errors, make_disk_error
+from selfteach.disk import convert_disk_errors
 from selfteach.errors import IntegrityError, UsageError
 from selfteach.files import write_bytes
 from selfteach.records import dump_canonical_json
@@ -34,12 +35,14 @@ from selfteach.run.signals import delay_interrupts
 
 RUNS_FOLDER = Path("runs")
 LEDGER_FILE = "run.db"
-IDENTITY, CREATED, FINISHED = "identity", "created", "finished"
+IDENTITY = "identity"
+CREATED = "created"
+FINISHED = "finished"
 RUN_FORMAT = 2
-"""The form of a run folder. It grows when settings or keys get other names."""
+"""The version of the form of a run folder; it grows when settings or keys are renamed."""
 SLUG_LENGTH = 48
 RUNTIME_KEY_PREFIX = "endpoint."
-"""Settings below this key say how something is asked, not what: a run may go on with others."""
+"""The beginning of keys that a resumed run may change: they set how requests are sent."""
 
 
 def make_slug(text: str) -> str:
@@ -70,12 +73,7 @@ class Run:
     def file(self, name: str) -> Path:
         """Return the path of a file of this run; refuse a name that leads outside."""
         path = self.path / name
-        if (
-            not name
-            or "\0" in name
-            or not path.resolve().is_relative_to(self.path.resolve())
-            or path.resolve() == self.path.resolve()
-        ):
+        if "\0" in name or self.path.resolve() not in path.resolve().parents:
             raise UsageError(f"{name!r} is not a name inside the run folder.", where=self.path)
         return path
 
@@ -86,11 +84,9 @@ class Run:
         The states are running, done, interrupted and failed.
         """
         before = self._stages.get(name, {})
-        attempts, spent, start = (
-            before.get("attempts", 0) + 1,
-            before.get("seconds", 0.0),
-            time.monotonic(),
-        )
+        attempts = before.get("attempts", 0) + 1
+        spent = before.get("seconds", 0.0)
+        start = time.monotonic()
         self._record_stage(name, "running", spent, attempts)
         state = "failed"
         try:
@@ -149,15 +145,15 @@ class Run:
 
     def export_jsonl(self, name: str, rows: Iterable[Mapping[str, Any]]) -> Path:
         """Export one JSON object a line, as `export`."""
-        return self.export(
-            name, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-        )
+        lines = (json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+        return self.export(name, "".join(lines))
 
     @contextmanager
     def export_folder(self, name: str) -> Iterator[Path]:
         """Yield an empty folder; at the end of the block it replaces the folder `name` as a whole."""
         path = self.file(name)
-        fresh, old = path.with_name(f".{path.name}.new"), path.with_name(f".{path.name}.old")
+        fresh = path.with_name(f".{path.name}.new")
+        old = path.with_name(f".{path.name}.old")
         with convert_disk_errors(path):
             shutil.rmtree(fresh, ignore_errors=True)
             fresh.mkdir(parents=True)
@@ -172,15 +168,9 @@ class Run:
                     path.rename(old)
                 fresh.rename(path)
             shutil.rmtree(old, ignore_errors=True)
-        for inner, entry in sums.items():
-            self._exports[f"{name}/{inner}"] = entry
-        self._record_export(
-            f"{name}/",
-            {
-                "files": len(sums),
-                "sha256": hashlib.sha256(dump_canonical_json(sums).encode()).hexdigest(),
-            },
-        )
+        self._exports |= {f"{name}/{inner}": entry for inner, entry in sums.items()}
+        total = hashlib.sha256(dump_canonical_json(sums).encode()).hexdigest()
+        self._record_export(f"{name}/", {"files": len(sums), "sha256": total})
 
     def close(self) -> None:
         """Write the manifest, close the ledger, release the lock."""
@@ -206,9 +196,9 @@ class Run:
 
     def _record_stage(self, name: str, state: str, seconds: float, attempts: int) -> None:
         self._stages[name] = {"state": state, "seconds": round(seconds, 3), "attempts": attempts}
-        self.ledger.set_note(
-            "stages", [{"name": stage, **facts} for stage, facts in self._stages.items()]
-        )  # a list keeps the order
+        # A list keeps the order.
+        stages = [{"name": stage, **facts} for stage, facts in self._stages.items()]
+        self.ledger.set_note("stages", stages)
         self.ledger.record_event("stage", {"name": name, **self._stages[name]})
         self._write_manifest()
 
@@ -243,18 +233,16 @@ def open_run(
     new: bool = False,
     command: str = "",
 ) -> Run:
-    """Opens the run of this command: the one that began with the same configuration and material,
-    or a new one.
+    """Open the run of this command: that of the same configuration and material, or a new one.
 
     Args:
-        out: the folder that the user named, or None for `runs/<date>-<slug of slug_source>`.
-        new: begin afresh. A run that stands in `out` is renamed; a default name gets the next free
-            number.
-        command: what goes on with this run: a Python call; by default this process's command line.
+        out: the user's folder, or None for `runs/<date>-<slug of slug_source>`.
+        new: begin a new run. A run in `out` is renamed; a default name gets the next free number.
+        command: the Python call that resumes this run; by default this process's command line.
 
     Raises:
         UsageError: the folder cannot be written, is in use, holds another run (the message lists
-        the differences) or is not a run.
+            the differences) or is not a run.
         IntegrityError: its ledger is damaged.
         ResourceError: the disk is full.
     """
@@ -263,38 +251,17 @@ def open_run(
         for key, value in flatten_keys(resolved.config.model_dump()).items()
         if not key.startswith(RUNTIME_KEY_PREFIX)
     }
-    identity = {
-        "format": RUN_FORMAT,
-        "kind": kind,
-        "config": config,
-        "material": dict(material),
-    }
-    identity = json.loads(dump_canonical_json(identity))
-    folder = (
-        _check_named_folder(out, identity, new)
-        if out
-        else _choose_default_folder(make_slug(slug_source), identity, new)
-    )
-    try:
+    facts = {"format": RUN_FORMAT, "kind": kind, "config": config, "material": dict(material)}
+    identity = json.loads(dump_canonical_json(facts))
+    if out:
+        folder = _check_named_folder(out, identity, new)
+    else:
+        folder = _choose_default_folder(make_slug(slug_source), identity, new)
+    with convert_disk_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
         lock = RunLock(folder)
-    except OSError as fault:
-        raise make_disk_error(fault, folder) from fault
-    return _open_folder(
-        folder, lock, kind, resolved, material, identity, command or _format_command()
-    )
-
-
-def _open_folder(
-    folder: Path,
-    lock: RunLock,
-    kind: str,
-    resolved: ResolvedConfig,
-    material: Mapping[str, Any],
-    identity: dict[str, Any],
-    command: str,
-) -> Run:
-    try:
+    with ExitStack() as on_error:
+        on_error.callback(lock.release)
         _remove_leftovers(folder)
         ledger = Ledger(folder / LEDGER_FILE)
         before = ledger.get_note(IDENTITY)
@@ -306,7 +273,7 @@ def _open_folder(
             ledger,
             resolved,
             material,
-            command,
+            command or _format_command(),
             before is not None,
             lock,
             read_stages(ledger),
@@ -320,9 +287,7 @@ def _open_folder(
             {"pid": os.getpid(), "command": run.command, **manifest.collect_versions()},
         )
         run.export("config.yaml", dump_config(resolved))
-    except BaseException:
-        lock.release()
-        raise
+        on_error.pop_all()
     return run
 
 
@@ -367,11 +332,9 @@ def _check_named_folder(out: Path, identity: dict[str, Any], new: bool) -> Path:
 def _rename_old_run(out: Path) -> None:
     """Rename a finished or stopped run; nothing is deleted."""
     lock = RunLock(out)
-    number = 1
-    while (aside := out.with_name(f"{out.name}.before-{number}")).exists():
-        number += 1
+    names = (out.with_name(f"{out.name}.before-{number}") for number in count(1))
     with convert_disk_errors(out):
-        out.rename(aside)
+        out.rename(next(path for path in names if not path.exists()))
     lock.release()
 
 
@@ -379,27 +342,29 @@ def _choose_default_folder(name: str, identity: dict[str, Any], new: bool) -> Pa
     """Return the newest run of the same command, or the first free name of today."""
     if not new and RUNS_FOLDER.is_dir():
         pattern = re.compile(rf"\d{{4}}-\d\d-\d\d-{re.escape(name)}(?:-\d+)?")
-        for folder in sorted(
-            (f for f in RUNS_FOLDER.iterdir() if pattern.fullmatch(f.name)),
-            key=lambda f: f.stat().st_mtime_ns,
-            reverse=True,
-        ):
+        folders = [folder for folder in RUNS_FOLDER.iterdir() if pattern.fullmatch(folder.name)]
+        for folder in sorted(folders, key=lambda f: f.stat().st_mtime_ns, reverse=True):
             if read_identity(folder) == identity:
                 return folder
     base = RUNS_FOLDER / f"{date.today().isoformat()}-{name}"
-    number, folder = 1, base
-    while folder.exists():
-        number += 1
-        folder = base.with_name(f"{base.name}-{number}")
-    return folder
+    numbered = (base.with_name(f"{base.name}-{number}") for number in count(2))
+    return next(folder for folder in chain([base], numbered) if not folder.exists())
 
 
 def read_stages(ledger: Ledger) -> dict[str, dict[str, Any]]:
     """Return the recorded stages, in the order in which they first began."""
-    return {
-        stage["name"]: {key: value for key, value in stage.items() if key != "name"}
-        for stage in ledger.get_note("stages") or []
-    }
+    stages = ledger.get_note("stages") or []
+    return {stage.pop("name"): stage for stage in stages}
+
+
+def read_notes(folder: Path, *names: str) -> list[Any]:
+    """Return notes of a run's ledger, None for a missing one; the run folder is not changed.
+
+    Raises:
+        IntegrityError: the ledger is damaged.
+    """
+    with closing(Ledger(folder / LEDGER_FILE, readonly=True)) as ledger:
+        return [ledger.get_note(name) for name in names]
 
 
 def read_identity(folder: Path) -> dict[str, Any] | None:
@@ -409,11 +374,7 @@ def read_identity(folder: Path) -> dict[str, Any] | None:
     """
     if not (folder / LEDGER_FILE).exists():
         return None
-    ledger = Ledger(folder / LEDGER_FILE, readonly=True)
-    try:
-        found: dict[str, Any] | None = ledger.get_note(IDENTITY)
-    finally:
-        ledger.close()
+    found: dict[str, Any] | None = read_notes(folder, IDENTITY)[0]
     return found
 
 

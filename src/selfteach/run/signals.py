@@ -43,16 +43,18 @@ def delay_interrupts() -> Iterator[None]:
 
 
 @contextmanager
-def handle_interrupts(say: Callable[[str], None]) -> Iterator[None]:
+def handle_interrupts(print_line: Callable[[str], None]) -> Iterator[None]:
     """Handle both signals inside the block; `print_line` shows one line at the first one.
 
     No signal interrupts the block's beginning and end. After an interrupted block the next signal
     still ends the process at once.
     """
-    _InterruptState.depth, _InterruptState.pending, _InterruptState.seen = 1, False, False
+    _InterruptState.depth = 1
+    _InterruptState.pending = False
+    _InterruptState.seen = False
     read, write = os.pipe()
     os.set_blocking(write, False)
-    watcher = threading.Thread(target=_watch_signals, args=(read, say), daemon=True)
+    watcher = threading.Thread(target=_watch_signals, args=(read, print_line), daemon=True)
     before = {number: signal.signal(number, _handle_signal) for number in WATCHED_SIGNALS}
     wakeup = signal.set_wakeup_fd(write, warn_on_full_buffer=False)
     watcher.start()
@@ -88,14 +90,14 @@ def _handle_signal(number: int, frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
 
-def _watch_signals(read: int, say: Callable[[str], None]) -> None:
+def _watch_signals(read: int, print_line: Callable[[str], None]) -> None:
     seen = 0
     while data := os.read(read, 64):
-        before, seen = seen, seen + sum(byte in WATCHED_SIGNALS for byte in data)
+        before = seen
+        seen += sum(byte in WATCHED_SIGNALS for byte in data)
         if seen > 1:
             os._exit(EXIT_INTERRUPTED)
         if seen > before:
-            with suppress(
-                OSError, ValueError
-            ):  # a closed terminal must not make the second signal unheard
-                say("stopping at the next safe point; once more stops at once")
+            # A closed terminal must not hide the second signal.
+            with suppress(OSError, ValueError):
+                print_line("stopping at the next safe point; once more stops at once")
