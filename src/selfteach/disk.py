@@ -35,9 +35,8 @@ def open_file(
     """
     try:
         mode = path.stat().st_mode
-        if stat.S_ISREG(mode) or stat.S_ISDIR(
-            mode
-        ):  # a folder is no file either, and the system says so
+        # The system itself refuses to open a folder.
+        if stat.S_ISREG(mode) or stat.S_ISDIR(mode):
             return path.open("rb")
     except OSError as fault:
         raise error(f"cannot be read ({fault.strerror}).", where=path, cure=cure) from fault
@@ -56,7 +55,9 @@ def get_free_bytes(path: Path) -> int:
     return shutil.disk_usage(there).free
 
 
-def require_free_bytes(path: Path, needed: int) -> None:
+def require_free_bytes(
+    path: Path, needed: int, cure: str = "Free disk space or give another --out."
+) -> None:
     """Check the free space before the work.
 
     Raises:
@@ -64,9 +65,7 @@ def require_free_bytes(path: Path, needed: int) -> None:
     """
     if (free := get_free_bytes(path)) < needed:
         raise ResourceError(
-            f"{needed:,} bytes are needed and {free:,} are free.",
-            where=path,
-            cure="Free disk space or give another --out.",
+            f"{needed:,} bytes are needed and {free:,} are free.", where=path, cure=cure
         )
 
 

@@ -6,6 +6,7 @@ import json
 import math
 import os
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -15,17 +16,9 @@ from selfteach.errors import DataError
 from selfteach.text import clean_text
 
 MAX_LINE_BYTES = 8 * 1024 * 1024
-
-
 MAX_DEPTH = 64
-
-
-UTF16_PREFIXES = (
-    b"\xff\xfe",
-    b"\xfe\xff",
-    b"{\x00",
-    b"\x00{",
-)  # how a UTF-16 file begins, with its mark or without
+UTF16_PREFIXES = (b"\xff\xfe", b"\xfe\xff", b"{\x00", b"\x00{")
+"""The first bytes of a UTF-16 file, with its mark or without."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +52,8 @@ def read_jsonl(
                 where=path,
                 cure="Convert it: iconv -f utf-16 -t utf-8.",
             )
-        number = 0
-        while line := handle.readline(MAX_LINE_BYTES + 1):
-            number += 1
+        lines = iter(lambda: handle.readline(MAX_LINE_BYTES + 1), b"")
+        for number, line in enumerate(lines, 1):
             where = f"{path.name}:{number}"
             try:
                 row = _parse_line(line, handle)
@@ -180,12 +172,18 @@ def write_text(path: Path, text: str) -> None:
 
 def write_bytes(path: Path, data: bytes) -> None:
     """Write bytes as `write_text`."""
+    with replace_file(path) as temporary, temporary.open("wb") as handle:
+        handle.write(data)
+        handle.flush()
+        os.fsync(handle.fileno())
+
+
+@contextmanager
+def replace_file(path: Path) -> Iterator[Path]:
+    """Yield a temporary path beside a file; at the end of the block it replaces the file."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        with temporary.open("wb") as handle:
-            handle.write(data)
-            handle.flush()
-            os.fsync(handle.fileno())
+        yield temporary
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)

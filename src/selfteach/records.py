@@ -52,9 +52,8 @@ def dump_canonical_json(value: Any) -> str:
 
 def digest(value: Any) -> str:
     """Return the first 24 hexadecimal digits of SHA-256 over canonical JSON."""
-    return hashlib.sha256(dump_canonical_json(value).encode("utf-8", "surrogatepass")).hexdigest()[
-        :24
-    ]
+    data = dump_canonical_json(value).encode("utf-8", "surrogatepass")
+    return hashlib.sha256(data).hexdigest()[:24]
 
 
 def prompt_to_json(prompt: Prompt) -> Any:
@@ -94,13 +93,13 @@ class Request:
 
     def id(self, fingerprint: str) -> str:
         """Return the hash of all that determines the answer (invariant 2)."""
-        drawn = {
+        sampling = {
             **asdict(self.sampling),
             "temperature": float(self.sampling.temperature),
             "top_p": float(self.sampling.top_p),
         }
         return digest(
-            [self.stage, fingerprint, prompt_to_json(self.prompt), drawn, self.draw, self.seed]
+            [self.stage, fingerprint, prompt_to_json(self.prompt), sampling, self.draw, self.seed]
         )
 
 
@@ -160,15 +159,14 @@ class LogProb:
 ItemScores = tuple[str, tuple[LogProb, ...]]
 """The id of a `Continuations`, and the log-probability of each of its texts."""
 ExampleRole = Literal["learn", "hold"]
-"""`learn`: what is taught. `hold`: the base's own answers, or answers that needed no correction;
-they hold the base in place.
-"""
+"""`learn`: examples of the material. `hold`: the base's own answers, or answers that needed no
+correction; they hold the base in place."""
 LEARN: ExampleRole = "learn"
 HOLD: ExampleRole = "hold"
 GENERAL = "general"
-"""The kind of examples that have nothing to do with the material."""
+"""The kind of examples outside the material."""
 HELD_KINDS = ("near", "general", "kept")
-"""Kinds of examples that hold the base in place unless they say otherwise."""
+"""Kinds of examples that hold the base in place by default."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,7 +223,10 @@ class Example:
         Raises:
             DataError: a field is missing or has another form.
         """
+        role = row.get("role")
         try:
+            if role not in ("learn", "hold", None):
+                raise ValueError("a role of learn or hold")
             return Example(
                 id=str(row["id"]),
                 kind=str(row["kind"]),
@@ -236,7 +237,7 @@ class Example:
                 else None,
                 scores=dict(row.get("scores") or {}),
                 source=dict(row.get("source") or {}),
-                role=_role(row.get("role")),
+                role=role,
             )
         except (KeyError, ValueError, TypeError) as fault:
             raise DataError(
@@ -244,13 +245,6 @@ class Example:
                 where=where,
                 cure="See docs/reference/formats.md.",
             ) from fault
-
-
-def _role(value: Any) -> ExampleRole | None:
-    if value in ("learn", "hold", None):
-        found: ExampleRole | None = value
-        return found
-    raise ValueError("a role of learn or hold")
 
 
 def _parse_prompt(value: Any, where: str) -> Prompt:

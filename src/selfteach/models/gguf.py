@@ -7,7 +7,6 @@ rotary embedding pairs neighboring numbers, and transformers pairs the two halve
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ import numpy as np
 import torch
 
 from selfteach.errors import UsageError
+from selfteach.files import replace_file
 from selfteach.models.hooks import get_active_hooks
 
 FAMILIES = ("llama", "qwen2", "qwen3")
@@ -44,7 +44,7 @@ def explain_why_not_gguf(module: Any, tokenizer: Any) -> str:
     """Return why this model cannot be written as GGUF, or an empty text."""
     config = module.config
     if mine := get_active_hooks(module):
-        return f'it wears a "{mine.kind}" adapter, which is no change of weights'
+        return f'it has a "{mine.kind}" adapter, which is no change of weights'
     if config.model_type not in FAMILIES:
         return f'the family "{config.model_type}" is not one of {", ".join(FAMILIES)}'
     if get_rope_settings(config).get("rope_type", "default") != "default":
@@ -52,11 +52,9 @@ def explain_why_not_gguf(module: Any, tokenizer: Any) -> str:
     if getattr(config, "attention_bias", False) and config.model_type != "qwen2":
         return "its attention has biases, which this family does not have in the format"
     biased = ("q_proj.bias", "k_proj.bias", "v_proj.bias") if config.model_type == "qwen2" else ()
-    if odd := next(
-        (n for n, _ in module.named_parameters() if n.endswith(".bias") and not n.endswith(biased)),
-        "",
-    ):
-        return f"its weights have a bias ({odd}), which this family does not have in the format"
+    for name, _ in module.named_parameters():
+        if name.endswith(".bias") and not name.endswith(biased):
+            return f"its weights have a bias ({name}), which this family lacks in the format"
     if getattr(config, "use_sliding_window", False):
         return "it uses a sliding window"
     if _get_byte_level_bpe(tokenizer) is None:
@@ -74,12 +72,11 @@ def write_gguf(module: Any, tokenizer: Any, path: Path) -> Path:
     """
     if reason := explain_why_not_gguf(module, tokenizer):
         raise UsageError(
-            f"this model cannot be written as GGUF: {reason}.", cure="Draw with `--engine hf`."
+            f"this model cannot be written as GGUF: {reason}.", cure="Sample with `--engine hf`."
         )
     import gguf
 
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
+    with replace_file(path) as temporary:
         writer = gguf.GGUFWriter(temporary, module.config.model_type)
         _write_architecture(writer, module.config)
         _write_tokenizer(writer, tokenizer, module.config.vocab_size)
@@ -89,9 +86,6 @@ def write_gguf(module: Any, tokenizer: Any, path: Path) -> Path:
         writer.write_kv_data_to_file()
         writer.write_tensors_to_file()
         writer.close()
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
     return path
 
 
@@ -143,7 +137,8 @@ def _write_tokenizer(writer: Any, tokenizer: Any, vocab_size: int) -> None:
     by_id = {id: token for token, id in described["model"]["vocab"].items()} | {
         id: t["content"] for id, t in added.items()
     }
-    tokens, types = [], []
+    tokens = []
+    types = []
     for id in range(vocab_size):
         kind = gguf.TokenType.UNUSED if id not in by_id else gguf.TokenType.NORMAL
         if id in added:
@@ -156,14 +151,10 @@ def _write_tokenizer(writer: Any, tokenizer: Any, vocab_size: int) -> None:
     writer.add_token_list(tokens)
     writer.add_token_types(types)
     writer.add_token_merges(merges)
-    for put, id in (
-        (writer.add_bos_token_id, tokenizer.bos_token_id),
-        (writer.add_eos_token_id, tokenizer.eos_token_id),
-        (writer.add_unk_token_id, tokenizer.unk_token_id),
-        (writer.add_pad_token_id, tokenizer.pad_token_id),
-    ):
+    for name in ("bos", "eos", "unk", "pad"):
+        id = getattr(tokenizer, f"{name}_token_id")
         if id is not None:
-            put(int(id))
+            getattr(writer, f"add_{name}_token_id")(int(id))
     writer.add_add_bos_token(tokenizer("a")["input_ids"][:1] == [tokenizer.bos_token_id])
     writer.add_add_space_prefix(False)
     writer.add_chat_template(tokenizer.get_chat_template())
@@ -180,23 +171,22 @@ def _get_pre_tokenizer_name(pre_tokenizer: str) -> str:
 
 def _iterate_tensors(module: Any) -> Iterator[tuple[str, np.ndarray]]:
     """Yield each weight under the format's name: vectors in float32, matrices in float16."""
-    tied = bool(module.config.tie_word_embeddings)
+    config = module.config
+    reordered = {}
+    if config.model_type == "llama":
+        reordered = {".q_proj.": config.num_attention_heads, ".k_proj.": config.num_key_value_heads}
     for name, weight in module.state_dict().items():
-        if tied and name == "lm_head.weight":
+        if config.tie_word_embeddings and name == "lm_head.weight":
             continue
         values = weight.detach().to("cpu", torch.float32)
-        if module.config.model_type == "llama" and (".q_proj." in name or ".k_proj." in name):
-            heads = (
-                module.config.num_attention_heads
-                if ".q_proj." in name
-                else module.config.num_key_value_heads
-            )
-            values = permute_rope_rows(values, heads)
+        for part, heads in reordered.items():
+            if part in name:
+                values = permute_rope_rows(values, heads)
         peak = float(values.abs().max())
         if not peak <= F16_MAX:
             raise UsageError(
                 f"the weight {name} reaches {peak:g}, which float16 cannot hold.",
-                cure="Draw with `--engine hf`.",
+                cure="Sample with `--engine hf`.",
             )
         yield to_gguf_name(name), (values if values.ndim == 1 else values.half()).numpy()
 
@@ -226,6 +216,6 @@ def to_gguf_name(name: str) -> str:
     if not name.startswith("model.layers.") or stem is None:
         raise UsageError(
             f"the weight {name} has no place in the GGUF format.",
-            cure="Merge the adapter first, or draw with `--engine hf`.",
+            cure="Merge the adapter first, or sample with `--engine hf`.",
         )
     return f"blk.{head}.{LAYER_NAMES[stem]}{rest.removeprefix(stem)}"

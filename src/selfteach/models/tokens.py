@@ -28,9 +28,8 @@ PLAIN_TEMPLATE = (
     "{% if message['role'] == 'assistant' %}{{ eos_token }}{% endif %}{{ '\\n\\n' }}{% endfor %}"
     "{% if add_generation_prompt %}### Assistant\n{% endif %}"
 )
-"""For a model without a chat template. Saved beside the adapter (`save_supplied_template`), so that others
-render the same.
-"""
+"""The template for a model without one. `save_supplied_template` saves it beside the adapter, so
+that other programs render the same."""
 
 
 def save_supplied_template(tokenizer: Any, adapter: Path) -> None:
@@ -64,7 +63,8 @@ class ChatTokenizer:
             )
         self.template = "model's own"
         if not tokenizer.chat_template:
-            tokenizer.chat_template, self.template = PLAIN_TEMPLATE, PLAIN_NAME
+            tokenizer.chat_template = PLAIN_TEMPLATE
+            self.template = PLAIN_NAME
             self.notes.append(
                 f'the model has no chat template: "{PLAIN_NAME}" is used, and saved '
                 "with the adapter"
@@ -107,7 +107,7 @@ class ChatTokenizer:
         )
 
     def find_user_span(self, prompt: Prompt) -> tuple[list[int], int, int]:
-        """Return a prompt's token ids, and the start and end of its last user turn's words in them."""
+        """Return a prompt's token ids, and start and end of its last user turn in them."""
         ids = self.encode(prompt)
         if isinstance(prompt, str):
             return ids, len(self._start), len(ids)
@@ -132,27 +132,20 @@ class ChatTokenizer:
 
     def _split_encode(self, text: str) -> list[int]:
         """Tokenize text so that no control token comes out of it."""
+        cuts = [0, *(match.start() + 1 for match in self._control.finditer(text)), len(text)]
         ids: list[int] = []
-        for piece in self._split_control_spellings(text):
-            ids += self._tokenize(piece)
+        for start, stop in pairwise(cuts):
+            if stop > start:
+                ids += self._tokenize(text[start:stop])
         return ids
 
-    def _split_control_spellings(self, text: str) -> list[str]:
-        cuts = (
-            [0, *(match.start() + 1 for match in self._control.finditer(text)), len(text)]
-            if self._control
-            else [0, len(text)]
-        )
-        return [text[a:b] for a, b in pairwise(cuts) if b > a]
-
     def _render(self, turns: Sequence[Message], answer_follows: bool) -> list[int]:
-        if self._control is None or not any(self._control.search(m.content) for m in turns):
+        texts = "".join(turn.content for turn in turns)
+        if not any(self._control.search(turn.content) for turn in turns):
             return self._tokenize(self._template(turns, answer_follows))
-        # The spellings in user text are swapped for marks during templating, and come back in two
-        # pieces afterwards.
-        mark = next(
-            c for c in map(chr, range(0xE000, 0xF8FF)) if not any(c in m.content for m in turns)
-        )
+        # Marks replace the spellings in user text during templating; afterwards each spelling is
+        # tokenized in two pieces.
+        mark = next(c for c in map(chr, range(0xE000, 0xF8FF)) if c not in texts)
         found: list[str] = []
 
         def swap(match: re.Match[str]) -> str:
@@ -174,11 +167,8 @@ class ChatTokenizer:
     def _user_header(self, turns: Sequence[Message]) -> list[int]:
         """Return the template's tokens before the words of the user's next turn."""
         words = "xyzzy"
-        return self._tokenize(
-            self._template([*turns, Message("user", words)], answer_follows=False).partition(words)[
-                0
-            ]
-        )
+        rendered = self._template([*turns, Message("user", words)], answer_follows=False)
+        return self._tokenize(rendered.partition(words)[0])
 
     def _template(self, turns: Sequence[Message], answer_follows: bool) -> str:
         try:
@@ -194,12 +184,13 @@ class ChatTokenizer:
                 "the model's chat template takes no system message: it is put before the "
                 "first user turn"
             )
-            self.notes += [note] if note not in self.notes else []
+            if note not in self.notes:
+                self.notes.append(note)
             return self._apply(folded, answer_follows)
 
     def _apply(self, turns: Sequence[Message], answer_follows: bool) -> str:
-        # enable_thinking is read by templates of models that think aloud and ignored by the rest:
-        # answers are short here.
+        # Templates of reasoning models read enable_thinking, others ignore it; answers are short
+        # here.
         rendered: str = self.tokenizer.apply_chat_template(
             [asdict(m) for m in turns],
             tokenize=False,
@@ -225,12 +216,8 @@ class ChatTokenizer:
 
 def count_common_prefix(one: Sequence[int], other: Sequence[int]) -> int:
     """Return the number of tokens that two sequences begin with in common."""
-    count = 0
-    for a, b in zip(one, other, strict=False):
-        if a != b:
-            break
-        count += 1
-    return count
+    pairs = enumerate(zip(one, other, strict=False))
+    return next((i for i, (a, b) in pairs if a != b), min(len(one), len(other)))
 
 
 def _fold_system(turns: Sequence[Message]) -> tuple[Message, ...]:
@@ -239,7 +226,7 @@ def _fold_system(turns: Sequence[Message]) -> tuple[Message, ...]:
     return (replace(turns[1], content=f"{turns[0].content}\n\n{turns[1].content}"), *turns[2:])
 
 
-def _make_control_pattern(tokenizer: Any) -> re.Pattern[str] | None:
+def _make_control_pattern(tokenizer: Any) -> re.Pattern[str]:
     """Return a pattern of the spellings that must never come out of user text.
 
     They are special tokens, and added ones that look like markup.
@@ -249,4 +236,4 @@ def _make_control_pattern(tokenizer: Any) -> re.Pattern[str] | None:
         str(t) for t in added if t.special or re.fullmatch(r"(?s)[<\[].*[>\]]", str(t))
     } | set(tokenizer.all_special_tokens)
     long = sorted((s for s in spellings if len(s) > 1), key=len, reverse=True)
-    return re.compile("|".join(map(re.escape, long))) if long else None
+    return re.compile("|".join(map(re.escape, long)) or "(?!)")  # the latter matches nothing
