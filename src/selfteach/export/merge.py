@@ -22,21 +22,22 @@ from selfteach.disk import convert_disk_errors
 from selfteach.errors import UsageError
 from selfteach.files import write_text
 from selfteach.models.hf import DTYPES, HfModel
-from selfteach.models.load_adapter import KIND_KEY
+from selfteach.models.load_adapter import CONFIG_FILE, get_adapter_kind
 from selfteach.models.reft import PromptSpans
 from selfteach.models.resolve_model import resolve_base, resolve_model_folder
 from selfteach.models.safety import check_adapter, read_json
 from selfteach.models.silence import silence_libraries
 
 NOT_MERGEABLE = {
-    "prompt_tuning": "a soft prompt stands before every prompt and changes no weight",
-    "bottleneck": "bottleneck layers stand between the base's own and change none of its weights",
+    "prompt_tuning": "a soft prompt comes before every prompt and changes no weight",
+    "bottleneck": "bottleneck layers come between the base's own and change none of its weights",
 }
 
 
-def why_not_merged(adapter: Path) -> str:
-    """Why an adapter is no change of weights, or an empty text."""
-    kind, settings = read_adapter_kind(adapter), read_json(adapter / "adapter_config.json")
+def explain_why_not_merged(adapter: Path) -> str:
+    """Return why an adapter is no change of weights, or an empty text."""
+    settings = read_json(adapter / CONFIG_FILE)
+    kind = get_adapter_kind(settings)
     if kind == "reft" and not (
         PromptSpans.of(str(settings["positions"])).everywhere and settings["site"] != "stream"
     ):
@@ -77,17 +78,14 @@ def export_lora(
     hf = HfModel.load(base, dtype="float32", device="cpu", progress=progress)
     check_adapter(adapter, hf.fingerprint)
     with _open_atomic_folder(out) as fresh:
-        shutil.copytree(
-            adapter, fresh
-        )  # what lies beside the adapter, such as a tokenizer, stays beside it
+        shutil.copytree(adapter, fresh)  # also other files of the adapter, such as a tokenizer
         convert_reft_to_lora(hf.module, adapter, fresh)
     return out
 
 
 def read_adapter_kind(adapter: Path) -> str:
     """Return the kind of the adapter in a folder: selfteach's own name of it, or PEFT's."""
-    settings = read_json(adapter / "adapter_config.json")
-    return str(settings.get(KIND_KEY) or settings.get("peft_type", "")).lower()
+    return get_adapter_kind(read_json(adapter / CONFIG_FILE))
 
 
 def _check_unused(out: Path) -> None:
@@ -126,7 +124,7 @@ def merge_adapter(
             is not empty.
         IntegrityError: the adapter is of another base.
     """
-    if reason := why_not_merged(adapter):
+    if reason := explain_why_not_merged(adapter):
         raise UsageError(
             f"cannot be merged: {reason}.",
             where=adapter,
@@ -153,13 +151,9 @@ def merge_adapter(
             hf.module.save_pretrained(fresh)  # type: ignore[operator]
             hf.tokenizer.save_pretrained(fresh)
         _check_loadable(hf.module, fresh)
-        about = (
-            read_json(adapter / "selfteach.json") if (adapter / "selfteach.json").exists() else {}
-        )
-        write_text(
-            fresh / "selfteach.json",
-            json.dumps({**about, "merged": True}, indent=2, sort_keys=True) + "\n",
-        )
+        about = adapter / "selfteach.json"
+        facts = {**(read_json(about) if about.exists() else {}), "merged": True}
+        write_text(fresh / "selfteach.json", json.dumps(facts, indent=2, sort_keys=True) + "\n")
     return out
 
 
@@ -197,15 +191,14 @@ def _check_loadable(module: Any, folder: Path) -> None:
         plain = AutoModelForCausalLM.from_config(
             AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
         )
-    mine, theirs = (
-        {name: tuple(tensor.shape) for name, tensor in m.state_dict().items()}
-        for m in (module, plain)
-    )
-    if odd := sorted(
-        name for name in mine.keys() | theirs.keys() if mine.get(name) != theirs.get(name)
-    ):
+    odd = sorted(name for name, _ in _list_shapes(module) ^ _list_shapes(plain))
+    if odd:
         raise UsageError(
             f"cannot be merged: {type(module).__name__} has no place for {odd[0]}.",
             where="merge",
             cure="Use the adapter with `selfteach answer --run DIR`.",
         )
+
+
+def _list_shapes(module: Any) -> set[tuple[str, tuple[int, ...]]]:
+    return {(name, tuple(tensor.shape)) for name, tensor in module.state_dict().items()}

@@ -18,10 +18,10 @@ import platform
 from functools import cache
 from typing import Any
 
-M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX = -1, -2, -4
-"""From glibc's malloc.h."""
+MALLOC_OPTIONS = {-4: 0, -1: 2**31 - 1, -2: 64 << 20}
+"""M_MMAP_MAX, M_TRIM_THRESHOLD and M_TOP_PAD of glibc's malloc.h, with their values."""
 ONEDNN_CACHE_LIMIT = ("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "128")
-"""More than one step has, whose layers share their shapes."""
+"""More products than one step has, whose layers share their shapes."""
 
 
 @cache
@@ -35,10 +35,7 @@ def keep_freed_pages() -> bool:
     library = _load_glibc()
     if library is None:
         return False
-    return all(
-        library.mallopt(option, value)
-        for option, value in ((M_MMAP_MAX, 0), (M_TRIM_THRESHOLD, 2**31 - 1), (M_TOP_PAD, 64 << 20))
-    )
+    return all(library.mallopt(option, value) for option, value in MALLOC_OPTIONS.items())
 
 
 def limit_onednn_cache() -> None:

@@ -59,7 +59,8 @@ def use_tree_attention(module: Any) -> Iterator[None]:
     from transformers import AttentionInterface
 
     AttentionInterface.register(TREE_ATTENTION, tree_attention)
-    before, config._attn_implementation = config._attn_implementation, TREE_ATTENTION
+    before = config._attn_implementation
+    config._attn_implementation = TREE_ATTENTION
     try:
         yield
     finally:

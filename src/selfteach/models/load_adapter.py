@@ -21,9 +21,16 @@ from selfteach.models.silence import silence_libraries
 from selfteach.models.soft_prompt import TENSOR_NAME, SoftPromptHooks
 
 PEFT_PREFIX = "base_model.model."
-"""What PEFT puts before the names of a model's layers."""
+"""The prefix of PEFT before the names of a model's layers."""
 KIND_KEY = "selfteach_adapter"
 """The key of adapter_config.json that names a kind which PEFT does not have."""
+CONFIG_FILE = "adapter_config.json"
+TENSORS_FILE = "adapter_model.safetensors"
+
+
+def get_adapter_kind(settings: Mapping[str, Any]) -> str:
+    """Return the kind of an adapter's settings: selfteach's own name of it, or PEFT's."""
+    return str(settings.get(KIND_KEY) or settings.get("peft_type", "")).lower()
 
 
 def load_adapter(module: Any, folder: Path) -> Any:
@@ -32,12 +39,12 @@ def load_adapter(module: Any, folder: Path) -> Any:
     Raises:
         UsageError: an unknown kind, or tensors that do not fit.
     """
-    settings = read_json(folder / "adapter_config.json")
-    kind = settings.get(KIND_KEY) or str(settings.get("peft_type", "")).lower()
+    settings = read_json(folder / CONFIG_FILE)
+    kind = get_adapter_kind(settings)
     try:
         if kind == "lora":
             return _merge_lora(module, folder, bool(settings.get("lora_bias")))
-        tensors = load_file(folder / "adapter_model.safetensors")
+        tensors = load_file(folder / TENSORS_FILE)
         if kind in ("full", "layers"):
             return _replace_weights(module, tensors)
         made = _make_hook_adapter(module, kind, settings, tensors)
@@ -54,13 +61,9 @@ def load_adapter(module: Any, folder: Path) -> Any:
 @contextmanager
 def use_adapter(module: Any, folder: Path) -> Iterator[None]:
     """Attach a saved hook adapter to the module inside the block."""
-    settings = read_json(folder / "adapter_config.json")
-    made = _make_hook_adapter(
-        module,
-        str(settings.get(KIND_KEY)),
-        settings,
-        load_file(folder / "adapter_model.safetensors"),
-    )
+    settings = read_json(folder / CONFIG_FILE)
+    tensors = load_file(folder / TENSORS_FILE)
+    made = _make_hook_adapter(module, get_adapter_kind(settings), settings, tensors)
     made.to(next(module.parameters()).device)
     made.attach()
     try:
@@ -81,9 +84,8 @@ def _make_hook_adapter(
         made = BottleneckHooks(module, tensors, settings)
     else:
         raise ValueError(f'its kind "{kind}" is unknown')
-    if made.get_expected_shapes(module.config.get_text_config().hidden_size) != {
-        name: tuple(t.shape) for name, t in made.tensors.items()
-    }:
+    shapes = {name: tuple(tensor.shape) for name, tensor in made.tensors.items()}
+    if made.get_expected_shapes(module.config.get_text_config().hidden_size) != shapes:
         raise ValueError(f"its tensors have other shapes than {made.kind} has here")
     return made
 
@@ -109,7 +111,8 @@ def _merge_lora(module: Any, folder: Path, biased: bool) -> Any:
     """
     from peft import PeftModel
 
-    dtype, own = module.dtype, {name: p.dtype for name, p in module.named_parameters()}
+    dtype = module.dtype
+    own = {name: p.dtype for name, p in module.named_parameters()}
     for p in module.parameters():
         p.data = p.data.float()
     if biased:
@@ -126,7 +129,7 @@ def _merge_lora(module: Any, folder: Path, biased: bool) -> Any:
 def _add_zero_biases(module: Any, folder: Path) -> None:
     """Add a bias of zeros to each layer whose update has one, because PEFT needs it to merge."""
     ending = ".lora_B.bias"
-    for name in load_file(folder / "adapter_model.safetensors"):
+    for name in load_file(folder / TENSORS_FILE):
         if name.endswith(ending):
             linear = module.get_submodule(name.removesuffix(ending).removeprefix(PEFT_PREFIX))
             if linear.bias is None:
@@ -142,13 +145,15 @@ def _merge_reft(module: Any, made: ReftHooks) -> Any:
     for part, name in zip(made.sites.values(), made.names(), strict=True):
         linear: Any = part
         r, w, b = (made.tensors[f"{name}.{which}"].float() for which in "RWb")
+        bias = linear.bias
         weight = linear.weight.float()
         a, up, shift = convert_edit_to_low_rank(
-            r, w, b, weight, None if linear.bias is None else linear.bias.float()
+            r, w, b, weight, None if bias is None else bias.float()
         )
         linear.weight.copy_(torch.addmm(weight, up, a))
-        if linear.bias is not None:
-            linear.bias.add_(shift.to(linear.weight.dtype))
+        shift = shift.to(linear.weight.dtype)
+        if bias is not None:
+            bias.add_(shift)
         elif shift.any():
-            linear.bias = nn.Parameter(shift.to(linear.weight.dtype))
+            linear.bias = nn.Parameter(shift)
     return module

@@ -28,6 +28,7 @@ IDENTITY_FILES = (
     "merges.txt",
 )
 MAX_JSON_BYTES = 64 << 20
+ADAPTER_FILES = ("adapter_config.json", "adapter_model.safetensors")
 
 
 def check_model_folder(folder: Path) -> dict[str, Any]:
@@ -40,22 +41,19 @@ def check_model_folder(folder: Path) -> dict[str, Any]:
     config = read_json(folder / "config.json")
     if not any(folder.glob("*.safetensors")):
         pickled = sorted(p.name for pattern in PICKLE_PATTERNS for p in folder.glob(pattern))
-        what = (
-            f"has its weights as a pickle ({pickled[0]}), which can run code when it is read."
-            if pickled
-            else "has no safetensors weights."
-        )
+        what = "has no safetensors weights."
+        if pickled:
+            what = (
+                f"has its weights as a pickle ({pickled[0]}), which can run code when it is read."
+            )
         raise UsageError(what, where=folder, cure="Use a copy with safetensors weights.")
     for index in folder.glob("*.index.json"):
         files = read_json(index).get("weight_map")
-        odd = (
-            [f for f in files.values() if not _is_plain_safetensors(f)]
-            if isinstance(files, dict)
-            else [files]
-        )
+        named = files.values() if isinstance(files, dict) else [files]
+        odd = [name for name in named if not _is_plain_safetensors(name)]
         if odd:
             raise UsageError(
-                f"points to {str(odd[0])[:60]!r}, which is no safetensors file beside it.",
+                f"points to {str(odd[0])[:60]!r}, which is no safetensors file in its folder.",
                 where=index,
                 cure="Use a whole copy.",
             )
@@ -139,16 +137,7 @@ def compute_fingerprint(folder: Path) -> str:
 
 def compute_adapter_fingerprint(base: str, folder: Path) -> str:
     """Return the hash of a base with a PEFT adapter on it."""
-    return digest(
-        [
-            "adapter",
-            base,
-            [
-                _sha256(folder / name)
-                for name in ("adapter_config.json", "adapter_model.safetensors")
-            ],
-        ]
-    )
+    return digest(["adapter", base, [_sha256(folder / name) for name in ADAPTER_FILES]])
 
 
 def check_adapter(folder: Path, base: str) -> str:
@@ -161,7 +150,7 @@ def check_adapter(folder: Path, base: str) -> str:
         UsageError: not a PEFT folder with safetensors.
         IntegrityError: trained on another base.
     """
-    for name in ("adapter_config.json", "adapter_model.safetensors"):
+    for name in ADAPTER_FILES:
         if not (folder / name).is_file():
             raise UsageError(
                 f"is not a PEFT adapter in safetensors: {name} is missing.",
@@ -194,13 +183,12 @@ def _sha256(path: Path) -> str:
     """
     stat = path.stat()
     large = stat.st_size > 1 << 30
-    memory = (
-        get_cache_folder()
-        / "sha256"
-        / f"{digest([str(path.resolve()), stat.st_size, stat.st_mtime_ns, stat.st_ino])}.txt"
-    )
-    if large and memory.is_file() and len(known := memory.read_text()) == 64:
-        return known
+    key = digest([str(path.resolve()), stat.st_size, stat.st_mtime_ns, stat.st_ino])
+    memory = get_cache_folder() / "sha256" / f"{key}.txt"
+    if large and memory.is_file():
+        known = memory.read_text()
+        if len(known) == 64:
+            return known
     with path.open("rb") as handle:
         found = hashlib.file_digest(handle, "sha256").hexdigest()
     if large:

@@ -158,8 +158,8 @@ def _count_shared_prefix(prompts: Sequence[list[int]]) -> int:
 
     It is less than the shortest prompt: each row needs a position that predicts its text.
     """
-    low, high = min(prompts), max(prompts)
-    return max(0, min(count_common_prefix(low, high), min(map(len, prompts)) - 1))
+    common = count_common_prefix(min(prompts), max(prompts))
+    return max(0, min(common, *(len(prompt) - 1 for prompt in prompts)))
 
 
 def _compute_prefix_cache(hf: LoadedModel, ids: list[int]) -> Prefix:
@@ -187,29 +187,28 @@ def _score_rows(
 ) -> Iterator[ItemScores]:
     width = max(row.length for row in rows)
     ids = torch.zeros(len(rows), width, dtype=torch.long)
-    positions = torch.zeros(len(rows), width, dtype=torch.long)
-    seen = torch.zeros(len(rows), 1, width, shared + width, dtype=torch.bool)
-    seen[..., :shared] = True
-    # Padding sees itself, so that no softmax is empty.
-    seen[:, 0, torch.arange(width), shared + torch.arange(width)] = True
+    positions = torch.zeros_like(ids)
+    # The part of each token: 0 for the prompt, k for text k; padding is a part for each token.
+    parts = -1 - torch.arange(width).repeat(len(rows), 1)
     reads: list[int] = []  # flat positions whose hidden state predicts the next token of a text
     targets: list[int] = []
     for r, row in enumerate(rows):
-        n = len(row.rest)
-        ids[r, : row.length] = torch.tensor(row.rest + [t for text in row.texts for t in text])
-        positions[r, :n] = torch.arange(shared, shared + n)
-        seen[r, 0, :n, shared : shared + n] = torch.ones(n, n, dtype=torch.bool).tril()
-        start = n
-        for text in row.texts:
-            stop = start + len(text)
-            positions[r, start:stop] = torch.arange(shared + n, shared + n + len(text))
-            seen[r, 0, start:stop, shared : shared + n] = True
-            seen[r, 0, start:stop, shared + start : shared + stop] = torch.ones(
-                len(text), len(text), dtype=torch.bool
-            ).tril()
-            reads += [r * width + p for p in [n - 1, *range(start, stop - 1)]] if text else []
-            targets += text
+        prompt_length = len(row.rest)
+        start = 0
+        for part, tokens in enumerate([row.rest, *row.texts]):
+            stop = start + len(tokens)
+            ids[r, start:stop] = torch.tensor(tokens, dtype=torch.long)
+            parts[r, start:stop] = part
+            first = shared + min(start, prompt_length)
+            positions[r, start:stop] = torch.arange(first, first + len(tokens))
+            if part and tokens:
+                reads += [r * width + p for p in (prompt_length - 1, *range(start, stop - 1))]
+                targets += tokens
             start = stop
+    # A token sees the shared prefix, its prompt, and the tokens of its own part up to itself.
+    is_visible = (parts[:, None] == 0) | (parts[:, None] == parts[:, :, None])
+    is_visible &= torch.ones(width, width, dtype=torch.bool).tril()
+    seen = nn.functional.pad(is_visible, (shared, 0), value=True)[:, None]
     # The mask is added to the scores, because every attention takes that form.
     mask = torch.zeros(seen.shape, dtype=hf.dtype).masked_fill_(~seen, torch.finfo(hf.dtype).min)
     with use_tree_attention(hf.module):
@@ -222,8 +221,8 @@ def _score_rows(
         )
     hidden = out.last_hidden_state.flatten(0, 1)[torch.tensor(reads, device=hf.device)]
     logps = Head(hf.module).token_logps(hidden, torch.tensor(targets, device=hf.device)).cpu()
-    parts = logps.split([len(text) for row in rows for text in row.texts])
-    yield from _collect_by_row(rows, (LogProb(float(part.sum()), len(part)) for part in parts))
+    by_text = logps.split([len(text) for row in rows for text in row.texts])
+    yield from _collect_by_row(rows, (LogProb(float(one.sum()), len(one)) for one in by_text))
 
 
 def _require_fits(hf: LoadedModel, length_tokens: int, prompt: Prompt) -> None:

@@ -39,7 +39,6 @@ def keep_signal_stack() -> Iterator[None]:
         yield
     finally:
         system = ctypes.CDLL(None)
-        if system.sigaltstack(
-            ctypes.byref(before), None
-        ):  # too small for what the engine has switched on: then the ordinary stack
+        # The stack may be too small for the engine's processor state; disable it then.
+        if system.sigaltstack(ctypes.byref(before), None):
             system.sigaltstack(ctypes.byref(SignalStack(None, DISABLED, 0)), None)

@@ -150,7 +150,7 @@ class Run:
 
     @contextmanager
     def export_folder(self, name: str) -> Iterator[Path]:
-        """Yield an empty folder; at the end of the block it replaces the folder `name` as a whole."""
+        """Yield an empty folder; it replaces the folder `name` at the end of the block."""
         path = self.file(name)
         fresh = path.with_name(f".{path.name}.new")
         old = path.with_name(f".{path.name}.old")
@@ -383,15 +383,10 @@ def _make_changed_error(
 ) -> UsageError:
     if before.get("format") != RUN_FORMAT:
         return make_old_run_error(folder)
-    old, new = (
-        flatten_keys({"command": s["kind"], **s["config"], "material": s["material"]})
-        for s in (before, now)
-    )
-    lines = [
-        f"{key}: {_format_value(old, key)} -> {_format_value(new, key)}"
-        for key in sorted(old.keys() | new.keys())
-        if old.get(key) != new.get(key)
-    ]
+    old = _flatten_identity(before)
+    new = _flatten_identity(now)
+    changed = sorted(key for key in old.keys() | new.keys() if old.get(key) != new.get(key))
+    lines = [f"{key}: {_format_value(old, key)} -> {_format_value(new, key)}" for key in changed]
     return UsageError(
         "\n  ".join(["this run began with another configuration:", *lines]),
         where=folder,
@@ -400,6 +395,11 @@ def _make_changed_error(
             "one, --new to begin afresh beside the old run."
         ),
     )
+
+
+def _flatten_identity(identity: Mapping[str, Any]) -> dict[str, Any]:
+    facts = {"command": identity["kind"], "material": identity["material"]}
+    return flatten_keys({**identity["config"], **facts})
 
 
 def make_old_run_error(folder: Path) -> UsageError:

@@ -20,7 +20,7 @@ WATCHED_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class _InterruptState:
-    """Hold the state that the handler and `delay_interrupts` share; only the main thread uses it."""
+    """Hold the state that the handler and `delay_interrupts` share, for the main thread only."""
 
     depth = 0
     pending = False

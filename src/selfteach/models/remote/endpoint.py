@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import math
 import re
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -50,9 +51,10 @@ MAX_STOPS = 4  # what the protocol allows in one request
 MAX_LOGPROBS = 20  # the most that the protocol allows for one token
 KEY_PATTERN = re.compile(r"\b(?:sk|pk|rk|hf|gsk|xai|key|token)[-_][\w-]{16,}", re.ASCII)
 
-logging.getLogger("stamina").addHandler(
-    logging.NullHandler()
-)  # its retries are told through `on_event`, not on stderr
+LOST = "endpoint request lost"
+
+# `on_event` reports the retries of stamina, so they need no line on stderr.
+logging.getLogger("stamina").addHandler(logging.NullHandler())
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,37 +73,32 @@ class _Job(Generic[T]):
 
 
 @dataclass(frozen=True, slots=True)
-class _FailedRequest:
-    id: str
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
 class _Event:
     kind: str
     body: Mapping[str, Any]
 
 
 class Endpoint:
-    """A model behind a URL, written as `http://localhost:8000/v1#name`. A `Drawer` that can also
-    say yes or no.
+    """Represent a model behind a URL, written as `http://localhost:8000/v1#name`.
+
+    It is a `Sampler` that can also answer yes or no.
 
     Args:
-        address: URL of the API, `#`, and the model's name there. Keys have no place in it.
+        address: URL of the API, `#`, and the model's name there; it must hold no key.
         key_env: name of the environment variable that holds the key; "" sends none.
-        concurrency: requests in flight at most.
+        concurrency: the largest number of simultaneous requests.
         timeout_s: the total deadline of one attempt, from the name look-up to the last byte.
-        max_wait_s: the longest pause that the server may ask for; at a longer one the run stops and
+        max_wait_s: the longest pause that the server may demand; at a longer one the run stops and
             can be resumed.
-        max_failures: the share of all requests that may fail, in [0, 1]; one failure is forgiven
+        max_failures: the share of all requests that may fail, in [0, 1]; one failure is allowed
             unless the share is 0.
         max_bytes: the largest body that is read.
-        served: the model that the server must report (as in `served` of an earlier run); "" takes
-            the first report as the measure.
-        on_change: "stop" when the server reports another model than before, or "note" it through
-            `on_event` and go on.
-        on_event: told of each attempt that failed, each request that was lost, the model that
-            answers and each change of it, in the thread that reads the draws.
+        served: the model that the server must report (as in `served` of an earlier run); "" accepts
+            the first reported one.
+        on_change: "stop" when the server reports another model than before, or "note" to report it
+            through `on_event` and continue.
+        on_event: receives each failed attempt, each lost request, the model that answers and each
+            change of it, in the thread that reads the completions.
 
     Attributes:
         failures: (request id, reason) of each request that got no answer, in order.
@@ -124,14 +121,14 @@ class Endpoint:
         on_event: Callable[[str, Mapping[str, Any]], None] = lambda kind, body: None,
     ) -> None:
         self.url, self.name = parse_address(address)
-        self.served, self.asked = served, 0
+        self.served = served
+        self.asked = 0
         self.failures: list[tuple[str, str]] = []
-        self._concurrency, self._max_wait_s, self._max_failures = (
-            max(1, concurrency),
-            max_wait_s,
-            max_failures,
-        )
-        self._on_change, self._on_event = on_change, on_event
+        self._concurrency = max(1, concurrency)
+        self._max_wait_s = max_wait_s
+        self._max_failures = max_failures
+        self._on_change = on_change
+        self._on_event = on_event
         self._requested = self._answered = self._failed = 0
         self._wire = EndpointConnection(self.url, key_env, timeout_s, max_bytes)
         self._wire.check_key()
@@ -148,9 +145,8 @@ class Endpoint:
         Raises:
             EndpointError: it cannot be reached, or refuses the key.
         """
-        return digest(
-            ["endpoint", self.url, self.name, _get_listed_identity(self._models, self.name)]
-        )
+        listed = _get_listed_identity(self._models, self.name)
+        return digest(["endpoint", self.url, self.name, listed])
 
     @cached_property
     def _models(self) -> list[dict[str, Any]]:
@@ -192,9 +188,9 @@ class Endpoint:
             EndpointError, TooManyFailures: as `stream_scores`.
         """
         items = [Continuations(prompt, ("Yes", "No")) for prompt in prompts]
-        places: dict[str, list[int]] = {}
+        places = defaultdict[str, list[int]](list)
         for place, item in enumerate(items):
-            places.setdefault(item.id(self.fingerprint), []).append(place)
+            places[item.id(self.fingerprint)].append(place)
         for id, (yes, no) in self.stream_scores(items):
             yield from ((place, yes.logp - no.logp) for place in places[id])
 
@@ -224,9 +220,8 @@ class Endpoint:
                     where=self.url,
                     cure="Choose a server or model that gives them, or give a --check.",
                 )
-            return id, tuple(
-                LogProb(logp, 1) for logp in sum_word_logprobs(reply.top_logprobs, item.texts)
-            )
+            logps = sum_word_logprobs(reply.top_logprobs, item.texts)
+            return id, tuple(LogProb(logp, 1) for logp in logps)
 
         return _Job(id, path, body, _count_min_tokens(item.prompt), result, empty=True)
 
@@ -240,11 +235,9 @@ class Endpoint:
             body["stop"] = list(sampling.stop[:MAX_STOPS])
         if isinstance(prompt, str):
             return "completions", body | {"prompt": prompt, "max_tokens": sampling.max_tokens}
-        limit = (
-            "max_completion_tokens"
-            if urlsplit(self.url).hostname == "api.openai.com"
-            else "max_tokens"
-        )  # deprecated there
+        # OpenAI deprecates `max_tokens`.
+        is_openai = urlsplit(self.url).hostname == "api.openai.com"
+        limit = "max_completion_tokens" if is_openai else "max_tokens"
         return "chat/completions", body | {
             "messages": prompt_to_json(prompt),
             limit: sampling.max_tokens,
@@ -257,13 +250,12 @@ class Endpoint:
             return
         items: Iterator[Any] = stream_results(lambda put: self._send_all(jobs, put))
         for item in items:
-            if isinstance(item, _FailedRequest):
-                self.failures.append((item.id, item.reason))
-                self._on_event("endpoint request lost", {"id": item.id, "reason": item.reason})
-            elif isinstance(item, _Event):
-                self._on_event(item.kind, item.body)
-            else:
+            if not isinstance(item, _Event):
                 yield item
+                continue
+            if item.kind == LOST:
+                self.failures.append((item.body["id"], item.body["reason"]))
+            self._on_event(item.kind, item.body)
 
     async def _list_models(self, put: Callable[[list[dict[str, Any]]], None]) -> None:
         guard = RequestThrottle(self.url, 1, self._max_wait_s)
@@ -281,11 +273,8 @@ class Endpoint:
                     cure="See that the server runs and that the URL is right.",
                 ) from None
         listed = value.get("data")
-        put(
-            [entry for entry in listed if isinstance(entry, dict)]
-            if isinstance(listed, list)
-            else []
-        )
+        if isinstance(listed, list):
+            put([entry for entry in listed if isinstance(entry, dict)])
 
     async def _send_all(self, jobs: Sequence[_Job[T]], put: Callable[[Any], None]) -> None:
         import asyncio
@@ -310,12 +299,9 @@ class Endpoint:
                 self._answered += 1
             except (RequestRefused, TransientError) as fault:
                 failed = fault
-            if (
-                failed is not None
-                # outside of `except`: what is raised from here must not drag the exchange's frames
-                # along
-            ):
-                put(_FailedRequest(job.id, str(failed)))
+            # Outside of `except`, so that errors from here do not hold the exchange's frames.
+            if failed is not None:
+                put(_Event(LOST, {"id": job.id, "reason": str(failed)}))
                 self._count_failure(failed)
 
     async def _answer(
@@ -323,16 +309,11 @@ class Endpoint:
     ) -> T:
         self.asked += 1
         try:
-            reply = self._wire.parse_reply(
-                await self._wire.send(client, job.path, job.body), empty=job.empty
-            )
+            value = await self._wire.send(client, job.path, job.body)
+            reply = self._wire.parse_reply(value, empty=job.empty)
         except TransientError as fault:
-            put(
-                _Event(
-                    "endpoint attempt failed",
-                    {"id": job.id, "reason": str(fault), "wait_s": fault.wait_s},
-                )
-            )
+            facts = {"id": job.id, "reason": str(fault), "wait_s": fault.wait_s}
+            put(_Event("endpoint attempt failed", facts))
             raise
         except NotOffered as fault:
             names = [str(entry.get("id")) for entry in self._models]
@@ -352,19 +333,16 @@ class Endpoint:
 
     def _check_served_model(self, reply: Reply, id: str, put: Callable[[Any], None]) -> None:
         """Record the model that answers; stop or report when it is another one than before."""
-        if reply.served != self.served:
-            if self.served and self._on_change == "stop":
-                raise EndpointError(
-                    f'another model answers: "{reply.served}" instead of "{self.served}".',
-                    where=self.url,
-                    cure="Pin the model's exact version in the name after #, or start a new run.",
-                )
-            put(
-                _Event(
-                    "endpoint model changed" if self.served else "endpoint model",
-                    {"id": id, "before": self.served, "now": reply.served},
-                )
+        if reply.served == self.served:
+            return
+        if self.served and self._on_change == "stop":
+            raise EndpointError(
+                f'another model answers: "{reply.served}" instead of "{self.served}".',
+                where=self.url,
+                cure="Pin the model's exact version in the name after #, or start a new run.",
             )
+        kind = "endpoint model changed" if self.served else "endpoint model"
+        put(_Event(kind, {"id": id, "before": self.served, "now": reply.served}))
         self.served = reply.served
 
     def _count_failure(self, fault: RequestRefused | TransientError) -> None:
@@ -373,15 +351,15 @@ class Endpoint:
         allowed = max(1.0, self._max_failures * self._requested) if self._max_failures else 0.0
         if self._failed <= allowed and self._failed < self._requested:
             return
-        told = f"{self._failed} of {self._requested} requests failed; the last: {fault}."
+        summary = f"{self._failed} of {self._requested} requests failed; the last: {fault}."
         if isinstance(fault, TransientError) and not self._answered:
             raise EndpointError(
-                f"has answered nothing: {told}",
+                f"has answered nothing: {summary}",
                 where=self.url,
                 cure="See that the server is well and that the URL is right.",
             )
         raise TooManyFailures(
-            told,
+            summary,
             where=self.url,
             cure="See what the server refuses, or allow more with --set max_failures.",
         )
@@ -437,15 +415,14 @@ def sum_word_logprobs(top: Mapping[str, float], words: Sequence[str]) -> list[fl
     Raises:
         RequestRefused: none of the words is among them.
     """
-    found = [
-        [p for token, p in top.items() if _normalize_word(token) == _normalize_word(word)]
-        for word in words
-    ]
-    if not any(found):
-        raise RequestRefused(
-            f"none of {', '.join(map(_normalize_word, words))} among the most probable tokens"
-        )
-    return [math.log(sum(map(math.exp, logps))) if logps else min(top.values()) for logps in found]
+    by_word = defaultdict[str, float](float)
+    for token, logp in top.items():
+        by_word[_normalize_word(token)] += math.exp(logp)
+    wanted = list(map(_normalize_word, words))
+    if by_word.keys().isdisjoint(wanted):
+        raise RequestRefused(f"none of {', '.join(wanted)} among the most probable tokens")
+    least = min(top.values())
+    return [math.log(by_word[word]) if word in by_word else least for word in wanted]
 
 
 def _normalize_word(token: str) -> str:
@@ -458,7 +435,8 @@ def _count_min_tokens(prompt: Prompt) -> int:
 
     No common tokenizer joins words across white space.
     """
-    return len((prompt if isinstance(prompt, str) else " ".join(m.content for m in prompt)).split())
+    texts = [prompt] if isinstance(prompt, str) else [m.content for m in prompt]
+    return len(" ".join(texts).split())
 
 
 def _get_listed_identity(models: Sequence[Mapping[str, Any]], name: str) -> dict[str, Any]:

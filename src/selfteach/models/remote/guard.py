@@ -18,8 +18,11 @@ from typing import TypeVar
 from selfteach.errors import EndpointError
 
 T = TypeVar("T")
-MAX_ATTEMPTS, MAX_LIST_ATTEMPTS = 7, 3
-WAIT_INITIAL_S, WAIT_MAX_S, WAIT_JITTER_S = 0.5, 20.0, 1.0
+MAX_ATTEMPTS = 7
+MAX_LIST_ATTEMPTS = 3
+WAIT_INITIAL_S = 0.5
+WAIT_MAX_S = 20.0
+WAIT_JITTER_S = 1.0
 QUOTA_CODES = {
     "insufficient_quota",
     "billing_hard_limit_reached",
@@ -35,7 +38,8 @@ class TransientError(Exception):
 
     def __init__(self, reason: str, *, limited: bool = False, wait_s: float = 0.0) -> None:
         super().__init__(reason)
-        self.limited, self.wait_s = limited, wait_s
+        self.limited = limited
+        self.wait_s = wait_s
 
 
 class RequestRefused(Exception):
@@ -51,7 +55,7 @@ class NoLogprobs(EndpointError):
 
 
 class RequestThrottle:
-    """Decide for all workers of one endpoint when to send, when to send again, and when to stop.
+    """Decide for all workers of an endpoint when to send, when to send again, when to stop.
 
     A request is sent up to MAX_ATTEMPTS times, with growing, jittered waits between (stamina). All
     workers keep a pause that the server demands. The budget ends the run: each fault takes one from
@@ -59,7 +63,8 @@ class RequestThrottle:
     """
 
     def __init__(self, url: str, concurrency: int, max_wait_s: float) -> None:
-        self._url, self._max_wait_s = url, max_wait_s
+        self._url = url
+        self._max_wait_s = max_wait_s
         self._budget = self._full = 5.0 * max(concurrency, 2)
         self._clear_at = 0.0
         self._num_answered = 0
@@ -76,14 +81,14 @@ class RequestThrottle:
         """
         import stamina
 
-        waits = {
-            "wait_initial": WAIT_INITIAL_S,
-            "wait_max": WAIT_MAX_S,
-            "wait_jitter": WAIT_JITTER_S,
-        }
         num_answered = self._num_answered
         async for retry in stamina.retry_context(
-            on=TransientError, attempts=attempts, timeout=None, **waits
+            on=TransientError,
+            attempts=attempts,
+            timeout=None,
+            wait_initial=WAIT_INITIAL_S,
+            wait_max=WAIT_MAX_S,
+            wait_jitter=WAIT_JITTER_S,
         ):
             with retry:
                 while True:
@@ -102,7 +107,7 @@ class RequestThrottle:
         raise AssertionError("stamina returns or raises")
 
     async def _pause(self) -> None:
-        """Wait until the server accepts requests again; not all workers resume at the same moment."""
+        """Wait until the server accepts requests again, plus a random part of the wait."""
         while (pause_s := self._clear_at - time.monotonic()) > 0:
             await asyncio.sleep(pause_s + random.uniform(0, 0.1 * pause_s))
 
@@ -138,13 +143,9 @@ class RequestThrottle:
 
 
 def _format_duration(seconds: float) -> str:
-    return (
-        f"{seconds:.0f} s"
-        if seconds < 120
-        else f"{seconds / 60:.0f} minutes"
-        if seconds < 7200
-        else f"{seconds / 3600:.0f} hours"
-    )
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} minutes" if seconds < 7200 else f"{seconds / 3600:.0f} hours"
 
 
 def parse_retry_after_s(headers: Mapping[str, str], now: float | None = None) -> float:
@@ -174,33 +175,33 @@ def classify_http_error(
 
     The words must already be free of secrets.
     """
-    said = f"HTTP {status}{f' ({words})' if words else ''}"
+    summary = f"HTTP {status} ({words})" if words else f"HTTP {status}"
     if status == 402 or code in QUOTA_CODES:
         return EndpointError(
-            f"the quota is used up: {said}.",
+            f"the quota is used up: {summary}.",
             where=url,
             cure="Raise it, then run the same command again: what is answered is kept.",
         )
     if status in (401, 403):
         return EndpointError(
-            f"refuses the key: {said}.",
+            f"refuses the key: {summary}.",
             where=url,
             cure=f"Put the right key in the environment variable {key_env or 'of key_env'}.",
         )
     if status in (404, 405, 501):
         return NotOffered(
-            f"does not know the model or the path: {said}.",
+            f"does not know the model or the path: {summary}.",
             where=url,
             cure="Check the URL (it usually ends in /v1) and the name after #.",
         )
     if 300 <= status < 400:
         return EndpointError(
-            f"points to another place: {said}.",
+            f"points to another place: {summary}.",
             where=url,
             cure="Give the final URL; a key is not carried elsewhere.",
         )
     if status == 429:
-        return TransientError(said, limited=True, wait_s=wait_s)
+        return TransientError(summary, limited=True, wait_s=wait_s)
     if status in (408, 409, 425) or status >= 500:
-        return TransientError(said, wait_s=wait_s)
-    return RequestRefused(said)
+        return TransientError(summary, wait_s=wait_s)
+    return RequestRefused(summary)

@@ -78,17 +78,16 @@ class Program:
         """
         waiting = {request.id(self.fingerprint): request for request in requests}
         with (
-            tempfile.TemporaryFile("w+", encoding="utf-8") as asked,
+            tempfile.TemporaryFile("w+", encoding="utf-8") as rows,
             tempfile.TemporaryFile("w+", encoding="utf-8") as errors,
         ):
             for id, request in waiting.items():
-                asked.write(
-                    json.dumps({"id": id, **make_program_input(request)}, ensure_ascii=False) + "\n"
-                )
-            asked.seek(0)
+                row = {"id": id, **make_program_input(request)}
+                rows.write(json.dumps(row, ensure_ascii=False) + "\n")
+            rows.seek(0)
             program = subprocess.Popen(
                 self._words,
-                stdin=asked,
+                stdin=rows,
                 stdout=subprocess.PIPE,
                 stderr=errors,
                 encoding="utf-8",
@@ -96,17 +95,18 @@ class Program:
             )
             try:
                 assert program.stdout is not None
-                for row in self._rows(program.stdout):
-                    if waiting.pop(str(row.get("id")), None) is not None:
-                        text = clean_text(row["correction"])
-                        yield Completion(str(row["id"]), text, "stop", len(text.split()))
+                for reply in self._read_replies(program.stdout):
+                    id = str(reply.get("id"))
+                    if waiting.pop(id, None) is not None:
+                        text = clean_text(reply["correction"])
+                        yield Completion(id, text, "stop", len(text.split()))
                 self._finish(program.wait(), errors)
             finally:
                 program.kill()
                 program.wait()
         self.failures += [(id, "the program gave no answer") for id in waiting]
 
-    def _rows(self, out: IO[str]) -> Iterator[dict[str, Any]]:
+    def _read_replies(self, out: IO[str]) -> Iterator[dict[str, Any]]:
         while line := out.readline(MAX_LINE_CHARS + 1):
             try:
                 row = json.loads(line) if len(line) <= MAX_LINE_CHARS else None
@@ -114,7 +114,8 @@ class Program:
                 row = None
             if not isinstance(row, dict) or not isinstance(row.get("correction"), str):
                 raise EndpointError(
-                    f'wrote {clean_text(line[:80])!r}, which is no {{"id": ..., "correction": "..."}}.',
+                    f"wrote {clean_text(line[:80])!r}, "
+                    'which is no {"id": ..., "correction": "..."}.',
                     where=self.name,
                     cure="One JSON object a line, and everything else on its standard error.",
                 )
@@ -123,9 +124,9 @@ class Program:
     def _finish(self, code: int, errors: IO[str]) -> None:
         if code:
             errors.seek(0)
-            said = clean_text(errors.read(1 << 16)).strip().splitlines()
+            lines = clean_text(errors.read(1 << 16)).strip().splitlines() or ["it wrote no error"]
             raise EndpointError(
-                f"ended with exit code {code}: {said[-1][:300] if said else 'it said nothing'}.",
+                f"ended with exit code {code}: {lines[-1][:300]}.",
                 where=self.name,
                 cure="Mend the program; what it answered before is kept.",
             )
@@ -133,14 +134,8 @@ class Program:
 
 def make_program_input(request: Request) -> dict[str, Any]:
     """Return the input of a program: conversation, answer to correct, and criticism if any."""
-    turns = (
-        list(request.prompt)
-        if not isinstance(request.prompt, str)
-        else [Message("user", request.prompt)]
-    )
+    prompt = request.prompt
+    turns = [Message("user", prompt)] if isinstance(prompt, str) else list(prompt)
     feedback = turns.pop().content if turns[-1].role == "user" else ""
-    return {
-        "prompt": prompt_to_json(tuple(turns[:-1])),
-        "answer": turns[-1].content,
-        "feedback": feedback,
-    }
+    answer = turns.pop().content
+    return {"prompt": prompt_to_json(tuple(turns)), "answer": answer, "feedback": feedback}

@@ -124,26 +124,24 @@ class EndpointConnection:
             fault = TransientError(f"no whole answer within {self.timeout_s:g} s")
         except (TransientError, RequestRefused, EndpointError) as own:
             fault = own
-        except Exception as other:  # the SDK and the library under it have many; each is one of ours or a lost connection
+        # The SDK and the library under it have many exceptions; each wraps one of ours, or is a
+        # lost connection.
+        except Exception as other:
             fault = _find_own_fault(other) or TransientError(
                 f"the connection failed ({self._redact(_describe_root_cause(other))})"
             )
-        raise fault.with_traceback(
-            None
-            # here, outside of `except`: the SDK's own exceptions carry the request, and with it the
-            # key
-        )
+        # Outside of `except`: the SDK's own exceptions carry the request, and with it the key.
+        raise fault.with_traceback(None)
 
     async def _body(
         self, client: openai.AsyncOpenAI, path: ApiPath, body: Mapping[str, Any]
     ) -> bytes:
-        create: Any
-        if path == "models":
-            create = client.with_streaming_response.models.list
-        else:
-            create = (
-                client.chat.completions if path == "chat/completions" else client.completions
-            ).with_streaming_response.create
+        raw = client.with_streaming_response
+        create: Any = {
+            "models": raw.models.list,
+            "chat/completions": raw.chat.completions.create,
+            "completions": raw.completions.create,
+        }[path]
         async with create(**body) as response:
             return await self._read(response.headers, response.iter_bytes())
 
@@ -174,13 +172,8 @@ class EndpointConnection:
         try:
             value = json.loads(data)
         except (ValueError, RecursionError):
-            kind = (
-                "an empty body"
-                if not data.strip()
-                else "an HTML page"
-                if data.lstrip()[:1] == b"<"
-                else "a body that is not JSON"
-            )
+            kinds = {b"": "an empty body", b"<": "an HTML page"}
+            kind = kinds.get(data.strip()[:1], "a body that is not JSON")
             raise TransientError(f"{kind} instead of an answer") from None
         if not isinstance(value, dict):
             raise TransientError("JSON that is not an object instead of an answer")
@@ -190,13 +183,11 @@ class EndpointConnection:
 
     def _fault(self, status: int, error: Any, wait_s: float) -> Exception:
         error = error if isinstance(error, dict) else {"message": error}
-        codes = [
-            str(error.get(name)) for name in ("code", "type") if isinstance(error.get(name), str)
-        ]
-        code = next((c for c in codes if c in QUOTA_CODES), codes[0] if codes else "")
+        codes = [code for code in (error.get("code"), error.get("type")) if isinstance(code, str)]
+        codes.sort(key=lambda code: code not in QUOTA_CODES)
         return classify_http_error(
             status,
-            code,
+            codes[0] if codes else "",
             self._redact(str(error.get("message") or "")),
             wait_s,
             url=self.url,
@@ -209,9 +200,6 @@ class EndpointConnection:
         words = " ".join(clean_text(words).split())
         return (words.replace(key, "[key]") if key else words)[:MAX_ERROR_CHARS]
 
-    def _holds_key(self, text: str) -> bool:
-        return bool(key := self._key()) and key in text
-
     def _key(self) -> str:
         return os.environ.get(self.key_env, "").strip() if self.key_env else ""
 
@@ -223,7 +211,10 @@ class EndpointConnection:
             RequestRefused: no answer by the server's decision (filtered, a tool call, empty), or
                 one that repeats the key.
         """
-        choice = _get_item(value.get("choices"), 0, dict, "choices")
+        choices = value.get("choices")
+        if not isinstance(choices, list) or not choices or not isinstance(choices[0], dict):
+            raise TransientError("an answer without choices")
+        choice = choices[0]
         message = choice.get("message")
         text = message.get("content") if isinstance(message, dict) else choice.get("text")
         finish = choice.get("finish_reason")
@@ -239,7 +230,8 @@ class EndpointConnection:
             )
         if not empty and not text.strip():
             raise RequestRefused("an empty answer")
-        if self._holds_key(text):
+        key = self._key()
+        if key and key in text:
             raise RequestRefused("an answer that repeats the key")
         usage = value.get("usage") if isinstance(value.get("usage"), dict) else {}
         return Reply(
@@ -268,9 +260,8 @@ def _extract_error(data: bytes) -> Any:
     try:
         value = json.loads(data)
     except (ValueError, RecursionError):
-        return (
-            "" if data.lstrip()[:1] == b"<" else data[:MAX_ERROR_CHARS].decode("utf-8", "replace")
-        )
+        is_page = data.lstrip()[:1] == b"<"
+        return "" if is_page else data[:MAX_ERROR_CHARS].decode("utf-8", "replace")
     return value.get("error", value) if isinstance(value, dict) else ""
 
 
@@ -304,19 +295,9 @@ def _describe_root_cause(fault: BaseException) -> str:
     return f"{type(fault).__name__}: {fault}" if str(fault) else type(fault).__name__
 
 
-def _get_item(value: Any, index: int, kind: type, name: str) -> Any:
-    if not isinstance(value, list) or len(value) <= index or not isinstance(value[index], kind):
-        raise TransientError(f"an answer without {name}")
-    return value[index]
-
-
 def _read_count(usage: Any, name: str) -> int:
     count = usage.get(name)
-    return (
-        count
-        if isinstance(count, int) and not isinstance(count, bool) and 0 <= count < 10**9
-        else 0
-    )
+    return count if type(count) is int and 0 <= count < 10**9 else 0
 
 
 def _read_top_logprobs(choice: Mapping[str, Any]) -> Mapping[str, float] | None:
@@ -328,21 +309,17 @@ def _read_top_logprobs(choice: Mapping[str, Any]) -> Mapping[str, float] | None:
     if not isinstance(logprobs, dict):
         return None
     first = next(iter(logprobs.get("content") or logprobs.get("top_logprobs") or []), None)
-    pairs: list[tuple[Any, Any]] = []
-    if isinstance(first, dict) and isinstance(first.get("top_logprobs"), list):
-        pairs = [
-            (entry.get("token"), entry.get("logprob"))
-            for entry in first["top_logprobs"]
-            if isinstance(entry, dict)
-        ]
-    elif isinstance(first, dict):
+    if not isinstance(first, dict):
+        return None
+    entries = first.get("top_logprobs")
+    if isinstance(entries, list):
+        rows = [entry for entry in entries if isinstance(entry, dict)]
+        pairs = [(entry.get("token"), entry.get("logprob")) for entry in rows]
+    else:
         pairs = list(first.items())
     top = {
-        t: float(p)
-        for t, p in pairs
-        if isinstance(t, str)
-        and isinstance(p, int | float)
-        and not isinstance(p, bool)
-        and math.isfinite(p)
+        token: float(logp)
+        for token, logp in pairs
+        if isinstance(token, str) and type(logp) in (int, float) and math.isfinite(logp)
     }
     return top or None
