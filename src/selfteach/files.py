@@ -61,7 +61,7 @@ def read_jsonl(
             except ValueError as fault:
                 if bad is None:
                     raise DataError(
-                        f"{fault}.", where=where, cure="Mend or remove the line."
+                        f"{fault}.", where=where, cure="Correct or remove the line."
                     ) from None
                 bad.append(BadLine(where, str(fault)))
                 continue

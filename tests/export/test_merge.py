@@ -169,7 +169,7 @@ def test_a_folder_that_holds_something_is_left_alone(
     out.mkdir()
     (out / "mine").write_text("mine")
     assert cli.run_command(["merge", "--run", str(run), "--out", str(out)]) == 2
-    assert "is there already" in capfd.readouterr().err
+    assert "exists already" in capfd.readouterr().err
     assert [path.name for path in out.iterdir()] == ["mine"]
     (out / "mine").unlink()
     assert cli.run_command(["merge", "--run", str(run), "--out", str(out), "--json"]) == 0

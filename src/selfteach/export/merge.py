@@ -92,7 +92,7 @@ def _check_unused(out: Path) -> None:
     """Refuse a place that is not empty."""
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise UsageError(
-            "is there already.", where=out, cure="Give a new or an empty folder to --out."
+            "exists already.", where=out, cure="Give a new or an empty folder to --out."
         )
 
 

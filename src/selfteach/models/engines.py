@@ -42,7 +42,9 @@ def choose_sampler(hf: HfModel, engine: str = AUTO, folder: Path | None = None) 
     """
     check_engine_name(engine)
     if engine != AUTO:
-        return OpenedEngine(load_registered("engines", engine)(hf, folder), engine, "asked for")
+        return OpenedEngine(
+            load_registered("engines", engine)(hf, folder), engine, "chosen by the user"
+        )
     from selfteach.models.openvino import OpenVino, explain_why_not_openvino
 
     if hf.device.type != "cpu":

@@ -99,7 +99,7 @@ def _refuse_code(value: dict[str, Any], where: str) -> None:
     for key, found in _iterate_keys(value):
         if key in ("auto_map", "custom_pipelines") and found:
             raise UsageError(
-                f'asks to run code that comes with the model ("{key}").',
+                f'needs code that comes with the model ("{key}").',
                 where=where,
                 cure=(
                     "Selfteach runs no such code. Where transformers knows the model "
@@ -110,7 +110,7 @@ def _refuse_code(value: dict[str, Any], where: str) -> None:
             for name in found.values() if isinstance(found, dict) else [found]:
                 if name is not None and name not in SAFE_ATTENTION:
                     raise UsageError(
-                        f"asks for an attention kernel from elsewhere ({str(name)[:60]!r}).",
+                        f"needs an external attention kernel ({str(name)[:60]!r}).",
                         where=where,
                         cure=f'Remove "{key}" from a local copy.',
                     )
@@ -159,10 +159,7 @@ def check_adapter(folder: Path, base: str) -> str:
             )
     _refuse_code(read_json(folder / "adapter_config.json"), f"{folder}/adapter_config.json")
     if not (folder / "selfteach.json").is_file():
-        return (
-            f"the adapter {folder.name} does not say on which base it was trained: only its "
-            "shapes are checked"
-        )
+        return f"the adapter {folder.name} does not name its base: only its shapes are checked"
     recorded = read_json(folder / "selfteach.json").get("base_fingerprint")
     if recorded != base:
         raise IntegrityError(

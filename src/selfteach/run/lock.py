@@ -31,7 +31,7 @@ class RunLock:
             raise UsageError(
                 f"the run is in use by process {pid}.",
                 where=folder,
-                cure="Wait for it, or stop it; `selfteach status` shows where it stands.",
+                cure="Wait for it, or stop it; `selfteach status` shows its progress.",
             )
         os.ftruncate(self._handle, 0)
         os.pwrite(self._handle, f"{os.getpid()}\n".encode(), 0)

@@ -51,7 +51,7 @@ def recover_ledger(folder: Path) -> dict[str, int]:
                 raise IntegrityError(
                     "nothing of the ledger could be read.",
                     where=path,
-                    cure="Begin afresh with --new.",
+                    cure="Start a new run with --new.",
                 )
             path.replace(folder / f"{LEDGER_FILE}.damaged")
             for tail in ("-wal", "-shm"):

@@ -119,7 +119,7 @@ class Run:
             raise IntegrityError(
                 f"this run began with another {role} ({models[role]}, now {fingerprint}).",
                 where=self.path,
-                cure="Bring that model back, or start afresh with --new.",
+                cure="Bring that model back, or start a new run with --new.",
             )
         self.ledger.set_note("models", models)
         self._write_manifest()
@@ -391,8 +391,8 @@ def _make_changed_error(
         "\n  ".join(["this run began with another configuration:", *lines]),
         where=folder,
         cure=(
-            "\nGive the old values to go on with it, another --out, or, where there is "
-            "one, --new to begin afresh beside the old run."
+            "\nGive the old values to continue it, or another --out. If the command has --new, "
+            "it starts a new run and keeps the old one."
         ),
     )
 
@@ -407,7 +407,7 @@ def make_old_run_error(folder: Path) -> UsageError:
     return UsageError(
         "was made by an earlier version of selfteach, whose settings and keys have other names.",
         where=folder,
-        cure="Teach it again with --new or another --out, or read it with that version.",
+        cure="Run the command again with --new or another --out, or use that version to read it.",
     )
 
 

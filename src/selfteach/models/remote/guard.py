@@ -124,9 +124,9 @@ class RequestThrottle:
         """
         if fault.wait_s > self._max_wait_s:
             raise EndpointError(
-                f"asks to wait {_format_duration(fault.wait_s)} ({fault}).",
+                f"demands a wait of {_format_duration(fault.wait_s)} ({fault}).",
                 where=self._url,
-                cure="Run the same command again then: what is answered is kept.",
+                cure="Run the same command again then: recorded answers are kept.",
             )
         self._clear_at = max(self._clear_at, time.monotonic() + fault.wait_s)
         if not fault.limited:
@@ -136,8 +136,7 @@ class RequestThrottle:
                 f"keeps failing; the last fault: {fault}.",
                 where=self._url,
                 cure=(
-                    "See that the server is well, then run the same command again: what is "
-                    "answered is kept."
+                    "Check the server, then run the same command again: recorded answers are kept."
                 ),
             )
 
@@ -180,7 +179,7 @@ def classify_http_error(
         return EndpointError(
             f"the quota is used up: {summary}.",
             where=url,
-            cure="Raise it, then run the same command again: what is answered is kept.",
+            cure="Raise it, then run the same command again: recorded answers are kept.",
         )
     if status in (401, 403):
         return EndpointError(

@@ -128,7 +128,7 @@ class Program:
             raise EndpointError(
                 f"ended with exit code {code}: {lines[-1][:300]}.",
                 where=self.name,
-                cure="Mend the program; what it answered before is kept.",
+                cure="Correct the program; its earlier answers are kept.",
             )
 
 

@@ -151,7 +151,7 @@ class EndpointConnection:
         Refusals are read and classified here, because the SDK would read them without end.
         """
         if response.headers.get("content-encoding", "identity").lower() not in ("", "identity"):
-            raise TransientError("a compressed answer, which was not asked for")
+            raise TransientError("a compressed answer, which was not requested")
         if 200 <= response.status_code < 300:
             return
         error = _extract_error(await self._read(response.headers, response.aiter_bytes()))
