@@ -129,7 +129,8 @@ def recovery(
         return None
 
     def divide_means(rows: ResampleIndices) -> Vector:
-        return gain[rows].mean(1) / np.maximum(room[rows].mean(1), 0.01)
+        quotients: Vector = gain[rows].mean(1) / np.maximum(room[rows].mean(1), 0.01)
+        return quotients
 
     return _bootstrap(divide_means, float(gain.mean() / under), t.size, seed)
 

@@ -192,22 +192,19 @@ def parse_layers(text: str, count: int, where: str) -> list[int]:
     words = text.replace(",", " ").split()
     if words == ["all"]:
         return list(range(count))
-    numbers = words[1:] if words[:1] == ["last"] else words
-    if (
-        not numbers
-        or not all(n.isdecimal() for n in numbers)
-        or (words[0] == "last" and len(numbers) != 1)
-    ):
+    is_last = words[:1] == ["last"]
+    numbers = words[1:] if is_last else words
+    if not numbers or not all(map(str.isdecimal, numbers)) or (is_last and len(numbers) > 1):
         raise UsageError(
             f"{text!r} names no layers.", where=where, cure='Write "all", "last 4" or "3,7,11".'
         )
-    found = [int(n) for n in numbers]
-    if words[0] == "last":
-        found = list(range(count - found[0], count)) if 0 < found[0] <= count else [-1]
-    if any(not 0 <= n < count for n in found):
+    found = sorted(set(map(int, numbers)))
+    if is_last:
+        found = list(range(count - found[0], count))
+    if not found or found[0] < 0 or found[-1] >= count:
         raise UsageError(
             f"{text!r} names layers that the model lacks.",
             where=where,
             cure=f"The model has layers 0 to {count - 1}.",
         )
-    return sorted(set(found))
+    return found

@@ -61,7 +61,7 @@ class Head:
         parts = [
             -nn.functional.cross_entropy(self(states).float(), wanted, reduction="none")
             for states, wanted in zip(
-                hidden.split(HEAD_ROWS), targets.split(HEAD_ROWS), strict=True
+                torch.split(hidden, HEAD_ROWS), torch.split(targets, HEAD_ROWS), strict=True
             )
         ]
         return torch.cat(parts)
@@ -221,7 +221,7 @@ def _score_rows(
         )
     hidden = out.last_hidden_state.flatten(0, 1)[torch.tensor(reads, device=hf.device)]
     logps = Head(hf.module).token_logps(hidden, torch.tensor(targets, device=hf.device)).cpu()
-    by_text = logps.split([len(text) for row in rows for text in row.texts])
+    by_text = torch.split(logps, [len(text) for row in rows for text in row.texts])
     yield from _collect_by_row(rows, (LogProb(float(one.sum()), len(one)) for one in by_text))
 
 

@@ -311,6 +311,7 @@ def _read_top_logprobs(choice: Mapping[str, Any]) -> Mapping[str, float] | None:
     first = next(iter(logprobs.get("content") or logprobs.get("top_logprobs") or []), None)
     if not isinstance(first, dict):
         return None
+    pairs: list[tuple[Any, Any]]
     entries = first.get("top_logprobs")
     if isinstance(entries, list):
         rows = [entry for entry in entries if isinstance(entry, dict)]
