@@ -89,7 +89,7 @@ def make_ours(hf: HfModel, drawer: Sampler, settings: FeedbackTrainConfig, folde
         before_drawing=lambda: list(
             drawer.stream([Request("warm", make_prompt("Hello"), SamplingParams(1.0, 1.0, 4))])
         ),
-        before_training=lambda: getattr(drawer, "rest", lambda: None)(),
+        before_training=lambda: getattr(drawer, "release_memory", lambda: None)(),
     )
 
 

@@ -168,7 +168,7 @@ def test_an_engine_of_another_package_draws_where_it_is_named(
 ) -> None:
     settings = config.METHOD_CONFIGS["feedback"](engine="say_its_name")
     opened = choose_sampler(tiny_hf, settings.engine)
-    assert (opened.engine, opened.reason) == ("say_its_name", "asked for")
+    assert (opened.engine, opened.reason) == ("say_its_name", "chosen by the user")
     (draw,) = opened.sampler.stream([Request("t", make_prompt("Who?"), GREEDY)])
     assert draw.text == f"by {tiny_hf.fingerprint}"
 

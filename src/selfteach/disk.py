@@ -1,5 +1,7 @@
-"""What a full or failing disk is called: one error with exit code 5 that names the bytes needed and
-the bytes there are. And what may be opened to be read: files alone."""
+"""Errors of a full or failing disk: exit code 5, with the bytes needed and the bytes free.
+
+Also the check that a user's path is a file.
+"""
 
 from __future__ import annotations
 
@@ -20,79 +22,79 @@ RERUN_HINT = "then run the same command again; nothing that was recorded is lost
 def open_file(
     path: Path, *, error: type[SelfteachError] = DataError, cure: str = "Check the path."
 ) -> BufferedReader:
-    """Opens a file that a person named, to be read. A pipe may never give a byte, and a device may
-    never end: neither is opened.
+    """Open a user's file for reading.
+
+    A pipe or a device is refused, because it may give nothing or never end.
 
     Args:
-        error: what is raised.
-        cure: what helps where it cannot be read.
+        error: the class of the error.
+        cure: the cure if the file cannot be read.
 
     Raises:
-        DataError: or another `error`: it cannot be read, or is no file.
+        DataError: or another `error`: it cannot be read, or is not a file.
     """
     try:
         mode = path.stat().st_mode
-        if stat.S_ISREG(mode) or stat.S_ISDIR(
-            mode
-        ):  # a folder is no file either, and the system says so
+        # The system itself refuses to open a folder.
+        if stat.S_ISREG(mode) or stat.S_ISDIR(mode):
             return path.open("rb")
     except OSError as fault:
-        raise error(f"cannot be read ({fault.strerror}).", where=str(path), cure=cure) from fault
+        raise error(f"cannot be read ({fault.strerror}).", where=path, cure=cure) from fault
     raise error(
         "is not a file.",
-        where=str(path),
+        where=path,
         cure="Give a file; what a pipe or a device gives, save to one first.",
     )
 
 
 def get_free_bytes(path: Path) -> int:
-    """Free bytes of the file system that holds `path`, which need not exist yet."""
+    """Return the free bytes of the file system that holds `path`, which need not exist yet."""
     there = path.absolute()
     while not there.exists():
         there = there.parent
     return shutil.disk_usage(there).free
 
 
-def require_free_bytes(path: Path, needed: int) -> None:
-    """Checks before the work that it can be written.
+def require_free_bytes(
+    path: Path, needed: int, cure: str = "Free disk space or give another --out."
+) -> None:
+    """Check the free space before the work.
 
     Raises:
         ResourceError: fewer than `needed` bytes are free.
     """
     if (free := get_free_bytes(path)) < needed:
         raise ResourceError(
-            f"{needed:,} bytes are needed and {free:,} are free.",
-            where=str(path),
-            cure="Free disk space or give another --out.",
+            f"{needed:,} bytes are needed and {free:,} are free.", where=path, cure=cure
         )
 
 
 def make_disk_error(fault: OSError, path: Path, needed: int = 0) -> SelfteachError:
-    """The error of the tree for an error of the operating system."""
+    """Return the selfteach error for an error of the operating system."""
     if fault.errno in DISK_FULL_ERRNOS:
         wanted = f"at least {needed:,} bytes are needed" if needed else "more room is needed"
         limit = " (a file-size limit of the system)" if fault.errno == errno.EFBIG else ""
         return ResourceError(
             f"the disk is full{limit}: {wanted}, {get_free_bytes(path):,} are free.",
-            where=str(path),
+            where=path,
             cure=f"Free disk space, {RERUN_HINT}",
         )
     if fault.errno == errno.EIO:
         return ResourceError(
             "the disk failed to read or write (input/output error).",
-            where=str(path),
+            where=path,
             cure=f"Check the disk or its mount, {RERUN_HINT}",
         )
     return UsageError(
         f"cannot be used ({fault.strerror or fault}).",
-        where=str(path),
+        where=path,
         cure="Check the path and its permissions.",
     )
 
 
 @contextmanager
 def convert_disk_errors(path: Path, needed: int = 0) -> Iterator[None]:
-    """Turns the operating system's errors inside the block into errors of the tree."""
+    """Convert the operating system's errors inside the block to selfteach errors."""
     try:
         yield
     except OSError as fault:

@@ -1,4 +1,4 @@
-"""Files: JSONL whose faults name their line, and writes that are whole or absent."""
+"""JSONL with errors that name their line, and writes that are whole or absent."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 import math
 import os
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -15,22 +16,14 @@ from selfteach.errors import DataError
 from selfteach.text import clean_text
 
 MAX_LINE_BYTES = 8 * 1024 * 1024
-
-
 MAX_DEPTH = 64
-
-
-UTF16_PREFIXES = (
-    b"\xff\xfe",
-    b"\xfe\xff",
-    b"{\x00",
-    b"\x00{",
-)  # how a UTF-16 file begins, with its mark or without
+UTF16_PREFIXES = (b"\xff\xfe", b"\xfe\xff", b"{\x00", b"\x00{")
+"""The first bytes of a UTF-16 file, with its mark or without."""
 
 
 @dataclass(frozen=True, slots=True)
 class BadLine:
-    """A line that could not be read, with its place and its fault."""
+    """Name a line that could not be read, and its fault."""
 
     where: str
     fault: str
@@ -39,27 +32,28 @@ class BadLine:
 def read_jsonl(
     path: Path, bad: list[BadLine] | None = None, cleaned_rows: list[BadLine] | None = None
 ) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yields (`file:line`, object) for each line, its texts made safe by `clean_text`; `cleaned_rows` records
-    the lines where that changed something.
+    """Yield (`file:line`, object) for each line, with texts made safe by `clean_text`.
 
-    A bad line goes to `bad`, or raises where no list is given. Bad is: not JSON as RFC 8259 has it
-    (so no NaN, and no key twice), not an object, not UTF-8, longer than MAX_LINE_BYTES, nested
-    deeper than MAX_DEPTH, or a number that 64 bits cannot hold.
+    A bad line goes to `bad`, or raises if there is no such list. A line is bad if it is not JSON as
+    RFC 8259 has it (so no NaN, and no key twice), not an object, not UTF-8, longer than
+    MAX_LINE_BYTES, nested deeper than MAX_DEPTH, or has a number that 64 bits cannot hold.
+
+    Args:
+        cleaned_rows: receives the lines whose texts were changed.
 
     Raises:
         DataError: the file is missing, is a pipe or a device, is UTF-16, or a line is bad and `bad`
-        is None.
+            is None.
     """
     with open_file(path) as handle:
         if handle.peek(2)[:2] in UTF16_PREFIXES:
             raise DataError(
                 "is UTF-16 or UTF-32, not UTF-8.",
-                where=str(path),
+                where=path,
                 cure="Convert it: iconv -f utf-16 -t utf-8.",
             )
-        number = 0
-        while line := handle.readline(MAX_LINE_BYTES + 1):
-            number += 1
+        lines = iter(lambda: handle.readline(MAX_LINE_BYTES + 1), b"")
+        for number, line in enumerate(lines, 1):
             where = f"{path.name}:{number}"
             try:
                 row = _parse_line(line, handle)
@@ -67,7 +61,7 @@ def read_jsonl(
             except ValueError as fault:
                 if bad is None:
                     raise DataError(
-                        f"{fault}.", where=where, cure="Mend or remove the line."
+                        f"{fault}.", where=where, cure="Correct or remove the line."
                     ) from None
                 bad.append(BadLine(where, str(fault)))
                 continue
@@ -79,8 +73,8 @@ def read_jsonl(
 
 
 def _parse_line(line: bytes, handle: IO[bytes]) -> dict[str, Any] | None:
-    """The object of a line, or None where the line is blank; reads past the rest of a line that is
-    too long.
+    """Return the object of a line, or None for a blank one; skip the rest of a line that is too
+    long.
     """
     if len(line) > MAX_LINE_BYTES:
         while line and not line.endswith(b"\n"):
@@ -102,11 +96,12 @@ def _parse_line(line: bytes, handle: IO[bytes]) -> dict[str, Any] | None:
 
 
 def parse_json(text: str) -> Any:
-    """JSON as RFC 8259 has it: no NaN, no key twice, no number beyond 64 bits, not nested deeper
-    than MAX_DEPTH.
+    """Parse JSON as RFC 8259 has it.
+
+    It accepts no NaN, no key twice, no number beyond 64 bits, and no nesting deeper than MAX_DEPTH.
 
     Raises:
-        ValueError: it is not.
+        ValueError: the text is not such JSON.
     """
     try:
         value = json.loads(
@@ -155,7 +150,7 @@ def _is_deeper(value: Any, depth: int) -> bool:
 
 
 def clean_json(value: Any) -> Any:
-    """A JSON value with every text in it made safe by `clean_text`.
+    """Return a JSON value with every text in it made safe by `clean_text`.
 
     Raises:
         ValueError: two keys of an object become one.
@@ -168,27 +163,34 @@ def clean_json(value: Any) -> Any:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Writes a whole file or none: to a temporary file beside it, fsynced, then renamed (invariant
-    1).
+    """Write a whole file or none (invariant 1).
+
+    A temporary file beside it is synced, then renamed.
     """
     write_bytes(path, text.encode("utf-8", "replace"))
 
 
 def write_bytes(path: Path, data: bytes) -> None:
-    """As `write_text`, for bytes."""
+    """Write bytes as `write_text`."""
+    with replace_file(path) as temporary, temporary.open("wb") as handle:
+        handle.write(data)
+        handle.flush()
+        os.fsync(handle.fileno())
+
+
+@contextmanager
+def replace_file(path: Path) -> Iterator[Path]:
+    """Yield a temporary path beside a file; at the end of the block it replaces the file."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        with temporary.open("wb") as handle:
-            handle.write(data)
-            handle.flush()
-            os.fsync(handle.fileno())
+        yield temporary
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
 
 
 def write_jsonl(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
-    """Writes one JSON object a line, atomically."""
+    """Write one JSON object a line, atomically."""
     write_text(
         path, "".join(json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n" for row in rows)
     )

@@ -1,8 +1,7 @@
-"""What moves between the rooms. Plain frozen values; reading them from JSONL names file and line of
-every fault.
+"""The values that move between packages: plain, frozen, and readable from JSON.
 
-A *request* asks for one answer; a *draw* is that answer. An *example* is one training record.
-`logp` is a summed natural-log probability of an answer, `token_logp` is per token, both in nats.
+A *request* asks for one answer; a *completion* is that answer. An *example* is one training record.
+`logp` is the summed natural-log probability of an answer, `token_logp` is per token, both in nats.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ ROLES = ("system", "user", "assistant")
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One turn of a conversation."""
+    """Represent one turn of a conversation."""
 
     role: Role
     content: str
@@ -35,38 +34,39 @@ it stands.
 
 
 def make_prompt(text: str, *, system: str = "") -> tuple[Message, ...]:
-    """The commonest prompt: one user turn, after a system message if there is one."""
+    """Return the most common prompt: one user turn, after a system message if there is one."""
     return ((Message("system", system),) if system else ()) + (Message("user", text),)
 
 
 def get_user_text(prompt: Prompt) -> str:
-    """The words of the last user turn: what a person would call "the prompt"."""
+    """Return the words of the last user turn: what a person would call "the prompt"."""
     if isinstance(prompt, str):
         return prompt
     return next((m.content for m in reversed(prompt) if m.role == "user"), "")
 
 
 def dump_canonical_json(value: Any) -> str:
-    """Canonical JSON: sorted keys, no spaces, text as it is. What ids are hashed from."""
+    """Return canonical JSON: sorted keys, no spaces, text unescaped. Ids are hashed from it."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
 def digest(value: Any) -> str:
-    """The first 24 hexadecimal digits of SHA-256 over canonical JSON."""
-    return hashlib.sha256(dump_canonical_json(value).encode("utf-8", "surrogatepass")).hexdigest()[
-        :24
-    ]
+    """Return the first 24 hexadecimal digits of SHA-256 over canonical JSON."""
+    data = dump_canonical_json(value).encode("utf-8", "surrogatepass")
+    return hashlib.sha256(data).hexdigest()[:24]
 
 
 def prompt_to_json(prompt: Prompt) -> Any:
-    """A prompt as JSON: a string, or a list of {role, content}."""
+    """Return a prompt as JSON: a string, or a list of {role, content}."""
     return prompt if isinstance(prompt, str) else [asdict(m) for m in prompt]
 
 
 @dataclass(frozen=True, slots=True)
 class SamplingParams:
-    """How an answer is drawn. Temperature 0 is greedy. `max_tokens` bounds the answer; `stop` ends
-    it before any of these texts.
+    """Hold the parameters of sampling.
+
+    Temperature 0 is greedy. `max_tokens` bounds the answer; `stop` ends it before any of these
+    texts.
     """
 
     temperature: float = 1.0
@@ -80,7 +80,10 @@ GREEDY = SamplingParams(temperature=0.0)
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One answer to be drawn. `draw` numbers the draws of one prompt; `seed` is the run's."""
+    """Ask for one answer.
+
+    `draw` numbers the completions of one prompt; `seed` is the run's.
+    """
 
     stage: str
     prompt: Prompt
@@ -89,29 +92,29 @@ class Request:
     seed: int = 0
 
     def id(self, fingerprint: str) -> str:
-        """The hash of what produces the answer (invariant 2)."""
-        drawn = {
+        """Return the hash of all that determines the answer (invariant 2)."""
+        sampling = {
             **asdict(self.sampling),
             "temperature": float(self.sampling.temperature),
             "top_p": float(self.sampling.top_p),
         }
         return digest(
-            [self.stage, fingerprint, prompt_to_json(self.prompt), drawn, self.draw, self.seed]
+            [self.stage, fingerprint, prompt_to_json(self.prompt), sampling, self.draw, self.seed]
         )
 
 
 def derive_seed(request_id: str) -> int:
-    """The random seed of a request, in [0, 2^63), derived from its id and from nothing else."""
+    """Return the random seed of a request, in [0, 2^63), derived from its id alone."""
     return int(request_id[:16], 16) >> 1
 
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """One drawn answer. `finish` is "stop", or "length" where `max_tokens` cut it; `tokens` counts
-    the answer's tokens.
+    """Hold one sampled answer.
 
-    `reused_tokens`: how many of the prompt's tokens the engine had computed before, for another
-    draw; no part of what was drawn.
+    `finish` is "stop", or "length" if `max_tokens` ended it; `tokens` counts the answer's tokens.
+    `reused_tokens` counts prompt tokens that the engine had computed before, for another
+    completion.
     """
 
     id: str
@@ -124,8 +127,9 @@ class Completion:
 
 @dataclass(frozen=True, slots=True)
 class Continuations:
-    """Texts to be scored after one prompt. An answer in a chat is scored with the end-of-turn token
-    (`end=True`).
+    """Hold texts to be scored after one prompt.
+
+    `end` scores an answer in a chat with its end-of-turn token.
     """
 
     prompt: Prompt
@@ -133,7 +137,7 @@ class Continuations:
     end: bool = False
 
     def id(self, fingerprint: str) -> str:
-        """The hash of what produces the score."""
+        """Return the hash of all that determines the score."""
         return digest(
             ["score", fingerprint, prompt_to_json(self.prompt), list(self.texts), self.end]
         )
@@ -141,37 +145,40 @@ class Continuations:
 
 @dataclass(frozen=True, slots=True)
 class LogProb:
-    """log p(text | prompt) in nats, summed over `tokens` tokens."""
+    """Hold log p(text | prompt) in nats, summed over `tokens` tokens."""
 
     logp: float
     tokens: int
 
     @property
     def token_logp(self) -> float:
-        """Nats per token."""
+        """Return nats per token."""
         return self.logp / max(self.tokens, 1)
 
 
+ItemScores = tuple[str, tuple[LogProb, ...]]
+"""The id of a `Continuations`, and the log-probability of each of its texts."""
 ExampleRole = Literal["learn", "hold"]
-"""`learn`: what is taught. `hold`: the base's own answers, or answers that needed no correction;
-they hold the base in place.
-"""
+"""`learn`: examples of the material. `hold`: the base's own answers, or answers that needed no
+correction; they hold the base in place."""
 LEARN: ExampleRole = "learn"
 HOLD: ExampleRole = "hold"
 GENERAL = "general"
-"""The kind of examples that have nothing to do with the material."""
+"""The kind of examples outside the material."""
 HELD_KINDS = ("near", "general", "kept")
-"""Kinds of examples that hold the base in place unless they say otherwise."""
+"""Kinds of examples that hold the base in place by default."""
 
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One training record. `kind` chooses the objectives (`in_scope`, `near`, `general`, ...);
-    `rejected` may be absent. `role` says whether it is learned or holds the base in place; where it
-    is not given it follows from `HELD_KINDS`.
+    """Represent one training record.
 
-    `prompt`, `chosen` and `rejected` are written as messages, or as texts where the prompt is one,
-    so that `datasets` and every TRL trainer load them as they are.
+    `kind` chooses the objectives (`in_scope`, `near`, `general`, ...); `rejected` may be absent.
+    `role` tells whether the example is learned or holds the base in place; by default it follows
+    from `HELD_KINDS`.
+
+    `prompt`, `chosen` and `rejected` are written as messages, or as texts if the prompt is one, so
+    that `datasets` and every TRL trainer load them unchanged.
     """
 
     id: str
@@ -190,11 +197,11 @@ class Example:
 
     @property
     def turns(self) -> tuple[Message, ...]:
-        """The prompt as messages."""
+        """Return the prompt as messages."""
         return make_prompt(self.prompt) if isinstance(self.prompt, str) else self.prompt
 
     def to_json(self) -> dict[str, Any]:
-        """The row of examples.jsonl."""
+        """Return the row of examples.jsonl."""
         return {
             "id": self.id,
             "kind": self.kind,
@@ -211,12 +218,15 @@ class Example:
 
     @staticmethod
     def from_json(row: Mapping[str, Any], where: str = "") -> Example:
-        """The inverse of `to_json`.
+        """Return the example of a row of `to_json`.
 
         Raises:
             DataError: a field is missing or has another form.
         """
+        role = row.get("role")
         try:
+            if role not in ("learn", "hold", None):
+                raise ValueError("a role of learn or hold")
             return Example(
                 id=str(row["id"]),
                 kind=str(row["kind"]),
@@ -227,7 +237,7 @@ class Example:
                 else None,
                 scores=dict(row.get("scores") or {}),
                 source=dict(row.get("source") or {}),
-                role=_role(row.get("role")),
+                role=role,
             )
         except (KeyError, ValueError, TypeError) as fault:
             raise DataError(
@@ -237,19 +247,12 @@ class Example:
             ) from fault
 
 
-def _role(value: Any) -> ExampleRole | None:
-    if value in ("learn", "hold", None):
-        found: ExampleRole | None = value
-        return found
-    raise ValueError("a role of learn or hold")
-
-
 def _parse_prompt(value: Any, where: str) -> Prompt:
     return clean_text(value) if isinstance(value, str) else parse_messages(value, where)
 
 
 def _parse_answer(turns: Any) -> str:
-    """The words of an answer: a list that ends in the assistant's turn, or the words themselves."""
+    """Return the words of an answer: a list that ends in the assistant's turn, or the words."""
     last = turns[-1] if isinstance(turns, list) and turns else {"content": turns}
     if not isinstance(last, dict) or not isinstance(last.get("content"), str):
         raise ValueError("an answer")
@@ -257,7 +260,7 @@ def _parse_answer(turns: Any) -> str:
 
 
 def parse_messages(value: Any, where: str = "") -> tuple[Message, ...]:
-    """Messages from JSON: a list of {role, content}, or a string that stands for one user turn.
+    """Return messages from JSON: a list of {role, content}, or a string for one user turn.
 
     Raises:
         DataError: another form, an unknown role, or no turn at all.
@@ -288,7 +291,7 @@ def parse_messages(value: Any, where: str = "") -> tuple[Message, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """A number of the exam with its 95 % interval and the count behind it."""
+    """Hold a number of the exam with its 95 % interval and the count behind it."""
 
     value: float
     low: float

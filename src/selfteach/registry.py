@@ -1,8 +1,7 @@
-"""Every name that a user can type, and where it lives. Imports no room: a name is looked up only
-when it is used.
+"""Every name that a user can type, and its place in the code.
 
-Other packages add names through entry points of the group `selfteach.<group>`, for instance
-`selfteach.objectives`.
+Nothing is imported before a name is used. Other packages add names through entry points of the
+group `selfteach.<group>`, for instance `selfteach.objectives`.
 """
 
 from __future__ import annotations
@@ -62,7 +61,7 @@ BUILT_IN_NAMES: dict[str, dict[str, str]] = {
     },
     "engines": {
         "openvino": "selfteach.models.openvino:OpenVino",
-        "hf": "selfteach.models.engines:draw_with_hf",
+        "hf": "selfteach.models.engines:sample_with_transformers",
     },
 }
 
@@ -97,12 +96,12 @@ def plug_ins(group: str) -> dict[str, str]:
 
 
 def describe_group(group: str) -> str:
-    """Return what one name of a group is called: "judge", "knowledge judge", ..."""
+    """Return the noun for one name of a group: "judge", "knowledge judge", ..."""
     return group.rstrip("s").replace("_", " ")
 
 
 def load_registered(group: str, name: str) -> Any:
-    """The object behind a name.
+    """Return the object of a name.
 
     Raises:
         UsageError: no such name; the message offers the nearest ones.
@@ -117,7 +116,7 @@ def load_registered(group: str, name: str) -> Any:
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """A hint for a mistyped name: the nearest one, or all of them."""
+    """Return a hint for a mistyped name: the nearest one, or all of them."""
     known = sorted(known)
     near = difflib.get_close_matches(name, known, n=1)
     return f'Did you mean "{near[0]}"?' if near else f"Known: {', '.join(known)}."

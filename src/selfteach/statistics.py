@@ -1,11 +1,12 @@
-"""Numbers with their 95 % intervals. Everything is seeded and vectorised; every degenerate case is
+"""Numbers with their 95 % intervals; everything is seeded and vectorised, every degenerate case
 defined.
 
-Source: Wilson (1927) for a share; the percentile bootstrap (Efron 1979) for everything else, over
-whole units (prompts, answers), because several draws or tokens of one unit are not independent.
-Departs: a bootstrap of values that are all the same has no width, which claims certainty from, say,
-12 prompts. Where the possible range is known, the interval then gets the width that Wilson's has
-   for 0 of n.
+Source: Wilson (1927) for a share; the percentile bootstrap (Efron 1979) for everything else. It
+resamples whole units (prompts, answers), because several completions or tokens of one unit are not
+independent.
+
+Departs: a bootstrap of equal values has no width, which claims certainty from, say, 12 prompts. If
+the possible range is known, the interval then gets the width that Wilson's has for 0 of n.
 """
 
 from __future__ import annotations
@@ -23,21 +24,22 @@ MIN_DENOMINATOR = 0.1
 _CHUNK = 1 << 21  # numbers held at once
 Vector = NDArray[np.float64]
 ResampleIndices = NDArray[np.int32]
+Limits = tuple[float, float]
 
 
 def share(flags: Sequence[bool] | NDArray[np.bool_]) -> Measure:
-    """The share of true flags in [0, 1], with Wilson's interval. Of no flags: 0 within [0, 1], n =
-    0.
+    """Return the share of true flags in [0, 1], with Wilson's interval.
 
     With p = k/n, the interval is (p + z^2/2n +- z sqrt(p(1-p)/n + z^2/4n^2)) / (1 + z^2/n). For 0
-    of n it is [0, z^2/(n + z^2)].
+    of n it is [0, z^2/(n + z^2)]. Without flags the share is 0 within [0, 1], n = 0.
     """
     found = np.asarray(flags, dtype=np.float64)
     n = found.size
     if n == 0:
         return Measure(0.0, 0.0, 1.0, 0)
     p = float(found.mean())
-    middle, half = p + Z**2 / (2 * n), Z * np.sqrt(p * (1 - p) / n + Z**2 / (4 * n**2))
+    middle = p + Z**2 / (2 * n)
+    half = Z * np.sqrt(p * (1 - p) / n + Z**2 / (4 * n**2))
     scale = 1 + Z**2 / n
     return Measure(
         p,
@@ -47,20 +49,19 @@ def share(flags: Sequence[bool] | NDArray[np.bool_]) -> Measure:
     )
 
 
-def mean(values: ArrayLike, *, seed: int = 0, limits: tuple[float, float] | None = None) -> Measure:
-    """The mean of one value a unit, with its bootstrap interval.
+def mean(values: ArrayLike, *, seed: int = 0, limits: Limits | None = None) -> Measure:
+    """Return the mean of one value a unit, with its bootstrap interval.
 
     Args:
-        values: (n,) one number a unit, for instance the share of a prompt's draws that keep the
-            rule.
-        limits: the least and greatest value that a unit can have, where they are known.
+        values: (n,) one number a unit, for instance the share of a prompt's completions that keep
+            the rule.
+        limits: the least and greatest value that a unit can have, if they are known.
     """
     found = _to_vector(values)
     if found.size == 0:
         return Measure(0.0, *(limits or (0.0, 0.0)), 0)
     value = float(found.mean())
-    low, high = _compute_interval(_resample(lambda drawn: found[drawn].mean(1), found.size, seed))
-    return Measure(value, *_widen_interval(value, low, high, found.size, limits), found.size)
+    return _bootstrap(lambda rows: found[rows].mean(1), value, found.size, seed, limits)
 
 
 def ratio(
@@ -68,120 +69,115 @@ def ratio(
     denominators: ArrayLike,
     *,
     seed: int = 0,
-    limits: tuple[float, float] | None = None,
+    limits: Limits | None = None,
 ) -> Measure:
-    """Sum over sum, units resampled as a whole: nats over tokens, by answer. n counts units.
+    """Return sum over sum, with units resampled as a whole: nats over tokens, by answer.
 
     Args:
-        numerators, denominators: (n,) of each unit; denominators are not negative. Their sum being
-            0 gives 0, n = 0.
+        numerators, denominators: (n,) of each unit; denominators are not negative. If their sum is
+            0, the result is 0, n = 0. n counts units.
     """
-    over, under = _to_vector(numerators), _to_vector(denominators)
+    over = _to_vector(numerators)
+    under = _to_vector(denominators)
     if under.size == 0 or under.sum() == 0:
         return Measure(0.0, *(limits or (0.0, 0.0)), 0)
     value = float(over.sum() / under.sum())
 
-    def of(drawn: ResampleIndices) -> Vector:
-        below = under[drawn].sum(1)
-        return np.where(below > 0, over[drawn].sum(1) / np.where(below > 0, below, 1.0), value)
+    def divide_sums(rows: ResampleIndices) -> Vector:
+        below = under[rows].sum(1)
+        return np.where(below > 0, over[rows].sum(1) / np.where(below > 0, below, 1.0), value)
 
-    low, high = _compute_interval(_resample(of, under.size, seed))
-    return Measure(value, *_widen_interval(value, low, high, under.size, limits), under.size)
+    return _bootstrap(divide_sums, value, under.size, seed, limits)
 
 
 def paired_bootstrap(
-    a: ArrayLike, b: ArrayLike, *, seed: int = 0, limits: tuple[float, float] | None = (-1.0, 1.0)
+    a: ArrayLike, b: ArrayLike, *, seed: int = 0, limits: Limits | None = (-1.0, 1.0)
 ) -> Measure:
-    """mean(a) - mean(b) over the same units, the pairs resampled together.
+    """Return mean(a) - mean(b) over the same units, the pairs resampled together.
 
     Args:
         a, b: (n,) values of the same unit in the same place: flags, shares, scores.
         limits: the least and greatest difference that a unit can have; (-1, 1) for shares, None
             where there is none.
 
-    Raises:
-        ValueError: the lengths differ.
+    Raises: ValueError: the lengths differ.
     """
-    left, right = _to_vector(a), _to_vector(b)
-    if left.size != right.size:
-        raise ValueError(f"paired values of {left.size} and {right.size} units")
+    left, right = _to_paired_vectors(a, b)
     return mean(left - right, seed=seed, limits=limits)
 
 
 def recovery(
     tuned: ArrayLike, prompted: ArrayLike, base: ArrayLike, *, seed: int = 0
 ) -> Measure | None:
-    """AR = (taught - base) / (prompted - base): how much of what the prompt does the weights do. 1
-    is all of it.
+    """Return AR = (tuned - base) / (prompted - base), the weights' part of the prompt's effect.
 
-    None where prompted - base < 0.1: the prompted teacher does not follow, or does worse than the
-    base, and the quotient says nothing. In resamples the denominator is at least 0.01, so that
-    every bound is finite.
+    AR is 1 if the weights do all that the prompt does. It is None if prompted - base < 0.1: the
+    prompted model does not follow, or does worse than the base, and the quotient has no meaning. In
+    resamples the denominator is at least 0.01, so that every bound is finite.
 
     Args:
-        taught, prompted, base: (n,) values of the same units.
+        tuned, prompted, base: (n,) values of the same units.
 
     Raises:
         ValueError: the lengths differ.
     """
-    t, p, b = _to_vector(tuned), _to_vector(prompted), _to_vector(base)
-    if not t.size == p.size == b.size:
-        raise ValueError(f"paired values of {t.size}, {p.size} and {b.size} units")
-    under = float((p - b).mean()) if t.size else 0.0
+    t, p, b = _to_paired_vectors(tuned, prompted, base)
+    gain = t - b
+    room = p - b
+    under = float(room.mean()) if t.size else 0.0
     if under < MIN_DENOMINATOR - 1e-12:
         return None
-    gain, room = t - b, p - b
-    quotients = _resample(
-        lambda drawn: gain[drawn].mean(1) / np.maximum(room[drawn].mean(1), 0.01), t.size, seed
-    )
-    return Measure(float((t - b).mean() / under), *_compute_interval(quotients), t.size)
+
+    def divide_means(rows: ResampleIndices) -> Vector:
+        quotients: Vector = gain[rows].mean(1) / np.maximum(room[rows].mean(1), 0.01)
+        return quotients
+
+    return _bootstrap(divide_means, float(gain.mean() / under), t.size, seed)
 
 
 def auroc(labels: Sequence[bool], values: ArrayLike, *, seed: int = 0) -> Measure:
-    """The probability that a true item has a higher value than a false one, ties counting one half.
+    """Return the probability that a true item has a higher value than a false one.
 
-    The bootstrap resamples within each label. Where one label is missing nothing can be said: 0.5
-    within [0, 1]. Where no resample differs (complete separation), the interval is Wilson's for a
-    share of the rarer label's count.
+    Ties count one half. The bootstrap resamples within each label. If one label is missing, the
+    result is 0.5 within [0, 1]. If no resample differs (complete separation), the interval is
+    Wilson's for a share of the rarer label's count.
 
     Args:
-        labels: (n,) whether each item is what the value should rank high.
+        labels: (n,) whether the value should rank the item high.
         values: (n,) finite numbers.
 
     Raises:
         ValueError: the lengths differ, or a value is not a number.
     """
     truth, scores = _check_labels(labels, values)
-    high, low = scores[truth], scores[~truth]
+    high = scores[truth]
+    low = scores[~truth]
     if not high.size or not low.size:
         return Measure(0.5, 0.0, 1.0, scores.size)
+    pairs = high.size * low.size
     order = np.sort(low)
     wins = (np.searchsorted(order, high, "left") + np.searchsorted(order, high, "right")) / 2
-    value = float(wins.sum() / (high.size * low.size))
-    beats = (high[:, None] > low[None, :]) + 0.5 * (
-        high[:, None] == low[None, :]
-    )  # (positives, negatives)
+    value = float(wins.sum() / pairs)
+    # (positives, negatives)
+    beats = (high[:, None] > low[None, :]) + 0.5 * (high[:, None] == low[None, :])
     rng = np.random.default_rng(seed)
-    drawn = []
-    for count in _split_resamples(high.size + low.size):
+    resampled = []
+    for count in _split_resamples(scores.size):
         rows, columns = (
             rng.multinomial(k, np.full(k, 1 / k), size=count).astype(np.float64)
             for k in (high.size, low.size)
         )
-        drawn.append(((rows @ beats) * columns).sum(1) / (high.size * low.size))
-    least, most = _compute_interval(np.concatenate(drawn))
-    return Measure(
-        value,
-        *_widen_interval(value, least, most, min(high.size, low.size), (0.0, 1.0)),
-        scores.size,
-    )
+        resampled.append(((rows @ beats) * columns).sum(1) / pairs)
+    rarer = min(high.size, low.size)
+    interval = _compute_interval(value, np.concatenate(resampled), rarer, (0.0, 1.0))
+    return Measure(value, *interval, scores.size)
 
 
 def best_threshold(labels: Sequence[bool], values: ArrayLike) -> float:
-    """The threshold t for "true where value > t" with the highest balanced accuracy: the middle of
-    the widest gap that has it.
+    """Return the threshold t of "true if value > t" with the highest balanced accuracy.
 
-    Where no gap is better than saying "false" to everything, the greatest value, which says that.
+    It is the middle of the widest gap that has this accuracy. If no gap is better than "false" for
+    everything, it is the greatest value, which has that effect.
 
     Raises:
         ValueError: the lengths differ, a value is not a number, or there is none.
@@ -194,7 +190,8 @@ def best_threshold(labels: Sequence[bool], values: ArrayLike) -> float:
         return float(cuts[-1])
     above = np.array([truth[scores > cut].sum() / truth.sum() for cut in cuts[:-1]])
     below = np.array([(~truth)[scores <= cut].sum() / (~truth).sum() for cut in cuts[:-1]])
-    balanced, gaps = np.round((above + below) / 2, 12), np.diff(cuts)
+    balanced = np.round((above + below) / 2, 12)
+    gaps = np.diff(cuts)
     if balanced.max() <= 0.5:
         return float(cuts[-1])
     best = max(range(gaps.size), key=lambda i: (balanced[i], gaps[i]))
@@ -202,7 +199,8 @@ def best_threshold(labels: Sequence[bool], values: ArrayLike) -> float:
 
 
 def _check_labels(labels: Sequence[bool], values: ArrayLike) -> tuple[NDArray[np.bool_], Vector]:
-    truth, scores = np.asarray(labels, dtype=bool).ravel(), _to_vector(values)
+    truth = np.asarray(labels, dtype=bool).ravel()
+    scores = _to_vector(values)
     if truth.size != scores.size:
         raise ValueError(f"{truth.size} labels for {scores.size} values")
     return truth, scores
@@ -215,36 +213,48 @@ def _to_vector(values: ArrayLike) -> Vector:
     return found
 
 
+def _to_paired_vectors(*values: ArrayLike) -> list[Vector]:
+    vectors = [_to_vector(one) for one in values]
+    sizes = [str(vector.size) for vector in vectors]
+    if len(set(sizes)) > 1:
+        raise ValueError(f"paired values of {' and '.join(sizes)} units")
+    return vectors
+
+
 def _split_resamples(width: int) -> Iterator[int]:
-    """RESAMPLES in parts, so that a part times `width` stays within memory."""
-    left = RESAMPLES
-    while left > 0:
-        yield min(left, max(1, _CHUNK // width))
-        left -= max(1, _CHUNK // width)
+    """Yield RESAMPLES in parts, so that a part times `width` fits into memory."""
+    part = max(1, _CHUNK // width)
+    for start in range(0, RESAMPLES, part):
+        yield min(part, RESAMPLES - start)
 
 
-def _resample(statistic: Callable[[ResampleIndices], Vector], n: int, seed: int) -> Vector:
-    """The statistic of RESAMPLES bootstrap resamples, each given as the units drawn: (rows, n) ->
-    (rows,).
+def _bootstrap(
+    statistic: Callable[[ResampleIndices], Vector],
+    value: float,
+    n: int,
+    seed: int,
+    limits: Limits | None = None,
+) -> Measure:
+    """Return a value with the interval of its bootstrap over n units.
+
+    The statistic takes the units of each resample (rows, n) and returns (rows,).
     """
     rng = np.random.default_rng(seed)
-    return np.concatenate(
-        [statistic(rng.integers(n, size=(rows, n), dtype=np.int32)) for rows in _split_resamples(n)]
-    )
+    parts = [
+        statistic(rng.integers(n, size=(rows, n), dtype=np.int32)) for rows in _split_resamples(n)
+    ]
+    return Measure(value, *_compute_interval(value, np.concatenate(parts), n, limits), n)
 
 
-def _compute_interval(drawn: Vector) -> tuple[float, float]:
-    low, high = np.quantile(drawn, [0.025, 0.975])
-    return float(low), float(high)
-
-
-def _widen_interval(
-    value: float, low: float, high: float, n: int, limits: tuple[float, float] | None
+def _compute_interval(
+    value: float, resampled: Vector, n: int, limits: Limits | None
 ) -> tuple[float, float]:
-    """The interval; where it has no width and the range of a unit is known, what an unseen share of
-    z^2/(n + z^2) units could change.
+    """Return the interval, widened if it has no width and the range of a unit is known.
+
+    Its width is then the change by an unseen share of z^2/(n + z^2) units.
     """
+    low, high = np.quantile(resampled, [0.025, 0.975])
     if limits is None or high - low > 1e-12:
-        return low, high
+        return float(low), float(high)
     unseen = Z**2 / (n + Z**2)
     return value - unseen * (value - limits[0]), value + unseen * (limits[1] - value)

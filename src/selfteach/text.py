@@ -1,4 +1,4 @@
-"""Text: what makes untrusted text safe, and its sentences. Done once, at the reader."""
+"""Cleaning of untrusted text, and its sentences."""
 
 from __future__ import annotations
 
@@ -13,9 +13,12 @@ _UNSAFE = re.compile(
 
 
 def clean_text(text: str) -> str:
-    """The text without what breaks tokenizers, databases, terminals and pages: lone surrogates and
-    control characters become U+FFFD, line and paragraph separators become newlines, byte-order
-    marks and direction overrides vanish. Done once, at the reader."""
+    """Return the text without characters that break tokenizers, databases, terminals and pages.
+
+    Lone surrogates and control characters become U+FFFD, line and paragraph separators become
+    newlines, byte-order marks and direction overrides vanish. Only readers of files and replies
+    call this.
+    """
     return _UNSAFE.sub(_replace_unsafe, text)
 
 
@@ -32,7 +35,15 @@ _SENTENCE_END = re.compile(r"([.!?][\"'”’)\]]*)\s+|([。！？][」』”’
 
 
 def split_sentences(text: str) -> Sequence[str]:
-    """The sentences of a text: ended by . ! ? before white space, by their Chinese and Japanese
-    forms, or by a line break.
+    """Return the sentences of a text.
+
+    A sentence ends with . ! ? before white space, with their Chinese and Japanese forms, or with a
+    line break.
     """
     return [part.strip() for part in _SENTENCE_END.sub(r"\1\2\n", text).split("\n") if part.strip()]
+
+
+def cut_at_stop(text: str, stops: Sequence[str]) -> str:
+    """Return the text before the first stop text in it, or all of it."""
+    places = [text.find(stop) for stop in stops if stop]
+    return text[: min((place for place in places if place >= 0), default=len(text))]

@@ -19,7 +19,7 @@ from tiny import examples
 
 from selfteach import cli, config
 from selfteach.errors import UsageError
-from selfteach.export.merge import export_lora, merge_adapter, why_not_merged
+from selfteach.export.merge import explain_why_not_merged, export_lora, merge_adapter
 from selfteach.models.hf import HfModel
 from selfteach.records import make_prompt
 from selfteach.train.train import train
@@ -125,8 +125,8 @@ def test_what_no_lora_does_exactly_is_refused(
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ({"adapter": "prompt"}, "a soft prompt stands before every prompt"),
-        ({"adapter": "bottleneck"}, "bottleneck layers stand between"),
+        ({"adapter": "prompt"}, "a soft prompt comes before every prompt"),
+        ({"adapter": "bottleneck"}, "bottleneck layers come between"),
         ({"adapter": "reft"}, "reft edits stream at f1"),
     ],
     ids=["prompt", "bottleneck", "reft"],
@@ -141,7 +141,7 @@ def test_what_is_no_change_of_weights_is_refused_with_what_to_do(
     run = tmp_path / "run"
     adapter = taught(tiny, run, settings)
     (run / "config.yaml").write_text(f"model: {tiny}\n")
-    assert words in why_not_merged(adapter)
+    assert words in explain_why_not_merged(adapter)
     assert cli.run_command(["merge", "--run", str(run), "--out", str(tmp_path / "merged")]) == 2
     said = capfd.readouterr().err
     assert words in said
@@ -169,7 +169,7 @@ def test_a_folder_that_holds_something_is_left_alone(
     out.mkdir()
     (out / "mine").write_text("mine")
     assert cli.run_command(["merge", "--run", str(run), "--out", str(out)]) == 2
-    assert "is there already" in capfd.readouterr().err
+    assert "exists already" in capfd.readouterr().err
     assert [path.name for path in out.iterdir()] == ["mine"]
     (out / "mine").unlink()
     assert cli.run_command(["merge", "--run", str(run), "--out", str(out), "--json"]) == 0

@@ -47,7 +47,7 @@ def test_without_a_place_for_them_the_first_one_stops(tmp_path: Path) -> None:
     path.write_bytes(b"\n".join(LINES))
     rows = read_jsonl(path)
     assert next(rows)[1] == {"a": 1}
-    with pytest.raises(DataError, match=r"rows.jsonl:2: not JSON .*Mend or remove the line"):
+    with pytest.raises(DataError, match=r"rows.jsonl:2: not JSON .*Correct or remove the line"):
         next(rows)
 
 

@@ -87,7 +87,7 @@ def test_a_wait_beyond_the_cap_pauses_the_run_at_once(header: str) -> None:
     with hostile(refuse(429, "slow down", Retry_After=header)) as server:
         began = time.monotonic()
         with pytest.raises(
-            EndpointError, match=r"asks to wait \d+ (minutes|hours).*what is answered is kept"
+            EndpointError, match=r"demands a wait of \d+ (minutes|hours).*recorded answers are kept"
         ) as caught:
             list(Endpoint(server.address, concurrency=1).stream(requests(5)))
         assert time.monotonic() - began < 30, "a pause of a minute is still kept"

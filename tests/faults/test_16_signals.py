@@ -48,7 +48,7 @@ from selfteach.run.signals import handle_interrupts
 engine = OpenVino(HfModel.load(sys.argv[1], dtype="float32", device="cpu"), Path(sys.argv[2]))
 try:
     with handle_interrupts(lambda line: None):
-        engine.rest()
+        engine.release_memory()
         os.kill(os.getpid(), signal.SIGINT)
 except KeyboardInterrupt:
     sys.exit(130)

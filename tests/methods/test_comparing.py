@@ -262,7 +262,7 @@ def test_a_fault_of_one_cell_is_said_and_the_others_are_compared(run: Path, tmp_
     )
     assert code == 0
     assert [row["name"] for row in found["rows"]] == ["reft-own"]
-    assert "names layers that there are not" in found["left_out"]["closed_form"]
+    assert "names layers that the model lacks" in found["left_out"]["closed_form"]
 
 
 def test_nothing_is_drawn_that_the_table_does_not_show(

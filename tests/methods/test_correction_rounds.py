@@ -40,7 +40,7 @@ class Rested(Recorded):
 
     rested = False
 
-    def rest(self) -> None:
+    def release_memory(self) -> None:
         self.rested = True
 
 

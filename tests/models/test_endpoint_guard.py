@@ -142,7 +142,7 @@ def test_a_pause_is_spread_by_a_tenth(monkeypatch: pytest.MonkeyPatch, clock: Cl
 def test_the_longest_pause_that_is_allowed_is_waited_for() -> None:
     guard = RequestThrottle("u", 4, 60)
     guard.failed(TransientError("busy", wait_s=60.0))
-    with pytest.raises(EndpointError, match=r"asks to wait 61 s \(busy\)"):
+    with pytest.raises(EndpointError, match=r"demands a wait of 61 s \(busy\)"):
         guard.failed(TransientError("busy", wait_s=61.0))
 
 
@@ -158,7 +158,7 @@ def test_the_longest_pause_that_is_allowed_is_waited_for() -> None:
     ],
 )
 def test_a_span_is_said_in_its_unit(seconds: float, words: str) -> None:
-    with pytest.raises(EndpointError, match=f"asks to wait {words} "):
+    with pytest.raises(EndpointError, match=f"demands a wait of {words} "):
         RequestThrottle("u", 1, 60).failed(TransientError("busy", wait_s=seconds))
 
 

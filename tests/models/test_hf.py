@@ -280,12 +280,10 @@ def test_a_student_under_a_peft_wrapper_draws_and_scores(tiny):
 
     hf = HfModel.load(tiny, dtype="float32", device="cpu")
     before = dict(hf.stream_scores(CHAT))
-    student = hf.with_module(
-        get_peft_model(
-            hf.module, LoraConfig(r=2, target_modules="all-linear", init_lora_weights=False)
-        ),
-        "student",
+    wrapped = get_peft_model(
+        hf.module, LoraConfig(r=2, target_modules="all-linear", init_lora_weights=False)
     )
+    student = HfModel(wrapped, hf.tokens, hf.name, "student")
     after = dict(student.stream_scores(CHAT))
     for item in CHAT:
         found = after[item.id("student")][0].logp

@@ -68,7 +68,7 @@ def test_what_it_leaves_out_is_a_failure_and_what_nobody_asked_is_ignored(tmp_pa
         ('print(\'{"id": "a"}\')', "which is no"),
         ("print('x' * (1 << 21))", "which is no"),
         ("sys.exit('it broke')", "exit code 1: it broke"),
-        ("import os; os.kill(os.getpid(), 9)", "exit code -9: it said nothing"),
+        ("import os; os.kill(os.getpid(), 9)", "exit code -9: it wrote no error"),
     ],
 )
 def test_its_faults_are_told_with_its_name(tmp_path: Path, body: str, why: str) -> None:

@@ -300,12 +300,12 @@ def test_an_engine_that_can_rest_is_told_to(ledger: Ledger) -> None:
     class Rests(Scripted):
         rests = 0
 
-        def rest(self) -> None:
+        def release_memory(self) -> None:
             self.rests += 1
 
     inner = Rests({})
-    Recorded(ledger, inner).rest()
-    Recorded(ledger, Scripted({})).rest()
+    Recorded(ledger, inner).release_memory()
+    Recorded(ledger, Scripted({})).release_memory()
     assert inner.rests == 1
 
 

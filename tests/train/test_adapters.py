@@ -317,13 +317,13 @@ def test_the_drawing_engine_is_chosen_by_what_can_be_merged(
     opened = choose_sampler(taught)
     assert opened.engine == "hf"
     assert "no change of weights" in opened.reason or "bias" in opened.reason
-    with pytest.raises(UsageError, match=r"cannot draw with"):
+    with pytest.raises(UsageError, match=r"cannot sample with"):
         choose_sampler(taught, "openvino")
 
 
 def test_a_pass_that_does_not_say_where_its_tokens_stand_is_no_pass() -> None:
     model, _, _ = put_on({"adapter": "prompt"})
-    with pytest.raises(AssertionError, match="where its tokens stand"):
+    with pytest.raises(AssertionError, match="give its tokens"):
         model.module(torch.tensor([[5, 6]]))
 
 

@@ -478,7 +478,7 @@ def test_the_two_speed_road_distils_what_the_fast_adapter_learned(tmp_path: Path
     highest = max(row["loss"] for row in trained.curve)
     assert_at_most("last loss", trained.curve[-1]["loss"], 0.5 * highest)
     assert json.loads((trained.adapter / "adapter_config.json").read_text())["peft_type"] == "LORA"
-    with pytest.raises(UsageError, match="wears an adapter"):
+    with pytest.raises(UsageError, match="has an adapter already"):
         train(
             Tiny(),
             examples(),

@@ -220,7 +220,7 @@ class Exam:
     def run_baselines(self, session: ExamSession) -> None:
         """Record the answers of base and prompted base before the training."""
         self.run(session, None)
-        session.base.rest()
+        session.base.release_memory()
 
     def run(
         self, session: ExamSession, tuned: TunedModel | None, *, brief: bool = False

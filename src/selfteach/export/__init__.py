@@ -1,1 +1,1 @@
-"""What leaves the project: models that others load as they are."""
+"""Models in the form that other programs load."""

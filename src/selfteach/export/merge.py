@@ -1,9 +1,8 @@
-"""A base with an adapter's change in its weights, as an ordinary transformers folder that anybody
-loads; or that change as a LoRA alone.
+"""A base with an adapter's change in its weights, as an ordinary transformers folder.
 
-Only a change of weights can be merged: `lora`, `closed_form`, `full`, `layers`, and `reft` at all
-positions of `down_proj`. The rest does something at some places of a sequence, or between layers,
-which no weights can do.
+Or that change as a LoRA alone. Only a change of weights can be merged: `lora`, `closed_form`,
+`full`, `layers`, and `reft` at all positions of `down_proj`. The other kinds act at some places of
+a sequence, or between layers, which no weights can do.
 """
 
 from __future__ import annotations
@@ -23,21 +22,22 @@ from selfteach.disk import convert_disk_errors
 from selfteach.errors import UsageError
 from selfteach.files import write_text
 from selfteach.models.hf import DTYPES, HfModel
-from selfteach.models.load_adapter import KIND_KEY
+from selfteach.models.load_adapter import CONFIG_FILE, get_adapter_kind
 from selfteach.models.reft import PromptSpans
 from selfteach.models.resolve_model import resolve_base, resolve_model_folder
 from selfteach.models.safety import check_adapter, read_json
 from selfteach.models.silence import silence_libraries
 
 NOT_MERGEABLE = {
-    "prompt_tuning": "a soft prompt stands before every prompt and changes no weight",
-    "bottleneck": "bottleneck layers stand between the base's own and change none of its weights",
+    "prompt_tuning": "a soft prompt comes before every prompt and changes no weight",
+    "bottleneck": "bottleneck layers come between the base's own and change none of its weights",
 }
 
 
-def why_not_merged(adapter: Path) -> str:
-    """Why an adapter is no change of weights, or an empty text."""
-    kind, settings = read_adapter_kind(adapter), read_json(adapter / "adapter_config.json")
+def explain_why_not_merged(adapter: Path) -> str:
+    """Return why an adapter is no change of weights, or an empty text."""
+    settings = read_json(adapter / CONFIG_FILE)
+    kind = get_adapter_kind(settings)
     if kind == "reft" and not (
         PromptSpans.of(str(settings["positions"])).everywhere and settings["site"] != "stream"
     ):
@@ -51,12 +51,12 @@ def why_not_merged(adapter: Path) -> str:
 def export_lora(
     base: str, adapter: Path, out: Path, progress: Callable[[str], None] | None = None
 ) -> Path:
-    """Writes an adapter that is the same as other weights, exactly, as an ordinary LoRA folder,
-    whole or not at all (adapters/exact_conversion.py).
+    """Write an adapter that equals a change of weights as a LoRA folder, whole or not at all.
+
+    See adapters/exact_conversion.py.
 
     Raises:
-        UsageError: it is one already, no low-rank weights do the same, or `out` holds something
-        already.
+        UsageError: it is a LoRA already, no low-rank weights do the same, or `out` is not empty.
         IntegrityError: the adapter is of another base.
     """
     from selfteach.train.adapters.exact_conversion import convert_reft_to_lora
@@ -70,7 +70,7 @@ def export_lora(
         )
         raise UsageError(
             f"cannot be written as a LoRA: {reason}.",
-            where=str(adapter),
+            where=adapter,
             cure="`selfteach merge` without --as writes a model.",
         )
     _check_unused(out)
@@ -78,30 +78,27 @@ def export_lora(
     hf = HfModel.load(base, dtype="float32", device="cpu", progress=progress)
     check_adapter(adapter, hf.fingerprint)
     with _open_atomic_folder(out) as fresh:
-        shutil.copytree(
-            adapter, fresh
-        )  # what lies beside the adapter, such as a tokenizer, stays beside it
+        shutil.copytree(adapter, fresh)  # also other files of the adapter, such as a tokenizer
         convert_reft_to_lora(hf.module, adapter, fresh)
     return out
 
 
 def read_adapter_kind(adapter: Path) -> str:
-    """What kind of adapter a folder holds: our own name of it, or PEFT's."""
-    settings = read_json(adapter / "adapter_config.json")
-    return str(settings.get(KIND_KEY) or settings.get("peft_type", "")).lower()
+    """Return the kind of the adapter in a folder: selfteach's own name of it, or PEFT's."""
+    return get_adapter_kind(read_json(adapter / CONFIG_FILE))
 
 
 def _check_unused(out: Path) -> None:
-    """Refuses a place where something is."""
+    """Refuse a place that is not empty."""
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise UsageError(
-            "is there already.", where=str(out), cure="Give a new or an empty folder to --out."
+            "exists already.", where=out, cure="Give a new or an empty folder to --out."
         )
 
 
 @contextmanager
 def _open_atomic_folder(out: Path) -> Iterator[Path]:
-    """A folder to write into, which becomes `out` once all of it is there."""
+    """Yield a folder to write into, which becomes `out` at the end of the block."""
     fresh = out.with_name(f".{out.name}.{os.getpid()}.new")
     with convert_disk_errors(out):
         out.parent.mkdir(parents=True, exist_ok=True)
@@ -117,18 +114,20 @@ def _open_atomic_folder(out: Path) -> Iterator[Path]:
 def merge_adapter(
     base: str, adapter: Path, out: Path, progress: Callable[[str], None] | None = None
 ) -> Path:
-    """Writes the folder, whole or not at all: weights in the base's own dtype, tokenizer with its
-    chat template, configuration.
+    """Write the merged model, whole or not at all.
+
+    The folder holds weights in the base's own dtype, tokenizer with its chat template, and
+    configuration.
 
     Raises:
         UsageError: the adapter cannot be merged, the family has no place for its biases, or `out`
-        holds something already.
+            is not empty.
         IntegrityError: the adapter is of another base.
     """
-    if reason := why_not_merged(adapter):
+    if reason := explain_why_not_merged(adapter):
         raise UsageError(
             f"cannot be merged: {reason}.",
-            where=str(adapter),
+            where=adapter,
             cure=(
                 "Use it with `selfteach answer --run DIR`, or train weights: --set "
                 "train.adapter=lora (from a reft: train.distill_from=reft)."
@@ -152,19 +151,16 @@ def merge_adapter(
             hf.module.save_pretrained(fresh)  # type: ignore[operator]
             hf.tokenizer.save_pretrained(fresh)
         _check_loadable(hf.module, fresh)
-        about = (
-            read_json(adapter / "selfteach.json") if (adapter / "selfteach.json").exists() else {}
-        )
-        write_text(
-            fresh / "selfteach.json",
-            json.dumps({**about, "merged": True}, indent=2, sort_keys=True) + "\n",
-        )
+        about = adapter / "selfteach.json"
+        facts = {**(read_json(about) if about.exists() else {}), "merged": True}
+        write_text(fresh / "selfteach.json", json.dumps(facts, indent=2, sort_keys=True) + "\n")
     return out
 
 
 def _fill_biases(module: Any) -> None:
-    """Where the update gave biases to some linear layers of the MLPs, and the family can have them
-    on all, the others get zeros.
+    """Give biases of zeros to the other linear layers of the MLPs, if the update gave some.
+
+    The family must be able to have biases on all of them.
     """
     config = module.config.get_text_config()
     if getattr(config, "mlp_bias", None) is not False:
@@ -182,8 +178,9 @@ def _fill_biases(module: Any) -> None:
 
 
 def _check_loadable(module: Any, folder: Path) -> None:
-    """Looks whether plain transformers makes a model with just these tensors from the
-    configuration: others would be left out in silence.
+    """Check that plain transformers builds a model with just these tensors from the configuration.
+
+    Other tensors would be left out without a message.
 
     Raises:
         UsageError: it does not.
@@ -194,15 +191,14 @@ def _check_loadable(module: Any, folder: Path) -> None:
         plain = AutoModelForCausalLM.from_config(
             AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
         )
-    mine, theirs = (
-        {name: tuple(tensor.shape) for name, tensor in m.state_dict().items()}
-        for m in (module, plain)
-    )
-    if odd := sorted(
-        name for name in mine.keys() | theirs.keys() if mine.get(name) != theirs.get(name)
-    ):
+    odd = sorted(name for name, _ in _list_shapes(module) ^ _list_shapes(plain))
+    if odd:
         raise UsageError(
             f"cannot be merged: {type(module).__name__} has no place for {odd[0]}.",
             where="merge",
             cure="Use the adapter with `selfteach answer --run DIR`.",
         )
+
+
+def _list_shapes(module: Any) -> set[tuple[str, tuple[int, ...]]]:
+    return {(name, tuple(tensor.shape)) for name, tensor in module.state_dict().items()}

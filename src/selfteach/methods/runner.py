@@ -272,7 +272,7 @@ def open_tuned(session: Session, trained: TrainingResult) -> TunedModel:
     if not session.samples:
         return TunedModel(trained, model, Recorded(session.run.ledger, None, model))
     opened = choose_sampler(model, session.config.engine, session.run.path / ENGINE_FOLDER)
-    if model.worn:
+    if model.has_hooks:
         session.display.print_line(f"the tuned model samples with {opened.engine}: {opened.reason}")
     return TunedModel(trained, model, Recorded(session.run.ledger, opened.sampler, model))
 

@@ -60,7 +60,7 @@ class Session:
 
         Requests that its server lost stay lost, or a resumed run would make other examples.
         """
-        self.base.rest()
+        self.base.release_memory()
         if self.teacher:
             self.teacher.freeze_failures()
 

@@ -1,7 +1,7 @@
-"""Models: one interface, drawing and scoring apart.
+"""Models: one interface for sampling and one for scoring.
 
 A `Sampler` answers requests; a `Scorer` gives log-probabilities of given texts and embeds prompts.
-Engines: `openvino` (draws on CPU), `hf` (draws anywhere, scores, trains), `endpoint` (any
+Engines: `openvino` (samples on a CPU), `hf` (samples anywhere, scores, trains), `endpoint` (any
 OpenAI-compatible server), `scripted` (tests and documentation).
 """
 
@@ -10,49 +10,48 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Protocol
 
-from selfteach.records import Completion, Continuations, LogProb, Prompt, Request
+from selfteach.records import Completion, Continuations, ItemScores, Prompt, Request
 
 if TYPE_CHECKING:
     import numpy as np
 
 
 class Sampler(Protocol):
-    """Answers requests."""
+    """Answer requests."""
 
     name: str
 
     @property
     def fingerprint(self) -> str:
-        """What the weights behind the name are: a digest, the same wherever they are."""
+        """Return the digest of the weights behind the name, the same on every machine."""
         ...
 
     def stream(self, requests: Sequence[Request]) -> Iterator[Completion]:
-        """Yields one draw for each request as it is finished, in any order; a draw's id is
-        `request.id(fingerprint)`.
+        """Yield one completion for each request as it is finished, in any order.
 
-        The same request gives the same draw, whatever else is drawn with it.
+        Its id is `request.id(fingerprint)`. The same request gives the same completion, whatever
+        the other requests are.
         """
         ...
 
 
 class Scorer(Protocol):
-    """Gives log-probabilities."""
+    """Compute log-probabilities and embeddings."""
 
     name: str
 
     @property
     def fingerprint(self) -> str:
-        """What the weights behind the name are: a digest, the same wherever they are."""
+        """Return the digest of the weights behind the name, the same on every machine."""
         ...
 
-    def stream_scores(
-        self, items: Sequence[Continuations]
-    ) -> Iterator[tuple[str, tuple[LogProb, ...]]]:
-        """Yields (item id, one `LogProb` for each text), in any order."""
+    def stream_scores(self, items: Sequence[Continuations]) -> Iterator[ItemScores]:
+        """Yield (item id, one `LogProb` for each text), in any order."""
         ...
 
     def embed(self, prompts: Sequence[Prompt]) -> np.ndarray:
-        """Mean last hidden state over each prompt's own tokens (not the template's), float32
-        (len(prompts), D).
+        """Return the mean last hidden state of each prompt: float32 (len(prompts), D).
+
+        The mean is over the prompt's own tokens, without those of the chat template.
         """
         ...

@@ -1,13 +1,13 @@
-"""Keeping freed memory while work goes on, and giving it back between two pieces of work.
+"""Memory that glibc keeps during a piece of work and gives back after it.
 
-glibc gives every block above 32 MB back to the system when it is freed and gets zeroed pages for
-the next one. For logits and attention scores on a CPU that costs more than the arithmetic: a
-softmax over 20 MB takes 36 ms with fresh pages and 7 ms with kept ones. What is kept for good,
-though, adds up to gigabytes: so `release_freed_pages` is called where one kind of work ends and another begins.
+glibc gives every freed block above 32 MB back to the system and takes zeroed pages for the next
+one. On a CPU that costs more than the arithmetic of logits and attention scores: a softmax over 20
+MB takes 36 ms with fresh pages and 7 ms with kept ones. Kept pages add up to gigabytes, so
+`release_freed_pages` is called where one kind of work ends and another begins.
 
 In low precision oneDNN compiles a product for each shape and keeps the last 1024. Packed rows have
-another length at every step, so old ones are hardly ever used again: in a training of the embedded
-model they grew to .6 GB, and a step took no longer with fewer (docs/log/).
+another length at every step, so old ones are hardly ever used again. They grew to 0.6 GB in a
+training of the embedded model, and a step took no longer with fewer (docs/log/).
 """
 
 from __future__ import annotations
@@ -18,38 +18,36 @@ import platform
 from functools import cache
 from typing import Any
 
-M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX = -1, -2, -4
-"""From glibc's malloc.h."""
+MALLOC_OPTIONS = {-4: 0, -1: 2**31 - 1, -2: 64 << 20}
+"""M_MMAP_MAX, M_TRIM_THRESHOLD and M_TOP_PAD of glibc's malloc.h, with their values."""
 ONEDNN_CACHE_LIMIT = ("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "128")
-"""More than one step has, whose layers share their shapes."""
+"""More products than one step has, whose layers share their shapes."""
 
 
 @cache
 def _load_glibc() -> Any:
-    """The C library, or None where it is another one than glibc: then there is nothing to tell."""
+    """Return the C library, or None if it is not glibc and has no such settings."""
     return ctypes.CDLL(None) if platform.libc_ver()[0] == "glibc" else None
 
 
 def keep_freed_pages() -> bool:
-    """Tells glibc to keep freed memory in the process; whether it did."""
+    """Make glibc keep freed memory in the process; return whether it does."""
     library = _load_glibc()
     if library is None:
         return False
-    return all(
-        library.mallopt(option, value)
-        for option, value in ((M_MMAP_MAX, 0), (M_TRIM_THRESHOLD, 2**31 - 1), (M_TOP_PAD, 64 << 20))
-    )
+    return all(library.mallopt(option, value) for option, value in MALLOC_OPTIONS.items())
 
 
 def limit_onednn_cache() -> None:
-    """Bounds oneDNN's compiled products, unless the user did; of effect before the first one is
-    computed.
+    """Limit the number of oneDNN's compiled products, unless the user did.
+
+    It has an effect only before the first product is computed.
     """
     os.environ.setdefault(*ONEDNN_CACHE_LIMIT)
 
 
 def release_freed_pages() -> None:
-    """Gives all freed pages back to the system."""
+    """Give all freed pages back to the system."""
     library = _load_glibc()
     if library is not None:
         library.malloc_trim(0)

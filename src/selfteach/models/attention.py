@@ -27,7 +27,7 @@ def tree_attention(
     scaling: float | None = None,
     **_: Any,
 ) -> tuple[torch.Tensor, None]:
-    """Softmax attention under a mask that is added to the scores.
+    """Compute softmax attention under a mask that is added to the scores.
 
     Shapes: query (B, H, T, D), key and value (B, G, S, D) with G groups of H / G heads, mask (B, 1,
     T, S) -> (B, T, H, D).
@@ -44,8 +44,9 @@ def tree_attention(
 
 @contextmanager
 def use_tree_attention(module: Any) -> Iterator[None]:
-    """Inside, the module attends with `tree_attention` where that is faster: bfloat16 on a CPU, in
-    families it knows.
+    """Attend with `tree_attention` inside the block where it is faster.
+
+    That is in bfloat16 on a CPU, in the families of `PLAIN_SOFTMAX_FAMILIES`.
     """
     config = module.config
     if (
@@ -58,7 +59,8 @@ def use_tree_attention(module: Any) -> Iterator[None]:
     from transformers import AttentionInterface
 
     AttentionInterface.register(TREE_ATTENTION, tree_attention)
-    before, config._attn_implementation = config._attn_implementation, TREE_ATTENTION
+    before = config._attn_implementation
+    config._attn_implementation = TREE_ATTENTION
     try:
         yield
     finally:

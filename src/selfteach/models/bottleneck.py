@@ -8,19 +8,19 @@ Source: Houlsby et al. 2019 (arXiv 1902.00751), placed after the MLP alone as Pf
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from torch import Tensor, nn
 
 from selfteach.errors import UsageError
-from selfteach.models.hooks import Hook, HookAdapter, get_decoder_layers, parse_layers
+from selfteach.models.hooks import HookAdapter, get_decoder_layers, parse_layers
 
 PARTS = ("down", "down_bias", "up", "up_bias")
 
 
 class BottleneckHooks(HookAdapter):
-    """`layers.3.down` (size, D), `.down_bias`, `.up` (D, size), `.up_bias` for each layer."""
+    """Hold `layers.3.down` (size, D), `.down_bias`, `.up` (D, size), `.up_bias` of each layer."""
 
     kind = "bottleneck"
 
@@ -31,49 +31,39 @@ class BottleneckHooks(HookAdapter):
         self.sites = find_mlps(module, str(settings["layers"]))
 
     def get_expected_shapes(self, width: int) -> dict[str, tuple[int, ...]]:
-        """The two halves of each layer."""
-        found: dict[str, tuple[int, ...]] = {}
+        """Return the shapes of the two halves of each layer."""
+        shapes: dict[str, tuple[int, ...]] = {}
         for layer in self.sites:
             size = len(self.tensors[f"layers.{layer}.down"])
-            parts = dict(zip(PARTS, ((size, width), (size,), (width, size), (width,)), strict=True))
-            found |= {f"layers.{layer}.{part}": shape for part, shape in parts.items()}
-        return found
+            own = ((size, width), (size,), (width, size), (width,))
+            shapes |= {f"layers.{layer}.{part}": s for part, s in zip(PARTS, own, strict=True)}
+        return shapes
 
-    def iterate_hooks(self) -> Iterator[tuple[nn.Module, Hook]]:
-        """What each MLP adds."""
-        for layer, part in self.sites.items():
-            yield part, self._at_layer(layer)
-
-    def _at_layer(self, layer: int) -> Hook:
-        def change(h: Tensor) -> Tensor:
-            down, down_bias, up, up_bias = (
-                self.tensors[f"layers.{layer}.{part}"].to(h.dtype) for part in PARTS
-            )
-            return h + nn.functional.linear(
-                nn.functional.gelu(nn.functional.linear(h, down, down_bias)), up, up_bias
-            )
-
-        return change
+    def edit(self, site: int, h: Tensor) -> Tensor:
+        """Add the small network's output to the MLP's: (B, T, D) -> (B, T, D)."""
+        down, down_bias, up, up_bias = (
+            self.tensors[f"layers.{site}.{part}"].to(h.dtype) for part in PARTS
+        )
+        inner = nn.functional.gelu(nn.functional.linear(h, down, down_bias))
+        return h + nn.functional.linear(inner, up, up_bias)
 
 
 def find_mlps(module: Any, layers: str) -> dict[int, nn.Module]:
-    """The MLPs of the chosen layers.
+    """Return the MLPs of the chosen layers, by layer.
 
     Raises:
-        UsageError: the family names them otherwise.
+        UsageError: the family gives them another name.
     """
     every = get_decoder_layers(module)
-    chosen = parse_layers(layers, len(every), "train.bottleneck.layers")
-    found = {
-        n: next(
-            (p for name, p in every[n].named_children() if name in ("mlp", "feed_forward")), None
-        )
-        for n in chosen
-    }
-    if any(part is None for part in found.values()):
-        raise UsageError(
-            "the MLPs of this family are not known.",
-            where=type(module).__name__,
-            cure="Use train.adapter=lora.",
-        )
-    return {n: part for n, part in found.items() if part is not None}
+    found = {}
+    for n in parse_layers(layers, len(every), "train.bottleneck.layers"):
+        children = dict(every[n].named_children())
+        part = children.get("mlp") or children.get("feed_forward")
+        if part is None:
+            raise UsageError(
+                "the MLPs of this family are not known.",
+                where=type(module).__name__,
+                cure="Use train.adapter=lora.",
+            )
+        found[n] = part
+    return found

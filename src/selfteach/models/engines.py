@@ -1,4 +1,4 @@
-"""Which engine draws, and which models are at hand."""
+"""The choice of the sampling engine, and the list of available models."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ AUTO = "auto"
 
 
 class OpenedEngine(NamedTuple):
-    """A drawer, the engine behind it, and why it was chosen."""
+    """Hold a sampler, the engine behind it, and the reason for the choice."""
 
     sampler: Sampler
     engine: str
@@ -25,42 +25,42 @@ class OpenedEngine(NamedTuple):
 
 
 def open_sampler(hf: HfModel, engine: str = AUTO, folder: Path | None = None) -> Sampler:
-    """The drawer alone; `choose_sampler` also gives the reason."""
+    """Return the sampler alone; `choose_sampler` also gives the reason."""
     return choose_sampler(hf, engine, folder).sampler
 
 
-def draw_with_hf(model: LoadedModel, folder: Path | None = None) -> Sampler:
-    """Return the engine `hf`: the loaded model, which draws with transformers itself."""
+def sample_with_transformers(model: LoadedModel, folder: Path | None = None) -> Sampler:
+    """Return the engine `hf`: the loaded model, which samples with transformers itself."""
     return cast(Sampler, model)
 
 
 def choose_sampler(hf: HfModel, engine: str = AUTO, folder: Path | None = None) -> OpenedEngine:
-    """Opens what draws with a model: on a CPU openvino where it can, else transformers; never in
-    silence.
+    """Open the sampler of a model: on a CPU openvino if it can run the model, else transformers.
 
     Raises:
-        UsageError: there is no such engine, or it is "openvino" and cannot draw with this model
-        here.
+        UsageError: an unknown engine, or "openvino" cannot run this model here.
     """
     check_engine_name(engine)
     if engine != AUTO:
-        return OpenedEngine(load_registered("engines", engine)(hf, folder), engine, "asked for")
+        return OpenedEngine(
+            load_registered("engines", engine)(hf, folder), engine, "chosen by the user"
+        )
     from selfteach.models.openvino import OpenVino, explain_why_not_openvino
 
     if hf.device.type != "cpu":
         return OpenedEngine(hf, "hf", f"the model is on {hf.device.type}")
     if reason := explain_why_not_openvino(hf):
-        return OpenedEngine(hf, "hf", f"openvino cannot draw with it: {reason}")
+        return OpenedEngine(hf, "hf", f"openvino cannot sample with it: {reason}")
     return OpenedEngine(
         OpenVino(hf, folder), "openvino", "the model is on a CPU and openvino knows its family"
     )
 
 
 def check_engine_name(name: str) -> None:
-    """Looks, before any model is loaded, whether there is such an engine.
+    """Check the name of an engine, before any model is loaded.
 
     Raises:
-        UsageError: there is not.
+        UsageError: an unknown name.
     """
     known = [AUTO, *list_names("engines")]
     if name not in known:
@@ -72,7 +72,7 @@ def check_engine_name(name: str) -> None:
 
 
 class KnownModel(NamedTuple):
-    """A model that can be named with --model."""
+    """Represent a model that --model accepts."""
 
     name: str
     what: str
@@ -80,33 +80,20 @@ class KnownModel(NamedTuple):
 
 
 def list_models() -> list[KnownModel]:
-    """The embedded model, and the causal models of the hub's cache. Reads the disk only."""
-    found = [
-        KnownModel(
-            embedded.EMBEDDED,
-            embedded.DESCRIPTION,
-            (embedded.get_embedded_folder() / "config.json").is_file(),
-        )
-    ]
+    """Return the embedded model and the models of the hub's cache; read the disk only."""
     from huggingface_hub import scan_cache_dir
     from huggingface_hub.errors import CacheNotFound
 
+    cached = (embedded.get_embedded_folder() / "config.json").is_file()
+    found = [KnownModel(embedded.EMBEDDED, embedded.DESCRIPTION, cached)]
     try:
         repositories = scan_cache_dir().repos
     except CacheNotFound:
         return found
     for repository in sorted(repositories, key=lambda r: str(r.repo_id)):
         files = {file.file_name for revision in repository.revisions for file in revision.files}
-        if (
-            repository.repo_type == "model"
-            and "config.json" in files
-            and any(name.endswith(".safetensors") for name in files)
-        ):
-            found.append(
-                KnownModel(
-                    str(repository.repo_id),
-                    f"from the hub's cache, {repository.size_on_disk >> 20} MB",
-                    True,
-                )
-            )
+        has_weights = any(name.endswith(".safetensors") for name in files)
+        if repository.repo_type == "model" and "config.json" in files and has_weights:
+            size = f"from the hub's cache, {repository.size_on_disk >> 20} MB"
+            found.append(KnownModel(str(repository.repo_id), size, True))
     return found

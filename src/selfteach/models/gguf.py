@@ -1,15 +1,12 @@
-"""Weights as an F16 GGUF file: what openvino-genai draws from on a CPU, and what llama.cpp and
-Ollama read.
+"""Weights as an F16 GGUF file, which openvino-genai, llama.cpp and Ollama read.
 
-Families: llama, qwen2, qwen3. In llama the rows of the q and k projections are reordered, because
-the format's rotary embedding pairs neighbouring numbers where transformers pairs the two halves of
-a head.
+Families: llama, qwen2, qwen3. The rows of llama's q and k projections are reordered: the format's
+rotary embedding pairs neighboring numbers, and transformers pairs the two halves of a head.
 """
 
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +15,7 @@ import numpy as np
 import torch
 
 from selfteach.errors import UsageError
+from selfteach.files import replace_file
 from selfteach.models.hooks import get_active_hooks
 
 FAMILIES = ("llama", "qwen2", "qwen3")
@@ -43,10 +41,10 @@ OUTER_NAMES = {
 
 
 def explain_why_not_gguf(module: Any, tokenizer: Any) -> str:
-    """Why this model cannot be written, or an empty text."""
+    """Return why this model cannot be written as GGUF, or an empty text."""
     config = module.config
     if mine := get_active_hooks(module):
-        return f'it wears a "{mine.kind}" adapter, which is no change of weights'
+        return f'it has a "{mine.kind}" adapter, which is no change of weights'
     if config.model_type not in FAMILIES:
         return f'the family "{config.model_type}" is not one of {", ".join(FAMILIES)}'
     if get_rope_settings(config).get("rope_type", "default") != "default":
@@ -54,11 +52,9 @@ def explain_why_not_gguf(module: Any, tokenizer: Any) -> str:
     if getattr(config, "attention_bias", False) and config.model_type != "qwen2":
         return "its attention has biases, which this family does not have in the format"
     biased = ("q_proj.bias", "k_proj.bias", "v_proj.bias") if config.model_type == "qwen2" else ()
-    if odd := next(
-        (n for n, _ in module.named_parameters() if n.endswith(".bias") and not n.endswith(biased)),
-        "",
-    ):
-        return f"its weights have a bias ({odd}), which this family does not have in the format"
+    for name, _ in module.named_parameters():
+        if name.endswith(".bias") and not name.endswith(biased):
+            return f"its weights have a bias ({name}), which this family lacks in the format"
     if getattr(config, "use_sliding_window", False):
         return "it uses a sliding window"
     if _get_byte_level_bpe(tokenizer) is None:
@@ -67,20 +63,20 @@ def explain_why_not_gguf(module: Any, tokenizer: Any) -> str:
 
 
 def write_gguf(module: Any, tokenizer: Any, path: Path) -> Path:
-    """Writes a model with its tokenizer as one F16 GGUF file, whole or not at all. Adapters must be
-    merged before.
+    """Write a model with its tokenizer as one F16 GGUF file, whole or not at all.
+
+    Adapters must be merged before.
 
     Raises:
         UsageError: a family, a tokenizer or a weight that the format cannot hold.
     """
     if reason := explain_why_not_gguf(module, tokenizer):
         raise UsageError(
-            f"this model cannot be written as GGUF: {reason}.", cure="Draw with `--engine hf`."
+            f"this model cannot be written as GGUF: {reason}.", cure="Sample with `--engine hf`."
         )
     import gguf
 
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
+    with replace_file(path) as temporary:
         writer = gguf.GGUFWriter(temporary, module.config.model_type)
         _write_architecture(writer, module.config)
         _write_tokenizer(writer, tokenizer, module.config.vocab_size)
@@ -90,9 +86,6 @@ def write_gguf(module: Any, tokenizer: Any, path: Path) -> Path:
         writer.write_kv_data_to_file()
         writer.write_tensors_to_file()
         writer.close()
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
     return path
 
 
@@ -118,7 +111,7 @@ def _write_architecture(writer: Any, config: Any) -> None:
 
 
 def get_rope_settings(config: Any) -> dict[str, Any]:
-    """The rotary embedding's settings, wherever this version of transformers keeps them."""
+    """Return the settings of the rotary embedding, for all versions of transformers."""
     found: dict[str, Any] | None = getattr(config, "rope_parameters", None)
     return found or {
         "rope_theta": config.rope_theta,
@@ -127,7 +120,7 @@ def get_rope_settings(config: Any) -> dict[str, Any]:
 
 
 def _get_byte_level_bpe(tokenizer: Any) -> dict[str, Any] | None:
-    """The fast tokenizer's own description, if it is a byte-level BPE."""
+    """Return the fast tokenizer's description, if it is a byte-level BPE, else None."""
     if not getattr(tokenizer, "is_fast", False):
         return None
     described: dict[str, Any] = json.loads(tokenizer.backend_tokenizer.to_str())
@@ -144,7 +137,8 @@ def _write_tokenizer(writer: Any, tokenizer: Any, vocab_size: int) -> None:
     by_id = {id: token for token, id in described["model"]["vocab"].items()} | {
         id: t["content"] for id, t in added.items()
     }
-    tokens, types = [], []
+    tokens = []
+    types = []
     for id in range(vocab_size):
         kind = gguf.TokenType.UNUSED if id not in by_id else gguf.TokenType.NORMAL
         if id in added:
@@ -157,21 +151,17 @@ def _write_tokenizer(writer: Any, tokenizer: Any, vocab_size: int) -> None:
     writer.add_token_list(tokens)
     writer.add_token_types(types)
     writer.add_token_merges(merges)
-    for put, id in (
-        (writer.add_bos_token_id, tokenizer.bos_token_id),
-        (writer.add_eos_token_id, tokenizer.eos_token_id),
-        (writer.add_unk_token_id, tokenizer.unk_token_id),
-        (writer.add_pad_token_id, tokenizer.pad_token_id),
-    ):
+    for name in ("bos", "eos", "unk", "pad"):
+        id = getattr(tokenizer, f"{name}_token_id")
         if id is not None:
-            put(int(id))
+            getattr(writer, f"add_{name}_token_id")(int(id))
     writer.add_add_bos_token(tokenizer("a")["input_ids"][:1] == [tokenizer.bos_token_id])
     writer.add_add_space_prefix(False)
     writer.add_chat_template(tokenizer.get_chat_template())
 
 
 def _get_pre_tokenizer_name(pre_tokenizer: str) -> str:
-    """The format's name for a way of splitting text into words."""
+    """Return the format's name for a way of splitting text into words."""
     if '"Digits"' in pre_tokenizer:
         return "smollm"
     if "\\\\p{N}{1,3}" in pre_tokenizer:
@@ -180,31 +170,31 @@ def _get_pre_tokenizer_name(pre_tokenizer: str) -> str:
 
 
 def _iterate_tensors(module: Any) -> Iterator[tuple[str, np.ndarray]]:
-    """Each weight under the format's name: vectors in float32, matrices in float16."""
-    tied = bool(module.config.tie_word_embeddings)
+    """Yield each weight under the format's name: vectors in float32, matrices in float16."""
+    config = module.config
+    reordered = {}
+    if config.model_type == "llama":
+        reordered = {".q_proj.": config.num_attention_heads, ".k_proj.": config.num_key_value_heads}
     for name, weight in module.state_dict().items():
-        if tied and name == "lm_head.weight":
+        if config.tie_word_embeddings and name == "lm_head.weight":
             continue
         values = weight.detach().to("cpu", torch.float32)
-        if module.config.model_type == "llama" and (".q_proj." in name or ".k_proj." in name):
-            heads = (
-                module.config.num_attention_heads
-                if ".q_proj." in name
-                else module.config.num_key_value_heads
-            )
-            values = permute_rope_rows(values, heads)
+        for part, heads in reordered.items():
+            if part in name:
+                values = permute_rope_rows(values, heads)
         peak = float(values.abs().max())
         if not peak <= F16_MAX:
             raise UsageError(
                 f"the weight {name} reaches {peak:g}, which float16 cannot hold.",
-                cure="Draw with `--engine hf`.",
+                cure="Sample with `--engine hf`.",
             )
         yield to_gguf_name(name), (values if values.ndim == 1 else values.half()).numpy()
 
 
 def permute_rope_rows(weight: torch.Tensor, heads: int) -> torch.Tensor:
-    """Rows of a head from (first half, second half) to neighbouring pairs: (heads * 2 * n, D) ->
-    the same shape.
+    """Reorder the rows of each head from (first half, second half) to neighboring pairs.
+
+    Shapes: (heads * 2 * n, D) -> the same.
     """
     return (
         weight.view(heads, 2, weight.shape[0] // heads // 2, -1)
@@ -214,7 +204,7 @@ def permute_rope_rows(weight: torch.Tensor, heads: int) -> torch.Tensor:
 
 
 def to_gguf_name(name: str) -> str:
-    """model.layers.3.mlp.up_proj.weight -> blk.3.ffn_up.weight.
+    """Translate model.layers.3.mlp.up_proj.weight to blk.3.ffn_up.weight.
 
     Raises:
         UsageError: a weight that these families do not have.
@@ -226,6 +216,6 @@ def to_gguf_name(name: str) -> str:
     if not name.startswith("model.layers.") or stem is None:
         raise UsageError(
             f"the weight {name} has no place in the GGUF format.",
-            cure="Merge the adapter first, or draw with `--engine hf`.",
+            cure="Merge the adapter first, or sample with `--engine hf`.",
         )
     return f"blk.{head}.{LAYER_NAMES[stem]}{rest.removeprefix(stem)}"

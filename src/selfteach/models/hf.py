@@ -1,9 +1,8 @@
-"""Any causal model through transformers, on CPU and CUDA: it draws, scores, and holds the module
-that is trained.
+"""A causal model through transformers, on CPU and CUDA: it samples, scores and holds the module
+that training changes.
 
-The module's own forward is used only for drawing. Scoring runs the decoder without the head and
-sends only the needed positions through the head, which for a small model is a large share of the
-work.
+Only sampling uses the module's own forward. Scoring runs the decoder without the head and sends
+only the needed positions through the head, which is a large share of the work of a small model.
 """
 
 from __future__ import annotations
@@ -11,6 +10,7 @@ from __future__ import annotations
 import os
 import platform
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,27 +19,26 @@ import torch
 from safetensors import SafetensorError
 from torch import nn
 
-from selfteach.errors import ResourceError, UsageError
+from selfteach.errors import ResourceError, UsageError, get_first_line
 from selfteach.models import safety
 from selfteach.models.allocator import keep_freed_pages, limit_onednn_cache
-from selfteach.models.decode import count_max_answer_tokens, sample_all
+from selfteach.models.decode import sample_all
 from selfteach.models.hooks import get_active_hooks, get_num_virtual_tokens
 from selfteach.models.load_adapter import load_adapter
 from selfteach.models.resolve_model import resolve_base, resolve_model_folder
 from selfteach.models.score import compute_answer_logits, embed_all, score_all
 from selfteach.models.silence import silence_libraries
 from selfteach.models.tokens import ChatTokenizer
-from selfteach.records import Completion, Continuations, LogProb, Prompt, Request
+from selfteach.records import Completion, Continuations, ItemScores, Prompt, Request
 from selfteach.registry import did_you_mean
 
 DTYPES = {"bfloat16": torch.bfloat16, "float32": torch.float32, "float16": torch.float16}
 
 
 class HfModel:
-    """A causal language model with its tokenizer: a `Drawer` and a `Scorer`.
+    """Represent a causal language model with its tokenizer: a `Sampler` and a `Scorer`.
 
-    `module` may be exchanged for a training one by `with_module`; everything here reads its device and
-    dtype from it.
+    Device and dtype are those of `module`, which training may exchange.
     """
 
     def __init__(
@@ -50,15 +49,16 @@ class HfModel:
         fingerprint: str,
         notes: Sequence[str] = (),
     ) -> None:
-        self.module, self.tokens, self.name, self.fingerprint = module, tokens, name, fingerprint
+        self.module = module
+        self.tokens = tokens
+        self.name = name
+        self.fingerprint = fingerprint
         self.notes = [*notes, *tokens.notes]
         self.tokenizer = tokens.tokenizer
         self.end_ids = tokens.end_ids
-        self.encode, self.encode_answer, self.decode = (
-            tokens.encode,
-            tokens.encode_answer,
-            tokens.decode,
-        )
+        self.encode = tokens.encode
+        self.encode_answer = tokens.encode_answer
+        self.decode = tokens.decode
 
     @staticmethod
     def load(
@@ -69,11 +69,10 @@ class HfModel:
         device: str = "auto",
         progress: Callable[[str], None] | None = None,
     ) -> HfModel:
-        """Loads "embedded", a folder, or a hub name; with `adapter`, a saved one merged into it or
-        worn by it.
+        """Load "embedded", a folder, or a hub name; with `adapter`, merge or attach a saved one.
 
         Raises:
-            UsageError: no such model, or one that must not be opened (remote code, pickles).
+            UsageError: no such model, or an unsafe one (remote code, pickles).
             IntegrityError: the adapter was trained on another base.
         """
         name = resolve_base(str(name_or_folder), adapter)
@@ -87,78 +86,69 @@ class HfModel:
         notes = [safety.check_adapter(adapter, fingerprint)] if adapter else []
         module = _load_module(folder, _choose_dtype(dtype, target))
         if adapter:
-            module, fingerprint = (
-                load_adapter(module, adapter),
-                safety.compute_adapter_fingerprint(fingerprint, adapter),
-            )
+            module = load_adapter(module, adapter)
+            fingerprint = safety.compute_adapter_fingerprint(fingerprint, adapter)
         tokens = ChatTokenizer(_load_tokenizer(folder), _get_generation_end_ids(module))
         if mine := get_active_hooks(module):
             mine.to(target)
         return HfModel(
-            module.to(target).eval(),
-            tokens,
-            name,
-            fingerprint,
-            [note for note in notes if note],
+            module.to(target).eval(), tokens, name, fingerprint, list(filter(None, notes))
         )
-
-    def with_module(self, module: nn.Module, fingerprint: str) -> HfModel:
-        """The same tokenizer and name around another module: the student between two training
-        steps.
-        """
-        return HfModel(module, self.tokens, self.name, fingerprint)
 
     @property
     def device(self) -> torch.device:
-        """Where the weights are."""
+        """Return the device of the weights."""
         return next(self.module.parameters()).device
 
     @property
     def dtype(self) -> torch.dtype:
-        """What the products are computed in."""
-        found: torch.dtype = self.module.get_input_embeddings().weight.dtype  # type: ignore[operator,union-attr]
+        """Return the dtype of the weights."""
+        embeddings: Any = self.module.get_input_embeddings()  # type: ignore[operator]
+        found: torch.dtype = embeddings.weight.dtype
         return found
 
     @property
     def context_tokens(self) -> int:
-        """How many tokens prompt and answer may have together."""
-        text = self.module.config.get_text_config()  # type: ignore[operator,union-attr]
-        return int(
-            getattr(text, "max_position_embeddings", None) or 1 << 20
-        ) - get_num_virtual_tokens(self.module)
+        """Return the number of tokens that prompt and answer may have together."""
+        config = self.module.config.get_text_config()  # type: ignore[operator,union-attr]
+        limit = int(getattr(config, "max_position_embeddings", None) or 1 << 20)
+        return limit - get_num_virtual_tokens(self.module)
 
     @property
-    def worn(self) -> bool:
-        """Whether an adapter sits on the module as hooks, which no other engine can draw with."""
+    def has_hooks(self) -> bool:
+        """Return whether a hook adapter is attached, with which no other engine can sample."""
         return get_active_hooks(self.module) is not None
 
     def room_tokens(self, prompt: Prompt) -> int:
-        """How long an answer to this prompt can be at most; not positive where it must be dropped
-        as `decode.TOO_LONG`.
+        """Return the greatest possible length of an answer to this prompt, in tokens.
+
+        It is not positive where the prompt fills the context. The owner of such a candidate drops
+        it with the reason `decode.TOO_LONG`; sampling never shortens a prompt.
         """
-        return count_max_answer_tokens(self, prompt)
+        return self.context_tokens - len(self.encode(prompt))
 
     def stream(self, requests: Sequence[Request]) -> Iterator[Completion]:
-        """As `Drawer.draw`. A prompt that leaves no room for an answer is refused (`DataError`),
-        never cut in silence.
+        """Sample as `Sampler.stream`.
+
+        Raises:
+            DataError: a prompt leaves no room for an answer; prompts are never shortened.
         """
         return sample_all(self, requests)
 
-    def stream_scores(
-        self, items: Sequence[Continuations]
-    ) -> Iterator[tuple[str, tuple[LogProb, ...]]]:
-        """As `Scorer.logp`; what all items begin with is computed once."""
+    def stream_scores(self, items: Sequence[Continuations]) -> Iterator[ItemScores]:
+        """Score as `Scorer.stream_scores`; the common beginning of all items runs once."""
         return score_all(self, items)
 
     def embed(self, prompts: Sequence[Prompt]) -> np.ndarray:
-        """As `Scorer.embed`."""
+        """Embed as `Scorer.embed`."""
         return embed_all(self, prompts)
 
     def answer_logits(
         self, pairs: Sequence[tuple[Prompt, str]]
     ) -> Iterator[tuple[int, torch.Tensor]]:
-        """Yields (index, float32 logits (T_answer, V)) for each pair of prompt and answer; row t
-        predicts answer token t, EOS included.
+        """Yield (index, float32 logits (T_answer, V)) for each pair of prompt and answer.
+
+        Row t predicts answer token t, EOS included.
         """
         return compute_answer_logits(self, pairs)
 
@@ -166,10 +156,10 @@ class HfModel:
 def load_chat_tokenizer(
     name_or_folder: str, progress: Callable[[str], None] | None = None
 ) -> ChatTokenizer:
-    """A model's tokenizer with its chat template, without the weights.
+    """Load a model's tokenizer with its chat template, without the weights.
 
     Raises:
-        UsageError: no such model, or one that must not be opened.
+        UsageError: no such model, or an unsafe one.
     """
     folder = resolve_model_folder(name_or_folder, progress)
     safety.check_model_folder(folder)
@@ -177,11 +167,11 @@ def load_chat_tokenizer(
 
 
 def has_bf16_hardware() -> bool:
-    """Whether this CPU multiplies in bf16, as far as the build of torch can tell: one without
-    oneDNN cannot be asked.
+    """Return whether this CPU multiplies in bf16; False if the build of torch lacks oneDNN.
 
-    oneDNN says yes to every processor with AVX-512, also where it only emulates bf16, at a quarter
-    of float32's speed (docs/log/)."""
+    oneDNN reports bf16 for every processor with AVX-512, even if it only emulates bf16 at a
+    quarter of float32's speed (docs/log/).
+    """
     if not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
         return False
     if platform.machine().lower() in ("x86_64", "amd64"):
@@ -190,15 +180,11 @@ def has_bf16_hardware() -> bool:
 
 
 def _choose_device(name: str) -> torch.device:
-    if (
-        name == "auto"
-    ):  # of several processes that were launched together each has an accelerator of its own
-        here = torch.cuda.is_available() and not _will_shard_weights()
-        return (
-            torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0)))
-            if here
-            else torch.device("cpu")
-        )
+    if name == "auto":
+        # Each of several processes that were launched together has an accelerator of its own.
+        if torch.cuda.is_available() and not _will_shard_weights():
+            return torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0)))
+        return torch.device("cpu")
     try:
         return torch.device(name)
     except RuntimeError as fault:
@@ -208,23 +194,19 @@ def _choose_device(name: str) -> torch.device:
 
 
 def _will_shard_weights() -> bool:
-    """Whether the launch will split the weights over the accelerators: then no one of them needs to
-    hold all, and the CPU does first.
+    """Return whether the launch will split the weights over the accelerators.
+
+    The CPU holds the weights first then, because no single accelerator needs to hold all of them.
     """
-    return any(
-        os.environ.get(name, "").lower() == "true"
-        for name in ("ACCELERATE_USE_FSDP", "ACCELERATE_USE_DEEPSPEED")
-    )
+    names = ("ACCELERATE_USE_FSDP", "ACCELERATE_USE_DEEPSPEED")
+    return any(os.environ.get(name, "").lower() == "true" for name in names)
 
 
 def _choose_dtype(name: str, device: torch.device) -> torch.dtype:
     if name == "auto":
-        fast = (
-            device.type == "cuda"
-            or (_will_shard_weights() and torch.cuda.is_available())
-            or has_bf16_hardware()
-        )
-        return torch.bfloat16 if fast else torch.float32
+        shards = _will_shard_weights() and torch.cuda.is_available()
+        is_fast = device.type == "cuda" or shards or has_bf16_hardware()
+        return torch.bfloat16 if is_fast else torch.float32
     if name not in DTYPES:
         raise UsageError(f'there is no dtype "{name}".', cure=did_you_mean(name, ["auto", *DTYPES]))
     return DTYPES[name]
@@ -233,33 +215,30 @@ def _choose_dtype(name: str, device: torch.device) -> torch.dtype:
 def _load_module(folder: Path, dtype: torch.dtype) -> Any:
     from transformers import AutoModelForCausalLM
 
-    options = {
-        "dtype": dtype,
-        "use_safetensors": True,
-        "trust_remote_code": False,
-        "local_files_only": True,
-    }
+    load = partial(
+        AutoModelForCausalLM.from_pretrained,
+        folder,
+        dtype=dtype,
+        use_safetensors=True,
+        trust_remote_code=False,
+        local_files_only=True,
+    )
     try:
         with silence_libraries():
             try:
-                return AutoModelForCausalLM.from_pretrained(
-                    folder, attn_implementation="sdpa", **options
-                )
+                return load(attn_implementation="sdpa")
             except ValueError as fault:
                 if "scaled_dot_product_attention" not in str(fault):
                     raise
-                return AutoModelForCausalLM.from_pretrained(
-                    folder, attn_implementation="eager", **options
-                )
+                return load(attn_implementation="eager")
     except (torch.OutOfMemoryError, MemoryError) as fault:
         raise ResourceError(
-            "not enough memory for the model.", where=str(folder), cure="Use a smaller model."
+            "not enough memory for the model.", where=folder, cure="Use a smaller model."
         ) from fault
     except (ValueError, OSError, RuntimeError, KeyError, ImportError, SafetensorError) as fault:
-        first = (str(fault).strip().splitlines() or [repr(fault)])[0][:200]
         raise UsageError(
-            f"cannot be loaded ({first}).",
-            where=str(folder),
+            f"cannot be loaded ({get_first_line(fault)}).",
+            where=folder,
             cure="Give a causal language model that transformers knows.",
         ) from fault
 
@@ -273,8 +252,9 @@ def _load_tokenizer(folder: Path) -> Any:
                 folder, trust_remote_code=False, local_files_only=True
             )
     except Exception as fault:  # the tokenizers library raises nothing more precise
-        first = (str(fault).strip().splitlines() or [repr(fault)])[0][:200]
-        raise UsageError(f"its tokenizer cannot be loaded ({first}).", where=str(folder)) from fault
+        raise UsageError(
+            f"its tokenizer cannot be loaded ({get_first_line(fault)}).", where=folder
+        ) from fault
 
 
 def _get_generation_end_ids(module: Any) -> Sequence[int]:

@@ -1,9 +1,8 @@
-"""What an adapter does to forward passes where it is no change of weights: hooks on a module that
-stays as it is.
+"""Adapters that are hooks on a module whose weights stay as they are.
 
-A `HookAdapter` may need to know where each token stands (`needs_positions`), and may put tokens of its own
-before every sequence (`lead`). Whoever runs the module then says so with `at`; nothing is guessed,
-and a pass without `at` is refused.
+A `HookAdapter` may need the position of each token (`needs_positions`), and may put tokens of its
+own before every sequence (`num_virtual_tokens`). The caller of the module then gives the positions
+with `at`. A pass without `at` is refused.
 """
 
 from __future__ import annotations
@@ -11,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import torch
@@ -20,74 +20,84 @@ from selfteach.errors import UsageError
 
 PADDING_POSITION = -(1 << 20)
 """The position of a token that is none."""
-Hook = Callable[[Tensor], Tensor]
-"""What becomes of the output of a part of the module: (B, T, D) -> (B, T, D)."""
 
 
 @dataclass(frozen=True, slots=True)
 class TokenPositions:
-    """Where the tokens of a forward pass stand.
+    """Hold the positions of the tokens of a forward pass.
 
     Shapes: position, prompt (B, T), as the tokens. `position` counts from 0 within the sequence's
-    own tokens; tokens that an adapter put before them have -lead..-1. `prompt`: how many tokens the
-    prompt of its sequence has.
+    own tokens; tokens that an adapter put before them have -num_virtual_tokens..-1. `prompt` is
+    the number of prompt tokens of each token's sequence.
     """
 
     position: Tensor
     prompt: Tensor
-    made: dict[object, Any] = field(default_factory=dict)
+    cached: dict[object, Any] = field(default_factory=dict)
 
-    def once(self, key: object, make: Callable[[], Any]) -> Any:
-        """All layers ask for the same."""
-        if key not in self.made:
-            self.made[key] = make()
-        return self.made[key]
+    def compute_once(self, key: object, compute: Callable[[], Any]) -> Any:
+        """Return the value of this key, which all layers share; compute it at the first call."""
+        if key not in self.cached:
+            self.cached[key] = compute()
+        return self.cached[key]
 
 
 class HookAdapter:
-    """Hooks and the tensors that they use; made by `SoftPrompt`, `Reft` and `Bottleneck`."""
+    """Change the output of some parts of a module, with tensors of its own.
+
+    Attributes:
+        sites: the parts whose output changes, by number (of the layer).
+    """
 
     kind = ""
-    lead = 0
+    num_virtual_tokens = 0
     num_edited_suffix_tokens = 1
     needs_positions = False
+    sites: Mapping[int, nn.Module]
 
     def __init__(self, module: Any, tensors: Mapping[str, Tensor]) -> None:
-        self.module, self.tensors, self.active = module, dict(tensors), True
-        self._places: TokenPositions | None = None
+        self.module = module
+        self.tensors = dict(tensors)
+        self.active = True
+        self._positions: TokenPositions | None = None
         self._handles: list[Any] = []
 
-    def iterate_hooks(self) -> Iterator[tuple[nn.Module, Hook]]:
-        """The parts of the module that change, and how."""
+    def edit(self, site: int, h: Tensor) -> Tensor:
+        """Return the changed output of a site: (B, T, D) -> (B, T, D)."""
         raise NotImplementedError
 
     def get_expected_shapes(self, width: int) -> dict[str, tuple[int, ...]]:
-        """The tensors that it must have on a module of this hidden size."""
+        """Return the shapes of the tensors that a module of this hidden size needs, by name."""
         raise NotImplementedError
 
     def attach(self) -> None:
-        """From now on the module's passes are changed."""
+        """Change the module's passes from now on.
+
+        Raises:
+            UsageError: another adapter is attached.
+        """
         if get_active_hooks(self.module) is not None:
-            raise UsageError("the model wears an adapter already.", cure="Take that one off first.")
+            raise UsageError("the model has an adapter already.", cure="Detach that one first.")
         self._handles = [
-            part.register_forward_hook(self._hooked(hook)) for part, hook in self.iterate_hooks()
+            part.register_forward_hook(partial(self._edit_output, site))
+            for site, part in self.sites.items()
         ]
         self.module.selfteach_hooks = self
 
     def detach(self) -> None:
-        """The module is what it was."""
+        """Remove all changes from the module."""
         for handle in self._handles:
             handle.remove()
         self._handles = []
         del self.module.selfteach_hooks
 
     def to(self, device: torch.device) -> None:
-        """Moves the tensors."""
+        """Move the tensors to a device."""
         self.tensors = {name: tensor.to(device) for name, tensor in self.tensors.items()}
 
     @contextmanager
     def disable(self) -> Iterator[None]:
-        """Inside, nothing is changed."""
+        """Change nothing inside the block."""
         self.active = False
         try:
             yield
@@ -95,111 +105,106 @@ class HookAdapter:
             self.active = True
 
     @contextmanager
-    def at(self, places: TokenPositions) -> Iterator[None]:
-        """Inside, the tokens of the module's next passes stand there."""
-        self._places = places
+    def at(self, positions: TokenPositions) -> Iterator[None]:
+        """Give the positions of the tokens of all passes inside the block."""
+        self._positions = positions
         try:
             yield
         finally:
-            self._places = None
+            self._positions = None
 
     @property
-    def places(self) -> TokenPositions:
-        """Where the tokens of this pass stand."""
-        assert self._places is not None, (
-            f"a pass through a model that wears {self.kind} must say where its tokens stand"
+    def positions(self) -> TokenPositions:
+        """Return the positions of the tokens of this pass."""
+        assert self._positions is not None, (
+            f"a pass through a model with a {self.kind} adapter must give its tokens' positions"
         )
-        return self._places
+        return self._positions
 
-    def _hooked(self, change: Hook) -> Callable[[nn.Module, Any, Any], Any]:
-        def hook(part: nn.Module, given: Any, out: Any) -> Any:
-            if not self.active:
-                return None
-            return (change(out[0]), *out[1:]) if isinstance(out, tuple) else change(out)
-
-        return hook
+    def _edit_output(self, site: int, part: nn.Module, inputs: Any, out: Any) -> Any:
+        if not self.active:
+            return None
+        if isinstance(out, tuple):
+            return (self.edit(site, out[0]), *out[1:])
+        return self.edit(site, out)
 
 
 def get_active_hooks(module: Any) -> HookAdapter | None:
-    """What a module wears, or None."""
+    """Return the hook adapter that is attached to a module, or None."""
     return getattr(module, "selfteach_hooks", None)
 
 
 def get_num_virtual_tokens(module: Any) -> int:
-    """How many tokens must be put before every sequence."""
+    """Return the number of tokens that a pass must have before every sequence."""
     mine = get_active_hooks(module)
-    return mine.lead if mine and mine.active else 0
+    return mine.num_virtual_tokens if mine and mine.active else 0
 
 
 def needs_positions(module: Any) -> bool:
-    """Whether passes must say where their tokens stand."""
+    """Return whether passes must give the positions of their tokens."""
     mine = get_active_hooks(module)
     return mine is not None and mine.active and mine.needs_positions
 
 
 def at_positions(module: Any, position: Tensor, prompt: Tensor) -> AbstractContextManager[None]:
-    """`at` for a module that may wear something. `position` is as the model counts: the lead's
-    tokens come first, from 0.
+    """Give positions to the hook adapter of a module, if it has one that needs them.
+
+    `position` counts as the model does: virtual tokens come first, from 0.
 
     Shapes: position (B, T) or (1, T), prompt (B, 1): own tokens of the prompts.
     """
     mine = get_active_hooks(module)
-    if mine is None or not mine.active or not mine.needs_positions:
+    if mine is None or not needs_positions(module):
         return nullcontext()
-    own = torch.where(position < 0, position, position - mine.lead)
+    own = torch.where(position < 0, position, position - mine.num_virtual_tokens)
     shape = prompt.shape[0], position.shape[1]
     return mine.at(TokenPositions(own.expand(shape), prompt.expand(shape)))
 
 
 def get_decoder_layers(module: Any) -> Sequence[nn.Module]:
-    """The layers of a causal model.
+    """Return the decoder layers of a causal model.
 
     Raises:
-        UsageError: the family keeps them where we do not know.
+        UsageError: the family keeps them under an unknown name.
     """
     decoder = module.get_decoder() if hasattr(module, "get_decoder") else module
-    layers = next(
-        (
-            found
-            for name in ("layers", "h", "blocks")
-            if isinstance(found := getattr(decoder, name, None), nn.ModuleList)
-        ),
-        None,
+    for name in ("layers", "h", "blocks"):
+        layers = getattr(decoder, name, None)
+        if isinstance(layers, nn.ModuleList):
+            return list(layers)
+    raise UsageError(
+        "the layers of this family are not known.",
+        where=type(module).__name__,
+        cure="Use train.adapter=lora.",
     )
-    if layers is None:
-        raise UsageError(
-            "the layers of this family are not known.",
-            where=type(module).__name__,
-            cure="Use train.adapter=lora.",
-        )
-    return list(layers)
 
 
 def parse_layers(text: str, count: int, where: str) -> list[int]:
-    """`all`, `last 4`, or numbers `3,7,11`, as layers of a model that has `count`.
+    """Return the layers that a text names: `all`, `last 4`, or numbers such as `3,7,11`.
+
+    Args:
+        count: the number of layers of the model.
+        where: the setting, for the message of an error.
 
     Raises:
-        UsageError: another form, or a layer that there is not.
+        UsageError: another form, or a layer that the model lacks.
     """
     words = text.replace(",", " ").split()
     if words == ["all"]:
         return list(range(count))
-    numbers = words[1:] if words[:1] == ["last"] else words
-    if (
-        not numbers
-        or not all(n.isdecimal() for n in numbers)
-        or (words[0] == "last" and len(numbers) != 1)
-    ):
+    is_last = words[:1] == ["last"]
+    numbers = words[1:] if is_last else words
+    if not numbers or not all(map(str.isdecimal, numbers)) or (is_last and len(numbers) > 1):
         raise UsageError(
             f"{text!r} names no layers.", where=where, cure='Write "all", "last 4" or "3,7,11".'
         )
-    found = [int(n) for n in numbers]
-    if words[0] == "last":
-        found = list(range(count - found[0], count)) if 0 < found[0] <= count else [-1]
-    if any(not 0 <= n < count for n in found):
+    found = sorted(set(map(int, numbers)))
+    if is_last:
+        found = list(range(count - found[0], count))
+    if not found or found[0] < 0 or found[-1] >= count:
         raise UsageError(
-            f"{text!r} names layers that there are not.",
+            f"{text!r} names layers that the model lacks.",
             where=where,
             cure=f"The model has layers 0 to {count - 1}.",
         )
-    return sorted(set(found))
+    return found

@@ -1,6 +1,4 @@
-"""Puts a saved adapter on a module, whichever kind it is: merged where that is exact, else worn
-(worn.py).
-"""
+"""Load a saved adapter of any kind: merged where that is exact, else as hooks (hooks.py)."""
 
 from __future__ import annotations
 
@@ -14,7 +12,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from selfteach.errors import UsageError
+from selfteach.errors import UsageError, get_first_line
 from selfteach.models.bottleneck import BottleneckHooks
 from selfteach.models.hooks import HookAdapter
 from selfteach.models.reft import ReftHooks, convert_edit_to_low_rank
@@ -23,32 +21,38 @@ from selfteach.models.silence import silence_libraries
 from selfteach.models.soft_prompt import TENSOR_NAME, SoftPromptHooks
 
 PEFT_PREFIX = "base_model.model."
-"""What PEFT puts before the names of a model's layers."""
+"""The prefix of PEFT before the names of a model's layers."""
 KIND_KEY = "selfteach_adapter"
 """The key of adapter_config.json that names a kind which PEFT does not have."""
+CONFIG_FILE = "adapter_config.json"
+TENSORS_FILE = "adapter_model.safetensors"
+
+
+def get_adapter_kind(settings: Mapping[str, Any]) -> str:
+    """Return the kind of an adapter's settings: selfteach's own name of it, or PEFT's."""
+    return str(settings.get(KIND_KEY) or settings.get("peft_type", "")).lower()
 
 
 def load_adapter(module: Any, folder: Path) -> Any:
-    """Returns the module with the adapter: other weights, or a `HookAdapter` on it.
+    """Return the module with the adapter: other weights, or a `HookAdapter` on it.
 
     Raises:
         UsageError: an unknown kind, or tensors that do not fit.
     """
-    settings = read_json(folder / "adapter_config.json")
-    kind = settings.get(KIND_KEY) or str(settings.get("peft_type", "")).lower()
+    settings = read_json(folder / CONFIG_FILE)
+    kind = get_adapter_kind(settings)
     try:
         if kind == "lora":
             return _merge_lora(module, folder, bool(settings.get("lora_bias")))
-        tensors = load_file(folder / "adapter_model.safetensors")
+        tensors = load_file(folder / TENSORS_FILE)
         if kind in ("full", "layers"):
             return _replace_weights(module, tensors)
         made = _make_hook_adapter(module, kind, settings, tensors)
         if isinstance(made, ReftHooks) and made.is_exact:
             return _merge_reft(module, made)
     except (ValueError, RuntimeError, KeyError, AttributeError, SafetensorError) as fault:
-        first = (str(fault).strip().splitlines() or [repr(fault)])[0][:200]
         raise UsageError(
-            f"the adapter does not fit the model ({first}).", where=str(folder)
+            f"the adapter does not fit the model ({get_first_line(fault)}).", where=folder
         ) from fault
     made.attach()
     return module
@@ -56,14 +60,10 @@ def load_adapter(module: Any, folder: Path) -> Any:
 
 @contextmanager
 def use_adapter(module: Any, folder: Path) -> Iterator[None]:
-    """Inside, the module wears a saved adapter that is hooks; afterwards it is what it was."""
-    settings = read_json(folder / "adapter_config.json")
-    made = _make_hook_adapter(
-        module,
-        str(settings.get(KIND_KEY)),
-        settings,
-        load_file(folder / "adapter_model.safetensors"),
-    )
+    """Attach a saved hook adapter to the module inside the block."""
+    settings = read_json(folder / CONFIG_FILE)
+    tensors = load_file(folder / TENSORS_FILE)
+    made = _make_hook_adapter(module, get_adapter_kind(settings), settings, tensors)
     made.to(next(module.parameters()).device)
     made.attach()
     try:
@@ -84,15 +84,14 @@ def _make_hook_adapter(
         made = BottleneckHooks(module, tensors, settings)
     else:
         raise ValueError(f'its kind "{kind}" is unknown')
-    if made.get_expected_shapes(module.config.get_text_config().hidden_size) != {
-        name: tuple(t.shape) for name, t in made.tensors.items()
-    }:
+    shapes = {name: tuple(tensor.shape) for name, tensor in made.tensors.items()}
+    if made.get_expected_shapes(module.config.get_text_config().hidden_size) != shapes:
         raise ValueError(f"its tensors have other shapes than {made.kind} has here")
     return made
 
 
 def _replace_weights(module: Any, tensors: Mapping[str, Tensor]) -> Any:
-    """Takes over the changed tensors; every other one stays the base's."""
+    """Copy the changed tensors into the module; all others stay those of the base."""
     own = dict(module.named_parameters())
     with torch.no_grad():
         for name, tensor in tensors.items():
@@ -105,15 +104,15 @@ def _replace_weights(module: Any, tensors: Mapping[str, Tensor]) -> Any:
 
 
 def _merge_lora(module: Any, folder: Path, biased: bool) -> Any:
-    """Adds the adapter to the weights in float32, then gives each its own dtype back: an attached
-    adapter costs half the speed.
+    """Add the adapter to the weights in float32, then restore each weight's dtype.
 
-    Weights alone: a model in bfloat16 has buffers in float32 (the rotary frequencies), which have
-    to stay as exact as the base's.
+    An attached adapter would halve the speed. Only weights are converted: a model in bfloat16 has
+    buffers in float32 (the rotary frequencies), which must stay as exact as the base's.
     """
     from peft import PeftModel
 
-    dtype, own = module.dtype, {name: p.dtype for name, p in module.named_parameters()}
+    dtype = module.dtype
+    own = {name: p.dtype for name, p in module.named_parameters()}
     for p in module.parameters():
         p.data = p.data.float()
     if biased:
@@ -128,9 +127,9 @@ def _merge_lora(module: Any, folder: Path, biased: bool) -> Any:
 
 
 def _add_zero_biases(module: Any, folder: Path) -> None:
-    """A bias of zeros for each layer whose update has one: PEFT merges it into nothing else."""
+    """Add a bias of zeros to each layer whose update has one, because PEFT needs it to merge."""
     ending = ".lora_B.bias"
-    for name in load_file(folder / "adapter_model.safetensors"):
+    for name in load_file(folder / TENSORS_FILE):
         if name.endswith(ending):
             linear = module.get_submodule(name.removesuffix(ending).removeprefix(PEFT_PREFIX))
             if linear.bias is None:
@@ -139,19 +138,22 @@ def _add_zero_biases(module: Any, folder: Path) -> None:
 
 @torch.no_grad()
 def _merge_reft(module: Any, made: ReftHooks) -> Any:
-    """Edits of a linear layer's own output, at all positions, are other weights: computed in
-    float32, rounded once.
+    """Merge edits of a linear layer's output at all positions into its weights.
+
+    The sum is computed in float32 and rounded once.
     """
     for part, name in zip(made.sites.values(), made.names(), strict=True):
         linear: Any = part
         r, w, b = (made.tensors[f"{name}.{which}"].float() for which in "RWb")
+        bias = linear.bias
         weight = linear.weight.float()
         a, up, shift = convert_edit_to_low_rank(
-            r, w, b, weight, None if linear.bias is None else linear.bias.float()
+            r, w, b, weight, None if bias is None else bias.float()
         )
         linear.weight.copy_(torch.addmm(weight, up, a))
-        if linear.bias is not None:
-            linear.bias.add_(shift.to(linear.weight.dtype))
+        shift = shift.to(linear.weight.dtype)
+        if bias is not None:
+            bias.add_(shift)
         elif shift.any():
-            linear.bias = nn.Parameter(shift.to(linear.weight.dtype))
+            linear.bias = nn.Parameter(shift)
     return module

@@ -1,7 +1,7 @@
-"""What drawing and scoring need of a loaded model: weights, tokenizer and limits.
+"""The protocol of a loaded model, as sampling and scoring need it.
 
-`models/hf.py` has the class that all of this is true of. The functions of `decode.py` and
-`score.py`, the engines and plug-ins ask for the protocol only, so that no import points back.
+`models/hf.py` has the class that implements it. The functions of `decode.py` and `score.py`, the
+engines and plug-ins use the protocol only, so that no import points back.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from selfteach.records import Prompt
 
 
 class LoadedModel(Protocol):
-    """A causal language model in memory, with its tokenizer."""
+    """Represent a causal language model in memory, with its tokenizer."""
 
     module: nn.Module
     """The transformers model, or a module that wraps it."""
@@ -26,7 +26,7 @@ class LoadedModel(Protocol):
     tokenizer: Any
     """The tokenizer of transformers behind `tokens`."""
     name: str
-    """What the user called the model."""
+    """The user's name of the model."""
     fingerprint: str
     """The digest of the weights, the tokenizer and the configuration."""
     end_ids: set[int]
@@ -46,20 +46,15 @@ class LoadedModel(Protocol):
 
     @property
     def device(self) -> torch.device:
-        """Where the weights are."""
+        """Return the device of the weights."""
         ...
 
     @property
     def dtype(self) -> torch.dtype:
-        """What the products are computed in."""
+        """Return the dtype of the weights."""
         ...
 
     @property
     def context_tokens(self) -> int:
-        """How many tokens prompt and answer may have together."""
-        ...
-
-    @property
-    def worn(self) -> bool:
-        """Whether an adapter sits on the module as hooks, which no other engine can draw with."""
+        """Return the number of tokens that prompt and answer may have together."""
         ...

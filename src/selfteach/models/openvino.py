@@ -1,8 +1,7 @@
-"""Drawing on a CPU through openvino-genai's continuous batching, from an F16 GGUF file of the
-(merged) weights.
+"""Sampling on a CPU through openvino-genai's continuous batching, from an F16 GGUF file.
 
-Token ids go in and come out, so that templates, control tokens and texts have one source: `Tokens`.
-Stop texts are looked for here.
+Token ids go in and come out, so that templates, control tokens and texts have one source:
+`ChatTokenizer`. This module itself looks for stop texts.
 """
 
 from __future__ import annotations
@@ -20,8 +19,8 @@ import numpy as np
 from selfteach.errors import ResourceError, UsageError
 from selfteach.models.allocator import release_freed_pages
 from selfteach.models.decode import (
-    STOP_WINDOW_TOKENS,
     PendingCompletion,
+    has_stop_text,
     make_completion,
     prepare_request,
 )
@@ -36,32 +35,38 @@ if TYPE_CHECKING:
 
 MAX_ROWS = 192
 MIN_ROWS = 4
-"""A step of one row takes other kernels than a step of several and rounds differently, so that an
-answer would depend on what happens to be drawn beside it. Idle rows keep at least this many
-going."""
+"""The least number of rows of a step. A step of one row takes other kernels than a step of several
+and rounds differently, so that an answer would depend on the number of other rows. Idle rows fill
+the step."""
 CACHE_GB = 1
 
 
 class OpenVino:
-    """Draws with the weights of a `LoadedModel`, and shares its tokenizer, name and fingerprint."""
+    """Sample with the weights of a `LoadedModel`, and share its tokenizer, name and fingerprint."""
 
     def __init__(self, hf: LoadedModel, folder: Path | None = None, *, precision: str = "") -> None:
-        """Writes the weights as GGUF, into `folder` to stay or into a passing file, and loads them.
-        `precision` is f32 or bf16.
+        """Write the weights as GGUF and load them.
+
+        Args:
+            folder: the folder that keeps the file; without it the file is temporary.
+            precision: f32 or bf16; by default bf16 where the processor has it.
 
         Raises:
             UsageError: openvino-genai is not installed, or the model's family is unknown to it.
         """
         if reason := explain_why_not_openvino(hf):
             raise UsageError(
-                f"openvino cannot draw with {hf.name}: {reason}.", cure="Use `--engine hf`."
+                f"openvino cannot sample with {hf.name}: {reason}.", cure="Use `--engine hf`."
             )
-        self.name, self.fingerprint, self._hf = hf.name, hf.fingerprint, hf
-        self._folder, self._precision = folder, precision or _choose_precision()
+        self.name = hf.name
+        self.fingerprint = hf.fingerprint
+        self._hf = hf
+        self._folder = folder
+        self._precision = precision or _choose_precision()
         self._opened: Any = self._open()
 
-    def rest(self) -> None:
-        """Gives the memory of the weights and of the cache back until the next draw."""
+    def release_memory(self) -> None:
+        """Free the memory of the weights and of the cache until the next request."""
         self._opened = None
         release_freed_pages()
 
@@ -71,107 +76,87 @@ class OpenVino:
         return self._opened
 
     def _open(self) -> Any:
-        if self._folder is not None:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            return _load_pipeline(
-                write_gguf(
-                    self._hf.module, self._hf.tokenizer, self._folder / f"{self.fingerprint}.gguf"
-                ),
-                self._precision,
-            )
-        get_cache_folder().mkdir(
-            parents=True, exist_ok=True
-        )  # every taught model has a file of its own: none is kept
+        folder = self._folder or get_cache_folder()
+        folder.mkdir(parents=True, exist_ok=True)
+        if self._folder:
+            return self._load(folder / f"{self.fingerprint}.gguf")
+        # Every tuned model has a file of its own, so none is kept.
         with tempfile.TemporaryDirectory(
-            dir=get_cache_folder(), prefix=".gguf-", ignore_cleanup_errors=True
+            dir=folder, prefix=".gguf-", ignore_cleanup_errors=True
         ) as scratch:
-            return _load_pipeline(
-                write_gguf(self._hf.module, self._hf.tokenizer, Path(scratch) / "model.gguf"),
-                self._precision,
-            )
+            return self._load(Path(scratch) / "model.gguf")
+
+    def _load(self, path: Path) -> Any:
+        write_gguf(self._hf.module, self._hf.tokenizer, path)
+        return _load_pipeline(path, self._precision)
 
     def stream(self, requests: Sequence[Request]) -> Iterator[Completion]:
-        """As `Drawer.draw`. The first draws of all prompts go first, so that later draws of a
-        prompt find its prefill in the cache; and before them one prompt of each beginning that
-        several share, because the engine looks into its cache when a request is added."""
-        rows = [
-            (request.draw, prepare_request(self._hf, request))
-            for request in {r.id(self.fingerprint): r for r in requests}.values()
-        ]
-        rows.sort(key=lambda pair: (pair[0], -len(pair[1].prompt_ids), pair[1].prompt_ids))
-        shared = count_shared_tokens([row.prompt_ids for _, row in rows])
-        waiting = deque(row for (_, row), same in zip(rows, shared, strict=True) if not same)
-        later = deque(row for (_, row), same in zip(rows, shared, strict=True) if same)
-        reused = {row.id: same for (_, row), same in zip(rows, shared, strict=True)}
-        open_: dict[int, tuple[PendingCompletion, Any]] = {}
+        """Sample as `Sampler.stream`.
+
+        The first completions of all prompts go first, so that later completions of a prompt find
+        its prefill in the cache. One prompt of each shared beginning goes before the others,
+        because the engine looks into its cache when a request is added.
+        """
+        unique = {request.id(self.fingerprint): request for request in requests}
+        ordered = [(r.draw, prepare_request(self._hf, r)) for r in unique.values()]
+        ordered.sort(key=lambda pair: (pair[0], -len(pair[1].prompt_ids), pair[1].prompt_ids))
+        rows = [row for _, row in ordered]
+        shared = count_shared_tokens([row.prompt_ids for row in rows])
+        reused = {row.id: same for row, same in zip(rows, shared, strict=True)}
+        waiting = deque(row for row in rows if not reused[row.id])
+        later = deque(row for row in rows if reused[row.id])
+        active: dict[int, tuple[PendingCompletion, Any]] = {}
         idle: list[Any] = []
         numbers = count()
         try:
-            while waiting or open_ or later:
-                if (
-                    later and not waiting and all(row.ids for row, _ in open_.values())
-                ):  # what they begin with is in the cache now
+            while waiting or active or later:
+                # The cache holds the beginnings once every active row has its first token.
+                if later and not waiting and all(row.ids for row, _ in active.values()):
                     waiting, later = later, waiting
-                while waiting and len(open_) < MAX_ROWS:
-                    number, row = next(numbers), waiting.popleft()
-                    open_[number] = (row, self._add(number, row))
-                while len(open_) + len(idle) < MIN_ROWS:
+                while waiting and len(active) < MAX_ROWS:
+                    number = next(numbers)
+                    row = waiting.popleft()
+                    active[number] = (row, self._add(number, row))
+                while len(active) + len(idle) < MIN_ROWS:
                     idle.append(self._add_idle(next(numbers)))
                 self._pipe.step()
-                for key in [
-                    key for key, (row, handle) in open_.items() if self._take_tokens(row, handle)
-                ]:
-                    row, _ = open_.pop(key)
-                    drawn = make_completion(
-                        self._hf, row.id, row.ids, row.sampling, len(row.prompt_ids)
-                    )
-                    yield replace(drawn, reused_tokens=reused[row.id])
+                for number, (row, handle) in list(active.items()):
+                    if self._take_tokens(row, handle):
+                        del active[number]
+                        completion = make_completion(
+                            self._hf, row.id, row.ids, row.sampling, len(row.prompt_ids)
+                        )
+                        yield replace(completion, reused_tokens=reused[row.id])
         finally:  # the caller may leave early
-            for handle in [*idle, *(handle for _, handle in open_.values())]:
+            for handle in [*idle, *(handle for _, handle in active.values())]:
                 handle.cancel()
             while self._pipe.has_non_finished_requests():
                 self._pipe.step()
 
     def _add(self, number: int, row: PendingCompletion) -> Any:
-        import openvino
-        import openvino_genai
-
-        config = openvino_genai.GenerationConfig()
-        config.max_new_tokens = row.limit_tokens
+        config = _make_config(row.limit_tokens)
         config.stop_token_ids = self._hf.end_ids
-        config.apply_chat_template = False
         if row.sampling.temperature > 0:
             config.do_sample = True
-            config.temperature, config.top_p, config.top_k = (
-                row.sampling.temperature,
-                row.sampling.top_p,
-                0,
-            )
+            config.temperature = row.sampling.temperature
+            config.top_p = row.sampling.top_p
+            config.top_k = 0
             config.rng_seed = derive_seed(row.id)
-        return self._pipe.add_request(
-            number, openvino.Tensor(np.array([row.prompt_ids], dtype=np.int64)), config
-        )
+        return self._add_tokens(number, row.prompt_ids, config)
 
     def _add_idle(self, number: int) -> Any:
-        import openvino
-        import openvino_genai
+        config = _make_config(self._hf.context_tokens - 1)
+        config.ignore_eos = True
+        return self._add_tokens(number, [self._hf.tokenizer.eos_token_id], config)
 
-        config = openvino_genai.GenerationConfig()
-        config.max_new_tokens, config.ignore_eos, config.apply_chat_template = (
-            self._hf.context_tokens - 1,
-            True,
-            False,
-        )
-        return self._pipe.add_request(
-            number,
-            openvino.Tensor(np.array([[self._hf.tokenizer.eos_token_id]], dtype=np.int64)),
-            config,
-        )
+    def _add_tokens(self, number: int, ids: list[int], config: Any) -> Any:
+        import openvino
+
+        tokens = openvino.Tensor(np.array([ids], dtype=np.int64))
+        return self._pipe.add_request(number, tokens, config)
 
     def _take_tokens(self, row: PendingCompletion, handle: Any) -> bool:
-        """Takes what the row has drawn in this step; whether it has ended, by itself or by a stop
-        text.
-        """
+        """Append the tokens of this step to the row; return whether the row has ended."""
         from openvino_genai import GenerationStatus
 
         while handle.can_read():
@@ -183,20 +168,30 @@ class OpenVino:
                 f"openvino's cache of {CACHE_GB} GB is too small for this prompt.",
                 cure="Use `--engine hf`.",
             )
-        if status == GenerationStatus.RUNNING and row.sampling.stop:
-            tail = self._hf.decode(row.ids[-STOP_WINDOW_TOKENS:])
-            if any(stop in tail for stop in row.sampling.stop):
-                handle.stop()
-                return True
-        return bool(status != GenerationStatus.RUNNING)
+        if status != GenerationStatus.RUNNING:
+            return True
+        if stopped := has_stop_text(self._hf, row):
+            handle.stop()
+        return stopped
+
+
+def _make_config(max_tokens: int) -> Any:
+    import openvino_genai
+
+    config = openvino_genai.GenerationConfig()
+    config.max_new_tokens = max_tokens
+    config.apply_chat_template = False
+    return config
 
 
 def count_shared_tokens(prompts: Sequence[list[int]]) -> list[int]:
-    """How many tokens each prompt shares with one that goes before it, at least half of its own; 0
-    for those that go first.
+    """Return how many tokens each prompt shares with one that goes before it.
+
+    The number is at least half of the prompt's own tokens; it is 0 for prompts that go first.
     """
-    found, leader = [0] * len(prompts), list[int]()
-    for i in sorted(range(len(prompts)), key=lambda i: prompts[i]):
+    found = [0] * len(prompts)
+    leader: list[int] = []
+    for i in sorted(range(len(prompts)), key=prompts.__getitem__):
         same = count_common_prefix(leader, prompts[i])
         if 2 * same >= len(prompts[i]):
             found[i] = same
@@ -206,7 +201,7 @@ def count_shared_tokens(prompts: Sequence[list[int]]) -> list[int]:
 
 
 def explain_why_not_openvino(hf: LoadedModel) -> str:
-    """Why openvino cannot draw with this model here, or an empty text."""
+    """Return why openvino cannot sample with this model here, or an empty text."""
     try:
         import openvino_genai  # noqa: F401
     except (ImportError, OSError) as fault:
@@ -222,10 +217,8 @@ def _load_pipeline(path: Path, precision: str) -> Any:
     scheduler.max_num_seqs = MAX_ROWS
     scheduler.max_num_batched_tokens = 2048
     scheduler.enable_prefix_caching = True
-    properties = {
-        "INFERENCE_PRECISION_HINT": precision,
-        "KV_CACHE_PRECISION": precision,
-    }  # 8-bit keys and values are no faster here
+    # 8-bit keys and values are no faster here.
+    properties = {"INFERENCE_PRECISION_HINT": precision, "KV_CACHE_PRECISION": precision}
     with keep_signal_stack():
         pipe = openvino_genai.ContinuousBatchingPipeline(str(path), scheduler, "CPU", properties)
     release_freed_pages()  # reading and compiling leave several times the weights behind
@@ -233,11 +226,8 @@ def _load_pipeline(path: Path, precision: str) -> Any:
 
 
 def _choose_precision() -> str:
-    """bf16 where the processor has it, else f32."""
+    """Return bf16 where the processor has it, else f32."""
     import openvino
 
-    return (
-        "bf16"
-        if "BF16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
-        else "f32"
-    )
+    capabilities = openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    return "bf16" if "BF16" in capabilities else "f32"

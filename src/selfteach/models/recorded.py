@@ -1,13 +1,15 @@
-"""A model with a memory: what the ledger already answers is not computed again (invariant 2). This
-is what makes resuming safe and
-simple: the method runs from its beginning, and every finished request is a lookup."""
+"""A model whose recorded answers are not computed again (invariant 2).
+
+Resuming is therefore safe and simple: the method runs from its beginning, and every finished
+request is a lookup in the ledger.
+"""
 
 from __future__ import annotations
 
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, astuple
 from typing import Any, TypeVar
 
 import numpy as np
@@ -16,6 +18,7 @@ from selfteach.models import Sampler, Scorer
 from selfteach.records import (
     Completion,
     Continuations,
+    ItemScores,
     LogProb,
     Prompt,
     Request,
@@ -25,68 +28,69 @@ from selfteach.records import (
 from selfteach.run.ledger import Ledger
 
 COMMIT_EVERY_S = 0.5
-GIVEN_UP = "given up"
+FAILURES_NOTE = "given up"
 T = TypeVar("T")
 
 
 class Recorded:
-    """Wraps a drawer and a scorer of one model; asks them only for what the ledger does not hold."""
+    """Wrap a sampler and a scorer of one model; send them only what the ledger does not hold."""
 
     def __init__(
-        self, ledger: Ledger, drawer: Sampler | None = None, scorer: Scorer | None = None
+        self, ledger: Ledger, sampler: Sampler | None = None, scorer: Scorer | None = None
     ) -> None:
-        self.ledger, self._sampler, self._scorer = ledger, drawer, scorer
-        self.name = (drawer or scorer).name  # type: ignore[union-attr]
-        self.fingerprint = (drawer or scorer).fingerprint  # type: ignore[union-attr]
+        model: Any = sampler or scorer
+        self.ledger = ledger
+        self.name: str = model.name
+        self.fingerprint: str = model.fingerprint
         self.sampled_tokens = 0
-        self._given_up: dict[str, str] = ledger.get_note(f"{GIVEN_UP} {self.fingerprint}") or {}
+        self._sampler = sampler
+        self._scorer = scorer
+        self._failures_note = f"{FAILURES_NOTE} {self.fingerprint}"
+        self._frozen_failures: dict[str, str] = ledger.get_note(self._failures_note) or {}
 
     @property
     def failures(self) -> Sequence[tuple[str, str]]:
-        """(request id, reason) of each request that got no draw. Only an endpoint loses single
-        requests.
+        """Return (request id, reason) of each request without a completion.
+
+        Only an endpoint or a program loses single requests.
         """
-        return list((self._given_up | dict(getattr(self._sampler, "failures", ()))).items())
+        return list((self._frozen_failures | dict(getattr(self._sampler, "failures", ()))).items())
 
     def freeze_failures(self) -> None:
-        """What got no draw until now gets none any more, also in a resumed run: what was made of
-        the others stays as it is.
+        """Send no request again that has failed until now, also in a resumed run.
+
+        The results of the other requests thereby stay as they are.
         """
         if lost := dict(self.failures):
-            self._given_up = lost
-            self.ledger.set_note(f"{GIVEN_UP} {self.fingerprint}", lost)
+            self._frozen_failures = lost
+            self.ledger.set_note(self._failures_note, lost)
 
     def room_tokens(self, prompt: Prompt) -> float:
-        """How many tokens the context holds behind a prompt; without bound where only the other
-        side knows, as with an endpoint.
-        """
-        room = getattr(self._scorer, "room_tokens", None) or getattr(
-            self._sampler, "room_tokens", None
-        )
-        return room(prompt) if room else math.inf
+        """Return how many tokens the context holds after a prompt; infinite for an endpoint."""
+        for model in (self._scorer, self._sampler):
+            if room := getattr(model, "room_tokens", None):
+                tokens: float = room(prompt)
+                return tokens
+        return math.inf
 
     def stream(self, requests: Sequence[Request]) -> Iterator[Completion]:
-        """As `Drawer.draw`: recorded answers first, then the missing ones, each recorded before it
-        is given out.
+        """Yield as `Sampler.stream`: recorded completions first, then the missing ones.
+
+        Each missing one is recorded before it is yielded.
         """
         by_id = {request.id(self.fingerprint): request for request in requests}
         known = self.ledger.get_answers(list(by_id))
         yield from (Completion(**body) for body in known.values())
-        missing = {
-            id: request
-            for id, request in by_id.items()
-            if id not in known and id not in self._given_up
-        }
+        done = known.keys() | self._frozen_failures.keys()
+        missing = {id: request for id, request in by_id.items() if id not in done}
         for stage in dict.fromkeys(r.stage for r in missing.values()):
-            self.ledger.record_requests(
-                stage,
-                [(id, _make_request_body(r)) for id, r in missing.items() if r.stage == stage],
-            )
+            bodies = [(id, _make_request_body(r)) for id, r in missing.items() if r.stage == stage]
+            self.ledger.record_requests(stage, bodies)
         if missing:
-            assert self._sampler is not None, "this model does not draw"
+            assert self._sampler is not None, "this model does not sample"
             for group in _group_by_time(self._sampler.stream(list(missing.values()))):
-                self.ledger.record_answers((draw.id, asdict(draw)) for draw in group)
-                self.sampled_tokens += sum(draw.tokens for draw in group)
+                self.ledger.record_answers((found.id, asdict(found)) for found in group)
+                self.sampled_tokens += sum(found.tokens for found in group)
                 yield from group
 
     def sample(
@@ -98,28 +102,25 @@ class Recorded:
             on_sample: called with 1 for each completion, as it arrives.
 
         Raises:
-            KeyError: an endpoint lost a request; use `draw` where that may happen.
+            KeyError: an endpoint lost a request; use `stream` where that may happen.
         """
         found: dict[str, Completion] = {}
-        for draw in self.stream(requests):
-            found[draw.id] = draw
+        for completion in self.stream(requests):
+            found[completion.id] = completion
             on_sample(1)
         return [found[request.id(self.fingerprint)] for request in requests]
 
     def score(self, items: Sequence[Continuations]) -> list[tuple[LogProb, ...]]:
-        """Score texts after their prompts: one tuple of log-probabilities for each item, in order."""
+        """Return the log-probabilities of the texts of each item, in the order of the items."""
         found = dict(self.stream_scores(items))
         return [found[item.id(self.fingerprint)] for item in items]
 
-    def rest(self) -> None:
-        """Lets an engine that can give its memory back do so until the next draw."""
-        if rest := getattr(self._sampler, "rest", None):
-            rest()
+    def release_memory(self) -> None:
+        """Free the memory of an engine that can do so, until its next request."""
+        getattr(self._sampler, "release_memory", lambda: None)()
 
-    def stream_scores(
-        self, items: Sequence[Continuations]
-    ) -> Iterator[tuple[str, tuple[LogProb, ...]]]:
-        """As `Scorer.logp`, with the same memory."""
+    def stream_scores(self, items: Sequence[Continuations]) -> Iterator[ItemScores]:
+        """Yield as `Scorer.stream_scores`, from the ledger where it can."""
         by_id = {item.id(self.fingerprint): item for item in items}
         known = self.ledger.get_answers(list(by_id))
         for id, body in known.items():
@@ -128,26 +129,20 @@ class Recorded:
         if missing:
             assert self._scorer is not None, "this model does not score"
             for group in _group_by_time(self._scorer.stream_scores(missing)):
-                self.ledger.record_answers(
-                    (id, [[p.logp, p.tokens] for p in scores]) for id, scores in group
-                )
+                self.ledger.record_answers((id, list(map(astuple, scores))) for id, scores in group)
                 yield from group
 
     def embed(self, prompts: Sequence[Prompt]) -> np.ndarray:
-        """As `Scorer.embed`, remembered row by row."""
+        """Return as `Scorer.embed`, with each row recorded."""
         ids = [digest(["embed", self.fingerprint, prompt_to_json(p)]) for p in prompts]
         known = self.ledger.get_answers(ids)
-        missing = list(
-            {id: p for id, p in zip(ids, prompts, strict=True) if id not in known}.items()
-        )
+        missing = {id: p for id, p in zip(ids, prompts, strict=True) if id not in known}
         if missing:
             assert self._scorer is not None, "this model does not embed"
-            rows = self._scorer.embed([p for _, p in missing])
-            found = [
-                (id, [float(x) for x in row]) for (id, _), row in zip(missing, rows, strict=True)
-            ]
-            self.ledger.record_answers(found)
-            known |= dict(found)
+            rows = self._scorer.embed(list(missing.values()))
+            found = dict(zip(missing, rows.tolist(), strict=True))
+            self.ledger.record_answers(found.items())
+            known |= found
         return np.array([known[id] for id in ids], dtype=np.float32)
 
 
@@ -161,15 +156,16 @@ def _make_request_body(request: Request) -> dict[str, Any]:
 
 
 def _group_by_time(items: Iterator[T]) -> Iterator[list[T]]:
-    """Items in groups of what arrives within COMMIT_EVERY_S: few commits when answers come fast,
-    each at once when they come slowly.
+    """Yield groups of the items that arrive within COMMIT_EVERY_S.
 
-    What came before a fault (also before Ctrl-C) is given out before the fault is raised: it is
+    Fast answers then need few commits, and slow answers are recorded at once. Items that arrived
+    before a fault (also before Ctrl-C) are yielded before the fault is raised, because they are
     paid for.
     """
     while True:
         group: list[T] = []
         fault: BaseException | None = None
+        exhausted = False
         due = time.monotonic() + COMMIT_EVERY_S
         try:
             for item in items:
@@ -177,12 +173,12 @@ def _group_by_time(items: Iterator[T]) -> Iterator[list[T]]:
                 if time.monotonic() >= due:
                     break
             else:
-                due = 0.0
+                exhausted = True
         except BaseException as stopped:
             fault = stopped
         if group:
             yield group
         if fault is not None:
             raise fault
-        if not due:
+        if exhausted:
             return

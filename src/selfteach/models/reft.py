@@ -1,20 +1,20 @@
-"""LoReFT: representations that are moved within a few directions.
+"""LoReFT: edits of hidden states within a few directions.
 
     h + R^T (W h + b - R h)        R (r, D) with orthonormal rows
 
 Source: Wu et al. 2024, ReFT (arXiv 2404.03592), equation 2. Settings: `layers`, `positions` (`all`,
 or the first n and last m tokens of the prompt: `f1+l1`), `tied` (one R, W, b for first and last),
 `site` (`stream`: a layer's output; `down_proj`: what its MLP adds).
-Departs: R is what a QR factorisation of its parameter gives, and W starts as R, so that an
-untrained one changes nothing.
+Departs: R is the orthonormal factor of its parameter's QR factorisation. W starts as R, so that an
+untrained adapter changes nothing.
 """
 
 from __future__ import annotations
 
-import functools
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -22,7 +22,6 @@ from torch import Tensor, nn
 
 from selfteach.errors import UsageError
 from selfteach.models.hooks import (
-    Hook,
     HookAdapter,
     TokenPositions,
     get_decoder_layers,
@@ -33,14 +32,15 @@ SITES = {"stream": "", "down_proj": "mlp.down_proj"}
 
 
 def apply_edit(h: Tensor, r: Tensor, w: Tensor, b: Tensor) -> Tensor:
-    """h + R^T(Wh + b - Rh). Shapes: h (..., D), R and W (r, D), b (r,)."""
+    """Return h + R^T(Wh + b - Rh). Shapes: h (..., D), R and W (r, D), b (r,)."""
     wide = h.to(r.dtype)
     return (wide + ((wide @ (w - r).t()) + b) @ r).to(h.dtype)
 
 
 def orthonormalize(free: Tensor) -> Tensor:
-    """Rows that span the same space and are orthonormal; rows that are so already stay as they are.
-    (r, D) -> (r, D).
+    """Return orthonormal rows that span the same space: (r, D) -> (r, D).
+
+    Rows that are orthonormal already stay as they are.
     """
     q, triangle = torch.linalg.qr(free.t())
     rows: Tensor = (q * torch.where(triangle.diagonal() < 0, -1.0, 1.0).to(q.dtype)).t()
@@ -49,7 +49,10 @@ def orthonormalize(free: Tensor) -> Tensor:
 
 @dataclass(frozen=True, slots=True)
 class PromptSpans:
-    """The first n and the last m tokens of a prompt; `everywhere` is every token of the answer too."""
+    """Choose the first n and the last m tokens of a prompt.
+
+    `everywhere` chooses all tokens, those of the answer too.
+    """
 
     first: int = 0
     last: int = 0
@@ -57,7 +60,7 @@ class PromptSpans:
 
     @staticmethod
     def of(text: str) -> PromptSpans:
-        """From `all`, `f1`, `l2` or `f1+l1`.
+        """Parse `all`, `f1`, `l2` or `f1+l1`.
 
         Raises:
             UsageError: another form.
@@ -74,26 +77,27 @@ class PromptSpans:
         return PromptSpans(int(found[1] or 0), int(found[3] or 0))
 
     def parts(self, tied: bool) -> tuple[str, ...]:
-        """Which sets of R, W, b there are."""
+        """Return the names of the sets of R, W and b."""
         if self.everywhere or tied or not (self.first and self.last):
             return ("all",)
         return ("first", "last")
 
-    def where(self, places: TokenPositions, part: str) -> tuple[Tensor, Tensor]:
-        """Rows and columns of a part's tokens. Where a short prompt's first and last tokens are the
-        same, they are first.
+    def find_tokens(self, positions: TokenPositions, part: str) -> tuple[Tensor, Tensor]:
+        """Return the rows and columns of a part's tokens.
+
+        A token that is among both the first and the last of a short prompt is a first one.
         """
-        own = (places.position >= 0) & (places.position < places.prompt)
-        first = own & (places.position < self.first)
-        last = own & (places.position >= places.prompt - self.last) & ~first
-        rows, columns = torch.nonzero(
-            {"first": first, "last": last, "all": first | last}[part], as_tuple=True
-        )
+        position = positions.position
+        own = (position >= 0) & (position < positions.prompt)
+        first = own & (position < self.first)
+        last = own & (position >= positions.prompt - self.last) & ~first
+        chosen = {"first": first, "last": last, "all": first | last}[part]
+        rows, columns = torch.nonzero(chosen, as_tuple=True)
         return rows, columns
 
 
 class ReftHooks(HookAdapter):
-    """R, W and b for each layer and part, as `layers.3.all.R`."""
+    """Hold R, W and b of each layer and part, as `layers.3.all.R`."""
 
     kind = "reft"
 
@@ -101,55 +105,50 @@ class ReftHooks(HookAdapter):
         self, module: Any, tensors: Mapping[str, Tensor], settings: Mapping[str, Any]
     ) -> None:
         super().__init__(module, tensors)
-        self.spans, self.tied = PromptSpans.of(str(settings["positions"])), bool(settings["tied"])
-        self.needs_positions, self.num_edited_suffix_tokens = (
-            not self.spans.everywhere,
-            max(1, self.spans.last),
-        )
-        self.sites = find_sites(module, str(settings["layers"]), str(settings["site"]))
+        self.spans = PromptSpans.of(str(settings["positions"]))
+        self.parts = self.spans.parts(bool(settings["tied"]))
+        self.needs_positions = not self.spans.everywhere
+        self.num_edited_suffix_tokens = max(1, self.spans.last)
         self.site = str(settings["site"])
+        self.sites = find_sites(module, str(settings["layers"]), self.site)
 
     @property
     def is_exact(self) -> bool:
-        """Whether it is the same as other weights: at all positions of a linear layer's own output."""
+        """Return whether the edit equals a change of weights.
+
+        That is so at all positions of a linear layer's own output.
+        """
         return self.spans.everywhere and self.site != "stream"
 
     def names(self) -> Iterator[str]:
-        """The beginning of the names of each layer's and part's tensors."""
+        """Yield the first part of the tensors' names, for each layer and part."""
         for layer in self.sites:
-            yield from (f"layers.{layer}.{part}" for part in self.spans.parts(self.tied))
+            yield from (f"layers.{layer}.{part}" for part in self.parts)
 
     def get_expected_shapes(self, width: int) -> dict[str, tuple[int, ...]]:
-        """R, W (r, D) and b (r,) of each layer and part."""
+        """Return the shapes of R, W (r, D) and b (r,) of each layer and part."""
         found: dict[str, tuple[int, ...]] = {}
         for name in self.names():
             rank = len(self.tensors[f"{name}.R"])
             found |= {f"{name}.R": (rank, width), f"{name}.W": (rank, width), f"{name}.b": (rank,)}
         return found
 
-    def iterate_hooks(self) -> Iterator[tuple[nn.Module, Hook]]:
-        """The output of each site."""
-        for layer, part in self.sites.items():
-            yield part, self._at_layer(layer)
-
-    def _at_layer(self, layer: int) -> Hook:
-        def change(h: Tensor) -> Tensor:
-            for part in self.spans.parts(self.tied):
-                r, w, b = (self.tensors[f"layers.{layer}.{part}.{name}"] for name in "RWb")
-                r = orthonormalize(r) if r.requires_grad else r
-                if self.spans.everywhere:
-                    return apply_edit(h, r, w, b)
-                find_rows = functools.partial(self.spans.where, self.places, part)
-                rows, columns = self.places.once(part, find_rows)
-                if len(rows):
-                    h = h.index_put((rows, columns), apply_edit(h[rows, columns], r, w, b))
-            return h
-
-        return change
+    def edit(self, site: int, h: Tensor) -> Tensor:
+        """Edit the chosen tokens of a site's output: (B, T, D) -> (B, T, D)."""
+        for part in self.parts:
+            r, w, b = (self.tensors[f"layers.{site}.{part}.{name}"] for name in "RWb")
+            r = orthonormalize(r) if r.requires_grad else r
+            if self.spans.everywhere:
+                return apply_edit(h, r, w, b)
+            find_tokens = partial(self.spans.find_tokens, self.positions, part)
+            rows, columns = self.positions.compute_once(part, find_tokens)
+            if len(rows):
+                h = h.index_put((rows, columns), apply_edit(h[rows, columns], r, w, b))
+        return h
 
 
 def find_sites(module: Any, layers: str, site: str) -> dict[int, nn.Module]:
-    """The parts of the module whose output is edited, by layer.
+    """Return the parts of the module whose output is edited, by layer.
 
     Raises:
         UsageError: this family has no such part.
@@ -171,11 +170,12 @@ def find_sites(module: Any, layers: str, site: str) -> dict[int, nn.Module]:
 def convert_edit_to_low_rank(
     r: Tensor, w: Tensor, b: Tensor, weight: Tensor, bias: Tensor | None
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """The low-rank update of a linear layer's weights that does what the edit of its output does,
-    exactly.
+    """Return the low-rank update of a linear layer's weights that equals the edit of its output.
 
-    With y = W0 x + b0:  y + R^T((W - R) y + b) = (W0 + R^T (W - R) W0) x + b0 + R^T((W - R) b0 +
-    b).
+    With y = W0 x + b0:
+
+        y + R^T((W - R) y + b) = (W0 + R^T (W - R) W0) x + b0 + R^T((W - R) b0 + b)
+
     Shapes: R, W (r, out), b (r,), W0 (out, in), b0 (out,) -> A (r, in), B (out, r), shift (out,).
     """
     b0 = bias if bias is not None else torch.zeros_like(weight[:, 0])

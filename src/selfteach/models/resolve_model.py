@@ -1,5 +1,6 @@
-"""Where a model's files are, and whether they may be opened at all. Loads nothing heavy, so that a
-mistyped name is found at once.
+"""The place of a model's files, and the checks before anything is opened.
+
+Nothing heavy is imported, so that a mistyped name is reported at once.
 """
 
 from __future__ import annotations
@@ -7,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from selfteach.errors import UsageError
+from selfteach.errors import UsageError, get_first_line
 from selfteach.models import safety
 from selfteach.models.embedded import EMBEDDED, HUB_NAME, fetch_embedded_model, get_embedded_folder
 from selfteach.models.remote.endpoint import parse_address
@@ -19,11 +20,11 @@ MODEL_FILES = ("*.safetensors", "*.json", "*.jinja", "tokenizer.model", "*.txt")
 
 
 def check_model_name(name: str) -> None:
-    """What can be said of a model without opening it, and without a network.
+    """Check a model's name without opening the model, and without a network.
 
     Raises:
-        UsageError: it is neither the embedded one, nor a folder with a model that may be opened,
-        nor a name that a hub may know.
+        UsageError: it is neither the embedded model, nor a folder with a safe model, nor a possible
+            hub name.
     """
     if "://" in name:  # not repeated: there may be a key in it
         raise UsageError(
@@ -45,7 +46,7 @@ def check_model_name(name: str) -> None:
 
 
 def check_teacher_name(name: str) -> None:
-    """The same for a teacher: a program (`cmd:`), an endpoint (URL#name), or a local model.
+    """Check a teacher's name: a program (`cmd:`), an endpoint (URL#name), or a local model.
 
     Raises:
         UsageError: it is none of these.
@@ -59,11 +60,12 @@ def check_teacher_name(name: str) -> None:
 
 
 def resolve_model_folder(name: str, progress: Callable[[str], None] | None = None) -> Path:
-    """Where a model's files are: the embedded one, a folder, or a hub name (only safetensors,
-    tokenizer and configuration are fetched).
+    """Return the folder of a model's files: the embedded one, a folder, or a hub name.
+
+    From a hub only safetensors, tokenizer and configuration are fetched.
 
     Raises:
-        UsageError: none of these, or a folder that must not be opened (remote code, pickles).
+        UsageError: none of these, or an unsafe folder (remote code, pickles).
     """
     check_model_name(name)
     if name == EMBEDDED:
@@ -77,10 +79,10 @@ def resolve_base(name: str, adapter: Path | None) -> str:
 
     Adapters of the embedded model name their base as the hub does, so that other programs find it.
     The hub's own weights differ a little: the embedded copy was packed to four bits. The hub id
-    therefore leads to the embedded copy where the adapter was trained on just that.
+    therefore resolves to the embedded copy if the adapter was trained on that copy.
 
     Args:
-        name: what the model was called: "embedded", a folder, or a hub name.
+        name: the user's name of the model: "embedded", a folder, or a hub name.
         adapter: the adapter's folder; None for a model alone.
     """
     if name != HUB_NAME or adapter is None or not (adapter / "selfteach.json").is_file():
@@ -95,7 +97,7 @@ def resolve_base(name: str, adapter: Path | None) -> str:
 
 
 def _download_from_hub(name: str) -> Path:
-    """The folder of a hub's model in the hub's cache."""
+    """Return the folder of a hub's model in the hub's cache."""
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
@@ -103,9 +105,8 @@ def _download_from_hub(name: str) -> Path:
         with silence_libraries():
             return Path(snapshot_download(name, allow_patterns=list(MODEL_FILES)))
     except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as fault:
-        first = str(fault).strip().splitlines()[0][:200]
         raise UsageError(
-            f'there is no model "{name}" here, and it cannot be fetched ({first}).',
+            f'there is no model "{name}" here, and it cannot be fetched ({get_first_line(fault)}).',
             cure=(
                 "Check the name and the network, or give a folder; `selfteach models` "
                 "lists what is at hand."

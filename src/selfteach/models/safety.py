@@ -1,5 +1,6 @@
-"""What is looked at before a model folder is opened: nothing in it may run code (invariant 9). And
-what the folder is: its fingerprint.
+"""Checks before a model folder is opened: nothing in it may run code (invariant 9).
+
+Also the folder's identity: its fingerprint.
 """
 
 from __future__ import annotations
@@ -27,35 +28,33 @@ IDENTITY_FILES = (
     "merges.txt",
 )
 MAX_JSON_BYTES = 64 << 20
+ADAPTER_FILES = ("adapter_config.json", "adapter_model.safetensors")
 
 
 def check_model_folder(folder: Path) -> dict[str, Any]:
-    """Reads a model folder's configuration, and refuses what could run code.
+    """Return a model folder's configuration; refuse a folder that could run code.
 
     Raises:
         UsageError: no configuration, no safetensors, pickled weights alone, remote code, or an
-        attention kernel from elsewhere.
+            external attention kernel.
     """
     config = read_json(folder / "config.json")
     if not any(folder.glob("*.safetensors")):
         pickled = sorted(p.name for pattern in PICKLE_PATTERNS for p in folder.glob(pattern))
-        what = (
-            f"has its weights as a pickle ({pickled[0]}), which can run code when it is read."
-            if pickled
-            else "has no safetensors weights."
-        )
-        raise UsageError(what, where=str(folder), cure="Use a copy with safetensors weights.")
+        what = "has no safetensors weights."
+        if pickled:
+            what = (
+                f"has its weights as a pickle ({pickled[0]}), which can run code when it is read."
+            )
+        raise UsageError(what, where=folder, cure="Use a copy with safetensors weights.")
     for index in folder.glob("*.index.json"):
         files = read_json(index).get("weight_map")
-        odd = (
-            [f for f in files.values() if not _is_plain_safetensors(f)]
-            if isinstance(files, dict)
-            else [files]
-        )
+        named = files.values() if isinstance(files, dict) else [files]
+        odd = [name for name in named if not _is_plain_safetensors(name)]
         if odd:
             raise UsageError(
-                f"points to {str(odd[0])[:60]!r}, which is no safetensors file beside it.",
-                where=str(index),
+                f"points to {str(odd[0])[:60]!r}, which is no safetensors file in its folder.",
+                where=index,
                 cure="Use a whole copy.",
             )
     for name in (
@@ -70,25 +69,25 @@ def check_model_folder(folder: Path) -> dict[str, Any]:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """A JSON object from a model folder.
+    """Read a JSON object from a model folder.
 
     Raises:
         UsageError: missing, too large, or not a JSON object.
     """
     try:
         if path.stat().st_size > MAX_JSON_BYTES:
-            raise UsageError("is too large for a configuration.", where=str(path))
+            raise UsageError("is too large for a configuration.", where=path)
         value = json.loads(path.read_bytes())
     except OSError as fault:
         raise UsageError(
             f"cannot be read ({fault.strerror}).",
-            where=str(path),
+            where=path,
             cure="A model folder holds config.json, tokenizer and safetensors.",
         ) from fault
     except (ValueError, RecursionError) as fault:
-        raise UsageError(f"is not JSON ({str(fault)[:80]}).", where=str(path)) from fault
+        raise UsageError(f"is not JSON ({str(fault)[:80]}).", where=path) from fault
     if not isinstance(value, dict):
-        raise UsageError("is not a JSON object.", where=str(path))
+        raise UsageError("is not a JSON object.", where=path)
     return value
 
 
@@ -100,7 +99,7 @@ def _refuse_code(value: dict[str, Any], where: str) -> None:
     for key, found in _iterate_keys(value):
         if key in ("auto_map", "custom_pipelines") and found:
             raise UsageError(
-                f'asks to run code that comes with the model ("{key}").',
+                f'needs code that comes with the model ("{key}").',
                 where=where,
                 cure=(
                     "Selfteach runs no such code. Where transformers knows the model "
@@ -111,14 +110,14 @@ def _refuse_code(value: dict[str, Any], where: str) -> None:
             for name in found.values() if isinstance(found, dict) else [found]:
                 if name is not None and name not in SAFE_ATTENTION:
                     raise UsageError(
-                        f"asks for an attention kernel from elsewhere ({str(name)[:60]!r}).",
+                        f"needs an external attention kernel ({str(name)[:60]!r}).",
                         where=where,
                         cure=f'Remove "{key}" from a local copy.',
                     )
 
 
 def _iterate_keys(value: Any) -> Iterator[tuple[str, Any]]:
-    """Every key of nested mappings and lists, with its value."""
+    """Yield every key of nested mappings and lists, with its value."""
     stack = [value]
     while stack:
         top = stack.pop()
@@ -130,49 +129,37 @@ def _iterate_keys(value: Any) -> Iterator[tuple[str, Any]]:
 
 
 def compute_fingerprint(folder: Path) -> str:
-    """The hash of what a model folder holds: configuration, tokenizer, template and every byte of
-    the weights.
-    """
+    """Return the hash of a model folder: configuration, tokenizer, template and all weights."""
     parts = [[name, _sha256(folder / name)] for name in IDENTITY_FILES if (folder / name).is_file()]
     parts += [[path.name, _sha256(path)] for path in sorted(folder.glob("*.safetensors"))]
     return digest(["model", parts])
 
 
 def compute_adapter_fingerprint(base: str, folder: Path) -> str:
-    """The hash of a base with a PEFT adapter on it."""
-    return digest(
-        [
-            "adapter",
-            base,
-            [
-                _sha256(folder / name)
-                for name in ("adapter_config.json", "adapter_model.safetensors")
-            ],
-        ]
-    )
+    """Return the hash of a base with a PEFT adapter on it."""
+    return digest(["adapter", base, [_sha256(folder / name) for name in ADAPTER_FILES]])
 
 
 def check_adapter(folder: Path, base: str) -> str:
-    """Refuses an adapter that was trained on another base. Returns a note where the folder does not
-    say on which.
+    """Refuse an adapter that was trained on another base.
+
+    Returns:
+        A note if the folder does not name its base, else an empty text.
 
     Raises:
         UsageError: not a PEFT folder with safetensors.
         IntegrityError: trained on another base.
     """
-    for name in ("adapter_config.json", "adapter_model.safetensors"):
+    for name in ADAPTER_FILES:
         if not (folder / name).is_file():
             raise UsageError(
                 f"is not a PEFT adapter in safetensors: {name} is missing.",
-                where=str(folder),
+                where=folder,
                 cure="Give the folder that training wrote.",
             )
     _refuse_code(read_json(folder / "adapter_config.json"), f"{folder}/adapter_config.json")
     if not (folder / "selfteach.json").is_file():
-        return (
-            f"the adapter {folder.name} does not say on which base it was trained: only its "
-            "shapes are checked"
-        )
+        return f"the adapter {folder.name} does not name its base: only its shapes are checked"
     recorded = read_json(folder / "selfteach.json").get("base_fingerprint")
     if recorded != base:
         raise IntegrityError(
@@ -180,23 +167,25 @@ def check_adapter(folder: Path, base: str) -> str:
                 f"was trained on another base (fingerprint {str(recorded)[:12]}, this one "
                 f"is {base[:12]})."
             ),
-            where=str(folder),
+            where=folder,
             cure="Give the model that it was trained on with --model.",
         )
     return ""
 
 
 def _sha256(path: Path) -> str:
-    """SHA-256 of a file; for large ones remembered in the cache by path, size and time of change."""
+    """Return the SHA-256 of a file.
+
+    The cache keeps that of a large file, by path, size and time of change.
+    """
     stat = path.stat()
     large = stat.st_size > 1 << 30
-    memory = (
-        get_cache_folder()
-        / "sha256"
-        / f"{digest([str(path.resolve()), stat.st_size, stat.st_mtime_ns, stat.st_ino])}.txt"
-    )
-    if large and memory.is_file() and len(known := memory.read_text()) == 64:
-        return known
+    key = digest([str(path.resolve()), stat.st_size, stat.st_mtime_ns, stat.st_ino])
+    memory = get_cache_folder() / "sha256" / f"{key}.txt"
+    if large and memory.is_file():
+        known = memory.read_text()
+        if len(known) == 64:
+            return known
     with path.open("rb") as handle:
         found = hashlib.file_digest(handle, "sha256").hexdigest()
     if large:

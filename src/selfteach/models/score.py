@@ -1,5 +1,4 @@
-"""Scoring with a causal model: log-probabilities of given texts, logits at answer positions,
-embeddings of prompts.
+"""Scoring with a causal model: log-probabilities of texts, logits of answers, embeddings.
 
 Letters: B rows, T tokens, P tokens of the shared prefix, V vocabulary, D hidden size.
 """
@@ -8,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -20,7 +20,7 @@ from selfteach.models.attention import use_tree_attention
 from selfteach.models.hooks import at_positions, get_num_virtual_tokens, needs_positions
 from selfteach.models.loaded import LoadedModel
 from selfteach.models.tokens import count_common_prefix
-from selfteach.records import Continuations, LogProb, Prompt
+from selfteach.records import Continuations, ItemScores, LogProb, Prompt, get_user_text
 
 Prefix = list[tuple[torch.Tensor, torch.Tensor]]
 """Keys and values of each layer, each (1, heads, P, head size)."""
@@ -29,8 +29,9 @@ HEAD_ROWS = 512
 
 
 class Head:
-    """The language-model head as a function of hidden states, with the scalings that some families
-    put after it.
+    """Represent the language-model head as a function of hidden states.
+
+    It includes the scalings that some families apply after the head.
     """
 
     def __init__(self, module: nn.Module) -> None:
@@ -47,29 +48,28 @@ class Head:
         self._cap = getattr(config, "final_logit_softcapping", None)
 
     def __call__(self, hidden: torch.Tensor) -> torch.Tensor:
-        """Logits in the weights' dtype: hidden (..., D) -> (..., V)."""
+        """Return logits in the weights' dtype: hidden (..., D) -> (..., V)."""
         logits: torch.Tensor = self._linear(hidden)
         logits = logits * self._scale if self._scale != 1.0 else logits
         return self._cap * torch.tanh(logits / self._cap) if self._cap else logits
 
     def token_logps(self, hidden: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-        """log p of each target in nats, float32, a few hundred rows at a time: hidden (N, D),
-        targets (N,) -> (N,).
+        """Return log p of each target in nats, float32: hidden (N, D), targets (N,) -> (N,).
+
+        A few hundred rows go through the head at a time.
         """
-        parts = []
-        for start in range(0, len(targets), HEAD_ROWS):
-            logits = self(hidden[start : start + HEAD_ROWS]).float()
-            parts.append(
-                -nn.functional.cross_entropy(
-                    logits, targets[start : start + HEAD_ROWS], reduction="none"
-                )
+        parts = [
+            -nn.functional.cross_entropy(self(states).float(), wanted, reduction="none")
+            for states, wanted in zip(
+                torch.split(hidden, HEAD_ROWS), torch.split(targets, HEAD_ROWS), strict=True
             )
-        return torch.cat(parts) if parts else hidden.new_zeros(0, dtype=torch.float32)
+        ]
+        return torch.cat(parts)
 
 
 @dataclass
 class _ScoredItem:
-    """One item: the tokens after the shared prefix, and those of each continuation."""
+    """Hold the tokens of one item after the shared prefix, and those of each continuation."""
 
     id: str
     rest: list[int]
@@ -81,16 +81,17 @@ class _ScoredItem:
 
 
 @torch.inference_mode()
-def score_all(
-    hf: LoadedModel, items: Sequence[Continuations]
-) -> Iterator[tuple[str, tuple[LogProb, ...]]]:
-    """The log-probability of every text after its prompt.
+def score_all(hf: LoadedModel, items: Sequence[Continuations]) -> Iterator[ItemScores]:
+    """Yield (item id, the log-probability of every text after its prompt).
 
-    What all prompts begin with runs once and its keys and values are reused; each row then holds
-    the rest of one prompt and all of its texts, where a text sees the prompt and itself but no
-    other text (a tree mask). Only the positions that predict a text's tokens go through the head.
-    Models whose layers take no such mask (a window shorter than the rows, no attention at all)
-    score each text in a row of its own.
+    The common beginning of all prompts runs once, and its keys and values are reused. Each row
+    then holds the rest of one prompt and all of its texts. A text sees the prompt and itself but
+    no other text (a tree mask). Only the positions that predict a text's tokens go through the
+    head. Models whose layers take no such mask (a window shorter than the rows, no attention at
+    all) score each text in a row of its own.
+
+    Raises:
+        DataError: a prompt and its text do not fit into the context.
     """
     items = list({item.id(hf.fingerprint): item for item in items}.values())
     if not items:
@@ -103,18 +104,21 @@ def score_all(
         _require_fits(hf, len(ids) + max(map(len, texts), default=0), item.prompt)
         rows.append(_ScoredItem(item.id(hf.fingerprint), ids[shared:], texts))
     rows.sort(key=lambda row: row.length)
+    beginning = prompts[0][:shared]
     if not _supports_tree_mask(hf, shared + rows[-1].length):
-        yield from _score_one_by_one(hf, rows, prompts[0][:shared])
+        yield from _score_one_by_one(hf, rows, beginning)
         return
-    prefix = _compute_prefix_cache(hf, prompts[0][:shared])
-    for batch in _split_batches(rows, shared):
-        yield from _score_rows(hf, batch, prefix, shared)
+    prefix = _compute_prefix_cache(hf, beginning)
+    for group in _group_by_tokens([row.length + shared // 8 for row in rows]):
+        yield from _score_rows(hf, [rows[i] for i in group], prefix, shared)
     release_freed_pages()
 
 
 def _supports_tree_mask(hf: LoadedModel, longest: int) -> bool:
-    """Whether every layer attends to all earlier positions that a mask shows, at this length, and
-    nothing counts positions.
+    """Return whether every layer takes a free mask at this length.
+
+    It does if each layer attends to all earlier positions that a mask shows, and nothing counts
+    positions.
     """
     if needs_positions(hf.module):
         return False
@@ -131,59 +135,37 @@ def _supports_tree_mask(hf: LoadedModel, longest: int) -> bool:
 
 
 def _score_one_by_one(
-    hf: LoadedModel, rows: Sequence[_ScoredItem], prefix: list[int]
-) -> Iterator[tuple[str, tuple[LogProb, ...]]]:
-    found: dict[str, dict[int, LogProb]] = {row.id: {} for row in rows}
-    flat = [(row, k) for row in rows for k in range(len(row.texts))]
-    lengths = [len(prefix) + len(row.rest) + len(row.texts[k]) for row, k in flat]
-    for group in _group_by_tokens(sorted(range(len(flat)), key=lengths.__getitem__), lengths):
-        rows_of = [flat[i][0] for i in group]
-        prompts = [len(prefix) + len(row.rest) for row in rows_of]
-        hidden = _compute_hidden(
-            hf,
-            [
-                prefix + row.rest + row.texts[flat[i][1]]
-                for row, i in zip(rows_of, group, strict=True)
-            ],
-            prompts,
-        )
-        for b, i in enumerate(group):
-            (row, k), start = flat[i], len(prefix) + len(flat[i][0].rest) - 1
-            text = row.texts[k]
-            logps = Head(hf.module).token_logps(
-                hidden[b, start : start + len(text)],
-                torch.tensor(text, dtype=torch.long, device=hf.device),
-            )
-            found[row.id][k] = LogProb(float(logps.sum()), len(text))
+    hf: LoadedModel, rows: Sequence[_ScoredItem], beginning: list[int]
+) -> Iterator[ItemScores]:
+    pairs = [(beginning + row.rest, text) for row in rows for text in row.texts]
+    scores: dict[int, LogProb] = {}
+    for i, hidden in _iterate_hidden(hf, [p + t for p, t in pairs], [len(p) for p, _ in pairs]):
+        prompt, text = pairs[i]
+        targets = torch.tensor(text, dtype=torch.long, device=hf.device)
+        logps = Head(hf.module).token_logps(hidden[len(prompt) - 1 : -1], targets)
+        scores[i] = LogProb(float(logps.sum()), len(text))
+    yield from _collect_by_row(rows, map(scores.__getitem__, range(len(pairs))))
+
+
+def _collect_by_row(rows: Sequence[_ScoredItem], scores: Iterator[LogProb]) -> Iterator[ItemScores]:
+    """Yield (item id, the scores of its texts); `scores` are those of all texts, in order."""
     for row in rows:
-        yield row.id, tuple(found[row.id][k] for k in range(len(row.texts)))
+        yield row.id, tuple(islice(scores, len(row.texts)))
 
 
 def _count_shared_prefix(prompts: Sequence[list[int]]) -> int:
-    """Tokens that all prompts begin with, one short of the shortest prompt: each row needs a
-    position that predicts its text.
+    """Return the number of tokens that all prompts begin with.
+
+    It is less than the shortest prompt: each row needs a position that predicts its text.
     """
-    low, high = min(prompts), max(prompts)
-    return max(0, min(count_common_prefix(low, high), min(map(len, prompts)) - 1))
+    common = count_common_prefix(min(prompts), max(prompts))
+    return max(0, min(common, *(len(prompt) - 1 for prompt in prompts)))
 
 
-def _split_batches(rows: Sequence[_ScoredItem], shared: int) -> Iterator[Sequence[_ScoredItem]]:
-    start = 0
-    while start < len(rows):
-        stop = start + 1
-        while (
-            stop < len(rows)
-            and (stop + 1 - start) * (rows[stop].length + shared // 8) <= BATCH_TOKENS
-        ):
-            stop += 1
-        yield rows[start:stop]
-        start = stop
-
-
-def _compute_prefix_cache(hf: LoadedModel, ids: list[int]) -> Prefix | None:
-    """Keys and values (1, heads, P, head size) of each layer after the shared prefix."""
+def _compute_prefix_cache(hf: LoadedModel, ids: list[int]) -> Prefix:
+    """Return the keys and values (1, heads, P, head size) of each layer after these tokens."""
     if not ids:
-        return None
+        return []
     from transformers import DynamicCache
 
     out = _get_decoder(hf)(
@@ -195,43 +177,40 @@ def _compute_prefix_cache(hf: LoadedModel, ids: list[int]) -> Prefix | None:
 
 
 def _get_decoder(hf: LoadedModel) -> Any:
-    """The layers without the head, also under a PEFT wrapper."""
+    """Return the layers without the head, also under a PEFT wrapper."""
     module: Any = hf.module
     return (module.get_base_model() if hasattr(module, "get_base_model") else module).base_model
 
 
 def _score_rows(
-    hf: LoadedModel, rows: Sequence[_ScoredItem], prefix: Prefix | None, shared: int
-) -> Iterator[tuple[str, tuple[LogProb, ...]]]:
+    hf: LoadedModel, rows: Sequence[_ScoredItem], prefix: Prefix, shared: int
+) -> Iterator[ItemScores]:
     width = max(row.length for row in rows)
     ids = torch.zeros(len(rows), width, dtype=torch.long)
-    positions = torch.zeros(len(rows), width, dtype=torch.long)
-    seen = torch.zeros(len(rows), 1, width, shared + width, dtype=torch.bool)
-    seen[..., :shared] = True
-    seen[:, 0, torch.arange(width), shared + torch.arange(width)] = (
-        True  # padding sees itself, so that no softmax is empty
-    )
+    positions = torch.zeros_like(ids)
+    # The part of each token: 0 for the prompt, k for text k; padding is a part for each token.
+    parts = -1 - torch.arange(width).repeat(len(rows), 1)
     reads: list[int] = []  # flat positions whose hidden state predicts the next token of a text
     targets: list[int] = []
     for r, row in enumerate(rows):
-        n = len(row.rest)
-        ids[r, : row.length] = torch.tensor(row.rest + [t for text in row.texts for t in text])
-        positions[r, :n] = torch.arange(shared, shared + n)
-        seen[r, 0, :n, shared : shared + n] = torch.ones(n, n, dtype=torch.bool).tril()
-        start = n
-        for text in row.texts:
-            stop = start + len(text)
-            positions[r, start:stop] = torch.arange(shared + n, shared + n + len(text))
-            seen[r, 0, start:stop, shared : shared + n] = True
-            seen[r, 0, start:stop, shared + start : shared + stop] = torch.ones(
-                len(text), len(text), dtype=torch.bool
-            ).tril()
-            reads += [r * width + p for p in [n - 1, *range(start, stop - 1)]] if text else []
-            targets += text
+        prompt_length = len(row.rest)
+        start = 0
+        for part, tokens in enumerate([row.rest, *row.texts]):
+            stop = start + len(tokens)
+            ids[r, start:stop] = torch.tensor(tokens, dtype=torch.long)
+            parts[r, start:stop] = part
+            first = shared + min(start, prompt_length)
+            positions[r, start:stop] = torch.arange(first, first + len(tokens))
+            if part and tokens:
+                reads += [r * width + p for p in (prompt_length - 1, *range(start, stop - 1))]
+                targets += tokens
             start = stop
-    mask = torch.zeros(seen.shape, dtype=hf.dtype).masked_fill_(
-        ~seen, torch.finfo(hf.dtype).min
-    )  # added to scores: any attention takes it
+    # A token sees the shared prefix, its prompt, and the tokens of its own part up to itself.
+    is_visible = (parts[:, None] == 0) | (parts[:, None] == parts[:, :, None])
+    is_visible &= torch.ones(width, width, dtype=torch.bool).tril()
+    seen = nn.functional.pad(is_visible, (shared, 0), value=True)[:, None]
+    # The mask is added to the scores, because every attention takes that form.
+    mask = torch.zeros(seen.shape, dtype=hf.dtype).masked_fill_(~seen, torch.finfo(hf.dtype).min)
     with use_tree_attention(hf.module):
         out = _get_decoder(hf)(
             input_ids=ids.to(hf.device),
@@ -242,21 +221,15 @@ def _score_rows(
         )
     hidden = out.last_hidden_state.flatten(0, 1)[torch.tensor(reads, device=hf.device)]
     logps = Head(hf.module).token_logps(hidden, torch.tensor(targets, device=hf.device)).cpu()
-    taken = 0
-    for row in rows:
-        scores = []
-        for text in row.texts:
-            scores.append(LogProb(float(logps[taken : taken + len(text)].sum()), len(text)))
-            taken += len(text)
-        yield row.id, tuple(scores)
+    by_text = torch.split(logps, [len(text) for row in rows for text in row.texts])
+    yield from _collect_by_row(rows, (LogProb(float(one.sum()), len(one)) for one in by_text))
 
 
 def _require_fits(hf: LoadedModel, length_tokens: int, prompt: Prompt) -> None:
     if length_tokens > hf.context_tokens:
-        shown = prompt if isinstance(prompt, str) else prompt[-1].content
         raise DataError(
             f"{length_tokens} tokens do not fit into the model's context of {hf.context_tokens}.",
-            where=repr(shown[:60]),
+            where=repr(get_user_text(prompt)[:60]),
             cure="Shorten the text.",
         )
 
@@ -265,83 +238,70 @@ def _require_fits(hf: LoadedModel, length_tokens: int, prompt: Prompt) -> None:
 def compute_answer_logits(
     hf: LoadedModel, pairs: Sequence[tuple[Prompt, str]]
 ) -> Iterator[tuple[int, torch.Tensor]]:
-    """As `Hf.answer_logits`. Rows are padded on the right, which a causal model does not see: no
-    mask is needed.
+    """Yield logits as `HfModel.answer_logits`.
+
+    Raises:
+        DataError: a prompt and its answer do not fit into the context.
     """
     encoded = [(hf.encode(prompt), hf.encode_answer(answer, end=True)) for prompt, answer in pairs]
     for (prompt, _), (ids, answer) in zip(pairs, encoded, strict=True):
         _require_fits(hf, len(ids) + len(answer), prompt)
-    order = sorted(range(len(pairs)), key=lambda i: len(encoded[i][0]) + len(encoded[i][1]))
-    for group in _group_by_tokens(order, [len(p) + len(a) for p, a in encoded]):
-        hidden = _compute_hidden(
-            hf, [encoded[i][0] + encoded[i][1] for i in group], [len(encoded[i][0]) for i in group]
-        )
-        for row, i in enumerate(group):
-            prompt_ids, answer = encoded[i]
-            states = hidden[row, len(prompt_ids) - 1 : len(prompt_ids) + len(answer) - 1]
-            yield i, Head(hf.module)(states).float()
+    rows = [ids + answer for ids, answer in encoded]
+    for i, hidden in _iterate_hidden(hf, rows, [len(ids) for ids, _ in encoded]):
+        yield i, Head(hf.module)(hidden[len(encoded[i][0]) - 1 : -1]).float()
 
 
 @torch.inference_mode()
 def score_tokens(
     hf: LoadedModel, pairs: Sequence[tuple[list[int], list[int]]]
 ) -> Iterator[tuple[int, float, bool]]:
-    """For each context and its continuation, both as tokens, in any order: which pair it is, the
-    continuation's log-probability in nats, and whether it is what a greedy answer would be. Pairs
-    that differ in their last token alone are computed together.
+    """Yield (index of the pair, log p in nats, whether it is greedy), in any order.
+
+    Each pair is a context and its continuation, both as tokens. A continuation is greedy if it is
+    the greedy answer to its context. Pairs that differ in their last token alone are computed
+    together.
     """
     alike: dict[tuple[int, ...], list[int]] = {}
     for i, (context, continuation) in enumerate(pairs):
         alike.setdefault((len(context), *context, *continuation[:-1]), []).append(i)
     rows = [list(ids) for _, *ids in alike]
+    prompts = [length for length, *_ in alike]
     members = list(alike.values())
-    for group in _group_by_tokens(
-        sorted(range(len(rows)), key=lambda r: len(rows[r])), list(map(len, rows))
-    ):
-        hidden = _compute_hidden(
-            hf, [rows[r] for r in group], [len(pairs[members[r][0]][0]) for r in group]
-        )
-        for place, r in enumerate(group):
-            for i in members[r]:
-                context, continuation = pairs[i]
-                logits = Head(hf.module)(hidden[place, len(context) - 1 : len(rows[r])]).float()
-                targets = torch.tensor(continuation, device=hf.device)
-                logp = torch.log_softmax(logits, -1).gather(1, targets[:, None]).sum()
-                yield i, float(logp), bool((logits.argmax(-1) == targets).all())
+    for r, hidden in _iterate_hidden(hf, rows, prompts):
+        for i in members[r]:
+            logits = Head(hf.module)(hidden[prompts[r] - 1 :]).float()
+            targets = torch.tensor(pairs[i][1], device=hf.device)
+            logp = torch.log_softmax(logits, -1).gather(1, targets[:, None]).sum()
+            yield i, float(logp), bool((logits.argmax(-1) == targets).all())
 
 
 @torch.inference_mode()
 def embed_all(hf: LoadedModel, prompts: Sequence[Prompt]) -> np.ndarray:
-    """As `Scorer.embed`: the template's tokens are left out, because what is the same in every
-    prompt tells none apart.
+    """Return embeddings as `Scorer.embed`.
 
-    What all prompts begin with runs once, and its keys and values are reused.
+    The template's tokens are left out, because they are the same in every prompt. The common
+    beginning of all prompts runs once, and its keys and values are reused.
     """
-    spans = [hf.tokens.find_user_span(prompt) for prompt in prompts]
     width: int = hf.module.config.get_text_config().hidden_size  # type: ignore[operator,union-attr]
     found = np.zeros((len(prompts), width), dtype=np.float32)
+    if not prompts:
+        return found
+    spans = [hf.tokens.find_user_span(prompt) for prompt in prompts]
     rows = [ids[:stop] for ids, _, stop in spans]
-    shared = 0 if needs_positions(hf.module) else min((start for _, start, _ in spans), default=0)
-    shared = min(shared, count_common_prefix(min(rows), max(rows))) if rows else 0
-    prefix = _compute_prefix_cache(hf, rows[0][:shared] if rows else [])
-    order = sorted(range(len(prompts)), key=lambda i: len(rows[i]))
-    for group in _group_by_tokens(order, [len(row) - shared for row in rows]):
-        if prefix is None:
-            hidden = _compute_hidden(
-                hf, [rows[i] for i in group], [len(spans[i][0]) for i in group]
-            )
-        else:
-            hidden = _compute_hidden_after(hf, prefix, [rows[i][shared:] for i in group])
-        for row, i in enumerate(group):
-            _, start, stop = spans[i]
-            found[i] = hidden[row, start - shared : stop - shared].float().mean(0).cpu().numpy()
+    starts = [start for _, start, _ in spans]
+    shared = 0
+    if not needs_positions(hf.module):
+        shared = min(*starts, count_common_prefix(min(rows), max(rows)))
+    prefix = _compute_prefix_cache(hf, rows[0][:shared])
+    for i, hidden in _iterate_hidden(hf, [row[shared:] for row in rows], starts, prefix):
+        found[i] = hidden[starts[i] - shared :].float().mean(0).cpu().numpy()
     return found
 
 
-def _group_by_tokens(order: Sequence[int], lengths: Sequence[int]) -> Iterator[list[int]]:
-    """Groups of indices, ordered by length, of at most BATCH_TOKENS padded tokens."""
+def _group_by_tokens(lengths: Sequence[int]) -> Iterator[list[int]]:
+    """Yield groups of indices, the shortest first, of at most BATCH_TOKENS padded tokens."""
     group: list[int] = []
-    for i in order:
+    for i in sorted(range(len(lengths)), key=lengths.__getitem__):
         if group and (len(group) + 1) * lengths[i] > BATCH_TOKENS:
             yield group
             group = []
@@ -350,41 +310,49 @@ def _group_by_tokens(order: Sequence[int], lengths: Sequence[int]) -> Iterator[l
         yield group
 
 
+def _iterate_hidden(
+    hf: LoadedModel, rows: Sequence[list[int]], prompts: Sequence[int], prefix: Prefix | None = None
+) -> Iterator[tuple[int, torch.Tensor]]:
+    """Yield (index, last hidden states (T, D)) of each row, computed in batches."""
+    for group in _group_by_tokens(list(map(len, rows))):
+        hidden = _compute_hidden(hf, [rows[i] for i in group], [prompts[i] for i in group], prefix)
+        for states, i in zip(hidden, group, strict=True):
+            yield i, states[: len(rows[i])]
+
+
 def _compute_hidden(
-    hf: LoadedModel, rows: Sequence[list[int]], prompts: Sequence[int]
+    hf: LoadedModel,
+    rows: Sequence[list[int]],
+    prompts: Sequence[int],
+    prefix: Prefix | None = None,
 ) -> torch.Tensor:
-    """Last hidden states (B, T, D) of right-padded rows, whose first `prompts` tokens are their
-    prompts.
-    """
-    width, lead = max(map(len, rows)), get_num_virtual_tokens(hf.module)
-    ids = torch.tensor(
-        [[0] * lead + row + [0] * (width - len(row)) for row in rows], device=hf.device
-    )
-    position = torch.arange(width + lead, device=hf.device)[None]
-    with at_positions(hf.module, position, torch.tensor(prompts, device=hf.device)[:, None]):
-        found: torch.Tensor = _get_decoder(hf)(input_ids=ids, use_cache=False).last_hidden_state
-    return found[:, lead:]
+    """Return the last hidden states (B, T, D) of rows that all follow the same prefix.
 
+    Rows are padded on the right. A causal model does not see the padding, so no mask is needed.
 
-def _compute_hidden_after(
-    hf: LoadedModel, prefix: Prefix, rows: Sequence[list[int]]
-) -> torch.Tensor:
-    """Last hidden states (B, T, D) of right-padded rows that all follow the same prefix; a causal
-    model does not see the padding.
+    Args:
+        prompts: the number of tokens of each row that belong to its prompt.
     """
     width = max(map(len, rows))
-    ids = torch.tensor([row + [0] * (width - len(row)) for row in rows], device=hf.device)
-    found: torch.Tensor = _get_decoder(hf)(
-        input_ids=ids, past_key_values=_repeat_prefix(prefix, len(rows)), use_cache=True
-    ).last_hidden_state
-    return found
+    num_virtual = get_num_virtual_tokens(hf.module)
+    ids = torch.tensor(
+        [[0] * num_virtual + row + [0] * (width - len(row)) for row in rows], device=hf.device
+    )
+    position = torch.arange(width + num_virtual, device=hf.device)[None]
+    with at_positions(hf.module, position, torch.tensor(prompts, device=hf.device)[:, None]):
+        found: torch.Tensor = _get_decoder(hf)(
+            input_ids=ids,
+            past_key_values=_repeat_prefix(prefix, len(rows)) if prefix else None,
+            use_cache=bool(prefix),
+        ).last_hidden_state
+    return found[:, num_virtual:]
 
 
-def _repeat_prefix(prefix: Prefix | None, rows: int) -> Any:
-    """A cache in which each of the rows has the prefix's keys and values."""
+def _repeat_prefix(prefix: Prefix, rows: int) -> Any:
+    """Return a cache in which each of the rows has the prefix's keys and values."""
     from transformers import DynamicCache
 
     cache = DynamicCache()
-    for layer, (keys, values) in enumerate(prefix or []):
+    for layer, (keys, values) in enumerate(prefix):
         cache.update(keys.expand(rows, -1, -1, -1), values.expand(rows, -1, -1, -1), layer)
     return cache

@@ -1,8 +1,8 @@
-"""Keeps a compiled engine from leaving a thread with a signal stack that is no longer there.
+"""Protection of a thread's signal stack against a compiled engine.
 
-OpenVINO's processor plugin gives the thread that loads it an alternate signal stack and unmaps it
-when the engine goes, but leaves its address with the thread. Python's handlers ask for that stack:
-the next Ctrl-C would be a segmentation fault, and no handler would run.
+OpenVINO's processor plugin gives the thread that loads it an alternate signal stack. It unmaps the
+stack when the engine is freed, but leaves its address with the thread. Python's handlers use that
+stack: the next Ctrl-C would be a segmentation fault, and no handler would run.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ DISABLED = 2
 
 
 class SignalStack(ctypes.Structure):
-    """Linux' stack_t."""
+    """Mirror Linux' stack_t."""
 
     _fields_ = (("start", ctypes.c_void_p), ("flags", ctypes.c_int), ("bytes", ctypes.c_size_t))
 
 
 def get_signal_stack() -> SignalStack:
-    """The alternate signal stack of this thread."""
+    """Return the alternate signal stack of this thread."""
     found = SignalStack()
     ctypes.CDLL(None).sigaltstack(None, ctypes.byref(found))
     return found
@@ -30,9 +30,7 @@ def get_signal_stack() -> SignalStack:
 
 @contextmanager
 def keep_signal_stack() -> Iterator[None]:
-    """Afterwards this thread has the signal stack that it had before. Only on Linux is there
-    anything to do.
-    """
+    """Restore this thread's signal stack after the block, on Linux."""
     if sys.platform != "linux":
         yield
         return
@@ -41,7 +39,6 @@ def keep_signal_stack() -> Iterator[None]:
         yield
     finally:
         system = ctypes.CDLL(None)
-        if system.sigaltstack(
-            ctypes.byref(before), None
-        ):  # too small for what the engine has switched on: then the ordinary stack
+        # The stack may be too small for the engine's processor state; disable it then.
+        if system.sigaltstack(ctypes.byref(before), None):
             system.sigaltstack(ctypes.byref(SignalStack(None, DISABLED, 0)), None)

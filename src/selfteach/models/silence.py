@@ -1,6 +1,4 @@
-"""Loading without chatter: progress bars and advice of the libraries below us do not belong in our
-output.
-"""
+"""Loading without progress bars and advice of other libraries."""
 
 from __future__ import annotations
 
@@ -11,8 +9,9 @@ from contextlib import contextmanager
 
 @contextmanager
 def silence_libraries() -> Iterator[None]:
-    """Inside, transformers and huggingface_hub show no progress bars and no warnings; errors still
-    raise.
+    """Hide progress bars and warnings of transformers and huggingface_hub inside the block.
+
+    Errors still raise.
     """
     import transformers
     from huggingface_hub.utils.tqdm import disable_progress_bars, enable_progress_bars

@@ -1,58 +1,55 @@
-"""Soft prompts: trained vectors that stand before every sequence, where the embeddings of words
-would stand.
+"""Soft prompts: trained vectors before every sequence, in place of embeddings of words.
 
 Source: Lester et al. 2021 (arXiv 2104.08691); file and positions as PEFT's prompt tuning.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from selfteach.models.hooks import Hook, HookAdapter, TokenPositions
+from selfteach.models.hooks import HookAdapter, TokenPositions
 
 TENSOR_NAME = "prompt_embeddings"
 
 
 class SoftPromptHooks(HookAdapter):
-    """`prompt_embeddings` (n, D) in place of the embeddings of the first n tokens of each sequence."""
+    """Hold `prompt_embeddings` (n, D), the embeddings of the first n tokens of each sequence."""
 
     kind = "prompt"
     needs_positions = True
 
     def __init__(self, module: Any, tensors: Mapping[str, Tensor]) -> None:
         super().__init__(module, tensors)
-        self._tokens = len(tensors[TENSOR_NAME])
+        self._num_tokens = len(tensors[TENSOR_NAME])
+        self.sites = {0: module.get_input_embeddings()}
 
     @property
-    def lead(self) -> int:  # type: ignore[override]
-        """The soft tokens; none while it is off."""
-        return self._tokens if self.active else 0
+    def num_virtual_tokens(self) -> int:  # type: ignore[override]
+        """Return the number of soft tokens; 0 while they are disabled."""
+        return self._num_tokens if self.active else 0
 
     def get_expected_shapes(self, width: int) -> dict[str, tuple[int, ...]]:
-        """One vector for each soft token."""
-        return {TENSOR_NAME: (self._tokens, width)}
+        """Return the shape of the vectors, one for each soft token."""
+        return {TENSOR_NAME: (self._num_tokens, width)}
 
-    def iterate_hooks(self) -> Iterator[tuple[nn.Module, Hook]]:
-        """The embedding of tokens."""
-        yield self.module.get_input_embeddings(), self._embed
-
-    def _embed(self, embedded: Tensor) -> Tensor:
-        rows, columns, which = self.places.once(
-            "soft", lambda: _find_soft_tokens(self.places, self._tokens)
+    def edit(self, site: int, h: Tensor) -> Tensor:
+        """Replace the embeddings of the virtual tokens: (B, T, D) -> (B, T, D)."""
+        rows, columns, numbers = self.positions.compute_once(
+            "soft", lambda: _find_soft_tokens(self.positions, self._num_tokens)
         )
         if not len(rows):
-            return embedded
-        return embedded.index_put(
-            (rows, columns), self.tensors[TENSOR_NAME].to(embedded.dtype).index_select(0, which)
-        )
+            return h
+        vectors = self.tensors[TENSOR_NAME].to(h.dtype).index_select(0, numbers)
+        return h.index_put((rows, columns), vectors)
 
 
-def _find_soft_tokens(places: TokenPositions, tokens: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Row, column and number of each soft token."""
-    soft = (places.position < 0) & (places.position >= -tokens)
+def _find_soft_tokens(positions: TokenPositions, tokens: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the row, the column and the number of each soft token."""
+    position = positions.position
+    soft = (position < 0) & (position >= -tokens)
     rows, columns = torch.nonzero(soft, as_tuple=True)
-    return rows, columns, places.position[soft] + tokens
+    return rows, columns, position[soft] + tokens

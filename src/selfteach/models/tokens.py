@@ -1,9 +1,8 @@
-"""Text to token ids and back, in one place for every engine: chat template, control tokens, end of
-turn, padding.
+"""Text to token ids and back, for every engine: template, control tokens, end of turn, padding.
 
-Untrusted text never becomes a control token (invariant 8): where a turn contains the spelling of
-one, that spelling is tokenized in two pieces, so that the model reads the characters and no turn
-begins or ends there.
+Untrusted text never becomes a control token (invariant 8). The spelling of a control token inside a
+turn is tokenized in two pieces. The model then reads the characters, and no turn begins or ends
+there.
 """
 
 from __future__ import annotations
@@ -29,16 +28,15 @@ PLAIN_TEMPLATE = (
     "{% if message['role'] == 'assistant' %}{{ eos_token }}{% endif %}{{ '\\n\\n' }}{% endfor %}"
     "{% if add_generation_prompt %}### Assistant\n{% endif %}"
 )
-"""For a model without a chat template. Saved beside the adapter (`save_supplied_template`), so that others
-render the same.
-"""
+"""The template for a model without one. `save_supplied_template` saves it beside the adapter, so
+that other programs render the same."""
 
 
 def save_supplied_template(tokenizer: Any, adapter: Path) -> None:
-    """Puts the tokenizer with its template beside an adapter, where the template was supplied here;
-    `selfteach.to_json` names it.
+    """Save the tokenizer beside an adapter, if its template was supplied here.
 
-    A base that has a template of its own needs no second copy of it.
+    `selfteach.json` then names the template. A base with a template of its own needs no second
+    copy.
     """
     if tokenizer is None or tokenizer.chat_template != PLAIN_TEMPLATE:
         return
@@ -49,7 +47,11 @@ def save_supplied_template(tokenizer: Any, adapter: Path) -> None:
 
 
 class ChatTokenizer:
-    """One tokenizer with its template. `notes` says what had to be supplied."""
+    """Represent one tokenizer with its template.
+
+    Attributes:
+        notes: one line for each missing part that was supplied.
+    """
 
     def __init__(self, tokenizer: Any, generation_ends: Sequence[int] = ()) -> None:
         self.tokenizer = tokenizer
@@ -61,7 +63,8 @@ class ChatTokenizer:
             )
         self.template = "model's own"
         if not tokenizer.chat_template:
-            tokenizer.chat_template, self.template = PLAIN_TEMPLATE, PLAIN_NAME
+            tokenizer.chat_template = PLAIN_TEMPLATE
+            self.template = PLAIN_NAME
             self.notes.append(
                 f'the model has no chat template: "{PLAIN_NAME}" is used, and saved '
                 "with the adapter"
@@ -77,12 +80,11 @@ class ChatTokenizer:
         self.end_ids = {tokenizer.eos_token_id, self.end_of_turn, *generation_ends}
 
     def encode(self, prompt: Prompt) -> list[int]:
-        """Token ids of a prompt: messages with the header of the answer to come, or plain text as
-        it stands.
+        """Return the token ids of a prompt: plain text, or messages with the answer's header.
 
-        Messages without any turn of the user's are followed by the header of his turn: then the
-        model writes the request (Magpie, arXiv 2406.08464). Messages that end with the assistant's
-        are an answer that has begun, and goes on.
+        Messages without a user's turn are followed by the header of that turn: the model then
+        writes the request (Magpie, arXiv 2406.08464). Messages that end with the assistant's turn
+        are an answer that has begun and continues.
         """
         if isinstance(prompt, str):
             return self._start + self._split_encode(prompt)
@@ -93,11 +95,11 @@ class ChatTokenizer:
         return self._render(prompt, answer_follows=True)
 
     def encode_answer(self, text: str, end: bool = True) -> list[int]:
-        """Token ids of an answer, with the token that ends a turn if `end`."""
+        """Return the token ids of an answer; `end` appends the token that ends a turn."""
         return self._split_encode(text) + ([self.end_of_turn] if end else [])
 
     def decode(self, ids: Sequence[int]) -> str:
-        """The text of an answer without control tokens, cleaned as every reader cleans."""
+        """Return the text of an answer without control tokens, cleaned by `clean_text`."""
         return clean_text(
             self.tokenizer.decode(
                 list(ids), skip_special_tokens=True, clean_up_tokenization_spaces=False
@@ -105,9 +107,7 @@ class ChatTokenizer:
         )
 
     def find_user_span(self, prompt: Prompt) -> tuple[list[int], int, int]:
-        """A prompt's token ids, and where in them the words of its last user turn begin and end
-        (not the template's).
-        """
+        """Return a prompt's token ids, and start and end of its last user turn in them."""
         ids = self.encode(prompt)
         if isinstance(prompt, str):
             return ids, len(self._start), len(ids)
@@ -123,9 +123,7 @@ class ChatTokenizer:
 
     @property
     def _start(self) -> list[int]:
-        """What the tokenizer itself puts before plain text (a beginning-of-sequence token, or
-        nothing).
-        """
+        """Return the tokens that the tokenizer puts before plain text, if any."""
         ids = self._tokenize("a", special=True)
         return ids[: ids.index(self._tokenize("a")[0])]
 
@@ -133,28 +131,21 @@ class ChatTokenizer:
         return list(self.tokenizer(text, add_special_tokens=special)["input_ids"])
 
     def _split_encode(self, text: str) -> list[int]:
-        """Tokenizes text so that no control token comes out of it."""
+        """Tokenize text so that no control token comes out of it."""
+        cuts = [0, *(match.start() + 1 for match in self._control.finditer(text)), len(text)]
         ids: list[int] = []
-        for piece in self._split_control_spellings(text):
-            ids += self._tokenize(piece)
+        for start, stop in pairwise(cuts):
+            if stop > start:
+                ids += self._tokenize(text[start:stop])
         return ids
 
-    def _split_control_spellings(self, text: str) -> list[str]:
-        cuts = (
-            [0, *(match.start() + 1 for match in self._control.finditer(text)), len(text)]
-            if self._control
-            else [0, len(text)]
-        )
-        return [text[a:b] for a, b in pairwise(cuts) if b > a]
-
     def _render(self, turns: Sequence[Message], answer_follows: bool) -> list[int]:
-        if self._control is None or not any(self._control.search(m.content) for m in turns):
+        texts = "".join(turn.content for turn in turns)
+        if not any(self._control.search(turn.content) for turn in turns):
             return self._tokenize(self._template(turns, answer_follows))
-        # The spellings in user text are swapped for marks during templating, and come back in two
-        # pieces afterwards.
-        mark = next(
-            c for c in map(chr, range(0xE000, 0xF8FF)) if not any(c in m.content for m in turns)
-        )
+        # Marks replace the spellings in user text during templating; afterwards each spelling is
+        # tokenized in two pieces.
+        mark = next(c for c in map(chr, range(0xE000, 0xF8FF)) if c not in texts)
         found: list[str] = []
 
         def swap(match: re.Match[str]) -> str:
@@ -174,13 +165,10 @@ class ChatTokenizer:
         return ids + self._tokenize(carried)
 
     def _user_header(self, turns: Sequence[Message]) -> list[int]:
-        """What the template puts before the words of the user's next turn."""
+        """Return the template's tokens before the words of the user's next turn."""
         words = "xyzzy"
-        return self._tokenize(
-            self._template([*turns, Message("user", words)], answer_follows=False).partition(words)[
-                0
-            ]
-        )
+        rendered = self._template([*turns, Message("user", words)], answer_follows=False)
+        return self._tokenize(rendered.partition(words)[0])
 
     def _template(self, turns: Sequence[Message], answer_follows: bool) -> str:
         try:
@@ -196,12 +184,13 @@ class ChatTokenizer:
                 "the model's chat template takes no system message: it is put before the "
                 "first user turn"
             )
-            self.notes += [note] if note not in self.notes else []
+            if note not in self.notes:
+                self.notes.append(note)
             return self._apply(folded, answer_follows)
 
     def _apply(self, turns: Sequence[Message], answer_follows: bool) -> str:
-        # enable_thinking is read by templates of models that think aloud and ignored by the rest:
-        # answers are short here.
+        # Templates of reasoning models read enable_thinking, others ignore it; answers are short
+        # here.
         rendered: str = self.tokenizer.apply_chat_template(
             [asdict(m) for m in turns],
             tokenize=False,
@@ -211,7 +200,9 @@ class ChatTokenizer:
         return rendered
 
     def _find_end_of_turn(self) -> int:
-        """The control token that the template puts after an answer, else the end of sequence."""
+        """Return the control token that the template puts after an answer, else the end of
+        sequence.
+        """
         turns = (Message("user", "a"), Message("assistant", "xyzzy"))
         try:
             tail = self._template(turns, answer_follows=False).rpartition("xyzzy")[2]
@@ -224,13 +215,9 @@ class ChatTokenizer:
 
 
 def count_common_prefix(one: Sequence[int], other: Sequence[int]) -> int:
-    """How many tokens two sequences begin with in common."""
-    count = 0
-    for a, b in zip(one, other, strict=False):
-        if a != b:
-            break
-        count += 1
-    return count
+    """Return the number of tokens that two sequences begin with in common."""
+    pairs = enumerate(zip(one, other, strict=False))
+    return next((i for i, (a, b) in pairs if a != b), min(len(one), len(other)))
 
 
 def _fold_system(turns: Sequence[Message]) -> tuple[Message, ...]:
@@ -239,13 +226,14 @@ def _fold_system(turns: Sequence[Message]) -> tuple[Message, ...]:
     return (replace(turns[1], content=f"{turns[0].content}\n\n{turns[1].content}"), *turns[2:])
 
 
-def _make_control_pattern(tokenizer: Any) -> re.Pattern[str] | None:
-    """The spellings that must never come out of user text: special tokens, and added ones that look
-    like markup.
+def _make_control_pattern(tokenizer: Any) -> re.Pattern[str]:
+    """Return a pattern of the spellings that must never come out of user text.
+
+    They are special tokens, and added ones that look like markup.
     """
     added = tokenizer.added_tokens_decoder.values()
     spellings = {
         str(t) for t in added if t.special or re.fullmatch(r"(?s)[<\[].*[>\]]", str(t))
     } | set(tokenizer.all_special_tokens)
     long = sorted((s for s in spellings if len(s) > 1), key=len, reverse=True)
-    return re.compile("|".join(map(re.escape, long))) if long else None
+    return re.compile("|".join(map(re.escape, long)) or "(?!)")  # the latter matches nothing

@@ -1,5 +1,6 @@
-"""Progress on stderr: a bar in a terminal, plain lines elsewhere. Text that a model wrote is shown
-as text, never as markup.
+"""Progress on stderr: a bar in a terminal, plain lines elsewhere.
+
+Text that a model wrote is shown as text, never as markup.
 """
 
 from __future__ import annotations
@@ -12,50 +13,53 @@ from typing import Any, TextIO
 
 PLAIN_INTERVAL_S = 5.0
 MIN_SHARE_FOR_ESTIMATE = 0.1
-"""The share that must be done before the rest is estimated: answers of one batch end together, long
-after the first.
+"""The share that must be done before the remaining time is estimated: answers of one batch end
+together, long after the first.
 """
 
 
 class Display:
-    """Plain lines: `[probe] 40/200 sampled, 12 s, about 48 s left`.
+    """Show plain lines: `[probe] 40/200 sampled, 12 s, about 48 s left`.
 
-    Also the interface of `ProgressBarDisplay` and of `SilentDisplay`.
+    It is also the interface of `ProgressBarDisplay`, `Notebook` and `SilentDisplay`.
     """
 
     def __init__(
         self, stream: TextIO | None = None, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        self._stream, self._clock = stream or sys.stderr, clock
-        self._name, self._unit, self._total, self._done = "", "", 0, 0
-        self._start = self._shown = clock()
+        self._stream = stream or sys.stderr
+        self._clock = clock
+        self._set_stage("")
+
+    def _set_stage(self, name: str, total: int = 0, unit: str = "") -> None:
+        self._name = name
+        self._total = total
+        self._unit = unit
+        self._done = 0
+        self._start = self._shown = self._clock()
 
     def start_stage(self, name: str, total: int = 0, unit: str = "sampled") -> None:
-        """Begins a stage of `total` things (0: not known) and ends the one before."""
+        """Begin a stage of `total` things (0: unknown) and end the one before."""
         self.finish()
-        self._name, self._unit, self._total, self._done = name, unit, total, 0
-        self._start = self._shown = self._clock()
+        self._set_stage(name, total, unit)
         self._line(f"[{name}]" + (f" 0/{total} {unit}" if total else ""))
 
     def advance(self, n: int = 1) -> None:
-        """Counts `n` more things of the stage as done."""
+        """Count `n` more things of the stage as done."""
         self._done += n
         if self._clock() - self._shown >= PLAIN_INTERVAL_S:
             self._shown = self._clock()
             self._line(self._progress())
 
     def print_line(self, text: str) -> None:
-        """Shows one line."""
+        """Show one line."""
         self._line(f"[{self._name}] {text}" if self._name else text)
 
     def finish(self) -> None:
-        """Ends the stage."""
+        """End the stage."""
         if self._name:
-            self._line(
-                f"[{self._name}] {self._done} {self._unit}, {self._elapsed():.0f} s"
-                if self._done
-                else f"[{self._name}] {self._elapsed():.0f} s"
-            )
+            count = f"{self._done} {self._unit}, " if self._done else ""
+            self._line(f"[{self._name}] {count}{self._elapsed():.0f} s")
         self._name = ""
 
     def _elapsed(self) -> float:
@@ -65,9 +69,8 @@ class Display:
         count = f"{self._done}/{self._total}" if self._total else f"{self._done}"
         line = f"[{self._name}] {count} {self._unit}, {self._elapsed():.0f} s"
         if self._total > self._done >= MIN_SHARE_FOR_ESTIMATE * self._total:
-            line += (
-                f", about {self._elapsed() / self._done * (self._total - self._done):.0f} s left"
-            )
+            left_s = self._elapsed() / self._done * (self._total - self._done)
+            line += f", about {left_s:.0f} s left"
         return line
 
     def _line(self, text: str) -> None:
@@ -75,14 +78,14 @@ class Display:
 
 
 class SilentDisplay(Display):
-    """Shows nothing: for tests and for calls from Python."""
+    """Show nothing: for tests and for calls from Python."""
 
     def _line(self, text: str) -> None:
         return
 
 
 class ProgressBarDisplay(Display):
-    """A live bar of rich, with the finished stages left above it."""
+    """Show a live bar of rich, with the finished stages above it."""
 
     def __init__(self, stream: TextIO | None = None) -> None:
         from rich.console import Console
@@ -98,7 +101,7 @@ class ProgressBarDisplay(Display):
 
         super().__init__(stream)
         self._console = Console(file=self._stream, highlight=False)
-        columns = (
+        self._columns = (
             SpinnerColumn(),
             TextColumn("{task.description}", markup=False),
             BarColumn(),
@@ -107,27 +110,26 @@ class ProgressBarDisplay(Display):
             TimeElapsedColumn(),
             TimeRemainingColumn(),
         )
-        self._columns, self._new = columns, Progress
+        self._new = Progress
         self._bar: Any = None
         self._task: Any = None
 
     def start_stage(self, name: str, total: int = 0, unit: str = "sampled") -> None:
-        """As `Display.stage`."""
+        """Begin a stage as `Display.start_stage`."""
         self.finish()
-        self._name, self._unit, self._total, self._done = name, unit, total, 0
-        self._start = self._clock()
+        self._set_stage(name, total, unit)
         self._bar = self._new(*self._columns, console=self._console, transient=True)
         self._task = self._bar.add_task(replace_control_chars(name), total=total or None, unit=unit)
         self._bar.start()
 
     def advance(self, n: int = 1) -> None:
-        """As `Display.advance`."""
+        """Count as `Display.advance`."""
         self._done += n
         if self._bar is not None:
             self._bar.advance(self._task, n)
 
     def finish(self) -> None:
-        """As `Display.finish`."""
+        """End the stage as `Display.finish`."""
         if self._bar is not None:
             self._bar.stop()
             self._bar = None
@@ -140,7 +142,7 @@ class ProgressBarDisplay(Display):
 
 
 class Notebook(Display):
-    """A bar of tqdm in a notebook, a widget where the notebook has some; finished stages stay."""
+    """Show a bar of tqdm in a notebook, a widget if the notebook has some; finished stages stay."""
 
     def __init__(self, stream: TextIO | None = None) -> None:
         from tqdm.auto import tqdm
@@ -150,7 +152,7 @@ class Notebook(Display):
         self._bar: Any = None
 
     def start_stage(self, name: str, total: int = 0, unit: str = "sampled") -> None:
-        """As `Display.stage`."""
+        """Begin a stage as `Display.start_stage`."""
         self.finish()
         self._name = name
         self._bar = self._new(
@@ -158,13 +160,13 @@ class Notebook(Display):
         )
 
     def advance(self, n: int = 1) -> None:
-        """As `Display.advance`."""
+        """Count as `Display.advance`."""
         self._done += n
         if self._bar is not None:
             self._bar.update(n)
 
     def finish(self) -> None:
-        """As `Display.finish`."""
+        """End the stage without a closing line."""
         if self._bar is not None:
             self._bar.close()
             self._bar = None
@@ -182,8 +184,9 @@ def in_notebook() -> bool:
 
 
 def replace_control_chars(text: str) -> str:
-    """Text without terminal control sequences: every control character but newline and tab becomes
-    a visible mark.
+    """Return text without terminal control sequences.
+
+    Every control character but newline and tab becomes a visible mark.
     """
     return "".join(
         c
@@ -194,8 +197,9 @@ def replace_control_chars(text: str) -> str:
 
 
 def open_display(stream: TextIO | None = None, *, quiet: bool = False) -> Display:
-    """Return the display that fits the stream: a bar in a terminal or in a notebook, plain lines
-    elsewhere, nothing when quiet.
+    """Return the display that fits the stream.
+
+    It is a bar in a terminal or in a notebook, plain lines elsewhere, nothing when quiet.
     """
     if quiet:
         return SilentDisplay(stream)

@@ -1,4 +1,4 @@
-"""What a finished run holds, for what uses one later: its adapter, its base, its exam."""
+"""The contents of a finished run, for later use: its adapter, its base, its exam."""
 
 from __future__ import annotations
 
@@ -11,24 +11,32 @@ from selfteach.config import load_yaml
 from selfteach.errors import IntegrityError, UsageError
 from selfteach.registry import did_you_mean
 from selfteach.run.ledger import Ledger
-from selfteach.run.run_folder import IDENTITY, LEDGER_FILE, RUNS_FOLDER, make_old_run_error
-
-ADAPTER_FOLDER, CONFIG_FILE, EXAM_FILE, REPORT_FILE = (
-    "adapter",
-    "config.yaml",
-    "exam.json",
-    "report.html",
+from selfteach.run.run_folder import (
+    IDENTITY,
+    LEDGER_FILE,
+    RUNS_FOLDER,
+    make_old_run_error,
+    read_notes,
 )
-ADAPTERS_FOLDER, COMPARISON_FOLDER = "adapters", "compare"
-"""Where a comparison keeps what it trained, and the folder in a run that is its comparison."""
+
+ADAPTER_FOLDER = "adapter"
+CONFIG_FILE = "config.yaml"
+EXAM_FILE = "exam.json"
+REPORT_FILE = "report.html"
+ADAPTERS_FOLDER = "adapters"
+"""The folder of the adapters that a comparison trained."""
+COMPARISON_FOLDER = "compare"
+"""The folder of a run's comparison."""
 RUN_ADAPTER = "taught"
 """The name of the adapter that a run ended with."""
-PATHS, MENDED = "paths", "mended"
-"""The notes in which a run keeps where its material is, and what had to be repaired in it."""
+PATHS = "paths"
+"""The note with the places of a run's material."""
+MENDED = "mended"
+"""The note with the repairs of a run's material."""
 
 
 def check_run_folder(folder: Path) -> Path:
-    """The folder, if it is a run's.
+    """Return the folder, if it is a run's.
 
     Raises:
         UsageError: it is not.
@@ -36,37 +44,36 @@ def check_run_folder(folder: Path) -> Path:
     if not (folder / LEDGER_FILE).exists() and not (folder / CONFIG_FILE).exists():
         raise UsageError(
             "is not a run folder.",
-            where=str(folder),
+            where=folder,
             cure=f"`selfteach status` lists the runs below {RUNS_FOLDER}/.",
         )
     return folder
 
 
 def find_adapter(folder: Path, name: str = "") -> Path:
-    """The adapter of a finished run; `name` chooses another one than that which the run ended with.
+    """Return the adapter of a finished run; `name` chooses another one than the final one.
 
     Raises:
         UsageError: there is none, or none of that name.
     """
     known = list_adapters(folder)
-    if not known or (not name and RUN_ADAPTER not in known):
-        cure = (
-            f"--adapter names one: {', '.join(known)}."
-            if known
-            else f"`selfteach status {folder}` shows how far it is."
-        )
-        raise UsageError("has no finished adapter.", where=str(folder), cure=cure)
-    if (name or RUN_ADAPTER) not in known:
+    wanted = name or RUN_ADAPTER
+    if not known:
+        raise _make_unfinished_error("has no finished adapter.", folder)
+    if not name and wanted not in known:
+        cure = f"--adapter names one: {', '.join(known)}."
+        raise UsageError("has no finished adapter.", where=folder, cure=cure)
+    if wanted not in known:
         raise UsageError(
             f'there is no adapter "{name}" in this run.',
-            where=str(folder),
+            where=folder,
             cure=did_you_mean(name, known),
         )
-    return known[name or RUN_ADAPTER]
+    return known[wanted]
 
 
 def list_adapters(folder: Path) -> dict[str, Path]:
-    """Every adapter of a run by its name: its own, `taught`, and those that comparisons trained."""
+    """Return every adapter of a run by its name: its own, `taught`, and those of comparisons."""
     places = {RUN_ADAPTER: check_run_folder(folder) / ADAPTER_FOLDER}
     for many in (folder / ADAPTERS_FOLDER, folder / COMPARISON_FOLDER / ADAPTERS_FOLDER):
         places |= {place.name: place for place in sorted(many.glob("[!.]*"))}
@@ -76,31 +83,27 @@ def list_adapters(folder: Path) -> dict[str, Path]:
 
 
 def read_base_name(folder: Path) -> str:
-    """The name of the model that a run began with."""
+    """Return the name of the model that a run began with."""
     name: str = load_yaml(check_run_folder(folder) / CONFIG_FILE)["model"]
     return name
 
 
 def read_exam(folder: Path) -> dict[str, Any]:
-    """The content of exam.json.
+    """Return the content of exam.json.
 
     Raises:
-        UsageError: the run has not come to its exam.
+        UsageError: the run has no exam yet.
         IntegrityError: the file is damaged.
     """
     path = check_run_folder(folder) / EXAM_FILE
     if not path.exists():
-        raise UsageError(
-            "has no exam yet.",
-            where=str(folder),
-            cure=f"`selfteach status {folder}` shows how far it is.",
-        )
+        raise _make_unfinished_error("has no exam yet.", folder)
     try:
         found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as fault:
         raise IntegrityError(
             f"is not JSON ({fault}).",
-            where=str(path),
+            where=path,
             cure="Restore it from a copy, or run the command of this run again with --new.",
         ) from fault
     if "rehearsal" in found:  # a key of earlier versions
@@ -109,28 +112,20 @@ def read_exam(folder: Path) -> dict[str, Any]:
 
 
 def read_result(folder: Path) -> dict[str, Any]:
-    """What the run's own command printed with --json.
+    """Return the output of the run's own command with --json.
 
     Raises:
-        UsageError: the run has not come to its end.
+        UsageError: the run is not finished.
         IntegrityError: its ledger is damaged.
     """
-    ledger = Ledger(check_run_folder(folder) / LEDGER_FILE, readonly=True)
-    try:
-        found = ledger.get_note("result")
-    finally:
-        ledger.close()
+    (found,) = read_notes(check_run_folder(folder), "result")
     if found is None:
-        raise UsageError(
-            "has no result yet.",
-            where=str(folder),
-            cure=f"`selfteach status {folder}` shows how far it is.",
-        )
+        raise _make_unfinished_error("has no result yet.", folder)
     return relocate_result(found, folder)
 
 
 def relocate_result(found: Mapping[str, Any], folder: Path) -> dict[str, Any]:
-    """A result with the paths where the run folder is now: it may have been moved since."""
+    """Return a result with paths of the present run folder, which may have been moved."""
     return {
         **found,
         "run": str(folder),
@@ -149,21 +144,16 @@ def open_ledger(folder: Path) -> Ledger:
 
 
 def find_material(folder: Path) -> tuple[dict[str, Any], dict[str, Any] | None]:
-    """Return the identity of a run, and the note of where its material is.
+    """Return the identity of a run, and the note of the places of its material.
 
     Raises:
         UsageError: it has not begun.
     """
-    ledger = open_ledger(folder)
-    try:
-        identity = ledger.get_note(IDENTITY)
-        sources = ledger.get_note(PATHS)
-    finally:
-        ledger.close()
+    identity, sources = read_notes(check_run_folder(folder), IDENTITY, PATHS)
     if identity is None:
-        raise UsageError(
-            "has not begun.",
-            where=str(folder),
-            cure=f"`selfteach status {folder}` shows how far it is.",
-        )
+        raise _make_unfinished_error("has not begun.", folder)
     return identity, sources
+
+
+def _make_unfinished_error(what: str, folder: Path) -> UsageError:
+    return UsageError(what, where=folder, cure=f"`selfteach status {folder}` shows how far it is.")

@@ -1,8 +1,8 @@
-"""The ledger is the record (invariant 1): every request before it is sent, every answer when it
-arrives, every candidate with its fate.
+"""The ledger is the record (invariant 1): requests, answers, and the outcome of every candidate.
 
-One SQLite file in WAL mode with synchronous=FULL: what `commit` returned from survives kill -9 and
-power loss. Everything else in a run folder is an export and can be written again from here.
+A request is recorded before it is sent, an answer when it arrives. The ledger is one SQLite file in
+WAL mode with synchronous=FULL: committed rows survive kill -9 and power loss. Everything else in a
+run folder is an export and can be written again from here.
 """
 
 from __future__ import annotations
@@ -24,14 +24,21 @@ from selfteach.records import dump_canonical_json
 from selfteach.run.signals import delay_interrupts
 
 SCHEMA = """
-CREATE TABLE IF NOT EXISTS requests (id TEXT PRIMARY KEY, seq INTEGER NOT NULL, stage TEXT NOT NULL, body TEXT NOT NULL,
-                                     crc INTEGER NOT NULL, asked INTEGER NOT NULL DEFAULT 1);
-CREATE TABLE IF NOT EXISTS answers (id TEXT PRIMARY KEY, seq INTEGER NOT NULL, body TEXT NOT NULL, crc INTEGER NOT NULL);
-CREATE TABLE IF NOT EXISTS candidates (stage TEXT NOT NULL, id TEXT NOT NULL, seq INTEGER NOT NULL, state TEXT NOT NULL,
-                                       reason TEXT NOT NULL, body TEXT NOT NULL, crc INTEGER NOT NULL, PRIMARY KEY (stage, id));
-CREATE TABLE IF NOT EXISTS notes (key TEXT PRIMARY KEY, body TEXT NOT NULL, crc INTEGER NOT NULL);
-CREATE TABLE IF NOT EXISTS events (seq INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, body TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS requests (
+    id TEXT PRIMARY KEY, seq INTEGER NOT NULL, stage TEXT NOT NULL, body TEXT NOT NULL,
+    crc INTEGER NOT NULL, asked INTEGER NOT NULL DEFAULT 1);
+CREATE TABLE IF NOT EXISTS answers (
+    id TEXT PRIMARY KEY, seq INTEGER NOT NULL, body TEXT NOT NULL, crc INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS candidates (
+    stage TEXT NOT NULL, id TEXT NOT NULL, seq INTEGER NOT NULL, state TEXT NOT NULL,
+    reason TEXT NOT NULL, body TEXT NOT NULL, crc INTEGER NOT NULL, PRIMARY KEY (stage, id));
+CREATE TABLE IF NOT EXISTS notes (
+    key TEXT PRIMARY KEY, body TEXT NOT NULL, crc INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS events (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, body TEXT NOT NULL);
 """
+INSERT_REQUEST = "INSERT OR IGNORE INTO requests (id, seq, stage, body, crc) VALUES (?, ?, ?, ?, ?)"
+INSERT_ANSWER = "INSERT OR IGNORE INTO answers VALUES (?, ?, ?, ?)"
 ADOPTED_NOTE = "adopted"
 ABANDONED = "of an attempt that was stopped, and not walked again"
 SEQUENCED_TABLES = ("requests", "answers", "candidates")
@@ -44,7 +51,10 @@ OutcomeState = Literal["accepted", "dropped", "failed", "pending"]
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one candidate of a stage. A drop or a failure has a reason."""
+    """Hold the outcome of one candidate of a stage.
+
+    A drop or a failure has a reason.
+    """
 
     id: str
     state: OutcomeState
@@ -59,7 +69,9 @@ def make_outcome(id: str, reason: str, body: Mapping[str, Any] | None = None) ->
 
 @dataclass(frozen=True, slots=True)
 class Funnel:
-    """The counts of one stage; requested = accepted + dropped + failed + pending (invariant 4)."""
+    """Hold the counts of one stage; requested = accepted + dropped + failed + pending (invariant
+    4).
+    """
 
     stage: str
     requested: int
@@ -95,7 +107,10 @@ class OpenFunnel:
 
 
 class TokenCost(NamedTuple):
-    """Tokens of draws, of their prompts, and how many of these an engine had computed before."""
+    """Count tokens of completions, of their prompts, and of reused prompt tokens.
+
+    Reused are tokens that an engine had computed before.
+    """
 
     tokens: int
     prompt_tokens: int
@@ -103,7 +118,10 @@ class TokenCost(NamedTuple):
 
 
 class Ledger:
-    """The open database of one run. Used by one process and one thread at a time."""
+    """Represent the open database of one run.
+
+    One process and one thread at a time use it.
+    """
 
     def __init__(self, path: Path, *, readonly: bool = False) -> None:
         self.path = path
@@ -120,9 +138,8 @@ class Ledger:
             verdict = self._db.execute("PRAGMA integrity_check(1)").fetchone()[0]
             if verdict != "ok":
                 raise sqlite3.DatabaseError(verdict)
-            if (
-                readonly and not self._db.execute("SELECT 1 FROM sqlite_master").fetchone()
-            ):  # its process died before the first commit
+            if readonly and not self._db.execute("SELECT 1 FROM sqlite_master").fetchone():
+                # Its process died before the first commit.
                 self._db = sqlite3.connect(":memory:", isolation_level=None)
             self._db.executescript(f"BEGIN; {SCHEMA} COMMIT;")
             for table in CHECKSUM_COLUMNS:
@@ -133,13 +150,14 @@ class Ledger:
             )
 
     def close(self) -> None:
-        """Folds the write-ahead log into the file and closes it."""
+        """Fold the write-ahead log into the file and close it."""
         with self._convert_errors():
             self._db.close()
 
     def record_requests(self, stage: str, rows: Iterable[tuple[str, Mapping[str, Any]]]) -> None:
-        """Records requests (id, body) before they are sent. Asking again counts: it shows possible
-        double bills.
+        """Record requests (id, body) before they are sent.
+
+        A repeated request is counted, because it may be billed twice.
         """
         with self._transaction() as db:
             db.executemany(
@@ -154,10 +172,10 @@ class Ledger:
             )
 
     def record_answers(self, rows: Iterable[tuple[str, Any]]) -> None:
-        """Records answers (id, body) as they arrive; the first answer to an id stays."""
+        """Record answers (id, body) as they arrive; the first answer to an id stays."""
         with self._transaction() as db:
             db.executemany(
-                "INSERT OR IGNORE INTO answers VALUES (?, ?, ?, ?)",
+                INSERT_ANSWER,
                 [
                     add_checksum(id, self._take_next_seq(), dump_canonical_json(body))
                     for id, body in rows
@@ -165,7 +183,7 @@ class Ledger:
             )
 
     def get_answers(self, ids: Sequence[str]) -> dict[str, Any]:
-        """The recorded answers among these ids."""
+        """Return the recorded answers among these ids, by id."""
         found: dict[str, Any] = {}
         with self._convert_errors():
             for start in range(0, len(ids), 500):
@@ -180,94 +198,94 @@ class Ledger:
         stages: Collection[str],
         is_wanted: Callable[[Any], bool] = lambda body: True,
     ) -> int:
-        """Takes over requests of these stages with their answers, and answers without a request
-        (scores), from another run's ledger; returns how many requests. So this run need not ask
-        again what that one asked.
+        """Copy requests of these stages with their answers from another run's ledger.
+
+        Answers without a request (scores) are copied too. This run need not send these requests
+        again.
 
         Args:
-            wanted: says of a request's body, and of an answer's, whether it may come along; a
-                request comes with its answer or not at all.
+            is_wanted: tells of a request's body, and of an answer's, whether to copy it; a request
+                comes with its answer or not at all.
+
+        Returns:
+            The number of copied requests.
         """
         with other._convert_errors():
             rows = other._db.execute(
                 "SELECT answers.id, stage, requests.body, answers.body FROM answers "
                 "LEFT JOIN requests USING (id) ORDER BY answers.seq"
             ).fetchall()
-        kept = [
-            (id, stage, asked, said)
-            for id, stage, asked, said in rows
-            if (asked is None or (stage in stages and is_wanted(json.loads(asked))))
-            and is_wanted(json.loads(said))
+        copied = [
+            (id, stage, request, answer)
+            for id, stage, request, answer in rows
+            if (request is None or (stage in stages and is_wanted(json.loads(request))))
+            and is_wanted(json.loads(answer))
         ]
         with self._transaction() as db:
-            for id, stage, asked, said in kept:
-                if asked is not None:
-                    row = add_checksum(id, self._take_next_seq(), stage, asked)
-                    db.execute(
-                        (
-                            "INSERT OR IGNORE INTO requests (id, seq, stage, body, crc) "
-                            "VALUES (?, ?, ?, ?, ?)"
-                        ),
-                        row,
-                    )
-                db.execute(
-                    "INSERT OR IGNORE INTO answers VALUES (?, ?, ?, ?)",
-                    add_checksum(id, self._take_next_seq(), said),
-                )
-        draws = [draw for _, _, _, said in kept if isinstance(draw := json.loads(said), dict)]
-        self.set_note(
-            ADOPTED_NOTE, [sum(draw.get(name) or 0 for draw in draws) for name in TokenCost._fields]
-        )
-        return sum(asked is not None for _, _, asked, _ in kept)
+            for id, stage, request, answer in copied:
+                if request is not None:
+                    row = add_checksum(id, self._take_next_seq(), stage, request)
+                    db.execute(INSERT_REQUEST, row)
+                db.execute(INSERT_ANSWER, add_checksum(id, self._take_next_seq(), answer))
+        bodies = [json.loads(answer) for *_, answer in copied]
+        completions = [body for body in bodies if isinstance(body, dict)]
+        costs = []
+        for name in TokenCost._fields:
+            costs.append(sum(completion.get(name) or 0 for completion in completions))
+        self.set_note(ADOPTED_NOTE, costs)
+        return sum(request is not None for _, _, request, _ in copied)
 
-    def record_outcomes(self, stage: str, fates: Iterable[Outcome]) -> None:
-        """Records what became of candidates. Placing one again replaces its fate.
+    def record_outcomes(self, stage: str, outcomes: Iterable[Outcome]) -> None:
+        """Record the outcomes of candidates; a later outcome replaces an earlier one.
 
         Raises:
             ValueError: a drop or a failure without a reason.
         """
         rows = []
-        for fate in fates:
-            if fate.state in ("dropped", "failed") and not fate.reason:
-                raise ValueError(f"candidate {fate.id} is {fate.state} without a reason")
+        for outcome in outcomes:
+            if outcome.state in ("dropped", "failed") and not outcome.reason:
+                raise ValueError(f"candidate {outcome.id} is {outcome.state} without a reason")
             rows.append(
                 add_checksum(
                     stage,
-                    fate.id,
+                    outcome.id,
                     self._take_next_seq(),
-                    fate.state,
-                    fate.reason,
-                    dump_canonical_json(fate.body or {}),
+                    outcome.state,
+                    outcome.reason,
+                    dump_canonical_json(outcome.body or {}),
                 )
             )
         with self._transaction() as db:
             db.executemany("INSERT OR REPLACE INTO candidates VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
 
     def register(self, stage: str, ids: Iterable[str]) -> None:
-        """Records what enters a stage, before anything is done with it: each candidate is pending
-        until `finish_stage` says what became of it.
+        """Record the candidates of a stage before any work.
+
+        Each one is pending until `finish_stage` records its outcome.
         """
         entered = list(ids)
         self._entered.setdefault(stage, set()).update(entered)
         self.record_outcomes(stage, (Outcome(id, "pending") for id in entered))
 
-    def finish_stage(self, stage: str, fates: Iterable[Outcome]) -> None:
-        """Places the fates at the end of a stage, and looks whether all that entered came out
-        (invariant 4). What only an attempt that was stopped had brought in is dropped by name: an
-        endpoint may say another time what it lost before, and then the road is another one.
+    def finish_stage(self, stage: str, outcomes: Iterable[Outcome]) -> None:
+        """Record the outcomes of a stage and check that every candidate has one (invariant 4).
+
+        Candidates that only an interrupted attempt registered are dropped, with their own reason.
+        On a retry an endpoint may answer requests that it lost before, so later stages can see
+        different candidates.
 
         Raises:
-            IntegrityError: a candidate was lost on the way.
+            IntegrityError: a candidate has no outcome.
         """
-        self.record_outcomes(stage, fates)
-        left = [fate.id for _, fate in self.read_outcomes(stage, "pending")]
+        self.record_outcomes(stage, outcomes)
+        left = [outcome.id for _, outcome in self.read_outcomes(stage, "pending")]
         if lost := [id for id in left if id in self._entered.get(stage, ())]:
             raise IntegrityError(
                 (
                     f'{len(lost)} candidate(s) entered the stage "{stage}" and did not come '
                     f"out, the first {lost[0]}."
                 ),
-                where=str(self.path),
+                where=self.path,
                 cure="This is a defect of selfteach: please report it with this message.",
             )
         self.record_outcomes(stage, (Outcome(id, "dropped", ABANDONED) for id in left))
@@ -288,18 +306,18 @@ class Ledger:
         self.finish_stage(stage, funnel.outcomes.values())
 
     def read_outcomes(self, stage: str = "", state: str = "") -> Iterator[tuple[str, Outcome]]:
-        """Yields (stage, fate) of the placed candidates, in stable order."""
+        """Yield (stage, outcome) of the candidates, in stable order."""
         with self._convert_errors():
             rows = self._db.execute(
                 """SELECT stage, id, state, reason, body FROM candidates
                    WHERE (?1 = '' OR stage = ?1) AND (?2 = '' OR state = ?2) ORDER BY stage, id""",
                 (stage, state),
             ).fetchall()
-        for found, id, fate, reason, body in rows:
-            yield found, Outcome(id, fate, reason, json.loads(body))
+        for found, id, outcome, reason, body in rows:
+            yield found, Outcome(id, outcome, reason, json.loads(body))
 
     def funnel(self) -> list[Funnel]:
-        """The counts of each stage, in the order in which the stages began."""
+        """Return the counts of each stage, in the order in which the stages began."""
         with self._convert_errors():
             rows = self._db.execute(
                 "SELECT stage, state, reason, COUNT(*), MIN(seq) FROM candidates GROUP "
@@ -322,7 +340,7 @@ class Ledger:
         ]
 
     def set_note(self, key: str, body: Any) -> None:
-        """Keeps one named value: a stage's outcome, a calibration, a choice with its reason."""
+        """Store one named value: a stage's outcome, a calibration, a choice with its reason."""
         with self._transaction() as db:
             db.execute(
                 "INSERT OR REPLACE INTO notes VALUES (?, ?, ?)",
@@ -330,20 +348,20 @@ class Ledger:
             )
 
     def get_note(self, key: str) -> Any:
-        """The value kept under a name, or None."""
+        """Return the value of a name, or None."""
         with self._convert_errors():
             row = self._db.execute("SELECT body FROM notes WHERE key = ?", (key,)).fetchone()
         return json.loads(row[0]) if row else None
 
     def record_event(self, kind: str, body: Mapping[str, Any]) -> None:
-        """Appends to the run's diary: a resume, a halved batch, a paused endpoint."""
+        """Append an event: a resume, a halved batch, a paused endpoint."""
         with self._transaction() as db:
             db.execute(
                 "INSERT INTO events (kind, body) VALUES (?, ?)", (kind, dump_canonical_json(body))
             )
 
     def get_events(self) -> list[tuple[str, dict[str, Any]]]:
-        """The diary, in order of sequence (not of the clock)."""
+        """Return (kind, body) of all events in order of sequence, not of the clock."""
         with self._convert_errors():
             return [
                 (kind, json.loads(body))
@@ -351,24 +369,23 @@ class Ledger:
             ]
 
     def count_requests(self) -> dict[str, tuple[int, int, int]]:
-        """For each stage: requests, answers, and requests that were asked more than once."""
-        query = """SELECT stage, COUNT(*), COUNT(answers.id), SUM(asked > 1) FROM requests LEFT JOIN answers USING (id)
+        """Return the numbers of requests, answers and repeated requests of each stage."""
+        query = """SELECT stage, COUNT(*), COUNT(answers.id), SUM(asked > 1)
+                   FROM requests LEFT JOIN answers USING (id)
                    GROUP BY stage ORDER BY MIN(requests.seq)"""
         with self._convert_errors():
-            return {
-                stage: (asked, answered, again)
-                for stage, asked, answered, again in self._db.execute(query)
-            }
+            return {stage: tuple(counts) for stage, *counts in self._db.execute(query)}
 
     def sum_tokens(self) -> TokenCost:
-        """What this run drew: all recorded draws but those that it took over."""
+        """Return the tokens that this run sampled: all recorded completions but the copied ones."""
         sums = ", ".join(f"SUM(json_extract(body, '$.{name}'))" for name in TokenCost._fields)
         with self._convert_errors():
-            drawn = self._db.execute(f"SELECT {sums} FROM answers WHERE body LIKE '{{%'").fetchone()
-        taken = self.get_note(ADOPTED_NOTE) or [0] * len(drawn)
-        return TokenCost(
-            *(int(total or 0) - other for total, other in zip(drawn, taken, strict=True))
-        )
+            sampled = self._db.execute(
+                f"SELECT {sums} FROM answers WHERE body LIKE '{{%'"
+            ).fetchone()
+        copied = self.get_note(ADOPTED_NOTE) or [0] * len(sampled)
+        own = (int(total or 0) - other for total, other in zip(sampled, copied, strict=True))
+        return TokenCost(*own)
 
     def _verify(self, table: str) -> None:
         for row in self._db.execute(f"SELECT * FROM {table}"):
@@ -378,7 +395,7 @@ class Ledger:
                 )
 
     def _room(self) -> int:
-        """Bytes that a commit and the folding of the write-ahead log may need."""
+        """Return the bytes that a commit and the folding of the write-ahead log may need."""
         log = self.path.with_name(f"{self.path.name}-wal")
         return int(log.stat().st_size if log.exists() else 0) + (1 << 20)
 
@@ -388,7 +405,7 @@ class Ledger:
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        """One transaction: on disk as a whole, or not at all."""
+        """Open one transaction: it is on disk as a whole, or not at all."""
         with self._convert_errors(), delay_interrupts():
             self._db.execute("BEGIN IMMEDIATE")
             try:
@@ -408,34 +425,29 @@ class Ledger:
 
     def _make_error(self, fault: sqlite3.Error) -> SelfteachError:
         name = getattr(fault, "sqlite_errorname", "")
-        if name == "SQLITE_FULL":
-            return make_disk_error(OSError(errno.ENOSPC, str(fault)), self.path, self._room())
-        if name.startswith(
-            "SQLITE_IOERR"
-            # also what a file-size limit of the system looks like; nothing of this group is
-            # committed
-        ):
-            return make_disk_error(OSError(errno.EIO, str(fault)), self.path, self._room())
+        # A file-size limit of the system looks like SQLITE_IOERR; such a commit is undone.
+        for prefix, code in (("SQLITE_FULL", errno.ENOSPC), ("SQLITE_IOERR", errno.EIO)):
+            if name.startswith(prefix):
+                return make_disk_error(OSError(code, str(fault)), self.path, self._room())
         if name.startswith(("SQLITE_CANTOPEN", "SQLITE_READONLY", "SQLITE_BUSY", "SQLITE_PERM")):
             return UsageError(
                 f"the ledger cannot be used ({fault}).",
-                where=str(self.path),
+                where=self.path,
                 cure="Check the folder and its permissions.",
             )
         cure = (
             f"`selfteach status --recover {self.path.parent}` saves what can be read into a "
             "new file."
         )
-        return IntegrityError(f"the ledger is damaged ({fault}).", where=str(self.path), cure=cure)
+        return IntegrityError(f"the ledger is damaged ({fault}).", where=self.path, cure=cure)
 
 
 def add_checksum(*values: Any) -> tuple[Any, ...]:
-    """A row with its checksum at the end."""
+    """Return a row with its checksum at the end."""
     return (*values, zlib.crc32(dump_canonical_json(values).encode("utf-8", "surrogatepass")))
 
 
 def is_intact(table: str, row: tuple[Any, ...]) -> bool:
-    """Whether a row is what was written, as far as its table has checksums."""
-    return table not in CHECKSUM_COLUMNS or row[: CHECKSUM_COLUMNS[table] + 1] == add_checksum(
-        *row[: CHECKSUM_COLUMNS[table]]
-    )
+    """Return whether a row is unchanged since it was written, if its table has checksums."""
+    column = CHECKSUM_COLUMNS.get(table)
+    return column is None or row[: column + 1] == add_checksum(*row[:column])

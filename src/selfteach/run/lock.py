@@ -1,5 +1,7 @@
-"""One process a run. The lock is the system's (flock), so it dies with its process; the file holds
-the pid for people to read.
+"""One process for each run.
+
+The lock is the system's (flock), so it ends with its process. The file holds the pid for people to
+read.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ LOCK_FILE = "run.lock"
 
 
 class RunLock:
-    """The held lock of a run folder, until `release` or the end of the process.
+    """Hold the lock of a run folder, until `release` or the end of the process.
 
     Raises:
         UsageError: another process holds it; the message names its pid.
@@ -28,19 +30,22 @@ class RunLock:
             os.close(self._handle)
             raise UsageError(
                 f"the run is in use by process {pid}.",
-                where=str(folder),
-                cure="Wait for it, or stop it; `selfteach status` shows where it stands.",
+                where=folder,
+                cure="Wait for it, or stop it; `selfteach status` shows its progress.",
             )
         os.ftruncate(self._handle, 0)
         os.pwrite(self._handle, f"{os.getpid()}\n".encode(), 0)
 
     def release(self) -> None:
-        """Gives the lock back. The file stays: removing it would let two processes hold two locks."""
+        """Release the lock.
+
+        The file stays: without it two processes could hold two locks.
+        """
         os.close(self._handle)
 
 
 def _try_lock(handle: int) -> bool:
-    """Tries for a quarter of a second: `find_lock_owner` may be looking just now."""
+    """Try to lock for a quarter of a second, because `find_lock_owner` may hold it for a moment."""
     for _ in range(5):
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -51,7 +56,7 @@ def _try_lock(handle: int) -> bool:
 
 
 def find_lock_owner(folder: Path) -> int | None:
-    """The pid of the process that works in this folder now, or None."""
+    """Return the pid of the process that works in this folder now, or None."""
     try:
         handle = os.open(folder / LOCK_FILE, os.O_RDONLY)
     except OSError:

@@ -1,5 +1,6 @@
-"""manifest.json: what produced this run, and the checksum of everything that it wrote. An export of
-the ledger, for people and tools.
+"""manifest.json: the origin of this run, and the checksum of each of its files.
+
+It is an export of the ledger, for people and tools.
 """
 
 from __future__ import annotations
@@ -32,9 +33,7 @@ PACKAGES = (
 
 @cache
 def collect_versions() -> dict[str, Any]:
-    """The program, the interpreter, the kind of platform and the packages that numbers may depend
-    on.
-    """
+    """Return the versions that numbers may depend on: program, interpreter, platform, packages."""
     found = {}
     for name in PACKAGES:
         try:
@@ -50,14 +49,14 @@ def collect_versions() -> dict[str, Any]:
 
 
 def write_manifest(path: Path, facts: Mapping[str, Any]) -> None:
-    """Writes the manifest, atomically."""
+    """Write the manifest, atomically."""
     write_text(
         path, json.dumps({**collect_versions(), **facts}, ensure_ascii=False, indent=2) + "\n"
     )
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
-    """The manifest of a run folder, or nothing where none was written yet."""
+    """Return the manifest of a run folder; empty if there is none yet."""
     path = folder / MANIFEST_FILE
     found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     return found

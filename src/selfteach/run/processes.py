@@ -1,5 +1,6 @@
-"""Several processes of one command, as `accelerate launch` and `torchrun` start them. The first one
-owns the run folder.
+"""Several processes of one command, as `accelerate launch` and `torchrun` start them.
+
+The first one owns the run folder.
 """
 
 from __future__ import annotations
@@ -8,10 +9,10 @@ import os
 
 
 def count_processes() -> int:
-    """How many processes there are."""
+    """Return the number of processes."""
     return int(os.environ.get("WORLD_SIZE") or 1)
 
 
 def is_first_process() -> bool:
-    """Whether this process owns the run: its lock, its ledger, its files."""
+    """Return whether this process owns the run: its lock, its ledger, its files."""
     return count_processes() == 1 or int(os.environ.get("RANK") or 0) == 0

@@ -1,7 +1,8 @@
-"""How far a run is, read without touching it."""
+"""The progress of a run, read without changing it."""
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -14,8 +15,9 @@ from selfteach.run.run_folder import FINISHED, IDENTITY, LEDGER_FILE, read_stage
 
 @dataclass(frozen=True)
 class RunStatus:
-    """Where one run stands. `pid` is the process that works on it; `again` counts requests that
-    were asked more than once.
+    """Hold the status of one run.
+
+    `pid` is the process that works on it; `again` counts requests that were sent more than once.
     """
 
     path: Path
@@ -30,36 +32,31 @@ class RunStatus:
 
     @property
     def seconds(self) -> float:
-        """Seconds of all stages over all attempts."""
+        """Return the seconds of all stages over all attempts."""
         return float(sum(stage["seconds"] for stage in self.stages.values()))
 
 
 def read_status(folder: Path) -> RunStatus:
-    """Reads one run folder.
+    """Read the status of one run folder.
 
     Raises:
         IntegrityError: its ledger is damaged.
     """
-    ledger = Ledger(folder / LEDGER_FILE, readonly=True)
-    try:
+    with closing(Ledger(folder / LEDGER_FILE, readonly=True)) as ledger:
         identity = ledger.get_note(IDENTITY) or {"kind": "", "material": {}}
         stages = read_stages(ledger)
-        funnel, again = (
-            ledger.funnel(),
-            sum(repeated for _, _, repeated in ledger.count_requests().values()),
-        )
+        funnel = ledger.funnel()
+        again = sum(repeated for _, _, repeated in ledger.count_requests().values())
         finished = ledger.get_note(FINISHED) is not None
-    finally:
-        ledger.close()
     pid = find_lock_owner(folder)
-    state: Any = (
-        "running" if pid is not None else "done" if finished else "stopped" if stages else "empty"
-    )
-    if pid is None:  # a stage that a killed process left behind
-        stages = {
-            name: {**stage, "state": "killed"} if stage["state"] == "running" else stage
-            for name, stage in stages.items()
-        }
+    state: Literal["running", "done", "stopped", "empty"]
+    if pid is not None:
+        state = "running"
+    else:
+        state = "done" if finished else "stopped" if stages else "empty"
+        for stage in stages.values():
+            if stage["state"] == "running":  # its process was killed
+                stage["state"] = "killed"
     command = manifest.read_manifest(folder).get("command", "")
     return RunStatus(
         folder, state, pid, identity["kind"], identity["material"], command, stages, funnel, again
@@ -67,5 +64,5 @@ def read_status(folder: Path) -> RunStatus:
 
 
 def list_runs(below: Path) -> list[Path]:
-    """The run folders directly below a folder, oldest first."""
+    """Return the run folders directly below a folder, sorted by name."""
     return sorted(path.parent for path in below.glob(f"*/{LEDGER_FILE}")) if below.is_dir() else []

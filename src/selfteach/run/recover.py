@@ -1,4 +1,7 @@
-"""Saves what can be read of a damaged ledger into a new one. The damaged file is kept."""
+"""Recovery of the readable rows of a damaged ledger.
+
+The damaged file is kept.
+"""
 
 from __future__ import annotations
 
@@ -24,21 +27,20 @@ MAX_FAILURES = 4_000
 
 
 def recover_ledger(folder: Path) -> dict[str, int]:
-    """Replaces the ledger of a run by one with every row that is whole; returns the rows saved, by
-    table.
+    """Replace the ledger of a run by one with every intact row; return the rows saved, by table.
 
-    What was lost is asked again when the run goes on. The damaged file stays beside the new one as
-    `run.db.damaged`.
+    Lost requests are sent again when the run continues. The damaged file stays beside the new one
+    as `run.db.damaged`.
 
     Raises:
         IntegrityError: nothing could be read.
         UsageError: a process works in this folder, or nothing is damaged.
     """
-    path, damaged = folder / LEDGER_FILE, folder / f"{LEDGER_FILE}.damaged"
+    path = folder / LEDGER_FILE
     lock = RunLock(folder)
     try:
         if _is_intact(path):
-            raise UsageError("the ledger is whole: there is nothing to recover.", where=str(path))
+            raise UsageError("the ledger is whole: there is nothing to recover.", where=path)
         with (
             convert_disk_errors(path),
             tempfile.TemporaryDirectory(dir=folder, prefix=".recover-") as scratch,
@@ -48,10 +50,10 @@ def recover_ledger(folder: Path) -> dict[str, int]:
             if not any(saved.values()):
                 raise IntegrityError(
                     "nothing of the ledger could be read.",
-                    where=str(path),
-                    cure="Begin afresh with --new.",
+                    where=path,
+                    cure="Start a new run with --new.",
                 )
-            path.replace(damaged)
+            path.replace(folder / f"{LEDGER_FILE}.damaged")
             for tail in ("-wal", "-shm"):
                 path.with_name(LEDGER_FILE + tail).unlink(missing_ok=True)
             fresh.replace(path)
@@ -61,7 +63,7 @@ def recover_ledger(folder: Path) -> dict[str, int]:
 
 
 def _is_intact(path: Path) -> bool:
-    """Whether the ledger opens, which reads and compares every row."""
+    """Return whether the ledger opens, which reads and checks every row."""
     try:
         Ledger(path, readonly=True).close()
     except IntegrityError:
@@ -87,9 +89,13 @@ def _copy_rows(path: Path, fresh: Path, scratch: Path) -> dict[str, int]:
 
 
 def _make_copies(path: Path, fresh: Path, scratch: Path) -> Iterator[Path]:
-    """The damaged file as it is, then with the first page of a new ledger: the tables of every
-    ledger begin on the same pages, so this reads a file whose header or schema is gone."""
-    as_is, patched = scratch / "as-is.db", scratch / "patched.db"
+    """Yield a copy of the damaged file, then one with the first page of a new ledger.
+
+    The tables of every ledger begin on the same pages, so the second copy makes a file readable
+    whose header or schema is gone.
+    """
+    as_is = scratch / "as-is.db"
+    patched = scratch / "patched.db"
     for copy in (as_is, patched):
         shutil.copyfile(path, copy)
         log = path.with_name(f"{path.name}-wal")
@@ -104,10 +110,13 @@ def _make_copies(path: Path, fresh: Path, scratch: Path) -> Iterator[Path]:
 
 
 def _read_rows(db: sqlite3.Connection, table: str) -> Iterator[tuple[Any, ...]]:
-    """The readable rows: a range of rowids that cannot be read is halved until only the broken rows
-    are left out. Where the root of the table is broken every range fails, so the tries are
-    bounded."""
-    ranges, failures = [(1, ROWID_LIMIT)], 0
+    """Yield the readable rows.
+
+    A range of rowids that cannot be read is halved until only the broken rows are left out. Every
+    range fails if the root of the table is broken, so the number of failures is bounded.
+    """
+    ranges = [(1, ROWID_LIMIT)]
+    failures = 0
     while ranges and failures < MAX_FAILURES:
         low, high = ranges.pop()
         try:
@@ -115,10 +124,8 @@ def _read_rows(db: sqlite3.Connection, table: str) -> Iterator[tuple[Any, ...]]:
                 f"SELECT * FROM {table} NOT INDEXED WHERE rowid BETWEEN ? AND ?", (low, high)
             ).fetchall()
         except sqlite3.Error as fault:
-            if fault.sqlite_errorname in (
-                "SQLITE_NOTADB",
-                "SQLITE_ERROR",
-            ):  # no database, or no such table: no range will do better
+            # No database, or no such table: no range can be read.
+            if fault.sqlite_errorname in ("SQLITE_NOTADB", "SQLITE_ERROR"):
                 return
             failures += 1
             if low < high:
@@ -127,7 +134,7 @@ def _read_rows(db: sqlite3.Connection, table: str) -> Iterator[tuple[Any, ...]]:
 
 
 def _decode_row(table: str, row: tuple[Any, ...], width: int) -> tuple[Any, ...] | None:
-    """The row as text and numbers, or None where it is not what was written."""
+    """Return the row as text and numbers, or None if it has changed since it was written."""
     try:
         values = tuple(value.decode() if isinstance(value, bytes) else value for value in row)
     except UnicodeDecodeError:

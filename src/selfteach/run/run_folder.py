@@ -1,7 +1,7 @@
 """An open run folder: the ledger, the manifest, the lock, the resolved configuration, the exports.
 
-Resume is running the same command again (invariant 3): the same configuration and material go on
-where they stood; a changed one is refused with the differences, or gets a folder of its own.
+The same command resumes a run (invariant 3): the same configuration and material continue from the
+last record. A changed one is refused with the differences, or gets a folder of its own.
 """
 
 from __future__ import annotations
@@ -16,14 +16,15 @@ import sys
 import time
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import date
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
 from selfteach.config import ResolvedConfig, dump_config, flatten_keys
-from selfteach.disk import convert_disk_errors, make_disk_error
+from selfteach.disk import convert_disk_errors
 from selfteach.errors import IntegrityError, UsageError
 from selfteach.files import write_bytes
 from selfteach.records import dump_canonical_json
@@ -34,18 +35,18 @@ from selfteach.run.signals import delay_interrupts
 
 RUNS_FOLDER = Path("runs")
 LEDGER_FILE = "run.db"
-IDENTITY, CREATED, FINISHED = "identity", "created", "finished"
+IDENTITY = "identity"
+CREATED = "created"
+FINISHED = "finished"
 RUN_FORMAT = 2
-"""The form of a run folder. It grows when settings or keys get other names."""
+"""The version of the form of a run folder; it grows when settings or keys are renamed."""
 SLUG_LENGTH = 48
 RUNTIME_KEY_PREFIX = "endpoint."
-"""Settings below this key say how something is asked, not what: a run may go on with others."""
+"""The beginning of keys that a resumed run may change: they set how requests are sent."""
 
 
 def make_slug(text: str) -> str:
-    """A folder name from any text: lower-case letters, digits and hyphens, never empty, never a
-    path.
-    """
+    """Return a folder name for any text: lower-case letters, digits and hyphens, never empty."""
     plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
     words = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:SLUG_LENGTH].rstrip("-")
     return words or "run-" + hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:8]
@@ -53,7 +54,10 @@ def make_slug(text: str) -> str:
 
 @dataclass
 class Run:
-    """One open run. `material` is what the person brought; `command` is what resumes it."""
+    """Represent one open run.
+
+    `material` is the user's input; `command` resumes the run.
+    """
 
     path: Path
     kind: str
@@ -67,28 +71,22 @@ class Run:
     _exports: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def file(self, name: str) -> Path:
-        """The path of a file of this run; a name that leads outside is refused."""
+        """Return the path of a file of this run; refuse a name that leads outside."""
         path = self.path / name
-        if (
-            not name
-            or "\0" in name
-            or not path.resolve().is_relative_to(self.path.resolve())
-            or path.resolve() == self.path.resolve()
-        ):
-            raise UsageError(f"{name!r} is not a name inside the run folder.", where=str(self.path))
+        if "\0" in name or self.path.resolve() not in path.resolve().parents:
+            raise UsageError(f"{name!r} is not a name inside the run folder.", where=self.path)
         return path
 
     @contextmanager
     def time_stage(self, name: str) -> Iterator[None]:
-        """Records that a stage runs, is done, was interrupted or failed, and its seconds over all
-        attempts (monotonic clock).
+        """Record the state of a stage and its seconds over all attempts (monotonic clock).
+
+        The states are running, done, interrupted and failed.
         """
         before = self._stages.get(name, {})
-        attempts, spent, start = (
-            before.get("attempts", 0) + 1,
-            before.get("seconds", 0.0),
-            time.monotonic(),
-        )
+        attempts = before.get("attempts", 0) + 1
+        spent = before.get("seconds", 0.0)
+        start = time.monotonic()
         self._record_stage(name, "running", spent, attempts)
         state = "failed"
         try:
@@ -101,16 +99,17 @@ class Run:
             self._record_stage(name, state, spent + time.monotonic() - start, attempts)
 
     def seconds(self) -> float:
-        """Seconds of all stages, over all attempts."""
+        """Return the seconds of all stages, over all attempts."""
         return float(sum(stage["seconds"] for stage in self._stages.values()))
 
     @property
     def stages(self) -> Mapping[str, Mapping[str, Any]]:
-        """State, seconds and attempts of each stage so far."""
+        """Return state, seconds and attempts of each stage so far."""
         return self._stages
 
     def bind(self, role: str, fingerprint: str) -> None:
-        """Ties the run to a model. `role` is student, teacher, judge, ...
+        """Tie the run to a model. `role` is "student" (the model that is tuned), "teacher",
+        "judge", ...
 
         Raises:
             IntegrityError: this run began with another model in that role.
@@ -119,14 +118,14 @@ class Run:
         if models.setdefault(role, fingerprint) != fingerprint:
             raise IntegrityError(
                 f"this run began with another {role} ({models[role]}, now {fingerprint}).",
-                where=str(self.path),
-                cure="Bring that model back, or start afresh with --new.",
+                where=self.path,
+                cure="Bring that model back, or start a new run with --new.",
             )
         self.ledger.set_note("models", models)
         self._write_manifest()
 
     def export(self, name: str, content: str | bytes) -> Path:
-        """Writes one file whole or not at all and enters it in the manifest.
+        """Write one file whole or not at all and enter it in the manifest.
 
         Raises:
             ResourceError: the disk is full or failing; the old file stays.
@@ -141,22 +140,20 @@ class Run:
         return path
 
     def export_json(self, name: str, value: Any) -> Path:
-        """As `export`, for one JSON value, indented for people."""
+        """Export one JSON value as `export`, indented for people."""
         return self.export(name, json.dumps(value, ensure_ascii=False, indent=2) + "\n")
 
     def export_jsonl(self, name: str, rows: Iterable[Mapping[str, Any]]) -> Path:
-        """As `export`, for one JSON object a line."""
-        return self.export(
-            name, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-        )
+        """Export one JSON object a line, as `export`."""
+        lines = (json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+        return self.export(name, "".join(lines))
 
     @contextmanager
     def export_folder(self, name: str) -> Iterator[Path]:
-        """Gives an empty folder to be filled; at the end of the block it takes the place of `name`
-        as a whole.
-        """
+        """Yield an empty folder; it replaces the folder `name` at the end of the block."""
         path = self.file(name)
-        fresh, old = path.with_name(f".{path.name}.new"), path.with_name(f".{path.name}.old")
+        fresh = path.with_name(f".{path.name}.new")
+        old = path.with_name(f".{path.name}.old")
         with convert_disk_errors(path):
             shutil.rmtree(fresh, ignore_errors=True)
             fresh.mkdir(parents=True)
@@ -171,18 +168,12 @@ class Run:
                     path.rename(old)
                 fresh.rename(path)
             shutil.rmtree(old, ignore_errors=True)
-        for inner, entry in sums.items():
-            self._exports[f"{name}/{inner}"] = entry
-        self._record_export(
-            f"{name}/",
-            {
-                "files": len(sums),
-                "sha256": hashlib.sha256(dump_canonical_json(sums).encode()).hexdigest(),
-            },
-        )
+        self._exports |= {f"{name}/{inner}": entry for inner, entry in sums.items()}
+        total = hashlib.sha256(dump_canonical_json(sums).encode()).hexdigest()
+        self._record_export(f"{name}/", {"files": len(sums), "sha256": total})
 
     def close(self) -> None:
-        """Writes the manifest, closes the ledger, gives the lock back."""
+        """Write the manifest, close the ledger, release the lock."""
         self._write_manifest()
         self.ledger.close()
         self._lock.release()
@@ -205,9 +196,9 @@ class Run:
 
     def _record_stage(self, name: str, state: str, seconds: float, attempts: int) -> None:
         self._stages[name] = {"state": state, "seconds": round(seconds, 3), "attempts": attempts}
-        self.ledger.set_note(
-            "stages", [{"name": stage, **facts} for stage, facts in self._stages.items()]
-        )  # a list keeps the order
+        # A list keeps the order.
+        stages = [{"name": stage, **facts} for stage, facts in self._stages.items()]
+        self.ledger.set_note("stages", stages)
         self.ledger.record_event("stage", {"name": name, **self._stages[name]})
         self._write_manifest()
 
@@ -242,18 +233,16 @@ def open_run(
     new: bool = False,
     command: str = "",
 ) -> Run:
-    """Opens the run of this command: the one that began with the same configuration and material,
-    or a new one.
+    """Open the run of this command: that of the same configuration and material, or a new one.
 
     Args:
-        out: the folder that the user named, or None for `runs/<date>-<slug of slug_source>`.
-        new: begin afresh. A run that stands in `out` is renamed; a default name gets the next free
-            number.
-        command: what goes on with this run: a Python call; by default this process's command line.
+        out: the user's folder, or None for `runs/<date>-<slug of slug_source>`.
+        new: begin a new run. A run in `out` is renamed; a default name gets the next free number.
+        command: the Python call that resumes this run; by default this process's command line.
 
     Raises:
         UsageError: the folder cannot be written, is in use, holds another run (the message lists
-        the differences) or is not a run.
+            the differences) or is not a run.
         IntegrityError: its ledger is damaged.
         ResourceError: the disk is full.
     """
@@ -262,38 +251,17 @@ def open_run(
         for key, value in flatten_keys(resolved.config.model_dump()).items()
         if not key.startswith(RUNTIME_KEY_PREFIX)
     }
-    identity = {
-        "format": RUN_FORMAT,
-        "kind": kind,
-        "config": config,
-        "material": dict(material),
-    }
-    identity = json.loads(dump_canonical_json(identity))
-    folder = (
-        _check_named_folder(out, identity, new)
-        if out
-        else _choose_default_folder(make_slug(slug_source), identity, new)
-    )
-    try:
+    facts = {"format": RUN_FORMAT, "kind": kind, "config": config, "material": dict(material)}
+    identity = json.loads(dump_canonical_json(facts))
+    if out:
+        folder = _check_named_folder(out, identity, new)
+    else:
+        folder = _choose_default_folder(make_slug(slug_source), identity, new)
+    with convert_disk_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
         lock = RunLock(folder)
-    except OSError as fault:
-        raise make_disk_error(fault, folder) from fault
-    return _open_folder(
-        folder, lock, kind, resolved, material, identity, command or _format_command()
-    )
-
-
-def _open_folder(
-    folder: Path,
-    lock: RunLock,
-    kind: str,
-    resolved: ResolvedConfig,
-    material: Mapping[str, Any],
-    identity: dict[str, Any],
-    command: str,
-) -> Run:
-    try:
+    with ExitStack() as on_error:
+        on_error.callback(lock.release)
         _remove_leftovers(folder)
         ledger = Ledger(folder / LEDGER_FILE)
         before = ledger.get_note(IDENTITY)
@@ -305,7 +273,7 @@ def _open_folder(
             ledger,
             resolved,
             material,
-            command,
+            command or _format_command(),
             before is not None,
             lock,
             read_stages(ledger),
@@ -319,15 +287,14 @@ def _open_folder(
             {"pid": os.getpid(), "command": run.command, **manifest.collect_versions()},
         )
         run.export("config.yaml", dump_config(resolved))
-    except BaseException:
-        lock.release()
-        raise
+        on_error.pop_all()
     return run
 
 
 def _remove_leftovers(folder: Path) -> None:
-    """Removes what a killed process left half-written; an export that was moved aside for its
-    successor comes back.
+    """Remove the half-written files of a killed process.
+
+    An export that was moved aside for its successor is restored.
     """
     with convert_disk_errors(folder):
         for path in folder.glob(".*.tmp"):
@@ -346,13 +313,13 @@ def _format_command() -> str:
 
 def _check_named_folder(out: Path, identity: dict[str, Any], new: bool) -> Path:
     if out.exists() and not out.is_dir():
-        raise UsageError("is a file, not a folder.", where=str(out), cure="Give another --out.")
+        raise UsageError("is a file, not a folder.", where=out, cure="Give another --out.")
     if not out.exists() or not any(out.iterdir()):
         return out
     if not (out / LEDGER_FILE).exists() and not (out / LOCK_FILE).exists():
         raise UsageError(
             "holds other files and no run.",
-            where=str(out),
+            where=out,
             cure="Give an empty or a new folder to --out.",
         )
     if new:
@@ -363,54 +330,51 @@ def _check_named_folder(out: Path, identity: dict[str, Any], new: bool) -> Path:
 
 
 def _rename_old_run(out: Path) -> None:
-    """Renames a finished or stopped run; nothing is deleted."""
+    """Rename a finished or stopped run; nothing is deleted."""
     lock = RunLock(out)
-    number = 1
-    while (aside := out.with_name(f"{out.name}.before-{number}")).exists():
-        number += 1
+    names = (out.with_name(f"{out.name}.before-{number}") for number in count(1))
     with convert_disk_errors(out):
-        out.rename(aside)
+        out.rename(next(path for path in names if not path.exists()))
     lock.release()
 
 
 def _choose_default_folder(name: str, identity: dict[str, Any], new: bool) -> Path:
-    """The newest run of the same command, whatever its date, or the first free name of today."""
+    """Return the newest run of the same command, or the first free name of today."""
     if not new and RUNS_FOLDER.is_dir():
         pattern = re.compile(rf"\d{{4}}-\d\d-\d\d-{re.escape(name)}(?:-\d+)?")
-        for folder in sorted(
-            (f for f in RUNS_FOLDER.iterdir() if pattern.fullmatch(f.name)),
-            key=lambda f: f.stat().st_mtime_ns,
-            reverse=True,
-        ):
+        folders = [folder for folder in RUNS_FOLDER.iterdir() if pattern.fullmatch(folder.name)]
+        for folder in sorted(folders, key=lambda f: f.stat().st_mtime_ns, reverse=True):
             if read_identity(folder) == identity:
                 return folder
     base = RUNS_FOLDER / f"{date.today().isoformat()}-{name}"
-    number, folder = 1, base
-    while folder.exists():
-        number += 1
-        folder = base.with_name(f"{base.name}-{number}")
-    return folder
+    numbered = (base.with_name(f"{base.name}-{number}") for number in count(2))
+    return next(folder for folder in chain([base], numbered) if not folder.exists())
 
 
 def read_stages(ledger: Ledger) -> dict[str, dict[str, Any]]:
-    """The recorded stages, in the order in which they first began."""
-    return {
-        stage["name"]: {key: value for key, value in stage.items() if key != "name"}
-        for stage in ledger.get_note("stages") or []
-    }
+    """Return the recorded stages, in the order in which they first began."""
+    stages = ledger.get_note("stages") or []
+    return {stage.pop("name"): stage for stage in stages}
+
+
+def read_notes(folder: Path, *names: str) -> list[Any]:
+    """Return notes of a run's ledger, None for a missing one; the run folder is not changed.
+
+    Raises:
+        IntegrityError: the ledger is damaged.
+    """
+    with closing(Ledger(folder / LEDGER_FILE, readonly=True)) as ledger:
+        return [ledger.get_note(name) for name in names]
 
 
 def read_identity(folder: Path) -> dict[str, Any] | None:
-    """The configuration and material that a run began with, read without touching it; None where
-    there is no run yet.
+    """Return the configuration and material that a run began with, or None without a run.
+
+    The run folder is not changed.
     """
     if not (folder / LEDGER_FILE).exists():
         return None
-    ledger = Ledger(folder / LEDGER_FILE, readonly=True)
-    try:
-        found: dict[str, Any] | None = ledger.get_note(IDENTITY)
-    finally:
-        ledger.close()
+    found: dict[str, Any] | None = read_notes(folder, IDENTITY)[0]
     return found
 
 
@@ -419,31 +383,31 @@ def _make_changed_error(
 ) -> UsageError:
     if before.get("format") != RUN_FORMAT:
         return make_old_run_error(folder)
-    old, new = (
-        flatten_keys({"command": s["kind"], **s["config"], "material": s["material"]})
-        for s in (before, now)
-    )
-    lines = [
-        f"{key}: {_format_value(old, key)} -> {_format_value(new, key)}"
-        for key in sorted(old.keys() | new.keys())
-        if old.get(key) != new.get(key)
-    ]
+    old = _flatten_identity(before)
+    new = _flatten_identity(now)
+    changed = sorted(key for key in old.keys() | new.keys() if old.get(key) != new.get(key))
+    lines = [f"{key}: {_format_value(old, key)} -> {_format_value(new, key)}" for key in changed]
     return UsageError(
         "\n  ".join(["this run began with another configuration:", *lines]),
-        where=str(folder),
+        where=folder,
         cure=(
-            "\nGive the old values to go on with it, another --out, or, where there is "
-            "one, --new to begin afresh beside the old run."
+            "\nGive the old values to continue it, or another --out. If the command has --new, "
+            "it starts a new run and keeps the old one."
         ),
     )
+
+
+def _flatten_identity(identity: Mapping[str, Any]) -> dict[str, Any]:
+    facts = {"command": identity["kind"], "material": identity["material"]}
+    return flatten_keys({**identity["config"], **facts})
 
 
 def make_old_run_error(folder: Path) -> UsageError:
     """Return the error for a run of an earlier version, whose settings have other names."""
     return UsageError(
         "was made by an earlier version of selfteach, whose settings and keys have other names.",
-        where=str(folder),
-        cure="Teach it again with --new or another --out, or read it with that version.",
+        where=folder,
+        cure="Run the command again with --new or another --out, or use that version to read it.",
     )
 
 

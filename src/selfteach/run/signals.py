@@ -1,8 +1,9 @@
-"""Ctrl-C and SIGTERM. Once: the commit under way is finished and `KeyboardInterrupt` is raised.
-Twice: the process ends at once.
+"""Ctrl-C and SIGTERM.
 
-A watcher thread reads the signals from a pipe that the interpreter's own C handler writes to, so
-that both work while the main thread is deep inside a compiled engine.
+After the first signal the present commit is finished and `KeyboardInterrupt` is raised; after the
+second the process ends at once. A watcher thread reads the signals from a pipe that the
+interpreter's own C handler writes to, so that both work while the main thread is deep inside a
+compiled engine.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ WATCHED_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class _InterruptState:
-    """What the handler and `delay_interrupts` share; touched by the main thread alone."""
+    """Hold the state that the handler and `delay_interrupts` share, for the main thread only."""
 
     depth = 0
     pending = False
@@ -28,9 +29,7 @@ class _InterruptState:
 
 @contextmanager
 def delay_interrupts() -> Iterator[None]:
-    """A stretch that a signal does not cut: a commit, the renaming of an export. The interruption
-    is raised at its end.
-    """
+    """Delay an interruption until the end of the block: a commit, the renaming of an export."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -44,17 +43,18 @@ def delay_interrupts() -> Iterator[None]:
 
 
 @contextmanager
-def handle_interrupts(say: Callable[[str], None]) -> Iterator[None]:
-    """Handles both signals inside the block. `print_line` shows one line at once when the first one
-    arrives.
+def handle_interrupts(print_line: Callable[[str], None]) -> Iterator[None]:
+    """Handle both signals inside the block; `print_line` shows one line at the first one.
 
-    No signal cuts the block's beginning and end. After an interrupted block the next signal still
-    ends the process at once: it is on its way out.
+    No signal interrupts the block's beginning and end. After an interrupted block the next signal
+    still ends the process at once.
     """
-    _InterruptState.depth, _InterruptState.pending, _InterruptState.seen = 1, False, False
+    _InterruptState.depth = 1
+    _InterruptState.pending = False
+    _InterruptState.seen = False
     read, write = os.pipe()
     os.set_blocking(write, False)
-    watcher = threading.Thread(target=_watch_signals, args=(read, say), daemon=True)
+    watcher = threading.Thread(target=_watch_signals, args=(read, print_line), daemon=True)
     before = {number: signal.signal(number, _handle_signal) for number in WATCHED_SIGNALS}
     wakeup = signal.set_wakeup_fd(write, warn_on_full_buffer=False)
     watcher.start()
@@ -73,7 +73,7 @@ def handle_interrupts(say: Callable[[str], None]) -> Iterator[None]:
 
 
 def _end_delay() -> None:
-    """The end of a held stretch."""
+    """End a delay; raise an interruption that arrived in it."""
     _InterruptState.depth -= 1
     if _InterruptState.depth == 0 and _InterruptState.pending:
         _InterruptState.pending = False
@@ -90,14 +90,14 @@ def _handle_signal(number: int, frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
 
-def _watch_signals(read: int, say: Callable[[str], None]) -> None:
+def _watch_signals(read: int, print_line: Callable[[str], None]) -> None:
     seen = 0
     while data := os.read(read, 64):
-        before, seen = seen, seen + sum(byte in WATCHED_SIGNALS for byte in data)
+        before = seen
+        seen += sum(byte in WATCHED_SIGNALS for byte in data)
         if seen > 1:
             os._exit(EXIT_INTERRUPTED)
         if seen > before:
-            with suppress(
-                OSError, ValueError
-            ):  # a closed terminal must not make the second signal unheard
-                say("stopping at the next safe point; once more stops at once")
+            # A closed terminal must not hide the second signal.
+            with suppress(OSError, ValueError):
+                print_line("stopping at the next safe point; once more stops at once")

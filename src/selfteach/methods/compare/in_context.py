@@ -90,9 +90,9 @@ class PrefixedModel(Recorded):
         """Embed as `Recorded.embed` does."""
         return self.model.embed([self.prefix(prompt) for prompt in prompts])
 
-    def rest(self) -> None:
-        """Release memory as `Recorded.rest` does."""
-        self.model.rest()
+    def release_memory(self) -> None:
+        """Release memory as `Recorded.release_memory` does."""
+        self.model.release_memory()
 
     def _add_prefix(self, items: Sequence[T]) -> tuple[list[T], dict[str, str]]:
         """Return the items with the prefix, and the id of each original by that of its copy."""

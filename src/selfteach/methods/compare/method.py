@@ -293,7 +293,7 @@ def run_cell(
     adapter, peak = trained[best]
     tuned = open_tuned(session, adapter)
     row = examine_model(bench, tuned, cell.name)
-    tuned.recorded.rest()
+    tuned.recorded.release_memory()
     with session.run.export_folder(f"adapters/{cell.name}") as folder:
         shutil.copytree(adapter.adapter, folder, dirs_exist_ok=True)
     num_base = sum(weight.numel() for weight in session.model.module.parameters())
@@ -336,7 +336,7 @@ def train_at_rates(
         if len(rates) > 1:
             tuned = open_tuned(bench.session, trained[rate][0])
             scores[rate] = dev_scorer(tuned.recorded, weights)
-            tuned.recorded.rest()
+            tuned.recorded.release_memory()
     return trained, scores
 
 
@@ -365,7 +365,7 @@ def train_cell(
         change |= config.get_step_defaults()
     train = config.model_copy(update=change)
     changed = replace(session, config=session.config.model_copy(update={"train": train}))
-    session.base.rest()  # memory that the engine frees later would hide the training's own
+    session.base.release_memory()  # memory that the engine frees later would hide the training's own
     meter = MemoryMeter(session.model.module)
     trained = train_adapter(changed, examples, weights, f"{cell.name}-{rate:g}")
     peak = meter.peak()

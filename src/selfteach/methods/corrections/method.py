@@ -172,7 +172,7 @@ class Rounds:
                 self.session, tuned.recorded, self.parts, self.teacher, self.turn + 1
             )
             self.examples += make_examples_from_answers(self.session, batches)
-        tuned.recorded.rest()
+        tuned.recorded.release_memory()
         return self.plan()
 
     def choose(self, trained: Sequence[TunedModel]) -> TunedModel:
@@ -189,7 +189,7 @@ class Rounds:
             return True
         if not self.curve:
             self.curve.append(self.measure_corrections(0, session.base, self.teacher))
-            session.base.rest()
+            session.base.release_memory()
         self.curve.append(self.measure_corrections(self.turn, tuned.recorded, self.teacher))
         before, now = self.curve[-2:]
         better = self.best is None or now["distance"].value < before["distance"].value

@@ -65,7 +65,7 @@ def measure_point(session: Session, tuned: TunedModel, exam: Exam) -> dict[str, 
     answers = answer_all(session, arms, exam)
     kept = exam.scorer.score(answers[TARGET]).greedy["taught"]
     effects = find_side_effects(answers, exam.taught_texts, exam.excuse)
-    tuned.recorded.rest()
+    tuned.recorded.release_memory()
     return {
         "kept": share(kept),
         "general": share(effects.unharmed.get("general", {}).get("taught", [])),

@@ -1,5 +1,6 @@
-"""A coroutine on its own thread, read from an ordinary loop: what it finishes is yielded as it
-comes, and leaving the loop ends it.
+"""A coroutine on its own thread, read from an ordinary loop.
+
+Results are yielded as they are finished; leaving the loop ends the coroutine.
 """
 
 from __future__ import annotations
@@ -18,17 +19,16 @@ POLL_S = 0.2
 
 @dataclass(frozen=True)
 class _End:
-    """The last thing on the queue: the work is over, by this fault or well."""
+    """Mark the end of the queue: the work is over, with this fault or without one."""
 
     fault: BaseException | None = None
 
 
 def stream_results(work: Callable[[Callable[[T], None]], Coroutine[Any, Any, None]]) -> Iterator[T]:
-    """Runs `work(put)` on a thread and yields what it puts. Everything put before a fault is
-    yielded before the fault is raised.
+    """Run `work(put)` on a thread and yield what it puts.
 
-    Closing the iterator (also by Ctrl-C in the loop that reads it) cancels the work and joins the
-    thread.
+    Everything put before a fault is yielded before the fault is raised. Closing the iterator (also
+    by Ctrl-C in the loop that reads it) cancels the work and joins the thread.
     """
     inbox: queue.SimpleQueue[T | _End] = queue.SimpleQueue()
     loop = asyncio.new_event_loop()
@@ -49,8 +49,9 @@ def stream_results(work: Callable[[Callable[[T], None]], Coroutine[Any, Any, Non
 
 
 def _wait_for_item(inbox: queue.SimpleQueue[T | _End]) -> T | _End:
-    """The next item. Waits in short steps, because not every system interrupts an endless wait at
-    Ctrl-C.
+    """Return the next item.
+
+    It waits in short steps, because not every system interrupts an endless wait at Ctrl-C.
     """
     while True:
         with contextlib.suppress(queue.Empty):
@@ -76,7 +77,7 @@ def _run_loop(
 
 
 def _unwrap_group(fault: BaseException) -> BaseException:
-    """The first fault of a group of tasks: the others were cancelled because of it."""
+    """Return the first fault of a group of tasks; the others were cancelled because of it."""
     while isinstance(fault, BaseExceptionGroup):
         fault = fault.exceptions[0]
     return fault

@@ -1,9 +1,8 @@
-"""Any OpenAI-compatible server as a model that draws and judges: vLLM, SGLang, TGI, llama.cpp,
-Ollama, OpenAI and their kin.
+"""An OpenAI-compatible server as a model that samples and judges.
 
-Messages go to `chat/completions`, plain text to `completions`. Requests are sent concurrently; what
-a bad server, network or account can do is met in `endpoint_guard` (when to send again, when to
-stop) and `endpoint_wire` (what counts as an answer).
+Such servers are vLLM, SGLang, TGI, llama.cpp, Ollama and OpenAI. Messages go to `chat/completions`,
+plain text to `completions`. Requests are sent concurrently. `guard` handles bad servers, networks
+and accounts (when to send again, when to stop); `wire` decides whether a reply is an answer.
 """
 
 from __future__ import annotations
@@ -11,6 +10,7 @@ from __future__ import annotations
 import logging
 import math
 import re
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -31,6 +31,7 @@ from selfteach.models.remote.wire import ApiPath, EndpointConnection, Reply
 from selfteach.records import (
     Completion,
     Continuations,
+    ItemScores,
     LogProb,
     Prompt,
     Request,
@@ -40,6 +41,7 @@ from selfteach.records import (
     prompt_to_json,
 )
 from selfteach.registry import did_you_mean
+from selfteach.text import cut_at_stop
 
 if TYPE_CHECKING:
     import openai
@@ -49,15 +51,17 @@ MAX_STOPS = 4  # what the protocol allows in one request
 MAX_LOGPROBS = 20  # the most that the protocol allows for one token
 KEY_PATTERN = re.compile(r"\b(?:sk|pk|rk|hf|gsk|xai|key|token)[-_][\w-]{16,}", re.ASCII)
 
-logging.getLogger("stamina").addHandler(
-    logging.NullHandler()
-)  # its retries are told through `on_event`, not on stderr
+LOST = "endpoint request lost"
+
+# `on_event` reports the retries of stamina, so they need no line on stderr.
+logging.getLogger("stamina").addHandler(logging.NullHandler())
 
 
 @dataclass(frozen=True, slots=True)
 class _Job(Generic[T]):
-    """One exchange: what to send, and what to make of the reply. `words` is the least number of
-    tokens that the prompt can have.
+    """Hold one exchange: the request, and the function that converts the reply.
+
+    `words` is the least number of tokens that the prompt can have.
     """
 
     id: str
@@ -69,37 +73,32 @@ class _Job(Generic[T]):
 
 
 @dataclass(frozen=True, slots=True)
-class _FailedRequest:
-    id: str
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
 class _Event:
     kind: str
     body: Mapping[str, Any]
 
 
 class Endpoint:
-    """A model behind a URL, written as `http://localhost:8000/v1#name`. A `Drawer` that can also
-    say yes or no.
+    """Represent a model behind a URL, written as `http://localhost:8000/v1#name`.
+
+    It is a `Sampler` that can also answer yes or no.
 
     Args:
-        address: URL of the API, `#`, and the model's name there. Keys have no place in it.
+        address: URL of the API, `#`, and the model's name there; it must hold no key.
         key_env: name of the environment variable that holds the key; "" sends none.
-        concurrency: requests in flight at most.
+        concurrency: the largest number of simultaneous requests.
         timeout_s: the total deadline of one attempt, from the name look-up to the last byte.
-        max_wait_s: the longest pause that the server may ask for; at a longer one the run stops and
+        max_wait_s: the longest pause that the server may demand; at a longer one the run stops and
             can be resumed.
-        max_failures: the share of all requests that may fail, in [0, 1]; one failure is forgiven
+        max_failures: the share of all requests that may fail, in [0, 1]; one failure is allowed
             unless the share is 0.
         max_bytes: the largest body that is read.
-        served: the model that the server must report (as in `served` of an earlier run); "" takes
-            the first report as the measure.
-        on_change: "stop" when the server reports another model than before, or "note" it through
-            `on_event` and go on.
-        on_event: told of each attempt that failed, each request that was lost, the model that
-            answers and each change of it, in the thread that reads the draws.
+        served: the model that the server must report (as in `served` of an earlier run); "" accepts
+            the first reported one.
+        on_change: "stop" when the server reports another model than before, or "note" to report it
+            through `on_event` and continue.
+        on_event: receives each failed attempt, each lost request, the model that answers and each
+            change of it, in the thread that reads the completions.
 
     Attributes:
         failures: (request id, reason) of each request that got no answer, in order.
@@ -122,14 +121,14 @@ class Endpoint:
         on_event: Callable[[str, Mapping[str, Any]], None] = lambda kind, body: None,
     ) -> None:
         self.url, self.name = parse_address(address)
-        self.served, self.asked = served, 0
+        self.served = served
+        self.asked = 0
         self.failures: list[tuple[str, str]] = []
-        self._concurrency, self._max_wait_s, self._max_failures = (
-            max(1, concurrency),
-            max_wait_s,
-            max_failures,
-        )
-        self._on_change, self._on_event = on_change, on_event
+        self._concurrency = max(1, concurrency)
+        self._max_wait_s = max_wait_s
+        self._max_failures = max_failures
+        self._on_change = on_change
+        self._on_event = on_event
         self._requested = self._answered = self._failed = 0
         self._wire = EndpointConnection(self.url, key_env, timeout_s, max_bytes)
         self._wire.check_key()
@@ -139,58 +138,59 @@ class Endpoint:
 
     @cached_property
     def fingerprint(self) -> str:
-        """Digest of the URL, the model's name, and what the server lists about it. Asks the server
-        once; it bills nothing for that.
+        """Return the digest of the URL, the model's name, and what the server lists about it.
+
+        It sends one request, which is not billed.
 
         Raises:
             EndpointError: it cannot be reached, or refuses the key.
         """
-        return digest(
-            ["endpoint", self.url, self.name, _get_listed_identity(self._models, self.name)]
-        )
+        listed = _get_listed_identity(self._models, self.name)
+        return digest(["endpoint", self.url, self.name, listed])
 
     @cached_property
     def _models(self) -> list[dict[str, Any]]:
-        """What `GET models` lists; nothing where the server does not offer it."""
+        """Return the entries of `GET models`; empty if the server does not offer it."""
         return [entry for listed in stream_results(self._list_models) for entry in listed]
 
     def stream(self, requests: Sequence[Request]) -> Iterator[Completion]:
-        """As `Drawer.draw`. A request that gets no answer yields nothing and is in `failures`, with
-        its reason.
+        """Yield as `Sampler.stream`; a request without an answer goes into `failures` with its
+        reason.
 
         Raises:
             EndpointError: the server cannot be used (unreachable, key, quota, another model, ...);
-            a later run goes on from here.
+                a later run continues from here.
             TooManyFailures: more than `max_failures` of all requests failed.
         """
         by_id = {request.id(self.fingerprint): request for request in requests}
         return self._run([self._make_sample_job(id, request) for id, request in by_id.items()])
 
-    def stream_scores(
-        self, items: Sequence[Continuations]
-    ) -> Iterator[tuple[str, tuple[LogProb, ...]]]:
-        """As `Scorer.logp`, for single words: log p in nats of each text as the first answered
-        token, over all its spellings.
+    def stream_scores(self, items: Sequence[Continuations]) -> Iterator[ItemScores]:
+        """Yield as `Scorer.stream_scores`, for single words.
 
-        Departs: a word that is not among the server's most probable tokens counts as the least
-        probable one listed. This is an upper bound, and the difference to a listed word a careful
-        one.
+        A score is log p in nats of the text as the first answered token, over all its spellings.
+
+        Departs: a word that is not among the server's most probable tokens gets the probability of
+        the least probable one listed. This is an upper bound, and the difference to a listed word a
+        lower one.
 
         Raises:
-            EndpointError, TooManyFailures: as `draw`; NoLogprobs where the server gives no
-            `top_logprobs`.
+            EndpointError, TooManyFailures: as `stream`; NoLogprobs if the server gives no
+                `top_logprobs`.
         """
         by_id = {item.id(self.fingerprint): item for item in items}
         return self._run([self._make_score_job(id, item) for id, item in by_id.items()])
 
     def score_yes_no(self, prompts: Sequence[Prompt]) -> Iterator[tuple[int, float]]:
-        """Yields (position of the prompt, log P(Yes) - log P(No)) in nats, as they arrive. Raises
-        as `logp`.
+        """Yield (position of the prompt, log P(Yes) - log P(No)) in nats, as they arrive.
+
+        Raises:
+            EndpointError, TooManyFailures: as `stream_scores`.
         """
         items = [Continuations(prompt, ("Yes", "No")) for prompt in prompts]
-        places: dict[str, list[int]] = {}
+        places = defaultdict[str, list[int]](list)
         for place, item in enumerate(items):
-            places.setdefault(item.id(self.fingerprint), []).append(place)
+            places[item.id(self.fingerprint)].append(place)
         for id, (yes, no) in self.stream_scores(items):
             yield from ((place, yes.logp - no.logp) for place in places[id])
 
@@ -199,15 +199,13 @@ class Endpoint:
         body["seed"] = derive_seed(id) >> 32  # 31 bits: what every server's integer holds
 
         def result(reply: Reply) -> Completion:
-            text = _cut_at_stop(reply.text, request.sampling.stop)
+            text = cut_at_stop(reply.text, request.sampling.stop)
             finish = reply.finish if text == reply.text else "stop"
             return Completion(id, text, finish, reply.tokens, reply.prompt_tokens)
 
         return _Job(id, path, body, _count_min_tokens(request.prompt), result)
 
-    def _make_score_job(
-        self, id: str, item: Continuations
-    ) -> _Job[tuple[str, tuple[LogProb, ...]]]:
+    def _make_score_job(self, id: str, item: Continuations) -> _Job[ItemScores]:
         path, body = self._body(item.prompt, SamplingParams(temperature=0.0, max_tokens=1))
         body |= (
             {"logprobs": MAX_LOGPROBS}
@@ -215,16 +213,15 @@ class Endpoint:
             else {"logprobs": True, "top_logprobs": MAX_LOGPROBS}
         )
 
-        def result(reply: Reply) -> tuple[str, tuple[LogProb, ...]]:
+        def result(reply: Reply) -> ItemScores:
             if reply.top_logprobs is None:
                 raise NoLogprobs(
                     "gives no log-probabilities (top_logprobs), so it cannot judge by yes or no.",
                     where=self.url,
                     cure="Choose a server or model that gives them, or give a --check.",
                 )
-            return id, tuple(
-                LogProb(logp, 1) for logp in sum_word_logprobs(reply.top_logprobs, item.texts)
-            )
+            logps = sum_word_logprobs(reply.top_logprobs, item.texts)
+            return id, tuple(LogProb(logp, 1) for logp in logps)
 
         return _Job(id, path, body, _count_min_tokens(item.prompt), result, empty=True)
 
@@ -238,30 +235,27 @@ class Endpoint:
             body["stop"] = list(sampling.stop[:MAX_STOPS])
         if isinstance(prompt, str):
             return "completions", body | {"prompt": prompt, "max_tokens": sampling.max_tokens}
-        limit = (
-            "max_completion_tokens"
-            if urlsplit(self.url).hostname == "api.openai.com"
-            else "max_tokens"
-        )  # deprecated there
+        # OpenAI deprecates `max_tokens`.
+        is_openai = urlsplit(self.url).hostname == "api.openai.com"
+        limit = "max_completion_tokens" if is_openai else "max_tokens"
         return "chat/completions", body | {
             "messages": prompt_to_json(prompt),
             limit: sampling.max_tokens,
         }
 
     def _run(self, jobs: Sequence[_Job[T]]) -> Iterator[T]:
-        """Yields the results; keeps the failures; passes the events on."""
+        """Yield the results; keep the failures; pass the events on."""
         self._requested += len(jobs)
         if not jobs:
             return
         items: Iterator[Any] = stream_results(lambda put: self._send_all(jobs, put))
         for item in items:
-            if isinstance(item, _FailedRequest):
-                self.failures.append((item.id, item.reason))
-                self._on_event("endpoint request lost", {"id": item.id, "reason": item.reason})
-            elif isinstance(item, _Event):
-                self._on_event(item.kind, item.body)
-            else:
+            if not isinstance(item, _Event):
                 yield item
+                continue
+            if item.kind == LOST:
+                self.failures.append((item.body["id"], item.body["reason"]))
+            self._on_event(item.kind, item.body)
 
     async def _list_models(self, put: Callable[[list[dict[str, Any]]], None]) -> None:
         guard = RequestThrottle(self.url, 1, self._max_wait_s)
@@ -279,11 +273,8 @@ class Endpoint:
                     cure="See that the server runs and that the URL is right.",
                 ) from None
         listed = value.get("data")
-        put(
-            [entry for entry in listed if isinstance(entry, dict)]
-            if isinstance(listed, list)
-            else []
-        )
+        if isinstance(listed, list):
+            put([entry for entry in listed if isinstance(entry, dict)])
 
     async def _send_all(self, jobs: Sequence[_Job[T]], put: Callable[[Any], None]) -> None:
         import asyncio
@@ -308,12 +299,9 @@ class Endpoint:
                 self._answered += 1
             except (RequestRefused, TransientError) as fault:
                 failed = fault
-            if (
-                failed is not None
-                # outside of `except`: what is raised from here must not drag the exchange's frames
-                # along
-            ):
-                put(_FailedRequest(job.id, str(failed)))
+            # Outside of `except`, so that errors from here do not hold the exchange's frames.
+            if failed is not None:
+                put(_Event(LOST, {"id": job.id, "reason": str(failed)}))
                 self._count_failure(failed)
 
     async def _answer(
@@ -321,16 +309,11 @@ class Endpoint:
     ) -> T:
         self.asked += 1
         try:
-            reply = self._wire.parse_reply(
-                await self._wire.send(client, job.path, job.body), empty=job.empty
-            )
+            value = await self._wire.send(client, job.path, job.body)
+            reply = self._wire.parse_reply(value, empty=job.empty)
         except TransientError as fault:
-            put(
-                _Event(
-                    "endpoint attempt failed",
-                    {"id": job.id, "reason": str(fault), "wait_s": fault.wait_s},
-                )
-            )
+            facts = {"id": job.id, "reason": str(fault), "wait_s": fault.wait_s}
+            put(_Event("endpoint attempt failed", facts))
             raise
         except NotOffered as fault:
             names = [str(entry.get("id")) for entry in self._models]
@@ -349,47 +332,44 @@ class Endpoint:
         return job.result(reply)
 
     def _check_served_model(self, reply: Reply, id: str, put: Callable[[Any], None]) -> None:
-        """Notices which model answers, and that it is another one than before."""
-        if reply.served != self.served:
-            if self.served and self._on_change == "stop":
-                raise EndpointError(
-                    f'another model answers: "{reply.served}" instead of "{self.served}".',
-                    where=self.url,
-                    cure="Pin the model's exact version in the name after #, or start a new run.",
-                )
-            put(
-                _Event(
-                    "endpoint model changed" if self.served else "endpoint model",
-                    {"id": id, "before": self.served, "now": reply.served},
-                )
+        """Record the model that answers; stop or report when it is another one than before."""
+        if reply.served == self.served:
+            return
+        if self.served and self._on_change == "stop":
+            raise EndpointError(
+                f'another model answers: "{reply.served}" instead of "{self.served}".',
+                where=self.url,
+                cure="Pin the model's exact version in the name after #, or start a new run.",
             )
+        kind = "endpoint model changed" if self.served else "endpoint model"
+        put(_Event(kind, {"id": id, "before": self.served, "now": reply.served}))
         self.served = reply.served
 
     def _count_failure(self, fault: RequestRefused | TransientError) -> None:
-        """Counts a failure against the share that is allowed."""
+        """Count a failure against the allowed share."""
         self._failed += 1
         allowed = max(1.0, self._max_failures * self._requested) if self._max_failures else 0.0
         if self._failed <= allowed and self._failed < self._requested:
             return
-        told = f"{self._failed} of {self._requested} requests failed; the last: {fault}."
+        summary = f"{self._failed} of {self._requested} requests failed; the last: {fault}."
         if isinstance(fault, TransientError) and not self._answered:
             raise EndpointError(
-                f"has answered nothing: {told}",
+                f"has answered nothing: {summary}",
                 where=self.url,
                 cure="See that the server is well and that the URL is right.",
             )
         raise TooManyFailures(
-            told,
+            summary,
             where=self.url,
             cure="See what the server refuses, or allow more with --set max_failures.",
         )
 
 
 def parse_address(address: str) -> tuple[str, str]:
-    """URL and model name of `http://host:port/v1#name`.
+    """Return the URL and the model name of `http://host:port/v1#name`.
 
     Raises:
-        UsageError: another form, or a key in it. The message never repeats what may be a secret.
+        UsageError: another form, or a key in it. The message never repeats a possible secret.
     """
     example = "Write it as http://localhost:8000/v1#name."
     try:
@@ -430,45 +410,39 @@ def parse_address(address: str) -> tuple[str, str]:
 
 
 def sum_word_logprobs(top: Mapping[str, float], words: Sequence[str]) -> list[float]:
-    """log P of each word from the log-probabilities of the most probable tokens, summed over the
-    word's spellings.
+    """Return log P of each word, summed over its spellings among the most probable tokens.
 
     Raises:
-        Refused: none of the words is among them.
+        RequestRefused: none of the words is among them.
     """
-    found = [
-        [p for token, p in top.items() if _normalize_word(token) == _normalize_word(word)]
-        for word in words
-    ]
-    if not any(found):
-        raise RequestRefused(
-            f"none of {', '.join(map(_normalize_word, words))} among the most probable tokens"
-        )
-    return [math.log(sum(map(math.exp, logps))) if logps else min(top.values()) for logps in found]
+    by_word = defaultdict[str, float](float)
+    for token, logp in top.items():
+        by_word[_normalize_word(token)] += math.exp(logp)
+    wanted = list(map(_normalize_word, words))
+    if by_word.keys().isdisjoint(wanted):
+        raise RequestRefused(f"none of {', '.join(wanted)} among the most probable tokens")
+    least = min(top.values())
+    return [math.log(by_word[word]) if word in by_word else least for word in wanted]
 
 
 def _normalize_word(token: str) -> str:
-    """A word without what a tokenizer or a style puts around it: " Yes", "yes." and "▁YES" are one."""
+    """Return a word without spaces, quotes and marks: " Yes", "yes." and "▁YES" are one."""
     return token.strip(" \n\t\"'*.,:▁Ġ").casefold()
 
 
-def _cut_at_stop(text: str, stops: Sequence[str]) -> str:
-    """The text before the first stop: servers take only some stops, and some return the stop
-    itself.
-    """
-    return text[
-        : min((at for stop in stops if stop and (at := text.find(stop)) >= 0), default=len(text))
-    ]
-
-
 def _count_min_tokens(prompt: Prompt) -> int:
-    """The least number of tokens of a prompt: no common tokenizer joins words across white space."""
-    return len((prompt if isinstance(prompt, str) else " ".join(m.content for m in prompt)).split())
+    """Return the least number of tokens of a prompt.
+
+    No common tokenizer joins words across white space.
+    """
+    texts = [prompt] if isinstance(prompt, str) else [m.content for m in prompt]
+    return len(" ".join(texts).split())
 
 
 def _get_listed_identity(models: Sequence[Mapping[str, Any]], name: str) -> dict[str, Any]:
-    """What the server lists about the model itself: not its time stamps, which some servers renew
-    at every question.
+    """Return the server's entry of the model, without time stamps.
+
+    Some servers renew those at every request.
     """
     entry = next((m for m in models if m.get("id") == name), models[0] if len(models) == 1 else {})
     return {key: entry[key] for key in ("id", "root", "meta") if entry.get(key) is not None}

@@ -1,8 +1,8 @@
-"""When to send to an endpoint, when to send again, and when to give up.
+"""When to send to an endpoint, when to send again, and when to stop.
 
-Every fault is one of three: `TransientError` (this attempt; worth another), `RequestRefused` (this request;
-another attempt would be the same) or an `EndpointError` (the endpoint; the run stops and can be
-resumed).
+Every fault is one of three. `TransientError` concerns this attempt; another one may succeed.
+`RequestRefused` concerns this request; another attempt would be the same. `EndpointError` concerns
+the endpoint; the run stops and can be resumed.
 """
 
 from __future__ import annotations
@@ -18,8 +18,11 @@ from typing import TypeVar
 from selfteach.errors import EndpointError
 
 T = TypeVar("T")
-MAX_ATTEMPTS, MAX_LIST_ATTEMPTS = 7, 3
-WAIT_INITIAL_S, WAIT_MAX_S, WAIT_JITTER_S = 0.5, 20.0, 1.0
+MAX_ATTEMPTS = 7
+MAX_LIST_ATTEMPTS = 3
+WAIT_INITIAL_S = 0.5
+WAIT_MAX_S = 20.0
+WAIT_JITTER_S = 1.0
 QUOTA_CODES = {
     "insufficient_quota",
     "billing_hard_limit_reached",
@@ -29,61 +32,63 @@ QUOTA_CODES = {
 
 
 class TransientError(Exception):
-    """One attempt failed in a way that may pass: overload, a lost connection, an answer that is not
-    whole.
+    """Report one failed attempt that may succeed later: overload, a lost connection, a partial
+    answer.
     """
 
     def __init__(self, reason: str, *, limited: bool = False, wait_s: float = 0.0) -> None:
         super().__init__(reason)
-        self.limited, self.wait_s = limited, wait_s
+        self.limited = limited
+        self.wait_s = wait_s
 
 
 class RequestRefused(Exception):
-    """The endpoint cannot answer this one request."""
+    """Report that the endpoint cannot answer this one request."""
 
 
 class NotOffered(EndpointError):
-    """The endpoint knows no such path or model."""
+    """Report that the endpoint knows no such path or model."""
 
 
 class NoLogprobs(EndpointError):
-    """The endpoint gives no log-probabilities, so that it cannot judge by yes or no."""
+    """Report that the endpoint gives no log-probabilities, so that it cannot judge by yes or no."""
 
 
 class RequestThrottle:
-    """Decide for all workers of one endpoint when to send, when to send again, and when to stop.
+    """Decide for all workers of an endpoint when to send, when to send again, when to stop.
 
-    A request is sent up to ATTEMPTS times, with growing, jittered waits between (stamina). All
-    workers keep a pause that the server asks for. The budget ends the run: each fault takes one
-    from it, each answer gives half of one back, and being told to slow down costs nothing.
+    A request is sent up to MAX_ATTEMPTS times, with growing, jittered waits between (stamina). All
+    workers keep a pause that the server demands. The budget ends the run: each fault takes one from
+    it, each answer gives half of one back, and a rate limit costs nothing.
     """
 
     def __init__(self, url: str, concurrency: int, max_wait_s: float) -> None:
-        self._url, self._max_wait_s = url, max_wait_s
+        self._url = url
+        self._max_wait_s = max_wait_s
         self._budget = self._full = 5.0 * max(concurrency, 2)
         self._clear_at = 0.0
         self._num_answered = 0
 
     async def persist(self, attempt: Callable[[], Awaitable[T]], attempts: int = MAX_ATTEMPTS) -> T:
-        """Return what an attempt returns, after other attempts where a fault may pass.
+        """Return the result of an attempt; try again after a fault that may pass.
 
-        An attempt is not counted if the server named a time to come again and answered others
-        since this request was last told so: the request waits for its turn.
+        An attempt is not counted if the server named a time to come again and answered others since
+        this request last heard so: the request waits for its turn.
 
         Raises:
-            Transient: the last attempt failed.
-            Refused, EndpointError: another attempt would fail too.
+            TransientError: the last attempt failed.
+            RequestRefused, EndpointError: another attempt would fail too.
         """
         import stamina
 
-        waits = {
-            "wait_initial": WAIT_INITIAL_S,
-            "wait_max": WAIT_MAX_S,
-            "wait_jitter": WAIT_JITTER_S,
-        }
         num_answered = self._num_answered
         async for retry in stamina.retry_context(
-            on=TransientError, attempts=attempts, timeout=None, **waits
+            on=TransientError,
+            attempts=attempts,
+            timeout=None,
+            wait_initial=WAIT_INITIAL_S,
+            wait_max=WAIT_MAX_S,
+            wait_jitter=WAIT_JITTER_S,
         ):
             with retry:
                 while True:
@@ -102,7 +107,7 @@ class RequestThrottle:
         raise AssertionError("stamina returns or raises")
 
     async def _pause(self) -> None:
-        """Wait until the server wants to be asked again; not all at the same moment."""
+        """Wait until the server accepts requests again, plus a random part of the wait."""
         while (pause_s := self._clear_at - time.monotonic()) > 0:
             await asyncio.sleep(pause_s + random.uniform(0, 0.1 * pause_s))
 
@@ -112,16 +117,16 @@ class RequestThrottle:
         self._budget = min(self._full, self._budget + 0.5)
 
     def failed(self, fault: TransientError) -> None:
-        """Count a fault: keep the pause that it asks for, spend budget.
+        """Count a fault: keep the pause that it demands, spend budget.
 
         Raises:
-            EndpointError: it asks for a longer pause than allowed, or the budget is spent.
+            EndpointError: it demands a longer pause than allowed, or the budget is spent.
         """
         if fault.wait_s > self._max_wait_s:
             raise EndpointError(
-                f"asks to wait {_format_duration(fault.wait_s)} ({fault}).",
+                f"demands a wait of {_format_duration(fault.wait_s)} ({fault}).",
                 where=self._url,
-                cure="Run the same command again then: what is answered is kept.",
+                cure="Run the same command again then: recorded answers are kept.",
             )
         self._clear_at = max(self._clear_at, time.monotonic() + fault.wait_s)
         if not fault.limited:
@@ -131,25 +136,19 @@ class RequestThrottle:
                 f"keeps failing; the last fault: {fault}.",
                 where=self._url,
                 cure=(
-                    "See that the server is well, then run the same command again: what is "
-                    "answered is kept."
+                    "Check the server, then run the same command again: recorded answers are kept."
                 ),
             )
 
 
 def _format_duration(seconds: float) -> str:
-    return (
-        f"{seconds:.0f} s"
-        if seconds < 120
-        else f"{seconds / 60:.0f} minutes"
-        if seconds < 7200
-        else f"{seconds / 3600:.0f} hours"
-    )
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} minutes" if seconds < 7200 else f"{seconds / 3600:.0f} hours"
 
 
 def parse_retry_after_s(headers: Mapping[str, str], now: float | None = None) -> float:
-    """The wait that an answer asks for, in seconds; 0 where it asks for none or writes something
-    else.
+    """Return the wait that an answer demands, in seconds; 0 if it names none.
 
     `Retry-After` is a number of seconds or a date (RFC 9110, 10.2.3); `retry-after-ms` is OpenAI's
     finer one.
@@ -171,36 +170,37 @@ def parse_retry_after_s(headers: Mapping[str, str], now: float | None = None) ->
 def classify_http_error(
     status: int, code: str, words: str, wait_s: float, *, url: str, key_env: str
 ) -> Exception:
-    """What a refusal means: the fault to raise for an HTTP status, the error's own code and its
-    words (already freed of secrets).
+    """Return the fault of an HTTP status, the error's own code and its words.
+
+    The words must already be free of secrets.
     """
-    said = f"HTTP {status}{f' ({words})' if words else ''}"
+    summary = f"HTTP {status} ({words})" if words else f"HTTP {status}"
     if status == 402 or code in QUOTA_CODES:
         return EndpointError(
-            f"the quota is used up: {said}.",
+            f"the quota is used up: {summary}.",
             where=url,
-            cure="Raise it, then run the same command again: what is answered is kept.",
+            cure="Raise it, then run the same command again: recorded answers are kept.",
         )
     if status in (401, 403):
         return EndpointError(
-            f"refuses the key: {said}.",
+            f"refuses the key: {summary}.",
             where=url,
             cure=f"Put the right key in the environment variable {key_env or 'of key_env'}.",
         )
     if status in (404, 405, 501):
         return NotOffered(
-            f"does not know the model or the path: {said}.",
+            f"does not know the model or the path: {summary}.",
             where=url,
             cure="Check the URL (it usually ends in /v1) and the name after #.",
         )
     if 300 <= status < 400:
         return EndpointError(
-            f"points to another place: {said}.",
+            f"points to another place: {summary}.",
             where=url,
             cure="Give the final URL; a key is not carried elsewhere.",
         )
     if status == 429:
-        return TransientError(said, limited=True, wait_s=wait_s)
+        return TransientError(summary, limited=True, wait_s=wait_s)
     if status in (408, 409, 425) or status >= 500:
-        return TransientError(said, wait_s=wait_s)
-    return RequestRefused(said)
+        return TransientError(summary, wait_s=wait_s)
+    return RequestRefused(summary)

@@ -1,11 +1,11 @@
-"""A program of the person's own as a teacher: `cmd:./teacher.py`. It reads one JSON object a line
-and answers each with one.
+"""A user's program as a teacher: `cmd:./teacher.py`.
 
-In: `{"id": ..., "prompt": [{"role": ..., "content": ...}], "answer": ..., "feedback": ...}`; out:
-`{"id": ..., "correction": ...}`, in any order. An answer that needs no correction is given back as
-it is. The program starts without a shell, in the folder where selfteach was started, once for each
-batch of answers: what is typed is what runs, and nothing of an answer ever stands on its command
-line.
+It reads one JSON object a line and answers each with one. In: `{"id": ..., "prompt": [{"role": ...,
+"content": ...}], "answer": ..., "feedback": ...}`; out: `{"id": ..., "correction": ...}`, in any
+order. An answer that needs no correction is returned unchanged.
+
+The program starts without a shell, in the folder where selfteach was started, once for each batch
+of answers. No part of an answer is ever on its command line.
 """
 
 from __future__ import annotations
@@ -29,8 +29,10 @@ MAX_LINE_CHARS = 1 << 20
 
 
 class Program:
-    """A `Drawer` that is a program. A request's prompt ends with the answer to be corrected, or
-    after it with the criticism as user turn.
+    """Sample corrections from a program, as a `Sampler`.
+
+    A request's prompt ends with the answer to be corrected, or after it with the criticism as user
+    turn.
 
     Attributes:
         failures: (request id, reason) of each answer that it left out.
@@ -59,7 +61,7 @@ class Program:
 
     @property
     def fingerprint(self) -> str:
-        """Digest of the command and of the files named in it."""
+        """Return the digest of the command and of the files named in it."""
         found = [shutil.which(self._words[0]) or "", *self._words[1:]]
         sums = [
             hashlib.sha256(Path(word).read_bytes()).hexdigest()
@@ -69,24 +71,23 @@ class Program:
         return digest(["program", self._words, sums])
 
     def stream(self, requests: Sequence[Request]) -> Iterator[Completion]:
-        """As `Drawer.draw`; what the program leaves out is in `failures`.
+        """Yield as `Sampler.stream`; omitted answers go into `failures`.
 
         Raises:
-            EndpointError: it ends with an error, or writes what is no answer.
+            EndpointError: it ends with an error, or writes a line of another form.
         """
         waiting = {request.id(self.fingerprint): request for request in requests}
         with (
-            tempfile.TemporaryFile("w+", encoding="utf-8") as asked,
+            tempfile.TemporaryFile("w+", encoding="utf-8") as rows,
             tempfile.TemporaryFile("w+", encoding="utf-8") as errors,
         ):
             for id, request in waiting.items():
-                asked.write(
-                    json.dumps({"id": id, **make_program_input(request)}, ensure_ascii=False) + "\n"
-                )
-            asked.seek(0)
+                row = {"id": id, **make_program_input(request)}
+                rows.write(json.dumps(row, ensure_ascii=False) + "\n")
+            rows.seek(0)
             program = subprocess.Popen(
                 self._words,
-                stdin=asked,
+                stdin=rows,
                 stdout=subprocess.PIPE,
                 stderr=errors,
                 encoding="utf-8",
@@ -94,17 +95,18 @@ class Program:
             )
             try:
                 assert program.stdout is not None
-                for row in self._rows(program.stdout):
-                    if waiting.pop(str(row.get("id")), None) is not None:
-                        text = clean_text(row["correction"])
-                        yield Completion(str(row["id"]), text, "stop", len(text.split()))
+                for reply in self._read_replies(program.stdout):
+                    id = str(reply.get("id"))
+                    if waiting.pop(id, None) is not None:
+                        text = clean_text(reply["correction"])
+                        yield Completion(id, text, "stop", len(text.split()))
                 self._finish(program.wait(), errors)
             finally:
                 program.kill()
                 program.wait()
         self.failures += [(id, "the program gave no answer") for id in waiting]
 
-    def _rows(self, out: IO[str]) -> Iterator[dict[str, Any]]:
+    def _read_replies(self, out: IO[str]) -> Iterator[dict[str, Any]]:
         while line := out.readline(MAX_LINE_CHARS + 1):
             try:
                 row = json.loads(line) if len(line) <= MAX_LINE_CHARS else None
@@ -112,7 +114,8 @@ class Program:
                 row = None
             if not isinstance(row, dict) or not isinstance(row.get("correction"), str):
                 raise EndpointError(
-                    f'wrote {clean_text(line[:80])!r}, which is no {{"id": ..., "correction": "..."}}.',
+                    f"wrote {clean_text(line[:80])!r}, "
+                    'which is no {"id": ..., "correction": "..."}.',
                     where=self.name,
                     cure="One JSON object a line, and everything else on its standard error.",
                 )
@@ -121,26 +124,18 @@ class Program:
     def _finish(self, code: int, errors: IO[str]) -> None:
         if code:
             errors.seek(0)
-            said = clean_text(errors.read(1 << 16)).strip().splitlines()
+            lines = clean_text(errors.read(1 << 16)).strip().splitlines() or ["it wrote no error"]
             raise EndpointError(
-                f"ended with exit code {code}: {said[-1][:300] if said else 'it said nothing'}.",
+                f"ended with exit code {code}: {lines[-1][:300]}.",
                 where=self.name,
-                cure="Mend the program; what it answered before is kept.",
+                cure="Correct the program; its earlier answers are kept.",
             )
 
 
 def make_program_input(request: Request) -> dict[str, Any]:
-    """What a program is told: the conversation, the answer to correct, and the criticism, if there
-    is one.
-    """
-    turns = (
-        list(request.prompt)
-        if not isinstance(request.prompt, str)
-        else [Message("user", request.prompt)]
-    )
+    """Return the input of a program: conversation, answer to correct, and criticism if any."""
+    prompt = request.prompt
+    turns = [Message("user", prompt)] if isinstance(prompt, str) else list(prompt)
     feedback = turns.pop().content if turns[-1].role == "user" else ""
-    return {
-        "prompt": prompt_to_json(tuple(turns[:-1])),
-        "answer": turns[-1].content,
-        "feedback": feedback,
-    }
+    answer = turns.pop().content
+    return {"prompt": prompt_to_json(tuple(turns)), "answer": answer, "feedback": feedback}

@@ -1,10 +1,9 @@
-"""One exchange with an OpenAI-compatible server, through the openai SDK but behind our own
-validator.
+"""One exchange with an OpenAI-compatible server, through the openai SDK but with our own checks.
 
-The SDK brings paths, headers, proxies and the connection pool. It is not trusted with the rest: it
-would follow redirects, retry a spent quota, read a body without end, return a `str` for an HTML
-page and accept `choices: null`. So its retries are off, every body is read by us under a byte cap
-and one total deadline, and only a whole and well-formed answer becomes a `Reply`.
+The SDK provides paths, headers, proxies and the connection pool. It is not trusted with the rest:
+it would follow redirects, retry a spent quota, read a body without end, return a `str` for an HTML
+page and accept `choices: null`. So its retries are off, this module reads every body under a byte
+limit and one total deadline, and only a whole and well-formed answer becomes a `Reply`.
 """
 
 from __future__ import annotations
@@ -44,8 +43,10 @@ ApiPath = Literal["chat/completions", "completions", "models"]
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A whole answer. `served` is the model that the server says it used; `top_logprobs` maps first tokens
-    to log-probabilities, or is None.
+    """Hold a whole answer.
+
+    `served` is the model that the server reports. `top_logprobs` maps first tokens to
+    log-probabilities, or is None.
     """
 
     text: str
@@ -58,7 +59,10 @@ class Reply:
 
 @dataclass(frozen=True)
 class EndpointConnection:
-    """How to reach one endpoint. Holds the name of the key's environment variable, never the key."""
+    """Connect to one endpoint.
+
+    It holds the name of the key's environment variable, never the key.
+    """
 
     url: str
     key_env: str
@@ -66,11 +70,10 @@ class EndpointConnection:
     max_bytes: int
 
     def check_key(self) -> None:
-        """Refuses a key that could not be sent, or that would travel in the clear.
+        """Refuse a key that cannot be sent, or that would travel unencrypted.
 
         Raises:
-            UsageError: the variable holds something that is no key, or the server is remote and
-            without TLS.
+            UsageError: the variable does not hold a key, or the server is remote and without TLS.
         """
         if not (key := self._key()):
             return
@@ -88,7 +91,7 @@ class EndpointConnection:
             )
 
     def client(self) -> openai.AsyncOpenAI:
-        """A client for one event loop, to be closed by `async with`."""
+        """Return a client for one event loop, to be closed by `async with`."""
         import openai
 
         http = openai.DefaultAsyncHttpxClient(
@@ -108,10 +111,10 @@ class EndpointConnection:
     async def send(
         self, client: openai.AsyncOpenAI, path: ApiPath, body: Mapping[str, Any]
     ) -> dict[str, Any]:
-        """Sends one request and returns the JSON object of a 2xx answer.
+        """Send one request and return the JSON object of a 2xx answer.
 
         Raises:
-            Transient, Refused, EndpointError: see `endpoint_guard`.
+            TransientError, RequestRefused, EndpointError: see `guard`.
         """
         fault: Exception
         try:
@@ -121,35 +124,34 @@ class EndpointConnection:
             fault = TransientError(f"no whole answer within {self.timeout_s:g} s")
         except (TransientError, RequestRefused, EndpointError) as own:
             fault = own
-        except Exception as other:  # the SDK and the library under it have many; each is one of ours or a lost connection
+        # The SDK and the library under it have many exceptions; each wraps one of ours, or is a
+        # lost connection.
+        except Exception as other:
             fault = _find_own_fault(other) or TransientError(
                 f"the connection failed ({self._redact(_describe_root_cause(other))})"
             )
-        raise fault.with_traceback(
-            None
-            # here, outside of `except`: the SDK's own exceptions carry the request, and with it the
-            # key
-        )
+        # Outside of `except`: the SDK's own exceptions carry the request, and with it the key.
+        raise fault.with_traceback(None)
 
     async def _body(
         self, client: openai.AsyncOpenAI, path: ApiPath, body: Mapping[str, Any]
     ) -> bytes:
-        create: Any
-        if path == "models":
-            create = client.with_streaming_response.models.list
-        else:
-            create = (
-                client.chat.completions if path == "chat/completions" else client.completions
-            ).with_streaming_response.create
+        raw = client.with_streaming_response
+        create: Any = {
+            "models": raw.models.list,
+            "chat/completions": raw.chat.completions.create,
+            "completions": raw.completions.create,
+        }[path]
         async with create(**body) as response:
             return await self._read(response.headers, response.iter_bytes())
 
     async def _check_response(self, response: Any) -> None:
-        """Sees each response before its body is read: reads and classifies refusals here, because
-        the SDK would read them without end.
+        """Check each response before its body is read.
+
+        Refusals are read and classified here, because the SDK would read them without end.
         """
         if response.headers.get("content-encoding", "identity").lower() not in ("", "identity"):
-            raise TransientError("a compressed answer, which was not asked for")
+            raise TransientError("a compressed answer, which was not requested")
         if 200 <= response.status_code < 300:
             return
         error = _extract_error(await self._read(response.headers, response.aiter_bytes()))
@@ -170,13 +172,8 @@ class EndpointConnection:
         try:
             value = json.loads(data)
         except (ValueError, RecursionError):
-            kind = (
-                "an empty body"
-                if not data.strip()
-                else "an HTML page"
-                if data.lstrip()[:1] == b"<"
-                else "a body that is not JSON"
-            )
+            kinds = {b"": "an empty body", b"<": "an HTML page"}
+            kind = kinds.get(data.strip()[:1], "a body that is not JSON")
             raise TransientError(f"{kind} instead of an answer") from None
         if not isinstance(value, dict):
             raise TransientError("JSON that is not an object instead of an answer")
@@ -186,13 +183,11 @@ class EndpointConnection:
 
     def _fault(self, status: int, error: Any, wait_s: float) -> Exception:
         error = error if isinstance(error, dict) else {"message": error}
-        codes = [
-            str(error.get(name)) for name in ("code", "type") if isinstance(error.get(name), str)
-        ]
-        code = next((c for c in codes if c in QUOTA_CODES), codes[0] if codes else "")
+        codes = [code for code in (error.get("code"), error.get("type")) if isinstance(code, str)]
+        codes.sort(key=lambda code: code not in QUOTA_CODES)
         return classify_http_error(
             status,
-            code,
+            codes[0] if codes else "",
             self._redact(str(error.get("message") or "")),
             wait_s,
             url=self.url,
@@ -200,27 +195,26 @@ class EndpointConnection:
         )
 
     def _redact(self, words: str) -> str:
-        """Words of the server or of a library, short and without the key."""
+        """Return words of the server or of a library, short and without the key."""
         key = self._key()
         words = " ".join(clean_text(words).split())
         return (words.replace(key, "[key]") if key else words)[:MAX_ERROR_CHARS]
-
-    def _holds_key(self, text: str) -> bool:
-        return bool(key := self._key()) and key in text
 
     def _key(self) -> str:
         return os.environ.get(self.key_env, "").strip() if self.key_env else ""
 
     def parse_reply(self, value: Mapping[str, Any], *, empty: bool = False) -> Reply:
-        """An answer from its JSON, or a fault: nothing malformed passes, and nothing empty unless
-        `empty` allows it.
+        """Parse an answer; refuse a malformed one, and an empty one unless `empty` allows it.
 
         Raises:
-            Transient: a field is missing or of another kind.
-            Refused: no answer by the server's decision (filtered, a tool call, nothing said), or
-            one that repeats the key.
+            TransientError: a field is missing or of another kind.
+            RequestRefused: no answer by the server's decision (filtered, a tool call, empty), or
+                one that repeats the key.
         """
-        choice = _get_item(value.get("choices"), 0, dict, "choices")
+        choices = value.get("choices")
+        if not isinstance(choices, list) or not choices or not isinstance(choices[0], dict):
+            raise TransientError("an answer without choices")
+        choice = choices[0]
         message = choice.get("message")
         text = message.get("content") if isinstance(message, dict) else choice.get("text")
         finish = choice.get("finish_reason")
@@ -236,7 +230,8 @@ class EndpointConnection:
             )
         if not empty and not text.strip():
             raise RequestRefused("an empty answer")
-        if self._holds_key(text):
+        key = self._key()
+        if key and key in text:
             raise RequestRefused("an answer that repeats the key")
         usage = value.get("usage") if isinstance(value.get("usage"), dict) else {}
         return Reply(
@@ -261,18 +256,17 @@ def _is_local(url: str) -> bool:
 
 
 def _extract_error(data: bytes) -> Any:
-    """The error inside the body of a refusal, in whatever form it is written."""
+    """Return the error inside the body of a refusal, in any form."""
     try:
         value = json.loads(data)
     except (ValueError, RecursionError):
-        return (
-            "" if data.lstrip()[:1] == b"<" else data[:MAX_ERROR_CHARS].decode("utf-8", "replace")
-        )
+        is_page = data.lstrip()[:1] == b"<"
+        return "" if is_page else data[:MAX_ERROR_CHARS].decode("utf-8", "replace")
     return value.get("error", value) if isinstance(value, dict) else ""
 
 
 def _get_error_status(error: Any) -> int:
-    """The HTTP status that an error inside a 200 stands for; 500 where it names none."""
+    """Return the HTTP status of an error inside a 200; 500 if it names none."""
     if not isinstance(error, dict):
         return 500
     for named in (
@@ -287,7 +281,7 @@ def _get_error_status(error: Any) -> int:
 
 
 def _find_own_fault(fault: BaseException | None) -> Exception | None:
-    """Our own fault inside the SDK's: some of its versions wrap what a hook raises."""
+    """Return our own fault inside the SDK's: some of its versions wrap a hook's fault."""
     while fault is not None and not isinstance(
         fault, TransientError | RequestRefused | EndpointError
     ):
@@ -301,44 +295,32 @@ def _describe_root_cause(fault: BaseException) -> str:
     return f"{type(fault).__name__}: {fault}" if str(fault) else type(fault).__name__
 
 
-def _get_item(value: Any, index: int, kind: type, name: str) -> Any:
-    if not isinstance(value, list) or len(value) <= index or not isinstance(value[index], kind):
-        raise TransientError(f"an answer without {name}")
-    return value[index]
-
-
 def _read_count(usage: Any, name: str) -> int:
     count = usage.get(name)
-    return (
-        count
-        if isinstance(count, int) and not isinstance(count, bool) and 0 <= count < 10**9
-        else 0
-    )
+    return count if type(count) is int and 0 <= count < 10**9 else 0
 
 
 def _read_top_logprobs(choice: Mapping[str, Any]) -> Mapping[str, float] | None:
-    """Log-probabilities of the first token: chat's list of objects, or the older completions'
-    mapping. None where the server gives none.
+    """Return log-probabilities of the first token, or None if the server gives none.
+
+    Chat gives a list of objects, the older completions a mapping.
     """
     logprobs = choice.get("logprobs")
     if not isinstance(logprobs, dict):
         return None
     first = next(iter(logprobs.get("content") or logprobs.get("top_logprobs") or []), None)
-    pairs: list[tuple[Any, Any]] = []
-    if isinstance(first, dict) and isinstance(first.get("top_logprobs"), list):
-        pairs = [
-            (entry.get("token"), entry.get("logprob"))
-            for entry in first["top_logprobs"]
-            if isinstance(entry, dict)
-        ]
-    elif isinstance(first, dict):
+    if not isinstance(first, dict):
+        return None
+    pairs: list[tuple[Any, Any]]
+    entries = first.get("top_logprobs")
+    if isinstance(entries, list):
+        rows = [entry for entry in entries if isinstance(entry, dict)]
+        pairs = [(entry.get("token"), entry.get("logprob")) for entry in rows]
+    else:
         pairs = list(first.items())
     top = {
-        t: float(p)
-        for t, p in pairs
-        if isinstance(t, str)
-        and isinstance(p, int | float)
-        and not isinstance(p, bool)
-        and math.isfinite(p)
+        token: float(logp)
+        for token, logp in pairs
+        if isinstance(token, str) and type(logp) in (int, float) and math.isfinite(logp)
     }
     return top or None
