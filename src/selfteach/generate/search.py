@@ -299,6 +299,6 @@ def revise_texts(texts: Sequence[str], find_violations: FindViolations) -> list[
     revised = []
     for own in parts:
         starts = list(filter(None, islice(kept, len(own))))
-        alone = filter(None, islice(kept, len(own)))
+        alone = list(filter(None, islice(kept, len(own))))
         revised.append(starts[0] if starts else " ".join(alone))
     return revised
