@@ -1,7 +1,6 @@
 """The smallest revision that passes a check, without a model.
 
-Only what the check rejects is removed.
-It removes signs that alone break a condition, or replaces them with a full stop. It also removes
+It removes only what the check rejects. It removes signs that alone break a condition, or replaces them with a full stop. It also removes
 words between commas, and sentences. An answer that is too long ends after its last sentence that
 fits, and before a list instead of in it. Of all texts that pass, the one with the least edit
 distance is the revision. A model revises the remaining answers.
