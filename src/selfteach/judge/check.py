@@ -27,7 +27,8 @@ from selfteach.records import Prompt
 from selfteach.registry import did_you_mean
 from selfteach.text import clean_text
 
-MAX_CHARS, MAX_DEPTH = 2000, 32
+MAX_CHARS = 2000
+MAX_DEPTH = 32
 
 
 class Check(Protocol):

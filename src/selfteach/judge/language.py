@@ -107,5 +107,5 @@ def detect_languages(text: str) -> frozenset[str]:
     if len(possible) == 1 or script == "Han":
         return frozenset(possible)
     words = Counter(word.lower().replace("’", "'") for word in _WORD.findall(text))
-    hits = [sum(words[word] for word in _COMMON[language]) for language in possible]
+    hits = [sum(map(words.__getitem__, _COMMON[language])) for language in possible]
     return frozenset(one for one, count in zip(possible, hits, strict=True) if count == max(hits))

@@ -84,13 +84,11 @@ def cluster_answers(answers: Sequence[str], min_f1: float = SAME_F1) -> list[int
     firsts: list[str] = []
     labels = []
     for answer in answers:
-        for label, first in enumerate(firsts):
-            if token_f1(answer, first) >= min_f1 or exact_match(answer, first):
-                break
-        else:
-            label = len(firsts)
+        alike = [token_f1(answer, one) >= min_f1 or exact_match(answer, one) for one in firsts]
+        if True not in alike:
             firsts.append(answer)
-        labels.append(label)
+            alike.append(True)
+        labels.append(alike.index(True))
     return labels
 
 
