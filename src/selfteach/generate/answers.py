@@ -83,7 +83,7 @@ def answer_questions(
         answered.append(
             LabelledQuestion(
                 question,
-                *_to_lines([label]),
+                _to_line(label),
                 _to_lines(informed),
                 _to_lines(others[samples:]),
                 label.finish == "length",
@@ -110,8 +110,12 @@ def answer_without_document(
     return [_to_lines(islice(completions, len(row))) for row in rows]
 
 
+def _to_line(completion: Completion) -> str:
+    return to_one_line(clean_text(completion.text))
+
+
 def _to_lines(completions: Iterable[Completion | None]) -> tuple[str, ...]:
-    return tuple(to_one_line(clean_text(one.text)) for one in completions if one)
+    return tuple(_to_line(one) for one in completions if one)
 
 
 def _make_blind_requests(
