@@ -126,7 +126,7 @@ class PoolSegment:
             return PoolSegment(rows)
         segment = PoolSegment(rows)
         words = []
-        for length in np.flatnonzero(reach.prefix_words):
+        for length in np.flatnonzero(reach.prefix_words).tolist():
             low, high = segment.between(length, length)
             if low < high:
                 words.append((decode_texts(rows.coded[low:high]), np.arange(low, high)))
@@ -357,4 +357,4 @@ def _select_exceeding(
 ) -> Ints:
     total = asked.length[row] + pool.length[column]
     pairs = np.stack([asked.number[row], pool.number[column], common, total], axis=1)
-    return pairs[common >= least[total]]
+    return np.asarray(pairs[common >= least[total]])

@@ -1,9 +1,9 @@
 """The smallest revision that passes a check, without a model.
 
-It removes only what the check rejects. It removes signs that alone break a condition, or replaces them with a full stop. It also removes
-words between commas, and sentences. An answer that is too long ends after its last sentence that
-fits, and before a list instead of in it. Of all texts that pass, the one with the least edit
-distance is the revision. A model revises the remaining answers.
+It removes only what the check rejects: signs that alone break a condition, words between commas,
+and sentences. A sign may become a full stop. An answer that is too long ends after its last
+sentence that fits, and before a list. Of all texts that pass, the one with the least edit distance
+is the revision. A model revises the remaining answers.
 """
 
 from __future__ import annotations

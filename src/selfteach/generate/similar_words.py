@@ -43,8 +43,8 @@ def find_similar_words(
     if not rows:
         return {}
     tokens = torch.tensor(list(vocabulary.values()), device=hf.device)
-    embeddings: Any = hf.module.get_input_embeddings()
-    matrix = embeddings.weight.detach()[tokens].float().cpu()
+    module: Any = hf.module
+    matrix = module.get_input_embeddings().weight.detach()[tokens].float().cpu()
     matrix = normalize(matrix - matrix.mean(0), dim=1)
     near = _find_nearest(matrix, rows, count)
     named = sorted(set().union(*near.values()))

@@ -88,7 +88,8 @@ def is_repetitive(text: str) -> bool:
 def has_no_request(text: str) -> bool:
     """Return whether every sentence begins like a statement, and no word requests anything.
 
-    An example is "A princess and a knight". This is a rule for English. It refuses none of the 427 instructions of Self-Instruct's people.
+    An example is "A princess and a knight". This is a rule for English.
+    It refuses none of the 427 instructions of Self-Instruct's people.
     """
     return all(
         _STATES.match(sentence) for sentence in _SENTENCE.split(text.strip())
