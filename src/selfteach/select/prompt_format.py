@@ -38,7 +38,8 @@ _LABEL = re.compile(
 )
 _CHATTER = re.compile(
     r"^(?:sure|certainly|of "
-    r"course|absolutely|okay|ok|alright|great|good|nice|yes|no|well|hello|hi|hey|thanks?|thank you|sorry|"
+    r"course|absolutely|okay|ok|alright|great|good|nice|"
+    r"yes|no|well|hello|hi|hey|thanks?|thank you|sorry|"
     r"unfortunately|here(?:'s| is| are)|as an? (?:ai|language|assistant)"
     r"|i(?:'m| am) (?:sorry|an? (?:ai|language|assistant|chatbot)|not "
     r"able|unable|happy|glad|here)|i (?:cannot|can't|apologi[sz]e|"
