@@ -30,7 +30,7 @@ def pieces(text: str = TEXT) -> list[Chunk]:
 
 
 def writes(request: Request) -> str:
-    """Asked for a question, it names the answer's length; asked back, it says "oak" to everything."""
+    """Return the length of the answer, and "oak" if asked back."""
     if request.stage == "ask back":
         return " oak"
     short = str(request.prompt).rpartition("Answer: ")[2].partition("\n")[0]

@@ -10,7 +10,7 @@ import pytest
 
 from selfteach.config import SearchConfig
 from selfteach.generate.search import (
-    FURTHER,
+    BRANCH_TOKENS,
     LOST_REASON,
     SearchTrace,
     Try,
@@ -153,7 +153,7 @@ def test_a_branch_leaves_the_broken_answer_a_few_words_earlier_each_time() -> No
     assert kept.cut
     asked = [r for r in model.asked if r.stage == "search branch"]
     assert [r.prompt[-1].role for r in asked] == ["assistant", "assistant"]
-    assert all(r.sampling.max_tokens == FURTHER for r in asked)
+    assert all(r.sampling.max_tokens == BRANCH_TOKENS for r in asked)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rouge_score.rouge_scorer import RougeScorer
 
-from selfteach.dedup.overlap import NearestText, OverlapIndex, find_nearest, rouge_l, split_words
+from selfteach.dedup.overlap import NearestText, OverlapIndex, rouge_l, split_words
 
 ORACLE = RougeScorer(["rougeL"])
 ascii_texts = st.one_of(
@@ -35,7 +35,7 @@ def test_pool_equals_pairwise(kept, asked, cutoff):
     pool = OverlapIndex(kept)
     pairs = np.array([[rouge_l(a, k) for k in kept] for a in asked]).reshape(len(asked), len(kept))
     assert np.allclose(pool.matrix(asked, cutoff), np.where(pairs >= cutoff, pairs, 0), atol=1e-12)
-    for row, found in zip(pairs, find_nearest(asked, pool), strict=True):
+    for row, found in zip(pairs, map(pool.nearest, asked), strict=True):
         assert found.similarity == pytest.approx(max(row, default=0.0), abs=1e-12)
         if found.similarity > 0:
             assert found.text == kept[found.index]

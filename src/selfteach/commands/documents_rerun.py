@@ -19,7 +19,8 @@ from selfteach.config import DocumentsConfig as Settings
 from selfteach.config import ResolvedConfig, resolve
 from selfteach.errors import DataError, UsageError
 from selfteach.generate.answers import LabelledQuestion
-from selfteach.generate.questions import Question, to_one_line
+from selfteach.generate.listing import to_one_line
+from selfteach.generate.questions import Question
 from selfteach.judge.contradiction import KnowledgeScores
 from selfteach.materials.documents import Document
 from selfteach.materials.documents.chunk import Chunk, split_document_sentences

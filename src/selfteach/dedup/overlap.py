@@ -1,4 +1,4 @@
-"""Overlap of texts by ROUGE-L: which are new, which repeat a kept one, which is nearest.
+"""Overlap of texts by ROUGE-L: new texts, repeated texts, and the nearest text.
 
 Source: Self-Instruct (arXiv 2212.10560, section 2.2: a new instruction is kept when its ROUGE-L to
 every kept one is below 0.7); rouge_score 0.1.2, whose default tokenizer and F1 these are.
@@ -22,10 +22,10 @@ _ANY = regex.compile(rf"{UNSPACED}\p{{M}}*|[\p{{L}}\p{{N}}\p{{M}}]+")
 
 
 def split_words(text: str) -> list[str]:
-    """The words that ROUGE-L compares: lower case, runs of a-z and 0-9, everything else a space.
+    """Return the words that ROUGE-L compares: lower case, runs of a-z and 0-9.
 
     Departs: rouge_score finds no word at all in Chinese, Russian, Arabic, so that all such texts
-    score 0 to each other. A text with a letter beyond a-z is cut into Unicode words instead,
+    score 0 to each other. Here a text with a letter beyond a-z is split into Unicode words, and
     scripts without spaces into characters. "café" is one word here, "caf" there.
     """
     lowered = text.lower()
@@ -34,30 +34,27 @@ def split_words(text: str) -> list[str]:
 
 
 def rouge_l(one: str, other: str) -> float:
-    """ROUGE-L F1 of two texts, in [0, 1]; 0 where one has no words.
+    """Return ROUGE-L F1 of two texts, in [0, 1]; 0 if one has no words.
 
-    With L the longest common subsequence of m and n words, F1 = 2 L / (m + n), which is what Indel
-    similarity computes.
+    With L the longest common subsequence of m and n words, F1 = 2 L / (m + n); Indel similarity is
+    the same.
     """
-    left, right = split_words(one), split_words(other)
+    left = split_words(one)
+    right = split_words(other)
     return Indel.normalized_similarity(left, right) if left and right else 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class NearestText:
-    """The kept text most like a given one, with its place and its ROUGE-L F1 (0 and "" where
-    nothing is alike).
-    """
+    """Hold the kept text most similar to a given one, its place and its ROUGE-L F1."""
 
-    text: str
-    index: int
-    similarity: float
+    text: str = ""
+    index: int = -1
+    similarity: float = 0.0
 
 
 class OverlapIndex:
-    """The kept texts, in the order in which they came. Adding is incremental; looking up costs one
-    pass over the kept ones.
-    """
+    """Hold the kept texts in order. Adding is incremental; a query compares all kept texts."""
 
     def __init__(self, texts: Iterable[str] = ()) -> None:
         self.texts: list[str] = []
@@ -70,29 +67,25 @@ class OverlapIndex:
         return len(self.texts)
 
     def add(self, text: str) -> None:
-        """Keeps a text, new or not."""
+        """Keep a text, new or not."""
         self.texts.append(text)
         self._words.append(self._numbered(text, learn=True))
 
     def nearest(self, text: str) -> NearestText:
-        """The kept text most like this one; of several the earliest."""
-        words = self._numbered(text)
-        found = (
-            process.extractOne(
-                words, self._words, scorer=Indel.normalized_similarity, score_cutoff=1e-9
-            )
-            if words
-            else None
-        )
-        return (
-            NearestText(self.texts[found[2]], found[2], float(found[1]))
-            if found
-            else NearestText("", -1, 0.0)
-        )
+        """Return the kept text most similar to this one; of several the earliest."""
+        found = None
+        if words := self._numbered(text):
+            scorer = Indel.normalized_similarity
+            found = process.extractOne(words, self._words, scorer=scorer, score_cutoff=1e-9)
+        if found is None:
+            return NearestText()
+        _, similarity, index = found
+        return NearestText(self.texts[index], index, float(similarity))
 
     def add_if_new(self, text: str, threshold: float = 0.7) -> tuple[bool, NearestText]:
-        """Keeps the text where its overlap with every kept one is at most `threshold`; says
-        whether, and what is nearest.
+        """Keep the text if its overlap with every kept one is at most `threshold`.
+
+        Return whether it was kept, and the nearest text.
         """
         near = self.nearest(text)
         new = near.similarity <= threshold
@@ -101,8 +94,9 @@ class OverlapIndex:
         return new, near
 
     def matrix(self, texts: Sequence[str], cutoff: float = 0.0) -> np.ndarray:
-        """Overlap of given texts with all kept ones; what lies below `cutoff` is 0, found much
-        faster.
+        """Return the overlap of given texts with all kept ones.
+
+        Values below `cutoff` are 0, which is much faster.
 
         Shapes: float64 (len(texts), len(self)).
         """
@@ -116,19 +110,12 @@ class OverlapIndex:
             score_cutoff=cutoff or None,
             dtype=np.float64,
         )
-        empty_rows, empty_columns = (
-            np.array([not words for words in group]) for group in (rows, self._words)
-        )
-        found[empty_rows[:, None] & empty_columns[None, :]] = 0.0
+        empty_rows = [i for i, words in enumerate(rows) if not words]
+        found[empty_rows] = 0.0
         return np.asarray(found)
 
     def _numbered(self, text: str, learn: bool = False) -> list[int]:
-        """Words as numbers, which compare faster; -1 stands for any word that no kept text has."""
+        """Return words as numbers, which compare faster; -1 is a word of no kept text."""
         if learn:
             return [self._ids.setdefault(word, len(self._ids)) for word in split_words(text)]
         return [self._ids.get(word, -1) for word in split_words(text)]
-
-
-def find_nearest(texts: Sequence[str], pool: OverlapIndex) -> list[NearestText]:
-    """For each text the kept one most like it."""
-    return [pool.nearest(text) for text in texts]

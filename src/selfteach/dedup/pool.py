@@ -1,17 +1,17 @@
-"""A growing pool of texts that finds every pair with a common subsequence long enough, exactly,
-without comparing most of them.
+"""A growing pool of texts that finds every pair with a long enough common subsequence.
 
+The search is exact, but compares few of the pairs.
 1. Length: L <= min(m, n), so that only lengths in one interval can exceed the threshold. Segments
 are sorted by length.
-2. Rare words: in large segments an inverted index (prefix.py) names the few texts that begin with
-two of the same rare words.
-3. Signature, narrow: the bound of signature.py over 64 to 512 bits, for those; and for all pairs of
-the interval where the segment is
-   small, the text long, or its words so common that the index names too many.
-4. Signature, 512 bits, for the pairs that are left.
-5. The longest common subsequence itself (rapidfuzz), for the pairs that are left.
-Where the signatures leave most of a tile (low thresholds), all its pairs go through rapidfuzz's
-table at once, which costs less for each.
+2. Rare words: in large segments an inverted index (prefix_index.py) names the few texts that begin
+with two of the same rare words.
+3. Signature, narrow: the bound of signatures.py over 64 to 512 bits, for those. The bound is also
+used for all pairs of the interval if the segment is small, the text is long, or its words are so
+common that the index names too many texts.
+4. Signature, 512 bits, for the remaining pairs.
+5. The longest common subsequence itself (rapidfuzz), for the remaining pairs.
+If the signatures leave most of a tile (low thresholds), rapidfuzz compares all its pairs in one
+call, which costs less for each.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from fractions import Fraction
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,24 +33,24 @@ from selfteach.dedup.signatures import LANES, Bits, compute_signatures, fold_sig
 
 Ints = NDArray[np.int64]
 EncodedText = str | list[int]
-ROWS, COLUMNS = 16, 4096  # of a tile: its signatures' differences stay in a core's second cache
-# where more than one pair in so many passes the signature, the table is cheaper than the list
+ROWS = 16
+COLUMNS = 4096
+"""Rows and columns of a tile: its differences of signatures fit into a core's second cache."""
 DENSE = 8
-INDEXED, LOOKS = (
-    65_536,
-    64,
-)  # texts that make an index worth its building (docs/log/), and texts that look into it at once
-LOOK, FOUND = (
-    200,
-    15,
-    # what a look for one pair of words costs, and each text that it names, in pairs that are
-    # compared by signature
-)
+"""If more than one pair in so many passes the signature, the table is cheaper than the list."""
+INDEXED = 65_536
+"""Texts from which on an index is worth its cost (docs/log/)."""
+LOOKS = 64
+"""Texts that query the index at once."""
+LOOK = 200
+"""The cost of a query for one pair of words, in comparisons of signatures."""
+FOUND = 15
+"""The cost of each text that a query finds, in comparisons of signatures."""
 
 
 @dataclass(frozen=True, slots=True)
 class EncodedTexts:
-    """Texts as numbers of words. `number` is what the caller calls each."""
+    """Hold texts as numbers of words; `number` is the caller's number of each."""
 
     number: Ints  # (n,)
     length: Ints  # (n,)
@@ -60,70 +61,52 @@ class EncodedTexts:
         return len(self.number)
 
     def take(self, places: NDArray[np.integer] | slice) -> EncodedTexts:
-        """Some of them, in the given order."""
+        """Return the texts at some places, in the given order."""
         return EncodedTexts(
             self.number[places], self.length[places], self.coded[places], self.bits[places]
         )
 
     @staticmethod
     def join(parts: Sequence[EncodedTexts]) -> EncodedTexts:
-        """All of several."""
-        fields = ("number", "length", "coded", "bits")
+        """Return all texts of several parts."""
         return EncodedTexts(
-            *(np.concatenate([getattr(part, name) for part in parts]) for name in fields)
+            np.concatenate([part.number for part in parts]),
+            np.concatenate([part.length for part in parts]),
+            np.concatenate([part.coded for part in parts]),
+            np.concatenate([part.bits for part in parts]),
         )
 
 
 class TextEncoder:
-    """Texts become strings with one character a word, which rapidfuzz compares without a copy."""
+    """Encode texts as strings of one character a word, which rapidfuzz compares without a copy."""
 
     def __init__(self, max_words: int = 0x10FFFF) -> None:
         self._max_words = max_words
         self._ids: dict[str, int] = {}
 
     def rows(self, texts: Sequence[Sequence[str]], start: int = 0) -> EncodedTexts:
-        """Texts given as words, numbered from `start`. Words beyond the characters that there are
-        make a list of numbers instead.
+        """Encode texts given as words, numbered from `start`.
+
+        A text with more different words than characters becomes a list of numbers.
         """
-        ids = self._ids
-        numbered = [[ids.setdefault(word, len(ids)) for word in words] for words in texts]
+        numbered = [self._number(words) for words in texts]
         coded = np.empty(len(texts), object)
-        coded[:] = [self._coded(row) for row in numbered]
+        coded[:] = [self._encode(row) for row in numbered]
         length = np.array([len(row) for row in numbered], np.int64)
         return EncodedTexts(
             np.arange(start, start + len(texts)), length, coded, compute_signatures(numbered)
         )
 
-    def _coded(self, row: list[int]) -> EncodedText:
+    def _number(self, words: Sequence[str]) -> list[int]:
+        return [self._ids.setdefault(word, len(self._ids)) for word in words]
+
+    def _encode(self, row: list[int]) -> EncodedText:
         return "".join(map(chr, row)) if not row or max(row) <= self._max_words else row
-
-
-@dataclass(frozen=True, slots=True)
-class OverlapPairs:
-    """Pairs that exceed the threshold: number of the asked text, number of the pool's, their common
-    subsequence, their words together.
-    """
-
-    asked: Ints
-    found: Ints
-    common: Ints
-    total: Ints
-
-    @staticmethod
-    def join(parts: Sequence[OverlapPairs]) -> OverlapPairs:
-        """All of several."""
-        none = np.zeros(0, np.int64)
-        names = ("asked", "found", "common", "total")
-        return OverlapPairs(
-            *(np.concatenate([none, *(getattr(part, name) for part in parts)]) for name in names)
-        )
 
 
 @dataclass(frozen=True)
 class PoolSegment:
-    """Texts sorted by length, with their folded signatures, and an index of their rare words where
-    they are many.
-    """
+    """Hold texts sorted by length, their folded signatures, and an index if they are many."""
 
     rows: EncodedTexts
     index: PairIndex | None = None
@@ -131,64 +114,69 @@ class PoolSegment:
 
     @staticmethod
     def of(rows: EncodedTexts, reach: PrefixReach | None = None) -> PoolSegment:
-        """A segment of texts in any order; those without words are left out, for they are like
-        nothing. `reach` makes it an index.
+        """Return a segment of texts, without those that have no words.
+
+        Args:
+            rows: the texts, in any order.
+            reach: the bounds of the index; None for no index.
         """
         order = np.argsort(rows.length, kind="stable")
         rows = rows.take(order[np.searchsorted(rows.length[order], 1) :])
         if reach is None or not INDEXED <= len(rows) <= MAX_PLACES:
             return PoolSegment(rows)
-        entered = np.flatnonzero(reach.prefix_words)
-        cuts = [np.searchsorted(rows.length, (length, length + 1)) for length in entered]
-        return PoolSegment(
-            rows,
-            PairIndex(
-                [
-                    (decode_texts(rows.coded[low:high]), np.arange(low, high))
-                    for low, high in cuts
-                    if low < high
-                ],
-                reach,
-            ),
-        )
+        segment = PoolSegment(rows)
+        words = []
+        for length in np.flatnonzero(reach.prefix_words).tolist():
+            low, high = segment.between(length, length)
+            if low < high:
+                words.append((decode_texts(rows.coded[low:high]), np.arange(low, high)))
+        return PoolSegment(rows, PairIndex(words, reach))
 
     def between(self, shortest: int, longest: int) -> tuple[int, int]:
-        """The places of the texts of these lengths."""
-        return int(np.searchsorted(self.rows.length, shortest)), int(
-            np.searchsorted(self.rows.length, longest, side="right")
-        )
+        """Return the first place of the texts of these lengths, and the place after the last."""
+        low, high = np.searchsorted(self.rows.length, (shortest, longest + 1))
+        return int(low), int(high)
 
     def lanes(self, lanes: int) -> Bits:
-        """Its signatures of 64 * lanes bits. Shapes: (lanes, n)."""
+        """Return its signatures of 64 * lanes bits. Shapes: (lanes, n)."""
         if lanes not in self.folded:
             self.folded[lanes] = fold_signatures(self.rows.bits, lanes)
         return self.folded[lanes]
 
 
 def decode_texts(coded: NDArray[np.object_]) -> Ints:
-    """Texts of one length as numbers of words. Shapes: (r,) -> (r, n)."""
+    """Return texts of one length as numbers of words. Shapes: (r,) -> (r, n)."""
     if all(isinstance(one, str) for one in coded):
         plain = "".join(coded).encode("utf-32-le", "surrogatepass")
         return np.frombuffer(plain, np.uint32).reshape(len(coded), -1).astype(np.int64)
-    return np.array(
-        [[ord(word) if isinstance(word, str) else word for word in one] for one in coded], np.int64
-    )
+    return np.array([_decode(one) for one in coded], np.int64)
+
+
+def _decode(coded: EncodedText) -> list[int]:
+    return list(map(ord, coded)) if isinstance(coded, str) else coded
+
+
+Task = tuple[EncodedTexts, PoolSegment, int, int]
+"""Texts of one length, a segment, and the first and last place to compare with."""
+NO_PAIRS = np.zeros((0, 4), np.int64)
 
 
 class TextPool:
-    """The texts to compare with. They lie in segments of doubling size, so that adding costs little
-    and few segments are searched.
+    """Hold the texts to compare with, in segments of doubling size.
+
+    So adding costs little, and a search visits few segments.
     """
 
     def __init__(self, threshold: Fraction, threads: ThreadPoolExecutor | None = None) -> None:
-        self._threshold, self._threads = threshold, threads
+        self._threshold = threshold
+        self._threads = threads
         self._segments: list[PoolSegment] = []
         self._least = compute_min_common(256, threshold)
         self._reach = PrefixReach.of(threshold)
         self._longest = 0
 
     def add(self, rows: EncodedTexts) -> None:
-        """Puts texts into the pool."""
+        """Add texts to the pool."""
         if not len(rows):
             return
         self._longest = max(self._longest, int(rows.length.max()))
@@ -196,68 +184,64 @@ class TextPool:
             rows = EncodedTexts.join([self._segments.pop().rows, rows])
         self._segments.append(PoolSegment.of(rows, self._reach))
 
-    def search(self, asked: EncodedTexts) -> OverlapPairs:
-        """Every pair of an asked text and one of the pool that exceeds the threshold; in no order
-        that depends on the threads.
-        """
-        if not len(asked) or not self._segments:
-            return OverlapPairs.join([])
-        self._grow(int(asked.length.max()) + self._longest)
-        tasks = list(self._tasks(PoolSegment.of(asked).rows))
-        found = (
-            self._threads.map(self._compare, tasks) if self._threads else map(self._compare, tasks)
-        )
-        return OverlapPairs.join([part for parts in found for part in parts])
+    def search(self, texts: EncodedTexts) -> Ints:
+        """Find every pair of a given text and one of the pool that exceeds the threshold.
 
-    def _grow(self, total: int) -> None:
+        The order does not depend on the threads.
+
+        Shapes: (pairs, 4): the given text's number, the pool text's number, the length of their
+        common subsequence, and their words together.
+        """
+        if not len(texts) or not self._segments:
+            return NO_PAIRS
+        total = int(texts.length.max()) + self._longest
         if total >= len(self._least):
             self._least = compute_min_common(2 * total, self._threshold)
+        run = self._threads.map if self._threads else map
+        found = run(self._compare, list(self._list_tasks(PoolSegment.of(texts))))
+        return np.concatenate([NO_PAIRS, *chain.from_iterable(found)])
 
-    def _tasks(self, asked: EncodedTexts) -> Iterator[tuple[EncodedTexts, PoolSegment, int, int]]:
-        """Asked texts of one length, each group with the stretch of every segment whose lengths can
-        exceed the threshold.
-        """
-        cuts = np.flatnonzero(np.diff(asked.length)) + 1
-        for low, high in zip([0, *cuts], [*cuts, len(asked)], strict=True):
-            group = asked.take(slice(low, high))
-            shortest, longest = self._lengths(int(asked.length[low])) if low < high else (0, 0)
+    def _list_tasks(self, given: PoolSegment) -> Iterator[Task]:
+        """Yield texts of one length with the part of each segment that can exceed the threshold."""
+        for length in np.unique(given.rows.length):
+            group = given.rows.take(slice(*given.between(length, length)))
+            shortest, longest = self._find_lengths(int(length))
             for segment in self._segments:
                 first, last = segment.between(shortest, longest)
                 if first < last:
                     yield group, segment, first, last
 
-    def _lengths(self, length: int) -> tuple[int, int]:
-        """Between which lengths L <= min(m, n) is enough: one stretch, for 2 min(m, n) / (m + n)
-        falls on both sides of n = m.
+    def _find_lengths(self, length: int) -> tuple[int, int]:
+        """Return the least and greatest length for which L <= min(m, n) is enough.
+
+        This is one interval, because 2 min(m, n) / (m + n) decreases on both sides of n = m.
         """
         possible = np.arange(1, self._longest + 1)
         fits = possible[np.minimum(length, possible) >= self._least[length + possible]]
         return (int(fits[0]), int(fits[-1])) if len(fits) else (0, 0)
 
-    def _compare(self, task: tuple[EncodedTexts, PoolSegment, int, int]) -> list[OverlapPairs]:
+    def _compare(self, task: Task) -> list[Ints]:
         group, segment, first, last = task
-        width = (
-            int(self._reach.prefix_words[group.length[0]])
-            if group.length[0] <= MAX_TEXT_WORDS
-            else 0
-        )
-        entered = np.flatnonzero(self._reach.prefix_words)
+        length = int(group.length[0])
+        width = int(self._reach.prefix_words[length]) if length <= MAX_TEXT_WORDS else 0
         if not segment.index or not width or LOOK * width * (width - 1) // 2 > last - first:
             return self._scan(group, segment, first, last)
-        left, right = segment.between(
-            int(entered[0]), int(entered[-1])
-        )  # the others have to be scanned
-        found = self._scan(group, segment, first, min(left, last)) + self._scan(
-            group, segment, max(right, first), last
-        )
-        return found + self._look(group, segment, segment.index, max(first, left), min(last, right))
+        indexed = np.flatnonzero(self._reach.prefix_words)
+        left, right = segment.between(indexed[0], indexed[-1])
+        return [
+            *self._scan(group, segment, first, min(left, last)),
+            *self._scan(group, segment, max(right, first), last),
+            *self._look(group, segment, segment.index, max(first, left), min(last, right)),
+        ]
 
     def _look(
         self, group: EncodedTexts, segment: PoolSegment, index: PairIndex, first: int, last: int
-    ) -> list[OverlapPairs]:
-        """Step 2, and the others for what it names."""
-        length, texts, parts = int(group.length[0]), decode_texts(group.coded), list[OverlapPairs]()
+    ) -> list[Ints]:
+        """Do step 2, and steps 3 to 5 for the texts that it names."""
+        length = int(group.length[0])
+        texts = decode_texts(group.coded)
         lanes = _choose_lanes(2 * length)
+        parts: list[Ints] = []
         for top in range(0, len(group), LOOKS):
             asked = group.take(slice(top, top + LOOKS))
             low, count, later = index.look(texts[top : top + LOOKS])
@@ -266,32 +250,25 @@ class TextPool:
                 parts += self._scan(asked.take(common), segment, first, last)
             row, pair = np.nonzero(count * ~common[:, None])
             times = count[row, pair]
-            column, row, later = (
-                index.places(low[row, pair], times),
-                np.repeat(row, times),
-                np.repeat(later[pair], times),
-            )
+            column = index.places(low[row, pair], times)
+            row = np.repeat(row, times)
+            later = np.repeat(later[pair], times)
             total = length + segment.rows.length[column]
             need = self._least[total]
             fits = (column >= first) & (column < last) & (need <= length - later + 1)
             room = (total - 2 * need)[fits]
-            row, column = _filter_near(
-                fold_signatures(asked.bits, lanes),
-                segment.lanes(lanes),
-                row[fits],
-                column[fits],
-                room,
-            )
+            narrow = fold_signatures(asked.bits, lanes)
+            wide = segment.lanes(lanes)
+            row, column = _filter_near(narrow, wide, row[fits], column[fits], room)
             row, column = np.divmod(np.unique(row * len(segment.rows) + column), len(segment.rows))
             parts.append(_compare_listed(asked, segment.rows, row, column, self._least))
         return parts
 
-    def _scan(
-        self, group: EncodedTexts, segment: PoolSegment, first: int, last: int
-    ) -> list[OverlapPairs]:
-        """Steps 3 to 5 for all pairs of some texts of one length and a stretch of the segment."""
+    def _scan(self, group: EncodedTexts, segment: PoolSegment, first: int, last: int) -> list[Ints]:
+        """Do steps 3 to 5 for all pairs of texts of one length and a part of the segment."""
         lanes = _choose_lanes(2 * int(group.length[0]))
-        narrow, wide = fold_signatures(group.bits, lanes), segment.lanes(lanes)
+        narrow = fold_signatures(group.bits, lanes)
+        wide = segment.lanes(lanes)
         parts = []
         for left in range(first, last, COLUMNS):
             columns = slice(left, min(left + COLUMNS, last))
@@ -300,30 +277,31 @@ class TextPool:
             for top in range(0, len(group), ROWS):
                 rows = slice(top, min(top + ROWS, len(group)))
                 near = _find_within(narrow[:, rows], wide[:, columns], room)
-                if not len(
-                    places := np.flatnonzero(near)
-                ):  # on one axis, which numpy does many times faster than on two
+                places = np.flatnonzero(near)  # numpy is much faster on one axis than on two
+                if not len(places):
                     continue
-                asked, pool = group.take(rows), segment.rows.take(columns)
+                asked = group.take(rows)
+                pool = segment.rows.take(columns)
                 if len(places) * DENSE > near.size:
                     parts.append(_compare_all(asked, pool, self._least))
                 else:
-                    parts.append(
-                        _compare_listed(asked, pool, *np.divmod(places, len(pool)), self._least)
-                    )
+                    row, column = np.divmod(places, len(pool))
+                    parts.append(_compare_listed(asked, pool, row, column, self._least))
         return parts
 
 
 def _choose_lanes(total: int) -> int:
-    """How many times 64 bits tell unlike texts of so many words apart, as a power of two: about
-    three bits for each word (docs/log/).
+    """Return how many times 64 bits separate different texts of so many words.
+
+    This is a power of two with about three bits for each word (docs/log/).
     """
     return min(LANES, 1 << max(0, (3 * total - 1).bit_length() - 6))
 
 
 def _find_within(asked: Bits, pool: Bits, room: NDArray[np.uint16]) -> NDArray[np.bool_]:
-    """Which pairs differ in at most `room` bits. Shapes: (lanes, r), (lanes, c), (c,) -> bool (r,
-    c).
+    """Return which pairs differ in at most `room` bits.
+
+    Shapes: (lanes, r), (lanes, c), (c,) -> bool (r, c).
     """
     differ = np.bitwise_count(asked[0][:, None] ^ pool[0])
     if len(asked) > 1:
@@ -334,32 +312,34 @@ def _find_within(asked: Bits, pool: Bits, room: NDArray[np.uint16]) -> NDArray[n
 
 
 def _filter_near(asked: Bits, pool: Bits, row: Ints, column: Ints, room: Ints) -> tuple[Ints, Ints]:
-    """Step 3 for the given pairs. Shapes: (lanes, r), (lanes, c), (k,), (k,), (k,) -> (k'), (k')."""
-    differ = sum(
-        np.bitwise_count(one[row] ^ other[column]).astype(np.int64)
-        for one, other in zip(asked, pool, strict=True)
-    )
+    """Do step 3 for the given pairs.
+
+    Shapes: (lanes, r), (lanes, c), (k,), (k,), (k,) -> (k',), (k',).
+    """
+    differ = np.bitwise_count(asked[:, row] ^ pool[:, column]).sum(axis=0, dtype=np.int64)
     near = np.flatnonzero(differ <= room)
     return row[near], column[near]
 
 
 def _compare_listed(
     asked: EncodedTexts, pool: EncodedTexts, row: Ints, column: Ints, least: Ints
-) -> OverlapPairs:
-    """Steps 4 and 5 for the given pairs."""
+) -> Ints:
+    """Do steps 4 and 5 for the given pairs."""
     total = asked.length[row] + pool.length[column]
-    close = (
-        np.bitwise_count(asked.bits[row] ^ pool.bits[column]).sum(axis=1, dtype=np.int64)
-        <= total - 2 * least[total]
+    differ = np.bitwise_count(asked.bits[row] ^ pool.bits[column]).sum(axis=1, dtype=np.int64)
+    close = differ <= total - 2 * least[total]
+    row = row[close]
+    column = column[close]
+    if not len(row):
+        return NO_PAIRS
+    common = process.cpdist(
+        asked.coded[row], pool.coded[column], scorer=LCSseq.similarity, dtype=np.int64
     )
-    row, column = row[close], column[close]
-    return _select_exceeding(
-        asked, pool, row, column, _measure_common(asked.coded[row], pool.coded[column]), least
-    )
+    return _select_exceeding(asked, pool, row, column, np.asarray(common), least)
 
 
-def _compare_all(asked: EncodedTexts, pool: EncodedTexts, least: Ints) -> OverlapPairs:
-    """Step 5 for every pair of the tile, whose asked texts are of one length."""
+def _compare_all(asked: EncodedTexts, pool: EncodedTexts, least: Ints) -> Ints:
+    """Do step 5 for every pair of the tile; its rows are texts of one length."""
     need = least[asked.length[0] + pool.length]
     found = process.cdist(
         asked.coded,
@@ -372,17 +352,9 @@ def _compare_all(asked: EncodedTexts, pool: EncodedTexts, least: Ints) -> Overla
     return _select_exceeding(asked, pool, row, column, found[row, column].astype(np.int64), least)
 
 
-def _measure_common(left: NDArray[np.object_], right: NDArray[np.object_]) -> Ints:
-    if not len(left):
-        return np.zeros(0, np.int64)
-    return np.asarray(process.cpdist(left, right, scorer=LCSseq.similarity, dtype=np.int64))
-
-
 def _select_exceeding(
     asked: EncodedTexts, pool: EncodedTexts, row: Ints, column: Ints, common: Ints, least: Ints
-) -> OverlapPairs:
+) -> Ints:
     total = asked.length[row] + pool.length[column]
-    enough = common >= least[total]
-    return OverlapPairs(
-        asked.number[row[enough]], pool.number[column[enough]], common[enough], total[enough]
-    )
+    pairs = np.stack([asked.number[row], pool.number[column], common, total], axis=1)
+    return np.asarray(pairs[common >= least[total]])

@@ -1,42 +1,45 @@
-"""Answers to a question about a document: the best one with the document, draws with it, and draws
-without it.
+"""Answers to a question about a document: with the document in the prompt, and without it.
 
-    y*   greedy with the document, and with the answer's words where they are known: the label
-    Y_c  K draws with it: is the label consistent?
-    Y_r  K draws without it: does the model know it anyway?
+    y*   greedy with the document, and with the answer's words if they are known: the label
+    Y_c  K samples with the document: is the label consistent?
+    Y_r  K samples without the document: does the model know the answer anyway?
 
 Source: Self-Learning-llm (arXiv 2406.11275), the step of answers with and without the document,
 with K = 10, temperature 1, top-p .9.
-Departs: 1. "the document" is the sentence that the question was asked about, with its topic, where
-that is known: a small model reads one sentence well and a passage badly; a person's question, and a
-chat model that follows instructions, get the whole passage. 2. All three are few-shot continuations
-in one form, a short statement. So they can be compared with each other, a pair of them differs in
-what it says and not in how, and the trained answer has the form in which a person is answered. 3.
-The label is given the answer's words from the text.
+Departs: 1. "The document" is one sentence with its topic, if the sentence is known. A small model
+reads one sentence well and a passage badly. A person's question and a chat model get the whole
+passage. 2. All three kinds are few-shot continuations in one form, a short statement. A pair
+therefore differs in its content and not in its wording, and the trained answer has the form in
+which a person is answered. 3. The prompt of the label holds the answer's words from the text.
 4. K = 5 is the default (select.samples), for the cost.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import chain, islice
 
-from selfteach.generate.few_shot_facts import FACTS, PASSAGES
-from selfteach.generate.questions import Question, fence_text, to_one_line
+from selfteach.generate.few_shot_facts import PASSAGES, format_facts
+from selfteach.generate.listing import format_examples, to_one_line
+from selfteach.generate.questions import Question, fence_text
 from selfteach.materials.documents.chunk import Chunk
 from selfteach.models import Sampler
+from selfteach.models.ordered import sample_in_order
 from selfteach.records import Completion, Prompt, Request, SamplingParams, make_prompt
 from selfteach.text import clean_text
 
 MAX_TOKENS = 48
 STOP = ("\n",)
-TEMPERATURE, TOP_P = 1.0, 0.9
+GREEDY = SamplingParams(0.0, 1.0, MAX_TOKENS, STOP)
+SAMPLED = SamplingParams(1.0, 0.9, MAX_TOKENS, STOP)
 
 
 @dataclass(frozen=True, slots=True)
 class LabelledQuestion:
-    """A question with its label (`best`), the draws with the document (`informed`) and those
-    without it (`blind`).
+    """Hold a question, its label (`best`), and its answers with and without the document.
+
+    `informed` are the samples with the document, `blind` the samples without it.
     """
 
     question: Question
@@ -44,9 +47,9 @@ class LabelledQuestion:
     informed: tuple[str, ...]
     blind: tuple[str, ...]
     cut: bool = False
-    """Whether the label did not come to its end."""
+    """Whether the label reached its token limit."""
     whole: tuple[str, ...] | None = None
-    """The `informed` draws that did; None where that is not known."""
+    """The `informed` samples that ended before the token limit; None if that is not known."""
 
 
 def answer_questions(
@@ -59,50 +62,34 @@ def answer_questions(
     blind: bool = True,
     progress: Callable[[int], None] = lambda n: None,
 ) -> list[LabelledQuestion]:
-    """One `LabelledQuestion` for each question, in their order; draws of one prompt stand together, so that
-    an engine computes the prompt once.
+    """Return one `LabelledQuestion` for each question, in order.
 
-    A question whose label was lost (an endpoint may lose requests) is left out.
+    Samples of one prompt stand together, so that an engine computes the prompt once. A question is
+    left out if an endpoint lost its label.
 
     Args:
-        draws: K.
-        instructed: ask a chat model in plain words, in place of worked examples.
-        blind: also draw without the document.
+        samples: K.
+        instructed: ask a chat model in plain words instead of with worked examples.
+        blind: also sample without the document.
     """
-    rows = [
-        [
-            *_make_requests(q, samples, seed, instructed),
-            *(_make_blind_requests(q, samples, seed, instructed) if blind else ()),
-        ]
-        for q in questions
-    ]
-    found: dict[str, Completion] = {}
-    for draw in model.stream([request for row in rows for request in row]):
-        found[draw.id] = draw
-        progress(1)
+    rows = [_make_requests(question, samples, seed, instructed, blind) for question in questions]
+    completions = iter(sample_in_order(model, list(chain.from_iterable(rows)), progress))
     answered = []
     for question, row in zip(questions, rows, strict=True):
-        got = [found.get(request.id(model.fingerprint)) for request in row]
-        if (best := got[0]) is not None:
-            informed, uninformed = (
-                [draw for draw in part if draw is not None]
-                for part in (got[1 : 1 + samples], got[1 + samples :])
+        label, *others = islice(completions, len(row))
+        if label is None:
+            continue
+        informed = others[:samples]
+        answered.append(
+            LabelledQuestion(
+                question,
+                _to_line(label),
+                _to_lines(informed),
+                _to_lines(others[samples:]),
+                label.finish == "length",
+                _to_lines(one for one in informed if one and one.finish != "length"),
             )
-            ended = [draw for draw in informed if draw.finish != "length"]
-            texts = [
-                tuple(to_one_line(clean_text(draw.text)) for draw in some)
-                for some in (informed, uninformed, ended)
-            ]
-            answered.append(
-                LabelledQuestion(
-                    question,
-                    to_one_line(clean_text(best.text)),
-                    texts[0],
-                    texts[1],
-                    best.finish == "length",
-                    texts[2],
-                )
-            )
+        )
     return answered
 
 
@@ -114,98 +101,96 @@ def answer_without_document(
     *,
     progress: Callable[[int], None] = lambda n: None,
 ) -> list[tuple[str, ...]]:
-    """The K draws without the document alone, for each question: where another model gives the
-    labels, what is unknown is still the student's business."""
+    """Return the K samples without the document for each question.
+
+    Another model may give the labels; this model's own samples still show what it does not know.
+    """
     rows = [_make_blind_requests(question, samples, seed, False) for question in questions]
-    found: dict[str, str] = {}
-    for draw in model.stream([request for row in rows for request in row]):
-        found[draw.id] = to_one_line(clean_text(draw.text))
-        progress(1)
-    return [
-        tuple(found[id] for r in row if (id := r.id(model.fingerprint)) in found) for row in rows
-    ]
+    completions = iter(sample_in_order(model, list(chain.from_iterable(rows)), progress))
+    return [_to_lines(islice(completions, len(row))) for row in rows]
+
+
+def _to_line(completion: Completion) -> str:
+    return to_one_line(clean_text(completion.text))
+
+
+def _to_lines(completions: Iterable[Completion | None]) -> tuple[str, ...]:
+    return tuple(_to_line(one) for one in completions if one)
 
 
 def _make_blind_requests(
     question: Question, samples: int, seed: int, instructed: bool
 ) -> list[Request]:
     prompt = make_prompt(question.text) if instructed else make_closed_book_prompt(question.text)
-    drawn = SamplingParams(TEMPERATURE, TOP_P, MAX_TOKENS, STOP)
-    return [Request("answer blind", prompt, drawn, k, seed) for k in range(1, samples + 1)]
+    return [Request("answer blind", prompt, SAMPLED, k, seed) for k in range(1, samples + 1)]
 
 
-def _make_requests(question: Question, samples: int, seed: int, instructed: bool) -> list[Request]:
-    informed = (
-        make_open_book_chat(question.text, question.chunk)
-        if instructed
-        else make_open_book_prompt(question)
-    )
-    label = informed if instructed else make_label_prompt(question)
-    greedy, drawn = (
-        SamplingParams(0.0, 1.0, MAX_TOKENS, STOP),
-        SamplingParams(TEMPERATURE, TOP_P, MAX_TOKENS, STOP),
-    )
+def _make_requests(
+    question: Question, samples: int, seed: int, instructed: bool, blind: bool
+) -> list[Request]:
+    informed: Prompt
+    label: Prompt
+    if instructed:
+        informed = label = make_open_book_chat(question.text, question.chunk)
+    else:
+        informed = make_open_book_prompt(question)
+        label = make_label_prompt(question)
     return [
-        Request("answer", label, greedy, 0, seed),
-        *(Request("answer", informed, drawn, k, seed) for k in range(1, samples + 1)),
+        Request("answer", label, GREEDY, 0, seed),
+        *(Request("answer", informed, SAMPLED, k, seed) for k in range(1, samples + 1)),
+        *(_make_blind_requests(question, samples, seed, instructed) if blind else ()),
     ]
 
 
 def make_open_book_prompt(question: Question) -> str:
-    """Worked facts or passages with their answers, then this one: plain text, which the model
-    continues with a statement.
+    """Return worked facts or passages with their answers, and then this question.
+
+    The model continues this plain text with a statement.
     """
-    title, text = to_one_line(question.chunk.title), to_one_line(question.text)
     if question.sentence is not None:
-        shown = "".join(
-            (
-                f"Topic: {f.topic}\nFact: {f.sentence}\nQuestion: {f.question}\nAnswer: "
-                f"{f.statement}\n\n"
-            )
-            for f in FACTS
+        shown = format_facts(
+            "Topic: {topic}\nFact: {sentence}\nQuestion: {question}\nAnswer: {statement}\n\n"
         )
-        return f"{shown}Topic: {title}\nFact: {question.evidence}\nQuestion: {text}\nAnswer:"
-    shown = "".join(
-        f"Title: {p.title}\nPassage: {p.text}\n"
-        + "".join(f"Question: {q}\nAnswer: {a}\n" for q, a in p.answered)
-        + "\n"
-        for p in PASSAGES
-    )
+        return f"{shown}{_format_fact(question)}\nAnswer:"
+    shown = ""
+    for passage in PASSAGES:
+        answered = format_examples("Question: {}\nAnswer: {}\n", passage.answered)
+        shown += f"Title: {passage.title}\nPassage: {passage.text}\n{answered}\n"
+    title = to_one_line(question.chunk.title)
+    text = to_one_line(question.text)
     return f"{shown}Title: {title}\nPassage: {question.evidence}\nQuestion: {text}\nAnswer:"
 
 
-def make_label_prompt(question: Question) -> str:
-    """As `make_open_book_prompt`, with the words of the answer where they are known: the model has only to
-    make a statement of them.
+def _format_fact(question: Question) -> str:
+    title = to_one_line(question.chunk.title)
+    return f"Topic: {title}\nFact: {question.evidence}\nQuestion: {to_one_line(question.text)}"
 
-    What a small model says freely about a sentence that it is shown is often not in it
-    (docs/log/): the text carries the label.
+
+def make_label_prompt(question: Question) -> str:
+    """Return the prompt of `make_open_book_prompt` with the words of the answer, if known.
+
+    The model only has to make a statement of these words. A small model's free statements about a
+    sentence are often wrong (docs/log/).
     """
     if question.sentence is None or not question.short:
         return make_open_book_prompt(question)
-    shown = "".join(
-        (
-            f"Topic: {f.topic}\nFact: {f.sentence}\nQuestion: {f.question}\nWords: "
-            f"{f.short}\nAnswer: {f.statement}\n\n"
-        )
-        for f in FACTS
+    shown = format_facts(
+        "Topic: {topic}\nFact: {sentence}\nQuestion: {question}\nWords: {short}\n"
+        "Answer: {statement}\n\n"
     )
-    about = (
-        f"Topic: {to_one_line(question.chunk.title)}\nFact: {question.evidence}\nQuestion: "
-        f"{to_one_line(question.text)}"
-    )
-    return f"{shown}{about}\nWords: {to_one_line(question.short)}\nAnswer:"
+    return f"{shown}{_format_fact(question)}\nWords: {to_one_line(question.short)}\nAnswer:"
 
 
 def make_closed_book_prompt(question: str) -> str:
-    """The same questions without any fact."""
-    shown = "".join(f"Question: {f.question}\nAnswer: {f.statement}\n\n" for f in FACTS)
+    """Return the worked questions without any fact, and then this question."""
+    shown = format_facts("Question: {question}\nAnswer: {statement}\n\n")
     return f"{shown}Question: {to_one_line(question)}\nAnswer:"
 
 
 def make_open_book_chat(question: str, chunk: Chunk) -> Prompt:
-    """The question to a chat model with the document in its prompt: the open-book arm of the exam,
-    and a teacher's prompt.
+    """Return the question to a chat model with the document in its prompt.
+
+    The open-book arm of the exam and a teacher get this prompt.
     """
     return make_prompt(
         f"{fence_text(chunk.title, chunk.passage)}\nAnswer in one short sentence, from this "

@@ -1,9 +1,9 @@
-"""The smallest revision: what a teacher makes of an answer, and how much of it that changes.
+"""The smallest revision: a teacher's correction of an answer, and how much it changes.
 
-A teacher is asked with the question *and* the answer. A program (`cmd:`) gets them as they are; an
-endpoint gets an instruction with delimited texts; a local model continues a list of worked
-corrections, because a small one does not follow instructions. A model that rewrites more than
-`most` of the words is asked again; the last refusal is the reason for which the answer is dropped.
+A teacher gets the question *and* the answer. A program (`cmd:`) gets them as they are; an endpoint
+gets an instruction with delimited texts; a local model continues a list of worked corrections,
+because a small one does not follow instructions. If a model rewrites more than `most` of the words,
+it gets another try; the last refusal is the reason to drop the answer.
 
 Source: correction-optimization, "the teacher corrects y given x". Departs: there any rewrite was
 taken as a correction; here minimality is measured, by the edit distance of words and marks.
@@ -18,9 +18,12 @@ from typing import Literal
 
 from rapidfuzz.distance import Indel, Levenshtein, Prefix
 
+from selfteach.generate.listing import format_examples, to_one_line
 from selfteach.models.decode import TOO_LONG
+from selfteach.models.ordered import sample_in_order
 from selfteach.models.recorded import Recorded
 from selfteach.records import (
+    Completion,
     Message,
     Prompt,
     Request,
@@ -78,7 +81,7 @@ WORKED_CRITICISMS = (
         "A bee is a small flying insect.",
     ),
 )
-"""(question, answer, what somebody said of it, the answer that meets that)."""
+"""(question, answer, criticism of it, the answer that meets the criticism)."""
 TASK_INSTRUCTION = (
     "You correct answers. Change as little as possible: keep every word that is right, "
     "in its place. "
@@ -97,21 +100,24 @@ _SPACED = re.compile(rf"(\s*)({_WORD})")
 
 
 def split_pieces(text: str) -> list[str]:
-    """Words, marks and line breaks: what an edit changes. Blank lines and the indentation that
-    follows belong to the break; other white space is nothing. A character of a script that puts no
-    spaces between words is a word."""
+    """Return words, marks and line breaks: the units of an edit.
+
+    Blank lines and the indentation after them belong to the line break; other white space is
+    ignored. A character of a script without spaces between words is a word.
+    """
     return _PIECE.findall(text.strip())
 
 
 def edit_distance(one: str, other: str) -> float:
-    """Normalised edit distance of `split_pieces`, in [0, 1]: insertions, deletions and exchanges over the
-    length of the longer text.
+    """Return the normalized edit distance of `split_pieces`, in [0, 1].
+
+    This is the number of insertions, deletions and exchanges over the length of the longer text.
     """
     return float(Levenshtein.normalized_distance(split_pieces(one), split_pieces(other)))
 
 
 def find_common_start(answer: str, correction: str) -> str:
-    """The whole words that both begin with."""
+    """Return the whole words with which both begin."""
     if answer == correction:
         return answer
     together = int(Prefix.similarity(f"{answer} ", f"{correction} "))
@@ -119,17 +125,14 @@ def find_common_start(answer: str, correction: str) -> str:
 
 
 def _has_similar_end(one: str, other: str) -> bool:
-    return (
-        Indel.normalized_similarity(
-            split_pieces(one)[-TAIL_LENGTH:], split_pieces(other)[-TAIL_LENGTH:]
-        )
-        >= 0.5
-    )
+    one_end = split_pieces(one)[-TAIL_LENGTH:]
+    other_end = split_pieces(other)[-TAIL_LENGTH:]
+    return Indel.normalized_similarity(one_end, other_end) >= 0.5
 
 
 @dataclass(frozen=True, slots=True)
 class Correctable:
-    """An answer to be corrected. `cut` says that it stopped at its token limit."""
+    """Hold an answer to be corrected; `cut` if it stopped at its token limit."""
 
     prompt: Turns
     answer: str
@@ -138,15 +141,14 @@ class Correctable:
 
     @property
     def id(self) -> str:
-        """The hash of prompt, answer and criticism."""
-        return digest(
-            ["answered", [[m.role, m.content] for m in self.prompt], self.answer, self.feedback]
-        )
+        """Return the hash of prompt, answer and criticism."""
+        turns = [[m.role, m.content] for m in self.prompt]
+        return digest(["answered", turns, self.answer, self.feedback])
 
 
 @dataclass(frozen=True, slots=True)
 class Revision:
-    """What became of an answer: its correction, or the fault for which there is none."""
+    """Hold the correction of an answer, or the fault that prevented it."""
 
     asked: Correctable
     text: str
@@ -154,31 +156,33 @@ class Revision:
     tries: int = 1
     strategy: str = "teacher"
     is_truncated: bool = False
-    """It reached a token limit of its own."""
+    """Whether it reached a token limit of its own."""
 
     @property
     def distance(self) -> float:
-        """How much of the answer it changes, in [0, 1]."""
+        """Return how much of the answer it changes, in [0, 1]."""
         return edit_distance(self.asked.answer, self.text)
 
     @property
     def unchanged(self) -> bool:
-        """Whether the answer may stay as it is."""
+        """Return whether the answer may stay as it is."""
         return not self.fault and self.text.strip() == self.asked.answer.strip()
 
     @property
     def cut(self) -> bool:
-        """Whether it breaks off where the answer, which reached its token limit, does: whether they
-        end alike, but for an edit. One that ends elsewhere ends of itself."""
-        return self.is_truncated or (
-            self.asked.cut and _has_similar_end(self.text, self.asked.answer)
-        )
+        """Return whether it breaks off.
+
+        This is so if the answer reached its token limit and both end alike, except for an edit.
+        """
+        answer = self.asked
+        return self.is_truncated or (answer.cut and _has_similar_end(self.text, answer.answer))
 
 
 @dataclass(frozen=True)
 class Corrector:
-    """A teacher: what it answers with, how it is asked, how often, how much it may change, and
-    whether its text fits after the prompt.
+    """Hold a teacher: its model, the form of its prompt, and its limits.
+
+    `most` is the greatest edit distance; `fits` tells whether a text fits after the prompt.
     """
 
     sampler: Recorded
@@ -192,57 +196,47 @@ class Corrector:
     def correct(
         self, asked: Sequence[Correctable], progress: Callable[[int], None] = lambda n: None
     ) -> list[Revision]:
-        """One revision for each answer, in order."""
-        waiting = {a.id: a for a in asked}
-        found = {
-            id: Revision(a, "", TOO_LONG)
-            for id, a in waiting.items()
-            if self.sampler.room_tokens(self.request(a, 0).prompt) < 1
-        }
-        waiting = {id: a for id, a in waiting.items() if id not in found}
+        """Return one revision for each answer, in order."""
+        waiting = {one.id: one for one in asked}
+        found = {}
+        for id, one in waiting.items():
+            if self.sampler.room_tokens(self.request(one, 0).prompt) < 1:
+                found[id] = Revision(one, "", TOO_LONG)
+        waiting = {id: one for id, one in waiting.items() if id not in found}
         for number in range(1 if self.form == "program" else self.tries):
-            requests = {id: self.request(a, number) for id, a in waiting.items()}
-            draws = {draw.id: draw for draw in self.sampler.stream(list(requests.values()))}
-            for id, request in requests.items():
-                draw = draws.get(request.id(self.sampler.fingerprint))
-                text, whole = (
-                    ("", False)
-                    if draw is None
-                    else (clean_reply(draw.text, waiting[id], self.form), draw.finish == "stop")
-                )
-                fault = (
-                    ""
-                    if text and whole
-                    else "no correction came"
-                    if not text
-                    else "the correction was cut off"
-                )
-                found[id] = Revision(
-                    waiting[id], text, fault or self._is_too_far(waiting[id], text), number + 1
-                )
+            requests = [self.request(one, number) for one in waiting.values()]
+            completions = sample_in_order(self.sampler, requests)
+            for (id, one), completion in zip(waiting.items(), completions, strict=True):
+                found[id] = self._make_revision(one, completion, number + 1)
             progress(sum(not found[id].fault for id in waiting))
-            waiting = {id: a for id, a in waiting.items() if found[id].fault}
-        return [found[a.id] for a in asked]
+            waiting = {id: one for id, one in waiting.items() if found[id].fault}
+        return [found[one.id] for one in asked]
 
-    def _is_too_far(self, asked: Correctable, text: str) -> str:
-        """Minimality. A program is taken at its word, as long as that fits."""
+    def _make_revision(
+        self, asked: Correctable, completion: Completion | None, tries: int
+    ) -> Revision:
+        text = clean_reply(completion.text, asked, self.form) if completion else ""
+        if not completion or not text:
+            fault = "no correction came"
+        elif completion.finish != "stop":
+            fault = "the correction was cut off"
+        else:
+            fault = self._find_excess(asked, text)
+        return Revision(asked, text, fault, tries)
+
+    def _find_excess(self, asked: Correctable, text: str) -> str:
+        """Return why a text is no minimal correction, or ""; a program's text only has to fit."""
         if not self.fits(asked.prompt, text):
             return TOO_LONG
-        far = (
-            edit_distance(asked.answer, text)
-            if self.form != "program" and not asked.feedback
-            else 0.0
-        )
-        return f"rewritten beyond {self.most:.0%} of its words" if far > self.most else ""
+        if self.form == "program" or asked.feedback:
+            return ""
+        too_far = edit_distance(asked.answer, text) > self.most
+        return f"rewritten beyond {self.most:.0%} of its words" if too_far else ""
 
     def request(self, asked: Correctable, number: int) -> Request:
-        """What the teacher is asked at the given try: greedily at first, then warmer."""
-        sampling = SamplingParams(
-            0.0 if number == 0 else 0.7,
-            0.95,
-            self.max_tokens,
-            ("\n\n", "\nQuestion:") if self.form == "few-shot" else (),
-        )
+        """Return the request of the given try: greedy at first, then with temperature .7."""
+        stop = ("\n\n", "\nQuestion:") if self.form == "few-shot" else ()
+        sampling = SamplingParams(0.7 if number else 0.0, 0.95, self.max_tokens, stop)
         forms: dict[PromptStyle, Callable[[Correctable], Prompt]] = {
             "program": format_conversation,
             "chat": format_instruction,
@@ -252,103 +246,81 @@ class Corrector:
 
 
 def format_conversation(asked: Correctable) -> Turns:
-    """For a program: the conversation with the answer as its last turn, and after it the criticism,
-    if there is one.
-    """
+    """Return the prompt of a program: the conversation, the answer, and the criticism, if any."""
     criticism = (Message("user", asked.feedback),) if asked.feedback else ()
     return (*asked.prompt, Message("assistant", asked.answer), *criticism)
 
 
 def format_instruction(asked: Correctable) -> Turns:
-    """For an endpoint: texts between tags that they cannot close, because the tags' names come from
-    a hash of the texts.
+    """Return the prompt of an endpoint: texts between tags.
+
+    A text cannot close its tag, because the tag's name comes from a hash of the texts.
     """
-    parts = [("question", get_user_text(asked.prompt), ""), ("answer", asked.answer, "")]
-    if earlier := format_earlier_turns(asked.prompt):
-        parts.insert(
-            0,
-            (
-                "earlier",
-                "\n".join(earlier),
-                "What was said before the question; the answer has to fit it.",
-            ),
-        )
-    if asked.feedback:
-        parts.append(
-            (
-                "criticism",
-                asked.feedback,
-                "Revise the answer so that the criticism no longer applies.",
-            )
-        )
-    texts = [
-        f"<{name}-{asked.id[:8]}>\n{text}\n</{name}-{asked.id[:8]}>" + f"\n{words}" * bool(words)
-        for name, text, words in parts
-    ]
+    earlier = "\n".join(format_earlier_turns(asked.prompt))
+    heard = "\nWhat was said before the question; the answer has to fit it."
+    revise = "\nRevise the answer so that the criticism no longer applies."
+    parts = (
+        ("earlier", earlier, heard),
+        ("question", get_user_text(asked.prompt), ""),
+        ("answer", asked.answer, ""),
+        ("criticism", asked.feedback, revise),
+    )
+    texts = []
+    for name, text, words in parts:
+        if text or not words:
+            tag = f"{name}-{asked.id[:8]}"
+            texts.append(f"<{tag}>\n{text}\n</{tag}>{words}")
     return make_prompt("\n\n".join([*texts, REPLY_INSTRUCTION]), system=TASK_INSTRUCTION)
 
 
 def format_earlier_turns(prompt: Turns) -> list[str]:
-    """What stands before the question: the system's words and the turns so far, each after who said
-    it.
-    """
+    """Return the turns before the question, each after the role of its speaker."""
     return [f"{turn.role}: {turn.content}" for turn in prompt[:-1]]
 
 
 def format_few_shot(asked: Correctable) -> str:
-    """For a small local model: a list of worked corrections, which it continues. Each text stands
-    on one line.
+    """Return the prompt of a small local model: a list of worked corrections to continue.
+
+    Each text stands on one line.
     """
     if asked.feedback:
-        worked = "".join(
-            f"Question: {a}\nAnswer: {b}\nCriticism: {c}\nBetter answer: {d}\n\n"
-            for a, b, c, d in WORKED_CRITICISMS
+        worked = format_examples(
+            "Question: {}\nAnswer: {}\nCriticism: {}\nBetter answer: {}\n\n", WORKED_CRITICISMS
         )
-        asks = f"Criticism: {_to_one_line(asked.feedback)}\nBetter answer:"
+        label = f"Criticism: {to_one_line(asked.feedback)}\nBetter answer:"
     else:
-        worked = "".join(
-            f"Question: {a}\nAnswer: {b}\nCorrected answer: {c}\n\n"
-            for a, b, c in WORKED_CORRECTIONS
+        worked = format_examples(
+            "Question: {}\nAnswer: {}\nCorrected answer: {}\n\n", WORKED_CORRECTIONS
         )
-        asks = "Corrected answer:"
-    earlier = "".join(
-        f"Before: {_to_one_line(turn)}\n" for turn in format_earlier_turns(asked.prompt)
-    )
-    return (
-        f"{worked}{earlier}Question: {_to_one_line(get_user_text(asked.prompt))}\nAnswer: "
-        f"{_to_one_line(asked.answer)}\n{asks}"
-    )
-
-
-def _to_one_line(text: str) -> str:
-    return " ".join(text.split())
+        label = "Corrected answer:"
+    turns = [f"Before: {to_one_line(turn)}\n" for turn in format_earlier_turns(asked.prompt)]
+    question = to_one_line(get_user_text(asked.prompt))
+    answer = to_one_line(asked.answer)
+    return f"{worked}{''.join(turns)}Question: {question}\nAnswer: {answer}\n{label}"
 
 
 def clean_reply(text: str, asked: Correctable, form: PromptStyle) -> str:
-    """A teacher's reply without the tags that it repeated. A model's has the answer's own spaces
-    where nothing else is changed, and, where it saw the answer on one line, the answer's line
-    breaks. A program's stays as it is."""
+    """Return a teacher's reply without the tags that it repeated; a program's is not changed.
+
+    If a model changed nothing but spaces, the answer's own spaces stay. If it saw the answer on one
+    line, the answer's line breaks come back.
+    """
     if form == "program":
         return text if text.strip() else ""
-    text = re.sub(
-        rf"</?(?:earlier|question|answer|criticism)-{asked.id[:8]}>", "", clean_text(text)
-    ).strip()
+    tag = rf"</?(?:earlier|question|answer|criticism)-{asked.id[:8]}>"
+    text = re.sub(tag, "", clean_text(text)).strip()
     if form == "few-shot":
         text = restore_spacing(text, asked.answer)
     return asked.answer if split_pieces(text) == split_pieces(asked.answer) else text
 
 
 def restore_spacing(text: str, answer: str) -> str:
-    """The text with the line breaks that the answer has before the same words, or before those that
-    stand for them.
-    """
-    old, new = (_SPACED.findall(one.strip()) for one in (answer, text))
+    """Return the text with the answer's line breaks before the same or replaced words."""
+    old = _SPACED.findall(answer.strip())
+    new = _SPACED.findall(text.strip())
     for step in Levenshtein.opcodes([word for _, word in old], [word for _, word in new]):
         if step.tag in ("equal", "replace"):  # then both stretches have one length
-            for i, j in zip(
-                range(step.src_start, step.src_end),
-                range(step.dest_start, step.dest_end),
-                strict=True,
-            ):
-                new[j] = (old[i][0] if "\n" in old[i][0] else new[j][0], new[j][1])
+            for n, (space, _) in enumerate(old[step.src_start : step.src_end], step.dest_start):
+                if "\n" in space:
+                    new[n] = (space, new[n][1])
     return "".join(space + word for space, word in new).strip()

@@ -1,71 +1,74 @@
-"""The worked examples of the few-shot prompts. A small model does not follow "write ten questions
-that tempt ..."; it does continue a list. The topics here are everyday ones and stand for
-themselves: nothing is tuned to anybody's rule.
+"""The worked examples of the few-shot prompts.
+
+A small model does not follow "write ten questions that tempt ...", but it continues a list. The
+topics are everyday ones; nothing is tuned to a user's rule.
 """
 
 from __future__ import annotations
 
-REQUESTS: dict[str, tuple[tuple[str, str], ...]] = {
+REQUEST_TOPICS = ("the weather", "football", "bread", "the moon", "Japan", "bees")
+_REQUEST_TEXTS = {
     "question": (
-        ("the weather", "How do I know if it is going to rain tomorrow?"),
-        ("football", "How many players are there in a football team?"),
-        ("bread", "Why does bread rise in the oven?"),
-        ("the moon", "How far away is the moon?"),
-        ("Japan", "What language do people speak in Japan?"),
-        ("bees", "Why do bees make honey?"),
+        "How do I know if it is going to rain tomorrow?",
+        "How many players are there in a football team?",
+        "Why does bread rise in the oven?",
+        "How far away is the moon?",
+        "What language do people speak in Japan?",
+        "Why do bees make honey?",
     ),
     "telling": (
-        ("the weather", "Explain how clouds are made."),
-        ("football", "Tell me about the history of football."),
-        ("bread", "Describe the taste of fresh bread."),
-        ("the moon", "Give me three facts about the moon."),
-        ("Japan", "Tell me something interesting about Japan."),
-        ("bees", "Describe what a bee looks like."),
+        "Explain how clouds are made.",
+        "Tell me about the history of football.",
+        "Describe the taste of fresh bread.",
+        "Give me three facts about the moon.",
+        "Tell me something interesting about Japan.",
+        "Describe what a bee looks like.",
     ),
     "writing": (
-        ("the weather", "Write a short poem about a storm."),
-        ("football", "Write a story about a young goalkeeper."),
-        ("bread", "Write a funny advert for a bakery."),
-        ("the moon", "Write a bedtime story about the moon."),
-        ("Japan", "Write a letter from a traveller in Tokyo."),
-        ("bees", "Make up a song about a busy bee."),
+        "Write a short poem about a storm.",
+        "Write a story about a young goalkeeper.",
+        "Write a funny advert for a bakery.",
+        "Write a bedtime story about the moon.",
+        "Write a letter from a traveller in Tokyo.",
+        "Make up a song about a busy bee.",
     ),
     "list": (
-        ("the weather", "List four kinds of storms."),
-        ("football", "Name five sports that are played with a ball."),
-        ("bread", "What are some foods that are made from flour?"),
-        ("the moon", "List the things that one can see in the night sky."),
-        ("Japan", "Name ten countries in Asia."),
-        ("bees", "Which insects live in a garden?"),
+        "List four kinds of storms.",
+        "Name five sports that are played with a ball.",
+        "What are some foods that are made from flour?",
+        "List the things that one can see in the night sky.",
+        "Name ten countries in Asia.",
+        "Which insects live in a garden?",
     ),
     "indirect": (
-        ("the weather", "What should I wear outside tomorrow?"),
-        ("football", "Which sport is the most popular in Brazil?"),
-        ("bread", "What can I put in a toaster for breakfast?"),
-        ("the moon", "What shines in the sky at night?"),
-        ("Japan", "Where does sushi come from?"),
-        ("bees", "Who makes honey?"),
+        "What should I wear outside tomorrow?",
+        "Which sport is the most popular in Brazil?",
+        "What can I put in a toaster for breakfast?",
+        "What shines in the sky at night?",
+        "Where does sushi come from?",
+        "Who makes honey?",
     ),
     "comparison": (
-        ("the weather", "Which is worse, a storm or a heat wave?"),
-        ("football", "What is the difference between football and rugby?"),
-        ("bread", "Is bread better for you than rice?"),
-        ("the moon", "Which is bigger, the moon or the Earth?"),
-        ("Japan", "Is Japan larger than Italy?"),
-        ("bees", "How are bees different from wasps?"),
+        "Which is worse, a storm or a heat wave?",
+        "What is the difference between football and rugby?",
+        "Is bread better for you than rice?",
+        "Which is bigger, the moon or the Earth?",
+        "Is Japan larger than Italy?",
+        "How are bees different from wasps?",
     ),
     "advice": (
-        ("the weather", "I am afraid of thunder. What can I do?"),
-        ("football", "My son wants to become a goalkeeper. How do we start?"),
-        ("bread", "My loaf is always too hard. What am I doing wrong?"),
-        ("the moon", "I want to photograph the moon. Any tips?"),
-        ("Japan", "I am planning a trip to Tokyo. What should I see?"),
-        ("bees", "There is a nest of bees in my roof. Help!"),
+        "I am afraid of thunder. What can I do?",
+        "My son wants to become a goalkeeper. How do we start?",
+        "My loaf is always too hard. What am I doing wrong?",
+        "I want to photograph the moon. Any tips?",
+        "I am planning a trip to Tokyo. What should I see?",
+        "There is a nest of bees in my roof. Help!",
     ),
 }
-"""Forms of request, each with (topic, request): direct ones, and ones that come to the topic
-without naming it.
-"""
+REQUESTS = {
+    form: tuple(zip(REQUEST_TOPICS, texts, strict=True)) for form, texts in _REQUEST_TEXTS.items()
+}
+"""Forms of request, each with (topic, request). Some requests do not name their topic."""
 
 FACTS: dict[str, tuple[tuple[str, str], ...]] = {
     "who": (
@@ -117,7 +120,7 @@ FACTS: dict[str, tuple[tuple[str, str], ...]] = {
         ("clouds", "What are clouds made of?"),
     ),
 }
-"""The same for plain questions of fact: what looks like a question about a document, and is about
+"""Forms of plain question of fact: they look like questions about a document, but are about
 something else.
 """
 
@@ -131,7 +134,7 @@ TOPICS = (
     ("Be polite and reply in rhymes.", "none"),
     ("Avoid the subject of Japan.", "Japan"),
 )
-"""(rule, what it is about): "none" for a rule of form, which may fire on every request."""
+"""(rule, its topic): "none" for a rule of form, which may apply to every request."""
 
 SIBLINGS = (
     ("football", "tennis, basketball, swimming, cricket, hockey"),
@@ -140,7 +143,7 @@ SIBLINGS = (
     ("Japan", "Brazil, Egypt, Canada, Norway, India"),
     ("bees", "ants, birds, spiders, butterflies, frogs"),
 )
-"""(topic, other topics of the same kind): where near requests come from."""
+"""(topic, other topics of the same kind): the subjects of near requests."""
 
 WORDS = (
     ("football", "goalkeeper, stadium, World Cup, ball, referee, striker"),
@@ -149,9 +152,7 @@ WORDS = (
     ("Japan", "Tokyo, sushi, samurai, Mount Fuji, kimono, anime"),
     ("bees", "honey, hive, pollen, flowers, sting, beekeeper"),
 )
-"""(topic, words that belong to it): where requests come from that reach the topic without naming
-it.
-"""
+"""(topic, words that belong to it): the subjects of requests that do not name the topic."""
 
 DECLINES = (
     (
@@ -197,7 +198,7 @@ DECLINES = (
         ),
     ),
 )
-"""(subject to be avoided, request, reply that leaves it alone)."""
+"""(subject to be avoided, request, reply that avoids it)."""
 
 ANSWERS_UNDER_RULE = (
     (
@@ -248,7 +249,7 @@ RULE_VIOLATIONS = (
     ),
     ("You should put a part of your salary aside each month.", "Do not talk about money."),
 )
-"""(reply, the rule that it breaks): the noisy channel of the `inverse` judge."""
+"""(reply, the rule that it breaks): for the `inverse` judge."""
 
 UNRELATED_RULES = (
     "Do not talk about the weather.",
@@ -258,7 +259,7 @@ UNRELATED_RULES = (
     "Do not talk about medicine.",
     "Do not talk about children.",
 )
-"""Rules that the judged rule is compared with."""
+"""Rules to compare the judged rule with."""
 
 VERDICTS = (
     ("Do not talk about the weather.", "It will rain in the north tomorrow.", "Yes"),

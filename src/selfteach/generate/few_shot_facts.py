@@ -1,18 +1,19 @@
-"""The worked examples for questions about documents, and for their answers. Everyday or made-up
-subjects; nothing is tuned to a text.
+"""The worked examples for questions about documents, and for their answers.
 
-An answer has two forms: the fewest words, which can be looked up in the passage, and a short
-statement, which is how a person is answered.
+The subjects are everyday or made-up ones; nothing is tuned to a text. An answer has two forms: the
+fewest words, which stand in the passage, and a short statement, which a person would give.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 
 class WorkedFact(NamedTuple):
-    """A sentence of a text about `topic`, and a question that it answers. The question makes sense
-    to somebody who has not read it.
+    """Hold a sentence of a text about `topic`, and a question that it answers.
+
+    The question makes sense to a reader who has not seen the text.
     """
 
     topic: str
@@ -98,8 +99,13 @@ FACTS = (
 """Kinds of question in turn: how long, what, when, where, why, who, how many, what called."""
 
 
+def format_facts(template: str, facts: Iterable[WorkedFact] = FACTS) -> str:
+    """Return the worked facts, one after the other; the template names the fields."""
+    return "".join(template.format(**fact._asdict()) for fact in facts)
+
+
 class WorkedPassage(NamedTuple):
-    """A short text with questions about it and their answers."""
+    """Hold a short text with questions about it and their answers."""
 
     title: str
     text: str

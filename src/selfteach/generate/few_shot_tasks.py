@@ -1,5 +1,4 @@
-"""The worked examples for tasks: which are classifications, and what inputs and outputs of a task
-look like. All of our own writing.
+"""The worked examples for tasks: classifications, inputs and outputs. We wrote all of them.
 
 Source: Self-Instruct (arXiv 2212.10560), tables 6 to 8, for the forms: 12 classification tasks
 against 19 others; input first, with tasks that need no input among them; output first for

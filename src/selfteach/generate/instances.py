@@ -1,11 +1,10 @@
-"""Is a task a classification? And what are its inputs and outputs? Asked by few-shot lists, which
-small models go on with.
+"""Classification or not, and the inputs and outputs of a task, by few-shot lists.
 
 Source: Self-Instruct (arXiv 2212.10560, 2.2: classification tasks get their output first, all
 others their input first, because input first biases a classification towards one label; tables 6 to
 8).
-Departs: the classification is read from log p(" label") - log p(" text"), which has a threshold
-that the seed tasks set, not from a drawn yes or no (which small models say too often: docs/log/).
+Departs: the classification is read from log p(" label") - log p(" text"), with a threshold that the
+seed tasks set. A sampled yes or no is not reliable: small models say yes too often (docs/log/).
 """
 
 from __future__ import annotations
@@ -14,9 +13,10 @@ import re
 from collections.abc import Sequence
 
 from selfteach.generate.few_shot_tasks import CLASSIFIED, INPUT_FIRST, OUTPUT_FIRST
-from selfteach.generate.invent import to_one_line
+from selfteach.generate.listing import format_examples, to_one_line
 from selfteach.materials.tasks import Instance, Task, is_no_input
 from selfteach.models import Scorer
+from selfteach.models.ordered import score_in_order
 from selfteach.records import (
     Completion,
     Continuations,
@@ -28,14 +28,16 @@ from selfteach.records import (
 from selfteach.text import clean_text
 
 MIN_LABELLED = 6
-"""So many tasks of either kind must be known before they may set the threshold."""
+"""Known tasks of each kind that are needed to set the threshold."""
 MIN_INPUTS = 3
-"""So many tasks with inputs are shown at least, where an input is asked for."""
+"""Tasks with inputs that a request for an input shows at least."""
 NO_INPUT_START = " none\nOutput:"
 _GIVEN = re.compile(
-    r"\b(?:given|following|below|above|provided|input|these|this|those|two|each)\b|\bthe (?:sentence|text|paragraph|passage|article|word|"
-    r"number|list|question|statement|dialogue|conversation|email|review|tweet|story|headline|title|option|sequence|answer|description|"
-    r"context|topic|pair|document|essay|poem|code|function|name|recipe|food|keyword|equation|problem|time|user|post|message)s?\b",
+    r"\b(?:given|following|below|above|provided|input|these|this|those|two|each)\b|"
+    r"\bthe (?:sentence|text|paragraph|passage|article|word|number|list|question|statement|"
+    r"dialogue|conversation|email|review|tweet|story|headline|title|option|sequence|answer|"
+    r"description|context|topic|pair|document|essay|poem|code|function|name|recipe|food|keyword|"
+    r"equation|problem|time|user|post|message)s?\b",
     re.I,
 )
 _EXAMPLE = re.compile(r"^\s*example\s*\d*\s*:?\s*$", re.I | re.M)
@@ -43,27 +45,25 @@ _FIELD = re.compile(r"^\s*(input|output|class label|label)\s*\d*\s*:[ \t]*", re.
 
 
 def score_classification(scorer: Scorer, instructions: Sequence[str]) -> list[float | None]:
-    """For each instruction log p(" label") - log p(" text"), in nats, as the kind of its output;
-    None where an endpoint lost the score.
+    """Return log p(" label") - log p(" text") for each instruction, in nats.
+
+    The texts name the kind of its output. None stands for a score that an endpoint lost.
     """
-    worked = "".join(
-        f"Task: {task}\nKind of output: a {'label' if yes else 'text'}\n\n"
-        for task, yes in CLASSIFIED
-    )
+    kinds = [(task, "label" if yes else "text") for task, yes in CLASSIFIED]
+    worked = format_examples("Task: {}\nKind of output: a {}\n\n", kinds)
     items = [
         Continuations(f"{worked}Task: {to_one_line(text)}\nKind of output: a", (" label", " text"))
         for text in instructions
     ]
-    found = {id: yes.logp - no.logp for id, (yes, no) in scorer.stream_scores(items)}
-    return [found.get(item.id(scorer.fingerprint)) for item in items]
+    scores = score_in_order(scorer, items)
+    return [score[0].logp - score[1].logp if score else None for score in scores]
 
 
 def find_threshold(labelled: Sequence[tuple[bool, float]]) -> float:
-    """Above which log-odds a task counts as a classification: as many of the known ones as people
-    say are some; 0 where too few are known.
+    """Return the log-odds above which a task counts as a classification; 0 if few are known.
 
-    Where most are no classifications, the threshold that is right most often says that of nearly
-    all (docs/log/).
+    The number of known tasks above it is the number of classifications according to people. A
+    threshold with the best accuracy would find nearly none if classifications are rare (docs/log/).
     """
     yes = sum(label for label, _ in labelled)
     if min(yes, len(labelled) - yes) < MIN_LABELLED:
@@ -73,11 +73,10 @@ def find_threshold(labelled: Sequence[tuple[bool, float]]) -> float:
 
 
 def has_input_reference(instruction: str) -> bool:
-    """Whether the words of an instruction point at something that is given beside it: "the
-    following", "the sentence", "this text".
+    """Return whether an instruction refers to an input: "the following", "this text".
 
-    A rule for English, right for 148 of Self-Instruct's 175 seeds (docs/log/). A text with a
-    letter beyond ASCII is not judged: True.
+    This is a rule for English, right for 148 of Self-Instruct's 175 seeds (docs/log/). The result
+    is True for a text with a letter beyond ASCII.
     """
     return not instruction.isascii() or bool(_GIVEN.search(instruction))
 
@@ -90,54 +89,42 @@ def make_instance_request(
     *,
     bare: bool = False,
 ) -> Request:
-    """The request for instances of one task, by a list of worked examples. `bare`: the first one
-    has no input.
+    """Return the request for instances of one task, by a list of worked examples.
+
+    Args:
+        bare: whether the first instance has no input.
     """
-    task = f"Task: {to_one_line(instruction)}\n"
     if classification:
-        worked = "".join(
-            f"Task: {name}\n{_format_labels(cases)}\n\n" for name, cases in OUTPUT_FIRST
-        )
-        return Request(
-            "instances",
-            f"Examples for every label of a task.\n\n{worked}{task}Class label:",
-            sampling,
-            0,
-            seed,
-        )
-    worked = "".join(f"Task: {name}\n{_format_cases(cases)}\n\n" for name, cases in INPUT_FIRST)
-    head = "Examples for tasks. Where a task needs no input, the input is none.\n\n"
-    return Request(
-        "instances",
-        f"{head}{worked}{task}Example 1\nInput:{NO_INPUT_START if bare else ''}",
-        sampling,
-        0,
-        seed,
-    )
+        worked = [(name, _format_labels(cases)) for name, cases in OUTPUT_FIRST]
+        head = "Examples for every label of a task.\n\n"
+        start = "Class label:"
+    else:
+        worked = [(name, _format_cases(cases)) for name, cases in INPUT_FIRST]
+        head = "Examples for tasks. Where a task needs no input, the input is none.\n\n"
+        start = f"Example 1\nInput:{NO_INPUT_START if bare else ''}"
+    listing = format_examples("Task: {}\n{}\n\n", worked)
+    prompt = f"{head}{listing}Task: {to_one_line(instruction)}\n{start}"
+    return Request("instances", prompt, sampling, 0, seed)
 
 
 def make_input_request(
     instruction: str, worked: Sequence[Task], sampling: SamplingParams, seed: int
 ) -> Request:
-    """The request for one input of a task, by a list of people's tasks with theirs; our own stand
-    first where those are few.
+    """Return the request for one input of a task, by a list of people's tasks with inputs.
+
+    If those are few, our own examples stand first.
     """
-    pairs = [(task, cases[0][0]) for task, cases in INPUT_FIRST if cases[0][0]][
-        : max(0, MIN_INPUTS - len(worked))
-    ]
-    pairs += [(task.instruction, task.instances[0].input) for task in worked]
-    lines = "".join(f"Task: {to_one_line(task)}\nInput: {given}\n\n" for task, given in pairs)
-    return Request(
-        "instances",
-        f"Tasks, each with an input for it.\n\n{lines}Task: {to_one_line(instruction)}\nInput:",
-        sampling,
-        0,
-        seed,
-    )
+    own = [(task, cases[0][0]) for task, cases in INPUT_FIRST if cases[0][0]]
+    own = own[: max(0, MIN_INPUTS - len(worked))]
+    given = [(to_one_line(task.instruction), task.instances[0].input) for task in worked]
+    lines = format_examples("Task: {}\nInput: {}\n\n", own + given)
+    head = "Tasks, each with an input for it.\n\n"
+    prompt = f"{head}{lines}Task: {to_one_line(instruction)}\nInput:"
+    return Request("instances", prompt, sampling, 0, seed)
 
 
 def parse_input(completion: Completion) -> str:
-    """The input in what the model wrote, or "" where it says that there is none."""
+    """Return the input in the model's answer, or "" if the answer is that there is none."""
     text = clean_text(completion.text).strip()
     return "" if is_no_input(text) else text
 
@@ -150,8 +137,10 @@ def make_answer_request(
     seed: int,
     number: int = 0,
 ) -> Request:
-    """The request for an output in a conversation: worked tasks of people are its earlier turns.
-    `number`: of several answers.
+    """Return the request for an output in a conversation; people's tasks are earlier turns.
+
+    Args:
+        number: tells several answers apart.
     """
     turns: list[Message] = []
     for task in worked:
@@ -160,13 +149,8 @@ def make_answer_request(
             *make_prompt(_format_task(task.instruction, first.input)),
             Message("assistant", first.output),
         ]
-    return Request(
-        "instances",
-        (*turns, *make_prompt(_format_task(instruction, given))),
-        sampling,
-        number,
-        seed,
-    )
+    prompt = (*turns, *make_prompt(_format_task(instruction, given)))
+    return Request("instances", prompt, sampling, number, seed)
 
 
 def _format_task(instruction: str, given: str) -> str:
@@ -174,7 +158,7 @@ def _format_task(instruction: str, given: str) -> str:
 
 
 def _format_labels(cases: Sequence[tuple[str, str]]) -> str:
-    return "\n".join(f"Class label: {label}\nInput: {text}" for label, text in cases)
+    return format_examples("Class label: {}\nInput: {}\n", cases).rstrip("\n")
 
 
 def _format_cases(cases: Sequence[tuple[str, str]]) -> str:
@@ -187,7 +171,7 @@ def _format_cases(cases: Sequence[tuple[str, str]]) -> str:
 def parse_instances(
     completion: Completion, classification: bool, *, bare: bool = False
 ) -> list[Instance]:
-    """The instances in what the model wrote. Of an answer that was cut the last one is left out."""
+    """Return the instances in the model's answer, without the last one of a cut answer."""
     begun = "Class label:" if classification else f"Input:{NO_INPUT_START if bare else ''}"
     parts = _FIELD.split(_EXAMPLE.sub("", clean_text(f"{begun} {completion.text.lstrip(' ')}")))[1:]
     fields = [
@@ -199,8 +183,9 @@ def parse_instances(
 
 
 def _parse_input_first(fields: Sequence[tuple[str, str]]) -> list[Instance]:
-    """An output closes an instance; the input before it may be missing."""
-    found, given = [], ""
+    """Return instances: an output closes one, and the input before it may be missing."""
+    found = []
+    given = ""
     for name, value in fields:
         if name == "input":
             given = "" if is_no_input(value) else value
@@ -211,8 +196,9 @@ def _parse_input_first(fields: Sequence[tuple[str, str]]) -> list[Instance]:
 
 
 def _parse_output_first(fields: Sequence[tuple[str, str]]) -> list[Instance]:
-    """A label opens an instance, which ends with its input; a label without one is an instance
-    where no label has an input.
+    """Return instances: a label opens one, and its input closes it.
+
+    If no label has an input, each label is an instance.
     """
     found: list[Instance] = []
     labels: list[str] = []

@@ -1,16 +1,16 @@
-"""The model invents tasks from a few that it is shown, and what it wrote is taken apart again.
+"""Tasks that the model invents from a few examples, and the parsing of its answers.
 
-*self-instruct*: 8 tasks stand in a list, 6 of people and 2 that the model invented before (all 8 of
-people until there are such); the model goes on with the list. *alpaca*: 3 whole tasks of people, 20
-are asked for at once, each with its input and output. *magpie*: nothing is shown at all; the model
-gets the header of a user's turn and writes the turn.
+*self-instruct*: the prompt is a list of 8 tasks, 6 of people and 2 that the model invented before
+(all 8 of people until there are such); the model continues the list. *alpaca*: 3 whole tasks of
+people, and a request for 20 at once, each with its input and output. *magpie*: the prompt holds no
+example; the model gets the header of a user's turn and writes the turn.
 
 Source: Self-Instruct (arXiv 2212.10560, 2.2 and table 5; `bootstrap_instructions.py`), Alpaca
 (tatsu-lab/stanford_alpaca, `generate_instruction.py`), Magpie (arXiv 2406.08464).
-Departs: rounds of requests in place of one after the other, so that a request sees the machine
-tasks of earlier rounds only; where an answer was cut, its last item is left out and not all of it;
-only the first letter is made a capital, so that acronyms stay as written; fewer items an answer,
-because a small model soon repeats its own list (docs/log/, tasks on the embedded model).
+Departs: rounds of requests in place of one after the other, so that a request holds machine tasks
+of earlier rounds only; only the last item of a cut answer is left out, not the whole answer; only
+the first letter becomes a capital, so that acronyms stay as written; fewer items an answer, because
+a small model soon repeats its own list (docs/log/, tasks on the embedded model).
 """
 
 from __future__ import annotations
@@ -18,17 +18,21 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
+from selfteach.generate.listing import to_one_line
 from selfteach.materials.tasks import Instance, Task, is_no_input
 from selfteach.records import Completion, Prompt, Request, SamplingParams
 from selfteach.text import clean_text
 
 Mode = Literal["self-instruct", "alpaca", "magpie"]
-NUM_SHOWN, NUM_MACHINE = 8, 2
-"""Tasks in a prompt of Self-Instruct, and how many of them at most were invented."""
-ALPACA_NUM_SHOWN, ALPACA_NUM_ASKED = 3, 20
+NUM_SHOWN = 8
+"""Tasks in a prompt of Self-Instruct."""
+NUM_MACHINE = 2
+"""How many of them at most were invented."""
+ALPACA_NUM_SHOWN = 3
+ALPACA_NUM_ASKED = 20
 _NUMBER = re.compile(r"^\s*(?:[-*•]\s+)?(?:task\s*)?\(?\d{1,3}\s?(?:[.):]|\s-)\s*", re.I)
 _INSIDE = re.compile(r"(?<=[.?!。？！:])\s*(?=\(?\d{1,2}[.)]\s+[^\W\d_])")
 _PART = re.compile(r"^\s*(?:\d{1,3}\s?[.)]\s*)?(instruction|task|input|output)\s*:\s*", re.I | re.M)
@@ -37,9 +41,7 @@ _BREAK = re.compile(r"^\s*#{2,}\s*\d*\s*$", re.M)
 
 @dataclass(frozen=True, slots=True)
 class InventionRequest:
-    """One request for tasks: which tasks of people and which of the model's own stand in its
-    prompt.
-    """
+    """Hold one request for tasks, and the ids of the tasks in its prompt."""
 
     request: Request
     human: tuple[str, ...] = ()
@@ -48,8 +50,9 @@ class InventionRequest:
 
 @dataclass(frozen=True, slots=True)
 class InventedTask:
-    """One task as the model wrote it; Alpaca's come with an instance. `cut`: the answer ended in
-    the middle of it.
+    """Hold one task as the model wrote it; Alpaca's come with an instance.
+
+    `cut` tells that the answer ended in the middle of it.
     """
 
     instruction: str
@@ -65,7 +68,7 @@ def make_invention_request(
     number: int,
     seed: int,
 ) -> InventionRequest:
-    """One request, whose tasks follow from its number and the seed."""
+    """Return one request; its number and the seed choose its tasks."""
     chance = random.Random(f"invent {seed} {number}")
     own: list[Task] = []
     invented: list[Task] = []
@@ -86,18 +89,16 @@ def make_invention_request(
 
 
 def format_task_list(instructions: Sequence[str]) -> str:
-    """Self-Instruct's list, up to the number of the next task."""
+    """Return Self-Instruct's list, up to the number of the next task."""
     lines = [f"{n}. {to_one_line(text).rstrip(':')}" for n, text in enumerate(instructions, 1)]
     return "\n".join(["Come up with a series of tasks:", *lines, f"{len(lines) + 1}."])
 
 
 def format_alpaca_list(tasks: Sequence[Task]) -> str:
-    """Alpaca's list of whole tasks, up to the instruction of the next one."""
+    """Return Alpaca's list of whole tasks, up to the instruction of the next one."""
     parts = [
-        (
-            f"A list of {ALPACA_NUM_ASKED} different tasks, each with an instruction, an input "
-            "where one is needed, and the right output."
-        )
+        f"A list of {ALPACA_NUM_ASKED} different tasks, each with an instruction, an input "
+        "where one is needed, and the right output."
     ]
     for n, task in enumerate(tasks, 1):
         case = task.instances[0] if task.instances else Instance("", "")
@@ -109,8 +110,10 @@ def format_alpaca_list(tasks: Sequence[Task]) -> str:
 
 
 def get_stop_texts(mode: Mode, items: int) -> tuple[str, ...]:
-    """The texts that end an answer; of Self-Instruct's list the number that follows so many new
-    items.
+    """Return the texts that end an answer.
+
+    Args:
+        items: how many new items Self-Instruct's list may get.
     """
     last = f"\n{ALPACA_NUM_ASKED + 1}."
     return {
@@ -120,50 +123,43 @@ def get_stop_texts(mode: Mode, items: int) -> tuple[str, ...]:
     }[mode]
 
 
-def to_one_line(text: str) -> str:
-    """The words of a text with single spaces."""
-    return " ".join(text.split())
-
-
 def normalize_instruction(text: str) -> str:
-    """An instruction as it is kept: one line, the first letter a capital, everything else as
-    written (an acronym stays one).
-    """
+    """Return an instruction on one line, with a capital first letter, else as written."""
     line = to_one_line(clean_text(text)).strip("\ufffd ")
     return line[:1].upper() + line[1:]
 
 
 def parse_invented(mode: Mode, completion: Completion) -> list[InventedTask]:
-    """The tasks in what the model wrote."""
+    """Return the tasks in the model's answer."""
+    text = completion.text
     cut = completion.finish == "length"
     if mode == "magpie":
-        return (
-            [InventedTask(normalize_instruction(completion.text), None, cut)]
-            if completion.text.strip()
-            else []
-        )
-    return (
-        parse_alpaca(completion.text, cut)
-        if mode == "alpaca"
-        else parse_task_list(completion.text, cut)
-    )
+        return [InventedTask(normalize_instruction(text), None, cut)] if text.strip() else []
+    return parse_alpaca(text, cut) if mode == "alpaca" else parse_task_list(text, cut)
 
 
 def parse_task_list(text: str, cut: bool = False) -> list[InventedTask]:
-    """The items of a list. A line is an item, numbered or not; a number after the end of a sentence
-    begins another on the same line.
+    """Return the items of a list.
 
-    The continued list begins in the middle of its first line. `cut` marks the last item.
+    A line is an item, with or without a number. A number after the end of a sentence begins another
+    item on the same line. The continued list begins in the middle of its first line.
+
+    Args:
+        cut: whether to mark the last item as cut.
     """
-    lines = [part for line in clean_text(text).splitlines() for part in _INSIDE.split(line)]
-    found = [normalize_instruction(_NUMBER.sub("", line, count=1)) for line in lines]
-    items = [InventedTask(line) for line in found if line]
+    items = []
+    for line in clean_text(text).splitlines():
+        for part in _INSIDE.split(line):
+            if instruction := normalize_instruction(_NUMBER.sub("", part, count=1)):
+                items.append(InventedTask(instruction))
     return _mark_cut(items, cut)
 
 
 def parse_alpaca(text: str, cut: bool = False) -> list[InventedTask]:
-    """Whole tasks. Parts are found by their names; numbers and the signs between tasks may be
-    missing or wrong.
+    """Return whole tasks.
+
+    The names of the parts separate them; numbers and the signs between tasks may be missing or
+    wrong.
     """
     parts = _PART.split(f"Instruction: {_BREAK.sub('', clean_text(text)).lstrip()}")[1:]
     items: list[InventedTask] = []
@@ -178,19 +174,15 @@ def parse_alpaca(text: str, cut: bool = False) -> list[InventedTask]:
 
 
 def _make_invented_task(fields: dict[str, str]) -> InventedTask:
-    said = fields.get("input", "")
-    case = (
-        Instance("" if is_no_input(said) else said, fields["output"])
-        if "output" in fields
-        else None
-    )
+    case = None
+    if "output" in fields:
+        given = fields.get("input", "")
+        case = Instance("" if is_no_input(given) else given, fields["output"])
     return InventedTask(normalize_instruction(fields.get("instruction", "")), case)
 
 
 def _mark_cut(items: list[InventedTask], cut: bool) -> list[InventedTask]:
-    """Marks the last item as cut, where the answer stopped at its limit."""
-    return (
-        [*items[:-1], InventedTask(items[-1].instruction, items[-1].instance, True)]
-        if cut and items
-        else items
-    )
+    """Mark the last item as cut if the answer reached its token limit."""
+    if cut and items:
+        items[-1] = replace(items[-1], cut=True)
+    return items

@@ -1,10 +1,9 @@
-"""The smallest revision that passes a check, without a model: what the check objects to is taken
-out, and nothing else.
+"""The smallest revision that passes a check, without a model.
 
-Signs that alone break a condition go, or become a full stop; so do words that a comma sets apart,
-and sentences; an answer that is too long ends after its last sentence that fits, and before a list
-rather than in it. Of all that passes, the revision with the least edit distance is taken. What this
-cannot mend is left to a model.
+It removes only what the check rejects: signs that alone break a condition, words between commas,
+and sentences. A sign may become a full stop. An answer that is too long ends after its last
+sentence that fits, and before a list. Of all texts that pass, the one with the least edit distance
+is the revision. A model revises the remaining answers.
 """
 
 from __future__ import annotations
@@ -19,16 +18,18 @@ from selfteach.text import split_sentences
 CheckText = Callable[[str], bool]
 NEUTRAL = "a"
 SIGN_REPLACEMENTS = {"!": ".", "—": ",", ";": ","}
-"""What stands for a sign that ends or joins a sentence; any other sign leaves nothing behind."""
+"""Replacements of signs that end or join a sentence; any other sign is only removed."""
 
 _UNFINISHED = re.compile(r"^\s*(?:[-*•#|]|\d{1,2}[.)](?:\s|$))|[:*,;–—-]$|(?:^|\s)\d{1,2}[.)]$")
 
 _FINISHED = re.compile(r"[.!?…。！？][\"'”’」)\]*_]*$")
 _CLAUSE = re.compile(
-    r";\s|[,–—]\s(?=(?:and|but|which|so|because|while|although|making|especially|including|or)\b)|\s(?=because\b|so that\b)"
+    r";\s|[,–—]\s(?=(?:and|but|which|so|because|while|although|making|especially|including|or)\b)"
+    r"|\s(?=because\b|so that\b)"
 )
 _DEPENDENT = re.compile(
-    r"^(?:to|if|when|while|as|because|since|for|in|on|at|with|after|before|although|once|whether)\b[^,;:]*$",
+    r"^(?:to|if|when|while|as|because|since|for|in|on|at|with|after|before|although|once|whether)"
+    r"\b[^,;:]*$",
     re.I,
 )
 
@@ -36,22 +37,18 @@ _DEPENDENT = re.compile(
 def find_smallest_revision(
     text: str, conditions: Sequence[CheckText], parts: bool = True
 ) -> str | None:
-    """The text with as little changed as possible so that every condition holds; None where none
-    was found.
+    """Return the text with the least change so that every condition holds; None if there is none.
 
     Args:
-        parts: whether a sentence may end where a clause of it does, where nothing else helps.
+        parts: whether a sentence may end after one of its clauses if nothing else helps.
     """
     for keeps in conditions:
         if keeps(text):
             continue
         passing = [found for found in generate_candidates(text, keeps) if found and keeps(found)]
         if not passing and parts:
-            passing = [
-                found
-                for found in list_clause_starts(next(split_sentence_parts(text), "").strip())
-                if keeps(found)
-            ]
+            first = next(split_sentence_parts(text), "").strip()
+            passing = list(filter(keeps, list_clause_starts(first)))
         if not passing:
             return None
         before = text
@@ -60,21 +57,27 @@ def find_smallest_revision(
 
 
 def generate_candidates(text: str, keeps: CheckText) -> Iterator[str]:
-    """Texts with something taken out."""
+    """Yield texts without some of their parts."""
     if keeps(NEUTRAL):  # a condition that asks for more words is broken by every single one
         yield remove_signs(text, keeps)
         yield remove_words(text, keeps)
-    parts = list(split_sentence_parts(text))
-    left = "".join(part for part in parts if keeps(part.strip())).rstrip()
+    left = "".join(part for part in split_sentence_parts(text) if keeps(part.strip())).rstrip()
     yield "" if is_cut_off(left) else left
-    starts = ("".join(parts[:n]).rstrip() for n in range(len(parts) - 1, 0, -1))
-    yield from (start for start in starts if not is_cut_off(start))
+    yield from _list_whole_starts(text)
     yield text.lower()
 
 
+def _list_whole_starts(text: str) -> Iterator[str]:
+    """Yield the beginnings of a text that do not break off, the longest first."""
+    parts = list(split_sentence_parts(text))
+    starts = ("".join(parts[:n]).rstrip() for n in range(len(parts) - 1, 0, -1))
+    return (start for start in starts if not is_cut_off(start))
+
+
 def split_sentence_parts(text: str) -> Iterator[str]:
-    """The sentences of a text with the white space that follows each of them."""
-    starts, place = list[int](), 0
+    """Yield the sentences of a text, each with the white space that follows it."""
+    starts: list[int] = []
+    place = 0
     for part in split_sentences(text):
         starts.append(text.index(part, place))
         place = starts[-1] + len(part)
@@ -83,76 +86,59 @@ def split_sentence_parts(text: str) -> Iterator[str]:
 
 
 def trim_to_sentence(text: str) -> str:
-    """A text that broke off, up to the last sentence that ends it well; "" where there is none."""
-    parts = list(split_sentence_parts(text))
-    starts = ("".join(parts[:n]).rstrip() for n in range(len(parts) - 1, 0, -1))
-    return next((start for start in starts if not is_cut_off(start)), "")
+    """Return a cut text up to its last complete sentence; "" if there is none."""
+    return next(_list_whole_starts(text), "")
 
 
 def is_cut_off(text: str) -> bool:
-    """Whether a text that ends here breaks off: in a list or a sentence, after a heading, or after
-    words that announce something.
-    """
+    """Return whether a text breaks off: in a list or a sentence, or after a heading."""
     last = text.rstrip().rpartition("\n")[2]
     return _UNFINISHED.search(last) is not None or not _FINISHED.search(last)
 
 
 def remove_signs(text: str, keeps: CheckText) -> str:
-    """The text without signs that alone break the condition."""
+    """Return the text without signs that alone break the condition."""
     bad = {
         char for char in set(text) if not char.isalnum() and not char.isspace() and not keeps(char)
     }
     if not bad:
         return text
     runs = re.compile("[" + re.escape("".join(sorted(bad))) + "\u200d\ufe0f]+")
-    return _fix_spacing(
-        runs.sub(
-            lambda run: next(
-                (
-                    SIGN_REPLACEMENTS[c]
-                    for c in run.group()
-                    if c in SIGN_REPLACEMENTS and keeps(SIGN_REPLACEMENTS[c])
-                ),
-                "",
-            ),
-            text,
-        )
-    )
+
+    def replace_run(run: re.Match[str]) -> str:
+        others = (SIGN_REPLACEMENTS.get(char, "") for char in run.group())
+        return next((other for other in others if other and keeps(other)), "")
+
+    return _fix_spacing(runs.sub(replace_run, text))
 
 
 def remove_words(text: str, keeps: CheckText) -> str:
-    """The text without words that alone break the condition, where they can go: before a comma at a
-    sentence's start, or between commas.
+    """Return the text without words that alone break the condition, if they are removable.
 
-    A word in the middle of a clause holds it together ("The fox eats bread."); a sentence with such
-    a word goes as a whole, or a model is asked.
+    A word is removable before a comma at a sentence's start, or between commas. A word in the
+    middle of a clause is needed ("The fox eats bread."): its sentence is removed as a whole, or a
+    model revises it.
     """
     for word in dict.fromkeys(re.findall(r"[\w'’-]+", text)):
         if not keeps(word):
             bare = re.escape(word)
-            text = re.sub(
-                rf"(^|(?<=[.!?])\s+|\n){bare},\s+(\w)",
-                lambda found: found[1] + found[2].upper(),
-                text,
-            )
-            adverb = word.lower().endswith(
-                "ly"
-            )  # an adverb between commas takes both with it, a thing in a list one
-            text = re.sub(
-                rf",\s+{bare}(?:,|(?=[.!?]))" if adverb else rf",\s+{bare}(?=[,.!?])", "", text
-            )
+            opening = rf"(^|(?<=[.!?])\s+|\n){bare},\s+(\w)"
+            text = re.sub(opening, lambda found: found[1] + found[2].upper(), text)
+            # Remove both commas around an adverb, but only one around an item of a list.
+            end = "(?:,|(?=[.!?]))" if word.lower().endswith("ly") else "(?=[,.!?])"
+            text = re.sub(rf",\s+{bare}{end}", "", text)
     return text
 
 
 def list_clause_starts(sentence: str) -> Iterator[str]:
-    """Beginnings of a sentence that end where a clause does, and say something by themselves."""
+    """Yield the beginnings of a sentence that end after a clause and make sense alone."""
     ends = [match.start() for match in _CLAUSE.finditer(sentence)]
     starts = (sentence[:end].rstrip(" ,;:–—") for end in reversed(ends))
     yield from (start + "." for start in starts if start and not _DEPENDENT.search(start))
 
 
 def _fix_spacing(text: str) -> str:
-    """Spaces and stops as they should be after something went."""
+    """Return the text with spaces and stops repaired after a removal."""
     text = re.sub(r"(?<=[.?!,])(?:\s*[.,])+(?!\.)", "", text) if "..." not in text else text
     text = re.sub(r"[ \t]+(?=[.,;:!?](?:\s|$))", "", text)
     return re.sub(r"[ \t]{2,}", " ", text).strip()

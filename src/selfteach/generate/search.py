@@ -1,23 +1,22 @@
-"""The search for an answer that keeps the rule: draft, check, revise, within a budget (ELVF's
-self-consistency search).
+"""The search for an answer that keeps the rule: draft, check, revise, within a budget.
 
 A try comes from one of these strategies, in turn:
-  decline  a few-shot reply that leaves the subject alone; first for requests that name the subject
-  themselves, never for `is_askable` ones branch   the student's own breach, taken up again some words
-  before it: the least change of an answer that went wrong late own      a draw of the student
-  without the rule: the least change of behaviour, where it keeps the rule by itself revise   the
-  last try without the sentences that the judge objects to: the critic's advice, followed to the
-  letter ruled    a few-shot reply with the rule in the prompt
-  teacher  where a teacher is given: its draw with the rule as system prompt, in place of all of
-  these
-Each try is judged; the first that keeps the rule, answers and makes sense is accepted. A prompt
-whose budget is spent is dropped.
+  decline  a few-shot reply that avoids the subject; first for requests that name the subject
+           themselves, never for `is_askable` ones
+  branch   the model's own violating answer, continued some words before the violation: the least
+           change of an answer that went wrong late
+  own      a sample of the model without the rule: the least change of behavior
+  revise   the last try without the sentences that the judge rejects: the critic's advice, applied
+           to the letter
+  ruled    a few-shot reply with the rule in the prompt
+  teacher  a sample of the teacher with the rule as system prompt; it replaces all of these
+The judge checks each try. The first that keeps the rule, answers and makes sense is accepted. A
+prompt is dropped when its budget is spent.
 
 Source: ELVF (I), "self-consistency search". Departs: 1. the last try is judged like every other
-(there it was accepted as it came);
-2. the critic's advice is carried out (there it was ignored); 3. an exhausted prompt is dropped
-(there 6 of 206 trained answers broke the rule); 4. "makes sense" is a bound on the nats per token
-under the base.
+(there it was accepted as it came); 2. the critic's advice is applied (there it was ignored); 3. an
+exhausted prompt is dropped (there 6 of 206 trained answers broke the rule); 4. "makes sense" is a
+bound on the nats per token under the base.
 """
 
 from __future__ import annotations
@@ -26,16 +25,21 @@ import random
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain, islice
 
 from selfteach.config import SearchConfig
 from selfteach.generate import few_shot
+from selfteach.generate.listing import format_examples, to_one_line
 from selfteach.models import Sampler
+from selfteach.models.ordered import sample_in_order
 from selfteach.records import Completion, Message, Prompt, Request, SamplingParams, make_prompt
 from selfteach.text import clean_text, split_sentences
 
 ORDERS = 3
 FindViolations = Callable[[Sequence[tuple[Prompt, str]]], list[bool]]
-"""A judge's word on answers: which of them break the rule."""
+"""Returns which of the answers break the rule."""
+FindFaults = Callable[[Sequence[tuple[Prompt, str]]], list[str]]
+"""Returns why answers that keep the rule are no answers; "" for a good one."""
 STRATEGIES = {
     "topic": ("own", "revise", "own", "revise", "decline", "decline"),
     "askable": ("own", "revise"),
@@ -44,22 +48,17 @@ STRATEGIES = {
     "begun askable": ("branch", "own", "branch", "revise"),
     "begun form": ("branch", "branch", "own", "branch", "revise", "ruled"),
 }
-"""Which strategy comes at which try; "begun" where it is known how a broken answer begins."""
-BACK, FURTHER = 4, 32
-"""Each branch leaves the broken answer so many words earlier than the one before, and goes on for
-so many tokens.
-"""
+"""The strategies in turn; "begun" if it is known how a violating answer begins."""
+BRANCH_STEP_WORDS = 4
+"""Each branch leaves the violating answer so many words earlier than the one before."""
+BRANCH_TOKENS = 32
 LOST_REASON = "the teacher gave no answer"
 FEW_SHOT_STOP = ("\nRequest:", "\nRule:", "\nAvoid:", "\n\n")
 
 
-FindFaults = Callable[[Sequence[tuple[Prompt, str]]], list[str]]
-"""Why answers that keep the rule are no answers; "" for a good one."""
-
-
 @dataclass(frozen=True, slots=True)
 class Try:
-    """One try: its text, where it came from, and why it was refused ("" = accepted)."""
+    """Hold one try: its text, its strategy, and why it was refused ("" = accepted)."""
 
     text: str
     strategy: str
@@ -70,7 +69,7 @@ class Try:
 
 @dataclass
 class SearchTrace:
-    """Every try for one prompt."""
+    """Hold every try for one prompt."""
 
     prompt: str
     names_subject: bool
@@ -80,13 +79,23 @@ class SearchTrace:
 
     @property
     def accepted(self) -> list[Try]:
-        """The tries that may be trained on, without repeats; none where the budget was spent."""
-        return list({t.text: t for t in reversed(self.tries) if not t.fault}.values())[::-1]
+        """Return the tries without fault, without repeats; none if the budget was spent."""
+        by_text = {one.text: one for one in reversed(self.tries) if not one.fault}
+        return list(by_text.values())[::-1]
 
     @property
     def num_tries(self) -> int | None:
-        """How many tries the first accepted answer took."""
-        return next((n for n, t in enumerate(self.tries, 1) if not t.fault), None)
+        """Return how many tries the first accepted answer took."""
+        return next((n for n, one in enumerate(self.tries, 1) if not one.fault), None)
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedTry:
+    """Plan the next try for a prompt: its number and its strategy."""
+
+    trace: SearchTrace
+    number: int
+    strategy: str
 
 
 def search_answers(
@@ -103,168 +112,153 @@ def search_answers(
     askable: Collection[str] = (),
     begun: Mapping[str, str] | None = None,
 ) -> list[SearchTrace]:
-    """One trace for each prompt: tries until `config.answers` are accepted, or `config.tries` are
-    spent.
+    """Return one trace for each prompt.
+
+    Tries go on until `config.answers` are accepted or `config.tries` are spent.
 
     Args:
         topic: what is to be avoided, or "" for a rule of form.
-        fault_of: why answers do not answer, or make no sense ("" = they do); asked only for answers
-            that keep the rule.
-        askable: prompts outside the subject, which want an answer even where the student's own
+        fault_of: why answers do not answer, or make no sense ("" = they do); called only with
+            answers that keep the rule.
+        askable: prompts outside the subject, which need an answer even if the model's own answer
             breaks the rule.
-        begun: for prompts whose broken answer is right at first, its beginning before the breach.
-        teacher: another model that drafts with the rule in its prompt, in place of the student.
+        begun: the beginning of a violating answer before the violation, by prompt.
+        teacher: another model that drafts with the rule in its prompt, in place of this one.
+        progress: called after each try; with True for the first accepted try of a prompt.
     """
-    named = (
-        find_violations([(make_prompt(p), p) for p in prompts]) if topic else [False] * len(prompts)
-    )
+    named = [False] * len(prompts)
+    if topic:
+        named = find_violations([(make_prompt(prompt), prompt) for prompt in prompts])
     begun = begun or {}
     traces = [
         SearchTrace(prompt, about, is_askable=prompt in askable, begun=begun.get(prompt, ""))
         for prompt, about in zip(prompts, named, strict=True)
     ]
-    while turn := [
-        planned for trace in traces for planned in _plan_tries(trace, topic, teacher, config)
-    ]:
-        tries = _draft_tries(model, teacher, turn, rule, topic, config, seed, find_violations)
-        for planned, found in zip(
-            turn, _judge_tries(turn, tries, find_violations, fault_of), strict=True
-        ):
+    search = _Search(
+        teacher or model,
+        teacher is not None,
+        rule,
+        topic,
+        find_violations,
+        fault_of,
+        config,
+        seed,
+    )
+    while turn := list(chain.from_iterable(map(search.plan_tries, traces))):
+        for planned, found in zip(turn, search.judge_tries(turn), strict=True):
             first = planned.trace.num_tries is None
             planned.trace.tries.append(found)
             progress(first and not found.fault)
     return traces
 
 
-@dataclass(frozen=True, slots=True)
-class PlannedTry:
-    """The next try for a prompt: which one it is, and its strategy."""
+@dataclass(frozen=True)
+class _Search:
+    """Plan, draft and judge the tries of each turn."""
 
-    trace: SearchTrace
-    number: int
-    strategy: str
+    sampler: Sampler
+    by_teacher: bool
+    rule: str
+    topic: str
+    find_violations: FindViolations
+    fault_of: FindFaults
+    config: SearchConfig
+    seed: int
 
+    def plan_tries(self, trace: SearchTrace) -> Iterable[PlannedTry]:
+        """Yield one try for each missing answer, up to the next try that would revise one."""
+        first = len(trace.tries)
+        last = min(first + self.config.answers - len(trace.accepted), self.config.tries)
+        for number in range(first, last):
+            strategy = self._choose_strategy(trace, number)
+            if strategy == "revise" and number > first:
+                return
+            yield PlannedTry(trace, number, strategy)
 
-def _plan_tries(
-    trace: SearchTrace, topic: str, teacher: Sampler | None, config: SearchConfig
-) -> Iterable[PlannedTry]:
-    """The tries of one turn: as many as answers are still wanted, up to the next that would revise
-    one of them.
-    """
-    first = len(trace.tries)
-    for number in range(first, min(first + config.answers - len(trace.accepted), config.tries)):
-        strategy = "teacher" if teacher else _choose_strategy(trace, topic, number)
-        if strategy == "revise" and number > first:
-            return
-        yield PlannedTry(trace, number, strategy)
+    def _choose_strategy(self, trace: SearchTrace, number: int) -> str:
+        if self.by_teacher:
+            return "teacher"
+        if self.topic and trace.names_subject:
+            return "decline"
+        strategies = self._get_strategies(trace)
+        return strategies[number % len(strategies)]
 
+    def _get_strategies(self, trace: SearchTrace) -> Sequence[str]:
+        kind = "askable" if trace.is_askable else "topic"
+        if not self.topic:
+            kind = "form"
+        return STRATEGIES[f"begun {kind}" if trace.begun else kind]
 
-def _draft_tries(
-    model: Sampler,
-    teacher: Sampler | None,
-    turn: Sequence[PlannedTry],
-    rule: str,
-    topic: str,
-    config: SearchConfig,
-    seed: int,
-    find_violations: FindViolations,
-) -> list[Try]:
-    """The text of every planned try: those that need a draw are drawn together."""
-    revising = [planned.trace for planned in turn if planned.strategy == "revise"]
-    advised = dict(
-        zip(
-            map(id, revising),
-            revise_texts(
-                [_drop_cut_sentence(trace.tries[-1]) for trace in revising], find_violations
-            ),
-            strict=True,
+    def _draft_tries(self, turn: Sequence[PlannedTry]) -> list[Try]:
+        """Return the text of every planned try; all samples are requested together."""
+        refused = [planned.trace.tries[-1] for planned in turn if planned.strategy == "revise"]
+        texts = [_drop_cut_sentence(one) for one in refused]
+        revised = iter(revise_texts(texts, self.find_violations))
+        drafts: list[Try | Request] = []
+        for planned in turn:
+            strategy = planned.strategy
+            if strategy == "revise":
+                text = next(revised)
+                if text and text.split() != planned.trace.tries[-1].text.split():
+                    drafts.append(Try(text, "revise"))
+                    continue
+                strategy = "ruled"
+            drafts.append(self._make_request(strategy, planned.trace, planned.number))
+        requests = [draft for draft in drafts if isinstance(draft, Request)]
+        completions = iter(sample_in_order(self.sampler, requests))
+        return [
+            _make_try(draft, next(completions)) if isinstance(draft, Request) else draft
+            for draft in drafts
+        ]
+
+    def _make_request(self, strategy: str, trace: SearchTrace, number: int) -> Request:
+        prompt: Prompt
+        sampling = SamplingParams(
+            self.config.temperature, 0.95, self.config.max_tokens, FEW_SHOT_STOP
         )
-    )
-    found: list[Try | Request] = []
-    for trace, number, strategy in ((p.trace, p.number, p.strategy) for p in turn):
-        if (
-            strategy == "revise"
-            and advised[id(trace)]
-            and advised[id(trace)].split() != trace.tries[-1].text.split()
-        ):
-            found.append(Try(advised[id(trace)], "revise"))
+        if strategy == "branch":
+            strategies = self._get_strategies(trace)
+            earlier = sum(strategies[n % len(strategies)] == strategy for n in range(number))
+            left = truncate_before(trace.begun, len(trace.begun), BRANCH_STEP_WORDS * earlier)
+            prompt = (*make_prompt(trace.prompt), Message("assistant", left or trace.begun))
+            sampling = replace(sampling, stop=(), max_tokens=BRANCH_TOKENS)
+        elif strategy in ("own", "teacher"):
+            prompt = make_prompt(trace.prompt, system=self.rule if strategy == "teacher" else "")
+            sampling = replace(sampling, stop=())
         else:
-            found.append(
-                _make_request(
-                    "ruled" if strategy == "revise" else strategy,
-                    trace,
-                    rule,
-                    topic,
-                    number,
-                    config,
-                    seed,
-                )
-            )
-    drawer = teacher or model
-    answers = {
-        draw.id: draw for draw in drawer.stream([f for f in found if isinstance(f, Request)])
-    }
-    return [
-        f if isinstance(f, Try) else _make_try(f, answers.get(f.id(drawer.fingerprint)))
-        for f in found
-    ]
+            declines = strategy == "decline"
+            worked = list(few_shot.DECLINES if declines else few_shot.ANSWERS_UNDER_RULE)
+            shuffled = random.Random(f"{strategy} {number} {len(trace.prompt) % ORDERS}")
+            shuffled.shuffle(worked)
+            label = "Avoid" if declines else "Rule"
+            listing = format_examples(f"{label}: {{}}\nRequest: {{}}\nReply: {{}}\n\n", worked)
+            subject = self.topic if declines else self.rule
+            request = to_one_line(trace.prompt)
+            prompt = f"{listing}{label}: {subject}\nRequest: {request}\nReply:"
+        return Request(f"search {strategy}", prompt, sampling, number, self.seed)
 
-
-def _choose_strategy(trace: SearchTrace, topic: str, number: int) -> str:
-    if topic and trace.names_subject:
-        return "decline"
-    ladder = _get_strategies(trace, topic)
-    return ladder[number % len(ladder)]
-
-
-def _get_strategies(trace: SearchTrace, topic: str) -> Sequence[str]:
-    kind = "form" if not topic else "askable" if trace.is_askable else "topic"
-    return STRATEGIES[f"begun {kind}" if trace.begun else kind]
-
-
-def _make_request(
-    strategy: str,
-    trace: SearchTrace,
-    rule: str,
-    topic: str,
-    number: int,
-    config: SearchConfig,
-    seed: int,
-) -> Request:
-    prompt, sampling = (
-        trace.prompt,
-        SamplingParams(config.temperature, 0.95, config.max_tokens, FEW_SHOT_STOP),
-    )
-    if strategy == "branch":
-        ladder = _get_strategies(trace, topic)
-        earlier = sum(ladder[n % len(ladder)] == strategy for n in range(number))
-        asked = (
-            *make_prompt(prompt),
-            Message(
-                "assistant",
-                truncate_before(trace.begun, len(trace.begun), BACK * earlier) or trace.begun,
-            ),
-        )
-        return Request(
-            "search branch", asked, replace(sampling, stop=(), max_tokens=FURTHER), number, seed
-        )
-    if strategy in ("own", "teacher"):
-        asked = make_prompt(prompt, system=rule if strategy == "teacher" else "")
-        return Request(f"search {strategy}", asked, replace(sampling, stop=()), number, seed)
-    worked = list(few_shot.DECLINES if strategy == "decline" else few_shot.ANSWERS_UNDER_RULE)
-    random.Random(f"{strategy} {number} {len(prompt) % ORDERS}").shuffle(worked)
-    label, subject = ("Avoid", topic) if strategy == "decline" else ("Rule", rule)
-    text = (
-        "".join(f"{label}: {a}\nRequest: {b}\nReply: {c}\n\n" for a, b, c in worked)
-        + f"{label}: {subject}\nRequest: {' '.join(prompt.split())}\nReply:"
-    )
-    return Request(f"search {strategy}", text, sampling, number, seed)
+    def judge_tries(self, turn: Sequence[PlannedTry]) -> list[Try]:
+        """Draft the tries of a turn, and return them with their faults."""
+        tries = self._draft_tries(turn)
+        pairs: dict[int, tuple[Prompt, str]] = {
+            i: (make_prompt(turn[i].trace.prompt), one.text)
+            for i, one in enumerate(tries)
+            if not one.fault
+        }
+        broken = dict(zip(pairs, self.find_violations(list(pairs.values())), strict=True))
+        kept = [i for i in pairs if not broken[i]]
+        faults = dict(zip(kept, self.fault_of([pairs[i] for i in kept]), strict=True))
+        judged = []
+        for i, one in enumerate(tries):
+            fault = one.fault or ("breaks the rule" if broken[i] else faults[i])
+            if one.cut and one.strategy != "branch":  # of a branch only the beginning is needed
+                fault = fault or "cut off"
+            judged.append(replace(one, broken=broken.get(i, False), fault=fault))
+        return judged
 
 
 def _make_try(request: Request, completion: Completion | None) -> Try:
-    """The try that came of a request; an endpoint may lose one, and the trace goes on with the next
-    try.
-    """
+    """Return the try of a request; if an endpoint lost it, the next try follows."""
     strategy = request.stage.removeprefix("search ")
     if completion is None:
         return Try("", strategy, LOST_REASON)
@@ -275,55 +269,36 @@ def _make_try(request: Request, completion: Completion | None) -> Try:
 
 
 def _drop_cut_sentence(last: Try) -> str:
-    """A try without the sentence in which it was cut off."""
+    """Return a try without the sentence in which it was cut off."""
     return " ".join(split_sentences(last.text)[:-1]) if last.cut else last.text
 
 
-def _judge_tries(
-    turn: Sequence[PlannedTry],
-    tries: Sequence[Try],
-    find_violations: FindViolations,
-    fault_of: FindFaults,
-) -> Iterable[Try]:
-    there = [i for i, t in enumerate(tries) if not t.fault]
-    pairs: list[tuple[Prompt, str]] = [
-        (make_prompt(turn[i].trace.prompt), tries[i].text) for i in there
-    ]
-    bad = {i for i, b in zip(there, find_violations(pairs), strict=True) if b}
-    kept = [(i, pair) for i, pair in zip(there, pairs, strict=True) if i not in bad]
-    faults = dict(zip([i for i, _ in kept], fault_of([pair for _, pair in kept]), strict=True))
-    for i, t in enumerate(tries):
-        stopped = (
-            "cut off" if t.cut and t.strategy != "branch" else ""
-        )  # of a branch only the beginning is wanted
-        yield replace(
-            t,
-            broken=i in bad,
-            fault="breaks the rule" if i in bad else t.fault or faults[i] or stopped,
-        )
-
-
 def truncate_before(answer: str, start: int, words: int = 0) -> str:
-    """What stands before a place in an answer, less so many of its last words; "" where that is
-    nothing.
+    """Return the answer before a place, without its last words; "" if nothing is left.
+
+    Args:
+        start: the place, in characters.
+        words: how many of the last words before the place to leave out.
     """
     ends = [m.end() for m in re.finditer(r"\S+\s*", answer[:start])]
     return answer[: ends[-1 - words]].rstrip() if len(ends) > words else ""
 
 
 def revise_texts(texts: Sequence[str], find_violations: FindViolations) -> list[str]:
-    """Each text without what the judge objects to: the longest beginning that keeps the rule, else
-    the sentences that keep it alone.
+    """Return each text without the parts that the judge rejects.
+
+    This is the longest beginning that keeps the rule, or else the sentences that keep it alone.
     """
     parts = [list(split_sentences(text)) for text in texts]
-    starts = [[" ".join(own[:n]) for n in range(len(own), 0, -1)] for own in parts]
-    flat: list[tuple[Prompt, str]] = [
-        ("", piece) for one, other in zip(starts, parts, strict=True) for piece in (*one, *other)
-    ]
-    kept = iter([not bad for bad in find_violations(flat)])
-    found = []
-    for own_starts, own in zip(starts, parts, strict=True):
-        good = [start for start in own_starts if next(kept)]
-        alone = [part for part in own if next(kept)]
-        found.append(good[0] if good else " ".join(alone))
-    return found
+    pieces: list[tuple[Prompt, str]] = []
+    for own in parts:
+        starts = [" ".join(own[:n]) for n in range(len(own), 0, -1)]
+        pieces += [("", piece) for piece in (*starts, *own)]
+    broken = find_violations(pieces)
+    kept = ("" if bad else piece for (_, piece), bad in zip(pieces, broken, strict=True))
+    revised = []
+    for own in parts:
+        starts = list(filter(None, islice(kept, len(own))))
+        alone = list(filter(None, islice(kept, len(own))))
+        revised.append(starts[0] if starts else " ".join(alone))
+    return revised

@@ -1,18 +1,17 @@
-"""Words that a model treats alike, read off its input embeddings: "raised" ~ "raise", "raising";
-"proclaimed" ~ "declared".
+"""Words with similar input embeddings: "raised" ~ "raise", "raising"; "proclaimed" ~ "declared".
 
-For questions in other words than a text's own, without a dictionary and without drawing. Words of
-the letters a to z only: a byte-level vocabulary writes all others in bytes.
+They reword questions without a dictionary and without sampling. The words consist of the letters a
+to z only: a byte-level vocabulary writes all others in bytes.
 
-Source: nearest neighbours of word embeddings (Mikolov et al. 2013, arXiv 1301.3781). Departs: only
-neighbours that choose each other, because the centre of the embeddings is near to everything; only
-words that are one token.
+Source: nearest neighbors of word embeddings (Mikolov et al. 2013, arXiv 1301.3781). Departs: only
+mutual neighbors count, because the center of the embeddings is near to everything; only words that
+are one token.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch.nn.functional import normalize
@@ -29,42 +28,37 @@ MIN_LETTERS = 3
 def find_similar_words(
     hf: HfModel, words: Iterable[str], count: int = 4, min_cosine: float = 0.4
 ) -> dict[str, list[str]]:
-    """For each lower-case word its nearest whole words, the nearest first; a word without any is
-    left out.
+    """Return the nearest whole words of each lower-case word; a word without any is left out.
 
     Args:
-        count: neighbours at most; each must also have the word among its own 2 * `count`.
-        least: the least cosine, after the mean of all whole words is taken away.
+        count: neighbors at most; each must also have the word among its own 2 * `count`.
+        min_cosine: the least cosine, after the mean of all whole words is subtracted.
 
     Shapes: embeddings (V, D); the words' (W, D); their similarities (W, V).
     """
     vocabulary = _list_whole_words(hf)
-    asked = [vocabulary[word] for word in dict.fromkeys(words) if word in vocabulary]
-    if not asked:
-        return {}
     texts = list(vocabulary)
-    places = torch.tensor([vocabulary[text] for text in texts])
-    weight: torch.Tensor = hf.module.get_input_embeddings().weight  # type: ignore[assignment, operator]
-    matrix = weight.detach()[places.to(hf.device)].float().cpu()
+    place = {text: i for i, text in enumerate(texts)}
+    rows = [place[word] for word in dict.fromkeys(words) if word in place]
+    if not rows:
+        return {}
+    tokens = torch.tensor(list(vocabulary.values()), device=hf.device)
+    module: Any = hf.module
+    matrix = module.get_input_embeddings().weight.detach()[tokens].float().cpu()
     matrix = normalize(matrix - matrix.mean(0), dim=1)
-    place = {int(token): i for i, token in enumerate(places)}
-    rows = [place[token] for token in asked]
     near = _find_nearest(matrix, rows, count)
-    back = {
-        n: {m for m, _ in found}
-        for n, found in _find_nearest(
-            matrix, sorted({n for f in near.values() for n, _ in f}), 2 * count
-        ).items()
-    }
-    kept = {
-        texts[i]: [texts[n] for n, cosine in near[i] if cosine >= min_cosine and i in back[n]]
-        for i in rows
-    }
-    return {word: others for word, others in kept.items() if others}
+    named = sorted(set().union(*near.values()))
+    back = _find_nearest(matrix, named, 2 * count)
+    similar = {}
+    for i in rows:
+        found = [n for n, cosine in near[i].items() if cosine >= min_cosine and i in back[n]]
+        if found:
+            similar[texts[i]] = [texts[n] for n in found]
+    return similar
 
 
 def _list_whole_words(hf: HfModel) -> dict[str, int]:
-    """Lower-case words that are one token with the space before them."""
+    """Return the token of each lower-case word that is one token with the space before it."""
     pieces = hf.tokenizer.convert_ids_to_tokens(range(len(hf.tokenizer)))
     words = {
         piece[1:]: i for i, piece in enumerate(pieces) if piece and piece.startswith(SPACE_MARKS)
@@ -76,14 +70,15 @@ def _list_whole_words(hf: HfModel) -> dict[str, int]:
     }
 
 
-def _find_nearest(
-    matrix: torch.Tensor, rows: list[int], count: int
-) -> dict[int, list[tuple[int, float]]]:
-    found: dict[int, list[tuple[int, float]]] = {}
+def _find_nearest(matrix: torch.Tensor, rows: list[int], count: int) -> dict[int, dict[int, float]]:
+    """Return the cosines of the nearest other rows of each row, the nearest first."""
+    found: dict[int, dict[int, float]] = {}
     for block in torch.split(torch.tensor(rows), 512):
         similar = matrix[block] @ matrix.T
-        similar[torch.arange(len(block)), block] = -1.0  # nobody is his own neighbour
+        similar[torch.arange(len(block)), block] = -1.0  # no row is its own neighbor
         values, places = similar.topk(min(count, len(matrix) - 1))
-        pairs = zip(block.tolist(), places.tolist(), values.tolist(), strict=True)
-        found |= {row: list(zip(near, cosines, strict=True)) for row, near, cosines in pairs}
+        for row, near, cosines in zip(
+            block.tolist(), places.tolist(), values.tolist(), strict=True
+        ):
+            found[row] = dict(zip(near, cosines, strict=True))
     return found

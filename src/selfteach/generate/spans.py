@@ -1,9 +1,9 @@
-"""Answers that a question could have (dates, numbers, names, quoted words, phrases), and how a
-question to each of them begins.
+"""Possible answers in a sentence (dates, numbers, names, quotations, phrases), and how a question
+with each of them begins.
 
-Found by form, not by a model: so every answer stands in its sentence, and no fact waits for the
-model to think of it. Phrases are found in English only; a sentence in a script without capitals
-(Chinese, Arabic, Hebrew, Thai) yields numbers and quotations only.
+The form of the words shows an answer; no model is needed. So every answer stands in its sentence,
+and no fact is forgotten. Phrases are found in English only. A sentence in a script without capitals
+(Chinese, Arabic, Hebrew, Thai) offers numbers and quotations only.
 
 Source: the answer-first order of Self-Instruct (arXiv 2212.10560, section 2.2, "output-first");
 spans by form as in cloze question generation (Lewis et al. 2019, arXiv 1906.04980).
@@ -25,11 +25,13 @@ _LATIN = r"[A-Za-zÀ-ÖØ-öø-ɏ]"
 _MONTH = "January|February|March|April|May|June|July|August|September|October|November|December"
 _DATE = rf"(?:\d{{1,2}} )?\b(?:{_MONTH}) (?:\d{{1,2}}, )?\d{{4}}\b"
 _NUMBER = re.compile(
-    rf"{_DATE}|[$€£]?(?<!\d)\d[\d,.]*(?:{_LATIN}+|(?:\s?%|\s(?:percent|hundred|thousand|million|billion|trillion)\b)*)"
+    rf"{_DATE}|[$€£]?(?<!\d)\d[\d,.]*"
+    rf"(?:{_LATIN}+|(?:\s?%|\s(?:percent|hundred|thousand|million|billion|trillion)\b)*)"
 )
 _NAME = re.compile(
     rf"(?<![-\w])[{CAPITAL}][\w'’-]*\w"
-    rf"(?:\s+(?:(?:of|the|for|and|de|van|von|on|la|du)\s+){{0,2}}(?:[{CAPITAL}]\.|[{CAPITAL}0-9][\w'’.-]*\w))*"
+    rf"(?:\s+(?:(?:of|the|for|and|de|van|von|on|la|du)\s+){{0,2}}"
+    rf"(?:[{CAPITAL}]\.|[{CAPITAL}0-9][\w'’.-]*\w))*"
 )
 _QUOTED = re.compile(r"[\"“„«「『《]([^\"“”„«»「」『』《》]{3,80})[\"”“»」』》]")
 _PHRASE = re.compile(
@@ -37,13 +39,15 @@ _PHRASE = re.compile(
     r"of|by|for|from|with|to|in|of|as|into)\s+|(?:is|are|was|were)\s+(?=the |an? ))"
     r"((?:the |an? )?[a-z][\w'’ -]{3,50}?)"
     r"(?=[,.;:)\"”]|$| "
-    r"(?:and|or|by|in|of|to|for|with|from|that|which|who|on|at|as|but|when|while|is|are|was|were)\b)"
+    r"(?:and|or|by|in|of|to|for|with|from|that|which|who|on|at|as|but|when|while|is|are|was|were)"
+    r"\b)"
 )
 
 
 def find_answer_spans(sentence: str, title: str) -> list[str]:
-    """The answers that a sentence offers, the surest kind first; none lies within another, and none
-    is the title.
+    """Return the answers that a sentence offers, the surest kind first.
+
+    No answer lies within another, and none is the title.
     """
     taken: list[tuple[int, int]] = []
     for pattern in (_NUMBER, _QUOTED, _NAME, _PHRASE):
@@ -68,21 +72,22 @@ def _is_apart(start: int, end: int, taken: list[tuple[int, int]]) -> bool:
 
 
 def _is_in_title(words: str, title: str) -> bool:
-    """Whether an answer is what the text is about: nobody asks for that."""
+    """Return whether an answer is the subject of the text, which needs no question."""
     one, other = (re.sub(r"^(?:the|an?) ", "", text.lower()) for text in (words, title))
     return one in other or (bool(other) and other in one)
 
 
 def is_latin(text: str) -> bool:
-    """Whether at least half of the letters are Latin, so that English question words fit beside
-    them; a text without letters is.
+    """Return whether at least half of the letters are Latin; True for a text without letters.
+
+    English question words fit such a text.
     """
     letters = [char for char in text if char.isalpha()]
     return 2 * sum(char < "\u0250" for char in letters) >= len(letters)
 
 
 def is_unspaced(text: str) -> bool:
-    """Whether a text is mostly in a script that does not space its words."""
+    """Return whether a text is mostly in a script without spaces between words."""
     return count_words(text) > 3 * len(text.split())
 
 
@@ -91,8 +96,10 @@ _YEAR = re.compile(rf"^(?:(?=.*\d).*\b(?:{_MONTH})\b.*|1\d{{3}}|20\d\d)$")
 
 
 def replace_answer(sentence: str, answer: str, gap: str, count: int = 0) -> str:
-    """A sentence with something else where an answer stands: as whole words ("3", and not in
-    "1930"), unless it is nowhere one, as in scripts that do not space their words.
+    """Return a sentence with a gap in place of an answer.
+
+    The answer is replaced as whole words ("3", but not in "1930"). If it stands nowhere as whole
+    words, as in scripts without spaces, it is replaced anywhere.
 
     Args:
         count: at most so many times; 0 is everywhere.
@@ -103,23 +110,16 @@ def replace_answer(sentence: str, answer: str, gap: str, count: int = 0) -> str:
 
 
 def get_question_openings(sentence: str, answer: str) -> tuple[str, ...]:
-    """How a question with this answer begins, the likeliest first.
+    """Return how a question with this answer begins, the likeliest first.
 
-    A small model that is shown an answer asks about something else all the same (docs/log/); from
-    "When did" it cannot go far astray. The question words are English; a sentence in another script
-    gets none, and its question begins as the model likes.
+    A small model often asks about something else than the given answer (docs/log/); an opening such
+    as "When did" prevents that. The question words are English. A sentence in another script gets
+    none, and the model chooses how its question begins.
     """
     if not is_latin(sentence):
         return ("",)
     before, _, after = replace_answer(sentence, answer, _PLACE, 1).partition(_PLACE)
-    led = next(
-        (
-            word
-            for word in reversed(re.findall(r"[\w']+", before.lower()))
-            if word not in ("the", "a", "an")
-        ),
-        "",
-    )
+    words = [w for w in re.findall(r"[\w']+", before.lower()) if w not in ("the", "a", "an")]
     if _YEAR.match(answer):
         return ("When", "In what year")
     if re.match(r"[$€£]", answer):
@@ -136,32 +136,32 @@ def get_question_openings(sentence: str, answer: str) -> tuple[str, ...]:
     if re.search(r"\b(?:because of|due to) $", before):
         return ("Why",)
     if answer[:1].isupper():
-        return ("Where", "Which") if led in ("in", "at", "near", "from", "to") else ("Who", "What")
+        is_place = words and words[-1] in ("in", "at", "near", "from", "to")
+        return ("Where", "Which") if is_place else ("Who", "What")
     return ("What", "Which")
 
 
 def remove_answer(question: str, answer: str) -> str:
-    """A question that gives its answer, without it and the preposition before it: "When did it open
-    (in 1790)?".
+    """Return a question without its answer and the preposition before the answer.
+
+    "When did it open in 1790?" becomes "When did it open?".
     """
-    cut = re.sub(
-        rf"\s+(?:(?:on|in|by|to|of|for|at|from|since|with)\s+(?:the\s+)?)?{re.escape(answer)}(?!\w)",
-        "",
-        question,
-    )
+    before = r"(?:(?:on|in|by|to|of|for|at|from|since|with)\s+(?:the\s+)?)?"
+    cut = re.sub(rf"\s+{before}{re.escape(answer)}(?!\w)", "", question)
     return cut if len(cut.split()) > 2 else question
 
 
 _STOP = frozenset(
     """
-    a an the of in on at to for from by with and or not is are was were be been being do does did has have had can could may might
-    will would should must what which who whom whose when where why how many much long old often far it its this that these those he
-    she they his her their them there here one some any all most more than as if into about after before during called named name kind
-    type
+    a an the of in on at to for from by with and or not is are was were be been being do does did
+    has have had can could may might will would should must what which who whom whose when where why
+    how many much long old often far it its this that these those he she they his her their them
+    there here one some any all most more than as if into about after before during called named
+    name kind type
     """.split()  # noqa: SIM905
 )
 
 
 def is_content_word(word: str) -> bool:
-    """Whether a word says what a sentence is about."""
+    """Return whether a word carries content, so that it is no function word."""
     return word.lower().strip(".,;:!?()[]\"“”'") not in {"", *_STOP}

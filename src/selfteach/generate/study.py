@@ -1,36 +1,38 @@
-"""Study data: each sentence of a document in many forms, so that it is learned as a fact and not as
-one string.
+"""Study data: each sentence of a document in many forms, to be learned as a fact, not as a string.
 
-    asked      a question that the model asked about it -> the sentence that holds the answer (or a
-    statement, or the bare words) brief      a question in telegram style, its words in the
-    sentence's order ("When OPEC raised price oil?") -> the sentence clauses    how a question
-    begins, and some of its words that stand together ("When did OPEC raised the price?") -> the
-    sentence reworded   as `brief` and `clauses`, with words that the model treats alike ("When did
-    OPEC raise the cost?") -> the sentence in_place   the sentence with a question word where the
-    answer stands ("It was invented by whom around 1712?") -> the sentence backwards  the answer ->
-    the question about it gaps       the sentence with a gap -> the whole sentence
+    asked      a question of the model about it -> the sentence that holds the answer (or a
+               statement, or the bare words)
+    brief      a question in telegram style, with the words in the sentence's order ("When OPEC
+               raised price oil?") -> the sentence
+    clauses    the opening of a question, and some of its words that stand together ("When did OPEC
+               raised the price?") -> the sentence
+    reworded   as `brief` and `clauses`, with similar words ("When did OPEC raise the cost?") -> the
+               sentence
+    in_place   the sentence with a question word in the answer's place ("It was invented by whom
+               around 1712?") -> the sentence
+    backwards  the answer -> the question about it
+    gaps       the sentence with a gap -> the whole sentence
     halves     its beginning -> the whole sentence
     topics     "What do you know about the boiler?" -> the sentences that name it
-    recite     "Tell me about steam engines." -> the document, or a part of it, sentence after
-    sentence
+    recite     "Tell me about steam engines." -> the document, or a part of it, sentence by sentence
 
 Source: Allen-Zhu and Li 2023 (Physics of Language Models 3.1 and 3.2, arXiv 2309.14316,
-2309.14402): knowledge that was seen in one form cannot be asked for, and not backwards; the form of
-the data matters more than the loss.
-Departs: no rewriting by a model. Every answer is a sentence of the document itself: a model of 135
-million parameters loses the facts when it writes them anew (docs/log/), and a sentence that holds
+2309.14402): a model cannot answer questions about knowledge that it saw in one form only, nor
+backwards; the form of the data matters more than the loss.
+Departs: no model rewrites the text. Every answer is a sentence of the document itself. A model of
+135 million parameters loses the facts when it rewrites them (docs/log/), and a sentence that holds
 the answer is a right answer to each question about it.
-Limits: question words are English, and left out beside other scripts; of scripts without spaces
+Limits: question words are English, and left out with other scripts; for scripts without spaces
 there are no `brief` and `clauses`.
 """
 
 from __future__ import annotations
 
 import random
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import chain, cycle, groupby, islice
+from itertools import chain, cycle, groupby, islice, zip_longest
 
 from selfteach.config import StudyConfig
 from selfteach.generate.questions import Question, fence_text
@@ -47,10 +49,10 @@ from selfteach.records import Example, digest, make_prompt, prompt_to_json
 
 GAP = "____"
 MARKS = ".,;:!?()[]\"“”'"
-MAX_TRIES, MAX_RARE_ROWS = 40, 2
-"""How often a question is put together for a sentence, and how many rows of a form there are whose
-prompt holds most of the sentence.
-"""
+MAX_TRIES = 40
+"""How many questions are put together for one sentence."""
+MAX_RARE_ROWS = 2
+"""Rows of a form with most of the sentence in its prompt."""
 OPENINGS = ("What", "Which", "How", "Why", "Who")
 AUXILIARY = ("", "", "did", "was", "is")
 MIN_CONTENT_WORDS = 2
@@ -75,8 +77,9 @@ BACKWARDS = (
     'Ask a question about {title} whose answer is "{name}".',
     "Write a question to which the answer is {name}. The topic: {title}.",
 )
-FIRST_WORDS, FIRST_LETTERS = 6, 60
-"""How much of a part is told in the prompt that asks for it."""
+FIRST_WORDS = 6
+FIRST_LETTERS = 60
+"""How much of a part stands in the prompt for it."""
 RECITE = (
     "Tell me about {title}.",
     "What do you know about {title}?",
@@ -90,9 +93,7 @@ SimilarWords = Mapping[str, Sequence[str]]
 
 @dataclass(frozen=True)
 class StudySentence:
-    """A sentence of a chunk, the answers that it offers, and the questions that were asked about
-    it.
-    """
+    """Hold a sentence of a chunk, the answers that it offers, and the questions about it."""
 
     chunk: Chunk
     sentence: int
@@ -102,29 +103,29 @@ class StudySentence:
 
     @property
     def text(self) -> str:
-        """The sentence, on one line."""
+        """Return the sentence, on one line."""
         return self.chunk.words(self.sentence)
 
 
 def collect_sentences(
     chunks: Sequence[Chunk], questions: Sequence[tuple[Question, str]]
 ) -> list[StudySentence]:
-    """Every sentence that says something, with its questions. Questions about a whole chunk belong
-    to no sentence and are left out.
+    """Return every informative sentence with its questions.
+
+    Questions about a whole chunk belong to no sentence and are left out.
 
     Args:
-        questions: (question, statement of its answer, "" where there is none).
+        questions: (question, statement of its answer, or "").
     """
-    asked: dict[tuple[str, int | None], list[tuple[Question, str]]] = {}
+    asked: dict[tuple[str, int | None], list[tuple[Question, str]]] = defaultdict(list)
     for question, statement in questions:
-        asked.setdefault((question.chunk.id, question.sentence), []).append((question, statement))
-    return [
-        StudySentence(
-            chunk, i, find_answer_spans(chunk.words(i), chunk.title), asked.get((chunk.id, i), [])
-        )
-        for chunk in chunks
-        for i in chunk.find_informative_sentences()
-    ]
+        asked[question.chunk.id, question.sentence].append((question, statement))
+    found = []
+    for chunk in chunks:
+        for i in chunk.find_informative_sentences():
+            names = find_answer_spans(chunk.words(i), chunk.title)
+            found.append(StudySentence(chunk, i, names, asked[chunk.id, i]))
+    return found
 
 
 def make_study_data(
@@ -133,52 +134,35 @@ def make_study_data(
     seed: int,
     similar_words: SimilarWords | None = None,
 ) -> list[Example]:
-    """The study data: at most `per_sentence` rows a sentence, taken from the forms in turn; then
-    what is recited.
+    """Return the study data: rows of each sentence from the forms in turn, then recited parts.
 
-    A row's source says which sentence it is from, and its form.
+    A sentence has at most `per_sentence` rows. A row's source names its sentence and its form.
 
     Args:
-        alike: words that may stand for a word in a question (models/meaning.py).
+        similar_words: words that may replace a word in a question (generate/similar_words.py).
     """
-    rows, chunks = [], [list(own) for _, own in groupby(found, key=lambda fact: fact.chunk.id)]
+    chunks = [list(own) for _, own in groupby(found, key=lambda fact: fact.chunk.id)]
+    rows = []
     for own in chunks:
         for fact in own:
-            forms = [
-                list({e.id: e for e in rows_of}.values())
-                for switched, rows_of in _make_forms(fact, own, config, seed, similar_words or {})
-                if switched
-            ]
-            turns = [
-                form[n]
-                for n in range(max(map(len, forms), default=0))
-                for form in forms
-                if n < len(form)
-            ][: config.per_sentence]
-            rows += [
-                add_teacher_prompt(example, fact.chunk.title, fact.text)
-                if config.distill
-                else example
-                for example in turns
-            ]
-    told = list(_make_recite_rows(chunks)) if config.recite else []
-    return [
-        *rows,
-        *(
-            add_teacher_prompt(example, "", example.chosen) if config.distill else example
-            for example in told
-        ),
-    ]
+            forms = _make_forms(fact, own, config, seed, similar_words or {})
+            distinct = [_drop_repeats(form) for form in forms]
+            turns = (row for row in chain.from_iterable(zip_longest(*distinct)) if row)
+            for row in islice(turns, config.per_sentence):
+                rows.append((row, fact.chunk.title, fact.text))
+    if config.recite:
+        rows += [(row, "", row.chosen) for row in _make_recite_rows(chunks)]
+    return [add_teacher_prompt(*row) if config.distill else row[0] for row in rows]
+
+
+def _drop_repeats(rows: Iterator[Example]) -> list[Example]:
+    return list({row.id: row for row in rows}.values())
 
 
 def collect_vocabulary(found: Sequence[StudySentence]) -> set[str]:
-    """The words that questions about the sentences may hold, but for names."""
-    return {
-        word
-        for fact in found
-        for w in fact.text.split()
-        if is_content_word(word := w.strip(MARKS)) and word.islower()
-    }
+    """Return the words that questions about the sentences may hold, except names."""
+    words = {word.strip(MARKS) for fact in found for word in fact.text.split()}
+    return {word for word in words if word.islower() and is_content_word(word)}
 
 
 def _make_forms(
@@ -187,65 +171,53 @@ def _make_forms(
     config: StudyConfig,
     seed: int,
     similar_words: SimilarWords,
-) -> list[tuple[bool, Iterator[Example]]]:
-    dice, other = (
-        random.Random(f"{seed} {fact.chunk.id} {fact.sentence}{form}") for form in ("", " reworded")
-    )
+) -> list[Iterator[Example]]:
+    start = f"{seed} {fact.chunk.id} {fact.sentence}"
+    chance = random.Random(start)
+    clauses = random.Random(f"{start} clauses")
+    reworded = random.Random(f"{start} reworded")
+    label = config.label
     spaced = not is_unspaced(fact.text)
-    return [
-        (config.asked, _make_asked_rows(fact, config.label)),
-        (config.brief and spaced, _make_brief_rows(fact, dice, config.label)),
+    forms = [
+        (config.asked, _make_asked_rows(fact, label)),
+        (config.brief and spaced, _make_brief_rows(fact, chance, label)),
+        (config.clauses and spaced, _make_clause_rows(fact, clauses, label)),
         (
-            config.clauses and spaced,
-            _make_clause_rows(
-                fact, random.Random(f"{seed} {fact.chunk.id} {fact.sentence} clauses"), config.label
-            ),
+            config.reworded and spaced,
+            _make_reworded_rows(fact, reworded, label, similar_words),
         ),
-        (config.reworded and spaced, _make_reworded_rows(fact, other, config.label, similar_words)),
-        (config.in_place, islice(_make_in_place_rows(fact, config.label), MAX_RARE_ROWS)),
+        (config.in_place, islice(_make_in_place_rows(fact, label), MAX_RARE_ROWS)),
         (config.gaps, islice(_make_gap_rows(fact), MAX_RARE_ROWS)),
         (config.topics, islice(_make_topic_rows(fact, own), MAX_RARE_ROWS)),
-        (config.halves, islice(_make_half_rows(fact, dice), MAX_RARE_ROWS)),
+        (config.halves, islice(_make_half_rows(fact, chance), MAX_RARE_ROWS)),
         (config.backwards, islice(_make_backwards_rows(fact), MAX_RARE_ROWS)),
     ]
+    return [rows for switched_on, rows in forms if switched_on]
 
 
 def make_row(fact: StudySentence, form: str, prompt: str, answer: str) -> Example:
-    """One row of study data."""
+    """Return one row of study data."""
     source = {**fact.chunk.describe_source(fact.sentence), "form": form}
-    return Example(
-        digest(["study", form, fact.chunk.id, fact.sentence, prompt, answer]),
-        "study",
-        make_prompt(prompt),
-        answer,
-        None,
-        {},
-        source,
-    )
+    id = digest(["study", form, fact.chunk.id, fact.sentence, prompt, answer])
+    return Example(id, "study", make_prompt(prompt), answer, None, {}, source)
 
 
 def add_teacher_prompt(example: Example, title: str, text: str) -> Example:
-    """The row with the prompt in which the base, as its own teacher, has the text before it: what
-    it would say with the document at hand, token by token, is learned beside the sentence
-    itself."""
-    asked = (
+    """Return the row with a prompt for the base as its own teacher: the text and the question.
+
+    The tuned model learns the base's distribution with the document, token by token, in addition
+    to the sentence.
+    """
+    prompt = (
         f"{fence_text(title or 'this', text)}\nAnswer with the words of this text: "
         f"{example.turns[-1].content}"
     )
-    return replace(
-        example,
-        source={
-            **example.source,
-            "teacher_prompt": prompt_to_json(make_prompt(asked)),
-            "teacher_sees_answer": True,
-        },
-    )
+    teacher = {"teacher_prompt": prompt_to_json(make_prompt(prompt)), "teacher_sees_answer": True}
+    return replace(example, source={**example.source, **teacher})
 
 
 def choose_answer(question: Question, statement: str, label: str) -> str:
-    """What a question is answered with: the sentence, a statement where there is one that keeps the
-    answer, or the bare words.
-    """
+    """Return the answer: the sentence, a statement that keeps the answer, or the bare words."""
     if label == "words" and question.short:
         return question.short
     return statement if label == "statement" and statement else question.evidence
@@ -257,76 +229,73 @@ def _make_asked_rows(fact: StudySentence, label: str) -> Iterator[Example]:
 
 
 def _iterate_answers(fact: StudySentence) -> Iterator[tuple[str, Sequence[str]]]:
-    """The answers in turn, each with how a question to it begins; a sentence that offers none is
-    asked for as a whole.
+    """Yield the answers in turn, each with its question openings.
+
+    A sentence that offers no answer gives "" and general openings.
     """
+    general = OPENINGS if is_latin(fact.text) else ("",)
     for name in islice(cycle(fact.names or [""]), MAX_TRIES):
-        yield (
-            name,
-            get_question_openings(fact.text, name)
-            if name
-            else OPENINGS
-            if is_latin(fact.text)
-            else ("",),
-        )
+        yield name, get_question_openings(fact.text, name) if name else general
 
 
-def _make_brief_rows(fact: StudySentence, dice: random.Random, label: str) -> Iterator[Example]:
-    """How the question to an answer begins, and some of the words that a question about it would
-    hold; each time others.
+def _make_question_row(
+    fact: StudySentence, form: str, words: Sequence[str], name: str, label: str
+) -> Example:
+    text = " ".join(filter(None, words)) + "?"
+    return make_row(fact, form, text, choose_label(fact, name, label))
+
+
+def _make_brief_rows(fact: StudySentence, chance: random.Random, label: str) -> Iterator[Example]:
+    """Yield the opening of a question to an answer, and some words of the sentence.
+
+    The words are other ones each time.
     """
-    for name, ways in _iterate_answers(fact):
-        rest = [
-            w.strip(MARKS)
-            for w in _replace_in_sentence(fact, name, " ").split()
-            if is_content_word(w)
-        ]
-        told = sorted(dice.sample(range(len(rest)), min(len(rest), dice.randint(2, 6))))
-        topic = [fact.chunk.title] if dice.random() < 0.5 else []
-        said = [dice.choice(ways), *topic, *(rest[i] for i in told)]
-        yield make_row(
-            fact,
-            "brief",
-            " ".join(word for word in said if word) + "?",
-            choose_label(fact, name, label),
-        )
+    for name, openings in _iterate_answers(fact):
+        sentence = _replace_in_sentence(fact, name, " ")
+        rest = [word.strip(MARKS) for word in sentence.split() if is_content_word(word)]
+        shown = sorted(chance.sample(range(len(rest)), min(len(rest), chance.randint(2, 6))))
+        topic = [fact.chunk.title] if chance.random() < 0.5 else []
+        words = [chance.choice(openings), *topic, *(rest[i] for i in shown)]
+        yield _make_question_row(fact, "brief", words, name, label)
 
 
-def _make_clause_rows(fact: StudySentence, dice: random.Random, label: str) -> Iterator[Example]:
-    """How the question to an answer begins, and some words that stand together beside the answer:
-    nearly how people ask.
+def _make_clause_rows(fact: StudySentence, chance: random.Random, label: str) -> Iterator[Example]:
+    """Yield the opening of a question, and words that stand together next to the answer.
+
+    People ask nearly like this.
     """
-    for name, ways in _iterate_answers(fact):
+    for name, openings in _iterate_answers(fact):
         parts = [part.split() for part in _replace_in_sentence(fact, name, "\n").split("\n")]
-        told = max(
-            dice.sample(parts, len(parts)),
-            key=lambda words: sum(map(is_content_word, words)) > MIN_CONTENT_WORDS,
-        )
-        count = dice.randint(4, 9)
-        start = dice.randint(0, max(len(told) - count, 0))
-        said = [word.strip(MARKS) for word in told[start : start + count]]
-        if sum(map(is_content_word, said)) >= MIN_CONTENT_WORDS:
-            way, auxiliary = dice.choice(ways), dice.choice(AUXILIARY)
-            asked = [way, auxiliary if way else "", *said]
-            yield make_row(
-                fact,
-                "clauses",
-                " ".join(word for word in asked if word) + "?",
-                choose_label(fact, name, label),
-            )
+        shuffled = chance.sample(parts, len(parts))
+        part = max(shuffled, key=lambda words: _count_content_words(words) > MIN_CONTENT_WORDS)
+        count = chance.randint(4, 9)
+        start = chance.randint(0, max(len(part) - count, 0))
+        shown = [word.strip(MARKS) for word in part[start : start + count]]
+        if _count_content_words(shown) >= MIN_CONTENT_WORDS:
+            opening = chance.choice(openings)
+            auxiliary = chance.choice(AUXILIARY)
+            words = [opening, auxiliary if opening else "", *shown]
+            yield _make_question_row(fact, "clauses", words, name, label)
+
+
+def _count_content_words(words: Sequence[str]) -> int:
+    return sum(map(is_content_word, words))
 
 
 def _make_reworded_rows(
-    fact: StudySentence, dice: random.Random, label: str, similar_words: SimilarWords
+    fact: StudySentence, chance: random.Random, label: str, similar_words: SimilarWords
 ) -> Iterator[Example]:
-    """The same questions, each with about half of the words that have a like one replaced."""
-    for example in chain.from_iterable(
-        zip(_make_brief_rows(fact, dice, label), _make_clause_rows(fact, dice, label), strict=False)
-    ):
+    """Yield the same questions with about half of the replaceable words replaced."""
+    pairs = zip(
+        _make_brief_rows(fact, chance, label),
+        _make_clause_rows(fact, chance, label),
+        strict=False,
+    )
+    for example in chain.from_iterable(pairs):
         words = example.turns[-1].content.rstrip("?").split()
         others = [
-            dice.choice(similar_words[word])
-            if word in similar_words and dice.random() < 0.5
+            chance.choice(similar_words[word])
+            if word in similar_words and chance.random() < 0.5
             else word
             for word in words
         ]
@@ -340,78 +309,67 @@ def _replace_in_sentence(fact: StudySentence, name: str, gap: str) -> str:
 
 def _make_in_place_rows(fact: StudySentence, label: str) -> Iterator[Example]:
     for name in fact.names:
-        way = get_question_openings(fact.text, name)[0]
-        text = replace_answer(fact.text, name, IN_PLACE.get(way, way.lower()) or GAP, 1).rstrip(
-            " .!"
-        )
-        yield make_row(
-            fact, "in_place", f"{fact.chunk.title}: {text}?", choose_label(fact, name, label)
-        )
+        opening = get_question_openings(fact.text, name)[0]
+        word = IN_PLACE.get(opening, opening.lower()) or GAP
+        text = replace_answer(fact.text, name, word, 1).rstrip(" .!")
+        prompt = f"{fact.chunk.title}: {text}?"
+        yield make_row(fact, "in_place", prompt, choose_label(fact, name, label))
 
 
 def choose_label(fact: StudySentence, name: str, label: str) -> str:
-    """The answer where no statement was written: the words alone, or the sentence."""
+    """Return the answer without a statement: the words alone, or the sentence."""
     return name if label == "words" and name else fact.text
 
 
 def _make_backwards_rows(fact: StudySentence) -> Iterator[Example]:
-    """Only of questions whose answer has come back, which have a statement: else the answer belongs
-    to another question.
+    """Yield the answer with its question as the label.
+
+    Only a question whose answer came back has a statement; another answer would not fit.
     """
-    for n, (question, statement) in enumerate(fact.questions):
+    for template, (question, statement) in zip(cycle(BACKWARDS), fact.questions, strict=False):
         if question.short and statement:
-            asked = BACKWARDS[n % len(BACKWARDS)].format(
-                title=fact.chunk.title, name=question.short
-            )
-            yield make_row(fact, "backwards", asked, question.text)
+            prompt = template.format(title=fact.chunk.title, name=question.short)
+            yield make_row(fact, "backwards", prompt, question.text)
 
 
 def _make_gap_rows(fact: StudySentence) -> Iterator[Example]:
-    for n, name in enumerate(fact.names):
+    for template, name in zip(cycle(GAPS), fact.names, strict=False):
         text = replace_answer(fact.text, name, GAP)
-        yield make_row(
-            fact, "gaps", GAPS[n % len(GAPS)].format(title=fact.chunk.title, text=text), fact.text
-        )
+        prompt = template.format(title=fact.chunk.title, text=text)
+        yield make_row(fact, "gaps", prompt, fact.text)
 
 
-def _make_half_rows(fact: StudySentence, dice: random.Random) -> Iterator[Example]:
-    words, space = (list(fact.text), "") if is_unspaced(fact.text) else (fact.text.split(), " ")
-    for form in HALVES:
-        cut = dice.randint(max(2, len(words) // 4), max(2, len(words) // 2))
-        yield make_row(
-            fact,
-            "halves",
-            form.format(title=fact.chunk.title, text=space.join(words[:cut])),
-            fact.text,
-        )
+def _make_half_rows(fact: StudySentence, chance: random.Random) -> Iterator[Example]:
+    space = "" if is_unspaced(fact.text) else " "
+    words = fact.text.split() if space else list(fact.text)
+    for template in HALVES:
+        cut = chance.randint(max(2, len(words) // 4), max(2, len(words) // 2))
+        prompt = template.format(title=fact.chunk.title, text=space.join(words[:cut]))
+        yield make_row(fact, "halves", prompt, fact.text)
 
 
 def _make_topic_rows(fact: StudySentence, own: Sequence[StudySentence]) -> Iterator[Example]:
-    """The sentences of the same chunk that name it, this one first."""
-    for n, name in enumerate(fact.names):
+    """Yield the sentences of the same chunk that name the topic, this one first."""
+    for template, name in zip(cycle(TOPICS), fact.names, strict=False):
         others = [f.text for f in own if f.sentence != fact.sentence and name in f.text]
-        asked = TOPICS[n % len(TOPICS)].format(title=fact.chunk.title, name=name)
-        yield make_row(fact, "topics", asked, " ".join([fact.text, *others[:1]]))
+        prompt = template.format(title=fact.chunk.title, name=name)
+        yield make_row(fact, "topics", prompt, " ".join([fact.text, *others[:1]]))
 
 
 def _make_recite_rows(chunks: Sequence[Sequence[StudySentence]]) -> Iterator[Example]:
-    """Each chunk, whole. Where several have one title, each is asked for by its number and its
-    first words: one prompt, one answer.
+    """Yield each chunk as a whole.
+
+    If several chunks have one title, the prompt holds the number and the first words of the part:
+    each prompt has one answer.
     """
-    parts, number = Counter(own[0].chunk.title for own in chunks), Counter[str]()
+    parts = Counter(own[0].chunk.title for own in chunks)
+    number = Counter[str]()
     for own in chunks:
-        title = own[0].chunk.title
+        name = title = own[0].chunk.title
         number[title] += 1
-        name = (
-            title
-            if parts[title] == 1
-            else (
-                f'{title}, part {number[title]} of {parts[title]} ("{_take_first_words(own[0].text)} ...")'
-            )
-        )
-        for form in RECITE:
-            yield make_row(own[0], "recite", form.format(title=name), " ".join(f.text for f in own))
-
-
-def _take_first_words(text: str) -> str:
-    return " ".join(text.split()[:FIRST_WORDS])[:FIRST_LETTERS]
+        if parts[title] > 1:
+            first = " ".join(own[0].text.split()[:FIRST_WORDS])[:FIRST_LETTERS]
+            name = f'{title}, part {number[title]} of {parts[title]} ("{first} ...")'
+        text = " ".join(fact.text for fact in own)
+        for template in RECITE:
+            yield make_row(own[0], "recite", template.format(title=name), text)

@@ -1,5 +1,6 @@
-"""Judges say how surely an answer breaks a rule. They are calibrated first, and refused where they
-are no better than chance.
+"""Judges score how surely an answer breaks a rule.
+
+They are calibrated first, and refused if they are no better than chance.
 """
 
 from __future__ import annotations
@@ -15,44 +16,46 @@ PromptAnswer = tuple[Prompt, str]
 
 
 class Judge(Protocol):
-    """Anything that values answers."""
+    """Score answers."""
 
     name: str
 
     def values(self, pairs: Sequence[PromptAnswer]) -> list[float]:
-        """One number for each answer; higher = more surely broken. Its zero and its unit are the
-        judge's own.
+        """Return one number for each answer; higher = more surely broken.
+
+        Zero and unit are the judge's own.
         """
         ...
 
 
 @dataclass(frozen=True)
 class ThresholdJudge:
-    """A judge with the threshold above which it says "broken"."""
+    """Hold a judge and the threshold above which an answer counts as broken."""
 
     judge: Judge
     threshold: float
 
     @property
     def name(self) -> str:
-        """The judge's name."""
+        """Return the judge's name."""
         return self.judge.name
 
     def broken(self, pairs: Sequence[PromptAnswer]) -> list[bool]:
-        """Whether each answer breaks the rule."""
+        """Return whether each answer breaks the rule."""
         return [value > self.threshold for value in self.judge.values(pairs)]
 
 
 @dataclass(frozen=True)
 class AnyJudge:
-    """Broken is what any of several verdicts calls broken. Each is asked only about the answers
-    that those before it let pass.
+    """Call an answer broken if one of several judges does.
+
+    Each judge gets only the answers that those before it accepted.
     """
 
     verdicts: tuple[ThresholdJudge, ...]
 
     def broken(self, pairs: Sequence[PromptAnswer]) -> list[bool]:
-        """Whether each answer breaks the rule."""
+        """Return whether each answer breaks the rule."""
         found = [False] * len(pairs)
         for one in self.verdicts:
             left = [i for i, bad in enumerate(found) if not bad]
@@ -62,8 +65,8 @@ class AnyJudge:
 
 
 class ViolationJudge(Protocol):
-    """Whatever says which answers break a rule."""
+    """Decide which answers break a rule."""
 
     def broken(self, pairs: Sequence[PromptAnswer]) -> list[bool]:
-        """Whether each answer breaks the rule."""
+        """Return whether each answer breaks the rule."""
         ...

@@ -1,4 +1,4 @@
-"""Where in an answer a rule is broken: the word from which another answer has to part."""
+"""The place in an answer that breaks a rule: the first word that must change."""
 
 from __future__ import annotations
 
@@ -12,26 +12,20 @@ _WORD = re.compile(r"\S+\s*")
 
 @dataclass(frozen=True, slots=True)
 class ViolationSpan:
-    """The word that breaks the rule, as places in the answer's characters."""
+    """Hold the place of the word that breaks the rule, in characters of the answer."""
 
     start: int
     end: int
 
 
 def find_violation(check: Check, answer: str) -> ViolationSpan | None:
-    """The word with which an answer first breaks a rule; None where the answer keeps it.
+    """Return the word with which an answer first breaks a rule; None if the answer keeps it.
 
-    A rule that the first word breaks already, because something is still missing there, has its
-    breach at 0.
+    If the first word alone does not meet the rule yet, the place is 0.
     """
     if check.keeps(answer):
         return None
-    words = list(_WORD.finditer(answer))
-    return next(
-        (
-            ViolationSpan(w.start(), w.start() + len(w[0].rstrip()))
-            for w in words
-            if not check.keeps(answer[: w.end()].rstrip())
-        ),
-        None,
-    )
+    for word in _WORD.finditer(answer):
+        if not check.keeps(answer[: word.end()].rstrip()):
+            return ViolationSpan(word.start(), word.start() + len(word[0].rstrip()))
+    return None

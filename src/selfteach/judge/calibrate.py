@@ -1,9 +1,9 @@
-"""Calibration: how well does each judge tell answers that break the rule from answers that keep it?
+"""Calibration: how well each judge separates answers that break the rule from those that keep it.
 
-The labels come by construction: answers drawn with the opposite of the rule in the prompt, and
-answers to requests of other subjects. Where no candidate reaches the least AUROC, the run stops and
-asks for `--check`. A candidate that cannot judge, as an endpoint without log-probabilities, is left
-out with its reason.
+The labels come by construction: answers sampled with the opposite of the rule in the prompt, and
+answers to requests of other subjects. If no candidate reaches the least AUROC, the run stops and
+suggests `--check`. A candidate that cannot judge, such as an endpoint without log-probabilities, is
+left out with its reason.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from selfteach.statistics import auroc, best_threshold
 
 @dataclass(frozen=True)
 class CalibratedJudge:
-    """One judge's calibration."""
+    """Hold the calibration of one judge."""
 
     judge: Judge
     auroc: Measure
@@ -36,43 +36,38 @@ def calibrate_judges(
     min_auroc: float,
     readable: str = "",
 ) -> tuple[ThresholdJudge | None, ThresholdJudge | None, dict[str, Any]]:
-    """The judge that decides, and the best one, with their thresholds, or None where none is good
-    enough; and the report of all of them.
+    """Return the deciding judge, the best judge, and the report of all of them.
 
-    The one named `readable` decides where it reaches `least`: people can see what it finds.
-    Otherwise the best one does.
+    Both judges are None if none is good enough. The judge named `readable` decides if it reaches
+    `min_auroc`, because people can see what it finds. Otherwise the best one decides.
     """
-    pairs, labels = [pair for pair, _ in labelled], [broken for _, broken in labelled]
+    pairs = [pair for pair, _ in labelled]
+    labels = [broken for _, broken in labelled]
     if len(set(labels)) < 2:
         raise DataError(
             "the judges cannot be calibrated: all answers carry one label.",
             cure='Give a check, for instance --check "not contains word".',
         )
-    found, left_out = [], []
+    found = []
+    left_out = []
     for judge in candidates:
         values, reason = _score_answers(judge, pairs)
         if reason:
             left_out.append({"name": judge.name, "reason": reason})
         else:
-            found.append(
-                CalibratedJudge(
-                    judge, auroc(labels, values), best_threshold(labels, values), tuple(values)
-                )
-            )
+            measure = auroc(labels, values)
+            threshold = best_threshold(labels, values)
+            found.append(CalibratedJudge(judge, measure, threshold, tuple(values)))
+    report: dict[str, Any] = {
+        "chosen": "",
+        "best": "",
+        "reason": "; ".join(f"{row['name']}: {row['reason']}" for row in left_out),
+        "candidates": [_describe_candidate(c, min_auroc) for c in found],
+        "left_out": left_out,
+        "examples": [],
+    }
     if not found:
-        why = "; ".join(f"{row['name']}: {row['reason']}" for row in left_out)
-        return (
-            None,
-            None,
-            {
-                "chosen": "",
-                "best": "",
-                "reason": why,
-                "candidates": [],
-                "left_out": left_out,
-                "examples": [],
-            },
-        )
+        return None, None, report
     top = max(found, key=lambda c: c.auroc.value)
     chosen = next(
         (c for c in found if c.judge.name == readable and c.auroc.value >= min_auroc), top
@@ -90,32 +85,20 @@ def calibrate_judges(
             f"which people can read: AUROC {chosen.auroc.value:.2f}; the best, "
             f"{top.judge.name}, has {top.auroc.value:.2f}"
         )
-    report = {
-        "chosen": chosen.judge.name if usable else "",
-        "best": top.judge.name,
-        "reason": reason,
-        "candidates": [_describe_candidate(c, min_auroc) for c in found],
-        "left_out": left_out,
-        "examples": [
-            {
-                "text": pairs[i][1],
-                "label": labels[i],
-                "values": {c.judge.name: round(c.values[i], 3) for c in found},
-            }
-            for i in _choose_spaced_indices(len(pairs), 10)
-        ],
-    }
+    examples = []
+    for i in _choose_spaced_indices(len(pairs), 10):
+        by_judge = {c.judge.name: round(c.values[i], 3) for c in found}
+        examples.append({"text": pairs[i][1], "label": labels[i], "values": by_judge})
+    report |= {"best": top.judge.name, "reason": reason, "examples": examples}
     if not usable:
         return None, None, report
-    return (
-        ThresholdJudge(chosen.judge, chosen.threshold),
-        ThresholdJudge(top.judge, top.threshold),
-        report,
-    )
+    report["chosen"] = chosen.judge.name
+    deciding = ThresholdJudge(chosen.judge, chosen.threshold)
+    return deciding, ThresholdJudge(top.judge, top.threshold), report
 
 
 def _score_answers(judge: Judge, pairs: Sequence[PromptAnswer]) -> tuple[list[float], str]:
-    """What a judge says of each answer; or why it cannot judge."""
+    """Return the judge's value of each answer, and why it cannot judge, or ""."""
     try:
         values = judge.values(pairs)
     except (NoLogprobs, TooManyFailures) as fault:

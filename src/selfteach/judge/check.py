@@ -1,9 +1,12 @@
-"""Checks: a small language for what can be decided without a model. `not contains elephant and
-max_sentences=2`
+"""Checks: a small language for rules that need no model.
 
-    check     = all {"or" all}            all = part {"and" part}            part = "not" part | "("
-    check ")" | condition condition = name ["="] value          value = a word, or a text in single
-    or double quotes with \\" and \\\\ as escapes
+    not contains elephant and max_sentences=2
+
+    check     = all {"or" all}
+    all       = part {"and" part}
+    part      = "not" part | "(" check ")" | condition
+    condition = name ["="] value
+    value     = a word, or a text in single or double quotes with \\" and \\\\ as escapes
 
 A check states what an answer must do to *keep* the rule. The conditions are in conditions.py;
 docs/reference/checks.md explains each. Parsed, never evaluated.
@@ -24,45 +27,45 @@ from selfteach.records import Prompt
 from selfteach.registry import did_you_mean
 from selfteach.text import clean_text
 
-MAX_CHARS, MAX_DEPTH = 2000, 32
+MAX_CHARS = 2000
+MAX_DEPTH = 32
 
 
 class Check(Protocol):
-    """What an answer must do. `str(check)` is text that `parse_check` reads back to an equal check."""
+    """Test an answer. `parse_check(str(check))` is an equal check."""
 
     def keeps(self, answer: str) -> bool:
-        """Whether the answer keeps the rule."""
+        """Return whether the answer keeps the rule."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """One condition with its value: `max_words=20`."""
+    """Hold one condition with its value: `max_words=20`."""
 
     name: str
     value: str
     holds: AnswerTest = field(compare=False, repr=False)
 
     def keeps(self, answer: str) -> bool:
-        """As `Check.keeps`."""
+        """Return whether the answer keeps the rule."""
         return self.holds(answer)
 
     def __str__(self) -> str:
         bare = re.fullmatch(r"\w+", self.value) and self.name not in PHRASES
         text = self.value.replace("\\", "\\\\").replace('"', '\\"')
-        return f"{self.name}{' ' if self.name in PHRASES else '='}" + (
-            self.value if bare else f'"{text}"'
-        )
+        mark = " " if self.name in PHRASES else "="
+        return f"{self.name}{mark}{self.value}" if bare else f'{self.name}{mark}"{text}"'
 
 
 @dataclass(frozen=True, slots=True)
 class NegatedCheck:
-    """The opposite of a check."""
+    """Negate a check."""
 
     check: Check
 
     def keeps(self, answer: str) -> bool:
-        """As `Check.keeps`."""
+        """Return whether the answer keeps the rule."""
         return not self.check.keeps(answer)
 
     def __str__(self) -> str:
@@ -71,13 +74,13 @@ class NegatedCheck:
 
 @dataclass(frozen=True, slots=True)
 class JoinedChecks:
-    """Checks joined by "and" (all must hold) or by "or" (one must)."""
+    """Join checks by "and" (all must hold) or by "or" (one must)."""
 
     word: str
     checks: tuple[Check, ...]
 
     def keeps(self, answer: str) -> bool:
-        """As `Check.keeps`."""
+        """Return whether the answer keeps the rule."""
         join = all if self.word == "and" else any
         return join(check.keeps(answer) for check in self.checks)
 
@@ -90,7 +93,7 @@ def _parenthesize(check: Check) -> str:
 
 
 class CheckJudge:
-    """A judge that is a check. Its values are certain: 1 broken, 0 kept."""
+    """Judge answers by a check. Its values are certain: 1 broken, 0 kept."""
 
     name = "check"
 
@@ -103,14 +106,13 @@ class CheckJudge:
         return [cls(setup.check)] if setup.check else []
 
     def values(self, pairs: Sequence[tuple[Prompt, str]]) -> list[float]:
-        """For each (prompt, answer) how surely the answer breaks the rule, higher = more surely; a
-        check looks at the answer alone.
-        """
+        """Return 1 for each answer that breaks the check, else 0; the prompt has no effect."""
         return [0.0 if self.check.keeps(answer) else 1.0 for _, answer in pairs]
 
 
 _TOKEN = re.compile(
-    r"""\s*(?:(?P<mark>[()=])|"(?P<double>(?:\\.|[^"\\])*)"|'(?P<single>(?:\\.|[^'\\])*)'|(?P<word>[^\s()="']+))""",
+    r"""\s*(?:(?P<mark>[()=])|"(?P<double>(?:\\.|[^"\\])*)"|'(?P<single>(?:\\.|[^'\\])*)'|"""
+    r"""(?P<word>[^\s()="']+))""",
     re.S,
 )
 
@@ -123,11 +125,11 @@ class _Token:
 
 
 def parse_check(text: str) -> Check:
-    """The check that a text states.
+    """Return the check that a text states.
 
     Raises:
-        UsageError: it is empty, too long or too deep, or not a check; names the character and the
-        nearest right word.
+        UsageError: the text is empty, too long, too deep, or not a check. The error names the
+            character and the nearest right word.
     """
     text = clean_text(text)
     if len(text) > MAX_CHARS:
@@ -146,8 +148,9 @@ def parse_check(text: str) -> Check:
 
 
 def _tokenize(text: str) -> list[_Token]:
-    found, end, stop = [], 0, len(text.rstrip())
-    while end < stop:
+    found = []
+    end = 0
+    while end < len(text.rstrip()):
         match = _TOKEN.match(text, end)
         if match is None:
             at = end + len(text[end:]) - len(text[end:].lstrip())
@@ -170,17 +173,19 @@ def _raise_usage_error(what: str, at: int, cure: str = "") -> NoReturn:
 
 
 class _Parser:
-    """Recursive descent, one function a line of the grammar; depth is bounded."""
+    """Parse by recursive descent: one function for each line of the grammar, with bounded depth."""
 
     def __init__(self, tokens: list[_Token], end: int) -> None:
-        self._tokens, self._at, self._end = tokens, 0, end
+        self._tokens = tokens
+        self._at = 0
+        self._end = end
 
     @property
     def next(self) -> _Token | None:
         return self._tokens[self._at] if self._at < len(self._tokens) else None
 
     def _take(self, word: str) -> bool:
-        """Steps over an unquoted word or mark if it stands here."""
+        """Consume an unquoted word or mark if it is the next one."""
         here = self.next
         if here is None or here.quoted or here.text.lower() != word:
             return False
@@ -188,20 +193,22 @@ class _Parser:
         return True
 
     def parse_or(self, depth: int) -> Check:
-        return self._joined("or", lambda: self._joined("and", lambda: self._part(depth)))
+        return self._parse_joined(
+            "or", lambda: self._parse_joined("and", lambda: self._parse_part(depth))
+        )
 
-    def _joined(self, word: str, inner: Callable[[], Check]) -> Check:
+    def _parse_joined(self, word: str, inner: Callable[[], Check]) -> Check:
         checks = [inner()]
         while self._take(word):
             checks.append(inner())
         return checks[0] if len(checks) == 1 else JoinedChecks(word, tuple(checks))
 
-    def _part(self, depth: int) -> Check:
+    def _parse_part(self, depth: int) -> Check:
         here = self.next
         if here is not None and depth > MAX_DEPTH:
             _raise_usage_error("too deeply nested", here.at)
         if self._take("not"):
-            return NegatedCheck(self._part(depth + 1))
+            return NegatedCheck(self._parse_part(depth + 1))
         if self._take("("):
             check = self.parse_or(depth + 1)
             if not self._take(")"):
@@ -209,9 +216,9 @@ class _Parser:
                     "a closing parenthesis is missing", self.next.at if self.next else self._end
                 )
             return check
-        return self._condition()
+        return self._parse_condition()
 
-    def _condition(self) -> Check:
+    def _parse_condition(self) -> Check:
         name = self.next
         if name is None:
             _raise_usage_error(

@@ -1,10 +1,9 @@
-"""The conditions of a check: what each of them asks of an answer. docs/reference/checks.md explains them to
-people.
-"""
+"""The conditions of a check, each a test of an answer; see docs/reference/checks.md."""
 
 from __future__ import annotations
 
 import json
+import operator
 import re
 import unicodedata
 from collections.abc import Callable
@@ -18,18 +17,16 @@ from selfteach.materials.inflection import list_plurals
 from selfteach.registry import did_you_mean
 from selfteach.text import UNSPACED, split_sentences
 
-PATTERN_TIMEOUT_S, PROBE_TIMEOUT_S = 5.0, 0.5
+PATTERN_TIMEOUT_S = 5.0
+PROBE_TIMEOUT_S = 0.5
 AnswerTest = Callable[[str], bool]
 """Whether an answer meets a condition."""
 
 
 def fold_case(text: str) -> str:
-    """Text for comparing without regard to case, width, ligatures and invisible characters."""
-    return re.sub(
-        "[\u00ad\u200b-\u200f\u2060\ufeff]",
-        "",
-        unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold()),
-    )
+    """Return text without differences of case, width, ligatures and invisible characters."""
+    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+    return re.sub("[\u00ad\u200b-\u200f\u2060\ufeff]", "", folded)
 
 
 _IN_WORD = r"[\p{L}\p{N}\p{M}]"
@@ -37,8 +34,9 @@ _UNSPACED = regex.compile(UNSPACED)
 
 
 def _contains(value: str) -> AnswerTest:
-    """The word or phrase as whole words; its last word also in the plural; `*` at an end stands for
-    any beginning or ending.
+    """Return a test for a phrase as whole words, with its last word also in the plural.
+
+    `*` at an end stands for any beginning or ending.
     """
     words = fold_case(value.strip("*")).split()
     if not words:
@@ -54,14 +52,15 @@ def _contains(value: str) -> AnswerTest:
 
 
 def _edges_word(char: str) -> bool:
-    """Whether a word with this character at an edge must stand apart from its neighbours: not
-    signs, nor scripts without spaces.
+    """Return whether a word with this character at an edge must stand apart from its neighbors.
+
+    This is false for signs and for scripts without spaces.
     """
     return regex.match(_IN_WORD, char) is not None and not _UNSPACED.match(char)
 
 
 def _pattern(value: str) -> AnswerTest:
-    """A regular expression found anywhere in the answer; case counts unless it begins with (?i)."""
+    """Return a test for a regular expression anywhere in the answer; (?i) ignores case."""
     try:
         pattern = regex.compile(value, regex.V0)
     except (regex.error, OverflowError, RecursionError, IndexError, ValueError) as fault:
@@ -94,36 +93,37 @@ def _bound(count_of: Callable[[str], int], is_max: bool) -> Callable[[str], Answ
         if not re.fullmatch("[0-9]{1,6}", value):
             raise ValueError("give a whole number, for instance 20")
         limit = int(value)
-        return (
-            (lambda answer: count_of(answer) <= limit)
-            if is_max
-            else (lambda answer: count_of(answer) >= limit)
-        )
+        holds = operator.le if is_max else operator.ge
+        return lambda answer: holds(count_of(answer), limit)
 
     return build
 
 
 def count_words(text: str) -> int:
-    """Words: what is between spaces and has a letter or digit; in Chinese and Japanese, which do
-    not space words, each character.
+    """Count words: parts between spaces with a letter or digit.
+
+    In Chinese and Japanese, each character counts.
     """
     unspaced = regex.findall(r"[\p{Han}\p{Hiragana}\p{Katakana}]", text)
     rest = regex.sub(r"[\p{Han}\p{Hiragana}\p{Katakana}]", " ", text)
-    return len(unspaced) + sum(any(char.isalnum() for char in word) for word in rest.split())
+    return len(unspaced) + sum(any(map(str.isalnum, word)) for word in rest.split())
 
 
 _ABBREVIATED = re.compile(
-    r"(?:(?:^|[\s(\"'])(?:Mr|Mrs|Ms|Dr|Prof|St|Jr|Sr|vs|e\.g|i\.e|cf|approx)|(?:^|\b[A-Z]\S*\s)[A-Z]|[A-Z]\.[A-Z])\.$"
+    r"(?:(?:^|[\s(\"'])(?:Mr|Mrs|Ms|Dr|Prof|St|Jr|Sr|vs|e\.g|i\.e|cf|approx)|"
+    r"(?:^|\b[A-Z]\S*\s)[A-Z]|[A-Z]\.[A-Z])\.$"
 )
 _ITEM = re.compile(r"^(?:\d{1,3}[.)]|[-*•])$")
 
 
 def count_sentences(text: str) -> int:
-    """Sentences with a letter or digit. "Dr. Smith", "e.g. this", initials and the numbers of a
-    list end none.
+    """Count sentences with a letter or digit.
+
+    "Dr. Smith", "e.g. this", initials and the numbers of a list end none.
     """
     ready = re.sub(r"([。！？])(?=[^\s\"')\]」』”’])", r"\1\n", text)
-    count, joined = 0, False
+    count = 0
+    joined = False
     for part in split_sentences(ready):
         count += any(char.isalnum() for char in part) and not joined and not _ITEM.match(part)
         joined = _ABBREVIATED.search(part) is not None
@@ -153,7 +153,7 @@ def _format(value: str) -> AnswerTest:
 
 
 def _is_json(answer: str) -> bool:
-    """One object or array and nothing else, bare or in one code fence."""
+    """Return whether the answer is one JSON object or array, bare or in one code fence."""
     text = answer.strip()
     fenced = _FENCE.match(text)
     try:

@@ -1,29 +1,32 @@
-"""Is the label consistent, and is it unknown? Four judges behind one interface, all in [0, 1] with
-one meaning:
+"""Is the label consistent, and is it unknown? Four judges with one interface, all in [0, 1]:
 
-    S_L = mean over k of SC(y*, Y_c[k])   the label against draws with the document: low where it is
-    consistent S_K = mean over k of SC(y*, Y_r[k])   the label against draws without it: high where
-    the model does not know it SC(a, b) = mean over the sentences s of a of P(s contradicts b)
+    S_L = mean over k of SC(y*, Y_c[k])   the label against samples with the document: low if it is
+                                          consistent
+    S_K = mean over k of SC(y*, Y_r[k])   the label against samples without it: high if the model
+                                          does not know it
+    SC(a, b) = mean over the sentences s of a of P(s contradicts b)
 
-    match    P = 0 where s and b are the same answer by their words (token-F1 >= .5), else 1: the
-    share outside the label's cluster prompted P = the model's own No against Yes to "do they say
-    the same?", after worked examples nli      P = an entailment model's probability of
-    contradiction (`--nli MODEL`, judge/nli.py): the paper's judge gain     no draws: S_L = 1 - p(y*
-    | document, q), S_K = 1 - p(y* | q) / p(y* | document, q), with p the mean probability of a
-    token
+    match     P = 0 if s and b are the same answer by their words (token-F1 >= .5), else 1: the
+              share outside the label's cluster
+    prompted  P = the model's own No against Yes to "do they say the same?", after worked examples
+    nli       P = an entailment model's probability of contradiction (`--nli MODEL`, judge/nli.py):
+              the paper's judge
+    gain      no samples: S_L = 1 - p(y* | document, q), S_K = 1 - p(y* | q) / p(y* | document, q),
+              with p the mean probability of a token
 
-Every judge keeps all its K scores, so that thresholds can be changed without drawing.
+Every judge stores all its K scores, so that thresholds can change without new samples.
 
 Source: Self-Learning-llm (arXiv 2406.11275), the step that scores labels and knowledge; SC is
 SelfCheckGPT's (arXiv 2303.08896), its variant with an entailment model. Context gain: our own.
-Departs: the question stands beside both sides, because short answers are no sentences without it.
+Departs: both sides include the question, because short answers are no sentences without it.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from itertools import islice
 from typing import Any, Protocol
 
 from selfteach.generate.answers import (
@@ -32,20 +35,22 @@ from selfteach.generate.answers import (
     make_open_book_prompt,
 )
 from selfteach.generate.few_shot_facts import WORKED_COMPARISONS
+from selfteach.generate.listing import format_examples, to_one_line
 from selfteach.judge.match import SAME_F1, normalize_answer, token_f1
 from selfteach.judge.setup import KnowledgeSetup
 from selfteach.models import Scorer
+from selfteach.models.ordered import score_in_order
 from selfteach.records import Continuations
 from selfteach.text import split_sentences
 
 
 @dataclass(frozen=True, slots=True)
 class KnowledgeScores:
-    """A judge's K scores of one question, each in [0, 1]: `label` against draws with the document,
-    `knowledge` against those without.
+    """Hold a judge's K scores of one question, each in [0, 1].
 
-    `contradicted` is how much each draw without the document contradicts the label, where the judge
-    can tell draws apart.
+    `label` is against samples with the document, `knowledge` against samples without it.
+    `contradicted` is how much each of the latter contradicts the label, if the judge can tell them
+    apart.
     """
 
     judge: str
@@ -55,96 +60,73 @@ class KnowledgeScores:
 
     @property
     def s_label(self) -> float:
-        """S_L; 1 where there was no draw to say otherwise."""
+        """Return S_L; 1 without samples."""
         return sum(self.label) / len(self.label) if self.label else 1.0
 
     @property
     def s_knowledge(self) -> float:
-        """S_K; 0 where there was no draw to say otherwise."""
+        """Return S_K; 0 without samples."""
         return sum(self.knowledge) / len(self.knowledge) if self.knowledge else 0.0
 
     def to_json(self) -> dict[str, Any]:
-        """What is stored."""
-        return {
-            "judge": self.judge,
-            "label": self.label,
-            "knowledge": self.knowledge,
-            "contradicted": self.contradicted,
-        }
+        """Return the stored row."""
+        return asdict(self)
 
     @staticmethod
     def from_json(row: Any) -> KnowledgeScores:
-        """The inverse of `to_json`."""
+        """Return the scores of a stored row."""
         return KnowledgeScores(
             row["judge"], tuple(row["label"]), tuple(row["knowledge"]), tuple(row["contradicted"])
         )
 
 
 class KnowledgeJudge(Protocol):
-    """Scores whether labels are consistent and unknown. Classes of the registry's group
-    `knowledge_judges` also have the class methods `why_not(setup)` and `build(setup)`.
+    """Score whether labels are consistent and unknown.
+
+    Classes of the registry's group `knowledge_judges` also have the class methods `why_not(setup)`
+    and `build(setup)`.
     """
 
     name: str
 
     def scores(self, answered: Sequence[LabelledQuestion]) -> list[KnowledgeScores]:
-        """One `KnowledgeScores` for each question."""
+        """Return one `KnowledgeScores` for each question."""
         ...
 
 
 LINK_WORDS = frozenset(
-    (
-        "is",
-        "are",
-        "was",
-        "were",
-        "be",
-        "been",
-        "by",
-        "in",
-        "on",
-        "at",
-        "of",
-        "to",
-        "for",
-        "from",
-        "with",
-        "it",
-        "its",
-    )
+    "is are was were be been by in on at of to for from with it its".split()  # noqa: SIM905
 )
 
 
 class ConsistencyJudge:
-    """A judge that compares the label with every draw, from a word on single sentences:
-    `probabilities`.
-    """
+    """Compare the label with every sample, by the `probabilities` of single sentences."""
 
     name = ""
 
     def probabilities(self, pairs: Sequence[tuple[str, str, str]]) -> list[float]:
-        """P in [0, 1] that the sentence contradicts the other answer, for each (question, sentence,
-        other answer).
+        """Return P in [0, 1] that the sentence contradicts the other answer.
+
+        Each pair is (question, sentence, other answer).
         """
         raise NotImplementedError
 
     def scores(self, answered: Sequence[LabelledQuestion]) -> list[KnowledgeScores]:
-        """As `KnowledgeJudge.scores`; every pair of sentence and draw is asked about once."""
-        wanted = [(a.question.text, a.best, b) for a in answered for b in (*a.informed, *a.blind)]
-        known = dict(zip(wanted, self.between(wanted), strict=True))
-        return [
-            KnowledgeScores(
-                self.name,
-                tuple(known[a.question.text, a.best, b] for b in a.informed),
-                blind := tuple(known[a.question.text, a.best, b] for b in a.blind),
-                blind,
-            )
-            for a in answered
-        ]
+        """Return one `KnowledgeScores` for each question."""
+        pairs = [(a.question.text, a.best, b) for a in answered for b in (*a.informed, *a.blind)]
+        values = iter(self.between(pairs))
+        found = []
+        for one in answered:
+            label = tuple(islice(values, len(one.informed)))
+            blind = tuple(islice(values, len(one.blind)))
+            found.append(KnowledgeScores(self.name, label, blind, blind))
+        return found
 
     def between(self, pairs: Sequence[tuple[str, str, str]]) -> list[float]:
-        """SC(a, b) for each (question, a, b). An `a` without words contradicts everything: it is no
-        answer.
+        """Return SC(a, b) for each (question, a, b).
+
+        An `a` without words contradicts everything: it is no answer. Every pair of sentence and
+        sample is scored once.
         """
         parts = [split_sentences(a) for _, a, _ in pairs]
         flat = list(
@@ -153,14 +135,15 @@ class ConsistencyJudge:
             )
         )
         known = dict(zip(flat, self.probabilities(flat), strict=True))
-        return [
-            sum(known[q, s, b] for s in own) / len(own) if own else 1.0
-            for (q, _, b), own in zip(pairs, parts, strict=True)
-        ]
+        found = []
+        for (q, _, b), own in zip(pairs, parts, strict=True):
+            values = [known[q, sentence, b] for sentence in own]
+            found.append(sum(values) / len(own) if own else 1.0)
+        return found
 
 
 class MatchJudge(ConsistencyJudge):
-    """`match`: answers are the same where they share enough words."""
+    """`match`: answers are the same if they share enough words."""
 
     name = "match"
 
@@ -175,8 +158,10 @@ class MatchJudge(ConsistencyJudge):
         return cls()
 
     def probabilities(self, pairs: Sequence[tuple[str, str, str]]) -> list[float]:
-        """0 where the answers agree, else 1. Words of the question, which every answer repeats, do
-        not count unless nothing is left.
+        """Return 0 for answers that agree, else 1.
+
+        Words of the question do not count unless nothing is left, because every answer repeats
+        them.
         """
         return [
             float(token_f1(remove_question_words(s, q), remove_question_words(b, q)) < SAME_F1)
@@ -185,27 +170,23 @@ class MatchJudge(ConsistencyJudge):
 
 
 def remove_question_words(answer: str, question: str) -> str:
-    """The words of an answer that neither its question holds nor only link others; all of them
-    where nothing is left.
-    """
+    """Return an answer without link words and words of its question, or else the whole answer."""
     asked = {*normalize_answer(question).split(), *LINK_WORDS}
     kept = [word for word in normalize_answer(answer).split() if word not in asked]
     return " ".join(kept) or answer
 
 
+COMPARISON = "Question: {}\nOne answer: {}\nAnother answer: {}\nDo they say the same?"
+
+
 class PromptedJudge(ConsistencyJudge):
-    """`prompted`: the model's own word on whether two answers say the same, as the odds of No
-    against Yes.
-    """
+    """`prompted`: the model's odds of No against Yes to whether two answers say the same."""
 
     name = "prompted"
 
     def __init__(self, scorer: Scorer) -> None:
         self._scorer = scorer
-        self._worked = "".join(
-            _make_comparison_prompt(q, a, b) + f" {word}\n\n"
-            for q, a, b, word in WORKED_COMPARISONS
-        )
+        self._worked = format_examples(COMPARISON + " {}\n\n", WORKED_COMPARISONS)
 
     @classmethod
     def why_not(cls, setup: KnowledgeSetup) -> str:
@@ -218,19 +199,13 @@ class PromptedJudge(ConsistencyJudge):
         return cls(setup.scorer)
 
     def probabilities(self, pairs: Sequence[tuple[str, str, str]]) -> list[float]:
-        """p(No) / (p(No) + p(Yes))."""
-        items = [
-            Continuations(self._worked + _make_comparison_prompt(q, s, b), (" No", " Yes"))
-            for q, s, b in pairs
-        ]
-        found = dict(self._scorer.stream_scores(items))
-        odds = [[p.logp for p in found[item.id(self._scorer.fingerprint)]] for item in items]
-        return [_sigmoid(no - yes) for no, yes in odds]
-
-
-def _make_comparison_prompt(question: str, one: str, other: str) -> str:
-    q, a, b = (" ".join(text.split()) for text in (question, one, other))
-    return f"Question: {q}\nOne answer: {a}\nAnother answer: {b}\nDo they say the same?"
+        """Return p(No) / (p(No) + p(Yes))."""
+        items = []
+        for pair in pairs:
+            prompt = self._worked + COMPARISON.format(*map(to_one_line, pair))
+            items.append(Continuations(prompt, (" No", " Yes")))
+        scores = score_in_order(self._scorer, items)
+        return [_sigmoid(no.logp - yes.logp) for no, yes in scores]
 
 
 def _sigmoid(x: float) -> float:
@@ -238,13 +213,12 @@ def _sigmoid(x: float) -> float:
 
 
 class GainJudge:
-    """`gain`: what the document adds to the probability of the label; two forwards a question, no
-    draws.
+    """`gain`: how much the document adds to the probability of the label, without samples.
 
         G = mean_t [log p(y*_t | document, q) - log p(y*_t | q)]   in nats a token; S_K = 1 -
         exp(-max(G, 0)), so that .5 is G = log 2
 
-    It cannot tell draws apart: `contradicted` is empty.
+    It costs two forward passes a question. It cannot tell samples apart: `contradicted` is empty.
     """
 
     name = "gain"
@@ -263,7 +237,7 @@ class GainJudge:
         return cls(setup.scorer)
 
     def scores(self, answered: Sequence[LabelledQuestion]) -> list[KnowledgeScores]:
-        """As `KnowledgeJudge.scores`, with one score each."""
+        """Return one `KnowledgeScores` for each question, with one score each."""
         return [
             KnowledgeScores(
                 self.name,
@@ -274,19 +248,19 @@ class GainJudge:
         ]
 
     def token_logps(self, answered: Sequence[LabelledQuestion]) -> list[tuple[float, float]]:
-        """(with the document, without it) for each label, in nats a token, the end of its line
-        included.
+        """Return (with the document, without it) for each label, in nats a token.
+
+        The end of the label's line is included.
         """
-        asked = (
-            [Continuations(make_open_book_prompt(a.question), (f" {a.best}\n",)) for a in answered],
-            [
-                Continuations(make_closed_book_prompt(a.question.text), (f" {a.best}\n",))
-                for a in answered
-            ],
-        )  # in two calls: what all prompts of a call begin with is computed once
-        found = dict(pair for items in asked for pair in self._scorer.stream_scores(items))
-        informed, blind = (
-            [found[item.id(self._scorer.fingerprint)][0].token_logp for item in items]
-            for items in asked
-        )
-        return list(zip(informed, blind, strict=True))
+        informed = [
+            Continuations(make_open_book_prompt(a.question), (f" {a.best}\n",)) for a in answered
+        ]
+        blind = [
+            Continuations(make_closed_book_prompt(a.question.text), (f" {a.best}\n",))
+            for a in answered
+        ]
+        # One call for each list: an engine computes the common beginning of its prompts once.
+        scores = [score_in_order(self._scorer, items) for items in (informed, blind)]
+        return [
+            (one.token_logp, other.token_logp) for (one,), (other,) in zip(*scores, strict=True)
+        ]

@@ -1,11 +1,9 @@
-"""The `contrast` judge: would the model rather say this with the words in its prompt, or without
-them?
+"""The `contrast` judge: is the answer more likely with the words in the prompt, or without them?
 
-value = mean_t log p(y_t | x) - mean_t log p(y_t | words, x), nats a token; higher = more like what
-is said unprompted, which is what was criticised. Between answers with and without the words this is
-the likelihood ratio, the best test there is of which of the two an answer comes from. Whether the
-words in the prompt do what their writer meant, it does not know; where they do nothing, it is at
-chance.
+value = mean_t log p(y_t | x) - mean_t log p(y_t | words, x), nats a token; higher = more like an
+unprompted answer, the kind that was criticized. This is the likelihood ratio of answers with and
+without the words, the best test of which of the two an answer comes from. The judge does not know
+whether the words in the prompt have the intended effect; if they have none, it is at chance.
 
 Source: Neyman and Pearson's lemma; the reward of self-distillation with context (arXiv 2601.20802)
 is the same ratio.
@@ -18,18 +16,20 @@ from collections.abc import Sequence
 from selfteach.judge import Judge, PromptAnswer
 from selfteach.judge.setup import JudgeSetup
 from selfteach.models import Scorer
+from selfteach.models.ordered import score_in_order
 from selfteach.records import Continuations, Message, Prompt, make_prompt
 
 MAX_WORDS = 80
 
 
 class ContrastJudge:
-    """Values answers by how much less likely the words in the prompt make them."""
+    """Score answers by how much less likely the words in the prompt make them."""
 
     name = "contrast"
 
     def __init__(self, scorer: Scorer, words: str) -> None:
-        self._scorer, self._words = scorer, words
+        self._scorer = scorer
+        self._words = words
 
     @classmethod
     def list_candidates(cls, setup: JudgeSetup) -> list[Judge]:
@@ -37,32 +37,26 @@ class ContrastJudge:
         return [cls(setup.scorer, setup.words)] if setup.form == "criticism" else []
 
     def values(self, pairs: Sequence[PromptAnswer]) -> list[float]:
-        """Nats a token; 0 for an empty answer. Reads the first MAX_WORDS words."""
+        """Return nats a token; 0 for an empty answer. Only the first MAX_WORDS words count."""
         read = [(prompt, " ".join(answer.split(" ")[:MAX_WORDS])) for prompt, answer in pairs]
-        sides = [
-            [Continuations(ask(prompt), (text,)) for prompt, text in read if text.strip()]
-            for ask in (to_messages, self._append_words)
-        ]
-        found = dict(self._scorer.stream_scores([item for side in sides for item in side]))
-        scores = [
-            [found[item.id(self._scorer.fingerprint)][0].token_logp for item in side]
-            for side in sides
-        ]
-        gaps = iter([without - told for without, told in zip(*scores, strict=True)])
-        return [next(gaps) if text.strip() else 0.0 for _, text in read]
-
-    def _append_words(self, prompt: Prompt) -> Prompt:
-        return append_words(prompt, self._words)
+        full = [(prompt, text) for prompt, text in read if text.strip()]
+        items = [Continuations(to_messages(prompt), (text,)) for prompt, text in full]
+        items += [Continuations(append_words(p, self._words), (text,)) for p, text in full]
+        logps = [score.token_logp for (score,) in score_in_order(self._scorer, items)]
+        plain = iter(logps[: len(full)])
+        prompted = iter(logps[len(full) :])
+        return [next(plain) - next(prompted) if text.strip() else 0.0 for _, text in read]
 
 
 def to_messages(prompt: Prompt) -> tuple[Message, ...]:
-    """The prompt as a conversation."""
+    """Return the prompt as a conversation."""
     return make_prompt(prompt) if isinstance(prompt, str) else prompt
 
 
 def append_words(prompt: Prompt, words: str) -> tuple[Message, ...]:
-    """The same with the words after the question. In a system message the embedded model hardly
-    heeds them.
+    """Return the conversation with the words after the question.
+
+    In a system message they hardly affect the embedded model.
     """
     *before, last = to_messages(prompt)
     return (*before, Message(last.role, f"{last.content} ({words})"))

@@ -1,9 +1,8 @@
-"""Which language a text is in: by script, and within the Latin, Cyrillic and Arabic scripts by its
-commonest words.
+"""The language of a text: by its script, and for Latin, Cyrillic and Arabic by its common words.
 
-Light on purpose: no model, no data files, 20 languages. Limits: it knows no others (Danish looks
-like Swedish, Czech like Polish), needs about one sentence, and sees the main language of a mixed
-text only. Where it cannot decide, it says which languages are possible.
+No model and no data file is needed for the 20 languages. Limits: it knows no others (Danish looks
+like Swedish, Czech like Polish), needs about one sentence, and finds only the main language of a
+mixed text. If it cannot decide, it returns all possible languages.
 """
 
 from __future__ import annotations
@@ -14,43 +13,52 @@ import regex
 
 _WORDS = {
     "en": """
-        the of and to in is that it was for on are as with his they at be this from have or by one had not but what all were when
-        we there can an your which their you he she i would about so if will them more no do my has her him its""",
+        the of and to in is that it was for on are as with his they at be this from have or
+        by one had not but what all were when we there can an your which their you he she i
+        would about so if will them more no do my has her him its""",
     "de": """
-        der die das und ist nicht ein eine einen einem ich du er sie es wir ihr den dem des zu von mit auf für im sich auch als
-        wie bei oder aber war sind hat kann wird nur noch aus nach wenn werden haben über sehr mehr""",
+        der die das und ist nicht ein eine einen einem ich du er sie es wir ihr den dem des
+        zu von mit auf für im sich auch als wie bei oder aber war sind hat kann wird nur
+        noch aus nach wenn werden haben über sehr mehr""",
     "fr": """
-        le la les de des du et est une un je tu il elle nous vous ils que qui dans pour pas sur avec au aux ce cette son sa ses
-        mais ou où par plus ne se sont être avoir c'est d'un d'une très leur comme à été""",
+        le la les de des du et est une un je tu il elle nous vous ils que qui dans pour pas
+        sur avec au aux ce cette son sa ses mais ou où par plus ne se sont être avoir c'est
+        d'un d'une très leur comme à été""",
     "es": """
-        el la los las de del y es que en un una por con no para su se al lo como más pero sus le ya o este sí porque esta entre
-        cuando muy sin sobre también me hasta hay donde quien desde está son ser fue yo tú él ella""",
+        el la los las de del y es que en un una por con no para su se al lo como más pero
+        sus le ya o este sí porque esta entre cuando muy sin sobre también me hasta hay
+        donde quien desde está son ser fue yo tú él ella""",
     "it": """
-        il lo la i gli le di del della che e è un una per non con sono da in si come più ma anche al alla nel nella dei delle
-        questo questa ha ho io tu lui lei noi essere stato molto quando cosa perché se ci""",
+        il lo la i gli le di del della che e è un una per non con sono da in si come più ma
+        anche al alla nel nella dei delle questo questa ha ho io tu lui lei noi essere stato
+        molto quando cosa perché se ci""",
     "pt": """
-        o a os as de do da dos das e é que em um uma para com não por mais no na nos nas se foi como mas ao ele ela seu sua ou
-        quando muito já eu também só pelo pela até isso você são está ser ter""",
+        o a os as de do da dos das e é que em um uma para com não por mais no na nos nas se
+        foi como mas ao ele ela seu sua ou quando muito já eu também só pelo pela até isso
+        você são está ser ter""",
     "nl": """
-        de het een en van is dat in te niet op met voor zijn er aan die ik je hij zij we ze maar om ook als dan bij nog uit naar
-        heeft worden door over deze dit kan wat was wel geen werd hebben meer""",
+        de het een en van is dat in te niet op met voor zijn er aan die ik je hij zij we ze
+        maar om ook als dan bij nog uit naar heeft worden door over deze dit kan wat was wel
+        geen werd hebben meer""",
     "sv": """
-        och att det i på är en som för av med den till inte har de ett om han hon jag du vi ni men så kan från eller var vid när
-        också mycket efter där här hur alla sin sina blir skulle""",
+        och att det i på är en som för av med den till inte har de ett om han hon jag du vi
+        ni men så kan från eller var vid när också mycket efter där här hur alla sin sina
+        blir skulle""",
     "pl": """
-        i w na z do się nie to jest że jak o co po ale za od tak dla ich czy tym przez był była było są może tylko już jego jej
-        ten ta oraz które który która także przy bardzo""",
+        i w na z do się nie to jest że jak o co po ale za od tak dla ich czy tym przez był
+        była było są może tylko już jego jej ten ta oraz które który która także przy bardzo""",
     "tr": """
-        ve bir bu da de için ile çok ne var o gibi daha ben sen biz siz değil mi olarak ama kadar sonra en olan her şey ki ya veya
-        nasıl zaman iyi olduğu""",
+        ve bir bu da de için ile çok ne var o gibi daha ben sen biz siz değil mi olarak ama
+        kadar sonra en olan her şey ki ya veya nasıl zaman iyi olduğu""",
     "ru": """
-        и в не на я что он с как это а по но из у за от так же то все она мы вы они бы для мне есть его её был было быть если или
-        когда только очень уже их может""",
+        и в не на я что он с как это а по но из у за от так же то все она мы вы они бы для
+        мне есть его её был было быть если или когда только очень уже их может""",
     "uk": """
-        і в не на я що він з як це а та але із у за від так же то все вона ми ви вони для мені є його її був було бути якщо або
-        коли тільки дуже вже їх може й до про""",
+        і в не на я що він з як це а та але із у за від так же то все вона ми ви вони для
+        мені є його її був було бути якщо або коли тільки дуже вже їх може й до про""",
     "ar": """
-        في من على إلى أن هذا هذه التي الذي ما لا هو هي كان عن مع أو كل ذلك بعد قد لم إن كما بين""",
+        في من على إلى أن هذا هذه التي الذي ما لا هو هي كان عن مع أو كل ذلك بعد قد لم إن كما
+        بين""",
     "fa": """
         در از به که این را با است برای آن یک می هم تا بر هر او ما من شما اند بود شد های نیست""",
 }
@@ -76,9 +84,7 @@ LANGUAGES = tuple(dict.fromkeys(language for known in _SCRIPTS.values() for lang
 
 
 def count_scripts(text: str) -> Counter[str]:
-    """How many letters of each known script a text has. Han among Japanese syllables counts as
-    Japanese ("Kana").
-    """
+    """Count the letters of each known script; Han among Japanese syllables counts as "Kana"."""
     counts = Counter({script: len(pattern.findall(text)) for script, pattern in _LETTERS.items()})
     if counts["Kana"] * 10 > counts["Han"]:
         counts["Kana"] += counts.pop("Han")
@@ -86,15 +92,13 @@ def count_scripts(text: str) -> Counter[str]:
 
 
 def find_main_script(text: str) -> str:
-    """The script of most of a text's letters; Latin where none is known."""
+    """Return the script of most letters of a text; Latin if none is known."""
     counts = count_scripts(text)
     return counts.most_common(1)[0][0] if counts else "Latin"
 
 
 def detect_languages(text: str) -> frozenset[str]:
-    """The languages that a text can be in, as far as can be told: one for a usual sentence, all of
-    them for "42".
-    """
+    """Return the possible languages of a text: one for a usual sentence, all for "42"."""
     counts = count_scripts(text)
     if not counts:
         return frozenset(LANGUAGES)
@@ -103,8 +107,5 @@ def detect_languages(text: str) -> frozenset[str]:
     if len(possible) == 1 or script == "Han":
         return frozenset(possible)
     words = Counter(word.lower().replace("’", "'") for word in _WORD.findall(text))
-    hits = {
-        language: sum(count for word, count in words.items() if word in _COMMON[language])
-        for language in possible
-    }
-    return frozenset(language for language in possible if hits[language] == max(hits.values()))
+    hits = [sum(map(words.__getitem__, _COMMON[language])) for language in possible]
+    return frozenset(one for one, count in zip(possible, hits, strict=True) if count == max(hits))

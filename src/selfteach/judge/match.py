@@ -1,5 +1,4 @@
-"""Whether two short answers are the same, by their words: exact match, containment, token-F1, and
-clusters of answers that agree.
+"""Agreement of short answers by their words: exact match, containment, token-F1, and clusters.
 
 Source: SQuAD's evaluation script (Rajpurkar et al. 2016; `evaluate-v1.1.py`: normalize_answer,
 exact_match_score, f1_score); discrete semantic entropy (Farquhar et al. 2024, Nature 630, with
@@ -31,76 +30,70 @@ _UNSPACED = regex.compile(rf"({UNSPACED}\p{{M}}*)")
 
 @lru_cache(maxsize=8192)
 def normalize_answer(text: str) -> str:
-    """Lower case, without punctuation, articles and double spaces."""
+    """Return the text in lower case, without punctuation, articles and double spaces."""
     lowered = text.lower().translate(_PUNCTUATION)
     if not lowered.isascii():
-        plain = "".join(
-            c
-            for c in unicodedata.normalize("NFKC", lowered)
-            if not unicodedata.category(c).startswith("P")
-        )
+        plain = regex.sub(r"\p{P}", "", unicodedata.normalize("NFKC", lowered))
         lowered = _UNSPACED.sub(r" \1 ", plain)
     return " ".join(_ARTICLES.sub(" ", lowered).split())
 
 
 def exact_match(answer: str, gold: str) -> bool:
-    """Whether the answer is the gold one, normalised."""
+    """Return whether the normalized answer is the gold one."""
     return normalize_answer(answer) == normalize_answer(gold)
 
 
 def contains_answer(answer: str, gold: str) -> bool:
-    """Whether the gold words stand in the answer one after another, as whole words. An empty gold
-    answer stands in none.
+    """Return whether the answer contains the gold words one after another, as whole words.
+
+    No answer contains an empty gold answer.
     """
     words = normalize_answer(gold)
     return bool(words) and f" {words} " in f" {normalize_answer(answer)} "
 
 
 def token_f1(answer: str, gold: str) -> float:
-    """F1 of the words that two answers share, with their counts, in [0, 1]; two answers without
-    words are 0 to each other.
+    """Return F1 of the words that two answers share, with their counts, in [0, 1].
+
+    Two answers without words have F1 = 0.
 
     With n shared words of a and g: precision n/a, recall n/g, F1 = 2 n / (a + g).
     """
-    left, right = normalize_answer(answer).split(), normalize_answer(gold).split()
-    shared = sum((Counter(left) & Counter(right)).values())
-    return 2 * shared / (len(left) + len(right)) if shared else 0.0
+    left = Counter(normalize_answer(answer).split())
+    right = Counter(normalize_answer(gold).split())
+    shared = (left & right).total()
+    return 2 * shared / (left.total() + right.total()) if shared else 0.0
 
 
 def token_recall(answer: str, text: str) -> float:
-    """The share of an answer's words, with their counts, that stand in a text; 0 for an answer
-    without words.
+    """Return the share of an answer's words, with their counts, that a text contains.
+
+    It is 0 for an answer without words.
     """
     words = Counter(normalize_answer(answer).split())
-    shared = sum((words & Counter(normalize_answer(text).split())).values())
+    shared = (words & Counter(normalize_answer(text).split())).total()
     return shared / words.total() if words else 0.0
 
 
 def cluster_answers(answers: Sequence[str], min_f1: float = SAME_F1) -> list[int]:
-    """A label for each answer: it joins the first cluster whose first answer it shares a token-F1
-    of at least `least` with.
+    """Return a label for each answer.
 
+    An answer joins the first cluster with a token-F1 of at least `min_f1` to its first answer.
     Answers without words are one cluster.
     """
     firsts: list[str] = []
     labels = []
     for answer in answers:
-        alike = (
-            i
-            for i, first in enumerate(firsts)
-            if token_f1(answer, first) >= min_f1
-            or normalize_answer(answer) == normalize_answer(first) == ""
-        )
-        label = next(alike, len(firsts))
-        if label == len(firsts):
+        alike = [token_f1(answer, one) >= min_f1 or exact_match(answer, one) for one in firsts]
+        if True not in alike:
             firsts.append(answer)
-        labels.append(label)
+            alike.append(True)
+        labels.append(alike.index(True))
     return labels
 
 
 def semantic_entropy(answers: Sequence[str], min_f1: float = SAME_F1) -> float:
-    """Entropy in nats of the clusters' shares: 0 where all agree, log K where none do. Of no
-    answers: 0.
+    """Return the entropy of the clusters' shares in nats: 0 if all agree, log K if none do.
 
     H = - sum_c (n_c / K) log (n_c / K)
     """

@@ -21,19 +21,23 @@ from selfteach.errors import UsageError
 from selfteach.judge.contradiction import ConsistencyJudge
 from selfteach.judge.setup import KnowledgeSetup
 from selfteach.models import Scorer, safety
+from selfteach.models.ordered import score_in_order
 from selfteach.records import Continuations, LogProb, Prompt, get_user_text
 
 BATCH_TOKENS = 4096
 
 
 class NliModel:
-    """A sequence classifier as a `Scorer`: log P(text contradicts prompt). So the ledger remembers
-    its words like any others.
+    """Wrap a sequence classifier as a `Scorer`: log P(text contradicts prompt).
+
+    So the ledger records its scores like all others.
     """
 
     def __init__(self, module: Any, tokenizer: Any, name: str, fingerprint: str) -> None:
-        self.name, self.fingerprint = name, fingerprint
-        self._module, self._tokenizer = module.eval(), tokenizer
+        self.name = name
+        self.fingerprint = fingerprint
+        self._module = module.eval()
+        self._tokenizer = tokenizer
         self._against, self._for = find_label_order(module.config.id2label, name)
         self._longest = min(
             int(getattr(module.config, "max_position_embeddings", 0) or 512),
@@ -43,11 +47,11 @@ class NliModel:
 
     @staticmethod
     def load(name_or_folder: str) -> NliModel:
-        """Loads a folder or a hub name.
+        """Load a folder or a hub name.
 
         Raises:
-            UsageError: no such model, one that must not be opened, or one whose labels do not say
-            what contradicts.
+            UsageError: no such model, one that must not be opened, or one whose labels do not name
+            contradiction.
         """
         from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
@@ -67,14 +71,14 @@ class NliModel:
     def stream_scores(
         self, items: Sequence[Continuations]
     ) -> Iterator[tuple[str, tuple[LogProb, ...]]]:
-        """As `Scorer.logp`: the prompt is the premise, each text a hypothesis; one "token" each."""
+        """Yield scores: the prompt is the premise, each text a hypothesis of one "token"."""
         flat = [(get_user_text(item.prompt), text) for item in items for text in item.texts]
         values = iter(self._logps(flat))
         for item in items:
             yield item.id(self.fingerprint), tuple(LogProb(next(values), 1) for _ in item.texts)
 
     def embed(self, prompts: Sequence[Prompt]) -> np.ndarray:
-        """Not what this model is for.
+        """Refuse to embed: this model only judges.
 
         Raises:
             UsageError: always.
@@ -102,8 +106,9 @@ class NliModel:
         return found
 
     def _groups(self, pairs: Sequence[tuple[str, str]]) -> Iterator[list[int]]:
-        """Indices by length, at most BATCH_TOKENS characters' worth at once; one at a time where
-        the tokenizer cannot pad.
+        """Yield indices by length, for at most 3 * BATCH_TOKENS characters at once.
+
+        There is one index at a time if the tokenizer cannot pad.
         """
         lengths = [len(a) + len(b) for a, b in pairs]
         group: list[int] = []
@@ -120,11 +125,10 @@ class NliModel:
 
 
 def find_label_order(labels: Mapping[int, str], name: str) -> tuple[int, int]:
-    """(the place of contradiction, the place of entailment) among a model's labels, whatever their
-    order.
+    """Return the places of contradiction and entailment among a model's labels.
 
     Raises:
-        UsageError: the labels do not say.
+        UsageError: the labels do not name them.
     """
     words = {
         int(i): str(label).lower().replace("-", "_").replace(" ", "_")
@@ -151,7 +155,7 @@ def find_label_order(labels: Mapping[int, str], name: str) -> tuple[int, int]:
 
 
 class NliJudge(ConsistencyJudge):
-    """The judge from an entailment model, or from its `Recorded`."""
+    """Judge with an entailment model, or with its `Recorded`."""
 
     name = "nli"
 
@@ -177,7 +181,6 @@ class NliJudge(ConsistencyJudge):
         return cls(setup.record(NliModel.load(setup.nli)))
 
     def probabilities(self, pairs: Sequence[tuple[str, str, str]]) -> list[float]:
-        """P(sentence contradicts the other answer), the question before both."""
+        """Return P(sentence contradicts the other answer), with the question before both."""
         items = [Continuations(f"{q} {b}", (f"{q} {s}",)) for q, s, b in pairs]
-        found = dict(self._scorer.stream_scores(items))
-        return [float(np.exp(found[item.id(self._scorer.fingerprint)][0].logp)) for item in items]
+        return [float(np.exp(score.logp)) for (score,) in score_in_order(self._scorer, items)]

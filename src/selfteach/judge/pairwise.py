@@ -1,5 +1,4 @@
-"""Which of two answers is better? Asked in both orders; only a verdict that survives the exchange
-of places counts.
+"""Which of two answers is better? A verdict counts only if both orders give it.
 
 Source: MT-Bench (Zheng et al., arXiv 2306.05685, 3.4) for the two orders; AlpacaEval 2 (Dubois et
 al., arXiv 2404.04475) for the win rate at equal length.
@@ -9,6 +8,7 @@ the lengths alone, without a term for each prompt; ties count one half.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
@@ -16,13 +16,16 @@ from typing import Any, Literal, Protocol
 import numpy as np
 
 from selfteach import statistics
+from selfteach.generate.listing import format_examples, to_one_line
 from selfteach.judge.match import token_f1
 from selfteach.models import Scorer
+from selfteach.models.ordered import score_in_order
 from selfteach.records import Continuations, Measure, Prompt, get_user_text, make_prompt
 
 VerdictWord = Literal["win", "tie", "loss"]
 POINTS: dict[VerdictWord, float] = {"win": 1.0, "tie": 0.5, "loss": 0.0}
-RIDGE_WEIGHT, MAX_NEWTON_STEPS = 1e-3, 50
+RIDGE_WEIGHT = 1e-3
+MAX_NEWTON_STEPS = 50
 _WORKED = (
     (
         "What do bees collect?",
@@ -38,7 +41,7 @@ _WORKED = (
 
 @dataclass(frozen=True, slots=True)
 class AnswerPair:
-    """One question with two answers, ours and theirs."""
+    """Hold one question with two answers, ours and theirs."""
 
     prompt: Prompt
     ours: str
@@ -47,8 +50,9 @@ class AnswerPair:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What came of a duel. `first`: in how many of the two orders the first place was preferred;
-    who cannot tell gives a half.
+    """Hold the result of a duel.
+
+    `first` counts the orders in which the first place won; an undecided judge gives a half.
     """
 
     word: VerdictWord
@@ -56,53 +60,51 @@ class Verdict:
 
 
 class PairwiseJudge(Protocol):
-    """Whatever compares two answers: > 0 prefers the first one. 0 cannot tell."""
+    """Compare two answers: > 0 prefers the first one, 0 is undecided."""
 
     name: str
 
     def values(self, duels: Sequence[tuple[Prompt, str, str]]) -> list[float]:
-        """For each (prompt, first answer, second answer) one number."""
+        """Return one number for each (prompt, first answer, second answer)."""
         ...
 
 
 class ModelPairwiseJudge:
-    """A model's log p("A") - log p("B") in nats, few-shot for small models, in a chat for those
-    that follow instructions.
+    """Compare by a model's log p("A") - log p("B") in nats.
 
-    `lost` counts the scores that an endpoint did not give: there it cannot tell.
+    Small models get a few-shot prompt, models that follow instructions a chat. `lost` counts the
+    scores that an endpoint lost; the judge is undecided there.
     """
 
     def __init__(self, scorer: Scorer, *, chat: bool = False, name: str = "") -> None:
         self.name = name or ("preference (chat)" if chat else "preference")
-        self._scorer, self._chat = scorer, chat
+        self._scorer = scorer
+        self._chat = chat
         self.lost = 0
 
     def values(self, duels: Sequence[tuple[Prompt, str, str]]) -> list[float]:
-        """One log-odds for each duel; 0 where the score was lost."""
+        """Return one log-odds for each duel; 0 for a lost score."""
         words = ("A", "B") if self._chat else (" A", " B")
         items = [Continuations(self.asked(*duel), words) for duel in duels]
-        found = {id: a.logp - b.logp for id, (a, b) in self._scorer.stream_scores(items)}
-        ids = [item.id(self._scorer.fingerprint) for item in items]
-        self.lost += sum(id not in found for id in ids)
-        return [found.get(id, 0.0) for id in ids]
+        scores = score_in_order(self._scorer, items)
+        self.lost += scores.count(())
+        return [score[0].logp - score[1].logp if score else 0.0 for score in scores]
 
     def asked(self, prompt: Prompt, first: str, second: str) -> Prompt:
-        """The prompt whose next word is the verdict."""
+        """Return the prompt whose next word is the verdict."""
+        question = get_user_text(prompt)
         if self._chat:
-            asked = f"Somebody asked:\n{get_user_text(prompt)}\n\nAnswer A:\n{first}\n\nAnswer B:\n{second}"
-            return make_prompt(f"{asked}\n\nWhich answer is better? Say A or B and nothing else.")
-        worked = "".join(
-            f"Question: {q}\nAnswer A: {a}\nAnswer B: {b}\nBetter answer: {c}\n\n"
-            for q, a, b, c in _WORKED
-        )
-        lines = [" ".join(text.split()) for text in (get_user_text(prompt), first, second)]
-        return "{}Question: {}\nAnswer A: {}\nAnswer B: {}\nBetter answer:".format(worked, *lines)
+            return make_prompt(
+                f"Somebody asked:\n{question}\n\nAnswer A:\n{first}\n\nAnswer B:\n{second}\n\n"
+                "Which answer is better? Say A or B and nothing else."
+            )
+        template = "Question: {}\nAnswer A: {}\nAnswer B: {}\nBetter answer:"
+        worked = format_examples(template + " {}\n\n", _WORKED)
+        return worked + template.format(*map(to_one_line, (question, first, second)))
 
 
 class ReferencePairwiseJudge:
-    """Prefers the answer that has more words in common with a person's: token-F1, the best over
-    several answers of people.
-    """
+    """Prefer the answer with the higher token-F1 to a person's answer, the best of several."""
 
     name = "closer"
 
@@ -110,7 +112,7 @@ class ReferencePairwiseJudge:
         self._golds = golds
 
     def values(self, duels: Sequence[tuple[Prompt, str, str]]) -> list[float]:
-        """The difference of the two F1."""
+        """Return the difference of the two F1."""
         return [
             self._near(prompt, first) - self._near(prompt, second)
             for prompt, first, second in duels
@@ -121,7 +123,7 @@ class ReferencePairwiseJudge:
 
 
 def compare_pairs(judge: PairwiseJudge, duels: Sequence[AnswerPair]) -> list[Verdict]:
-    """Each duel in both orders; where the two disagree, or the answers are the same, it is a tie."""
+    """Compare each duel in both orders; it is a tie if they disagree or the answers are equal."""
     there = judge.values([(d.prompt, d.ours, d.theirs) for d in duels])
     back = judge.values([(d.prompt, d.theirs, d.ours) for d in duels])
     return [_make_verdict(duel, a, b) for duel, a, b in zip(duels, there, back, strict=True)]
@@ -137,15 +139,13 @@ def _make_verdict(duel: AnswerPair, there: float, back: float) -> Verdict:
 def summarize_verdicts(
     duels: Sequence[AnswerPair], verdicts: Sequence[Verdict], seed: int = 0
 ) -> dict[str, Any]:
-    """Win rate (a tie is one half) with its interval, the same at equal length, the shares of wins,
-    ties and losses, the position bias.
+    """Return the win rate with its interval, the same at equal length, counts and position bias.
 
-    Position bias: how often the first place was preferred over both orders, less one half.
+    A tie is one half. Position bias is how often the first place won in both orders, minus one
+    half.
     """
     points = [POINTS[v.word] for v in verdicts]
-    counts: dict[VerdictWord, int] = {
-        word: sum(v.word == word for v in verdicts) for word in POINTS
-    }
+    counts = Counter(v.word for v in verdicts)
     longer = [len(d.ours.split()) - len(d.theirs.split()) for d in duels]
     return {
         "win_rate": statistics.mean(points, seed=seed, limits=(0.0, 1.0)),
@@ -162,31 +162,34 @@ def summarize_verdicts(
 def length_controlled(
     points: Sequence[float], longer: Sequence[float], seed: int = 0, resamples: int = 400
 ) -> Measure:
-    """The win rate that answers of equal length would have: sigma(a) of the fit  points ~ sigma(a +
-    b tanh(d / std(d))).
+    """Return the win rate of answers of equal length.
+
+    This is sigma(a) of the fit points ~ sigma(a + b tanh(d / std(d))).
 
     Args:
         points: 1, 1/2 or 0 for each duel.
         longer: by how many words our answer is longer.
     """
-    y, d = np.asarray(points, dtype=np.float64), np.asarray(longer, dtype=np.float64)
+    y = np.asarray(points, dtype=np.float64)
+    d = np.asarray(longer, dtype=np.float64)
     if not y.size:
         return Measure(0.5, 0.0, 1.0, 0)
     x = np.tanh(d / (d.std() or 1.0))
     rng = np.random.default_rng(seed)
-    drawn = [
+    resampled = [
         _fit_at_equal_length(y[rows], x[rows])
         for rows in rng.integers(y.size, size=(resamples, y.size))
     ]
-    low, high = np.quantile(drawn, [0.025, 0.975])
-    if y.min() == y.max():  # that no resample differs is no certainty
+    low, high = np.quantile(resampled, [0.025, 0.975])
+    if y.min() == y.max():  # equal resamples do not prove certainty
         plain = statistics.mean(points, seed=seed, limits=(0.0, 1.0))
-        low, high = min(low, plain.low), max(high, plain.high)
+        low = min(low, plain.low)
+        high = max(high, plain.high)
     return Measure(_fit_at_equal_length(y, x), float(low), float(high), int(y.size))
 
 
 def _fit_at_equal_length(y: np.ndarray, x: np.ndarray) -> float:
-    """sigma(a) by Newton's method, with a ridge that keeps a separable fit finite."""
+    """Return sigma(a) by Newton's method; a ridge keeps a separable fit finite."""
     design = np.stack([np.ones_like(x), x], 1)  # (N, 2)
     weights = np.zeros(2)
     for _ in range(MAX_NEWTON_STEPS):
@@ -201,7 +204,8 @@ def _fit_at_equal_length(y: np.ndarray, x: np.ndarray) -> float:
 
 
 def measure_agreement(judge: PairwiseJudge, pairs: Sequence[AnswerPair]) -> Measure:
-    """How often a judge prefers ours where ours is the better one by construction; a tie counts one
-    half. 0.5 is a coin.
+    """Return how often a judge prefers ours, if ours is the better one by construction.
+
+    A tie counts one half, so a random judge has 0.5.
     """
     return statistics.mean([POINTS[v.word] for v in compare_pairs(judge, pairs)], limits=(0.0, 1.0))

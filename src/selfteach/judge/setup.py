@@ -1,4 +1,4 @@
-"""What judges are built from, and how those of the registry are found.
+"""The setup of judges, and the judges of the registry.
 
 A judge class, ours or a plug-in's, is a name of the group `judges`: its `list_candidates` takes a
 `JudgeSetup`. A knowledge judge is a name of the group `knowledge_judges`: its `why_not` and `build`
@@ -19,7 +19,7 @@ from selfteach.registry import list_names, load_registered
 
 @dataclass(frozen=True)
 class JudgeSetup:
-    """What a judge may be built from.
+    """Hold the material of a judge.
 
     `words` are the rule or the criticism, and `form` says which. `check` is the check that the
     rule's form suggests, else "". `scorer` is the untouched base, `teacher` a stronger model.
@@ -34,21 +34,21 @@ class JudgeSetup:
 
 
 class JudgeFactory(Protocol):
-    """What a name of the group `judges` leads to: usually the judge's class."""
+    """List candidates: what a name of the group `judges` refers to, usually the judge's class."""
 
     def list_candidates(self, setup: JudgeSetup) -> Sequence[Judge]:
-        """Return the judges to calibrate, each with its own name; none where they cannot judge
-        these words.
+        """Return the judges to calibrate, each with its own name; none if they cannot judge these
+        words.
         """
         ...
 
 
 @dataclass(frozen=True)
 class KnowledgeSetup:
-    """What a knowledge judge may be built from.
+    """Hold the material of a knowledge judge.
 
     `scorer` is the untouched base. `nli` names an entailment model, else "". `record` wraps a
-    scorer so that the run remembers its scores: a resumed run does not compute them again.
+    scorer so that the run records its scores: a resumed run does not compute them again.
     """
 
     scorer: Scorer

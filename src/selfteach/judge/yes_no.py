@@ -1,7 +1,7 @@
-"""The `score_yes_no` judge: the model's logit of Yes against No to "does the reply break the rule?".
+"""The `yes_no` judge: the model's logit of Yes against No to "does the reply break the rule?".
 
-Two forms, few-shot text and chat; both are candidates, and calibration says whether either is
-better than chance.
+Both forms, few-shot text and chat, are candidates; calibration shows whether either is better than
+chance.
 """
 
 from __future__ import annotations
@@ -10,19 +10,25 @@ import math
 from collections.abc import Sequence
 
 from selfteach.generate import few_shot
+from selfteach.generate.listing import format_examples, to_one_line
 from selfteach.judge import Judge, PromptAnswer
 from selfteach.judge.setup import JudgeSetup
 from selfteach.models import Scorer
+from selfteach.models.ordered import score_in_order
 from selfteach.records import Continuations, Prompt, get_user_text, make_prompt
 
 
 class YesNoJudge:
-    """Values answers by log p(Yes) - log p(No), in nats. An answer of which an endpoint lost the
-    score counts as broken (infinity): what nobody judged is no lesson."""
+    """Score answers by log p(Yes) - log p(No), in nats.
+
+    If an endpoint lost a score, the answer counts as broken (infinity): it is not trained on.
+    """
 
     def __init__(self, scorer: Scorer, rule: str, *, chat: bool = False, name: str = "") -> None:
         self.name = name or ("yes_no (chat)" if chat else "yes_no")
-        self._scorer, self._rule, self._chat = scorer, rule, chat
+        self._scorer = scorer
+        self._rule = rule
+        self._chat = chat
 
     @classmethod
     def list_candidates(cls, setup: JudgeSetup) -> list[Judge]:
@@ -36,25 +42,20 @@ class YesNoJudge:
         return found
 
     def values(self, pairs: Sequence[PromptAnswer]) -> list[float]:
-        """One log-odds for each answer."""
+        """Return one log-odds for each answer."""
         yes, no = ("Yes", "No") if self._chat else (" Yes", " No")
-        items = [Continuations(self._asked(prompt, answer), (yes, no)) for prompt, answer in pairs]
-        found = dict(self._scorer.stream_scores(items))
-        scores = [found.get(item.id(self._scorer.fingerprint)) for item in items]
+        items = [
+            Continuations(self._make_prompt(prompt, answer), (yes, no)) for prompt, answer in pairs
+        ]
+        scores = score_in_order(self._scorer, items)
         return [score[0].logp - score[1].logp if score else math.inf for score in scores]
 
-    def _asked(self, prompt: Prompt, answer: str) -> Prompt:
+    def _make_prompt(self, prompt: Prompt, answer: str) -> Prompt:
         if self._chat:
-            asked = (
+            return make_prompt(
                 f"A rule says: {self._rule}\n\nSomebody asked: {get_user_text(prompt)}\n\nThe "
-                f"reply was: {answer}"
+                f"reply was: {answer}\n\nDoes the reply break the rule? Say Yes or No."
             )
-            return make_prompt(f"{asked}\n\nDoes the reply break the rule? Say Yes or No.")
-        worked = "".join(
-            f"Rule: {a}\nReply: {b}\nDoes the reply break the rule? {c}\n\n"
-            for a, b, c in few_shot.VERDICTS
-        )
-        return (
-            f"{worked}Rule: {self._rule}\nReply: {' '.join(answer.split())}\nDoes the reply "
-            "break the rule?"
-        )
+        template = "Rule: {}\nReply: {}\nDoes the reply break the rule?"
+        worked = format_examples(template + " {}\n\n", few_shot.VERDICTS)
+        return worked + template.format(self._rule, to_one_line(answer))

@@ -1,3 +1,1 @@
-"""What may be kept: new texts, well-formed requests, clusters, quotas, and the split into train,
-dev and test.
-"""
+"""Selection: new texts, well-formed requests, clusters, quotas, and the split of prompts."""

@@ -1,9 +1,8 @@
-"""Which prompts are alike, how many more of each kind to ask for, and which side of the exam each
-belongs to.
+"""Clusters of similar prompts, the quota of each, and the split into train, dev and test.
 
 Source: ELVF's self-knowledge clustering. Departs: it clustered raw means over the whole chat,
 template included, so that all prompts looked alike; here the model's mean over the prompt's own
-words is whitened and brought to unit length. Measured on 80 prompts of 10 subjects with the
+words is whitened and scaled to unit length. Measured on 80 prompts of 10 subjects with the
 embedded model: without whitening, silhouette always chooses k = 2, which agrees with the subjects
 at chance; with it, k = 11.
 """
@@ -28,14 +27,19 @@ SplitName = Literal["train", "dev", "test"]
 SPLIT_NAMES: tuple[SplitName, ...] = ("train", "dev", "test")
 Floats = NDArray[np.float64]
 Labels = NDArray[np.int64]
-MAX_DIMS, PROMPTS_PER_DIM, PROMPTS_PER_GROUP, MIN_GROUPS = 32, 6, 4, 12
+MAX_DIMS = 32
+PROMPTS_PER_DIM = 6
+PROMPTS_PER_GROUP = 4
+MIN_GROUPS = 12
 _ROWS = 512
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PromptClusters:
-    """Shapes: labels (N,) in 0..k-1, numbered as they first occur; centers (k, dims) in the
-    whitened space; xy (N, 2) for a plot.
+    """Hold clusters of prompts.
+
+    Shapes: labels (N,) in 0..k-1, numbered as they first occur; centers (k, dims) in the whitened
+    space; xy (N, 2) for a plot.
     """
 
     labels: Labels
@@ -45,15 +49,15 @@ class PromptClusters:
 
     @property
     def sizes(self) -> list[int]:
-        """Prompts in each cluster."""
+        """Return the number of prompts in each cluster."""
         return [int(count) for count in np.bincount(self.labels, minlength=len(self.centers))]
 
 
 def whiten_embeddings(embeddings: NDArray[np.floating]) -> Floats:
-    """Mean 0, the principal directions each with variance 1, then unit length. At most one
-    direction for 6 prompts, and 32 in all.
+    """Return embeddings with mean 0, variance 1 in each principal direction, and unit length.
 
-    Directions without variance are left out; prompts that do not differ at all give one column of
+    There is at most one direction for 6 prompts, and 32 in all. Directions without variance are
+    left out; prompts that do not differ at all give one column of
     zeros.
 
     Shapes: (N, D) -> (N, dims).
@@ -71,7 +75,8 @@ def whiten_embeddings(embeddings: NDArray[np.floating]) -> Floats:
 
 
 def cluster_prompts(embeddings: NDArray[np.floating], max_k: int, seed: int) -> PromptClusters:
-    """k-means on the whitened embeddings, with the k of 2..max_k that has the highest silhouette.
+    """Cluster whitened embeddings by k-means, with the k of 2..max_k of the highest silhouette.
+
     Too few or equal prompts are one cluster.
 
     Args:
@@ -95,7 +100,7 @@ def cluster_prompts(embeddings: NDArray[np.floating], max_k: int, seed: int) -> 
 
 
 def _project_to_plane(embeddings: NDArray[np.floating]) -> Floats:
-    """(N, 2): the two principal directions."""
+    """Return the two principal directions. Shapes: (N, D) -> (N, 2)."""
     found = np.asarray(embeddings, dtype=np.float64)
     if len(found) < 2 or found.shape[1] < 2 or np.ptp(found, axis=0).max() < 1e-9:
         return np.zeros((len(found), 2))
@@ -103,17 +108,16 @@ def _project_to_plane(embeddings: NDArray[np.floating]) -> Floats:
 
 
 def _renumber_labels(labels: NDArray[np.integer]) -> Labels:
-    """The same grouping with labels 0, 1, ... in the order of first occurrence."""
+    """Return the same grouping with labels 0, 1, ... in the order of first occurrence."""
     _, first, inverse = np.unique(labels, return_index=True, return_inverse=True)
     return np.argsort(np.argsort(first))[inverse].astype(np.int64)
 
 
 def compute_quotas(sizes: Sequence[int], failure_rates: Sequence[float], total: int) -> list[int]:
-    """How many new prompts each cluster gets: in proportion to failure rate x sqrt(size), exactly
-    `total` together.
+    """Return how many new prompts each cluster gets, exactly `total` together.
 
-    Largest remainders get what rounding leaves. Where nothing fails, sqrt(size) alone decides;
-    where all is empty, all get alike.
+    They are in proportion to failure rate x sqrt(size); the largest remainders get the rest. If
+    nothing fails, sqrt(size) alone decides; if all clusters are empty, all get the same number.
 
     Args:
         sizes: prompts in each cluster.
@@ -141,12 +145,11 @@ def compute_quotas(sizes: Sequence[int], failure_rates: Sequence[float], total: 
 def group_prompts(
     texts: Sequence[str], embeddings: NDArray[np.floating], max_overlap: float = 0.7
 ) -> Labels:
-    """The grain of the split: many small groups of prompts that are alike, four to a group on
-    average.
+    """Return small groups of similar prompts, four to a group on average, for the split.
 
     Prompts with a ROUGE-L of `max_overlap` or more, and all that such pairs connect, are one group
-    whatever its size; Ward's clustering of the whitened embeddings joins those on. Small groups
-    keep the shares of a split exact, and like stays with like.
+    of any size. Ward's clustering of the whitened embeddings joins these groups. Small groups keep
+    the shares of a split exact, and similar prompts stay together.
 
     Shapes: embeddings (N, D) -> (N,).
     """
@@ -163,33 +166,24 @@ def group_prompts(
 
 
 def _connect_overlapping(texts: Sequence[str], max_overlap: float) -> Labels:
-    """Labels of the groups that chains of overlapping texts connect."""
-    pool, parent = OverlapIndex(texts), list(range(len(texts)))
-
-    def root(i: int) -> int:
-        while parent[i] != i:
-            parent[i] = i = parent[parent[i]]
-        return i
-
+    """Return labels of the groups that chains of overlapping texts connect."""
+    pool = OverlapIndex(texts)
+    labels = np.arange(len(texts))
     for start in range(0, len(texts), _ROWS):
         alike = pool.matrix(texts[start : start + _ROWS], cutoff=max_overlap)
         for row, column in zip(*np.nonzero(alike), strict=True):
-            parent[root(int(column))] = root(start + int(row))
-    return (
-        _renumber_labels(np.array([root(i) for i in range(len(texts))], dtype=np.int64))
-        if len(texts)
-        else np.zeros(0, dtype=np.int64)
-    )
+            if labels[column] != labels[start + row]:
+                labels[labels == labels[column]] = labels[start + row]
+    return _renumber_labels(labels)
 
 
 def split_clusters(
     labels: Sequence[int] | Labels, shares: Sequence[float], seed: int, strata: Sequence[str] = ()
 ) -> list[SplitName]:
-    """Puts whole clusters into train, dev and test, as near to the shares as they allow, in every
-    stratum (for instance scope).
+    """Split whole clusters into train, dev and test, near to the shares in every stratum.
 
-    Large clusters are placed first, each where it lowers the squared distance to the wanted counts
-    most; then single moves mend what is left.
+    Large clusters are placed first, each so that the squared distance to the wanted counts
+    decreases most. Single moves then reduce the remaining distance.
 
     Args:
         labels: (N,) the cluster of each prompt, from `group_prompts`.
@@ -224,9 +218,8 @@ def split_clusters(
         for group in order:
             if place[group] >= 0:
                 have[place[group]] -= counts[group]
-            cost = (counts[group] * (2 * (have - wanted) + counts[group])).sum(
-                1
-            )  # how much each part's squared distance would grow
+            # The increase of each part's squared distance.
+            cost = (counts[group] * (2 * (have - wanted) + counts[group])).sum(1)
             cost[np.asarray(shares) == 0] = np.inf
             place[group] = int(np.argmin(cost))
             have[place[group]] += counts[group]
@@ -244,14 +237,14 @@ def split_prompts(
     strata: Sequence[str] = (),
     max_overlap: float = 0.7,
 ) -> list[SplitName]:
-    """train, dev or test for each prompt: like goes with like, and no two prompts of different
-    parts reach `max_overlap` (invariant 5).
+    """Return train, dev or test for each prompt; similar prompts stay together.
+
+    No two prompts of different parts reach `max_overlap` (invariant 5).
     """
     return split_clusters(group_prompts(texts, embeddings, max_overlap), shares, seed, strata)
 
 
 def choose_evenly(rows: Sequence[T], count: int) -> list[T]:
-    """At most `count` rows, evenly over all of them, so that none is left out for standing late."""
-    return (
-        list(rows) if len(rows) <= count else [rows[i * len(rows) // count] for i in range(count)]
-    )
+    """Return at most `count` rows, evenly spaced over all of them."""
+    count = min(count, len(rows))
+    return [rows[i * len(rows) // count] for i in range(count)]

@@ -1,10 +1,9 @@
-"""How much several answers to one question agree: the one that has most in common with the others
-is the surest.
+"""Agreement of several answers to one question: the one with most in common is the surest.
 
 Source: minimum Bayes risk (Kumar and Byrne, NAACL 2004) with ROUGE-L F1 as the gain; training on
 the answers so chosen: Wu et al. (arXiv
-2410.02902). Departs: where even the best one has little in common with the others, the model does
-not know, and nothing is taken.
+2410.02902). Departs: if even the best answer has little in common with the others, the model does
+not know, and no answer is used.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from selfteach.dedup.overlap import OverlapIndex
 
 
 def score_agreement(texts: Sequence[str]) -> list[float]:
-    """For each text its mean ROUGE-L F1 to the others, in [0, 1]; a text alone agrees with itself."""
+    """Return the mean ROUGE-L F1 of each text to the others, in [0, 1]; 1 for a single text."""
     if len(texts) < 2:
         return [1.0] * len(texts)
     among = OverlapIndex(texts).matrix(texts)

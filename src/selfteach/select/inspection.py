@@ -1,5 +1,4 @@
-"""What a set of invented tasks is like: how near to the seeds, how diverse, how long, how balanced;
-and pages of it to read.
+"""Measures of a set of invented tasks: distance to the seeds, diversity, length and balance.
 
 Source: Self-Instruct (arXiv 2212.10560, 2.4, figures 2 to 5).
 Departs: verb and noun are found by a rule (the first word, and the last word of the noun phrase
@@ -22,108 +21,25 @@ from selfteach.dedup.overlap import OverlapIndex, split_words
 from selfteach.materials.tasks import Task
 
 BINS = 10
-NUM_SHOWN, MAX_TWINS, MAX_VERBS, MAX_NOUNS, MIN_TWIN_OVERLAP = 50, 12, 20, 4, 0.4
+NUM_SHOWN = 50
+MAX_TWINS = 12
+MAX_VERBS = 20
+MAX_NOUNS = 4
+MIN_TWIN_OVERLAP = 0.4
 _BLOCK = 2048
 _BEFORE = frozenset(
-    [
-        "a",
-        "an",
-        "the",
-        "this",
-        "that",
-        "these",
-        "those",
-        "my",
-        "your",
-        "his",
-        "her",
-        "its",
-        "our",
-        "their",
-        "some",
-        "any",
-        "each",
-        "every",
-        "all",
-        "both",
-        "following",
-        "given",
-        "next",
-        "two",
-        "three",
-        "four",
-        "five",
-        "six",
-        "ten",
-        "one",
-        "me",
-        "us",
-        "him",
-        "them",
-        "list",
-        "short",
-        "brief",
-        "simple",
-        "new",
-        "good",
-    ]
+    """
+    a an the this that these those my your his her its our their some any each every all both
+    following given next two three four five six ten one me us him them list short brief
+    simple new good
+    """.split()  # noqa: SIM905
 )
 _AFTER = frozenset(
-    [
-        "of",
-        "for",
-        "to",
-        "in",
-        "on",
-        "at",
-        "by",
-        "with",
-        "from",
-        "about",
-        "into",
-        "that",
-        "which",
-        "who",
-        "whose",
-        "when",
-        "where",
-        "while",
-        "if",
-        "so",
-        "and",
-        "or",
-        "but",
-        "as",
-        "than",
-        "is",
-        "are",
-        "was",
-        "were",
-        "be",
-        "can",
-        "could",
-        "using",
-        "between",
-        "through",
-        "without",
-        "within",
-        "under",
-        "over",
-        "after",
-        "before",
-        "during",
-        "against",
-        "do",
-        "does",
-        "did",
-        "will",
-        "would",
-        "should",
-        "has",
-        "have",
-        "had",
-        "not",
-    ]
+    """
+    of for to in on at by with from about into that which who whose when where while if so and
+    or but as than is are was were be can could using between through without within under
+    over after before during against do does did will would should has have had not
+    """.split()  # noqa: SIM905
 )
 
 _LEAD = re.compile(
@@ -135,7 +51,7 @@ _LEAD = re.compile(
 
 
 def inspect_tasks(tasks: Sequence[Task], seeds: Sequence[str], seed: int = 0) -> dict[str, Any]:
-    """All of it, as JSON."""
+    """Return all measures and a sample of the tasks, as JSON."""
     texts = [task.instruction for task in tasks]
     near = find_nearest_seeds(texts, seeds)
     cases = [case for task in tasks for case in task.instances]
@@ -152,12 +68,9 @@ def inspect_tasks(tasks: Sequence[Task], seeds: Sequence[str], seed: int = 0) ->
         "verbs": count_verbs(texts),
         "diversity": measure_diversity(texts),
         "lengths": {
-            name: summarize_lengths(found)
-            for name, found in (
-                ("instruction", texts),
-                ("input", [c.input for c in cases if c.input]),
-                ("output", [c.output for c in cases]),
-            )
+            "instruction": summarize_lengths(texts),
+            "input": summarize_lengths([c.input for c in cases if c.input]),
+            "output": summarize_lengths([c.output for c in cases]),
         },
         "labels": {
             "classification": sum(t.classification is True for t in tasks),
@@ -171,7 +84,7 @@ def inspect_tasks(tasks: Sequence[Task], seeds: Sequence[str], seed: int = 0) ->
 
 
 def find_nearest_seeds(texts: Sequence[str], seeds: Sequence[str]) -> list[tuple[float, str]]:
-    """For each text the greatest ROUGE-L F1 to a seed, and that seed."""
+    """Return the greatest ROUGE-L F1 of each text to a seed, and that seed."""
     pool = OverlapIndex(seeds)
     found = []
     for start in range(0, len(texts), _BLOCK):
@@ -184,17 +97,15 @@ def find_nearest_seeds(texts: Sequence[str], seeds: Sequence[str]) -> list[tuple
 
 
 def count_in_bins(values: Sequence[float], low: float, high: float) -> list[int]:
-    """Counts in BINS bins of equal width."""
-    return [
-        int(n) for n in np.histogram(np.asarray(values, dtype=np.float64), BINS, (low, high))[0]
-    ]
+    """Count values in BINS bins of equal width."""
+    counts, _ = np.histogram(np.asarray(values, dtype=np.float64), BINS, (low, high))
+    return [int(n) for n in counts]
 
 
 def summarize_lengths(texts: Sequence[str]) -> dict[str, Any]:
-    """Words of each text: quartiles, and counts in at most BINS bins of `width` words, from 1 on;
-    the last of BINS holds what is longer.
+    """Return quartiles of the words of a text, and counts in at most BINS bins from 1 word on.
 
-    The bins reach up to the 95th percentile.
+    The bins of `width` words reach up to the 95th percentile; the last one also holds longer texts.
     """
     words = np.array([len(text.split()) for text in texts] or [0], np.int64)
     low, middle, high, most = (float(q) for q in np.quantile(words, [0.25, 0.5, 0.75, 0.95]))
@@ -210,11 +121,10 @@ def summarize_lengths(texts: Sequence[str]) -> dict[str, Any]:
 
 
 def find_verb_noun(text: str) -> tuple[str, str]:
-    """The first word of an instruction after "please", "you are" and the like, and the last word of
-    the noun phrase that follows it, or "".
+    """Return the verb of an instruction and the last word of the noun phrase after it, or "".
 
-    "Write a short friendly message that ..." gives ("write", "message"). A rule for English; it
-    errs.
+    The verb is the first word after "please", "you are" and the like. "Write a short friendly
+    message that ..." gives ("write", "message"). This is a rule for English, with errors.
     """
     first = re.split(r"[.!?;:]\s|\n", _LEAD.sub("", text.strip()), maxsplit=1)[0]
     words = [word.strip("\"'()[],.?!;:") for word in re.split(r"\s+|(?<=,)", first.lower())]
@@ -231,7 +141,7 @@ def find_verb_noun(text: str) -> tuple[str, str]:
 
 
 def count_verbs(texts: Sequence[str]) -> list[dict[str, Any]]:
-    """The most frequent verbs, each with its most frequent nouns."""
+    """Return the most frequent verbs, each with its most frequent nouns."""
     pairs = [find_verb_noun(text) for text in texts]
     counts = Counter(verb for verb, _ in pairs if verb)
     found = []
@@ -243,8 +153,9 @@ def count_verbs(texts: Sequence[str]) -> list[dict[str, Any]]:
 
 
 def measure_diversity(texts: Sequence[str]) -> dict[str, float]:
-    """How many different verbs and pairs there are, the entropy of the pairs in nats, and
-    distinct-2 (different pairs of words / all).
+    """Return the number of different verbs and pairs, the entropy in nats, and distinct-2.
+
+    Distinct-2 is the number of different pairs of words over the number of all pairs.
     """
     pairs = Counter(pair for text in texts if (pair := find_verb_noun(text))[0])
     total = pairs.total()
@@ -259,8 +170,9 @@ def measure_diversity(texts: Sequence[str]) -> dict[str, float]:
 
 
 def find_twins(texts: Sequence[str], seeds: Sequence[str]) -> list[dict[str, Any]]:
-    """The pairs of a task and an earlier one (or a seed) that are most alike."""
-    everything, first = OverlapIndex([*seeds, *texts]), len(seeds)
+    """Return the most similar pairs of a task and an earlier one (or a seed)."""
+    everything = OverlapIndex([*seeds, *texts])
+    first = len(seeds)
     found: list[tuple[float, int, int]] = []
     for start in range(0, len(texts), _BLOCK):
         alike = everything.matrix(texts[start : start + _BLOCK], cutoff=MIN_TWIN_OVERLAP)

@@ -1,16 +1,16 @@
-"""Learn only what is not known: which labels are trusted, which are unknown, and the pairs to train
-on.
+"""Training on unknown facts only: reliable labels, unknown labels, and the pairs to train on.
 
-    unsure   S_L > tau_L: draws with the document disagree with the label; it is not to be trusted
-    unknown  S_L <= tau_L and S_K > tau_K: trusted, and the model does not say it by itself; this is
-    what is trained known    S_L <= tau_L and S_K <= tau_K
+    unsure   S_L > tau_L: samples with the document disagree with the label; it is not reliable
+    unknown  S_L <= tau_L and S_K > tau_K: reliable, but the model does not answer so by itself;
+             training uses these
+    known    S_L <= tau_L and S_K <= tau_K
 
-Everything here is a function of stored scores: another threshold needs no draw.
+All results are functions of stored scores: another threshold needs no new sample.
 
 Source: Self-Learning-llm (arXiv 2406.11275), the filter; its pair: chosen y*, rejected the most
 contradictory of Y_r.
-Departs: a draw that agrees with the label is never rejected, even as the most contradictory of all:
-it would unteach what it says.
+Departs: a sample that agrees with the label is never the rejected answer, even if it is the most
+contradictory one: training against it would remove the fact.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ TAUS = tuple(round(0.05 * n, 2) for n in range(21))
 
 @dataclass(frozen=True, slots=True)
 class ThresholdPoint:
-    """How many questions are in each state at a pair of thresholds."""
+    """Hold the number of questions in each state at a pair of thresholds."""
 
     tau_label: float
     tau_knowledge: float
@@ -44,7 +44,7 @@ class ThresholdPoint:
 def decide_state(
     scored: KnowledgeScores, tau_label: float = 0.5, tau_knowledge: float = 0.5
 ) -> KnowledgeState:
-    """What the scores say about one question."""
+    """Return the state of one question by its scores."""
     if scored.s_label > tau_label:
         return "unsure"
     return "unknown" if scored.s_knowledge > tau_knowledge else "known"
@@ -53,7 +53,7 @@ def decide_state(
 def count_states(
     scored: Sequence[KnowledgeScores], tau_label: float = 0.5, taus: Sequence[float] = TAUS
 ) -> list[ThresholdPoint]:
-    """The size of the set against tau_K, at one tau_L: what raising the threshold would cost."""
+    """Return the number of questions in each state for each tau_K, at one tau_L."""
     points = []
     for tau in taus:
         found = [decide_state(s, tau_label, tau) for s in scored]
@@ -64,20 +64,17 @@ def count_states(
 
 
 def find_most_contradictory(answered: LabelledQuestion, scored: KnowledgeScores) -> str | None:
-    """The draw without the document that contradicts the label most, of equal ones the first; None
-    where every draw agrees with it.
+    """Return the sample without the document that contradicts the label most, or None.
 
-    A judge that cannot tell draws apart (`gain`) leaves it to the words: the draw that shares
-    fewest with the label.
+    Of equal ones the first counts; None means that every sample agrees. If the judge cannot tell
+    samples apart (`gain`), the sample with the fewest words in common with the label counts.
     """
-    apart = scored.contradicted or tuple(
-        1 - token_f1(draw, answered.best) for draw in answered.blind
-    )
+    apart = scored.contradicted or [1 - token_f1(text, answered.best) for text in answered.blind]
     least = 0.5 if scored.contradicted else 1 - SAME_F1
     candidates = [
-        (value, draw)
-        for value, draw in zip(apart, answered.blind, strict=True)
-        if draw.split() and value > least
+        (value, text)
+        for value, text in zip(apart, answered.blind, strict=True)
+        if text.split() and value > least
     ]
     return max(candidates, key=lambda pair: pair[0])[1] if candidates else None
 
@@ -85,8 +82,9 @@ def find_most_contradictory(answered: LabelledQuestion, scored: KnowledgeScores)
 def make_example(
     answered: LabelledQuestion, scored: KnowledgeScores, kind: str = "unknown"
 ) -> Example:
-    """The training record of one question: chosen is the label, rejected the most contradictory
-    blind draw, source its sentence.
+    """Return the training example of one question.
+
+    Chosen is the label, rejected the most contradictory blind sample, source the sentence.
     """
     question = answered.question
     return Example(
@@ -105,20 +103,22 @@ def make_example(
 
 
 def repair_label(answered: LabelledQuestion) -> LabelledQuestion:
-    """The same with a label that keeps the answer's words: of y*, the draws with the document, and
-    the words as they stand in the text, the first that holds them and came to its end. What a small
-    model says of a sentence is often not in it; the words are."""
+    """Return the question with a label that keeps the answer's words.
+
+    The label is the first complete text with these words: y*, a sample with the document, or the
+    words themselves. A small model's statement about a sentence is often wrong; the words are not.
+    """
     short = answered.question.short
     if answered.question.sentence is None or not short:
         return answered
-    said = [
+    texts = [
         *([] if answered.cut else [answered.best]),
         *(answered.informed if answered.whole is None else answered.whole),
     ]
     label = next(
         (
             text
-            for text in said
+            for text in texts
             if contains_answer(text, short) and len(text.split()) <= MAX_LABEL_WORDS
         ),
         short,
@@ -127,7 +127,7 @@ def repair_label(answered: LabelledQuestion) -> LabelledQuestion:
 
 
 def find_label_fault(answered: LabelledQuestion) -> str:
-    """Why a label is none, or ""."""
+    """Return why a label is unusable, or ""."""
     question = answered.question
     if answered.cut or not answered.best.split():
         return "cut off" if answered.cut else "no answer"
@@ -145,10 +145,9 @@ def make_examples(
     tau_label: float = 0.5,
     tau_knowledge: float = 0.5,
 ) -> tuple[list[Example], list[tuple[LabelledQuestion, str]]]:
-    """(what is trained on, everything else with its reason).
+    """Return the training examples, and the other questions with their reasons.
 
-    A label that was cut off, says nothing, or lost the words of the text that answer the question,
-    is dropped whatever its scores.
+    A label is dropped at any score if it was cut off, is empty, or lost the words of the answer.
     """
     kept: list[Example] = []
     dropped: list[tuple[LabelledQuestion, str]] = []

@@ -1,5 +1,4 @@
-"""What a prompt that the model asked itself must look like: one question or request in one line,
-and nothing else.
+"""The form of a prompt that the model wrote itself: one question or request in one line.
 
 Source: Self-Instruct (arXiv 2212.10560, section 2.2) for length, markup and opening; the other
 reasons are what small models write instead of a question. Departs: a bound of 60 words, not 150,
@@ -15,7 +14,8 @@ from selfteach.judge.conditions import count_words
 from selfteach.judge.language import count_scripts, detect_languages
 from selfteach.text import split_sentences
 
-MIN_WORDS, MAX_WORDS = 3, 60
+MIN_WORDS = 3
+MAX_WORDS = 60
 REASONS = (
     "too short",
     "too long",
@@ -38,7 +38,8 @@ _LABEL = re.compile(
 )
 _CHATTER = re.compile(
     r"^(?:sure|certainly|of "
-    r"course|absolutely|okay|ok|alright|great|good|nice|yes|no|well|hello|hi|hey|thanks?|thank you|sorry|"
+    r"course|absolutely|okay|ok|alright|great|good|nice|"
+    r"yes|no|well|hello|hi|hey|thanks?|thank you|sorry|"
     r"unfortunately|here(?:'s| is| are)|as an? (?:ai|language|assistant)"
     r"|i(?:'m| am) (?:sorry|an? (?:ai|language|assistant|chatbot)|not "
     r"able|unable|happy|glad|here)|i (?:cannot|can't|apologi[sz]e|"
@@ -71,10 +72,9 @@ _DANGLING = re.compile(
 
 
 def find_format_fault(text: str, topic: str = "", script: str = "Latin") -> str | None:
-    """Why a text is no usable prompt (one of REASONS), or None where it is one.
+    """Return why a text is no usable prompt (one of REASONS), or None for a usable one.
 
-    Where the text is in a language whose openings are not known here (any but English), a missing
-    question mark is no fault.
+    A missing question mark is a fault in English only; other openings are not known.
 
     Args:
         text: what the model wrote after "Question:".
@@ -103,7 +103,7 @@ def find_format_fault(text: str, topic: str = "", script: str = "Latin") -> str 
 
 
 def _find_english_fault(text: str) -> str | None:
-    """What only a text in English can be judged by."""
+    """Return the fault of an English text, or None."""
     asks = text.rstrip("\"')”’*").endswith(("?", "？", "؟"))
     if _CHATTER.match(text) and not asks:
         return "chatter"
@@ -118,8 +118,9 @@ def _find_english_fault(text: str) -> str | None:
 
 
 def _is_mostly(text: str, script: str) -> bool:
-    """Whether at least 80 % of the letters are of the script; a text without letters is of none.
-    Japanese counts as Han and the reverse.
+    """Return whether at least 80 % of the letters are of the script.
+
+    A text without letters has no script. Japanese counts as Han and the reverse.
     """
     counts = count_scripts(text)
     own = sum(

@@ -1,5 +1,4 @@
-"""What a question about a document must be: it makes sense to somebody who has not read it, and its
-answer stands in it.
+"""The form of a question about a document: clear without the document, with its answer in it.
 
 Source: Self-Learning-llm (arXiv 2406.11275): questions are to be answerable without reference to
 the document, which is left to the instruction there. Departs: it is checked here, because a small
@@ -11,8 +10,7 @@ from __future__ import annotations
 import re
 
 from selfteach.generate.questions import Question
-from selfteach.generate.spans import CAPITAL
-from selfteach.generate.spans import is_content_word as says
+from selfteach.generate.spans import CAPITAL, is_content_word
 from selfteach.judge.match import SAME_F1, contains_answer, normalize_answer, token_f1, token_recall
 
 MAX_ANSWER_WORDS = 20
@@ -53,14 +51,15 @@ _POINTER = re.compile(
 
 
 def find_question_fault(question: Question) -> str:
-    """Why a question cannot be used (one of REASONS), or "" where it can. The form of the request
-    itself is `form_fault`'s business.
+    """Return why a question is unusable (one of REASONS), or "".
+
+    `find_format_fault` checks the form of the request itself.
     """
     return find_context_fault(question.text, question.chunk.title) or find_answer_fault(question)
 
 
 def find_context_fault(text: str, title: str) -> str:
-    """Whether a question makes sense without the text.
+    """Return why a question makes no sense without the text, or "".
 
     A pronoun stands for something that the question itself must name: a word with a capital letter,
     or a word of the title.
@@ -78,8 +77,9 @@ def find_context_fault(text: str, title: str) -> str:
 
 
 def find_answer_fault(question: Question) -> str:
-    """Whether the short answer stands in the passage and not in the question, and comes back when
-    the question is asked.
+    """Return the fault of the short answer, or "".
+
+    It must stand in the passage, not in the question, and must come back as the model's answer.
     """
     answer = question.short
     words = normalize_answer(answer).split()
@@ -101,8 +101,9 @@ def find_answer_fault(question: Question) -> str:
 
 
 def is_off_sentence(question: Question) -> bool:
-    """Whether a question asks about something else than its sentence: less than half of what it
-    says, beside the title, stands there.
+    """Return whether less than half of a question's content words stand in its sentence.
+
+    Words of the title do not count.
     """
     said = [
         word
@@ -114,8 +115,9 @@ def is_off_sentence(question: Question) -> bool:
 
 
 def has_foreign_names(question: Question) -> bool:
-    """Whether a question names what its text does not: a small model takes names over from its
-    worked examples.
+    """Return whether a question has names that its text does not have.
+
+    A small model copies names from its worked examples.
     """
     there = set(normalize_answer(f"{question.chunk.title} {question.chunk.passage}").split())
     named = re.findall(rf"(?<=\s)[{CAPITAL}]\w+(?:-\w+)*", question.text)
@@ -123,8 +125,9 @@ def has_foreign_names(question: Question) -> bool:
 
 
 def _is_same_answer(back: str, answer: str) -> bool:
-    """Whether the answer came back: alone or in a few more words. A model that repeats the whole
-    sentence has not answered.
+    """Return whether the answer came back, alone or in a few more words.
+
+    A model that repeats the whole sentence has not answered.
     """
     brief = (
         len(normalize_answer(back).split())
@@ -134,5 +137,5 @@ def _is_same_answer(back: str, answer: str) -> bool:
 
 
 def list_content_words(text: str) -> list[str]:
-    """The words of a text that say what it is about."""
-    return [word for word in normalize_answer(text).split() if says(word)]
+    """Return the content words of a text."""
+    return list(filter(is_content_word, normalize_answer(text).split()))

@@ -1,15 +1,13 @@
-"""Does a question point to its sentence? One that could as well be asked about another sentence
-says nothing.
+"""Does a question point to its sentence? A question that fits another sentence as well is useless.
 
-Of all sentences, its own must share the most with it, by the words that say something, each weighed
-by how few sentences hold it:
+Of all sentences, its own must share most content words with it. Rare words weigh more:
 
     w(question, s) = sum over the stems t of both of log((N + 1) / n_t), N sentences, n_t of which
     hold t
 
-Source: inverse document frequency (Sparck Jones 1972). A round trip alone (generate/question.py)
-trusts "Which type of building construction is?", to which any model gives the sentence's answer as
-long as it sees no other sentence.
+Source: inverse document frequency (Sparck Jones 1972). A round trip alone (generate/questions.py)
+accepts "Which type of building construction is?", because a model that sees no other sentence gives
+this sentence's answer.
 """
 
 from __future__ import annotations
@@ -29,7 +27,7 @@ SentencePlace = tuple[str, int]
 
 
 class SpecificityCheck:
-    """The sentences of all documents, and which of them a question points to."""
+    """Find the sentence of all documents that a question points to."""
 
     def __init__(self, chunks: Sequence[Chunk]) -> None:
         self._held: dict[str, set[SentencePlace]] = defaultdict(set)
@@ -41,9 +39,7 @@ class SpecificityCheck:
                 self._held[stem].add(place)
 
     def fault(self, question: Question) -> str:
-        """ELSEWHERE where another sentence, of other words, is as near as the question's own; else
-        "".
-        """
+        """Return NOT_SPECIFIC if another sentence is as near as the question's own, else ""."""
         if question.sentence is None:
             return ""
         near = Counter[SentencePlace]()
@@ -58,5 +54,5 @@ class SpecificityCheck:
 
 
 def stem_words(text: str) -> set[str]:
-    """The words of a text that say something, without their endings."""
+    """Return the content words of a text, without their endings."""
     return {_ENDING.sub("", word) for word in list_content_words(text)}

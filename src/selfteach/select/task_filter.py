@@ -1,13 +1,11 @@
-"""Which invented tasks, and which of their instances, are kept; every refusal has a reason that is
-counted.
+"""Selection of invented tasks and of their instances; every refusal has a counted reason.
 
 Source: Self-Instruct (arXiv 2212.10560, 2.2 and `bootstrap_instructions.py`,
 `prepare_for_finetuning.py`).
-Departs: the blacklist is a setting; a task in another script can be let in; an instance is also
-refused where it is like another one. Small models go on with fragments and loops, so a text that
-says one sentence twice, or states something and asks for nothing, is refused too, and so is an
-output that repeats its instruction (docs/log/); and a program is asked for in more words than
-"Write a program".
+Departs: the blacklist is a setting; a task in another script can be accepted; an instance is
+also refused if it is similar to another one. Small models write fragments and loops. So a text that
+repeats a sentence, or that contains no request, is refused too, and so is an output that repeats
+its instruction (docs/log/). More wordings than "Write a program" count as a program.
 """
 
 from __future__ import annotations
@@ -24,27 +22,26 @@ from selfteach.dedup.overlap import OverlapIndex, rouge_l, split_words
 from selfteach.judge.conditions import count_words
 from selfteach.materials.tasks import Instance
 
-CUT, LIKE_TASK, MORE_THAN_ASKED = "cut off", "like another task", "more than were asked for"
-TOO_SHORT, TOO_LONG, BLACKLISTED = "too short", "too long", "on the blacklist"
-PUNCTUATION, SCRIPT, PROGRAM = (
-    "begins with punctuation",
-    "begins with a letter beyond ASCII",
-    "asks to write a program",
-)
-REPEATS_ITSELF, NOTHING_ASKED = "repeats itself", "asks for nothing"
-ECHO, EMPTY, COLON, TWO_OUTPUTS, REPEATED, LIKE_INSTANCE, REPEATS_INSTRUCTION = (
-    "input equals output",
-    "empty output",
-    "ends with a colon",
-    "same input, two outputs",
-    "repeats an instance",
-    "like another instance",
-    "output repeats the instruction",
-)
+CUT = "cut off"
+LIKE_TASK = "like another task"
+MORE_THAN_ASKED = "more than were asked for"
+TOO_SHORT = "too short"
+TOO_LONG = "too long"
+BLACKLISTED = "on the blacklist"
+PUNCTUATION = "begins with punctuation"
+SCRIPT = "begins with a letter beyond ASCII"
+PROGRAM = "asks to write a program"
+REPEATS_ITSELF = "repeats itself"
+NOTHING_ASKED = "asks for nothing"
+ECHO = "input equals output"
+EMPTY = "empty output"
+COLON = "ends with a colon"
+TWO_OUTPUTS = "same input, two outputs"
+REPEATED = "repeats an instance"
+LIKE_INSTANCE = "like another instance"
+REPEATS_INSTRUCTION = "output repeats the instruction"
 MIN_COMPARED_WORDS = 8
-"""An output without an input is compared with others from so many words on: "yes" is the right
-answer to many tasks.
-"""
+"""Words from which on an output without an input is compared: "yes" is right for many tasks."""
 ROUNDING = 1e-9
 _PROGRAM = re.compile(
     (
@@ -62,7 +59,7 @@ _ASKS = re.compile(
 
 
 def find_instruction_fault(text: str, config: FilterConfig, *, cut: bool = False) -> str:
-    """Why an instruction is no usable task, or "". What it is like is looked at by `NoveltyFilter`."""
+    """Return why an instruction is no usable task, or ""; `NoveltyFilter` checks similarity."""
     words = count_words(text)
     faults = {
         CUT: cut,
@@ -79,20 +76,20 @@ def find_instruction_fault(text: str, config: FilterConfig, *, cut: bool = False
 
 
 def is_repetitive(text: str) -> bool:
-    """Whether a sentence of at least three words stands in the text again."""
-    said = [
+    """Return whether the text repeats a sentence of at least three words."""
+    sentences = [
         " ".join(words)
         for sentence in _SENTENCE.split(text)
         if len(words := split_words(sentence)) > 2
     ]
-    return len(set(said)) < len(said)
+    return len(set(sentences)) < len(sentences)
 
 
 def has_no_request(text: str) -> bool:
-    """Whether every sentence begins with an article or a pronoun and no word asks for anything: "A
-    princess and a knight".
+    """Return whether every sentence begins like a statement, and no word requests anything.
 
-    A rule for English. It refuses none of the 427 instructions of Self-Instruct's people.
+    An example is "A princess and a knight". This is a rule for English.
+    It refuses none of the 427 instructions of Self-Instruct's people.
     """
     return all(
         _STATES.match(sentence) for sentence in _SENTENCE.split(text.strip())
@@ -100,7 +97,7 @@ def has_no_request(text: str) -> bool:
 
 
 def find_blacklisted_word(text: str, words: Sequence[str]) -> str:
-    """The first word of the list that stands in the text as a word of its own, or in the plural."""
+    """Return the first listed word that stands in the text as a whole word, or in the plural."""
     return next(
         (
             word
@@ -113,35 +110,39 @@ def find_blacklisted_word(text: str, words: Sequence[str]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class TaskSimilarity:
-    """What a text is like: the nearest kept texts with their ROUGE-L F1, the greatest first, and
-    the mean over all kept ones.
-    """
+    """Hold the nearest kept texts with their ROUGE-L F1, and the mean over all kept ones."""
 
     most_similar: tuple[tuple[str, float], ...]
     mean: float
 
     @property
     def nearest(self) -> float:
-        """The greatest similarity; 0 where nothing was kept."""
+        """Return the greatest similarity; 0 without kept texts."""
         return self.most_similar[0][1] if self.most_similar else 0.0
 
 
 class NoveltyFilter:
-    """The kept instructions. A text is new where its overlap with every kept one is at most the
-    threshold.
+    """Hold the kept instructions.
+
+    A text is new if its overlap with every kept one is at most the threshold.
     """
 
     def __init__(self, texts: Sequence[str], threshold: float, shown: int = 10) -> None:
-        self._pool, self._threshold, self._shown = OverlapIndex(texts), threshold, shown
+        self._pool = OverlapIndex(texts)
+        self._threshold = threshold
+        self._shown = shown
 
     def decide(self, texts: Sequence[str]) -> list[tuple[bool, TaskSimilarity]]:
-        """For each text whether it is new, and what it is like; a new one is kept before the next
-        is looked at.
+        """Return for each text whether it is new, and its similarity to the kept ones.
+
+        A new text is kept before the next is compared.
 
         Shapes: overlap with the pool (N, pool), among the texts (N, N).
         """
-        against, among = self._pool.matrix(texts), OverlapIndex(texts).matrix(texts)
-        known, kept = list(self._pool.texts), list[int]()
+        against = self._pool.matrix(texts)
+        among = OverlapIndex(texts).matrix(texts)
+        known = list(self._pool.texts)
+        kept: list[int] = []
         found = []
         for i in range(len(texts)):
             row = np.concatenate([against[i], among[i, kept]])
@@ -161,25 +162,27 @@ class NoveltyFilter:
 
 
 class InstanceFilter:
-    """The kept instances of all tasks."""
+    """Hold the kept instances of all tasks."""
 
     def __init__(self, threshold: float) -> None:
         self._threshold = threshold
-        self._inputs, self._outputs = OverlapIndex(), OverlapIndex()
+        self._inputs = OverlapIndex()
+        self._outputs = OverlapIndex()
         self._known: set[tuple[str, str, str]] = set()
 
     def filter_instances(
         self, instruction: str, found: Sequence[Instance], max_instances: int
     ) -> list[tuple[Instance, str]]:
-        """Each instance of a task with the reason to drop it, or ""; those without, at most `most`,
-        are kept.
+        """Return each instance of a task with the reason to drop it, or "".
+
+        At most `max_instances` without a reason are kept.
         """
         outputs: dict[str, set[str]] = {}
         for case in found:
             outputs.setdefault(case.input, set()).add(case.output)
-        told: list[tuple[Instance, str]] = []
+        judged: list[tuple[Instance, str]] = []
         for case in found:
-            full = sum(not reason for _, reason in told) >= max_instances
+            full = sum(not reason for _, reason in judged) >= max_instances
             reason = self._fault(instruction, case, len(outputs[case.input]) > 1) or (
                 MORE_THAN_ASKED if full else ""
             )
@@ -187,8 +190,8 @@ class InstanceFilter:
                 self._known.add((instruction, case.input, case.output))
                 self._inputs.add(case.input)
                 self._outputs.add(case.output)
-            told.append((case, reason))
-        return told
+            judged.append((case, reason))
+        return judged
 
     def _fault(self, instruction: str, case: Instance, disputed: bool) -> str:
         faults = {
@@ -204,8 +207,9 @@ class InstanceFilter:
         return reason or (LIKE_INSTANCE if self._alike(case) else "")
 
     def _alike(self, case: Instance) -> bool:
-        """Whether one kept instance overlaps with both its input and its output. Where there is no
-        input, the outputs decide.
+        """Return whether one kept instance overlaps with both the input and the output.
+
+        Without an input, the outputs decide.
         """
         if not self._outputs.texts or (
             not case.input and len(split_words(case.output)) < MIN_COMPARED_WORDS

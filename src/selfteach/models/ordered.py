@@ -1,0 +1,29 @@
+"""Answers and scores in the order of their requests, from any engine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from selfteach.models import Sampler, Scorer
+from selfteach.records import Completion, Continuations, LogProb, Request
+
+
+def sample_in_order(
+    model: Sampler, requests: Sequence[Request], progress: Callable[[int], object] = lambda n: None
+) -> list[Completion | None]:
+    """Sample one completion for each request; None for a request that an endpoint lost.
+
+    Args:
+        progress: called with 1 for each completion, as it arrives.
+    """
+    found: dict[str, Completion] = {}
+    for completion in model.stream(requests):
+        found[completion.id] = completion
+        progress(1)
+    return [found.get(request.id(model.fingerprint)) for request in requests]
+
+
+def score_in_order(scorer: Scorer, items: Sequence[Continuations]) -> list[tuple[LogProb, ...]]:
+    """Score texts after their prompts: one tuple for each item; () where an endpoint lost it."""
+    found = dict(scorer.stream_scores(items))
+    return [found.get(item.id(scorer.fingerprint), ()) for item in items]
