@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from selfteach.commands.overlap import open_atomic
 from selfteach.commands.screen import print_json, print_result
@@ -62,7 +62,9 @@ class TemplateOptions:
             )
         found: list[Template] = []
         if self.prompt:
-            form = "completion" if self.form == "completion" else "chat"
+            form: Literal["chat", "completion"] = (
+                "completion" if self.form == "completion" else "chat"
+            )
             found.append(make_template(self.prompt, self.answer, form))
         if self.names or not found:
             named = get_templates(self.names) if self.names else LIBRARY

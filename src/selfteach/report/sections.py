@@ -148,7 +148,7 @@ def list_dropped(run: RunData) -> list[JsonObject]:
     counts = {
         (part.stage, reason): count for part in run.funnel for reason, count in part.reasons.items()
     }
-    groups = []
+    groups: list[JsonObject] = []
     for key, count in {**run.dropped_counts, **counts}.items():
         stage, reason = key
         rows = [_list_body(row) for row in run.dropped.get(key, [])]

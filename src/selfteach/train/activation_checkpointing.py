@@ -33,7 +33,9 @@ def make_checkpointed_runner(module: nn.Module) -> RunPiece:
         hooks = get_active_hooks(module)
         if hooks is None or not hooks.active or not hooks.needs_positions:
             return nullcontext(), nullcontext()
-        return nullcontext(), hooks.at(hooks.positions)  # the hooks forget the positions of this pass
+        return nullcontext(), hooks.at(
+            hooks.positions
+        )  # the hooks forget the positions of this pass
 
     return partial(checkpoint, use_reentrant=False, preserve_rng_state=False, context_fn=contexts)
 

@@ -95,7 +95,9 @@ class PackedModel:
         hooks = get_active_hooks(self.module)
         if hooks is None:
             return pack_rows(rows, self.device)
-        return pack_rows(rows, self.device, hooks.num_virtual_tokens, hooks.num_edited_suffix_tokens)
+        return pack_rows(
+            rows, self.device, hooks.num_virtual_tokens, hooks.num_edited_suffix_tokens
+        )
 
     def states(self, batch: PackedBatch) -> Tensor:
         """Return the hidden state before each answer token: (N, D), contiguous, gathered before the
