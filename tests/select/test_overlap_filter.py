@@ -199,7 +199,7 @@ def test_the_index_of_rare_words_misses_nothing(threshold, found, monkeypatch):
     for name, value in (("INDEXED", 4), ("LOOK", 0), ("FOUND", found), ("LOOKS", 7)):
         monkeypatch.setattr(pool, name, value)
     monkeypatch.setattr(filter, "BLOCK", 64)
-    for seed in range(6):
+    for seed in range(4):
         assert decided(drawn(seed), threshold, workers=2) == brute_drawn(seed, threshold)
 
 
