@@ -3,6 +3,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --quiet --disable-pip-version-check
+# Compiled modules are kept, whatever the environment says: the tests start many processes.
+export PYTHONDONTWRITEBYTECODE :=
+PARALLEL := -n logical --maxprocesses 4 --dist loadfile
 RULE ?= Do not talk about elephants.
 
 .PHONY: help setup check check-wheel test test-all test-avx2 demo bench docs clean
@@ -25,14 +28,14 @@ demo: $(VENV)/.installed
 setup: $(VENV)/.development
 
 test: $(VENV)/.development
-	@$(BIN)/python -m pytest -m "not slow" -n logical --maxprocesses 4 --dist loadfile
+	@$(BIN)/python -m pytest -m "not slow" $(PARALLEL)
 
 test-all: $(VENV)/.development
 	@$(BIN)/python -m pytest
 
 test-avx2: $(VENV)/.development
 	@case "$$(uname -m)" in x86_64|amd64) \
-	  ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2 $(BIN)/python -m pytest -m "training and not slow" ;; \
+	  ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2 $(BIN)/python -m pytest -m "training and not slow" $(PARALLEL) ;; \
 	*) echo "make test-avx2: skipped, this machine is no x86-64" ;; esac
 
 check: $(VENV)/.development

@@ -109,6 +109,43 @@ def write_tiny(
     return folder
 
 
+TOGETHER = {
+    "learned": (
+        "bench/test_passages.py",
+        "faults/test_33_poisoned_sources.py",
+        "methods/test_documents_road.py",
+    ),
+    "warm": (
+        "faults/test_01_kill_sweep.py",
+        "faults/test_04_disk_full.py",
+        "faults/test_15_two_processes.py",
+        "faults/test_16_signals.py",
+        "faults/test_27_unwritable.py",
+        "test_cli.py",
+        "test_plug_in_method.py",
+    ),
+}
+"""Files that share something slow to make: the session fixture `learned`, or the process of
+warm.py. Of several workers one runs them all."""
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Give each worker whole files (`--dist loadfile`), and those of TOGETHER to the same one."""
+    if config.getvalue("dist") != "loadfile":
+        return None
+    from xdist.scheduler.loadfile import LoadFileScheduling
+
+    groups = {f"tests/{file}": name for name, files in TOGETHER.items() for file in files}
+
+    class Together(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = super()._split_scope(nodeid)
+            return groups.get(file, file)
+
+    return Together(config, log)
+
+
 def pytest_collection_finish() -> None:
     """Take what the imports left out of garbage collection: each full one would walk over it."""
     gc.collect()

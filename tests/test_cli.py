@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+import warm
 from selfteach import cli
 from selfteach.commands import require
 from selfteach.commands.groups import CORE
@@ -28,6 +29,8 @@ def run(
     *arguments: str, cwd: Path, session: bool = False, stdin: str = ""
 ) -> subprocess.CompletedProcess[str]:
     program = [str(ROAD)] if session else ["-m", "selfteach"]
+    if session and not stdin and "--dry-run" not in arguments:
+        return warm.run([*program, *arguments], cwd=cwd)
     return subprocess.run(
         [sys.executable, *program, *arguments], cwd=cwd, capture_output=True, text=True, input=stdin
     )
@@ -150,12 +153,7 @@ def test_json_is_alone_on_stdout_and_the_chatter_is_in_the_log(tmp_path: Path) -
         "road.teach = loud\n"
         "road.install(); sys.argv[0] = 'selfteach'; road.cli.main()\n"
     )
-    done = subprocess.run(
-        [sys.executable, noisy, "feedback", "Do not hum.", "--out", "run", "--json"],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-    )
+    done = warm.run([noisy, "feedback", "Do not hum.", "--out", "run", "--json"], cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert {"run", "adapter", "report", "seconds", "exam", "verdict"} <= json.loads(
         done.stdout

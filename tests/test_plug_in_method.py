@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+import warm
+
 TOY = Path(__file__).parent / "plug_in" / "toy_method.py"
 SOURCE = Path(__file__).parents[1] / "src"
 PAIRS = [
@@ -39,15 +41,24 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def call(package: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run Python where the package is installed."""
-    path = os.pathsep.join([str(SOURCE), str(package)])
     return subprocess.run(
         [sys.executable, *arguments],
         cwd=package,
         capture_output=True,
         text=True,
         timeout=300,
-        env={**os.environ, "PYTHONPATH": path},
+        env=environment(package),
     )
+
+
+def call_warm(package: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run Python where the package is installed, with torch loaded already."""
+    return warm.run(arguments, cwd=package, env=environment(package), timeout=300)
+
+
+def environment(package: Path) -> dict[str, str]:
+    """Return the variables with which Python finds the package."""
+    return {**os.environ, "PYTHONPATH": os.pathsep.join([str(SOURCE), str(package)])}
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +66,7 @@ def run(package: Path, talker: Path) -> Path:
     """The pairs, taught by the command."""
     (package / "own.yaml").write_text("train:\n  epochs: 40\n  learning_rate: 0.01\n")
     words = ["toy", "pairs.txt", "--model", str(talker), "--out", "run", "--config", "own.yaml"]
-    done = call(package, "-m", "selfteach", *words, "--set", "engine=hf", "--json")
+    done = call_warm(package, "-m", "selfteach", *words, "--set", "engine=hf", "--json")
     assert done.returncode == 0, done.stderr
     return Path(package / json.loads(done.stdout)["run"])
 
@@ -112,10 +123,11 @@ def test_bad_material_and_a_mistyped_setting_are_refused(package: Path) -> None:
     code = (
         "from selfteach.cli import run_command; "
         "print(run_command(['toy', 'nowhere.txt', '--dry-run'])); "
-        "print(run_command(['toy', 'pairs.txt', '--set', 'tarin.epochs=1']))"
+        "print(run_command(['toy', 'pairs.txt', '--set', 'tarin.epochs=1'])); "
+        "import sys; print('toy_method' in sys.modules, 'torch' in sys.modules)"
     )
     done = call(package, "-c", code)
-    assert done.stdout.split() == ["3", "2"], done.stderr
+    assert done.stdout.split() == ["3", "2", "True", "False"], done.stderr
     first, *others = done.stderr.splitlines()
     assert first == "selfteach: nowhere.txt: is no file. Give a file of `question => answer`."
     assert 'Did you mean "train"?' in "\n".join(others)
@@ -128,5 +140,5 @@ run = selfteach.teach("toy", "pairs.txt", out="run", model={str(talker)!r}, engi
                       config="own.yaml", progress=False)
 print(run.verdict, run.exam["tuned"]["target"].greedy.value, "Answered" in run._repr_html_())
 """
-    done = call(package, "-c", code)
+    done = call_warm(package, "-c", code)
     assert done.stdout == "taught 1.0 True\n", done.stderr

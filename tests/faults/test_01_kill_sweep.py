@@ -5,11 +5,11 @@ computed twice, nothing is left over.
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+
+import warm
 
 pytestmark = pytest.mark.training
 
@@ -20,12 +20,8 @@ ROAD = Path(__file__).with_name("road.py")
 def test_killed_at_any_point_the_same_command_gives_the_same_bytes(
     tmp_path: Path, stride: int
 ) -> None:
-    done = subprocess.run(
-        [sys.executable, ROAD, "sweep", tmp_path, str(stride)],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    done = warm.run([ROAD, "sweep", tmp_path, str(stride)])
+    assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
     assert found["points"] > 60, "the sweep no longer sees the system calls"
     assert found["killed"] >= found["points"] // stride

@@ -7,13 +7,11 @@ from __future__ import annotations
 import errno
 import os
 import resource
-import subprocess
-import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+import warm
 from selfteach.config import FeedbackConfig, resolve
 from selfteach.disk import require_free_bytes
 from selfteach.errors import ResourceError
@@ -49,28 +47,16 @@ def test_a_failing_export_leaves_the_old_file_whole(
         assert (run.path / "exam.json").read_text() == "new"
 
 
-def limited(bytes_: int) -> Any:
-    return lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (bytes_, bytes_))
-
-
 @pytest.mark.parametrize("limit", [1000, 20_000, 60_000, 80_000])
 def test_a_disk_that_fills_anywhere_gives_exit_5_and_a_run_that_goes_on(
     tmp_path: Path, limit: int
 ) -> None:
-    command = [
-        sys.executable,
-        str(ROAD),
-        "feedback",
-        "Do not hum.",
-        "--out",
-        str(tmp_path / "run"),
-        "--json",
-    ]
-    full = subprocess.run(command, capture_output=True, text=True, preexec_fn=limited(limit))
+    command = [ROAD, "feedback", "Do not hum.", "--out", tmp_path / "run", "--json"]
+    full = warm.run(command, max_file_bytes=limit)
     assert (full.returncode, full.stdout) == (5, ""), full.stderr
     assert "Traceback" not in full.stderr
     assert "run the same command again" in full.stderr
-    again = subprocess.run(command, capture_output=True, text=True)
+    again = warm.run(command)
     assert again.returncode == 0, again.stderr
 
 

@@ -6,62 +6,48 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+import warm
 from selfteach.run.lock import find_lock_owner
 
 ROAD = Path(__file__).with_name("road.py")
 
 
 @pytest.fixture
-def first(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
+def first(tmp_path: Path) -> Iterator[warm.Process]:
     """A process that is at work in the run folder."""
     environment = {**os.environ, "ROAD_WAIT_S": "20"}
-    process = subprocess.Popen(
-        command(tmp_path), env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
-    )
-    assert process.stderr
-    while b"0/6 sampled" not in process.stderr.readline():
+    process = warm.Process(command(tmp_path), env=environment)
+    while "0/6 sampled" not in process.stderr.readline():
         assert process.poll() is None
     yield process
-    process.kill()
-    process.wait()
-    process.stderr.close()
+    process.close()
 
 
-def command(folder: Path) -> list[str]:
-    return [
-        sys.executable,
-        str(ROAD),
-        "feedback",
-        "Do not hum.",
-        "--out",
-        str(folder / "run"),
-        "--json",
-    ]
+def command(folder: Path) -> list[str | Path]:
+    return [ROAD, "feedback", "Do not hum.", "--out", folder / "run", "--json"]
 
 
 def test_the_second_process_exits_with_2_and_names_the_first(
-    tmp_path: Path, first: subprocess.Popen[bytes]
+    tmp_path: Path, first: warm.Process
 ) -> None:
-    second = subprocess.run(command(tmp_path), capture_output=True, text=True)
+    second = warm.run(command(tmp_path))
     assert second.returncode == 2
     assert f"in use by process {first.pid}" in second.stderr
     assert find_lock_owner(tmp_path / "run") == first.pid
     assert first.poll() is None
 
 
-def test_a_lock_dies_with_its_process(tmp_path: Path, first: subprocess.Popen[bytes]) -> None:
+def test_a_lock_dies_with_its_process(tmp_path: Path, first: warm.Process) -> None:
     first.send_signal(signal.SIGKILL)
     first.wait()
     assert find_lock_owner(tmp_path / "run") is None
-    again = subprocess.run(command(tmp_path), capture_output=True, text=True)
+    again = warm.run(command(tmp_path))
     assert again.returncode == 0, again.stderr
 
 

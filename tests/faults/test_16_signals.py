@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+import warm
 from selfteach.run.ledger import Ledger
 from selfteach.run.run_folder import read_stages
 from selfteach.run.signals import delay_interrupts, handle_interrupts
@@ -64,24 +65,9 @@ def same_handlers() -> Iterator[None]:
         signal.signal(number, handler)
 
 
-def started(folder: Path, wait_s: str) -> subprocess.Popen[str]:
-    command = [
-        sys.executable,
-        str(ROAD),
-        "feedback",
-        "Do not 'hum'.",
-        "--out",
-        str(folder / "run"),
-        "--new",
-    ]
-    process = subprocess.Popen(
-        command,
-        env={**os.environ, "ROAD_WAIT_S": wait_s},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stderr
+def started(folder: Path, wait_s: str) -> warm.Process:
+    command = [ROAD, "feedback", "Do not 'hum'.", "--out", folder / "run", "--new"]
+    process = warm.Process(command, env={**os.environ, "ROAD_WAIT_S": wait_s})
     while "0/6 sampled" not in process.stderr.readline():
         assert process.poll() is None
     return process
@@ -95,6 +81,7 @@ def test_one_signal_keeps_what_was_drawn_and_says_how_to_go_on(
     time.sleep(0.8)
     process.send_signal(number)
     out, err = process.communicate(timeout=20)
+    process.close()
     assert process.returncode == 130
     assert out == ""
     assert "Traceback" not in err
@@ -106,15 +93,7 @@ def test_one_signal_keeps_what_was_drawn_and_says_how_to_go_on(
     assert asked == 6
     assert 1 <= answered < 6
     assert stages["probe"]["state"] == "interrupted"
-    command = [
-        sys.executable,
-        str(ROAD),
-        "feedback",
-        "Do not 'hum'.",
-        "--out",
-        str(tmp_path / "run"),
-    ]
-    again = subprocess.run(command, capture_output=True, text=True)
+    again = warm.run([ROAD, "feedback", "Do not 'hum'.", "--out", tmp_path / "run"])
     assert (again.returncode, "resuming" in again.stderr) == (0, True), again.stderr
 
 
@@ -153,9 +132,7 @@ def test_a_signal_after_an_engine_has_gone_is_an_ordinary_one(tiny: Path, tmp_pa
     was a segmentation fault.
     """
     pytest.importorskip("openvino_genai")
-    done = subprocess.run(
-        [sys.executable, "-c", RESTED, str(tiny), str(tmp_path)], capture_output=True, text=True
-    )
+    done = warm.run(["-c", RESTED, tiny, tmp_path])
     assert done.returncode == 130, done.stderr
 
 

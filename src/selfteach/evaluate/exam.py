@@ -20,9 +20,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from selfteach.evaluate.drift import check_base_logits, compute_drift
 from selfteach.evaluate.sanity import measure_sanity_by_arm
 from selfteach.evaluate.side_effects import SideEffects, find_side_effects
 from selfteach.evaluate.verdict import Evidence, reach_verdict
@@ -40,8 +39,9 @@ from selfteach.records import (
 )
 from selfteach.run.display import Display
 from selfteach.statistics import share
-from selfteach.train.distributed import is_shard
-from selfteach.train.train import TrainingResult
+
+if TYPE_CHECKING:  # torch is loaded by the functions that need it: a plug-in may import this module
+    from selfteach.train.train import TrainingResult
 
 ARMS = ("base", "prompted", "taught")
 TARGET = "target"
@@ -331,6 +331,9 @@ def prove_base(session: ExamSession) -> dict[str, Any]:
 
     There is no proof for weights that are sharded over processes.
     """
+    from selfteach.evaluate.drift import check_base_logits
+    from selfteach.train.distributed import is_shard
+
     if is_shard(next(session.model.module.parameters())):
         return {"max_abs_difference": None, "same": None}
     found = check_base_logits(session.model, PROBE_PAIRS, session.proof)
@@ -349,6 +352,8 @@ def measure_drift(
         answers: to prompts without a system message.
         left_out: for each answer the tokens that do not count.
     """
+    from selfteach.evaluate.drift import compute_drift
+
     base = answers["base"]
     tuned_answers = answers["taught"].greedy
     both = zip(base.questions, base.greedy, strict=True)

@@ -9,24 +9,23 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, cast
-
-import torch
+from typing import TYPE_CHECKING, Any, cast
 
 from selfteach.errors import UsageError
-from selfteach.evaluate.drift import compute_probe_logits
 from selfteach.evaluate.exam import PROBE_PAIRS
 from selfteach.generate.ask import Subject
 from selfteach.models import Scorer
 from selfteach.models.engines import choose_sampler
-from selfteach.models.hf import HfModel
 from selfteach.models.recorded import Recorded
 from selfteach.models.remote.endpoint import Endpoint
 from selfteach.models.remote.program import PREFIX, Program
 from selfteach.run.display import Display
 from selfteach.run.run_folder import Run
-from selfteach.train.adapters import can_join
-from selfteach.train.adapters.join_loras import explain_why_not_joined
+
+if TYPE_CHECKING:  # torch is loaded with the model: a plug-in may import this module
+    import torch
+
+    from selfteach.models.hf import HfModel
 
 SERVED_MODEL_NOTE = "served"
 """The note that holds the model name that the endpoint reported; a resumed run requires it."""
@@ -80,6 +79,9 @@ def open_session(
         programs: whether a program (`cmd:`) may be the teacher.
         samples: whether models answer, the teacher among them; else the base only scores.
     """
+    from selfteach.evaluate.drift import compute_probe_logits
+    from selfteach.models.hf import HfModel
+
     display.start_stage("load", unit="loaded")
     model = HfModel.load(
         config.model,
@@ -110,6 +112,8 @@ def open_teacher(run: Run, config: Any, display: Display, programs: bool) -> Rec
     Raises:
         UsageError: a program, where the method needs more than corrections.
     """
+    from selfteach.models.hf import HfModel
+
     if config.teacher.startswith(PREFIX):
         if not programs:
             raise UsageError(
@@ -169,6 +173,9 @@ def find_starting_adapter(material: Mapping[str, Any], config: Any) -> Path | No
     """
     if not material.get("from"):
         return None
+    from selfteach.train.adapters import can_join
+    from selfteach.train.adapters.join_loras import explain_why_not_joined
+
     found = Path(material["from"])
     reason = (
         explain_why_not_joined(found)
