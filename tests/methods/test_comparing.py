@@ -375,7 +375,7 @@ def test_a_cell_draws_its_own_answers_only_where_its_objective_says_so(
         lambda session, examples, kinds, name: taken.append(session.config.train),
     )
     settings: Any = config.FeedbackConfig.model_validate({"train": {"on_policy": 0.3, "l2": 1.0}})
-    idle: Any = SimpleNamespace(rest=lambda: None, module=torch.nn.Linear(2, 2))
+    idle: Any = SimpleNamespace(release_memory=lambda: None, module=torch.nn.Linear(2, 2))
     session = Session(
         run=idle, config=settings, display=idle, rule="", model=idle, base=idle, proof=[]
     )
