@@ -107,6 +107,7 @@ ADDED: tuple[str, ...] = (
     r".*/side_effects/overapplied(/.*)?",
     r"compare/funnel/.*",
     r"tasks/funnel/anchor/.*",
+    r"\w+/exam/longer/drift/left_out",
 )
 """Regular expressions on whole paths that only the record with the new names may have."""
 
