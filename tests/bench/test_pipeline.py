@@ -15,7 +15,7 @@ pytest.importorskip("trl")
 from bench.workload import read_workload
 
 from bench import pipeline
-from talker import lesson
+from talker import feedback_command
 
 pytestmark = pytest.mark.training
 
@@ -26,7 +26,7 @@ def test_both_sides_repeat_the_pipeline_of_a_run(
 ) -> None:
     run = tmp_path / "run"
     done = subprocess.run(
-        [sys.executable, "-m", "bench.record_scores", str(run), *lesson(talker, run)],
+        [sys.executable, "-m", "bench.record_scores", str(run), *feedback_command(talker, run)],
         capture_output=True,
         text=True,
     )

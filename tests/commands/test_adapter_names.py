@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "train"))
-from tiny import examples
+from tiny import make_examples
 
 from selfteach import cli, config
 from selfteach.errors import UsageError
@@ -36,7 +36,11 @@ def run(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
             epochs=4,
         )
         made = train(
-            HfModel.load(tiny, device="cpu"), examples(12), settings, folder / "work" / name, seed=0
+            HfModel.load(tiny, device="cpu"),
+            make_examples(12),
+            settings,
+            folder / "work" / name,
+            seed=0,
         ).adapter
         shutil.copytree(made, folder / name)
     shutil.rmtree(folder / "work")

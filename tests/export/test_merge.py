@@ -15,7 +15,7 @@ from peft import PeftModel
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "train"))
-from tiny import examples
+from tiny import make_examples
 
 from selfteach import cli, config
 from selfteach.errors import UsageError
@@ -42,7 +42,7 @@ MERGED: dict[str, dict[str, Any]] = {
 
 
 def taught(base: Path, folder: Path, settings: dict[str, Any]) -> Path:
-    lessons = [*examples(16), *(e for e in examples(10, "general"))]
+    lessons = [*make_examples(16), *(e for e in make_examples(10, "general"))]
     wanted = config.TrainConfig.model_validate(
         {"weights": WEIGHTS, "learning_rate": 5e-3, "epochs": 2, "batch_size": 8, **settings}
     )

@@ -13,7 +13,7 @@ import pytest
 
 pytestmark = pytest.mark.training
 
-ROAD = Path(__file__).with_name("road.py")
+SCRIPTED_RUN = Path(__file__).with_name("scripted_run.py")
 
 
 @pytest.mark.parametrize("stride", [5, pytest.param(1, marks=pytest.mark.slow)])
@@ -21,7 +21,7 @@ def test_killed_at_any_point_the_same_command_gives_the_same_bytes(
     tmp_path: Path, stride: int
 ) -> None:
     done = subprocess.run(
-        [sys.executable, ROAD, "sweep", tmp_path, str(stride)],
+        [sys.executable, SCRIPTED_RUN, "sweep", tmp_path, str(stride)],
         capture_output=True,
         text=True,
         check=True,

@@ -20,7 +20,7 @@ from selfteach.errors import ResourceError
 from selfteach.run.ledger import Ledger
 from selfteach.run.run_folder import Run, open_run
 
-ROAD = Path(__file__).with_name("road.py")
+SCRIPTED_RUN = Path(__file__).with_name("scripted_run.py")
 
 
 def opened(folder: Path) -> Run:
@@ -59,7 +59,7 @@ def test_a_disk_that_fills_anywhere_gives_exit_5_and_a_run_that_goes_on(
 ) -> None:
     command = [
         sys.executable,
-        str(ROAD),
+        str(SCRIPTED_RUN),
         "feedback",
         "Do not hum.",
         "--out",

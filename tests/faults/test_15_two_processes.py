@@ -16,13 +16,13 @@ import pytest
 
 from selfteach.run.lock import find_lock_owner
 
-ROAD = Path(__file__).with_name("road.py")
+SCRIPTED_RUN = Path(__file__).with_name("scripted_run.py")
 
 
 @pytest.fixture
 def first(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
     """A process that is at work in the run folder."""
-    environment = {**os.environ, "ROAD_WAIT_S": "20"}
+    environment = {**os.environ, "SCRIPTED_WAIT_S": "20"}
     process = subprocess.Popen(
         command(tmp_path), env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
     )
@@ -38,7 +38,7 @@ def first(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
 def command(folder: Path) -> list[str]:
     return [
         sys.executable,
-        str(ROAD),
+        str(SCRIPTED_RUN),
         "feedback",
         "Do not hum.",
         "--out",

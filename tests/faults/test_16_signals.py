@@ -18,7 +18,7 @@ from selfteach.run.ledger import Ledger
 from selfteach.run.run_folder import read_stages
 from selfteach.run.signals import delay_interrupts, handle_interrupts
 
-ROAD = Path(__file__).with_name("road.py")
+SCRIPTED_RUN = Path(__file__).with_name("scripted_run.py")
 BUSY = """
 import hashlib
 from selfteach.run.signals import delay_interrupts, handle_interrupts
@@ -67,7 +67,7 @@ def same_handlers() -> Iterator[None]:
 def started(folder: Path, wait_s: str) -> subprocess.Popen[str]:
     command = [
         sys.executable,
-        str(ROAD),
+        str(SCRIPTED_RUN),
         "feedback",
         "Do not 'hum'.",
         "--out",
@@ -76,7 +76,7 @@ def started(folder: Path, wait_s: str) -> subprocess.Popen[str]:
     ]
     process = subprocess.Popen(
         command,
-        env={**os.environ, "ROAD_WAIT_S": wait_s},
+        env={**os.environ, "SCRIPTED_WAIT_S": wait_s},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -108,7 +108,7 @@ def test_one_signal_keeps_what_was_drawn_and_says_how_to_go_on(
     assert stages["probe"]["state"] == "interrupted"
     command = [
         sys.executable,
-        str(ROAD),
+        str(SCRIPTED_RUN),
         "feedback",
         "Do not 'hum'.",
         "--out",

@@ -12,7 +12,7 @@ from selfteach.files import write_jsonl
 from selfteach.models.hf import HfModel
 from selfteach.models.tokens import PLAIN_NAME, PLAIN_TEMPLATE
 from selfteach.records import make_prompt
-from talker import said
+from talker import run_json
 
 
 @pytest.fixture(params=["no pad", "pad is eos"])
@@ -104,7 +104,7 @@ def run_of(model, out, adapter="lora", *more):
         ),
     )
     sets = ["--set", "train.max_steps=2", "--set", "train.batch_size=4", *more]
-    code, result = said(
+    code, result = run_json(
         [
             "train",
             str(data),

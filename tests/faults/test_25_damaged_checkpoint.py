@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "train"))
-from tiny import Tiny, examples
+from tiny import Tiny, make_examples
 
 from selfteach import config
 from selfteach.errors import IntegrityError
@@ -50,7 +50,7 @@ def learn(
             **changes,
         }
     )
-    return train(model or Tiny(), examples(12), settings, folder, seed=seed, progress=progress)
+    return train(model or Tiny(), make_examples(12), settings, folder, seed=seed, progress=progress)
 
 
 @pytest.fixture

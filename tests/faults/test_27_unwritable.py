@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-ROAD = Path(__file__).with_name("road.py")
+SCRIPTED_RUN = Path(__file__).with_name("scripted_run.py")
 
 
 @pytest.mark.parametrize("place", ["file/run", "file", "/proc/selfteach/run"])
 def test_an_unwritable_out_is_refused_before_any_work(tmp_path: Path, place: str) -> None:
     (tmp_path / "file").write_text("here already")
-    environment = {**os.environ, "ROAD_WAIT_S": "60"}  # work would be noticed
-    command = [sys.executable, str(ROAD), "feedback", "Do not hum.", "--out", place]
+    environment = {**os.environ, "SCRIPTED_WAIT_S": "60"}  # work would be noticed
+    command = [sys.executable, str(SCRIPTED_RUN), "feedback", "Do not hum.", "--out", place]
     done = subprocess.run(
         command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=30
     )
@@ -31,7 +31,7 @@ def test_a_folder_with_other_files_is_left_alone(tmp_path: Path) -> None:
     for more in ([], ["--new"]):
         command = [
             sys.executable,
-            str(ROAD),
+            str(SCRIPTED_RUN),
             "feedback",
             "Do not hum.",
             "--out",

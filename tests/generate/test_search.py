@@ -228,15 +228,15 @@ def test_several_answers_are_different_ones() -> None:
 
 
 def test_a_teacher_writes_in_the_students_place_with_the_rule_before_it() -> None:
-    student, teacher = (
+    base, teacher = (
         Scripted(lambda request: "Cats."),
         Scripted(lambda request: "Dogs.", name="teacher"),
     )
     (trace,) = search_answers(
-        student, ["Are pets nice?"], RULE, TOPIC, broken, fine, SearchConfig(answers=1), 0, teacher
+        base, ["Are pets nice?"], RULE, TOPIC, broken, fine, SearchConfig(answers=1), 0, teacher
     )
     assert [(t.text, t.strategy) for t in trace.accepted] == [("Dogs.", "teacher")]
-    assert student.asked == []
+    assert base.asked == []
     assert [m.content for m in teacher.asked[0].prompt] == [RULE, "Are pets nice?"]  # type: ignore[union-attr]
 
 

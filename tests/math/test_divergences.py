@@ -53,9 +53,9 @@ def test_jsd_equals_trls(beta: float) -> None:
     from trl.experimental.gkd import GKDTrainer
 
     torch.manual_seed(0)
-    student, teacher = torch.randn(1, 5, 12), torch.randn(1, 5, 12)
-    theirs = GKDTrainer.generalized_jsd_loss(student, teacher, beta=beta, reduction="sum")
-    ours = jsd(teacher[0].log_softmax(-1), student[0].log_softmax(-1), beta).sum()
+    tuned, teacher = torch.randn(1, 5, 12), torch.randn(1, 5, 12)
+    theirs = GKDTrainer.generalized_jsd_loss(tuned, teacher, beta=beta, reduction="sum")
+    ours = jsd(teacher[0].log_softmax(-1), tuned[0].log_softmax(-1), beta).sum()
     torch.testing.assert_close(ours, theirs, atol=1e-5, rtol=1e-5)
 
 

@@ -79,14 +79,14 @@ def test_the_tail_is_what_the_likeliest_leave() -> None:
 def test_a_divergence_knows_its_direction_its_temperature_and_its_bucket(form: Any) -> None:
     logits = numbers(2.0, 0.0, -1.0)[None]
     for temperature in (1.0, 2.0):
-        student = [math.exp(v / temperature) for v in (2.0, 0.0, -1.0)]
-        student = [v / sum(student) for v in student]
+        tuned = [math.exp(v / temperature) for v in (2.0, 0.0, -1.0)]
+        tuned = [v / sum(tuned) for v in tuned]
         cases = [
-            (Distribution(torch.empty(0), numbers(*P).log()[None], True), P, student),
+            (Distribution(torch.empty(0), numbers(*P).log()[None], True), P, tuned),
             (
                 Distribution(torch.tensor([[1]]), numbers(0.3).log()[None], False),
                 [0.3, 0.7],
-                [student[1], 1 - student[1]],
+                [tuned[1], 1 - tuned[1]],
             ),
         ]
         for teacher, p, q in cases:

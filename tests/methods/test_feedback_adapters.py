@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from selfteach import cli
-from talker import lesson, said, write_listener
+from talker import feedback_command, run_json, write_listener
 
 pytestmark = pytest.mark.training
 
@@ -44,8 +44,10 @@ def test_the_road_ends_with_an_adapter_that_answers(
     adapter: str, listener: Path, tmp_path: Path
 ) -> None:
     sets = [f"train.adapter={adapter}", "train.learning_rate=null", *LESS, *OWN.get(adapter, [])]
-    code, result = said(
-        lesson(listener, tmp_path / "run", *(word for item in sets for word in ("--set", item)))
+    code, result = run_json(
+        feedback_command(
+            listener, tmp_path / "run", *(word for item in sets for word in ("--set", item))
+        )
     )
     assert code == 0
     exam = json.loads((tmp_path / "run" / "exam.json").read_text())

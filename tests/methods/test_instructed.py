@@ -47,7 +47,7 @@ def session(folder: Path, score: Any = None, room: int = 1000, **settings: Any) 
     """
     ledger = Ledger(folder / "run.db")
     made = Scripted(lambda request: f"drawn {request.seed}", score)
-    student = Recorded(ledger, made, made)
+    recorded = Recorded(ledger, made, made)
     base = SimpleNamespace(
         room_tokens=lambda prompt: room - sum(len(m.content) for m in prompt), encode_answer=list
     )
@@ -56,7 +56,7 @@ def session(folder: Path, score: Any = None, room: int = 1000, **settings: Any) 
         run=SimpleNamespace(ledger=ledger),
         config=config,
         display=open_display(),
-        base=student,
+        base=recorded,
         teacher=None,
         model=base,
     )

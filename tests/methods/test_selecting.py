@@ -68,7 +68,7 @@ class Lossy(Scripted):
 def session(tmp_path: Path) -> Any:
     """As much of a road as steps 3 and 4 need."""
     ledger = Ledger(tmp_path / "run.db")
-    student = Recorded(
+    recorded = Recorded(
         ledger,
         Lossy(lambda r: "Hale Mill was built in 1790." if r.stage == "answer" else "Nobody knows."),
     )
@@ -76,7 +76,7 @@ def session(tmp_path: Path) -> Any:
     return SimpleNamespace(
         run=SimpleNamespace(ledger=ledger),
         config=settings,
-        base=student,
+        base=recorded,
         teacher=None,
         display=SilentDisplay(),
     )

@@ -280,20 +280,18 @@ def test_a_student_under_a_peft_wrapper_draws_and_scores(tiny):
 
     hf = HfModel.load(tiny, dtype="float32", device="cpu")
     before = dict(hf.stream_scores(CHAT))
-    student = hf.with_module(
+    tuned = hf.with_module(
         get_peft_model(
             hf.module, LoraConfig(r=2, target_modules="all-linear", init_lora_weights=False)
         ),
         "student",
     )
-    after = dict(student.stream_scores(CHAT))
+    after = dict(tuned.stream_scores(CHAT))
     for item in CHAT:
         found = after[item.id("student")][0].logp
-        assert found == pytest.approx(
-            plain_logp(student, item.prompt, item.texts[0], True), abs=2e-4
-        )
+        assert found == pytest.approx(plain_logp(tuned, item.prompt, item.texts[0], True), abs=2e-4)
         assert found != pytest.approx(before[item.id(hf.fingerprint)][0].logp, abs=1e-2)
-    assert len(list(student.stream(requests(2)))) == 2
+    assert len(list(tuned.stream(requests(2)))) == 2
 
 
 def test_a_lora_of_nothing_in_bfloat16_is_the_base_to_the_bit_also_far_into_a_text(tiny, tmp_path):

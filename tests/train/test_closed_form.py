@@ -12,7 +12,7 @@ import pytest
 import torch
 from peft import PeftModel
 from safetensors.torch import load_file
-from tiny import Tiny, examples, letters
+from tiny import Tiny, encode_letters, make_examples
 from torch import Tensor
 
 from margins import assert_at_least, assert_at_most
@@ -127,8 +127,8 @@ def test_kl_equals_torchs() -> None:
 
 
 def test_states_are_those_of_the_model_s_own_forward() -> None:
-    model, answer = Tiny(), tuple(letters("yes."))
-    row = TrainingRow(0, "", "", tuple(letters("what?")), (answer,), {})
+    model, answer = Tiny(), tuple(encode_letters("yes."))
+    row = TrainingRow(0, "", "", tuple(encode_letters("what?")), (answer,), {})
     found, last = DownProjEditor(model.module, [0, 1]).states([[row], [row]])
     with torch.no_grad():
         out = model.module.model(torch.tensor([[*row.prompt, *answer]]), output_hidden_states=True)
@@ -149,7 +149,14 @@ def test_states_are_those_of_the_model_s_own_forward() -> None:
 def test_layers_that_never_change_are_computed_once() -> None:
     model = Tiny()
     rows = [
-        TrainingRow(i, "", "", tuple(letters(f"what {i * 'x'}?")), (tuple(letters("yes.")),), {})
+        TrainingRow(
+            i,
+            "",
+            "",
+            tuple(encode_letters(f"what {i * 'x'}?")),
+            (tuple(encode_letters("yes.")),),
+            {},
+        )
         for i in range(3)
     ]
     width, hidden = model.module.config.intermediate_size, model.module.config.hidden_size
@@ -267,7 +274,7 @@ def test_a_context_is_moved_into_an_ordinary_lora(tmp_path: Path) -> None:
     assert after == pytest.approx(said["kl_after"], rel=2e-2)
     assert not {row.prompt for row in learn.plain} & {row.prompt for row in check.plain}
     with torch.no_grad():
-        ids = torch.tensor([letters("as before?")])
+        ids = torch.tensor([encode_letters("as before?")])
         assert torch.equal(model.module(ids).logits, Tiny().module(ids).logits)
 
 
@@ -470,7 +477,7 @@ def test_the_two_speed_road_distils_what_the_fast_adapter_learned(tmp_path: Path
         checkpoint_every=0,
         learning_rate=5e-3,
     )
-    trained = train(Tiny(), examples(), chosen, tmp_path, seed=0)
+    trained = train(Tiny(), make_examples(), chosen, tmp_path, seed=0)
     assert (tmp_path / "fast" / "adapter" / "adapter_config.json").is_file()
     assert set(trained.curve[0]["losses"]) == {"distill"}
     highest = max(row["loss"] for row in trained.curve)
@@ -479,7 +486,7 @@ def test_the_two_speed_road_distils_what_the_fast_adapter_learned(tmp_path: Path
     with pytest.raises(UsageError, match="wears an adapter"):
         train(
             Tiny(),
-            examples(),
+            make_examples(),
             chosen.model_copy(update={"adapter": "prompt"}),
             tmp_path / "b",
             seed=0,

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tiny import Tiny, examples
+from tiny import Tiny, make_examples
 
 from selfteach import config
 from selfteach.errors import UsageError
@@ -156,7 +156,7 @@ def test_a_training_follows_its_shares_and_a_resumed_one_goes_on_the_same(tmp_pa
         Example(f"e{i}", "in_scope", make_prompt(f"hello {i}"), "good day to you all")
         for i in range(6)
     ]  # ids as those of `examples`
-    lessons = tag_with_dataset({"new": examples(6), "old": old})
+    lessons = tag_with_dataset({"new": make_examples(6), "old": old})
     assert len({e.id for e in lessons}) == 12
     how = config.TrainConfig(
         weights={"in_scope": {"sft": 1.0}},

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file
-from tiny import Tiny, examples
+from tiny import Tiny, make_examples
 
 from margins import assert_at_least, assert_at_most
 from selfteach import config
@@ -48,7 +48,7 @@ def settings(**more: Any) -> config.TrainConfig:
 
 
 def mixed() -> list[Example]:
-    rows = examples(12)
+    rows = make_examples(12)
     return [*rows[:6], *(Example(f"g{e.id}", "general", e.prompt, e.chosen) for e in rows[6:])]
 
 
@@ -96,9 +96,9 @@ def test_moments_are_those_of_ordinary_passes(token_budget: int) -> None:
     model = Tiny()
     adapter = LoraAdapter.attach(model.module, settings(), seed=0)
     rows = encode_examples(model, mixed(), KINDS, frozenset(), 512, "drop").rows
-    student = PackedModel(model.module, adapter)
-    with student.use_attention():
-        found = measure_input_moments(student, adapter.low_rank_layers, rows, token_budget)
+    tuned = PackedModel(model.module, adapter)
+    with tuned.use_attention():
+        found = measure_input_moments(tuned, adapter.low_rank_layers, rows, token_budget)
     seen: dict[str, list[torch.Tensor]] = {name: [] for name in adapter.low_rank_layers}
     hooks = [
         layer.register_forward_pre_hook(
@@ -135,9 +135,9 @@ def test_moments_that_layers_share_count_once(monkeypatch: pytest.MonkeyPatch) -
     model = Tiny(num_hidden_layers=4)
     adapter = LoraAdapter.attach(model.module, settings(), seed=0)
     row = encode_examples(model, mixed(), KINDS, frozenset(), 512, "drop").rows[0]
-    student = PackedModel(model.module, adapter)
-    with student.use_attention():
-        shared = find_shared_inputs(student, adapter.low_rank_layers, row)
+    tuned = PackedModel(model.module, adapter)
+    with tuned.use_attention():
+        shared = find_shared_inputs(tuned, adapter.low_rank_layers, row)
     layer = "model.layers.1."
     assert {
         name.removeprefix(layer): owner.removeprefix(layer)
@@ -180,12 +180,12 @@ def after(adapter: Path) -> dict[str, float]:
     worn.load(load_file(adapter / "adapter_model.safetensors"))
     objectives = make_objectives(KINDS, settings())
     rows = encode_examples(model, mixed(), KINDS, frozenset(), 512, "drop").rows
-    student = PackedModel(model.module, worn)
-    with torch.no_grad(), student.use_attention():
+    tuned = PackedModel(model.module, worn)
+    with torch.no_grad(), tuned.use_attention():
         known = Reference(
-            model, student, objectives, {e.id: e for e in mixed()}, settings(), None
+            model, tuned, objectives, {e.id: e for e in mixed()}, settings(), None
         ).learn(rows, 4096)
-        return compute_loss(student, rows, objectives, count_units(objectives, rows), known)[1]
+        return compute_loss(tuned, rows, objectives, count_units(objectives, rows), known)[1]
 
 
 def test_the_same_call_gives_the_same_bytes_also_after_a_stop(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file
-from tiny import Tiny, examples
+from tiny import Tiny, make_examples
 
 from selfteach import config
 from selfteach.errors import Interrupted, SelfteachError, UsageError
@@ -29,7 +29,10 @@ WEIGHTS = {
     "in_scope": {"sft": 1.0, "dpo": 0.5, "correction": 0.5, "distill": 0.5},
     "general": {"anchor": 1.0},
 }
-EXAMPLES = [*examples(9), *(replace(example, kind="general") for example in examples(13)[9:])]
+EXAMPLES = [
+    *make_examples(9),
+    *(replace(example, kind="general") for example in make_examples(13)[9:]),
+]
 SETTINGS = config.TrainConfig(
     weights=WEIGHTS,
     batch_size=5,
@@ -272,4 +275,4 @@ def test_launches_that_cannot_work_are_refused(
     for name, value in launch.items():
         monkeypatch.setenv(name, value)
     with pytest.raises(UsageError, match=what):
-        train(Tiny(), examples(2), SETTINGS, tmp_path, seed=1)
+        train(Tiny(), make_examples(2), SETTINGS, tmp_path, seed=1)
