@@ -157,7 +157,9 @@ def objective(request: pytest.FixtureRequest) -> Any:
     return registry.load_registered("objectives", request.param)(config.TrainConfig())
 
 
-ROW, REJECTED_ROW, WIDE = torch.tensor([0, 0, 0, 1, 2, 2]), torch.tensor([0, 1, 1, 2]), 7
+ROW = torch.tensor([0, 0, 0, 1, 2, 2])
+REJECTED_ROW = torch.tensor([0, 1, 1, 2])
+WIDE = 7
 
 
 def view_for(

@@ -24,7 +24,8 @@ Learned = tuple[Path, Path, dict[str, Any]]
 @pytest.fixture
 def rows(learned: Learned) -> Iterator[list[str]]:
     """The rows of the file that the run learned from; what a test does to the file is undone."""
-    file, before = learned[0], learned[0].read_text()
+    file = learned[0]
+    before = learned[0].read_text()
     yield before.splitlines(keepends=True)
     file.write_text(before)
 

@@ -57,7 +57,8 @@ def test_tasks_are_written_as_text_to_be_continued(tmp_path: Path) -> None:
             "instances": [{"input": "1 2", "output": "3"}, {"input": "", "output": "what?"}],
         }
     ]
-    data, out = tmp_path / "t.jsonl", tmp_path / "o.jsonl"
+    data = tmp_path / "t.jsonl"
+    out = tmp_path / "o.jsonl"
     data.write_text(json.dumps(rows[0]))
     assert (
         run_json(["templates", str(data), "--template", "output", "--out", str(out), "--json"])[1][
@@ -151,7 +152,8 @@ def test_a_bad_row_of_a_file_that_is_inspected_is_left_out_when_asked(
 ) -> None:
     from selfteach.materials.tasks import OWN_SEEDS
 
-    mine, page = tmp_path / "mine.jsonl", ("--out", str(tmp_path / "p.html"))
+    mine = tmp_path / "mine.jsonl"
+    page = ("--out", str(tmp_path / "p.html"))
     mine.write_text(OWN_SEEDS.read_text("utf-8") + '{"instruction": "Say why"}\n', "utf-8")
     assert cli.run_command(["inspect", str(mine), *page]) == 3
     assert "--skip-bad-rows" in capsys.readouterr().err

@@ -158,7 +158,8 @@ def test_who_waits_while_others_are_served_has_not_failed(others_served: bool, t
     """Thirty refusals that name a time are more than the attempts of a request; they end it only
     where nobody at all is served.
     """
-    guard, seen = RequestThrottle("", 2, 60.0), [0]
+    guard = RequestThrottle("", 2, 60.0)
+    seen = [0]
 
     async def attempt() -> str:
         seen[0] += 1

@@ -109,7 +109,8 @@ def test_answers_earn_the_budget_back(answers: int, lasts: bool) -> None:
     """One fault to three answers can go on for ever; one to one costs half a fault a round, so that
     40 faults are spent in 80 rounds.
     """
-    guard, rounds = RequestThrottle("http://h", 8, 60), 0
+    guard = RequestThrottle("http://h", 8, 60)
+    rounds = 0
     with contextlib.suppress(EndpointError):
         for rounds in range(1, 201):  # noqa: B007  read after the loop
             guard.failed(TransientError("oops"))

@@ -101,7 +101,8 @@ def test_one_signal_keeps_what_was_drawn_and_says_how_to_go_on(
     assert f"""selfteach feedback 'Do not '"'"'hum'"'"'.' --out {tmp_path / "run"}\n""" in err
     assert "--new" not in err
     ledger = Ledger(tmp_path / "run" / "run.db")
-    (asked, answered, _), stages = ledger.count_requests()["probe"], read_stages(ledger)
+    (asked, answered, _) = ledger.count_requests()["probe"]
+    stages = read_stages(ledger)
     ledger.close()
     assert asked == 6
     assert 1 <= answered < 6

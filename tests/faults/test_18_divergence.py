@@ -36,7 +36,8 @@ SETTINGS = config.TrainConfig(
 def test_it_stops_and_keeps_the_last_finite_weights(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, poison: float, step: int
 ) -> None:
-    calls, whole = -1, loss.compute_loss  # the first pass only counts memory
+    calls = -1  # the first pass only counts memory
+    whole = loss.compute_loss
 
     def poisoned(*args: object) -> object:
         nonlocal calls

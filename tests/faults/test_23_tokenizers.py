@@ -63,10 +63,8 @@ def test_what_was_supplied_lies_beside_the_adapter_of_a_run(make_tiny, tmp_path,
     """Plain transformers renders from the run's adapter folder what the training rendered."""
     taught = run_of(make_tiny(tmp_path / "model", chat_template=None), tmp_path / "run", adapter)
     assert json.loads((taught / "selfteach.json").read_text())["template"] == PLAIN_NAME
-    own, saved = (
-        HfModel.load(tmp_path / "model", adapter=taught),
-        AutoTokenizer.from_pretrained(taught),
-    )
+    own = HfModel.load(tmp_path / "model", adapter=taught)
+    saved = AutoTokenizer.from_pretrained(taught)
     assert saved.chat_template == PLAIN_TEMPLATE
     rendered = saved.apply_chat_template(
         [{"role": "user", "content": "Hello"}], add_generation_prompt=True, return_dict=True

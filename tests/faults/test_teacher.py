@@ -119,10 +119,8 @@ def test_key_and_deadline_are_those_of_the_configuration(
 
 def test_a_prompt_of_which_the_teacher_lost_every_draw_has_failed_and_was_not_dropped() -> None:
     asked = ProbedPrompt(GeneratedPrompt("Say hum.", "target", "", ""), (), ())
-    lost, tried = (
-        Try("", "teacher", LOST_REASON),
-        Try("Hum.", "teacher", "breaks the rule", broken=True),
-    )
+    lost = Try("", "teacher", LOST_REASON)
+    tried = Try("Hum.", "teacher", "breaks the rule", broken=True)
     fates = [
         make_unsolved_outcome(asked, SearchTrace("Say hum.", False, tries))
         for tries in ([lost, lost], [lost, tried])

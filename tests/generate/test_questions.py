@@ -30,7 +30,7 @@ def pieces(text: str = TEXT) -> list[Chunk]:
 
 
 def writes(request: Request) -> str:
-    """Asked for a question, it names the answer's length; asked back, it says "oak" to everything."""
+    """Write a question that names the length of its answer; answer "oak" when asked back."""
     if request.stage == "ask back":
         return " oak"
     short = str(request.prompt).rpartition("Answer: ")[2].partition("\n")[0]
@@ -77,7 +77,8 @@ def test_it_asks_again_for_what_was_refused_and_stops_after_its_rounds() -> None
 
 
 def test_every_draw_is_heard_of_as_it_comes() -> None:
-    model, heard = Scripted(writes), list[int]()
+    model = Scripted(writes)
+    heard = list[int]()
     list(generate_questions(model, pieces(), 3, lambda q: "", 1, 0, progress=heard.append))
     assert heard == [1] * len(model.asked)
 

@@ -39,7 +39,8 @@ def flags(*values: int) -> Tensor:
     return torch.tensor(values, dtype=torch.bool)
 
 
-P, Q = [0.5, 0.3, 0.2], [0.1, 0.6, 0.3]
+P = [0.5, 0.3, 0.2]
+Q = [0.1, 0.6, 0.3]
 
 
 def divergence_by_hand(p: list[float], q: list[float]) -> float:
@@ -102,7 +103,8 @@ def test_a_divergence_knows_its_direction_its_temperature_and_its_bucket(form: A
 
 
 def test_a_part_of_a_distribution_is_of_its_positions() -> None:
-    ids, logp = torch.arange(6).reshape(3, 2), torch.arange(6.0).reshape(3, 2)
+    ids = torch.arange(6).reshape(3, 2)
+    logp = torch.arange(6.0).reshape(3, 2)
     part = Distribution(ids, logp, False).at(slice(1, 3))
     assert (part.ids.tolist(), part.logp.tolist()) == ([[2, 3], [4, 5]], [[2.0, 3.0], [4.0, 5.0]])
     whole = Distribution(torch.empty(0), logp, True).at(slice(1, 3))

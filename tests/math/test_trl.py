@@ -30,7 +30,8 @@ EXAMPLES = [
     )
     for i, topic in enumerate(["music", "cars", "the weather in Paris", "apples"])
 ]
-RANK, ALPHA = 4, 8
+RANK = 4
+ALPHA = 8
 
 
 def oracle(folder: Path, objective: str, scratch: Path) -> tuple[Any, torch.Tensor]:
@@ -65,9 +66,11 @@ def oracle(folder: Path, objective: str, scratch: Path) -> tuple[Any, torch.Tens
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         if objective in ("dpo", "correction"):
-            data = Dataset.from_list(
-                [{k: row[k] for k in ("prompt", "chosen", "rejected")} for row in table]
-            )
+            pairs = [
+                {"prompt": row["prompt"], "chosen": row["chosen"], "rejected": row["rejected"]}
+                for row in table
+            ]
+            data = Dataset.from_list(pairs)
             trainer: Any = DPOTrainer(
                 args=DPOConfig(**options, beta=0.3), train_dataset=data, **shared
             )

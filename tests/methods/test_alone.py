@@ -151,7 +151,8 @@ def test_the_same_command_again_shows_the_result_again(pairs: Path, tiny: Path) 
 def test_stopped_between_steps_it_ends_with_the_same_weights(
     pairs: Path, tiny: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run, step = pairs.parent / "run", Trainer._step
+    run = pairs.parent / "run"
+    step = Trainer._step
     run_json(command(pairs, tiny))
     straight = (run / "adapter" / "adapter_model.safetensors").read_bytes()
     run.rename(pairs.parent / "straight")

@@ -200,7 +200,8 @@ def test_the_same_command_goes_on_with_the_cells_that_are_missing(
 def test_stopped_in_a_cell_it_ends_with_the_same_adapters(
     compared: dict[str, Any], run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    train, done = comparing.train_adapter, []
+    train = comparing.train_adapter
+    done = []
 
     def stops(session: Any, examples: Any, kinds: Any, name: str) -> Any:
         if name == "lora-distill-0.003":
@@ -406,7 +407,8 @@ def test_a_rate_for_pairs_is_chosen_by_the_pair_and_not_by_the_likelihood_that_f
         values = {"yes yes": chosen, "no no": rejected, "same": -1.0}
         return Scripted({}, lambda prompt, text: values[text])
 
-    near, far = taught(-2.0, -1.0), taught(-3.0, -9.0)
+    near = taught(-2.0, -1.0)
+    far = taught(-3.0, -9.0)
     assert held.score(near) > held.score(far), "by likelihood alone"
     assert held.score(near) == pytest.approx((-1.0 - 1.0) / 2)
     assert held.score(far, {"lesson"}) > held.score(near, {"lesson"})

@@ -121,10 +121,8 @@ def test_corrections_by_what_the_teacher_changes(talker: Path, tmp_path: Path) -
 
 @pytest.mark.slow
 def test_documents_by_the_questions_that_are_answered(tmp_path: Path) -> None:
-    model, documents = (
-        scholar.write_scholar(tmp_path / "scholar"),
-        scholar.write_documents(tmp_path),
-    )
+    model = scholar.write_scholar(tmp_path / "scholar")
+    documents = scholar.write_documents(tmp_path)
     with scholar.serve_teacher() as server:
         code, _ = run_json(
             scholar.documents_command(

@@ -91,7 +91,9 @@ def kept(rounds: Rounds) -> list[int]:
 
 def test_rounds_go_on_while_less_is_corrected_and_the_last_one_is_kept(begin: Any) -> None:
     rounds = begin(3, Teacher())
-    first, second, third = trained(rounds, 2), None, None
+    first = trained(rounds, 2)
+    second = None
+    third = None
     assert rounds.improve(first) == "plan 2"
     assert first.recorded.rested, "its engine makes room for the training"
     assert {e.source["round"] for e in rounds.lessons.examples} == {2}

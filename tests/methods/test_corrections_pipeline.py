@@ -34,9 +34,11 @@ SETS = """engine=hf correct.max_tokens=14 correct.max_overlap=0.8 correct.sample
 
 
 def questions(count: int) -> list[str]:
-    dice, found = random.Random(0), dict[str, None]()
+    dice = random.Random(0)
+    found = dict[str, None]()
     while len(found) < count:
-        a, b = dice.choice(NOUNS), dice.choice(NOUNS)
+        a = dice.choice(NOUNS)
+        b = dice.choice(NOUNS)
         found[
             f"{dice.choice(OPENINGS)} the {dice.choice(ADJECTIVES)} {a} {dice.choice(VERBS)} a {b}?"
         ] = None
@@ -219,7 +221,8 @@ def test_one_criticism_alone_reaches_similar_prompts(talker: Path, tmp_path: Pat
         assert "fox" not in e["chosen"][0]["content"]
         assert e["source"]["teacher_prompt"][0]["content"] == 'Do not say "fox".'
     exam = json.loads((tmp_path / "run" / "exam.json").read_text())
-    corrected, met = exam["corrected"], exam["met"]
+    corrected = exam["corrected"]
+    met = exam["met"]
     assert_at_most(
         "corrected answers", corrected["taught"]["value"], corrected["base"]["value"] - 0.1
     )

@@ -97,10 +97,8 @@ def test_the_same_command_again_is_a_lookup(
     learned: tuple[Path, Path, dict[str, Any]], scholar_model: Path, server: Any
 ) -> None:
     documents, run, result = learned
-    before, asked = (
-        {name: (run / name).read_bytes() for name in (*SAME, "report.html")},
-        len(server.completion_calls),
-    )
+    before = {name: (run / name).read_bytes() for name in (*SAME, "report.html")}
+    asked = len(server.completion_calls)
     assert run_json(
         scholar.documents_command(scholar_model, documents, run, "--teacher", server.address)
     ) == (0, result)

@@ -94,11 +94,10 @@ def test_card_and_page_name_what_made_the_run(straight: tuple[Path, dict[str, An
     """The base is a folder, whose path is private; its fingerprint is public."""
     run = straight[0]
     manifest = json.loads((run / "manifest.json").read_text())
-    fingerprint, torch = manifest["models"]["student"], manifest["packages"]["torch"]
-    text, page = (
-        (run / "README.md").read_text().replace("\\", ""),
-        (run / "report.html").read_text(),
-    )
+    fingerprint = manifest["models"]["student"]
+    torch = manifest["packages"]["torch"]
+    text = (run / "README.md").read_text().replace("\\", "")
+    page = (run / "report.html").read_text()
     assert (
         f"a model in a local folder. Its fingerprint: {fingerprint}.\nMade on "
         f"{manifest['created']} with seed {SEED}"
@@ -131,7 +130,8 @@ def test_the_rule_is_learned_and_the_loss_falls(
 def test_the_funnel_accounts_for_every_candidate(straight: tuple[Path, dict[str, Any]]) -> None:
     run = straight[0]
     with open_ledger(run) as ledger:
-        funnel, placed = {f.stage: f for f in ledger.funnel()}, list(ledger.read_outcomes())
+        funnel = {f.stage: f for f in ledger.funnel()}
+        placed = list(ledger.read_outcomes())
         probed = {json.dumps(body["prompt"]) for body in map(json.loads, bodies(ledger, "probe"))}
     assert {"ask target", "ask near", "ask general", "search"} <= funnel.keys()
     assert sum(f.pending for f in funnel.values()) == 0
@@ -449,7 +449,8 @@ def counted(at: Callable[[int], object]) -> list[int]:
         passed[0] += 1
         at(passed[0])
 
-    group, replace = Ledger._transaction, os.replace
+    group = Ledger._transaction
+    replace = os.replace
 
     @contextmanager
     def committed(self: Ledger) -> Iterator[Any]:
@@ -461,7 +462,8 @@ def counted(at: Callable[[int], object]) -> list[int]:
         replace(*names, **more)
         here()
 
-    Ledger._transaction, os.replace = committed, renamed  # type: ignore[method-assign,assignment]
+    Ledger._transaction = committed  # type: ignore[method-assign]
+    os.replace = renamed  # type: ignore[assignment]
     return passed
 
 

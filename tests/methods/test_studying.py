@@ -90,7 +90,8 @@ def without_model(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_what_is_said_of_a_long_document_counts_what_is_kept_of_it() -> None:
-    here, chunks = session(study={"per_document": 60}), book(20)
+    here = session(study={"per_document": 60})
+    chunks = book(20)
     exam = [
         HeldOutQuestion(f"Who built the mill of Hale{n}?", ("Ann Ames",), chunks[0], "people")
         for n in range(20)

@@ -75,12 +75,10 @@ def logs(call: Call, shown: dict[str, float]) -> dict[str, Any]:
 
 def task(number: int) -> str:
     """A task whose words another number has not."""
-    verb, count, colour, plural = (
-        VERBS_OF_TASKS[number % 8],
-        NUMBERS[number % 6],
-        COLOURS[number % 5],
-        PLURALS[number // 8 % 8],
-    )
+    verb = VERBS_OF_TASKS[number % 8]
+    count = NUMBERS[number % 6]
+    colour = COLOURS[number % 5]
+    plural = PLURALS[number // 8 % 8]
     return f"{verb} {count} {colour} {plural} in the given list"
 
 

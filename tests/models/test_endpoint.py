@@ -87,7 +87,9 @@ def test_an_answer_cut_by_length_is_marked() -> None:
 
 
 def test_requests_overlap_up_to_the_concurrency() -> None:
-    out, most, lock = 0, 0, threading.Lock()
+    out = 0
+    most = 0
+    lock = threading.Lock()
 
     def slow(call: Call) -> None:
         nonlocal out, most
@@ -114,7 +116,8 @@ def test_draws_come_while_others_are_still_out() -> None:
 
     with hostile(behave) as server:
         draws = Endpoint(server.address, concurrency=2).stream(requests(3))
-        first, second = next(draws).text, next(draws).text
+        first = next(draws).text
+        second = next(draws).text
         release.set()
         assert {first, second} == {"SAY 1", "SAY 2"}
         assert next(draws).text == "SAY 0"
@@ -336,7 +339,8 @@ def test_a_failed_request_is_reported_with_its_reason_and_the_others_go_on() -> 
 
 def test_too_many_failures_stop_with_exit_code_7_after_what_was_answered() -> None:
     with hostile(fails(5, 6, 7)) as server:
-        endpoint, got = Endpoint(server.address, concurrency=1), []
+        endpoint = Endpoint(server.address, concurrency=1)
+        got = []
         draws = endpoint.stream(requests(20))
         with pytest.raises(
             TooManyFailures, match="3 of 20 requests failed; the last: HTTP 400"

@@ -45,7 +45,8 @@ def any_hf(request, make_tiny, tmp_path_factory):
 
 def plain_logp(hf, prompt, text, end):
     """The slow way: the whole row through the module, nothing shared, nothing packed."""
-    ids, answer = hf.encode(prompt), hf.encode_answer(text, end)
+    ids = hf.encode(prompt)
+    answer = hf.encode_answer(text, end)
     with torch.inference_mode():
         logp = hf.module(torch.tensor([ids + answer])).logits[0].float().log_softmax(-1)
     return sum(float(logp[len(ids) - 1 + t, token]) for t, token in enumerate(answer))
@@ -198,7 +199,8 @@ def test_answer_logits_are_those_of_the_whole_row(any_hf):
     ]
     found = dict(any_hf.answer_logits(pairs))
     for i, (prompt, answer) in enumerate(pairs):
-        ids, tail = any_hf.encode(prompt), any_hf.encode_answer(answer, end=True)
+        ids = any_hf.encode(prompt)
+        tail = any_hf.encode_answer(answer, end=True)
         with torch.inference_mode():
             whole = any_hf.module(torch.tensor([ids + tail])).logits[0]
         assert found[i].dtype == torch.float32

@@ -142,7 +142,8 @@ def test_every_choice_of_the_filters_has_its_rule_in_the_style_sheet(page: Page)
     assert len(ids) == 9
     for choice in ids:
         assert f"#{choice}:checked" in page.style
-    scopes, states = ("all", "target", "near", "general"), ("all", "mended", "kept", "broken")
+    scopes = ("all", "target", "near", "general")
+    states = ("all", "mended", "kept", "broken")
     for scope in scopes:
         for state in states:
             assert (

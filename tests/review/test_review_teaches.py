@@ -51,7 +51,8 @@ def typist(address: str, profile: Path) -> None:
         tab = browser.tab(address)
         tab.shows("which", "Answer")
         while tab.text("which"):
-            before, text = tab.text("which"), str(tab.js("document.getElementById('text').value"))
+            before = tab.text("which")
+            text = str(tab.js("document.getElementById('text').value"))
             if "fox-" in text:
                 tab.js(
                     "document.getElementById('text').focus(); "

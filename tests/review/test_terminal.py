@@ -37,7 +37,8 @@ def editor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], N
 
 def work(book: Ledger, *keys: str) -> str:
     """What the terminal shows while these lines are typed; then the input ends."""
-    typed, shown = iter(keys), list[str]()
+    typed = iter(keys)
+    shown = list[str]()
 
     def read(question: str) -> str:
         shown.append(question)

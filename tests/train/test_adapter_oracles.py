@@ -19,7 +19,8 @@ from selfteach.train.batch import TrainingRow
 from selfteach.train.fast.forward import PackedModel
 from selfteach.train.train import attach_adapter, train
 
-PROMPT, ANSWER = encode_letters("what is it?"), encode_letters("it is so.")
+PROMPT = encode_letters("what is it?")
+ANSWER = encode_letters("it is so.")
 PROMPT_TUNING = config.TrainConfig(adapter="prompt", prompt=config.PromptConfig(tokens=7))
 
 
@@ -100,7 +101,8 @@ def test_training_the_weights_is_plain_fine_tuning(which: str, tmp_path: Path) -
         warmup=0.0,
         checkpoint_every=0,
     )
-    rows, model = make_examples(), Tiny()
+    rows = make_examples()
+    model = Tiny()
     trained = train(model, rows, settings, tmp_path, seed=0)
     mine = load_file(trained.adapter / "adapter_model.safetensors")
     plain = Tiny()
@@ -111,7 +113,8 @@ def test_training_the_weights_is_plain_fine_tuning(which: str, tmp_path: Path) -
     for step in range(3):
         losses = []
         for example in rows:
-            prompt, answer = plain.encode(example.prompt), plain.encode_answer(example.chosen)
+            prompt = plain.encode(example.prompt)
+            answer = plain.encode_answer(example.chosen)
             logits = plain.module(torch.tensor([prompt + answer])).logits[0, len(prompt) - 1 : -1]
             losses.append(
                 torch.nn.functional.cross_entropy(logits, torch.tensor(answer), reduction="sum")

@@ -115,7 +115,8 @@ def seen(tuned: PackedModel) -> torch.Tensor:
 
 @each_kind
 def test_attaching_changes_nothing_and_detaching_leaves_nothing(kind: dict[str, Any]) -> None:
-    model, fresh = Tiny(), Tiny()
+    model = Tiny()
+    fresh = Tiny()
     flags = [p.requires_grad for p in model.module.parameters()]
     _, _, plain = put_on({"adapter": "lora"}, fresh)
     base = seen(plain)
@@ -285,7 +286,8 @@ def test_it_draws_and_scores_what_its_logits_say(
     requests = [Request("t", prompt, SamplingParams(0.0, 1.0, 8)) for prompt, _ in PAIRS]
     assert len(list(taught.stream(requests))) == len(PAIRS)
     for request in requests:  # greedy: each token is the likeliest after those before it
-        prompt, ids = taught.encode(request.prompt), drawn[request.id(taught.fingerprint)]
+        prompt = taught.encode(request.prompt)
+        ids = drawn[request.id(taught.fingerprint)]
         logits_of = Head(taught.module)(
             _compute_hidden(taught, [prompt + ids], [len(prompt)])[0, len(prompt) - 1 : -1]
         )

@@ -109,7 +109,8 @@ def test_the_order_is_the_seeds_and_deals_the_kinds_evenly() -> None:
     batches = shuffle_into_batches(mixed, 8, seed=1, epoch=0)
     assert sorted(r.number for b in batches for r in b) == [r.number for r in mixed]
     assert [len(b) for b in batches] == [6, 6, 6]
-    assert all(1 <= sum(r.kind == "near" for r in b) <= 3 for b in batches)
+    for batch in batches:
+        assert 1 <= sum(row.kind == "near" for row in batch) <= 3
     assert shuffle_into_batches(mixed, 8, 1, 0) == batches
     assert shuffle_into_batches(mixed, 8, 1, 1) != batches
     assert shuffle_into_batches(mixed, 8, 2, 0) != batches
@@ -118,6 +119,7 @@ def test_the_order_is_the_seeds_and_deals_the_kinds_evenly() -> None:
 def test_micro_batches_keep_the_budget_and_every_row() -> None:
     groups = split_micro_batches(rows(), 150)
     assert sorted(r.number for g in groups for r in g) == list(range(12))
-    assert all(sum(r.length for r in g) <= 150 or len(g) == 1 for g in groups)
+    for group in groups:
+        assert sum(row.length for row in group) <= 150 or len(group) == 1
     lengths = [r.length for g in groups for r in g]
     assert lengths == sorted(lengths)

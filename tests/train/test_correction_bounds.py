@@ -158,11 +158,10 @@ def by_hand(view: Any, i: int, s: dict[str, Any]) -> float:
         for _, values, _ in sides
     )
     if s.get("per_token"):
-        r1, r0 = r1 / len(sides[0][1]), r0 / len(sides[1][1])
-    beta, lead = (
-        s.get("beta", 0.5),
-        s.get("prior_weight", 1.0) * float(view.prior[i]) if s.get("prior") else 0.0,
-    )
+        r1 = r1 / len(sides[0][1])
+        r0 = r0 / len(sides[1][1])
+    beta = s.get("beta", 0.5)
+    lead = s.get("prior_weight", 1.0) * float(view.prior[i]) if s.get("prior") else 0.0
     gap = r1 - r0 - lead
     floor = -s.get("clip_nats", 2.0) * (1 if s.get("per_token") else sides[1][2])
     loss = {

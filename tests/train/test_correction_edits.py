@@ -90,7 +90,8 @@ def test_a_replacement_leaves_both_its_sides_alone(
     )
 
 
-WEIGHTS, NAMES = {"correction": {"correction": 1.0}}, frozenset(["correction"])
+WEIGHTS = {"correction": {"correction": 1.0}}
+NAMES = frozenset(["correction"])
 
 
 def rows(lessons: list[Example], max_tokens: int = 512, overlong: str = "drop"):

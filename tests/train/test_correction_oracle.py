@@ -45,7 +45,8 @@ def trl_dpo(
 
     logp = both(view, view.logp, view.rejected).detach()
     mask = both(view, torch.ones_like(view.logp), torch.ones_like(view.rejected)).detach()
-    base, weight = both(view, view.reference, view.rejected_reference), torch.ones_like(mask)
+    base = both(view, view.reference, view.rejected_reference)
+    weight = torch.ones_like(mask)
     if ld_alpha is not None:  # TRL leaves this to whoever precomputes the reference
         sizes = mask.sum(1).chunk(2)
         shared = torch.minimum(*sizes).repeat(2)[:, None]
@@ -173,9 +174,11 @@ def test_where_answers_share_their_beginning_the_mask_changes_nothing() -> None:
     """Equal tokens before the first edit have the same log-probabilities in both answers, and
     cancel.
     """
-    beginning, row = torch.tensor([-1.0, -2.0]), torch.tensor([0, 0, 0])
+    beginning = torch.tensor([-1.0, -2.0])
+    row = torch.tensor([0, 0, 0])
     chosen, rejected = (torch.cat([beginning, torch.tensor([last])]) for last in (-0.5, -3.0))
-    base, last = torch.zeros(3), torch.tensor([False, False, True])
+    base = torch.zeros(3)
+    last = torch.tensor([False, False, True])
     view = ObjectiveInputs(
         1, chosen, row, rejected, row, base, base, edited=last, rejected_edited=last, numbers=(0,)
     )

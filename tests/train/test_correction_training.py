@@ -75,7 +75,8 @@ def test_what_it_watches() -> None:
     view = make_random_view()
     seen = make_objective().watch(view)
     for i in range(view.rows):
-        chosen, rejected = view.row == i, view.rejected_row == i
+        chosen = view.row == i
+        rejected = view.rejected_row == i
         assert seen[i]["chosen_nats"] == pytest.approx(
             float((view.logp - view.reference)[chosen].mean().detach())
         )

@@ -55,12 +55,10 @@ def test_rows_become_orthonormal_and_stay_as_they_are_then() -> None:
 @pytest.mark.parametrize("bias", [False, True])
 def test_an_edit_of_a_layer_s_output_is_a_low_rank_update(bias: bool) -> None:
     linear = nn.Linear(32, 24, bias=bias, dtype=torch.float64)
-    r, w, b, x = (
-        orthonormalize(numbers(3, 24)),
-        numbers(3, 24, seed=1),
-        numbers(3, seed=2),
-        numbers(50, 32, seed=3),
-    )
+    r = orthonormalize(numbers(3, 24))
+    w = numbers(3, 24, seed=1)
+    b = numbers(3, seed=2)
+    x = numbers(50, 32, seed=3)
     update = convert_output_edit(linear, r, w, b)
     assert update.a.shape == (3, 32)
     with torch.no_grad():
@@ -77,7 +75,9 @@ def test_an_edit_of_a_layer_s_output_is_a_low_rank_update(bias: bool) -> None:
 
 
 def test_a_constant_shift_of_the_input_is_a_bias() -> None:
-    linear, x, dx = nn.Linear(32, 24, dtype=torch.float64), numbers(50, 32), numbers(32, seed=1)
+    linear = nn.Linear(32, 24, dtype=torch.float64)
+    x = numbers(50, 32)
+    dx = numbers(32, seed=1)
     update = convert_input_shift(linear, dx)
     with torch.no_grad():
         assert (
@@ -103,12 +103,10 @@ def test_plain_peft_loads_the_file_and_gives_the_moved_representations(
 ) -> None:
     model = double(bias)
     linear = model.module.get_submodule(NAME)
-    r, w, b, dx = (
-        orthonormalize(numbers(3, 64)),
-        numbers(3, 64, seed=1),
-        numbers(3, seed=2),
-        numbers(128, seed=3),
-    )
+    r = orthonormalize(numbers(3, 64))
+    w = numbers(3, 64, seed=1)
+    b = numbers(3, seed=2)
+    dx = numbers(128, seed=3)
     update = (
         convert_output_edit(linear, r, w, b) if kind == "edit" else convert_input_shift(linear, dx)
     )

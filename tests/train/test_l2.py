@@ -39,7 +39,8 @@ def test_squares_of_a_change_and_of_a_product() -> None:
 
 
 def test_the_product_is_never_formed_and_equal_to_what_it_would_be() -> None:
-    b, a = torch.randn(9, 3, dtype=torch.float64), torch.randn(3, 7, dtype=torch.float64)
+    b = torch.randn(9, 3, dtype=torch.float64)
+    a = torch.randn(3, 7, dtype=torch.float64)
     torch.testing.assert_close(squared_norm((b, a)), (b @ a).square().sum())
 
 

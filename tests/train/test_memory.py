@@ -56,7 +56,8 @@ def test_what_autograd_keeps_is_counted_by_hand() -> None:
     """x (1000 floats) goes through exp, which keeps its result, 4000 bytes; a product keeps its
     4000 bytes of input and the weight, which is owned already; the same tensor kept twice counts
          once."""
-    linear, x = nn.Linear(10, 10, bias=False), torch.randn(100, 10, requires_grad=True)
+    linear = nn.Linear(10, 10, bias=False)
+    x = torch.randn(100, 10, requires_grad=True)
     kept = ActivationCounter(linear, linear.parameters())
     with kept.count_saved_tensors():
         y = x.exp()
@@ -75,7 +76,8 @@ def test_what_autograd_keeps_is_counted_by_hand() -> None:
 def test_an_adapter_s_account_is_what_the_training_has(tmp_path: Path, adapter: str) -> None:
     said: list[str] = []
     found = taught(tmp_path, adapter, said=said)
-    account, point = found.memory, sorted((tmp_path / "checkpoints").iterdir())[-1]
+    account = found.memory
+    point = sorted((tmp_path / "checkpoints").iterdir())[-1]
     assert account is not None
     assert (
         account.weights
@@ -108,8 +110,10 @@ def known() -> int:
 @pytest.mark.parametrize("top_k", [20, 0])
 def test_what_teachers_say_is_kept_as_it_is_counted(top_k: int) -> None:
     """No more than is counted either: the ids of the passes, as float32, are let go."""
-    model, how = Tiny(), config.TrainConfig(weights=WEIGHTS, top_k=top_k)
-    every, named = make_examples(12), make_objectives(WEIGHTS, how)
+    model = Tiny()
+    how = config.TrainConfig(weights=WEIGHTS, top_k=top_k)
+    every = make_examples(12)
+    named = make_objectives(WEIGHTS, how)
     teacher = Reference(
         model,
         PackedModel(model.module, LoraAdapter.attach(model.module, how, seed=0)),

@@ -50,7 +50,8 @@ class Lesson:
             frozenset([name] if getattr(self.objectives[name], need) else [])
             for need in ("pairs", "edits")
         )
-        weights, found = {"in_scope": {name: 1.0}}, make_examples()
+        weights = {"in_scope": {name: 1.0}}
+        found = make_examples()
         self.rows = encode_examples(model, found, weights, pairs, 512, "drop", edits).rows
         self.known = Reference(
             model, self.student, self.objectives, {e.id: e for e in found}, settings

@@ -97,10 +97,8 @@ def test_the_written_out_attention_equals_torchs() -> None:
         torch.randn(length, heads, 8, dtype=torch.float64, requires_grad=True)
         for heads in (6, 2, 2)
     ]
-    ours, theirs = (
-        StripAttention.apply(*tensors, 0.3, batch.strips),
-        attend_with_sdpa(*tensors, 0.3, batch.strips),
-    )
+    ours = StripAttention.apply(*tensors, 0.3, batch.strips)
+    theirs = attend_with_sdpa(*tensors, 0.3, batch.strips)
     torch.testing.assert_close(ours, theirs)
     weights = torch.randn_like(ours)
     for mine, other in zip(

@@ -61,12 +61,11 @@ def test_it_is_the_least_squares_solution() -> None:
     anchors.
     """
     torch.manual_seed(0)
-    a, k, k0 = (
-        torch.randn(3, 7),
-        torch.randn(20, 7, dtype=torch.float64),
-        torch.randn(30, 7, dtype=torch.float64),
-    )
-    mu, lam0 = 2.0, 0.1
+    a = torch.randn(3, 7)
+    k = torch.randn(20, 7, dtype=torch.float64)
+    k0 = torch.randn(30, 7, dtype=torch.float64)
+    mu = 2.0
+    lam0 = 0.1
     lam = lam0 * float(moment(k).square().sum() / moment(k).trace())
     left = torch.cat(
         [k / 20**0.5, k0 * (mu / 30) ** 0.5, lam**0.5 * torch.eye(7, dtype=torch.float64)]
@@ -79,11 +78,9 @@ def test_it_is_the_least_squares_solution() -> None:
 
 
 def test_what_only_lessons_use_stays_and_what_anchors_use_goes() -> None:
-    a, lessons, anchors = (
-        torch.ones(2, 4),
-        torch.diag(torch.tensor([1.0, 1, 1, 0])),
-        torch.diag(torch.tensor([0.0, 0, 1, 1])),
-    )
+    a = torch.ones(2, 4)
+    lessons = torch.diag(torch.tensor([1.0, 1, 1, 0]))
+    anchors = torch.diag(torch.tensor([0.0, 0, 1, 1]))
     found = solve_regmean(a, lessons.double(), anchors.double(), 3.0, lam=1e-9)
     torch.testing.assert_close(found, torch.tensor([[1.0, 1, 0.25, 0]] * 2), rtol=1e-5, atol=1e-5)
 
@@ -327,7 +324,8 @@ def test_a_loss_that_is_not_finite_right_afterwards_gives_up_nothing_twice(
     the update as it is then.
     """
     straight = train(Tiny(), mixed(), settings(regmean=1.0), tmp_path / "straight", seed=0)
-    whole, poison = loss.compute_loss, [True]
+    whole = loss.compute_loss
+    poison = [True]
 
     def poisoned(*given: Any) -> Any:
         found, every = whole(*given)

@@ -49,7 +49,8 @@ def test_plain_peft_loads_the_adapter_and_answers_the_same(tmp_path: Path) -> No
 
     from selfteach.train.adapters.lora import LoraAdapter
 
-    model, ids = Tiny(), torch.arange(3, 40)[None]
+    model = Tiny()
+    ids = torch.arange(3, 40)[None]
     train(model, make_examples(), settings(), tmp_path, seed=1)
     with torch.no_grad():
         base = model.module(ids).logits
@@ -117,7 +118,8 @@ def test_a_short_training_that_is_stopped_ends_with_the_same_weights(tmp_path: P
         if step == 1:
             raise KeyboardInterrupt
 
-    rows, how = [*make_examples(), *GENERAL], settings(max_steps=2, checkpoint_every=1)
+    rows = [*make_examples(), *GENERAL]
+    how = settings(max_steps=2, checkpoint_every=1)
     whole = train(Tiny(), rows, how, tmp_path / "whole", seed=1)
     with pytest.raises(KeyboardInterrupt):
         train(Tiny(), rows, how, tmp_path / "again", seed=1, progress=stop)
