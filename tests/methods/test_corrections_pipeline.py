@@ -1,4 +1,4 @@
-"""The road of corrections on a model that talks by a table: an editor who never says "fox"; a file
+"""The whole run of corrections on a model that talks by a table: an editor who never says "fox"; a file
 of edits; a criticism alone.
 """
 

@@ -1,5 +1,5 @@
 """The data-need curve, a named judge, and objectives on trial: what `--set` turns on beside the
-straight road.
+direct run.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The road of documents on a toy that can learn eight facts: a student who knows none, and a
+"""The whole run of documents on a toy that can learn eight facts: a model that knows none, and a
 teacher who asks well (scholar.py).
 """
 

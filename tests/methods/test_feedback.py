@@ -1,4 +1,4 @@
-"""The whole road on a model that talks by a table: what it promises to the person, to the report,
+"""The whole run on a model that talks by a table: what it promises to the person, to the report,
 and to the next attempt.
 """
 

@@ -1,4 +1,4 @@
-"""`selfteach feedback` with adapters of other kinds than LoRA: the road ends, and the adapter that
+"""`selfteach feedback` with adapters of other kinds than LoRA: the run ends, and the adapter that
 leaves it answers.
 """
 
@@ -40,7 +40,7 @@ def listener(talker: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("adapter", ["closed_form", "prompt", "reft"])
-def test_the_road_ends_with_an_adapter_that_answers(
+def test_a_run_ends_with_an_adapter_that_answers(
     adapter: str, listener: Path, tmp_path: Path
 ) -> None:
     sets = [f"train.adapter={adapter}", "train.learning_rate=null", *LESS, *OWN.get(adapter, [])]

@@ -42,7 +42,7 @@ def likes_what_was_asked(prompt: Prompt, text: str) -> float:
 
 
 def session(folder: Path, score: Any = None, room: int = 1000, **settings: Any) -> Any:
-    """What the exam needs of a road: a context of `room` characters, answers of a token a
+    """What the exam needs of a session: a context of `room` characters, answers of a token a
     character.
     """
     ledger = Ledger(folder / "run.db")

@@ -64,7 +64,7 @@ class Lossy(Scripted):
 
 @pytest.fixture
 def session(tmp_path: Path) -> Any:
-    """As much of a road as steps 3 and 4 need."""
+    """As much of a session as steps 3 and 4 need."""
     ledger = Ledger(tmp_path / "run.db")
     recorded = Recorded(
         ledger,

@@ -53,7 +53,7 @@ from selfteach.select.specificity import SpecificityCheck
 
 
 def session(**settings: Any) -> Any:
-    """A road without models; `said` is what it told, `outcomes` what became of the rows."""
+    """A session without models; `said` is what it told, `outcomes` what became of the rows."""
     said: list[str] = []
     fates: list[Any] = []
     display = SimpleNamespace(print_line=said.append, start_stage=lambda name: None)

@@ -1,4 +1,4 @@
-"""The road of tasks on a model that talks by a table: it invents "Name seven red- foxes", and
+"""The whole run of tasks on a model that talks by a table: it invents "Name seven red- foxes", and
 learns to answer about the bear.
 """
 

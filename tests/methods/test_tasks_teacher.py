@@ -1,4 +1,4 @@
-"""The road of tasks with an endpoint as the teacher: it invents, classifies, answers and may judge;
+"""A run of tasks with an endpoint as the teacher: it invents, classifies, answers and may judge;
 what it loses is counted.
 """
 

@@ -22,8 +22,9 @@ from talker import ADJECTIVES, NOUNS, open_ledger, run_json
 
 pytestmark = pytest.mark.training
 
-SETS = """engine=hf correct.max_tokens=14 correct.max_overlap=0.8 anchors.general=8 anchors.rounds=3 exam.max_tokens=14 exam.general=2
-    exam.shots=1 exam.prompts=3 train.max_tokens=200 train.batch_size=4 train.epochs=1 train.checkpoint_every=0"""
+SETS = """engine=hf correct.max_tokens=14 correct.max_overlap=0.8 anchors.general=8
+    anchors.rounds=3 exam.max_tokens=14 exam.general=2 exam.shots=1 exam.prompts=3
+    train.max_tokens=200 train.batch_size=4 train.epochs=1 train.checkpoint_every=0"""
 
 
 def person(address: str) -> None:

@@ -472,7 +472,7 @@ def test_what_a_method_sets_for_a_lora_is_left_out_and_noted(tmp_path: Path) -> 
     assert ("regmean_left_out", {"mu": 3.0, "reason": "the adapter is no lora"}) in trained.events
 
 
-def test_the_two_speed_road_distils_what_the_fast_adapter_learned(tmp_path: Path) -> None:
+def test_distill_from_distills_a_fast_adapter_into_the_adapter(tmp_path: Path) -> None:
     weights = {"in_scope": {"sft": 1.0}, "general": {"anchor": 1.0}}
     chosen = config.TrainConfig(
         weights=weights,
