@@ -12,7 +12,7 @@ import json
 import random
 import resource
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -109,7 +109,7 @@ class InstructionWriter:
         parts = rng.choice(TEMPLATES).split()
         if rng.random() < 0.5:
             parts += ["for", "a", "{n}"]
-        choosers = {
+        choosers: dict[str, Callable[[], str]] = {
             "{v}": lambda: rng.choice(VERBS),
             "{n}": self._choose_noun,
             "{c}": lambda: str(rng.randint(2, 12)),

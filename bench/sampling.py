@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import torch
 
@@ -38,7 +38,7 @@ def measure_ours(hf: HfModel, prompts: Sequence[str], max_tokens: int, num_sampl
     return num_tokens / (time.monotonic() - started)
 
 
-def count_answer_tokens(row: Sequence[int], end_ids: Sequence[int]) -> int:
+def count_answer_tokens(row: Sequence[int], end_ids: Collection[int]) -> int:
     """Return the number of tokens up to the end token, or of all where there is none."""
     for place, token in enumerate(row):
         if token in end_ids:
@@ -84,7 +84,9 @@ def main(num_prompts: int = 256, max_tokens: int = 64) -> tuple[dict[str, float]
     prompts = read_all_prompts()[:num_prompts]
     theirs = {batch: measure_generate(hf, prompts, max_tokens, batch) for batch in BATCHES}
     best = find_best_batch(theirs)
-    figures = {f"generate, batch {batch}": round(speed) for batch, speed in theirs.items()}
+    figures: dict[str, float] = {
+        f"generate, batch {batch}": round(speed) for batch, speed in theirs.items()
+    }
     few = prompts[: max(num_prompts // MANY, 1)]
     repeated = [prompt for prompt in few for _ in range(MANY)]  # the same rows as ours
     theirs_many = measure_generate(hf, repeated, max_tokens, best)
