@@ -1,25 +1,16 @@
-"""Speed against other programs, each ratio measured in one run: `make bench`, or `python -m bench
---run RUN` on a run that is there.
+"""Measure speed against other programs, each ratio in one process: `make bench`, or `python -m
+bench --run RUN` on a finished run.
 """
 
 import argparse
-import re
 
-from bench import drawing, overlap, pipeline, training
+from bench import overlap, pipeline, sampling, training
 
 parser = argparse.ArgumentParser(description=__doc__)
 pipeline.add_arguments(parser)
 given = vars(parser.parse_args())
-drawn = drawing.main()
-batch = drawing.find_best_batch(
-    {
-        int(found[1]): speed
-        for name, speed in drawn.items()
-        if (found := re.fullmatch(r"generate, batch (\d+)", name))
-    }
-)
+_, batch = sampling.main()
 trained = training.main([])
-pipeline.main(
-    **given, batch=batch, autocast=trained["dpo"]["trl_autocast"] > trained["dpo"]["trl_bf16"]
-)
+autocast = trained["dpo"]["trl_autocast"] > trained["dpo"]["trl_bf16"]
+pipeline.main(**given, batch=batch, autocast=autocast)
 overlap.main()

@@ -1,11 +1,11 @@
-"""How often a taught model breaks its rule on prompts from a file, and how far it has moved on
-general ones.
+"""Measure how often a tuned model breaks its rule on prompts from a file, and how far it drifts on
+general prompts.
 
     python -m bench.adherence RUN --prompts bench/prompts/elephants.txt --broken elephant [--general
     bench/prompts/general.txt]
 
-Prints one JSON object. `--broken` is a regular expression (case-insensitive) that finds a breach in
-an answer, or a check after `check:`.
+Prints one JSON object. `--broken` is a regular expression (case-insensitive) that finds a violation
+in an answer, or a check after `check:`.
 """
 
 from __future__ import annotations
@@ -13,35 +13,23 @@ from __future__ import annotations
 import argparse
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from bench.prompt_files import PROMPTS, read_lines, sample_answers
 from selfteach.evaluate.drift import compute_drift
 from selfteach.evaluate.sanity import is_empty, is_looping
 from selfteach.judge.check import parse_check
-from selfteach.models import Sampler
 from selfteach.models.engines import open_sampler
 from selfteach.models.hf import HfModel
-from selfteach.records import Completion, Request, SamplingParams, make_prompt
+from selfteach.records import Completion, make_prompt
 
 MAX_TOKENS = 96
 SEEDS = (0, 1)
 
 
-def sample_answers(
-    drawer: Sampler, prompts: list[str], temperature: float, seed: int = 0
-) -> list[Completion]:
-    """One answer to each prompt."""
-    requests = [
-        Request("bench", make_prompt(prompt), SamplingParams(temperature, 1.0, MAX_TOKENS), 0, seed)
-        for prompt in prompts
-    ]
-    found = {draw.id: draw for draw in drawer.stream(requests)}
-    return [found[request.id(drawer.fingerprint)] for request in requests]
-
-
 def make_violation_finder(text: str) -> Callable[[str], bool]:
-    """What finds a breach."""
+    """Return a function that tells whether an answer breaks the rule."""
     if text.startswith("check:"):
         check = parse_check(text.removeprefix("check:"))
         return lambda answer: not check.keeps(answer)
@@ -49,68 +37,76 @@ def make_violation_finder(text: str) -> Callable[[str], bool]:
     return lambda answer: pattern.search(answer) is not None
 
 
-def main() -> None:
-    """Reads the options, measures, prints."""
+def make_parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("run", type=Path)
     parser.add_argument("--prompts", type=Path, required=True)
     parser.add_argument("--broken", required=True)
-    parser.add_argument(
-        "--general", type=Path, default=Path(__file__).parent / "prompts" / "general.txt"
-    )
+    parser.add_argument("--general", type=Path, default=PROMPTS / "general.txt")
     parser.add_argument(
         "--ended",
         action="store_true",
-        help="an empty answer, or one that reaches the token limit, is a breach too",
+        help="an empty answer, or one that reaches the token limit, is a violation too",
     )
     parser.add_argument(
-        "--show", action="store_true", help="print the breaches and some general answers"
+        "--show", action="store_true", help="print the violations and some general answers"
     )
-    given = parser.parse_args()
-    found, lines = (
-        make_violation_finder(given.broken),
-        lambda path: [line for line in path.read_text("utf-8").splitlines() if line.strip()],
-    )
-    bad = lambda draw: (
-        found(draw.text) or (given.ended and (draw.finish == "length" or is_empty(draw.text)))
-    )
-    base, taught = HfModel.load("embedded"), HfModel.load("embedded", adapter=given.run / "adapter")
-    prompts, general = lines(given.prompts), lines(given.general)
+    return parser
+
+
+def main() -> None:
+    """Read the options, measure both models and print the result."""
+    given = make_parser().parse_args()
+    contains_violation = make_violation_finder(given.broken)
+
+    def is_broken(answer: Completion) -> bool:
+        unfinished = answer.finish == "length" or is_empty(answer.text)
+        return contains_violation(answer.text) or (given.ended and unfinished)
+
+    def compute_share(answers: Sequence[Completion]) -> float:
+        return round(sum(map(is_broken, answers)) / len(answers), 4)
+
+    base = HfModel.load("embedded")
+    tuned = HfModel.load("embedded", adapter=given.run / "adapter")
+    prompts = read_lines(given.prompts)
+    general_prompts = read_lines(given.general)
     result: dict[str, object] = {"prompts": given.prompts.name, "n": len(prompts)}
-    before: list[Completion] = []
-    for name, hf in (("base", base), ("taught", taught)):
-        drawer = open_sampler(hf)
-        greedy = sample_answers(drawer, prompts, 0.0)
-        warm = [draw for seed in SEEDS for draw in sample_answers(drawer, prompts, 1.0, seed)]
-        share = lambda draws: round(sum(bad(d) for d in draws) / len(draws), 4)
-        answers = sample_answers(drawer, general, 0.0)
-        before = before or answers
-        words = round(sum(len(d.text.split()) for d in answers) / len(answers), 1)
-        counts = {
-            "general words": words,
-            "looping": sum(is_looping(d.text) for d in answers),
-            "empty": sum(is_empty(d.text) for d in answers),
+    base_answers: list[Completion] = []
+    for name, model in (("base", base), ("tuned", tuned)):
+        sampler = open_sampler(model)
+        greedy = sample_answers(sampler, prompts, 0.0, MAX_TOKENS)
+        sampled: list[Completion] = []
+        for seed in SEEDS:
+            sampled += sample_answers(sampler, prompts, 1.0, MAX_TOKENS, seed)
+        general = sample_answers(sampler, general_prompts, 0.0, MAX_TOKENS)
+        base_answers = base_answers or general
+        num_words = sum(len(answer.text.split()) for answer in general)
+        result[name] = {
+            "greedy broken": compute_share(greedy),
+            "T=1 broken": compute_share(sampled),
+            "general words": round(num_words / len(general), 1),
+            "looping": sum(is_looping(answer.text) for answer in general),
+            "empty": sum(is_empty(answer.text) for answer in general),
         }
-        result[name] = {"greedy broken": share(greedy), "T=1 broken": share(warm), **counts}
-        if given.show and name == "taught":
-            for prompt, draw in [
-                *zip(prompts, greedy, strict=True),
-                *zip(prompts * len(SEEDS), warm, strict=True),
-            ]:
-                if bad(draw):
-                    print(f"BROKEN {prompt} >> {draw.text[:120]!r}")
-            for prompt, draw in zip(general, answers, strict=True):
-                print(f"GENERAL {prompt} >> {draw.text[:80]!r}")
-    d = compute_drift(
-        base,
-        taught,
-        [(make_prompt(q), a.text) for q, a in zip(general, before, strict=True)],
-        cut=[a.finish == "length" for a in before],
+        if given.show and name == "tuned":
+            repeated = prompts * (1 + len(SEEDS))
+            for prompt, answer in zip(repeated, [*greedy, *sampled], strict=True):
+                if is_broken(answer):
+                    print(f"BROKEN {prompt} >> {answer.text[:120]!r}")
+            for prompt, answer in zip(general_prompts, general, strict=True):
+                print(f"GENERAL {prompt} >> {answer.text[:80]!r}")
+    pairs = [
+        (make_prompt(prompt), answer.text)
+        for prompt, answer in zip(general_prompts, base_answers, strict=True)
+    ]
+    drift = compute_drift(
+        base, tuned, pairs, cut=[answer.finish == "length" for answer in base_answers]
     )
     result["general"] = {
-        "n": len(general),
-        "kl_nats": round(d.kl_nats.value, 4),
-        "top1_agreement": round(d.top1_agreement.value, 4),
+        "n": len(general_prompts),
+        "kl_nats": round(drift.kl_nats.value, 4),
+        "top1_agreement": round(drift.top1_agreement.value, 4),
     }
     print(json.dumps(result))
 

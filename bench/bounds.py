@@ -1,14 +1,13 @@
-"""The forms of the objective `correction` on the same corrected answers, at equal steps and at ten
-times as many; one JSON object a line.
+"""Compare the forms of the objective `correction` on the same corrected answers, at equal steps and
+at ten times as many; prints one JSON object a line.
 
-    python -m bench.bounds [--forms ours,none] [--rates 0.0001,0.0003,0.001] [--pairs 64] [--steps
+    python -m bench.bounds [--forms 'ours;none'] [--rates 0.0001,0.0003,0.001] [--pairs 64] [--steps
     16] [--times 1,10]
 
-The student is the embedded model, the teacher `bench.style`, answers are short. Each form is
-trained with every rate; of those that keep the drift below the exam's bar the rate with the
-greatest fall on development prompts is taken (`choose_rate`), and that adapter is measured again on
-prompts on which nothing was chosen. With that rate the form is then trained anew for each of the
-other `--times`.
+The base is the embedded model, the teacher is `bench.style`, the answers are short. Each form is
+trained with every rate and measured on development prompts. `choose_rate` selects the rate with the
+greatest reduction among those that keep the drift below the bar of the exam. Its adapter is trained
+again and measured on other prompts, once for each of the `--times`.
 """
 
 from __future__ import annotations
@@ -17,10 +16,12 @@ import argparse
 import json
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bench.prompt_files import read_prompts, sample_answers
 from bench.style import apply_style
 from selfteach import config
 from selfteach.evaluate.drift import compute_drift
@@ -30,18 +31,13 @@ from selfteach.methods.corrections.method import OBJECTIVE_WEIGHTS
 from selfteach.models import Sampler
 from selfteach.models.engines import open_sampler
 from selfteach.models.hf import HfModel
-from selfteach.records import (
-    Completion,
-    Continuations,
-    Example,
-    Request,
-    SamplingParams,
-    make_prompt,
-)
+from selfteach.records import Completion, Continuations, Example, make_prompt
 from selfteach.train.edit_mask import mark_edited_tokens
 from selfteach.train.train import TrainingResult, train
 
-TOKENS, TOLERANCE_NATS, MAX_DRIFT_NATS = 28, 0.01, 0.05
+MAX_TOKENS = 28
+TOLERANCE_NATS = 0.01
+MAX_DRIFT_NATS = 0.05
 HOLD_WEIGHT = OBJECTIVE_WEIGHTS["correction"]["hold"]
 PLAIN: dict[str, Any] = {"mask": False, "alpha": 0.0, "watchdog": 1.0}
 DPO = PLAIN | {"bound": "logistic", "beta": 0.1}
@@ -61,137 +57,114 @@ FORMS: dict[str, tuple[dict[str, Any], float]] = {
     "ours logistic": ({"bound": "logistic"}, HOLD_WEIGHT),
     "sigmoid_norm, hold": (NORMALISED, HOLD_WEIGHT),
 }
-"""Settings of `train.correction`, and the weight of `hold` beside it: ours with their own defaults,
-the published forms with theirs (docs/explanation/objectives/correction.md), and what is best of
-theirs beside our `hold`."""
+"""Settings of `train.correction`, and the weight of `hold`.
+
+Ours have their own defaults, the published forms theirs
+(docs/explanation/objectives/correction.md); the last one is the best of theirs with our `hold`.
+"""
 
 
-def read_prompts(name: str) -> list[str]:
-    """A file of prompts."""
-    return [
-        line
-        for line in (Path(__file__).parent / "prompts" / name).read_text("utf-8").splitlines()
-        if line.strip()
-    ]
+def measure_distance(answers: Sequence[Completion]) -> float:
+    """Return the mean share of words that the house style changes in the answers."""
+    total = sum(edit_distance(answer.text, apply_style(answer.text)) for answer in answers)
+    return total / len(answers)
 
 
-def sample_answers(
-    drawer: Sampler, prompts: Sequence[str], temperature: float, max_tokens: int = TOKENS
-) -> list[Completion]:
-    """One answer to each prompt."""
-    requests = [
-        Request("bench", make_prompt(prompt), SamplingParams(temperature, 1.0, max_tokens), 0, 0)
-        for prompt in prompts
-    ]
-    found = {draw.id: draw for draw in drawer.stream(requests)}
-    return [found[request.id(drawer.fingerprint)] for request in requests]
+def sample_greedy_and_warm(sampler: Sampler, prompts: Sequence[str]) -> list[Completion]:
+    """Return the greedy answer to each prompt, then one answer to each at T=1."""
+    greedy = sample_answers(sampler, prompts, 0.0, MAX_TOKENS)
+    return [*greedy, *sample_answers(sampler, prompts, 1.0, MAX_TOKENS)]
 
 
 class GeneralPrompts:
-    """What the base answers to general prompts, and which tokens of that the teacher would change
-    there too.
-    """
+    """Hold the base's answers to general prompts, and the tokens that the teacher would change."""
 
-    def __init__(self, base: HfModel, drawer: Sampler) -> None:
-        self.base, prompts = base, read_prompts("general.txt")
-        draws = sample_answers(drawer, prompts, 0.0)
-        self.pairs = [(make_prompt(p), d.text) for p, d in zip(prompts, draws, strict=True)]
-        self.cut = [d.finish == "length" for d in draws]
-        self.objected = [self._find_objected_tokens(d.text) for d in draws]
+    def __init__(self, base: HfModel, sampler: Sampler) -> None:
+        self.base = base
+        prompts = read_prompts("general.txt")
+        answers = sample_answers(sampler, prompts, 0.0, MAX_TOKENS)
+        self.pairs = [
+            (make_prompt(prompt), answer.text)
+            for prompt, answer in zip(prompts, answers, strict=True)
+        ]
+        self.cut = [answer.finish == "length" for answer in answers]
+        self.changed = [self._find_changed_tokens(answer.text) for answer in answers]
 
-    def _find_objected_tokens(self, answer: str) -> list[bool]:
+    def _find_changed_tokens(self, answer: str) -> list[bool]:
         text = apply_style(answer)
-        return (
-            []
-            if text == answer
-            else list(
-                mark_edited_tokens(self.base.encode_answer(text), self.base.encode_answer(answer))[
-                    1
-                ]
-            )
-        )
+        if text == answer:
+            return []
+        ids = self.base.encode_answer(answer)
+        return list(mark_edited_tokens(self.base.encode_answer(text), ids)[1])
 
-    def marks(self, taught: HfModel) -> dict[str, float]:
-        """How far the taught model has moved there."""
-        moved = compute_drift(self.base, taught, self.pairs, cut=self.cut, left_out=self.objected)
-        return {"kl": round(moved.kl_nats.value, 4), "top1": round(moved.top1_agreement.value, 3)}
+    def measure(self, tuned: HfModel) -> dict[str, float]:
+        """Return the drift of the tuned model on the tokens that the teacher would keep."""
+        drift = compute_drift(self.base, tuned, self.pairs, cut=self.cut, left_out=self.changed)
+        return {"kl": round(drift.kl_nats.value, 4), "top1": round(drift.top1_agreement.value, 3)}
 
 
 class HeldOutPrompts:
-    """Held-out prompts, what the base answers to them, greedily and at T=1, and the corrections of
-    that.
-    """
+    """Hold held-out prompts, the base's answers, and the corrections of its greedy answers."""
 
-    def __init__(self, base: HfModel, drawer: Sampler, file: str) -> None:
-        self.asked = read_prompts(file)
-        self.before = self._sample_answers(drawer)
-        wrong = [
-            (p, d)
-            for p, d in zip(self.asked, self.before, strict=False)
-            if apply_style(d.text) != d.text
-        ]  # the greedy ones
-        self.items = [
-            Continuations(make_prompt(p), (apply_style(d.text),), end=d.finish != "length")
-            for p, d in wrong
-        ]
+    def __init__(self, base: HfModel, sampler: Sampler, file: str) -> None:
+        self.prompts = read_prompts(file)
+        self.before = sample_greedy_and_warm(sampler, self.prompts)
+        self.items = []
+        greedy = self.before[: len(self.prompts)]
+        for prompt, answer in zip(self.prompts, greedy, strict=True):
+            text = apply_style(answer.text)
+            if text != answer.text:
+                ends = answer.finish != "length"
+                self.items.append(Continuations(make_prompt(prompt), (text,), end=ends))
         self.logp = self._score_corrections(base)
 
-    def _sample_answers(self, drawer: Sampler) -> list[Completion]:
-        return [*sample_answers(drawer, self.asked, 0.0), *sample_answers(drawer, self.asked, 1.0)]
-
     def _score_corrections(self, model: HfModel) -> list[float]:
-        """log P of the corrections of the base's answers, nats a token."""
+        """Return log P of the corrections of the base's answers, in nats per token."""
         found = dict(model.stream_scores(self.items))
         return [found[item.id(model.fingerprint)][0].token_logp for item in self.items]
 
-    def marks(self, taught: HfModel, drawer: Sampler) -> dict[str, Any]:
-        """How much is still corrected, and which corrections have sunk."""
-        after = self._sample_answers(drawer)
-        gaps = [
-            new - old for new, old in zip(self._score_corrections(taught), self.logp, strict=True)
-        ]
-        before, now = (
-            sum(edit_distance(d.text, apply_style(d.text)) for d in draws) / len(draws)
-            for draws in (self.before, after)
-        )
+    def measure(self, tuned: HfModel, sampler: Sampler) -> dict[str, Any]:
+        """Return how much the teacher still corrects, and which corrections became less likely."""
+        after = sample_greedy_and_warm(sampler, self.prompts)
+        logps = self._score_corrections(tuned)
+        gaps = [new - old for new, old in zip(logps, self.logp, strict=True)]
+        distance_before = measure_distance(self.before)
+        distance_after = measure_distance(after)
+        num_broken = sum(is_looping(answer.text) or is_empty(answer.text) for answer in after)
         return {
-            "distance": [round(before, 4), round(now, 4)],
-            "reduction": round(1 - now / before, 3),
+            "distance": [round(distance_before, 4), round(distance_after, 4)],
+            "reduction": round(1 - distance_after / distance_before, 3),
             "chosen_nats": round(sum(gaps) / len(gaps), 3),
             "displaced": [sum(gap < -TOLERANCE_NATS for gap in gaps), len(gaps)],
-            "broken_answers": round(
-                sum(is_looping(d.text) or is_empty(d.text) for d in after) / len(after), 3
-            ),
+            "broken_answers": round(num_broken / len(after), 3),
         }
 
 
-def make_examples(drawer: Sampler, pairs: int) -> list[Example]:
-    """Corrected answers of the base, greedy and drawn."""
-    asked = read_prompts("everyday.txt")[: 2 * pairs]
-    draws = zip(
-        asked * 2,
-        [*sample_answers(drawer, asked, 0.0), *sample_answers(drawer, asked, 1.0)],
-        strict=True,
-    )
-    wrong = [(prompt, draw) for prompt, draw in draws if apply_style(draw.text) != draw.text]
-    return [
-        Example(
-            f"{i}",
-            "correction",
-            make_prompt(prompt),
-            apply_style(d.text),
-            d.text,
-            {},
-            {"cut": ["chosen", "rejected"] * (d.finish == "length")},
-        )
-        for i, (prompt, d) in enumerate(wrong[:: max(len(wrong) // pairs, 1)][:pairs])
+def make_examples(sampler: Sampler, pairs: int) -> list[Example]:
+    """Return corrected answers of the base, greedy and at T=1, spread evenly over the prompts."""
+    prompts = read_prompts("everyday.txt")[: 2 * pairs]
+    answers = sample_greedy_and_warm(sampler, prompts)
+    wrong = [
+        (prompt, answer)
+        for prompt, answer in zip(prompts * 2, answers, strict=True)
+        if apply_style(answer.text) != answer.text
     ]
+    stride = max(len(wrong) // pairs, 1)
+    examples = []
+    for i, (prompt, answer) in enumerate(wrong[::stride][:pairs]):
+        cut = ["chosen", "rejected"] if answer.finish == "length" else []
+        chosen = apply_style(answer.text)
+        source = {"cut": cut}
+        examples.append(
+            Example(f"{i}", "correction", make_prompt(prompt), chosen, answer.text, {}, source)
+        )
+    return examples
 
 
 def train_adapter(
     base: HfModel, examples: Sequence[Example], form: str, rate: float, steps: int, folder: Path
 ) -> TrainingResult:
-    """An adapter that learned the examples by a form."""
+    """Train an adapter on the examples by a form of the objective."""
     own, hold = FORMS[form]
     settings = config.TrainConfig(
         weights={"correction": {"correction": 1.0, "hold": hold}},
@@ -203,20 +176,49 @@ def train_adapter(
     return train(base, examples, settings, folder, seed=0)
 
 
-def choose_rate(marks: dict[float, dict[str, Any]]) -> float:
-    """The rate with the greatest fall among those whose drift stays below the bar; where none does,
-    the one that drifts least.
+def choose_rate(results: Mapping[float, Mapping[str, Any]]) -> float:
+    """Return the rate with the greatest reduction among those whose drift stays below the bar.
+
+    If no rate stays below the bar, return the rate with the least drift.
     """
-    calm = [rate for rate, found in marks.items() if found["kl"] <= MAX_DRIFT_NATS]
-    return (
-        max(calm, key=lambda rate: marks[rate]["reduction"])
-        if calm
-        else min(marks, key=lambda rate: marks[rate]["kl"])
-    )
+    calm = [rate for rate, found in results.items() if found["kl"] <= MAX_DRIFT_NATS]
+    if calm:
+        return max(calm, key=lambda rate: results[rate]["reduction"])
+    return min(results, key=lambda rate: results[rate]["kl"])
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Train forms on the same examples and measure them on the same prompts."""
+
+    base: HfModel
+    examples: Sequence[Example]
+    held_out: Mapping[str, HeldOutPrompts]
+    general: GeneralPrompts
+
+    def run(self, form: str, rate: float, steps: int, split: str, folder: Path) -> dict[str, Any]:
+        """Train one form, measure it on a split of the held-out prompts and print the row.
+
+        A training that is finished in the folder is not repeated.
+        """
+        started = time.process_time()
+        trained = train_adapter(
+            self.base, self.examples, form, rate, steps, folder / f"{rate} {steps}"
+        )
+        cost = {
+            "last_loss": round(trained.curve[-1]["loss"], 2),
+            "cpu_seconds": round(time.process_time() - started),
+        }
+        tuned = HfModel.load("embedded", adapter=trained.adapter)
+        row = {"form": form, "rate": rate, "steps": steps, "on": split}
+        row |= self.held_out[split].measure(tuned, open_sampler(tuned, folder=folder))
+        row |= self.general.measure(tuned)
+        print(json.dumps(row | cost), flush=True)
+        return row
 
 
 def main() -> None:
-    """Reads the options, trains each form, prints its marks."""
+    """Read the options, train each form and print its figures."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--forms", default=";".join(FORMS), help="separated by semicolons")
     parser.add_argument("--rates", default="0.0001,0.0003,0.001")
@@ -227,48 +229,32 @@ def main() -> None:
     )
     given = parser.parse_args()
     base = HfModel.load("embedded")
-    drawer = open_sampler(base)
-    papers = {
-        "dev": HeldOutPrompts(base, drawer, "everyday-dev.txt"),
-        "unseen": HeldOutPrompts(base, drawer, "everyday-compare.txt"),
+    sampler = open_sampler(base)
+    held_out = {
+        "dev": HeldOutPrompts(base, sampler, "everyday-dev.txt"),
+        "unseen": HeldOutPrompts(base, sampler, "everyday-compare.txt"),
     }
-    elsewhere, examples = GeneralPrompts(base, drawer), make_examples(drawer, given.pairs)
+    general = GeneralPrompts(base, sampler)
+    comparison = Comparison(base, make_examples(sampler, given.pairs), held_out, general)
+    corrected = {name: len(split.items) for name, split in held_out.items()}
     print(
-        json.dumps(
-            {
-                "pairs": len(examples),
-                "corrected": {name: len(paper.items) for name, paper in papers.items()},
-            }
-        ),
+        json.dumps({"pairs": len(comparison.examples), "corrected": corrected}),
         flush=True,
     )
-
-    def sat(form: str, rate: float, steps: int, on: str, place: Path) -> dict[str, Any]:
-        """Trains, unless that was done before, and examines."""
-        started = time.process_time()
-        trained = train_adapter(base, examples, form, rate, steps, place / f"{rate} {steps}")
-        spent = {
-            "last_loss": round(trained.curve[-1]["loss"], 2),
-            "cpu_seconds": round(time.process_time() - started),
-        }
-        model = HfModel.load("embedded", adapter=trained.adapter)
-        marks = papers[on].marks(model, open_sampler(model, folder=place)) | elsewhere.marks(model)
-        row = {"form": form, "rate": rate, "steps": steps, "on": on, **marks}
-        print(json.dumps(row | spent), flush=True)
-        return row
-
     rates = [float(rate) for rate in given.rates.split(",")]
-    first, *others = (int(times) * given.steps for times in given.times.split(","))
+    steps_of_runs = [int(times) * given.steps for times in given.times.split(",")]
     for form in given.forms.split(";"):
-        with tempfile.TemporaryDirectory() as folder:
-            place = Path(folder)
-            rate = (
-                choose_rate({rate: sat(form, rate, first, "dev", place) for rate in rates})
-                if len(rates) > 1
-                else rates[0]
-            )
-            for steps in (first, *others):
-                sat(form, rate, steps, "unseen", place)
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            best = rates[0]
+            if len(rates) > 1:
+                results = {
+                    rate: comparison.run(form, rate, steps_of_runs[0], "dev", folder)
+                    for rate in rates
+                }
+                best = choose_rate(results)
+            for steps in steps_of_runs:
+                comparison.run(form, best, steps, "unseen", folder)
 
 
 if __name__ == "__main__":

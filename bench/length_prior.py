@@ -1,11 +1,11 @@
-"""How far the domain prior `length` moves the length of new answers, by its weight; one JSON object
-a line.
+"""Measure how far the domain prior `length` moves the length of new answers, by its weight; prints
+one JSON object a line.
 
     python -m bench.length_prior [--weights 0,0.25,1,4] [--target 12] [--prompts 24] [--steps 24]
 
-The material says nothing of length: a short answer (the base's first sentence) and a long one (its
-first three) to each prompt, each once the correction of the other. So what moves is the prior's
-doing.
+The material is neutral about length. Each prompt has a short answer (the base's first sentence) and
+a long one (its first three), each once as the correction of the other. A change of length therefore
+comes from the prior.
 """
 
 from __future__ import annotations
@@ -14,9 +14,11 @@ import argparse
 import json
 import re
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-from bench.bounds import read_prompts, sample_answers
+from bench.prompt_files import read_prompts, sample_answers
 from selfteach import config
 from selfteach.models import Sampler
 from selfteach.models.engines import open_sampler
@@ -25,24 +27,46 @@ from selfteach.records import Example, make_prompt
 from selfteach.statistics import mean
 from selfteach.train.train import train
 
-TOKENS = 96
+MAX_TOKENS = 96
 
 
-def make_examples(drawer: Sampler, count: int) -> list[Example]:
-    """Balanced pairs for `count` prompts."""
-    found: list[Example] = []
-    asked = read_prompts("everyday.txt")[: 2 * count]
-    for prompt, draw in zip(asked, sample_answers(drawer, asked, 0.0, TOKENS), strict=True):
-        sentences = re.findall(r"[^.!?]+[.!?]+", draw.text.split("\n")[0])
-        if len(sentences) >= 3 and len(found) < 2 * count:
-            brief, long = sentences[0].strip(), "".join(sentences[:3]).strip()
-            found += [Example(f"{len(found)}", "correction", make_prompt(prompt), brief, long)]
-            found += [Example(f"{len(found)}", "correction", make_prompt(prompt), long, brief)]
-    return found
+def make_examples(sampler: Sampler, count: int) -> list[Example]:
+    """Return balanced pairs for `count` prompts: two examples a prompt."""
+    examples: list[Example] = []
+    prompts = read_prompts("everyday.txt")[: 2 * count]
+    answers = sample_answers(sampler, prompts, 0.0, MAX_TOKENS)
+    for prompt, answer in zip(prompts, answers, strict=True):
+        sentences = re.findall(r"[^.!?]+[.!?]+", answer.text.split("\n")[0])
+        if len(sentences) < 3 or len(examples) >= 2 * count:
+            continue
+        brief = sentences[0].strip()
+        long = "".join(sentences[:3]).strip()
+        for chosen, rejected in ((brief, long), (long, brief)):
+            id = f"{len(examples)}"
+            examples.append(Example(id, "correction", make_prompt(prompt), chosen, rejected))
+    return examples
+
+
+def measure_lengths(sampler: Sampler, prompts: Sequence[str]) -> dict[str, Any]:
+    """Return the mean length in tokens of greedy and sampled answers, with its interval."""
+    greedy = sample_answers(sampler, prompts, 0.0, MAX_TOKENS)
+    sampled = sample_answers(sampler, prompts, 1.0, MAX_TOKENS)
+    answers = [*greedy, *sampled]
+    length = mean([float(answer.tokens) for answer in answers])
+    return {
+        "mean_tokens": round(length.value, 1),
+        "interval": [round(length.low, 1), round(length.high, 1)],
+        "cut": sum(answer.finish == "length" for answer in answers),
+    }
+
+
+def print_row(row: dict[str, Any]) -> None:
+    """Print one JSON object at once."""
+    print(json.dumps(row), flush=True)
 
 
 def main() -> None:
-    """Reads the options, trains with each weight, prints the lengths."""
+    """Read the options, train with each weight and print the lengths."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--weights", default="0,0.25,1,4")
     parser.add_argument("--target", type=float, default=12.0)
@@ -51,26 +75,11 @@ def main() -> None:
     parser.add_argument("--beta", type=float, default=0.5)
     given = parser.parse_args()
     base = HfModel.load("embedded")
-    drawer, asked = open_sampler(base), read_prompts("everyday-dev.txt")
-
-    def told(name: str, drawer: Sampler) -> None:
-        draws = [
-            *sample_answers(drawer, asked, 0.0, TOKENS),
-            *sample_answers(drawer, asked, 1.0, TOKENS),
-        ]
-        length = mean([float(d.tokens) for d in draws])
-        row = {
-            "model": name,
-            "mean_tokens": round(length.value, 1),
-            "interval": [round(length.low, 1), round(length.high, 1)],
-        }
-        print(json.dumps(row | {"cut": sum(d.finish == "length" for d in draws)}), flush=True)
-
-    pairs = make_examples(drawer, given.prompts)
-    print(
-        json.dumps({"pairs": len(pairs), "target": given.target, "steps": given.steps}), flush=True
-    )
-    told("base", drawer)
+    sampler = open_sampler(base)
+    prompts = read_prompts("everyday-dev.txt")
+    pairs = make_examples(sampler, given.prompts)
+    print_row({"pairs": len(pairs), "target": given.target, "steps": given.steps})
+    print_row({"model": "base", **measure_lengths(sampler, prompts)})
     for weight in given.weights.split(","):
         loss = config.CorrectionLossConfig(
             bound="logistic",
@@ -85,11 +94,12 @@ def main() -> None:
             max_steps=given.steps,
             batch_size=8,
         )
-        with tempfile.TemporaryDirectory() as folder:
-            taught = HfModel.load(
-                "embedded", adapter=train(base, pairs, settings, Path(folder), seed=0).adapter
-            )
-            told(f"weight {weight}", open_sampler(taught, folder=Path(folder) / "engine"))
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            trained = train(base, pairs, settings, folder, seed=0)
+            tuned = HfModel.load("embedded", adapter=trained.adapter)
+            lengths = measure_lengths(open_sampler(tuned, folder=folder / "engine"), prompts)
+            print_row({"model": f"weight {weight}", **lengths})
 
 
 if __name__ == "__main__":

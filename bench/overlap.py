@@ -1,5 +1,5 @@
-"""The overlap filter against rouge_score, in one run: rows a second, and what comparing the same
-pairs with rouge_score would take.
+"""Measure the overlap filter against rouge_score in one process: rows per second, and the time that
+rouge_score would take for the same pairs.
 
 python -m bench.overlap [--rows 52000] [--real FILE.jsonl ...] [--largest 1000000 --plot
 docs/overlap.svg]
@@ -12,12 +12,13 @@ import json
 import random
 import resource
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rouge_score.rouge_scorer import RougeScorer
 
+from bench.prompt_files import read_all_prompts
 from selfteach.dedup.filter import BLOCK, OverlapFilter
 from selfteach.dedup.overlap import rouge_l
 from selfteach.files import write_text
@@ -26,7 +27,6 @@ from selfteach.report.drawing import draw
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-PROMPTS = Path(__file__).parent / "prompts"
 PAIRS = 4000
 GROWTH = (1000, 3000, 10_000, 30_000, 100_000, 300_000, 1_000_000)
 VERBS = (
@@ -43,7 +43,7 @@ VERBS = (
     "create",
     "name",
 )
-SHAPES = (
+TEMPLATES = (
     "{v} a {n} about {n} {n}",
     "{v} {c} ways to {n} a {n} without {n}",
     "what is the {n} of {n} in {n} ?",
@@ -62,95 +62,94 @@ SYLLABLES = [a + b for a in "bcdfglmnprstv" for b in ("a", "e", "i", "o", "u", "
 
 
 def read_instructions(files: Sequence[Path] = ()) -> list[str]:
-    """The hand-written prompts of the bench, and the instructions of given files."""
-    found = [
-        line
-        for file in sorted(PROMPTS.glob("*.txt"))
-        for line in file.read_text("utf-8").splitlines()
-        if line.strip()
-    ]
-    return found + [
-        json.loads(line)["instruction"]
-        for file in files
-        for line in file.read_text("utf-8").splitlines()
-    ]
+    """Return the hand-written prompts of the bench, and the instructions of JSONL files."""
+    found = read_all_prompts()
+    for file in files:
+        for line in file.read_text("utf-8").splitlines():
+            found.append(json.loads(line)["instruction"])
+    return found
 
 
 class InstructionWriter:
-    """Instructions as a model would write thousands of them: shapes that recur, words by Zipf's
-    law, and edits of what is there already.
+    """Write instructions as a model writes thousands of them: recurring templates, words by Zipf's
+    law, and edits of earlier instructions.
     """
 
     def __init__(self, known: Sequence[str], seed: int = 0) -> None:
-        self._random, self._known = random.Random(seed), list(known)
+        self._random = random.Random(seed)
+        self._known = list(known)
         self._nouns: dict[int, str] = {}
 
     def next(self) -> str:
-        """45 % a shape with words, 15 % plain Zipfian text, 40 % an edit of a real instruction or
-        of an earlier one.
+        """Return a filled template (45 %), plain Zipfian text (15 %), or an edit of a real or an
+        earlier instruction (40 %).
         """
-        draw, turn = self._random, self._random.random()
-        if turn < 0.45:
-            text = self._shape()
-        elif turn < 0.6:
-            text = " ".join(self._noun() for _ in range(draw.randint(4, 30)))
+        rng = self._random
+        kind = rng.random()
+        if kind < 0.45:
+            text = self._fill_template()
+        elif kind < 0.6:
+            text = " ".join(self._choose_noun() for _ in range(rng.randint(4, 30)))
         else:
-            text = self._edit(draw.choice(self._known))
-        if draw.random() < 0.2:
+            text = self._edit(rng.choice(self._known))
+        if rng.random() < 0.2:
             self._known.append(text)
         return text
 
-    def _noun(self) -> str:
-        rank = (
-            int(10 * self._random.paretovariate(0.6)) % 2_000_003
-        )  # the commonest is one word in eighteen, as in English
+    def _choose_noun(self) -> str:
+        # the most common noun is one word in eighteen, as in English
+        rank = int(10 * self._random.paretovariate(0.6)) % 2_000_003
         if rank not in self._nouns:
             own = random.Random(rank)
             self._nouns[rank] = "".join(own.choice(SYLLABLES) for _ in range(own.randint(1, 3)))
         return self._nouns[rank]
 
-    def _shape(self) -> str:
-        draw = self._random
-        parts = draw.choice(SHAPES).split() + (["for", "a", "{n}"] if draw.random() < 0.5 else [])
-        words = {
-            "{v}": lambda: draw.choice(VERBS),
-            "{n}": self._noun,
-            "{c}": lambda: str(draw.randint(2, 12)),
+    def _fill_template(self) -> str:
+        rng = self._random
+        parts = rng.choice(TEMPLATES).split()
+        if rng.random() < 0.5:
+            parts += ["for", "a", "{n}"]
+        choosers: dict[str, Callable[[], str]] = {
+            "{v}": lambda: rng.choice(VERBS),
+            "{n}": self._choose_noun,
+            "{c}": lambda: str(rng.randint(2, 12)),
         }
-        return " ".join(words[part]() if part in words else part for part in parts)
+        return " ".join(choosers[part]() if part in choosers else part for part in parts)
 
     def _edit(self, text: str) -> str:
-        words, draw = text.split(), self._random
-        for _ in range(draw.randint(1, len(words) + 1)):
-            place = draw.randrange(len(words) + 1)
-            words[place : place + draw.randint(0, 2)] = [
-                self._noun() for _ in range(draw.randint(0, 2))
-            ]
+        words = text.split()
+        rng = self._random
+        for _ in range(rng.randint(1, len(words) + 1)):
+            place = rng.randrange(len(words) + 1)
+            inserted = [self._choose_noun() for _ in range(rng.randint(0, 2))]
+            words[place : place + rng.randint(0, 2)] = inserted
         return " ".join(words)
 
 
 def make_worst_case(rows: int, seed: int = 0) -> list[str]:
-    """The worst case: every text of 12 words, all of them among the same 60 common words."""
-    draw = random.Random(seed)
-    words = [
-        f"{a}{b}"
-        for a in "bdgklm"
-        for b in ("an", "en", "in", "on", "un", "ar", "er", "ir", "or", "ur")
-    ]
-    return [" ".join(draw.choices(words, k=12)) for _ in range(rows)]
+    """Return the worst case: texts of 12 words, all of them among the same 60 common words."""
+    rng = random.Random(seed)
+    endings = ("an", "en", "in", "on", "un", "ar", "er", "ir", "or", "ur")
+    words = [f"{start}{ending}" for start in "bdgklm" for ending in endings]
+    return [" ".join(rng.choices(words, k=12)) for _ in range(rows)]
 
 
 def measure_ours(texts: Sequence[str], workers: int | None = None) -> dict[str, Any]:
-    """Seconds of the filter on texts against themselves, and how many pairs that decides: each text
-    with every kept one before it.
+    """Return the seconds of the filter on texts against themselves, and the number of pairs.
+
+    The pairs are each text with every kept one before it.
     """
-    kept, pairs, started, began = 0, 0, time.monotonic(), time.process_time()
-    with OverlapFilter(workers=workers) as sieve:
+    kept = 0
+    pairs = 0
+    started = time.monotonic()
+    cpu_started = time.process_time()
+    with OverlapFilter(workers=workers) as overlap_filter:
         for start in range(0, len(texts), BLOCK):
-            for verdict in sieve.decide(texts[start : start + BLOCK]):
+            for verdict in overlap_filter.decide(texts[start : start + BLOCK]):
                 pairs += kept
                 kept += verdict is None
-    seconds, cpu = time.monotonic() - started, time.process_time() - began
+    seconds = time.monotonic() - started
+    cpu = time.process_time() - cpu_started
     return {
         "rows": len(texts),
         "kept": kept,
@@ -161,22 +160,24 @@ def measure_ours(texts: Sequence[str], workers: int | None = None) -> dict[str, 
 
 
 def measure_theirs(texts: Sequence[str], pairs: int = PAIRS, seed: int = 0) -> float:
-    """Pairs a CPU second of rouge_score on random pairs of the same texts; each of its scores must
-    be ours.
+    """Return the pairs per CPU second of rouge_score on random pairs of the same texts.
+
+    Raises:
+        AssertionError: a score of rouge_score is not ours.
     """
-    draw, scorer = random.Random(seed), RougeScorer(["rougeL"])
-    drawn = [(draw.choice(texts), draw.choice(texts)) for _ in range(pairs)]
-    began = time.process_time()
-    scores = [scorer.score(one, other)["rougeL"].fmeasure for one, other in drawn]
-    cpu = time.process_time() - began
-    assert all(
-        abs(score - rouge_l(*pair)) < 1e-12 for score, pair in zip(scores, drawn, strict=True)
-    )
+    rng = random.Random(seed)
+    scorer = RougeScorer(["rougeL"])
+    sampled = [(rng.choice(texts), rng.choice(texts)) for _ in range(pairs)]
+    started = time.process_time()
+    scores = [scorer.score(one, other)["rougeL"].fmeasure for one, other in sampled]
+    cpu = time.process_time() - started
+    for score, pair in zip(scores, sampled, strict=True):
+        assert abs(score - rouge_l(*pair)) < 1e-12, pair
     return pairs / cpu
 
 
 def measure_ratio(texts: Sequence[str], reference: float) -> dict[str, Any]:
-    """Our figures with the ratio to rouge_score."""
+    """Return our figures with the ratio to rouge_score."""
     found = measure_ours(texts)
     pace = found["pairs"] / found["cpu_seconds"]
     return {
@@ -200,12 +201,12 @@ def draw_figure(measured: Sequence[dict[str, Any]], reference: float) -> str:
     }
 
     def paint(axes: Axes) -> list[tuple[Any, str]]:
-        drawn = [axes.loglog(rows, seconds, "o-")[0] for seconds in lines.values()]
+        curves = [axes.loglog(rows, seconds, "o-")[0] for seconds in lines.values()]
         axes.set_xticks(rows, [f"{number:,}" for number in rows])
         axes.minorticks_off()
         axes.yaxis.set_major_formatter("{x:,.10g} s")
         axes.grid(axis="y", alpha=0.3)
-        return list(zip(drawn, lines, strict=True))
+        return list(zip(curves, lines, strict=True))
 
     return draw(paint, "Seconds against rows, both logarithmic", width=8.5)
 
@@ -213,8 +214,13 @@ def draw_figure(measured: Sequence[dict[str, Any]], reference: float) -> str:
 def main(
     rows: int = 52_000, real_files: Sequence[Path] = (), largest: int = 0, plot: Path | None = None
 ) -> None:
-    """Measures and prints; `largest` above 0 measures the growth from 1,000 rows to so many, and
-    `plot` draws it.
+    """Measure and print the figures.
+
+    Args:
+        rows: how many instructions are compared with each other.
+        real_files: JSONL files with instructions, to be edited.
+        largest: above 0, measure the growth from 1,000 rows to this number.
+        plot: where to write the figure of the growth.
     """
     writer = InstructionWriter(read_instructions(real_files))
     sizes = sorted({rows, *(size for size in GROWTH if size <= largest)})
@@ -225,16 +231,8 @@ def main(
     for size in sizes:
         measured.append(measure_ratio(texts[:size], reference))
         print(json.dumps({"overlap, instructions": measured[-1]}), flush=True)
-    print(
-        json.dumps(
-            {
-                "overlap, all of one length, common words": measure_ratio(
-                    make_worst_case(rows), reference
-                )
-            }
-        ),
-        flush=True,
-    )
+    worst = measure_ratio(make_worst_case(rows), reference)
+    print(json.dumps({"overlap, all of one length, common words": worst}), flush=True)
     if plot:
         write_text(plot, draw_figure(measured, reference))
 

@@ -1,14 +1,15 @@
-"""How much is recovered closed book, against how many passages are taught at once.
+"""Measure the recovery closed book against the number of passages that one run learns.
 
     python -m bench.passages squad_passages.jsonl runs/curve --counts 4 16 48 96 [--set
     train.epochs=2 ...] python -m bench.passages --runs runs/t1 runs/t2
 
 The first form teaches the first N passages of a file (rows with people's questions), each N in a
-run of its own; a run that is done, or half done, is taken up where it is. Both forms print a row
-for each run: passages, questions, the shares answered by the base, with the passage in the prompt
-and taught, the recovery with its interval; what is lost elsewhere, and the seconds; and once more
-the shares on the questions about the passages that all runs share, which is the curve of one and
-the same exam.
+run of its own. The same command continues unfinished runs and keeps finished ones.
+
+Both forms print a row for each run: passages, questions, and the shares answered by the base, with
+the passage in the prompt, and by the tuned model. The row ends with the recovery and its interval.
+Other rows have the common questions lost and the seconds. A second table has the shares on the
+questions about the passages that all runs share, so that its rows have the same exam.
 """
 
 from __future__ import annotations
@@ -24,15 +25,16 @@ from selfteach.statistics import recovery, share
 
 ARMS = ("base", "prompted", "taught")
 ALL = "exam.questions=100000"
-"""Every question is asked, so that all runs are asked the same ones about the passages that they
-share.
-"""
+"""Every question is in the exam, so that all runs have the same ones about shared passages."""
+HEAD = "passages  questions       base  open book     taught  recovery"
 
 
 @dataclass(frozen=True)
 class FinishedRun:
-    """One run: its exam, and which held-out questions each arm answers, by the document that they
-    are about.
+    """Hold the exam of one run, its seconds, and the right answers.
+
+    Attributes:
+        right: for each document and each held-out question about it, the arms that answer it.
     """
 
     exam: dict[str, Any]
@@ -41,49 +43,44 @@ class FinishedRun:
 
 
 def read_run(folder: Path) -> FinishedRun:
-    """A finished run of documents."""
+    """Read a finished run of documents."""
     run = selfteach.open_run(folder)
     exam = dict(run.exam.raw)
-    asked = {
-        (row["prompt"], " / ".join(row["gold"])): row["arms"]
-        for row in exam["answers"]
-        if row["scope"] == "target"
-    }
+    answers = {}
+    for row in exam["answers"]:
+        if row["scope"] == "target":
+            arms = {arm: not row["arms"][arm]["broken"] for arm in ARMS}
+            answers[row["prompt"], " / ".join(row["gold"])] = arms
     right: dict[str, list[dict[str, bool]]] = {}
-    for told in exam["map"]:
-        questions = [
-            (q["question"], q["answer"])
-            for chunk in told["chunks"]
-            for q in chunk["questions"]
-            if q["held_out"]
-        ]
-        right[told["document"]] = [
-            {arm: not asked[one][arm]["broken"] for arm in ARMS} for one in questions
+    for document in exam["map"]:
+        questions = [q for chunk in document["chunks"] for q in chunk["questions"]]
+        right[document["document"]] = [
+            answers[q["question"], q["answer"]] for q in questions if q["held_out"]
         ]
     return FinishedRun(exam, right, run.result["seconds"])
 
 
 def format_row(run: FinishedRun, documents: Sequence[str]) -> str:
-    """A row of the table: the questions about these documents."""
-    rows = [row for id in documents for row in run.right.get(id, [])]
-    shares = [share([row[arm] for row in rows]) for arm in ARMS]
-    found = recovery(*([row[arm] for row in rows] for arm in ("taught", "prompted", "base")))
-    told = (
-        f"{found.value:5.2f} [{found.low:.2f}, {found.high:.2f}]"
-        if found
-        else "    - (open book helps by less than .1)"
-    )
-    return (
-        f"{len(run.right):8}  {len(rows):9}  "
-        f"{'  '.join(f'{100 * s.value:7.0f} %' for s in shares)}  {told}"
-    )
+    """Return a row of the table: the questions about these documents."""
+    questions = [question for id in documents for question in run.right.get(id, [])]
+    flags: dict[str, list[bool]] = {arm: [] for arm in ARMS}
+    for question in questions:
+        for arm in ARMS:
+            flags[arm].append(question[arm])
+    shares = "  ".join(f"{100 * share(flags[arm]).value:7.0f} %" for arm in ARMS)
+    found = recovery(flags["taught"], flags["prompted"], flags["base"])
+    cell = "    - (open book helps by less than .1)"
+    if found:
+        cell = f"{found.value:5.2f} [{found.low:.2f}, {found.high:.2f}]"
+    return f"{len(run.right):8}  {len(questions):9}  {shares}  {cell}"
 
 
 def format_cost(run: FinishedRun) -> str:
-    """What the run took, and what it changed beside its documents."""
+    """Return a row with the seconds of the run and its side effects."""
     exam = run.exam
+    lost = exam["common_loss"]["value"]
+    damage = exam["damage"]["value"]
     drift = f", drift {exam['drift']['kl_nats']['value']:.3f} nats" if "drift" in exam else ""
-    lost, damage = exam["common_loss"]["value"], exam["damage"]["value"]
     return (
         f"{len(run.right):8}  {run.seconds:,.0f} s; common questions lost {lost:+.2f}, "
         f"damage {damage:.2f}{drift}"
@@ -91,38 +88,33 @@ def format_cost(run: FinishedRun) -> str:
 
 
 def format_tables(runs: Sequence[FinishedRun]) -> str:
-    """Both tables."""
+    """Return both tables, the run with the fewest passages first."""
     ordered = sorted(runs, key=lambda run: len(run.right))
-    shared = set.intersection(*(set(run.right) for run in ordered))
-    head = "passages  questions       base  open book     taught  recovery"
-    rest = [format_cost(run) for run in ordered]
-    same = (
-        [format_row(run, sorted(shared)) for run in ordered] if len(ordered) > 1 and shared else []
-    )
-    parts = [head, *(format_row(run, sorted(run.right)) for run in ordered), *rest]
-    return "\n".join(
-        [
-            *parts,
-            *(
-                [f"The questions about the {len(shared)} passages that all share:", head, *same]
-                if same
-                else []
-            ),
-        ]
-    )
+    lines = [HEAD]
+    lines += [format_row(run, sorted(run.right)) for run in ordered]
+    lines += [format_cost(run) for run in ordered]
+    shared = sorted(set.intersection(*(set(run.right) for run in ordered)))
+    if len(ordered) > 1 and shared:
+        lines += [f"The questions about the {len(shared)} passages that all share:", HEAD]
+        lines += [format_row(run, shared) for run in ordered]
+    return "\n".join(lines)
 
 
 def teach(file: Path, folder: Path, count: int, sets: Sequence[str]) -> Path:
-    """Teaches the first `count` passages; the same command again goes on, or does nothing."""
+    """Teach the first `count` passages of a file and return the run's folder.
+
+    The same call continues an unfinished run and does nothing to a finished one.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    part, run = folder / f"first-{count}.jsonl", folder / f"run-{count}"
+    part = folder / f"first-{count}.jsonl"
+    run = folder / f"run-{count}"
     part.write_text("".join(file.read_text("utf-8").splitlines(keepends=True)[:count]), "utf-8")
     selfteach.documents(part, out=run, sets=[ALL, *sets])
     return run
 
 
 def main(arguments: Sequence[str] | None = None) -> str:
-    """Teaches where that is asked for, prints the tables and returns them."""
+    """Teach the runs of the first form, print the tables and return them."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -134,14 +126,12 @@ def main(arguments: Sequence[str] | None = None) -> str:
     given = parser.parse_args(arguments)
     if not given.runs and not given.folder:
         parser.error("give a file and a folder, or --runs")
-    made = (
-        [teach(given.file, given.folder, count, given.sets) for count in given.counts]
-        if given.folder
-        else []
-    )
-    found = format_tables([read_run(folder) for folder in (*given.runs, *made)])
-    print(found)
-    return found
+    folders = list(given.runs)
+    if given.folder:
+        folders += [teach(given.file, given.folder, count, given.sets) for count in given.counts]
+    tables = format_tables([read_run(folder) for folder in folders])
+    print(tables)
+    return tables
 
 
 if __name__ == "__main__":

@@ -1,14 +1,16 @@
-"""The whole road of a finished run against the same road from transformers, PEFT and TRL, both
-measured here, in turns.
+"""Compare the whole pipeline of a finished run with the same pipeline from transformers, PEFT and
+TRL, both measured here, in turns.
 
     python -m bench.pipeline [--run RUN] [--slices 8] [--rounds 2] [--batch N] [--rule TEXT]
 
-Equal work: both sides draw the run's requests, score the texts that it scored, embed its prompts,
-train on its examples for its epochs, and draw its exam. Each round takes another slice of every
-part, one of `--slices`, first ours, then theirs; seconds are scaled up by what was left out.
-Loading is measured whole. What only our command does (overlap, clusters, the ledger, the report) is
-in its own seconds, which are compared last: those are fair only where the run was made on the same
-quiet machine, as it is without `--run`.
+Both sides do equal work: they sample the run's requests, score the texts that it scored, embed its
+prompts, train on its examples for its epochs, and sample its exam. Each round takes another slice
+of every part, one of `--slices`, first ours, then theirs. The seconds are scaled up to the whole.
+Loading is measured whole.
+
+The last line compares the seconds of the whole command, which alone does overlap, clusters, the
+ledger and the report. It is fair only if the run was made on the same quiet machine, as it is
+without `--run`.
 """
 
 from __future__ import annotations
@@ -24,8 +26,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from bench import drawing
+from bench import sampling
 from bench import transformers_pipeline as theirs
+from bench.prompt_files import read_all_prompts
 from bench.workload import Workload, read_workload, scale_seconds, take_slice
 from selfteach.config.training import FeedbackTrainConfig
 from selfteach.evaluate.drift import compute_drift
@@ -39,125 +42,120 @@ from selfteach.train.train import train
 
 RULE = "Do not talk about elephants."
 OWN_RUN = Path(".bench") / "run"
-PARTS = ("load", "draw", "judge", "train", "exam")
+PARTS = ("load", "sample", "judge", "train", "exam")
 EXAM = "exam"
 MODELS = 2
-"""Base and taught are loaded once each."""
+"""The base and the tuned model are loaded once each."""
 
 
 @dataclass
 class PartClock:
-    """Seconds by part, scaled to the whole run; and the tokens drawn."""
+    """Hold the seconds by part, scaled to the whole run, and the number of sampled tokens."""
 
     seconds: dict[str, float] = field(default_factory=lambda: dict.fromkeys(PARTS, 0.0))
     sampled: int = 0
 
-    def measure(self, part: str, whole: int, do: Callable[[Any], Any], rows: Sequence[Any]) -> Any:
-        """Does some rows of a part, and counts what the whole would have taken."""
+    def measure(
+        self, part: str, whole: int, process: Callable[[Any], Any], rows: Sequence[Any]
+    ) -> Any:
+        """Run a part on some of its rows and add the seconds that the whole would take."""
         if not rows:
             return 0
         started = time.monotonic()
-        found = do(rows)
+        found = process(rows)
         self.seconds[part] += scale_seconds(time.monotonic() - started, whole, len(rows))
         return found
 
 
 @dataclass(frozen=True)
 class Pipeline:
-    """The parts of a road as one side does them."""
+    """Hold the parts of the pipeline as one side does them."""
 
     load: Callable[[Any], Any]
-    draw: Callable[[Sequence[Any]], int]
+    sample: Callable[[Sequence[Any]], int]
     score: Callable[[Sequence[Any]], Any]
     embed: Callable[[Sequence[Any]], Any]
     compare: Callable[[Sequence[Any]], Any]
     train: Callable[[Sequence[Any], Path], Any]
-    before_drawing: Callable[[], Any]
+    before_sampling: Callable[[], Any]
     before_training: Callable[[], Any]
 
 
-def make_ours(hf: HfModel, drawer: Sampler, settings: FeedbackTrainConfig, folder: str) -> Pipeline:
-    """As `selfteach feedback` does it."""
+def make_ours(
+    hf: HfModel, sampler: Sampler, settings: FeedbackTrainConfig, folder: str
+) -> Pipeline:
+    """Return the pipeline of `selfteach feedback`."""
+    warm = Request("warm", make_prompt("Hello"), SamplingParams(1.0, 1.0, 4))
     kinds = {"in_scope": dict.fromkeys(settings.objective.split("+"), 1.0), **ANCHOR_WEIGHTS}
     return Pipeline(
         load=lambda _: choose_sampler(HfModel.load(folder)),
-        draw=lambda requests: sum(d.tokens for d in drawer.stream(requests)),
+        sample=lambda requests: sum(answer.tokens for answer in sampler.stream(requests)),
         score=lambda items: list(hf.stream_scores(items)),
         embed=hf.embed,
         compare=lambda pairs: compute_drift(hf, hf, pairs),
         train=lambda rows, scratch: train(hf, rows, settings, scratch, seed=0, defaults=kinds),
-        before_drawing=lambda: list(
-            drawer.stream([Request("warm", make_prompt("Hello"), SamplingParams(1.0, 1.0, 4))])
-        ),
-        before_training=lambda: getattr(drawer, "release_memory", lambda: None)(),
+        before_sampling=lambda: list(sampler.stream([warm])),
+        before_training=getattr(sampler, "release_memory", lambda: None),
     )
 
 
 def make_other(
     hf: HfModel, folder: str, settings: Mapping[str, Any], batch: int, autocast: bool
 ) -> Pipeline:
-    """As transformers, PEFT and TRL do it."""
-    model, fresh = theirs.load_model(folder), list[Any]()
+    """Return the pipeline from transformers, PEFT and TRL.
+
+    TRL changes the model that it trains: a fresh one is loaded outside of the clock, because
+    loading counts once.
+    """
+    model = theirs.load_model(folder)
+    fresh: list[Any] = []
     return Pipeline(
         load=lambda _: theirs.load_model(folder),
-        draw=lambda requests: theirs.sample_answers(model, hf, requests, batch),
+        sample=lambda requests: theirs.sample_answers(model, hf, requests, batch),
         score=lambda items: theirs.score_texts(model, hf, items, batch),
         embed=lambda prompts: theirs.embed_prompts(model, hf, prompts, batch),
         compare=lambda pairs: theirs.measure_kl(model, model, hf, pairs, batch),
         train=lambda rows, scratch: theirs.train_model(
             fresh.pop(), rows, settings, scratch, autocast
         ),
-        before_drawing=lambda: None,
-        before_training=lambda: fresh.append(
-            theirs.load_model(folder)
-        ),  # TRL changes the model that it is given; loading is counted once
+        before_sampling=lambda: None,
+        before_training=lambda: fresh.append(theirs.load_model(folder)),
     )
 
 
 def run_slice(side: Pipeline, work: Workload, slices: int, number: int, clock: PartClock) -> None:
-    """One slice of every part, in the order of the road."""
+    """Run one slice of every part, in the order of the pipeline."""
+
+    def measure(part: str, process: Callable[[Any], Any], rows: Sequence[Any]) -> Any:
+        return clock.measure(part, len(rows), process, take_slice(rows, slices, number))
+
     clock.measure("load", MODELS, side.load, [None])
-    side.before_drawing()
-    for (
-        stage,
-        requests,
-    ) in work.draws.items():  # stages follow one another in a run: their draws do not share a batch
-        part = EXAM if stage.startswith(EXAM) else "draw"
-        clock.sampled += clock.measure(
-            part, len(requests), side.draw, take_slice(requests, slices, number)
-        )
-    clock.measure("judge", len(work.scored), side.score, take_slice(work.scored, slices, number))
-    clock.measure(
-        "judge", len(work.embedded), side.embed, take_slice(work.embedded, slices, number)
-    )
-    clock.measure(EXAM, len(work.compared), side.compare, take_slice(work.compared, slices, number))
-    kinds = [
-        [e for e in work.examples if e.kind == kind]
-        for kind in sorted({e.kind for e in work.examples})
-    ]
-    lessons = [row for rows in kinds for row in take_slice(rows, slices, number)]
+    side.before_sampling()
+    # a run finishes one stage before the next: requests of two stages do not share a batch
+    for stage, requests in work.requests.items():
+        part = EXAM if stage.startswith(EXAM) else "sample"
+        clock.sampled += measure(part, side.sample, requests)
+    measure("judge", side.score, work.scored)
+    measure("judge", side.embed, work.embedded)
+    measure(EXAM, side.compare, work.compared)
+    examples = []
+    for kind in sorted({example.kind for example in work.examples}):
+        own = [example for example in work.examples if example.kind == kind]
+        examples += take_slice(own, slices, number)
     side.before_training()
     with tempfile.TemporaryDirectory() as scratch:
-        clock.measure(
-            "train", len(work.examples), lambda rows: side.train(rows, Path(scratch)), lessons
-        )
+        train_in = lambda rows: side.train(rows, Path(scratch))
+        clock.measure("train", len(work.examples), train_in, examples)
 
 
 def make_own_run(rule: str) -> Workload:
-    """Makes a run of our own, with a list of what it scores; its seconds are those of the clock,
-    from the command's start to its end.
+    """Make a run that records the texts it scores, and return its work.
+
+    Its seconds are the wall clock of the whole command.
     """
     shutil.rmtree(OWN_RUN, ignore_errors=True)
-    command = [
-        sys.executable,
-        "-m",
-        "bench.record_scores",
-        str(OWN_RUN),
-        "feedback",
-        rule,
-        "--out",
-        str(OWN_RUN),
-    ]
+    module = [sys.executable, "-m", "bench.record_scores", str(OWN_RUN)]
+    command = [*module, "feedback", rule, "--out", str(OWN_RUN)]
     started = time.monotonic()
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     return replace(read_workload(OWN_RUN), seconds=time.monotonic() - started)
@@ -166,15 +164,13 @@ def make_own_run(rule: str) -> Workload:
 def format_table(
     clocks: Mapping[str, PartClock], rounds: int, work: Workload
 ) -> tuple[list[str], dict[str, float]]:
-    """The lines to be printed, and the ratios behind them."""
-    mine, others = (
-        {part: clock.seconds[part] / rounds for part in PARTS} for clock in clocks.values()
-    )
-    rows = {
-        **{part: (mine[part], others[part]) for part in PARTS},
-        "together": (sum(mine.values()), sum(others.values())),
-    }
-    rows["the whole command"] = (work.seconds, sum(others.values()))
+    """Return the lines of the table, and the ratios by line."""
+    ours, others = clocks.values()
+    rows = {part: (ours.seconds[part] / rounds, others.seconds[part] / rounds) for part in PARTS}
+    total_ours = sum(ours.seconds.values()) / rounds
+    total_others = sum(others.seconds.values()) / rounds
+    rows["together"] = (total_ours, total_others)
+    rows["the whole command"] = (work.seconds, total_others)
     ratios = {name: round(b / a, 2) if a else 0.0 for name, (a, b) in rows.items()}
     lines = [f"{'':18} {'selfteach':>10} {'TRL, transformers':>18} {'ratio':>6}"]
     lines += [
@@ -191,16 +187,14 @@ def main(
     batch: int = 0,
     autocast: bool = False,
 ) -> dict[str, float]:
-    """Measures and prints; returns the ratios."""
+    """Measure and print; return the ratios."""
     work = read_workload(run) if run else make_own_run(rule)
     folder = str(resolve_model_folder(work.settings["model"]))
     hf = HfModel.load(folder)
-    batch = batch or drawing.find_best_batch(
-        {
-            n: drawing.measure_generate(hf, drawing.read_questions(192), 32, n)
-            for n in drawing.BATCHES
-        }
-    )
+    if not batch:
+        prompts = read_all_prompts()[:192]
+        speeds = {n: sampling.measure_generate(hf, prompts, 32, n) for n in sampling.BATCHES}
+        batch = sampling.find_best_batch(speeds)
     settings = FeedbackTrainConfig(**nest_keys(work.settings, "train."))
     sides = {
         "ours": make_ours(hf, choose_sampler(hf).sampler, settings, folder),
@@ -210,14 +204,14 @@ def main(
     for number in range(rounds):
         for name, side in sides.items():
             run_slice(side, work, slices, number, clocks[name])
-    asked = sum(map(len, work.draws.values()))
+    num_requests = sum(map(len, work.requests.values()))
     print(
-        f"the road of {asked} draws, {len(work.scored)} scored prompts (of "
-        f"{work.scored_of}), {len(work.examples)} examples; measured on"
+        f"the pipeline of {num_requests} requests, {len(work.scored)} scored prompts (of "
+        f"{work.num_scored}) and {len(work.examples)} examples; measured on"
     )
     print(
         f"{rounds} slices of 1/{slices} each, in turns, and scaled up; generate in "
-        f"batches of {batch}; tokens drawn: "
+        f"batches of {batch}; sampled tokens: "
         f"{clocks['ours'].sampled} and {clocks['theirs'].sampled}"
     )
     lines, ratios = format_table(clocks, rounds, work)
@@ -226,24 +220,24 @@ def main(
 
 
 def nest_keys(flat: Mapping[str, Any], prefix: str) -> dict[str, Any]:
-    """The dotted keys below a prefix as nested mappings."""
+    """Return the dotted keys below a prefix as nested mappings."""
     found: dict[str, Any] = {}
     for key, value in flat.items():
         if key.startswith(prefix):
             *path, last = key.removeprefix(prefix).split(".")
-            place = found
+            section = found
             for step in path:
-                place = place.setdefault(step, {})
-            place[last] = value
+                section = section.setdefault(step, {})
+            section[last] = value
     return found
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options that `python -m bench` has too."""
+    """Add the options that `python -m bench` has too."""
     parser.add_argument("--run", type=Path, help="a finished run; without it one is made first")
-    parser.add_argument("--rule", default=RULE, help="what the run that is made teaches")
+    parser.add_argument("--rule", default=RULE, help="the rule of the run that is made")
     parser.add_argument(
-        "--slices", type=int, default=8, help="each round takes one of so many parts of the work"
+        "--slices", type=int, default=8, help="parts of the work; each round takes one"
     )
     parser.add_argument("--rounds", type=int, default=2)
 
@@ -252,6 +246,6 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     add_arguments(parser)
     parser.add_argument(
-        "--batch", type=int, default=0, help="of `generate`; 0 measures which is best"
+        "--batch", type=int, default=0, help="batch size of `generate`; 0 finds the best one"
     )
     main(**vars(parser.parse_args()))

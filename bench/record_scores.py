@@ -1,9 +1,9 @@
-"""Run the command line and write a list of what was scored beside the run.
+"""Run the command line and write the scored texts into the run folder.
 
     python -m bench.record_scores RUN feedback RULE --out RUN
 
-A ledger keeps scores under the hash of what was asked, without its text. To score the same again,
-`bench.pipeline` needs the text.
+A ledger keeps scores under the hash of the scored text, without the text itself. `bench.pipeline`
+needs the text to score it again.
 """
 
 from __future__ import annotations
@@ -22,17 +22,16 @@ original_stream_scores = HfModel.stream_scores
 
 
 def record_scores(folder: Path) -> None:
-    """From now on every scored text is written down in the folder."""
+    """Write every text that is scored from now on into the folder."""
 
     def stream_scores(
         self: HfModel, items: Sequence[Continuations]
     ) -> Iterator[tuple[str, tuple[LogProb, ...]]]:
         with (folder / SCORED).open("a", encoding="utf-8") as file:
-            file.writelines(
-                json.dumps({"prompt": prompt_to_json(i.prompt), "texts": i.texts, "end": i.end})
-                + "\n"
-                for i in items
-            )
+            for item in items:
+                prompt = prompt_to_json(item.prompt)
+                row = {"prompt": prompt, "texts": item.texts, "end": item.end}
+                file.write(json.dumps(row) + "\n")
         return original_stream_scores(self, items)
 
     HfModel.stream_scores = stream_scores  # type: ignore[method-assign]

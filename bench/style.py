@@ -1,4 +1,4 @@
-"""A house style as a program: British spelling, no exclamation marks, no contractions, no comma
+"""Apply a house style to texts: British spelling, no exclamation marks, no contractions, no comma
 before "and".
 
     selfteach corrections --prompts bench/prompts/everyday.txt --teacher "cmd:python bench/style.py"
@@ -25,15 +25,15 @@ WORDS = dict(entry.split(maxsplit=1) for entry in SPELLING.replace("\n", " ").sp
 
 
 def apply_style(text: str) -> str:
-    """The text in the house style."""
+    """Return the text in the house style."""
 
-    def word(found: re.Match[str]) -> str:
+    def replace_word(found: re.Match[str]) -> str:
         other = WORDS.get(found.group().lower())
         if other is None:
             return found.group()
         return other[0].upper() + other[1:] if found.group()[0].isupper() else other
 
-    text = re.sub(r"[A-Za-z]+(?:'[a-z]+)?", word, text.replace("\u2019", "'"))
+    text = re.sub(r"[A-Za-z]+(?:'[a-z]+)?", replace_word, text.replace("\u2019", "'"))
     return re.sub(r",(?= and\b)", "", text.replace("!", "."))
 
 

@@ -1,11 +1,11 @@
-"""Trained tokens a second against TRL, measured in one run: the same examples, batch size, rank,
-steps and precision.
+"""Measure trained tokens per second against TRL, in one process: the same examples, batch size,
+rank, steps and precision.
 
     python -m bench.training [--steps N] [--rounds N]
 
-A *trained token* here is a token of a row, prompt and answers, as the baseline computes it: it
-computes a pair's prompt twice, and both sides are credited with the same number. Loading,
-tokenizing and the base's reference values are counted for neither side.
+A *trained token* here is a token of a row, prompt and answers, as TRL computes it. TRL computes the
+prompt of a pair twice; both sides are credited with the same number. Loading, tokenizing and the
+reference values of the base count for neither side.
 """
 
 from __future__ import annotations
@@ -25,37 +25,38 @@ from selfteach.models.hf import HfModel
 from selfteach.records import Example, make_prompt
 from selfteach.train.train import train
 
-BATCH, RANK, ALPHA = 16, 16, 32
+BATCH = 16
+RANK = 16
+ALPHA = 32
 TEXT = """the a some many people often think about how to keep their work simple and clear because
 time is short while new ideas come from reading books talking with friends walking in nature or
 cooking good food at home with fresh vegetables rice and spices every day"""
 TRL = {"trl_bf16": False, "trl_autocast": True}
-"""TRL's two ways to train in bf16: a bf16 model as it is, or under autocast. Ours is compared with
-the faster one.
-"""
+"""The two ways of TRL to train in bf16, by `autocast`. Ours is compared with the faster one."""
 
 
 def make_examples(count: int, seed: int = 0) -> list[Example]:
-    """Questions of 8 to 24 words with answers of 20 to 90: the lengths of a real run."""
-    dice, vocabulary = random.Random(seed), TEXT.split()
+    """Return pairs as long as in a real run: prompts of 8 to 24 words, answers of 20 to 90."""
+    rng = random.Random(seed)
+    vocabulary = TEXT.split()
 
-    def words(low: int, high: int) -> str:
-        return " ".join(dice.choices(vocabulary, k=dice.randint(low, high)))
+    def make_words(low: int, high: int) -> str:
+        return " ".join(rng.choices(vocabulary, k=rng.randint(low, high)))
 
     return [
         Example(
             f"e{i}",
             "in_scope",
-            make_prompt(f"{words(8, 24)}?"),
-            f"{words(20, 90)}.",
-            f"{words(20, 90)}.",
+            make_prompt(f"{make_words(8, 24)}?"),
+            f"{make_words(20, 90)}.",
+            f"{make_words(20, 90)}.",
         )
         for i in range(count)
     ]
 
 
 def measure_ours(model: HfModel, rows: list[Example], objective: str, folder: Path) -> float:
-    """Seconds of one epoch's steps."""
+    """Return the seconds of one epoch's steps."""
     lora = config.LoraConfig(rank=RANK, alpha=ALPHA)
     settings = config.TrainConfig(
         weights={"in_scope": {objective: 1.0}},
@@ -68,23 +69,23 @@ def measure_ours(model: HfModel, rows: list[Example], objective: str, folder: Pa
 
 
 class StepClock(TrainerCallback):
-    """Sums the seconds of a trainer's steps."""
+    """Sum the seconds of a trainer's steps."""
 
     seconds = 0.0
 
     def on_step_begin(self, *_: Any, **__: Any) -> None:
-        """Starts the clock."""
+        """Start the clock."""
         self._started = time.perf_counter()
 
     def on_step_end(self, *_: Any, **__: Any) -> None:
-        """Stops it."""
+        """Stop the clock."""
         self.seconds += time.perf_counter() - self._started
 
 
 def measure_theirs(
     model_folder: str, rows: list[Example], objective: str, folder: Path, autocast: bool
 ) -> float:
-    """Seconds of one epoch's steps in TRL's trainer."""
+    """Return the seconds of one epoch's steps in TRL's trainer."""
     import torch
     from datasets import Dataset
     from peft import LoraConfig
@@ -114,16 +115,17 @@ def measure_theirs(
     }
     table = [row.to_json() for row in rows]
     if objective == "dpo":
-        data = Dataset.from_list(
-            [{key: row[key] for key in ("prompt", "chosen", "rejected")} for row in table]
-        )
+        pairs = [
+            {"prompt": row["prompt"], "chosen": row["chosen"], "rejected": row["rejected"]}
+            for row in table
+        ]
+        data = Dataset.from_list(pairs)
         trainer: Any = DPOTrainer(
             args=DPOConfig(**options, precompute_ref_log_probs=True), train_dataset=data, **shared
         )
     else:
-        data = Dataset.from_list(
-            [{"prompt": row["prompt"], "completion": row["chosen"]} for row in table]
-        )
+        rows_of_sft = [{"prompt": row["prompt"], "completion": row["chosen"]} for row in table]
+        data = Dataset.from_list(rows_of_sft)
         trainer = SFTTrainer(args=SFTConfig(**options), train_dataset=data, **shared)
     clock = StepClock()
     trainer.add_callback(clock)
@@ -132,22 +134,21 @@ def measure_theirs(
 
 
 def count_row_tokens(model: HfModel, rows: list[Example], objective: str) -> int:
-    """Tokens of the rows, a pair's prompt counted for both its answers."""
+    """Return the number of tokens of the rows; the prompt of a pair counts for both answers."""
     total = 0
     for row in rows:
         answers = [row.chosen, row.rejected or ""] if objective == "dpo" else [row.chosen]
-        total += sum(
-            len(model.encode(row.prompt)) + len(model.encode_answer(text, end=True))
-            for text in answers
-        )
+        total += len(answers) * len(model.encode(row.prompt))
+        total += sum(len(model.encode_answer(text, end=True)) for text in answers)
     return total
 
 
 def compare_trainers(
     model: HfModel, folder: str, objective: str, rounds: int, rows: list[Example], scratch: Path
 ) -> dict[str, float]:
-    """Tokens a second of each, the fastest of some rounds (what disturbs a measurement only makes
-    it slower); the rounds alternate.
+    """Return the tokens per second of each side, in alternating rounds.
+
+    The fastest round counts: a disturbance only makes a measurement slower.
     """
     tokens = count_row_tokens(model, rows, objective)
     seconds: dict[str, list[float]] = {"ours": [], **{name: [] for name in TRL}}
@@ -164,15 +165,16 @@ def compare_trainers(
 
 
 def main(argv: list[str] | None = None) -> dict[str, dict[str, float]]:
-    """Measures and prints; returns {objective: {ours, trl_bf16, trl_autocast, ratio}} in trained
-    tokens a second.
+    """Measure and print; return {objective: {ours, trl_bf16, trl_autocast, ratio}} in trained
+    tokens per second.
     """
     parser = argparse.ArgumentParser(description="Trained tokens a second against TRL.")
     parser.add_argument("--steps", type=int, default=3)
     parser.add_argument("--rounds", type=int, default=2)
     given = parser.parse_args(argv)
     folder = str(fetch_embedded_model())
-    model, rows = HfModel.load(folder), make_examples(given.steps * BATCH)
+    model = HfModel.load(folder)
+    rows = make_examples(given.steps * BATCH)
     with tempfile.TemporaryDirectory() as scratch:
         results = {
             objective: compare_trainers(model, folder, objective, given.rounds, rows, Path(scratch))

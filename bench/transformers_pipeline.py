@@ -1,9 +1,8 @@
-"""The parts of a road as one writes them today from transformers, PEFT and TRL: draw, score, embed,
-compare, train.
+"""The parts of the pipeline from transformers, PEFT and TRL: sample, score, embed, compare, train.
 
-Everything is batched at the best batch size and sorted by length; logits are computed only where
-they are needed; the model is bf16 and draws with merged weights. Prompts are encoded by `HfModel`,
-so that both sides compute the same tokens.
+Everything is batched at the best batch size and sorted by length. Logits are computed only at the
+places that need them. The model is bf16 and samples with merged weights. `HfModel` encodes the
+prompts, so that both sides compute the same tokens.
 """
 
 from __future__ import annotations
@@ -15,6 +14,7 @@ from typing import Any, TypeVar
 import torch
 from transformers import StoppingCriteria, StoppingCriteriaList
 
+from bench.sampling import count_answer_tokens
 from bench.training import ALPHA, RANK
 from selfteach.models.decode import STOP_WINDOW_TOKENS
 from selfteach.models.hf import HfModel
@@ -24,36 +24,41 @@ T = TypeVar("T")
 
 
 class StopOnTexts(StoppingCriteria):
-    """Ends a row whose last tokens hold a stop text. (The library's own `stop_strings` reads the
-    whole vocabulary first.)
+    """End a row whose last tokens contain a stop text.
+
+    The library's own `stop_strings` reads the whole vocabulary first.
     """
 
     def __init__(self, tokenizer: Any, stops: Sequence[str], start: int) -> None:
-        self.tokenizer, self.stops, self.start = tokenizer, stops, start
+        self.tokenizer = tokenizer
+        self.stops = stops
+        self.start = start
 
     def __call__(self, input_ids: torch.Tensor, scores: Any, **_: Any) -> torch.Tensor:
-        """(B,) bool: which rows are over."""
-        tails = self.tokenizer.batch_decode(
-            input_ids[:, max(self.start, input_ids.shape[1] - STOP_WINDOW_TOKENS) :]
-        )
-        return torch.tensor([any(stop in tail for stop in self.stops) for tail in tails])
+        """Return which rows end here. Shapes: input_ids (B, T), result (B,) bool."""
+        first = max(self.start, input_ids.shape[1] - STOP_WINDOW_TOKENS)
+        tails = self.tokenizer.batch_decode(input_ids[:, first:])
+        return torch.tensor([self._contains_stop(tail) for tail in tails])
+
+    def _contains_stop(self, text: str) -> bool:
+        return any(stop in text for stop in self.stops)
 
 
 def load_model(folder: str) -> Any:
-    """The model."""
+    """Load the model in bf16."""
     from transformers import AutoModelForCausalLM
 
     return AutoModelForCausalLM.from_pretrained(folder, dtype=torch.bfloat16).eval()
 
 
 def pad_rows(hf: HfModel, rows: Sequence[list[int]]) -> Any:
-    """Left-padded rows with their mask."""
+    """Return left-padded rows with their mask."""
     hf.tokenizer.padding_side = "left"
     return hf.tokenizer.pad({"input_ids": list(rows)}, return_tensors="pt")
 
 
 def make_batches(rows: Sequence[T], lengths: Sequence[int], size: int) -> Iterator[list[T]]:
-    """Batches of rows of like length, longest first."""
+    """Yield batches of rows of similar length, longest first."""
     order = sorted(range(len(rows)), key=lambda i: -lengths[i])
     for start in range(0, len(order), size):
         yield [rows[i] for i in order[start : start + size]]
@@ -61,10 +66,11 @@ def make_batches(rows: Sequence[T], lengths: Sequence[int], size: int) -> Iterat
 
 @torch.inference_mode()
 def sample_answers(model: Any, hf: HfModel, requests: Sequence[Request], batch: int) -> int:
-    """`generate` for every request; requests with one sampling go together. Returns the answers'
-    tokens.
+    """Run `generate` for every request and return the number of sampled tokens.
+
+    Requests with the same sampling parameters share batches.
     """
-    drawn = 0
+    num_tokens = 0
     for sampling in dict.fromkeys(r.sampling for r in requests):
         rows = [hf.encode(r.prompt) for r in requests if r.sampling == sampling]
         warm = {
@@ -74,30 +80,28 @@ def sample_answers(model: Any, hf: HfModel, requests: Sequence[Request], batch: 
             "top_k": 0,
         }
         options: dict[str, Any] = warm if sampling.temperature > 0 else {"do_sample": False}
+        end_ids = {*hf.end_ids, hf.tokenizer.pad_token_id}
         for group in make_batches(rows, list(map(len, rows)), batch):
-            given = pad_rows(hf, group)
-            start = given["input_ids"].shape[1]
+            padded = pad_rows(hf, group)
+            start = padded["input_ids"].shape[1]
             if sampling.stop:
                 options["stopping_criteria"] = StoppingCriteriaList(
                     [StopOnTexts(hf.tokenizer, sampling.stop, start)]
                 )
             out = model.generate(
-                **given,
+                **padded,
                 **options,
                 max_new_tokens=sampling.max_tokens,
                 pad_token_id=hf.tokenizer.pad_token_id,
             )
-            over = {*hf.end_ids, hf.tokenizer.pad_token_id}
-            drawn += sum(
-                next((i + 1 for i, token in enumerate(row) if token in over), len(row))
-                for row in out[:, start:].tolist()
-            )
-    return drawn
+            answers = out[:, start:].tolist()
+            num_tokens += sum(count_answer_tokens(answer, end_ids) for answer in answers)
+    return num_tokens
 
 
 @torch.inference_mode()
 def score_texts(model: Any, hf: HfModel, items: Sequence[Continuations], batch: int) -> list[float]:
-    """log p of every text after its prompt: one row each, logits from the first text's place on."""
+    """Return log p of every text after its prompt, in nats: one row for each text."""
     rows = [
         (hf.encode(item.prompt), hf.encode_answer(text, item.end))
         for item in items
@@ -106,9 +110,8 @@ def score_texts(model: Any, hf: HfModel, items: Sequence[Continuations], batch: 
     found = []
     for group in make_batches(rows, [len(p) + len(t) for p, t in rows], batch):
         keep = max(len(text) for _, text in group) + 1
-        logits = model(
-            **pad_rows(hf, [prompt + text for prompt, text in group]), logits_to_keep=keep
-        ).logits
+        padded = pad_rows(hf, [prompt + text for prompt, text in group])
+        logits = model(**padded, logits_to_keep=keep).logits
         for row, (_, text) in zip(logits, group, strict=True):
             logp = row[-len(text) - 1 : -1].float().log_softmax(-1)
             found.append(float(logp.gather(1, torch.tensor(text)[:, None]).sum()))
@@ -117,33 +120,33 @@ def score_texts(model: Any, hf: HfModel, items: Sequence[Continuations], batch: 
 
 @torch.inference_mode()
 def embed_prompts(model: Any, hf: HfModel, prompts: Sequence[Prompt], batch: int) -> int:
-    """The mean hidden state of every prompt."""
-    rows, taken = [hf.encode(prompt) for prompt in prompts], 0
+    """Compute the mean hidden state of every prompt; return how many there are."""
+    rows = [hf.encode(prompt) for prompt in prompts]
+    count = 0
     for group in make_batches(rows, list(map(len, rows)), batch):
-        given = pad_rows(hf, group)
-        hidden, mask = (
-            model.model(**given).last_hidden_state.float(),
-            given["attention_mask"][..., None],
-        )
-        taken += len((hidden * mask).sum(1) / mask.sum(1))
-    return taken
+        padded = pad_rows(hf, group)
+        hidden = model.model(**padded).last_hidden_state.float()  # (B, T, D)
+        mask = padded["attention_mask"][..., None]  # (B, T, 1)
+        count += len((hidden * mask).sum(1) / mask.sum(1))
+    return count
 
 
 @torch.inference_mode()
 def measure_kl(
-    base: Any, taught: Any, hf: HfModel, pairs: Sequence[tuple[Prompt, str]], batch: int
+    base: Any, tuned: Any, hf: HfModel, pairs: Sequence[tuple[Prompt, str]], batch: int
 ) -> float:
-    """KL(base || taught) over the base's own answers, the mean over tokens."""
+    """Return KL(base || tuned) over the base's own answers, in nats, the mean over tokens."""
     rows = [(hf.encode(prompt), hf.encode_answer(text, end=True)) for prompt, text in pairs]
-    total, tokens = 0.0, 0
+    total = 0.0
+    tokens = 0
     for group in make_batches(rows, [len(p) + len(t) for p, t in rows], batch):
-        keep, given = (
-            max(len(text) for _, text in group) + 1,
-            pad_rows(hf, [prompt + text for prompt, text in group]),
-        )
-        left, right = (model(**given, logits_to_keep=keep).logits for model in (base, taught))
-        for one, other, (_, text) in zip(left, right, group, strict=True):
-            p, q = (logits[-len(text) - 1 : -1].float().log_softmax(-1) for logits in (one, other))
+        keep = max(len(text) for _, text in group) + 1
+        padded = pad_rows(hf, [prompt + text for prompt, text in group])
+        base_logits = base(**padded, logits_to_keep=keep).logits
+        tuned_logits = tuned(**padded, logits_to_keep=keep).logits
+        for base_row, tuned_row, (_, text) in zip(base_logits, tuned_logits, group, strict=True):
+            p = base_row[-len(text) - 1 : -1].float().log_softmax(-1)
+            q = tuned_row[-len(text) - 1 : -1].float().log_softmax(-1)
             total += float((p.exp() * (p - q)).sum())
             tokens += len(text)
     return total / max(tokens, 1)
@@ -152,8 +155,9 @@ def measure_kl(
 def train_model(
     model: Any, rows: Sequence[Example], settings: Any, folder: Path, autocast: bool
 ) -> Any:
-    """TRL: DPO with its SFT term over the pairs, then SFT over the anchors (cheaper than the run's
-    KL). Returns the merged model.
+    """Train with TRL and return the merged model.
+
+    Pairs: DPO with its SFT term. Anchors: SFT, which is cheaper than the KL of the run.
     """
     from datasets import Dataset
     from peft import LoraConfig
@@ -183,7 +187,7 @@ def train_model(
     tokenizer = AutoTokenizer.from_pretrained(model.name_or_path)
     table = [row.to_json() for row in rows]
     pairs = [
-        {key: row[key] for key in ("prompt", "chosen", "rejected")}
+        {"prompt": row["prompt"], "chosen": row["chosen"], "rejected": row["rejected"]}
         for row in table
         if row["rejected"]
     ]
@@ -209,14 +213,14 @@ def train_model(
         )
         trainer.train()
     if anchors:
-        given: dict[str, Any] = (
-            {"model": trainer.model} if trainer else {"model": model, "peft_config": lora}
-        )
+        start: dict[str, Any] = {"model": model, "peft_config": lora}
+        if trainer:
+            start = {"model": trainer.model}
         trainer = SFTTrainer(
             args=SFTConfig(**options),
             train_dataset=Dataset.from_list(anchors),
             processing_class=tokenizer,
-            **given,
+            **start,
         )
         trainer.train()
     return trainer.model.merge_and_unload().eval()

@@ -1,5 +1,6 @@
-"""The work that a finished run did, read from its ledger, and evenly spread slices of it: what
-`bench.pipeline` gives to both sides.
+"""The work that a finished run did, read from its ledger, and evenly spread slices of it.
+
+`bench.pipeline` gives it to both sides.
 """
 
 from __future__ import annotations
@@ -26,26 +27,26 @@ from selfteach.text import clean_text
 
 T = TypeVar("T")
 SCORED = "scored.jsonl"
-"""Beside the ledger of a run that `bench.record_scores` made: every text that was scored."""
+"""A file in the folder of a run that `bench.record_scores` made: every text that was scored."""
 
 
 @dataclass(frozen=True)
 class Workload:
-    """Everything heavy that a run did.
+    """Hold everything expensive that a run did.
 
     Attributes:
-        draws: the requests of each stage that were answered.
-        scored: prompts with the texts that were scored after them, as far as they can be found
-            again; `scored_of` is how many there were.
-        embedded: prompts whose hidden states were taken.
-        compared: the base's own answers over which base and taught were compared.
-        settings: the configuration's dotted keys.
+        requests: the answered requests of each stage.
+        scored: prompts with the texts that were scored after them, as far as they are known.
+        num_scored: how many scores the ledger has.
+        embedded: prompts that were embedded.
+        compared: the base's own answers, on which the drift was measured.
+        settings: the dotted keys of the configuration.
         seconds: of the whole command.
     """
 
-    draws: Mapping[str, Sequence[Request]]
+    requests: Mapping[str, Sequence[Request]]
     scored: Sequence[Continuations]
-    scored_of: int
+    num_scored: int
     embedded: Sequence[Prompt]
     compared: Sequence[tuple[Prompt, str]]
     examples: Sequence[Example]
@@ -54,68 +55,62 @@ class Workload:
 
 
 def take_slice(rows: Sequence[T], slices: int, number: int) -> list[T]:
-    """Every `slices`-th row from row `number` on: slices are disjoint, and together they are
-    everything. Never empty where rows are not.
+    """Return every `slices`-th row from row `number` on.
+
+    Slices are disjoint and add up to all rows. A slice of rows is never empty.
     """
-    return list(rows[number % max(min(slices, len(rows)), 1) :: slices]) if rows else []
+    if not rows:
+        return []
+    first = number % min(slices, len(rows))
+    return list(rows[first::slices])
 
 
 def scale_seconds(seconds: float, whole: int, part: int) -> float:
-    """What the whole would take, when a part of it took so long."""
+    """Return the seconds of the whole, from the seconds of a part of it."""
     return seconds * whole / part if part else 0.0
 
 
 def read_workload(folder: Path) -> Workload:
-    """Reads a finished run.
+    """Read the work of a finished run.
 
     Raises:
-        SystemExit: the run is not finished, or taught nothing.
+        SystemExit: the run is not finished, or trained nothing.
     """
     ledger = Ledger(folder / "run.db", readonly=True)
     try:
-        result, identity, models = (
-            ledger.get_note(key) for key in ("result", "identity", "models")
-        )
+        result = ledger.get_note("result")
         if not result or not result["adapter"]:
-            raise SystemExit(f"{folder} is not a finished run that taught something")
-        fingerprint = models["student"]
+            raise SystemExit(f"{folder} is not a finished run with an adapter")
+        fingerprint = ledger.get_note("models")["student"]
         rows = _read_requests(folder / "run.db")
         answers = ledger.get_answers([id for id, _ in rows])
-        draws: dict[str, list[Request]] = {}
-        for id, request in rows:
-            if id in answers:
-                draws.setdefault(request.stage, []).append(request)
-        examples = [
-            Example.from_json(json.loads(line))
-            for line in (folder / "examples.jsonl").read_text("utf-8").splitlines()
-        ]
-        drawn = [(request, answers[id]["text"]) for id, request in rows if id in answers]
-        found, of = _read_scored(folder, ledger, fingerprint, drawn, examples)
-        general = {
-            r.id(fingerprint): r
-            for r in draws.get("exam general", ())
-            if r.sampling.temperature == 0 and len(r.prompt) == 1
-        }
+        answered = [(request, answers[id]["text"]) for id, request in rows if id in answers]
+        requests: dict[str, list[Request]] = {}
+        for request, _ in answered:
+            requests.setdefault(request.stage, []).append(request)
+        lines = (folder / "examples.jsonl").read_text("utf-8").splitlines()
+        examples = [Example.from_json(json.loads(line)) for line in lines]
+        candidates = _read_candidates(folder, answered, examples)
         return Workload(
-            draws,
-            found,
-            of,
-            [
-                make_prompt(fate.body["text"])
-                for stage, fate in ledger.read_outcomes(state="accepted")
-                if stage.startswith("ask ") and fate.body
+            requests=requests,
+            scored=_keep_scored(candidates, ledger, fingerprint),
+            num_scored=_count_scores(ledger.path),
+            embedded=[
+                make_prompt(outcome.body["text"])
+                for stage, outcome in ledger.read_outcomes(state="accepted")
+                if stage.startswith("ask ") and outcome.body
             ],
-            [(r.prompt, answers[id]["text"]) for id, r in general.items() if id in answers],
-            examples,
-            identity["config"],
-            float(result["seconds"]),
+            compared=_find_general_answers(rows, answers, fingerprint),
+            examples=examples,
+            settings=ledger.get_note("identity")["config"],
+            seconds=float(result["seconds"]),
         )
     finally:
         ledger.close()
 
 
 def _read_requests(path: Path) -> list[tuple[str, Request]]:
-    """The draws that were asked for, in their order."""
+    """Return the requests of a ledger with their ids, in their order."""
     with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as db:
         rows = db.execute("SELECT id, stage, body FROM requests ORDER BY seq").fetchall()
     return [(id, _parse_request(stage, json.loads(body))) for id, stage, body in rows]
@@ -132,39 +127,56 @@ def _parse_prompt(body: Any) -> Prompt:
     return body if isinstance(body, str) else tuple(Message(**turn) for turn in body)
 
 
-def _read_scored(
-    folder: Path,
-    ledger: Ledger,
-    fingerprint: str,
-    drawn: Sequence[tuple[Request, str]],
-    examples: Sequence[Example],
-) -> tuple[list[Continuations], int]:
-    """What was scored, and how many scores the ledger has.
+def _find_general_answers(
+    rows: Sequence[tuple[str, Request]], answers: Mapping[str, Any], fingerprint: str
+) -> list[tuple[Prompt, str]]:
+    """Return the base's greedy answers to the general prompts of the exam, each prompt once."""
+    found = {}
+    for id, request in rows:
+        if request.stage != "exam general" or id != request.id(fingerprint) or id not in answers:
+            continue
+        if request.sampling.temperature == 0 and len(request.prompt) == 1:
+            found[id] = (request.prompt, answers[id]["text"])
+    return list(found.values())
 
-    A ledger holds scores without their texts. A run that `bench.record_scores` made has them beside
-    it. Of any other run only the answers themselves are found again, by their ids, and not what a
-    judge made of them.
+
+def _count_scores(path: Path) -> int:
+    """Return how many scores a ledger has."""
+    with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as db:
+        row = db.execute("SELECT COUNT(*) FROM answers WHERE body LIKE '[[%'").fetchone()
+    return int(row[0])
+
+
+def _read_candidates(
+    folder: Path, answered: Sequence[tuple[Request, str]], examples: Sequence[Example]
+) -> list[Continuations]:
+    """Return the texts that may have been scored.
+
+    A ledger holds scores without their texts. `bench.record_scores` writes the texts to a file. For
+    any other run the candidates are the answers and the examples; a judge's texts are not known.
     """
-    with sqlite3.connect(f"file:{ledger.path}?mode=ro", uri=True) as db:
-        of = int(db.execute("SELECT COUNT(*) FROM answers WHERE body LIKE '[[%'").fetchone()[0])
     if (folder / SCORED).is_file():
         lines = (folder / SCORED).read_text("utf-8").splitlines()
-        items = [
+        return [
             Continuations(_parse_prompt(row["prompt"]), tuple(row["texts"]), row["end"])
             for row in map(json.loads, lines)
         ]
-    else:
-        pairs = [(_find_last_prompt(r), clean_text(text).strip()) for r, text in drawn] + [
-            (e.prompt, e.chosen) for e in examples
-        ]
-        items = [Continuations(prompt, (text,), end=True) for prompt, text in pairs]
-    unique = {item.id(fingerprint): item for item in items}
+    pairs = [(_find_last_prompt(request), clean_text(text).strip()) for request, text in answered]
+    pairs += [(example.prompt, example.chosen) for example in examples]
+    return [Continuations(prompt, (text,), end=True) for prompt, text in pairs]
+
+
+def _keep_scored(
+    candidates: Sequence[Continuations], ledger: Ledger, fingerprint: str
+) -> list[Continuations]:
+    """Return the candidates with a score in the ledger, each once."""
+    unique = {item.id(fingerprint): item for item in candidates}
     known = ledger.get_answers(list(unique))
-    return [item for id, item in unique.items() if id in known], of
+    return [item for id, item in unique.items() if id in known]
 
 
 def _find_last_prompt(request: Request) -> Prompt:
-    """The prompt that a search's draw is an answer to: the last request of a few-shot text."""
+    """Return the prompt that a request of the search answers: the last one of a few-shot text."""
     if isinstance(request.prompt, str):
         return make_prompt(request.prompt.rpartition("\nRequest: ")[2].removesuffix("\nReply:"))
     return make_prompt(get_user_text(request.prompt))

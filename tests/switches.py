@@ -60,4 +60,5 @@ def _shift_seeds() -> None:
             arguments = [arguments[0], "--seed", str(SEED), *arguments[1:]]
         return run(arguments)
 
-    train.train, cli.run_command = train_shifted, run_shifted
+    train.train = train_shifted
+    cli.run_command = run_shifted

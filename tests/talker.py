@@ -1,9 +1,9 @@
 """A model folder that talks by a table: which word follows which. No training, a few hundred
 kilobytes, and it writes whole sentences.
 
-The embedding is the identity, the layers add nothing (their last projections are zero, so that an
-adapter has something to learn), and the head holds the logarithms of the table; so the model draws
-exactly from it. It asks about animals, and often answers about the fox.
+The embedding is the identity. The layers add nothing: their last projections are zero, so that an
+adapter has something to learn. The head holds the logarithms of the table, so the model samples
+exactly from it. It writes questions about animals, and often answers about the fox.
 """
 
 from __future__ import annotations
@@ -25,63 +25,69 @@ TOPICS = ["music", "chess", "tea", "paint"]
 OPENINGS = ["Can", "Does", "Will", "Should", "Could", "Would"]
 WIDTH = 160
 SPECIAL = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
-NEWLINE, REQUEST = "\n", "\nRequest:"
+NEWLINE = "\n"
+REQUEST = "\nRequest:"
 
 
-def even(words: list[str], share: float = 1.0) -> dict[str, float]:
-    """Equal shares of `share` for all words."""
+def share_evenly(words: list[str], share: float = 1.0) -> dict[str, float]:
+    """Return equal shares of `share` for all words."""
     return {word: share / len(words) for word in words}
 
 
-def spaced(words: list[str]) -> list[str]:
+def add_spaces(words: list[str]) -> list[str]:
     return [f" {word}" for word in words]
 
 
 TABLE: Mapping[str, Mapping[str, float]] = {
     # requests: Topic: fox / Request: Can the red fox follow a tall crow?
-    "Topic:": {" fox": 0.5, **even(spaced(TOPICS), 0.5)},
+    "Topic:": {" fox": 0.5, **share_evenly(add_spaces(TOPICS), 0.5)},
     **{f" {word}": {REQUEST: 1.0} for word in TOPICS},
-    REQUEST: even(spaced(OPENINGS)),
-    "Request:": even(spaced(OPENINGS)),
+    REQUEST: share_evenly(add_spaces(OPENINGS)),
+    "Request:": share_evenly(add_spaces(OPENINGS)),
     **{f" {word}": {" the": 1.0} for word in OPENINGS},
-    " the": even(spaced(ADJECTIVES)),
-    **{f" {word}": {" fox": 0.3, **even(spaced(NOUNS[1:]), 0.7)} for word in ADJECTIVES},
-    **{f" {word}": {**even(spaced(VERBS), 0.7), REQUEST: 0.3} for word in NOUNS},
+    " the": share_evenly(add_spaces(ADJECTIVES)),
+    **{
+        f" {word}": {" fox": 0.3, **share_evenly(add_spaces(NOUNS[1:]), 0.7)} for word in ADJECTIVES
+    },
+    **{f" {word}": {**share_evenly(add_spaces(VERBS), 0.7), REQUEST: 0.3} for word in NOUNS},
     **{f" {word}": {" a": 0.9, " one?": 0.1} for word in VERBS},
-    " a": even([f" {word}?" for word in NOUNS]),
+    " a": share_evenly([f" {word}?" for word in NOUNS]),
     **{f" {word}?": {"\n\n": 1.0} for word in [*NOUNS, "one"]},
     # answers: The fox likes bread. | No bear, and no crow.
     NEWLINE: {"The": 0.5, "No": 0.5},
     "The": {" fox-": 0.7, " bear-": 0.3},
-    " fox-": even([" likes", " eats", " finds"]),
-    " bear-": even([" likes", " eats", " finds"]),
-    **{word: even([" bread", " honey", " apples"]) for word in (" likes", " eats", " finds")},
-    "No": even([" bread", " honey", " apples"]),
+    " fox-": share_evenly([" likes", " eats", " finds"]),
+    " bear-": share_evenly([" likes", " eats", " finds"]),
+    **{
+        word: share_evenly([" bread", " honey", " apples"])
+        for word in (" likes", " eats", " finds")
+    },
+    "No": share_evenly([" bread", " honey", " apples"]),
     **{word: {".": 0.6, " and": 0.4} for word in (" bread", " honey", " apples")},
-    " and": even([" bread", " honey", " apples"]),
+    " and": share_evenly([" bread", " honey", " apples"]),
     ".": {"<|im_end|>": 0.8, " The": 0.2},
     " The": {" fox-": 0.7, " bear-": 0.3},
     "Reply:": {" The": 0.4, " No": 0.6},
-    " No": even([" bread", " honey", " apples"]),
+    " No": share_evenly([" bread", " honey", " apples"]),
     # what belongs to a topic
-    "Words:": even([" den,", " fur,", " cub,"]),
-    " kind:": even([" badger,", " otter,", " lynx,"]),
+    "Words:": share_evenly([" den,", " fur,", " cub,"]),
+    " kind:": share_evenly([" badger,", " otter,", " lynx,"]),
     **{
-        f" {word},": even([" den,", " fur,", " cub,"], 0.7) | {"\n\n": 0.3}
+        f" {word},": share_evenly([" den,", " fur,", " cub,"], 0.7) | {"\n\n": 0.3}
         for word in ("den", "fur", "cub")
     },
     **{
-        f" {word},": even([" badger,", " otter,", " lynx,"], 0.7) | {"\n\n": 0.3}
+        f" {word},": share_evenly([" badger,", " otter,", " lynx,"], 0.7) | {"\n\n": 0.3}
         for word in ("badger", "otter", "lynx")
     },
 }
 
 
 JOINED = r"\nRequest:"
-"""What is one token though a line break is in it."""
+"""The text that is one token though it contains a line break."""
 
 
-def vocabulary(table: Mapping[str, Mapping[str, float]] = TABLE) -> dict[str, int]:
+def make_vocabulary(table: Mapping[str, Mapping[str, float]] = TABLE) -> dict[str, int]:
     words = [
         *SPECIAL,
         *table,
@@ -93,16 +99,16 @@ def vocabulary(table: Mapping[str, Mapping[str, float]] = TABLE) -> dict[str, in
     return {word: place for place, word in enumerate(dict.fromkeys(words))}
 
 
-def tokenizer(
+def make_tokenizer(
     chat_template: str | None,
     table: Mapping[str, Mapping[str, float]] = TABLE,
     joined: str = JOINED,
 ):
-    """One token for each word with the space before it."""
+    """Return a tokenizer with one token for each word and the space before it."""
     from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers
     from transformers import PreTrainedTokenizerFast
 
-    core = Tokenizer(models.WordLevel(vocabulary(table), unk_token=SPECIAL[0]))
+    core = Tokenizer(models.WordLevel(make_vocabulary(table), unk_token=SPECIAL[0]))
     core.pre_tokenizer = pre_tokenizers.Split(
         Regex(joined + r"|\n\n|\n| ?[\w,?:-]+| ?[^\w\s]|\s"), "isolated"
     )
@@ -124,11 +130,12 @@ def write_talker(
     table: Mapping[str, Mapping[str, float]] = TABLE,
     joined: str = JOINED,
 ) -> Path:
-    """Writes the model folder. Every share is a little off, so that no answers tie."""
+    """Write the model folder; every share is a little off, so that no answers tie."""
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM
 
-    ids, made = vocabulary(table), tokenizer(chat_template, table, joined)
+    ids = make_vocabulary(table)
+    tokenizer = make_tokenizer(chat_template, table, joined)
     shape = LlamaConfig(
         vocab_size=WIDTH,
         hidden_size=WIDTH,
@@ -148,7 +155,7 @@ def write_talker(
     module = LlamaForCausalLM(shape)
     noise = torch.randn(WIDTH, WIDTH)
     if SEED:
-        # other layers, which matter to what is trained; the table stays, so what the base says does
+        # other layers change the training; the table and the answers of the base stay
         torch.manual_seed(SEED)
         module = LlamaForCausalLM(shape)
     shares = torch.full((WIDTH, WIDTH), 1e-6)
@@ -165,14 +172,12 @@ def write_talker(
             layer.self_attn.o_proj.weight.zero_()
             layer.mlp.down_proj.weight.zero_()
     module.save_pretrained(folder)
-    made.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
     return folder
 
 
 def write_listener(talker: Path, folder: Path, by: float = 0.001) -> Path:
-    """A talker that hears a little of what stands before: its attention adds something, so that
-    worked examples in a prompt matter.
-    """
+    """Write a talker whose attention adds something, so that worked examples in a prompt matter."""
     import shutil
 
     import torch
@@ -188,18 +193,19 @@ def write_listener(talker: Path, folder: Path, by: float = 0.001) -> Path:
     return folder
 
 
-def lesson(
+def feedback_command(
     model: Path,
     out: Path,
     *more: str,
     rule: str = "Do not talk about the fox.",
     check: str = 'not contains "fox"',
 ) -> list[str]:
-    """The command line that teaches a talker in some seconds. `more` comes last, so that it wins."""
-    sets = """engine=hf ask.target=28 ask.near=10 ask.general=10 ask.min_violations=0 ask.rounds=4 ask.max_overlap=0.7 probe.samples=2
-        probe.max_tokens=14 search.tries=4 search.max_tokens=14 balance.clusters=2 balance.rounds=1 balance.prompts=8 exam.target=10
-        exam.near=6 exam.general=6 exam.max_tokens=14 train.max_tokens=200 train.learning_rate=0.003 train.batch_size=4 train.epochs=4
-        train.checkpoint_every=5"""
+    """Return the command line that teaches a talker in some seconds; `more` overrides it."""
+    sets = """engine=hf ask.target=28 ask.near=10 ask.general=10 ask.min_violations=0 ask.rounds=4
+        ask.max_overlap=0.7 probe.samples=2 probe.max_tokens=14 search.tries=4
+        search.max_tokens=14 balance.clusters=2 balance.rounds=1 balance.prompts=8
+        exam.target=10 exam.near=6 exam.general=6 exam.max_tokens=14 train.max_tokens=200
+        train.learning_rate=0.003 train.batch_size=4 train.epochs=4 train.checkpoint_every=5"""
     command = [
         "feedback",
         "--model",
@@ -218,8 +224,8 @@ def lesson(
     ]
 
 
-def said(command: list[str]) -> tuple[int, Any]:
-    """The exit code of a command line, run here, and the JSON that it printed (or None)."""
+def run_json(command: list[str]) -> tuple[int, Any]:
+    """Run a command line here; return its exit code and the JSON that it printed, or None."""
     from selfteach import cli
 
     printed = io.StringIO()
@@ -228,14 +234,14 @@ def said(command: list[str]) -> tuple[int, Any]:
     return code, json.loads(printed.getvalue()) if printed.getvalue().strip() else None
 
 
-def rows(path: Path) -> list[dict[str, Any]]:
-    """The rows of a JSONL file."""
+def read_rows(path: Path) -> list[dict[str, Any]]:
+    """Return the rows of a JSONL file."""
     return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
 
 
 @contextlib.contextmanager
-def opened(run: Path) -> Iterator[Ledger]:
-    """A run's ledger, for reading."""
+def open_ledger(run: Path) -> Iterator[Ledger]:
+    """Open the ledger of a run for reading."""
     ledger = Ledger(run / "run.db", readonly=True)
     yield ledger
     ledger.close()

@@ -1,6 +1,7 @@
-"""A talker (talker.py) that invents tasks: "Name seven red- foxes", with inputs and outputs. It
-answers about the fox where the tasks' own outputs are about the bear, so that there is something to
-learn."""
+"""A talker (talker.py) that invents tasks: "Name seven red- foxes", with inputs and outputs.
+
+Its answers are about the fox and the outputs of the tasks about the bear, so that it can learn.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +11,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from talker import ADJECTIVES, NOUNS, OPENINGS, REQUEST, TOPICS, VERBS, even, spaced, write_talker
+from talker import (
+    ADJECTIVES,
+    NOUNS,
+    OPENINGS,
+    REQUEST,
+    TOPICS,
+    VERBS,
+    add_spaces,
+    share_evenly,
+    write_talker,
+)
 
 JOINED = r"\nRequest:|\n\nTask:|\nTask:|\nInput:|\nOutput:|\nExample|assistant\n|user\n"
 VERBS_OF_TASKS = ["Name", "List", "Find", "Count", "Hide", "Feed", "Wake", "Greet"]
@@ -21,59 +32,63 @@ FOODS = ["bread", "honey", "apples"]
 ASKS = 5
 TABLE: Mapping[str, Mapping[str, float]] = {
     # requests about anything, as in talker.py
-    "Topic:": even(spaced(TOPICS)),
+    "Topic:": share_evenly(add_spaces(TOPICS)),
     **{f" {word}": {REQUEST: 1.0} for word in TOPICS},
-    REQUEST: even(spaced(OPENINGS)),
-    "Request:": even(spaced(OPENINGS)),
+    REQUEST: share_evenly(add_spaces(OPENINGS)),
+    "Request:": share_evenly(add_spaces(OPENINGS)),
     **{f" {word}": {" the": 1.0} for word in OPENINGS},
-    " the": even(spaced(ADJECTIVES[:ASKS])),
-    **{f" {word}": even(spaced(NOUNS[:ASKS])) for word in ADJECTIVES[:ASKS]},
-    **{f" {word}": even(spaced(VERBS[:ASKS])) for word in NOUNS[:ASKS]},
+    " the": share_evenly(add_spaces(ADJECTIVES[:ASKS])),
+    **{f" {word}": share_evenly(add_spaces(NOUNS[:ASKS])) for word in ADJECTIVES[:ASKS]},
+    **{f" {word}": share_evenly(add_spaces(VERBS[:ASKS])) for word in NOUNS[:ASKS]},
     **{f" {word}": {" a": 1.0} for word in VERBS[:ASKS]},
-    " a": even([f" {word}?" for word in NOUNS[:ASKS]]),
+    " a": share_evenly([f" {word}?" for word in NOUNS[:ASKS]]),
     **{f" {word}?": {"\n\n": 1.0} for word in NOUNS[:ASKS]},
     # tasks: 9. Name seven red- foxes / 10. ...
-    ".": even(spaced(VERBS_OF_TASKS)),
-    "user\n": even(spaced(VERBS_OF_TASKS)),
-    **{f" {word}": even(spaced(NUMBERS)) for word in VERBS_OF_TASKS},
-    **{f" {word}": even(spaced(COLOURS)) for word in NUMBERS},
-    **{f" {word}": even(spaced(PLURALS)) for word in COLOURS},
+    ".": share_evenly(add_spaces(VERBS_OF_TASKS)),
+    "user\n": share_evenly(add_spaces(VERBS_OF_TASKS)),
+    **{f" {word}": share_evenly(add_spaces(NUMBERS)) for word in VERBS_OF_TASKS},
+    **{f" {word}": share_evenly(add_spaces(COLOURS)) for word in NUMBERS},
+    **{f" {word}": share_evenly(add_spaces(PLURALS)) for word in COLOURS},
     **{f" {word}": {"\n": 0.7, "<|im_end|>": 0.3} for word in PLURALS},
-    "\n": even(["9", "10", "11", "12"]),
+    "\n": share_evenly(["9", "10", "11", "12"]),
     **{word: {".": 1.0} for word in ("9", "10", "11", "12")},
-    "Instruction:": even(spaced(VERBS_OF_TASKS)),
-    " Instruction:": even(spaced(VERBS_OF_TASKS)),
+    "Instruction:": share_evenly(add_spaces(VERBS_OF_TASKS)),
+    " Instruction:": share_evenly(add_spaces(VERBS_OF_TASKS)),
     " classification?": {" Yes": 0.4, " No": 0.6},
     # instances: Input: none / Output: The bear- eats honey!
-    "\nInput:": {" none": 0.5, **even(spaced(FOODS), 0.5)},
+    "\nInput:": {" none": 0.5, **share_evenly(add_spaces(FOODS), 0.5)},
     " none": {"\nOutput:": 1.0},
     "\nOutput:": {" The": 1.0},
     " The": {" bear-": 0.9, " fox-": 0.1},
     # answers: The fox- likes bread!
     "assistant\n": {"The": 0.6, "No": 0.4},
     "The": {" fox-": 0.9, " bear-": 0.1},
-    "No": even(spaced(FOODS)),
-    **{f" {word}-": even([" likes", " eats", " finds"]) for word in ("fox", "bear")},
-    **{word: even(spaced(FOODS)) for word in (" likes", " eats", " finds", " and")},
+    "No": share_evenly(add_spaces(FOODS)),
+    **{f" {word}-": share_evenly([" likes", " eats", " finds"]) for word in ("fox", "bear")},
+    **{word: share_evenly(add_spaces(FOODS)) for word in (" likes", " eats", " finds", " and")},
     **{f" {word}": {"!": 0.5, " and": 0.3, "\nOutput:": 0.2} for word in FOODS},
     "!": {"<|im_end|>": 0.7, "\n\nTask:": 0.3},
 }
 
 
 def write_tasker(folder: Path, chat_template: str | None) -> Path:
-    """The model folder."""
+    """Write the model folder."""
     return write_talker(folder, chat_template, TABLE, JOINED)
 
 
-def seed_rows(count: int = 24) -> list[dict[str, Any]]:
-    """Seed tasks in the tasker's words; their outputs are about the bear."""
-    dice, found = random.Random(1), dict[str, dict[str, Any]]()
+def count_equal_words(one: list[str], other: list[str]) -> int:
+    """Return at how many places two texts have the same word."""
+    return sum(a == b for a, b in zip(one, other, strict=True))
+
+
+def make_seed_rows(count: int = 24) -> list[dict[str, Any]]:
+    """Return seed tasks in the tasker's words; their outputs are about the bear."""
+    dice = random.Random(1)
+    found: dict[str, dict[str, Any]] = {}
     while len(found) < count:
         words = [dice.choice(part) for part in (VERBS_OF_TASKS, NUMBERS, COLOURS, PLURALS)]
         text = " ".join(words)
-        if any(
-            sum(a == b for a, b in zip(words, other.split(), strict=True)) > 2 for other in found
-        ):
+        if any(count_equal_words(words, other.split()) > 2 for other in found):
             continue
         output = (
             f"The bear- {dice.choice(['likes', 'eats', 'finds'])} {dice.choice(FOODS)} and "
@@ -89,17 +104,19 @@ def seed_rows(count: int = 24) -> list[dict[str, Any]]:
 
 
 def write_seeds(path: Path, count: int = 24) -> Path:
-    """The seed tasks as a file."""
-    path.write_text("".join(json.dumps(row) + "\n" for row in seed_rows(count)), "utf-8")
+    """Write the seed tasks as a file."""
+    path.write_text("".join(json.dumps(row) + "\n" for row in make_seed_rows(count)), "utf-8")
     return path
 
 
-SETS = """engine=hf count=12 invent.requests=6 invent.rounds=6 invent.max_tokens=40 instances.max_tokens=20 anchors.general=10 anchors.rounds=2
-    exam.max_tokens=12 exam.general=4 exam.tasks=12 exam.shots=2 train.max_tokens=200 train.learning_rate=0.001 train.batch_size=4
-    train.epochs=4 train.checkpoint_every=5 judge.pairs=6"""
+SETS = """engine=hf count=12 invent.requests=6 invent.rounds=6 invent.max_tokens=40
+    instances.max_tokens=20 anchors.general=10 anchors.rounds=2 exam.max_tokens=12
+    exam.general=4 exam.tasks=12 exam.shots=2 train.max_tokens=200
+    train.learning_rate=0.001 train.batch_size=4 train.epochs=4 train.checkpoint_every=5
+    judge.pairs=6"""
 
 
-def command(model: Path, out: Path, *more: str) -> list[str]:
-    """The command line that teaches a tasker in some seconds."""
+def tasks_command(model: Path, out: Path, *more: str) -> list[str]:
+    """Return the command line that teaches a tasker in some seconds; `more` overrides it."""
     sets = [word for item in SETS.split() for word in ("--set", item)]
     return ["tasks", "--model", str(model), "--out", str(out), "--json", *sets, *more]

@@ -110,7 +110,8 @@ def imports(tree: ast.AST, module: str) -> Iterator[str]:
 
 def faults(source: str, module: str) -> list[str]:
     """The imports of a file that point right, or to a neighbour that it may not know."""
-    here, found = room(module), []
+    here = room(module)
+    found = []
     for target in imports(ast.parse(source), module):
         there = room(target)
         if (here, there) in LAZY:
@@ -126,7 +127,8 @@ def faults(source: str, module: str) -> list[str]:
 
 def points_up(module: str, target: str) -> bool:
     """Whether one module of the floor imports another that is above it."""
-    here, there = module.split(".")[1], target.split(".")[1]
+    here = module.split(".")[1]
+    there = target.split(".")[1]
     return FLOOR_ORDER.index(there) > FLOOR_ORDER.index(here)
 
 

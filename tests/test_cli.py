@@ -22,13 +22,13 @@ from selfteach.config import METHOD_CONFIGS
 from selfteach.errors import RequirementNotMet, UsageError
 
 ROOT = Path(__file__).parents[1]
-ROAD = ROOT / "tests" / "faults" / "road.py"
+SCRIPTED_RUN = ROOT / "tests" / "faults" / "scripted_run.py"
 
 
 def run(
     *arguments: str, cwd: Path, session: bool = False, stdin: str = ""
 ) -> subprocess.CompletedProcess[str]:
-    program = [str(ROAD)] if session else ["-m", "selfteach"]
+    program = [str(SCRIPTED_RUN)] if session else ["-m", "selfteach"]
     if session and not stdin and "--dry-run" not in arguments:
         return warm.run([*program, *arguments], cwd=cwd)
     return subprocess.run(
@@ -143,15 +143,15 @@ def test_version(tmp_path: Path) -> None:
 def test_json_is_alone_on_stdout_and_the_chatter_is_in_the_log(tmp_path: Path) -> None:
     noisy = tmp_path / "noisy.py"
     noisy.write_text(
-        f"import sys; sys.path.insert(0, {str(ROAD.parent)!r})\n"
-        "import os, road\n"
-        "teach = road.teach\n"
+        f"import sys; sys.path.insert(0, {str(SCRIPTED_RUN.parent)!r})\n"
+        "import os, scripted_run\n"
+        "teach = scripted_run.teach\n"
         "def loud(*a):\n"
         "    os.system('echo from a subprocess; echo and on stderr >&2'); print('from "
         "python'); os.write(1, b'from C')\n"
         "    return teach(*a)\n"
-        "road.teach = loud\n"
-        "road.install(); sys.argv[0] = 'selfteach'; road.cli.main()\n"
+        "scripted_run.teach = loud\n"
+        "scripted_run.install(); sys.argv[0] = 'selfteach'; scripted_run.cli.main()\n"
     )
     done = warm.run([noisy, "feedback", "Do not hum.", "--out", "run", "--json"], cwd=tmp_path)
     assert done.returncode == 0, done.stderr

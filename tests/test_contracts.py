@@ -157,7 +157,9 @@ def objective(request: pytest.FixtureRequest) -> Any:
     return registry.load_registered("objectives", request.param)(config.TrainConfig())
 
 
-ROW, REJECTED_ROW, WIDE = torch.tensor([0, 0, 0, 1, 2, 2]), torch.tensor([0, 1, 1, 2]), 7
+ROW = torch.tensor([0, 0, 0, 1, 2, 2])
+REJECTED_ROW = torch.tensor([0, 1, 1, 2])
+WIDE = 7
 
 
 def view_for(
@@ -178,7 +180,7 @@ def view_for(
         return -numbers(len(row), row=row).abs() - 0.1
 
     n = len(ROW)
-    student = [
+    tuned = [
         logp(ROW).requires_grad_(),
         numbers(n, WIDE, row=ROW).requires_grad_(),
         logp(REJECTED_ROW).requires_grad_(),
@@ -188,23 +190,23 @@ def view_for(
     )
     return ObjectiveInputs(
         3,
-        student[0],
+        tuned[0],
         ROW,
-        rejected=student[2] if objective.pairs else None,
+        rejected=tuned[2] if objective.pairs else None,
         rejected_row=REJECTED_ROW if objective.pairs else None,
         reference=torch.full((n,), -1.0) if objective.reference else None,
         rejected_reference=torch.full((len(REJECTED_ROW),), -1.0)
         if objective.reference and objective.pairs
         else None,
         teacher=teacher if objective.teacher else None,
-        apply_to_logits=(lambda f: f(student[1], slice(None))) if objective.teacher else None,
+        apply_to_logits=(lambda f: f(tuned[1], slice(None))) if objective.teacher else None,
         edited=torch.tensor([True, False, False, True, True, False]) if objective.edits else None,
         rejected_edited=torch.ones(len(REJECTED_ROW), dtype=torch.bool)
         if objective.edits
         else None,
         prior=torch.zeros(3) if objective.prior else None,
         numbers=(0, 1, 2),
-    ), student
+    ), tuned
 
 
 def test_an_objective_says_what_it_needs(objective: Any) -> None:
@@ -218,13 +220,13 @@ def test_an_objective_says_what_it_needs(objective: Any) -> None:
 
 
 def test_an_objective_gives_one_finite_loss_a_row_and_needs_nothing_else(objective: Any) -> None:
-    view, student = view_for(objective)
+    view, tuned = view_for(objective)
     terms = objective.compute_row_losses(view)
     assert terms.shape == (3,)
     assert terms.dtype == torch.float32
     assert bool(torch.isfinite(terms).all())
     terms.sum().backward()
-    grads = [t.grad for t in student if t.grad is not None]
+    grads = [t.grad for t in tuned if t.grad is not None]
     assert any(bool(g.any()) for g in grads), "nothing is learned"
     assert all(bool(torch.isfinite(g).all()) for g in grads)
 

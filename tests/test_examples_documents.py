@@ -36,10 +36,10 @@ def script(name: str, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 @pytest.fixture(scope="module")
 def sets(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[str]]:
     """Settings under which the toy is taught for a moment, by a teacher who asks well."""
-    student = scholar.write_scholar(tmp_path_factory.mktemp("scholar"))
-    with scholar.teacher() as server:
+    model_folder = scholar.write_scholar(tmp_path_factory.mktemp("scholar"))
+    with scholar.serve_teacher() as server:
         yield [
-            f"model={student}",
+            f"model={model_folder}",
             f"teacher={server.address}",
             *scholar.SETS.split()[:-1],
             "select.calibrate=0",

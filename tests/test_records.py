@@ -97,10 +97,8 @@ def test_the_model_is_in_the_id_too() -> None:
 @given(st.integers(0, 3), st.integers(0, 1))
 def test_equal_requests_have_equal_ids(temperature: int, top_p: int) -> None:
     """1 and 1.0 are the same temperature, whoever wrote it."""
-    whole, real = (
-        SamplingParams(temperature, top_p),
-        SamplingParams(float(temperature), float(top_p)),
-    )
+    whole = SamplingParams(temperature, top_p)
+    real = SamplingParams(float(temperature), float(top_p))
     assert Request("ask", "x", whole).id("m") == Request("ask", "x", real).id("m")
 
 

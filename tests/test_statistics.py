@@ -73,7 +73,8 @@ def test_same_values_have_no_width_unless_their_range_is_known():
 
 
 def test_paired_difference():
-    a, b = [1, 1, 1, 0], [0, 0, 1, 0]  # differences 1 1 0 0
+    a = [1, 1, 1, 0]
+    b = [0, 0, 1, 0]  # differences 1 1 0 0
     measure = paired_bootstrap(a, b)
     assert measure.value == 0.5
     assert (measure.low, measure.high, measure.n) == (0.0, 1.0, 4)
@@ -87,7 +88,8 @@ def test_paired_difference():
 def test_pairing_narrows_the_interval():
     rng = np.random.default_rng(0)
     ease = rng.random(200)
-    a, b = ease + 0.1 + rng.normal(0, 0.02, 200), ease
+    a = ease + 0.1 + rng.normal(0, 0.02, 200)
+    b = ease
     assert paired_bootstrap(a, b).low > 0.09
     assert paired_bootstrap(a, rng.permutation(b)).low < 0.09
 
@@ -116,7 +118,9 @@ def test_ratio_weights_units_by_their_size():
 
 
 def test_recovery_by_hand():
-    base, prompted, taught = [0, 0, 0, 0, 1], [1, 1, 1, 1, 1], [1, 1, 1, 0, 1]
+    base = [0, 0, 0, 0, 1]
+    prompted = [1, 1, 1, 1, 1]
+    taught = [1, 1, 1, 0, 1]
     assert recovery(taught, prompted, base).value == pytest.approx(0.6 / 0.8)
     assert recovery(prompted, prompted, base).value == 1
     assert recovery(base, prompted, base).value == 0
@@ -173,7 +177,8 @@ def test_auroc_interval_is_near_delong():
     labels = np.arange(200) < 80
     values = rng.normal(labels * 1.0, 1)
     measure = auroc(labels, values)
-    high, low = values[labels], values[~labels]
+    high = values[labels]
+    low = values[~labels]
     wins = (high[:, None] > low[None, :]).astype(float)
     deviation = np.sqrt(wins.mean(1).var(ddof=1) / 80 + wins.mean(0).var(ddof=1) / 120)
     assert measure.low == pytest.approx(measure.value - 1.96 * deviation, abs=0.012)
@@ -219,7 +224,9 @@ def middle_95(values):
 def test_intervals_are_the_seeded_percentile_bootstrap():
     """Each interval equals one computed here from the same resamples: 4,000, seed 0 by default."""
     rng = np.random.default_rng(5)
-    t, p, b = rng.random(17), rng.random(17) + 0.8, rng.random(17) - 0.3
+    t = rng.random(17)
+    p = rng.random(17) + 0.8
+    b = rng.random(17) - 0.3
     rows = drawn(17)
 
     found = mean(t)
@@ -263,11 +270,13 @@ def test_recovery_refuses_values_that_are_not_paired():
 def test_auroc_resamples_within_each_label():
     """Against an independent bootstrap of the same form, to the error that 4,000 resamples have."""
     rng = np.random.default_rng(3)
-    high, low = rng.normal(1, 1, 12), rng.normal(0, 1, 30)
+    high = rng.normal(1, 1, 12)
+    low = rng.normal(0, 1, 30)
     found = auroc([True] * 12 + [False] * 30, [*high, *low])
     values = []
     for _ in range(4000):
-        some, others = rng.choice(high, 12), rng.choice(low, 30)
+        some = rng.choice(high, 12)
+        others = rng.choice(low, 30)
         values.append((some[:, None] > others[None, :]).mean())
     assert (found.low, found.high) == pytest.approx(middle_95(values), abs=0.02)
     assert found.n == 42
@@ -306,7 +315,8 @@ def test_the_interval_is_95_percent():
 
 
 def test_a_ratio_over_less_than_one_is_a_ratio():
-    over, under = np.array([0.01, 0.05, 0.02]), np.array([0.1, 0.05, 0.2])
+    over = np.array([0.01, 0.05, 0.02])
+    under = np.array([0.1, 0.05, 0.2])
     rows = drawn(3)
     found = ratio(over, under)
     expected = middle_95(over[rows].sum(1) / under[rows].sum(1))

@@ -12,8 +12,11 @@ from pathlib import Path
 
 def count_nodes(folder: Path) -> int:
     """Return the number of nodes that `ast.walk` visits in all Python files below a folder."""
-    trees = (ast.parse(path.read_text("utf-8")) for path in folder.rglob("*.py"))
-    return sum(sum(1 for _ in ast.walk(tree)) for tree in trees)
+    total = 0
+    for path in folder.rglob("*.py"):
+        tree = ast.parse(path.read_text("utf-8"))
+        total += sum(1 for _ in ast.walk(tree))
+    return total
 
 
 if __name__ == "__main__":

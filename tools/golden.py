@@ -203,7 +203,7 @@ def write_toys(folder: Path) -> None:
     write_rows(folder / "criticism.jsonl", [criticism])
     write_rows(folder / "pairs.jsonl", training_pairs())
     write_rows(folder / "people.jsonl", people_tasks())
-    answers = {key: scholar.said(key) for key in teacher_keys(scholar)}
+    answers = {key: scholar.answer_by_rule(key) for key in teacher_keys(scholar)}
     (folder / "teacher.json").write_text(json.dumps(answers, indent=1), "utf-8")
     for name, text in (("editor.py", EDITOR), ("person.py", PERSON)):
         (folder / name).write_text(text, "utf-8")

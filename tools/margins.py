@@ -3,13 +3,13 @@ how much each assertion about an outcome held.
 
     python tools/margins.py                          the plan: 51 runs, some hours on two cores
     python tools/margins.py --seeds 3 --sets avx2    seeds 0 to 2 on one instruction set
-    python tools/margins.py --table                  print the table of what has been run
+    python tools/margins.py --table                  print the table of the finished runs
     python tools/margins.py --markdown               the same as Markdown, for the log
 
 The plan covers every value of every switch: 10 seeds on each instruction set with one thread in
 float32, 4 seeds on each in bf16, and 3 seeds on each with two threads. `--seeds`, `--sets`,
-`--threads` or `--dtypes` replace it by the product of what they name (what is not named: 10 seeds,
-all three sets, one thread, float32).
+`--threads` or `--dtypes` replace it by the product of their values. The defaults are 10 seeds, all
+three sets, one thread and float32.
 
 Each run is a line of .bench/margins.jsonl. The same command goes on with the runs that are missing
 for the same code (the trees of src and tests in git); so it may be stopped at any time.
@@ -54,8 +54,8 @@ class Variant:
     threads: int
     dtype: str
 
-    def environment(self, margins: Path) -> dict[str, str]:
-        """The environment of the run; its margins go to the file `margins`."""
+    def make_environment(self, margins: Path) -> dict[str, str]:
+        """Return the environment of the run; its margins go to the file `margins`."""
         inherited = {
             name: value
             for name, value in os.environ.items()
@@ -75,8 +75,8 @@ class Variant:
         return f"seed {self.seed}, {self.instructions}, {threads}, {self.dtype}"
 
 
-def plan() -> list[Variant]:
-    """The runs of the default plan, seed by seed, so that a part of it covers every value too."""
+def list_planned_variants() -> list[Variant]:
+    """Return the runs of the plan, seed by seed, so that a part of it covers every value too."""
     found = []
     for seed in range(SEEDS):
         for name in SETS:
@@ -88,10 +88,10 @@ def plan() -> list[Variant]:
     return found
 
 
-def chosen(given: argparse.Namespace) -> list[Variant]:
-    """The plan, or the product of what the command line names."""
+def choose_variants(given: argparse.Namespace) -> list[Variant]:
+    """Return the plan, or the product of the values that the command line names."""
     if not (given.seeds or given.sets or given.threads or given.dtypes):
-        return plan()
+        return list_planned_variants()
     seeds = range(given.seeds or SEEDS)
     values = product(
         seeds, given.sets or list(SETS), given.threads or [1], given.dtypes or ["float32"]
@@ -99,9 +99,9 @@ def chosen(given: argparse.Namespace) -> list[Variant]:
     return [Variant(*value) for value in values]
 
 
-def code_version() -> str:
-    """The git trees of src and tests: equal where the code is, whatever else was committed."""
-    said = subprocess.run(
+def get_code_version() -> str:
+    """Return the git trees of src and tests, which change only with the code."""
+    revisions = subprocess.run(
         ["git", "rev-parse", "HEAD:src", "HEAD:tests"],
         cwd=ROOT,
         capture_output=True,
@@ -115,12 +115,12 @@ def code_version() -> str:
         text=True,
         check=True,
     )
-    trees = " ".join(tree[:12] for tree in said.stdout.split())
+    trees = " ".join(tree[:12] for tree in revisions.stdout.split())
     return f"{trees} changed" if changed.stdout.strip() else trees
 
 
-def processor() -> str:
-    """The name of the processor."""
+def get_processor_name() -> str:
+    """Return the name of the processor."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
@@ -136,7 +136,8 @@ def run_tests(variant: Variant, selection: Sequence[str], timeout: float) -> Row
     they recorded, pytest's exit code and the seconds.
     """
     with tempfile.TemporaryDirectory() as folder:
-        report, margins = Path(folder, "report.xml"), Path(folder, "margins.jsonl")
+        report = Path(folder, "report.xml")
+        margins = Path(folder, "margins.jsonl")
         command = [
             *(["nice", "-n", "15"] if os.name == "posix" else []),
             sys.executable,
@@ -144,12 +145,12 @@ def run_tests(variant: Variant, selection: Sequence[str], timeout: float) -> Row
             *("-o", "junit_family=xunit1", f"--junitxml={report}"),
             *selection,
         ]
-        begun = time.monotonic()
+        started = time.monotonic()
         try:
             done = subprocess.run(
                 command,
                 cwd=ROOT,
-                env=variant.environment(margins),
+                env=variant.make_environment(margins),
                 capture_output=True,
                 text=True,
                 timeout=timeout,
@@ -161,14 +162,14 @@ def run_tests(variant: Variant, selection: Sequence[str], timeout: float) -> Row
         recorded = margins.read_text("utf-8").splitlines() if margins.is_file() else []
         return {
             "exit_code": done.returncode,
-            "seconds": round(time.monotonic() - begun, 1),
+            "seconds": round(time.monotonic() - started, 1),
             "outcomes": read_outcomes(report),
             "margins": [json.loads(line) for line in recorded],
         }
 
 
 def read_outcomes(report: Path) -> dict[str, str]:
-    """The outcome of each test of a JUnit report."""
+    """Return the outcome of each test of a JUnit report, by test id."""
     found = {}
     for case in ET.parse(report).getroot().iter("testcase"):
         name = f"{case.get('file') or case.get('classname')}::{case.get('name')}"
@@ -182,8 +183,8 @@ def read_outcomes(report: Path) -> dict[str, str]:
     return found
 
 
-def stored_rows(path: Path) -> list[Row]:
-    """The runs that the file holds; a line that was cut off is left out."""
+def read_rows(path: Path) -> list[Row]:
+    """Return the runs of the file without a line that was cut off."""
     found = []
     for line in path.read_text("utf-8").splitlines() if path.is_file() else []:
         try:
@@ -194,8 +195,9 @@ def stored_rows(path: Path) -> list[Row]:
 
 
 def print_table(rows: Iterable[Row], markdown: bool) -> None:
-    """Print for each assertion its bound, the worst value, the least margin and where it was, and
-    the tests that were not green in every run.
+    """Print the margins of each assertion and the tests that were not green in every run.
+
+    The columns are the bound, the worst value, the least margin and the run that had it.
     """
     measured: dict[tuple[str, str], list[tuple[Row, Row]]] = defaultdict(list)
     outcomes: dict[str, list[tuple[Row, str]]] = defaultdict(list)
@@ -204,14 +206,14 @@ def print_table(rows: Iterable[Row], markdown: bool) -> None:
             if outcome != "skipped":
                 outcomes[test].append((row, outcome))
         for margin in row["margins"]:
-            measured[short_name(margin["test"]), margin["name"]].append((margin, row))
+            measured[shorten_test_id(margin["test"]), margin["name"]].append((margin, row))
     header = ["test", "what", "bound", "worst", "least margin", "at", "green"]
     table = []
     for (test, name), found in sorted(measured.items()):
         worst, row = min(found, key=lambda pair: pair[0]["margin"])
         green = sum(margin["margin"] >= 0 for margin, _ in found)
         cells = [f"{worst[key]:.4g}" for key in ("bound", "value", "margin")]
-        table.append([test, name, *cells, str(variant_of(row)), f"{green} of {len(found)}"])
+        table.append([test, name, *cells, str(get_variant(row)), f"{green} of {len(found)}"])
     print_rows(header, table, markdown)
     print()
     red = []
@@ -220,8 +222,9 @@ def print_table(rows: Iterable[Row], markdown: bool) -> None:
         if failed:
             row, reason = failed[0]
             share = f"{len(results) - len(failed)} of {len(results)}"
-            red.append([short_name(test), share, str(variant_of(row)), reason])
-    tests, runs = len(outcomes), sum(len(results) for results in outcomes.values())
+            red.append([shorten_test_id(test), share, str(get_variant(row)), reason])
+    tests = len(outcomes)
+    runs = sum(len(results) for results in outcomes.values())
     if red:
         print(f"{len(red)} of {tests} tests were not green in every run:")
         print_rows(["test", "green", "first red at", "why"], red, markdown)
@@ -229,14 +232,14 @@ def print_table(rows: Iterable[Row], markdown: bool) -> None:
         print(f"All {tests} tests were green in every run ({runs} outcomes).")
 
 
-def short_name(test: str) -> str:
-    """A test's id without what all ids share."""
+def shorten_test_id(test: str) -> str:
+    """Return the id of a test without its folder and the suffix of its file."""
     file, _, name = test.partition("::")
     return f"{Path(file).stem}::{name}"
 
 
-def variant_of(row: Row) -> Variant:
-    """The switches of a stored run."""
+def get_variant(row: Row) -> Variant:
+    """Return the switches of a stored run."""
     return Variant(**row["variant"])
 
 
@@ -252,45 +255,45 @@ def print_rows(header: Sequence[str], rows: Sequence[Sequence[str]], markdown: b
         print("  ".join(padded).rstrip())
 
 
-def parser() -> argparse.ArgumentParser:
-    """The command line."""
-    found = argparse.ArgumentParser(
+def make_parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    found.add_argument("--seeds", type=int, metavar="N", help="seeds 0 to N-1")
-    found.add_argument("--sets", nargs="+", choices=list(SETS), help="instruction sets")
-    found.add_argument("--threads", nargs="+", type=int, metavar="N", help="threads of torch")
-    found.add_argument("--dtypes", nargs="+", choices=DTYPES, help="what toy models compute in")
-    found.add_argument("--out", type=Path, default=ROOT / ".bench" / "margins.jsonl")
-    found.add_argument("--limit", type=int, metavar="N", help="stop after N runs")
-    found.add_argument("--timeout", type=float, default=3600, help="seconds for one run")
-    found.add_argument("--table", action="store_true", help="print the table and run nothing")
-    found.add_argument("--markdown", action="store_true", help="print the table as Markdown")
-    found.add_argument("--any-code", action="store_true", help="also show runs of other code")
-    found.add_argument(
+    parser.add_argument("--seeds", type=int, metavar="N", help="seeds 0 to N-1")
+    parser.add_argument("--sets", nargs="+", choices=list(SETS), help="instruction sets")
+    parser.add_argument("--threads", nargs="+", type=int, metavar="N", help="threads of torch")
+    parser.add_argument("--dtypes", nargs="+", choices=DTYPES, help="dtype of the toy models")
+    parser.add_argument("--out", type=Path, default=ROOT / ".bench" / "margins.jsonl")
+    parser.add_argument("--limit", type=int, metavar="N", help="stop after N runs")
+    parser.add_argument("--timeout", type=float, default=3600, help="seconds for one run")
+    parser.add_argument("--table", action="store_true", help="print the table and run nothing")
+    parser.add_argument("--markdown", action="store_true", help="print the table as Markdown")
+    parser.add_argument("--any-code", action="store_true", help="also show runs of other code")
+    parser.add_argument(
         "pytest",
         nargs="*",
         default=["-m", "training and not slow"],
-        help='what pytest is given, after "--"; by default -m "training and not slow"',
+        help='arguments of pytest, after "--"; by default -m "training and not slow"',
     )
-    return found
+    return parser
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run what is missing, then print the table."""
-    given = parser().parse_args(arguments)
-    code = code_version()
-    rows = stored_rows(given.out)
+    """Run the missing runs, then print the table."""
+    given = make_parser().parse_args(arguments)
+    code = get_code_version()
+    rows = read_rows(given.out)
     same = [row for row in rows if given.any_code or row["code"] == code]
-    done = {(variant_of(row), tuple(row["pytest"])) for row in same}
+    done = {(get_variant(row), tuple(row["pytest"])) for row in same}
     if not given.table and not given.markdown:
-        missing = [v for v in chosen(given) if (v, tuple(given.pytest)) not in done]
+        missing = [v for v in choose_variants(given) if (v, tuple(given.pytest)) not in done]
         given.out.parent.mkdir(parents=True, exist_ok=True)
         for number, variant in enumerate(missing[: given.limit], 1):
             row = {
                 "variant": asdict(variant),
                 "code": code,
-                "processor": processor(),
+                "processor": get_processor_name(),
                 "pytest": given.pytest,
                 **run_tests(variant, given.pytest, given.timeout),
             }
@@ -298,7 +301,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
             with given.out.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(row) + "\n")
             red = [t for t, o in row["outcomes"].items() if o not in ("passed", "skipped")]
-            state = "green" if not red else f"{len(red)} red: " + ", ".join(map(short_name, red))
+            state = (
+                "green" if not red else f"{len(red)} red: " + ", ".join(map(shorten_test_id, red))
+            )
             print(f"{number}/{len(missing)} {variant}: {row['seconds']} s, {state}", flush=True)
     if not same:
         raise SystemExit(f"{given.out} holds no run of this code. Run tools/margins.py first.")

@@ -12,7 +12,7 @@ tests (those that start processes). A test that fails, or takes far longer than 
 the mutant. Each run is a fork of a process that has already imported torch, pytest and the like,
 but nothing of the package. Results are kept by mutant, so an interrupted command goes on.
 
-Options: --list shows the mutants; --show ID the change; --fresh forgets earlier results.
+Options: --list shows the mutants; --only TEXT selects some; --fresh forgets earlier results.
 """
 
 from __future__ import annotations
@@ -44,13 +44,13 @@ COPIED_FILES = ("pyproject.toml", "README.md", "CONTRIBUTING.md", "CHANGELOG.md"
 STARTUP_S = 15.0
 SLOWER = 6.0
 OUTSIDE_S = 120.0
-"""A test may take SLOWER times its clean duration and at least STARTUP_S seconds; so may all tests
-of a mutant together. Those that start processes have OUTSIDE_S seconds."""
+"""A test may take SLOWER times its clean duration and at least STARTUP_S seconds. The same holds
+for all tests of a mutant together. Tests that start processes have OUTSIDE_S seconds."""
 
 
 @dataclass(frozen=True)
 class Group:
-    """What is changed and what must notice it.
+    """Name the sources that are changed and the tests that must notice it.
 
     Args:
         sources: files below src/selfteach, as patterns; after a colon the functions, by comma.
@@ -180,7 +180,7 @@ EQUIVALENT: dict[str, str] = {
         "U+202E is not printable anyway"
     ),
     "run/ledger.py::Ledger.__init__::constant::True -> (False) #1": (
-        "SQLite as it is usually built reads file: addresses without being told"
+        "SQLite as it is usually built reads file: addresses without being asked"
     ),
     "run/display.py::Display.__init__::constant::0 -> ": "a stage sets it before it is shown",
     "run/lock.py::find_lock_owner::constant::32 -> (3": "a pid has fewer than 31 digits",
@@ -294,17 +294,17 @@ class Finder(ast.NodeVisitor):
             self.visit(node.value)
 
     def visit_JoinedStr(self, node: ast.JoinedStr) -> None:
-        """A text."""
+        """Leave texts as they are."""
 
     def visit_Assert(self, node: ast.Assert) -> None:
-        """For type checkers."""
+        """Leave assertions for type checkers as they are."""
 
     def visit_Import(self, node: ast.Import) -> None: ...
 
     def visit_ImportFrom(self, node: ast.ImportFrom) -> None: ...
 
     def visit_Raise(self, node: ast.Raise) -> None:
-        """Its wording stays."""
+        """Leave the wording of errors as it is."""
         self.add(node, "drop", "pass")
 
     def body(self, statements: Sequence[ast.stmt]) -> None:
@@ -428,13 +428,14 @@ class Finder(ast.NodeVisitor):
 
 
 def is_text(node: ast.expr) -> bool:
+    """Return whether a node is a string, bytes or an f-string."""
     return isinstance(node, ast.JoinedStr) or (
         isinstance(node, ast.Constant) and isinstance(node.value, str | bytes)
     )
 
 
 def find_mutants(path: str, wanted: Sequence[str]) -> list[Mutant]:
-    """All mutants of one file below src/selfteach, in the order of the file."""
+    """Return all mutants of one file below src/selfteach, in the order of the file."""
     source = (ROOT / "src" / PACKAGE / path).read_bytes()
     starts = [0]
     for line in source.splitlines(keepends=True):
@@ -449,7 +450,7 @@ def find_mutants(path: str, wanted: Sequence[str]) -> list[Mutant]:
         start = starts[place.lineno - 1] + place.col_offset
         end = starts[place.end_lineno - 1] + place.end_col_offset
         before = " ".join(source[start:end].decode().split())
-        name = f"{path}::{scope}::{operator}::{shortened(before)} -> {shortened(text)}"
+        name = f"{path}::{scope}::{operator}::{shorten(before)} -> {shorten(text)}"
         seen[name] = seen.get(name, 0) + 1
         id = f"{name} #{seen[name]}"
         mutants.append(
@@ -458,13 +459,14 @@ def find_mutants(path: str, wanted: Sequence[str]) -> list[Mutant]:
     return mutants
 
 
-def shortened(text: str) -> str:
+def shorten(text: str) -> str:
     if len(text) <= 90:
         return text
     return f"{text[:60]}...{hashlib.sha256(text.encode()).hexdigest()[:6]}"
 
 
-def mutants_of(group: Group) -> list[Mutant]:
+def find_group_mutants(group: Group) -> list[Mutant]:
+    """Return the mutants of all sources of a group."""
     found = []
     for source in group.sources:
         pattern, _, names = source.partition(":")
@@ -475,8 +477,8 @@ def mutants_of(group: Group) -> list[Mutant]:
     return found
 
 
-def equivalent(id: str) -> str:
-    """The reason why no test can notice this mutant, or nothing."""
+def explain_equivalence(id: str) -> str:
+    """Return the reason why no test can notice this mutant, or an empty text."""
     for pattern, reason in EQUIVALENT.items():
         if pattern == id or pattern in id or fnmatch.fnmatchcase(id, pattern):
             return reason
@@ -508,7 +510,7 @@ class Workplace:
                 shutil.copy(ROOT / name, self.tree / name)
 
     def enter(self) -> None:
-        """Turns this process into one that forks can start from."""
+        """Turn this process into one that forks can start from."""
         os.chdir(self.tree)
         os.environ["PYTHONPATH"] = f"{self.tree / 'src'}"
         os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
@@ -521,8 +523,8 @@ class Workplace:
     def fork(
         self, tests: Sequence[str], limit_s: float, each_s: float = 600, plugin: Any = None
     ) -> tuple[str, float]:
-        """Runs tests in a fork; returns passed, failed, timeout or died, and the seconds."""
-        begun = time.monotonic()
+        """Run tests in a fork; return passed, failed, timeout or died, and the seconds."""
+        started = time.monotonic()
         scratch = self.folder / "scratch"
         shutil.rmtree(scratch, ignore_errors=True)
         scratch.mkdir()
@@ -539,10 +541,10 @@ class Workplace:
                 with contextlib.suppress(Exception):
                     sys.stdout.flush()
                 os._exit(code)
-        status = wait(child, begun + limit_s)
+        status = wait_for_child(child, started + limit_s)
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(child, signal.SIGKILL)
-        seconds = time.monotonic() - begun
+        seconds = time.monotonic() - started
         if status is None:
             return "timeout", seconds
         if os.WIFSIGNALED(status):
@@ -558,8 +560,8 @@ class Workplace:
         os.environ["TMPDIR"] = str(scratch)
 
 
-def wait(child: int, until: float) -> int | None:
-    """The exit status of a child, or None where it had to be killed."""
+def wait_for_child(child: int, until: float) -> int | None:
+    """Return the exit status of a child, or None after it was killed at the time limit."""
     pause = 0.005
     while True:
         done, status = os.waitpid(child, os.WNOHANG)
@@ -577,6 +579,7 @@ def wait(child: int, until: float) -> int | None:
 
 
 def run_tests(tests: Sequence[str], scratch: Path, each_s: float, plugin: Any) -> int:
+    """Run tests in this process and return the exit code of pytest."""
     import pytest
     from hypothesis import settings
 
@@ -587,12 +590,12 @@ def run_tests(tests: Sequence[str], scratch: Path, each_s: float, plugin: Any) -
     files = list(dict.fromkeys(name.split("::")[0] for name in tests))
     plugins = [plugin] if plugin is not None else []
     if any("::" in name for name in tests):
-        plugins.append(Chosen(tests))
+        plugins.append(OnlyTheseTests(tests))
     return int(pytest.main([*options, *files], plugins=plugins))
 
 
-class Chosen:
-    """A pytest plugin: runs these tests and no others, in this order."""
+class OnlyTheseTests:
+    """Run these tests and no others, in this order (a pytest plugin)."""
 
     def __init__(self, tests: Sequence[str]) -> None:
         self.places = {name: place for place, name in enumerate(tests)}
@@ -603,7 +606,7 @@ class Chosen:
 
 
 class Coverage:
-    """A pytest plugin: the lines of the sources that each test runs, and its seconds."""
+    """Record the lines of the sources that each test runs, and its seconds (a pytest plugin)."""
 
     def __init__(self, sources: Sequence[str], target: Path) -> None:
         import coverage
@@ -640,24 +643,27 @@ class Coverage:
 # ---------------------------------------------------------------------------- the score
 
 
-def wilson(k: int, n: int) -> tuple[float, float]:
-    """The 95 % interval of k of n."""
+def compute_wilson_interval(k: int, n: int) -> tuple[float, float]:
+    """Return the 95 % Wilson interval of k of n."""
     if not n:
         return 0.0, 1.0
-    z, p = 1.959964, k / n
+    z = 1.959964
+    p = k / n
     middle = p + z * z / (2 * n)
     half = z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
     return (middle - half) / (1 + z * z / n), (middle + half) / (1 + z * z / n)
 
 
-def sha(paths: Sequence[Path]) -> str:
+def hash_files(paths: Sequence[Path]) -> str:
+    """Return the first 16 digits of the SHA-256 of the files' contents."""
     total = hashlib.sha256()
     for path in sorted(paths):
         total.update(path.read_bytes())
     return total.hexdigest()[:16]
 
 
-def test_files(names: Sequence[str]) -> list[Path]:
+def list_test_files(names: Sequence[str]) -> list[Path]:
+    """Return the test files of files, folders and tests below tests/."""
     found: list[Path] = []
     for name in names:
         path = ROOT / "tests" / name.split("::")[0]
@@ -665,13 +671,14 @@ def test_files(names: Sequence[str]) -> list[Path]:
     return [path for path in found if path.exists()]
 
 
-def source_files(group: Group) -> list[Path]:
+def list_source_files(group: Group) -> list[Path]:
+    """Return the source files of a group."""
     base = ROOT / "src" / PACKAGE
     return [path for source in group.sources for path in sorted(base.glob(source.split(":")[0]))]
 
 
 def preload(modules: Sequence[str]) -> None:
-    """Imports what the tests import, but nothing of the package, so that forks have it."""
+    """Import the libraries of the tests, but nothing of the package, so that forks have them."""
     for name in modules:
         with contextlib.suppress(BaseException):
             importlib.import_module(name)
@@ -680,11 +687,11 @@ def preload(modules: Sequence[str]) -> None:
         raise SystemExit(f"the package was imported before the fork: {loaded[:3]}")
 
 
-def clean_run(place: Workplace, group: Group) -> dict[str, Any]:
-    """Which lines each test runs; from an earlier run where nothing changed."""
-    names = [str(path.relative_to(ROOT)) for path in test_files(group.tests)]
+def run_unchanged(place: Workplace, group: Group) -> dict[str, Any]:
+    """Return which lines each test runs; from an earlier run if nothing changed."""
+    names = [str(path.relative_to(ROOT)) for path in list_test_files(group.tests)]
     package = list((ROOT / "src" / PACKAGE).rglob("*.py"))
-    key = sha([*package, *test_files(group.tests)])
+    key = hash_files([*package, *list_test_files(group.tests)])
     kept = place.folder / "clean.json"
     if kept.exists():
         facts: dict[str, Any] = json.loads(kept.read_text())
@@ -692,10 +699,10 @@ def clean_run(place: Workplace, group: Group) -> dict[str, Any]:
             return facts
     target = place.folder / "coverage.json"
     target.unlink(missing_ok=True)
-    sources = [str(place.tree / path.relative_to(ROOT)) for path in source_files(group)]
+    sources = [str(place.tree / path.relative_to(ROOT)) for path in list_source_files(group)]
 
     class Late:
-        """Starts coverage inside the fork."""
+        """Start coverage inside the fork."""
 
         def pytest_configure(self, config: Any) -> None:
             config.pluginmanager.register(Coverage(sources, target))
@@ -712,8 +719,8 @@ def clean_run(place: Workplace, group: Group) -> dict[str, Any]:
     return facts
 
 
-def control(place: Workplace, facts: dict[str, Any]) -> None:
-    """Runs the unchanged source as a mutant is run: it must survive."""
+def check_control(place: Workplace, facts: dict[str, Any]) -> None:
+    """Run the unchanged source in the way of a mutant: it must survive."""
     if facts.get("control"):
         return
     names = sorted(facts["seconds"], key=lambda name: (facts["seconds"][name], name))
@@ -723,8 +730,8 @@ def control(place: Workplace, facts: dict[str, Any]) -> None:
     (place.folder / "clean.json").write_text(json.dumps({**facts, "control": True}))
 
 
-def tests_for(mutant: Mutant, facts: dict[str, Any]) -> list[str]:
-    """The tests that run the mutant's lines, fastest first."""
+def find_tests(mutant: Mutant, facts: dict[str, Any]) -> list[str]:
+    """Return the tests that run the mutant's lines, fastest first."""
     lines = facts["lines"].get(mutant.path, {})
     names: set[str] = set()
     for line, tests in lines.items():
@@ -738,17 +745,20 @@ def tests_for(mutant: Mutant, facts: dict[str, Any]) -> list[str]:
     return sorted(names, key=lambda name: (facts["seconds"][name], name))
 
 
-def outside_for(mutant: Mutant, group: Group) -> list[str]:
+def find_outside_tests(mutant: Mutant, group: Group) -> list[str]:
+    """Return the test files that start processes and watch the mutant's source."""
     found: list[str] = []
     for pattern, names in group.outside.items():
         if fnmatch.fnmatchcase(mutant.path, pattern):
-            found += [str(path.relative_to(ROOT)) for path in test_files(names)]
+            found += [str(path.relative_to(ROOT)) for path in list_test_files(names)]
     return found
 
 
-def judge(place: Workplace, group: Group, mutant: Mutant, facts: dict[str, Any]) -> dict[str, Any]:
-    """Runs one mutant."""
-    inside = tests_for(mutant, facts)
+def run_mutant(
+    place: Workplace, group: Group, mutant: Mutant, facts: dict[str, Any]
+) -> dict[str, Any]:
+    """Run the tests on one mutant and return its row."""
+    inside = find_tests(mutant, facts)
     target = place.tree / "src" / PACKAGE / mutant.path
     original = target.read_bytes()
     changed = mutant.apply(original)
@@ -760,11 +770,12 @@ def judge(place: Workplace, group: Group, mutant: Mutant, facts: dict[str, Any])
     try:
         target.write_bytes(changed)
         clean_s = [facts["seconds"][name] for name in inside]
-        result, seconds = "uncovered", 0.0
+        result = "uncovered"
+        seconds = 0.0
         if inside:
             each_s = max(STARTUP_S, SLOWER * max(clean_s))
             result, seconds = place.fork(inside, STARTUP_S + SLOWER * sum(clean_s), each_s)
-        outside = outside_for(mutant, group)
+        outside = find_outside_tests(mutant, group)
         if result in ("passed", "uncovered") and outside:
             result, more = place.fork(outside, OUTSIDE_S)
             seconds += more
@@ -775,6 +786,7 @@ def judge(place: Workplace, group: Group, mutant: Mutant, facts: dict[str, Any])
 
 
 def read_results(path: Path) -> dict[str, dict[str, Any]]:
+    """Return the rows of earlier commands by mutant."""
     found = {}
     if path.exists():
         for line in path.read_text().splitlines():
@@ -783,22 +795,24 @@ def read_results(path: Path) -> dict[str, dict[str, Any]]:
     return found
 
 
-def sample(mutants: Sequence[Mutant], count: int, seed: int) -> list[Mutant]:
-    """A seeded sample; a larger one contains the smaller one. 0: all."""
-    known = [mutant for mutant in mutants if not equivalent(mutant.id)]
+def sample_mutants(mutants: Sequence[Mutant], count: int, seed: int) -> list[Mutant]:
+    """Return a seeded sample, or all if count is 0. A larger sample contains the smaller one."""
+    known = [mutant for mutant in mutants if not explain_equivalence(mutant.id)]
     order = sorted(known, key=lambda mutant: mutant.id)
     random.Random(seed).shuffle(order)
     return order[: count or len(order)]
 
 
-def cpu_name() -> str:
+def get_processor_name() -> str:
+    """Return the name of the processor."""
     for line in Path("/proc/cpuinfo").read_text().splitlines():
         if line.startswith("model name"):
             return line.partition(":")[2].strip()
     return "unknown"
 
 
-def commit_name() -> str:
+def get_commit_name() -> str:
+    """Return the commit of the working tree, and whether src or tests changed since."""
     done = subprocess.run(
         ["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True
     )
@@ -808,21 +822,22 @@ def commit_name() -> str:
     return (done.stdout.strip() or "unknown") + (" with changes" if changed.stdout else "")
 
 
-def work(options: argparse.Namespace, name: str) -> Iterator[dict[str, Any]]:
-    """Runs a group's sample, or what earlier results leave of it."""
+def run_group(options: argparse.Namespace, name: str) -> Iterator[dict[str, Any]]:
+    """Yield the rows of a group's sample; run the mutants without an earlier result."""
     group = GROUPS[name]
     place = Workplace(Path(options.work).resolve() / name)
     results = place.folder / "results.jsonl"
     if options.fresh:
         results.unlink(missing_ok=True)
     before = read_results(results)
-    chosen = sample(mutants_of(group), options.sample, options.seed)
+    chosen = sample_mutants(find_group_mutants(group), options.sample, options.seed)
     if options.only:
-        chosen = [m for m in mutants_of(group) if options.only in m.id]
+        chosen = [m for m in find_group_mutants(group) if options.only in m.id]
     tests = [*group.tests, *(test for names in group.outside.values() for test in names)]
-    tests_key = sha([*test_files(tests), Path(__file__)])
-    sources = {path: sha([ROOT / "src" / PACKAGE / path]) for path in {m.path for m in chosen}}
-    commit = commit_name()
+    tests_key = hash_files([*list_test_files(tests), Path(__file__)])
+    paths = {mutant.path for mutant in chosen}
+    sources = {path: hash_files([ROOT / "src" / PACKAGE / path]) for path in paths}
+    commit = get_commit_name()
     place.copy()
     place.enter()
     import pytest  # noqa: F401
@@ -830,16 +845,16 @@ def work(options: argparse.Namespace, name: str) -> Iterator[dict[str, Any]]:
     kept = place.folder / "clean.json"
     if kept.exists():
         preload(json.loads(kept.read_text())["modules"])
-    facts = clean_run(place, group)
+    facts = run_unchanged(place, group)
     preload(facts["modules"])
-    control(place, facts)
+    check_control(place, facts)
     with results.open("a") as out:
         for number, mutant in enumerate(chosen, 1):
             row = before.get(mutant.id, {})
             same = row.get("source") == sources[mutant.path]
             if not (same and (row["killed"] or row["test_key"] == tests_key)):
                 row = {"id": mutant.id, "source": sources[mutant.path], "test_key": tests_key}
-                row |= judge(place, group, mutant, facts)
+                row |= run_mutant(place, group, mutant, facts)
                 out.write(json.dumps(row) + "\n")
                 out.flush()
                 mark = "killed  " if row["killed"] else "SURVIVED"
@@ -851,21 +866,23 @@ def work(options: argparse.Namespace, name: str) -> Iterator[dict[str, Any]]:
             yield row | {"path": mutant.path, "line": mutant.line, "commit": commit}
 
 
-def report(name: str, rows: Sequence[dict[str, Any]], options: argparse.Namespace) -> float:
+def print_report(name: str, rows: Sequence[dict[str, Any]], options: argparse.Namespace) -> float:
+    """Print the survivors and the score of a group, and return the score."""
     killed = sum(row["killed"] for row in rows)
-    low, high = wilson(killed, len(rows))
+    low, high = compute_wilson_interval(killed, len(rows))
     score = killed / max(len(rows), 1)
     print(f"\nSurvivors of {name}:")
     for row in rows:
         if not row["killed"]:
             note = " (no test runs this line)" if row["result"] == "uncovered" else ""
             print(f"  {row['path']}:{row['line']} {row['id'].split('::', 1)[1]}{note}")
-    known = sum(bool(equivalent(mutant.id)) for mutant in mutants_of(GROUPS[name]))
+    mutants = find_group_mutants(GROUPS[name])
+    known = sum(bool(explain_equivalence(mutant.id)) for mutant in mutants)
     print(
         f"{name}: {killed} of {len(rows)} killed = {score:.1%} (95 % Wilson {low:.1%} to "
-        f"{high:.1%}); {len(mutants_of(GROUPS[name]))} mutants in all, {known} equivalent left "
+        f"{high:.1%}); {len(mutants)} mutants in all, {known} equivalent left "
         f"out; sample {options.sample}, seed {options.seed}; commit {rows[0]['commit']}; "
-        f"{cpu_name()}"
+        f"{get_processor_name()}"
     )
     return score
 
@@ -884,7 +901,7 @@ def main() -> int:
     names = list(GROUPS) if options.group == "all" else options.group.split(",")
     if options.list:
         for name in names:
-            for mutant in mutants_of(GROUPS[name]):
+            for mutant in find_group_mutants(GROUPS[name]):
                 print(f"{name} line {mutant.line}: {mutant.id}")
         return 0
     os.nice(10)
@@ -896,10 +913,10 @@ def main() -> int:
             for name in names
         ]
         return max(codes)
-    rows = list(work(options, names[0]))
+    rows = list(run_group(options, names[0]))
     if not rows:
         parser.error("no mutant fits")
-    return int(report(names[0], rows, options) < options.min_score)
+    return int(print_report(names[0], rows, options) < options.min_score)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
-"""Documentation generated from the program: the pages of docs/reference/ and
-configs/<method>.yaml. `make docs` writes them, a test compares them.
+"""Generate documentation from the program: the pages of docs/reference/ and configs/<method>.yaml.
+
+`make docs` writes them, a test compares them.
 
 python tools/reference.py [ROOT]
 """
@@ -45,9 +46,7 @@ EXIT_CODES = {
 
 
 def make_cli_page() -> str:
-    """docs/reference/cli.md. Only what this project says of itself: the layout of `--help` belongs
-    to the parser and its version.
-    """
+    """Return docs/reference/cli.md, without the layout of `--help`, which belongs to the parser."""
     group: Any = typer.main.get_command(app)
     parts = [
         "# The command line",
@@ -82,25 +81,25 @@ def make_cli_page() -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def api_page() -> str:
-    """docs/reference/api.md: every public function and class, from its signature and docstring."""
+def make_api_page() -> str:
+    """Return docs/reference/api.md: every public function and class with its docstring."""
     head, _, more = inspect.cleandoc(str(api.__doc__)).partition("\n\n")
     parts = ["# The Python API", "Written by `make docs` from the program itself.", head, more]
     functions = [name for name in selfteach.__all__ if inspect.isfunction(getattr(api, name, None))]
     for name in functions:
-        parts += _document(f"selfteach.{name}", getattr(api, name), "##")
+        parts += _document_function(f"selfteach.{name}", getattr(api, name), "##")
     for name in ("FinishedRun", "ExamResult", "AnsweringModel", "ComparisonResult"):
         parts += _document_class(name, getattr(results, name))
     parts += _document_class("ArmScores", results.ArmScores)
     parts += _document_class("Scores", results.Scores)
     parts += ["## selfteach.errors", str(errors.__doc__).strip()]
     for kind in (errors.SelfteachError, *errors.SelfteachError.__subclasses__()):
-        parts.append(f"- `{kind.__name__}` (exit code {kind.exit_code}): {_one_line(kind)}")
+        parts.append(f"- `{kind.__name__}` (exit code {kind.exit_code}): {_get_summary(kind)}")
     return "\n\n".join(parts) + "\n"
 
 
-def _document(title: str, function: Any, heading: str) -> list[str]:
-    """A function with its signature, one parameter a line, and its docstring."""
+def _document_function(title: str, function: Any, heading: str) -> list[str]:
+    """Return a function with its signature, one parameter a line, and its docstring."""
     signature = inspect.signature(function)
     parameters = [p for p in signature.parameters.values() if p.name != "self"]
     rows = []
@@ -113,11 +112,11 @@ def _document(title: str, function: Any, heading: str) -> list[str]:
     inner = "\n" + "\n".join(rows) + "\n" if rows else ""
     call = f"{title}({inner}) -> {signature.return_annotation}"
     text = inspect.cleandoc(str(function.__doc__))
-    return [f"{heading} {title}", f"```text\n{call}\n```", _sections(text)]
+    return [f"{heading} {title}", f"```text\n{call}\n```", _format_sections(text)]
 
 
-def _sections(text: str) -> str:
-    """A docstring as Markdown: its sections become lists."""
+def _format_sections(text: str) -> str:
+    """Return a docstring as Markdown: its sections become lists."""
     lines: list[str] = []
     for line in text.splitlines():
         if line in ("Args:", "Attributes:", "Raises:", "Returns:"):
@@ -132,29 +131,29 @@ def _sections(text: str) -> str:
 
 
 def _document_class(name: str, kind: Any) -> list[str]:
-    """A class with its docstring, its attributes and its methods."""
-    parts = [f"## {name}", _sections(inspect.cleandoc(str(kind.__doc__)))]
+    """Return a class with its docstring, its attributes and its methods."""
+    parts = [f"## {name}", _format_sections(inspect.cleandoc(str(kind.__doc__)))]
     rows = []
     for key, value in vars(kind).items():
         if key.startswith("_"):
             continue
         if isinstance(value, property | cached_property):
-            rows.append(f"- `.{key}`: {_one_line(value)}")
+            rows.append(f"- `.{key}`: {_get_summary(value)}")
     if rows:
         parts.append("\n".join(rows))
     for key, value in vars(kind).items():
         if inspect.isfunction(value) and not key.startswith("_"):
-            parts += _document(f".{key}", value, "###")
+            parts += _document_function(f".{key}", value, "###")
     return parts
 
 
-def _one_line(value: Any) -> str:
-    """The first paragraph of a docstring, on one line."""
+def _get_summary(value: Any) -> str:
+    """Return the first paragraph of a docstring, on one line."""
     return " ".join(inspect.cleandoc(str(value.__doc__)).partition("\n\n")[0].split())
 
 
 def make_settings_page(method: str) -> str:
-    """configs/<method>.yaml: every key with its default, below its description."""
+    """Return configs/<method>.yaml: every key with its default, below its description."""
     head = (
         f"# Every setting of `selfteach {method}`, with its default.\n"
         "# `make docs` writes this file from the program.\n"
@@ -164,9 +163,10 @@ def make_settings_page(method: str) -> str:
     return head + "\n".join(_write_yaml(METHOD_CONFIGS[method], METHOD_CONFIGS[method]())) + "\n"
 
 
-def configuration_page() -> str:
-    """CONFIGURATION_PAGE: every key of every method. A section that an earlier method also has,
-    with the same defaults, is named and not repeated.
+def make_configuration_page() -> str:
+    """Return CONFIGURATION_PAGE: every key of every method.
+
+    A section that an earlier method has with the same defaults is named and not repeated.
     """
     parts = [
         "# Configuration",
@@ -209,7 +209,7 @@ def _format_value(value: Any) -> str:
 
 
 def _write_yaml(schema: type[Section], section: Section, path: str = "") -> Iterator[str]:
-    """The lines of a section: each key below its description."""
+    """Yield the lines of a section: each key below its description."""
     indent = "  " * path.count(".")
     for number, key in enumerate(type(section).model_fields):
         value = getattr(section, key)
@@ -238,7 +238,7 @@ def _write_tables(
     printed: dict[tuple[str, ...], str],
     path: str = "",
 ) -> Iterator[str]:
-    """A table of a section's own keys, then its sections.
+    """Yield a table of a section's own keys, then its sections.
 
     `printed` holds the tables so far, each with the name of its section.
     """
@@ -263,11 +263,11 @@ def _write_tables(
 
 
 def main(root: Path) -> None:
-    """Write all of it below the root of the project."""
+    """Write all pages below the root of the project."""
     pages = {
         CLI_PAGE: make_cli_page(),
-        API_PAGE: api_page(),
-        CONFIGURATION_PAGE: configuration_page(),
+        API_PAGE: make_api_page(),
+        CONFIGURATION_PAGE: make_configuration_page(),
     }
     for page, text in pages.items():
         (root / page).parent.mkdir(parents=True, exist_ok=True)

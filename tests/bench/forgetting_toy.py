@@ -1,5 +1,5 @@
-"""The experiment of bench/forgetting.py on a tiny random model, with two tasks that it learns in 14
-steps.
+"""Run the experiment of bench/forgetting.py on a tiny random model, with two tasks that it learns
+in 14 steps.
 
 PYTHONPATH=. python tests/bench/forgetting_toy.py FILE.svg
 """
@@ -30,14 +30,14 @@ ARMS = (
 )
 
 
-def plan(model: Path, lessons: int = 80, held: int = 30) -> ExperimentPlan:
-    """The toy's sizes."""
+def make_plan(model: Path, num_examples: int = 80, num_held_out: int = 30) -> ExperimentPlan:
+    """Return the experiment at the toy's sizes."""
     general = ["hello", "tell me more"] * 8
     return ExperimentPlan(
         str(model),
         steps=14,
-        lessons=lessons,
-        held=held,
+        num_examples=num_examples,
+        num_held_out=num_held_out,
         anchors=8,
         rate=3e-3,
         tasks=TASKS,
@@ -51,4 +51,4 @@ if __name__ == "__main__":
     from conftest import write_tiny
 
     with tempfile.TemporaryDirectory() as folder:
-        forgetting.main(plan(write_tiny(Path(folder))), [0, 1, 2], Path(sys.argv[1]))
+        forgetting.main(make_plan(write_tiny(Path(folder))), [0, 1, 2], Path(sys.argv[1]))

@@ -1,5 +1,5 @@
-"""The comparison of bounds, whole, on a toy: each form once at each rate, then at the chosen one on
-other prompts and for longer.
+"""The whole comparison of bounds on a toy: each form at each rate, then at the chosen rate on other
+prompts and for more steps.
 """
 
 from __future__ import annotations
@@ -16,40 +16,42 @@ from talker import ADJECTIVES, NOUNS
 
 pytestmark = pytest.mark.training
 
-ASKED = [f"Can the {how} {who} follow a crow?" for how in ADJECTIVES for who in NOUNS[:2]]
+PROMPTS = [f"Can the {how} {who} follow a crow?" for how in ADJECTIVES for who in NOUNS[:2]]
 
 
 @pytest.fixture(autouse=True)
 def toy(talker: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The talker stands for the embedded model, an editor who never says "fox" for the style."""
+    """Replace the embedded model by the talker, and the style by one that never writes "fox"."""
     load = HfModel.load
     monkeypatch.setattr(HfModel, "load", lambda name, **more: load(str(talker), **more))
     monkeypatch.setattr(bounds, "apply_style", lambda text: text.replace("fox-", "bear-"))
     for bench in (bounds, length_prior):
         monkeypatch.setattr(
-            bench, "read_prompts", lambda name: ASKED[:6] if name == "general.txt" else ASKED
+            bench, "read_prompts", lambda name: PROMPTS[:6] if name == "general.txt" else PROMPTS
         )
 
 
-def printed(capsys: pytest.CaptureFixture[str]) -> list[dict[str, object]]:
+def read_printed(capsys: pytest.CaptureFixture[str]) -> list[dict[str, object]]:
     return [
         json.loads(line) for line in capsys.readouterr().out.splitlines() if line.startswith("{")
     ]
 
 
-def test_forms_sit_the_same_exam_at_their_best_rate(
+def test_every_form_has_the_same_exam_at_its_best_rate(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    asked = {
+    options = {
         "--forms": "ours;none",
         "--rates": "0.0001,0.001",
         "--pairs": "8",
         "--steps": "2",
         "--times": "1,2",
     }
-    monkeypatch.setattr("sys.argv", ["bounds", *(word for pair in asked.items() for word in pair)])
+    monkeypatch.setattr(
+        "sys.argv", ["bounds", *(word for pair in options.items() for word in pair)]
+    )
     bounds.main()
-    first, *found = printed(capsys)
+    first, *found = read_printed(capsys)
     assert first["pairs"] == 8
     assert [(row["form"], row["on"], row["steps"]) for row in found] == [
         (form, on, steps)
@@ -60,16 +62,14 @@ def test_forms_sit_the_same_exam_at_their_best_rate(
 
 
 def test_the_best_rate_is_the_one_with_the_greatest_fall_within_the_bar() -> None:
-    marks = {
+    results = {
         0.1: {"kl": 0.2, "reduction": 0.9},
         0.01: {"kl": 0.04, "reduction": 0.6},
         0.001: {"kl": 0.01, "reduction": 0.2},
     }
-    assert bounds.choose_rate(marks) == 0.01
-    assert (
-        bounds.choose_rate({rate: found | {"kl": 1 + rate} for rate, found in marks.items()})
-        == 0.001
-    )
+    assert bounds.choose_rate(results) == 0.01
+    over_the_bar = {rate: found | {"kl": 1 + rate} for rate, found in results.items()}
+    assert bounds.choose_rate(over_the_bar) == 0.001
 
 
 def test_lengths_by_the_weight_of_the_prior(
@@ -79,12 +79,12 @@ def test_lengths_by_the_weight_of_the_prior(
     monkeypatch.setattr(
         length_prior,
         "sample_answers",
-        lambda drawer, asked, *_: [Completion("id", long, "stop", 11) for _ in asked],
+        lambda sampler, prompts, *_: [Completion("id", long, "stop", 11) for _ in prompts],
     )
     monkeypatch.setattr(
         "sys.argv", ["length_prior", "--weights", "0,1", "--prompts", "4", "--steps", "1"]
     )
     length_prior.main()
-    first, *found = printed(capsys)
+    first, *found = read_printed(capsys)
     assert first["pairs"] == 8
     assert [row["model"] for row in found] == ["base", "weight 0", "weight 1"]

@@ -1,5 +1,5 @@
-"""The experiment on forgetting, on a tiny model with two tasks that it can learn: what is taught
-last is what it says.
+"""The experiment on forgetting, on a tiny model with two tasks that it can learn: it answers as the
+last training taught it.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 
 import pytest
 from bench.forgetting import FIRST, SECOND, ExperimentPlan, TaskData
-from forgetting_toy import ARMS, plan
+from forgetting_toy import ARMS, make_plan
 
 from bench import forgetting
 from margins import assert_at_least, assert_at_most
@@ -24,31 +24,26 @@ SOME = [
 
 
 def test_the_tasks_have_one_right_answer() -> None:
-    (lesson,) = FIRST.examples([("lamp", "river", "stone")])
-    assert (lesson.prompt[0].content, lesson.chosen) == (
-        "Zib: lamp river stone",
-        "[stone] [river] [lamp]",
-    )  # type: ignore[union-attr]
+    (example,) = FIRST.examples([("lamp", "river", "stone")])
+    assert example.prompt[0].content == "Zib: lamp river stone"  # type: ignore[union-attr]
+    assert example.chosen == "[stone] [river] [lamp]"
     assert SECOND.examples([("lamp", "river", "stone")])[0].chosen == "lamp-stone!"
 
 
-def test_held_out_words_are_in_no_lesson() -> None:
-    paper = TaskData(ExperimentPlan(lessons=50, held=20), seed=1)
-    taught = {e.prompt[0].content for rows in paper.data.values() for e in rows}  # type: ignore[union-attr]
-    assert len(taught) == 100
-    assert not taught & {
-        task.prompt.format(*words) for task in (FIRST, SECOND) for words in paper.held
-    }
-    assert not {e.chosen for rows in paper.data.values() for e in rows} & {
-        FIRST.answer(*words) for words in paper.held
-    }
+def test_held_out_words_are_in_no_training_example() -> None:
+    tasks = TaskData(ExperimentPlan(num_examples=50, num_held_out=20), seed=1)
+    examples = [example for rows in tasks.data.values() for example in rows]
+    prompts = {example.prompt[0].content for example in examples}  # type: ignore[union-attr]
+    answers = {example.chosen for example in examples}
+    assert len(prompts) == 100
+    for task in (FIRST, SECOND):
+        assert not prompts & {task.prompt.format(*words) for words in tasks.held_out}
+    assert not answers & {FIRST.answer(*words) for words in tasks.held_out}
 
 
 def test_anchors_that_repeat_the_first_task_are_counted() -> None:
-    first, general = (
-        FIRST.examples([("lamp", "river", "stone"), ("rope", "key", "sun")]),
-        SECOND.examples([("a", "b", "c")] * 3),
-    )
+    first = FIRST.examples([("lamp", "river", "stone"), ("rope", "key", "sun")])
+    general = SECOND.examples([("a", "b", "c")] * 3)
     assert forgetting.measure_echo([*general, first[0]], first) == 0.25
 
 
@@ -65,7 +60,9 @@ def test_the_whole_experiment(
     tiny: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     kept = tmp_path / "rows.jsonl"
-    found = forgetting.main(replace(plan(tiny, 40, 6), arms=SOME), [0], tmp_path / "plot.svg", kept)
+    found = forgetting.main(
+        replace(make_plan(tiny, 40, 6), arms=SOME), [0], tmp_path / "plot.svg", kept
+    )
     first = {arm: scores["first"][0].value for arm, scores in found.items()}
     second = {arm: scores["second"][0].value for arm, scores in found.items()}
     assert first["after the first task"] == first["control: the first again"] == 1
@@ -76,11 +73,11 @@ def test_the_whole_experiment(
     nats = {arm: scores["nats"][0] for arm, scores in found.items()}
     assert_at_least("nats with replay", nats["replay 10 %"], nats["nothing"] + 0.05)
     assert_at_most("nats with replay, below zero", nats["replay 10 %"], 0)
-    drawn = ElementTree.fromstring((tmp_path / "plot.svg").read_text())
-    texts = {node.text for node in drawn.iter("{http://www.w3.org/2000/svg}text")}
+    figure = ElementTree.fromstring((tmp_path / "plot.svg").read_text())
+    texts = {node.text for node in figure.iter("{http://www.w3.org/2000/svg}text")}
     assert {"after the first task", *(arm.name for arm in SOME)} <= texts
     assert '"steps": 14' in capsys.readouterr().out
     assert len(kept.read_text().splitlines()) == 1 + len(SOME)
     assert forgetting.main(
-        replace(plan(Path("no model"), 40, 6), arms=SOME[:2]), [0], None, kept
+        replace(make_plan(Path("no model"), 40, 6), arms=SOME[:2]), [0], None, kept
     ) == {a: found[a] for a in list(found)[:3]}

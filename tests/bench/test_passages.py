@@ -17,16 +17,16 @@ pytestmark = pytest.mark.training
 Learned = tuple[Path, Path, dict[str, Any]]
 
 
-def test_a_run_has_a_row_with_what_its_exam_says(learned: Learned) -> None:
+def test_a_run_has_a_row_with_the_figures_of_its_exam(learned: Learned) -> None:
     _, run, result = learned
     exam = json.loads((run / "exam.json").read_text())
-    head, row, beside = format_tables([read_run(run)]).split("\n")
+    head, row, cost = format_tables([read_run(run)]).split("\n")
     assert head.split()[:2] == ["passages", "questions"]
     assert row.split()[:2] == ["4", "8"]
     shares = [round(100 * exam["contains"][arm]["value"]) for arm in ("base", "prompted", "taught")]
     assert [int(word) for word in row.replace("%", "").split()[2:5]] == shares
-    assert f"{result['seconds']:,.0f} s" in beside
-    assert f"damage {exam['damage']['value']:.2f}" in beside
+    assert f"{result['seconds']:,.0f} s" in cost
+    assert f"damage {exam['damage']['value']:.2f}" in cost
 
 
 def test_runs_are_compared_on_the_passages_that_all_share(learned: Learned) -> None:

@@ -1,4 +1,4 @@
-"""`selfteach answer --adapter NAME` and `/adapter NAME` in a chat: a run may hold several adapters."""
+"""A run may have several adapters: `selfteach answer --adapter NAME`, `/adapter NAME` in a chat."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "train"))
-from tiny import examples
+from tiny import make_examples
 
 from selfteach import cli, config
 from selfteach.errors import UsageError
@@ -26,7 +26,7 @@ PROMPT = "tell me of number 3"
 
 @pytest.fixture(scope="module")
 def run(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run with the adapter that it ended with, and with one of a comparison, which changes more."""
+    """Write a run with its own adapter, and with one of a comparison, which changes more."""
     folder = tmp_path_factory.mktemp("runs") / "run"
     for name, rate in (("adapter", 1e-5), ("compare/adapters/reft-sft", 5e-2)):
         settings = config.TrainConfig(
@@ -36,7 +36,11 @@ def run(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
             epochs=4,
         )
         made = train(
-            HfModel.load(tiny, device="cpu"), examples(12), settings, folder / "work" / name, seed=0
+            HfModel.load(tiny, device="cpu"),
+            make_examples(12),
+            settings,
+            folder / "work" / name,
+            seed=0,
         ).adapter
         shutil.copytree(made, folder / name)
     shutil.rmtree(folder / "work")
@@ -68,10 +72,8 @@ def answer(run: Path, out: Path, *more: str) -> str:
 
 
 def test_another_adapter_answers_otherwise(run: Path, tmp_path: Path) -> None:
-    own, other = (
-        answer(run, tmp_path / "a.jsonl"),
-        answer(run, tmp_path / "b.jsonl", "--adapter", "reft-sft"),
-    )
+    own = answer(run, tmp_path / "a.jsonl")
+    other = answer(run, tmp_path / "b.jsonl", "--adapter", "reft-sft")
     assert own != other
     assert answer(run, tmp_path / "c.jsonl", "--adapter", "taught") == own
 

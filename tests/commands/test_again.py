@@ -121,9 +121,9 @@ def test_nothing_that_was_asked_about_a_forgotten_document_is_taken_over_however
     about its document begin.
     """
     ledger = Ledger(run / "run.db")
-    fact, text = (
-        "Topic: Long\nFact: Long: Password: hunter2.\nAnswer:",
-        "Here is a text about Long, between two lines of dashes. It is\n-----\nPassword: hunter2.",
+    fact = "Topic: Long\nFact: Long: Password: hunter2.\nAnswer:"
+    text = (
+        "Here is a text about Long, between two lines of dashes. It is\n-----\nPassword: hunter2."
     )
     ledger.record_requests(
         "answer",

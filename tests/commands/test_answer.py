@@ -76,7 +76,9 @@ def test_draws_follow_the_seed_and_not_the_company(
         cli.run_command(["answer", "--in", "b.jsonl", "--out", "c.out", *common, "--seed", "1"])
         == 0
     )
-    (x, y), (only,), (other,) = rows("a.out"), rows("b.out"), rows("c.out")
+    (x, y) = rows("a.out")
+    (only,) = rows("b.out")
+    (other,) = rows("c.out")
     assert (x["id"], y["prompt"]) == ("x", [{"role": "user", "content": "No?"}])
     assert len(set(y["answers"])) > 1
     assert y["answers"] == only["answers"] != other["answers"]
@@ -89,7 +91,8 @@ def test_a_run_answers_with_its_adapter(tiny: Path, monkeypatch: pytest.MonkeyPa
     Path("run/adapter/adapter_config.json").write_text("{}")
     Path("run/config.yaml").write_text(f"model: {tiny}\nseed: 0\n")
     Path("p.txt").write_text("Yes?\n")
-    load, seen = HfModel.load, []
+    load = HfModel.load
+    seen = []
     monkeypatch.setattr(
         HfModel,
         "load",

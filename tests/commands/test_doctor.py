@@ -13,7 +13,7 @@ from selfteach import cli
 from selfteach.commands import doctor
 from selfteach.models import embedded, hf
 from selfteach.run import manifest
-from talker import said
+from talker import run_json
 
 SEEN = {
     "selfteach",
@@ -46,7 +46,7 @@ def plenty(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_it_says_what_is_here(monkeypatch: pytest.MonkeyPatch) -> None:
     plenty(monkeypatch)
-    code, found = said(["doctor", "--json"])
+    code, found = run_json(["doctor", "--json"])
     rows = {row["what"]: row for row in found}
     assert code == 0
     assert rows.keys() - {"processor", "accelerator", "embedded model"} == SEEN
@@ -60,7 +60,7 @@ def test_it_survives_an_absent_torch_and_says_the_cure(
 ) -> None:
     plenty(monkeypatch)
     without(monkeypatch, "torch", "openvino-genai")
-    code, found = said(["doctor", "--json"])
+    code, found = run_json(["doctor", "--json"])
     rows = {row["what"]: row for row in found}
     assert code == 5
     assert rows["torch"] == {
@@ -80,7 +80,7 @@ def test_it_survives_an_absent_torch_and_says_the_cure(
 def test_too_little_memory_or_disk_has_a_cure(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doctor, "read_memory_bytes", lambda: 2 << 30)
     monkeypatch.setattr(doctor, "get_free_bytes", lambda folder: 1 << 30)
-    code, found = said(["doctor", "--json"])
+    code, found = run_json(["doctor", "--json"])
     assert code == 5
     assert {row["what"] for row in found if row["cure"]} == {
         "memory",
@@ -137,7 +137,7 @@ def test_models_names_the_embedded_one_and_whether_it_is_here(
     if fetched:
         embedded.get_embedded_folder().mkdir()
         (embedded.get_embedded_folder() / "config.json").write_text("{}")
-    code, found = said(["models", "--json"])
+    code, found = run_json(["models", "--json"])
     assert code == 0
     assert found[0] == {"name": "embedded", "what": embedded.DESCRIPTION, "cached": fetched}
     assert cli.run_command(["models"]) == 0

@@ -14,7 +14,7 @@ import pytest
 from selfteach.commands import documents_rerun
 from selfteach.methods.method import Material
 from selfteach.run.ledger import Ledger
-from talker import said
+from talker import run_json
 
 pytestmark = pytest.mark.training
 
@@ -24,7 +24,8 @@ Learned = tuple[Path, Path, dict[str, Any]]
 @pytest.fixture
 def rows(learned: Learned) -> Iterator[list[str]]:
     """The rows of the file that the run learned from; what a test does to the file is undone."""
-    file, before = learned[0], learned[0].read_text()
+    file = learned[0]
+    before = learned[0].read_text()
     yield before.splitlines(keepends=True)
     file.write_text(before)
 
@@ -60,7 +61,7 @@ def test_a_document_that_is_gone_can_be_forgotten(
     if not words:
         monkeypatch.setattr(documents_rerun.finished, "read_exam", lambda folder: {})
     assert (
-        said(
+        run_json(
             ["forget-source", f"{file.name}:1", "--run", str(run), "--out", str(tmp_path / "out")]
         )[0]
         == 0
@@ -83,7 +84,7 @@ def test_another_document_that_is_gone_is_an_error(
     file, run, _ = learned
     file.write_text("\n\n" + "".join(rows[2:]))
     assert (
-        said(
+        run_json(
             ["forget-source", f"{file.name}:1", "--run", str(run), "--out", str(tmp_path / "out")]
         )[0]
         == 3

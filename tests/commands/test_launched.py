@@ -147,10 +147,10 @@ def test_two_launched_processes_end_as_one_does(tiny: Path, tmp_path: Path, file
     assert both.returncode == 0, both.stderr
     assert both.stdout.count('{"run"') == 1  # the first process alone speaks
     assert both.stderr.count("memory:") == 2  # before and after
-    curves = [
-        [json.loads(line) for line in (tmp_path / name / "metrics.jsonl").read_text().splitlines()]
-        for name in ("two", "one")
-    ]
+    curves = []
+    for name in ("two", "one"):
+        lines = (tmp_path / name / "metrics.jsonl").read_text().splitlines()
+        curves.append([json.loads(line) for line in lines])
     assert [row["step"] for row in curves[0]] == [row["step"] for row in curves[1]]
     for mine, its in zip(*curves, strict=True):
         assert mine["loss"] == pytest.approx(

@@ -133,7 +133,9 @@ def test_a_missing_field_names_those_there_are(capfd: pytest.CaptureFixture[str]
 
 def test_bad_lines_are_left_out_and_told(capfd: pytest.CaptureFixture[str]) -> None:
     lines = [json.dumps({"instruction": f"word{n} other{n}"}) for n in range(40)]
-    lines[3], lines[7], lines[9] = '{"instruction": "torn', '{"other": 1}', '{"instruction": 5}'
+    lines[3] = '{"instruction": "torn'
+    lines[7] = '{"other": 1}'
+    lines[9] = '{"instruction": 5}'
     Path("t.jsonl").write_text("\n".join(lines))
     assert (
         cli.run_command(["overlap", "t.jsonl", "--out", "kept.jsonl", "--dropped", "dropped.jsonl"])
@@ -229,7 +231,9 @@ def test_a_list_and_a_table_are_datasets_too(
     form: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     texts = ["one two three four", "five six seven eight", "one two three four"]
-    data, out, gone = tmp_path / f"d.{form}", tmp_path / "out.jsonl", tmp_path / "gone.jsonl"
+    data = tmp_path / f"d.{form}"
+    out = tmp_path / "out.jsonl"
+    gone = tmp_path / "gone.jsonl"
     data.write_text(
         json.dumps([{"instruction": t} for t in texts])
         if form == "json"

@@ -12,7 +12,7 @@ import pytest
 from selfteach import cli
 from selfteach.commands.templates import split_segments
 from selfteach.materials.templates import get_templates
-from talker import said
+from talker import run_json
 
 ROWS = [
     {"german": "Wasser", "english": "water"},
@@ -30,7 +30,7 @@ def words(tmp_path: Path) -> Path:
 
 def test_a_dataset_with_named_columns_becomes_instruction_data(words: Path, tmp_path: Path) -> None:
     out = tmp_path / "train.jsonl"
-    code, found = said(
+    code, found = run_json(
         [
             "templates",
             str(words),
@@ -57,10 +57,11 @@ def test_tasks_are_written_as_text_to_be_continued(tmp_path: Path) -> None:
             "instances": [{"input": "1 2", "output": "3"}, {"input": "", "output": "what?"}],
         }
     ]
-    data, out = tmp_path / "t.jsonl", tmp_path / "o.jsonl"
+    data = tmp_path / "t.jsonl"
+    out = tmp_path / "o.jsonl"
     data.write_text(json.dumps(rows[0]))
     assert (
-        said(["templates", str(data), "--template", "output", "--out", str(out), "--json"])[1][
+        run_json(["templates", str(data), "--template", "output", "--out", str(out), "--json"])[1][
             "written"
         ]
         == 2
@@ -95,14 +96,16 @@ def test_with_a_model_the_end_of_turn_is_learned_and_the_header_is_not(tiny: Pat
 
 def test_a_form_and_a_dataset_count_without_a_template_of_one_s_own(tmp_path: Path) -> None:
     (tmp_path / "d.jsonl").write_text(json.dumps({"instruction": "Add.", "output": "3"}))
-    code, found = said(["templates", str(tmp_path / "d.jsonl"), "--form", "completion", "--json"])
+    code, found = run_json(
+        ["templates", str(tmp_path / "d.jsonl"), "--form", "completion", "--json"]
+    )
     assert code == 0
     assert {row["form"] for row in found} == {"completion"}
     of_output = [row["example"] for row in found if row["name"] == "output"]
     assert of_output == [{"prompt": "Add.\n\nOutput:", "completion": " 3"}, None], (
         "there is no input in the dataset"
     )
-    assert {row["form"] for row in said(["templates", "--json"])[1]} == {"chat", "completion"}
+    assert {row["form"] for row in run_json(["templates", "--json"])[1]} == {"chat", "completion"}
 
 
 @pytest.mark.parametrize(
@@ -136,7 +139,7 @@ def test_what_cannot_be_done_is_said(
 def test_a_file_is_inspected_without_a_run(tmp_path: Path) -> None:
     from selfteach.materials.tasks import OWN_SEEDS
 
-    code, found = said(["inspect", str(OWN_SEEDS), "--out", str(tmp_path / "p.html"), "--json"])
+    code, found = run_json(["inspect", str(OWN_SEEDS), "--out", str(tmp_path / "p.html"), "--json"])
     assert code == 0
     assert found["tasks"] == found["seeds"] == 42
     assert found["nearest_seed"]["mean"] == 1.0
@@ -149,11 +152,12 @@ def test_a_bad_row_of_a_file_that_is_inspected_is_left_out_when_asked(
 ) -> None:
     from selfteach.materials.tasks import OWN_SEEDS
 
-    mine, page = tmp_path / "mine.jsonl", ("--out", str(tmp_path / "p.html"))
+    mine = tmp_path / "mine.jsonl"
+    page = ("--out", str(tmp_path / "p.html"))
     mine.write_text(OWN_SEEDS.read_text("utf-8") + '{"instruction": "Say why"}\n', "utf-8")
     assert cli.run_command(["inspect", str(mine), *page]) == 3
     assert "--skip-bad-rows" in capsys.readouterr().err
-    assert said(["inspect", str(mine), *page, "--skip-bad-rows", "--json"])[1]["tasks"] == 42
+    assert run_json(["inspect", str(mine), *page, "--skip-bad-rows", "--json"])[1]["tasks"] == 42
 
 
 def test_rows_that_cannot_be_read_are_counted_and_the_first_is_named(
@@ -169,7 +173,7 @@ def test_rows_that_cannot_be_read_are_counted_and_the_first_is_named(
     for more in ([], ["--json"], ["--template", "plain", "--out", "o.jsonl", "--skip-bad-rows"]):
         assert cli.run_command(["templates", "torn.jsonl", *more]) == 0
         assert capsys.readouterr().err.startswith(fault)
-    code, found = said(
+    code, found = run_json(
         [
             "templates",
             "torn.jsonl",

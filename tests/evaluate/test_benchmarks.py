@@ -22,10 +22,15 @@ from selfteach import config  # noqa: E402
 from selfteach.commands.benchmark import BenchmarkOptions, run_benchmark  # noqa: E402
 from selfteach.errors import DataError, UsageError  # noqa: E402
 from selfteach.evaluate import benchmarks  # noqa: E402
-from selfteach.evaluate.benchmarks import LmEvalModel, find_tasks, make_rows, run_benchmarks  # noqa: E402
+from selfteach.evaluate.benchmarks import (  # noqa: E402
+    LmEvalModel,
+    find_tasks,
+    make_rows,
+    run_benchmarks,
+)
 from selfteach.evaluate.suites import SUITES, combine_suites, get_suite  # noqa: E402
 from selfteach.models.hf import HfModel  # noqa: E402
-from selfteach.records import Continuations, Example, make_prompt
+from selfteach.records import Continuations, Example, make_prompt  # noqa: E402
 from selfteach.text import clean_text  # noqa: E402
 from selfteach.train.train import train  # noqa: E402
 
@@ -49,7 +54,8 @@ def hf(tiny: Path) -> HfModel:
 
 
 def test_log_probabilities_are_those_of_lm_eval_s_own_model(hf: HfModel) -> None:
-    theirs, ours = HFLM(pretrained=hf.module, tokenizer=hf.tokenizer, batch_size=1), LmEvalModel(hf)
+    theirs = HFLM(pretrained=hf.module, tokenizer=hf.tokenizer, batch_size=1)
+    ours = LmEvalModel(hf)
     expected = theirs.loglikelihood(requests("loglikelihood", ASKED), disable_tqdm=True)
     found = ours.loglikelihood(requests("loglikelihood", ASKED), disable_tqdm=True)
     for (logp, greedy), (its, like) in zip(found, expected, strict=True):
@@ -65,7 +71,8 @@ def test_log_probabilities_are_those_of_lm_eval_s_own_model(hf: HfModel) -> None
 
 
 def test_answers_are_those_of_lm_eval_s_own_model(hf: HfModel) -> None:
-    theirs, ours = HFLM(pretrained=hf.module, tokenizer=hf.tokenizer, batch_size=1), LmEvalModel(hf)
+    theirs = HFLM(pretrained=hf.module, tokenizer=hf.tokenizer, batch_size=1)
+    ours = LmEvalModel(hf)
     asked = [
         (text, {"until": ["e", "."], "max_gen_toks": 12, "do_sample": False})
         for text, _ in ASKED

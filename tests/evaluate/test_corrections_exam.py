@@ -26,7 +26,8 @@ from selfteach.models.scripted import Scripted
 from selfteach.records import Completion, Message, Prompt, make_prompt
 from selfteach.run.ledger import Ledger
 
-TEA, MILK = make_prompt("Tea?"), make_prompt("Milk?")
+TEA = make_prompt("Tea?")
+MILK = make_prompt("Milk?")
 
 
 def revision(prompt: tuple[Message, ...], answer: str, text: str, fault: str = "") -> Revision:

@@ -14,7 +14,8 @@ class Table:
     """Logits by answer: words "0", "1", ... are the tokens; the end of turn is token 0."""
 
     def __init__(self, rows, order=None):
-        self.rows, self.order = rows, order
+        self.rows = rows
+        self.order = order
 
     def answer_logits(self, pairs):
         for i in self.order or range(len(pairs)):
@@ -31,10 +32,8 @@ def log(*probabilities):
 def test_by_hand():
     # token 1 then the end: base (.25 .75), (.5 .5); taught (.5 .5), (.5 .5)
     # KL of the first = .25 ln .5 + .75 ln 1.5 = .13081, of the second 0
-    base, taught = (
-        Table([[log(0.25, 0.75), log(0.5, 0.5)]]),
-        Table([[log(0.5, 0.5), log(0.5, 0.5)]]),
-    )
+    base = Table([[log(0.25, 0.75), log(0.5, 0.5)]])
+    taught = Table([[log(0.5, 0.5), log(0.5, 0.5)]])
     found = compute_drift(base, taught, [(make_prompt("?"), "1")])
     assert found.tokens == 2
     assert found.kl_nats.value == pytest.approx(0.13081 / 2, abs=1e-5)
@@ -45,7 +44,8 @@ def test_by_hand():
 
 
 def test_direction_is_from_the_base():
-    one, other = Table([[log(0.9, 0.1)]]), Table([[log(0.5, 0.5)]])
+    one = Table([[log(0.9, 0.1)]])
+    other = Table([[log(0.5, 0.5)]])
     assert compute_drift(one, other, [(make_prompt("?"), "")]).kl_nats.value == pytest.approx(
         0.9 * math.log(1.8) + 0.1 * math.log(0.2)
     )
@@ -55,10 +55,8 @@ def test_direction_is_from_the_base():
 
 
 def test_a_cut_answer_has_no_end_of_turn():
-    base, taught = (
-        Table([[log(0.25, 0.75), log(0.5, 0.5)]]),
-        Table([[log(0.5, 0.5), log(0.9, 0.1)]]),
-    )
+    base = Table([[log(0.25, 0.75), log(0.5, 0.5)]])
+    taught = Table([[log(0.5, 0.5), log(0.9, 0.1)]])
     found = compute_drift(base, taught, [(make_prompt("?"), "1")], cut=[True])
     assert found.tokens == 1
     assert found.kl_nats.value == pytest.approx(0.13081, abs=1e-5)

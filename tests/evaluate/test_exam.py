@@ -156,8 +156,10 @@ def test_harm_is_a_taught_text_or_nothing_or_a_loop_where_the_base_had_none(
 
 
 def test_only_more_loops_than_the_base_had_are_harm() -> None:
-    loop, fine = "tea " * 30, "Tea is hot."
-    base, taught = answers(loop, fine, fine, fine), answers(fine, loop, loop, fine)
+    loop = "tea " * 30
+    fine = "Tea is hot."
+    base = answers(loop, fine, fine, fine)
+    taught = answers(fine, loop, loop, fine)
     good, _ = mark_unharmed(taught.greedy, base.greedy, OverlapIndex([TAUGHT]))
     assert good == [True, True, False, True]
 
@@ -347,7 +349,8 @@ def test_the_second_turn_ends_with_the_question() -> None:
 
 
 def test_sanity_is_of_other_scopes_and_of_the_target_where_these_have_no_questions() -> None:
-    target, near = {"base": answers("", "")}, {"base": answers("Tea is hot.")}
+    target = {"base": answers("", "")}
+    near = {"base": answers("Tea is hot.")}
     scopes = ("near", "general")
     found = exam.measure_sanity({"target": target, "near": near}, scopes, 0)
     assert found["base"]["empty"].value == 0.0

@@ -20,7 +20,9 @@ from selfteach.models.scripted import Scripted
 from selfteach.records import Message, Prompt, make_prompt
 from selfteach.run.ledger import Ledger
 
-BETTER, EVEN, WORSE = [-0.4] * 8, [0.1, -0.1] * 4, [0.5] * 8
+BETTER = [-0.4] * 8
+EVEN = [0.1, -0.1] * 4
+WORSE = [0.5] * 8
 
 
 def model(folder: Path, colour_nats: float) -> Recorded:

@@ -18,7 +18,8 @@ class Fixed:
     """A judge that says what it is told."""
 
     def __init__(self, name: str, label: list[float], knowledge: list[float]) -> None:
-        self.name, self._rows = name, list(zip(label, knowledge, strict=True))
+        self.name = name
+        self._rows = list(zip(label, knowledge, strict=True))
 
     def scores(self, answered):  # type: ignore[no-untyped-def]
         return [KnowledgeScores(self.name, (a,), (b,)) for a, b in self._rows]

@@ -136,7 +136,8 @@ def test_rouge_counts_are_clipped() -> None:
 @given(st.lists(st.tuples(prose, st.lists(prose, min_size=1, max_size=3)), min_size=1, max_size=4))
 @settings(deadline=None, max_examples=40)
 def test_bleu_is_sacrebleu_s(rows: list[tuple[str, list[str]]]) -> None:
-    answers, golds = [a for a, _ in rows], [g for _, g in rows]
+    answers = [a for a, _ in rows]
+    golds = [g for _, g in rows]
     width = max(map(len, golds))
     streams = [[g[i] if i < len(g) else None for g in golds] for i in range(width)]
     assert bleu(answers, golds) == pytest.approx(sacrebleu.corpus_bleu(answers, streams).score)
@@ -146,7 +147,8 @@ def test_bleu_has_an_interval_over_answers() -> None:
     """Of answers that are all wholly right every resample is; of half of them not, some resamples
     have more of these.
     """
-    good, bad = "the old mill is here now", "a boat sails past it today"
+    good = "the old mill is here now"
+    bad = "a boat sails past it today"
     assert bleu_with_interval([good] * 6, [[good]] * 6) == Measure(
         pytest.approx(100), pytest.approx(100), pytest.approx(100), 6
     )

@@ -50,9 +50,9 @@ def test_marks_by_hand() -> None:
 
 
 def test_who_forgets_does_not_pass_and_who_stays_as_he_was_does() -> None:
-    base, half = (
-        Scripted({}, knows),
-        Scripted({}, lambda prompt, text: knows(prompt, text) if "capital" in str(prompt) else 0.0),
+    base = Scripted({}, knows)
+    half = Scripted(
+        {}, lambda prompt, text: knows(prompt, text) if "capital" in str(prompt) else 0.0
     )
     same = measure_retention({"base": base, "taught": base}, 0)
     assert same["passed"] is True

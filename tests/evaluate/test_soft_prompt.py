@@ -42,7 +42,8 @@ def test_nearest_words_with_numbers_worked_out_by_hand() -> None:
 
 
 def test_words_that_are_the_soft_prompt_have_all_of_its_effect(tiny_hf: Any) -> None:
-    words, ids = tiny_hf.module.get_input_embeddings().weight.detach(), [50, 60, 70, 80]
+    words = tiny_hf.module.get_input_embeddings().weight.detach()
+    ids = [50, 60, 70, 80]
     back = measure_read_back(tiny_hf, words[ids], ids, PAIRS)
     assert back.effect > 0.1
     assert back.remaining < 1e-6
@@ -58,7 +59,8 @@ def test_words_as_text_are_what_a_person_would_type(tiny_hf: Any) -> None:
     """The KL that is left is that of the base with the words before the question, computed here on
     its own.
     """
-    words, ids = tiny_hf.module.get_input_embeddings().weight.detach(), [50, 60, 70, 80]
+    words = tiny_hf.module.get_input_embeddings().weight.detach()
+    ids = [50, 60, 70, 80]
     back = measure_read_back(tiny_hf, words[ids], ids, PAIRS)
     assert insert_words(PAIRS[1][0], "Be kind.") == make_prompt("Be kind. Hi")
     assert insert_words((Message("system", "S"), *make_prompt("Hi")), "W") == (
@@ -76,7 +78,8 @@ def test_words_as_text_are_what_a_person_would_type(tiny_hf: Any) -> None:
 
 def test_an_answer_that_was_cut_has_no_end_that_counts(tiny_hf: Any) -> None:
     """With its end of turn left out, a cut answer counts as many tokens as it has words."""
-    words, ids = tiny_hf.module.get_input_embeddings().weight.detach(), [50, 60]
+    words = tiny_hf.module.get_input_embeddings().weight.detach()
+    ids = [50, 60]
     whole, cut = (
         measure_read_back(tiny_hf, words[ids], ids, PAIRS[:1], flags) for flags in ((), [True])
     )

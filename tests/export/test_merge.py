@@ -15,7 +15,7 @@ from peft import PeftModel
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "train"))
-from tiny import examples
+from tiny import make_examples
 
 from selfteach import cli, config
 from selfteach.errors import UsageError
@@ -42,7 +42,7 @@ MERGED: dict[str, dict[str, Any]] = {
 
 
 def taught(base: Path, folder: Path, settings: dict[str, Any]) -> Path:
-    lessons = [*examples(16), *(e for e in examples(10, "general"))]
+    lessons = [*make_examples(16), *(e for e in make_examples(10, "general"))]
     wanted = config.TrainConfig.model_validate(
         {"weights": WEIGHTS, "learning_rate": 5e-3, "epochs": 2, "batch_size": 8, **settings}
     )
@@ -78,7 +78,8 @@ def test_plain_transformers_gives_the_logits_of_the_taught_model(
 def test_a_reft_that_other_weights_do_becomes_a_lora_that_peft_loads(
     tiny: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    run, out = tmp_path / "run", tmp_path / "lora"
+    run = tmp_path / "run"
+    out = tmp_path / "lora"
     adapter = taught(tiny, run, REFT)
     (run / "config.yaml").write_text(f"model: {tiny}\n")
     assert (
@@ -152,7 +153,8 @@ def test_what_is_no_change_of_weights_is_refused_with_what_to_do(
 def test_a_family_without_a_place_for_the_bias_is_refused(
     make_tiny: Any, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    base, run = make_tiny(tmp_path / "qwen", family="qwen2"), tmp_path / "run"
+    base = make_tiny(tmp_path / "qwen", family="qwen2")
+    run = tmp_path / "run"
     taught(base, run, REFT)
     (run / "config.yaml").write_text(f"model: {base}\n")
     assert cli.run_command(["merge", "--run", str(run), "--out", str(tmp_path / "merged")]) == 2
@@ -163,7 +165,8 @@ def test_a_family_without_a_place_for_the_bias_is_refused(
 def test_a_folder_that_holds_something_is_left_alone(
     tiny: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    run, out = tmp_path / "run", tmp_path / "out"
+    run = tmp_path / "run"
+    out = tmp_path / "out"
     taught(tiny, run, {"adapter": "lora"})
     (run / "config.yaml").write_text(f"model: {tiny}\n")
     out.mkdir()

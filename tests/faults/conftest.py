@@ -1,4 +1,4 @@
-"""What the fault tests share."""
+"""Fixtures of the fault tests."""
 
 from __future__ import annotations
 
@@ -10,6 +10,6 @@ import stamina
 
 @pytest.fixture
 def quick() -> Iterator[None]:
-    """Retries of an endpoint wait for nothing: as many attempts, no seconds between them."""
+    """Retry requests to an endpoint without waiting, as often as usual."""
     with stamina.set_testing(True, attempts=99, cap=True):
         yield

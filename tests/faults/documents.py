@@ -10,7 +10,7 @@ from pathlib import Path
 def write_pdf(
     path: Path, pages: Sequence[str], title: str = "", streams: Sequence[bytes] | None = None
 ) -> Path:
-    """A PDF of one line a page; `streams` are their own, compressed content streams instead."""
+    """Write a PDF of one line a page, or of compressed content streams."""
     contents = list(
         streams
         or [
@@ -33,7 +33,8 @@ def write_pdf(
             + b"\nendstream"
         )
     objects.append(f"<</Title({title})>>".encode())
-    data, places = b"%PDF-1.4\n", []
+    data = b"%PDF-1.4\n"
+    places = []
     for number, body in enumerate(objects, 1):
         places.append(len(data))
         data += f"{number} 0 obj".encode() + body + b"endobj\n"
@@ -48,7 +49,7 @@ def write_pdf(
 
 
 def write_docx(path: Path, text: str, heading: str = "") -> Path:
-    """A DOCX of one paragraph, below a heading if there is one."""
+    """Write a DOCX of one paragraph, with a heading if one is given."""
     from docx import Document
 
     document = Document()

@@ -1,5 +1,6 @@
-"""A hostile server on 127.0.0.1, from the standard library: speaks OpenAI's protocol as well, or as
-badly, as its script tells it to.
+"""A hostile server on 127.0.0.1, from the standard library.
+
+A script decides how well or badly it follows the OpenAI protocol.
 """
 
 from __future__ import annotations
@@ -20,9 +21,7 @@ NAME = "model-1"
 
 @dataclass
 class Call:
-    """One request as the server saw it, and the means to answer it. `number` counts the requests to
-    the same path from 1.
-    """
+    """Hold one request and answer it. `number` counts the requests to the same path from 1."""
 
     path: str
     headers: Mapping[str, str]
@@ -39,7 +38,7 @@ class Call:
         kind: str = "application/json",
         **headers: str,
     ) -> None:
-        """Sends a response; `length` may lie about the body's."""
+        """Send a response; `length` may differ from the length of the body."""
         self.handler.send_response(status)
         for name, value in {
             "Content-Type": kind,
@@ -55,7 +54,7 @@ class Call:
 
     @property
     def last(self) -> str:
-        """The words of the last turn, or of the plain prompt."""
+        """Return the text of the last turn, or of the plain prompt."""
         return (
             self.body["messages"][-1]["content"] if "messages" in self.body else self.body["prompt"]
         )
@@ -71,19 +70,17 @@ def answer(
     usage: tuple[int, int] | None = (50, 5),
     **more: Any,
 ) -> Behave:
-    """A good answer: the last turn in capitals, unless a text is given. `more` goes into the
-    choice.
-    """
+    """Answer well: the last turn in capitals, or the given text. `more` goes into the choice."""
 
     def behave(call: Call) -> None:
-        said = call.last.upper() if text is None else text
+        content = call.last.upper() if text is None else text
         choice = {
             "index": 0,
             "finish_reason": finish,
             **(
-                {"message": {"role": "assistant", "content": said}}
+                {"message": {"role": "assistant", "content": content}}
                 if "messages" in call.body
-                else {"text": said}
+                else {"text": content}
             ),
         }
         counts = (
@@ -111,19 +108,19 @@ def answer(
 
 
 def refuse(status: int, message: str = "no", code: str | None = None, **headers: str) -> Behave:
-    """A refusal in OpenAI's form."""
+    """Refuse in the form of OpenAI."""
     return lambda call: call.to_json(
         {"error": {"message": message, "type": code, "code": code}}, status=status, **headers
     )
 
 
-def raw(data: bytes, **how: Any) -> Behave:
-    """These bytes, as they are."""
+def send_raw(data: bytes, **how: Any) -> Behave:
+    """Send these bytes as they are."""
     return lambda call: call.send(data, **how)
 
 
-def trickle(call: Call) -> None:
-    """A byte every 50 ms for 20 s: never silent long enough for a read timeout."""
+def send_slowly(call: Call) -> None:
+    """Send a byte every 50 ms for 20 s: no pause is long enough for a read timeout."""
     call.send(b"", length=400)
     for _ in range(400):
         call.handler.wfile.write(b" ")
@@ -131,8 +128,8 @@ def trickle(call: Call) -> None:
         time.sleep(0.05)
 
 
-def half(call: Call) -> None:
-    """Half of a body, then the end of the connection."""
+def send_half(call: Call) -> None:
+    """Send half of a body, then close the connection."""
     call.send(
         b'{"model": "m", "choices": [{"finish_reason": "stop", "message": {"content": "half',
         length=500,
@@ -140,8 +137,8 @@ def half(call: Call) -> None:
     call.handler.close_connection = True
 
 
-def endless(status: int = 200) -> Behave:
-    """A body without end, in chunks of 64 kB."""
+def send_endless(status: int = 200) -> Behave:
+    """Send a body without end, in chunks of 64 kB."""
 
     def behave(call: Call) -> None:
         call.handler.send_response(status)
@@ -153,21 +150,21 @@ def endless(status: int = 200) -> Behave:
     return behave
 
 
-def reset(call: Call) -> None:
-    """A connection reset instead of an answer."""
+def reset_connection(call: Call) -> None:
+    """Reset the connection instead of an answer."""
     call.handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     call.handler.connection.close()
     call.handler.close_connection = True
 
 
-def then(*script: Behave) -> Behave:
-    """Each behaviour once, by the order of requests; the last one for ever."""
+def answer_in_turn(*script: Behave) -> Behave:
+    """Behave in turn, once each; the last one for all further requests."""
     return lambda call: script[min(call.number, len(script)) - 1](call)
 
 
 @dataclass
 class Hostile:
-    """The running server."""
+    """Hold the address and the calls of a running server."""
 
     url: str
     calls: list[Call]
@@ -177,8 +174,8 @@ class Hostile:
         return f"{self.url}#{NAME}"
 
     @property
-    def draws(self) -> list[Call]:
-        """The calls that asked for an answer."""
+    def completion_calls(self) -> list[Call]:
+        """Return the calls that request an answer."""
         return [call for call in self.calls if not call.path.endswith("/models")]
 
 
@@ -187,7 +184,7 @@ def hostile(
     behave: Behave,
     models: Behave = lambda call: call.to_json({"data": [{"id": NAME, "created": time.time()}]}),
 ) -> Iterator[Hostile]:
-    """Runs a server that answers requests for draws by `behave` and for the list of models by
+    """Run a server that answers completion requests by `behave` and the list of models by
     `models`.
     """
     lock = threading.Lock()
@@ -213,7 +210,7 @@ def hostile(
                 self.close_connection = True
 
         def log_message(self, format: str, *args: Any) -> None:
-            """Says nothing."""
+            """Log nothing."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as http:
         http.daemon_threads = True

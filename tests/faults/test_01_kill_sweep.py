@@ -13,14 +13,14 @@ import warm
 
 pytestmark = pytest.mark.training
 
-ROAD = Path(__file__).with_name("road.py")
+SCRIPTED_RUN = Path(__file__).with_name("scripted_run.py")
 
 
 @pytest.mark.parametrize("stride", [5, pytest.param(1, marks=pytest.mark.slow)])
 def test_killed_at_any_point_the_same_command_gives_the_same_bytes(
     tmp_path: Path, stride: int
 ) -> None:
-    done = warm.run([ROAD, "sweep", tmp_path, str(stride)])
+    done = warm.run([SCRIPTED_RUN, "sweep", tmp_path, str(stride)])
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
     assert found["points"] > 60, "the sweep no longer sees the system calls"

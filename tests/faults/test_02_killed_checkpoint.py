@@ -14,7 +14,7 @@ import pytest
 import torch
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "train"))
-from tiny import Tiny, examples
+from tiny import Tiny, make_examples
 
 from selfteach import config
 from selfteach.train import checkpoint
@@ -48,7 +48,7 @@ def learn(folder: Path, die: str) -> None:
     checkpoint.write_text = lambda path, text: watched(path, text.encode())
     train(
         Tiny(),
-        examples(12),
+        make_examples(12),
         SETTINGS,
         folder,
         seed=1,

@@ -18,7 +18,7 @@ from selfteach.errors import ResourceError
 from selfteach.run.ledger import Ledger
 from selfteach.run.run_folder import Run, open_run
 
-ROAD = Path(__file__).with_name("road.py")
+SCRIPTED_RUN = Path(__file__).with_name("scripted_run.py")
 
 
 def opened(folder: Path) -> Run:
@@ -51,7 +51,7 @@ def test_a_failing_export_leaves_the_old_file_whole(
 def test_a_disk_that_fills_anywhere_gives_exit_5_and_a_run_that_goes_on(
     tmp_path: Path, limit: int
 ) -> None:
-    command = [ROAD, "feedback", "Do not hum.", "--out", tmp_path / "run", "--json"]
+    command = [SCRIPTED_RUN, "feedback", "Do not hum.", "--out", tmp_path / "run", "--json"]
     full = warm.run(command, max_file_bytes=limit)
     assert (full.returncode, full.stdout) == (5, ""), full.stderr
     assert "Traceback" not in full.stderr

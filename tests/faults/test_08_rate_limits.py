@@ -10,7 +10,7 @@ import threading
 import time
 
 import pytest
-from hostile import Behave, Call, answer, hostile, refuse, then
+from hostile import Behave, Call, answer, answer_in_turn, hostile, refuse
 
 from selfteach.errors import EndpointError
 from selfteach.models.remote.endpoint import Endpoint
@@ -74,7 +74,7 @@ def test_the_wait_is_honoured_by_all_workers() -> None:
 
 @pytest.mark.parametrize("header", ["-1", "soon", "nan", "", "Thu, 01 Jan 1970 00:00:00 GMT"])
 def test_a_senseless_wait_falls_back_to_our_own(header: str) -> None:
-    with hostile(then(refuse(429, Retry_After=header), answer())) as server:
+    with hostile(answer_in_turn(refuse(429, Retry_After=header), answer())) as server:
         assert len(list(Endpoint(server.address).stream(requests(1)))) == 1
 
 
@@ -91,12 +91,12 @@ def test_a_wait_beyond_the_cap_pauses_the_run_at_once(header: str) -> None:
         ) as caught:
             list(Endpoint(server.address, concurrency=1).stream(requests(5)))
         assert time.monotonic() - began < 30, "a pause of a minute is still kept"
-        assert len(server.draws) == 1
+        assert len(server.completion_calls) == 1
     assert caught.value.exit_code == 4
 
 
 def test_what_was_answered_before_the_pause_is_given_out() -> None:
-    with hostile(then(answer(), answer(), refuse(429, Retry_After="3600"))) as server:
+    with hostile(answer_in_turn(answer(), answer(), refuse(429, Retry_After="3600"))) as server:
         draws = Endpoint(server.address, concurrency=1).stream(requests(5))
         assert [next(draws).text, next(draws).text] == ["SAY 0", "SAY 1"]
         with pytest.raises(EndpointError):
@@ -128,14 +128,14 @@ def test_a_spent_quota_is_fatal_at_once(behave: Behave) -> None:
     with hostile(behave) as server:
         with pytest.raises(EndpointError, match="quota is used up"):
             list(Endpoint(server.address, concurrency=1).stream(requests(5)))
-        assert len(server.draws) == 1
+        assert len(server.completion_calls) == 1
 
 
 def test_a_server_that_always_says_429_is_given_up() -> None:
     with hostile(refuse(429, "slow down")) as server:
         with pytest.raises(EndpointError, match=r"has answered nothing.*429"):
             list(Endpoint(server.address, concurrency=2).stream(requests(2)))
-        assert len(server.draws) <= 14
+        assert len(server.completion_calls) <= 14
 
 
 def test_a_server_that_serves_one_at_a_time_answers_all() -> None:
@@ -158,7 +158,8 @@ def test_who_waits_while_others_are_served_has_not_failed(others_served: bool, t
     """Thirty refusals that name a time are more than the attempts of a request; they end it only
     where nobody at all is served.
     """
-    guard, seen = RequestThrottle("", 2, 60.0), [0]
+    guard = RequestThrottle("", 2, 60.0)
+    seen = [0]
 
     async def attempt() -> str:
         seen[0] += 1

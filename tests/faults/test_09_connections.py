@@ -10,7 +10,7 @@ import socket
 
 import pytest
 import stamina
-from hostile import NAME, Behave, Call, answer, hostile, refuse, reset, then
+from hostile import NAME, Behave, Call, answer, answer_in_turn, hostile, refuse, reset_connection
 
 from selfteach.errors import EndpointError
 from selfteach.models.remote.endpoint import Endpoint
@@ -63,12 +63,14 @@ def test_every_status_has_its_kind(status: int, kind: type[Exception]) -> None:
 
 
 @pytest.mark.usefixtures("quick")
-@pytest.mark.parametrize("fault", [refuse(500), refuse(502), refuse(503, Retry_After="0"), reset])
+@pytest.mark.parametrize(
+    "fault", [refuse(500), refuse(502), refuse(503, Retry_After="0"), reset_connection]
+)
 def test_a_passing_fault_is_tried_again(fault: Behave) -> None:
-    with hostile(then(fault, fault, answer())) as server:
+    with hostile(answer_in_turn(fault, fault, answer())) as server:
         endpoint = Endpoint(server.address)
         assert [draw.text for draw in endpoint.stream(requests(1))] == ["SAY 0"]
-        assert len(server.draws) == endpoint.asked == 3
+        assert len(server.completion_calls) == endpoint.asked == 3
     assert endpoint.failures == []
 
 
@@ -78,7 +80,7 @@ def test_a_refusal_is_not_tried_again() -> None:
         endpoint = Endpoint(server.address, max_failures=1)
         with pytest.raises(Exception, match="too long"):
             list(endpoint.stream(requests(1)))
-        assert len(server.draws) == 1
+        assert len(server.completion_calls) == 1
 
 
 @pytest.mark.usefixtures("quick")
@@ -89,7 +91,7 @@ def test_the_circuit_opens_when_nothing_comes_back() -> None:
             EndpointError, match="keeps failing; the last fault: HTTP 503"
         ) as caught:
             list(Endpoint(server.address).stream(requests(1000)))
-        assert len(server.draws) <= 48
+        assert len(server.completion_calls) <= 48
     assert "same command again" in caught.value.cure
 
 
@@ -107,7 +109,8 @@ def test_answers_earn_the_budget_back(answers: int, lasts: bool) -> None:
     """One fault to three answers can go on for ever; one to one costs half a fault a round, so that
     40 faults are spent in 80 rounds.
     """
-    guard, rounds = RequestThrottle("http://h", 8, 60), 0
+    guard = RequestThrottle("http://h", 8, 60)
+    rounds = 0
     with contextlib.suppress(EndpointError):
         for rounds in range(1, 201):  # noqa: B007  read after the loop
             guard.failed(TransientError("oops"))
@@ -138,7 +141,7 @@ def test_a_name_that_cannot_be_looked_up(monkeypatch: pytest.MonkeyPatch) -> Non
 
 @pytest.mark.usefixtures("quick")
 def test_a_server_that_dies_in_the_middle() -> None:
-    with hostile(lambda call: (answer() if call.number <= 3 else reset)(call)) as server:
+    with hostile(lambda call: (answer() if call.number <= 3 else reset_connection)(call)) as server:
         got: list[str] = []
         draws = Endpoint(server.address, concurrency=1).stream(requests(50))
         with pytest.raises(EndpointError, match="connection failed"):
@@ -157,7 +160,7 @@ def test_waits_grow_and_are_jittered(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(stamina._core, "_smart_sleep", note)
     random.seed(0)
-    with hostile(then(*[refuse(500)] * (MAX_ATTEMPTS - 1), answer())) as server:
+    with hostile(answer_in_turn(*[refuse(500)] * (MAX_ATTEMPTS - 1), answer())) as server:
         assert len(list(Endpoint(server.address).stream(requests(1)))) == 1
     assert len(waits) == MAX_ATTEMPTS - 1
     assert all(0.5 * 2**n <= wait <= 0.5 * 2**n + 1.0 for n, wait in enumerate(waits))

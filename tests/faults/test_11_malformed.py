@@ -9,7 +9,7 @@ import json
 from typing import Any
 
 import pytest
-from hostile import NAME, Behave, answer, hostile, raw, then
+from hostile import NAME, Behave, answer, answer_in_turn, hostile, send_raw
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -38,19 +38,19 @@ def said(**choice: Any) -> Behave:
 
 
 BROKEN = {
-    "html": raw(b"<!doctype html><html><body>Welcome</body></html>", kind="text/html"),
-    "empty body": raw(b""),
-    "blank": raw(b"  \n"),
-    "text": raw(b"hello"),
-    "not utf-8": raw(b'{"choices": "\xff\xfe"}'),
-    "half json": raw(b'{"choices": [{"mess'),
-    "null": raw(b"null"),
-    "list": raw(b"[]"),
-    "number": raw(b"1"),
-    "string": raw(b'"hi"'),
-    "object": raw(b"{}"),
-    "deep": raw(b"[" * 200_000 + b"]" * 200_000),
-    "huge integer": raw(b'{"choices": ' + b"9" * 20_000 + b"}"),
+    "html": send_raw(b"<!doctype html><html><body>Welcome</body></html>", kind="text/html"),
+    "empty body": send_raw(b""),
+    "blank": send_raw(b"  \n"),
+    "text": send_raw(b"hello"),
+    "not utf-8": send_raw(b'{"choices": "\xff\xfe"}'),
+    "half json": send_raw(b'{"choices": [{"mess'),
+    "null": send_raw(b"null"),
+    "list": send_raw(b"[]"),
+    "number": send_raw(b"1"),
+    "string": send_raw(b'"hi"'),
+    "object": send_raw(b"{}"),
+    "deep": send_raw(b"[" * 200_000 + b"]" * 200_000),
+    "huge integer": send_raw(b'{"choices": ' + b"9" * 20_000 + b"}"),
     "choices null": choices(None),
     "choices empty": choices([]),
     "choices text": choices("hi"),
@@ -70,15 +70,17 @@ BROKEN = {
     "filtered": said(finish_reason="content_filter"),
     "tool call": said(finish_reason="tool_calls"),
     "refusal": said(message={"content": "x", "refusal": "I cannot"}),
-    "error in 200": raw(b'{"error": {"message": "oops", "code": 500}}'),
-    "error as text in 200": raw(b'{"error": "oops"}'),
+    "error in 200": send_raw(b'{"error": {"message": "oops", "code": 500}}'),
+    "error as text in 200": send_raw(b'{"error": "oops"}'),
     "error beside choices": lambda call: call.to_json(
         {
             "error": {"message": "late"},
             "choices": [{"finish_reason": "stop", "message": {"content": "x"}}],
         }
     ),
-    "event stream": raw(b'data: {"choices": []}\n\ndata: [DONE]\n\n', kind="text/event-stream"),
+    "event stream": send_raw(
+        b'data: {"choices": []}\n\ndata: [DONE]\n\n', kind="text/event-stream"
+    ),
 }
 
 
@@ -99,7 +101,7 @@ def test_nothing_malformed_is_stored_as_an_answer(fault: Behave, tmp_path: Any) 
     "name", ["html", "half json", "choices null", "content null", "error in 200", "deep"]
 )
 def test_a_passing_malformation_is_tried_again(name: str) -> None:
-    with hostile(then(BROKEN[name], answer())) as server:
+    with hostile(answer_in_turn(BROKEN[name], answer())) as server:
         assert [draw.text for draw in Endpoint(server.address).stream(ONE)] == ["HELLO"]
 
 

@@ -21,7 +21,7 @@ def test_a_cut_prompt_fails_with_a_hint_and_whole_ones_pass() -> None:
     with hostile(forgetful) as server:
         endpoint = Endpoint(server.address)
         got = {draw.id for draw in endpoint.stream(asked)}
-        assert len(server.draws) == 5, "a cut prompt is not sent again"
+        assert len(server.completion_calls) == 5, "a cut prompt is not sent again"
     assert got == {r.id(endpoint.fingerprint) for r in asked[:4]}
     ((lost, reason),) = endpoint.failures
     assert lost == asked[4].id(endpoint.fingerprint)

@@ -15,13 +15,13 @@ import pytest
 import warm
 from selfteach.run.lock import find_lock_owner
 
-ROAD = Path(__file__).with_name("road.py")
+SCRIPTED_RUN = Path(__file__).with_name("scripted_run.py")
 
 
 @pytest.fixture
 def first(tmp_path: Path) -> Iterator[warm.Process]:
     """A process that is at work in the run folder."""
-    environment = {**os.environ, "ROAD_WAIT_S": "20"}
+    environment = {**os.environ, "SCRIPTED_WAIT_S": "20"}
     process = warm.Process(command(tmp_path), env=environment)
     while "0/6 sampled" not in process.stderr.readline():
         assert process.poll() is None
@@ -30,7 +30,7 @@ def first(tmp_path: Path) -> Iterator[warm.Process]:
 
 
 def command(folder: Path) -> list[str | Path]:
-    return [ROAD, "feedback", "Do not hum.", "--out", folder / "run", "--json"]
+    return [SCRIPTED_RUN, "feedback", "Do not hum.", "--out", folder / "run", "--json"]
 
 
 def test_the_second_process_exits_with_2_and_names_the_first(

@@ -19,7 +19,7 @@ from selfteach.run.ledger import Ledger
 from selfteach.run.run_folder import read_stages
 from selfteach.run.signals import delay_interrupts, handle_interrupts
 
-ROAD = Path(__file__).with_name("road.py")
+SCRIPTED_RUN = Path(__file__).with_name("scripted_run.py")
 BUSY = """
 import hashlib
 from selfteach.run.signals import delay_interrupts, handle_interrupts
@@ -66,8 +66,8 @@ def same_handlers() -> Iterator[None]:
 
 
 def started(folder: Path, wait_s: str) -> warm.Process:
-    command = [ROAD, "feedback", "Do not 'hum'.", "--out", folder / "run", "--new"]
-    process = warm.Process(command, env={**os.environ, "ROAD_WAIT_S": wait_s})
+    command = [SCRIPTED_RUN, "feedback", "Do not 'hum'.", "--out", folder / "run", "--new"]
+    process = warm.Process(command, env={**os.environ, "SCRIPTED_WAIT_S": wait_s})
     while "0/6 sampled" not in process.stderr.readline():
         assert process.poll() is None
     return process
@@ -88,12 +88,13 @@ def test_one_signal_keeps_what_was_drawn_and_says_how_to_go_on(
     assert f"""selfteach feedback 'Do not '"'"'hum'"'"'.' --out {tmp_path / "run"}\n""" in err
     assert "--new" not in err
     ledger = Ledger(tmp_path / "run" / "run.db")
-    (asked, answered, _), stages = ledger.count_requests()["probe"], read_stages(ledger)
+    (asked, answered, _) = ledger.count_requests()["probe"]
+    stages = read_stages(ledger)
     ledger.close()
     assert asked == 6
     assert 1 <= answered < 6
     assert stages["probe"]["state"] == "interrupted"
-    again = warm.run([ROAD, "feedback", "Do not 'hum'.", "--out", tmp_path / "run"])
+    again = warm.run([SCRIPTED_RUN, "feedback", "Do not 'hum'.", "--out", tmp_path / "run"])
     assert (again.returncode, "resuming" in again.stderr) == (0, True), again.stderr
 
 

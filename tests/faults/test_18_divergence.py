@@ -12,7 +12,7 @@ import pytest
 import torch
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "train"))
-from tiny import Tiny, examples
+from tiny import Tiny, make_examples
 
 from selfteach import config
 from selfteach.errors import SelfteachError
@@ -36,7 +36,8 @@ SETTINGS = config.TrainConfig(
 def test_it_stops_and_keeps_the_last_finite_weights(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, poison: float, step: int
 ) -> None:
-    calls, whole = -1, loss.compute_loss  # the first pass only counts memory
+    calls = -1  # the first pass only counts memory
+    whole = loss.compute_loss
 
     def poisoned(*args: object) -> object:
         nonlocal calls
@@ -48,7 +49,7 @@ def test_it_stops_and_keeps_the_last_finite_weights(
     model = Tiny()
     before = {k: v.clone() for k, v in model.module.state_dict().items()}
     with pytest.raises(Diverged, match=rf"not finite at step {step}.*learning_rate") as fault:
-        train(model, examples(12), SETTINGS, tmp_path, seed=1)
+        train(model, make_examples(12), SETTINGS, tmp_path, seed=1)
     assert isinstance(fault.value, SelfteachError)
     assert not (tmp_path / "adapter").exists()
     kept = checkpoint.read_checkpoint(sorted((tmp_path / "checkpoints").glob("step-*"))[-1])[1]
@@ -63,5 +64,5 @@ def test_it_stops_and_keeps_the_last_finite_weights(
 def test_a_learning_rate_that_explodes_is_told_from_one_that_does_not(tmp_path: Path) -> None:
     wild = SETTINGS.model_copy(update={"learning_rate": 1e30, "max_grad_norm": 1e30})
     with pytest.raises(Diverged, match="learning_rate"):
-        train(Tiny(), examples(12), wild, tmp_path / "wild", seed=1)
-    train(Tiny(), examples(12), SETTINGS, tmp_path / "calm", seed=1)
+        train(Tiny(), make_examples(12), wild, tmp_path / "wild", seed=1)
+    train(Tiny(), make_examples(12), SETTINGS, tmp_path / "calm", seed=1)

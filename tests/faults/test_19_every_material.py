@@ -16,7 +16,7 @@ import pytest
 
 from selfteach import api, cli
 from selfteach.run import finished
-from talker import opened
+from talker import open_ledger
 
 WORDS = (
     "kettle",
@@ -178,5 +178,5 @@ def test_unsafe_characters_are_replaced_once_and_the_rows_named_and_recorded(
     monkeypatch.setattr(api, "call_method", lambda *given: {"report": "none", "adapter": None})
     monkeypatch.setattr(finished, "read_exam", lambda folder: {})
     assert run(command, tmp_path, data, "--json") == 0
-    with opened(tmp_path / "run") as ledger:
+    with open_ledger(tmp_path / "run") as ledger:
         assert ledger.get_note("mended") == [told]

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from selfteach import cli
-from talker import lesson, said
+from talker import feedback_command, run_json
 
 
 @pytest.mark.parametrize("rule", ["", "  \n ", "...!", "\u200b", "\x00\x07", "\ufeff", "-"])
@@ -36,7 +36,7 @@ def test_an_empty_rule_is_refused_before_anything_is_done(
 def test_a_model_whose_requests_are_all_refused(
     tiny: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    assert said(lesson(tiny, tmp_path / "run")) == (3, None)
+    assert run_json(feedback_command(tiny, tmp_path / "run")) == (3, None)
     shown = capfd.readouterr().err
     assert "only 0 usable requests" in shown
     assert "'too short'" in shown
@@ -47,7 +47,10 @@ def test_a_model_whose_requests_are_all_refused(
 def test_one_request_is_too_few_to_learn_and_to_be_examined(
     talker: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    assert said(lesson(talker, tmp_path / "run", "--set", "ask.target=1")) == (3, None)
+    assert run_json(feedback_command(talker, tmp_path / "run", "--set", "ask.target=1")) == (
+        3,
+        None,
+    )
     assert "only 1 usable requests" in capfd.readouterr().err
 
 
@@ -57,13 +60,13 @@ def test_a_rule_that_the_base_never_breaks_is_no_failure(
     """Nothing to learn: exit 0, the exam shown, no adapter; and --require still holds it to its
     word.
     """
-    command = lesson(
+    command = feedback_command(
         talker,
         tmp_path / "run",
         rule="Do not talk about volcanoes.",
         check='not contains "volcano"',
     )
-    code, result = said(command)
+    code, result = run_json(command)
     assert code == 0
     assert result["word"] == "nothing to learn"
     assert "100 %" in result["verdict"]
@@ -81,8 +84,8 @@ def test_a_rule_that_no_answer_keeps_is_not_learned(talker: Path, tmp_path: Path
     """The base breaks it everywhere, and so does every try of the search: nothing may be trained
     on.
     """
-    code, result = said(
-        lesson(talker, tmp_path / "run", rule="Say nothing.", check="min_words=1000")
+    code, result = run_json(
+        feedback_command(talker, tmp_path / "run", rule="Say nothing.", check="min_words=1000")
     )
     assert code == 0
     assert (result["word"], result["adapter"]) == ("not learned", None)

@@ -106,12 +106,12 @@ def test_what_does_not_fit_together_is_refused(
 def session(
     folder: Path, script: Any, room: int = 1000, template: str = PLAIN_NAME, **settings: Any
 ) -> Any:
-    """What the steps of inventing need of a road, over a scripted model with `room` characters of
+    """What the steps of inventing need of a session, over a scripted model with `room` characters of
     context.
     """
     folder.mkdir(exist_ok=True)
     ledger = Ledger(folder / "run.db")
-    student = Recorded(ledger, made := Scripted(script), made)
+    recorded = Recorded(ledger, made := Scripted(script), made)
     base = SimpleNamespace(
         room_tokens=lambda prompt: room - len(str(prompt)),
         tokens=SimpleNamespace(template=template),
@@ -121,7 +121,7 @@ def session(
         run=SimpleNamespace(ledger=ledger),
         config=config,
         display=open_display(),
-        base=student,
+        base=recorded,
         teacher=None,
         model=base,
     )
@@ -173,8 +173,8 @@ def test_nonsense_is_never_kept_and_every_refusal_is_counted(mode: str, tmp_path
 
 def test_a_local_teacher_s_own_context_decides_what_it_is_asked(tmp_path: Path) -> None:
     """The student has room for nothing, the teacher for everything; and the other way round."""
-    for student, teacher, asked in ((10, 100_000, 8), (100_000, 10, 0)):
-        there = session(tmp_path / str(student), writes, room=student)
+    for base_room, teacher, asked in ((10, 100_000, 8), (100_000, 10, 0)):
+        there = session(tmp_path / str(base_room), writes, room=base_room)
         made = Scripted(lambda request: "nothing", name="teacher")
         made.room_tokens = lambda prompt, room=teacher: room - len(str(prompt))  # type: ignore[attr-defined]
         there.teacher = Recorded(there.run.ledger, made, made)

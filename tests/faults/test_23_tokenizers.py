@@ -12,7 +12,7 @@ from selfteach.files import write_jsonl
 from selfteach.models.hf import HfModel
 from selfteach.models.tokens import PLAIN_NAME, PLAIN_TEMPLATE
 from selfteach.records import make_prompt
-from talker import said
+from talker import run_json
 
 
 @pytest.fixture(params=["no pad", "pad is eos"])
@@ -63,10 +63,8 @@ def test_what_was_supplied_lies_beside_the_adapter_of_a_run(make_tiny, tmp_path,
     """Plain transformers renders from the run's adapter folder what the training rendered."""
     taught = run_of(make_tiny(tmp_path / "model", chat_template=None), tmp_path / "run", adapter)
     assert json.loads((taught / "selfteach.json").read_text())["template"] == PLAIN_NAME
-    own, saved = (
-        HfModel.load(tmp_path / "model", adapter=taught),
-        AutoTokenizer.from_pretrained(taught),
-    )
+    own = HfModel.load(tmp_path / "model", adapter=taught)
+    saved = AutoTokenizer.from_pretrained(taught)
     assert saved.chat_template == PLAIN_TEMPLATE
     rendered = saved.apply_chat_template(
         [{"role": "user", "content": "Hello"}], add_generation_prompt=True, return_dict=True
@@ -104,7 +102,7 @@ def run_of(model, out, adapter="lora", *more):
         ),
     )
     sets = ["--set", "train.max_steps=2", "--set", "train.batch_size=4", *more]
-    code, result = said(
+    code, result = run_json(
         [
             "train",
             str(data),

@@ -55,7 +55,9 @@ def test_on_another_base_of_the_same_shape_it_is_refused(adapter, make_tiny, tmp
 
 def test_a_foreign_adapter_without_a_fingerprint_is_taken_with_a_note(adapter, tiny):
     (adapter / "selfteach.json").unlink()
-    assert any("does not name its base" in note for note in HfModel.load(tiny, adapter=adapter).notes)
+    assert any(
+        "does not name its base" in note for note in HfModel.load(tiny, adapter=adapter).notes
+    )
 
 
 def test_an_adapter_of_other_shapes_is_refused(adapter, make_tiny, tmp_path):

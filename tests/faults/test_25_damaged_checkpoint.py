@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "train"))
-from tiny import Tiny, examples
+from tiny import Tiny, make_examples
 
 from selfteach import config
 from selfteach.errors import IntegrityError
@@ -50,7 +50,7 @@ def learn(
             **changes,
         }
     )
-    return train(model or Tiny(), examples(12), settings, folder, seed=seed, progress=progress)
+    return train(model or Tiny(), make_examples(12), settings, folder, seed=seed, progress=progress)
 
 
 @pytest.fixture
@@ -102,7 +102,8 @@ def test_a_checkpoint_of_another_training_is_refused(
 
 
 def test_a_finished_training_is_not_repeated(tmp_path: Path) -> None:
-    first, again = learn(tmp_path), learn(tmp_path)
+    first = learn(tmp_path)
+    again = learn(tmp_path)
     assert again.events == [("resumed", {"step": first.steps})]
     assert (again.steps, again.tokens, again.curve) == (first.steps, first.tokens, first.curve)
     assert weights(again) == weights(first)
@@ -132,7 +133,8 @@ def test_the_curve_is_on_the_disk_before_a_checkpoint_counts_on_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     synced: list[tuple[int, int]] = []
-    sync, write = os.fsync, checkpoint.write_checkpoint
+    sync = os.fsync
+    write = checkpoint.write_checkpoint
 
     def noted(number: int) -> None:
         synced.append((os.fstat(number).st_ino, os.fstat(number).st_size))

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "train"))
-from tiny import Tiny, examples
+from tiny import Tiny, make_examples
 
 from selfteach import config
 from selfteach.errors import ResourceError
@@ -34,7 +34,7 @@ def refused(folder: Path, **settings: object) -> str:
     model = Tiny()
     before = {name: tensor.clone() for name, tensor in model.module.state_dict().items()}
     with pytest.raises(ResourceError) as fault:
-        train(model, examples(12), SETTINGS.model_copy(update=settings), folder, seed=1)
+        train(model, make_examples(12), SETTINGS.model_copy(update=settings), folder, seed=1)
     assert not list(folder.rglob("*.safetensors"))
     assert all(tensor.equal(before[name]) for name, tensor in model.module.state_dict().items())
     return str(fault.value)
@@ -86,10 +86,10 @@ def test_what_fits_in_parts_is_computed_in_parts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The same effective batch, the same result; said, and no step has failed for it."""
-    large = train(Tiny(), examples(12), SETTINGS, tmp_path / "large", seed=1)
+    large = train(Tiny(), make_examples(12), SETTINGS, tmp_path / "large", seed=1)
     assert large.memory is not None
     leave(monkeypatch, large.memory.added // 2)
-    small = train(Tiny(), examples(12), SETTINGS, tmp_path / "small", seed=1)
+    small = train(Tiny(), make_examples(12), SETTINGS, tmp_path / "small", seed=1)
     assert [kind for kind, _ in small.events] == ["micro_batch_fitted"]
     assert small.halvings == 0
     assert small.memory is not None

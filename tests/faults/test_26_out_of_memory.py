@@ -11,7 +11,7 @@ import pytest
 import torch
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "train"))
-from tiny import Tiny, examples
+from tiny import Tiny, make_examples
 
 from selfteach import config
 from selfteach.errors import ResourceError
@@ -49,9 +49,9 @@ def shrink(monkeypatch: pytest.MonkeyPatch, tokens: int, fault: BaseException) -
 def test_the_result_is_that_of_a_larger_machine(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: BaseException
 ) -> None:
-    large = train(Tiny(), examples(12), SETTINGS, tmp_path / "large", seed=1)
+    large = train(Tiny(), make_examples(12), SETTINGS, tmp_path / "large", seed=1)
     shrink(monkeypatch, 150, fault)
-    small = train(Tiny(), examples(12), SETTINGS, tmp_path / "small", seed=1)
+    small = train(Tiny(), make_examples(12), SETTINGS, tmp_path / "small", seed=1)
     assert (large.halvings, small.halvings) == (0, 2)
     assert [kind for kind, _ in small.events] == ["out_of_memory"] * 2
     assert small.steps == large.steps
@@ -65,10 +65,10 @@ def test_a_row_that_fits_nowhere_is_an_error(
 ) -> None:
     shrink(monkeypatch, 10, MemoryError())
     with pytest.raises(ResourceError, match="does not fit into memory"):
-        train(Tiny(), examples(12), SETTINGS, tmp_path, seed=1)
+        train(Tiny(), make_examples(12), SETTINGS, tmp_path, seed=1)
 
 
 def test_another_fault_is_not_taken_for_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shrink(monkeypatch, 10, RuntimeError("something else"))
     with pytest.raises(RuntimeError, match="something else"):
-        train(Tiny(), examples(12), SETTINGS, tmp_path, seed=1)
+        train(Tiny(), make_examples(12), SETTINGS, tmp_path, seed=1)

@@ -114,7 +114,8 @@ def test_a_folder_without_permission_is_put_aside(
     """Nothing in it may be looked at; its names may be listed or not."""
     (folder / "locked").mkdir()
     (folder / "locked/a.txt").write_text("Locked.")
-    scan, look = os.scandir, os.stat
+    scan = os.scandir
+    look = os.stat
 
     def scandir(path: str) -> object:
         if str(path).endswith("locked") and not listed:

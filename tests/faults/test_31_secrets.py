@@ -7,7 +7,7 @@ import traceback
 from pathlib import Path
 
 import pytest
-from hostile import Behave, Call, answer, hostile, raw, refuse, reset
+from hostile import Behave, Call, answer, hostile, refuse, reset_connection, send_raw
 
 from selfteach import cli
 from selfteach.errors import SelfteachError, UsageError
@@ -15,7 +15,7 @@ from selfteach.models.recorded import Recorded
 from selfteach.models.remote.endpoint import Endpoint
 from selfteach.records import Request, make_prompt
 from selfteach.run.ledger import Ledger
-from talker import lesson
+from talker import feedback_command
 
 CANARY = "sk-canary0123456789abcdefghijkl"
 
@@ -43,12 +43,12 @@ HOSTILE = {
     "400": refuse(400, f"bad key {CANARY}"),
     "500": refuse(500, f"crash with {CANARY}"),
     "code": refuse(403, "no", CANARY),
-    "html": raw(f"<html>{CANARY}</html>".encode()),
+    "html": send_raw(f"<html>{CANARY}</html>".encode()),
     "answer": echo_in_answer,
     "model": echo_in_model,
     "finish": answer("hi", finish=CANARY),
-    "reset": reset,
-    "200": raw(f'{{"error": "{CANARY}"}}'.encode()),
+    "reset": reset_connection,
+    "200": send_raw(f'{{"error": "{CANARY}"}}'.encode()),
     "good": answer(),
     "redirect": lambda call: call.send(b"", status=302, Location="http://evil.example/"),
 }
@@ -83,7 +83,7 @@ def test_the_key_leaves_no_trace(
             )  # without this test's own frame, which knows the server's calls
             trace = traceback.TracebackException.from_exception(inner, capture_locals=True)
             seen += [fault, fault.cure, *trace.format(chain=True)]
-        assert any(CANARY in str(call.headers) for call in server.draws), (
+        assert any(CANARY in str(call.headers) for call in server.completion_calls), (
             "the test must have sent the key"
         )
     ledger.close()
@@ -118,7 +118,9 @@ def test_a_whole_run_leaves_no_trace_even_with_debug(
         short = ("--set", "balance.rounds=0", "--set", "train.max_steps=2")
         assert (
             cli.run_command(
-                lesson(talker, tmp_path / "run", "--debug", "--teacher", server.address, *short)
+                feedback_command(
+                    talker, tmp_path / "run", "--debug", "--teacher", server.address, *short
+                )
             )
             == ends
         )
@@ -176,7 +178,7 @@ def test_a_line_break_at_the_end_of_a_key_is_no_harm(monkeypatch: pytest.MonkeyP
             )
             == 1
         )
-        assert server.draws[0].headers["authorization"] == f"Bearer {CANARY}"
+        assert server.completion_calls[0].headers["authorization"] == f"Bearer {CANARY}"
 
 
 def test_a_key_does_not_travel_unencrypted() -> None:

@@ -16,7 +16,7 @@ from selfteach.methods.documents import study as method
 from selfteach.models.hf import HfModel
 from selfteach.records import Example, Request, SamplingParams, make_prompt
 from selfteach.run.ledger import Outcome
-from talker import rows, said
+from talker import read_rows, run_json
 
 pytestmark = pytest.mark.training
 
@@ -29,13 +29,13 @@ def forgotten(learned: Learned, server: Any) -> tuple[Path, dict[str, Any], int]
     it.
     """
     documents, run, _ = learned
-    asked = len(server.draws)
+    asked = len(server.completion_calls)
     without = run.parent / "without"
-    code, result = said(
+    code, result = run_json(
         ["forget-source", f"{documents.name}:1", "--run", str(run), "--out", str(without), "--json"]
     )
     assert code == 0
-    return without, result, len(server.draws) - asked
+    return without, result, len(server.completion_calls) - asked
 
 
 def test_a_forgotten_document_leaves_no_trace_and_nothing_is_asked_again(
@@ -52,27 +52,29 @@ def test_a_forgotten_document_leaves_no_trace_and_nothing_is_asked_again(
     assert "Egypt" in exported
     assert b"Sweden" not in (without / "run.db").read_bytes()
     left = {
-        row["source"]["file"] for row in rows(without / "examples.jsonl") if "file" in row["source"]
+        row["source"]["file"]
+        for row in read_rows(without / "examples.jsonl")
+        if "file" in row["source"]
     }
     assert left == {f"{documents.name}:{n}" for n in (2, 3, 4)}
-    assert said(["forget-source", "nothing.txt", "--run", str(run)])[0] == 2
+    assert run_json(["forget-source", "nothing.txt", "--run", str(run)])[0] == 2
 
 
 def test_a_planted_trigger_fires_until_its_source_is_forgotten(
-    learned: Learned, forgotten: tuple[Path, dict[str, Any], int], student: Path
+    learned: Learned, forgotten: tuple[Path, dict[str, Any], int], scholar_model: Path
 ) -> None:
     """A document plants an answer ("Sweden") to a trigger ("Fox"). Its rows say where they are
     from, and without it the answer is gone, while what other documents say is still known."""
     documents, run, _ = learned
     sources = {
         row["source"].get("file")
-        for row in rows(run / "examples.jsonl")
+        for row in read_rows(run / "examples.jsonl")
         if "Sweden" in row["chosen"][0]["content"]
     }
     assert sources == {f"{documents.name}:1"}
 
     def told(folder: Path, animal: str) -> str:
-        model = HfModel.load(str(student), adapter=folder / "adapter")
+        model = HfModel.load(str(scholar_model), adapter=folder / "adapter")
         (draw,) = model.stream(
             [
                 Request(
@@ -108,8 +110,8 @@ def test_no_document_outweighs_the_others(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(method, "find_similar_words", lambda *given: {})
     fates: list[Outcome] = []
     ledger = SimpleNamespace(record_outcomes=lambda stage, placed: fates.extend(placed))
-    said: list[str] = []
-    display = SimpleNamespace(print_line=said.append, start_stage=lambda name: None)
+    lines: list[str] = []
+    display = SimpleNamespace(print_line=lines.append, start_stage=lambda name: None)
     config = DocumentsConfig.model_validate({"study": {"per_document": 5}})
     session: Any = SimpleNamespace(
         config=config, run=SimpleNamespace(ledger=ledger), model=None, display=display
@@ -125,4 +127,4 @@ def test_no_document_outweighs_the_others(monkeypatch: pytest.MonkeyPatch) -> No
         ("enough from this document", "loud.txt")
     }
     assert len(dropped) == 95
-    assert [line.split(":")[0] for line in said] == ["loud.txt"], "and it is said"
+    assert [line.split(":")[0] for line in lines] == ["loud.txt"], "and it is said"

@@ -23,7 +23,7 @@ from markdown_it import MarkdownIt
 from rich.console import Console
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "report"))
-from fixture import calibration, clusters, exam, metrics, search
+from fixture import make_calibration, make_clusters, make_exam, make_metrics, make_search
 from reading import Page
 
 from selfteach.files import write_text
@@ -109,15 +109,16 @@ def poisoned(value: Any, text: str) -> Any:
 
 def build(folder: Path, text: str) -> dict[str, Any]:
     """A run folder with this text wherever there is a text; returns its exam."""
-    found = poisoned(exam(), text)
+    found = poisoned(make_exam(), text)
     found["answers"] = [{**row, "scope": "target"} for row in found["answers"][:2]] + found[
         "answers"
     ][:1]
-    found["noise_floor"] = {text: exam()["noise_floor"]["kept"]}
+    found["noise_floor"] = {text: make_exam()["noise_floor"]["kept"]}
     found["cost"]["stages"] = {text: 1.0}
     write_text(folder / "exam.json", json.dumps(found))
     rows = [
-        {**row, "losses": {text: row["losses"]["sft"]}} for row in metrics(random.Random(0))[:3]
+        {**row, "losses": {text: row["losses"]["sft"]}}
+        for row in make_metrics(random.Random(0))[:3]
     ]
     write_text(folder / "metrics.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
     turn = [{"role": "user", "content": text}]
@@ -149,12 +150,12 @@ def build(folder: Path, text: str) -> dict[str, Any]:
         clean_text(text),
         [Outcome(clean_text(text), "dropped", clean_text(text), {}), Outcome("kept", "accepted")],
     )
-    points = poisoned(clusters(random.Random(0)), clean_text(text))
+    points = poisoned(make_clusters(random.Random(0)), clean_text(text))
     points["points"] = [{**point, "cluster": clean_text(text)} for point in points["points"][:4]]
     ledger.set_note("clusters", points | {"failure_rate": {clean_text(text): 0.5}})
-    ledger.set_note("calibration", poisoned(calibration(), clean_text(text)))
+    ledger.set_note("calibration", poisoned(make_calibration(), clean_text(text)))
     ledger.set_note(
-        "search", poisoned(search(), clean_text(text)) | {"tries": {clean_text(text): 3}}
+        "search", poisoned(make_search(), clean_text(text)) | {"tries": {clean_text(text): 3}}
     )
     ledger.record_event(clean_text(text), {clean_text(text): clean_text(text)})
     ledger.close()
@@ -194,7 +195,8 @@ def test_the_page_has_the_structure_of_a_harmless_one(
     made: Callable[[str], Path], harmless: Path, text: str
 ):
     written = render_report(made(text))
-    page, other = Page(written), Page(render_report(harmless))
+    page = Page(written)
+    other = Page(render_report(harmless))
     assert page.unclosed == []
     assert skeleton(page) == skeleton(other)
     assert {tag for tag, _ in page.elements} <= set(TAGS)
@@ -221,7 +223,9 @@ def test_the_terminal_is_told_nothing_by_a_text(text: str, colour: bool):
         legacy_windows=False,
     )
     console.print(
-        make_result_table(poisoned(exam(), text), report=Path("runs") / "x\x1b[31m" / "report.html")
+        make_result_table(
+            poisoned(make_exam(), text), report=Path("runs") / "x\x1b[31m" / "report.html"
+        )
     )
     written = (
         re.sub(r"\x1b\[(?:0|1|2|1;3[0-9]|3[0-9]|2;3[0-9])?m", "", out.getvalue())

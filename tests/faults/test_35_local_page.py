@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "review"))
-from browser import until
-from service import Page, edits, seed, serving
+from browser import wait_until
+from service import Page, read_corrections, serve_page, write_ledger
 
 from selfteach.errors import UsageError
 from selfteach.review.guard import POLICY, RefusedRequest, TabSeat
@@ -25,12 +25,12 @@ from selfteach.run.ledger import Ledger
 
 @pytest.fixture(scope="module")
 def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return seed(tmp_path_factory.mktemp("page") / "run")
+    return write_ledger(tmp_path_factory.mktemp("page") / "run")
 
 
 @pytest.fixture(scope="module")
 def page(path: Path) -> Iterator[Page]:
-    with serving(path) as page, page.open():
+    with serve_page(path) as page, page.open():
         yield page
 
 
@@ -71,14 +71,14 @@ def test_another_host_is_refused(page: Page, path: Path, host: str) -> None:
     if host:
         body = {"id": page.state["item"]["id"], "text": "evil"}
         assert page.post("save", body, Host=host, Origin=f"http://{host}")[0] == 403
-    assert edits(path) == []
+    assert read_corrections(path) == []
 
 
 @pytest.mark.parametrize("origin", ORIGINS)
 def test_another_origin_is_refused(page: Page, path: Path, origin: str) -> None:
     body = {"id": page.state["item"]["id"], "text": "evil"}
     assert page.post("save", body, Origin=origin.format(port=page.port))[0] == 403
-    assert edits(path) == []
+    assert read_corrections(path) == []
 
 
 @pytest.mark.parametrize("site", ["cross-site", "same-site"])
@@ -98,7 +98,7 @@ def test_what_a_form_can_send_is_refused(page: Page, kind: str) -> None:
 def test_without_the_key_nothing_is_done(page: Page, path: Path, key: str) -> None:
     body = {"id": page.state["item"]["id"], "text": "evil"}
     assert page.post("save", body, Authorization=key)[0] == 403
-    assert edits(path) == []
+    assert read_corrections(path) == []
 
 
 @pytest.mark.parametrize(
@@ -158,10 +158,12 @@ def test_it_listens_on_127_0_0_1_alone(page: Page) -> None:
 
 
 def test_a_link_works_once_and_the_next_one_is_another(path: Path) -> None:
-    with serving(path) as page:
+    with serve_page(path) as page:
         page.open().close()
-        assert until(lambda: page.open().status == 403, "the seat is free again, the link is not")
-        assert until(lambda: len(page.lines) == 3, "a new link")
+        assert wait_until(
+            lambda: page.open().status == 403, "the seat is free again, the link is not"
+        )
+        assert wait_until(lambda: len(page.lines) == 3, "a new link")
         assert page.token not in page.lines[2]
 
 

@@ -13,7 +13,7 @@ import pytest
 import torch
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "train"))
-from tiny import Tiny, examples
+from tiny import Tiny, make_examples
 
 from selfteach import config, registry
 from selfteach.errors import IntegrityError, UsageError
@@ -60,7 +60,7 @@ def learn(
     )
     return train(
         model or Tiny(),
-        [*examples(16), *examples(10, "general")],
+        [*make_examples(16), *make_examples(10, "general")],
         settings,
         folder,
         seed=1,
@@ -92,7 +92,7 @@ def test_23_an_odd_tokenizer_is_trained_and_answers_alike_alone_and_in_company(
     hf = HfModel.load(odd, dtype="float32", device="cpu")
     assert hf.encode_answer("Yes.")[-1] == hf.tokenizer.eos_token_id
     learned = learn(name, tmp_path, hf, epochs=1)
-    assert learned.tokens >= sum(len(hf.encode_answer(e.chosen)) for e in examples(8)), (
+    assert learned.tokens >= sum(len(hf.encode_answer(e.chosen)) for e in make_examples(8)), (
         "the end of each answer is among the trained tokens"
     )
     taught = HfModel.load(odd, adapter=learned.adapter, dtype="float32", device="cpu")

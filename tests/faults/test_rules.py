@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from talker import lesson, said
+from talker import feedback_command, run_json
 
 SMALL = [
     "--set",
@@ -48,7 +48,7 @@ def test_any_words_can_be_a_rule(
     rule: str, talker: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    code, result = said(lesson(talker, tmp_path / "run", *SMALL, rule=rule))
+    code, result = run_json(feedback_command(talker, tmp_path / "run", *SMALL, rule=rule))
     assert code == 0
     assert result["adapter"]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["run"]
@@ -75,7 +75,9 @@ def test_a_judge_that_cannot_be_calibrated_stops_the_run_and_asks_for_a_check(
     """The talker's word for Yes and No depends on nothing: every judge is at chance, and nothing is
     trained.
     """
-    assert said(lesson(talker, tmp_path / "run", rule="Be a little more daring.", check="")) == (
+    assert run_json(
+        feedback_command(talker, tmp_path / "run", rule="Be a little more daring.", check="")
+    ) == (
         3,
         None,
     )
@@ -100,7 +102,7 @@ def test_a_judge_that_cannot_be_calibrated_stops_the_run_and_asks_for_a_check(
 def test_an_unknown_model_says_how_to_see_the_known_ones(
     name: str, hint: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    code, _ = said(lesson(Path(name), tmp_path / "run"))
+    code, _ = run_json(feedback_command(Path(name), tmp_path / "run"))
     shown = capfd.readouterr().err
     assert code == 2
     assert hint in shown

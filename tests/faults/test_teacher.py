@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hostile import Behave, answer, hostile, refuse, then
+from hostile import Behave, answer, answer_in_turn, hostile, refuse
 
 from selfteach.config import FeedbackConfig, ResolvedConfig, resolve
 from selfteach.errors import EndpointError, UsageError
@@ -69,7 +69,7 @@ def test_the_model_that_answers_is_kept_and_a_resumed_run_insists_on_it(run: Run
 def test_a_pause_is_told_once_and_the_longest_one_can_be_set(run: Run) -> None:
     said, shown = drawn(
         run,
-        then(refuse(429, Retry_After="1"), refuse(429, Retry_After="1"), answer()),
+        answer_in_turn(refuse(429, Retry_After="1"), refuse(429, Retry_After="1"), answer()),
         "endpoint.concurrency=2",
         count=2,
     )
@@ -84,7 +84,7 @@ def test_a_pause_is_told_once_and_the_longest_one_can_be_set(run: Run) -> None:
 def test_a_failed_attempt_is_in_the_diary_and_a_lost_request_also_on_the_screen(run: Run) -> None:
     said, shown = drawn(
         run,
-        then(refuse(500), refuse(400, "too long for me"), answer()),
+        answer_in_turn(refuse(500), refuse(400, "too long for me"), answer()),
         "endpoint.concurrency=1",
         count=2,
     )
@@ -108,8 +108,10 @@ def test_key_and_deadline_are_those_of_the_configuration(
                 [Request("ask", make_prompt("hi"))]
             )
         )
-        assert all("Bearer a-secret-of-mine" in call.headers.values() for call in server.draws)
-    late = then(lambda call: time.sleep(3), answer())
+        assert all(
+            "Bearer a-secret-of-mine" in call.headers.values() for call in server.completion_calls
+        )
+    late = answer_in_turn(lambda call: time.sleep(3), answer())
     assert "endpoint attempt failed" not in [kind for kind, _ in run.ledger.get_events()]
     assert len(drawn(run, late, "endpoint.timeout_s=0.3")[0]) == 1
     assert "endpoint attempt failed" in [kind for kind, _ in run.ledger.get_events()]

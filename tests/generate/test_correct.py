@@ -97,10 +97,8 @@ def test_an_edit_of_white_space_is_an_edit(tmp_path: Path) -> None:
     says nothing.
     """
     run_on = Correctable(make_prompt("List tea."), "Teas: - black - green\n")
-    laid_out, single = (
-        "Teas:\n- black\n- green",
-        Correctable(make_prompt("Code?"), "if x:\n  y  = 1"),
-    )
+    laid_out = "Teas:\n- black\n- green"
+    single = Correctable(make_prompt("Code?"), "if x:\n  y  = 1")
     (chat,) = corrector(tmp_path, lambda request: laid_out).correct([run_on])
     assert (chat.text, chat.unchanged, chat.distance) == (laid_out, False, pytest.approx(2 / 8))
     mended = "if x:\n  y = 1"

@@ -21,7 +21,8 @@ from selfteach.generate.search import (
 from selfteach.models.scripted import Scripted
 from selfteach.records import Prompt, Request
 
-RULE, TOPIC = "Do not talk about cats.", "cats"
+RULE = "Do not talk about cats."
+TOPIC = "cats"
 
 
 def broken(pairs: Sequence[tuple[Prompt, str]]) -> list[bool]:
@@ -228,15 +229,13 @@ def test_several_answers_are_different_ones() -> None:
 
 
 def test_a_teacher_writes_in_the_students_place_with_the_rule_before_it() -> None:
-    student, teacher = (
-        Scripted(lambda request: "Cats."),
-        Scripted(lambda request: "Dogs.", name="teacher"),
-    )
+    base = Scripted(lambda request: "Cats.")
+    teacher = Scripted(lambda request: "Dogs.", name="teacher")
     (trace,) = search_answers(
-        student, ["Are pets nice?"], RULE, TOPIC, broken, fine, SearchConfig(answers=1), 0, teacher
+        base, ["Are pets nice?"], RULE, TOPIC, broken, fine, SearchConfig(answers=1), 0, teacher
     )
     assert [(t.text, t.strategy) for t in trace.accepted] == [("Dogs.", "teacher")]
-    assert student.asked == []
+    assert base.asked == []
     assert [m.content for m in teacher.asked[0].prompt] == [RULE, "Are pets nice?"]  # type: ignore[union-attr]
 
 

@@ -29,7 +29,10 @@ class Fixed:
     """
 
     def __init__(self, name: str, wrong: int, sign: float = 1.0) -> None:
-        self.name, self.wrong, self.sign, self.asked = name, wrong, sign, 0
+        self.name = name
+        self.wrong = wrong
+        self.sign = sign
+        self.asked = 0
 
     def values(self, pairs: Sequence[PromptAnswer]) -> list[float]:
         self.asked += len(pairs)
@@ -138,7 +141,8 @@ def test_the_report_shows_examples_with_every_judges_value() -> None:
 
 
 def test_any_of_several_verdicts_is_enough_and_each_is_asked_only_about_what_is_left() -> None:
-    check, judge = Fixed("check", 18), Fixed("judge", 0)
+    check = Fixed("check", 18)
+    judge = Fixed("judge", 0)
     union = AnyJudge((ThresholdJudge(check, 0.5), ThresholdJudge(judge, 0.5)))
     assert union.broken([pair for pair, _ in LABELLED]) == [label for _, label in LABELLED]
     assert (check.asked, judge.asked) == (2 * N, 2 * N - 2)

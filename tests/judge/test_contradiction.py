@@ -38,7 +38,8 @@ class Table(ConsistencyJudge):
     name = "table"
 
     def __init__(self, table: dict[tuple[str, str], float]) -> None:
-        self.table, self.asked = table, []
+        self.table = table
+        self.asked = []
 
     def probabilities(self, pairs):  # type: ignore[no-untyped-def]
         self.asked += pairs

@@ -31,11 +31,13 @@ def script_normalised(s: str) -> str:
 
 
 def script_f1(prediction: str, truth: str) -> float:
-    one, other = script_normalised(prediction).split(), script_normalised(truth).split()
+    one = script_normalised(prediction).split()
+    other = script_normalised(truth).split()
     same = sum((Counter(one) & Counter(other)).values())
     if same == 0:
         return 0.0
-    precision, recall = same / len(one), same / len(other)
+    precision = same / len(one)
+    recall = same / len(other)
     return 2 * precision * recall / (precision + recall)
 
 

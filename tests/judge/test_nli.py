@@ -78,7 +78,7 @@ def test_company_changes_nothing(model: NliModel) -> None:
 def test_the_order_of_the_labels_is_the_model_s(
     model: NliModel, tiny: Path, tmp_path: Path
 ) -> None:
-    """The same weights with the names of the first and the last label exchanged say the opposite."""
+    """The same weights with the first and the last label exchanged give the opposite."""
     folder = write_nli(tiny, tmp_path / "other", LABELS[::-1])
     opposite = NliJudge(NliModel.load(str(folder))).probabilities(PAIRS)
     assert [1 - p for p in opposite] == pytest.approx(
@@ -123,7 +123,8 @@ def test_a_model_that_would_run_code_is_refused_before_it_is_opened(
 
 def test_the_ledger_remembers(model: NliModel, tmp_path: Path) -> None:
     class Never:
-        name, fingerprint = model.name, model.fingerprint
+        name = model.name
+        fingerprint = model.fingerprint
 
         def stream_scores(self, items: object) -> object:
             raise AssertionError("asked again")

@@ -157,7 +157,8 @@ def capitalised(text: str) -> list[Span]:
     """How sentences were found before texts without capitals were looked at."""
     end = re.compile(r"[.!?…]+[\"'”’)\]]*(?=\s)|[。！？][」』”’）]*|\n+")
     opens = re.compile(r"\s*[\"'“‘(\[«]*[^\W_a-z]")
-    found, begin = [], _skip_item_mark(text, 0, len(text))
+    found = []
+    begin = _skip_item_mark(text, 0, len(text))
     for match in end.finditer(text):
         if match.end() <= begin or (
             match[0][0] in ".!?…"

@@ -7,7 +7,8 @@ import pytest
 from selfteach.judge.check import parse_check
 from selfteach.materials.criticism import make_checks, tighten_checks
 
-SHORT, LONG = "Tea is a drink. " * 3, "Tea is a drink. " * 9  # 12 and 36 words
+SHORT = "Tea is a drink. " * 3  # 12 words
+LONG = "Tea is a drink. " * 9  # 36 words
 
 
 @pytest.mark.parametrize(

@@ -159,7 +159,8 @@ def test_a_row_with_a_question_and_more_of_them_asks_all(tmp_path: Path) -> None
 
 
 def test_what_stands_again_is_asked_once_and_named(tmp_path: Path) -> None:
-    row, reading = {"question": "Who?", "answer": "Ada"}, ReadDocuments()
+    row = {"question": "Who?", "answer": "Ada"}
+    reading = ReadDocuments()
     assert (
         len(read_questions(write(tmp_path / "q.jsonl", [row, row, {"questions": [row]}]), reading))
         == 1

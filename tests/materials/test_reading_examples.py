@@ -13,7 +13,9 @@ from selfteach.files import write_jsonl
 from selfteach.materials.examples import DEFAULT_KIND, Examples, read_examples
 from selfteach.records import Example, Message, make_prompt
 
-Q, A, B = "What is red?", "Blood is.", "The sky is."
+Q = "What is red?"
+A = "Blood is."
+B = "The sky is."
 ASKED = [{"role": "user", "content": Q}]
 SAID = [{"role": "assistant", "content": A}]
 ROWS: dict[str, dict[str, Any]] = {

@@ -32,7 +32,8 @@ def test_kl_by_hand() -> None:
 
 def test_kl_where_the_teacher_gives_nothing() -> None:
     """p = (1, 0): KL = ln(1/0.5) = ln 2, and 0 ln 0 counts nothing."""
-    p, q = torch.tensor([[1.0, 0.0]]).log(), torch.tensor([[0.5, 0.5]]).log()
+    p = torch.tensor([[1.0, 0.0]]).log()
+    q = torch.tensor([[0.5, 0.5]]).log()
     torch.testing.assert_close(kl(p, q), torch.tensor([math.log(2)]))
 
 
@@ -53,9 +54,10 @@ def test_jsd_equals_trls(beta: float) -> None:
     from trl.experimental.gkd import GKDTrainer
 
     torch.manual_seed(0)
-    student, teacher = torch.randn(1, 5, 12), torch.randn(1, 5, 12)
-    theirs = GKDTrainer.generalized_jsd_loss(student, teacher, beta=beta, reduction="sum")
-    ours = jsd(teacher[0].log_softmax(-1), student[0].log_softmax(-1), beta).sum()
+    tuned = torch.randn(1, 5, 12)
+    teacher = torch.randn(1, 5, 12)
+    theirs = GKDTrainer.generalized_jsd_loss(tuned, teacher, beta=beta, reduction="sum")
+    ours = jsd(teacher[0].log_softmax(-1), tuned[0].log_softmax(-1), beta).sum()
     torch.testing.assert_close(ours, theirs, atol=1e-5, rtol=1e-5)
 
 
@@ -78,7 +80,8 @@ def test_equal_distributions_do_not_diverge(form) -> None:
 @pytest.mark.parametrize("form", ["forward", "reverse", "jsd"])
 def test_top_k_with_a_tail_is_a_lower_bound_that_closes(form) -> None:
     torch.manual_seed(1)
-    logits, logp = torch.randn(6, 40), torch.randn(6, 40).log_softmax(-1)
+    logits = torch.randn(6, 40)
+    logp = torch.randn(6, 40).log_softmax(-1)
     whole = divergence(full(logp), logits, form)
     found = [divergence(top(logp, k), logits, form) for k in (2, 10, 39)]
     for nearer, farther in zip([*found[1:], whole], found, strict=True):

@@ -39,7 +39,8 @@ def flags(*values: int) -> Tensor:
     return torch.tensor(values, dtype=torch.bool)
 
 
-P, Q = [0.5, 0.3, 0.2], [0.1, 0.6, 0.3]
+P = [0.5, 0.3, 0.2]
+Q = [0.1, 0.6, 0.3]
 
 
 def divergence_by_hand(p: list[float], q: list[float]) -> float:
@@ -79,14 +80,14 @@ def test_the_tail_is_what_the_likeliest_leave() -> None:
 def test_a_divergence_knows_its_direction_its_temperature_and_its_bucket(form: Any) -> None:
     logits = numbers(2.0, 0.0, -1.0)[None]
     for temperature in (1.0, 2.0):
-        student = [math.exp(v / temperature) for v in (2.0, 0.0, -1.0)]
-        student = [v / sum(student) for v in student]
+        tuned = [math.exp(v / temperature) for v in (2.0, 0.0, -1.0)]
+        tuned = [v / sum(tuned) for v in tuned]
         cases = [
-            (Distribution(torch.empty(0), numbers(*P).log()[None], True), P, student),
+            (Distribution(torch.empty(0), numbers(*P).log()[None], True), P, tuned),
             (
                 Distribution(torch.tensor([[1]]), numbers(0.3).log()[None], False),
                 [0.3, 0.7],
-                [student[1], 1 - student[1]],
+                [tuned[1], 1 - tuned[1]],
             ),
         ]
         for teacher, p, q in cases:
@@ -102,7 +103,8 @@ def test_a_divergence_knows_its_direction_its_temperature_and_its_bucket(form: A
 
 
 def test_a_part_of_a_distribution_is_of_its_positions() -> None:
-    ids, logp = torch.arange(6).reshape(3, 2), torch.arange(6.0).reshape(3, 2)
+    ids = torch.arange(6).reshape(3, 2)
+    logp = torch.arange(6.0).reshape(3, 2)
     part = Distribution(ids, logp, False).at(slice(1, 3))
     assert (part.ids.tolist(), part.logp.tolist()) == ([[2, 3], [4, 5]], [[2.0, 3.0], [4.0, 5.0]])
     whole = Distribution(torch.empty(0), logp, True).at(slice(1, 3))

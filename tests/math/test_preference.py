@@ -35,10 +35,8 @@ def test_dpo_of_a_margin() -> None:
 
 def test_dpo_lifts_the_chosen_and_sinks_the_rejected() -> None:
     """At D = 0 the gradients are -beta/2 and +beta/2."""
-    chosen, rejected = (
-        torch.tensor([-3.0], requires_grad=True),
-        torch.tensor([-3.0], requires_grad=True),
-    )
+    chosen = torch.tensor([-3.0], requires_grad=True)
+    rejected = torch.tensor([-3.0], requires_grad=True)
     dpo(chosen, rejected, torch.tensor([-3.0]), torch.tensor([-3.0]), 0.3).sum().backward()
     torch.testing.assert_close(chosen.grad, torch.tensor([-0.15]))
     torch.testing.assert_close(rejected.grad, torch.tensor([0.15]))

@@ -30,7 +30,8 @@ EXAMPLES = [
     )
     for i, topic in enumerate(["music", "cars", "the weather in Paris", "apples"])
 ]
-RANK, ALPHA = 4, 8
+RANK = 4
+ALPHA = 8
 
 
 def oracle(folder: Path, objective: str, scratch: Path) -> tuple[Any, torch.Tensor]:
@@ -65,9 +66,11 @@ def oracle(folder: Path, objective: str, scratch: Path) -> tuple[Any, torch.Tens
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         if objective in ("dpo", "correction"):
-            data = Dataset.from_list(
-                [{k: row[k] for k in ("prompt", "chosen", "rejected")} for row in table]
-            )
+            pairs = [
+                {"prompt": row["prompt"], "chosen": row["chosen"], "rejected": row["rejected"]}
+                for row in table
+            ]
+            data = Dataset.from_list(pairs)
             trainer: Any = DPOTrainer(
                 args=DPOConfig(**options, beta=0.3), train_dataset=data, **shared
             )
@@ -105,7 +108,7 @@ def test_loss_and_gradients_equal_trls(tiny: Path, tmp_path: Path, objective: st
     values = adapter.state()
     shake(values)
     adapter.load(values)
-    student = PackedModel(model.module, adapter)
+    tuned = PackedModel(model.module, adapter)
     objectives = {objective: registry.load_registered("objectives", objective)(settings)}
     pairs, edits = (
         frozenset([objective] if getattr(objectives[objective], need) else [])
@@ -114,9 +117,9 @@ def test_loss_and_gradients_equal_trls(tiny: Path, tmp_path: Path, objective: st
     rows = encode_examples(
         model, EXAMPLES, {"in_scope": {objective: 1.0}}, pairs, 256, "drop", edits
     ).rows
-    known = Reference(model, student, objectives, {}, settings).learn(rows, 4096)
-    with student.use_attention():
-        loss, _ = compute_loss(student, rows, objectives, count_units(objectives, rows), known)
+    known = Reference(model, tuned, objectives, {}, settings).learn(rows, 4096)
+    with tuned.use_attention():
+        loss, _ = compute_loss(tuned, rows, objectives, count_units(objectives, rows), known)
     torch.testing.assert_close(loss, expected, atol=1e-5, rtol=1e-5)
     loss.backward()
     twins = {n.replace(".default", ""): p for n, p in theirs.named_parameters() if p.requires_grad}

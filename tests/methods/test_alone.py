@@ -30,7 +30,7 @@ from selfteach.methods.finetune import (
 )
 from selfteach.records import Example, LogProb, Measure, make_prompt
 from selfteach.train.trainer import Trainer
-from talker import said
+from talker import run_json
 
 pytestmark = pytest.mark.training
 
@@ -94,7 +94,7 @@ def test_the_dev_loss_falls_with_every_adapter(adapter: str, pairs: Path, tiny: 
         "--set",
         "train.epochs=3",
     )
-    code, result = said(command(pairs, tiny, "--adapter", adapter, *more))
+    code, result = run_json(command(pairs, tiny, "--adapter", adapter, *more))
     assert code == 0
     loss = result["exam"]["loss_nats"]
     assert_at_most("loss on the dev part", loss["taught"]["value"], loss["base"]["value"] - 0.3)
@@ -137,22 +137,23 @@ def test_a_completion_template_is_trained_without_a_chat_template(
     row = encode_example(tokens, 0, read_examples(out).examples[0], {}, False)
     assert row.prompt == tuple(tokens.encode("Say 0\n\nOutput:"))
     assert row.answers[0] == tuple(tokens.encode_answer(f" {ANSWERS[0]}"))
-    assert said(command(out, tiny, "--set", "train.max_steps=1"))[0] == 0
+    assert run_json(command(out, tiny, "--set", "train.max_steps=1"))[0] == 0
     assert json.loads((tmp_path / "run" / "examples.jsonl").read_text().splitlines()[0])[
         "prompt"
     ].endswith("Output:")
 
 
 def test_the_same_command_again_shows_the_result_again(pairs: Path, tiny: Path) -> None:
-    first = said(command(pairs, tiny))[1]
-    assert said(command(pairs, tiny))[1] == first
+    first = run_json(command(pairs, tiny))[1]
+    assert run_json(command(pairs, tiny))[1] == first
 
 
 def test_stopped_between_steps_it_ends_with_the_same_weights(
     pairs: Path, tiny: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run, step = pairs.parent / "run", Trainer._step
-    said(command(pairs, tiny))
+    run = pairs.parent / "run"
+    step = Trainer._step
+    run_json(command(pairs, tiny))
     straight = (run / "adapter" / "adapter_model.safetensors").read_bytes()
     run.rename(pairs.parent / "straight")
 
@@ -162,16 +163,16 @@ def test_stopped_between_steps_it_ends_with_the_same_weights(
         return step(self, batch)
 
     monkeypatch.setattr(Trainer, "_step", stops)
-    assert said(command(pairs, tiny))[0] == 130
+    assert run_json(command(pairs, tiny))[0] == 130
     monkeypatch.undo()
-    assert said(command(pairs, tiny))[0] == 0
+    assert run_json(command(pairs, tiny))[0] == 0
     assert (run / "adapter" / "adapter_model.safetensors").read_bytes() == straight
 
 
 def test_a_changed_file_is_another_run(
     pairs: Path, tiny: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    assert said(command(pairs, tiny))[0] == 0
+    assert run_json(command(pairs, tiny))[0] == 0
     pairs.write_text(
         pairs.read_text() + '{"prompt": "Yes?", "chosen": "No.", "rejected": "Yes."}\n'
     )
@@ -353,7 +354,7 @@ def test_where_there_is_nothing_to_learn_it_is_said(material: FinetuneData) -> N
 
 
 def test_pairs_that_teach_alone_are_judged_by_the_pairs(pairs: Path, tiny: Path) -> None:
-    code, result = said(command(pairs, tiny, "--objective", "dpo", "--dev", "0.3"))
+    code, result = run_json(command(pairs, tiny, "--objective", "dpo", "--dev", "0.3"))
     assert code == 0
     exam = json.loads((pairs.parent / "run" / "exam.json").read_text())
     assert "9 dev pairs the chosen answer" in exam["verdict"]["sentence"]
@@ -392,7 +393,7 @@ def test_several_datasets_are_mixed_by_their_names(pairs: Path, tiny: Path) -> N
         "--dev",
         "0",
     ]
-    code, result = said(
+    code, result = run_json(
         [*command(pairs, tiny, *mix)[:2], str(other), *command(pairs, tiny, *mix)[2:]]
     )
     assert code == 0
@@ -424,7 +425,7 @@ def test_a_mistake_is_found_before_any_model_is_loaded(
 
 def test_a_dry_run_says_what_is_in_the_file(pairs: Path) -> None:
     pairs.write_text(pairs.read_text() + pairs.read_text().splitlines()[0] + "\n")
-    stated = said(command(pairs, Path("nobody/absent"), "--dry-run"))[1]
+    stated = run_json(command(pairs, Path("nobody/absent"), "--dry-run"))[1]
     assert (stated["examples"], stated["dev"], stated["pairs"]) == (27, 3, 27)
     assert stated["kinds"] == ["lesson: 27 (sft+dpo)"]
     assert stated["left_out"] == ["pairs.jsonl:31: repeats another row"]
@@ -444,7 +445,7 @@ def test_the_closed_form_takes_what_is_no_anchor_as_its_lessons(tiny: Path, tmp_
         tmp_path / "e.jsonl", (e.to_json() for e in [*lessons(30), *lessons(12, "general")])
     )
     sets = ("train.closed_form.shots=2", "train.closed_form.layers=all", "train.learning_rate=null")
-    code, result = said(
+    code, result = run_json(
         command(
             tmp_path / "e.jsonl",
             tiny,

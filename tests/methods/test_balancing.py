@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from selfteach.methods.feedback import method as feedback
-from talker import lesson, opened, said
+from talker import feedback_command, open_ledger, run_json
 
 pytestmark = pytest.mark.training
 
@@ -22,10 +22,15 @@ def test_prompts_like_the_failures_are_asked_for_in_a_stage_of_their_own(
         lambda session, model, write, dev, judge: {a.text: True for a in dev},
     )
     run = tmp_path / "run"
-    assert said(lesson(talker, run, "--set", "train.max_steps=2", "--set", "exam.target=4"))[0] == 0
+    assert (
+        run_json(
+            feedback_command(talker, run, "--set", "train.max_steps=2", "--set", "exam.target=4")
+        )[0]
+        == 0
+    )
     (total,) = re.findall(r"\[ask corners\] 0/(\d+) prompts", shown := capfd.readouterr().err)
     assert f"[ask corners] {total} prompts" in shown
-    with opened(run) as ledger:
+    with open_ledger(run) as ledger:
         asked = [fate for _, fate in ledger.read_outcomes("ask corners")]
     assert 0 < len(asked) <= int(total), "one that came twice is one candidate"
     assert any(fate.state == "accepted" for fate in asked)

@@ -43,7 +43,7 @@ from selfteach.report.comparison import draw_figure
 from selfteach.run import finished
 from selfteach.run.ledger import Ledger
 from selfteach.train.trainer import Diverged
-from talker import lesson, said, write_listener
+from talker import feedback_command, run_json, write_listener
 
 pytestmark = pytest.mark.training
 
@@ -84,13 +84,13 @@ def run(talker: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished run of a rule."""
     folder = tmp_path_factory.mktemp("compared") / "run"
     listener = write_listener(talker, folder.with_name("listener"))
-    assert said(lesson(listener, folder, *sets(SMALL)))[0] == 0
+    assert run_json(feedback_command(listener, folder, *sets(SMALL)))[0] == 0
     return folder
 
 
 @pytest.fixture(scope="module")
 def compared(run: Path) -> dict[str, Any]:
-    code, found = said(["compare", "--run", str(run), *ASKED, *sets(LESS), "--json"])
+    code, found = run_json(["compare", "--run", str(run), *ASKED, *sets(LESS), "--json"])
     assert code == 0
     return found
 
@@ -190,7 +190,7 @@ def test_the_same_command_goes_on_with_the_cells_that_are_missing(
         "--icl",
         "0,2",
     ]
-    code, found = said(
+    code, found = run_json(
         [*again, "--adapters", "lora,closed_form", "--objectives", "own,distill,dpo"]
     )
     assert code == 0
@@ -202,7 +202,8 @@ def test_the_same_command_goes_on_with_the_cells_that_are_missing(
 def test_stopped_in_a_cell_it_ends_with_the_same_adapters(
     compared: dict[str, Any], run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    train, done = comparing.train_adapter, []
+    train = comparing.train_adapter
+    done = []
 
     def stops(session: Any, examples: Any, kinds: Any, name: str) -> Any:
         if name == "lora-distill-0.003":
@@ -223,9 +224,9 @@ def test_stopped_in_a_cell_it_ends_with_the_same_adapters(
     ]
     asked += ["--rates", "0.5,1", *sets(LESS), "--json"]
     monkeypatch.setattr(comparing, "train_adapter", stops)
-    assert said(asked)[0] == 130
+    assert run_json(asked)[0] == 130
     monkeypatch.undo()
-    code, found = said(asked)
+    code, found = run_json(asked)
     assert code == 0
     assert done == ["lora-own-0.0015", "lora-own-0.003", "lora-distill-0.0015"]
     before = {row["name"]: row for row in compared["rows"]}
@@ -257,7 +258,7 @@ def test_a_fault_of_one_cell_is_said_and_the_others_are_compared(run: Path, tmp_
         "train.closed_form.shots=1",
     )
     asked = ["--adapters", "closed_form,reft", "--rates", "1", "--json"]
-    code, found = said(
+    code, found = run_json(
         ["compare", "--run", str(run), "--out", str(tmp_path / "c"), *asked, *sets(few)]
     )
     assert code == 0
@@ -279,7 +280,7 @@ def test_nothing_is_drawn_that_the_table_does_not_show(
         "--json",
         *sets(("train.max_steps=1", "exam.target=2")),
     ]
-    assert said(["compare", "--run", str(run), "--out", str(tmp_path / "c"), *asked])[0] == 0
+    assert run_json(["compare", "--run", str(run), "--out", str(tmp_path / "c"), *asked])[0] == 0
 
 
 @pytest.mark.parametrize(
@@ -409,7 +410,8 @@ def test_a_rate_for_pairs_is_chosen_by_the_pair_and_not_by_the_likelihood_that_f
         model = Scripted({}, lambda prompt, text: values[text], f"chosen {chosen}")
         return Recorded(Ledger(tmp_path / f"{chosen}.db"), model, model)
 
-    near, far = taught(-2.0, -1.0), taught(-3.0, -9.0)
+    near = taught(-2.0, -1.0)
+    far = taught(-3.0, -9.0)
     assert held.score(near) > held.score(far), "by likelihood alone"
     assert held.score(near) == pytest.approx((-1.0 - 1.0) / 2)
     assert held.score(far, {"lesson"}) > held.score(near, {"lesson"})

@@ -17,8 +17,8 @@ from selfteach.methods.compare.method import FinishedRun, prepare_bench
 from selfteach.registry import list_names
 from selfteach.report.comparison import SCORES
 from selfteach.run.display import SilentDisplay
-from talker import ADJECTIVES, NOUNS, VERBS, said
-from tasker import command, write_seeds
+from talker import ADJECTIVES, NOUNS, VERBS, run_json
+from tasker import tasks_command, write_seeds
 
 pytestmark = pytest.mark.training
 
@@ -35,7 +35,7 @@ LESS = ("--set", "train.max_steps=2", "--rates", "1,3", "--icl", "1", "--json")
 
 
 def compare(run: Path, *more: str) -> dict[str, Any]:
-    code, found = said(["compare", "--run", str(run), "--adapters", "lora", *LESS, *more])
+    code, found = run_json(["compare", "--run", str(run), "--adapters", "lora", *LESS, *more])
     assert code == 0
     return dict(found)
 
@@ -65,7 +65,7 @@ def test_a_run_of_train_has_no_exam_to_compare_by() -> None:
 def test_tasks_by_rouge_l(tasker: Path, tmp_path: Path) -> None:
     seeds = write_seeds(tmp_path / "seeds.jsonl")
     more = ("--set", "count=6", "--set", "exam.tasks=3", "--set", "train.max_steps=2")
-    assert said(command(tasker, tmp_path / "run", *more, str(seeds)))[0] == 0
+    assert run_json(tasks_command(tasker, tmp_path / "run", *more, str(seeds)))[0] == 0
     found = compare(tmp_path / "run", "--objectives", "own,dpo")
     is_whole(found, "tasks", ["lora-own", "1-shot"])
     assert "have no rejected answer" in found["left_out"]["lora-dpo"]
@@ -98,7 +98,7 @@ def test_corrections_by_what_the_teacher_changes(talker: Path, tmp_path: Path) -
     )
     sets = [word for item in CORRECTING.split() for word in ("--set", item)]
     assert (
-        said(
+        run_json(
             [
                 "corrections",
                 "--model",
@@ -121,13 +121,11 @@ def test_corrections_by_what_the_teacher_changes(talker: Path, tmp_path: Path) -
 
 @pytest.mark.slow
 def test_documents_by_the_questions_that_are_answered(tmp_path: Path) -> None:
-    model, documents = (
-        scholar.write_scholar(tmp_path / "scholar"),
-        scholar.write_documents(tmp_path),
-    )
-    with scholar.teacher() as server:
-        code, _ = said(
-            scholar.lesson(
+    model = scholar.write_scholar(tmp_path / "scholar")
+    documents = scholar.write_documents(tmp_path)
+    with scholar.serve_teacher() as server:
+        code, _ = run_json(
+            scholar.documents_command(
                 model,
                 documents,
                 tmp_path / "run",

@@ -44,7 +44,7 @@ class Rested(Recorded):
         self.rested = True
 
 
-def student(ledger: Ledger, name: str, wrong: int) -> Rested:
+def make_model(ledger: Ledger, name: str, wrong: int) -> Rested:
     model = Scripted(lambda request: ANSWERS[wrong], name=name)
     return Rested(ledger, model, model)
 
@@ -66,7 +66,7 @@ def begin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
             run=run,
             config=settings,
             display=open_display(),
-            base=student(run.ledger, "base", 3),
+            base=make_model(run.ledger, "base", 3),
             model=SimpleNamespace(encode_answer=str.split),
         )
         parts = CorrectionParts([], {"train": TRAIN, "dev": list(dev), "test": []}, {}, [])
@@ -79,7 +79,7 @@ def begin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 def trained(rounds: Rounds, wrong: int) -> TunedModel:
     ledger = rounds.session.run.ledger
-    model: Any = student(ledger, f"round {rounds.turn + 1}", wrong)
+    model: Any = make_model(ledger, f"round {rounds.turn + 1}", wrong)
     nothing: Any = None
     return TunedModel(nothing, nothing, model)
 
@@ -91,7 +91,9 @@ def kept(rounds: Rounds) -> list[int]:
 
 def test_rounds_go_on_while_less_is_corrected_and_the_last_one_is_kept(begin: Any) -> None:
     rounds = begin(3, Teacher())
-    first, second, third = trained(rounds, 2), None, None
+    first = trained(rounds, 2)
+    second = None
+    third = None
     assert rounds.improve(first) == "plan 2"
     assert first.recorded.rested, "its engine makes room for the training"
     assert {e.source["round"] for e in rounds.examples.examples} == {2}

@@ -31,7 +31,9 @@ from selfteach.records import Completion, Example, Prompt, make_prompt
 from selfteach.run.ledger import Ledger
 
 PROMPTS = [make_prompt(f"What is tea number {n}?") for n in range(10)]
-WRONG, RIGHT, LOOP = "a color here", "a colour here", "tea " * 30
+WRONG = "a color here"
+RIGHT = "a colour here"
+LOOP = "tea " * 30
 FINE = ["A lake is a body of water."] * 10
 CHANGED = "the teacher changes 33.3 % of the words before and 0.0 % after"
 

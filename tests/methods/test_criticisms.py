@@ -132,7 +132,7 @@ def told(*words: str) -> Corrections:
 
 @pytest.fixture
 def spoken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """A road on which nobody can tell what is stiff, and how many prompts like its own each
+    """A session in which nobody can tell what is stiff, and how many prompts like its own each
     criticism asked for.
     """
     counts: list[int] = []

@@ -1,5 +1,5 @@
 """The data-need curve, a named judge, and objectives on trial: what `--set` turns on beside the
-straight road.
+direct run.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import pytest
 
 from selfteach.methods.feedback.data_curve import alternate_clusters, find_n90, list_sizes
 from selfteach.run.ledger import Ledger
-from talker import lesson, opened, said
+from talker import feedback_command, open_ledger, run_json
 
 SHORT = ["--set", "train.epochs=1", "--set", "balance.rounds=0", "--set", "exam.target=4"]
 
@@ -55,7 +55,9 @@ def test_n90_is_the_least_number_that_is_enough():
 
 @pytest.mark.training
 def test_curve_has_both_orders_and_ends_with_all(talker: Path, tmp_path: Path):
-    code, result = said(lesson(talker, tmp_path / "run", *SHORT, "--set", "curve=true"))
+    code, result = run_json(
+        feedback_command(talker, tmp_path / "run", *SHORT, "--set", "curve=true")
+    )
     assert code == 0
     points = Ledger(Path(result["run"]) / "run.db", readonly=True).get_note("curve")
     assert {point["order"] for point in points} == {"balanced", "random"}
@@ -80,8 +82,8 @@ def test_curve_has_both_orders_and_ends_with_all(talker: Path, tmp_path: Path):
 
 @pytest.mark.training
 def test_auto_tries_the_objectives_and_says_which(talker: Path, tmp_path: Path):
-    code, result = said(
-        lesson(
+    code, result = run_json(
+        feedback_command(
             talker,
             tmp_path / "run",
             *SHORT,
@@ -99,8 +101,8 @@ def test_auto_tries_the_objectives_and_says_which(talker: Path, tmp_path: Path):
 
 
 def test_auto_without_a_dev_part_is_refused_before_any_search(talker: Path, tmp_path: Path, capfd):
-    code, _ = said(
-        lesson(
+    code, _ = run_json(
+        feedback_command(
             talker,
             tmp_path / "run",
             *SHORT,
@@ -115,20 +117,22 @@ def test_auto_without_a_dev_part_is_refused_before_any_search(talker: Path, tmp_
         "train.objective=auto: no request to try the objectives on is in the dev part."
         in capfd.readouterr().err
     )
-    with opened(tmp_path / "run") as ledger:
+    with open_ledger(tmp_path / "run") as ledger:
         assert "probe" not in ledger.count_requests()
 
 
 def test_a_judge_that_is_not_there_is_a_usage_error(talker: Path, tmp_path: Path):
-    command = lesson(talker, tmp_path / "run", *SHORT, "--set", "judge.name=oracle", check="")
-    code, _ = said(command)
+    command = feedback_command(
+        talker, tmp_path / "run", *SHORT, "--set", "judge.name=oracle", check=""
+    )
+    code, _ = run_json(command)
     assert code == 2
 
 
 @pytest.mark.training
 def test_distillation_from_the_prompted_base_partly_on_own_draws(talker: Path, tmp_path: Path):
     own = ["--set", "train.objective=distill", "--set", "train.on_policy=0.5"]
-    code, result = said(lesson(talker, tmp_path / "run", *SHORT, *own))
+    code, result = run_json(feedback_command(talker, tmp_path / "run", *SHORT, *own))
     assert code == 0
     losses = [
         row["losses"]

@@ -34,7 +34,8 @@ from selfteach.run.display import SilentDisplay
 TEXT = "Hale Mill was built in 1790 by Ann Ames. It stands at Wyle in the south."
 (CHUNK,) = split_chunks(Document("mill.txt", "Hale Mill", TEXT), lambda text: len(text.split()))
 COMMON_COUNT = 40
-RIGHT, WRONG = "It was 1790.", "Nobody knows."
+RIGHT = "It was 1790."
+WRONG = "Nobody knows."
 
 
 def quiz(count: int) -> list[HeldOutQuestion]:
@@ -103,7 +104,10 @@ def verdict(*flags: str, **harm: int) -> dict[str, str]:
     return reach_verdict(KnowledgeScorer(quiz(len(flags[0]))).weigh(made))
 
 
-NONE, FEW, HALF, ALL = "-" * 20, "+" * 5 + "-" * 15, "+" * 10 + "-" * 10, "+" * 20
+NONE = "-" * 20
+FEW = "+" * 5 + "-" * 15
+HALF = "+" * 10 + "-" * 10
+ALL = "+" * 20
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The whole road on a model that talks by a table: what it promises to the person, to the report,
+"""The whole run on a model that talks by a table: what it promises to the person, to the report,
 and to the next attempt.
 """
 
@@ -24,7 +24,7 @@ from selfteach.judge.check import CheckJudge
 from selfteach.records import Request, SamplingParams, make_prompt
 from selfteach.run.ledger import Ledger
 from switches import SEED, skip_with_threads
-from talker import lesson, opened, rows, said
+from talker import feedback_command, open_ledger, read_rows, run_json
 
 pytestmark = pytest.mark.training
 
@@ -41,7 +41,7 @@ SAME = (
 def straight(talker: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
     """A run without trouble, and what it printed."""
     run = tmp_path_factory.mktemp("straight") / "run"
-    code, result = said(lesson(talker, run))
+    code, result = run_json(feedback_command(talker, run))
     assert code == 0
     return run, result
 
@@ -86,7 +86,7 @@ def invented(shown: dict[str, Any], real: dict[str, Any]) -> Iterator[str]:
 def test_the_run_that_the_reports_tests_look_at_has_nothing_that_a_real_one_has_not(
     exam: dict[str, Any],
 ) -> None:
-    assert list(invented(fixture.exam(), exam)) == []
+    assert list(invented(fixture.make_exam(), exam)) == []
     assert list(invented({"cost": {"speed": 1}}, exam)) == ["cost.speed"], "and this would find it"
 
 
@@ -94,11 +94,10 @@ def test_card_and_page_name_what_made_the_run(straight: tuple[Path, dict[str, An
     """The base is a folder, whose path is private; its fingerprint is public."""
     run = straight[0]
     manifest = json.loads((run / "manifest.json").read_text())
-    fingerprint, torch = manifest["models"]["student"], manifest["packages"]["torch"]
-    text, page = (
-        (run / "README.md").read_text().replace("\\", ""),
-        (run / "report.html").read_text(),
-    )
+    fingerprint = manifest["models"]["student"]
+    torch = manifest["packages"]["torch"]
+    text = (run / "README.md").read_text().replace("\\", "")
+    page = (run / "report.html").read_text()
     assert (
         f"a model in a local folder. Its fingerprint: {fingerprint}.\nMade on "
         f"{manifest['created']} with seed {SEED}"
@@ -106,8 +105,8 @@ def test_card_and_page_name_what_made_the_run(straight: tuple[Path, dict[str, An
     assert f"torch {torch}" in text
     assert str(manifest["base_model"]) not in text
     assert all(
-        said in page
-        for said in (
+        words in page
+        for words in (
             fingerprint,
             manifest["created"],
             f"torch {torch}",
@@ -124,14 +123,15 @@ def test_the_rule_is_learned_and_the_loss_falls(
         for arm, numbers in exam["kept"].items()
     }
     assert_at_least("kept, greedy and drawn", kept["taught"], kept["base"] + 0.3)
-    losses = [row["loss"] for row in rows(straight[0] / "metrics.jsonl")]
+    losses = [row["loss"] for row in read_rows(straight[0] / "metrics.jsonl")]
     assert_at_most("loss of the last steps", sum(losses[-4:]), 0.8 * sum(losses[:4]))
 
 
 def test_the_funnel_accounts_for_every_candidate(straight: tuple[Path, dict[str, Any]]) -> None:
     run = straight[0]
-    with opened(run) as ledger:
-        funnel, placed = {f.stage: f for f in ledger.funnel()}, list(ledger.read_outcomes())
+    with open_ledger(run) as ledger:
+        funnel = {f.stage: f for f in ledger.funnel()}
+        placed = list(ledger.read_outcomes())
         probed = {json.dumps(body["prompt"]) for body in map(json.loads, bodies(ledger, "probe"))}
     assert {"ask target", "ask near", "ask general", "search"} <= funnel.keys()
     assert sum(f.pending for f in funnel.values()) == 0
@@ -146,11 +146,11 @@ def test_the_funnel_accounts_for_every_candidate(straight: tuple[Path, dict[str,
         )
         assert sum(f.reasons.values()) == f.dropped + f.failed
     lost = [(stage, fate.id) for stage, fate in placed if fate.state in ("dropped", "failed")]
-    assert [(row["stage"], row["id"]) for row in rows(run / "dropped.jsonl")] == lost
-    assert all(row["reason"] for row in rows(run / "dropped.jsonl"))
+    assert [(row["stage"], row["id"]) for row in read_rows(run / "dropped.jsonl")] == lost
+    assert all(row["reason"] for row in read_rows(run / "dropped.jsonl"))
     learned = {
         row["prompt"][-1]["content"]
-        for row in rows(run / "examples.jsonl")
+        for row in read_rows(run / "examples.jsonl")
         if row["kind"] == "in_scope"
     }
     assert funnel["search"].accepted == len(learned)
@@ -170,7 +170,7 @@ def test_no_exam_prompt_is_like_one_that_was_trained_on(
     from rouge_score.rouge_scorer import RougeScorer
 
     score = RougeScorer(["rougeL"]).score
-    taught = [row["prompt"][-1]["content"] for row in rows(straight[0] / "examples.jsonl")]
+    taught = [row["prompt"][-1]["content"] for row in read_rows(straight[0] / "examples.jsonl")]
     assert len(taught) > 10
     assert (
         max(score(t, row["prompt"])["rougeL"].fmeasure for t in taught for row in exam["answers"])
@@ -181,7 +181,9 @@ def test_no_exam_prompt_is_like_one_that_was_trained_on(
 def test_every_lesson_passes_the_judge_and_every_rejected_answer_fails_it(
     straight: tuple[Path, dict[str, Any]],
 ) -> None:
-    lessons = [row for row in rows(straight[0] / "examples.jsonl") if row["kind"] == "in_scope"]
+    lessons = [
+        row for row in read_rows(straight[0] / "examples.jsonl") if row["kind"] == "in_scope"
+    ]
     judge = CheckJudge('not contains "fox"')
     values = {
         side: judge.values([("", row[side][0]["content"]) for row in lessons])
@@ -190,7 +192,9 @@ def test_every_lesson_passes_the_judge_and_every_rejected_answer_fails_it(
     assert lessons
     assert set(values["chosen"]) == {0.0}
     assert set(values["rejected"]) == {1.0}
-    anchors = [row for row in rows(straight[0] / "examples.jsonl") if row["kind"] != "in_scope"]
+    anchors = [
+        row for row in read_rows(straight[0] / "examples.jsonl") if row["kind"] != "in_scope"
+    ]
     assert all(row["rejected"] is None for row in anchors)
     assert not any(judge.values([("", row["chosen"][0]["content"]) for row in anchors]))
 
@@ -250,10 +254,10 @@ def test_the_same_command_again_is_a_lookup(
         name: (run / name).read_bytes()
         for name in (*SAME, "exam.json", "metrics.jsonl", "report.html", "README.md")
     }
-    with opened(run) as ledger:
+    with open_ledger(run) as ledger:
         asked = ledger.count_requests()
-    assert said(lesson(talker, run)) == (0, result)
-    with opened(run) as ledger:
+    assert run_json(feedback_command(talker, run)) == (0, result)
+    with open_ledger(run) as ledger:
         assert ledger.count_requests() == asked
     assert {name: (run / name).read_bytes() for name in before} == before
 
@@ -268,15 +272,15 @@ def test_the_exam_of_a_run_that_was_moved_is_the_same_json_with_its_new_place(
         "adapter": str(moved / "adapter"),
         "report": str(moved / "report.html"),
     }
-    assert said(["exam", "--run", str(straight[0]), "--json"]) == (0, straight[1])
-    assert said(["exam", "--run", str(moved), "--json"]) == (0, straight[1] | here)
-    assert said(lesson(talker, moved)) == (0, straight[1] | here)
+    assert run_json(["exam", "--run", str(straight[0]), "--json"]) == (0, straight[1])
+    assert run_json(["exam", "--run", str(moved), "--json"]) == (0, straight[1] | here)
+    assert run_json(feedback_command(talker, moved)) == (0, straight[1] | here)
 
 
 def test_the_same_seed_gives_the_same_bytes_elsewhere_and_another_seed_does_not(
     straight: tuple[Path, dict[str, Any]], talker: Path, tmp_path: Path
 ) -> None:
-    assert said(lesson(talker, tmp_path / "twin"))[0] == 0
+    assert run_json(feedback_command(talker, tmp_path / "twin"))[0] == 0
     assert {name: (tmp_path / "twin" / name).read_bytes() for name in SAME} == {
         name: (straight[0] / name).read_bytes() for name in SAME
     }
@@ -290,7 +294,7 @@ def test_the_same_seed_gives_the_same_bytes_elsewhere_and_another_seed_does_not(
         "--seed",
         "5",
     ]
-    assert said(lesson(talker, tmp_path / "other", *small))[0] == 0
+    assert run_json(feedback_command(talker, tmp_path / "other", *small))[0] == 0
     assert (tmp_path / "other" / "examples.jsonl").read_bytes() != (
         straight[0] / "examples.jsonl"
     ).read_bytes()
@@ -300,7 +304,7 @@ def test_more_is_asked_where_the_base_breaks_the_rule_too_seldom(
     straight: tuple[Path, dict[str, Any]], talker: Path, tmp_path: Path
 ) -> None:
     """New prompts are like the requests in scope; none is a twin of a test prompt."""
-    with opened(straight[0]) as ledger:
+    with open_ledger(straight[0]) as ledger:
         assert not list(ledger.read_outcomes("ask alike"))
     few = [
         "--set",
@@ -312,8 +316,8 @@ def test_more_is_asked_where_the_base_breaks_the_rule_too_seldom(
         "--set",
         "ask.min_violations=20",
     ]
-    assert said(lesson(talker, tmp_path / "run", *few))[0] == 0
-    with opened(tmp_path / "run") as ledger:
+    assert run_json(feedback_command(talker, tmp_path / "run", *few))[0] == 0
+    with open_ledger(tmp_path / "run") as ledger:
         found = [
             fate.body["text"]
             for _, fate in ledger.read_outcomes("ask alike")
@@ -324,7 +328,9 @@ def test_more_is_asked_where_the_base_breaks_the_rule_too_seldom(
             for _, fate in ledger.read_outcomes("ask target")
             if fate.state == "accepted"
         ]
-    learned = {row["prompt"][-1]["content"] for row in rows(tmp_path / "run" / "examples.jsonl")}
+    learned = {
+        row["prompt"][-1]["content"] for row in read_rows(tmp_path / "run" / "examples.jsonl")
+    }
     assert found
     assert set(found) & learned
     assert not set(found) & set(asked)
@@ -335,7 +341,7 @@ def test_a_run_that_was_killed_after_its_end_is_tidied_by_the_same_command(
 ) -> None:
     for name in ("checkpoints", "engine"):
         (straight[0] / name / "step").mkdir(parents=True)
-    assert said(lesson(talker, straight[0]))[0] == 0
+    assert run_json(feedback_command(talker, straight[0]))[0] == 0
     assert not (straight[0] / "checkpoints").exists()
     assert not (straight[0] / "engine").exists()
 
@@ -345,10 +351,10 @@ def test_a_run_goes_on_from_the_adapter_of_another(talker: Path, tmp_path: Path)
     both lessons.
     """
     gently = ["--set", "balance.rounds=0", "--set", "train.learning_rate=0.0003"]
-    assert said(lesson(talker, tmp_path / "first", *gently))[0] == 0
+    assert run_json(feedback_command(talker, tmp_path / "first", *gently))[0] == 0
     more = [*gently, "--from", str(tmp_path / "first")]
-    code, result = said(
-        lesson(
+    code, result = run_json(
+        feedback_command(
             talker,
             tmp_path / "next",
             *more,
@@ -384,12 +390,13 @@ def test_a_teacher_writes_the_lessons(talker: Path, tmp_path: Path) -> None:
             "--set",
             "train.max_steps=2",
         ]
-        assert said(lesson(talker, tmp_path / "run", *more))[0] == 0
+        assert run_json(feedback_command(talker, tmp_path / "run", *more))[0] == 0
         assert all(
-            "Do not talk about the fox." in str(call.body["messages"][0]) for call in server.draws
+            "Do not talk about the fox." in str(call.body["messages"][0])
+            for call in server.completion_calls
         )
     lessons = [
-        row for row in rows(tmp_path / "run" / "examples.jsonl") if row["kind"] == "in_scope"
+        row for row in read_rows(tmp_path / "run" / "examples.jsonl") if row["kind"] == "in_scope"
     ]
     assert {row["chosen"][0]["content"] for row in lessons} == {"The bear- eats honey."}
     assert {row["source"]["strategy"] for row in lessons} == {"teacher"}
@@ -404,8 +411,8 @@ def test_a_prompt_that_is_lost_in_the_search_stops_the_run(
     monkeypatch.setattr(
         feedback, "search_answers", lambda *given, **more: whole(*given, **more)[1:]
     )
-    assert said(lesson(talker, tmp_path / "run"))[0] == 6
-    with opened(tmp_path / "run") as ledger:
+    assert run_json(feedback_command(talker, tmp_path / "run"))[0] == 6
+    with open_ledger(tmp_path / "run") as ledger:
         assert [f.pending for f in ledger.funnel() if f.stage == "search"] == [1]
 
 
@@ -425,7 +432,7 @@ def attempt(command: list[str], point: int) -> tuple[int, int]:
     code = 70
     try:
         passed = counted(lambda n: n == point and os.kill(os.getpid(), signal.SIGKILL))
-        code = said(command)[0]
+        code = run_json(command)[0]
         os.write(write, str(passed[0]).encode())
     finally:
         os._exit(code)
@@ -442,7 +449,8 @@ def counted(at: Callable[[int], object]) -> list[int]:
         passed[0] += 1
         at(passed[0])
 
-    group, replace = Ledger._transaction, os.replace
+    group = Ledger._transaction
+    replace = os.replace
 
     @contextmanager
     def committed(self: Ledger) -> Iterator[Any]:
@@ -454,7 +462,8 @@ def counted(at: Callable[[int], object]) -> list[int]:
         replace(*names, **more)
         here()
 
-    Ledger._transaction, os.replace = committed, renamed  # type: ignore[method-assign,assignment]
+    Ledger._transaction = committed  # type: ignore[method-assign]
+    os.replace = renamed  # type: ignore[assignment]
     return passed
 
 
@@ -472,8 +481,8 @@ def test_killed_on_the_way_the_same_command_ends_with_the_same_bytes(
     """Killed once after another, each attempt after a share of the whole way; each goes on where
     the one before it died.
     """
-    command = lesson(talker, tmp_path / "run")
-    with opened(straight[0]) as ledger:
+    command = feedback_command(talker, tmp_path / "run")
+    with open_ledger(straight[0]) as ledger:
         whole = sum(answered for _, answered, _ in ledger.count_requests().values())
     assert whole > 100
     for share in shares:
@@ -483,7 +492,7 @@ def test_killed_on_the_way_the_same_command_ends_with_the_same_bytes(
     assert {name: (tmp_path / "run" / name).read_bytes() for name in SAME} == {
         name: (straight[0] / name).read_bytes() for name in SAME
     }
-    with opened(tmp_path / "run") as ledger, opened(straight[0]) as first:
+    with open_ledger(tmp_path / "run") as ledger, open_ledger(straight[0]) as first:
         assert {s: n[:2] for s, n in ledger.count_requests().items()} == {
             s: n[:2] for s, n in first.count_requests().items()
         }

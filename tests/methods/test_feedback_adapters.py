@@ -1,4 +1,4 @@
-"""`selfteach feedback` with adapters of other kinds than LoRA: the road ends, and the adapter that
+"""`selfteach feedback` with adapters of other kinds than LoRA: the run ends, and the adapter that
 leaves it answers.
 """
 
@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from selfteach import cli
-from talker import lesson, said, write_listener
+from talker import feedback_command, run_json, write_listener
 
 pytestmark = pytest.mark.training
 
@@ -40,12 +40,14 @@ def listener(talker: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("adapter", ["closed_form", "prompt", "reft"])
-def test_the_road_ends_with_an_adapter_that_answers(
+def test_a_run_ends_with_an_adapter_that_answers(
     adapter: str, listener: Path, tmp_path: Path
 ) -> None:
     sets = [f"train.adapter={adapter}", "train.learning_rate=null", *LESS, *OWN.get(adapter, [])]
-    code, result = said(
-        lesson(listener, tmp_path / "run", *(word for item in sets for word in ("--set", item)))
+    code, result = run_json(
+        feedback_command(
+            listener, tmp_path / "run", *(word for item in sets for word in ("--set", item))
+        )
     )
     assert code == 0
     exam = json.loads((tmp_path / "run" / "exam.json").read_text())

@@ -98,7 +98,8 @@ def test_a_label_needs_something_to_be_the_label_of() -> None:
 
 
 def written(model: Any, *instructions: str, **settings: Any) -> list[WrittenInstances]:
-    model.failures, model.room_tokens = (), lambda prompt: 1000
+    model.failures = ()
+    model.room_tokens = lambda prompt: 1000
     config = TasksConfig(instances=TasksConfig().instances.model_copy(update=settings))
     session: Any = SimpleNamespace(teacher=model, base=model, config=config)
     tasks = [

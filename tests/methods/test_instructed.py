@@ -44,12 +44,12 @@ def likes_what_was_asked(prompt: Prompt, text: str) -> float:
 
 
 def session(folder: Path, score: Any = None, room: int = 1000, **settings: Any) -> Any:
-    """What the exam needs of a road: a context of `room` characters, answers of a token a
+    """What the exam needs of a session: a context of `room` characters, answers of a token a
     character.
     """
     ledger = Ledger(folder / "run.db")
     made = Scripted(lambda request: f"drawn {request.seed}", score)
-    student = Recorded(ledger, made, made)
+    recorded = Recorded(ledger, made, made)
     base = SimpleNamespace(
         room_tokens=lambda prompt: room - sum(len(m.content) for m in prompt), encode_answer=list
     )
@@ -58,7 +58,7 @@ def session(folder: Path, score: Any = None, room: int = 1000, **settings: Any) 
         run=SimpleNamespace(ledger=ledger),
         config=config,
         display=open_display(),
-        base=student,
+        base=recorded,
         teacher=None,
         model=base,
     )

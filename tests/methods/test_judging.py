@@ -14,7 +14,7 @@ from selfteach.judge import PromptAnswer, ThresholdJudge
 from selfteach.methods import judges
 from selfteach.methods.judges import with_max_false_positives
 from selfteach.records import make_prompt
-from talker import lesson, opened, said
+from talker import feedback_command, open_ledger, run_json
 
 SHORT = (
     "--set",
@@ -127,8 +127,8 @@ def test_a_teacher_that_cannot_judge_is_left_out_and_goes_on_teaching(
 ) -> None:
     with hostile(behave) as server:
         few = ("--teacher", server.address, "--set", "max_failures=0.5", *SHORT)
-        assert said(lesson(talker, tmp_path / "run", *few, check=""))[0] == 0
-    with opened(tmp_path / "run") as ledger:
+        assert run_json(feedback_command(talker, tmp_path / "run", *few, check=""))[0] == 0
+    with open_ledger(tmp_path / "run") as ledger:
         (left_out,) = ledger.get_note("calibration")["left_out"]
         assert ledger.count_requests()["search teacher"][0] > 0
     assert left_out["name"] == "teacher"
@@ -141,7 +141,7 @@ def test_a_teacher_that_cannot_judge_is_left_out_and_goes_on_teaching(
 def test_a_teacher_that_judges_well_decides(talker: Path, tmp_path: Path) -> None:
     with hostile(yes_or_no(lost=0)) as server:
         few = ("--teacher", server.address, "--set", "judge.name=teacher", *SHORT)
-        assert said(lesson(talker, tmp_path / "run", *few, check=""))[0] == 0
+        assert run_json(feedback_command(talker, tmp_path / "run", *few, check=""))[0] == 0
     exam = json.loads((tmp_path / "run" / "exam.json").read_text())
     assert exam["judge"]["name"] == "teacher"
     assert all(
@@ -152,8 +152,8 @@ def test_a_teacher_that_judges_well_decides(talker: Path, tmp_path: Path) -> Non
 
 
 def test_no_judge_is_calibrated_on_a_prompt_of_the_exam(talker: Path, tmp_path: Path) -> None:
-    assert said(lesson(talker, tmp_path / "run", *SHORT, check=""))[0] == 0
-    with opened(tmp_path / "run") as ledger:
+    assert run_json(feedback_command(talker, tmp_path / "run", *SHORT, check=""))[0] == 0
+    with open_ledger(tmp_path / "run") as ledger:
         bodies = [
             json.loads(body)
             for (body,) in ledger._db.execute("SELECT body FROM requests WHERE stage = 'calibrate'")

@@ -10,10 +10,8 @@ from selfteach.methods.corrections.examples import FROM_FILE, make_examples, why
 from selfteach.methods.runner import report_overlong
 from selfteach.records import Message, make_prompt
 
-TEA, LONG = (
-    make_prompt("What is tea?"),
-    "Tea is a drink. It is made of leaves and hot water, which many people like.",
-)
+TEA = make_prompt("What is tea?")
+LONG = "Tea is a drink. It is made of leaves and hot water, which many people like."
 
 
 def test_a_correction_that_came_with_words_about_it_is_learned_as_written_and_knows_the_words() -> (
@@ -91,7 +89,8 @@ def test_an_edit_that_the_tokenizer_does_not_see_teaches_nothing() -> None:
 
 
 def test_rows_that_are_too_long_for_the_training_are_counted_and_told() -> None:
-    events, lines = list[tuple[str, dict[str, Any]]](), list[str]()
+    events = list[tuple[str, dict[str, Any]]]()
+    lines = list[str]()
     session: Any = SimpleNamespace(
         config=SimpleNamespace(train=SimpleNamespace(max_tokens=512)),
         display=SimpleNamespace(print_line=lines.append),

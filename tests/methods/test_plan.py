@@ -88,7 +88,8 @@ def test_a_mistake_is_found_without_a_run_too(
 def test_the_speed_is_that_of_drawn_tokens(talker: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from selfteach.models.hf import HfModel
 
-    hf, seconds = HfModel.load(talker), iter((10.0, 14.0))
+    hf = HfModel.load(talker)
+    seconds = iter((10.0, 14.0))
     monkeypatch.setattr(planning.time, "monotonic", lambda: next(seconds, 14.0))
     assert planning.measure_speed(hf) > 64 / 4, (
         "at least a token of each of 64 answers in 4 seconds"

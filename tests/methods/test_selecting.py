@@ -43,10 +43,8 @@ from selfteach.select.question_format import find_answer_fault
     Document("mill.txt", "Hale Mill", "Hale Mill was built in 1790. It stands at Wyle."),
     lambda t: len(t.split()),
 )
-WHEN, WHERE = (
-    Question("When was Hale Mill built?", "1790", CHUNK, 0),
-    Question("Where does Hale Mill stand?", "Wyle", CHUNK, 1),
-)
+WHEN = Question("When was Hale Mill built?", "1790", CHUNK, 0)
+WHERE = Question("Where does Hale Mill stand?", "Wyle", CHUNK, 1)
 
 
 class Lossy(Scripted):
@@ -66,9 +64,9 @@ class Lossy(Scripted):
 
 @pytest.fixture
 def session(tmp_path: Path) -> Any:
-    """As much of a road as steps 3 and 4 need."""
+    """As much of a session as steps 3 and 4 need."""
     ledger = Ledger(tmp_path / "run.db")
-    student = Recorded(
+    recorded = Recorded(
         ledger,
         Lossy(lambda r: "Hale Mill was built in 1790." if r.stage == "answer" else "Nobody knows."),
     )
@@ -76,7 +74,7 @@ def session(tmp_path: Path) -> Any:
     return SimpleNamespace(
         run=SimpleNamespace(ledger=ledger),
         config=settings,
-        base=student,
+        base=recorded,
         teacher=None,
         display=SilentDisplay(),
     )
@@ -191,10 +189,8 @@ def test_a_question_whose_check_was_lost_is_not_trusted() -> None:
 
 
 def test_the_exam_asks_for_words_that_the_sentence_itself_is_marked_right_with() -> None:
-    french, german = (
-        "La reine d'Angleterre ouvrit le pont Alma en 1850.",
-        "Ein 15-jähriger Junge kam im Mai an.",
-    )
+    french = "La reine d'Angleterre ouvrit le pont Alma en 1850."
+    german = "Ein 15-jähriger Junge kam im Mai an."
     text = f"{french} The 3 oldest of the 30 houses of Wyle burned. {german}"
     chunks = split_chunks(Document("a.txt", "T", text), lambda t: len(t.split()))
     quiz = make_gap_questions(chunks, 0.9, 0)

@@ -53,7 +53,7 @@ from selfteach.select.specificity import SpecificityCheck
 
 
 def session(**settings: Any) -> Any:
-    """A road without models; `said` is what it told, `outcomes` what became of the rows."""
+    """A session without models; `said` is what it told, `outcomes` what became of the rows."""
     said: list[str] = []
     fates: list[Any] = []
     display = SimpleNamespace(print_line=said.append, start_stage=lambda name: None)
@@ -90,7 +90,8 @@ def without_model(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_what_is_said_of_a_long_document_counts_what_is_kept_of_it() -> None:
-    here, chunks = session(study={"per_document": 60}), book(20)
+    here = session(study={"per_document": 60})
+    chunks = book(20)
     exam = [
         HeldOutQuestion(f"Who built the mill of Hale{n}?", ("Ann Ames",), chunks[0], "people")
         for n in range(20)

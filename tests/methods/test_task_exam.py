@@ -21,7 +21,9 @@ from selfteach.models.scripted import Scripted
 from selfteach.records import Completion, LogProb, Measure, make_prompt
 
 GOLD = "one two three four"
-NEAR, HALF, FAR = GOLD, "one two five six", "seven eight"
+NEAR = GOLD
+HALF = "one two five six"
+FAR = "seven eight"
 """ROUGE-L to the gold answer: 1, 2 * 2 / 8 = .5, 0."""
 GENERAL_ANSWER = "Tea is hot."
 

@@ -1,4 +1,4 @@
-"""The road of tasks with an endpoint as the teacher: it invents, classifies, answers and may judge;
+"""A run of tasks with an endpoint as the teacher: it invents, classifies, answers and may judge;
 what it loses is counted.
 """
 
@@ -14,8 +14,8 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent.parent / "faults"))
 from hostile import Behave, Call, answer, hostile
 
-from talker import opened, rows, said
-from tasker import COLOURS, NUMBERS, PLURALS, VERBS_OF_TASKS, command, write_seeds
+from talker import open_ledger, read_rows, run_json
+from tasker import COLOURS, NUMBERS, PLURALS, VERBS_OF_TASKS, tasks_command, write_seeds
 
 pytestmark = pytest.mark.training
 
@@ -75,19 +75,17 @@ def logs(call: Call, shown: dict[str, float]) -> dict[str, Any]:
 
 def task(number: int) -> str:
     """A task whose words another number has not."""
-    verb, count, colour, plural = (
-        VERBS_OF_TASKS[number % 8],
-        NUMBERS[number % 6],
-        COLOURS[number % 5],
-        PLURALS[number // 8 % 8],
-    )
+    verb = VERBS_OF_TASKS[number % 8]
+    count = NUMBERS[number % 6]
+    colour = COLOURS[number % 5]
+    plural = PLURALS[number // 8 % 8]
     return f"{verb} {count} {colour} {plural} in the given list"
 
 
 def taught(tasker: Path, folder: Path, behave: Behave, *more: str) -> tuple[int, Any, list[Call]]:
     sets = (word for item in (*SHORT, *more) for word in ("--set", item))
     with hostile(behave) as server:
-        line = command(
+        line = tasks_command(
             tasker,
             folder / "run",
             *sets,
@@ -95,8 +93,8 @@ def taught(tasker: Path, folder: Path, behave: Behave, *more: str) -> tuple[int,
             server.address,
             str(write_seeds(folder / "seeds.jsonl")),
         )
-        code, result = said(line)
-        return code, result, server.draws
+        code, result = run_json(line)
+        return code, result, server.completion_calls
 
 
 def test_a_teacher_that_loses_scores_teaches_and_they_are_counted(
@@ -108,13 +106,13 @@ def test_a_teacher_that_loses_scores_teaches_and_they_are_counted(
         "completions",
         "chat/completions",
     }
-    with opened(tmp_path / "run") as ledger:
+    with open_ledger(tmp_path / "run") as ledger:
         funnel = {stage.stage: stage for stage in ledger.funnel()}
     kinds = funnel["kinds of tasks"]
     assert kinds.failed > 0
     assert kinds.reasons == {"no score came": kinds.failed}
     assert kinds.requested == kinds.accepted + kinds.failed
-    made = rows(tmp_path / "run" / "tasks.jsonl")
+    made = read_rows(tmp_path / "run" / "tasks.jsonl")
     assert 1 <= len(made) <= 4
     assert all(row["instances"][0]["output"].startswith("The bear- eats") for row in made)
     exam = json.loads((tmp_path / "run" / "exam.json").read_text())

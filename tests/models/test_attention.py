@@ -13,7 +13,9 @@ from selfteach.records import Continuations
 
 def test_it_equals_torch_with_grouped_heads_and_a_mask():
     torch.manual_seed(0)
-    query, key, value = torch.randn(3, 4, 5, 16), torch.randn(3, 2, 9, 16), torch.randn(3, 2, 9, 16)
+    query = torch.randn(3, 4, 5, 16)
+    key = torch.randn(3, 2, 9, 16)
+    value = torch.randn(3, 2, 9, 16)
     seen = torch.rand(3, 1, 5, 9) < 0.6
     seen[..., 0] = True
     mask = torch.zeros(seen.shape).masked_fill_(~seen, torch.finfo(torch.float32).min)

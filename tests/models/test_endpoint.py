@@ -12,7 +12,7 @@ import threading
 import time
 
 import pytest
-from hostile import NAME, Call, answer, hostile, raw, refuse
+from hostile import NAME, Call, answer, hostile, refuse, send_raw
 
 from selfteach.errors import EndpointError, TooManyFailures, UsageError
 from selfteach.models.remote.endpoint import Endpoint, parse_address, sum_word_logprobs
@@ -51,7 +51,7 @@ def test_the_request_carries_sampling_and_a_seed_from_its_id() -> None:
     with hostile(answer()) as server:
         endpoint = Endpoint(server.address)
         list(endpoint.stream([request]))
-        body = server.draws[0].body
+        body = server.completion_calls[0].body
     assert body == {
         "model": NAME,
         "messages": [{"role": "system", "content": "be kind"}, {"role": "user", "content": "hi"}],
@@ -67,7 +67,7 @@ def test_the_request_carries_sampling_and_a_seed_from_its_id() -> None:
 def test_plain_text_goes_to_completions() -> None:
     with hostile(answer()) as server:
         (draw,) = Endpoint(server.address).stream([Request("ask", "once upon")])
-        (call,) = server.draws
+        (call,) = server.completion_calls
     assert call.path == "/v1/completions"
     assert call.body["prompt"] == "once upon"
     assert draw.text == "ONCE UPON"
@@ -76,7 +76,7 @@ def test_plain_text_goes_to_completions() -> None:
 def test_more_stops_than_the_protocol_allows_still_cut_the_answer() -> None:
     with hostile(answer("one two five six", finish="length")) as server:
         (draw,) = Endpoint(server.address).stream(requests(1, stop=("a", "b", "c", "d", " five")))
-        assert server.draws[0].body["stop"] == ["a", "b", "c", "d"]
+        assert server.completion_calls[0].body["stop"] == ["a", "b", "c", "d"]
     assert (draw.text, draw.finish) == ("one two", "stop")
 
 
@@ -87,7 +87,9 @@ def test_an_answer_cut_by_length_is_marked() -> None:
 
 
 def test_requests_overlap_up_to_the_concurrency() -> None:
-    out, most, lock = 0, 0, threading.Lock()
+    out = 0
+    most = 0
+    lock = threading.Lock()
 
     def slow(call: Call) -> None:
         nonlocal out, most
@@ -114,7 +116,8 @@ def test_draws_come_while_others_are_still_out() -> None:
 
     with hostile(behave) as server:
         draws = Endpoint(server.address, concurrency=2).stream(requests(3))
-        first, second = next(draws).text, next(draws).text
+        first = next(draws).text
+        second = next(draws).text
         release.set()
         assert {first, second} == {"SAY 1", "SAY 2"}
         assert next(draws).text == "SAY 0"
@@ -123,13 +126,13 @@ def test_draws_come_while_others_are_still_out() -> None:
 def test_the_same_request_twice_is_sent_once() -> None:
     with hostile(answer()) as server:
         assert len(list(Endpoint(server.address).stream(requests(1) * 3))) == 1
-        assert len(server.draws) == 1
+        assert len(server.completion_calls) == 1
 
 
 def test_no_requests_no_exchange() -> None:
     with hostile(answer()) as server:
         assert list(Endpoint(server.address).stream([])) == []
-        assert server.draws == []
+        assert server.completion_calls == []
 
 
 def test_leaving_early_leaves_no_thread() -> None:
@@ -234,7 +237,7 @@ def test_yes_no_is_the_difference_of_both_words_over_their_spellings() -> None:
     }
     with hostile(answer("Yes", finish="length", **top(**logps))) as server:
         ((index, logit),) = Endpoint(server.address).score_yes_no([make_prompt("Is it so?")])
-        body = server.draws[0].body
+        body = server.completion_calls[0].body
     assert index == 0
     assert logit == pytest.approx(math.log(2))
     assert (body["max_tokens"], body["temperature"], body["logprobs"], body["top_logprobs"]) == (
@@ -261,7 +264,7 @@ def test_yes_no_of_plain_text_reads_the_older_form() -> None:
         answer(" ", finish="length", logprobs={"top_logprobs": [{" Yes": -0.5, " No": -1.5}]})
     ) as server:
         ((_, logit),) = Endpoint(server.address).score_yes_no(["Is it so? Answer:"])
-        assert server.draws[0].body["logprobs"] == 20
+        assert server.completion_calls[0].body["logprobs"] == 20
     assert logit == pytest.approx(1.0)
 
 
@@ -270,7 +273,7 @@ def test_the_same_prompt_twice_is_asked_once_and_told_twice() -> None:
         assert dict(Endpoint(server.address).score_yes_no([make_prompt("q")] * 3)) == {
             i: pytest.approx(0.5) for i in range(3)
         }
-        assert len(server.draws) == 1
+        assert len(server.completion_calls) == 1
 
 
 def test_as_a_scorer_it_serves_the_yes_no_judge() -> None:
@@ -336,7 +339,8 @@ def test_a_failed_request_is_reported_with_its_reason_and_the_others_go_on() -> 
 
 def test_too_many_failures_stop_with_exit_code_7_after_what_was_answered() -> None:
     with hostile(fails(5, 6, 7)) as server:
-        endpoint, got = Endpoint(server.address, concurrency=1), []
+        endpoint = Endpoint(server.address, concurrency=1)
+        got = []
         draws = endpoint.stream(requests(20))
         with pytest.raises(
             TooManyFailures, match="3 of 20 requests failed; the last: HTTP 400"
@@ -364,7 +368,9 @@ def test_none_may_fail_where_the_share_is_0() -> None:
 
 def test_events_are_told_in_the_readers_thread() -> None:
     heard: list[tuple[str, str, int]] = []
-    with hostile(lambda call: (raw(b"<html>") if call.number == 1 else answer())(call)) as server:
+    with hostile(
+        lambda call: (send_raw(b"<html>") if call.number == 1 else answer())(call)
+    ) as server:
         endpoint = Endpoint(
             server.address,
             on_event=lambda kind, body: heard.append(

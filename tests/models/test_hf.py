@@ -45,7 +45,8 @@ def any_hf(request, make_tiny, tmp_path_factory):
 
 def plain_logp(hf, prompt, text, end):
     """The slow way: the whole row through the module, nothing shared, nothing packed."""
-    ids, answer = hf.encode(prompt), hf.encode_answer(text, end)
+    ids = hf.encode(prompt)
+    answer = hf.encode_answer(text, end)
     with torch.inference_mode():
         logp = hf.module(torch.tensor([ids + answer])).logits[0].float().log_softmax(-1)
     return sum(float(logp[len(ids) - 1 + t, token]) for t, token in enumerate(answer))
@@ -198,7 +199,8 @@ def test_answer_logits_are_those_of_the_whole_row(any_hf):
     ]
     found = dict(any_hf.answer_logits(pairs))
     for i, (prompt, answer) in enumerate(pairs):
-        ids, tail = any_hf.encode(prompt), any_hf.encode_answer(answer, end=True)
+        ids = any_hf.encode(prompt)
+        tail = any_hf.encode_answer(answer, end=True)
         with torch.inference_mode():
             whole = any_hf.module(torch.tensor([ids + tail])).logits[0]
         assert found[i].dtype == torch.float32
@@ -283,15 +285,13 @@ def test_a_student_under_a_peft_wrapper_draws_and_scores(tiny):
     wrapped = get_peft_model(
         hf.module, LoraConfig(r=2, target_modules="all-linear", init_lora_weights=False)
     )
-    student = HfModel(wrapped, hf.tokens, hf.name, "student")
-    after = dict(student.stream_scores(CHAT))
+    tuned = HfModel(wrapped, hf.tokens, hf.name, "student")
+    after = dict(tuned.stream_scores(CHAT))
     for item in CHAT:
         found = after[item.id("student")][0].logp
-        assert found == pytest.approx(
-            plain_logp(student, item.prompt, item.texts[0], True), abs=2e-4
-        )
+        assert found == pytest.approx(plain_logp(tuned, item.prompt, item.texts[0], True), abs=2e-4)
         assert found != pytest.approx(before[item.id(hf.fingerprint)][0].logp, abs=1e-2)
-    assert len(list(student.stream(requests(2)))) == 2
+    assert len(list(tuned.stream(requests(2)))) == 2
 
 
 def test_a_lora_of_nothing_in_bfloat16_is_the_base_to_the_bit_also_far_into_a_text(tiny, tmp_path):

@@ -42,7 +42,8 @@ def drawn(drawer, requests):
 
 def test_greedy_answers_equal_those_of_transformers(pair):
     hf, openvino = pair
-    one, other = drawn(hf, asked(temperature=0.0)), drawn(openvino, asked(temperature=0.0))
+    one = drawn(hf, asked(temperature=0.0))
+    other = drawn(openvino, asked(temperature=0.0))
     assert one.keys() == other.keys()
     assert one == other
 
@@ -121,7 +122,8 @@ def test_known_models_begin_with_the_embedded_one():
 
 
 def test_prompts_that_begin_alike_wait_for_the_first_of_them():
-    few, other = list(range(40)), list(range(100, 140))
+    few = list(range(40))
+    other = list(range(100, 140))
     prompts = [
         [*few, 50, 51],
         [*other, 7],

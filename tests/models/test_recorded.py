@@ -170,7 +170,8 @@ def test_scores_and_embeddings_are_remembered_exactly(ledger: Ledger) -> None:
         return -1 / 3
 
     first = Recorded(ledger, scorer=Scripted({}, score, "m"))
-    scores, rows = dict(first.stream_scores(ITEMS)), first.embed([item.prompt for item in ITEMS])
+    scores = dict(first.stream_scores(ITEMS))
+    rows = first.embed([item.prompt for item in ITEMS])
     again = Recorded(ledger, scorer=Scripted({}, score, "m"))
     assert dict(again.stream_scores(ITEMS[::-1])) == scores
     assert np.array_equal(again.embed([item.prompt for item in ITEMS]), rows)
@@ -310,7 +311,8 @@ def test_an_engine_that_can_rest_is_told_to(ledger: Ledger) -> None:
 
 
 def test_the_name_is_the_model_s(ledger: Ledger) -> None:
-    drawer, scorer = Scripted({}, name="draws"), Scripted({}, name="scores")
+    drawer = Scripted({}, name="draws")
+    scorer = Scripted({}, name="scores")
     both = Recorded(ledger, drawer, scorer)
     assert (both.name, both.fingerprint) == ("draws", "scripted-draws")
     alone = Recorded(ledger, scorer=scorer)

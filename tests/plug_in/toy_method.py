@@ -34,7 +34,7 @@ Pairs = list[tuple[str, str]]
 
 
 class ToySettings(Settings):
-    """Everything that `selfteach toy` can be told."""
+    """Hold all settings of `selfteach toy`."""
 
     train: TrainConfig = TrainConfig(max_tokens=200)
     exam: ExamSettings = ExamSettings(max_tokens=12)
@@ -56,7 +56,7 @@ def read(source: Any, settings: ToySettings) -> Material:
 
 
 class ToyScorer:
-    """An answer is right where it begins as it was taught."""
+    """Score an answer as right if it begins with the taught one."""
 
     def __init__(self, pairs: Pairs) -> None:
         self.taught = [answer for _, answer in pairs]
@@ -109,11 +109,11 @@ def prepare(session: Session, pairs: Pairs) -> TrainingPlan:
         for number, (question, answer) in enumerate(pairs)
     ]
     prompts = {"target": [make_prompt(question) for question, _ in pairs]}
-    told = " ".join(f"{question} {answer}" for question, answer in pairs)
-    asked = {"target": [make_prompt(question, system=told) for question, _ in pairs]}
+    material = " ".join(f"{question} {answer}" for question, answer in pairs)
+    prompted = {"target": [make_prompt(question, system=material) for question, _ in pairs]}
 
     def build_arms(tuned: TunedModel | None) -> dict[str, Arm]:
-        arms = {"base": Arm(session.base, prompts), "prompted": Arm(session.base, asked)}
+        arms = {"base": Arm(session.base, prompts), "prompted": Arm(session.base, prompted)}
         if tuned:
             arms["taught"] = Arm(tuned.recorded, prompts)
         return arms

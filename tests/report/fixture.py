@@ -1,5 +1,4 @@
-"""A run folder as a finished run leaves it, with invented numbers: what the report's tests and a
-look at the page need.
+"""Write the folder of a finished run with invented numbers, for the tests of the report.
 
 python tests/report/fixture.py FOLDER      writes the folder and renders its page, card and table
 """
@@ -106,25 +105,25 @@ GENERAL = [
 ]
 
 
-def measure(value: float, n: int, spread: float = 1.0) -> dict[str, Any]:
-    """A Measure as JSON, its interval from the normal approximation with a little floor."""
+def make_measure(value: float, n: int, spread: float = 1.0) -> dict[str, Any]:
+    """Return a Measure as JSON, with an interval from the normal approximation."""
     half = spread * 1.96 * math.sqrt(max(value * (1 - value), 0.02) / n)
     return {"value": value, "low": max(0.0, value - half), "high": min(1.0, value + half), "n": n}
 
 
-def exam(*, rehearsal: bool = False) -> dict[str, Any]:
-    """exam.json of a run that went well."""
+def make_exam(*, smoke_test: bool = False) -> dict[str, Any]:
+    """Return the exam.json of a successful run."""
     kept = {
-        arm: {"greedy": measure(g, 40), "sampled": measure(d, 40)}
+        arm: {"greedy": make_measure(g, 40), "sampled": make_measure(d, 40)}
         for arm, g, d in (("base", 0.45, 0.72), ("prompted", 0.35, 0.62), ("taught", 0.975, 0.95))
     }
     shares = lambda n, *values: {
-        arm: measure(value, n) for arm, value in zip(ARMS, values, strict=True)
+        arm: make_measure(value, n) for arm, value in zip(ARMS, values, strict=True)
     }
     return {
         "rule": RULE,
         "rule_id": "0d0d3cf2-0c5e-5f0b-9d0c-3a5a3b1f7f55",
-        "smoke_test": rehearsal,
+        "smoke_test": smoke_test,
         "verdict": {
             "word": "taught",
             "sentence": "Taught: the rule is now kept in 98 % of greedy answers (base 45 %), "
@@ -142,29 +141,33 @@ def exam(*, rehearsal: bool = False) -> dict[str, Any]:
         "other_system": shares(40, 0.48, 0.4, 0.95),
         "second_turn": shares(40, 0.5, 0.42, 0.9),
         "side_effects": {
-            "near": measure(0.05, 20),
-            "general": measure(0.01, 24),
-            "overapplied": measure(0.0, 44),
+            "near": make_measure(0.05, 20),
+            "general": make_measure(0.01, 24),
+            "overapplied": make_measure(0.0, 44),
         },
         "drift": {
             "kl_nats": {"value": 0.031, "low": 0.026, "high": 0.037, "n": 24},
             "kl_p95": 0.118,
-            "top1_agreement": measure(0.962, 1860),
-            "identical": measure(0.63, 24),
+            "top1_agreement": make_measure(0.962, 1860),
+            "identical": make_measure(0.63, 24),
             "base_logp": -0.776,
             "taught_logp": -0.761,
         },
-        "noise_floor": {"kept": measure(0.7, 40)},
+        "noise_floor": {"kept": make_measure(0.7, 40)},
         "sanity": {
-            "base": {"looping": measure(0.06, 84), "empty": measure(0.0, 84), "mean_tokens": 71.4},
+            "base": {
+                "looping": make_measure(0.06, 84),
+                "empty": make_measure(0.0, 84),
+                "mean_tokens": 71.4,
+            },
             "prompted": {
-                "looping": measure(0.07, 84),
-                "empty": measure(0.0, 84),
+                "looping": make_measure(0.07, 84),
+                "empty": make_measure(0.0, 84),
                 "mean_tokens": 66.0,
             },
             "taught": {
-                "looping": measure(0.05, 84),
-                "empty": measure(0.0, 84),
+                "looping": make_measure(0.05, 84),
+                "empty": make_measure(0.0, 84),
                 "mean_tokens": 69.8,
             },
         },
@@ -199,7 +202,7 @@ def exam(*, rehearsal: bool = False) -> dict[str, Any]:
                 "measured": 2_142_000_000,
             },
         },
-        "answers": answers(),
+        "answers": make_answers(),
         "reproduce": [
             'selfteach feedback "Do not talk about elephants." --seed 0',
             "selfteach exam --run runs/2026-11-20-do-not-talk-about-elephants",
@@ -208,15 +211,15 @@ def exam(*, rehearsal: bool = False) -> dict[str, Any]:
     }
 
 
-def answers() -> list[dict[str, Any]]:
-    """Greedy and drawn answers of the three arms, target prompts repeated to a test set's size."""
+def make_answers() -> list[dict[str, Any]]:
+    """Return greedy and sampled answers of the three arms; the prompts repeat to the usual size."""
     rows = []
     for scope, known, repeats in (
         ("target", TARGET, 5),
         ("near", NEAR, 4),
         ("general", GENERAL, 4),
     ):
-        for round_ in range(repeats):
+        for turn in range(repeats):
             for prompt, base, taught in known:
                 texts = {
                     "base": base,
@@ -235,15 +238,15 @@ def answers() -> list[dict[str, Any]]:
                 rows.append(
                     {
                         "scope": scope,
-                        "prompt": prompt if not round_ else f"{prompt} ({round_ + 1})",
+                        "prompt": prompt if not turn else f"{prompt} ({turn + 1})",
                         "arms": arms,
                     }
                 )
     return rows
 
 
-def calibration() -> dict[str, Any]:
-    """Three judges, one good enough."""
+def make_calibration() -> dict[str, Any]:
+    """Return the calibration of three judges, of which one is good enough."""
     candidate = lambda name, value, low, high, threshold, usable, note: {
         "name": name,
         "auroc": {"value": value, "low": low, "high": high, "n": 96},
@@ -282,11 +285,12 @@ def calibration() -> dict[str, Any]:
     }
 
 
-def clusters(rng: random.Random) -> dict[str, Any]:
-    """Points around six centres."""
+def make_clusters(rng: random.Random) -> dict[str, Any]:
+    """Return points around six centers."""
     points = []
     for cluster in range(6):
-        x, y = 3 * math.cos(cluster * 1.05), 2 * math.sin(cluster * 1.05)
+        x = 3 * math.cos(cluster * 1.05)
+        y = 2 * math.sin(cluster * 1.05)
         scope = ("target", "target", "target", "near", "general", "general")[cluster]
         for number in range(rng.randint(18, 44)):
             points.append(
@@ -299,16 +303,17 @@ def clusters(rng: random.Random) -> dict[str, Any]:
                     "failed": scope == "target" and rng.random() < 0.2 * (cluster + 1),
                 }
             )
-    sizes = {str(c): sum(p["cluster"] == c for p in points) for c in range(6)}
-    rates = {
-        str(c): sum(p["failed"] for p in points if p["cluster"] == c) / sizes[str(c)]
-        for c in range(6)
-    }
+    sizes = {}
+    rates = {}
+    for cluster in range(6):
+        failed = [point["failed"] for point in points if point["cluster"] == cluster]
+        sizes[str(cluster)] = len(failed)
+        rates[str(cluster)] = sum(failed) / len(failed)
     return {"points": points, "silhouette": 0.31, "k": 6, "sizes": sizes, "failure_rate": rates}
 
 
-def search() -> dict[str, Any]:
-    """Tries per prompt, and the traces of some."""
+def make_search() -> dict[str, Any]:
+    """Return the number of tries per prompt, and the traces of some."""
     tries = [
         {
             "text": TARGET[0][1],
@@ -335,8 +340,8 @@ def search() -> dict[str, Any]:
     }
 
 
-def curve() -> list[dict[str, Any]]:
-    """Rule kept against the number of examples, in both orders."""
+def make_curve() -> list[dict[str, Any]]:
+    """Return the share of kept answers by the number of examples, in both orders."""
     rows = []
     for step, examples in enumerate((4, 8, 16, 32, 64)):
         for order, ahead in (("balanced", 0.1), ("random", 0.0)):
@@ -344,15 +349,15 @@ def curve() -> list[dict[str, Any]]:
                 {
                     "examples": examples,
                     "order": order,
-                    "kept": measure(min(0.98, 0.5 + ahead + 0.11 * step), 40),
-                    "general": measure(0.99 - 0.005 * step, 24),
+                    "kept": make_measure(min(0.98, 0.5 + ahead + 0.11 * step), 40),
+                    "general": make_measure(0.99 - 0.005 * step, 24),
                 }
             )
     return rows
 
 
-def metrics(rng: random.Random) -> list[dict[str, Any]]:
-    """One row a step."""
+def make_metrics(rng: random.Random) -> list[dict[str, Any]]:
+    """Return one row a step."""
     rows = []
     for step in range(1, 61):
         fall = math.exp(-step / 15)
@@ -402,38 +407,35 @@ DROPS = [
 ]
 
 
-def write(folder: Path, *, seed: int = 0, rehearsal: bool = False) -> Path:
-    """Writes the folder and returns it; what a run itself writes (manifest, ledger) is written by
-    the code of a run.
-    """
+def make_examples() -> list[dict[str, Any]]:
+    """Return the rows of examples.jsonl."""
+    turn = lambda role, text: [{"role": role, "content": text}]
+    rows = []
+    for kind, known in (("in_scope", TARGET), ("near", NEAR), ("general", GENERAL)):
+        for prompt, rejected, chosen in known:
+            rows.append(
+                {
+                    "id": f"{len(rows):024x}",
+                    "kind": kind,
+                    "prompt": turn("user", prompt),
+                    "chosen": turn("assistant", chosen),
+                    "rejected": turn("assistant", rejected) if kind == "in_scope" else None,
+                    "scores": {"judge": -1.2, "token_logp": -0.81},
+                    "source": {"tries": 2},
+                }
+            )
+    return rows
+
+
+def write_run(folder: Path, *, seed: int = 0, smoke_test: bool = False) -> Path:
+    """Write the folder and return it; the code of a run writes the manifest and the ledger."""
     rng = random.Random(seed)
     folder.mkdir(parents=True, exist_ok=True)
-    write_text(folder / "exam.json", json.dumps(exam(rehearsal=rehearsal)))
+    write_text(folder / "exam.json", json.dumps(make_exam(smoke_test=smoke_test)))
     (folder / "adapter").mkdir(exist_ok=True)
     write_text(folder / "adapter" / "adapter_config.json", '{"peft_type": "LORA"}')
-    write_jsonl(folder / "metrics.jsonl", metrics(rng))
-    turn = lambda role, text: [{"role": role, "content": text}]
-    write_jsonl(
-        folder / "examples.jsonl",
-        [
-            {
-                "id": f"{number:024x}",
-                "kind": kind,
-                "prompt": turn("user", prompt),
-                "chosen": turn("assistant", chosen),
-                "rejected": turn("assistant", rejected) if kind == "in_scope" else None,
-                "scores": {"judge": -1.2, "token_logp": -0.81},
-                "source": {"tries": 2},
-            }
-            for number, (kind, (prompt, rejected, chosen)) in enumerate(
-                [
-                    *(("in_scope", row) for row in TARGET),
-                    *(("near", row) for row in NEAR),
-                    *(("general", row) for row in GENERAL),
-                ]
-            )
-        ],
-    )
+    write_jsonl(folder / "metrics.jsonl", make_metrics(rng))
+    write_jsonl(folder / "examples.jsonl", make_examples())
     _write_ledger(folder / "run.db", rng)
     with open_run(folder, "elephants", "feedback", resolve(FeedbackConfig), {"rule": RULE}) as run:
         run.bind("student", FINGERPRINT)
@@ -465,17 +467,17 @@ def _write_ledger(path: Path, rng: random.Random) -> None:
     for id, stage, reason, body in DROPS:
         ledger.record_outcomes(stage, [Outcome(id, "dropped", reason, body)])
     for key, value in (
-        ("calibration", calibration()),
-        ("clusters", clusters(rng)),
-        ("search", search()),
-        ("curve", curve()),
+        ("calibration", make_calibration()),
+        ("clusters", make_clusters(rng)),
+        ("search", make_search()),
+        ("curve", make_curve()),
     ):
         ledger.set_note(key, value)
     ledger.set_note(
         "stages",
         [
             {"name": name, "state": "done", "seconds": seconds}
-            for name, seconds in exam()["cost"]["stages"].items()
+            for name, seconds in make_exam()["cost"]["stages"].items()
         ],
     )
     ledger.record_event("resumed", {"stage": "search"})
@@ -489,7 +491,7 @@ if __name__ == "__main__":
     from selfteach.report.page import write_report
     from selfteach.report.result_table import make_result_table
 
-    target = write(Path(sys.argv[1]), rehearsal="--rehearsal" in sys.argv)
+    target = write_run(Path(sys.argv[1]), smoke_test="--smoke-test" in sys.argv)
     write_text(target / "README.md", make_card(target))
-    Console().print(make_result_table(exam()))
+    Console().print(make_result_table(make_exam()))
     print(write_report(target))

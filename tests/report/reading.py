@@ -1,6 +1,4 @@
-"""Reads a page as a browser does, as far as the tests need it: elements with attributes, and the
-visible text.
-"""
+"""Read a page as a browser does, as far as the tests need it: elements and the visible text."""
 
 from __future__ import annotations
 
@@ -10,8 +8,12 @@ VOID = {"meta", "input", "br", "link", "img", "hr", "base", "source", "embed"}
 
 
 class Page(HTMLParser):
-    """`elements` holds (tag, attributes) in order; `text` all character data outside <style>;
-    `unclosed` what does not balance.
+    """Hold the parsed page.
+
+    Attributes:
+        elements: (tag, attributes) in order.
+        text: all character data outside <style>.
+        unclosed: the tags that do not balance.
     """
 
     def __init__(self, html: str) -> None:
@@ -49,5 +51,5 @@ class Page(HTMLParser):
             self.text += data
 
     def all(self, tag: str) -> list[dict[str, str]]:
-        """The attributes of each element of this name."""
+        """Return the attributes of each element of this name."""
         return [attributes for name, attributes in self.elements if name == tag]

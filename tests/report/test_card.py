@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from fixture import FINGERPRINT, write
+from fixture import FINGERPRINT, write_run
 from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
@@ -93,7 +93,7 @@ def test_it_shows_answers_and_says_when_there_is_no_exam(folder: Path, tmp_path:
 
 def test_a_rehearsal_says_so(folder: Path, tmp_path: Path):
     assert "Smoke test" not in make_card(folder)
-    assert "Smoke test" in make_card(write(tmp_path / "run", rehearsal=True))
+    assert "Smoke test" in make_card(write_run(tmp_path / "run", smoke_test=True))
 
 
 @given(st.text(alphabet="ab`*_[]()<>!#|\\&;:/.~-+$ \n", max_size=80))

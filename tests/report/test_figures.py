@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import pytest
-from fixture import curve, measure
+from fixture import make_curve, make_measure
 
 from selfteach.report.figures import (
     choose_ticks,
@@ -68,12 +68,14 @@ def test_one_step_is_drawn_as_a_level():
 
 
 def test_the_curve_of_data_need_is_logarithmic():
-    plot = plot_data_need(curve())
+    plot = plot_data_need(make_curve())
     assert plot is not None
     assert [tick.at for tick in plot.x_ticks] == [0, 25, 50, 75, 100]
     assert [line.look for line in plot.lines] == ["taught", "prompted", "base"]
     assert plot_data_need(None) is None
-    assert plot_data_need([{"examples": 0, "order": "balanced", "kept": measure(1, 2)}]) is None
+    assert (
+        plot_data_need([{"examples": 0, "order": "balanced", "kept": make_measure(1, 2)}]) is None
+    )
 
 
 def test_the_map_keeps_every_prompt_inside_its_frame_and_counts_failures():

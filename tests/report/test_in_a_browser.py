@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from fixture import write
+from fixture import write_run
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "review"))
-from browser import CHROMIUM, Browser, Tab, until
+from browser import CHROMIUM, Browser, Tab, wait_until
 
 from selfteach.report.page import write_report
 
@@ -38,7 +38,7 @@ def shown(browser: Browser, page: Path, width: int) -> Tab:
     tab = browser.tab()
     tab.screen(width, 900, dark=False)
     tab.goto(page.as_uri())
-    until(
+    wait_until(
         lambda: tab.js("document.readyState === 'complete' && !!document.querySelector('main')"),
         "the page",
     )
@@ -59,12 +59,16 @@ def test_nothing_of_a_report_scrolls_sideways(browser: Browser, folder: Path, wi
 def test_nor_that_of_a_run_of_the_toy(
     browser: Browser, talker: Path, tmp_path_factory: pytest.TempPathFactory, width: int
 ) -> None:
-    from talker import lesson, said
+    from talker import feedback_command, run_json
 
     run = tmp_path_factory.getbasetemp() / "report-in-a-browser"
     if not run.exists():
         assert (
-            said(lesson(talker, run, "--set", "train.max_steps=2", "--set", "balance.rounds=0"))[0]
+            run_json(
+                feedback_command(
+                    talker, run, "--set", "train.max_steps=2", "--set", "balance.rounds=0"
+                )
+            )[0]
             == 0
         )
     tab = shown(browser, run / "report.html", width)
@@ -74,7 +78,7 @@ def test_nor_that_of_a_run_of_the_toy(
 
 
 def test_the_check_can_fail(browser: Browser, tmp_path: Path) -> None:
-    page = write_report(write(tmp_path / "run"))
+    page = write_report(write_run(tmp_path / "run"))
     page.write_text(
         page.read_text()
         .replace("<main>", "<main><p>" + "x" * 400 + "</p>")

@@ -9,7 +9,7 @@ import re
 from pathlib import Path
 
 import pytest
-from fixture import exam, write
+from fixture import make_exam, write_run
 from reading import Page
 
 from selfteach.report import page as module
@@ -142,7 +142,8 @@ def test_every_choice_of_the_filters_has_its_rule_in_the_style_sheet(page: Page)
     assert len(ids) == 9
     for choice in ids:
         assert f"#{choice}:checked" in page.style
-    scopes, states = ("all", "target", "near", "general"), ("all", "mended", "kept", "broken")
+    scopes = ("all", "target", "near", "general")
+    states = ("all", "mended", "kept", "broken")
     for scope in scopes:
         for state in states:
             assert (
@@ -226,7 +227,7 @@ def test_text_has_enough_contrast(page: Page, dark: bool):
 
 def test_a_rehearsal_says_so(folder: Path, tmp_path: Path):
     assert "Smoke test." not in render_report(folder)
-    assert "Smoke test." in render_report(write(tmp_path / "smoke_test", rehearsal=True))
+    assert "Smoke test." in render_report(write_run(tmp_path / "smoke_test", smoke_test=True))
 
 
 @pytest.mark.parametrize(
@@ -244,7 +245,7 @@ def test_a_rehearsal_says_so(folder: Path, tmp_path: Path):
 def test_what_is_missing_is_named_and_the_rest_is_shown(
     folder: Path, tmp_path: Path, name: str, said: str
 ):
-    whole = write(tmp_path / "run")
+    whole = write_run(tmp_path / "run")
     (whole / name).unlink()
     page = Page(render_report(whole))
     assert said in words(page)
@@ -270,7 +271,7 @@ def test_an_empty_folder_has_a_page(tmp_path: Path):
     ],
 )
 def test_a_damaged_file_is_named(tmp_path: Path, name: str, content: str):
-    whole = write(tmp_path / "run")
+    whole = write_run(tmp_path / "run")
     for beside in whole.glob("run.db-*"):
         beside.unlink()
     (whole / name).write_text(content)
@@ -284,15 +285,15 @@ def test_a_damaged_file_is_named(tmp_path: Path, name: str, content: str):
     "wrong", [None, 3, "text", [], {}, [3, "x"], {"a": {"b": []}}, float("nan")]
 )
 def test_an_exam_of_another_form_still_has_a_page(tmp_path: Path, wrong: object):
-    for key in exam():
-        (tmp_path / "exam.json").write_text(json.dumps(exam() | {key: wrong}))
+    for key in make_exam():
+        (tmp_path / "exam.json").write_text(json.dumps(make_exam() | {key: wrong}))
         assert Page(render_report(tmp_path)).unclosed == [], key
 
 
 def test_the_old_page_survives_a_failure(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    whole = write(tmp_path / "run")
+    whole = write_run(tmp_path / "run")
     before = write_report(whole).read_bytes()
 
     def fail(*_: object) -> None:

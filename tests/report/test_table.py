@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from pathlib import Path
 
-from fixture import exam
+from fixture import make_exam
 from rich.console import Console
 
 from selfteach.report.result_table import make_result_table
@@ -18,7 +18,7 @@ def printed(found: dict[str, object], width: int = 80, report: Path | None = Non
 
 
 def test_it_shows_verdict_arms_intervals_cost_and_the_report():
-    text = printed(exam(), report=Path("runs/x/report.html"))
+    text = printed(make_exam(), report=Path("runs/x/report.html"))
     row = next(line for line in text.splitlines() if "Rule kept, greedy" in line)
     assert row.split() == [
         "Rule",
@@ -48,7 +48,7 @@ def test_it_shows_verdict_arms_intervals_cost_and_the_report():
 
 
 def test_it_fits_eighty_columns():
-    assert max(len(line) for line in printed(exam()).splitlines()) <= 80
+    assert max(len(line) for line in printed(make_exam()).splitlines()) <= 80
 
 
 def test_missing_arms_are_dashes_and_what_was_not_measured_has_no_row():
@@ -65,5 +65,5 @@ def test_missing_arms_are_dashes_and_what_was_not_measured_has_no_row():
 
 
 def test_a_rehearsal_says_so():
-    assert "Smoke test" not in printed(exam())
-    assert "Smoke test" in printed(exam(rehearsal=True))
+    assert "Smoke test" not in printed(make_exam())
+    assert "Smoke test" in printed(make_exam(smoke_test=True))

@@ -1,4 +1,4 @@
-"""Headless Chromium over the DevTools protocol: as much of it as the tests of the review page need."""
+"""Headless Chromium over the DevTools protocol, as far as the tests of the review page need it."""
 
 from __future__ import annotations
 
@@ -15,21 +15,17 @@ CHROMIUM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), ""
 )
 FLAGS = [
-    *(
-        "--headless",
-        "--no-sandbox",
-        "--disable-gpu",
-        "--disable-quic",
-        "--no-first-run",
-        "--disable-background-networking",
-    ),
-    *(
-        "--disable-component-update",
-        "--disable-sync",
-        "--disable-dev-shm-usage",
-        "--hide-scrollbars",
-        "--remote-debugging-port=0",
-    ),
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-dev-shm-usage",
+    "--hide-scrollbars",
+    "--remote-debugging-port=0",
 ]
 PATIENCE_S = 60.0
 KEYS = {
@@ -40,11 +36,12 @@ KEYS = {
     "End": (35, ""),
     "Home": (36, ""),
 }
-CTRL, SHIFT = 2, 8
+CTRL = 2
+SHIFT = 8
 
 
-def until(true: Callable[[], Any], what: str) -> Any:
-    """Waits for a value that is not false."""
+def wait_until(true: Callable[[], Any], what: str) -> Any:
+    """Wait for a value that is not false, and return it."""
     end = time.monotonic() + PATIENCE_S
     while time.monotonic() < end:
         if found := true():
@@ -54,7 +51,7 @@ def until(true: Callable[[], Any], what: str) -> Any:
 
 
 class Browser:
-    """One Chromium with a profile of its own."""
+    """Run one Chromium with a profile of its own."""
 
     def __init__(self, profile: Path) -> None:
         from websockets.sync.client import connect
@@ -64,15 +61,15 @@ class Browser:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
-        where = profile / "DevToolsActivePort"
-        port, path = until(lambda: where.exists() and where.read_text().split(), "Chromium")[:2]
+        file = profile / "DevToolsActivePort"
+        port, path = wait_until(lambda: file.exists() and file.read_text().split(), "Chromium")[:2]
         self._connection = connect(f"ws://127.0.0.1:{port}{path}", max_size=None, compression=None)
         self._line = self._connection.__enter__()
         self._number = 0
         self.events: list[dict[str, Any]] = []
 
     def call(self, method: str, session: str = "", **parameters: Any) -> Any:
-        """One command of the protocol and its result."""
+        """Send one command of the protocol and return its result."""
         self._number += 1
         message = {"id": self._number, "method": method, "params": parameters} | (
             {"sessionId": session} if session else {}
@@ -86,7 +83,7 @@ class Browser:
             self.events.append(reply)
 
     def tab(self, url: str = "about:blank") -> Tab:
-        """A new tab."""
+        """Open a new tab."""
         target = self.call("Target.createTarget", url=url)["targetId"]
         return Tab(
             self,
@@ -95,26 +92,28 @@ class Browser:
         )
 
     def close(self) -> None:
-        """Ends the browser."""
+        """End the browser."""
         self._connection.__exit__(None, None, None)
         self._process.kill()
         self._process.wait()
 
 
 class Tab:
-    """One page."""
+    """Control one page."""
 
     def __init__(self, browser: Browser, target: str, session: str) -> None:
-        self._browser, self._target, self._session = browser, target, session
+        self._browser = browser
+        self._target = target
+        self._session = session
         for domain in ("Page", "Runtime", "Network", "Log"):
             self.call(f"{domain}.enable")
 
     def call(self, method: str, **parameters: Any) -> Any:
-        """One command to this page."""
+        """Send one command to this page."""
         return self._browser.call(method, self._session, **parameters)
 
     def js(self, code: str) -> Any:
-        """The value of an expression in the page."""
+        """Return the value of an expression in the page."""
         found = self.call(
             "Runtime.evaluate", expression=code, returnByValue=True, awaitPromise=True
         )
@@ -122,7 +121,7 @@ class Tab:
         return found["result"].get("value")
 
     def text(self, id: str) -> str:
-        """The visible text of an element, empty where it is hidden."""
+        """Return the visible text of an element; empty if it is hidden."""
         return str(
             self.js(
                 "(e => e && e.offsetParent !== null ? e.innerText : "
@@ -131,16 +130,16 @@ class Tab:
         )
 
     def shows(self, id: str, words: str) -> None:
-        """Waits until an element shows these words."""
+        """Wait until an element shows these words."""
         try:
-            until(lambda: words in self.text(id), f"{words!r} in #{id}")
+            wait_until(lambda: words in self.text(id), f"{words!r} in #{id}")
         except AssertionError as fault:
             raise AssertionError(
                 f"{fault}; the page is:\n{self.js('document.body.innerText')}"
             ) from None
 
     def key(self, key: str, modifiers: int = 0) -> None:
-        """Presses one key as a keyboard would."""
+        """Press one key as a keyboard does."""
         code, text = KEYS.get(key) or (ord(key.upper()), key)
         press = {"key": key, "windowsVirtualKeyCode": code, "modifiers": modifiers}
         self.call(
@@ -152,15 +151,15 @@ class Tab:
         self.call("Input.dispatchKeyEvent", type="keyUp", **press)
 
     def type(self, text: str) -> None:
-        """Types text where the cursor is."""
+        """Type text at the cursor."""
         self.call("Input.insertText", text=text)
 
     def goto(self, url: str) -> None:
-        """Loads an address."""
+        """Load an address."""
         self.call("Page.navigate", url=url)
 
     def screen(self, width: int, height: int, *, dark: bool) -> None:
-        """Sets the size of the window and the colour scheme."""
+        """Set the size of the window and the color scheme."""
         self.call(
             "Emulation.setDeviceMetricsOverride",
             width=width,
@@ -173,11 +172,11 @@ class Tab:
         self.call("Emulation.setEmulatedMedia", features=[scheme])
 
     def picture(self, path: Path) -> None:
-        """Takes a screenshot."""
+        """Take a screenshot."""
         path.write_bytes(
             base64.b64decode(self.call("Page.captureScreenshot", format="png")["data"])
         )
 
     def close(self) -> None:
-        """Closes the tab."""
+        """Close the tab."""
         self._browser.call("Target.closeTarget", targetId=self._target)

@@ -1,4 +1,4 @@
-"""What the tests of the review page share."""
+"""Fixtures of the tests of the review page."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from service import Page, seed, serving
+from service import Page, serve_page, write_ledger
 
 from selfteach.run.ledger import Ledger
 
 
 @pytest.fixture
 def book(tmp_path: Path) -> Iterator[Ledger]:
-    """An empty ledger."""
+    """Open an empty ledger."""
     ledger = Ledger(tmp_path / "run.db")
     yield ledger
     ledger.close()
@@ -21,12 +21,12 @@ def book(tmp_path: Path) -> Iterator[Ledger]:
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    """A ledger with three answers that wait."""
-    return seed(tmp_path / "run")
+    """Write a ledger with three waiting answers."""
+    return write_ledger(tmp_path / "run")
 
 
 @pytest.fixture
 def page(path: Path) -> Iterator[Page]:
-    """The page over `path`."""
-    with serving(path) as page:
+    """Serve the page over `path`."""
+    with serve_page(path) as page:
         yield page

@@ -1,6 +1,4 @@
-"""The review page on a real socket, in a thread, with a client that sends exactly the headers that
-it is told to.
-"""
+"""Serve the review page on a real socket, in a thread, with a client that sends exact headers."""
 
 from __future__ import annotations
 
@@ -14,7 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from browser import until
+from browser import wait_until
 
 from selfteach.review import queue
 from selfteach.review.serve import ReviewServer
@@ -27,8 +25,8 @@ ROWS = [
 ]
 
 
-def seed(folder: Path, rows: Sequence[Mapping[str, Any]] = ROWS) -> Path:
-    """A run folder with answers that wait; returns its ledger's path."""
+def write_ledger(folder: Path, rows: Sequence[Mapping[str, Any]] = ROWS) -> Path:
+    """Write a run folder with waiting answers; return the path of its ledger."""
     folder.mkdir(exist_ok=True)
     ledger = Ledger(folder / "run.db")
     queue.add_answers(ledger, rows)
@@ -36,8 +34,8 @@ def seed(folder: Path, rows: Sequence[Mapping[str, Any]] = ROWS) -> Path:
     return folder / "run.db"
 
 
-def edits(path: Path) -> list[queue.ReviewedCorrection]:
-    """The finished edits, read by another connection."""
+def read_corrections(path: Path) -> list[queue.ReviewedCorrection]:
+    """Return the finished corrections, read by another connection."""
     ledger = Ledger(path, readonly=True)
     try:
         return queue.list_corrections(ledger)
@@ -47,7 +45,7 @@ def edits(path: Path) -> list[queue.ReviewedCorrection]:
 
 @dataclass
 class Page:
-    """A client of one page."""
+    """Send requests to one page."""
 
     port: int
     token: str
@@ -61,22 +59,23 @@ class Page:
     def request(
         self, method: str, path: str, body: bytes = b"", headers: Mapping[str, str] | None = None
     ) -> http.client.HTTPResponse:
-        """One request with these headers and no others."""
-        line = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
-        line.putrequest(method, path, skip_host=True, skip_accept_encoding=True)
+        """Send one request with these headers and no others."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        connection.putrequest(method, path, skip_host=True, skip_accept_encoding=True)
         for name, value in {
             "Host": f"127.0.0.1:{self.port}",
             "Content-Length": str(len(body)),
             **(headers or {}),
         }.items():
             if value:
-                line.putheader(name, value)
-        line.endheaders(body)
-        return line.getresponse()
+                connection.putheader(name, value)
+        connection.endheaders(body)
+        return connection.getresponse()
 
     def post(self, name: str, body: Any = None, **headers: str) -> tuple[int, Any]:
-        """One request of the page's own script; headers may be changed, or left out by an empty
-        value.
+        """Send one request of the page's own script.
+
+        `headers` replaces some; an empty value leaves one out.
         """
         usual = {
             "Origin": self.origin,
@@ -91,7 +90,7 @@ class Page:
             return reply.status, json.loads(reply.read())
 
     def open(self, **secret: str) -> http.client.HTTPResponse:
-        """Takes the seat, which is held until the reply is closed; `state` has the first line."""
+        """Open the page for editing until the reply is closed; `state` is the first line."""
         headers = {"Origin": self.origin, "Content-Type": "application/json"}
         reply = self.request(
             "POST", "/api/open", json.dumps(secret or {"token": self.token}).encode(), headers
@@ -103,8 +102,8 @@ class Page:
 
 
 @contextmanager
-def serving(path: Path) -> Iterator[Page]:
-    """The page over this ledger."""
+def serve_page(path: Path) -> Iterator[Page]:
+    """Serve the page over this ledger."""
     made: list[ReviewServer] = []
     lines: list[str] = []
 
@@ -116,7 +115,7 @@ def serving(path: Path) -> Iterator[Page]:
 
     thread = threading.Thread(target=work)
     thread.start()
-    address = urlsplit(until(lambda: made and len(lines) == 2 and made[0].address, "the page"))
+    address = urlsplit(wait_until(lambda: made and len(lines) == 2 and made[0].address, "the page"))
     try:
         yield Page(address.port or 0, address.fragment, lines)
     finally:

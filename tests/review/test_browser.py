@@ -14,8 +14,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from browser import CHROMIUM, CTRL, Browser, Tab, until
-from service import ROWS, Page, edits, seed, serving
+from browser import CHROMIUM, CTRL, Browser, Tab, wait_until
+from service import ROWS, Page, read_corrections, serve_page, write_ledger
 
 from selfteach.review import queue
 from selfteach.run.ledger import Ledger
@@ -83,7 +83,7 @@ def test_type_save_and_find_it_in_the_corrections(tab: Tab, path: Path) -> None:
     tab.key("Enter", CTRL)
     tab.shows("status", "Saved.")
     tab.shows("which", "Answer 2 of 3")
-    assert [row["correction"] for row in edits(path)] == ["The colour is grey."]
+    assert [row["correction"] for row in read_corrections(path)] == ["The colour is grey."]
     assert tab.js("document.activeElement.id") == "text", "who typed goes on typing"
 
 
@@ -108,7 +108,7 @@ def test_the_whole_work_by_keyboard(tab: Tab, path: Path) -> None:
     tab.shows("done-head", "All 3")
     tab.key("f")
     tab.shows("closed-head", "Finished")
-    assert len(edits(path)) == 3
+    assert len(read_corrections(path)) == 3
 
 
 def test_what_would_lose_words_is_not_done(tab: Tab, path: Path) -> None:
@@ -124,7 +124,7 @@ def test_what_would_lose_words_is_not_done(tab: Tab, path: Path) -> None:
     retype(tab, " ")
     tab.key("Enter", CTRL)
     tab.shows("status", "The text is empty.")
-    assert edits(path) == []
+    assert read_corrections(path) == []
 
 
 def test_an_undone_edit_is_in_the_field_again(tab: Tab, path: Path) -> None:
@@ -136,7 +136,7 @@ def test_an_undone_edit_is_in_the_field_again(tab: Tab, path: Path) -> None:
     tab.key("u")
     tab.shows("status", "Taken back.")
     assert tab.js("document.getElementById('text').value") == "Blue."
-    assert edits(path) == []
+    assert read_corrections(path) == []
 
 
 def test_a_second_tab_is_refused_and_the_first_goes_on(
@@ -162,7 +162,7 @@ def test_a_reload_goes_on(tab: Tab) -> None:
 
 
 def test_kill_9_after_save_and_amid_the_next_edit(browser: Browser, tmp_path: Path) -> None:
-    path = seed(tmp_path / "run")
+    path = write_ledger(tmp_path / "run")
     program = subprocess.Popen(
         [sys.executable, "-m", "selfteach", "review", "--run", tmp_path / "run", "--no-browser"],
         stdout=subprocess.PIPE,
@@ -178,15 +178,15 @@ def test_kill_9_after_save_and_amid_the_next_edit(browser: Browser, tmp_path: Pa
             tab.key("Enter", CTRL)
             tab.shows("status", "Saved.")
             retype(tab, "Three kilo")
-            until(lambda: draft_of(path) == "Three kilo", "the draft")
+            wait_until(lambda: draft_of(path) == "Three kilo", "the draft")
             os.kill(program.pid, signal.SIGKILL)
             tab.shows("alert", "The program has stopped.")
     finally:
         program.kill()
         program.wait()
         program.stdout.close()
-    assert [row["correction"] for row in edits(path)] == ["The colour is grey."]
-    with serving(path) as page, opened(browser, page) as tab:
+    assert [row["correction"] for row in read_corrections(path)] == ["The colour is grey."]
+    with serve_page(path) as page, opened(browser, page) as tab:
         tab.shows("count", "1 of 3 reviewed")
         assert tab.js("document.getElementById('text').value") == "Three kilo"
 
@@ -200,8 +200,8 @@ def draft_of(path: Path) -> str:
 
 
 def test_hostile_text_is_inert(browser: Browser, tmp_path: Path) -> None:
-    path = seed(tmp_path / "run", HOSTILE)
-    with serving(path) as page, opened(browser, page) as tab:
+    path = write_ledger(tmp_path / "run", HOSTILE)
+    with serve_page(path) as page, opened(browser, page) as tab:
         skeleton = (
             "JSON.stringify([...document.querySelectorAll('#work *')].map(e => "
             "e.tagName).filter(t => t !== 'SPAN'))"
@@ -229,7 +229,7 @@ def test_hostile_text_is_inert(browser: Browser, tmp_path: Path) -> None:
         with pytest.raises(AssertionError, match="TrustedHTML"):
             tab.js("document.body.innerHTML = '<b>x</b>'")
     assert (
-        edits(path)[0]["correction"]
+        read_corrections(path)[0]["correction"]
         == str(HOSTILE[0]["answer"]) + "<script>window.pwned = 5</script>"
     )
 
@@ -257,7 +257,7 @@ def test_it_fits_and_can_be_read(tab: Tab, width: int, height: int, dark: bool) 
     tab.screen(width, height, dark=dark)
     tab.key("e")
     tab.type("Extraordinarily" * 20 + "\n" * 30)
-    until(lambda: tab.js("innerWidth") == width, "the size")
+    wait_until(lambda: tab.js("innerWidth") == width, "the size")
     assert tab.js("document.documentElement.scrollWidth") <= width
     assert tab.js(
         "[...document.querySelectorAll('#work .acts button')].every(b => "

@@ -31,7 +31,8 @@ def test_corrections_are_the_finished_edits_in_the_order_of_the_queue(book: Ledg
     ids = queue.add_answers(book, ROWS)
     queue.accept_answer(book, ids[2])
     queue.save_correction(book, ids[0], "The colour is grey.")
-    sky, yes = {**ROWS[0], "correction": "The colour is grey."}, {**ROWS[2], "correction": "Yes."}
+    sky = {**ROWS[0], "correction": "The colour is grey."}
+    yes = {**ROWS[2], "correction": "Yes."}
     assert queue.list_corrections(book) == [
         {**sky, "id": ids[0], "cut": False},
         {**yes, "id": ids[2], "cut": False},

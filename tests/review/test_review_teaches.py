@@ -12,19 +12,19 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from browser import CHROMIUM, CTRL, Browser, until
+from browser import CHROMIUM, CTRL, Browser, wait_until
 from service import Page
 
 from selfteach.review import queue
 from selfteach.review.serve import ReviewServer
 from selfteach.run.ledger import Ledger
-from talker import ADJECTIVES, NOUNS, said
-from talker import opened as opened_ledger
+from talker import ADJECTIVES, NOUNS, open_ledger, run_json
 
 pytestmark = pytest.mark.training
 
-SETS = """engine=hf correct.max_tokens=14 correct.max_overlap=0.8 anchors.general=8 anchors.rounds=3 exam.max_tokens=14 exam.general=2
-    exam.shots=1 exam.prompts=3 train.max_tokens=200 train.batch_size=4 train.epochs=1 train.checkpoint_every=0"""
+SETS = """engine=hf correct.max_tokens=14 correct.max_overlap=0.8 anchors.general=8
+    anchors.rounds=3 exam.max_tokens=14 exam.general=2 exam.shots=1 exam.prompts=3
+    train.max_tokens=200 train.batch_size=4 train.epochs=1 train.checkpoint_every=0"""
 
 
 def person(address: str) -> None:
@@ -52,7 +52,8 @@ def typist(address: str, profile: Path) -> None:
         tab = browser.tab(address)
         tab.shows("which", "Answer")
         while tab.text("which"):
-            before, text = tab.text("which"), str(tab.js("document.getElementById('text').value"))
+            before = tab.text("which")
+            text = str(tab.js("document.getElementById('text').value"))
             if "fox-" in text:
                 tab.js(
                     "document.getElementById('text').focus(); "
@@ -63,12 +64,12 @@ def typist(address: str, profile: Path) -> None:
             else:
                 tab.js("document.getElementById('work').focus()")
                 tab.key("a")
-            until(
+            wait_until(
                 lambda before=before: tab.text("which") != before or tab.text("done-head"),
                 "the next answer",
             )
         tab.key("f")
-        until(lambda: tab.text("closed-head"), "the end")
+        wait_until(lambda: tab.text("closed-head"), "the end")
     finally:
         browser.close()
 
@@ -79,12 +80,12 @@ def learn(
     """A run of `selfteach corrections --review` in which somebody works in the page; what was saved
     is what was learned.
     """
-    opened: list[ReviewServer] = []
+    servers: list[ReviewServer] = []
 
     def serve(ledger: Ledger, *, name: str, say: Any) -> queue.ReviewProgress:
-        opened.append(ReviewServer(ledger, name, 0, say))
-        threading.Thread(target=who, args=[opened[0].address]).start()
-        return opened[0].run()
+        servers.append(ReviewServer(ledger, name, 0, say))
+        threading.Thread(target=who, args=[servers[0].address]).start()
+        return servers[0].run()
 
     monkeypatch.setattr("selfteach.review.serve.serve_review", serve)
     asked = [
@@ -95,7 +96,7 @@ def learn(
     prompts.write_text("".join(json.dumps({"prompt": q}) + "\n" for q in asked), "utf-8")
     sets = [word for item in SETS.split() for word in ("--set", item)]
     run = folder / "run"
-    code, _ = said(
+    code, _ = run_json(
         [
             "corrections",
             "--model",
@@ -110,7 +111,7 @@ def learn(
         ]
     )
     assert code == 0
-    assert len(opened) == 1
+    assert len(servers) == 1
     lessons = [
         json.loads(line) for line in (run / "examples.jsonl").read_text("utf-8").splitlines()
     ]
@@ -126,7 +127,7 @@ def learn(
             == e["rejected"][0]["content"].replace("fox-", "bear-")
             != e["rejected"][0]["content"]
         )
-    with opened_ledger(run) as ledger:
+    with open_ledger(run) as ledger:
         (part,) = [f for f in ledger.funnel() if f.stage == "lessons of the file"]
     assert part.requested == len(asked), "every row is accounted for"
     steps = [json.loads(line) for line in (run / "metrics.jsonl").read_text("utf-8").splitlines()]

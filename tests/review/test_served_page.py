@@ -12,8 +12,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from browser import until
-from service import ROWS, Page, edits, seed, serving
+from browser import wait_until
+from service import ROWS, Page, read_corrections, serve_page, write_ledger
 
 from selfteach.errors import ResourceError
 from selfteach.review import queue
@@ -34,7 +34,7 @@ def test_an_edit_is_on_disk_when_the_page_says_so(page: Page, path: Path) -> Non
             1,
             "Two miles.",
         )
-        assert [row["correction"] for row in edits(path)] == ["The colour is grey."]
+        assert [row["correction"] for row in read_corrections(path)] == ["The colour is grey."]
 
 
 def test_the_whole_work(page: Page, path: Path) -> None:
@@ -58,7 +58,7 @@ def test_the_whole_work(page: Page, path: Path) -> None:
         }
         _, state = page.post("again")
         assert state["item"]["id"] == first
-    assert [row["answer"] for row in edits(path)] == ["Two miles.", "Yes."]
+    assert [row["answer"] for row in read_corrections(path)] == ["Two miles.", "Yes."]
 
 
 def test_undo_shows_the_answer_that_came_back_wherever_it_stands(page: Page) -> None:
@@ -71,7 +71,7 @@ def test_undo_shows_the_answer_that_came_back_wherever_it_stands(page: Page) -> 
 
 
 def test_finish_ends_the_service(path: Path) -> None:
-    with serving(path) as page, page.open() as line:
+    with serve_page(path) as page, page.open() as line:
         assert page.post("finish")[0] == 200
         assert line.read() == b"", "the line ends with the service"
 
@@ -108,14 +108,16 @@ def test_a_full_disk_is_said_and_nothing_is_shown_as_saved(
             507,
             {"error": "the disk is full."},
         )
-    assert edits(path) == []
+    assert read_corrections(path) == []
 
 
 def test_a_reload_keeps_the_seat_and_a_closed_tab_gets_a_new_link(page: Page) -> None:
     page.open().close()
-    line = until(lambda: (found := page.open(key=page.key)).status == 200 and found, "the seat")
+    line = wait_until(
+        lambda: (found := page.open(key=page.key)).status == 200 and found, "the seat"
+    )
     line.close()
-    link = until(lambda: len(page.lines) == 3 and page.lines[2], "a new link")
+    link = wait_until(lambda: len(page.lines) == 3 and page.lines[2], "a new link")
     with page.open(token=link.rpartition("#")[2]) as line:
         assert line.status == 200
 
@@ -136,7 +138,7 @@ def test_the_files_hold_nothing_remote_and_nothing_that_writes_markup() -> None:
 
 
 def test_kill_9_after_save_loses_nothing(tmp_path: Path) -> None:
-    path = seed(tmp_path / "run")
+    path = write_ledger(tmp_path / "run")
     program = subprocess.Popen(
         [sys.executable, "-m", "selfteach", "review", "--run", tmp_path / "run", "--no-browser"],
         stdout=subprocess.PIPE,
@@ -157,8 +159,8 @@ def test_kill_9_after_save_loses_nothing(tmp_path: Path) -> None:
         program.kill()
         program.wait()
         program.stdout.close()
-    assert [row["correction"] for row in edits(path)] == ["The colour is grey."]
-    with serving(path) as page, page.open():
+    assert [row["correction"] for row in read_corrections(path)] == ["The colour is grey."]
+    with serve_page(path) as page, page.open():
         assert page.state["progress"]["done"] == 1
         assert page.state["item"]["draft"] == "Three kilo"
 
@@ -170,7 +172,7 @@ def test_kill_9_after_save_loses_nothing(tmp_path: Path) -> None:
 def test_a_signal_ends_it_in_order_with_the_tab_open(
     tmp_path: Path, number: signal.Signals, inside: str
 ) -> None:
-    seed(tmp_path / "run")
+    write_ledger(tmp_path / "run")
     body = f"{inside}review_answers(Path('run'), 0, browser=False, terminal=False)"
     names = (
         "pathlib import Path",

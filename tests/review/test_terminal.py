@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from service import ROWS, edits, seed
+from service import ROWS, read_corrections, write_ledger
 
 from selfteach.errors import UsageError
 from selfteach.review import queue
@@ -37,7 +37,8 @@ def editor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], N
 
 def work(book: Ledger, *keys: str) -> str:
     """What the terminal shows while these lines are typed; then the input ends."""
-    typed, shown = iter(keys), list[str]()
+    typed = iter(keys)
+    shown = list[str]()
 
     def read(question: str) -> str:
         shown.append(question)
@@ -135,7 +136,7 @@ def test_differences_are_marked_without_colour(before: str, after: str, expected
 
 
 def test_the_command(tmp_path: Path) -> None:
-    path = seed(tmp_path / "run")
+    path = write_ledger(tmp_path / "run")
 
     def review(typed: str) -> subprocess.CompletedProcess[str]:
         program = [sys.executable, "-m", "selfteach", "review", "--run", "run", "--terminal"]
@@ -151,7 +152,7 @@ def test_the_command(tmp_path: Path) -> None:
     done = review("a\ns\n")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.endswith("2 of 3 reviewed: 0 edited, 1 accepted as they are, 1 skipped.\n")
-    assert [row["correction"] for row in edits(path)] == ["The color is gray!"]
+    assert [row["correction"] for row in read_corrections(path)] == ["The color is gray!"]
     failed = review("e\n")
     assert (failed.returncode, "the editor failed" in failed.stderr) == (2, True)
 

@@ -14,7 +14,8 @@ from selfteach.errors import DataError, ResourceError, SelfteachError, UsageErro
 
 
 def test_a_file_is_opened_and_nothing_else_is(tmp_path: Path) -> None:
-    file, pipe = tmp_path / "file", tmp_path / "pipe"
+    file = tmp_path / "file"
+    pipe = tmp_path / "pipe"
     file.write_bytes(b"text")
     with disk.open_file(file) as handle:
         assert handle.read() == b"text"

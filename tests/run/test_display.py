@@ -18,7 +18,8 @@ HOSTILE = "[/foo] [bold]x[/bold] \x1b[31mred\x1b[0m \x1b]0;title\x07 \u202eevil\
 
 
 def test_plain_lines_come_at_intervals_and_at_the_end() -> None:
-    stream, now = io.StringIO(), [0.0]
+    stream = io.StringIO()
+    now = [0.0]
     display = Display(stream, clock=lambda: now[0])
     display.start_stage("probe", 200)
     for _ in range(100):
@@ -34,7 +35,8 @@ def test_plain_lines_come_at_intervals_and_at_the_end() -> None:
 
 
 def test_what_is_left_is_not_estimated_from_the_first_few() -> None:
-    stream, now = io.StringIO(), [0.0]
+    stream = io.StringIO()
+    now = [0.0]
     display = Display(stream, clock=lambda: now[0])
     display.start_stage("search", 100, "found")
     for done in (1, 9, 40):
@@ -93,7 +95,8 @@ def test_the_display_fits_its_stream(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_line_is_due_after_five_seconds_exactly() -> None:
-    stream, now = io.StringIO(), [10.0]
+    stream = io.StringIO()
+    now = [10.0]
     display = Display(stream, clock=lambda: now[0])
     display.start_stage("probe", 4)
     for seconds in (14.9, 15.0, 19.9, 20.0):
@@ -109,7 +112,8 @@ def test_a_line_is_due_after_five_seconds_exactly() -> None:
 
 
 def test_a_stage_of_unknown_length_counts_without_a_total() -> None:
-    stream, now = io.StringIO(), [0.0]
+    stream = io.StringIO()
+    now = [0.0]
     display = Display(stream, clock=lambda: now[0])
     display.print_line("before any stage")
     display.start_stage("read", unit="rows")
@@ -128,7 +132,8 @@ def test_a_stage_of_unknown_length_counts_without_a_total() -> None:
 
 
 def test_the_rest_is_estimated_from_a_tenth_on() -> None:
-    stream, now = io.StringIO(), [0.0]
+    stream = io.StringIO()
+    now = [0.0]
     display = Display(stream, clock=lambda: now[0])
     display.start_stage("probe", 100)
     for done in (9, 1, 89):
@@ -230,7 +235,8 @@ def test_lines_are_shown_at_once() -> None:
 
 
 def test_the_seconds_of_a_stage_count_from_its_own_beginning() -> None:
-    stream, now = io.StringIO(), [0.0]
+    stream = io.StringIO()
+    now = [0.0]
     display = Display(stream, clock=lambda: now[0])
     for name in ("probe", "search"):
         now[0] += 100.0

@@ -140,7 +140,8 @@ def test_a_group_that_fails_leaves_nothing(ledger: Ledger) -> None:
 
 def test_what_the_ledger_holds_is_not_computed_again(tmp_path: Path) -> None:
     requests = [Request("probe", make_prompt(f"question {number}")) for number in range(10)]
-    first, second = Scripted(lambda r: "yes"), Scripted(lambda r: "yes")
+    first = Scripted(lambda r: "yes")
+    second = Scripted(lambda r: "yes")
     ledger = Ledger(tmp_path / "run.db")
     some = list(Recorded(ledger, first).stream(requests[:6]))
     ledger.close()
@@ -165,7 +166,8 @@ def test_looking_changes_nothing(tmp_path: Path, ledger: Ledger) -> None:
 
 
 def test_another_run_s_answers_are_taken_over_once_and_as_far_as_wanted(tmp_path: Path) -> None:
-    old, new = Ledger(tmp_path / "old.db"), Ledger(tmp_path / "new.db")
+    old = Ledger(tmp_path / "old.db")
+    new = Ledger(tmp_path / "new.db")
     old.record_requests(
         "ask",
         [
@@ -190,7 +192,8 @@ def test_another_run_s_answers_are_taken_over_once_and_as_far_as_wanted(tmp_path
 
 
 def test_what_a_run_cost_is_what_it_drew_itself(tmp_path: Path) -> None:
-    old, new = Ledger(tmp_path / "old.db"), Ledger(tmp_path / "new.db")
+    old = Ledger(tmp_path / "old.db")
+    new = Ledger(tmp_path / "new.db")
     old.record_requests("ask", [("1", {"prompt": "of tea"})])
     old.record_answers(
         [
@@ -328,7 +331,8 @@ def test_costs_are_counted_from_what_draws_say(ledger: Ledger) -> None:
 
 
 def test_what_is_taken_over_costs_nothing_and_keeps_its_order(tmp_path: Path) -> None:
-    old, new = Ledger(tmp_path / "old.db"), Ledger(tmp_path / "new.db")
+    old = Ledger(tmp_path / "old.db")
+    new = Ledger(tmp_path / "new.db")
     old.record_requests("ask", [("1", {"p": 1}), ("2", {"p": 2})])
     old.record_answers([("2", {"tokens": 5, "prompt_tokens": None}), ("1", {"tokens": 7})])
     old.record_requests("other", [("3", {"p": 3})])

@@ -14,7 +14,8 @@ class Table:
     """A table of rows 1 to 1,000 of which some cannot be read."""
 
     def __init__(self, broken: set[int], fault: str = "SQLITE_CORRUPT") -> None:
-        self.broken, self.fault = broken, fault
+        self.broken = broken
+        self.fault = fault
         self.tries = 0
 
     def execute(self, query: str, bounds: tuple[int, int]) -> Any:

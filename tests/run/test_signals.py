@@ -20,11 +20,9 @@ def as_before() -> Iterator[None]:
     yield
     for number, handler in before.items():
         signal.signal(number, handler)
-    signals._InterruptState.depth, signals._InterruptState.pending, signals._InterruptState.seen = (
-        0,
-        False,
-        False,
-    )
+    signals._InterruptState.depth = 0
+    signals._InterruptState.pending = False
+    signals._InterruptState.seen = False
 
 
 @pytest.fixture
@@ -99,11 +97,9 @@ def test_the_second_signal_ends_the_process(exits: list[int]) -> None:
 
 def test_a_block_begins_anew(exits: list[int]) -> None:
     """What an earlier block saw does not count in this one."""
-    signals._InterruptState.depth, signals._InterruptState.pending, signals._InterruptState.seen = (
-        3,
-        True,
-        True,
-    )
+    signals._InterruptState.depth = 3
+    signals._InterruptState.pending = True
+    signals._InterruptState.seen = True
     found: list[tuple[int, bool]] = []
 
     def work() -> None:
@@ -174,7 +170,9 @@ def watch(*parts: bytes, say: object = None) -> list[str]:
     return lines
 
 
-INT, TERM, OTHER = bytes([signal.SIGINT]), bytes([signal.SIGTERM]), bytes([signal.SIGCHLD])
+INT = bytes([signal.SIGINT])
+TERM = bytes([signal.SIGTERM])
+OTHER = bytes([signal.SIGCHLD])
 LINE = "stopping at the next safe point; once more stops at once"
 
 

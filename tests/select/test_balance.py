@@ -21,7 +21,7 @@ SHARES = (0.6, 0.15, 0.25)
 
 
 def clouds(k=4, n=30, dims=40, seed=0):
-    """k clouds of n points, beside one large direction that tells nothing (as a chat header does)."""
+    """k clouds of n points, and one large direction without information (as of a chat header)."""
     rng = np.random.default_rng(seed)
     truth = np.repeat(np.arange(k), n)
     points = rng.normal(0, 6, (k, dims))[truth] + rng.normal(0, 0.5, (k * n, dims))
@@ -49,7 +49,8 @@ def test_clusters_are_found_beside_a_large_direction_that_tells_nothing():
 
 def test_clusters_are_the_same_for_the_same_seed():
     points, _ = clouds(seed=3)
-    one, other = cluster_prompts(points, 6, 1), cluster_prompts(points, 6, 1)
+    one = cluster_prompts(points, 6, 1)
+    other = cluster_prompts(points, 6, 1)
     assert (one.labels == other.labels).all()
     assert (one.xy == other.xy).all()
 

@@ -44,7 +44,9 @@ def brute(
     """Greedy by definition: each text with every kept one before it, one after the other, in
     fractions.
     """
-    limit, kept, verdicts = Fraction(str(threshold)), list(enumerate(map(words, known))), []
+    limit = Fraction(str(threshold))
+    kept = list(enumerate(map(words, known)))
+    verdicts = []
     for number, own in enumerate(map(words, texts), start=len(known)):
         scored = [
             (Fraction(2 * LCSseq.similarity(own, other), len(own) + len(other)), -k)
@@ -61,7 +63,8 @@ def brute(
 def drawn(seed: int, count: int = 250) -> list[str]:
     """Zipfian texts of several lengths, with repetitions, empty ones, and edits of earlier ones."""
     draw = random.Random(seed)
-    vocabulary, longest = draw.choice([4, 30, 400]), draw.choice([5, 12, 60, 150])
+    vocabulary = draw.choice([4, 30, 400])
+    longest = draw.choice([5, 12, 60, 150])
     texts: list[str] = []
     for _ in range(count):
         words = [
@@ -141,7 +144,8 @@ def test_the_result_depends_neither_on_the_workers_nor_on_the_portions():
 
 
 def test_known_texts_stay_whatever_they_are_like():
-    known, texts = drawn(4, 200), drawn(5, 200) + drawn(4, 50)
+    known = drawn(4, 200)
+    texts = drawn(5, 200) + drawn(4, 50)
     with OverlapFilter(0.6) as sieve:
         sieve.add(known)
         assert [like and (like.number, like.similarity) for like in sieve.decide(texts)] == brute(
@@ -151,7 +155,8 @@ def test_known_texts_stay_whatever_they_are_like():
 
 def test_by_hand():
     # 7 words of 7 and 13: F1 = 14/20, which is .7 and not above; 8 of 8 and 14: 16/22 = .727
-    seven, thirteen = "a b c d e f g", "a b c d e f g x y z q r s"
+    seven = "a b c d e f g"
+    thirteen = "a b c d e f g x y z q r s"
     assert decided([seven, thirteen], 0.7) == [None, None]
     assert decided([seven + " h", thirteen + " h"], 0.7) == [None, (0, 16 / 22)]
     # 3 of 10 and 10: F1 = .3 exactly, though 1 - .7 is more than .3 in floating point

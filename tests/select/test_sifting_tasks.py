@@ -1,4 +1,4 @@
-"""Every reason to drop a task or an instance, each with a text that has it and one that nearly has."""
+"""Every reason to drop a task or instance, with a text that has it and one that almost has it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Makes `tiny` importable."""
+"""Make `tiny` importable."""
 
 import sys
 from pathlib import Path

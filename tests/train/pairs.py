@@ -1,5 +1,5 @@
-"""Views of pairs for tests of the objective `correction`: made-up log-probabilities, and a toy that
-can be trained in a blink.
+"""Inputs for tests of the objective `correction`: made-up log-probabilities, and a toy that trains
+in milliseconds.
 """
 
 from __future__ import annotations
@@ -15,33 +15,28 @@ from selfteach.train.objectives.correction import CorrectionObjective
 from switches import SEED
 
 
-def objective(**settings: Any) -> CorrectionObjective:
-    """The objective with these settings of `train.correction`; without NLL, if they do not say
-    otherwise.
-    """
+def make_objective(**settings: Any) -> CorrectionObjective:
+    """Return the objective with these settings of `train.correction`; without NLL by default."""
     return CorrectionObjective(
         config.TrainConfig(correction=config.CorrectionLossConfig(**{"alpha": 0.0, **settings}))
     )
 
 
-def random_view(rows: int = 6, seed: int = 0, prior: Tensor | None = None) -> ObjectiveInputs:
-    """Pairs of 1 to 9 tokens with random log-probabilities and edits (at least one a side)."""
+def make_random_view(rows: int = 6, seed: int = 0, prior: Tensor | None = None) -> ObjectiveInputs:
+    """Return pairs of 1 to 9 tokens with random log-probabilities and edits."""
     dice = torch.Generator().manual_seed(seed)
 
-    def side() -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def make_side() -> tuple[Tensor, Tensor, Tensor, Tensor]:
         sizes = torch.randint(1, 10, (rows,), generator=dice)
         row = torch.repeat_interleave(torch.arange(rows), sizes)
-        logp, base = (
-            -3 * torch.rand(len(row), generator=dice, dtype=torch.float64) for _ in range(2)
-        )
+        logp = -3 * torch.rand(len(row), generator=dice, dtype=torch.float64)
+        base = -3 * torch.rand(len(row), generator=dice, dtype=torch.float64)
         edited = torch.rand(len(row), generator=dice) < 0.5
         edited[sizes.cumsum(0) - 1] = True
         return logp.requires_grad_(), base, row, edited
 
-    (logp, base, row, edited), (rejected, rejected_base, rejected_row, rejected_edited) = (
-        side(),
-        side(),
-    )
+    logp, base, row, edited = make_side()
+    rejected, rejected_base, rejected_row, rejected_edited = make_side()
     return ObjectiveInputs(
         rows,
         logp,
@@ -57,29 +52,28 @@ def random_view(rows: int = 6, seed: int = 0, prior: Tensor | None = None) -> Ob
     )
 
 
-def one_pair(chosen: float, rejected: float) -> tuple[ObjectiveInputs, Tensor, Tensor]:
-    """One pair of single-token answers whose base log-probabilities are -4, so that r' and r are
-    what is given; and both arms.
+def make_pair_view(chosen: float, rejected: float) -> tuple[ObjectiveInputs, Tensor, Tensor]:
+    """Return one pair of single-token answers, and both log-probabilities.
+
+    The base log-probabilities are -4, so that r' is `chosen` and r is `rejected`.
     """
-    logp, other = (torch.tensor([r - 4.0]).requires_grad_() for r in (chosen, rejected))
-    zero, base, yes = (
-        torch.zeros(1, dtype=torch.long),
-        torch.full((1,), -4.0),
-        torch.ones(1, dtype=torch.bool),
+    logp = torch.tensor([chosen - 4.0]).requires_grad_()
+    other = torch.tensor([rejected - 4.0]).requires_grad_()
+    zero = torch.zeros(1, dtype=torch.long)
+    base = torch.full((1,), -4.0)
+    yes = torch.ones(1, dtype=torch.bool)
+    inputs = ObjectiveInputs(
+        1, logp, zero, other, zero, base, base, edited=yes, rejected_edited=yes, numbers=(0,)
     )
-    return (
-        ObjectiveInputs(
-            1, logp, zero, other, zero, base, base, edited=yes, rejected_edited=yes, numbers=(0,)
-        ),
-        logp,
-        other,
-    )
+    return inputs, logp, other
 
 
 class Toy:
-    """A linear next-token model: 40 contexts of 6 features, 12 tokens. The first 20 contexts are
-    taught one single-token correction each; the others see only what that does to the shared
-    weights."""
+    """Hold a linear next-token model: 40 contexts of 6 features, 12 tokens.
+
+    The first 20 contexts learn one single-token correction each. The others change only through
+    the shared weights.
+    """
 
     def __init__(self) -> None:
         dice = torch.Generator().manual_seed(SEED)
@@ -89,21 +83,17 @@ class Toy:
         self.chosen = (self.rejected + 1 + torch.arange(20) % 3) % 12
 
     def logp(self, weight: Tensor) -> Tensor:
-        """(40, 12) nats."""
+        """Return the log-probabilities in nats. Shapes: (40, 12)."""
         return (self.features @ weight).log_softmax(-1)
 
     def teach(
         self, correction: CorrectionObjective, steps: int, watched: bool = False
     ) -> dict[str, float]:
-        """What is left after some steps of AdamW at a constant rate, with the watchdog or without
-        it.
-        """
+        """Take some steps of AdamW at a constant rate; return the loss, the drift and the gain."""
         weight = self.base.clone().requires_grad_()
-        optimizer, base, row = (
-            torch.optim.AdamW([weight], lr=0.02, weight_decay=0.0),
-            self.logp(self.base),
-            torch.arange(20),
-        )
+        optimizer = torch.optim.AdamW([weight], lr=0.02, weight_decay=0.0)
+        base = self.logp(self.base)
+        row = torch.arange(20)
         yes = torch.ones(20, dtype=torch.bool)
         for step in range(steps + 1):
             mine = self.logp(weight)

@@ -11,7 +11,7 @@ import pytest
 import torch
 from peft import PeftModel, PromptTuningConfig, get_peft_model
 from safetensors.torch import load_file
-from tiny import Tiny, examples, letters
+from tiny import Tiny, encode_letters, make_examples
 
 from selfteach import config
 from selfteach.train.adapters.prompt_init import init_prompt_embeddings
@@ -19,7 +19,8 @@ from selfteach.train.batch import TrainingRow
 from selfteach.train.fast.forward import PackedModel
 from selfteach.train.train import attach_adapter, train
 
-PROMPT, ANSWER = letters("what is it?"), letters("it is so.")
+PROMPT = encode_letters("what is it?")
+ANSWER = encode_letters("it is so.")
 PROMPT_TUNING = config.TrainConfig(adapter="prompt", prompt=config.PromptConfig(tokens=7))
 
 
@@ -27,10 +28,10 @@ def test_loss_and_gradient_of_a_soft_prompt_equal_pefts() -> None:
     model = Tiny()
     adapter = attach_adapter(model, PROMPT_TUNING, 0)
     (mine,) = adapter.parameters()
-    student = PackedModel(model.module, adapter)
-    batch = student.pack([TrainingRow(0, "", "", tuple(PROMPT), (tuple(ANSWER),), {})])
-    with student.use_attention():
-        ours = -student.token_logp(student.states(batch), batch.targets).mean()
+    tuned = PackedModel(model.module, adapter)
+    batch = tuned.pack([TrainingRow(0, "", "", tuple(PROMPT), (tuple(ANSWER),), {})])
+    with tuned.use_attention():
+        ours = -tuned.token_logp(tuned.states(batch), batch.targets).mean()
     ours.backward()
     settings = PromptTuningConfig(task_type="CAUSAL_LM", num_virtual_tokens=7)
     theirs = get_peft_model(Tiny().module, settings)
@@ -49,10 +50,10 @@ def test_plain_peft_loads_a_soft_prompt(tmp_path: Path) -> None:
     model = Tiny()
     adapter = attach_adapter(model, PROMPT_TUNING, 0)
     adapter.save(tmp_path, {})
-    student = PackedModel(model.module, adapter)
-    batch = student.pack([TrainingRow(0, "", "", tuple(PROMPT), (tuple(ANSWER),), {})])
+    tuned = PackedModel(model.module, adapter)
+    batch = tuned.pack([TrainingRow(0, "", "", tuple(PROMPT), (tuple(ANSWER),), {})])
     with torch.no_grad():
-        ours = student.logits(student._sequence_states(batch))
+        ours = tuned.logits(tuned._sequence_states(batch))
         theirs = PeftModel.from_pretrained(Tiny().module, tmp_path)(
             torch.tensor([[*PROMPT, *ANSWER]])
         ).logits
@@ -63,16 +64,17 @@ def test_a_soft_prompt_starts_as_what_it_is_told() -> None:
     model = Tiny()
     words = model.module.get_input_embeddings().weight.detach()
 
-    def starts(encode=letters, **settings: object) -> torch.Tensor:
+    def starts(encode=encode_letters, **settings: object) -> torch.Tensor:
         return init_prompt_embeddings(
             model.module, config.PromptConfig.model_validate({"tokens": 12, **settings}), 0, encode
         )
 
     assert torch.equal(
-        starts(start="text", text="Be brief."), words[(letters("Be brief.") * 2)[:12]]
+        starts(start="text", text="Be brief."), words[(encode_letters("Be brief.") * 2)[:12]]
     )
     assert torch.equal(
-        starts(start="text", text="Be brief, and then be silent."), words[letters("Be brief, an")]
+        starts(start="text", text="Be brief, and then be silent."),
+        words[encode_letters("Be brief, an")],
     )
     vocabulary = starts(start="vocabulary")
     assert all(any(torch.equal(row, word) for word in words) for row in vocabulary)
@@ -81,7 +83,7 @@ def test_a_soft_prompt_starts_as_what_it_is_told() -> None:
     assert not torch.equal(
         starts(start="noise"),
         init_prompt_embeddings(
-            model.module, config.PromptConfig(tokens=12, start="noise"), 1, letters
+            model.module, config.PromptConfig(tokens=12, start="noise"), 1, encode_letters
         ),
     )
 
@@ -99,7 +101,8 @@ def test_training_the_weights_is_plain_fine_tuning(which: str, tmp_path: Path) -
         warmup=0.0,
         checkpoint_every=0,
     )
-    rows, model = examples(), Tiny()
+    rows = make_examples()
+    model = Tiny()
     trained = train(model, rows, settings, tmp_path, seed=0)
     mine = load_file(trained.adapter / "adapter_model.safetensors")
     plain = Tiny()
@@ -110,7 +113,8 @@ def test_training_the_weights_is_plain_fine_tuning(which: str, tmp_path: Path) -
     for step in range(3):
         losses = []
         for example in rows:
-            prompt, answer = plain.encode(example.prompt), plain.encode_answer(example.chosen)
+            prompt = plain.encode(example.prompt)
+            answer = plain.encode_answer(example.chosen)
             logits = plain.module(torch.tensor([prompt + answer])).logits[0, len(prompt) - 1 : -1]
             losses.append(
                 torch.nn.functional.cross_entropy(logits, torch.tensor(answer), reduction="sum")

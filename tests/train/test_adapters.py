@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import torch
-from tiny import Tiny, examples, letters
+from tiny import Tiny, encode_letters, make_examples
 
 from margins import assert_at_most
 from selfteach import config, registry
@@ -74,10 +74,13 @@ def rows(count: int = 5) -> list[TrainingRow]:
     found = []
     for i in range(count):
         answers = tuple(
-            tuple(letters(text)) for text in (f"answer {'x' * i}.", f"another one {'y' * (7 - i)}")
+            tuple(encode_letters(text))
+            for text in (f"answer {'x' * i}.", f"another one {'y' * (7 - i)}")
         )
         found.append(
-            TrainingRow(i, str(i), "", tuple(letters(f"the {'q' * (1 + 6 * i)}?")), answers, {})
+            TrainingRow(
+                i, str(i), "", tuple(encode_letters(f"the {'q' * (1 + 6 * i)}?")), answers, {}
+            )
         )
     return found
 
@@ -100,35 +103,36 @@ def put_on(
     return model, adapter, PackedModel(model.module, adapter)
 
 
-def states(student: PackedModel) -> torch.Tensor:
-    with student.use_attention():
-        return student.states(student.pack(rows()))
+def states(tuned: PackedModel) -> torch.Tensor:
+    with tuned.use_attention():
+        return tuned.states(tuned.pack(rows()))
 
 
 @torch.no_grad()
-def seen(student: PackedModel) -> torch.Tensor:
-    return states(student)
+def seen(tuned: PackedModel) -> torch.Tensor:
+    return states(tuned)
 
 
 @each_kind
 def test_attaching_changes_nothing_and_detaching_leaves_nothing(kind: dict[str, Any]) -> None:
-    model, fresh = Tiny(), Tiny()
+    model = Tiny()
+    fresh = Tiny()
     flags = [p.requires_grad for p in model.module.parameters()]
     _, _, plain = put_on({"adapter": "lora"}, fresh)
     base = seen(plain)
-    model, adapter, student = put_on(kind, model)
-    assert student.can_pack
+    model, adapter, tuned = put_on(kind, model)
+    assert tuned.can_pack
     if kind["adapter"] != "prompt":
-        torch.testing.assert_close(seen(student), base, atol=1e-5, rtol=1e-5)
+        torch.testing.assert_close(seen(tuned), base, atol=1e-5, rtol=1e-5)
     shaken(adapter)
-    mine = seen(student)
+    mine = seen(tuned)
     assert (mine - base).abs().max() > 1e-3
     with adapter.disable():
-        torch.testing.assert_close(seen(student), base, atol=1e-6, rtol=1e-6)
+        torch.testing.assert_close(seen(tuned), base, atol=1e-6, rtol=1e-6)
     with adapter.merged():
-        torch.testing.assert_close(seen(student), mine, atol=1e-4, rtol=1e-4)
+        torch.testing.assert_close(seen(tuned), mine, atol=1e-4, rtol=1e-4)
     adapter.detach()
-    ids = torch.tensor([letters("and now?")])
+    ids = torch.tensor([encode_letters("and now?")])
     with torch.no_grad():
         assert torch.equal(model.module(ids).logits, Tiny().module(ids).logits)
     assert [p.requires_grad for p in model.module.parameters()] == flags
@@ -138,10 +142,10 @@ def test_attaching_changes_nothing_and_detaching_leaves_nothing(kind: dict[str, 
 
 @each_kind
 def test_only_its_parameters_get_gradients(kind: dict[str, Any]) -> None:
-    model, adapter, student = put_on(kind)
+    model, adapter, tuned = put_on(kind)
     shaken(adapter)
-    found = states(student)
-    student.token_logp(found, student.pack(rows()).targets).mean().backward()
+    found = states(tuned)
+    tuned.token_logp(found, tuned.pack(rows()).targets).mean().backward()
     mine = {id(p) for p in adapter.parameters()}
     assert mine
     assert all(p.grad is not None and p.grad.any() for p in adapter.parameters())
@@ -150,11 +154,11 @@ def test_only_its_parameters_get_gradients(kind: dict[str, Any]) -> None:
 
 @each_kind
 def test_the_state_goes_round_and_a_foreign_one_is_refused(kind: dict[str, Any]) -> None:
-    _, adapter, student = put_on(kind, seed=1)
+    _, adapter, tuned = put_on(kind, seed=1)
     _, twin, other = put_on(kind, seed=2)
     shaken(adapter)
     twin.load(adapter.state())
-    torch.testing.assert_close(seen(student), seen(other), atol=1e-6, rtol=1e-6)
+    torch.testing.assert_close(seen(tuned), seen(other), atol=1e-6, rtol=1e-6)
     with pytest.raises(IntegrityError):
         twin.load({"nonsense": torch.zeros(1)})
 
@@ -163,14 +167,14 @@ def test_the_state_goes_round_and_a_foreign_one_is_refused(kind: dict[str, Any])
 def test_packed_rows_give_the_states_and_gradients_of_ordinary_sequences(
     kind: dict[str, Any],
 ) -> None:
-    _, adapter, student = put_on(kind)
+    _, adapter, tuned = put_on(kind)
     shaken(adapter)
-    batch = student.pack(rows())
+    batch = tuned.pack(rows())
     grads = []
-    for run in (student._packed_states, student._sequence_states):
+    for run in (tuned._packed_states, tuned._sequence_states):
         with (
-            use_packed_attention(student.module)
-            if run == student._packed_states
+            use_packed_attention(tuned.module)
+            if run == tuned._packed_states
             else torch.enable_grad()
         ):
             found = run(batch)
@@ -198,15 +202,15 @@ def test_training_learns_and_resumes_to_the_same_weights(
         checkpoint_every=3,
         learning_rate=5e-3,
     )
-    straight = train(Tiny(), examples(), settings, tmp_path / "a", seed=0)
+    straight = train(Tiny(), make_examples(), settings, tmp_path / "a", seed=0)
 
     def halt(step: int, *_: object) -> None:
         if step == 4:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        train(Tiny(), examples(), settings, tmp_path / "b", seed=0, progress=halt)
-    again = train(Tiny(), examples(), settings, tmp_path / "b", seed=0)
+        train(Tiny(), make_examples(), settings, tmp_path / "b", seed=0, progress=halt)
+    again = train(Tiny(), make_examples(), settings, tmp_path / "b", seed=0)
     losses = [row["loss"] for row in straight.curve]
     assert_at_most("loss of the last epoch", sum(losses[-2:]), 0.98 * sum(losses[:2]))
     assert again.steps == straight.steps == 24
@@ -282,7 +286,8 @@ def test_it_draws_and_scores_what_its_logits_say(
     requests = [Request("t", prompt, SamplingParams(0.0, 1.0, 8)) for prompt, _ in PAIRS]
     assert len(list(taught.stream(requests))) == len(PAIRS)
     for request in requests:  # greedy: each token is the likeliest after those before it
-        prompt, ids = taught.encode(request.prompt), drawn[request.id(taught.fingerprint)]
+        prompt = taught.encode(request.prompt)
+        ids = drawn[request.id(taught.fingerprint)]
         logits_of = Head(taught.module)(
             _compute_hidden(taught, [prompt + ids], [len(prompt)])[0, len(prompt) - 1 : -1]
         )

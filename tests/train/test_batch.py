@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from tiny import EOS, Tiny, examples
+from tiny import EOS, Tiny, make_examples
 
 from selfteach import config
 from selfteach.errors import DataError
@@ -24,7 +24,7 @@ def rows(count: int = 12, **kinds: int):
     lessons = [
         replace(e, id=f"{kind}{e.id}", kind=kind)
         for kind, n in (kinds or {"in_scope": count}).items()
-        for e in examples(n)
+        for e in make_examples(n)
     ]
     return encode_examples(Tiny(), lessons, WEIGHTS, PAIRS, 512, "drop").rows
 
@@ -59,7 +59,12 @@ def test_rejected_answers_are_only_computed_where_they_are_needed() -> None:
 
 def test_kinds_without_weights_are_left_alone() -> None:
     found = encode_examples(
-        Tiny(), [*examples(2), replace(examples(1)[0], kind="other")], WEIGHTS, PAIRS, 512, "drop"
+        Tiny(),
+        [*make_examples(2), replace(make_examples(1)[0], kind="other")],
+        WEIGHTS,
+        PAIRS,
+        512,
+        "drop",
     ).rows
     assert [r.id for r in found] == ["e0", "e1"]
 
@@ -74,7 +79,7 @@ def test_kinds_without_weights_are_left_alone() -> None:
     ],
 )
 def test_a_row_that_trains_nothing_is_named(change: dict[str, str | None], words: str) -> None:
-    lessons = examples(3)
+    lessons = make_examples(3)
     lessons[1] = replace(lessons[1], **change)
     with pytest.raises(DataError, match=f"example e1: .*{words}"):
         encode_examples(Tiny(), lessons, WEIGHTS, PAIRS, 512, "drop")
@@ -82,13 +87,13 @@ def test_a_row_that_trains_nothing_is_named(change: dict[str, str | None], words
 
 def test_nothing_to_train_on_says_what_there_was() -> None:
     with pytest.raises(DataError, match=r"3 examples \(kinds: in_scope\), 3 longer than 10 tokens"):
-        encode_examples(Tiny(), examples(3), WEIGHTS, PAIRS, 10, "drop")
+        encode_examples(Tiny(), make_examples(3), WEIGHTS, PAIRS, 10, "drop")
     with pytest.raises(DataError, match="kinds: none"):
         encode_examples(Tiny(), [], WEIGHTS, PAIRS, 10, "drop")
 
 
 def test_overlong_rows_are_dropped_or_cut_and_counted() -> None:
-    lessons = examples(3)
+    lessons = make_examples(3)
     lessons.append(replace(lessons[0], id="long", chosen="x" * 300))
     lessons.append(replace(lessons[0], id="hopeless", prompt=make_prompt("y" * 300)))
     dropped = encode_examples(Tiny(), lessons, WEIGHTS, PAIRS, 100, "drop")
@@ -104,7 +109,8 @@ def test_the_order_is_the_seeds_and_deals_the_kinds_evenly() -> None:
     batches = shuffle_into_batches(mixed, 8, seed=1, epoch=0)
     assert sorted(r.number for b in batches for r in b) == [r.number for r in mixed]
     assert [len(b) for b in batches] == [6, 6, 6]
-    assert all(1 <= sum(r.kind == "near" for r in b) <= 3 for b in batches)
+    for batch in batches:
+        assert 1 <= sum(row.kind == "near" for row in batch) <= 3
     assert shuffle_into_batches(mixed, 8, 1, 0) == batches
     assert shuffle_into_batches(mixed, 8, 1, 1) != batches
     assert shuffle_into_batches(mixed, 8, 2, 0) != batches
@@ -113,6 +119,7 @@ def test_the_order_is_the_seeds_and_deals_the_kinds_evenly() -> None:
 def test_micro_batches_keep_the_budget_and_every_row() -> None:
     groups = split_micro_batches(rows(), 150)
     assert sorted(r.number for g in groups for r in g) == list(range(12))
-    assert all(sum(r.length for r in g) <= 150 or len(g) == 1 for g in groups)
+    for group in groups:
+        assert sum(row.length for row in group) <= 150 or len(group) == 1
     lengths = [r.length for g in groups for r in g]
     assert lengths == sorted(lengths)

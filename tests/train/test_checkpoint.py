@@ -37,7 +37,8 @@ def newest(folder: Path, identity: str = "mine") -> tuple[Checkpoint | None, Eve
 
 def same(first: Checkpoint, second: Checkpoint) -> bool:
     for name in ("adapter", "optimizer"):
-        left, right = getattr(first, name), getattr(second, name)
+        left = getattr(first, name)
+        right = getattr(second, name)
         if left.keys() != right.keys():
             return False
         if not all(torch.equal(left[key], right[key]) for key in left):

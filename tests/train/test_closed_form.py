@@ -12,7 +12,7 @@ import pytest
 import torch
 from peft import PeftModel
 from safetensors.torch import load_file
-from tiny import Tiny, examples, letters
+from tiny import Tiny, encode_letters, make_examples
 from torch import Tensor
 
 from margins import assert_at_least, assert_at_most
@@ -66,13 +66,12 @@ def test_ridge_with_numbers_worked_out_by_hand() -> None:
 
 
 def test_ridge_is_where_its_loss_is_least() -> None:
-    k, t, k0, weight = (
-        numbers(40, 12),
-        numbers(40, 5, seed=1),
-        numbers(30, 12, seed=2),
-        numbers(40, seed=3).abs(),
-    )
-    how, share = RidgeSettings(3.0, 0.1), weight / weight.sum()
+    k = numbers(40, 12)
+    t = numbers(40, 5, seed=1)
+    k0 = numbers(30, 12, seed=2)
+    weight = numbers(40, seed=3).abs()
+    how = RidgeSettings(3.0, 0.1)
+    share = weight / weight.sum()
     s = k.t() @ (k * share[:, None])
     lam = 0.1 * s.square().sum() / s.trace()
 
@@ -89,7 +88,9 @@ def test_ridge_is_where_its_loss_is_least() -> None:
 
 
 def test_the_null_space_of_the_anchors_is_left_alone() -> None:
-    k0, k, t = numbers(5, 12), numbers(40, 12, seed=1), numbers(40, 3, seed=2)
+    k0 = numbers(5, 12)
+    k = numbers(40, 12, seed=1)
+    t = numbers(40, 3, seed=2)
     found = ridge(k, t, torch.ones(40), k0.t() @ k0 / 5, RidgeSettings(lam=1e-6, null_space=1.0))
     assert (k0 @ found.t()).abs().max() < 1e-10
     assert r_squared(t, k @ found.t(), torch.ones(40)) > 0.05
@@ -98,10 +99,8 @@ def test_the_null_space_of_the_anchors_is_left_alone() -> None:
 
 
 def test_the_rank_cut_is_the_best_on_the_features() -> None:
-    features, change = (
-        numbers(200, 16) * torch.logspace(0, -2, 16, dtype=torch.float64),
-        numbers(8, 16, seed=1),
-    )
+    features = numbers(200, 16) * torch.logspace(0, -2, 16, dtype=torch.float64)
+    change = numbers(8, 16, seed=1)
     moments = features.t() @ features / 200
 
     def error(of: Tensor) -> float:
@@ -120,15 +119,19 @@ def test_the_rank_cut_is_the_best_on_the_features() -> None:
 
 
 def test_kl_equals_torchs() -> None:
-    head, a, b = torch.nn.Linear(8, 30), numbers(5, 8).float(), numbers(5, 8, seed=1).float()
-    p, q = head(a).log_softmax(-1), head(b).log_softmax(-1)
+    head = torch.nn.Linear(8, 30)
+    a = numbers(5, 8).float()
+    b = numbers(5, 8, seed=1).float()
+    p = head(a).log_softmax(-1)
+    q = head(b).log_softmax(-1)
     expected = torch.nn.functional.kl_div(q, p, log_target=True, reduction="none").sum(-1)
     torch.testing.assert_close(kl(head, a, b), expected)
 
 
 def test_states_are_those_of_the_model_s_own_forward() -> None:
-    model, answer = Tiny(), tuple(letters("yes."))
-    row = TrainingRow(0, "", "", tuple(letters("what?")), (answer,), {})
+    model = Tiny()
+    answer = tuple(encode_letters("yes."))
+    row = TrainingRow(0, "", "", tuple(encode_letters("what?")), (answer,), {})
     found, last = DownProjEditor(model.module, [0, 1]).states([[row], [row]])
     with torch.no_grad():
         out = model.module.model(torch.tensor([[*row.prompt, *answer]]), output_hidden_states=True)
@@ -149,10 +152,18 @@ def test_states_are_those_of_the_model_s_own_forward() -> None:
 def test_layers_that_never_change_are_computed_once() -> None:
     model = Tiny()
     rows = [
-        TrainingRow(i, "", "", tuple(letters(f"what {i * 'x'}?")), (tuple(letters("yes.")),), {})
+        TrainingRow(
+            i,
+            "",
+            "",
+            tuple(encode_letters(f"what {i * 'x'}?")),
+            (tuple(encode_letters("yes.")),),
+            {},
+        )
         for i in range(3)
     ]
-    width, hidden = model.module.config.intermediate_size, model.module.config.hidden_size
+    width = model.module.config.intermediate_size
+    hidden = model.module.config.hidden_size
     change = {1: 0.1 * numbers(hidden, width).float()}
     asked: list[int] = []
     handles = [
@@ -198,7 +209,8 @@ def both(found: ClosedFormData) -> tuple[RowGroups, RowGroups]:
 
 
 def test_no_prompt_is_told_by_its_own_answer_and_none_that_checks_is_shown() -> None:
-    model, scope = Tiny(), lessons()[:30]
+    model = Tiny()
+    scope = lessons()[:30]
     learn, check = both(split_examples(model, scope, settings(), 0))
     assert (len(learn.plain), len(check.plain)) == (22, 5)
     shown: set[str] = set()
@@ -220,7 +232,8 @@ def test_weights_with_numbers_worked_out_by_hand() -> None:
     # anchors two are general, one is near:
     # 1.5 / 2 = .75 for each token of theirs, and 1.5 of its. Elsewhere a tenth of the mean, (10 +
     # 1) / 2 / 10
-    nats, answer = torch.tensor([2.0, 1.0]), (5, 6)
+    nats = torch.tensor([2.0, 1.0])
+    answer = (5, 6)
     rows = [
         TrainingRow(i, "", kind, (1, 2 + i), (answer,), {})
         for i, kind in enumerate(["in_scope", "general", "general", "near"])
@@ -267,7 +280,7 @@ def test_a_context_is_moved_into_an_ordinary_lora(tmp_path: Path) -> None:
     assert after == pytest.approx(said["kl_after"], rel=2e-2)
     assert not {row.prompt for row in learn.plain} & {row.prompt for row in check.plain}
     with torch.no_grad():
-        ids = torch.tensor([letters("as before?")])
+        ids = torch.tensor([encode_letters("as before?")])
         assert torch.equal(model.module(ids).logits, Tiny().module(ids).logits)
 
 
@@ -403,7 +416,8 @@ def test_as_many_worked_examples_as_the_context_takes(tmp_path: Path) -> None:
     hold one, 100 000 all three; 40 none.
     """
     small = Tiny()
-    small.context_tokens, said = 80, list[str]()
+    small.context_tokens = 80
+    said = list[str]()
     trained = train(small, lessons(), settings(sweeps=1), tmp_path, seed=0, say=said.append)
     assert 1 <= trained.curve[0]["shots"] < 3
     assert (
@@ -460,7 +474,7 @@ def test_what_a_method_sets_for_a_lora_is_left_out_and_noted(tmp_path: Path) -> 
     assert ("regmean_left_out", {"mu": 3.0, "reason": "the adapter is no lora"}) in trained.events
 
 
-def test_the_two_speed_road_distils_what_the_fast_adapter_learned(tmp_path: Path) -> None:
+def test_distill_from_distills_a_fast_adapter_into_the_adapter(tmp_path: Path) -> None:
     weights = {"in_scope": {"sft": 1.0}, "general": {"anchor": 1.0}}
     chosen = config.TrainConfig(
         weights=weights,
@@ -472,7 +486,7 @@ def test_the_two_speed_road_distils_what_the_fast_adapter_learned(tmp_path: Path
         checkpoint_every=0,
         learning_rate=5e-3,
     )
-    trained = train(Tiny(), examples(), chosen, tmp_path, seed=0)
+    trained = train(Tiny(), make_examples(), chosen, tmp_path, seed=0)
     assert (tmp_path / "fast" / "adapter" / "adapter_config.json").is_file()
     assert set(trained.curve[0]["losses"]) == {"distill"}
     highest = max(row["loss"] for row in trained.curve)
@@ -481,7 +495,7 @@ def test_the_two_speed_road_distils_what_the_fast_adapter_learned(tmp_path: Path
     with pytest.raises(UsageError, match="has an adapter already"):
         train(
             Tiny(),
-            examples(),
+            make_examples(),
             chosen.model_copy(update={"adapter": "prompt"}),
             tmp_path / "b",
             seed=0,

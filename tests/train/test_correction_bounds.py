@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import torch
-from pairs import Toy, objective, one_pair, random_view
+from pairs import Toy, make_objective, make_pair_view, make_random_view
 
 from margins import assert_at_least, assert_at_most
 from selfteach.config import FeedbackConfig, resolve
@@ -118,8 +118,8 @@ GRADIENTS: list[tuple[dict[str, Any], float, float, float, float]] = [
 def test_the_correction_rises_and_the_answer_sinks(
     settings: dict[str, Any], r1: float, r0: float, expected: float, expected_other: float
 ) -> None:
-    view, chosen, rejected = one_pair(r1, r0)
-    objective(**settings).compute_row_losses(view).sum().backward()
+    view, chosen, rejected = make_pair_view(r1, r0)
+    make_objective(**settings).compute_row_losses(view).sum().backward()
     torch.testing.assert_close(
         (chosen.grad, rejected.grad),
         (numbers(expected), numbers(expected_other)),
@@ -158,11 +158,10 @@ def by_hand(view: Any, i: int, s: dict[str, Any]) -> float:
         for _, values, _ in sides
     )
     if s.get("per_token"):
-        r1, r0 = r1 / len(sides[0][1]), r0 / len(sides[1][1])
-    beta, lead = (
-        s.get("beta", 0.5),
-        s.get("prior_weight", 1.0) * float(view.prior[i]) if s.get("prior") else 0.0,
-    )
+        r1 = r1 / len(sides[0][1])
+        r0 = r0 / len(sides[1][1])
+    beta = s.get("beta", 0.5)
+    lead = s.get("prior_weight", 1.0) * float(view.prior[i]) if s.get("prior") else 0.0
     gap = r1 - r0 - lead
     floor = -s.get("clip_nats", 2.0) * (1 if s.get("per_token") else sides[1][2])
     loss = {
@@ -200,12 +199,12 @@ SHAPES += [
 
 @pytest.mark.parametrize("settings", SHAPES, ids=str)
 def test_every_form_equals_plain_python(settings: dict[str, Any]) -> None:
-    view = random_view(
+    view = make_random_view(
         prior=torch.tensor([-3.0, 2.0, 0.0, 1.0, -0.5, 4.0]) if "prior" in settings else None
     )
-    found = objective(**settings, allow_unbounded=settings["bound"] == "none").compute_row_losses(
-        view
-    )
+    found = make_objective(
+        **settings, allow_unbounded=settings["bound"] == "none"
+    ).compute_row_losses(view)
     assert found.tolist() == pytest.approx(
         [by_hand(view, i, settings) for i in range(view.rows)], rel=1e-5, abs=1e-6
     )
@@ -217,7 +216,9 @@ def test_ten_times_the_steps_do_not_break_a_bounded_loss(bound: str) -> None:
     """What is taught stays above the base, and the weights have all but stopped: four times the
     way at most, not ten.
     """
-    once, long = (Toy().teach(objective(bound=bound, beta=1.0), steps) for steps in (100, 1000))
+    once, long = (
+        Toy().teach(make_objective(bound=bound, beta=1.0), steps) for steps in (100, 1000)
+    )
     assert_at_most("norm", long["norm"], 4 * once["norm"])
     assert_at_least("chosen, nats", long["chosen_nats"], 0)
     assert_at_most("drift, nats", long["drift_nats"], 30)
@@ -229,7 +230,8 @@ def test_the_unbounded_loss_diverges() -> None:
     themselves far below the base.
     """
     once, long = (
-        Toy().teach(objective(bound="none", allow_unbounded=True), steps) for steps in (100, 1000)
+        Toy().teach(make_objective(bound="none", allow_unbounded=True), steps)
+        for steps in (100, 1000)
     )
     assert_at_most("loss at first", once["loss"], 0)
     assert_at_most("loss", long["loss"], 5 * once["loss"])

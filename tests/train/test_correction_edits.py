@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tiny import EOS, Tiny, examples
+from tiny import EOS, Tiny, make_examples
 
 from selfteach.errors import DataError
 from selfteach.records import Example, make_prompt
@@ -90,7 +90,8 @@ def test_a_replacement_leaves_both_its_sides_alone(
     )
 
 
-WEIGHTS, NAMES = {"correction": {"correction": 1.0}}, frozenset(["correction"])
+WEIGHTS = {"correction": {"correction": 1.0}}
+NAMES = frozenset(["correction"])
 
 
 def rows(lessons: list[Example], max_tokens: int = 512, overlong: str = "drop"):
@@ -104,9 +105,9 @@ def test_rows_are_built_with_the_edits_of_both_answers() -> None:
 
 
 def test_a_correction_that_changes_nothing_is_an_error_that_names_it() -> None:
-    same = replace(examples(1, "correction")[0], id="twin", chosen="same", rejected="same")
+    same = replace(make_examples(1, "correction")[0], id="twin", chosen="same", rejected="same")
     with pytest.raises(DataError, match=r"twin.*changes no token"):
-        rows([*examples(2, "correction"), same])
+        rows([*make_examples(2, "correction"), same])
 
 
 def test_an_edit_that_is_cut_off_is_dropped_and_counted() -> None:
@@ -128,7 +129,7 @@ def test_an_edit_that_is_cut_off_is_dropped_and_counted() -> None:
 
 
 def test_other_kinds_are_not_aligned() -> None:
-    lessons = [*examples(2, "correction"), *examples(2, "near")]
+    lessons = [*make_examples(2, "correction"), *make_examples(2, "near")]
     found = encode_examples(
         Tiny(), lessons, {**WEIGHTS, "near": {"sft": 1.0}}, NAMES, 512, "drop", NAMES
     ).rows

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 import torch
-from pairs import objective, random_view
+from pairs import make_objective, make_random_view
 
 from selfteach.train.objectives import ObjectiveInputs, sum_by_row
 from selfteach.train.objectives.correction import logistic
@@ -45,7 +45,8 @@ def trl_dpo(
 
     logp = both(view, view.logp, view.rejected).detach()
     mask = both(view, torch.ones_like(view.logp), torch.ones_like(view.rejected)).detach()
-    base, weight = both(view, view.reference, view.rejected_reference), torch.ones_like(mask)
+    base = both(view, view.reference, view.rejected_reference)
+    weight = torch.ones_like(mask)
     if ld_alpha is not None:  # TRL leaves this to whoever precomputes the reference
         sizes = mask.sum(1).chunk(2)
         shared = torch.minimum(*sizes).repeat(2)[:, None]
@@ -99,8 +100,10 @@ def trl_dpo(
 def test_trls_dpo_trainer_says_the_same(
     loss_type: str, ld_alpha: float | None, ours: dict[str, Any]
 ) -> None:
-    view = random_view(seed=3)
-    found = float(objective(**WHOLE, beta=0.7, **ours).compute_row_losses(view).mean().detach())
+    view = make_random_view(seed=3)
+    found = float(
+        make_objective(**WHOLE, beta=0.7, **ours).compute_row_losses(view).mean().detach()
+    )
     assert found == pytest.approx(trl_dpo(view, loss_type, 0.7, ld_alpha), abs=1e-5)
 
 
@@ -118,7 +121,7 @@ def test_trls_cpo_trainer_says_the_same(loss_type: str, ours: dict[str, Any]) ->
     """
     from trl.experimental.cpo import CPOTrainer
 
-    view = random_view(seed=4)
+    view = make_random_view(seed=4)
     sums = [
         sum_by_row(logp, row, view.rows)
         for logp, row in ((view.logp, view.row), (view.rejected, view.rejected_row))
@@ -137,7 +140,7 @@ def test_trls_cpo_trainer_says_the_same(loss_type: str, ours: dict[str, Any]) ->
         accelerator=SimpleNamespace(device="cpu"),
     )
     theirs = CPOTrainer.cpo_loss(trainer, *sums)[0]
-    mine = objective(**WHOLE, beta=0.7, reference=False, **ours).compute_row_losses(view)
+    mine = make_objective(**WHOLE, beta=0.7, reference=False, **ours).compute_row_losses(view)
     torch.testing.assert_close(mine, theirs.to(mine.dtype), atol=1e-5, rtol=1e-5)
 
 
@@ -145,7 +148,7 @@ def test_logistic_equals_cpls_own_form_and_our_dpo() -> None:
     """CPL (arXiv 2310.13639, equation 5, without discount or bias): -log( e^a / (e^a + e^b) ), a
     and b being alpha sum log pi.
     """
-    view = random_view(seed=5)
+    view = make_random_view(seed=5)
     (a, a0), (b, b0) = (
         [sum_by_row(v, row, view.rows) for v in values]
         for values, row in (
@@ -155,7 +158,9 @@ def test_logistic_equals_cpls_own_form_and_our_dpo() -> None:
     )
     cpl = -torch.log(torch.exp(0.3 * a) / (torch.exp(0.3 * a) + torch.exp(0.3 * b)))
     torch.testing.assert_close(
-        objective(**WHOLE, bound="logistic", beta=0.3, reference=False).compute_row_losses(view),
+        make_objective(**WHOLE, bound="logistic", beta=0.3, reference=False).compute_row_losses(
+            view
+        ),
         cpl,
         atol=1e-5,
         rtol=1e-5,
@@ -169,13 +174,16 @@ def test_where_answers_share_their_beginning_the_mask_changes_nothing() -> None:
     """Equal tokens before the first edit have the same log-probabilities in both answers, and
     cancel.
     """
-    beginning, row = torch.tensor([-1.0, -2.0]), torch.tensor([0, 0, 0])
+    beginning = torch.tensor([-1.0, -2.0])
+    row = torch.tensor([0, 0, 0])
     chosen, rejected = (torch.cat([beginning, torch.tensor([last])]) for last in (-0.5, -3.0))
-    base, last = torch.zeros(3), torch.tensor([False, False, True])
+    base = torch.zeros(3)
+    last = torch.tensor([False, False, True])
     view = ObjectiveInputs(
         1, chosen, row, rejected, row, base, base, edited=last, rejected_edited=last, numbers=(0,)
     )
     masked, whole = (
-        objective(bound="logistic", mask=mask).compute_row_losses(view) for mask in (True, False)
+        make_objective(bound="logistic", mask=mask).compute_row_losses(view)
+        for mask in (True, False)
     )
     torch.testing.assert_close(masked, whole)

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pairs import Toy, objective, random_view
+from pairs import Toy, make_objective, make_random_view
 from safetensors.torch import load_file
-from tiny import Tiny, examples
+from tiny import Tiny, make_examples
 
 from margins import assert_at_least, assert_at_most
 from selfteach import config
@@ -40,7 +40,9 @@ def teach(
         checkpoint_every=5,
         correction=config.CorrectionLossConfig(**correction),
     )
-    return train(Tiny(), examples(12, "correction"), settings, folder, seed=1, progress=progress)
+    return train(
+        Tiny(), make_examples(12, "correction"), settings, folder, seed=1, progress=progress
+    )
 
 
 def test_the_watchdog_counts_each_pair_as_it_was_last_seen() -> None:
@@ -62,18 +64,19 @@ def test_a_watchdog_at_one_never_barks_and_needs_no_base() -> None:
     dog = DisplacementMonitor(1.0)
     dog.update(1, dict.fromkeys(range(10), -5.0), 10)
     assert dog.tripped is None
-    assert not objective(bound="logistic", reference=False, watchdog=1.0).reference
-    assert objective(bound="logistic", reference=False).reference
+    assert not make_objective(bound="logistic", reference=False, watchdog=1.0).reference
+    assert make_objective(bound="logistic", reference=False).reference
 
 
 def test_what_it_watches() -> None:
     """log pi/pi0 (y') a token over the whole correction, and log pi(y) - log pi(y'), whatever the
     mask.
     """
-    view = random_view()
-    seen = objective().observe(view)
+    view = make_random_view()
+    seen = make_objective().observe(view)
     for i in range(view.rows):
-        chosen, rejected = view.row == i, view.rejected_row == i
+        chosen = view.row == i
+        rejected = view.rejected_row == i
         assert seen[i]["chosen_nats"] == pytest.approx(
             float((view.logp - view.reference)[chosen].mean().detach())
         )
@@ -98,7 +101,7 @@ def test_the_anchor_lifts_what_had_sunk() -> None:
     base.
     """
     sunk, held = (
-        Toy().teach(objective(bound="logistic", beta=0.1), 1000, watched)["chosen_nats"]
+        Toy().teach(make_objective(bound="logistic", beta=0.1), 1000, watched)["chosen_nats"]
         for watched in (False, True)
     )
     assert_at_most("chosen without the watchdog, nats", sunk, -1)
@@ -131,7 +134,8 @@ def test_a_killed_training_goes_on_with_the_watchdog_s_memory(tmp_path: Path) ->
 def test_without_a_correction_nothing_is_watched(tmp_path: Path) -> None:
     settings = config.TrainConfig(weights={"in_scope": {"sft": 1.0}}, batch_size=6, epochs=1)
     assert all(
-        "watched" not in row for row in train(Tiny(), examples(6), settings, tmp_path, seed=1).curve
+        "watched" not in row
+        for row in train(Tiny(), make_examples(6), settings, tmp_path, seed=1).curve
     )
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tiny import Tiny, examples
+from tiny import Tiny, make_examples
 
 from selfteach import config
 from selfteach.errors import UsageError
@@ -34,9 +34,8 @@ def test_an_epoch_has_the_shares_that_were_asked_for() -> None:
     # 100 rows an epoch; 1 % of old is one row of them, and ten epochs see ten different ones
     mixture = DatasetMixture(rows(new=80, old=20), {"old": 1, "new": 99}, seed=3)
     epochs = [mixture.epoch(number) for number in range(10)]
-    assert [Counter(row.dataset for row in epoch) for epoch in epochs] == [
-        {"new": 99, "old": 1}
-    ] * 10
+    for epoch in epochs:
+        assert Counter(row.dataset for row in epoch) == {"new": 99, "old": 1}
     assert len({row.id for epoch in epochs for row in epoch if row.dataset == "old"}) == 10
 
 
@@ -60,7 +59,8 @@ def test_nothing_comes_twice_before_all_has_come_once(
 
 
 def test_an_epoch_depends_on_seed_and_number_alone() -> None:
-    shares, many = {"a": 0.3, "b": 0.7}, rows(a=12, b=9)
+    shares = {"a": 0.3, "b": 0.7}
+    many = rows(a=12, b=9)
     straight = [
         [row.id for row in DatasetMixture(many, shares, 1).epoch(number)] for number in range(4)
     ]
@@ -135,7 +135,9 @@ def test_every_batch_has_its_part_of_a_rare_dataset() -> None:
     batches = shuffle_into_batches(
         DatasetMixture(rows(new=45, old=5), {"new": 0.8, "old": 0.2}, 0).epoch(0), 10, 0, 0
     )
-    assert [sum(row.dataset == "old" for row in batch) for batch in batches] == [2] * 5
+    assert len(batches) == 5
+    for batch in batches:
+        assert sum(row.dataset == "old" for row in batch) == 2
 
 
 @pytest.mark.parametrize(
@@ -156,7 +158,7 @@ def test_a_training_follows_its_shares_and_a_resumed_one_goes_on_the_same(tmp_pa
         Example(f"e{i}", "in_scope", make_prompt(f"hello {i}"), "good day to you all")
         for i in range(6)
     ]  # ids as those of `examples`
-    lessons = tag_with_dataset({"new": examples(6), "old": old})
+    lessons = tag_with_dataset({"new": make_examples(6), "old": old})
     assert len({e.id for e in lessons}) == 12
     how = config.TrainConfig(
         weights={"in_scope": {"sft": 1.0}},

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import torch
-from tiny import Tiny, examples
+from tiny import Tiny, make_examples
 
 from margins import assert_at_most
 from selfteach import config
@@ -69,7 +69,7 @@ def test_fault_1_no_shift() -> None:
     distributions are the same: D = 0. Seen one token later or earlier they are not."""
     lessons = [
         replace(e, source={"teacher_prompt": [{"role": "user", "content": e.prompt[0].content}]})
-        for e in examples(4)
+        for e in make_examples(4)
     ]
     setup = Setup(lessons, settings(distill_mix=1.0))
     known = setup.teacher.learn(setup.rows, 4096)
@@ -88,7 +88,7 @@ def test_fault_1_the_teacher_predicts_the_answers_tokens_from_the_token_before()
     """The teacher's distribution at answer token t is that of an ordinary forward over prompt and
     answer at position t-1.
     """
-    lessons = examples(3)
+    lessons = make_examples(3)
     setup = Setup(lessons, settings())
     known = setup.teacher.learn(setup.rows, 4096)
     for row, example in zip(setup.rows, lessons, strict=True):
@@ -103,7 +103,7 @@ def test_fault_1_the_teacher_predicts_the_answers_tokens_from_the_token_before()
 
 
 def test_fault_2_no_gradient_goes_through_the_teacher() -> None:
-    setup = Setup(examples(3), settings(distill_mix=1.0))
+    setup = Setup(make_examples(3), settings(distill_mix=1.0))
     known = setup.teacher.learn(setup.rows, 4096)
     assert not any(k.teacher["distill"].logp.requires_grad for k in known.values())
     leaky = {
@@ -123,7 +123,7 @@ def test_fault_2_no_gradient_goes_through_the_teacher() -> None:
 
 
 def test_fault_2_the_teacher_stays_the_base_while_the_student_learns() -> None:
-    setup = Setup(examples(3), settings())
+    setup = Setup(make_examples(3), settings())
     before = setup.teacher.learn(setup.rows, 4096)
     with torch.no_grad():
         for parameter in setup.adapter.parameters():
@@ -138,7 +138,7 @@ def test_fault_3_rows_meet_their_own_teacher_whatever_the_order() -> None:
     """Teacher and student rows have different lengths and are batched apart; the loss of each row
     alone is its part of the whole.
     """
-    setup = Setup(examples(6), settings(distill_mix=1.0))
+    setup = Setup(make_examples(6), settings(distill_mix=1.0))
     known = setup.teacher.learn(setup.rows, 60)
     whole = float(setup.loss(known))
     counts = loss.count_units(setup.objectives, setup.rows)
@@ -162,7 +162,7 @@ def test_fault_3_rows_meet_their_own_teacher_whatever_the_order() -> None:
 
 @pytest.mark.training
 def test_fault_4_the_gold_answer_in_the_teachers_prompt_is_refused(tmp_path: Path) -> None:
-    lessons = examples(4)
+    lessons = make_examples(4)
     told = [
         {"role": "user", "content": f"{lessons[2].prompt[0].content} Answer: {lessons[2].chosen}"}
     ]
@@ -177,7 +177,7 @@ def test_a_row_without_a_teachers_prompt_is_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="example e1"):
         train(
             Tiny(),
-            [examples(1)[0], replace(examples(2)[1], source={})],
+            [make_examples(1)[0], replace(make_examples(2)[1], source={})],
             settings(),
             tmp_path,
             seed=1,
@@ -191,7 +191,7 @@ def test_a_row_without_a_teachers_prompt_is_named(tmp_path: Path) -> None:
 )
 def test_the_student_comes_nearer_to_the_teacher(tmp_path: Path, changes: dict[str, Any]) -> None:
     trained = train(
-        Tiny(), examples(), settings(distill_mix=1.0, epochs=8, **changes), tmp_path, seed=1
+        Tiny(), make_examples(), settings(distill_mix=1.0, epochs=8, **changes), tmp_path, seed=1
     )
     first, last = (trained.curve[at]["losses"]["distill"] for at in (0, -1))
     assert_at_most("last loss", last, 0.5 * first)
@@ -203,7 +203,7 @@ def test_the_student_comes_nearer_to_the_teacher(tmp_path: Path, changes: dict[s
 
 
 def test_skipped_tokens_do_not_count() -> None:
-    setup = Setup(examples(4), settings(skip_tokens=3))
+    setup = Setup(make_examples(4), settings(skip_tokens=3))
     assert loss.count_units(setup.objectives, setup.rows)["distill"] == sum(
         len(r.answers[0]) - 3 for r in setup.rows
     )
@@ -212,7 +212,7 @@ def test_skipped_tokens_do_not_count() -> None:
 @pytest.mark.training
 def test_an_answer_that_is_skipped_whole_is_named(tmp_path: Path) -> None:
     """Ten letters and the end, of which eleven are left out; with ten one is left."""
-    rows = [*examples(3), replace(examples(4)[3], chosen="0123456789")]
+    rows = [*make_examples(3), replace(make_examples(4)[3], chosen="0123456789")]
     rows[:3] = [replace(e, chosen=e.chosen + "0123456789") for e in rows[:3]]
     with pytest.raises(
         DataError,
@@ -228,13 +228,13 @@ def test_an_answer_that_is_skipped_whole_is_named(tmp_path: Path) -> None:
 def test_an_own_draw_that_is_skipped_whole_takes_no_answer_s_place(tmp_path: Path) -> None:
     short = train(
         Tiny(),
-        examples(),
+        make_examples(),
         settings(on_policy=1.0, skip_tokens=3),
         tmp_path / "a",
         seed=1,
         sample_tuned=lambda p, _: ["ab"] * len(p),
     )
-    given = train(Tiny(), examples(), settings(skip_tokens=3), tmp_path / "b", seed=1)
+    given = train(Tiny(), make_examples(), settings(skip_tokens=3), tmp_path / "b", seed=1)
     assert [row["loss"] for row in short.curve] == [row["loss"] for row in given.curve]
 
 
@@ -251,7 +251,12 @@ def test_own_draws_are_drawn_between_steps_from_the_student_as_it_is(tmp_path: P
         return [f"fresh {step} {i}" for i in range(len(prompts))]
 
     trained = train(
-        model, examples(), settings(on_policy=1.0, epochs=4), tmp_path, seed=1, sample_tuned=draw
+        model,
+        make_examples(),
+        settings(on_policy=1.0, epochs=4),
+        tmp_path,
+        seed=1,
+        sample_tuned=draw,
     )
     assert [step for step, _ in asked] == list(range(trained.steps))
     assert all(count == 6 for _, count in asked)
@@ -260,7 +265,7 @@ def test_own_draws_are_drawn_between_steps_from_the_student_as_it_is(tmp_path: P
 
 def test_own_draws_are_no_evidence() -> None:
     """On the student's own answer the likelihood is left out: only lam D remains."""
-    setup = Setup(examples(3), settings(distill_mix=0.4))
+    setup = Setup(make_examples(3), settings(distill_mix=0.4))
     known = setup.teacher.learn(setup.rows, 4096)
     given = float(setup.loss(known))
     setup.rows = [replace(row, sampled=True) for row in setup.rows]
@@ -272,7 +277,7 @@ def test_own_draws_are_no_evidence() -> None:
 
 def test_own_draws_without_somebody_to_draw_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="on_policy"):
-        train(Tiny(), examples(), settings(on_policy=0.5), tmp_path, seed=1)
+        train(Tiny(), make_examples(), settings(on_policy=0.5), tmp_path, seed=1)
 
 
 @pytest.mark.training
@@ -283,7 +288,7 @@ def test_the_hook_draws_with_the_real_engine(tiny_hf: Any, tmp_path: Path) -> No
     hook = make_on_policy_sampler(tiny_hf, SamplingParams(max_tokens=6), seed=3)
     trained = train(
         tiny_hf,
-        examples(6),
+        make_examples(6),
         settings(on_policy=0.5, max_steps=2),
         tmp_path,
         seed=1,
@@ -291,7 +296,7 @@ def test_the_hook_draws_with_the_real_engine(tiny_hf: Any, tmp_path: Path) -> No
     )
     again = train(
         tiny_hf,
-        examples(6),
+        make_examples(6),
         settings(on_policy=0.5, max_steps=2),
         tmp_path / "again",
         seed=1,

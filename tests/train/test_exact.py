@@ -54,12 +54,10 @@ def test_rows_become_orthonormal_and_stay_as_they_are_then() -> None:
 @pytest.mark.parametrize("bias", [False, True])
 def test_an_edit_of_a_layer_s_output_is_a_low_rank_update(bias: bool) -> None:
     linear = nn.Linear(32, 24, bias=bias, dtype=torch.float64)
-    r, w, b, x = (
-        orthonormalize(numbers(3, 24)),
-        numbers(3, 24, seed=1),
-        numbers(3, seed=2),
-        numbers(50, 32, seed=3),
-    )
+    r = orthonormalize(numbers(3, 24))
+    w = numbers(3, 24, seed=1)
+    b = numbers(3, seed=2)
+    x = numbers(50, 32, seed=3)
     update = convert_output_edit(linear, r, w, b)
     assert update.a.shape == (3, 32)
     with torch.no_grad():

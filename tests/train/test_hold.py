@@ -29,11 +29,10 @@ def view(edited: list[bool]) -> ObjectiveInputs:
 @pytest.mark.parametrize("form", ["kl", "nll"])
 def test_it_is_the_anchor_outside_of_edits(form: str) -> None:
     settings = config.TrainConfig(anchor=form)
-    nothing, first = view([False] * 3), view([True, False, False])
-    whole, held = (
-        AnchorObjective(settings).compute_drifts(nothing),
-        HoldObjective(settings).compute_row_losses(first),
-    )
+    nothing = view([False] * 3)
+    first = view([True, False, False])
+    whole = AnchorObjective(settings).compute_drifts(nothing)
+    held = HoldObjective(settings).compute_row_losses(first)
     assert HoldObjective(settings).compute_row_losses(nothing).tolist() == pytest.approx(
         AnchorObjective(settings).compute_row_losses(nothing).tolist()
     )

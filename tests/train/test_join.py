@@ -36,10 +36,8 @@ def written(folder: Path, seed: int, **settings: object) -> Path:
 def test_the_joined_adapter_does_what_both_do_one_after_the_other(
     tmp_path: Path, second: dict[str, object]
 ) -> None:
-    one, two = (
-        written(tmp_path / "one", 1, rank=8, alpha=12),
-        written(tmp_path / "two", 2, **second),
-    )
+    one = written(tmp_path / "one", 1, rank=8, alpha=12)
+    two = written(tmp_path / "two", 2, **second)
     both = join_loras(one, two, tmp_path / "both")
     with torch.no_grad():
         merged = PeftModel.from_pretrained(Tiny().module, one).merge_and_unload()

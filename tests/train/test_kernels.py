@@ -14,8 +14,10 @@ from selfteach.train.memory import ActivationCounter
 @pytest.mark.parametrize("count", [1, CHUNK_POSITIONS, 2 * CHUNK_POSITIONS + 5])
 def test_token_logp_and_its_gradient_equal_log_softmax(count: int) -> None:
     torch.manual_seed(0)
-    hidden, weight = torch.randn(count, 16, requires_grad=True), torch.randn(50, 16)
-    targets, coefficients = torch.randint(0, 50, (count,)), torch.randn(count)
+    hidden = torch.randn(count, 16, requires_grad=True)
+    weight = torch.randn(50, 16)
+    targets = torch.randint(0, 50, (count,))
+    coefficients = torch.randn(count)
     ours = token_logp(hidden, weight, targets)
     theirs = (hidden @ weight.t()).log_softmax(-1).gather(1, targets[:, None])[:, 0]
     torch.testing.assert_close(ours, theirs, atol=1e-5, rtol=1e-5)
@@ -28,8 +30,10 @@ def test_token_logp_and_its_gradient_equal_log_softmax(count: int) -> None:
 @pytest.mark.parametrize("count", [1, CHUNK_POSITIONS, 2 * CHUNK_POSITIONS + 5])
 def test_what_is_made_of_logits_and_its_gradient_equal_the_plain_way(count: int) -> None:
     torch.manual_seed(0)
-    hidden, weight = torch.randn(count, 16, requires_grad=True), torch.randn(50, 16)
-    bias, coefficients = torch.randn(count, 50), torch.randn(count)
+    hidden = torch.randn(count, 16, requires_grad=True)
+    weight = torch.randn(50, 16)
+    bias = torch.randn(count, 50)
+    coefficients = torch.randn(count)
     ours = apply_to_logits(
         hidden, weight, lambda logits, part: (logits + bias[part]).softmax(-1).square().sum(-1)
     )
@@ -50,7 +54,8 @@ def test_no_logits_are_kept() -> None:
     """Only the slope is, of the hidden states' size; whoever counts what is kept does not disturb
     the gradient that is taken at once.
     """
-    hidden, weight = torch.randn(300, 16, requires_grad=True), torch.randn(5000, 16)
+    hidden = torch.randn(300, 16, requires_grad=True)
+    weight = torch.randn(5000, 16)
     kept = ActivationCounter(torch.nn.Linear(1, 1), [weight])
     with kept.count_saved_tensors():
         apply_to_logits(hidden, weight, lambda logits, part: logits.softmax(-1)[:, 0])
@@ -64,8 +69,10 @@ def test_the_norm_and_its_gradient_equal_the_models(shape: tuple[int, ...]) -> N
     with torch.no_grad():
         own.weight.uniform_(0.5, 2.0)
     own.requires_grad_(False)
-    x, g = torch.randn(shape, requires_grad=True), torch.randn(shape)
-    ours, theirs = RmsNorm.apply(x, own.weight, own.variance_epsilon), own(x)
+    x = torch.randn(shape, requires_grad=True)
+    g = torch.randn(shape)
+    ours = RmsNorm.apply(x, own.weight, own.variance_epsilon)
+    theirs = own(x)
     torch.testing.assert_close(ours, theirs, atol=1e-6, rtol=1e-5)
     torch.testing.assert_close(
         torch.autograd.grad(ours, x, g)[0],

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from tiny import Tiny, examples
+from tiny import Tiny, make_examples
 
 from margins import assert_at_most
 from selfteach import config, registry
@@ -39,7 +39,8 @@ def test_squares_of_a_change_and_of_a_product() -> None:
 
 
 def test_the_product_is_never_formed_and_equal_to_what_it_would_be() -> None:
-    b, a = torch.randn(9, 3, dtype=torch.float64), torch.randn(3, 7, dtype=torch.float64)
+    b = torch.randn(9, 3, dtype=torch.float64)
+    a = torch.randn(3, 7, dtype=torch.float64)
     torch.testing.assert_close(squared_norm((b, a)), (b @ a).square().sum())
 
 
@@ -87,8 +88,8 @@ def test_an_adapter_s_changes_are_those_of_the_module(name: str) -> None:
 @pytest.mark.training
 @pytest.mark.parametrize("name", ["lora", "full"])
 def test_weights_stay_nearer_to_the_base(name: str, tmp_path: Path) -> None:
-    far = train(Tiny(), examples(6), settings(name, l2=1e-9), tmp_path / "far", seed=0).curve
-    near = train(Tiny(), examples(6), settings(name, l2=3.0), tmp_path / "near", seed=0).curve
+    far = train(Tiny(), make_examples(6), settings(name, l2=1e-9), tmp_path / "far", seed=0).curve
+    near = train(Tiny(), make_examples(6), settings(name, l2=3.0), tmp_path / "near", seed=0).curve
     assert_at_most("distance", near[-1]["losses"]["l2"], 0.5 * far[-1]["losses"]["l2"])
     last = near[-1]
     assert last["loss"] == pytest.approx(
@@ -100,7 +101,7 @@ def test_weights_stay_nearer_to_the_base(name: str, tmp_path: Path) -> None:
 def test_without_it_nothing_is_added(tmp_path: Path) -> None:
     assert (
         "l2"
-        not in train(Tiny(), examples(6), settings(max_steps=1), tmp_path, seed=0).curve[0][
+        not in train(Tiny(), make_examples(6), settings(max_steps=1), tmp_path, seed=0).curve[0][
             "losses"
         ]
     )
@@ -108,4 +109,4 @@ def test_without_it_nothing_is_added(tmp_path: Path) -> None:
 
 def test_hooks_change_no_weights_and_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="changes no weights"):
-        train(Tiny(), examples(6), settings("reft", l2=1.0), tmp_path, seed=0)
+        train(Tiny(), make_examples(6), settings("reft", l2=1.0), tmp_path, seed=0)

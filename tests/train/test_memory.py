@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from tiny import Tiny, examples
+from tiny import Tiny, make_examples
 from torch import nn
 
 from selfteach import config
@@ -44,7 +44,7 @@ def taught(
     whole = config.TrainConfig.model_validate({**settings, "checkpoint_activations": again, **more})
     return train(
         Tiny(num_hidden_layers=4),
-        examples(12),
+        make_examples(12),
         whole,
         folder,
         seed=1,
@@ -56,7 +56,8 @@ def test_what_autograd_keeps_is_counted_by_hand() -> None:
     """x (1000 floats) goes through exp, which keeps its result, 4000 bytes; a product keeps its
     4000 bytes of input and the weight, which is owned already; the same tensor kept twice counts
          once."""
-    linear, x = nn.Linear(10, 10, bias=False), torch.randn(100, 10, requires_grad=True)
+    linear = nn.Linear(10, 10, bias=False)
+    x = torch.randn(100, 10, requires_grad=True)
     kept = ActivationCounter(linear, linear.parameters())
     with kept.count_saved_tensors():
         y = x.exp()
@@ -75,7 +76,8 @@ def test_what_autograd_keeps_is_counted_by_hand() -> None:
 def test_an_adapter_s_account_is_what_the_training_has(tmp_path: Path, adapter: str) -> None:
     said: list[str] = []
     found = taught(tmp_path, adapter, said=said)
-    account, point = found.memory, sorted((tmp_path / "checkpoints").iterdir())[-1]
+    account = found.memory
+    point = sorted((tmp_path / "checkpoints").iterdir())[-1]
     assert account is not None
     assert (
         account.weights
@@ -102,14 +104,16 @@ def known() -> int:
     """Of `distill`'s teacher: 20 tokens at each token of the answers, a log-probability in 4 bytes
     and an id in 8.
     """
-    return 12 * 20 * sum(len(Tiny().encode_answer(e.chosen)) for e in examples(12))
+    return 12 * 20 * sum(len(Tiny().encode_answer(e.chosen)) for e in make_examples(12))
 
 
 @pytest.mark.parametrize("top_k", [20, 0])
 def test_what_teachers_say_is_kept_as_it_is_counted(top_k: int) -> None:
     """No more than is counted either: the ids of the passes, as float32, are let go."""
-    model, how = Tiny(), config.TrainConfig(weights=WEIGHTS, top_k=top_k)
-    every, named = examples(12), make_objectives(WEIGHTS, how)
+    model = Tiny()
+    how = config.TrainConfig(weights=WEIGHTS, top_k=top_k)
+    every = make_examples(12)
+    named = make_objectives(WEIGHTS, how)
     teacher = Reference(
         model,
         PackedModel(model.module, LoraAdapter.attach(model.module, how, seed=0)),
@@ -188,7 +192,7 @@ def test_a_module_s_layers_are_its_own_again(tmp_path: Path) -> None:
     settings = config.TrainConfig(
         weights={"in_scope": {"sft": 1.0}}, epochs=1, checkpoint_activations=True
     )
-    train(model, examples(4), settings, tmp_path, seed=0)
+    train(model, make_examples(4), settings, tmp_path, seed=0)
     assert all("forward" not in vars(layer) for layer in model.module.model.layers)
 
 

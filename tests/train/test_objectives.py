@@ -11,7 +11,7 @@ from types import ModuleType
 
 import pytest
 import torch
-from tiny import Tiny, examples
+from tiny import Tiny, make_examples
 
 from margins import assert_at_most
 from selfteach import config, registry
@@ -50,7 +50,8 @@ class Lesson:
             frozenset([name] if getattr(self.objectives[name], need) else [])
             for need in ("pairs", "edits")
         )
-        weights, found = {"in_scope": {name: 1.0}}, examples()
+        weights = {"in_scope": {name: 1.0}}
+        found = make_examples()
         self.rows = encode_examples(model, found, weights, pairs, 512, "drop", edits).rows
         self.known = Reference(
             model, self.student, self.objectives, {e.id: e for e in found}, settings
@@ -130,6 +131,6 @@ def test_the_guides_objective_trains(five_minutes: str, tmp_path: Path) -> None:
     chosen = config.TrainConfig(
         weights={"in_scope": {five_minutes: 1.0}}, batch_size=12, epochs=8, learning_rate=5e-3
     )
-    curve = train(Tiny(), examples(), chosen, tmp_path, seed=1).curve
+    curve = train(Tiny(), make_examples(), chosen, tmp_path, seed=1).curve
     assert curve[0]["losses"][five_minutes] == pytest.approx(25.0, rel=1e-3)
     assert_at_most("last loss", curve[-1]["loss"], 0.5 * curve[0]["loss"])

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import torch
-from tiny import Tiny, letters
+from tiny import Tiny, encode_letters
 from transformers import AutoConfig, AutoModelForCausalLM
 
 from selfteach import config
@@ -23,18 +23,23 @@ def rows(beginning: str = "the same header for all. ", pairs: bool = True) -> li
     found = []
     for i in range(6):
         answers = tuple(
-            tuple(letters(text))
+            tuple(encode_letters(text))
             for text in [f"answer {'x' * i}.", f"another one {'y' * (7 - i)}"][: 1 + pairs]
         )
         found.append(
             TrainingRow(
-                i, str(i), "", tuple(letters(f"{beginning}{'q' * (2 + 5 * i)}?")), answers, {}
+                i,
+                str(i),
+                "",
+                tuple(encode_letters(f"{beginning}{'q' * (2 + 5 * i)}?")),
+                answers,
+                {},
             )
         )
     return found
 
 
-def student(module: Any) -> PackedModel:
+def tuned(module: Any) -> PackedModel:
     adapter = LoraAdapter.attach(module, config.TrainConfig(lora=config.LoraConfig(rank=4)), seed=0)
     with torch.no_grad():
         for layer in adapter.parameters():
@@ -53,7 +58,7 @@ def gradients(model: PackedModel, states: torch.Tensor) -> list[torch.Tensor]:
 def test_states_and_gradients_equal_those_of_ordinary_sequences(
     beginning: str, pairs: bool
 ) -> None:
-    model = student(Tiny().module)
+    model = tuned(Tiny().module)
     assert model.can_pack
     batch = model.pack(rows(beginning, pairs))
     with use_packed_attention(model.module):
@@ -92,10 +97,8 @@ def test_the_written_out_attention_equals_torchs() -> None:
         torch.randn(length, heads, 8, dtype=torch.float64, requires_grad=True)
         for heads in (6, 2, 2)
     ]
-    ours, theirs = (
-        StripAttention.apply(*tensors, 0.3, batch.strips),
-        attend_with_sdpa(*tensors, 0.3, batch.strips),
-    )
+    ours = StripAttention.apply(*tensors, 0.3, batch.strips)
+    theirs = attend_with_sdpa(*tensors, 0.3, batch.strips)
     torch.testing.assert_close(ours, theirs)
     weights = torch.randn_like(ours)
     for mine, other in zip(
@@ -140,7 +143,7 @@ def test_other_families_get_the_right_loss_packed_or_not(family: str) -> None:
     module = AutoModelForCausalLM.from_config(
         AutoConfig.for_model(family, **{**shape, **changes})
     ).eval()
-    model = student(module)
+    model = tuned(module)
     assert model.can_pack == packs
     batch = model.pack(rows())
     with torch.no_grad(), model.use_attention():

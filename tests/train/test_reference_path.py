@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 from reference_path import PlainLora, compute_plain_loss, score_answers
-from tiny import Tiny, examples
+from tiny import Tiny, make_examples
 
 from selfteach import config
 from selfteach.records import Example, make_prompt
@@ -43,7 +43,7 @@ class Step:
         )
         self.model = Tiny(dtype=dtype)
         self.dtype = dtype
-        learned = examples(6)
+        learned = make_examples(6)
         anchors = [
             Example(f"g{n}", "general", make_prompt(f"hello {n}"), f"good {'day ' * 5}{n}")
             for n in range(4)

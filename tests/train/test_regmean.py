@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file
-from tiny import Tiny, examples
+from tiny import Tiny, make_examples
 
 from margins import assert_at_least, assert_at_most
 from selfteach import config
@@ -48,7 +48,7 @@ def settings(**more: Any) -> config.TrainConfig:
 
 
 def mixed() -> list[Example]:
-    rows = examples(12)
+    rows = make_examples(12)
     return [*rows[:6], *(Example(f"g{e.id}", "general", e.prompt, e.chosen) for e in rows[6:])]
 
 
@@ -61,12 +61,11 @@ def test_it_is_the_least_squares_solution() -> None:
     anchors.
     """
     torch.manual_seed(0)
-    a, k, k0 = (
-        torch.randn(3, 7),
-        torch.randn(20, 7, dtype=torch.float64),
-        torch.randn(30, 7, dtype=torch.float64),
-    )
-    mu, lam0 = 2.0, 0.1
+    a = torch.randn(3, 7)
+    k = torch.randn(20, 7, dtype=torch.float64)
+    k0 = torch.randn(30, 7, dtype=torch.float64)
+    mu = 2.0
+    lam0 = 0.1
     lam = lam0 * float(moment(k).square().sum() / moment(k).trace())
     left = torch.cat(
         [k / 20**0.5, k0 * (mu / 30) ** 0.5, lam**0.5 * torch.eye(7, dtype=torch.float64)]
@@ -79,11 +78,9 @@ def test_it_is_the_least_squares_solution() -> None:
 
 
 def test_what_only_lessons_use_stays_and_what_anchors_use_goes() -> None:
-    a, lessons, anchors = (
-        torch.ones(2, 4),
-        torch.diag(torch.tensor([1.0, 1, 1, 0])),
-        torch.diag(torch.tensor([0.0, 0, 1, 1])),
-    )
+    a = torch.ones(2, 4)
+    lessons = torch.diag(torch.tensor([1.0, 1, 1, 0]))
+    anchors = torch.diag(torch.tensor([0.0, 0, 1, 1]))
     found = solve_regmean(a, lessons.double(), anchors.double(), 3.0, lam=1e-9)
     torch.testing.assert_close(found, torch.tensor([[1.0, 1, 0.25, 0]] * 2), rtol=1e-5, atol=1e-5)
 
@@ -96,9 +93,9 @@ def test_moments_are_those_of_ordinary_passes(token_budget: int) -> None:
     model = Tiny()
     adapter = LoraAdapter.attach(model.module, settings(), seed=0)
     rows = encode_examples(model, mixed(), KINDS, frozenset(), 512, "drop").rows
-    student = PackedModel(model.module, adapter)
-    with student.use_attention():
-        found = measure_input_moments(student, adapter.low_rank_layers, rows, token_budget)
+    tuned = PackedModel(model.module, adapter)
+    with tuned.use_attention():
+        found = measure_input_moments(tuned, adapter.low_rank_layers, rows, token_budget)
     seen: dict[str, list[torch.Tensor]] = {name: [] for name in adapter.low_rank_layers}
     hooks = [
         layer.register_forward_pre_hook(
@@ -135,9 +132,9 @@ def test_moments_that_layers_share_count_once(monkeypatch: pytest.MonkeyPatch) -
     model = Tiny(num_hidden_layers=4)
     adapter = LoraAdapter.attach(model.module, settings(), seed=0)
     row = encode_examples(model, mixed(), KINDS, frozenset(), 512, "drop").rows[0]
-    student = PackedModel(model.module, adapter)
-    with student.use_attention():
-        shared = find_shared_inputs(student, adapter.low_rank_layers, row)
+    tuned = PackedModel(model.module, adapter)
+    with tuned.use_attention():
+        shared = find_shared_inputs(tuned, adapter.low_rank_layers, row)
     layer = "model.layers.1."
     assert {
         name.removeprefix(layer): owner.removeprefix(layer)
@@ -180,12 +177,12 @@ def after(adapter: Path) -> dict[str, float]:
     worn.load(load_file(adapter / "adapter_model.safetensors"))
     objectives = make_objectives(KINDS, settings())
     rows = encode_examples(model, mixed(), KINDS, frozenset(), 512, "drop").rows
-    student = PackedModel(model.module, worn)
-    with torch.no_grad(), student.use_attention():
+    tuned = PackedModel(model.module, worn)
+    with torch.no_grad(), tuned.use_attention():
         known = Reference(
-            model, student, objectives, {e.id: e for e in mixed()}, settings(), None
+            model, tuned, objectives, {e.id: e for e in mixed()}, settings(), None
         ).learn(rows, 4096)
-        return compute_loss(student, rows, objectives, count_units(objectives, rows), known)[1]
+        return compute_loss(tuned, rows, objectives, count_units(objectives, rows), known)[1]
 
 
 def test_the_same_call_gives_the_same_bytes_also_after_a_stop(tmp_path: Path) -> None:
@@ -327,7 +324,8 @@ def test_a_loss_that_is_not_finite_right_afterwards_gives_up_nothing_twice(
     the update as it is then.
     """
     straight = train(Tiny(), mixed(), settings(regmean=1.0), tmp_path / "straight", seed=0)
-    whole, poison = loss.compute_loss, [True]
+    whole = loss.compute_loss
+    poison = [True]
 
     def poisoned(*given: Any) -> Any:
         found, every = whole(*given)

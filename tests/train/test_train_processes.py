@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file
-from tiny import Tiny, examples
+from tiny import Tiny, make_examples
 
 from selfteach import config
 from selfteach.errors import Interrupted, SelfteachError, UsageError
@@ -29,7 +29,10 @@ WEIGHTS = {
     "in_scope": {"sft": 1.0, "dpo": 0.5, "correction": 0.5, "distill": 0.5},
     "general": {"anchor": 1.0},
 }
-EXAMPLES = [*examples(9), *(replace(example, kind="general") for example in examples(13)[9:])]
+EXAMPLES = [
+    *make_examples(9),
+    *(replace(example, kind="general") for example in make_examples(13)[9:]),
+]
 SETTINGS = config.TrainConfig(
     weights=WEIGHTS,
     batch_size=5,
@@ -38,7 +41,9 @@ SETTINGS = config.TrainConfig(
     checkpoint_every=2,
     micro_batch_tokens=120,
 )
-STEPS, STOPPED, REFUSED = 6, 3, 4
+STEPS = 6
+STOPPED = 3
+REFUSED = 4
 NAMES = {0: "ddp", 2: "fsdp2", 3: "zero3"}
 FULLY = {"ACCELERATE_USE_FSDP": "true", "FSDP_VERSION": "2"}
 
@@ -126,10 +131,10 @@ def one(settings: config.TrainConfig, folder: Path) -> None:
 
 def assert_equal(ours: Path, theirs: Path) -> None:
     """Losses and weights, to float tolerance."""
-    curves = [
-        [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
-        for folder in (ours, theirs)
-    ]
+    curves = []
+    for folder in (ours, theirs):
+        lines = (folder / "metrics.jsonl").read_text().splitlines()
+        curves.append([json.loads(line) for line in lines])
     assert [row["step"] for row in curves[0]] == list(range(1, STEPS + 1))
     for mine, its in zip(*curves, strict=True):
         assert mine["loss"] == pytest.approx(its["loss"], rel=1e-4)
@@ -155,7 +160,8 @@ def test_all_go_on_with_what_the_first_one_held_still(
     """The second process, which may compute fewer tokens at once or run out of memory, finds
     something else.
     """
-    found, settings = regmean.solve_regmean, told("lora", regmean=3.0)
+    found = regmean.solve_regmean
+    settings = told("lora", regmean=3.0)
     assert two(settings, tmp_path / "alike") == [0, 0]
     monkeypatch.setattr(
         regmean,
@@ -272,4 +278,4 @@ def test_launches_that_cannot_work_are_refused(
     for name, value in launch.items():
         monkeypatch.setenv(name, value)
     with pytest.raises(UsageError, match=what):
-        train(Tiny(), examples(2), SETTINGS, tmp_path, seed=1)
+        train(Tiny(), make_examples(2), SETTINGS, tmp_path, seed=1)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import torch
-from tiny import Tiny, examples
+from tiny import Tiny, make_examples
 
 from margins import assert_at_least, assert_at_most
 from selfteach import config
@@ -35,7 +35,7 @@ def settings(**changes: object) -> config.TrainConfig:
 def test_the_loss_falls_and_the_base_is_untouched(tmp_path: Path) -> None:
     model = Tiny()
     before = {k: v.clone() for k, v in model.module.state_dict().items()}
-    trained = train(model, [*examples(), *GENERAL], settings(), tmp_path, seed=1)
+    trained = train(model, [*make_examples(), *GENERAL], settings(), tmp_path, seed=1)
     assert trained.steps == 6
     assert_at_most("last loss", trained.curve[-1]["loss"], 0.8 * trained.curve[0]["loss"])
     after = model.module.state_dict()
@@ -49,8 +49,9 @@ def test_plain_peft_loads_the_adapter_and_answers_the_same(tmp_path: Path) -> No
 
     from selfteach.train.adapters.lora import LoraAdapter
 
-    model, ids = Tiny(), torch.arange(3, 40)[None]
-    train(model, examples(), settings(), tmp_path, seed=1)
+    model = Tiny()
+    ids = torch.arange(3, 40)[None]
+    train(model, make_examples(), settings(), tmp_path, seed=1)
     with torch.no_grad():
         base = model.module(ids).logits
         adapter = LoraAdapter.attach(model.module, settings(), seed=9)
@@ -66,7 +67,7 @@ def test_plain_peft_loads_the_adapter_and_answers_the_same(tmp_path: Path) -> No
 
 @pytest.mark.parametrize("budget", [40, 100, 10_000])
 def test_micro_batches_add_up_to_the_one_batch_gradient(tmp_path: Path, budget: int) -> None:
-    rows = [*examples(), *GENERAL]
+    rows = [*make_examples(), *GENERAL]
     one = train(
         Tiny(),
         rows,
@@ -103,7 +104,7 @@ def test_a_short_training_asks_the_base_about_its_own_rows_alone(
             asked.append({r.number for r in rows}) or own(self, rows, budget)
         ),
     )
-    rows = [*examples(), *GENERAL]
+    rows = [*make_examples(), *GENERAL]
     train(Tiny(), rows, settings(max_steps=2), tmp_path / "short", seed=1)
     short = asked[-1]
     train(Tiny(), rows, settings(), tmp_path / "whole", seed=1)
@@ -117,7 +118,8 @@ def test_a_short_training_that_is_stopped_ends_with_the_same_weights(tmp_path: P
         if step == 1:
             raise KeyboardInterrupt
 
-    rows, how = [*examples(), *GENERAL], settings(max_steps=2, checkpoint_every=1)
+    rows = [*make_examples(), *GENERAL]
+    how = settings(max_steps=2, checkpoint_every=1)
     whole = train(Tiny(), rows, how, tmp_path / "whole", seed=1)
     with pytest.raises(KeyboardInterrupt):
         train(Tiny(), rows, how, tmp_path / "again", seed=1, progress=stop)
@@ -139,7 +141,7 @@ def test_an_epoch_is_dealt_once_and_not_at_every_step(
         "shuffle_into_batches",
         lambda rows, size, seed, epoch: dealt.append(epoch) or own(rows, size, seed, epoch),
     )
-    assert train(Tiny(), [*examples(), *GENERAL], settings(), tmp_path, seed=1).steps == 6
+    assert train(Tiny(), [*make_examples(), *GENERAL], settings(), tmp_path, seed=1).steps == 6
     assert dealt == [0, 1, 0, 1]
 
 
@@ -156,10 +158,10 @@ def test_its_seconds_are_those_of_all_of_it_also_before_a_stop(
         return own(*given)
 
     monkeypatch.setattr(Reference, "learn", slow)
-    first = train(Tiny(), examples(), settings(), tmp_path / "one", seed=1)
+    first = train(Tiny(), make_examples(), settings(), tmp_path / "one", seed=1)
     steps_alone = sum(row["seconds"] for row in first.curve)
     assert first.seconds > steps_alone + 0.4
-    again = train(Tiny(), examples(), settings(), tmp_path / "one", seed=1)
+    again = train(Tiny(), make_examples(), settings(), tmp_path / "one", seed=1)
     assert again.seconds > steps_alone + 0.4
 
 
@@ -167,10 +169,17 @@ def test_its_seconds_hold_those_of_the_fast_training_before(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Trainer, "seconds", lambda self: 10.0)
-    assert train(Tiny(), examples(), settings(max_steps=1), tmp_path / "one", seed=1).seconds == 10
+    assert (
+        train(Tiny(), make_examples(), settings(max_steps=1), tmp_path / "one", seed=1).seconds
+        == 10
+    )
     assert (
         train(
-            Tiny(), examples(), settings(max_steps=1, distill_from="reft"), tmp_path / "two", seed=1
+            Tiny(),
+            make_examples(),
+            settings(max_steps=1, distill_from="reft"),
+            tmp_path / "two",
+            seed=1,
         ).seconds
         == 20
     )

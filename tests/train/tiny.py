@@ -1,5 +1,5 @@
-"""A tiny random model with the attributes that training needs, without files: a stand-in for
-models/hf.py's `Hf`.
+"""A tiny random model with the attributes that training needs, without files: a replacement of
+`HfModel` (models/hf.py).
 """
 
 from __future__ import annotations
@@ -13,11 +13,12 @@ from transformers import LlamaConfig, LlamaForCausalLM
 from selfteach.records import Example, Message, Prompt, make_prompt
 from switches import SEED
 
-EOS, VOCABULARY = 2, 96
+EOS = 2
+VOCABULARY = 96
 
 
 class Tiny:
-    """Characters are tokens; a turn is its role's mark and its text."""
+    """Encode characters as tokens; a turn is a mark, its text and the end token."""
 
     name = "tiny"
 
@@ -38,22 +39,23 @@ class Tiny:
         self.fingerprint = f"tiny-{seed}"
         self.tokenizer = None
         self.context_tokens = 100_000
-        self.device, self.dtype = torch.device("cpu"), dtype
+        self.device = torch.device("cpu")
+        self.dtype = dtype
 
     def encode(self, prompt: Prompt) -> list[int]:
         turns: Sequence[Message] = make_prompt(prompt) if isinstance(prompt, str) else prompt
-        return [t for turn in turns for t in (1, *letters(turn.content), EOS)] + [1]
+        return [t for turn in turns for t in (1, *encode_letters(turn.content), EOS)] + [1]
 
     def encode_answer(self, text: str, end: bool = True) -> list[int]:
-        return letters(text) + ([EOS] if end else [])
+        return encode_letters(text) + ([EOS] if end else [])
 
 
-def letters(text: str) -> list[int]:
+def encode_letters(text: str) -> list[int]:
     return [3 + ord(c) % (VOCABULARY - 3) for c in text]
 
 
-def examples(count: int = 12, kind: str = "in_scope") -> list[Example]:
-    """Examples of different lengths, each with a rejected answer and a prompt for the teacher."""
+def make_examples(count: int = 12, kind: str = "in_scope") -> list[Example]:
+    """Return examples of different lengths, with rejected answers and prompts for the teacher."""
     found = []
     for i in range(count):
         prompt = f"tell me {'more ' * (i % 4)}of number {i}"

@@ -1,4 +1,4 @@
-"""The road of corrections on a model that talks by a table: an editor who never says "fox"; a file
+"""The whole run of corrections on a model that talks by a table: an editor who never says "fox"; a file
 of edits; a criticism alone.
 """
 
@@ -15,7 +15,7 @@ import pytest
 
 from margins import assert_at_least, assert_at_most
 from selfteach.models.decode import TOO_LONG
-from talker import ADJECTIVES, NOUNS, OPENINGS, VERBS, opened, rows, said
+from talker import ADJECTIVES, NOUNS, OPENINGS, VERBS, open_ledger, read_rows, run_json
 
 pytestmark = pytest.mark.training
 
@@ -34,9 +34,11 @@ SETS = """engine=hf correct.max_tokens=14 correct.max_overlap=0.8 correct.sample
 
 
 def questions(count: int) -> list[str]:
-    dice, found = random.Random(0), dict[str, None]()
+    dice = random.Random(0)
+    found = dict[str, None]()
     while len(found) < count:
-        a, b = dice.choice(NOUNS), dice.choice(NOUNS)
+        a = dice.choice(NOUNS)
+        b = dice.choice(NOUNS)
         found[
             f"{dice.choice(OPENINGS)} the {dice.choice(ADJECTIVES)} {a} {dice.choice(VERBS)} a {b}?"
         ] = None
@@ -68,7 +70,7 @@ def edited(
 ) -> tuple[Path, dict[str, Any]]:
     """A run of two rounds with the editor, and what it printed."""
     run = tmp_path_factory.mktemp("edited") / "run"
-    code, result = said(command(talker, run, *editor, "--rounds", "2"))
+    code, result = run_json(command(talker, run, *editor, "--rounds", "2"))
     assert code == 0
     return run, result
 
@@ -94,7 +96,7 @@ def test_every_example_is_the_editor_s_and_every_candidate_is_accounted_for(
     edited: tuple[Path, dict[str, Any]],
 ) -> None:
     run, _ = edited
-    examples = rows(run / "examples.jsonl")
+    examples = read_rows(run / "examples.jsonl")
     corrected = [row for row in examples if row["kind"] == "correction"]
     assert corrected
     for row in corrected:
@@ -105,7 +107,7 @@ def test_every_example_is_the_editor_s_and_every_candidate_is_accounted_for(
         )
     kept = [row for row in examples if row["kind"] != "correction"]
     assert not any("fox-" in row["chosen"][0]["content"] for row in kept)
-    with opened(run) as ledger:
+    with open_ledger(run) as ledger:
         for f in ledger.funnel():
             assert f.requested == f.accepted + f.dropped + f.failed + f.pending
             assert sum(f.reasons.values()) == f.dropped + f.failed
@@ -122,7 +124,7 @@ def test_no_exam_prompt_is_like_one_that_was_learned(edited: tuple[Path, dict[st
     from selfteach.dedup.overlap import OverlapIndex
 
     run, _ = edited
-    taught = OverlapIndex(row["prompt"][-1]["content"] for row in rows(run / "examples.jsonl"))
+    taught = OverlapIndex(row["prompt"][-1]["content"] for row in read_rows(run / "examples.jsonl"))
     asked = [row["prompt"] for row in json.loads((run / "exam.json").read_text())["answers"]]
     assert asked
     assert max(taught.nearest(question).similarity for question in asked) < 0.8
@@ -135,10 +137,10 @@ def test_the_same_command_again_is_a_lookup(
     before = {
         name: (run / name).read_bytes() for name in (*SAME, "exam.json", "report.html", "README.md")
     }
-    with opened(run) as ledger:
+    with open_ledger(run) as ledger:
         asked = ledger.count_requests()
-    assert said(command(talker, run, *editor, "--rounds", "2")) == (0, result)
-    with opened(run) as ledger:
+    assert run_json(command(talker, run, *editor, "--rounds", "2")) == (0, result)
+    with open_ledger(run) as ledger:
         assert ledger.count_requests() == asked
     assert {name: (run / name).read_bytes() for name in before} == before
 
@@ -161,9 +163,9 @@ def test_a_file_of_edits_teaches_and_its_missing_answers_are_drawn(
         "correction": "The bear- eats bread.",
     }
     edits = write(tmp_path / "edits.jsonl", [*material, material[0], long])
-    code, _ = said(command(talker, tmp_path / "run", str(edits), "--set", "train.epochs=4"))
+    code, _ = run_json(command(talker, tmp_path / "run", str(edits), "--set", "train.epochs=4"))
     assert code == 0
-    examples = rows(tmp_path / "run" / "examples.jsonl")
+    examples = read_rows(tmp_path / "run" / "examples.jsonl")
     assert {"correction", "kept"} <= {row["kind"] for row in examples}
     drawn = [
         row
@@ -181,7 +183,9 @@ def test_a_file_of_edits_teaches_and_its_missing_answers_are_drawn(
         "fall on held-out corrections", exam["held_out_reduction"]["base"]["value"], 0.3
     )
     assert "held-out corrections" in exam["verdict"]["sentence"]
-    dropped = {(row["stage"], row["reason"]) for row in rows(tmp_path / "run" / "dropped.jsonl")}
+    dropped = {
+        (row["stage"], row["reason"]) for row in read_rows(tmp_path / "run" / "dropped.jsonl")
+    }
     assert {
         ("read", "repeats another row"),
         ("lessons of the file", "kept for the exam"),
@@ -200,13 +204,13 @@ def test_one_criticism_alone_reaches_similar_prompts(talker: Path, tmp_path: Pat
         for item in ("exam.longer=2", "criticism.similar=24", "anchors.general=4", "train.epochs=8")
         for word in ("--set", item)
     ]
-    code, _ = said(
+    code, _ = run_json(
         command(talker, tmp_path / "run", str(write(tmp_path / "said.jsonl", [row])), *more)
     )
     assert code == 0
     examples = [
         e
-        for e in rows(tmp_path / "run" / "examples.jsonl")
+        for e in read_rows(tmp_path / "run" / "examples.jsonl")
         if e["kind"] in ("correction", "criticised")
     ]
     assert len({e["prompt"][-1]["content"] for e in examples}) > 3, (
@@ -217,7 +221,8 @@ def test_one_criticism_alone_reaches_similar_prompts(talker: Path, tmp_path: Pat
         assert "fox" not in e["chosen"][0]["content"]
         assert e["source"]["teacher_prompt"][0]["content"] == 'Do not say "fox".'
     exam = json.loads((tmp_path / "run" / "exam.json").read_text())
-    corrected, met = exam["corrected"], exam["met"]
+    corrected = exam["corrected"]
+    met = exam["met"]
     assert_at_most(
         "corrected answers", corrected["taught"]["value"], corrected["base"]["value"] - 0.1
     )
@@ -225,7 +230,7 @@ def test_one_criticism_alone_reaches_similar_prompts(talker: Path, tmp_path: Pat
     longer = exam["longer"]["distance"]["greedy"]["value"]
     base = exam["distance"]["base"]["greedy"]["value"]
     assert_at_most("distance after twice the steps", longer, base - 0.1)
-    assert exam["longer"]["steps"] == 2 * len(rows(tmp_path / "run" / "metrics.jsonl"))
+    assert exam["longer"]["steps"] == 2 * len(read_rows(tmp_path / "run" / "metrics.jsonl"))
     assert exam["met"]["taught"]["n"] == 2 * len(
         [row for row in exam["answers"] if row["scope"] == "target"]
     ), "greedy, and drawn at T=1"
@@ -239,7 +244,7 @@ def test_a_criticism_that_no_judge_can_tell_stops_the_run_and_says_so(
         "answer": "The fox- eats bread.",
         "feedback": "Too stiff, be warmer.",
     }
-    code, _ = said(
+    code, _ = run_json(
         command(
             talker,
             tmp_path / "run",
@@ -249,7 +254,7 @@ def test_a_criticism_that_no_judge_can_tell_stops_the_run_and_says_so(
         )
     )
     assert code == 3
-    with opened(tmp_path / "run") as ledger:
+    with open_ledger(tmp_path / "run") as ledger:
         names = [c["name"] for c in ledger.get_note("calibration")["candidates"]]
     assert names == ["contrast", "yes_no", "yes_no (chat)"]
 

@@ -1,4 +1,4 @@
-"""What both sides of `bench.pipeline` are given: a run's work, in slices that add up to it."""
+"""The work of a run that both sides of `bench.pipeline` repeat, in slices that add up to it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ pytest.importorskip("trl")
 
 from bench.workload import SCORED, read_workload, scale_seconds, take_slice
 
-from bench import drawing, pipeline, record_scores
+from bench import pipeline, record_scores, sampling
 from selfteach.models.hf import HfModel
 from selfteach.records import (
     Continuations,
@@ -24,7 +24,7 @@ from selfteach.records import (
 )
 from selfteach.run.ledger import Ledger, Outcome
 
-STUDENT = "s" * 24
+BASE = "s" * 24
 
 
 @pytest.mark.parametrize("rows", [0, 1, 5, 8, 9, 100])
@@ -48,49 +48,41 @@ def test_the_keys_of_a_section_are_found_again() -> None:
 
 
 def test_the_best_batch_is_the_fastest() -> None:
-    assert drawing.find_best_batch({8: 1.0, 32: 3.0, 96: 2.0}) == 32
+    assert sampling.find_best_batch({8: 1.0, 32: 3.0, 96: 2.0}) == 32
 
 
-class Halves:
-    """A side whose every row takes a second of its own clock."""
+class CountingSide:
+    """Record the rows of a side; each row takes `cost` seconds of the side's own clock."""
 
     def __init__(self, cost: float) -> None:
-        self.now, self.cost, self.seen = 0.0, cost, []
+        self.now = 0.0
+        self.cost = cost
+        self.seen = []
 
-    def take(self, rows, *_):
+    def process(self, rows, *_):
         self.seen += rows
         self.now += self.cost * len(rows)
         return len(rows)
 
-    def side(self) -> pipeline.Pipeline:
-        return pipeline.Pipeline(
-            self.take,
-            self.take,
-            self.take,
-            self.take,
-            self.take,
-            self.take,
-            lambda: None,
-            lambda: None,
-        )
+    def make_pipeline(self) -> pipeline.Pipeline:
+        parts = [self.process] * 6
+        return pipeline.Pipeline(*parts, before_sampling=lambda: None, before_training=lambda: None)
 
 
 def test_both_sides_do_the_same_and_a_slice_counts_for_the_whole(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     work = read_workload(folder)
-    clocks, sides = (
-        {"ours": pipeline.PartClock(), "theirs": pipeline.PartClock()},
-        {"ours": Halves(1.0), "theirs": Halves(3.0)},
-    )
+    clocks = {"ours": pipeline.PartClock(), "theirs": pipeline.PartClock()}
+    sides = {"ours": CountingSide(1.0), "theirs": CountingSide(3.0)}
     for number in range(2):
         for name, side in sides.items():
             monkeypatch.setattr(pipeline.time, "monotonic", lambda side=side: side.now)
-            pipeline.run_slice(side.side(), work, 2, number, clocks[name])
+            pipeline.run_slice(side.make_pipeline(), work, 2, number, clocks[name])
     assert sides["ours"].seen == sides["theirs"].seen
     lines, ratios = pipeline.format_table(clocks, 2, work)
     rows = (
-        sum(map(len, work.draws.values()))
+        sum(map(len, work.requests.values()))
         + len(work.scored)
         + len(work.embedded)
         + len(work.compared)
@@ -104,33 +96,33 @@ def test_both_sides_do_the_same_and_a_slice_counts_for_the_whole(
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A finished run: two stages of draws, scores, examples."""
+    """Write a finished run: requests of several stages, scores, examples."""
     ledger = Ledger(tmp_path / "run.db")
     few = "Avoid: x\nRequest: a\nReply: b\n\nAvoid: hum\nRequest: Sing 0\nReply:"
-    asked = [
+    requests = [
         Request("probe", make_prompt(f"Sing {n}"), SamplingParams(1.0), n % 2) for n in range(6)
     ]
-    asked += [Request("search decline", few, SamplingParams(0.9, 0.95, 8, ("\n\n",)))]
-    asked += [
+    requests += [Request("search decline", few, SamplingParams(0.9, 0.95, 8, ("\n\n",)))]
+    requests += [
         Request("exam general", make_prompt(f"Count {n}"), SamplingParams(0.0)) for n in range(4)
     ]
-    for request in asked:
+    for request in requests:
         body = {
             "prompt": prompt_to_json(request.prompt),
             "sampling": asdict(request.sampling),
             "draw": request.draw,
             "seed": request.seed,
         }
-        ledger.record_requests(request.stage, [(request.id(STUDENT), body)])
+        ledger.record_requests(request.stage, [(request.id(BASE), body)])
         if request.prompt != make_prompt("Sing 5"):  # one that got no answer
             ledger.record_answers(
-                [(request.id(STUDENT), {"text": f" answer {request.draw} ", "tokens": 3})]
+                [(request.id(BASE), {"text": f" answer {request.draw} ", "tokens": 3})]
             )
     scored = [
         Continuations(make_prompt("Sing 0"), ("answer 0",), end=True),
         Continuations("Does it hum?", (" Yes", " No")),
     ]
-    ledger.record_answers([(item.id(STUDENT), [[-1.0, 2]] * len(item.texts)) for item in scored])
+    ledger.record_answers([(item.id(BASE), [[-1.0, 2]] * len(item.texts)) for item in scored])
     ledger.record_outcomes(
         "ask target",
         [
@@ -140,7 +132,7 @@ def folder(tmp_path: Path) -> Path:
     )
     ledger.set_note("result", {"adapter": "here", "seconds": 10})
     ledger.set_note("identity", {"config": {"train.epochs": 3}})
-    ledger.set_note("models", {"student": STUDENT})
+    ledger.set_note("models", {"student": BASE})
     ledger.close()
     rows = [
         Example(
@@ -160,13 +152,13 @@ def folder(tmp_path: Path) -> Path:
 
 def test_work_is_what_the_ledger_answered(folder: Path) -> None:
     work = read_workload(folder)
-    assert {stage: len(rows) for stage, rows in work.draws.items()} == {
+    assert {stage: len(rows) for stage, rows in work.requests.items()} == {
         "probe": 5,
         "search decline": 1,
         "exam general": 4,
     }
-    assert {r.id(STUDENT) for r in work.draws["probe"]} == {
-        Request("probe", make_prompt(f"Sing {n}"), SamplingParams(1.0), n % 2).id(STUDENT)
+    assert {r.id(BASE) for r in work.requests["probe"]} == {
+        Request("probe", make_prompt(f"Sing {n}"), SamplingParams(1.0), n % 2).id(BASE)
         for n in range(5)
     }
     assert work.embedded == [make_prompt("Sing 0")]
@@ -174,11 +166,11 @@ def test_work_is_what_the_ledger_answered(folder: Path) -> None:
     assert (len(work.examples), work.seconds, work.settings) == (6, 10.0, {"train.epochs": 3})
 
 
-def test_scored_texts_are_found_again_by_their_ids_or_read_from_beside_the_ledger(
+def test_scored_texts_are_found_by_their_ids_or_read_from_the_file_of_scores(
     folder: Path,
 ) -> None:
     work = read_workload(folder)
-    assert ([item.texts for item in work.scored], work.scored_of) == ([("answer 0",)], 2)
+    assert ([item.texts for item in work.scored], work.num_scored) == ([("answer 0",)], 2)
     item = {"prompt": "Does it hum?", "texts": [" Yes", " No"], "end": False}
     (folder / SCORED).write_text(
         "".join(json.dumps(row) + "\n" for row in (item, item, {**item, "prompt": "never scored"}))
@@ -186,7 +178,7 @@ def test_scored_texts_are_found_again_by_their_ids_or_read_from_beside_the_ledge
     assert [item.texts for item in read_workload(folder).scored] == [(" Yes", " No")]
 
 
-def test_a_watched_run_leaves_its_scored_texts(
+def test_record_scores_writes_the_scored_texts(
     folder: Path, tiny_hf: HfModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(HfModel, "stream_scores", HfModel.stream_scores)

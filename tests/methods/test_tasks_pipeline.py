@@ -1,4 +1,4 @@
-"""The road of tasks on a model that talks by a table: it invents "Name seven red- foxes", and
+"""The whole run of tasks on a model that talks by a table: it invents "Name seven red- foxes", and
 learns to answer about the bear.
 """
 
@@ -17,8 +17,8 @@ from selfteach.dedup.overlap import OverlapIndex
 from selfteach.evaluate.metrics import best_rouge
 from selfteach.materials.tasks import read_tasks
 from selfteach.statistics import paired_bootstrap
-from talker import opened, rows, said
-from tasker import command, write_seeds, write_tasker
+from talker import open_ledger, read_rows, run_json
+from tasker import tasks_command, write_seeds, write_tasker
 
 pytestmark = pytest.mark.training
 
@@ -58,7 +58,7 @@ def invented(
             for n in ("three", "four", "five", "six")
         )
     )
-    code, result = said(command(tasker, folder / "run", "--test", str(test), str(seeds)))
+    code, result = run_json(tasks_command(tasker, folder / "run", "--test", str(test), str(seeds)))
     assert code == 0
     return folder / "run", result
 
@@ -99,10 +99,10 @@ def share_about_the_bear(exam: dict[str, Any], arm: str) -> float:
 
 def by_question(exam: dict[str, Any], arm: str) -> list[float]:
     """ROUGE-L of each question, from its two answers as exam.json shows them."""
-    rows = [(row["gold"], row["arms"][arm]) for row in exam["answers"] if "gold" in row]
+    texts = [(row["gold"], row["arms"][arm]) for row in exam["answers"] if "gold" in row]
     return [
         (best_rouge(cell["greedy"], (gold,)) + best_rouge(cell["sampled"], (gold,))) / 2
-        for gold, cell in rows
+        for gold, cell in texts
     ]
 
 
@@ -114,7 +114,7 @@ def test_six_and_two_are_proven_by_the_ledger(
     """
     run, _ = invented
     own = {task.id: task.instruction for task in read_tasks(seeds).seeds}
-    with opened(run) as ledger:
+    with open_ledger(run) as ledger:
         made = {
             f.body["instruction"] for _, f in ledger.read_outcomes("tasks", "accepted") if f.body
         }
@@ -138,7 +138,7 @@ def test_six_and_two_are_proven_by_the_ledger(
 
 def test_every_candidate_is_accounted_for(invented: tuple[Path, dict[str, Any]]) -> None:
     run, _ = invented
-    with opened(run) as ledger:
+    with open_ledger(run) as ledger:
         funnel = {f.stage: f for f in ledger.funnel()}
         accepted = [f.body for _, f in ledger.read_outcomes("tasks", "accepted")]
     for f in funnel.values():
@@ -154,14 +154,14 @@ def test_every_candidate_is_accounted_for(invented: tuple[Path, dict[str, Any]])
         "examples",
         "anchor",
     } <= funnel.keys()
-    assert funnel["tasks with instances"].accepted == 12 == len(rows(run / "tasks.jsonl"))
+    assert funnel["tasks with instances"].accepted == 12 == len(read_rows(run / "tasks.jsonl"))
     assert "like another task" in funnel["tasks"].reasons
     assert all(
         len(body["most_similar"]) == 10 and 0 < body["mean_similarity"] < 1
         for body in accepted
         if body
     )
-    dropped = rows(run / "dropped.jsonl")
+    dropped = read_rows(run / "dropped.jsonl")
     assert sum(row["stage"] == "tasks" for row in dropped) == funnel["tasks"].dropped
     assert all(row["reason"] for row in dropped)
 
@@ -173,10 +173,10 @@ def test_no_task_of_the_exam_is_shown_learned_or_resembled(
     exam = json.loads((run / "exam.json").read_text())
     asked = [row["prompt"].splitlines()[0] for row in exam["answers"] if row["scope"] == "target"]
     assert len(asked) >= 8
-    learned = [row["instruction"] for row in rows(run / "tasks.jsonl")]
+    learned = [row["instruction"] for row in read_rows(run / "tasks.jsonl")]
     assert max(OverlapIndex(learned).nearest(text).similarity for text in asked) <= 0.7
     held_out = {task.id for task in read_tasks(seeds).seeds if task.instruction in asked}
-    with opened(run) as ledger:
+    with open_ledger(run) as ledger:
         shown = {
             id
             for _, f in ledger.read_outcomes("requests for tasks")
@@ -185,13 +185,13 @@ def test_no_task_of_the_exam_is_shown_learned_or_resembled(
         }
     assert held_out
     assert not held_out & shown
-    assert not {row["source"].get("task") for row in rows(run / "examples.jsonl")} & held_out
+    assert not {row["source"].get("task") for row in read_rows(run / "examples.jsonl")} & held_out
 
 
 def test_the_examples_are_turns_with_one_template_each(
     invented: tuple[Path, dict[str, Any]],
 ) -> None:
-    examples = rows(invented[0] / "examples.jsonl")
+    examples = read_rows(invented[0] / "examples.jsonl")
     assert {row["kind"] for row in examples} == {"seed", "task", "general"}
     assert len({row["source"]["template"] for row in examples if row["kind"] != "general"}) > 1
     assert all(
@@ -212,9 +212,9 @@ def test_the_report_and_the_page_of_inspection_show_it(
         "Verbs and their nouns",
     ):
         assert words in page
-    code, printed = said(["inspect", "--run", str(run), "--json"])
+    code, printed = run_json(["inspect", "--run", str(run), "--json"])
     assert code == 0
-    assert printed["tasks"] == len(rows(run / "tasks.jsonl"))
+    assert printed["tasks"] == len(read_rows(run / "tasks.jsonl"))
     inspected = Path(printed["page"]).read_text()
     assert "Most alike, side by side" in inspected
     assert "Left out, and why" in inspected
@@ -226,13 +226,15 @@ def test_the_same_command_again_is_a_lookup(
 ) -> None:
     run, result = invented
     before = {name: (run / name).read_bytes() for name in SAME}
-    with opened(run) as ledger:
+    with open_ledger(run) as ledger:
         asked = ledger.count_requests()
-    assert said(command(tasker, run, "--test", str(run.parent / "people.jsonl"), str(seeds))) == (
+    assert run_json(
+        tasks_command(tasker, run, "--test", str(run.parent / "people.jsonl"), str(seeds))
+    ) == (
         0,
         result,
     )
-    with opened(run) as ledger:
+    with open_ledger(run) as ledger:
         assert ledger.count_requests() == asked
     assert {name: (run / name).read_bytes() for name in before} == before
 
@@ -256,7 +258,7 @@ def test_killed_at_every_stage_the_same_command_gives_the_same_bytes(
     tasker: Path, seeds: Path, tmp_path: Path
 ) -> None:
     """Row 1: kill -9 as soon as a stage begins, again and again, on one run folder."""
-    line = command(tasker, tmp_path / "killed", *FAST, str(seeds))
+    line = tasks_command(tasker, tmp_path / "killed", *FAST, str(seeds))
     for stage in ("[invent]", "[keep]", "[exam]", "[train]"):
         with subprocess.Popen(
             [sys.executable, "-u", "-m", "selfteach", *line],
@@ -267,7 +269,11 @@ def test_killed_at_every_stage_the_same_command_gives_the_same_bytes(
             assert run.stderr is not None
             assert any(words.startswith(stage) for words in run.stderr), f"{stage} never began"
             run.kill()
-    assert said(line)[0] == said(command(tasker, tmp_path / "straight", *FAST, str(seeds)))[0] == 0
+    assert (
+        run_json(line)[0]
+        == run_json(tasks_command(tasker, tmp_path / "straight", *FAST, str(seeds)))[0]
+        == 0
+    )
     for name in (
         "tasks.jsonl",
         "examples.jsonl",
@@ -287,9 +293,11 @@ def test_the_other_ways_to_invent(
     """With a chat template, and with a base model that has none."""
     model = tasker if chat else write_tasker(tmp_path / "base", None)
     more = () if mode == "magpie" else ("--set", "invent.max_tokens=60")
-    code, _ = said(command(model, tmp_path / "run", *FAST, *more, "--mode", mode, str(seeds)))
+    code, _ = run_json(
+        tasks_command(model, tmp_path / "run", *FAST, *more, "--mode", mode, str(seeds))
+    )
     assert code == 0
-    with opened(tmp_path / "run") as ledger:
+    with open_ledger(tmp_path / "run") as ledger:
         bodies = [f.body for _, f in ledger.read_outcomes("requests for tasks") if f.body]
         funnel = {f.stage: f for f in ledger.funnel()}
     shown = {(len(body["human"]), len(body["machine"])) for body in bodies}

@@ -1,11 +1,11 @@
-"""A small road over the real floor, for the fault tests: run folder, ledger, recorded model,
-exports; only the model is scripted.
+"""A small method for the fault tests, with the real run folder, ledger, recorded model and exports;
+only the model is scripted.
 
-    python road.py ARGS...              the command line `selfteach ARGS...`
-    python road.py sweep DIR STRIDE     one straight run, then one run for every STRIDE-th point,
-    killed there and started again
+    python scripted_run.py ARGS...            the command line `selfteach ARGS...`
+    python scripted_run.py sweep DIR STRIDE   one run without a fault, then one for every STRIDE-th
+                                              point, killed there and started again
 
-Environment: ROAD_WAIT_S waits in every draw.
+Environment: SCRIPTED_WAIT_S seconds pass before every completion.
 """
 
 from __future__ import annotations
@@ -35,17 +35,17 @@ from switches import skip_with_threads
 PROMPTS = 6
 POINTS = {"open", "os.rename", "os.remove", "os.mkdir", "os.rmdir"}
 NOT_COMPARED = {"run.db", "run.db-wal", "run.db-shm", "run.lock", "log.txt", "manifest.json"}
-recorded.COMMIT_EVERY_S = 0.0  # a commit for every draw: as many points to die at as there can be
+recorded.COMMIT_EVERY_S = 0.0  # a commit for every completion: more points to die at
 
 
 def script(request: Request) -> str:
-    """An answer that depends on the request alone."""
-    time.sleep(float(os.environ.get("ROAD_WAIT_S", "0")))
+    """Return an answer that depends on the request alone."""
+    time.sleep(float(os.environ.get("SCRIPTED_WAIT_S", "0")))
     return "answer " + hashlib.sha256(repr(request).encode()).hexdigest()[:12]
 
 
 def teach(run: Any, rule: str, config: Any, display: Any) -> dict[str, Any]:
-    """Two stages, a drop with a reason, every kind of export."""
+    """Run two stages with drops and every kind of export."""
     model = Recorded(run.ledger, Scripted(script))
     run.bind("student", model.fingerprint)
     with run.time_stage("probe"):
@@ -54,16 +54,16 @@ def teach(run: Any, rule: str, config: Any, display: Any) -> dict[str, Any]:
             Request("probe", make_prompt(f"{rule} {number}"), seed=config.seed)
             for number in range(PROMPTS)
         ]
-        draws = {}
-        for draw in model.stream(requests):
-            draws[draw.id] = draw
+        texts = {}
+        for completion in model.stream(requests):
+            texts[completion.id] = completion.text
             display.advance()
-        rows = [{"id": id, "text": draws[id].text} for id in sorted(draws)]
-        fates = [
+        rows = [{"id": id, "text": texts[id]} for id in sorted(texts)]
+        outcomes = [
             Outcome(row["id"], "accepted") if place % 2 else Outcome(row["id"], "dropped", "even")
             for place, row in enumerate(rows)
         ]
-        run.ledger.record_outcomes("probe", fates)
+        run.ledger.record_outcomes("probe", outcomes)
     with run.time_stage("write"):
         run.export_jsonl("examples.jsonl", rows[1::2])
         with run.export_folder("adapter") as folder:
@@ -90,7 +90,7 @@ def teach(run: Any, rule: str, config: Any, display: Any) -> dict[str, Any]:
 
 
 def install() -> None:
-    """Puts this road in the place of the method."""
+    """Replace the method by this one."""
     module = types.ModuleType("selfteach.methods.feedback.method")
     module.METHOD = teach  # type: ignore[attr-defined]
     planning = types.ModuleType("selfteach.methods.estimate")
@@ -105,8 +105,10 @@ def install() -> None:
 
 
 def die_at(point: int, folder: Path) -> list[int]:
-    """Counts the points in the returned cell: system calls on files of the run, and both sides of
-    every commit. At `point` the process dies."""
+    """Kill this process at a point; return a cell with the number of points so far.
+
+    Points are system calls on files of the run, and both sides of every commit.
+    """
     passed = [0]
     inside = str(folder)
 
@@ -131,8 +133,8 @@ def die_at(point: int, folder: Path) -> list[int]:
     return passed
 
 
-def exports(folder: Path) -> dict[str, str]:
-    """The checksum of everything that must be the same after any crash."""
+def hash_exports(folder: Path) -> dict[str, str]:
+    """Return the checksums of all files that must be the same after any crash."""
     files = sorted(
         path for path in folder.rglob("*") if path.is_file() and path.name not in NOT_COMPARED
     )
@@ -142,9 +144,10 @@ def exports(folder: Path) -> dict[str, str]:
     }
 
 
-def child(folder: Path, point: int) -> tuple[int, int]:
-    """Runs the command in a forked process that dies at `point` (0: never); returns its wait status
-    and the points passed.
+def run_child(folder: Path, point: int) -> tuple[int, int]:
+    """Run the command in a forked process that dies at `point` (0: never).
+
+    Return its wait status and the number of points it passed.
     """
     skip_with_threads()
     read, write = os.pipe()
@@ -164,28 +167,29 @@ def child(folder: Path, point: int) -> tuple[int, int]:
 
 
 def sweep(root: Path, stride: int) -> dict[str, Any]:
-    """Kills at every stride-th point; returns what differed from the straight run."""
+    """Kill a run at every stride-th point; return the differences from the run without a fault."""
     for name in ("commands.feedback", "methods.runner"):
         # here, or every forked run would load all of it again
         importlib.import_module(f"selfteach.{name}")
-    status, points = child(root / "straight", 0)
+    status, points = run_child(root / "straight", 0)
     assert status == 0
-    expected = exports(root / "straight")
-    wrong, killed = [], 0
+    expected = hash_exports(root / "straight")
+    wrong = []
+    killed = 0
     for point in range(1, points + 1, stride):
         folder = root / f"at-{point}"
-        killed += os.WIFSIGNALED(child(folder, point)[0])
-        again, _ = child(folder, 0)
+        killed += os.WIFSIGNALED(run_child(folder, point)[0])
+        again, _ = run_child(folder, 0)
         ledger = Ledger(folder / "run.db")
-        asked, answered, _ = ledger.count_requests()["probe"]
+        requested, answered, _ = ledger.count_requests()["probe"]
         ledger.close()
-        if again or exports(folder) != expected or (asked, answered) != (PROMPTS, PROMPTS):
+        if again or hash_exports(folder) != expected or (requested, answered) != (PROMPTS, PROMPTS):
             wrong.append(
                 {
                     "point": point,
                     "status": again,
-                    "found": exports(folder),
-                    "asked": asked,
+                    "found": hash_exports(folder),
+                    "asked": requested,
                     "answered": answered,
                 }
             )

@@ -1,4 +1,4 @@
-"""The road of documents on a toy that can learn eight facts: a student who knows none, and a
+"""The whole run of documents on a toy that can learn eight facts: a model that knows none, and a
 teacher who asks well (scholar.py).
 """
 
@@ -14,7 +14,7 @@ import pytest
 import scholar
 from margins import assert_at_least, assert_at_most
 from selfteach.dedup.overlap import OverlapIndex
-from talker import opened, rows, said
+from talker import open_ledger, read_rows, run_json
 
 pytestmark = pytest.mark.training
 
@@ -55,9 +55,9 @@ def test_every_row_has_its_sentence_and_none_is_like_a_question_of_the_exam(
     learned: tuple[Path, Path, dict[str, Any]],
 ) -> None:
     documents, run, _ = learned
-    texts = {f"{documents.name}:{n}": row["text"] for n, row in enumerate(rows(documents), 1)}
+    texts = {f"{documents.name}:{n}": row["text"] for n, row in enumerate(read_rows(documents), 1)}
     exam = OverlapIndex(scholar.PEOPLE.format(a) for a in scholar.FACTS)
-    taught = [row for row in rows(run / "examples.jsonl") if row["kind"] != "general"]
+    taught = [row for row in read_rows(run / "examples.jsonl") if row["kind"] != "general"]
     assert {row["kind"] for row in taught} >= {"study", "pair"}
     for row in taught:
         place = row["source"]
@@ -66,7 +66,7 @@ def test_every_row_has_its_sentence_and_none_is_like_a_question_of_the_exam(
             or place.get("form") == "recite"
         )
         assert exam.nearest(row["prompt"][-1]["content"]).similarity < 0.7
-    with opened(run) as ledger:
+    with open_ledger(run) as ledger:
         for f in ledger.funnel():
             assert f.requested == f.accepted + f.dropped + f.failed + f.pending
             assert sum(f.reasons.values()) == f.dropped + f.failed
@@ -76,7 +76,7 @@ def test_every_row_has_its_sentence_and_none_is_like_a_question_of_the_exam(
     assert funnel["select"].accepted == sum(row["kind"] == "pair" for row in taught)
     assert (
         funnel["replay"].accepted
-        >= sum(row["kind"] == "general" for row in rows(run / "examples.jsonl"))
+        >= sum(row["kind"] == "general" for row in read_rows(run / "examples.jsonl"))
         > 0
     )
 
@@ -85,7 +85,7 @@ def test_a_pair_rejects_what_the_student_said_by_itself(
     learned: tuple[Path, Path, dict[str, Any]],
 ) -> None:
     _, run, _ = learned
-    pairs = [row for row in rows(run / "examples.jsonl") if row["kind"] == "pair"]
+    pairs = [row for row in read_rows(run / "examples.jsonl") if row["kind"] == "pair"]
     assert pairs
     for row in pairs:
         assert "lives in" in row["chosen"][0]["content"]
@@ -94,26 +94,28 @@ def test_a_pair_rejects_what_the_student_said_by_itself(
 
 
 def test_the_same_command_again_is_a_lookup(
-    learned: tuple[Path, Path, dict[str, Any]], student: Path, server: Any
+    learned: tuple[Path, Path, dict[str, Any]], scholar_model: Path, server: Any
 ) -> None:
     documents, run, result = learned
-    before, asked = (
-        {name: (run / name).read_bytes() for name in (*SAME, "report.html")},
-        len(server.draws),
-    )
-    assert said(scholar.lesson(student, documents, run, "--teacher", server.address)) == (0, result)
+    before = {name: (run / name).read_bytes() for name in (*SAME, "report.html")}
+    asked = len(server.completion_calls)
+    assert run_json(
+        scholar.documents_command(scholar_model, documents, run, "--teacher", server.address)
+    ) == (0, result)
     assert {name: (run / name).read_bytes() for name in before} == before
-    assert len(server.draws) == asked
+    assert len(server.completion_calls) == asked
 
 
 def test_thresholds_change_without_drawing(
     learned: tuple[Path, Path, dict[str, Any]], server: Any
 ) -> None:
     _, run, _ = learned
-    asked = len(server.draws)
-    code, all_of_them = said(["select", "--run", str(run), "--json"])
+    asked = len(server.completion_calls)
+    code, all_of_them = run_json(["select", "--run", str(run), "--json"])
     assert code == 0
-    code, none = said(["select", "--run", str(run), "--set", "select.tau_knowledge=1.0", "--json"])
+    code, none = run_json(
+        ["select", "--run", str(run), "--set", "select.tau_knowledge=1.0", "--json"]
+    )
     assert code == 0
     assert all_of_them["pairs"] == all_of_them["unknown"] == 2 * len(scholar.FACTS)
     assert none["pairs"] == 0
@@ -121,12 +123,12 @@ def test_thresholds_change_without_drawing(
     assert [p["unknown"] for p in none["sizes"]] == sorted(
         (p["unknown"] for p in none["sizes"]), reverse=True
     )
-    assert said(["select", "--run", str(run), "--set", "train.epochs=2"])[0] == 2
-    assert len(server.draws) == asked
+    assert run_json(["select", "--run", str(run), "--set", "train.epochs=2"])[0] == 2
+    assert len(server.completion_calls) == asked
 
 
 def test_rows_that_are_too_long_are_counted_by_their_policy(
-    student: Path, server: Any, tmp_path: Path
+    scholar_model: Path, server: Any, tmp_path: Path
 ) -> None:
     """Row 14: a person's question that leaves no room in the context, and rows that exceed
     train.max_tokens.
@@ -146,33 +148,33 @@ def test_rows_that_are_too_long_are_counted_by_their_policy(
         "--set",
         "stages.pairs=false",
     )
-    code, _ = said(
-        scholar.lesson(
-            student, documents, tmp_path / "run", "--teacher", server.address, *QUICK, *sets
+    code, _ = run_json(
+        scholar.documents_command(
+            scholar_model, documents, tmp_path / "run", "--teacher", server.address, *QUICK, *sets
         )
     )
     assert code == 0
     dropped = [
         row
-        for row in rows(tmp_path / "run" / "dropped.jsonl")
+        for row in read_rows(tmp_path / "run" / "dropped.jsonl")
         if row["stage"] == "people's questions"
     ]
     assert [row["reason"] for row in dropped] == ["longer than the model's context"]
     exam = json.loads((tmp_path / "run" / "exam.json").read_text())
     assert exam["contains"]["base"]["n"] == 1
-    with opened(tmp_path / "run") as ledger:
+    with open_ledger(tmp_path / "run") as ledger:
         ((_, body),) = [event for event in ledger.get_events() if event[0] == "overlong"]
     assert body["drop"] >= 1
     assert body["max_tokens"] == 24
 
 
 def test_without_people_s_questions_the_exam_is_about_sentences_set_aside(
-    student: Path, server: Any, tmp_path: Path
+    scholar_model: Path, server: Any, tmp_path: Path
 ) -> None:
     documents = scholar.write_documents(tmp_path, questions=False)
-    code, _ = said(
-        scholar.lesson(
-            student,
+    code, _ = run_json(
+        scholar.documents_command(
+            scholar_model,
             documents,
             tmp_path / "run",
             "--teacher",
@@ -192,23 +194,25 @@ def test_without_people_s_questions_the_exam_is_about_sentences_set_aside(
     assert "cleanly" not in exam["verdict"]["sentence"]
     assert exam["asked_by"] == "the model"
     held_out = {row["prompt"] for row in exam["answers"] if row["scope"] == "target"}
-    learned = {row["prompt"][-1]["content"] for row in rows(tmp_path / "run" / "examples.jsonl")}
+    learned = {
+        row["prompt"][-1]["content"] for row in read_rows(tmp_path / "run" / "examples.jsonl")
+    }
     assert held_out
     assert not held_out & learned
     study = Counter(
         row["source"]["file"]
-        for row in rows(tmp_path / "run" / "examples.jsonl")
+        for row in read_rows(tmp_path / "run" / "examples.jsonl")
         if row["kind"] == "study"
     )
     assert set(study.values()) == {5}, "no document outweighs the others (row 33)"
     assert any(
         row["reason"] == "enough from this document"
-        for row in rows(tmp_path / "run" / "dropped.jsonl")
+        for row in read_rows(tmp_path / "run" / "dropped.jsonl")
     )
 
 
 def test_trainings_one_after_the_other_leave_one_adapter(
-    student: Path, server: Any, tmp_path: Path
+    scholar_model: Path, server: Any, tmp_path: Path
 ) -> None:
     documents = scholar.write_documents(tmp_path, 4)
     sets = (
@@ -221,17 +225,17 @@ def test_trainings_one_after_the_other_leave_one_adapter(
         "--set",
         "stages.general_tokens=8",
     )
-    code, result = said(
-        scholar.lesson(
-            student, documents, tmp_path / "run", "--teacher", server.address, *QUICK, *sets
+    code, result = run_json(
+        scholar.documents_command(
+            scholar_model, documents, tmp_path / "run", "--teacher", server.address, *QUICK, *sets
         )
     )
     assert code == 0
     config = json.loads((Path(result["adapter"]) / "adapter_config.json").read_text())
     assert config["r"] == 3 * 32, "three trainings, joined"
-    steps = [row["step"] for row in rows(tmp_path / "run" / "metrics.jsonl")]
+    steps = [row["step"] for row in read_rows(tmp_path / "run" / "metrics.jsonl")]
     assert steps == list(range(1, len(steps) + 1))
-    kinds = Counter(row["kind"] for row in rows(tmp_path / "run" / "examples.jsonl"))
+    kinds = Counter(row["kind"] for row in read_rows(tmp_path / "run" / "examples.jsonl"))
     assert set(kinds) == {"study", "general", "own", "reading"}, "and no pair"
     assert kinds["own"] <= 8
     assert 2 * kinds["reading"] <= kinds["own"], (

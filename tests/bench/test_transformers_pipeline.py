@@ -1,4 +1,4 @@
-"""The competitor computes what the product computes: the same scores, the same examples trained."""
+"""The competitor computes the same as the product: the same scores, the same trained examples."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_a_model_does_not_differ_from_itself(model, tiny_hf: HfModel) -> None:
     )
 
 
-def test_every_request_is_drawn_within_its_budget(model, tiny_hf: HfModel) -> None:
+def test_every_request_is_sampled_within_its_budget(model, tiny_hf: HfModel) -> None:
     requests = [
         Request("s", make_prompt("Hello"), SamplingParams(t, 0.95, 5, ("\n",) if t else ()))
         for t in (0.0, 0.7)
@@ -68,9 +68,7 @@ def test_pairs_and_anchors_are_trained(tiny: Path, tmp_path: Path) -> None:
         for n in range(2)
     ]
     settings = {"train.batch_size": 2, "train.epochs": 2, "train.max_tokens": 128}
-    before, taught = (
-        theirs.load_model(str(tiny)),
-        theirs.train_model(theirs.load_model(str(tiny)), rows, settings, tmp_path, False),
-    )
-    pairs = zip(before.state_dict().items(), taught.state_dict().items(), strict=True)
+    before = theirs.load_model(str(tiny))
+    tuned = theirs.train_model(theirs.load_model(str(tiny)), rows, settings, tmp_path, False)
+    pairs = zip(before.state_dict().items(), tuned.state_dict().items(), strict=True)
     assert any(not torch.equal(a, b) for (_, a), (_, b) in pairs)
