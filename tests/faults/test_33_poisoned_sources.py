@@ -20,6 +20,8 @@ from talker import read_rows, run_json
 
 pytestmark = pytest.mark.training
 
+PLANTED = "lives in Sweden"
+"""Words that only the forgotten document holds; the toy may say "Sweden" alone by chance."""
 Learned = tuple[Path, Path, dict[str, Any]]
 
 
@@ -48,9 +50,10 @@ def test_a_forgotten_document_leaves_no_trace_and_nothing_is_asked_again(
         (Path(result["run"]) / name).read_text()
         for name in ("examples.jsonl", "dropped.jsonl", "exam.json", "report.html")
     )
-    assert "Sweden" not in exported
-    assert "Egypt" in exported
-    assert b"Sweden" not in (without / "run.db").read_bytes()
+    assert PLANTED not in exported
+    assert "lives in Egypt" in exported
+    assert PLANTED.encode() in (run / "run.db").read_bytes()
+    assert PLANTED.encode() not in (without / "run.db").read_bytes()
     left = {
         row["source"]["file"]
         for row in read_rows(without / "examples.jsonl")
