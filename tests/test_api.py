@@ -189,7 +189,7 @@ def test_examples_from_python() -> None:
     }
     with pytest.raises(selfteach.errors.UsageError, match="two datasets have one name"):
         name_datasets(["a.jsonl", "b/a.jsonl"])
-    example = Example("1", "lesson", "Tea?", "A drink.")
+    example = Example("1", "example", "Tea?", "A drink.")
     assert name_datasets([example]) == {"examples": [example.to_json()]}
     assert split_dev(0.2) == (None, 0.2)
     assert split_dev("dev.jsonl") == (Path("dev.jsonl"), None)

@@ -48,7 +48,7 @@ RENAMED: dict[str, dict[str, str | None]] = {
         "drawn_correction": "sampled_correction",
         "drawn_tokens": "sampled_tokens",
         "drawn_broken": "sampled_broken",
-        "drawn_tokens_a_second_here": "sampled_tokens_a_second_here",
+        "drawn_tokens_a_second_here": "sampled_tokens_per_second",
         "rehearsal": "smoke_test",
         "fall": "reduction",
         "held_out_fall": "held_out_reduction",
@@ -56,7 +56,7 @@ RENAMED: dict[str, dict[str, str | None]] = {
     # stages: of the funnel, the dropped candidates and the requests.
     "stages": {},
     # kinds: of examples (the values of "kind", and the kinds in `train.weights`).
-    "kinds": {},
+    "kinds": {"lesson": "example"},
     # reasons: why a candidate was dropped, in full.
     "reasons": {},
     # verdicts: the values of "word".

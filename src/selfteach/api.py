@@ -643,7 +643,11 @@ def choose_cells(
     every = list(registry.list_names("adapters"))
     return Comparison(
         choose_names(adapters or every, every, "--adapters"),
-        choose_names(objectives, COMPARED_OBJECTIVES, "--objectives"),
+        choose_names(
+            objectives,
+            [*COMPARED_OBJECTIVES, *registry.list_names("objectives")],
+            "--objectives",
+        ),
         check_rates(rates),
         check_shots(shots),
     )

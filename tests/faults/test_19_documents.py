@@ -88,7 +88,7 @@ def test_a_folder_may_hold_the_questions_and_runs(
     asked = write(tmp_path / "all", ASKED, "test.jsonl")
     assert run(tmp_path / "all", "--dry-run", "--json", "--questions", str(asked)) == 0
     said = json.loads(capsys.readouterr().out)
-    assert (said["documents"], said["questions"], len(said["left_out"])) == (1, 20, 2)
+    assert (said["documents"], said["questions"], len(said["dropped_rows"])) == (1, 20, 2)
 
 
 def test_utf_16_is_read_and_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

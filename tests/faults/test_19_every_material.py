@@ -124,7 +124,7 @@ def test_bad_rows_are_left_out_when_asked_and_only_up_to_the_threshold(
     data = lines(material, BAD["torn"].replace("FIELD", material.field))
     more = (*material.skip, "--dry-run", "--json", "--set")
     assert run(command, tmp_path, data, *more, "max_bad_rows=0.2") == 0
-    assert json.loads(capsys.readouterr().out)["left_out"][0].startswith("rows.jsonl:11: ")
+    assert json.loads(capsys.readouterr().out)["dropped_rows"][0].startswith("rows.jsonl:11: ")
     assert run(command, tmp_path, data, *more, "max_bad_rows=0.05") == 3
 
 
@@ -169,7 +169,7 @@ def test_unsafe_characters_are_replaced_once_and_the_rows_named_and_recorded(
     }
     data = lines(material, json.dumps(unsafe))
     assert run(command, tmp_path, data, "--dry-run", "--json") == 0
-    (told,) = json.loads(capsys.readouterr().out)["mended"]
+    (told,) = json.loads(capsys.readouterr().out)["repaired_rows"]
     assert told.startswith("rows.jsonl:11: ")
 
     (tmp_path / "no-model").mkdir()  # as much of a model as is looked at before a run is opened

@@ -47,7 +47,7 @@ FAST = (
 )
 
 
-def lessons(count: int = 30, kind: str = "lesson") -> list[Example]:
+def lessons(count: int = 30, kind: str = "example") -> list[Example]:
     asked = [f"Tell me about the weather {n}" for n in range(count)]
     return [
         Example(f"{kind}{n}", kind, make_prompt(q), ANSWERS[n % 3], f"Do not eat {n}.")
@@ -104,7 +104,7 @@ def test_the_dev_loss_falls_with_every_adapter(adapter: str, pairs: Path, tiny: 
     exam = json.loads((run / "exam.json").read_text())
     assert exam["verdict"]["word"] == "taught"
     assert exam["base_proof"]["same"] is True
-    assert exam["objectives"] == {"lesson": {"sft": 1.0, "dpo": 1.0}}
+    assert exam["objectives"] == {"example": {"sft": 1.0, "dpo": 1.0}}
     rows = [json.loads(line) for line in (run / "examples.jsonl").read_text().splitlines()]
     assert len(rows) == 27
     assert "Loss on the dev part" in (run / "report.html").read_text()
@@ -184,13 +184,13 @@ def test_no_dev_prompt_is_learned_and_anchors_are_all_learned() -> None:
     rows = [*lessons(40), *lessons(10, "general")]
     learned, dev = split_dev(FinetuneData(rows), FinetuneConfig())
     assert len(dev) == 4
-    assert {e.prompt for e in dev}.isdisjoint(e.prompt for e in learned if e.kind == "lesson")
+    assert {e.prompt for e in dev}.isdisjoint(e.prompt for e in learned if e.kind == "example")
     assert sum(e.kind == "general" for e in learned) == 10
     assert split_dev(FinetuneData(rows, dev=lessons(5)), FinetuneConfig())[1] == lessons(5)
     assert not {e.prompt for e in lessons(5)} & {
         e.prompt
         for e in split_dev(FinetuneData(rows, dev=lessons(5)), FinetuneConfig())[0]
-        if e.kind == "lesson"
+        if e.kind == "example"
     }
     assert split_dev(FinetuneData(rows), FinetuneConfig(dev_share=0.0)) == (rows, [])
 
@@ -203,8 +203,8 @@ def test_a_cut_answer_is_scored_without_its_end() -> None:
 
     seen: list[Any] = []
     rows = [
-        Example("a", "lesson", make_prompt("x"), "y", "z", {}, {"cut": ["rejected"]}),
-        Example("b", "lesson", make_prompt("v"), "w"),
+        Example("a", "example", make_prompt("x"), "y", "z", {}, {"cut": ["rejected"]}),
+        Example("b", "example", make_prompt("v"), "w"),
     ]
     found = score_dev(Model(), rows)  # type: ignore[arg-type]
     assert [(item.texts[0], item.end) for item in seen] == [("y", True), ("w", True), ("z", False)]
@@ -365,21 +365,21 @@ def test_pairs_that_teach_alone_are_judged_by_the_pairs(pairs: Path, tiny: Path)
 
 def test_which_lessons_pairs_alone_teach() -> None:
     near = {"near": {"anchor": 8.0}}
-    assert is_pairs_only({"lesson": {"dpo": 1.0}, **near}, ["lesson"])
-    assert not is_pairs_only({"lesson": {"dpo": 1.0, "sft": 1.0}, **near}, ["lesson"])
-    assert not is_pairs_only({"lesson": {"dpo": 1.0}, "other": {"sft": 1.0}}, ["lesson", "other"])
+    assert is_pairs_only({"example": {"dpo": 1.0}, **near}, ["example"])
+    assert not is_pairs_only({"example": {"dpo": 1.0, "sft": 1.0}, **near}, ["example"])
+    assert not is_pairs_only({"example": {"dpo": 1.0}, "other": {"sft": 1.0}}, ["example", "other"])
 
 
 def test_the_objective_follows_from_the_examples_unless_it_is_named() -> None:
-    single = [Example("a", "lesson", make_prompt("x"), "y")]
-    assert choose_objectives(single, FinetuneConfig())["lesson"] == {"sft": 1.0}
+    single = [Example("a", "example", make_prompt("x"), "y")]
+    assert choose_objectives(single, FinetuneConfig())["example"] == {"sft": 1.0}
     both = [*lessons(3), *lessons(2, "near")]
     assert choose_objectives(both, FinetuneConfig()) == {
-        "lesson": {"sft": 1.0, "dpo": 1.0},
+        "example": {"sft": 1.0, "dpo": 1.0},
         "near": {"anchor": 8.0},
     }
     named = FinetuneConfig.model_validate({"train": {"objective": "distill"}})
-    assert choose_objectives(both, named)["lesson"] == {"distill": 1.0}
+    assert choose_objectives(both, named)["example"] == {"distill": 1.0}
 
 
 def test_several_datasets_are_mixed_by_their_names(pairs: Path, tiny: Path) -> None:
@@ -427,8 +427,8 @@ def test_a_dry_run_says_what_is_in_the_file(pairs: Path) -> None:
     pairs.write_text(pairs.read_text() + pairs.read_text().splitlines()[0] + "\n")
     stated = run_json(command(pairs, Path("nobody/absent"), "--dry-run"))[1]
     assert (stated["examples"], stated["dev"], stated["pairs"]) == (27, 3, 27)
-    assert stated["kinds"] == ["lesson: 27 (sft+dpo)"]
-    assert stated["left_out"] == ["pairs.jsonl:31: repeats another row"]
+    assert stated["kinds"] == ["example: 27 (sft+dpo)"]
+    assert stated["dropped_rows"] == ["pairs.jsonl:31: repeats another row"]
 
 
 def test_several_processes_need_a_named_folder(

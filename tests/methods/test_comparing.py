@@ -400,7 +400,7 @@ def test_a_rate_for_pairs_is_chosen_by_the_pair_and_not_by_the_likelihood_that_f
     """
     held = HeldOutExamples(
         [
-            Example("a", "lesson", make_prompt("q"), "yes yes", "no no"),
+            Example("a", "example", make_prompt("q"), "yes yes", "no no"),
             Example("b", "general", make_prompt("r"), "same"),
         ]
     )
@@ -414,8 +414,8 @@ def test_a_rate_for_pairs_is_chosen_by_the_pair_and_not_by_the_likelihood_that_f
     far = taught(-3.0, -9.0)
     assert held.score(near) > held.score(far), "by likelihood alone"
     assert held.score(near) == pytest.approx((-1.0 - 1.0) / 2)
-    assert held.score(far, {"lesson"}) > held.score(near, {"lesson"})
-    assert held.score(near, {"lesson"}) == pytest.approx(
+    assert held.score(far, {"example"}) > held.score(near, {"example"})
+    assert held.score(near, {"example"}) == pytest.approx(
         (-1.0 + math.log(math.exp(-2) / (math.exp(-2) + math.exp(-1)))) / 2
     )
     assert find_pair_kinds(

@@ -38,7 +38,7 @@ def test_it_states_requests_tokens_minutes_disk_and_three_prompts(
         (small["sampled_tokens"] + 2 * small["trained_tokens"]) / 6000 + 0.5, 1
     )
     assert small["disk_mb"] >= 80
-    asked, _, prompted = small["three_of_the_prompts"]
+    asked, _, prompted = small["prompt_examples"]
     assert "Topic: fox" in asked
     assert (prompted.count("<|im_start|>"), prompted.count("<|im_end|>")) == (3, 2), (
         "as the template has it: system, user, and the answer"
@@ -64,7 +64,7 @@ def test_what_it_does_not_count_is_named() -> None:
             "trials",
             "on_policy",
             "teacher",
-            "ask.min_violations=120",
+            "120 prompts (ask.min_violations)",
         )
     )
 

@@ -130,16 +130,16 @@ def test_what_was_not_measured_has_no_row() -> None:
 
 
 def test_an_example_that_is_plain_text_is_shown_as_it_is() -> None:
-    row = Example("a", "lesson", "Add.\n\nOutput:", " 3", " 4").to_json()
+    row = Example("a", "example", "Add.\n\nOutput:", " 3", " 4").to_json()
     assert describe_example(row) == {
-        "kind": "lesson",
+        "kind": "example",
         "prompt": "Add.\n\nOutput:",
         "chosen": " 3",
         "rejected": " 4",
     }
-    turns = Example("b", "lesson", make_prompt("Add."), "3").to_json()
+    turns = Example("b", "example", make_prompt("Add."), "3").to_json()
     assert describe_example(turns) == {
-        "kind": "lesson",
+        "kind": "example",
         "prompt": "Add.",
         "chosen": "3",
         "rejected": "",

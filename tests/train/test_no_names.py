@@ -14,7 +14,7 @@ from selfteach.records import GENERAL, HELD_KINDS
 
 ROOM = Path(selfteach.train.__file__).parent
 GROUPS = ("objectives", "adapters", "priors", "callbacks")
-KINDS = {GENERAL, *HELD_KINDS, "in_scope", "correction", "fact", "task", "lesson"}
+KINDS = {GENERAL, *HELD_KINDS, "in_scope", "correction", "fact", "task"}
 NAMES = {name for group in GROUPS for name in registry.BUILT_IN_NAMES[group]} | KINDS
 CONCRETE = {
     target.partition(":")[0]

@@ -21,8 +21,8 @@ from selfteach.commands.options import (
 
 ADAPTER_HELP = "lora, full, layers, bottleneck, prompt, reft or closed_form: what is trained."
 OBJECTIVE_HELP = (
-    "sft, dpo, sft+dpo, distill, correction; by default sft+dpo if every example has a "
-    "rejected answer, else sft."
+    "sft, dpo, sft+dpo, distill, correction or one of a plug-in; by default sft+dpo if every "
+    "example has a rejected answer, else sft."
 )
 
 

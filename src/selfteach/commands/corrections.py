@@ -62,8 +62,8 @@ def describe_material(material: Corrections, config: Settings) -> Mapping[str, A
         "criticisms": criticisms,
         "prompts": len(material.prompts),
         "conflicts": material.describe_conflicts(),
-        "mended": describe_repaired(material.cleaned_rows),
-        "left_out": describe_dropped(material.outcomes),
+        "repaired_rows": describe_repaired(material.cleaned_rows),
+        "dropped_rows": describe_dropped(material.outcomes),
     }
 
 

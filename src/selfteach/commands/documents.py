@@ -37,6 +37,6 @@ def describe_material(material: Documents) -> Mapping[str, Any]:
         "characters": sum(len(document.text) for document in reading.documents),
         "sentences": count_sentences(material),
         "questions": len(material.questions),
-        "mended": describe_repaired(reading.cleaned_rows),
-        "left_out": describe_repaired(reading.skipped),
+        "repaired_rows": describe_repaired(reading.cleaned_rows),
+        "dropped_rows": describe_repaired(reading.skipped),
     }

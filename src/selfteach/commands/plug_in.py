@@ -52,7 +52,7 @@ def teach_material(method: str, material: str, options: TeachOptions) -> None:
             "method": method,
             "material": read.name,
             "identity": [f"{key}: {value}" for key, value in read.identity.items()],
-            "mended": describe_repaired(read.repaired),
+            "repaired_rows": describe_repaired(read.repaired),
             "settings": [
                 f"{key}: {value}"
                 for key, value in settings.items()

@@ -51,7 +51,7 @@ def describe_material(material: Tasks, config: Settings) -> Mapping[str, Any]:
         "instances": sum(len(task.instances) for task in material.seeds),
         "classification": sum(task.classification is True for task in material.seeds),
         "test": len(material.test),
-        "mended": describe_repaired(material.cleaned_rows),
-        "left_out": describe_dropped(material.outcomes),
+        "repaired_rows": describe_repaired(material.cleaned_rows),
+        "dropped_rows": describe_dropped(material.outcomes),
         "a_prompt": prompt,
     }

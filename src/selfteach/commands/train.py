@@ -86,6 +86,6 @@ def describe_material(material: FinetuneData, config: FinetuneConfig) -> Mapping
         "dev": len(dev),
         "pairs": sum(example.rejected is not None for example in learned),
         "kinds": [f"{kind}: {count} ({'+'.join(objectives[kind])})" for kind, count in counts],
-        "mended": describe_repaired(material.cleaned_rows),
-        "left_out": describe_dropped(material.outcomes),
+        "repaired_rows": describe_repaired(material.cleaned_rows),
+        "dropped_rows": describe_dropped(material.outcomes),
     }

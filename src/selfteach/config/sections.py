@@ -24,19 +24,24 @@ Positive = Annotated[int, Field(ge=1)]
 TopP = Annotated[float, Field(gt=0, le=1)]
 
 
-def make_name_validator(group: str, *others: str) -> AfterValidator:
+def make_name_validator(group: str, *others: str, separator: str = "") -> AfterValidator:
     """Return a validator of names of a registry group, plug-ins included, and of `others`.
 
-    So a mistyped name is found before any work is done.
+    So a mistyped name is found before any work is done. With a separator, a value may join several
+    names of the group.
     """
 
-    def check_name(name: str) -> str:
-        known = [*others, *list_names(group)]
-        if name not in known:
-            raise ValueError(
-                f'there is no {describe_group(group)} "{name}". {did_you_mean(name, known)}'
-            )
-        return name
+    def check_name(value: str) -> str:
+        if value in others:
+            return value
+        known = list_names(group)
+        for name in value.split(separator) if separator else [value]:
+            if name not in known:
+                raise ValueError(
+                    f'there is no {describe_group(group)} "{name}". '
+                    f"{did_you_mean(name, [*others, *known])}"
+                )
+        return value
 
     return AfterValidator(check_name)
 
@@ -56,6 +61,7 @@ def check_variable_name(name: str) -> str:
 
 AdapterName = Annotated[str, make_name_validator("adapters")]
 ObjectiveName = Annotated[str, make_name_validator("objectives")]
+ObjectiveSum = Annotated[str, make_name_validator("objectives", "auto", separator="+")]
 Engine = Annotated[str, make_name_validator("engines", "auto")]
 KnowledgeJudge = Annotated[str, make_name_validator("knowledge_judges")]
 

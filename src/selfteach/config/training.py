@@ -6,7 +6,15 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, NonNegativeFloat, PositiveFloat, model_validator
 
-from selfteach.config.sections import AdapterName, Count, ObjectiveName, Positive, Section, Share
+from selfteach.config.sections import (
+    AdapterName,
+    Count,
+    ObjectiveName,
+    ObjectiveSum,
+    Positive,
+    Section,
+    Share,
+)
 
 
 class LoraConfig(Section):
@@ -185,9 +193,6 @@ class CorrectionLossConfig(Section):
         return self
 
 
-ObjectiveChoice = Literal["auto", "sft+dpo", "sft", "dpo", "distill", "correction"]
-
-
 class TrainConfig(Section):
     """The training loop, its objectives for each kind of example, and the adapter."""
 
@@ -348,9 +353,10 @@ class MethodTrainConfig(TrainConfig):
 class FeedbackTrainConfig(MethodTrainConfig):
     """The training loop, its objectives for each kind of example, and the adapter."""
 
-    objective: ObjectiveChoice = "sft+dpo"
-    """Objective of the examples in scope of the rule. `auto` tries the candidates and keeps the
-    best on dev prompts."""
+    objective: ObjectiveSum = "sft+dpo"
+    """Objective of the examples in scope of the rule: sft, dpo, distill, correction, one of a
+    plug-in, or several joined by +. `auto` tries the candidates and keeps the best on dev
+    prompts."""
 
     trial_steps: Positive = 12
     """Steps of each candidate's trial, for objective=auto."""
@@ -367,6 +373,6 @@ class DocumentsTrainConfig(MethodTrainConfig):
 class TrainAlone(TrainConfig):
     """The training loop, its objective, and the adapter."""
 
-    objective: ObjectiveChoice = "auto"
-    """Objective of the examples. `auto` is sft+dpo if every example has a rejected answer, else
-    sft."""
+    objective: ObjectiveSum = "auto"
+    """Objective of the examples: sft, dpo, distill, correction, one of a plug-in, or several
+    joined by +. `auto` is sft+dpo if every example has a rejected answer, else sft."""

@@ -37,7 +37,7 @@ from selfteach.text import clean_text
 
 PLAIN = "plain_text"
 """The key in `source` of an example whose prompt is a plain text that the model continues."""
-DEFAULT_KIND = "lesson"
+DEFAULT_KIND = "example"
 """The kind of an example whose row has none."""
 KEYS = (
     "prompt",

@@ -50,15 +50,15 @@ def estimate_cost(
     seconds = (answer_tokens + TRAINING_COST_FACTOR * trained) / sampled_per_s
     prompted = base.tokenizer.decode(base.encode(make_prompt("What is a tree?", system=rule.text)))
     return {
-        "subject": subject.topic or "none: the rule may fire on every prompt",
+        "subject": subject.topic or "none recognized: the rule may apply to every prompt",
         "requests": requests,
         "sampled_tokens": int(answer_tokens),
         "trained_tokens": trained,
-        "sampled_tokens_a_second_here": round(sampled_per_s),
+        "sampled_tokens_per_second": round(sampled_per_s),
         "minutes": round(seconds / 60 + 0.5, 1),
         "disk_mb": round(2 * sum(p.numel() for p in base.module.parameters()) / 1e6 + 80),
         "not_counted": list_uncounted(config),
-        "three_of_the_prompts": [*format_few_shot_prompts(subject, 2), prompted],
+        "prompt_examples": [*format_few_shot_prompts(subject, 2), prompted],
     }
 
 
@@ -67,8 +67,8 @@ def list_uncounted(config: FeedbackConfig) -> list[str]:
     are not known yet.
     """
     more = (
-        "more requests, where the base breaks the rule on fewer than "
-        f"ask.min_violations={config.ask.min_violations}"
+        "more requests, if the base breaks the rule on fewer than "
+        f"{config.ask.min_violations} prompts (ask.min_violations)"
     )
     rounds = (
         f"balance.rounds={config.balance.rounds}: for each round up to "

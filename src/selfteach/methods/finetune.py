@@ -22,7 +22,7 @@ from typing import Any, Literal
 
 from selfteach import statistics
 from selfteach.config import FinetuneConfig
-from selfteach.errors import DataError
+from selfteach.errors import DataError, UsageError
 from selfteach.evaluate.exam import ExamSession, TunedModel, measures_to_json, prove_base
 from selfteach.evaluate.verdict import Evidence, reach_verdict, withhold_verdict
 from selfteach.files import BadLine
@@ -145,6 +145,12 @@ def choose_objectives(examples: Sequence[Example], config: FinetuneConfig) -> Ob
     learned = dict.fromkeys(choice.split("+"), 1.0)
     taught_kinds = {example.kind for example in taught}
     kinds = sorted({example.kind for example in examples})
+    if unknown := sorted(set(config.train.weights) - set(kinds)):
+        raise UsageError(
+            f"no example is of the kind {', '.join(unknown)}.",
+            where="train.weights",
+            cure=f"Kinds of these examples: {', '.join(kinds)}.",
+        )
     return {kind: learned if kind in taught_kinds else {"anchor": ANCHOR_WEIGHT} for kind in kinds}
 
 

@@ -60,9 +60,9 @@ ON_POLICY = "on_policy"
 SOLVED = "solved"
 ROWS_NOTE = "rows"
 BASE_NOTE = "row base"
-COMPARED_OBJECTIVES = (RUN_OBJECTIVE, "sft", "dpo", "sft+dpo", "distill", ON_POLICY, "correction")
-"""`own` is the run's own objective; `on_policy` is distillation on answers that the
-model samples between training steps.
+COMPARED_OBJECTIVES = (RUN_OBJECTIVE, "sft+dpo", ON_POLICY)
+"""What a row may name beside the objectives of the registry: `own` is the run's own objective;
+`on_policy` is distillation on answers that the model samples between training steps.
 """
 NO_STEPS = "it is solved for without steps, so it has no objective and stands in one row"
 ON_POLICY_SHARE = 0.5
@@ -239,12 +239,20 @@ def why_not_trainable(objective: str, examples: Sequence[Example]) -> str:
     """Return why an objective cannot be trained on these examples, or ""."""
     missing = 0
     part = "rejected answer"
-    if "dpo" in objective or objective == "correction":
+    names = list_objectives(objective)
+    if any(registry.load_registered("objectives", name).pairs for name in names):
         missing = sum(e.rejected is None for e in examples)
-    elif objective in ("distill", ON_POLICY):
+    elif "distill" in names:
         missing = sum(not e.source.get("teacher_prompt") for e in examples)
         part = "prompt for a teacher"
     return f"{missing} of {len(examples)} training examples have no {part}" if missing else ""
+
+
+def list_objectives(objective: str) -> list[str]:
+    """Return the registered names that a row's objective adds up; none for the run's own."""
+    if objective in (RUN_OBJECTIVE, SOLVED):
+        return []
+    return ["distill"] if objective == ON_POLICY else objective.split("+")
 
 
 def get_objective_weights(
@@ -252,9 +260,9 @@ def get_objective_weights(
 ) -> ObjectiveWeights:
     """Return the objectives of each kind of example; anchors keep those of the run."""
     weights = bench.plan.objectives
-    if objective in (RUN_OBJECTIVE, SOLVED):
+    named = dict.fromkeys(list_objectives(objective), 1.0)
+    if not named:
         return weights
-    named = dict.fromkeys(("distill" if objective == ON_POLICY else objective).split("+"), 1.0)
     return {e.kind: weights.get(e.kind, {}) if e.role == "hold" else named for e in examples}
 
 

@@ -1,0 +1,40 @@
+"""Objectives are chosen by any registered name, a plug-in's too; a kind that nobody has is refused."""
+
+from __future__ import annotations
+
+import pytest
+from pydantic import ValidationError
+
+from selfteach import registry
+from selfteach.config import FinetuneConfig
+from selfteach.config.training import FeedbackTrainConfig
+from selfteach.errors import UsageError
+from selfteach.methods.finetune import choose_objectives
+from selfteach.records import Example, make_prompt
+
+EXAMPLES = [Example("a", "example", make_prompt("Tea?"), "A drink.", "A dog.")]
+
+
+@pytest.mark.parametrize("name", [*registry.BUILT_IN_NAMES["objectives"], "sft+correction", "auto"])
+def test_every_registered_objective_may_be_chosen(name: str) -> None:
+    assert FeedbackTrainConfig(objective=name).objective == name
+
+
+@pytest.mark.parametrize("name", ["dpoo", "sft+dpoo", "auto+sft", "sft+", ""])
+def test_an_unknown_objective_is_refused(name: str) -> None:
+    with pytest.raises(ValidationError, match="there is no objective"):
+        FeedbackTrainConfig(objective=name)
+
+
+def test_an_objective_of_a_plug_in_may_be_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
+    named = {**registry.BUILT_IN_NAMES["objectives"], "mine": "my_package:Mine"}
+    monkeypatch.setitem(registry.BUILT_IN_NAMES, "objectives", named)
+    config = FinetuneConfig.model_validate({"train": {"objective": "mine+sft"}})
+    assert choose_objectives(EXAMPLES, config) == {"example": {"mine": 1.0, "sft": 1.0}}
+
+
+def test_weights_of_a_kind_without_examples_are_refused() -> None:
+    config = FinetuneConfig.model_validate({"train": {"weights": {"in_scope": {"sft": 1.0}}}})
+    with pytest.raises(UsageError, match="no example is of the kind in_scope") as caught:
+        choose_objectives(EXAMPLES, config)
+    assert "example" in str(caught.value.cure)
