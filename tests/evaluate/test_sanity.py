@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 from selfteach.evaluate.sanity import is_empty, is_looping, measure_sanity, measure_sanity_by_arm
 from selfteach.records import Completion, Measure
 
-PROSE = """The capital of France is Paris. It lies on the river Seine, and more than two million people live there. The city is known
-for its museums, its food and the Eiffel Tower, which was built for the World's Fair of 1889. Many people visit Paris every year, and many
+PROSE = """The capital of France is Paris. It lies on the river Seine, and more than two
+million people live there. The city is known for its museums, its food and the Eiffel Tower, which
+was built for the World's Fair of 1889. Many people visit Paris every year, and many
 of them come back. The city is also the seat of the government of France."""
 
 

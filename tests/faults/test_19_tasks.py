@@ -106,8 +106,9 @@ def test_what_does_not_fit_together_is_refused(
 def session(
     folder: Path, script: Any, room: int = 1000, template: str = PLAIN_NAME, **settings: Any
 ) -> Any:
-    """What the steps of inventing need of a session, over a scripted model with `room` characters of
-    context.
+    """Return what the steps of inventing need of a session, over a scripted model.
+
+    Its context has `room` characters.
     """
     folder.mkdir(exist_ok=True)
     ledger = Ledger(folder / "run.db")

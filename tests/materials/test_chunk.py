@@ -134,7 +134,8 @@ def test_sentences_follow_one_another(text: str) -> None:
     )
 
 
-PLAIN = """the mill is old. ann ames built it in 1790, e.g. for corn. dr. smith of hale inc. saw it! is it at no. 5? yes, it is.
+PLAIN = """the mill is old. ann ames built it in 1790, e.g. for corn. dr. smith of \
+hale inc. saw it! is it at no. 5? yes, it is.
 
 then came the inn."""
 

@@ -222,9 +222,11 @@ LEFT = "characters of navigation, page foot or controls left out"
 
 
 def test_html_gives_what_a_reader_sees() -> None:
-    page = """<!doctype html><head><title>A &amp; B</title><style>p{}</style><script>if (a<b) "</p>"</script></head><body>
+    page = """<!doctype html><head><title>A &amp; B</title><style>p{}</style><script>if \
+(a<b) "</p>"</script></head><body>
     <nav><ul><li>Home<li>About</ul></nav><h1>Head</h1><p>One
-    line &lt;b&gt; <b>bold</b>.<p>Two<br>three<table><tr><td>x<td>y</table><noscript>no</noscript><footer>foot</footer>"""
+    line &lt;b&gt; <b>bold</b>.<p>Two<br>three<table><tr><td>x<td>y</table>\
+<noscript>no</noscript><footer>foot</footer>"""
     assert read_html(page) == (
         "A & B",
         "Head\n\nOne line <b> bold.\n\nTwo\nthree\n\n- x: y",

@@ -144,7 +144,8 @@ HEAD = "<table><tr><th>Year<th>City<th>Ships</tr>"
     [
         (
             HEAD
-            + """<tr><td rowspan=2>1911</td><td>Velm</td><td>120</td></tr><tr><td>Marn</td><td>80</td></tr>
+            + """<tr><td rowspan=2>1911</td><td>Velm</td><td>120</td></tr>\
+<tr><td>Marn</td><td>80</td></tr>
      <tr><td colspan=2>Both cities</td><td>200</td></tr></table>""",
             (
                 "- Year: 1911; City: Velm; Ships: 120\n- Year: 1911; City: Marn; Ships: "
@@ -152,8 +153,10 @@ HEAD = "<table><tr><th>Year<th>City<th>Ships</tr>"
             ),
         ),
         (
-            """<table><thead><tr><th colspan=9>Harbours<tr><th rowspan=9>Year<th colspan=2>Ships<tr><th>In<th>Out
-     <tbody><tr><td>1911<td>1<td>2<tr><th colspan=3>War<tr><td>1915<td colspan=2>none<tr><td colspan=3>No data.</table>""",
+            """<table><thead><tr><th colspan=9>Harbours<tr><th rowspan=9>Year\
+<th colspan=2>Ships<tr><th>In<th>Out
+     <tbody><tr><td>1911<td>1<td>2<tr><th colspan=3>War<tr><td>1915<td colspan=2>none\
+<tr><td colspan=3>No data.</table>""",
             (
                 "Harbours\n\n- Year: 1911; Ships In: 1; Ships Out: 2\n\nWar\n\n- Year: "
                 "1915; Ships In, Ships Out: none\n- No data."

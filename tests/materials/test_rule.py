@@ -111,13 +111,17 @@ FORMS = {
     "Do not talk about music.": 'not contains "music"',
     "Avoid the topic of climate change.": 'not contains "climate change"',
     "Don't discuss cats or dogs": 'not (contains "cat" or contains "dog")',
-    "Do not mention movies, berries, or wolves.": 'not (contains "movie" or contains "berry" or contains "wolf")',
+    "Do not mention movies, berries, or wolves.": (
+        'not (contains "movie" or contains "berry" or contains "wolf")'
+    ),
     "Please never talk about the Eiffel Tower.": 'not contains "Eiffel Tower"',
     "Do not talk about anything related to football.": 'not contains "football"',
     "You must not talk about politics": 'not contains "politics"',
     'Never use the word "delve".': 'not contains "delve"',
     "Do not talk about video games, ever.": 'not contains "video game"',
-    "Do not talk about elephants. Answer in one sentence.": 'not contains "elephant" and max_sentences=1',
+    "Do not talk about elephants. Answer in one sentence.": (
+        'not contains "elephant" and max_sentences=1'
+    ),
 }
 UNSURE = [
     "Be kind.",

@@ -1,5 +1,6 @@
-"""The whole run of corrections on a model that talks by a table: an editor who never says "fox"; a file
-of edits; a criticism alone.
+"""The whole run of corrections on a model that talks by a table.
+
+An editor never says "fox"; a file holds edits; a criticism stands alone.
 """
 
 from __future__ import annotations

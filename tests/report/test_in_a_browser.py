@@ -21,7 +21,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.skipif(not CHROMIUM, reason="there i
 WIDTHS = (1280, 390)
 OUTSIDE = """[...document.querySelectorAll('main *, header *, footer *')].filter(e => {
     const box = e.getBoundingClientRect(), frame = e.closest('.scroll, pre, svg, .unseen');
-    return box.width > 0 && (!frame || frame === e) && box.right > document.documentElement.clientWidth + 1;
+    const page = document.documentElement.clientWidth;
+    return box.width > 0 && (!frame || frame === e) && box.right > page + 1;
 }).slice(0, 5).map(e => e.tagName + '.' + e.className)"""
 """What reaches beyond the right edge, unless it stands in something that scrolls by itself."""
 

@@ -307,8 +307,10 @@ def test_differences_of_words(tab: Tab) -> None:
     assert found == [pieces for *_, pieces in WORDS]
     random = """import('/words.js').then(m => {
       let seed = 1; const next = n => (seed = seed * 48271 % 2147483647) % n;
-      const text = () => Array.from({length: next(30)}, () => ["a", "b", "c", " ", "\\n", ", "][next(6)]).join("");
-      const joined = (pieces, kind) => pieces.filter(([is]) => is === "same" || is === kind).map(([, t]) => t).join("");
+      const signs = ["a", "b", "c", " ", "\\n", ", "];
+      const text = () => Array.from({length: next(30)}, () => signs[next(6)]).join("");
+      const joined = (pieces, kind) =>
+        pieces.filter(([is]) => is === "same" || is === kind).map(([, t]) => t).join("");
       for (let i = 0; i < 2000; i++) {
         const a = text(), b = text(), pieces = m.differences(a, b);
         if (joined(pieces, "gone") !== a || joined(pieces, "new") !== b) return [a, b, pieces];

@@ -1,4 +1,4 @@
-"""Objectives are chosen by any registered name, a plug-in's too; a kind that nobody has is refused."""
+"""Any registered objective can be chosen, a plug-in too; weights of unknown kinds are refused."""
 
 from __future__ import annotations
 

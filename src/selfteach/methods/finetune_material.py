@@ -34,7 +34,7 @@ def read_material(
     """Read datasets; the dev part is measured on and not learned.
 
     Args:
-        examples: files, each a dataset that `train.dataset_shares` can name; or rows; or `Example`s.
+        examples: files, each a dataset that `train.dataset_shares` can name; rows; or `Example`s.
         dev: a file or rows of others to measure on.
         skip_bad_rows: leave rows out that cannot be used.
         max_bad_rows: the greatest share of such rows.

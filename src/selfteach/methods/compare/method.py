@@ -373,7 +373,8 @@ def train_cell(
         change |= config.get_step_defaults()
     train = config.model_copy(update=change)
     changed = replace(session, config=session.config.model_copy(update={"train": train}))
-    session.base.release_memory()  # memory that the engine frees later would hide the training's own
+    # Memory that the engine frees later would hide the training's own.
+    session.base.release_memory()
     meter = MemoryMeter(session.model.module)
     trained = train_adapter(changed, examples, weights, f"{cell.name}-{rate:g}")
     peak = meter.peak()
