@@ -325,7 +325,6 @@ def test_saying_hello_loads_nothing_heavy(code: str) -> None:
         "run.ledger",
         "models",
         "models.recorded",
-        "models.scripted",
         "models.remote.endpoint",
     ],
 )

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 import torch
 
+from scripted import Scripted
 from selfteach import config, registry
 from selfteach.errors import UsageError
 from selfteach.generate.answers import LabelledQuestion
@@ -25,7 +26,6 @@ from selfteach.materials.documents import Document
 from selfteach.materials.documents.chunk import split_chunks
 from selfteach.methods.method import Method
 from selfteach.models.engines import open_sampler
-from selfteach.models.scripted import Scripted
 from selfteach.records import GREEDY, Prompt, Request, SamplingParams, make_prompt
 from selfteach.train.objectives import Distribution, ObjectiveInputs
 

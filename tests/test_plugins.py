@@ -19,12 +19,12 @@ from selfteach.methods.documents.calibrate import list_judges
 from selfteach.methods.documents.method import make_knowledge_judge as knowledge_judge
 from selfteach.methods.judges import choose_judges
 from selfteach.models.engines import choose_sampler
-from selfteach.models.scripted import Scripted
+from scripted import Scripted
 from selfteach.records import GREEDY, Request, make_prompt
 
 PLUGIN = '''
 from selfteach.judge.contradiction import KnowledgeScores
-from selfteach.models.scripted import Scripted
+from scripted import Scripted
 
 
 class CountsFoxes:

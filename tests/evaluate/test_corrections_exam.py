@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from scripted import Scripted
 from selfteach.evaluate.corrections import (
     correct_answers,
     find_displaced,
@@ -22,7 +23,6 @@ from selfteach.evaluate.corrections import (
 from selfteach.generate.correct import Correctable, Revision
 from selfteach.methods.worked_turns import add_worked_turns, make_worked_turns
 from selfteach.models.recorded import Recorded
-from selfteach.models.scripted import Scripted
 from selfteach.records import Completion, Message, Prompt, make_prompt
 from selfteach.run.ledger import Ledger
 

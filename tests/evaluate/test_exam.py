@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import torch
 
+from scripted import Scripted
 from selfteach import config
 from selfteach.dedup.overlap import OverlapIndex
 from selfteach.evaluate import exam
@@ -20,7 +21,6 @@ from selfteach.judge import PromptAnswer, ThresholdJudge
 from selfteach.methods.feedback import exam as feedback
 from selfteach.methods.feedback.exam import RuleScorer
 from selfteach.models.recorded import Recorded
-from selfteach.models.scripted import Scripted
 from selfteach.records import Completion, Measure, Message, Request, make_prompt
 from selfteach.run.display import SilentDisplay
 from selfteach.run.ledger import Ledger

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from scripted import Scripted
 from selfteach.evaluate.held_out_corrections import (
     MIN_PAIRS,
     HeldOutAmounts,
@@ -16,7 +17,6 @@ from selfteach.evaluate.held_out_corrections import (
 )
 from selfteach.evaluate.verdict import reach_verdict
 from selfteach.models.recorded import Recorded
-from selfteach.models.scripted import Scripted
 from selfteach.records import Message, Prompt, make_prompt
 from selfteach.run.ledger import Ledger
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import pytest
 
+from scripted import Scripted
 from selfteach.evaluate.common_knowledge import COMMON_QUESTIONS
 from selfteach.evaluate.retention import (
     NUM_DISTRACTORS,
@@ -14,7 +15,6 @@ from selfteach.evaluate.retention import (
     measure_retention,
     score_questions,
 )
-from selfteach.models.scripted import Scripted
 from selfteach.records import Measure, Prompt
 
 RIGHT = {item.prompt: item.texts[0] for item in make_choices()}

@@ -22,10 +22,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from scripted import Scripted
 from selfteach import cli
 from selfteach.models import recorded
 from selfteach.models.recorded import Recorded
-from selfteach.models.scripted import Scripted
 from selfteach.records import Request, make_prompt
 from selfteach.run.ledger import Ledger, Outcome
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from scripted import Scripted
 from selfteach import cli
 from selfteach.config import TasksConfig
 from selfteach.errors import DataError
@@ -18,7 +19,6 @@ from selfteach.materials.tasks import Instance, Task
 from selfteach.methods.tasks import instances, invent
 from selfteach.models import recorded
 from selfteach.models.recorded import Recorded
-from selfteach.models.scripted import Scripted
 from selfteach.models.tokens import PLAIN_NAME
 from selfteach.records import Request, digest
 from selfteach.run.display import open_display

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from scripted import Scripted
 from selfteach.generate.answers import answer_questions, make_open_book_chat, make_open_book_prompt
 from selfteach.generate.questions import (
     Question,
@@ -23,7 +24,6 @@ from selfteach.judge.contradiction import GainJudge, PromptedJudge
 from selfteach.materials.documents import Document
 from selfteach.materials.documents.chunk import split_chunks
 from selfteach.materials.documents.read import read_documents
-from selfteach.models.scripted import Scripted
 from selfteach.records import Prompt
 from selfteach.text import clean_text
 

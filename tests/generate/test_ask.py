@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 
+from scripted import Scripted
 from selfteach.dedup.overlap import OverlapIndex
 from selfteach.evaluate.common_knowledge import CALIBRATION_QUESTIONS, COMMON_QUESTIONS
 from selfteach.generate import few_shot
@@ -19,7 +20,6 @@ from selfteach.generate.ask import (
     generate_prompts,
     generate_similar_prompts,
 )
-from selfteach.models.scripted import Scripted
 from selfteach.records import Prompt, Request
 
 SUBJECT = Subject("sailing", ("mast", "harbour"), ("rowing", "diving"))

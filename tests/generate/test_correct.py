@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from scripted import Scripted
 from selfteach.generate.correct import (
     Correctable,
     Corrector,
@@ -21,7 +22,6 @@ from selfteach.generate.correct import (
 )
 from selfteach.models.decode import TOO_LONG
 from selfteach.models.recorded import Recorded
-from selfteach.models.scripted import Scripted
 from selfteach.records import Message, Request, make_prompt
 from selfteach.run.ledger import Ledger
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from scripted import Scripted
 from selfteach.generate.few_shot_tasks import CLASSIFIED, INPUT_FIRST, OUTPUT_FIRST
 from selfteach.generate.instances import (
     find_threshold,
@@ -16,7 +17,6 @@ from selfteach.generate.instances import (
     score_classification,
 )
 from selfteach.materials.tasks import Instance, Task
-from selfteach.models.scripted import Scripted
 from selfteach.records import Completion, SamplingParams
 
 

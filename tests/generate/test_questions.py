@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from scripted import Scripted
 from selfteach.generate.answers import (
     LabelledQuestion,
     answer_questions,
@@ -15,9 +16,8 @@ from selfteach.generate.questions import Question, fence_text, generate_question
 from selfteach.judge.match import contains_answer
 from selfteach.materials.documents import Document
 from selfteach.materials.documents.chunk import Chunk, split_chunks
-from selfteach.models.scripted import Scripted
 from selfteach.records import Request
-from selfteach.select.question_format import find_question_fault
+from selfteach.select.question_format import find_answer_fault, find_context_fault
 
 TEXT = (
     "The mill stands at Hale. Heading\nIt was built by Ann Ames in 1790. Its wheel of oak "
@@ -114,7 +114,9 @@ def test_a_fence_is_never_in_its_text() -> None:
 @pytest.mark.parametrize("fact", FACTS, ids=lambda f: f.topic)
 def test_the_worked_questions_pass_what_is_asked_of_others(fact: object) -> None:
     chunk = split_chunks(Document("x", fact.topic, fact.sentence), lambda t: len(t.split()))[0]  # type: ignore[attr-defined]
-    assert find_question_fault(Question(fact.question, fact.short, chunk, 0)) == ""  # type: ignore[attr-defined]
+    question = Question(fact.question, fact.short, chunk, 0)  # type: ignore[attr-defined]
+    assert find_context_fault(question.text, fact.topic) == ""  # type: ignore[attr-defined]
+    assert find_answer_fault(question) == ""
     assert contains_answer(fact.statement, fact.short)  # type: ignore[attr-defined]
 
 

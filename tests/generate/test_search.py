@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import pytest
 
+from scripted import Scripted
 from selfteach.config import SearchConfig
 from selfteach.generate.search import (
     BRANCH_TOKENS,
@@ -18,7 +19,6 @@ from selfteach.generate.search import (
     search_answers,
     truncate_before,
 )
-from selfteach.models.scripted import Scripted
 from selfteach.records import Prompt, Request
 
 RULE = "Do not talk about cats."

@@ -6,6 +6,7 @@ import math
 
 import pytest
 
+from scripted import Scripted
 from selfteach.generate.answers import LabelledQuestion
 from selfteach.generate.questions import Question
 from selfteach.judge.contradiction import (
@@ -18,7 +19,6 @@ from selfteach.judge.contradiction import (
 )
 from selfteach.materials.documents import Document
 from selfteach.materials.documents.chunk import split_chunks
-from selfteach.models.scripted import Scripted
 
 CHUNK = split_chunks(
     Document("mill.txt", "Mill", "The mill was built by Ann Ames in 1790."),

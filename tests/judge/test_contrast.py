@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from scripted import Scripted
 from selfteach.judge.contrast import ContrastJudge, append_words
-from selfteach.models.scripted import Scripted
 from selfteach.records import Prompt, make_prompt
 
 WORDS = "Talk like a friend."

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from scripted import Scripted
 from selfteach.generate import few_shot
 from selfteach.generate.ask import Subject
 from selfteach.judge.inverse import MAX_WORDS, InverseJudge, find_common_words, list_other_rules
-from selfteach.models.scripted import Scripted
 from selfteach.records import Prompt
 
 RULE = "Do not talk about cats."

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
+from scripted import Scripted
 from selfteach.judge.pairwise import (
     AnswerPair,
     ModelPairwiseJudge,
@@ -17,7 +18,6 @@ from selfteach.judge.pairwise import (
     measure_agreement,
     summarize_verdicts,
 )
-from selfteach.models.scripted import Scripted
 from selfteach.records import Prompt, make_prompt
 
 PROMPT = make_prompt("What is tea?")

@@ -6,8 +6,8 @@ import math
 
 import pytest
 
+from scripted import Scripted
 from selfteach.judge.yes_no import YesNoJudge
-from selfteach.models.scripted import Scripted
 from selfteach.records import Prompt, get_user_text, make_prompt
 
 RULE = "Do not talk about cats."

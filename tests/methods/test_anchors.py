@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
+from scripted import Scripted
 from selfteach.config import TasksConfig
 from selfteach.errors import IntegrityError
 from selfteach.methods.anchors import EMPTY, OwnAnswer, keep_answers, make_anchors
 from selfteach.methods.tasks.method import keep_own_answers
 from selfteach.models.recorded import Recorded
-from selfteach.models.scripted import Scripted
 from selfteach.records import GREEDY, Completion, Prompt, digest, get_user_text, make_prompt
 from selfteach.run.display import open_display
 from selfteach.run.ledger import Ledger, Outcome

@@ -13,6 +13,7 @@ from xml.etree import ElementTree
 import pytest
 import torch
 
+from scripted import Scripted
 from selfteach import cli, config
 from selfteach.errors import UsageError
 from selfteach.methods.compare import method as comparing
@@ -37,7 +38,6 @@ from selfteach.methods.feedback import exam as feedback_exam
 from selfteach.methods.runner import find_pair_kinds
 from selfteach.methods.session import Session
 from selfteach.models.recorded import Recorded
-from selfteach.models.scripted import Scripted
 from selfteach.records import Example, Message, make_prompt
 from selfteach.report.comparison import draw_figure
 from selfteach.run import finished

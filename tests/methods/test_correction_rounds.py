@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from scripted import Scripted
 from selfteach import config
 from selfteach.evaluate.exam import TunedModel
 from selfteach.generate.correct import Correctable, Revision
@@ -16,7 +17,6 @@ from selfteach.methods.corrections.examples import CorrectionExamples
 from selfteach.methods.corrections.method import Rounds
 from selfteach.methods.corrections.split import CorrectionParts
 from selfteach.models.recorded import Recorded
-from selfteach.models.scripted import Scripted
 from selfteach.records import make_prompt
 from selfteach.run.display import open_display
 from selfteach.run.ledger import Ledger

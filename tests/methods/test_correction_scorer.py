@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from scripted import Scripted
 from selfteach.evaluate.exam import Answers, Arm, ExamState
 from selfteach.evaluate.held_out_corrections import HeldOutCorrection
 from selfteach.evaluate.side_effects import find_side_effects
@@ -26,7 +27,6 @@ from selfteach.methods.corrections.exam import (
 from selfteach.methods.corrections.examples import CorrectionExamples
 from selfteach.methods.corrections.split import CorrectionParts
 from selfteach.models.recorded import Recorded
-from selfteach.models.scripted import Scripted
 from selfteach.records import Completion, Example, Prompt, make_prompt
 from selfteach.run.ledger import Ledger
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from scripted import Scripted
 from selfteach import config
 from selfteach.errors import DataError
 from selfteach.generate.correct import Correctable
@@ -18,7 +19,6 @@ from selfteach.materials.corrections import Corrections, Edit
 from selfteach.methods.corrections import criticism
 from selfteach.methods.corrections.criticism import ENOUGH_REVISIONS, Critic
 from selfteach.models.recorded import Recorded
-from selfteach.models.scripted import Scripted
 from selfteach.records import Prompt, Request, get_user_text, make_prompt
 from selfteach.run.ledger import Ledger
 

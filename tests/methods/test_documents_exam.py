@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from scripted import Scripted
 from selfteach.config import DocumentsConfig
 from selfteach.evaluate.exam import GENERAL, TARGET, Answers, ExamState
 from selfteach.evaluate.knowledge import GradedAnswers, grade_answers
@@ -27,7 +28,6 @@ from selfteach.methods.documents.exam import (
     make_knowledge_map,
     measure_common,
 )
-from selfteach.models.scripted import Scripted
 from selfteach.records import Completion, Prompt, Request, make_prompt
 from selfteach.run.display import SilentDisplay
 

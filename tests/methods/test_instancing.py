@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import pytest
 
+from scripted import Scripted
 from selfteach.config import TasksConfig
 from selfteach.materials.tasks import Instance, Task
 from selfteach.methods.tasks.instances import (
@@ -21,7 +22,6 @@ from selfteach.methods.tasks.instances import (
     read_instance_list,
     write_instances,
 )
-from selfteach.models.scripted import Scripted
 from selfteach.records import Completion, Request
 from selfteach.select.task_filter import CUT, TaskSimilarity
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from scripted import Scripted
 from selfteach.config import TasksConfig
 from selfteach.errors import UsageError
 from selfteach.evaluate.exam import GENERAL, TARGET, make_arms
@@ -21,7 +22,6 @@ from selfteach.methods.tasks.exam import build_exam, fit_worked_turns
 from selfteach.methods.tasks.questions import make_question, make_questions
 from selfteach.methods.worked_turns import add_worked_turns
 from selfteach.models.recorded import Recorded
-from selfteach.models.scripted import Scripted
 from selfteach.records import Example, Message, Prompt, make_prompt
 from selfteach.run.display import open_display
 from selfteach.run.ledger import Ledger

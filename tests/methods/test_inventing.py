@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from scripted import Scripted
 from selfteach.config import TasksConfig
 from selfteach.config.methods import InventConfig
 from selfteach.materials.tasks import Instance, Task
@@ -23,7 +24,6 @@ from selfteach.methods.tasks.invent import (
     mark_classifications,
     why_stop,
 )
-from selfteach.models.scripted import Scripted
 from selfteach.run.ledger import Ledger
 from selfteach.select.task_filter import TaskSimilarity
 

@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
+from scripted import Scripted
 from selfteach.config import CorrectionsConfig as Settings
 from selfteach.config import resolve
 from selfteach.materials.corrections import Corrections
 from selfteach.methods.corrections.method import describe_material
 from selfteach.methods.corrections.review import review_answers
 from selfteach.models.recorded import Recorded
-from selfteach.models.scripted import Scripted
 from selfteach.records import make_prompt
 from selfteach.review import queue, serve
 from selfteach.run.display import open_display

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from scripted import Scripted
 from selfteach import config
 from selfteach.errors import DataError, IntegrityError
 from selfteach.generate.questions import Question
@@ -33,7 +34,6 @@ from selfteach.methods.documents.method import (
 )
 from selfteach.methods.documents.study import MeasuredQuestions, WrittenQuestions
 from selfteach.models.recorded import Recorded
-from selfteach.models.scripted import Scripted
 from selfteach.records import Completion, Request, make_prompt
 from selfteach.run.display import SilentDisplay
 from selfteach.run.ledger import Ledger, Outcome

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from scripted import Scripted
 from selfteach import statistics
 from selfteach.evaluate.exam import GENERAL, TARGET, Answers, Arm, ExamState
 from selfteach.evaluate.side_effects import find_side_effects
@@ -17,7 +18,6 @@ from selfteach.methods.tasks.contest import compare_arms
 from selfteach.methods.tasks.exam import TaskScorer
 from selfteach.methods.tasks.method import show_arms
 from selfteach.methods.tasks.questions import TaskQuestion
-from selfteach.models.scripted import Scripted
 from selfteach.records import Completion, LogProb, Measure, make_prompt
 
 GOLD = "one two three four"

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from scripted import Scripted
 from selfteach.errors import EndpointError
 from selfteach.models.recorded import Recorded
-from selfteach.models.scripted import Scripted
 from selfteach.records import (
     Completion,
     Continuations,

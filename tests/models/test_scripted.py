@@ -16,9 +16,9 @@ import numpy as np
 import pytest
 from hostile import answer, hostile
 
+from scripted import Scripted
 from selfteach.models.recorded import Recorded
 from selfteach.models.remote.endpoint import Endpoint
-from selfteach.models.scripted import Scripted
 from selfteach.records import GREEDY, Continuations, Request, SamplingParams, make_prompt
 from selfteach.run.ledger import Ledger
 

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from scripted import Scripted
 from selfteach.errors import IntegrityError, ResourceError, SelfteachError, UsageError
 from selfteach.models.recorded import Recorded
-from selfteach.models.scripted import Scripted
 from selfteach.records import Request, make_prompt
 from selfteach.run.ledger import ABANDONED, Funnel, Ledger, Outcome, TokenCost
 

@@ -9,7 +9,8 @@ from selfteach.materials.documents import Document
 from selfteach.materials.documents.chunk import split_chunks
 from selfteach.select.question_format import (
     REASONS,
-    find_question_fault,
+    find_answer_fault,
+    find_context_fault,
     has_foreign_names,
     is_off_sentence,
 )
@@ -25,6 +26,11 @@ CHUNK = split_chunks(
     ),
     lambda t: len(t.split()),
 )[0]
+
+
+def find_question_fault(question: Question) -> str:
+    """Return why a question is unusable, or ""."""
+    return find_context_fault(question.text, question.chunk.title) or find_answer_fault(question)
 
 
 @pytest.mark.parametrize(

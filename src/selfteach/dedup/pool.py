@@ -89,19 +89,17 @@ class TextEncoder:
 
         A text with more different words than characters becomes a list of numbers.
         """
-        numbered = [self._number(words) for words in texts]
+        numbered = []
+        for words in texts:
+            numbered.append([self._ids.setdefault(word, len(self._ids)) for word in words])
         coded = np.empty(len(texts), object)
-        coded[:] = [self._encode(row) for row in numbered]
+        for place, row in enumerate(numbered):
+            fits = max(row, default=0) <= self._max_words
+            coded[place] = "".join(map(chr, row)) if fits else row
         length = np.array([len(row) for row in numbered], np.int64)
         return EncodedTexts(
             np.arange(start, start + len(texts)), length, coded, compute_signatures(numbered)
         )
-
-    def _number(self, words: Sequence[str]) -> list[int]:
-        return [self._ids.setdefault(word, len(self._ids)) for word in words]
-
-    def _encode(self, row: list[int]) -> EncodedText:
-        return "".join(map(chr, row)) if not row or max(row) <= self._max_words else row
 
 
 @dataclass(frozen=True)
@@ -149,11 +147,8 @@ def decode_texts(coded: NDArray[np.object_]) -> Ints:
     if all(isinstance(one, str) for one in coded):
         plain = "".join(coded).encode("utf-32-le", "surrogatepass")
         return np.frombuffer(plain, np.uint32).reshape(len(coded), -1).astype(np.int64)
-    return np.array([_decode(one) for one in coded], np.int64)
-
-
-def _decode(coded: EncodedText) -> list[int]:
-    return list(map(ord, coded)) if isinstance(coded, str) else coded
+    rows = [list(map(ord, one)) if isinstance(one, str) else one for one in coded]
+    return np.array(rows, np.int64)
 
 
 Task = tuple[EncodedTexts, PoolSegment, int, int]

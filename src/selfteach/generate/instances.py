@@ -95,11 +95,20 @@ def make_instance_request(
         bare: whether the first instance has no input.
     """
     if classification:
-        worked = [(name, _format_labels(cases)) for name, cases in OUTPUT_FIRST]
+        worked = [
+            (name, format_examples("Class label: {}\nInput: {}\n", cases).rstrip("\n"))
+            for name, cases in OUTPUT_FIRST
+        ]
         head = "Examples for every label of a task.\n\n"
         start = "Class label:"
     else:
-        worked = [(name, _format_cases(cases)) for name, cases in INPUT_FIRST]
+        worked = []
+        for name, cases in INPUT_FIRST:
+            lines = [
+                f"Example {n}\nInput: {given or 'none'}\nOutput: {output}"
+                for n, (given, output) in enumerate(cases, 1)
+            ]
+            worked.append((name, "\n".join(lines)))
         head = "Examples for tasks. Where a task needs no input, the input is none.\n\n"
         start = f"Example 1\nInput:{NO_INPUT_START if bare else ''}"
     listing = format_examples("Task: {}\n{}\n\n", worked)
@@ -155,17 +164,6 @@ def make_answer_request(
 
 def _format_task(instruction: str, given: str) -> str:
     return f"{instruction}\n\n{given}" if given else instruction
-
-
-def _format_labels(cases: Sequence[tuple[str, str]]) -> str:
-    return format_examples("Class label: {}\nInput: {}\n", cases).rstrip("\n")
-
-
-def _format_cases(cases: Sequence[tuple[str, str]]) -> str:
-    return "\n".join(
-        f"Example {n}\nInput: {given or 'none'}\nOutput: {output}"
-        for n, (given, output) in enumerate(cases, 1)
-    )
 
 
 def parse_instances(

@@ -192,7 +192,10 @@ class _Search:
     def _draft_tries(self, turn: Sequence[PlannedTry]) -> list[Try]:
         """Return the text of every planned try; all samples are requested together."""
         refused = [planned.trace.tries[-1] for planned in turn if planned.strategy == "revise"]
-        texts = [_drop_cut_sentence(one) for one in refused]
+        texts = []
+        for one in refused:
+            # The sentence in which a try was cut off is left out.
+            texts.append(" ".join(split_sentences(one.text)[:-1]) if one.cut else one.text)
         revised = iter(revise_texts(texts, self.find_violations))
         drafts: list[Try | Request] = []
         for planned in turn:
@@ -266,11 +269,6 @@ def _make_try(request: Request, completion: Completion | None) -> Try:
     if strategy == "branch" and not isinstance(request.prompt, str):
         text = request.prompt[-1].content + text
     return Try(text.strip(), strategy, cut=completion.finish == "length")
-
-
-def _drop_cut_sentence(last: Try) -> str:
-    """Return a try without the sentence in which it was cut off."""
-    return " ".join(split_sentences(last.text)[:-1]) if last.cut else last.text
 
 
 def truncate_before(answer: str, start: int, words: int = 0) -> str:

@@ -61,14 +61,10 @@ def find_answer_spans(sentence: str, title: str) -> list[str]:
                 words
                 and len(words.split()) <= MAX_WORDS
                 and not _is_in_title(words, title)
-                and _is_apart(start, end, taken)
+                and all(e <= start or end <= s for s, e in taken)
             ):
                 taken.append((start, end))
     return list(dict.fromkeys(sentence[start:end] for start, end in taken))
-
-
-def _is_apart(start: int, end: int, taken: list[tuple[int, int]]) -> bool:
-    return all(e <= start or end <= s for s, e in taken)
 
 
 def _is_in_title(words: str, title: str) -> bool:

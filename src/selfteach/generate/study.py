@@ -146,17 +146,13 @@ def make_study_data(
     for own in chunks:
         for fact in own:
             forms = _make_forms(fact, own, config, seed, similar_words or {})
-            distinct = [_drop_repeats(form) for form in forms]
+            distinct = ({row.id: row for row in form}.values() for form in forms)
             turns = (row for row in chain.from_iterable(zip_longest(*distinct)) if row)
             for row in islice(turns, config.per_sentence):
                 rows.append((row, fact.chunk.title, fact.text))
     if config.recite:
         rows += [(row, "", row.chosen) for row in _make_recite_rows(chunks)]
     return [add_teacher_prompt(*row) if config.distill else row[0] for row in rows]
-
-
-def _drop_repeats(rows: Iterator[Example]) -> list[Example]:
-    return list({row.id: row for row in rows}.values())
 
 
 def collect_vocabulary(found: Sequence[StudySentence]) -> set[str]:

@@ -11,12 +11,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from selfteach.errors import DataError, TooManyFailures
 from selfteach.judge import Judge, PromptAnswer, ThresholdJudge
 from selfteach.models.remote.guard import NoLogprobs
-from selfteach.records import Measure
+from selfteach.records import JsonObject, Measure
 from selfteach.statistics import auroc, best_threshold
 
 
@@ -35,7 +34,7 @@ def calibrate_judges(
     labelled: Sequence[tuple[PromptAnswer, bool]],
     min_auroc: float,
     readable: str = "",
-) -> tuple[ThresholdJudge | None, ThresholdJudge | None, dict[str, Any]]:
+) -> tuple[ThresholdJudge | None, ThresholdJudge | None, JsonObject]:
     """Return the deciding judge, the best judge, and the report of all of them.
 
     Both judges are None if none is good enough. The judge named `readable` decides if it reaches
@@ -58,7 +57,7 @@ def calibrate_judges(
             measure = auroc(labels, values)
             threshold = best_threshold(labels, values)
             found.append(CalibratedJudge(judge, measure, threshold, tuple(values)))
-    report: dict[str, Any] = {
+    report: JsonObject = {
         "chosen": "",
         "best": "",
         "reason": "; ".join(f"{row['name']}: {row['reason']}" for row in left_out),
@@ -107,7 +106,7 @@ def _score_answers(judge: Judge, pairs: Sequence[PromptAnswer]) -> tuple[list[fl
     return values, f"it gave no verdict on {lost} of {len(values)} answers" if lost else ""
 
 
-def _describe_candidate(candidate: CalibratedJudge, min_auroc: float) -> dict[str, Any]:
+def _describe_candidate(candidate: CalibratedJudge, min_auroc: float) -> JsonObject:
     measure = candidate.auroc
     return {
         "name": candidate.judge.name,

@@ -138,18 +138,6 @@ def _language(value: str) -> AnswerTest:
 
 _LIST_ITEM = re.compile(r"^\s{0,8}(?:[-*•‣◦–]|\d{1,2}[.)])\s+\S", re.M)
 _FENCE = re.compile(r"\A```(?:json)?\s*\n(.*)\n```\Z", re.S)
-FORMATS: dict[str, AnswerTest] = {
-    "json": lambda answer: _is_json(answer),
-    "list": lambda answer: _LIST_ITEM.search(answer) is not None,
-    "no list": lambda answer: _LIST_ITEM.search(answer) is None,
-}
-
-
-def _format(value: str) -> AnswerTest:
-    name = value.replace("_", " ")
-    if name not in FORMATS:
-        raise ValueError(f"no such format; {did_you_mean(value, FORMATS)}")
-    return FORMATS[name]
 
 
 def _is_json(answer: str) -> bool:
@@ -162,30 +150,43 @@ def _is_json(answer: str) -> bool:
         return False
 
 
-def _starts(value: str) -> AnswerTest:
-    wanted = " ".join(fold_case(value).split())
-    if not wanted:
-        raise ValueError("give the text to start with")
-    skipped = "" if not wanted[0].isalnum() else r"^[\s\"'“‘*_#>]+"
-    return lambda answer: " ".join(re.sub(skipped, "", fold_case(answer)).split()).startswith(
-        wanted
-    )
+FORMATS: dict[str, AnswerTest] = {
+    "json": _is_json,
+    "list": lambda answer: _LIST_ITEM.search(answer) is not None,
+    "no list": lambda answer: _LIST_ITEM.search(answer) is None,
+}
 
 
-def _ends(value: str) -> AnswerTest:
-    wanted = " ".join(fold_case(value).split())
-    if not wanted:
-        raise ValueError("give the text to end with")
-    skipped = "" if not wanted[-1].isalnum() else r"[\s\"'”’*_.!?…]+$"
-    return lambda answer: " ".join(re.sub(skipped, "", fold_case(answer)).split()).endswith(wanted)
+def _format(value: str) -> AnswerTest:
+    name = value.replace("_", " ")
+    if name not in FORMATS:
+        raise ValueError(f"no such format; {did_you_mean(value, FORMATS)}")
+    return FORMATS[name]
+
+
+def _edge(is_end: bool) -> Callable[[str], AnswerTest]:
+    """Return a builder of tests for the text at one end of an answer, without marks around it."""
+
+    def build(value: str) -> AnswerTest:
+        wanted = " ".join(fold_case(value).split())
+        if not wanted:
+            raise ValueError(f"give the text to {'end' if is_end else 'start'} with")
+        marks = r"[\s\"'”’*_.!?…]+$" if is_end else r"^[\s\"'“‘*_#>]+"
+        skipped = marks if wanted[-1 if is_end else 0].isalnum() else ""
+        holds = str.endswith if is_end else str.startswith
+        return lambda answer: holds(
+            " ".join(re.sub(skipped, "", fold_case(answer)).split()), wanted
+        )
+
+    return build
 
 
 PHRASES = ("contains", "regex", "starts", "ends")
 CONDITIONS: dict[str, Callable[[str], AnswerTest]] = {
     "contains": _contains,
     "regex": _pattern,
-    "starts": _starts,
-    "ends": _ends,
+    "starts": _edge(is_end=False),
+    "ends": _edge(is_end=True),
     "max_words": _bound(count_words, is_max=True),
     "min_words": _bound(count_words, is_max=False),
     "max_sentences": _bound(count_sentences, is_max=True),

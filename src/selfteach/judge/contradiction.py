@@ -40,7 +40,7 @@ from selfteach.judge.match import SAME_F1, normalize_answer, token_f1
 from selfteach.judge.setup import KnowledgeSetup
 from selfteach.models import Scorer
 from selfteach.models.ordered import score_in_order
-from selfteach.records import Continuations
+from selfteach.records import Continuations, JsonObject
 from selfteach.text import split_sentences
 
 
@@ -68,7 +68,7 @@ class KnowledgeScores:
         """Return S_K; 0 without samples."""
         return sum(self.knowledge) / len(self.knowledge) if self.knowledge else 0.0
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> JsonObject:
         """Return the stored row."""
         return asdict(self)
 
@@ -94,6 +94,8 @@ class KnowledgeJudge(Protocol):
         ...
 
 
+Comparison = tuple[str, str, str]
+"""A question, a sentence, and another answer."""
 LINK_WORDS = frozenset(
     "is are was were be been by in on at of to for from with it its".split()  # noqa: SIM905
 )
@@ -104,7 +106,7 @@ class ConsistencyJudge:
 
     name = ""
 
-    def probabilities(self, pairs: Sequence[tuple[str, str, str]]) -> list[float]:
+    def probabilities(self, pairs: Sequence[Comparison]) -> list[float]:
         """Return P in [0, 1] that the sentence contradicts the other answer.
 
         Each pair is (question, sentence, other answer).
@@ -122,7 +124,7 @@ class ConsistencyJudge:
             found.append(KnowledgeScores(self.name, label, blind, blind))
         return found
 
-    def between(self, pairs: Sequence[tuple[str, str, str]]) -> list[float]:
+    def between(self, pairs: Sequence[Comparison]) -> list[float]:
         """Return SC(a, b) for each (question, a, b).
 
         An `a` without words contradicts everything: it is no answer. Every pair of sentence and
@@ -157,7 +159,7 @@ class MatchJudge(ConsistencyJudge):
         """Return the judge."""
         return cls()
 
-    def probabilities(self, pairs: Sequence[tuple[str, str, str]]) -> list[float]:
+    def probabilities(self, pairs: Sequence[Comparison]) -> list[float]:
         """Return 0 for answers that agree, else 1.
 
         Words of the question do not count unless nothing is left, because every answer repeats
@@ -198,7 +200,7 @@ class PromptedJudge(ConsistencyJudge):
         """Return the judge that asks the base."""
         return cls(setup.scorer)
 
-    def probabilities(self, pairs: Sequence[tuple[str, str, str]]) -> list[float]:
+    def probabilities(self, pairs: Sequence[Comparison]) -> list[float]:
         """Return p(No) / (p(No) + p(Yes))."""
         items = []
         for pair in pairs:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 
@@ -20,7 +20,7 @@ from selfteach.generate.listing import format_examples, to_one_line
 from selfteach.judge.match import token_f1
 from selfteach.models import Scorer
 from selfteach.models.ordered import score_in_order
-from selfteach.records import Continuations, Measure, Prompt, get_user_text, make_prompt
+from selfteach.records import Continuations, JsonObject, Measure, Prompt, get_user_text, make_prompt
 
 VerdictWord = Literal["win", "tie", "loss"]
 POINTS: dict[VerdictWord, float] = {"win": 1.0, "tie": 0.5, "loss": 0.0}
@@ -138,7 +138,7 @@ def _make_verdict(duel: AnswerPair, there: float, back: float) -> Verdict:
 
 def summarize_verdicts(
     duels: Sequence[AnswerPair], verdicts: Sequence[Verdict], seed: int = 0
-) -> dict[str, Any]:
+) -> JsonObject:
     """Return the win rate with its interval, the same at equal length, counts and position bias.
 
     A tie is one half. Position bias is how often the first place won in both orders, minus one

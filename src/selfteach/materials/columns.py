@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from selfteach.errors import DataError, UsageError
+from selfteach.records import JsonMapping, JsonObject
 from selfteach.registry import did_you_mean
 
 Columns = Mapping[str, str]
@@ -35,9 +36,7 @@ def parse_columns(text: str, known: Collection[str]) -> dict[str, str]:
     return found
 
 
-def rename_columns(
-    row: Mapping[str, Any], where: str, columns: Columns | None = None
-) -> dict[str, Any]:
+def rename_columns(row: JsonMapping, where: str, columns: Columns | None = None) -> JsonObject:
     """Return the filled parts of a row by their names in lower case.
 
     Args:
@@ -48,7 +47,7 @@ def rename_columns(
         DataError: two filled parts have the same name.
     """
     renamed = columns or {}
-    found: dict[str, Any] = {}
+    found: JsonObject = {}
     for key, value in row.items():
         own = key.strip().casefold()
         name = renamed.get(own, own)

@@ -30,7 +30,14 @@ from selfteach.materials.rows import (
     read_utf8,
     suggest_form,
 )
-from selfteach.records import Message, digest, get_user_text, parse_messages
+from selfteach.records import (
+    JsonMapping,
+    JsonObject,
+    Message,
+    digest,
+    get_user_text,
+    parse_messages,
+)
 from selfteach.run.ledger import Outcome
 from selfteach.text import clean_text
 
@@ -71,7 +78,7 @@ class Edit:
         """Tell whether the correction leaves the answer as it is."""
         return self.answer is not None and self.answer == self.correction
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> JsonObject:
         """Return the texts and the place, for the ledger."""
         return {
             "where": self.where,
@@ -160,7 +167,7 @@ def read_corrections(
     return found
 
 
-def read_edit(row: Mapping[str, Any], where: str, columns: Columns | None = None) -> Edit:
+def read_edit(row: JsonMapping, where: str, columns: Columns | None = None) -> Edit:
     """Read one row. Its filled parts decide its form.
 
     Raises:
@@ -185,7 +192,7 @@ def read_edit(row: Mapping[str, Any], where: str, columns: Columns | None = None
     return Edit(where, prompt, answer, correction, feedback)
 
 
-def _make_empty_row_error(row: Mapping[str, Any], where: str, columns: Columns) -> DataError:
+def _make_empty_row_error(row: JsonMapping, where: str, columns: Columns) -> DataError:
     """Return the error of a row that has neither a correction nor a feedback."""
     own = [key.strip().casefold() for key in row]
     names = [columns.get(name, name) for name in own]
@@ -197,7 +204,7 @@ def _make_empty_row_error(row: Mapping[str, Any], where: str, columns: Columns) 
     return DataError("has neither a correction nor a feedback.", where=where, cure=cure)
 
 
-def _read_edited_turn(row: Mapping[str, Any], where: str) -> Edit:
+def _read_edited_turn(row: JsonMapping, where: str) -> Edit:
     *turns, last = parse_messages(row["messages"], where)
     if not turns or last.role != "assistant":
         raise DataError(
@@ -215,7 +222,7 @@ def _read_edited_turn(row: Mapping[str, Any], where: str) -> Edit:
     return Edit(where, prompt, original, correction, feedback)
 
 
-def _read_pair(row: Mapping[str, Any], where: str) -> Edit:
+def _read_pair(row: JsonMapping, where: str) -> Edit:
     """Read a preference of TRL: with an explicit prompt, or conversations that begin alike."""
     chosen = row.get("chosen")
     rejected = row.get("rejected")
@@ -327,7 +334,7 @@ def read_prompts(
     """
     found = Corrections()
 
-    def read_prompt(row: Mapping[str, Any], where: str) -> tuple[str, Turns]:
+    def read_prompt(row: JsonMapping, where: str) -> tuple[str, Turns]:
         filled = rename_columns(row, where, columns)
         return where, _read_prompt(filled.get("messages", filled.get("prompt")), where)
 
@@ -354,7 +361,7 @@ def read_prompts(
 
 def _read_lines(
     path: Path, bad: list[BadLine], cleaned_rows: list[BadLine]
-) -> Iterator[tuple[str, dict[str, Any]]]:
+) -> Iterator[tuple[str, JsonObject]]:
     """Yield the lines of a text file, each as a row with a prompt."""
     for number, line in enumerate(read_utf8(path).splitlines(), 1):
         where = f"{path.name}:{number}"

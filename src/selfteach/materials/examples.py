@@ -14,7 +14,7 @@ A row is one of these; other keys are ignored.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,8 @@ from selfteach.materials.rows import convert_rows, suggest_form
 from selfteach.materials.tasks import read_conversation, read_task
 from selfteach.records import (
     Example,
+    JsonMapping,
+    JsonObject,
     Message,
     Prompt,
     digest,
@@ -82,7 +84,7 @@ def read_examples(path: Path, *, skip: bool = False, max_bad_share: float = 0.1)
     found = Examples()
     known: dict[str, Example] = {}
 
-    def add_row(row: Mapping[str, Any], where: str) -> Outcome:
+    def add_row(row: JsonMapping, where: str) -> Outcome:
         new = {made.id: made for made in read_example(row, where) if known.get(made.id) != made}
         if clash := next((id for id in new if id in known), None):
             raise DataError(f'the id "{clash}" stands twice', where=where)
@@ -97,7 +99,7 @@ def read_examples(path: Path, *, skip: bool = False, max_bad_share: float = 0.1)
     return found
 
 
-def read_example(row: Mapping[str, Any], where: str) -> list[Example]:
+def read_example(row: JsonMapping, where: str) -> list[Example]:
     """Read the examples of one row.
 
     Raises:
@@ -109,7 +111,7 @@ def read_example(row: Mapping[str, Any], where: str) -> list[Example]:
     ]
 
 
-def _split_row(row: Mapping[str, Any], where: str) -> Iterator[tuple[Prompt, Any, Any]]:
+def _split_row(row: JsonMapping, where: str) -> Iterator[tuple[Prompt, Any, Any]]:
     """Yield (prompt, chosen, rejected) of each example of a row."""
     if "conversations" in row or "messages" in row:
         yield from _split_turns(tuple(read_conversation(row, where)), where)
@@ -140,7 +142,7 @@ def _split_turns(turns: tuple[Message, ...], where: str) -> Iterator[tuple[Promp
             yield turns[:number], turns[number].content, None
 
 
-def _read_prompt(row: Mapping[str, Any], where: str) -> Prompt:
+def _read_prompt(row: JsonMapping, where: str) -> Prompt:
     """Read the prompt of a preference, or take the turns before the last one of `chosen`.
 
     A text is a turn of the user, except in our own rows that were trained as plain text.
@@ -156,7 +158,7 @@ def _read_prompt(row: Mapping[str, Any], where: str) -> Prompt:
 
 
 def _make_example(
-    row: Mapping[str, Any], where: str, prompt: Prompt, chosen: Any, rejected: Any, part: str
+    row: JsonMapping, where: str, prompt: Prompt, chosen: Any, rejected: Any, part: str
 ) -> Example:
     """Return an example with the kind, scores and source of its row.
 
@@ -191,6 +193,6 @@ def _make_example(
     return replace(made, id=digest([prompt_to_json(made.prompt), made.chosen, made.rejected]))
 
 
-def _get_mapping(row: Mapping[str, Any], key: str) -> dict[str, Any]:
+def _get_mapping(row: JsonMapping, key: str) -> JsonObject:
     """Return one of our columns; {} if it is no mapping, as in a file of other people."""
     return dict(row[key]) if isinstance(row.get(key), dict) else {}

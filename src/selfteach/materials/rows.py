@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -22,6 +22,7 @@ from selfteach.files import (
     parse_json,
     read_jsonl,
 )
+from selfteach.records import JsonMapping
 from selfteach.registry import did_you_mean
 from selfteach.run.ledger import Outcome
 from selfteach.text import clean_text
@@ -248,7 +249,7 @@ def suggest_form(names: Iterable[str], known: Collection[str], forms: str) -> st
     return did_you_mean(unknown, known) if unknown else f"A row is {forms}."
 
 
-def read_text(row: Mapping[str, Any], key: str, where: str) -> str | None:
+def read_text(row: JsonMapping, key: str, where: str) -> str | None:
     """Return a text of a row without the space around it; None if it is absent or blank.
 
     Raises:
@@ -260,7 +261,7 @@ def read_text(row: Mapping[str, Any], key: str, where: str) -> str | None:
     return clean_text(value).strip() or None if value else None
 
 
-def read_required_text(row: Mapping[str, Any], key: str, where: str) -> str:
+def read_required_text(row: JsonMapping, key: str, where: str) -> str:
     """Return a text of a row without the space around it.
 
     Raises:

@@ -13,7 +13,7 @@ form. The tasks in the folder of this file are our own.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -22,7 +22,7 @@ from typing import Any
 from selfteach.errors import DataError
 from selfteach.files import BadLine
 from selfteach.materials.rows import convert_rows, read_required_text, read_text, suggest_form
-from selfteach.records import Message, digest, parse_messages
+from selfteach.records import JsonMapping, JsonObject, Message, digest, parse_messages
 from selfteach.run.ledger import Outcome
 
 OWN_SEEDS = Path(__file__).with_name("seed_tasks.jsonl")
@@ -84,7 +84,7 @@ class Task:
         """Return the hash of the instruction."""
         return digest(["task", self.instruction])
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> JsonObject:
         """Return the row in Self-Instruct's form."""
         cases = [{"input": case.input, "output": case.output} for case in self.instances]
         return {
@@ -147,7 +147,7 @@ def _join_tasks(read: Sequence[Task], outcomes: dict[str, Outcome]) -> Iterator[
         yield Task(first.where, first.instruction, tuple(cases), label)
 
 
-def read_task(row: Mapping[str, Any], where: str) -> Task:
+def read_task(row: JsonMapping, where: str) -> Task:
     """Read one row.
 
     Raises:
@@ -188,7 +188,7 @@ def _read_exchange(turns: Sequence[Message], where: str) -> Task:
     return Task(where, question, (Instance("", answer),))
 
 
-def read_conversation(row: Mapping[str, Any], where: str) -> Sequence[Message]:
+def read_conversation(row: JsonMapping, where: str) -> Sequence[Message]:
     """Return the turns of `messages` or of ShareGPT's `conversations`.
 
     Raises:
@@ -225,13 +225,13 @@ def is_no_input(text: str) -> bool:
     return text.strip().strip(".").lower() in NO_INPUT
 
 
-def _read_instance(row: Mapping[str, Any], where: str) -> Instance:
+def _read_instance(row: JsonMapping, where: str) -> Instance:
     text = read_text(row, "input", where) or ""
     output = read_required_text(row, "output", where)
     return Instance("" if is_no_input(text) else text, output)
 
 
-def _read_flag(row: Mapping[str, Any], where: str) -> bool | None:
+def _read_flag(row: JsonMapping, where: str) -> bool | None:
     value = row.get("is_classification")
     if value is None or isinstance(value, bool):
         return value

@@ -2,7 +2,7 @@
 
 A `Sampler` answers requests; a `Scorer` gives log-probabilities of given texts and embeds prompts.
 Engines: `openvino` (samples on a CPU), `hf` (samples anywhere, scores, trains), `endpoint` (any
-OpenAI-compatible server), `scripted` (tests and documentation).
+OpenAI-compatible server).
 """
 
 from __future__ import annotations

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
+from torch import Tensor
 
 TREE_ATTENTION = "selfteach_tree"
 PLAIN_SOFTMAX_FAMILIES = {"llama", "qwen2", "qwen3", "mistral", "granite", "smollm3", "olmo2"}
@@ -20,13 +21,13 @@ PLAIN_SOFTMAX_FAMILIES = {"llama", "qwen2", "qwen3", "mistral", "granite", "smol
 
 def tree_attention(
     module: Any,
-    query: torch.Tensor,
-    key: torch.Tensor,
-    value: torch.Tensor,
-    attention_mask: torch.Tensor,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attention_mask: Tensor,
     scaling: float | None = None,
     **_: Any,
-) -> tuple[torch.Tensor, None]:
+) -> tuple[Tensor, None]:
     """Compute softmax attention under a mask that is added to the scores.
 
     Shapes: query (B, H, T, D), key and value (B, G, S, D) with G groups of H / G heads, mask (B, 1,

@@ -14,7 +14,8 @@ from typing import Any
 from torch import Tensor, nn
 
 from selfteach.errors import UsageError
-from selfteach.models.hooks import HookAdapter, get_decoder_layers, parse_layers
+from selfteach.models.hooks import HookAdapter, Shapes, get_decoder_layers, parse_layers
+from selfteach.records import JsonMapping
 
 PARTS = ("down", "down_bias", "up", "up_bias")
 
@@ -24,15 +25,13 @@ class BottleneckHooks(HookAdapter):
 
     kind = "bottleneck"
 
-    def __init__(
-        self, module: Any, tensors: Mapping[str, Tensor], settings: Mapping[str, Any]
-    ) -> None:
+    def __init__(self, module: Any, tensors: Mapping[str, Tensor], settings: JsonMapping) -> None:
         super().__init__(module, tensors)
         self.sites = find_mlps(module, str(settings["layers"]))
 
-    def get_expected_shapes(self, width: int) -> dict[str, tuple[int, ...]]:
+    def get_expected_shapes(self, width: int) -> Shapes:
         """Return the shapes of the two halves of each layer."""
-        shapes: dict[str, tuple[int, ...]] = {}
+        shapes: Shapes = {}
         for layer in self.sites:
             size = len(self.tensors[f"layers.{layer}.down"])
             own = ((size, width), (size,), (width, size), (width,))

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from selfteach.errors import DataError
 from selfteach.models.hooks import PADDING_POSITION, at_positions, get_num_virtual_tokens
@@ -119,9 +120,7 @@ def _sample_batch(hf: LoadedModel, rows: list[PendingCompletion]) -> Iterator[Co
         lengths = lengths + 1
 
 
-def _prefill(
-    hf: LoadedModel, rows: Sequence[PendingCompletion]
-) -> tuple[torch.Tensor, Any, torch.Tensor]:
+def _prefill(hf: LoadedModel, rows: Sequence[PendingCompletion]) -> tuple[Tensor, Any, Tensor]:
     """Run the distinct prompts once; return the rows' last logits (B, V), cache and lengths."""
     from transformers import DynamicCache
 
@@ -149,7 +148,7 @@ def _prefill(
     return out.logits[:, -1][index], cache, lengths[index]
 
 
-def pick_next_tokens(logits: torch.Tensor, rows: Sequence[PendingCompletion]) -> list[int]:
+def pick_next_tokens(logits: Tensor, rows: Sequence[PendingCompletion]) -> list[int]:
     """Return the next token of each row: the most probable one at temperature 0, else a sample.
 
     A row's uniform number selects the token by inversion of the cumulative distribution.
@@ -180,7 +179,7 @@ def pick_next_tokens(logits: torch.Tensor, rows: Sequence[PendingCompletion]) ->
     return found
 
 
-def filter_top_p(share: torch.Tensor, top_p: torch.Tensor) -> torch.Tensor:
+def filter_top_p(share: Tensor, top_p: Tensor) -> Tensor:
     """Keep only the most probable tokens whose shares first reach top_p.
 
     Shapes: share (B, V), top_p (B,) -> (B, V).

@@ -13,10 +13,12 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from selfteach.errors import UsageError
 from selfteach.files import replace_file
 from selfteach.models.hooks import get_active_hooks
+from selfteach.records import JsonObject
 
 FAMILIES = ("llama", "qwen2", "qwen3")
 F16_MAX = 65504.0
@@ -110,20 +112,20 @@ def _write_architecture(writer: Any, config: Any) -> None:
     writer.add_vocab_size(config.vocab_size)
 
 
-def get_rope_settings(config: Any) -> dict[str, Any]:
+def get_rope_settings(config: Any) -> JsonObject:
     """Return the settings of the rotary embedding, for all versions of transformers."""
-    found: dict[str, Any] | None = getattr(config, "rope_parameters", None)
+    found: JsonObject | None = getattr(config, "rope_parameters", None)
     return found or {
         "rope_theta": config.rope_theta,
         "rope_type": (getattr(config, "rope_scaling", None) or {}).get("rope_type", "default"),
     }
 
 
-def _get_byte_level_bpe(tokenizer: Any) -> dict[str, Any] | None:
+def _get_byte_level_bpe(tokenizer: Any) -> JsonObject | None:
     """Return the fast tokenizer's description, if it is a byte-level BPE, else None."""
     if not getattr(tokenizer, "is_fast", False):
         return None
-    described: dict[str, Any] = json.loads(tokenizer.backend_tokenizer.to_str())
+    described: JsonObject = json.loads(tokenizer.backend_tokenizer.to_str())
     byte_level = '"ByteLevel"' in json.dumps(described.get("pre_tokenizer"))
     return described if described["model"].get("type") == "BPE" and byte_level else None
 
@@ -191,7 +193,7 @@ def _iterate_tensors(module: Any) -> Iterator[tuple[str, np.ndarray]]:
         yield to_gguf_name(name), (values if values.ndim == 1 else values.half()).numpy()
 
 
-def permute_rope_rows(weight: torch.Tensor, heads: int) -> torch.Tensor:
+def permute_rope_rows(weight: Tensor, heads: int) -> Tensor:
     """Reorder the rows of each head from (first half, second half) to neighboring pairs.
 
     Shapes: (heads * 2 * n, D) -> the same.

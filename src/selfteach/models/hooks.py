@@ -42,6 +42,10 @@ class TokenPositions:
         return self.cached[key]
 
 
+Shapes = dict[str, tuple[int, ...]]
+"""The shape of each tensor, by name."""
+
+
 class HookAdapter:
     """Change the output of some parts of a module, with tensors of its own.
 
@@ -66,7 +70,7 @@ class HookAdapter:
         """Return the changed output of a site: (B, T, D) -> (B, T, D)."""
         raise NotImplementedError
 
-    def get_expected_shapes(self, width: int) -> dict[str, tuple[int, ...]]:
+    def get_expected_shapes(self, width: int) -> Shapes:
         """Return the shapes of the tensors that a module of this hidden size needs, by name."""
         raise NotImplementedError
 

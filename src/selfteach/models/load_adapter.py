@@ -19,6 +19,7 @@ from selfteach.models.reft import ReftHooks, convert_edit_to_low_rank
 from selfteach.models.safety import read_json
 from selfteach.models.silence import silence_libraries
 from selfteach.models.soft_prompt import TENSOR_NAME, SoftPromptHooks
+from selfteach.records import JsonMapping
 
 PEFT_PREFIX = "base_model.model."
 """The prefix of PEFT before the names of a model's layers."""
@@ -28,7 +29,7 @@ CONFIG_FILE = "adapter_config.json"
 TENSORS_FILE = "adapter_model.safetensors"
 
 
-def get_adapter_kind(settings: Mapping[str, Any]) -> str:
+def get_adapter_kind(settings: JsonMapping) -> str:
     """Return the kind of an adapter's settings: selfteach's own name of it, or PEFT's."""
     return str(settings.get(KIND_KEY) or settings.get("peft_type", "")).lower()
 
@@ -73,7 +74,7 @@ def use_adapter(module: Any, folder: Path) -> Iterator[None]:
 
 
 def _make_hook_adapter(
-    module: Any, kind: str, settings: Mapping[str, Any], tensors: Mapping[str, Tensor]
+    module: Any, kind: str, settings: JsonMapping, tensors: Mapping[str, Tensor]
 ) -> HookAdapter:
     made: HookAdapter
     if kind == "prompt_tuning":

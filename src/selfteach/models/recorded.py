@@ -84,7 +84,16 @@ class Recorded:
         done = known.keys() | self._frozen_failures.keys()
         missing = {id: request for id, request in by_id.items() if id not in done}
         for stage in dict.fromkeys(r.stage for r in missing.values()):
-            bodies = [(id, _make_request_body(r)) for id, r in missing.items() if r.stage == stage]
+            bodies = []
+            for id, request in missing.items():
+                if request.stage == stage:
+                    body = {
+                        "prompt": prompt_to_json(request.prompt),
+                        "sampling": asdict(request.sampling),
+                        "draw": request.draw,
+                        "seed": request.seed,
+                    }
+                    bodies.append((id, body))
             self.ledger.record_requests(stage, bodies)
         if missing:
             assert self._sampler is not None, "this model does not sample"
@@ -144,15 +153,6 @@ class Recorded:
             self.ledger.record_answers(found.items())
             known |= found
         return np.array([known[id] for id in ids], dtype=np.float32)
-
-
-def _make_request_body(request: Request) -> dict[str, Any]:
-    return {
-        "prompt": prompt_to_json(request.prompt),
-        "sampling": asdict(request.sampling),
-        "draw": request.draw,
-        "seed": request.seed,
-    }
 
 
 def _group_by_time(items: Iterator[T]) -> Iterator[list[T]]:

@@ -23,10 +23,12 @@ from torch import Tensor, nn
 from selfteach.errors import UsageError
 from selfteach.models.hooks import (
     HookAdapter,
+    Shapes,
     TokenPositions,
     get_decoder_layers,
     parse_layers,
 )
+from selfteach.records import JsonMapping
 
 SITES = {"stream": "", "down_proj": "mlp.down_proj"}
 
@@ -101,9 +103,7 @@ class ReftHooks(HookAdapter):
 
     kind = "reft"
 
-    def __init__(
-        self, module: Any, tensors: Mapping[str, Tensor], settings: Mapping[str, Any]
-    ) -> None:
+    def __init__(self, module: Any, tensors: Mapping[str, Tensor], settings: JsonMapping) -> None:
         super().__init__(module, tensors)
         self.spans = PromptSpans.of(str(settings["positions"]))
         self.parts = self.spans.parts(bool(settings["tied"]))
@@ -125,9 +125,9 @@ class ReftHooks(HookAdapter):
         for layer in self.sites:
             yield from (f"layers.{layer}.{part}" for part in self.parts)
 
-    def get_expected_shapes(self, width: int) -> dict[str, tuple[int, ...]]:
+    def get_expected_shapes(self, width: int) -> Shapes:
         """Return the shapes of R, W (r, D) and b (r,) of each layer and part."""
-        found: dict[str, tuple[int, ...]] = {}
+        found: Shapes = {}
         for name in self.names():
             rank = len(self.tensors[f"{name}.R"])
             found |= {f"{name}.R": (rank, width), f"{name}.W": (rank, width), f"{name}.b": (rank,)}

@@ -14,7 +14,7 @@ from typing import Any
 from selfteach.errors import IntegrityError, UsageError
 from selfteach.files import write_text
 from selfteach.models.embedded import get_cache_folder
-from selfteach.records import digest
+from selfteach.records import JsonObject, digest
 
 PICKLE_PATTERNS = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl", "*.pickle")
 SAFE_ATTENTION = {"eager", "sdpa", "flash_attention_2", "flash_attention_3", "flex_attention"}
@@ -31,7 +31,7 @@ MAX_JSON_BYTES = 64 << 20
 ADAPTER_FILES = ("adapter_config.json", "adapter_model.safetensors")
 
 
-def check_model_folder(folder: Path) -> dict[str, Any]:
+def check_model_folder(folder: Path) -> JsonObject:
     """Return a model folder's configuration; refuse a folder that could run code.
 
     Raises:
@@ -68,7 +68,7 @@ def check_model_folder(folder: Path) -> dict[str, Any]:
     return config
 
 
-def read_json(path: Path) -> dict[str, Any]:
+def read_json(path: Path) -> JsonObject:
     """Read a JSON object from a model folder.
 
     Raises:
@@ -95,7 +95,7 @@ def _is_plain_safetensors(name: Any) -> bool:
     return isinstance(name, str) and name.endswith(".safetensors") and Path(name).name == name
 
 
-def _refuse_code(value: dict[str, Any], where: str) -> None:
+def _refuse_code(value: JsonObject, where: str) -> None:
     for key, found in _iterate_keys(value):
         if key in ("auto_map", "custom_pipelines") and found:
             raise UsageError(

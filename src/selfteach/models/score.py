@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from selfteach.errors import DataError, UsageError
 from selfteach.models.allocator import release_freed_pages
@@ -22,7 +22,7 @@ from selfteach.models.loaded import LoadedModel
 from selfteach.models.tokens import count_common_prefix
 from selfteach.records import Continuations, ItemScores, LogProb, Prompt, get_user_text
 
-Prefix = list[tuple[torch.Tensor, torch.Tensor]]
+Prefix = list[tuple[Tensor, Tensor]]
 """Keys and values of each layer, each (1, heads, P, head size)."""
 BATCH_TOKENS = 2048
 HEAD_ROWS = 512
@@ -47,13 +47,13 @@ class Head:
         )
         self._cap = getattr(config, "final_logit_softcapping", None)
 
-    def __call__(self, hidden: torch.Tensor) -> torch.Tensor:
+    def __call__(self, hidden: Tensor) -> Tensor:
         """Return logits in the weights' dtype: hidden (..., D) -> (..., V)."""
-        logits: torch.Tensor = self._linear(hidden)
+        logits: Tensor = self._linear(hidden)
         logits = logits * self._scale if self._scale != 1.0 else logits
         return self._cap * torch.tanh(logits / self._cap) if self._cap else logits
 
-    def token_logps(self, hidden: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    def token_logps(self, hidden: Tensor, targets: Tensor) -> Tensor:
         """Return log p of each target in nats, float32: hidden (N, D), targets (N,) -> (N,).
 
         A few hundred rows go through the head at a time.
@@ -237,7 +237,7 @@ def _require_fits(hf: LoadedModel, length_tokens: int, prompt: Prompt) -> None:
 @torch.inference_mode()
 def compute_answer_logits(
     hf: LoadedModel, pairs: Sequence[tuple[Prompt, str]]
-) -> Iterator[tuple[int, torch.Tensor]]:
+) -> Iterator[tuple[int, Tensor]]:
     """Yield logits as `HfModel.answer_logits`.
 
     Raises:
@@ -312,7 +312,7 @@ def _group_by_tokens(lengths: Sequence[int]) -> Iterator[list[int]]:
 
 def _iterate_hidden(
     hf: LoadedModel, rows: Sequence[list[int]], prompts: Sequence[int], prefix: Prefix | None = None
-) -> Iterator[tuple[int, torch.Tensor]]:
+) -> Iterator[tuple[int, Tensor]]:
     """Yield (index, last hidden states (T, D)) of each row, computed in batches."""
     for group in _group_by_tokens(list(map(len, rows))):
         hidden = _compute_hidden(hf, [rows[i] for i in group], [prompts[i] for i in group], prefix)
@@ -325,7 +325,7 @@ def _compute_hidden(
     rows: Sequence[list[int]],
     prompts: Sequence[int],
     prefix: Prefix | None = None,
-) -> torch.Tensor:
+) -> Tensor:
     """Return the last hidden states (B, T, D) of rows that all follow the same prefix.
 
     Rows are padded on the right. A causal model does not see the padding, so no mask is needed.
@@ -340,7 +340,7 @@ def _compute_hidden(
     )
     position = torch.arange(width + num_virtual, device=hf.device)[None]
     with at_positions(hf.module, position, torch.tensor(prompts, device=hf.device)[:, None]):
-        found: torch.Tensor = _get_decoder(hf)(
+        found: Tensor = _get_decoder(hf)(
             input_ids=ids,
             past_key_values=_repeat_prefix(prefix, len(rows)) if prefix else None,
             use_cache=bool(prefix),

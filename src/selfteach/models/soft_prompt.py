@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from selfteach.models.hooks import HookAdapter, TokenPositions
+from selfteach.models.hooks import HookAdapter, Shapes, TokenPositions
 
 TENSOR_NAME = "prompt_embeddings"
 
@@ -32,7 +32,7 @@ class SoftPromptHooks(HookAdapter):
         """Return the number of soft tokens; 0 while they are disabled."""
         return self._num_tokens if self.active else 0
 
-    def get_expected_shapes(self, width: int) -> dict[str, tuple[int, ...]]:
+    def get_expected_shapes(self, width: int) -> Shapes:
         """Return the shape of the vectors, one for each soft token."""
         return {TENSOR_NAME: (self._num_tokens, width)}
 

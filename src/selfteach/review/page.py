@@ -19,6 +19,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from selfteach.errors import DataError, ResourceError, SelfteachError
+from selfteach.records import JsonObject
 from selfteach.report.page import read_palette
 from selfteach.review import queue
 from selfteach.review.guard import CONFLICT, PageGuard, RefusedRequest, TabSeat
@@ -58,7 +59,7 @@ class ReviewPage:
             "finish": lambda *_: finish(),
         }
 
-    def state(self, item: queue.ReviewItem | None = None) -> dict[str, Any]:
+    def state(self, item: queue.ReviewItem | None = None) -> JsonObject:
         """Return the content of the page: the counts, and the answer to review.
 
         Args:
@@ -75,7 +76,7 @@ class ReviewPage:
     def _requeue(self) -> None:
         queue.requeue_skipped(self._ledger)
 
-    def run_action(self, name: str, body: dict[str, Any]) -> dict[str, Any]:
+    def run_action(self, name: str, body: JsonObject) -> JsonObject:
         """Run one action. Return the new content of the page."""
         return self.state(self.actions[name](_get_text(body, "id"), _get_text(body, "text")))
 
@@ -187,7 +188,7 @@ def _make_file_endpoint(name: str, before: str = "") -> Endpoint:
     return endpoint
 
 
-async def _read_body(request: Request) -> dict[str, Any]:
+async def _read_body(request: Request) -> JsonObject:
     """Return the JSON object of a request.
 
     Raises:
@@ -207,6 +208,6 @@ async def _read_body(request: Request) -> dict[str, Any]:
     return body
 
 
-def _get_text(body: dict[str, Any], key: str) -> str:
+def _get_text(body: JsonObject, key: str) -> str:
     value = body.get(key, "")
     return value if isinstance(value, str) else ""

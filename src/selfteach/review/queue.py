@@ -13,12 +13,12 @@ a restart.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from dataclasses import asdict, dataclass
 from typing import Any, TypedDict
 
 from selfteach.errors import DataError, UsageError
-from selfteach.records import Message, digest
+from selfteach.records import JsonMapping, JsonObject, Message, digest
 from selfteach.run.ledger import Ledger, Outcome, OutcomeState
 from selfteach.text import clean_text
 
@@ -88,19 +88,19 @@ class _Entry:
     id: str
     state: OutcomeState
     reason: str
-    body: Mapping[str, Any]
+    body: JsonMapping
 
     @property
     def turn(self) -> int:
         """Return the number of the decision; 0 if there is none."""
         return int(self.body.get("turn", 0))
 
-    def copy_body(self, *dropped: str) -> dict[str, Any]:
+    def copy_body(self, *dropped: str) -> JsonObject:
         """Return the body without some keys."""
         return {key: value for key, value in self.body.items() if key not in dropped}
 
 
-def add_answers(ledger: Ledger, rows: Iterable[Mapping[str, Any]]) -> list[str]:
+def add_answers(ledger: Ledger, rows: Iterable[JsonMapping]) -> list[str]:
     """Add answers at the end of the queue.
 
     An answer that is in the queue stays as it is, decided or not. So the same command again asks
@@ -257,7 +257,7 @@ def _list_entries(ledger: Ledger, state: str = "") -> list[_Entry]:
     return sorted(found, key=lambda entry: entry.body["place"])
 
 
-def _get_waiting_body(ledger: Ledger, id: str) -> dict[str, Any]:
+def _get_waiting_body(ledger: Ledger, id: str) -> JsonObject:
     for entry in _list_entries(ledger, "pending"):
         if entry.id == id:
             return entry.copy_body("draft")
@@ -267,13 +267,11 @@ def _get_waiting_body(ledger: Ledger, id: str) -> dict[str, Any]:
     )
 
 
-def _accept(ledger: Ledger, id: str, reason: str, body: Mapping[str, Any], correction: str) -> None:
+def _accept(ledger: Ledger, id: str, reason: str, body: JsonMapping, correction: str) -> None:
     _decide(ledger, id, "accepted", reason, {**body, "correction": correction})
 
 
-def _decide(
-    ledger: Ledger, id: str, state: OutcomeState, reason: str, body: Mapping[str, Any]
-) -> None:
+def _decide(ledger: Ledger, id: str, state: OutcomeState, reason: str, body: JsonMapping) -> None:
     turn = 1 + max(entry.turn for entry in _list_entries(ledger))
     ledger.record_outcomes(STAGE, [Outcome(id, state, reason, {**body, "turn": turn})])
 

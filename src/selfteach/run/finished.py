@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from selfteach.config import load_yaml
 from selfteach.errors import IntegrityError, UsageError
+from selfteach.records import JsonMapping, JsonObject
 from selfteach.registry import did_you_mean
 from selfteach.run.ledger import Ledger
 from selfteach.run.run_folder import (
@@ -88,7 +87,7 @@ def read_base_name(folder: Path) -> str:
     return name
 
 
-def read_exam(folder: Path) -> dict[str, Any]:
+def read_exam(folder: Path) -> JsonObject:
     """Return the content of exam.json.
 
     Raises:
@@ -99,7 +98,7 @@ def read_exam(folder: Path) -> dict[str, Any]:
     if not path.exists():
         raise _make_unfinished_error("has no exam yet.", folder)
     try:
-        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        found: JsonObject = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as fault:
         raise IntegrityError(
             f"is not JSON ({fault}).",
@@ -111,7 +110,7 @@ def read_exam(folder: Path) -> dict[str, Any]:
     return found
 
 
-def read_result(folder: Path) -> dict[str, Any]:
+def read_result(folder: Path) -> JsonObject:
     """Return the output of the run's own command with --json.
 
     Raises:
@@ -124,7 +123,7 @@ def read_result(folder: Path) -> dict[str, Any]:
     return relocate_result(found, folder)
 
 
-def relocate_result(found: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+def relocate_result(found: JsonMapping, folder: Path) -> JsonObject:
     """Return a result with paths of the present run folder, which may have been moved."""
     return {
         **found,
@@ -143,7 +142,7 @@ def open_ledger(folder: Path) -> Ledger:
     return Ledger(check_run_folder(folder) / LEDGER_FILE, readonly=True)
 
 
-def find_material(folder: Path) -> tuple[dict[str, Any], dict[str, Any] | None]:
+def find_material(folder: Path) -> tuple[JsonObject, JsonObject | None]:
     """Return the identity of a run, and the note of the places of its material.
 
     Raises:

@@ -20,7 +20,7 @@ from urllib.parse import quote
 
 from selfteach.disk import make_disk_error
 from selfteach.errors import IntegrityError, SelfteachError, UsageError
-from selfteach.records import dump_canonical_json
+from selfteach.records import JsonMapping, JsonObject, dump_canonical_json
 from selfteach.run.signals import delay_interrupts
 
 SCHEMA = """
@@ -59,10 +59,10 @@ class Outcome:
     id: str
     state: OutcomeState
     reason: str = ""
-    body: Mapping[str, Any] | None = None
+    body: JsonMapping | None = None
 
 
-def make_outcome(id: str, reason: str, body: Mapping[str, Any] | None = None) -> Outcome:
+def make_outcome(id: str, reason: str, body: JsonMapping | None = None) -> Outcome:
     """Return the outcome of a candidate: dropped where there is a reason, else accepted."""
     return Outcome(id, "dropped" if reason else "accepted", reason, body)
 
@@ -88,12 +88,12 @@ class OpenFunnel:
     def __init__(self) -> None:
         self.outcomes: dict[str, Outcome] = {}
 
-    def accept(self, id: str, body: Mapping[str, Any] | None = None) -> None:
+    def accept(self, id: str, body: JsonMapping | None = None) -> None:
         """Keep a candidate."""
         self.decide(id, "", body)
 
     def decide(
-        self, id: str, reason: str, body: Mapping[str, Any] | None = None, *, failed: bool = False
+        self, id: str, reason: str, body: JsonMapping | None = None, *, failed: bool = False
     ) -> None:
         """Drop a candidate for a reason, or keep it where the reason is empty.
 
@@ -143,7 +143,12 @@ class Ledger:
                 self._db = sqlite3.connect(":memory:", isolation_level=None)
             self._db.executescript(f"BEGIN; {SCHEMA} COMMIT;")
             for table in CHECKSUM_COLUMNS:
-                self._verify(table)
+                for row in self._db.execute(f"SELECT * FROM {table}"):
+                    if not is_intact(table, row):
+                        raise sqlite3.DatabaseError(
+                            f"a row of {table} has changed since it was written: "
+                            f"{str(row[0])[:40]!r}"
+                        )
             self._seq: int = max(
                 self._db.execute(f"SELECT COALESCE(MAX(seq), 0) FROM {t}").fetchone()[0]
                 for t in SEQUENCED_TABLES
@@ -154,7 +159,7 @@ class Ledger:
         with self._convert_errors():
             self._db.close()
 
-    def record_requests(self, stage: str, rows: Iterable[tuple[str, Mapping[str, Any]]]) -> None:
+    def record_requests(self, stage: str, rows: Iterable[tuple[str, JsonMapping]]) -> None:
         """Record requests (id, body) before they are sent.
 
         A repeated request is counted, because it may be billed twice.
@@ -182,9 +187,9 @@ class Ledger:
                 ],
             )
 
-    def get_answers(self, ids: Sequence[str]) -> dict[str, Any]:
+    def get_answers(self, ids: Sequence[str]) -> JsonObject:
         """Return the recorded answers among these ids, by id."""
-        found: dict[str, Any] = {}
+        found: JsonObject = {}
         with self._convert_errors():
             for start in range(0, len(ids), 500):
                 part = ids[start : start + 500]
@@ -353,14 +358,14 @@ class Ledger:
             row = self._db.execute("SELECT body FROM notes WHERE key = ?", (key,)).fetchone()
         return json.loads(row[0]) if row else None
 
-    def record_event(self, kind: str, body: Mapping[str, Any]) -> None:
+    def record_event(self, kind: str, body: JsonMapping) -> None:
         """Append an event: a resume, a halved batch, a paused endpoint."""
         with self._transaction() as db:
             db.execute(
                 "INSERT INTO events (kind, body) VALUES (?, ?)", (kind, dump_canonical_json(body))
             )
 
-    def get_events(self) -> list[tuple[str, dict[str, Any]]]:
+    def get_events(self) -> list[tuple[str, JsonObject]]:
         """Return (kind, body) of all events in order of sequence, not of the clock."""
         with self._convert_errors():
             return [
@@ -386,13 +391,6 @@ class Ledger:
         copied = self.get_note(ADOPTED_NOTE) or [0] * len(sampled)
         own = (int(total or 0) - other for total, other in zip(sampled, copied, strict=True))
         return TokenCost(*own)
-
-    def _verify(self, table: str) -> None:
-        for row in self._db.execute(f"SELECT * FROM {table}"):
-            if not is_intact(table, row):
-                raise sqlite3.DatabaseError(
-                    f"a row of {table} has changed since it was written: {str(row[0])[:40]!r}"
-                )
 
     def _room(self) -> int:
         """Return the bytes that a commit and the folding of the write-ahead log may need."""

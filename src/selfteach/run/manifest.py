@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import json
 import platform
-from collections.abc import Mapping
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
 
 from selfteach.files import write_text
+from selfteach.records import JsonMapping, JsonObject
 from selfteach.version import VERSION
 
 MANIFEST_FILE = "manifest.json"
@@ -32,7 +31,7 @@ PACKAGES = (
 
 
 @cache
-def collect_versions() -> dict[str, Any]:
+def collect_versions() -> JsonObject:
     """Return the versions that numbers may depend on: program, interpreter, platform, packages."""
     found = {}
     for name in PACKAGES:
@@ -48,15 +47,15 @@ def collect_versions() -> dict[str, Any]:
     }
 
 
-def write_manifest(path: Path, facts: Mapping[str, Any]) -> None:
+def write_manifest(path: Path, facts: JsonMapping) -> None:
     """Write the manifest, atomically."""
     write_text(
         path, json.dumps({**collect_versions(), **facts}, ensure_ascii=False, indent=2) + "\n"
     )
 
 
-def read_manifest(folder: Path) -> dict[str, Any]:
+def read_manifest(folder: Path) -> JsonObject:
     """Return the manifest of a run folder; empty if there is none yet."""
     path = folder / MANIFEST_FILE
-    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    found: JsonObject = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     return found

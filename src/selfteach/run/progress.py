@@ -5,8 +5,9 @@ from __future__ import annotations
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
+from selfteach.records import JsonObject
 from selfteach.run import manifest
 from selfteach.run.ledger import Funnel, Ledger
 from selfteach.run.lock import find_lock_owner
@@ -24,9 +25,9 @@ class RunStatus:
     state: Literal["running", "done", "stopped", "empty"]
     pid: int | None
     kind: str
-    material: dict[str, Any]
+    material: JsonObject
     command: str
-    stages: dict[str, dict[str, Any]]
+    stages: dict[str, JsonObject]
     funnel: list[Funnel]
     again: int
 

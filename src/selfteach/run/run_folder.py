@@ -27,7 +27,7 @@ from selfteach.config import ResolvedConfig, dump_config, flatten_keys
 from selfteach.disk import convert_disk_errors
 from selfteach.errors import IntegrityError, UsageError
 from selfteach.files import write_bytes
-from selfteach.records import dump_canonical_json
+from selfteach.records import JsonMapping, JsonObject, dump_canonical_json
 from selfteach.run import manifest
 from selfteach.run.ledger import Ledger
 from selfteach.run.lock import LOCK_FILE, RunLock
@@ -63,12 +63,12 @@ class Run:
     kind: str
     ledger: Ledger
     resolved: ResolvedConfig
-    material: Mapping[str, Any]
+    material: JsonMapping
     command: str
     resumed: bool
     _lock: RunLock
-    _stages: dict[str, dict[str, Any]] = field(default_factory=dict)
-    _exports: dict[str, dict[str, Any]] = field(default_factory=dict)
+    _stages: dict[str, JsonObject] = field(default_factory=dict)
+    _exports: dict[str, JsonObject] = field(default_factory=dict)
 
     def file(self, name: str) -> Path:
         """Return the path of a file of this run; refuse a name that leads outside."""
@@ -103,7 +103,7 @@ class Run:
         return float(sum(stage["seconds"] for stage in self._stages.values()))
 
     @property
-    def stages(self) -> Mapping[str, Mapping[str, Any]]:
+    def stages(self) -> Mapping[str, JsonMapping]:
         """Return state, seconds and attempts of each stage so far."""
         return self._stages
 
@@ -143,7 +143,7 @@ class Run:
         """Export one JSON value as `export`, indented for people."""
         return self.export(name, json.dumps(value, ensure_ascii=False, indent=2) + "\n")
 
-    def export_jsonl(self, name: str, rows: Iterable[Mapping[str, Any]]) -> Path:
+    def export_jsonl(self, name: str, rows: Iterable[JsonMapping]) -> Path:
         """Export one JSON object a line, as `export`."""
         lines = (json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
         return self.export(name, "".join(lines))
@@ -202,7 +202,7 @@ class Run:
         self.ledger.record_event("stage", {"name": name, **self._stages[name]})
         self._write_manifest()
 
-    def _record_export(self, name: str, entry: dict[str, Any]) -> None:
+    def _record_export(self, name: str, entry: JsonObject) -> None:
         self._exports[name] = entry
         self.ledger.set_note("exports", self._exports)
         self._write_manifest()
@@ -228,7 +228,7 @@ def open_run(
     slug_source: str,
     kind: str,
     resolved: ResolvedConfig,
-    material: Mapping[str, Any],
+    material: JsonMapping,
     *,
     new: bool = False,
     command: str = "",
@@ -260,6 +260,8 @@ def open_run(
     with convert_disk_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
         lock = RunLock(folder)
+    if not command:
+        command = shlex.join(["selfteach", *(word for word in sys.argv[1:] if word != "--new")])
     with ExitStack() as on_error:
         on_error.callback(lock.release)
         _remove_leftovers(folder)
@@ -273,7 +275,7 @@ def open_run(
             ledger,
             resolved,
             material,
-            command or _format_command(),
+            command,
             before is not None,
             lock,
             read_stages(ledger),
@@ -307,11 +309,7 @@ def _remove_leftovers(folder: Path) -> None:
                 shutil.rmtree(path)
 
 
-def _format_command() -> str:
-    return shlex.join(["selfteach", *(word for word in sys.argv[1:] if word != "--new")])
-
-
-def _check_named_folder(out: Path, identity: dict[str, Any], new: bool) -> Path:
+def _check_named_folder(out: Path, identity: JsonObject, new: bool) -> Path:
     if out.exists() and not out.is_dir():
         raise UsageError("is a file, not a folder.", where=out, cure="Give another --out.")
     if not out.exists() or not any(out.iterdir()):
@@ -338,7 +336,7 @@ def _rename_old_run(out: Path) -> None:
     lock.release()
 
 
-def _choose_default_folder(name: str, identity: dict[str, Any], new: bool) -> Path:
+def _choose_default_folder(name: str, identity: JsonObject, new: bool) -> Path:
     """Return the newest run of the same command, or the first free name of today."""
     if not new and RUNS_FOLDER.is_dir():
         pattern = re.compile(rf"\d{{4}}-\d\d-\d\d-{re.escape(name)}(?:-\d+)?")
@@ -351,7 +349,7 @@ def _choose_default_folder(name: str, identity: dict[str, Any], new: bool) -> Pa
     return next(folder for folder in chain([base], numbered) if not folder.exists())
 
 
-def read_stages(ledger: Ledger) -> dict[str, dict[str, Any]]:
+def read_stages(ledger: Ledger) -> dict[str, JsonObject]:
     """Return the recorded stages, in the order in which they first began."""
     stages = ledger.get_note("stages") or []
     return {stage.pop("name"): stage for stage in stages}
@@ -367,20 +365,18 @@ def read_notes(folder: Path, *names: str) -> list[Any]:
         return [ledger.get_note(name) for name in names]
 
 
-def read_identity(folder: Path) -> dict[str, Any] | None:
+def read_identity(folder: Path) -> JsonObject | None:
     """Return the configuration and material that a run began with, or None without a run.
 
     The run folder is not changed.
     """
     if not (folder / LEDGER_FILE).exists():
         return None
-    found: dict[str, Any] | None = read_notes(folder, IDENTITY)[0]
+    found: JsonObject | None = read_notes(folder, IDENTITY)[0]
     return found
 
 
-def _make_changed_error(
-    folder: Path, before: Mapping[str, Any], now: Mapping[str, Any]
-) -> UsageError:
+def _make_changed_error(folder: Path, before: JsonMapping, now: JsonMapping) -> UsageError:
     if before.get("format") != RUN_FORMAT:
         return make_old_run_error(folder)
     old = _flatten_identity(before)
@@ -397,7 +393,7 @@ def _make_changed_error(
     )
 
 
-def _flatten_identity(identity: Mapping[str, Any]) -> dict[str, Any]:
+def _flatten_identity(identity: JsonMapping) -> JsonObject:
     facts = {"command": identity["kind"], "material": identity["material"]}
     return flatten_keys({**identity["config"], **facts})
 
@@ -411,12 +407,12 @@ def make_old_run_error(folder: Path) -> UsageError:
     )
 
 
-def _format_value(flat: Mapping[str, Any], key: str) -> str:
+def _format_value(flat: JsonMapping, key: str) -> str:
     text = json.dumps(flat[key], ensure_ascii=False) if key in flat else "(absent)"
     return text if len(text) <= 200 else text[:197] + "..."
 
 
-def _sync_and_hash(file: Path) -> dict[str, Any]:
+def _sync_and_hash(file: Path) -> JsonObject:
     with file.open("rb") as handle:
         found = hashlib.file_digest(handle, "sha256").hexdigest()
         os.fsync(handle.fileno())

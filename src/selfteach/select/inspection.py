@@ -13,12 +13,12 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 
 from selfteach.dedup.overlap import OverlapIndex, split_words
 from selfteach.materials.tasks import Task
+from selfteach.records import JsonObject
 
 BINS = 10
 NUM_SHOWN = 50
@@ -50,10 +50,10 @@ _LEAD = re.compile(
 )
 
 
-def inspect_tasks(tasks: Sequence[Task], seeds: Sequence[str], seed: int = 0) -> dict[str, Any]:
+def inspect_tasks(tasks: Sequence[Task], seeds: Sequence[str], seed: int = 0) -> JsonObject:
     """Return all measures and a sample of the tasks, as JSON."""
     texts = [task.instruction for task in tasks]
-    near = find_nearest_seeds(texts, seeds)
+    near = [value for value, _ in find_nearest_seeds(texts, seeds)]
     cases = [case for task in tasks for case in task.instances]
     chance = random.Random(f"inspection {seed}")
     shown = chance.sample(list(tasks), min(NUM_SHOWN, len(tasks)))
@@ -62,8 +62,8 @@ def inspect_tasks(tasks: Sequence[Task], seeds: Sequence[str], seed: int = 0) ->
         "instances": len(cases),
         "seeds": len(seeds),
         "nearest_seed": {
-            "histogram": count_in_bins([value for value, _ in near], 0.0, 1.0),
-            "mean": _mean([value for value, _ in near]),
+            "histogram": count_in_bins(near, 0.0, 1.0),
+            "mean": sum(near) / len(near) if near else 0.0,
         },
         "verbs": count_verbs(texts),
         "diversity": measure_diversity(texts),
@@ -102,7 +102,7 @@ def count_in_bins(values: Sequence[float], low: float, high: float) -> list[int]
     return [int(n) for n in counts]
 
 
-def summarize_lengths(texts: Sequence[str]) -> dict[str, Any]:
+def summarize_lengths(texts: Sequence[str]) -> JsonObject:
     """Return quartiles of the words of a text, and counts in at most BINS bins from 1 word on.
 
     The bins of `width` words reach up to the 95th percentile; the last one also holds longer texts.
@@ -140,7 +140,7 @@ def find_verb_noun(text: str) -> tuple[str, str]:
     return words[0], phrase[-1] if phrase and len(phrase) <= 5 else ""
 
 
-def count_verbs(texts: Sequence[str]) -> list[dict[str, Any]]:
+def count_verbs(texts: Sequence[str]) -> list[JsonObject]:
     """Return the most frequent verbs, each with its most frequent nouns."""
     pairs = [find_verb_noun(text) for text in texts]
     counts = Counter(verb for verb, _ in pairs if verb)
@@ -169,7 +169,7 @@ def measure_diversity(texts: Sequence[str]) -> dict[str, float]:
     }
 
 
-def find_twins(texts: Sequence[str], seeds: Sequence[str]) -> list[dict[str, Any]]:
+def find_twins(texts: Sequence[str], seeds: Sequence[str]) -> list[JsonObject]:
     """Return the most similar pairs of a task and an earlier one (or a seed)."""
     everything = OverlapIndex([*seeds, *texts])
     first = len(seeds)
@@ -188,7 +188,3 @@ def find_twins(texts: Sequence[str], seeds: Sequence[str]) -> list[dict[str, Any
         }
         for value, i, j in sorted(found)[:MAX_TWINS]
     ]
-
-
-def _mean(values: Sequence[float]) -> float:
-    return sum(values) / len(values) if values else 0.0

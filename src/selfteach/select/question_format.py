@@ -50,14 +50,6 @@ _POINTER = re.compile(
 )
 
 
-def find_question_fault(question: Question) -> str:
-    """Return why a question is unusable (one of REASONS), or "".
-
-    `find_format_fault` checks the form of the request itself.
-    """
-    return find_context_fault(question.text, question.chunk.title) or find_answer_fault(question)
-
-
 def find_context_fault(text: str, title: str) -> str:
     """Return why a question makes no sense without the text, or "".
 

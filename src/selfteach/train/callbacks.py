@@ -6,10 +6,11 @@ and knows none by name. A callback does nothing if its setting is off.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Protocol
 
 from selfteach import config, registry
+from selfteach.records import JsonMapping, JsonObject
 from selfteach.train.objectives import Event
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from selfteach.train.fast.forward import PackedModel
     from selfteach.train.micro_batch_size import MicroBatchSize
 
-StepCallback = Callable[[int, int, Mapping[str, Any]], None]
+StepCallback = Callable[[int, int, JsonMapping], None]
 """Receives the step, the number of all steps and the step's entry of the curve."""
 Say = Callable[[str], None]
 """Receives one line at a time."""
@@ -42,7 +43,7 @@ class TrainingState(Protocol):
     micro_batch: MicroBatchSize
     processes: ProcessGroup
 
-    def event(self, kind: str, body: Mapping[str, Any]) -> None:
+    def event(self, kind: str, body: JsonMapping) -> None:
         """Record an event and its facts."""
         ...
 
@@ -67,11 +68,11 @@ class Callback:
     def before_step(self, trainer: TrainingState, say: Say | None) -> None:
         """Do its work before step `trainer.step + 1`. `say`: receives one line at a time."""
 
-    def state(self) -> dict[str, Any]:
+    def state(self) -> JsonObject:
         """Return what a checkpoint must hold for it, as JSON."""
         return {}
 
-    def restore(self, state: Mapping[str, Any]) -> None:
+    def restore(self, state: JsonMapping) -> None:
         """Restore what `state` returned."""
 
     def skip(self) -> Sequence[Event]:

@@ -10,18 +10,18 @@ import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from safetensors.torch import load, save
+from torch import Tensor
 
 from selfteach.errors import IntegrityError
 from selfteach.files import write_bytes, write_text
-from selfteach.records import dump_canonical_json
+from selfteach.records import JsonMapping, dump_canonical_json
 from selfteach.train.distributed import copy_whole_tensors, take_shard
 
 NUM_KEPT = 2
-RecordEvent = Callable[[str, Mapping[str, Any]], None]
+RecordEvent = Callable[[str, JsonMapping], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +31,10 @@ class Checkpoint:
     """
 
     step: int
-    adapter: Mapping[str, torch.Tensor]
-    optimizer: Mapping[str, torch.Tensor]
-    rng: torch.Tensor
-    facts: Mapping[str, Any]
+    adapter: Mapping[str, Tensor]
+    optimizer: Mapping[str, Tensor]
+    rng: Tensor
+    facts: JsonMapping
 
 
 def write_checkpoint(folder: Path, identity: str, point: Checkpoint) -> None:
@@ -103,24 +103,22 @@ def read_checkpoint(place: Path) -> tuple[str, Checkpoint]:
     )
 
 
-def get_optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, torch.Tensor]:
+def get_optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
     """Return the optimizer's state as named tensors, `<parameter number>.<name>`, gathered from the
     shards of all processes.
     """
-    tensors: dict[str, torch.Tensor] = {}
+    tensors: dict[str, Tensor] = {}
     for number, state in optimizer.state_dict()["state"].items():
         tensors |= {f"{number}.{name}": value for name, value in state.items()}
     return copy_whole_tensors(tensors)
 
 
-def restore_optimizer(
-    optimizer: torch.optim.Optimizer, tensors: Mapping[str, torch.Tensor]
-) -> None:
+def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) -> None:
     """Restore the tensors that `get_optimizer_tensors` returned."""
-    parameters: list[torch.Tensor] = []
+    parameters: list[Tensor] = []
     for group in optimizer.param_groups:
         parameters += group["params"]
-    state: dict[int, dict[str, torch.Tensor]] = {}
+    state: dict[int, dict[str, Tensor]] = {}
     for name, value in tensors.items():
         number, _, key = name.partition(".")
         parameter = parameters[int(number)]

@@ -5,7 +5,8 @@ so.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+
+from selfteach.records import JsonObject
 
 TOLERANCE_NATS = 0.01
 """Per token. Rounding alone puts half of the untrained answers below the base."""
@@ -21,7 +22,7 @@ class DisplacementMonitor:
     def __init__(self, max_share: float) -> None:
         self.max_share = max_share
         self.displaced_rows: set[int] = set()
-        self.tripped: dict[str, Any] | None = None
+        self.tripped: JsonObject | None = None
 
     @property
     def is_over_limit(self) -> bool:

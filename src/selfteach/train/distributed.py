@@ -23,6 +23,7 @@ from torch import Tensor, distributed, nn
 
 from selfteach.errors import Interrupted, UsageError
 from selfteach.models.hooks import get_decoder_layers
+from selfteach.records import JsonObject
 from selfteach.run.processes import count_processes
 from selfteach.train.batch import TrainingRow, split_micro_batches
 
@@ -212,7 +213,7 @@ def _zero3(module: nn.Module, device: torch.device, count: int) -> None:
 
     module.requires_grad_(False)
     dtype = next(module.parameters()).dtype
-    settings: dict[str, Any] = {
+    settings: JsonObject = {
         "train_micro_batch_size_per_gpu": 1,
         "bf16": {"enabled": dtype == torch.bfloat16},
         "fp16": {"enabled": dtype == torch.float16},

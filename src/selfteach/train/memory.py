@@ -21,7 +21,7 @@ import torch
 from torch import Tensor, nn
 from torch.multiprocessing.reductions import StorageWeakRef
 
-from selfteach import config
+from selfteach.config import TrainConfig
 from selfteach.errors import ResourceError
 from selfteach.models.allocator import release_freed_pages
 from selfteach.train.distributed import get_local_part
@@ -30,7 +30,7 @@ from selfteach.train.fast.head import CHUNK_POSITIONS
 if TYPE_CHECKING:
     from selfteach.train.adapters import Adapter
 
-SMALLEST = str(config.TrainConfig.model_fields["adapter"].default)
+SMALLEST = str(TrainConfig.model_fields["adapter"].default)
 """The adapter that errors recommend if another one does not fit."""
 NUM_OPTIMIZER_MOMENTS = 2
 """AdamW's tensors for each parameter."""
@@ -164,7 +164,11 @@ class MemoryMeter:
         load_pages(held)
         release_freed_pages()
         self.free = measure_free_bytes(self.device)
-        self._before = self._now()
+        self._before = (
+            torch.cuda.memory_allocated(self.device)
+            if self.device.type == "cuda"
+            else _read_status_bytes("VmRSS")
+        )
         self._resets = self._reset()
 
     def estimate_copies(self, weights: Iterable[Tensor]) -> MemoryEstimate:
@@ -210,21 +214,14 @@ class MemoryMeter:
         """Return the peak since the meter was made, as if only the weights had been there before;
         None if it cannot be measured.
         """
-        return self.weights + self._peak() - self._before if self._resets else None
-
-    def _now(self) -> int:
-        return (
-            torch.cuda.memory_allocated(self.device)
-            if self.device.type == "cuda"
-            else _read_status_bytes("VmRSS")
-        )
-
-    def _peak(self) -> int:
-        return (
+        if not self._resets:
+            return None
+        peak = (
             torch.cuda.max_memory_allocated(self.device)
             if self.device.type == "cuda"
             else _read_status_bytes("VmHWM")
         )
+        return self.weights + peak - self._before
 
     def _reset(self) -> bool:
         """Begin a new peak. Return whether this machine can."""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
-Curve = list[dict[str, Any]]
+from selfteach.records import JsonMapping, JsonObject
+
+Curve = list[JsonObject]
 """The entries of metrics.jsonl, one a step."""
 
 
@@ -18,7 +18,7 @@ class MetricsFile:
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def append(self, entry: Mapping[str, Any]) -> None:
+    def append(self, entry: JsonMapping) -> None:
         """Write the entry of a step."""
         with self.path.open("a", encoding="utf-8") as handle:
             handle.write(json.dumps(entry) + "\n")

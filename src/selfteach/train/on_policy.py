@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from selfteach import config as settings
+from selfteach.config import TrainConfig
 from selfteach.models import Sampler
 from selfteach.records import Example, Prompt, Request, SamplingParams
 from selfteach.train.adapters import Adapter
@@ -53,7 +53,7 @@ class OnPolicy:
     adapter: Adapter
     objectives: Mapping[str, Objective]
     examples: Mapping[str, Example]
-    config: settings.TrainConfig
+    config: TrainConfig
     seed: int
     sample_tuned: OnPolicySampler
     rows: int

@@ -7,7 +7,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 
-from selfteach import config
+from selfteach.config import CorrectionLossConfig
 from selfteach.records import Prompt
 
 
@@ -16,7 +16,7 @@ class Prior(ABC):
     so constants may be left out.
     """
 
-    def __init__(self, settings: config.CorrectionLossConfig) -> None:
+    def __init__(self, settings: CorrectionLossConfig) -> None:
         self.settings = settings
 
     @abstractmethod

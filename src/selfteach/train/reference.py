@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from selfteach import config
+from selfteach.config import TrainConfig
 from selfteach.errors import DataError
 from selfteach.models.load_adapter import use_adapter
 from selfteach.records import Example, parse_messages
@@ -47,7 +47,7 @@ class Reference:
     model: PackedModel
     objectives: Mapping[str, Objective]
     examples: Mapping[str, Example]
-    settings: config.TrainConfig
+    settings: TrainConfig
     fast: Path | None = None
 
     @torch.no_grad()

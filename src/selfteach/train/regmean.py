@@ -26,14 +26,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import groupby
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from selfteach.errors import ResourceError, UsageError
 from selfteach.models.allocator import release_freed_pages
-from selfteach.records import LEARN
+from selfteach.records import LEARN, JsonMapping, JsonObject
 from selfteach.select.clusters import choose_evenly
 from selfteach.train.adapters import Adapter, LowRankLayer
 from selfteach.train.batch import TrainingRow, split_micro_batches
@@ -205,11 +204,11 @@ class RegMean(Callback):
             facts = {**about, "reason": reason, "layers": len(names), "first": names[0]}
             trainer.event("regmean_left_out", facts)
 
-    def state(self) -> dict[str, Any]:
+    def state(self) -> JsonObject:
         """Return whether it was applied."""
         return {"done": True} if self._done else {}
 
-    def restore(self, state: Mapping[str, Any]) -> None:
+    def restore(self, state: JsonMapping) -> None:
         """Restore whether it was applied."""
         self._done = bool(state["done"])
 

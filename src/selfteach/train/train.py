@@ -20,8 +20,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from selfteach import config as settings
 from selfteach import registry
+from selfteach.config import TrainConfig
 from selfteach.errors import DataError, UsageError
 from selfteach.models.allocator import keep_freed_pages, release_freed_pages
 from selfteach.models.tokens import save_supplied_template
@@ -62,7 +62,7 @@ class TrainingResult:
 def train(
     hf: Any,
     examples: Sequence[Example],
-    config: settings.TrainConfig,
+    config: TrainConfig,
     folder: Path,
     *,
     seed: int,
@@ -93,10 +93,18 @@ def train(
         return train_closed_form(hf, examples, config, folder, seed, progress, say)
     fast = None
     if config.distill_from:  # 1
+        # All steps, the fast adapter's own rate, and the given answers alone.
+        changes = {
+            "adapter": config.distill_from,
+            "distill_from": "",
+            "on_policy": 0.0,
+            "max_steps": 0,
+            "learning_rate": None,
+        }
         fast = train(
             hf,
             examples,
-            make_distill_source_config(config),
+            config.model_copy(update=changes),
             folder / "fast",
             seed=seed,
             defaults=defaults,
@@ -144,7 +152,7 @@ def train(
             processes.accelerator.wait_for_everyone()
     finally:
         adapter.detach()
-    curve = trainer.read_curve()
+    curve = trainer.metrics.read()
     return TrainingResult(
         adapter=folder / "adapter",
         steps=trainer.step,
@@ -171,19 +179,6 @@ def with_roles(examples: Sequence[Example], weights: ObjectiveWeights) -> list[E
     return [replace(e, role=roles.get(e.kind, e.role)) for e in examples]
 
 
-def make_distill_source_config(config: settings.TrainConfig) -> settings.TrainConfig:
-    """Return the settings of the fast adapter: all steps, its own rate, the given answers alone."""
-    return config.model_copy(
-        update={
-            "adapter": config.distill_from,
-            "distill_from": "",
-            "on_policy": 0.0,
-            "max_steps": 0,
-            "learning_rate": None,
-        }
-    )
-
-
 def replace_with_distillation(weights: Mapping[str, float]) -> dict[str, float]:
     """Return the objectives for distillation from a fast adapter: those that hold the base in place
     stay, the others become distillation.
@@ -203,9 +198,7 @@ def load_objective_class(name: str) -> type[Objective]:
     return found
 
 
-def make_objectives(
-    weights: ObjectiveWeights, config: settings.TrainConfig
-) -> dict[str, Objective]:
+def make_objectives(weights: ObjectiveWeights, config: TrainConfig) -> dict[str, Objective]:
     """Return the objectives of all kinds of examples, by name."""
     names: set[str] = set()
     for named in weights.values():
@@ -218,7 +211,7 @@ def encode_for_objectives(
     examples: Sequence[Example],
     weights: ObjectiveWeights,
     objectives: Mapping[str, Objective],
-    config: settings.TrainConfig,
+    config: TrainConfig,
 ) -> EncodedRows:
     """Return the examples as rows with the inputs of their objectives.
 
@@ -242,7 +235,7 @@ def encode_for_objectives(
     return found
 
 
-def require_weight_memory(module: Any, config: settings.TrainConfig, meter: MemoryMeter) -> None:
+def require_weight_memory(module: Any, config: TrainConfig, meter: MemoryMeter) -> None:
     """Refuse, before they are copied, weights whose training cannot fit.
 
     Raises:
@@ -266,7 +259,7 @@ def require_weight_memory(module: Any, config: settings.TrainConfig, meter: Memo
     )
 
 
-def attach_adapter(hf: Any, config: settings.TrainConfig, seed: int) -> Adapter:
+def attach_adapter(hf: Any, config: TrainConfig, seed: int) -> Adapter:
     """Put the adapter that the configuration names on the model."""
     kind: type[Adapter] = registry.load_registered("adapters", config.adapter)
     encode = partial(hf.encode_answer, end=False)
@@ -276,7 +269,7 @@ def attach_adapter(hf: Any, config: settings.TrainConfig, seed: int) -> Adapter:
 def train_closed_form(
     hf: Any,
     examples: Sequence[Example],
-    config: settings.TrainConfig,
+    config: TrainConfig,
     folder: Path,
     seed: int,
     progress: StepCallback | None,

@@ -22,10 +22,10 @@ from typing import Any
 
 import torch
 
-from selfteach import config as settings
+from selfteach.config import TrainConfig
 from selfteach.errors import IntegrityError, UsageError
 from selfteach.models.allocator import release_freed_pages
-from selfteach.records import Example, digest
+from selfteach.records import Example, JsonMapping, JsonObject, digest
 from selfteach.train import checkpoint, loss
 from selfteach.train.activation_checkpointing import make_checkpointed_runner, run_layers_with
 from selfteach.train.adapters import Adapter
@@ -42,7 +42,7 @@ from selfteach.train.fast.forward import PackedModel
 from selfteach.train.l2 import add_l2_gradient
 from selfteach.train.loss import ObservedRows, count_units
 from selfteach.train.memory import MemoryEstimate, MemoryMeter
-from selfteach.train.metrics_file import Curve, MetricsFile
+from selfteach.train.metrics_file import MetricsFile
 from selfteach.train.micro_batch_size import MicroBatchSize, fit_micro_batch
 from selfteach.train.objectives import Event, Objective
 from selfteach.train.on_policy import OnPolicy, OnPolicySampler
@@ -74,7 +74,7 @@ class Trainer:
         examples: Mapping[str, Example],
         objectives: dict[str, Objective],
         adapter: Adapter,
-        config: settings.TrainConfig,
+        config: TrainConfig,
         folder: Path,
         seed: int,
         sample_tuned: OnPolicySampler | None,
@@ -99,7 +99,12 @@ class Trainer:
         self.top_k_mass: float | None = None
         self.memory: MemoryEstimate | None = None
         self.micro_batch = MicroBatchSize(
-            config.micro_batch_tokens, self.model, processes, self._note_halving
+            config.micro_batch_tokens,
+            self.model,
+            processes,
+            lambda tokens: self.event(
+                "out_of_memory", {"step": self.step, "micro_batch_tokens": tokens}
+            ),
         )
         self.top_rate = config.learning_rate or adapter.learning_rate
         self.optimizer = torch.optim.AdamW(
@@ -140,13 +145,19 @@ class Trainer:
         self._resume()  # 1
         if self.step == self.total:
             return
-        used = self._find_used_rows()
+        # Rows of all steps, also of those before a resumption: it computes the same rows together.
+        numbers = self.epochs.used(self.total)
+        used = [row for row in self.rows if row.number in numbers]
         account = self._fit_memory(meter, used)  # 2
         if say:
             say(str(account))
         self.known = self.micro_batch.retry(used, lambda: self._compute_reference_facts(used))  # 3
         self.top_k_mass = compute_top_k_mass(self.known)
-        with self._checkpointed_activations():
+        layers: AbstractContextManager[None] = nullcontext()
+        if self.config.checkpoint_activations:
+            self.model.run_piece = make_checkpointed_runner(self.model.module)
+            layers = run_layers_with(self.model.module, self.model.run_piece)
+        with layers:
             self._run_steps(progress, say)  # 4
         self.memory = meter.closed(account)  # 5
         self.memory.report_peak(say)
@@ -168,7 +179,7 @@ class Trainer:
             if every and (self.step % every == 0 or self.step == self.total):
                 self._checkpoint()
 
-    def _step(self, batch: list[TrainingRow]) -> dict[str, Any]:
+    def _step(self, batch: list[TrainingRow]) -> JsonObject:
         """Update the adapter from one batch; return the step's entry of the curve."""
         started = time.monotonic()
         self.adapter.begin_step()
@@ -246,7 +257,7 @@ class Trainer:
             left = 0.5 * (1 - math.cos(math.pi * left))
         return self.top_rate * left
 
-    def _report_observed(self, seen: ObservedRows) -> dict[str, Any]:
+    def _report_observed(self, seen: ObservedRows) -> JsonObject:
         """Give each objective the step's figures of all processes; return its own for the curve."""
         everywhere: ObservedRows = {}
         for part in self.processes.gather([seen]):
@@ -270,13 +281,6 @@ class Trainer:
         size = self.micro_batch
         self.known |= size.retry(rows, lambda: self.reference.learn(rows, size.tokens))
         return on_policy.join(batch, sampled)
-
-    def _find_used_rows(self) -> list[TrainingRow]:
-        """Return the rows of all steps, also of those before a resumption, so that a resumed
-        training computes the same rows together.
-        """
-        numbers = self.epochs.used(self.total)
-        return [row for row in self.rows if row.number in numbers]
 
     def _fit_memory(self, meter: MemoryMeter, used: Sequence[TrainingRow]) -> MemoryEstimate:
         """Count the memory, and compute less at once if needed."""
@@ -319,23 +323,9 @@ class Trainer:
             found |= part
         return found
 
-    def _checkpointed_activations(self) -> AbstractContextManager[None]:
-        """Compute layers again in the backward pass if the configuration says so."""
-        if not self.config.checkpoint_activations:
-            return nullcontext()
-        self.model.run_piece = make_checkpointed_runner(self.model.module)
-        return run_layers_with(self.model.module, self.model.run_piece)
-
-    def event(self, kind: str, body: Mapping[str, Any]) -> None:
+    def event(self, kind: str, body: JsonMapping) -> None:
         """Record an event and its facts."""
         self.events.append((kind, body))
-
-    def _note_halving(self, tokens: int) -> None:
-        self.event("out_of_memory", {"step": self.step, "micro_batch_tokens": tokens})
-
-    def read_curve(self) -> Curve:
-        """Return the entries of the steps so far."""
-        return self.metrics.read()
 
     def seconds(self) -> float:
         """Return the seconds of the training so far, with those before a resumption."""
@@ -363,7 +353,7 @@ class Trainer:
         optimizer = checkpoint.get_optimizer_tensors(self.optimizer)
         if not self.processes.main:
             return
-        facts: dict[str, Any] = {
+        facts: JsonObject = {
             "metrics_bytes": self.metrics.sync(),
             "seconds": round(self.seconds(), 4),
             "halvings": self.micro_batch.halvings,
@@ -403,7 +393,7 @@ class Trainer:
             self.objectives[name].restore(state)
 
 
-def _collect_states(parts: Mapping[str, Callback] | Mapping[str, Objective]) -> dict[str, Any]:
+def _collect_states(parts: Mapping[str, Callback] | Mapping[str, Objective]) -> JsonObject:
     """Return the state of each part that has one."""
     found = {name: part.state() for name, part in parts.items()}
     return {name: state for name, state in found.items() if state}
@@ -412,7 +402,7 @@ def _collect_states(parts: Mapping[str, Callback] | Mapping[str, Objective]) -> 
 def _require_supported(
     module: Any,
     rows: Sequence[TrainingRow],
-    config: settings.TrainConfig,
+    config: TrainConfig,
     sample_tuned: OnPolicySampler | None,
     processes: ProcessGroup,
 ) -> None:

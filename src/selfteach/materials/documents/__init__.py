@@ -7,12 +7,10 @@ file, title, page and place in the document's text.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
 
-from selfteach.records import digest
+from selfteach.records import JsonMapping, digest
 
 
 @dataclass(frozen=True)
@@ -29,7 +27,7 @@ class Document:
     text: str
     pages: tuple[int, ...] = ()
     notes: tuple[str, ...] = ()
-    fields: Mapping[str, Any] = field(default_factory=dict)
+    fields: JsonMapping = field(default_factory=dict)
     """Other keys of a row of JSONL, for example its questions."""
 
     @cached_property

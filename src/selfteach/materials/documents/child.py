@@ -16,7 +16,6 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 from selfteach.materials.documents.encoding import decode_text
 from selfteach.materials.documents.limits import (
@@ -27,6 +26,7 @@ from selfteach.materials.documents.limits import (
     WALL_S,
     TooLarge,
 )
+from selfteach.records import JsonObject
 
 PASSED_VARIABLES = ("PATH", "PYTHONPATH", "SYSTEMROOT", "LANG", "LC_ALL")
 """Environment variables that the child gets: no key, no token."""
@@ -75,7 +75,7 @@ def _limit_resources(cpu_s: int, memory_bytes: int) -> None:
             resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
 
 
-def _parse_file(kind: str, path: Path) -> dict[str, Any]:
+def _parse_file(kind: str, path: Path) -> JsonObject:
     from selfteach.materials.documents import markup, paged
 
     if kind == "html":

@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import islice, pairwise
-from typing import Any
 
 from selfteach.materials.documents import Document
 from selfteach.materials.documents.listed import (
@@ -22,7 +21,7 @@ from selfteach.materials.documents.listed import (
     format_sentence,
     is_informative,
 )
-from selfteach.records import digest
+from selfteach.records import JsonObject, digest
 
 CountTokens = Callable[[str], int]
 """Counts the tokens of a text."""
@@ -82,14 +81,14 @@ class Chunk:
         text = self.document.text
         return [i for i, span in enumerate(self.sentences) if is_informative(text, span)]
 
-    def describe_source(self, sentence: int | None = None) -> dict[str, Any]:
+    def describe_source(self, sentence: int | None = None) -> JsonObject:
         """Return the origin of an example, for `Example.source`.
 
         Args:
             sentence: the number of a sentence; None is the whole piece.
         """
         span = self.span if sentence is None else self.sentences[sentence]
-        found: dict[str, Any] = {
+        found: JsonObject = {
             "document": self.document.id,
             "file": self.document.source,
             "title": self.title,

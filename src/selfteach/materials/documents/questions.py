@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 from selfteach.errors import DataError
 from selfteach.files import BadLine, read_jsonl
 from selfteach.materials.documents.read import ReadDocuments, RowCounts
+from selfteach.records import JsonMapping
 
 ANSWER_FIELDS = ("answers", "answer")
 
@@ -98,7 +99,7 @@ def _collect_questions(
             yield BadLine(item.place, item.note)
 
 
-def _read_items(row: Mapping[str, Any], where: str, document: str) -> Iterator[_ReadQuestion]:
+def _read_items(row: JsonMapping, where: str, document: str) -> Iterator[_ReadQuestion]:
     """Yield the row's own question, and those under `questions`."""
     inner = row.get("questions")
     if inner is None or row.get("question") is not None:
@@ -133,7 +134,7 @@ def _find_fault(item: Any) -> str:
     return f'"{given}" holds no text or number' if given else 'has no "answer"'
 
 
-def _list_answers(item: Mapping[str, Any]) -> list[str]:
+def _list_answers(item: JsonMapping) -> list[str]:
     """Return every answer of an item, under either name; "" for an unusable one."""
     given = [item[name] for name in ANSWER_FIELDS if item.get(name) is not None]
     return list(_iterate_texts(given))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ from selfteach.materials.documents.listed import MAX_HEAD_WORDS, count_words
 from selfteach.materials.documents.markup import read_markdown
 from selfteach.materials.documents.paged import join_pages
 from selfteach.materials.rows import CLEANED_NOTE
+from selfteach.records import JsonMapping
 from selfteach.run.manifest import MANIFEST_FILE
 from selfteach.run.run_folder import LEDGER_FILE
 from selfteach.text import clean_text
@@ -75,7 +76,7 @@ class ReadDocuments:
     skipped: list[BadLine] = field(default_factory=list)
     cleaned_rows: list[BadLine] = field(default_factory=list)
     rows: list[RowCounts] = field(default_factory=list)
-    question_rows: list[tuple[str, str, Mapping[str, Any]]] = field(default_factory=list)
+    question_rows: list[tuple[str, str, JsonMapping]] = field(default_factory=list)
 
 
 def read_documents(
@@ -349,7 +350,7 @@ def _read_rows(file: Path, source: str, reading: ReadDocuments) -> Iterator[Docu
         reading.skipped += rows.bad_lines
 
 
-def _get_first_text(row: Mapping[str, Any], names: Sequence[str]) -> str:
+def _get_first_text(row: JsonMapping, names: Sequence[str]) -> str:
     return next((row[name] for name in names if isinstance(row.get(name), str)), "")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 
@@ -43,12 +43,11 @@ def format_rows(rows: Rows, headed: bool | None = None) -> list[str]:
         headed: whether the first row names the columns. None is not known: it does if it has three
             columns or more, all named, without a figure.
     """
-    cells = [_make_cells(row, headed is True and n == 0) for n, row in enumerate(rows)]
+    cells = []
+    for n, row in enumerate(rows):
+        names = headed is True and n == 0
+        cells.append([Cell(" ".join(text.split()), names=names) for text in row])
     return list(format_cells(cells))
-
-
-def _make_cells(row: Sequence[str], names: bool) -> list[Cell]:
-    return [Cell(" ".join(text.split()), names=names) for text in row]
 
 
 def format_cells(rows: Sequence[Sequence[Cell]], groups: Sequence[int] = ()) -> Iterator[str]:
@@ -61,11 +60,15 @@ def format_cells(rows: Sequence[Sequence[Cell]], groups: Sequence[int] = ()) -> 
     Args:
         groups: the rows before which a head or a body begins; no cell extends into the next one.
     """
-    laid = [row for row in _lay_out(rows, frozenset(groups)) if _has_text(row)]
-    width = max(map(_count_columns, laid), default=0)
+    laid = [row for row in _lay_out(rows, frozenset(groups)) if any(cell.text for cell in row)]
+    # The last cell counts as one column, because its width is often wrong.
+    width = max((row.index(row[-1]) + 1 for row in laid), default=0)
     first = next((n for n, row in enumerate(laid) if not _is_whole(row, width)), len(laid))
     body = first + _count_head_rows(laid[first:], width)
-    names = _join_names(laid[first:body])
+    # The name of each column from the top: "Ships In" for "In" below "Ships".
+    names = []
+    for head in zip_longest(*laid[first:body], fillvalue=_GAP):
+        names.append(" ".join(dict.fromkeys(cell.text for cell in head if cell.text)))
     for n, row in enumerate(laid):
         if not _is_whole(row, width):
             if not first <= n < body:
@@ -74,10 +77,6 @@ def format_cells(rows: Sequence[Sequence[Cell]], groups: Sequence[int] = ()) -> 
             yield from ("", row[0].text, "")
         else:
             yield f"- {row[0].text}"
-
-
-def _has_text(row: Laid) -> bool:
-    return any(cell.text for cell in row)
 
 
 def _lay_out(rows: Sequence[Sequence[Cell]], groups: frozenset[int]) -> Iterator[Laid]:
@@ -106,11 +105,6 @@ def _lay_out(rows: Sequence[Sequence[Cell]], groups: frozenset[int]) -> Iterator
                 below = (cell, n + min(cell.down, MAX_DOWN))
                 above |= dict.fromkeys(range(column, end), below)
         yield laid
-
-
-def _count_columns(row: Laid) -> int:
-    """Return the number of columns, with one for the last cell, whose width is often wrong."""
-    return row.index(row[-1]) + 1
 
 
 def _is_whole(row: Laid, width: int) -> bool:
@@ -143,15 +137,6 @@ def _are_names(row: Laid) -> bool:
     texts = [cell.text for cell in row]
     distinct = len(texts) > 2 and all(texts) and len(set(texts)) == len(texts)
     return distinct and not re.search(r"\d", "".join(texts)) and all(c.down < 2 for c in row)
-
-
-def _join_names(head: Sequence[Laid]) -> list[str]:
-    """Return the name of each column, from the top: "Ships In" for "In" below "Ships"."""
-    return [_join_texts(cells) for cells in zip_longest(*head, fillvalue=_GAP)]
-
-
-def _join_texts(cells: Iterable[Cell]) -> str:
-    return " ".join(dict.fromkeys(cell.text for cell in cells if cell.text))
 
 
 def _format_row(names: Sequence[str], row: Laid) -> Iterator[str]:

@@ -32,6 +32,8 @@ from selfteach.records import (
     Completion,
     Continuations,
     ItemScores,
+    JsonMapping,
+    JsonObject,
     LogProb,
     Prompt,
     Request,
@@ -66,7 +68,7 @@ class _Job(Generic[T]):
 
     id: str
     path: ApiPath
-    body: Mapping[str, Any]
+    body: JsonMapping
     words: int
     result: Callable[[Reply], T]
     empty: bool = False
@@ -75,13 +77,13 @@ class _Job(Generic[T]):
 @dataclass(frozen=True, slots=True)
 class _Event:
     kind: str
-    body: Mapping[str, Any]
+    body: JsonMapping
 
 
 class Endpoint:
     """Represent a model behind a URL, written as `http://localhost:8000/v1#name`.
 
-    It is a `Sampler` that can also answer yes or no.
+    It is a `Sampler` that also scores single words.
 
     Args:
         address: URL of the API, `#`, and the model's name there; it must hold no key.
@@ -118,7 +120,7 @@ class Endpoint:
         max_bytes: int = 4 << 20,
         served: str = "",
         on_change: Literal["stop", "note"] = "stop",
-        on_event: Callable[[str, Mapping[str, Any]], None] = lambda kind, body: None,
+        on_event: Callable[[str, JsonMapping], None] = lambda kind, body: None,
     ) -> None:
         self.url, self.name = parse_address(address)
         self.served = served
@@ -149,7 +151,7 @@ class Endpoint:
         return digest(["endpoint", self.url, self.name, listed])
 
     @cached_property
-    def _models(self) -> list[dict[str, Any]]:
+    def _models(self) -> list[JsonObject]:
         """Return the entries of `GET models`; empty if the server does not offer it."""
         return [entry for listed in stream_results(self._list_models) for entry in listed]
 
@@ -180,19 +182,6 @@ class Endpoint:
         """
         by_id = {item.id(self.fingerprint): item for item in items}
         return self._run([self._make_score_job(id, item) for id, item in by_id.items()])
-
-    def score_yes_no(self, prompts: Sequence[Prompt]) -> Iterator[tuple[int, float]]:
-        """Yield (position of the prompt, log P(Yes) - log P(No)) in nats, as they arrive.
-
-        Raises:
-            EndpointError, TooManyFailures: as `stream_scores`.
-        """
-        items = [Continuations(prompt, ("Yes", "No")) for prompt in prompts]
-        places = defaultdict[str, list[int]](list)
-        for place, item in enumerate(items):
-            places[item.id(self.fingerprint)].append(place)
-        for id, (yes, no) in self.stream_scores(items):
-            yield from ((place, yes.logp - no.logp) for place in places[id])
 
     def _make_sample_job(self, id: str, request: Request) -> _Job[Completion]:
         path, body = self._body(request.prompt, request.sampling)
@@ -225,8 +214,8 @@ class Endpoint:
 
         return _Job(id, path, body, _count_min_tokens(item.prompt), result, empty=True)
 
-    def _body(self, prompt: Prompt, sampling: SamplingParams) -> tuple[ApiPath, dict[str, Any]]:
-        body: dict[str, Any] = {
+    def _body(self, prompt: Prompt, sampling: SamplingParams) -> tuple[ApiPath, JsonObject]:
+        body: JsonObject = {
             "model": self.name,
             "temperature": sampling.temperature,
             "top_p": sampling.top_p,
@@ -257,7 +246,7 @@ class Endpoint:
                 self.failures.append((item.body["id"], item.body["reason"]))
             self._on_event(item.kind, item.body)
 
-    async def _list_models(self, put: Callable[[list[dict[str, Any]]], None]) -> None:
+    async def _list_models(self, put: Callable[[list[JsonObject]], None]) -> None:
         guard = RequestThrottle(self.url, 1, self._max_wait_s)
         async with self._wire.client() as client:
             try:
@@ -439,7 +428,7 @@ def _count_min_tokens(prompt: Prompt) -> int:
     return len(" ".join(texts).split())
 
 
-def _get_listed_identity(models: Sequence[Mapping[str, Any]], name: str) -> dict[str, Any]:
+def _get_listed_identity(models: Sequence[JsonMapping], name: str) -> JsonObject:
     """Return the server's entry of the model, without time stamps.
 
     Some servers renew those at every request.

@@ -18,10 +18,10 @@ import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 from selfteach.errors import EndpointError, UsageError
-from selfteach.records import Completion, Message, Request, digest, prompt_to_json
+from selfteach.records import Completion, JsonObject, Message, Request, digest, prompt_to_json
 from selfteach.text import clean_text
 
 PREFIX = "cmd:"
@@ -106,7 +106,7 @@ class Program:
                 program.wait()
         self.failures += [(id, "the program gave no answer") for id in waiting]
 
-    def _read_replies(self, out: IO[str]) -> Iterator[dict[str, Any]]:
+    def _read_replies(self, out: IO[str]) -> Iterator[JsonObject]:
         while line := out.readline(MAX_LINE_CHARS + 1):
             try:
                 row = json.loads(line) if len(line) <= MAX_LINE_CHARS else None
@@ -132,7 +132,7 @@ class Program:
             )
 
 
-def make_program_input(request: Request) -> dict[str, Any]:
+def make_program_input(request: Request) -> JsonObject:
     """Return the input of a program: conversation, answer to correct, and criticism if any."""
     prompt = request.prompt
     turns = [Message("user", prompt)] if isinstance(prompt, str) else list(prompt)

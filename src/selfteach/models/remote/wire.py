@@ -24,6 +24,7 @@ from selfteach.models.remote.guard import (
     classify_http_error,
     parse_retry_after_s,
 )
+from selfteach.records import JsonMapping, JsonObject
 from selfteach.text import clean_text
 
 if TYPE_CHECKING:
@@ -109,8 +110,8 @@ class EndpointConnection:
         )
 
     async def send(
-        self, client: openai.AsyncOpenAI, path: ApiPath, body: Mapping[str, Any]
-    ) -> dict[str, Any]:
+        self, client: openai.AsyncOpenAI, path: ApiPath, body: JsonMapping
+    ) -> JsonObject:
         """Send one request and return the JSON object of a 2xx answer.
 
         Raises:
@@ -133,9 +134,7 @@ class EndpointConnection:
         # Outside of `except`: the SDK's own exceptions carry the request, and with it the key.
         raise fault.with_traceback(None)
 
-    async def _body(
-        self, client: openai.AsyncOpenAI, path: ApiPath, body: Mapping[str, Any]
-    ) -> bytes:
+    async def _body(self, client: openai.AsyncOpenAI, path: ApiPath, body: JsonMapping) -> bytes:
         raw = client.with_streaming_response
         create: Any = {
             "models": raw.models.list,
@@ -168,7 +167,7 @@ class EndpointConnection:
             raise TransientError(f"{len(data)} bytes of {promised[:18]} promised")
         return bytes(data)
 
-    def _object(self, data: bytes) -> dict[str, Any]:
+    def _object(self, data: bytes) -> JsonObject:
         try:
             value = json.loads(data)
         except (ValueError, RecursionError):
@@ -203,7 +202,7 @@ class EndpointConnection:
     def _key(self) -> str:
         return os.environ.get(self.key_env, "").strip() if self.key_env else ""
 
-    def parse_reply(self, value: Mapping[str, Any], *, empty: bool = False) -> Reply:
+    def parse_reply(self, value: JsonMapping, *, empty: bool = False) -> Reply:
         """Parse an answer; refuse a malformed one, and an empty one unless `empty` allows it.
 
         Raises:
@@ -233,19 +232,17 @@ class EndpointConnection:
         key = self._key()
         if key and key in text:
             raise RequestRefused("an answer that repeats the key")
+        parts = (value.get("model"), value.get("system_fingerprint"))
+        served = " ".join(part for part in parts if isinstance(part, str) and part)
         usage = value.get("usage") if isinstance(value.get("usage"), dict) else {}
         return Reply(
             clean_text(text),
             finish,
             _read_count(usage, "completion_tokens"),
             _read_count(usage, "prompt_tokens"),
-            self._served(value),
+            self._redact(served),
             _read_top_logprobs(choice),
         )
-
-    def _served(self, value: Mapping[str, Any]) -> str:
-        parts = [value.get("model"), value.get("system_fingerprint")]
-        return self._redact(" ".join(part for part in parts if isinstance(part, str) and part))
 
 
 def _is_local(url: str) -> bool:
@@ -300,7 +297,7 @@ def _read_count(usage: Any, name: str) -> int:
     return count if type(count) is int and 0 <= count < 10**9 else 0
 
 
-def _read_top_logprobs(choice: Mapping[str, Any]) -> Mapping[str, float] | None:
+def _read_top_logprobs(choice: JsonMapping) -> Mapping[str, float] | None:
     """Return log-probabilities of the first token, or None if the server gives none.
 
     Chat gives a list of objects, the older completions a mapping.

@@ -11,13 +11,14 @@ from typing import Any, Protocol
 
 import torch
 from safetensors.torch import save
-from torch import nn
+from torch import Tensor, nn
 
 from selfteach import config, registry
 from selfteach.errors import IntegrityError
 from selfteach.files import write_bytes, write_text
 from selfteach.models.embedded import hub_id
 from selfteach.models.hooks import HookAdapter
+from selfteach.records import JsonMapping, JsonObject
 from selfteach.train.distributed import copy_whole_tensors, get_rank, take_shard
 from selfteach.train.l2 import WeightChange
 
@@ -95,12 +96,12 @@ class Adapter(ABC):
         parameters: for `train.l2`.
         """
 
-    def state(self) -> dict[str, torch.Tensor]:
+    def state(self) -> dict[str, Tensor]:
         """Return copies of the parameters by the names of the saved file, float32."""
         return copy_whole_tensors(self._trained)
 
     @torch.no_grad()
-    def load(self, state: Mapping[str, torch.Tensor]) -> None:
+    def load(self, state: Mapping[str, Tensor]) -> None:
         """Copy what `state` returned into the parameters.
 
         Raises:
@@ -116,7 +117,7 @@ class Adapter(ABC):
         self.begin_step()
 
     @abstractmethod
-    def save(self, folder: Path, about: Mapping[str, Any]) -> None:
+    def save(self, folder: Path, about: JsonMapping) -> None:
         """Write adapter_model.safetensors, adapter_config.json (PEFT's, if it has this kind) and
         `about` as selfteach.json.
 
@@ -131,7 +132,7 @@ class Adapter(ABC):
             parameter.requires_grad_(True)
 
 
-def get_base_name(about: Mapping[str, Any]) -> dict[str, str]:
+def get_base_name(about: JsonMapping) -> dict[str, str]:
     """Return the base's name as an entry of adapter_config.json."""
     return {"base_model_name_or_path": str(about.get("base") or "")}
 
@@ -162,10 +163,10 @@ def make_peft_lora_config(
     rank: int,
     alpha: float,
     targets: Sequence[str],
-    about: Mapping[str, Any],
+    about: JsonMapping,
     *,
     biases: bool = False,
-) -> dict[str, Any]:
+) -> JsonObject:
     """Return PEFT's adapter_config.json of a LoRA."""
     from peft import LoraConfig
 
@@ -187,9 +188,9 @@ def make_peft_lora_config(
 
 def write_adapter_folder(
     folder: Path,
-    tensors: Mapping[str, torch.Tensor],
-    settings: Mapping[str, Any],
-    about: Mapping[str, Any],
+    tensors: Mapping[str, Tensor],
+    settings: JsonMapping,
+    about: JsonMapping,
 ) -> None:
     """Write an adapter's three files: the tensors, their kind (`settings`) and their base
     (`about`).

@@ -29,11 +29,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from selfteach import config
+from selfteach.config import ClosedFormConfig, TrainConfig
 from selfteach.errors import DataError
 from selfteach.files import write_text
 from selfteach.models.hooks import get_decoder_layers, parse_layers
-from selfteach.records import GENERAL, LEARN, Example, Message
+from selfteach.records import GENERAL, LEARN, Example, JsonObject, Message
 from selfteach.train import memory
 from selfteach.train.adapters.exact_conversion import WeightUpdate, write_lora
 from selfteach.train.adapters.ridge import (
@@ -95,7 +95,7 @@ class ClosedFormResult:
     """
 
     curve: Curve
-    effect: dict[str, Any]
+    effect: JsonObject
     overlong: Mapping[str, int]
     memory: memory.MemoryEstimate
 
@@ -110,7 +110,7 @@ class ClosedFormAdapter:
     def solve(
         hf: Any,
         examples: Sequence[Example],
-        settings: config.TrainConfig,
+        settings: TrainConfig,
         folder: Path,
         *,
         seed: int,
@@ -157,9 +157,9 @@ class ClosedFormAdapter:
 def run_sweeps(
     editor: DownProjEditor,
     found: ClosedFormData,
-    how: config.ClosedFormConfig,
+    how: ClosedFormConfig,
     progress: StepCallback | None,
-) -> tuple[Curve, dict[str, Any], LowRankChanges]:
+) -> tuple[Curve, JsonObject, LowRankChanges]:
     """Return the row of each sweep, and effect and change of the kept one: steps 3 and 4.
 
     Raises:
@@ -184,7 +184,7 @@ def run_sweeps(
             cure="Give more shots, or train with train.adapter=lora.",
         )
     curve: Curve = []
-    effects: list[tuple[dict[str, Any], LowRankChanges]] = []
+    effects: list[tuple[JsonObject, LowRankChanges]] = []
     before: LayerChanges = {}
     for step in range(how.sweeps):
         ridge = RidgeSettings(how.mu / MU_DECAY**step, how.lam, how.null_space)
@@ -336,7 +336,7 @@ def weigh_tokens(nats: Tensor, place: Tensor) -> Tensor:
 
 
 def split_examples(
-    hf: Any, examples: Sequence[Example], settings: config.TrainConfig, seed: int
+    hf: Any, examples: Sequence[Example], settings: TrainConfig, seed: int
 ) -> ClosedFormData:
     """Split the examples into those to solve for and those that check: steps 0 to 2. The first of
     several answers to a prompt is taken.
@@ -382,7 +382,7 @@ def split_examples(
 
 
 def _encode_fitting(
-    hf: Any, examples: Sequence[Example], settings: config.TrainConfig, overlong: Counter[str]
+    hf: Any, examples: Sequence[Example], settings: TrainConfig, overlong: Counter[str]
 ) -> list[RowWithExample]:
     """Return the rows that fit, with their examples; add the counts of the others."""
     found = []

@@ -22,6 +22,7 @@ from selfteach.errors import UsageError
 from selfteach.models.load_adapter import KIND_KEY, PEFT_PREFIX
 from selfteach.models.reft import ReftHooks, convert_edit_to_low_rank
 from selfteach.models.safety import read_json
+from selfteach.records import JsonMapping
 from selfteach.train.adapters import make_peft_lora_config, write_adapter_folder
 
 
@@ -80,7 +81,7 @@ def convert_reft_to_lora(module: Any, reft: Path, folder: Path) -> Path:
     return write_lora(folder, updates, read_json(reft / "selfteach.json"))
 
 
-def write_lora(folder: Path, updates: Mapping[str, WeightUpdate], about: Mapping[str, Any]) -> Path:
+def write_lora(folder: Path, updates: Mapping[str, WeightUpdate], about: JsonMapping) -> Path:
     """Write an ordinary LoRA folder with s = 1. Layers of lower rank are padded with zeros; there
     are biases if any layer has one.
     """

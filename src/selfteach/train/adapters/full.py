@@ -15,10 +15,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from selfteach import config
+from selfteach.config import TrainConfig
 from selfteach.errors import UsageError
 from selfteach.models.hooks import get_decoder_layers, parse_layers
 from selfteach.models.load_adapter import KIND_KEY
+from selfteach.records import JsonMapping
 from selfteach.train.adapters import (
     Adapter,
     EncodeText,
@@ -51,7 +52,7 @@ class FullAdapter(Adapter):
             self._handles.append(handle)
 
     @classmethod
-    def weights(cls, module: nn.Module, config: config.TrainConfig) -> dict[str, nn.Parameter]:
+    def weights(cls, module: nn.Module, config: TrainConfig) -> dict[str, nn.Parameter]:
         """Return the weights that will be trained, so that their copies can be counted before."""
         return dict(module.named_parameters())
 
@@ -59,7 +60,7 @@ class FullAdapter(Adapter):
     def attach(
         cls,
         module: nn.Module,
-        config: config.TrainConfig,
+        config: TrainConfig,
         *,
         seed: int,
         encode: EncodeText | None = None,
@@ -101,7 +102,7 @@ class FullAdapter(Adapter):
         for name, weight in self._trained.items():
             yield (weight - self._base[name].float(),)
 
-    def save(self, folder: Path, about: Mapping[str, Any]) -> None:
+    def save(self, folder: Path, about: JsonMapping) -> None:
         """Write the changed weights in the module's dtype, and their names."""
         self.begin_step()
         settings = {
@@ -128,7 +129,7 @@ class LayersAdapter(FullAdapter):
     kind = "layers"
 
     @classmethod
-    def weights(cls, module: nn.Module, config: config.TrainConfig) -> dict[str, nn.Parameter]:
+    def weights(cls, module: nn.Module, config: TrainConfig) -> dict[str, nn.Parameter]:
         """Return the weights that `train.layers.which` names."""
         return select_weights(module, config.layers.which)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, ClassVar
@@ -12,13 +12,14 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from selfteach import config
+from selfteach.config import BottleneckConfig, PromptConfig, ReftConfig, TrainConfig
 from selfteach.errors import UsageError
 from selfteach.models.bottleneck import BottleneckHooks, find_mlps
 from selfteach.models.hooks import HookAdapter
 from selfteach.models.load_adapter import KIND_KEY
 from selfteach.models.reft import PromptSpans, ReftHooks, find_sites, orthonormalize
 from selfteach.models.soft_prompt import TENSOR_NAME, SoftPromptHooks
+from selfteach.records import JsonMapping
 from selfteach.train.adapters import Adapter, EncodeText, get_base_name, write_adapter_folder
 from selfteach.train.adapters.prompt_init import init_prompt_embeddings
 from selfteach.train.l2 import WeightChange
@@ -32,7 +33,7 @@ class TrainableHookAdapter(Adapter):
 
     learning_rate = 1e-3
 
-    def __init__(self, module: nn.Module, hooks: HookAdapter, settings: Mapping[str, Any]) -> None:
+    def __init__(self, module: nn.Module, hooks: HookAdapter, settings: JsonMapping) -> None:
         trained = {n: t for n, t in hooks.tensors.items() if isinstance(t, nn.Parameter)}
         super().__init__(module, trained)
         self.hooks: HookAdapter = hooks
@@ -43,7 +44,7 @@ class TrainableHookAdapter(Adapter):
     def attach(
         cls,
         module: nn.Module,
-        config: config.TrainConfig,
+        config: TrainConfig,
         *,
         seed: int,
         encode: EncodeText | None = None,
@@ -78,7 +79,7 @@ class TrainableHookAdapter(Adapter):
             cure="Set train.l2=0.",
         )
 
-    def save(self, folder: Path, about: Mapping[str, Any]) -> None:
+    def save(self, folder: Path, about: JsonMapping) -> None:
         """Write a config that names the kind, and the tensors."""
         self.begin_step()
         settings = {KIND_KEY: self.hooks.kind, **self._settings, **get_base_name(about)}
@@ -98,7 +99,7 @@ class ReftAdapter(TrainableHookAdapter):
 
     @staticmethod
     def make_hooks(
-        module: nn.Module, settings: config.ReftConfig, seed: int, encode: EncodeText | None
+        module: nn.Module, settings: ReftConfig, seed: int, encode: EncodeText | None
     ) -> HookAdapter:
         """Start with random orthonormal rows R, W = R and b = 0, which changes nothing."""
         generator = torch.Generator().manual_seed(seed)
@@ -135,7 +136,7 @@ class BottleneckAdapter(TrainableHookAdapter):
 
     @staticmethod
     def make_hooks(
-        module: nn.Module, settings: config.BottleneckConfig, seed: int, encode: EncodeText | None
+        module: nn.Module, settings: BottleneckConfig, seed: int, encode: EncodeText | None
     ) -> HookAdapter:
         """Start with an upper half of zeros, which changes nothing."""
         generator = torch.Generator().manual_seed(seed)
@@ -162,13 +163,13 @@ class PromptAdapter(TrainableHookAdapter):
 
     @staticmethod
     def make_hooks(
-        module: nn.Module, settings: config.PromptConfig, seed: int, encode: EncodeText | None
+        module: nn.Module, settings: PromptConfig, seed: int, encode: EncodeText | None
     ) -> HookAdapter:
         """Start as the embeddings of a text, of random words, or as noise of their size."""
         start = init_prompt_embeddings(module, settings, seed, encode)
         return SoftPromptHooks(module, {TENSOR_NAME: _make_parameter(module, start)})
 
-    def save(self, folder: Path, about: Mapping[str, Any]) -> None:
+    def save(self, folder: Path, about: JsonMapping) -> None:
         """Write the folder as PEFT's prompt tuning does."""
         from peft import PromptTuningConfig, TaskType
 

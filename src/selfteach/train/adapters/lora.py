@@ -10,14 +10,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import nn
 
-from selfteach import config
+from selfteach.config import LoraConfig, TrainConfig
 from selfteach.errors import UsageError
 from selfteach.models.load_adapter import PEFT_PREFIX
+from selfteach.records import JsonMapping
 from selfteach.train.adapters import (
     Adapter,
     EncodeText,
@@ -35,7 +35,7 @@ class LoraAdapter(Adapter):
     joins = True
 
     def __init__(
-        self, module: nn.Module, layers: Mapping[str, LoraLinear], settings: config.LoraConfig
+        self, module: nn.Module, layers: Mapping[str, LoraLinear], settings: LoraConfig
     ) -> None:
         trained = {}
         for name, layer in layers.items():
@@ -46,13 +46,13 @@ class LoraAdapter(Adapter):
         self._settings = settings
         self.low_rank_layers = layers
         for name, layer in layers.items():
-            _replace_layer(module, name, layer)
+            module.set_submodule(name, layer)
 
     @classmethod
     def attach(
         cls,
         module: nn.Module,
-        config: config.TrainConfig,
+        config: TrainConfig,
         *,
         seed: int,
         encode: EncodeText | None = None,
@@ -111,7 +111,7 @@ class LoraAdapter(Adapter):
         for layer in self._layers.values():
             yield layer.scale * layer.b, layer.a
 
-    def save(self, folder: Path, about: Mapping[str, Any]) -> None:
+    def save(self, folder: Path, about: JsonMapping) -> None:
         """Write adapter_config.json, adapter_model.safetensors and selfteach.json."""
         rank = self._settings.rank
         settings = make_peft_lora_config(rank, self._settings.alpha, self._names(), about)
@@ -120,7 +120,7 @@ class LoraAdapter(Adapter):
     def detach(self) -> None:
         """Restore the base's own layers."""
         for name, layer in self._layers.items():
-            _replace_layer(self._module, name, layer.base)
+            self._module.set_submodule(name, layer.base)
         super().detach()
 
     def _names(self) -> list[str]:
@@ -144,8 +144,3 @@ def _find_target_layers(module: nn.Module, targets: str) -> dict[str, nn.Linear]
         parents = {name: name.rpartition(".")[0] for name in found}
         return {n: m for n, m in found.items() if "attn" in parents[n] or "attention" in parents[n]}
     return found
-
-
-def _replace_layer(module: nn.Module, name: str, layer: nn.Module) -> None:
-    parent, _, last = name.rpartition(".")
-    setattr(module.get_submodule(parent), last, layer)

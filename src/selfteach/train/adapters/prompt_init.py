@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from selfteach import config
+from selfteach.config import PromptConfig
 from selfteach.errors import UsageError
 from selfteach.train.adapters import EncodeText
 from selfteach.train.distributed import gather_shards
@@ -15,7 +15,7 @@ from selfteach.train.distributed import gather_shards
 
 @torch.no_grad()
 def init_prompt_embeddings(
-    module: Any, settings: config.PromptConfig, seed: int, encode: EncodeText | None
+    module: Any, settings: PromptConfig, seed: int, encode: EncodeText | None
 ) -> Tensor:
     """Return initial vectors (tokens, D) float32: the embeddings of a text (repeated or cut to
     length), of random words, or noise as large as these.

@@ -17,7 +17,17 @@ own logits.
 """
 
 
-class TokenLogp(torch.autograd.Function):
+class SlopeFunction(torch.autograd.Function):
+    """Take the gradient of the states from the slope that the forward pass saved."""
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+        """Return the states' gradient (N, D): that of each number (N,) times its slope."""
+        slope: Tensor = ctx.saved_tensors[0]
+        return (grads[0][:, None] * slope.float()).to(slope.dtype), None, None
+
+
+class TokenLogp(SlopeFunction):
     """Compute log softmax(h W^T)[target] for each state, and its gradient in the same pass.
 
     d logp / d h = W[target] - softmax(h W^T) W does not depend on the later use of logp. It is
@@ -48,12 +58,8 @@ class TokenLogp(torch.autograd.Function):
             ctx.save_for_backward(slope)
         return logp
 
-    @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
-        return _scale_slope(ctx, grads[0]), None, None
 
-
-class LogitsFunctionInChunks(torch.autograd.Function):
+class LogitsFunctionInChunks(SlopeFunction):
     """Compute f(h W^T) for each state, and its gradient in the same pass.
 
     Each number depends on its own state alone, so d f / d h = (d f / d logits) W can be computed
@@ -79,18 +85,6 @@ class LogitsFunctionInChunks(torch.autograd.Function):
         if slope is not None:
             ctx.save_for_backward(slope)
         return values
-
-    @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
-        return _scale_slope(ctx, grads[0]), None, None
-
-
-def _scale_slope(ctx: Any, grad: Tensor) -> Tensor:
-    """Return the states' gradient (N, D): that of each number (N,) times its slope, which the
-    forward pass saved.
-    """
-    slope: Tensor = ctx.saved_tensors[0]
-    return (grad[:, None] * slope.float()).to(slope.dtype)
 
 
 def _keep_tensor(tensor: Tensor) -> Tensor:

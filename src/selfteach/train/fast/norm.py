@@ -66,12 +66,12 @@ def use_fast_norms(module: nn.Module) -> Iterator[int]:
         if (eps := _get_eps(own)) is not None and _computes_the_same(own, eps)
     }
     for name, (own, eps) in found.items():
-        _replace_submodule(module, name, FrozenNorm(own, eps))
+        module.set_submodule(name, FrozenNorm(own, eps))
     try:
         yield len(found)
     finally:
         for name, (own, _) in found.items():
-            _replace_submodule(module, name, own)
+            module.set_submodule(name, own)
 
 
 def _get_eps(own: nn.Module) -> float | None:
@@ -99,8 +99,3 @@ def _computes_the_same(own: nn.Module, eps: float) -> bool:
     probe = torch.linspace(-3, 3, 4 * weight.numel(), dtype=weight.dtype).view(4, -1)
     ours = FrozenNorm(own, eps)(probe)
     return torch.allclose(ours, own(probe), rtol=1e-2, atol=1e-3)
-
-
-def _replace_submodule(module: nn.Module, name: str, layer: nn.Module) -> None:
-    parent, _, last = name.rpartition(".")
-    setattr(module.get_submodule(parent), last, layer)

@@ -10,16 +10,17 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from torch import Tensor
 
-from selfteach import config
+from selfteach.config import TrainConfig
+from selfteach.records import JsonMapping, JsonObject
 from selfteach.train.fast.head import LogitsFunction
 from selfteach.train.prior import Prior
 
-Event = tuple[str, Mapping[str, Any]]
+Event = tuple[str, JsonMapping]
 """An event's kind and its facts."""
 RowFigures = Mapping[int, Mapping[str, float]]
 """Figures of rows, by the row's number."""
@@ -105,7 +106,7 @@ class Objective(ABC):
     distilled_by: str = "distill"
     """The objective that replaces it under `train.distill_from`; one that `holds` stays."""
 
-    def __init__(self, settings: config.TrainConfig) -> None:
+    def __init__(self, settings: TrainConfig) -> None:
         self.settings = settings
 
     @abstractmethod
@@ -129,9 +130,9 @@ class Objective(ABC):
         """
         return {}, ()
 
-    def state(self) -> dict[str, Any]:
+    def state(self) -> JsonObject:
         """Return what a checkpoint must hold for it, as JSON."""
         return {}
 
-    def restore(self, state: Mapping[str, Any]) -> None:  # noqa: B027
+    def restore(self, state: JsonMapping) -> None:  # noqa: B027
         """Restore what `state` returned."""

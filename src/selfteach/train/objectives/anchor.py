@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from selfteach import config
+from selfteach.config import TrainConfig
 from selfteach.train.objectives import Objective, ObjectiveInputs, sum_by_row
 from selfteach.train.objectives.distill import compute_divergence
 
@@ -20,7 +20,7 @@ class AnchorObjective(Objective):
 
     holds = True
 
-    def __init__(self, settings: config.TrainConfig) -> None:
+    def __init__(self, settings: TrainConfig) -> None:
         super().__init__(settings)
         if settings.anchor == "kl":
             self.teacher = "base"

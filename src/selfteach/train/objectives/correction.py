@@ -13,13 +13,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
 from selfteach import config, registry
+from selfteach.records import JsonMapping, JsonObject
 from selfteach.train.displacement import DisplacementMonitor
 from selfteach.train.objectives import Event, Objective, ObjectiveInputs, RowFigures, sum_by_row
 
@@ -202,11 +202,11 @@ class CorrectionObjective(Objective):
             return figures, []
         return figures, [("displaced", {**tripped, "alpha": self._get_alpha()})]
 
-    def state(self) -> dict[str, Any]:
+    def state(self) -> JsonObject:
         """Return the monitor's state."""
         return {"below": sorted(self.monitor.displaced_rows), "barked": self.monitor.tripped}
 
-    def restore(self, state: Mapping[str, Any]) -> None:
+    def restore(self, state: JsonMapping) -> None:
         """Restore the monitor's state."""
         self.monitor.displaced_rows = set(state["below"])
         self.monitor.tripped = state["barked"]

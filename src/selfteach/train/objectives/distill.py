@@ -14,7 +14,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from selfteach import config
+from selfteach.config import TrainConfig
 from selfteach.train.objectives import Distribution, Objective, ObjectiveInputs, sum_by_row
 
 DivergenceForm = Literal["forward", "reverse", "jsd"]
@@ -100,7 +100,7 @@ class DistillObjective(Objective):
     teacher = "prompted"
     supports_on_policy = True
 
-    def __init__(self, settings: config.TrainConfig) -> None:
+    def __init__(self, settings: TrainConfig) -> None:
         super().__init__(settings)
         self.skip = settings.skip_tokens
 
