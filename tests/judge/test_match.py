@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import string
 from collections import Counter
@@ -15,6 +16,7 @@ from selfteach.judge.match import (
     contains_answer,
     exact_match,
     normalize_answer,
+    semantic_entropy,
     token_f1,
     token_recall,
 )
@@ -72,9 +74,10 @@ def test_contains_whole_words(answer: str, gold: str, there: bool) -> None:
     assert contains_answer(answer, gold) is there
 
 
-def test_clusters_of_answers() -> None:
+def test_clusters_and_their_entropy() -> None:
     answers = ["Ann Ames", "It was Ann Ames", "John", "", "...", "john."]
     assert cluster_answers(answers) == [0, 0, 1, 2, 2, 1]
-    assert cluster_answers(["x"] * 5) == [0] * 5
-    assert cluster_answers([]) == []
-    assert cluster_answers(["a1", "b2", "c3", "d4"]) == [0, 1, 2, 3]
+    assert semantic_entropy(answers) == pytest.approx(math.log(3))
+    assert semantic_entropy(["x"] * 5) == 0.0
+    assert semantic_entropy([]) == 0.0
+    assert semantic_entropy(["a1", "b2", "c3", "d4"]) == pytest.approx(math.log(4))

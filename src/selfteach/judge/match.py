@@ -1,8 +1,8 @@
 """Agreement of short answers by their words: exact match, containment, token-F1, and clusters.
 
 Source: SQuAD's evaluation script (Rajpurkar et al. 2016; `evaluate-v1.1.py`: normalize_answer,
-exact_match_score, f1_score); clusters of discrete semantic entropy (Farquhar et al. 2024,
-Nature 630, by token-F1 here where they have entailment).
+exact_match_score, f1_score); discrete semantic entropy (Farquhar et al. 2024, Nature 630, with
+clusters by token-F1 here where they have entailment).
 Departs: accents and letters of every script are kept as they are, compared in one Unicode form
 (NFKC), and text of scripts without spaces is cut into characters; on ASCII text everything equals
 the script.
@@ -10,6 +10,7 @@ the script.
 
 from __future__ import annotations
 
+import math
 import re
 import string
 import unicodedata
@@ -89,3 +90,12 @@ def cluster_answers(answers: Sequence[str], min_f1: float = SAME_F1) -> list[int
             alike.append(True)
         labels.append(alike.index(True))
     return labels
+
+
+def semantic_entropy(answers: Sequence[str], min_f1: float = SAME_F1) -> float:
+    """Return the entropy of the clusters' shares in nats: 0 if all agree, log K if none do.
+
+    H = - sum_c (n_c / K) log (n_c / K)
+    """
+    counts = Counter(cluster_answers(answers, min_f1)).values()
+    return sum(n / len(answers) * math.log(len(answers) / n) for n in counts)
