@@ -336,8 +336,8 @@ def prove_base(session: ExamSession) -> dict[str, Any]:
 
     if is_shard(next(session.model.module.parameters())):
         return {"max_abs_difference": None, "same": None}
-    found = check_base_logits(session.model, PROBE_PAIRS, session.proof)
-    return {"max_abs_difference": found.max_difference, "same": True}
+    difference = check_base_logits(session.model, PROBE_PAIRS, session.proof)
+    return {"max_abs_difference": difference, "same": True}
 
 
 def measure_drift(

@@ -54,7 +54,6 @@ class ClassReport:
     macro: PRF
     micro: PRF
     weighted: PRF
-    accuracy: float
 
 
 def best_over(golds: Sequence[str], answer: str, metric: str = "f1") -> float:
@@ -73,20 +72,19 @@ def best_over(golds: Sequence[str], answer: str, metric: str = "f1") -> float:
 
 
 def classification_report(
-    gold: Sequence[Hashable], predicted: Sequence[Hashable], names: Iterable[Hashable] | None = None
+    gold: Sequence[Hashable], predicted: Sequence[Hashable], names: Iterable[Hashable]
 ) -> ClassReport:
-    """Return precision, recall and F1 of each class that occurs on either side.
+    """Return precision, recall and F1 of some classes.
 
     Args:
-        names: the classes to report, as `labels` in scikit-learn. Another predicted class counts
-            as no prediction.
+        names: the classes, as `labels` in scikit-learn. Another predicted class counts as no
+            prediction.
 
     Raises:
         ValueError: the lengths differ.
     """
-    pairs = list(zip(gold, predicted, strict=True))
-    names = sorted({*gold, *predicted} if names is None else set(names), key=repr)
-    hits = Counter(g for g, p in pairs if g == p)
+    names = sorted(set(names), key=repr)
+    hits = Counter(g for g, p in zip(gold, predicted, strict=True) if g == p)
     wanted = Counter(gold)
     given = Counter(predicted)
     found = {name: _compute_prf(hits[name], given[name], wanted[name]) for name in names}
@@ -99,7 +97,6 @@ def classification_report(
         _average_prf(rows, [1] * len(rows)),
         _compute_prf(num_hits, num_given, num_wanted),
         _average_prf(rows, [row.support for row in rows]),
-        hits.total() / len(pairs) if pairs else 0.0,
     )
 
 

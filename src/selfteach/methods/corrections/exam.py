@@ -39,6 +39,7 @@ from selfteach.evaluate.exam import (
     ExamSession,
     ExamState,
     TunedModel,
+    make_arms,
     measure_drift,
 )
 from selfteach.evaluate.held_out_corrections import (
@@ -262,7 +263,7 @@ def build_exam(
     shots = choose_shots(session, examples, questions[TARGET], scorer.held)
     return Exam(
         questions=questions,
-        arms=lambda tuned: build_arms(session, tuned, questions, shots),
+        arms=partial(make_arms, session, questions, partial(add_worked_turns, shots)),
         scorer=scorer,
         taught_texts=[correction for _, correction in worked],
         header=header,
@@ -306,21 +307,6 @@ def choose_shots(
         if all(model.room_tokens((*turns, *prompt)) > needed for prompt in prompts):
             return turns
     return ()
-
-
-def build_arms(
-    session: Session,
-    tuned: TunedModel | None,
-    questions: Mapping[str, Sequence[Turns]],
-    shots: Turns,
-) -> dict[str, Arm]:
-    """Build the base, the base with worked corrections in its prompt, and the tuned model."""
-    add_shots = partial(add_worked_turns, shots)
-    with_shots = {scope: list(map(add_shots, prompts)) for scope, prompts in questions.items()}
-    arms = {"base": Arm(session.base, questions), "prompted": Arm(session.base, with_shots)}
-    if tuned:
-        arms["taught"] = Arm(tuned.recorded, questions)
-    return arms
 
 
 def measure_broken_share(answers: ArmAnswers) -> float:

@@ -17,7 +17,7 @@ right. On one joint set, a judge that only tells the two kinds apart would get a
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 from selfteach.evaluate.common_knowledge import CALIBRATION_QUESTIONS
@@ -74,7 +74,7 @@ def map_answers(answered: Sequence[LabelledQuestion]) -> dict[str, str]:
 
 def describe_calibrations(found: Sequence[JudgeCalibration], used: str) -> list[dict[str, Any]]:
     """Return the calibrations for the report; `used` marks the judge that selects."""
-    return [one.to_json() | {"used": one.judge == used} for one in found]
+    return [asdict(one) | {"used": one.judge == used} for one in found]
 
 
 def make_common_questions(count: int) -> list[Question]:
