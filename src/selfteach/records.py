@@ -15,6 +15,10 @@ from typing import Any, Literal
 from selfteach.errors import DataError
 from selfteach.text import clean_text
 
+JsonObject = dict[str, Any]
+"""A JSON object: of a file, of the ledger, or of a reply."""
+JsonMapping = Mapping[str, Any]
+"""A JSON object that is read and not changed."""
 Role = Literal["system", "user", "assistant"]
 ROLES = ("system", "user", "assistant")
 

@@ -29,6 +29,8 @@ from selfteach.models.recorded import Recorded
 from selfteach.records import (
     GREEDY,
     Completion,
+    JsonMapping,
+    JsonObject,
     Measure,
     Message,
     Prompt,
@@ -147,7 +149,7 @@ class ExamState:
     answers: Mapping[str, ArmAnswers]
     scores: Any
     side_effects: SideEffects
-    found: Mapping[str, Any]
+    found: JsonMapping
 
     @property
     def seed(self) -> int:
@@ -155,7 +157,7 @@ class ExamState:
         return int(self.session.config.seed)
 
 
-Measurement = Callable[[ExamState], Mapping[str, Any]]
+Measurement = Callable[[ExamState], JsonMapping]
 """Returns further keys of exam.json."""
 
 
@@ -166,11 +168,11 @@ class Scorer(Protocol):
         """Score the target answers of all arms."""
         ...
 
-    def measure(self, state: ExamState) -> Mapping[str, Any]:
+    def measure(self, state: ExamState) -> JsonMapping:
         """Return the keys of exam.json that hold the scores, with 95 % intervals."""
         ...
 
-    def measure_noise(self, again: Answers, state: ExamState) -> Mapping[str, Any]:
+    def measure_noise(self, again: Answers, state: ExamState) -> JsonMapping:
         """Compare a second sample of the base with its first one."""
         ...
 
@@ -178,7 +180,7 @@ class Scorer(Protocol):
         """Return the evidence for the verdict."""
         ...
 
-    def rows(self, state: ExamState) -> list[dict[str, Any]]:
+    def rows(self, state: ExamState) -> list[JsonObject]:
         """Return each target question with the answers of every arm, for the report."""
         ...
 
@@ -209,7 +211,7 @@ class Exam:
     arms: Callable[[TunedModel | None], Mapping[str, Arm]]
     scorer: Scorer
     taught_texts: Sequence[str] = ()
-    header: Mapping[str, Any] = field(default_factory=dict)
+    header: JsonMapping = field(default_factory=dict)
     measurements: Sequence[Measurement] = ()
     extra_measurements: Sequence[Measurement] = ()
     target_stage: str = "exam"
@@ -224,7 +226,7 @@ class Exam:
 
     def run(
         self, session: ExamSession, tuned: TunedModel | None, *, brief: bool = False
-    ) -> dict[str, Any]:
+    ) -> JsonObject:
         """Run the exam and return what exam.json holds.
 
         Args:
@@ -234,7 +236,7 @@ class Exam:
         answers = answer_all(session, arms, self)  # 1
         scores = self.scorer.score(answers[TARGET])  # 2
         side_effects = find_side_effects(answers, self.taught_texts, self.excuse)  # 3
-        found: dict[str, Any] = {"smoke_test": session.config.smoke_test, **self.header}
+        found: JsonObject = {"smoke_test": session.config.smoke_test, **self.header}
         state = ExamState(session, tuned, arms, answers, scores, side_effects, found)
         found |= self.scorer.measure(state)
         found |= side_effects.measure(state.seed)
@@ -247,7 +249,7 @@ class Exam:
         found["base_proof"] = prove_base(session)
         found["verdict"] = reach_verdict(self.scorer.weigh(state))  # 7
         found["answers"] = [*self.scorer.rows(state), *side_effects.rows()]
-        written: dict[str, Any] = measures_to_json(found)
+        written: JsonObject = measures_to_json(found)
         return written
 
 
@@ -311,7 +313,7 @@ def sample_again(session: ExamSession, base: Arm) -> Answers:
 
 def measure_sanity(
     answers: Mapping[str, ArmAnswers], scopes: Sequence[str], seed: int
-) -> dict[str, dict[str, Any]]:
+) -> dict[str, JsonObject]:
     """Return shares of looping and empty answers and the mean length of each arm (step 6).
 
     Args:
@@ -326,7 +328,7 @@ def measure_sanity(
     return measure_sanity_by_arm(collected, seed=seed)
 
 
-def prove_base(session: ExamSession) -> dict[str, Any]:
+def prove_base(session: ExamSession) -> JsonObject:
     """Prove that the base arm is the base: its logits equal those of the loaded checkpoint.
 
     There is no proof for weights that are sharded over processes.
@@ -345,7 +347,7 @@ def measure_drift(
     tuned: TunedModel,
     answers: ArmAnswers,
     left_out: Sequence[Sequence[bool]] = (),
-) -> dict[str, Any]:
+) -> JsonObject:
     """Measure KL(base || tuned) on the base's own answers, and the share of identical answers.
 
     Args:
@@ -378,7 +380,7 @@ def measure_drift(
     }
 
 
-def measure_general_drift(state: ExamState) -> dict[str, Any]:
+def measure_general_drift(state: ExamState) -> JsonObject:
     """Measure the drift on general answers: a `Measurement` for any method."""
     answers = state.answers.get(GENERAL, {})
     if state.tuned is None or not answers or not answers["base"].questions:

@@ -21,7 +21,7 @@ from rapidfuzz.distance import LCSseq
 from selfteach.dedup.overlap import split_words
 from selfteach.dedup.rouge import SplitWords, split_latin_words
 from selfteach.judge.match import contains_answer, exact_match, normalize_answer, token_f1
-from selfteach.records import Measure
+from selfteach.records import JsonObject, Measure
 
 BOOTSTRAP_ROUNDS = 400
 
@@ -150,7 +150,7 @@ def best_rouge(answer: str, golds: Sequence[str], kind: str = "rougeL") -> float
     return max(rouge(answer, gold, split_words)[kind].f1 for gold in golds)
 
 
-def report_labels(pairs: Sequence[tuple[Sequence[str], str]]) -> dict[str, Any]:
+def report_labels(pairs: Sequence[tuple[Sequence[str], str]]) -> JsonObject:
     """Return precision, recall and F1 of each gold label, and their averages.
 
     An answer that is none of the labels counts as no prediction.

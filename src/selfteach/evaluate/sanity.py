@@ -5,10 +5,9 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from selfteach.dedup.overlap import split_words
-from selfteach.records import Completion
+from selfteach.records import Completion, JsonObject
 from selfteach.statistics import mean, share
 
 MAX_BLOCK_WORDS = 24
@@ -21,7 +20,7 @@ _REPEATED_SIGNS = re.compile(r"([^\s\d=_*.~#|+-]{1,4}?)\1{15,}")
 
 def measure_sanity_by_arm(
     answers: Mapping[str, Sequence[Completion]], *, seed: int = 0
-) -> dict[str, dict[str, Any]]:
+) -> dict[str, JsonObject]:
     """Return the shares of looping and of empty answers of each arm, and the mean length."""
     rows = {}
     for arm, own in answers.items():

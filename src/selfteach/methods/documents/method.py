@@ -25,7 +25,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any
 
 from selfteach.config import DocumentsConfig as Settings
 from selfteach.dedup.overlap import OverlapIndex
@@ -80,6 +79,8 @@ from selfteach.methods.session import Session
 from selfteach.records import (
     GREEDY,
     Example,
+    JsonMapping,
+    JsonObject,
     SamplingParams,
     digest,
     get_user_text,
@@ -152,7 +153,7 @@ def prepare(session: Session, material: Documents) -> TrainingPlan:
     stages = plan_stages(session, examples, general, measured.answered)  # 5
     all_examples = {example.id: example for stage in stages for example in stage.examples}
 
-    def add_knowledge_map(tuned: TunedModel | None, exam: dict[str, Any]) -> None:
+    def add_knowledge_map(tuned: TunedModel | None, exam: JsonObject) -> None:
         """Add what the model knows before and after (step 6)."""
         if tuned is None:
             return
@@ -176,9 +177,7 @@ def prepare(session: Session, material: Documents) -> TrainingPlan:
     )
 
 
-def describe_material(
-    session: Session, material: Documents, chunks: Sequence[Chunk]
-) -> dict[str, Any]:
+def describe_material(session: Session, material: Documents, chunks: Sequence[Chunk]) -> JsonObject:
     """Return the keys of exam.json about the documents and the judges of knowledge."""
     titles = ", ".join(sorted({chunk.title for chunk in chunks}))
     described = f"{len(material.reading.documents)} documents: {titles}"
@@ -186,7 +185,7 @@ def describe_material(
     return {"material": described[:300], "judges": judges}
 
 
-def show_arms(exam: Mapping[str, Any]) -> dict[str, Any]:
+def show_arms(exam: JsonMapping) -> JsonObject:
     """Return the numbers of each arm, for the result."""
     return {
         arm: {"contains": share, "f1": exam["f1"][arm]} for arm, share in exam["contains"].items()
@@ -489,7 +488,7 @@ def make_knowledge_judge(session: Session) -> KnowledgeJudge:
     return found
 
 
-def describe_scores(answered: LabelledQuestion, scores: KnowledgeScores) -> dict[str, Any]:
+def describe_scores(answered: LabelledQuestion, scores: KnowledgeScores) -> JsonObject:
     """Return a labelled question with its answers and scores, as JSON."""
     q = answered.question
     return {

@@ -18,7 +18,7 @@ Source: Self-Instruct (arXiv 2212.10560); Alpaca; Magpie (arXiv 2406.08464).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -39,7 +39,16 @@ from selfteach.methods.tasks.instances import KeptTask, describe_similarity
 from selfteach.methods.tasks.invent import invent_tasks
 from selfteach.methods.tasks.questions import list_worked, make_row
 from selfteach.methods.worked_turns import Turns, add_worked_turns, make_worked_turns
-from selfteach.records import GREEDY, Completion, Example, Prompt, digest, make_prompt
+from selfteach.records import (
+    GREEDY,
+    Completion,
+    Example,
+    JsonMapping,
+    JsonObject,
+    Prompt,
+    digest,
+    make_prompt,
+)
 from selfteach.select.clusters import split_prompts
 from selfteach.select.inspection import inspect_tasks
 
@@ -195,9 +204,9 @@ def keep_own_answers(session: Session, prompts: Sequence[Turns]) -> list[Example
     return make_anchors(session, prompts, sampling, identify)
 
 
-def show_arms(exam: Mapping[str, Any]) -> dict[str, Any]:
+def show_arms(exam: JsonMapping) -> JsonObject:
     """Return the numbers of each arm, for the result."""
-    found: dict[str, Any] = {}
+    found: JsonObject = {}
     for arm in exam["sanity"]:
         found[arm] = {}
         for key in ("rouge_l", "token_f1", "loss_nats"):
