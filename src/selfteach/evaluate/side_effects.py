@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Any, Protocol
 
 from selfteach import statistics
 from selfteach.dedup.overlap import OverlapIndex
@@ -16,12 +16,23 @@ from selfteach.evaluate.sanity import is_empty, is_looping
 from selfteach.evaluate.verdict import MAX_HARMED
 from selfteach.records import Completion, JsonObject
 
-if TYPE_CHECKING:
-    from selfteach.evaluate.exam import Answers, ArmAnswers
-
 TARGET = "target"
 OVERAPPLIED = 0.6
 """An answer outside the scope counts as a taught answer from this ROUGE-L on."""
+
+
+class ScopeAnswers(Protocol):
+    """Represent one arm's answers to one scope, such as `evaluate.exam.Answers`."""
+
+    @property
+    def questions(self) -> Sequence[str]:
+        """Return the texts of the questions."""
+        ...
+
+    @property
+    def greedy(self) -> Sequence[Completion]:
+        """Return the greedy answers."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -34,7 +45,7 @@ class SideEffects:
         overapplied: flags by arm over all scopes: answers that repeat a taught text.
     """
 
-    answers: Mapping[str, ArmAnswers]
+    answers: Mapping[str, Mapping[str, ScopeAnswers]]
     unharmed: Mapping[str, Mapping[str, list[bool]]]
     overapplied: Mapping[str, list[bool]]
 
@@ -86,9 +97,9 @@ class SideEffects:
 
 
 def find_side_effects(
-    answers: Mapping[str, ArmAnswers],
+    answers: Mapping[str, Mapping[str, Any]],
     taught_texts: Sequence[str],
-    excuse: Callable[[str, Answers], Collection[int]],
+    excuse: Callable[[str, Any], Collection[int]],
 ) -> SideEffects:
     """Compare the answers outside the target with the base's own.
 
