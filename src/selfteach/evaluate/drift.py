@@ -10,7 +10,8 @@ import numpy as np
 import torch
 
 from selfteach.errors import IntegrityError
-from selfteach.records import Measure, Prompt
+from selfteach.judge import PromptAnswer
+from selfteach.records import Measure
 from selfteach.statistics import ratio
 
 PROOF_TOLERANCE = 1e-3
@@ -19,9 +20,7 @@ PROOF_TOLERANCE = 1e-3
 class LogitsModel(Protocol):
     """Represent a model that gives its logits over given answers, such as `models.hf.HfModel`."""
 
-    def answer_logits(
-        self, pairs: Sequence[tuple[Prompt, str]]
-    ) -> Iterator[tuple[int, torch.Tensor]]:
+    def answer_logits(self, pairs: Sequence[PromptAnswer]) -> Iterator[tuple[int, torch.Tensor]]:
         """Yield (index, float32 logits (T, V)) for each answer.
 
         Row t predicts its token t; the last token is the end of turn.
@@ -57,7 +56,7 @@ class Drift:
 def compute_drift(
     base: LogitsModel,
     tuned: LogitsModel,
-    pairs: Sequence[tuple[Prompt, str]],
+    pairs: Sequence[PromptAnswer],
     *,
     cut: Sequence[bool] = (),
     seed: int = 0,
@@ -119,9 +118,7 @@ def _compare_logits(left: torch.Tensor, right: torch.Tensor, ids: torch.Tensor) 
 
 
 @torch.inference_mode()
-def compute_probe_logits(
-    model: LogitsModel, pairs: Sequence[tuple[Prompt, str]]
-) -> list[torch.Tensor]:
+def compute_probe_logits(model: LogitsModel, pairs: Sequence[PromptAnswer]) -> list[torch.Tensor]:
     """Return the logits over a few probe answers, in their order, for `check_base_logits`.
 
     Shapes: each (T, V), float32.
@@ -132,7 +129,7 @@ def compute_probe_logits(
 
 def check_base_logits(
     base: LogitsModel,
-    pairs: Sequence[tuple[Prompt, str]],
+    pairs: Sequence[PromptAnswer],
     checkpoint_logits: Sequence[torch.Tensor],
 ) -> float:
     """Prove that the base arm of the exam is the base; return the largest difference of a logit.

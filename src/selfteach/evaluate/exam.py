@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from selfteach.evaluate.sanity import measure_sanity_by_arm
 from selfteach.evaluate.side_effects import SideEffects, find_side_effects
 from selfteach.evaluate.verdict import Evidence, reach_verdict
+from selfteach.judge import PromptAnswer
 from selfteach.models.recorded import Recorded
 from selfteach.records import (
     GREEDY,
@@ -49,7 +50,7 @@ ARMS = ("base", "prompted", "taught")
 TARGET = "target"
 NEAR = "near"
 GENERAL = "general"
-PROBE_PAIRS: Sequence[tuple[Prompt, str]] = (
+PROBE_PAIRS: Sequence[PromptAnswer] = (
     (make_prompt("What is the capital of Norway?"), "The capital of Norway is Oslo."),
     (make_prompt("Name a colour."), "Blue."),
 )
@@ -276,9 +277,9 @@ def count_answers(arms: Mapping[str, Arm]) -> int:
     """Return how many answers the arms give."""
     total = 0
     for arm in arms.values():
-        for scope, prompts in arm.prompts.items():
-            twice = scope == TARGET and arm.sampled
-            total += len(prompts) * (2 if twice else 1)
+        total += sum(map(len, arm.prompts.values()))
+        if arm.sampled:
+            total += len(arm.prompts.get(TARGET, ()))
     return total
 
 

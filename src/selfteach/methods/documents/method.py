@@ -39,7 +39,6 @@ from selfteach.generate.answers import (
     answer_without_document,
     make_open_book_chat,
 )
-from selfteach.generate.ask import Subject
 from selfteach.generate.few_shot import FACTS, REQUESTS
 from selfteach.generate.questions import (
     Question,
@@ -74,7 +73,7 @@ from selfteach.methods.documents.study import (
     make_study_examples,
 )
 from selfteach.methods.method import Method, TrainingPlan, TrainStage
-from selfteach.methods.prompts import write_scope_prompts
+from selfteach.methods.prompts import write_general_prompts
 from selfteach.methods.session import Session
 from selfteach.records import (
     GREEDY,
@@ -559,11 +558,7 @@ def make_general_examples(
         pool.add(text)
         return ""
 
-    forms = REQUESTS | FACTS
-    written = write_scope_prompts(
-        session, Subject(""), "general", config.general, config.rounds, find_fault, forms
-    )
-    texts = [prompt.text for prompt in written]
+    texts = write_general_prompts(session, find_fault, REQUESTS | FACTS)
     shuffled = sorted(texts, key=lambda text: digest([session.config.seed, text]))
     train = shuffled[: round(0.8 * len(texts))]
     learned = set(train)

@@ -31,7 +31,7 @@ from selfteach.evaluate.sanity import is_looping
 from selfteach.evaluate.side_effects import find_side_effects
 from selfteach.generate.ask import GeneratedPrompt, extract_subject
 from selfteach.generate.search import LOST_REASON, SearchTrace, Try, search_answers, truncate_before
-from selfteach.judge import ViolationJudge
+from selfteach.judge import PromptAnswer, ViolationJudge
 from selfteach.judge.breach import find_violation
 from selfteach.judge.check import Check
 from selfteach.materials.rule import Rule, read_rule
@@ -300,7 +300,7 @@ def probe_more_prompts(
 
 def sample_general_answers(
     session: Session, prompts: Sequence[GeneratedPrompt]
-) -> list[tuple[Prompt, str]]:
+) -> list[PromptAnswer]:
     """Return the base's answers to some general prompts: the same ones that the probe makes."""
     general = [prompt for prompt in prompts if prompt.scope == GENERAL][:MAX_GENERAL_ANSWERS]
     requests = [request for prompt in general for request in make_probe_requests(session, prompt)]
@@ -321,7 +321,7 @@ def make_probe_requests(session: Session, prompt: GeneratedPrompt) -> list[Reque
     return requests
 
 
-def find_faults(session: Session, pairs: Sequence[tuple[Prompt, str]]) -> list[str]:
+def find_faults(session: Session, pairs: Sequence[PromptAnswer]) -> list[str]:
     """Return why answers that keep the rule are no answers, or "".
 
     They are too short, loop, or make no sense to the base itself.

@@ -27,12 +27,11 @@ from selfteach.config import TasksConfig as Settings
 from selfteach.dedup.overlap import OverlapIndex
 from selfteach.errors import DataError
 from selfteach.evaluate.common_knowledge import COMMON_QUESTIONS
-from selfteach.generate.ask import Subject
 from selfteach.materials.tasks import Task, Tasks
 from selfteach.materials.templates import get_templates, sample_template
 from selfteach.methods.anchors import make_anchors
 from selfteach.methods.method import Method, TrainingPlan
-from selfteach.methods.prompts import make_novelty_check, write_scope_prompts
+from selfteach.methods.prompts import make_novelty_check, write_general_prompts
 from selfteach.methods.session import Session
 from selfteach.methods.tasks.exam import build_exam
 from selfteach.methods.tasks.instances import KeptTask, describe_similarity
@@ -136,22 +135,18 @@ def split_seeds(session: Session, material: Tasks) -> TaskParts:
             cure="Bring more seeds, or tasks for the exam with --test FILE.",
         )
     texts += [task.instruction for task in material.test]
-    return TaskParts(train, test, write_general_prompts(session, texts))
+    return TaskParts(train, test, split_general_prompts(session, texts))
 
 
-def write_general_prompts(session: Session, texts: Sequence[str]) -> dict[str, list[Turns]]:
+def split_general_prompts(session: Session, texts: Sequence[str]) -> dict[str, list[Turns]]:
     """Let the model write prompts about anything.
 
     Some hold the model in place; the others show in the exam whether it stayed there. None is like
     one of the texts, or a question of the retention test.
     """
-    config = session.config.anchors
     pool = OverlapIndex([*texts, *dict(COMMON_QUESTIONS)])
     find_fault = make_novelty_check(pool, session.config.filter.max_overlap)
-    written = write_scope_prompts(
-        session, Subject(""), "general", config.general, config.rounds, find_fault
-    )
-    found = [make_prompt(prompt.text) for prompt in written]
+    found = list(map(make_prompt, write_general_prompts(session, find_fault)))
     held_out = min(session.config.exam.general, len(found) // 2)
     return {"test": found[:held_out], "train": found[held_out:]}
 
