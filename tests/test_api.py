@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import selfteach
-from selfteach.api import write_call, write_expression
+from selfteach.api import write_expression
 from selfteach.methods.corrections.material import read_material as read_corrections
 from selfteach.methods.documents.material import read_material as read_documents
 from selfteach.methods.finetune_material import name_datasets, split_dev
@@ -198,9 +198,8 @@ def test_examples_from_python() -> None:
 
 
 def test_a_call_is_written_as_python() -> None:
-    call = write_call(
-        "train", [[Path("a.jsonl")]], {"dev": 0.2, "skip_bad_rows": False}, "o", None, [], None
-    )
+    keywords = {"dev": 0.2, "skip_bad_rows": False, "out": "o", "config": None, "sets": []}
+    call = write_expression("train", [[Path("a.jsonl")]], keywords)
     assert call == "selfteach.train(['a.jsonl'], dev=0.2, out='o')"
     long = write_expression("corrections", [["x" * 3000]], {})
     assert long == "selfteach.corrections(material)"

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from scripted import Scripted
 from selfteach import config, registry
 from selfteach.commands.answer import AnswerOptions, answer_file
 from selfteach.errors import UsageError
@@ -19,7 +20,6 @@ from selfteach.methods.documents.calibrate import list_judges
 from selfteach.methods.documents.method import make_knowledge_judge as knowledge_judge
 from selfteach.methods.judges import choose_judges
 from selfteach.models.engines import choose_sampler
-from scripted import Scripted
 from selfteach.records import GREEDY, Request, make_prompt
 
 PLUGIN = '''

@@ -97,6 +97,71 @@ ShowProgress = Callable[[Run], AbstractContextManager[Display]]
 """Opens the display of a run, for the time that the run works."""
 
 
+@dataclass(frozen=True)
+class PythonCall:
+    """Hold a method and the arguments that every function that teaches takes."""
+
+    method: str
+    settings: Mapping[str, Any]
+    out: PathLike | None
+    config: PathLike | None
+    sets: Sequence[str]
+    from_run: RunLike | None
+    new: bool = False
+    progress: Progress = "auto"
+
+    def resolve(self, more: Mapping[str, Any] | None = None) -> ResolvedConfig:
+        """Return the configuration of the method.
+
+        Args:
+            more: further settings, over which the given ones win.
+
+        Raises:
+            UsageError: an unknown keyword, with the nearest known one, or a value that does not
+                fit.
+        """
+        schema = find_settings(self.method)
+        known = [*schema.model_fields, *getattr(schema, "KEY_ALIASES", {}), *SHARED]
+        settings = {**(more or {}), **self.settings}
+        for name in settings:
+            if name.partition(".")[0] not in known:
+                raise UsageError(
+                    f'there is no keyword "{name}".',
+                    where=f"selfteach.{self.method}",
+                    cure=did_you_mean(name, known),
+                )
+        file = None if self.config is None else Path(self.config)
+        return resolve(schema, file, list(self.sets), settings, "Python")
+
+    def teach(
+        self,
+        material: Material,
+        resolved: ResolvedConfig,
+        arguments: Sequence[Any],
+        own: Mapping[str, Any] | None = None,
+        function: str = "",
+    ) -> FinishedRun:
+        """Teach material that the function has read.
+
+        Args:
+            arguments: the function's arguments by position.
+            own: its keywords that the other functions do not have.
+            function: its name, if it is not that of the method.
+        """
+        folder = None if self.out is None else Path(self.out)
+        earlier = None if self.from_run is None else get_run_path(self.from_run)
+        shared = {
+            "out": self.out,
+            "config": self.config,
+            "sets": list(self.sets),
+            "from_run": earlier,
+        }
+        keywords = {**(own or {}), **self.settings, **shared}
+        command = write_expression(function or self.method, arguments, keywords)
+        spec = RunSpec(self.method, material, resolved, folder, earlier, self.new, command)
+        return teach_run(spec, self.progress)
+
+
 def feedback(
     rule: str,
     *,
@@ -119,12 +184,11 @@ def feedback(
         UsageError: an unknown setting, or a folder that holds another run.
         DataError: the rule is empty, or a document.
     """
-    resolved = resolve_settings("feedback", config, sets, settings)
+    call = PythonCall("feedback", settings, out, config, sets, from_run, new, progress)
+    resolved = call.resolve()
     feedback_material.refuse(resolved.config)
-    call = write_call("feedback", [rule], settings, out, config, sets, from_run)
     found = feedback_material.read_material(rule)
-    spec = make_spec("feedback", found, resolved, out, from_run, new, call)
-    return teach_run(spec, progress)
+    return call.teach(found, resolved, [rule])
 
 
 def corrections(
@@ -154,20 +218,15 @@ def corrections(
         UsageError: an unknown setting, nothing to correct, or nobody who corrects.
         DataError: there is too little for the training and the exam.
     """
-    resolved = resolve_settings("corrections", config, sets, settings)
+    call = PythonCall("corrections", settings, out, config, sets, from_run, new, progress)
+    resolved = call.resolve()
     corrections_material.refuse(edits, prompts, resolved.config)
-    own = {"prompts": prompts, "columns": columns, "skip_bad_rows": skip_bad_rows}
-    call = write_call("corrections", [edits], own | settings, out, config, sets, from_run)
+    own: dict[str, Any] = {"prompts": prompts, "columns": columns, "skip_bad_rows": skip_bad_rows}
     found = corrections_material.read_material(
-        edits,
-        prompts=prompts,
-        columns=columns,
-        skip_bad_rows=skip_bad_rows,
-        max_bad_rows=resolved.config.max_bad_rows,
+        edits, **own, max_bad_rows=resolved.config.max_bad_rows
     )
     corrections_material.refuse_too_little(found.value, resolved.config)
-    spec = make_spec("corrections", found, resolved, out, from_run, new, call)
-    return teach_run(spec, progress)
+    return call.teach(found, resolved, [edits], own)
 
 
 def documents(
@@ -193,16 +252,13 @@ def documents(
         UsageError: an unknown setting, or a folder that holds another run.
         DataError: nothing can be read, or there is too little for the training and the exam.
     """
-    resolved = resolve_settings("documents", config, sets, settings)
-    call = write_call(
-        "documents", [documents], {"questions": questions} | settings, out, config, sets, from_run
-    )
+    call = PythonCall("documents", settings, out, config, sets, from_run, new, progress)
+    resolved = call.resolve()
     found = documents_material.read_material(documents, questions=questions)
     documents_material.refuse_too_little(found.value, resolved.config)
     if resolved.config.select.nli:
         check_model_name(resolved.config.select.nli)
-    spec = make_spec("documents", found, resolved, out, from_run, new, call)
-    return teach_run(spec, progress)
+    return call.teach(found, resolved, [documents], {"questions": questions})
 
 
 def tasks(
@@ -230,16 +286,13 @@ def tasks(
         UsageError: an unknown setting, or settings that do not fit together.
         DataError: too few seeds.
     """
-    resolved = resolve_settings("tasks", config, sets, settings)
+    call = PythonCall("tasks", settings, out, config, sets, from_run, new, progress)
+    resolved = call.resolve()
     tasks_material.refuse(resolved.config)
-    own = {"test": test, "skip_bad_rows": skip_bad_rows}
-    call = write_call("tasks", [seeds], own | settings, out, config, sets, from_run)
-    found = tasks_material.read_material(
-        seeds, test=test, skip_bad_rows=skip_bad_rows, max_bad_rows=resolved.config.max_bad_rows
-    )
+    own: dict[str, Any] = {"test": test, "skip_bad_rows": skip_bad_rows}
+    found = tasks_material.read_material(seeds, **own, max_bad_rows=resolved.config.max_bad_rows)
     tasks_material.refuse_too_little(found.value)
-    spec = make_spec("tasks", found, resolved, out, from_run, new, call)
-    return teach_run(spec, progress)
+    return call.teach(found, resolved, [seeds], own)
 
 
 def train(
@@ -273,12 +326,9 @@ def train(
             "several processes train from the command line alone.",
             cure="Use `accelerate launch -m selfteach train ... --out DIR`.",
         )
-    own = {"dev": dev, "skip_bad_rows": skip_bad_rows}
-    call = write_call("train", [examples], own | settings, out, config, sets, from_run)
+    call = PythonCall("train", settings, out, config, sets, from_run, new, progress)
     held, share = split_dev(dev)
-    if share is not None:
-        settings = {"dev_share": share} | settings
-    resolved = resolve_settings("train", config, sets, settings)
+    resolved = call.resolve({} if share is None else {"dev_share": share})
     found = read_train_material(
         examples,
         dev=held,
@@ -286,8 +336,7 @@ def train(
         max_bad_rows=resolved.config.max_bad_rows,
     )
     refuse_too_little(found.value, resolved.config)
-    spec = make_spec("train", found, resolved, out, from_run, new, call)
-    return teach_run(spec, progress)
+    return call.teach(found, resolved, [examples], {"dev": dev, "skip_bad_rows": skip_bad_rows})
 
 
 def teach(
@@ -313,11 +362,10 @@ def teach(
         UsageError: there is no such method or setting.
         DataError: the method cannot use the material.
     """
-    resolved = resolve_settings(method, config, sets, settings)
-    call = write_call("teach", [method, material], settings, out, config, sets, from_run)
+    call = PythonCall(method, settings, out, config, sets, from_run, new, progress)
+    resolved = call.resolve()
     found = read_plug_in(method, material, resolved.config)
-    spec = make_spec(method, found, resolved, out, from_run, new, call)
-    return teach_run(spec, progress)
+    return call.teach(found, resolved, [method, material], function="teach")
 
 
 def compare(
@@ -452,45 +500,6 @@ def get_run_path(run: RunLike) -> Path:
     return run.path if isinstance(run, FinishedRun) else Path(run)
 
 
-def resolve_settings(
-    method: str,
-    config: PathLike | None,
-    sets: Sequence[str],
-    settings: Mapping[str, Any],
-) -> ResolvedConfig:
-    """Return the configuration of a method from Python keywords.
-
-    Raises:
-        UsageError: an unknown keyword, with the nearest known one, or a value that does not fit.
-    """
-    schema = find_settings(method)
-    known = [*schema.model_fields, *getattr(schema, "KEY_ALIASES", {}), *SHARED]
-    for name in settings:
-        if name.partition(".")[0] not in known:
-            raise UsageError(
-                f'there is no keyword "{name}".',
-                where=f"selfteach.{method}",
-                cure=did_you_mean(name, known),
-            )
-    file = None if config is None else Path(config)
-    return resolve(schema, file, list(sets), settings, "Python")
-
-
-def make_spec(
-    method: str,
-    material: Material,
-    resolved: ResolvedConfig,
-    out: PathLike | None,
-    from_run: RunLike | None,
-    new: bool,
-    command: str,
-) -> RunSpec:
-    """Return the run that Python arguments describe."""
-    folder = None if out is None else Path(out)
-    earlier = None if from_run is None else get_run_path(from_run)
-    return RunSpec(method, material, resolved, folder, earlier, new, command)
-
-
 def teach_run(spec: RunSpec, progress: Progress) -> FinishedRun:
     """Run a call from Python."""
     refuse_unknown_models(spec.resolved.config)
@@ -583,21 +592,6 @@ def read_plug_in(method: str, material: Any, config: Any) -> Material:
     return read
 
 
-def write_call(
-    function: str,
-    arguments: Sequence[Any],
-    keywords: Mapping[str, Any],
-    out: PathLike | None,
-    config: PathLike | None,
-    sets: Sequence[str],
-    from_run: RunLike | None,
-) -> str:
-    """Return the Python call that resumes a run or repeats it."""
-    earlier = None if from_run is None else get_run_path(from_run)
-    shared = {"out": out, "config": config, "sets": list(sets), "from_run": earlier}
-    return write_expression(function, arguments, {**keywords, **shared})
-
-
 def write_expression(function: str, arguments: Sequence[Any], keywords: Mapping[str, Any]) -> str:
     """Return `selfteach.function(...)`, without empty keywords.
 
@@ -648,8 +642,8 @@ def choose_cells(
             [*COMPARED_OBJECTIVES, *registry.list_names("objectives")],
             "--objectives",
         ),
-        check_rates(rates),
-        check_shots(shots),
+        check_numbers(rates, bool(rates) and all(0 < rate < 1e6 for rate in rates), "--rates"),
+        check_numbers(shots, all(count >= 0 for count in shots), "--icl"),
     )
 
 
@@ -672,30 +666,17 @@ def choose_names(names: Sequence[str], known: Sequence[str], where: str) -> list
     return found
 
 
-def check_rates(rates: Sequence[float]) -> list[float]:
-    """Return the factors of learning rates.
+def check_numbers(numbers: Sequence[Any], fit: bool, where: str) -> list[Any]:
+    """Return numbers that fit; else refuse them.
 
     Raises:
-        UsageError: there is none, or one is not between 0 and a million.
+        UsageError: they do not fit.
     """
-    if not rates or not all(0 < rate < 1e6 for rate in rates):
+    if not fit:
         raise UsageError(
-            f"{list(rates)} is no list of numbers.", where="--rates", cure='Write it like "0,1,4".'
+            f"{list(numbers)} is no list of numbers.", where=where, cure='Write it like "0,1,4".'
         )
-    return list(rates)
-
-
-def check_shots(shots: Sequence[int]) -> list[int]:
-    """Return the numbers of worked examples.
-
-    Raises:
-        UsageError: one is negative.
-    """
-    if any(count < 0 for count in shots):
-        raise UsageError(
-            f"{list(shots)} is no list of numbers.", where="--icl", cure='Write it like "0,1,4".'
-        )
-    return list(shots)
+    return list(numbers)
 
 
 def compare_run(

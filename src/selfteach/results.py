@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from selfteach.errors import UsageError
 from selfteach.files import read_jsonl
@@ -42,44 +42,51 @@ Question = str | Sequence[Mapping[str, str]]
 """A question, or a conversation of messages with "role" and "content"."""
 
 
-class Scores(Mapping[str, Measure]):
+T = TypeVar("T")
+
+
+class NamedValues(Mapping[str, T]):
+    """Hold values by name."""
+
+    def __init__(self, values: Mapping[str, T]) -> None:
+        self._values = dict(values)
+
+    def __getitem__(self, name: str) -> T:
+        """Return a value by its name."""
+        return self._values[name]
+
+    def __iter__(self) -> Iterator[str]:
+        """Iterate over the names."""
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        """Return how many values there are."""
+        return len(self._values)
+
+
+class Scores(NamedValues[Measure]):
     """Hold the measures of one arm in one place of the exam, as attributes or by name.
 
     `greedy` is measured on the most likely answers, `sampled` on answers at temperature 1. A place
     with a single measure has it as `greedy`.
     """
 
-    def __init__(self, measures: Mapping[str, Measure]) -> None:
-        self._measures = dict(measures)
-
-    def __getitem__(self, name: str) -> Measure:
-        """Return a measure by its name."""
-        return self._measures[name]
-
     def __getattr__(self, name: str) -> Measure:
         """Return a measure as an attribute."""
-        if name.startswith("_") or name not in self._measures:
+        if name.startswith("_") or name not in self._values:
             raise AttributeError(f"no measure {name!r}; there are: {', '.join(self.__dir__())}")
-        return self._measures[name]
-
-    def __iter__(self) -> Iterator[str]:
-        """Iterate over the names."""
-        return iter(self._measures)
-
-    def __len__(self) -> int:
-        """Return how many measures there are."""
-        return len(self._measures)
+        return self._values[name]
 
     def __dir__(self) -> list[str]:
         """Return the names of the measures."""
-        return sorted(self._measures)
+        return sorted(self._values)
 
     def __repr__(self) -> str:
         """Show the measures with their 95 % intervals."""
         return f"Scores({', '.join(f'{k}={show_measure(m)}' for k, m in self.items())})"
 
 
-class ArmScores(Mapping[str, Scores]):
+class ArmScores(NamedValues[Scores]):
     """Hold the scores of one arm by their place in exam.json.
 
     `target` is the method's own score on held-out target questions, whatever its name: `kept` of
@@ -89,8 +96,8 @@ class ArmScores(Mapping[str, Scores]):
     """
 
     def __init__(self, name: str, places: Mapping[str, Scores]) -> None:
+        super().__init__(places)
         self.name = name
-        self._places = dict(places)
 
     def __getitem__(self, place: str) -> Scores:
         """Return the scores of a place.
@@ -98,24 +105,16 @@ class ArmScores(Mapping[str, Scores]):
         Raises:
             KeyError: the arm was not examined there; the message lists where it was.
         """
-        if place not in self._places:
-            raise KeyError(f"{place!r} of {self.name}; there are: {', '.join(self._places)}")
-        return self._places[place]
-
-    def __iter__(self) -> Iterator[str]:
-        """Iterate over the places."""
-        return iter(self._places)
-
-    def __len__(self) -> int:
-        """Return how many places there are."""
-        return len(self._places)
+        if place not in self._values:
+            raise KeyError(f"{place!r} of {self.name}; there are: {', '.join(self._values)}")
+        return self._values[place]
 
     def __repr__(self) -> str:
         """Show the arm and its places."""
-        return f"ArmScores({self.name!r}, {list(self._places)})"
+        return f"ArmScores({self.name!r}, {list(self._values)})"
 
 
-class ExamResult(Mapping[str, ArmScores]):
+class ExamResult(NamedValues[ArmScores]):
     """Represent an exam: `exam["tuned"]["target"].greedy` is a `Measure(value, low, high, n)`.
 
     The arms are `base`, `prompted` (the base with the material in its prompt) and `tuned`; an arm
@@ -126,7 +125,7 @@ class ExamResult(Mapping[str, ArmScores]):
         self.raw = raw
         self.method = str(raw.get("method") or "feedback")
         found = collect_scores(raw, target_path(self.method))
-        self._arms = {arm: ArmScores(arm, places) for arm, places in found.items() if places}
+        super().__init__({arm: ArmScores(arm, own) for arm, own in found.items() if own})
 
     @property
     def verdict(self) -> str:
@@ -145,17 +144,9 @@ class ExamResult(Mapping[str, ArmScores]):
             KeyError: the arm was not examined.
         """
         arm = "tuned" if arm == "taught" else arm
-        if arm not in self._arms:
-            raise KeyError(f"{arm!r}; there are: {', '.join(self._arms)}")
-        return self._arms[arm]
-
-    def __iter__(self) -> Iterator[str]:
-        """Iterate over the arms."""
-        return iter(self._arms)
-
-    def __len__(self) -> int:
-        """Return how many arms were examined."""
-        return len(self._arms)
+        if arm not in self._values:
+            raise KeyError(f"{arm!r}; there are: {', '.join(self._values)}")
+        return self._values[arm]
 
     def __repr__(self) -> str:
         """Show the verdict."""
@@ -167,12 +158,11 @@ class ExamResult(Mapping[str, ArmScores]):
         from selfteach.report.rows import make_result_rows
 
         arms = get_labels(self.raw).arms
-        head = "".join(f"<th>{escape(name)}</th>" for name in arms.values())
         rows = []
         for row in make_result_rows(self.raw):
             cells = [show_measure(row["measures"].get(arm)) for arm in arms]
-            rows.append(table_row([str(row["label"]), *cells]))
-        table = f"<table><tr><th></th>{head}</tr>{''.join(rows)}</table>" if rows else ""
+            rows.append([str(row["label"]), *cells])
+        table = make_html_table(["", *arms.values()], rows) if rows else ""
         verdict = f"<b>{escape(clean_text(self.verdict))}</b>: {escape(clean_text(self.sentence))}"
         return f"<p>{verdict}</p>{table}"
 
@@ -220,9 +210,13 @@ def show_measure(found: Measure | None) -> str:
     return f"{found.value:.3g} [{found.low:.3g}, {found.high:.3g}]"
 
 
-def table_row(cells: Sequence[str]) -> str:
-    """Write a row of an HTML table, every cell escaped."""
-    return "<tr>" + "".join(f"<td>{escape(clean_text(cell))}</td>" for cell in cells) + "</tr>"
+def make_html_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return an HTML table, every cell escaped."""
+    lines = []
+    for tag, cells in [("th", head), *(("td", row) for row in rows)]:
+        written = "".join(f"<{tag}>{escape(clean_text(cell))}</{tag}>" for cell in cells)
+        lines.append(f"<tr>{written}</tr>")
+    return f"<table>{''.join(lines)}</table>"
 
 
 class AnsweringModel:
@@ -280,27 +274,18 @@ class AnsweringModel:
         Raises:
             DataError: a conversation is of another form, or too long for the model.
         """
-        if isinstance(questions, str):
-            return self._answer_all([questions], system, temperature, max_tokens, seed)[0]
-        return self._answer_all(list(questions), system, temperature, max_tokens, seed)
-
-    def _answer_all(
-        self,
-        questions: Sequence[Question],
-        system: str,
-        temperature: float,
-        max_tokens: int,
-        seed: int,
-    ) -> list[str]:
+        is_one = isinstance(questions, str)
+        given: Sequence[Question] = [questions] if isinstance(questions, str) else questions
         sampling = SamplingParams(temperature=temperature, max_tokens=max_tokens)
         requests = [
             Request("answer", read_question(question, system, number), sampling, 0, seed)
-            for number, question in enumerate(questions, start=1)
+            for number, question in enumerate(given, start=1)
         ]
         unique = {request.id(self.sampler.fingerprint): request for request in requests}
         completions = self.sampler.stream(list(unique.values()))
         texts = {completion.id: completion.text for completion in completions}
-        return [texts[request.id(self.sampler.fingerprint)] for request in requests]
+        found = [texts[request.id(self.sampler.fingerprint)] for request in requests]
+        return found[0] if is_one else found
 
     def __repr__(self) -> str:
         """Show the name."""
@@ -482,14 +467,13 @@ class ComparisonResult:
     def _repr_html_(self) -> str:
         """Show a table of scores, side effects and drift."""
         head = ["", str(self.raw["score"]), "near", "general", "KL, nats a token"]
-        heads = "".join(f"<th>{escape(clean_text(name))}</th>" for name in head)
         rows = []
         for name, row in {**self.base, **{row["name"]: row for row in self.rows}}.items():
             keys = ("score", "near", "general", "kl_nats")
             cells = [show_measure(read_measures(row.get(key)).get("greedy")) for key in keys]
-            rows.append(table_row([str(name), *cells]))
+            rows.append([str(name), *cells])
         notes = [
             f"<li>{escape(clean_text(f'{k}: {why}'))}</li>" for k, why in self.left_out.items()
         ]
         below = f"<p>left out:</p><ul>{''.join(notes)}</ul>" if notes else ""
-        return f"<table><tr>{heads}</tr>{''.join(rows)}</table>{below}"
+        return make_html_table(head, rows) + below

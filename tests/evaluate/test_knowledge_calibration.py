@@ -59,7 +59,7 @@ def test_each_judge_is_measured_against_what_is_known() -> None:
         for c in found
     )
     assert scores["right"][4].s_knowledge == 1.0
-    assert found[0].to_json()["knowledge"]["value"] == 1.0
+    assert found[0].knowledge.value == 1.0
 
 
 def test_match_finds_what_is_unknown() -> None:

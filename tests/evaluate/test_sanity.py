@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from selfteach.evaluate.sanity import is_empty, is_looping, measure_sanity, measure_sanity_by_arm
+from selfteach.evaluate.sanity import is_empty, is_looping, measure_sanity_by_arm
 from selfteach.records import Completion, Measure
 
 PROSE = """The capital of France is Paris. It lies on the river Seine, and more than two
@@ -59,13 +59,13 @@ def test_empty():
 
 
 def test_all_together():
-    found = measure_sanity(["Yes.", "", "no " * 20, "It is big."], [2, 1, 21, 4])
-    assert (found.looping.value, found.looping.n) == (0.25, 4)
-    assert found.empty.value == 0.25
-    assert found.length_tokens.value == 7
-    assert measure_sanity([], []).looping == Measure(0, 0, 1, 0)
-    with pytest.raises(ValueError, match="1 lengths for 2 answers"):
-        measure_sanity(["a", "b"], [1])
+    texts = {"Yes.": 2, "": 1, "no " * 20: 21, "It is big.": 4}
+    answers = [Completion(text, text, tokens=count) for text, count in texts.items()]
+    found = measure_sanity_by_arm({"base": answers, "taught": []})
+    assert (found["base"]["looping"].value, found["base"]["looping"].n) == (0.25, 4)
+    assert found["base"]["empty"].value == 0.25
+    assert found["base"]["mean_tokens"] == 7
+    assert found["taught"]["looping"] == Measure(0, 0, 1, 0)
 
 
 def test_by_arm():

@@ -208,13 +208,11 @@ def test_no_answer_of_the_base_is_taught_to_a_question_of_the_exam(
         "Who wrote the first cookery book?",
     ]
 
-    def asked_for(
-        session: Any, subject: Any, scope: str, count: int, rounds: int, fault_of: Any, forms: Any
-    ) -> list[Any]:
+    def asked_for(session: Any, fault_of: Any, forms: Any) -> list[str]:
         assert {"who", "when", "telling"} < forms.keys(), "questions of fact are among them"
-        return [SimpleNamespace(text=text) for text in written if not fault_of(text)]
+        return [text for text in written if not fault_of(text)]
 
-    monkeypatch.setattr(documents, "write_scope_prompts", asked_for)
+    monkeypatch.setattr(documents, "write_general_prompts", asked_for)
     found = documents.make_general_examples(
         session, [HeldOutQuestion(WHEN.text, ("1790",), CHUNK, "people")]
     )

@@ -7,11 +7,12 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from selfteach.commands.screen import Screen, open_console, open_screen, print_json
 from selfteach.errors import DataError, UsageError
 from selfteach.files import write_text
+from selfteach.records import JsonMapping, JsonObject
 from selfteach.run import finished
 from selfteach.run.signals import handle_interrupts
 
@@ -97,7 +98,7 @@ def measure_arm(
     options: BenchmarkOptions,
     arm: str,
     screen: Screen,
-) -> dict[str, Any]:
+) -> JsonObject:
     """Return the results of one model, which is in memory only during this call."""
     from selfteach.evaluate.benchmarks import run_benchmarks
     from selfteach.models.hf import HfModel
@@ -110,9 +111,9 @@ def measure_arm(
 def make_results(
     rows: Sequence[BenchmarkRow],
     missing: Mapping[str, str],
-    found: Mapping[str, Mapping[str, Any]],
+    found: Mapping[str, JsonMapping],
     options: BenchmarkOptions,
-) -> dict[str, Any]:
+) -> JsonObject:
     """Return the results as JSON, for the file and for `--json`."""
     from importlib.metadata import version
 
@@ -127,7 +128,7 @@ def make_results(
     }
 
 
-def print_table(rows: Sequence[BenchmarkRow], results: Mapping[str, Any], file: Path) -> None:
+def print_table(rows: Sequence[BenchmarkRow], results: JsonMapping, file: Path) -> None:
     """Print a table, and below it what is missing from it."""
     from rich import box
     from rich.table import Table

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ from selfteach import api
 from selfteach.commands.screen import open_console, print_json
 from selfteach.commands.teach import show_on_screen
 from selfteach.errors import UsageError
+from selfteach.records import JsonMapping
 
 
 def run_compare(
@@ -67,7 +68,7 @@ def parse_numbers(text: str, convert: Callable[[str], Any], where: str) -> list[
         ) from fault
 
 
-def print_table(found: Mapping[str, Any]) -> None:
+def print_table(found: JsonMapping) -> None:
     """Print the table and the path of the picture."""
     from selfteach.report.comparison import make_comparison_table
 

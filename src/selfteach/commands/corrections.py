@@ -9,7 +9,6 @@ from typing import Any
 from selfteach.commands.options import TeachOptions
 from selfteach.commands.teach import teach
 from selfteach.config import CorrectionsConfig as Settings
-from selfteach.config import resolve
 from selfteach.materials.corrections import Corrections, Edit
 from selfteach.materials.criticism import make_checks
 from selfteach.methods.corrections.material import read_material, refuse, refuse_too_little
@@ -30,7 +29,7 @@ def run_corrections(
     Args:
         columns: "OURS=YOURS,...", other names of columns.
     """
-    resolved = resolve(Settings, options.file, options.sets, options.settings(own))
+    resolved = options.resolve(Settings, own)
     config: Settings = resolved.config
     refuse(edits, prompts, config)
     material = read_material(

@@ -9,7 +9,6 @@ from typing import Any
 from selfteach.commands.options import TeachOptions
 from selfteach.commands.teach import teach
 from selfteach.config import DocumentsConfig as Settings
-from selfteach.config import resolve
 from selfteach.materials.documents.material import Documents
 from selfteach.methods.documents.material import count_sentences, read_material, refuse_too_little
 from selfteach.methods.sources import describe_repaired
@@ -20,7 +19,7 @@ def run_documents(
     paths: Sequence[Path], questions: Path | None, own: Mapping[str, Any], options: TeachOptions
 ) -> None:
     """Teach documents; with `dry_run` describe the material instead."""
-    resolved = resolve(Settings, options.file, options.sets, options.settings(own))
+    resolved = options.resolve(Settings, own)
     material = read_material(paths, questions=questions)
     refuse_too_little(material.value, resolved.config)
     if resolved.config.select.nli:

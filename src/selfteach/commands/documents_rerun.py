@@ -6,7 +6,7 @@ first run, so no request is sent twice.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -27,6 +27,7 @@ from selfteach.materials.documents.chunk import Chunk, split_document_sentences
 from selfteach.materials.documents.listed import Span, count_words, format_sentence
 from selfteach.methods.documents.material import read_noted, read_whole
 from selfteach.methods.method import Material
+from selfteach.records import JsonMapping, JsonObject
 from selfteach.run import finished
 from selfteach.run.ledger import Ledger
 from selfteach.run.run_folder import Run, make_slug
@@ -81,7 +82,7 @@ def change_thresholds(
     print(f"size against tau_knowledge: {sizes}")
 
 
-def count_selection(rows: Sequence[dict[str, Any]], config: Settings) -> dict[str, Any]:
+def count_selection(rows: Sequence[JsonObject], config: Settings) -> JsonObject:
     """Count the questions of each state, and the pairs, at these thresholds.
 
     The stored scores are enough. A question gives no pair if no sample contradicts its label,
@@ -109,7 +110,7 @@ def count_selection(rows: Sequence[dict[str, Any]], config: Settings) -> dict[st
     }
 
 
-def read_answered(row: Mapping[str, Any]) -> LabelledQuestion:
+def read_answered(row: JsonMapping) -> LabelledQuestion:
     """Return a stored question with its label and its samples; its chunk has no text."""
     chunk = Chunk(Document(row["file"], row["title"], ""), Span(row["start"], row["end"]), ())
     return LabelledQuestion(

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from selfteach.commands import require
 from selfteach.commands.screen import open_console, print_json, print_result
+from selfteach.records import JsonMapping
 from selfteach.run import finished
 
 
@@ -31,7 +30,7 @@ def rewrite_report(folder: Path, *, as_json: bool) -> None:
     print_result({"run": str(folder), "report": str(path)}, path, as_json=as_json)
 
 
-def print_exam(exam: Mapping[str, Any], page: Path | None) -> None:
+def print_exam(exam: JsonMapping, page: Path | None) -> None:
     """Print the table of an exam."""
     from selfteach.report.result_table import make_result_table
 

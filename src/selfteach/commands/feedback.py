@@ -8,7 +8,7 @@ from typing import Any
 from selfteach.commands.options import TeachOptions
 from selfteach.commands.screen import open_screen
 from selfteach.commands.teach import teach
-from selfteach.config import FeedbackConfig, resolve
+from selfteach.config import FeedbackConfig
 from selfteach.methods.feedback.material import read_material, refuse
 from selfteach.run import finished
 from selfteach.run.signals import handle_interrupts
@@ -16,7 +16,7 @@ from selfteach.run.signals import handle_interrupts
 
 def run_feedback(rule: str, own: Mapping[str, Any], options: TeachOptions) -> None:
     """Teach a rule; with `dry_run` print an estimate of the cost instead."""
-    resolved = resolve(FeedbackConfig, options.file, options.sets, options.settings(own))
+    resolved = options.resolve(FeedbackConfig, own)
     material = read_material(rule)
     refuse(resolved.config)
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from selfteach.commands.screen import print_json
 from selfteach.errors import UsageError
+from selfteach.records import JsonObject
 from selfteach.run import finished
 
 PAGE_FILE = "inspection.html"
@@ -60,7 +60,7 @@ def run_inspect(
     print(page)
 
 
-def _inspect_run(run: Path, out: Path | None) -> tuple[Path, dict[str, Any]]:
+def _inspect_run(run: Path, out: Path | None) -> tuple[Path, JsonObject]:
     from selfteach.report.page import write_report
     from selfteach.report.read_run import read_run
 
@@ -76,7 +76,7 @@ def _inspect_run(run: Path, out: Path | None) -> tuple[Path, dict[str, Any]]:
 
 def _inspect_file(
     file: Path, seeds: Path | None, out: Path | None, skip: bool
-) -> tuple[Path, dict[str, Any]]:
+) -> tuple[Path, JsonObject]:
     from selfteach.files import write_text
     from selfteach.materials.tasks import OWN_SEEDS, read_tasks
     from selfteach.report.page import render_inspection

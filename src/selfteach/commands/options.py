@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from inspect import Signature, signature
+from inspect import Parameter, Signature, signature
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+if TYPE_CHECKING:
+    from selfteach.config import ResolvedConfig
 
 
 def option(flag: str, metavar: str, help: str, **more: Any) -> Any:
@@ -55,47 +58,31 @@ New = Annotated[
 class TeachOptions:
     """Hold the options of every command that teaches, without those of one method."""
 
-    model: str | None = None
-    seed: int | None = None
-    from_run: Path | None = None
-    out: Path | None = None
-    file: Path | None = None
-    sets: Sequence[str] = ()
-    as_json: bool = False
-    dry_run: bool = False
-    require: str = ""
-    new: bool = False
-    debug: bool = False
-
-    def settings(self, own: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the settings that the options give; the command's `own` ones win."""
-        return {"model": self.model, "seed": self.seed} | {
-            key: value for key, value in own.items() if value is not None
-        }
-
-
-def _make_options(
-    context: typer.Context,
-    model: Model = None,
-    from_run: FromRun = None,
+    model: Model = None
+    from_run: FromRun = None
     out: Annotated[
         Path | None,
         option("--out", "DIR", "The run folder; by default runs/<date>-<material>."),
-    ] = None,
-    config: Settings = None,
-    sets: Sets = None,
-    seed: Seed = None,
-    json: Json = False,
+    ] = None
+    file: Settings = None
+    sets: Sets = None
+    seed: Seed = None
+    as_json: Json = False
     dry_run: Annotated[
         bool,
         typer.Option("--dry-run", help="Print what was read and what would be done, and stop."),
-    ] = False,
-    require: Require = "",
-    new: New = False,
-) -> TeachOptions:
-    return TeachOptions(
-        model, seed, from_run, out, config, sets or [], json, dry_run, require, new, context.obj
-    )
+    ] = False
+    require: Require = ""
+    new: New = False
+    debug: bool = False
+
+    def resolve(self, schema: Any, own: Mapping[str, Any]) -> ResolvedConfig:
+        """Return the configuration that the options give; the command's `own` settings win."""
+        from selfteach.config import resolve
+
+        given = {key: value for key, value in own.items() if value is not None}
+        settings = {"model": self.model, "seed": self.seed} | given
+        return resolve(schema, self.file, self.sets or (), settings)
 
 
 def with_teach_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -104,13 +91,15 @@ def with_teach_options(command: Callable[..., None]) -> Callable[..., None]:
     The command's first parameter receives them as one `TeachOptions`.
     """
     own = list(signature(command, eval_str=True).parameters.values())[1:]
-    shared = list(signature(_make_options, eval_str=True).parameters.values())
+    *shared, _ = signature(TeachOptions, eval_str=True).parameters.values()
 
     @functools.wraps(command)
-    def run(**given: Any) -> None:
-        command(_make_options(**{p.name: given.pop(p.name) for p in shared}), **given)
+    def run(context: typer.Context, **given: Any) -> None:
+        options = {p.name: given.pop(p.name) for p in shared}
+        command(TeachOptions(**options, debug=context.obj), **given)
 
-    parameters = [p.replace(kind=p.KEYWORD_ONLY) for p in (*own, *shared)]
+    context = Parameter("context", Parameter.KEYWORD_ONLY, annotation=typer.Context)
+    parameters = [p.replace(kind=p.KEYWORD_ONLY) for p in (*own, context, *shared)]
     run.__signature__ = Signature(parameters)  # type: ignore[attr-defined]  # what the parser reads
     run.__annotations__ = {p.name: p.annotation for p in parameters}
     return run

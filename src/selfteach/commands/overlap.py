@@ -10,7 +10,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TextIO
 
 from selfteach.commands.screen import Screen, open_screen, print_result
 from selfteach.dedup.filter import BLOCK, OverlapFilter, SimilarText
@@ -19,7 +19,7 @@ from selfteach.disk import convert_disk_errors
 from selfteach.errors import DataError, SelfteachError, UsageError
 from selfteach.files import BadLine, read_jsonl
 from selfteach.materials.rows import read_rows
-from selfteach.records import get_user_text, parse_messages
+from selfteach.records import JsonObject, get_user_text, parse_messages
 from selfteach.run.signals import delay_interrupts, handle_interrupts
 
 MAX_BAD_SHARE = 0.1  # above this the file is probably the wrong one
@@ -46,7 +46,7 @@ class OverlapRow:
     """Hold a row of the dataset with its place and the text that is compared."""
 
     where: str
-    row: dict[str, Any]
+    row: JsonObject
     text: str
 
 
@@ -171,7 +171,7 @@ def _filter_rows(
 
 def _make_dropped_row(
     row: OverlapRow, like: SimilarText, tally: OverlapCounts, file: Path
-) -> dict[str, Any]:
+) -> JsonObject:
     """Return a dropped row with the reason and the row that it repeats."""
     number = tally.lines[like.number]
     where = f"{file.name}[{number}]" if file.suffix.lower() == ".json" else f"{file.name}:{number}"
@@ -189,7 +189,7 @@ def _record_lines(block: list[OverlapRow], tally: OverlapCounts) -> None:
         tally.lines.append(int(row.where.rstrip("]").rpartition(separator)[2]))
 
 
-def _write_row(handle: TextIO | None, row: dict[str, Any]) -> None:
+def _write_row(handle: TextIO | None, row: JsonObject) -> None:
     if handle:
         handle.write(json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n")
 
@@ -253,7 +253,7 @@ def _read_rows(path: Path, name: str, bad: list[BadLine]) -> Iterator[OverlapRow
             bad.append(BadLine(where, str(fault)))
 
 
-def _get_text(row: dict[str, Any], name: str) -> str:
+def _get_text(row: JsonObject, name: str) -> str:
     """Return the text of a field; messages give the last turn of the user."""
     if name not in row:
         raise ValueError(f'no field "{name}"')

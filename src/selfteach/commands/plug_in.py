@@ -39,11 +39,11 @@ def teach_material(method: str, material: str, options: TeachOptions) -> None:
     """Teach with a method; with `dry_run` describe the material instead."""
     from selfteach import api
     from selfteach.commands.teach import teach
-    from selfteach.config import flatten_keys, resolve
+    from selfteach.config import flatten_keys
     from selfteach.config.methods import find_settings
     from selfteach.methods.sources import describe_repaired
 
-    resolved = resolve(find_settings(method), options.file, options.sets, options.settings({}))
+    resolved = options.resolve(find_settings(method), {})
     read = api.read_plug_in(method, material, resolved.config)
 
     def describe() -> Mapping[str, Any]:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import operator
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from selfteach.errors import RequirementNotMet, UsageError
+from selfteach.records import JsonMapping
 from selfteach.registry import did_you_mean
 from selfteach.report.read_run import get_path
 
@@ -114,7 +114,7 @@ class Requirement:
     operator: str
     bound: float
 
-    def find_fault(self, exam: Mapping[str, Any]) -> str:
+    def find_fault(self, exam: JsonMapping) -> str:
         """Return why the exam does not meet the requirement, or an empty text.
 
         A number that was not measured does not meet it, nor does NaN.
@@ -170,7 +170,7 @@ def parse_requirements(text: str, method: str = "") -> list[Requirement]:
     return found
 
 
-def check_requirements(requirements: Sequence[Requirement], exam: Mapping[str, Any]) -> None:
+def check_requirements(requirements: Sequence[Requirement], exam: JsonMapping) -> None:
     """Compare the exam with the requirements.
 
     Raises:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from selfteach.commands.screen import open_console, open_screen, print_json
 from selfteach.errors import DataError, UsageError
 from selfteach.files import read_jsonl
-from selfteach.records import Example
+from selfteach.records import Example, JsonObject
 from selfteach.run import finished
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def show_soft_prompt(folder: Path, name: str, *, as_json: bool, debug: bool) -> 
 
 def read_soft_prompt(
     base: str, adapter: Path, examples: list[Example], progress: Any
-) -> dict[str, Any]:
+) -> JsonObject:
     """Return the reading as JSON.
 
     Args:
@@ -66,10 +66,10 @@ def read_soft_prompt(
     soft = load_file(adapter / "adapter_model.safetensors")[TENSOR_NAME]
     words: Any = hf.module.get_input_embeddings()  # type: ignore[operator]
     found = find_nearest_words(soft.to(hf.device), words.weight.detach(), NUM_NEAREST)
-    tokens: list[dict[str, Any]] = [{"token": i} for i in range(len(soft))]
+    tokens: list[JsonObject] = [{"token": i} for i in range(len(soft))]
     pairs = [(example.prompt, example.chosen) for example in examples]
     cut = ["chosen" in example.source.get("cut", ()) for example in examples]
-    whole: dict[str, Any] = {}
+    whole: JsonObject = {}
     for measure, (ids, values) in found.items():
         for row, near, value in zip(tokens, ids.tolist(), values.tolist(), strict=True):
             row[measure] = [
@@ -105,7 +105,7 @@ def read_taught_examples(path: Path) -> list[Example]:
     return list(found.values())[:MAX_ANSWERS]
 
 
-def print_table(found: dict[str, Any]) -> None:
+def print_table(found: JsonObject) -> None:
     """Print a table, and a sentence for each measure."""
     from rich.table import Table
     from rich.text import Text
@@ -129,7 +129,7 @@ def print_table(found: dict[str, Any]) -> None:
         )
 
 
-def _format_words(nearest: list[dict[str, Any]]) -> Text:
+def _format_words(nearest: list[JsonObject]) -> Text:
     from rich.text import Text
 
     return Text(" ".join(f"{word['word'].strip()!r} {word['value']:.2f}" for word in nearest))

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from selfteach.commands.screen import print_json, print_result
 from selfteach.errors import SelfteachError, UsageError
+from selfteach.records import JsonObject
 from selfteach.run.display import replace_control_chars
 from selfteach.run.finished import check_run_folder
 from selfteach.run.progress import RunStatus, list_runs, read_status
@@ -44,7 +44,7 @@ def show_status(folder: Path | None, *, as_json: bool, mend: bool) -> None:
 
 
 def _show_all(below: Path, as_json: bool) -> None:
-    listed: list[dict[str, Any]] = []
+    listed: list[JsonObject] = []
     lines: list[str] = []
     for path in list_runs(below):
         try:
@@ -103,5 +103,5 @@ def _list_lines(found: RunStatus) -> list[str]:
     return lines
 
 
-def _to_json(found: RunStatus) -> dict[str, Any]:
+def _to_json(found: RunStatus) -> JsonObject:
     return {**asdict(found), "path": str(found.path), "seconds": found.seconds}

@@ -9,7 +9,6 @@ from typing import Any
 from selfteach.commands.options import TeachOptions
 from selfteach.commands.teach import teach
 from selfteach.config import TasksConfig as Settings
-from selfteach.config import resolve
 from selfteach.materials.tasks import Tasks
 from selfteach.methods.sources import describe_dropped, describe_repaired
 from selfteach.methods.tasks.material import read_material, refuse, refuse_too_little
@@ -24,7 +23,7 @@ def run_tasks(
     skip_bad_rows: bool = False,
 ) -> None:
     """Teach tasks; with `dry_run` describe the material instead."""
-    resolved = resolve(Settings, options.file, options.sets, options.settings(own))
+    resolved = options.resolve(Settings, own)
     config: Settings = resolved.config
     refuse(config)
     material = read_material(

@@ -21,7 +21,7 @@ from selfteach.materials.templates import (
     make_template,
     sample_template,
 )
-from selfteach.records import Prompt, digest, dump_canonical_json, prompt_to_json
+from selfteach.records import JsonObject, Prompt, digest, dump_canonical_json, prompt_to_json
 from selfteach.run.display import replace_control_chars
 
 TASK_COLUMNS = ("instances", "conversations", "messages")
@@ -164,7 +164,7 @@ def choose_row(template: Template, rows: Sequence[dict[str, str]]) -> dict[str, 
     )
 
 
-def describe_template(template: Template, rows: Sequence[dict[str, str]]) -> dict[str, Any]:
+def describe_template(template: Template, rows: Sequence[dict[str, str]]) -> JsonObject:
     """Return a template as JSON, with an example from a row that fits it."""
     example = None
     row = choose_row(template, rows)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from selfteach.commands.options import TeachOptions
 from selfteach.commands.teach import check_before_run, teach
-from selfteach.config import FinetuneConfig, resolve
+from selfteach.config import FinetuneConfig
 from selfteach.errors import DataError, UsageError
 from selfteach.methods.finetune_material import read_material, refuse_too_little, split_dev
 from selfteach.methods.sources import describe_dropped, describe_repaired
@@ -29,8 +29,7 @@ def run_train(
 ) -> None:
     """Train on examples; with `dry_run` describe the material instead."""
     held, share = split_dev(dev)
-    settings = options.settings({"dev_share": share, **own})
-    resolved = resolve(FinetuneConfig, options.file, options.sets, settings)
+    resolved = options.resolve(FinetuneConfig, {"dev_share": share, **own})
     config: FinetuneConfig = resolved.config
     material = read_material(
         examples, dev=held, skip_bad_rows=skip_bad_rows, max_bad_rows=config.max_bad_rows

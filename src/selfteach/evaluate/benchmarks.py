@@ -25,7 +25,7 @@ from selfteach.errors import UsageError
 from selfteach.models.decode import PendingCompletion, sample_pending
 from selfteach.models.hf import HfModel
 from selfteach.models.score import score_tokens
-from selfteach.records import Measure, SamplingParams, digest
+from selfteach.records import JsonMapping, JsonObject, Measure, SamplingParams, digest
 from selfteach.registry import did_you_mean
 
 BOOTSTRAP_ROUNDS = 1000
@@ -105,9 +105,7 @@ class LmEvalModel(TemplateLM):  # type: ignore[misc]
         found = {done.id: done.text for done in sample_pending(self.hf, pending)}
         return [found[str(number)] for number in range(len(requests))]
 
-    def _make_pending(
-        self, number: int, context: str, settings: Mapping[str, Any]
-    ) -> PendingCompletion:
+    def _make_pending(self, number: int, context: str, settings: JsonMapping) -> PendingCompletion:
         until = settings.get("until") or []
         length = int(
             settings.get("max_gen_toks") or settings.get("max_new_tokens") or ANSWER_TOKENS
@@ -235,7 +233,7 @@ def _find_missing(manager: TaskManager, names: Sequence[str]) -> dict[str, str]:
 
 def run_benchmarks(
     hf: HfModel, tasks: BenchmarkTasks, *, limit: int | None = None, shots: int | None = None
-) -> dict[str, Any]:
+) -> JsonObject:
     """Return lm-eval's results and single answers for one model, and the number of cut prompts."""
     model = LmEvalModel(hf)
     found = simple_evaluate(
@@ -250,7 +248,7 @@ def run_benchmarks(
     return {**found, "cut": model.cut}
 
 
-def make_rows(found: Mapping[str, Mapping[str, Any]], seed: int = 0) -> list[BenchmarkRow]:
+def make_rows(found: Mapping[str, JsonMapping], seed: int = 0) -> list[BenchmarkRow]:
     """Return the results of several models together: one row for each metric of a task."""
     first = next(iter(found.values()))
     rows = []
@@ -280,7 +278,7 @@ def _to_finite(value: Any) -> float | None:
 
 
 def _measure_change(
-    found: Mapping[str, Mapping[str, Any]], task: str, metric: str, filtered: str, seed: int
+    found: Mapping[str, JsonMapping], task: str, metric: str, filtered: str, seed: int
 ) -> Measure | None:
     """Return tuned minus base, paired by row; None if the metric is no mean of rows."""
     if set(found) != {"base", "taught"}:

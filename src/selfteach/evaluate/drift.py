@@ -10,7 +10,8 @@ import numpy as np
 import torch
 
 from selfteach.errors import IntegrityError
-from selfteach.records import Measure, Prompt
+from selfteach.judge import PromptAnswer
+from selfteach.records import Measure
 from selfteach.statistics import ratio
 
 PROOF_TOLERANCE = 1e-3
@@ -19,9 +20,7 @@ PROOF_TOLERANCE = 1e-3
 class LogitsModel(Protocol):
     """Represent a model that gives its logits over given answers, such as `models.hf.HfModel`."""
 
-    def answer_logits(
-        self, pairs: Sequence[tuple[Prompt, str]]
-    ) -> Iterator[tuple[int, torch.Tensor]]:
+    def answer_logits(self, pairs: Sequence[PromptAnswer]) -> Iterator[tuple[int, torch.Tensor]]:
         """Yield (index, float32 logits (T, V)) for each answer.
 
         Row t predicts its token t; the last token is the end of turn.
@@ -57,7 +56,7 @@ class Drift:
 def compute_drift(
     base: LogitsModel,
     tuned: LogitsModel,
-    pairs: Sequence[tuple[Prompt, str]],
+    pairs: Sequence[PromptAnswer],
     *,
     cut: Sequence[bool] = (),
     seed: int = 0,
@@ -119,9 +118,7 @@ def _compare_logits(left: torch.Tensor, right: torch.Tensor, ids: torch.Tensor) 
 
 
 @torch.inference_mode()
-def compute_probe_logits(
-    model: LogitsModel, pairs: Sequence[tuple[Prompt, str]]
-) -> list[torch.Tensor]:
+def compute_probe_logits(model: LogitsModel, pairs: Sequence[PromptAnswer]) -> list[torch.Tensor]:
     """Return the logits over a few probe answers, in their order, for `check_base_logits`.
 
     Shapes: each (T, V), float32.
@@ -130,24 +127,12 @@ def compute_probe_logits(
     return [found[i] for i in range(len(pairs))]
 
 
-@dataclass(frozen=True, slots=True)
-class BaseProof:
-    """Hold the largest difference of a logit between the exam's base and the untouched checkpoint.
-
-    Attributes:
-        tokens: the number of compared tokens.
-    """
-
-    max_difference: float
-    tokens: int
-
-
 def check_base_logits(
     base: LogitsModel,
-    pairs: Sequence[tuple[Prompt, str]],
+    pairs: Sequence[PromptAnswer],
     checkpoint_logits: Sequence[torch.Tensor],
-) -> BaseProof:
-    """Prove that the base arm of the exam is the base.
+) -> float:
+    """Prove that the base arm of the exam is the base; return the largest difference of a logit.
 
     Its logits on a probe must equal those of the untouched checkpoint.
 
@@ -173,4 +158,4 @@ def check_base_logits(
             where="exam",
             cure="Run the same command again. If the error remains, report it with the run folder.",
         )
-    return BaseProof(difference, sum(x.shape[0] for x in found))
+    return difference

@@ -25,10 +25,13 @@ from typing import TYPE_CHECKING, Any, Protocol
 from selfteach.evaluate.sanity import measure_sanity_by_arm
 from selfteach.evaluate.side_effects import SideEffects, find_side_effects
 from selfteach.evaluate.verdict import Evidence, reach_verdict
+from selfteach.judge import PromptAnswer
 from selfteach.models.recorded import Recorded
 from selfteach.records import (
     GREEDY,
     Completion,
+    JsonMapping,
+    JsonObject,
     Measure,
     Message,
     Prompt,
@@ -47,7 +50,7 @@ ARMS = ("base", "prompted", "taught")
 TARGET = "target"
 NEAR = "near"
 GENERAL = "general"
-PROBE_PAIRS: Sequence[tuple[Prompt, str]] = (
+PROBE_PAIRS: Sequence[PromptAnswer] = (
     (make_prompt("What is the capital of Norway?"), "The capital of Norway is Oslo."),
     (make_prompt("Name a colour."), "Blue."),
 )
@@ -147,7 +150,7 @@ class ExamState:
     answers: Mapping[str, ArmAnswers]
     scores: Any
     side_effects: SideEffects
-    found: Mapping[str, Any]
+    found: JsonMapping
 
     @property
     def seed(self) -> int:
@@ -155,7 +158,7 @@ class ExamState:
         return int(self.session.config.seed)
 
 
-Measurement = Callable[[ExamState], Mapping[str, Any]]
+Measurement = Callable[[ExamState], JsonMapping]
 """Returns further keys of exam.json."""
 
 
@@ -166,11 +169,11 @@ class Scorer(Protocol):
         """Score the target answers of all arms."""
         ...
 
-    def measure(self, state: ExamState) -> Mapping[str, Any]:
+    def measure(self, state: ExamState) -> JsonMapping:
         """Return the keys of exam.json that hold the scores, with 95 % intervals."""
         ...
 
-    def measure_noise(self, again: Answers, state: ExamState) -> Mapping[str, Any]:
+    def measure_noise(self, again: Answers, state: ExamState) -> JsonMapping:
         """Compare a second sample of the base with its first one."""
         ...
 
@@ -178,7 +181,7 @@ class Scorer(Protocol):
         """Return the evidence for the verdict."""
         ...
 
-    def rows(self, state: ExamState) -> list[dict[str, Any]]:
+    def rows(self, state: ExamState) -> list[JsonObject]:
         """Return each target question with the answers of every arm, for the report."""
         ...
 
@@ -209,7 +212,7 @@ class Exam:
     arms: Callable[[TunedModel | None], Mapping[str, Arm]]
     scorer: Scorer
     taught_texts: Sequence[str] = ()
-    header: Mapping[str, Any] = field(default_factory=dict)
+    header: JsonMapping = field(default_factory=dict)
     measurements: Sequence[Measurement] = ()
     extra_measurements: Sequence[Measurement] = ()
     target_stage: str = "exam"
@@ -224,7 +227,7 @@ class Exam:
 
     def run(
         self, session: ExamSession, tuned: TunedModel | None, *, brief: bool = False
-    ) -> dict[str, Any]:
+    ) -> JsonObject:
         """Run the exam and return what exam.json holds.
 
         Args:
@@ -234,7 +237,7 @@ class Exam:
         answers = answer_all(session, arms, self)  # 1
         scores = self.scorer.score(answers[TARGET])  # 2
         side_effects = find_side_effects(answers, self.taught_texts, self.excuse)  # 3
-        found: dict[str, Any] = {"smoke_test": session.config.smoke_test, **self.header}
+        found: JsonObject = {"smoke_test": session.config.smoke_test, **self.header}
         state = ExamState(session, tuned, arms, answers, scores, side_effects, found)
         found |= self.scorer.measure(state)
         found |= side_effects.measure(state.seed)
@@ -247,7 +250,7 @@ class Exam:
         found["base_proof"] = prove_base(session)
         found["verdict"] = reach_verdict(self.scorer.weigh(state))  # 7
         found["answers"] = [*self.scorer.rows(state), *side_effects.rows()]
-        written: dict[str, Any] = measures_to_json(found)
+        written: JsonObject = measures_to_json(found)
         return written
 
 
@@ -274,9 +277,9 @@ def count_answers(arms: Mapping[str, Arm]) -> int:
     """Return how many answers the arms give."""
     total = 0
     for arm in arms.values():
-        for scope, prompts in arm.prompts.items():
-            twice = scope == TARGET and arm.sampled
-            total += len(prompts) * (2 if twice else 1)
+        total += sum(map(len, arm.prompts.values()))
+        if arm.sampled:
+            total += len(arm.prompts.get(TARGET, ()))
     return total
 
 
@@ -311,7 +314,7 @@ def sample_again(session: ExamSession, base: Arm) -> Answers:
 
 def measure_sanity(
     answers: Mapping[str, ArmAnswers], scopes: Sequence[str], seed: int
-) -> dict[str, dict[str, Any]]:
+) -> dict[str, JsonObject]:
     """Return shares of looping and empty answers and the mean length of each arm (step 6).
 
     Args:
@@ -326,7 +329,7 @@ def measure_sanity(
     return measure_sanity_by_arm(collected, seed=seed)
 
 
-def prove_base(session: ExamSession) -> dict[str, Any]:
+def prove_base(session: ExamSession) -> JsonObject:
     """Prove that the base arm is the base: its logits equal those of the loaded checkpoint.
 
     There is no proof for weights that are sharded over processes.
@@ -336,8 +339,8 @@ def prove_base(session: ExamSession) -> dict[str, Any]:
 
     if is_shard(next(session.model.module.parameters())):
         return {"max_abs_difference": None, "same": None}
-    found = check_base_logits(session.model, PROBE_PAIRS, session.proof)
-    return {"max_abs_difference": found.max_difference, "same": True}
+    difference = check_base_logits(session.model, PROBE_PAIRS, session.proof)
+    return {"max_abs_difference": difference, "same": True}
 
 
 def measure_drift(
@@ -345,7 +348,7 @@ def measure_drift(
     tuned: TunedModel,
     answers: ArmAnswers,
     left_out: Sequence[Sequence[bool]] = (),
-) -> dict[str, Any]:
+) -> JsonObject:
     """Measure KL(base || tuned) on the base's own answers, and the share of identical answers.
 
     Args:
@@ -378,7 +381,7 @@ def measure_drift(
     }
 
 
-def measure_general_drift(state: ExamState) -> dict[str, Any]:
+def measure_general_drift(state: ExamState) -> JsonObject:
     """Measure the drift on general answers: a `Measurement` for any method."""
     answers = state.answers.get(GENERAL, {})
     if state.tuned is None or not answers or not answers["base"].questions:

@@ -69,14 +69,11 @@ class HeldOutAmounts:
 
     def measures(self, seed: int) -> dict[str, dict[str, Measure]]:
         """Return the numbers of each arm, with 95 % intervals by pair; none without pairs."""
-        if not any(self.amounts.values()):
-            return {"amount_held_out": {}, "preferred": {}}
-        mean: dict[str, Measure] = {}
-        preferred: dict[str, Measure] = {}
-        for arm, found in self.amounts.items():
-            mean[arm] = statistics.mean(found, seed=seed)
-            preferred[arm] = statistics.share([amount < 0 for amount in found])
-        return {"amount_held_out": mean, "preferred": preferred}
+        found: dict[str, dict[str, Measure]] = {"amount_held_out": {}, "preferred": {}}
+        for arm, own in self.amounts.items() if any(self.amounts.values()) else ():
+            found["amount_held_out"][arm] = statistics.mean(own, seed=seed)
+            found["preferred"][arm] = statistics.share([amount < 0 for amount in own])
+        return found
 
     def gains(self, seed: int) -> dict[str, Measure]:
         """Return the amounts of the other arms minus those of the tuned model.

@@ -9,9 +9,8 @@ Source: SelfCheckGPT (arXiv 2303.08896) for judging a detector by its ranking.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from statistics import mean
-from typing import Any
 
 from selfteach.generate.answers import LabelledQuestion
 from selfteach.judge.contradiction import KnowledgeJudge, KnowledgeScores
@@ -54,10 +53,6 @@ class JudgeCalibration:
     tau_knowledge: float
     tau_label: float
     tau_known: float | None = None
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the calibration for the report."""
-        return asdict(self)
 
 
 def calibrate_knowledge_judges(

@@ -17,12 +17,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from selfteach import statistics
 from selfteach.evaluate.metrics import best_over
 from selfteach.evaluate.sanity import is_empty
-from selfteach.records import Completion, Measure
+from selfteach.records import Completion, JsonObject, Measure
 
 _DECLINES = re.compile(
     r"\b(?:I (?:do not|don['’]t|cannot|can['’]t) "
@@ -69,12 +68,12 @@ def is_attempt(answer: str) -> bool:
     return not is_empty(answer) and not _DECLINES.search(answer)
 
 
-def measure_arms(graded: Mapping[str, GradedAnswers], seed: int) -> dict[str, Any]:
+def measure_arms(graded: Mapping[str, GradedAnswers], seed: int) -> JsonObject:
     """Measure each arm, with 95 % intervals by question.
 
     `recovery` and `gain` need a tuned model; `recovery` is None if the open book does not help.
     """
-    found: dict[str, Any] = {"contains": {}, "f1": {}, "wrong_when_attempted": {}}
+    found: JsonObject = {"contains": {}, "f1": {}, "wrong_when_attempted": {}}
     found["length_tokens"] = {}
     for arm, own in graded.items():
         pairs = zip(own.right, own.attempted, strict=True)

@@ -21,7 +21,7 @@ from rapidfuzz.distance import LCSseq
 from selfteach.dedup.overlap import split_words
 from selfteach.dedup.rouge import SplitWords, split_latin_words
 from selfteach.judge.match import contains_answer, exact_match, normalize_answer, token_f1
-from selfteach.records import Measure
+from selfteach.records import JsonObject, Measure
 
 BOOTSTRAP_ROUNDS = 400
 
@@ -54,7 +54,6 @@ class ClassReport:
     macro: PRF
     micro: PRF
     weighted: PRF
-    accuracy: float
 
 
 def best_over(golds: Sequence[str], answer: str, metric: str = "f1") -> float:
@@ -73,20 +72,19 @@ def best_over(golds: Sequence[str], answer: str, metric: str = "f1") -> float:
 
 
 def classification_report(
-    gold: Sequence[Hashable], predicted: Sequence[Hashable], names: Iterable[Hashable] | None = None
+    gold: Sequence[Hashable], predicted: Sequence[Hashable], names: Iterable[Hashable]
 ) -> ClassReport:
-    """Return precision, recall and F1 of each class that occurs on either side.
+    """Return precision, recall and F1 of some classes.
 
     Args:
-        names: the classes to report, as `labels` in scikit-learn. Another predicted class counts
-            as no prediction.
+        names: the classes, as `labels` in scikit-learn. Another predicted class counts as no
+            prediction.
 
     Raises:
         ValueError: the lengths differ.
     """
-    pairs = list(zip(gold, predicted, strict=True))
-    names = sorted({*gold, *predicted} if names is None else set(names), key=repr)
-    hits = Counter(g for g, p in pairs if g == p)
+    names = sorted(set(names), key=repr)
+    hits = Counter(g for g, p in zip(gold, predicted, strict=True) if g == p)
     wanted = Counter(gold)
     given = Counter(predicted)
     found = {name: _compute_prf(hits[name], given[name], wanted[name]) for name in names}
@@ -99,7 +97,6 @@ def classification_report(
         _average_prf(rows, [1] * len(rows)),
         _compute_prf(num_hits, num_given, num_wanted),
         _average_prf(rows, [row.support for row in rows]),
-        hits.total() / len(pairs) if pairs else 0.0,
     )
 
 
@@ -153,7 +150,7 @@ def best_rouge(answer: str, golds: Sequence[str], kind: str = "rougeL") -> float
     return max(rouge(answer, gold, split_words)[kind].f1 for gold in golds)
 
 
-def report_labels(pairs: Sequence[tuple[Sequence[str], str]]) -> dict[str, Any]:
+def report_labels(pairs: Sequence[tuple[Sequence[str], str]]) -> JsonObject:
     """Return precision, recall and F1 of each gold label, and their averages.
 
     An answer that is none of the labels counts as no prediction.

@@ -12,12 +12,11 @@ points. The share of less likely answers shows a change long before the best ans
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from selfteach import statistics
 from selfteach.evaluate.common_knowledge import COMMON_QUESTIONS
 from selfteach.models import Scorer
-from selfteach.records import Continuations, Measure
+from selfteach.records import Continuations, JsonObject, Measure
 
 NUM_DISTRACTORS = 9
 MIN_CHANGE = -0.03
@@ -57,7 +56,7 @@ def score_questions(model: Scorer) -> list[float]:
     return shares
 
 
-def measure_retention(models: Mapping[str, Scorer], seed: int) -> dict[str, Any]:
+def measure_retention(models: Mapping[str, Scorer], seed: int) -> JsonObject:
     """Measure each model's mean score, and the change of the tuned model.
 
     The interval of an unchanged score has no width, because the questions are the same.
@@ -66,7 +65,7 @@ def measure_retention(models: Mapping[str, Scorer], seed: int) -> dict[str, Any]
         models: `base`, and perhaps `taught`.
     """
     scores = {arm: score_questions(model) for arm, model in models.items()}
-    found: dict[str, Any] = {
+    found: JsonObject = {
         arm: statistics.mean(values, seed=seed, limits=(0.0, 1.0)) for arm, values in scores.items()
     }
     if "taught" in scores:

@@ -5,11 +5,9 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
 
 from selfteach.dedup.overlap import split_words
-from selfteach.records import Completion, Measure
+from selfteach.records import Completion, JsonObject
 from selfteach.statistics import mean, share
 
 MAX_BLOCK_WORDS = 24
@@ -20,48 +18,16 @@ MAX_REPEATED_SHARE = 0.5
 _REPEATED_SIGNS = re.compile(r"([^\s\d=_*.~#|+-]{1,4}?)\1{15,}")
 
 
-@dataclass(frozen=True, slots=True)
-class Sanity:
-    """Hold the shares of looping and of empty answers, and the mean length in tokens."""
-
-    looping: Measure
-    empty: Measure
-    length_tokens: Measure
-
-
-def measure_sanity(
-    answers: Sequence[str], lengths_tokens: Sequence[int], *, seed: int = 0
-) -> Sanity:
-    """Measure the shares of looping and of empty answers, and the mean length.
-
-    Args:
-        answers: the texts.
-        lengths_tokens: the number of tokens of each.
-
-    Raises:
-        ValueError: the lengths differ.
-    """
-    if len(answers) != len(lengths_tokens):
-        raise ValueError(f"{len(lengths_tokens)} lengths for {len(answers)} answers")
-    return Sanity(
-        share([is_looping(a) for a in answers]),
-        share([is_empty(a) for a in answers]),
-        mean(lengths_tokens, seed=seed),
-    )
-
-
 def measure_sanity_by_arm(
     answers: Mapping[str, Sequence[Completion]], *, seed: int = 0
-) -> dict[str, dict[str, Any]]:
-    """Return the sanity of each arm's answers, as exam.json holds it."""
+) -> dict[str, JsonObject]:
+    """Return the shares of looping and of empty answers of each arm, and the mean length."""
     rows = {}
     for arm, own in answers.items():
-        lengths = [answer.tokens for answer in own]
-        found = measure_sanity([answer.text for answer in own], lengths, seed=seed)
         rows[arm] = {
-            "looping": found.looping,
-            "empty": found.empty,
-            "mean_tokens": found.length_tokens.value,
+            "looping": share([is_looping(answer.text) for answer in own]),
+            "empty": share([is_empty(answer.text) for answer in own]),
+            "mean_tokens": mean([answer.tokens for answer in own], seed=seed).value,
         }
     return rows
 

@@ -14,7 +14,7 @@ from selfteach import statistics
 from selfteach.dedup.overlap import OverlapIndex
 from selfteach.evaluate.sanity import is_empty, is_looping
 from selfteach.evaluate.verdict import MAX_HARMED
-from selfteach.records import Completion
+from selfteach.records import Completion, JsonObject
 
 TARGET = "target"
 OVERAPPLIED = 0.6
@@ -49,16 +49,16 @@ class SideEffects:
     unharmed: Mapping[str, Mapping[str, list[bool]]]
     overapplied: Mapping[str, list[bool]]
 
-    def measure(self, seed: int) -> dict[str, Any]:
+    def measure(self, seed: int) -> JsonObject:
         """Return the shares of unharmed answers by scope and arm, and the loss by tuning.
 
         `side_effects` is base minus tuned, paired by prompt, with a 95 % interval.
         """
-        found: dict[str, Any] = {}
+        found: JsonObject = {}
         for scope, arms in self.unharmed.items():
             found[scope] = {arm: statistics.share(flags) for arm, flags in arms.items()}
         if "taught" in self.overapplied:
-            lost: dict[str, Any] = {
+            lost: JsonObject = {
                 scope: statistics.paired_bootstrap(arms["base"], arms["taught"], seed=seed)
                 for scope, arms in self.unharmed.items()
             }
@@ -82,7 +82,7 @@ class SideEffects:
         flags = [flag for arms in self.unharmed.values() for flag in arms.get(arm, [])]
         return f"{sum(flags)} of {len(flags)}"
 
-    def rows(self) -> list[dict[str, Any]]:
+    def rows(self) -> list[JsonObject]:
         """Return each question with every arm's answer; `broken` says that an answer is harmed."""
         rows = []
         for scope, flags in self.unharmed.items():

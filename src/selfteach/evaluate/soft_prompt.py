@@ -17,6 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from selfteach.judge import PromptAnswer
 from selfteach.models.hf import HfModel
 from selfteach.models.soft_prompt import TENSOR_NAME, SoftPromptHooks
 from selfteach.records import Message, Prompt
@@ -72,7 +73,7 @@ def measure_read_back(
     base: HfModel,
     soft: Tensor,
     ids: Sequence[int],
-    pairs: Sequence[tuple[Prompt, str]],
+    pairs: Sequence[PromptAnswer],
     cut: Sequence[bool] = (),
 ) -> ReadBack:
     """Measure how much of a soft prompt's effect on given answers the words `ids` have.
@@ -116,7 +117,7 @@ def _compute_kl(p: Tensor, q: Tensor) -> Tensor:
 
 
 def _compute_log_probs(
-    base: HfModel, tokens: Tensor | None, pairs: Sequence[tuple[Prompt, str]]
+    base: HfModel, tokens: Tensor | None, pairs: Sequence[PromptAnswer]
 ) -> list[Tensor]:
     """Return log-probabilities (T, V) for each answer, with given embeddings before its prompt."""
     hooks = SoftPromptHooks(base.module, {TENSOR_NAME: tokens}) if tokens is not None else None

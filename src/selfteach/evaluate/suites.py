@@ -23,28 +23,18 @@ HELM_LITE = Suite(
     (
         "nq_open",
         "openbookqa",
-        *(
-            f"mmlu_{name}"
-            for name in (
-                "abstract_algebra",
-                "college_chemistry",
-                "computer_security",
-                "econometrics",
-                "us_foreign_policy",
-            )
-        ),
+        "mmlu_abstract_algebra",
+        "mmlu_college_chemistry",
+        "mmlu_computer_security",
+        "mmlu_econometrics",
+        "mmlu_us_foreign_policy",
         "gsm8k",
         "minerva_math",
-        *(
-            f"legalbench_{name}"
-            for name in (
-                "abercrombie",
-                "corporate_lobbying",
-                "function_of_decision_section",
-                "international_citizenship_questions",
-                "proa",
-            )
-        ),
+        "legalbench_abercrombie",
+        "legalbench_corporate_lobbying",
+        "legalbench_function_of_decision_section",
+        "legalbench_international_citizenship_questions",
+        "legalbench_proa",
         "medqa_4options",
         "wmt14-fr-en",
     ),

@@ -10,12 +10,19 @@ Forgetting (Li and Hoiem, arXiv 1606.09282).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from selfteach.methods.session import Session
-from selfteach.records import Completion, Example, Prompt, Request, SamplingParams, get_user_text
+from selfteach.records import (
+    Completion,
+    Example,
+    JsonMapping,
+    Prompt,
+    Request,
+    SamplingParams,
+    get_user_text,
+)
 
 EMPTY = "the base says nothing"
 
@@ -39,9 +46,9 @@ class OwnAnswer:
     text: str
     cut: bool
     kind: str = "general"
-    source: Mapping[str, Any] = field(default_factory=dict)
+    source: JsonMapping = field(default_factory=dict)
     fault: str = ""
-    body: Mapping[str, Any] = field(default_factory=dict)
+    body: JsonMapping = field(default_factory=dict)
 
 
 Review = Callable[[Sequence[OwnAnswer]], Sequence[OwnAnswer]]
@@ -55,7 +62,7 @@ def make_anchors(
     identify: Callable[[Prompt, Completion], str],
     *,
     kind: str = "general",
-    source: Mapping[str, Any] | None = None,
+    source: JsonMapping | None = None,
     stage: str = "anchor",
     review: Review = list,
 ) -> list[Example]:

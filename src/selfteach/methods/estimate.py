@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Any
 
 from selfteach.config import FeedbackConfig
 from selfteach.generate.ask import extract_subject, format_few_shot_prompts
@@ -12,7 +11,7 @@ from selfteach.materials.rule import read_rule
 from selfteach.models import Sampler
 from selfteach.models.engines import open_sampler
 from selfteach.models.hf import HfModel
-from selfteach.records import Request, SamplingParams, make_prompt
+from selfteach.records import JsonObject, Request, SamplingParams, make_prompt
 from selfteach.run.display import Display
 
 TRAINED_TOKENS_PER_PROMPT = 56
@@ -24,7 +23,7 @@ NUM_TIMED_ROUNDS = 32
 
 def estimate_cost(
     text: str, config: FeedbackConfig, display: Display, earlier: Path | None = None
-) -> dict[str, Any]:
+) -> JsonObject:
     """Return the measured speed of this machine, then requests, tokens, minutes and disk.
 
     Return also what is not counted, and three rendered prompts.

@@ -31,7 +31,16 @@ from selfteach.methods.runner import TRAINING_FOLDER, find_pair_kinds, sample_wh
 from selfteach.methods.session import Session, find_starting_adapter
 from selfteach.models.hf import HfModel
 from selfteach.models.recorded import Recorded
-from selfteach.records import Continuations, Example, LogProb, Measure, digest, prompt_to_json
+from selfteach.records import (
+    Continuations,
+    Example,
+    JsonMapping,
+    JsonObject,
+    LogProb,
+    Measure,
+    digest,
+    prompt_to_json,
+)
 from selfteach.run.ledger import Outcome
 from selfteach.train.distributed import broadcast_from_first
 from selfteach.train.train import train
@@ -194,7 +203,7 @@ class DevLossExam:
 
     dev: Sequence[Example]
     pairs_only: bool
-    header: Mapping[str, Any] = field(default_factory=dict)
+    header: JsonMapping = field(default_factory=dict)
 
     def run_baselines(self, session: ExamSession) -> None:
         """Let the base score the dev part, into the ledger, before anything is trained (step 2)."""
@@ -202,9 +211,9 @@ class DevLossExam:
 
     def run(
         self, session: ExamSession, tuned: TunedModel | None, *, brief: bool = False
-    ) -> dict[str, Any]:
+    ) -> JsonObject:
         """Return what exam.json holds (step 4)."""
-        found: dict[str, Any] = {
+        found: JsonObject = {
             **self.header,
             "base_proof": prove_base(session),
             "loss_nats": {},
@@ -221,7 +230,7 @@ class DevLossExam:
         found["verdict"] = withhold_verdict("nothing was trained")
         if tuned:
             found["verdict"] = reach_verdict(weigh(found, self.pairs_only))
-        written: dict[str, Any] = measures_to_json(found)
+        written: JsonObject = measures_to_json(found)
         return written
 
 
@@ -241,12 +250,12 @@ def make_continuation(example: Example, side: Literal["chosen", "rejected"]) -> 
     return Continuations(example.prompt, (text,), end=side not in example.source.get("cut", ()))
 
 
-def measure_scores(scores: Mapping[str, DevScores], seed: int) -> dict[str, Any]:
+def measure_scores(scores: Mapping[str, DevScores], seed: int) -> JsonObject:
     """Return losses in nats a token and shares of pairs whose chosen answer is more likely, by arm;
     and the changes of both.
     """
     base = scores["base"]
-    found: dict[str, Any] = {"loss_nats": {}}
+    found: JsonObject = {"loss_nats": {}}
     for arm, own in scores.items():
         nats = [-logp.logp for logp in own.chosen]
         tokens = [logp.tokens for logp in own.chosen]
@@ -268,7 +277,7 @@ def measure_scores(scores: Mapping[str, DevScores], seed: int) -> dict[str, Any]
     }
 
 
-def weigh(found: Mapping[str, Any], pairs_only: bool) -> Evidence:
+def weigh(found: JsonMapping, pairs_only: bool) -> Evidence:
     """Return the evidence for the verdict: the fall of the loss, or the rise of the preferred
     answers where training uses pairs alone.
     """
@@ -294,13 +303,13 @@ def weigh(found: Mapping[str, Any], pairs_only: bool) -> Evidence:
     )
 
 
-def show_losses(exam: Mapping[str, Any]) -> dict[str, Any]:
+def show_losses(exam: JsonMapping) -> JsonObject:
     """Return the numbers of each arm, for the result."""
     return {key: exam[key] for key in ("loss_nats", "preferred")}
 
 
 def train_as_worker(
-    material: FinetuneData, config: FinetuneConfig, folder: Path, run_spec: dict[str, Any]
+    material: FinetuneData, config: FinetuneConfig, folder: Path, run_spec: JsonObject
 ) -> None:
     """Train as a process that does not own the run: do its share of each step.
 

@@ -12,13 +12,13 @@ from selfteach.errors import UsageError
 from selfteach.materials.examples import read_examples
 from selfteach.methods.method import Material
 from selfteach.methods.sources import Source, as_file, hash_sources, require_file
-from selfteach.records import Example
+from selfteach.records import Example, JsonMapping
 from selfteach.run.ledger import Outcome
 
 if TYPE_CHECKING:
     from selfteach.methods.finetune import FinetuneData
 
-ExampleSource = str | Path | Sequence[str | Path] | Sequence[Mapping[str, Any]] | Sequence[Example]
+ExampleSource = str | Path | Sequence[str | Path] | Sequence[JsonMapping] | Sequence[Example]
 """A path, several paths, rows, or examples."""
 ROWS = "examples"
 """The name of a dataset that is no file."""

@@ -20,7 +20,7 @@ from selfteach.judge.setup import JudgeSetup, find_judges
 from selfteach.materials.rule import Rule, suggest_check
 from selfteach.methods.prompts import group_by_scope
 from selfteach.methods.session import Session
-from selfteach.records import Prompt, Request, SamplingParams, make_prompt
+from selfteach.records import Request, SamplingParams, make_prompt
 from selfteach.registry import did_you_mean
 
 MAX_FALSE_POSITIVES = 0.05
@@ -42,7 +42,7 @@ class RuleJudges:
 
 def make_labelled_answers(
     session: Session, prompts: Sequence[GeneratedPrompt]
-) -> list[tuple[tuple[Prompt, str], bool]]:
+) -> list[tuple[PromptAnswer, bool]]:
     """Make answers whose labels hold by construction (step 4).
 
     Requests that name the subject are answered against the rule, requests of other subjects as

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from selfteach.files import BadLine
-from selfteach.records import Example, Prompt, make_prompt
+from selfteach.records import Example, JsonMapping, JsonObject, Prompt, make_prompt
 
 if TYPE_CHECKING:  # material is read before anything heavy is loaded
     from selfteach.config import Section
@@ -40,8 +40,8 @@ class Material:
 
     name: str
     value: Any
-    identity: Mapping[str, Any]
-    sources: Mapping[str, Any] | None = None
+    identity: JsonMapping
+    sources: JsonMapping | None = None
     repaired: Sequence[BadLine] = ()
 
 
@@ -54,7 +54,7 @@ class PlannedExam(Protocol):
 
     def run(
         self, session: ExamSession, tuned: TunedModel | None, *, brief: bool = False
-    ) -> dict[str, Any]:
+    ) -> JsonObject:
         """Return what exam.json holds, the verdict among it."""
         ...
 
@@ -76,7 +76,7 @@ def choose_last(tuned: Sequence[TunedModel]) -> TunedModel:
     return tuned[-1]
 
 
-def show_nothing(exam: Mapping[str, Any]) -> dict[str, Any]:
+def show_nothing(exam: JsonMapping) -> JsonObject:
     """Show no numbers in the result."""
     return {}
 
@@ -106,10 +106,10 @@ class TrainingPlan:
     stages: Sequence[TrainStage] = ()
     improve: Callable[[TunedModel], TrainingPlan | None] = improve_nothing
     choose: Callable[[Sequence[TunedModel]], TunedModel] = choose_last
-    after: Callable[[TunedModel | None, dict[str, Any]], None] = lambda tuned, exam: None
+    after: Callable[[TunedModel | None, JsonObject], None] = lambda tuned, exam: None
     score_on_dev: Callable[[Recorded], float] | None = None
     instruction: str = ""
-    shown: Callable[[Mapping[str, Any]], dict[str, Any]] = show_nothing
+    shown: Callable[[JsonMapping], JsonObject] = show_nothing
     overhead: Prompt = field(default_factory=lambda: make_prompt("x"))
 
     @property

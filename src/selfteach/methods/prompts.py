@@ -78,6 +78,17 @@ def write_scope_prompts(
     return kept
 
 
+def write_general_prompts(
+    session: Session, find_fault: Callable[[str], str], forms: PromptForms = REQUESTS
+) -> list[str]:
+    """Let the model write prompts about anything, as many as `anchors` asks for."""
+    config = session.config.anchors
+    written = write_scope_prompts(
+        session, Subject(""), "general", config.general, config.rounds, find_fault, forms
+    )
+    return [prompt.text for prompt in written]
+
+
 def get_check(session: Session) -> Check | None:
     """Return the rule's check, given or suggested by its form."""
     text = session.config.check or suggest_check(session.rule)

@@ -11,7 +11,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ from selfteach.methods.session import Session, open_session
 from selfteach.models.engines import choose_sampler
 from selfteach.models.hf import HfModel
 from selfteach.models.recorded import Recorded
-from selfteach.records import Example, Prompt, SamplingParams, make_prompt
+from selfteach.records import Example, JsonMapping, JsonObject, Prompt, SamplingParams, make_prompt
 from selfteach.report.card import make_card
 from selfteach.report.page import write_report
 from selfteach.run.display import Display
@@ -41,7 +41,7 @@ ENGINE_FOLDER = "engine"
 """These folders exist only while a run works: checkpoints, and tuned weights for sampling."""
 
 
-def teach(run: Run, method: Method, material: Any, config: Any, display: Display) -> dict[str, Any]:
+def teach(run: Run, method: Method, material: Any, config: Any, display: Display) -> JsonObject:
     """Teach material in a run folder; return what `--json` prints.
 
     Raises:
@@ -69,7 +69,7 @@ def teach(run: Run, method: Method, material: Any, config: Any, display: Display
     return publish(session, plan, tuned, exam)  # 6
 
 
-def find_result(run: Run, display: Display) -> dict[str, Any] | None:
+def find_result(run: Run, display: Display) -> JsonObject | None:
     """Return the result of a run that is done, and remove what was there only while it worked."""
     done = run.ledger.get_note("result")
     if not done:
@@ -182,7 +182,7 @@ def run_training(
         config = config.model_copy(update={"max_steps": max_steps})
     session.display.start_stage(name, unit="steps")
 
-    def show_step(step: int, total: int, row: Mapping[str, Any]) -> None:
+    def show_step(step: int, total: int, row: JsonMapping) -> None:
         if step == 1:
             session.display.start_stage(name, total, "steps")
         session.display.advance()
@@ -221,7 +221,7 @@ def join_stage(earlier: Path, trained: TrainingResult, folder: Path) -> Path:
 
 def combine_stages(done: Sequence[TrainingResult], adapter: Path) -> TrainingResult:
     """Describe several trainings as one: the steps are counted on."""
-    curve: list[dict[str, Any]] = []
+    curve: list[JsonObject] = []
     steps = 0
     for trained in done:
         curve += [row | {"step": steps + row["step"]} for row in trained.curve]
@@ -278,8 +278,8 @@ def open_tuned(session: Session, trained: TrainingResult) -> TunedModel:
 
 
 def publish(
-    session: Session, plan: TrainingPlan, tuned: TunedModel | None, exam: dict[str, Any]
-) -> dict[str, Any]:
+    session: Session, plan: TrainingPlan, tuned: TunedModel | None, exam: JsonObject
+) -> JsonObject:
     """Write the adapter, the examples, what was dropped, the exam, the report and the model card;
     return the result as JSON.
     """
@@ -300,12 +300,12 @@ def publish(
     return result
 
 
-def list_dropped(run: Run) -> list[dict[str, Any]]:
+def list_dropped(run: Run) -> list[JsonObject]:
     """Return every candidate that was dropped or failed, with its reason."""
     rows = []
     for stage, outcome in run.ledger.read_outcomes():
         if outcome.state in ("dropped", "failed"):
-            row: dict[str, Any] = {"stage": stage, "id": outcome.id, "state": outcome.state}
+            row: JsonObject = {"stage": stage, "id": outcome.id, "state": outcome.state}
             rows.append(row | {"reason": outcome.reason, "body": outcome.body})
     return rows
 
@@ -317,8 +317,8 @@ def remove_scratch(run: Run) -> None:
 
 
 def summarize(
-    session: Session, exam: Mapping[str, Any], tuned: TunedModel | None, shown: Mapping[str, Any]
-) -> dict[str, Any]:
+    session: Session, exam: JsonMapping, tuned: TunedModel | None, shown: JsonMapping
+) -> JsonObject:
     """Return what `--json` prints."""
     path = session.run.path
     return {
@@ -333,7 +333,7 @@ def summarize(
     }
 
 
-def measure_cost(session: Session, tuned: TunedModel | None, overhead: Prompt) -> dict[str, Any]:
+def measure_cost(session: Session, tuned: TunedModel | None, overhead: Prompt) -> JsonObject:
     """Return the cost of the run: seconds of all attempts, tokens, megabytes."""
     sampled = session.run.ledger.sum_tokens()
     adapter_mb = 0.0

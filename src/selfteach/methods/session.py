@@ -6,7 +6,7 @@ It holds the run, its settings, and the base, whose answers the ledger remembers
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -19,6 +19,7 @@ from selfteach.models.engines import choose_sampler
 from selfteach.models.recorded import Recorded
 from selfteach.models.remote.endpoint import Endpoint
 from selfteach.models.remote.program import PREFIX, Program
+from selfteach.records import JsonMapping
 from selfteach.run.display import Display
 from selfteach.run.run_folder import Run
 
@@ -139,14 +140,14 @@ def open_teacher(run: Run, config: Any, display: Display, programs: bool) -> Rec
     return Recorded(run.ledger, choose_sampler(local, config.engine).sampler, local)
 
 
-def make_event_logger(run: Run, display: Display) -> Callable[[str, Mapping[str, Any]], None]:
+def make_event_logger(run: Run, display: Display) -> Callable[[str, JsonMapping], None]:
     """Return what records the events of an endpoint, and prints some of them.
 
     It prints pauses, losses, and which model answers.
     """
     paused_until = 0.0
 
-    def record(kind: str, body: Mapping[str, Any]) -> None:
+    def record(kind: str, body: JsonMapping) -> None:
         nonlocal paused_until
         run.ledger.record_event(kind, body)
         wait_s = body.get("wait_s", 0.0)
@@ -165,7 +166,7 @@ def make_event_logger(run: Run, display: Display) -> Callable[[str, Mapping[str,
     return record
 
 
-def find_starting_adapter(material: Mapping[str, Any], config: Any) -> Path | None:
+def find_starting_adapter(material: JsonMapping, config: Any) -> Path | None:
     """Return the adapter of the run that this one continues (`--from`).
 
     Raises:

@@ -16,9 +16,10 @@ from typing import Any
 
 from selfteach.errors import UsageError
 from selfteach.files import BadLine
+from selfteach.records import JsonMapping, JsonObject
 from selfteach.run.ledger import Outcome
 
-Rows = Sequence[Mapping[str, Any]] | Sequence[str]
+Rows = Sequence[JsonMapping] | Sequence[str]
 """Rows of a table, or texts, as a Python list."""
 Source = str | Path | Rows | None
 """A path, or rows."""
@@ -57,7 +58,7 @@ def write_rows(rows: Rows) -> bytes:
     """
     lines = []
     for number, row in enumerate(rows, start=1):
-        value: Mapping[str, Any] = row if isinstance(row, Mapping) else {"prompt": row}
+        value: JsonMapping = row if isinstance(row, Mapping) else {"prompt": row}
         try:
             lines.append(json.dumps(dict(value), ensure_ascii=False) + "\n")
         except (TypeError, ValueError) as fault:
@@ -102,9 +103,9 @@ def hash_file(path: Path) -> str:
         return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
-def note_sources(**sources: Source) -> dict[str, Any]:
+def note_sources(**sources: Source) -> JsonObject:
     """Return what a later command needs to read the same again: paths, or the rows themselves."""
-    found: dict[str, Any] = {}
+    found: JsonObject = {}
     for key, source in sources.items():
         if isinstance(source, str | Path):
             found[key] = str(Path(source).resolve())
@@ -113,7 +114,7 @@ def note_sources(**sources: Source) -> dict[str, Any]:
     return found
 
 
-def noted_source(row: Mapping[str, Any], key: str) -> Source:
+def noted_source(row: JsonMapping, key: str) -> Source:
     """Return one source from a note of `note_sources`."""
     value = row.get(key)
     if not value:

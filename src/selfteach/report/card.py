@@ -15,7 +15,7 @@ from typing import Any
 import yaml
 
 from selfteach.models.embedded import EMBEDDED
-from selfteach.records import Measure
+from selfteach.records import JsonObject, Measure
 from selfteach.report import sections
 from selfteach.report.format_text import (
     MISSING,
@@ -83,7 +83,7 @@ def fence_text(text: Any, length: int = 2000) -> str:
 
 
 def _make_front_matter(run: RunData, kind: str) -> str:
-    fields: dict[str, Any] = {
+    fields: JsonObject = {
         "library_name": "peft" if kind in PEFT_KINDS else "selfteach",
         "pipeline_tag": "text-generation",
         "tags": [

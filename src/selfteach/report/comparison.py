@@ -12,7 +12,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from selfteach.records import Measure
+from selfteach.records import JsonMapping, Measure
 from selfteach.report.drawing import PROMPTED, SOFT, TUNED, draw
 from selfteach.report.format_text import MISSING
 from selfteach.report.labels import find_plug_in
@@ -68,7 +68,7 @@ def find_score(method: str) -> ScorePath:
     return found
 
 
-def make_comparison_table(found: Mapping[str, Any]) -> Group:
+def make_comparison_table(found: JsonMapping) -> Group:
     """Return the rows, and below them what was left out and the meaning of the columns."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("what")
@@ -101,7 +101,7 @@ def make_comparison_table(found: Mapping[str, Any]) -> Group:
     return Group(table, *(Text(strip_controls(note), "dim") for note in notes))
 
 
-def _list_rows(found: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+def _list_rows(found: JsonMapping) -> Iterator[tuple[str, JsonMapping]]:
     for arm in ("base", "prompted"):
         if row := get_path(found, "base", arm):
             yield arm, row
@@ -109,7 +109,7 @@ def _list_rows(found: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any
         yield str(row["name"]), row
 
 
-def _format_cells(row: Mapping[str, Any]) -> Iterator[str]:
+def _format_cells(row: JsonMapping) -> Iterator[str]:
     for key in ("score", "sampled", "near", "general"):
         yield _format_percent(read_measure(row.get(key)), spread=key == "score")
     known = read_measure(row.get("retention"))
@@ -137,12 +137,12 @@ def _format_percent(found: Measure | None, *, spread: bool = False) -> str:
     return f"{100 * found.value:.0f} %{interval}"
 
 
-def draw_figure(found: Mapping[str, Any]) -> str:
+def draw_figure(found: JsonMapping) -> str:
     """Return the plot as an SVG file; harm increases to the right, the score upwards."""
     return draw(partial(_paint, found), f"{found['score']} against drift")
 
 
-def _paint(found: Mapping[str, Any], axes: Axes) -> list[tuple[Any, str]]:
+def _paint(found: JsonMapping, axes: Axes) -> list[tuple[Any, str]]:
     """Draw a mark with both intervals for each row. Return the marks with their names."""
     from matplotlib.ticker import LogLocator, NullFormatter
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from selfteach.records import Measure
+from selfteach.records import JsonMapping, JsonObject, Measure
 from selfteach.report.figures import Dot, Plot, Tick, choose_ticks, make_line, to_percent
 from selfteach.report.read_run import list_objects, read_measure, read_number
-from selfteach.report.rows import FILE_TEACHERS, JsonObject, read_arms
+from selfteach.report.rows import FILE_TEACHERS, read_arms
 
 HEADLINE = (
     ("Held-out corrections preferred", "preferred.*"),
@@ -26,7 +24,7 @@ FILE_HEADLINE = (
 """The headline if nobody could correct new answers."""
 
 
-def make_headline(exam: JsonObject) -> list[tuple[str, Measure, Measure]]:
+def make_headline(exam: JsonMapping) -> list[tuple[str, Measure, Measure]]:
     """Return (name, before, after) for the figures next to the verdict."""
     found = []
     for name, path in FILE_HEADLINE if exam.get("teacher") in FILE_TEACHERS else HEADLINE:
@@ -38,7 +36,7 @@ def make_headline(exam: JsonObject) -> list[tuple[str, Measure, Measure]]:
     return found
 
 
-def plot_rounds(exam: JsonObject) -> list[Plot]:
+def plot_rounds(exam: JsonMapping) -> list[Plot]:
     """Plot edit distance and amount of correction on dev prompts by round; round 0 is the base."""
     rows = [
         row for row in list_objects(exam.get("rounds")) if read_number(row.get("round")) is not None
@@ -50,7 +48,7 @@ def plot_rounds(exam: JsonObject) -> list[Plot]:
     return [plot for plot in plots if plot]
 
 
-def _plot_metric(title: str, key: str, rows: list[dict[str, Any]]) -> Plot | None:
+def _plot_metric(title: str, key: str, rows: list[JsonObject]) -> Plot | None:
     known = {}
     kept = None
     for row in rows:

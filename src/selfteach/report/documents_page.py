@@ -6,15 +6,16 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
+from selfteach.records import JsonMapping, JsonObject
 from selfteach.report.figures import Dot, Plot, Tick, make_line, to_percent
 from selfteach.report.format_text import shorten
 from selfteach.report.read_run import list_objects, read_measure, read_number
-from selfteach.report.rows import JsonObject, read_arms
+from selfteach.report.rows import read_arms
 
 STATES = ("known", "unknown", "unsure")
 
 
-def read_lengths(exam: JsonObject) -> dict[str, Any]:
+def read_lengths(exam: JsonMapping) -> JsonObject:
     """Return the tokens of an answer by arm; longer answers contain more."""
     lengths = {
         arm: read_measure(value) for arm, value in read_arms(exam, "length_tokens.*").items()
@@ -22,14 +23,14 @@ def read_lengths(exam: JsonObject) -> dict[str, Any]:
     return {arm: length for arm, length in lengths.items() if length}
 
 
-def describe_knowledge(exam: JsonObject) -> list[dict[str, Any]]:
+def describe_knowledge(exam: JsonMapping) -> list[JsonObject]:
     """Return the documents of the map with their chunks, questions and counts of states."""
     return [_describe_document(document) for document in list_objects(exam.get("map"))]
 
 
-def _describe_document(document: JsonObject) -> dict[str, Any]:
+def _describe_document(document: JsonMapping) -> JsonObject:
     chunks = []
-    every: list[dict[str, Any]] = []
+    every: list[JsonObject] = []
     for chunk in list_objects(document.get("chunks")):
         questions = [_describe_question(row) for row in list_objects(chunk.get("questions"))]
         every += questions
@@ -48,7 +49,7 @@ def _count_states(states: Iterable[str]) -> dict[str, int]:
     return {**dict.fromkeys(STATES, 0), **Counter(states)}
 
 
-def list_judges(exam: JsonObject) -> list[dict[str, Any]]:
+def list_judges(exam: JsonMapping) -> list[JsonObject]:
     """Return each judge of knowledge with its threshold, its AUROCs and whether it was used."""
     return [
         {
@@ -62,7 +63,7 @@ def list_judges(exam: JsonObject) -> list[dict[str, Any]]:
     ]
 
 
-def _describe_question(row: JsonObject) -> dict[str, Any]:
+def _describe_question(row: JsonMapping) -> JsonObject:
     states = {
         when: row[when] if row.get(when) in STATES else "unsure" for when in ("before", "after")
     }

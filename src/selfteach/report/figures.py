@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from statistics import fmean
 from typing import Any
 
-from selfteach.records import Measure
+from selfteach.records import JsonMapping, Measure
 from selfteach.report.read_run import get_path, list_objects, read_measure, read_number
 
 MAX_POINTS = 1500
@@ -90,7 +90,7 @@ def make_line(name: str, look: str, dots: Sequence[Dot]) -> PlotLine:
     return PlotLine(name, look, dots, path)
 
 
-def plot_losses(rows: Sequence[Mapping[str, Any]]) -> list[Plot]:
+def plot_losses(rows: Sequence[JsonMapping]) -> list[Plot]:
     """Return one plot per objective, the weighted sum first.
 
     A step that was done twice (after a resume) counts by its last row.
@@ -208,7 +208,7 @@ class PromptMap:
 
     spots: Sequence[MapPoint]
     labels: Sequence[Dot]
-    clusters: Sequence[Mapping[str, Any]] = field(default_factory=list)
+    clusters: Sequence[JsonMapping] = field(default_factory=list)
     left_out: int = 0
 
 
@@ -251,7 +251,7 @@ def map_prompts(note: Any) -> PromptMap | None:
     return PromptMap(shown, labels, rows, len(spots) - len(shown))
 
 
-def _place_points(points: Sequence[Mapping[str, Any]]) -> Iterator[tuple[float, float]]:
+def _place_points(points: Sequence[JsonMapping]) -> Iterator[tuple[float, float]]:
     """Yield the points in percent of a frame, with a margin; the y axis points down."""
     xs = [point["x"] for point in points]
     ys = [point["y"] for point in points]

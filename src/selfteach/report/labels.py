@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from selfteach.errors import SelfteachError
+from selfteach.records import JsonMapping
 from selfteach.registry import load_registered
 
 
@@ -105,7 +106,7 @@ TRAIN = MethodLabels(
 METHOD_LABELS = {labels.name: labels for labels in (FEEDBACK, CORRECTIONS, TASKS, DOCUMENTS, TRAIN)}
 
 
-def get_labels(exam: Mapping[str, Any]) -> MethodLabels:
+def get_labels(exam: JsonMapping) -> MethodLabels:
     """Return the words of an exam's method; feedback is the default.
 
     A method of another package has its own words or general ones.
@@ -142,6 +143,6 @@ def make_general_labels(method: str) -> MethodLabels:
     )
 
 
-def get_heading(exam: Mapping[str, Any]) -> str:
+def get_heading(exam: JsonMapping) -> str:
     """Return the rule, or the name of the material."""
     return str(exam.get("rule") or exam.get("material") or "")

@@ -9,15 +9,14 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 from jinja2 import Environment, FileSystemLoader
 from markupsafe import Markup
 
 from selfteach.files import write_text
+from selfteach.records import JsonMapping
 from selfteach.report import (
     corrections_page,
     documents_page,
@@ -53,7 +52,7 @@ def write_report(folder: Path, template: str = "page.j2", out: Path | None = Non
     return page
 
 
-def render_inspection(name: str, found: Mapping[str, Any]) -> str:
+def render_inspection(name: str, found: JsonMapping) -> str:
     """Return the page about a file of tasks without a run."""
     return _render_page(
         RunData(clean_text(name), notes={"inspection": clean_json(found)}), "inspect.j2"

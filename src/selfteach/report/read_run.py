@@ -16,7 +16,7 @@ from typing import Any
 
 from selfteach.errors import SelfteachError
 from selfteach.files import BadLine, read_jsonl
-from selfteach.records import Measure
+from selfteach.records import JsonMapping, JsonObject, Measure
 from selfteach.run.ledger import Funnel, Ledger
 from selfteach.text import clean_text
 
@@ -30,15 +30,15 @@ class RunData:
     """Hold the content of a run folder; `faults` names the unreadable files with the reason."""
 
     name: str
-    exam: dict[str, Any] = field(default_factory=dict)
-    manifest: dict[str, Any] = field(default_factory=dict)
+    exam: JsonObject = field(default_factory=dict)
+    manifest: JsonObject = field(default_factory=dict)
     config: str = ""
-    metrics: list[dict[str, Any]] = field(default_factory=list)
-    examples: list[dict[str, Any]] = field(default_factory=list)
+    metrics: list[JsonObject] = field(default_factory=list)
+    examples: list[JsonObject] = field(default_factory=list)
     kinds: dict[str, int] = field(default_factory=dict)
-    dropped: dict[tuple[str, str], list[dict[str, Any]]] = field(default_factory=dict)
+    dropped: dict[tuple[str, str], list[JsonObject]] = field(default_factory=dict)
     dropped_counts: dict[tuple[str, str], int] = field(default_factory=dict)
-    notes: dict[str, Any] = field(default_factory=dict)
+    notes: JsonObject = field(default_factory=dict)
     funnel: list[Funnel] = field(default_factory=list)
     sent_again: int = 0
     events: list[tuple[str, Any]] = field(default_factory=list)
@@ -66,8 +66,8 @@ def get_path(tree: Any, *keys: str) -> Any:
 
 
 def iterate_mappings(
-    tree: Mapping[str, Any], path: tuple[str, ...] = ()
-) -> Iterator[tuple[tuple[str, ...], Mapping[str, Any]]]:
+    tree: JsonMapping, path: tuple[str, ...] = ()
+) -> Iterator[tuple[tuple[str, ...], JsonMapping]]:
     """Yield every mapping of nested mappings with its path; skip lists."""
     for key, value in tree.items():
         if isinstance(value, Mapping):
@@ -92,7 +92,7 @@ def read_number(value: Any) -> float | None:
     return value if abs(value) < 1e300 and math.isfinite(value) else None
 
 
-def list_objects(value: Any) -> list[dict[str, Any]]:
+def list_objects(value: Any) -> list[JsonObject]:
     """Return the objects of a list; nothing if there is no list."""
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
@@ -118,7 +118,7 @@ def _read_text(path: Path, faults: list[str]) -> str:
         return ""
 
 
-def _read_object(path: Path, faults: list[str]) -> dict[str, Any]:
+def _read_object(path: Path, faults: list[str]) -> JsonObject:
     text = _read_text(path, faults)
     if not text:
         return {}
@@ -133,7 +133,7 @@ def _read_object(path: Path, faults: list[str]) -> dict[str, Any]:
     return value
 
 
-def _read_rows(path: Path, faults: list[str]) -> list[dict[str, Any]]:
+def _read_rows(path: Path, faults: list[str]) -> list[JsonObject]:
     if not path.exists():
         return []
     bad: list[BadLine] = []

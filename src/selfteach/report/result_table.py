@@ -16,7 +16,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from selfteach.records import Measure
+from selfteach.records import JsonMapping, Measure
 from selfteach.report import sections
 from selfteach.report.format_text import (
     MISSING,
@@ -44,7 +44,7 @@ def strip_controls(text: Any, length: int = 400) -> str:
     return shorten(_CONTROL.sub(" ", clean_text(str(text))).strip(), length)
 
 
-def make_result_table(exam: Mapping[str, Any], report: Path | None = None) -> Group:
+def make_result_table(exam: JsonMapping, report: Path | None = None) -> Group:
     """Return the verdict, the table of arms, and the cost of the run.
 
     Args:
@@ -61,7 +61,7 @@ def make_result_table(exam: Mapping[str, Any], report: Path | None = None) -> Gr
     return Group(*parts)
 
 
-def _make_arms_table(exam: Mapping[str, Any]) -> Table:
+def _make_arms_table(exam: JsonMapping) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("held-out prompts")
     for name in get_labels(exam).arms.values():
@@ -83,7 +83,7 @@ def _make_cell(found: Measure | None, *, strong: bool) -> Text:
     )
 
 
-def _make_verdict(exam: Mapping[str, Any]) -> Text:
+def _make_verdict(exam: JsonMapping) -> Text:
     look = VERDICT_STYLES[
         sections.VERDICT_LOOKS.get(str(get_path(exam, "verdict", "word")), "calm")
     ]
@@ -92,7 +92,7 @@ def _make_verdict(exam: Mapping[str, Any]) -> Text:
     )
 
 
-def _list_notes(exam: Mapping[str, Any]) -> Iterator[str]:
+def _list_notes(exam: JsonMapping) -> Iterator[str]:
     kept = read_measure(get_path(exam, "kept", "taught", "greedy"))
     drift = read_measure(get_path(exam, "drift", "kl_nats"))
     cost = get_path(exam, "cost")

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
+from selfteach.records import JsonMapping, JsonObject
 from selfteach.report.labels import find_plug_in
 from selfteach.report.read_run import get_path, iterate_mappings, read_measure
 
 ARMS = ("base", "prompted", "taught")
-JsonObject = Mapping[str, Any]
 RowTable = Sequence[tuple[str, str, str]]
 """Label, meaning, and the path in exam.json; `*` is the place of the arm."""
 
@@ -210,14 +209,14 @@ TABLES = {
 }
 
 
-def read_arms(exam: JsonObject, path: str) -> dict[str, Any]:
+def read_arms(exam: JsonMapping, path: str) -> JsonObject:
     """Return the value of each arm under a path, for instance "kept.*.greedy"."""
     return {arm: get_path(exam, *path.replace("*", arm).split(".")) for arm in ARMS}
 
 
-def make_rows(exam: JsonObject, table: RowTable) -> list[JsonObject]:
+def make_rows(exam: JsonMapping, table: RowTable) -> list[JsonMapping]:
     """Return the rows of a table that were measured, with the measures of each arm."""
-    rows: list[JsonObject] = []
+    rows: list[JsonMapping] = []
     for label, meaning, path in table:
         measures = {arm: read_measure(value) for arm, value in read_arms(exam, path).items()}
         if any(measures.values()):
@@ -225,12 +224,12 @@ def make_rows(exam: JsonObject, table: RowTable) -> list[JsonObject]:
     return rows
 
 
-def make_result_rows(exam: JsonObject) -> list[JsonObject]:
+def make_result_rows(exam: JsonMapping) -> list[JsonMapping]:
     """Return the rows of a method's result table; only those that were measured."""
     return make_rows(exam, choose_table(exam)) if exam else []
 
 
-def choose_table(exam: JsonObject) -> RowTable:
+def choose_table(exam: JsonMapping) -> RowTable:
     """Return the table of a method."""
     method = str(exam.get("method") or "feedback")
     if method == "tasks":
@@ -249,7 +248,7 @@ def fill_parts(table: RowTable) -> list[tuple[str, str, str]]:
     ]
 
 
-def list_plug_in_rows(exam: JsonObject, method: str) -> list[tuple[str, str, str]]:
+def list_plug_in_rows(exam: JsonMapping, method: str) -> list[tuple[str, str, str]]:
     """Return rows for a method of another package: every place of exam.json that has arms."""
     labels = getattr(find_plug_in(method), "labels", {})
     rows = []

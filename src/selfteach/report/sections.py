@@ -14,12 +14,12 @@ from typing import Any
 
 from selfteach.errors import DataError
 from selfteach.models import embedded
-from selfteach.records import Measure, get_user_text, parse_messages
+from selfteach.records import JsonMapping, JsonObject, Measure, get_user_text, parse_messages
 from selfteach.report.figures import SCOPES
 from selfteach.report.format_text import diff_words, shorten
 from selfteach.report.labels import get_labels
 from selfteach.report.read_run import RunData, get_path, list_objects, read_measure
-from selfteach.report.rows import ARMS, JsonObject
+from selfteach.report.rows import ARMS
 
 DRIFT_PROMPTS = "general answers"
 """The answers on which drift is measured, unless the exam names others."""
@@ -35,7 +35,7 @@ HUB_NAME = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
 NUM_SHOWN = {"target": 10, "near": 4, "general": 4}
 
 
-def make_headline(exam: JsonObject) -> JsonObject:
+def make_headline(exam: JsonMapping) -> JsonMapping:
     """Return the few numbers next to the verdict."""
     return {
         "before": read_measure(get_path(exam, "kept", "base", "greedy")),
@@ -46,12 +46,12 @@ def make_headline(exam: JsonObject) -> JsonObject:
     }
 
 
-def compare_answers(exam: JsonObject) -> JsonObject | None:
+def compare_answers(exam: JsonMapping) -> JsonMapping | None:
     """Return the answers before and after with their differences, and counts for filters."""
     compared = [_compare_answer(row) for row in list_objects(exam.get("answers"))]
     if not compared:
         return None
-    rows: list[dict[str, Any]] = []
+    rows: list[JsonObject] = []
     for scope in SCOPES:
         own = [row for row in compared if row["scope"] == scope]
         rows += _mix_kinds(own, NUM_OPEN[scope], NUM_SHOWN[scope])
@@ -69,7 +69,7 @@ def compare_answers(exam: JsonObject) -> JsonObject | None:
 
 
 def _list_empty_choices(
-    rows: Sequence[JsonObject], states: Mapping[str, str]
+    rows: Sequence[JsonMapping], states: Mapping[str, str]
 ) -> list[tuple[str, str]]:
     """Return the choices of scope and state that no answer fits."""
     full = set()
@@ -80,13 +80,13 @@ def _list_empty_choices(
     return [choice for choice in choices if choice not in full]
 
 
-def _mix_kinds(rows: list[dict[str, Any]], num_open: int, num_shown: int) -> list[dict[str, Any]]:
+def _mix_kinds(rows: list[JsonObject], num_open: int, num_shown: int) -> list[JsonObject]:
     """Return rows with one of each kind in turn, so that the first ones show every kind.
 
     The kinds are mended, broken, changed and same. The first rows are open, further ones are shown,
     and the rest is hidden at first.
     """
-    kinds: dict[str, list[dict[str, Any]]] = {"mended": [], "broken": [], "changed": [], "same": []}
+    kinds: dict[str, list[JsonObject]] = {"mended": [], "broken": [], "changed": [], "same": []}
     for row in rows:
         kind = next((kind for kind in ("mended", "broken", "same") if row[kind]), "changed")
         kinds[kind].append(row)
@@ -98,7 +98,7 @@ def _mix_kinds(rows: list[dict[str, Any]], num_open: int, num_shown: int) -> lis
     return mixed
 
 
-def _compare_answer(row: JsonObject) -> dict[str, Any]:
+def _compare_answer(row: JsonMapping) -> JsonObject:
     arms = {arm: get_path(row, "arms", arm) for arm in ARMS}
     greedy = {arm: shorten(get_path(found, "greedy")) for arm, found in arms.items()}
     broken = {
@@ -121,7 +121,7 @@ def _compare_answer(row: JsonObject) -> dict[str, Any]:
     }
 
 
-def describe_example(row: JsonObject) -> JsonObject:
+def describe_example(row: JsonMapping) -> JsonMapping:
     """Return one training record to read: prompt, chosen, rejected."""
     try:
         prompt = get_user_text(parse_messages(row.get("prompt")))
@@ -143,12 +143,12 @@ def _get_last_turn(turns: Any) -> str:
     return shorten(messages[-1].get("content")) if messages else ""
 
 
-def list_dropped(run: RunData) -> list[JsonObject]:
+def list_dropped(run: RunData) -> list[JsonMapping]:
     """Return each stage's reasons with their counts, and some of the candidates to read."""
     counts = {
         (part.stage, reason): count for part in run.funnel for reason, count in part.reasons.items()
     }
-    groups: list[JsonObject] = []
+    groups: list[JsonMapping] = []
     for key, count in {**run.dropped_counts, **counts}.items():
         stage, reason = key
         rows = [_list_body(row) for row in run.dropped.get(key, [])]
@@ -156,7 +156,7 @@ def list_dropped(run: RunData) -> list[JsonObject]:
     return groups
 
 
-def _list_body(row: JsonObject) -> list[tuple[str, str]]:
+def _list_body(row: JsonMapping) -> list[tuple[str, str]]:
     body = row.get("body")
     pairs = list(body.items())[:8] if isinstance(body, Mapping) else [("body", body)]
     found = []
@@ -166,7 +166,7 @@ def _list_body(row: JsonObject) -> list[tuple[str, str]]:
     return found
 
 
-def describe_judge(note: Any, exam: JsonObject) -> JsonObject | None:
+def describe_judge(note: Any, exam: JsonMapping) -> JsonMapping | None:
     """Return the candidates with their AUROC, the choice with its reason, and labeled answers."""
     candidates = [
         {**row, "auroc": read_measure(row.get("auroc"))}
@@ -198,9 +198,9 @@ def name_label(value: Any) -> str:
     return "broken" if value is True else "kept" if value is False else str(value)
 
 
-def list_settings(text: str) -> list[JsonObject]:
+def list_settings(text: str) -> list[JsonMapping]:
     """Return the lines of config.yaml as key, value and origin."""
-    rows: list[JsonObject] = []
+    rows: list[JsonMapping] = []
     for line in text.splitlines():
         found = CONFIG_LINE.match(line)
         key, colon, value = (found["line"] if found else line).partition(":")
@@ -210,7 +210,7 @@ def list_settings(text: str) -> list[JsonObject]:
     return rows
 
 
-def list_stages(run: RunData) -> list[JsonObject]:
+def list_stages(run: RunData) -> list[JsonMapping]:
     """Return each stage with its state and its seconds.
 
     They come from the manifest, or from the exam's cost if the manifest has none.
@@ -230,7 +230,7 @@ def list_stages(run: RunData) -> list[JsonObject]:
     ]
 
 
-def describe_origin(run: RunData) -> JsonObject:
+def describe_origin(run: RunData) -> JsonMapping:
     """Return the origin of a run from its manifest.
 
     It holds the base with its fingerprint and its hub name, the day, the seed and the versions. A
@@ -260,7 +260,7 @@ def list_texts(value: Any) -> Sequence[str]:
     return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []
 
 
-def list_noise(exam: JsonObject) -> list[tuple[str, Measure]]:
+def list_noise(exam: JsonMapping) -> list[tuple[str, Measure]]:
     """Return the differences of the base from itself, which are due to chance alone."""
     floor: Any = exam.get("noise_floor")
     found = []

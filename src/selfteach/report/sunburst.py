@@ -6,10 +6,10 @@ The angle of each slice is its share of the tasks.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from selfteach.records import JsonMapping
 from selfteach.report.read_run import list_objects, read_number
 
 INNER_RADIUS = 16.0
@@ -67,7 +67,7 @@ def _read_count(value: Any) -> float:
     return max(read_number(value) or 0, 0)
 
 
-def _list_nouns(row: Mapping[str, Any]) -> list[tuple[str, float]]:
+def _list_nouns(row: JsonMapping) -> list[tuple[str, float]]:
     pairs = [pair for pair in row.get("nouns") or [] if isinstance(pair, list) and len(pair) == 2]
     return [(str(noun), count) for noun, count in pairs if _read_count(count)]
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from selfteach.records import JsonMapping
 from selfteach.report.figures import make_bars
 from selfteach.report.read_run import get_path, list_objects, read_number
-from selfteach.report.rows import JsonObject, RowTable, fill_parts, read_arms
+from selfteach.report.rows import RowTable, fill_parts, read_arms
 from selfteach.report.sunburst import make_slices
 
 NUMBER_ROWS: RowTable = (
@@ -30,7 +31,7 @@ NUMBER_ROWS: RowTable = (
 """Numbers that are no shares: label, meaning, and the path in exam.json."""
 
 
-def make_number_rows(exam: JsonObject) -> list[tuple[str, str, dict[str, float | None]]]:
+def make_number_rows(exam: JsonMapping) -> list[tuple[str, str, dict[str, float | None]]]:
     """Return label, meaning and each arm's number of the rows that were measured."""
     rows = []
     for label, meaning, path in fill_parts(NUMBER_ROWS):
@@ -40,7 +41,7 @@ def make_number_rows(exam: JsonObject) -> list[tuple[str, str, dict[str, float |
     return rows
 
 
-def describe_inspection(note: Any) -> JsonObject | None:
+def describe_inspection(note: Any) -> JsonMapping | None:
     """Return the note "inspection" with the widths of its bars, or None."""
     if not isinstance(note, Mapping) or not note.get("tasks"):
         return None
@@ -63,7 +64,7 @@ def describe_inspection(note: Any) -> JsonObject | None:
     }
 
 
-def _make_length_bars(found: JsonObject) -> list[tuple[str, float, float]]:
+def _make_length_bars(found: JsonMapping) -> list[tuple[str, float, float]]:
     counts = get_path(found, "histogram") or []
     width = int(get_path(found, "width") or 1)
     num_bins = int(get_path(found, "bins") or 0)

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from selfteach.evaluate.exam import TunedModel
+from selfteach.judge import PromptAnswer
 from selfteach.methods.worked_turns import Turns, make_worked_turns
 from selfteach.models.hf import HfModel
 from selfteach.models.recorded import Recorded
@@ -112,7 +113,7 @@ class PrefixedLogits:
         self.prefix = prefix
         self.encode_answer = hf.encode_answer
 
-    def answer_logits(self, pairs: Sequence[tuple[Prompt, str]]) -> Iterator[tuple[int, Any]]:
+    def answer_logits(self, pairs: Sequence[PromptAnswer]) -> Iterator[tuple[int, Any]]:
         """Return logits as `HfModel.answer_logits` does."""
         return self.hf.answer_logits([(self.prefix(prompt), answer) for prompt, answer in pairs])
 

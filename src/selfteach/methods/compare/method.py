@@ -45,7 +45,7 @@ from selfteach.methods.runner import (
 from selfteach.methods.session import Session, open_session
 from selfteach.models.hooks import get_num_virtual_tokens
 from selfteach.models.recorded import Recorded
-from selfteach.records import Example, Prompt, get_user_text, make_prompt
+from selfteach.records import Example, JsonMapping, JsonObject, Prompt, get_user_text, make_prompt
 from selfteach.report.comparison import draw_figure, find_score
 from selfteach.report.read_run import get_path
 from selfteach.run.display import Display
@@ -112,13 +112,13 @@ class FinishedRun:
     kind: str
     material: Any
     examples: Sequence[Example]
-    noted: Mapping[str, Any]
+    noted: JsonMapping
     asked: frozenset[str]
 
 
 def compare(
     run: Run, finished_run: FinishedRun, comparison: Comparison, display: Display
-) -> dict[str, Any]:
+) -> JsonObject:
     """Compute the missing cells; return the table as JSON, with all cells of this folder.
 
     Raises:
@@ -189,7 +189,7 @@ def prepare_bench(run: Run, finished_run: FinishedRun, display: Display) -> Benc
         return Bench(session, method.prepare(session, finished_run.material))
 
 
-def compute_once(run: Run, key: str, work: Callable[[], dict[str, Any]]) -> Any:
+def compute_once(run: Run, key: str, work: Callable[[], JsonObject]) -> Any:
     """Return the ledger's note of this key, or the result of the work, and note it."""
     ledger = run.ledger
     found = ledger.get_note(key)
@@ -284,7 +284,7 @@ def run_cell(
     dev_scorer: DevScorer,
     own: float,
     rates: Sequence[float],
-) -> dict[str, Any]:
+) -> JsonObject:
     """Train and examine one cell, its adapter in `adapters/<name>` (steps 3 and 4).
 
     Args:
@@ -359,7 +359,7 @@ def train_cell(
     in the adapter, the objective and the rate.
     """
     config = session.config.train
-    change: dict[str, Any] = {
+    change: JsonObject = {
         "adapter": cell.adapter,
         "learning_rate": rate or None,
         "distill_from": "",
@@ -381,7 +381,7 @@ def train_cell(
     return trained, None if peak is None else peak / 1e6
 
 
-def examine_baselines(bench: Bench, finished_run: FinishedRun) -> dict[str, Any]:
+def examine_baselines(bench: Bench, finished_run: FinishedRun) -> JsonObject:
     """Return the numbers of the base and of the base with the material in its prompt.
 
     Raises:
@@ -404,7 +404,7 @@ def examine_baselines(bench: Bench, finished_run: FinishedRun) -> dict[str, Any]
 
 def examine_model(
     bench: Bench, tuned: TunedModel, name: str, prefix: PromptPrefix | None = None
-) -> dict[str, Any]:
+) -> JsonObject:
     """Return a row of the table: the exam in short, the retention of common knowledge, and the
     length of a prompt (step 4).
 
@@ -426,7 +426,7 @@ def examine_model(
     }
 
 
-def summarize_arm(kind: str, exam: Mapping[str, Any], arm: str) -> dict[str, Any]:
+def summarize_arm(kind: str, exam: JsonMapping, arm: str) -> JsonObject:
     """Return one arm's scores; of a tuned model also the lost share of unharmed answers, and the
     drift.
     """
@@ -455,7 +455,7 @@ def average_prompt_tokens(
     return sum(lengths) / max(len(lengths), 1)
 
 
-def examine_in_context(bench: Bench, examples: Sequence[Example], shots: int) -> dict[str, Any]:
+def examine_in_context(bench: Bench, examples: Sequence[Example], shots: int) -> JsonObject:
     """Examine the base with training examples in its prompt, each of another question (step 5)."""
     session = bench.session
     taught = [e for e in reversed(examples) if e.role == "learn"]
@@ -476,8 +476,8 @@ def count_adapter_weights(adapter: Path) -> int:
 
 
 def write_comparison(
-    run: Run, kind: str, base: Mapping[str, Any], left_out: Mapping[str, str]
-) -> dict[str, Any]:
+    run: Run, kind: str, base: JsonMapping, left_out: Mapping[str, str]
+) -> JsonObject:
     """Write compare.json and compare.svg from the ledger; return the table."""
     rows = {}
     for key in run.ledger.get_note(ROWS_NOTE):

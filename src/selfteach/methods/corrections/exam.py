@@ -13,7 +13,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any
 
 from selfteach import statistics
 from selfteach.dedup.overlap import OverlapIndex
@@ -39,6 +38,7 @@ from selfteach.evaluate.exam import (
     ExamSession,
     ExamState,
     TunedModel,
+    make_arms,
     measure_drift,
 )
 from selfteach.evaluate.held_out_corrections import (
@@ -60,7 +60,7 @@ from selfteach.methods.corrections.examples import CorrectionExamples
 from selfteach.methods.corrections.split import CorrectionParts
 from selfteach.methods.session import Session
 from selfteach.methods.worked_turns import add_worked_turns, make_worked_turns
-from selfteach.records import Completion, Measure, get_user_text
+from selfteach.records import Completion, JsonMapping, JsonObject, Measure, get_user_text
 from selfteach.train.edit_mask import mark_edited_tokens
 
 Revisions = list[Revision]
@@ -112,13 +112,13 @@ class CorrectionScorer:
         """Return the teacher's revisions of answers to the target questions."""
         return correct_answers(self.correct, to_correctables(self.prompts, answers))
 
-    def measure(self, state: ExamState) -> dict[str, Any]:
+    def measure(self, state: ExamState) -> JsonObject:
         """Return how much the teacher changes of each arm's answers, with 95 % intervals by
         prompt.
         """
         scores: CorrectionScores = state.scores
         seed = state.seed
-        found: dict[str, dict[str, Any]] = {
+        found: dict[str, JsonObject] = {
             key: {}
             for key in ("distance", "corrected", "repeated", "amount_nats", "length_tokens", "met")
         }
@@ -176,7 +176,7 @@ class CorrectionScorer:
             return "more than one in ten new answers loops or is empty"
         return ""
 
-    def rows(self, state: ExamState) -> list[dict[str, Any]]:
+    def rows(self, state: ExamState) -> list[JsonObject]:
         """Return each target question with every arm's answers and their corrections."""
         scores: CorrectionScores = state.scores
         rows = []
@@ -196,7 +196,7 @@ class CorrectionScorer:
             rows.append({"scope": TARGET, "prompt": get_user_text(prompt), "arms": cells})
         return rows
 
-    def measure_displaced(self, state: ExamState) -> dict[str, Any]:
+    def measure_displaced(self, state: ExamState) -> JsonObject:
         """Measure the share of corrections that training made less likely, of those of the base's
         own answers.
         """
@@ -206,7 +206,7 @@ class CorrectionScorer:
         flags = find_displaced(state.arms["base"].model, taught, state.scores.greedy["base"])
         return {"displaced": statistics.share(flags)}
 
-    def measure_drift(self, state: ExamState) -> dict[str, Any]:
+    def measure_drift(self, state: ExamState) -> JsonObject:
         """Measure the drift on general answers. Leave out the tokens that the teacher would change
         there too, because training is meant to change them.
         """
@@ -241,7 +241,7 @@ def build_exam(
     rows: Sequence[FileRow],
     teacher: Corrector | None,
     examples: CorrectionExamples,
-    header: Mapping[str, Any],
+    header: JsonMapping,
 ) -> Exam:
     """Build the exam of corrections from the test prompts."""
     config = session.config.exam
@@ -262,7 +262,7 @@ def build_exam(
     shots = choose_shots(session, examples, questions[TARGET], scorer.held)
     return Exam(
         questions=questions,
-        arms=lambda tuned: build_arms(session, tuned, questions, shots),
+        arms=partial(make_arms, session, questions, partial(add_worked_turns, shots)),
         scorer=scorer,
         taught_texts=[correction for _, correction in worked],
         header=header,
@@ -308,21 +308,6 @@ def choose_shots(
     return ()
 
 
-def build_arms(
-    session: Session,
-    tuned: TunedModel | None,
-    questions: Mapping[str, Sequence[Turns]],
-    shots: Turns,
-) -> dict[str, Arm]:
-    """Build the base, the base with worked corrections in its prompt, and the tuned model."""
-    add_shots = partial(add_worked_turns, shots)
-    with_shots = {scope: list(map(add_shots, prompts)) for scope, prompts in questions.items()}
-    arms = {"base": Arm(session.base, questions), "prompted": Arm(session.base, with_shots)}
-    if tuned:
-        arms["taught"] = Arm(tuned.recorded, questions)
-    return arms
-
-
 def measure_broken_share(answers: ArmAnswers) -> float:
     """Return the share of the tuned model's answers that loop or are empty, beyond the base's."""
     if "taught" not in answers:
@@ -343,7 +328,7 @@ def find_changed_tokens(session: ExamSession, revision: Revision) -> list[bool]:
     return list(changed)
 
 
-def examine_longer(session: Session, exam: Exam, tuned: TunedModel) -> dict[str, Any]:
+def examine_longer(session: Session, exam: Exam, tuned: TunedModel) -> JsonObject:
     """Return the numbers of an adapter that was trained for `exam.longer` times the steps, as
     exam.json holds those of the tuned model. Repeated texts do not count as side effects.
     """

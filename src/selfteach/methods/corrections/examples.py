@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from selfteach.evaluate.corrections import find_errors
 from selfteach.generate.correct import (
@@ -25,6 +24,7 @@ from selfteach.methods.session import Session
 from selfteach.records import (
     GREEDY,
     Example,
+    JsonObject,
     Message,
     digest,
     get_user_text,
@@ -120,7 +120,7 @@ def make_examples(revision: Revision, source: str, round_number: int) -> Correct
     where nothing is changed.
     """
     a = revision.asked
-    origin: dict[str, Any] = {
+    origin: JsonObject = {
         "from": source,
         "strategy": revision.strategy,
         "round": round_number,

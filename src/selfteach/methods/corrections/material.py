@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from contextlib import ExitStack
-from typing import Any
 
 from selfteach.config import CorrectionsConfig as Settings
 from selfteach.errors import DataError, UsageError
@@ -26,7 +24,7 @@ from selfteach.methods.sources import (
     noted_source,
     require_file,
 )
-from selfteach.records import dump_canonical_json
+from selfteach.records import JsonMapping, dump_canonical_json
 
 MIN_PROMPTS = 2
 """Different prompts: one to learn from, one for the exam."""
@@ -88,9 +86,7 @@ def read_files(
     return join_corrections(parts)
 
 
-def read_again(
-    sources: Mapping[str, Any] | None, identity: Mapping[str, Any], config: Settings
-) -> Material:
+def read_again(sources: JsonMapping | None, identity: JsonMapping, config: Settings) -> Material:
     """Read the material of an earlier run again, from the paths or rows of its note."""
     noted = sources or {}
     return read_material(

@@ -24,9 +24,9 @@ measuring in edits.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, cast
+from typing import cast
 
 from selfteach import statistics
 from selfteach.config import CorrectionsConfig as Settings
@@ -59,7 +59,15 @@ from selfteach.methods.runner import tune
 from selfteach.methods.session import Session
 from selfteach.methods.worked_turns import make_worked_turns
 from selfteach.models.recorded import Recorded
-from selfteach.records import GREEDY, Example, Request, SamplingParams, make_prompt
+from selfteach.records import (
+    GREEDY,
+    Example,
+    JsonMapping,
+    JsonObject,
+    Request,
+    SamplingParams,
+    make_prompt,
+)
 
 OBJECTIVE_WEIGHTS = {
     "correction": {"correction": 1.0, "hold": 8.0},
@@ -131,8 +139,8 @@ class Rounds:
     teacher: Corrector | None
     examples: CorrectionExamples
     anchors: Sequence[Example]
-    header: Mapping[str, Any]
-    curve: list[dict[str, Any]] = field(default_factory=list)
+    header: JsonMapping
+    curve: list[JsonObject] = field(default_factory=list)
     best: TunedModel | None = None
     turn: int = 0
 
@@ -204,7 +212,7 @@ class Rounds:
             )
         return better
 
-    def measure_corrections(self, turn: int, model: Recorded, teacher: Corrector) -> dict[str, Any]:
+    def measure_corrections(self, turn: int, model: Recorded, teacher: Corrector) -> JsonObject:
         """Return a point of the curve: how much the teacher changes of new answers to dev prompts,
         greedy and sampled.
         """
@@ -227,7 +235,7 @@ class Rounds:
             "amount_nats": statistics.mean(nats, seed=seed),
         }
 
-    def add_longer_training(self, tuned: TunedModel | None, exam: dict[str, Any]) -> None:
+    def add_longer_training(self, tuned: TunedModel | None, exam: JsonObject) -> None:
         """Add the exam of a longer training on the same examples, where `exam.longer` wants it. A
         loss without a bound would fail there.
         """
@@ -241,7 +249,7 @@ class Rounds:
             exam["longer"] = examine_longer(session, cast(Exam, plan.exam), other)
 
 
-def describe(session: Session, material: Corrections) -> dict[str, Any]:
+def describe(session: Session, material: Corrections) -> JsonObject:
     """Return the keys of exam.json about the material and the teacher."""
     teacher = session.config.teacher or ("a person" if session.config.review else "the file")
     return {
@@ -264,7 +272,7 @@ def describe_material(material: Corrections, teacher: str) -> str:
     return ", ".join(parts) + (f"; corrected by {teacher}" if teacher != "the file" else "")
 
 
-def show_arms(exam: Mapping[str, Any]) -> dict[str, Any]:
+def show_arms(exam: JsonMapping) -> JsonObject:
     """Return the numbers of each arm, for the result."""
     found = {}
     for arm in exam["distance"]:

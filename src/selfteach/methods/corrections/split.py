@@ -6,12 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from selfteach.errors import DataError
-from selfteach.generate.ask import Subject
 from selfteach.generate.correct import Turns
 from selfteach.materials.corrections import Corrections, Edit
 from selfteach.methods.corrections.criticism import Critic
 from selfteach.methods.corrections.novelty import NoveltyCheck, join_turns
-from selfteach.methods.prompts import write_scope_prompts
+from selfteach.methods.prompts import write_general_prompts
 from selfteach.methods.session import Session
 from selfteach.records import make_prompt
 from selfteach.select.clusters import split_prompts
@@ -60,7 +59,7 @@ def split_material(
     """
     edits = [*material.edits, *material.approved]
     groups = {"own": list(dict.fromkeys([*(e.prompt for e in edits), *material.prompts]))}
-    groups["general"] = write_general_prompts(session, newness)
+    groups["general"] = list(map(make_prompt, write_general_prompts(session, newness)))
     for i, critic in enumerate(critics):
         groups[f"criticism {i}"] = critic.similar
     found = split_groups(session, groups)
@@ -99,12 +98,3 @@ def split_groups(session: Session, groups: dict[str, list[Turns]]) -> dict[str, 
         part = "test" if side == "dev" and not corrected_on_dev else side
         found[name][part].append(prompt)
     return found
-
-
-def write_general_prompts(session: Session, newness: NoveltyCheck) -> list[Turns]:
-    """Return prompts about anything, which the model writes."""
-    config = session.config.anchors
-    written = write_scope_prompts(
-        session, Subject(""), "general", config.general, config.rounds, newness
-    )
-    return [make_prompt(prompt.text) for prompt in written]

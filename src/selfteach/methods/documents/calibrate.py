@@ -17,8 +17,7 @@ right. On one joint set, a judge that only tells the two kinds apart would get a
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
-from typing import Any
+from dataclasses import asdict, replace
 
 from selfteach.evaluate.common_knowledge import CALIBRATION_QUESTIONS
 from selfteach.evaluate.judge_calibration import JudgeCalibration, calibrate_knowledge_judges
@@ -31,6 +30,7 @@ from selfteach.materials.documents import Document
 from selfteach.materials.documents.chunk import split_chunks
 from selfteach.methods.session import Session
 from selfteach.models.recorded import Recorded
+from selfteach.records import JsonObject
 from selfteach.registry import list_names, load_registered
 from selfteach.select.clusters import choose_evenly
 
@@ -72,9 +72,9 @@ def map_answers(answered: Sequence[LabelledQuestion]) -> dict[str, str]:
     return {a.question.text: a.question.short for a in answered}
 
 
-def describe_calibrations(found: Sequence[JudgeCalibration], used: str) -> list[dict[str, Any]]:
+def describe_calibrations(found: Sequence[JudgeCalibration], used: str) -> list[JsonObject]:
     """Return the calibrations for the report; `used` marks the judge that selects."""
-    return [one.to_json() | {"used": one.judge == used} for one in found]
+    return [asdict(one) | {"used": one.judge == used} for one in found]
 
 
 def make_common_questions(count: int) -> list[Question]:

@@ -16,7 +16,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 from selfteach import statistics
 from selfteach.evaluate import knowledge
@@ -45,7 +44,15 @@ from selfteach.judge.pairwise import AnswerPair, ModelPairwiseJudge
 from selfteach.materials.documents.chunk import Chunk
 from selfteach.materials.documents.questions import PeopleQuestion
 from selfteach.methods.session import Session
-from selfteach.records import Completion, Measure, Prompt, digest, make_prompt
+from selfteach.records import (
+    Completion,
+    JsonMapping,
+    JsonObject,
+    Measure,
+    Prompt,
+    digest,
+    make_prompt,
+)
 from selfteach.select.knowledge import decide_state, find_label_fault
 
 NOTABLE_LOSS = 0.03
@@ -177,7 +184,7 @@ class KnowledgeScorer:
         }
         return HeldOutScores(graded, sampled)
 
-    def measure(self, state: ExamState) -> dict[str, Any]:
+    def measure(self, state: ExamState) -> JsonObject:
         """Return the metrics of evaluate/knowledge.py, and shares of right sampled answers."""
         scores: HeldOutScores = state.scores
         sampled = {arm: statistics.share(flags) for arm, flags in scores.sampled.items()}
@@ -223,7 +230,7 @@ class KnowledgeScorer:
         loss: Measure = state.found["common_loss"]
         return loss.low > MAX_COMMON_LOSS
 
-    def rows(self, state: ExamState) -> list[dict[str, Any]]:
+    def rows(self, state: ExamState) -> list[JsonObject]:
         """Return each question with its right answers, and every arm's answer."""
         scores: HeldOutScores = state.scores
         rows = []
@@ -254,7 +261,7 @@ def build_exam(
     questions: Sequence[HeldOutQuestion],
     general: Sequence[Prompt],
     taught_texts: Sequence[str],
-    header: Mapping[str, Any],
+    header: JsonMapping,
 ) -> Exam:
     """Build the exam of documents.
 
@@ -297,7 +304,7 @@ def build_arms(
     return arms
 
 
-def measure_common(state: ExamState) -> dict[str, Any]:
+def measure_common(state: ExamState) -> JsonObject:
     """Measure the common knowledge of base and tuned model, and the loss of all that the base
     answered rightly.
     """
@@ -313,9 +320,7 @@ def measure_common(state: ExamState) -> dict[str, Any]:
     return compare_common(right, state.scores, state.seed)
 
 
-def compare_common(
-    right: Mapping[str, list[bool]], scores: HeldOutScores, seed: int
-) -> dict[str, Any]:
+def compare_common(right: Mapping[str, list[bool]], scores: HeldOutScores, seed: int) -> JsonObject:
     """Return shares of right answers to common questions; of a tuned model also `common_loss`,
     base minus tuned, and `damage`, the held-out questions included.
 
@@ -334,7 +339,7 @@ def compare_common(
     }
 
 
-def measure_pairwise(questions: Sequence[HeldOutQuestion], state: ExamState) -> dict[str, Any]:
+def measure_pairwise(questions: Sequence[HeldOutQuestion], state: ExamState) -> JsonObject:
     """Compare tuned answers with the base's, in both orders. The base with the passage judges; a
     win counts only where both orders agree.
     """
@@ -356,8 +361,8 @@ def make_knowledge_map(
     chunks: Sequence[Chunk],
     answered: Sequence[LabelledQuestion],
     scored: Sequence[KnowledgeScores],
-    answers: Sequence[Mapping[str, Any]],
-) -> list[dict[str, Any]]:
+    answers: Sequence[JsonMapping],
+) -> list[JsonObject]:
     """Return the documents with their chunks, and the chunks with their questions: the state of
     each before and after training (step 6).
 
@@ -374,7 +379,7 @@ def make_knowledge_map(
     session.display.start_stage("map", 2 * len(prompts))
     before = answer(session, session.base, "exam", prompts, 0.0)
     after = answer(session, tuned.recorded, "exam", prompts, 0.0)
-    rows: dict[str, list[dict[str, Any]]] = {chunk.id: [] for chunk in chunks}
+    rows: dict[str, list[JsonObject]] = {chunk.id: [] for chunk in chunks}
     for a, scores, base, own in zip(answered, scored, before, after, strict=True):
         state = "unsure"
         if not find_label_fault(a):
@@ -383,7 +388,7 @@ def make_knowledge_map(
     for row in answers:
         if row["scope"] == TARGET:
             rows[row["chunk"]].append(describe_held_out(row))
-    found: dict[str, dict[str, Any]] = {}
+    found: dict[str, JsonObject] = {}
     for chunk in chunks:
         document = chunk.document
         top = {"document": document.id, "title": document.title, "file": document.source}
@@ -392,9 +397,7 @@ def make_knowledge_map(
     return list(found.values())
 
 
-def describe_learned(
-    answered: LabelledQuestion, state: str, base: str, tuned: str
-) -> dict[str, Any]:
+def describe_learned(answered: LabelledQuestion, state: str, base: str, tuned: str) -> JsonObject:
     """Return the map's row of a question to learn from.
 
     Args:
@@ -415,7 +418,7 @@ def describe_learned(
     }
 
 
-def describe_held_out(row: Mapping[str, Any]) -> dict[str, Any]:
+def describe_held_out(row: JsonMapping) -> JsonObject:
     """Return the map's row of a held-out question, from its row in exam.json."""
     base = row["arms"]["base"]
     tuned = row["arms"]["taught"]

@@ -28,11 +28,11 @@ from selfteach.methods.sources import (
     noted_source,
     require_file,
 )
-from selfteach.records import digest
+from selfteach.records import JsonMapping, JsonObject, digest
 
 FORGOTTEN = "forgotten"
 MIN_SENTENCES = 2
-DocumentSource = str | Path | Sequence[str | Path] | Sequence[Mapping[str, Any]]
+DocumentSource = str | Path | Sequence[str | Path] | Sequence[JsonMapping]
 """A path, several paths, or rows with text, title and questions."""
 
 
@@ -59,7 +59,7 @@ def read_material(
         "documents": hash_documents(material),
         **hash_sources(questions=questions),
     }
-    sources: dict[str, Any] = {
+    sources: JsonObject = {
         "paths": [str(path.resolve()) for path in paths],
         **note_sources(questions=questions),
         FORGOTTEN: sorted(forgotten),
@@ -70,7 +70,7 @@ def read_material(
     return Material(name, material, identity, sources, material.reading.cleaned_rows)
 
 
-def split_sources(documents: DocumentSource) -> tuple[list[Path], list[dict[str, Any]] | None]:
+def split_sources(documents: DocumentSource) -> tuple[list[Path], list[JsonObject] | None]:
     """Return the paths, or the rows.
 
     Raises:
@@ -93,7 +93,7 @@ def split_sources(documents: DocumentSource) -> tuple[list[Path], list[dict[str,
 
 def read_sources(
     paths: Sequence[Path],
-    rows: Sequence[Mapping[str, Any]] | None,
+    rows: Sequence[JsonMapping] | None,
     questions: Source,
     forgotten: frozenset[str],
 ) -> Documents:
@@ -131,14 +131,12 @@ def hash_documents(material: Documents) -> str:
     return digest(sorted(rows))
 
 
-def read_again(
-    sources: Mapping[str, Any] | None, identity: Mapping[str, Any], config: Settings
-) -> Material:
+def read_again(sources: JsonMapping | None, identity: JsonMapping, config: Settings) -> Material:
     """Read the material of an earlier run again, from the paths or rows of its note."""
     return read_noted(sources or {})
 
 
-def read_noted(noted: Mapping[str, Any], *, forget: str = "", missing: bool = False) -> Material:
+def read_noted(noted: JsonMapping, *, forget: str = "", missing: bool = False) -> Material:
     """Read the documents of a note.
 
     Args:
@@ -153,7 +151,7 @@ def read_noted(noted: Mapping[str, Any], *, forget: str = "", missing: bool = Fa
     )
 
 
-def read_whole(noted: Mapping[str, Any]) -> list[Document]:
+def read_whole(noted: JsonMapping) -> list[Document]:
     """Return every document of a note that still exists, forgotten ones included."""
     with ExitStack() as stack:
         rows_file = stack.enter_context(as_file(noted.get("rows") or None, "documents"))
@@ -163,7 +161,7 @@ def read_whole(noted: Mapping[str, Any]) -> list[Document]:
         return read_documents(files, questions=questions_file).documents
 
 
-def noted_paths(noted: Mapping[str, Any], *, missing: bool = False) -> list[Path]:
+def noted_paths(noted: JsonMapping, *, missing: bool = False) -> list[Path]:
     """Return the paths of a note; with `missing` only those that still exist."""
     paths = [Path(path) for path in noted["paths"]]
     return [path for path in paths if path.exists()] if missing else paths

@@ -25,7 +25,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any
 
 from selfteach.config import DocumentsConfig as Settings
 from selfteach.dedup.overlap import OverlapIndex
@@ -40,7 +39,6 @@ from selfteach.generate.answers import (
     answer_without_document,
     make_open_book_chat,
 )
-from selfteach.generate.ask import Subject
 from selfteach.generate.few_shot import FACTS, REQUESTS
 from selfteach.generate.questions import (
     Question,
@@ -75,11 +73,13 @@ from selfteach.methods.documents.study import (
     make_study_examples,
 )
 from selfteach.methods.method import Method, TrainingPlan, TrainStage
-from selfteach.methods.prompts import write_scope_prompts
+from selfteach.methods.prompts import write_general_prompts
 from selfteach.methods.session import Session
 from selfteach.records import (
     GREEDY,
     Example,
+    JsonMapping,
+    JsonObject,
     SamplingParams,
     digest,
     get_user_text,
@@ -152,7 +152,7 @@ def prepare(session: Session, material: Documents) -> TrainingPlan:
     stages = plan_stages(session, examples, general, measured.answered)  # 5
     all_examples = {example.id: example for stage in stages for example in stage.examples}
 
-    def add_knowledge_map(tuned: TunedModel | None, exam: dict[str, Any]) -> None:
+    def add_knowledge_map(tuned: TunedModel | None, exam: JsonObject) -> None:
         """Add what the model knows before and after (step 6)."""
         if tuned is None:
             return
@@ -176,9 +176,7 @@ def prepare(session: Session, material: Documents) -> TrainingPlan:
     )
 
 
-def describe_material(
-    session: Session, material: Documents, chunks: Sequence[Chunk]
-) -> dict[str, Any]:
+def describe_material(session: Session, material: Documents, chunks: Sequence[Chunk]) -> JsonObject:
     """Return the keys of exam.json about the documents and the judges of knowledge."""
     titles = ", ".join(sorted({chunk.title for chunk in chunks}))
     described = f"{len(material.reading.documents)} documents: {titles}"
@@ -186,7 +184,7 @@ def describe_material(
     return {"material": described[:300], "judges": judges}
 
 
-def show_arms(exam: Mapping[str, Any]) -> dict[str, Any]:
+def show_arms(exam: JsonMapping) -> JsonObject:
     """Return the numbers of each arm, for the result."""
     return {
         arm: {"contains": share, "f1": exam["f1"][arm]} for arm, share in exam["contains"].items()
@@ -489,7 +487,7 @@ def make_knowledge_judge(session: Session) -> KnowledgeJudge:
     return found
 
 
-def describe_scores(answered: LabelledQuestion, scores: KnowledgeScores) -> dict[str, Any]:
+def describe_scores(answered: LabelledQuestion, scores: KnowledgeScores) -> JsonObject:
     """Return a labelled question with its answers and scores, as JSON."""
     q = answered.question
     return {
@@ -560,11 +558,7 @@ def make_general_examples(
         pool.add(text)
         return ""
 
-    forms = REQUESTS | FACTS
-    written = write_scope_prompts(
-        session, Subject(""), "general", config.general, config.rounds, find_fault, forms
-    )
-    texts = [prompt.text for prompt in written]
+    texts = write_general_prompts(session, find_fault, REQUESTS | FACTS)
     shuffled = sorted(texts, key=lambda text: digest([session.config.seed, text]))
     train = shuffled[: round(0.8 * len(texts))]
     learned = set(train)

@@ -12,14 +12,13 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import zip_longest
-from typing import Any
 
 from selfteach.evaluate.exam import TARGET, Exam, TunedModel, answer_all, measures_to_json
 from selfteach.evaluate.side_effects import find_side_effects
 from selfteach.methods.method import ObjectiveWeights
 from selfteach.methods.runner import tune
 from selfteach.methods.session import Session
-from selfteach.records import Example, get_user_text
+from selfteach.records import Example, JsonMapping, JsonObject, get_user_text
 from selfteach.statistics import share
 
 MakeExam = Callable[[Sequence[Example]], Exam]
@@ -38,7 +37,7 @@ def measure_curve(
     examples: Sequence[Example],
     objectives: ObjectiveWeights,
     make_exam: MakeExam,
-) -> list[dict[str, Any]]:
+) -> list[JsonObject]:
     """Train on more and more prompts, in both orders; return one point for each: shares of kept
     target answers and of unharmed general ones, greedy.
     """
@@ -59,7 +58,7 @@ def measure_curve(
     return list(map(measures_to_json, points))
 
 
-def measure_point(session: Session, tuned: TunedModel, exam: Exam) -> dict[str, Any]:
+def measure_point(session: Session, tuned: TunedModel, exam: Exam) -> JsonObject:
     """Examine a model that was trained on some of the examples; return the shares."""
     arms = {arm: own for arm, own in exam.arms(tuned).items() if arm != "prompted"}
     answers = answer_all(session, arms, exam)
@@ -73,7 +72,7 @@ def measure_point(session: Session, tuned: TunedModel, exam: Exam) -> dict[str, 
     }
 
 
-def find_n90(points: Sequence[Mapping[str, Any]]) -> dict[str, int | None]:
+def find_n90(points: Sequence[JsonMapping]) -> dict[str, int | None]:
     """Return for each order the least number of prompts in scope that was enough, or None."""
     found: dict[str, int | None] = {}
     for point in sorted(points, key=lambda p: -int(p["examples"])):

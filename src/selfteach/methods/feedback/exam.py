@@ -12,7 +12,6 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import compress
-from typing import Any
 
 from selfteach import statistics
 from selfteach.evaluate.exam import (
@@ -30,7 +29,7 @@ from selfteach.evaluate.exam import (
 from selfteach.evaluate.verdict import Evidence
 from selfteach.judge import ThresholdJudge
 from selfteach.methods.session import Session
-from selfteach.records import Completion, Example, Measure, Message, Prompt, make_prompt
+from selfteach.records import Completion, Example, JsonObject, Measure, Message, Prompt, make_prompt
 
 ELSEWHERE = 20
 """Target prompts that are also answered under another system prompt and in a second turn."""
@@ -86,7 +85,7 @@ class RuleScorer:
         kept = self.keeps(base.questions, base.greedy)
         return {i for i, good in enumerate(kept) if not good}
 
-    def measure(self, state: ExamState) -> dict[str, Any]:
+    def measure(self, state: ExamState) -> JsonObject:
         """Return shares of kept answers, and the recovery of the prompted arm's effect."""
         scores: RuleScores = state.scores
         share = statistics.share
@@ -146,13 +145,13 @@ class RuleScorer:
             why = f"for none of {searched} prompts an answer was found that keeps it"
         return Evidence(None, None, start, "", not_trained=why, tried=bool(searched))
 
-    def rows(self, state: ExamState) -> list[dict[str, Any]]:
+    def rows(self, state: ExamState) -> list[JsonObject]:
         """Return each target question with every arm's answers and whether they keep the rule."""
         scores: RuleScores = state.scores
         arms = state.answers[TARGET]
         rows = []
         for i, text in enumerate(arms["base"].questions):
-            cells: dict[str, Any] = {}
+            cells: JsonObject = {}
             for arm, own in arms.items():
                 cells[arm] = {
                     "greedy": own.greedy[i].text,
@@ -195,7 +194,7 @@ def build_exam(
     )
 
 
-def describe_rule(session: Session, judge: ThresholdJudge) -> dict[str, Any]:
+def describe_rule(session: Session, judge: ThresholdJudge) -> JsonObject:
     """Return what exam.json says of the rule and of who judges it."""
     source = "check" if judge.name == "check" else "calibrated"
     report = session.run.ledger.get_note("calibration")
@@ -217,7 +216,7 @@ def count_searched(session: Session) -> int:
 
 def measure_elsewhere(
     scorer: RuleScorer, rule: str, texts: Sequence[str], state: ExamState
-) -> dict[str, Any]:
+) -> JsonObject:
     """Measure how often the rule is kept under another system prompt and in a second turn."""
     session = state.session
     system = session.config.exam.system
@@ -226,7 +225,7 @@ def measure_elsewhere(
         "second_turn": add_turn,
     }
     session.display.start_stage("exam elsewhere", len(texts) * len(ways) * len(state.arms))
-    found: dict[str, Any] = {}
+    found: JsonObject = {}
     for way, write_prompt in ways.items():
         found[way] = {}
         for name, arm in state.arms.items():
@@ -237,7 +236,7 @@ def measure_elsewhere(
     return found
 
 
-def measure_rule_drift(state: ExamState) -> dict[str, Any]:
+def measure_rule_drift(state: ExamState) -> JsonObject:
     """Measure the drift where nothing should change.
 
     That is on general prompts; for a rule that holds everywhere, on the target prompts whose base

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from selfteach.config import FeedbackConfig
 from selfteach.errors import DataError, UsageError
 from selfteach.judge.check import parse_check
 from selfteach.methods.method import Material
+from selfteach.records import JsonMapping
 from selfteach.text import clean_text
 
 MAX_RULE = 2000
@@ -26,7 +24,7 @@ def read_material(rule: str) -> Material:
 
 
 def read_again(
-    sources: Mapping[str, Any] | None, identity: Mapping[str, Any], config: FeedbackConfig
+    sources: JsonMapping | None, identity: JsonMapping, config: FeedbackConfig
 ) -> Material:
     """Read the material of an earlier run again, from its identity."""
     return read_material(identity["rule"])

@@ -23,7 +23,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import compress, islice
 from statistics import mean
-from typing import Any
 
 from selfteach.config import FeedbackConfig
 from selfteach.dedup.overlap import OverlapIndex
@@ -32,7 +31,7 @@ from selfteach.evaluate.sanity import is_looping
 from selfteach.evaluate.side_effects import find_side_effects
 from selfteach.generate.ask import GeneratedPrompt, extract_subject
 from selfteach.generate.search import LOST_REASON, SearchTrace, Try, search_answers, truncate_before
-from selfteach.judge import ViolationJudge
+from selfteach.judge import PromptAnswer, ViolationJudge
 from selfteach.judge.breach import find_violation
 from selfteach.judge.check import Check
 from selfteach.materials.rule import Rule, read_rule
@@ -57,6 +56,8 @@ from selfteach.records import (
     Completion,
     Continuations,
     Example,
+    JsonMapping,
+    JsonObject,
     Prompt,
     Request,
     SamplingParams,
@@ -241,7 +242,7 @@ class RuleTraining:
         unharmed = [flag for own in effects.unharmed.values() for flag in own["taught"]]
         return (mean(kept) if kept else 0.0) + (mean(unharmed) if unharmed else 1.0)
 
-    def add_data_curve(self, tuned: TunedModel | None, exam: dict[str, Any]) -> None:
+    def add_data_curve(self, tuned: TunedModel | None, exam: JsonObject) -> None:
         """Add how few prompts would have been enough, where the settings want it."""
         session = self.session
         if tuned is None or not session.config.curve:
@@ -299,7 +300,7 @@ def probe_more_prompts(
 
 def sample_general_answers(
     session: Session, prompts: Sequence[GeneratedPrompt]
-) -> list[tuple[Prompt, str]]:
+) -> list[PromptAnswer]:
     """Return the base's answers to some general prompts: the same ones that the probe makes."""
     general = [prompt for prompt in prompts if prompt.scope == GENERAL][:MAX_GENERAL_ANSWERS]
     requests = [request for prompt in general for request in make_probe_requests(session, prompt)]
@@ -320,7 +321,7 @@ def make_probe_requests(session: Session, prompt: GeneratedPrompt) -> list[Reque
     return requests
 
 
-def find_faults(session: Session, pairs: Sequence[tuple[Prompt, str]]) -> list[str]:
+def find_faults(session: Session, pairs: Sequence[PromptAnswer]) -> list[str]:
     """Return why answers that keep the rule are no answers, or "".
 
     They are too short, loop, or make no sense to the base itself.
@@ -528,7 +529,7 @@ def try_objectives(
     examples: Sequence[Example],
     dev: Sequence[GeneratedPrompt],
     judge: ViolationJudge,
-) -> dict[str, Any]:
+) -> JsonObject:
     """Train a few steps with each candidate; note and return which one keeps the rule best."""
     targets = [prompt for prompt in dev if prompt.scope == TARGET]
     steps = session.config.train.trial_steps
@@ -577,17 +578,17 @@ def find_dev_failures(
     return failed
 
 
-def show_arms(exam: Mapping[str, Any]) -> dict[str, Any]:
+def show_arms(exam: JsonMapping) -> JsonObject:
     """Return the numbers of each arm, for the result."""
     outside = [scope for scope in (NEAR, GENERAL) if scope in exam]
-    found: dict[str, Any] = {}
+    found: JsonObject = {}
     for arm, kept in exam["kept"].items():
         found[arm] = {"target": kept["greedy"], "target_sampled": kept["sampled"]}
         found[arm] |= {scope: exam[scope][arm] for scope in outside}
     return found
 
 
-def summarize_search(traces: Sequence[SearchTrace]) -> dict[str, Any]:
+def summarize_search(traces: Sequence[SearchTrace]) -> JsonObject:
     """Return how many tries the prompts took, and the traces of the hardest ones."""
     tries = Counter(str(trace.num_tries or "gave up") for trace in traces)
     hardest = sorted(traces, key=lambda trace: -len(trace.tries))[:20]
@@ -614,7 +615,7 @@ def note_clusters(
     failed: Mapping[str, bool],
 ) -> None:
     """Note the clusters for the report."""
-    points: list[dict[str, Any]] = []
+    points: list[JsonObject] = []
     flags: dict[str, list[bool]] = {str(label): [] for label in range(len(clusters.sizes))}
     for prompt, label, (x, y) in zip(prompts, clusters.labels, clusters.xy, strict=True):
         place = {"x": float(x), "y": float(y), "cluster": int(label)}

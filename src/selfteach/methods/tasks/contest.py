@@ -7,7 +7,6 @@ answer to another task. If none can, the answer that is closer to the person's o
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from selfteach.errors import TooManyFailures, UsageError
 from selfteach.evaluate.exam import TARGET, Answers, ArmAnswers, ExamState, measures_to_json
@@ -24,7 +23,7 @@ from selfteach.materials.tasks import Task
 from selfteach.methods.session import Session
 from selfteach.methods.tasks.questions import TaskQuestion, make_question
 from selfteach.models.remote.guard import NoLogprobs
-from selfteach.records import Measure
+from selfteach.records import JsonObject, Measure
 from selfteach.registry import did_you_mean
 
 CLOSER_JUDGE = "closer"
@@ -32,7 +31,7 @@ CLOSER_JUDGE = "closer"
 
 def measure_contests(
     session: Session, questions: Sequence[TaskQuestion], known: Sequence[Task], state: ExamState
-) -> dict[str, Any]:
+) -> JsonObject:
     """Compare every arm with the base, and the tuned model with the prompted base.
 
     Args:
@@ -40,7 +39,7 @@ def measure_contests(
     """
     judge, described = choose_judge(session, known, questions)
     answers = state.answers[TARGET]
-    found: dict[str, Any] = {
+    found: JsonObject = {
         "pairwise": compare_arms(judge, questions, answers, "base", state.seed),
         "against_prompted": {},
     }
@@ -56,9 +55,9 @@ def compare_arms(
     answers: ArmAnswers,
     against: str,
     seed: int,
-) -> dict[str, Any]:
+) -> JsonObject:
     """Return win rates of every other arm against one of them, by greedy answers."""
-    found: dict[str, Any] = {}
+    found: JsonObject = {}
     for arm, own in answers.items():
         if arm != against:
             pairs = make_pairs(questions, own, answers[against])
@@ -76,7 +75,7 @@ def make_pairs(
 
 def choose_judge(
     session: Session, known: Sequence[Task], questions: Sequence[TaskQuestion]
-) -> tuple[PairwiseJudge, dict[str, Any]]:
+) -> tuple[PairwiseJudge, JsonObject]:
     """Return the best calibrated judge that is good enough, and what exam.json says of it.
 
     Raises:

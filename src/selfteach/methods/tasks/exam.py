@@ -21,7 +21,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 from selfteach import statistics
 from selfteach.evaluate.exam import (
@@ -48,7 +47,7 @@ from selfteach.methods.tasks.questions import (
     make_questions,
 )
 from selfteach.methods.worked_turns import Turns, add_worked_turns, make_worked_turns
-from selfteach.records import Completion, Continuations, Example, LogProb, Measure
+from selfteach.records import Completion, Continuations, Example, JsonObject, LogProb, Measure
 
 METRIC_KEYS = (
     "rouge_l",
@@ -106,9 +105,9 @@ class TaskScorer:
         rows = zip(self.questions, completions, strict=True)
         return [best_rouge(completion.text, own.golds) for own, completion in rows]
 
-    def measure(self, state: ExamState) -> dict[str, Any]:
+    def measure(self, state: ExamState) -> JsonObject:
         """Return every metric by part of the questions and arm: `["rouge_l"]["seed"]["taught"]`."""
-        found: dict[str, Any] = {key: {} for key in METRIC_KEYS}
+        found: JsonObject = {key: {} for key in METRIC_KEYS}
         golds = {name: self.score_golds(arm) for name, arm in state.arms.items()}
         for part in dict.fromkeys(own.part for own in self.questions):
             places = [i for i, own in enumerate(self.questions) if own.part == part]
@@ -128,7 +127,7 @@ class TaskScorer:
 
     def measure_answers(
         self, places: Sequence[int], arm: str, answers: Answers, state: ExamState
-    ) -> dict[str, Any]:
+    ) -> JsonObject:
         """Return the metrics of one arm's answers to some questions; the keys are among
         METRIC_KEYS.
         """
@@ -139,7 +138,7 @@ class TaskScorer:
         pairs = list(zip(golds, texts, strict=True))
         greedy = [scores.greedy[arm][i] for i in places]
         sampled = [scores.sampled[arm][i] for i in places]
-        found: dict[str, Any] = {
+        found: JsonObject = {
             "rouge_l": {
                 "greedy": measure_mean(greedy, seed),
                 "sampled": measure_mean(sampled, seed),
@@ -188,7 +187,7 @@ class TaskScorer:
             taught=f" ({prompted} with worked tasks in the prompt)",
         )
 
-    def rows(self, state: ExamState) -> list[dict[str, Any]]:
+    def rows(self, state: ExamState) -> list[JsonObject]:
         """Return each question with every arm's answers.
 
         An answer is marked as broken where it is further from a person's than the base's.
@@ -196,7 +195,7 @@ class TaskScorer:
         scores: TaskScores = state.scores
         rows = []
         for i, question in enumerate(self.questions):
-            cells: dict[str, Any] = {}
+            cells: JsonObject = {}
             for arm, own in state.answers[TARGET].items():
                 cells[arm] = {
                     "greedy": own.greedy[i].text,
@@ -233,7 +232,7 @@ def describe_harm(state: ExamState) -> str:
     return f"what everybody knows changes by {value:+.1f} points [{low:+.1f}, {high:+.1f}]"
 
 
-def examine_retention(state: ExamState) -> dict[str, Any]:
+def examine_retention(state: ExamState) -> JsonObject:
     """Measure what the base and the tuned model know of what everybody knows."""
     session = state.session
     session.display.start_stage("retention")

@@ -12,7 +12,6 @@ import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
-from typing import Any
 
 from selfteach.evaluate.sanity import is_looping
 from selfteach.generate.instances import (
@@ -28,7 +27,7 @@ from selfteach.methods.session import Session
 from selfteach.methods.tasks.questions import NO_ROOM, make_row
 from selfteach.models.recorded import Recorded
 from selfteach.models.tokens import PLAIN_NAME
-from selfteach.records import Completion, Request, SamplingParams, digest
+from selfteach.records import Completion, JsonObject, Request, SamplingParams, digest
 from selfteach.select.consensus import score_agreement
 from selfteach.select.task_filter import CUT, MORE_THAN_ASKED, InstanceFilter, TaskSimilarity
 
@@ -80,7 +79,7 @@ class WrittenInstances:
         return self.lost or (self.refused[0][1] if self.refused and not self.whole else NO_INSTANCE)
 
 
-def describe_similarity(near: TaskSimilarity) -> dict[str, Any]:
+def describe_similarity(near: TaskSimilarity) -> JsonObject:
     """Return the texts nearest to a task and the mean similarity, as JSON."""
     return {
         "most_similar": [list(pair) for pair in near.most_similar],

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from contextlib import ExitStack
-from typing import Any
 
 from selfteach.config import TasksConfig as Settings
 from selfteach.errors import DataError, UsageError
@@ -21,6 +19,7 @@ from selfteach.methods.sources import (
     noted_source,
     require_file,
 )
+from selfteach.records import JsonMapping
 
 MIN_SEEDS = 8
 
@@ -71,9 +70,7 @@ def read_files(seeds: Source, test: Source, *, skip: bool, max_bad: float) -> Ta
     return found
 
 
-def read_again(
-    sources: Mapping[str, Any] | None, identity: Mapping[str, Any], config: Settings
-) -> Material:
+def read_again(sources: JsonMapping | None, identity: JsonMapping, config: Settings) -> Material:
     """Read the material of an earlier run again, from the places in its note."""
     noted = sources or {}
     return read_material(

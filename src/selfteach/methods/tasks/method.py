@@ -18,7 +18,7 @@ Source: Self-Instruct (arXiv 2212.10560); Alpaca; Magpie (arXiv 2406.08464).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -27,19 +27,27 @@ from selfteach.config import TasksConfig as Settings
 from selfteach.dedup.overlap import OverlapIndex
 from selfteach.errors import DataError
 from selfteach.evaluate.common_knowledge import COMMON_QUESTIONS
-from selfteach.generate.ask import Subject
 from selfteach.materials.tasks import Task, Tasks
 from selfteach.materials.templates import get_templates, sample_template
 from selfteach.methods.anchors import make_anchors
 from selfteach.methods.method import Method, TrainingPlan
-from selfteach.methods.prompts import make_novelty_check, write_scope_prompts
+from selfteach.methods.prompts import make_novelty_check, write_general_prompts
 from selfteach.methods.session import Session
 from selfteach.methods.tasks.exam import build_exam
 from selfteach.methods.tasks.instances import KeptTask, describe_similarity
 from selfteach.methods.tasks.invent import invent_tasks
 from selfteach.methods.tasks.questions import list_worked, make_row
 from selfteach.methods.worked_turns import Turns, add_worked_turns, make_worked_turns
-from selfteach.records import GREEDY, Completion, Example, Prompt, digest, make_prompt
+from selfteach.records import (
+    GREEDY,
+    Completion,
+    Example,
+    JsonMapping,
+    JsonObject,
+    Prompt,
+    digest,
+    make_prompt,
+)
 from selfteach.select.clusters import split_prompts
 from selfteach.select.inspection import inspect_tasks
 
@@ -127,22 +135,18 @@ def split_seeds(session: Session, material: Tasks) -> TaskParts:
             cure="Bring more seeds, or tasks for the exam with --test FILE.",
         )
     texts += [task.instruction for task in material.test]
-    return TaskParts(train, test, write_general_prompts(session, texts))
+    return TaskParts(train, test, split_general_prompts(session, texts))
 
 
-def write_general_prompts(session: Session, texts: Sequence[str]) -> dict[str, list[Turns]]:
+def split_general_prompts(session: Session, texts: Sequence[str]) -> dict[str, list[Turns]]:
     """Let the model write prompts about anything.
 
     Some hold the model in place; the others show in the exam whether it stayed there. None is like
     one of the texts, or a question of the retention test.
     """
-    config = session.config.anchors
     pool = OverlapIndex([*texts, *dict(COMMON_QUESTIONS)])
     find_fault = make_novelty_check(pool, session.config.filter.max_overlap)
-    written = write_scope_prompts(
-        session, Subject(""), "general", config.general, config.rounds, find_fault
-    )
-    found = [make_prompt(prompt.text) for prompt in written]
+    found = list(map(make_prompt, write_general_prompts(session, find_fault)))
     held_out = min(session.config.exam.general, len(found) // 2)
     return {"test": found[:held_out], "train": found[held_out:]}
 
@@ -195,9 +199,9 @@ def keep_own_answers(session: Session, prompts: Sequence[Turns]) -> list[Example
     return make_anchors(session, prompts, sampling, identify)
 
 
-def show_arms(exam: Mapping[str, Any]) -> dict[str, Any]:
+def show_arms(exam: JsonMapping) -> JsonObject:
     """Return the numbers of each arm, for the result."""
-    found: dict[str, Any] = {}
+    found: JsonObject = {}
     for arm in exam["sanity"]:
         found[arm] = {}
         for key in ("rouge_l", "token_f1", "loss_nats"):
