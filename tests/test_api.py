@@ -12,11 +12,11 @@ import pytest
 
 import selfteach
 from selfteach.api import write_expression
-from selfteach.methods.corrections.material import read_material as read_corrections
-from selfteach.methods.documents.material import read_material as read_documents
+from selfteach.methods.corrections.read_corrections import read_material as read_corrections
+from selfteach.methods.documents.read_documents import read_material as read_documents
 from selfteach.methods.finetune_material import name_datasets, split_dev
-from selfteach.methods.sources import hash_sources
-from selfteach.methods.tasks.material import read_material as read_tasks
+from selfteach.methods.material_sources import hash_sources
+from selfteach.methods.tasks.read_tasks import read_material as read_tasks
 from selfteach.records import Example, Measure
 from selfteach.results import ExamResult, FinishedRun
 from selfteach.run.display import Display, Notebook, SilentDisplay, open_display

@@ -153,7 +153,7 @@ def test_imports_point_left_only(module: str) -> None:
         ("selfteach.judge.check", "from ..train import trainer"),
         ("selfteach.run.ledger", "from ..generate import ask"),
         ("selfteach.models.hf", "if True:\n    from selfteach.cli import main"),
-        ("selfteach.models.gguf", "from selfteach.report import page"),
+        ("selfteach.models.write_gguf", "from selfteach.report import page"),
         ("selfteach.methods.feedback.method", "from selfteach.utils import everything"),
         ("selfteach.dedup.overlap", "from selfteach.materials.rows import Row"),
         ("selfteach.methods.runner", "from selfteach import results"),

@@ -27,7 +27,7 @@ from selfteach.materials.documents.chunk import split_chunks
 from selfteach.methods.method import Method
 from selfteach.models.engines import open_sampler
 from selfteach.records import GREEDY, Prompt, Request, SamplingParams, make_prompt
-from selfteach.train.objectives import Distribution, ObjectiveInputs
+from selfteach.train.objectives.objective import Distribution, ObjectiveInputs
 
 EVERY = [(group, name) for group in registry.BUILT_IN_NAMES for name in registry.list_names(group)]
 RULE = "Do not talk about foxes."

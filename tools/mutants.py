@@ -86,7 +86,7 @@ GROUPS = {
         tests=("models/test_recorded.py", "run/test_ledger.py", "faults/test_13_cut_prompts.py"),
     ),
     "guard": Group(
-        sources=("models/remote/guard.py",),
+        sources=("models/remote/retry.py",),
         tests=("models/test_endpoint_guard.py", "faults/test_08_rate_limits.py"),
     ),
     "text": Group(
@@ -155,7 +155,7 @@ EQUIVALENT: dict[str, str] = {
     "correction.py::desensitize_lengths::constant::0 -> (-1) #1": "dimension -1 of a vector is 0",
     "correction.py::desensitize_lengths::constant::0 -> (-1) #2": "dimension -1 of a vector is 0",
     "correction.py::desensitize_lengths::constant::0 -> (-1) #3": "dimension -1 of a vector is 0",
-    "objectives/__init__.py::sum_by_row::constant::0 -> (-1)": "dimension -1 of a vector is 0",
+    "objectives/objective.py::sum_by_row::constant::0 -> (-1)": "dimension -1 of a vector is 0",
     "distill.py::coarsen::unary::-1 -> (1)": "the last dimension of a matrix is 1",
     "distill.py::divergence::unary::-1 -> (1)": "the last dimension of a matrix is 1",
     "anchor.py::AnchorObjective.compute_drifts::constant::0.5 -> ": "forward KL has no beta",
@@ -164,11 +164,11 @@ EQUIVALENT: dict[str, str] = {
         "both sides always have as many parts"
     ),
     # guard
-    "remote/guard.py::TransientError.__init__::drop::super()": (
+    "remote/retry.py::TransientError.__init__::drop::super()": (
         "BaseException keeps the reason itself"
     ),
-    "remote/guard.py::parse_retry_after_s::constant::64 -> (65) #2": "no date has 64 letters",
-    "remote/guard.py::parse_retry_after_s::constant::64 -> (63) #2": "no date has 64 letters",
+    "remote/retry.py::parse_retry_after_s::constant::64 -> (65) #2": "no date has 64 letters",
+    "remote/retry.py::parse_retry_after_s::constant::64 -> (63) #2": "no date has 64 letters",
     # checkpoint
     "train/checkpoint.py::write_checkpoint::constant::2 -> (": "how its manifest is indented",
     # run

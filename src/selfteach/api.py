@@ -33,15 +33,15 @@ from selfteach.config import ResolvedConfig, resolve
 from selfteach.config.methods import find_settings
 from selfteach.errors import DataError, UsageError
 from selfteach.files import read_jsonl
-from selfteach.methods.corrections import material as corrections_material
-from selfteach.methods.documents import material as documents_material
-from selfteach.methods.documents.material import DocumentSource
-from selfteach.methods.feedback import material as feedback_material
+from selfteach.methods.corrections import read_corrections as corrections_material
+from selfteach.methods.documents import read_documents as documents_material
+from selfteach.methods.documents.read_documents import DocumentSource
+from selfteach.methods.feedback import read_rule as feedback_material
 from selfteach.methods.finetune_material import ExampleSource, refuse_too_little, split_dev
 from selfteach.methods.finetune_material import read_material as read_train_material
+from selfteach.methods.material_sources import Source, describe_repaired
 from selfteach.methods.method import Material
-from selfteach.methods.sources import Source, describe_repaired
-from selfteach.methods.tasks import material as tasks_material
+from selfteach.methods.tasks import read_tasks as tasks_material
 from selfteach.models.resolve_model import check_model_name, check_teacher_name
 from selfteach.records import Example
 from selfteach.registry import did_you_mean
@@ -632,7 +632,7 @@ def choose_cells(
     Raises:
         UsageError: an unknown name, or a number is out of range.
     """
-    from selfteach.methods.compare.method import COMPARED_OBJECTIVES, Comparison
+    from selfteach.methods.compare.compare_adapters import COMPARED_OBJECTIVES, Comparison
 
     every = list(registry.list_names("adapters"))
     return Comparison(
@@ -694,8 +694,8 @@ def compare_run(
         UsageError: the run has no exam to compare by, or a setting may not change.
         DataError: the run's material has changed since.
     """
-    from selfteach.methods.compare.method import FinishedRun
-    from selfteach.methods.compare.method import compare as work
+    from selfteach.methods.compare.compare_adapters import FinishedRun
+    from selfteach.methods.compare.compare_adapters import compare as work
 
     identity, sources = finished.find_material(folder)
     kind = str(identity["kind"])

@@ -45,7 +45,7 @@ BUILT_IN_NAMES: dict[str, dict[str, str]] = {
         "correction": "selfteach.train.objectives.correction:CorrectionObjective",
     },
     "priors": {
-        "length": "selfteach.train.prior:LengthPrior",
+        "length": "selfteach.train.answer_prior:LengthPrior",
     },
     "callbacks": {
         "regmean": "selfteach.train.regmean:RegMean",

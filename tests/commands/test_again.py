@@ -13,7 +13,7 @@ from selfteach.commands import documents_rerun
 from selfteach.config import DocumentsConfig, resolve
 from selfteach.errors import DataError, UsageError
 from selfteach.judge.contradiction import KnowledgeScores
-from selfteach.methods.documents.material import read_material
+from selfteach.methods.documents.read_documents import read_material
 from selfteach.run.finished import PATHS
 from selfteach.run.ledger import Ledger, Outcome
 from selfteach.run.run_folder import open_run

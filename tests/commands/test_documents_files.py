@@ -12,7 +12,7 @@ import pytest
 
 from selfteach import cli
 from selfteach.errors import IntegrityError
-from selfteach.methods.documents.material import read_material
+from selfteach.methods.documents.read_documents import read_material
 from selfteach.run import finished
 
 ROWS: list[dict[str, Any]] = [

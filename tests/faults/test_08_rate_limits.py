@@ -14,7 +14,7 @@ from hostile import Behave, Call, answer, answer_in_turn, hostile, refuse
 
 from selfteach.errors import EndpointError
 from selfteach.models.remote.endpoint import Endpoint
-from selfteach.models.remote.guard import (
+from selfteach.models.remote.retry import (
     MAX_ATTEMPTS,
     RequestThrottle,
     TransientError,

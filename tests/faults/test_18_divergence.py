@@ -16,7 +16,7 @@ from tiny import Tiny, make_examples
 
 from selfteach import config
 from selfteach.errors import SelfteachError
-from selfteach.train import checkpoint, loss
+from selfteach.train import checkpoint, micro_batch_loss
 from selfteach.train.train import train
 from selfteach.train.trainer import Diverged
 
@@ -37,7 +37,7 @@ def test_it_stops_and_keeps_the_last_finite_weights(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, poison: float, step: int
 ) -> None:
     calls = -1  # the first pass only counts memory
-    whole = loss.compute_loss
+    whole = micro_batch_loss.compute_loss
 
     def poisoned(*args: object) -> object:
         nonlocal calls
@@ -45,7 +45,7 @@ def test_it_stops_and_keeps_the_last_finite_weights(
         total, parts = whole(*args)
         return (total * poison if calls == step else total), parts
 
-    monkeypatch.setattr(loss, "compute_loss", poisoned)
+    monkeypatch.setattr(micro_batch_loss, "compute_loss", poisoned)
     model = Tiny()
     before = {k: v.clone() for k, v in model.module.state_dict().items()}
     with pytest.raises(Diverged, match=rf"not finite at step {step}.*learning_rate") as fault:

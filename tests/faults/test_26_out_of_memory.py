@@ -15,7 +15,7 @@ from tiny import Tiny, make_examples
 
 from selfteach import config
 from selfteach.errors import ResourceError
-from selfteach.train.fast.forward import PackedModel
+from selfteach.train.fast.packed_model import PackedModel
 from selfteach.train.train import train
 
 SETTINGS = config.TrainConfig(

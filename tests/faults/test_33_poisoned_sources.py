@@ -12,7 +12,7 @@ import pytest
 
 import scholar
 from selfteach.config import DocumentsConfig
-from selfteach.methods.documents import study as method
+from selfteach.methods.documents import select_study_rows as method
 from selfteach.models.hf import HfModel
 from selfteach.records import Example, Request, SamplingParams, make_prompt
 from selfteach.run.ledger import Outcome

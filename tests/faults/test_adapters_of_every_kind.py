@@ -19,7 +19,7 @@ from selfteach import config, registry
 from selfteach.errors import IntegrityError, UsageError
 from selfteach.models.hf import HfModel
 from selfteach.records import GREEDY, Request, make_prompt
-from selfteach.train.fast.forward import PackedModel
+from selfteach.train.fast.packed_model import PackedModel
 from selfteach.train.train import TrainingResult, train
 
 pytestmark = pytest.mark.training

@@ -15,7 +15,7 @@ from selfteach.judge.calibrate import (
     _describe_candidate,
     calibrate_judges,
 )
-from selfteach.models.remote.guard import NoLogprobs
+from selfteach.models.remote.retry import NoLogprobs
 from selfteach.records import Measure
 
 N = 20

@@ -16,7 +16,7 @@ from selfteach.config import CorrectionsConfig as Settings
 from selfteach.errors import DataError, UsageError
 from selfteach.materials.columns import parse_columns
 from selfteach.materials.corrections import KEYS, Edit, read_corrections, read_edit, read_prompts
-from selfteach.methods.corrections.material import read_again, read_material
+from selfteach.methods.corrections.read_corrections import read_again, read_material
 from selfteach.records import Message, make_prompt
 
 TURN = lambda role, content: {"role": role, "content": content}

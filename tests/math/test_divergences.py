@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from selfteach import config
-from selfteach.train.objectives import Distribution, ObjectiveInputs
 from selfteach.train.objectives.anchor import AnchorObjective
 from selfteach.train.objectives.distill import coarsen, divergence, jsd, kl
+from selfteach.train.objectives.objective import Distribution, ObjectiveInputs
 
 P = torch.tensor([[0.5, 0.25, 0.25]]).log()
 Q = torch.tensor([[0.25, 0.25, 0.5]]).log()

@@ -12,7 +12,6 @@ import torch
 from torch import Tensor
 
 from selfteach import config
-from selfteach.train.objectives import Distribution, Objective, ObjectiveInputs, sum_by_row
 from selfteach.train.objectives.anchor import AnchorObjective, HoldObjective
 from selfteach.train.objectives.correction import (
     CorrectionObjective,
@@ -28,6 +27,12 @@ from selfteach.train.objectives.distill import (
     log_tail_mass,
 )
 from selfteach.train.objectives.dpo import DpoObjective, dpo
+from selfteach.train.objectives.objective import (
+    Distribution,
+    Objective,
+    ObjectiveInputs,
+    sum_by_row,
+)
 from selfteach.train.objectives.sft import SftObjective, sft
 
 

@@ -16,16 +16,8 @@ import torch
 from scripted import Scripted
 from selfteach import cli, config
 from selfteach.errors import UsageError
-from selfteach.methods.compare import method as comparing
-from selfteach.methods.compare.in_context import PromptPrefix
-from selfteach.methods.compare.learning_rates import (
-    HeldOutExamples,
-    choose_rate,
-    get_default_rate,
-    hold_out_examples,
-    list_rates,
-)
-from selfteach.methods.compare.method import (
+from selfteach.methods.compare import compare_adapters as comparing
+from selfteach.methods.compare.compare_adapters import (
     ON_POLICY,
     RUN_OBJECTIVE,
     SOLVED,
@@ -34,6 +26,14 @@ from selfteach.methods.compare.method import (
     list_cells,
     why_not_trainable,
 )
+from selfteach.methods.compare.learning_rates import (
+    HeldOutExamples,
+    choose_rate,
+    get_default_rate,
+    hold_out_examples,
+    list_rates,
+)
+from selfteach.methods.compare.prompted_model import PromptPrefix
 from selfteach.methods.feedback import exam as feedback_exam
 from selfteach.methods.runner import find_pair_kinds
 from selfteach.methods.session import Session

@@ -13,7 +13,7 @@ import pytest
 import scholar
 from selfteach import cli
 from selfteach.errors import UsageError
-from selfteach.methods.compare.method import FinishedRun, prepare_bench
+from selfteach.methods.compare.compare_adapters import FinishedRun, prepare_bench
 from selfteach.registry import list_names
 from selfteach.report.comparison import SCORES
 from selfteach.run.display import SilentDisplay

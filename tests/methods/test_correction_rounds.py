@@ -13,7 +13,7 @@ from scripted import Scripted
 from selfteach import config
 from selfteach.evaluate.exam import TunedModel
 from selfteach.generate.correct import Correctable, Revision
-from selfteach.methods.corrections.examples import CorrectionExamples
+from selfteach.methods.corrections.make_examples import CorrectionExamples
 from selfteach.methods.corrections.method import Rounds
 from selfteach.methods.corrections.split import CorrectionParts
 from selfteach.models.recorded import Recorded

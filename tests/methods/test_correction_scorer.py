@@ -17,14 +17,18 @@ from selfteach.evaluate.side_effects import find_side_effects
 from selfteach.evaluate.verdict import reach_verdict
 from selfteach.generate.correct import Correctable, Revision
 from selfteach.materials.corrections import Edit
-from selfteach.methods.corrections.answers import FileRow, make_file_teacher, route_by_prompt
 from selfteach.methods.corrections.exam import (
     CorrectionScorer,
     choose_shots,
     find_held_out,
     measure_broken_share,
 )
-from selfteach.methods.corrections.examples import CorrectionExamples
+from selfteach.methods.corrections.make_examples import CorrectionExamples
+from selfteach.methods.corrections.sample_and_correct import (
+    FileRow,
+    make_file_teacher,
+    route_by_prompt,
+)
 from selfteach.methods.corrections.split import CorrectionParts
 from selfteach.models.recorded import Recorded
 from selfteach.records import Completion, Example, Prompt, make_prompt

@@ -16,8 +16,8 @@ from selfteach.generate.correct import Correctable
 from selfteach.judge import ThresholdJudge
 from selfteach.judge.check import CheckJudge
 from selfteach.materials.corrections import Corrections, Edit
-from selfteach.methods.corrections import criticism
-from selfteach.methods.corrections.criticism import ENOUGH_REVISIONS, Critic
+from selfteach.methods.corrections import criticisms_to_corrections
+from selfteach.methods.corrections.criticisms_to_corrections import ENOUGH_REVISIONS, Critic
 from selfteach.models.recorded import Recorded
 from selfteach.records import Prompt, Request, get_user_text, make_prompt
 from selfteach.run.ledger import Ledger
@@ -148,9 +148,9 @@ def spoken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
         if "stiff" in critic.feedback:
             raise DataError(f'no judge can tell whether "{critic.feedback}" applies.')
 
-    monkeypatch.setattr(criticism, "choose_judge", recognised)
+    monkeypatch.setattr(criticisms_to_corrections, "choose_judge", recognised)
     monkeypatch.setattr(
-        criticism,
+        criticisms_to_corrections,
         "write_criticism_prompts",
         lambda session, critic, newness, turn, count: counts.append(count) or [],
     )
@@ -160,7 +160,7 @@ def spoken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
 def test_a_criticism_that_no_judge_can_tell_is_put_aside_where_there_are_others(
     spoken: Any,
 ) -> None:
-    found = criticism.make_critics(
+    found = criticisms_to_corrections.make_critics(
         spoken, told("too stiff", "too long", "Too long!"), None, lambda text: ""
     )  # type: ignore[arg-type]
     assert [(c.feedback, len(c.edits)) for c in found] == [("too long", 2)]
@@ -173,17 +173,17 @@ def test_a_criticism_that_no_judge_can_tell_is_put_aside_where_there_are_others(
     assert spoken.counts == [50, 50], "the prompts are divided"
     for alone in (told("too stiff"), told("too stiff", "stiff again")):
         with pytest.raises(DataError, match="no judge can tell"):
-            criticism.make_critics(spoken, alone, None, lambda text: "")  # type: ignore[arg-type]
+            criticisms_to_corrections.make_critics(spoken, alone, None, lambda text: "")  # type: ignore[arg-type]
     beside = told("too stiff")
     beside.edits = [Edit("x:9", SAID, "A color.", "A drink.")]
-    assert criticism.make_critics(spoken, beside, None, lambda text: "") == []  # type: ignore[arg-type]
+    assert criticisms_to_corrections.make_critics(spoken, beside, None, lambda text: "") == []  # type: ignore[arg-type]
 
 
 def test_each_of_many_criticisms_has_enough_prompts_to_learn_from_some(spoken: Any) -> None:
-    criticism.make_critics(
+    criticisms_to_corrections.make_critics(
         spoken, told(*(f"say {word}" for word in "abcdefgh")), None, lambda text: ""
     )  # type: ignore[arg-type]
-    assert spoken.counts == [criticism.MIN_SIMILAR] * 8
+    assert spoken.counts == [criticisms_to_corrections.MIN_SIMILAR] * 8
 
 
 @pytest.mark.parametrize(
@@ -191,4 +191,4 @@ def test_each_of_many_criticisms_has_enough_prompts_to_learn_from_some(spoken: A
     [("Tea is.", "too short"), ("Tea is good.", ""), ("茶很好", ""), ("tea " * 30, "loops")],
 )
 def test_what_makes_no_sense(text: str, fault: str) -> None:
-    assert criticism.find_text_fault(text) == fault
+    assert criticisms_to_corrections.find_text_fault(text) == fault

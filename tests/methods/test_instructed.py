@@ -17,9 +17,9 @@ from selfteach.errors import UsageError
 from selfteach.evaluate.exam import GENERAL, TARGET, make_arms
 from selfteach.judge.pairwise import ReferencePairwiseJudge
 from selfteach.materials.tasks import Instance, Task
-from selfteach.methods.tasks.contest import choose_judge, make_mismatched_pairs
 from selfteach.methods.tasks.exam import build_exam, fit_worked_turns
-from selfteach.methods.tasks.questions import make_question, make_questions
+from selfteach.methods.tasks.exam_questions import make_question, make_questions
+from selfteach.methods.tasks.pairwise_exam import choose_judge, make_mismatched_pairs
 from selfteach.methods.worked_turns import add_worked_turns
 from selfteach.models.recorded import Recorded
 from selfteach.records import Example, Message, Prompt, make_prompt

@@ -5,7 +5,7 @@ corrections end of themselves.
 import pytest
 
 from selfteach.generate.correct import Correctable, Revision, find_common_start
-from selfteach.methods.corrections.examples import make_examples
+from selfteach.methods.corrections.make_examples import make_examples
 from selfteach.records import make_prompt
 
 

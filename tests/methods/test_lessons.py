@@ -6,7 +6,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from selfteach.generate.correct import Correctable, Revision
-from selfteach.methods.corrections.examples import FROM_FILE, make_examples, why_not_learnable
+from selfteach.methods.corrections.make_examples import FROM_FILE, make_examples, why_not_learnable
 from selfteach.methods.runner import report_overlong
 from selfteach.records import Message, make_prompt
 

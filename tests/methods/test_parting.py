@@ -12,7 +12,7 @@ import pytest
 from selfteach.config import CorrectionsConfig as Settings
 from selfteach.config import resolve
 from selfteach.materials.corrections import Corrections, Edit
-from selfteach.methods.corrections.answer_lengths import (
+from selfteach.methods.corrections.limit_lengths import (
     drop_overlong_rows,
     is_short_enough,
     set_answer_lengths,

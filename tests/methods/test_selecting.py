@@ -32,7 +32,7 @@ from selfteach.methods.documents.method import (
     label_questions,
     select_pairs,
 )
-from selfteach.methods.documents.study import MeasuredQuestions, WrittenQuestions
+from selfteach.methods.documents.select_study_rows import MeasuredQuestions, WrittenQuestions
 from selfteach.models.recorded import Recorded
 from selfteach.records import Completion, Request, make_prompt
 from selfteach.run.display import SilentDisplay

@@ -28,14 +28,14 @@ from selfteach.generate.study import make_study_data as write_study
 from selfteach.judge.contradiction import KnowledgeScores
 from selfteach.materials.documents import Document
 from selfteach.materials.documents.chunk import Chunk, split_chunks
-from selfteach.methods.documents import study
+from selfteach.methods.documents import select_study_rows
 from selfteach.methods.documents.exam import (
     HeldOutQuestion,
     make_gap_questions,
     make_people_questions,
 )
 from selfteach.methods.documents.method import drop_overlong_questions, mix_sft_stage, plan_stages
-from selfteach.methods.documents.study import (
+from selfteach.methods.documents.select_study_rows import (
     MeasuredQuestions,
     WrittenQuestions,
     choose_skipped_sentences,
@@ -81,7 +81,7 @@ def book(sentences: int) -> list[Chunk]:
 @pytest.fixture(autouse=True)
 def without_model(monkeypatch: pytest.MonkeyPatch) -> None:
     """No model says which words are alike."""
-    monkeypatch.setattr(study, "find_similar_words", lambda *given: {})
+    monkeypatch.setattr(select_study_rows, "find_similar_words", lambda *given: {})
 
 
 #
@@ -103,8 +103,8 @@ def test_what_is_said_of_a_long_document_counts_what_is_kept_of_it() -> None:
     assert reasons["like a question of the exam"] > 0
     (line,) = here.said
     assert line.startswith(
-        f"book.txt: {len(kept)} of {len(kept) + reasons[study.ENOUGH_ROWS]} rows of study "
-        "data, 60 at most"
+        f"book.txt: {len(kept)} of {len(kept) + reasons[select_study_rows.ENOUGH_ROWS]} rows of "
+        "study data, 60 at most"
     )
 
 
@@ -127,7 +127,7 @@ def test_every_sentence_of_a_long_document_is_taught_while_there_is_room(
     assert f"{limit} of" in said
     assert ("sentences are not taught at all" in said) == (least == 0)
     dropped = [f for f in here.outcomes if f.state == "dropped"]
-    assert {f.reason for f in dropped} == {study.ENOUGH_ROWS}
+    assert {f.reason for f in dropped} == {select_study_rows.ENOUGH_ROWS}
     assert len(here.outcomes) == len(kept) + len(dropped)
 
 
@@ -211,7 +211,9 @@ def test_what_is_known_is_not_taught_but_recited() -> None:
     start = CHUNK.describe_source(1)["start"]
     assert {e.source["form"] for e in rows if e.source["start"] == start} == set()
     assert any("China" in e.chosen for e in rows if e.source["form"] == "recite")
-    assert {f.reason for f in here.outcomes if f.state == "dropped"} == {study.ALREADY_KNOWN}
+    assert {f.reason for f in here.outcomes if f.state == "dropped"} == {
+        select_study_rows.ALREADY_KNOWN
+    }
 
 
 def test_surely_known_is_what_scores_below_every_unknown_question() -> None:

@@ -14,10 +14,10 @@ from selfteach.evaluate.exam import GENERAL, TARGET, Answers, Arm, ExamState
 from selfteach.evaluate.side_effects import find_side_effects
 from selfteach.evaluate.verdict import reach_verdict
 from selfteach.judge.pairwise import ReferencePairwiseJudge
-from selfteach.methods.tasks.contest import compare_arms
 from selfteach.methods.tasks.exam import TaskScorer
+from selfteach.methods.tasks.exam_questions import TaskQuestion
 from selfteach.methods.tasks.method import show_arms
-from selfteach.methods.tasks.questions import TaskQuestion
+from selfteach.methods.tasks.pairwise_exam import compare_arms
 from selfteach.records import Completion, LogProb, Measure, make_prompt
 
 GOLD = "one two three four"

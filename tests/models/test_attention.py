@@ -6,8 +6,8 @@ import sys
 import pytest
 import torch
 
-from selfteach.models.attention import TREE_ATTENTION, tree_attention, use_tree_attention
 from selfteach.models.hf import HfModel
+from selfteach.models.tree_attention import TREE_ATTENTION, tree_attention, use_tree_attention
 from selfteach.records import Continuations
 
 
@@ -56,7 +56,7 @@ def test_the_modules_own_attention_comes_back(tiny):
 def test_kept_pages_are_not_asked_for_again():
     code = """
 import resource, torch
-from selfteach.models.allocator import keep_freed_pages
+from selfteach.models.memory_allocator import keep_freed_pages
 def faults():
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
     for _ in range(10): torch.ones(1 << 24)

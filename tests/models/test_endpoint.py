@@ -17,7 +17,7 @@ from hostile import NAME, Call, answer, hostile, refuse, send_raw
 
 from selfteach.errors import EndpointError, TooManyFailures, UsageError
 from selfteach.models.remote.endpoint import Endpoint, parse_address, sum_word_logprobs
-from selfteach.models.remote.guard import RequestRefused
+from selfteach.models.remote.retry import RequestRefused
 from selfteach.records import (
     Continuations,
     LogProb,

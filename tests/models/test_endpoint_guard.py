@@ -9,8 +9,8 @@ from collections.abc import Iterator
 import pytest
 
 from selfteach.errors import EndpointError
-from selfteach.models.remote import guard
-from selfteach.models.remote.guard import (
+from selfteach.models.remote import retry
+from selfteach.models.remote.retry import (
     NotOffered,
     RequestRefused,
     RequestThrottle,
@@ -35,18 +35,18 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[Clock]:
     found = Clock()
-    monkeypatch.setattr(guard.time, "monotonic", lambda: found.now)
-    monkeypatch.setattr(guard.asyncio, "sleep", found.sleep)
-    monkeypatch.setattr(guard.random, "uniform", lambda low, high: high)
+    monkeypatch.setattr(retry.time, "monotonic", lambda: found.now)
+    monkeypatch.setattr(retry.asyncio, "sleep", found.sleep)
+    monkeypatch.setattr(retry.random, "uniform", lambda low, high: high)
     return found
 
 
 def test_waits_between_attempts_are_of_these_lengths() -> None:
     """Half a second at first, then up to 20 s, with up to a second of jitter; seven attempts."""
-    assert guard.WAIT_INITIAL_S == 0.5
-    assert guard.WAIT_MAX_S == 20.0
-    assert guard.WAIT_JITTER_S == 1.0
-    assert (guard.MAX_ATTEMPTS, guard.MAX_LIST_ATTEMPTS) == (7, 3)
+    assert retry.WAIT_INITIAL_S == 0.5
+    assert retry.WAIT_MAX_S == 20.0
+    assert retry.WAIT_JITTER_S == 1.0
+    assert (retry.MAX_ATTEMPTS, retry.MAX_LIST_ATTEMPTS) == (7, 3)
 
 
 async def answer_at_once() -> str:
@@ -104,7 +104,7 @@ def test_a_pause_holds_everybody_back_and_the_longest_counts(clock: Clock) -> No
 
 
 def test_a_pause_is_over_at_its_end_exactly(monkeypatch: pytest.MonkeyPatch, clock: Clock) -> None:
-    monkeypatch.setattr(guard.random, "uniform", lambda low, high: low)
+    monkeypatch.setattr(retry.random, "uniform", lambda low, high: low)
 
     async def enter() -> None:
         guard = RequestThrottle("u", 1, 60)
@@ -128,7 +128,7 @@ def test_a_pause_is_spread_by_a_tenth(monkeypatch: pytest.MonkeyPatch, clock: Cl
         bounds.append((low, high))
         return high
 
-    monkeypatch.setattr(guard.random, "uniform", uniform)
+    monkeypatch.setattr(retry.random, "uniform", uniform)
 
     async def enter() -> None:
         guard = RequestThrottle("u", 1, 60)
@@ -179,11 +179,11 @@ class Attempts:
 @pytest.fixture
 def no_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("WAIT_INITIAL_S", "WAIT_MAX_S", "WAIT_JITTER_S"):
-        monkeypatch.setattr(guard, name, 0.0)
+        monkeypatch.setattr(retry, name, 0.0)
 
 
 @pytest.mark.usefixtures("no_waits")
-@pytest.mark.parametrize("attempts", [1, 3, guard.MAX_ATTEMPTS])
+@pytest.mark.parametrize("attempts", [1, 3, retry.MAX_ATTEMPTS])
 def test_a_request_is_attempted_so_many_times(attempts: int) -> None:
     enough = Attempts(*[TransientError("busy")] * (attempts - 1))
     throttle = RequestThrottle("u", 8, 60)

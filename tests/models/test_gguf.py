@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from selfteach.errors import UsageError
-from selfteach.models.gguf import permute_rope_rows, to_gguf_name, write_gguf
 from selfteach.models.hf import HfModel
+from selfteach.models.write_gguf import permute_rope_rows, to_gguf_name, write_gguf
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from selfteach import config
-from selfteach.train.objectives import ObjectiveInputs
 from selfteach.train.objectives.correction import CorrectionObjective
+from selfteach.train.objectives.objective import ObjectiveInputs
 from switches import SEED
 
 

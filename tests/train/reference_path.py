@@ -20,7 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from selfteach.train.batch import CHOSEN, REJECTED, TrainingRow
-from selfteach.train.objectives import Distribution, Objective, ObjectiveInputs
+from selfteach.train.objectives.objective import Distribution, Objective, ObjectiveInputs
 from selfteach.train.reference import ReferenceFacts
 
 

@@ -16,7 +16,7 @@ from tiny import Tiny, encode_letters, make_examples
 from selfteach import config
 from selfteach.train.adapters.prompt_init import init_prompt_embeddings
 from selfteach.train.batch import TrainingRow
-from selfteach.train.fast.forward import PackedModel
+from selfteach.train.fast.packed_model import PackedModel
 from selfteach.train.train import attach_adapter, train
 
 PROMPT = encode_letters("what is it?")

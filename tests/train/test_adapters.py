@@ -21,8 +21,8 @@ from selfteach.models.openvino import explain_why_not_openvino
 from selfteach.models.score import Head, _compute_hidden
 from selfteach.records import Continuations, Request, SamplingParams, make_prompt
 from selfteach.train.batch import TrainingRow
-from selfteach.train.fast.attention import use_packed_attention
-from selfteach.train.fast.forward import PackedModel
+from selfteach.train.fast.packed_attention import use_packed_attention
+from selfteach.train.fast.packed_model import PackedModel
 from selfteach.train.train import attach_adapter, train
 
 KINDS = [

@@ -15,9 +15,9 @@ import pytest
 import torch
 from pairs import make_objective, make_random_view
 
-from selfteach.train.objectives import ObjectiveInputs, sum_by_row
 from selfteach.train.objectives.correction import logistic
 from selfteach.train.objectives.dpo import dpo
+from selfteach.train.objectives.objective import ObjectiveInputs, sum_by_row
 
 WHOLE = {"mask": False}
 

@@ -16,10 +16,10 @@ from margins import assert_at_most
 from selfteach import config
 from selfteach.errors import DataError, UsageError
 from selfteach.records import parse_messages
-from selfteach.train import loss
+from selfteach.train import micro_batch_loss
 from selfteach.train.adapters.lora import LoraAdapter
 from selfteach.train.batch import encode_examples
-from selfteach.train.fast.forward import PackedModel
+from selfteach.train.fast.packed_model import PackedModel
 from selfteach.train.objectives.distill import DistillObjective
 from selfteach.train.reference import Reference, ReferenceFacts
 from selfteach.train.train import train
@@ -55,11 +55,11 @@ class Setup:
 
     def loss(self, known: dict[int, ReferenceFacts]) -> torch.Tensor:
         with self.student.use_attention():
-            return loss.compute_loss(
+            return micro_batch_loss.compute_loss(
                 self.student,
                 self.rows,
                 self.objectives,
-                loss.count_units(self.objectives, self.rows),
+                micro_batch_loss.count_units(self.objectives, self.rows),
                 known,
             )[0]
 
@@ -141,10 +141,14 @@ def test_fault_3_rows_meet_their_own_teacher_whatever_the_order() -> None:
     setup = Setup(make_examples(6), settings(distill_mix=1.0))
     known = setup.teacher.learn(setup.rows, 60)
     whole = float(setup.loss(known))
-    counts = loss.count_units(setup.objectives, setup.rows)
+    counts = micro_batch_loss.count_units(setup.objectives, setup.rows)
     with setup.student.use_attention():
         alone = [
-            float(loss.compute_loss(setup.student, [row], setup.objectives, counts, known)[0])
+            float(
+                micro_batch_loss.compute_loss(
+                    setup.student, [row], setup.objectives, counts, known
+                )[0]
+            )
             for row in reversed(setup.rows)
         ]
     assert sum(alone) == pytest.approx(whole, rel=1e-4)
@@ -152,7 +156,11 @@ def test_fault_3_rows_meet_their_own_teacher_whatever_the_order() -> None:
     swapped = {row.number: known[other.number] for row, other in zip(pair, pair[::-1], strict=True)}
     with setup.student.use_attention():
         own, other = (
-            float(loss.compute_loss(setup.student, pair, setup.objectives, counts, facts)[0])
+            float(
+                micro_batch_loss.compute_loss(setup.student, pair, setup.objectives, counts, facts)[
+                    0
+                ]
+            )
             for facts in (known, swapped)
         )
     assert other > own + 1e-3, (
@@ -204,7 +212,7 @@ def test_the_student_comes_nearer_to_the_teacher(tmp_path: Path, changes: dict[s
 
 def test_skipped_tokens_do_not_count() -> None:
     setup = Setup(make_examples(4), settings(skip_tokens=3))
-    assert loss.count_units(setup.objectives, setup.rows)["distill"] == sum(
+    assert micro_batch_loss.count_units(setup.objectives, setup.rows)["distill"] == sum(
         len(r.answers[0]) - 3 for r in setup.rows
     )
 

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from selfteach import config
-from selfteach.train.objectives import Distribution, ObjectiveInputs
 from selfteach.train.objectives.anchor import AnchorObjective, HoldObjective
+from selfteach.train.objectives.objective import Distribution, ObjectiveInputs
 
 LOGITS = torch.tensor([[0.0, 1.0], [2.0, 0.0], [0.0, 0.5]])
 ROW = torch.tensor([0, 0, 1])

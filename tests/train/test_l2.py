@@ -14,7 +14,7 @@ from tiny import Tiny, make_examples
 from margins import assert_at_most
 from selfteach import config, registry
 from selfteach.errors import UsageError
-from selfteach.train.l2 import add_l2_gradient, squared_norm
+from selfteach.train.l2_to_base import add_l2_gradient, squared_norm
 from selfteach.train.train import train
 
 

@@ -17,11 +17,11 @@ from tiny import Tiny, make_examples
 from torch import nn
 
 from selfteach import config
-from selfteach.models.allocator import ONEDNN_CACHE_LIMIT, limit_onednn_cache
+from selfteach.models.memory_allocator import ONEDNN_CACHE_LIMIT, limit_onednn_cache
 from selfteach.train import memory
 from selfteach.train.adapters.lora import LoraAdapter
-from selfteach.train.fast.forward import PackedModel
 from selfteach.train.fast.head import CHUNK_POSITIONS
+from selfteach.train.fast.packed_model import PackedModel
 from selfteach.train.memory import ActivationCounter, MemoryEstimate, MemoryMeter
 from selfteach.train.reference import Reference
 from selfteach.train.train import TrainingResult, encode_for_objectives, make_objectives, train

@@ -15,10 +15,10 @@ from tiny import Tiny, make_examples
 
 from margins import assert_at_most
 from selfteach import config, registry
-from selfteach.train import loss
+from selfteach.train import micro_batch_loss
 from selfteach.train.adapters.lora import LoraAdapter
 from selfteach.train.batch import TrainingRow, encode_examples
-from selfteach.train.fast.forward import PackedModel
+from selfteach.train.fast.packed_model import PackedModel
 from selfteach.train.reference import Reference, ReferenceFacts
 from selfteach.train.train import train
 
@@ -67,11 +67,11 @@ class Lesson:
     ) -> torch.Tensor:
         """These rows' share of the loss of all."""
         with self.student.use_attention():
-            return loss.compute_loss(
+            return micro_batch_loss.compute_loss(
                 self.student,
                 rows,
                 self.objectives,
-                loss.count_units(self.objectives, self.rows),
+                micro_batch_loss.count_units(self.objectives, self.rows),
                 known or self.known,
             )[0]
 

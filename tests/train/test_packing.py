@@ -14,8 +14,12 @@ from transformers import AutoConfig, AutoModelForCausalLM
 from selfteach import config
 from selfteach.train.adapters.lora import LoraAdapter
 from selfteach.train.batch import TrainingRow
-from selfteach.train.fast.attention import StripAttention, attend_with_sdpa, use_packed_attention
-from selfteach.train.fast.forward import PackedModel
+from selfteach.train.fast.packed_attention import (
+    StripAttention,
+    attend_with_sdpa,
+    use_packed_attention,
+)
+from selfteach.train.fast.packed_model import PackedModel
 from selfteach.train.fast.packing import pack_rows
 
 

@@ -14,14 +14,14 @@ from selfteach import config
 from selfteach.records import Example, make_prompt
 from selfteach.train.adapters.lora import LoraAdapter
 from selfteach.train.batch import TrainingRow
-from selfteach.train.fast import forward
-from selfteach.train.fast.attention import StripAttention
-from selfteach.train.fast.forward import PackedModel
+from selfteach.train.fast import packed_model
 from selfteach.train.fast.head import CHUNK_POSITIONS
 from selfteach.train.fast.lora_linear import LoraLinear, LoraProduct
 from selfteach.train.fast.norm import FrozenNorm, RmsNorm, use_fast_norms
-from selfteach.train.loss import compute_loss, count_units
-from selfteach.train.objectives import Objective
+from selfteach.train.fast.packed_attention import StripAttention
+from selfteach.train.fast.packed_model import PackedModel
+from selfteach.train.micro_batch_loss import compute_loss, count_units
+from selfteach.train.objectives.objective import Objective
 from selfteach.train.reference import Reference, ReferenceFacts
 from selfteach.train.train import encode_for_objectives, make_objectives
 
@@ -142,7 +142,9 @@ def spoil(owner: Any, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def spoiled(*given: Any) -> Any:
         return 1.01 * own(*given)
 
-    monkeypatch.setattr(owner, name, staticmethod(spoiled) if owner is not forward else spoiled)
+    monkeypatch.setattr(
+        owner, name, staticmethod(spoiled) if owner is not packed_model else spoiled
+    )
 
 
 @pytest.mark.parametrize(
@@ -151,8 +153,8 @@ def spoil(owner: Any, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
         (LoraProduct, "forward"),
         (StripAttention, "forward"),
         (RmsNorm, "forward"),
-        (forward, "token_logp"),
-        (forward, "apply_to_logits"),
+        (packed_model, "token_logp"),
+        (packed_model, "apply_to_logits"),
     ],
     ids=["lora", "attention", "norm", "token_logp", "apply_to_logits"],
 )
@@ -167,13 +169,13 @@ def test_a_fast_piece_that_is_wrong_by_a_hundredth_is_noticed(
 
 def test_rows_that_are_packed_one_token_off_are_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     step = Step()
-    pack: Callable[..., Any] = forward.pack_rows
+    pack: Callable[..., Any] = packed_model.pack_rows
 
     def shifted(*given: Any) -> Any:
         batch = pack(*given)
         batch.states.add_(1)
         return batch
 
-    monkeypatch.setattr(forward, "pack_rows", shifted)
+    monkeypatch.setattr(packed_model, "pack_rows", shifted)
     with pytest.raises(AssertionError):
         step.hold()

@@ -17,13 +17,13 @@ from margins import assert_at_least, assert_at_most
 from selfteach import config
 from selfteach.errors import ResourceError, UsageError
 from selfteach.records import Example
-from selfteach.train import loss, regmean
+from selfteach.train import micro_batch_loss, regmean
 from selfteach.train.adapters.lora import LoraAdapter
 from selfteach.train.batch import encode_examples
 from selfteach.train.distributed import ProcessGroup
-from selfteach.train.fast.forward import PackedModel
-from selfteach.train.loss import compute_loss, count_units
+from selfteach.train.fast.packed_model import PackedModel
 from selfteach.train.memory import format_bytes
+from selfteach.train.micro_batch_loss import compute_loss, count_units
 from selfteach.train.reference import Reference
 from selfteach.train.regmean import (
     RegMean,
@@ -324,7 +324,7 @@ def test_a_loss_that_is_not_finite_right_afterwards_gives_up_nothing_twice(
     the update as it is then.
     """
     straight = train(Tiny(), mixed(), settings(regmean=1.0), tmp_path / "straight", seed=0)
-    whole = loss.compute_loss
+    whole = micro_batch_loss.compute_loss
     poison = [True]
 
     def poisoned(*given: Any) -> Any:
@@ -335,7 +335,7 @@ def test_a_loss_that_is_not_finite_right_afterwards_gives_up_nothing_twice(
         if step == 5:
             (tmp_path / "stop").touch()
 
-    monkeypatch.setattr(loss, "compute_loss", poisoned)
+    monkeypatch.setattr(micro_batch_loss, "compute_loss", poisoned)
     with pytest.raises(Diverged):
         train(Tiny(), mixed(), settings(regmean=1.0), tmp_path / "again", seed=0, progress=progress)
     poison.clear()

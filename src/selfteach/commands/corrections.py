@@ -11,8 +11,8 @@ from selfteach.commands.teach import teach
 from selfteach.config import CorrectionsConfig as Settings
 from selfteach.materials.corrections import Corrections, Edit
 from selfteach.materials.criticism import make_checks
-from selfteach.methods.corrections.material import read_material, refuse, refuse_too_little
-from selfteach.methods.sources import describe_dropped, describe_repaired
+from selfteach.methods.corrections.read_corrections import read_material, refuse, refuse_too_little
+from selfteach.methods.material_sources import describe_dropped, describe_repaired
 
 
 def run_corrections(

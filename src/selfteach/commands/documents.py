@@ -10,8 +10,12 @@ from selfteach.commands.options import TeachOptions
 from selfteach.commands.teach import teach
 from selfteach.config import DocumentsConfig as Settings
 from selfteach.materials.documents.material import Documents
-from selfteach.methods.documents.material import count_sentences, read_material, refuse_too_little
-from selfteach.methods.sources import describe_repaired
+from selfteach.methods.documents.read_documents import (
+    count_sentences,
+    read_material,
+    refuse_too_little,
+)
+from selfteach.methods.material_sources import describe_repaired
 from selfteach.models.resolve_model import check_model_name
 
 

@@ -25,7 +25,7 @@ from selfteach.judge.contradiction import KnowledgeScores
 from selfteach.materials.documents import Document
 from selfteach.materials.documents.chunk import Chunk, split_document_sentences
 from selfteach.materials.documents.listed import Span, count_words, format_sentence
-from selfteach.methods.documents.material import read_noted, read_whole
+from selfteach.methods.documents.read_documents import read_noted, read_whole
 from selfteach.methods.method import Material
 from selfteach.records import JsonMapping, JsonObject
 from selfteach.run import finished

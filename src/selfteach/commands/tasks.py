@@ -10,8 +10,8 @@ from selfteach.commands.options import TeachOptions
 from selfteach.commands.teach import teach
 from selfteach.config import TasksConfig as Settings
 from selfteach.materials.tasks import Tasks
-from selfteach.methods.sources import describe_dropped, describe_repaired
-from selfteach.methods.tasks.material import read_material, refuse, refuse_too_little
+from selfteach.methods.material_sources import describe_dropped, describe_repaired
+from selfteach.methods.tasks.read_tasks import read_material, refuse, refuse_too_little
 
 
 def run_tasks(

@@ -12,7 +12,7 @@ from selfteach.commands.teach import check_before_run, teach
 from selfteach.config import FinetuneConfig
 from selfteach.errors import DataError, UsageError
 from selfteach.methods.finetune_material import read_material, refuse_too_little, split_dev
-from selfteach.methods.sources import describe_dropped, describe_repaired
+from selfteach.methods.material_sources import describe_dropped, describe_repaired
 from selfteach.run import finished, processes
 
 if TYPE_CHECKING:

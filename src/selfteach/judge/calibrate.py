@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from selfteach.errors import DataError, TooManyFailures
 from selfteach.judge import Judge, PromptAnswer, ThresholdJudge
-from selfteach.models.remote.guard import NoLogprobs
+from selfteach.models.remote.retry import NoLogprobs
 from selfteach.records import JsonObject, Measure
 from selfteach.statistics import auroc, best_threshold
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from selfteach.config import FinetuneConfig
 from selfteach.errors import UsageError
 from selfteach.materials.examples import read_examples
+from selfteach.methods.material_sources import Source, as_file, hash_sources, require_file
 from selfteach.methods.method import Material
-from selfteach.methods.sources import Source, as_file, hash_sources, require_file
 from selfteach.records import Example, JsonMapping
 from selfteach.run.ledger import Outcome
 

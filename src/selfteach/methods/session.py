@@ -174,7 +174,7 @@ def find_starting_adapter(material: JsonMapping, config: Any) -> Path | None:
     """
     if not material.get("from"):
         return None
-    from selfteach.train.adapters import can_join
+    from selfteach.train.adapters.adapter import can_join
     from selfteach.train.adapters.join_loras import explain_why_not_joined
 
     found = Path(material["from"])

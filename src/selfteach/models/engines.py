@@ -11,7 +11,7 @@ from selfteach.registry import did_you_mean, list_names, load_registered
 
 if TYPE_CHECKING:
     from selfteach.models.hf import HfModel
-    from selfteach.models.loaded import LoadedModel
+    from selfteach.models.model_protocol import LoadedModel
 
 AUTO = "auto"
 

@@ -14,9 +14,9 @@ from torch import Tensor, nn
 
 from selfteach.errors import UsageError, get_first_line
 from selfteach.models.bottleneck import BottleneckHooks
-from selfteach.models.hooks import HookAdapter
+from selfteach.models.check_files import read_json
+from selfteach.models.hook_adapter import HookAdapter
 from selfteach.models.reft import ReftHooks, convert_edit_to_low_rank
-from selfteach.models.safety import read_json
 from selfteach.models.silence import silence_libraries
 from selfteach.models.soft_prompt import TENSOR_NAME, SoftPromptHooks
 from selfteach.records import JsonMapping

@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from selfteach.errors import ResourceError, UsageError
-from selfteach.models.allocator import release_freed_pages
 from selfteach.models.decode import (
     PendingCompletion,
     has_stop_text,
@@ -25,13 +24,14 @@ from selfteach.models.decode import (
     prepare_request,
 )
 from selfteach.models.embedded import get_cache_folder
-from selfteach.models.gguf import explain_why_not_gguf, write_gguf
+from selfteach.models.memory_allocator import release_freed_pages
 from selfteach.models.signal_stack import keep_signal_stack
 from selfteach.models.tokens import count_common_prefix
+from selfteach.models.write_gguf import explain_why_not_gguf, write_gguf
 from selfteach.records import Completion, Request, derive_seed
 
 if TYPE_CHECKING:
-    from selfteach.models.loaded import LoadedModel
+    from selfteach.models.model_protocol import LoadedModel
 
 MAX_ROWS = 192
 MIN_ROWS = 4

@@ -21,7 +21,7 @@ import torch
 from torch import Tensor, nn
 
 from selfteach.errors import UsageError
-from selfteach.models.hooks import (
+from selfteach.models.hook_adapter import (
     HookAdapter,
     Shapes,
     TokenPositions,

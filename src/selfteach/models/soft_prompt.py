@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from selfteach.models.hooks import HookAdapter, Shapes, TokenPositions
+from selfteach.models.hook_adapter import HookAdapter, Shapes, TokenPositions
 
 TENSOR_NAME = "prompt_embeddings"
 

@@ -15,7 +15,7 @@ from typing import Any
 from torch import nn
 from torch.utils.checkpoint import checkpoint
 
-from selfteach.models.hooks import get_active_hooks, get_decoder_layers
+from selfteach.models.hook_adapter import get_active_hooks, get_decoder_layers
 
 RunPiece = Callable[..., Any]
 """Does a piece of work, `run_piece(work, *args, **kwargs)`, that may be repeated."""

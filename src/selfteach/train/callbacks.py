@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Protocol
 
 from selfteach import config, registry
 from selfteach.records import JsonMapping, JsonObject
-from selfteach.train.objectives import Event
+from selfteach.train.objectives.objective import Event
 
 if TYPE_CHECKING:
-    from selfteach.train.adapters import Adapter
+    from selfteach.train.adapters.adapter import Adapter
     from selfteach.train.batch import TrainingRow
     from selfteach.train.distributed import ProcessGroup
-    from selfteach.train.fast.forward import PackedModel
+    from selfteach.train.fast.packed_model import PackedModel
     from selfteach.train.micro_batch_size import MicroBatchSize
 
 StepCallback = Callable[[int, int, JsonMapping], None]

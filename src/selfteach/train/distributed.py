@@ -22,7 +22,7 @@ from accelerate.utils import broadcast, broadcast_object_list, gather_object
 from torch import Tensor, distributed, nn
 
 from selfteach.errors import Interrupted, UsageError
-from selfteach.models.hooks import get_decoder_layers
+from selfteach.models.hook_adapter import get_decoder_layers
 from selfteach.records import JsonObject
 from selfteach.run.processes import count_processes
 from selfteach.train.batch import TrainingRow, split_micro_batches

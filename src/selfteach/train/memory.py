@@ -23,12 +23,12 @@ from torch.multiprocessing.reductions import StorageWeakRef
 
 from selfteach.config import TrainConfig
 from selfteach.errors import ResourceError
-from selfteach.models.allocator import release_freed_pages
+from selfteach.models.memory_allocator import release_freed_pages
 from selfteach.train.distributed import get_local_part
 from selfteach.train.fast.head import CHUNK_POSITIONS
 
 if TYPE_CHECKING:
-    from selfteach.train.adapters import Adapter
+    from selfteach.train.adapters.adapter import Adapter
 
 SMALLEST = str(TrainConfig.model_fields["adapter"].default)
 """The adapter that errors recommend if another one does not fit."""

@@ -15,13 +15,13 @@ from typing import TypeVar
 import torch
 
 from selfteach.errors import ResourceError
-from selfteach.train import loss
+from selfteach.train import micro_batch_loss
 from selfteach.train.activation_checkpointing import run_directly, run_layers_with
 from selfteach.train.batch import TrainingRow
 from selfteach.train.distributed import ProcessGroup, run_in_module
-from selfteach.train.fast.forward import PackedModel
-from selfteach.train.loss import count_units
+from selfteach.train.fast.packed_model import PackedModel
 from selfteach.train.memory import ActivationCounter, MemoryEstimate, is_out_of_memory
+from selfteach.train.micro_batch_loss import count_units
 from selfteach.train.reference import Reference
 
 T = TypeVar("T")
@@ -144,7 +144,7 @@ def measure_activation_bytes(
         run_layers_with(model.module, kept.run_piece) if recomputes or sharded else nullcontext()
     )
     counts = count_units(objectives, rows)
-    work = partial(loss.compute_loss, model, rows, objectives, counts, known)
+    work = partial(micro_batch_loss.compute_loss, model, rows, objectives, counts, known)
     model.run_piece = kept.run_piece
     try:
         with model.use_attention(), layers, kept.count_saved_tensors():

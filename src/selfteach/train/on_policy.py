@@ -12,9 +12,9 @@ from typing import Any
 from selfteach.config import TrainConfig
 from selfteach.models import Sampler
 from selfteach.records import Example, Prompt, Request, SamplingParams
-from selfteach.train.adapters import Adapter
+from selfteach.train.adapters.adapter import Adapter
 from selfteach.train.batch import TrainingRow
-from selfteach.train.objectives import Objective
+from selfteach.train.objectives.objective import Objective
 
 OnPolicySampler = Callable[[Sequence[Prompt], int], Sequence[str]]
 """Answers prompts with the tuned model as it is before a step, which is counted from 0."""

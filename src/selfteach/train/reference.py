@@ -19,9 +19,9 @@ from selfteach.models.load_adapter import use_adapter
 from selfteach.records import Example, parse_messages
 from selfteach.train.batch import TrainingRow, split_micro_batches
 from selfteach.train.distributed import run_in_module
-from selfteach.train.fast.forward import PackedModel
+from selfteach.train.fast.packed_model import PackedModel
 from selfteach.train.fast.packing import PackedBatch
-from selfteach.train.objectives import Distribution, Objective
+from selfteach.train.objectives.objective import Distribution, Objective
 
 CHUNK_POSITIONS = 256
 

@@ -31,16 +31,16 @@ import torch
 from torch import Tensor, nn
 
 from selfteach.errors import ResourceError, UsageError
-from selfteach.models.allocator import release_freed_pages
+from selfteach.models.memory_allocator import release_freed_pages
 from selfteach.records import LEARN, JsonMapping, JsonObject
 from selfteach.select.clusters import choose_evenly
-from selfteach.train.adapters import Adapter, LowRankLayer
+from selfteach.train.adapters.adapter import Adapter, LowRankLayer
 from selfteach.train.batch import TrainingRow, split_micro_batches
 from selfteach.train.callbacks import Callback, Say, TrainingState
-from selfteach.train.fast.forward import PackedModel
+from selfteach.train.fast.packed_model import PackedModel
 from selfteach.train.forward_hooks import HookRegistration, register_hooks
 from selfteach.train.memory import is_out_of_memory
-from selfteach.train.objectives import Event
+from selfteach.train.objectives.objective import Event
 
 APPLY_AFTER_SHARE = 2 / 3
 """The share of the steps that come before."""

@@ -23,19 +23,19 @@ from typing import Any
 from selfteach import registry
 from selfteach.config import TrainConfig
 from selfteach.errors import DataError, UsageError
-from selfteach.models.allocator import keep_freed_pages, release_freed_pages
+from selfteach.models.memory_allocator import keep_freed_pages, release_freed_pages
 from selfteach.models.tokens import save_supplied_template
 from selfteach.records import HOLD, LEARN, Example, ExampleRole
 from selfteach.run.processes import count_processes
-from selfteach.train.adapters import Adapter, is_solved
+from selfteach.train.adapters.adapter import Adapter, is_solved
 from selfteach.train.batch import EncodedRows, ObjectiveWeights, encode_examples
 from selfteach.train.callbacks import Say, StepCallback, make_callbacks
 from selfteach.train.distributed import ProcessGroup, has_deepspeed_weights
 from selfteach.train.fast.norm import use_fast_norms
-from selfteach.train.loss import count_units
 from selfteach.train.memory import MemoryEstimate, MemoryMeter
 from selfteach.train.metrics_file import Curve
-from selfteach.train.objectives import Event, Objective
+from selfteach.train.micro_batch_loss import count_units
+from selfteach.train.objectives.objective import Event, Objective
 from selfteach.train.on_policy import OnPolicySampler
 from selfteach.train.trainer import Trainer
 

@@ -24,11 +24,11 @@ import torch
 
 from selfteach.config import TrainConfig
 from selfteach.errors import IntegrityError, UsageError
-from selfteach.models.allocator import release_freed_pages
+from selfteach.models.memory_allocator import release_freed_pages
 from selfteach.records import Example, JsonMapping, JsonObject, digest
-from selfteach.train import checkpoint, loss
+from selfteach.train import checkpoint, micro_batch_loss
 from selfteach.train.activation_checkpointing import make_checkpointed_runner, run_layers_with
-from selfteach.train.adapters import Adapter
+from selfteach.train.adapters.adapter import Adapter
 from selfteach.train.batch import TrainingRow
 from selfteach.train.callbacks import Callback, Say, StepCallback, make_callbacks
 from selfteach.train.dataset_mixture import DatasetMixture, Epochs
@@ -38,13 +38,13 @@ from selfteach.train.distributed import (
     has_deepspeed_weights,
     run_in_module,
 )
-from selfteach.train.fast.forward import PackedModel
-from selfteach.train.l2 import add_l2_gradient
-from selfteach.train.loss import ObservedRows, count_units
+from selfteach.train.fast.packed_model import PackedModel
+from selfteach.train.l2_to_base import add_l2_gradient
 from selfteach.train.memory import MemoryEstimate, MemoryMeter
 from selfteach.train.metrics_file import MetricsFile
+from selfteach.train.micro_batch_loss import ObservedRows, count_units
 from selfteach.train.micro_batch_size import MicroBatchSize, fit_micro_batch
-from selfteach.train.objectives import Event, Objective
+from selfteach.train.objectives.objective import Event, Objective
 from selfteach.train.on_policy import OnPolicy, OnPolicySampler
 from selfteach.train.reference import Reference, ReferenceFacts, compute_top_k_mass
 
@@ -227,7 +227,7 @@ class Trainer:
         groups = self.processes.assign_micro_batches(batch, self.micro_batch.tokens)
         for group, counted in groups:
             work = partial(
-                loss.compute_loss,
+                micro_batch_loss.compute_loss,
                 self.model,
                 group,
                 self.objectives,

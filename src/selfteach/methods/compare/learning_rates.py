@@ -13,7 +13,7 @@ from selfteach.config import TrainConfig
 from selfteach.methods.finetune import choose_prompts, make_continuation, make_prompt_key
 from selfteach.models.recorded import Recorded
 from selfteach.records import Example
-from selfteach.train.adapters import is_solved
+from selfteach.train.adapters.adapter import is_solved
 from selfteach.train.trainer import Diverged
 
 HELD_OUT_SHARE = 0.1

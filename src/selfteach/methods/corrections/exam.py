@@ -49,14 +49,14 @@ from selfteach.evaluate.held_out_corrections import (
 from selfteach.evaluate.side_effects import mark_unharmed
 from selfteach.evaluate.verdict import MAX_HARMED, Evidence
 from selfteach.generate.correct import Corrector, Revision, Turns
-from selfteach.methods.corrections.answer_lengths import get_max_correction_tokens
-from selfteach.methods.corrections.answers import (
+from selfteach.methods.corrections.limit_lengths import get_max_correction_tokens
+from selfteach.methods.corrections.make_examples import CorrectionExamples
+from selfteach.methods.corrections.sample_and_correct import (
     FileRow,
     make_file_teacher,
     route_by_prompt,
     to_correctables,
 )
-from selfteach.methods.corrections.examples import CorrectionExamples
 from selfteach.methods.corrections.split import CorrectionParts
 from selfteach.methods.session import Session
 from selfteach.methods.worked_turns import add_worked_turns, make_worked_turns

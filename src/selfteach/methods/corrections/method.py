@@ -34,18 +34,10 @@ from selfteach.evaluate.corrections import correct_answers, measure_amounts, mea
 from selfteach.evaluate.exam import Exam, TunedModel, measures_to_json
 from selfteach.generate.correct import Corrector
 from selfteach.materials.corrections import Corrections
-from selfteach.methods.corrections.answer_lengths import drop_overlong_rows, set_answer_lengths
-from selfteach.methods.corrections.answers import (
-    FileRow,
-    answer_rows,
-    collect_answers,
-    make_corrector,
-    make_self_corrector,
-    to_correctables,
-)
-from selfteach.methods.corrections.criticism import make_critics
+from selfteach.methods.corrections.criticisms_to_corrections import make_critics
 from selfteach.methods.corrections.exam import build_exam, examine_longer
-from selfteach.methods.corrections.examples import (
+from selfteach.methods.corrections.limit_lengths import drop_overlong_rows, set_answer_lengths
+from selfteach.methods.corrections.make_examples import (
     CorrectionExamples,
     make_correction_anchors,
     make_examples_from_answers,
@@ -53,6 +45,14 @@ from selfteach.methods.corrections.examples import (
 )
 from selfteach.methods.corrections.novelty import make_novelty_check
 from selfteach.methods.corrections.review import review_answers
+from selfteach.methods.corrections.sample_and_correct import (
+    FileRow,
+    answer_rows,
+    collect_answers,
+    make_corrector,
+    make_self_corrector,
+    to_correctables,
+)
 from selfteach.methods.corrections.split import CorrectionParts, split_material
 from selfteach.methods.method import Method, TrainingPlan
 from selfteach.methods.runner import tune

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from selfteach.dedup.overlap import OverlapIndex
 from selfteach.generate.correct import Turns
 from selfteach.materials.corrections import Corrections
-from selfteach.methods import prompts
+from selfteach.methods import write_prompts
 from selfteach.methods.session import Session
 from selfteach.records import get_user_text
 
@@ -22,7 +22,7 @@ def make_novelty_check(session: Session, material: Corrections) -> NoveltyCheck:
     asked += [e.prompt for e in material.criticisms]
     texts = [text for prompt in asked for text in (join_turns(prompt), get_user_text(prompt))]
     pool = OverlapIndex(dict.fromkeys(texts))
-    return prompts.make_novelty_check(pool, session.config.correct.max_overlap)
+    return write_prompts.make_novelty_check(pool, session.config.correct.max_overlap)
 
 
 def join_turns(prompt: Turns) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from selfteach.materials.corrections import Corrections, Edit
-from selfteach.methods.corrections.answers import EMPTY_ANSWER, sample_completions
+from selfteach.methods.corrections.sample_and_correct import EMPTY_ANSWER, sample_completions
 from selfteach.methods.session import Session
 from selfteach.records import get_user_text, parse_messages
 from selfteach.run.ledger import make_outcome

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from selfteach.errors import DataError
 from selfteach.generate.correct import Turns
 from selfteach.materials.corrections import Corrections, Edit
-from selfteach.methods.corrections.criticism import Critic
+from selfteach.methods.corrections.criticisms_to_corrections import Critic
 from selfteach.methods.corrections.novelty import NoveltyCheck, join_turns
-from selfteach.methods.prompts import write_general_prompts
 from selfteach.methods.session import Session
+from selfteach.methods.write_prompts import write_general_prompts
 from selfteach.records import make_prompt
 from selfteach.select.clusters import split_prompts
 

@@ -52,7 +52,7 @@ from selfteach.materials.documents.chunk import Chunk, split_chunks
 from selfteach.materials.documents.material import Documents
 from selfteach.materials.documents.questions import PeopleQuestion
 from selfteach.methods.anchors import make_anchors
-from selfteach.methods.documents.calibrate import (
+from selfteach.methods.documents.calibrate_judges import (
     calibrate_judges,
     describe_calibrations,
     list_judges,
@@ -67,14 +67,14 @@ from selfteach.methods.documents.exam import (
     make_knowledge_map,
     make_people_questions,
 )
-from selfteach.methods.documents.study import (
+from selfteach.methods.documents.select_study_rows import (
     MeasuredQuestions,
     WrittenQuestions,
     make_study_examples,
 )
 from selfteach.methods.method import Method, TrainingPlan, TrainStage
-from selfteach.methods.prompts import write_general_prompts
 from selfteach.methods.session import Session
+from selfteach.methods.write_prompts import write_general_prompts
 from selfteach.records import (
     GREEDY,
     Example,

@@ -38,9 +38,11 @@ from selfteach.materials.rule import Rule, read_rule
 from selfteach.methods.anchors import OwnAnswer, keep_answers
 from selfteach.methods.feedback.data_curve import find_n90, measure_curve
 from selfteach.methods.feedback.exam import build_exam
-from selfteach.methods.judges import RuleJudges, choose_judges
 from selfteach.methods.method import Method, ObjectiveWeights, TrainingPlan
-from selfteach.methods.prompts import (
+from selfteach.methods.rule_judges import RuleJudges, choose_judges
+from selfteach.methods.runner import tune
+from selfteach.methods.session import Session
+from selfteach.methods.write_prompts import (
     LIST_LENGTH,
     get_check,
     group_by_scope,
@@ -49,8 +51,6 @@ from selfteach.methods.prompts import (
     write_prompts_like_failures,
     write_similar_prompts,
 )
-from selfteach.methods.runner import tune
-from selfteach.methods.session import Session
 from selfteach.models.recorded import Recorded
 from selfteach.records import (
     Completion,

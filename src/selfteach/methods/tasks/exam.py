@@ -39,13 +39,13 @@ from selfteach.evaluate.retention import is_retained, measure_retention
 from selfteach.evaluate.verdict import MAX_HARMED, Evidence
 from selfteach.materials.tasks import Task
 from selfteach.methods.session import Session
-from selfteach.methods.tasks.contest import measure_contests
-from selfteach.methods.tasks.questions import (
+from selfteach.methods.tasks.exam_questions import (
     TaskQuestion,
     has_room,
     list_worked,
     make_questions,
 )
+from selfteach.methods.tasks.pairwise_exam import measure_contests
 from selfteach.methods.worked_turns import Turns, add_worked_turns, make_worked_turns
 from selfteach.records import Completion, Continuations, Example, JsonObject, LogProb, Measure
 

@@ -24,7 +24,7 @@ from selfteach.generate.instances import (
 )
 from selfteach.materials.tasks import Instance, Task
 from selfteach.methods.session import Session
-from selfteach.methods.tasks.questions import NO_ROOM, make_row
+from selfteach.methods.tasks.exam_questions import NO_ROOM, make_row
 from selfteach.models.recorded import Recorded
 from selfteach.models.tokens import PLAIN_NAME
 from selfteach.records import Completion, JsonObject, Request, SamplingParams, digest

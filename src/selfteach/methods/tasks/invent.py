@@ -30,7 +30,7 @@ from selfteach.methods.tasks.instances import (
     get_writer,
     sample_fitting,
 )
-from selfteach.models.remote.guard import NoLogprobs
+from selfteach.models.remote.retry import NoLogprobs
 from selfteach.records import SamplingParams, digest
 from selfteach.select.task_filter import (
     LIKE_TASK,

@@ -31,13 +31,13 @@ from selfteach.materials.tasks import Task, Tasks
 from selfteach.materials.templates import get_templates, sample_template
 from selfteach.methods.anchors import make_anchors
 from selfteach.methods.method import Method, TrainingPlan
-from selfteach.methods.prompts import make_novelty_check, write_general_prompts
 from selfteach.methods.session import Session
 from selfteach.methods.tasks.exam import build_exam
+from selfteach.methods.tasks.exam_questions import list_worked, make_row
 from selfteach.methods.tasks.instances import KeptTask, describe_similarity
 from selfteach.methods.tasks.invent import invent_tasks
-from selfteach.methods.tasks.questions import list_worked, make_row
 from selfteach.methods.worked_turns import Turns, add_worked_turns, make_worked_turns
+from selfteach.methods.write_prompts import make_novelty_check, write_general_prompts
 from selfteach.records import (
     GREEDY,
     Completion,

@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 
 from selfteach.errors import EndpointError, TooManyFailures, UsageError
 from selfteach.models.remote.background import stream_results
-from selfteach.models.remote.guard import (
+from selfteach.models.remote.retry import (
     MAX_LIST_ATTEMPTS,
     NoLogprobs,
     NotOffered,

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from selfteach.errors import EndpointError, UsageError
-from selfteach.models.remote.guard import (
+from selfteach.models.remote.retry import (
     QUOTA_CODES,
     RequestRefused,
     TransientError,

@@ -19,11 +19,11 @@ from torch import Tensor, nn
 from torch.nn.functional import pad
 
 from selfteach.errors import UsageError
+from selfteach.models.check_files import read_json
 from selfteach.models.load_adapter import KIND_KEY, PEFT_PREFIX
 from selfteach.models.reft import ReftHooks, convert_edit_to_low_rank
-from selfteach.models.safety import read_json
 from selfteach.records import JsonMapping
-from selfteach.train.adapters import make_peft_lora_config, write_adapter_folder
+from selfteach.train.adapters.adapter import make_peft_lora_config, write_adapter_folder
 
 
 @dataclass(frozen=True, slots=True)

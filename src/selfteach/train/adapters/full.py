@@ -17,17 +17,17 @@ from torch import Tensor, nn
 
 from selfteach.config import TrainConfig
 from selfteach.errors import UsageError
-from selfteach.models.hooks import get_decoder_layers, parse_layers
+from selfteach.models.hook_adapter import get_decoder_layers, parse_layers
 from selfteach.models.load_adapter import KIND_KEY
 from selfteach.records import JsonMapping
-from selfteach.train.adapters import (
+from selfteach.train.adapters.adapter import (
     Adapter,
     EncodeText,
     get_base_name,
     write_adapter_folder,
 )
 from selfteach.train.distributed import copy_whole_tensors
-from selfteach.train.l2 import WeightChange
+from selfteach.train.l2_to_base import WeightChange
 from selfteach.train.memory import count_bytes
 
 

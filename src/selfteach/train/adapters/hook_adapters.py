@@ -1,4 +1,4 @@
-"""Adapters that change a module by hooks (models/hooks.py)."""
+"""Adapters that change a module by hooks (models/hook_adapter.py)."""
 
 from __future__ import annotations
 
@@ -15,14 +15,19 @@ from torch import Tensor, nn
 from selfteach.config import BottleneckConfig, PromptConfig, ReftConfig, TrainConfig
 from selfteach.errors import UsageError
 from selfteach.models.bottleneck import BottleneckHooks, find_mlps
-from selfteach.models.hooks import HookAdapter
+from selfteach.models.hook_adapter import HookAdapter
 from selfteach.models.load_adapter import KIND_KEY
 from selfteach.models.reft import PromptSpans, ReftHooks, find_sites, orthonormalize
 from selfteach.models.soft_prompt import TENSOR_NAME, SoftPromptHooks
 from selfteach.records import JsonMapping
-from selfteach.train.adapters import Adapter, EncodeText, get_base_name, write_adapter_folder
+from selfteach.train.adapters.adapter import (
+    Adapter,
+    EncodeText,
+    get_base_name,
+    write_adapter_folder,
+)
 from selfteach.train.adapters.prompt_init import init_prompt_embeddings
-from selfteach.train.l2 import WeightChange
+from selfteach.train.l2_to_base import WeightChange
 
 ORTHONORMAL_TOLERANCE = 1e-5
 """The largest distance of products of rows from 0 and 1. A factorisation in float32 leaves 1e-6."""

@@ -12,9 +12,9 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
+from selfteach.models.check_files import read_json
 from selfteach.models.load_adapter import PEFT_PREFIX
-from selfteach.models.safety import read_json
-from selfteach.train.adapters import write_adapter_folder
+from selfteach.train.adapters.adapter import write_adapter_folder
 
 A = ".lora_A.weight"
 B = ".lora_B.weight"

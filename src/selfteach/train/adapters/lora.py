@@ -18,14 +18,14 @@ from selfteach.config import LoraConfig, TrainConfig
 from selfteach.errors import UsageError
 from selfteach.models.load_adapter import PEFT_PREFIX
 from selfteach.records import JsonMapping
-from selfteach.train.adapters import (
+from selfteach.train.adapters.adapter import (
     Adapter,
     EncodeText,
     make_peft_lora_config,
     write_adapter_folder,
 )
 from selfteach.train.fast.lora_linear import LoraLinear
-from selfteach.train.l2 import WeightChange
+from selfteach.train.l2_to_base import WeightChange
 
 
 class LoraAdapter(Adapter):

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from selfteach.config import PromptConfig
 from selfteach.errors import UsageError
-from selfteach.train.adapters import EncodeText
+from selfteach.train.adapters.adapter import EncodeText
 from selfteach.train.distributed import gather_shards
 
 

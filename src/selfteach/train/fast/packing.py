@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from selfteach.models.hooks import TokenPositions
+from selfteach.models.hook_adapter import TokenPositions
 from selfteach.train.batch import TrainingRow
 
 

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from selfteach.config import TrainConfig
-from selfteach.train.objectives import Objective, ObjectiveInputs, sum_by_row
 from selfteach.train.objectives.distill import compute_divergence
+from selfteach.train.objectives.objective import Objective, ObjectiveInputs, sum_by_row
 
 
 class AnchorObjective(Objective):

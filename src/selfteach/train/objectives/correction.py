@@ -21,7 +21,13 @@ from torch.nn.functional import logsigmoid
 from selfteach import config, registry
 from selfteach.records import JsonMapping, JsonObject
 from selfteach.train.displacement import DisplacementMonitor
-from selfteach.train.objectives import Event, Objective, ObjectiveInputs, RowFigures, sum_by_row
+from selfteach.train.objectives.objective import (
+    Event,
+    Objective,
+    ObjectiveInputs,
+    RowFigures,
+    sum_by_row,
+)
 
 
 def unbounded(chosen: Tensor, rejected: Tensor) -> Tensor:

@@ -15,7 +15,12 @@ import torch
 from torch import Tensor
 
 from selfteach.config import TrainConfig
-from selfteach.train.objectives import Distribution, Objective, ObjectiveInputs, sum_by_row
+from selfteach.train.objectives.objective import (
+    Distribution,
+    Objective,
+    ObjectiveInputs,
+    sum_by_row,
+)
 
 DivergenceForm = Literal["forward", "reverse", "jsd"]
 

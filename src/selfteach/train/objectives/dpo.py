@@ -7,7 +7,7 @@ from __future__ import annotations
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
-from selfteach.train.objectives import Objective, ObjectiveInputs, sum_by_row
+from selfteach.train.objectives.objective import Objective, ObjectiveInputs, sum_by_row
 
 
 def dpo(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from selfteach.train.objectives import Objective, ObjectiveInputs, sum_by_row
+from selfteach.train.objectives.objective import Objective, ObjectiveInputs, sum_by_row
 
 
 def sft(token_logp: Tensor, row: Tensor, rows: int) -> Tensor:

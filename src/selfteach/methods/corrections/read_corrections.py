@@ -14,8 +14,7 @@ from selfteach.materials.corrections import (
     read_corrections,
     read_prompts,
 )
-from selfteach.methods.method import Material
-from selfteach.methods.sources import (
+from selfteach.methods.material_sources import (
     Source,
     as_file,
     hash_sources,
@@ -24,6 +23,7 @@ from selfteach.methods.sources import (
     noted_source,
     require_file,
 )
+from selfteach.methods.method import Material
 from selfteach.records import JsonMapping, dump_canonical_json
 
 MIN_PROMPTS = 2

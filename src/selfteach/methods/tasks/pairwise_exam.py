@@ -21,8 +21,8 @@ from selfteach.judge.pairwise import (
 )
 from selfteach.materials.tasks import Task
 from selfteach.methods.session import Session
-from selfteach.methods.tasks.questions import TaskQuestion, make_question
-from selfteach.models.remote.guard import NoLogprobs
+from selfteach.methods.tasks.exam_questions import TaskQuestion, make_question
+from selfteach.models.remote.retry import NoLogprobs
 from selfteach.records import JsonObject, Measure
 from selfteach.registry import did_you_mean
 

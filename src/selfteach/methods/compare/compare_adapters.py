@@ -27,13 +27,13 @@ from selfteach import registry
 from selfteach.errors import DataError, IntegrityError, UsageError
 from selfteach.evaluate.exam import TunedModel, measures_to_json
 from selfteach.evaluate.retention import measure_retention
-from selfteach.methods.compare.in_context import PromptPrefix, make_in_context_model
 from selfteach.methods.compare.learning_rates import (
     choose_rate,
     get_default_rate,
     hold_out_examples,
     list_rates,
 )
+from selfteach.methods.compare.prompted_model import PromptPrefix, make_in_context_model
 from selfteach.methods.method import ObjectiveWeights, TrainingPlan
 from selfteach.methods.runner import (
     TRAINING_FOLDER,
@@ -43,14 +43,14 @@ from selfteach.methods.runner import (
     train_adapter,
 )
 from selfteach.methods.session import Session, open_session
-from selfteach.models.hooks import get_num_virtual_tokens
+from selfteach.models.hook_adapter import get_num_virtual_tokens
 from selfteach.models.recorded import Recorded
 from selfteach.records import Example, JsonMapping, JsonObject, Prompt, get_user_text, make_prompt
 from selfteach.report.comparison import draw_figure, find_score
 from selfteach.report.read_run import get_path
 from selfteach.run.display import Display
 from selfteach.run.run_folder import Run
-from selfteach.train.adapters import can_join, is_solved
+from selfteach.train.adapters.adapter import can_join, is_solved
 from selfteach.train.memory import MemoryMeter
 from selfteach.train.train import TrainingResult
 from selfteach.train.trainer import Diverged

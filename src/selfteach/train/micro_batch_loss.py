@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 
 from selfteach.train.batch import CHOSEN, REJECTED, TrainingRow
-from selfteach.train.fast.forward import PackedModel
+from selfteach.train.fast.packed_model import PackedModel
 from selfteach.train.fast.packing import PackedBatch
-from selfteach.train.objectives import Objective, ObjectiveInputs
+from selfteach.train.objectives.objective import Objective, ObjectiveInputs
 from selfteach.train.reference import ReferenceFacts, concatenate_distributions
 
 ObservedRows = dict[str, dict[int, Mapping[str, float]]]

@@ -18,8 +18,8 @@ from selfteach.judge.calibrate import calibrate_judges
 from selfteach.judge.check import CheckJudge
 from selfteach.judge.setup import JudgeSetup, find_judges
 from selfteach.materials.rule import Rule, suggest_check
-from selfteach.methods.prompts import group_by_scope
 from selfteach.methods.session import Session
+from selfteach.methods.write_prompts import group_by_scope
 from selfteach.records import Request, SamplingParams, make_prompt
 from selfteach.registry import did_you_mean
 

@@ -9,14 +9,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from selfteach.models.hooks import at_positions, get_active_hooks
+from selfteach.models.hook_adapter import at_positions, get_active_hooks
 from selfteach.models.score import HEAD_ROWS, Head
 from selfteach.train.activation_checkpointing import RunPiece, run_directly
-from selfteach.train.adapters import Adapter
+from selfteach.train.adapters.adapter import Adapter
 from selfteach.train.batch import TrainingRow
 from selfteach.train.distributed import has_deepspeed_weights, run_in_module
-from selfteach.train.fast.attention import PackingUnsupported, use_packed_attention
 from selfteach.train.fast.head import LogitsFunction, apply_to_logits, token_logp
+from selfteach.train.fast.packed_attention import PackingUnsupported, use_packed_attention
 from selfteach.train.fast.packing import PackedBatch, pack_rows
 
 PROBE_TOLERANCE = 0.05

@@ -31,7 +31,7 @@ from selfteach.materials.corrections import Corrections, Edit
 from selfteach.materials.criticism import make_checks, tighten_checks
 from selfteach.materials.rule import Rule
 from selfteach.methods.corrections.novelty import NoveltyCheck
-from selfteach.methods.judges import choose_judges
+from selfteach.methods.rule_judges import choose_judges
 from selfteach.methods.session import Session
 from selfteach.models.recorded import Recorded
 from selfteach.records import (

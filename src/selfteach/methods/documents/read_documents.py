@@ -18,8 +18,7 @@ from selfteach.materials.documents.listed import MIN_WORDS, is_informative
 from selfteach.materials.documents.material import Documents
 from selfteach.materials.documents.questions import read_document_questions, read_questions
 from selfteach.materials.documents.read import read_documents
-from selfteach.methods.method import Material
-from selfteach.methods.sources import (
+from selfteach.methods.material_sources import (
     Source,
     as_file,
     hash_sources,
@@ -28,6 +27,7 @@ from selfteach.methods.sources import (
     noted_source,
     require_file,
 )
+from selfteach.methods.method import Material
 from selfteach.records import JsonMapping, JsonObject, digest
 
 FORGOTTEN = "forgotten"

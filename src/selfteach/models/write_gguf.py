@@ -17,7 +17,7 @@ from torch import Tensor
 
 from selfteach.errors import UsageError
 from selfteach.files import replace_file
-from selfteach.models.hooks import get_active_hooks
+from selfteach.models.hook_adapter import get_active_hooks
 from selfteach.records import JsonObject
 
 FAMILIES = ("llama", "qwen2", "qwen3")

@@ -8,8 +8,7 @@ from selfteach.config import TasksConfig as Settings
 from selfteach.errors import DataError, UsageError
 from selfteach.materials.tasks import OWN_SEEDS, Tasks, read_tasks
 from selfteach.materials.templates import LIBRARY, get_templates
-from selfteach.methods.method import Material
-from selfteach.methods.sources import (
+from selfteach.methods.material_sources import (
     Source,
     as_file,
     hash_sources,
@@ -19,6 +18,7 @@ from selfteach.methods.sources import (
     noted_source,
     require_file,
 )
+from selfteach.methods.method import Material
 from selfteach.records import JsonMapping
 
 MIN_SEEDS = 8
