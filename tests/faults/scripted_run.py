@@ -22,7 +22,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from scripted import Scripted
 from selfteach import cli
 from selfteach.models import recorded
 from selfteach.models.recorded import Recorded
@@ -30,6 +29,7 @@ from selfteach.records import Request, make_prompt
 from selfteach.run.ledger import Ledger, Outcome
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # tests/, whoever starts this file
+from scripted import Scripted
 from switches import skip_with_threads
 
 PROMPTS = 6
