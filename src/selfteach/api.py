@@ -186,7 +186,7 @@ def feedback(
     """
     call = PythonCall("feedback", settings, out, config, sets, from_run, new, progress)
     resolved = call.resolve()
-    feedback_material.refuse(resolved.config)
+    feedback_material.check_settings(resolved.config)
     found = feedback_material.read_material(rule)
     return call.teach(found, resolved, [rule])
 
@@ -220,7 +220,7 @@ def corrections(
     """
     call = PythonCall("corrections", settings, out, config, sets, from_run, new, progress)
     resolved = call.resolve()
-    corrections_material.refuse(edits, prompts, resolved.config)
+    corrections_material.check_settings(edits, prompts, resolved.config)
     own: dict[str, Any] = {"prompts": prompts, "columns": columns, "skip_bad_rows": skip_bad_rows}
     found = corrections_material.read_material(
         edits, **own, max_bad_rows=resolved.config.max_bad_rows
@@ -288,7 +288,7 @@ def tasks(
     """
     call = PythonCall("tasks", settings, out, config, sets, from_run, new, progress)
     resolved = call.resolve()
-    tasks_material.refuse(resolved.config)
+    tasks_material.check_settings(resolved.config)
     own: dict[str, Any] = {"test": test, "skip_bad_rows": skip_bad_rows}
     found = tasks_material.read_material(seeds, **own, max_bad_rows=resolved.config.max_bad_rows)
     tasks_material.refuse_too_little(found.value)

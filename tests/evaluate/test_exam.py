@@ -16,7 +16,7 @@ from selfteach.dedup.overlap import OverlapIndex
 from selfteach.evaluate import exam
 from selfteach.evaluate.exam import Answers, Arm, Exam, ExamState, TunedModel
 from selfteach.evaluate.side_effects import find_side_effects, mark_unharmed
-from selfteach.evaluate.verdict import Evidence, reach_verdict, withhold_verdict
+from selfteach.evaluate.verdict import Evidence, make_not_examined, reach_verdict
 from selfteach.judge import PromptAnswer, ThresholdJudge
 from selfteach.methods.feedback import exam as feedback
 from selfteach.methods.feedback.exam import RuleScorer
@@ -88,7 +88,7 @@ def state(arms: dict[str, str], near: dict[str, str] | None = None, tuned: Any =
         for arm in arms
     }
     found = {"target": target, "near": beside}
-    effects = find_side_effects(found, [TAUGHT], exam.excuse_nothing)
+    effects = find_side_effects(found, [TAUGHT], exam.allow_no_repeats)
     own: Any = SimpleNamespace(config=SimpleNamespace(seed=0))
     return ExamState(own, tuned, {}, found, SCORER.score(target), effects, {})
 
@@ -166,7 +166,7 @@ def test_only_more_loops_than_the_base_had_are_harm() -> None:
 
 def test_a_taught_text_is_in_place_where_the_base_breaks_the_rule() -> None:
     near = {"base": answers("Dogs.", "A cat.", "Birds."), "taught": answers(TAUGHT, TAUGHT, "Cat.")}
-    found = find_side_effects({"near": near}, [TAUGHT], SCORER.find_breaches)
+    found = find_side_effects({"near": near}, [TAUGHT], SCORER.find_violations)
     assert found.unharmed["near"]["taught"] == [False, True, True]
     assert found.overapplied["taught"] == [True, False, False]
 
@@ -180,7 +180,7 @@ def test_side_effects_of_all_scopes() -> None:
             "empty": {"base": answers(), "taught": answers()},
         },
         [TAUGHT],
-        exam.excuse_nothing,
+        exam.allow_no_repeats,
     )
     assert found.unharmed == {
         "near": {"base": [True], "taught": [False]},
@@ -257,7 +257,7 @@ def gain(low: float, high: float) -> Measure:
     [
         ({"gain": None}, "nothing to learn", "Nothing to learn: S."),
         (
-            {"gain": None, "not_trained": "N", "tried": True},
+            {"gain": None, "not_trained": "N", "could_not_train": True},
             "not learned",
             "Not learned: S, and N.",
         ),
@@ -282,14 +282,14 @@ def gain(low: float, high: float) -> Measure:
 )
 def test_every_rung_of_the_ladder(fields: dict[str, Any], word: str, sentence: str) -> None:
     given: dict[str, Any] = {"gain": gain(0.1, 0.9), "over_prompt": None, "start": "S"}
-    given |= {"change": "C", "prompted": "P", "taught": "; T"}
+    given |= {"change": "C", "prompted": "P", "closing": "; T"}
     found = reach_verdict(Evidence(**(given | fields)))
     assert found["word"] == word
     assert found["sentence"].startswith(sentence)
 
 
 def test_a_run_without_measurements_is_not_examined() -> None:
-    assert withhold_verdict("R") == {"word": "not examined", "sentence": "Not examined: R."}
+    assert make_not_examined("R") == {"word": "not examined", "sentence": "Not examined: R."}
 
 
 def test_the_harness_runs_all_steps_and_a_brief_exam_leaves_the_extra_ones_out(

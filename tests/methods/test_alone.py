@@ -301,7 +301,7 @@ def examine(
 
 @pytest.fixture
 def proven(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(finetune, "prove_base", lambda session: {"same": True})
+    monkeypatch.setattr(finetune, "check_base_unchanged", lambda session: {"same": True})
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,11 @@ from selfteach.commands.teach import teach
 from selfteach.config import CorrectionsConfig as Settings
 from selfteach.materials.corrections import Corrections, Edit
 from selfteach.materials.criticism import make_checks
-from selfteach.methods.corrections.read_corrections import read_material, refuse, refuse_too_little
+from selfteach.methods.corrections.read_corrections import (
+    check_settings,
+    read_material,
+    refuse_too_little,
+)
 from selfteach.methods.material_sources import describe_dropped, describe_repaired
 
 
@@ -31,7 +35,7 @@ def run_corrections(
     """
     resolved = options.resolve(Settings, own)
     config: Settings = resolved.config
-    refuse(edits, prompts, config)
+    check_settings(edits, prompts, config)
     material = read_material(
         edits,
         prompts=prompts,

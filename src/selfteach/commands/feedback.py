@@ -9,7 +9,7 @@ from selfteach.commands.options import TeachOptions
 from selfteach.commands.screen import open_screen
 from selfteach.commands.teach import teach
 from selfteach.config import FeedbackConfig
-from selfteach.methods.feedback.read_rule import read_material, refuse
+from selfteach.methods.feedback.read_rule import check_settings, read_material
 from selfteach.run import finished
 from selfteach.run.signals import handle_interrupts
 
@@ -18,7 +18,7 @@ def run_feedback(rule: str, own: Mapping[str, Any], options: TeachOptions) -> No
     """Teach a rule; with `dry_run` print an estimate of the cost instead."""
     resolved = options.resolve(FeedbackConfig, own)
     material = read_material(rule)
-    refuse(resolved.config)
+    check_settings(resolved.config)
 
     def estimate() -> Mapping[str, Any]:
         return _estimate_cost(material.value, resolved.config, options)

@@ -11,7 +11,7 @@ from selfteach.commands.teach import teach
 from selfteach.config import TasksConfig as Settings
 from selfteach.materials.tasks import Tasks
 from selfteach.methods.material_sources import describe_dropped, describe_repaired
-from selfteach.methods.tasks.read_tasks import read_material, refuse, refuse_too_little
+from selfteach.methods.tasks.read_tasks import check_settings, read_material, refuse_too_little
 
 
 def run_tasks(
@@ -25,7 +25,7 @@ def run_tasks(
     """Teach tasks; with `dry_run` describe the material instead."""
     resolved = options.resolve(Settings, own)
     config: Settings = resolved.config
-    refuse(config)
+    check_settings(config)
     material = read_material(
         seeds, test=test, skip_bad_rows=skip_bad_rows, max_bad_rows=config.max_bad_rows
     )

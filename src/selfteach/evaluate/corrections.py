@@ -210,5 +210,5 @@ def describe_gains(
         start=start,
         change=change,
         prompted=f"{change}, with corrections in the prompt {prompted}",
-        taught=f" (shown corrections in the prompt: {prompted}); other answers are unharmed",
+        closing=f" (shown corrections in the prompt: {prompted}); other answers are unharmed",
     )

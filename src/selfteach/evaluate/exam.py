@@ -186,7 +186,7 @@ class Scorer(Protocol):
         ...
 
 
-def excuse_nothing(scope: str, base: Answers) -> Collection[int]:
+def allow_no_repeats(scope: str, base: Answers) -> Collection[int]:
     """Return no index: every side effect counts."""
     return ()
 
@@ -204,8 +204,8 @@ class Exam:
         extra_measurements: the same, for the report of a run; a comparison leaves them out.
         target_stage, sampled_stage: the request stages of target answers. They are part of request
             ids, so changing them makes another run.
-        sane_scopes: the scopes whose answers are checked for loops, if they have questions.
-        excuse: returns the indices of answers in a scope that may repeat a taught text.
+        loop_check_scopes: the scopes whose answers are checked for loops, if they have questions.
+        find_allowed_repeats: returns the indices of answers that may repeat a taught text, in a scope.
     """
 
     questions: Mapping[str, Sequence[Prompt]]
@@ -217,8 +217,8 @@ class Exam:
     extra_measurements: Sequence[Measurement] = ()
     target_stage: str = "exam"
     sampled_stage: str = ""
-    sane_scopes: Sequence[str] = (TARGET,)
-    excuse: Callable[[str, Answers], Collection[int]] = excuse_nothing
+    loop_check_scopes: Sequence[str] = (TARGET,)
+    find_allowed_repeats: Callable[[str, Answers], Collection[int]] = allow_no_repeats
 
     def run_baselines(self, session: ExamSession) -> None:
         """Record the answers of base and prompted base before the training."""
@@ -236,7 +236,7 @@ class Exam:
         arms = self.arms(tuned)
         answers = answer_all(session, arms, self)  # 1
         scores = self.scorer.score(answers[TARGET])  # 2
-        side_effects = find_side_effects(answers, self.taught_texts, self.excuse)  # 3
+        side_effects = find_side_effects(answers, self.taught_texts, self.find_allowed_repeats)  # 3
         found: JsonObject = {"smoke_test": session.config.smoke_test, **self.header}
         state = ExamState(session, tuned, arms, answers, scores, side_effects, found)
         found |= self.scorer.measure(state)
@@ -246,8 +246,8 @@ class Exam:
             found |= measurement(state)
         again = sample_again(session, arms["base"])
         found["noise_floor"] = self.scorer.measure_noise(again, state)  # 5
-        found["sanity"] = measure_sanity(answers, self.sane_scopes, state.seed)  # 6
-        found["base_proof"] = prove_base(session)
+        found["sanity"] = measure_sanity(answers, self.loop_check_scopes, state.seed)  # 6
+        found["base_proof"] = check_base_unchanged(session)
         found["verdict"] = reach_verdict(self.scorer.weigh(state))  # 7
         found["answers"] = [*self.scorer.rows(state), *side_effects.rows()]
         written: JsonObject = measures_to_json(found)
@@ -329,7 +329,7 @@ def measure_sanity(
     return measure_sanity_by_arm(collected, seed=seed)
 
 
-def prove_base(session: ExamSession) -> JsonObject:
+def check_base_unchanged(session: ExamSession) -> JsonObject:
     """Prove that the base arm is the base: its logits equal those of the loaded checkpoint.
 
     There is no proof for weights that are sharded over processes.

@@ -99,23 +99,23 @@ class SideEffects:
 def find_side_effects(
     answers: Mapping[str, Mapping[str, Any]],
     taught_texts: Sequence[str],
-    excuse: Callable[[str, Any], Collection[int]],
+    find_allowed_repeats: Callable[[str, Any], Collection[int]],
 ) -> SideEffects:
     """Compare the answers outside the target with the base's own.
 
     Args:
         answers: answers[scope][arm]; a scope without questions is left out.
-        excuse: returns the indices of a scope where a taught answer is right.
+        find_allowed_repeats: returns the indices of a scope where a taught answer is right.
     """
     taught = OverlapIndex(dict.fromkeys(taught_texts))
     outside = {s: arms for s, arms in answers.items() if s != TARGET and arms["base"].questions}
     unharmed: dict[str, dict[str, list[bool]]] = {}
     overapplied: dict[str, list[bool]] = {}
     for scope, arms in outside.items():
-        excused = excuse(scope, arms["base"])
+        allowed_repeats = find_allowed_repeats(scope, arms["base"])
         unharmed[scope] = {}
         for arm, own in arms.items():
-            good, wrong = mark_unharmed(own.greedy, arms["base"].greedy, taught, excused)
+            good, wrong = mark_unharmed(own.greedy, arms["base"].greedy, taught, allowed_repeats)
             unharmed[scope][arm] = good
             overapplied.setdefault(arm, []).extend(wrong)
     return SideEffects(outside, unharmed, overapplied)
@@ -125,7 +125,7 @@ def mark_unharmed(
     own: Sequence[Completion],
     base: Sequence[Completion],
     taught: OverlapIndex,
-    excused: Collection[int] = (),
+    allowed_repeats: Collection[int] = (),
 ) -> tuple[list[bool], list[bool]]:
     """Return (unharmed, overapplied) flags for each answer.
 
@@ -134,7 +134,7 @@ def mark_unharmed(
 
     Args:
         own, base: answers to the same prompts, of an arm and of the base.
-        excused: the indices where a taught answer is right.
+        allowed_repeats: the indices where a taught answer is right.
     """
     wrong = []
     emptied = []
@@ -143,7 +143,7 @@ def mark_unharmed(
     for i, (mine, theirs) in enumerate(zip(own, base, strict=True)):
         repeats = taught.nearest(mine.text).similarity >= OVERAPPLIED
         repeated_before = taught.nearest(theirs.text).similarity >= OVERAPPLIED
-        wrong.append(repeats and not repeated_before and i not in excused)
+        wrong.append(repeats and not repeated_before and i not in allowed_repeats)
         emptied.append(is_empty(mine.text) and not is_empty(theirs.text))
         loops_now = is_looping(mine.text)
         looped_before = is_looping(theirs.text)

@@ -34,10 +34,10 @@ class Evidence:
         change: what changed, as a clause.
         prompted: how the prompted base does, as a clause.
         not_trained: the reason if nothing was trained.
-        tried: whether there was something to teach, although nothing could be trained.
+        could_not_train: whether there was something to teach, although nothing could be trained.
         harm: the reason to reject the tuned model in spite of its gain, or "".
         prompt_harm: the same for the prompted base.
-        taught: the words after "Taught: " and the change, for instance "; other answers are
+        closing: the words after "Taught: " and the change, for instance "; other answers are
             unharmed".
         worse: the words after "which is" if the gain is below zero by more than chance.
     """
@@ -48,10 +48,10 @@ class Evidence:
     change: str
     prompted: str = ""
     not_trained: str = ""
-    tried: bool = False
+    could_not_train: bool = False
     harm: str = ""
     prompt_harm: str = ""
-    taught: str = ""
+    closing: str = ""
     worse: str = NO_MORE_THAN_CHANCE
 
 
@@ -61,7 +61,7 @@ def reach_verdict(evidence: Evidence) -> dict[str, str]:
     return {"word": word, "sentence": sentence}
 
 
-def withhold_verdict(reason: str) -> dict[str, str]:
+def make_not_examined(reason: str) -> dict[str, str]:
     """Return the word and the sentence of a run without any measurement."""
     return {"word": "not examined", "sentence": f"Not examined: {reason}."}
 
@@ -73,7 +73,7 @@ def choose_verdict(evidence: Evidence) -> tuple[Word, str]:
         because = f"{evidence.start}."
         if evidence.not_trained:
             because = f"{evidence.start}, and {evidence.not_trained}."
-        if evidence.tried:
+        if evidence.could_not_train:
             return "not learned", f"Not learned: {because}"
         return "nothing to learn", f"Nothing to learn: {because}"
     if evidence.gain.low <= 0:
@@ -84,4 +84,4 @@ def choose_verdict(evidence: Evidence) -> tuple[Word, str]:
     as_good = evidence.over_prompt is not None and evidence.over_prompt.value <= 0
     if as_good and not evidence.prompt_harm:
         return "just prompt it", f"Just prompt it: {evidence.prompted}."
-    return "taught", f"Taught: {change}{evidence.taught}."
+    return "taught", f"Taught: {change}{evidence.closing}."

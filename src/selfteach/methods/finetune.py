@@ -23,8 +23,8 @@ from typing import Any, Literal
 from selfteach import statistics
 from selfteach.config import FinetuneConfig
 from selfteach.errors import DataError, UsageError
-from selfteach.evaluate.exam import ExamSession, TunedModel, measures_to_json, prove_base
-from selfteach.evaluate.verdict import Evidence, reach_verdict, withhold_verdict
+from selfteach.evaluate.exam import ExamSession, TunedModel, check_base_unchanged, measures_to_json
+from selfteach.evaluate.verdict import Evidence, make_not_examined, reach_verdict
 from selfteach.files import BadLine
 from selfteach.methods.method import Method, ObjectiveWeights, TrainingPlan
 from selfteach.methods.runner import TRAINING_FOLDER, find_pair_kinds, sample_while_training
@@ -215,19 +215,19 @@ class DevLossExam:
         """Return what exam.json holds (step 4)."""
         found: JsonObject = {
             **self.header,
-            "base_proof": prove_base(session),
+            "base_proof": check_base_unchanged(session),
             "loss_nats": {},
             "preferred": {},
             "answers": [],
         }
         if not self.dev:
-            found["verdict"] = withhold_verdict("there is no dev part")
+            found["verdict"] = make_not_examined("there is no dev part")
             return found
         scores = {"base": score_dev(session.base, self.dev)}
         if tuned:
             scores["taught"] = score_dev(tuned.recorded, self.dev)
         found |= measure_scores(scores, session.config.seed)
-        found["verdict"] = withhold_verdict("nothing was trained")
+        found["verdict"] = make_not_examined("nothing was trained")
         if tuned:
             found["verdict"] = reach_verdict(weigh(found, self.pairs_only))
         written: JsonObject = measures_to_json(found)
@@ -299,7 +299,7 @@ def weigh(found: JsonMapping, pairs_only: bool) -> Evidence:
         start="",
         change=change,
         worse="worse by more than chance explains",
-        taught=". What else changed was not examined",
+        closing=". What else changed was not examined",
     )
 
 

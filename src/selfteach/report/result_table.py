@@ -51,7 +51,9 @@ def make_result_table(exam: JsonMapping, report: Path | None = None) -> Group:
         exam: the content of exam.json.
         report: the path of the page, printed last.
     """
-    parts: list[RenderableType] = [Text(strip_controls(get_heading(exam) or "(no rule)"), "bold")]
+    parts: list[RenderableType] = [
+        Text(strip_controls(get_heading(exam) or "(no instruction)"), "bold")
+    ]
     if get_path(exam, "smoke_test") is True:
         parts.append(Text(SMOKE_TEST_NOTICE, "yellow"))
     parts += [_make_verdict(exam), _make_arms_table(exam)]

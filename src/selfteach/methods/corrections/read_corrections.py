@@ -98,7 +98,7 @@ def read_again(sources: JsonMapping | None, identity: JsonMapping, config: Setti
     )
 
 
-def refuse(edits: Source, prompts: Source, config: Settings) -> None:
+def check_settings(edits: Source, prompts: Source, config: Settings) -> None:
     """Refuse options that contradict each other, before any file is read.
 
     Raises:

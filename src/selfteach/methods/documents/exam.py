@@ -218,7 +218,7 @@ class KnowledgeScorer:
                 "without it"
             ),
             harm="answers to other questions are harmed" if self.does_harm(state) else "",
-            taught=f"; {describe_damage(state.found['damage'])}",
+            closing=f"; {describe_damage(state.found['damage'])}",
         )
 
     def does_harm(self, state: ExamState) -> bool:

@@ -63,7 +63,7 @@ def measure_point(session: Session, tuned: TunedModel, exam: Exam) -> JsonObject
     arms = {arm: own for arm, own in exam.arms(tuned).items() if arm != "prompted"}
     answers = answer_all(session, arms, exam)
     kept = exam.scorer.score(answers[TARGET]).greedy["taught"]
-    effects = find_side_effects(answers, exam.taught_texts, exam.excuse)
+    effects = find_side_effects(answers, exam.taught_texts, exam.find_allowed_repeats)
     tuned.recorded.release_memory()
     return {
         "kept": share(kept),

@@ -77,7 +77,7 @@ class RuleScorer:
         pairs = [(make_prompt(question), completion.text) for question, completion in rows]
         return [not broken for broken in self.judge.broken(pairs)]
 
-    def find_breaches(self, scope: str, base: Answers) -> Collection[int]:
+    def find_violations(self, scope: str, base: Answers) -> Collection[int]:
         """Return the places where the base breaks the rule outside its scope.
 
         A taught answer is right there.
@@ -134,7 +134,7 @@ class RuleScorer:
                 f"more than one in ten {' and '.join(harmed)} answers is harmed" if harmed else ""
             ),
             prompt_harm=" ".join(effects.harmed_scopes("prompted")),
-            taught=f" (in the prompt: {percent['prompted']}){outside if effects.unharmed else ''}",
+            closing=f" (in the prompt: {percent['prompted']}){outside if effects.unharmed else ''}",
         )
 
     def explain_untrained(self, start: str) -> Evidence:
@@ -143,7 +143,7 @@ class RuleScorer:
         why = "no prompt was found on which to teach it"
         if searched:
             why = f"for none of {searched} prompts an answer was found that keeps it"
-        return Evidence(None, None, start, "", not_trained=why, tried=bool(searched))
+        return Evidence(None, None, start, "", not_trained=why, could_not_train=bool(searched))
 
     def rows(self, state: ExamState) -> list[JsonObject]:
         """Return each target question with every arm's answers and whether they keep the rule."""
@@ -189,8 +189,8 @@ def build_exam(
         measurements=[measure_rule_drift],
         extra_measurements=[partial(measure_elsewhere, scorer, session.rule, elsewhere)],
         target_stage="exam target",
-        sane_scopes=(NEAR, GENERAL),
-        excuse=scorer.find_breaches,
+        loop_check_scopes=(NEAR, GENERAL),
+        find_allowed_repeats=scorer.find_violations,
     )
 
 

@@ -4,7 +4,7 @@
   2  ask: the model writes requests in three scopes; they are split into train, dev and test at
      once
   3  probe: the base answers; a prompt is in scope exactly where it breaks the rule
-  4  judge: every candidate is calibrated before it is used, the best one decides
+  4  judge: every candidate judge is calibrated before it is used; the best one decides
   5  search: for each prompt in scope an answer that keeps the rule, verified, or none
   6  balance: clusters of prompts; where dev answers still break the rule, more prompts like them
      are written and learned
@@ -69,8 +69,8 @@ from selfteach.run.ledger import OpenFunnel
 from selfteach.select.clusters import PromptClusters, cluster_prompts
 
 ANCHOR_WEIGHTS = {"near": {"anchor": 8.0}, "general": {"anchor": 8.0}}
-"""The weight outside the scope. The first token decides whether the rule fires; in a mean over
-tokens an anchor's is one in twenty-four.
+"""Weights of anchors, outside the scope. The first token decides whether the model applies the
+rule. An anchor has about 24 tokens, so its first token is only 1/24 of its mean loss.
 """
 MAX_GENERAL_ANSWERS = 120
 """General answers that bound the false positives of the training judge. Near answers are too
@@ -79,7 +79,7 @@ similar: an answer about trucks may well say "vehicle".
 MIN_BEGINNING_WORDS = 3
 DEV = {"target": 24, "near": 12, "general": 12}
 """How many dev prompts of each scope a learning rate is chosen on."""
-STRAY = "names the subject, though it was asked for outside it"
+NAMES_SUBJECT = "names the subject, though it was asked for outside it"
 NAMED_ANCHOR = "names the subject, though the base kept the rule"
 
 
@@ -226,8 +226,8 @@ class RuleTraining:
         return self.add_examples(probe_prompts(session, more, self.judges))
 
     def score_on_dev(self, model: Recorded) -> float:
-        """Return the share of dev answers that keep the rule, plus the share of those outside it
-        that are unharmed.
+        """Return two shares added: dev answers in scope that keep the rule, and other dev answers
+        that are not degraded.
         """
         session = self.session
         texts = {s: own[: DEV[s]] for s, own in group_by_scope(self.parts["dev"]).items()}
@@ -238,7 +238,7 @@ class RuleTraining:
         }
         answers = answer_all(session, arms, exam)
         kept = exam.scorer.score(answers[TARGET]).both("taught")
-        effects = find_side_effects(answers, exam.taught_texts, exam.excuse)
+        effects = find_side_effects(answers, exam.taught_texts, exam.find_allowed_repeats)
         unharmed = [flag for own in effects.unharmed.values() for flag in own["taught"]]
         return (mean(kept) if kept else 0.0) + (mean(unharmed) if unharmed else 1.0)
 
@@ -345,8 +345,7 @@ def find_faults(session: Session, pairs: Sequence[PromptAnswer]) -> list[str]:
 def make_violation_examples(
     session: Session, probed: Sequence[ProbedPrompt], judge: ViolationJudge
 ) -> tuple[list[Example], list[SearchTrace]]:
-    """Make an example of each accepted answer, against one of the base that breaks the rule
-    (step 5).
+    """Pair each accepted answer with an answer of the base that breaks the rule (step 5).
 
     Outside the target scope a request needs an answer without the violation, and never a refusal.
     One that names the subject after all is dropped.
@@ -358,7 +357,7 @@ def make_violation_examples(
         outside = [p.prompt for p in in_scope if p.prompt.scope != TARGET]
         strays = find_naming_prompts(session, outside, judge)
         for id in strays:
-            funnel.decide(id, STRAY)
+            funnel.decide(id, NAMES_SUBJECT)
         by_text = {p.prompt.text: p for p in in_scope if p.prompt.id not in strays}
         traces = search_compliant_answers(session, by_text, judge, check)
         for trace in traces:
@@ -422,7 +421,7 @@ def make_pairs(
 
 
 def drop_unsolved(funnel: OpenFunnel, id: str, trace: SearchTrace) -> None:
-    """Drop a prompt for which no answer was found. It failed where the teacher gave none at all."""
+    """Drop a prompt without an accepted answer; mark it failed if the teacher answered nothing."""
     last = trace.tries[-1]
     body = {"prompt": trace.prompt}
     if all(one.fault == LOST_REASON for one in trace.tries):
@@ -537,19 +536,19 @@ def try_objectives(
     def measure_kept(model: Recorded, write_prompt: Callable[[str], Prompt] = make_prompt) -> float:
         return 1 - mean(find_dev_failures(session, model, write_prompt, targets, judge).values())
 
-    gate = {
+    prompt_baseline = {
         "base": measure_kept(session.base),
         "prompted": measure_kept(session.base, lambda text: make_prompt(text, system=session.rule)),
     }
     candidates = ["sft+dpo", "sft"]
-    if gate["prompted"] > gate["base"]:
+    if prompt_baseline["prompted"] > prompt_baseline["base"]:
         candidates.append("distill")
     scores: dict[str, float] = {}
     for name in candidates:
         tuned = tune(session, examples, weigh_objectives(name), f"trial-{name}", steps)
         scores[name] = measure_kept(tuned.recorded)
     best = max(candidates, key=lambda name: scores[name])
-    found = {"chosen": best, "kept_on_dev": scores, "gate": gate, "steps": steps}
+    found = {"chosen": best, "kept_on_dev": scores, "gate": prompt_baseline, "steps": steps}
     session.run.ledger.set_note("objective", found)
     session.display.print_line(
         f"objective: {best}, which keeps the rule in {100 * scores[best]:.0f} % "

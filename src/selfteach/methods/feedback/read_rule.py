@@ -30,7 +30,7 @@ def read_again(
     return read_material(identity["rule"])
 
 
-def refuse(config: FeedbackConfig) -> None:
+def check_settings(config: FeedbackConfig) -> None:
     """Refuse a check that cannot be read, before any work is done.
 
     Raises:

@@ -184,7 +184,7 @@ class TaskScorer:
             change=change,
             prompted=f"{change}; with worked tasks in the prompt it is {prompted}",
             harm=describe_harm(state),
-            taught=f" ({prompted} with worked tasks in the prompt)",
+            closing=f" ({prompted} with worked tasks in the prompt)",
         )
 
     def rows(self, state: ExamState) -> list[JsonObject]:

@@ -81,7 +81,7 @@ def read_again(sources: JsonMapping | None, identity: JsonMapping, config: Setti
     )
 
 
-def refuse(config: Settings) -> None:
+def check_settings(config: Settings) -> None:
     """Refuse what does not fit together, before any file is read.
 
     Raises:
