@@ -205,7 +205,7 @@ class Exam:
         target_stage, sampled_stage: the request stages of target answers. They are part of request
             ids, so changing them makes another run.
         loop_check_scopes: the scopes whose answers are checked for loops, if they have questions.
-        find_allowed_repeats: returns the indices of answers that may repeat a taught text, in a scope.
+        find_allowed_repeats: returns the indices of a scope whose answers may repeat a taught text.
     """
 
     questions: Mapping[str, Sequence[Prompt]]
