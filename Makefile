@@ -48,7 +48,7 @@ check-wheel: $(VENV)/.development
 	@$(BIN)/python -m build --wheel --outdir dist . >/dev/null
 	@$(PYTHON) -m venv build/wheel
 	@build/wheel/bin/python -m pip --quiet --quiet --disable-pip-version-check install dist/*.whl
-	@cd build && wheel/bin/selfteach --version && wheel/bin/selfteach status . \
+	@cd build && wheel/bin/selfteach --version && wheel/bin/selfteach status \
 	  && wheel/bin/python -c "import selfteach; print(selfteach.feedback.__doc__.splitlines()[0])"
 
 bench: $(VENV)/.development
