@@ -7,6 +7,7 @@ from __future__ import annotations
 import gc
 import os
 import signal
+import ssl
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -114,8 +115,9 @@ def write_tiny(
 TOGETHER = {
     "learned": (
         "bench/test_passages.py",
+        "commands/test_forget_source.py",
         "faults/test_33_poisoned_sources.py",
-        "methods/test_documents_road.py",
+        "methods/test_documents_pipeline.py",
     ),
     "warm": (
         "faults/test_01_kill_sweep.py",
@@ -173,6 +175,25 @@ def skip_fsync() -> Iterator[None]:
     """
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(os, "fsync", lambda handle: None)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def skip_certificates() -> Iterator[None]:
+    """Read no certificates, 40 ms for every client: no test speaks TLS."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ssl.SSLContext, "load_verify_locations", lambda *_, **__: None)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def keep_freed_memory() -> Iterator[None]:
+    """Give no freed memory back between two steps: for a toy it takes as long as the step."""
+    from selfteach.models.memory_allocator import load_glibc
+
+    with pytest.MonkeyPatch.context() as patch:
+        if library := load_glibc():
+            patch.setattr(library, "malloc_trim", lambda _: None)
         yield
 
 

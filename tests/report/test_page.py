@@ -285,8 +285,10 @@ def test_a_damaged_file_is_named(tmp_path: Path, name: str, content: str):
     "wrong", [None, 3, "text", [], {}, [3, "x"], {"a": {"b": []}}, float("nan")]
 )
 def test_an_exam_of_another_form_still_has_a_page(tmp_path: Path, wrong: object):
-    for key in make_exam():
-        (tmp_path / "exam.json").write_text(json.dumps(make_exam() | {key: wrong}))
+    exam = make_exam()
+    exam["answers"] = exam["answers"][::10]  # the page of all takes long
+    for key in exam:
+        (tmp_path / "exam.json").write_text(json.dumps(exam | {key: wrong}))
         assert Page(render_report(tmp_path)).unclosed == [], key
 
 

@@ -118,7 +118,7 @@ def test_equals_brute_force(threshold, sizes, monkeypatch):
         (filter, filter, pool, pool), ("BLOCK", "LEAF", "ROWS", "COLUMNS"), sizes, strict=True
     ):
         monkeypatch.setattr(module, name, value)
-    for seed in range(5):
+    for seed in range(3):
         assert decided(drawn(seed), threshold) == brute_drawn(seed, threshold)
 
 

@@ -25,14 +25,14 @@ ONEDNN_CACHE_LIMIT = ("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "128")
 
 
 @cache
-def _load_glibc() -> Any:
+def load_glibc() -> Any:
     """Return the C library, or None if it is not glibc and has no such settings."""
     return ctypes.CDLL(None) if platform.libc_ver()[0] == "glibc" else None
 
 
 def keep_freed_pages() -> bool:
     """Make glibc keep freed memory in the process; return whether it does."""
-    library = _load_glibc()
+    library = load_glibc()
     if library is None:
         return False
     return all(library.mallopt(option, value) for option, value in MALLOC_OPTIONS.items())
@@ -48,6 +48,6 @@ def limit_onednn_cache() -> None:
 
 def release_freed_pages() -> None:
     """Give all freed pages back to the system."""
-    library = _load_glibc()
+    library = load_glibc()
     if library is not None:
         library.malloc_trim(0)
