@@ -43,7 +43,7 @@ from selfteach.methods.documents.select_study_rows import (
     make_study_examples,
 )
 from selfteach.records import Example, Measure, make_prompt
-from selfteach.select.clusters import choose_evenly
+from selfteach.select.evenly import choose_evenly
 from selfteach.select.specificity import SpecificityCheck
 
 (CHUNK,) = split_chunks(

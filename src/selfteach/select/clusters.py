@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeVar
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +22,6 @@ from sklearn.metrics import silhouette_score
 
 from selfteach.dedup.overlap import OverlapIndex
 
-T = TypeVar("T")
 SplitName = Literal["train", "dev", "test"]
 SPLIT_NAMES: tuple[SplitName, ...] = ("train", "dev", "test")
 Floats = NDArray[np.float64]
@@ -242,9 +241,3 @@ def split_prompts(
     No two prompts of different parts reach `max_overlap` (invariant 5).
     """
     return split_clusters(group_prompts(texts, embeddings, max_overlap), shares, seed, strata)
-
-
-def choose_evenly(rows: Sequence[T], count: int) -> list[T]:
-    """Return at most `count` rows, evenly spaced over all of them."""
-    count = min(count, len(rows))
-    return [rows[i * len(rows) // count] for i in range(count)]

@@ -33,7 +33,7 @@ from torch import Tensor, nn
 from selfteach.errors import ResourceError, UsageError
 from selfteach.models.memory_allocator import release_freed_pages
 from selfteach.records import LEARN, JsonMapping, JsonObject
-from selfteach.select.clusters import choose_evenly
+from selfteach.select.evenly import choose_evenly
 from selfteach.train.adapters.adapter import Adapter, LowRankLayer
 from selfteach.train.batch import TrainingRow, split_micro_batches
 from selfteach.train.callbacks import Callback, Say, TrainingState

@@ -32,7 +32,7 @@ from selfteach.methods.session import Session
 from selfteach.models.recorded import Recorded
 from selfteach.records import JsonObject
 from selfteach.registry import list_names, load_registered
-from selfteach.select.clusters import choose_evenly
+from selfteach.select.evenly import choose_evenly
 
 COMMON_TITLE = "General knowledge"
 

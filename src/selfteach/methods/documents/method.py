@@ -87,7 +87,7 @@ from selfteach.records import (
 )
 from selfteach.registry import load_registered
 from selfteach.run.ledger import Outcome, make_outcome
-from selfteach.select.clusters import choose_evenly
+from selfteach.select.evenly import choose_evenly
 from selfteach.select.knowledge import (
     KNOWLEDGE_STATES,
     count_states,
