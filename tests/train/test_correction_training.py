@@ -197,7 +197,7 @@ def mean_tokens(talker: Path, folder: Path, seed: int, **correction: Any) -> flo
             [
                 Request("t", prompt, SamplingParams(1.0, 1.0, 40), k)
                 for prompt in new
-                for k in range(60)
+                for k in range(40)
             ]
         )
     )
