@@ -1,5 +1,5 @@
-"""Step 2 of feedback, and the writing in step 6: the prompts that the model writes, which of them
-are usable, and how they are split.
+"""Let the model write prompts (steps 2 and 6 of feedback, general prompts of all methods), drop the
+unusable ones, and split the rest.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Load a saved adapter of any kind: merged where that is exact, else as hooks (hooks.py)."""
+"""Load a saved adapter of any kind: merged where that is exact, else as hooks (hook_adapter.py)."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@
   2  sample: let the model answer the prompts whose answer is missing
   3  correct: let the teacher (a program, a model, a person, or the file itself) make the smallest
      revision, given question and answer. Extend a criticism to prompts like the criticised ones,
-     and turn it into corrections (criticism.py)
+     and turn it into corrections (criticisms_to_corrections.py)
   4  keep: make anchors from answers that the teacher does not change, and from the beginnings of
      the base's own answers to other prompts
   5  train each correction against the answer that it replaces, with the objective `correction` and

@@ -6,7 +6,7 @@ exact, labels
              of classifications: the share of right labels; precision, recall and F1 of each
 loss_nats    nats a token of the person's answer
 pairwise, against_prompted
-             win rates, by a calibrated judge that sees both orders (contest.py)
+             win rates, by a calibrated judge that sees both orders (pairwise_exam.py)
 retention    what the model still knows of what everybody knows
 
 The arms are the base, the base with worked tasks in its prompt, and the tuned model. The verdict

@@ -115,7 +115,7 @@ class EndpointConnection:
         """Send one request and return the JSON object of a 2xx answer.
 
         Raises:
-            TransientError, RequestRefused, EndpointError: see `guard`.
+            TransientError, RequestRefused, EndpointError: see `retry`.
         """
         fault: Exception
         try:
