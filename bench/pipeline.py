@@ -36,7 +36,7 @@ from selfteach.methods.feedback.method import ANCHOR_WEIGHTS
 from selfteach.models import Sampler
 from selfteach.models.engines import choose_sampler
 from selfteach.models.hf import HfModel
-from selfteach.models.resolve_model import resolve_model_folder
+from selfteach.models.resolve_model_path import resolve_model_folder
 from selfteach.records import Request, SamplingParams, make_prompt
 from selfteach.train.train import train
 

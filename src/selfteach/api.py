@@ -37,12 +37,12 @@ from selfteach.methods.corrections import read_corrections as corrections_materi
 from selfteach.methods.documents import read_documents as documents_material
 from selfteach.methods.documents.read_documents import DocumentSource
 from selfteach.methods.feedback import read_rule as feedback_material
-from selfteach.methods.finetune_material import ExampleSource, refuse_too_little, split_dev
-from selfteach.methods.finetune_material import read_material as read_train_material
-from selfteach.methods.material_sources import Source, describe_repaired
+from selfteach.methods.finetune.read_datasets import ExampleSource, refuse_too_little, split_dev
+from selfteach.methods.finetune.read_datasets import read_material as read_train_material
+from selfteach.methods.hash_sources import Source, describe_repaired
 from selfteach.methods.method import Material
 from selfteach.methods.tasks import read_tasks as tasks_material
-from selfteach.models.resolve_model import check_model_name, check_teacher_name
+from selfteach.models.resolve_model_path import check_model_name, check_teacher_name
 from selfteach.records import Example
 from selfteach.registry import did_you_mean
 from selfteach.results import (

@@ -22,7 +22,7 @@ BUILT_IN_NAMES: dict[str, dict[str, str]] = {
         "corrections": "selfteach.methods.corrections.method:METHOD",
         "documents": "selfteach.methods.documents.method:METHOD",
         "tasks": "selfteach.methods.tasks.method:METHOD",
-        "train": "selfteach.methods.finetune:METHOD",
+        "train": "selfteach.methods.finetune.method:METHOD",
     },
     "judges": {
         "check": "selfteach.judge.check:CheckJudge",
@@ -45,10 +45,10 @@ BUILT_IN_NAMES: dict[str, dict[str, str]] = {
         "correction": "selfteach.train.objectives.correction:CorrectionObjective",
     },
     "priors": {
-        "length": "selfteach.train.answer_prior:LengthPrior",
+        "length": "selfteach.train.length_prior:LengthPrior",
     },
     "callbacks": {
-        "regmean": "selfteach.train.regmean:RegMean",
+        "regmean": "selfteach.train.regmean_to_base:RegMean",
     },
     "adapters": {
         "lora": "selfteach.train.adapters.lora:LoraAdapter",

@@ -18,8 +18,8 @@ from selfteach.errors import DataError
 from selfteach.evaluate.verdict import reach_verdict
 from selfteach.files import write_jsonl
 from selfteach.materials.examples import read_examples
-from selfteach.methods import finetune
-from selfteach.methods.finetune import (
+from selfteach.methods.finetune import method as finetune
+from selfteach.methods.finetune.method import (
     DevLossExam,
     FinetuneData,
     choose_objectives,

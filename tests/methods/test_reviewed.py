@@ -14,8 +14,8 @@ from scripted import Scripted
 from selfteach.config import CorrectionsConfig as Settings
 from selfteach.config import resolve
 from selfteach.materials.corrections import Corrections
+from selfteach.methods.corrections.human_teacher import review_answers
 from selfteach.methods.corrections.method import describe_material
-from selfteach.methods.corrections.review import review_answers
 from selfteach.models.recorded import Recorded
 from selfteach.records import make_prompt
 from selfteach.review import queue, serve

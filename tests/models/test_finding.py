@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from selfteach.errors import UsageError
-from selfteach.models.resolve_model import (
+from selfteach.models.resolve_model_path import (
     check_model_name,
     check_teacher_name,
     resolve_model_folder,
@@ -61,7 +61,7 @@ def test_none_and_good_teachers_pass(tiny: Path) -> None:
 
 def test_nothing_heavy_is_loaded() -> None:
     code = (
-        "import sys; import selfteach.models.resolve_model; print({'torch', 'transformers', "
+        "import sys; import selfteach.models.resolve_model_path; print({'torch', 'transformers', "
         "'openai'} & set(sys.modules))"
     )
     assert (

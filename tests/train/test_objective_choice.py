@@ -9,7 +9,7 @@ from selfteach import registry
 from selfteach.config import FinetuneConfig
 from selfteach.config.training import FeedbackTrainConfig
 from selfteach.errors import UsageError
-from selfteach.methods.finetune import choose_objectives
+from selfteach.methods.finetune.method import choose_objectives
 from selfteach.records import Example, make_prompt
 
 EXAMPLES = [Example("a", "example", make_prompt("Tea?"), "A drink.", "A dog.")]

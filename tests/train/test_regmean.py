@@ -17,7 +17,7 @@ from margins import assert_at_least, assert_at_most
 from selfteach import config
 from selfteach.errors import ResourceError, UsageError
 from selfteach.records import Example
-from selfteach.train import micro_batch_loss, regmean
+from selfteach.train import micro_batch_loss, regmean_to_base
 from selfteach.train.adapters.lora import LoraAdapter
 from selfteach.train.batch import encode_examples
 from selfteach.train.distributed import ProcessGroup
@@ -25,7 +25,7 @@ from selfteach.train.fast.packed_model import PackedModel
 from selfteach.train.memory import format_bytes
 from selfteach.train.micro_batch_loss import compute_loss, count_units
 from selfteach.train.reference import Reference
-from selfteach.train.regmean import (
+from selfteach.train.regmean_to_base import (
     RegMean,
     estimate_regmean_bytes,
     find_shared_inputs,
@@ -119,7 +119,7 @@ def test_layers_are_solved_a_few_at_a_time(monkeypatch: pytest.MonkeyPatch) -> N
     adapter = LoraAdapter.attach(Tiny().module, settings(), seed=0)
     every = list(adapter.low_rank_layers)
     assert [list(part) for part in split_layers(adapter.low_rank_layers, {})] == [every]
-    monkeypatch.setattr(regmean, "MOMENTS_BUDGET_BYTES", 1)
+    monkeypatch.setattr(regmean_to_base, "MOMENTS_BUDGET_BYTES", 1)
     assert [list(part) for part in split_layers(adapter.low_rank_layers, {})] == [
         [name] for name in every
     ]
@@ -149,7 +149,7 @@ def test_moments_that_layers_share_count_once(monkeypatch: pytest.MonkeyPatch) -
         "mlp.up_proj": "mlp.gate_proj",
         "mlp.down_proj": "mlp.down_proj",
     }
-    monkeypatch.setattr(regmean, "MOMENTS_BUDGET_BYTES", 2 * 224 << 10)
+    monkeypatch.setattr(regmean_to_base, "MOMENTS_BUDGET_BYTES", 2 * 224 << 10)
     assert [len(part) for part in split_layers(adapter.low_rank_layers, shared)] == [14, 14]
     assert [len(part) for part in split_layers(adapter.low_rank_layers, {})] != [14, 14]
 
@@ -207,17 +207,17 @@ def test_memory_that_runs_out_on_the_way_gives_up_nothing_twice(
     """Layers that were solved before are not solved again; other micro-batches move a sum's last
     digits alone.
     """
-    monkeypatch.setattr(regmean, "MOMENTS_BUDGET_BYTES", 1)
+    monkeypatch.setattr(regmean_to_base, "MOMENTS_BUDGET_BYTES", 1)
     whole = train(Tiny(), mixed(), settings(regmean=1.0), tmp_path / "whole", seed=0)
     calls = [0]
 
-    def short(*given: Any) -> regmean.InputMoments:
+    def short(*given: Any) -> regmean_to_base.InputMoments:
         calls[0] += 1
         if calls[0] == 4:
             raise MemoryError
         return measure_input_moments(*given)
 
-    monkeypatch.setattr("selfteach.train.regmean.measure_input_moments", short)
+    monkeypatch.setattr("selfteach.train.regmean_to_base.measure_input_moments", short)
     budgets = budgets_of(monkeypatch)
     again = train(Tiny(), mixed(), settings(regmean=1.0), tmp_path / "again", seed=0)
     assert [kind for kind, _ in again.events] == ["out_of_memory", "regmean"]
@@ -243,7 +243,7 @@ def budgets_of(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 def fails(name: str, fault: BaseException, monkeypatch: pytest.MonkeyPatch) -> None:
     """Makes the moments, or the solution, of the layers with 128 inputs impossible."""
-    place, own = (torch, torch.zeros) if name == "zeros" else (regmean, solve_regmean)
+    place, own = (torch, torch.zeros) if name == "zeros" else (regmean_to_base, solve_regmean)
 
     def short(*given: Any, **more: Any) -> Any:
         if tuple(getattr(given[0], "shape", given))[1:] == (128,):
@@ -274,7 +274,7 @@ def test_a_layer_that_cannot_be_solved_stays_as_it_was(
     name: str, fault: BaseException, why: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The others are solved, and the tokens at once stay what they were: fewer would not help."""
-    monkeypatch.setattr(regmean, "MOMENTS_BUDGET_BYTES", 1)
+    monkeypatch.setattr(regmean_to_base, "MOMENTS_BUDGET_BYTES", 1)
     budgets = budgets_of(monkeypatch)
     fails(name, fault, monkeypatch)
     trained = train(Tiny(), mixed(), settings(regmean=1.0), tmp_path, seed=0)
@@ -290,7 +290,7 @@ def test_a_layer_that_cannot_be_solved_stays_as_it_was(
 def test_a_solution_that_is_not_finite_is_not_taken(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(regmean, "solve_regmean", lambda a, *_: a * float("nan"))
+    monkeypatch.setattr(regmean_to_base, "solve_regmean", lambda a, *_: a * float("nan"))
     trained = train(Tiny(), mixed(), settings(regmean=1.0), tmp_path / "nan", seed=0)
     free = train(Tiny(), mixed(), settings(), tmp_path / "free", seed=0)
     ((kind, body),) = trained.events
@@ -375,7 +375,7 @@ def test_the_account_counts_it_where_it_is_done(tmp_path: Path) -> None:
 def test_what_has_no_room_is_refused_with_its_setting(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(regmean, "estimate_regmean_bytes", lambda layers: 10**18)
+    monkeypatch.setattr(regmean_to_base, "estimate_regmean_bytes", lambda layers: 10**18)
     with pytest.raises(
         ResourceError,
         match=rf"{format_bytes(10**18)} for moments of train.regmean\). Set train.regmean=0",

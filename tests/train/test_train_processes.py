@@ -21,7 +21,7 @@ from tiny import Tiny, make_examples
 
 from selfteach import config
 from selfteach.errors import Interrupted, SelfteachError, UsageError
-from selfteach.train import regmean
+from selfteach.train import regmean_to_base
 from selfteach.train.train import train
 from switches import skip_with_threads
 
@@ -160,11 +160,11 @@ def test_all_go_on_with_what_the_first_one_held_still(
     """The second process, which may compute fewer tokens at once or run out of memory, finds
     something else.
     """
-    found = regmean.solve_regmean
+    found = regmean_to_base.solve_regmean
     settings = told("lora", regmean=3.0)
     assert two(settings, tmp_path / "alike") == [0, 0]
     monkeypatch.setattr(
-        regmean,
+        regmean_to_base,
         "solve_regmean",
         lambda *given: found(*given) * (0.5 if os.environ.get("RANK") == "1" else 1.0),
     )

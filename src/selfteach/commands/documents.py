@@ -15,8 +15,8 @@ from selfteach.methods.documents.read_documents import (
     read_material,
     refuse_too_little,
 )
-from selfteach.methods.material_sources import describe_repaired
-from selfteach.models.resolve_model import check_model_name
+from selfteach.methods.hash_sources import describe_repaired
+from selfteach.models.resolve_model_path import check_model_name
 
 
 def run_documents(

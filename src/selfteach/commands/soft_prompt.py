@@ -50,9 +50,9 @@ def read_soft_prompt(
     from safetensors.torch import load_file
 
     from selfteach.evaluate.soft_prompt import find_nearest_words, measure_read_back
-    from selfteach.models.check_files import check_adapter, read_json
+    from selfteach.models.check_safety import check_adapter, read_json
     from selfteach.models.hf import HfModel
-    from selfteach.models.resolve_model import resolve_base
+    from selfteach.models.resolve_model_path import resolve_base
     from selfteach.models.soft_prompt import TENSOR_NAME
 
     if read_json(adapter / "adapter_config.json").get("peft_type") != "PROMPT_TUNING":

@@ -11,12 +11,12 @@ from selfteach.commands.options import TeachOptions
 from selfteach.commands.teach import check_before_run, teach
 from selfteach.config import FinetuneConfig
 from selfteach.errors import DataError, UsageError
-from selfteach.methods.finetune_material import read_material, refuse_too_little, split_dev
-from selfteach.methods.material_sources import describe_dropped, describe_repaired
+from selfteach.methods.finetune.read_datasets import read_material, refuse_too_little, split_dev
+from selfteach.methods.hash_sources import describe_dropped, describe_repaired
 from selfteach.run import finished, processes
 
 if TYPE_CHECKING:
-    from selfteach.methods.finetune import FinetuneData
+    from selfteach.methods.finetune.method import FinetuneData
 
 
 def run_train(
@@ -56,7 +56,7 @@ def run_train(
 def train_as_worker(material: FinetuneData, config: FinetuneConfig, options: TeachOptions) -> None:
     """Do the part of a process that does not own the run."""
     from selfteach.commands.screen import open_screen
-    from selfteach.methods import finetune
+    from selfteach.methods.finetune import method as finetune
     from selfteach.run.signals import handle_interrupts
 
     assert options.out is not None
@@ -73,7 +73,7 @@ def describe_material(material: FinetuneData, config: FinetuneConfig) -> Mapping
     Raises:
         DataError: there is nothing to learn from.
     """
-    from selfteach.methods.finetune import choose_objectives, split_dev
+    from selfteach.methods.finetune.method import choose_objectives, split_dev
 
     learned, dev = split_dev(material, config)
     if not learned:

@@ -21,11 +21,11 @@ from torch import nn
 from selfteach.disk import convert_disk_errors
 from selfteach.errors import UsageError
 from selfteach.files import write_text
-from selfteach.models.check_files import check_adapter, read_json
+from selfteach.models.check_safety import check_adapter, read_json
 from selfteach.models.hf import DTYPES, HfModel
 from selfteach.models.load_adapter import CONFIG_FILE, get_adapter_kind
 from selfteach.models.reft import PromptSpans
-from selfteach.models.resolve_model import resolve_base, resolve_model_folder
+from selfteach.models.resolve_model_path import resolve_base, resolve_model_folder
 from selfteach.models.silence import silence_libraries
 
 NOT_MERGEABLE = {

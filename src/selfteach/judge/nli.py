@@ -20,7 +20,7 @@ import numpy as np
 from selfteach.errors import UsageError
 from selfteach.judge.contradiction import Comparison, ConsistencyJudge
 from selfteach.judge.setup import KnowledgeSetup
-from selfteach.models import Scorer, check_files
+from selfteach.models import Scorer, check_safety
 from selfteach.models.ordered import score_in_order
 from selfteach.records import Continuations, LogProb, Prompt, get_user_text
 
@@ -55,10 +55,10 @@ class NliModel:
         """
         from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
-        from selfteach.models.resolve_model import resolve_model_folder
+        from selfteach.models.resolve_model_path import resolve_model_folder
 
         folder: Path = resolve_model_folder(name_or_folder)
-        config = check_files.check_model_folder(folder)
+        config = check_safety.check_model_folder(folder)
         find_label_order(
             {int(k): str(v) for k, v in (config.get("id2label") or {}).items()}, name_or_folder
         )
@@ -66,7 +66,7 @@ class NliModel:
             folder, use_safetensors=True, trust_remote_code=False
         )
         tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
-        return NliModel(module, tokenizer, name_or_folder, check_files.compute_fingerprint(folder))
+        return NliModel(module, tokenizer, name_or_folder, check_safety.compute_fingerprint(folder))
 
     def stream_scores(
         self, items: Sequence[Continuations]

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from selfteach.errors import DataError
 from selfteach.models.hook_adapter import PADDING_POSITION, at_positions, get_num_virtual_tokens
-from selfteach.models.model_protocol import LoadedModel
+from selfteach.models.loaded_model import LoadedModel
 from selfteach.records import (
     Completion,
     Request,

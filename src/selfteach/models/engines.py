@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from selfteach.errors import UsageError
-from selfteach.models import Sampler, embedded
+from selfteach.models import Sampler, default_model
 from selfteach.registry import did_you_mean, list_names, load_registered
 
 if TYPE_CHECKING:
     from selfteach.models.hf import HfModel
-    from selfteach.models.model_protocol import LoadedModel
+    from selfteach.models.loaded_model import LoadedModel
 
 AUTO = "auto"
 
@@ -84,8 +84,8 @@ def list_models() -> list[KnownModel]:
     from huggingface_hub import scan_cache_dir
     from huggingface_hub.errors import CacheNotFound
 
-    cached = (embedded.get_embedded_folder() / "config.json").is_file()
-    found = [KnownModel(embedded.EMBEDDED, embedded.DESCRIPTION, cached)]
+    cached = (default_model.get_embedded_folder() / "config.json").is_file()
+    found = [KnownModel(default_model.EMBEDDED, default_model.DESCRIPTION, cached)]
     try:
         repositories = scan_cache_dir().repos
     except CacheNotFound:

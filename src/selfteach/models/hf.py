@@ -20,12 +20,12 @@ from safetensors import SafetensorError
 from torch import nn
 
 from selfteach.errors import ResourceError, UsageError, get_first_line
-from selfteach.models import check_files
+from selfteach.models import check_safety
 from selfteach.models.decode import sample_all
 from selfteach.models.hook_adapter import get_active_hooks, get_num_virtual_tokens
 from selfteach.models.load_adapter import load_adapter
 from selfteach.models.memory_allocator import keep_freed_pages, limit_onednn_cache
-from selfteach.models.resolve_model import resolve_base, resolve_model_folder
+from selfteach.models.resolve_model_path import resolve_base, resolve_model_folder
 from selfteach.models.score import compute_answer_logits, embed_all, score_all
 from selfteach.models.silence import silence_libraries
 from selfteach.models.tokens import ChatTokenizer
@@ -77,17 +77,17 @@ class HfModel:
         """
         name = resolve_base(str(name_or_folder), adapter)
         folder = resolve_model_folder(name, progress)
-        check_files.check_model_folder(folder)
+        check_safety.check_model_folder(folder)
         target = _choose_device(device)
         if target.type == "cpu":
             keep_freed_pages()
             limit_onednn_cache()
-        fingerprint = check_files.compute_fingerprint(folder)
-        notes = [check_files.check_adapter(adapter, fingerprint)] if adapter else []
+        fingerprint = check_safety.compute_fingerprint(folder)
+        notes = [check_safety.check_adapter(adapter, fingerprint)] if adapter else []
         module = _load_module(folder, _choose_dtype(dtype, target))
         if adapter:
             module = load_adapter(module, adapter)
-            fingerprint = check_files.compute_adapter_fingerprint(fingerprint, adapter)
+            fingerprint = check_safety.compute_adapter_fingerprint(fingerprint, adapter)
         tokens = ChatTokenizer(_load_tokenizer(folder), _get_generation_end_ids(module))
         if mine := get_active_hooks(module):
             mine.to(target)
@@ -162,7 +162,7 @@ def load_chat_tokenizer(
         UsageError: no such model, or an unsafe one.
     """
     folder = resolve_model_folder(name_or_folder, progress)
-    check_files.check_model_folder(folder)
+    check_safety.check_model_folder(folder)
     return ChatTokenizer(_load_tokenizer(folder))
 
 

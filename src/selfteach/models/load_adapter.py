@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from selfteach.errors import UsageError, get_first_line
 from selfteach.models.bottleneck import BottleneckHooks
-from selfteach.models.check_files import read_json
+from selfteach.models.check_safety import read_json
 from selfteach.models.hook_adapter import HookAdapter
 from selfteach.models.reft import ReftHooks, convert_edit_to_low_rank
 from selfteach.models.silence import silence_libraries

@@ -23,7 +23,7 @@ from selfteach.models.decode import (
     make_completion,
     prepare_request,
 )
-from selfteach.models.embedded import get_cache_folder
+from selfteach.models.default_model import get_cache_folder
 from selfteach.models.memory_allocator import release_freed_pages
 from selfteach.models.signal_stack import keep_signal_stack
 from selfteach.models.tokens import count_common_prefix
@@ -31,7 +31,7 @@ from selfteach.models.write_gguf import explain_why_not_gguf, write_gguf
 from selfteach.records import Completion, Request, derive_seed
 
 if TYPE_CHECKING:
-    from selfteach.models.model_protocol import LoadedModel
+    from selfteach.models.loaded_model import LoadedModel
 
 MAX_ROWS = 192
 MIN_ROWS = 4

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from selfteach import registry
 from selfteach.config import TrainConfig
-from selfteach.methods.finetune import choose_prompts, make_continuation, make_prompt_key
+from selfteach.methods.finetune.method import choose_prompts, make_continuation, make_prompt_key
 from selfteach.models.recorded import Recorded
 from selfteach.records import Example
 from selfteach.train.adapters.adapter import is_solved

@@ -35,7 +35,9 @@ from selfteach.evaluate.exam import Exam, TunedModel, measures_to_json
 from selfteach.generate.correct import Corrector
 from selfteach.materials.corrections import Corrections
 from selfteach.methods.corrections.criticisms_to_corrections import make_critics
+from selfteach.methods.corrections.deduplicate_prompts import make_novelty_check
 from selfteach.methods.corrections.exam import build_exam, examine_longer
+from selfteach.methods.corrections.human_teacher import review_answers
 from selfteach.methods.corrections.limit_lengths import drop_overlong_rows, set_answer_lengths
 from selfteach.methods.corrections.make_examples import (
     CorrectionExamples,
@@ -43,8 +45,6 @@ from selfteach.methods.corrections.make_examples import (
     make_examples_from_answers,
     make_examples_from_file,
 )
-from selfteach.methods.corrections.novelty import make_novelty_check
-from selfteach.methods.corrections.review import review_answers
 from selfteach.methods.corrections.sample_and_correct import (
     FileRow,
     answer_rows,

@@ -9,7 +9,7 @@ from selfteach.errors import DataError
 from selfteach.generate.correct import Turns
 from selfteach.materials.corrections import Corrections, Edit
 from selfteach.methods.corrections.criticisms_to_corrections import Critic
-from selfteach.methods.corrections.novelty import NoveltyCheck, join_turns
+from selfteach.methods.corrections.deduplicate_prompts import NoveltyCheck, join_turns
 from selfteach.methods.session import Session
 from selfteach.methods.write_prompts import write_general_prompts
 from selfteach.records import make_prompt

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.nn.functional import pad
 
 from selfteach.errors import UsageError
-from selfteach.models.check_files import read_json
+from selfteach.models.check_safety import read_json
 from selfteach.models.load_adapter import KIND_KEY, PEFT_PREFIX
 from selfteach.models.reft import ReftHooks, convert_edit_to_low_rank
 from selfteach.records import JsonMapping

@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from selfteach.models.check_files import read_json
+from selfteach.models.check_safety import read_json
 from selfteach.models.load_adapter import PEFT_PREFIX
 from selfteach.train.adapters.adapter import write_adapter_folder
 

@@ -9,8 +9,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 from selfteach.errors import UsageError, get_first_line
-from selfteach.models import check_files
-from selfteach.models.embedded import EMBEDDED, HUB_NAME, fetch_embedded_model, get_embedded_folder
+from selfteach.models import check_safety
+from selfteach.models.default_model import (
+    EMBEDDED,
+    HUB_NAME,
+    fetch_embedded_model,
+    get_embedded_folder,
+)
 from selfteach.models.remote.endpoint import parse_address
 from selfteach.models.remote.program import PREFIX, Program
 from selfteach.models.silence import silence_libraries
@@ -34,7 +39,7 @@ def check_model_name(name: str) -> None:
         )
     path = Path(name).expanduser()
     if name not in ("", EMBEDDED) and path.is_dir():
-        check_files.check_model_folder(path)
+        check_safety.check_model_folder(path)
     elif name != EMBEDDED and (name.count("/") != 1 or name.startswith((".", "/", "~"))):
         raise UsageError(
             f'there is no model "{name}".',
@@ -87,10 +92,10 @@ def resolve_base(name: str, adapter: Path | None) -> str:
     """
     if name != HUB_NAME or adapter is None or not (adapter / "selfteach.json").is_file():
         return name
-    about = check_files.read_json(adapter / "selfteach.json")
+    about = check_safety.read_json(adapter / "selfteach.json")
     copy = get_embedded_folder()
     if (copy / "config.json").is_file():
-        matches = about.get("base_fingerprint") == check_files.compute_fingerprint(copy)
+        matches = about.get("base_fingerprint") == check_safety.compute_fingerprint(copy)
     else:
         matches = about.get("base") == EMBEDDED
     return EMBEDDED if matches else name

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 from selfteach.config import FinetuneConfig
 from selfteach.errors import UsageError
 from selfteach.materials.examples import read_examples
-from selfteach.methods.material_sources import Source, as_file, hash_sources, require_file
+from selfteach.methods.hash_sources import Source, as_file, hash_sources, require_file
 from selfteach.methods.method import Material
 from selfteach.records import Example, JsonMapping
 from selfteach.run.ledger import Outcome
 
 if TYPE_CHECKING:
-    from selfteach.methods.finetune import FinetuneData
+    from selfteach.methods.finetune.method import FinetuneData
 
 ExampleSource = str | Path | Sequence[str | Path] | Sequence[JsonMapping] | Sequence[Example]
 """A path, several paths, rows, or examples."""
@@ -96,9 +96,9 @@ def read_files(
         dev_file = stack.enter_context(as_file(dev, "dev"))
         read = {n: read_examples(f, skip=skip, max_bad_share=max_bad) for n, f in files.items()}
         held: list[Example] = []
-        from selfteach.methods.finetune import (
-            FinetuneData,
-        )  # a mistyped path is told before these load
+        from selfteach.methods.finetune.method import (
+            FinetuneData,  # a mistyped path is told before these load
+        )
         from selfteach.train.dataset_mixture import tag_with_dataset
 
         if dev_file:
@@ -119,7 +119,7 @@ def refuse_too_little(material: FinetuneData, config: FinetuneConfig) -> None:
     Raises:
         DataError: there is not.
     """
-    from selfteach.methods.finetune import split_dev
+    from selfteach.methods.finetune.method import split_dev
 
     split_dev(material, config)
 

@@ -1,0 +1,1 @@
+"""Training on examples that exist already: `selfteach train`."""
