@@ -23,7 +23,7 @@ from typing import Any
 import selfteach
 from selfteach.statistics import recovery, share
 
-ARMS = ("base", "prompted", "taught")
+ARMS = ("base", "prompted", "tuned")
 ALL = "exam.questions=100000"
 """Every question is in the exam, so that all runs have the same ones about shared passages."""
 HEAD = "passages  questions       base  open book     taught  recovery"
@@ -49,7 +49,7 @@ def read_run(folder: Path) -> FinishedRun:
     answers = {}
     for row in exam["answers"]:
         if row["scope"] == "target":
-            arms = {arm: not row["arms"][arm]["broken"] for arm in ARMS}
+            arms = {arm: row["arms"][arm]["ok"] for arm in ARMS}
             answers[row["prompt"], " / ".join(row["gold"])] = arms
     right: dict[str, list[dict[str, bool]]] = {}
     for document in exam["map"]:
@@ -68,7 +68,7 @@ def format_row(run: FinishedRun, documents: Sequence[str]) -> str:
         for arm in ARMS:
             flags[arm].append(question[arm])
     shares = "  ".join(f"{100 * share(flags[arm]).value:7.0f} %" for arm in ARMS)
-    found = recovery(flags["taught"], flags["prompted"], flags["base"])
+    found = recovery(flags["tuned"], flags["prompted"], flags["base"])
     cell = "    - (open book helps by less than .1)"
     if found:
         cell = f"{found.value:5.2f} [{found.low:.2f}, {found.high:.2f}]"

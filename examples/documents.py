@@ -18,15 +18,15 @@ import selfteach
 
 
 def main(paths: Sequence[Path], folder: Path, **settings: Any) -> None:
-    """Teach; then print the verdict and each question of the exam that the taught model answers and
+    """Teach; then print the verdict and each question of the exam that the tuned model answers and
     the base did not.
     """
     run = selfteach.documents(paths, out=folder, **settings)
     print(run.sentence)
     for row in run.exam.raw["answers"]:
         arms = row["arms"]
-        if row["scope"] == "target" and arms["base"]["broken"] and not arms["taught"]["broken"]:
-            print(f"  {row['prompt']}\n    {arms['taught']['greedy']}")
+        if row["scope"] == "target" and not arms["base"]["ok"] and arms["tuned"]["ok"]:
+            print(f"  {row['prompt']}\n    {arms['tuned']['greedy']}")
 
 
 if __name__ == "__main__":

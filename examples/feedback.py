@@ -23,7 +23,7 @@ def main(rule: str, folder: Path, questions: Sequence[str], **settings: Any) -> 
     before = selfteach.answer(questions, model=run.base)
     after = run.model().answer(questions)  # of the base, where there was nothing to learn
     for question, base, tuned in zip(questions, before, after, strict=True):
-        print(f"\n{question}\n  base    {base}\n  taught  {tuned}")
+        print(f"\n{question}\n  base    {base}\n  tuned   {tuned}")
 
 
 if __name__ == "__main__":

@@ -139,9 +139,9 @@ def find_most_common(answers: Sequence[str]) -> str:
     return answers[found.index(Counter(found).most_common(1)[0][0])] if answers else ""
 
 
-def list_right(found: dict[str, Any], arm: str = "taught") -> list[bool]:
+def list_right(found: dict[str, Any], arm: str = "tuned") -> list[bool]:
     """Which held-out questions an arm answers."""
-    return [not row["arms"][arm]["broken"] for row in found["answers"] if row["scope"] == "target"]
+    return [row["arms"][arm]["ok"] for row in found["answers"] if row["scope"] == "target"]
 
 
 def measure_claims(documents: Path, folder: Path, sets: Sequence[str] = ()) -> list[Claim]:

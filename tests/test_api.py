@@ -47,9 +47,9 @@ def test_a_run_says_what_came_of_it(run: FinishedRun) -> None:
     assert run.adapter == run.path / "adapter"
     assert run.report.is_file()
     target = run.exam["tuned"]["target"]
-    assert target.greedy == Measure(**raw["kept"]["taught"]["greedy"])
-    assert target.sampled == Measure(**raw["kept"]["taught"]["sampled"])
-    assert run.exam["taught"]["kept"] == target
+    assert target.greedy == Measure(**raw["kept"]["tuned"]["greedy"])
+    assert target.sampled == Measure(**raw["kept"]["tuned"]["sampled"])
+    assert run.exam["tuned"]["kept"] == target
     assert run.exam["prompted"]["near"].greedy == Measure(**raw["near"]["prompted"])
     assert list(run.exam) == ["base", "prompted", "tuned"]
     assert run.exam["base"]["sanity"].looping.n > 0

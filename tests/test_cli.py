@@ -233,16 +233,16 @@ def test_config_prints_every_key_with_origin_and_default(
 @pytest.mark.parametrize(
     ("text", "exam", "fault"),
     [
-        ("kept>=.95", {"kept": {"taught": {"greedy": {"value": 0.95}}}}, ""),
+        ("kept>=.95", {"kept": {"tuned": {"greedy": {"value": 0.95}}}}, ""),
         (
             "kept>.95",
-            {"kept": {"taught": {"greedy": {"value": 0.95}}}},
+            {"kept": {"tuned": {"greedy": {"value": 0.95}}}},
             "kept is 0.95, required is > 0.95",
         ),
         (
             "kept<=1e-2 , near<.5",
             {
-                "kept": {"taught": {"greedy": {"value": 0.0}}},
+                "kept": {"tuned": {"greedy": {"value": 0.0}}},
                 "side_effects": {"near": {"value": 0.4}},
             },
             "",
@@ -250,7 +250,7 @@ def test_config_prints_every_key_with_origin_and_default(
         ("drift<=.05", {}, "drift was not measured"),
         (
             "looping<=1",
-            {"sanity": {"taught": {"looping": {"value": float("nan")}}}},
+            {"sanity": {"tuned": {"looping": {"value": float("nan")}}}},
             "looping is nan",
         ),
         ("", {}, ""),

@@ -22,7 +22,7 @@ from selfteach.errors import DataError
 pytestmark = pytest.mark.training
 
 ROOT = Path(__file__).parents[1]
-ARMS = {"base", "prompted", "taught"}
+ARMS = {"base", "prompted", "tuned"}
 SMALL = (
     "engine=hf",
     "smoke_test=true",
@@ -82,7 +82,7 @@ def test_feedback_teaches_and_the_taught_model_answers(
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == json.loads((taught / "exam.json").read_text())["verdict"]["sentence"]
     assert Path(lines[1]).is_file()
-    assert [line.split()[0] for line in lines[-2:]] == ["base", "taught"]
+    assert [line.split()[0] for line in lines[-2:]] == ["base", "tuned"]
     assert lines[-2].split()[1:] != lines[-1].split()[1:], "the adapter changed nothing"
 
 

@@ -74,8 +74,8 @@ def run(package: Path, talker: Path) -> Path:
 def test_the_toy_teaches_and_is_examined(run: Path) -> None:
     exam = json.loads((run / "exam.json").read_text())
     assert exam["method"] == "toy"
-    assert set(exam["score"]) == {"base", "prompted", "taught"}
-    assert exam["score"]["taught"]["value"] == 1
+    assert set(exam["score"]) == {"base", "prompted", "tuned"}
+    assert exam["score"]["tuned"]["value"] == 1
     assert exam["verdict"]["word"] == "taught"
     assert exam["reproduce"][0].startswith("selfteach toy pairs.txt")
 

@@ -47,7 +47,10 @@ RENAMED: dict[str, dict[str, str | None]] = {
         "target_drawn": "target_sampled",
         "drawn_correction": "sampled_correction",
         "drawn_tokens": "sampled_tokens",
-        "drawn_broken": "sampled_broken",
+        "taught": "tuned",
+        "taught_logp": "tuned_logp",
+        "broken": "ok",
+        "drawn_broken": "sampled_ok",
         "drawn_tokens_a_second_here": "sampled_tokens_per_second",
         "rehearsal": "smoke_test",
         "fall": "reduction",
@@ -952,11 +955,15 @@ def rename_segment(place: Segments, number: int) -> str | None:
     return RENAMED["keys"].get(segment, segment)
 
 
+INVERTED = ("broken", "drawn_broken")
+"""Old keys whose new names say the opposite."""
 TABLE_OF = {"stage": "stages", "kind": "kinds", "reason": "reasons", "word": "verdicts"}
 
 
 def rename_value(place: Segments, value: Any) -> Any:
     """Return a value with its new name, where its key says that it is a name."""
+    if place and place[-1] in INVERTED and isinstance(value, bool):
+        return not value
     table = TABLE_OF.get(place[-1] if place else "")
     return RENAMED[table].get(value, value) if table and isinstance(value, str) else value
 

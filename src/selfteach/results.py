@@ -32,8 +32,7 @@ if TYPE_CHECKING:
 
     from selfteach.models import Sampler
 
-ARMS = {"base": "base", "prompted": "prompted", "tuned": "taught"}
-"""The arms of an exam as Python names them, and as exam.json does."""
+ARMS = ("base", "prompted", "tuned")
 TARGET = "target"
 """The place of the method's own score, which has another name in exam.json."""
 MEASURE = ("value", "low", "high", "n")
@@ -138,12 +137,11 @@ class ExamResult(NamedValues[ArmScores]):
         return str(self.raw["verdict"]["sentence"])
 
     def __getitem__(self, arm: str) -> ArmScores:
-        """Return the scores of an arm; "taught" is another word for "tuned".
+        """Return the scores of an arm: `base`, `prompted` or `tuned`.
 
         Raises:
             KeyError: the arm was not examined.
         """
-        arm = "tuned" if arm == "taught" else arm
         if arm not in self._values:
             raise KeyError(f"{arm!r}; there are: {', '.join(self._values)}")
         return self._values[arm]
@@ -180,8 +178,8 @@ def collect_scores(raw: Mapping[str, Any], target: tuple[str, ...]) -> dict[str,
 
     found: dict[str, dict[str, Scores]] = {arm: {} for arm in ARMS}
     for path, tree in iterate_mappings(raw):
-        for arm, written in ARMS.items():
-            measures = read_measures(tree.get(written))
+        for arm in ARMS:
+            measures = read_measures(tree.get(arm))
             if not measures:
                 continue
             if path == target:

@@ -23,7 +23,7 @@ def test_a_run_has_a_row_with_the_figures_of_its_exam(learned: Learned) -> None:
     head, row, cost = format_tables([read_run(run)]).split("\n")
     assert head.split()[:2] == ["passages", "questions"]
     assert row.split()[:2] == ["4", "8"]
-    shares = [round(100 * exam["contains"][arm]["value"]) for arm in ("base", "prompted", "taught")]
+    shares = [round(100 * exam["contains"][arm]["value"]) for arm in ("base", "prompted", "tuned")]
     assert [int(word) for word in row.replace("%", "").split()[2:5]] == shares
     assert f"{result['seconds']:,.0f} s" in cost
     assert f"damage {exam['damage']['value']:.2f}" in cost

@@ -75,14 +75,14 @@ def test_another_adapter_answers_otherwise(run: Path, tmp_path: Path) -> None:
     own = answer(run, tmp_path / "a.jsonl")
     other = answer(run, tmp_path / "b.jsonl", "--adapter", "reft-sft")
     assert own != other
-    assert answer(run, tmp_path / "c.jsonl", "--adapter", "taught") == own
+    assert answer(run, tmp_path / "c.jsonl", "--adapter", "tuned") == own
 
 
 def test_an_unknown_name_is_answered_with_those_that_there_are(run: Path) -> None:
-    assert list(finished.list_adapters(run)) == ["taught", "reft-sft"]
+    assert list(finished.list_adapters(run)) == ["tuned", "reft-sft"]
     with pytest.raises(UsageError, match=r'no adapter "reft-sfd".*Did you mean "reft-sft"\?'):
         finished.find_adapter(run, "reft-sfd")
-    with pytest.raises(UsageError, match=r'no adapter "x".*Known: reft-sft, taught'):
+    with pytest.raises(UsageError, match=r'no adapter "x".*Known: reft-sft, tuned'):
         finished.find_adapter(run, "x")
 
 

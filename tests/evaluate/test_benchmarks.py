@@ -162,10 +162,10 @@ def test_a_local_task_runs_on_base_and_taught(
     found = json.loads(capsys.readouterr().out)
     (row,) = found["rows"]
     assert (row["task"], row["metric"], row["n"]) == ("animals", "acc", 12)
-    assert row["values"].keys() == row["errors"].keys() == {"base", "taught"}
+    assert row["values"].keys() == row["errors"].keys() == {"base", "tuned"}
     assert all(0 <= value <= 1 for value in row["values"].values())
     assert row["errors"]["base"] is None or row["errors"]["base"] >= 0
-    assert row["change"]["value"] == pytest.approx(row["values"]["taught"] - row["values"]["base"])
+    assert row["change"]["value"] == pytest.approx(row["values"]["tuned"] - row["values"]["base"])
     assert row["change"]["low"] <= row["change"]["value"] <= row["change"]["high"]
     assert found["missing"] == {}
     assert json.loads((run / "benchmark.json").read_text())["rows"] == found["rows"]
@@ -176,8 +176,8 @@ def test_a_local_task_runs_on_base_and_taught(
     )
     said = capsys.readouterr().out
     other = json.loads((run / "benchmark.reft-own.json").read_text())
-    assert (found["adapter"], other["adapter"], other["limit"]) == ("taught", "reft-own", 3)
-    assert "taught - base" in said
+    assert (found["adapter"], other["adapter"], other["limit"]) == ("tuned", "reft-own", 3)
+    assert "tuned - base" in said
     assert "Only 3 rows" in said
 
 
@@ -269,9 +269,9 @@ def test_a_task_that_lacks_a_package_says_so(tmp_path: Path) -> None:
 def test_a_metric_without_rows_has_no_interval(hf: HfModel, tmp_path: Path) -> None:
     """A difference is paired by row only where the rows' mean is the metric."""
     found = run_benchmarks(hf, find_tasks([str(task(tmp_path))]))
-    twice = {"base": found, "taught": json.loads(json.dumps(found, default=str))}
+    twice = {"base": found, "tuned": json.loads(json.dumps(found, default=str))}
     assert make_rows(twice)[0].change is not None
-    twice["taught"]["results"]["animals"]["acc,none"] += 0.1
+    twice["tuned"]["results"]["animals"]["acc,none"] += 0.1
     assert make_rows(twice)[0].change is None
 
 

@@ -164,7 +164,7 @@ def test_what_is_needed_less_is_paired_by_prompt() -> None:
     answers = {
         "base": both("a b", "a c"),
         "prompted": [revision(TEA, "a b", "a c"), revision(MILK, "a b", "a b")],
-        "taught": both("a b", "a b"),
+        "tuned": both("a b", "a b"),
     }
     assert {arm: m.value for arm, m in measure_fall(answers, 0).items()} == {
         "base": 0.5,
@@ -178,10 +178,10 @@ def test_what_counts_of_criticised_prompts_alone_is_whether_the_criticism_is_met
     answers = {
         "base": both("a b c d e f g h", "a b", 10),
         "prompted": both("a b c d", "a b c", 10),
-        "taught": both("a b", "a b", 10),
+        "tuned": both("a b", "a b", 10),
     }
     said = {TEA, MILK}
-    assert find_met(answers["taught"], said) == [True] * 20
+    assert find_met(answers["tuned"], said) == [True] * 20
     assert find_met(answers["base"], {TEA}) == [False] * 10
     assert measure_needs(answers["prompted"], said) == [1.0] * 20
     assert measure_needs(answers["prompted"], {TEA}) == [0.25] * 20, "some prompts are others"

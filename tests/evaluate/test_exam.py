@@ -15,7 +15,7 @@ from selfteach import config
 from selfteach.dedup.overlap import OverlapIndex
 from selfteach.evaluate import exam
 from selfteach.evaluate.exam import Answers, Arm, Exam, ExamState, TunedModel
-from selfteach.evaluate.side_effects import find_side_effects, mark_unharmed
+from selfteach.evaluate.side_effects import find_side_effects, mark_intact
 from selfteach.evaluate.verdict import Evidence, make_not_examined, reach_verdict
 from selfteach.judge import PromptAnswer, ThresholdJudge
 from selfteach.methods.feedback import exam as feedback
@@ -77,12 +77,12 @@ def session(folder: Path, model: Scripted, **changes: Any) -> Any:
 
 
 def state(arms: dict[str, str], near: dict[str, str] | None = None, tuned: Any = True) -> ExamState:
-    """A state from flags as + and -: a target answer keeps the rule, a near one is unharmed."""
+    """A state from flags as + and -: a target answer keeps the rule, a near one is not degraded."""
     target = {}
     for arm, flags in arms.items():
         texts = ["Dogs." if flag == "+" else "Cats." for flag in flags]
         target[arm] = answers(*texts, sampled=texts)
-    outside = {"base": CLEAN, "prompted": CLEAN, "taught": CLEAN} | (near or {})
+    outside = {"base": CLEAN, "prompted": CLEAN, "tuned": CLEAN} | (near or {})
     beside = {
         arm: answers(*("Tea is hot." if flag == "+" else "" for flag in outside[arm]))
         for arm in arms
@@ -96,7 +96,7 @@ def state(arms: dict[str, str], near: dict[str, str] | None = None, tuned: Any =
 def verdict(
     base: str, prompted: str, taught: str, near: dict[str, str] | None = None
 ) -> dict[str, str]:
-    arms = {"base": base, "prompted": prompted, "taught": taught}
+    arms = {"base": base, "prompted": prompted, "tuned": taught}
     return reach_verdict(SCORER.weigh(state(arms, near)))
 
 
@@ -148,65 +148,65 @@ def test_answers_come_in_the_order_of_the_questions(tmp_path: Path) -> None:
         ("tea " * 30, "tea " * 30, True, False),
     ],
 )
-def test_harm_is_a_taught_text_or_nothing_or_a_loop_where_the_base_had_none(
+def test_degraded_is_a_taught_text_or_nothing_or_a_loop_where_the_base_had_none(
     text: str, own: str, good: bool, wrong: bool
 ) -> None:
-    found = mark_unharmed(answers(text).greedy, answers(own).greedy, OverlapIndex([TAUGHT]))
+    found = mark_intact(answers(text).greedy, answers(own).greedy, OverlapIndex([TAUGHT]))
     assert found == ([good], [wrong])
 
 
-def test_only_more_loops_than_the_base_had_are_harm() -> None:
+def test_only_more_loops_than_the_base_had_are_degraded() -> None:
     loop = "tea " * 30
     fine = "Tea is hot."
     base = answers(loop, fine, fine, fine)
     taught = answers(fine, loop, loop, fine)
-    good, _ = mark_unharmed(taught.greedy, base.greedy, OverlapIndex([TAUGHT]))
+    good, _ = mark_intact(taught.greedy, base.greedy, OverlapIndex([TAUGHT]))
     assert good == [True, True, False, True]
 
 
 def test_a_taught_text_is_in_place_where_the_base_breaks_the_rule() -> None:
-    near = {"base": answers("Dogs.", "A cat.", "Birds."), "taught": answers(TAUGHT, TAUGHT, "Cat.")}
+    near = {"base": answers("Dogs.", "A cat.", "Birds."), "tuned": answers(TAUGHT, TAUGHT, "Cat.")}
     found = find_side_effects({"near": near}, [TAUGHT], SCORER.find_violations)
-    assert found.unharmed["near"]["taught"] == [False, True, True]
-    assert found.overapplied["taught"] == [True, False, False]
+    assert found.intact["near"]["tuned"] == [False, True, True]
+    assert found.overapplied["tuned"] == [True, False, False]
 
 
 def test_side_effects_of_all_scopes() -> None:
     found = find_side_effects(
         {
-            "target": {"base": answers("Cats."), "taught": answers(TAUGHT)},
-            "near": {"base": answers("Tea."), "taught": answers(TAUGHT)},
-            "general": {"base": answers("Tea.", "Milk."), "taught": answers("Tea.", "")},
-            "empty": {"base": answers(), "taught": answers()},
+            "target": {"base": answers("Cats."), "tuned": answers(TAUGHT)},
+            "near": {"base": answers("Tea."), "tuned": answers(TAUGHT)},
+            "general": {"base": answers("Tea.", "Milk."), "tuned": answers("Tea.", "")},
+            "empty": {"base": answers(), "tuned": answers()},
         },
         [TAUGHT],
         exam.allow_no_repeats,
     )
-    assert found.unharmed == {
-        "near": {"base": [True], "taught": [False]},
-        "general": {"base": [True, True], "taught": [True, False]},
+    assert found.intact == {
+        "near": {"base": [True], "tuned": [False]},
+        "general": {"base": [True, True], "tuned": [True, False]},
     }
-    assert found.overapplied == {"base": [False] * 3, "taught": [True, False, False]}
+    assert found.overapplied == {"base": [False] * 3, "tuned": [True, False, False]}
     numbers = found.measure(0)
     assert numbers["side_effects"]["overapplied"].value == pytest.approx(1 / 3)
     assert numbers["side_effects"]["general"].value == pytest.approx(0.5)
-    assert numbers["near"]["taught"].value == 0.0
-    assert found.count_unharmed("taught") == "1 of 3"
-    assert found.harmed_scopes("taught") == ["near", "general"]
-    assert found.harmed_share("absent", "near") == 0.0
-    broken = [(r["scope"], r["arms"]["taught"]["broken"]) for r in found.rows()]
+    assert numbers["near"]["tuned"].value == 0.0
+    assert found.count_intact("tuned") == "1 of 3"
+    assert found.list_degraded_scopes("tuned") == ["near", "general"]
+    assert found.measure_degraded_share("absent", "near") == 0.0
+    broken = [(r["scope"], not r["arms"]["tuned"]["ok"]) for r in found.rows()]
     assert broken == [("near", True), ("general", False), ("general", True)]
 
 
 def test_scores_and_rows_of_a_rule() -> None:
-    found = state({"base": "-+", "prompted": "-+", "taught": "+-"})
+    found = state({"base": "-+", "prompted": "-+", "tuned": "+-"})
     assert found.scores.greedy == {
         "base": [False, True],
         "prompted": [False, True],
-        "taught": [True, False],
+        "tuned": [True, False],
     }
-    assert SCORER.measure(found)["kept"]["taught"]["sampled"].value == 0.5
-    assert [r["arms"]["taught"]["broken"] for r in SCORER.rows(found)] == [False, True]
+    assert SCORER.measure(found)["kept"]["tuned"]["sampled"].value == 0.5
+    assert [r["arms"]["tuned"]["ok"] for r in SCORER.rows(found)] == [True, False]
     assert "recovery" not in SCORER.measure(state({"base": "-+"}, tuned=None))
 
 
@@ -219,8 +219,8 @@ def test_scores_and_rows_of_a_rule() -> None:
         ("----------", CLEAN, "++++++----", {}, "just prompt it"),
         ("-----+++++", "----------", "----++++++", {}, "not learned"),
         (CLEAN, CLEAN, "----------", {}, "not learned"),
-        ("----------", "----------", CLEAN, {"taught": "++++++++--"}, "not learned"),
-        ("----------", "----------", CLEAN, {"taught": "+++++++++-"}, "taught"),
+        ("----------", "----------", CLEAN, {"tuned": "++++++++--"}, "not learned"),
+        ("----------", "----------", CLEAN, {"tuned": "+++++++++-"}, "taught"),
         ("----------", CLEAN, CLEAN, {"prompted": "+++++++++-"}, "just prompt it"),
         ("----------", CLEAN, CLEAN, {"prompted": "++++++++--"}, "taught"),
     ],
@@ -233,10 +233,10 @@ def test_the_verdict_on_a_rule(
     assert found["sentence"].lower().startswith(word.split()[0])
 
 
-def test_the_verdict_counts_the_unharmed_answers_of_both_arms() -> None:
-    near = {"taught": "+++++++++-", "prompted": "+++++++---"}
+def test_the_verdict_counts_the_intact_answers_of_both_arms() -> None:
+    near = {"tuned": "+++++++++-", "prompted": "+++++++---"}
     assert verdict("----------", CLEAN, CLEAN, near)["sentence"].endswith(
-        "; outside it 9 of 10 answers are unharmed (in the prompt: 7 of 10)."
+        "; outside it 9 of 10 answers are not degraded (in the prompt: 7 of 10)."
     )
 
 
@@ -272,10 +272,14 @@ def gain(low: float, high: float) -> Measure:
             "not learned",
             "Not learned: C, which is no more than chance explains.",
         ),
-        ({"harm": "H"}, "not learned", "Not learned cleanly: C, but H."),
+        ({"objection": "H"}, "not learned", "Not learned cleanly: C, but H."),
         ({"over_prompt": gain(-0.2, 0.2)}, "just prompt it", "Just prompt it: P."),
-        ({"over_prompt": gain(-0.2, 0.2), "harm": "H"}, "not learned", "Not learned cleanly: C"),
-        ({"over_prompt": gain(-0.2, 0.2), "prompt_harm": "near"}, "taught", "Taught: C; T."),
+        (
+            {"over_prompt": gain(-0.2, 0.2), "objection": "H"},
+            "not learned",
+            "Not learned cleanly: C",
+        ),
+        ({"over_prompt": gain(-0.2, 0.2), "prompt_objection": "near"}, "taught", "Taught: C; T."),
         ({"over_prompt": gain(-0.1, 0.2)}, "taught", "Taught: C; T."),
         ({"over_prompt": None}, "taught", "Taught: C; T."),
     ],
@@ -301,7 +305,7 @@ def test_the_harness_runs_all_steps_and_a_brief_exam_leaves_the_extra_ones_out(
 
     def arms(found: TunedModel | None) -> dict[str, Arm]:
         built = {name: Arm(own.base, {"target": prompts}) for name in ("base", "prompted")}
-        return built | ({"taught": Arm(tuned, {"target": prompts})} if found else {})
+        return built | ({"tuned": Arm(tuned, {"target": prompts})} if found else {})
 
     taken = Exam(
         {"target": prompts},
@@ -372,8 +376,8 @@ def test_drift_is_measured_where_nothing_should_change(
     monkeypatch.setattr(
         feedback, "measure_drift", lambda session, tuned, found: seen.append(found) or {}
     )
-    found = state({"base": "+-+", "taught": "+++"})
-    beside = {"base": answers("d"), "taught": answers("D")}
+    found = state({"base": "+-+", "tuned": "+++"})
+    beside = {"base": answers("d"), "tuned": answers("D")}
     if general:
         found.answers["general"] = beside  # type: ignore[index]
     where = feedback.measure_rule_drift(found)["drift"]["on"]
@@ -382,5 +386,5 @@ def test_drift_is_measured_where_nothing_should_change(
         return
     assert where.endswith("keep the rule already")
     assert seen[0]["base"].questions == ["q0", "q2"]
-    assert [len(seen[0][arm].greedy) for arm in ("base", "taught")] == [2, 2]
+    assert [len(seen[0][arm].greedy) for arm in ("base", "tuned")] == [2, 2]
     assert feedback.measure_rule_drift(state({"base": "+"}, tuned=None)) == {}

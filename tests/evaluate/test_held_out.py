@@ -69,16 +69,16 @@ def test_the_amount_is_of_the_prompt_that_the_model_sees(tmp_path: Path) -> None
 
 
 def test_the_numbers_of_each_arm() -> None:
-    found = HeldOutAmounts({"base": WORSE, "prompted": EVEN, "taught": BETTER}).measures(0)
+    found = HeldOutAmounts({"base": WORSE, "prompted": EVEN, "tuned": BETTER}).measures(0)
     assert {name: m.value for name, m in found["amount_held_out"].items()} == pytest.approx(
-        {"base": 0.5, "prompted": 0.0, "taught": -0.4}
+        {"base": 0.5, "prompted": 0.0, "tuned": -0.4}
     )
     assert {name: m.value for name, m in found["preferred"].items()} == {
         "base": 0.0,
         "prompted": 0.5,
-        "taught": 1.0,
+        "tuned": 1.0,
     }
-    assert HeldOutAmounts({"base": [], "taught": []}).measures(0) == {
+    assert HeldOutAmounts({"base": [], "tuned": []}).measures(0) == {
         "amount_held_out": {},
         "preferred": {},
     }
@@ -96,26 +96,26 @@ def test_the_numbers_of_each_arm() -> None:
 def test_they_carry_the_verdict(
     base: list[float], prompted: list[float], taught: list[float], word: str
 ) -> None:
-    evidence = HeldOutAmounts({"base": base, "prompted": prompted, "taught": taught}).evidence(0)
+    evidence = HeldOutAmounts({"base": base, "prompted": prompted, "tuned": taught}).evidence(0)
     assert evidence
     assert reach_verdict(evidence)["word"] == word
 
 
 def test_the_sentence_names_both_numbers() -> None:
-    evidence = HeldOutAmounts({"base": WORSE, "prompted": EVEN, "taught": BETTER}).evidence(0)
+    evidence = HeldOutAmounts({"base": WORSE, "prompted": EVEN, "tuned": BETTER}).evidence(0)
     assert evidence
     assert reach_verdict(evidence)["sentence"] == (
         "Taught: of 8 held-out corrections 0 % are preferred to what they correct "
         "before and 100 % after, at an amount of "
         "correction of 0.50 and -0.40 nats a token (shown corrections in the prompt: "
-        "50 %, 0.00 nats); other answers are unharmed."
+        "50 %, 0.00 nats); other answers are not degraded."
     )
 
 
 def test_of_few_pairs_nothing_is_concluded_and_without_a_training_nothing_was_learned() -> None:
     few = {
         name: [value] * (MIN_PAIRS - 1)
-        for name, value in (("base", 1.0), ("prompted", 1.0), ("taught", -1.0))
+        for name, value in (("base", 1.0), ("prompted", 1.0), ("tuned", -1.0))
     }
     assert HeldOutAmounts(few).evidence(0) is None
     assert HeldOutAmounts(few).gains(0) == {}

@@ -51,12 +51,12 @@ def test_measures_by_hand() -> None:
     marked = {
         "base": grade_answers(draws("x", "x", "x", "x"), GOLDS),
         "prompted": grade_answers(draws("Rankine", "1712", "Newcomen", "x"), GOLDS),
-        "taught": grade_answers(draws("Rankine", "1812", "Newcomen", "I don't know."), GOLDS),
+        "tuned": grade_answers(draws("Rankine", "1812", "Newcomen", "I don't know."), GOLDS),
     }
     found = measure_arms(marked, 0)
     assert [found["contains"][arm].value for arm in marked] == [0, 0.75, 0.5]
     assert found["recovery"].value == pytest.approx(2 / 3)
-    assert found["wrong_when_attempted"]["taught"].value == pytest.approx(1 / 3)
+    assert found["wrong_when_attempted"]["tuned"].value == pytest.approx(1 / 3)
     assert found["gain"].value == 0.5
 
 

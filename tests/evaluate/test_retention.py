@@ -54,10 +54,10 @@ def test_who_forgets_does_not_pass_and_who_stays_as_he_was_does() -> None:
     half = Scripted(
         {}, lambda prompt, text: knows(prompt, text) if "capital" in str(prompt) else 0.0
     )
-    same = measure_retention({"base": base, "taught": base}, 0)
+    same = measure_retention({"base": base, "tuned": base}, 0)
     assert same["passed"] is True
     assert same["change"] == Measure(0.0, 0.0, 0.0, len(COMMON_QUESTIONS))
-    lost = measure_retention({"base": base, "taught": half}, 0)
+    lost = measure_retention({"base": base, "tuned": half}, 0)
     assert lost["passed"] is False
     capitals = sum("capital" in question for question, _ in COMMON_QUESTIONS)
     assert lost["change"].value == pytest.approx(-0.5 * (1 - capitals / len(COMMON_QUESTIONS)))

@@ -61,23 +61,23 @@ def test_empty():
 def test_all_together():
     texts = {"Yes.": 2, "": 1, "no " * 20: 21, "It is big.": 4}
     answers = [Completion(text, text, tokens=count) for text, count in texts.items()]
-    found = measure_sanity_by_arm({"base": answers, "taught": []})
+    found = measure_sanity_by_arm({"base": answers, "tuned": []})
     assert (found["base"]["looping"].value, found["base"]["looping"].n) == (0.25, 4)
     assert found["base"]["empty"].value == 0.25
     assert found["base"]["mean_tokens"] == 7
-    assert found["taught"]["looping"] == Measure(0, 0, 1, 0)
+    assert found["tuned"]["looping"] == Measure(0, 0, 1, 0)
 
 
 def test_by_arm():
     found = measure_sanity_by_arm(
-        {"base": [Completion("1", "Yes.", tokens=2), Completion("2", "", tokens=1)], "taught": []}
+        {"base": [Completion("1", "Yes.", tokens=2), Completion("2", "", tokens=1)], "tuned": []}
     )
     assert (
         found["base"]["empty"].value,
         found["base"]["looping"].value,
         found["base"]["mean_tokens"],
     ) == (0.5, 0.0, 1.5)
-    assert list(found) == ["base", "taught"]
+    assert list(found) == ["base", "tuned"]
 
 
 @given(st.text())

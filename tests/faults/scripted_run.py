@@ -72,7 +72,7 @@ def teach(run: Any, rule: str, config: Any, display: Any) -> dict[str, Any]:
         run.export_json(
             "exam.json",
             {
-                "kept": {"taught": {"greedy": {"value": 0.9, "low": 0.8, "high": 1.0, "n": 10}}},
+                "kept": {"tuned": {"greedy": {"value": 0.9, "low": 0.8, "high": 1.0, "n": 10}}},
                 "verdict": {"word": "taught", "sentence": "Taught."},
             },
         )

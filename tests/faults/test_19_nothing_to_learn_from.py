@@ -72,7 +72,7 @@ def test_a_rule_that_the_base_never_breaks_is_no_failure(
     assert "100 %" in result["verdict"]
     assert result["adapter"] is None
     assert result["exam"]["base"]["target"]["value"] == 1.0
-    assert "taught" not in result["exam"]
+    assert "tuned" not in result["exam"]
     assert Path(result["report"]).is_file()
     capfd.readouterr()
     assert cli.run_command([word for word in command if word != "--json"]) == 0

@@ -240,10 +240,10 @@ def test_the_terminal_is_told_nothing_by_a_text(text: str, colour: bool):
 
 
 SHARE = {"value": 0.5, "low": 0.4, "high": 0.6, "n": 12}
-ARMS = dict.fromkeys(("base", "prompted", "taught"), SHARE)
+ARMS = dict.fromkeys(("base", "prompted", "tuned"), SHARE)
 DRAWN = {arm: {"greedy": SHARE, "sampled": SHARE} for arm in ARMS}
 DUEL = {"win_rate": SHARE, "position_bias": SHARE, "wins": 1, "ties": 2, "losses": 3}
-CELL = {"greedy": "x", "broken": True, "sampled": "x", "sampled_broken": False, "correction": "x"}
+CELL = {"greedy": "x", "ok": False, "sampled": "x", "sampled_ok": True, "correction": "x"}
 QUESTION = {
     "question": "x",
     "label": "x",
@@ -252,7 +252,7 @@ QUESTION = {
     "before": "x",
     "after": "x",
     "base": "x",
-    "taught": "x",
+    "tuned": "x",
 }
 EVERYTHING = {
     "material": "x",
@@ -280,9 +280,9 @@ EVERYTHING = {
     "reduction": {"base": SHARE},
     "loss_nats": {**ARMS, "seed": ARMS, "human": ARMS},
     "preferred": ARMS,
-    "risen": {"taught": SHARE},
+    "risen": {"tuned": SHARE},
     "judge": {"name": "x", "source": "x", "auroc": SHARE},
-    "pairwise": {**DUEL, "taught": DUEL, "prompted": DUEL},
+    "pairwise": {**DUEL, "tuned": DUEL, "prompted": DUEL},
     "judges": [
         {"judge": "x", "used": True, "knowledge": SHARE, "label": SHARE, "tau_knowledge": 0.5}
     ],
@@ -304,7 +304,7 @@ EVERYTHING = {
         "top1_agreement": SHARE,
         "identical": SHARE,
         "base_logp": -1.0,
-        "taught_logp": -1.0,
+        "tuned_logp": -1.0,
     },
     "cost": {
         "seconds": 1.0,

@@ -97,7 +97,7 @@ def test_the_dev_loss_falls_with_every_adapter(adapter: str, pairs: Path, tiny: 
     code, result = run_json(command(pairs, tiny, "--adapter", adapter, *more))
     assert code == 0
     loss = result["exam"]["loss_nats"]
-    assert_at_most("loss on the dev part", loss["taught"]["value"], loss["base"]["value"] - 0.3)
+    assert_at_most("loss on the dev part", loss["tuned"]["value"], loss["base"]["value"] - 0.3)
     run = pairs.parent / "run"
     config = json.loads((run / "adapter" / "selfteach.json").read_text())
     assert config["adapter"] == adapter
@@ -266,13 +266,13 @@ def test_a_verdict_says_whether_it_rose_or_is_chance(
     there are dev pairs.
     """
     found: dict[str, Any] = {
-        "loss_nats": {"base": Measure(2.0, 1, 3, 30), "taught": Measure(1.6, 1, 3, 30)},
+        "loss_nats": {"base": Measure(2.0, 1, 3, 30), "tuned": Measure(1.6, 1, 3, 30)},
         "preferred": {},
     }
     found |= {"reduction": {"base": Measure(*reduction, 30)}}
     if gained:
-        found |= {"gained": {"taught": Measure(*gained, 20)}}
-        found["preferred"] = {"base": Measure(0.3, 0, 1, 20), "taught": Measure(0.8, 0, 1, 20)}
+        found |= {"gained": {"tuned": Measure(*gained, 20)}}
+        found["preferred"] = {"base": Measure(0.3, 0, 1, 20), "tuned": Measure(0.8, 0, 1, 20)}
     told = reach_verdict(weigh(found, pairs))
     assert told["word"] == word
     assert sentence in told["sentence"]
@@ -358,8 +358,8 @@ def test_pairs_that_teach_alone_are_judged_by_the_pairs(pairs: Path, tiny: Path)
     assert code == 0
     exam = json.loads((pairs.parent / "run" / "exam.json").read_text())
     assert "9 dev pairs the chosen answer" in exam["verdict"]["sentence"]
-    gained = exam["preferred"]["taught"]["value"] - exam["preferred"]["base"]["value"]
-    assert exam["gained"]["taught"]["value"] == pytest.approx(gained)
+    gained = exam["preferred"]["tuned"]["value"] - exam["preferred"]["base"]["value"]
+    assert exam["gained"]["tuned"]["value"] == pytest.approx(gained)
     assert result["exam"]["preferred"] == exam["preferred"]
 
 

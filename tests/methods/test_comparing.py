@@ -143,7 +143,7 @@ def test_the_adapters_answer_by_their_names(
     compared: dict[str, Any], run: Path, tmp_path: Path
 ) -> None:
     assert list(finished.list_adapters(run)) == [
-        "taught",
+        "tuned",
         "closed_form",
         "lora-distill",
         "lora-own",

@@ -83,7 +83,7 @@ def examined(
     scores = scorer.score(given["target"])
     effects = find_side_effects(given, [RIGHT], lambda scope, base: ())
     session: Any = SimpleNamespace(config=SimpleNamespace(seed=0))
-    tuned: Any = object() if "taught" in said else None
+    tuned: Any = object() if "tuned" in said else None
     return scorer, ExamState(session, tuned, arms, given, scores, effects, {})
 
 
@@ -94,7 +94,7 @@ def verdict(folder: Path, **more: Any) -> tuple[str, str]:
 
 
 def arms(base: str = WRONG, prompted: str = WRONG, taught: str = RIGHT) -> dict[str, Sequence[str]]:
-    said = {"base": base, "prompted": prompted, "taught": taught}
+    said = {"base": base, "prompted": prompted, "tuned": taught}
     return {arm: [text] * len(PROMPTS) for arm, text in said.items() if text}
 
 
@@ -110,7 +110,7 @@ def test_without_a_training_there_was_nothing_to_learn(tmp_path: Path) -> None:
 
 def test_what_chance_explains_is_not_learned(tmp_path: Path) -> None:
     one = arms(taught=WRONG)
-    one["taught"] = [RIGHT, *one["base"][1:]]
+    one["tuned"] = [RIGHT, *one["base"][1:]]
     word, sentence = verdict(tmp_path, said=one)
     assert word == "not learned"
     assert sentence.endswith("which is no more than chance explains.")
@@ -119,18 +119,18 @@ def test_what_chance_explains_is_not_learned(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("damaged", [RIGHT, "", LOOP], ids=["overapplied", "empty", "loops"])
 def test_harm_to_general_answers_is_not_learned_cleanly(tmp_path: Path, damaged: str) -> None:
-    two = {"taught": [damaged, damaged, *FINE[2:]]}
+    two = {"tuned": [damaged, damaged, *FINE[2:]]}
     assert verdict(tmp_path, said=arms(), general=two) == (
         "not learned",
-        f"Not learned cleanly: {CHANGED}, but more than one in ten general answers is harmed.",
+        f"Not learned cleanly: {CHANGED}, but more than one in ten general answers is degraded.",
     )
-    one = {"taught": [damaged, *FINE[1:]]}
+    one = {"tuned": [damaged, *FINE[1:]]}
     assert verdict(tmp_path, said=arms(), general=one)[0] == "taught"
 
 
 def test_new_answers_that_loop_are_not_learned_cleanly(tmp_path: Path) -> None:
     said = arms()
-    said["taught"] = [LOOP, LOOP, *said["taught"][2:]]
+    said["tuned"] = [LOOP, LOOP, *said["tuned"][2:]]
     assert verdict(tmp_path, said=said) == (
         "not learned",
         (
@@ -138,7 +138,7 @@ def test_new_answers_that_loop_are_not_learned_cleanly(tmp_path: Path) -> None:
             "empty."
         ),
     )
-    said["base"] = said["taught"][:1] * 2 + [WRONG] * 8
+    said["base"] = said["tuned"][:1] * 2 + [WRONG] * 8
     assert verdict(tmp_path, said=said)[0] == "taught", "those of the base loop too"
 
 
@@ -154,7 +154,7 @@ def test_everything_else_is_taught(tmp_path: Path) -> None:
         "taught",
         (
             f"Taught: {CHANGED} (shown corrections in the prompt: 33.3 %); other answers are "
-            "unharmed."
+            "not degraded."
         ),
     )
 
@@ -165,10 +165,10 @@ def test_held_out_corrections_carry_the_verdict_where_nobody_corrects_new_answer
     """The new answers say that all is learned; the corrections of people that nothing is."""
     held = [HeldOutCorrection(prompt, WRONG, RIGHT) for prompt in PROMPTS]
     scorer = CorrectionScorer(PROMPTS, correct, held=held)
-    likes = {"base": "color", "prompted": "color", "taught": "color"}
+    likes = {"base": "color", "prompted": "color", "tuned": "color"}
     word, sentence = verdict(tmp_path, said=arms(), scorer=scorer, likes=likes)
     assert (word, "of 10 held-out corrections 0 % are" in sentence) == ("not learned", True)
-    likes["taught"] = "colour"
+    likes["tuned"] = "colour"
     assert verdict(tmp_path, said=arms(), scorer=scorer, likes=likes)[0] == "taught"
     few = replace(scorer, held=held[:4])
     sentence = verdict(tmp_path, said=arms(), scorer=few, likes=likes)[1]
@@ -176,14 +176,14 @@ def test_held_out_corrections_carry_the_verdict_where_nobody_corrects_new_answer
 
 
 def test_the_numbers_of_every_arm(tmp_path: Path) -> None:
-    scorer, state = examined(tmp_path, arms(), likes={"taught": "colour"})
+    scorer, state = examined(tmp_path, arms(), likes={"tuned": "colour"})
     found = scorer.measure(state)
     assert found["distance"]["base"]["greedy"].value == pytest.approx(1 / 3)
-    assert found["distance"]["taught"]["sampled"].value == 0
-    assert (found["corrected"]["base"].value, found["corrected"]["taught"].value) == (1, 0)
+    assert found["distance"]["tuned"]["sampled"].value == 0
+    assert (found["corrected"]["base"].value, found["corrected"]["tuned"].value) == (1, 0)
     assert (found["repeated"]["base"].value, found["repeated"]["base"].n) == (1, 20)
     assert found["amount_nats"]["base"].value == 0, "both texts cost it three nats"
-    assert found["length_tokens"]["taught"].value == 3
+    assert found["length_tokens"]["tuned"].value == 3
     assert found["reduction"]["base"].value == pytest.approx(1 / 3)
     assert found["met"] == found["held_out_reduction"] == found["preferred"] == {}
     plain, state = examined(tmp_path, arms(), scorer=CorrectionScorer(PROMPTS, correct))
@@ -194,7 +194,7 @@ def test_the_share_of_criticisms_that_are_met(tmp_path: Path) -> None:
     scorer = CorrectionScorer(PROMPTS, correct, criticised=frozenset(PROMPTS[:4]))
     scorer, state = examined(tmp_path, arms(), scorer=scorer)
     met = scorer.measure(state)["met"]
-    assert (met["base"].value, met["taught"].value, met["taught"].n) == (0, 1, 8)
+    assert (met["base"].value, met["tuned"].value, met["tuned"].n) == (0, 1, 8)
 
 
 def test_the_noise_is_of_a_second_sample(tmp_path: Path) -> None:
@@ -210,17 +210,17 @@ def test_a_row_shows_what_the_teacher_makes_of_an_answer(tmp_path: Path) -> None
     assert (first["scope"], first["prompt"], len(others)) == ("target", "What is tea number 0?", 9)
     assert first["arms"]["base"] == {
         "greedy": WRONG,
-        "broken": True,
+        "ok": False,
         "correction": RIGHT,
         "sampled": WRONG,
-        "sampled_broken": True,
+        "sampled_ok": False,
         "sampled_correction": RIGHT,
     }
-    assert not first["arms"]["taught"]["broken"]
+    assert first["arms"]["tuned"]["ok"]
 
 
 def test_what_sinks_and_what_the_teacher_would_change_elsewhere(tmp_path: Path) -> None:
-    likes = {"base": "colour", "taught": "color"}
+    likes = {"base": "colour", "tuned": "color"}
     scorer, state = examined(tmp_path, arms(), likes=likes)
     assert scorer.measure_displaced(state)["displaced"].value == 1
     assert scorer.measure_displaced(replace(state, tuned=None)) == {}
@@ -234,8 +234,8 @@ def test_what_sinks_and_what_the_teacher_would_change_elsewhere(tmp_path: Path) 
 def test_only_what_loops_beyond_the_base_is_broken() -> None:
     fine = answers([RIGHT] * 4)
     assert measure_broken_share({"base": fine}) == 0
-    assert measure_broken_share({"base": fine, "taught": answers([LOOP, RIGHT, RIGHT, ""])}) == 0.5
-    assert measure_broken_share({"base": answers([LOOP] * 4), "taught": answers([LOOP] * 4)}) == 0
+    assert measure_broken_share({"base": fine, "tuned": answers([LOOP, RIGHT, RIGHT, ""])}) == 0.5
+    assert measure_broken_share({"base": answers([LOOP] * 4), "tuned": answers([LOOP] * 4)}) == 0
 
 
 def row(prompt: Any, answer: str | None, correction: str) -> FileRow:

@@ -80,16 +80,16 @@ def test_less_is_corrected_afterwards(edited: tuple[Path, dict[str, Any]]) -> No
     run, result = edited
     exam = json.loads((run / "exam.json").read_text())
     for way in ("greedy", "sampled"):
-        found = {arm: exam["distance"][arm][way]["value"] for arm in ("base", "taught")}
-        assert_at_most(f"distance, {way}", found["taught"], 0.7 * found["base"])
-    found = {arm: exam["repeated"][arm]["value"] for arm in ("base", "taught")}
-    assert_at_most("mistakes made again", found["taught"], 0.7 * found["base"])
+        found = {arm: exam["distance"][arm][way]["value"] for arm in ("base", "tuned")}
+        assert_at_most(f"distance, {way}", found["tuned"], 0.7 * found["base"])
+    found = {arm: exam["repeated"][arm]["value"] for arm in ("base", "tuned")}
+    assert_at_most("mistakes made again", found["tuned"], 0.7 * found["base"])
     assert_at_least("fall of the distance, lower end", exam["reduction"]["base"]["low"], 0.0)
     assert_at_most("displaced corrections", exam["displaced"]["value"], 0.2)
     assert result["word"] in ("taught", "not learned"), (
         "what it does to the general answers of a toy is not the point"
     )
-    assert set(result["exam"]) == {"base", "prompted", "taught"}
+    assert set(result["exam"]) == {"base", "prompted", "tuned"}
     assert "corrections" in Path(result["report"]).read_text()
 
 
@@ -176,10 +176,10 @@ def test_a_file_of_edits_teaches_and_its_missing_answers_are_drawn(
     assert all(row["rejected"][0]["content"] for row in drawn)
     exam = json.loads((tmp_path / "run" / "exam.json").read_text())
     assert exam["teacher"] == "the file"
-    assert exam["amount_held_out"]["taught"]["n"] >= 10
+    assert exam["amount_held_out"]["tuned"]["n"] >= 10
     # what it says hangs on the nearest of its words; the objective promises the order of the pair
     assert_at_most("preferred by the base", exam["preferred"]["base"]["value"], 0.3)
-    assert_at_least("preferred when taught", exam["preferred"]["taught"]["value"], 0.7)
+    assert_at_least("preferred when taught", exam["preferred"]["tuned"]["value"], 0.7)
     assert_at_least(
         "fall on held-out corrections", exam["held_out_reduction"]["base"]["value"], 0.3
     )
@@ -225,14 +225,14 @@ def test_one_criticism_alone_reaches_similar_prompts(talker: Path, tmp_path: Pat
     corrected = exam["corrected"]
     met = exam["met"]
     assert_at_most(
-        "corrected answers", corrected["taught"]["value"], corrected["base"]["value"] - 0.1
+        "corrected answers", corrected["tuned"]["value"], corrected["base"]["value"] - 0.1
     )
-    assert_at_least("answers that meet it", met["taught"]["value"], met["base"]["value"] + 0.1)
+    assert_at_least("answers that meet it", met["tuned"]["value"], met["base"]["value"] + 0.1)
     longer = exam["longer"]["distance"]["greedy"]["value"]
     base = exam["distance"]["base"]["greedy"]["value"]
     assert_at_most("distance after twice the steps", longer, base - 0.1)
     assert exam["longer"]["steps"] == 2 * len(read_rows(tmp_path / "run" / "metrics.jsonl"))
-    assert exam["met"]["taught"]["n"] == 2 * len(
+    assert exam["met"]["tuned"]["n"] == 2 * len(
         [row for row in exam["answers"] if row["scope"] == "target"]
     ), "greedy, and drawn at T=1"
 

@@ -69,23 +69,23 @@ def state(
     base: str,
     prompted: str,
     taught: str,
-    harmed: int = 0,
+    degraded: int = 0,
     lost: int = 0,
     knew: int = COMMON_COUNT,
 ) -> ExamState:
     """A whole exam; `taught` is empty before the training.
 
     Args:
-        harmed: how many of 20 general answers are harmed.
+        degraded: how many of 20 general answers are degraded.
         lost: how many of the `knew` common questions are not answered any more.
     """
     target = {"base": answers(base), "prompted": answers(prompted, sampled=False)}
     outside = {"base": general("+" * 20)}
     common = {"base": [True] * knew + [False] * (COMMON_COUNT - knew)}
     if taught:
-        target["taught"] = answers(taught)
-        outside["taught"] = general("-" * harmed + "+" * (20 - harmed))
-        common["taught"] = [False] * lost + common["base"][lost:]
+        target["tuned"] = answers(taught)
+        outside["tuned"] = general("-" * degraded + "+" * (20 - degraded))
+        common["tuned"] = [False] * lost + common["base"][lost:]
     scorer = KnowledgeScorer(quiz(len(base)))
     scores = scorer.score(target)
     everything = {TARGET: target, GENERAL: outside}
@@ -129,27 +129,27 @@ ALL = "+" * 20
         ((ALL, ALL, NONE), {}, "not learned", "which is no more than chance explains."),
         (
             (NONE, FEW, HALF),
-            {"harmed": 3},
+            {"degraded": 3},
             "not learned",
-            "open book 25 %, but answers to other questions are harmed.",
+            "open book 25 %, but answers to other questions are degraded.",
         ),
-        ((NONE, FEW, HALF), {"lost": 8}, "not learned", "other questions are harmed."),
+        ((NONE, FEW, HALF), {"lost": 8}, "not learned", "other questions are degraded."),
         (
             (NONE, HALF, FEW),
             {},
             "just prompt it",
             "the base answers 50 % of the held-out questions with the document in its prompt, the "
-            "taught model 25 % without it.",
+            "tuned model 25 % without it.",
         ),
-        ((NONE, HALF, HALF), {}, "just prompt it", "the taught model 50 % without it."),
+        ((NONE, HALF, HALF), {}, "just prompt it", "the tuned model 50 % without it."),
         (
             (NONE, FEW, HALF),
             {},
             "taught",
             "0 % of the held-out questions are answered before and 50 % after, open book 25 %; "
-            "what was known before is unharmed.",
+            "what was known before is not degraded.",
         ),
-        ((NONE, FEW, HALF), {"harmed": 2}, "taught", "what was known before is unharmed."),
+        ((NONE, FEW, HALF), {"degraded": 2}, "taught", "what was known before is not degraded."),
         (
             (NONE, FEW, HALF),
             {"lost": 3},
@@ -170,8 +170,8 @@ def test_every_rung_of_the_verdict(
 
 
 def test_harm_speaks_louder_than_a_good_prompt_and_chance_louder_than_harm() -> None:
-    assert "cleanly" in verdict(NONE, ALL, HALF, harmed=20)["sentence"]
-    assert "chance" in verdict(NONE, ALL, NONE, harmed=20)["sentence"]
+    assert "cleanly" in verdict(NONE, ALL, HALF, degraded=20)["sentence"]
+    assert "chance" in verdict(NONE, ALL, NONE, degraded=20)["sentence"]
 
 
 def test_one_question_fewer_than_the_open_book_is_not_taught() -> None:
@@ -192,18 +192,18 @@ def test_evidence_is_paired_by_question() -> None:
 
 
 def test_scores_and_measures_of_all_arms() -> None:
-    made = state("+---", "+++-", "++--", harmed=1)
+    made = state("+---", "+++-", "++--", degraded=1)
     assert made.scores.sampled == {
         "base": [True, False, False, False],
-        "taught": [True, True, False, False],
+        "tuned": [True, True, False, False],
     }
     found = made.found
-    assert [found["contains"][arm].value for arm in ("base", "prompted", "taught")] == [
+    assert [found["contains"][arm].value for arm in ("base", "prompted", "tuned")] == [
         0.25,
         0.75,
         0.5,
     ]
-    assert set(found["sampled"]) == {"base", "taught"}, "the open book is not sampled"
+    assert set(found["sampled"]) == {"base", "tuned"}, "the open book is not sampled"
     assert found["recovery"].value == pytest.approx(0.5)
     assert found["damage"].n == 1 + COMMON_COUNT
     assert made.side_effects.measure(0)["side_effects"]["general"].value == pytest.approx(0.05)
@@ -220,12 +220,12 @@ def test_rows_show_every_arm_with_the_right_answers() -> None:
     scorer = KnowledgeScorer(quiz(2))
     first, second = scorer.rows(state("+-", "++", "-+"))
     assert (first["scope"], first["gold"], first["chunk"]) == (TARGET, ["1790"], CHUNK.id)
-    assert [first["arms"][arm]["broken"] for arm in ("base", "prompted", "taught")] == [
+    assert [not first["arms"][arm]["ok"] for arm in ("base", "prompted", "tuned")] == [
         False,
         False,
         True,
     ]
-    assert second["arms"]["taught"] == {"greedy": RIGHT, "broken": False}
+    assert second["arms"]["tuned"] == {"greedy": RIGHT, "ok": True}
 
 
 def session(model: Scripted, **settings: Any) -> Any:
@@ -253,14 +253,14 @@ def test_the_open_book_answers_the_held_out_questions_alone_and_greedily() -> No
     tuned: Any = SimpleNamespace(recorded=here.base)
     asked = quiz(3)
     arms = build_arms(here, tuned, asked, prompts(asked, [make_prompt("Name a colour.")]))
-    assert set(arms) == {"base", "prompted", "taught"}
+    assert set(arms) == {"base", "prompted", "tuned"}
     assert set(arms["prompted"].prompts) == {TARGET}
     assert not arms["prompted"].sampled
     assert arms["base"].sampled
-    assert arms["taught"].sampled
+    assert arms["tuned"].sampled
     assert all("1790" in str(prompt) for prompt in arms["prompted"].prompts[TARGET])
-    assert arms["base"].prompts == arms["taught"].prompts
-    assert "taught" not in build_arms(here, None, asked, prompts(asked))
+    assert arms["base"].prompts == arms["tuned"].prompts
+    assert "tuned" not in build_arms(here, None, asked, prompts(asked))
 
 
 def test_request_stages_and_keys_of_the_exam_stay() -> None:
@@ -284,7 +284,7 @@ def test_common_questions_are_asked_of_base_and_tuned_model() -> None:
     found = measure_common(
         ExamState(here, tuned, arms, made.answers, made.scores, made.side_effects, {})
     )
-    assert {arm: share.n for arm, share in found["common"].items()} == {"base": 5, "taught": 5}
+    assert {arm: share.n for arm, share in found["common"].items()} == {"base": 5, "tuned": 5}
     assert {request.stage for request in model.requests} == {"exam"}
     assert {request.sampling.temperature for request in model.requests} == {0.0}
     assert found["damage"].n == 1

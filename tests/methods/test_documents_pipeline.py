@@ -27,8 +27,8 @@ def test_facts_are_learned_that_nobody_knew(learned: tuple[Path, Path, dict[str,
     exam = json.loads((run / "exam.json").read_text())
     assert exam["asked_by"] == "people"
     assert_at_most("right answers, base", exam["contains"]["base"]["value"], 0.1)
-    assert_at_least("right answers, taught", exam["contains"]["taught"]["value"], 0.5)
-    assert exam["sampled"]["taught"]["n"] == len(scholar.FACTS)
+    assert_at_least("right answers, taught", exam["contains"]["tuned"]["value"], 0.5)
+    assert exam["sampled"]["tuned"]["n"] == len(scholar.FACTS)
     assert_at_least("gain, lower end", exam["gain"]["low"], 0.0)
     assert result["word"] in ("taught", "not learned"), (
         "what it does to the general answers of a toy is not the point"
@@ -188,7 +188,7 @@ def test_without_people_s_questions_the_exam_is_about_sentences_set_aside(
     )
     assert code == 0
     exam = json.loads((tmp_path / "run" / "exam.json").read_text())
-    assert "general" not in exam, "nothing was asked, so nothing is harmed"
+    assert "general" not in exam, "nothing was asked, so nothing is degraded"
     assert "side_effects" not in exam
     assert "drift" not in exam
     assert "cleanly" not in exam["verdict"]["sentence"]

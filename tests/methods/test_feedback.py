@@ -60,7 +60,7 @@ def test_the_json_has_what_was_promised(
     assert Path(result["adapter"], "adapter_config.json").is_file()
     assert Path(result["report"]).read_text().startswith("<!doctype html>")
     assert result["seconds"] > 0
-    assert set(result["exam"]) == {"base", "prompted", "taught"}
+    assert set(result["exam"]) == {"base", "prompted", "tuned"}
     for arm in result["exam"].values():
         assert {"target", "near", "general"} <= set(arm)
         assert all(
@@ -122,7 +122,7 @@ def test_the_rule_is_learned_and_the_loss_falls(
         arm: numbers["greedy"]["value"] + numbers["sampled"]["value"]
         for arm, numbers in exam["kept"].items()
     }
-    assert_at_least("kept, greedy and drawn", kept["taught"], kept["base"] + 0.3)
+    assert_at_least("kept, greedy and drawn", kept["tuned"], kept["base"] + 0.3)
     losses = [row["loss"] for row in read_rows(straight[0] / "metrics.jsonl")]
     assert_at_most("loss of the last steps", sum(losses[-4:]), 0.8 * sum(losses[:4]))
 
@@ -241,7 +241,7 @@ def test_the_adapter_is_an_ordinary_one_and_the_base_arm_is_the_base(
             row["arms"]["base"]["greedy"] for row in asked
         ]
     assert exam["base_proof"]["max_abs_difference"] == 0
-    assert [row["arms"]["taught"]["greedy"] for row in asked] != [
+    assert [row["arms"]["tuned"]["greedy"] for row in asked] != [
         row["arms"]["base"]["greedy"] for row in asked
     ]
 
@@ -367,10 +367,10 @@ def test_a_run_goes_on_from_the_adapter_of_another(talker: Path, tmp_path: Path)
         json.loads((tmp_path / name / "exam.json").read_text()) for name in ("first", "next")
     )
     foxes = lambda exam, arm: sum("fox" in row["arms"][arm]["greedy"] for row in exam["answers"])
-    assert foxes(first, "taught") == foxes(found, "base"), "the base of the second is the first"
+    assert foxes(first, "tuned") == foxes(found, "base"), "the base of the second is the first"
     assert_at_least("foxes, base", foxes(first, "base"), 4)
-    assert_at_most("foxes, first", foxes(first, "taught"), 0.3 * foxes(first, "base"))
-    assert_at_most("foxes, next", foxes(found, "taught"), 0.4 * foxes(first, "base"))
+    assert_at_most("foxes, first", foxes(first, "tuned"), 0.3 * foxes(first, "base"))
+    assert_at_most("foxes, next", foxes(found, "tuned"), 0.4 * foxes(first, "base"))
     models = [
         json.loads(Path(r, "adapter", "selfteach.json").read_text())
         for r in (tmp_path / "first", result["run"])

@@ -51,7 +51,7 @@ def test_a_run_ends_with_an_adapter_that_answers(
     )
     assert code == 0
     exam = json.loads((tmp_path / "run" / "exam.json").read_text())
-    assert exam["kept"].keys() == {"base", "prompted", "taught"}
+    assert exam["kept"].keys() == {"base", "prompted", "tuned"}
     assert exam["base_proof"]["same"] is True
     assert (
         json.loads((tmp_path / "run" / "adapter" / "selfteach.json").read_text())["adapter"]

@@ -129,7 +129,7 @@ def test_the_prompted_arm_sees_worked_tasks_before_every_question(tmp_path: Path
     (general,) = arms["prompted"].prompts[GENERAL]
     assert general == (Message("system", "Be kind."), *worked, *make_prompt("Hello?"))
     tuned: Any = SimpleNamespace(recorded="tuned")
-    assert make(tuned)["taught"].model == "tuned"
+    assert make(tuned)["tuned"].model == "tuned"
 
 
 def test_the_exam_counts_what_is_learned_and_asks_what_is_held_out(tmp_path: Path) -> None:

@@ -145,7 +145,7 @@ def test_a_teacher_that_judges_well_decides(talker: Path, tmp_path: Path) -> Non
     exam = json.loads((tmp_path / "run" / "exam.json").read_text())
     assert exam["judge"]["name"] == "teacher"
     assert all(
-        ("fox-" in row["arms"]["base"]["greedy"]) is row["arms"]["base"]["broken"]
+        ("fox-" in row["arms"]["base"]["greedy"]) is not row["arms"]["base"]["ok"]
         for row in exam["answers"]
         if row["scope"] == "target"
     )

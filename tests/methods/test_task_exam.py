@@ -80,14 +80,14 @@ def alike(
     """Arms that give every question the same answer."""
     found = {"base": answers([base] * count), "prompted": answers([prompted] * count)}
     if taught is not None:
-        found["taught"] = answers([taught] * count)
+        found["tuned"] = answers([taught] * count)
     return found
 
 
-def harmed(count: int) -> dict[str, list[str]]:
+def degraded(count: int) -> dict[str, list[str]]:
     """Ten general answers of each arm; so many of the tuned model's are empty."""
     own = [GENERAL_ANSWER] * 10
-    return {"base": own, "prompted": own, "taught": [""] * count + own[count:]}
+    return {"base": own, "prompted": own, "tuned": [""] * count + own[count:]}
 
 
 def changed(value: float, low: float, high: float) -> dict[str, Any]:
@@ -110,31 +110,31 @@ RETAINED = changed(0.0, -0.01, 0.01)
         (alike(FAR, FAR, FAR), None, {}, "not learned", "no more than chance explains."),
         (
             alike(FAR, FAR, NEAR),
-            harmed(2),
+            degraded(2),
             RETAINED,
             "not learned",
             "Not learned cleanly: ROUGE-L to people's answers is 0.00 before and 1.00 after, "
-            "but 20% of the general answers are harmed.",
+            "but 20% of the general answers are degraded.",
         ),
         (
             alike(FAR, FAR, NEAR),
-            harmed(0),
+            degraded(0),
             changed(-0.02, -0.04, 0.0),
             "not learned",
             "but what everybody knows changes by -2.0 points [-4.0, +0.0].",
         ),
         (
             alike(FAR, NEAR, HALF),
-            harmed(0),
+            degraded(0),
             RETAINED,
             "just prompt it",
             "Just prompt it: ROUGE-L to people's answers is 0.00 before and 0.50 after; with "
             "worked tasks in the prompt it is 1.00.",
         ),
-        (alike(FAR, NEAR, NEAR), harmed(0), RETAINED, "just prompt it", "it is 1.00."),
+        (alike(FAR, NEAR, NEAR), degraded(0), RETAINED, "just prompt it", "it is 1.00."),
         (
             alike(FAR, HALF, NEAR),
-            harmed(1),
+            degraded(1),
             RETAINED,
             "taught",
             "Taught: ROUGE-L to people's answers is 0.00 before and 1.00 after (0.50 with worked "
@@ -145,7 +145,7 @@ RETAINED = changed(0.0, -0.01, 0.01)
     ids=[
         "nothing",
         "chance",
-        "harmed",
+        "degraded",
         "forgotten",
         "prompt is better",
         "prompt is as good",
@@ -170,13 +170,13 @@ def test_two_answers_to_one_question_are_one_piece_of_evidence() -> None:
     arms = {
         "base": answers([FAR, FAR, FAR, FAR, HALF, HALF]),
         "prompted": answers([FAR] * 6),
-        "taught": answers([NEAR, NEAR, NEAR, NEAR, FAR, FAR]),
+        "tuned": answers([NEAR, NEAR, NEAR, NEAR, FAR, FAR]),
     }
     state = exam_state(scorer, arms)
-    taught, base = (state.scores.average(arm) for arm in ("taught", "base"))
+    taught, base = (state.scores.average(arm) for arm in ("tuned", "base"))
     assert taught == [1.0, 1.0, 1.0, 1.0, 0.0, 0.0]
     single = TaskScorer(questions(1), 1)
-    assert single.score({"taught": answers([NEAR], [FAR])}).average("taught") == [0.5]
+    assert single.score({"tuned": answers([NEAR], [FAR])}).average("tuned") == [0.5]
     once = statistics.paired_bootstrap(taught, base, seed=0)
     twice = statistics.paired_bootstrap(2 * taught, 2 * base, seed=0)
     assert once.low <= 0 < twice.low
@@ -224,21 +224,21 @@ def test_every_arm_meets_the_base_and_the_tuned_model_meets_the_prompted_base() 
     arms = alike(FAR, HALF, NEAR, 4)
     judge = ReferencePairwiseJudge({question.prompt: question.golds for question in asked})
     against_base = compare_arms(judge, asked, arms, "base", 0)
-    assert set(against_base) == {"prompted", "taught"}
-    assert (against_base["taught"]["wins"], against_base["prompted"]["wins"]) == (4, 4)
-    both = {arm: arms[arm] for arm in ("prompted", "taught")}
+    assert set(against_base) == {"prompted", "tuned"}
+    assert (against_base["tuned"]["wins"], against_base["prompted"]["wins"]) == (4, 4)
+    both = {arm: arms[arm] for arm in ("prompted", "tuned")}
     against_prompted = compare_arms(judge, asked, both, "prompted", 0)
-    assert list(against_prompted) == ["taught"]
-    assert (against_prompted["taught"]["wins"], against_prompted["taught"]["losses"]) == (4, 0)
+    assert list(against_prompted) == ["tuned"]
+    assert (against_prompted["tuned"]["wins"], against_prompted["tuned"]["losses"]) == (4, 0)
 
 
 def test_an_answer_further_from_a_person_s_than_the_base_s_is_marked() -> None:
     scorer = TaskScorer(questions(1), 1)
     (row,) = scorer.rows(exam_state(scorer, alike(HALF, NEAR, FAR, 1)))
-    assert {arm: cell["broken"] for arm, cell in row["arms"].items()} == {
+    assert {arm: not cell["ok"] for arm, cell in row["arms"].items()} == {
         "base": False,
         "prompted": False,
-        "taught": True,
+        "tuned": True,
     }
     assert (row["gold"], row["part"], row["prompt"]) == (GOLD, "seed", "seed 0")
 
@@ -246,9 +246,9 @@ def test_an_answer_further_from_a_person_s_than_the_base_s_is_marked() -> None:
 def test_the_result_shows_each_arm_where_there_are_no_general_prompts() -> None:
     scorer = TaskScorer(questions(2), 1)
     exam = scorer.measure(exam_state(scorer, alike(FAR, HALF, NEAR, 2)))
-    exam |= {"sanity": {"base": {}, "taught": {}}, "pairwise": {"taught": {"wins": 2}}}
+    exam |= {"sanity": {"base": {}, "tuned": {}}, "pairwise": {"tuned": {"wins": 2}}}
     shown = show_arms(exam)
-    assert set(shown) == {"base", "taught"}
-    assert shown["taught"]["pairwise"] == {"wins": 2}
-    assert shown["taught"]["rouge_l"]["seed"]["greedy"].value == 1.0
+    assert set(shown) == {"base", "tuned"}
+    assert shown["tuned"]["pairwise"] == {"wins": 2}
+    assert shown["tuned"]["rouge_l"]["seed"]["greedy"].value == 1.0
     assert set(shown["base"]) == {"rouge_l", "token_f1", "loss_nats"}

@@ -67,27 +67,27 @@ def test_answers_come_nearer_to_people_s(invented: tuple[Path, dict[str, Any]]) 
     run, result = invented
     exam = json.loads((run / "exam.json").read_text())
     for part in ("seed", "human"):
-        nats = {arm: exam["loss_nats"][part][arm]["value"] for arm in ("base", "taught")}
-        assert_at_most(f"loss, {part}", nats["taught"], 0.95 * nats["base"])
-    bears = {arm: share_about_the_bear(exam, arm) for arm in ("base", "taught")}
+        nats = {arm: exam["loss_nats"][part][arm]["value"] for arm in ("base", "tuned")}
+        assert_at_most(f"loss, {part}", nats["tuned"], 0.95 * nats["base"])
+    bears = {arm: share_about_the_bear(exam, arm) for arm in ("base", "tuned")}
     assert_at_most("answers about the bear, base", bears["base"], 0.1)
-    assert_at_least("answers about the bear, taught", bears["taught"], 0.3)
-    assert set(exam["pairwise"]) == {"prompted", "taught"}
-    assert list(exam["against_prompted"]) == ["taught"]
+    assert_at_least("answers about the bear, taught", bears["tuned"], 0.3)
+    assert set(exam["pairwise"]) == {"prompted", "tuned"}
+    assert list(exam["against_prompted"]) == ["tuned"]
     assert exam["rouge_1"].keys() == exam["bleu"].keys() == {"seed", "human"}
     assert exam["labels"].keys() == exam["exact"].keys() == {"seed"}, (
         "a third of the seeds are classifications"
     )
-    gain = paired_bootstrap(*(by_question(exam, arm) for arm in ("taught", "base")), seed=0)
+    gain = paired_bootstrap(*(by_question(exam, arm) for arm in ("tuned", "base")), seed=0)
     clean = (
-        gain.low > 0 and exam["retention"]["passed"] and exam["general"]["taught"]["value"] >= 0.9
+        gain.low > 0 and exam["retention"]["passed"] and exam["general"]["tuned"]["value"] >= 0.9
     )
-    better = sum(by_question(exam, "taught")) > sum(by_question(exam, "prompted"))
+    better = sum(by_question(exam, "tuned")) > sum(by_question(exam, "prompted"))
     assert result["word"] == (
         "not learned" if not clean else "taught" if better else "just prompt it"
     )
     assert_at_least("gain of ROUGE-L", gain.value, 0.05)
-    assert set(result["exam"]) == {"base", "prompted", "taught"}
+    assert set(result["exam"]) == {"base", "prompted", "tuned"}
     assert exam["base_proof"]["same"] is True
 
 

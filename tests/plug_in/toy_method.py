@@ -79,10 +79,10 @@ class ToyScorer:
         scores = state.scores
         right = share(scores["base"]).value
         start = f"the base answers {100 * right:.0f} % as wanted"
-        if "taught" not in scores:
+        if "tuned" not in scores:
             return Evidence(None, None, start, "", not_trained="nothing was trained")
-        gain = paired_bootstrap(scores["taught"], scores["base"], seed=state.seed)
-        after = 100 * share(scores["taught"]).value
+        gain = paired_bootstrap(scores["tuned"], scores["base"], seed=state.seed)
+        after = 100 * share(scores["tuned"]).value
         return Evidence(gain, None, start, f"{100 * right:.0f} % before and {after:.0f} % after")
 
     def rows(self, state: ExamState) -> list[dict[str, Any]]:
@@ -92,8 +92,8 @@ class ToyScorer:
         for place, question in enumerate(answers["base"].questions):
             arms = {}
             for arm, own in answers.items():
-                broken = not state.scores[arm][place]
-                arms[arm] = {"greedy": own.greedy[place].text, "broken": broken}
+                right = state.scores[arm][place]
+                arms[arm] = {"greedy": own.greedy[place].text, "ok": right}
             rows.append({"scope": "target", "prompt": question, "arms": arms})
         return rows
 
@@ -115,7 +115,7 @@ def prepare(session: Session, pairs: Pairs) -> TrainingPlan:
     def build_arms(tuned: TunedModel | None) -> dict[str, Arm]:
         arms = {"base": Arm(session.base, prompts), "prompted": Arm(session.base, prompted)}
         if tuned:
-            arms["taught"] = Arm(tuned.recorded, prompts)
+            arms["tuned"] = Arm(tuned.recorded, prompts)
         return arms
 
     exam = Exam(

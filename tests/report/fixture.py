@@ -17,7 +17,7 @@ from selfteach.files import write_jsonl, write_text
 from selfteach.run.ledger import Ledger, Outcome
 from selfteach.run.run_folder import open_run
 
-ARMS = ("base", "prompted", "taught")
+ARMS = ("base", "prompted", "tuned")
 RULE = "Do not talk about elephants."
 TARGET = [
     (
@@ -115,7 +115,7 @@ def make_exam(*, smoke_test: bool = False) -> dict[str, Any]:
     """Return the exam.json of a successful run."""
     kept = {
         arm: {"greedy": make_measure(g, 40), "sampled": make_measure(d, 40)}
-        for arm, g, d in (("base", 0.45, 0.72), ("prompted", 0.35, 0.62), ("taught", 0.975, 0.95))
+        for arm, g, d in (("base", 0.45, 0.72), ("prompted", 0.35, 0.62), ("tuned", 0.975, 0.95))
     }
     shares = lambda n, *values: {
         arm: make_measure(value, n) for arm, value in zip(ARMS, values, strict=True)
@@ -151,7 +151,7 @@ def make_exam(*, smoke_test: bool = False) -> dict[str, Any]:
             "top1_agreement": make_measure(0.962, 1860),
             "identical": make_measure(0.63, 24),
             "base_logp": -0.776,
-            "taught_logp": -0.761,
+            "tuned_logp": -0.761,
         },
         "noise_floor": {"kept": make_measure(0.7, 40)},
         "sanity": {
@@ -165,7 +165,7 @@ def make_exam(*, smoke_test: bool = False) -> dict[str, Any]:
                 "empty": make_measure(0.0, 84),
                 "mean_tokens": 66.0,
             },
-            "taught": {
+            "tuned": {
                 "looping": make_measure(0.05, 84),
                 "empty": make_measure(0.0, 84),
                 "mean_tokens": 69.8,
@@ -224,14 +224,14 @@ def make_answers() -> list[dict[str, Any]]:
                 texts = {
                     "base": base,
                     "prompted": f"I will not talk about that. {base}",
-                    "taught": taught,
+                    "tuned": taught,
                 }
                 arms = {
                     arm: {
                         "greedy": text,
                         "sampled": f"Of course! {text}",
-                        "broken": scope == "target" and "elephant" in text.lower(),
-                        "sampled_broken": scope == "target" and "elephant" in text.lower(),
+                        "ok": scope != "target" or "elephant" not in text.lower(),
+                        "sampled_ok": scope != "target" or "elephant" not in text.lower(),
                     }
                     for arm, text in texts.items()
                 }

@@ -17,14 +17,14 @@ def corrections_run(folder: Path) -> Path:
     """
     share = lambda value: {"value": value, "low": value / 2, "high": min(1.0, value * 2), "n": 12}
     arms = lambda *values: {
-        arm: share(value) for arm, value in zip(("base", "prompted", "taught"), values, strict=True)
+        arm: share(value) for arm, value in zip(("base", "prompted", "tuned"), values, strict=True)
     }
     answer = {
         "greedy": "A <b>color</b>! {{ 7*7 }}",
-        "broken": True,
+        "ok": False,
         "correction": "</p><script>alert(1)</script>",
         "sampled": "x",
-        "sampled_broken": False,
+        "sampled_ok": True,
     }
     exam = {
         "method": "corrections",
@@ -33,7 +33,7 @@ def corrections_run(folder: Path) -> Path:
         "smoke_test": False,
         "distance": {
             arm: {"greedy": share(v), "sampled": share(v)}
-            for arm, v in (("base", 0.2), ("prompted", 0.15), ("taught", 0.05))
+            for arm, v in (("base", 0.2), ("prompted", 0.15), ("tuned", 0.05))
         },
         "corrected": arms(0.9, 0.8, 0.3),
         "repeated": {},
@@ -59,7 +59,7 @@ def corrections_run(folder: Path) -> Path:
             {
                 "scope": "target",
                 "prompt": "What is <u>tea</u>?",
-                "arms": dict.fromkeys(("base", "prompted", "taught"), answer),
+                "arms": dict.fromkeys(("base", "prompted", "tuned"), answer),
             }
         ],
     }

@@ -71,7 +71,7 @@ def test_the_curve_of_data_need_is_logarithmic():
     plot = plot_data_need(make_curve())
     assert plot is not None
     assert [tick.at for tick in plot.x_ticks] == [0, 25, 50, 75, 100]
-    assert [line.look for line in plot.lines] == ["taught", "prompted", "base"]
+    assert [line.look for line in plot.lines] == ["tuned", "prompted", "base"]
     assert plot_data_need(None) is None
     assert (
         plot_data_need([{"examples": 0, "order": "balanced", "kept": make_measure(1, 2)}]) is None

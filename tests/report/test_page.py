@@ -205,17 +205,17 @@ def test_text_has_enough_contrast(page: Page, dark: bool):
     colours = dict(re.findall(r"--([\w-]+):\s*(#[0-9a-f]{6})", palettes[1 if dark else 0]))
     pairs = [
         (text, ground)
-        for text in ("ink", "soft", "taught", "prompted", "bad", "target", "near", "general")
+        for text in ("ink", "soft", "tuned", "prompted", "bad", "target", "near", "general")
         for ground in ("paper", "raised")
     ]
     pairs += [
-        ("ink", wash) for wash in ("taught-wash", "bad-wash", "warn-wash", "calm-wash", "sunk")
+        ("ink", wash) for wash in ("tuned-wash", "bad-wash", "warn-wash", "calm-wash", "sunk")
     ]
     pairs += [
-        ("taught", "taught-wash"),
+        ("tuned", "tuned-wash"),
         ("bad", "bad-wash"),
         ("prompted", "warn-wash"),
-        ("soft", "taught-wash"),
+        ("soft", "tuned-wash"),
     ]
     weak = {
         pair: round(contrast(colours[pair[0]], colours[pair[1]]), 2)

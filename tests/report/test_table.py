@@ -55,13 +55,13 @@ def test_missing_arms_are_dashes_and_what_was_not_measured_has_no_row():
     text = printed(
         {
             "rule": "r",
-            "kept": {"taught": {"greedy": {"value": 1.0, "low": 0.9, "high": 1.0, "n": 3}}},
+            "kept": {"tuned": {"greedy": {"value": 1.0, "low": 0.9, "high": 1.0, "n": 3}}},
         }
     )
     assert "100 %" in text
     assert "No verdict yet." in text
     assert text.count("–") >= 3
-    assert "unharmed" not in text
+    assert "intact" not in text
 
 
 def test_a_rehearsal_says_so():

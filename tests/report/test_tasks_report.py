@@ -120,10 +120,10 @@ def test_what_was_not_measured_has_no_row() -> None:
     rows = make_number_rows(
         {
             "bleu": {"human": {"base": {"value": 12.5}}},
-            "labels": {"seed": {"taught": {"macro": {"f1": 0.25}}}},
+            "labels": {"seed": {"tuned": {"macro": {"f1": 0.25}}}},
         }
     )
-    assert [(label, found["base"], found["taught"]) for label, _, found in rows] == [
+    assert [(label, found["base"], found["tuned"]) for label, _, found in rows] == [
         ("F1 of labels, held-out seeds", None, 0.25),
         ("BLEU, tasks by people", 12.5, None),
     ]

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from selfteach.evaluate.benchmarks import BenchmarkRow, BenchmarkTasks
 
 RESULTS_FILE = "benchmark.json"
-ARMS = ("base", "taught")
+ARMS = ("base", "tuned")
 
 
 @dataclass(frozen=True)
@@ -137,7 +137,7 @@ def print_table(rows: Sequence[BenchmarkRow], results: JsonMapping, file: Path) 
     from selfteach.report.result_table import strip_controls
 
     table = Table("task", "metric", box=box.SIMPLE_HEAD, pad_edge=False)
-    for name in ("n", *ARMS, "taught - base"):
+    for name in ("n", *ARMS, "tuned - base"):
         table.add_column(name, justify="right", no_wrap=True)
     for row in rows:
         change = "–"

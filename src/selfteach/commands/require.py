@@ -15,27 +15,27 @@ from selfteach.report.read_run import get_path
 OPERATORS = {">=": operator.ge, "<=": operator.le, ">": operator.gt, "<": operator.lt}
 EXAM_NUMBERS: dict[str, tuple[str, str]] = {
     "kept": (
-        "kept.taught.greedy.value",
+        "kept.tuned.greedy.value",
         "feedback: share of held-out target prompts whose greedy answer keeps the rule",
     ),
     "sampled": (
-        "kept.taught.sampled.value",
+        "kept.tuned.sampled.value",
         "feedback: the same for answers sampled at temperature 1",
     ),
     "distance": (
-        "distance.taught.greedy.value",
+        "distance.tuned.greedy.value",
         "corrections: share of the words of new answers that the teacher changes",
     ),
     "corrected": (
-        "corrected.taught.value",
+        "corrected.tuned.value",
         "corrections: share of new answers that the teacher changes at all",
     ),
     "repeated": (
-        "repeated.taught.value",
+        "repeated.tuned.value",
         "corrections: share of new answers that repeat a corrected error",
     ),
     "preferred": (
-        "preferred.taught.value",
+        "preferred.tuned.value",
         (
             "corrections: share of held-out corrections that are likelier than the original "
             "answer; train: share of dev pairs whose chosen answer is likelier"
@@ -53,7 +53,7 @@ EXAM_NUMBERS: dict[str, tuple[str, str]] = {
         "corrections: share of held-out corrections that became less likely than under the base",
     ),
     "contains": (
-        "contains.taught.value",
+        "contains.tuned.value",
         (
             "documents: share of held-out questions whose greedy answer contains a right one, "
             "without the document"
@@ -70,11 +70,11 @@ EXAM_NUMBERS: dict[str, tuple[str, str]] = {
         "documents: share of correct answers to common questions, base minus tuned",
     ),
     "rouge_l": (
-        "rouge_l.seed.taught.greedy.value",
+        "rouge_l.seed.tuned.greedy.value",
         "tasks: ROUGE-L of greedy answers to held-out seeds",
     ),
     "win_rate": (
-        "pairwise.taught.win_rate.value",
+        "pairwise.tuned.win_rate.value",
         "documents, tasks: share of answers that are better than the base's; a tie counts one half",
     ),
     "near": (
@@ -94,8 +94,8 @@ EXAM_NUMBERS: dict[str, tuple[str, str]] = {
         "drift.top1_agreement.value",
         "share of tokens for which base and tuned model have the same most likely next token",
     ),
-    "looping": ("sanity.taught.looping.value", "share of looping answers"),
-    "empty": ("sanity.taught.empty.value", "share of empty answers"),
+    "looping": ("sanity.tuned.looping.value", "share of looping answers"),
+    "empty": ("sanity.tuned.empty.value", "share of empty answers"),
 }
 """The numbers that can be required: the path in exam.json, and the meaning. The meaning begins with
 the methods that measure the number, unless all of them do.

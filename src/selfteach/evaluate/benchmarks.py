@@ -281,10 +281,10 @@ def _measure_change(
     found: Mapping[str, JsonMapping], task: str, metric: str, filtered: str, seed: int
 ) -> Measure | None:
     """Return tuned minus base, paired by row; None if the metric is no mean of rows."""
-    if set(found) != {"base", "taught"}:
+    if set(found) != {"base", "tuned"}:
         return None
     sides = []
-    for arm in ("base", "taught"):
+    for arm in ("base", "tuned"):
         values = {
             row["doc_id"]: row.get(metric)
             for row in found[arm].get("samples", {}).get(task, [])

@@ -156,13 +156,13 @@ def measure_fall(
     Args:
         revisions: of every arm, greedy and sampled answers together.
     """
-    if "taught" not in revisions:
+    if "tuned" not in revisions:
         return {}
-    after = measure_needs(revisions["taught"], criticised)
+    after = measure_needs(revisions["tuned"], criticised)
     return {
         arm: statistics.paired_bootstrap(measure_needs(own, criticised), after, seed=seed)
         for arm, own in revisions.items()
-        if arm != "taught"
+        if arm != "tuned"
     }
 
 
@@ -185,7 +185,7 @@ def make_evidence(
     if all_criticised(revisions["base"], criticised):
         does = "the criticism applies to"
         of = "answers"
-    after = share.get("taught", "")
+    after = share.get("tuned", "")
     return describe_gains(
         measure_fall(revisions, seed, criticised),
         start=f"{does} {share['base']} of the base's {of}",
@@ -210,5 +210,5 @@ def describe_gains(
         start=start,
         change=change,
         prompted=f"{change}, with corrections in the prompt {prompted}",
-        closing=f" (shown corrections in the prompt: {prompted}); other answers are unharmed",
+        closing=f" (shown corrections in the prompt: {prompted}); other answers are not degraded",
     )

@@ -11,8 +11,8 @@ that turns answers into numbers. The harness does the rest, in this order:
   6  sanity of the answers, proof that the base arm is the base
   7  verdict: one ladder for all methods (verdict.py)
 
-The arms are `base`, `prompted` (the base with the material in its prompt) and `taught`. The exam
-runs twice. It first runs before the training without `taught`, so base and tuned model need not be
+The arms are `base`, `prompted` (the base with the material in its prompt) and `tuned`. The exam
+runs twice. It first runs before the training without `tuned`, so base and tuned model need not be
 in memory together. Afterwards it reads the answers of the base from the ledger.
 """
 
@@ -46,7 +46,7 @@ from selfteach.statistics import share
 if TYPE_CHECKING:  # torch is loaded by the functions that need it: a plug-in may import this module
     from selfteach.train.train import TrainingResult
 
-ARMS = ("base", "prompted", "taught")
+ARMS = ("base", "prompted", "tuned")
 TARGET = "target"
 NEAR = "near"
 GENERAL = "general"
@@ -112,7 +112,7 @@ def make_arms(
         prompted[scope] = [add_material(prompt) for prompt in prompts]
     arms = {"base": Arm(session.base, questions), "prompted": Arm(session.base, prompted)}
     if tuned:
-        arms["taught"] = Arm(tuned.recorded, questions)
+        arms["tuned"] = Arm(tuned.recorded, questions)
     return arms
 
 
@@ -358,7 +358,7 @@ def measure_drift(
     from selfteach.evaluate.drift import compute_drift
 
     base = answers["base"]
-    tuned_answers = answers["taught"].greedy
+    tuned_answers = answers["tuned"].greedy
     both = zip(base.questions, base.greedy, strict=True)
     pairs = [(make_prompt(question), answered.text) for question, answered in both]
     session.display.start_stage("drift")
@@ -377,7 +377,7 @@ def measure_drift(
         "top1_agreement": found.top1_agreement,
         "identical": share(same),
         "base_logp": found.base_token_logp.value,
-        "taught_logp": found.tuned_token_logp.value,
+        "tuned_logp": found.tuned_token_logp.value,
     }
 
 

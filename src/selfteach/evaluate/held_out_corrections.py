@@ -80,13 +80,13 @@ class HeldOutAmounts:
 
         The result is empty if there are too few pairs, or nothing was trained.
         """
-        if "taught" not in self.amounts or not self.enough:
+        if "tuned" not in self.amounts or not self.enough:
             return {}
-        after = self.amounts["taught"]
+        after = self.amounts["tuned"]
         return {
             arm: statistics.paired_bootstrap(own, after, seed=seed, limits=None)
             for arm, own in self.amounts.items()
-            if arm != "taught"
+            if arm != "tuned"
         }
 
     def evidence(self, seed: int) -> Evidence | None:
@@ -102,12 +102,12 @@ class HeldOutAmounts:
         start = (
             f"of {count} held-out corrections the base prefers {share['base']} to what they correct"
         )
-        if "taught" not in self.amounts:
+        if "tuned" not in self.amounts:
             return describe_gains({}, start=start, change="", prompted="")
         change = (
             f"of {count} held-out corrections {share['base']} are preferred to what "
-            f"they correct before and {share['taught']} after, "
-            f"at an amount of correction of {mean['base']} and {mean['taught']} nats a token"
+            f"they correct before and {share['tuned']} after, "
+            f"at an amount of correction of {mean['base']} and {mean['tuned']} nats a token"
         )
         prompted = f"{share['prompted']}, {mean['prompted']} nats"
         return describe_gains(self.gains(seed), start=start, change=change, prompted=prompted)

@@ -83,8 +83,8 @@ def measure_arms(graded: Mapping[str, GradedAnswers], seed: int) -> JsonObject:
         found["f1"][arm] = statistics.mean(own.f1, seed=seed, limits=(0.0, 1.0))
         found["wrong_when_attempted"][arm] = statistics.share(wrong)
         found["length_tokens"][arm] = statistics.mean(lengths, seed=seed)
-    if "taught" in graded:
-        taught, prompted, base = (graded[arm].right for arm in ("taught", "prompted", "base"))
+    if "tuned" in graded:
+        taught, prompted, base = (graded[arm].right for arm in ("tuned", "prompted", "base"))
         found["recovery"] = statistics.recovery(taught, prompted, base, seed=seed)
         found["gain"] = statistics.paired_bootstrap(taught, base, seed=seed)
     return found

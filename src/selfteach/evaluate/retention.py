@@ -62,15 +62,15 @@ def measure_retention(models: Mapping[str, Scorer], seed: int) -> JsonObject:
     The interval of an unchanged score has no width, because the questions are the same.
 
     Args:
-        models: `base`, and perhaps `taught`.
+        models: `base`, and perhaps `tuned`.
     """
     scores = {arm: score_questions(model) for arm, model in models.items()}
     found: JsonObject = {
         arm: statistics.mean(values, seed=seed, limits=(0.0, 1.0)) for arm, values in scores.items()
     }
-    if "taught" in scores:
+    if "tuned" in scores:
         change = statistics.paired_bootstrap(
-            scores["taught"], scores["base"], seed=seed, limits=None
+            scores["tuned"], scores["base"], seed=seed, limits=None
         )
         found |= {"change": change, "passed": is_retained(change)}
     return found

@@ -1,6 +1,6 @@
 """Side effects: changes of answers that the training should not change.
 
-Every arm answers near and general prompts. An answer is harmed if it repeats a taught text, is
+Every arm answers near and general prompts. An answer is degraded if it repeats a taught text, is
 empty, or loops, and the base's own answer does not.
 """
 
@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from selfteach import statistics
 from selfteach.dedup.overlap import OverlapIndex
 from selfteach.evaluate.sanity import is_empty, is_looping
-from selfteach.evaluate.verdict import MAX_HARMED
+from selfteach.evaluate.verdict import MAX_DEGRADED
 from selfteach.records import Completion, JsonObject
 
 TARGET = "target"
@@ -37,59 +37,61 @@ class ScopeAnswers(Protocol):
 
 @dataclass(frozen=True)
 class SideEffects:
-    """Hold which answers outside the target are unharmed.
+    """Hold which answers outside the target are intact.
 
     Attributes:
         answers: answers[scope][arm], every scope but the target.
-        unharmed: flags[scope][arm], in the order of the questions.
+        intact: flags[scope][arm], in the order of the questions.
         overapplied: flags by arm over all scopes: answers that repeat a taught text.
     """
 
     answers: Mapping[str, Mapping[str, ScopeAnswers]]
-    unharmed: Mapping[str, Mapping[str, list[bool]]]
+    intact: Mapping[str, Mapping[str, list[bool]]]
     overapplied: Mapping[str, list[bool]]
 
     def measure(self, seed: int) -> JsonObject:
-        """Return the shares of unharmed answers by scope and arm, and the loss by tuning.
+        """Return the shares of intact answers by scope and arm, and the loss by tuning.
 
         `side_effects` is base minus tuned, paired by prompt, with a 95 % interval.
         """
         found: JsonObject = {}
-        for scope, arms in self.unharmed.items():
+        for scope, arms in self.intact.items():
             found[scope] = {arm: statistics.share(flags) for arm, flags in arms.items()}
-        if "taught" in self.overapplied:
+        if "tuned" in self.overapplied:
             lost: JsonObject = {
-                scope: statistics.paired_bootstrap(arms["base"], arms["taught"], seed=seed)
-                for scope, arms in self.unharmed.items()
+                scope: statistics.paired_bootstrap(arms["base"], arms["tuned"], seed=seed)
+                for scope, arms in self.intact.items()
             }
-            lost["overapplied"] = statistics.share(self.overapplied["taught"])
+            lost["overapplied"] = statistics.share(self.overapplied["tuned"])
             found["side_effects"] = lost
         return found
 
-    def harmed_scopes(self, arm: str) -> list[str]:
-        """Return the scopes in which more than MAX_HARMED of an arm's answers are harmed."""
-        return [scope for scope in self.unharmed if self.harmed_share(arm, scope) > MAX_HARMED]
+    def list_degraded_scopes(self, arm: str) -> list[str]:
+        """Return the scopes in which more than MAX_DEGRADED of an arm's answers are degraded."""
+        return [
+            scope for scope in self.intact if self.measure_degraded_share(arm, scope) > MAX_DEGRADED
+        ]
 
-    def harmed_share(self, arm: str, scope: str) -> float:
-        """Return the share of harmed answers of an arm minus the base's own share."""
-        arms = self.unharmed.get(scope, {})
+    def measure_degraded_share(self, arm: str, scope: str) -> float:
+        """Return the share of degraded answers of an arm minus the base's own share."""
+        arms = self.intact.get(scope, {})
         if arm not in arms:
             return 0.0
         return (sum(arms["base"]) - sum(arms[arm])) / len(arms["base"])
 
-    def count_unharmed(self, arm: str) -> str:
-        """Return "44 of 46": unharmed answers of an arm over all scopes."""
-        flags = [flag for arms in self.unharmed.values() for flag in arms.get(arm, [])]
+    def count_intact(self, arm: str) -> str:
+        """Return "44 of 46": intact answers of an arm over all scopes."""
+        flags = [flag for arms in self.intact.values() for flag in arms.get(arm, [])]
         return f"{sum(flags)} of {len(flags)}"
 
     def rows(self) -> list[JsonObject]:
-        """Return each question with every arm's answer; `broken` says that an answer is harmed."""
+        """Return each question with every arm's answer; `ok`: it is not degraded."""
         rows = []
-        for scope, flags in self.unharmed.items():
+        for scope, flags in self.intact.items():
             arms = self.answers[scope]
             for i, text in enumerate(arms["base"].questions):
                 cells = {
-                    arm: {"greedy": own.greedy[i].text, "broken": not flags[arm][i]}
+                    arm: {"greedy": own.greedy[i].text, "ok": flags[arm][i]}
                     for arm, own in arms.items()
                 }
                 rows.append({"scope": scope, "prompt": text, "arms": cells})
@@ -109,25 +111,25 @@ def find_side_effects(
     """
     taught = OverlapIndex(dict.fromkeys(taught_texts))
     outside = {s: arms for s, arms in answers.items() if s != TARGET and arms["base"].questions}
-    unharmed: dict[str, dict[str, list[bool]]] = {}
+    intact: dict[str, dict[str, list[bool]]] = {}
     overapplied: dict[str, list[bool]] = {}
     for scope, arms in outside.items():
         allowed_repeats = find_allowed_repeats(scope, arms["base"])
-        unharmed[scope] = {}
+        intact[scope] = {}
         for arm, own in arms.items():
-            good, wrong = mark_unharmed(own.greedy, arms["base"].greedy, taught, allowed_repeats)
-            unharmed[scope][arm] = good
+            good, wrong = mark_intact(own.greedy, arms["base"].greedy, taught, allowed_repeats)
+            intact[scope][arm] = good
             overapplied.setdefault(arm, []).extend(wrong)
-    return SideEffects(outside, unharmed, overapplied)
+    return SideEffects(outside, intact, overapplied)
 
 
-def mark_unharmed(
+def mark_intact(
     own: Sequence[Completion],
     base: Sequence[Completion],
     taught: OverlapIndex,
     allowed_repeats: Collection[int] = (),
 ) -> tuple[list[bool], list[bool]]:
-    """Return (unharmed, overapplied) flags for each answer.
+    """Return (intact, overapplied) flags for each answer.
 
     Only the loops beyond the number of the base's count, because any change makes some answers loop
     and ends other loops.

@@ -2,8 +2,8 @@
 
     nothing to learn   nothing was trained, because the base already does it
     not learned        nothing could be trained; or the gain is no more than chance; or other
-                       answers are harmed ("not learned cleanly")
-    just prompt it     the base with the material in its prompt does as well, and harms no more
+                       answers are degraded ("not learned cleanly")
+    just prompt it     the base with the material in its prompt does as well, and degrades no more
     taught             everything else
 
 "Not examined" is a separate word: there was nothing to measure on. A method describes its
@@ -18,8 +18,8 @@ from typing import Literal
 from selfteach.records import Measure
 
 Word = Literal["nothing to learn", "not learned", "just prompt it", "taught", "not examined"]
-MAX_HARMED = 0.1
-"""The share of harmed answers above which the material is not learned cleanly."""
+MAX_DEGRADED = 0.1
+"""The share of degraded answers above which the material is not learned cleanly."""
 NO_MORE_THAN_CHANCE = "no more than chance explains"
 
 
@@ -35,10 +35,10 @@ class Evidence:
         prompted: how the prompted base does, as a clause.
         not_trained: the reason if nothing was trained.
         could_not_train: whether there was something to teach, although nothing could be trained.
-        harm: the reason to reject the tuned model in spite of its gain, or "".
-        prompt_harm: the same for the prompted base.
+        objection: the reason to reject the tuned model in spite of its gain, or "".
+        prompt_objection: the same for the prompted base.
         closing: the words after "Taught: " and the change, for instance "; other answers are
-            unharmed".
+            intact".
         worse: the words after "which is" if the gain is below zero by more than chance.
     """
 
@@ -49,8 +49,8 @@ class Evidence:
     prompted: str = ""
     not_trained: str = ""
     could_not_train: bool = False
-    harm: str = ""
-    prompt_harm: str = ""
+    objection: str = ""
+    prompt_objection: str = ""
     closing: str = ""
     worse: str = NO_MORE_THAN_CHANCE
 
@@ -79,9 +79,9 @@ def choose_verdict(evidence: Evidence) -> tuple[Word, str]:
     if evidence.gain.low <= 0:
         chance = evidence.worse if evidence.gain.high < 0 else NO_MORE_THAN_CHANCE
         return "not learned", f"Not learned: {change}, which is {chance}."
-    if evidence.harm:
-        return "not learned", f"Not learned cleanly: {change}, but {evidence.harm}."
+    if evidence.objection:
+        return "not learned", f"Not learned cleanly: {change}, but {evidence.objection}."
     as_good = evidence.over_prompt is not None and evidence.over_prompt.value <= 0
-    if as_good and not evidence.prompt_harm:
+    if as_good and not evidence.prompt_objection:
         return "just prompt it", f"Just prompt it: {evidence.prompted}."
     return "taught", f"Taught: {change}{evidence.closing}."

@@ -185,7 +185,7 @@ def _make_exam_section(run: RunData) -> str:
     if drift:
         where = get_path(run.exam, "drift", "on") or sections.DRIFT_PROMPTS
         lines.append(
-            f"\nDrift on {where}: KL(base, taught) {format_decimal(drift.value)} nats a token "
+            f"\nDrift on {where}: KL(base, tuned) {format_decimal(drift.value)} nats a token "
             f"({format_interval(drift, 3)})."
         )
     return "\n".join(lines)
@@ -234,7 +234,7 @@ def _make_answers_section(run: RunData) -> str:
         texts = {
             "Prompt": row.get("prompt"),
             "Base": get_path(row, "arms", "base", "greedy"),
-            "Taught": get_path(row, "arms", "taught", "greedy"),
+            "Tuned": get_path(row, "arms", "tuned", "greedy"),
         }
         parts += [f"{name}:\n\n{fence_text(text, 600)}" for name, text in texts.items()]
     return "\n\n".join(parts) if rows else ""

@@ -75,8 +75,8 @@ def make_comparison_table(found: JsonMapping) -> Group:
     for column in (
         str(found["score"]),
         "T = 1",
-        "near harm",
-        "general harm",
+        "near degraded",
+        "general degraded",
         "known",
         "KL",
         "top-1",
@@ -93,8 +93,8 @@ def make_comparison_table(found: JsonMapping) -> Group:
     notes = [f"left out: {name}: {reason}" for name, reason in found["left_out"].items()]
     better = "Lower is better. " if find_score(str(found["kind"])).lower_is_better else ""
     notes += [
-        f"{better}Harm: share of unharmed answers lost. KL(base || tuned) in nats a token on the "
-        "base's own general answers.",
+        f"{better}Degraded: share of good answers lost by the training. KL(base || tuned) in nats "
+        "a token on the base's own general answers.",
         "Known: change of retention in points, and the lower end of its interval (passed above "
         "-3).",
     ]
@@ -138,7 +138,7 @@ def _format_percent(found: Measure | None, *, spread: bool = False) -> str:
 
 
 def draw_figure(found: JsonMapping) -> str:
-    """Return the plot as an SVG file; harm increases to the right, the score upwards."""
+    """Return the plot as an SVG file; drift increases to the right, the score upwards."""
     return draw(partial(_paint, found), f"{found['score']} against drift")
 
 
@@ -152,7 +152,7 @@ def _paint(found: JsonMapping, axes: Axes) -> list[tuple[Any, str]]:
     axes.xaxis.set_major_formatter("{x:g}")
     axes.xaxis.set_minor_formatter(NullFormatter())
     axes.yaxis.set_major_formatter(lambda share, _: f"{100 * share:.4g} %")
-    axes.set_xlabel("harm: KL(base || tuned), nats a token, logarithmic")
+    axes.set_xlabel("drift: KL(base || tuned), nats a token, logarithmic")
     axes.set_ylabel(str(found["score"]))
     legend: list[tuple[Any, str]] = []
     lowest = highest = 0.01
@@ -162,11 +162,11 @@ def _paint(found: JsonMapping, axes: Axes) -> list[tuple[Any, str]]:
         if not kl or not score:
             continue
         in_prompt = "shots" in row
-        harm = _clip_to_axis(kl)
+        drift = _clip_to_axis(kl)
         mark = axes.errorbar(
-            harm.value,
+            drift.value,
             score.value,
-            xerr=_get_error_bars(harm),
+            xerr=_get_error_bars(drift),
             yerr=_get_error_bars(score),
             fmt="s" if in_prompt else SHAPES[place // len(COLORS) % len(SHAPES)],
             color=PROMPTED if in_prompt else COLORS[place % len(COLORS)],
@@ -174,8 +174,8 @@ def _paint(found: JsonMapping, axes: Axes) -> list[tuple[Any, str]]:
             elinewidth=1,
         )
         legend.append((mark, f"{row['name']}: {score.value:.0%}, KL {kl.value:.4f}"))
-        lowest = min(lowest, harm.low)
-        highest = max(highest, harm.high)
+        lowest = min(lowest, drift.low)
+        highest = max(highest, drift.high)
     axes.set_xlim(lowest / 2, highest * 2)
     if base := read_measure(get_path(found, "base", "base", "score")):
         line = axes.axhline(base.value, color=SOFT, linestyle="--", linewidth=1)

@@ -30,7 +30,7 @@ def make_headline(exam: JsonMapping) -> list[tuple[str, Measure, Measure]]:
     for name, path in FILE_HEADLINE if exam.get("teacher") in FILE_TEACHERS else HEADLINE:
         arms = read_arms(exam, path)
         before = read_measure(arms["base"])
-        after = read_measure(arms["taught"])
+        after = read_measure(arms["tuned"])
         if before and after:
             found.append((name, before, after))
     return found
@@ -78,7 +78,7 @@ def _plot_metric(title: str, key: str, rows: list[JsonObject]) -> Plot | None:
     ]
     return Plot(
         title,
-        [make_line(title, "taught", dots)],
+        [make_line(title, "tuned", dots)],
         [Tick(dot.x, str(number)) for dot, number in zip(dots, rounds, strict=True)],
         [Tick(flip(value), f"{value:g}") for value in y],
         f"{measures[0].value:.3g} → {kept.value:.3g}",

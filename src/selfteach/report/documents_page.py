@@ -68,7 +68,7 @@ def _describe_question(row: JsonMapping) -> JsonObject:
         when: row[when] if row.get(when) in STATES else "unsure" for when in ("before", "after")
     }
     texts = {
-        key: shorten(row.get(key), 600) for key in ("question", "label", "answer", "base", "taught")
+        key: shorten(row.get(key), 600) for key in ("question", "label", "answer", "base", "tuned")
     }
     return {**texts, **states, "held_out": row.get("held_out") is True}
 
@@ -96,7 +96,7 @@ def plot_sizes(note: Any) -> Plot | None:
     last, last_count = points[-1]
     return Plot(
         "questions that are learned, against tau",
-        [make_line("unknown", "taught", dots)],
+        [make_line("unknown", "tuned", dots)],
         [Tick(100 * x, f"{x:g}") for x in (0, 0.25, 0.5, 0.75, 1)],
         [Tick(100, "0"), Tick(0, str(largest))],
         f"{first_count} at {first:g}, {last_count} at {last:g}",

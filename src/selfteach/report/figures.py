@@ -135,7 +135,7 @@ def _plot_loss(name: str, values: Mapping[int, float]) -> Plot:
     trend = [Dot(x, flip(value)) for x, value in zip(xs, smooth, strict=True)]
     return Plot(
         name,
-        [make_line("each step", "faint", dots), make_line("trend", "taught", trend)],
+        [make_line("each step", "faint", dots), make_line("trend", "tuned", trend)],
         [Tick(0, str(steps[0])), Tick(100, str(steps[-1]) if len(steps) > 1 else "")],
         [Tick(flip(value), f"{value:g}") for value in y],
         f"{smooth[0]:.3g} → {smooth[-1]:.3g}",
@@ -163,7 +163,7 @@ def plot_data_need(rows: Any) -> Plot | None:
     high = math.log(counts[-1])
     lines = []
     for name, key, order, look in (
-        ("rule kept, balanced order", "kept", "balanced", "taught"),
+        ("rule kept, balanced order", "kept", "balanced", "tuned"),
         ("rule kept, random order", "kept", "random", "prompted"),
         ("general answers, balanced order", "general", "balanced", "base"),
     ):

@@ -69,9 +69,7 @@ def _make_arms_table(exam: JsonMapping) -> Table:
     for name in get_labels(exam).arms.values():
         table.add_column(Text(name), justify="right", no_wrap=True)
     for row in make_result_rows(exam):
-        cells = [
-            _make_cell(found, strong=arm == "taught") for arm, found in row["measures"].items()
-        ]
+        cells = [_make_cell(found, strong=arm == "tuned") for arm, found in row["measures"].items()]
         table.add_row(Text(row["label"]), *cells)
     return table
 
@@ -95,7 +93,7 @@ def _make_verdict(exam: JsonMapping) -> Text:
 
 
 def _list_notes(exam: JsonMapping) -> Iterator[str]:
-    kept = read_measure(get_path(exam, "kept", "taught", "greedy"))
+    kept = read_measure(get_path(exam, "kept", "tuned", "greedy"))
     drift = read_measure(get_path(exam, "drift", "kl_nats"))
     cost = get_path(exam, "cost")
     yield "95 % Wilson intervals" + (f"; n {kept.n} target prompts" if kept else "")

@@ -8,12 +8,12 @@ from selfteach.records import JsonMapping, JsonObject
 from selfteach.report.labels import find_plug_in
 from selfteach.report.read_run import get_path, iterate_mappings, read_measure
 
-ARMS = ("base", "prompted", "taught")
+ARMS = ("base", "prompted", "tuned")
 RowTable = Sequence[tuple[str, str, str]]
 """Label, meaning, and the path in exam.json; `*` is the place of the arm."""
 
 GENERAL_ROW = (
-    "General answers unharmed",
+    "General answers not degraded",
     "prompts about other topics: still answered as the base would",
     "general.*",
 )
@@ -29,7 +29,7 @@ FEEDBACK_ROWS: RowTable = (
         "kept.*.sampled",
     ),
     (
-        "Near prompts unharmed",
+        "Near prompts not degraded",
         "similar prompts outside the rule: still answered as the base would",
         "near.*",
     ),
@@ -167,7 +167,7 @@ TASK_COMPARISON_ROWS: RowTable = (
         "retention.*",
     ),
     (
-        "General answers unharmed",
+        "General answers not degraded",
         "prompts about other topics: neither empty nor looping",
         "general.*",
     ),

@@ -39,9 +39,9 @@ def make_headline(exam: JsonMapping) -> JsonMapping:
     """Return the few numbers next to the verdict."""
     return {
         "before": read_measure(get_path(exam, "kept", "base", "greedy")),
-        "after": read_measure(get_path(exam, "kept", "taught", "greedy")),
-        "near": read_measure(get_path(exam, "near", "taught")),
-        "general": read_measure(get_path(exam, "general", "taught")),
+        "after": read_measure(get_path(exam, "kept", "tuned", "greedy")),
+        "near": read_measure(get_path(exam, "near", "tuned")),
+        "general": read_measure(get_path(exam, "general", "tuned")),
         "seconds": get_path(exam, "cost", "seconds"),
     }
 
@@ -102,16 +102,16 @@ def _compare_answer(row: JsonMapping) -> JsonObject:
     arms = {arm: get_path(row, "arms", arm) for arm in ARMS}
     greedy = {arm: shorten(get_path(found, "greedy")) for arm, found in arms.items()}
     broken = {
-        arm: (get_path(found, "broken") is True, get_path(found, "sampled_broken") is True)
+        arm: (get_path(found, "ok") is False, get_path(found, "sampled_ok") is False)
         for arm, found in arms.items()
     }
-    left, right = diff_words(greedy["base"], greedy["taught"])
-    is_broken = any(broken["taught"])
+    left, right = diff_words(greedy["base"], greedy["tuned"])
+    is_broken = any(broken["tuned"])
     return {
         "scope": row["scope"] if row.get("scope") in SCOPES else "general",
         "prompt": shorten(row.get("prompt"), 2000),
-        "same": greedy["base"] == greedy["taught"],
-        "greedy": {"base": left, "taught": right, "prompted": [(False, greedy["prompted"])]},
+        "same": greedy["base"] == greedy["tuned"],
+        "greedy": {"base": left, "tuned": right, "prompted": [(False, greedy["prompted"])]},
         "sampled": {arm: shorten(get_path(found, "sampled")) for arm, found in arms.items()},
         "marks": broken,
         "has": {arm: found is not None for arm, found in arms.items()},

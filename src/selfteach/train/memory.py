@@ -45,8 +45,8 @@ BYTES_PER_LOGIT = 24
 log-probability, their gradients.
 """
 CPU_OVERHEAD_BYTES = 500_000_000
-"""Memory of oneDNN's compiled products (models/memory_allocator.py) and of fragmentation on a CPU in low
-precision: measured, docs/log/.
+"""Memory of oneDNN's compiled products (models/memory_allocator.py) and of fragmentation on a CPU
+in low precision: measured, docs/log/.
 """
 
 

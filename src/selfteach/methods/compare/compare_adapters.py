@@ -4,7 +4,7 @@ and write one table.
   1  prepare: make the run's training plan again; every request is looked up in the ledger
   2  cells: combine every adapter with every objective; leave impossible ones out, with the reason
   3  rates: train each cell with a few learning rates; keep the best one on the dev part
-  4  exam: run the run's own exam: score, harm to near and general prompts, drift
+  4  exam: run the run's own exam: score, degraded answers to near and general prompts, drift
   5  in context: run the same exam on the base with the instruction and 0, 1, k worked examples in
      its prompt
 
@@ -416,18 +416,18 @@ def examine_model(
     prompts = [make_prompt(row["prompt"]) for row in exam["answers"] if row["scope"] == "target"]
     retention = None
     if not prefix:
-        models = {"base": session.base, "taught": tuned.recorded}
+        models = {"base": session.base, "tuned": tuned.recorded}
         retention = measures_to_json(measure_retention(models, session.config.seed)["change"])
     return {
         "name": name,
-        **summarize_arm(session.run.material["kind"], exam, "taught"),
+        **summarize_arm(session.run.material["kind"], exam, "tuned"),
         "retention": retention,
         "prompt_tokens": average_prompt_tokens(session, tuned, prompts, prefix),
     }
 
 
 def summarize_arm(kind: str, exam: JsonMapping, arm: str) -> JsonObject:
-    """Return one arm's scores; of a tuned model also the lost share of unharmed answers, and the
+    """Return one arm's scores; of a tuned model also the lost share of intact answers, and the
     drift.
     """
     score = find_score(kind)
@@ -435,7 +435,7 @@ def summarize_arm(kind: str, exam: JsonMapping, arm: str) -> JsonObject:
         "score": get_path(exam, *score.path, arm, *score.greedy),
         "sampled": get_path(exam, *score.path, arm, *score.sampled) if score.sampled else None,
     }
-    if arm != "taught":
+    if arm != "tuned":
         return found
     return found | {
         "near": get_path(exam, "side_effects", "near"),

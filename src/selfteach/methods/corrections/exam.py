@@ -46,8 +46,8 @@ from selfteach.evaluate.held_out_corrections import (
     HeldOutCorrection,
     measure_held_out_amounts,
 )
-from selfteach.evaluate.side_effects import mark_unharmed
-from selfteach.evaluate.verdict import MAX_HARMED, Evidence
+from selfteach.evaluate.side_effects import mark_intact
+from selfteach.evaluate.verdict import MAX_DEGRADED, Evidence
 from selfteach.generate.correct import Corrector, Revision, Turns
 from selfteach.methods.corrections.limit_lengths import get_max_correction_tokens
 from selfteach.methods.corrections.make_examples import CorrectionExamples
@@ -166,13 +166,13 @@ class CorrectionScorer:
         on_held_out = self.measure_held_out(state.arms).evidence(state.seed)
         evidence = on_held_out or make_evidence(state.scores.both(), state.seed, self.criticised)
         not_trained = f"{self.taught} corrections were found to learn from"
-        return replace(evidence, not_trained=not_trained, harm=self.find_harm(state))
+        return replace(evidence, not_trained=not_trained, objection=self.find_objection(state))
 
-    def find_harm(self, state: ExamState) -> str:
+    def find_objection(self, state: ExamState) -> str:
         """Return why the tuned model is not accepted, or ""."""
-        if state.side_effects.harmed_scopes("taught"):
-            return "more than one in ten general answers is harmed"
-        if measure_broken_share(state.answers[TARGET]) > MAX_HARMED:
+        if state.side_effects.list_degraded_scopes("tuned"):
+            return "more than one in ten general answers is degraded"
+        if measure_broken_share(state.answers[TARGET]) > MAX_DEGRADED:
             return "more than one in ten new answers loops or is empty"
         return ""
 
@@ -187,10 +187,10 @@ class CorrectionScorer:
                 sampled = scores.sampled[arm][i]
                 cells[arm] = {
                     "greedy": greedy.asked.answer,
-                    "broken": not greedy.unchanged,
+                    "ok": greedy.unchanged,
                     "correction": greedy.text,
                     "sampled": sampled.asked.answer,
-                    "sampled_broken": not sampled.unchanged,
+                    "sampled_ok": sampled.unchanged,
                     "sampled_correction": sampled.text,
                 }
             rows.append({"scope": TARGET, "prompt": get_user_text(prompt), "arms": cells})
@@ -202,7 +202,7 @@ class CorrectionScorer:
         """
         if state.tuned is None:
             return {}
-        taught = state.arms["taught"].model
+        taught = state.arms["tuned"].model
         flags = find_displaced(state.arms["base"].model, taught, state.scores.greedy["base"])
         return {"displaced": statistics.share(flags)}
 
@@ -310,9 +310,9 @@ def choose_shots(
 
 def measure_broken_share(answers: ArmAnswers) -> float:
     """Return the share of the tuned model's answers that loop or are empty, beyond the base's."""
-    if "taught" not in answers:
+    if "tuned" not in answers:
         return 0.0
-    sound, _ = mark_unharmed(answers["taught"].greedy, answers["base"].greedy, OverlapIndex())
+    sound, _ = mark_intact(answers["tuned"].greedy, answers["base"].greedy, OverlapIndex())
     return 1 - sum(sound) / max(len(sound), 1)
 
 
@@ -336,6 +336,6 @@ def examine_longer(session: Session, exam: Exam, tuned: TunedModel) -> JsonObjec
     return {
         "steps": tuned.trained.steps,
         "reduction": found["reduction"]["base"],
-        **{key: found[key]["taught"] for key in ("distance", "general", "sanity")},
+        **{key: found[key]["tuned"] for key in ("distance", "general", "sanity")},
         **{key: found[key] for key in ("displaced", "drift") if key in found},
     }

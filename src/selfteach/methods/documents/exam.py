@@ -33,7 +33,7 @@ from selfteach.evaluate.exam import (
     measure_general_drift,
 )
 from selfteach.evaluate.knowledge import GradedAnswers
-from selfteach.evaluate.verdict import MAX_HARMED, Evidence
+from selfteach.evaluate.verdict import MAX_DEGRADED, Evidence
 from selfteach.generate.answers import LabelledQuestion, make_open_book_chat
 from selfteach.generate.spans import find_answer_spans, replace_answer
 from selfteach.generate.study import GAP, GAPS
@@ -57,7 +57,7 @@ from selfteach.select.knowledge import decide_state, find_label_fault
 
 NOTABLE_LOSS = 0.03
 """The verdict names damage above this share, also where it may be chance."""
-MAX_COMMON_LOSS = MAX_HARMED / 2
+MAX_COMMON_LOSS = MAX_DEGRADED / 2
 """The largest loss of right answers to common questions: the interval must not lie above it."""
 
 
@@ -197,35 +197,37 @@ class KnowledgeScorer:
         return {"contains": statistics.paired_bootstrap(second, first, seed=state.seed)}
 
     def weigh(self, state: ExamState) -> Evidence:
-        """Return the gain over base and open book, and the harm to other answers."""
+        """Return the gain over base and open book, and which other answers are degraded."""
         scores: HeldOutScores = state.scores
         start = f"the base answers {scores.percent('base')} of the held-out questions"
         if state.tuned is None:
             return Evidence(None, None, start, "", not_trained="nothing was trained")
         graded = scores.graded
-        compare = partial(statistics.paired_bootstrap, graded["taught"].right, seed=state.seed)
+        compare = partial(statistics.paired_bootstrap, graded["tuned"].right, seed=state.seed)
         return Evidence(
             gain=compare(graded["base"].right),
             over_prompt=compare(graded["prompted"].right),
             start=start,
             change=(
                 f"{scores.percent('base')} of the held-out questions are answered before and "
-                f"{scores.percent('taught')} after, open book {scores.percent('prompted')}"
+                f"{scores.percent('tuned')} after, open book {scores.percent('prompted')}"
             ),
             prompted=(
                 f"the base answers {scores.percent('prompted')} of the held-out questions with "
-                f"the document in its prompt, the taught model {scores.percent('taught')} "
+                f"the document in its prompt, the tuned model {scores.percent('tuned')} "
                 "without it"
             ),
-            harm="answers to other questions are harmed" if self.does_harm(state) else "",
+            objection="answers to other questions are degraded"
+            if self.degrades_others(state)
+            else "",
             closing=f"; {describe_damage(state.found['damage'])}",
         )
 
-    def does_harm(self, state: ExamState) -> bool:
-        """Return whether too many general answers are harmed, or the loss of common questions is
+    def degrades_others(self, state: ExamState) -> bool:
+        """Return whether too many general answers are degraded, or the loss of common questions is
         certain.
         """
-        if state.side_effects.harmed_scopes("taught"):
+        if state.side_effects.list_degraded_scopes("tuned"):
             return True
         loss: Measure = state.found["common_loss"]
         return loss.low > MAX_COMMON_LOSS
@@ -236,7 +238,7 @@ class KnowledgeScorer:
         rows = []
         for i, q in enumerate(self.questions):
             cells = {
-                arm: {"greedy": own.answers[i].text, "broken": not own.right[i]}
+                arm: {"greedy": own.answers[i].text, "ok": own.right[i]}
                 for arm, own in scores.graded.items()
             }
             row = {"scope": TARGET, "prompt": q.text, "gold": list(q.answers)}
@@ -249,7 +251,7 @@ def describe_damage(damage: Measure) -> str:
     if not damage.n:
         return "the base knew nothing else that was asked"
     if damage.value <= NOTABLE_LOSS:
-        return "what was known before is unharmed"
+        return "what was known before is not degraded"
     return f"of what the base answered rightly {100 * damage.value:.0f} % is answered wrongly now"
 
 
@@ -300,7 +302,7 @@ def build_arms(
         "prompted": Arm(session.base, open_book, sampled=False),
     }
     if tuned:
-        arms["taught"] = Arm(tuned.recorded, closed)
+        arms["tuned"] = Arm(tuned.recorded, closed)
     return arms
 
 
@@ -311,7 +313,7 @@ def measure_common(state: ExamState) -> JsonObject:
     questions = COMMON_QUESTIONS[: state.session.config.exam.common]
     prompts = [make_prompt(text) for text, _ in questions]
     golds = [gold for _, gold in questions]
-    arms = [arm for arm in ("base", "taught") if arm in state.arms]
+    arms = [arm for arm in ("base", "tuned") if arm in state.arms]
     state.session.display.start_stage("exam common", len(prompts) * len(arms))
     right = {}
     for arm in arms:
@@ -328,14 +330,14 @@ def compare_common(right: Mapping[str, list[bool]], scores: HeldOutScores, seed:
         right: by arm, whether each common question is answered rightly.
     """
     common = {arm: statistics.share(flags) for arm, flags in right.items() if flags}
-    if "taught" not in right:
+    if "tuned" not in right:
         return {"common": common}
     before = [*scores.graded["base"].right, *right["base"]]
-    after = [*scores.graded["taught"].right, *right["taught"]]
+    after = [*scores.graded["tuned"].right, *right["tuned"]]
     return {
         "common": common,
         "damage": knowledge.measure_damage(before, after),
-        "common_loss": statistics.paired_bootstrap(right["base"], right["taught"], seed=seed),
+        "common_loss": statistics.paired_bootstrap(right["base"], right["tuned"], seed=seed),
     }
 
 
@@ -346,7 +348,7 @@ def measure_pairwise(questions: Sequence[HeldOutQuestion], state: ExamState) -> 
     if state.tuned is None:
         return {}
     graded = state.scores.graded
-    rows = zip(questions, graded["taught"].answers, graded["base"].answers, strict=True)
+    rows = zip(questions, graded["tuned"].answers, graded["base"].answers, strict=True)
     pairs = [AnswerPair(add_passage(q), tuned.text, base.text) for q, tuned, base in rows]
     verdicts = pairwise.compare_pairs(ModelPairwiseJudge(state.session.base), pairs)
     return {"pairwise": pairwise.summarize_verdicts(pairs, verdicts, state.seed)}
@@ -414,21 +416,21 @@ def describe_learned(answered: LabelledQuestion, state: str, base: str, tuned: s
         "before": state,
         "after": "unsure" if state == "unsure" else after,
         "base": base,
-        "taught": tuned,
+        "tuned": tuned,
     }
 
 
 def describe_held_out(row: JsonMapping) -> JsonObject:
     """Return the map's row of a held-out question, from its row in exam.json."""
     base = row["arms"]["base"]
-    tuned = row["arms"]["taught"]
+    tuned = row["arms"]["tuned"]
     return {
         "question": row["prompt"],
         "label": "",
         "answer": " / ".join(row["gold"]),
         "held_out": True,
-        "before": "unknown" if base["broken"] else "known",
-        "after": "unknown" if tuned["broken"] else "known",
+        "before": "known" if base["ok"] else "unknown",
+        "after": "known" if tuned["ok"] else "unknown",
         "base": base["greedy"],
-        "taught": tuned["greedy"],
+        "tuned": tuned["greedy"],
     }

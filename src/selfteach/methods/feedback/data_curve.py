@@ -39,7 +39,7 @@ def measure_curve(
     make_exam: MakeExam,
 ) -> list[JsonObject]:
     """Train on more and more prompts, in both orders; return one point for each: shares of kept
-    target answers and of unharmed general ones, greedy.
+    target answers and of intact general ones, greedy.
     """
     in_scope = [get_user_text(e.prompt) for e in examples if e.kind == "in_scope"]
     prompts = list(dict.fromkeys(in_scope))
@@ -62,13 +62,13 @@ def measure_point(session: Session, tuned: TunedModel, exam: Exam) -> JsonObject
     """Examine a model that was trained on some of the examples; return the shares."""
     arms = {arm: own for arm, own in exam.arms(tuned).items() if arm != "prompted"}
     answers = answer_all(session, arms, exam)
-    kept = exam.scorer.score(answers[TARGET]).greedy["taught"]
+    kept = exam.scorer.score(answers[TARGET]).greedy["tuned"]
     effects = find_side_effects(answers, exam.taught_texts, exam.find_allowed_repeats)
     tuned.recorded.release_memory()
     return {
         "kept": share(kept),
-        "general": share(effects.unharmed.get("general", {}).get("taught", [])),
-        "overapplied": share(effects.overapplied.get("taught", [])),
+        "general": share(effects.intact.get("general", {}).get("tuned", [])),
+        "overapplied": share(effects.overapplied.get("tuned", [])),
     }
 
 

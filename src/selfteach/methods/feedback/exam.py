@@ -1,7 +1,7 @@
 """The exam of a rule: is it kept where it holds, and is nothing else changed?
 
 kept         share of answers to target prompts that keep the rule, greedy and at T = 1
-recovery     (taught - base) / (prompted - base)
+recovery     (tuned - base) / (prompted - base)
 other_system, second_turn
              the same under a system prompt that training never saw, and in a second turn
 """
@@ -95,7 +95,7 @@ class RuleScorer:
         }
         if state.tuned is None:
             return {"kept": kept}
-        arms = [scores.both(arm) for arm in ("taught", "prompted", "base")]
+        arms = [scores.both(arm) for arm in ("tuned", "prompted", "base")]
         return {"kept": kept, "recovery": statistics.recovery(*arms, seed=state.seed)}
 
     def measure_noise(self, again: Answers, state: ExamState) -> dict[str, Measure]:
@@ -105,7 +105,7 @@ class RuleScorer:
         return {"kept": statistics.paired_bootstrap(second, first, seed=state.seed)}
 
     def weigh(self, state: ExamState) -> Evidence:
-        """Return the gain over base and prompted base, and the harm outside the rule."""
+        """Return the gain over base and prompted base, and what is degraded outside the rule."""
         scores: RuleScores = state.scores
         effects = state.side_effects
         percent = {arm: scores.percent(arm) for arm in scores.greedy}
@@ -113,29 +113,36 @@ class RuleScorer:
         if state.tuned is None:
             return self.explain_untrained(start)
         compare = partial(statistics.paired_bootstrap, seed=state.seed)
-        harmed = effects.harmed_scopes("taught")
-        whole = effects.count_unharmed("taught")
-        whole_prompted = effects.count_unharmed("prompted")
-        outside = f"; outside it {whole} answers are unharmed (in the prompt: {whole_prompted})"
-        same = f"; outside it {whole_prompted} answers are unharmed, taught {whole}"
+        degraded = effects.list_degraded_scopes("tuned")
+        whole = effects.count_intact("tuned")
+        whole_prompted = effects.count_intact("prompted")
+        outside = f"; outside it {whole} answers are not degraded (in the prompt: {whole_prompted})"
+        same = f"; outside it {whole_prompted} answers are not degraded, of the tuned model {whole}"
         return Evidence(
-            gain=compare(scores.both("taught"), scores.both("base")),
-            over_prompt=compare(scores.both("taught"), scores.both("prompted")),
+            gain=compare(scores.both("tuned"), scores.both("base")),
+            over_prompt=compare(scores.both("tuned"), scores.both("prompted")),
             start=start,
             change=(
                 f"the rule is kept in {percent['base']} of the answers before and "
-                f"{percent['taught']} after"
+                f"{percent['tuned']} after"
             ),
             prompted=(
                 f"the rule in the prompt is kept in {percent['prompted']} of the answers, the "
-                f"taught one in {percent['taught']}{same if effects.unharmed else ''}"
+                f"tuned model keeps it in {percent['tuned']}{same if effects.intact else ''}"
             ),
-            harm=(
-                f"more than one in ten {' and '.join(harmed)} answers is harmed" if harmed else ""
+            objection=(
+                f"more than one in ten {' and '.join(degraded)} answers is degraded"
+                if degraded
+                else ""
             ),
-            prompt_harm=" ".join(effects.harmed_scopes("prompted")),
-            closing=f" (in the prompt: {percent['prompted']}){outside if effects.unharmed else ''}",
+            prompt_objection=" ".join(effects.list_degraded_scopes("prompted")),
+            closing=f" (in the prompt: {percent['prompted']}){outside if effects.intact else ''}",
         )
+
+    def describe_degraded(self, scopes: Sequence[str]) -> str:
+        """Return what speaks against the tuned model, or ""."""
+        named = " and ".join(scopes)
+        return f"more than one in ten {named} answers is degraded" if scopes else ""
 
     def explain_untrained(self, start: str) -> Evidence:
         """Say why nothing was trained."""
@@ -155,9 +162,9 @@ class RuleScorer:
             for arm, own in arms.items():
                 cells[arm] = {
                     "greedy": own.greedy[i].text,
-                    "broken": not scores.greedy[arm][i],
+                    "ok": scores.greedy[arm][i],
                     "sampled": own.sampled[i].text,
-                    "sampled_broken": not scores.sampled[arm][i],
+                    "sampled_ok": scores.sampled[arm][i],
                 }
             rows.append({"scope": TARGET, "prompt": text, "arms": cells})
         return rows

@@ -234,13 +234,13 @@ class RuleTraining:
         exam = build_exam(session, self.judges.exam, texts, self.examples, self.rule.id)
         arms = {
             "base": Arm(session.base, exam.questions),
-            "taught": Arm(model, exam.questions),
+            "tuned": Arm(model, exam.questions),
         }
         answers = answer_all(session, arms, exam)
-        kept = exam.scorer.score(answers[TARGET]).both("taught")
+        kept = exam.scorer.score(answers[TARGET]).both("tuned")
         effects = find_side_effects(answers, exam.taught_texts, exam.find_allowed_repeats)
-        unharmed = [flag for own in effects.unharmed.values() for flag in own["taught"]]
-        return (mean(kept) if kept else 0.0) + (mean(unharmed) if unharmed else 1.0)
+        intact = [flag for own in effects.intact.values() for flag in own["tuned"]]
+        return (mean(kept) if kept else 0.0) + (mean(intact) if intact else 1.0)
 
     def add_data_curve(self, tuned: TunedModel | None, exam: JsonObject) -> None:
         """Add how few prompts would have been enough, where the settings want it."""

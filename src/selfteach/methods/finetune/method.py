@@ -225,7 +225,7 @@ class DevLossExam:
             return found
         scores = {"base": score_dev(session.base, self.dev)}
         if tuned:
-            scores["taught"] = score_dev(tuned.recorded, self.dev)
+            scores["tuned"] = score_dev(tuned.recorded, self.dev)
         found |= measure_scores(scores, session.config.seed)
         found["verdict"] = make_not_examined("nothing was trained")
         if tuned:
@@ -262,17 +262,17 @@ def measure_scores(scores: Mapping[str, DevScores], seed: int) -> JsonObject:
         found["loss_nats"][arm] = statistics.ratio(nats, tokens, seed=seed)
     if base.rejected:
         found["preferred"] = {arm: statistics.share(own.preferred) for arm, own in scores.items()}
-    tuned = scores.get("taught")
+    tuned = scores.get("tuned")
     if tuned is None:
         return found
     if base.rejected:
         gained = statistics.paired_bootstrap(tuned.preferred, base.preferred, seed=seed)
-        found["gained"] = {"taught": gained}
+        found["gained"] = {"tuned": gained}
     risen = [old > new for old, new in zip(base.losses, tuned.losses, strict=True)]
     fall = statistics.paired_bootstrap(base.losses, tuned.losses, seed=seed, limits=None)
     return {
         **found,
-        "risen": {"taught": statistics.share(risen)},
+        "risen": {"tuned": statistics.share(risen)},
         "reduction": {"base": fall},
     }
 
@@ -282,12 +282,12 @@ def weigh(found: JsonMapping, pairs_only: bool) -> Evidence:
     answers where training uses pairs alone.
     """
     if pairs_only and found["preferred"]:
-        before, after = (found["preferred"][arm] for arm in ("base", "taught"))
+        before, after = (found["preferred"][arm] for arm in ("base", "tuned"))
         shares = f"{100 * before.value:.0f} % before and {100 * after.value:.0f} % after"
         change = f"of {before.n} dev pairs the chosen answer is the likelier one in {shares}"
-        gain: Measure = found["gained"]["taught"]
+        gain: Measure = found["gained"]["tuned"]
     else:
-        before, after = (found["loss_nats"][arm] for arm in ("base", "taught"))
+        before, after = (found["loss_nats"][arm] for arm in ("base", "tuned"))
         change = (
             f"the loss on {before.n} dev examples is {before.value:.3f} nats a token before "
             f"and {after.value:.3f} after"

@@ -36,7 +36,7 @@ from selfteach.evaluate.exam import (
 )
 from selfteach.evaluate.metrics import best_over, best_rouge, bleu_with_interval, report_labels
 from selfteach.evaluate.retention import is_retained, measure_retention
-from selfteach.evaluate.verdict import MAX_HARMED, Evidence
+from selfteach.evaluate.verdict import MAX_DEGRADED, Evidence
 from selfteach.materials.tasks import Task
 from selfteach.methods.session import Session
 from selfteach.methods.tasks.exam_questions import (
@@ -106,7 +106,7 @@ class TaskScorer:
         return [best_rouge(completion.text, own.golds) for own, completion in rows]
 
     def measure(self, state: ExamState) -> JsonObject:
-        """Return every metric by part of the questions and arm: `["rouge_l"]["seed"]["taught"]`."""
+        """Return every metric by part of the questions and arm: `["rouge_l"]["seed"]["tuned"]`."""
         found: JsonObject = {key: {} for key in METRIC_KEYS}
         golds = {name: self.score_golds(arm) for name, arm in state.arms.items()}
         for part in dict.fromkeys(own.part for own in self.questions):
@@ -168,14 +168,14 @@ class TaskScorer:
         return {"rouge_l": statistics.paired_bootstrap(second, first, seed=state.seed)}
 
     def weigh(self, state: ExamState) -> Evidence:
-        """Return the gain in ROUGE-L over base and prompted base, and the harm elsewhere."""
+        """Return the gain in ROUGE-L over base and prompted base, and what is degraded."""
         scores: TaskScores = state.scores
         start = f"{self.num_examples} usable examples; the base has ROUGE-L {scores.show('base')}"
-        if "taught" not in scores.greedy:
+        if "tuned" not in scores.greedy:
             return Evidence(None, None, start, "")
-        before, after, prompted = (scores.show(arm) for arm in ("base", "taught", "prompted"))
+        before, after, prompted = (scores.show(arm) for arm in ("base", "tuned", "prompted"))
         change = f"ROUGE-L to people's answers is {before} before and {after} after"
-        taught = scores.average("taught")
+        taught = scores.average("tuned")
         compare = partial(statistics.paired_bootstrap, taught, seed=state.seed)
         return Evidence(
             gain=compare(scores.average("base")),
@@ -183,7 +183,7 @@ class TaskScorer:
             start=start,
             change=change,
             prompted=f"{change}; with worked tasks in the prompt it is {prompted}",
-            harm=describe_harm(state),
+            objection=find_objection(state),
             closing=f" ({prompted} with worked tasks in the prompt)",
         )
 
@@ -200,7 +200,7 @@ class TaskScorer:
                 cells[arm] = {
                     "greedy": own.greedy[i].text,
                     "sampled": own.sampled[i].text,
-                    "broken": scores.greedy[arm][i] < scores.greedy["base"][i],
+                    "ok": scores.greedy[arm][i] >= scores.greedy["base"][i],
                 }
             row = {"scope": TARGET, "part": question.part, "prompt": question.prompt[-1].content}
             rows.append({**row, "gold": question.golds[0], "arms": cells})
@@ -218,13 +218,13 @@ def measure_loss(golds: Sequence[LogProb], seed: int) -> Measure:
     return statistics.ratio(nats, [gold.tokens for gold in golds], seed=seed)
 
 
-def describe_harm(state: ExamState) -> str:
-    """Return what speaks against the tuned model, or "": harmed general answers, or a loss of what
-    everybody knows.
+def find_objection(state: ExamState) -> str:
+    """Return what speaks against the tuned model, or "": degraded general answers, or a loss of
+    what everybody knows.
     """
-    harmed = state.side_effects.harmed_share("taught", GENERAL)
-    if harmed > MAX_HARMED:
-        return f"{harmed:.0%} of the general answers are harmed"
+    degraded = state.side_effects.measure_degraded_share("tuned", GENERAL)
+    if degraded > MAX_DEGRADED:
+        return f"{degraded:.0%} of the general answers are degraded"
     change: Measure | None = state.found.get("retention", {}).get("change")
     if change is None or is_retained(change):
         return ""
@@ -238,7 +238,7 @@ def examine_retention(state: ExamState) -> JsonObject:
     session.display.start_stage("retention")
     models = {"base": session.base}
     if state.tuned:
-        models["taught"] = state.tuned.recorded
+        models["tuned"] = state.tuned.recorded
     return {"retention": measure_retention(models, state.seed)}
 
 

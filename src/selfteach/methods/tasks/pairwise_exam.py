@@ -43,8 +43,8 @@ def measure_contests(
         "pairwise": compare_arms(judge, questions, answers, "base", state.seed),
         "against_prompted": {},
     }
-    if "taught" in answers:
-        both = {arm: answers[arm] for arm in ("prompted", "taught")}
+    if "tuned" in answers:
+        both = {arm: answers[arm] for arm in ("prompted", "tuned")}
         found["against_prompted"] = compare_arms(judge, questions, both, "prompted", state.seed)
     return found | {"judge": {**described, "lost": getattr(judge, "lost", 0)}}
 
