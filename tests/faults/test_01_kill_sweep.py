@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import warm
+from switches import skip_with_threads
 
 pytestmark = pytest.mark.training
 
@@ -20,6 +21,7 @@ SCRIPTED_RUN = Path(__file__).with_name("scripted_run.py")
 def test_killed_at_any_point_the_same_command_gives_the_same_bytes(
     tmp_path: Path, stride: int
 ) -> None:
+    skip_with_threads()
     done = warm.run([SCRIPTED_RUN, "sweep", tmp_path, str(stride)])
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)

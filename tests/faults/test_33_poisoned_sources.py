@@ -20,8 +20,8 @@ from talker import read_rows, run_json
 
 pytestmark = pytest.mark.training
 
-PLANTED = "lives in Sweden"
-"""Words that only the forgotten document holds; the toy may say "Sweden" alone by chance."""
+PLANTED = scholar.SENTENCE.format("Fox", scholar.FACTS["Fox"])
+"""The sentence of the forgotten document; the toy may say of others that they live there."""
 Learned = tuple[Path, Path, dict[str, Any]]
 
 
