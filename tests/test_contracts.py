@@ -136,7 +136,7 @@ def answered_questions() -> list[LabelledQuestion]:
 def test_a_knowledge_judge_scores_from_0_to_1_or_says_what_it_lacks(name: str) -> None:
     setup = KnowledgeSetup(Scripted({}, score))
     factory = registry.load_registered("knowledge_judges", name)
-    if reason := factory.why_not(setup):
+    if reason := factory.explain_unavailable(setup):
         with pytest.raises(UsageError, match=reason):
             factory.build(setup)
         return

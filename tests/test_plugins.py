@@ -46,7 +46,7 @@ class AllUnknown:
     name = "all_unknown"
 
     @classmethod
-    def why_not(cls, setup):
+    def explain_unavailable(cls, setup):
         return ""
 
     @classmethod

@@ -31,6 +31,10 @@ class Message:
     content: str
 
 
+Turns = tuple[Message, ...]
+"""The messages of a chat."""
+ObjectiveWeights = Mapping[str, Mapping[str, float]]
+"""For each kind of example, objectives with weights: `{"violation": {"sft": 1.0}}`."""
 Prompt = tuple[Message, ...] | str
 """Messages, rendered through the model's chat template; or plain text that the model continues as
 it stands.

@@ -73,7 +73,7 @@ def session(folder: Path, model: Scripted, **changes: Any) -> Any:
         "base": base,
         "model": Base(),
     }
-    return SimpleNamespace(**(fields | {"proof": proof, "rule": "A rule."} | changes))
+    return SimpleNamespace(**(fields | {"base_logits": proof, "rule": "A rule."} | changes))
 
 
 def state(arms: dict[str, str], near: dict[str, str] | None = None, tuned: Any = True) -> ExamState:
@@ -97,7 +97,7 @@ def verdict(
     base: str, prompted: str, taught: str, near: dict[str, str] | None = None
 ) -> dict[str, str]:
     arms = {"base": base, "prompted": prompted, "tuned": taught}
-    return reach_verdict(SCORER.weigh(state(arms, near)))
+    return reach_verdict(SCORER.make_evidence(state(arms, near)))
 
 
 def test_every_arm_answers_every_scope_greedily_and_only_the_target_at_temperature_one(
@@ -241,10 +241,10 @@ def test_the_verdict_counts_the_intact_answers_of_both_arms() -> None:
 
 
 def test_without_training_there_was_nothing_to_learn_or_no_answer_was_found() -> None:
-    nothing = reach_verdict(SCORER.weigh(state({"base": CLEAN}, tuned=None)))
+    nothing = reach_verdict(SCORER.make_evidence(state({"base": CLEAN}, tuned=None)))
     assert (nothing["word"], "100 %" in nothing["sentence"]) == ("nothing to learn", True)
     searched = RuleScorer(JUDGE, lambda: 7)
-    lost = reach_verdict(searched.weigh(state({"base": "----------"}, tuned=None)))
+    lost = reach_verdict(searched.make_evidence(state({"base": "----------"}, tuned=None)))
     assert (lost["word"], "none of 7 prompts" in lost["sentence"]) == ("not learned", True)
 
 

@@ -14,7 +14,7 @@ from selfteach.judge.pairwise import (
     ModelPairwiseJudge,
     ReferencePairwiseJudge,
     compare_pairs,
-    length_controlled,
+    fit_length_controlled_rate,
     measure_agreement,
     summarize_verdicts,
 )
@@ -106,22 +106,23 @@ def test_a_judge_that_likes_length_alone_has_half_at_equal_length() -> None:
     longer = rng.normal(2.0, 4.0, size=400)
     points = (rng.random(400) < 1 / (1 + np.exp(-2 * np.tanh(longer / longer.std())))).astype(float)
     plain = points.mean()
-    found = length_controlled(points, longer)
+    found = fit_length_controlled_rate(points, longer)
     assert plain > 0.6
     assert found.low < 0.5 < found.high
     assert abs(found.value - 0.5) < 0.08
 
 
 def test_where_length_says_nothing_it_is_the_win_rate() -> None:
-    assert length_controlled([1, 1, 1, 0], [0, 0, 0, 0]).value == pytest.approx(0.75, abs=1e-3)
-    assert length_controlled([1.0] * 5, [1, 2, 3, 4, 5]).value < 1.0, (
+    even = fit_length_controlled_rate([1, 1, 1, 0], [0, 0, 0, 0])
+    assert even.value == pytest.approx(0.75, abs=1e-3)
+    assert fit_length_controlled_rate([1.0] * 5, [1, 2, 3, 4, 5]).value < 1.0, (
         "finite where everything is won"
     )
-    assert length_controlled([], []).n == 0
-    ties = length_controlled([0.5] * 20, list(range(20)))
+    assert fit_length_controlled_rate([], []).n == 0
+    ties = fit_length_controlled_rate([0.5] * 20, list(range(20)))
     assert ties.value == pytest.approx(0.5)
     assert ties.low < 0.5 < ties.high, "twenty ties prove no equality"
-    assert math.isfinite(length_controlled([1, 0], [1e6, -1e6]).high)
+    assert math.isfinite(fit_length_controlled_rate([1, 0], [1e6, -1e6]).high)
 
 
 def test_a_model_is_asked_in_both_orders_and_its_log_odds_decide() -> None:

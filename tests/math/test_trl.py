@@ -117,7 +117,7 @@ def test_loss_and_gradients_equal_trls(tiny: Path, tmp_path: Path, objective: st
     rows = encode_examples(
         model, EXAMPLES, {"in_scope": {objective: 1.0}}, pairs, 256, "drop", edits
     ).rows
-    known = Reference(model, tuned, objectives, {}, settings).learn(rows, 4096)
+    known = Reference(model, tuned, objectives, {}, settings).compute(rows, 4096)
     with tuned.use_attention():
         loss, _ = compute_loss(tuned, rows, objectives, count_units(objectives, rows), known)
     torch.testing.assert_close(loss, expected, atol=1e-5, rtol=1e-5)

@@ -24,9 +24,9 @@ from selfteach.methods.finetune.method import (
     FinetuneData,
     choose_objectives,
     is_pairs_only,
+    make_evidence,
     score_dev,
     split_dev,
-    weigh,
 )
 from selfteach.records import Example, LogProb, Measure, make_prompt
 from selfteach.train.trainer import Trainer
@@ -273,7 +273,7 @@ def test_a_verdict_says_whether_it_rose_or_is_chance(
     if gained:
         found |= {"gained": {"tuned": Measure(*gained, 20)}}
         found["preferred"] = {"base": Measure(0.3, 0, 1, 20), "tuned": Measure(0.8, 0, 1, 20)}
-    told = reach_verdict(weigh(found, pairs))
+    told = reach_verdict(make_evidence(found, pairs))
     assert told["word"] == word
     assert sentence in told["sentence"]
 

@@ -378,7 +378,7 @@ def test_a_cell_draws_its_own_answers_only_where_its_objective_says_so(
     settings: Any = config.FeedbackConfig.model_validate({"train": {"on_policy": 0.3, "l2": 1.0}})
     idle: Any = SimpleNamespace(release_memory=lambda: None, module=torch.nn.Linear(2, 2))
     session = Session(
-        run=idle, config=settings, display=idle, rule="", model=idle, base=idle, proof=[]
+        run=idle, config=settings, display=idle, rule="", model=idle, base=idle, base_logits=[]
     )
     for cell in (
         ComparedCell("lora", RUN_OBJECTIVE),

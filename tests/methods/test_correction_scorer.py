@@ -89,7 +89,7 @@ def examined(
 
 def verdict(folder: Path, **more: Any) -> tuple[str, str]:
     scorer, state = examined(folder, **more)
-    found = reach_verdict(scorer.weigh(state))
+    found = reach_verdict(scorer.make_evidence(state))
     return found["word"], found["sentence"]
 
 

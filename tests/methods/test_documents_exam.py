@@ -101,7 +101,7 @@ def state(
 
 def verdict(*flags: str, **harm: int) -> dict[str, str]:
     made = state(*flags, **harm)
-    return reach_verdict(KnowledgeScorer(quiz(len(flags[0]))).weigh(made))
+    return reach_verdict(KnowledgeScorer(quiz(len(flags[0]))).make_evidence(made))
 
 
 NONE = "-" * 20
@@ -184,7 +184,7 @@ def test_one_question_fewer_than_the_open_book_is_not_taught() -> None:
 
 def test_evidence_is_paired_by_question() -> None:
     scorer = KnowledgeScorer(quiz(20))
-    evidence = scorer.weigh(state(NONE, FEW, HALF))
+    evidence = scorer.make_evidence(state(NONE, FEW, HALF))
     assert evidence.gain is not None
     assert evidence.over_prompt is not None
     assert (evidence.gain.value, evidence.gain.n) == (0.5, 20)

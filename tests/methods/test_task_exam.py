@@ -157,7 +157,7 @@ def test_every_rung_of_the_verdict(
     arms: dict[str, Answers], general: Any, found: Any, word: str, says: str
 ) -> None:
     scorer = TaskScorer(questions(), 3)
-    reached = reach_verdict(scorer.weigh(exam_state(scorer, arms, general, found)))
+    reached = reach_verdict(scorer.make_evidence(exam_state(scorer, arms, general, found)))
     assert reached["word"] == word
     assert says in reached["sentence"]
 
@@ -180,7 +180,7 @@ def test_two_answers_to_one_question_are_one_piece_of_evidence() -> None:
     once = statistics.paired_bootstrap(taught, base, seed=0)
     twice = statistics.paired_bootstrap(2 * taught, 2 * base, seed=0)
     assert once.low <= 0 < twice.low
-    assert reach_verdict(scorer.weigh(state))["word"] == "not learned"
+    assert reach_verdict(scorer.make_evidence(state))["word"] == "not learned"
 
 
 def test_metrics_by_part_and_arm_with_values_by_hand() -> None:

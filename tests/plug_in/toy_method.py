@@ -74,7 +74,7 @@ class ToyScorer:
         texts = [draw.text for draw in again.sampled]
         return {"score": share([t.startswith(a) for t, a in zip(texts, self.taught, strict=True)])}
 
-    def weigh(self, state: ExamState) -> Evidence:
+    def make_evidence(self, state: ExamState) -> Evidence:
         """Compare the tuned model with the base."""
         scores = state.scores
         right = share(scores["base"]).value

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from selfteach.train.batch import CHOSEN, REJECTED, TrainingRow
 from selfteach.train.objectives.objective import Distribution, Objective, ObjectiveInputs
-from selfteach.train.reference import ReferenceFacts
+from selfteach.train.reference import ReferenceOutputs
 
 
 class PlainLora(nn.Module):
@@ -83,7 +83,7 @@ def compute_plain_loss(
     rows: Sequence[TrainingRow],
     objectives: Mapping[str, Objective],
     counts: Mapping[str, int],
-    known: Mapping[int, ReferenceFacts],
+    known: Mapping[int, ReferenceOutputs],
 ) -> tuple[Tensor, dict[str, float]]:
     """Return the total and each objective's unweighted share, as `loss.compute_loss` does: step 4.
 
@@ -112,10 +112,10 @@ def _make_view(
     mine: Sequence[int],
     rows: Sequence[TrainingRow],
     answers: Sequence[Sequence[AnswerTokens]],
-    known: Mapping[int, ReferenceFacts],
+    known: Mapping[int, ReferenceOutputs],
 ) -> ObjectiveInputs:
     """Return what an objective sees of its rows, which are renumbered from 0."""
-    facts = [known.get(rows[place].number, ReferenceFacts()) for place in mine]
+    facts = [known.get(rows[place].number, ReferenceOutputs()) for place in mine]
     skip = objective.skip
     chosen = _Side(mine, rows, answers, facts, CHOSEN, skip)
     rejected = _Side(mine, rows, answers, facts, REJECTED, 0) if objective.pairs else None
@@ -148,7 +148,7 @@ class _Side:
         mine: Sequence[int],
         rows: Sequence[TrainingRow],
         answers: Sequence[Sequence[AnswerTokens]],
-        facts: Sequence[ReferenceFacts],
+        facts: Sequence[ReferenceOutputs],
         side: int,
         skip: int,
     ) -> None:

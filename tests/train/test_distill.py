@@ -21,7 +21,7 @@ from selfteach.train.adapters.lora import LoraAdapter
 from selfteach.train.batch import encode_examples
 from selfteach.train.fast.packed_model import PackedModel
 from selfteach.train.objectives.distill import DistillObjective
-from selfteach.train.reference import Reference, ReferenceFacts
+from selfteach.train.reference import Reference, ReferenceOutputs
 from selfteach.train.train import train
 
 WEIGHTS = {"in_scope": {"distill": 1.0}}
@@ -53,7 +53,7 @@ class Setup:
             self.model, self.student, self.objectives, {e.id: e for e in lessons}, chosen
         )
 
-    def loss(self, known: dict[int, ReferenceFacts]) -> torch.Tensor:
+    def loss(self, known: dict[int, ReferenceOutputs]) -> torch.Tensor:
         with self.student.use_attention():
             return micro_batch_loss.compute_loss(
                 self.student,
@@ -72,10 +72,10 @@ def test_fault_1_no_shift() -> None:
         for e in make_examples(4)
     ]
     setup = Setup(lessons, settings(distill_mix=1.0))
-    known = setup.teacher.learn(setup.rows, 4096)
+    known = setup.teacher.compute(setup.rows, 4096)
     assert float(setup.loss(known)) == pytest.approx(0.0, abs=1e-5)
     late = {
-        n: ReferenceFacts(
+        n: ReferenceOutputs(
             None,
             {"distill": replace(k.teacher["distill"], logp=k.teacher["distill"].logp.roll(1, 0))},
         )
@@ -90,7 +90,7 @@ def test_fault_1_the_teacher_predicts_the_answers_tokens_from_the_token_before()
     """
     lessons = make_examples(3)
     setup = Setup(lessons, settings())
-    known = setup.teacher.learn(setup.rows, 4096)
+    known = setup.teacher.compute(setup.rows, 4096)
     for row, example in zip(setup.rows, lessons, strict=True):
         prompt = setup.model.encode(parse_messages(example.source["teacher_prompt"]))
         ids = torch.tensor([[*prompt, *row.answers[0]]])
@@ -104,10 +104,10 @@ def test_fault_1_the_teacher_predicts_the_answers_tokens_from_the_token_before()
 
 def test_fault_2_no_gradient_goes_through_the_teacher() -> None:
     setup = Setup(make_examples(3), settings(distill_mix=1.0))
-    known = setup.teacher.learn(setup.rows, 4096)
+    known = setup.teacher.compute(setup.rows, 4096)
     assert not any(k.teacher["distill"].logp.requires_grad for k in known.values())
     leaky = {
-        n: ReferenceFacts(
+        n: ReferenceOutputs(
             None,
             {
                 "distill": replace(
@@ -124,12 +124,12 @@ def test_fault_2_no_gradient_goes_through_the_teacher() -> None:
 
 def test_fault_2_the_teacher_stays_the_base_while_the_student_learns() -> None:
     setup = Setup(make_examples(3), settings())
-    before = setup.teacher.learn(setup.rows, 4096)
+    before = setup.teacher.compute(setup.rows, 4096)
     with torch.no_grad():
         for parameter in setup.adapter.parameters():
             parameter.add_(0.1)
     setup.adapter.begin_step()
-    after = setup.teacher.learn(setup.rows, 4096)
+    after = setup.teacher.compute(setup.rows, 4096)
     for number, fact in before.items():
         assert torch.equal(fact.teacher["distill"].logp, after[number].teacher["distill"].logp)
 
@@ -139,7 +139,7 @@ def test_fault_3_rows_meet_their_own_teacher_whatever_the_order() -> None:
     alone is its part of the whole.
     """
     setup = Setup(make_examples(6), settings(distill_mix=1.0))
-    known = setup.teacher.learn(setup.rows, 60)
+    known = setup.teacher.compute(setup.rows, 60)
     whole = float(setup.loss(known))
     counts = micro_batch_loss.count_units(setup.objectives, setup.rows)
     with setup.student.use_attention():
@@ -274,7 +274,7 @@ def test_own_draws_are_drawn_between_steps_from_the_student_as_it_is(tmp_path: P
 def test_own_draws_are_no_evidence() -> None:
     """On the student's own answer the likelihood is left out: only lam D remains."""
     setup = Setup(make_examples(3), settings(distill_mix=0.4))
-    known = setup.teacher.learn(setup.rows, 4096)
+    known = setup.teacher.compute(setup.rows, 4096)
     given = float(setup.loss(known))
     setup.rows = [replace(row, sampled=True) for row in setup.rows]
     drawn = float(setup.loss(known))

@@ -122,7 +122,7 @@ def test_what_teachers_say_is_kept_as_it_is_counted(top_k: int) -> None:
         how,
     )
     rows = encode_for_objectives(model, every, WEIGHTS, named, how).rows
-    said = [d for fact in teacher.learn(rows, 4096).values() for d in fact.teacher.values()]
+    said = [d for fact in teacher.compute(rows, 4096).values() for d in fact.teacher.values()]
     assert (
         sum(t.untyped_storage().nbytes() for d in said for t in (d.ids, d.logp))
         == teacher.kept_bytes(rows)
@@ -221,7 +221,7 @@ def test_what_cannot_be_measured_is_not_invented(
 ) -> None:
     monkeypatch.setattr(memory, "CLEAR_REFS_FILE", tmp_path / "no" / "such")
     assert (
-        MemoryMeter(nn.Linear(2, 2)).closed(MemoryEstimate(1, 0, 0, 0, 0, 0, 0, 0)).measured is None
+        MemoryMeter(nn.Linear(2, 2)).finish(MemoryEstimate(1, 0, 0, 0, 0, 0, 0, 0)).measured is None
     )
 
 

@@ -23,8 +23,8 @@ CONCRETE = {
 }
 FILES = sorted(ROOM.glob("*.py"))
 ALLOWED = {
-    ("regmean.py", "layers"),  # how many layers were left out: a key of an event
-    ("regmean.py", "regmean"),  # its own event
+    ("regmean_to_base.py", "layers"),  # how many layers were left out: a key of an event
+    ("regmean_to_base.py", "regmean"),  # its own event
 }
 
 
@@ -56,7 +56,7 @@ def test_the_files_that_matter_are_looked_at() -> None:
         "train.py",
         "micro_batch_loss.py",
         "batch.py",
-        "regmean.py",
+        "regmean_to_base.py",
         "reference.py",
     } <= names
 
@@ -67,10 +67,13 @@ def test_the_files_that_matter_are_looked_at() -> None:
         ("train.py", 'kept = {n: w for n, w in weights.items() if n == "anchor"}'),
         ("train.py", 'weights = {"distill": 1.0}'),
         ("train.py", 'example = replace(example, kind="in_scope")'),
-        ("regmean.py", 'anchors = [row for row in rows if row.weights.keys() == {"anchor"}]'),
-        ("regmean.py", "from selfteach.train.adapters.lora import LoraAdapter"),
+        (
+            "regmean_to_base.py",
+            'anchors = [row for row in rows if row.weights.keys() == {"anchor"}]',
+        ),
+        ("regmean_to_base.py", "from selfteach.train.adapters.lora import LoraAdapter"),
         ("trainer.py", "from selfteach.train.adapters.lora import LoraAdapter"),
-        ("trainer.py", "from selfteach.train import regmean"),
+        ("trainer.py", "from selfteach.train import regmean_to_base"),
         ("trainer.py", "import selfteach.train.objectives.sft"),
         ("trainer.py", 'general = [row for row in rows if row.kind == "general"]'),
         ("batch.py", 'learned = row.role != "hold"'),

@@ -19,7 +19,7 @@ from selfteach.train import micro_batch_loss
 from selfteach.train.adapters.lora import LoraAdapter
 from selfteach.train.batch import TrainingRow, encode_examples
 from selfteach.train.fast.packed_model import PackedModel
-from selfteach.train.reference import Reference, ReferenceFacts
+from selfteach.train.reference import Reference, ReferenceOutputs
 from selfteach.train.train import train
 
 GUIDE = Path(__file__).parents[2] / "CONTRIBUTING.md"
@@ -63,7 +63,7 @@ class Lesson:
         self.adapter.begin_step()
 
     def loss(
-        self, rows: list[TrainingRow], known: dict[int, ReferenceFacts] | None = None
+        self, rows: list[TrainingRow], known: dict[int, ReferenceOutputs] | None = None
     ) -> torch.Tensor:
         """These rows' share of the loss of all."""
         with self.student.use_attention():

@@ -22,7 +22,7 @@ from selfteach.train.fast.packed_attention import StripAttention
 from selfteach.train.fast.packed_model import PackedModel
 from selfteach.train.micro_batch_loss import compute_loss, count_units
 from selfteach.train.objectives.objective import Objective
-from selfteach.train.reference import Reference, ReferenceFacts
+from selfteach.train.reference import Reference, ReferenceOutputs
 from selfteach.train.train import encode_for_objectives, make_objectives
 
 WEIGHTS = {
@@ -62,7 +62,7 @@ class Step:
         self.student = PackedModel(self.model.module, self.adapter)
         by_id = {e.id: e for e in rows}
         reference = Reference(self.model, self.student, self.objectives, by_id, settings)
-        self.known: dict[int, ReferenceFacts] = reference.learn(self.rows, 512)
+        self.known: dict[int, ReferenceOutputs] = reference.compute(self.rows, 512)
         self.counts = count_units(self.objectives, self.rows)
 
     def fast(self) -> tuple[float, dict[str, float], list[torch.Tensor]]:

@@ -151,7 +151,7 @@ def decode_texts(coded: NDArray[np.object_]) -> Ints:
     return np.array(rows, np.int64)
 
 
-Task = tuple[EncodedTexts, PoolSegment, int, int]
+PoolTask = tuple[EncodedTexts, PoolSegment, int, int]
 """Texts of one length, a segment, and the first and last place to compare with."""
 NO_PAIRS = np.zeros((0, 4), np.int64)
 
@@ -196,7 +196,7 @@ class TextPool:
         found = run(self._compare, list(self._list_tasks(PoolSegment.of(texts))))
         return np.concatenate([NO_PAIRS, *chain.from_iterable(found)])
 
-    def _list_tasks(self, given: PoolSegment) -> Iterator[Task]:
+    def _list_tasks(self, given: PoolSegment) -> Iterator[PoolTask]:
         """Yield texts of one length with the part of each segment that can exceed the threshold."""
         for length in np.unique(given.rows.length):
             group = given.rows.take(slice(*given.between(length, length)))
@@ -215,7 +215,7 @@ class TextPool:
         fits = possible[np.minimum(length, possible) >= self._least[length + possible]]
         return (int(fits[0]), int(fits[-1])) if len(fits) else (0, 0)
 
-    def _compare(self, task: Task) -> list[Ints]:
+    def _compare(self, task: PoolTask) -> list[Ints]:
         group, segment, first, last = task
         length = int(group.length[0])
         width = int(self._reach.prefix_words[length]) if length <= MAX_TEXT_WORDS else 0

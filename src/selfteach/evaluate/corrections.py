@@ -15,9 +15,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 
 from selfteach import statistics
 from selfteach.evaluate.verdict import Evidence
-from selfteach.generate.correct import Correctable, Revision, Turns, edit_distance, split_pieces
+from selfteach.generate.correct import Correctable, Revision, edit_distance, split_pieces
 from selfteach.models.recorded import Recorded
-from selfteach.records import Completion, Continuations, Measure, Prompt
+from selfteach.records import Completion, Continuations, Measure, Prompt, Turns
 
 MIN_TIMES = 2
 TOLERANCE_NATS = 0.01

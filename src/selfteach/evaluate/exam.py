@@ -79,7 +79,7 @@ class ExamSession(Protocol):
     display: Display
     model: Any
     base: Recorded
-    proof: Any
+    base_logits: Any
 
 
 @dataclass(frozen=True)
@@ -162,7 +162,7 @@ Measurement = Callable[[ExamState], JsonMapping]
 """Returns further keys of exam.json."""
 
 
-class Scorer(Protocol):
+class ExamScorer(Protocol):
     """Turn the target answers of one method into numbers."""
 
     def score(self, answers: ArmAnswers) -> Any:
@@ -177,7 +177,7 @@ class Scorer(Protocol):
         """Compare a second sample of the base with its first one."""
         ...
 
-    def weigh(self, state: ExamState) -> Evidence:
+    def make_evidence(self, state: ExamState) -> Evidence:
         """Return the evidence for the verdict."""
         ...
 
@@ -210,7 +210,7 @@ class Exam:
 
     questions: Mapping[str, Sequence[Prompt]]
     arms: Callable[[TunedModel | None], Mapping[str, Arm]]
-    scorer: Scorer
+    scorer: ExamScorer
     taught_texts: Sequence[str] = ()
     header: JsonMapping = field(default_factory=dict)
     measurements: Sequence[Measurement] = ()
@@ -248,7 +248,7 @@ class Exam:
         found["noise_floor"] = self.scorer.measure_noise(again, state)  # 5
         found["sanity"] = measure_sanity(answers, self.loop_check_scopes, state.seed)  # 6
         found["base_proof"] = check_base_unchanged(session)
-        found["verdict"] = reach_verdict(self.scorer.weigh(state))  # 7
+        found["verdict"] = reach_verdict(self.scorer.make_evidence(state))  # 7
         found["answers"] = [*self.scorer.rows(state), *side_effects.rows()]
         written: JsonObject = measures_to_json(found)
         return written
@@ -339,7 +339,7 @@ def check_base_unchanged(session: ExamSession) -> JsonObject:
 
     if is_shard(next(session.model.module.parameters())):
         return {"max_abs_difference": None, "same": None}
-    difference = check_base_logits(session.model, PROBE_PAIRS, session.proof)
+    difference = check_base_logits(session.model, PROBE_PAIRS, session.base_logits)
     return {"max_abs_difference": difference, "same": True}
 
 

@@ -16,9 +16,8 @@ from dataclasses import dataclass
 from selfteach import statistics
 from selfteach.evaluate.corrections import describe_gains
 from selfteach.evaluate.verdict import Evidence
-from selfteach.generate.correct import Turns
 from selfteach.models.recorded import Recorded
-from selfteach.records import Continuations, Measure, Prompt
+from selfteach.records import Continuations, Measure, Prompt, Turns
 
 MIN_PAIRS = 5
 """Fewer pairs allow no conclusion: four out of four happen by chance in one of sixteen cases."""

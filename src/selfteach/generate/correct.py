@@ -28,13 +28,13 @@ from selfteach.records import (
     Prompt,
     Request,
     SamplingParams,
+    Turns,
     digest,
     get_user_text,
     make_prompt,
 )
 from selfteach.text import clean_text
 
-Turns = tuple[Message, ...]
 PromptStyle = Literal["program", "chat", "few-shot"]
 WORKED_CORRECTIONS = (
     ("How many legs does a spider have?", "A spider have eight legs.", "A spider has eight legs."),

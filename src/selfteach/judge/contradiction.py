@@ -83,8 +83,8 @@ class KnowledgeScores:
 class KnowledgeJudge(Protocol):
     """Score whether labels are consistent and unknown.
 
-    Classes of the registry's group `knowledge_judges` also have the class methods `why_not(setup)`
-    and `build(setup)`.
+    Classes of the registry's group `knowledge_judges` also have the class methods
+    `explain_unavailable(setup)` and `build(setup)`.
     """
 
     name: str
@@ -150,7 +150,7 @@ class MatchJudge(ConsistencyJudge):
     name = "match"
 
     @classmethod
-    def why_not(cls, setup: KnowledgeSetup) -> str:
+    def explain_unavailable(cls, setup: KnowledgeSetup) -> str:
         """Return an empty text: it needs no model."""
         return ""
 
@@ -191,7 +191,7 @@ class PromptedJudge(ConsistencyJudge):
         self._worked = format_examples(COMPARISON + " {}\n\n", WORKED_COMPARISONS)
 
     @classmethod
-    def why_not(cls, setup: KnowledgeSetup) -> str:
+    def explain_unavailable(cls, setup: KnowledgeSetup) -> str:
         """Return an empty text: the base is always there."""
         return ""
 
@@ -229,7 +229,7 @@ class GainJudge:
         self._scorer = scorer
 
     @classmethod
-    def why_not(cls, setup: KnowledgeSetup) -> str:
+    def explain_unavailable(cls, setup: KnowledgeSetup) -> str:
         """Return an empty text: the base is always there."""
         return ""
 

@@ -163,7 +163,7 @@ class NliJudge(ConsistencyJudge):
         self._scorer = scorer
 
     @classmethod
-    def why_not(cls, setup: KnowledgeSetup) -> str:
+    def explain_unavailable(cls, setup: KnowledgeSetup) -> str:
         """Return why the judge cannot be built, or an empty text."""
         return "" if setup.nli else "the judge nli needs a model"
 
@@ -174,7 +174,7 @@ class NliJudge(ConsistencyJudge):
         Raises:
             UsageError: no model is named for it.
         """
-        if reason := cls.why_not(setup):
+        if reason := cls.explain_unavailable(setup):
             raise UsageError(
                 f"{reason}.", where="select.nli", cure="Name an entailment model with --nli."
             )

@@ -50,7 +50,7 @@ class AnswerPair:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Hold the result of a duel.
+    """Hold which answer of a pair won.
 
     `first` counts the orders in which the first place won; an undecided judge gives a half.
     """
@@ -64,7 +64,7 @@ class PairwiseJudge(Protocol):
 
     name: str
 
-    def values(self, duels: Sequence[tuple[Prompt, str, str]]) -> list[float]:
+    def values(self, pairs: Sequence[tuple[Prompt, str, str]]) -> list[float]:
         """Return one number for each (prompt, first answer, second answer)."""
         ...
 
@@ -82,10 +82,10 @@ class ModelPairwiseJudge:
         self._chat = chat
         self.lost = 0
 
-    def values(self, duels: Sequence[tuple[Prompt, str, str]]) -> list[float]:
-        """Return one log-odds for each duel; 0 for a lost score."""
+    def values(self, pairs: Sequence[tuple[Prompt, str, str]]) -> list[float]:
+        """Return one log-odds for each pair; 0 for a lost score."""
         words = ("A", "B") if self._chat else (" A", " B")
-        items = [Continuations(self.asked(*duel), words) for duel in duels]
+        items = [Continuations(self.asked(*pair), words) for pair in pairs]
         scores = score_in_order(self._scorer, items)
         self.lost += scores.count(())
         return [score[0].logp - score[1].logp if score else 0.0 for score in scores]
@@ -111,33 +111,33 @@ class ReferencePairwiseJudge:
     def __init__(self, golds: Mapping[Prompt, Sequence[str]]) -> None:
         self._golds = golds
 
-    def values(self, duels: Sequence[tuple[Prompt, str, str]]) -> list[float]:
+    def values(self, pairs: Sequence[tuple[Prompt, str, str]]) -> list[float]:
         """Return the difference of the two F1."""
         return [
             self._near(prompt, first) - self._near(prompt, second)
-            for prompt, first, second in duels
+            for prompt, first, second in pairs
         ]
 
     def _near(self, prompt: Prompt, answer: str) -> float:
         return max(token_f1(answer, gold) for gold in self._golds[prompt])
 
 
-def compare_pairs(judge: PairwiseJudge, duels: Sequence[AnswerPair]) -> list[Verdict]:
-    """Compare each duel in both orders; it is a tie if they disagree or the answers are equal."""
-    there = judge.values([(d.prompt, d.ours, d.theirs) for d in duels])
-    back = judge.values([(d.prompt, d.theirs, d.ours) for d in duels])
-    return [_make_verdict(duel, a, b) for duel, a, b in zip(duels, there, back, strict=True)]
+def compare_pairs(judge: PairwiseJudge, pairs: Sequence[AnswerPair]) -> list[Verdict]:
+    """Compare each pair in both orders; it is a tie if they disagree or the answers are equal."""
+    forward = judge.values([(d.prompt, d.ours, d.theirs) for d in pairs])
+    swapped = judge.values([(d.prompt, d.theirs, d.ours) for d in pairs])
+    return [_make_verdict(pair, a, b) for pair, a, b in zip(pairs, forward, swapped, strict=True)]
 
 
-def _make_verdict(duel: AnswerPair, there: float, back: float) -> Verdict:
-    first = sum(1.0 if value > 0 else 0.5 if value == 0 else 0.0 for value in (there, back))
-    if duel.ours == duel.theirs or not ((there > 0 > back) or (there < 0 < back)):
+def _make_verdict(pair: AnswerPair, forward: float, swapped: float) -> Verdict:
+    first = sum(1.0 if value > 0 else 0.5 if value == 0 else 0.0 for value in (forward, swapped))
+    if pair.ours == pair.theirs or not ((forward > 0 > swapped) or (forward < 0 < swapped)):
         return Verdict("tie", first)
-    return Verdict("win" if there > 0 else "loss", first)
+    return Verdict("win" if forward > 0 else "loss", first)
 
 
 def summarize_verdicts(
-    duels: Sequence[AnswerPair], verdicts: Sequence[Verdict], seed: int = 0
+    pairs: Sequence[AnswerPair], verdicts: Sequence[Verdict], seed: int = 0
 ) -> JsonObject:
     """Return the win rate with its interval, the same at equal length, counts and position bias.
 
@@ -146,10 +146,10 @@ def summarize_verdicts(
     """
     points = [POINTS[v.word] for v in verdicts]
     counts = Counter(v.word for v in verdicts)
-    longer = [len(d.ours.split()) - len(d.theirs.split()) for d in duels]
+    longer = [len(d.ours.split()) - len(d.theirs.split()) for d in pairs]
     return {
         "win_rate": statistics.mean(points, seed=seed, limits=(0.0, 1.0)),
-        "length_controlled": length_controlled(points, longer, seed),
+        "length_controlled": fit_length_controlled_rate(points, longer, seed),
         "wins": counts["win"],
         "ties": counts["tie"],
         "losses": counts["loss"],
@@ -159,7 +159,7 @@ def summarize_verdicts(
     }
 
 
-def length_controlled(
+def fit_length_controlled_rate(
     points: Sequence[float], longer: Sequence[float], seed: int = 0, resamples: int = 400
 ) -> Measure:
     """Return the win rate of answers of equal length.
@@ -167,7 +167,7 @@ def length_controlled(
     This is sigma(a) of the fit points ~ sigma(a + b tanh(d / std(d))).
 
     Args:
-        points: 1, 1/2 or 0 for each duel.
+        points: 1, 1/2 or 0 for each pair.
         longer: by how many words our answer is longer.
     """
     y = np.asarray(points, dtype=np.float64)

@@ -1,8 +1,8 @@
 """The setup of judges, and the judges of the registry.
 
 A judge class, ours or a plug-in's, is a name of the group `judges`: its `list_candidates` takes a
-`JudgeSetup`. A knowledge judge is a name of the group `knowledge_judges`: its `why_not` and `build`
-take a `KnowledgeSetup`.
+`JudgeSetup`. A knowledge judge is a name of the group `knowledge_judges`: its
+`explain_unavailable` and `build` take a `KnowledgeSetup`.
 """
 
 from __future__ import annotations

@@ -33,7 +33,7 @@ from selfteach.materials.rows import (
 from selfteach.records import (
     JsonMapping,
     JsonObject,
-    Message,
+    Turns,
     digest,
     get_user_text,
     parse_messages,
@@ -49,7 +49,6 @@ COLUMNS_HINT = " Other names: --columns correction=NAME,prompt=NAME."
 MAX_NAMED = 3
 CONTRADICTED = "contradicts another row"
 REPEATED = "repeats another row"
-Turns = tuple[Message, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from selfteach.files import BadLine
-from selfteach.records import Example, JsonMapping, JsonObject, Prompt, make_prompt
+from selfteach.records import (
+    Example,
+    JsonMapping,
+    JsonObject,
+    ObjectiveWeights,
+    Prompt,
+    make_prompt,
+)
 
 if TYPE_CHECKING:  # material is read before anything heavy is loaded
     from selfteach.config import Section
@@ -21,9 +28,6 @@ if TYPE_CHECKING:  # material is read before anything heavy is loaded
     from selfteach.models.recorded import Recorded
     from selfteach.report.comparison import ScorePath
     from selfteach.report.labels import MethodLabels
-
-ObjectiveWeights = Mapping[str, Mapping[str, float]]
-"""The objectives of each kind of example, with their weights."""
 
 
 @dataclass(frozen=True)

@@ -20,12 +20,20 @@ from selfteach import registry
 from selfteach.config import TrainConfig
 from selfteach.errors import UsageError
 from selfteach.evaluate.exam import TunedModel
-from selfteach.methods.method import Method, ObjectiveWeights, TrainingPlan, TrainStage
+from selfteach.methods.method import Method, TrainingPlan, TrainStage
 from selfteach.methods.session import Session, open_session
 from selfteach.models.engines import choose_sampler
 from selfteach.models.hf import HfModel
 from selfteach.models.recorded import Recorded
-from selfteach.records import Example, JsonMapping, JsonObject, Prompt, SamplingParams, make_prompt
+from selfteach.records import (
+    Example,
+    JsonMapping,
+    JsonObject,
+    ObjectiveWeights,
+    Prompt,
+    SamplingParams,
+    make_prompt,
+)
 from selfteach.report.card import make_card
 from selfteach.report.page import write_report
 from selfteach.run.display import Display

@@ -40,7 +40,7 @@ class Session:
         rule: the text that represents the material in the prompt, or "".
         model: the base itself.
         base: the base, with the ledger's memory.
-        proof: logits of the base when it was loaded, which the exam compares with later ones.
+        base_logits: logits of the base when it was loaded, which the exam compares with later ones.
         samples: whether models answer; where they only score, no engine is opened.
     """
 
@@ -50,7 +50,7 @@ class Session:
     rule: str
     model: HfModel
     base: Recorded
-    proof: list[torch.Tensor]
+    base_logits: list[torch.Tensor]
     teacher: Recorded | None = None
     subject: Subject = field(default_factory=lambda: Subject(""))
     samples: bool = True
@@ -101,8 +101,8 @@ def open_session(
     teacher = open_teacher(run, config, display, programs) if samples and config.teacher else None
     if teacher:
         run.bind("teacher", teacher.fingerprint)
-    proof = compute_probe_logits(model, PROBE_PAIRS)
-    return Session(run, config, display, rule, model, base, proof, teacher, samples=samples)
+    base_logits = compute_probe_logits(model, PROBE_PAIRS)
+    return Session(run, config, display, rule, model, base, base_logits, teacher, samples=samples)
 
 
 def open_teacher(run: Run, config: Any, display: Display, programs: bool) -> Recorded:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from selfteach.records import Message
-
-Turns = tuple[Message, ...]
+from selfteach.records import Message, Turns
 
 
 def make_worked_turns(

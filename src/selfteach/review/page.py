@@ -32,7 +32,7 @@ UNUSABLE = 422
 FAILED = 500
 FULL = 507
 ReviewAction = Callable[[str, str], "queue.ReviewItem | None"]
-Endpoint = Callable[[Request], Awaitable[Response]]
+RouteHandler = Callable[[Request], Awaitable[Response]]
 
 
 class ReviewPage:
@@ -135,7 +135,7 @@ async def _wait_for_first(*waits: Any) -> None:
             task.cancel()
 
 
-def _make_open_endpoint(page: ReviewPage) -> Endpoint:
+def _make_open_endpoint(page: ReviewPage) -> RouteHandler:
     async def endpoint(request: Request) -> Response:
         body = await _read_body(request)
         key = page.seat.take(_get_text(body, "token"), _get_text(body, "key"))
@@ -144,7 +144,7 @@ def _make_open_endpoint(page: ReviewPage) -> Endpoint:
     return _report_errors(endpoint)
 
 
-def _make_action_endpoint(page: ReviewPage, name: str) -> Endpoint:
+def _make_action_endpoint(page: ReviewPage, name: str) -> RouteHandler:
     async def endpoint(request: Request) -> Response:
         page.seat.check(request.headers.get("authorization", "").removeprefix("Bearer "))
         return JSONResponse(page.run_action(name, await _read_body(request)))
@@ -152,7 +152,7 @@ def _make_action_endpoint(page: ReviewPage, name: str) -> Endpoint:
     return _report_errors(endpoint)
 
 
-def _report_errors(endpoint: Endpoint) -> Endpoint:
+def _report_errors(endpoint: RouteHandler) -> RouteHandler:
     async def reporting(request: Request) -> Response:
         try:
             return await endpoint(request)
@@ -177,7 +177,7 @@ def _make_error_response(fault: RefusedRequest | SelfteachError) -> Response:
     return JSONResponse({"error": str(fault)}, status)
 
 
-def _make_file_endpoint(name: str, before: str = "") -> Endpoint:
+def _make_file_endpoint(name: str, before: str = "") -> RouteHandler:
     file = WEB_FOLDER / name
     content = before + file.read_text("utf-8")
     kind = MEDIA_TYPES[file.suffix]

@@ -10,11 +10,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from selfteach.errors import DataError
-from selfteach.records import LEARN, Example, ExampleRole
+from selfteach.records import LEARN, Example, ExampleRole, ObjectiveWeights
 from selfteach.train.edit_mask import mark_edited_tokens
 
-ObjectiveWeights = Mapping[str, Mapping[str, float]]
-"""The objectives of each kind of example, with their weights."""
 CHOSEN = 0
 REJECTED = 1
 SIDES = ("chosen", "rejected")

@@ -43,7 +43,7 @@ class TrainingState(Protocol):
     micro_batch: MicroBatchSize
     processes: ProcessGroup
 
-    def event(self, kind: str, body: JsonMapping) -> None:
+    def record_event(self, kind: str, body: JsonMapping) -> None:
         """Record an event and its facts."""
         ...
 

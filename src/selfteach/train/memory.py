@@ -206,7 +206,7 @@ class MemoryMeter:
             CPU_OVERHEAD_BYTES if compiled else 0
         )
 
-    def closed(self, account: MemoryEstimate) -> MemoryEstimate:
+    def finish(self, account: MemoryEstimate) -> MemoryEstimate:
         """Return the account with the peak since the meter was made."""
         return replace(account, measured=self.peak())
 

@@ -14,7 +14,7 @@ from selfteach.train.batch import CHOSEN, REJECTED, TrainingRow
 from selfteach.train.fast.packed_model import PackedModel
 from selfteach.train.fast.packing import PackedBatch
 from selfteach.train.objectives.objective import Objective, ObjectiveInputs
-from selfteach.train.reference import ReferenceFacts, concatenate_distributions
+from selfteach.train.reference import ReferenceOutputs, concatenate_distributions
 
 ObservedRows = dict[str, dict[int, Mapping[str, float]]]
 """For each objective, the figures that its `observe` returned, by row number."""
@@ -39,7 +39,7 @@ def compute_loss(
     rows: Sequence[TrainingRow],
     objectives: Mapping[str, Objective],
     counts: Mapping[str, int],
-    known: Mapping[int, ReferenceFacts],
+    known: Mapping[int, ReferenceOutputs],
     seen: ObservedRows | None = None,
 ) -> tuple[Tensor, dict[str, float]]:
     """Return sum_o sum_r w_ro L_ro / units_o, and for each objective its unweighted share.
@@ -57,7 +57,7 @@ def compute_loss(
         mine = [i for i, row in enumerate(rows) if name in row.weights]
         if not mine or not counts[name]:
             continue
-        facts = [known.get(rows[i].number, ReferenceFacts()) for i in mine]
+        facts = [known.get(rows[i].number, ReferenceOutputs()) for i in mine]
         inputs = _make_inputs(model, name, objective, batch, mine, hidden, logp, facts)
         terms = objective.compute_row_losses(inputs) / counts[name]
         weights = torch.tensor([rows[i].weights[name] for i in mine], device=model.device)
@@ -77,7 +77,7 @@ def _make_inputs(
     mine: list[int],
     hidden: Tensor,
     logp: Tensor,
-    facts: list[ReferenceFacts],
+    facts: list[ReferenceOutputs],
 ) -> ObjectiveInputs:
     """Return the part of the batch that this objective trains, with its rows numbered anew."""
     device = model.device

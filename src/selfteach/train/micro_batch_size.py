@@ -138,7 +138,7 @@ def measure_activation_bytes(
     model = reference.model
     objectives = reference.objectives
     model.adapter.begin_step()
-    known = reference.learn(rows, budget)
+    known = reference.compute(rows, budget)
     kept = ActivationCounter(model.module, model.adapter.parameters())
     layers = (
         run_layers_with(model.module, kept.run_piece) if recomputes or sharded else nullcontext()

@@ -27,7 +27,7 @@ CHUNK_POSITIONS = 256
 
 
 @dataclass(frozen=True, slots=True)
-class ReferenceFacts:
+class ReferenceOutputs:
     """Hold facts about one row. Shapes: reference (tokens of all its answers,); for each objective
     a teacher over the chosen tokens, and the domain prior's log l(chosen) - log l(rejected), nats.
     """
@@ -39,7 +39,8 @@ class ReferenceFacts:
 
 @dataclass
 class Reference:
-    """Evaluate the base, also with the teacher's prompt, or with the adapter in the folder `fast`,
+    """Evaluate the base, also with the teacher's prompt, or with the adapter in the folder
+    `distill_teacher`,
     which was trained on the same examples before (`train.distill_from`).
     """
 
@@ -48,10 +49,12 @@ class Reference:
     objectives: Mapping[str, Objective]
     examples: Mapping[str, Example]
     settings: TrainConfig
-    fast: Path | None = None
+    distill_teacher: Path | None = None
 
     @torch.no_grad()
-    def learn(self, rows: Sequence[TrainingRow], token_budget: int) -> dict[int, ReferenceFacts]:
+    def compute(
+        self, rows: Sequence[TrainingRow], token_budget: int
+    ) -> dict[int, ReferenceOutputs]:
         """Return what the objectives of these rows need to know, by row number."""
         needing = {name for name, objective in self.objectives.items() if objective.reference}
         reference = self._measure(
@@ -64,17 +67,17 @@ class Reference:
             if not objective.teacher:
                 continue
             prompted = objective.teacher == "prompted"
-            fast = self.fast if prompted else None
+            adapter = self.distill_teacher if prompted else None
             taught = [
-                self._make_teacher_row(row, prompted and not fast)
+                self._make_teacher_row(row, prompted and not adapter)
                 for row in rows
                 if name in row.weights
             ]
-            found = self._measure(taught, token_budget, self._compute_distributions, fast)
+            found = self._measure(taught, token_budget, self._compute_distributions, adapter)
             for number, values in found.items():
                 teachers[number][name] = self._make_distribution(values)
         return {
-            row.number: ReferenceFacts(
+            row.number: ReferenceOutputs(
                 reference.get(row.number), teachers[row.number], self._compare_priors(row)
             )
             for row in rows
@@ -155,7 +158,7 @@ class Reference:
         rows: Sequence[TrainingRow],
         token_budget: int,
         measure: Callable[[PackedBatch, Tensor], Tensor],
-        fast: Path | None = None,
+        adapter: Path | None = None,
     ) -> dict[int, Tensor]:
         found: dict[int, Tensor] = {}
         model = self.model
@@ -163,7 +166,7 @@ class Reference:
         def compute() -> Tensor:
             return measure(batch, model.states(batch))
 
-        taught = use_adapter(model.module, fast) if fast else nullcontext()
+        taught = use_adapter(model.module, adapter) if adapter else nullcontext()
         with model.adapter.disable(), taught, model.use_attention():
             for group in split_micro_batches(rows, token_budget):
                 batch = model.pack(group)
@@ -178,7 +181,7 @@ class Reference:
         return Distribution(values[:, 1].long(), values[:, 0].clone(), False)
 
 
-def compute_top_k_mass(facts: Mapping[int, ReferenceFacts]) -> float | None:
+def compute_top_k_mass(facts: Mapping[int, ReferenceOutputs]) -> float | None:
     """Return the mean probability of the kept tokens over all teachers' positions; None without a
     teacher.
     """

@@ -150,7 +150,9 @@ class RegMean(Callback):
         if not reason and step >= trainer.total:
             reason = "there are too few steps"
         if reason:
-            trainer.event("regmean_left_out", {"mu": self.settings.regmean, "reason": reason})
+            trainer.record_event(
+                "regmean_left_out", {"mu": self.settings.regmean, "reason": reason}
+            )
         else:
             self._step = step
 
@@ -198,11 +200,11 @@ class RegMean(Callback):
         """Record the event, and the layers that were not changed."""
         about = {"step": trainer.step, "mu": self.settings.regmean}
         if len(left_out) < layers:
-            trainer.event("regmean", about)
+            trainer.record_event("regmean", about)
         for reason in sorted(set(left_out.values())):
             names = [name for name, its in left_out.items() if its == reason]
             facts = {**about, "reason": reason, "layers": len(names), "first": names[0]}
-            trainer.event("regmean_left_out", facts)
+            trainer.record_event("regmean_left_out", facts)
 
     def state(self) -> JsonObject:
         """Return whether it was applied."""

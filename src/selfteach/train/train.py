@@ -1,6 +1,6 @@
 """From examples to an adapter.
 
-1  distillation: if the configuration wants it, train a fast adapter first and distill from it
+1  distillation: if the configuration wants it, train another adapter first and distill from it
 2  rows: encode the examples with the inputs of their objectives
 3  memory: refuse weights that cannot be copied and trained in this memory
 4  attach: put the adapter's fresh parameters on the model
@@ -25,10 +25,10 @@ from selfteach.config import TrainConfig
 from selfteach.errors import DataError, UsageError
 from selfteach.models.memory_allocator import keep_freed_pages, release_freed_pages
 from selfteach.models.tokens import save_supplied_template
-from selfteach.records import HOLD, LEARN, Example, ExampleRole
+from selfteach.records import HOLD, LEARN, Example, ExampleRole, ObjectiveWeights
 from selfteach.run.processes import count_processes
 from selfteach.train.adapters.adapter import Adapter, is_solved
-from selfteach.train.batch import EncodedRows, ObjectiveWeights, encode_examples
+from selfteach.train.batch import EncodedRows, encode_examples
 from selfteach.train.callbacks import Say, StepCallback, make_callbacks
 from selfteach.train.distributed import ProcessGroup, has_deepspeed_weights
 from selfteach.train.fast.norm import use_fast_norms
@@ -44,7 +44,7 @@ from selfteach.train.trainer import Trainer
 class TrainingResult:
     """Hold the result of a training. `curve` has one entry a step, as metrics.jsonl, with the
     seconds of the step alone. `seconds` cover everything: counting the memory, the reference,
-    sampling, steps, and the fast adapter's training.
+    sampling, steps, and the first adapter's training.
     """
 
     adapter: Path
@@ -91,9 +91,9 @@ def train(
     examples = with_roles(examples, weights)
     if is_solved(config.adapter):
         return train_closed_form(hf, examples, config, folder, seed, progress, say)
-    fast = None
+    first = None
     if config.distill_from:  # 1
-        # All steps, the fast adapter's own rate, and the given answers alone.
+        # All steps, the first adapter's own rate, and the given answers alone.
         changes = {
             "adapter": config.distill_from,
             "distill_from": "",
@@ -101,7 +101,7 @@ def train(
             "max_steps": 0,
             "learning_rate": None,
         }
-        fast = train(
+        first = train(
             hf,
             examples,
             config.model_copy(update=changes),
@@ -134,11 +134,11 @@ def train(
                 folder,
                 seed,
                 sample_tuned,
-                fast.adapter if fast else None,
+                first.adapter if first else None,
                 processes,
             )
             trainer.run(meter, progress, say)  # 5
-            seconds = trainer.seconds() + (fast.seconds if fast else 0.0)
+            seconds = trainer.elapsed_seconds() + (first.seconds if first else 0.0)
             about = {
                 "base": str(getattr(hf, "name", "")),
                 "base_fingerprint": hf.fingerprint,
@@ -180,8 +180,8 @@ def with_roles(examples: Sequence[Example], weights: ObjectiveWeights) -> list[E
 
 
 def replace_with_distillation(weights: Mapping[str, float]) -> dict[str, float]:
-    """Return the objectives for distillation from a fast adapter: those that hold the base in place
-    stay, the others become distillation.
+    """Return the objectives for distillation from another adapter: those that hold the base in
+    place stay, the others become distillation.
     """
     kept = {name: weight for name, weight in weights.items() if load_objective_class(name).holds}
     learned = {load_objective_class(name).distilled_by for name in weights.keys() - kept.keys()}

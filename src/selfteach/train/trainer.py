@@ -46,11 +46,11 @@ from selfteach.train.micro_batch_loss import ObservedRows, count_units
 from selfteach.train.micro_batch_size import MicroBatchSize, fit_micro_batch
 from selfteach.train.objectives.objective import Event, Objective
 from selfteach.train.on_policy import OnPolicy, OnPolicySampler
-from selfteach.train.reference import Reference, ReferenceFacts, compute_top_k_mass
+from selfteach.train.reference import Reference, ReferenceOutputs, compute_top_k_mass
 
-SETTINGS_WITHOUT_EFFECT = {"checkpoint_every", "micro_batch_tokens", "checkpoint_activations"}
+CHANGEABLE_SETTINGS = {"checkpoint_every", "micro_batch_tokens", "checkpoint_activations"}
 """Settings that change no result. A training may be resumed with other values."""
-RELEASE_EVERY = 2
+FREE_MEMORY_EVERY = 2
 """Steps between two returns of freed memory to the system, because rows of many lengths fragment
 it.
 """
@@ -78,7 +78,7 @@ class Trainer:
         folder: Path,
         seed: int,
         sample_tuned: OnPolicySampler | None,
-        fast: Path | None,
+        distill_teacher: Path | None,
         processes: ProcessGroup,
     ) -> None:
         _require_supported(hf.module, rows, config, sample_tuned, processes)
@@ -93,16 +93,16 @@ class Trainer:
         self.events: list[Event] = []
         self.model = PackedModel(hf.module, adapter)
         if not self.model.can_pack:
-            self.event("not_packed", {"model": type(hf.module).__name__})
-        self.reference = Reference(hf, self.model, objectives, examples, config, fast)
-        self.known: dict[int, ReferenceFacts] = {}
+            self.record_event("not_packed", {"model": type(hf.module).__name__})
+        self.reference = Reference(hf, self.model, objectives, examples, config, distill_teacher)
+        self.reference_outputs: dict[int, ReferenceOutputs] = {}
         self.top_k_mass: float | None = None
         self.memory: MemoryEstimate | None = None
         self.micro_batch = MicroBatchSize(
             config.micro_batch_tokens,
             self.model,
             processes,
-            lambda tokens: self.event(
+            lambda tokens: self.record_event(
                 "out_of_memory", {"step": self.step, "micro_batch_tokens": tokens}
             ),
         )
@@ -123,7 +123,7 @@ class Trainer:
         self._begun = time.monotonic()
         self.identity = digest(
             [
-                config.model_dump(exclude=SETTINGS_WITHOUT_EFFECT),
+                config.model_dump(exclude=CHANGEABLE_SETTINGS),
                 seed,
                 hf.fingerprint,
                 [[r.prompt, r.answers, dict(r.weights), r.dataset] for r in rows],
@@ -151,15 +151,16 @@ class Trainer:
         account = self._fit_memory(meter, used)  # 2
         if say:
             say(str(account))
-        self.known = self.micro_batch.retry(used, lambda: self._compute_reference_facts(used))  # 3
-        self.top_k_mass = compute_top_k_mass(self.known)
+        compute = partial(self._compute_reference_outputs, used)
+        self.reference_outputs = self.micro_batch.retry(used, compute)  # 3
+        self.top_k_mass = compute_top_k_mass(self.reference_outputs)
         layers: AbstractContextManager[None] = nullcontext()
         if self.config.checkpoint_activations:
             self.model.run_piece = make_checkpointed_runner(self.model.module)
             layers = run_layers_with(self.model.module, self.model.run_piece)
         with layers:
             self._run_steps(progress, say)  # 4
-        self.memory = meter.closed(account)  # 5
+        self.memory = meter.finish(account)  # 5
         self.memory.report_peak(say)
 
     def _run_steps(self, progress: StepCallback | None, say: Say | None) -> None:
@@ -200,7 +201,7 @@ class Trainer:
             group["lr"] = rate
         self.optimizer.step()
         self.step += 1
-        if self.step % RELEASE_EVERY == 0:
+        if self.step % FREE_MEMORY_EVERY == 0:
             release_freed_pages()
         return {
             "step": self.step,
@@ -232,7 +233,7 @@ class Trainer:
                 group,
                 self.objectives,
                 counts,
-                self.known,
+                self.reference_outputs,
                 seen if counted else None,
             )
             share, found = run_in_module(self.model.module, work)
@@ -279,7 +280,9 @@ class Trainer:
         if not rows:
             return batch
         size = self.micro_batch
-        self.known |= size.retry(rows, lambda: self.reference.learn(rows, size.tokens))
+        self.reference_outputs |= size.retry(
+            rows, lambda: self.reference.compute(rows, size.tokens)
+        )
         return on_policy.join(batch, sampled)
 
     def _fit_memory(self, meter: MemoryMeter, used: Sequence[TrainingRow]) -> MemoryEstimate:
@@ -306,28 +309,28 @@ class Trainer:
         wanted = self.micro_batch.tokens
         if fits < wanted:
             facts = {"micro_batch_tokens": fits, "asked": wanted, "free": account.free}
-            self.event("micro_batch_fitted", facts)
+            self.record_event("micro_batch_fitted", facts)
         self.micro_batch.tokens = fits
         return account
 
-    def _compute_reference_facts(self, rows: list[TrainingRow]) -> dict[int, ReferenceFacts]:
+    def _compute_reference_outputs(self, rows: list[TrainingRow]) -> dict[int, ReferenceOutputs]:
         """Return the base's facts about rows. Each process computes its part, unless all are needed
         to gather the weights.
         """
         tokens = self.micro_batch.tokens
         if self.processes.sharded:
-            return self.reference.learn(rows, tokens)
-        mine = self.reference.learn(rows[self.processes.rank :: self.processes.count], tokens)
-        found: dict[int, ReferenceFacts] = {}
+            return self.reference.compute(rows, tokens)
+        mine = self.reference.compute(rows[self.processes.rank :: self.processes.count], tokens)
+        found: dict[int, ReferenceOutputs] = {}
         for part in self.processes.gather([mine]):
             found |= part
         return found
 
-    def event(self, kind: str, body: JsonMapping) -> None:
+    def record_event(self, kind: str, body: JsonMapping) -> None:
         """Record an event and its facts."""
         self.events.append((kind, body))
 
-    def seconds(self) -> float:
+    def elapsed_seconds(self) -> float:
         """Return the seconds of the training so far, with those before a resumption."""
         return self._seconds_before + time.monotonic() - self._begun
 
@@ -355,7 +358,7 @@ class Trainer:
             return
         facts: JsonObject = {
             "metrics_bytes": self.metrics.sync(),
-            "seconds": round(self.seconds(), 4),
+            "seconds": round(self.elapsed_seconds(), 4),
             "halvings": self.micro_batch.halvings,
             "budget": self.micro_batch.tokens,
             "events": self.events,
@@ -368,13 +371,13 @@ class Trainer:
     def _resume(self) -> None:
         """Go on from the newest whole checkpoint, if there is one."""
         point = checkpoint.read_newest_checkpoint(
-            self.folder / "checkpoints", self.identity, self.event
+            self.folder / "checkpoints", self.identity, self.record_event
         )
         if self.processes.main:
             size = point.facts["metrics_bytes"] if point else 0
             found = self.metrics.truncate(size)
             if found < size:
-                self.event("metrics_lost", {"bytes": size, "found": found})
+                self.record_event("metrics_lost", {"bytes": size, "found": found})
         if point is None:
             return
         self.adapter.load(point.adapter)
@@ -386,7 +389,7 @@ class Trainer:
         self._seconds_before = point.facts.get("seconds", 0.0)
         before = [(kind, body) for kind, body in point.facts.get("events", ())]
         self.events = before + [event for event in self.events if event not in before]
-        self.event("resumed", {"step": self.step})
+        self.record_event("resumed", {"step": self.step})
         for name, state in point.facts.get("callbacks", {}).items():
             self.callbacks[name].restore(state)
         for name, state in point.facts.get("objectives", {}).items():

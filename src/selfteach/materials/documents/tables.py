@@ -16,7 +16,7 @@ MAX_DOWN = 1000
 """Largest number of rows of a joined cell."""
 MAX_HEAD_ROWS = 3
 """Largest number of rows that name the columns together."""
-Rows = Sequence[Sequence[str]]
+TableRows = Sequence[Sequence[str]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,7 +34,7 @@ Laid = list[Cell]
 """A row as a reader sees it: the cell of each column. A joined cell is in it several times."""
 
 
-def format_rows(rows: Rows, headed: bool | None = None) -> list[str]:
+def format_rows(rows: TableRows, headed: bool | None = None) -> list[str]:
     """Return the rows as items of a list.
 
     A table of two columns without a head is a list of names and their values.

@@ -34,7 +34,7 @@ from selfteach.methods.compare.learning_rates import (
     list_rates,
 )
 from selfteach.methods.compare.prompted_model import PromptPrefix, make_in_context_model
-from selfteach.methods.method import ObjectiveWeights, TrainingPlan
+from selfteach.methods.method import TrainingPlan
 from selfteach.methods.runner import (
     TRAINING_FOLDER,
     find_pair_kinds,
@@ -45,7 +45,15 @@ from selfteach.methods.runner import (
 from selfteach.methods.session import Session, open_session
 from selfteach.models.hook_adapter import get_num_virtual_tokens
 from selfteach.models.recorded import Recorded
-from selfteach.records import Example, JsonMapping, JsonObject, Prompt, get_user_text, make_prompt
+from selfteach.records import (
+    Example,
+    JsonMapping,
+    JsonObject,
+    ObjectiveWeights,
+    Prompt,
+    get_user_text,
+    make_prompt,
+)
 from selfteach.report.comparison import draw_figure, find_score
 from selfteach.report.read_run import get_path
 from selfteach.run.display import Display

@@ -14,7 +14,7 @@ import numpy as np
 
 from selfteach.evaluate.exam import TunedModel
 from selfteach.judge import PromptAnswer
-from selfteach.methods.worked_turns import Turns, make_worked_turns
+from selfteach.methods.worked_turns import make_worked_turns
 from selfteach.models.hf import HfModel
 from selfteach.models.recorded import Recorded
 from selfteach.records import (
@@ -25,6 +25,7 @@ from selfteach.records import (
     Message,
     Prompt,
     Request,
+    Turns,
     digest,
     parse_messages,
     prompt_to_json,

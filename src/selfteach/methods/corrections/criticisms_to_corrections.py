@@ -20,7 +20,7 @@ from selfteach.dedup.overlap import split_words
 from selfteach.errors import DataError
 from selfteach.evaluate.sanity import is_looping
 from selfteach.generate.ask import GeneratedPrompt, Scope, extract_subject, generate_similar_prompts
-from selfteach.generate.correct import Correctable, Corrector, Revision, Turns, edit_distance
+from selfteach.generate.correct import Correctable, Corrector, Revision, edit_distance
 from selfteach.generate.revise import find_smallest_revision, trim_to_sentence
 from selfteach.judge import PromptAnswer, ThresholdJudge, ViolationJudge
 from selfteach.judge.calibrate import calibrate_judges
@@ -39,6 +39,7 @@ from selfteach.records import (
     Continuations,
     Request,
     SamplingParams,
+    Turns,
     digest,
     get_user_text,
     make_prompt,

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from selfteach.dedup.overlap import OverlapIndex
-from selfteach.generate.correct import Turns
 from selfteach.materials.corrections import Corrections
 from selfteach.methods import write_prompts
 from selfteach.methods.session import Session
-from selfteach.records import get_user_text
+from selfteach.records import Turns, get_user_text
 
 NoveltyCheck = Callable[[str], str]
 """Returns why a prompt is refused, or ""; an accepted prompt is no longer new afterwards."""

@@ -48,7 +48,7 @@ from selfteach.evaluate.held_out_corrections import (
 )
 from selfteach.evaluate.side_effects import mark_intact
 from selfteach.evaluate.verdict import MAX_DEGRADED, Evidence
-from selfteach.generate.correct import Corrector, Revision, Turns
+from selfteach.generate.correct import Corrector, Revision
 from selfteach.methods.corrections.limit_lengths import get_max_correction_tokens
 from selfteach.methods.corrections.make_examples import CorrectionExamples
 from selfteach.methods.corrections.sample_and_correct import (
@@ -60,7 +60,7 @@ from selfteach.methods.corrections.sample_and_correct import (
 from selfteach.methods.corrections.split import CorrectionParts
 from selfteach.methods.session import Session
 from selfteach.methods.worked_turns import add_worked_turns, make_worked_turns
-from selfteach.records import Completion, JsonMapping, JsonObject, Measure, get_user_text
+from selfteach.records import Completion, JsonMapping, JsonObject, Measure, Turns, get_user_text
 from selfteach.train.edit_mask import mark_edited_tokens
 
 Revisions = list[Revision]
@@ -161,7 +161,7 @@ class CorrectionScorer:
         first = measure_distances(state.scores.sampled["base"])
         return {"distance": statistics.paired_bootstrap(second, first, seed=state.seed)}
 
-    def weigh(self, state: ExamState) -> Evidence:
+    def make_evidence(self, state: ExamState) -> Evidence:
         """Return the gain on held-out corrections, where there are enough, else on new answers."""
         on_held_out = self.measure_held_out(state.arms).evidence(state.seed)
         evidence = on_held_out or make_evidence(state.scores.both(), state.seed, self.criticised)

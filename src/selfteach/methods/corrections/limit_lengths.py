@@ -6,11 +6,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from selfteach.config import CorrectionsConfig as Settings
-from selfteach.generate.correct import Turns
 from selfteach.materials.corrections import Corrections, Edit
 from selfteach.methods.session import Session
 from selfteach.models.decode import TOO_LONG
-from selfteach.records import digest, get_user_text, prompt_to_json
+from selfteach.records import Turns, digest, get_user_text, prompt_to_json
 from selfteach.run.ledger import Outcome, make_outcome
 
 MIN_ANSWER_TOKENS = 96

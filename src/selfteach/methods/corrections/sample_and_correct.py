@@ -8,13 +8,13 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from selfteach.evaluate.corrections import CorrectAnswers, make_nearest_corrector
-from selfteach.generate.correct import Correctable, Corrector, PromptStyle, Revision, Turns
+from selfteach.generate.correct import Correctable, Corrector, PromptStyle, Revision
 from selfteach.materials.corrections import Edit
 from selfteach.methods.corrections.limit_lengths import is_short_enough
 from selfteach.methods.corrections.split import CorrectionParts
 from selfteach.methods.session import Session
 from selfteach.models.recorded import Recorded
-from selfteach.records import GREEDY, Completion, Request, SamplingParams
+from selfteach.records import GREEDY, Completion, Request, SamplingParams, Turns
 
 EMPTY_ANSWER = "the model's own answer is empty"
 WARM_SAMPLING = SamplingParams(1.0, 1.0)

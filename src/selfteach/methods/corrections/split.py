@@ -6,13 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from selfteach.errors import DataError
-from selfteach.generate.correct import Turns
 from selfteach.materials.corrections import Corrections, Edit
 from selfteach.methods.corrections.criticisms_to_corrections import Critic
 from selfteach.methods.corrections.deduplicate_prompts import NoveltyCheck, join_turns
 from selfteach.methods.session import Session
 from selfteach.methods.write_prompts import write_general_prompts
-from selfteach.records import make_prompt
+from selfteach.records import Turns, make_prompt
 from selfteach.select.clusters import split_prompts
 
 PromptsByPart = dict[str, list[Turns]]

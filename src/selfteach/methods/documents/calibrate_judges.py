@@ -94,7 +94,7 @@ def list_judges(session: Session, used: KnowledgeJudge) -> list[KnowledgeJudge]:
     found = [used]
     for name in list_names("knowledge_judges"):
         factory = load_registered("knowledge_judges", name)
-        if name != session.config.select.judge and not factory.why_not(setup):
+        if name != session.config.select.judge and not factory.explain_unavailable(setup):
             found.append(factory.build(setup))
     return found
 

@@ -196,7 +196,7 @@ class KnowledgeScorer:
         first = state.scores.sampled["base"]
         return {"contains": statistics.paired_bootstrap(second, first, seed=state.seed)}
 
-    def weigh(self, state: ExamState) -> Evidence:
+    def make_evidence(self, state: ExamState) -> Evidence:
         """Return the gain over base and open book, and which other answers are degraded."""
         scores: HeldOutScores = state.scores
         start = f"the base answers {scores.percent('base')} of the held-out questions"

@@ -21,10 +21,10 @@ from selfteach.methods.session import Session
 from selfteach.records import Example, digest, get_user_text
 from selfteach.run.ledger import make_outcome
 from selfteach.select.knowledge import decide_state, find_label_fault
+from selfteach.select.specificity import SentencePlace
 
 ENOUGH_ROWS = "enough from this document"
 ALREADY_KNOWN = "known"
-SentencePlace = tuple[str, int]
 """A document's id, and the offset of a sentence in its text."""
 
 

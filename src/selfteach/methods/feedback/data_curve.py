@@ -15,10 +15,9 @@ from itertools import zip_longest
 
 from selfteach.evaluate.exam import TARGET, Exam, TunedModel, answer_all, measures_to_json
 from selfteach.evaluate.side_effects import find_side_effects
-from selfteach.methods.method import ObjectiveWeights
 from selfteach.methods.runner import tune
 from selfteach.methods.session import Session
-from selfteach.records import Example, JsonMapping, JsonObject, get_user_text
+from selfteach.records import Example, JsonMapping, JsonObject, ObjectiveWeights, get_user_text
 from selfteach.statistics import share
 
 MakeExam = Callable[[Sequence[Example]], Exam]

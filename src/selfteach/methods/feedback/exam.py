@@ -104,7 +104,7 @@ class RuleScorer:
         first = state.scores.sampled["base"]
         return {"kept": statistics.paired_bootstrap(second, first, seed=state.seed)}
 
-    def weigh(self, state: ExamState) -> Evidence:
+    def make_evidence(self, state: ExamState) -> Evidence:
         """Return the gain over base and prompted base, and what is degraded outside the rule."""
         scores: RuleScores = state.scores
         effects = state.side_effects

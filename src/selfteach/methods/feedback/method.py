@@ -38,7 +38,7 @@ from selfteach.materials.rule import Rule, read_rule
 from selfteach.methods.anchors import OwnAnswer, keep_answers
 from selfteach.methods.feedback.data_curve import find_n90, measure_curve
 from selfteach.methods.feedback.exam import build_exam
-from selfteach.methods.method import Method, ObjectiveWeights, TrainingPlan
+from selfteach.methods.method import Method, TrainingPlan
 from selfteach.methods.rule_judges import RuleJudges, choose_judges
 from selfteach.methods.runner import tune
 from selfteach.methods.session import Session
@@ -58,6 +58,7 @@ from selfteach.records import (
     Example,
     JsonMapping,
     JsonObject,
+    ObjectiveWeights,
     Prompt,
     Request,
     SamplingParams,
@@ -515,10 +516,10 @@ def choose_objectives(
     if choice == "auto":
         noted = session.run.ledger.get_note("objective")
         choice = (noted or try_objectives(session, examples, dev, judge))["chosen"]
-    return weigh_objectives(choice)
+    return parse_objective_weights(choice)
 
 
-def weigh_objectives(choice: str) -> ObjectiveWeights:
+def parse_objective_weights(choice: str) -> ObjectiveWeights:
     """Return the weights of "sft+dpo" in scope, and of anchors elsewhere."""
     return {"in_scope": dict.fromkeys(choice.split("+"), 1.0), **ANCHOR_WEIGHTS}
 
@@ -545,7 +546,7 @@ def try_objectives(
         candidates.append("distill")
     scores: dict[str, float] = {}
     for name in candidates:
-        tuned = tune(session, examples, weigh_objectives(name), f"trial-{name}", steps)
+        tuned = tune(session, examples, parse_objective_weights(name), f"trial-{name}", steps)
         scores[name] = measure_kept(tuned.recorded)
     best = max(candidates, key=lambda name: scores[name])
     found = {"chosen": best, "kept_on_dev": scores, "gate": prompt_baseline, "steps": steps}

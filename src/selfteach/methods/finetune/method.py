@@ -26,7 +26,7 @@ from selfteach.errors import DataError, UsageError
 from selfteach.evaluate.exam import ExamSession, TunedModel, check_base_unchanged, measures_to_json
 from selfteach.evaluate.verdict import Evidence, make_not_examined, reach_verdict
 from selfteach.files import BadLine
-from selfteach.methods.method import Method, ObjectiveWeights, TrainingPlan
+from selfteach.methods.method import Method, TrainingPlan
 from selfteach.methods.runner import TRAINING_FOLDER, find_pair_kinds, sample_while_training
 from selfteach.methods.session import Session, find_starting_adapter
 from selfteach.models.hf import HfModel
@@ -38,6 +38,7 @@ from selfteach.records import (
     JsonObject,
     LogProb,
     Measure,
+    ObjectiveWeights,
     digest,
     prompt_to_json,
 )
@@ -229,7 +230,7 @@ class DevLossExam:
         found |= measure_scores(scores, session.config.seed)
         found["verdict"] = make_not_examined("nothing was trained")
         if tuned:
-            found["verdict"] = reach_verdict(weigh(found, self.pairs_only))
+            found["verdict"] = reach_verdict(make_evidence(found, self.pairs_only))
         written: JsonObject = measures_to_json(found)
         return written
 
@@ -277,7 +278,7 @@ def measure_scores(scores: Mapping[str, DevScores], seed: int) -> JsonObject:
     }
 
 
-def weigh(found: JsonMapping, pairs_only: bool) -> Evidence:
+def make_evidence(found: JsonMapping, pairs_only: bool) -> Evidence:
     """Return the evidence for the verdict: the fall of the loss, or the rise of the preferred
     answers where training uses pairs alone.
     """

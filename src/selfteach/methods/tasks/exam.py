@@ -46,8 +46,16 @@ from selfteach.methods.tasks.exam_questions import (
     make_questions,
 )
 from selfteach.methods.tasks.pairwise_exam import measure_contests
-from selfteach.methods.worked_turns import Turns, add_worked_turns, make_worked_turns
-from selfteach.records import Completion, Continuations, Example, JsonObject, LogProb, Measure
+from selfteach.methods.worked_turns import add_worked_turns, make_worked_turns
+from selfteach.records import (
+    Completion,
+    Continuations,
+    Example,
+    JsonObject,
+    LogProb,
+    Measure,
+    Turns,
+)
 
 METRIC_KEYS = (
     "rouge_l",
@@ -167,7 +175,7 @@ class TaskScorer:
         first = state.scores.sampled["base"]
         return {"rouge_l": statistics.paired_bootstrap(second, first, seed=state.seed)}
 
-    def weigh(self, state: ExamState) -> Evidence:
+    def make_evidence(self, state: ExamState) -> Evidence:
         """Return the gain in ROUGE-L over base and prompted base, and what is degraded."""
         scores: TaskScores = state.scores
         start = f"{self.num_examples} usable examples; the base has ROUGE-L {scores.show('base')}"

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from selfteach.materials.tasks import Instance, Task
 from selfteach.materials.templates import LIBRARY, sample_template
 from selfteach.methods.session import Session
-from selfteach.methods.worked_turns import Turns
-from selfteach.records import Example
+from selfteach.records import Example, Turns
 
 PLAIN_TEMPLATES = [template for template in LIBRARY if template.name == "plain"]
 NO_ROOM = "prompt longer than the context"

@@ -36,7 +36,7 @@ from selfteach.methods.tasks.exam import build_exam
 from selfteach.methods.tasks.exam_questions import list_worked, make_row
 from selfteach.methods.tasks.instances import KeptTask, describe_similarity
 from selfteach.methods.tasks.invent import invent_tasks
-from selfteach.methods.worked_turns import Turns, add_worked_turns, make_worked_turns
+from selfteach.methods.worked_turns import add_worked_turns, make_worked_turns
 from selfteach.methods.write_prompts import make_novelty_check, write_general_prompts
 from selfteach.records import (
     GREEDY,
@@ -45,6 +45,7 @@ from selfteach.records import (
     JsonMapping,
     JsonObject,
     Prompt,
+    Turns,
     digest,
     make_prompt,
 )

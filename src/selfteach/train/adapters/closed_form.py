@@ -151,7 +151,7 @@ class ClosedFormAdapter:
         updates = {editor.names[n]: WeightUpdate(a.cpu(), b.cpu()) for n, (a, b) in change.items()}
         write_lora(folder / "adapter", updates, about)
         write_text(folder / "metrics.jsonl", "".join(json.dumps(row) + "\n" for row in curve))
-        return ClosedFormResult(curve, effect, found.overlong, meter.closed(account))
+        return ClosedFormResult(curve, effect, found.overlong, meter.finish(account))
 
 
 def run_sweeps(

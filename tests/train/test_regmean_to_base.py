@@ -181,7 +181,7 @@ def after(adapter: Path) -> dict[str, float]:
     with torch.no_grad(), tuned.use_attention():
         known = Reference(
             model, tuned, objectives, {e.id: e for e in mixed()}, settings(), None
-        ).learn(rows, 4096)
+        ).compute(rows, 4096)
         return compute_loss(tuned, rows, objectives, count_units(objectives, rows), known)[1]
 
 
