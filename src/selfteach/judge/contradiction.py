@@ -94,7 +94,7 @@ class KnowledgeJudge(Protocol):
         ...
 
 
-Comparison = tuple[str, str, str]
+AnswerComparison = tuple[str, str, str]
 """A question, a sentence, and another answer."""
 LINK_WORDS = frozenset(
     "is are was were be been by in on at of to for from with it its".split()  # noqa: SIM905
@@ -106,7 +106,7 @@ class ConsistencyJudge:
 
     name = ""
 
-    def probabilities(self, pairs: Sequence[Comparison]) -> list[float]:
+    def probabilities(self, pairs: Sequence[AnswerComparison]) -> list[float]:
         """Return P in [0, 1] that the sentence contradicts the other answer.
 
         Each pair is (question, sentence, other answer).
@@ -124,7 +124,7 @@ class ConsistencyJudge:
             found.append(KnowledgeScores(self.name, label, blind, blind))
         return found
 
-    def between(self, pairs: Sequence[Comparison]) -> list[float]:
+    def between(self, pairs: Sequence[AnswerComparison]) -> list[float]:
         """Return SC(a, b) for each (question, a, b).
 
         An `a` without words contradicts everything: it is no answer. Every pair of sentence and
@@ -159,7 +159,7 @@ class MatchJudge(ConsistencyJudge):
         """Return the judge."""
         return cls()
 
-    def probabilities(self, pairs: Sequence[Comparison]) -> list[float]:
+    def probabilities(self, pairs: Sequence[AnswerComparison]) -> list[float]:
         """Return 0 for answers that agree, else 1.
 
         Words of the question do not count unless nothing is left, because every answer repeats
@@ -200,7 +200,7 @@ class PromptedJudge(ConsistencyJudge):
         """Return the judge that asks the base."""
         return cls(setup.scorer)
 
-    def probabilities(self, pairs: Sequence[Comparison]) -> list[float]:
+    def probabilities(self, pairs: Sequence[AnswerComparison]) -> list[float]:
         """Return p(No) / (p(No) + p(Yes))."""
         items = []
         for pair in pairs:

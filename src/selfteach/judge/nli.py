@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from selfteach.errors import UsageError
-from selfteach.judge.contradiction import Comparison, ConsistencyJudge
+from selfteach.judge.contradiction import AnswerComparison, ConsistencyJudge
 from selfteach.judge.setup import KnowledgeSetup
 from selfteach.models import Scorer, check_safety
 from selfteach.models.ordered import score_in_order
@@ -180,7 +180,7 @@ class NliJudge(ConsistencyJudge):
             )
         return cls(setup.record(NliModel.load(setup.nli)))
 
-    def probabilities(self, pairs: Sequence[Comparison]) -> list[float]:
+    def probabilities(self, pairs: Sequence[AnswerComparison]) -> list[float]:
         """Return P(sentence contradicts the other answer), with the question before both."""
         items = [Continuations(f"{q} {b}", (f"{q} {s}",)) for q, s, b in pairs]
         return [float(np.exp(score.logp)) for (score,) in score_in_order(self._scorer, items)]
