@@ -87,12 +87,26 @@ def as_file(source: Source, name: str) -> Iterator[Path | None]:
 
 
 def hash_sources(**sources: Source) -> dict[str, str]:
-    """Return the name and the sum of each source that is given, for a run's identity."""
+    """Return the name and the sum of each source that is given, for a run's identity.
+
+    A text is a path; a sentence is given as a list of one text.
+
+    Raises:
+        UsageError: a file cannot be read.
+    """
     found = {}
     for key, source in sources.items():
         if isinstance(source, str | Path):
             path = Path(source)
-            found[key] = f"{path.name} {hash_file(path)[:SUM_LENGTH]}"
+            try:
+                found[key] = f"{path.name} {hash_file(path)[:SUM_LENGTH]}"
+            except (OSError, ValueError) as fault:  # a path with a NUL is a ValueError
+                reason = getattr(fault, "strerror", None) or fault
+                raise UsageError(
+                    f"cannot be read as a file ({reason}).",
+                    where=f"{key} {str(source)[:80]!r}",
+                    cure="Give the path of a file, or texts in a list: [text].",
+                ) from fault
         elif source is not None:
             found[key] = f"rows {hashlib.sha256(write_rows(source)).hexdigest()[:SUM_LENGTH]}"
     return found
