@@ -49,7 +49,8 @@ check-wheel: $(VENV)/.development
 	@$(PYTHON) -m venv build/wheel
 	@build/wheel/bin/python -m pip --quiet --quiet --disable-pip-version-check install dist/*.whl
 	@cd build && wheel/bin/selfteach --version && wheel/bin/selfteach status \
-	  && wheel/bin/python -c "import selfteach; print(selfteach.feedback.__doc__.splitlines()[0])"
+	  && wheel/bin/python -c "import selfteach; print(selfteach.feedback.__doc__.splitlines()[0])" \
+	  && wheel/bin/python -c "from importlib.metadata import files; assert any(f.name == 'py.typed' for f in files('selfteach'))"
 
 bench: $(VENV)/.development
 	@$(BIN)/python -m bench

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 import json
+import pydoc
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,6 +13,7 @@ from typing import Any
 import pytest
 
 import selfteach
+from selfteach import api
 from selfteach.api import write_expression
 from selfteach.methods.corrections.read_corrections import read_material as read_corrections
 from selfteach.methods.documents.read_documents import read_material as read_documents
@@ -212,11 +215,22 @@ def test_an_identity_holds_sums_and_no_paths(tmp_path: Path) -> None:
     assert str(tmp_path) not in json.dumps(found)
 
 
+@pytest.mark.parametrize("text", ["Do not hum.", "x" * 5000, "a\0b", "."])
+def test_a_sentence_where_a_path_belongs_is_refused(text: str) -> None:
+    with pytest.raises(selfteach.errors.UsageError, match=r"^rule '.*cannot be read.*\[text\]"):
+        hash_sources(rule=text)
+    assert hash_sources(rule=[text])["rule"].startswith("rows ")
+
+
 def test_train_is_a_package_and_a_function() -> None:
     import selfteach.train.train
 
     assert callable(selfteach.train)
     assert selfteach.train.train.train
+    assert selfteach.train.__doc__ == api.train.__doc__
+    assert inspect.signature(selfteach.train) == inspect.signature(api.train)
+    shown = pydoc.plain(pydoc.render_doc(selfteach.train))
+    assert str(api.train.__doc__).splitlines()[0] in shown
 
 
 class ZMQInteractiveShell:

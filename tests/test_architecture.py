@@ -345,6 +345,20 @@ def test_import_selfteach_loads_next_to_nothing() -> None:
     assert loaded(IMPORT) == set()
 
 
+def test_help_about_train_loads_nothing_heavy() -> None:
+    code = """
+import inspect
+import selfteach
+assert "examples" in inspect.signature(selfteach.train).parameters
+assert "Raises:" in selfteach.train.__doc__
+"""
+    assert loaded(code) == set()
+
+
+def test_type_checkers_read_the_types_of_the_package() -> None:
+    assert (SOURCE / "py.typed").read_bytes() == b""
+
+
 def test_material_is_read_and_settings_are_checked_before_anything_heavy_is_loaded() -> None:
     code = """
 import selfteach

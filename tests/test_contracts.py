@@ -47,8 +47,9 @@ def test_every_name_leads_to_something_with_a_docstring(group: str, name: str) -
 
 
 def test_every_method_has_a_configuration_and_the_method_s_signature() -> None:
-    assert registry.list_names("methods").keys() == config.METHOD_CONFIGS.keys()
-    for name in registry.list_names("methods"):
+    built_in = registry.BUILT_IN_NAMES["methods"]
+    assert built_in.keys() == config.METHOD_CONFIGS.keys()
+    for name in built_in:
         method = registry.load_registered("methods", name)
         assert isinstance(method, Method)
         assert method.name == name

@@ -39,7 +39,12 @@ from selfteach.methods.documents.read_documents import DocumentSource
 from selfteach.methods.feedback import read_rule as feedback_material
 from selfteach.methods.finetune.read_datasets import ExampleSource, refuse_too_little, split_dev
 from selfteach.methods.finetune.read_datasets import read_material as read_train_material
-from selfteach.methods.hash_sources import Source, describe_repaired
+from selfteach.methods.hash_sources import (
+    Source,
+    describe_repaired,
+    identify_earlier_adapter,
+    identify_same_earlier_adapter,
+)
 from selfteach.methods.method import Material
 from selfteach.methods.tasks import read_tasks as tasks_material
 from selfteach.models.resolve_model_path import check_model_name, check_teacher_name
@@ -528,7 +533,7 @@ def run_method(spec: RunSpec, show: ShowProgress) -> dict[str, Any]:
     material = spec.material
     identity = dict(material.identity)
     if spec.from_run is not None:
-        identity["from"] = str(finished.find_adapter(spec.from_run).resolve())
+        identity |= identify_earlier_adapter(finished.find_adapter(spec.from_run))
     with open_folder(
         spec.out,
         material.name,
@@ -713,8 +718,7 @@ def compare_run(
     try:
         examples = folder / EXAMPLES
         brought = {"run": str(folder.resolve()), "kind": kind, EXAMPLES: hash_examples(examples)}
-        if "from" in identity["material"]:
-            brought["from"] = identity["material"]["from"]
+        brought |= identify_same_earlier_adapter(identity["material"], folder)
         with open_folder(
             out or folder / finished.COMPARISON_FOLDER,
             "compare",

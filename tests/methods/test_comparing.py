@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from scripted import Scripted
-from selfteach import cli, config
+from selfteach import cli, config, registry
 from selfteach.errors import UsageError
 from selfteach.methods.compare import compare_adapters as comparing
 from selfteach.methods.compare.compare_adapters import (
@@ -334,6 +334,17 @@ def test_what_cannot_be_trained_on_these_lessons() -> None:
         )
     ] == ["lora-sft"]
     assert "goes on from another one" in left_out["reft"]
+
+
+def test_a_plug_in_objective_with_a_prompted_teacher_needs_its_prompt(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    place = registry.BUILT_IN_NAMES["objectives"]["distill"]
+    objectives = {**registry.BUILT_IN_NAMES["objectives"], "added": place}
+    monkeypatch.setitem(registry.BUILT_IN_NAMES, "objectives", objectives)
+    plain = [example(n) for n in range(3)]
+    assert why_not_trainable("added", plain) == why_not_trainable("distill", plain) != ""
+    assert why_not_trainable("anchor", plain) == ""
 
 
 def test_the_best_rate_on_dev_is_taken_and_of_equal_ones_the_nearest_to_the_adapter_s_own() -> None:

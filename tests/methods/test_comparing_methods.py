@@ -14,7 +14,7 @@ import scholar
 from selfteach import cli
 from selfteach.errors import UsageError
 from selfteach.methods.compare.compare_adapters import FinishedRun, prepare_bench
-from selfteach.registry import list_names
+from selfteach.registry import BUILT_IN_NAMES
 from selfteach.report.comparison import SCORES
 from selfteach.run.display import SilentDisplay
 from talker import ADJECTIVES, NOUNS, VERBS, run_json
@@ -51,7 +51,7 @@ def is_whole(found: dict[str, Any], kind: str, rows: list[str]) -> None:
 
 
 def test_every_method_that_can_be_compared_has_a_score_of_its_own() -> None:
-    assert set(SCORES) == set(list_names("methods")) - {"train"}
+    assert set(SCORES) == set(BUILT_IN_NAMES["methods"]) - {"train"}
     assert len({score.name for score in SCORES.values()}) == len(SCORES)
 
 

@@ -26,6 +26,7 @@ from selfteach.materials.documents import Document
 from selfteach.materials.documents.chunk import Chunk, split_document_sentences
 from selfteach.materials.documents.listed import Span, count_words, format_sentence
 from selfteach.methods.documents.read_documents import read_noted, read_whole
+from selfteach.methods.hash_sources import identify_same_earlier_adapter
 from selfteach.methods.method import Material
 from selfteach.records import JsonMapping, JsonObject
 from selfteach.run import finished
@@ -214,7 +215,7 @@ def rerun(
         whole: the documents of the files in full, as far as they are there.
 
     Raises:
-        DataError: the documents have changed since the run.
+        DataError: the documents, or the adapter that the run continues, have changed since.
     """
     learned = list_learned_documents(folder)
     kept = [document for document in learned if document != forgotten]
@@ -224,10 +225,8 @@ def rerun(
         forbidden: list[str] = []
         if forgotten:
             forbidden = list_forbidden_texts(before, forgotten, whole, learned)
-        identity = dict(material.identity)
         first = before.get_note("identity")["material"]
-        if "from" in first:
-            identity["from"] = first["from"]
+        identity = {**material.identity, **identify_same_earlier_adapter(first, folder)}
 
         def is_allowed(body: Any) -> bool:
             return not any(part in text for text in iterate_texts(body) for part in forbidden)

@@ -26,7 +26,7 @@ def rewrite_report(folder: Path, *, as_json: bool) -> None:
     """Write the report of a run again and print its path."""
     from selfteach.report.page import write_report
 
-    path = write_report(finished.check_run_folder(folder))
+    path = write_report(finished.check_readable(folder))
     print_result({"run": str(folder), "report": str(path)}, path, as_json=as_json)
 
 

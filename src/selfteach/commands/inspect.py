@@ -64,7 +64,7 @@ def _inspect_run(run: Path, out: Path | None) -> tuple[Path, JsonObject]:
     from selfteach.report.page import write_report
     from selfteach.report.read_run import read_run
 
-    found = read_run(finished.check_run_folder(run)).notes.get("inspection")
+    found = read_run(finished.check_readable(run)).notes.get("inspection")
     if not found:
         raise UsageError(
             "has finished no round of invention yet.",

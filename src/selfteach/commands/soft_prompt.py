@@ -23,7 +23,7 @@ def show_soft_prompt(folder: Path, name: str, *, as_json: bool, debug: bool) -> 
 
     The words are measured in the places of the soft tokens and as a plain prompt.
     """
-    adapter = finished.find_adapter(folder, name)
+    adapter = finished.find_adapter(finished.check_readable(folder), name)
     examples = read_taught_examples(folder / "examples.jsonl")
     with open_screen(None, debug=debug) as screen:
         found = read_soft_prompt(

@@ -14,8 +14,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from selfteach.errors import UsageError
+from selfteach.errors import DataError, UsageError
 from selfteach.files import BadLine
+from selfteach.models.check_safety import check_adapter_files, compute_adapter_fingerprint
 from selfteach.records import JsonMapping, JsonObject
 from selfteach.run.ledger import Outcome
 
@@ -86,12 +87,26 @@ def as_file(source: Source, name: str) -> Iterator[Path | None]:
 
 
 def hash_sources(**sources: Source) -> dict[str, str]:
-    """Return the name and the sum of each source that is given, for a run's identity."""
+    """Return the name and the sum of each source that is given, for a run's identity.
+
+    A text is a path; a sentence is given as a list of one text.
+
+    Raises:
+        UsageError: a file cannot be read.
+    """
     found = {}
     for key, source in sources.items():
         if isinstance(source, str | Path):
             path = Path(source)
-            found[key] = f"{path.name} {hash_file(path)[:SUM_LENGTH]}"
+            try:
+                found[key] = f"{path.name} {hash_file(path)[:SUM_LENGTH]}"
+            except (OSError, ValueError) as fault:  # a path with a NUL is a ValueError
+                reason = getattr(fault, "strerror", None) or fault
+                raise UsageError(
+                    f"cannot be read as a file ({reason}).",
+                    where=f"{key} {str(source)[:80]!r}",
+                    cure="Give the path of a file, or texts in a list: [text].",
+                ) from fault
         elif source is not None:
             found[key] = f"rows {hashlib.sha256(write_rows(source)).hexdigest()[:SUM_LENGTH]}"
     return found
@@ -101,6 +116,40 @@ def hash_file(path: Path) -> str:
     """Return the SHA-256 sum of a file of any length, read in pieces."""
     with path.open("rb") as handle:
         return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+def identify_earlier_adapter(adapter: Path) -> dict[str, str]:
+    """Return the path and the sum of the adapter that a run continues, for the run's identity.
+
+    Raises:
+        UsageError: it is no PEFT adapter.
+    """
+    check_adapter_files(adapter)
+    adapter_sum = compute_adapter_fingerprint("", adapter)[:SUM_LENGTH]
+    return {"from": str(adapter.resolve()), "from_sum": adapter_sum}
+
+
+def identify_same_earlier_adapter(material: JsonMapping, run: Path) -> dict[str, str]:
+    """Return what `identify_earlier_adapter` returned for a finished run; {} if it continues none.
+
+    Args:
+        material: the run's material, as its identity holds it.
+        run: its folder, for the message.
+
+    Raises:
+        DataError: the adapter has changed since.
+        UsageError: it is gone.
+    """
+    if "from" not in material:
+        return {}
+    found = identify_earlier_adapter(Path(material["from"]))
+    if found["from_sum"] != material["from_sum"]:
+        raise DataError(
+            "continues an adapter that has changed since.",
+            where=str(run),
+            cure=f"Bring the old {material['from']} back, or run its command again with --new.",
+        )
+    return found
 
 
 def note_sources(**sources: Source) -> JsonObject:

@@ -140,6 +140,21 @@ def compute_adapter_fingerprint(base: str, folder: Path) -> str:
     return digest(["adapter", base, [_sha256(folder / name) for name in ADAPTER_FILES]])
 
 
+def check_adapter_files(folder: Path) -> None:
+    """Refuse a folder that is no PEFT adapter in safetensors.
+
+    Raises:
+        UsageError: a file is missing.
+    """
+    for name in ADAPTER_FILES:
+        if not (folder / name).is_file():
+            raise UsageError(
+                f"is not a PEFT adapter in safetensors: {name} is missing.",
+                where=folder,
+                cure="Give the folder that training wrote.",
+            )
+
+
 def check_adapter(folder: Path, base: str) -> str:
     """Refuse an adapter that was trained on another base.
 
@@ -150,13 +165,7 @@ def check_adapter(folder: Path, base: str) -> str:
         UsageError: not a PEFT folder with safetensors.
         IntegrityError: trained on another base.
     """
-    for name in ADAPTER_FILES:
-        if not (folder / name).is_file():
-            raise UsageError(
-                f"is not a PEFT adapter in safetensors: {name} is missing.",
-                where=folder,
-                cure="Give the folder that training wrote.",
-            )
+    check_adapter_files(folder)
     _refuse_code(read_json(folder / "adapter_config.json"), f"{folder}/adapter_config.json")
     if not (folder / "selfteach.json").is_file():
         return f"the adapter {folder.name} does not name its base: only its shapes are checked"

@@ -14,7 +14,7 @@ from selfteach.run.run_folder import (
     IDENTITY,
     LEDGER_FILE,
     RUNS_FOLDER,
-    make_old_run_error,
+    check_run_format,
     read_notes,
 )
 
@@ -35,7 +35,7 @@ MENDED = "mended"
 
 
 def check_run_folder(folder: Path) -> Path:
-    """Return the folder, if it is a run's.
+    """Return the folder, if it is a run's, of this or of an earlier version.
 
     Raises:
         UsageError: it is not.
@@ -46,6 +46,18 @@ def check_run_folder(folder: Path) -> Path:
             where=folder,
             cure=f"`selfteach status` lists the runs below {RUNS_FOLDER}/.",
         )
+    return folder
+
+
+def check_readable(folder: Path) -> Path:
+    """Return the folder, if it is a run's and this version reads its settings and keys.
+
+    Everything that reads more of a run than its adapters and its progress begins here.
+
+    Raises:
+        UsageError: it is no run, or one of an earlier version.
+    """
+    check_run_format(check_run_folder(folder))
     return folder
 
 
@@ -72,7 +84,7 @@ def find_adapter(folder: Path, name: str = "") -> Path:
 
 
 def list_adapters(folder: Path) -> dict[str, Path]:
-    """Return every adapter of a run by its name: its own, `taught`, and those of comparisons."""
+    """Return every adapter of a run by its name: its own, `tuned`, and those of comparisons."""
     places = {RUN_ADAPTER: check_run_folder(folder) / ADAPTER_FOLDER}
     for many in (folder / ADAPTERS_FOLDER, folder / COMPARISON_FOLDER / ADAPTERS_FOLDER):
         places |= {place.name: place for place in sorted(many.glob("[!.]*"))}
@@ -91,10 +103,10 @@ def read_exam(folder: Path) -> JsonObject:
     """Return the content of exam.json.
 
     Raises:
-        UsageError: the run has no exam yet.
+        UsageError: the run has no exam yet, or is one of an earlier version.
         IntegrityError: the file is damaged.
     """
-    path = check_run_folder(folder) / EXAM_FILE
+    path = check_readable(folder) / EXAM_FILE
     if not path.exists():
         raise _make_unfinished_error("has no exam yet.", folder)
     try:
@@ -105,8 +117,6 @@ def read_exam(folder: Path) -> JsonObject:
             where=path,
             cure="Restore it from a copy, or run the command of this run again with --new.",
         ) from fault
-    if "rehearsal" in found:  # a key of earlier versions
-        raise make_old_run_error(folder)
     return found
 
 
@@ -114,10 +124,10 @@ def read_result(folder: Path) -> JsonObject:
     """Return the output of the run's own command with --json.
 
     Raises:
-        UsageError: the run is not finished.
+        UsageError: the run is not finished, or is one of an earlier version.
         IntegrityError: its ledger is damaged.
     """
-    (found,) = read_notes(check_run_folder(folder), "result")
+    (found,) = read_notes(check_readable(folder), "result")
     if found is None:
         raise _make_unfinished_error("has no result yet.", folder)
     return relocate_result(found, folder)
@@ -137,18 +147,18 @@ def open_ledger(folder: Path) -> Ledger:
     """Return the ledger of a run, for reading.
 
     Raises:
-        UsageError: the folder is not a run's.
+        UsageError: the folder is not a run's, or is one of an earlier version.
     """
-    return Ledger(check_run_folder(folder) / LEDGER_FILE, readonly=True)
+    return Ledger(check_readable(folder) / LEDGER_FILE, readonly=True)
 
 
 def find_material(folder: Path) -> tuple[JsonObject, JsonObject | None]:
     """Return the identity of a run, and the note of the places of its material.
 
     Raises:
-        UsageError: it has not begun.
+        UsageError: it has not begun, or is one of an earlier version.
     """
-    identity, sources = read_notes(check_run_folder(folder), IDENTITY, PATHS)
+    identity, sources = read_notes(check_readable(folder), IDENTITY, PATHS)
     if identity is None:
         raise _make_unfinished_error("has not begun.", folder)
     return identity, sources

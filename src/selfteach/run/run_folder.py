@@ -38,7 +38,7 @@ LEDGER_FILE = "run.db"
 IDENTITY = "identity"
 CREATED = "created"
 FINISHED = "finished"
-RUN_FORMAT = 2
+RUN_FORMAT = 3
 """The version of the form of a run folder; it grows when settings or keys are renamed."""
 SLUG_LENGTH = 48
 RUNTIME_KEY_PREFIX = "endpoint."
@@ -374,6 +374,21 @@ def read_identity(folder: Path) -> JsonObject | None:
         return None
     found: JsonObject | None = read_notes(folder, IDENTITY)[0]
     return found
+
+
+def check_run_format(folder: Path) -> None:
+    """Refuse a run of an earlier version. A run that has not begun, or whose ledger is damaged,
+    passes: what reads the ledger names the damage.
+
+    Raises:
+        UsageError: its settings and keys have other names.
+    """
+    try:
+        identity = read_identity(folder)
+    except IntegrityError:
+        return
+    if identity is not None and identity.get("format") != RUN_FORMAT:
+        raise make_old_run_error(folder)
 
 
 def _make_changed_error(folder: Path, before: JsonMapping, now: JsonMapping) -> UsageError:

@@ -247,10 +247,10 @@ def why_not_trainable(objective: str, examples: Sequence[Example]) -> str:
     """Return why an objective cannot be trained on these examples, or ""."""
     missing = 0
     part = "rejected answer"
-    names = list_objectives(objective)
-    if any(registry.load_registered("objectives", name).pairs for name in names):
+    added = [registry.load_registered("objectives", name) for name in list_objectives(objective)]
+    if any(one.pairs for one in added):
         missing = sum(e.rejected is None for e in examples)
-    elif "distill" in names:
+    elif any(one.teacher == "prompted" for one in added):
         missing = sum(not e.source.get("teacher_prompt") for e in examples)
         part = "prompt for a teacher"
     return f"{missing} of {len(examples)} training examples have no {part}" if missing else ""

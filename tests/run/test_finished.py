@@ -1,0 +1,83 @@
+"""Runs of earlier versions: what reads their keys refuses them in one line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import selfteach
+from selfteach import cli
+from selfteach.errors import UsageError
+from selfteach.run import finished
+from selfteach.run.ledger import Ledger
+from selfteach.run.run_folder import RUN_FORMAT
+
+PAGE = "the page that the earlier version wrote"
+
+
+@pytest.fixture(params=[None, RUN_FORMAT - 1], ids=["without a format", "the last format"])
+def old(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """A finished run as an earlier version wrote it, with keys that are unknown now."""
+    folder = tmp_path / "old"
+    (folder / "adapter").mkdir(parents=True)
+    (folder / "adapter" / "adapter_config.json").write_text("{}")
+    (folder / "config.yaml").write_text("model: embedded\nrehearsal: false\nkeep: {count: 3}\n")
+    (folder / "exam.json").write_text('{"verdict": {}, "answers": [{"arms": {"taught": {}}}]}')
+    (folder / "examples.jsonl").write_text("{}\n")
+    (folder / "report.html").write_text(PAGE)
+    identity: dict[str, Any] = {"kind": "documents", "config": {}, "material": {}}
+    if request.param is not None:
+        identity["format"] = request.param
+    ledger = Ledger(folder / "run.db")
+    ledger.set_note("identity", identity)
+    ledger.set_note("result", {"adapter": "adapter"})
+    ledger.close()
+    return folder
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["exam", "--run"],
+        ["exam", "--json", "--run"],
+        ["report", "--run"],
+        ["inspect", "--run"],
+        ["compare", "--run"],
+        ["select", "--run"],
+        ["forget-source", "a.txt", "--run"],
+        ["review", "--run"],
+        ["soft-prompt", "--run"],
+    ],
+    ids=" ".join,
+)
+def test_an_old_run_is_refused_in_one_line(
+    words: list[str], old: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = sorted(path.name for path in old.iterdir())
+    assert cli.run_command([*words, str(old)]) == 2
+    printed = capsys.readouterr()
+    assert "earlier version of selfteach" in printed.err
+    assert len(printed.err.strip().splitlines()) == 1
+    assert printed.out == ""
+    assert (old / "report.html").read_text() == PAGE
+    assert sorted(path.name for path in old.iterdir()) == before
+
+
+def test_python_refuses_an_old_run(old: Path) -> None:
+    for read in (selfteach.open_run, finished.read_exam, finished.open_ledger, selfteach.compare):
+        with pytest.raises(UsageError, match="earlier version"):
+            read(old)
+
+
+def test_the_adapter_of_an_old_run_is_still_found(old: Path) -> None:
+    assert finished.find_adapter(old) == old / "adapter"
+    assert finished.read_base_name(old) == "embedded"
+
+
+def test_the_exam_of_a_run_with_a_damaged_ledger_is_still_read(tmp_path: Path) -> None:
+    (tmp_path / "run.db").write_bytes(b"no database" * 500)
+    (tmp_path / "exam.json").write_text(json.dumps({"verdict": {"word": "taught"}}))
+    assert finished.read_exam(tmp_path) == {"verdict": {"word": "taught"}}
