@@ -4,6 +4,7 @@ words; of the others it needs every one.
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 
 from selfteach.commands import documents_rerun
+from selfteach.methods.hash_sources import identify_earlier_adapter
 from selfteach.methods.method import Material
 from selfteach.run.ledger import Ledger
 from talker import run_json
@@ -91,3 +93,30 @@ def test_another_document_that_is_gone_is_an_error(
     )
     assert not taught
     assert f"{file.name}:2" in capsys.readouterr().err
+
+
+def test_a_run_that_continues_another_one_continues_the_same_adapter_again(
+    learned: Learned,
+    taught: list[tuple[Material, list[str]]],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    file, run, _ = learned
+    copy = tmp_path / "run"
+    shutil.copytree(run, copy)
+    adapter = tmp_path / "adapter"
+    shutil.copytree(run / "adapter", adapter)
+    earlier = identify_earlier_adapter(adapter)
+    ledger = Ledger(copy / "run.db")
+    identity = ledger.get_note("identity")
+    identity["material"] |= earlier
+    ledger.set_note("identity", identity)
+    ledger.close()
+    command = ["forget-source", f"{file.name}:1", "--run", str(copy), "--out", str(tmp_path / "o")]
+    assert run_json(command)[0] == 0
+    ((brought, _),) = taught
+    assert earlier.items() <= brought.identity.items()
+    (adapter / "adapter_config.json").write_text("{}")
+    assert run_json(command)[0] == 3
+    assert len(taught) == 1
+    assert "an adapter that has changed since" in capsys.readouterr().err

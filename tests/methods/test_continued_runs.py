@@ -10,11 +10,13 @@ import pytest
 
 import selfteach
 from selfteach.api import FinishedRun
+from selfteach.config import FeedbackConfig, resolve
 from selfteach.errors import DataError, UsageError
 from selfteach.methods.hash_sources import (
     identify_earlier_adapter,
     identify_same_earlier_adapter,
 )
+from selfteach.run.run_folder import open_run
 
 TRAINING = {"max_steps": 2, "batch_size": 4, "learning_rate": 0.01}
 ROWS = [
@@ -68,3 +70,17 @@ def test_what_repeats_a_run_asks_for_the_same_adapter(tmp_path: Path) -> None:
     (tmp_path / "adapter_model.safetensors").unlink()
     with pytest.raises(UsageError, match="safetensors is missing"):
         identify_same_earlier_adapter(material, Path("run"))
+
+
+def test_a_comparison_of_a_run_whose_earlier_adapter_has_changed_is_refused(tmp_path: Path) -> None:
+    adapter = tmp_path / "adapter"
+    adapter.mkdir()
+    for name in ("adapter_config.json", "adapter_model.safetensors"):
+        (adapter / name).write_text("{}")
+    material = {"rule": "Do not hum.", **identify_earlier_adapter(adapter)}
+    with open_run(tmp_path / "run", "hum", "feedback", resolve(FeedbackConfig), material) as run:
+        run.export_jsonl("examples.jsonl", [])
+    (adapter / "adapter_model.safetensors").write_text("{1}")
+    with pytest.raises(DataError, match="an adapter that has changed since"):
+        selfteach.compare(tmp_path / "run", progress=False)
+    assert not (tmp_path / "run" / "compare").exists()
