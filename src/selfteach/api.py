@@ -699,7 +699,7 @@ def compare_run(
         UsageError: the run has no exam to compare by, or a setting may not change.
         DataError: the run's material has changed since.
     """
-    from selfteach.methods.compare.compare_adapters import FinishedRun
+    from selfteach.methods.compare.compare_adapters import ComparisonSource
     from selfteach.methods.compare.compare_adapters import compare as work
 
     identity, sources = finished.find_material(folder)
@@ -730,7 +730,7 @@ def compare_run(
         ) as run:
             if not run.resumed:
                 run.ledger.copy_answers(before, list(before.count_requests()))
-            past = FinishedRun(
+            past = ComparisonSource(
                 kind,
                 value,
                 [Example.from_json(row, where) for where, row in read_jsonl(examples)],

@@ -13,7 +13,7 @@ import pytest
 import scholar
 from selfteach import cli
 from selfteach.errors import UsageError
-from selfteach.methods.compare.compare_adapters import FinishedRun, prepare_bench
+from selfteach.methods.compare.compare_adapters import ComparisonSource, prepare_bench
 from selfteach.registry import BUILT_IN_NAMES
 from selfteach.report.comparison import SCORES
 from selfteach.run.display import SilentDisplay
@@ -56,7 +56,7 @@ def test_every_method_that_can_be_compared_has_a_score_of_its_own() -> None:
 
 
 def test_a_run_of_train_has_no_exam_to_compare_by() -> None:
-    past = FinishedRun("train", None, [], {}, frozenset())
+    past = ComparisonSource("train", None, [], {}, frozenset())
     run: Any = SimpleNamespace(resolved=SimpleNamespace(config=SimpleNamespace()))
     with pytest.raises(UsageError, match="no exam to compare by"):
         prepare_bench(run, past, SilentDisplay())

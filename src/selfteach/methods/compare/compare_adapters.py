@@ -109,7 +109,7 @@ class ComparedCell:
 
 
 @dataclass(frozen=True)
-class FinishedRun:
+class ComparisonSource:
     """Hold the run whose data the comparison uses.
 
     Attributes:
@@ -125,7 +125,7 @@ class FinishedRun:
 
 
 def compare(
-    run: Run, finished_run: FinishedRun, comparison: Comparison, display: Display
+    run: Run, finished_run: ComparisonSource, comparison: Comparison, display: Display
 ) -> JsonObject:
     """Compute the missing cells; return the table as JSON, with all cells of this folder.
 
@@ -169,7 +169,7 @@ class Bench:
     plan: TrainingPlan
 
 
-def prepare_bench(run: Run, finished_run: FinishedRun, display: Display) -> Bench:
+def prepare_bench(run: Run, finished_run: ComparisonSource, display: Display) -> Bench:
     """Open a session of the run's method and prepare its plan (step 1).
 
     Every request of the run is recorded, so nothing is sampled anew, and the split, the judge and
@@ -389,7 +389,7 @@ def train_cell(
     return trained, None if peak is None else peak / 1e6
 
 
-def examine_baselines(bench: Bench, finished_run: FinishedRun) -> JsonObject:
+def examine_baselines(bench: Bench, finished_run: ComparisonSource) -> JsonObject:
     """Return the numbers of the base and of the base with the material in its prompt.
 
     Raises:
