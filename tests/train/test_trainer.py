@@ -96,10 +96,10 @@ def test_a_short_training_asks_the_base_about_its_own_rows_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[set[int]] = []
-    own = Reference.learn
+    own = Reference.compute
     monkeypatch.setattr(
         Reference,
-        "learn",
+        "compute",
         lambda self, rows, budget: (
             asked.append({r.number for r in rows}) or own(self, rows, budget)
         ),
@@ -151,13 +151,13 @@ def test_its_seconds_are_those_of_all_of_it_also_before_a_stop(
     """Asking the base takes .2 s in each of two calls; a finished training that is called again has
     taken what it took.
     """
-    own = Reference.learn
+    own = Reference.compute
 
     def slow(*given: Any) -> Any:
         time.sleep(0.2)
         return own(*given)
 
-    monkeypatch.setattr(Reference, "learn", slow)
+    monkeypatch.setattr(Reference, "compute", slow)
     first = train(Tiny(), make_examples(), settings(), tmp_path / "one", seed=1)
     steps_alone = sum(row["seconds"] for row in first.curve)
     assert first.seconds > steps_alone + 0.4
@@ -168,7 +168,7 @@ def test_its_seconds_are_those_of_all_of_it_also_before_a_stop(
 def test_its_seconds_hold_those_of_the_fast_training_before(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Trainer, "seconds", lambda self: 10.0)
+    monkeypatch.setattr(Trainer, "elapsed_seconds", lambda self: 10.0)
     assert (
         train(Tiny(), make_examples(), settings(max_steps=1), tmp_path / "one", seed=1).seconds
         == 10
