@@ -5,6 +5,7 @@ loaded to say hello.
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Set
@@ -414,3 +415,15 @@ def test_an_import_of_commands_would_be_noticed(source: str) -> None:
 
 def test_something_heavy_would_be_noticed() -> None:
     assert "scipy" in loaded("import scipy")
+
+
+def test_docstrings_name_files_that_there_are() -> None:
+    """A file in brackets, like (hook_adapter.py), is one of the package."""
+    files = {path.name for path in SOURCE.rglob("*.py")}
+    named = [
+        (path.name, name)
+        for path in SOURCE.rglob("*.py")
+        for name in re.findall(r"\((?:\w+/)*(\w+\.py)\)", path.read_text("utf-8"))
+    ]
+    assert len(named) > 5
+    assert [pair for pair in named if pair[1] not in files] == []
