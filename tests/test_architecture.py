@@ -425,5 +425,5 @@ def test_docstrings_name_files_that_there_are() -> None:
         for path in SOURCE.rglob("*.py")
         for name in re.findall(r"\((?:\w+/)*(\w+\.py)\)", path.read_text("utf-8"))
     ]
-    assert len(named) > 5
+    assert named
     assert [pair for pair in named if pair[1] not in files] == []
