@@ -17,7 +17,7 @@ Departs: 1. the label's words come from the text (generate/answers.py); 2. a que
 is too inconsistent for a pair still goes into the study data, where its sentence answers it; 3. one
 training on everything is the default, because the documents and the base's own answers hold each
 other in place; the paper's two stages are `stages.general`; 4. before the last third of the steps,
-RegMean removes weight changes that the examples do not need (train/regmean.py).
+RegMean removes weight changes that the examples do not need (train/regmean_to_base.py).
 """
 
 from __future__ import annotations
