@@ -282,7 +282,7 @@ def test_a_dry_run_says_what_was_understood_and_which_other_row_a_row_repeats(
         in said
     )
     assert '"Too long, and no emoji", of 1 answer: max_words=5 and not regex' in said
-    assert '"too stiff", of 1 answers: its form is not recognized' in said
+    assert '"too stiff", of 1 answer: its form is not recognized' in said
 
 
 UNION = dict.fromkeys(

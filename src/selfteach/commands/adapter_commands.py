@@ -104,7 +104,7 @@ def compare(
             "F,G",
             (
                 "Factors of each adapter's default learning rate. The best one on the dev part "
-                "(not in training, not in the exam) is used."
+                "(held out from training) is used."
             ),
         ),
     ] = "0.3,1,3",
