@@ -18,6 +18,7 @@ import warm
 from selfteach import cli
 from selfteach.commands import require
 from selfteach.commands.groups import CORE
+from selfteach.commands.options import REQUIRE_EXAMPLE, REQUIRE_EXAMPLES
 from selfteach.config import METHOD_CONFIGS
 from selfteach.errors import RequirementNotMet, UsageError
 
@@ -65,7 +66,9 @@ def test_help_is_instant_and_loads_nothing_heavy(tmp_path: Path) -> None:
     ("arguments", "code", "words"),
     [
         (["fedback", "x"], 2, "Did you mean 'feedback'"),
-        (["feedback"], 2, "Missing argument"),
+        (["feedback"], 2, "Missing argument 'rule'. For instance: selfteach feedback \"Do not"),
+        (["train"], 2, "For instance: selfteach train examples.jsonl"),
+        (["tasks", "--require", "x"], 2, 'Write it like "rouge_l>=.15'),
         (["feedback", "x", "--nope"], 2, "--nope"),
         (["feedback", "x", "--seed", "-1"], 2, "--seed"),
         (["feedback", "  \u200b . "], 3, "the rule is empty"),
@@ -117,6 +120,20 @@ def test_a_mistake_is_one_message_with_its_exit_code(
     assert words in err
     assert "Traceback" not in err
     assert not list(tmp_path.iterdir()), "refused before any work"
+
+
+def test_every_example_of_a_requirement_is_one_of_its_method() -> None:
+    assert REQUIRE_EXAMPLES.keys() == METHOD_CONFIGS.keys()
+    for method, example in REQUIRE_EXAMPLES.items():
+        assert require.parse_requirements(example, method)
+    assert require.parse_requirements(REQUIRE_EXAMPLE)
+
+
+def test_no_summary_of_a_command_is_cut(capfd: pytest.CaptureFixture[str]) -> None:
+    assert cli.run_command(["--help"]) == 0
+    shown = capfd.readouterr().out
+    assert "feedback     Teach one rule in plain words.\n" in shown
+    assert "..." not in shown.partition("Commands:")[2]
 
 
 def test_debug_shows_where_it_happened(tmp_path: Path) -> None:
@@ -248,6 +265,11 @@ def test_config_prints_every_key_with_origin_and_default(
             "",
         ),
         ("drift<=.05", {}, "drift was not measured"),
+        (
+            "kept>=.9",
+            {"distance": {"tuned": {"greedy": {"value": 0.1}}}, "displaced": {"value": 0.0}},
+            "kept was not measured. This run has: distance, displaced.",
+        ),
         (
             "looping<=1",
             {"sanity": {"tuned": {"looping": {"value": float("nan")}}}},

@@ -8,6 +8,7 @@ import ast
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -255,6 +256,29 @@ def test_the_readme_quotes_one_figure_a_cell_and_only_figures_of_the_results() -
     for _material, _measure, *cells in rows:
         for cell in cells:
             assert cell == "-" or cell in recorded
+
+
+def find_missing_commits(text: str) -> list[str]:
+    """Return the commits that a text names and this repository does not have."""
+    named = set(re.findall(r"(?<![\w.-])(?=[0-9a-f]*[0-9])[0-9a-f]{7,40}(?![\w-])", text))
+    return [
+        name
+        for name in sorted(named)
+        if subprocess.run(
+            ["git", "cat-file", "-e", f"{name}^{{commit}}"], cwd=ROOT, capture_output=True
+        ).returncode
+    ]
+
+
+def test_the_commits_of_the_results_exist() -> None:
+    if not shutil.which("git") or not (ROOT / ".git").exists():
+        pytest.skip("no git, or no repository")
+    shallow = ["git", "rev-parse", "--is-shallow-repository"]
+    if "true" in subprocess.run(shallow, cwd=ROOT, capture_output=True, text=True).stdout:
+        pytest.skip("a shallow clone has no old commits")
+    text = (DOCS / "results.md").read_text("utf-8")
+    assert find_missing_commits(text) == []
+    assert find_missing_commits("at commit 68d9320") == ["68d9320"]
 
 
 def test_the_fault_table_names_every_test_of_a_row() -> None:

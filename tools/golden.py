@@ -61,7 +61,12 @@ RENAMED: dict[str, dict[str, str | None]] = {
     # kinds: of examples (the values of "kind", and the kinds in `train.weights`).
     "kinds": {"lesson": "example"},
     # reasons: why a candidate was dropped, in full.
-    "reasons": {},
+    "reasons": {
+        "the base says nothing": "empty base answer",
+        "of an attempt that was stopped, and not walked again": (
+            "left over from an interrupted attempt"
+        ),
+    },
     # verdicts: the values of "word".
     "verdicts": {},
     # paths: regular expressions on a whole path as `compare` prints it, applied last.

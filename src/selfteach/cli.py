@@ -16,6 +16,7 @@ from selfteach.commands import adapter_commands, benchmark_command, dataset_comm
 from selfteach.commands.errors import print_error, print_failure
 from selfteach.commands.groups import OrderedCommands
 from selfteach.commands.options import (
+    TEACHER_HELP,
     Engine,
     Json,
     MaxTokens,
@@ -90,11 +91,16 @@ def feedback(
         option("--check", "TEXT", 'A programmatic check, for instance "not contains elephant".'),
     ] = None,
     teacher: Annotated[
-        str | None, option("--teacher", "URL#NAME", "Another model that writes the better answers.")
+        str | None,
+        option(
+            "--teacher",
+            "URL#NAME",
+            f"Another model that writes the better answers: {TEACHER_HELP}",
+        ),
     ] = None,
 ) -> None:
-    """Teach a rule: find prompts on which the model breaks it, search for answers that keep it,
-    train, and run the exam.
+    """Teach one rule in plain words. The run finds prompts on which the model breaks the rule. It
+    searches for answers that keep it, trains on them, and runs the exam.
 
     The same command resumes an unfinished run. `--dry-run` measures this machine for some seconds
     and prints the estimated cost.
@@ -116,7 +122,12 @@ def corrections(
         Path | None, option("--prompts", "FILE", "Prompts whose answers the teacher corrects.")
     ] = None,
     teacher: Annotated[
-        str | None, option("--teacher", "T", "The corrector: cmd:PROGRAM, URL#NAME, or a model.")
+        str | None,
+        option(
+            "--teacher",
+            "T",
+            f"The corrector: cmd:PROGRAM, for instance cmd:./editor.py; URL#NAME: {TEACHER_HELP}",
+        ),
     ] = None,
     review: Annotated[
         bool,
@@ -141,7 +152,8 @@ def corrections(
     ] = "",
     skip_bad_rows: SkipBadRows = False,
 ) -> None:
-    """Teach corrections of the model's answers by a person, a program or a stronger model.
+    """Teach corrections of the model's answers. A person, a program or a stronger model corrects
+    them.
 
     The same command resumes an unfinished run.
     """
@@ -180,7 +192,8 @@ def tasks(
     skip_bad_rows: SkipBadRows = False,
     base: Annotated[str | None, option("--base", "M", "Another word for --model.")] = None,
     teacher: Annotated[
-        str | None, option("--teacher", "URL#NAME", "Another model that invents the tasks.")
+        str | None,
+        option("--teacher", "URL#NAME", f"Another model that invents the tasks: {TEACHER_HELP}"),
     ] = None,
 ) -> None:
     """Teach the model to follow instructions. The model invents many tasks from a few examples;
@@ -207,14 +220,18 @@ def documents(
     ] = None,
     teacher: Annotated[
         str | None,
-        option("--teacher", "URL#NAME", "Another model that writes questions and answers."),
+        option(
+            "--teacher",
+            "URL#NAME",
+            f"Another model that writes questions and answers: {TEACHER_HELP}",
+        ),
     ] = None,
     nli: Annotated[
         str | None, option("--nli", "M", "An entailment model that judges what the model knows.")
     ] = None,
 ) -> None:
-    """Teach documents: ask questions about them, find the facts that the model does not know, and
-    train on every sentence in many forms.
+    """Teach the content of documents. The model asks questions about them, and learns every
+    sentence in many forms.
 
     --set study.known=auto leaves out the facts that the model certainly knows. The same command
     resumes an unfinished run.
@@ -236,7 +253,7 @@ def select(
     ] = None,
     json: Json = False,
 ) -> None:
-    """Show what a run of documents would learn with other thresholds, without new samples."""
+    """Try other thresholds on a run of documents. Nothing is sampled again."""
     from selfteach.commands import documents_rerun as body
 
     body.change_thresholds(run, sets or [], out, as_json=json, debug=context.obj)
@@ -291,8 +308,8 @@ def answer(
     engine: Engine = "auto",
     json: Json = False,
 ) -> None:
-    """Answer a file of prompts with the tuned model of a run (--run), or with another model
-    (--model).
+    """Answer a file of prompts with a tuned model. --run names its run; --model names another
+    model instead.
     """
     from selfteach.commands import answer as body
 
@@ -323,7 +340,7 @@ def chat(
     seed: Seed = None,
     engine: Engine = "auto",
 ) -> None:
-    """Chat with the tuned model of a run (--run), or with another model (--model)."""
+    """Chat with a tuned model. --run names its run; --model names another model instead."""
     from selfteach.commands import answer
     from selfteach.commands import chat as body
 
@@ -347,7 +364,7 @@ def review(
         bool, typer.Option("--no-browser", help="Only print the address.")
     ] = False,
 ) -> None:
-    """Correct the waiting answers of a run, on a page that only this machine can open."""
+    """Correct the waiting answers of a run in the browser. Only this machine can open the page."""
     from selfteach.commands import review as body
 
     body.review_answers(run, port, browser=not no_browser, terminal=terminal)
@@ -355,7 +372,9 @@ def review(
 
 @app.command()
 def exam(run: RunFolder, json: Json = False, require: Require = "") -> None:
-    """Show the exam of a run: base, base with the material in its prompt, tuned model."""
+    """Show the exam of a run. It compares the base, the base with the material in its prompt, and
+    the tuned model.
+    """
     from selfteach.commands import exam as body
 
     body.show_exam(run, as_json=json, required=require)
@@ -373,8 +392,8 @@ def report(run: RunFolder, json: Json = False) -> None:
 def soft_prompt(
     context: typer.Context, run: RunFolder, adapter: OptionalAdapter = "", json: Json = False
 ) -> None:
-    """Show the words nearest to each token of a trained soft prompt, and how much of its effect
-    those words have.
+    """Show the words nearest to a trained soft prompt. It also measures how much of the soft
+    prompt's effect those words have.
     """
     from selfteach.commands import soft_prompt as body
 
@@ -393,7 +412,7 @@ def status(
         typer.Option("--recover", help="Save what can be read of a damaged ledger into a new one."),
     ] = False,
 ) -> None:
-    """Show the progress of runs, the outcomes of their candidates, and how to resume them."""
+    """Show the progress of runs. It lists the outcomes of the candidates, and how to resume."""
     from selfteach.commands import status as body
 
     body.show_status(folder, as_json=json, mend=recover)
@@ -427,7 +446,7 @@ def config(
     sets: Sets = None,
     json: Json = False,
 ) -> None:
-    """Print every setting with its value, its origin and its default."""
+    """Print all settings with value, origin and default."""
     from selfteach.commands import show_config as body
 
     body.show_config(method, file, sets or [], as_json=json)

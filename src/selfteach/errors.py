@@ -19,7 +19,7 @@ class SelfteachError(Exception):
         self.where = str(where)
         self.cure = cure
         place = f"{where}:" if self.where else ""
-        super().__init__(" ".join(filter(None, (place, what, cure))))
+        super().__init__(" ".join(filter(None, (place, what, cure))).replace(" \n", "\n"))
 
 
 def get_first_line(fault: BaseException) -> str:

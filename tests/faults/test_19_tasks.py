@@ -68,8 +68,8 @@ def run(folder: Path, data: bytes, *more: str, name: str = "seeds.jsonl") -> int
 @pytest.mark.parametrize(
     ("data", "why"),
     [
-        (LINES[0], "1 different seed tasks are too few"),
-        (b"\n".join([LINES[0]] * 9), "1 different seed tasks are too few, 8 rows left out"),
+        (LINES[0], "too few different seed tasks (1)"),
+        (b"\n".join([LINES[0]] * 9), "too few different seed tasks (1); rows left out: 8"),
         (b"\n".join(LINES[:7]), "At least 8 are needed"),
     ],
     ids=["one row", "one row nine times", "seven"],

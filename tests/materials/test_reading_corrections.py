@@ -251,7 +251,7 @@ def test_a_file_with_other_names_says_which_are_known(tmp_path: Path) -> None:
         ),
     ):
         read_corrections(tmp_path / "edits.csv")
-    with pytest.raises(DataError, match=r'Did you mean "correction"\? \n'):
+    with pytest.raises(DataError, match=r'Did you mean "correction"\?\n'):
         read_corrections(
             write(tmp_path, {"prompt": "Tea?", "answer": "A color.", "corection": "A drink."})
         )
@@ -281,8 +281,8 @@ def test_a_dry_run_says_what_was_understood_and_which_other_row_a_row_repeats(
         "rows left out, because later rows contradict them: 2 (edits.jsonl:2, edits.jsonl:1)"
         in said
     )
-    assert '"Too long, and no emoji", of 1 answers: max_words=5 and not regex' in said
-    assert '"too stiff", of 1 answers: its form is not recognized' in said
+    assert '"Too long, and no emoji", of 1 answer: max_words=5 and not regex' in said
+    assert '"too stiff", of 1 answer: its form is not recognized' in said
 
 
 UNION = dict.fromkeys(

@@ -76,7 +76,7 @@ def test_tasks_count_the_drops_of_their_anchors(tmp_path: Path) -> None:
         ids["Milk?"]: "dropped",
         ids["Bread?"]: "accepted",
     }
-    assert outcomes(there)[ids["Milk?"]].reason == "the base says nothing"
+    assert outcomes(there)[ids["Milk?"]].reason == "empty base answer"
 
 
 def test_a_review_shortens_and_refuses(tmp_path: Path) -> None:

@@ -20,7 +20,6 @@ from selfteach.evaluate.exam import (
     Exam,
     ExamState,
     TunedModel,
-    measure_general_drift,
 )
 from selfteach.evaluate.verdict import Evidence
 from selfteach.methods.hash_sources import hash_sources, note_sources
@@ -123,7 +122,6 @@ def prepare(session: Session, pairs: Pairs) -> TrainingPlan:
         build_arms,
         ToyScorer(pairs),
         header={"material": f"{len(pairs)} pairs"},
-        measurements=[measure_general_drift],
     )
     return TrainingPlan(examples, {"pair": {"sft": 1.0}}, exam)
 

@@ -67,3 +67,14 @@ def test_missing_arms_are_dashes_and_what_was_not_measured_has_no_row():
 def test_a_rehearsal_says_so():
     assert "Smoke test" not in printed(make_exam())
     assert "Smoke test" in printed(make_exam(smoke_test=True))
+
+
+def test_the_number_of_observations_is_printed_for_every_method():
+    measure = {"value": 0.1, "low": 0.0, "high": 0.2, "n": 40}
+    distance = {arm: {"greedy": measure} for arm in ("base", "tuned")}
+    text = printed({"method": "corrections", "distance": distance})
+    assert "95 % intervals; n 40 prompts" in text
+    assert "95 % Wilson intervals; n 40 target prompts" in printed(make_exam())
+    untrained = printed({"method": "documents", "contains": {"base": measure}})
+    assert "95 % intervals; n 40 questions" in untrained
+    assert "95 % intervals" in printed({"method": "documents"})

@@ -97,7 +97,7 @@ def test_an_adapter_s_account_is_what_the_training_has(tmp_path: Path, adapter: 
     assert account.activations > 0
     assert account.total == account.weights + account.added
     assert said[0] == str(account).replace(f"{account.measured}", "")
-    assert "are free besides the weights" in said[0]
+    assert "free memory without the weights" in said[0]
 
 
 def known() -> int:

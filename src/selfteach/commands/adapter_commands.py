@@ -56,7 +56,8 @@ def train(
     ] = None,
     skip_bad_rows: SkipBadRows = False,
 ) -> None:
-    """Train an adapter on your own examples, and measure the loss on a dev part before and after.
+    """Train an adapter on your own examples. The loss on held-out examples (the dev part) is
+    measured before and after.
 
     The same command resumes an unfinished run. `accelerate launch -m selfteach train ... --out
     DIR` uses several processes.
@@ -78,19 +79,33 @@ def compare(
         option(
             "--objectives",
             "O,P",
-            "own (as the run was trained), sft, dpo, sft+dpo, distill, on_policy, correction.",
+            (
+                "Losses: own (what the run was trained with), sft, dpo, sft+dpo, distill, "
+                "on_policy (distill, partly on answers that the model samples in training), "
+                "correction."
+            ),
         ),
     ] = "own",
     icl: Annotated[
         str,
-        option("--icl", "0,1,4", "Also compare the base with this many examples in its prompt."),
+        option(
+            "--icl",
+            "0,1,4",
+            (
+                "In-context learning: also compare the base with this many examples in its prompt, "
+                "without training."
+            ),
+        ),
     ] = "",
     rates: Annotated[
         str,
         option(
             "--rates",
             "F,G",
-            "Factors of each adapter's own learning rate; the best on the dev part is used.",
+            (
+                "Factors of each adapter's default learning rate. The best one on the dev part "
+                "(held out from training) is used."
+            ),
         ),
     ] = "0.3,1,3",
     sets: Sets = None,
@@ -101,8 +116,8 @@ def compare(
     json: Json = False,
     new: New = False,
 ) -> None:
-    """Train other adapters and objectives on a run's examples, run the exam for each, and print one
-    table and one plot.
+    """Compare adapters and objectives on a run's examples. Each one is trained and takes the run's
+    exam. The command prints a table and writes compare.svg.
 
     The same command resumes an unfinished comparison.
     """
@@ -129,9 +144,7 @@ def merge(
     ] = "model",
     json: Json = False,
 ) -> None:
-    """Write the tuned model of a run as one ordinary transformers folder, with the adapter merged
-    into the weights.
-    """
+    """Write the tuned model as one transformers folder. The adapter is merged into the weights."""
     from selfteach.commands import merge as body
 
     body.run_merge(run, adapter, out, form, as_json=json, debug=context.obj)

@@ -44,7 +44,9 @@ def benchmark(
     adapter: OptionalAdapter = "",
     json: Json = False,
 ) -> None:
-    """Run public benchmarks on the base and the tuned model with lm-eval (pip install lm-eval)."""
+    """Run public benchmarks on the base and the tuned model. This needs lm-eval (pip install
+    lm-eval).
+    """
     from selfteach.commands import benchmark as body
 
     names = tuple(filter(None, map(str.strip, tasks.split(","))))

@@ -56,7 +56,8 @@ def run_corrections(
 def describe_material(material: Corrections, config: Settings) -> Mapping[str, Any]:
     """Return what was read and how it is understood, without a model."""
     criticisms = [
-        f'"{edits[0].feedback}", of {len(edits)} answers: {describe_checks(edits, config)}'
+        f'"{edits[0].feedback}", of {len(edits)} {"answer" if len(edits) == 1 else "answers"}: '
+        f"{describe_checks(edits, config)}"
         for edits in material.group_by_feedback(config.check)
     ]
     return {

@@ -30,8 +30,8 @@ def inspect(
     skip_bad_rows: SkipBadRows = False,
     json: Json = False,
 ) -> None:
-    """Describe invented tasks: similarity to the seeds, diversity, lengths, labels, and a page with
-    some of them.
+    """Describe invented tasks in a page. It shows similarity to the seeds, diversity, lengths,
+    labels, and some of the tasks.
     """
     from selfteach.commands import inspect as body
 
@@ -69,8 +69,8 @@ def templates(
     skip_bad_rows: SkipBadRows = False,
     json: Json = False,
 ) -> None:
-    """List the prompt templates and show which part of each is learned; or convert a dataset to
-    instruction data.
+    """List prompt templates, or convert a dataset. The list shows which part of each template is
+    learned. A dataset becomes instruction data.
     """
     from selfteach.commands import templates as body
 
@@ -120,7 +120,9 @@ def overlap(
     ] = None,
     json: Json = False,
 ) -> None:
-    """Keep the rows of a dataset that overlap with no kept row before them (exact ROUGE-L)."""
+    """Drop the rows of a dataset that repeat another row. A row is kept if it overlaps with no kept
+    row before it (exact ROUGE-L).
+    """
     from selfteach.commands import overlap as body
 
     options = body.OverlapOptions(out, dropped, field, threshold, words, workers, context.obj)

@@ -10,6 +10,14 @@ import typer
 from selfteach.errors import SelfteachError
 
 USAGE = 2
+EXAMPLES = {
+    "feedback": 'selfteach feedback "Do not talk about elephants."',
+    "documents": "selfteach documents my_folder/",
+    "train": "selfteach train examples.jsonl",
+    "overlap": "selfteach overlap rows.jsonl --out kept.jsonl",
+    "forget-source": "selfteach forget-source notes.md --run runs/NAME",
+}
+"""A whole command for each command that needs an argument."""
 DEFECT = 70
 
 
@@ -20,7 +28,7 @@ def print_error(fault: Exception) -> int:
     if isinstance(fault, SelfteachError):
         return print_failure(str(fault), fault.exit_code)
     if hasattr(fault, "format_message"):  # a fault of the parser, in any of its versions
-        return print_failure(fault.format_message(), USAGE)
+        return print_failure(fault.format_message() + find_example(fault), USAGE)
     if isinstance(fault, OSError):
         from selfteach.disk import make_disk_error
 
@@ -31,6 +39,14 @@ def print_error(fault: Exception) -> int:
         "shows where it happened.",
         DEFECT,
     )
+
+
+def find_example(fault: Exception) -> str:
+    """Return an example of the command for a missing argument, else ""."""
+    context = getattr(fault, "ctx", None)
+    example = EXAMPLES.get(getattr(context, "info_name", None) or "")
+    missing = type(fault).__name__ == "MissingParameter"
+    return f" For instance: {example}" if missing and example else ""
 
 
 def print_failure(text: str, code: int) -> int:

@@ -20,7 +20,20 @@ def option(flag: str, metavar: str, help: str, **more: Any) -> Any:
     return typer.Option(flag, metavar=metavar, help=help, **more)
 
 
-Model = Annotated[str | None, option("--model", "M", "embedded, a hub name, or a folder.")]
+REQUIRE_EXAMPLES = {
+    "feedback": "kept>=.95,near<=.03",
+    "corrections": "distance<=.02,general<=.03",
+    "documents": "contains>=.3,common_loss<=.05",
+    "tasks": "rouge_l>=.15,general<=.03",
+    "train": "reduction>=.1",
+}
+REQUIRE_EXAMPLE = "drift<=.05"
+"""An example for the other methods."""
+MODEL_HELP = "A hub name or a folder; the default is embedded, the built-in SmolLM2-135M-Instruct."
+TEACHER_HELP = (
+    "the URL of an OpenAI-compatible server and the model's name there; or a hub name, or a folder."
+)
+Model = Annotated[str | None, option("--model", "M", MODEL_HELP)]
 RunFolder = Annotated[Path, option("--run", "DIR", "The folder of a run.")]
 OptionalRun = Annotated[
     Path | None, option("--run", "DIR", "The folder of a run, for its tuned model.")
@@ -39,7 +52,15 @@ MaxTokens = Annotated[int, option("--max-tokens", "N", "The maximum length of an
 Settings = Annotated[Path | None, option("--config", "FILE", "A YAML file of settings.")]
 Sets = Annotated[list[str] | None, option("--set", "A.B=C", "One setting; may be repeated.")]
 Require = Annotated[
-    str, option("--require", "EXPR", 'Exit with 1 unless met, for instance "kept>=.95,near<=.03".')
+    str,
+    option(
+        "--require",
+        "EXPR",
+        (
+            f'Exit with 1 unless met, for instance "{REQUIRE_EXAMPLE}". The names depend on the '
+            "method."
+        ),
+    ),
 ]
 FromRun = Annotated[Path | None, option("--from", "RUN", "Start from the adapter of this run.")]
 SkipBadRows = Annotated[
@@ -85,6 +106,18 @@ class TeachOptions:
         return resolve(schema, self.file, self.sets or (), settings)
 
 
+def add_example(parameter: Parameter, method: str) -> Parameter:
+    """Return the parameter; `--require` gets an example of the method in its help."""
+    example = REQUIRE_EXAMPLES.get(method)
+    if parameter.name != "require" or not example:
+        return parameter
+    loss = "; near and general mean what training loses." if "near" in example else "."
+    if "general" in example:
+        loss = "; general means what training loses."
+    text = f'Exit with 1 unless met, for instance "{example}"{loss}'
+    return parameter.replace(annotation=Annotated[str, option("--require", "EXPR", text)])
+
+
 def with_teach_options(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command the options of all commands that teach.
 
@@ -92,6 +125,7 @@ def with_teach_options(command: Callable[..., None]) -> Callable[..., None]:
     """
     own = list(signature(command, eval_str=True).parameters.values())[1:]
     *shared, _ = signature(TeachOptions, eval_str=True).parameters.values()
+    shared = [add_example(p, command.__name__) for p in shared]
 
     @functools.wraps(command)
     def run(context: typer.Context, **given: Any) -> None:

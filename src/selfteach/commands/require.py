@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from selfteach.commands.options import REQUIRE_EXAMPLE, REQUIRE_EXAMPLES
 from selfteach.errors import RequirementNotMet, UsageError
 from selfteach.records import JsonMapping
 from selfteach.registry import did_you_mean
@@ -79,9 +80,13 @@ EXAM_NUMBERS: dict[str, tuple[str, str]] = {
     ),
     "near": (
         "side_effects.near.value",
-        "feedback: change of behavior on near prompts, where the rule must not apply",
+        "feedback: the loss on near prompts: share of answers that are not degraded, base minus "
+        "tuned; in exam.json `near` itself is the share that is not degraded",
     ),
-    "general": ("side_effects.general.value", "change of behavior on general prompts"),
+    "general": (
+        "side_effects.general.value",
+        "the same loss on general prompts; `train` does not measure it",
+    ),
     "overapplied": (
         "side_effects.overapplied.value",
         "feedback: share of near and general prompts that got the rule's answer",
@@ -150,7 +155,7 @@ def parse_requirements(text: str, method: str = "") -> list[Requirement]:
             raise UsageError(
                 f"{item.strip()!r} is not a requirement.",
                 where="--require",
-                cure='Write it like "kept>=.95,near<=.03".',
+                cure=f'Write it like "{REQUIRE_EXAMPLES.get(method, REQUIRE_EXAMPLE)}".',
             )
         name, sign, bound = match.groups()
         if name not in EXAM_NUMBERS:
@@ -178,5 +183,21 @@ def check_requirements(requirements: Sequence[Requirement], exam: JsonMapping) -
     """
     faults = [requirement.find_fault(exam) for requirement in requirements]
     missed = list(filter(None, faults))
-    if missed:
-        raise RequirementNotMet("; ".join(missed) + ".", where="--require")
+    if not missed:
+        return
+    measured = list_measured(exam)
+    absent = measured and any(requirement.name not in measured for requirement in requirements)
+    raise RequirementNotMet(
+        "; ".join(missed) + ".",
+        where="--require",
+        cure=f"This run has: {', '.join(measured)}." if absent else "",
+    )
+
+
+def list_measured(exam: JsonMapping) -> list[str]:
+    """Return the names of the numbers that an exam has."""
+    return [
+        name
+        for name, (path, _) in EXAM_NUMBERS.items()
+        if get_path(exam, *path.split(".")) is not None
+    ]

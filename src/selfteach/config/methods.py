@@ -185,7 +185,7 @@ class CriticismConfig(Section):
     """The prompts to which a criticism applies, and its revisions."""
 
     similar: Positive = 120
-    """Prompts like the criticised ones that the model asks itself. Some are for the exam."""
+    """Prompts like the criticized ones that the model asks itself. Some are for the exam."""
 
     rounds: Positive = 4
     """Largest number of attempts to reach this number."""

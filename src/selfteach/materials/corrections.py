@@ -186,7 +186,7 @@ def read_edit(row: JsonMapping, where: str, columns: Columns | None = None) -> E
     correction = read_correction(found, "correction", where)
     if correction is None and answer is None:
         raise DataError(
-            '"answer" is empty: a criticism needs the answer that it criticises.', where=where
+            '"answer" is empty: a criticism needs the answer that it criticizes.', where=where
         )
     return Edit(where, prompt, answer, correction, feedback)
 

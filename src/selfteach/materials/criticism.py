@@ -1,8 +1,8 @@
-"""Turn criticisms of a recognised form into checks.
+"""Turn criticisms of a recognized form into checks.
 
 "too long, and no emoji" -> `max_words=40`, `not regex "..."`. A criticism is about one answer ("too
 long"), a rule about all of them ("Answer in at most 40 words."). A relative criticism therefore
-becomes a bound that none of the criticised answers meets.
+becomes a bound that none of the criticized answers meets.
 """
 
 from __future__ import annotations
@@ -101,12 +101,12 @@ def _choose_max_words(counts: Sequence[int]) -> int:
 def make_checks(feedback: str, answers: Sequence[str]) -> tuple[str, ...]:
     """Return the checks (docs/reference/checks.md) that a revision must pass.
 
-    Each criticised point has one check. The result is empty if any part of the criticism is not
-    recognised, because half of a criticism is another criticism.
+    Each criticized point has one check. The result is empty if any part of the criticism is not
+    recognized, because half of a criticism is another criticism.
 
     Args:
         feedback: the criticism.
-        answers: the criticised answers.
+        answers: the criticized answers.
     """
     if whole := _make_check(feedback.strip(), answers):
         return (whole,)
@@ -118,7 +118,7 @@ def make_checks(feedback: str, answers: Sequence[str]) -> tuple[str, ...]:
 def normalize_criticism(feedback: str) -> str:
     """Return the same text for criticisms that demand the same ("too long", "shorter, please").
 
-    It is their checks, or their words if they are not recognised.
+    It is their checks, or their words if they are not recognized.
     """
     return " and ".join(sorted(make_checks(feedback, [SAMPLE_ANSWER]))) or " ".join(
         re.findall(r"\w+", feedback.casefold())

@@ -1,6 +1,6 @@
 """English nouns and their regular plurals.
 
-They suffice to recognise "elephants" if a rule says "elephant", and the reverse.
+They suffice to recognize "elephants" if a rule says "elephant", and the reverse.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Read a rule: one instruction in plain words, in any language.
 
-A rule of a recognised form also gets the check that decides it.
+A rule of a recognized form also gets the check that decides it.
 """
 
 from __future__ import annotations
@@ -56,11 +56,11 @@ def read_rule(text: str) -> Rule:
 
 
 def suggest_check(rule: Rule | str) -> str | None:
-    """Return the check (docs/reference/checks.md) that decides a rule of a recognised English form.
+    """Return the check (docs/reference/checks.md) that decides a rule of a recognized English form.
 
     "Answer in one sentence." -> `max_sentences=1`; "Do not talk about cars." -> `not contains
     "car"`. A rule of several sentences gets the conjunction of their checks. The result is None if
-    a sentence is not recognised. The check of a topic finds its words, not its synonyms.
+    a sentence is not recognized. The check of a topic finds its words, not its synonyms.
     """
     text = rule.text if isinstance(rule, Rule) else rule
     parts = [part for part in re.split(r"(?<=[.!;])\s+|\n+", text.strip()) if part.strip()]

@@ -24,7 +24,7 @@ from selfteach.records import (
     get_user_text,
 )
 
-EMPTY = "the base says nothing"
+EMPTY = "empty base answer"
 
 
 @dataclass(frozen=True)

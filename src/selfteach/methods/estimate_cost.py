@@ -14,6 +14,8 @@ from selfteach.models.hf import HfModel
 from selfteach.records import JsonObject, Request, SamplingParams, make_prompt
 from selfteach.run.display import Display
 
+ASKING_TITLE = "# The model continues this list to write a prompt."
+PROMPTED_TITLE = "# The base model with the rule in its prompt gets this."
 TRAINED_TOKENS_PER_PROMPT = 56
 """Answer tokens that are trained for each prompt and epoch (docs/log/, runs 41 and 42)."""
 TRAINING_COST_FACTOR = 2
@@ -57,7 +59,10 @@ def estimate_cost(
         "minutes": round(seconds / 60 + 0.5, 1),
         "disk_mb": round(2 * sum(p.numel() for p in base.module.parameters()) / 1e6 + 80),
         "not_counted": list_uncounted(config),
-        "prompt_examples": [*format_few_shot_prompts(subject, 2), prompted],
+        "prompt_examples": [
+            *(f"{ASKING_TITLE}\n{text}" for text in format_few_shot_prompts(subject, 2)),
+            f"{PROMPTED_TITLE}\n{prompted}",
+        ],
     }
 
 

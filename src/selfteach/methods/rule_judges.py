@@ -43,7 +43,7 @@ class RuleJudges:
 def make_labelled_answers(
     session: Session, prompts: Sequence[GeneratedPrompt]
 ) -> list[tuple[PromptAnswer, bool]]:
-    """Make answers whose labels hold by construction (step 4).
+    """Make answers whose labels hold by construction (step 3).
 
     Requests that name the subject are answered against the rule, requests of other subjects as
     they are. A rule of form has no subject: the same requests are answered against it and with it.
@@ -83,7 +83,7 @@ def choose_judges(
     prompts: Sequence[GeneratedPrompt],
     elsewhere: Sequence[PromptAnswer] = (),
 ) -> RuleJudges:
-    """Choose who judges a rule (step 4). A check that the person gave, or that a rule of form
+    """Choose who judges a rule (step 3). A check that the person gave, or that a rule of form
     suggests, decides alone.
 
     Args:

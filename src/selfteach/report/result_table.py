@@ -36,6 +36,15 @@ from selfteach.text import clean_text
 
 SMOKE_TEST_NOTICE = "Smoke test: small budgets, wide intervals. Do not quote these numbers."
 VERDICT_STYLES = {"good": "bold green", "warn": "bold yellow", "bad": "bold red", "calm": "bold"}
+WILSON_METHODS = ("feedback", "train")
+"""Methods whose table holds shares alone. The other tables hold means too, with a bootstrap."""
+OBSERVED = {
+    "feedback": "target prompts",
+    "corrections": "prompts",
+    "tasks": "held-out tasks",
+    "train": "dev examples",
+}
+"""What the first row of a method's table counts."""
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u061c]+")
 
 
@@ -93,15 +102,14 @@ def _make_verdict(exam: JsonMapping) -> Text:
 
 
 def _list_notes(exam: JsonMapping) -> Iterator[str]:
-    kept = read_measure(get_path(exam, "kept", "tuned", "greedy"))
     drift = read_measure(get_path(exam, "drift", "kl_nats"))
     cost = get_path(exam, "cost")
-    yield "95 % Wilson intervals" + (f"; n {kept.n} target prompts" if kept else "")
+    yield from _list_interval_notes(exam)
     if drift:
         same = format_percent(get_path(exam, "drift", "top1_agreement", "value"))
         where = get_path(exam, "drift", "on") or sections.DRIFT_PROMPTS
         kl = format_decimal(drift.value)
-        yield f"Drift    KL {kl} nats a token on {where}, same first choice {same}"
+        yield f"Drift    KL {kl} nats a token on {where}, same top-1 token {same}"
     if isinstance(cost, Mapping):
         sampled = format_count(cost.get("sampled_tokens"))
         trained = format_count(cost.get("trained_tokens"))
@@ -114,6 +122,16 @@ def _list_notes(exam: JsonMapping) -> Iterator[str]:
             f"Size     adapter {format_megabytes(cost.get('adapter_mb'))}, peak memory "
             f"{format_megabytes(cost.get('peak_memory_mb'))}"
         )
+
+
+def _list_interval_notes(exam: JsonMapping) -> Iterator[str]:
+    """Say which intervals are shown, and how many observations the first row has."""
+    method = str(get_path(exam, "method") or "feedback")
+    rows = make_result_rows(exam)
+    found = [measure for measure in rows[0]["measures"].values() if measure] if rows else []
+    kind = "Wilson intervals" if method in WILSON_METHODS else "intervals"
+    count = f"; n {found[-1].n} {OBSERVED.get(method, 'questions')}" if found else ""
+    yield f"95 % {kind}{count}"
 
 
 def _widen_spaces(text: str) -> str:

@@ -46,7 +46,7 @@ def review_in_terminal(
     Args:
         read: shows a question and returns the typed line; None is `input`. EOFError quits.
         write: receives one text at a time.
-        colour: whether colours mark changes, besides [-...-] and {+...+}. None means only if
+        colour: whether colors mark changes, besides [-...-] and {+...+}. None means only if
             stdout is a terminal.
     """
     if colour is None:

@@ -103,7 +103,7 @@ class MemoryEstimate:
             most = "moments of train.regmean"
         parts = {
             "weights": self.weights,
-            "kept besides": self.kept,
+            "also kept": self.kept,
             "trained": self.trained,
             "gradients": self.gradients,
             "optimizer": self.optimizer,
@@ -111,14 +111,14 @@ class MemoryEstimate:
             "work": self.work,
         }
         named = ", ".join(f"{name} {format_bytes(size)}" for name, size in parts.items())
-        free = f"{format_bytes(self.free)} are free besides the weights"
+        free = f"{format_bytes(self.free)} free memory without the weights"
         return f"memory: {format_bytes(self.total)} ({named}); {free}"
 
     def report_peak(self, say: Callable[[str], None] | None) -> None:
         """Report the measured peak, if there is one."""
         if say and self.measured is not None:
             peak = format_bytes(self.measured)
-            say(f"memory: at most {peak}, of {format_bytes(self.total)} accounted for")
+            say(f"memory: at most {peak}, estimate {format_bytes(self.total)}")
 
     def rows(self) -> dict[str, int | None]:
         """Return the entries for JSON."""

@@ -215,7 +215,7 @@ def _split_to_fit(
 
 
 def _pack_spans(parts: Sequence[tuple[Span, int]], room: int) -> list[Span]:
-    """Join neighbours, as many as fit."""
+    """Join neighbors, as many as fit."""
     found: list[Span] = []
     filled = 0
     for span, tokens in parts:

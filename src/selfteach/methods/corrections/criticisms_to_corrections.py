@@ -1,7 +1,7 @@
 """Criticisms: corrections are made from comments on answers ("too long, and no emoji").
 
-  1  recognise: turn the criticism's words into checks; where they name no check, calibrate a judge
-  2  extend: let the model write prompts like the criticised ones, and answer them
+  1  recognize: turn the criticism's words into checks; where they name no check, calibrate a judge
+  2  extend: let the model write prompts like the criticized ones, and answer them
   3  revise: where the criticism applies, find the smallest revision that meets it. First remove
      the parts that violate a check. Then ask the teacher. Without a teacher, sample other answers
      of the model (with the criticism in its prompt, where there is no check), then let it revise
@@ -61,11 +61,11 @@ class Critic:
     """Correct answers by one criticism, as a teacher does.
 
     Attributes:
-        edits: the criticised answers.
+        edits: the criticized answers.
         writer: the model that revises.
         checks: the checks that the criticism's words ask for.
         judge: decides whether the criticism applies to an answer.
-        similar: prompts like the criticised ones.
+        similar: prompts like the criticized ones.
     """
 
     session: Session
@@ -178,7 +178,7 @@ class Critic:
         that meet the criticism. Do nothing where there is a teacher.
 
         Checks remove parts of the samples too. Without a check, the prompt contains the criticism,
-        and a sample may reach its token limit as the criticised answer may.
+        and a sample may reach its token limit as the criticized answer may.
         """
         if self.session.teacher:
             return {}
@@ -289,7 +289,7 @@ def make_critics(
 def write_criticism_prompts(
     session: Session, critic: Critic, newness: NoveltyCheck, turn: int, count: int
 ) -> list[Turns]:
-    """Return `count` new prompts like the criticised ones (step 2)."""
+    """Return `count` new prompts like the criticized ones (step 2)."""
     rounds = session.config.criticism.rounds
     criticised = [" ".join(get_user_text(e.prompt).split()) for e in critic.edits]
     session.display.start_stage("ask similar", count, "prompts")
@@ -353,7 +353,7 @@ def calibrate_criticism_judge(
 ) -> ThresholdJudge:
     """Return the best judge of a criticism that names no check.
 
-    It is calibrated on the base's answers, which stand for the criticised ones, and on answers with
+    It is calibrated on the base's answers, which stand for the criticized ones, and on answers with
     the criticism in the prompt, of the teacher or else of the base.
 
     Raises:

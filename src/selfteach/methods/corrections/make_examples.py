@@ -41,7 +41,7 @@ MAX_EDIT_DISTANCE = 0.3
 another answer, is learned like an example of a rule.
 """
 EXTRA_WORDS = 6
-"""The rejected answer is the criticised one, cut to the length of its revision plus these words."""
+"""The rejected answer is the criticized one, cut to the length of its revision plus these words."""
 
 
 @dataclass

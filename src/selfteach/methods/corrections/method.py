@@ -4,7 +4,7 @@
      test at once
   2  sample: let the model answer the prompts whose answer is missing
   3  correct: let the teacher (a program, a model, a person, or the file itself) make the smallest
-     revision, given question and answer. Extend a criticism to prompts like the criticised ones,
+     revision, given question and answer. Extend a criticism to prompts like the criticized ones,
      and turn it into corrections (criticisms_to_corrections.py)
   4  keep: make anchors from answers that the teacher does not change, and from the beginnings of
      the base's own answers to other prompts

@@ -118,7 +118,7 @@ def collect_answers(
     Args:
         model: the model of this round.
         turn: the round. The first one leaves out prompts whose corrections the person brought; the
-            later ones leave out the criticised answers.
+            later ones leave out the criticized answers.
     """
     found = []
     if teacher:

@@ -50,7 +50,7 @@ def split_material(
     """Split all prompts into train, dev and test at once. Similar prompts share a part, so that no
     test prompt has a near copy in training (invariant 5).
 
-    A criticised prompt is always learned from; prompts like it that are different enough are for
+    A criticized prompt is always learned from; prompts like it that are different enough are for
     the exam. Dev prompts join the test part where nobody corrects answers to them.
 
     Raises:

@@ -488,7 +488,7 @@ def make_knowledge_judge(session: Session) -> KnowledgeJudge:
 
 
 def describe_scores(answered: LabelledQuestion, scores: KnowledgeScores) -> JsonObject:
-    """Return a labelled question with its answers and scores, as JSON."""
+    """Return a labeled question with its answers and scores, as JSON."""
     q = answered.question
     return {
         "id": q.id,

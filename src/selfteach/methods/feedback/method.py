@@ -3,8 +3,8 @@
   1  read the rule, and let the model name its subject
   2  ask: the model writes requests in three scopes; they are split into train, dev and test at
      once
-  3  probe: the base answers; a prompt is in scope exactly where it breaks the rule
-  4  judge: every candidate judge is calibrated before it is used; the best one decides
+  3  judge: every candidate judge is calibrated before it is used; the best one decides
+  4  probe: the base answers; a prompt is in scope exactly where it breaks the rule
   5  search: for each prompt in scope an answer that keeps the rule, verified, or none
   6  balance: clusters of prompts; where dev answers still break the rule, more prompts like them
      are written and learned
@@ -118,9 +118,9 @@ def prepare(session: Session, text: str) -> TrainingPlan:
         parts = split_written_prompts(session, write_prompts(session, pool))  # 2
     with run.time_stage("judge"):
         general_answers = sample_general_answers(session, parts["train"])
-        judges = choose_judges(session, rule, parts["train"], general_answers)  # 4
+        judges = choose_judges(session, rule, parts["train"], general_answers)  # 3
     with run.time_stage("probe"):
-        probed = probe_prompts(session, parts["train"], judges)  # 3
+        probed = probe_prompts(session, parts["train"], judges)  # 4
         probed += probe_more_prompts(session, probed, judges, pool)
     training = RuleTraining(session, rule, parts, pool, judges)
     with run.time_stage("search"):
@@ -257,7 +257,7 @@ class RuleTraining:
 def probe_prompts(
     session: Session, prompts: Sequence[GeneratedPrompt], judges: RuleJudges
 ) -> list[ProbedPrompt]:
-    """Let the base answer prompts, and judge the answers (step 3).
+    """Let the base answer prompts, and judge the answers (step 4).
 
     A target prompt gets a greedy answer and samples. Any other prompt gets the beginning of a
     greedy answer, which is what an anchor keeps. There the exam's judge alone decides: an answer
@@ -283,7 +283,7 @@ def probe_more_prompts(
     session: Session, probed: Sequence[ProbedPrompt], judges: RuleJudges, pool: OverlapIndex
 ) -> list[ProbedPrompt]:
     """Write and probe more prompts while the base breaks the rule on fewer than
-    `ask.min_violations` (step 3).
+    `ask.min_violations` (step 4).
 
     They are like those on which it does, and new to the pool, which holds the test prompts too.
     """
@@ -474,7 +474,7 @@ def find_naming_prompts(
 def make_rule_anchors(
     session: Session, probed: Sequence[ProbedPrompt], judge: ViolationJudge
 ) -> list[Example]:
-    """Make an anchor of the base's own greedy answer where it keeps the rule (step 3).
+    """Make an anchor of the base's own greedy answer where it keeps the rule (step 4).
 
     A prompt that names the subject makes none: the base may have kept the rule by chance.
     """

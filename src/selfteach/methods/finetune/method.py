@@ -125,8 +125,8 @@ def set_aside(
     dev = [example for example in taught if make_prompt_key(example) in aside]
     if len(dev) == len(taught):
         raise DataError(
-            f"{len(aside)} different prompts are too few to learn from some and to "
-            "measure on others.",
+            f"too few different prompts ({len(aside)}) to learn from some and to measure on "
+            "others.",
             cure="Bring more examples, or give --dev 0.",
         )
     learned = [e for e in examples if e.role == "hold" or make_prompt_key(e) not in aside]

@@ -121,7 +121,7 @@ def refuse_too_little(material: Tasks) -> None:
     if len(material.seeds) < MIN_SEEDS:
         dropped = sum(row.state == "dropped" for row in material.outcomes.values())
         raise DataError(
-            f"{len(material.seeds)} different seed tasks are too few, {dropped} rows left out.",
+            f"too few different seed tasks ({len(material.seeds)}); rows left out: {dropped}.",
             cure=(
                 f"At least {MIN_SEEDS} are needed; without a file the package's own "
                 f"{len(read_tasks().seeds)} are taken."

@@ -40,7 +40,7 @@ function align(old, now) {
   return found;
 }
 
-// Neighbours joined. A lone space between two changes belongs to them: "-a +c -b +d" reads worse than "-a b +c d".
+// Neighbors joined. A lone space between two changes belongs to them: "-a +c -b +d" reads worse than "-a b +c d".
 function grouped(pieces) {
   const found = [];
   let gone = "", fresh = "";

@@ -1,4 +1,4 @@
-"""Direct preference optimisation: the chosen answer rises against the rejected one, relative to the
+"""Direct preference optimization: the chosen answer rises against the rejected one, relative to the
 base.
 """
 
