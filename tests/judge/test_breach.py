@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from selfteach.judge.breach import find_violation
 from selfteach.judge.check import parse_check
+from selfteach.judge.violation import find_violation
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,8 @@ import sys
 import pytest
 import torch
 
+from selfteach.models.cpu_attention import TREE_ATTENTION, tree_attention, use_tree_attention
 from selfteach.models.hf import HfModel
-from selfteach.models.tree_attention import TREE_ATTENTION, tree_attention, use_tree_attention
 from selfteach.records import Continuations
 
 

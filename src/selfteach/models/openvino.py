@@ -25,7 +25,7 @@ from selfteach.models.decode import (
 )
 from selfteach.models.default_model import get_cache_folder
 from selfteach.models.memory_allocator import release_freed_pages
-from selfteach.models.signal_stack import keep_signal_stack
+from selfteach.models.openvino_signal_stack import keep_signal_stack
 from selfteach.models.tokens import count_common_prefix
 from selfteach.models.write_gguf import explain_why_not_gguf, write_gguf
 from selfteach.records import Completion, Request, derive_seed

@@ -15,11 +15,11 @@ import torch
 from torch import Tensor, nn
 
 from selfteach.errors import DataError, UsageError
+from selfteach.models.cpu_attention import use_tree_attention
 from selfteach.models.hook_adapter import at_positions, get_num_virtual_tokens, needs_positions
 from selfteach.models.loaded_model import LoadedModel
 from selfteach.models.memory_allocator import release_freed_pages
 from selfteach.models.tokens import count_common_prefix
-from selfteach.models.tree_attention import use_tree_attention
 from selfteach.records import Continuations, ItemScores, LogProb, Prompt, get_user_text
 
 Prefix = list[tuple[Tensor, Tensor]]

@@ -32,8 +32,8 @@ from selfteach.evaluate.side_effects import find_side_effects
 from selfteach.generate.ask import GeneratedPrompt, extract_subject
 from selfteach.generate.search import LOST_REASON, SearchTrace, Try, search_answers, truncate_before
 from selfteach.judge import PromptAnswer, ViolationJudge
-from selfteach.judge.breach import find_violation
 from selfteach.judge.check import Check
+from selfteach.judge.violation import find_violation
 from selfteach.materials.rule import Rule, read_rule
 from selfteach.methods.anchors import OwnAnswer, keep_answers
 from selfteach.methods.feedback.data_curve import find_n90, measure_curve
