@@ -56,12 +56,43 @@ RENAMED: dict[str, dict[str, str | None]] = {
         "fall": "reduction",
         "held_out_fall": "held_out_reduction",
     },
-    # stages: of the funnel, the dropped candidates and the requests.
-    "stages": {},
+    # stages: of the funnel and the dropped candidates. Those of requests are parts of their ids.
+    "stages": {
+        "anchor": "anchors",
+        "ask": "questions",
+        "ask alike": "prompts like others",
+        "ask corners": "prompts like failures",
+        "ask general": "general prompts",
+        "ask near": "near prompts",
+        "ask similar 1": "prompts like criticised ones 1",
+        "ask target": "target prompts",
+        "correct 1": "correct, round 1",
+        "correct 2": "correct, round 2",
+        "dev": "dev examples",
+        "lessons of the file": "examples from the file",
+        "own": "base answers",
+        "reading": "reading examples",
+        "replay": "anchors",
+        "room": "rows that fit the context",
+    },
     # kinds: of examples (the values of "kind", and the kinds in `train.weights`).
     "kinds": {"lesson": "example"},
     # reasons: why a candidate was dropped, in full.
-    "reasons": {},
+    "reasons": {
+        "another answer comes back": "the model gives another answer to it",
+        "answers itself": "contains its answer",
+        "asks about nothing": "too vague",
+        "chatter": "speaks as an assistant",
+        "enough from this document": "more than study.per_document",
+        "gives its answer": "contains its answer",
+        "goes round in circles": "loops",
+        "kept for the exam": "held out for the exam",
+        "long answer": "answer too long",
+        "loses the answer": "label without the answer",
+        "nothing comes back": "the model gives no answer to it",
+        "search budget spent": "no good answer within search.tries",
+        "the base says nothing": "the base's answer is empty",
+    },
     # verdicts: the values of "word".
     "verdicts": {},
     # paths: regular expressions on a whole path as `compare` prints it, applied last.
@@ -109,7 +140,7 @@ ADDED: tuple[str, ...] = (
     r".*/role",
     r".*/side_effects/overapplied(/.*)?",
     r"compare/funnel/.*",
-    r"tasks/funnel/anchor/.*",
+    r"tasks/funnel/anchors/.*",
     r"\w+/exam/longer/drift/left_out",
 )
 """Regular expressions on whole paths that only the record with the new names may have."""
@@ -946,7 +977,7 @@ def rename_segment(place: Segments, number: int) -> str | None:
     section = place[1] if len(place) > 1 else ""
     if number < 2:
         return segment
-    if number == 2 and section in ("dropped", "funnel", "requests"):
+    if number == 2 and section in ("dropped", "funnel"):
         return RENAMED["stages"].get(segment, segment)
     if section == "funnel" and place[3] == "reasons" and number == 4:
         return RENAMED["reasons"].get(segment, segment)

@@ -127,7 +127,7 @@ def test_no_document_outweighs_the_others(monkeypatch: pytest.MonkeyPatch) -> No
     ] == [5, 3]
     dropped = [fate for fate in fates if fate.state == "dropped"]
     assert {(f.reason, (f.body or {})["file"]) for f in dropped} == {
-        ("enough from this document", "loud.txt")
+        ("more than study.per_document", "loud.txt")
     }
     assert len(dropped) == 95
     assert [line.split(":")[0] for line in lines] == ["loud.txt"], "and it is said"

@@ -142,7 +142,7 @@ def build(folder: Path, text: str) -> dict[str, Any]:
         "seed": text,
         "created": text,
         "base_model": text,
-        "models": {"student": text},
+        "models": {"base": text},
     }
     write_text(folder / "manifest.json", json.dumps(words))
     ledger = Ledger(folder / "run.db")

@@ -206,7 +206,7 @@ def test_without_people_s_questions_the_exam_is_about_sentences_set_aside(
     )
     assert set(study.values()) == {5}, "no document outweighs the others (row 33)"
     assert any(
-        row["reason"] == "enough from this document"
+        row["reason"] == "more than study.per_document"
         for row in read_rows(tmp_path / "run" / "dropped.jsonl")
     )
 

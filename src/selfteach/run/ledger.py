@@ -40,7 +40,7 @@ CREATE TABLE IF NOT EXISTS events (
 INSERT_REQUEST = "INSERT OR IGNORE INTO requests (id, seq, stage, body, crc) VALUES (?, ?, ?, ?, ?)"
 INSERT_ANSWER = "INSERT OR IGNORE INTO answers VALUES (?, ?, ?, ?)"
 ADOPTED_NOTE = "adopted"
-ABANDONED = "of an attempt that was stopped, and not walked again"
+ABANDONED = "of an interrupted attempt, not repeated"
 SEQUENCED_TABLES = ("requests", "answers", "candidates")
 CHECKSUM_COLUMNS = {"requests": 4, "answers": 3, "candidates": 6, "notes": 2}
 """Tables with a checksum in each row, and its column; it covers the columns before it.

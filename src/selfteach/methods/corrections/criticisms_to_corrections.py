@@ -33,6 +33,7 @@ from selfteach.materials.rule import Rule
 from selfteach.methods.corrections.deduplicate_prompts import NoveltyCheck
 from selfteach.methods.rule_judges import choose_judges
 from selfteach.methods.session import Session
+from selfteach.models.ordered import sample_in_order
 from selfteach.models.recorded import Recorded
 from selfteach.records import (
     Completion,
@@ -44,6 +45,7 @@ from selfteach.records import (
     make_prompt,
 )
 from selfteach.run.ledger import Outcome, make_outcome
+from selfteach.run.stage_labels import label_stage
 
 MIN_WORDS = 3
 LIST_LENGTH = 3
@@ -291,7 +293,7 @@ def write_criticism_prompts(
     """Return `count` new prompts like the criticised ones (step 2)."""
     rounds = session.config.criticism.rounds
     criticised = [" ".join(get_user_text(e.prompt).split()) for e in critic.edits]
-    session.display.start_stage("ask similar", count, "prompts")
+    session.display.start_stage(label_stage("ask similar"), count, "prompts")
     found: list[Turns] = []
     outcomes: dict[str, Outcome] = {}
     for number in range(turn * rounds, (turn + 1) * rounds):
@@ -305,7 +307,9 @@ def write_criticism_prompts(
             if not fault:
                 found.append(make_prompt(prompt.text))
                 session.display.advance()
-    session.run.ledger.record_outcomes(f"ask similar {turn + 1}", outcomes.values())
+    session.run.ledger.record_outcomes(
+        f"{label_stage('ask similar')} {turn + 1}", outcomes.values()
+    )
     return found
 
 
@@ -389,5 +393,5 @@ def sample_texts(session: Session, model: Recorded, prompts: Sequence[Turns]) ->
     """Return an answer to each prompt; "" where an endpoint lost the request."""
     sampling = SamplingParams(0.7, 0.95, session.config.correct.max_tokens)
     requests = [Request("calibrate", p, sampling, 0, session.config.seed) for p in prompts]
-    texts = {completion.id: completion.text for completion in model.stream(requests)}
-    return [texts.get(request.id(model.fingerprint), "") for request in requests]
+    answers = sample_in_order(model, requests)
+    return [answer.text if answer else "" for answer in answers]

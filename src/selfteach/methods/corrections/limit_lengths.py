@@ -73,7 +73,7 @@ def drop_overlong_rows(session: Session, material: Corrections) -> Corrections:
         criticisms=keep_roomy(material.criticisms),
         prompts=[p for p in material.prompts if has_room(p, digest(["prompt", prompt_to_json(p)]))],
     )
-    session.run.ledger.record_outcomes("room", outcomes)
+    session.run.ledger.record_outcomes("rows that fit the context", outcomes)
     dropped = sum(outcome.state == "dropped" for outcome in outcomes)
     if dropped:
         session.display.print_line(f"rows left out, {TOO_LONG}: {dropped}")

@@ -69,14 +69,14 @@ def make_examples_from_file(
     training (step 3).
     """
     train = set(parts.own["train"])
-    stage = "lessons of the file"
+    stage = "examples from the file"
     session.run.ledger.register(stage, (row.edit.where for row in rows))
     found = CorrectionExamples()
     outcomes = []
     for row in rows:
         edit = row.edit
         revision = Revision(row.answered, row.correction, strategy=FROM_FILE)
-        fault = "kept for the exam"
+        fault = "held out for the exam"
         if edit.prompt in train:
             fault = why_not_learnable(session, revision)
         outcomes.append(make_outcome(edit.where, fault, edit.to_json()))

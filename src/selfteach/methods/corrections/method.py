@@ -106,7 +106,7 @@ def prepare(session: Session, material: Corrections) -> TrainingPlan:
             material = drop_overlong_rows(session, review_answers(session, material))  # 2, 3
     header = describe(session, material)
     teacher = make_corrector(session)
-    with run.time_stage("part"):
+    with run.time_stage("split"):
         writer = teacher or make_self_corrector(session)
         newness = make_novelty_check(session, material)
         critics = make_critics(session, material, writer, newness)  # 3
@@ -116,7 +116,7 @@ def prepare(session: Session, material: Corrections) -> TrainingPlan:
         batches = collect_answers(session, session.base, parts, teacher)  # 2
         examples = make_examples_from_file(session, rows, parts)  # 3
         examples += make_examples_from_answers(session, batches)  # 3
-    with run.time_stage("keep"):
+    with run.time_stage("anchors"):
         anchors = make_correction_anchors(session, parts, teacher, examples)  # 4
     return Rounds(session, parts, rows, teacher, examples, anchors, header).plan()
 
@@ -168,14 +168,14 @@ class Rounds:
         the round before.
         """
         self.turn += 1
-        with self.session.run.time_stage(f"dev {self.turn}"):
+        with self.session.run.time_stage(f"dev answers, round {self.turn}"):
             better = self.measure_round(tuned)
         if not better:
             return None
         self.best = tuned
         if self.turn == self.session.config.rounds:
             return None
-        with self.session.run.time_stage(f"correct {self.turn + 1}"):
+        with self.session.run.time_stage(f"correct, round {self.turn + 1}"):
             batches = collect_answers(
                 self.session, tuned.recorded, self.parts, self.teacher, self.turn + 1
             )
@@ -219,7 +219,7 @@ class Rounds:
         session = self.session
         seed = session.config.seed
         dev = self.parts.own["dev"]
-        session.display.start_stage("dev", 2 * len(dev))
+        session.display.start_stage("dev answers", 2 * len(dev))
         distances = []
         nats = []
         for way in (GREEDY, SamplingParams(1.0, 1.0)):

@@ -118,6 +118,8 @@ HELD_OUT = "held out for the exam"
 TOO_MANY = "held out, more than exam.questions"
 TOO_LONG = "longer than the model's context"
 NO_LABEL = "no answer came to be its label"
+ID_WORDS = {"general": "replay", "own": "own"}
+"""The word in the id of an anchor, by its kind."""
 PEOPLE = "people's questions"
 """The ledger's stage of people's held-out questions."""
 OWN = "questions of the exam"
@@ -135,15 +137,15 @@ def prepare(session: Session, material: Documents) -> TrainingPlan:
     with run.time_stage("read"):
         chunks = read_chunks(session, material)  # 1
         knowledge_judge = make_knowledge_judge(session)
-    with run.time_stage("ask"):
+    with run.time_stage("questions"):
         held_out, written = split_questions(session, chunks, material.questions)  # 1, 2
-    with run.time_stage("answer"):
+    with run.time_stage("answers"):
         measured = label_questions(session, written.trusted, knowledge_judge)  # 3, 4
         pairs = select_pairs(session, measured)  # 4
         # A resumed run must make the same examples: a failed request is not sent again.
         if session.teacher:
             session.teacher.freeze_failures()
-    with run.time_stage("keep"):
+    with run.time_stage("anchors"):
         general = make_general_examples(session, held_out)
     with run.time_stage("study"):
         examples = make_study_examples(session, chunks, written, measured, held_out)
@@ -156,7 +158,7 @@ def prepare(session: Session, material: Documents) -> TrainingPlan:
         """Add what the model knows before and after (step 6)."""
         if tuned is None:
             return
-        with run.time_stage("map"):
+        with run.time_stage("knowledge map"):
             exam["map"] = make_knowledge_map(
                 session, tuned, chunks, measured.answered, measured.scored, exam["answers"]
             )
@@ -309,7 +311,7 @@ def write_questions(
         seen.add(question.text.lower())
         return ""
 
-    session.display.start_stage("ask")
+    session.display.start_stage("questions")
     written = generate_questions(
         session.teacher or session.base,
         chunks,
@@ -328,7 +330,7 @@ def write_questions(
         if not reason:
             usable.append(question)
     trusted = [question for question in usable if not find_answer_fault(question)]
-    session.run.ledger.record_outcomes("ask", outcomes.values())
+    session.run.ledger.record_outcomes("questions", outcomes.values())
     session.display.print_line(
         f"{len(usable)} usable questions; the model found the expected answer to "
         f"{len(trusted)} of them"
@@ -400,7 +402,7 @@ def hold_out_questions(
     trusted = [q for q in written.trusted if q.id not in reasons]
     dropped = [q for q in written.all if q.id in reasons]
     session.run.ledger.record_outcomes(
-        "ask", (make_question_outcome(q, reasons[q.id]) for q in dropped)
+        "questions", (make_question_outcome(q, reasons[q.id]) for q in dropped)
     )
     return held_out, WrittenQuestions(left, trusted)
 
@@ -414,7 +416,7 @@ def label_questions(
     config = session.config.select
     ledger = session.run.ledger
     ledger.register("select", (q.id for q in trusted))
-    session.display.start_stage("answer", len(trusted) * (1 + 2 * config.samples))
+    session.display.start_stage("answers", len(trusted) * (1 + 2 * config.samples))
     written = write_labels(session, trusted)
     labelled = {a.question.id for a in written}
     lost = [q for q in trusted if q.id not in labelled]
@@ -564,13 +566,13 @@ def make_general_examples(
     learned = set(train)
     beginnings = SamplingParams(GREEDY.temperature, 1.0, config.anchor_tokens)
     found = {
-        "train": keep_base_answers(session, train, "replay", "general", beginnings),
+        "train": keep_base_answers(session, train, "anchors", "general", beginnings),
         "test": make_test_prompts(session, [text for text in texts if text not in learned]),
         "own": [],
     }
     if stages.general or stages.healing:
         whole = SamplingParams(1.0, 1.0, stages.general_tokens)
-        found["own"] = keep_base_answers(session, train, "own", "own", whole)
+        found["own"] = keep_base_answers(session, train, "base answers", "own", whole)
     return found
 
 
@@ -579,11 +581,11 @@ def make_test_prompts(session: Session, prompts: Sequence[str]) -> list[Example]
     count = session.config.exam.general
     beyond = []
     for text in prompts[count:]:
-        id = digest(["replay", text])
+        id = digest([ID_WORDS["general"], text])
         beyond.append(Outcome(id, "dropped", "held out, more than exam.general", {"prompt": text}))
-    session.run.ledger.record_outcomes("replay", beyond)
+    session.run.ledger.record_outcomes("anchors", beyond)
     return [
-        Example(digest(["replay", text]), "general", make_prompt(text), "")
+        Example(digest([ID_WORDS["general"], text]), "general", make_prompt(text), "")
         for text in prompts[:count]
     ]
 
@@ -596,7 +598,7 @@ def keep_base_answers(
         session,
         [make_prompt(text) for text in prompts],
         sampling,
-        lambda prompt, answer: digest([stage, get_user_text(prompt)]),
+        lambda prompt, answer: digest([ID_WORDS[kind], get_user_text(prompt)]),
         kind=kind,
         stage=stage,
     )
@@ -649,9 +651,9 @@ def plan_stages(
         reading = make_reading_examples(answered)
         mixed = mix_sft_stage(own, reading)
         stages.insert(0, TrainStage("general", mixed))
-        record_mixed(session, "reading", reading, mixed)
+        record_mixed(session, "reading examples", reading, mixed)
         if not wanted.healing:
-            record_mixed(session, "own", own, mixed)
+            record_mixed(session, "base answers", own, mixed)
     if wanted.healing:
         stages.append(TrainStage("healing", own))
     return stages

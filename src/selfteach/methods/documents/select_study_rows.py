@@ -22,7 +22,7 @@ from selfteach.records import Example, digest, get_user_text
 from selfteach.run.ledger import make_outcome
 from selfteach.select.knowledge import decide_state, find_label_fault
 
-ENOUGH_ROWS = "enough from this document"
+ENOUGH_ROWS = "more than study.per_document"
 ALREADY_KNOWN = "known"
 SentencePlace = tuple[str, int]
 """A document's id, and the offset of a sentence in its text."""
