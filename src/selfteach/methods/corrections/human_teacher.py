@@ -1,4 +1,4 @@
-"""Steps 2 and 3 of corrections with a person as the teacher."""
+"""Step 2 of corrections: let a person correct the base's answers."""
 
 from __future__ import annotations
 

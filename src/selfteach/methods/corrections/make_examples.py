@@ -1,4 +1,4 @@
-"""Steps 3 and 4 of corrections: make examples from revisions, and anchors."""
+"""Steps 6 and 7 of corrections: make examples from revisions, and anchors."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def make_examples_from_file(
     session: Session, rows: Sequence[FileRow], parts: CorrectionParts
 ) -> CorrectionExamples:
     """Return the examples of the corrections and approvals of the file whose prompts are for
-    training (step 3).
+    training (step 6).
     """
     train = set(parts.own["train"])
     stage = "examples from the file"
@@ -87,7 +87,7 @@ def make_examples_from_file(
 
 
 def make_examples_from_answers(session: Session, batches: Sequence[Batch]) -> CorrectionExamples:
-    """Return the examples of corrected answers; drop answers without a correction (step 3)."""
+    """Return the examples of corrected answers; drop answers without a correction (step 6)."""
     found = CorrectionExamples()
     for batch in batches:
         session.display.start_stage("correct", len(batch.answers))
@@ -164,7 +164,7 @@ def make_correction_anchors(
     examples: CorrectionExamples,
 ) -> list[Example]:
     """Return the beginnings of the base's own answers to general prompts, up to the first word that
-    the teacher would correct (step 4).
+    the teacher would correct (step 7).
 
     They are twice as long where there is a criticism. "Too long" teaches where to stop, and an
     anchor that ends in its first sentence does not teach where not to stop.

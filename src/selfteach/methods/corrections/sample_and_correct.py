@@ -1,4 +1,4 @@
-"""Steps 2 and 3 of corrections: the model's answers, and the teachers that correct them."""
+"""Steps 5 and 6 of corrections: the model's answers, and the teachers that correct them."""
 
 from __future__ import annotations
 
