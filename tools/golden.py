@@ -93,6 +93,8 @@ RENAMED: dict[str, dict[str, str | None]] = {
         "search budget spent": "no good answer within search.tries",
         "the base says nothing": "the base's answer is empty",
     },
+    # sentences: parts of the sentence of a verdict.
+    "sentences": {"unharmed": "not degraded", "are harmed": "are degraded"},
     # verdicts: the values of "word".
     "verdicts": {},
     # paths: regular expressions on a whole path as `compare` prints it, applied last.
@@ -995,6 +997,10 @@ def rename_value(place: Segments, value: Any) -> Any:
     """Return a value with its new name, where its key says that it is a name."""
     if place and place[-1] in INVERTED and isinstance(value, bool):
         return not value
+    if place and place[-1] in ("sentence", "verdict") and isinstance(value, str):
+        for old, new in RENAMED["sentences"].items():
+            value = value.replace(old, str(new))
+        return value
     table = TABLE_OF.get(place[-1] if place else "")
     return RENAMED[table].get(value, value) if table and isinstance(value, str) else value
 

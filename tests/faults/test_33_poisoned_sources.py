@@ -4,6 +4,8 @@ leaves no trace."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -15,7 +17,7 @@ from selfteach.config import DocumentsConfig
 from selfteach.methods.documents import select_study_rows as method
 from selfteach.models.hf import HfModel
 from selfteach.records import Example, Request, SamplingParams, make_prompt
-from selfteach.run.ledger import Outcome
+from selfteach.run.ledger import OpenFunnel, Outcome
 from talker import read_rows, run_json
 
 pytestmark = pytest.mark.training
@@ -112,7 +114,14 @@ def test_no_document_outweighs_the_others(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(method, "make_study_data", lambda *given: written)
     monkeypatch.setattr(method, "find_similar_words", lambda *given: {})
     fates: list[Outcome] = []
-    ledger = SimpleNamespace(record_outcomes=lambda stage, placed: fates.extend(placed))
+
+    @contextmanager
+    def open_funnel(stage: str) -> Iterator[OpenFunnel]:
+        funnel = OpenFunnel()
+        yield funnel
+        fates.extend(funnel.outcomes.values())
+
+    ledger = SimpleNamespace(open_funnel=open_funnel)
     lines: list[str] = []
     display = SimpleNamespace(print_line=lines.append, start_stage=lambda name: None)
     config = DocumentsConfig.model_validate({"study": {"per_document": 5}})

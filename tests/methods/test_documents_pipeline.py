@@ -75,7 +75,7 @@ def test_every_row_has_its_sentence_and_none_is_like_a_question_of_the_exam(
         assert funnel["select"].requested == len(ledger.get_note("knowledge"))
     assert funnel["select"].accepted == sum(row["kind"] == "pair" for row in taught)
     assert (
-        funnel["replay"].accepted
+        funnel["anchors"].accepted
         >= sum(row["kind"] == "general" for row in read_rows(run / "examples.jsonl"))
         > 0
     )

@@ -81,19 +81,22 @@ def session(tmp_path: Path) -> Any:
 
 
 def test_a_question_without_its_label_failed_and_the_others_are_told_apart(session: Any) -> None:
-    measured = label_questions(session, [WHEN, WHERE], MatchJudge())
-    (funnel,) = session.run.ledger.funnel()
-    assert (funnel.pending, funnel.failed, funnel.reasons) == (1, 1, {NO_LABEL: 1})
-    (pair,) = select_pairs(session, measured)
+    with session.run.ledger.open_funnel("select", [WHEN.id, WHERE.id]) as questions:
+        measured = label_questions(session, [WHEN, WHERE], MatchJudge(), questions)
+        (pair,) = select_pairs(session, measured, questions)
     assert pair.rejected == "Nobody knows."
     (funnel,) = session.run.ledger.funnel()
     assert (funnel.requested, funnel.accepted, funnel.failed, funnel.pending) == (2, 1, 1, 0)
+    assert funnel.reasons == {NO_LABEL: 1}
 
 
 def test_a_question_that_is_forgotten_on_the_way_is_an_error(session: Any) -> None:
-    label_questions(session, [WHEN], MatchJudge())
+    entered = session.run.ledger.open_funnel("select", [WHEN.id])
+    questions = entered.__enter__()
+    label_questions(session, [WHEN], MatchJudge(), questions)
+    select_pairs(session, MeasuredQuestions([], [], None), questions)
     with pytest.raises(IntegrityError, match="entered the stage"):
-        select_pairs(session, MeasuredQuestions([], [], None))
+        entered.__exit__(None, None, None)
 
 
 def test_all_questions_of_people_are_held_out_also_those_that_are_not_asked(session: Any) -> None:

@@ -44,9 +44,9 @@ from selfteach.records import (
     get_user_text,
     make_prompt,
 )
-from selfteach.run.ledger import Outcome, make_outcome
 from selfteach.run.stage_labels import label_stage
 
+SIMILAR_STAGE = "ask similar"
 MIN_WORDS = 3
 LIST_LENGTH = 3
 MIN_SIMILAR = 24
@@ -268,22 +268,22 @@ def make_critics(
     share = max(similar // max(len(groups), 1), min(similar, MIN_SIMILAR))
     other_material = material.edits or (session.teacher and material.prompts)
     found = []
-    outcomes = []
-    for turn, edits in enumerate(groups):
-        critic = Critic(session, edits[0].feedback, edits, writer)
-        critic.similar = write_criticism_prompts(session, critic, newness, turn, share)
-        reason = ""
-        try:
-            choose_judge(session, critic)
-            found.append(critic)
-        except DataError as fault:
-            is_last = turn + 1 == len(groups)
-            if is_last and not (found or other_material):
-                raise
-            reason = "no judge can tell whether it applies"
-            session.display.print_line(f"put aside: {fault.what}")
-        outcomes += [make_outcome(e.where, reason, e.to_json()) for e in edits]
-    session.run.ledger.record_outcomes("criticisms", outcomes)
+    with session.run.ledger.open_funnel("criticisms") as funnel:
+        for turn, edits in enumerate(groups):
+            critic = Critic(session, edits[0].feedback, edits, writer)
+            critic.similar = write_criticism_prompts(session, critic, newness, turn, share)
+            reason = ""
+            try:
+                choose_judge(session, critic)
+                found.append(critic)
+            except DataError as fault:
+                is_last = turn + 1 == len(groups)
+                if is_last and not (found or other_material):
+                    raise
+                reason = "no judge can tell whether it applies"
+                session.display.print_line(f"put aside: {fault.what}")
+            for edit in edits:
+                funnel.decide(edit.where, reason, edit.to_json())
     return found
 
 
@@ -293,23 +293,21 @@ def write_criticism_prompts(
     """Return `count` new prompts like the criticised ones (step 2)."""
     rounds = session.config.criticism.rounds
     criticised = [" ".join(get_user_text(e.prompt).split()) for e in critic.edits]
-    session.display.start_stage(label_stage("ask similar"), count, "prompts")
+    label = label_stage(SIMILAR_STAGE)
+    session.display.start_stage(label, count, "prompts")
     found: list[Turns] = []
-    outcomes: dict[str, Outcome] = {}
-    for number in range(turn * rounds, (turn + 1) * rounds):
-        lists = [rotate(criticised, i) for i in range(2 * (count - len(found)))]
-        for prompt, fault in generate_similar_prompts(
-            session.base, "ask similar", lists, newness, session.config.seed, number
-        ):
-            if len(found) == count:
-                break
-            outcomes.setdefault(prompt.id, make_outcome(prompt.id, fault, {"text": prompt.text}))
-            if not fault:
-                found.append(make_prompt(prompt.text))
-                session.display.advance()
-    session.run.ledger.record_outcomes(
-        f"{label_stage('ask similar')} {turn + 1}", outcomes.values()
-    )
+    with session.run.ledger.open_funnel(f"{label} {turn + 1}") as funnel:
+        for number in range(turn * rounds, (turn + 1) * rounds):
+            lists = [rotate(criticised, i) for i in range(2 * (count - len(found)))]
+            for prompt, fault in generate_similar_prompts(
+                session.base, SIMILAR_STAGE, lists, newness, session.config.seed, number
+            ):
+                if len(found) == count:
+                    break
+                funnel.decide(prompt.id, fault, {"text": prompt.text})
+                if not fault:
+                    found.append(make_prompt(prompt.text))
+                    session.display.advance()
     return found
 
 

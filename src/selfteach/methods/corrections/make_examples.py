@@ -30,7 +30,6 @@ from selfteach.records import (
     get_user_text,
     prompt_to_json,
 )
-from selfteach.run.ledger import make_outcome
 
 CORRECTED_KINDS = ("correction", "criticised")
 """The kinds of examples whose chosen answer is a correction."""
@@ -69,20 +68,18 @@ def make_examples_from_file(
     training (step 6).
     """
     train = set(parts.own["train"])
-    stage = "examples from the file"
-    session.run.ledger.register(stage, (row.edit.where for row in rows))
     found = CorrectionExamples()
-    outcomes = []
-    for row in rows:
-        edit = row.edit
-        revision = Revision(row.answered, row.correction, strategy=FROM_FILE)
-        fault = "held out for the exam"
-        if edit.prompt in train:
-            fault = why_not_learnable(session, revision)
-        outcomes.append(make_outcome(edit.where, fault, edit.to_json()))
-        if not fault:
-            found += make_examples(revision, edit.where, 1)
-    session.run.ledger.finish_stage(stage, outcomes)
+    ids = [row.edit.where for row in rows]
+    with session.run.ledger.open_funnel("examples from the file", ids) as funnel:
+        for row in rows:
+            edit = row.edit
+            revision = Revision(row.answered, row.correction, strategy=FROM_FILE)
+            fault = "held out for the exam"
+            if edit.prompt in train:
+                fault = why_not_learnable(session, revision)
+            funnel.decide(edit.where, fault, edit.to_json())
+            if not fault:
+                found += make_examples(revision, edit.where, 1)
     return found
 
 
@@ -91,18 +88,18 @@ def make_examples_from_answers(session: Session, batches: Sequence[Batch]) -> Co
     found = CorrectionExamples()
     for batch in batches:
         session.display.start_stage("correct", len(batch.answers))
-        session.run.ledger.register(batch.stage, (a.id for a in batch.answers))
-        outcomes = []
-        # The revisions of a criticism are of answers with the criticism, which have other ids.
-        for answered, revision in zip(batch.answers, batch.correct(batch.answers), strict=True):
-            session.display.advance()
-            fault = revision.fault or why_not_learnable(session, revision)
-            body = {"prompt": get_user_text(answered.prompt), "answer": answered.answer}
-            body["last"] = revision.text
-            outcomes.append(make_outcome(answered.id, fault, body if fault else None))
-            if not fault:
-                found += make_examples(revision, batch.source, batch.turn)
-        session.run.ledger.finish_stage(batch.stage, outcomes)
+        ids = [answered.id for answered in batch.answers]
+        with session.run.ledger.open_funnel(batch.stage, ids) as funnel:
+            revisions = batch.correct(batch.answers)
+            # The revisions of a criticism are of answers with the criticism, which have other ids.
+            for answered, revision in zip(batch.answers, revisions, strict=True):
+                session.display.advance()
+                fault = revision.fault or why_not_learnable(session, revision)
+                body = {"prompt": get_user_text(answered.prompt), "answer": answered.answer}
+                body["last"] = revision.text
+                funnel.decide(answered.id, fault, body if fault else None)
+                if not fault:
+                    found += make_examples(revision, batch.source, batch.turn)
     return found
 
 

@@ -86,7 +86,7 @@ from selfteach.records import (
     make_prompt,
 )
 from selfteach.registry import load_registered
-from selfteach.run.ledger import Outcome, make_outcome
+from selfteach.run.ledger import OpenFunnel, Outcome, make_outcome
 from selfteach.select.evenly import choose_evenly
 from selfteach.select.knowledge import (
     KNOWLEDGE_STATES,
@@ -140,8 +140,9 @@ def prepare(session: Session, material: Documents) -> TrainingPlan:
     with run.time_stage("questions"):
         held_out, written = split_questions(session, chunks, material.questions)  # 1, 2
     with run.time_stage("answers"):
-        measured = label_questions(session, written.trusted, knowledge_judge)  # 3, 4
-        pairs = select_pairs(session, measured)  # 4
+        with run.ledger.open_funnel("select", (q.id for q in written.trusted)) as funnel:
+            measured = label_questions(session, written.trusted, knowledge_judge, funnel)  # 3, 4
+            pairs = select_pairs(session, measured, funnel)  # 4
         # A resumed run must make the same examples: a failed request is not sent again.
         if session.teacher:
             session.teacher.freeze_failures()
@@ -200,14 +201,11 @@ def read_chunks(session: Session, material: Documents) -> list[Chunk]:
         DataError: a sentence is longer than the model's context.
     """
     reading = material.reading
-    outcomes = [
-        make_outcome(document.id, "", {"file": document.source, "title": document.title})
-        for document in reading.documents
-    ]
-    for line in reading.skipped:
-        id = digest(["aside", line.where])
-        outcomes.append(make_outcome(id, line.fault, {"file": line.where}))
-    session.run.ledger.record_outcomes("read", outcomes)
+    with session.run.ledger.open_funnel("read") as funnel:
+        for document in reading.documents:
+            funnel.accept(document.id, {"file": document.source, "title": document.title})
+        for line in reading.skipped:
+            funnel.decide(digest(["aside", line.where]), line.fault, {"file": line.where})
     count = partial(count_tokens, session)
     chunks: list[Chunk] = []
     for document in reading.documents:
@@ -269,13 +267,9 @@ def drop_overlong_questions(
     reasons = dict.fromkeys((q.text for q in questions), TOO_LONG)
     reasons |= dict.fromkeys((q.text for q in roomy), TOO_MANY)
     reasons |= dict.fromkeys((q.text for q in chosen), "")
-    session.run.ledger.record_outcomes(
-        stage,
-        (
-            make_outcome(digest(["quiz", text]), reason, {"question": text[:200]})
-            for text, reason in reasons.items()
-        ),
-    )
+    with session.run.ledger.open_funnel(stage) as funnel:
+        for text, reason in reasons.items():
+            funnel.decide(digest(["quiz", text]), reason, {"question": text[:200]})
     return roomy
 
 
@@ -408,26 +402,26 @@ def hold_out_questions(
 
 
 def label_questions(
-    session: Session, trusted: Sequence[Question], judge: KnowledgeJudge
+    session: Session, trusted: Sequence[Question], judge: KnowledgeJudge, funnel: OpenFunnel
 ) -> MeasuredQuestions:
     """Label the questions, repair labels that lost the words of the answer, and score with the
     judge whether the model knows the answer (steps 3 and 4).
+
+    Args:
+        funnel: counts a question without a label as failed.
     """
     config = session.config.select
-    ledger = session.run.ledger
-    ledger.register("select", (q.id for q in trusted))
     session.display.start_stage("answers", len(trusted) * (1 + 2 * config.samples))
     written = write_labels(session, trusted)
     labelled = {a.question.id for a in written}
-    lost = [q for q in trusted if q.id not in labelled]
-    ledger.record_outcomes(
-        "select", (Outcome(q.id, "failed", NO_LABEL, {"question": q.text}) for q in lost)
-    )
+    for question in trusted:
+        if question.id not in labelled:
+            funnel.decide(question.id, NO_LABEL, {"question": question.text}, failed=True)
     answered = [repair_label(a) for a in written]
     scored = judge.scores(answered)
     best_judge = rank_judges(session, judge, written, answered) if config.calibrate else None
     rows = [describe_scores(a, s) for a, s in zip(answered, scored, strict=True)]
-    ledger.set_note("knowledge", rows)
+    session.run.ledger.set_note("knowledge", rows)
     return MeasuredQuestions(answered, scored, best_judge)
 
 
@@ -505,25 +499,24 @@ def describe_scores(answered: LabelledQuestion, scores: KnowledgeScores) -> Json
     }
 
 
-def select_pairs(session: Session, measured: MeasuredQuestions) -> list[Example]:
+def select_pairs(
+    session: Session, measured: MeasuredQuestions, funnel: OpenFunnel
+) -> list[Example]:
     """Return the pairs to learn from. Drop, with the reason, questions that are known or unsure,
     and labels that lost the answer (step 4).
     """
     config = session.config.select
-    ledger = session.run.ledger
     taus = (config.tau_label, config.tau_knowledge) if config.filter_pairs else (1.0, -1.0)
     kept, dropped = make_examples(measured.answered, measured.scored, *taus)
     reasons = {a.question.id: reason for a, reason in dropped}
-    outcomes = []
     for a in measured.answered:
         body = {"question": a.question.text, "label": a.best}
-        outcomes.append(make_outcome(a.question.id, reasons.get(a.question.id, ""), body))
-    ledger.finish_stage("select", outcomes)
+        funnel.decide(a.question.id, reasons.get(a.question.id, ""), body)
     sizes = []
     for point in count_states(measured.scored, taus[0]):
         row: dict[str, float] = {state: getattr(point, state) for state in KNOWLEDGE_STATES}
         sizes.append({**row, "tau": point.tau_knowledge})
-    ledger.set_note("sizes", sizes)
+    session.run.ledger.set_note("sizes", sizes)
     return [replace(e, kind="pair" if e.rejected else "unknown") for e in kept]
 
 
@@ -579,15 +572,15 @@ def make_general_examples(
 def make_test_prompts(session: Session, prompts: Sequence[str]) -> list[Example]:
     """Return the general prompts of the exam; drop those beyond `exam.general`."""
     count = session.config.exam.general
-    beyond = []
-    for text in prompts[count:]:
-        id = digest([ID_WORDS["general"], text])
-        beyond.append(Outcome(id, "dropped", "held out, more than exam.general", {"prompt": text}))
-    session.run.ledger.record_outcomes("anchors", beyond)
-    return [
+    examples = [
         Example(digest([ID_WORDS["general"], text]), "general", make_prompt(text), "")
-        for text in prompts[:count]
+        for text in prompts
     ]
+    with session.run.ledger.open_funnel("anchors") as funnel:
+        for example in examples[count:]:
+            body = {"prompt": get_user_text(example.prompt)}
+            funnel.decide(example.id, "held out, more than exam.general", body)
+    return examples[:count]
 
 
 def keep_base_answers(
@@ -664,12 +657,10 @@ def record_mixed(
 ) -> None:
     """Record which examples the mixed stage takes, and drop the others."""
     taken = {example.id for example in mixed}
-    outcomes = []
-    for example in candidates:
-        reason = "" if example.id in taken else "more than its share of the stage"
-        body = {"prompt": get_user_text(example.prompt)}
-        outcomes.append(make_outcome(example.id, reason, body))
-    session.run.ledger.record_outcomes(stage, outcomes)
+    with session.run.ledger.open_funnel(stage) as funnel:
+        for example in candidates:
+            reason = "" if example.id in taken else "more than its share of the stage"
+            funnel.decide(example.id, reason, {"prompt": get_user_text(example.prompt)})
 
 
 METHOD = Method(name="documents", settings=Settings, prepare=prepare)
