@@ -4,6 +4,7 @@ leaves no trace."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -131,9 +132,7 @@ def test_no_document_outweighs_the_others(monkeypatch: pytest.MonkeyPatch) -> No
     kept = method.make_study_examples(
         session, [], method.WrittenQuestions([], []), method.MeasuredQuestions([], []), []
     )
-    assert [
-        sum(e.source["document"] == name for e in kept) for name in ("loud.txt", "calm.txt")
-    ] == [5, 3]
+    assert Counter(e.source["document"] for e in kept) == {"loud.txt": 5, "calm.txt": 3}
     dropped = [fate for fate in fates if fate.state == "dropped"]
     assert {(f.reason, (f.body or {})["file"]) for f in dropped} == {
         ("more than study.per_document", "loud.txt")

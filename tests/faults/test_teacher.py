@@ -47,12 +47,8 @@ def drawn(run: Run, behave: Behave, *sets: str, count: int = 1) -> tuple[list[st
         teacher: Recorded = open_teacher(
             run, resolved(server.address, *sets).config, Display(shown), programs=False
         )
-        return [
-            draw.text
-            for draw in teacher.stream(
-                [Request("ask", make_prompt(f"say {n}")) for n in range(count)]
-            )
-        ], shown.getvalue()
+        requests = [Request("ask", make_prompt(f"say {n}")) for n in range(count)]
+        return [draw.text for draw in teacher.stream(requests)], shown.getvalue()
 
 
 def test_the_model_that_answers_is_kept_and_a_resumed_run_insists_on_it(run: Run) -> None:

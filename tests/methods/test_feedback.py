@@ -185,13 +185,11 @@ def test_every_lesson_passes_the_judge_and_every_rejected_answer_fails_it(
         row for row in read_rows(straight[0] / "examples.jsonl") if row["kind"] == "in_scope"
     ]
     judge = CheckJudge('not contains "fox"')
-    values = {
-        side: judge.values([("", row[side][0]["content"]) for row in lessons])
-        for side in ("chosen", "rejected")
-    }
+    chosen = [("", row["chosen"][0]["content"]) for row in lessons]
+    rejected = [("", row["rejected"][0]["content"]) for row in lessons]
     assert lessons
-    assert set(values["chosen"]) == {0.0}
-    assert set(values["rejected"]) == {1.0}
+    assert set(judge.values(chosen)) == {0.0}
+    assert set(judge.values(rejected)) == {1.0}
     anchors = [
         row for row in read_rows(straight[0] / "examples.jsonl") if row["kind"] != "in_scope"
     ]

@@ -125,9 +125,8 @@ def test_every_sentence_of_a_long_document_is_taught_while_there_is_room(
         here, book(80), WrittenQuestions([], []), MeasuredQuestions([], []), []
     )
     rows = Counter(e.source["start"] for e in kept if e.source["form"] != "recite")
-    counts = sorted(
-        [rows.get(start, 0) for start in {s.start for c in book(80) for s in c.sentences}]
-    )
+    starts = {sentence.start for chunk in book(80) for sentence in chunk.sentences}
+    counts = sorted(rows.get(start, 0) for start in starts)
     assert len(kept) == limit
     assert counts[0] >= least
     assert counts[-1] - counts[0] <= 1, "no sentence has more than another"
