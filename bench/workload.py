@@ -23,9 +23,12 @@ from selfteach.records import (
     make_prompt,
 )
 from selfteach.run.ledger import Ledger
+from selfteach.run.stage_labels import STAGE_LABELS
 from selfteach.text import clean_text
 
 T = TypeVar("T")
+PROMPT_STAGES = tuple(words for stage, words in STAGE_LABELS.items() if stage.startswith("ask "))
+"""The stages in which the model wrote prompts."""
 SCORED = "scored.jsonl"
 """A file in the folder of a run that `bench.record_scores` made: every text that was scored."""
 
@@ -81,7 +84,7 @@ def read_workload(folder: Path) -> Workload:
         result = ledger.get_note("result")
         if not result or not result["adapter"]:
             raise SystemExit(f"{folder} is not a finished run with an adapter")
-        fingerprint = ledger.get_note("models")["student"]
+        fingerprint = ledger.get_note("models")["base"]
         rows = _read_requests(folder / "run.db")
         answers = ledger.get_answers([id for id, _ in rows])
         answered = [(request, answers[id]["text"]) for id, request in rows if id in answers]
@@ -98,7 +101,7 @@ def read_workload(folder: Path) -> Workload:
             embedded=[
                 make_prompt(outcome.body["text"])
                 for stage, outcome in ledger.read_outcomes(state="accepted")
-                if stage.startswith("ask ") and outcome.body
+                if stage.startswith(PROMPT_STAGES) and outcome.body
             ],
             compared=_find_general_answers(rows, answers, fingerprint),
             examples=examples,

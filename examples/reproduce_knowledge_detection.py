@@ -76,10 +76,9 @@ class Claim:
 
     def line(self) -> str:
         """As it is printed."""
-        n, word = (
-            self.number,
-            "number" if self.held is None else "held" if self.held else "NOT HELD",
-        )
+        n = self.number
+        words = {None: "number", True: "held", False: "NOT HELD"}
+        word = words[self.held]
         return f"{word:8}  {self.text}: {n.value:+.3f} [{n.low:+.3f}, {n.high:+.3f}], n {n.n}"
 
 
@@ -112,24 +111,19 @@ def measure_labels(found: Material, folder: Path, sets: Sequence[str]) -> Measur
     resolved = resolve(Settings, sets=sets)
     material: Documents = found.value
     with open_run(folder, "labels", "documents", resolved, found.identity) as run:
-        road = open_session(run, resolved.config, open_display())
-        quiz = make_people_questions(read_chunks(road, material), material.questions)
-        asked = [Question(q.text, q.answers[0], q.chunk, None) for q in quiz]
+        session = open_session(run, resolved.config, open_display())
+        held_out = make_people_questions(read_chunks(session, material), material.questions)
+        asked = [Question(q.text, q.answers[0], q.chunk, None) for q in held_out]
         answered = answer_questions(
-            road.base, asked, resolved.config.select.samples, resolved.config.seed
+            session.base, asked, resolved.config.select.samples, resolved.config.seed
         )
-        golds = {q.text: q.answers for q in quiz}
+        golds = {q.text: q.answers for q in held_out}
 
-        def says(texts: Sequence[str]) -> list[bool]:
-            return [
-                any(contains_answer(t, g) for g in golds[a.question.text])
-                for t, a in zip(texts, answered, strict=True)
-            ]
+        def is_right(text: str, question: Question) -> bool:
+            return any(contains_answer(text, gold) for gold in golds[question.text])
 
-        grounded, consistent = (
-            says([a.best for a in answered]),
-            says([find_most_common(a.blind) for a in answered]),
-        )
+        grounded = [is_right(a.best, a.question) for a in answered]
+        consistent = [is_right(find_most_common(a.blind), a.question) for a in answered]
     return paired_bootstrap(grounded, consistent, seed=resolved.config.seed)
 
 

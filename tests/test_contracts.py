@@ -110,11 +110,14 @@ def test_a_judge_values_an_answer_alike_in_any_company(judges: list[Any]) -> Non
 
 
 def test_the_candidates_have_different_names_and_a_fixed_order() -> None:
-    rule, criticism = ([judge.name for judge in find_judges(setup)] for setup in judge_setups())
+    def list_names(setup: JudgeSetup) -> list[str]:
+        return [judge.name for judge in find_judges(setup)]
+
+    rule, criticism = map(list_names, judge_setups())
     assert rule == ["check", "inverse", "yes_no", "yes_no (chat)", "teacher"]
     assert criticism == ["contrast", "yes_no", "yes_no (chat)"]
     plain = JudgeSetup(Scripted({}, score), RULE)
-    assert [judge.name for judge in find_judges(plain)] == ["inverse", "yes_no", "yes_no (chat)"]
+    assert list_names(plain) == ["inverse", "yes_no", "yes_no (chat)"]
 
 
 # -------------------------------------------------------------------------------------------------

@@ -168,7 +168,8 @@ def _start_server() -> str:
     """Start the forking process where there is none; return its address."""
     if _Server.process is None or _Server.owner != os.getpid():
         folder = tempfile.mkdtemp(prefix="warm-")
-        _Server.address, _Server.owner = f"{folder}/socket", os.getpid()
+        _Server.address = f"{folder}/socket"
+        _Server.owner = os.getpid()
         _Server.process = subprocess.Popen(
             [sys.executable, __file__, _Server.address],
             stdin=subprocess.PIPE,

@@ -56,17 +56,48 @@ RENAMED: dict[str, dict[str, str | None]] = {
         "fall": "reduction",
         "held_out_fall": "held_out_reduction",
     },
-    # stages: of the funnel, the dropped candidates and the requests.
-    "stages": {},
+    # stages: of the funnel and the dropped candidates. Those of requests are parts of their ids.
+    "stages": {
+        "anchor": "anchors",
+        "ask": "questions",
+        "ask alike": "prompts like others",
+        "ask corners": "prompts like failures",
+        "ask general": "general prompts",
+        "ask near": "near prompts",
+        "ask similar 1": "prompts like criticised ones 1",
+        "ask target": "target prompts",
+        "correct 1": "correct, round 1",
+        "correct 2": "correct, round 2",
+        "dev": "dev examples",
+        "lessons of the file": "examples from the file",
+        "own": "base answers",
+        "reading": "reading examples",
+        "replay": "anchors",
+        "room": "rows that fit the context",
+    },
     # kinds: of examples (the values of "kind", and the kinds in `train.weights`).
     "kinds": {"lesson": "example"},
     # reasons: why a candidate was dropped, in full.
     "reasons": {
+        "another answer comes back": "the model gives another answer to it",
+        "answers itself": "contains its answer",
+        "asks about nothing": "too vague",
+        "chatter": "speaks as an assistant",
+        "enough from this document": "more than study.per_document",
+        "gives its answer": "contains its answer",
+        "goes round in circles": "loops",
+        "kept for the exam": "held out for the exam",
+        "long answer": "answer too long",
+        "loses the answer": "label without the answer",
+        "nothing comes back": "the model gives no answer to it",
+        "search budget spent": "no good answer within search.tries",
         "the base says nothing": "empty base answer",
         "of an attempt that was stopped, and not walked again": (
             "left over from an interrupted attempt"
         ),
     },
+    # sentences: parts of the sentence of a verdict.
+    "sentences": {"unharmed": "not degraded", "are harmed": "are degraded"},
     # verdicts: the values of "word".
     "verdicts": {},
     # paths: regular expressions on a whole path as `compare` prints it, applied last.
@@ -114,7 +145,7 @@ ADDED: tuple[str, ...] = (
     r".*/role",
     r".*/side_effects/overapplied(/.*)?",
     r"compare/funnel/.*",
-    r"tasks/funnel/anchor/.*",
+    r"tasks/funnel/anchors/.*",
     r"\w+/exam/longer/drift/left_out",
 )
 """Regular expressions on whole paths that only the record with the new names may have."""
@@ -951,7 +982,7 @@ def rename_segment(place: Segments, number: int) -> str | None:
     section = place[1] if len(place) > 1 else ""
     if number < 2:
         return segment
-    if number == 2 and section in ("dropped", "funnel", "requests"):
+    if number == 2 and section in ("dropped", "funnel"):
         return RENAMED["stages"].get(segment, segment)
     if section == "funnel" and place[3] == "reasons" and number == 4:
         return RENAMED["reasons"].get(segment, segment)
@@ -969,6 +1000,10 @@ def rename_value(place: Segments, value: Any) -> Any:
     """Return a value with its new name, where its key says that it is a name."""
     if place and place[-1] in INVERTED and isinstance(value, bool):
         return not value
+    if place and place[-1] in ("sentence", "verdict") and isinstance(value, str):
+        for old, new in RENAMED["sentences"].items():
+            value = value.replace(old, str(new))
+        return value
     table = TABLE_OF.get(place[-1] if place else "")
     return RENAMED[table].get(value, value) if table and isinstance(value, str) else value
 

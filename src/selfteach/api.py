@@ -546,7 +546,7 @@ def run_method(spec: RunSpec, show: ShowProgress) -> dict[str, Any]:
         if material.sources:
             run.ledger.set_note(finished.PATHS, material.sources)
         if material.repaired:
-            run.ledger.set_note(finished.MENDED, describe_repaired(material.repaired))
+            run.ledger.set_note(finished.REPAIRED, describe_repaired(material.repaired))
         spec.before(run)
         with show(run) as display:
             result = call_method(run, spec.method, material.value, display)

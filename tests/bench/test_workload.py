@@ -124,7 +124,7 @@ def folder(tmp_path: Path) -> Path:
     ]
     ledger.record_answers([(item.id(BASE), [[-1.0, 2]] * len(item.texts)) for item in scored])
     ledger.record_outcomes(
-        "ask target",
+        "target prompts",
         [
             Outcome("1", "accepted", "", {"text": "Sing 0"}),
             Outcome("2", "dropped", "no", {"text": "Hm"}),
@@ -132,7 +132,7 @@ def folder(tmp_path: Path) -> Path:
     )
     ledger.set_note("result", {"adapter": "here", "seconds": 10})
     ledger.set_note("identity", {"config": {"train.epochs": 3}})
-    ledger.set_note("models", {"student": BASE})
+    ledger.set_note("models", {"base": BASE})
     ledger.close()
     rows = [
         Example(

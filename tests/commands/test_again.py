@@ -59,14 +59,10 @@ def run(tmp_path: Path) -> Path:
         )
         opened.ledger.record_answers([("p0", "Ann"), ("p1", "Bob"), ("other", "Hale")])
         pieces = {d.id: PIECES if d.title == "Long" else [d.text] for d in read.reading.documents}
-        opened.export_json(
-            "exam.json",
-            {
-                "map": [
-                    {"document": i, "chunks": [{"text": t} for t in of]} for i, of in pieces.items()
-                ]
-            },
-        )
+        known = []
+        for id, texts in pieces.items():
+            known.append({"document": id, "chunks": [{"text": text} for text in texts]})
+        opened.export_json("exam.json", {"map": known})
     return tmp_path / "run"
 
 

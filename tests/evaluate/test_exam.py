@@ -54,11 +54,13 @@ class Base:
 
 
 def answers(*texts: str, sampled: Sequence[str] = ()) -> Answers:
-    greedy, second = (
-        [Completion(str(i), text, "stop", len(text.split())) for i, text in enumerate(row)]
-        for row in (texts, sampled)
-    )
-    return Answers([f"q{i}" for i in range(len(texts))], greedy, second)
+    prompts = [f"q{i}" for i in range(len(texts))]
+    return Answers(prompts, complete(texts), complete(sampled))
+
+
+def complete(texts: Sequence[str]) -> list[Completion]:
+    """Texts as completions."""
+    return [Completion(str(i), text, "stop", len(text.split())) for i, text in enumerate(texts)]
 
 
 def session(folder: Path, model: Scripted, **changes: Any) -> Any:
@@ -83,10 +85,10 @@ def state(arms: dict[str, str], near: dict[str, str] | None = None, tuned: Any =
         texts = ["Dogs." if flag == "+" else "Cats." for flag in flags]
         target[arm] = answers(*texts, sampled=texts)
     outside = {"base": CLEAN, "prompted": CLEAN, "tuned": CLEAN} | (near or {})
-    beside = {
-        arm: answers(*("Tea is hot." if flag == "+" else "" for flag in outside[arm]))
-        for arm in arms
-    }
+    beside = {}
+    for arm in arms:
+        texts = ["Tea is hot." if flag == "+" else "" for flag in outside[arm]]
+        beside[arm] = answers(*texts)
     found = {"target": target, "near": beside}
     effects = find_side_effects(found, [TAUGHT], exam.allow_no_repeats)
     own: Any = SimpleNamespace(config=SimpleNamespace(seed=0))

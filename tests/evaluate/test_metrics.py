@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import zip_longest
+
 import pytest
 import sacrebleu
 from hypothesis import given, settings
@@ -137,8 +139,7 @@ def test_rouge_counts_are_clipped() -> None:
 def test_bleu_is_sacrebleu_s(rows: list[tuple[str, list[str]]]) -> None:
     answers = [a for a, _ in rows]
     golds = [g for _, g in rows]
-    width = max(map(len, golds))
-    streams = [[g[i] if i < len(g) else None for g in golds] for i in range(width)]
+    streams = list(zip_longest(*golds))
     assert bleu(answers, golds) == pytest.approx(sacrebleu.corpus_bleu(answers, streams).score)
 
 

@@ -46,7 +46,7 @@ def script(request: Request) -> str:
 def teach(run: Any, rule: str, config: Any, display: Any) -> dict[str, Any]:
     """Run two stages with drops and every kind of export."""
     model = Recorded(run.ledger, Scripted(script))
-    run.bind("student", model.fingerprint)
+    run.bind("base", model.fingerprint)
     with run.time_stage("probe"):
         display.start_stage("probe", PROMPTS)
         requests = [

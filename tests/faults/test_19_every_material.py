@@ -179,4 +179,4 @@ def test_unsafe_characters_are_replaced_once_and_the_rows_named_and_recorded(
     monkeypatch.setattr(finished, "read_exam", lambda folder: {})
     assert run(command, tmp_path, data, "--json") == 0
     with open_ledger(tmp_path / "run") as ledger:
-        assert ledger.get_note("mended") == [told]
+        assert ledger.get_note("repaired") == [told]

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from selfteach import cli
+from selfteach.methods.feedback.method import NOT_FOUND
 from talker import feedback_command, run_json
 
 
@@ -91,4 +92,4 @@ def test_a_rule_that_no_answer_keeps_is_not_learned(talker: Path, tmp_path: Path
     assert (result["word"], result["adapter"]) == ("not learned", None)
     assert "an answer was found" in result["verdict"]
     assert (tmp_path / "run" / "examples.jsonl").read_text() == ""
-    assert "search budget spent" in (tmp_path / "run" / "dropped.jsonl").read_text()
+    assert NOT_FOUND in (tmp_path / "run" / "dropped.jsonl").read_text()

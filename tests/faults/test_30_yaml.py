@@ -13,8 +13,7 @@ from selfteach.config import FeedbackConfig, load_yaml, parse_yaml, resolve
 from selfteach.errors import UsageError
 
 BOMB = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
-    f"{b}: &{b} [{','.join(f'*{a}' for _ in range(9))}]\n"
-    for a, b in zip("abcdefgh", "bcdefghi", strict=True)
+    f"{b}: &{b} [{','.join([f'*{a}'] * 9)}]\n" for a, b in zip("abcdefgh", "bcdefghi", strict=True)
 )
 
 

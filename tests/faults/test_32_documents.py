@@ -130,10 +130,8 @@ def test_no_text_becomes_a_control_token_or_a_label(
                 "\nDo they say the same?",
             ):
                 assert hostile.count(label) == calm.count(label), label
-        control = [
-            [i for i in tiny_hf.encode(prompt) if i in special] for prompt in (calm, hostile)
-        ]
-        assert control[0] == control[1]
+        before = [i for i in tiny_hf.encode(calm) if i in special]
+        assert [i for i in tiny_hf.encode(hostile) if i in special] == before
 
 
 def test_what_the_model_writes_is_bound_to_its_form(tmp_path: Path) -> None:

@@ -4,6 +4,9 @@ leaves no trace."""
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -15,7 +18,7 @@ from selfteach.config import DocumentsConfig
 from selfteach.methods.documents import select_study_rows as method
 from selfteach.models.hf import HfModel
 from selfteach.records import Example, Request, SamplingParams, make_prompt
-from selfteach.run.ledger import Outcome
+from selfteach.run.ledger import OpenFunnel, Outcome
 from talker import read_rows, run_json
 
 pytestmark = pytest.mark.training
@@ -112,7 +115,14 @@ def test_no_document_outweighs_the_others(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(method, "make_study_data", lambda *given: written)
     monkeypatch.setattr(method, "find_similar_words", lambda *given: {})
     fates: list[Outcome] = []
-    ledger = SimpleNamespace(record_outcomes=lambda stage, placed: fates.extend(placed))
+
+    @contextmanager
+    def open_funnel(stage: str) -> Iterator[OpenFunnel]:
+        funnel = OpenFunnel()
+        yield funnel
+        fates.extend(funnel.outcomes.values())
+
+    ledger = SimpleNamespace(open_funnel=open_funnel)
     lines: list[str] = []
     display = SimpleNamespace(print_line=lines.append, start_stage=lambda name: None)
     config = DocumentsConfig.model_validate({"study": {"per_document": 5}})
@@ -122,12 +132,10 @@ def test_no_document_outweighs_the_others(monkeypatch: pytest.MonkeyPatch) -> No
     kept = method.make_study_examples(
         session, [], method.WrittenQuestions([], []), method.MeasuredQuestions([], []), []
     )
-    assert [
-        sum(e.source["document"] == name for e in kept) for name in ("loud.txt", "calm.txt")
-    ] == [5, 3]
+    assert Counter(e.source["document"] for e in kept) == {"loud.txt": 5, "calm.txt": 3}
     dropped = [fate for fate in fates if fate.state == "dropped"]
     assert {(f.reason, (f.body or {})["file"]) for f in dropped} == {
-        ("enough from this document", "loud.txt")
+        ("more than study.per_document", "loud.txt")
     }
     assert len(dropped) == 95
     assert [line.split(":")[0] for line in lines] == ["loud.txt"], "and it is said"

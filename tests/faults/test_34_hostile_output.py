@@ -142,7 +142,7 @@ def build(folder: Path, text: str) -> dict[str, Any]:
         "seed": text,
         "created": text,
         "base_model": text,
-        "models": {"student": text},
+        "models": {"base": text},
     }
     write_text(folder / "manifest.json", json.dumps(words))
     ledger = Ledger(folder / "run.db")
@@ -184,10 +184,11 @@ def harmless(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def skeleton(page: Page) -> list[tuple[str, tuple[tuple[str, str], ...]]]:
     """Elements with their attributes, without those that carry text."""
-    return [
-        (tag, tuple((k, v) for k, v in attributes.items() if k not in ("aria-label", "content")))
-        for tag, attributes in page.elements
-    ]
+    found = []
+    for tag, attributes in page.elements:
+        kept = [pair for pair in attributes.items() if pair[0] not in ("aria-label", "content")]
+        found.append((tag, tuple(kept)))
+    return found
 
 
 @pytest.mark.parametrize("text", HOSTILE, ids=range(40))

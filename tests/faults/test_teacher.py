@@ -15,7 +15,7 @@ from hostile import Behave, answer, answer_in_turn, hostile, refuse
 from selfteach.config import FeedbackConfig, ResolvedConfig, resolve
 from selfteach.errors import EndpointError, UsageError
 from selfteach.generate.search import LOST_REASON, SearchTrace, Try
-from selfteach.methods.feedback.method import drop_unsolved
+from selfteach.methods.feedback.method import NOT_FOUND, drop_unsolved
 from selfteach.methods.session import SERVED_MODEL_NOTE, open_teacher
 from selfteach.models.recorded import Recorded
 from selfteach.records import Request, make_prompt
@@ -47,12 +47,8 @@ def drawn(run: Run, behave: Behave, *sets: str, count: int = 1) -> tuple[list[st
         teacher: Recorded = open_teacher(
             run, resolved(server.address, *sets).config, Display(shown), programs=False
         )
-        return [
-            draw.text
-            for draw in teacher.stream(
-                [Request("ask", make_prompt(f"say {n}")) for n in range(count)]
-            )
-        ], shown.getvalue()
+        requests = [Request("ask", make_prompt(f"say {n}")) for n in range(count)]
+        return [draw.text for draw in teacher.stream(requests)], shown.getvalue()
 
 
 def test_the_model_that_answers_is_kept_and_a_resumed_run_insists_on_it(run: Run) -> None:
@@ -124,7 +120,7 @@ def test_a_prompt_of_which_the_teacher_lost_every_draw_has_failed_and_was_not_dr
     drop_unsolved(funnel, "a", SearchTrace("Say hum.", False, [lost, lost]))
     drop_unsolved(funnel, "b", SearchTrace("Say hum.", False, [lost, tried]))
     found = [(outcome.state, outcome.reason) for outcome in funnel.outcomes.values()]
-    assert found == [("failed", LOST_REASON), ("dropped", "search budget spent")]
+    assert found == [("failed", LOST_REASON), ("dropped", NOT_FOUND)]
 
 
 def test_a_key_in_the_place_of_its_name_is_refused_and_not_repeated() -> None:

@@ -128,9 +128,8 @@ def test_answers_are_one_greedy_k_with_and_k_without_the_document() -> None:
     ]
     model = Scripted(lambda r: f" {r.stage} {r.sampling.temperature:.0f} {r.draw}\nQuestion: more")
     one, two = answer_questions(model, questions, 3, 0)
-    informed, blind = (
-        tuple(f"{stage} 1 {k}" for k in (1, 2, 3)) for stage in ("answer", "answer blind")
-    )
+    informed = ("answer 1 1", "answer 1 2", "answer 1 3")
+    blind = ("answer blind 1 1", "answer blind 1 2", "answer blind 1 3")
     assert one == LabelledQuestion(questions[0], "answer 0 0", informed, blind, whole=informed)
     assert two.question is questions[1]
     prompts = [str(r.prompt) for r in model.asked[:7]]

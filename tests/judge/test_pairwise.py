@@ -36,7 +36,8 @@ class Says:
 
 
 def words(judge: Says, *pairs: tuple[str, str]) -> list[str]:
-    return [v.word for v in compare_pairs(judge, [AnswerPair(PROMPT, *pair) for pair in pairs])]
+    asked = [AnswerPair(PROMPT, *pair) for pair in pairs]
+    return [verdict.word for verdict in compare_pairs(judge, asked)]
 
 
 def test_only_what_both_orders_say_counts() -> None:

@@ -41,7 +41,7 @@ def identify(prompt: Prompt, draw: Completion) -> str:
     return get_user_text(prompt)
 
 
-def outcomes(there: Any, stage: str = "anchor") -> dict[str, Outcome]:
+def outcomes(there: Any, stage: str = "anchors") -> dict[str, Outcome]:
     return {fate.id: fate for _, fate in there.run.ledger.read_outcomes(stage)}
 
 
@@ -54,7 +54,7 @@ def test_an_empty_answer_is_dropped_and_counted(tmp_path: Path) -> None:
     ]
     assert [e.prompt for e in found] == [PROMPTS[0], PROMPTS[2]]
     (stage,) = there.run.ledger.funnel()
-    assert (stage.stage, stage.requested, stage.accepted, stage.dropped) == ("anchor", 3, 2, 1)
+    assert (stage.stage, stage.requested, stage.accepted, stage.dropped) == ("anchors", 3, 2, 1)
     assert stage.reasons == {EMPTY: 1}
     assert outcomes(there)["Milk?"].body == {"prompt": "Milk?"}
 

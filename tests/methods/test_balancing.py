@@ -28,9 +28,11 @@ def test_prompts_like_the_failures_are_asked_for_in_a_stage_of_their_own(
         )[0]
         == 0
     )
-    (total,) = re.findall(r"\[ask corners\] 0/(\d+) prompts", shown := capfd.readouterr().err)
-    assert f"[ask corners] {total} prompts" in shown
+    (total,) = re.findall(
+        r"\[prompts like failures\] 0/(\d+) prompts", shown := capfd.readouterr().err
+    )
+    assert f"[prompts like failures] {total} prompts" in shown
     with open_ledger(run) as ledger:
-        asked = [fate for _, fate in ledger.read_outcomes("ask corners")]
+        asked = [fate for _, fate in ledger.read_outcomes("prompts like failures")]
     assert 0 < len(asked) <= int(total), "one that came twice is one candidate"
     assert any(fate.state == "accepted" for fate in asked)

@@ -191,8 +191,8 @@ def test_a_file_of_edits_teaches_and_its_missing_answers_are_drawn(
     }
     assert {
         ("read", "repeats another row"),
-        ("lessons of the file", "kept for the exam"),
-        ("room", TOO_LONG),
+        ("examples from the file", "held out for the exam"),
+        ("rows that fit the context", TOO_LONG),
     } <= dropped
 
 

@@ -61,11 +61,9 @@ def test_curve_has_both_orders_and_ends_with_all(talker: Path, tmp_path: Path):
     assert code == 0
     points = Ledger(Path(result["run"]) / "run.db", readonly=True).get_note("curve")
     assert {point["order"] for point in points} == {"balanced", "random"}
-    by_order = {
-        order: [p["examples"] for p in points if p["order"] == order]
-        for order in ("balanced", "random")
-    }
-    assert by_order["balanced"] == by_order["random"] == list_sizes(by_order["random"][-1])
+    balanced = [p["examples"] for p in points if p["order"] == "balanced"]
+    shuffled = [p["examples"] for p in points if p["order"] == "random"]
+    assert balanced == shuffled == list_sizes(shuffled[-1])
     need = json.loads((Path(result["run"]) / "exam.json").read_text())["data_need"]
     assert need == {"n90": find_n90(points), "points": points}
     page = (Path(result["run"]) / "report.html").read_text()

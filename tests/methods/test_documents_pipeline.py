@@ -75,7 +75,7 @@ def test_every_row_has_its_sentence_and_none_is_like_a_question_of_the_exam(
         assert funnel["select"].requested == len(ledger.get_note("knowledge"))
     assert funnel["select"].accepted == sum(row["kind"] == "pair" for row in taught)
     assert (
-        funnel["replay"].accepted
+        funnel["anchors"].accepted
         >= sum(row["kind"] == "general" for row in read_rows(run / "examples.jsonl"))
         > 0
     )
@@ -206,7 +206,7 @@ def test_without_people_s_questions_the_exam_is_about_sentences_set_aside(
     )
     assert set(study.values()) == {5}, "no document outweighs the others (row 33)"
     assert any(
-        row["reason"] == "enough from this document"
+        row["reason"] == "more than study.per_document"
         for row in read_rows(tmp_path / "run" / "dropped.jsonl")
     )
 

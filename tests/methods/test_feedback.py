@@ -94,7 +94,7 @@ def test_card_and_page_name_what_made_the_run(straight: tuple[Path, dict[str, An
     """The base is a folder, whose path is private; its fingerprint is public."""
     run = straight[0]
     manifest = json.loads((run / "manifest.json").read_text())
-    fingerprint = manifest["models"]["student"]
+    fingerprint = manifest["models"]["base"]
     torch = manifest["packages"]["torch"]
     text = (run / "README.md").read_text().replace("\\", "")
     page = (run / "report.html").read_text()
@@ -133,9 +133,9 @@ def test_the_funnel_accounts_for_every_candidate(straight: tuple[Path, dict[str,
         funnel = {f.stage: f for f in ledger.funnel()}
         placed = list(ledger.read_outcomes())
         probed = {json.dumps(body["prompt"]) for body in map(json.loads, bodies(ledger, "probe"))}
-    assert {"ask target", "ask near", "ask general", "search"} <= funnel.keys()
+    assert {"target prompts", "near prompts", "general prompts", "search"} <= funnel.keys()
     assert sum(f.pending for f in funnel.values()) == 0
-    assert sum(f.requested for stage, f in funnel.items() if stage in ("search", "anchor")) == len(
+    assert sum(f.requested for stage, f in funnel.items() if stage in ("search", "anchors")) == len(
         probed
     )
     for stage, f in funnel.items():
@@ -185,13 +185,11 @@ def test_every_lesson_passes_the_judge_and_every_rejected_answer_fails_it(
         row for row in read_rows(straight[0] / "examples.jsonl") if row["kind"] == "in_scope"
     ]
     judge = CheckJudge('not contains "fox"')
-    values = {
-        side: judge.values([("", row[side][0]["content"]) for row in lessons])
-        for side in ("chosen", "rejected")
-    }
+    chosen = [("", row["chosen"][0]["content"]) for row in lessons]
+    rejected = [("", row["rejected"][0]["content"]) for row in lessons]
     assert lessons
-    assert set(values["chosen"]) == {0.0}
-    assert set(values["rejected"]) == {1.0}
+    assert set(judge.values(chosen)) == {0.0}
+    assert set(judge.values(rejected)) == {1.0}
     anchors = [
         row for row in read_rows(straight[0] / "examples.jsonl") if row["kind"] != "in_scope"
     ]
@@ -305,7 +303,7 @@ def test_more_is_asked_where_the_base_breaks_the_rule_too_seldom(
 ) -> None:
     """New prompts are like the requests in scope; none is a twin of a test prompt."""
     with open_ledger(straight[0]) as ledger:
-        assert not list(ledger.read_outcomes("ask alike"))
+        assert not list(ledger.read_outcomes("prompts like others"))
     few = [
         "--set",
         "balance.rounds=0",
@@ -320,12 +318,12 @@ def test_more_is_asked_where_the_base_breaks_the_rule_too_seldom(
     with open_ledger(tmp_path / "run") as ledger:
         found = [
             fate.body["text"]
-            for _, fate in ledger.read_outcomes("ask alike")
+            for _, fate in ledger.read_outcomes("prompts like others")
             if fate.state == "accepted"
         ]
         asked = [
             fate.body["text"]
-            for _, fate in ledger.read_outcomes("ask target")
+            for _, fate in ledger.read_outcomes("target prompts")
             if fate.state == "accepted"
         ]
     learned = {

@@ -96,7 +96,7 @@ def test_one_row_without_room_is_dropped_with_the_reason_and_the_rest_goes_on(se
     assert found.criticisms == []
     (part,) = session.run.ledger.funnel()
     assert (part.stage, part.requested, part.accepted, part.reasons) == (
-        "room",
+        "rows that fit the context",
         6,
         2,
         {TOO_LONG: 4},

@@ -81,19 +81,22 @@ def session(tmp_path: Path) -> Any:
 
 
 def test_a_question_without_its_label_failed_and_the_others_are_told_apart(session: Any) -> None:
-    measured = label_questions(session, [WHEN, WHERE], MatchJudge())
-    (funnel,) = session.run.ledger.funnel()
-    assert (funnel.pending, funnel.failed, funnel.reasons) == (1, 1, {NO_LABEL: 1})
-    (pair,) = select_pairs(session, measured)
+    with session.run.ledger.open_funnel("select", [WHEN.id, WHERE.id]) as questions:
+        measured = label_questions(session, [WHEN, WHERE], MatchJudge(), questions)
+        (pair,) = select_pairs(session, measured, questions)
     assert pair.rejected == "Nobody knows."
     (funnel,) = session.run.ledger.funnel()
     assert (funnel.requested, funnel.accepted, funnel.failed, funnel.pending) == (2, 1, 1, 0)
+    assert funnel.reasons == {NO_LABEL: 1}
 
 
 def test_a_question_that_is_forgotten_on_the_way_is_an_error(session: Any) -> None:
-    label_questions(session, [WHEN], MatchJudge())
+    entered = session.run.ledger.open_funnel("select", [WHEN.id])
+    questions = entered.__enter__()
+    label_questions(session, [WHEN], MatchJudge(), questions)
+    select_pairs(session, MeasuredQuestions([], [], None), questions)
     with pytest.raises(IntegrityError, match="entered the stage"):
-        select_pairs(session, MeasuredQuestions([], [], None))
+        entered.__exit__(None, None, None)
 
 
 def test_all_questions_of_people_are_held_out_also_those_that_are_not_asked(session: Any) -> None:
@@ -114,12 +117,12 @@ def test_what_is_held_out_or_like_the_exam_is_accounted_for(session: Any) -> Non
     session.model = SimpleNamespace(context_tokens=1000, encode=lambda prompt: str(prompt).split())
     like = [replace(q, text=f"{q.text[:-1]} now?") for q in (WHEN, WHERE)]
     asked = [WHEN, WHERE, *(replace(q, sentence=1 - (q.sentence or 0)) for q in like)]
-    session.run.ledger.record_outcomes("ask", (Outcome(q.id, "accepted") for q in asked))
+    session.run.ledger.record_outcomes("questions", (Outcome(q.id, "accepted") for q in asked))
     quiz, left = hold_out_questions(session, [CHUNK], WrittenQuestions(asked, [WHEN, WHERE]))
     funnels = {funnel.stage: funnel for funnel in session.run.ledger.funnel()}
-    assert set(funnels) == {"ask", OWN}
-    assert funnels["ask"].accepted == len(left.all)
-    assert funnels["ask"].reasons == {HELD_OUT: 2, LIKE_EXAM: 1}
+    assert set(funnels) == {"questions", OWN}
+    assert funnels["questions"].accepted == len(left.all)
+    assert funnels["questions"].reasons == {HELD_OUT: 2, LIKE_EXAM: 1}
     assert (funnels[OWN].requested, funnels[OWN].accepted) == (1, 1)
     assert len(quiz) == len(left.all) == len(left.trusted) == 1
 
@@ -151,7 +154,7 @@ def test_general_prompts_that_the_exam_does_not_ask_are_counted(session: Any) ->
     kept = documents.make_test_prompts(session, prompts)
     assert [example.turns for example in kept] == [make_prompt(text) for text in prompts[:2]]
     (funnel,) = session.run.ledger.funnel()
-    assert (funnel.stage, funnel.dropped) == ("replay", 3)
+    assert (funnel.stage, funnel.dropped) == ("anchors", 3)
     assert funnel.reasons == {"held out, more than exam.general": 3}
 
 
@@ -179,13 +182,13 @@ def test_a_question_that_is_refused_for_one_sentence_may_be_asked_of_another(
     )
     found = documents.write_questions(session, [CHUNK], [])
     assert [q.sentence for q in found.all] == [1 if first else 0]
-    reasons = {fate.reason for _, fate in session.run.ledger.read_outcomes("ask", "dropped")}
+    reasons = {fate.reason for _, fate in session.run.ledger.read_outcomes("questions", "dropped")}
     assert reasons == {first or "repeats another question"}
 
 
 def test_a_question_whose_check_was_lost_is_not_trusted() -> None:
     assert find_answer_fault(replace(WHEN, back=None)) == ""
-    assert find_answer_fault(replace(WHEN, back="")) == "nothing comes back"
+    assert find_answer_fault(replace(WHEN, back="")) == "the model gives no answer to it"
 
 
 def test_the_exam_asks_for_words_that_the_sentence_itself_is_marked_right_with() -> None:

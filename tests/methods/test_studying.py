@@ -7,6 +7,8 @@ from __future__ import annotations
 import hashlib
 import time
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import Any
 
@@ -43,6 +45,7 @@ from selfteach.methods.documents.select_study_rows import (
     make_study_examples,
 )
 from selfteach.records import Example, Measure, make_prompt
+from selfteach.run.ledger import OpenFunnel
 from selfteach.select.evenly import choose_evenly
 from selfteach.select.specificity import SpecificityCheck
 
@@ -56,10 +59,15 @@ def session(**settings: Any) -> Any:
     """A session without models; `said` is what it told, `outcomes` what became of the rows."""
     said: list[str] = []
     fates: list[Any] = []
+
+    @contextmanager
+    def open_funnel(stage: str) -> Iterator[OpenFunnel]:
+        funnel = OpenFunnel()
+        yield funnel
+        fates.extend(funnel.outcomes.values())
+
     display = SimpleNamespace(print_line=said.append, start_stage=lambda name: None)
-    run = SimpleNamespace(
-        ledger=SimpleNamespace(record_outcomes=lambda stage, placed: fates.extend(placed))
-    )
+    run = SimpleNamespace(ledger=SimpleNamespace(open_funnel=open_funnel))
     return SimpleNamespace(
         config=DocumentsConfig.model_validate(settings),
         run=run,
@@ -117,9 +125,8 @@ def test_every_sentence_of_a_long_document_is_taught_while_there_is_room(
         here, book(80), WrittenQuestions([], []), MeasuredQuestions([], []), []
     )
     rows = Counter(e.source["start"] for e in kept if e.source["form"] != "recite")
-    counts = sorted(
-        [rows.get(start, 0) for start in {s.start for c in book(80) for s in c.sentences}]
-    )
+    starts = {sentence.start for chunk in book(80) for sentence in chunk.sentences}
+    counts = sorted(rows.get(start, 0) for start in starts)
     assert len(kept) == limit
     assert counts[0] >= least
     assert counts[-1] - counts[0] <= 1, "no sentence has more than another"

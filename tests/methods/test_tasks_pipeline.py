@@ -152,7 +152,7 @@ def test_every_candidate_is_accounted_for(invented: tuple[Path, dict[str, Any]])
         "tasks with instances",
         "questions of the exam",
         "examples",
-        "anchor",
+        "anchors",
     } <= funnel.keys()
     assert funnel["tasks with instances"].accepted == 12 == len(read_rows(run / "tasks.jsonl"))
     assert "like another task" in funnel["tasks"].reasons
@@ -259,7 +259,7 @@ def test_killed_at_every_stage_the_same_command_gives_the_same_bytes(
 ) -> None:
     """Row 1: kill -9 as soon as a stage begins, again and again, on one run folder."""
     line = tasks_command(tasker, tmp_path / "killed", *FAST, str(seeds))
-    for stage in ("[invent]", "[keep]", "[exam]", "[train]"):
+    for stage in ("[invent]", "[anchors]", "[exam]", "[train]"):
         with subprocess.Popen(
             [sys.executable, "-u", "-m", "selfteach", *line],
             stdout=subprocess.DEVNULL,

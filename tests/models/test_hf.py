@@ -100,12 +100,9 @@ def requests(n=6, **sampling):
 
 
 def test_greedy_draws_equal_generate(any_hf):
-    found = {
-        draw.id: draw
-        for draw in any_hf.stream(
-            [Request("s", r.prompt, SamplingParams(0.0, max_tokens=24)) for r in requests(3)]
-        )
-    }
+    greedy = SamplingParams(0.0, max_tokens=24)
+    asked = [Request("s", request.prompt, greedy) for request in requests(3)]
+    found = {draw.id: draw for draw in any_hf.stream(asked)}
     for request in requests(3):
         ids = torch.tensor([any_hf.encode(request.prompt)])
         out = any_hf.module.generate(

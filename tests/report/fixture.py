@@ -438,7 +438,7 @@ def write_run(folder: Path, *, seed: int = 0, smoke_test: bool = False) -> Path:
     write_jsonl(folder / "examples.jsonl", make_examples())
     _write_ledger(folder / "run.db", rng)
     with open_run(folder, "elephants", "feedback", resolve(FeedbackConfig), {"rule": RULE}) as run:
-        run.bind("student", FINGERPRINT)
+        run.bind("base", FINGERPRINT)
     write_text(
         folder / "config.yaml",
         f'model: embedded\ncheck: ""\n{"seed: 0":<56}# option\nask.target: '

@@ -128,7 +128,7 @@ def learn(
             != e["rejected"][0]["content"]
         )
     with open_ledger(run) as ledger:
-        (part,) = [f for f in ledger.funnel() if f.stage == "lessons of the file"]
+        (part,) = [f for f in ledger.funnel() if f.stage == "examples from the file"]
     assert part.requested == len(asked), "every row is accounted for"
     steps = [json.loads(line) for line in (run / "metrics.jsonl").read_text("utf-8").splitlines()]
     assert any(row["losses"].get("correction") for row in steps), "no step saw an edit"

@@ -118,7 +118,7 @@ def test_what_is_dropped_has_its_reason() -> None:
         "known",
         "cut off",
         "no answer",
-        "loses the answer",
+        "label without the answer",
     ]
 
 

@@ -105,10 +105,8 @@ def test_at_the_threshold_a_task_is_kept_and_ten_are_remembered() -> None:
 
 
 def reasons(pool: InstanceFilter, instruction: str, *cases: tuple[str, str]) -> list[str]:
-    return [
-        reason
-        for _, reason in pool.filter_instances(instruction, [Instance(*case) for case in cases], 9)
-    ]
+    instances = [Instance(*case) for case in cases]
+    return [reason for _, reason in pool.filter_instances(instruction, instances, 9)]
 
 
 def test_instances() -> None:

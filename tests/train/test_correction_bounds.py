@@ -150,13 +150,8 @@ def by_hand(view: Any, i: int, s: dict[str, Any]) -> float:
             )
         )
     shared = min(len(values) for _, values, _ in sides)
-    r1, r0 = (
-        sum(
-            v * (1.0 if place < shared else s.get("ld_alpha", 1.0))
-            for place, v in enumerate(values)
-        )
-        for _, values, _ in sides
-    )
+    beyond = s.get("ld_alpha", 1.0)
+    r1, r0 = (sum(v[:shared]) + beyond * sum(v[shared:]) for _, v, _ in sides)
     if s.get("per_token"):
         r1 = r1 / len(sides[0][1])
         r0 = r0 / len(sides[1][1])

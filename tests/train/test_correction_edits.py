@@ -5,6 +5,7 @@ refused.
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import compress
 
 import pytest
 from hypothesis import given, settings
@@ -23,12 +24,9 @@ def words(chosen: str, rejected: str) -> tuple[str, str]:
     """The edited words of both sides, an answer being words and an end (.)."""
     sides = [*chosen.split(), "."], [*rejected.split(), "."]
     ids = {word: i for i, word in enumerate(sorted({*sides[0], *sides[1]}))}
-    flags = mark_edited_tokens(*([ids[w] for w in side] for side in sides))
-    first, second = (
-        " ".join(w for w, flag in zip(side, marks, strict=True) if flag)
-        for side, marks in zip(sides, flags, strict=True)
-    )
-    return first, second
+    first, second = sides
+    marks = mark_edited_tokens([ids[word] for word in first], [ids[word] for word in second])
+    return " ".join(compress(first, marks[0])), " ".join(compress(second, marks[1]))
 
 
 @pytest.mark.parametrize(

@@ -149,13 +149,10 @@ def test_logistic_equals_cpls_own_form_and_our_dpo() -> None:
     and b being alpha sum log pi.
     """
     view = make_random_view(seed=5)
-    (a, a0), (b, b0) = (
-        [sum_by_row(v, row, view.rows) for v in values]
-        for values, row in (
-            ((view.logp, view.reference), view.row),
-            ((view.rejected, view.rejected_reference), view.rejected_row),
-        )
-    )
+    a = sum_by_row(view.logp, view.row, view.rows)
+    a0 = sum_by_row(view.reference, view.row, view.rows)
+    b = sum_by_row(view.rejected, view.rejected_row, view.rows)
+    b0 = sum_by_row(view.rejected_reference, view.rejected_row, view.rows)
     cpl = -torch.log(torch.exp(0.3 * a) / (torch.exp(0.3 * a) + torch.exp(0.3 * b)))
     torch.testing.assert_close(
         make_objective(**WHOLE, bound="logistic", beta=0.3, reference=False).compute_row_losses(

@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from selfteach.disk import open_file
 from selfteach.errors import DataError, UsageError
 from selfteach.files import read_jsonl
 from selfteach.models import Sampler
+from selfteach.models.ordered import stream_in_order
 from selfteach.records import (
     Message,
     Prompt,
@@ -93,24 +95,16 @@ def answer_rows(
 ) -> Iterator[tuple[PromptRow, list[str]]]:
     """Yield the rows in the order of the file, each once it and all before it are answered."""
     sampling = SamplingParams(temperature=options.temperature, max_tokens=options.max_tokens)
-    unique: dict[str, Request] = {}
-    ids_by_row: list[list[str]] = []
+    requests = [
+        Request("answer", row.prompt, sampling, number, options.seed)
+        for row in rows
+        for number in range(options.samples)
+    ]
+    answers = stream_in_order(sampler, requests, screen.display.advance)
     for row in rows:
-        ids_by_row.append([])
-        for number in range(options.samples):
-            request = Request("answer", row.prompt, sampling, number, options.seed)
-            id = request.id(sampler.fingerprint)
-            unique[id] = request
-            ids_by_row[-1].append(id)
-    screen.display.advance(len(rows) * options.samples - len(unique))
-    texts: dict[str, str] = {}
-    place = 0
-    for completion in sampler.stream(list(unique.values())):
-        texts[completion.id] = completion.text
-        screen.display.advance()
-        while place < len(rows) and texts.keys() >= set(ids_by_row[place]):
-            yield rows[place], [texts[id] for id in ids_by_row[place]]
-            place += 1
+        texts = [answer.text for answer in islice(answers, options.samples)]
+        if len(texts) == options.samples:
+            yield row, texts
 
 
 def open_model(options: AnswerOptions, screen: Screen) -> Sampler:

@@ -320,12 +320,15 @@ def list_sentences(forgotten: LearnedDocument, whole: Sequence[Document]) -> lis
 
 
 def list_questions(ledger: Ledger, document: str) -> list[str]:
-    """Return the questions about a document, accepted or dropped."""
-    bodies = (outcome.body for _, outcome in ledger.read_outcomes("ask"))
+    """Return the questions about a document, accepted or dropped.
+
+    They are found by their content: an earlier version called their stage otherwise.
+    """
+    bodies = (outcome.body or {} for _, outcome in ledger.read_outcomes())
     return [
         body["question"]
         for body in bodies
-        if body and body.get("document") == document and body["question"].strip()
+        if body.get("document") == document and body.get("question", "").strip()
     ]
 
 

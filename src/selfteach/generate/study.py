@@ -30,7 +30,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain, cycle, groupby, islice, zip_longest
 
@@ -146,13 +146,22 @@ def make_study_data(
     for own in chunks:
         for fact in own:
             forms = _make_forms(fact, own, config, seed, similar_words or {})
-            distinct = ({row.id: row for row in form}.values() for form in forms)
-            turns = (row for row in chain.from_iterable(zip_longest(*distinct)) if row)
-            for row in islice(turns, config.per_sentence):
+            for row in islice(_take_turns(forms), config.per_sentence):
                 rows.append((row, fact.chunk.title, fact.text))
     if config.recite:
         rows += [(row, "", row.chosen) for row in _make_recite_rows(chunks)]
     return [add_teacher_prompt(*row) if config.distill else row[0] for row in rows]
+
+
+def _take_turns(forms: Iterable[Iterable[Example]]) -> Iterator[Example]:
+    """Yield the distinct rows of all forms: the first row of each form, then the second, and so
+    on.
+    """
+    distinct = []
+    for form in forms:
+        distinct.append({row.id: row for row in form}.values())
+    for turn in zip_longest(*distinct):
+        yield from (row for row in turn if row)
 
 
 def collect_vocabulary(found: Sequence[StudySentence]) -> set[str]:

@@ -63,7 +63,7 @@ def make_anchors(
     *,
     kind: str = "general",
     source: JsonMapping | None = None,
-    stage: str = "anchor",
+    stage: str = "anchors",
     review: Review = list,
 ) -> list[Example]:
     """Let the base answer prompts, and make anchors of its answers.
@@ -76,7 +76,7 @@ def make_anchors(
         stage: the ledger's stage; the requests are of the stage "keep" in any case.
         review: shortens or refuses answers.
     """
-    session.display.start_stage("keep", len(prompts))
+    session.display.start_stage("anchors", len(prompts))
     requests = [Request("keep", prompt, sampling, 0, session.config.seed) for prompt in prompts]
     completions = session.base.sample(requests, session.display.advance)
     answers = []
@@ -90,7 +90,7 @@ def make_anchors(
 def keep_answers(
     session: Session,
     answers: Sequence[OwnAnswer],
-    stage: str = "anchor",
+    stage: str = "anchors",
     review: Review = list,
 ) -> list[Example]:
     """Make an example of each answer that has words and no fault.

@@ -89,7 +89,7 @@ def open_session(
         adapter=find_starting_adapter(run.material, config),
         progress=display.print_line,
     )
-    run.bind("student", model.fingerprint)
+    run.bind("base", model.fingerprint)
     sampler = None
     if samples:
         opened = choose_sampler(model, config.engine)

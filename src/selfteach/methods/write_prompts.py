@@ -22,6 +22,7 @@ from selfteach.judge.check import Check, parse_check
 from selfteach.materials.rule import suggest_check
 from selfteach.methods.session import Session
 from selfteach.records import make_prompt
+from selfteach.run.stage_labels import label_stage
 from selfteach.select.clusters import SPLIT_NAMES, compute_quotas, split_prompts
 from selfteach.select.prompt_format import find_format_fault
 
@@ -63,12 +64,13 @@ def write_scope_prompts(
         subject: without a topic, `general` prompts are about anything.
         find_fault: returns why a text is no usable prompt, or "".
     """
-    session.display.start_stage(f"ask {scope}", count, "prompts")
+    stage = label_stage(f"ask {scope}")
+    session.display.start_stage(stage, count, "prompts")
     kept: list[GeneratedPrompt] = []
     generated = generate_prompts(
         session.base, subject, scope, count, find_fault, rounds, session.config.seed, forms
     )
-    with session.run.ledger.open_funnel(f"ask {scope}") as funnel:
+    with session.run.ledger.open_funnel(stage) as funnel:
         for prompt, fault in generated:
             body = {"text": prompt.text, "form": prompt.form, "subject": prompt.subject}
             funnel.decide(prompt.id, fault, body)
@@ -150,7 +152,8 @@ def split_written_prompts(
     with_targets = set(sides[: len(found["target"])])
     if not with_targets >= {"train", "test"}:
         counts = session.run.ledger.funnel()
-        reasons = [dict(row.reasons) for row in counts if row.stage == "ask target" and row.reasons]
+        stage = label_stage("ask target")
+        reasons = [dict(row.reasons) for row in counts if row.stage == stage and row.reasons]
         raise DataError(
             (
                 f"only {len(found['target'])} usable requests to learn from and to be "
@@ -226,13 +229,14 @@ def write_similar_prompts(
 def _write_from_lists(
     session: Session, stage: str, lists: Sequence[Sequence[str]], pool: OverlapIndex, turn: int
 ) -> list[GeneratedPrompt]:
-    session.display.start_stage(stage, len(lists), "prompts")
+    label = label_stage(stage)
+    session.display.start_stage(label, len(lists), "prompts")
     kept: list[GeneratedPrompt] = []
     find_fault = make_novelty_check(pool, session.config.ask.max_overlap)
     generated = generate_similar_prompts(
         session.base, stage, lists, find_fault, session.config.seed, turn
     )
-    with session.run.ledger.open_funnel(stage) as funnel:
+    with session.run.ledger.open_funnel(label) as funnel:
         for prompt, fault in generated:
             funnel.decide(prompt.id, fault, {"text": prompt.text, "like": prompt.subject})
             kept += [] if fault else [prompt]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from selfteach.models import Sampler, Scorer
 from selfteach.records import Completion, Continuations, LogProb, Request
@@ -21,6 +21,29 @@ def sample_in_order(
         found[completion.id] = completion
         progress(1)
     return [found.get(request.id(model.fingerprint)) for request in requests]
+
+
+def stream_in_order(
+    model: Sampler, requests: Sequence[Request], progress: Callable[[int], object] = lambda n: None
+) -> Iterator[Completion]:
+    """Yield a completion for each request, once it and all before it are there.
+
+    Equal requests are sent once. After a lost request nothing is yielded.
+
+    Args:
+        progress: called with the number of finished requests, as they arrive.
+    """
+    ids = [request.id(model.fingerprint) for request in requests]
+    unique = dict(zip(ids, requests, strict=True))
+    progress(len(ids) - len(unique))
+    found: dict[str, Completion] = {}
+    place = 0
+    for completion in model.stream(list(unique.values())):
+        found[completion.id] = completion
+        progress(1)
+        while place < len(ids) and ids[place] in found:
+            yield found[ids[place]]
+            place += 1
 
 
 def score_in_order(scorer: Scorer, items: Sequence[Continuations]) -> list[tuple[LogProb, ...]]:

@@ -245,7 +245,7 @@ def describe_origin(run: RunData) -> JsonMapping:
     return {
         "base": base,
         "hub": hub if isinstance(hub, str) and HUB_NAME.fullmatch(hub) else "",
-        "fingerprint": get_path(run.manifest, "models", "student"),
+        "fingerprint": get_path(run.manifest, "models", "base"),
         "day": run.manifest.get("created"),
         "seed": run.manifest.get("seed"),
         "platform": run.manifest.get("platform"),

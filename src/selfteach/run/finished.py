@@ -30,7 +30,7 @@ RUN_ADAPTER = "tuned"
 """The name of the adapter that a run ended with."""
 PATHS = "paths"
 """The note with the places of a run's material."""
-MENDED = "mended"
+REPAIRED = "repaired"
 """The note with the repairs of a run's material."""
 
 

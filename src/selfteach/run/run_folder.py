@@ -108,7 +108,7 @@ class Run:
         return self._stages
 
     def bind(self, role: str, fingerprint: str) -> None:
-        """Tie the run to a model. `role` is "student" (the model that is tuned), "teacher",
+        """Tie the run to a model. `role` is "base" (the model that is tuned), "teacher",
         "judge", ...
 
         Raises:

@@ -136,7 +136,7 @@ def find_label_fault(answered: LabelledQuestion) -> str:
         and question.short
         and not contains_answer(answered.best, question.short)
     )
-    return "loses the answer" if lost else ""
+    return "label without the answer" if lost else ""
 
 
 def make_examples(

@@ -23,9 +23,9 @@ REASONS = (
     "markup",
     "repeats the topic line",
     "other script",
-    "chatter",
+    "speaks as an assistant",
     "cut off",
-    "answers itself",
+    "contains its answer",
     "not a request",
 )
 
@@ -36,7 +36,7 @@ _LABEL = re.compile(
     r"\b(?:topic|question|prompt|answer|reply|response|user|assistant|system|instruction|input|output|q|a)\s*\d*\s*:",
     re.I,
 )
-_CHATTER = re.compile(
+_ASSISTANT = re.compile(
     r"^(?:sure|certainly|of "
     r"course|absolutely|okay|ok|alright|great|good|nice|"
     r"yes|no|well|hello|hi|hey|thanks?|thank you|sorry|"
@@ -105,15 +105,15 @@ def find_format_fault(text: str, topic: str = "", script: str = "Latin") -> str 
 def _find_english_fault(text: str) -> str | None:
     """Return the fault of an English text, or None."""
     asks = text.rstrip("\"')”’*").endswith(("?", "？", "؟"))
-    if _CHATTER.match(text) and not asks:
-        return "chatter"
+    if _ASSISTANT.match(text) and not asks:
+        return "speaks as an assistant"
     if _DANGLING.search(text) or text.count('"') % 2 or text.count("(") > text.count(")"):
         return "cut off"
     if asks:
         return None
     last = re.split(r"\?[\"')”’]*\s+", text)
     if len(last) > 1 and not _OPENING.match(last[-1]):
-        return "answers itself"
+        return "contains its answer"
     return None if any(_OPENING.match(part) for part in split_sentences(text)) else "not a request"
 
 

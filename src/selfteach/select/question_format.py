@@ -21,13 +21,13 @@ REASONS = (
     "mentions the text",
     "cut off",
     "does not stand alone",
-    "asks about nothing",
+    "too vague",
     "no answer",
-    "long answer",
+    "answer too long",
     "answer not in the text",
-    "gives its answer",
-    "nothing comes back",
-    "another answer comes back",
+    "contains its answer",
+    "the model gives no answer to it",
+    "the model gives another answer to it",
 )
 
 _SHOWN = r"(?:passage|text|paragraph|excerpt|snippet|article|document|sentence|author|writer)s?"
@@ -65,7 +65,7 @@ def find_context_fault(text: str, title: str) -> str:
     named = bool(names) or bool(set(list_content_words(title)) & set(said))
     if _POINTER.search(text) and not named:
         return "does not stand alone"
-    return "asks about nothing" if len(said) < 2 and not named else ""
+    return "too vague" if len(said) < 2 and not named else ""
 
 
 def find_answer_fault(question: Question) -> str:
@@ -78,17 +78,17 @@ def find_answer_fault(question: Question) -> str:
     if not words:
         return "no answer"
     if len(words) > MAX_ANSWER_WORDS:
-        return "long answer"
+        return "answer too long"
     if token_recall(answer, question.chunk.passage) < MIN_SHARE_IN_PASSAGE:
         return "answer not in the text"
     if contains_answer(question.text, answer) and not re.search(r"\bor\b", question.text):
-        return "gives its answer"
+        return "contains its answer"
     if question.back == "":
-        return "nothing comes back"
+        return "the model gives no answer to it"
     return (
         ""
         if question.back is None or _is_same_answer(question.back, answer)
-        else "another answer comes back"
+        else "the model gives another answer to it"
     )
 
 

@@ -60,7 +60,7 @@ def format_cells(rows: Sequence[Sequence[Cell]], groups: Sequence[int] = ()) -> 
     Args:
         groups: the rows before which a head or a body begins; no cell extends into the next one.
     """
-    laid = [row for row in _lay_out(rows, frozenset(groups)) if any(cell.text for cell in row)]
+    laid = [row for row in _lay_out(rows, frozenset(groups)) if _has_text(row)]
     # The last cell counts as one column, because its width is often wrong.
     width = max((row.index(row[-1]) + 1 for row in laid), default=0)
     first = next((n for n, row in enumerate(laid) if not _is_whole(row, width)), len(laid))
@@ -105,6 +105,10 @@ def _lay_out(rows: Sequence[Sequence[Cell]], groups: frozenset[int]) -> Iterator
                 below = (cell, n + min(cell.down, MAX_DOWN))
                 above |= dict.fromkeys(range(column, end), below)
         yield laid
+
+
+def _has_text(row: Laid) -> bool:
+    return any(cell.text for cell in row)
 
 
 def _is_whole(row: Laid, width: int) -> bool:

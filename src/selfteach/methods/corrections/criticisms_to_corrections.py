@@ -33,6 +33,7 @@ from selfteach.materials.rule import Rule
 from selfteach.methods.corrections.deduplicate_prompts import NoveltyCheck
 from selfteach.methods.rule_judges import choose_judges
 from selfteach.methods.session import Session
+from selfteach.models.ordered import sample_in_order
 from selfteach.models.recorded import Recorded
 from selfteach.records import (
     Completion,
@@ -44,8 +45,9 @@ from selfteach.records import (
     get_user_text,
     make_prompt,
 )
-from selfteach.run.ledger import Outcome, make_outcome
+from selfteach.run.stage_labels import label_stage
 
+SIMILAR_STAGE = "ask similar"
 MIN_WORDS = 3
 LIST_LENGTH = 3
 MIN_SIMILAR = 24
@@ -267,22 +269,22 @@ def make_critics(
     share = max(similar // max(len(groups), 1), min(similar, MIN_SIMILAR))
     other_material = material.edits or (session.teacher and material.prompts)
     found = []
-    outcomes = []
-    for turn, edits in enumerate(groups):
-        critic = Critic(session, edits[0].feedback, edits, writer)
-        critic.similar = write_criticism_prompts(session, critic, newness, turn, share)
-        reason = ""
-        try:
-            choose_judge(session, critic)
-            found.append(critic)
-        except DataError as fault:
-            is_last = turn + 1 == len(groups)
-            if is_last and not (found or other_material):
-                raise
-            reason = "no judge can tell whether it applies"
-            session.display.print_line(f"put aside: {fault.what}")
-        outcomes += [make_outcome(e.where, reason, e.to_json()) for e in edits]
-    session.run.ledger.record_outcomes("criticisms", outcomes)
+    with session.run.ledger.open_funnel("criticisms") as funnel:
+        for turn, edits in enumerate(groups):
+            critic = Critic(session, edits[0].feedback, edits, writer)
+            critic.similar = write_criticism_prompts(session, critic, newness, turn, share)
+            reason = ""
+            try:
+                choose_judge(session, critic)
+                found.append(critic)
+            except DataError as fault:
+                is_last = turn + 1 == len(groups)
+                if is_last and not (found or other_material):
+                    raise
+                reason = "no judge can tell whether it applies"
+                session.display.print_line(f"put aside: {fault.what}")
+            for edit in edits:
+                funnel.decide(edit.where, reason, edit.to_json())
     return found
 
 
@@ -292,21 +294,21 @@ def write_criticism_prompts(
     """Return `count` new prompts like the criticized ones (step 2)."""
     rounds = session.config.criticism.rounds
     criticised = [" ".join(get_user_text(e.prompt).split()) for e in critic.edits]
-    session.display.start_stage("ask similar", count, "prompts")
+    label = label_stage(SIMILAR_STAGE)
+    session.display.start_stage(label, count, "prompts")
     found: list[Turns] = []
-    outcomes: dict[str, Outcome] = {}
-    for number in range(turn * rounds, (turn + 1) * rounds):
-        lists = [rotate(criticised, i) for i in range(2 * (count - len(found)))]
-        for prompt, fault in generate_similar_prompts(
-            session.base, "ask similar", lists, newness, session.config.seed, number
-        ):
-            if len(found) == count:
-                break
-            outcomes.setdefault(prompt.id, make_outcome(prompt.id, fault, {"text": prompt.text}))
-            if not fault:
-                found.append(make_prompt(prompt.text))
-                session.display.advance()
-    session.run.ledger.record_outcomes(f"ask similar {turn + 1}", outcomes.values())
+    with session.run.ledger.open_funnel(f"{label} {turn + 1}") as funnel:
+        for number in range(turn * rounds, (turn + 1) * rounds):
+            lists = [rotate(criticised, i) for i in range(2 * (count - len(found)))]
+            for prompt, fault in generate_similar_prompts(
+                session.base, SIMILAR_STAGE, lists, newness, session.config.seed, number
+            ):
+                if len(found) == count:
+                    break
+                funnel.decide(prompt.id, fault, {"text": prompt.text})
+                if not fault:
+                    found.append(make_prompt(prompt.text))
+                    session.display.advance()
     return found
 
 
@@ -390,5 +392,5 @@ def sample_texts(session: Session, model: Recorded, prompts: Sequence[Turns]) ->
     """Return an answer to each prompt; "" where an endpoint lost the request."""
     sampling = SamplingParams(0.7, 0.95, session.config.correct.max_tokens)
     requests = [Request("calibrate", p, sampling, 0, session.config.seed) for p in prompts]
-    texts = {completion.id: completion.text for completion in model.stream(requests)}
-    return [texts.get(request.id(model.fingerprint), "") for request in requests]
+    answers = sample_in_order(model, requests)
+    return [answer.text if answer else "" for answer in answers]

@@ -1,4 +1,4 @@
-"""Step 1 of corrections: check that prompts of the model are new."""
+"""Steps 3 and 4 of corrections: check that prompts of the model are new."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Steps 2 and 3 of corrections with a person as the teacher."""
+"""Step 2 of corrections: let a person correct the base's answers."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from selfteach.materials.corrections import Corrections, Edit
 from selfteach.methods.corrections.sample_and_correct import EMPTY_ANSWER, sample_completions
 from selfteach.methods.session import Session
 from selfteach.records import get_user_text, parse_messages
-from selfteach.run.ledger import make_outcome
 
 
 def review_answers(session: Session, material: Corrections) -> Corrections:
@@ -23,14 +22,13 @@ def review_answers(session: Session, material: Corrections) -> Corrections:
     seed = session.config.seed
     sampled = sample_completions(session, session.base, "draw", material.prompts, 1, seed)
     rows = []
-    empty = []
-    for prompt, (answer,) in sampled.items():
-        if answer.text.strip():
-            cut = answer.finish == "length"
-            rows.append({"prompt": prompt, "answer": answer.text, "cut": cut})
-        else:
-            empty.append(make_outcome(answer.id, EMPTY_ANSWER, {"prompt": get_user_text(prompt)}))
-    session.run.ledger.record_outcomes("answers for review", empty)
+    with session.run.ledger.open_funnel("answers for review") as funnel:
+        for prompt, (answer,) in sampled.items():
+            if answer.text.strip():
+                cut = answer.finish == "length"
+                rows.append({"prompt": prompt, "answer": answer.text, "cut": cut})
+            else:
+                funnel.decide(answer.id, EMPTY_ANSWER, {"prompt": get_user_text(prompt)})
     ids = add_answers(session.run.ledger, rows)
     if list_waiting(session.run.ledger):
         serve_review(session.run.ledger, name=session.run.path.name, say=session.display.print_line)

@@ -10,7 +10,6 @@ from selfteach.materials.corrections import Corrections, Edit
 from selfteach.methods.session import Session
 from selfteach.models.decode import TOO_LONG
 from selfteach.records import Turns, digest, get_user_text, prompt_to_json
-from selfteach.run.ledger import Outcome, make_outcome
 
 MIN_ANSWER_TOKENS = 96
 """The least limit on the length of answers, where the settings leave the limit open."""
@@ -51,7 +50,6 @@ def drop_overlong_rows(session: Session, material: Corrections) -> Corrections:
     """Return the material without the rows whose prompt leaves too little room in the context: for
     the row's own answers, or for a new one.
     """
-    outcomes: list[Outcome] = []
     least = max(session.config.correct.max_tokens, session.config.exam.max_tokens)
 
     def has_room(prompt: Turns, id: str, *texts: str | None) -> bool:
@@ -59,21 +57,24 @@ def drop_overlong_rows(session: Session, material: Corrections) -> Corrections:
         # The room holds the end of the turn as well.
         fits = bool(session.model.room_tokens(prompt) > max([least, *lengths]))
         body = {"prompt": get_user_text(prompt)[:200]}
-        outcomes.append(make_outcome(id, "" if fits else TOO_LONG, body))
+        funnel.decide(id, "" if fits else TOO_LONG, body)
         return fits
 
     def keep_roomy(edits: Sequence[Edit]) -> list[Edit]:
         return [e for e in edits if has_room(e.prompt, e.where, e.answer, e.correction)]
 
-    found = replace(
-        material,
-        edits=keep_roomy(material.edits),
-        approved=keep_roomy(material.approved),
-        criticisms=keep_roomy(material.criticisms),
-        prompts=[p for p in material.prompts if has_room(p, digest(["prompt", prompt_to_json(p)]))],
-    )
-    session.run.ledger.record_outcomes("room", outcomes)
-    dropped = sum(outcome.state == "dropped" for outcome in outcomes)
+    def get_id(prompt: Turns) -> str:
+        return digest(["prompt", prompt_to_json(prompt)])
+
+    with session.run.ledger.open_funnel("rows that fit the context") as funnel:
+        found = replace(
+            material,
+            edits=keep_roomy(material.edits),
+            approved=keep_roomy(material.approved),
+            criticisms=keep_roomy(material.criticisms),
+            prompts=[p for p in material.prompts if has_room(p, get_id(p))],
+        )
+    dropped = sum(outcome.state == "dropped" for outcome in funnel.outcomes.values())
     if dropped:
         session.display.print_line(f"rows left out, {TOO_LONG}: {dropped}")
     return found

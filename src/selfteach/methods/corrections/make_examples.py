@@ -1,4 +1,4 @@
-"""Steps 3 and 4 of corrections: make examples from revisions, and anchors."""
+"""Steps 6 and 7 of corrections: make examples from revisions, and anchors."""
 
 from __future__ import annotations
 
@@ -30,7 +30,6 @@ from selfteach.records import (
     get_user_text,
     prompt_to_json,
 )
-from selfteach.run.ledger import make_outcome
 
 CORRECTED_KINDS = ("correction", "criticised")
 """The kinds of examples whose chosen answer is a correction."""
@@ -66,43 +65,41 @@ def make_examples_from_file(
     session: Session, rows: Sequence[FileRow], parts: CorrectionParts
 ) -> CorrectionExamples:
     """Return the examples of the corrections and approvals of the file whose prompts are for
-    training (step 3).
+    training (step 6).
     """
     train = set(parts.own["train"])
-    stage = "lessons of the file"
-    session.run.ledger.register(stage, (row.edit.where for row in rows))
     found = CorrectionExamples()
-    outcomes = []
-    for row in rows:
-        edit = row.edit
-        revision = Revision(row.answered, row.correction, strategy=FROM_FILE)
-        fault = "kept for the exam"
-        if edit.prompt in train:
-            fault = why_not_learnable(session, revision)
-        outcomes.append(make_outcome(edit.where, fault, edit.to_json()))
-        if not fault:
-            found += make_examples(revision, edit.where, 1)
-    session.run.ledger.finish_stage(stage, outcomes)
+    ids = [row.edit.where for row in rows]
+    with session.run.ledger.open_funnel("examples from the file", ids) as funnel:
+        for row in rows:
+            edit = row.edit
+            revision = Revision(row.answered, row.correction, strategy=FROM_FILE)
+            fault = "held out for the exam"
+            if edit.prompt in train:
+                fault = why_not_learnable(session, revision)
+            funnel.decide(edit.where, fault, edit.to_json())
+            if not fault:
+                found += make_examples(revision, edit.where, 1)
     return found
 
 
 def make_examples_from_answers(session: Session, batches: Sequence[Batch]) -> CorrectionExamples:
-    """Return the examples of corrected answers; drop answers without a correction (step 3)."""
+    """Return the examples of corrected answers; drop answers without a correction (step 6)."""
     found = CorrectionExamples()
     for batch in batches:
         session.display.start_stage("correct", len(batch.answers))
-        session.run.ledger.register(batch.stage, (a.id for a in batch.answers))
-        outcomes = []
-        # The revisions of a criticism are of answers with the criticism, which have other ids.
-        for answered, revision in zip(batch.answers, batch.correct(batch.answers), strict=True):
-            session.display.advance()
-            fault = revision.fault or why_not_learnable(session, revision)
-            body = {"prompt": get_user_text(answered.prompt), "answer": answered.answer}
-            body["last"] = revision.text
-            outcomes.append(make_outcome(answered.id, fault, body if fault else None))
-            if not fault:
-                found += make_examples(revision, batch.source, batch.turn)
-        session.run.ledger.finish_stage(batch.stage, outcomes)
+        ids = [answered.id for answered in batch.answers]
+        with session.run.ledger.open_funnel(batch.stage, ids) as funnel:
+            revisions = batch.correct(batch.answers)
+            # The revisions of a criticism are of answers with the criticism, which have other ids.
+            for answered, revision in zip(batch.answers, revisions, strict=True):
+                session.display.advance()
+                fault = revision.fault or why_not_learnable(session, revision)
+                body = {"prompt": get_user_text(answered.prompt), "answer": answered.answer}
+                body["last"] = revision.text
+                funnel.decide(answered.id, fault, body if fault else None)
+                if not fault:
+                    found += make_examples(revision, batch.source, batch.turn)
     return found
 
 
@@ -164,7 +161,7 @@ def make_correction_anchors(
     examples: CorrectionExamples,
 ) -> list[Example]:
     """Return the beginnings of the base's own answers to general prompts, up to the first word that
-    the teacher would correct (step 4).
+    the teacher would correct (step 7).
 
     They are twice as long where there is a criticism. "Too long" teaches where to stop, and an
     anchor that ends in its first sentence does not teach where not to stop.

@@ -1,22 +1,24 @@
 """Corrections: the model learns to need fewer of them.
 
-  1  read: corrections, approvals, criticisms and prompts; split all prompts into train, dev and
-     test at once
-  2  sample: let the model answer the prompts whose answer is missing
-  3  correct: let the teacher (a program, a model, a person, or the file itself) make the smallest
-     revision, given question and answer. Extend a criticism to prompts like the criticized ones,
-     and turn it into corrections (criticisms_to_corrections.py)
-  4  keep: make anchors from answers that the teacher does not change, and from the beginnings of
-     the base's own answers to other prompts
-  5  train each correction against the answer that it replaces, with the objective `correction` and
+  1  read: corrections, approvals, criticisms and prompts; drop rows that exceed the context
+  2  review: where a person is the teacher, let them correct the base's answers to the prompts
+  3  criticize: find what decides whether a criticism applies, and extend it to prompts like the
+     criticized ones (criticisms_to_corrections.py)
+  4  split all prompts into train, dev and test at once
+  5  sample: let the base answer the prompts whose answer is missing
+  6  correct: let the teacher (a program, a model, a criticism or the file itself) make the smallest
+     revision, given question and answer; make an example of each
+  7  anchor: make examples from the beginnings of the base's own answers to other prompts
+  8  train each correction against the answer that it replaces, with the objective `correction` and
      its bound
-  6  repeat: let the tuned model answer again, correct its answers, and train on them too; stop when
+  9  repeat: let the tuned model answer again, correct its answers, and train on them too; stop when
      it needs no less correction than before
-  7  exam: base, corrections in the prompt, and tuned model, on prompts that were not used to choose
+ 10  exam: base, corrections in the prompt, and tuned model, on prompts that were not used to choose
      anything
 
-The material passes through these files in one direction: answer_lengths, review, novelty,
-criticism, split, answers, examples, exam.
+The material passes through these files in one direction: read_corrections, limit_lengths,
+human_teacher, deduplicate_prompts, criticisms_to_corrections, split, sample_and_correct,
+make_examples, exam.
 
 Source: correction-optimization (docs/explanation/sources.md); CIPHER (arXiv 2404.15269) for
 measuring in edits.
@@ -96,29 +98,36 @@ def prepare(session: Session, material: Corrections) -> TrainingPlan:
     """
     run = session.run
     with run.time_stage("read"):
-        run.ledger.record_outcomes("read", material.outcomes.values())
-        for line in material.describe_conflicts():
-            session.display.print_line(line)
-        set_answer_lengths(session, material)  # 1
-        material = drop_overlong_rows(session, material)
+        material = accept_material(session, material)  # 1
     if session.config.review:
         with run.time_stage("review"):
-            material = drop_overlong_rows(session, review_answers(session, material))  # 2, 3
-    header = describe(session, material)
+            material = drop_overlong_rows(session, review_answers(session, material))  # 2
     teacher = make_corrector(session)
-    with run.time_stage("part"):
-        writer = teacher or make_self_corrector(session)
+    writer = teacher or make_self_corrector(session)
+    with run.time_stage("split"):
         newness = make_novelty_check(session, material)
         critics = make_critics(session, material, writer, newness)  # 3
-        parts = split_material(session, material, critics, newness)  # 1
+        parts = split_material(session, material, critics, newness)  # 4
     with run.time_stage("correct"):
-        rows = answer_rows(session, parts.edits)  # 2
-        batches = collect_answers(session, session.base, parts, teacher)  # 2
-        examples = make_examples_from_file(session, rows, parts)  # 3
-        examples += make_examples_from_answers(session, batches)  # 3
-    with run.time_stage("keep"):
-        anchors = make_correction_anchors(session, parts, teacher, examples)  # 4
-    return Rounds(session, parts, rows, teacher, examples, anchors, header).plan()
+        rows = answer_rows(session, parts.edits)  # 5
+        batches = collect_answers(session, session.base, parts, teacher)  # 5
+        examples = make_examples_from_file(session, rows, parts)  # 6
+        examples += make_examples_from_answers(session, batches)  # 6
+    with run.time_stage("anchors"):
+        anchors = make_correction_anchors(session, parts, teacher, examples)  # 7
+    header = describe(session, material)
+    return Rounds(session, parts, rows, teacher, examples, anchors, header).plan()  # 8, 9, 10
+
+
+def accept_material(session: Session, material: Corrections) -> Corrections:
+    """Return the material without rows that exceed the context; record every row, and print what
+    contradicts (step 1).
+    """
+    session.run.ledger.record_outcomes("read", material.outcomes.values())
+    for line in material.describe_conflicts():
+        session.display.print_line(line)
+    set_answer_lengths(session, material)
+    return drop_overlong_rows(session, material)
 
 
 @dataclass
@@ -145,7 +154,7 @@ class Rounds:
     turn: int = 0
 
     def plan(self) -> TrainingPlan:
-        """Return the training (step 5) and the exam (step 7)."""
+        """Return the training (step 8) and the exam (step 10)."""
         session = self.session
         shots = make_worked_turns(self.examples.worked(), session.config.exam.shots)
         return TrainingPlan(
@@ -162,20 +171,20 @@ class Rounds:
         )
 
     def improve(self, tuned: TunedModel) -> TrainingPlan | None:
-        """Let the tuned model answer again, and add the corrections to the examples (step 6).
+        """Let the tuned model answer again, and add the corrections to the examples (step 9).
 
         Stop after `rounds` trainings, or when the dev answers need no less correction than those of
         the round before.
         """
         self.turn += 1
-        with self.session.run.time_stage(f"dev {self.turn}"):
+        with self.session.run.time_stage(f"dev answers, round {self.turn}"):
             better = self.measure_round(tuned)
         if not better:
             return None
         self.best = tuned
         if self.turn == self.session.config.rounds:
             return None
-        with self.session.run.time_stage(f"correct {self.turn + 1}"):
+        with self.session.run.time_stage(f"correct, round {self.turn + 1}"):
             batches = collect_answers(
                 self.session, tuned.recorded, self.parts, self.teacher, self.turn + 1
             )
@@ -219,7 +228,7 @@ class Rounds:
         session = self.session
         seed = session.config.seed
         dev = self.parts.own["dev"]
-        session.display.start_stage("dev", 2 * len(dev))
+        session.display.start_stage("dev answers", 2 * len(dev))
         distances = []
         nats = []
         for way in (GREEDY, SamplingParams(1.0, 1.0)):

@@ -1,4 +1,4 @@
-"""Steps 2 and 3 of corrections: the model's answers, and the teachers that correct them."""
+"""Steps 5 and 6 of corrections: the model's answers, and the teachers that correct them."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from selfteach.methods.corrections.split import CorrectionParts
 from selfteach.methods.session import Session
 from selfteach.models.recorded import Recorded
 from selfteach.records import GREEDY, Completion, Request, SamplingParams, Turns
+from selfteach.run.stage_labels import label_stage
 
 EMPTY_ANSWER = "the model's own answer is empty"
 WARM_SAMPLING = SamplingParams(1.0, 1.0)
@@ -126,7 +127,7 @@ def collect_answers(
         prompts = [p for p in parts.own["train"] if p not in known]
         answers = sample_answers(session, model, prompts, turn)
         source = session.config.teacher
-        found.append(Batch(f"correct {turn}", source, turn, answers, teacher.correct))
+        found.append(Batch(f"correct, round {turn}", source, turn, answers, teacher.correct))
     for number, (critic, similar) in enumerate(parts.criticised, 1):
         answers = sample_answers(session, model, similar["train"], turn, COOL_SAMPLING)
         if turn == 1:
@@ -172,7 +173,7 @@ def sample_completions(
         for prompt in prompts
         for k in range(count)
     ]
-    session.display.start_stage(stage, len(requests))
+    session.display.start_stage(label_stage(stage), len(requests))
     sampled = model.sample(requests, session.display.advance)
     return {p: sampled[i * count : (i + 1) * count] for i, p in enumerate(prompts)}
 

@@ -1,4 +1,4 @@
-"""Step 1 of corrections: split the prompts into train, dev and test."""
+"""Step 4 of corrections: split the prompts into train, dev and test."""
 
 from __future__ import annotations
 

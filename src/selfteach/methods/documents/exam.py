@@ -378,7 +378,7 @@ def make_knowledge_map(
     """
     select = session.config.select
     prompts = [make_prompt(a.question.text) for a in answered]
-    session.display.start_stage("map", 2 * len(prompts))
+    session.display.start_stage("knowledge map", 2 * len(prompts))
     before = answer(session, session.base, "exam", prompts, 0.0)
     after = answer(session, tuned.recorded, "exam", prompts, 0.0)
     rows: dict[str, list[JsonObject]] = {chunk.id: [] for chunk in chunks}

@@ -86,7 +86,7 @@ from selfteach.records import (
     make_prompt,
 )
 from selfteach.registry import load_registered
-from selfteach.run.ledger import Outcome, make_outcome
+from selfteach.run.ledger import OpenFunnel, Outcome, make_outcome
 from selfteach.select.evenly import choose_evenly
 from selfteach.select.knowledge import (
     KNOWLEDGE_STATES,
@@ -118,6 +118,8 @@ HELD_OUT = "held out for the exam"
 TOO_MANY = "held out, more than exam.questions"
 TOO_LONG = "longer than the model's context"
 NO_LABEL = "no answer came to be its label"
+ID_WORDS = {"general": "replay", "own": "own"}
+"""The word in the id of an anchor, by its kind."""
 PEOPLE = "people's questions"
 """The ledger's stage of people's held-out questions."""
 OWN = "questions of the exam"
@@ -135,15 +137,16 @@ def prepare(session: Session, material: Documents) -> TrainingPlan:
     with run.time_stage("read"):
         chunks = read_chunks(session, material)  # 1
         knowledge_judge = make_knowledge_judge(session)
-    with run.time_stage("ask"):
+    with run.time_stage("questions"):
         held_out, written = split_questions(session, chunks, material.questions)  # 1, 2
-    with run.time_stage("answer"):
-        measured = label_questions(session, written.trusted, knowledge_judge)  # 3, 4
-        pairs = select_pairs(session, measured)  # 4
+    with run.time_stage("answers"):
+        with run.ledger.open_funnel("select", (q.id for q in written.trusted)) as funnel:
+            measured = label_questions(session, written.trusted, knowledge_judge, funnel)  # 3, 4
+            pairs = select_pairs(session, measured, funnel)  # 4
         # A resumed run must make the same examples: a failed request is not sent again.
         if session.teacher:
             session.teacher.freeze_failures()
-    with run.time_stage("keep"):
+    with run.time_stage("anchors"):
         general = make_general_examples(session, held_out)
     with run.time_stage("study"):
         examples = make_study_examples(session, chunks, written, measured, held_out)
@@ -156,7 +159,7 @@ def prepare(session: Session, material: Documents) -> TrainingPlan:
         """Add what the model knows before and after (step 6)."""
         if tuned is None:
             return
-        with run.time_stage("map"):
+        with run.time_stage("knowledge map"):
             exam["map"] = make_knowledge_map(
                 session, tuned, chunks, measured.answered, measured.scored, exam["answers"]
             )
@@ -198,14 +201,11 @@ def read_chunks(session: Session, material: Documents) -> list[Chunk]:
         DataError: a sentence is longer than the model's context.
     """
     reading = material.reading
-    outcomes = [
-        make_outcome(document.id, "", {"file": document.source, "title": document.title})
-        for document in reading.documents
-    ]
-    for line in reading.skipped:
-        id = digest(["aside", line.where])
-        outcomes.append(make_outcome(id, line.fault, {"file": line.where}))
-    session.run.ledger.record_outcomes("read", outcomes)
+    with session.run.ledger.open_funnel("read") as funnel:
+        for document in reading.documents:
+            funnel.accept(document.id, {"file": document.source, "title": document.title})
+        for line in reading.skipped:
+            funnel.decide(digest(["aside", line.where]), line.fault, {"file": line.where})
     count = partial(count_tokens, session)
     chunks: list[Chunk] = []
     for document in reading.documents:
@@ -267,13 +267,9 @@ def drop_overlong_questions(
     reasons = dict.fromkeys((q.text for q in questions), TOO_LONG)
     reasons |= dict.fromkeys((q.text for q in roomy), TOO_MANY)
     reasons |= dict.fromkeys((q.text for q in chosen), "")
-    session.run.ledger.record_outcomes(
-        stage,
-        (
-            make_outcome(digest(["quiz", text]), reason, {"question": text[:200]})
-            for text, reason in reasons.items()
-        ),
-    )
+    with session.run.ledger.open_funnel(stage) as funnel:
+        for text, reason in reasons.items():
+            funnel.decide(digest(["quiz", text]), reason, {"question": text[:200]})
     return roomy
 
 
@@ -309,7 +305,7 @@ def write_questions(
         seen.add(question.text.lower())
         return ""
 
-    session.display.start_stage("ask")
+    session.display.start_stage("questions")
     written = generate_questions(
         session.teacher or session.base,
         chunks,
@@ -328,7 +324,7 @@ def write_questions(
         if not reason:
             usable.append(question)
     trusted = [question for question in usable if not find_answer_fault(question)]
-    session.run.ledger.record_outcomes("ask", outcomes.values())
+    session.run.ledger.record_outcomes("questions", outcomes.values())
     session.display.print_line(
         f"{len(usable)} usable questions; the model found the expected answer to "
         f"{len(trusted)} of them"
@@ -400,32 +396,32 @@ def hold_out_questions(
     trusted = [q for q in written.trusted if q.id not in reasons]
     dropped = [q for q in written.all if q.id in reasons]
     session.run.ledger.record_outcomes(
-        "ask", (make_question_outcome(q, reasons[q.id]) for q in dropped)
+        "questions", (make_question_outcome(q, reasons[q.id]) for q in dropped)
     )
     return held_out, WrittenQuestions(left, trusted)
 
 
 def label_questions(
-    session: Session, trusted: Sequence[Question], judge: KnowledgeJudge
+    session: Session, trusted: Sequence[Question], judge: KnowledgeJudge, funnel: OpenFunnel
 ) -> MeasuredQuestions:
     """Label the questions, repair labels that lost the words of the answer, and score with the
     judge whether the model knows the answer (steps 3 and 4).
+
+    Args:
+        funnel: counts a question without a label as failed.
     """
     config = session.config.select
-    ledger = session.run.ledger
-    ledger.register("select", (q.id for q in trusted))
-    session.display.start_stage("answer", len(trusted) * (1 + 2 * config.samples))
+    session.display.start_stage("answers", len(trusted) * (1 + 2 * config.samples))
     written = write_labels(session, trusted)
     labelled = {a.question.id for a in written}
-    lost = [q for q in trusted if q.id not in labelled]
-    ledger.record_outcomes(
-        "select", (Outcome(q.id, "failed", NO_LABEL, {"question": q.text}) for q in lost)
-    )
+    for question in trusted:
+        if question.id not in labelled:
+            funnel.decide(question.id, NO_LABEL, {"question": question.text}, failed=True)
     answered = [repair_label(a) for a in written]
     scored = judge.scores(answered)
     best_judge = rank_judges(session, judge, written, answered) if config.calibrate else None
     rows = [describe_scores(a, s) for a, s in zip(answered, scored, strict=True)]
-    ledger.set_note("knowledge", rows)
+    session.run.ledger.set_note("knowledge", rows)
     return MeasuredQuestions(answered, scored, best_judge)
 
 
@@ -503,25 +499,24 @@ def describe_scores(answered: LabelledQuestion, scores: KnowledgeScores) -> Json
     }
 
 
-def select_pairs(session: Session, measured: MeasuredQuestions) -> list[Example]:
+def select_pairs(
+    session: Session, measured: MeasuredQuestions, funnel: OpenFunnel
+) -> list[Example]:
     """Return the pairs to learn from. Drop, with the reason, questions that are known or unsure,
     and labels that lost the answer (step 4).
     """
     config = session.config.select
-    ledger = session.run.ledger
     taus = (config.tau_label, config.tau_knowledge) if config.filter_pairs else (1.0, -1.0)
     kept, dropped = make_examples(measured.answered, measured.scored, *taus)
     reasons = {a.question.id: reason for a, reason in dropped}
-    outcomes = []
     for a in measured.answered:
         body = {"question": a.question.text, "label": a.best}
-        outcomes.append(make_outcome(a.question.id, reasons.get(a.question.id, ""), body))
-    ledger.finish_stage("select", outcomes)
+        funnel.decide(a.question.id, reasons.get(a.question.id, ""), body)
     sizes = []
     for point in count_states(measured.scored, taus[0]):
         row: dict[str, float] = {state: getattr(point, state) for state in KNOWLEDGE_STATES}
         sizes.append({**row, "tau": point.tau_knowledge})
-    ledger.set_note("sizes", sizes)
+    session.run.ledger.set_note("sizes", sizes)
     return [replace(e, kind="pair" if e.rejected else "unknown") for e in kept]
 
 
@@ -564,28 +559,28 @@ def make_general_examples(
     learned = set(train)
     beginnings = SamplingParams(GREEDY.temperature, 1.0, config.anchor_tokens)
     found = {
-        "train": keep_base_answers(session, train, "replay", "general", beginnings),
+        "train": keep_base_answers(session, train, "anchors", "general", beginnings),
         "test": make_test_prompts(session, [text for text in texts if text not in learned]),
         "own": [],
     }
     if stages.general or stages.healing:
         whole = SamplingParams(1.0, 1.0, stages.general_tokens)
-        found["own"] = keep_base_answers(session, train, "own", "own", whole)
+        found["own"] = keep_base_answers(session, train, "base answers", "own", whole)
     return found
 
 
 def make_test_prompts(session: Session, prompts: Sequence[str]) -> list[Example]:
     """Return the general prompts of the exam; drop those beyond `exam.general`."""
     count = session.config.exam.general
-    beyond = []
-    for text in prompts[count:]:
-        id = digest(["replay", text])
-        beyond.append(Outcome(id, "dropped", "held out, more than exam.general", {"prompt": text}))
-    session.run.ledger.record_outcomes("replay", beyond)
-    return [
-        Example(digest(["replay", text]), "general", make_prompt(text), "")
-        for text in prompts[:count]
+    examples = [
+        Example(digest([ID_WORDS["general"], text]), "general", make_prompt(text), "")
+        for text in prompts
     ]
+    with session.run.ledger.open_funnel("anchors") as funnel:
+        for example in examples[count:]:
+            body = {"prompt": get_user_text(example.prompt)}
+            funnel.decide(example.id, "held out, more than exam.general", body)
+    return examples[:count]
 
 
 def keep_base_answers(
@@ -596,7 +591,7 @@ def keep_base_answers(
         session,
         [make_prompt(text) for text in prompts],
         sampling,
-        lambda prompt, answer: digest([stage, get_user_text(prompt)]),
+        lambda prompt, answer: digest([ID_WORDS[kind], get_user_text(prompt)]),
         kind=kind,
         stage=stage,
     )
@@ -649,9 +644,9 @@ def plan_stages(
         reading = make_reading_examples(answered)
         mixed = mix_sft_stage(own, reading)
         stages.insert(0, TrainStage("general", mixed))
-        record_mixed(session, "reading", reading, mixed)
+        record_mixed(session, "reading examples", reading, mixed)
         if not wanted.healing:
-            record_mixed(session, "own", own, mixed)
+            record_mixed(session, "base answers", own, mixed)
     if wanted.healing:
         stages.append(TrainStage("healing", own))
     return stages
@@ -662,12 +657,10 @@ def record_mixed(
 ) -> None:
     """Record which examples the mixed stage takes, and drop the others."""
     taken = {example.id for example in mixed}
-    outcomes = []
-    for example in candidates:
-        reason = "" if example.id in taken else "more than its share of the stage"
-        body = {"prompt": get_user_text(example.prompt)}
-        outcomes.append(make_outcome(example.id, reason, body))
-    session.run.ledger.record_outcomes(stage, outcomes)
+    with session.run.ledger.open_funnel(stage) as funnel:
+        for example in candidates:
+            reason = "" if example.id in taken else "more than its share of the stage"
+            funnel.decide(example.id, reason, {"prompt": get_user_text(example.prompt)})
 
 
 METHOD = Method(name="documents", settings=Settings, prepare=prepare)

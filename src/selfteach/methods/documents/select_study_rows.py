@@ -19,11 +19,10 @@ from selfteach.materials.documents.chunk import Chunk
 from selfteach.methods.documents.exam import HeldOutQuestion
 from selfteach.methods.session import Session
 from selfteach.records import Example, digest, get_user_text
-from selfteach.run.ledger import make_outcome
 from selfteach.select.knowledge import decide_state, find_label_fault
 from selfteach.select.specificity import SentencePlace
 
-ENOUGH_ROWS = "enough from this document"
+ENOUGH_ROWS = "more than study.per_document"
 ALREADY_KNOWN = "known"
 """A document's id, and the offset of a sentence in its text."""
 
@@ -83,13 +82,10 @@ def make_study_examples(
     limit = config.study.per_document
     surplus = find_surplus([example for example in rows if example.id not in reasons], limit)
     reasons |= dict.fromkeys(surplus, ENOUGH_ROWS)
-    session.run.ledger.record_outcomes(
-        "study",
-        (
-            make_outcome(example.id, reasons.get(example.id, ""), {"file": example.source["file"]})
-            for example in rows
-        ),
-    )
+    with session.run.ledger.open_funnel("study") as funnel:
+        for example in rows:
+            body = {"file": example.source["file"]}
+            funnel.decide(example.id, reasons.get(example.id, ""), body)
     for line in describe_shortened(rows, reasons, limit):
         session.display.print_line(line)
     return [example for example in rows if example.id not in reasons]

@@ -81,6 +81,7 @@ MIN_BEGINNING_WORDS = 3
 DEV = {"target": 24, "near": 12, "general": 12}
 """How many dev prompts of each scope a learning rate is chosen on."""
 NAMES_SUBJECT = "names the subject, though it was asked for outside it"
+NOT_FOUND = "no good answer within search.tries"
 NAMED_ANCHOR = "names the subject, though the base kept the rule"
 
 
@@ -429,7 +430,7 @@ def drop_unsolved(funnel: OpenFunnel, id: str, trace: SearchTrace) -> None:
         funnel.decide(id, LOST_REASON, body, failed=True)
     else:
         body |= {"last": last.text, "fault": last.fault}
-        funnel.decide(id, "search budget spent", body)
+        funnel.decide(id, NOT_FOUND, body)
 
 
 def get_compliant_beginning(p: ProbedPrompt, check: Check) -> str:
@@ -566,7 +567,7 @@ def find_dev_failures(
     judge: ViolationJudge,
 ) -> dict[str, bool]:
     """Return for each dev prompt whether a model breaks the rule on it, greedy or sampled."""
-    session.display.start_stage("dev", 2 * len(dev))
+    session.display.start_stage("dev answers", 2 * len(dev))
     texts = [prompt.text for prompt in dev]
     prompts = [write_prompt(text) for text in texts]
     failed = dict.fromkeys(texts, False)

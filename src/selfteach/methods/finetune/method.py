@@ -76,7 +76,9 @@ def prepare(session: Session, material: FinetuneData) -> TrainingPlan:
     ledger = session.run.ledger
     learned, dev = split_dev(material, config)  # 1
     ledger.record_outcomes("read", material.outcomes.values())
-    ledger.record_outcomes("dev", [Outcome(example.id, "accepted") for example in dev])
+    with ledger.open_funnel("dev examples") as funnel:
+        for example in dev:
+            funnel.accept(example.id)
     objectives = choose_objectives(learned, config)
     kinds = {example.kind for example in learned if example.role == "learn"}
     pairs_only = is_pairs_only({**objectives, **config.train.weights}, kinds)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
+from itertools import compress, islice
 
 from selfteach.evaluate.sanity import is_looping
 from selfteach.generate.instances import (
@@ -25,6 +25,7 @@ from selfteach.generate.instances import (
 from selfteach.materials.tasks import Instance, Task
 from selfteach.methods.session import Session
 from selfteach.methods.tasks.exam_questions import NO_ROOM, make_row
+from selfteach.models.ordered import sample_in_order
 from selfteach.models.recorded import Recorded
 from selfteach.models.tokens import PLAIN_NAME
 from selfteach.records import Completion, JsonObject, Request, SamplingParams, digest
@@ -35,7 +36,7 @@ INSTANCES_STAGE = "tasks with instances"
 NO_TASK = "no task in it"
 NO_INSTANCE = "no usable instance"
 NO_ANSWER = "no answer came"
-LOOPING = "goes round in circles"
+LOOPING = "loops"
 NO_CONSENSUS = "its answers do not agree"
 BARE_LABEL = "a label without an input"
 DROP_REASONS = frozenset(
@@ -104,13 +105,17 @@ def sample_fitting(session: Session, requests: Sequence[Request]) -> list[Comple
     """
     model = get_writer(session)
     room_tokens = (session.teacher or session.model).room_tokens
-    fitting = [request for request in requests if room_tokens(request.prompt) > 0]
-    found: dict[str, Completion | str]
-    found = {request.id(model.fingerprint): NO_ANSWER for request in fitting}
-    completions = list(model.stream(fitting))
-    found |= dict(model.failures)
-    found |= {completion.id: completion for completion in completions}
-    return [found.get(request.id(model.fingerprint), NO_ROOM) for request in requests]
+    fits = [room_tokens(request.prompt) > 0 for request in requests]
+    answers = iter(sample_in_order(model, list(compress(requests, fits))))
+    failures = dict(model.failures)
+    results: list[Completion | str] = []
+    for request, has_room in zip(requests, fits, strict=True):
+        if has_room:
+            lost = failures.get(request.id(model.fingerprint), NO_ANSWER)
+            results.append(next(answers) or lost)
+        else:
+            results.append(NO_ROOM)
+    return results
 
 
 def add_instances(

@@ -87,7 +87,7 @@ def prepare(session: Session, material: Tasks) -> TrainingPlan:
         known = [task.instruction for task in (*material.seeds, *material.test)]
         after_round = partial(record_inspection, session, material.seeds)  # 6
         found = invent_tasks(session, parts.train, known, after_round)  # 2, 3, 4, 5
-    with run.time_stage("lessons"):
+    with run.time_stage("examples"):
         seeds = parts.train if config.learn_seeds else []
         examples = make_task_examples(session, seeds, found, templates)  # 7
         examples += keep_own_answers(session, parts.general["train"])
