@@ -20,7 +20,7 @@ from typing import Any
 from transformers import TrainerCallback
 
 from selfteach import config
-from selfteach.models.default_model import fetch_embedded_model
+from selfteach.models.fetch_default_model import fetch_embedded_model
 from selfteach.models.hf import HfModel
 from selfteach.records import Example, make_prompt
 from selfteach.train.train import train

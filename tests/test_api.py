@@ -18,7 +18,7 @@ from selfteach.api import write_expression
 from selfteach.methods.corrections.read_corrections import read_material as read_corrections
 from selfteach.methods.documents.read_documents import read_material as read_documents
 from selfteach.methods.finetune.read_datasets import name_datasets, split_dev
-from selfteach.methods.hash_sources import hash_sources
+from selfteach.methods.input_sources import hash_sources
 from selfteach.methods.tasks.read_tasks import read_material as read_tasks
 from selfteach.records import Example, Measure
 from selfteach.results import ExamResult, FinishedRun

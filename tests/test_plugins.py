@@ -16,9 +16,9 @@ from selfteach.commands.answer import AnswerOptions, answer_file
 from selfteach.errors import UsageError
 from selfteach.generate.ask import GeneratedPrompt, Subject
 from selfteach.materials.rule import Rule
-from selfteach.methods.documents.calibrate_judges import list_judges
+from selfteach.methods.calibrate_rule_judges import choose_judges
+from selfteach.methods.documents.calibrate_knowledge_judges import list_judges
 from selfteach.methods.documents.method import make_knowledge_judge as knowledge_judge
-from selfteach.methods.rule_judges import choose_judges
 from selfteach.models.engines import choose_sampler
 from selfteach.records import GREEDY, Request, make_prompt
 

@@ -39,7 +39,7 @@ from selfteach.methods.documents.read_documents import DocumentSource
 from selfteach.methods.feedback import read_rule as feedback_material
 from selfteach.methods.finetune.read_datasets import ExampleSource, refuse_too_little, split_dev
 from selfteach.methods.finetune.read_datasets import read_material as read_train_material
-from selfteach.methods.hash_sources import (
+from selfteach.methods.input_sources import (
     Source,
     describe_repaired,
     identify_earlier_adapter,

@@ -11,7 +11,7 @@ import pytest
 
 from selfteach import cli
 from selfteach.commands import doctor
-from selfteach.models import default_model, hf
+from selfteach.models import fetch_default_model, hf
 from selfteach.run import manifest
 from talker import run_json
 
@@ -135,10 +135,14 @@ def test_models_names_the_embedded_one_and_whether_it_is_here(
 ) -> None:
     monkeypatch.setenv("SELFTEACH_CACHE", str(tmp_path))
     if fetched:
-        default_model.get_embedded_folder().mkdir()
-        (default_model.get_embedded_folder() / "config.json").write_text("{}")
+        fetch_default_model.get_embedded_folder().mkdir()
+        (fetch_default_model.get_embedded_folder() / "config.json").write_text("{}")
     code, found = run_json(["models", "--json"])
     assert code == 0
-    assert found[0] == {"name": "embedded", "what": default_model.DESCRIPTION, "cached": fetched}
+    assert found[0] == {
+        "name": "embedded",
+        "what": fetch_default_model.DESCRIPTION,
+        "cached": fetched,
+    }
     assert cli.run_command(["models"]) == 0
     assert f"embedded{' ' * 33}{'here   ' if fetched else 'fetched'}" in capsys.readouterr().out

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from selfteach.commands import documents_rerun
-from selfteach.methods.hash_sources import identify_earlier_adapter
+from selfteach.methods.input_sources import identify_earlier_adapter
 from selfteach.methods.method import Material
 from selfteach.run.ledger import Ledger
 from talker import run_json

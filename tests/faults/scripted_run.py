@@ -92,14 +92,14 @@ def install() -> None:
     """Replace the method by this one."""
     module = types.ModuleType("selfteach.methods.feedback.method")
     module.METHOD = teach  # type: ignore[attr-defined]
-    planning = types.ModuleType("selfteach.methods.estimate_cost")
+    planning = types.ModuleType("selfteach.methods.feedback.estimate_cost")
     planning.estimate_cost = lambda rule, config, display, earlier: {
         "requests": 6,
         "three_prompts": [rule],
     }  # type: ignore[attr-defined]
     sys.modules |= {
         "selfteach.methods.feedback.method": module,
-        "selfteach.methods.estimate_cost": planning,
+        "selfteach.methods.feedback.estimate_cost": planning,
     }
 
 

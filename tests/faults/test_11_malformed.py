@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from selfteach.errors import SelfteachError
 from selfteach.models.recorded import Recorded
 from selfteach.models.remote.endpoint import Endpoint
+from selfteach.models.remote.http_client import EndpointConnection, Reply
 from selfteach.models.remote.retry import RequestRefused, TransientError
-from selfteach.models.remote.wire import EndpointConnection, Reply
 from selfteach.records import Request, make_prompt
 from selfteach.run.ledger import Ledger
 

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 
 from selfteach.errors import IntegrityError, ResourceError, UsageError
-from selfteach.models import default_model as module
+from selfteach.models import fetch_default_model as module
 
 
 @pytest.fixture(autouse=True)

@@ -15,7 +15,7 @@ from selfteach import config, registry
 from selfteach.models.hf import HfModel
 from selfteach.records import Example, make_prompt
 from selfteach.train.adapters.lora import LoraAdapter
-from selfteach.train.batch import encode_examples
+from selfteach.train.encode_and_batch import encode_examples
 from selfteach.train.fast.packed_model import PackedModel
 from selfteach.train.micro_batch_loss import compute_loss, count_units
 from selfteach.train.reference import Reference

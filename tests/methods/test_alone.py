@@ -118,7 +118,7 @@ def test_a_completion_template_is_trained_without_a_chat_template(
     with the header of a turn.
     """
     from selfteach.models.hf import load_chat_tokenizer
-    from selfteach.train.batch import encode_example
+    from selfteach.train.encode_and_batch import encode_example
 
     (tmp_path / "data.jsonl").write_text(
         "".join(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from selfteach.dedup.overlap import OverlapIndex
 from selfteach.evaluate.common_knowledge import CALIBRATION_QUESTIONS, COMMON_QUESTIONS
 from selfteach.judge.match import contains_answer
-from selfteach.methods.documents.calibrate_judges import make_common_questions
+from selfteach.methods.documents.calibrate_knowledge_judges import make_common_questions
 
 
 def test_every_common_question_stands_beside_one_sentence_that_answers_it() -> None:

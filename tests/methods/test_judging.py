@@ -11,8 +11,8 @@ import pytest
 from hostile import Behave, Call, answer, hostile
 
 from selfteach.judge import PromptAnswer, ThresholdJudge
-from selfteach.methods import rule_judges
-from selfteach.methods.rule_judges import with_max_false_positives
+from selfteach.methods import calibrate_rule_judges
+from selfteach.methods.calibrate_rule_judges import with_max_false_positives
 from selfteach.records import make_prompt
 from talker import feedback_command, open_ledger, run_json
 
@@ -97,7 +97,7 @@ def true_labels(monkeypatch: pytest.MonkeyPatch) -> None:
         for does in ("likes", "eats", "finds")
     ] * 4
     monkeypatch.setattr(
-        rule_judges,
+        calibrate_rule_judges,
         "make_labelled_answers",
         lambda session, asked: [
             ((make_prompt("Can the fox follow?"), text), broken) for text, broken in answers

@@ -12,12 +12,12 @@ import pytest
 from selfteach.config import CorrectionsConfig as Settings
 from selfteach.config import resolve
 from selfteach.materials.corrections import Corrections, Edit
-from selfteach.methods.corrections.deduplicate_prompts import join_turns, make_novelty_check
-from selfteach.methods.corrections.limit_lengths import (
+from selfteach.methods.corrections.length_limits import (
     drop_overlong_rows,
     is_short_enough,
     set_answer_lengths,
 )
+from selfteach.methods.corrections.prompt_novelty import join_turns, make_novelty_check
 from selfteach.models.decode import TOO_LONG
 from selfteach.records import Message, get_user_text, make_prompt
 from selfteach.run.ledger import Ledger

@@ -8,8 +8,8 @@ import pytest
 
 from selfteach import cli
 from selfteach.config import FeedbackConfig, resolve
-from selfteach.methods import estimate_cost as planning
-from selfteach.methods.estimate_cost import estimate_cost, list_uncounted
+from selfteach.methods.feedback import estimate_cost as planning
+from selfteach.methods.feedback.estimate_cost import estimate_cost, list_uncounted
 from selfteach.run.display import SilentDisplay
 
 RULE = "Do not talk about the fox."

@@ -12,7 +12,7 @@ import torch
 
 from selfteach import config
 from selfteach.errors import IntegrityError, UsageError
-from selfteach.models import default_model
+from selfteach.models import fetch_default_model
 from selfteach.models.hf import HfModel
 from selfteach.models.resolve_model_path import resolve_base
 from selfteach.registry import load_registered
@@ -24,8 +24,8 @@ HUB_ID = "HuggingFaceTB/SmolLM2-135M-Instruct"
 def unpacked(tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A tiny model in the place of the embedded one."""
     monkeypatch.setenv("SELFTEACH_CACHE", str(tmp_path / "cache"))
-    shutil.copytree(tiny, default_model.get_embedded_folder())
-    return default_model.get_embedded_folder()
+    shutil.copytree(tiny, fetch_default_model.get_embedded_folder())
+    return fetch_default_model.get_embedded_folder()
 
 
 def save_adapter(folder: Path, kind: str = "lora", **settings: Any) -> Path:
@@ -85,7 +85,7 @@ def test_the_hub_id_of_another_fingerprint_stays_the_hub_s(adapter: Path) -> Non
 def test_the_adapter_s_own_word_counts_where_there_is_no_copy_yet(
     adapter: Path, tmp_path: Path
 ) -> None:
-    shutil.rmtree(default_model.get_embedded_folder())
+    shutil.rmtree(fetch_default_model.get_embedded_folder())
     assert resolve_base(HUB_ID, adapter) == "embedded"
     about = json.loads((adapter / "selfteach.json").read_text())
     (adapter / "selfteach.json").write_text(json.dumps(about | {"base": HUB_ID}))

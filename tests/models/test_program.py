@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from selfteach.errors import EndpointError, UsageError
-from selfteach.models.remote.program import Program
+from selfteach.models.remote.teacher_program import Program
 from selfteach.records import Message, Request, SamplingParams
 
 ASKED = [

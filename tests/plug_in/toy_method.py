@@ -22,7 +22,7 @@ from selfteach.evaluate.exam import (
     TunedModel,
 )
 from selfteach.evaluate.verdict import Evidence
-from selfteach.methods.hash_sources import hash_sources, note_sources
+from selfteach.methods.input_sources import hash_sources, note_sources
 from selfteach.methods.method import Material, Method, TrainingPlan
 from selfteach.methods.session import Session
 from selfteach.records import Example, make_prompt

@@ -19,7 +19,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from selfteach.train.batch import CHOSEN, REJECTED, TrainingRow
+from selfteach.train.encode_and_batch import CHOSEN, REJECTED, TrainingRow
 from selfteach.train.objectives.objective import Distribution, Objective, ObjectiveInputs
 from selfteach.train.reference import ReferenceOutputs
 

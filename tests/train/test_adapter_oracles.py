@@ -15,7 +15,7 @@ from tiny import Tiny, encode_letters, make_examples
 
 from selfteach import config
 from selfteach.train.adapters.prompt_init import init_prompt_embeddings
-from selfteach.train.batch import TrainingRow
+from selfteach.train.encode_and_batch import TrainingRow
 from selfteach.train.fast.packed_model import PackedModel
 from selfteach.train.train import attach_adapter, train
 

@@ -20,7 +20,7 @@ from selfteach.models.hf import HfModel
 from selfteach.models.openvino import explain_why_not_openvino
 from selfteach.models.score import Head, _compute_hidden
 from selfteach.records import Continuations, Request, SamplingParams, make_prompt
-from selfteach.train.batch import TrainingRow
+from selfteach.train.encode_and_batch import TrainingRow
 from selfteach.train.fast.packed_attention import use_packed_attention
 from selfteach.train.fast.packed_model import PackedModel
 from selfteach.train.train import attach_adapter, train

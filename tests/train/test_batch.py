@@ -13,7 +13,11 @@ from tiny import EOS, Tiny, make_examples
 from selfteach import config
 from selfteach.errors import DataError
 from selfteach.records import Example, make_prompt
-from selfteach.train.batch import encode_examples, shuffle_into_batches, split_micro_batches
+from selfteach.train.encode_and_batch import (
+    encode_examples,
+    shuffle_into_batches,
+    split_micro_batches,
+)
 from selfteach.train.train import train
 
 WEIGHTS = {"in_scope": {"dpo": 1.0}, "near": {"sft": 0.5}}

@@ -40,7 +40,7 @@ from selfteach.train.adapters.ridge import (
     truncate_rank,
     weigh_anchor_tokens,
 )
-from selfteach.train.batch import TrainingRow
+from selfteach.train.encode_and_batch import TrainingRow
 from selfteach.train.fast.packing import pack_rows
 from selfteach.train.train import TrainingResult, train
 from switches import SEED

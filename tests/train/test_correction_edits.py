@@ -14,8 +14,8 @@ from tiny import EOS, Tiny, make_examples
 
 from selfteach.errors import DataError
 from selfteach.records import Example, make_prompt
-from selfteach.train.batch import encode_examples
 from selfteach.train.edit_mask import mark_edited_tokens
+from selfteach.train.encode_and_batch import encode_examples
 
 END = 9
 

@@ -17,8 +17,8 @@ from margins import assert_at_least, assert_at_most
 from selfteach import config
 from selfteach.models.hf import HfModel
 from selfteach.records import Example, Request, SamplingParams, make_prompt
-from selfteach.train.displacement import DisplacementMonitor
 from selfteach.train.length_prior import LengthPrior
+from selfteach.train.likelihood_displacement import DisplacementMonitor
 from selfteach.train.train import TrainingResult, train
 
 pytestmark = pytest.mark.training

@@ -16,8 +16,8 @@ from tiny import Tiny, make_examples
 from selfteach import config
 from selfteach.errors import UsageError
 from selfteach.records import Example, make_prompt
-from selfteach.train.batch import TrainingRow, shuffle_into_batches
 from selfteach.train.dataset_mixture import DatasetMixture, tag_with_dataset
+from selfteach.train.encode_and_batch import TrainingRow, shuffle_into_batches
 from selfteach.train.train import train
 
 

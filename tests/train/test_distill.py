@@ -18,7 +18,7 @@ from selfteach.errors import DataError, UsageError
 from selfteach.records import parse_messages
 from selfteach.train import micro_batch_loss
 from selfteach.train.adapters.lora import LoraAdapter
-from selfteach.train.batch import encode_examples
+from selfteach.train.encode_and_batch import encode_examples
 from selfteach.train.fast.packed_model import PackedModel
 from selfteach.train.objectives.distill import DistillObjective
 from selfteach.train.reference import Reference, ReferenceOutputs

@@ -55,7 +55,7 @@ def test_the_files_that_matter_are_looked_at() -> None:
         "trainer.py",
         "train.py",
         "micro_batch_loss.py",
-        "batch.py",
+        "encode_and_batch.py",
         "regmean_to_base.py",
         "reference.py",
     } <= names
@@ -76,7 +76,7 @@ def test_the_files_that_matter_are_looked_at() -> None:
         ("trainer.py", "from selfteach.train import regmean_to_base"),
         ("trainer.py", "import selfteach.train.objectives.sft"),
         ("trainer.py", 'general = [row for row in rows if row.kind == "general"]'),
-        ("batch.py", 'learned = row.role != "hold"'),
+        ("encode_and_batch.py", 'learned = row.role != "hold"'),
         ("memory.py", 'cure = "" if adapter == "lora" else "use another"'),
         ("trainer.py", 'layers = adapter == "layers"'),
     ],

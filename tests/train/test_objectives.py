@@ -17,7 +17,7 @@ from margins import assert_at_most
 from selfteach import config, registry
 from selfteach.train import micro_batch_loss
 from selfteach.train.adapters.lora import LoraAdapter
-from selfteach.train.batch import TrainingRow, encode_examples
+from selfteach.train.encode_and_batch import TrainingRow, encode_examples
 from selfteach.train.fast.packed_model import PackedModel
 from selfteach.train.reference import Reference, ReferenceOutputs
 from selfteach.train.train import train

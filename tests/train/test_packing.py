@@ -13,7 +13,7 @@ from transformers import AutoConfig, AutoModelForCausalLM
 
 from selfteach import config
 from selfteach.train.adapters.lora import LoraAdapter
-from selfteach.train.batch import TrainingRow
+from selfteach.train.encode_and_batch import TrainingRow
 from selfteach.train.fast.packed_attention import (
     StripAttention,
     attend_with_sdpa,

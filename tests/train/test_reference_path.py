@@ -13,7 +13,7 @@ from tiny import Tiny, make_examples
 from selfteach import config
 from selfteach.records import Example, make_prompt
 from selfteach.train.adapters.lora import LoraAdapter
-from selfteach.train.batch import TrainingRow
+from selfteach.train.encode_and_batch import TrainingRow
 from selfteach.train.fast import packed_model
 from selfteach.train.fast.head import CHUNK_POSITIONS
 from selfteach.train.fast.lora_linear import LoraLinear, LoraProduct

@@ -19,8 +19,8 @@ from selfteach.errors import ResourceError, UsageError
 from selfteach.records import Example
 from selfteach.train import micro_batch_loss, regmean_to_base
 from selfteach.train.adapters.lora import LoraAdapter
-from selfteach.train.batch import encode_examples
 from selfteach.train.distributed import ProcessGroup
+from selfteach.train.encode_and_batch import encode_examples
 from selfteach.train.fast.packed_model import PackedModel
 from selfteach.train.memory import format_bytes
 from selfteach.train.micro_batch_loss import compute_loss, count_units

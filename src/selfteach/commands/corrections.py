@@ -16,7 +16,7 @@ from selfteach.methods.corrections.read_corrections import (
     read_material,
     refuse_too_little,
 )
-from selfteach.methods.hash_sources import describe_dropped, describe_repaired
+from selfteach.methods.input_sources import describe_dropped, describe_repaired
 
 
 def run_corrections(

@@ -64,7 +64,11 @@ def print_models(*, as_json: bool) -> None:
 
 def inspect_machine(network: bool) -> Iterator[Finding]:
     """Yield the findings one by one."""
-    from selfteach.models.default_model import REQUIREMENT, get_cache_folder, get_embedded_folder
+    from selfteach.models.fetch_default_model import (
+        REQUIREMENT,
+        get_cache_folder,
+        get_embedded_folder,
+    )
 
     versions = manifest.collect_versions()
     yield Finding("selfteach", f"{versions['selfteach']}, {versions['platform']}")

@@ -15,7 +15,7 @@ from selfteach.methods.documents.read_documents import (
     read_material,
     refuse_too_little,
 )
-from selfteach.methods.hash_sources import describe_repaired
+from selfteach.methods.input_sources import describe_repaired
 from selfteach.models.resolve_model_path import check_model_name
 
 

@@ -26,7 +26,7 @@ from selfteach.materials.documents import Document
 from selfteach.materials.documents.chunk import Chunk, split_document_sentences
 from selfteach.materials.documents.listed import Span, count_words, format_sentence
 from selfteach.methods.documents.read_documents import read_noted, read_whole
-from selfteach.methods.hash_sources import identify_same_earlier_adapter
+from selfteach.methods.input_sources import identify_same_earlier_adapter
 from selfteach.methods.method import Material
 from selfteach.records import JsonMapping, JsonObject
 from selfteach.run import finished

@@ -29,6 +29,6 @@ def run_feedback(rule: str, own: Mapping[str, Any], options: TeachOptions) -> No
 def _estimate_cost(rule: str, config: FeedbackConfig, options: TeachOptions) -> Mapping[str, Any]:
     earlier = finished.find_adapter(options.from_run) if options.from_run else None
     with open_screen(None, debug=options.debug) as screen, handle_interrupts(screen.print_line):
-        from selfteach.methods.estimate_cost import estimate_cost
+        from selfteach.methods.feedback.estimate_cost import estimate_cost
 
         return estimate_cost(rule, config, screen.display, earlier)

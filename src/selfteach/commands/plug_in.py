@@ -41,7 +41,7 @@ def teach_material(method: str, material: str, options: TeachOptions) -> None:
     from selfteach.commands.teach import teach
     from selfteach.config import flatten_keys
     from selfteach.config.methods import find_settings
-    from selfteach.methods.hash_sources import describe_repaired
+    from selfteach.methods.input_sources import describe_repaired
 
     resolved = options.resolve(find_settings(method), {})
     read = api.read_plug_in(method, material, resolved.config)

@@ -10,7 +10,7 @@ from selfteach.commands.options import TeachOptions
 from selfteach.commands.teach import teach
 from selfteach.config import TasksConfig as Settings
 from selfteach.materials.tasks import Tasks
-from selfteach.methods.hash_sources import describe_dropped, describe_repaired
+from selfteach.methods.input_sources import describe_dropped, describe_repaired
 from selfteach.methods.tasks.read_tasks import check_settings, read_material, refuse_too_little
 
 

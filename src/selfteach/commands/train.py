@@ -12,7 +12,7 @@ from selfteach.commands.teach import check_before_run, teach
 from selfteach.config import FinetuneConfig
 from selfteach.errors import DataError, UsageError
 from selfteach.methods.finetune.read_datasets import read_material, refuse_too_little, split_dev
-from selfteach.methods.hash_sources import describe_dropped, describe_repaired
+from selfteach.methods.input_sources import describe_dropped, describe_repaired
 from selfteach.run import finished, processes
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from selfteach.models import Scorer
 from selfteach.models.engines import choose_sampler
 from selfteach.models.recorded import Recorded
 from selfteach.models.remote.endpoint import Endpoint
-from selfteach.models.remote.program import PREFIX, Program
+from selfteach.models.remote.teacher_program import PREFIX, Program
 from selfteach.records import JsonMapping
 from selfteach.run.display import Display
 from selfteach.run.run_folder import Run

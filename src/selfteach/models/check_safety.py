@@ -13,7 +13,7 @@ from typing import Any
 
 from selfteach.errors import IntegrityError, UsageError
 from selfteach.files import write_text
-from selfteach.models.default_model import get_cache_folder
+from selfteach.models.fetch_default_model import get_cache_folder
 from selfteach.records import JsonObject, digest
 
 PICKLE_PATTERNS = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl", "*.pickle")

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from selfteach.errors import UsageError
-from selfteach.models import Sampler, default_model
+from selfteach.models import Sampler, fetch_default_model
 from selfteach.registry import did_you_mean, list_names, load_registered
 
 if TYPE_CHECKING:
@@ -84,8 +84,8 @@ def list_models() -> list[KnownModel]:
     from huggingface_hub import scan_cache_dir
     from huggingface_hub.errors import CacheNotFound
 
-    cached = (default_model.get_embedded_folder() / "config.json").is_file()
-    found = [KnownModel(default_model.EMBEDDED, default_model.DESCRIPTION, cached)]
+    cached = (fetch_default_model.get_embedded_folder() / "config.json").is_file()
+    found = [KnownModel(fetch_default_model.EMBEDDED, fetch_default_model.DESCRIPTION, cached)]
     try:
         repositories = scan_cache_dir().repos
     except CacheNotFound:

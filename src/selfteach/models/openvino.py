@@ -23,7 +23,7 @@ from selfteach.models.decode import (
     make_completion,
     prepare_request,
 )
-from selfteach.models.default_model import get_cache_folder
+from selfteach.models.fetch_default_model import get_cache_folder
 from selfteach.models.memory_allocator import release_freed_pages
 from selfteach.models.openvino_signal_stack import keep_signal_stack
 from selfteach.models.tokens import count_common_prefix

@@ -10,14 +10,14 @@ from pathlib import Path
 
 from selfteach.errors import UsageError, get_first_line
 from selfteach.models import check_safety
-from selfteach.models.default_model import (
+from selfteach.models.fetch_default_model import (
     EMBEDDED,
     HUB_NAME,
     fetch_embedded_model,
     get_embedded_folder,
 )
 from selfteach.models.remote.endpoint import parse_address
-from selfteach.models.remote.program import PREFIX, Program
+from selfteach.models.remote.teacher_program import PREFIX, Program
 from selfteach.models.silence import silence_libraries
 from selfteach.registry import did_you_mean
 

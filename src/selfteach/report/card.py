@@ -14,7 +14,7 @@ from typing import Any
 
 import yaml
 
-from selfteach.models.default_model import EMBEDDED
+from selfteach.models.fetch_default_model import EMBEDDED
 from selfteach.records import JsonObject, Measure
 from selfteach.report import sections
 from selfteach.report.format_text import (
@@ -146,7 +146,7 @@ def _make_usage_section(run: RunData, kind: str) -> str:
         lines = ["from peft import PeftModel", "from transformers import AutoModelForCausalLM", ""]
         if is_embedded:
             base = "fetch_embedded_model()"
-            lines.insert(1, "from selfteach.models.default_model import fetch_embedded_model")
+            lines.insert(1, "from selfteach.models.fetch_default_model import fetch_embedded_model")
         lines += [
             f"base = AutoModelForCausalLM.from_pretrained({base})",
             'model = PeftModel.from_pretrained(base, "adapter")',

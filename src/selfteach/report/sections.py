@@ -13,7 +13,7 @@ from itertools import chain, product, zip_longest
 from typing import Any
 
 from selfteach.errors import DataError
-from selfteach.models import default_model
+from selfteach.models import fetch_default_model
 from selfteach.records import JsonMapping, JsonObject, Measure, get_user_text, parse_messages
 from selfteach.report.figures import SCOPES
 from selfteach.report.format_text import diff_words, shorten
@@ -241,7 +241,7 @@ def describe_origin(run: RunData) -> JsonMapping:
         packages if isinstance(packages, dict) else {}
     )
     base = run.manifest.get("base_model")
-    hub = default_model.HUB_NAME if base == default_model.EMBEDDED else base
+    hub = fetch_default_model.HUB_NAME if base == fetch_default_model.EMBEDDED else base
     return {
         "base": base,
         "hub": hub if isinstance(hub, str) and HUB_NAME.fullmatch(hub) else "",

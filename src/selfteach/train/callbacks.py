@@ -15,8 +15,8 @@ from selfteach.train.objectives.objective import Event
 
 if TYPE_CHECKING:
     from selfteach.train.adapters.adapter import Adapter
-    from selfteach.train.batch import TrainingRow
     from selfteach.train.distributed import ProcessGroup
+    from selfteach.train.encode_and_batch import TrainingRow
     from selfteach.train.fast.packed_model import PackedModel
     from selfteach.train.micro_batch_size import MicroBatchSize
 

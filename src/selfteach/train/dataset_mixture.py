@@ -15,7 +15,7 @@ from dataclasses import replace
 from selfteach.errors import UsageError
 from selfteach.records import Example
 from selfteach.registry import did_you_mean
-from selfteach.train.batch import TrainingRow, shuffle_into_batches
+from selfteach.train.encode_and_batch import TrainingRow, shuffle_into_batches
 
 DATASET_KEY = "dataset"
 """The key of an example's `source` that names its dataset."""

@@ -25,7 +25,7 @@ from selfteach.errors import Interrupted, UsageError
 from selfteach.models.hook_adapter import get_decoder_layers
 from selfteach.records import JsonObject
 from selfteach.run.processes import count_processes
-from selfteach.train.batch import TrainingRow, split_micro_batches
+from selfteach.train.encode_and_batch import TrainingRow, split_micro_batches
 
 T = TypeVar("T")
 LOSS_SIGNS = (

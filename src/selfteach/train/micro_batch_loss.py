@@ -10,7 +10,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from selfteach.train.batch import CHOSEN, REJECTED, TrainingRow
+from selfteach.train.encode_and_batch import CHOSEN, REJECTED, TrainingRow
 from selfteach.train.fast.packed_model import PackedModel
 from selfteach.train.fast.packing import PackedBatch
 from selfteach.train.objectives.objective import Objective, ObjectiveInputs

@@ -17,8 +17,8 @@ import torch
 from selfteach.errors import ResourceError
 from selfteach.train import micro_batch_loss
 from selfteach.train.activation_checkpointing import run_directly, run_layers_with
-from selfteach.train.batch import TrainingRow
 from selfteach.train.distributed import ProcessGroup, run_in_module
+from selfteach.train.encode_and_batch import TrainingRow
 from selfteach.train.fast.packed_model import PackedModel
 from selfteach.train.memory import ActivationCounter, MemoryEstimate, is_out_of_memory
 from selfteach.train.micro_batch_loss import count_units

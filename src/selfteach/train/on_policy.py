@@ -13,7 +13,7 @@ from selfteach.config import TrainConfig
 from selfteach.models import Sampler
 from selfteach.records import Example, Prompt, Request, SamplingParams
 from selfteach.train.adapters.adapter import Adapter
-from selfteach.train.batch import TrainingRow
+from selfteach.train.encode_and_batch import TrainingRow
 from selfteach.train.objectives.objective import Objective
 
 OnPolicySampler = Callable[[Sequence[Prompt], int], Sequence[str]]

@@ -17,8 +17,8 @@ from selfteach.config import TrainConfig
 from selfteach.errors import DataError
 from selfteach.models.load_adapter import use_adapter
 from selfteach.records import Example, parse_messages
-from selfteach.train.batch import TrainingRow, split_micro_batches
 from selfteach.train.distributed import run_in_module
+from selfteach.train.encode_and_batch import TrainingRow, split_micro_batches
 from selfteach.train.fast.packed_model import PackedModel
 from selfteach.train.fast.packing import PackedBatch
 from selfteach.train.objectives.objective import Distribution, Objective

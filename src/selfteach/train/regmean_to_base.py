@@ -35,8 +35,8 @@ from selfteach.models.memory_allocator import release_freed_pages
 from selfteach.records import LEARN, JsonMapping, JsonObject
 from selfteach.select.evenly import choose_evenly
 from selfteach.train.adapters.adapter import Adapter, LowRankLayer
-from selfteach.train.batch import TrainingRow, split_micro_batches
 from selfteach.train.callbacks import Callback, Say, TrainingState
+from selfteach.train.encode_and_batch import TrainingRow, split_micro_batches
 from selfteach.train.fast.packed_model import PackedModel
 from selfteach.train.forward_hooks import HookRegistration, register_hooks
 from selfteach.train.memory import is_out_of_memory

@@ -28,9 +28,9 @@ from selfteach.models.tokens import save_supplied_template
 from selfteach.records import HOLD, LEARN, Example, ExampleRole, ObjectiveWeights
 from selfteach.run.processes import count_processes
 from selfteach.train.adapters.adapter import Adapter, is_solved
-from selfteach.train.batch import EncodedRows, encode_examples
 from selfteach.train.callbacks import Say, StepCallback, make_callbacks
 from selfteach.train.distributed import ProcessGroup, has_deepspeed_weights
+from selfteach.train.encode_and_batch import EncodedRows, encode_examples
 from selfteach.train.fast.norm import use_fast_norms
 from selfteach.train.memory import MemoryEstimate, MemoryMeter
 from selfteach.train.metrics_file import Curve

@@ -29,7 +29,6 @@ from selfteach.records import Example, JsonMapping, JsonObject, digest
 from selfteach.train import checkpoint, micro_batch_loss
 from selfteach.train.activation_checkpointing import make_checkpointed_runner, run_layers_with
 from selfteach.train.adapters.adapter import Adapter
-from selfteach.train.batch import TrainingRow
 from selfteach.train.callbacks import Callback, Say, StepCallback, make_callbacks
 from selfteach.train.dataset_mixture import DatasetMixture, Epochs
 from selfteach.train.distributed import (
@@ -38,6 +37,7 @@ from selfteach.train.distributed import (
     has_deepspeed_weights,
     run_in_module,
 )
+from selfteach.train.encode_and_batch import TrainingRow
 from selfteach.train.fast.packed_model import PackedModel
 from selfteach.train.l2_to_base import add_l2_gradient
 from selfteach.train.memory import MemoryEstimate, MemoryMeter

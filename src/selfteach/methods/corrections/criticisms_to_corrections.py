@@ -30,8 +30,8 @@ from selfteach.judge.setup import JudgeSetup, find_judges
 from selfteach.materials.corrections import Corrections, Edit
 from selfteach.materials.criticism import make_checks, tighten_checks
 from selfteach.materials.rule import Rule
-from selfteach.methods.corrections.deduplicate_prompts import NoveltyCheck
-from selfteach.methods.rule_judges import choose_judges
+from selfteach.methods.calibrate_rule_judges import choose_judges
+from selfteach.methods.corrections.prompt_novelty import NoveltyCheck
 from selfteach.methods.session import Session
 from selfteach.models.ordered import sample_in_order
 from selfteach.models.recorded import Recorded

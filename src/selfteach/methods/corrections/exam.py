@@ -49,7 +49,7 @@ from selfteach.evaluate.held_out_corrections import (
 from selfteach.evaluate.side_effects import mark_intact
 from selfteach.evaluate.verdict import MAX_DEGRADED, Evidence
 from selfteach.generate.correct import Corrector, Revision
-from selfteach.methods.corrections.limit_lengths import get_max_correction_tokens
+from selfteach.methods.corrections.length_limits import get_max_correction_tokens
 from selfteach.methods.corrections.make_examples import CorrectionExamples
 from selfteach.methods.corrections.sample_and_correct import (
     FileRow,

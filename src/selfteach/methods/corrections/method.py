@@ -16,8 +16,8 @@
  10  exam: base, corrections in the prompt, and tuned model, on prompts that were not used to choose
      anything
 
-The material passes through these files in one direction: read_corrections, limit_lengths,
-human_teacher, deduplicate_prompts, criticisms_to_corrections, split, sample_and_correct,
+The material passes through these files in one direction: read_corrections, length_limits,
+human_teacher, prompt_novelty, criticisms_to_corrections, split, sample_and_correct,
 make_examples, exam.
 
 Source: correction-optimization (docs/explanation/sources.md); CIPHER (arXiv 2404.15269) for
@@ -37,16 +37,16 @@ from selfteach.evaluate.exam import Exam, TunedModel, measures_to_json
 from selfteach.generate.correct import Corrector
 from selfteach.materials.corrections import Corrections
 from selfteach.methods.corrections.criticisms_to_corrections import make_critics
-from selfteach.methods.corrections.deduplicate_prompts import make_novelty_check
 from selfteach.methods.corrections.exam import build_exam, examine_longer
 from selfteach.methods.corrections.human_teacher import review_answers
-from selfteach.methods.corrections.limit_lengths import drop_overlong_rows, set_answer_lengths
+from selfteach.methods.corrections.length_limits import drop_overlong_rows, set_answer_lengths
 from selfteach.methods.corrections.make_examples import (
     CorrectionExamples,
     make_correction_anchors,
     make_examples_from_answers,
     make_examples_from_file,
 )
+from selfteach.methods.corrections.prompt_novelty import make_novelty_check
 from selfteach.methods.corrections.sample_and_correct import (
     FileRow,
     answer_rows,

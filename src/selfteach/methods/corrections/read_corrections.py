@@ -14,7 +14,7 @@ from selfteach.materials.corrections import (
     read_corrections,
     read_prompts,
 )
-from selfteach.methods.hash_sources import (
+from selfteach.methods.input_sources import (
     Source,
     as_file,
     hash_sources,

@@ -10,7 +10,7 @@ from functools import partial
 from selfteach.evaluate.corrections import CorrectAnswers, make_nearest_corrector
 from selfteach.generate.correct import Correctable, Corrector, PromptStyle, Revision
 from selfteach.materials.corrections import Edit
-from selfteach.methods.corrections.limit_lengths import is_short_enough
+from selfteach.methods.corrections.length_limits import is_short_enough
 from selfteach.methods.corrections.split import CorrectionParts
 from selfteach.methods.session import Session
 from selfteach.models.recorded import Recorded

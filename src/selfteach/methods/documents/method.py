@@ -52,7 +52,7 @@ from selfteach.materials.documents.chunk import Chunk, split_chunks
 from selfteach.materials.documents.material import Documents
 from selfteach.materials.documents.questions import PeopleQuestion
 from selfteach.methods.anchors import make_anchors
-from selfteach.methods.documents.calibrate_judges import (
+from selfteach.methods.documents.calibrate_knowledge_judges import (
     calibrate_judges,
     describe_calibrations,
     list_judges,

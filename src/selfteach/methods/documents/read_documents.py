@@ -18,7 +18,7 @@ from selfteach.materials.documents.listed import MIN_WORDS, is_informative
 from selfteach.materials.documents.material import Documents
 from selfteach.materials.documents.questions import read_document_questions, read_questions
 from selfteach.materials.documents.read import read_documents
-from selfteach.methods.hash_sources import (
+from selfteach.methods.input_sources import (
     Source,
     as_file,
     hash_sources,

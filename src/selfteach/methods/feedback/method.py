@@ -36,10 +36,10 @@ from selfteach.judge.check import Check
 from selfteach.judge.violation import find_violation
 from selfteach.materials.rule import Rule, read_rule
 from selfteach.methods.anchors import OwnAnswer, keep_answers
+from selfteach.methods.calibrate_rule_judges import RuleJudges, choose_judges
 from selfteach.methods.feedback.data_curve import find_n90, measure_curve
 from selfteach.methods.feedback.exam import build_exam
 from selfteach.methods.method import Method, TrainingPlan
-from selfteach.methods.rule_judges import RuleJudges, choose_judges
 from selfteach.methods.runner import tune
 from selfteach.methods.session import Session
 from selfteach.methods.write_prompts import (

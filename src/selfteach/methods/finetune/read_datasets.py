@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from selfteach.config import FinetuneConfig
 from selfteach.errors import UsageError
 from selfteach.materials.examples import read_examples
-from selfteach.methods.hash_sources import Source, as_file, hash_sources, require_file
+from selfteach.methods.input_sources import Source, as_file, hash_sources, require_file
 from selfteach.methods.method import Material
 from selfteach.records import Example, JsonMapping
 from selfteach.run.ledger import Outcome

@@ -8,7 +8,7 @@ from selfteach.config import TasksConfig as Settings
 from selfteach.errors import DataError, UsageError
 from selfteach.materials.tasks import OWN_SEEDS, Tasks, read_tasks
 from selfteach.materials.templates import LIBRARY, get_templates
-from selfteach.methods.hash_sources import (
+from selfteach.methods.input_sources import (
     Source,
     as_file,
     hash_sources,

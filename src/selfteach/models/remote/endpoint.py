@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 
 from selfteach.errors import EndpointError, TooManyFailures, UsageError
 from selfteach.models.remote.background import stream_results
+from selfteach.models.remote.http_client import ApiPath, EndpointConnection, Reply
 from selfteach.models.remote.retry import (
     MAX_LIST_ATTEMPTS,
     NoLogprobs,
@@ -27,7 +28,6 @@ from selfteach.models.remote.retry import (
     RequestThrottle,
     TransientError,
 )
-from selfteach.models.remote.wire import ApiPath, EndpointConnection, Reply
 from selfteach.records import (
     Completion,
     Continuations,

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from selfteach import config, registry
 from selfteach.errors import IntegrityError
 from selfteach.files import write_bytes, write_text
-from selfteach.models.default_model import hub_id
+from selfteach.models.fetch_default_model import hub_id
 from selfteach.models.hook_adapter import HookAdapter
 from selfteach.records import JsonMapping, JsonObject
 from selfteach.train.distributed import copy_whole_tensors, get_rank, take_shard

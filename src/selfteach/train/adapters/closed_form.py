@@ -44,8 +44,8 @@ from selfteach.train.adapters.ridge import (
     RidgeSettings,
     truncate_rank,
 )
-from selfteach.train.batch import TrainingRow, encode_example, truncate_or_drop
 from selfteach.train.callbacks import Say, StepCallback
+from selfteach.train.encode_and_batch import TrainingRow, encode_example, truncate_or_drop
 from selfteach.train.metrics_file import Curve
 
 CHECK_SHARE = 0.2

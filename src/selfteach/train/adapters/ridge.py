@@ -29,7 +29,7 @@ from torch import Tensor, nn
 
 from selfteach.errors import UsageError
 from selfteach.models.hook_adapter import get_decoder_layers
-from selfteach.train.batch import TrainingRow
+from selfteach.train.encode_and_batch import TrainingRow
 from selfteach.train.fast.packed_attention import use_packed_attention
 from selfteach.train.fast.packing import PackedBatch, pack_rows
 from selfteach.train.forward_hooks import HookRegistration, register_hooks

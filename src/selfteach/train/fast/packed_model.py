@@ -13,8 +13,8 @@ from selfteach.models.hook_adapter import at_positions, get_active_hooks
 from selfteach.models.score import HEAD_ROWS, Head
 from selfteach.train.activation_checkpointing import RunPiece, run_directly
 from selfteach.train.adapters.adapter import Adapter
-from selfteach.train.batch import TrainingRow
 from selfteach.train.distributed import has_deepspeed_weights, run_in_module
+from selfteach.train.encode_and_batch import TrainingRow
 from selfteach.train.fast.head import LogitsFunction, apply_to_logits, token_logp
 from selfteach.train.fast.packed_attention import PackingUnsupported, use_packed_attention
 from selfteach.train.fast.packing import PackedBatch, pack_rows

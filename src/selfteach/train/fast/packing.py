@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from selfteach.models.hook_adapter import TokenPositions
-from selfteach.train.batch import TrainingRow
+from selfteach.train.encode_and_batch import TrainingRow
 
 
 @dataclass(frozen=True, slots=True)

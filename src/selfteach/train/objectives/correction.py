@@ -20,7 +20,7 @@ from torch.nn.functional import logsigmoid
 
 from selfteach import config, registry
 from selfteach.records import JsonMapping, JsonObject
-from selfteach.train.displacement import DisplacementMonitor
+from selfteach.train.likelihood_displacement import DisplacementMonitor
 from selfteach.train.objectives.objective import (
     Event,
     Objective,
