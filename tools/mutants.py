@@ -87,7 +87,7 @@ GROUPS = {
     ),
     "guard": Group(
         sources=("models/remote/retry.py",),
-        tests=("models/test_endpoint_guard.py", "faults/test_08_rate_limits.py"),
+        tests=("models/test_retry.py", "faults/test_08_rate_limits.py"),
     ),
     "text": Group(
         sources=(
