@@ -17,6 +17,7 @@ import selfteach
 
 SOURCE = Path(selfteach.__file__).parent
 ROOT = Path(__file__).parents[1]
+TESTS = Path(__file__).parent
 FLOOR_ORDER = [
     "version",
     "errors",
@@ -427,3 +428,13 @@ def test_docstrings_name_files_that_there_are() -> None:
     ]
     assert named
     assert [pair for pair in named if pair[1] not in files] == []
+
+
+def test_files_that_share_something_slow_exist() -> None:
+    """A renamed file would lose its worker, and the suite its time (conftest.py)."""
+    from conftest import TOGETHER
+
+    missing = [
+        name for names in TOGETHER.values() for name in names if not (TESTS / name).is_file()
+    ]
+    assert missing == []
