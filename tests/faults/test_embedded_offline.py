@@ -82,7 +82,7 @@ def test_a_cache_that_cannot_be_written(monkeypatch, tmp_path):
 RACE = """
 import sys, time
 from pathlib import Path
-from selfteach.models import embedded as module
+from selfteach.models import fetch_default_model as module
 log = Path(sys.argv[1])
 def fetch(scratch, say):
     with log.open("a") as handle: handle.write("fetched\\n")

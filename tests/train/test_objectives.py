@@ -55,7 +55,7 @@ class Lesson:
         self.rows = encode_examples(model, found, weights, pairs, 512, "drop", edits).rows
         self.known = Reference(
             model, self.student, self.objectives, {e.id: e for e in found}, settings
-        ).learn(self.rows, 4096)
+        ).compute(self.rows, 4096)
         dice = torch.Generator().manual_seed(1)
         with torch.no_grad():
             for parameter in self.adapter.parameters():
