@@ -130,11 +130,7 @@ class RuleScorer:
                 f"the rule in the prompt is kept in {percent['prompted']} of the answers, the "
                 f"tuned model keeps it in {percent['tuned']}{same if effects.intact else ''}"
             ),
-            objection=(
-                f"more than one in ten {' and '.join(degraded)} answers is degraded"
-                if degraded
-                else ""
-            ),
+            objection=self.describe_degraded(degraded),
             prompt_objection=" ".join(effects.list_degraded_scopes("prompted")),
             closing=f" (in the prompt: {percent['prompted']}){outside if effects.intact else ''}",
         )
