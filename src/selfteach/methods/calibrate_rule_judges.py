@@ -1,4 +1,4 @@
-"""Step 4 of feedback: decide what "breaks the rule" means.
+"""Step 3 of feedback: decide what "breaks the rule" means.
 
 The judge is a check that the person gave, one that the rule's form suggests, or the best judge
 that calibration finds good enough.

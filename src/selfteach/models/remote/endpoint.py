@@ -1,8 +1,9 @@
 """An OpenAI-compatible server as a model that samples and judges.
 
 Such servers are vLLM, SGLang, TGI, llama.cpp, Ollama and OpenAI. Messages go to `chat/completions`,
-plain text to `completions`. Requests are sent concurrently. `guard` handles bad servers, networks
-and accounts (when to send again, when to stop); `wire` decides whether a reply is an answer.
+plain text to `completions`. Requests are sent concurrently. retry.py handles bad servers,
+networks and accounts (when to send again, when to stop); http_client.py decides whether a reply is
+an answer.
 """
 
 from __future__ import annotations
