@@ -64,7 +64,7 @@ RENAMED: dict[str, dict[str, str | None]] = {
         "ask corners": "prompts like failures",
         "ask general": "general prompts",
         "ask near": "near prompts",
-        "ask similar 1": "prompts like criticised ones 1",
+        "ask similar 1": "prompts like criticized ones 1",
         "ask target": "target prompts",
         "correct 1": "correct, round 1",
         "correct 2": "correct, round 2",

@@ -12,7 +12,7 @@ STAGE_LABELS = {
     "ask general": "general prompts",
     "ask corners": "prompts like failures",
     "ask alike": "prompts like others",
-    "ask similar": "prompts like criticised ones",
+    "ask similar": "prompts like criticized ones",
     "draw": "sample answers",
     "draw missing": "sample missing answers",
 }
