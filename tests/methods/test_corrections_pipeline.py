@@ -87,7 +87,7 @@ def test_less_is_corrected_afterwards(edited: tuple[Path, dict[str, Any]]) -> No
     found = {arm: exam["repeated"][arm]["value"] for arm in ("base", "tuned")}
     assert_at_most("mistakes made again", found["tuned"], 0.7 * found["base"])
     assert_at_least("fall of the distance, lower end", exam["reduction"]["base"]["low"], 0.0)
-    assert_at_most("displaced corrections", exam["displaced"]["value"], 0.2)
+    assert_at_most("displaced corrections", exam["displaced"]["value"], 0.5)
     assert result["word"] in ("taught", "not learned"), (
         "what it does to the general answers of a toy is not the point"
     )
