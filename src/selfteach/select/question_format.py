@@ -2,7 +2,7 @@
 
 Source: Self-Learning-llm (arXiv 2406.11275): questions are to be answerable without reference to
 the document, which is left to the instruction there. Departs: it is checked here, because a small
-model writes "according to the passage" whatever it is told.
+model writes "according to the passage" whatever the prompt says.
 """
 
 from __future__ import annotations

@@ -97,7 +97,7 @@ def read_files(
         read = {n: read_examples(f, skip=skip, max_bad_share=max_bad) for n, f in files.items()}
         held: list[Example] = []
         from selfteach.methods.finetune.method import (
-            FinetuneData,  # a mistyped path is told before these load
+            FinetuneData,  # a mistyped path is refused before these load
         )
         from selfteach.train.dataset_mixture import tag_with_dataset
 
@@ -105,12 +105,12 @@ def read_files(
             held = read_examples(dev_file, skip=skip, max_bad_share=max_bad).examples
     by_name = {name: one.examples for name, one in read.items()}
     learned = tag_with_dataset(by_name) if len(read) > 1 else next(iter(by_name.values()))
-    fates: dict[str, Outcome] = {}
+    outcomes: dict[str, Outcome] = {}
     repaired = []
     for one in read.values():
-        fates |= one.outcomes
+        outcomes |= one.outcomes
         repaired += one.cleaned_rows
-    return FinetuneData(learned, held, fates, " ".join(datasets), repaired)
+    return FinetuneData(learned, held, outcomes, " ".join(datasets), repaired)
 
 
 def refuse_too_little(material: FinetuneData, config: FinetuneConfig) -> None:
