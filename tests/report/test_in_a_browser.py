@@ -56,6 +56,7 @@ def test_nothing_of_a_report_scrolls_sideways(browser: Browser, folder: Path, wi
     tab.close()
 
 
+@pytest.mark.training
 @pytest.mark.parametrize("width", WIDTHS)
 def test_nor_that_of_a_run_of_the_toy(
     browser: Browser, talker: Path, tmp_path_factory: pytest.TempPathFactory, width: int
