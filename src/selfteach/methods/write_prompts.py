@@ -16,6 +16,7 @@ from selfteach.generate.ask import (
     Subject,
     generate_prompts,
     generate_similar_prompts,
+    plan_requests,
 )
 from selfteach.generate.few_shot import REQUESTS
 from selfteach.judge.check import Check, parse_check
@@ -38,15 +39,30 @@ def write_prompts(session: Session, pool: OverlapIndex) -> dict[Scope, list[Gene
     """
     found: dict[Scope, list[GeneratedPrompt]] = {}
     config = session.config.ask
+    counts: dict[Scope, int] = {"target": config.target}
+    if session.subject.topic:
+        counts |= {"near": config.near, "general": config.general}
+    sample_first_rounds(session, counts)
     for scope in SCOPES:
         is_target = scope == "target"
-        count = getattr(config, scope) if is_target or session.subject.topic else 0
+        count = counts.get(scope, 0)
         names_subject = None if is_target else make_topic_detector(session)
         find_fault = make_novelty_check(pool, config.max_overlap, names_subject)
         found[scope] = write_scope_prompts(
             session, session.subject, scope, count, config.rounds, find_fault
         )
     return found
+
+
+def sample_first_rounds(session: Session, counts: Mapping[Scope, int]) -> None:
+    """Sample the first round of every scope in one call, which fills the batches. The ledger keeps
+    the completions for `write_scope_prompts`.
+    """
+    requests = []
+    for scope, count in counts.items():
+        requests += plan_requests(session.subject, scope, count, 0, session.config.seed)
+    session.display.start_stage("ask", len(requests), "prompts")
+    session.base.sample(requests, session.display.advance)
 
 
 def write_scope_prompts(

@@ -26,7 +26,16 @@ from statistics import mean
 
 from selfteach.config import FeedbackConfig
 from selfteach.dedup.overlap import OverlapIndex
-from selfteach.evaluate.exam import GENERAL, NEAR, TARGET, Arm, Exam, TunedModel, answer, answer_all
+from selfteach.evaluate.exam import (
+    GENERAL,
+    NEAR,
+    TARGET,
+    Arm,
+    Exam,
+    TunedModel,
+    answer_all,
+    make_requests,
+)
 from selfteach.evaluate.sanity import is_looping
 from selfteach.evaluate.side_effects import find_side_effects
 from selfteach.generate.ask import GeneratedPrompt, extract_subject
@@ -36,7 +45,12 @@ from selfteach.judge.check import Check
 from selfteach.judge.violation import find_violation
 from selfteach.materials.rule import Rule, read_rule
 from selfteach.methods.anchors import OwnAnswer, keep_answers
-from selfteach.methods.calibrate_rule_judges import RuleJudges, choose_judges
+from selfteach.methods.calibrate_rule_judges import (
+    RuleJudges,
+    choose_judges,
+    get_deciding_check,
+    plan_labelled_answers,
+)
 from selfteach.methods.feedback.data_curve import find_n90, measure_curve
 from selfteach.methods.feedback.exam import build_exam
 from selfteach.methods.method import Method, TrainingPlan
@@ -117,6 +131,8 @@ def prepare(session: Session, text: str) -> TrainingPlan:
         )
         pool = OverlapIndex()
         parts = split_written_prompts(session, write_prompts(session, pool))  # 2
+    with run.time_stage("base answers"):
+        sample_base_answers(session, rule, parts["train"])
     with run.time_stage("judge"):
         general_answers = sample_general_answers(session, parts["train"])
         judges = choose_judges(session, rule, parts["train"], general_answers)  # 3
@@ -253,6 +269,17 @@ class RuleTraining:
             points = measure_curve(session, self.examples, self.objectives, self.make_exam)
             session.run.ledger.set_note("curve", points)
         exam["data_need"] = {"n90": find_n90(points), "points": points}
+
+
+def sample_base_answers(session: Session, rule: Rule, prompts: Sequence[GeneratedPrompt]) -> None:
+    """Sample what the judges are calibrated on (step 3) and the probe's answers (step 4) in one
+    call, which fills the batches. The ledger keeps the completions.
+    """
+    requests = [request for prompt in prompts for request in make_probe_requests(session, prompt)]
+    if not get_deciding_check(session, rule):
+        requests += [request for request, _ in plan_labelled_answers(session, prompts)]
+    session.display.start_stage("probe", len(requests))
+    session.base.sample(requests, session.display.advance)
 
 
 def probe_prompts(
@@ -570,12 +597,14 @@ def find_dev_failures(
     session.display.start_stage("dev answers", 2 * len(dev))
     texts = [prompt.text for prompt in dev]
     prompts = [write_prompt(text) for text in texts]
+    requests = make_requests(session, "dev", prompts, 0.0)
+    requests += make_requests(session, "dev", prompts, 1.0)
+    completions = model.sample(requests, session.display.advance)
+    asked = 2 * texts
+    pairs = [(make_prompt(t), c.text) for t, c in zip(asked, completions, strict=True)]
     failed = dict.fromkeys(texts, False)
-    for temperature in (0.0, 1.0):
-        completions = answer(session, model, "dev", prompts, temperature)
-        pairs = [(make_prompt(t), c.text) for t, c in zip(texts, completions, strict=True)]
-        for text in compress(texts, judge.broken(pairs)):
-            failed[text] = True
+    for text in compress(asked, judge.broken(pairs)):
+        failed[text] = True
     return failed
 
 
