@@ -420,7 +420,7 @@ def status(
 
 @app.command()
 def verify(
-    run: Annotated[Path, typer.Argument(metavar="DIR", help="The folder of a run.")],
+    run: Annotated[Path, typer.Argument(help="The folder of a run.")],
     json: Json = False,
 ) -> None:
     """Check that every file of a run is as the run wrote it. The exit code is 6 if one is missing

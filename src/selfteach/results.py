@@ -368,7 +368,12 @@ class FinishedRun:
 
     @property
     def adapter(self) -> Path | None:
-        """Return the folder of the trained adapter; None if there was nothing to learn."""
+        """Return the folder of the trained adapter; None if there was nothing to learn.
+
+        Raises:
+            IntegrityError: it is not as the run wrote it.
+        """
+        check_export(self.path, finished.ADAPTER_FOLDER)
         return finished.list_adapters(self.path).get(finished.RUN_ADAPTER)
 
     @property

@@ -9,7 +9,7 @@ from typing import Any
 from selfteach.errors import IntegrityError, SelfteachError
 from selfteach.records import JsonObject
 from selfteach.run import manifest
-from selfteach.run.run_folder import EXPORTS, LEDGER_FILE, read_notes
+from selfteach.run.run_folder import CONFIG_FILE, EXPORTS, LEDGER_FILE, read_notes
 from selfteach.run.sums import check_files, describe_states, list_broken
 
 RERUN_CURE = "Give the command of this run again: it writes again what is not whole."
@@ -51,7 +51,8 @@ def read_sums(folder: Path) -> JsonObject:
         IntegrityError: both are damaged.
     """
     sums = get_sums(read_manifest(folder))
-    if sums is None and (folder / LEDGER_FILE).exists():
+    is_run = (folder / LEDGER_FILE).exists() and (folder / CONFIG_FILE).exists()
+    if sums is None and is_run:
         (sums,) = read_notes(folder, EXPORTS)
     return sums or {}
 
@@ -59,6 +60,8 @@ def read_sums(folder: Path) -> JsonObject:
 def read_manifest(folder: Path) -> JsonObject:
     """Return the manifest of a folder; empty if it is missing or damaged."""
     try:
+        if not (folder / manifest.MANIFEST_FILE).is_file():  # a pipe never ends
+            return {}
         found: Any = manifest.read_manifest(folder)
     except (OSError, ValueError, RecursionError, SelfteachError):
         return {}

@@ -12,6 +12,7 @@ from selfteach.registry import did_you_mean
 from selfteach.run.exports import check_adapter_sums, check_export
 from selfteach.run.ledger import Ledger
 from selfteach.run.run_folder import (
+    CONFIG_FILE,
     IDENTITY,
     LEDGER_FILE,
     RUNS_FOLDER,
@@ -20,7 +21,6 @@ from selfteach.run.run_folder import (
 )
 
 ADAPTER_FOLDER = "adapter"
-CONFIG_FILE = "config.yaml"
 EXAM_FILE = "exam.json"
 REPORT_FILE = "report.html"
 ADAPTERS_FOLDER = "adapters"
@@ -96,6 +96,16 @@ def list_adapters(folder: Path) -> dict[str, Path]:
     return {
         name: place for name, place in places.items() if (place / "adapter_config.json").exists()
     }
+
+
+def find_settings(folder: Path) -> Path:
+    """Return the file with the settings of a run.
+
+    Raises:
+        IntegrityError: it is not as the run wrote it.
+    """
+    check_export(folder, CONFIG_FILE)
+    return folder / CONFIG_FILE
 
 
 def read_base_name(folder: Path) -> str:

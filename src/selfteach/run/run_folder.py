@@ -43,6 +43,7 @@ from selfteach.run.sums import (
 
 RUNS_FOLDER = Path("runs")
 LEDGER_FILE = "run.db"
+CONFIG_FILE = "config.yaml"
 IDENTITY = "identity"
 CREATED = "created"
 FINISHED = "finished"
@@ -343,7 +344,7 @@ def open_run(
             "resumed" if run.resumed else "began",
             {"pid": os.getpid(), "command": run.command, **manifest.collect_versions()},
         )
-        run.export("config.yaml", dump_config(resolved))
+        run.export(CONFIG_FILE, dump_config(resolved))
         on_error.pop_all()
     return run
 
