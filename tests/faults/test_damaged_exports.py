@@ -32,7 +32,7 @@ TEXTS = ("examples.jsonl", "dropped.jsonl", "metrics.jsonl", "exam.json", "READM
 
 def train(out: Path, model: Path, **more: Any) -> FinishedRun:
     small = {"max_steps": 2, "batch_size": 4, "learning_rate": 0.01}
-    return selfteach.train(ROWS, model=str(model), out=out, train=small, progress=False, **more)
+    return selfteach.train(ROWS, model=str(model), out=out, train=small, **more)
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +47,7 @@ def run(done: Path, tmp_path: Path) -> Path:
 
 
 def truncate(path: Path) -> None:
-    path.write_bytes(path.read_bytes()[:-7])
+    path.write_bytes(path.read_bytes()[:-7] or b"{")  # an empty file gets half a line
 
 
 def flip(path: Path) -> None:
@@ -69,7 +69,7 @@ def test_the_same_command_writes_texts_again_without_a_model(
         damage(run / name)
     (run / "report.html").unlink()
     monkeypatch.delattr(HfModel, "load")
-    again = train(run, tiny, progress="auto")
+    again = train(run, tiny)
     assert again.verdict
     assert {name: (run / name).read_bytes() for name in TEXTS} == before
     assert (run / "report.html").stat().st_size > 10_000
@@ -140,7 +140,7 @@ def test_a_damaged_adapter_is_trained_again(
     damage(run / WEIGHTS)
     was_there = (run / "adapter").exists()
     exam = FinishedRun(done).exam.raw
-    again = train(run, tiny, progress="auto")
+    again = train(run, tiny)
     assert "repeats the training" in capsys.readouterr().err
     assert (run / WEIGHTS).read_bytes() == (done / WEIGHTS).read_bytes()
     assert again.exam.raw["loss_nats"] == exam["loss_nats"]

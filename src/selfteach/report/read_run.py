@@ -191,7 +191,9 @@ def _list_changed_files(folder: Path) -> list[str]:
         broken = list_broken(check_files(folder, read_sums(folder)))
     except SelfteachError:  # of the ledger, which has its own line
         return []
-    return [f"{clean_text(name)} is {state}, not as the run wrote it." for name, state in broken.items()]
+    return [
+        f"{clean_text(name)} is {state}, not as the run wrote it." for name, state in broken.items()
+    ]
 
 
 def _clean_funnel(part: Funnel) -> Funnel:
