@@ -25,7 +25,9 @@ def check_export(folder: Path, name: str) -> None:
     """
     if broken := list_broken(check_files(folder, read_sums(folder), name)):
         raise IntegrityError(
-            f"not as the run wrote it: {describe_states(broken)}.", where=folder, cure=RERUN_CURE
+            f"not as the run wrote it: {describe_states(broken)}.",
+            where=folder,
+            cure=f"{RERUN_CURE} `selfteach verify {folder}` shows the command.",
         )
 
 
