@@ -395,6 +395,11 @@ class Ledger:
         own = (int(total or 0) - other for total, other in zip(sampled, copied, strict=True))
         return TokenCost(*own)
 
+    def _room(self) -> int:
+        """Return the bytes that a commit and the folding of the write-ahead log may need."""
+        log = self.path.with_name(f"{self.path.name}-wal")
+        return int(log.stat().st_size if log.exists() else 0) + (1 << 20)
+
     def _take_next_seq(self) -> int:
         self._seq += 1
         return self._seq
@@ -448,8 +453,7 @@ class Ledger:
         log = self.path.with_name(f"{self.path.name}-wal")
         files = [file for file in (self.path, log) if file.exists()]
         larger = max(files, key=lambda file: file.stat().st_size, default=self.path)
-        log_bytes = log.stat().st_size if log.exists() else 0
-        needed = log_bytes + (1 << 20)  # a commit, and the folding of the write-ahead log
+        needed = self._room()
         code = probe_disk(larger, needed)
         if code not in DISK_ERRNOS:
             code = guess
