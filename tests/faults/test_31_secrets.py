@@ -16,7 +16,7 @@ from selfteach.errors import EndpointError, SelfteachError, UsageError
 from selfteach.models.recorded import Recorded
 from selfteach.models.remote.endpoint import Endpoint
 from selfteach.models.remote.teacher_program import Program
-from selfteach.records import Request, make_prompt
+from selfteach.records import Message, Request, make_prompt
 from selfteach.run.ledger import Ledger
 from selfteach.run.run_folder import open_run
 from talker import feedback_command
@@ -299,6 +299,17 @@ def test_a_key_among_the_words_of_a_program_is_refused_before_anything_is_stored
     assert "environment variable" in shown
     assert words.split()[-1] not in shown
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("fault", ["print({!r})", "sys.exit({!r})"])
+def test_a_key_that_a_program_repeats_is_not_shown(fault: str, tmp_path: Path) -> None:
+    (tmp_path / "teacher.py").write_text(
+        "import os, sys\n" + fault.replace("{!r}", "'x' * 70 + os.environ['TEACHER_KEY']")
+    )
+    request = Request("correct", (Message("user", "Tea?"), Message("assistant", "Yes.")))
+    with pytest.raises(EndpointError, match="xxx") as caught:
+        list(Program(f"cmd:{sys.executable} {tmp_path / 'teacher.py'}").stream([request]))
+    assert CANARY[:10] not in str(caught.value)
 
 
 def test_ordinary_words_of_a_program_are_no_keys(tmp_path: Path) -> None:

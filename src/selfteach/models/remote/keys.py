@@ -34,9 +34,17 @@ KEY_VARIABLE = re.compile(r"KEY|TOKEN|SECRET|PASSWORD")
 MIN_KEY_CHARS = 12
 
 
-def redact_keys(text: str, key: str = "") -> str:
-    """Return a text without this key, and without anything in the usual form of a key."""
-    return KEY_FORM.sub(REDACTED, text.replace(key, REDACTED) if key else text)
+def redact_keys(text: str, *keys: str) -> str:
+    """Return a text without these keys, and without anything in the usual form of a key."""
+    for key in filter(None, keys):
+        text = text.replace(key, REDACTED)
+    return KEY_FORM.sub(REDACTED, text)
+
+
+def list_known_keys() -> list[str]:
+    """Return the values of the environment variables whose names say that they hold a key."""
+    values = [value for name, value in os.environ.items() if KEY_VARIABLE.search(name)]
+    return [value for value in values if len(value) >= MIN_KEY_CHARS]
 
 
 def redact_json(value: Any, key: str) -> Any:
@@ -62,6 +70,5 @@ def is_key_in_command(words: Sequence[str]) -> bool:
     value. The path of a file is no key.
     """
     text = " ".join("." if os.path.exists(word) else word for word in words)
-    values = [value for name, value in os.environ.items() if KEY_VARIABLE.search(name)]
-    is_known = any(value in text for value in values if len(value) >= MIN_KEY_CHARS)
+    is_known = any(key in text for key in list_known_keys())
     return is_known or bool(KEY_FORM.search(text) or NAMED_KEY.search(text))

@@ -22,7 +22,7 @@ from typing import IO
 
 from selfteach.errors import EndpointError, UsageError
 from selfteach.files import write_jsonl
-from selfteach.models.remote.keys import is_key_in_command, redact_keys
+from selfteach.models.remote.keys import is_key_in_command, list_known_keys, redact_keys
 from selfteach.records import Completion, JsonObject, Message, Request, digest, prompt_to_json
 from selfteach.text import clean_text
 
@@ -125,7 +125,7 @@ class Program:
                 row = None
             if not isinstance(row, dict) or not isinstance(row.get("correction"), str):
                 raise EndpointError(
-                    f"wrote {clean_text(line[:80])!r}, "
+                    f"wrote {_redact(line)[:80]!r}, "
                     'which is no {"id": ..., "correction": "..."}.',
                     where=self.name,
                     cure="One JSON object a line, and everything else on its standard error.",
@@ -135,12 +135,17 @@ class Program:
     def _finish(self, code: int, errors: IO[str]) -> None:
         if code:
             errors.seek(0)
-            lines = clean_text(errors.read(1 << 16)).strip().splitlines() or ["it wrote no error"]
+            lines = _redact(errors.read(1 << 16)).strip().splitlines() or ["it wrote no error"]
             raise EndpointError(
                 f"ended with exit code {code}: {lines[-1][:300]}.",
                 where=self.name,
                 cure="Correct the program; its earlier answers are kept.",
             )
+
+
+def _redact(words: str) -> str:
+    """Return words of the program without keys, which it may have read from the environment."""
+    return redact_keys(clean_text(words), *list_known_keys())
 
 
 def make_program_input(request: Request) -> JsonObject:
