@@ -16,7 +16,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from selfteach.errors import DataError
+from selfteach.errors import DataError, is_out_of_memory
+from selfteach.models.halve_batch import halve_batch
 from selfteach.models.hook_adapter import PADDING_POSITION, at_positions, get_num_virtual_tokens
 from selfteach.models.loaded_model import LoadedModel
 from selfteach.records import (
@@ -56,11 +57,32 @@ def sample_all(hf: LoadedModel, requests: Sequence[Request]) -> Iterator[Complet
 
 
 def sample_pending(hf: LoadedModel, rows: Sequence[PendingCompletion]) -> Iterator[Completion]:
-    """Yield one completion for each row; prompts and limits must fit into the context."""
-    rows = sorted(rows, key=lambda row: (-len(row.prompt_ids), row.prompt_ids, row.id))
-    step = MAX_ROWS.get(hf.device.type, 64)
-    for start in range(0, len(rows), step):
-        yield from _sample_batch(hf, rows[start : start + step])
+    """Yield one completion for each row; prompts and limits must fit into the context.
+
+    Where memory runs out, the rows that are not finished are sampled again in batches of half the
+    size; a row does not depend on its batch.
+
+    Raises:
+        ResourceError: one row alone does not fit into memory.
+    """
+    waiting = sorted(rows, key=lambda row: (-len(row.prompt_ids), row.prompt_ids, row.id))
+    width = MAX_ROWS.get(hf.device.type, 64)
+    while waiting:
+        batch = waiting[:width]
+        finished: set[str] = set()
+        try:
+            for completion in _sample_batch(hf, batch):
+                finished.add(completion.id)
+                yield completion
+        except (MemoryError, RuntimeError) as fault:
+            if not is_out_of_memory(fault):
+                raise
+        left = [row for row in batch if row.id not in finished]
+        waiting[: len(batch)] = left
+        if left:
+            width = halve_batch(len(left), "an answer")
+            for row in left:
+                row.ids.clear()
 
 
 def prepare_request(hf: LoadedModel, request: Request) -> PendingCompletion:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -16,6 +17,7 @@ from torch import Tensor, nn
 
 from selfteach.errors import DataError, UsageError
 from selfteach.models.cpu_attention import use_tree_attention
+from selfteach.models.halve_batch import compute_in_halves
 from selfteach.models.hook_adapter import at_positions, get_num_virtual_tokens, needs_positions
 from selfteach.models.loaded_model import LoadedModel
 from selfteach.models.memory_allocator import release_freed_pages
@@ -110,7 +112,8 @@ def score_all(hf: LoadedModel, items: Sequence[Continuations]) -> Iterator[ItemS
         return
     prefix = _compute_prefix_cache(hf, beginning)
     for group in _group_by_tokens([row.length + shared // 8 for row in rows]):
-        yield from _score_rows(hf, [rows[i] for i in group], prefix, shared)
+        compute = partial(_score_rows, hf, prefix=prefix, shared=shared)
+        yield from compute_in_halves(compute, [rows[i] for i in group], "an answer to score")
     release_freed_pages()
 
 
@@ -315,24 +318,25 @@ def _iterate_hidden(
 ) -> Iterator[tuple[int, Tensor]]:
     """Yield (index, last hidden states (T, D)) of each row, computed in batches."""
     for group in _group_by_tokens(list(map(len, rows))):
-        hidden = _compute_hidden(hf, [rows[i] for i in group], [prompts[i] for i in group], prefix)
+        pairs = [(rows[i], prompts[i]) for i in group]
+        compute = partial(_compute_hidden, hf, prefix=prefix)
+        hidden = compute_in_halves(compute, pairs, "a text to score")
         for states, i in zip(hidden, group, strict=True):
             yield i, states[: len(rows[i])]
 
 
 def _compute_hidden(
-    hf: LoadedModel,
-    rows: Sequence[list[int]],
-    prompts: Sequence[int],
-    prefix: Prefix | None = None,
+    hf: LoadedModel, pairs: Sequence[tuple[list[int], int]], prefix: Prefix | None = None
 ) -> Tensor:
     """Return the last hidden states (B, T, D) of rows that all follow the same prefix.
 
     Rows are padded on the right. A causal model does not see the padding, so no mask is needed.
 
     Args:
-        prompts: the number of tokens of each row that belong to its prompt.
+        pairs: each row, and the number of its tokens that belong to its prompt.
     """
+    rows = [row for row, _ in pairs]
+    prompts = [length for _, length in pairs]
     width = max(map(len, rows))
     num_virtual = get_num_virtual_tokens(hf.module)
     ids = torch.tensor(
