@@ -16,10 +16,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from selfteach.errors import DataError, is_out_of_memory
+from selfteach.errors import is_out_of_memory
 from selfteach.models.halve_batch import halve_batch
 from selfteach.models.hook_adapter import PADDING_POSITION, at_positions, get_num_virtual_tokens
 from selfteach.models.loaded_model import LoadedModel
+from selfteach.models.tokens import TOO_LONG, UnfitPrompt
 from selfteach.records import (
     Completion,
     Request,
@@ -31,7 +32,6 @@ from selfteach.text import cut_at_stop
 
 MAX_ROWS = {"cpu": 64, "cuda": 256}
 STOP_WINDOW_TOKENS = 16
-TOO_LONG = "prompt longer than the context"
 
 
 @dataclass(slots=True)
@@ -50,7 +50,7 @@ def sample_all(hf: LoadedModel, requests: Sequence[Request]) -> Iterator[Complet
     """Yield one completion for each distinct request as it is finished, longest prompts first.
 
     Raises:
-        DataError: a prompt fills the model's context; raised before any sampling.
+        UnfitPrompt: a prompt fills the model's context; raised before any sampling.
     """
     distinct = {request.id(hf.fingerprint): request for request in requests}
     yield from sample_pending(hf, [prepare_request(hf, r) for r in distinct.values()])
@@ -89,16 +89,14 @@ def prepare_request(hf: LoadedModel, request: Request) -> PendingCompletion:
     """Return a request with its tokens, its limit within the context and its random numbers.
 
     Raises:
-        DataError: the prompt leaves no room for an answer.
+        UnfitPrompt: the prompt leaves no room for an answer.
     """
     ids = hf.encode(request.prompt)
     room = hf.context_tokens - len(ids)
     if room < 1:
-        raise DataError(
-            (
-                f"{TOO_LONG}: {len(ids)} tokens, and the model takes {hf.context_tokens} "
-                "with the answer."
-            ),
+        raise UnfitPrompt(
+            TOO_LONG,
+            f"{len(ids)} tokens, and the model takes {hf.context_tokens} with the answer",
             where=repr(get_user_text(request.prompt)[:60]),
             cure="Shorten it; prompts are never cut in silence.",
         )

@@ -15,13 +15,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from selfteach.errors import DataError, UsageError
+from selfteach.errors import UsageError
 from selfteach.models.cpu_attention import use_tree_attention
 from selfteach.models.halve_batch import compute_in_halves
 from selfteach.models.hook_adapter import at_positions, get_num_virtual_tokens, needs_positions
 from selfteach.models.loaded_model import LoadedModel
 from selfteach.models.memory_allocator import release_freed_pages
-from selfteach.models.tokens import count_common_prefix
+from selfteach.models.tokens import TOO_LONG_WITH_TEXT, UnfitPrompt, count_common_prefix
 from selfteach.records import Continuations, ItemScores, LogProb, Prompt, get_user_text
 
 Prefix = list[tuple[Tensor, Tensor]]
@@ -93,7 +93,7 @@ def score_all(hf: LoadedModel, items: Sequence[Continuations]) -> Iterator[ItemS
     all) score each text in a row of its own.
 
     Raises:
-        DataError: a prompt and its text do not fit into the context.
+        UnfitPrompt: a prompt and its text do not fit into the context; raised before any scoring.
     """
     items = list({item.id(hf.fingerprint): item for item in items}.values())
     if not items:
@@ -230,8 +230,9 @@ def _score_rows(
 
 def _require_fits(hf: LoadedModel, length_tokens: int, prompt: Prompt) -> None:
     if length_tokens > hf.context_tokens:
-        raise DataError(
-            f"{length_tokens} tokens do not fit into the model's context of {hf.context_tokens}.",
+        raise UnfitPrompt(
+            TOO_LONG_WITH_TEXT,
+            f"{length_tokens} tokens do not fit into the model's context of {hf.context_tokens}",
             where=repr(get_user_text(prompt)[:60]),
             cure="Shorten the text.",
         )
@@ -244,7 +245,7 @@ def compute_answer_logits(
     """Yield logits as `HfModel.answer_logits`.
 
     Raises:
-        DataError: a prompt and its answer do not fit into the context.
+        UnfitPrompt: a prompt and its answer do not fit into the context.
     """
     encoded = [(hf.encode(prompt), hf.encode_answer(answer, end=True)) for prompt, answer in pairs]
     for (prompt, _), (ids, answer) in zip(pairs, encoded, strict=True):

@@ -8,7 +8,7 @@ from dataclasses import replace
 from selfteach.config import CorrectionsConfig as Settings
 from selfteach.materials.corrections import Corrections, Edit
 from selfteach.methods.session import Session
-from selfteach.models.decode import TOO_LONG
+from selfteach.models.tokens import TOO_LONG
 from selfteach.records import Turns, digest, get_user_text, prompt_to_json
 
 MIN_ANSWER_TOKENS = 96

@@ -133,6 +133,7 @@ class Endpoint:
         self._on_change = on_change
         self._on_event = on_event
         self._requested = self._answered = self._failed = 0
+        self._scored = False
         self._wire = EndpointConnection(self.url, key_env, timeout_s, max_bytes)
         self._wire.check_key()
 
@@ -179,10 +180,20 @@ class Endpoint:
 
         Raises:
             EndpointError, TooManyFailures: as `stream`; NoLogprobs if the server gives no
-                `top_logprobs`.
+                `top_logprobs` from the beginning. A single answer without them is a failure.
         """
         by_id = {item.id(self.fingerprint): item for item in items}
         return self._run([self._make_score_job(id, item) for id, item in by_id.items()])
+
+    def count_recorded(self, count: int, scores: bool) -> None:
+        """Count answers that a run holds already: a resumed run allows the same share of failures.
+
+        Args:
+            scores: whether they are scores, which the server then gives.
+        """
+        self._requested += count
+        self._answered += count
+        self._scored |= scores
 
     def _make_sample_job(self, id: str, request: Request) -> _Job[Completion]:
         path, body = self._body(request.prompt, request.sampling)
@@ -204,12 +215,15 @@ class Endpoint:
         )
 
         def result(reply: Reply) -> ItemScores:
+            if reply.top_logprobs is None and self._scored:
+                raise RequestRefused("an answer without log-probabilities")
             if reply.top_logprobs is None:
                 raise NoLogprobs(
                     "gives no log-probabilities (top_logprobs), so it cannot judge by yes or no.",
                     where=self.url,
                     cure="Choose a server or model that gives them, or give a --check.",
                 )
+            self._scored = True
             logps = sum_word_logprobs(reply.top_logprobs, item.texts)
             return id, tuple(LogProb(logp, 1) for logp in logps)
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import math
 import os
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
@@ -32,6 +31,11 @@ if TYPE_CHECKING:
 
 CONNECT_TIMEOUT_S = 10.0
 MAX_ERROR_CHARS = 160
+MIN_LOGP = -700.0
+"""Below this, log-probabilities in nats mean "not known" (OpenAI writes -9999): e^-700 is the least
+that a float holds well."""
+MAX_LOGP = 0.01
+"""Above 0 only by a server's rounding."""
 STATUS_OF_CODE = {
     "rate_limit_exceeded": 429,
     "invalid_api_key": 401,
@@ -207,8 +211,8 @@ class EndpointConnection:
 
         Raises:
             TransientError: a field is missing or of another kind.
-            RequestRefused: no answer by the server's decision (filtered, a tool call, empty), or
-                one that repeats the key.
+            RequestRefused: no answer by the server's decision (filtered, a tool call, empty), one
+                that repeats the key, or numbers that are no log-probabilities.
         """
         choices = value.get("choices")
         if not isinstance(choices, list) or not choices or not isinstance(choices[0], dict):
@@ -301,11 +305,15 @@ def _read_top_logprobs(choice: JsonMapping) -> Mapping[str, float] | None:
     """Return log-probabilities of the first token, or None if the server gives none.
 
     Chat gives a list of objects, the older completions a mapping.
+
+    Raises:
+        RequestRefused: a number among them is no log-probability.
     """
     logprobs = choice.get("logprobs")
     if not isinstance(logprobs, dict):
         return None
-    first = next(iter(logprobs.get("content") or logprobs.get("top_logprobs") or []), None)
+    listed = logprobs.get("content") or logprobs.get("top_logprobs")
+    first = listed[0] if isinstance(listed, list) and listed else None
     if not isinstance(first, dict):
         return None
     pairs: list[tuple[Any, Any]]
@@ -316,8 +324,10 @@ def _read_top_logprobs(choice: JsonMapping) -> Mapping[str, float] | None:
     else:
         pairs = list(first.items())
     top = {
-        token: float(logp)
+        token: logp
         for token, logp in pairs
-        if isinstance(token, str) and type(logp) in (int, float) and math.isfinite(logp)
+        if isinstance(token, str) and type(logp) in (int, float) and logp >= MIN_LOGP
     }
-    return top or None
+    if any(logp > MAX_LOGP for logp in top.values()):
+        raise RequestRefused("a log-probability above 0")
+    return {token: float(logp) for token, logp in top.items()} or None
