@@ -44,8 +44,8 @@ class ContrastJudge:
         items = [Continuations(to_messages(prompt), (text,)) for prompt, text in full]
         items += [Continuations(append_words(p, self._words), (text,)) for p, text in full]
         scores = score_in_order(self._scorer, items)
-        pairs = zip(scores[: len(full)], scores[len(full) :], strict=True)
-        values = iter([compare_scores(*pair) for pair in pairs])
+        both = zip(scores[: len(full)], scores[len(full) :], strict=True)
+        values = iter([compare_scores(plain, prompted) for plain, prompted in both])
         return [next(values) if text.strip() else 0.0 for _, text in read]
 
 

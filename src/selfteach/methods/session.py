@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -19,7 +20,7 @@ from selfteach.models.engines import choose_sampler
 from selfteach.models.recorded import Recorded
 from selfteach.models.remote.endpoint import Endpoint
 from selfteach.models.remote.teacher_program import PREFIX, Program
-from selfteach.records import JsonMapping
+from selfteach.records import Completion, JsonMapping
 from selfteach.run.display import Display
 from selfteach.run.run_folder import Run
 
@@ -101,6 +102,7 @@ def open_session(
     teacher = open_teacher(run, config, display, programs) if samples and config.teacher else None
     if teacher:
         run.bind("teacher", teacher.fingerprint)
+        teacher.limit = partial(cut_long_answer, model)
     base_logits = compute_probe_logits(model, PROBE_PAIRS)
     return Session(run, config, display, rule, model, base, base_logits, teacher, samples=samples)
 
@@ -138,6 +140,19 @@ def open_teacher(run: Run, config: Any, display: Display, programs: bool) -> Rec
         return Recorded(run.ledger, endpoint, cast(Scorer, endpoint))
     local = HfModel.load(config.teacher)
     return Recorded(run.ledger, choose_sampler(local, config.engine).sampler, local)
+
+
+def cut_long_answer(model: HfModel, completion: Completion) -> Completion:
+    """Return a teacher's answer, cut where it takes half of the base's context.
+
+    The base has to score it and learn it, with a prompt. It counts as cut off by its token limit,
+    which a teacher may ignore.
+    """
+    ids = model.encode_answer(completion.text, end=False)
+    room = model.context_tokens // 2
+    if len(ids) < room:
+        return completion
+    return replace(completion, text=model.decode(ids[: room - 1]), finish="length")
 
 
 def make_event_logger(run: Run, display: Display) -> Callable[[str, JsonMapping], None]:

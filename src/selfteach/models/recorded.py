@@ -37,7 +37,11 @@ Item = TypeVar("Item", Request, Continuations)
 
 
 class Recorded:
-    """Wrap a sampler and a scorer of one model; send them only what the ledger does not hold."""
+    """Wrap a sampler and a scorer of one model; send them only what the ledger does not hold.
+
+    Attributes:
+        limit: shortens a completion that is too long to be used; the ledger holds it as it came.
+    """
 
     def __init__(
         self, ledger: Ledger, sampler: Sampler | None = None, scorer: Scorer | None = None
@@ -47,6 +51,7 @@ class Recorded:
         self.name: str = model.name
         self.fingerprint: str = model.fingerprint
         self.sampled_tokens = 0
+        self.limit: Callable[[Completion], Completion] = lambda completion: completion
         self._sampler = sampler
         self._scorer = scorer
         self._failures_note = f"{FAILURES_NOTE} {self.fingerprint}"
@@ -87,7 +92,7 @@ class Recorded:
         """
         by_id = {request.id(self.fingerprint): request for request in requests}
         known = self.ledger.get_answers(list(by_id))
-        yield from (Completion(**body) for body in known.values())
+        yield from (self.limit(Completion(**body)) for body in known.values())
         done = known.keys() | self._frozen_failures.keys()
         missing = {id: request for id, request in by_id.items() if id not in done}
         for stage in dict.fromkeys(r.stage for r in missing.values()):
@@ -108,7 +113,7 @@ class Recorded:
             for group in _group_by_time(self._stream_fitting(self._sampler.stream, missing)):
                 self.ledger.record_answers((found.id, asdict(found)) for found in group)
                 self.sampled_tokens += sum(found.tokens for found in group)
-                yield from group
+                yield from map(self.limit, group)
 
     def sample(
         self, requests: Sequence[Request], on_sample: Callable[[int], object] = lambda count: None
