@@ -19,7 +19,7 @@ from selfteach.models import Scorer
 from selfteach.models.engines import choose_sampler
 from selfteach.models.recorded import Recorded
 from selfteach.models.remote.endpoint import Endpoint
-from selfteach.models.remote.teacher_program import PREFIX, Program
+from selfteach.models.remote.teacher_program import BAD_LINE, PREFIX, Program
 from selfteach.records import Completion, JsonMapping
 from selfteach.run.display import Display
 from selfteach.run.run_folder import Run
@@ -124,7 +124,7 @@ def open_teacher(run: Run, config: Any, display: Display, programs: bool) -> Rec
                 where="--teacher",
                 cure="Give URL#NAME or a model.",
             )
-        return Recorded(run.ledger, Program(config.teacher))
+        return Recorded(run.ledger, Program(config.teacher, make_event_logger(run, display)))
     if "#" in config.teacher or "://" in config.teacher:
         how = config.endpoint
         endpoint = Endpoint(
@@ -156,9 +156,9 @@ def cut_long_answer(model: HfModel, completion: Completion) -> Completion:
 
 
 def make_event_logger(run: Run, display: Display) -> Callable[[str, JsonMapping], None]:
-    """Return what records the events of an endpoint, and prints some of them.
+    """Return what records the events of an endpoint or a program, and prints some of them.
 
-    It prints pauses, losses, and which model answers.
+    It prints pauses, losses, which model answers, and the first line that is no answer.
     """
     paused_until = 0.0
 
@@ -172,6 +172,8 @@ def make_event_logger(run: Run, display: Display) -> Callable[[str, JsonMapping]
             display.print_line(f"the endpoint answers with {body['now']}")
         elif kind == "endpoint request lost":
             display.print_line(f"the endpoint lost a request: {body['reason']}")
+        elif kind == BAD_LINE and body["number"] == 1:
+            display.print_line(f"the program wrote {body['line']!r}, which is no answer")
         elif wait_s >= 1 and end > paused_until + 1:  # many requests report the same pause
             paused_until = end
             display.print_line(

@@ -178,7 +178,7 @@ class Recorded:
             yield from stream(list(asked.values()))
             return
         except UnfitPrompt:  # raised before any other prompt was computed
-            reasons = {id: self._explain_misfit(one) for id, one in asked.items()}
+            reasons = {id: self.explain_misfit(one) for id, one in asked.items()}
         for id, reason in reasons.items():
             if reason:
                 self._unfit[id] = reason
@@ -186,7 +186,7 @@ class Recorded:
                 self.ledger.record_event("set aside", {"id": id, "reason": reason, "text": shown})
         yield from stream([one for id, one in asked.items() if not reasons[id]])
 
-    def _explain_misfit(self, asked: Request | Continuations) -> str:
+    def explain_misfit(self, asked: Request | Continuations) -> str:
         """Return why the model cannot take a prompt and the texts after it, or ""."""
         try:
             room = self.room_tokens(asked.prompt)
@@ -194,6 +194,8 @@ class Recorded:
             return fault.reason
         if isinstance(asked, Request):
             return "" if room >= 1 else TOO_LONG
+        if room == math.inf:
+            return ""
         scorer: Any = self._scorer
         longest = max(len(scorer.encode_answer(text, asked.end)) for text in asked.texts)
         return "" if longest <= room else TOO_LONG_WITH_TEXT
