@@ -133,6 +133,7 @@ class Endpoint:
         self._on_change = on_change
         self._on_event = on_event
         self._requested = self._answered = self._failed = 0
+        self._recorded = 0
         self._scored = False
         self._wire = EndpointConnection(self.url, key_env, timeout_s, max_bytes)
         self._wire.check_key()
@@ -191,8 +192,7 @@ class Endpoint:
         Args:
             scores: whether they are scores, which the server then gives.
         """
-        self._requested += count
-        self._answered += count
+        self._recorded += count
         self._scored |= scores
 
     def _make_sample_job(self, id: str, request: Request) -> _Job[Completion]:
@@ -350,13 +350,16 @@ class Endpoint:
         self.served = reply.served
 
     def _count_failure(self, fault: RequestRefused | TransientError) -> None:
-        """Count a failure against the allowed share."""
+        """Count a failure against the allowed share of all requests, recorded ones included."""
         self._failed += 1
-        allowed = max(1.0, self._max_failures * self._requested) if self._max_failures else 0.0
-        if self._failed <= allowed and self._failed < self._requested:
+        is_silent = isinstance(fault, TransientError) and not self._answered
+        is_down = is_silent and fault.down  # type: ignore[union-attr]
+        requested = self._requested + (0 if is_down else self._recorded)
+        allowed = max(1.0, self._max_failures * requested) if self._max_failures else 0.0
+        if self._failed <= allowed and self._failed < requested:
             return
-        summary = f"{self._failed} of {self._requested} requests failed; the last: {fault}."
-        if isinstance(fault, TransientError) and not self._answered:
+        summary = f"{self._failed} of {requested} requests failed; the last: {fault}."
+        if is_silent:
             raise EndpointError(
                 f"has answered nothing: {summary}",
                 where=self.url,

@@ -126,14 +126,14 @@ class EndpointConnection:
             async with asyncio.timeout(self.timeout_s):
                 return self._object(await self._body(client, path, body))
         except TimeoutError:
-            fault = TransientError(f"no whole answer within {self.timeout_s:g} s")
+            fault = TransientError(f"no whole answer within {self.timeout_s:g} s", down=True)
         except (TransientError, RequestRefused, EndpointError) as own:
             fault = own
         # The SDK and the library under it have many exceptions; each wraps one of ours, or is a
         # lost connection.
         except Exception as other:
             fault = _find_own_fault(other) or TransientError(
-                f"the connection failed ({self._redact(_describe_root_cause(other))})"
+                f"the connection failed ({self._redact(_describe_root_cause(other))})", down=True
             )
         # Outside of `except`: the SDK's own exceptions carry the request, and with it the key.
         raise fault.with_traceback(None)
