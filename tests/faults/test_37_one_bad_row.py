@@ -7,13 +7,15 @@ from __future__ import annotations
 import io
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from hostile import Call, answer, hostile
 
-from selfteach.config import FeedbackConfig, resolve
+from selfteach.config import CorrectionsConfig, FeedbackConfig, FinetuneConfig, resolve
 from selfteach.errors import DataError
 from selfteach.generate.answers import LabelledQuestion
 from selfteach.generate.ask import GeneratedPrompt, Subject
@@ -24,18 +26,31 @@ from selfteach.judge.contradiction import GainJudge, PromptedJudge
 from selfteach.judge.contrast import ContrastJudge
 from selfteach.judge.inverse import InverseJudge
 from selfteach.judge.yes_no import YesNoJudge
+from selfteach.materials.corrections import Corrections, Edit
 from selfteach.materials.documents import Document
 from selfteach.materials.documents.chunk import split_chunks
+from selfteach.methods.corrections.length_limits import drop_overlong_rows
 from selfteach.methods.feedback.method import NOT_FOUND, ProbedPrompt, make_violation_examples
+from selfteach.methods.finetune.method import FinetuneData, prepare
+from selfteach.methods.runner import record_refused
 from selfteach.methods.session import open_session
+from selfteach.models.hf import HfModel
 from selfteach.models.ordered import sample_in_order, score_in_order
 from selfteach.models.recorded import Recorded
 from selfteach.models.tokens import TOO_LONG, TOO_LONG_WITH_TEXT
-from selfteach.records import Completion, Continuations, Request, SamplingParams, make_prompt
+from selfteach.records import (
+    Completion,
+    Continuations,
+    Example,
+    Request,
+    SamplingParams,
+    make_prompt,
+)
 from selfteach.run.display import Display
 from selfteach.run.ledger import Ledger
 from selfteach.run.run_folder import open_run
 from selfteach.select.knowledge import decide_state
+from selfteach.train.train import TrainingResult
 
 LONG = " ".join(a + b + a for a in "abcdefghijklmnop" for b in "abcdefghijklmnop")
 JUDGE = ThresholdJudge(CheckJudge("not contains hum"), 0.5)
@@ -137,3 +152,63 @@ def test_a_label_that_cannot_be_scored_is_unsure_and_the_others_are_scored(base:
         states = [decide_state(scores, 0.999999, 0.0) for scores in judge.scores(answered)]
         assert states[1] == "unsure", (judge.name, states)
         assert len(states) == 3
+
+
+def test_an_example_that_cannot_be_trained_on_is_counted_and_told(tmp_path: Path) -> None:
+    told: list[str] = []
+    session: Any = SimpleNamespace(
+        run=SimpleNamespace(ledger=Ledger(tmp_path / "run.db")),
+        display=SimpleNamespace(print_line=told.append),
+    )
+    examples = [Example(id, "learn", make_prompt("Why?"), "Because.") for id in "abc"]
+    whole = TrainingResult(tmp_path, 1, 1, 1.0, [], 0, {})
+    record_refused(session, examples, whole, "train")
+    assert not session.run.ledger.funnel()
+    record_refused(session, examples, replace(whole, refused={"b": "trains no token."}), "train")
+    (funnel,) = session.run.ledger.funnel()
+    assert (funnel.accepted, funnel.reasons) == (2, {"trains no token.": 1})
+    assert told == ["examples left out of the training: 1; the first, b: trains no token."]
+    ((_, lost),) = session.run.ledger.read_outcomes("rows of train", "dropped")
+    assert (lost.id, lost.body) == ("b", {"prompt": "Why?"})
+
+
+def test_a_dev_row_that_cannot_be_scored_is_counted_and_the_others_are_measured(
+    base: Recorded,
+) -> None:
+    def example(id: str, chosen: str, rejected: str | None = None) -> Example:
+        return Example(id, "example", make_prompt(f"Sing {id}"), chosen, rejected)
+
+    dev = [example("a", "la"), example("b", LONG), example("c", "la", LONG), example("d", "la")]
+    material = FinetuneData([example("e", "la")], dev)
+    session: Any = SimpleNamespace(
+        run=SimpleNamespace(ledger=base.ledger), base=base, config=FinetuneConfig()
+    )
+    plan = prepare(session, material)
+    (funnel,) = base.ledger.funnel()
+    assert (funnel.stage, funnel.accepted) == ("dev examples", 2)
+    assert funnel.reasons == {TOO_LONG_WITH_TEXT: 2}
+    plan.exam.run_baselines(session)
+    assert len(plan.exam.dev) == 2
+
+
+def test_a_conversation_that_the_template_refuses_and_a_long_criticism_are_left_out(
+    make_tiny: Any, tmp_path: Path
+) -> None:
+    template = "{% if messages[1:] %}{{ raise_exception('no turns') }}{% endif %}"
+    template += "{{ messages[0].content }}"
+    hf = HfModel.load(str(make_tiny(tmp_path / "model", chat_template=template)))
+    told: list[str] = []
+    session: Any = SimpleNamespace(
+        run=SimpleNamespace(ledger=Ledger(tmp_path / "run.db")),
+        display=SimpleNamespace(print_line=told.append),
+        model=hf,
+        config=CorrectionsConfig(correct={"max_tokens": 9}, exam={"max_tokens": 9}),
+    )
+    turns = make_prompt("Tea?")
+    material = Corrections(
+        edits=[Edit("f:1", turns, "A", "B"), Edit("f:2", turns * 3, "A", "B")],
+        criticisms=[Edit("f:3", turns, "A", None, "short"), Edit("f:4", turns, "A", None, LONG)],
+    )
+    found = drop_overlong_rows(session, material)
+    assert [e.where for e in (*found.edits, *found.criticisms)] == ["f:1", "f:3"]
+    assert len(told) == 2
