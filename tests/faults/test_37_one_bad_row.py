@@ -12,6 +12,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 from hostile import Call, answer, hostile
 
@@ -42,6 +43,7 @@ from selfteach.records import (
     Completion,
     Continuations,
     Example,
+    Message,
     Request,
     SamplingParams,
     make_prompt,
@@ -119,6 +121,12 @@ def test_a_text_that_does_not_fit_has_no_score_and_the_others_have_one(base: Rec
     assert dict(base.failures) == {items[1].id(base.fingerprint): TOO_LONG_WITH_TEXT}
     with pytest.raises(DataError, match=TOO_LONG_WITH_TEXT):
         base.score(items)
+
+
+def test_a_prompt_is_embedded_as_far_as_the_context_goes(base: Recorded) -> None:
+    first, longer, short = base.embed([make_prompt(t) for t in (LONG, f"{LONG} more", "more")])
+    assert np.array_equal(first, longer)
+    assert not np.allclose(first, short)
 
 
 def list_judges(base: Recorded) -> list[Judge]:
@@ -206,7 +214,11 @@ def test_a_conversation_that_the_template_refuses_and_a_long_criticism_are_left_
     )
     turns = make_prompt("Tea?")
     material = Corrections(
-        edits=[Edit("f:1", turns, "A", "B"), Edit("f:2", turns * 3, "A", "B")],
+        edits=[
+            Edit("f:1", turns, "A", "B"),
+            Edit("f:2", turns * 3, "A", "B"),
+            Edit("f:5", (Message("system", "Rhyme."), *turns * 3), "A", "B"),
+        ],
         criticisms=[Edit("f:3", turns, "A", None, "short"), Edit("f:4", turns, "A", None, LONG)],
     )
     found = drop_overlong_rows(session, material)

@@ -284,15 +284,16 @@ def embed_all(hf: LoadedModel, prompts: Sequence[Prompt]) -> np.ndarray:
     """Return embeddings as `Scorer.embed`.
 
     The template's tokens are left out, because they are the same in every prompt. The common
-    beginning of all prompts runs once, and its keys and values are reused.
+    beginning of all prompts runs once, and its keys and values are reused. What exceeds the context
+    does not count.
     """
     width: int = hf.module.config.get_text_config().hidden_size  # type: ignore[operator,union-attr]
     found = np.zeros((len(prompts), width), dtype=np.float32)
     if not prompts:
         return found
     spans = [hf.tokens.find_user_span(prompt) for prompt in prompts]
-    rows = [ids[:stop] for ids, _, stop in spans]
-    starts = [start for _, start, _ in spans]
+    rows = [ids[: min(stop, hf.context_tokens)] for ids, _, stop in spans]
+    starts = [min(start, len(row) - 1) for (_, start, _), row in zip(spans, rows, strict=True)]
     shared = 0
     if not needs_positions(hf.module):
         shared = min(*starts, count_common_prefix(min(rows), max(rows)))

@@ -188,24 +188,26 @@ class ChatTokenizer:
         return self._tokenize(rendered.partition(words)[0])
 
     def _template(self, turns: Sequence[Message], answer_follows: bool) -> str:
-        try:
-            return self._apply(turns, answer_follows)
-        except TemplateError as fault:
-            folded = _fold_system(turns)
-            if len(folded) == len(turns):
-                raise UnfitPrompt(
-                    "the model's chat template refuses this conversation",
-                    get_first_line(fault),
-                    where=repr(get_user_text(tuple(turns))[:60]),
-                    cure="Use a model whose template takes it.",
-                ) from fault
+        refusal = ""
+        for given in (turns, _fold_system(turns)):
+            try:
+                rendered = self._apply(given, answer_follows)
+            except TemplateError as fault:
+                refusal = get_first_line(fault)
+                continue
             note = (
                 "the model's chat template takes no system message: it is put before the "
                 "first user turn"
             )
-            if note not in self.notes:
+            if len(given) < len(turns) and note not in self.notes:
                 self.notes.append(note)
-            return self._apply(folded, answer_follows)
+            return rendered
+        raise UnfitPrompt(
+            "the model's chat template refuses this conversation",
+            refusal,
+            where=repr(get_user_text(tuple(turns))[:60]),
+            cure="Use a model whose template takes it.",
+        )
 
     def _apply(self, turns: Sequence[Message], answer_follows: bool) -> str:
         # Templates of reasoning models read enable_thinking, others ignore it; answers are short
