@@ -93,8 +93,8 @@ def calibrate_judges(
         )
     examples = []
     for i in _choose_spaced_indices(len(pairs), 10):
-        known = [c for c in found if math.isfinite(c.values[i])]
-        by_judge = {c.judge.name: round(c.values[i], 3) for c in known}
+        sure = [c for c in found if math.isfinite(c.values[i])]
+        by_judge = {c.judge.name: round(c.values[i], 3) for c in sure}
         examples.append({"text": pairs[i][1], "label": labels[i], "values": by_judge})
     report |= {"best": top.judge.name, "reason": reason, "examples": examples}
     if not usable:
