@@ -80,7 +80,7 @@ def sample_pending(hf: LoadedModel, rows: Sequence[PendingCompletion]) -> Iterat
         left = [row for row in batch if row.id not in finished]
         waiting[: len(batch)] = left
         if left:
-            width = halve_batch(len(left), "an answer")
+            width = halve_batch(len(batch), "an answer")
             for row in left:
                 row.ids.clear()
 
