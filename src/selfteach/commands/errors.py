@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from selfteach.errors import SelfteachError
+from selfteach.errors import ResourceError, SelfteachError, is_out_of_memory
 
 USAGE = 2
 EXAMPLES = {
@@ -18,6 +18,10 @@ EXAMPLES = {
 }
 """A whole command for each command that needs an argument."""
 DEFECT = 70
+MEMORY_CURE = (
+    "Close other programs or use a smaller model, then run the same command again; nothing that "
+    "was recorded is lost."
+)
 
 
 def print_error(fault: Exception) -> int:
@@ -33,6 +37,8 @@ def print_error(fault: Exception) -> int:
     if isinstance(fault, OSError) or find_error_number(fault) in DISK_ERRNOS:
         known = make_disk_error(fault)
         return print_failure(str(known), known.exit_code)
+    if is_out_of_memory(fault):
+        return print_failure(f"memory ran out. {MEMORY_CURE}", ResourceError.exit_code)
     return print_failure(
         f"{type(fault).__name__}: {fault}\n  This is a defect of selfteach. --debug "
         "shows where it happened.",

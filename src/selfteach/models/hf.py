@@ -123,7 +123,7 @@ class HfModel:
         """Return the greatest possible length of an answer to this prompt, in tokens.
 
         It is not positive where the prompt fills the context. The owner of such a candidate drops
-        it with the reason `decode.TOO_LONG`; sampling never shortens a prompt.
+        it with the reason `tokens.TOO_LONG`; sampling never shortens a prompt.
         """
         return self.context_tokens - len(self.encode(prompt))
 
