@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from selfteach.disk import open_file
-from selfteach.errors import DataError
+from selfteach.disk import convert_disk_errors, open_file
+from selfteach.errors import DataError, IntegrityError
 from selfteach.text import clean_text
 
 MAX_LINE_BYTES = 8 * 1024 * 1024
@@ -118,6 +118,30 @@ def parse_json(text: str) -> Any:
     if _is_deeper(value, MAX_DEPTH):
         raise ValueError(f"nested deeper than {MAX_DEPTH}")
     return value
+
+
+def read_own_json(path: Path) -> dict[str, Any]:
+    """Read a JSON object that selfteach wrote.
+
+    Raises:
+        IntegrityError: the file is damaged: not JSON, nested too deep, or of another shape.
+        UsageError: it cannot be read.
+    """
+    with convert_disk_errors(path):
+        data = path.read_bytes()
+    fault = "is not a JSON object"
+    try:
+        found = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        found = None
+        fault = f"is not JSON ({str(error)[:80]})"
+    if not isinstance(found, dict) or _is_deeper(found, MAX_DEPTH):
+        raise IntegrityError(
+            f"{fault}.",
+            where=path,
+            cure="Restore it from a copy, or run the command of this run again with --new.",
+        )
+    return found
 
 
 def _refuse_constant(word: str) -> Any:

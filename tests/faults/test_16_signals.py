@@ -1,5 +1,5 @@
-"""Row 16: Ctrl-C, SIGTERM and SIGHUP flush, print the command that goes on, and exit with 130; twice
-ends at once.
+"""Row 16: Ctrl-C, SIGTERM and SIGHUP flush, print the command that goes on, and exit with 130;
+twice ends at once.
 """
 
 from __future__ import annotations
