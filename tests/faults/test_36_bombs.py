@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 from documents import write_docx, write_pdf
 
+from selfteach import child_process
 from selfteach.errors import DataError
 from selfteach.materials.documents import child, limits, read
 from selfteach.materials.documents.chunk import find_sentence_spans
@@ -252,13 +253,13 @@ def test_a_parser_that_writes_or_sees_secrets_finds_nothing(
 ) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "canary-1234")
     seen: list[dict[str, str]] = []
-    real = child.subprocess.run
+    real = child_process.subprocess.run
 
     def run(*args, **kwargs):  # type: ignore[no-untyped-def]
         seen.append(kwargs["env"])
         return real(*args, **kwargs)
 
-    monkeypatch.setattr(child.subprocess, "run", run)
+    monkeypatch.setattr(child_process.subprocess, "run", run)
     (tmp_path / "a.html").write_text(WORDS)
     read_documents([tmp_path])
     assert "canary-1234" not in str(seen)

@@ -29,6 +29,7 @@ from selfteach.models.resolve_model_path import resolve_base, resolve_model_fold
 from selfteach.models.score import compute_answer_logits, embed_all, score_all
 from selfteach.models.silence import silence_libraries
 from selfteach.models.tokens import ChatTokenizer
+from selfteach.models.try_in_child import check_chat_template
 from selfteach.records import Completion, Continuations, ItemScores, Prompt, Request
 from selfteach.registry import did_you_mean
 
@@ -248,13 +249,19 @@ def _load_tokenizer(folder: Path) -> Any:
 
     try:
         with silence_libraries():
-            return AutoTokenizer.from_pretrained(
+            tokenizer = AutoTokenizer.from_pretrained(
                 folder, trust_remote_code=False, local_files_only=True
             )
     except Exception as fault:  # the tokenizers library raises nothing more precise
         raise UsageError(
             f"its tokenizer cannot be loaded ({get_first_line(fault)}).", where=folder
         ) from fault
+    template = tokenizer.chat_template
+    if isinstance(template, dict):  # one for conversations, others for tools
+        template = template.get("default")
+    if template:
+        check_chat_template(template, tokenizer.special_tokens_map, folder)
+    return tokenizer
 
 
 def _get_generation_end_ids(module: Any) -> Sequence[int]:

@@ -15,9 +15,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from jinja2.exceptions import TemplateError
-
-from selfteach.errors import UsageError
+from selfteach.errors import UsageError, get_first_line
 from selfteach.files import write_text
 from selfteach.records import Message, Prompt
 from selfteach.text import clean_text
@@ -173,11 +171,12 @@ class ChatTokenizer:
     def _template(self, turns: Sequence[Message], answer_follows: bool) -> str:
         try:
             return self._apply(turns, answer_follows)
-        except TemplateError as fault:
+        except Exception as fault:  # a template is a program and may raise anything
             folded = _fold_system(turns)
             if len(folded) == len(turns):
+                why = get_first_line(fault)
                 raise UsageError(
-                    f"the model's chat template refuses this conversation ({fault}).",
+                    f"the model's chat template refuses this conversation ({why}).",
                     cure="Use a model whose template takes it.",
                 ) from fault
             note = (
@@ -186,7 +185,7 @@ class ChatTokenizer:
             )
             if note not in self.notes:
                 self.notes.append(note)
-            return self._apply(folded, answer_follows)
+            return self._template(folded, answer_follows)
 
     def _apply(self, turns: Sequence[Message], answer_follows: bool) -> str:
         # Templates of reasoning models read enable_thinking, others ignore it; answers are short
