@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 
 from selfteach.errors import UsageError
 from selfteach.models import try_in_child
-from selfteach.models.hf import HfModel, load_chat_tokenizer
+from selfteach.models.hf import HfModel, _check_size, load_chat_tokenizer
 from selfteach.models.load_adapter import load_adapter
 from selfteach.models.tokens import PLAIN_TEMPLATE
 from selfteach.records import make_prompt
@@ -183,6 +183,21 @@ def test_a_number_of_layers_that_no_model_has_is_refused(folder, key, inner):
     put(folder / "config.json", **({"text_config": {key: 10**7}} if inner else {key: 10**7}))
     with pytest.raises(UsageError, match=f'"{key}": 10000000, and at most 4,096'):
         HfModel.load(folder)
+
+
+@pytest.mark.parametrize(
+    "change", [{"vocab_size": 10**10}, {"intermediate_size": 10**9}, {"hidden_size": 10**8}]
+)
+def test_more_weights_than_the_files_hold_are_refused(folder, change):
+    put(folder / "config.json", **change)
+    with pytest.raises(UsageError, match=r"config\.json: describes [\d,]+ weights, and the files"):
+        HfModel.load(folder)
+
+
+def test_the_check_of_the_size_draws_no_random_number(folder):
+    state = torch.get_rng_state()
+    _check_size(folder)
+    assert torch.equal(torch.get_rng_state(), state)
 
 
 @pytest.fixture

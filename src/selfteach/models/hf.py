@@ -11,6 +11,7 @@ import os
 import platform
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,10 @@ from selfteach.records import Completion, Continuations, ItemScores, Prompt, Req
 from selfteach.registry import did_you_mean
 
 DTYPES = {"bfloat16": torch.bfloat16, "float32": torch.float32, "float16": torch.float16}
+MAX_WEIGHTS_PER_BYTE = 8
+"""A byte holds so many weights of one bit."""
+SMALL_COUNT = 1 << 26
+"""Numbers that a model may have beside its files: tables that it computes."""
 
 
 class HfModel:
@@ -226,6 +231,7 @@ def _load_module(folder: Path, dtype: torch.dtype) -> Any:
     )
     try:
         with silence_libraries():
+            _check_size(folder)
             try:
                 return load(attn_implementation="sdpa")
             except ValueError as fault:
@@ -242,6 +248,31 @@ def _load_module(folder: Path, dtype: torch.dtype) -> Any:
             where=folder,
             cure="Give a causal language model that transformers knows.",
         ) from fault
+
+
+def _check_size(folder: Path) -> None:
+    """Refuse a configuration of many more weights than the files of the folder hold.
+
+    The missing ones would be allocated, whatever their number. The model is built without memory.
+
+    Raises:
+        UsageError: it is such a configuration.
+    """
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    config = AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
+    with torch.device("meta"):
+        module = AutoModelForCausalLM.from_config(
+            config, trust_remote_code=False, attn_implementation="eager"
+        )
+    count = sum(tensor.numel() for tensor in chain(module.parameters(), module.buffers()))
+    held_bytes = sum(path.stat().st_size for path in folder.glob("*.safetensors"))
+    if count > MAX_WEIGHTS_PER_BYTE * held_bytes + SMALL_COUNT:
+        raise UsageError(
+            f"describes {count:,} weights, and the files hold {held_bytes:,} bytes of weights.",
+            where=folder / "config.json",
+            cure="Use a whole copy of the model.",
+        )
 
 
 def _load_tokenizer(folder: Path) -> Any:

@@ -120,8 +120,8 @@ def _try_task(task: str, given: JsonObject) -> str:
 def _render_template(given: JsonMapping) -> str:
     """Return the fault of a chat template. This runs in the child.
 
-    The environment is that of transformers (utils/chat_template_utils.py). A template may refuse a
-    conversation: whoever renders it names that.
+    The environment is like that of transformers. A template may refuse a conversation: whoever
+    renders it names that.
     """
     from jinja2 import TemplateSyntaxError
     from jinja2.ext import Extension, loopcontrols
