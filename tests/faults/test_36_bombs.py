@@ -130,6 +130,26 @@ def test_the_next_document_is_read_after_a_bomb(
     assert "processor time" in reading.skipped[0].fault
 
 
+def test_bombs_cost_little_in_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder of them is not read to its end, and it is said which was the last."""
+    read_names: list[str] = []
+
+    def parse(kind: str, file: Path) -> None:
+        read_names.append(file.name)
+        monkeypatch.setattr(read.time, "monotonic", lambda: 250.0 * len(read_names))
+        raise TooLarge("cannot be read within 60 s")
+
+    monkeypatch.setattr(read, "parse_in_child", parse)
+    monkeypatch.setattr(read.time, "monotonic", lambda: 0.0)
+    for number in range(9):
+        (tmp_path / f"{number}.html").write_text(WORDS)
+    with pytest.raises(
+        DataError, match=r"took more than 600 s in all; the last is \S*/2.html: can"
+    ):
+        read_documents([tmp_path])
+    assert read_names == ["0.html", "1.html", "2.html"]
+
+
 def test_a_file_beyond_the_bounds_is_refused_unread(tmp_path: Path) -> None:
     for name, size in (
         ("a.txt", limits.MAX_FILE_BYTES),
