@@ -133,8 +133,9 @@ class Requirement:
 
 
 def find_number(exam: JsonMapping, name: str) -> float | None:
-    """Return a number of an exam, or None if it was not measured."""
-    return read_number(get_path(exam, *EXAM_NUMBERS[name][0].split(".")))
+    """Return a number of an exam, which may be NaN, or None if it was not measured."""
+    value = get_path(exam, *EXAM_NUMBERS[name][0].split("."))
+    return value if isinstance(value, float) else read_number(value)
 
 
 def is_measured_by(name: str, method: str) -> bool:

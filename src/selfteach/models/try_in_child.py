@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 from selfteach.child_process import limit_resources, run_module
 from selfteach.errors import UsageError
@@ -130,7 +130,7 @@ def _render_template(given: JsonMapping) -> str:
     class Generation(Extension):
         """Read `{% generation %}`, which marks the answers."""
 
-        tags: ClassVar[set[str]] = {"generation"}
+        tags = {"generation"}  # noqa: RUF012  # declared by the base
 
         def parse(self, parser: Any) -> Any:
             next(parser.stream)
