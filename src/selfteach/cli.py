@@ -419,6 +419,19 @@ def status(
 
 
 @app.command()
+def verify(
+    run: Annotated[Path, typer.Argument(help="The folder of a run.")],
+    json: Json = False,
+) -> None:
+    """Check that every file of a run is as the run wrote it. The exit code is 6 if one is missing
+    or has changed.
+    """
+    from selfteach.commands import verify as body
+
+    body.verify(run, as_json=json)
+
+
+@app.command()
 def doctor(
     json: Json = False,
     network: Annotated[

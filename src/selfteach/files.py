@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import os
@@ -183,7 +184,7 @@ def read_own_json(path: Path) -> dict[str, Any]:
         raise IntegrityError(
             f"{fault}.",
             where=path,
-            cure="Restore it from a copy, or run the command of this run again with --new.",
+            cure="Give the command of this run again: it writes damaged files again.",
         )
     return found
 
@@ -236,6 +237,12 @@ def clean_json(value: Any) -> Any:
     if isinstance(value, dict):
         return _parse_object([(clean_text(key), clean_json(part)) for key, part in value.items()])
     return [clean_json(part) for part in value] if isinstance(value, list) else value
+
+
+def hash_file(path: Path) -> str:
+    """Return the SHA-256 sum of a file of any length, read in pieces."""
+    with path.open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
 def write_text(path: Path, text: str) -> None:

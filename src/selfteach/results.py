@@ -26,6 +26,7 @@ from selfteach.records import (
 from selfteach.registry import did_you_mean
 from selfteach.report.read_run import get_path, iterate_mappings, read_measure
 from selfteach.run import finished
+from selfteach.run.exports import check_export
 from selfteach.text import clean_text
 
 if TYPE_CHECKING:
@@ -360,7 +361,12 @@ class FinishedRun:
 
     @property
     def adapter(self) -> Path | None:
-        """Return the folder of the trained adapter; None if there was nothing to learn."""
+        """Return the folder of the trained adapter; None if there was nothing to learn.
+
+        Raises:
+            IntegrityError: it is not as the run wrote it.
+        """
+        check_export(self.path, finished.ADAPTER_FOLDER)
         return finished.list_adapters(self.path).get(finished.RUN_ADAPTER)
 
     @property
@@ -374,7 +380,12 @@ class FinishedRun:
         return finished.read_base_name(self.path)
 
     def examples(self) -> list[Example]:
-        """Return the training examples, in the order of examples.jsonl."""
+        """Return the training examples, in the order of examples.jsonl.
+
+        Raises:
+            IntegrityError: the file is not as the run wrote it.
+        """
+        check_export(self.path, EXAMPLES)
         rows = read_jsonl(self.path / EXAMPLES)
         return [Example.from_json(row, where) for where, row in rows]
 

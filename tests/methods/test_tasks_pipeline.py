@@ -22,6 +22,8 @@ from tasker import tasks_command, write_seeds, write_tasker
 
 pytestmark = pytest.mark.training
 
+MORE = ("--set", "train.epochs=12", "--set", "exam.tasks=32")
+"""So many that the answers change clearly with any layers of the toy."""
 SAME = (
     "examples.jsonl",
     "tasks.jsonl",
@@ -36,7 +38,7 @@ SAME = (
 
 @pytest.fixture(scope="session")
 def seeds(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_seeds(tmp_path_factory.mktemp("seeds") / "seeds.jsonl")
+    return write_seeds(tmp_path_factory.mktemp("seeds") / "seeds.jsonl", 48)
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +60,8 @@ def invented(
             for n in ("three", "four", "five", "six")
         )
     )
-    code, result = run_json(tasks_command(tasker, folder / "run", "--test", str(test), str(seeds)))
+    command = tasks_command(tasker, folder / "run", *MORE, "--test", str(test), str(seeds))
+    code, result = run_json(command)
     assert code == 0
     return folder / "run", result
 
@@ -71,7 +74,7 @@ def test_answers_come_nearer_to_people_s(invented: tuple[Path, dict[str, Any]]) 
         assert_at_most(f"loss, {part}", nats["tuned"], 0.95 * nats["base"])
     bears = {arm: share_about_the_bear(exam, arm) for arm in ("base", "tuned")}
     assert_at_most("answers about the bear, base", bears["base"], 0.1)
-    assert_at_least("answers about the bear, taught", bears["tuned"], 0.1)
+    assert_at_least("answers about the bear, taught", bears["tuned"], 0.3)
     assert set(exam["pairwise"]) == {"prompted", "tuned"}
     assert list(exam["against_prompted"]) == ["tuned"]
     assert exam["rouge_1"].keys() == exam["bleu"].keys() == {"seed", "human"}
@@ -153,7 +156,9 @@ def test_every_candidate_is_accounted_for(invented: tuple[Path, dict[str, Any]])
         "examples",
         "anchors",
     } <= funnel.keys()
-    assert funnel["tasks with instances"].accepted == 12 == len(read_rows(run / "tasks.jsonl"))
+    invented_tasks = read_rows(run / "tasks.jsonl")
+    assert funnel["tasks with instances"].accepted == len(invented_tasks)
+    assert 4 <= len(invented_tasks) <= 12
     assert "like another task" in funnel["tasks"].reasons
     assert all(
         len(body["most_similar"]) == 10 and 0 < body["mean_similarity"] < 1
@@ -227,12 +232,9 @@ def test_the_same_command_again_is_a_lookup(
     before = {name: (run / name).read_bytes() for name in SAME}
     with open_ledger(run) as ledger:
         asked = ledger.count_requests()
-    assert run_json(
-        tasks_command(tasker, run, "--test", str(run.parent / "people.jsonl"), str(seeds))
-    ) == (
-        0,
-        result,
-    )
+    test = str(run.parent / "people.jsonl")
+    again = run_json(tasks_command(tasker, run, *MORE, "--test", test, str(seeds)))
+    assert again == (0, result)
     with open_ledger(run) as ledger:
         assert ledger.count_requests() == asked
     assert {name: (run / name).read_bytes() for name in before} == before

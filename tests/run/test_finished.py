@@ -125,5 +125,6 @@ def test_a_damaged_manifest_hides_no_other_run(
 
 def test_the_exam_of_a_run_with_a_damaged_ledger_is_still_read(tmp_path: Path) -> None:
     (tmp_path / "run.db").write_bytes(b"no database" * 500)
+    (tmp_path / "manifest.json").write_text('{"exports": {}}')
     (tmp_path / "exam.json").write_text(json.dumps({"verdict": {"word": "taught"}}))
     assert finished.read_exam(tmp_path) == {"verdict": {"word": "taught"}}

@@ -4,7 +4,9 @@ a taught model says.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from statistics import mean
 from typing import Any
 
 import pytest
@@ -15,7 +17,7 @@ from tiny import Tiny, make_examples
 from margins import assert_at_least, assert_at_most
 from selfteach import config
 from selfteach.models.hf import HfModel
-from selfteach.records import Example, Request, SamplingParams, make_prompt
+from selfteach.records import Continuations, Example, Prompt, make_prompt
 from selfteach.train.length_prior import LengthPrior
 from selfteach.train.likelihood_displacement import DisplacementMonitor
 from selfteach.train.train import TrainingResult, train
@@ -156,75 +158,68 @@ BRIEF_AND_LONG = [
 ]
 
 
-def mean_tokens(talker: Path, folder: Path, seed: int, **correction: Any) -> float:
-    """The mean length of new answers after a training on pairs that say nothing of length: every
-    longer answer is once the correction of the shorter one, and once the other way round."""
-    asked = [
-        make_prompt(f"Can the {how} fox {what} a bear?")
-        for how in ("red", "old", "tall", "quick")
-        for what in ("follow", "trust")
-    ]
-    lessons = []
-    for i, prompt in enumerate(asked):
-        for name, pair in (("brief", BRIEF_AND_LONG[i % 4]), ("long", BRIEF_AND_LONG[i % 4][::-1])):
-            lessons.append(Example(f"{name}{i}", "correction", prompt, *pair))
+LEARNED = [
+    make_prompt(f"Can the {how} fox {what} a bear?")
+    for how in ("red", "old", "tall", "quick")
+    for what in ("follow", "trust")
+]
+NEW = [
+    make_prompt(f"Can the {how} crow {what} a {whom}?")
+    for how in ("calm", "loud")
+    for what in ("help", "know")
+    for whom in ("hare", "toad")
+]
+
+
+def teach_length(talker: Path, folder: Path, target: float) -> HfModel:
+    """Train on pairs that say nothing of length, under a length prior, and return the tuned model.
+
+    Every longer answer is once the correction of the shorter one, and once the other way round.
+    """
+    examples = []
+    for i, prompt in enumerate(LEARNED):
+        brief, long = BRIEF_AND_LONG[i % len(BRIEF_AND_LONG)]
+        examples.append(Example(f"brief{i}", "correction", prompt, brief, long))
+        examples.append(Example(f"long{i}", "correction", prompt, long, brief))
     settings = config.TrainConfig(
         weights=WEIGHTS,
-        batch_size=len(lessons),
+        batch_size=len(examples),
         epochs=24,
         learning_rate=2e-3,
         checkpoint_every=0,
         correction=config.CorrectionLossConfig(
-            bound="logistic", beta=0.5, alpha=0.5, prior="length", watchdog=1.0, **correction
+            bound="logistic",
+            beta=0.5,
+            alpha=0.5,
+            prior="length",
+            prior_weight=6.0,
+            target_tokens=target,
+            watchdog=1.0,
         ),
     )
-    hf = HfModel.load(talker, dtype="float32", device="cpu")
-    taught = HfModel.load(
-        talker,
-        adapter=train(hf, lessons, settings, folder, seed=seed).adapter,
-        dtype="float32",
-        device="cpu",
-    )
-    new = [
-        make_prompt(f"Can the {how} crow {what} a {whom}?")
-        for how in ("calm", "loud")
-        for what in ("help", "know")
-        for whom in ("hare", "toad")
-    ]
-    draws = list(
-        taught.stream(
-            [
-                Request("t", prompt, SamplingParams(1.0, 1.0, 40), k)
-                for prompt in new
-                for k in range(40)
-            ]
-        )
-    )
-    return sum(draw.tokens for draw in draws) / len(draws)
+    base = HfModel.load(talker, dtype="float32", device="cpu")
+    adapter = train(base, examples, settings, folder, seed=0).adapter
+    return HfModel.load(talker, adapter=adapter, dtype="float32", device="cpu")
 
 
-def test_the_length_prior_moves_new_answers_towards_its_target(
-    talker: Path, tmp_path: Path
-) -> None:
-    """A long target gives longer answers than a short one; three trainings each. Measured are
-    differences of 1.3 to 8 tokens, by the toy's layers, and means that vary by 0.15. How far a
-    training without the prior lies from either hangs on the layers too, so it is not compared.
+def measure_preference(model: HfModel, prompts: Sequence[Prompt]) -> float:
+    """Return the mean of log p(brief) - log p(long), nats."""
+    items = []
+    for prompt in prompts:
+        items += [Continuations(prompt, pair, end=True) for pair in BRIEF_AND_LONG]
+    scores = [brief.logp - long.logp for _, (brief, long) in model.stream_scores(items)]
+    return mean(scores)
+
+
+def test_the_length_prior_moves_answers_towards_its_target(talker: Path, tmp_path: Path) -> None:
+    """A short target makes brief answers likelier than a long target does, for learned questions
+    and for new ones.
+
+    The two pairs of a question cancel but for the prior: without it both trainings are the same
+    and the difference is 0. How far new questions follow depends on the toy's layers.
     """
-
-    def mean(target: float, weight: float) -> float:
-        return (
-            sum(
-                mean_tokens(
-                    talker,
-                    tmp_path / f"{target}-{weight}-{seed}",
-                    seed,
-                    target_tokens=target,
-                    prior_weight=weight,
-                )
-                for seed in range(3)
-            )
-            / 3
-        )
-
-    short = mean(4, 6.0)
-    assert_at_least("mean tokens, long target", mean(12, 6.0), short + 0.5)
+    short = teach_length(talker, tmp_path / "short", 4.0)
+    long = teach_length(talker, tmp_path / "long", 12.0)
+    for name, prompts, bound in (("learned", LEARNED, 5.0), ("new", NEW, 1.0)):
+        moved = measure_preference(short, prompts) - measure_preference(long, prompts)
+        assert_at_least(f"nats for brief answers, {name}", moved, bound)

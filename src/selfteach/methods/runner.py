@@ -37,7 +37,9 @@ from selfteach.records import (
 from selfteach.report.card import make_card
 from selfteach.report.page import write_report
 from selfteach.run.display import Display
-from selfteach.run.run_folder import Run
+from selfteach.run.finished import REPORT_FILE, RESULT
+from selfteach.run.run_folder import FINISHED, Run
+from selfteach.run.verify import restore_exports
 from selfteach.train.adapters.join_loras import explain_why_not_joined, join_loras
 from selfteach.train.distributed import broadcast_from_first
 from selfteach.train.memory import measure_peak_mb
@@ -78,11 +80,22 @@ def teach(run: Run, method: Method, material: Any, config: Any, display: Display
 
 
 def find_result(run: Run, display: Display) -> JsonObject | None:
-    """Return the result of a run that is done, and remove what was there only while it worked."""
-    done = run.ledger.get_note("result")
+    """Return the result of a run that is done, and remove what was there only while it worked.
+
+    Files that are not as the run wrote them are written again. Where the ledger has no copy of one
+    (the adapter), the run is not done any more.
+    """
+    done = run.ledger.get_note(RESULT)
     if not done:
         return None
+    if not restore_exports(run, display.print_line):
+        run.ledger.set_note(RESULT, None)
+        run.ledger.set_note(FINISHED, None)
+        return None
     remove_scratch(run)
+    if not (run.path / REPORT_FILE).exists():
+        write_report(run.path)
+        display.print_line(f"{REPORT_FILE} was missing: it is written again")
     display.print_line("this run is done: here is its result again")
     return dict(done)
 
@@ -303,7 +316,7 @@ def publish(
     run.export("README.md", make_card(run.path))
     write_report(run.path)
     result = summarize(session, exam, tuned, plan.shown(exam))
-    run.ledger.set_note("result", result)
+    run.ledger.set_note(RESULT, result)
     remove_scratch(run)
     return result
 

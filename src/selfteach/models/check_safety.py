@@ -5,7 +5,6 @@ Also the folder's identity: its fingerprint.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from collections.abc import Iterator
@@ -13,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from selfteach.errors import IntegrityError, UsageError
-from selfteach.files import write_text
+from selfteach.files import hash_file, write_text
 from selfteach.models.fetch_default_model import get_cache_folder
 from selfteach.records import JsonObject, digest
+from selfteach.run.exports import check_adapter_sums
 
 PICKLE_PATTERNS = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl", "*.pickle")
 SAFE_ATTENTION = {"eager", "sdpa", "flash_attention_2", "flash_attention_3", "flex_attention"}
@@ -172,15 +172,16 @@ def check_adapter_files(folder: Path) -> None:
 
 
 def check_adapter(folder: Path, base: str) -> str:
-    """Refuse an adapter that was trained on another base.
+    """Refuse an adapter that was trained on another base, or has changed since its run wrote it.
 
     Returns:
         A note if the folder does not name its base, else an empty text.
 
     Raises:
         UsageError: not a PEFT folder with safetensors.
-        IntegrityError: trained on another base.
+        IntegrityError: trained on another base, or not as its run wrote it.
     """
+    check_adapter_sums(folder)
     check_adapter_files(folder)
     _refuse_code(read_json(folder / "adapter_config.json"), f"{folder}/adapter_config.json")
     if not (folder / "selfteach.json").is_file():
@@ -211,8 +212,7 @@ def _sha256(path: Path) -> str:
         known = memory.read_text()
         if len(known) == 64:
             return known
-    with path.open("rb") as handle:
-        found = hashlib.file_digest(handle, "sha256").hexdigest()
+    found = hash_file(path)
     if large:
         memory.parent.mkdir(parents=True, exist_ok=True)
         write_text(memory, found)

@@ -58,6 +58,7 @@ from selfteach.report.comparison import draw_figure, find_score
 from selfteach.report.read_run import get_path
 from selfteach.run.display import Display
 from selfteach.run.run_folder import Run
+from selfteach.run.sums import check_files, describe_states, list_broken
 from selfteach.train.adapters.adapter import can_join, is_solved
 from selfteach.train.memory import MemoryMeter
 from selfteach.train.train import TrainingResult
@@ -139,6 +140,9 @@ def compare(
             where=run.material["run"],
             cure="Compare a run that ended with an adapter.",
         )
+    lost = list_broken(check_files(run.path, run.exports, "adapters"))
+    if lost:
+        display.print_line(f"{describe_states(lost)}: trained again where this command names it")
     bench = prepare_bench(run, finished_run, display)  # 1
     examples, dev_scorer = choose_dev_scorer(bench, finished_run.examples)
     left_out: dict[str, str] = {}
@@ -150,7 +154,8 @@ def compare(
         try:
             with run.time_stage(cell.name):
                 work = partial(run_cell, bench, cell, examples, dev_scorer, own, rates)
-                compute_once(run, f"cell {cell.name} {rates}", work)  # 3, 4
+                again = any(name.startswith(f"adapters/{cell.name}/") for name in lost)
+                compute_once(run, f"cell {cell.name} {rates}", work, again=again)  # 3, 4
         except (UsageError, DataError, Diverged) as fault:  # of this cell; the others are compared
             left_out[cell.name] = str(fault)
     for shots in comparison.shots:
@@ -197,10 +202,14 @@ def prepare_bench(run: Run, finished_run: ComparisonSource, display: Display) ->
         return Bench(session, method.prepare(session, finished_run.material))
 
 
-def compute_once(run: Run, key: str, work: Callable[[], JsonObject]) -> Any:
-    """Return the ledger's note of this key, or the result of the work, and note it."""
+def compute_once(run: Run, key: str, work: Callable[[], JsonObject], *, again: bool = False) -> Any:
+    """Return the ledger's note of this key, or the result of the work, and note it.
+
+    Args:
+        again: do the work although there is a note.
+    """
     ledger = run.ledger
-    found = ledger.get_note(key)
+    found = None if again else ledger.get_note(key)
     if found is None:
         keys = [*(ledger.get_note(ROWS_NOTE) or []), key]
         ledger.set_note(ROWS_NOTE, list(dict.fromkeys(keys)))
