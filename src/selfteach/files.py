@@ -165,7 +165,7 @@ def make_json_error(what: str, text: str, place: int) -> ValueError:
     return ValueError(f"not JSON ({json.JSONDecodeError(what, text, place)})")
 
 
-def read_own_json(path: Path) -> dict[str, Any]:
+def read_own_json(path: Path, cure: str) -> dict[str, Any]:
     """Read a JSON object that selfteach wrote.
 
     Raises:
@@ -181,11 +181,7 @@ def read_own_json(path: Path) -> dict[str, Any]:
         found = None
         fault = f"is not JSON ({str(error)[:80]})"
     if not isinstance(found, dict) or _is_deeper(found, MAX_DEPTH):
-        raise IntegrityError(
-            f"{fault}.",
-            where=path,
-            cure="Give the command of this run again: it writes damaged files again.",
-        )
+        raise IntegrityError(f"{fault}.", where=path, cure=cure)
     return found
 
 

@@ -125,7 +125,9 @@ def read_exam(folder: Path) -> JsonObject:
     check_export(folder, EXAM_FILE)
     if not path.exists():
         raise _make_unfinished_error("has no exam yet.", folder)
-    return read_own_json(path)
+    return read_own_json(
+        path, "Restore it from a copy, or run the command of this run again with --new."
+    )
 
 
 def read_result(folder: Path) -> JsonObject:

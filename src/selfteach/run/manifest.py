@@ -61,4 +61,5 @@ def read_manifest(folder: Path) -> JsonObject:
         IntegrityError: it is damaged.
     """
     path = folder / MANIFEST_FILE
-    return read_own_json(path) if path.exists() else {}
+    cure = "Give the command of this run again: it writes this file."
+    return read_own_json(path, cure) if path.exists() else {}
