@@ -244,28 +244,37 @@ def hash_file(path: Path) -> str:
 def write_text(path: Path, text: str) -> None:
     """Write a whole file or none (invariant 1).
 
-    A temporary file beside it is synced, then renamed.
+    A temporary file beside it is synced, then renamed. `replace_file` names the errors.
     """
     write_bytes(path, text.encode("utf-8", "replace"))
 
 
 def write_bytes(path: Path, data: bytes) -> None:
     """Write bytes as `write_text`."""
-    with replace_file(path) as temporary, temporary.open("wb") as handle:
+    with replace_file(path, len(data)) as temporary, temporary.open("wb") as handle:
         handle.write(data)
         handle.flush()
         os.fsync(handle.fileno())
 
 
 @contextmanager
-def replace_file(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside a file; at the end of the block it replaces the file."""
+def replace_file(path: Path, needed: int = 0) -> Iterator[Path]:
+    """Yield a temporary path beside a file; at the end of the block it replaces the file.
+
+    Args:
+        needed: the bytes that will be written, where they are known.
+
+    Raises:
+        ResourceError: the disk is full or failing; the old file stays.
+        UsageError: the place cannot be written.
+    """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        yield temporary
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with convert_disk_errors(path, needed):
+        try:
+            yield temporary
+            os.replace(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)
 
 
 def write_jsonl(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:

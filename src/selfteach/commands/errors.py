@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from contextlib import suppress
-from pathlib import Path
 
 import typer
 
@@ -30,10 +29,10 @@ def print_error(fault: Exception) -> int:
         return print_failure(str(fault), fault.exit_code)
     if hasattr(fault, "format_message"):  # a fault of the parser, in any of its versions
         return print_failure(fault.format_message() + find_example(fault), USAGE)
-    if isinstance(fault, OSError):
-        from selfteach.disk import make_disk_error
+    from selfteach.disk import DISK_ERRNOS, find_error_number, make_disk_error
 
-        known = make_disk_error(fault, Path(fault.filename or "."))
+    if isinstance(fault, OSError) or find_error_number(fault) in DISK_ERRNOS:
+        known = make_disk_error(fault)
         return print_failure(str(known), known.exit_code)
     return print_failure(
         f"{type(fault).__name__}: {fault}\n  This is a defect of selfteach. --debug "

@@ -97,7 +97,8 @@ class EndpointConfig(Section):
 
     max_wait_s: NonNegativeFloat = 60.0
     """Longest pause that the server may ask for, in seconds. A longer one stops the run, which can
-    be resumed."""
+    be resumed. So does the time without an answer: twice this, or twice `timeout_s` if that is
+    longer, and at least a minute."""
 
 
 class MethodConfig(Section):

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from selfteach.errors import DataError, UsageError
-from selfteach.files import BadLine, hash_file
+from selfteach.files import BadLine, hash_file, write_bytes
 from selfteach.models.check_safety import check_adapter_files, compute_adapter_fingerprint
 from selfteach.records import JsonMapping, JsonObject
 from selfteach.run.ledger import Outcome
@@ -82,7 +82,7 @@ def as_file(source: Source, name: str) -> Iterator[Path | None]:
     else:
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder) / f"{name}.jsonl"
-            file.write_bytes(write_rows(source))
+            write_bytes(file, write_rows(source))
             yield file
 
 

@@ -306,8 +306,7 @@ def publish(
     """
     run = session.run
     if tuned:
-        with run.export_folder("adapter") as folder:
-            shutil.copytree(tuned.trained.adapter, folder, dirs_exist_ok=True)
+        run.export_copy("adapter", tuned.trained.adapter)
         run.export_jsonl("metrics.jsonl", tuned.trained.curve)
     run.export_jsonl("examples.jsonl", (example.to_json() for example in plan.examples))
     run.export_jsonl("dropped.jsonl", list_dropped(run))

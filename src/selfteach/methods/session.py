@@ -28,6 +28,7 @@ if TYPE_CHECKING:  # torch is loaded with the model: a plug-in may import this m
 
     from selfteach.models.hf import HfModel
 
+PAUSE_LINE_S = 15.0
 SERVED_MODEL_NOTE = "served"
 """The note that holds the model name that the endpoint reported; a resumed run requires it."""
 
@@ -157,11 +158,14 @@ def make_event_logger(run: Run, display: Display) -> Callable[[str, JsonMapping]
             display.print_line(f"the endpoint answers with {body['now']}")
         elif kind == "endpoint request lost":
             display.print_line(f"the endpoint lost a request: {body['reason']}")
-        elif wait_s >= 1 and end > paused_until + 1:  # many requests report the same pause
-            paused_until = end
-            display.print_line(
-                f"the endpoint asks for a pause of {wait_s:.0f} s ({body['reason']})"
-            )
+        # Many requests report the same pause.
+        elif end > paused_until + 1 and (wait_s >= 1 or "patience_s" in body):
+            paused_until = max(end, time.monotonic() + PAUSE_LINE_S)
+            length = f" of {wait_s:.0f} s" if wait_s >= 1 else ""
+            line = f"the endpoint asks for a pause{length} ({body['reason']})"
+            if "patience_s" in body:
+                line += f"; after {body['patience_s']:.0f} s without an answer the run stops"
+            display.print_line(line)
 
     return record
 

@@ -15,6 +15,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from selfteach.disk import convert_disk_errors
 from selfteach.errors import UsageError, get_first_line
 from selfteach.files import write_text
 from selfteach.records import Message, Prompt
@@ -38,7 +39,8 @@ def save_supplied_template(tokenizer: Any, adapter: Path) -> None:
     """
     if tokenizer is None or tokenizer.chat_template != PLAIN_TEMPLATE:
         return
-    tokenizer.save_pretrained(adapter)
+    with convert_disk_errors(adapter):
+        tokenizer.save_pretrained(adapter)
     about = adapter / "selfteach.json"
     facts = json.loads(about.read_text("utf-8")) | {"template": PLAIN_NAME}
     write_text(about, json.dumps(facts, indent=2, sort_keys=True) + "\n")

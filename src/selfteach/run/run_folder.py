@@ -180,16 +180,25 @@ class Run:
         lines = (json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
         return self.export(name, "".join(lines))
 
+    def export_copy(self, name: str, source: Path) -> None:
+        """Export a copy of a folder as `export_folder`."""
+        sizes = [file.stat().st_size for file in source.rglob("*") if file.is_file()]
+        with self.export_folder(name, sum(sizes)) as folder:
+            shutil.copytree(source, folder, dirs_exist_ok=True)
+
     @contextmanager
-    def export_folder(self, name: str) -> Iterator[Path]:
+    def export_folder(self, name: str, needed: int = 0) -> Iterator[Path]:
         """Yield an empty folder; it replaces the folder `name` at the end of the block.
 
         An old folder that changed after the run wrote it is set aside.
+
+        Args:
+            needed: the bytes that will be written, where they are known.
         """
         path = self.file(name)
         fresh = path.with_name(f".{path.name}.new")
         old = path.with_name(f".{path.name}.old")
-        with convert_disk_errors(path):
+        with convert_disk_errors(path, needed):
             shutil.rmtree(fresh, ignore_errors=True)
             fresh.mkdir(parents=True)
             yield fresh
@@ -212,9 +221,10 @@ class Run:
 
     def close(self) -> None:
         """Write the manifest, close the ledger, release the lock."""
-        self._write_manifest()
-        self.ledger.close()
-        self._lock.release()
+        with ExitStack() as last:
+            last.callback(self._lock.release)
+            last.callback(self.ledger.close)
+            self._write_manifest()
 
     def __enter__(self) -> Run:
         return self
@@ -223,12 +233,12 @@ class Run:
         self, kind: type[BaseException] | None, fault: BaseException | None, trace: Any
     ) -> None:
         if kind is None:
-            self.ledger.set_note(FINISHED, True)
-            self.close()
+            with closing(self):
+                self.ledger.set_note(FINISHED, True)
             return
         try:
-            self.ledger.record_event("stopped", {"by": kind.__name__, "why": str(fault)[:500]})
-            self.close()
+            with closing(self):
+                self.ledger.record_event("stopped", {"by": kind.__name__, "why": str(fault)[:500]})
         except Exception as second:  # the first fault is the one to show
             fault.add_note(f"closing the run failed too: {second}")  # type: ignore[union-attr]
 
@@ -274,9 +284,7 @@ class Run:
             "stages": self._stages,
             EXPORTS: self._exports,
         }
-        path = self.path / manifest.MANIFEST_FILE
-        with convert_disk_errors(path):
-            manifest.write_manifest(path, facts)
+        manifest.write_manifest(self.path / manifest.MANIFEST_FILE, facts)
 
 
 def open_run(

@@ -319,8 +319,7 @@ def run_cell(
     tuned = open_tuned(session, adapter)
     row = examine_model(bench, tuned, cell.name)
     tuned.recorded.release_memory()
-    with session.run.export_folder(f"adapters/{cell.name}") as folder:
-        shutil.copytree(adapter.adapter, folder, dirs_exist_ok=True)
+    session.run.export_copy(f"adapters/{cell.name}", adapter.adapter)
     num_base = sum(weight.numel() for weight in session.model.module.parameters())
     row |= {
         "adapter": cell.adapter,

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import logging
 import math
-import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,10 +20,12 @@ from urllib.parse import urlsplit
 from selfteach.errors import EndpointError, TooManyFailures, UsageError
 from selfteach.models.remote.background import stream_results
 from selfteach.models.remote.http_client import ApiPath, EndpointConnection, Reply
+from selfteach.models.remote.keys import holds_key
 from selfteach.models.remote.retry import (
     MAX_LIST_ATTEMPTS,
     NoLogprobs,
     NotOffered,
+    Patience,
     RequestRefused,
     RequestThrottle,
     TransientError,
@@ -52,7 +53,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 MAX_STOPS = 4  # what the protocol allows in one request
 MAX_LOGPROBS = 20  # the most that the protocol allows for one token
-KEY_PATTERN = re.compile(r"\b(?:sk|pk|rk|hf|gsk|xai|key|token)[-_][\w-]{16,}", re.ASCII)
 
 LOST = "endpoint request lost"
 
@@ -92,7 +92,7 @@ class Endpoint:
         concurrency: the largest number of simultaneous requests.
         timeout_s: the total deadline of one attempt, from the name look-up to the last byte.
         max_wait_s: the longest pause that the server may demand; at a longer one the run stops and
-            can be resumed.
+            can be resumed. It also stops when `Patience` ends.
         max_failures: the share of all requests that may fail, in [0, 1]; one failure is allowed
             unless the share is 0.
         max_bytes: the largest body that is read.
@@ -129,6 +129,7 @@ class Endpoint:
         self.failures: list[tuple[str, str]] = []
         self._concurrency = max(1, concurrency)
         self._max_wait_s = max_wait_s
+        self._patience = Patience(max_wait_s, timeout_s)
         self._max_failures = max_failures
         self._on_change = on_change
         self._on_event = on_event
@@ -248,7 +249,7 @@ class Endpoint:
             self._on_event(item.kind, item.body)
 
     async def _list_models(self, put: Callable[[list[JsonObject]], None]) -> None:
-        guard = RequestThrottle(self.url, 1, self._max_wait_s)
+        guard = RequestThrottle(self.url, 1, self._max_wait_s, self._patience)
         async with self._wire.client() as client:
             try:
                 value = await guard.persist(
@@ -269,7 +270,7 @@ class Endpoint:
     async def _send_all(self, jobs: Sequence[_Job[T]], put: Callable[[Any], None]) -> None:
         import asyncio
 
-        guard = RequestThrottle(self.url, self._concurrency, self._max_wait_s)
+        guard = RequestThrottle(self.url, self._concurrency, self._max_wait_s, self._patience)
         waiting = iter(jobs)
         async with self._wire.client() as client, asyncio.TaskGroup() as workers:
             for _ in range(min(self._concurrency, len(jobs))):
@@ -303,6 +304,8 @@ class Endpoint:
             reply = self._wire.parse_reply(value, empty=job.empty)
         except TransientError as fault:
             facts = {"id": job.id, "reason": str(fault), "wait_s": fault.wait_s}
+            if fault.limited:
+                facts["patience_s"] = self._patience.total_s
             put(_Event("endpoint attempt failed", facts))
             raise
         except NotOffered as fault:
@@ -372,8 +375,8 @@ def parse_address(address: str) -> tuple[str, str]:
         parts.username is not None
         or parts.password is not None
         or parts.query
-        or KEY_PATTERN.search(parts.path)
-        or KEY_PATTERN.search(parts.fragment)
+        or holds_key(parts.path)
+        or holds_key(parts.fragment)
     ):
         raise UsageError(
             "the endpoint's address holds a key or parameters, which would be stored.",

@@ -9,14 +9,17 @@ limit and one total deadline, and only a whole and well-formed answer becomes a 
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import json
 import math
 import os
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import urlsplit
 
 from selfteach.errors import EndpointError, UsageError
+from selfteach.models.remote.keys import redact_json, redact_keys
 from selfteach.models.remote.retry import (
     QUOTA_CODES,
     RequestRefused,
@@ -32,6 +35,7 @@ if TYPE_CHECKING:
 
 CONNECT_TIMEOUT_S = 10.0
 MAX_ERROR_CHARS = 160
+MIN_SECRET_CHARS = 8
 STATUS_OF_CODE = {
     "rate_limit_exceeded": 429,
     "invalid_api_key": 401,
@@ -97,6 +101,7 @@ class EndpointConnection:
 
         http = openai.DefaultAsyncHttpxClient(
             follow_redirects=False,
+            trust_env=not _is_local(self.url),  # no proxy sees what is sent to this machine
             event_hooks={"response": [self._check_response]},
             timeout=openai.Timeout(self.timeout_s, connect=min(CONNECT_TIMEOUT_S, self.timeout_s)),
         )
@@ -153,7 +158,7 @@ class EndpointConnection:
             raise TransientError("a compressed answer, which was not requested")
         if 200 <= response.status_code < 300:
             return
-        error = _extract_error(await self._read(response.headers, response.aiter_bytes()))
+        error = self._extract_error(await self._read(response.headers, response.aiter_bytes()))
         raise self._fault(response.status_code, error, parse_retry_after_s(response.headers))
 
     async def _read(self, headers: Mapping[str, str], chunks: AsyncIterator[bytes]) -> bytes:
@@ -169,7 +174,8 @@ class EndpointConnection:
 
     def _object(self, data: bytes) -> JsonObject:
         try:
-            value = json.loads(data)
+            received = json.loads(data)
+            value = redact_json(received, self._secret())
         except (ValueError, RecursionError):
             kinds = {b"": "an empty body", b"<": "an HTML page"}
             kind = kinds.get(data.strip()[:1], "a body that is not JSON")
@@ -178,7 +184,18 @@ class EndpointConnection:
             raise TransientError("JSON that is not an object instead of an answer")
         if value.get("error"):
             raise self._fault(_get_error_status(value["error"]), value["error"], 0.0)
+        if value.get("choices") != received.get("choices"):
+            raise RequestRefused("an answer that repeats the key")
         return value
+
+    def _extract_error(self, data: bytes) -> Any:
+        """Return the error inside the body of a refusal, in any form."""
+        try:
+            value = redact_json(json.loads(data), self._secret())
+        except (ValueError, RecursionError):
+            is_page = data.lstrip()[:1] == b"<"
+            return "" if is_page else data.decode("utf-8", "replace")
+        return value.get("error", value) if isinstance(value, dict) else ""
 
     def _fault(self, status: int, error: Any, wait_s: float) -> Exception:
         error = error if isinstance(error, dict) else {"message": error}
@@ -194,13 +211,17 @@ class EndpointConnection:
         )
 
     def _redact(self, words: str) -> str:
-        """Return words of the server or of a library, short and without the key."""
-        key = self._key()
+        """Return words of the server or of a library, short and without any key."""
         words = " ".join(clean_text(words).split())
-        return (words.replace(key, "[key]") if key else words)[:MAX_ERROR_CHARS]
+        return redact_keys(words, self._secret())[:MAX_ERROR_CHARS]
 
     def _key(self) -> str:
         return os.environ.get(self.key_env, "").strip() if self.key_env else ""
+
+    def _secret(self) -> str:
+        """Return the key, or "" for a word like `none`, which answers may hold."""
+        key = self._key()
+        return key if len(key) >= MIN_SECRET_CHARS else ""
 
     def parse_reply(self, value: JsonMapping, *, empty: bool = False) -> Reply:
         """Parse an answer; refuse a malformed one, and an empty one unless `empty` allows it.
@@ -229,37 +250,30 @@ class EndpointConnection:
             )
         if not empty and not text.strip():
             raise RequestRefused("an empty answer")
-        key = self._key()
-        if key and key in text:
+        text = clean_text(text)
+        key = self._secret()
+        if key and key in text:  # only cleaning made it one word
             raise RequestRefused("an answer that repeats the key")
         parts = (value.get("model"), value.get("system_fingerprint"))
         served = " ".join(part for part in parts if isinstance(part, str) and part)
         usage = value.get("usage") if isinstance(value.get("usage"), dict) else {}
         return Reply(
-            clean_text(text),
+            text,
             finish,
             _read_count(usage, "completion_tokens"),
             _read_count(usage, "prompt_tokens"),
-            self._redact(served),
+            redact_json(" ".join(clean_text(served).split()), key)[:MAX_ERROR_CHARS],
             _read_top_logprobs(choice),
         )
 
 
 def _is_local(url: str) -> bool:
-    from urllib.parse import urlsplit
-
+    """Return whether a URL names this machine. Any other name may lead elsewhere."""
     host = urlsplit(url).hostname or ""
-    return host in ("localhost", "::1") or host.startswith("127.") or host.endswith(".localhost")
-
-
-def _extract_error(data: bytes) -> Any:
-    """Return the error inside the body of a refusal, in any form."""
     try:
-        value = json.loads(data)
-    except (ValueError, RecursionError):
-        is_page = data.lstrip()[:1] == b"<"
-        return "" if is_page else data[:MAX_ERROR_CHARS].decode("utf-8", "replace")
-    return value.get("error", value) if isinstance(value, dict) else ""
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _get_error_status(error: Any) -> int:

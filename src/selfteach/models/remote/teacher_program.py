@@ -22,6 +22,8 @@ from pathlib import Path
 from typing import IO
 
 from selfteach.errors import EndpointError, UsageError
+from selfteach.files import write_jsonl
+from selfteach.models.remote.keys import is_key_in_command, list_known_keys, redact_keys
 from selfteach.records import Completion, JsonObject, Message, Request, digest, prompt_to_json
 from selfteach.text import clean_text
 
@@ -44,10 +46,19 @@ class Program:
             self._words = shlex.split(command.removeprefix(PREFIX))
         except ValueError as fault:
             raise UsageError(
-                f"{command!r} is not a command ({fault}).",
+                f"{redact_keys(command)!r} is not a command ({fault}).",
                 where="--teacher",
                 cure="Write it like cmd:./teacher.py.",
             ) from None
+        if is_key_in_command(self._words):  # not repeated
+            raise UsageError(
+                "the words of the command hold a key, which would be stored.",
+                where="--teacher",
+                cure=(
+                    "Change the key if it was shown anywhere, put it in an environment variable, "
+                    "and let the program read it there."
+                ),
+            )
         if not self._words or shutil.which(self._words[0]) is None:
             raise UsageError(
                 f"{' '.join(self._words) or 'nothing'!r} is no program that can be run.",
@@ -79,21 +90,21 @@ class Program:
         """
         waiting = {request.id(self.fingerprint): request for request in requests}
         with (
-            tempfile.TemporaryFile("w+", encoding="utf-8") as rows,
+            tempfile.TemporaryDirectory() as folder,
             tempfile.TemporaryFile("w+", encoding="utf-8") as errors,
         ):
-            for id, request in waiting.items():
-                row = {"id": id, **make_program_input(request)}
-                rows.write(json.dumps(row, ensure_ascii=False) + "\n")
-            rows.seek(0)
-            program = subprocess.Popen(
-                self._words,
-                stdin=rows,
-                stdout=subprocess.PIPE,
-                stderr=errors,
-                encoding="utf-8",
-                errors="replace",
-            )
+            file = Path(folder) / "rows.jsonl"
+            rows = ({"id": id, **make_program_input(request)} for id, request in waiting.items())
+            write_jsonl(file, rows)
+            with file.open("rb") as stdin:
+                program = subprocess.Popen(
+                    self._words,
+                    stdin=stdin,
+                    stdout=subprocess.PIPE,
+                    stderr=errors,
+                    encoding="utf-8",
+                    errors="replace",
+                )
             try:
                 assert program.stdout is not None
                 for reply in self._read_replies(program.stdout):
@@ -115,7 +126,7 @@ class Program:
                 row = None
             if not isinstance(row, dict) or not isinstance(row.get("correction"), str):
                 raise EndpointError(
-                    f"wrote {clean_text(line[:80])!r}, "
+                    f"wrote {_redact(line)[:80]!r}, "
                     'which is no {"id": ..., "correction": "..."}.',
                     where=self.name,
                     cure="One JSON object a line, and everything else on its standard error.",
@@ -125,12 +136,17 @@ class Program:
     def _finish(self, code: int, errors: IO[str]) -> None:
         if code:
             errors.seek(0)
-            lines = clean_text(errors.read(1 << 16)).strip().splitlines() or ["it wrote no error"]
+            lines = _redact(errors.read(1 << 16)).strip().splitlines() or ["it wrote no error"]
             raise EndpointError(
                 f"ended with exit code {code}: {lines[-1][:300]}.",
                 where=self.name,
                 cure="Correct the program; its earlier answers are kept.",
             )
+
+
+def _redact(words: str) -> str:
+    """Return words of the program without keys, which it may have read from the environment."""
+    return redact_keys(clean_text(words), *list_known_keys())
 
 
 def make_program_input(request: Request) -> JsonObject:
