@@ -48,6 +48,12 @@ def test_it_sees_question_answer_and_criticism_and_answers_in_any_order(tmp_path
     assert teacher.failures == []
 
 
+def test_a_word_longer_than_any_file_name_is_only_a_word(tmp_path: Path) -> None:
+    short = program(tmp_path, "")
+    long = Program(f"{short.name} {'x' * 5000}")
+    assert long.fingerprint != short.fingerprint
+
+
 def test_what_it_leaves_out_is_a_failure_and_what_nobody_asked_is_ignored(tmp_path: Path) -> None:
     teacher = program(
         tmp_path,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 
 import typer
 
@@ -59,5 +60,6 @@ def print_failure(text: str, code: int) -> int:
     from selfteach.run.display import replace_control_chars
 
     prefix = "" if text.startswith("Usage:") else "selfteach: "
-    print(prefix + replace_control_chars(text), file=sys.stderr)
+    with suppress(OSError):  # the terminal may be closed; the exit code still tells
+        print(prefix + replace_control_chars(text), file=sys.stderr)
     return code

@@ -15,8 +15,6 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from jinja2.exceptions import TemplateError
-
 from selfteach.disk import convert_disk_errors
 from selfteach.errors import DataError, UsageError, get_first_line
 from selfteach.files import write_text
@@ -194,7 +192,7 @@ class ChatTokenizer:
         for given in (turns, _fold_system(turns)):
             try:
                 rendered = self._apply(given, answer_follows)
-            except TemplateError as fault:
+            except Exception as fault:  # a template is a program and may raise anything
                 refusal = get_first_line(fault)
                 continue
             note = (

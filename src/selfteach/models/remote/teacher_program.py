@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shlex
 import shutil
 import subprocess
@@ -92,7 +93,7 @@ class Program:
         sums = [
             hashlib.sha256(Path(word).read_bytes()).hexdigest()
             for word in found
-            if Path(word).is_file()
+            if os.path.isfile(word)  # unlike Path.is_file, it takes a word of any length
         ]
         return digest(["program", self._words, sums])
 
