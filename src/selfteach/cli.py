@@ -5,6 +5,7 @@ instant.
 from __future__ import annotations
 
 import os
+import re
 import sys
 import traceback
 from pathlib import Path
@@ -511,8 +512,8 @@ def _refuse_other_encodings(arguments: list[str]) -> None:
         UsageError: there is one.
     """
     for word in arguments:
-        shown = word.encode("utf-8", "backslashreplace").decode()
-        if shown != word:
+        if re.search("[\udc80-\udcff]", word):  # how Python keeps such a byte
+            shown = word.encode("utf-8", "backslashreplace").decode()
             raise UsageError(
                 f'"{shown}" on the command line is not UTF-8.',
                 cure="Write it in UTF-8; rename a file or folder with such a name.",

@@ -15,7 +15,7 @@ from selfteach.errors import UsageError
 from selfteach.models import try_in_child
 from selfteach.models.hf import HfModel, _check_size, load_chat_tokenizer
 from selfteach.models.load_adapter import load_adapter
-from selfteach.models.tokens import PLAIN_TEMPLATE
+from selfteach.models.tokens import PLAIN_TEMPLATE, UnfitPrompt
 from selfteach.records import make_prompt
 
 
@@ -173,7 +173,7 @@ def test_a_harmless_chat_template_is_tried_once(folder, monkeypatch, template):
 def test_a_chat_template_that_fails_is_refused_in_one_line(folder, template):
     (folder / "chat_template.jinja").write_text(template)
     tokens = load_chat_tokenizer(str(folder))
-    with pytest.raises(UsageError, match="chat template refuses this conversation"):
+    with pytest.raises(UnfitPrompt, match="chat template refuses this conversation"):
         tokens.encode(make_prompt("Hello"))
 
 
