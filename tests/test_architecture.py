@@ -20,6 +20,7 @@ ROOT = Path(__file__).parents[1]
 TESTS = Path(__file__).parent
 FLOOR_ORDER = [
     "version",
+    "child_process",
     "errors",
     "disk",
     "text",

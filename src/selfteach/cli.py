@@ -5,6 +5,7 @@ instant.
 from __future__ import annotations
 
 import os
+import re
 import sys
 import traceback
 from pathlib import Path
@@ -35,6 +36,7 @@ from selfteach.commands.options import (
     option,
     with_teach_options,
 )
+from selfteach.errors import UsageError
 
 LIBRARY_ENVIRONMENT = {
     "TRANSFORMERS_VERBOSITY": "error",
@@ -484,6 +486,7 @@ def run_command(arguments: list[str]) -> int:
     debug = "--debug" in given
     arguments = [a for a in given if a != "--debug"] + rest
     try:
+        _refuse_other_encodings(arguments)
         code = app(
             ["--debug", *arguments] if debug else arguments,
             prog_name="selfteach",
@@ -500,6 +503,21 @@ def run_command(arguments: list[str]) -> int:
         if debug:
             traceback.print_exc()
         return print_error(fault)
+
+
+def _refuse_other_encodings(arguments: list[str]) -> None:
+    """Refuse a word of the command line whose bytes are not UTF-8; a run could not record it.
+
+    Raises:
+        UsageError: there is one.
+    """
+    for word in arguments:
+        if re.search("[\udc80-\udcff]", word):  # how Python keeps such a byte
+            shown = word.encode("utf-8", "backslashreplace").decode()
+            raise UsageError(
+                f'"{shown}" on the command line is not UTF-8.',
+                cure="Write it in UTF-8; rename a file or folder with such a name.",
+            )
 
 
 def _split_at_dashes(arguments: list[str]) -> tuple[list[str], list[str]]:

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from margins import assert_at_least, assert_at_most
-from selfteach.models.decode import TOO_LONG
+from selfteach.models.tokens import TOO_LONG
 from talker import ADJECTIVES, NOUNS, OPENINGS, VERBS, open_ledger, read_rows, run_json
 
 pytestmark = pytest.mark.training

@@ -13,6 +13,7 @@ from selfteach.config.sections import (
     MethodConfig,
     Positive,
     Section,
+    Seed,
     Share,
     TopP,
     check_test_share,
@@ -398,7 +399,7 @@ class FinetuneConfig(Section):
     model: str = "embedded"
     """Model to fine-tune: `embedded`, a folder, or a name on the Hugging Face Hub."""
 
-    seed: Count = 0
+    seed: Seed = 0
     """Seed of all random choices."""
 
     dev_share: Share = 0.1

@@ -106,8 +106,9 @@ def select_associated_words(
     names = tuple(f" {name}" for name in (topic, *others))
     items = [Continuations(f"{worked}Word: {word}\nTopic:", names) for word in words]
     associated = []
-    for word, (own, *rest) in zip(words, score_in_order(scorer, items), strict=True):
-        if own.logp - mean(other.logp for other in rest) >= MIN_ASSOCIATION_NATS:
+    for word, scores in zip(words, score_in_order(scorer, items), strict=True):
+        logps = [score.logp for score in scores]
+        if logps and logps[0] - mean(logps[1:]) >= MIN_ASSOCIATION_NATS:
             associated.append(word)
     return associated
 
@@ -225,7 +226,7 @@ def _list_names(
 
 def _sample_texts(model: Sampler, requests: Sequence[Request]) -> list[str]:
     completions = sample_in_order(model, requests)
-    return [clean_text(completion.text).strip() for completion in completions if completion]
+    return [clean_text(one.text).strip() if one else "" for one in completions]
 
 
 def generate_similar_prompts(

@@ -32,6 +32,7 @@ from selfteach.records import (
     ObjectiveWeights,
     Prompt,
     SamplingParams,
+    get_user_text,
     make_prompt,
 )
 from selfteach.report.card import make_card
@@ -220,6 +221,7 @@ def run_training(
         say=session.display.print_line,
     )
     report_overlong(session, trained, name)
+    record_refused(session, examples, trained, name)
     for kind, body in trained.events:
         session.run.ledger.record_event(kind, body)
     return trained
@@ -268,6 +270,25 @@ def report_overlong(session: Session, trained: TrainingResult, name: str) -> Non
     )
     counts = ", ".join(f"{word} {count}" for word, count in trained.overlong.items())
     session.display.print_line(f"rows longer than train.max_tokens = {limit}: {counts}")
+
+
+def record_refused(
+    session: Session, examples: Sequence[Example], trained: TrainingResult, name: str
+) -> None:
+    """Count the examples that could not be trained on, where there are any, and print the reason of
+    the first one.
+    """
+    if not trained.refused:
+        return
+    with session.run.ledger.open_funnel(f"rows of {name}") as funnel:
+        for example in examples:
+            reason = trained.refused.get(example.id, "")
+            body = {"prompt": get_user_text(example.prompt)[:200]} if reason else None
+            funnel.decide(example.id, reason, body)
+    id, reason = next(iter(trained.refused.items()))
+    session.display.print_line(
+        f"examples left out of the training: {len(trained.refused)}; the first, {id}: {reason}"
+    )
 
 
 def sample_while_training(model: HfModel, config: TrainConfig, seed: int) -> OnPolicySampler | None:

@@ -6,6 +6,7 @@ Also the folder's identity: its fingerprint.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,9 @@ IDENTITY_FILES = (
     "merges.txt",
 )
 MAX_JSON_BYTES = 64 << 20
+MAX_PARTS = 4096
+LAYERS_KEY = re.compile(r"(?:num|n)_.*(?:layers?|blocks|experts)|(?:en|de)coder_layers")
+"""Keys of config.json with a number of parts that are made one by one."""
 ADAPTER_FILES = ("adapter_config.json", "adapter_model.safetensors")
 
 
@@ -36,9 +40,10 @@ def check_model_folder(folder: Path) -> JsonObject:
 
     Raises:
         UsageError: no configuration, no safetensors, pickled weights alone, remote code, or an
-            external attention kernel.
+            external attention kernel, or more layers than any model has.
     """
     config = read_json(folder / "config.json")
+    _refuse_many_parts(config, folder / "config.json")
     if not any(folder.glob("*.safetensors")):
         pickled = sorted(p.name for pattern in PICKLE_PATTERNS for p in folder.glob(pattern))
         what = "has no safetensors weights."
@@ -66,6 +71,17 @@ def check_model_folder(folder: Path) -> JsonObject:
         if (folder / name).is_file():
             _refuse_code(read_json(folder / name), f"{folder}/{name}")
     return config
+
+
+def _refuse_many_parts(config: JsonObject, path: Path) -> None:
+    """Refuse a number of layers or experts that would take hours to make, weights or not."""
+    for key, value in _iterate_keys(config):
+        if LAYERS_KEY.fullmatch(key) and isinstance(value, int) and value > MAX_PARTS:
+            raise UsageError(
+                f'has "{key}": {str(value)[:20]}, and at most {MAX_PARTS:,} can be loaded.',
+                where=path,
+                cure="Use a whole copy of the model.",
+            )
 
 
 def read_json(path: Path) -> JsonObject:

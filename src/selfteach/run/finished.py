@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from selfteach.config import load_yaml
-from selfteach.errors import IntegrityError, UsageError
+from selfteach.errors import UsageError
+from selfteach.files import read_own_json
 from selfteach.records import JsonMapping, JsonObject
 from selfteach.registry import did_you_mean
 from selfteach.run.exports import check_adapter_sums, check_export
@@ -125,15 +125,9 @@ def read_exam(folder: Path) -> JsonObject:
     check_export(folder, EXAM_FILE)
     if not path.exists():
         raise _make_unfinished_error("has no exam yet.", folder)
-    try:
-        found: JsonObject = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as fault:
-        raise IntegrityError(
-            f"is not JSON ({fault}).",
-            where=path,
-            cure="Restore it from a copy, or run the command of this run again with --new.",
-        ) from fault
-    return found
+    return read_own_json(
+        path, "Restore it from a copy, or run the command of this run again with --new."
+    )
 
 
 def read_result(folder: Path) -> JsonObject:

@@ -28,12 +28,14 @@ from selfteach.errors import DataError, IntegrityError, UsageError
 from selfteach.evaluate.exam import TunedModel, measures_to_json
 from selfteach.evaluate.retention import measure_retention
 from selfteach.methods.compare.learning_rates import (
+    HeldOutExamples,
     choose_rate,
     get_default_rate,
     hold_out_examples,
     list_rates,
 )
 from selfteach.methods.compare.prompted_model import PromptPrefix, make_in_context_model
+from selfteach.methods.finetune.method import explain_misfit
 from selfteach.methods.method import TrainingPlan
 from selfteach.methods.runner import (
     TRAINING_FOLDER,
@@ -291,6 +293,7 @@ def choose_dev_scorer(bench: Bench, examples: Sequence[Example]) -> tuple[list[E
     if score_on_dev:
         return list(examples), lambda model, weights: score_on_dev(model)
     learned, held = hold_out_examples(examples, bench.session.config.seed)
+    held = HeldOutExamples([e for e in held.examples if not explain_misfit(bench.session.base, e)])
     return learned, lambda model, weights: held.score(model, find_pair_kinds(weights))
 
 

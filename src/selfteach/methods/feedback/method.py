@@ -65,7 +65,9 @@ from selfteach.methods.write_prompts import (
     write_prompts_like_failures,
     write_similar_prompts,
 )
+from selfteach.models.ordered import score_in_order
 from selfteach.models.recorded import Recorded
+from selfteach.models.tokens import TOO_LONG_WITH_TEXT
 from selfteach.records import (
     Completion,
     Continuations,
@@ -353,11 +355,11 @@ def make_probe_requests(session: Session, prompt: GeneratedPrompt) -> list[Reque
 def find_faults(session: Session, pairs: Sequence[PromptAnswer]) -> list[str]:
     """Return why answers that keep the rule are no answers, or "".
 
-    They are too short, loop, or make no sense to the base itself.
+    They are too short, loop, do not fit into the context, or make no sense to the base itself.
     """
     scored = [pair for pair in pairs if pair[1].strip()]
     items = [Continuations(prompt, (text,), end=True) for prompt, text in scored]
-    scores = dict(zip(scored, session.base.score(items), strict=True))
+    scores = dict(zip(scored, score_in_order(session.base, items), strict=True))
     reasons = []
     for pair in pairs:
         reason = ""
@@ -365,6 +367,8 @@ def find_faults(session: Session, pairs: Sequence[PromptAnswer]) -> list[str]:
             reason = "too short"
         elif is_looping(pair[1]):
             reason = "loops"
+        elif not scores[pair]:
+            reason = TOO_LONG_WITH_TEXT
         elif scores[pair][0].token_logp < session.config.search.min_token_logp:
             reason = "makes no sense"
         reasons.append(reason)

@@ -134,6 +134,8 @@ class Endpoint:
         self._on_change = on_change
         self._on_event = on_event
         self._requested = self._answered = self._failed = 0
+        self._recorded = 0
+        self._scored = False
         self._wire = EndpointConnection(self.url, key_env, timeout_s, max_bytes)
         self._wire.check_key()
 
@@ -180,10 +182,19 @@ class Endpoint:
 
         Raises:
             EndpointError, TooManyFailures: as `stream`; NoLogprobs if the server gives no
-                `top_logprobs`.
+                `top_logprobs` from the beginning. A single answer without them is a failure.
         """
         by_id = {item.id(self.fingerprint): item for item in items}
         return self._run([self._make_score_job(id, item) for id, item in by_id.items()])
+
+    def count_recorded(self, count: int, scores: bool) -> None:
+        """Count answers that a run holds already: a resumed run allows the same share of failures.
+
+        Args:
+            scores: whether they are scores, which the server then gives.
+        """
+        self._recorded += count
+        self._scored |= scores
 
     def _make_sample_job(self, id: str, request: Request) -> _Job[Completion]:
         path, body = self._body(request.prompt, request.sampling)
@@ -205,12 +216,15 @@ class Endpoint:
         )
 
         def result(reply: Reply) -> ItemScores:
+            if reply.top_logprobs is None and self._scored:
+                raise RequestRefused("an answer without log-probabilities")
             if reply.top_logprobs is None:
                 raise NoLogprobs(
                     "gives no log-probabilities (top_logprobs), so it cannot judge by yes or no.",
                     where=self.url,
                     cure="Choose a server or model that gives them, or give a --check.",
                 )
+            self._scored = True
             logps = sum_word_logprobs(reply.top_logprobs, item.texts)
             return id, tuple(LogProb(logp, 1) for logp in logps)
 
@@ -339,13 +353,16 @@ class Endpoint:
         self.served = reply.served
 
     def _count_failure(self, fault: RequestRefused | TransientError) -> None:
-        """Count a failure against the allowed share."""
+        """Count a failure against the allowed share of all requests, recorded ones included."""
         self._failed += 1
-        allowed = max(1.0, self._max_failures * self._requested) if self._max_failures else 0.0
-        if self._failed <= allowed and self._failed < self._requested:
+        is_silent = isinstance(fault, TransientError) and not self._answered
+        is_down = is_silent and fault.down  # type: ignore[union-attr]
+        requested = self._requested + (0 if is_down else self._recorded)
+        allowed = max(1.0, self._max_failures * requested) if self._max_failures else 0.0
+        if self._failed <= allowed and self._failed < requested:
             return
-        summary = f"{self._failed} of {self._requested} requests failed; the last: {fault}."
-        if isinstance(fault, TransientError) and not self._answered:
+        summary = f"{self._failed} of {requested} requests failed; the last: {fault}."
+        if is_silent:
             raise EndpointError(
                 f"has answered nothing: {summary}",
                 where=self.url,

@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import json
-import math
 import os
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
@@ -36,6 +35,11 @@ if TYPE_CHECKING:
 CONNECT_TIMEOUT_S = 10.0
 MAX_ERROR_CHARS = 160
 MIN_SECRET_CHARS = 8
+MIN_LOGP = -700.0
+"""Below this, log-probabilities in nats mean "not known" (OpenAI writes -9999): e^-700 is the least
+that a float holds well."""
+MAX_LOGP = 0.01
+"""Above 0 only by a server's rounding."""
 STATUS_OF_CODE = {
     "rate_limit_exceeded": 429,
     "invalid_api_key": 401,
@@ -127,14 +131,14 @@ class EndpointConnection:
             async with asyncio.timeout(self.timeout_s):
                 return self._object(await self._body(client, path, body))
         except TimeoutError:
-            fault = TransientError(f"no whole answer within {self.timeout_s:g} s")
+            fault = TransientError(f"no whole answer within {self.timeout_s:g} s", down=True)
         except (TransientError, RequestRefused, EndpointError) as own:
             fault = own
         # The SDK and the library under it have many exceptions; each wraps one of ours, or is a
         # lost connection.
         except Exception as other:
             fault = _find_own_fault(other) or TransientError(
-                f"the connection failed ({self._redact(_describe_root_cause(other))})"
+                f"the connection failed ({self._redact(_describe_root_cause(other))})", down=True
             )
         # Outside of `except`: the SDK's own exceptions carry the request, and with it the key.
         raise fault.with_traceback(None)
@@ -228,8 +232,8 @@ class EndpointConnection:
 
         Raises:
             TransientError: a field is missing or of another kind.
-            RequestRefused: no answer by the server's decision (filtered, a tool call, empty), or
-                one that repeats the key.
+            RequestRefused: no answer by the server's decision (filtered, a tool call, empty), one
+                that repeats the key, or numbers that are no log-probabilities.
         """
         choices = value.get("choices")
         if not isinstance(choices, list) or not choices or not isinstance(choices[0], dict):
@@ -315,11 +319,15 @@ def _read_top_logprobs(choice: JsonMapping) -> Mapping[str, float] | None:
     """Return log-probabilities of the first token, or None if the server gives none.
 
     Chat gives a list of objects, the older completions a mapping.
+
+    Raises:
+        RequestRefused: a number among them is no log-probability.
     """
     logprobs = choice.get("logprobs")
     if not isinstance(logprobs, dict):
         return None
-    first = next(iter(logprobs.get("content") or logprobs.get("top_logprobs") or []), None)
+    listed = logprobs.get("content") or logprobs.get("top_logprobs")
+    first = listed[0] if isinstance(listed, list) and listed else None
     if not isinstance(first, dict):
         return None
     pairs: list[tuple[Any, Any]]
@@ -330,8 +338,10 @@ def _read_top_logprobs(choice: JsonMapping) -> Mapping[str, float] | None:
     else:
         pairs = list(first.items())
     top = {
-        token: float(logp)
+        token: logp
         for token, logp in pairs
-        if isinstance(token, str) and type(logp) in (int, float) and math.isfinite(logp)
+        if isinstance(token, str) and type(logp) in (int, float) and logp >= MIN_LOGP
     }
-    return top or None
+    if any(logp > MAX_LOGP for logp in top.values()):
+        raise RequestRefused("a log-probability above 0")
+    return {token: float(logp) for token, logp in top.items()} or None

@@ -24,6 +24,7 @@ WAIT_INITIAL_S = 0.5
 WAIT_MAX_S = 20.0
 WAIT_JITTER_S = 1.0
 MIN_PATIENCE_S = 60.0
+DOWN_STATUSES = (408, 502, 503, 504)
 QUOTA_CODES = {
     "insufficient_quota",
     "billing_hard_limit_reached",
@@ -35,11 +36,19 @@ QUOTA_CODES = {
 class TransientError(Exception):
     """Report one failed attempt that may succeed later: overload, a lost connection, a partial
     answer.
+
+    Attributes:
+        limited: the server limits the rate.
+        down: it says something about the server, not about this request.
+        wait_s: the wait that the server demands.
     """
 
-    def __init__(self, reason: str, *, limited: bool = False, wait_s: float = 0.0) -> None:
+    def __init__(
+        self, reason: str, *, limited: bool = False, down: bool = False, wait_s: float = 0.0
+    ) -> None:
         super().__init__(reason)
         self.limited = limited
+        self.down = down
         self.wait_s = wait_s
 
 
@@ -256,7 +265,7 @@ def classify_http_error(
             cure="Give the final URL; a key is not carried elsewhere.",
         )
     if status == 429:
-        return TransientError(summary, limited=True, wait_s=wait_s)
+        return TransientError(summary, limited=True, down=True, wait_s=wait_s)
     if status in (408, 409, 425) or status >= 500:
-        return TransientError(summary, wait_s=wait_s)
+        return TransientError(summary, down=status in DOWN_STATUSES, wait_s=wait_s)
     return RequestRefused(summary)
