@@ -16,6 +16,7 @@ from torch import nn
 
 from selfteach.config import LoraConfig, TrainConfig
 from selfteach.errors import UsageError
+from selfteach.models.hook_adapter import get_decoder_layers, parse_layers
 from selfteach.models.load_adapter import PEFT_PREFIX
 from selfteach.records import JsonMapping
 from selfteach.train.adapters.adapter import (
@@ -63,7 +64,7 @@ class LoraAdapter(Adapter):
             UsageError: the module has no such layer.
         """
         settings = config.lora
-        found = _find_target_layers(module, settings.targets)
+        found = _find_target_layers(module, settings)
         if not found:
             raise UsageError(
                 f"no linear layer to adapt for lora.targets={settings.targets}.",
@@ -136,11 +137,17 @@ def _get_last_name(name: str) -> str:
     return name.rpartition(".")[2]
 
 
-def _find_target_layers(module: nn.Module, targets: str) -> dict[str, nn.Linear]:
+def _find_target_layers(module: nn.Module, settings: LoraConfig) -> dict[str, nn.Linear]:
     """Return the linear layers to adapt; never the head (as PEFT's `all-linear`)."""
     head = getattr(module, "get_output_embeddings", lambda: None)()
     found = {n: m for n, m in module.named_modules() if isinstance(m, nn.Linear) and m is not head}
-    if targets == "attention":
+    if settings.layers != "all":
+        every = get_decoder_layers(module)
+        inside: set[int] = set()
+        for number in parse_layers(settings.layers, len(every), "train.lora.layers"):
+            inside |= set(map(id, every[number].modules()))
+        found = {name: linear for name, linear in found.items() if id(linear) in inside}
+    if settings.targets == "attention":
         parents = {name: name.rpartition(".")[0] for name in found}
         return {n: m for n, m in found.items() if "attn" in parents[n] or "attention" in parents[n]}
     return found
