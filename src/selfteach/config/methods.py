@@ -25,13 +25,13 @@ from selfteach.registry import load_registered
 class AskConfig(Section):
     """The prompts that the model asks itself, and how they are split."""
 
-    target: Positive = 300
+    target: Positive = 310
     """Prompts on which the rule applies."""
 
-    near: Count = 144
+    near: Count = 180
     """Prompts close to these, on which the rule does not apply."""
 
-    general: Count = 270
+    general: Count = 280
     """Prompts on any other subject, on which the rule does not apply."""
 
     min_violations: Count = 120
@@ -45,7 +45,8 @@ class AskConfig(Section):
     """Largest overlap of two prompts (ROUGE-L). A prompt above it is dropped."""
 
     train_share: Share = 0.72
-    """Share of the prompts to learn from."""
+    """Share of the prompts to learn from. It is smaller where the exam asks for more prompts than
+    are left."""
 
     dev_share: Share = 0.1
     """Share of the prompts for choices during the run. The rest is for the exam."""
@@ -117,13 +118,13 @@ class BalanceConfig(Section):
 class FeedbackExamConfig(Section):
     """The held-out prompts of the exam."""
 
-    target: Positive = 40
+    target: Positive = 60
     """Largest number of prompts on which the rule applies."""
 
-    near: Count = 30
+    near: Count = 60
     """Largest number of prompts close to these, on which it does not apply. 0 asks none."""
 
-    general: Count = 24
+    general: Count = 60
     """Largest number of prompts on any other subject. 0 asks none."""
 
     max_tokens: Positive = 80

@@ -30,7 +30,7 @@ class LoraConfig(Section):
     """Parts that get an adapter: all linear layers, or those of attention only."""
 
     layers: str = "all"
-    """Decoder layers that get an adapter: `all`, `last 4`, `last 50%` or `3,7`. The layers before the
+    """Decoder layers that get an adapter: `all`, `last 4`, `last 50%` or `3,7`. Layers before the
     first one need no backward pass."""
 
 

@@ -145,7 +145,7 @@ def split_written_prompts(
 ) -> dict[str, list[GeneratedPrompt]]:
     """Split prompts into train, dev and test (step 2).
 
-    Like goes with like, so that no test prompt has a twin in training (invariant 5).
+    Similar prompts stay together, so that no test prompt has a twin in training (invariant 5).
 
     Raises:
         DataError: too few requests to learn from and to be examined on.
@@ -157,7 +157,7 @@ def split_written_prompts(
     sides = split_prompts(
         texts,
         session.base.embed(list(map(make_prompt, texts))),
-        (config.train_share, config.dev_share, 1 - config.train_share - config.dev_share),
+        compute_shares(session, found),
         session.config.seed,
         strata=[prompt.scope for prompt in prompts],
         max_overlap=config.max_overlap,
@@ -187,6 +187,25 @@ def split_written_prompts(
             ),
         )
     return parts
+
+
+def compute_shares(
+    session: Session, found: Mapping[Scope, Sequence[GeneratedPrompt]]
+) -> dict[str, tuple[float, float, float]]:
+    """Return the shares of train, dev and test by scope.
+
+    The exam gets as many prompts as it asks for, at most half; if it asks for fewer, the share
+    that is left by the others.
+    """
+    config = session.config.ask
+    learned = config.train_share + config.dev_share
+    shares = {}
+    for scope, prompts in found.items():
+        wanted = getattr(session.config.exam, scope) / max(len(prompts), 1)
+        test = max(1 - learned, min(0.5, wanted))
+        scale = (1 - test) / learned
+        shares[str(scope)] = (config.train_share * scale, config.dev_share * scale, test)
+    return shares
 
 
 def group_by_scope(prompts: Sequence[GeneratedPrompt]) -> dict[str, list[str]]:
