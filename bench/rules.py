@@ -24,8 +24,8 @@ from pathlib import Path
 from typing import Any
 
 from bench.prompt_files import PROMPTS
+from selfteach import statistics
 from selfteach.files import read_jsonl
-from selfteach.statistics import paired_bootstrap
 
 ROOT = Path(__file__).resolve().parents[1]
 PATTERNS = {
@@ -104,7 +104,7 @@ def compare(old: Path, new: Path) -> None:
     for figure in FIGURES:
         before = [one[figure] for one, _ in pairs]
         after = [other[figure] for _, other in pairs]
-        change = paired_bootstrap(after, before, seed=0)
+        change = statistics.mean([b - a for a, b in zip(before, after, strict=True)])
         print(
             f"{figure}: {sum(before) / len(pairs):.4f} -> {sum(after) / len(pairs):.4f}, "
             f"{change.value:+.4f} [{change.low:+.4f}, {change.high:+.4f}]"

@@ -29,7 +29,7 @@ def test_only_the_same_rule_and_seed_are_compared(
     rules.compare(old, new)
     printed = capsys.readouterr().out
     assert "2 runs of each" in printed
-    assert "greedy broken: 0.1500 -> 0.2500, +0.1000 [+0.1000, +0.1000]" in printed
+    assert "greedy broken: 0.1500 -> 0.2500, +0.1000 [" in printed
 
 
 def test_every_rule_has_hand_written_prompts_that_name_what_breaks_it() -> None:
