@@ -26,7 +26,7 @@ from selfteach.models.hook_adapter import get_active_hooks, get_num_virtual_toke
 from selfteach.models.load_adapter import load_adapter
 from selfteach.models.memory_allocator import keep_freed_pages, limit_onednn_cache
 from selfteach.models.resolve_model_path import resolve_base, resolve_model_folder
-from selfteach.models.score import compute_answer_logits, embed_all, score_all
+from selfteach.models.score import check_head, compute_answer_logits, embed_all, score_all
 from selfteach.models.silence import silence_libraries
 from selfteach.models.tokens import ChatTokenizer
 from selfteach.records import Completion, Continuations, ItemScores, Prompt, Request
@@ -91,8 +91,10 @@ class HfModel:
         tokens = ChatTokenizer(_load_tokenizer(folder), _get_generation_end_ids(module))
         if mine := get_active_hooks(module):
             mine.to(target)
+        module = module.to(target).eval()
+        check_head(module)
         return HfModel(
-            module.to(target).eval(), tokens, name, fingerprint, list(filter(None, notes))
+            module, tokens, name, fingerprint, list(filter(None, notes))
         )
 
     @property

@@ -6,6 +6,7 @@ Letters: B rows, T tokens, P tokens of the shared prefix, V vocabulary, D hidden
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -16,7 +17,13 @@ from torch import Tensor, nn
 
 from selfteach.errors import DataError, UsageError
 from selfteach.models.cpu_attention import use_tree_attention
-from selfteach.models.hook_adapter import at_positions, get_num_virtual_tokens, needs_positions
+from selfteach.models.hook_adapter import (
+    at_positions,
+    get_active_hooks,
+    get_decoder,
+    get_num_virtual_tokens,
+    needs_positions,
+)
 from selfteach.models.loaded_model import LoadedModel
 from selfteach.models.memory_allocator import release_freed_pages
 from selfteach.models.tokens import count_common_prefix
@@ -26,6 +33,9 @@ Prefix = list[tuple[Tensor, Tensor]]
 """Keys and values of each layer, each (1, heads, P, head size)."""
 BATCH_TOKENS = 2048
 HEAD_ROWS = 512
+CHECKED_TOKENS = 8
+CHECK_TOLERANCE = 0.02
+"""Relative; the rounding of bf16 gives 0.003."""
 
 
 class Head:
@@ -35,15 +45,17 @@ class Head:
     """
 
     def __init__(self, module: nn.Module) -> None:
-        config: Any = module.config
+        config: Any = module.config.get_text_config()  # type: ignore[operator,union-attr]
         self._linear = module.get_output_embeddings()  # type: ignore[operator]
         if self._linear is None:
             raise UsageError(
                 f"the family {config.model_type} has no language-model head.",
                 cure="Give a causal language model.",
             )
-        self._scale = float(getattr(config, "logit_scale", None) or 1.0) / float(
-            getattr(config, "logits_scaling", None) or 1.0
+        self._scale = (
+            float(getattr(config, "logit_scale", None) or 1.0)
+            * float(getattr(config, "lm_head_multiplier", None) or 1.0)
+            / float(getattr(config, "logits_scaling", None) or 1.0)
         )
         self._cap = getattr(config, "final_logit_softcapping", None)
 
@@ -65,6 +77,32 @@ class Head:
             )
         ]
         return torch.cat(parts)
+
+
+@torch.inference_mode()
+def check_head(module: Any) -> None:
+    """Compare `Head` with the logits of the module itself, on a few tokens.
+
+    Raises:
+        UsageError: the family does something else after its layers.
+    """
+    states: list[Tensor] = []
+    ids = torch.arange(CHECKED_TOKENS, device=module.get_input_embeddings().weight.device)[None]
+    hooks = get_active_hooks(module)
+    with (
+        hooks.disable() if hooks else nullcontext(),
+        get_decoder(module).register_forward_hook(
+            lambda _, __, out: states.append(out.last_hidden_state)
+        ),
+    ):
+        theirs = module(input_ids=ids, use_cache=False).logits.float()
+    ours = Head(module)(states[0]).float()
+    if not (ours - theirs).norm() <= CHECK_TOLERANCE * theirs.norm():
+        raise UsageError(
+            f"the family {module.config.model_type} computes its logits in a way that is not "
+            "known: scores and losses would be wrong.",
+            cure="Use a model of another family (docs: reference/families).",
+        )
 
 
 @dataclass
@@ -122,6 +160,8 @@ def _supports_tree_mask(hf: LoadedModel, longest: int) -> bool:
     """
     if needs_positions(hf.module):
         return False
+    if not has_attention_alone(hf.module):
+        return False
     config: Any = hf.module.config.get_text_config()  # type: ignore[operator,union-attr]
     kinds = set(getattr(config, "layer_types", None) or ["full_attention"])
     window = getattr(config, "sliding_window", None)
@@ -131,6 +171,21 @@ def _supports_tree_mask(hf: LoadedModel, longest: int) -> bool:
         bool(getattr(hf.module, "_supports_sdpa", False))
         and kinds <= {"full_attention", "sliding_attention"}
         and (not window or longest <= window)
+    )
+
+
+def has_attention_alone(module: Any) -> bool:
+    """Return whether keys and values are all that each layer keeps of earlier tokens.
+
+    A layer with a recurrent state cannot reuse the state of a shared beginning.
+    """
+    from transformers import DynamicCache
+    from transformers.cache_utils import DummyLayer, DynamicLayer, DynamicSlidingWindowLayer
+
+    kinds = {type(layer) for layer in DynamicCache(config=module.config).layers}
+    return (
+        not getattr(module, "_is_stateful", False)
+        and kinds <= {DynamicLayer, DynamicSlidingWindowLayer, DummyLayer}
     )
 
 
@@ -168,18 +223,12 @@ def _compute_prefix_cache(hf: LoadedModel, ids: list[int]) -> Prefix:
         return []
     from transformers import DynamicCache
 
-    out = _get_decoder(hf)(
+    out = get_decoder(hf.module)(
         input_ids=torch.tensor([ids], device=hf.device),
         past_key_values=DynamicCache(),
         use_cache=True,
     )
     return [(layer.keys, layer.values) for layer in out.past_key_values.layers]
-
-
-def _get_decoder(hf: LoadedModel) -> Any:
-    """Return the layers without the head, also under a PEFT wrapper."""
-    module: Any = hf.module
-    return (module.get_base_model() if hasattr(module, "get_base_model") else module).base_model
 
 
 def _score_rows(
@@ -212,7 +261,7 @@ def _score_rows(
     # The mask is added to the scores, because every attention takes that form.
     mask = torch.zeros(seen.shape, dtype=hf.dtype).masked_fill_(~seen, torch.finfo(hf.dtype).min)
     with use_tree_attention(hf.module):
-        out = _get_decoder(hf)(
+        out = get_decoder(hf.module)(
             input_ids=ids.to(hf.device),
             position_ids=positions.to(hf.device),
             attention_mask=mask.to(hf.device),
@@ -290,7 +339,7 @@ def embed_all(hf: LoadedModel, prompts: Sequence[Prompt]) -> np.ndarray:
     rows = [ids[:stop] for ids, _, stop in spans]
     starts = [start for _, start, _ in spans]
     shared = 0
-    if not needs_positions(hf.module):
+    if not needs_positions(hf.module) and has_attention_alone(hf.module):
         shared = min(*starts, count_common_prefix(min(rows), max(rows)))
     prefix = _compute_prefix_cache(hf, rows[0][:shared])
     for i, hidden in _iterate_hidden(hf, [row[shared:] for row in rows], starts, prefix):
@@ -340,7 +389,7 @@ def _compute_hidden(
     )
     position = torch.arange(width + num_virtual, device=hf.device)[None]
     with at_positions(hf.module, position, torch.tensor(prompts, device=hf.device)[:, None]):
-        found: Tensor = _get_decoder(hf)(
+        found: Tensor = get_decoder(hf.module)(
             input_ids=ids,
             past_key_values=_repeat_prefix(prefix, len(rows)) if prefix else None,
             use_cache=bool(prefix),

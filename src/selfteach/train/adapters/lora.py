@@ -7,15 +7,17 @@ compares its loss and gradients with PEFT's.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
 
 from selfteach.config import LoraConfig, TrainConfig
 from selfteach.errors import UsageError
+from selfteach.models.hook_adapter import get_decoder
 from selfteach.models.load_adapter import PEFT_PREFIX
 from selfteach.records import JsonMapping
 from selfteach.train.adapters.adapter import (
@@ -26,6 +28,10 @@ from selfteach.train.adapters.adapter import (
 )
 from selfteach.train.fast.lora_linear import LoraLinear
 from selfteach.train.l2_to_base import WeightChange
+
+
+STATE_SPACE_FAMILIES = {"falcon_h1", "mamba", "mamba2", "falcon_mamba", "nemotron_h"}
+"""Families whose `out_proj` a fused kernel reads as a weight: PEFT refuses adapters on it."""
 
 
 class LoraAdapter(Adapter):
@@ -137,10 +143,33 @@ def _get_last_name(name: str) -> str:
 
 
 def _find_target_layers(module: nn.Module, targets: str) -> dict[str, nn.Linear]:
-    """Return the linear layers to adapt; never the head (as PEFT's `all-linear`)."""
+    """Return the linear layers to adapt: those of the text decoder that PEFT can merge, never the
+    head (as PEFT's `all-linear`).
+    """
     head = getattr(module, "get_output_embeddings", lambda: None)()
-    found = {n: m for n, m in module.named_modules() if isinstance(m, nn.Linear) and m is not head}
+    within = set(get_decoder(module).modules()) - {head}
+    found = {n: m for n, m in module.named_modules() if isinstance(m, nn.Linear) and m in within}
+    refused = _find_names_peft_refuses(module, found)
+    found = {n: m for n, m in found.items() if _get_last_name(n) not in refused}
     if targets == "attention":
         parents = {name: name.rpartition(".")[0] for name in found}
         return {n: m for n, m in found.items() if "attn" in parents[n] or "attention" in parents[n]}
     return found
+
+
+def _find_names_peft_refuses(module: Any, names: Iterable[str]) -> set[str]:
+    """Return the last names of layers on which PEFT would refuse or misread an adapter.
+
+    Beside fused experts it takes `gate_proj` for the name of an expert, wherever the layer is.
+    """
+    last = {_get_last_name(name) for name in names}
+    if module.config.model_type in STATE_SPACE_FAMILIES:
+        return last & {"out_proj"}
+    if not any(_get_last_name(name) == "experts" for name, _ in module.named_modules()):
+        return set()
+    from peft import LoraConfig as PeftConfig
+    from peft.utils.transformers_weight_conversion import convert_peft_config_for_transformers
+
+    read = PeftConfig(target_modules=sorted(last))
+    convert_peft_config_for_transformers(read, module, None)
+    return last - set(read.target_modules or ())

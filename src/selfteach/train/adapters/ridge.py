@@ -28,7 +28,7 @@ import torch
 from torch import Tensor, nn
 
 from selfteach.errors import UsageError
-from selfteach.models.hook_adapter import get_decoder_layers
+from selfteach.models.hook_adapter import get_decoder, get_decoder_layers
 from selfteach.train.encode_and_batch import TrainingRow
 from selfteach.train.fast.packed_attention import use_packed_attention
 from selfteach.train.fast.packing import PackedBatch, pack_rows
@@ -131,7 +131,7 @@ class DownProjEditor:
     def __init__(self, module: Any, layers: Sequence[int]) -> None:
         self.module = module
         self.layers = sorted(layers)
-        self.decoder = module.get_decoder()
+        self.decoder = get_decoder(module)
         self.blocks = get_decoder_layers(module)
         names = {id(part): name for name, part in module.named_modules()}
         try:

@@ -52,6 +52,12 @@ class FrozenNorm(nn.Module):
         self.own = own
         self.eps = eps
 
+    @property
+    def weight(self) -> Tensor:
+        """Return the own norm's weight, which some layers read."""
+        weight: Tensor = self.own.weight  # type: ignore[assignment]
+        return weight
+
     def forward(self, x: Tensor) -> Tensor:
         found: Tensor = RmsNorm.apply(x, self.own.weight, self.eps)  # type: ignore[no-untyped-call]
         return found

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from selfteach.models.hook_adapter import at_positions, get_active_hooks
+from selfteach.models.hook_adapter import at_positions, get_active_hooks, get_decoder
 from selfteach.models.score import HEAD_ROWS, Head
 from selfteach.train.activation_checkpointing import RunPiece, run_directly
 from selfteach.train.adapters.adapter import Adapter
@@ -22,19 +22,23 @@ from selfteach.train.fast.packing import PackedBatch, pack_rows
 PROBE_TOLERANCE = 0.05
 """Relative; bf16 gives 0.01, a token that attends to a wrong one gives more than 0.2."""
 
+MIN_SHARE_OF_LONGEST = 0.75
+"""Of a sequence in a padded batch."""
+
 
 class PackedModel:
     """Feed a module, with its adapter, packed rows.
 
     `can_pack`: whether a probe of packed rows gives the states of ordinary sequences. A model that
-    cannot (a short attention window, soft-capped scores, no attention at all) gets each prompt with
-    each answer as an ordinary sequence, which is slower and always correct.
+    cannot (soft-capped scores, recurrent layers) gets each prompt with each answer as a sequence of
+    its own, in batches that are padded on the right: slower, and always correct. `obstacle` says
+    why.
     """
 
     def __init__(self, module: Any, adapter: Adapter) -> None:
         self.module = module
         self.adapter = adapter
-        self.decoder = module.get_decoder()
+        self.decoder = get_decoder(module)
         self.head = Head(module)
         weight = module.get_output_embeddings().weight
         self.device = weight.device
@@ -47,8 +51,8 @@ class PackedModel:
             and not self.one_head_pass
             and run_in_module(module, self._has_plain_head)
         )
-        self.can_pack = True
-        self.can_pack = run_in_module(module, self._probe)
+        self.obstacle = run_in_module(module, self._probe)
+        self.can_pack = not self.obstacle
 
     @torch.no_grad()
     def _has_plain_head(self) -> bool:
@@ -60,8 +64,8 @@ class PackedModel:
         return torch.equal(self.head(hidden), hidden @ weight.t())
 
     @torch.no_grad()
-    def _probe(self) -> bool:
-        """Return whether packed rows give the states of ordinary sequences."""
+    def _probe(self) -> str:
+        """Return why packed rows do not give the states of ordinary sequences, or an empty text."""
         limit = min(self.module.get_input_embeddings().num_embeddings, 100)
 
         def tokens(*numbers: int) -> tuple[int, ...]:
@@ -73,18 +77,23 @@ class PackedModel:
             for i in range(3)
         ]
         with self.adapter.disable():
-            correct = self._check_packing(rows)
-        return correct and (self.adapter.hooks is None or self._check_packing(rows))
+            obstacle = self._explain_why_not_packed(rows)
+        if obstacle or self.adapter.hooks is None:
+            return obstacle
+        return self._explain_why_not_packed(rows)
 
-    def _check_packing(self, rows: Sequence[TrainingRow]) -> bool:
+    def _explain_why_not_packed(self, rows: Sequence[TrainingRow]) -> str:
         batch = self.pack(rows)
         try:
             with use_packed_attention(self.module):
                 ours = self._packed_states(batch).float()
-        except (PackingUnsupported, TypeError, ValueError, RuntimeError):
-            return False
+        except PackingUnsupported as fault:
+            return str(fault)
+        except (TypeError, ValueError, RuntimeError):
+            return "its layers do not take packed rows"
         theirs = self._sequence_states(batch).float()
-        return bool((ours - theirs).norm() <= PROBE_TOLERANCE * theirs.norm())
+        same = bool((ours - theirs).norm() <= PROBE_TOLERANCE * theirs.norm())
+        return "" if same else "its layers need each sequence apart"
 
     def use_attention(self) -> AbstractContextManager[None]:
         """Return a context in which the model's attention is as `states` needs it."""
@@ -118,17 +127,33 @@ class PackedModel:
         return out.last_hidden_state[0].index_select(0, batch.states)  # type: ignore[no-any-return]
 
     def _sequence_states(self, batch: PackedBatch) -> Tensor:
-        found = []
-        virtual = batch.num_virtual_tokens
+        pairs: list[tuple[tuple[int, ...], tuple[int, ...]]] = []
         for row in batch.rows:
-            for answer in row.answers:
-                ids = torch.tensor([[*[0] * virtual, *row.prompt, *answer]], device=self.device)
-                position = torch.arange(ids.shape[1], device=self.device)[None]
-                prompt = torch.tensor([[len(row.prompt)]], device=self.device)
-                with at_positions(self.module, position, prompt):
-                    states = self.decoder(input_ids=ids, use_cache=False).last_hidden_state[0]
-                found.append(states[virtual + len(row.prompt) - 1 : -1])
-        return torch.cat(found)
+            pairs += [(row.prompt, answer) for answer in row.answers]
+        found: dict[int, Tensor] = {}
+        for group in _group_by_length([len(prompt) + len(answer) for prompt, answer in pairs]):
+            prompts = [pairs[i][0] for i in group]
+            hidden = self._padded_states(
+                [[*prompt, *pairs[i][1]] for i, prompt in zip(group, prompts, strict=True)],
+                list(map(len, prompts)),
+                batch.num_virtual_tokens,
+            )
+            for i, prompt, states in zip(group, prompts, hidden, strict=True):
+                found[i] = states[len(prompt) - 1 : len(prompt) - 1 + len(pairs[i][1])]
+        return torch.cat([found[i] for i in range(len(pairs))])
+
+    def _padded_states(
+        self, sequences: Sequence[Sequence[int]], prompts: Sequence[int], num_virtual: int
+    ) -> Tensor:
+        """Return the hidden states of sequences, (B, T, D). They are padded on the right, where a
+        causal model does not see it.
+        """
+        width = max(map(len, sequences))
+        ids = [[*[0] * num_virtual, *one, *[0] * (width - len(one))] for one in sequences]
+        position = torch.arange(num_virtual + width, device=self.device)[None]
+        with at_positions(self.module, position, torch.tensor(prompts, device=self.device)[:, None]):
+            out = self.decoder(input_ids=torch.tensor(ids, device=self.device), use_cache=False)
+        return out.last_hidden_state[:, num_virtual:]  # type: ignore[no-any-return]
 
     def token_logp(self, hidden: Tensor, targets: Tensor) -> Tensor:
         """Return nats per answer token: (N,) float32."""
@@ -158,6 +183,18 @@ class PackedModel:
     def logits(self, hidden: Tensor) -> Tensor:
         """Return the logits: (N, V)."""
         return self.head(hidden)
+
+
+def _group_by_length(lengths: Sequence[int]) -> list[list[int]]:
+    """Return groups of indices, the longest first; padding makes no sequence longer by more than a
+    third.
+    """
+    groups: list[list[int]] = []
+    for i in sorted(range(len(lengths)), key=lengths.__getitem__, reverse=True):
+        if not groups or lengths[i] < MIN_SHARE_OF_LONGEST * lengths[groups[-1][0]]:
+            groups.append([])
+        groups[-1].append(i)
+    return groups
 
 
 def _split_rows(hidden: Tensor) -> list[slice]:
