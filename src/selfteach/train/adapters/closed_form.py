@@ -124,6 +124,7 @@ class ClosedFormAdapter:
 
         Raises:
             DataError: too few examples, or a context without effect.
+            UsageError: the family's layers are not those that the regression describes.
             ResourceError: the solution does not fit into memory.
         """
         how = settings.closed_form
@@ -131,6 +132,7 @@ class ClosedFormAdapter:
         count = len(get_decoder_layers(hf.module))
         layers = parse_layers(how.layers, count, "train.closed_form.layers")
         editor = DownProjEditor(hf.module, layers)
+        editor.require_exact()
         found = split_examples(hf, examples, settings, seed)  # 0, 1, 2
         if found.shots < how.shots:
             say(

@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from selfteach.config import LoraConfig, TrainConfig
 from selfteach.errors import UsageError
@@ -148,13 +148,21 @@ def _find_target_layers(module: nn.Module, targets: str) -> dict[str, nn.Linear]
     """
     head = getattr(module, "get_output_embeddings", lambda: None)()
     within = set(get_decoder(module).modules()) - {head}
-    found = {n: m for n, m in module.named_modules() if isinstance(m, nn.Linear) and m in within}
+    found = {n: m for n, m in module.named_modules() if m in within and _is_linear(m)}
     refused = _find_names_peft_refuses(module, found)
     found = {n: m for n, m in found.items() if _get_last_name(n) not in refused}
     if targets == "attention":
         parents = {name: name.rpartition(".")[0] for name in found}
         return {n: m for n, m in found.items() if "attn" in parents[n] or "attention" in parents[n]}
     return found
+
+
+@torch.no_grad()
+def _is_linear(part: nn.Module) -> TypeGuard[nn.Linear]:
+    """Return whether a part is a linear layer and nothing more, such as a router."""
+    if not isinstance(part, nn.Linear):
+        return False
+    return type(part).forward is nn.Linear.forward or isinstance(part(part.weight[:1]), Tensor)
 
 
 def _find_names_peft_refuses(module: Any, names: Iterable[str]) -> set[str]:

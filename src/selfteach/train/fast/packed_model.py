@@ -13,6 +13,7 @@ from selfteach.models.hook_adapter import at_positions, get_active_hooks, get_de
 from selfteach.models.score import HEAD_ROWS, Head
 from selfteach.train.activation_checkpointing import RunPiece, run_directly
 from selfteach.train.adapters.adapter import Adapter
+from selfteach.train.adapters.full import FullAdapter
 from selfteach.train.distributed import has_deepspeed_weights, run_in_module
 from selfteach.train.encode_and_batch import TrainingRow
 from selfteach.train.fast.head import LogitsFunction, apply_to_logits, token_logp
@@ -183,6 +184,15 @@ class PackedModel:
     def logits(self, hidden: Tensor) -> Tensor:
         """Return the logits: (N, V)."""
         return self.head(hidden)
+
+
+def explain_why_not_packed(module: Any) -> str:
+    """Return why the untouched module does not take packed rows, or an empty text."""
+    nothing = FullAdapter(module, {})
+    try:
+        return PackedModel(module, nothing).obstacle
+    finally:
+        nothing.detach()
 
 
 def _group_by_length(lengths: Sequence[int]) -> list[list[int]]:
