@@ -21,12 +21,13 @@ from torch import nn
 
 from selfteach.errors import ResourceError, UsageError, get_first_line
 from selfteach.models import check_safety
+from selfteach.models.check_family import check_head
 from selfteach.models.decode import sample_all
 from selfteach.models.hook_adapter import get_active_hooks, get_num_virtual_tokens
 from selfteach.models.load_adapter import load_adapter
 from selfteach.models.memory_allocator import keep_freed_pages, limit_onednn_cache
 from selfteach.models.resolve_model_path import resolve_base, resolve_model_folder
-from selfteach.models.score import check_head, compute_answer_logits, embed_all, score_all
+from selfteach.models.score import compute_answer_logits, embed_all, score_all
 from selfteach.models.silence import silence_libraries
 from selfteach.models.tokens import ChatTokenizer
 from selfteach.records import Completion, Continuations, ItemScores, Prompt, Request
@@ -72,7 +73,8 @@ class HfModel:
         """Load "embedded", a folder, or a hub name; with `adapter`, merge or attach a saved one.
 
         Raises:
-            UsageError: no such model, or an unsafe one (remote code, pickles).
+            UsageError: no such model, an unsafe one (remote code, pickles), or one of a family whose
+                logits are computed in an unknown way.
             IntegrityError: the adapter was trained on another base.
         """
         name = resolve_base(str(name_or_folder), adapter)

@@ -107,6 +107,16 @@ class ClosedFormAdapter:
     joins = True
 
     @staticmethod
+    def check(hf: Any, settings: TrainConfig) -> str:
+        """Return an empty text if the adapter can be solved for.
+
+        Raises:
+            UsageError: it cannot.
+        """
+        make_editor(hf.module, settings.closed_form)
+        return ""
+
+    @staticmethod
     def solve(
         hf: Any,
         examples: Sequence[Example],
@@ -129,10 +139,7 @@ class ClosedFormAdapter:
         """
         how = settings.closed_form
         meter = memory.MemoryMeter(hf.module)
-        count = len(get_decoder_layers(hf.module))
-        layers = parse_layers(how.layers, count, "train.closed_form.layers")
-        editor = DownProjEditor(hf.module, layers)
-        editor.require_exact()
+        editor = make_editor(hf.module, how)
         found = split_examples(hf, examples, settings, seed)  # 0, 1, 2
         if found.shots < how.shots:
             say(
@@ -154,6 +161,18 @@ class ClosedFormAdapter:
         write_lora(folder / "adapter", updates, about)
         write_text(folder / "metrics.jsonl", "".join(json.dumps(row) + "\n" for row in curve))
         return ClosedFormResult(curve, effect, found.overlong, meter.finish(account))
+
+
+def make_editor(module: Any, how: ClosedFormConfig) -> DownProjEditor:
+    """Return the editor of the layers that the settings name.
+
+    Raises:
+        UsageError: the module lacks them, or the regression does not describe them.
+    """
+    count = len(get_decoder_layers(module))
+    editor = DownProjEditor(module, parse_layers(how.layers, count, "train.closed_form.layers"))
+    editor.require_exact()
+    return editor
 
 
 def run_sweeps(

@@ -74,7 +74,11 @@ class LoraAdapter(Adapter):
             raise UsageError(
                 f"no linear layer to adapt for lora.targets={settings.targets}.",
                 where=type(module).__name__,
-                cure="Use all-linear.",
+                cure=(
+                    "Train weights instead: train.adapter=layers."
+                    if settings.targets == "all-linear"
+                    else "Use train.lora.targets=all-linear."
+                ),
             )
         generator = torch.Generator().manual_seed(seed)
         layers = {
