@@ -18,17 +18,15 @@ from selfteach.models.decode import prepare_request, sample_pending
 from selfteach.models.hook_adapter import get_active_hooks, get_decoder
 from selfteach.models.loaded_model import LoadedModel
 from selfteach.models.score import Head, embed_all, score_all
-from selfteach.records import Continuations, Prompt, Request, SamplingParams, make_prompt
+from selfteach.records import Continuations, Prompt, Request, SamplingParams
 
 T = TypeVar("T")
 HEAD_TOKENS = 8
 HEAD_TOLERANCE = 0.02
 """Relative; the rounding of bf16 gives 0.003."""
-PAIRS = (
-    (make_prompt("Name a color."), "Blue."),
-    (make_prompt("Tell me about the weather of today."), "It rains."),
-)
-"""Prompts of two lengths, with answers."""
+PAIRS = (("The color is", " red"), ("The weather of today is", " good"))
+"""Prompts of two lengths with a common beginning, and answers. Without a template they are short,
+and a pass over them takes little more than reading the weights."""
 SAMPLED_TOKENS = (2, 3)
 CURE = "Use a model of another family; docs/reference/families.md lists what was tested."
 
@@ -102,7 +100,7 @@ def check_answers(hf: LoadedModel, samples: bool) -> list[float]:
     limits = get_limits(hf)
     known = [_score_plainly(hf, prompt, answer) for prompt, answer in PAIRS]
     report_fault(hf, "scored", lambda: _check_scores(hf, [logp for logp, _ in known], limits))
-    report_fault(hf, "embedded", lambda: _check_embeddings(hf, [s for _, s in known], limits))
+    report_fault(hf, "embedded", lambda: _check_embedding(hf, known[0][1], limits))
     if samples:
         report_fault(hf, "sampled", lambda: _check_samples(hf, limits))
     return [logp for logp, _ in known]
@@ -155,14 +153,13 @@ def describe_difference(nats: float, tokens: int, limits: Limits) -> str:
     return "" if each <= limits.nats else f"log-probabilities are wrong by {each:.2g} nats a token"
 
 
-def _check_embeddings(hf: LoadedModel, known: Sequence[Tensor], limits: Limits) -> str:
-    prompts = [prompt for prompt, _ in PAIRS]
-    for prompt, states, mine in zip(prompts, known, embed_all(hf, prompts), strict=True):
-        _, start, stop = hf.tokens.find_user_span(prompt)
-        wanted = states[start:stop].float().mean(0).cpu()
-        if not (torch.from_numpy(mine) - wanted).norm() <= limits.share * wanted.norm():
-            return "hidden states are wrong"
-    return ""
+def _check_embedding(hf: LoadedModel, states: Tensor, limits: Limits) -> str:
+    prompt = PAIRS[0][0]
+    _, start, stop = hf.tokens.find_user_span(prompt)
+    wanted = states[start:stop].float().mean(0).cpu()
+    found = torch.from_numpy(embed_all(hf, [prompt])[0])
+    close = (found - wanted).norm() <= limits.share * wanted.norm()
+    return "" if close else "hidden states are wrong"
 
 
 def _check_samples(hf: LoadedModel, limits: Limits) -> str:

@@ -23,6 +23,8 @@ from selfteach.train.fast.packing import PackedBatch, pack_rows
 PROBE_TOLERANCE = 0.05
 """Relative; bf16 gives 0.01, a token that attends to a wrong one gives more than 0.2."""
 
+OBSTACLE = "selfteach_obstacle"
+"""The attribute of a module that keeps what the probe without an adapter found."""
 MIN_SHARE_OF_LONGEST = 0.75
 """Of a sequence in a padded batch."""
 
@@ -77,8 +79,11 @@ class PackedModel:
             TrainingRow(i, "", "", tokens(1, 2, 3, *range(4 + i, 9 + 2 * i)), answers, {})
             for i in range(3)
         ]
-        with self.adapter.disable():
-            obstacle = self._explain_why_not_packed(rows)
+        obstacle: str | None = getattr(self.module, OBSTACLE, None)
+        if obstacle is None:
+            with self.adapter.disable():
+                obstacle = self._explain_why_not_packed(rows)
+            setattr(self.module, OBSTACLE, obstacle)
         if obstacle or self.adapter.hooks is None:
             return obstacle
         return self._explain_why_not_packed(rows)
