@@ -138,6 +138,7 @@ def _supports_tree_mask(hf: LoadedModel, longest: int) -> bool:
         window = None
     return (
         bool(getattr(hf.module, "_supports_sdpa", False))
+        and not getattr(config, "alibi", False)
         and kinds <= {"full_attention", "sliding_attention"}
         and (not window or longest <= window)
     )

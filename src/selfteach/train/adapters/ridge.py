@@ -167,12 +167,17 @@ class DownProjEditor:
         """
         first = self.layers[0]
         found: list[Tensor] = []
-        record = _make_recording_hook(found, torch.arange(PROBE_TOKENS))
+
+        def record(part: Any, inputs: Any, out: Any) -> None:
+            found.append(out[0] if isinstance(out, tuple) else out)
+
         recording = (self.blocks[first].register_forward_hook, record)
         device = next(self.module.parameters()).device
         ids = torch.arange(PROBE_TOKENS, device=device)[None]
         with register_hooks([recording]):
             self.decoder(input_ids=ids, use_cache=False)
+        if found[0].ndim != 3:
+            return "its layers pass on several states of each token"
         adding = (self.linear[first].register_forward_hook, lambda part, inputs, out: out + found[0])
         with register_hooks([recording, adding]):
             self.decoder(input_ids=ids, use_cache=False)

@@ -59,6 +59,9 @@ class FrozenNorm(nn.Module):
         return weight
 
     def forward(self, x: Tensor) -> Tensor:
+        if x.shape[-1] != self.weight.numel():  # falcon_mamba also norms narrower states
+            narrow: Tensor = self.own(x)
+            return narrow
         found: Tensor = RmsNorm.apply(x, self.own.weight, self.eps)  # type: ignore[no-untyped-call]
         return found
 
