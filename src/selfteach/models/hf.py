@@ -73,8 +73,8 @@ class HfModel:
         """Load "embedded", a folder, or a hub name; with `adapter`, merge or attach a saved one.
 
         Raises:
-            UsageError: no such model, an unsafe one (remote code, pickles), or one of a family whose
-                logits are computed in an unknown way.
+            UsageError: no such model, an unsafe one (remote code, pickles), or an unknown way of
+                computing logits.
             IntegrityError: the adapter was trained on another base.
         """
         name = resolve_base(str(name_or_folder), adapter)
@@ -95,9 +95,7 @@ class HfModel:
             mine.to(target)
         module = module.to(target).eval()
         check_head(module)
-        return HfModel(
-            module, tokens, name, fingerprint, list(filter(None, notes))
-        )
+        return HfModel(module, tokens, name, fingerprint, list(filter(None, notes)))
 
     @property
     def device(self) -> torch.device:

@@ -115,7 +115,7 @@ def score_all(hf: LoadedModel, items: Sequence[Continuations]) -> Iterator[ItemS
     if not _supports_tree_mask(hf, shared + rows[-1].length):
         yield from _score_one_by_one(hf, rows, beginning)
         return
-    prefix = _compute_prefix_cache(hf, beginning)
+    prefix = compute_prefix(hf.module, beginning)
     for group in _group_by_tokens([row.length + shared // 8 for row in rows]):
         yield from _score_rows(hf, [rows[i] for i in group], prefix, shared)
     release_freed_pages()
@@ -153,10 +153,11 @@ def has_attention_alone(module: Any) -> bool:
     from transformers.cache_utils import DummyLayer, DynamicLayer, DynamicSlidingWindowLayer
 
     kinds = {type(layer) for layer in DynamicCache(config=module.config).layers}
-    return (
-        not getattr(module, "_is_stateful", False)
-        and kinds <= {DynamicLayer, DynamicSlidingWindowLayer, DummyLayer}
-    )
+    return not getattr(module, "_is_stateful", False) and kinds <= {
+        DynamicLayer,
+        DynamicSlidingWindowLayer,
+        DummyLayer,
+    }
 
 
 def _score_one_by_one(
@@ -187,14 +188,15 @@ def _count_shared_prefix(prompts: Sequence[list[int]]) -> int:
     return max(0, min(common, *(len(prompt) - 1 for prompt in prompts)))
 
 
-def _compute_prefix_cache(hf: LoadedModel, ids: list[int]) -> Prefix:
+def compute_prefix(module: Any, ids: Sequence[int]) -> Prefix:
     """Return the keys and values (1, heads, P, head size) of each layer after these tokens."""
     if not ids:
         return []
     from transformers import DynamicCache
 
-    out = get_decoder(hf.module)(
-        input_ids=torch.tensor([ids], device=hf.device),
+    device = module.get_input_embeddings().weight.device
+    out = get_decoder(module)(
+        input_ids=torch.tensor([list(ids)], device=device),
         past_key_values=DynamicCache(),
         use_cache=True,
     )
@@ -235,7 +237,7 @@ def _score_rows(
             input_ids=ids.to(hf.device),
             position_ids=positions.to(hf.device),
             attention_mask=mask.to(hf.device),
-            past_key_values=_repeat_prefix(prefix, len(rows)),
+            past_key_values=repeat_prefix(prefix, len(rows)),
             use_cache=True,
         )
     hidden = out.last_hidden_state.flatten(0, 1)[torch.tensor(reads, device=hf.device)]
@@ -311,7 +313,7 @@ def embed_all(hf: LoadedModel, prompts: Sequence[Prompt]) -> np.ndarray:
     shared = 0
     if not needs_positions(hf.module) and has_attention_alone(hf.module):
         shared = min(*starts, count_common_prefix(min(rows), max(rows)))
-    prefix = _compute_prefix_cache(hf, rows[0][:shared])
+    prefix = compute_prefix(hf.module, rows[0][:shared])
     for i, hidden in _iterate_hidden(hf, [row[shared:] for row in rows], starts, prefix):
         found[i] = hidden[starts[i] - shared :].float().mean(0).cpu().numpy()
     return found
@@ -361,13 +363,13 @@ def _compute_hidden(
     with at_positions(hf.module, position, torch.tensor(prompts, device=hf.device)[:, None]):
         found: Tensor = get_decoder(hf.module)(
             input_ids=ids,
-            past_key_values=_repeat_prefix(prefix, len(rows)) if prefix else None,
+            past_key_values=repeat_prefix(prefix, len(rows)) if prefix else None,
             use_cache=bool(prefix),
         ).last_hidden_state
     return found[:, num_virtual:]
 
 
-def _repeat_prefix(prefix: Prefix, rows: int) -> Any:
+def repeat_prefix(prefix: Prefix, rows: int) -> Any:
     """Return a cache in which each of the rows has the prefix's keys and values."""
     from transformers import DynamicCache
 

@@ -44,9 +44,7 @@ def check_training(hf: Any, config: TrainConfig, known: Sequence[float], seed: i
         )
 
 
-def _check_steps(
-    hf: Any, kind: Any, config: TrainConfig, known: Sequence[float], seed: int
-) -> str:
+def _check_steps(hf: Any, kind: Any, config: TrainConfig, known: Sequence[float], seed: int) -> str:
     """Return what is wrong with a step, or an empty text."""
     with torch.random.fork_rng(devices=[hf.device] if hf.device.type == "cuda" else []):
         adapter = _attach(hf, kind, config, seed)

@@ -29,7 +29,6 @@ from selfteach.train.adapters.adapter import (
 from selfteach.train.fast.lora_linear import LoraLinear
 from selfteach.train.l2_to_base import WeightChange
 
-
 STATE_SPACE_FAMILIES = {"falcon_h1", "mamba", "mamba2", "falcon_mamba", "nemotron_h"}
 """Families whose `out_proj` a fused kernel reads as a weight: PEFT refuses adapters on it."""
 

@@ -178,7 +178,10 @@ class DownProjEditor:
             self.decoder(input_ids=ids, use_cache=False)
         if found[0].ndim != 3:
             return "its layers pass on several states of each token"
-        adding = (self.linear[first].register_forward_hook, lambda part, inputs, out: out + found[0])
+        adding = (
+            self.linear[first].register_forward_hook,
+            lambda part, inputs, out: out + found[0],
+        )
         with register_hooks([recording, adding]):
             self.decoder(input_ids=ids, use_cache=False)
         before, after = (states.float() for states in found)

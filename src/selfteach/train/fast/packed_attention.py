@@ -8,7 +8,7 @@ passes the batch's layout.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import torch
@@ -197,11 +197,16 @@ AttentionInterface.register(PACKED_ATTENTION, attend)
 
 
 @contextmanager
-def use_packed_attention(module: Any) -> Iterator[None]:
-    """Use `attend` as the model's attention, and restore its own afterwards."""
+def use_attention(module: Any, name: str) -> Iterator[None]:
+    """Use an attention that transformers knows by name, and restore the model's own afterwards."""
     before = module.config._attn_implementation
-    module.set_attn_implementation(PACKED_ATTENTION)
+    module.set_attn_implementation(name)
     try:
         yield
     finally:
         module.set_attn_implementation(before)
+
+
+def use_packed_attention(module: Any) -> AbstractContextManager[None]:
+    """Use `attend` as the model's attention, and restore its own afterwards."""
+    return use_attention(module, PACKED_ATTENTION)
