@@ -94,7 +94,7 @@ class HfModel:
         if mine := get_active_hooks(module):
             mine.to(target)
         module = module.to(target).eval()
-        check_head(module)
+        check_head(module, name)
         return HfModel(module, tokens, name, fingerprint, list(filter(None, notes)))
 
     @property

@@ -14,7 +14,6 @@ from selfteach.config import TrainConfig
 from selfteach.models.check_family import PAIRS, describe_difference, get_limits, report_fault
 from selfteach.models.hook_adapter import get_decoder, get_num_virtual_tokens
 from selfteach.train.adapters.adapter import Adapter, is_solved
-from selfteach.train.adapters.full import FullAdapter
 from selfteach.train.distributed import get_requested_sharding
 from selfteach.train.encode_and_batch import TrainingRow
 from selfteach.train.fast.norm import use_fast_norms
@@ -36,12 +35,11 @@ def check_training(hf: Any, config: TrainConfig, known: Sequence[float], seed: i
     for name in dict.fromkeys(filter(None, (config.distill_from, config.adapter))):
         kind = registry.load_registered("adapters", name)
         if is_solved(name):
-            report_fault(hf, f"solved for ({name})", lambda kind=kind: kind.check(hf, config))
-            continue
-        settings = config.model_copy(update={"adapter": name})
-        report_fault(
-            hf, f"trained ({name})", partial(_check_steps, hf, kind, settings, known, seed)
-        )
+            check = partial(kind.check, hf, config)
+        else:
+            settings = config.model_copy(update={"adapter": name})
+            check = partial(_check_steps, hf, kind, settings, known, seed)
+        report_fault(hf.module, hf.name, f"trained ({name})", check)
 
 
 def _check_steps(hf: Any, kind: Any, config: TrainConfig, known: Sequence[float], seed: int) -> str:
@@ -66,7 +64,8 @@ def _attach(hf: Any, kind: Any, config: TrainConfig, seed: int) -> Adapter:
     used = set(map(id, get_decoder(hf.module).parameters()))
     inner = {name: weight for name, weight in weights.items() if id(weight) in used} or weights
     smallest = min(inner, key=lambda name: inner[name].numel())
-    return FullAdapter(hf.module, {smallest: inner[smallest]})
+    copied: Adapter = kind(hf.module, {smallest: inner[smallest]})
+    return copied
 
 
 def _take_step(hf: Any, adapter: Adapter, known: Sequence[float]) -> str:
