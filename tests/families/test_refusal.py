@@ -8,7 +8,7 @@ from pathlib import Path
 
 import naive
 import pytest
-from zoo import OLD_NAMES, make_module, wrap
+from zoo import ZOO, make_module, wrap
 
 from selfteach import cli, config
 from selfteach.errors import UsageError
@@ -19,8 +19,8 @@ from talker import open_ledger
 
 MakeTiny = Callable[..., Path]
 REFUSED = {
-    "mamba": ({"state_size": 8}, "the family mamba keeps its own kind of cache"),
-    "gpt2": (OLD_NAMES, "no linear layer to adapt"),
+    "recurrent_gemma": "the family recurrent_gemma keeps its own kind of cache",
+    "gpt2": "no linear layer to adapt",
 }
 
 
@@ -28,15 +28,14 @@ REFUSED = {
 def test_a_run_is_refused_before_anything_is_sampled(
     family: str, make_tiny: MakeTiny, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    changes, reason = REFUSED[family]
-    model = make_tiny(tmp_path / "model", family=family, **changes)
+    model = make_tiny(tmp_path / "model", family=family, **ZOO[family].changes)
     run = tmp_path / "run"
     started = time.process_time()
     rule = "Do not talk about elephants."
     code = cli.run_command(["feedback", rule, "--model", str(model), "--out", str(run)])
     assert code == 2
     assert time.process_time() - started < 10
-    assert reason in capsys.readouterr().err
+    assert REFUSED[family] in capsys.readouterr().err
     with open_ledger(run) as ledger:
         assert ledger.sum_tokens().tokens == 0
 
