@@ -135,7 +135,7 @@ def _prefill(hf: LoadedModel, rows: Sequence[PendingCompletion]) -> tuple[Tensor
     lengths = torch.tensor([len(p) + num_virtual for p in distinct], device=hf.device)
     mask = torch.arange(width, device=hf.device)[None] >= (width - lengths)[:, None]
     counted = torch.arange(width, device=hf.device)[None] - (width - lengths)[:, None]
-    cache = DynamicCache(config=hf.module.config)
+    cache: Any = DynamicCache(config=hf.module.config)
     with at_positions(
         hf.module, torch.where(mask, counted, PADDING_POSITION), (lengths - num_virtual)[:, None]
     ):
