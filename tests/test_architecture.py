@@ -5,6 +5,7 @@ loaded to say hello.
 from __future__ import annotations
 
 import ast
+import os
 import re
 import subprocess
 import sys
@@ -20,6 +21,7 @@ ROOT = Path(__file__).parents[1]
 TESTS = Path(__file__).parent
 FLOOR_ORDER = [
     "version",
+    "child_process",
     "errors",
     "disk",
     "text",
@@ -345,6 +347,18 @@ assert set(selfteach.__all__) <= set(dir(selfteach))
 
 def test_import_selfteach_loads_next_to_nothing() -> None:
     assert loaded(IMPORT) == set()
+
+
+@pytest.mark.parametrize(("given", "policy"), [("", "PASSIVE"), ("ACTIVE", "ACTIVE")])
+def test_waiting_threads_sleep_unless_the_user_says_otherwise(given: str, policy: str) -> None:
+    environment = {k: v for k, v in os.environ.items() if k != "OMP_WAIT_POLICY"}
+    if given:
+        environment["OMP_WAIT_POLICY"] = given
+    code = "import os, selfteach; print(os.environ['OMP_WAIT_POLICY'])"
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == policy
 
 
 def test_help_about_train_loads_nothing_heavy() -> None:

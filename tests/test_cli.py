@@ -122,6 +122,30 @@ def test_a_mistake_is_one_message_with_its_exit_code(
     assert not list(tmp_path.iterdir()), "refused before any work"
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["feedback", "Do not \udcff hum."],
+        ["feedback", "Do not hum.", "--out", "o\udcff"],
+        ["feedback", "Do not hum.", "--model", "m\udcff", "--dry-run"],
+        ["feedback", "--", "Do not \udcff hum."],
+        ["status", "\udcff"],
+    ],
+)
+def test_bytes_that_are_not_utf_8_are_a_wrong_option(
+    tmp_path: Path,
+    arguments: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert cli.run_command(arguments) == 2
+    (line,) = capfd.readouterr().err.splitlines()
+    assert "\\udcff" in line
+    assert "is not UTF-8" in line
+    assert not list(tmp_path.iterdir())
+
+
 def test_every_example_of_a_requirement_is_one_of_its_method() -> None:
     assert REQUIRE_EXAMPLES.keys() == METHOD_CONFIGS.keys()
     for method, example in REQUIRE_EXAMPLES.items():

@@ -11,6 +11,7 @@ Every name below is loaded when it is first used, so `import selfteach` is insta
 from __future__ import annotations
 
 import importlib
+import os
 from typing import TYPE_CHECKING, Any
 
 from selfteach.version import VERSION as __version__
@@ -32,6 +33,11 @@ __all__ = [
     "teach",
     "train",
 ]
+
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+"""Threads that wait for each other sleep. Spinning ones make a training step beside other work five
+times as long. This has an effect only before torch is loaded (docs/log/2026-11-speed.md).
+"""
 
 if TYPE_CHECKING:
     from selfteach import errors

@@ -61,6 +61,7 @@ from selfteach.results import (
 )
 from selfteach.run import finished, processes
 from selfteach.run.display import Display, open_display
+from selfteach.run.exports import check_export
 from selfteach.run.run_folder import Run
 from selfteach.run.run_folder import open_run as open_folder
 
@@ -549,8 +550,17 @@ def run_method(spec: RunSpec, show: ShowProgress) -> dict[str, Any]:
             run.ledger.set_note(finished.REPAIRED, describe_repaired(material.repaired))
         spec.before(run)
         with show(run) as display:
+            print_notices(run, display)
             result = call_method(run, spec.method, material.value, display)
+            print_notices(run, display)
         return finished.relocate_result(result, run.path)
+
+
+def print_notices(run: Run, display: Display) -> None:
+    """Print which changed files of the run were set aside."""
+    for line in run.notices:
+        display.print_line(line)
+    run.notices.clear()
 
 
 def call_method(run: Run, method: str, material: Any, display: Display) -> dict[str, Any]:
@@ -698,6 +708,7 @@ def compare_run(
     Raises:
         UsageError: the run has no exam to compare by, or a setting may not change.
         DataError: the run's material has changed since.
+        IntegrityError: its examples are not as the run wrote them.
     """
     from selfteach.methods.compare.compare_adapters import ComparisonSource
     from selfteach.methods.compare.compare_adapters import compare as work
@@ -712,8 +723,9 @@ def compare_run(
         )
     refuse_other_settings(sets)
     schema = find_settings(kind)
-    resolved = resolve(schema, folder / finished.CONFIG_FILE, sets)
+    resolved = resolve(schema, finished.find_settings(folder), sets)
     value = read_again(kind, folder, identity["material"], sources, resolved.config).value
+    check_export(folder, EXAMPLES)
     before = finished.open_ledger(folder)
     try:
         examples = folder / EXAMPLES
@@ -738,7 +750,10 @@ def compare_run(
                 frozenset(row["prompt"] for row in finished.read_exam(folder)["answers"]),
             )
             with show(run) as display:
-                return work(run, past, wanted, display)
+                print_notices(run, display)
+                found = work(run, past, wanted, display)
+                print_notices(run, display)
+                return found
     finally:
         before.close()
 

@@ -5,6 +5,7 @@ instant.
 from __future__ import annotations
 
 import os
+import re
 import sys
 import traceback
 from pathlib import Path
@@ -35,6 +36,7 @@ from selfteach.commands.options import (
     option,
     with_teach_options,
 )
+from selfteach.errors import UsageError
 
 LIBRARY_ENVIRONMENT = {
     "TRANSFORMERS_VERBOSITY": "error",
@@ -419,6 +421,19 @@ def status(
 
 
 @app.command()
+def verify(
+    run: Annotated[Path, typer.Argument(help="The folder of a run.")],
+    json: Json = False,
+) -> None:
+    """Check that every file of a run is as the run wrote it. The exit code is 6 if one is missing
+    or has changed.
+    """
+    from selfteach.commands import verify as body
+
+    body.verify(run, as_json=json)
+
+
+@app.command()
 def doctor(
     json: Json = False,
     network: Annotated[
@@ -471,6 +486,7 @@ def run_command(arguments: list[str]) -> int:
     debug = "--debug" in given
     arguments = [a for a in given if a != "--debug"] + rest
     try:
+        _refuse_other_encodings(arguments)
         code = app(
             ["--debug", *arguments] if debug else arguments,
             prog_name="selfteach",
@@ -487,6 +503,21 @@ def run_command(arguments: list[str]) -> int:
         if debug:
             traceback.print_exc()
         return print_error(fault)
+
+
+def _refuse_other_encodings(arguments: list[str]) -> None:
+    """Refuse a word of the command line whose bytes are not UTF-8; a run could not record it.
+
+    Raises:
+        UsageError: there is one.
+    """
+    for word in arguments:
+        if re.search("[\udc80-\udcff]", word):  # how Python keeps such a byte
+            shown = word.encode("utf-8", "backslashreplace").decode()
+            raise UsageError(
+                f'"{shown}" on the command line is not UTF-8.',
+                cure="Write it in UTF-8; rename a file or folder with such a name.",
+            )
 
 
 def _split_at_dashes(arguments: list[str]) -> tuple[list[str], list[str]]:

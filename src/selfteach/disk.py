@@ -1,21 +1,29 @@
 """Errors of a full or failing disk: exit code 5, with the bytes needed and the bytes free.
 
-Also the check that a user's path is a file.
+Also the checks that a user's path is a file, and that a run holds no links.
 """
 
 from __future__ import annotations
 
 import errno
+import os
+import re
+import resource
 import shutil
 import stat
+import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from io import BufferedReader
 from pathlib import Path
 
 from selfteach.errors import DataError, ResourceError, SelfteachError, UsageError
 
-DISK_FULL_ERRNOS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+FULL_ERRNOS = {errno.ENOSPC: "the disk is full", errno.EDQUOT: "the disk quota is used up"}
+DISK_ERRNOS = (*FULL_ERRNOS, errno.EFBIG, errno.EIO)
+PROBE_BYTES = 1 << 20
+NO_FOLDER = "No usable temporary directory"
+"""The words of `tempfile` where every disk that it tries is full."""
 RERUN_HINT = "then run the same command again; nothing that was recorded is lost."
 
 
@@ -69,24 +77,95 @@ def require_free_bytes(
         )
 
 
-def make_disk_error(fault: OSError, path: Path, needed: int = 0) -> SelfteachError:
-    """Return the selfteach error for an error of the operating system."""
-    if fault.errno in DISK_FULL_ERRNOS:
-        wanted = f"at least {needed:,} bytes are needed" if needed else "more room is needed"
-        limit = " (a file-size limit of the system)" if fault.errno == errno.EFBIG else ""
+def require_plain_file(path: Path) -> None:
+    """Refuse a link, a pipe or a device in the place of a file or a folder of a run.
+
+    A run folder may come from elsewhere. What is written through a link changes another file.
+
+    Raises:
+        UsageError: something else than a file or a folder is there.
+    """
+    with suppress(OSError):
+        mode = path.lstat().st_mode
+        if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+            raise UsageError(
+                f"is a {'link' if stat.S_ISLNK(mode) else 'pipe or a device'}, "
+                "and a run holds files alone.",
+                where=path,
+                cure="Remove it, if you trust this run.",
+            )
+
+
+def find_error_number(fault: BaseException) -> int | None:
+    """Return the number of the operating system's error behind a fault, or None.
+
+    Some libraries have it in their words alone: `[Errno 28]` (shutil), `(os error 28)`
+    (safetensors).
+    """
+    if isinstance(fault, OSError) and fault.errno:
+        return fault.errno
+    found = re.search(r"\[Errno (\d+)\]|\(os error (\d+)\)", str(fault))
+    return int(found[1] or found[2]) if found else None
+
+
+def probe_disk(path: Path, needed: int = 0) -> int | None:
+    """Return the number of the error with which a file beside `path` fails to grow, or None.
+
+    Some libraries, SQLite among them, tell that a write failed, but not why.
+
+    Args:
+        needed: the bytes that must be free at least.
+    """
+    try:
+        if get_free_bytes(path) < needed:
+            return errno.ENOSPC
+        with tempfile.TemporaryFile(dir=path if path.is_dir() else path.parent) as probe:
+            probe.seek(path.stat().st_size if path.is_file() else 0)
+            probe.write(bytes(PROBE_BYTES))
+    except OSError as fault:
+        return fault.errno
+    return None
+
+
+def make_disk_error(
+    fault: BaseException, path: Path | None = None, needed: int = 0
+) -> SelfteachError:
+    """Return the selfteach error for an error of the operating system.
+
+    Args:
+        path: the file or the folder that was written; by default the one that the error names, or
+            the fullest of those where selfteach writes.
+        needed: the bytes that were to be written, where they are known.
+    """
+    named = getattr(fault, "filename", None)
+    places = [Path(), Path(os.environ.get("TMPDIR") or "/tmp")]
+    path = path or (Path(named) if named else min(places, key=get_free_bytes))
+    code = find_error_number(fault)
+    if code is None or NO_FOLDER in str(fault):
+        code = probe_disk(path, needed)
+    wanted = f"at least {needed:,} bytes are needed" if needed else "more room is needed"
+    if code == errno.EFBIG:
+        limit = resource.getrlimit(resource.RLIMIT_FSIZE)[0]
+        allowed = "" if limit == resource.RLIM_INFINITY else f", {limit:,} are allowed"
         return ResourceError(
-            f"the disk is full{limit}: {wanted}, {get_free_bytes(path):,} are free.",
+            f"the system limits the size of a file: {wanted}{allowed}.",
+            where=path,
+            cure=f"Raise the limit (ulimit -f) or choose another disk, {RERUN_HINT}",
+        )
+    if code in FULL_ERRNOS:
+        return ResourceError(
+            f"{FULL_ERRNOS[code]}: {wanted}, {get_free_bytes(path):,} are free.",
             where=path,
             cure=f"Free disk space, {RERUN_HINT}",
         )
-    if fault.errno == errno.EIO:
+    if code == errno.EIO:
         return ResourceError(
             "the disk failed to read or write (input/output error).",
             where=path,
             cure=f"Check the disk or its mount, {RERUN_HINT}",
         )
     return UsageError(
-        f"cannot be used ({fault.strerror or fault}).",
+        f"cannot be used ({getattr(fault, 'strerror', None) or fault}).",
         where=path,
         cure="Check the path and its permissions.",
     )
@@ -97,5 +176,9 @@ def convert_disk_errors(path: Path, needed: int = 0) -> Iterator[None]:
     """Convert the operating system's errors inside the block to selfteach errors."""
     try:
         yield
-    except OSError as fault:
-        raise make_disk_error(fault, path, needed) from fault
+    except SelfteachError:
+        raise
+    except Exception as fault:
+        if isinstance(fault, OSError) or find_error_number(fault) in DISK_ERRNOS:
+            raise make_disk_error(fault, path, needed) from fault
+        raise

@@ -5,6 +5,13 @@ Each error names the fault, the place and the cure, and carries the program's ex
 
 from __future__ import annotations
 
+OUT_OF_MEMORY_WORDS = (
+    "out of memory",
+    "can't allocate memory",
+    "not enough memory",
+    "bad_alloc",
+)
+
 
 class SelfteachError(Exception):
     """Report a fault in one line: `where: what cure`.
@@ -25,6 +32,14 @@ class SelfteachError(Exception):
 def get_first_line(fault: BaseException) -> str:
     """Return the first line of an error's message, at most 200 characters long."""
     return (str(fault).strip().splitlines() or [repr(fault)])[0][:200]
+
+
+def is_out_of_memory(fault: BaseException) -> bool:
+    """Return whether an error of any library reports that memory ran out, on any device."""
+    text = str(fault).lower()
+    return isinstance(fault, MemoryError) or (
+        isinstance(fault, RuntimeError) and any(words in text for words in OUT_OF_MEMORY_WORDS)
+    )
 
 
 class RequirementNotMet(SelfteachError):

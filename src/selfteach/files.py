@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import os
+import string
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from selfteach.disk import open_file
-from selfteach.errors import DataError
+from selfteach.disk import convert_disk_errors, open_file
+from selfteach.errors import DataError, IntegrityError
 from selfteach.text import clean_text
 
 MAX_LINE_BYTES = 8 * 1024 * 1024
+MAX_BAD_LINES = 100_000
 MAX_DEPTH = 64
+JSON_SPACE = " \t\n\r"
 UTF16_PREFIXES = (b"\xff\xfe", b"\xfe\xff", b"{\x00", b"\x00{")
 """The first bytes of a UTF-16 file, with its mark or without."""
 
@@ -45,6 +49,33 @@ def read_jsonl(
         DataError: the file is missing, is a pipe or a device, is UTF-16, or a line is bad and `bad`
             is None.
     """
+    for number, line in enumerate(read_lines(path), 1):
+        where = f"{path.name}:{number}"
+        try:
+            row = _parse_line(line)
+            safe = clean_json(row)
+        except ValueError as fault:
+            if bad is None:
+                raise DataError(
+                    f"{fault}.", where=where, cure="Correct or remove the line."
+                ) from None
+            set_aside(bad, where, str(fault))
+            continue
+        if row is None:
+            continue
+        if cleaned_rows is not None and safe != row:
+            cleaned_rows.append(BadLine(where, "unsafe characters replaced"))
+        yield where, safe
+
+
+def read_lines(path: Path) -> Iterator[str | ValueError]:
+    """Yield the lines of a file, and a ValueError in the place of each bad one.
+
+    A line is bad if it is not UTF-8, or longer than MAX_LINE_BYTES.
+
+    Raises:
+        DataError: the file is missing, is a pipe or a device, or is UTF-16.
+    """
     with open_file(path) as handle:
         if handle.peek(2)[:2] in UTF16_PREFIXES:
             raise DataError(
@@ -52,43 +83,46 @@ def read_jsonl(
                 where=path,
                 cure="Convert it: iconv -f utf-16 -t utf-8.",
             )
-        lines = iter(lambda: handle.readline(MAX_LINE_BYTES + 1), b"")
-        for number, line in enumerate(lines, 1):
-            where = f"{path.name}:{number}"
-            try:
-                row = _parse_line(line, handle)
-                safe = clean_json(row)
-            except ValueError as fault:
-                if bad is None:
-                    raise DataError(
-                        f"{fault}.", where=where, cure="Correct or remove the line."
-                    ) from None
-                bad.append(BadLine(where, str(fault)))
-                continue
-            if row is None:
-                continue
-            if cleaned_rows is not None and safe != row:
-                cleaned_rows.append(BadLine(where, "unsafe characters replaced"))
-            yield where, safe
+        while line := handle.readline(MAX_LINE_BYTES + 1):
+            yield _decode_line(line, handle)
 
 
-def _parse_line(line: bytes, handle: IO[bytes]) -> dict[str, Any] | None:
-    """Return the object of a line, or None for a blank one; skip the rest of a line that is too
-    long.
-    """
+def _decode_line(line: bytes, handle: IO[bytes]) -> str | ValueError:
+    """Return the text of a line, or its fault; skip the rest of a line that is too long."""
     if len(line) > MAX_LINE_BYTES:
         while line and not line.endswith(b"\n"):
             line = handle.readline(MAX_LINE_BYTES)
-        raise ValueError(f"the line is longer than {MAX_LINE_BYTES >> 20} MB")
-    line = line.removeprefix(b"\xef\xbb\xbf").strip()
-    if not line:
-        return None
+        return ValueError(f"the line is longer than {MAX_LINE_BYTES >> 20} MB")
     try:
-        text = line.decode("utf-8")
+        return line.removeprefix(b"\xef\xbb\xbf").decode("utf-8")
     except UnicodeDecodeError:
-        raise ValueError(
+        return ValueError(
             "not UTF-8; convert the file, for instance with `iconv -f latin1 -t utf-8`"
-        ) from None
+        )
+
+
+def set_aside(bad: list[BadLine], where: str, fault: str) -> None:
+    """Add a bad line or row to a list.
+
+    Raises:
+        DataError: the list is full. A file with so many of them is hardly the right one.
+    """
+    bad.append(BadLine(where, fault))
+    if len(bad) >= MAX_BAD_LINES:
+        raise DataError(
+            f"reading ends at bad row {len(bad):,}; the first is {bad[0].where}: {bad[0].fault}.",
+            where=where,
+            cure="Is this the right file?",
+        )
+
+
+def _parse_line(line: str | ValueError) -> dict[str, Any] | None:
+    """Return the object of a line, or None for a blank one."""
+    if isinstance(line, ValueError):
+        raise line
+    text = line.strip(string.whitespace)
+    if not text:
+        return None
     row = parse_json(text)
     if not isinstance(row, dict):
         raise ValueError("not a JSON object")
@@ -103,21 +137,52 @@ def parse_json(text: str) -> Any:
     Raises:
         ValueError: the text is not such JSON.
     """
+    value, end = parse_json_at(text, len(text) - len(text.lstrip(JSON_SPACE)))
+    if text[end:].strip(JSON_SPACE):
+        raise make_json_error("Extra data", text, end)
+    return value
+
+
+def parse_json_at(text: str, start: int) -> tuple[Any, int]:
+    """Return the JSON value that begins at a place of a text, as `parse_json`, and its end.
+
+    Raises:
+        ValueError: there is no such JSON.
+    """
     try:
-        value = json.loads(
-            text,
-            parse_constant=_refuse_constant,
-            parse_float=_parse_float,
-            parse_int=_parse_int,
-            object_pairs_hook=_parse_object,
-        )
+        value, end = _DECODER.raw_decode(text, start)
     except RecursionError:
         raise ValueError("not JSON that can be used (nested too deep)") from None
     except ValueError as fault:
         raise ValueError(f"not JSON ({str(fault)[:80]})") from None
     if _is_deeper(value, MAX_DEPTH):
         raise ValueError(f"nested deeper than {MAX_DEPTH}")
-    return value
+    return value, end
+
+
+def make_json_error(what: str, text: str, place: int) -> ValueError:
+    """Return the error of a text that is not JSON from a place on."""
+    return ValueError(f"not JSON ({json.JSONDecodeError(what, text, place)})")
+
+
+def read_own_json(path: Path, cure: str) -> dict[str, Any]:
+    """Read a JSON object that selfteach wrote.
+
+    Raises:
+        IntegrityError: the file is damaged: not JSON, nested too deep, or of another shape.
+        UsageError: it cannot be read.
+    """
+    with convert_disk_errors(path):
+        data = path.read_bytes()
+    fault = "is not a JSON object"
+    try:
+        found = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        found = None
+        fault = f"is not JSON ({str(error)[:80]})"
+    if not isinstance(found, dict) or _is_deeper(found, MAX_DEPTH):
+        raise IntegrityError(f"{fault}.", where=path, cure=cure)
+    return found
 
 
 def _refuse_constant(word: str) -> Any:
@@ -142,6 +207,14 @@ def _parse_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return row
 
 
+_DECODER = json.JSONDecoder(
+    parse_constant=_refuse_constant,
+    parse_float=_parse_float,
+    parse_int=_parse_int,
+    object_pairs_hook=_parse_object,
+)
+
+
 def _is_deeper(value: Any, depth: int) -> bool:
     parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
     return depth == 0 or any(
@@ -162,31 +235,46 @@ def clean_json(value: Any) -> Any:
     return [clean_json(part) for part in value] if isinstance(value, list) else value
 
 
+def hash_file(path: Path) -> str:
+    """Return the SHA-256 sum of a file of any length, read in pieces."""
+    with path.open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
 def write_text(path: Path, text: str) -> None:
     """Write a whole file or none (invariant 1).
 
-    A temporary file beside it is synced, then renamed.
+    A temporary file beside it is synced, then renamed. `replace_file` names the errors.
     """
     write_bytes(path, text.encode("utf-8", "replace"))
 
 
 def write_bytes(path: Path, data: bytes) -> None:
     """Write bytes as `write_text`."""
-    with replace_file(path) as temporary, temporary.open("wb") as handle:
+    with replace_file(path, len(data)) as temporary, temporary.open("wb") as handle:
         handle.write(data)
         handle.flush()
         os.fsync(handle.fileno())
 
 
 @contextmanager
-def replace_file(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside a file; at the end of the block it replaces the file."""
+def replace_file(path: Path, needed: int = 0) -> Iterator[Path]:
+    """Yield a temporary path beside a file; at the end of the block it replaces the file.
+
+    Args:
+        needed: the bytes that will be written, where they are known.
+
+    Raises:
+        ResourceError: the disk is full or failing; the old file stays.
+        UsageError: the place cannot be written.
+    """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        yield temporary
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with convert_disk_errors(path, needed):
+        try:
+            yield temporary
+            os.replace(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)
 
 
 def write_jsonl(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:

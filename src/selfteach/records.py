@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-from selfteach.errors import DataError
+from selfteach.errors import DataError, UsageError
 from selfteach.text import clean_text
 
 JsonObject = dict[str, Any]
@@ -75,12 +76,22 @@ class SamplingParams:
 
     Temperature 0 is greedy. `max_tokens` bounds the answer; `stop` ends it before any of these
     texts.
+
+    Raises:
+        UsageError: the temperature is negative, infinite or NaN.
     """
 
     temperature: float = 1.0
     top_p: float = 1.0
     max_tokens: int = 128
     stop: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse a temperature that nothing can be sampled at."""
+        if not 0 <= self.temperature < math.inf:
+            raise UsageError(
+                "must be a finite number of 0 or more.", where="temperature", cure="0 is greedy."
+            )
 
 
 GREEDY = SamplingParams(temperature=0.0)

@@ -24,7 +24,9 @@ from selfteach.records import (
     parse_messages,
 )
 from selfteach.registry import did_you_mean
+from selfteach.report.read_run import get_path, iterate_mappings, read_measure
 from selfteach.run import finished
+from selfteach.run.exports import check_export
 from selfteach.text import clean_text
 
 if TYPE_CHECKING:
@@ -35,7 +37,6 @@ if TYPE_CHECKING:
 ARMS = ("base", "prompted", "tuned")
 TARGET = "target"
 """The place of the method's own score, which has another name in exam.json."""
-MEASURE = ("value", "low", "high", "n")
 EXAMPLES = "examples.jsonl"
 Question = str | Sequence[Mapping[str, str]]
 """A question, or a conversation of messages with "role" and "content"."""
@@ -129,12 +130,12 @@ class ExamResult(NamedValues[ArmScores]):
     @property
     def verdict(self) -> str:
         """Return the verdict in a word, for instance "taught"."""
-        return str(self.raw["verdict"]["word"])
+        return str(get_path(self.raw, "verdict", "word") or "")
 
     @property
     def sentence(self) -> str:
         """Return the verdict in a sentence."""
-        return str(self.raw["verdict"]["sentence"])
+        return str(get_path(self.raw, "verdict", "sentence") or "")
 
     def __getitem__(self, arm: str) -> ArmScores:
         """Return the scores of an arm: `base`, `prompted` or `tuned`.
@@ -174,8 +175,6 @@ def target_path(method: str) -> tuple[str, ...]:
 
 def collect_scores(raw: Mapping[str, Any], target: tuple[str, ...]) -> dict[str, dict[str, Scores]]:
     """Return the scores of each arm by their place; the target comes first."""
-    from selfteach.report.read_run import iterate_mappings
-
     found: dict[str, dict[str, Scores]] = {arm: {} for arm in ARMS}
     for path, tree in iterate_mappings(raw):
         for arm in ARMS:
@@ -190,15 +189,10 @@ def collect_scores(raw: Mapping[str, Any], target: tuple[str, ...]) -> dict[str,
 
 def read_measures(value: Any) -> dict[str, Measure]:
     """Return the measures below an arm: one alone as `greedy`, several by their names."""
-    if not isinstance(value, Mapping):
-        return {}
-    if set(MEASURE) <= value.keys():
-        return {"greedy": Measure(**{name: value[name] for name in MEASURE})}
-    found = {}
-    for name, part in value.items():
-        if isinstance(part, Mapping) and set(MEASURE) <= part.keys():
-            found[name] = Measure(**{key: part[key] for key in MEASURE})
-    return found
+    alone = read_measure(value)
+    parts = value.items() if isinstance(value, Mapping) and alone is None else ()
+    found = {"greedy": alone, **{name: read_measure(part) for name, part in parts}}
+    return {name: measure for name, measure in found.items() if measure is not None}
 
 
 def show_measure(found: Measure | None) -> str:
@@ -367,7 +361,12 @@ class FinishedRun:
 
     @property
     def adapter(self) -> Path | None:
-        """Return the folder of the trained adapter; None if there was nothing to learn."""
+        """Return the folder of the trained adapter; None if there was nothing to learn.
+
+        Raises:
+            IntegrityError: it is not as the run wrote it.
+        """
+        check_export(self.path, finished.ADAPTER_FOLDER)
         return finished.list_adapters(self.path).get(finished.RUN_ADAPTER)
 
     @property
@@ -381,7 +380,12 @@ class FinishedRun:
         return finished.read_base_name(self.path)
 
     def examples(self) -> list[Example]:
-        """Return the training examples, in the order of examples.jsonl."""
+        """Return the training examples, in the order of examples.jsonl.
+
+        Raises:
+            IntegrityError: the file is not as the run wrote it.
+        """
+        check_export(self.path, EXAMPLES)
         rows = read_jsonl(self.path / EXAMPLES)
         return [Example.from_json(row, where) for where, row in rows]
 

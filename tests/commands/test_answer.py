@@ -111,7 +111,7 @@ def test_a_run_answers_with_its_adapter(tiny: Path, monkeypatch: pytest.MonkeyPa
     ("name", "text", "words"),
     [
         ("p.txt", "\n \n", "p.txt: holds no prompt"),
-        ("p.txt", "ok\n\udcff\n", "p.txt:2: is not UTF-8"),
+        ("p.txt", "ok\n\udcff\n", "p.txt:2: not UTF-8"),
         (
             "p.jsonl",
             '{"id": 1, "prompt": "a"}\n{"id": 1, "prompt": "b"}\n',

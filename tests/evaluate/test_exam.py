@@ -120,11 +120,25 @@ def test_every_arm_answers_every_scope_greedily_and_only_the_target_at_temperatu
     assert systems == ["A rule."] * 5
 
 
-def test_an_arm_without_samples_counts_no_samples() -> None:
-    prompts = {"target": [make_prompt("a")] * 3, "near": [make_prompt("b")] * 2}
-    model: Any = None
-    assert exam.count_answers({"x": Arm(model, prompts)}) == 8
-    assert exam.count_answers({"x": Arm(model, prompts, sampled=False)}) == 5
+def test_each_model_answers_in_one_call(tmp_path: Path) -> None:
+    """Also what later steps look up; so batches are full."""
+    model = Scripted(lambda request: "x")
+    own = session(tmp_path, model)
+    calls: list[int] = []
+    stream = model.stream
+
+    def count(requests: Any) -> Any:
+        calls.append(len(requests))
+        return stream(requests)
+
+    model.stream = count  # type: ignore[method-assign]
+    asked = {"target": ["a", "b"], "near": ["c"], "general": ["d"]}
+    built = feedback.build_exam(own, JUDGE, asked, [], "r")
+    arms = built.arms(None)
+    assert built.plan_extra is not None
+    also = [*built.plan_extra(arms), exam.plan_second_sample(own, arms["base"])]
+    exam.answer_all(own, arms, built, also)
+    assert calls == [2 * (2 + 2 + 1 + 1) + 2 * 2 * 2 + 2]
 
 
 def test_answers_come_in_the_order_of_the_questions(tmp_path: Path) -> None:
@@ -330,10 +344,10 @@ def test_the_harness_runs_all_steps_and_a_brief_exam_leaves_the_extra_ones_out(
 
 
 def test_the_second_sample_of_the_base_has_another_seed(tmp_path: Path) -> None:
-    own = session(tmp_path, model := Scripted(lambda r: "x"))
-    again = exam.sample_again(own, Arm(own.base, {"target": [make_prompt("a")]}))
-    assert [d.text for d in again.sampled] == ["x"]
-    assert [(r.stage, r.seed) for r in model.asked] == [("exam again", 1)]
+    own = session(tmp_path, Scripted(lambda r: "x"))
+    asked_of, requests = exam.plan_second_sample(own, Arm(own.base, {"target": [make_prompt("a")]}))
+    assert asked_of is own.base
+    assert [(r.stage, r.seed) for r in requests] == [("exam again", 1)]
 
 
 def test_elsewhere_is_another_system_prompt_and_the_second_turn(tmp_path: Path) -> None:
@@ -341,7 +355,7 @@ def test_elsewhere_is_another_system_prompt_and_the_second_turn(tmp_path: Path) 
     own = session(tmp_path, model)
     arms = {"base": Arm(own.base, {})}
     asked = ExamState(own, None, arms, {}, None, find_side_effects({}, [], lambda s, b: ()), {})
-    found = feedback.measure_elsewhere(SCORER, "A rule.", ["Pets?"], asked)
+    found = feedback.measure_elsewhere(SCORER, own, ["Pets?"], asked)
     assert (found["other_system"]["base"].value, found["second_turn"]["base"].value) == (0.0, 1.0)
     assert model.asked[0].prompt[0] == Message("system", CONFIG.system)
 

@@ -8,11 +8,13 @@ import asyncio
 import email.utils
 import threading
 import time
+from itertools import chain
 
 import pytest
 from hostile import Behave, Call, answer, answer_in_turn, hostile, refuse
 
 from selfteach.errors import EndpointError
+from selfteach.models.remote import retry
 from selfteach.models.remote.endpoint import Endpoint
 from selfteach.models.remote.retry import (
     MAX_ATTEMPTS,
@@ -136,6 +138,24 @@ def test_a_server_that_always_says_429_is_given_up() -> None:
         with pytest.raises(EndpointError, match=r"has answered nothing.*429"):
             list(Endpoint(server.address, concurrency=2).stream(requests(2)))
         assert len(server.completion_calls) <= 14
+
+
+def test_an_endless_429_ends_whatever_the_size_of_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The patience is one for all requests, also where each batch has few of them."""
+    monkeypatch.setattr(retry, "MIN_PATIENCE_S", 0.3)
+
+    def behave(call: Call) -> None:
+        (answer() if call.number == 1 else refuse(429, "slow down"))(call)
+
+    with hostile(behave) as server:
+        endpoint = Endpoint(server.address, max_wait_s=0.1, timeout_s=0.1, max_failures=1.0)
+        batches = chain.from_iterable(endpoint.stream(requests(size)) for size in range(2, 1000))
+        began = time.monotonic()
+        with pytest.raises(EndpointError, match=r"answered nothing for .*429 \(slow down") as over:
+            list(batches)
+        assert time.monotonic() - began < 5
+    assert over.value.exit_code == 4
+    assert "run the same command again" in over.value.cure.lower()
 
 
 def test_a_server_that_serves_one_at_a_time_answers_all() -> None:

@@ -5,8 +5,8 @@ whoever holds candidates can count by it.
 import pytest
 
 from selfteach.errors import DataError
-from selfteach.models.decode import TOO_LONG
 from selfteach.models.openvino import OpenVino
+from selfteach.models.tokens import TOO_LONG
 from selfteach.records import Continuations, Request, SamplingParams, make_prompt
 
 LONG = "music " * 600

@@ -1,10 +1,11 @@
-"""Row 16: Ctrl-C and SIGTERM flush, print the command that goes on, and exit with 130; twice ends
-at once.
+"""Row 16: Ctrl-C, SIGTERM and SIGHUP flush, print the command that goes on, and exit with 130;
+twice ends at once.
 """
 
 from __future__ import annotations
 
 import os
+import pty
 import signal
 import subprocess
 import sys
@@ -16,7 +17,7 @@ import pytest
 
 import warm
 from selfteach.run.ledger import Ledger
-from selfteach.run.run_folder import read_stages
+from selfteach.run.run_folder import read_notes, read_stages
 from selfteach.run.signals import delay_interrupts, handle_interrupts
 
 SCRIPTED_RUN = Path(__file__).with_name("scripted_run.py")
@@ -73,7 +74,7 @@ def started(folder: Path, wait_s: str) -> warm.Process:
     return process
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_one_signal_keeps_what_was_drawn_and_says_how_to_go_on(
     tmp_path: Path, number: signal.Signals
 ) -> None:
@@ -96,6 +97,28 @@ def test_one_signal_keeps_what_was_drawn_and_says_how_to_go_on(
     assert stages["probe"]["state"] == "interrupted"
     again = warm.run([SCRIPTED_RUN, "feedback", "Do not 'hum'.", "--out", tmp_path / "run"])
     assert (again.returncode, "resuming" in again.stderr) == (0, True), again.stderr
+
+
+def test_a_closed_terminal_leaves_a_stopped_run(tmp_path: Path) -> None:
+    """Nothing can be printed any more, and the exit code is that of every interruption."""
+    terminal, inside = pty.openpty()
+    command = [SCRIPTED_RUN, "feedback", "Do not hum.", "--out", tmp_path / "run"]
+    process = subprocess.Popen(
+        [sys.executable, *command],
+        env={**os.environ, "SCRIPTED_WAIT_S": "0.3"},
+        stdin=inside,
+        stdout=inside,
+        stderr=inside,
+    )
+    os.close(inside)
+    printed = b""
+    while b"0/6" not in printed:
+        printed += os.read(terminal, 4096)
+    os.close(terminal)
+    process.send_signal(signal.SIGHUP)
+    assert process.wait(timeout=20) == 130
+    (stages,) = read_notes(tmp_path / "run", "stages")
+    assert stages[0]["state"] == "interrupted"
 
 
 def test_two_signals_end_at_once_even_inside_compiled_code() -> None:

@@ -97,11 +97,11 @@ def test_utf_16_is_read_and_said(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert json.loads(capsys.readouterr().out)["characters"] >= len(text) - 2
 
 
-def test_a_sentence_that_does_not_fit_the_context_is_named_before_anything_is_drawn(
+def test_sentences_of_which_none_fits_the_context_are_named_before_anything_is_drawn(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     model = scholar.write_scholar(tmp_path / "model")
-    long = " ".join(["tea"] * 900) + ".\nTea came to Europe in 1610 by ship.\n"
+    long = "\n".join(" ".join([word] * 900) + "." for word in ("tea", "ship"))
     path = write(tmp_path, long.encode(), "tea.txt")
     assert (
         run(path, "--model", str(model), "--set", "engine=hf", "--set", "read.chunk_tokens=1000")

@@ -8,7 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from selfteach.files import MAX_DEPTH, BadLine, read_jsonl
+from selfteach import files
+from selfteach.errors import DataError
+from selfteach.files import MAX_DEPTH, BadLine, parse_json, read_jsonl
+from selfteach.materials import rows
+from selfteach.materials.corrections import read_corrections
 
 
 def read(path: Path, data: bytes) -> tuple[list[dict[str, object]], list[BadLine]]:
@@ -48,6 +52,55 @@ def test_the_largest_that_are_allowed_pass(tmp_path: Path) -> None:
     )
     assert bad == []
     assert rows[1]["b"] == 2**64 - 1
+
+
+@pytest.mark.parametrize("row", ["{}", "1", "[]", '"text"', '{"prompt": ""}'])
+@pytest.mark.parametrize("form", ["json", "jsonl"])
+def test_reading_ends_where_a_file_is_hardly_the_right_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, row: str, form: str
+) -> None:
+    """31 MB of such rows took 130 s and 4 GB."""
+    monkeypatch.setattr(files, "MAX_BAD_LINES", 100)
+    text = f"[{','.join([row] * 1000)}]" if form == "json" else f"{row}\n" * 1000
+    path = tmp_path / f"rows.{form}"
+    path.write_text(text)
+    with pytest.raises(DataError, match=r"reading ends at bad row 100; the first is rows.json"):
+        read_corrections(path, skip=True)
+
+
+def test_rows_of_a_json_list_are_held_one_at_a_time(tmp_path: Path) -> None:
+    path = tmp_path / "rows.json"
+    path.write_text('[{"a": 1}, {"a": "' + "x" * (9 << 20) + '"}, {"a": 2}, {"a"')
+    bad: list[BadLine] = []
+    found = rows.read_rows(path, bad)
+    assert [next(found), next(found)] == [("rows.json[1]", {"a": 1}), ("rows.json[3]", {"a": 2})]
+    assert [(line.where, line.fault) for line in bad] == [
+        ("rows.json[2]", "the row is longer than 8 MB")
+    ]
+    with pytest.raises(DataError, match=r"not JSON \(Expecting ':' delimiter: line 1 column 94"):
+        next(found)
+
+
+def test_a_json_list_is_read_as_its_whole_text_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also if any of its characters is missing or another one."""
+    whole = ' [ {"a": "]\\"}", "b": [1, {"c": []}]} ,{},\n\t{"a": -1.5e3, "\\\\": null}]\n'
+    for place in range(len(whole)):
+        for other in ("", "[", "]", "{", "}", '"', ",", "1", "\\", " "):
+            text = whole[:place] + other + whole[place + 1 :]
+            monkeypatch.setattr(rows, "read_utf8", lambda path, text=text: text)
+            try:
+                expected = parse_json(text)
+            except ValueError:
+                expected = None
+            bad: list[BadLine] = []
+            try:
+                found = [row for _, row in rows.read_rows(Path("rows.json"), bad)]
+            except DataError:
+                assert not isinstance(expected, list), text
+            else:
+                assert expected is not None, text
+                assert found == [row for row in expected if isinstance(row, dict)], text
+                assert len(found) + len(bad) == len(expected), text
 
 
 READER = """

@@ -4,11 +4,13 @@ another training is refused.
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "train"))
 from tiny import Tiny, make_examples
@@ -83,6 +85,32 @@ def test_the_checkpoint_before_it_is_used_and_the_weights_are_the_same(
     assert trained.events[0][1]["checkpoint"] == "step-000004"
     assert trained.events[1][1] == {"step": 2}
     assert weights(trained) == weights(learn(tmp_path_factory.mktemp("straight")))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[]",
+        "null",
+        '"sha256"',
+        "[" * 100_000,
+        '{"sha256": null}',
+        '{"sha256": ["adapter.safetensors"]}',
+        '{"sha256": {}}',
+        '{"sha256": {"/dev/zero": ""}}',
+    ],
+    ids=["list", "null", "text", "deep", "no sums", "list of sums", "no names", "another name"],
+)
+def test_a_manifest_of_another_shape_is_passed_over(tmp_path: Path, text: str) -> None:
+    point = checkpoint.Checkpoint(2, {}, {}, torch.zeros(2), {})
+    for step in (2, 4):
+        checkpoint.write_checkpoint(tmp_path, "mine", dataclasses.replace(point, step=step))
+    (tmp_path / "step-000004" / "manifest.json").write_text(text)
+    events: list[tuple[str, object]] = []
+    found = checkpoint.read_newest_checkpoint(tmp_path, "mine", lambda *event: events.append(event))
+    assert found is not None
+    assert found.step == 2
+    assert [kind for kind, _ in events] == ["checkpoint_passed_over"]
 
 
 def test_the_newest_whole_one_is_used_without_an_event(stopped: Path) -> None:

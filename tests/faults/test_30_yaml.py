@@ -4,13 +4,24 @@ everything is named.
 
 from __future__ import annotations
 
+import math
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from selfteach.config import FeedbackConfig, load_yaml, parse_yaml, resolve
+from selfteach import cli
+from selfteach.config import (
+    METHOD_CONFIGS,
+    FeedbackConfig,
+    Section,
+    load_yaml,
+    parse_yaml,
+    resolve,
+)
 from selfteach.errors import UsageError
+from selfteach.records import SamplingParams
 
 BOMB = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
     f"{b}: &{b} [{','.join([f'*{a}'] * 9)}]\n" for a, b in zip("abcdefgh", "bcdefghi", strict=True)
@@ -20,8 +31,8 @@ BOMB = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("!!python/object/apply:os.system ['touch canary']", "could not determine a constructor"),
-        ("x: !!python/name:os.system", "could not determine a constructor"),
+        ("!!python/object/apply:os.system ['touch canary']", "tags are not allowed"),
+        ("x: !!python/name:os.system", "tags are not allowed"),
         (BOMB, "aliases are not allowed"),
         ("seed: 1\nseed: 2", 'the key "seed" stands twice'),
         ("ask: {target: 1, target: 2}", 'the key "target" stands twice'),
@@ -32,7 +43,11 @@ BOMB = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
         ("- 1\n- 2", "not a mapping"),
         ("[" * 5000, "not valid YAML"),
         ("a: 1\n--- \nb: 2", "not valid YAML"),
-        ("x: !!binary aGk=", "could not determine|mapping|key|constructor"),
+        ("x: !!binary aGk=", "tags are not allowed"),
+        ("smoke_test: !!bool zz", "tags are not allowed"),
+        ("seed: !!int ''", "tags are not allowed"),
+        ("seed: !!timestamp zz", "tags are not allowed"),
+        ("train: !!float {}", "tags are not allowed"),
     ],
 )
 def test_hostile_yaml_is_refused_in_one_line(
@@ -87,6 +102,49 @@ def test_values_are_what_a_person_means(text: str, value: object) -> None:
 def test_a_number_that_is_not_finite_is_refused_or_a_word(text: str) -> None:
     with pytest.raises(UsageError):
         resolve(FeedbackConfig, sets=[f"train.learning_rate={text}"])
+
+
+def list_floats(schema: type[Section], path: str = "") -> Iterator[str]:
+    """Yield the dotted key of every setting that takes a fraction."""
+    for name, field in schema.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, Section):
+            yield from list_floats(field.annotation, f"{path}{name}.")
+        elif "float" in str(field.annotation) and "dict" not in str(field.annotation):
+            yield f"{path}{name}"
+
+
+@pytest.mark.parametrize("value", [math.inf, -math.inf, math.nan])
+@pytest.mark.parametrize("method", METHOD_CONFIGS)
+def test_no_setting_is_infinite(method: str, value: float) -> None:
+    schema = METHOD_CONFIGS[method]
+    options: dict[str, object] = dict.fromkeys(list_floats(schema), value)
+    assert len(options) > 5
+    nested = {"train.weights": {"near": {"anchor": value}}, "train.min_share": {"near": value}}
+    with pytest.raises(UsageError) as caught:
+        resolve(schema, options=options | nested)
+    for key in [*options, "train.weights.near.anchor", "train.min_share.near"]:
+        assert f"\n  {key}" in str(caught.value)
+
+
+@pytest.mark.parametrize("key", ["seed", "train.epochs", "train.max_steps"])
+@pytest.mark.parametrize("method", METHOD_CONFIGS)
+def test_a_number_that_no_library_holds_is_refused_at_once(method: str, key: str) -> None:
+    with pytest.raises(UsageError, match=key):
+        resolve(METHOD_CONFIGS[method], sets=[f"{key}={1 << 64}"])
+    resolve(METHOD_CONFIGS[method], sets=[f"{key}={(1 << 31) - 1}"])
+
+
+def test_a_seed_beyond_every_library_is_refused_by_the_option(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert cli.run_command(["answer", "--in", "p.txt", "--seed", str(1 << 64)]) == 2
+    assert "--seed" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("value", [math.inf, math.nan, -1.0])
+def test_a_temperature_that_nothing_is_sampled_at_is_refused(value: float) -> None:
+    with pytest.raises(UsageError, match="temperature: must be a finite number"):
+        SamplingParams(temperature=value)
 
 
 def test_every_mistake_is_told_at_once_with_the_nearest_word(tmp_path: Path) -> None:

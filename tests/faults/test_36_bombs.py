@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 from documents import write_docx, write_pdf
 
+from selfteach import child_process
 from selfteach.errors import DataError
 from selfteach.materials.documents import child, limits, read
 from selfteach.materials.documents.chunk import find_sentence_spans
@@ -127,6 +128,26 @@ def test_the_next_document_is_read_after_a_bomb(
     reading = read_documents([tmp_path])
     assert [d.text for d in reading.documents] == [WORDS]
     assert "processor time" in reading.skipped[0].fault
+
+
+def test_bombs_cost_little_in_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder of them is not read to its end, and it is said which was the last."""
+    read_names: list[str] = []
+
+    def parse(kind: str, file: Path) -> None:
+        read_names.append(file.name)
+        monkeypatch.setattr(read.time, "monotonic", lambda: 250.0 * len(read_names))
+        raise TooLarge("cannot be read within 60 s")
+
+    monkeypatch.setattr(read, "parse_in_child", parse)
+    monkeypatch.setattr(read.time, "monotonic", lambda: 0.0)
+    for number in range(9):
+        (tmp_path / f"{number}.html").write_text(WORDS)
+    with pytest.raises(
+        DataError, match=r"took more than 600 s in all; the last is \S*/2.html: can"
+    ):
+        read_documents([tmp_path])
+    assert read_names == ["0.html", "1.html", "2.html"]
 
 
 def test_a_file_beyond_the_bounds_is_refused_unread(tmp_path: Path) -> None:
@@ -252,13 +273,13 @@ def test_a_parser_that_writes_or_sees_secrets_finds_nothing(
 ) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "canary-1234")
     seen: list[dict[str, str]] = []
-    real = child.subprocess.run
+    real = child_process.subprocess.run
 
     def run(*args, **kwargs):  # type: ignore[no-untyped-def]
         seen.append(kwargs["env"])
         return real(*args, **kwargs)
 
-    monkeypatch.setattr(child.subprocess, "run", run)
+    monkeypatch.setattr(child_process.subprocess, "run", run)
     (tmp_path / "a.html").write_text(WORDS)
     read_documents([tmp_path])
     assert "canary-1234" not in str(seen)

@@ -71,6 +71,7 @@ def test_a_pause_is_told_once_and_the_longest_one_can_be_set(run: Run) -> None:
     )
     assert len(said) == 2
     assert shown.count("asks for a pause of 1 s (HTTP 429") == 1
+    assert "after 240 s without an answer the run stops" in shown
     assert [kind for kind, _ in run.ledger.get_events()].count("endpoint attempt failed") == 2
     with pytest.raises(EndpointError, match="demands a wait of 3 s"):
         drawn(run, refuse(429, Retry_After="3"), "endpoint.max_wait_s=2")

@@ -20,8 +20,8 @@ from selfteach.generate.correct import (
     format_few_shot,
     format_instruction,
 )
-from selfteach.models.decode import TOO_LONG
 from selfteach.models.recorded import Recorded
+from selfteach.models.tokens import TOO_LONG
 from selfteach.records import Message, Request, make_prompt
 from selfteach.run.ledger import Ledger
 

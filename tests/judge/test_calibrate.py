@@ -80,10 +80,14 @@ def test_where_none_is_good_enough_none_is_taken(judge: Fixed) -> None:
 
 
 class Lost(Fixed):
-    """Right about all, but for one answer it lost its score."""
+    """Right about all, but for the last answers it lost its scores."""
+
+    def __init__(self, name: str, wrong: int, count: int) -> None:
+        super().__init__(name, wrong)
+        self.count = count
 
     def values(self, pairs: Sequence[PromptAnswer]) -> list[float]:
-        return [math.inf, *super().values(pairs)[1:]]
+        return [*super().values(pairs)[: -self.count], *[math.inf] * self.count]
 
 
 class Mute(Fixed):
@@ -99,7 +103,7 @@ class Mute(Fixed):
 
 def test_a_candidate_that_cannot_judge_is_left_out_with_its_reason() -> None:
     others = [
-        Lost("lost", 0),
+        Lost("lost", 0, count=5),
         Mute("mute", NoLogprobs("gives none.")),
         Mute("deaf", TooManyFailures("9 of 9 requests failed.")),
     ]
@@ -107,7 +111,7 @@ def test_a_candidate_that_cannot_judge_is_left_out_with_its_reason() -> None:
     assert verdicts is not None
     assert verdicts.name == "weaker"
     assert [(row["name"], row["reason"]) for row in report["left_out"]] == [
-        ("lost", "it gave no verdict on 1 of 40 answers"),
+        ("lost", "it gave no verdict on 5 of 40 answers"),
         ("mute", "gives none"),
         ("deaf", "9 of 9 requests failed"),
     ]
@@ -228,17 +232,27 @@ def test_examples_are_spread_from_the_first_to_the_last(
 def test_a_judge_without_any_verdict_counts_its_losses() -> None:
     class Blank(Fixed):
         def values(self, pairs: Sequence[PromptAnswer]) -> list[float]:
-            return [math.nan, -math.inf, *super().values(pairs)[2:]]
+            return [math.nan, -math.inf] * 3 + super().values(pairs)[6:]
 
-    *_, report = calibrate_judges([Blank("blank", 0), Lost("lost", 0)], LABELLED, 0.75)
+    *_, report = calibrate_judges([Blank("blank", 0), Lost("lost", 0, 5)], LABELLED, 0.75)
     assert [row["reason"] for row in report["left_out"]] == [
-        "it gave no verdict on 2 of 40 answers",
-        "it gave no verdict on 1 of 40 answers",
+        "it gave no verdict on 6 of 40 answers",
+        "it gave no verdict on 5 of 40 answers",
     ]
     assert report["reason"] == (
-        "blank: it gave no verdict on 2 of 40 answers; lost: it gave no verdict on 1 of 40 answers"
+        "blank: it gave no verdict on 6 of 40 answers; lost: it gave no verdict on 5 of 40 answers"
     )
     assert (report["chosen"], report["best"], report["examples"]) == ("", "", [])
+
+
+def test_a_few_lost_verdicts_do_not_cost_a_judge() -> None:
+    """4 of 40 are the most; the answer without a verdict is not shown with a value."""
+    verdicts, _, report = calibrate_judges([Lost("lost", 0, count=4)], LABELLED, 0.75)
+    assert verdicts is not None
+    (candidate,) = report["candidates"]
+    assert (candidate["auroc"]["value"], candidate["auroc"]["n"]) == (1.0, 36)
+    assert [row["values"] for row in report["examples"]][-1] == {}
+    assert all(math.isfinite(v) for row in report["examples"] for v in row["values"].values())
 
 
 def test_a_judge_is_at_chance_where_its_interval_holds_one_half() -> None:

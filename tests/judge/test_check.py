@@ -5,11 +5,19 @@ fails, whatever the text.
 import time
 
 import pytest
+import regex
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from selfteach.errors import DataError, UsageError
-from selfteach.judge.check import CheckJudge, parse_check
+from selfteach.judge.check import (
+    MAX_SLOW_ANSWERS,
+    CheckJudge,
+    Condition,
+    NegatedCheck,
+    WholeCheck,
+    parse_check,
+)
 from selfteach.judge.conditions import CONDITIONS, EXAMPLES, _search, count_sentences, count_words
 from selfteach.judge.language import detect_languages
 from selfteach.records import make_prompt
@@ -244,11 +252,21 @@ def test_no_regular_expression_hangs(pattern):
 
 
 def test_a_slow_search_is_an_error_and_never_a_verdict(monkeypatch):
-    import regex
-
     monkeypatch.setattr("selfteach.judge.conditions.PATTERN_TIMEOUT_S", 0.1)
     with pytest.raises(DataError, match="the search took longer"):
         _search(regex.compile("(a+)+$"), "a" * 5000 + "!")
+
+
+def test_an_answer_on_which_the_search_is_slow_is_broken_and_the_others_are_judged(monkeypatch):
+    monkeypatch.setattr("selfteach.judge.conditions.PATTERN_TIMEOUT_S", 0.01)
+    pattern = regex.compile("(a+)+$")
+    found = Condition("regex", "(a+)+$", lambda answer: _search(pattern, answer))
+    judge = CheckJudge(WholeCheck(NegatedCheck(found)))
+    slow = ("", "a" * 5000 + "!")
+    assert judge.values([("", "milk"), slow, ("", "milk")]) == [0.0, 1.0, 0.0]
+    with pytest.raises(DataError, match="the search took longer"):
+        judge.values([slow] * MAX_SLOW_ANSWERS)
+    assert isinstance(parse_check("regex x"), WholeCheck)
 
 
 def test_the_judge_is_sure_and_looks_at_the_answer_alone():

@@ -5,6 +5,8 @@ fit.
 from __future__ import annotations
 
 import json
+import random
+import time
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,14 @@ from selfteach.commands.teach import print_plan
 from selfteach.config import CorrectionsConfig as Settings
 from selfteach.errors import DataError, UsageError
 from selfteach.materials.columns import parse_columns
-from selfteach.materials.corrections import KEYS, Edit, read_corrections, read_edit, read_prompts
+from selfteach.materials.corrections import (
+    KEYS,
+    Edit,
+    _drop_conflicts,
+    read_corrections,
+    read_edit,
+    read_prompts,
+)
 from selfteach.methods.corrections.read_corrections import read_again, read_material
 from selfteach.records import Message, make_prompt
 
@@ -239,6 +248,54 @@ def test_of_rows_that_contradict_each_other_the_last_one_counts(
         why
     )
     assert len(found.outcomes) == len(ways)
+
+
+def drop_slowly(edits: list[Edit]) -> list[str]:
+    """The places of what is kept, by following every chain to its end."""
+    later: dict[str | None, Edit] = {}
+    kept: list[str] = []
+    for edit in reversed(edits):
+        taken_back = False
+        correction = edit.correction
+        for _ in later:
+            step = later.get(correction)
+            if step is None or edit.unchanged:
+                break
+            taken_back |= step.correction == edit.answer
+            correction = step.correction
+        if edit.answer not in later and not taken_back:
+            later[edit.answer] = edit
+            kept.append(edit.where)
+    return kept[::-1]
+
+
+def test_chains_of_corrections_are_followed_to_their_end() -> None:
+    dice = random.Random(5)
+    for _ in range(300):
+        ways = [dice.choices("ABCDEF", k=2) for _ in range(8)]
+        edits = [Edit(str(n), ASKED, a, b) for n, (a, b) in enumerate(ways)]
+        assert [edit.where for edit in _drop_conflicts(edits, {})] == drop_slowly(edits), ways
+
+
+def test_a_long_chain_of_corrections_costs_little() -> None:
+    """Following it from every row would take 18 million steps, about 20 s."""
+    edits = [Edit(str(n), ASKED, str(n), str(n + 1)) for n in range(6000)]
+    start = time.process_time()
+    assert len(_drop_conflicts(edits, {})) == 6000
+    assert len(_drop_conflicts([*edits, Edit("back", ASKED, "6000", "0")], {})) == 6000
+    assert time.process_time() - start < 5
+
+
+def test_prompts_are_read_line_by_line(tmp_path: Path) -> None:
+    """A line that is too long is one bad row. A file of many lines ends at its first ones."""
+    text = "Tea?\u2028Milk?\r\n" + "x" * (9 << 20) + "\n\udcff\nCoffee?"
+    (tmp_path / "p.txt").write_bytes(text.encode("utf-8", "surrogateescape"))
+    found = read_prompts(tmp_path / "p.txt", skip=True, max_bad_share=0.5)
+    assert found.prompts == [make_prompt(name) for name in ("Tea?", "Milk?", "Coffee?")]
+    bad = {where: row.body["fault"] for where, row in found.outcomes.items() if row.body}
+    assert list(bad) == ["p.txt:3", "p.txt:4"]
+    assert "longer than 8 MB" in bad["p.txt:3"]
+    assert "not UTF-8" in bad["p.txt:4"]
 
 
 def test_a_file_with_other_names_says_which_are_known(tmp_path: Path) -> None:

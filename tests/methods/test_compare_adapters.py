@@ -241,6 +241,28 @@ def test_stopped_in_a_cell_it_ends_with_the_same_adapters(
     assert ours.read_bytes() == theirs.read_bytes()
 
 
+def test_a_damaged_adapter_of_a_comparison_is_trained_again(
+    compared: dict[str, Any], run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(run / "compare", copy := tmp_path / "c")
+    weights = copy / "adapters" / "lora-own" / "adapter_model.safetensors"
+    whole = weights.read_bytes()
+    weights.write_bytes(whole[:-1] + b"?")
+    made: list[str] = []
+    train = comparing.train_adapter
+    monkeypatch.setattr(
+        comparing,
+        "train_adapter",
+        lambda session, e, kinds, name: made.append(name) or train(session, e, kinds, name),
+    )
+    asked = ["compare", "--run", str(run), "--out", str(copy), "--rates", "0.5,1", *sets(LESS)]
+    asked += ["--adapters", "lora", "--objectives", "own,distill", "--json"]
+    assert run_json(asked)[0] == 0
+    assert made == ["lora-own-0.0015", "lora-own-0.003"]
+    assert weights.read_bytes() == whole
+    assert (copy / "damaged" / "1" / "adapters" / "lora-own").is_dir()
+
+
 def test_the_run_itself_stays_as_it_is(compared: dict[str, Any], run: Path) -> None:
     manifest = json.loads((run / "manifest.json").read_text())
     assert manifest["kind"] == "feedback"

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import random
 import re
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from typing import Any
 import pytest
 
 from margins import assert_at_least, assert_at_most
-from selfteach.models.decode import TOO_LONG
+from selfteach.models.tokens import TOO_LONG
 from talker import ADJECTIVES, NOUNS, OPENINGS, VERBS, open_ledger, read_rows, run_json
 
 pytestmark = pytest.mark.training
@@ -269,3 +270,16 @@ def test_every_number_of_the_exam_is_explained(edited: tuple[Path, dict[str, Any
     assert set(exam) <= explained
     assert set(exam["answers"][0]["arms"]["base"]) <= explained
     assert set(exam["rounds"][0]) <= explained
+
+
+@pytest.mark.slow
+def test_a_deleted_adapter_is_trained_again_in_all_rounds(
+    edited: tuple[Path, dict[str, Any]], talker: Path, editor: list[str], tmp_path: Path
+) -> None:
+    run = shutil.copytree(edited[0], tmp_path / "run")
+    before = (run / "adapter" / "adapter_model.safetensors").read_bytes()
+    shutil.rmtree(run / "adapter")
+    code, result = run_json(command(talker, run, *editor, "--rounds", "2"))
+    assert code == 0
+    assert result["exam"] == edited[1]["exam"]
+    assert (run / "adapter" / "adapter_model.safetensors").read_bytes() == before

@@ -495,3 +495,20 @@ def test_killed_on_the_way_the_same_command_ends_with_the_same_bytes(
             s: n[:2] for s, n in first.count_requests().items()
         }
         assert any(kind == "resumed" for kind, _ in ledger.get_events())
+
+
+@pytest.mark.slow
+def test_a_deleted_adapter_is_trained_again_and_nothing_is_asked_again(
+    straight: tuple[Path, dict[str, Any]], talker: Path, tmp_path: Path
+) -> None:
+    run = shutil.copytree(straight[0], tmp_path / "run")
+    with open_ledger(run) as ledger:
+        asked = ledger.count_requests()
+    before = {name: (run / name).read_bytes() for name in SAME}
+    shutil.rmtree(run / "adapter")
+    code, result = run_json(feedback_command(talker, run))
+    assert code == 0
+    assert result["exam"] == straight[1]["exam"]
+    assert {name: (run / name).read_bytes() for name in before} == before
+    with open_ledger(run) as ledger:
+        assert ledger.count_requests() == asked

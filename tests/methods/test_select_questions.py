@@ -13,7 +13,7 @@ import pytest
 from scripted import Scripted
 from selfteach import config
 from selfteach.errors import DataError, IntegrityError
-from selfteach.generate.questions import Question
+from selfteach.generate.questions import Question, make_question_prompt
 from selfteach.judge.contradiction import MatchJudge
 from selfteach.judge.match import contains_answer
 from selfteach.materials.documents import Document
@@ -156,6 +156,27 @@ def test_general_prompts_that_the_exam_does_not_ask_are_counted(session: Any) ->
     (funnel,) = session.run.ledger.funnel()
     assert (funnel.stage, funnel.dropped) == ("anchors", 3)
     assert funnel.reasons == {"held out, more than exam.general": 3}
+
+
+def test_a_sentence_that_no_question_fits_about_is_counted_and_the_others_are_asked_about(
+    session: Any,
+) -> None:
+    session.model = SimpleNamespace(
+        encode=lambda prompt: str(prompt).split(), encode_answer=lambda text, end: text.split()
+    )
+    (chunk,) = split_chunks(
+        Document("mill.txt", "Hale Mill", f"Hale Mill was built in 1790.\n{'It ' * 60}stands."),
+        lambda text: len(text.split()),
+    )
+    plan = documents.QuestionPlan(chunk, 0, "1790", 0)
+    needed = len(session.model.encode(make_question_prompt(plan))) + 2 * documents.MAX_TOKENS
+    session.model.context_tokens = needed + 10
+    documents.set_aside_long_sentences(session, [CHUNK, chunk])
+    (funnel,) = session.run.ledger.funnel()
+    assert (funnel.accepted, funnel.reasons) == (3, {TOO_LONG: 1})
+    session.model.context_tokens = 20
+    with pytest.raises(DataError, match=r"mill\.txt: a sentence of 61 tokens"):
+        documents.set_aside_long_sentences(session, [chunk])
 
 
 def test_an_exam_that_does_not_fit_into_the_context_is_refused(session: Any) -> None:

@@ -18,7 +18,7 @@ from selfteach.methods.corrections.length_limits import (
     set_answer_lengths,
 )
 from selfteach.methods.corrections.prompt_novelty import join_turns, make_novelty_check
-from selfteach.models.decode import TOO_LONG
+from selfteach.models.tokens import TOO_LONG
 from selfteach.records import Message, get_user_text, make_prompt
 from selfteach.run.ledger import Ledger
 

@@ -10,13 +10,17 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hostile import NAME, Call, answer, hostile, refuse, send_raw
 
 from selfteach.errors import EndpointError, TooManyFailures, UsageError
+from selfteach.models.ordered import score_in_order
+from selfteach.models.recorded import Recorded
 from selfteach.models.remote.endpoint import Endpoint, parse_address, sum_word_logprobs
+from selfteach.models.remote.http_client import EndpointConnection
 from selfteach.models.remote.retry import RequestRefused
 from selfteach.records import (
     Continuations,
@@ -26,6 +30,9 @@ from selfteach.records import (
     derive_seed,
     make_prompt,
 )
+from selfteach.run.ledger import Ledger
+
+ABOVE_0 = "a log-probability above 0"
 
 
 def requests(n: int, **sampling: object) -> list[Request]:
@@ -324,6 +331,55 @@ def test_yes_no_says_so_when_the_server_gives_no_logprobs(logprobs: object) -> N
         score_yes_no(server.address, [make_prompt("Is it so?")])
 
 
+def parse_top(logprobs: object) -> object:
+    """Return the log-probabilities that are read from a choice, or why there are none."""
+    connection = EndpointConnection("http://h/v1", "", 1.0, 1000)
+    choice = {"text": "x", "finish_reason": "length", "logprobs": logprobs}
+    try:
+        return connection.parse_reply({"choices": [choice]}).top_logprobs
+    except RequestRefused as fault:
+        return str(fault)
+
+
+def test_what_is_no_log_probability_is_refused_or_left_out() -> None:
+    for value in (1000.0, 0.5, 10**400, math.inf):
+        assert parse_top({"top_logprobs": [{"Yes": value, "No": -1}]}) == ABOVE_0
+    for value in (-9999.0, -9999, -1e308, -math.inf, math.nan, None, True, "-1"):
+        assert parse_top({"top_logprobs": [{"Yes": value, "No": -1}]}) == {"No": -1.0}
+        assert parse_top({"top_logprobs": [{"Yes": value}]}) is None
+    for listed in (5, "Yes", {"Yes": -1}, [5], [None]):
+        assert parse_top({"content": listed}) is None
+    found = parse_top({"top_logprobs": [{"Yes": -700.0, "No": -1e-9}]})
+    assert sum_word_logprobs(found, ("Yes", "No")) == pytest.approx([-700, -1e-9])
+
+
+@pytest.mark.parametrize("invalid", [top(Yes=-9999.0, No=-9999.0), top(Yes=1000.0, No=-1.0)])
+def test_an_answer_without_valid_logprobs_costs_one_score(
+    invalid: dict[str, object], tmp_path: Path
+) -> None:
+    """The resumed run sees nothing but the invalid answer."""
+
+    def behave(call: Call) -> None:
+        number = int(call.last)
+        answer(finish="length", **invalid if number == 3 else top(Yes=-0.1, No=-2.5))(call)
+
+    items = [Continuations(make_prompt(str(n)), ("Yes", "No")) for n in range(4)]
+    with hostile(behave) as server:
+        for _ in range(2):
+            ledger = Ledger(tmp_path / "run.db")
+            endpoint = Endpoint(server.address, concurrency=1)
+            scores = score_in_order(Recorded(ledger, None, endpoint), items)
+            assert scores[3] == ()
+            assert all(scores[:3])
+            assert len(endpoint.failures) == 1
+
+
+def test_a_token_that_a_server_calls_very_unlikely_is_not_counted() -> None:
+    """OpenAI writes -9999 for a token that is not among the 20 likeliest."""
+    with hostile(answer(finish="length", **top(Yes=-0.5, No=-1.5, I=-9999.0))) as server:
+        assert score_yes_no(server.address, [make_prompt("q")]) == [pytest.approx(1.0)]
+
+
 def fails(*bad: int):
     """Refuses the requests with these numbers, answers the others."""
 
@@ -341,6 +397,19 @@ def test_a_failed_request_is_reported_with_its_reason_and_the_others_go_on() -> 
     lost = asked[3].id(endpoint.fingerprint)
     assert endpoint.failures == [(lost, "HTTP 400 (bad request)")]
     assert got == {r.id(endpoint.fingerprint) for r in asked} - {lost}
+
+
+def test_a_resumed_run_allows_the_share_of_all_its_requests(tmp_path: Path) -> None:
+    """One request of twenty is refused. A run that stops then must not end at it next time."""
+    with hostile(fails(3)) as server:
+        asked = requests(20)
+        for count in (19, 20):
+            model = Recorded(Ledger(tmp_path / "run.db"), Endpoint(server.address))
+            assert len(list(model.stream(asked[:count]))) == count - 1
+        lost = asked[3].id(model.fingerprint)
+        assert model.failures == [(lost, "HTTP 400 (bad request)")]
+        again = Recorded(Ledger(tmp_path / "run.db"), Endpoint(server.address))
+        assert len(list(again.stream(asked))) == 19
 
 
 def test_too_many_failures_stop_with_exit_code_7_after_what_was_answered() -> None:

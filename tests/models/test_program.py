@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from selfteach.errors import EndpointError, UsageError
-from selfteach.models.remote.teacher_program import Program
+from selfteach.models.remote.teacher_program import BAD_LINE, Program
 from selfteach.records import Message, Request, SamplingParams
 
 ASKED = [
@@ -48,6 +48,12 @@ def test_it_sees_question_answer_and_criticism_and_answers_in_any_order(tmp_path
     assert teacher.failures == []
 
 
+def test_a_word_longer_than_any_file_name_is_only_a_word(tmp_path: Path) -> None:
+    short = program(tmp_path, "")
+    long = Program(f"{short.name} {'x' * 5000}")
+    assert long.fingerprint != short.fingerprint
+
+
 def test_what_it_leaves_out_is_a_failure_and_what_nobody_asked_is_ignored(tmp_path: Path) -> None:
     teacher = program(
         tmp_path,
@@ -67,6 +73,7 @@ def test_what_it_leaves_out_is_a_failure_and_what_nobody_asked_is_ignored(tmp_pa
         ("print('[1]')", "which is no"),
         ('print(\'{"id": "a"}\')', "which is no"),
         ("print('x' * (1 << 21))", "which is no"),
+        ("while True: print('Loading')", "wrote 'Loading"),
         ("sys.exit('it broke')", "exit code 1: it broke"),
         ("import os; os.kill(os.getpid(), 9)", "exit code -9: it wrote no error"),
     ],
@@ -75,6 +82,22 @@ def test_its_faults_are_told_with_its_name(tmp_path: Path, body: str, why: str) 
     with pytest.raises(EndpointError, match="cmd:") as fault:
         list(program(tmp_path, body).stream(ASKED))
     assert why in str(fault.value)
+
+
+def test_a_line_that_is_no_answer_costs_one_answer_and_is_told(tmp_path: Path) -> None:
+    told: list[tuple[str, int]] = []
+    teacher = program(
+        tmp_path,
+        "print('x' * (1 << 21))\n"
+        "print(json.dumps({'id': rows[0]['id'], 'correction': None}))\n"
+        "print(json.dumps({'id': rows[1]['id'], 'correction': 'B'}))",
+    )
+    teacher = Program(teacher.name, lambda kind, body: told.append((kind, body["number"])))
+    (found,) = teacher.stream(ASKED)
+    ids = [request.id(teacher.fingerprint) for request in ASKED]
+    assert (found.id, found.text) == (ids[1], "B")
+    assert teacher.failures == [(ids[0], "the program gave no answer")]
+    assert told == [(BAD_LINE, 1), (BAD_LINE, 2)]
 
 
 @pytest.mark.parametrize("command", ["cmd:", "cmd:/no/such/program", "cmd:'open"])

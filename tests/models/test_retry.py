@@ -12,6 +12,7 @@ from selfteach.errors import EndpointError
 from selfteach.models.remote import retry
 from selfteach.models.remote.retry import (
     NotOffered,
+    Patience,
     RequestRefused,
     RequestThrottle,
     TransientError,
@@ -144,6 +145,51 @@ def test_the_longest_pause_that_is_allowed_is_waited_for() -> None:
     guard.failed(TransientError("busy", wait_s=60.0))
     with pytest.raises(EndpointError, match=r"demands a wait of 61 s \(busy\)"):
         guard.failed(TransientError("busy", wait_s=61.0))
+
+
+def test_endless_pauses_end_within_the_patience(clock: Clock) -> None:
+    """Each pause is kept as long as the next one fits: 60 + 6 s, three times, of 240 s."""
+    began = clock.now
+    throttle = RequestThrottle("u", 8, 60, Patience(60, 120))
+
+    async def refuse() -> str:
+        raise TransientError("slow down", limited=True, wait_s=60.0)
+
+    with pytest.raises(EndpointError, match=r"has answered nothing for 3 minutes.*slow down"):
+        asyncio.run(throttle.persist(refuse))
+    assert 120 < clock.now - began <= 240
+
+
+@pytest.mark.parametrize(
+    ("max_wait_s", "timeout_s", "total_s"), [(60, 120, 240), (300, 120, 600), (0, 5, 60)]
+)
+def test_the_patience_follows_the_settings(
+    max_wait_s: float, timeout_s: float, total_s: float
+) -> None:
+    assert Patience(max_wait_s, timeout_s).total_s == total_s
+
+
+def test_the_patience_counts_over_batches_but_not_between_them(clock: Clock) -> None:
+    patience = Patience(0)
+    for _ in range(3):
+        throttle = RequestThrottle("u", 8, 0, patience)
+        clock.now += 1000  # other work
+        throttle.failed(TransientError("busy", limited=True))
+        clock.now += 20
+        throttle.failed(TransientError("busy", limited=True))
+    assert patience.left_s == 0
+    clock.now += 1
+    with pytest.raises(EndpointError, match="has answered nothing for 61 s"):
+        throttle.failed(TransientError("busy", limited=True))
+
+
+def test_an_answer_renews_the_patience(clock: Clock) -> None:
+    throttle = RequestThrottle("u", 8, 0)
+    for _ in range(10):
+        throttle.failed(TransientError("busy", limited=True))
+        clock.now += 50
+        throttle.failed(TransientError("busy", limited=True))
+        throttle.answered()
 
 
 @pytest.mark.parametrize(

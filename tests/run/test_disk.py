@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import errno
 import os
+import resource
 import shutil
 from pathlib import Path
 
 import pytest
 
 from selfteach import disk
+from selfteach.commands.errors import print_error
 from selfteach.errors import DataError, ResourceError, SelfteachError, UsageError
+from selfteach.files import replace_file, write_bytes
 
 
 def test_a_file_is_opened_and_nothing_else_is(tmp_path: Path) -> None:
@@ -69,8 +72,8 @@ def test_exactly_as_many_bytes_as_there_are_may_be_needed(tmp_path: Path) -> Non
     ("code", "kind", "words"),
     [
         (errno.ENOSPC, ResourceError, "the disk is full: at least 1,234 bytes are needed, 5,000"),
-        (errno.EDQUOT, ResourceError, "the disk is full: at least 1,234 bytes are needed, 5,000"),
-        (errno.EFBIG, ResourceError, r"the disk is full \(a file-size limit of the system\): at"),
+        (errno.EDQUOT, ResourceError, "quota is used up: at least 1,234 bytes are needed, 5,000"),
+        (errno.EFBIG, ResourceError, "limits the size of a file: at least 1,234 bytes are needed"),
         (errno.EIO, ResourceError, "the disk failed to read or write"),
         (errno.EACCES, UsageError, r"cannot be used \(Permission denied\)"),
     ],
@@ -100,3 +103,62 @@ def test_a_full_disk_without_a_known_need_says_so(tmp_path: Path) -> None:
 def test_other_faults_pass_as_they_are(tmp_path: Path) -> None:
     with pytest.raises(KeyError), disk.convert_disk_errors(tmp_path):
         raise KeyError("x")
+
+
+def test_a_fault_that_names_no_file_is_told_of_the_fullest_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr(disk, "get_free_bytes", lambda path: 0 if path == tmp_path else 10**9)
+    assert print_error(OSError(errno.ENOSPC, "No space left on device")) == 5
+    assert f"{tmp_path}: the disk is full: more room is needed, 0 are free" in (
+        capsys.readouterr().err
+    )
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        RuntimeError("I/O error: No space left on device (os error 28)"),  # as of safetensors
+        shutil.Error([("a", "b", "[Errno 28] No space left on device: 'b'")]),
+    ],
+)
+def test_a_full_disk_is_found_in_the_words_of_a_library(
+    fault: Exception, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with (
+        pytest.raises(ResourceError, match="the disk is full: at least 9 bytes") as caught,
+        disk.convert_disk_errors(tmp_path / "file", 9),
+    ):
+        raise fault
+    assert caught.value.__cause__ is fault
+    assert print_error(fault) == 5
+    assert "the disk is full" in capsys.readouterr().err
+
+
+def test_a_fault_without_a_number_is_explained_by_the_disk(tmp_path: Path) -> None:
+    """NumPy says how much it wrote, and not why it stopped."""
+    short = OSError("12345 requested and 678 written")
+    with (
+        pytest.raises(ResourceError, match="the disk is full: at least 1,000,000,000,000,000,000"),
+        replace_file(tmp_path / "model.gguf", 10**18),
+    ):
+        raise short
+    with pytest.raises(UsageError, match="12345 requested"), replace_file(tmp_path / "model.gguf"):
+        raise short
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_limit_of_a_file_is_named(tmp_path: Path) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
+    try:
+        with pytest.raises(
+            ResourceError, match="5,000 bytes are needed, 1,000 are allowed"
+        ) as full:
+            write_bytes(tmp_path / "file", bytes(5000))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert "ulimit -f" in full.value.cure
+    assert full.value.exit_code == 5
+    assert not list(tmp_path.iterdir())

@@ -11,6 +11,7 @@ import pytest
 import selfteach
 from selfteach import cli
 from selfteach.errors import UsageError
+from selfteach.results import ExamResult
 from selfteach.run import finished
 from selfteach.run.ledger import Ledger
 from selfteach.run.run_folder import RUN_FORMAT
@@ -77,7 +78,53 @@ def test_the_adapter_of_an_old_run_is_still_found(old: Path) -> None:
     assert finished.read_base_name(old) == "embedded"
 
 
+@pytest.mark.parametrize(
+    "text", ["[]", "null", "{", "[" * 100_000, '{"a":' * 500 + "1" + "}" * 500, "\udce9"]
+)
+def test_an_exam_of_another_shape_is_damaged_by_name(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str
+) -> None:
+    Ledger(tmp_path / "run.db").close()
+    (tmp_path / "exam.json").write_bytes(text.encode("utf-8", "surrogateescape"))
+    assert cli.run_command(["exam", "--run", str(tmp_path)]) == 6
+    assert "exam.json: is not" in capsys.readouterr().err
+    assert cli.run_command(["report", "--run", str(tmp_path)]) == 0
+
+
+PARTS = ("verdict", "kept", "answers", "drift", "cost", "method", "rule")
+
+
+@pytest.mark.parametrize("wrong", [None, 3, "text", [], [{}], {"value": "x"}])
+def test_an_exam_with_parts_of_another_shape_is_shown(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], wrong: object
+) -> None:
+    Ledger(tmp_path / "run.db").close()
+    for part in (wrong, {"word": wrong, "tuned": {"greedy": {"value": wrong}}}):
+        exam = dict.fromkeys(PARTS, part)
+        (tmp_path / "exam.json").write_text(json.dumps(exam))
+        run = ["--run", str(tmp_path)]
+        assert cli.run_command(["report", *run]) == 0
+        code = cli.run_command(["exam", *run, "--require", "kept<=-1"])
+        assert (code, capsys.readouterr().err.startswith("selfteach: --require: kept")) == (1, True)
+        assert ExamResult(exam)._repr_html_().startswith("<p><b>")
+
+
+@pytest.mark.parametrize("text", ["[]", "null", "{", "[" * 100_000, '{"command": []}'])
+def test_a_damaged_manifest_hides_no_other_run(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str
+) -> None:
+    for name in ("damaged", "whole"):
+        (tmp_path / name).mkdir()
+        Ledger(tmp_path / name / "run.db").close()
+    (tmp_path / "damaged" / "manifest.json").write_text(text)
+    assert cli.run_command(["status", str(tmp_path)]) == 0
+    damaged, whole = capsys.readouterr().out.splitlines()
+    assert damaged.startswith("empty" if "command" in text else "damaged: ")
+    assert whole.startswith("empty")
+
+
 def test_the_exam_of_a_run_with_a_damaged_ledger_is_still_read(tmp_path: Path) -> None:
     (tmp_path / "run.db").write_bytes(b"no database" * 500)
+    (tmp_path / "manifest.json").write_text('{"exports": {}}')
     (tmp_path / "exam.json").write_text(json.dumps({"verdict": {"word": "taught"}}))
     assert finished.read_exam(tmp_path) == {"verdict": {"word": "taught"}}

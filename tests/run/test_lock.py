@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import os
+import re
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from selfteach import cli
+from selfteach.config import FeedbackConfig, resolve
 from selfteach.errors import UsageError
 from selfteach.run import lock
+from selfteach.run.ledger import Ledger
 from selfteach.run.lock import LOCK_FILE, RunLock, find_lock_owner
+from selfteach.run.run_folder import LEDGER_FILE, open_run
 
 
 @pytest.fixture
@@ -93,3 +101,87 @@ def test_everybody_may_look_who_holds_a_lock(tmp_path: Path) -> None:
     finally:
         os.umask(before)
     assert (tmp_path / LOCK_FILE).stat().st_mode & 0o777 == 0o644
+
+
+@pytest.fixture
+def target(tmp_path: Path) -> Path:
+    """A file of the user, outside of every run."""
+    file = tmp_path / "diary.txt"
+    file.write_text("dear diary")
+    return file
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    """The folder of a run."""
+    folder = tmp_path / "run"
+    open_run(folder, "x", "feedback", resolve(FeedbackConfig), {"rule": "Hum."}).close()
+    return folder
+
+
+def resume(run: Path) -> int:
+    """Run the run's own command."""
+    return cli.run_command(["feedback", "Hum.", "--out", str(run)])
+
+
+def recover(run: Path) -> int:
+    return cli.run_command(["status", str(run), "--recover"])
+
+
+def review(run: Path) -> int:
+    return cli.run_command(["review", "--run", str(run), "--terminal"])
+
+
+@pytest.mark.parametrize("command", [resume, recover, review])
+def test_a_lock_that_is_a_link_is_refused_in_one_line_and_its_target_stays(
+    command: Callable[[Path], int], run: Path, target: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (run / LOCK_FILE).unlink()
+    (run / LOCK_FILE).symlink_to(target)
+    assert command(run) == 2
+    shown = capfd.readouterr().err
+    assert re.fullmatch(r"selfteach: \S+/run.lock: is a link, and a run holds files .*\n", shown)
+    assert target.read_text() == "dear diary"
+
+
+@pytest.mark.parametrize(
+    "name", ["log.txt", "manifest.json", "checkpoints/train/metrics.jsonl", "run.db-wal"]
+)
+def test_nothing_else_of_a_run_is_written_through_a_link(
+    name: str, run: Path, target: Path
+) -> None:
+    (run / name).parent.mkdir(parents=True, exist_ok=True)
+    (run / name).unlink(missing_ok=True)
+    (run / name).symlink_to(target)
+    with pytest.raises(UsageError, match=f"{name}: is a link"):
+        open_run(run, "x", "feedback", resolve(FeedbackConfig), {"rule": "Hum."})
+    assert target.read_text() == "dear diary"
+
+
+def test_a_folder_of_checkpoints_elsewhere_is_refused(run: Path, tmp_path: Path) -> None:
+    (run / "checkpoints").symlink_to(tmp_path)
+    with pytest.raises(UsageError, match="checkpoints: is a link"):
+        RunLock(run)
+
+
+@pytest.mark.parametrize("readonly", [True, False])
+def test_another_database_is_not_opened_as_a_ledger(
+    readonly: bool, run: Path, tmp_path: Path
+) -> None:
+    other = tmp_path / "other.db"
+    with closing(sqlite3.connect(other)) as db:
+        db.execute("CREATE TABLE cookies (name TEXT)")
+    before = other.read_bytes()
+    (run / LEDGER_FILE).unlink()
+    (run / LEDGER_FILE).symlink_to(other)
+    with pytest.raises(UsageError, match="is a link"):
+        Ledger(run / LEDGER_FILE, readonly=readonly)
+    assert other.read_bytes() == before
+
+
+def test_a_pipe_in_place_of_the_lock_holds_nobody_up(run: Path) -> None:
+    (run / LOCK_FILE).unlink()
+    os.mkfifo(run / LOCK_FILE)
+    assert find_lock_owner(run) is None
+    with pytest.raises(UsageError, match="is a pipe or a device"):
+        RunLock(run)

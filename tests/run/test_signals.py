@@ -170,6 +170,15 @@ def watch(*parts: bytes, say: object = None) -> list[str]:
     return lines
 
 
+def test_a_hangup_ends_the_work_unless_nohup_ignores_it() -> None:
+    with pytest.raises(KeyboardInterrupt), handle_interrupts(lambda line: None):
+        os.kill(os.getpid(), signal.SIGHUP)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    with handle_interrupts(lambda line: None):
+        os.kill(os.getpid(), signal.SIGHUP)
+    assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+
+
 INT = bytes([signal.SIGINT])
 TERM = bytes([signal.SIGTERM])
 OTHER = bytes([signal.SIGCHLD])

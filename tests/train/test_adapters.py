@@ -280,16 +280,20 @@ def test_it_draws_and_scores_what_its_logits_say(
             float(expected), abs=2e-2
         )
     drawn: dict[str, list[int]] = {}
-    monkeypatch.setattr(
-        decode, "make_completion", lambda hf, id, ids, *rest: drawn.update({id: list(ids)}) or id
-    )
+    make_completion = decode.make_completion
+
+    def keep_ids(hf: Any, id: str, ids: list[int], *rest: Any) -> Any:
+        drawn[id] = list(ids)
+        return make_completion(hf, id, ids, *rest)
+
+    monkeypatch.setattr(decode, "make_completion", keep_ids)
     requests = [Request("t", prompt, SamplingParams(0.0, 1.0, 8)) for prompt, _ in PAIRS]
     assert len(list(taught.stream(requests))) == len(PAIRS)
     for request in requests:  # greedy: each token is the likeliest after those before it
         prompt = taught.encode(request.prompt)
         ids = drawn[request.id(taught.fingerprint)]
         logits_of = Head(taught.module)(
-            _compute_hidden(taught, [prompt + ids], [len(prompt)])[0, len(prompt) - 1 : -1]
+            _compute_hidden(taught, [(prompt + ids, len(prompt))])[0, len(prompt) - 1 : -1]
         )
         top = logits_of.max(-1).values - logits_of.gather(1, torch.tensor(ids)[:, None])[:, 0]
         assert float(top.detach().max()) < 1e-2

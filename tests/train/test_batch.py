@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +13,8 @@ from tiny import EOS, Tiny, make_examples
 
 from selfteach import config
 from selfteach.errors import DataError
-from selfteach.records import Example, make_prompt
+from selfteach.models.tokens import UnfitPrompt
+from selfteach.records import Example, Prompt, make_prompt
 from selfteach.train.encode_and_batch import (
     encode_examples,
     shuffle_into_batches,
@@ -82,11 +84,30 @@ def test_kinds_without_weights_are_left_alone() -> None:
         ({"rejected": None}, "no rejected"),
     ],
 )
-def test_a_row_that_trains_nothing_is_named(change: dict[str, str | None], words: str) -> None:
+def test_a_row_that_trains_nothing_is_left_out_by_name(
+    change: dict[str, str | None], words: str
+) -> None:
     lessons = make_examples(3)
     lessons[1] = replace(lessons[1], **change)
+    found = encode_examples(Tiny(), lessons, WEIGHTS, PAIRS, 512, "drop")
+    assert [(row.number, row.id) for row in found.rows] == [(0, "e0"), (1, "e2")]
+    assert re.search(f"example e1: .*{words}", str(found.refused["e1"]))
+    lessons[2] = replace(lessons[2], **change)
     with pytest.raises(DataError, match=f"example e1: .*{words}"):
         encode_examples(Tiny(), lessons, WEIGHTS, PAIRS, 512, "drop")
+
+
+def test_a_conversation_that_the_chat_template_refuses_is_left_out() -> None:
+    class Strict(Tiny):
+        def encode(self, prompt: Prompt) -> list[int]:
+            if len(prompt) > 1:
+                raise UnfitPrompt("the template refuses it", "roles must alternate")
+            return super().encode(prompt)
+
+    lessons = make_examples(3)
+    lessons[1] = replace(lessons[1], prompt=lessons[1].turns * 2)
+    found = encode_examples(Strict(), lessons, WEIGHTS, PAIRS, 512, "drop")
+    assert list(found.refused) == ["e1"]
 
 
 def test_nothing_to_train_on_says_what_there_was() -> None:

@@ -175,21 +175,16 @@ def test_fault_4_the_gold_answer_in_the_teachers_prompt_is_refused(tmp_path: Pat
         {"role": "user", "content": f"{lessons[2].prompt[0].content} Answer: {lessons[2].chosen}"}
     ]
     lessons[2] = replace(lessons[2], source={"teacher_prompt": told})
-    with pytest.raises(DataError, match=r"example e2: .*contains the answer"):
-        train(Tiny(), lessons, settings(), tmp_path / "a", seed=1)
+    trained = train(Tiny(), lessons, settings(max_steps=1), tmp_path / "a", seed=1)
+    assert trained.refused == {"e2": "the teacher's prompt contains the answer it is to teach."}
     lessons[2] = replace(lessons[2], source={"teacher_prompt": told, "teacher_sees_answer": True})
     train(Tiny(), lessons, settings(max_steps=1), tmp_path / "b", seed=1)
 
 
-def test_a_row_without_a_teachers_prompt_is_named(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="example e1"):
-        train(
-            Tiny(),
-            [make_examples(1)[0], replace(make_examples(2)[1], source={})],
-            settings(),
-            tmp_path,
-            seed=1,
-        )
+def test_most_rows_without_a_teachers_prompt_are_an_error_that_names_one(tmp_path: Path) -> None:
+    lessons = [replace(example, source={}) for example in make_examples(2)]
+    with pytest.raises(DataError, match=r'example e0: has no source\["teacher_prompt"\]'):
+        train(Tiny(), lessons, settings(), tmp_path, seed=1)
 
 
 @pytest.mark.training
@@ -218,18 +213,17 @@ def test_skipped_tokens_do_not_count() -> None:
 
 
 @pytest.mark.training
-def test_an_answer_that_is_skipped_whole_is_named(tmp_path: Path) -> None:
+def test_an_answer_that_is_skipped_whole_is_left_out_by_name(tmp_path: Path) -> None:
     """Ten letters and the end, of which eleven are left out; with ten one is left."""
     rows = [*make_examples(3), replace(make_examples(4)[3], chosen="0123456789")]
     rows[:3] = [replace(e, chosen=e.chosen + "0123456789") for e in rows[:3]]
-    with pytest.raises(
-        DataError,
-        match=r"example e3: trains no token by distill: all 11 .* Lower train.skip_tokens",
-    ):
-        train(Tiny(), rows, settings(skip_tokens=11), tmp_path / "none", seed=1)
-    assert (
-        train(Tiny(), rows, settings(skip_tokens=10, epochs=1), tmp_path / "one", seed=1).steps == 1
-    )
+    short = settings(skip_tokens=11, epochs=1)
+    refused = train(Tiny(), rows, short, tmp_path / "three", seed=1).refused
+    assert refused == {"e3": "trains no token by distill: all 11 of its answer are left out."}
+    with pytest.raises(DataError, match=r"example e3: .* Lower train.skip_tokens"):
+        train(Tiny(), rows[3:], short, tmp_path / "none", seed=1)
+    trained = train(Tiny(), rows, settings(skip_tokens=10, epochs=1), tmp_path / "one", seed=1)
+    assert (trained.steps, trained.refused) == (1, {})
 
 
 @pytest.mark.training

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,8 @@ from safetensors.torch import load_file
 from tiny import Tiny
 
 from selfteach import config
+from selfteach.errors import UsageError
+from selfteach.models.hook_adapter import parse_layers
 from selfteach.models.load_adapter import PEFT_PREFIX
 from selfteach.train.adapters.lora import LoraAdapter
 
@@ -103,3 +106,31 @@ def test_the_saved_folder_is_pefts(tmp_path: Path) -> None:
     with torch.no_grad():
         theirs = PeftModel.from_pretrained(Tiny().module, tmp_path)(IDS).logits
         torch.testing.assert_close(model.module(IDS).logits, theirs, atol=1e-5, rtol=1e-5)
+
+
+def test_only_some_layers_get_an_adapter(tmp_path: Path) -> None:
+    """Tiny has two layers; PEFT reads the saved folder."""
+    tiny = Tiny()
+    settings = config.TrainConfig(lora=config.LoraConfig(rank=4, layers="last 50%"))
+    adapter = LoraAdapter.attach(tiny.module, settings, seed=0)
+    assert {name.split(".layers.")[1][0] for name in adapter.state()} == {"1"}
+    shaken(adapter)
+    ours = loss_of(tiny.module)
+    adapter.save(tmp_path, {"base": "b", "base_fingerprint": "f"})
+    adapter.detach()
+    theirs = loss_of(PeftModel.from_pretrained(tiny.module, tmp_path))
+    torch.testing.assert_close(ours, theirs, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("text", "numbers"),
+    [("all", range(30)), ("last 50%", range(15, 30)), ("last 1%", [29]), ("last 3", [27, 28, 29])],
+)
+def test_layers_are_named_by_number_or_share(text: str, numbers: Iterable[int]) -> None:
+    assert parse_layers(text, 30, "x") == list(numbers)
+
+
+@pytest.mark.parametrize("text", ["last", "last half", "last 101%", "last 0%", "last %", "30"])
+def test_layers_that_there_are_not_are_refused(text: str) -> None:
+    with pytest.raises(UsageError, match=r"x: .* names (no layers|layers that)"):
+        parse_layers(text, 30, "x")

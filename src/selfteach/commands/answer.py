@@ -13,9 +13,8 @@ from typing import Any
 from selfteach import api
 from selfteach.commands.overlap import open_atomic
 from selfteach.commands.screen import Screen, open_screen, print_result
-from selfteach.disk import open_file
 from selfteach.errors import DataError, UsageError
-from selfteach.files import read_jsonl
+from selfteach.files import read_jsonl, read_lines
 from selfteach.models import Sampler
 from selfteach.models.ordered import stream_in_order
 from selfteach.records import (
@@ -28,8 +27,6 @@ from selfteach.records import (
 )
 from selfteach.run.signals import handle_interrupts
 from selfteach.text import clean_text
-
-MAX_TEXT_BYTES = 256 * 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -149,22 +146,11 @@ def read_prompt_rows(path: Path, system: str = "") -> list[PromptRow]:
 
 
 def _read_text_rows(path: Path) -> Iterator[tuple[str, PromptRow]]:
-    with open_file(path) as handle:
-        data = handle.read(MAX_TEXT_BYTES + 1)
-    if len(data) > MAX_TEXT_BYTES:
-        raise DataError(
-            f"is larger than {MAX_TEXT_BYTES >> 20} MB.", where=str(path), cure="Split the file."
-        )
-    for number, line in enumerate(data.split(b"\n"), start=1):
+    for number, line in enumerate(read_lines(path), start=1):
         where = f"{path.name}:{number}"
-        try:
-            text = clean_text(line.decode("utf-8")).strip()
-        except UnicodeDecodeError as fault:
-            raise DataError(
-                "is not UTF-8.",
-                where=where,
-                cure="Convert the file, for instance with `iconv -t utf-8`.",
-            ) from fault
+        if isinstance(line, ValueError):
+            raise DataError(f"{line}.", where=where, cure="Correct or remove the line.")
+        text = clean_text(line).strip()
         if text:
             yield where, PromptRow(str(number), parse_messages(text), text)
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from selfteach.commands.answer import AnswerOptions, open_model
 from selfteach.commands.screen import Screen, open_screen
-from selfteach.errors import DataError, UsageError
+from selfteach.errors import DataError, IntegrityError, UsageError
 from selfteach.models import Sampler
 from selfteach.records import Message, Request, SamplingParams
 from selfteach.run.display import replace_control_chars
@@ -54,10 +54,12 @@ def _converse(sampler: Sampler, options: AnswerOptions, screen: Screen) -> None:
 
 
 def _switch_adapter(sampler: Sampler, options: AnswerOptions, name: str, screen: Screen) -> Sampler:
-    """Return a sampler with another adapter of the run, or the same one if that does not exist."""
+    """Return a sampler with another adapter of the run; the same one if that is not there, or not
+    whole.
+    """
     try:
         found = open_model(replace(options, adapter=name), screen)
-    except UsageError as fault:
+    except (IntegrityError, UsageError) as fault:
         screen.print_line(str(fault))
         return sampler
     screen.display.finish()

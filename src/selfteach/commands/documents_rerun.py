@@ -62,7 +62,7 @@ def change_thresholds(
             cure=f"Can be changed: {', '.join(CHANGEABLE_KEYS)}.",
         )
     rows = read_note(folder, "knowledge")
-    resolved = resolve(Settings, folder / finished.CONFIG_FILE, sets)
+    resolved = resolve(Settings, finished.find_settings(folder), sets)
     if rows is None:
         raise UsageError(
             "has measured nothing yet.",
@@ -132,7 +132,7 @@ def forget_source(
         DataError: the other documents have changed since the run.
     """
     sources = read_note(folder, finished.PATHS)
-    resolved = resolve(Settings, folder / finished.CONFIG_FILE)
+    resolved = resolve(Settings, finished.find_settings(folder))
     gone = find_document(source, list_learned_documents(folder), folder)
     left = read_noted(sources, forget=gone.id, missing=True)
     target = out or folder.with_name(f"{folder.resolve().name}-without-{make_slug(source)}")

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
+from contextlib import suppress
 
 import typer
 
-from selfteach.errors import SelfteachError
+from selfteach.errors import ResourceError, SelfteachError, is_out_of_memory
 
 USAGE = 2
 EXAMPLES = {
@@ -19,6 +19,10 @@ EXAMPLES = {
 }
 """A whole command for each command that needs an argument."""
 DEFECT = 70
+MEMORY_CURE = (
+    "Close other programs or use a smaller model, then run the same command again; nothing that "
+    "was recorded is lost."
+)
 
 
 def print_error(fault: Exception) -> int:
@@ -29,11 +33,13 @@ def print_error(fault: Exception) -> int:
         return print_failure(str(fault), fault.exit_code)
     if hasattr(fault, "format_message"):  # a fault of the parser, in any of its versions
         return print_failure(fault.format_message() + find_example(fault), USAGE)
-    if isinstance(fault, OSError):
-        from selfteach.disk import make_disk_error
+    from selfteach.disk import DISK_ERRNOS, find_error_number, make_disk_error
 
-        known = make_disk_error(fault, Path(fault.filename or "."))
+    if isinstance(fault, OSError) or find_error_number(fault) in DISK_ERRNOS:
+        known = make_disk_error(fault)
         return print_failure(str(known), known.exit_code)
+    if is_out_of_memory(fault):
+        return print_failure(f"memory ran out. {MEMORY_CURE}", ResourceError.exit_code)
     return print_failure(
         f"{type(fault).__name__}: {fault}\n  This is a defect of selfteach. --debug "
         "shows where it happened.",
@@ -54,5 +60,6 @@ def print_failure(text: str, code: int) -> int:
     from selfteach.run.display import replace_control_chars
 
     prefix = "" if text.startswith("Usage:") else "selfteach: "
-    print(prefix + replace_control_chars(text), file=sys.stderr)
+    with suppress(OSError):  # the terminal may be closed; the exit code still tells
+        print(prefix + replace_control_chars(text), file=sys.stderr)
     return code

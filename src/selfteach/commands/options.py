@@ -41,7 +41,9 @@ OptionalRun = Annotated[
 OptionalAdapter = Annotated[
     str, option("--adapter", "NAME", "Another adapter of the run than its final one.")
 ]
-Seed = Annotated[int | None, option("--seed", "N", "The seed of all sampling.", min=0)]
+Seed = Annotated[
+    int | None, option("--seed", "N", "The seed of all sampling.", min=0, max=(1 << 32) - 1)
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout and nothing else.")]
 Engine = Annotated[
     str, option("--engine", "NAME", "auto, openvino or hf: the engine that generates the answers.")

@@ -17,7 +17,7 @@ from selfteach.dedup.filter import BLOCK, OverlapFilter, SimilarText
 from selfteach.dedup.rouge import WORD_SPLITTERS
 from selfteach.disk import convert_disk_errors
 from selfteach.errors import DataError, SelfteachError, UsageError
-from selfteach.files import BadLine, read_jsonl
+from selfteach.files import BadLine, read_jsonl, set_aside
 from selfteach.materials.rows import read_rows
 from selfteach.records import JsonObject, get_user_text, parse_messages
 from selfteach.run.signals import delay_interrupts, handle_interrupts
@@ -248,9 +248,9 @@ def _read_rows(path: Path, name: str, bad: list[BadLine]) -> Iterator[OverlapRow
         try:
             yield OverlapRow(where, row, _get_text(row, name))
         except SelfteachError as fault:
-            bad.append(BadLine(where, fault.what.rstrip(".")))
+            set_aside(bad, where, fault.what.rstrip("."))
         except ValueError as fault:
-            bad.append(BadLine(where, str(fault)))
+            set_aside(bad, where, str(fault))
 
 
 def _get_text(row: JsonObject, name: str) -> str:

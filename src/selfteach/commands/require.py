@@ -11,7 +11,7 @@ from selfteach.commands.options import REQUIRE_EXAMPLE, REQUIRE_EXAMPLES
 from selfteach.errors import RequirementNotMet, UsageError
 from selfteach.records import JsonMapping
 from selfteach.registry import did_you_mean
-from selfteach.report.read_run import get_path
+from selfteach.report.read_run import get_path, read_number
 
 OPERATORS = {">=": operator.ge, "<=": operator.le, ">": operator.gt, "<": operator.lt}
 EXAM_NUMBERS: dict[str, tuple[str, str]] = {
@@ -124,12 +124,18 @@ class Requirement:
 
         A number that was not measured does not meet it, nor does NaN.
         """
-        value = get_path(exam, *EXAM_NUMBERS[self.name][0].split("."))
+        value = find_number(exam, self.name)
         if value is None:
             return f"{self.name} was not measured"
-        if not OPERATORS[self.operator](float(value), self.bound):
-            return f"{self.name} is {float(value):.4g}, required is {self.operator} {self.bound:g}"
+        if not OPERATORS[self.operator](value, self.bound):
+            return f"{self.name} is {value:.4g}, required is {self.operator} {self.bound:g}"
         return ""
+
+
+def find_number(exam: JsonMapping, name: str) -> float | None:
+    """Return a number of an exam, which may be NaN, or None if it was not measured."""
+    value = get_path(exam, *EXAM_NUMBERS[name][0].split("."))
+    return value if isinstance(value, float) else read_number(value)
 
 
 def is_measured_by(name: str, method: str) -> bool:
@@ -196,8 +202,4 @@ def check_requirements(requirements: Sequence[Requirement], exam: JsonMapping) -
 
 def list_measured(exam: JsonMapping) -> list[str]:
     """Return the names of the numbers that an exam has."""
-    return [
-        name
-        for name, (path, _) in EXAM_NUMBERS.items()
-        if get_path(exam, *path.split(".")) is not None
-    ]
+    return [name for name in EXAM_NUMBERS if find_number(exam, name) is not None]

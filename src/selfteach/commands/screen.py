@@ -8,7 +8,7 @@ import math
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
@@ -57,15 +57,15 @@ def open_screen(log: Path | None, *, debug: bool = False) -> Iterator[Screen]:
     try:
         yield Screen(out, err, display)
     finally:
-        display.finish()
-        out.flush()
-        err.flush()
+        with suppress(OSError):  # a closed terminal must not hide how the work ended
+            display.finish()
+        with suppress(OSError):
+            err.close()
+        out.close()
         _flush()
         for number, old in enumerate(kept, start=1):
             os.dup2(old, number)
             os.close(old)
-        out.close()
-        err.close()
 
 
 def _flush() -> None:

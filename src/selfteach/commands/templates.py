@@ -11,7 +11,7 @@ from typing import Any, Literal
 from selfteach.commands.overlap import open_atomic
 from selfteach.commands.screen import print_json, print_result
 from selfteach.errors import DataError, UsageError
-from selfteach.files import BadLine
+from selfteach.files import BadLine, set_aside
 from selfteach.materials.rows import Row, read_rows, refuse_bad_rows
 from selfteach.materials.tasks import OWN_SEEDS, read_task
 from selfteach.materials.templates import (
@@ -113,7 +113,7 @@ def iterate_rows(path: Path, bad: list[BadLine]) -> Iterator[tuple[str, dict[str
         try:
             task = read_task(row, where)
         except DataError as fault:
-            bad.append(BadLine(where, fault.what.rstrip(".")))
+            set_aside(bad, where, fault.what.rstrip("."))
             continue
         for number, instance in enumerate(task.instances):
             columns = {"input": instance.input, "output": instance.output}

@@ -13,6 +13,7 @@ from selfteach.config.sections import (
     MethodConfig,
     Positive,
     Section,
+    Seed,
     Share,
     TopP,
     check_test_share,
@@ -24,13 +25,13 @@ from selfteach.registry import load_registered
 class AskConfig(Section):
     """The prompts that the model asks itself, and how they are split."""
 
-    target: Positive = 300
+    target: Positive = 310
     """Prompts on which the rule applies."""
 
-    near: Count = 144
+    near: Count = 180
     """Prompts close to these, on which the rule does not apply."""
 
-    general: Count = 270
+    general: Count = 280
     """Prompts on any other subject, on which the rule does not apply."""
 
     min_violations: Count = 120
@@ -44,7 +45,8 @@ class AskConfig(Section):
     """Largest overlap of two prompts (ROUGE-L). A prompt above it is dropped."""
 
     train_share: Share = 0.72
-    """Share of the prompts to learn from."""
+    """Share of the prompts to learn from. It is smaller where the exam asks for more prompts than
+    are left."""
 
     dev_share: Share = 0.1
     """Share of the prompts for choices during the run. The rest is for the exam."""
@@ -116,13 +118,13 @@ class BalanceConfig(Section):
 class FeedbackExamConfig(Section):
     """The held-out prompts of the exam."""
 
-    target: Positive = 40
+    target: Positive = 60
     """Largest number of prompts on which the rule applies."""
 
-    near: Count = 30
+    near: Count = 60
     """Largest number of prompts close to these, on which it does not apply. 0 asks none."""
 
-    general: Count = 24
+    general: Count = 60
     """Largest number of prompts on any other subject. 0 asks none."""
 
     max_tokens: Positive = 80
@@ -398,7 +400,7 @@ class FinetuneConfig(Section):
     model: str = "embedded"
     """Model to fine-tune: `embedded`, a folder, or a name on the Hugging Face Hub."""
 
-    seed: Count = 0
+    seed: Seed = 0
     """Seed of all random choices."""
 
     dev_share: Share = 0.1

@@ -16,15 +16,17 @@ MAX_CONFIG_BYTES = 1 << 20
 
 
 class _Loader(yaml.SafeLoader):
-    """Load safe YAML without duplicate keys and aliases.
+    """Load safe YAML without duplicate keys, aliases and tags.
 
     1e-4 is a number; `no`, 1:30, 0x10 and 017 are texts.
     """
 
     def compose_node(self, parent: Any, index: Any) -> Any:
-        if self.check_event(yaml.AliasEvent):
-            mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
-            raise yaml.constructor.ConstructorError(None, None, "aliases are not allowed", mark)
+        event = self.peek_event()  # type: ignore[no-untyped-call]
+        is_alias = isinstance(event, yaml.AliasEvent)
+        if is_alias or getattr(event, "tag", None) is not None:
+            fault = f"{'aliases' if is_alias else 'tags'} are not allowed"
+            raise yaml.constructor.ConstructorError(None, None, fault, event.start_mark)
         return super().compose_node(parent, index)
 
     def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:

@@ -12,15 +12,16 @@ from pydantic import (
     ConfigDict,
     Field,
     NonNegativeFloat,
-    NonNegativeInt,
     PositiveFloat,
 )
 
 from selfteach.registry import describe_group, did_you_mean, list_names
 
 Share = Annotated[float, Field(ge=0, le=1)]
-Count = NonNegativeInt
-Positive = Annotated[int, Field(ge=1)]
+Count = Annotated[int, Field(ge=0, lt=1 << 31)]
+Positive = Annotated[int, Field(ge=1, lt=1 << 31)]
+Seed = Annotated[int, Field(ge=0, lt=1 << 32)]
+"""A seed that every library takes: scikit-learn refuses more than 32 bits."""
 TopP = Annotated[float, Field(gt=0, le=1)]
 
 
@@ -67,14 +68,18 @@ KnowledgeJudge = Annotated[str, make_name_validator("knowledge_judges")]
 
 
 class Section(BaseModel):
-    """A frozen group of settings that refuses unknown keys.
+    """A frozen group of settings that refuses unknown keys, infinity and NaN.
 
     The line under each field is its description: configs/*.yaml, the documentation and
     `selfteach config` print it.
     """
 
     model_config = ConfigDict(
-        extra="forbid", frozen=True, hide_input_in_errors=True, use_attribute_docstrings=True
+        allow_inf_nan=False,
+        extra="forbid",
+        frozen=True,
+        hide_input_in_errors=True,
+        use_attribute_docstrings=True,
     )
 
 
@@ -92,7 +97,8 @@ class EndpointConfig(Section):
 
     max_wait_s: NonNegativeFloat = 60.0
     """Longest pause that the server may ask for, in seconds. A longer one stops the run, which can
-    be resumed."""
+    be resumed. So does the time without an answer: twice this, or twice `timeout_s` if that is
+    longer, and at least a minute."""
 
 
 class MethodConfig(Section):
@@ -112,7 +118,7 @@ class MethodConfig(Section):
     """Engine that samples the answers. `auto` takes OpenVINO where it is installed and can run the
     model, else transformers (hf)."""
 
-    seed: Count = 0
+    seed: Seed = 0
     """Seed of all random choices."""
 
     smoke_test: bool = False

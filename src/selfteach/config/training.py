@@ -27,7 +27,11 @@ class LoraConfig(Section):
     """Scale of the update: the product of the factors counts alpha / rank times."""
 
     targets: Literal["all-linear", "attention"] = "all-linear"
-    """Layers that get an adapter: all linear layers, or those of attention only."""
+    """Parts that get an adapter: all linear layers, or those of attention only."""
+
+    layers: str = "all"
+    """Decoder layers that get an adapter: `all`, `last 4`, `last 50%` or `3,7`. Layers before the
+    first one need no backward pass."""
 
 
 class LayersConfig(Section):

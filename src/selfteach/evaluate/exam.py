@@ -3,7 +3,8 @@
 A method brings an `Exam`: held-out questions by scope, the arms that answer them, and a scorer
 that turns answers into numbers. The harness does the rest, in this order:
 
-  1  every arm answers every question: greedily, and the target questions once at T = 1 as well
+  1  every arm answers every question: greedily, and the target questions once at T = 1 as well;
+     each model answers in one call
   2  the scorer scores the target answers
   3  side effects: near and general answers, compared with the base's own
   4  further measurements of the method, drift among them
@@ -18,7 +19,7 @@ in memory together. Afterwards it reads the answers of the base from the ledger.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -131,6 +132,8 @@ class Answers:
 
 ArmAnswers = Mapping[str, Answers]
 """The answers of every arm to one scope."""
+ModelRequests = tuple[Recorded, Sequence[Request]]
+"""Requests, and the model that answers them."""
 
 
 @dataclass(frozen=True)
@@ -206,6 +209,8 @@ class Exam:
             ids, so changing them makes another run.
         loop_check_scopes: the scopes whose answers are checked for loops, if they have questions.
         find_allowed_repeats: returns the indices of a scope whose answers may repeat a taught text.
+        plan_extra: returns the requests of the extra measurements, which the models answer together
+            with the others.
     """
 
     questions: Mapping[str, Sequence[Prompt]]
@@ -219,6 +224,7 @@ class Exam:
     sampled_stage: str = ""
     loop_check_scopes: Sequence[str] = (TARGET,)
     find_allowed_repeats: Callable[[str, Answers], Collection[int]] = allow_no_repeats
+    plan_extra: Callable[[Mapping[str, Arm]], Sequence[ModelRequests]] | None = None
 
     def run_baselines(self, session: ExamSession) -> None:
         """Record the answers of base and prompted base before the training."""
@@ -234,7 +240,11 @@ class Exam:
             brief: leave the extra measurements out.
         """
         arms = self.arms(tuned)
-        answers = answer_all(session, arms, self)  # 1
+        second = plan_second_sample(session, arms["base"])
+        also = [second]
+        if not brief and self.plan_extra:
+            also += self.plan_extra(arms)
+        answers = answer_all(session, arms, self, also)  # 1
         scores = self.scorer.score(answers[TARGET])  # 2
         side_effects = find_side_effects(answers, self.taught_texts, self.find_allowed_repeats)  # 3
         found: JsonObject = {"smoke_test": session.config.smoke_test, **self.header}
@@ -244,7 +254,7 @@ class Exam:
         extra = () if brief else self.extra_measurements
         for measurement in (*self.measurements, *extra):  # 4
             found |= measurement(state)
-        again = sample_again(session, arms["base"])
+        again = Answers(answers[TARGET]["base"].questions, (), second[0].sample(second[1]))
         found["noise_floor"] = self.scorer.measure_noise(again, state)  # 5
         found["sanity"] = measure_sanity(answers, self.loop_check_scopes, state.seed)  # 6
         found["base_proof"] = check_base_unchanged(session)
@@ -255,32 +265,53 @@ class Exam:
 
 
 def answer_all(
-    session: ExamSession, arms: Mapping[str, Arm], exam: Exam
+    session: ExamSession,
+    arms: Mapping[str, Arm],
+    exam: Exam,
+    also: Sequence[ModelRequests] = (),
 ) -> dict[str, dict[str, Answers]]:
-    """Return the answers of every arm to its scopes: answers[scope][arm] (step 1)."""
-    found: dict[str, dict[str, Answers]] = {scope: {} for scope in exam.questions}
-    session.display.start_stage("exam", count_answers(arms))
+    """Return the answers of every arm to its scopes: answers[scope][arm] (step 1).
+
+    Each model answers all of its questions in one call, which keeps its batches full.
+
+    Args:
+        also: requests that later steps look up; they are answered in the same calls.
+    """
+    planned = {}
     for name, arm in arms.items():
         for scope, prompts in arm.prompts.items():
             stage = exam.target_stage if scope == TARGET else f"exam {scope}"
-            greedy = answer(session, arm.model, stage, prompts, 0.0)
-            sampled: list[Completion] = []
+            greedy = make_requests(session, stage, prompts, 0.0)
+            sampled: list[Request] = []
             if scope == TARGET and arm.sampled:
-                sampled_stage = exam.sampled_stage or stage
-                sampled = answer(session, arm.model, sampled_stage, prompts, 1.0)
-            words = [get_user_text(prompt) for prompt in exam.questions[scope]]
-            found[scope][name] = Answers(words, greedy, sampled)
+                sampled = make_requests(session, exam.sampled_stage or stage, prompts, 1.0)
+            planned[scope, name] = (greedy, sampled)
+    groups = list(also)
+    for (_, name), (greedy, sampled) in planned.items():
+        groups.append((arms[name].model, [*greedy, *sampled]))
+    session.display.start_stage("exam", sum(len(requests) for _, requests in groups))
+    sample_by_model(groups, session.display.advance)
+    found: dict[str, dict[str, Answers]] = {scope: {} for scope in exam.questions}
+    for (scope, name), (greedy, sampled) in planned.items():
+        model = arms[name].model
+        words = [get_user_text(prompt) for prompt in exam.questions[scope]]
+        found[scope][name] = Answers(words, model.sample(greedy), model.sample(sampled))
     return found
 
 
-def count_answers(arms: Mapping[str, Arm]) -> int:
-    """Return how many answers the arms give."""
-    total = 0
-    for arm in arms.values():
-        total += sum(map(len, arm.prompts.values()))
-        if arm.sampled:
-            total += len(arm.prompts.get(TARGET, ()))
-    return total
+def sample_by_model(
+    groups: Iterable[ModelRequests], on_sample: Callable[[int], object] = lambda count: None
+) -> None:
+    """Let each model answer its requests of all groups in one call. The ledger keeps the answers.
+
+    Args:
+        on_sample: called with 1 for each answer, as it arrives.
+    """
+    collected: dict[int, tuple[Recorded, list[Request]]] = {}
+    for model, requests in groups:
+        collected.setdefault(id(model), (model, []))[1].extend(requests)
+    for model, requests in collected.values():
+        model.sample(requests, on_sample)
 
 
 def answer(
@@ -297,19 +328,28 @@ def answer(
         stage: part of the request ids.
         seed_offset: added to the seed of the run, for another sample of the same prompts.
     """
-    sampling = GREEDY if temperature == 0 else SamplingParams(temperature, 1.0)
-    sampling = replace(sampling, max_tokens=session.config.exam.max_tokens)
-    seed = session.config.seed + seed_offset
-    requests = [Request(stage, prompt, sampling, 0, seed) for prompt in prompts]
+    requests = make_requests(session, stage, prompts, temperature, seed_offset)
     return model.sample(requests, session.display.advance)
 
 
-def sample_again(session: ExamSession, base: Arm) -> Answers:
-    """Sample the base's target answers once more, with another seed (step 5)."""
+def make_requests(
+    session: ExamSession,
+    stage: str,
+    prompts: Sequence[Prompt],
+    temperature: float,
+    seed_offset: int = 0,
+) -> list[Request]:
+    """Return the requests for one answer to each prompt, of at most `exam.max_tokens` tokens."""
+    sampling = GREEDY if temperature == 0 else SamplingParams(temperature, 1.0)
+    sampling = replace(sampling, max_tokens=session.config.exam.max_tokens)
+    seed = session.config.seed + seed_offset
+    return [Request(stage, prompt, sampling, 0, seed) for prompt in prompts]
+
+
+def plan_second_sample(session: ExamSession, base: Arm) -> ModelRequests:
+    """Return the requests for another sample of the base's target answers (step 5)."""
     prompts = base.prompts[TARGET]
-    session.display.start_stage("exam again", len(prompts))
-    again = answer(session, base.model, "exam again", prompts, 1.0, seed_offset=1)
-    return Answers([get_user_text(prompt) for prompt in prompts], (), again)
+    return base.model, make_requests(session, "exam again", prompts, 1.0, seed_offset=1)
 
 
 def measure_sanity(

@@ -97,10 +97,14 @@ def _check_unused(out: Path) -> None:
 
 
 @contextmanager
-def _open_atomic_folder(out: Path) -> Iterator[Path]:
-    """Yield a folder to write into, which becomes `out` at the end of the block."""
+def _open_atomic_folder(out: Path, needed: int = 0) -> Iterator[Path]:
+    """Yield a folder to write into, which becomes `out` at the end of the block.
+
+    Args:
+        needed: the bytes that will be written, where they are known.
+    """
     fresh = out.with_name(f".{out.name}.{os.getpid()}.new")
-    with convert_disk_errors(out):
+    with convert_disk_errors(out, needed):
         out.parent.mkdir(parents=True, exist_ok=True)
         try:
             yield fresh
@@ -146,7 +150,8 @@ def merge_adapter(
         progress=progress,
     )
     _fill_biases(hf.module)
-    with _open_atomic_folder(out) as fresh:
+    needed = sum(weight.nbytes for weight in hf.module.parameters())
+    with _open_atomic_folder(out, needed) as fresh:
         with silence_libraries():
             hf.module.save_pretrained(fresh)  # type: ignore[operator]
             hf.tokenizer.save_pretrained(fresh)

@@ -106,8 +106,9 @@ def select_associated_words(
     names = tuple(f" {name}" for name in (topic, *others))
     items = [Continuations(f"{worked}Word: {word}\nTopic:", names) for word in words]
     associated = []
-    for word, (own, *rest) in zip(words, score_in_order(scorer, items), strict=True):
-        if own.logp - mean(other.logp for other in rest) >= MIN_ASSOCIATION_NATS:
+    for word, scores in zip(words, score_in_order(scorer, items), strict=True):
+        logps = [score.logp for score in scores]
+        if logps and logps[0] - mean(logps[1:]) >= MIN_ASSOCIATION_NATS:
             associated.append(word)
     return associated
 
@@ -133,10 +134,7 @@ def generate_prompts(
     """
     kept = 0
     for turn in range(rounds):
-        first = turn * 10_000
-        number = max(int((count - kept) * OVERSAMPLING), 8)
-        indices = range(first, first + number)
-        for prompt in _sample_prompts(model, subject, scope, indices, seed, forms):
+        for prompt in _sample_prompts(model, subject, scope, count - kept, turn, seed, forms):
             if kept >= count:
                 return
             fault = fault_of(prompt.text)
@@ -148,22 +146,41 @@ def _sample_prompts(
     model: Sampler,
     subject: Subject,
     scope: Scope,
-    sample_indices: range,
+    lack: int,
+    turn: int,
     seed: int,
     forms: PromptForms,
 ) -> Iterator[GeneratedPrompt]:
-    plans = []
-    requests = []
-    for i in sample_indices:
-        plan = _choose_form_and_subject(subject, scope, i, seed, forms)
-        sampling = LINE_SAMPLING if plan[1] else BLOCK_SAMPLING
-        text = _format_few_shot(plan, i, forms)
-        plans.append(plan)
-        requests.append(Request(f"ask {scope}", text, sampling, i, seed))
-    for (form, about), text in zip(plans, _sample_texts(model, requests), strict=True):
+    indices = _list_indices(lack, turn)
+    requests = plan_requests(subject, scope, lack, turn, seed, forms)
+    for i, text in zip(indices, _sample_texts(model, requests), strict=True):
+        form, about = _choose_form_and_subject(subject, scope, i, seed, forms)
         if not about:
             about, _, text = (part.strip() for part in text.partition("\nRequest:"))
         yield GeneratedPrompt(to_one_line(text), scope, form, about)
+
+
+def plan_requests(
+    subject: Subject,
+    scope: Scope,
+    lack: int,
+    turn: int,
+    seed: int,
+    forms: PromptForms = few_shot.REQUESTS,
+) -> list[Request]:
+    """Return the requests of one round of `generate_prompts`, which lacks so many prompts."""
+    requests = []
+    for i in _list_indices(lack, turn):
+        plan = _choose_form_and_subject(subject, scope, i, seed, forms)
+        sampling = LINE_SAMPLING if plan[1] else BLOCK_SAMPLING
+        text = _format_few_shot(plan, i, forms)
+        requests.append(Request(f"ask {scope}", text, sampling, i, seed))
+    return requests
+
+
+def _list_indices(lack: int, turn: int) -> range:
+    first = turn * 10_000
+    return range(first, first + max(int(lack * OVERSAMPLING), 8))
 
 
 def _choose_form_and_subject(
@@ -209,7 +226,7 @@ def _list_names(
 
 def _sample_texts(model: Sampler, requests: Sequence[Request]) -> list[str]:
     completions = sample_in_order(model, requests)
-    return [clean_text(completion.text).strip() for completion in completions if completion]
+    return [clean_text(one.text).strip() if one else "" for one in completions]
 
 
 def generate_similar_prompts(

@@ -19,9 +19,9 @@ from typing import Literal
 from rapidfuzz.distance import Indel, Levenshtein, Prefix
 
 from selfteach.generate.listing import format_examples, to_one_line
-from selfteach.models.decode import TOO_LONG
 from selfteach.models.ordered import sample_in_order
 from selfteach.models.recorded import Recorded
+from selfteach.models.tokens import TOO_LONG
 from selfteach.records import (
     Completion,
     Message,

@@ -18,6 +18,9 @@ from selfteach.models.remote.retry import NoLogprobs
 from selfteach.records import JsonObject, Measure
 from selfteach.statistics import auroc, best_threshold
 
+MAX_LOST_SHARE = 0.1
+"""A judge is left out if it gave no verdict on a greater share of the answers."""
+
 
 @dataclass(frozen=True)
 class CalibratedJudge:
@@ -37,6 +40,8 @@ def calibrate_judges(
 ) -> tuple[ThresholdJudge | None, ThresholdJudge | None, JsonObject]:
     """Return the deciding judge, the best judge, and the report of all of them.
 
+    A judge is calibrated on the answers that it gave a verdict on.
+
     Both judges are None if none is good enough. The judge named `readable` decides if it reaches
     `min_auroc`, because people can see what it finds. Otherwise the best one decides.
     """
@@ -54,9 +59,11 @@ def calibrate_judges(
         if reason:
             left_out.append({"name": judge.name, "reason": reason})
         else:
-            measure = auroc(labels, values)
-            threshold = best_threshold(labels, values)
-            found.append(CalibratedJudge(judge, measure, threshold, tuple(values)))
+            known = [i for i, value in enumerate(values) if math.isfinite(value)]
+            judged = ([labels[i] for i in known], [values[i] for i in known])
+            found.append(
+                CalibratedJudge(judge, auroc(*judged), best_threshold(*judged), tuple(values))
+            )
     report: JsonObject = {
         "chosen": "",
         "best": "",
@@ -86,7 +93,8 @@ def calibrate_judges(
         )
     examples = []
     for i in _choose_spaced_indices(len(pairs), 10):
-        by_judge = {c.judge.name: round(c.values[i], 3) for c in found}
+        sure = [c for c in found if math.isfinite(c.values[i])]
+        by_judge = {c.judge.name: round(c.values[i], 3) for c in sure}
         examples.append({"text": pairs[i][1], "label": labels[i], "values": by_judge})
     report |= {"best": top.judge.name, "reason": reason, "examples": examples}
     if not usable:
@@ -103,7 +111,8 @@ def _score_answers(judge: Judge, pairs: Sequence[PromptAnswer]) -> tuple[list[fl
     except (NoLogprobs, TooManyFailures) as fault:
         return [], fault.what.rstrip(".")
     lost = sum(not math.isfinite(value) for value in values)
-    return values, f"it gave no verdict on {lost} of {len(values)} answers" if lost else ""
+    reason = f"it gave no verdict on {lost} of {len(values)} answers"
+    return values, reason if lost > MAX_LOST_SHARE * len(values) else ""
 
 
 def _describe_candidate(candidate: CalibratedJudge, min_auroc: float) -> JsonObject:

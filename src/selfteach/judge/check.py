@@ -21,7 +21,7 @@ from typing import NoReturn, Protocol
 
 from selfteach.errors import UsageError
 from selfteach.judge import Judge
-from selfteach.judge.conditions import CONDITIONS, EXAMPLES, PHRASES, AnswerTest
+from selfteach.judge.conditions import CONDITIONS, EXAMPLES, PHRASES, AnswerTest, SlowSearch
 from selfteach.judge.setup import JudgeSetup
 from selfteach.records import Prompt
 from selfteach.registry import did_you_mean
@@ -29,6 +29,8 @@ from selfteach.text import clean_text
 
 MAX_CHARS = 2000
 MAX_DEPTH = 32
+MAX_SLOW_ANSWERS = 10
+"""So many answers on which a search takes too long show that the check itself is wrong."""
 
 
 class Check(Protocol):
@@ -88,6 +90,31 @@ class JoinedChecks:
         return f" {self.word} ".join(_parenthesize(check) for check in self.checks)
 
 
+@dataclass(slots=True)
+class WholeCheck:
+    """Hold a whole check. An answer on which it takes too long does not keep the rule."""
+
+    check: Check
+    num_slow: int = field(default=0, compare=False)
+
+    def keeps(self, answer: str) -> bool:
+        """Return whether the answer keeps the rule, and the check can tell.
+
+        Raises:
+            SlowSearch: it took too long on more than MAX_SLOW_ANSWERS answers.
+        """
+        try:
+            return self.check.keeps(answer)
+        except SlowSearch:
+            self.num_slow += 1
+            if self.num_slow > MAX_SLOW_ANSWERS:
+                raise
+            return False
+
+    def __str__(self) -> str:
+        return str(self.check)
+
+
 def _parenthesize(check: Check) -> str:
     return f"({check})" if isinstance(check, JoinedChecks) else str(check)
 
@@ -137,7 +164,7 @@ def parse_check(text: str) -> Check:
             f"the check has {len(text):,} characters; {MAX_CHARS:,} is the most.", where="check"
         )
     parser = _Parser(_tokenize(text), len(text) + 1)
-    check = parser.parse_or(0)
+    check = WholeCheck(parser.parse_or(0))
     if parser.next is not None:
         _raise_usage_error(
             f'"{parser.next.text}" is not expected here',

@@ -23,6 +23,10 @@ AnswerTest = Callable[[str], bool]
 """Whether an answer meets a condition."""
 
 
+class SlowSearch(DataError):
+    """Report that a regular expression took too long in one answer: there is no verdict on it."""
+
+
 def fold_case(text: str) -> str:
     """Return text without differences of case, width, ligatures and invisible characters."""
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
@@ -81,7 +85,7 @@ def _search(pattern: Any, answer: str) -> bool:
         return pattern.search(answer, timeout=PATTERN_TIMEOUT_S) is not None
     except TimeoutError:
         cure = "Avoid a repeat inside a repeat, such as (a+)+."
-        raise DataError(
+        raise SlowSearch(
             f"the search took longer than {PATTERN_TIMEOUT_S:.0f} s in one answer.",
             where=f"regex {pattern.pattern!r}",
             cure=cure,

@@ -178,6 +178,8 @@ def remove_question_words(answer: str, question: str) -> str:
     return " ".join(kept) or answer
 
 
+LOST_LOGPS = (-math.inf, 0.0)
+"""Of a label that cannot be scored: it is not in the document, and nothing is gained by it."""
 COMPARISON = "Question: {}\nOne answer: {}\nAnother answer: {}\nDo they say the same?"
 
 
@@ -201,13 +203,13 @@ class PromptedJudge(ConsistencyJudge):
         return cls(setup.scorer)
 
     def probabilities(self, pairs: Sequence[AnswerComparison]) -> list[float]:
-        """Return p(No) / (p(No) + p(Yes))."""
+        """Return p(No) / (p(No) + p(Yes)); 1 for a pair without a score."""
         items = []
         for pair in pairs:
             prompt = self._worked + COMPARISON.format(*map(to_one_line, pair))
             items.append(Continuations(prompt, (" No", " Yes")))
         scores = score_in_order(self._scorer, items)
-        return [_sigmoid(no.logp - yes.logp) for no, yes in scores]
+        return [_sigmoid(pair[0].logp - pair[1].logp) if pair else 1.0 for pair in scores]
 
 
 def _sigmoid(x: float) -> float:
@@ -239,7 +241,10 @@ class GainJudge:
         return cls(setup.scorer)
 
     def scores(self, answered: Sequence[LabelledQuestion]) -> list[KnowledgeScores]:
-        """Return one `KnowledgeScores` for each question, with one score each."""
+        """Return one `KnowledgeScores` for each question, with one score each.
+
+        A label without a score is as inconsistent as can be.
+        """
         return [
             KnowledgeScores(
                 self.name,
@@ -252,7 +257,7 @@ class GainJudge:
     def token_logps(self, answered: Sequence[LabelledQuestion]) -> list[tuple[float, float]]:
         """Return (with the document, without it) for each label, in nats a token.
 
-        The end of the label's line is included.
+        The end of the label's line is included. A label without a score gets LOST_LOGPS.
         """
         informed = [
             Continuations(make_open_book_prompt(a.question), (f" {a.best}\n",)) for a in answered
@@ -264,5 +269,6 @@ class GainJudge:
         # One call for each list: an engine computes the common beginning of its prompts once.
         scores = [score_in_order(self._scorer, items) for items in (informed, blind)]
         return [
-            (one.token_logp, other.token_logp) for (one,), (other,) in zip(*scores, strict=True)
+            (one[0].token_logp, other[0].token_logp) if one and other else LOST_LOGPS
+            for one, other in zip(*scores, strict=True)
         ]

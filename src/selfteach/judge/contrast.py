@@ -11,13 +11,14 @@ is the same ratio.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from selfteach.judge import Judge, PromptAnswer
 from selfteach.judge.setup import JudgeSetup
 from selfteach.models import Scorer
 from selfteach.models.ordered import score_in_order
-from selfteach.records import Continuations, Message, Prompt, make_prompt
+from selfteach.records import Continuations, LogProb, Message, Prompt, make_prompt
 
 MAX_WORDS = 80
 
@@ -42,10 +43,17 @@ class ContrastJudge:
         full = [(prompt, text) for prompt, text in read if text.strip()]
         items = [Continuations(to_messages(prompt), (text,)) for prompt, text in full]
         items += [Continuations(append_words(p, self._words), (text,)) for p, text in full]
-        logps = [score.token_logp for (score,) in score_in_order(self._scorer, items)]
-        plain = iter(logps[: len(full)])
-        prompted = iter(logps[len(full) :])
-        return [next(plain) - next(prompted) if text.strip() else 0.0 for _, text in read]
+        scores = score_in_order(self._scorer, items)
+        both = zip(scores[: len(full)], scores[len(full) :], strict=True)
+        values = iter([compare_scores(plain, prompted) for plain, prompted in both])
+        return [next(values) if text.strip() else 0.0 for _, text in read]
+
+
+def compare_scores(plain: Sequence[LogProb], prompted: Sequence[LogProb]) -> float:
+    """Return nats a token; infinity (criticized) where a score is missing."""
+    if not plain or not prompted:
+        return math.inf
+    return plain[0].token_logp - prompted[0].token_logp
 
 
 def to_messages(prompt: Prompt) -> tuple[Message, ...]:

@@ -10,6 +10,7 @@ Source: the direction of Min et al. 2022 (noisy channel prompting, arXiv 2108.04
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from os.path import commonprefix
 
@@ -20,13 +21,16 @@ from selfteach.judge import Judge, PromptAnswer
 from selfteach.judge.setup import JudgeSetup
 from selfteach.models import Scorer
 from selfteach.models.ordered import score_in_order
-from selfteach.records import Continuations
+from selfteach.records import Continuations, LogProb
 
 MAX_WORDS = 80
 
 
 class InverseJudge:
-    """Score answers by how well they predict the rule."""
+    """Score answers by how well they predict the rule.
+
+    An answer without a score counts as broken (infinity).
+    """
 
     name = "inverse"
 
@@ -55,10 +59,17 @@ class InverseJudge:
             reply = " ".join(answer.split()[:MAX_WORDS])
             prompt = f"{self._worked}Reply: {reply}\nBroken rule:{self._start}"
             items.append(Continuations(prompt, self._ends))
-        values = []
-        for own, *others in score_in_order(self._scorer, items):
-            values.append(own.logp - sum(other.logp for other in others) / len(others))
-        return values
+        return [compare_rules(scores) for scores in score_in_order(self._scorer, items)]
+
+
+def compare_rules(scores: Sequence[LogProb]) -> float:
+    """Return by how many nats the first rule is more likely than the others; infinity where there
+    is no score.
+    """
+    if not scores:
+        return math.inf
+    own, *others = scores
+    return own.logp - sum(other.logp for other in others) / len(others)
 
 
 def list_other_rules(rule: str, subject: Subject) -> tuple[str, ...]:

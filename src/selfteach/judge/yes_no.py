@@ -21,7 +21,8 @@ from selfteach.records import Continuations, Prompt, get_user_text, make_prompt
 class YesNoJudge:
     """Score answers by log p(Yes) - log p(No), in nats.
 
-    If an endpoint lost a score, the answer counts as broken (infinity): it is not trained on.
+    An answer without a score counts as broken (infinity): it is not trained on. An endpoint lost
+    the score, or the answer does not fit into the context.
     """
 
     def __init__(self, scorer: Scorer, rule: str, *, chat: bool = False, name: str = "") -> None:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from selfteach.errors import DataError
-from selfteach.files import BadLine
+from selfteach.files import BadLine, read_lines, set_aside
 from selfteach.materials.columns import Columns, rename_columns
 from selfteach.materials.criticism import normalize_criticism
 from selfteach.materials.rows import (
@@ -27,7 +27,6 @@ from selfteach.materials.rows import (
     read_required_text,
     read_rows,
     read_text,
-    read_utf8,
     suggest_form,
 )
 from selfteach.records import (
@@ -47,6 +46,8 @@ FORMS = (
 )
 COLUMNS_HINT = " Other names: --columns correction=NAME,prompt=NAME."
 MAX_NAMED = 3
+Answer = tuple[Turns, str | None]
+"""A prompt and an answer to it."""
 CONTRADICTED = "contradicts another row"
 REPEATED = "repeats another row"
 
@@ -275,10 +276,11 @@ def _drop_conflicts(edits: Sequence[Edit], outcomes: dict[str, Outcome]) -> list
     - a correction that later ones change back to the answer that it replaced
     """
     places: dict[str, str] = {}
-    later: dict[tuple[Turns, str | None], Edit] = {}
+    later: dict[Answer, Edit] = {}
+    ends: dict[Answer, tuple[Answer, Edit]] = {}
     found: list[Edit] = []
     for edit in reversed(edits):
-        if conflict := _find_conflict(edit, places, later):
+        if conflict := _find_conflict(edit, places, later, ends):
             reason, fault = conflict
             body = edit.to_json() | {"fault": fault}
             outcomes[edit.where] = Outcome(edit.where, "dropped", reason, body)
@@ -286,39 +288,53 @@ def _drop_conflicts(edits: Sequence[Edit], outcomes: dict[str, Outcome]) -> list
         places[edit.id] = edit.where
         if edit.correction is not None:
             later[(edit.prompt, edit.answer)] = edit
+            if not edit.unchanged:
+                ends[(edit.prompt, edit.answer)] = (edit.prompt, edit.correction), edit
         found.append(edit)
     return found[::-1]
 
 
 def _find_conflict(
-    edit: Edit, places: Mapping[str, str], later: Mapping[tuple[Turns, str | None], Edit]
+    edit: Edit,
+    places: Mapping[str, str],
+    later: Mapping[Answer, Edit],
+    ends: dict[Answer, tuple[Answer, Edit]],
 ) -> tuple[str, str] | None:
-    """Return the reason and the fault of an edit that a later one repeats or contradicts."""
+    """Return the reason and the fault of an edit that a later one repeats or contradicts.
+
+    Args:
+        places: the place of each later row by its id.
+        later: the later correction of each answer.
+        ends: an answer further on for each corrected one, and the row that leads to it.
+    """
     if edit.id in places:
         return REPEATED, f"the same as {places[edit.id]}"
     if edit.correction is None:
         return None
     if other := later.get((edit.prompt, edit.answer)):
         return CONTRADICTED, f"{other.where} corrects the same answer in another way"
-    if other := _find_reversal(edit, later):
-        return CONTRADICTED, f"{other.where} takes it back"
+    end, last = _follow_corrections((edit.prompt, edit.correction), ends)
+    if last and end == (edit.prompt, edit.answer):
+        return CONTRADICTED, f"{last.where} takes it back"
     return None
 
 
-def _find_reversal(edit: Edit, later: Mapping[tuple[Turns, str | None], Edit]) -> Edit | None:
-    """Return the later row that changes the correction back to its answer.
+def _follow_corrections(
+    answer: Answer, ends: dict[Answer, tuple[Answer, Edit]]
+) -> tuple[Answer, Edit | None]:
+    """Return what later rows make of an answer in the end, and the last of these rows.
 
-    Other rows may be between the two.
+    No circle is ever added to `ends`. The answers on the way lead straight to the end afterwards,
+    so that long chains of corrections cost little.
     """
-    if edit.answer is None or edit.unchanged:
-        return None
-    correction = edit.correction
-    for _ in later:
-        step = later.get((edit.prompt, correction))
-        if step is None or step.correction == edit.answer:
-            return step
-        correction = step.correction
-    return None
+    passed = []
+    last = None
+    while answer in ends:
+        passed.append(answer)
+        answer, last = ends[answer]
+    if last is not None:
+        ends.update(dict.fromkeys(passed, (answer, last)))
+    return answer, last
 
 
 def read_prompts(
@@ -362,13 +378,19 @@ def _read_lines(
     path: Path, bad: list[BadLine], cleaned_rows: list[BadLine]
 ) -> Iterator[tuple[str, JsonObject]]:
     """Yield the lines of a text file, each as a row with a prompt."""
-    for number, line in enumerate(read_utf8(path).splitlines(), 1):
-        where = f"{path.name}:{number}"
-        safe = clean_text(line)
-        if safe != line:
-            cleaned_rows.append(BadLine(where, CLEANED_NOTE))
-        if safe.strip():
-            yield where, {"prompt": safe}
+    number = 0
+    for read in read_lines(path):
+        for line in [read] if isinstance(read, ValueError) else read.splitlines():
+            number += 1
+            where = f"{path.name}:{number}"
+            if isinstance(line, ValueError):
+                set_aside(bad, where, str(line))
+                continue
+            safe = clean_text(line)
+            if safe != line:
+                cleaned_rows.append(BadLine(where, CLEANED_NOTE))
+            if safe.strip():
+                yield where, {"prompt": safe}
 
 
 def join_corrections(parts: Sequence[Corrections]) -> Corrections:
@@ -378,7 +400,8 @@ def join_corrections(parts: Sequence[Corrections]) -> Corrections:
         whole.edits += part.edits
         whole.approved += part.approved
         whole.criticisms += part.criticisms
-        whole.prompts += [prompt for prompt in part.prompts if prompt not in whole.prompts]
+        whole.prompts += part.prompts
         whole.outcomes |= part.outcomes
         whole.cleaned_rows += part.cleaned_rows
+    whole.prompts = list(dict.fromkeys(whole.prompts))
     return whole

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -15,12 +16,15 @@ from typing import Any, TypeVar
 from selfteach.disk import open_file
 from selfteach.errors import DataError
 from selfteach.files import (
+    JSON_SPACE,
     MAX_LINE_BYTES,
     UTF16_PREFIXES,
     BadLine,
     clean_json,
-    parse_json,
+    make_json_error,
+    parse_json_at,
     read_jsonl,
+    set_aside,
 )
 from selfteach.records import JsonMapping
 from selfteach.registry import did_you_mean
@@ -34,6 +38,9 @@ length.
 DELIMITERS = ",;\t"
 MAX_SHOWN = 5
 CLEANED_NOTE = "unsafe characters replaced"
+_JSON_TOKEN = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[\[\]{}]', re.DOTALL)
+_NO_SPACE = re.compile(f"[^{JSON_SPACE}]")
+_JSON_DEPTHS = {"{": 1, "[": 1, "}": -1, "]": -1}
 Row = dict[str, Any]
 RowReader = Callable[[Path, list[BadLine], list[BadLine]], Iterator[tuple[str, Row]]]
 """Yields (place, row). It records the rows that it cannot read, and those that it cleaned."""
@@ -72,7 +79,7 @@ def read_rows(
         except ValueError as fault:
             if bad is None:
                 raise DataError(f"{fault}.", where=where, cure="Mend or remove the row.") from None
-            bad.append(BadLine(where, str(fault)))
+            set_aside(bad, where, str(fault))
             continue
         if cleaned_rows is not None and safe != row:
             cleaned_rows.append(BadLine(where, CLEANED_NOTE))
@@ -111,26 +118,72 @@ def read_utf8(path: Path) -> str:
 
 
 def _parse_json_rows(path: Path) -> Iterator[tuple[str, Row | ValueError]]:
-    """Yield (place, row), and a ValueError in the place of a row that is no object."""
+    """Yield (place, row), and a ValueError in the place of a row that is no object or too long.
+
+    One row is held at a time.
+    """
+    text = read_utf8(path)
+    start = _skip_space(text, 0)
+    if not text.startswith("[", start):
+        raise DataError(
+            "is not a list of objects.",
+            where=path.name,
+            cure="Write [{...}, {...}], or one object a line in a .jsonl file.",
+        )
     try:
-        found = parse_json(read_utf8(path))
+        for number, row in enumerate(_parse_json_items(text, start), 1):
+            is_row = isinstance(row, dict | ValueError)
+            yield f"{path.name}[{number}]", row if is_row else ValueError("not an object")
     except ValueError as fault:
         raise DataError(
             f"{fault}.",
             where=path.name,
             cure="Mend the file, or write it as JSONL: then single bad rows can be left out.",
         ) from None
-    if not isinstance(found, list):
-        raise DataError(
-            "is not a list of objects.",
-            where=path.name,
-            cure="Write [{...}, {...}], or one object a line in a .jsonl file.",
-        )
-    for number, row in enumerate(found, 1):
-        yield (
-            f"{path.name}[{number}]",
-            row if isinstance(row, dict) else ValueError("not an object"),
-        )
+
+
+def _parse_json_items(text: str, start: int) -> Iterator[Any]:
+    """Yield the items of the JSON list that begins here.
+
+    A ValueError stands in the place of an item that is too long.
+
+    Raises:
+        ValueError: the text is not JSON.
+    """
+    place = _skip_space(text, start + 1)
+    while not text.startswith("]", place):
+        end = _find_end(text, place)
+        if end - place > MAX_LINE_BYTES:
+            yield ValueError(f"the row is longer than {MAX_LINE_BYTES >> 20} MB")
+        else:
+            item, end = parse_json_at(text, place)
+            yield item
+        place = _skip_space(text, end)
+        if text.startswith(",", place):
+            place = _skip_space(text, place + 1)
+            if text.startswith("]", place):
+                raise make_json_error("Expecting value", text, place)
+        elif not text.startswith("]", place):
+            raise make_json_error("Expecting ',' delimiter", text, place)
+    if text[place + 1 :].strip(JSON_SPACE):
+        raise make_json_error("Extra data", text, place + 1)
+
+
+def _skip_space(text: str, place: int) -> int:
+    """Return the first place from here on that is not white space."""
+    found = _NO_SPACE.search(text, place)
+    return found.start() if found else len(text)
+
+
+def _find_end(text: str, start: int) -> int:
+    """Return the end of the object or list that begins here; the start for anything else."""
+    depth = 0
+    if text[start : start + 1] in ("{", "["):
+        for token in _JSON_TOKEN.finditer(text, start):
+            depth += _JSON_DEPTHS.get(text[token.start()], 0)
+            if not depth:
+                return token.end()
+    return start
 
 
 def _parse_csv_rows(path: Path) -> Iterator[tuple[str, Row | ValueError]]:
@@ -202,7 +255,7 @@ def convert_rows(
         try:
             read.append(read_row(row, where))
         except DataError as fault:
-            bad.append(BadLine(where, f"{fault.what} {fault.cure}".strip().rstrip(".")))
+            set_aside(bad, where, f"{fault.what} {fault.cure}".strip().rstrip("."))
     refuse_bad_rows(path, bad, len(read) + len(bad), skip, max_bad_share)
     if not read:
         what = f"has no row that can be used ({len(bad)} bad rows)." if bad else "is empty."

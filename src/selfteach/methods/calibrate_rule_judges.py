@@ -40,10 +40,11 @@ class RuleJudges:
     training: ViolationJudge
 
 
-def make_labelled_answers(
+def plan_labelled_answers(
     session: Session, prompts: Sequence[GeneratedPrompt]
-) -> list[tuple[PromptAnswer, bool]]:
-    """Make answers whose labels hold by construction (step 3).
+) -> list[tuple[Request, bool]]:
+    """Return requests for answers whose labels hold by construction (step 3): whether the answer
+    breaks the rule.
 
     Requests that name the subject are answered against the rule, requests of other subjects as
     they are. A rule of form has no subject: the same requests are answered against it and with it.
@@ -65,16 +66,34 @@ def make_labelled_answers(
             (False, session.rule, targets),
         ]
     sampling = SamplingParams(0.7, 0.95, 64)
-    rows = []
+    planned = []
     for broken, system, texts in sides:
-        requests = []
         for text in texts[: session.config.judge.pairs]:
             prompt = make_prompt(text, system=system)
-            requests.append(Request("calibrate", prompt, sampling, 0, session.config.seed))
-        completions = session.base.sample(requests)
-        for request, completion in zip(requests, completions, strict=True):
-            rows.append(((request.prompt, completion.text), broken))
+            request = Request("calibrate", prompt, sampling, 0, session.config.seed)
+            planned.append((request, broken))
+    return planned
+
+
+def make_labelled_answers(
+    session: Session, prompts: Sequence[GeneratedPrompt]
+) -> list[tuple[PromptAnswer, bool]]:
+    """Return answers whose labels hold by construction, each with whether it breaks the rule."""
+    planned = plan_labelled_answers(session, prompts)
+    completions = session.base.sample([request for request, _ in planned])
+    rows = []
+    for (request, broken), completion in zip(planned, completions, strict=True):
+        rows.append(((request.prompt, completion.text), broken))
     return rows
+
+
+def get_deciding_check(session: Session, rule: Rule) -> str:
+    """Return the check that decides alone, or "": the person gave it, or a rule of form suggests
+    it.
+    """
+    if session.config.check or session.subject.topic:
+        return str(session.config.check)
+    return suggest_check(rule) or ""
 
 
 def choose_judges(
@@ -95,10 +114,9 @@ def choose_judges(
         UsageError: the configuration names a judge that there is not.
     """
     suggested = suggest_check(rule) or ""
-    check = session.config.check
-    if not check and suggested and not session.subject.topic:
-        session.display.print_line(f'recognized: the check is "{suggested}"')
-        check = suggested
+    check = get_deciding_check(session, rule)
+    if check and not session.config.check:
+        session.display.print_line(f'recognized: the check is "{check}"')
     if check:
         check_judge = ThresholdJudge(CheckJudge(check), 0.5)
         return RuleJudges(check_judge, check_judge)

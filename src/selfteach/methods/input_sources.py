@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from selfteach.errors import DataError, UsageError
-from selfteach.files import BadLine
+from selfteach.files import BadLine, hash_file, write_bytes
 from selfteach.models.check_safety import check_adapter_files, compute_adapter_fingerprint
 from selfteach.records import JsonMapping, JsonObject
 from selfteach.run.ledger import Outcome
@@ -82,7 +82,7 @@ def as_file(source: Source, name: str) -> Iterator[Path | None]:
     else:
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder) / f"{name}.jsonl"
-            file.write_bytes(write_rows(source))
+            write_bytes(file, write_rows(source))
             yield file
 
 
@@ -110,12 +110,6 @@ def hash_sources(**sources: Source) -> dict[str, str]:
         elif source is not None:
             found[key] = f"rows {hashlib.sha256(write_rows(source)).hexdigest()[:SUM_LENGTH]}"
     return found
-
-
-def hash_file(path: Path) -> str:
-    """Return the SHA-256 sum of a file of any length, read in pieces."""
-    with path.open("rb") as handle:
-        return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
 def identify_earlier_adapter(adapter: Path) -> dict[str, str]:

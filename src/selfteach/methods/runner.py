@@ -32,12 +32,15 @@ from selfteach.records import (
     ObjectiveWeights,
     Prompt,
     SamplingParams,
+    get_user_text,
     make_prompt,
 )
 from selfteach.report.card import make_card
 from selfteach.report.page import write_report
 from selfteach.run.display import Display
-from selfteach.run.run_folder import Run
+from selfteach.run.finished import REPORT_FILE, RESULT
+from selfteach.run.run_folder import FINISHED, Run
+from selfteach.run.verify import restore_exports
 from selfteach.train.adapters.join_loras import explain_why_not_joined, join_loras
 from selfteach.train.distributed import broadcast_from_first
 from selfteach.train.memory import measure_peak_mb
@@ -78,11 +81,22 @@ def teach(run: Run, method: Method, material: Any, config: Any, display: Display
 
 
 def find_result(run: Run, display: Display) -> JsonObject | None:
-    """Return the result of a run that is done, and remove what was there only while it worked."""
-    done = run.ledger.get_note("result")
+    """Return the result of a run that is done, and remove what was there only while it worked.
+
+    Files that are not as the run wrote them are written again. Where the ledger has no copy of one
+    (the adapter), the run is not done any more.
+    """
+    done = run.ledger.get_note(RESULT)
     if not done:
         return None
+    if not restore_exports(run, display.print_line):
+        run.ledger.set_note(RESULT, None)
+        run.ledger.set_note(FINISHED, None)
+        return None
     remove_scratch(run)
+    if not (run.path / REPORT_FILE).exists():
+        write_report(run.path)
+        display.print_line(f"{REPORT_FILE} was missing: it is written again")
     display.print_line("this run is done: here is its result again")
     return dict(done)
 
@@ -207,6 +221,7 @@ def run_training(
         say=session.display.print_line,
     )
     report_overlong(session, trained, name)
+    record_refused(session, examples, trained, name)
     for kind, body in trained.events:
         session.run.ledger.record_event(kind, body)
     return trained
@@ -257,6 +272,25 @@ def report_overlong(session: Session, trained: TrainingResult, name: str) -> Non
     session.display.print_line(f"rows longer than train.max_tokens = {limit}: {counts}")
 
 
+def record_refused(
+    session: Session, examples: Sequence[Example], trained: TrainingResult, name: str
+) -> None:
+    """Count the examples that could not be trained on, where there are any, and print the reason of
+    the first one.
+    """
+    if not trained.refused:
+        return
+    with session.run.ledger.open_funnel(f"rows of {name}") as funnel:
+        for example in examples:
+            reason = trained.refused.get(example.id, "")
+            body = {"prompt": get_user_text(example.prompt)[:200]} if reason else None
+            funnel.decide(example.id, reason, body)
+    id, reason = next(iter(trained.refused.items()))
+    session.display.print_line(
+        f"examples left out of the training: {len(trained.refused)}; the first, {id}: {reason}"
+    )
+
+
 def sample_while_training(model: HfModel, config: TrainConfig, seed: int) -> OnPolicySampler | None:
     """Return how the model in training samples between steps, where the settings want it to."""
     if not config.on_policy:
@@ -293,8 +327,7 @@ def publish(
     """
     run = session.run
     if tuned:
-        with run.export_folder("adapter") as folder:
-            shutil.copytree(tuned.trained.adapter, folder, dirs_exist_ok=True)
+        run.export_copy("adapter", tuned.trained.adapter)
         run.export_jsonl("metrics.jsonl", tuned.trained.curve)
     run.export_jsonl("examples.jsonl", (example.to_json() for example in plan.examples))
     run.export_jsonl("dropped.jsonl", list_dropped(run))
@@ -303,7 +336,7 @@ def publish(
     run.export("README.md", make_card(run.path))
     write_report(run.path)
     result = summarize(session, exam, tuned, plan.shown(exam))
-    run.ledger.set_note("result", result)
+    run.ledger.set_note(RESULT, result)
     remove_scratch(run)
     return result
 

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -18,8 +19,8 @@ from selfteach.models import Scorer
 from selfteach.models.engines import choose_sampler
 from selfteach.models.recorded import Recorded
 from selfteach.models.remote.endpoint import Endpoint
-from selfteach.models.remote.teacher_program import PREFIX, Program
-from selfteach.records import JsonMapping
+from selfteach.models.remote.teacher_program import BAD_LINE, PREFIX, Program
+from selfteach.records import Completion, JsonMapping
 from selfteach.run.display import Display
 from selfteach.run.run_folder import Run
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:  # torch is loaded with the model: a plug-in may import this m
 
     from selfteach.models.hf import HfModel
 
+PAUSE_LINE_S = 15.0
 SERVED_MODEL_NOTE = "served"
 """The note that holds the model name that the endpoint reported; a resumed run requires it."""
 
@@ -105,6 +107,7 @@ def open_session(
     teacher = open_teacher(run, config, display, programs) if samples and config.teacher else None
     if teacher:
         run.bind("teacher", teacher.fingerprint)
+        teacher.limit = partial(cut_long_answer, model)
     base_logits = compute_probe_logits(model, PROBE_PAIRS)
     return Session(run, config, display, rule, model, base, base_logits, teacher, samples=samples)
 
@@ -147,7 +150,7 @@ def open_teacher(run: Run, config: Any, display: Display, programs: bool) -> Rec
                 where="--teacher",
                 cure="Give URL#NAME or a model.",
             )
-        return Recorded(run.ledger, Program(config.teacher))
+        return Recorded(run.ledger, Program(config.teacher, make_event_logger(run, display)))
     if "#" in config.teacher or "://" in config.teacher:
         how = config.endpoint
         endpoint = Endpoint(
@@ -165,10 +168,23 @@ def open_teacher(run: Run, config: Any, display: Display, programs: bool) -> Rec
     return Recorded(run.ledger, choose_sampler(local, config.engine).sampler, local)
 
 
-def make_event_logger(run: Run, display: Display) -> Callable[[str, JsonMapping], None]:
-    """Return what records the events of an endpoint, and prints some of them.
+def cut_long_answer(model: HfModel, completion: Completion) -> Completion:
+    """Return a teacher's answer, cut where it takes half of the base's context.
 
-    It prints pauses, losses, and which model answers.
+    The base has to score it and learn it, with a prompt. It counts as cut off by its token limit,
+    which a teacher may ignore.
+    """
+    ids = model.encode_answer(completion.text, end=False)
+    room = model.context_tokens // 2
+    if len(ids) < room:
+        return completion
+    return replace(completion, text=model.decode(ids[: room - 1]), finish="length")
+
+
+def make_event_logger(run: Run, display: Display) -> Callable[[str, JsonMapping], None]:
+    """Return what records the events of an endpoint or a program, and prints some of them.
+
+    It prints pauses, losses, which model answers, and the first line that is no answer.
     """
     paused_until = 0.0
 
@@ -182,11 +198,16 @@ def make_event_logger(run: Run, display: Display) -> Callable[[str, JsonMapping]
             display.print_line(f"the endpoint answers with {body['now']}")
         elif kind == "endpoint request lost":
             display.print_line(f"the endpoint lost a request: {body['reason']}")
-        elif wait_s >= 1 and end > paused_until + 1:  # many requests report the same pause
-            paused_until = end
-            display.print_line(
-                f"the endpoint asks for a pause of {wait_s:.0f} s ({body['reason']})"
-            )
+        elif kind == BAD_LINE and body["number"] == 1:
+            display.print_line(f"the program wrote {body['line']!r}, which is no answer")
+        # Many requests report the same pause.
+        elif end > paused_until + 1 and (wait_s >= 1 or "patience_s" in body):
+            paused_until = max(end, time.monotonic() + PAUSE_LINE_S)
+            length = f" of {wait_s:.0f} s" if wait_s >= 1 else ""
+            line = f"the endpoint asks for a pause{length} ({body['reason']})"
+            if "patience_s" in body:
+                line += f"; after {body['patience_s']:.0f} s without an answer the run stops"
+            display.print_line(line)
 
     return record
 

@@ -16,6 +16,7 @@ from selfteach.generate.ask import (
     Subject,
     generate_prompts,
     generate_similar_prompts,
+    plan_requests,
 )
 from selfteach.generate.few_shot import REQUESTS
 from selfteach.judge.check import Check, parse_check
@@ -38,15 +39,30 @@ def write_prompts(session: Session, pool: OverlapIndex) -> dict[Scope, list[Gene
     """
     found: dict[Scope, list[GeneratedPrompt]] = {}
     config = session.config.ask
+    counts: dict[Scope, int] = {"target": config.target}
+    if session.subject.topic:
+        counts |= {"near": config.near, "general": config.general}
+    sample_first_rounds(session, counts)
     for scope in SCOPES:
         is_target = scope == "target"
-        count = getattr(config, scope) if is_target or session.subject.topic else 0
+        count = counts.get(scope, 0)
         names_subject = None if is_target else make_topic_detector(session)
         find_fault = make_novelty_check(pool, config.max_overlap, names_subject)
         found[scope] = write_scope_prompts(
             session, session.subject, scope, count, config.rounds, find_fault
         )
     return found
+
+
+def sample_first_rounds(session: Session, counts: Mapping[Scope, int]) -> None:
+    """Sample the first round of every scope in one call, which fills the batches. The ledger keeps
+    the completions for `write_scope_prompts`.
+    """
+    requests = []
+    for scope, count in counts.items():
+        requests += plan_requests(session.subject, scope, count, 0, session.config.seed)
+    session.display.start_stage("ask", len(requests), "prompts")
+    session.base.sample(requests, session.display.advance)
 
 
 def write_scope_prompts(
@@ -129,7 +145,7 @@ def split_written_prompts(
 ) -> dict[str, list[GeneratedPrompt]]:
     """Split prompts into train, dev and test (step 2).
 
-    Like goes with like, so that no test prompt has a twin in training (invariant 5).
+    Similar prompts stay together, so that no test prompt has a twin in training (invariant 5).
 
     Raises:
         DataError: too few requests to learn from and to be examined on.
@@ -141,7 +157,7 @@ def split_written_prompts(
     sides = split_prompts(
         texts,
         session.base.embed(list(map(make_prompt, texts))),
-        (config.train_share, config.dev_share, 1 - config.train_share - config.dev_share),
+        compute_shares(session, found),
         session.config.seed,
         strata=[prompt.scope for prompt in prompts],
         max_overlap=config.max_overlap,
@@ -171,6 +187,25 @@ def split_written_prompts(
             ),
         )
     return parts
+
+
+def compute_shares(
+    session: Session, found: Mapping[Scope, Sequence[GeneratedPrompt]]
+) -> dict[str, tuple[float, float, float]]:
+    """Return the shares of train, dev and test by scope.
+
+    The exam gets as many prompts as it asks for, at most half; if it asks for fewer, the share
+    that is left by the others.
+    """
+    config = session.config.ask
+    learned = config.train_share + config.dev_share
+    shares = {}
+    for scope, prompts in found.items():
+        wanted = getattr(session.config.exam, scope) / max(len(prompts), 1)
+        test = max(1 - learned, min(0.5, wanted))
+        scale = (1 - test) / learned
+        shares[str(scope)] = (config.train_share * scale, config.dev_share * scale, test)
+    return shares
 
 
 def group_by_scope(prompts: Sequence[GeneratedPrompt]) -> dict[str, list[str]]:

@@ -5,16 +5,17 @@ Also the folder's identity: its fingerprint.
 
 from __future__ import annotations
 
-import hashlib
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from selfteach.errors import IntegrityError, UsageError
-from selfteach.files import write_text
+from selfteach.files import hash_file, write_text
 from selfteach.models.fetch_default_model import get_cache_folder
 from selfteach.records import JsonObject, digest
+from selfteach.run.exports import check_adapter_sums
 
 PICKLE_PATTERNS = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl", "*.pickle")
 SAFE_ATTENTION = {"eager", "sdpa", "flash_attention_2", "flash_attention_3", "flex_attention"}
@@ -28,6 +29,9 @@ IDENTITY_FILES = (
     "merges.txt",
 )
 MAX_JSON_BYTES = 64 << 20
+MAX_PARTS = 4096
+LAYERS_KEY = re.compile(r"(?:num|n)_.*(?:layers?|blocks|experts)|(?:en|de)coder_layers")
+"""Keys of config.json with a number of parts that are made one by one."""
 ADAPTER_FILES = ("adapter_config.json", "adapter_model.safetensors")
 
 
@@ -36,9 +40,10 @@ def check_model_folder(folder: Path) -> JsonObject:
 
     Raises:
         UsageError: no configuration, no safetensors, pickled weights alone, remote code, or an
-            external attention kernel.
+            external attention kernel, or more layers than any model has.
     """
     config = read_json(folder / "config.json")
+    _refuse_many_parts(config, folder / "config.json")
     if not any(folder.glob("*.safetensors")):
         pickled = sorted(p.name for pattern in PICKLE_PATTERNS for p in folder.glob(pattern))
         what = "has no safetensors weights."
@@ -66,6 +71,17 @@ def check_model_folder(folder: Path) -> JsonObject:
         if (folder / name).is_file():
             _refuse_code(read_json(folder / name), f"{folder}/{name}")
     return config
+
+
+def _refuse_many_parts(config: JsonObject, path: Path) -> None:
+    """Refuse a number of layers or experts that would take hours to make, weights or not."""
+    for key, value in _iterate_keys(config):
+        if LAYERS_KEY.fullmatch(key) and isinstance(value, int) and value > MAX_PARTS:
+            raise UsageError(
+                f'has "{key}": {str(value)[:20]}, and at most {MAX_PARTS:,} can be loaded.',
+                where=path,
+                cure="Use a whole copy of the model.",
+            )
 
 
 def read_json(path: Path) -> JsonObject:
@@ -156,15 +172,16 @@ def check_adapter_files(folder: Path) -> None:
 
 
 def check_adapter(folder: Path, base: str) -> str:
-    """Refuse an adapter that was trained on another base.
+    """Refuse an adapter that was trained on another base, or has changed since its run wrote it.
 
     Returns:
         A note if the folder does not name its base, else an empty text.
 
     Raises:
         UsageError: not a PEFT folder with safetensors.
-        IntegrityError: trained on another base.
+        IntegrityError: trained on another base, or not as its run wrote it.
     """
+    check_adapter_sums(folder)
     check_adapter_files(folder)
     _refuse_code(read_json(folder / "adapter_config.json"), f"{folder}/adapter_config.json")
     if not (folder / "selfteach.json").is_file():
@@ -195,8 +212,7 @@ def _sha256(path: Path) -> str:
         known = memory.read_text()
         if len(known) == 64:
             return known
-    with path.open("rb") as handle:
-        found = hashlib.file_digest(handle, "sha256").hexdigest()
+    found = hash_file(path)
     if large:
         memory.parent.mkdir(parents=True, exist_ok=True)
         write_text(memory, found)

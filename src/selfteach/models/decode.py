@@ -16,9 +16,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from selfteach.errors import DataError, UsageError
+from selfteach.errors import UsageError, is_out_of_memory
+from selfteach.models.halve_batch import halve_batch
 from selfteach.models.hook_adapter import PADDING_POSITION, at_positions, get_num_virtual_tokens
 from selfteach.models.loaded_model import LoadedModel
+from selfteach.models.tokens import TOO_LONG, UnfitPrompt
 from selfteach.records import (
     Completion,
     Request,
@@ -30,7 +32,6 @@ from selfteach.text import cut_at_stop
 
 MAX_ROWS = {"cpu": 64, "cuda": 256}
 STOP_WINDOW_TOKENS = 16
-TOO_LONG = "prompt longer than the context"
 
 
 @dataclass(slots=True)
@@ -49,34 +50,53 @@ def sample_all(hf: LoadedModel, requests: Sequence[Request]) -> Iterator[Complet
     """Yield one completion for each distinct request as it is finished, longest prompts first.
 
     Raises:
-        DataError: a prompt fills the model's context; raised before any sampling.
+        UnfitPrompt: a prompt fills the model's context; raised before any sampling.
     """
     distinct = {request.id(hf.fingerprint): request for request in requests}
     yield from sample_pending(hf, [prepare_request(hf, r) for r in distinct.values()])
 
 
 def sample_pending(hf: LoadedModel, rows: Sequence[PendingCompletion]) -> Iterator[Completion]:
-    """Yield one completion for each row; prompts and limits must fit into the context."""
-    rows = sorted(rows, key=lambda row: (-len(row.prompt_ids), row.prompt_ids, row.id))
-    step = MAX_ROWS.get(hf.device.type, 64)
-    for start in range(0, len(rows), step):
-        yield from _sample_batch(hf, rows[start : start + step])
+    """Yield one completion for each row; prompts and limits must fit into the context.
+
+    Where memory runs out, the rows that are not finished are sampled again in batches of half the
+    size; a row does not depend on its batch.
+
+    Raises:
+        ResourceError: one row alone does not fit into memory.
+    """
+    waiting = sorted(rows, key=lambda row: (-len(row.prompt_ids), row.prompt_ids, row.id))
+    width = MAX_ROWS.get(hf.device.type, 64)
+    while waiting:
+        batch = waiting[:width]
+        finished: set[str] = set()
+        try:
+            for completion in _sample_batch(hf, batch):
+                finished.add(completion.id)
+                yield completion
+        except (MemoryError, RuntimeError) as fault:
+            if not is_out_of_memory(fault):
+                raise
+        left = [row for row in batch if row.id not in finished]
+        waiting[: len(batch)] = left
+        if left:
+            width = halve_batch(len(batch), "an answer")
+            for row in left:
+                row.ids.clear()
 
 
 def prepare_request(hf: LoadedModel, request: Request) -> PendingCompletion:
     """Return a request with its tokens, its limit within the context and its random numbers.
 
     Raises:
-        DataError: the prompt leaves no room for an answer.
+        UnfitPrompt: the prompt leaves no room for an answer.
     """
     ids = hf.encode(request.prompt)
     room = hf.context_tokens - len(ids)
     if room < 1:
-        raise DataError(
-            (
-                f"{TOO_LONG}: {len(ids)} tokens, and the model takes {hf.context_tokens} "
-                "with the answer."
-            ),
+        raise UnfitPrompt(
+            TOO_LONG,
+            f"{len(ids)} tokens, and the model takes {hf.context_tokens} with the answer",
             where=repr(get_user_text(request.prompt)[:60]),
             cure="Shorten it; prompts are never cut in silence.",
         )

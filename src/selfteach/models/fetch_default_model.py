@@ -22,7 +22,12 @@ from collections.abc import Callable
 from io import BufferedReader
 from pathlib import Path
 
-from selfteach.disk import require_free_bytes
+from selfteach.disk import (
+    DISK_ERRNOS,
+    convert_disk_errors,
+    make_disk_error,
+    require_free_bytes,
+)
 from selfteach.errors import IntegrityError, UsageError
 
 EMBEDDED = "embedded"
@@ -79,6 +84,8 @@ def fetch_embedded_model(progress: PrintLine | None = None) -> Path:
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
     except OSError as fault:
+        if fault.errno in DISK_ERRNOS:
+            raise make_disk_error(fault, target, NEEDED_BYTES) from fault
         raise UsageError(
             f"the cache cannot be written ({fault.strerror}).",
             where=target.parent,
@@ -86,7 +93,10 @@ def fetch_embedded_model(progress: PrintLine | None = None) -> Path:
         ) from fault
     from filelock import FileLock
 
-    with FileLock(target.parent / "embedded.lock"):
+    with (
+        convert_disk_errors(target, NEEDED_BYTES),
+        FileLock(target.parent / "embedded.lock"),
+    ):
         if (target / "config.json").is_file():  # another process was faster
             return target
         require_free_bytes(target.parent, NEEDED_BYTES, "Free disk space, or set SELFTEACH_CACHE.")

@@ -11,6 +11,7 @@ import os
 import platform
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -30,10 +31,15 @@ from selfteach.models.resolve_model_path import resolve_base, resolve_model_fold
 from selfteach.models.score import compute_answer_logits, embed_all, score_all
 from selfteach.models.silence import silence_libraries
 from selfteach.models.tokens import ChatTokenizer
+from selfteach.models.try_in_child import check_chat_template
 from selfteach.records import Completion, Continuations, ItemScores, Prompt, Request
 from selfteach.registry import did_you_mean
 
 DTYPES = {"bfloat16": torch.bfloat16, "float32": torch.float32, "float16": torch.float16}
+MAX_WEIGHTS_PER_BYTE = 8
+"""A byte holds so many weights of one bit."""
+SMALL_COUNT = 1 << 26
+"""Numbers that a model may have beside its files: tables that it computes."""
 
 
 class HfModel:
@@ -125,7 +131,7 @@ class HfModel:
         """Return the greatest possible length of an answer to this prompt, in tokens.
 
         It is not positive where the prompt fills the context. The owner of such a candidate drops
-        it with the reason `decode.TOO_LONG`; sampling never shortens a prompt.
+        it with the reason `tokens.TOO_LONG`; sampling never shortens a prompt.
         """
         return self.context_tokens - len(self.encode(prompt))
 
@@ -227,6 +233,7 @@ def _load_module(folder: Path, dtype: torch.dtype) -> Any:
     )
     try:
         with silence_libraries():
+            _check_size(folder)
             try:
                 return load(attn_implementation="sdpa")
             except ValueError as fault:
@@ -245,18 +252,49 @@ def _load_module(folder: Path, dtype: torch.dtype) -> Any:
         ) from fault
 
 
+def _check_size(folder: Path) -> None:
+    """Refuse a configuration of many more weights than the files of the folder hold.
+
+    The missing ones would be allocated, whatever their number. The model is built without memory.
+
+    Raises:
+        UsageError: it is such a configuration.
+    """
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    config = AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
+    with torch.device("meta"):
+        module = AutoModelForCausalLM.from_config(
+            config, trust_remote_code=False, attn_implementation="eager"
+        )
+    count = sum(tensor.numel() for tensor in chain(module.parameters(), module.buffers()))
+    held_bytes = sum(path.stat().st_size for path in folder.glob("*.safetensors"))
+    if count > MAX_WEIGHTS_PER_BYTE * held_bytes + SMALL_COUNT:
+        raise UsageError(
+            f"describes {count:,} weights, and the files hold {held_bytes:,} bytes of weights.",
+            where=folder / "config.json",
+            cure="Use a whole copy of the model.",
+        )
+
+
 def _load_tokenizer(folder: Path) -> Any:
     from transformers import AutoTokenizer
 
     try:
         with silence_libraries():
-            return AutoTokenizer.from_pretrained(
+            tokenizer = AutoTokenizer.from_pretrained(
                 folder, trust_remote_code=False, local_files_only=True
             )
     except Exception as fault:  # the tokenizers library raises nothing more precise
         raise UsageError(
             f"its tokenizer cannot be loaded ({get_first_line(fault)}).", where=folder
         ) from fault
+    template = tokenizer.chat_template
+    if isinstance(template, dict):  # one for conversations, others for tools
+        template = template.get("default")
+    if template:
+        check_chat_template(template, tokenizer.special_tokens_map, folder)
+    return tokenizer
 
 
 def _get_generation_end_ids(module: Any) -> Sequence[int]:

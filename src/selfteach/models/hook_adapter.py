@@ -7,6 +7,7 @@ with `at`. A pass without `at` is refused.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
@@ -193,7 +194,8 @@ def get_decoder_layers(module: Any) -> Sequence[nn.Module]:
 
 
 def parse_layers(text: str, count: int, where: str) -> list[int]:
-    """Return the layers that a text names: `all`, `last 4`, or numbers such as `3,7,11`.
+    """Return the layers that a text names: `all`, `last 4`, `last 50%` (rounded up), or numbers
+    such as `3,7,11`.
 
     Args:
         count: the number of layers of the model.
@@ -207,9 +209,13 @@ def parse_layers(text: str, count: int, where: str) -> list[int]:
         return list(range(count))
     is_last = words[:1] == ["last"]
     numbers = words[1:] if is_last else words
+    if is_last and len(numbers) == 1 and numbers[0][:-1].isdecimal() and numbers[0][-1] == "%":
+        numbers = [str(math.ceil(count * int(numbers[0][:-1]) / 100))]
     if not numbers or not all(map(str.isdecimal, numbers)) or (is_last and len(numbers) > 1):
         raise UsageError(
-            f"{text!r} names no layers.", where=where, cure='Write "all", "last 4" or "3,7,11".'
+            f"{text!r} names no layers.",
+            where=where,
+            cure='Write "all", "last 4", "last 50%" or "3,7,11".',
         )
     found = sorted(set(map(int, numbers)))
     if is_last:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
@@ -19,6 +19,7 @@ from selfteach.models.hook_adapter import HookAdapter
 from selfteach.models.reft import ReftHooks, convert_edit_to_low_rank
 from selfteach.models.silence import silence_libraries
 from selfteach.models.soft_prompt import TENSOR_NAME, SoftPromptHooks
+from selfteach.models.try_in_child import check_adapter_patterns
 from selfteach.records import JsonMapping
 
 PEFT_PREFIX = "base_model.model."
@@ -44,6 +45,8 @@ def load_adapter(module: Any, folder: Path) -> Any:
     kind = get_adapter_kind(settings)
     try:
         if kind == "lora":
+            _check_lora_ranks(settings, folder)
+            check_adapter_patterns(settings, [name for name, _ in module.named_modules()], folder)
             return _merge_lora(module, folder, bool(settings.get("lora_bias")))
         tensors = load_file(folder / TENSORS_FILE)
         if kind in ("full", "layers"):
@@ -102,6 +105,16 @@ def _replace_weights(module: Any, tensors: Mapping[str, Tensor]) -> Any:
                 )
             own[name].copy_(tensor)
     return module
+
+
+def _check_lora_ranks(settings: JsonMapping, folder: Path) -> None:
+    """Refuse a rank that the saved tensors lack: PEFT would allocate it for every layer first."""
+    with safe_open(folder / TENSORS_FILE, "pt") as tensors:
+        shapes = [tensors.get_slice(name).get_shape() for name in tensors.keys()]  # noqa: SIM118
+    largest = max((min(shape) for shape in shapes if len(shape) > 1), default=0)
+    for rank in (settings.get("r"), *(settings.get("rank_pattern") or {}).values()):
+        if isinstance(rank, int) and rank > largest:
+            raise ValueError(f"its rank is {rank}, and its tensors have at most {largest}")
 
 
 def _merge_lora(module: Any, folder: Path, biased: bool) -> Any:

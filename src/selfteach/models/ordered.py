@@ -11,7 +11,9 @@ from selfteach.records import Completion, Continuations, LogProb, Request
 def sample_in_order(
     model: Sampler, requests: Sequence[Request], progress: Callable[[int], object] = lambda n: None
 ) -> list[Completion | None]:
-    """Sample one completion for each request; None for a request that an endpoint lost.
+    """Sample one completion for each request; None where there is none.
+
+    An endpoint lost the request, or its prompt does not fit into the context.
 
     Args:
         progress: called with 1 for each completion, as it arrives.
@@ -47,6 +49,9 @@ def stream_in_order(
 
 
 def score_in_order(scorer: Scorer, items: Sequence[Continuations]) -> list[tuple[LogProb, ...]]:
-    """Score texts after their prompts: one tuple for each item; () where an endpoint lost it."""
+    """Score texts after their prompts: one tuple for each item; () where there is no score.
+
+    An endpoint lost it, or it does not fit into the context.
+    """
     found = dict(scorer.stream_scores(items))
     return [found.get(item.id(scorer.fingerprint), ()) for item in items]

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, astuple
 from typing import Any, TypeVar
 
 import numpy as np
 
+from selfteach.errors import DataError
 from selfteach.models import Sampler, Scorer
+from selfteach.models.tokens import TOO_LONG, TOO_LONG_WITH_TEXT, UnfitPrompt
 from selfteach.records import (
     Completion,
     Continuations,
@@ -23,6 +25,7 @@ from selfteach.records import (
     Prompt,
     Request,
     digest,
+    get_user_text,
     prompt_to_json,
 )
 from selfteach.run.ledger import Ledger
@@ -30,10 +33,15 @@ from selfteach.run.ledger import Ledger
 COMMIT_EVERY_S = 0.5
 FAILURES_NOTE = "given up"
 T = TypeVar("T")
+Item = TypeVar("Item", Request, Continuations)
 
 
 class Recorded:
-    """Wrap a sampler and a scorer of one model; send them only what the ledger does not hold."""
+    """Wrap a sampler and a scorer of one model; send them only what the ledger does not hold.
+
+    Attributes:
+        limit: shortens a completion that is too long to be used; the ledger holds it as it came.
+    """
 
     def __init__(
         self, ledger: Ledger, sampler: Sampler | None = None, scorer: Scorer | None = None
@@ -43,18 +51,21 @@ class Recorded:
         self.name: str = model.name
         self.fingerprint: str = model.fingerprint
         self.sampled_tokens = 0
+        self.limit: Callable[[Completion], Completion] = lambda completion: completion
         self._sampler = sampler
         self._scorer = scorer
         self._failures_note = f"{FAILURES_NOTE} {self.fingerprint}"
         self._frozen_failures: dict[str, str] = ledger.get_note(self._failures_note) or {}
+        self._unfit: dict[str, str] = {}
 
     @property
     def failures(self) -> Sequence[tuple[str, str]]:
-        """Return (request id, reason) of each request without a completion.
+        """Return (id, reason) of each request without a completion, and item without a score.
 
-        Only an endpoint or a program loses single requests.
+        An endpoint or a program loses single requests; a model does not take every prompt.
         """
-        return list((self._frozen_failures | dict(getattr(self._sampler, "failures", ()))).items())
+        lost = dict(getattr(self._sampler, "failures", ()))
+        return list((self._frozen_failures | self._unfit | lost).items())
 
     def freeze_failures(self) -> None:
         """Send no request again that has failed until now, also in a resumed run.
@@ -76,11 +87,12 @@ class Recorded:
     def stream(self, requests: Sequence[Request]) -> Iterator[Completion]:
         """Yield as `Sampler.stream`: recorded completions first, then the missing ones.
 
-        Each missing one is recorded before it is yielded.
+        Each missing one is recorded before it is yielded. A request whose prompt the model cannot
+        take goes into `failures`, as one that an endpoint lost.
         """
         by_id = {request.id(self.fingerprint): request for request in requests}
         known = self.ledger.get_answers(list(by_id))
-        yield from (Completion(**body) for body in known.values())
+        yield from (self.limit(Completion(**body)) for body in known.values())
         done = known.keys() | self._frozen_failures.keys()
         missing = {id: request for id, request in by_id.items() if id not in done}
         for stage in dict.fromkeys(r.stage for r in missing.values()):
@@ -97,10 +109,11 @@ class Recorded:
             self.ledger.record_requests(stage, bodies)
         if missing:
             assert self._sampler is not None, "this model does not sample"
-            for group in _group_by_time(self._sampler.stream(list(missing.values()))):
+            self._count_recorded(len(known))
+            for group in _group_by_time(self._stream_fitting(self._sampler.stream, missing)):
                 self.ledger.record_answers((found.id, asdict(found)) for found in group)
                 self.sampled_tokens += sum(found.tokens for found in group)
-                yield from group
+                yield from map(self.limit, group)
 
     def sample(
         self, requests: Sequence[Request], on_sample: Callable[[int], object] = lambda count: None
@@ -111,18 +124,32 @@ class Recorded:
             on_sample: called with 1 for each completion, as it arrives.
 
         Raises:
-            KeyError: an endpoint lost a request; use `stream` where that may happen.
+            DataError: a request has no completion; use `stream` where that may happen.
         """
         found: dict[str, Completion] = {}
         for completion in self.stream(requests):
             found[completion.id] = completion
             on_sample(1)
-        return [found[request.id(self.fingerprint)] for request in requests]
+        return self._list_in_order(found, requests)
 
     def score(self, items: Sequence[Continuations]) -> list[tuple[LogProb, ...]]:
-        """Return the log-probabilities of the texts of each item, in the order of the items."""
-        found = dict(self.stream_scores(items))
-        return [found[item.id(self.fingerprint)] for item in items]
+        """Return the log-probabilities of the texts of each item, in the order of the items.
+
+        Raises:
+            DataError: an item has no score; use `stream_scores` where that may happen.
+        """
+        return self._list_in_order(dict(self.stream_scores(items)), items)
+
+    def _list_in_order(self, found: Mapping[str, T], asked: Sequence[Item]) -> list[T]:
+        for one in asked:
+            id = one.id(self.fingerprint)
+            if id not in found:
+                raise DataError(
+                    f"{dict(self.failures).get(id, 'no answer came')}.",
+                    where=repr(get_user_text(one.prompt)[:60]),
+                    cure="Shorten the text.",
+                )
+        return [found[one.id(self.fingerprint)] for one in asked]
 
     def release_memory(self) -> None:
         """Free the memory of an engine that can do so, until its next request."""
@@ -134,12 +161,49 @@ class Recorded:
         known = self.ledger.get_answers(list(by_id))
         for id, body in known.items():
             yield id, tuple(LogProb(*pair) for pair in body)
-        missing = [item for id, item in by_id.items() if id not in known]
+        missing = {id: item for id, item in by_id.items() if id not in known}
         if missing:
             assert self._scorer is not None, "this model does not score"
-            for group in _group_by_time(self._scorer.stream_scores(missing)):
+            self._count_recorded(len(known), scores=True)
+            scored = self._stream_fitting(self._scorer.stream_scores, missing)
+            for group in _group_by_time(scored):
                 self.ledger.record_answers((id, list(map(astuple, scores))) for id, scores in group)
                 yield from group
+
+    def _stream_fitting(
+        self, stream: Callable[[Sequence[Item]], Iterator[T]], asked: Mapping[str, Item]
+    ) -> Iterator[T]:
+        """Yield what the engine yields, for the prompts that it takes; set the others aside."""
+        try:
+            yield from stream(list(asked.values()))
+            return
+        except UnfitPrompt:  # raised before any other prompt was computed
+            reasons = {id: self.explain_misfit(one) for id, one in asked.items()}
+        for id, reason in reasons.items():
+            if reason:
+                self._unfit[id] = reason
+                shown = get_user_text(asked[id].prompt)[:60]
+                self.ledger.record_event("set aside", {"id": id, "reason": reason, "text": shown})
+        yield from stream([one for id, one in asked.items() if not reasons[id]])
+
+    def explain_misfit(self, asked: Request | Continuations) -> str:
+        """Return why the model cannot take a prompt and the texts after it, or ""."""
+        try:
+            room = self.room_tokens(asked.prompt)
+        except UnfitPrompt as fault:
+            return fault.reason
+        if isinstance(asked, Request):
+            return "" if room >= 1 else TOO_LONG
+        if room == math.inf:
+            return ""
+        scorer: Any = self._scorer
+        longest = max(len(scorer.encode_answer(text, asked.end)) for text in asked.texts)
+        return "" if longest <= room else TOO_LONG_WITH_TEXT
+
+    def _count_recorded(self, count: int, scores: bool = False) -> None:
+        """Tell an endpoint how many answers the ledger holds already."""
+        source = self._scorer if scores else self._sampler
+        getattr(source, "count_recorded", lambda count, scores: None)(count, scores and count > 0)
 
     def embed(self, prompts: Sequence[Prompt]) -> np.ndarray:
         """Return as `Scorer.embed`, with each row recorded."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -14,8 +15,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from selfteach.errors import DataError, UsageError
+from selfteach.errors import UsageError
 from selfteach.models.cpu_attention import use_tree_attention
+from selfteach.models.halve_batch import compute_in_halves
 from selfteach.models.hook_adapter import (
     at_positions,
     get_decoder,
@@ -24,7 +26,7 @@ from selfteach.models.hook_adapter import (
 )
 from selfteach.models.loaded_model import LoadedModel
 from selfteach.models.memory_allocator import release_freed_pages
-from selfteach.models.tokens import count_common_prefix
+from selfteach.models.tokens import TOO_LONG_WITH_TEXT, UnfitPrompt, count_common_prefix
 from selfteach.records import Continuations, ItemScores, LogProb, Prompt, get_user_text
 
 Prefix = list[tuple[Tensor, Tensor]]
@@ -98,7 +100,7 @@ def score_all(hf: LoadedModel, items: Sequence[Continuations]) -> Iterator[ItemS
     all) score each text in a row of its own.
 
     Raises:
-        DataError: a prompt and its text do not fit into the context.
+        UnfitPrompt: a prompt and its text do not fit into the context; raised before any scoring.
     """
     items = list({item.id(hf.fingerprint): item for item in items}.values())
     if not items:
@@ -117,7 +119,8 @@ def score_all(hf: LoadedModel, items: Sequence[Continuations]) -> Iterator[ItemS
         return
     prefix = compute_prefix(hf.module, beginning)
     for group in _group_by_tokens([row.length + shared // 8 for row in rows]):
-        yield from _score_rows(hf, [rows[i] for i in group], prefix, shared)
+        compute = partial(_score_rows, hf, prefix=prefix, shared=shared)
+        yield from compute_in_halves(compute, [rows[i] for i in group], "an answer to score")
     release_freed_pages()
 
 
@@ -248,8 +251,9 @@ def _score_rows(
 
 def _require_fits(hf: LoadedModel, length_tokens: int, prompt: Prompt) -> None:
     if length_tokens > hf.context_tokens:
-        raise DataError(
-            f"{length_tokens} tokens do not fit into the model's context of {hf.context_tokens}.",
+        raise UnfitPrompt(
+            TOO_LONG_WITH_TEXT,
+            f"{length_tokens} tokens do not fit into the model's context of {hf.context_tokens}",
             where=repr(get_user_text(prompt)[:60]),
             cure="Shorten the text.",
         )
@@ -262,7 +266,7 @@ def compute_answer_logits(
     """Yield logits as `HfModel.answer_logits`.
 
     Raises:
-        DataError: a prompt and its answer do not fit into the context.
+        UnfitPrompt: a prompt and its answer do not fit into the context.
     """
     encoded = [(hf.encode(prompt), hf.encode_answer(answer, end=True)) for prompt, answer in pairs]
     for (prompt, _), (ids, answer) in zip(pairs, encoded, strict=True):
@@ -301,15 +305,16 @@ def embed_all(hf: LoadedModel, prompts: Sequence[Prompt]) -> np.ndarray:
     """Return embeddings as `Scorer.embed`.
 
     The template's tokens are left out, because they are the same in every prompt. The common
-    beginning of all prompts runs once, and its keys and values are reused.
+    beginning of all prompts runs once, and its keys and values are reused. What exceeds the context
+    does not count.
     """
     width: int = hf.module.config.get_text_config().hidden_size  # type: ignore[operator,union-attr]
     found = np.zeros((len(prompts), width), dtype=np.float32)
     if not prompts:
         return found
     spans = [hf.tokens.find_user_span(prompt) for prompt in prompts]
-    rows = [ids[:stop] for ids, _, stop in spans]
-    starts = [start for _, start, _ in spans]
+    rows = [ids[: min(stop, hf.context_tokens)] for ids, _, stop in spans]
+    starts = [min(start, len(row) - 1) for (_, start, _), row in zip(spans, rows, strict=True)]
     shared = 0
     if not needs_positions(hf.module) and has_attention_alone(hf.module):
         shared = min(*starts, count_common_prefix(min(rows), max(rows)))
@@ -336,24 +341,25 @@ def _iterate_hidden(
 ) -> Iterator[tuple[int, Tensor]]:
     """Yield (index, last hidden states (T, D)) of each row, computed in batches."""
     for group in _group_by_tokens(list(map(len, rows))):
-        hidden = _compute_hidden(hf, [rows[i] for i in group], [prompts[i] for i in group], prefix)
+        pairs = [(rows[i], prompts[i]) for i in group]
+        compute = partial(_compute_hidden, hf, prefix=prefix)
+        hidden = compute_in_halves(compute, pairs, "a text to score")
         for states, i in zip(hidden, group, strict=True):
             yield i, states[: len(rows[i])]
 
 
 def _compute_hidden(
-    hf: LoadedModel,
-    rows: Sequence[list[int]],
-    prompts: Sequence[int],
-    prefix: Prefix | None = None,
+    hf: LoadedModel, pairs: Sequence[tuple[list[int], int]], prefix: Prefix | None = None
 ) -> Tensor:
     """Return the last hidden states (B, T, D) of rows that all follow the same prefix.
 
     Rows are padded on the right. A causal model does not see the padding, so no mask is needed.
 
     Args:
-        prompts: the number of tokens of each row that belong to its prompt.
+        pairs: each row, and the number of its tokens that belong to its prompt.
     """
+    rows = [row for row, _ in pairs]
+    prompts = [length for _, length in pairs]
     width = max(map(len, rows))
     num_virtual = get_num_virtual_tokens(hf.module)
     ids = torch.tensor(

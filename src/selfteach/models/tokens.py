@@ -15,11 +15,10 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from jinja2.exceptions import TemplateError
-
-from selfteach.errors import UsageError
+from selfteach.disk import convert_disk_errors
+from selfteach.errors import DataError, UsageError, get_first_line
 from selfteach.files import write_text
-from selfteach.records import Message, Prompt
+from selfteach.records import Message, Prompt, get_user_text
 from selfteach.text import clean_text
 
 PLAIN_NAME = "selfteach-plain"
@@ -40,10 +39,28 @@ def save_supplied_template(tokenizer: Any, adapter: Path) -> None:
     """
     if tokenizer is None or tokenizer.chat_template != PLAIN_TEMPLATE:
         return
-    tokenizer.save_pretrained(adapter)
+    with convert_disk_errors(adapter):
+        tokenizer.save_pretrained(adapter)
     about = adapter / "selfteach.json"
     facts = json.loads(about.read_text("utf-8")) | {"template": PLAIN_NAME}
     write_text(about, json.dumps(facts, indent=2, sort_keys=True) + "\n")
+
+
+TOO_LONG = "prompt longer than the context"
+TOO_LONG_WITH_TEXT = "longer than the context"
+
+
+class UnfitPrompt(DataError):
+    """Report a prompt, or a text after it, that the model cannot take; other prompts are not
+    concerned.
+
+    Attributes:
+        reason: why, in a few words.
+    """
+
+    def __init__(self, reason: str, detail: str, *, where: object = "", cure: str = "") -> None:
+        super().__init__(f"{reason}: {detail}.", where=where, cure=cure)
+        self.reason = reason
 
 
 class ChatTokenizer:
@@ -171,22 +188,26 @@ class ChatTokenizer:
         return self._tokenize(rendered.partition(words)[0])
 
     def _template(self, turns: Sequence[Message], answer_follows: bool) -> str:
-        try:
-            return self._apply(turns, answer_follows)
-        except TemplateError as fault:
-            folded = _fold_system(turns)
-            if len(folded) == len(turns):
-                raise UsageError(
-                    f"the model's chat template refuses this conversation ({fault}).",
-                    cure="Use a model whose template takes it.",
-                ) from fault
+        refusal = ""
+        for given in (turns, _fold_system(turns)):
+            try:
+                rendered = self._apply(given, answer_follows)
+            except Exception as fault:  # a template is a program and may raise anything
+                refusal = get_first_line(fault)
+                continue
             note = (
                 "the model's chat template takes no system message: it is put before the "
                 "first user turn"
             )
-            if note not in self.notes:
+            if len(given) < len(turns) and note not in self.notes:
                 self.notes.append(note)
-            return self._apply(folded, answer_follows)
+            return rendered
+        raise UnfitPrompt(
+            "the model's chat template refuses this conversation",
+            refusal,
+            where=repr(get_user_text(tuple(turns))[:60]),
+            cure="Use a model whose template takes it.",
+        )
 
     def _apply(self, turns: Sequence[Message], answer_follows: bool) -> str:
         # Templates of reasoning models read enable_thinking, others ignore it; answers are short
@@ -206,7 +227,7 @@ class ChatTokenizer:
         turns = (Message("user", "a"), Message("assistant", "xyzzy"))
         try:
             tail = self._template(turns, answer_follows=False).rpartition("xyzzy")[2]
-        except UsageError:
+        except UnfitPrompt:
             tail = ""
         special = set(self.tokenizer.all_special_ids)
         return next(

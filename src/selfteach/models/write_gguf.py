@@ -78,7 +78,8 @@ def write_gguf(module: Any, tokenizer: Any, path: Path) -> Path:
         )
     import gguf
 
-    with replace_file(path) as temporary:
+    num_weights = sum(weight.numel() for weight in module.parameters())
+    with replace_file(path, 2 * num_weights) as temporary:
         writer = gguf.GGUFWriter(temporary, module.config.model_type)
         _write_architecture(writer, module.config)
         _write_tokenizer(writer, tokenizer, module.config.vocab_size)

@@ -17,7 +17,9 @@ from typing import Any
 from selfteach.errors import SelfteachError
 from selfteach.files import BadLine, read_jsonl
 from selfteach.records import JsonMapping, JsonObject, Measure
+from selfteach.run.exports import read_sums
 from selfteach.run.ledger import Funnel, Ledger
+from selfteach.run.sums import check_files, list_broken
 from selfteach.text import clean_text
 
 NOTE_KEYS = ("calibration", "sizes", "clusters", "search", "curve", "inspection", "classification")
@@ -55,6 +57,7 @@ def read_run(folder: Path) -> RunData:
     _read_examples(folder / "examples.jsonl", run)
     _read_dropped(folder / "dropped.jsonl", run)
     _read_ledger(folder / "run.db", run)
+    run.faults += _list_changed_files(folder)
     return run
 
 
@@ -180,6 +183,17 @@ def _read_ledger(path: Path, run: RunData) -> None:
             run.sent_again = failed + repeated
     except SelfteachError as fault:
         run.faults.append(f"{path.name}: {fault.what}")
+
+
+def _list_changed_files(folder: Path) -> list[str]:
+    """Return a line for each file that is not as the run wrote it."""
+    try:
+        broken = list_broken(check_files(folder, read_sums(folder)))
+    except SelfteachError:  # of the ledger, which has its own line
+        return []
+    return [
+        f"{clean_text(name)} is {state}, not as the run wrote it." for name, state in broken.items()
+    ]
 
 
 def _clean_funnel(part: Funnel) -> Funnel:

@@ -20,7 +20,7 @@ from selfteach.review import queue
 from selfteach.review.guard import TabSeat
 from selfteach.review.page import ReviewPage, make_app
 from selfteach.run.ledger import Ledger
-from selfteach.run.signals import WATCHED_SIGNALS
+from selfteach.run.signals import install_handler
 
 HOST = "127.0.0.1"
 RELOAD_S = 2.0
@@ -143,7 +143,7 @@ class _Server(uvicorn.Server):
         if threading.current_thread() is not threading.main_thread():
             yield
             return
-        before = {number: signal.signal(number, self._interrupt) for number in WATCHED_SIGNALS}
+        before = install_handler(self._interrupt)
         try:
             yield
         finally:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from selfteach.errors import DataError, UsageError
+from selfteach.files import write_text
 from selfteach.review import queue
 from selfteach.run.display import replace_control_chars
 from selfteach.run.ledger import Ledger
@@ -198,7 +199,7 @@ def _edit_text(text: str) -> str:
     """
     with tempfile.TemporaryDirectory(prefix="selfteach-") as folder:
         path = Path(folder) / "answer.txt"
-        path.write_text(text + "\n", "utf-8")
+        write_text(path, text + "\n")
         command = _find_editor()
         try:
             subprocess.run([*command, str(path)], check=True)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from selfteach.config import load_yaml
-from selfteach.errors import IntegrityError, UsageError
+from selfteach.errors import UsageError
+from selfteach.files import read_own_json
 from selfteach.records import JsonMapping, JsonObject
 from selfteach.registry import did_you_mean
+from selfteach.run.exports import check_adapter_sums, check_export
 from selfteach.run.ledger import Ledger
 from selfteach.run.run_folder import (
+    CONFIG_FILE,
     IDENTITY,
     LEDGER_FILE,
     RUNS_FOLDER,
@@ -19,7 +21,6 @@ from selfteach.run.run_folder import (
 )
 
 ADAPTER_FOLDER = "adapter"
-CONFIG_FILE = "config.yaml"
 EXAM_FILE = "exam.json"
 REPORT_FILE = "report.html"
 ADAPTERS_FOLDER = "adapters"
@@ -28,6 +29,8 @@ COMPARISON_FOLDER = "compare"
 """The folder of a run's comparison."""
 RUN_ADAPTER = "tuned"
 """The name of the adapter that a run ended with."""
+RESULT = "result"
+"""The note with the result of a finished run."""
 PATHS = "paths"
 """The note with the places of a run's material."""
 REPAIRED = "repaired"
@@ -66,9 +69,11 @@ def find_adapter(folder: Path, name: str = "") -> Path:
 
     Raises:
         UsageError: there is none, or none of that name.
+        IntegrityError: it is not as the run wrote it.
     """
     known = list_adapters(folder)
     wanted = name or RUN_ADAPTER
+    check_adapter_sums(known.get(wanted, folder / ADAPTER_FOLDER))
     if not known:
         raise _make_unfinished_error("has no finished adapter.", folder)
     if not name and wanted not in known:
@@ -93,6 +98,16 @@ def list_adapters(folder: Path) -> dict[str, Path]:
     }
 
 
+def find_settings(folder: Path) -> Path:
+    """Return the file with the settings of a run.
+
+    Raises:
+        IntegrityError: it is not as the run wrote it.
+    """
+    check_export(folder, CONFIG_FILE)
+    return folder / CONFIG_FILE
+
+
 def read_base_name(folder: Path) -> str:
     """Return the name of the model that a run began with."""
     name: str = load_yaml(check_run_folder(folder) / CONFIG_FILE)["model"]
@@ -104,20 +119,15 @@ def read_exam(folder: Path) -> JsonObject:
 
     Raises:
         UsageError: the run has no exam yet, or is one of an earlier version.
-        IntegrityError: the file is damaged.
+        IntegrityError: the file is not as the run wrote it, or damaged.
     """
     path = check_readable(folder) / EXAM_FILE
+    check_export(folder, EXAM_FILE)
     if not path.exists():
         raise _make_unfinished_error("has no exam yet.", folder)
-    try:
-        found: JsonObject = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as fault:
-        raise IntegrityError(
-            f"is not JSON ({fault}).",
-            where=path,
-            cure="Restore it from a copy, or run the command of this run again with --new.",
-        ) from fault
-    return found
+    return read_own_json(
+        path, "Restore it from a copy, or run the command of this run again with --new."
+    )
 
 
 def read_result(folder: Path) -> JsonObject:
@@ -127,7 +137,7 @@ def read_result(folder: Path) -> JsonObject:
         UsageError: the run is not finished, or is one of an earlier version.
         IntegrityError: its ledger is damaged.
     """
-    (found,) = read_notes(check_readable(folder), "result")
+    (found,) = read_notes(check_readable(folder), RESULT)
     if found is None:
         raise _make_unfinished_error("has no result yet.", folder)
     return relocate_result(found, folder)

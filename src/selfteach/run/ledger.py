@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 from urllib.parse import quote
 
-from selfteach.disk import make_disk_error
+from selfteach.disk import DISK_ERRNOS, make_disk_error, probe_disk, require_plain_file
 from selfteach.errors import IntegrityError, SelfteachError, UsageError
 from selfteach.records import JsonMapping, JsonObject, dump_canonical_json
 from selfteach.run.signals import delay_interrupts
@@ -126,12 +126,15 @@ class Ledger:
     def __init__(self, path: Path, *, readonly: bool = False) -> None:
         self.path = path
         self._entered: dict[str, set[str]] = {}
+        for tail in ("", "-wal", "-shm", "-journal"):
+            require_plain_file(path.with_name(path.name + tail))
         with self._convert_errors():
             self._db = sqlite3.connect(
                 f"file:{quote(str(path))}?mode={'rw' if readonly else 'rwc'}",
                 uri=True,
                 isolation_level=None,
             )
+            self._db.execute("PRAGMA temp_store=MEMORY")  # only the run's own disk can be full
             if not readonly:
                 self._db.execute("PRAGMA journal_mode=WAL")
                 self._db.execute("PRAGMA synchronous=FULL")
@@ -423,10 +426,8 @@ class Ledger:
 
     def _make_error(self, fault: sqlite3.Error) -> SelfteachError:
         name = getattr(fault, "sqlite_errorname", "")
-        # A file-size limit of the system looks like SQLITE_IOERR; such a commit is undone.
-        for prefix, code in (("SQLITE_FULL", errno.ENOSPC), ("SQLITE_IOERR", errno.EIO)):
-            if name.startswith(prefix):
-                return make_disk_error(OSError(code, str(fault)), self.path, self._room())
+        if disk_fault := self._find_disk_fault(name, str(fault)):
+            return disk_fault
         if name.startswith(("SQLITE_CANTOPEN", "SQLITE_READONLY", "SQLITE_BUSY", "SQLITE_PERM")):
             return UsageError(
                 f"the ledger cannot be used ({fault}).",
@@ -438,6 +439,25 @@ class Ledger:
             "new file."
         )
         return IntegrityError(f"the ledger is damaged ({fault}).", where=self.path, cure=cure)
+
+    def _find_disk_fault(self, name: str, words: str) -> SelfteachError | None:
+        """Return the error of a full or failing disk behind SQLite's, or None.
+
+        SQLite calls a used-up quota and a file-size limit an input/output error, and a full disk
+        without room for its files a file that cannot be opened. So the disk is asked.
+        """
+        guesses = {"SQLITE_FULL": errno.ENOSPC, "SQLITE_IOERR": errno.EIO, "SQLITE_CANTOPEN": 0}
+        guess = next((code for prefix, code in guesses.items() if name.startswith(prefix)), None)
+        if guess is None:
+            return None
+        log = self.path.with_name(f"{self.path.name}-wal")
+        files = [file for file in (self.path, log) if file.exists()]
+        larger = max(files, key=lambda file: file.stat().st_size, default=self.path)
+        needed = self._room()
+        code = probe_disk(larger, needed)
+        if code not in DISK_ERRNOS:
+            code = guess
+        return make_disk_error(OSError(code, words), self.path, needed) if code else None
 
 
 def add_checksum(*values: Any) -> tuple[Any, ...]:

@@ -11,6 +11,7 @@ import os
 import time
 from pathlib import Path
 
+from selfteach.disk import require_plain_file
 from selfteach.errors import UsageError
 
 LOCK_FILE = "run.lock"
@@ -20,11 +21,14 @@ class RunLock:
     """Hold the lock of a run folder, until `release` or the end of the process.
 
     Raises:
-        UsageError: another process holds it; the message names its pid.
+        UsageError: another process holds it, and the message names its pid; or a link is in the
+            folder.
     """
 
     def __init__(self, folder: Path) -> None:
-        self._handle = os.open(folder / LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o644)
+        refuse_links(folder)
+        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW
+        self._handle = os.open(folder / LOCK_FILE, flags, 0o644)
         if not _try_lock(self._handle):
             pid = os.pread(self._handle, 32, 0).decode("ascii", "replace").strip() or "unknown"
             os.close(self._handle)
@@ -44,6 +48,17 @@ class RunLock:
         os.close(self._handle)
 
 
+def refuse_links(folder: Path) -> None:
+    """Refuse a run folder with a link, a pipe or a device in it, at any depth.
+
+    Raises:
+        UsageError: there is one.
+    """
+    for place, folders, files in os.walk(folder):
+        for name in (*folders, *files):
+            require_plain_file(Path(place, name))
+
+
 def _try_lock(handle: int) -> bool:
     """Try to lock for a quarter of a second, because `find_lock_owner` may hold it for a moment."""
     for _ in range(5):
@@ -58,7 +73,7 @@ def _try_lock(handle: int) -> bool:
 def find_lock_owner(folder: Path) -> int | None:
     """Return the pid of the process that works in this folder now, or None."""
     try:
-        handle = os.open(folder / LOCK_FILE, os.O_RDONLY)
+        handle = os.open(folder / LOCK_FILE, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError:
         return None
     try:

@@ -11,7 +11,7 @@ from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from selfteach.files import write_text
+from selfteach.files import read_own_json, write_text
 from selfteach.records import JsonMapping, JsonObject
 from selfteach.version import VERSION
 
@@ -55,7 +55,11 @@ def write_manifest(path: Path, facts: JsonMapping) -> None:
 
 
 def read_manifest(folder: Path) -> JsonObject:
-    """Return the manifest of a run folder; empty if there is none yet."""
+    """Return the manifest of a run folder; empty if there is none yet.
+
+    Raises:
+        IntegrityError: it is damaged.
+    """
     path = folder / MANIFEST_FILE
-    found: JsonObject = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    return found
+    cure = "Give the command of this run again: it writes this file."
+    return read_own_json(path, cure) if path.exists() else {}

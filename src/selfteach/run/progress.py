@@ -41,7 +41,7 @@ def read_status(folder: Path) -> RunStatus:
     """Read the status of one run folder.
 
     Raises:
-        IntegrityError: its ledger is damaged.
+        IntegrityError: its ledger or its manifest is damaged.
     """
     with closing(Ledger(folder / LEDGER_FILE, readonly=True)) as ledger:
         identity = ledger.get_note(IDENTITY) or {"kind": "", "material": {}}
@@ -58,7 +58,7 @@ def read_status(folder: Path) -> RunStatus:
         for stage in stages.values():
             if stage["state"] == "running":  # its process was killed
                 stage["state"] = "killed"
-    command = manifest.read_manifest(folder).get("command", "")
+    command = str(manifest.read_manifest(folder).get("command", ""))
     return RunStatus(
         folder, state, pid, identity["kind"], identity["material"], command, stages, funnel, again
     )

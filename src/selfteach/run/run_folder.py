@@ -26,18 +26,32 @@ from typing import Any
 from selfteach.config import ResolvedConfig, dump_config, flatten_keys
 from selfteach.disk import convert_disk_errors
 from selfteach.errors import IntegrityError, UsageError
-from selfteach.files import write_bytes
+from selfteach.files import hash_file, write_bytes
 from selfteach.records import JsonMapping, JsonObject, dump_canonical_json
 from selfteach.run import manifest
 from selfteach.run.ledger import Ledger
 from selfteach.run.lock import LOCK_FILE, RunLock
 from selfteach.run.signals import delay_interrupts
+from selfteach.run.sums import (
+    check_file,
+    check_files,
+    compute_sum,
+    list_broken,
+    pack_copy,
+    unpack_copy,
+)
 
 RUNS_FOLDER = Path("runs")
 LEDGER_FILE = "run.db"
+CONFIG_FILE = "config.yaml"
 IDENTITY = "identity"
 CREATED = "created"
 FINISHED = "finished"
+EXPORTS = "exports"
+COPY_PREFIX = "copy of "
+"""The beginning of the names of notes that hold a copy of an exported file."""
+DAMAGED_FOLDER = "damaged"
+"""The folder of files that changed after the run wrote them, and were replaced."""
 RUN_FORMAT = 3
 """The version of the form of a run folder; it grows when settings or keys are renamed."""
 SLUG_LENGTH = 48
@@ -56,7 +70,8 @@ def make_slug(text: str) -> str:
 class Run:
     """Represent one open run.
 
-    `material` is the user's input; `command` resumes the run.
+    `material` is the user's input; `command` resumes the run; `notices` are lines for the user
+    about files that were set aside.
     """
 
     path: Path
@@ -69,6 +84,7 @@ class Run:
     _lock: RunLock
     _stages: dict[str, JsonObject] = field(default_factory=dict)
     _exports: dict[str, JsonObject] = field(default_factory=dict)
+    notices: list[str] = field(default_factory=list)
 
     def file(self, name: str) -> Path:
         """Return the path of a file of this run; refuse a name that leads outside."""
@@ -107,6 +123,11 @@ class Run:
         """Return state, seconds and attempts of each stage so far."""
         return self._stages
 
+    @property
+    def exports(self) -> Mapping[str, JsonMapping]:
+        """Return the sum of each exported file by its name."""
+        return self._exports
+
     def bind(self, role: str, fingerprint: str) -> None:
         """Tie the run to a model. `role` is "base" (the model that is tuned), "teacher",
         "judge", ...
@@ -125,19 +146,30 @@ class Run:
         self._write_manifest()
 
     def export(self, name: str, content: str | bytes) -> Path:
-        """Write one file whole or not at all and enter it in the manifest.
+        """Write one file whole or not at all, and enter it in the manifest and in the ledger.
+
+        An old file that changed after the run wrote it is set aside.
 
         Raises:
             ResourceError: the disk is full or failing; the old file stays.
         """
         data = content.encode("utf-8", "replace") if isinstance(content, str) else content
         path = self.file(name)
+        entry = compute_sum(data)
         with convert_disk_errors(path, len(data)):
             path.parent.mkdir(parents=True, exist_ok=True)
+            if check_file(path, entry) != "whole":
+                self._set_changed_aside(name)
+            self.ledger.set_note(COPY_PREFIX + name, {"sum": entry, "data": pack_copy(data)})
             with delay_interrupts():
                 write_bytes(path, data)
-        self._record_export(name, {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()})
+        self._record_export(name, entry)
         return path
+
+    def read_copy(self, name: str) -> bytes | None:
+        """Return an exported file from the ledger; None if it has no copy of it."""
+        copy = self.ledger.get_note(COPY_PREFIX + name) or {}
+        return unpack_copy(copy.get("data", ""), self._exports[name])
 
     def export_json(self, name: str, value: Any) -> Path:
         """Export one JSON value as `export`, indented for people."""
@@ -148,13 +180,25 @@ class Run:
         lines = (json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
         return self.export(name, "".join(lines))
 
+    def export_copy(self, name: str, source: Path) -> None:
+        """Export a copy of a folder as `export_folder`."""
+        sizes = [file.stat().st_size for file in source.rglob("*") if file.is_file()]
+        with self.export_folder(name, sum(sizes)) as folder:
+            shutil.copytree(source, folder, dirs_exist_ok=True)
+
     @contextmanager
-    def export_folder(self, name: str) -> Iterator[Path]:
-        """Yield an empty folder; it replaces the folder `name` at the end of the block."""
+    def export_folder(self, name: str, needed: int = 0) -> Iterator[Path]:
+        """Yield an empty folder; it replaces the folder `name` at the end of the block.
+
+        An old folder that changed after the run wrote it is set aside.
+
+        Args:
+            needed: the bytes that will be written, where they are known.
+        """
         path = self.file(name)
         fresh = path.with_name(f".{path.name}.new")
         old = path.with_name(f".{path.name}.old")
-        with convert_disk_errors(path):
+        with convert_disk_errors(path, needed):
             shutil.rmtree(fresh, ignore_errors=True)
             fresh.mkdir(parents=True)
             yield fresh
@@ -163,20 +207,24 @@ class Run:
                 for file in sorted(fresh.rglob("*"))
                 if file.is_file()
             }
+            self._set_changed_aside(name)
             with delay_interrupts():
                 if path.exists():
                     path.rename(old)
                 fresh.rename(path)
             shutil.rmtree(old, ignore_errors=True)
+        for stale in [key for key in self._exports if key.startswith(f"{name}/")]:
+            del self._exports[stale]
         self._exports |= {f"{name}/{inner}": entry for inner, entry in sums.items()}
         total = hashlib.sha256(dump_canonical_json(sums).encode()).hexdigest()
         self._record_export(f"{name}/", {"files": len(sums), "sha256": total})
 
     def close(self) -> None:
         """Write the manifest, close the ledger, release the lock."""
-        self._write_manifest()
-        self.ledger.close()
-        self._lock.release()
+        with ExitStack() as last:
+            last.callback(self._lock.release)
+            last.callback(self.ledger.close)
+            self._write_manifest()
 
     def __enter__(self) -> Run:
         return self
@@ -185,12 +233,12 @@ class Run:
         self, kind: type[BaseException] | None, fault: BaseException | None, trace: Any
     ) -> None:
         if kind is None:
-            self.ledger.set_note(FINISHED, True)
-            self.close()
+            with closing(self):
+                self.ledger.set_note(FINISHED, True)
             return
         try:
-            self.ledger.record_event("stopped", {"by": kind.__name__, "why": str(fault)[:500]})
-            self.close()
+            with closing(self):
+                self.ledger.record_event("stopped", {"by": kind.__name__, "why": str(fault)[:500]})
         except Exception as second:  # the first fault is the one to show
             fault.add_note(f"closing the run failed too: {second}")  # type: ignore[union-attr]
 
@@ -204,8 +252,26 @@ class Run:
 
     def _record_export(self, name: str, entry: JsonObject) -> None:
         self._exports[name] = entry
-        self.ledger.set_note("exports", self._exports)
+        self.ledger.set_note(EXPORTS, self._exports)
         self._write_manifest()
+
+    def _set_changed_aside(self, name: str) -> None:
+        """Move a file or a folder out of the way if it changed after the run wrote it.
+
+        A process may die between the file and its sum; the copy in the ledger is older than both.
+        """
+        path = self.file(name)
+        copy = self.ledger.get_note(COPY_PREFIX + name) or {}
+        if not path.exists() or not list_broken(check_files(self.path, self._exports, name)):
+            return
+        if check_file(path, copy.get("sum")) == "whole":
+            return
+        places = (self.file(f"{DAMAGED_FOLDER}/{number}/{name}") for number in count(1))
+        place = next(place for place in places if not place.exists())
+        place.parent.mkdir(parents=True, exist_ok=True)
+        path.rename(place)
+        self.ledger.record_event("set aside", {"name": name, "place": str(place)})
+        self.notices.append(f"{name} had changed since the run wrote it; it is kept as {place}")
 
     def _write_manifest(self) -> None:
         facts = {
@@ -216,11 +282,9 @@ class Run:
             "base_model": getattr(self.resolved.config, "model", None),
             "models": self.ledger.get_note("models") or {},
             "stages": self._stages,
-            "exports": self._exports,
+            EXPORTS: self._exports,
         }
-        path = self.path / manifest.MANIFEST_FILE
-        with convert_disk_errors(path):
-            manifest.write_manifest(path, facts)
+        manifest.write_manifest(self.path / manifest.MANIFEST_FILE, facts)
 
 
 def open_run(
@@ -279,7 +343,7 @@ def open_run(
             before is not None,
             lock,
             read_stages(ledger),
-            ledger.get_note("exports") or {},
+            ledger.get_note(EXPORTS) or {},
         )
         ledger.set_note(IDENTITY, identity)
         if not run.resumed:
@@ -288,7 +352,7 @@ def open_run(
             "resumed" if run.resumed else "began",
             {"pid": os.getpid(), "command": run.command, **manifest.collect_versions()},
         )
-        run.export("config.yaml", dump_config(resolved))
+        run.export(CONFIG_FILE, dump_config(resolved))
         on_error.pop_all()
     return run
 
@@ -429,6 +493,5 @@ def _format_value(flat: JsonMapping, key: str) -> str:
 
 def _sync_and_hash(file: Path) -> JsonObject:
     with file.open("rb") as handle:
-        found = hashlib.file_digest(handle, "sha256").hexdigest()
         os.fsync(handle.fileno())
-    return {"bytes": file.stat().st_size, "sha256": found}
+    return {"bytes": file.stat().st_size, "sha256": hash_file(file)}

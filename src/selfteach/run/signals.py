@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM.
+"""Ctrl-C, SIGTERM, and SIGHUP: a closed terminal.
 
 After the first signal the present commit is finished and `KeyboardInterrupt` is raised; after the
 second the process ends at once. A watcher thread reads the signals from a pipe that the
@@ -14,9 +14,11 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
+from typing import Any
 
 EXIT_INTERRUPTED = 130
-WATCHED_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+WATCHED_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+Handler = Callable[[int, FrameType | None], object]
 
 
 class _InterruptState:
@@ -44,7 +46,7 @@ def delay_interrupts() -> Iterator[None]:
 
 @contextmanager
 def handle_interrupts(print_line: Callable[[str], None]) -> Iterator[None]:
-    """Handle both signals inside the block; `print_line` shows one line at the first one.
+    """Handle the signals inside the block; `print_line` shows one line at the first one.
 
     No signal interrupts the block's beginning and end. After an interrupted block the next signal
     still ends the process at once.
@@ -55,7 +57,7 @@ def handle_interrupts(print_line: Callable[[str], None]) -> Iterator[None]:
     read, write = os.pipe()
     os.set_blocking(write, False)
     watcher = threading.Thread(target=_watch_signals, args=(read, print_line), daemon=True)
-    before = {number: signal.signal(number, _handle_signal) for number in WATCHED_SIGNALS}
+    before = install_handler(_handle_signal)
     wakeup = signal.set_wakeup_fd(write, warn_on_full_buffer=False)
     watcher.start()
     try:
@@ -70,6 +72,19 @@ def handle_interrupts(print_line: Callable[[str], None]) -> Iterator[None]:
         for number, handler in before.items():
             signal.signal(number, _handle_signal if _InterruptState.seen else handler)
         _end_delay()
+
+
+def install_handler(handler: Handler) -> dict[signal.Signals, Any]:
+    """Handle the watched signals from now on, and return the handlers before.
+
+    A SIGHUP that is ignored stays so: nohup wants the process to outlive its terminal.
+    """
+    ignores_hangup = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    return {
+        number: signal.signal(number, handler)
+        for number in WATCHED_SIGNALS
+        if number != signal.SIGHUP or not ignores_hangup
+    }
 
 
 def _end_delay() -> None:

@@ -10,7 +10,7 @@ at chance; with it, k = 11.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -24,6 +24,8 @@ from selfteach.dedup.overlap import OverlapIndex
 
 SplitName = Literal["train", "dev", "test"]
 SPLIT_NAMES: tuple[SplitName, ...] = ("train", "dev", "test")
+SplitShares = Sequence[float] | Mapping[str, Sequence[float]]
+"""Shares of train, dev and test; or these of each stratum."""
 Floats = NDArray[np.float64]
 Labels = NDArray[np.int64]
 MAX_DIMS = 32
@@ -177,7 +179,7 @@ def _connect_overlapping(texts: Sequence[str], max_overlap: float) -> Labels:
 
 
 def split_clusters(
-    labels: Sequence[int] | Labels, shares: Sequence[float], seed: int, strata: Sequence[str] = ()
+    labels: Sequence[int] | Labels, shares: SplitShares, seed: int, strata: Sequence[str] = ()
 ) -> list[SplitName]:
     """Split whole clusters into train, dev and test, near to the shares in every stratum.
 
@@ -186,19 +188,13 @@ def split_clusters(
 
     Args:
         labels: (N,) the cluster of each prompt, from `group_prompts`.
-        shares: of train, dev and test; they add up to 1.
+        shares: of train, dev and test, which add up to 1; or these of each stratum.
         seed: breaks ties.
         strata: (N,) names of kinds of which each part should get its share; none means one kind.
 
     Raises:
         ValueError: the shares do not add up, or the lengths differ.
     """
-    if (
-        len(shares) != len(SPLIT_NAMES)
-        or min(shares) < 0
-        or not math.isclose(sum(shares), 1, abs_tol=1e-6)
-    ):
-        raise ValueError(f"shares of train, dev and test must add up to 1, not {tuple(shares)}")
     if strata and len(strata) != len(labels):
         raise ValueError(f"{len(strata)} strata for {len(labels)} labels")
     if not len(labels):
@@ -207,7 +203,8 @@ def split_clusters(
     kinds, kind = np.unique(np.asarray(strata or ["all"] * len(labels)), return_inverse=True)
     counts = np.zeros((len(names), len(kinds)))  # (groups, strata)
     np.add.at(counts, (number, kind), 1)
-    wanted = np.outer(shares, counts.sum(0))  # (parts, strata)
+    by_kind = [shares[kind] if isinstance(shares, Mapping) else shares for kind in kinds]
+    wanted = _check_shares(by_kind).T * counts.sum(0)  # (parts, strata)
     order = np.random.default_rng(seed).permutation(len(names))
     order = order[np.argsort(-counts[order].sum(1), kind="stable")]
     place = np.full(len(names), -1)
@@ -219,7 +216,7 @@ def split_clusters(
                 have[place[group]] -= counts[group]
             # The increase of each part's squared distance.
             cost = (counts[group] * (2 * (have - wanted) + counts[group])).sum(1)
-            cost[np.asarray(shares) == 0] = np.inf
+            cost[(wanted == 0).all(1)] = np.inf
             place[group] = int(np.argmin(cost))
             have[place[group]] += counts[group]
         if (before == place).all():
@@ -227,10 +224,23 @@ def split_clusters(
     return [SPLIT_NAMES[part] for part in place[number]]
 
 
+def _check_shares(by_kind: Sequence[Sequence[float]]) -> Floats:
+    """Return the shares (strata, parts).
+
+    Raises:
+        ValueError: those of a stratum do not add up.
+    """
+    for shares in by_kind:
+        adds_up = math.isclose(sum(shares), 1, abs_tol=1e-6)
+        if len(shares) != len(SPLIT_NAMES) or min(shares) < 0 or not adds_up:
+            raise ValueError(f"shares of train, dev and test must add up to 1, not {tuple(shares)}")
+    return np.array(by_kind, dtype=np.float64)
+
+
 def split_prompts(
     texts: Sequence[str],
     embeddings: NDArray[np.floating],
-    shares: Sequence[float],
+    shares: SplitShares,
     seed: int,
     *,
     strata: Sequence[str] = (),

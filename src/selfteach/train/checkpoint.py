@@ -16,11 +16,12 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from selfteach.errors import IntegrityError
-from selfteach.files import write_bytes, write_text
+from selfteach.files import parse_json, write_bytes, write_text
 from selfteach.records import JsonMapping, dump_canonical_json
 from selfteach.train.distributed import copy_whole_tensors, take_shard
 
 NUM_KEPT = 2
+FILES = ("adapter.safetensors", "optimizer.safetensors", "rng.safetensors", "state.json")
 RecordEvent = Callable[[str, JsonMapping], None]
 
 
@@ -42,12 +43,13 @@ def write_checkpoint(folder: Path, identity: str, point: Checkpoint) -> None:
     place = folder / f"step-{point.step:06d}"
     place.mkdir(parents=True, exist_ok=True)
     (place / "manifest.json").unlink(missing_ok=True)
-    files = {
-        "adapter.safetensors": save(dict(point.adapter)),
-        "optimizer.safetensors": save(dict(point.optimizer)),
-        "rng.safetensors": save({"torch": point.rng}),
-        "state.json": dump_canonical_json({"step": point.step, **point.facts}).encode(),
-    }
+    contents = (
+        save(dict(point.adapter)),
+        save(dict(point.optimizer)),
+        save({"torch": point.rng}),
+        dump_canonical_json({"step": point.step, **point.facts}).encode(),
+    )
+    files = dict(zip(FILES, contents, strict=True))
     for name, data in files.items():
         write_bytes(place / name, data)
     sums = {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
@@ -88,19 +90,19 @@ def read_checkpoint(place: Path) -> tuple[str, Checkpoint]:
     Raises:
         OSError, ValueError, KeyError: a file is missing, damaged or unlisted.
     """
-    manifest = json.loads((place / "manifest.json").read_text("utf-8"))
-    data = {}
-    for name, expected in manifest["sha256"].items():
-        data[name] = (place / name).read_bytes()
-        if hashlib.sha256(data[name]).hexdigest() != expected:
+    manifest = parse_json((place / "manifest.json").read_text("utf-8"))
+    sums = manifest.get("sha256") if isinstance(manifest, dict) else None
+    if not isinstance(sums, dict):
+        raise ValueError("manifest.json holds no sums (sha256)")
+    contents = [(place / name).read_bytes() for name in FILES]
+    for name, data in zip(FILES, contents, strict=True):
+        if hashlib.sha256(data).hexdigest() != sums[name]:
             raise ValueError(f"{name} is not what was written")
-    facts = json.loads(data["state.json"])
+    *tensors, state = contents
+    adapter, optimizer, rng = map(load, tensors)
+    facts = json.loads(state)
     step = facts.pop("step")
-    adapter = load(data["adapter.safetensors"])
-    optimizer = load(data["optimizer.safetensors"])
-    return manifest["identity"], Checkpoint(
-        step, adapter, optimizer, load(data["rng.safetensors"])["torch"], facts
-    )
+    return manifest["identity"], Checkpoint(step, adapter, optimizer, rng["torch"], facts)
 
 
 def get_optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:

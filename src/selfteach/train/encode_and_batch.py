@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import random
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -52,10 +52,13 @@ class TrainingRow:
 
 @dataclass(frozen=True, slots=True)
 class EncodedRows:
-    """Hold rows, and the counts of those that were too long: cut or dropped."""
+    """Hold rows, the counts of those that were too long (cut or dropped), and the fault of each
+    example that cannot be a row, by its id.
+    """
 
     rows: list[TrainingRow]
     overlong: dict[str, int] = field(default_factory=dict)
+    refused: dict[str, DataError] = field(default_factory=dict)
 
 
 def encode_examples(
@@ -66,6 +69,7 @@ def encode_examples(
     max_tokens: int,
     overlong: str,
     edits: frozenset[str] = frozenset(),
+    check: Callable[[TrainingRow, Example], object] = lambda row, example: None,
 ) -> EncodedRows:
     """Encode each example that has an objective.
 
@@ -75,25 +79,36 @@ def encode_examples(
         overlong: the treatment of a row whose prompt and longest answer exceed `max_tokens`: `drop`
             leaves it out, `cut` shortens its answers (which then have no EOS). A prompt that leaves
             no room is always dropped, and so is a correction whose edits are cut.
+        check: raises a DataError for a row that an objective cannot train on.
+
+    An example is left out if it trains no token, lacks the rejected answer of a pair, is a
+    correction that changes no token, has a prompt that the chat template refuses, or fails `check`.
 
     Raises:
-        DataError: nothing is left, a row trains no token, a pair lacks its rejected answer, or a
-        correction changes no token.
+        DataError: nothing is left, or most examples of a kind are left out.
     """
     rows: list[TrainingRow] = []
     counts: Counter[str] = Counter()
+    refused: dict[str, DataError] = {}
     for example in examples:
         wanted = {name: w for name, w in weights.get(example.kind, {}).items() if w}
         if not wanted:
             continue
-        row = encode_example(model, len(rows), example, wanted, bool(pairs & wanted.keys()))
-        if edits & wanted.keys():
-            row = with_edit_mask(row)
-        fitting, done = truncate_or_drop(row, max_tokens, overlong)
+        try:
+            row = encode_example(model, len(rows), example, wanted, bool(pairs & wanted.keys()))
+            if edits & wanted.keys():
+                row = with_edit_mask(row)
+            fitting, done = truncate_or_drop(row, max_tokens, overlong)
+            if fitting:
+                check(fitting, example)
+        except DataError as fault:
+            refused[example.id] = fault
+            continue
         if done:
             counts[done] += 1
         if fitting:
             rows.append(fitting)
+    require_most_of_each_kind(examples, rows, refused)
     if not rows:
         kinds = ", ".join(sorted({e.kind for e in examples})) or "none"
         raise DataError(
@@ -103,7 +118,22 @@ def encode_examples(
             ),
             cure="Give train.weights for these kinds, or raise train.max_tokens.",
         )
-    return EncodedRows(rows, counts)
+    return EncodedRows(rows, counts, refused)
+
+
+def require_most_of_each_kind(
+    examples: Sequence[Example], rows: Sequence[TrainingRow], refused: Mapping[str, DataError]
+) -> None:
+    """Check that no kind of example lost most of its rows to faults: its objectives do not suit it.
+
+    Raises:
+        DataError: the first fault of such a kind.
+    """
+    kept = Counter(row.kind for row in rows)
+    lost = Counter(example.kind for example in examples if example.id in refused)
+    for example in examples:
+        if example.id in refused and lost[example.kind] > kept[example.kind]:
+            raise refused[example.id]
 
 
 def encode_example(

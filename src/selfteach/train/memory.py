@@ -368,13 +368,3 @@ def _read_status_bytes(name: str) -> int:
 def format_bytes(size: int) -> str:
     """Format a number of bytes."""
     return f"{size / 1e9:.2f} GB" if size >= 1e8 else f"{size / 1e6:.1f} MB"
-
-
-def is_out_of_memory(fault: BaseException) -> bool:
-    """Return whether an error reports that memory ran out, on either device."""
-    text = str(fault).lower()
-    return (
-        isinstance(fault, (torch.OutOfMemoryError, MemoryError))
-        or "can't allocate memory" in text
-        or "not enough memory" in text
-    )

@@ -6,6 +6,7 @@ import json
 import os
 from pathlib import Path
 
+from selfteach.disk import convert_disk_errors
 from selfteach.records import JsonMapping, JsonObject
 
 Curve = list[JsonObject]
@@ -20,8 +21,12 @@ class MetricsFile:
 
     def append(self, entry: JsonMapping) -> None:
         """Write the entry of a step."""
-        with self.path.open("a", encoding="utf-8") as handle:
-            handle.write(json.dumps(entry) + "\n")
+        line = json.dumps(entry) + "\n"
+        with (
+            convert_disk_errors(self.path, len(line)),
+            self.path.open("a", encoding="utf-8") as handle,
+        ):
+            handle.write(line)
 
     def read(self) -> Curve:
         """Return the entries so far."""

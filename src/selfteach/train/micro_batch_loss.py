@@ -50,7 +50,7 @@ def compute_loss(
     """
     batch = model.pack(rows)
     hidden = model.states(batch)
-    logp = model.token_logp(hidden, batch.targets)
+    logp = _compute_logp(model, rows, objectives, batch, hidden)
     total = torch.zeros((), device=model.device)
     parts = {}
     for name, objective in objectives.items():
@@ -67,6 +67,25 @@ def compute_loss(
             with torch.no_grad():
                 seen[name].update(objective.observe(inputs))
     return total, parts
+
+
+def _compute_logp(
+    model: PackedModel,
+    rows: Sequence[TrainingRow],
+    objectives: Mapping[str, Objective],
+    batch: PackedBatch,
+    hidden: Tensor,
+) -> Tensor:
+    """Return nats per answer token, (N,) float32: 0 in rows whose objectives do not need them."""
+    needed = [any(objectives[name].needs_logp for name in row.weights) for row in rows]
+    if all(needed):
+        return model.token_logp(hidden, batch.targets)
+    places = torch.tensor(needed, device=model.device)[batch.row].nonzero()[:, 0]
+    logp = torch.zeros(len(batch.targets), device=model.device)
+    if len(places):
+        found = model.token_logp(hidden.index_select(0, places), batch.targets[places])
+        logp = logp.index_put((places,), found)
+    return logp
 
 
 def _make_inputs(

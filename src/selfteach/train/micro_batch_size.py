@@ -12,15 +12,14 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
-import torch
-
-from selfteach.errors import ResourceError
+from selfteach.errors import ResourceError, is_out_of_memory
+from selfteach.models.halve_batch import release_device_cache
 from selfteach.train import micro_batch_loss
 from selfteach.train.activation_checkpointing import run_directly, run_layers_with
 from selfteach.train.distributed import ProcessGroup, run_in_module
 from selfteach.train.encode_and_batch import TrainingRow
 from selfteach.train.fast.packed_model import PackedModel
-from selfteach.train.memory import ActivationCounter, MemoryEstimate, is_out_of_memory
+from selfteach.train.memory import ActivationCounter, MemoryEstimate
 from selfteach.train.micro_batch_loss import count_units
 from selfteach.train.reference import Reference
 
@@ -52,7 +51,7 @@ class MicroBatchSize:
             try:
                 with self.model.use_attention():
                     return work()
-            except (MemoryError, RuntimeError) as fault:  # torch.OutOfMemoryError is a RuntimeError
+            except (MemoryError, RuntimeError) as fault:
                 if not is_out_of_memory(fault):
                     raise
             self._halve_micro_batch(rows)
@@ -73,8 +72,7 @@ class MicroBatchSize:
         self.tokens = min(self.tokens, sum(row.length for row in rows)) // 2
         self.halvings += 1
         self.on_halving(self.tokens)
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
+        release_device_cache()
 
 
 def fit_micro_batch(

@@ -111,31 +111,10 @@ class Reference:
         return found
 
     def _make_teacher_row(self, row: TrainingRow, prompted: bool) -> TrainingRow:
-        """Return the row for the teacher: its own prompt, the chosen answer alone.
-
-        Raises:
-            DataError: the example has no prompt for the teacher, or one that gives the answer away.
-        """
+        """Return the row for the teacher: its own prompt, the chosen answer alone."""
         prompt = row.prompt
         if prompted:
-            example = self.examples[row.id]
-            where = f"example {row.id}"
-            given = example.source.get("teacher_prompt")
-            if not given:
-                raise DataError(
-                    'has no source["teacher_prompt"], which distill needs.',
-                    where=where,
-                    cure="Give it as messages.",
-                )
-            turns = parse_messages(given, where)
-            leaks = any(example.chosen.strip() in turn.content for turn in turns)
-            if leaks and not example.source.get("teacher_sees_answer"):
-                raise DataError(
-                    "the teacher's prompt contains the answer it is to teach.",
-                    where=where,
-                    cure='Take it out, or say so with source["teacher_sees_answer"].',
-                )
-            prompt = tuple(self.hf.encode(turns))
+            prompt = encode_teacher_prompt(self.hf, self.examples[row.id])
         return replace(row, prompt=prompt, answers=row.answers[:1])
 
     def _compute_distributions(self, _: PackedBatch, hidden: Tensor) -> Tensor:
@@ -179,6 +158,31 @@ class Reference:
         if not self.settings.top_k:
             return Distribution(torch.empty(0, dtype=torch.long), values[:, 0].clone(), True)
         return Distribution(values[:, 1].long(), values[:, 0].clone(), False)
+
+
+def encode_teacher_prompt(hf: Any, example: Example) -> tuple[int, ...]:
+    """Return the tokens of the prompt that the teacher of `distill` gets.
+
+    Raises:
+        DataError: the example has none, or one that gives the answer away.
+    """
+    where = f"example {example.id}"
+    given = example.source.get("teacher_prompt")
+    if not given:
+        raise DataError(
+            'has no source["teacher_prompt"], which distill needs.',
+            where=where,
+            cure="Give it as messages.",
+        )
+    turns = parse_messages(given, where)
+    leaks = any(example.chosen.strip() in turn.content for turn in turns)
+    if leaks and not example.source.get("teacher_sees_answer"):
+        raise DataError(
+            "the teacher's prompt contains the answer it is to teach.",
+            where=where,
+            cure='Take it out, or say so with source["teacher_sees_answer"].',
+        )
+    return tuple(hf.encode(turns))
 
 
 def compute_top_k_mass(facts: Mapping[int, ReferenceOutputs]) -> float | None:

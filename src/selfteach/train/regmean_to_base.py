@@ -30,7 +30,7 @@ from itertools import groupby
 import torch
 from torch import Tensor, nn
 
-from selfteach.errors import ResourceError, UsageError
+from selfteach.errors import ResourceError, UsageError, is_out_of_memory
 from selfteach.models.memory_allocator import release_freed_pages
 from selfteach.records import LEARN, JsonMapping, JsonObject
 from selfteach.select.evenly import choose_evenly
@@ -39,7 +39,6 @@ from selfteach.train.callbacks import Callback, Say, TrainingState
 from selfteach.train.encode_and_batch import TrainingRow, split_micro_batches
 from selfteach.train.fast.packed_model import PackedModel
 from selfteach.train.forward_hooks import HookRegistration, register_hooks
-from selfteach.train.memory import is_out_of_memory
 from selfteach.train.objectives.objective import Event
 
 APPLY_AFTER_SHARE = 2 / 3

@@ -30,13 +30,14 @@ from selfteach.run.processes import count_processes
 from selfteach.train.adapters.adapter import Adapter, is_solved
 from selfteach.train.callbacks import Say, StepCallback, make_callbacks
 from selfteach.train.distributed import ProcessGroup, has_deepspeed_weights
-from selfteach.train.encode_and_batch import EncodedRows, encode_examples
+from selfteach.train.encode_and_batch import EncodedRows, TrainingRow, encode_examples
 from selfteach.train.fast.norm import use_fast_norms
 from selfteach.train.memory import MemoryEstimate, MemoryMeter
 from selfteach.train.metrics_file import Curve
 from selfteach.train.micro_batch_loss import count_units
 from selfteach.train.objectives.objective import Event, Objective
 from selfteach.train.on_policy import OnPolicySampler
+from selfteach.train.reference import encode_teacher_prompt
 from selfteach.train.trainer import Trainer
 
 
@@ -44,7 +45,8 @@ from selfteach.train.trainer import Trainer
 class TrainingResult:
     """Hold the result of a training. `curve` has one entry a step, as metrics.jsonl, with the
     seconds of the step alone. `seconds` cover everything: counting the memory, the reference,
-    sampling, steps, and the first adapter's training.
+    sampling, steps, and the first adapter's training. `refused` holds the ids of the examples that
+    could not be trained on, with the reason.
     """
 
     adapter: Path
@@ -54,6 +56,7 @@ class TrainingResult:
     curve: Curve
     halvings: int
     overlong: Mapping[str, int]
+    refused: Mapping[str, str] = field(default_factory=dict)
     top_k_mass: float | None = None
     events: list[Event] = field(default_factory=list)
     memory: MemoryEstimate | None = None
@@ -83,8 +86,8 @@ def train(
             `config.on_policy` > 0.
         say: receives one line at a time: before the first step, the memory that the training needs.
 
-    Raises: DataError: a row trains nothing, or there is nothing to train on. Diverged: a loss or
-        gradient is not finite; the last finite checkpoint is kept and nothing is exported.
+    Raises: DataError: there is nothing to train on, or most rows of a kind have a fault. Diverged:
+        a loss or gradient is not finite; the last finite checkpoint is kept, nothing is exported.
         ResourceError: the parameters, or one row alone, do not fit into memory.
     """
     weights = {**(defaults or {}), **config.weights}
@@ -161,6 +164,7 @@ def train(
         curve=curve,
         halvings=trainer.micro_batch.halvings,
         overlong=encoded.overlong,
+        refused={id: fault.what for id, fault in encoded.refused.items()},
         top_k_mass=trainer.top_k_mass,
         events=trainer.events,
         memory=trainer.memory,
@@ -213,26 +217,38 @@ def encode_for_objectives(
     objectives: Mapping[str, Objective],
     config: TrainConfig,
 ) -> EncodedRows:
-    """Return the examples as rows with the inputs of their objectives.
+    """Return the examples as rows with the inputs of their objectives; leave out those that an
+    objective cannot train on.
 
     Raises:
-        DataError: an objective leaves out all of an answer.
+        DataError: nothing is left, or most examples of a kind are left out.
     """
     pairs = frozenset(name for name, objective in objectives.items() if objective.pairs)
     edits = frozenset(name for name, objective in objectives.items() if objective.edits)
-    found = encode_examples(hf, examples, weights, pairs, config.max_tokens, config.overlong, edits)
-    for row in found.rows:
-        for name, units in count_units(objectives, [row]).items():
-            if name in row.weights and not units:
-                raise DataError(
-                    (
-                        f"trains no token by {name}: all {len(row.answers[0])} of its answer "
-                        "are left out."
-                    ),
-                    where=f"example {row.id}",
-                    cure="Lower train.skip_tokens, or remove the row.",
-                )
-    return found
+
+    def check(row: TrainingRow, example: Example) -> None:
+        require_trained_tokens(row, objectives)
+        prompted = any(objectives[name].teacher == "prompted" for name in row.weights)
+        if prompted and not config.distill_from:
+            encode_teacher_prompt(hf, example)
+
+    how = (config.max_tokens, config.overlong)
+    return encode_examples(hf, examples, weights, pairs, *how, edits, check)
+
+
+def require_trained_tokens(row: TrainingRow, objectives: Mapping[str, Objective]) -> None:
+    """Check that each objective of a row trains a token of it.
+
+    Raises:
+        DataError: an objective leaves out all of its answer.
+    """
+    for name, units in count_units(objectives, [row]).items():
+        if name in row.weights and not units:
+            raise DataError(
+                f"trains no token by {name}: all {len(row.answers[0])} of its answer are left out.",
+                where=f"example {row.id}",
+                cure="Lower train.skip_tokens, or remove the row.",
+            )
 
 
 def require_weight_memory(module: Any, config: TrainConfig, meter: MemoryMeter) -> None:
@@ -302,6 +318,7 @@ def train_closed_form(
         curve=found.curve,
         halvings=0,
         overlong=found.overlong,
+        refused=found.refused,
         events=events,
         memory=found.memory,
     )

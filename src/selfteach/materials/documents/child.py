@@ -9,14 +9,12 @@ only that process. The run continues and records the reason.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import logging
-import os
-import subprocess
 import sys
 from pathlib import Path
 
+from selfteach.child_process import limit_resources, run_module
 from selfteach.materials.documents.encoding import decode_text
 from selfteach.materials.documents.limits import (
     CPU_S,
@@ -28,9 +26,6 @@ from selfteach.materials.documents.limits import (
 )
 from selfteach.records import JsonObject
 
-PASSED_VARIABLES = ("PATH", "PYTHONPATH", "SYSTEMROOT", "LANG", "LC_ALL")
-"""Environment variables that the child gets: no key, no token."""
-
 
 def parse_in_child(
     kind: str, path: Path, cpu_s: int = CPU_S, memory_bytes: int = MEMORY_BYTES
@@ -40,39 +35,25 @@ def parse_in_child(
     Raises:
         ValueError: the file cannot be parsed within the bounds; the message says why.
     """
-    arguments = [kind, str(path.absolute()), str(cpu_s), str(memory_bytes)]
-    environment = {name: os.environ[name] for name in PASSED_VARIABLES if name in os.environ}
     try:
-        done = subprocess.run(
-            [sys.executable, "-P", "-m", __name__, *arguments],
-            capture_output=True,
-            timeout=WALL_S,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            check=False,
+        output = run_module(
+            __name__,
+            [kind, str(path.absolute())],
+            cpu_s=cpu_s,
+            memory_bytes=memory_bytes,
+            wall_s=WALL_S,
         )
-    except subprocess.TimeoutExpired:
+    except TimeoutError:
         raise TooLarge(f"took more than {WALL_S} s to read") from None
-    if done.returncode or not done.stdout:
+    if not output:
         raise TooLarge(
             f"cannot be read within {cpu_s} s of processor time and "
             f"{memory_bytes >> 20} MB of memory"
         )
-    found = json.loads(done.stdout)
+    found = json.loads(output)
     if "fault" in found:
         raise ValueError(found["fault"])
     return found["title"], found["pages"], tuple(found["notes"])
-
-
-def _limit_resources(cpu_s: int, memory_bytes: int) -> None:
-    """Limit this process. On Windows only the deadline of the parent limits it."""
-    with contextlib.suppress(ImportError):
-        import resource
-
-        resource.setrlimit(resource.RLIMIT_CPU, (cpu_s, cpu_s))
-        resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
-        if sys.platform == "linux":
-            resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
 
 
 def _parse_file(kind: str, path: Path) -> JsonObject:
@@ -93,7 +74,7 @@ def _parse_file(kind: str, path: Path) -> JsonObject:
 def main(kind: str, path: str, cpu_s: str, memory_bytes: str) -> None:
     """Parse one file and print the result. This runs in the child."""
     logging.disable(logging.CRITICAL)  # parsers log long complaints about files that they can read
-    _limit_resources(int(cpu_s), int(memory_bytes))
+    limit_resources(int(cpu_s), int(memory_bytes))
     try:
         found = _parse_file(kind, Path(path))
         if sum(map(len, found["pages"])) > MAX_CHARS:

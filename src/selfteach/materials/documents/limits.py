@@ -20,6 +20,8 @@ SMALL_BYTES = 4 << 20
 MEMORY_BYTES = 1 << 30
 CPU_S = 60
 WALL_S = 600
+MAX_LOST_S = 600
+"""Seconds that all documents that cannot be parsed may take together."""
 
 
 class TooLarge(ValueError):

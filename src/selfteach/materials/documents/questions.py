@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from selfteach.errors import DataError
-from selfteach.files import BadLine, read_jsonl
+from selfteach.files import BadLine, read_jsonl, set_aside
 from selfteach.materials.documents.read import ReadDocuments, RowCounts
 from selfteach.records import JsonMapping
 
@@ -53,7 +53,7 @@ def read_questions(path: Path, reading: ReadDocuments) -> list[PeopleQuestion]:
         if any(item.question for item in items):
             rows.good += 1
         else:
-            rows.bad_lines.append(BadLine(where, items.pop(0).note))
+            set_aside(rows.bad_lines, where, items.pop(0).note)
         skipped += _collect_questions(items, first)
     reading.rows.append(rows)
     if not first:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import re
 import stat
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from selfteach.errors import DataError
-from selfteach.files import BadLine, read_jsonl
+from selfteach.files import BadLine, read_jsonl, set_aside
 from selfteach.materials.documents import Document
 from selfteach.materials.documents.child import parse_in_child
 from selfteach.materials.documents.encoding import decode_text
@@ -21,6 +22,7 @@ from selfteach.materials.documents.limits import (
     MAX_DEPTH,
     MAX_FILE_BYTES,
     MAX_FILES,
+    MAX_LOST_S,
     MAX_TOTAL_CHARS,
     TooLarge,
 )
@@ -70,6 +72,7 @@ class ReadDocuments:
     Attributes:
         rows: the counts of each JSONL file.
         question_rows: (source, id of the document, keys) of rows that have questions.
+        lost_s: seconds spent on documents that could not be parsed.
     """
 
     documents: list[Document] = field(default_factory=list)
@@ -77,6 +80,7 @@ class ReadDocuments:
     cleaned_rows: list[BadLine] = field(default_factory=list)
     rows: list[RowCounts] = field(default_factory=list)
     question_rows: list[tuple[str, str, JsonMapping]] = field(default_factory=list)
+    lost_s: float = 0.0
 
 
 def read_documents(
@@ -94,7 +98,7 @@ def read_documents(
 
     Raises:
         DataError: a path is missing, a *named* file cannot be read, there is no document, or the
-            documents are too large.
+            documents are too large. Or documents that cannot be parsed took too long in all.
     """
     reading = ReadDocuments()
     seen: dict[str, str] = {}
@@ -124,6 +128,7 @@ def read_documents(
                     )
                 seen[document.id] = place
                 reading.documents.append(document)
+            _check_lost_time(path, reading)
     if not reading.documents:
         why = "; ".join(f"{line.where}: {line.fault}" for line in reading.skipped[:3])
         raise DataError(
@@ -132,6 +137,17 @@ def read_documents(
             cure=f"Give files or folders of {', '.join(SUFFIXES)}.",
         )
     return reading
+
+
+def _check_lost_time(path: Path, reading: ReadDocuments) -> None:
+    if reading.lost_s > MAX_LOST_S:
+        last = reading.skipped[-1]
+        raise DataError(
+            f"documents that cannot be read took more than {MAX_LOST_S} s in all; the last is "
+            f"{last.where}: {last.fault}.",
+            where=str(path),
+            cure="Remove such documents, or give fewer at a time.",
+        )
 
 
 def _list_files(
@@ -257,7 +273,12 @@ def _read_file(file: Path, source: str, reading: ReadDocuments) -> Iterator[Docu
         yield from _read_rows(file, source, reading)
         return
     if kind in ("html", "pdf", "docx"):
-        title, pages, notes = parse_in_child(kind, file)
+        start = time.monotonic()
+        try:
+            title, pages, notes = parse_in_child(kind, file)
+        except ValueError:
+            reading.lost_s += time.monotonic() - start
+            raise
         safe = [clean_text(page) for page in pages]
         text, starts = join_pages(safe)
         title = clean_text(title)
@@ -325,10 +346,10 @@ def _read_rows(file: Path, source: str, reading: ReadDocuments) -> Iterator[Docu
         for where, row in read_jsonl(file, rows.bad_lines, cleaned):
             text = _get_first_text(row, TEXT_FIELDS)
             if not _has_words(text):
-                rows.bad_lines.append(BadLine(where, 'has no text under "document" or "text"'))
+                set_aside(rows.bad_lines, where, 'has no text under "document" or "text"')
                 continue
             if len(text) > MAX_CHARS:
-                rows.bad_lines.append(BadLine(where, f"holds more than {MAX_CHARS:,} characters"))
+                set_aside(rows.bad_lines, where, f"holds more than {MAX_CHARS:,} characters")
                 continue
             rows.good += 1
             title = _get_first_text(row, TITLE_FIELDS)

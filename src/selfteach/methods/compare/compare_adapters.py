@@ -28,12 +28,14 @@ from selfteach.errors import DataError, IntegrityError, UsageError
 from selfteach.evaluate.exam import TunedModel, measures_to_json
 from selfteach.evaluate.retention import measure_retention
 from selfteach.methods.compare.learning_rates import (
+    HeldOutExamples,
     choose_rate,
     get_default_rate,
     hold_out_examples,
     list_rates,
 )
 from selfteach.methods.compare.prompted_model import PromptPrefix, make_in_context_model
+from selfteach.methods.finetune.method import explain_misfit
 from selfteach.methods.method import TrainingPlan
 from selfteach.methods.runner import (
     TRAINING_FOLDER,
@@ -58,6 +60,7 @@ from selfteach.report.comparison import draw_figure, find_score
 from selfteach.report.read_run import get_path
 from selfteach.run.display import Display
 from selfteach.run.run_folder import Run
+from selfteach.run.sums import check_files, describe_states, list_broken
 from selfteach.train.adapters.adapter import can_join, is_solved
 from selfteach.train.memory import MemoryMeter
 from selfteach.train.train import TrainingResult
@@ -139,6 +142,9 @@ def compare(
             where=run.material["run"],
             cure="Compare a run that ended with an adapter.",
         )
+    lost = list_broken(check_files(run.path, run.exports, "adapters"))
+    if lost:
+        display.print_line(f"{describe_states(lost)}: trained again where this command names it")
     bench = prepare_bench(run, finished_run, display)  # 1
     examples, dev_scorer = choose_dev_scorer(bench, finished_run.examples)
     left_out: dict[str, str] = {}
@@ -150,7 +156,8 @@ def compare(
         try:
             with run.time_stage(cell.name):
                 work = partial(run_cell, bench, cell, examples, dev_scorer, own, rates)
-                compute_once(run, f"cell {cell.name} {rates}", work)  # 3, 4
+                again = any(name.startswith(f"adapters/{cell.name}/") for name in lost)
+                compute_once(run, f"cell {cell.name} {rates}", work, again=again)  # 3, 4
         except (UsageError, DataError, Diverged) as fault:  # of this cell; the others are compared
             left_out[cell.name] = str(fault)
     for shots in comparison.shots:
@@ -197,10 +204,14 @@ def prepare_bench(run: Run, finished_run: ComparisonSource, display: Display) ->
         return Bench(session, method.prepare(session, finished_run.material))
 
 
-def compute_once(run: Run, key: str, work: Callable[[], JsonObject]) -> Any:
-    """Return the ledger's note of this key, or the result of the work, and note it."""
+def compute_once(run: Run, key: str, work: Callable[[], JsonObject], *, again: bool = False) -> Any:
+    """Return the ledger's note of this key, or the result of the work, and note it.
+
+    Args:
+        again: do the work although there is a note.
+    """
     ledger = run.ledger
-    found = ledger.get_note(key)
+    found = None if again else ledger.get_note(key)
     if found is None:
         keys = [*(ledger.get_note(ROWS_NOTE) or []), key]
         ledger.set_note(ROWS_NOTE, list(dict.fromkeys(keys)))
@@ -282,6 +293,7 @@ def choose_dev_scorer(bench: Bench, examples: Sequence[Example]) -> tuple[list[E
     if score_on_dev:
         return list(examples), lambda model, weights: score_on_dev(model)
     learned, held = hold_out_examples(examples, bench.session.config.seed)
+    held = HeldOutExamples([e for e in held.examples if not explain_misfit(bench.session.base, e)])
     return learned, lambda model, weights: held.score(model, find_pair_kinds(weights))
 
 
@@ -310,8 +322,7 @@ def run_cell(
     tuned = open_tuned(session, adapter)
     row = examine_model(bench, tuned, cell.name)
     tuned.recorded.release_memory()
-    with session.run.export_folder(f"adapters/{cell.name}") as folder:
-        shutil.copytree(adapter.adapter, folder, dirs_exist_ok=True)
+    session.run.export_copy(f"adapters/{cell.name}", adapter.adapter)
     num_base = sum(weight.numel() for weight in session.model.module.parameters())
     row |= {
         "adapter": cell.adapter,

@@ -72,6 +72,8 @@ class PrefixedModel(Recorded):
         self.sampled_tokens = 0
         self._sampler = None
         self._scorer = None
+        self._frozen_failures = {}
+        self._unfit = {}
         self.fingerprint = digest(["told", model.fingerprint, prefix.id])
 
     def stream(self, requests: Sequence[Request]) -> Iterator[Completion]:

@@ -33,7 +33,7 @@ from selfteach.materials.rule import Rule
 from selfteach.methods.calibrate_rule_judges import choose_judges
 from selfteach.methods.corrections.prompt_novelty import NoveltyCheck
 from selfteach.methods.session import Session
-from selfteach.models.ordered import sample_in_order
+from selfteach.models.ordered import sample_in_order, score_in_order
 from selfteach.models.recorded import Recorded
 from selfteach.records import (
     Completion,
@@ -249,10 +249,13 @@ def find_text_fault(text: str) -> str:
 
 
 def find_gibberish(session: Session, revisions: Sequence[Revision]) -> list[bool]:
-    """Return whether the base finds each revision too unlikely, by the mean over its tokens."""
+    """Return whether the base finds each revision too unlikely, by the mean over its tokens, or
+    cannot score it.
+    """
     items = [Continuations(r.asked.prompt, (r.text,), end=True) for r in revisions]
     least = session.config.criticism.min_token_logp
-    return [score.token_logp < least for (score,) in session.base.score(items)]
+    scores = score_in_order(session.base, items)
+    return [not score or score[0].token_logp < least for score in scores]
 
 
 def make_critics(

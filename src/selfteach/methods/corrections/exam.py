@@ -303,7 +303,8 @@ def choose_shots(
     needed = max([get_max_correction_tokens(session), *lengths])
     for count in range(session.config.exam.shots, 0, -1):
         turns = make_worked_turns(examples.worked(), count)
-        if all(model.room_tokens((*turns, *prompt)) > needed for prompt in prompts):
+        shown = [add_worked_turns(turns, prompt) for prompt in prompts]
+        if all(model.room_tokens(prompt) > needed for prompt in shown):
             return turns
     return ()
 

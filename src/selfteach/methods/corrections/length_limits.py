@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
 from selfteach.config import CorrectionsConfig as Settings
+from selfteach.judge.contrast import append_words
 from selfteach.materials.corrections import Corrections, Edit
 from selfteach.methods.session import Session
-from selfteach.models.decode import TOO_LONG
+from selfteach.models.tokens import TOO_LONG, UnfitPrompt
 from selfteach.records import Turns, digest, get_user_text, prompt_to_json
 
 MIN_ANSWER_TOKENS = 96
@@ -47,21 +49,29 @@ def find_usual_length(session: Session, material: Corrections) -> int:
 
 
 def drop_overlong_rows(session: Session, material: Corrections) -> Corrections:
-    """Return the material without the rows whose prompt leaves too little room in the context: for
-    the row's own answers, or for a new one.
+    """Return the material without the rows whose prompt leaves too little room in the context (for
+    the row's own answers, or for a new one), or is refused by the chat template.
     """
     least = max(session.config.correct.max_tokens, session.config.exam.max_tokens)
 
     def has_room(prompt: Turns, id: str, *texts: str | None) -> bool:
         lengths = [len(session.model.encode_answer(text)) for text in texts if text]
-        # The room holds the end of the turn as well.
-        fits = bool(session.model.room_tokens(prompt) > max([least, *lengths]))
-        body = {"prompt": get_user_text(prompt)[:200]}
-        funnel.decide(id, "" if fits else TOO_LONG, body)
-        return fits
+        try:
+            # The room holds the end of the turn as well.
+            fits = session.model.room_tokens(prompt) > max([least, *lengths])
+            reason = "" if fits else TOO_LONG
+        except UnfitPrompt as fault:
+            reason = fault.reason
+        funnel.decide(id, reason, {"prompt": get_user_text(prompt)[:200]})
+        return not reason
 
     def keep_roomy(edits: Sequence[Edit]) -> list[Edit]:
         return [e for e in edits if has_room(e.prompt, e.where, e.answer, e.correction)]
+
+    def keep_criticisms(edits: Sequence[Edit]) -> list[Edit]:
+        # Models and judges see the criticism after the prompt.
+        criticised = [(e, append_words(e.prompt, e.feedback)) for e in edits]
+        return [e for e, prompt in criticised if has_room(prompt, e.where, e.answer, e.correction)]
 
     def get_id(prompt: Turns) -> str:
         return digest(["prompt", prompt_to_json(prompt)])
@@ -71,12 +81,12 @@ def drop_overlong_rows(session: Session, material: Corrections) -> Corrections:
             material,
             edits=keep_roomy(material.edits),
             approved=keep_roomy(material.approved),
-            criticisms=keep_roomy(material.criticisms),
+            criticisms=keep_criticisms(material.criticisms),
             prompts=[p for p in material.prompts if has_room(p, get_id(p))],
         )
-    dropped = sum(outcome.state == "dropped" for outcome in funnel.outcomes.values())
-    if dropped:
-        session.display.print_line(f"rows left out, {TOO_LONG}: {dropped}")
+    dropped = Counter(outcome.reason for outcome in funnel.outcomes.values() if outcome.reason)
+    for reason, count in dropped.items():
+        session.display.print_line(f"rows left out, {reason}: {count}")
     return found
 
 

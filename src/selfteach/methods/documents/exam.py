@@ -27,9 +27,12 @@ from selfteach.evaluate.exam import (
     Arm,
     ArmAnswers,
     Exam,
+    ExamSession,
     ExamState,
+    ModelRequests,
     TunedModel,
     answer,
+    make_requests,
     measure_general_drift,
 )
 from selfteach.evaluate.knowledge import GradedAnswers
@@ -281,6 +284,7 @@ def build_exam(
         header={"method": "documents", "asked_by": asked_by, **header},
         measurements=[measure_common, partial(measure_pairwise, questions), measure_general_drift],
         sampled_stage="exam again",
+        plan_extra=lambda arms: list(plan_common(session, arms).values()),
     )
 
 
@@ -306,19 +310,21 @@ def build_arms(
     return arms
 
 
+def plan_common(session: ExamSession, arms: Mapping[str, Arm]) -> dict[str, ModelRequests]:
+    """Return the requests for the common questions of base and tuned model."""
+    questions = COMMON_QUESTIONS[: session.config.exam.common]
+    requests = make_requests(session, "exam", [make_prompt(text) for text, _ in questions], 0.0)
+    return {name: (arms[name].model, requests) for name in ("base", "tuned") if name in arms}
+
+
 def measure_common(state: ExamState) -> JsonObject:
     """Measure the common knowledge of base and tuned model, and the loss of all that the base
     answered rightly.
     """
-    questions = COMMON_QUESTIONS[: state.session.config.exam.common]
-    prompts = [make_prompt(text) for text, _ in questions]
-    golds = [gold for _, gold in questions]
-    arms = [arm for arm in ("base", "tuned") if arm in state.arms]
-    state.session.display.start_stage("exam common", len(prompts) * len(arms))
+    golds = [gold for _, gold in COMMON_QUESTIONS[: state.session.config.exam.common]]
     right = {}
-    for arm in arms:
-        answers = answer(state.session, state.arms[arm].model, "exam", prompts, 0.0)
-        right[arm] = knowledge.grade_answers(answers, golds).right
+    for name, (model, requests) in plan_common(state.session, state.arms).items():
+        right[name] = knowledge.grade_answers(model.sample(requests), golds).right
     return compare_common(right, state.scores, state.seed)
 
 

@@ -198,7 +198,7 @@ def read_chunks(session: Session, material: Documents) -> list[Chunk]:
     """Return the chunks of the documents; record each document and each skipped file (step 1).
 
     Raises:
-        DataError: a sentence is longer than the model's context.
+        DataError: every sentence is longer than the model's context.
     """
     reading = material.reading
     with session.run.ledger.open_funnel("read") as funnel:
@@ -211,7 +211,7 @@ def read_chunks(session: Session, material: Documents) -> list[Chunk]:
     for document in reading.documents:
         chunks += split_chunks(document, count, session.config.read.chunk_tokens)
     if session.teacher is None:
-        refuse_long_sentences(session, chunks)
+        set_aside_long_sentences(session, chunks)
     return chunks
 
 
@@ -220,24 +220,36 @@ def count_tokens(session: Session, text: str) -> int:
     return len(session.model.encode_answer(text, end=False))
 
 
-def refuse_long_sentences(session: Session, chunks: Sequence[Chunk]) -> None:
-    """Check that the prompt for a question about the longest sentence fits into the context.
+def set_aside_long_sentences(session: Session, chunks: Sequence[Chunk]) -> None:
+    """Count the sentences about which no question can be asked: the prompt for one does not fit
+    into the context.
 
     Raises:
-        DataError: it does not.
+        DataError: no sentence fits.
     """
     places = [(chunk, i) for chunk in chunks for i in range(len(chunk.sentences))]
     sizes = [count_tokens(session, chunk.words(i)) for chunk, i in places]
-    chunk, i = places[sizes.index(max(sizes))]
+    longest = max(sizes)
+    chunk, i = places[sizes.index(longest)]
     plan = QuestionPlan(chunk, i, chunk.words(i).split()[0], 0)
     needed = len(session.model.encode(make_question_prompt(plan))) + 2 * MAX_TOKENS
-    if needed > session.model.context_tokens:
+    room = session.model.context_tokens - (needed - longest)
+    if longest <= room:
+        return
+    if min(sizes) > room:
         raise DataError(
-            f"a sentence of {max(sizes)} tokens and the worked examples need {needed}, more than "
+            f"a sentence of {longest} tokens and the worked examples need {needed}, more than "
             f"the model's context of {session.model.context_tokens}.",
             where=chunk.document.source,
             cure="Lower read.chunk_tokens, which cuts it, or use a model with a longer context.",
         )
+    with session.run.ledger.open_funnel("sentences to ask about") as funnel:
+        for (chunk, i), size in zip(places, sizes, strict=True):
+            source = chunk.describe_source(i)
+            id = digest(["sentence", source["document"], source["start"]])
+            funnel.decide(id, "" if size <= room else TOO_LONG, {"file": source["file"]})
+    count = sum(size > room for size in sizes)
+    session.display.print_line(f"sentences without a question, {TOO_LONG}: {count}")
 
 
 def split_questions(

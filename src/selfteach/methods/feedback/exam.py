@@ -19,17 +19,19 @@ from selfteach.evaluate.exam import (
     NEAR,
     TARGET,
     Answers,
+    Arm,
     ArmAnswers,
     Exam,
     ExamState,
-    answer,
+    ModelRequests,
     make_arms,
+    make_requests,
     measure_drift,
 )
 from selfteach.evaluate.verdict import Evidence
 from selfteach.judge import ThresholdJudge
 from selfteach.methods.session import Session
-from selfteach.records import Completion, Example, JsonObject, Measure, Message, Prompt, make_prompt
+from selfteach.records import Completion, Example, JsonObject, Measure, Message, make_prompt
 
 ELSEWHERE = 20
 """Target prompts that are also answered under another system prompt and in a second turn."""
@@ -190,10 +192,11 @@ def build_exam(
         taught_texts=[e.chosen for e in examples if e.kind == "in_scope"],
         header=describe_rule(session, judge) | {"rule_id": rule_id},
         measurements=[measure_rule_drift],
-        extra_measurements=[partial(measure_elsewhere, scorer, session.rule, elsewhere)],
+        extra_measurements=[partial(measure_elsewhere, scorer, session, elsewhere)],
         target_stage="exam target",
         loop_check_scopes=(NEAR, GENERAL),
         find_allowed_repeats=scorer.find_violations,
+        plan_extra=lambda arms: list(plan_elsewhere(session, elsewhere, arms).values()),
     )
 
 
@@ -217,25 +220,34 @@ def count_searched(session: Session) -> int:
     return sum(row.requested for row in session.run.ledger.funnel() if row.stage == "search")
 
 
+def plan_elsewhere(
+    session: Session, texts: Sequence[str], arms: Mapping[str, Arm]
+) -> dict[tuple[str, str], ModelRequests]:
+    """Return the requests by (way, arm): under a system prompt that training never saw, and in a
+    second turn.
+    """
+    system = session.config.exam.system
+    planned: dict[tuple[str, str], ModelRequests] = {}
+    for name, arm in arms.items():
+        own_rule = session.rule if name == "prompted" else ""
+        ways = {
+            "other_system": [add_system(text, own_rule, system) for text in texts],
+            "second_turn": [add_turn(text, own_rule) for text in texts],
+        }
+        for way, prompts in ways.items():
+            requests = make_requests(session, f"exam {way}", prompts, 0.0)
+            planned[way, name] = (arm.model, requests)
+    return planned
+
+
 def measure_elsewhere(
-    scorer: RuleScorer, rule: str, texts: Sequence[str], state: ExamState
+    scorer: RuleScorer, session: Session, texts: Sequence[str], state: ExamState
 ) -> JsonObject:
     """Measure how often the rule is kept under another system prompt and in a second turn."""
-    session = state.session
-    system = session.config.exam.system
-    ways: dict[str, Callable[[str, str], Prompt]] = {
-        "other_system": lambda text, own_rule: add_system(text, own_rule, system),
-        "second_turn": add_turn,
-    }
-    session.display.start_stage("exam elsewhere", len(texts) * len(ways) * len(state.arms))
-    found: JsonObject = {}
-    for way, write_prompt in ways.items():
-        found[way] = {}
-        for name, arm in state.arms.items():
-            own_rule = rule if name == "prompted" else ""
-            prompts = [write_prompt(text, own_rule) for text in texts]
-            greedy = answer(session, arm.model, f"exam {way}", prompts, 0.0)
-            found[way][name] = statistics.share(scorer.keeps(texts, greedy))
+    found: JsonObject = {"other_system": {}, "second_turn": {}}
+    planned = plan_elsewhere(session, texts, state.arms)
+    for (way, name), (model, requests) in planned.items():
+        found[way][name] = statistics.share(scorer.keeps(texts, model.sample(requests)))
     return found
 
 

@@ -26,7 +26,16 @@ from statistics import mean
 
 from selfteach.config import FeedbackConfig
 from selfteach.dedup.overlap import OverlapIndex
-from selfteach.evaluate.exam import GENERAL, NEAR, TARGET, Arm, Exam, TunedModel, answer, answer_all
+from selfteach.evaluate.exam import (
+    GENERAL,
+    NEAR,
+    TARGET,
+    Arm,
+    Exam,
+    TunedModel,
+    answer_all,
+    make_requests,
+)
 from selfteach.evaluate.sanity import is_looping
 from selfteach.evaluate.side_effects import find_side_effects
 from selfteach.generate.ask import GeneratedPrompt, extract_subject
@@ -36,7 +45,12 @@ from selfteach.judge.check import Check
 from selfteach.judge.violation import find_violation
 from selfteach.materials.rule import Rule, read_rule
 from selfteach.methods.anchors import OwnAnswer, keep_answers
-from selfteach.methods.calibrate_rule_judges import RuleJudges, choose_judges
+from selfteach.methods.calibrate_rule_judges import (
+    RuleJudges,
+    choose_judges,
+    get_deciding_check,
+    plan_labelled_answers,
+)
 from selfteach.methods.feedback.data_curve import find_n90, measure_curve
 from selfteach.methods.feedback.exam import build_exam
 from selfteach.methods.method import Method, TrainingPlan
@@ -51,7 +65,9 @@ from selfteach.methods.write_prompts import (
     write_prompts_like_failures,
     write_similar_prompts,
 )
+from selfteach.models.ordered import score_in_order
 from selfteach.models.recorded import Recorded
+from selfteach.models.tokens import TOO_LONG_WITH_TEXT
 from selfteach.records import (
     Completion,
     Continuations,
@@ -117,6 +133,8 @@ def prepare(session: Session, text: str) -> TrainingPlan:
         )
         pool = OverlapIndex()
         parts = split_written_prompts(session, write_prompts(session, pool))  # 2
+    with run.time_stage("base answers"):
+        sample_base_answers(session, rule, parts["train"])
     with run.time_stage("judge"):
         general_answers = sample_general_answers(session, parts["train"])
         judges = choose_judges(session, rule, parts["train"], general_answers)  # 3
@@ -255,6 +273,17 @@ class RuleTraining:
         exam["data_need"] = {"n90": find_n90(points), "points": points}
 
 
+def sample_base_answers(session: Session, rule: Rule, prompts: Sequence[GeneratedPrompt]) -> None:
+    """Sample what the judges are calibrated on (step 3) and the probe's answers (step 4) in one
+    call, which fills the batches. The ledger keeps the completions.
+    """
+    requests = [request for prompt in prompts for request in make_probe_requests(session, prompt)]
+    if not get_deciding_check(session, rule):
+        requests += [request for request, _ in plan_labelled_answers(session, prompts)]
+    session.display.start_stage("probe", len(requests))
+    session.base.sample(requests, session.display.advance)
+
+
 def probe_prompts(
     session: Session, prompts: Sequence[GeneratedPrompt], judges: RuleJudges
 ) -> list[ProbedPrompt]:
@@ -326,11 +355,11 @@ def make_probe_requests(session: Session, prompt: GeneratedPrompt) -> list[Reque
 def find_faults(session: Session, pairs: Sequence[PromptAnswer]) -> list[str]:
     """Return why answers that keep the rule are no answers, or "".
 
-    They are too short, loop, or make no sense to the base itself.
+    They are too short, loop, do not fit into the context, or make no sense to the base itself.
     """
     scored = [pair for pair in pairs if pair[1].strip()]
     items = [Continuations(prompt, (text,), end=True) for prompt, text in scored]
-    scores = dict(zip(scored, session.base.score(items), strict=True))
+    scores = dict(zip(scored, score_in_order(session.base, items), strict=True))
     reasons = []
     for pair in pairs:
         reason = ""
@@ -338,6 +367,8 @@ def find_faults(session: Session, pairs: Sequence[PromptAnswer]) -> list[str]:
             reason = "too short"
         elif is_looping(pair[1]):
             reason = "loops"
+        elif not scores[pair]:
+            reason = TOO_LONG_WITH_TEXT
         elif scores[pair][0].token_logp < session.config.search.min_token_logp:
             reason = "makes no sense"
         reasons.append(reason)
@@ -570,12 +601,14 @@ def find_dev_failures(
     session.display.start_stage("dev answers", 2 * len(dev))
     texts = [prompt.text for prompt in dev]
     prompts = [write_prompt(text) for text in texts]
+    requests = make_requests(session, "dev", prompts, 0.0)
+    requests += make_requests(session, "dev", prompts, 1.0)
+    completions = model.sample(requests, session.display.advance)
+    asked = 2 * texts
+    pairs = [(make_prompt(t), c.text) for t, c in zip(asked, completions, strict=True)]
     failed = dict.fromkeys(texts, False)
-    for temperature in (0.0, 1.0):
-        completions = answer(session, model, "dev", prompts, temperature)
-        pairs = [(make_prompt(t), c.text) for t, c in zip(texts, completions, strict=True)]
-        for text in compress(texts, judge.broken(pairs)):
-            failed[text] = True
+    for text in compress(asked, judge.broken(pairs)):
+        failed[text] = True
     return failed
 
 

@@ -78,7 +78,8 @@ def prepare(session: Session, material: FinetuneData) -> TrainingPlan:
     ledger.record_outcomes("read", material.outcomes.values())
     with ledger.open_funnel("dev examples") as funnel:
         for example in dev:
-            funnel.accept(example.id)
+            funnel.decide(example.id, explain_misfit(session.base, example))
+    dev = [example for example in dev if not funnel.outcomes[example.id].reason]
     objectives = choose_objectives(learned, config)
     kinds = {example.kind for example in learned if example.role == "learn"}
     pairs_only = is_pairs_only({**objectives, **config.train.weights}, kinds)
@@ -251,6 +252,14 @@ def make_continuation(example: Example, side: Literal["chosen", "rejected"]) -> 
     """Return one answer of an example for scoring. An answer that was cut has no end of turn."""
     text: str = getattr(example, side)
     return Continuations(example.prompt, (text,), end=side not in example.source.get("cut", ()))
+
+
+def explain_misfit(model: Recorded, example: Example) -> str:
+    """Return why a model cannot score the answers of an example, or ""."""
+    chosen = model.explain_misfit(make_continuation(example, "chosen"))
+    if chosen or example.rejected is None:
+        return chosen
+    return model.explain_misfit(make_continuation(example, "rejected"))
 
 
 def measure_scores(scores: Mapping[str, DevScores], seed: int) -> JsonObject:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import logging
 import math
-import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,10 +20,12 @@ from urllib.parse import urlsplit
 from selfteach.errors import EndpointError, TooManyFailures, UsageError
 from selfteach.models.remote.background import stream_results
 from selfteach.models.remote.http_client import ApiPath, EndpointConnection, Reply
+from selfteach.models.remote.keys import holds_key
 from selfteach.models.remote.retry import (
     MAX_LIST_ATTEMPTS,
     NoLogprobs,
     NotOffered,
+    Patience,
     RequestRefused,
     RequestThrottle,
     TransientError,
@@ -52,7 +53,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 MAX_STOPS = 4  # what the protocol allows in one request
 MAX_LOGPROBS = 20  # the most that the protocol allows for one token
-KEY_PATTERN = re.compile(r"\b(?:sk|pk|rk|hf|gsk|xai|key|token)[-_][\w-]{16,}", re.ASCII)
 
 LOST = "endpoint request lost"
 
@@ -92,7 +92,7 @@ class Endpoint:
         concurrency: the largest number of simultaneous requests.
         timeout_s: the total deadline of one attempt, from the name look-up to the last byte.
         max_wait_s: the longest pause that the server may demand; at a longer one the run stops and
-            can be resumed.
+            can be resumed. It also stops when `Patience` ends.
         max_failures: the share of all requests that may fail, in [0, 1]; one failure is allowed
             unless the share is 0.
         max_bytes: the largest body that is read.
@@ -129,10 +129,13 @@ class Endpoint:
         self.failures: list[tuple[str, str]] = []
         self._concurrency = max(1, concurrency)
         self._max_wait_s = max_wait_s
+        self._patience = Patience(max_wait_s, timeout_s)
         self._max_failures = max_failures
         self._on_change = on_change
         self._on_event = on_event
         self._requested = self._answered = self._failed = 0
+        self._recorded = 0
+        self._scored = False
         self._wire = EndpointConnection(self.url, key_env, timeout_s, max_bytes)
         self._wire.check_key()
 
@@ -179,10 +182,19 @@ class Endpoint:
 
         Raises:
             EndpointError, TooManyFailures: as `stream`; NoLogprobs if the server gives no
-                `top_logprobs`.
+                `top_logprobs` from the beginning. A single answer without them is a failure.
         """
         by_id = {item.id(self.fingerprint): item for item in items}
         return self._run([self._make_score_job(id, item) for id, item in by_id.items()])
+
+    def count_recorded(self, count: int, scores: bool) -> None:
+        """Count answers that a run holds already: a resumed run allows the same share of failures.
+
+        Args:
+            scores: whether they are scores, which the server then gives.
+        """
+        self._recorded += count
+        self._scored |= scores
 
     def _make_sample_job(self, id: str, request: Request) -> _Job[Completion]:
         path, body = self._body(request.prompt, request.sampling)
@@ -204,12 +216,15 @@ class Endpoint:
         )
 
         def result(reply: Reply) -> ItemScores:
+            if reply.top_logprobs is None and self._scored:
+                raise RequestRefused("an answer without log-probabilities")
             if reply.top_logprobs is None:
                 raise NoLogprobs(
                     "gives no log-probabilities (top_logprobs), so it cannot judge by yes or no.",
                     where=self.url,
                     cure="Choose a server or model that gives them, or give a --check.",
                 )
+            self._scored = True
             logps = sum_word_logprobs(reply.top_logprobs, item.texts)
             return id, tuple(LogProb(logp, 1) for logp in logps)
 
@@ -248,7 +263,7 @@ class Endpoint:
             self._on_event(item.kind, item.body)
 
     async def _list_models(self, put: Callable[[list[JsonObject]], None]) -> None:
-        guard = RequestThrottle(self.url, 1, self._max_wait_s)
+        guard = RequestThrottle(self.url, 1, self._max_wait_s, self._patience)
         async with self._wire.client() as client:
             try:
                 value = await guard.persist(
@@ -269,7 +284,7 @@ class Endpoint:
     async def _send_all(self, jobs: Sequence[_Job[T]], put: Callable[[Any], None]) -> None:
         import asyncio
 
-        guard = RequestThrottle(self.url, self._concurrency, self._max_wait_s)
+        guard = RequestThrottle(self.url, self._concurrency, self._max_wait_s, self._patience)
         waiting = iter(jobs)
         async with self._wire.client() as client, asyncio.TaskGroup() as workers:
             for _ in range(min(self._concurrency, len(jobs))):
@@ -303,6 +318,8 @@ class Endpoint:
             reply = self._wire.parse_reply(value, empty=job.empty)
         except TransientError as fault:
             facts = {"id": job.id, "reason": str(fault), "wait_s": fault.wait_s}
+            if fault.limited:
+                facts["patience_s"] = self._patience.total_s
             put(_Event("endpoint attempt failed", facts))
             raise
         except NotOffered as fault:
@@ -336,13 +353,16 @@ class Endpoint:
         self.served = reply.served
 
     def _count_failure(self, fault: RequestRefused | TransientError) -> None:
-        """Count a failure against the allowed share."""
+        """Count a failure against the allowed share of all requests, recorded ones included."""
         self._failed += 1
-        allowed = max(1.0, self._max_failures * self._requested) if self._max_failures else 0.0
-        if self._failed <= allowed and self._failed < self._requested:
+        is_silent = isinstance(fault, TransientError) and not self._answered
+        is_down = is_silent and fault.down  # type: ignore[union-attr]
+        requested = self._requested + (0 if is_down else self._recorded)
+        allowed = max(1.0, self._max_failures * requested) if self._max_failures else 0.0
+        if self._failed <= allowed and self._failed < requested:
             return
-        summary = f"{self._failed} of {self._requested} requests failed; the last: {fault}."
-        if isinstance(fault, TransientError) and not self._answered:
+        summary = f"{self._failed} of {requested} requests failed; the last: {fault}."
+        if is_silent:
             raise EndpointError(
                 f"has answered nothing: {summary}",
                 where=self.url,
@@ -372,8 +392,8 @@ def parse_address(address: str) -> tuple[str, str]:
         parts.username is not None
         or parts.password is not None
         or parts.query
-        or KEY_PATTERN.search(parts.path)
-        or KEY_PATTERN.search(parts.fragment)
+        or holds_key(parts.path)
+        or holds_key(parts.fragment)
     ):
         raise UsageError(
             "the endpoint's address holds a key or parameters, which would be stored.",

@@ -9,14 +9,16 @@ limit and one total deadline, and only a whole and well-formed answer becomes a 
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import json
-import math
 import os
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import urlsplit
 
 from selfteach.errors import EndpointError, UsageError
+from selfteach.models.remote.keys import redact_json, redact_keys
 from selfteach.models.remote.retry import (
     QUOTA_CODES,
     RequestRefused,
@@ -32,6 +34,12 @@ if TYPE_CHECKING:
 
 CONNECT_TIMEOUT_S = 10.0
 MAX_ERROR_CHARS = 160
+MIN_SECRET_CHARS = 8
+MIN_LOGP = -700.0
+"""Below this, log-probabilities in nats mean "not known" (OpenAI writes -9999): e^-700 is the least
+that a float holds well."""
+MAX_LOGP = 0.01
+"""Above 0 only by a server's rounding."""
 STATUS_OF_CODE = {
     "rate_limit_exceeded": 429,
     "invalid_api_key": 401,
@@ -97,6 +105,7 @@ class EndpointConnection:
 
         http = openai.DefaultAsyncHttpxClient(
             follow_redirects=False,
+            trust_env=not _is_local(self.url),  # no proxy sees what is sent to this machine
             event_hooks={"response": [self._check_response]},
             timeout=openai.Timeout(self.timeout_s, connect=min(CONNECT_TIMEOUT_S, self.timeout_s)),
         )
@@ -122,14 +131,14 @@ class EndpointConnection:
             async with asyncio.timeout(self.timeout_s):
                 return self._object(await self._body(client, path, body))
         except TimeoutError:
-            fault = TransientError(f"no whole answer within {self.timeout_s:g} s")
+            fault = TransientError(f"no whole answer within {self.timeout_s:g} s", down=True)
         except (TransientError, RequestRefused, EndpointError) as own:
             fault = own
         # The SDK and the library under it have many exceptions; each wraps one of ours, or is a
         # lost connection.
         except Exception as other:
             fault = _find_own_fault(other) or TransientError(
-                f"the connection failed ({self._redact(_describe_root_cause(other))})"
+                f"the connection failed ({self._redact(_describe_root_cause(other))})", down=True
             )
         # Outside of `except`: the SDK's own exceptions carry the request, and with it the key.
         raise fault.with_traceback(None)
@@ -153,7 +162,7 @@ class EndpointConnection:
             raise TransientError("a compressed answer, which was not requested")
         if 200 <= response.status_code < 300:
             return
-        error = _extract_error(await self._read(response.headers, response.aiter_bytes()))
+        error = self._extract_error(await self._read(response.headers, response.aiter_bytes()))
         raise self._fault(response.status_code, error, parse_retry_after_s(response.headers))
 
     async def _read(self, headers: Mapping[str, str], chunks: AsyncIterator[bytes]) -> bytes:
@@ -169,7 +178,8 @@ class EndpointConnection:
 
     def _object(self, data: bytes) -> JsonObject:
         try:
-            value = json.loads(data)
+            received = json.loads(data)
+            value = redact_json(received, self._secret())
         except (ValueError, RecursionError):
             kinds = {b"": "an empty body", b"<": "an HTML page"}
             kind = kinds.get(data.strip()[:1], "a body that is not JSON")
@@ -178,7 +188,18 @@ class EndpointConnection:
             raise TransientError("JSON that is not an object instead of an answer")
         if value.get("error"):
             raise self._fault(_get_error_status(value["error"]), value["error"], 0.0)
+        if value.get("choices") != received.get("choices"):
+            raise RequestRefused("an answer that repeats the key")
         return value
+
+    def _extract_error(self, data: bytes) -> Any:
+        """Return the error inside the body of a refusal, in any form."""
+        try:
+            value = redact_json(json.loads(data), self._secret())
+        except (ValueError, RecursionError):
+            is_page = data.lstrip()[:1] == b"<"
+            return "" if is_page else data.decode("utf-8", "replace")
+        return value.get("error", value) if isinstance(value, dict) else ""
 
     def _fault(self, status: int, error: Any, wait_s: float) -> Exception:
         error = error if isinstance(error, dict) else {"message": error}
@@ -194,21 +215,25 @@ class EndpointConnection:
         )
 
     def _redact(self, words: str) -> str:
-        """Return words of the server or of a library, short and without the key."""
-        key = self._key()
+        """Return words of the server or of a library, short and without any key."""
         words = " ".join(clean_text(words).split())
-        return (words.replace(key, "[key]") if key else words)[:MAX_ERROR_CHARS]
+        return redact_keys(words, self._secret())[:MAX_ERROR_CHARS]
 
     def _key(self) -> str:
         return os.environ.get(self.key_env, "").strip() if self.key_env else ""
+
+    def _secret(self) -> str:
+        """Return the key, or "" for a word like `none`, which answers may hold."""
+        key = self._key()
+        return key if len(key) >= MIN_SECRET_CHARS else ""
 
     def parse_reply(self, value: JsonMapping, *, empty: bool = False) -> Reply:
         """Parse an answer; refuse a malformed one, and an empty one unless `empty` allows it.
 
         Raises:
             TransientError: a field is missing or of another kind.
-            RequestRefused: no answer by the server's decision (filtered, a tool call, empty), or
-                one that repeats the key.
+            RequestRefused: no answer by the server's decision (filtered, a tool call, empty), one
+                that repeats the key, or numbers that are no log-probabilities.
         """
         choices = value.get("choices")
         if not isinstance(choices, list) or not choices or not isinstance(choices[0], dict):
@@ -229,37 +254,30 @@ class EndpointConnection:
             )
         if not empty and not text.strip():
             raise RequestRefused("an empty answer")
-        key = self._key()
-        if key and key in text:
+        text = clean_text(text)
+        key = self._secret()
+        if key and key in text:  # only cleaning made it one word
             raise RequestRefused("an answer that repeats the key")
         parts = (value.get("model"), value.get("system_fingerprint"))
         served = " ".join(part for part in parts if isinstance(part, str) and part)
         usage = value.get("usage") if isinstance(value.get("usage"), dict) else {}
         return Reply(
-            clean_text(text),
+            text,
             finish,
             _read_count(usage, "completion_tokens"),
             _read_count(usage, "prompt_tokens"),
-            self._redact(served),
+            redact_json(" ".join(clean_text(served).split()), key)[:MAX_ERROR_CHARS],
             _read_top_logprobs(choice),
         )
 
 
 def _is_local(url: str) -> bool:
-    from urllib.parse import urlsplit
-
+    """Return whether a URL names this machine. Any other name may lead elsewhere."""
     host = urlsplit(url).hostname or ""
-    return host in ("localhost", "::1") or host.startswith("127.") or host.endswith(".localhost")
-
-
-def _extract_error(data: bytes) -> Any:
-    """Return the error inside the body of a refusal, in any form."""
     try:
-        value = json.loads(data)
-    except (ValueError, RecursionError):
-        is_page = data.lstrip()[:1] == b"<"
-        return "" if is_page else data[:MAX_ERROR_CHARS].decode("utf-8", "replace")
-    return value.get("error", value) if isinstance(value, dict) else ""
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _get_error_status(error: Any) -> int:
@@ -301,11 +319,15 @@ def _read_top_logprobs(choice: JsonMapping) -> Mapping[str, float] | None:
     """Return log-probabilities of the first token, or None if the server gives none.
 
     Chat gives a list of objects, the older completions a mapping.
+
+    Raises:
+        RequestRefused: a number among them is no log-probability.
     """
     logprobs = choice.get("logprobs")
     if not isinstance(logprobs, dict):
         return None
-    first = next(iter(logprobs.get("content") or logprobs.get("top_logprobs") or []), None)
+    listed = logprobs.get("content") or logprobs.get("top_logprobs")
+    first = listed[0] if isinstance(listed, list) and listed else None
     if not isinstance(first, dict):
         return None
     pairs: list[tuple[Any, Any]]
@@ -316,8 +338,10 @@ def _read_top_logprobs(choice: JsonMapping) -> Mapping[str, float] | None:
     else:
         pairs = list(first.items())
     top = {
-        token: float(logp)
+        token: logp
         for token, logp in pairs
-        if isinstance(token, str) and type(logp) in (int, float) and math.isfinite(logp)
+        if isinstance(token, str) and type(logp) in (int, float) and logp >= MIN_LOGP
     }
-    return top or None
+    if any(logp > MAX_LOGP for logp in top.values()):
+        raise RequestRefused("a log-probability above 0")
+    return {token: float(logp) for token, logp in top.items()} or None

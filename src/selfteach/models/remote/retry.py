@@ -23,6 +23,8 @@ MAX_LIST_ATTEMPTS = 3
 WAIT_INITIAL_S = 0.5
 WAIT_MAX_S = 20.0
 WAIT_JITTER_S = 1.0
+MIN_PATIENCE_S = 60.0
+DOWN_STATUSES = (408, 502, 503, 504)
 QUOTA_CODES = {
     "insufficient_quota",
     "billing_hard_limit_reached",
@@ -34,11 +36,19 @@ QUOTA_CODES = {
 class TransientError(Exception):
     """Report one failed attempt that may succeed later: overload, a lost connection, a partial
     answer.
+
+    Attributes:
+        limited: the server limits the rate.
+        down: it says something about the server, not about this request.
+        wait_s: the wait that the server demands.
     """
 
-    def __init__(self, reason: str, *, limited: bool = False, wait_s: float = 0.0) -> None:
+    def __init__(
+        self, reason: str, *, limited: bool = False, down: bool = False, wait_s: float = 0.0
+    ) -> None:
         super().__init__(reason)
         self.limited = limited
+        self.down = down
         self.wait_s = wait_s
 
 
@@ -54,17 +64,59 @@ class NoLogprobs(EndpointError):
     """Report that the endpoint gives no log-probabilities, so that it cannot judge by yes or no."""
 
 
+class Patience:
+    """Count the time without an answer, over all requests to an endpoint.
+
+    It ends after twice the longest pause that the server may demand, or twice the deadline of one
+    attempt where that is longer, and not before MIN_PATIENCE_S. The time between two batches of
+    requests is not counted.
+
+    Attributes:
+        total_s: the whole patience.
+        silent_s: the time from fault to fault since the last answer.
+        fault_at: the time of the last fault of this batch, or None.
+    """
+
+    def __init__(self, max_wait_s: float, timeout_s: float = 0.0) -> None:
+        self.total_s = max(MIN_PATIENCE_S, 2 * max_wait_s, 2 * timeout_s)
+        self.begin()
+
+    @property
+    def left_s(self) -> float:
+        """Return the time that is left; negative when it is over."""
+        return self.total_s - self.silent_s
+
+    def begin(self) -> None:
+        """Begin anew after an answer."""
+        self.silent_s = 0.0
+        self.fault_at: float | None = None
+
+    def spend(self, now: float) -> None:
+        """Count the time since the last fault."""
+        if self.fault_at is not None:
+            self.silent_s += now - self.fault_at
+        self.fault_at = now
+
+
 class RequestThrottle:
     """Decide for all workers of an endpoint when to send, when to send again, when to stop.
 
     A request is sent up to MAX_ATTEMPTS times, with growing, jittered waits between (stamina). All
     workers keep a pause that the server demands. The budget ends the run: each fault takes one from
-    it, each answer gives half of one back, and a rate limit costs nothing.
+    it, each answer gives half of one back, and a rate limit costs nothing. The patience ends it
+    too: it is the longest time without an answer, from one fault to the next.
+
+    Args:
+        patience: of the endpoint; by default the throttle's own.
     """
 
-    def __init__(self, url: str, concurrency: int, max_wait_s: float) -> None:
+    def __init__(
+        self, url: str, concurrency: int, max_wait_s: float, patience: Patience | None = None
+    ) -> None:
         self._url = url
         self._max_wait_s = max_wait_s
+        self._patience = patience or Patience(max_wait_s)
+        self._patience.fault_at = None
         self._budget = self._full = 5.0 * max(concurrency, 2)
         self._clear_at = 0.0
         self._num_answered = 0
@@ -112,7 +164,8 @@ class RequestThrottle:
             await asyncio.sleep(pause_s + random.uniform(0, 0.1 * pause_s))
 
     def answered(self) -> None:
-        """Count an answer: it earns budget."""
+        """Count an answer: it earns budget, and patience begins anew."""
+        self._patience.begin()
         self._num_answered += 1
         self._budget = min(self._full, self._budget + 0.5)
 
@@ -120,13 +173,25 @@ class RequestThrottle:
         """Count a fault: keep the pause that it demands, spend budget.
 
         Raises:
-            EndpointError: it demands a longer pause than allowed, or the budget is spent.
+            EndpointError: it demands a longer pause than allowed, or the patience or the budget is
+                spent.
         """
+        self._patience.spend(time.monotonic())
         if fault.wait_s > self._max_wait_s:
             raise EndpointError(
                 f"demands a wait of {_format_duration(fault.wait_s)} ({fault}).",
                 where=self._url,
                 cure="Run the same command again then: recorded answers are kept.",
+            )
+        if fault.wait_s > self._patience.left_s:
+            raise EndpointError(
+                f"has answered nothing for {_format_duration(self._patience.silent_s)}; the last "
+                f"fault: {fault}.",
+                where=self._url,
+                cure=(
+                    "Run the same command again later: recorded answers are kept. "
+                    "Patience follows endpoint.max_wait_s and endpoint.timeout_s."
+                ),
             )
         self._clear_at = max(self._clear_at, time.monotonic() + fault.wait_s)
         if not fault.limited:
@@ -200,7 +265,7 @@ def classify_http_error(
             cure="Give the final URL; a key is not carried elsewhere.",
         )
     if status == 429:
-        return TransientError(summary, limited=True, wait_s=wait_s)
+        return TransientError(summary, limited=True, down=True, wait_s=wait_s)
     if status in (408, 409, 425) or status >= 500:
-        return TransientError(summary, wait_s=wait_s)
+        return TransientError(summary, down=status in DOWN_STATUSES, wait_s=wait_s)
     return RequestRefused(summary)

@@ -79,24 +79,26 @@ class RowGroups:
 @dataclass(frozen=True)
 class ClosedFormData:
     """Hold the rows to solve for and those that check. `shots`: worked examples in a context.
-    `overlong`: how many rows were cut or dropped.
+    `overlong`: how many rows were cut or dropped. `refused`: why examples cannot be rows, by id.
     """
 
     learn: RowGroups
     check: RowGroups
     shots: int
     overlong: Mapping[str, int] = field(default_factory=dict)
+    refused: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class ClosedFormResult:
     """Hold the row of each sweep, as metrics.jsonl, the effect of the kept one, the counts of rows
-    that were too long, and the memory.
+    that were too long, the faults of examples that cannot be rows, and the memory.
     """
 
     curve: Curve
     effect: JsonObject
     overlong: Mapping[str, int]
+    refused: Mapping[str, str]
     memory: memory.MemoryEstimate
 
 
@@ -160,7 +162,8 @@ class ClosedFormAdapter:
         updates = {editor.names[n]: WeightUpdate(a.cpu(), b.cpu()) for n, (a, b) in change.items()}
         write_lora(folder / "adapter", updates, about)
         write_text(folder / "metrics.jsonl", "".join(json.dumps(row) + "\n" for row in curve))
-        return ClosedFormResult(curve, effect, found.overlong, meter.finish(account))
+        used = meter.finish(account)
+        return ClosedFormResult(curve, effect, found.overlong, found.refused, used)
 
 
 def make_editor(module: Any, how: ClosedFormConfig) -> DownProjEditor:
@@ -370,9 +373,10 @@ def split_examples(
     how = settings.closed_form
     overlong: Counter[str] = Counter()
     first = {str(e.prompt): e for e in reversed(examples) if e.role == LEARN}
-    scope = _encode_fitting(hf, list(first.values())[::-1], settings, overlong)
+    refused: dict[str, str] = {}
+    scope = _encode_fitting(hf, list(first.values())[::-1], settings, overlong, refused)
     held_in_place = [e for e in examples if e.role != LEARN]
-    anchors = _encode_fitting(hf, held_in_place, settings, overlong)
+    anchors = _encode_fitting(hf, held_in_place, settings, overlong, refused)
     needed = max(
         how.shots + 2 * MIN_EXAMPLES, math.ceil((how.shots + MIN_EXAMPLES) / (1 - CHECK_SHARE))
     )
@@ -399,16 +403,25 @@ def split_examples(
         make_row_groups(hf, [(shown[:shots], check)], still[:num_anchors_checked]),
         shots,
         overlong,
+        refused,
     )
 
 
 def _encode_fitting(
-    hf: Any, examples: Sequence[Example], settings: TrainConfig, overlong: Counter[str]
+    hf: Any,
+    examples: Sequence[Example],
+    settings: TrainConfig,
+    overlong: Counter[str],
+    refused: dict[str, str],
 ) -> list[RowWithExample]:
-    """Return the rows that fit, with their examples; add the counts of the others."""
+    """Return the rows that fit, with their examples; add the others to the counts or faults."""
     found = []
     for number, example in enumerate(examples):
-        encoded = encode_example(hf, number, example, {}, False)
+        try:
+            encoded = encode_example(hf, number, example, {}, False)
+        except DataError as fault:
+            refused[example.id] = fault.what
+            continue
         row, done = truncate_or_drop(encoded, settings.max_tokens, settings.overlong)
         if done:
             overlong[done] += 1

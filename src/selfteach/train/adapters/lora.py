@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from selfteach.config import LoraConfig, TrainConfig
 from selfteach.errors import UsageError
-from selfteach.models.hook_adapter import get_decoder
+from selfteach.models.hook_adapter import get_decoder, get_decoder_layers, parse_layers
 from selfteach.models.load_adapter import PEFT_PREFIX
 from selfteach.records import JsonMapping
 from selfteach.train.adapters.adapter import (
@@ -68,7 +68,7 @@ class LoraAdapter(Adapter):
             UsageError: the module has no such layer.
         """
         settings = config.lora
-        found = _find_target_layers(module, settings.targets)
+        found = _find_target_layers(module, settings)
         if not found:
             raise UsageError(
                 f"no linear layer to adapt for lora.targets={settings.targets}.",
@@ -145,16 +145,21 @@ def _get_last_name(name: str) -> str:
     return name.rpartition(".")[2]
 
 
-def _find_target_layers(module: nn.Module, targets: str) -> dict[str, nn.Linear]:
+def _find_target_layers(module: nn.Module, settings: LoraConfig) -> dict[str, nn.Linear]:
     """Return the linear layers to adapt: those of the text decoder that PEFT can merge, never the
     head (as PEFT's `all-linear`).
     """
-    head = getattr(module, "get_output_embeddings", lambda: None)()
-    within = set(get_decoder(module).modules()) - {head}
-    found = {n: m for n, m in module.named_modules() if m in within and _is_linear(m)}
+    inside = set(get_decoder(module).modules())
+    if settings.layers != "all":
+        every = get_decoder_layers(module)
+        inside = set()
+        for number in parse_layers(settings.layers, len(every), "train.lora.layers"):
+            inside |= set(every[number].modules())
+    inside -= {getattr(module, "get_output_embeddings", lambda: None)()}
+    found = {n: m for n, m in module.named_modules() if m in inside and _is_linear(m)}
     refused = _find_names_peft_refuses(module, found)
     found = {n: m for n, m in found.items() if _get_last_name(n) not in refused}
-    if targets == "attention":
+    if settings.targets == "attention":
         parents = {name: name.rpartition(".")[0] for name in found}
         return {n: m for n, m in found.items() if "attn" in parents[n] or "attention" in parents[n]}
     return found

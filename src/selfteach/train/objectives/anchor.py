@@ -24,6 +24,7 @@ class AnchorObjective(Objective):
         super().__init__(settings)
         if settings.anchor == "kl":
             self.teacher = "base"
+            self.needs_logp = False
 
     def compute_row_losses(self, inputs: ObjectiveInputs) -> Tensor:
         """Return the sums over tokens, nats: (R,)."""

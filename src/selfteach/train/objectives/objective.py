@@ -93,6 +93,10 @@ class Objective(ABC):
     """The next-token distributions that it needs: of the base, or of the base with
     `source["teacher_prompt"]`.
     """
+    needs_logp: bool = True
+    """Whether it needs the answers' log-probabilities. Without them their part of the head's
+    product is saved.
+    """
     supports_on_policy: bool = False
     """Whether it may be trained on answers that the tuned model samples (`train.on_policy`)."""
     skip: int = 0

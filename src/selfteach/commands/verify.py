@@ -1,0 +1,42 @@
+"""`selfteach verify`: whether every file of a run is as the run wrote it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from selfteach.commands.screen import print_json
+from selfteach.errors import IntegrityError
+from selfteach.run.display import replace_control_chars
+from selfteach.run.exports import RERUN_CURE
+from selfteach.run.sums import describe_states
+from selfteach.run.verify import verify_run
+
+
+def verify(folder: Path, *, as_json: bool) -> None:
+    """Print the state of each file of a run.
+
+    Raises:
+        IntegrityError: a file is not whole.
+    """
+    found = verify_run(folder)
+    if as_json:
+        print_json(
+            {
+                "run": str(folder),
+                "whole": not found.broken,
+                "finished": found.finished,
+                "files": dict(found.files),
+                "faults": list(found.faults),
+                "command": found.command,
+            }
+        )
+    else:
+        for name, state in found.files.items():
+            print(f"{state:10}  {replace_control_chars(name)}")
+        if not found.finished:
+            print(f"not finished: `selfteach status {folder}` shows how far it is")
+        if found.broken and found.command:
+            print(f"the command of this run: {replace_control_chars(found.command)}")
+    if found.broken:
+        what = " ".join([f"{describe_states(found.broken)}.", *found.faults])
+        raise IntegrityError(what, where=folder, cure=RERUN_CURE)

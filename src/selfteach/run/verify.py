@@ -1,0 +1,110 @@
+"""The check of a whole run: every file against the sum that the run recorded when it wrote it.
+
+A finished run makes this check when its command is given again, and writes from the ledger what can
+be written again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from selfteach.errors import SelfteachError
+from selfteach.run.exports import get_sums, read_manifest
+from selfteach.run.finished import COMPARISON_FOLDER, REPORT_FILE, RESULT, check_run_folder
+from selfteach.run.manifest import MANIFEST_FILE
+from selfteach.run.run_folder import EXPORTS, FINISHED, IDENTITY, LEDGER_FILE, Run, read_notes
+from selfteach.run.sums import FileState, check_files, describe_states, list_broken
+
+
+@dataclass(frozen=True)
+class VerifiedRun:
+    """Hold the state of each file of a run.
+
+    Attributes:
+        finished: whether the run is done.
+        files: the state of each file, by its name; the ledger is among them.
+        faults: what is wrong with a ledger, and the cure.
+        command: the command of the run, if the manifest has it.
+    """
+
+    path: Path
+    finished: bool
+    files: Mapping[str, FileState]
+    faults: tuple[str, ...]
+    command: str
+
+    @property
+    def broken(self) -> dict[str, FileState]:
+        """Return the files that are not whole."""
+        return list_broken(self.files)
+
+
+def verify_run(folder: Path) -> VerifiedRun:
+    """Compare every file of a run, and of its comparison, with its sum. Nothing is changed.
+
+    Raises:
+        UsageError: the folder is not a run's.
+    """
+    facts = read_manifest(check_run_folder(folder))
+    written = get_sums(facts)
+    noted: list[Any] = [None] * 4
+    faults = []
+    files: dict[str, FileState] = {LEDGER_FILE: "whole"}
+    if not (folder / LEDGER_FILE).exists():
+        files[LEDGER_FILE] = "missing"
+    else:
+        try:
+            noted = read_notes(folder, IDENTITY, FINISHED, RESULT, EXPORTS)
+        except SelfteachError as fault:
+            files[LEDGER_FILE] = "changed"
+            faults.append(str(fault))
+    identity, finished, result, recorded = noted
+    if files[LEDGER_FILE] == "whole" and identity is None and written:
+        files[LEDGER_FILE] = "changed"
+        faults.append(f"{folder / LEDGER_FILE}: the ledger is empty.")
+    sums = recorded or written or {}
+    files[MANIFEST_FILE] = "whole" if written == sums else "changed"
+    if not (folder / MANIFEST_FILE).exists():
+        files[MANIFEST_FILE] = "missing"
+    files |= check_files(folder, sums)
+    if result and not (folder / REPORT_FILE).exists():
+        files[REPORT_FILE] = "missing"  # it has no sum, because `selfteach report` writes it anew
+    comparison = folder / COMPARISON_FOLDER
+    if (comparison / LEDGER_FILE).exists():
+        inner = verify_run(comparison)
+        files |= {f"{COMPARISON_FOLDER}/{name}": state for name, state in inner.files.items()}
+        faults += inner.faults
+    return VerifiedRun(
+        folder, bool(finished), files, tuple(faults), str(facts.get("command") or "")
+    )
+
+
+def restore_exports(run: Run, say: Callable[[str], object]) -> bool:
+    """Write the files of a finished run that are not whole again, from the ledger.
+
+    Args:
+        say: receives a line about each file.
+
+    Returns:
+        Whether all files are whole now. If not, the steps of the run must be taken again.
+    """
+    broken = list_broken(check_files(run.path, run.exports))
+    lost = {}
+    for name, state in broken.items():
+        data = run.read_copy(name)
+        if data is None:
+            lost[name] = state
+        else:
+            run.export(name, data)
+            say(f"{name} was {state}: it is written again from the ledger")
+    if broken:
+        run.ledger.record_event("restored", {"files": broken, "not from the ledger": list(lost)})
+    if lost:
+        say(
+            f"{describe_states(lost)}: the run takes its steps again with the recorded answers, "
+            "and repeats the training"
+        )
+    return not lost
