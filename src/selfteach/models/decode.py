@@ -167,7 +167,8 @@ def _prefill(hf: LoadedModel, rows: Sequence[PendingCompletion]) -> tuple[Tensor
             use_cache=True,
             logits_to_keep=1,
         )
-    if getattr(out, "past_key_values", None) is not cache:
+    takes_cache = getattr(out, "past_key_values", None) is cache
+    if not takes_cache:
         config: Any = hf.module.config
         raise UsageError(
             f"the family {config.model_type} keeps its own kind of cache, with which nothing can "
