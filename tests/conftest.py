@@ -16,6 +16,7 @@ import pytest
 
 from margins import every_training_is_marked as every_training_is_marked
 from switches import SEED, THREADS, apply_switches
+from tiny_tokenizer import CHATML, tiny_tokenizer
 
 # also against the environment: some tests fork, and a forked child inherits no pool of threads;
 # such tests are skipped with SELFTEACH_TEST_THREADS=2
@@ -26,46 +27,6 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 apply_switches()
-
-CHATML = (
-    "{% for message in messages %}<|im_start|>{{ message['role'] }}\n{{ "
-    "message['content'] }}<|im_end|>\n{% endfor %}"
-    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
-)
-WORDS = (
-    "The elephant is a big animal with a long trunk. Tell me about music, cars and "
-    "the weather in Paris. What do you like to\n"
-    "eat? I like bread and apples. Yes. No. Do not talk about elephants! A rule is a "
-    "rule; keep it. Question:\n"
-    "Answer: Reply: Broken rule: 0 1 2 3 4 5 6 7 8 9"
-)
-
-
-def tiny_tokenizer(chat_template: str | None = CHATML, pad: bool = True):
-    """Return a byte-level BPE of about 400 tokens with ChatML control tokens."""
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-    from transformers import PreTrainedTokenizerFast
-
-    core = Tokenizer(models.BPE())
-    core.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    core.decoder = decoders.ByteLevel()
-    special = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
-    trainer = trainers.BpeTrainer(
-        vocab_size=400,
-        special_tokens=special,
-        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
-        show_progress=False,
-    )
-    core.train_from_iterator([WORDS] * 3, trainer)
-    tokenizer = PreTrainedTokenizerFast(
-        tokenizer_object=core,
-        bos_token="<|im_start|>",
-        eos_token="<|im_end|>",
-        unk_token="<|endoftext|>",
-        pad_token="<|endoftext|>" if pad else None,
-    )
-    tokenizer.chat_template = chat_template
-    return tokenizer
 
 
 def write_tiny(

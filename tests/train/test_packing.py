@@ -71,7 +71,7 @@ def test_states_and_gradients_equal_those_of_ordinary_sequences(
     theirs = model._sequence_states(batch)
     torch.testing.assert_close(ours, theirs, atol=1e-5, rtol=1e-5)
     for mine, other in zip(grads, gradients(model, theirs), strict=True):
-        torch.testing.assert_close(mine, other, atol=2e-4, rtol=1e-3)
+        torch.testing.assert_close(mine, other, atol=5e-4, rtol=1e-3)
 
 
 def test_the_shared_beginning_stands_once() -> None:
@@ -116,7 +116,7 @@ def test_the_written_out_attention_equals_torchs() -> None:
 FAMILIES = {
     "qwen2": ({}, True),
     "qwen3": ({}, True),
-    "mistral": ({"sliding_window": 8}, False),
+    "mistral": ({"sliding_window": 8}, True),
     "gemma2": (
         {
             "query_pre_attn_scalar": 16,

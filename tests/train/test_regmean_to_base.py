@@ -304,15 +304,15 @@ def test_a_solution_that_is_not_finite_is_not_taken(
 
 
 def test_a_layer_that_no_token_comes_to_is_left_out(tmp_path: Path) -> None:
-    """As the vision tower of a model that is taught in words."""
+    """As an expert that is never chosen."""
     model = Tiny()
-    model.module.vision = torch.nn.Linear(8, 8)
+    model.module.model.expert = torch.nn.Linear(8, 8)
     trained = train(model, mixed(), settings(regmean=1.0), tmp_path, seed=0)
     assert [kind for kind, _ in trained.events] == ["regmean", "regmean_left_out"]
     body = trained.events[1][1]
     assert (body["layers"], body["first"], body["reason"]) == (
         1,
-        "vision",
+        "model.expert",
         "no token of examples or of anchors reaches it",
     )
 

@@ -33,6 +33,9 @@ PAUSE_LINE_S = 15.0
 SERVED_MODEL_NOTE = "served"
 """The note that holds the model name that the endpoint reported; a resumed run requires it."""
 
+_checked: set[tuple[str, ...]] = set()
+"""The models and settings that passed the check in this process, which may open one often."""
+
 
 @dataclass
 class Session:
@@ -99,6 +102,7 @@ def open_session(
         display.print_line(f"{model.name} samples with {opened.engine}: {opened.reason}")
     for note in model.notes:
         display.print_line(note)
+    check_model(model, config, samples=sampler is model)
     base = Recorded(run.ledger, sampler, model)
     teacher = open_teacher(run, config, display, programs) if samples and config.teacher else None
     if teacher:
@@ -106,6 +110,27 @@ def open_session(
         teacher.limit = partial(cut_long_answer, model)
     base_logits = compute_probe_logits(model, PROBE_PAIRS)
     return Session(run, config, display, rule, model, base, base_logits, teacher, samples=samples)
+
+
+def check_model(model: HfModel, config: Any, *, samples: bool) -> None:
+    """Check on a few tokens what the run will do with its model, before anything is paid for.
+
+    Args:
+        samples: whether the model itself samples, not another engine.
+
+    Raises:
+        UsageError: what does not work with this model.
+    """
+    from selfteach.models.check_family import check_answers
+    from selfteach.train.check_training import check_training
+
+    settings = config.train
+    key = (model.fingerprint, str(model.device), str(model.dtype), str(samples), repr(settings))
+    if key in _checked:
+        return
+    known = check_answers(model, samples or bool(settings.on_policy))
+    check_training(model, settings, known, config.seed)
+    _checked.add(key)
 
 
 def open_teacher(run: Run, config: Any, display: Display, programs: bool) -> Recorded:

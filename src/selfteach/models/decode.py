@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from selfteach.errors import is_out_of_memory
+from selfteach.errors import UsageError, is_out_of_memory
 from selfteach.models.halve_batch import halve_batch
 from selfteach.models.hook_adapter import PADDING_POSITION, at_positions, get_num_virtual_tokens
 from selfteach.models.loaded_model import LoadedModel
@@ -123,7 +123,7 @@ def _sample_batch(hf: LoadedModel, rows: list[PendingCompletion]) -> Iterator[Co
         if len(keep) < len(rows):
             rows = [rows[i] for i in keep]
             index = torch.tensor(keep, device=hf.device)
-            cache.batch_select_indices(index)
+            cache.reorder_cache(index)
             mask = mask[index]
             lengths = lengths[index]
         mask = torch.cat([mask, mask.new_ones(len(rows), 1)], dim=1)
@@ -141,7 +141,11 @@ def _sample_batch(hf: LoadedModel, rows: list[PendingCompletion]) -> Iterator[Co
 
 
 def _prefill(hf: LoadedModel, rows: Sequence[PendingCompletion]) -> tuple[Tensor, Any, Tensor]:
-    """Run the distinct prompts once; return the rows' last logits (B, V), cache and lengths."""
+    """Run the distinct prompts once; return the rows' last logits (B, V), cache and lengths.
+
+    Raises:
+        UsageError: the family does not take this cache.
+    """
     from transformers import DynamicCache
 
     distinct = list(dict.fromkeys(tuple(row.prompt_ids) for row in rows))
@@ -151,7 +155,7 @@ def _prefill(hf: LoadedModel, rows: Sequence[PendingCompletion]) -> tuple[Tensor
     lengths = torch.tensor([len(p) + num_virtual for p in distinct], device=hf.device)
     mask = torch.arange(width, device=hf.device)[None] >= (width - lengths)[:, None]
     counted = torch.arange(width, device=hf.device)[None] - (width - lengths)[:, None]
-    cache = DynamicCache()
+    cache: Any = DynamicCache(config=hf.module.config)
     with at_positions(
         hf.module, torch.where(mask, counted, PADDING_POSITION), (lengths - num_virtual)[:, None]
     ):
@@ -163,8 +167,16 @@ def _prefill(hf: LoadedModel, rows: Sequence[PendingCompletion]) -> tuple[Tensor
             use_cache=True,
             logits_to_keep=1,
         )
+    takes_cache = getattr(out, "past_key_values", None) is cache
+    if not takes_cache:
+        config: Any = hf.module.config
+        raise UsageError(
+            f"the family {config.model_type} keeps its own kind of cache, with which nothing can "
+            "be sampled.",
+            cure="Use a model of another family (docs: reference/families).",
+        )
     index = torch.tensor([distinct.index(tuple(row.prompt_ids)) for row in rows], device=hf.device)
-    cache.batch_select_indices(index)
+    cache.reorder_cache(index)
     return out.logits[:, -1][index], cache, lengths[index]
 
 

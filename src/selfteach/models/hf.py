@@ -22,6 +22,7 @@ from torch import nn
 
 from selfteach.errors import ResourceError, UsageError, get_first_line
 from selfteach.models import check_safety
+from selfteach.models.check_family import check_head
 from selfteach.models.decode import sample_all
 from selfteach.models.hook_adapter import get_active_hooks, get_num_virtual_tokens
 from selfteach.models.load_adapter import load_adapter
@@ -78,7 +79,8 @@ class HfModel:
         """Load "embedded", a folder, or a hub name; with `adapter`, merge or attach a saved one.
 
         Raises:
-            UsageError: no such model, or an unsafe one (remote code, pickles).
+            UsageError: no such model, an unsafe one (remote code, pickles), or an unknown way of
+                computing logits.
             IntegrityError: the adapter was trained on another base.
         """
         name = resolve_base(str(name_or_folder), adapter)
@@ -97,9 +99,9 @@ class HfModel:
         tokens = ChatTokenizer(_load_tokenizer(folder), _get_generation_end_ids(module))
         if mine := get_active_hooks(module):
             mine.to(target)
-        return HfModel(
-            module.to(target).eval(), tokens, name, fingerprint, list(filter(None, notes))
-        )
+        module = module.to(target).eval()
+        check_head(module, name)
+        return HfModel(module, tokens, name, fingerprint, list(filter(None, notes)))
 
     @property
     def device(self) -> torch.device:

@@ -166,13 +166,22 @@ def at_positions(module: Any, position: Tensor, prompt: Tensor) -> AbstractConte
     return mine.at(TokenPositions(own.expand(shape), prompt.expand(shape)))
 
 
+def get_decoder(module: Any) -> Any:
+    """Return the text layers of a causal model without its head, also under a PEFT wrapper."""
+    if hasattr(module, "get_base_model"):
+        module = module.get_base_model()
+    decoder = module.get_decoder() if hasattr(module, "get_decoder") else module
+    # transformers returns the whole model where it looks under another name (llama4)
+    return getattr(module, "model", module) if decoder is module else decoder
+
+
 def get_decoder_layers(module: Any) -> Sequence[nn.Module]:
     """Return the decoder layers of a causal model.
 
     Raises:
         UsageError: the family keeps them under an unknown name.
     """
-    decoder = module.get_decoder() if hasattr(module, "get_decoder") else module
+    decoder = get_decoder(module)
     for name in ("layers", "h", "blocks"):
         layers = getattr(decoder, name, None)
         if isinstance(layers, nn.ModuleList):

@@ -18,7 +18,12 @@ from torch import Tensor, nn
 from selfteach.errors import UsageError
 from selfteach.models.cpu_attention import use_tree_attention
 from selfteach.models.halve_batch import compute_in_halves
-from selfteach.models.hook_adapter import at_positions, get_num_virtual_tokens, needs_positions
+from selfteach.models.hook_adapter import (
+    at_positions,
+    get_decoder,
+    get_num_virtual_tokens,
+    needs_positions,
+)
 from selfteach.models.loaded_model import LoadedModel
 from selfteach.models.memory_allocator import release_freed_pages
 from selfteach.models.tokens import TOO_LONG_WITH_TEXT, UnfitPrompt, count_common_prefix
@@ -37,15 +42,17 @@ class Head:
     """
 
     def __init__(self, module: nn.Module) -> None:
-        config: Any = module.config
+        config: Any = module.config.get_text_config()  # type: ignore[operator,union-attr]
         self._linear = module.get_output_embeddings()  # type: ignore[operator]
         if self._linear is None:
             raise UsageError(
                 f"the family {config.model_type} has no language-model head.",
                 cure="Give a causal language model.",
             )
-        self._scale = float(getattr(config, "logit_scale", None) or 1.0) / float(
-            getattr(config, "logits_scaling", None) or 1.0
+        self._scale = (
+            float(getattr(config, "logit_scale", None) or 1.0)
+            * float(getattr(config, "lm_head_multiplier", None) or 1.0)
+            / float(getattr(config, "logits_scaling", None) or 1.0)
         )
         self._cap = getattr(config, "final_logit_softcapping", None)
 
@@ -110,7 +117,7 @@ def score_all(hf: LoadedModel, items: Sequence[Continuations]) -> Iterator[ItemS
     if not _supports_tree_mask(hf, shared + rows[-1].length):
         yield from _score_one_by_one(hf, rows, beginning)
         return
-    prefix = _compute_prefix_cache(hf, beginning)
+    prefix = compute_prefix(hf.module, beginning)
     for group in _group_by_tokens([row.length + shared // 8 for row in rows]):
         compute = partial(_score_rows, hf, prefix=prefix, shared=shared)
         yield from compute_in_halves(compute, [rows[i] for i in group], "an answer to score")
@@ -125,6 +132,8 @@ def _supports_tree_mask(hf: LoadedModel, longest: int) -> bool:
     """
     if needs_positions(hf.module):
         return False
+    if not has_attention_alone(hf.module):
+        return False
     config: Any = hf.module.config.get_text_config()  # type: ignore[operator,union-attr]
     kinds = set(getattr(config, "layer_types", None) or ["full_attention"])
     window = getattr(config, "sliding_window", None)
@@ -132,9 +141,26 @@ def _supports_tree_mask(hf: LoadedModel, longest: int) -> bool:
         window = None
     return (
         bool(getattr(hf.module, "_supports_sdpa", False))
+        and not getattr(config, "alibi", False)
         and kinds <= {"full_attention", "sliding_attention"}
         and (not window or longest <= window)
     )
+
+
+def has_attention_alone(module: Any) -> bool:
+    """Return whether keys and values are all that each layer keeps of earlier tokens.
+
+    A layer with a recurrent state cannot reuse the state of a shared beginning.
+    """
+    from transformers import DynamicCache
+    from transformers.cache_utils import DummyLayer, DynamicLayer, DynamicSlidingWindowLayer
+
+    kinds = {type(layer) for layer in DynamicCache(config=module.config).layers}
+    return not getattr(module, "_is_stateful", False) and kinds <= {
+        DynamicLayer,
+        DynamicSlidingWindowLayer,
+        DummyLayer,
+    }
 
 
 def _score_one_by_one(
@@ -165,24 +191,19 @@ def _count_shared_prefix(prompts: Sequence[list[int]]) -> int:
     return max(0, min(common, *(len(prompt) - 1 for prompt in prompts)))
 
 
-def _compute_prefix_cache(hf: LoadedModel, ids: list[int]) -> Prefix:
+def compute_prefix(module: Any, ids: Sequence[int]) -> Prefix:
     """Return the keys and values (1, heads, P, head size) of each layer after these tokens."""
     if not ids:
         return []
     from transformers import DynamicCache
 
-    out = _get_decoder(hf)(
-        input_ids=torch.tensor([ids], device=hf.device),
+    device = module.get_input_embeddings().weight.device
+    out = get_decoder(module)(
+        input_ids=torch.tensor([list(ids)], device=device),
         past_key_values=DynamicCache(),
         use_cache=True,
     )
     return [(layer.keys, layer.values) for layer in out.past_key_values.layers]
-
-
-def _get_decoder(hf: LoadedModel) -> Any:
-    """Return the layers without the head, also under a PEFT wrapper."""
-    module: Any = hf.module
-    return (module.get_base_model() if hasattr(module, "get_base_model") else module).base_model
 
 
 def _score_rows(
@@ -215,11 +236,11 @@ def _score_rows(
     # The mask is added to the scores, because every attention takes that form.
     mask = torch.zeros(seen.shape, dtype=hf.dtype).masked_fill_(~seen, torch.finfo(hf.dtype).min)
     with use_tree_attention(hf.module):
-        out = _get_decoder(hf)(
+        out = get_decoder(hf.module)(
             input_ids=ids.to(hf.device),
             position_ids=positions.to(hf.device),
             attention_mask=mask.to(hf.device),
-            past_key_values=_repeat_prefix(prefix, len(rows)),
+            past_key_values=repeat_prefix(prefix, len(rows)),
             use_cache=True,
         )
     hidden = out.last_hidden_state.flatten(0, 1)[torch.tensor(reads, device=hf.device)]
@@ -295,9 +316,9 @@ def embed_all(hf: LoadedModel, prompts: Sequence[Prompt]) -> np.ndarray:
     rows = [ids[: min(stop, hf.context_tokens)] for ids, _, stop in spans]
     starts = [min(start, len(row) - 1) for (_, start, _), row in zip(spans, rows, strict=True)]
     shared = 0
-    if not needs_positions(hf.module):
+    if not needs_positions(hf.module) and has_attention_alone(hf.module):
         shared = min(*starts, count_common_prefix(min(rows), max(rows)))
-    prefix = _compute_prefix_cache(hf, rows[0][:shared])
+    prefix = compute_prefix(hf.module, rows[0][:shared])
     for i, hidden in _iterate_hidden(hf, [row[shared:] for row in rows], starts, prefix):
         found[i] = hidden[starts[i] - shared :].float().mean(0).cpu().numpy()
     return found
@@ -346,15 +367,15 @@ def _compute_hidden(
     )
     position = torch.arange(width + num_virtual, device=hf.device)[None]
     with at_positions(hf.module, position, torch.tensor(prompts, device=hf.device)[:, None]):
-        found: Tensor = _get_decoder(hf)(
+        found: Tensor = get_decoder(hf.module)(
             input_ids=ids,
-            past_key_values=_repeat_prefix(prefix, len(rows)) if prefix else None,
+            past_key_values=repeat_prefix(prefix, len(rows)) if prefix else None,
             use_cache=bool(prefix),
         ).last_hidden_state
     return found[:, num_virtual:]
 
 
-def _repeat_prefix(prefix: Prefix, rows: int) -> Any:
+def repeat_prefix(prefix: Prefix, rows: int) -> Any:
     """Return a cache in which each of the rows has the prefix's keys and values."""
     from transformers import DynamicCache
 

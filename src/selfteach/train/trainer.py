@@ -93,7 +93,8 @@ class Trainer:
         self.events: list[Event] = []
         self.model = PackedModel(hf.module, adapter)
         if not self.model.can_pack:
-            self.record_event("not_packed", {"model": type(hf.module).__name__})
+            facts = {"model": type(hf.module).__name__, "reason": self.model.obstacle}
+            self.record_event("not_packed", facts)
         self.reference = Reference(hf, self.model, objectives, examples, config, distill_teacher)
         self.reference_outputs: dict[int, ReferenceOutputs] = {}
         self.top_k_mass: float | None = None
@@ -151,6 +152,10 @@ class Trainer:
         account = self._fit_memory(meter, used)  # 2
         if say:
             say(str(account))
+            if self.model.obstacle:
+                say(
+                    f"rows are padded instead of packed, up to twice as slow: {self.model.obstacle}"
+                )
         compute = partial(self._compute_reference_outputs, used)
         self.reference_outputs = self.micro_batch.retry(used, compute)  # 3
         self.top_k_mass = compute_top_k_mass(self.reference_outputs)

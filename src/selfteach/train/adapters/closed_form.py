@@ -109,6 +109,16 @@ class ClosedFormAdapter:
     joins = True
 
     @staticmethod
+    def check(hf: Any, settings: TrainConfig) -> str:
+        """Return an empty text if the adapter can be solved for.
+
+        Raises:
+            UsageError: it cannot.
+        """
+        make_editor(hf.module, settings.closed_form)
+        return ""
+
+    @staticmethod
     def solve(
         hf: Any,
         examples: Sequence[Example],
@@ -126,13 +136,12 @@ class ClosedFormAdapter:
 
         Raises:
             DataError: too few examples, or a context without effect.
+            UsageError: the family's layers are not those that the regression describes.
             ResourceError: the solution does not fit into memory.
         """
         how = settings.closed_form
         meter = memory.MemoryMeter(hf.module)
-        count = len(get_decoder_layers(hf.module))
-        layers = parse_layers(how.layers, count, "train.closed_form.layers")
-        editor = DownProjEditor(hf.module, layers)
+        editor = make_editor(hf.module, how)
         found = split_examples(hf, examples, settings, seed)  # 0, 1, 2
         if found.shots < how.shots:
             say(
@@ -155,6 +164,18 @@ class ClosedFormAdapter:
         write_text(folder / "metrics.jsonl", "".join(json.dumps(row) + "\n" for row in curve))
         used = meter.finish(account)
         return ClosedFormResult(curve, effect, found.overlong, found.refused, used)
+
+
+def make_editor(module: Any, how: ClosedFormConfig) -> DownProjEditor:
+    """Return the editor of the layers that the settings name.
+
+    Raises:
+        UsageError: the module lacks them, or the regression does not describe them.
+    """
+    count = len(get_decoder_layers(module))
+    editor = DownProjEditor(module, parse_layers(how.layers, count, "train.closed_form.layers"))
+    editor.require_exact()
+    return editor
 
 
 def run_sweeps(

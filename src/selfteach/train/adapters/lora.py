@@ -7,16 +7,17 @@ compares its loss and gradients with PEFT's.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, TypeGuard
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from selfteach.config import LoraConfig, TrainConfig
 from selfteach.errors import UsageError
-from selfteach.models.hook_adapter import get_decoder_layers, parse_layers
+from selfteach.models.hook_adapter import get_decoder, get_decoder_layers, parse_layers
 from selfteach.models.load_adapter import PEFT_PREFIX
 from selfteach.records import JsonMapping
 from selfteach.train.adapters.adapter import (
@@ -27,6 +28,9 @@ from selfteach.train.adapters.adapter import (
 )
 from selfteach.train.fast.lora_linear import LoraLinear
 from selfteach.train.l2_to_base import WeightChange
+
+STATE_SPACE_FAMILIES = {"falcon_h1", "mamba", "mamba2", "falcon_mamba", "nemotron_h"}
+"""Families whose `out_proj` a fused kernel reads as a weight: PEFT refuses adapters on it."""
 
 
 class LoraAdapter(Adapter):
@@ -69,7 +73,11 @@ class LoraAdapter(Adapter):
             raise UsageError(
                 f"no linear layer to adapt for lora.targets={settings.targets}.",
                 where=type(module).__name__,
-                cure="Use all-linear.",
+                cure=(
+                    "Train weights instead: train.adapter=layers."
+                    if settings.targets == "all-linear"
+                    else "Use train.lora.targets=all-linear."
+                ),
             )
         generator = torch.Generator().manual_seed(seed)
         layers = {
@@ -138,16 +146,46 @@ def _get_last_name(name: str) -> str:
 
 
 def _find_target_layers(module: nn.Module, settings: LoraConfig) -> dict[str, nn.Linear]:
-    """Return the linear layers to adapt; never the head (as PEFT's `all-linear`)."""
-    head = getattr(module, "get_output_embeddings", lambda: None)()
-    found = {n: m for n, m in module.named_modules() if isinstance(m, nn.Linear) and m is not head}
+    """Return the linear layers to adapt: those of the text decoder that PEFT can merge, never the
+    head (as PEFT's `all-linear`).
+    """
+    inside = set(get_decoder(module).modules())
     if settings.layers != "all":
         every = get_decoder_layers(module)
-        inside: set[int] = set()
+        inside = set()
         for number in parse_layers(settings.layers, len(every), "train.lora.layers"):
-            inside |= set(map(id, every[number].modules()))
-        found = {name: linear for name, linear in found.items() if id(linear) in inside}
+            inside |= set(every[number].modules())
+    inside -= {getattr(module, "get_output_embeddings", lambda: None)()}
+    found = {n: m for n, m in module.named_modules() if m in inside and _is_linear(m)}
+    refused = _find_names_peft_refuses(module, found)
+    found = {n: m for n, m in found.items() if _get_last_name(n) not in refused}
     if settings.targets == "attention":
         parents = {name: name.rpartition(".")[0] for name in found}
         return {n: m for n, m in found.items() if "attn" in parents[n] or "attention" in parents[n]}
     return found
+
+
+@torch.no_grad()
+def _is_linear(part: nn.Module) -> TypeGuard[nn.Linear]:
+    """Return whether a part is a linear layer and nothing more, such as a router."""
+    if not isinstance(part, nn.Linear):
+        return False
+    return type(part).forward is nn.Linear.forward or isinstance(part(part.weight[:1]), Tensor)
+
+
+def _find_names_peft_refuses(module: Any, names: Iterable[str]) -> set[str]:
+    """Return the last names of layers on which PEFT would refuse or misread an adapter.
+
+    Beside fused experts it takes `gate_proj` for the name of an expert, wherever the layer is.
+    """
+    last = {_get_last_name(name) for name in names}
+    if module.config.model_type in STATE_SPACE_FAMILIES:
+        return last & {"out_proj"}
+    if not any(_get_last_name(name) == "experts" for name, _ in module.named_modules()):
+        return set()
+    from peft import LoraConfig as PeftConfig
+    from peft.utils.transformers_weight_conversion import convert_peft_config_for_transformers
+
+    read = PeftConfig(target_modules=sorted(last))
+    convert_peft_config_for_transformers(read, module, None)
+    return last - set(read.target_modules or ())

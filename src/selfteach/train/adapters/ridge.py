@@ -28,14 +28,16 @@ import torch
 from torch import Tensor, nn
 
 from selfteach.errors import UsageError
-from selfteach.models.hook_adapter import get_decoder_layers
+from selfteach.models.hook_adapter import get_decoder, get_decoder_layers
 from selfteach.train.encode_and_batch import TrainingRow
 from selfteach.train.fast.packed_attention import use_packed_attention
+from selfteach.train.fast.packed_model import PROBE_TOLERANCE, explain_why_not_packed
 from selfteach.train.fast.packing import PackedBatch, pack_rows
 from selfteach.train.forward_hooks import HookRegistration, register_hooks
 
 HEAD_ROWS = 256
 MIN_NATS = 1e-4
+PROBE_TOKENS = 8
 ELSEWHERE_WEIGHT = 0.1
 LayerChanges = Mapping[int, Tensor]
 """dW (D, F) of each layer's `down_proj`, float32."""
@@ -131,7 +133,7 @@ class DownProjEditor:
     def __init__(self, module: Any, layers: Sequence[int]) -> None:
         self.module = module
         self.layers = sorted(layers)
-        self.decoder = module.get_decoder()
+        self.decoder = get_decoder(module)
         self.blocks = get_decoder_layers(module)
         names = {id(part): name for name, part in module.named_modules()}
         try:
@@ -144,6 +146,47 @@ class DownProjEditor:
             ) from fault
         self.chosen_blocks = {n: self.blocks[n] for n in self.layers}
         self.names = {n: names[id(part)] for n, part in self.linear.items()}
+
+    def require_exact(self) -> None:
+        """Require that the regression describes this family.
+
+        Raises:
+            UsageError: it takes no packed rows, or a layer does not return what `down_proj` adds.
+        """
+        if reason := explain_why_not_packed(self.module) or self._explain_why_not_linear():
+            raise UsageError(
+                f"the family {self.module.config.model_type} cannot be solved for: {reason}.",
+                where="train.adapter=closed_form",
+                cure="Use train.adapter=lora.",
+            )
+
+    @torch.no_grad()
+    def _explain_why_not_linear(self) -> str:
+        """Return why a layer's output does not change by just what is added to its `down_proj`, or
+        an empty text.
+        """
+        first = self.layers[0]
+        found: list[Tensor] = []
+
+        def record(part: Any, inputs: Any, out: Any) -> None:
+            found.append(out[0] if isinstance(out, tuple) else out)
+
+        recording = (self.blocks[first].register_forward_hook, record)
+        device = next(self.module.parameters()).device
+        ids = torch.arange(PROBE_TOKENS, device=device)[None]
+        with register_hooks([recording]):
+            self.decoder(input_ids=ids, use_cache=False)
+        if found[0].ndim != 3:
+            return "its layers pass on several states of each token"
+        adding = (
+            self.linear[first].register_forward_hook,
+            lambda part, inputs, out: out + found[0],
+        )
+        with register_hooks([recording, adding]):
+            self.decoder(input_ids=ids, use_cache=False)
+        before, after = (states.float() for states in found)
+        is_linear = (after - 2 * before).norm() <= PROBE_TOLERANCE * before.norm()
+        return "" if is_linear else "its layers normalize or scale what down_proj returns"
 
     def read(self, rows: Sequence[TrainingRow]) -> CachedRows:
         """Pack rows for several passes."""

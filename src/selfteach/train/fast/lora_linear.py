@@ -42,7 +42,8 @@ class LoraProduct(torch.autograd.Function):
         ctx.save_for_backward(rows, thin, weight, low_a, low_b)
         ctx.scale = scale
         ctx.shape = x.shape
-        return y.view(*x.shape[:-1], -1)
+        # not a view, because some layers add to the output in place
+        return torch.ops.aten._unsafe_view(y, [*x.shape[:-1], y.shape[-1]])  # type: ignore[no-any-return]
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
@@ -73,6 +74,16 @@ class LoraLinear(nn.Module):
         self.a = nn.Parameter(a.to(base.weight.device))
         self.b = nn.Parameter(torch.zeros(base.out_features, rank, device=base.weight.device))
         self.refresh()
+
+    @property
+    def weight(self) -> Tensor:
+        """Return the base's weight, which some layers read instead of calling this one."""
+        return self.base.weight
+
+    @property
+    def bias(self) -> Tensor | None:
+        """Return the base's bias."""
+        return self.base.bias
 
     @torch.no_grad()
     def refresh(self) -> None:

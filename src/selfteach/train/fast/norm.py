@@ -53,7 +53,16 @@ class FrozenNorm(nn.Module):
         self.own = own
         self.eps = eps
 
+    @property
+    def weight(self) -> Tensor:
+        """Return the own norm's weight, which some layers read."""
+        weight: Tensor = self.own.weight  # type: ignore[assignment]
+        return weight
+
     def forward(self, x: Tensor) -> Tensor:
+        if x.shape[-1] != self.weight.numel():  # falcon_mamba also norms narrower states
+            narrow: Tensor = self.own(x)
+            return narrow
         found: Tensor = RmsNorm.apply(x, self.own.weight, self.eps)  # type: ignore[no-untyped-call]
         return found
 

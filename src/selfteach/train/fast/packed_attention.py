@@ -8,7 +8,7 @@ passes the batch's layout.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import torch
@@ -48,6 +48,7 @@ class StripAttention(torch.autograd.Function):
         value: Tensor,
         scaling: float,
         groups_of_strips: tuple[Strips, ...],
+        window: int = 0,
     ) -> Tensor:
         _, heads, size = query.shape
         groups = key.shape[1]
@@ -64,7 +65,7 @@ class StripAttention(torch.autograd.Function):
             k = flat_key.index_select(0, strips.keys_of(groups)).view(-1, width, size)
             v = flat_value.index_select(0, strips.keys_of(groups)).view(-1, width, size)
             scores = torch.baddbmm(
-                strips.bias(heads, groups, q.dtype), q, k.transpose(1, 2), alpha=scaling
+                strips.bias(heads, groups, q.dtype, window), q, k.transpose(1, 2), alpha=scaling
             )
             weights = torch.softmax(scores, -1)
             outs.append(
@@ -115,11 +116,16 @@ class StripAttention(torch.autograd.Function):
                         .sum(0)
                         .transpose(0, 1)
                     )
-        return d_query, d_key, d_value, None, None
+        return d_query, d_key, d_value, None, None, None
 
 
 def attend_with_sdpa(
-    query: Tensor, key: Tensor, value: Tensor, scaling: float, groups_of_strips: tuple[Strips, ...]
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    scaling: float,
+    groups_of_strips: tuple[Strips, ...],
+    window: int = 0,
 ) -> Tensor:
     """Compute the same with torch's attention: for accelerators, and as a check of
     `StripAttention`.
@@ -138,8 +144,9 @@ def attend_with_sdpa(
             x.reshape(-1, size)[strips.keys_of(groups)].view(count, groups, -1, size)
             for x in (key, value)
         )
+        mask = strips.visible(window)[:, None]
         out = nn.functional.scaled_dot_product_attention(
-            q, k, v, attn_mask=strips.allowed[:, None], scale=scaling, enable_gqa=heads != groups
+            q, k, v, attn_mask=mask, scale=scaling, enable_gqa=heads != groups
         )
         outs.append(out.reshape(-1, size)[strips.back(heads, longest)])
     return torch.cat(outs).view(query.shape)
@@ -160,32 +167,46 @@ def attend(
     returns (1, T, H, d).
 
     Raises:
-        PackingUnsupported: the model needs a window shorter than the strips, or an unknown option.
+        PackingUnsupported: the model needs an unknown option, or a window that it does not name.
     """
-    window = others.pop("sliding_window", None)
+    if "sliding_window" not in others and _has_window(getattr(module, "config", None)):
+        raise PackingUnsupported("its attention does not name its window")
+    if value.shape[-1] != query.shape[-1]:
+        raise PackingUnsupported("its values are of another size than its queries")
+    window = others.pop("sliding_window", None) or 0
     unknown = {
         name
         for name, value in others.items()
         if name not in KNOWN_KEYWORDS and (isinstance(value, Tensor) or value)
     }
-    if unknown or (window and window < max(s.keys.shape[1] for s in strips)):
-        raise PackingUnsupported(", ".join(sorted(unknown)) or f"a window of {window} tokens")
+    if unknown:
+        raise PackingUnsupported(f"its attention takes {', '.join(sorted(unknown))}")
     q, k, v = (x[0].transpose(0, 1) for x in (query, key, value))
     if query.device.type == "cpu":
-        found = StripAttention.apply(q, k, v, scaling, strips)  # type: ignore[no-untyped-call]
+        found = StripAttention.apply(q, k, v, scaling, strips, window)  # type: ignore[no-untyped-call]
         return found[None], None
-    return attend_with_sdpa(q, k, v, scaling, strips)[None], None
+    return attend_with_sdpa(q, k, v, scaling, strips, window)[None], None
+
+
+def _has_window(config: Any) -> bool:
+    """Return whether a configuration names a number of tokens that attention is limited to."""
+    return any(getattr(config, name, None) for name in ("sliding_window", "attention_chunk_size"))
 
 
 AttentionInterface.register(PACKED_ATTENTION, attend)
 
 
 @contextmanager
-def use_packed_attention(module: Any) -> Iterator[None]:
-    """Use `attend` as the model's attention, and restore its own afterwards."""
+def use_attention(module: Any, name: str) -> Iterator[None]:
+    """Use an attention that transformers knows by name, and restore the model's own afterwards."""
     before = module.config._attn_implementation
-    module.set_attn_implementation(PACKED_ATTENTION)
+    module.set_attn_implementation(name)
     try:
         yield
     finally:
         module.set_attn_implementation(before)
+
+
+def use_packed_attention(module: Any) -> AbstractContextManager[None]:
+    """Use `attend` as the model's attention, and restore its own afterwards."""
+    return use_attention(module, PACKED_ATTENTION)

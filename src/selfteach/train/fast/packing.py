@@ -27,7 +27,8 @@ class Strips:
 
     Shapes: queries (S, L) positions counted from `start`; keys (S, W) positions in the sequence, W
     >= P+L a multiple of 32; strip, offset (stop-start,): each token's strip and its position in it;
-    padding: flat positions of the padded queries; allowed (S, L, W).
+    padding: flat positions of the padded queries; allowed (S, L, W); places (S, L): the position of
+    each query in its own sequence, `last` is the greatest.
     """
 
     start: int
@@ -39,6 +40,8 @@ class Strips:
     offset: Tensor
     padding: Tensor
     allowed: Tensor
+    places: Tensor
+    last: int
     made: dict[object, Tensor] = field(default_factory=dict)
 
     def queries_of(self, heads: int) -> Tensor:
@@ -67,12 +70,29 @@ class Strips:
             ("padded", heads), lambda: _make_gather_index(strip, offset, heads, longest)
         )
 
-    def bias(self, heads: int, groups: int, dtype: torch.dtype) -> Tensor:
+    def visible(self, window: int) -> Tensor:
+        """Return the keys that a query may attend to, (S, L, W): of the last `window` tokens, or of
+        all for 0.
+        """
+        if not window or window > self.last:
+            return self.allowed
+        return self._get_or_make(("visible", window), lambda: self._limit_to_window(window))
+
+    def _limit_to_window(self, window: int) -> Tensor:
+        longest = self.places.shape[1]
+        keys = torch.zeros_like(self.keys)
+        keys[:, : self.shared] = torch.arange(self.shared, device=keys.device)
+        keys[:, self.shared : self.shared + longest] = self.places
+        return self.allowed & (self.places[:, :, None] - keys[:, None, :] < window)
+
+    def bias(self, heads: int, groups: int, dtype: torch.dtype, window: int = 0) -> Tensor:
         """Return 0 for the keys that a query may attend to and -inf for others, for each head: (S *
         groups, heads/groups * L, W).
         """
+        visible = self.visible(window)
         return self._get_or_make(
-            ("bias", heads, groups, dtype), lambda: _make_bias(self.allowed, heads, groups, dtype)
+            ("bias", heads, groups, dtype, window if visible is not self.allowed else 0),
+            lambda: _make_bias(visible, heads, groups, dtype),
         )
 
     def _get_or_make(self, key: object, make: Callable[[], Tensor]) -> Tensor:
@@ -242,13 +262,28 @@ def _make_strips(
     allowed = torch.zeros(count, longest, width, dtype=torch.bool)
     allowed[:, :, :shared] = True
     allowed[:, :, shared : shared + longest] = torch.ones(longest, longest, dtype=torch.bool).tril()
+    places = (shared + torch.arange(longest)).repeat(count, 1)
     for s, parts in enumerate(answers):
         prompt = end = sum(parts[:1])
         for length in parts[1:]:  # an answer does not attend to the answers before it
             allowed[s, end : end + length, shared + prompt : shared + end] = False
+            places[s, end : end + length] = shared + prompt + torch.arange(length)
             end += length
+    last = int(places.max())
     padding = (torch.arange(longest)[None] >= size[:, None]).flatten().nonzero()[:, 0]
-    queries, keys, strip, offset, padding, allowed = (
-        t.to(device) for t in (queries, keys, strip, offset, padding, allowed)
+    queries, keys, strip, offset, padding, allowed, places = (
+        t.to(device) for t in (queries, keys, strip, offset, padding, allowed, places)
     )
-    return Strips(start, start + len(strip), shared, queries, keys, strip, offset, padding, allowed)
+    return Strips(
+        start,
+        start + len(strip),
+        shared,
+        queries,
+        keys,
+        strip,
+        offset,
+        padding,
+        allowed,
+        places,
+        last,
+    )
