@@ -233,7 +233,7 @@ ZOO: dict[str, Family] = {
     "codegen": Family("codegen", {**OLD_NAMES, "rotary_dim": 4, "n_ctx": 512}, packs=False),
     "deepseek_v2": Family("deepseek_v2", {**EXPERTS, **LATENT}, packs=False),
     "deepseek_v3": Family("deepseek_v3", {**EXPERTS, **LATENT}, packs=False),
-    "doge": Family("doge", packs=False),
+    "doge": Family("doge", {"num_experts": 4}, packs=False),
     "falcon": Family("falcon", without=("head_dim",), packs=False),
     "falcon, alibi": Family("falcon", {"alibi": True}, without=("head_dim",), packs=False),
     "gemma2": Family(

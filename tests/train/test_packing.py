@@ -93,7 +93,8 @@ def test_each_answer_token_is_predicted_from_the_token_before_it() -> None:
         assert batch.targets[n] == row.answers[int(batch.side[n])][place]
 
 
-def test_the_written_out_attention_equals_torchs() -> None:
+@pytest.mark.parametrize("window", [0, 5])
+def test_the_written_out_attention_equals_torchs(window: int) -> None:
     batch = pack_rows(rows())
     length = batch.ids.shape[1]
     torch.manual_seed(0)
@@ -101,8 +102,8 @@ def test_the_written_out_attention_equals_torchs() -> None:
         torch.randn(length, heads, 8, dtype=torch.float64, requires_grad=True)
         for heads in (6, 2, 2)
     ]
-    ours = StripAttention.apply(*tensors, 0.3, batch.strips)
-    theirs = attend_with_sdpa(*tensors, 0.3, batch.strips)
+    ours = StripAttention.apply(*tensors, 0.3, batch.strips, window)
+    theirs = attend_with_sdpa(*tensors, 0.3, batch.strips, window)
     torch.testing.assert_close(ours, theirs)
     weights = torch.randn_like(ours)
     for mine, other in zip(
