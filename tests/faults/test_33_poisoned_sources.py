@@ -138,4 +138,4 @@ def test_no_document_outweighs_the_others(monkeypatch: pytest.MonkeyPatch) -> No
         ("more than study.per_document", "loud.txt")
     }
     assert len(dropped) == 95
-    assert [line.split(":")[0] for line in lines] == ["loud.txt"], "and it is said"
+    assert [line.split(":")[0] for line in lines] == ["loud.txt"], "and it is reported"

@@ -181,7 +181,7 @@ def test_a_label_that_was_cut_says_so() -> None:
         Scripted(lambda r: "on and " * 60), [Question("Who?", "", chunk, 2)], 1, 0
     )
     assert found.cut
-    assert (len(found.informed), found.whole) == (1, ()), "nor do its draws come to their end"
+    assert (len(found.informed), found.whole) == (1, ()), "nor do its samples come to their end"
 
 
 def test_untrusted_text_begins_no_label_of_its_own() -> None:

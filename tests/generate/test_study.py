@@ -171,7 +171,7 @@ def test_beside_another_script_stand_no_english_question_words(
     for row in rows:
         asked = row.prompt[-1].content  # type: ignore[union-attr]
         assert row.chosen == text
-        assert text not in asked, "the answer is not told"
+        assert text not in asked, "the prompt does not hold the answer"
         if row.source["form"] in ("brief", "clauses", "in_place"):
             assert not {"what", "when", "who", "how", "which", "did"} & set(
                 asked.lower().rstrip("?").split()
