@@ -39,7 +39,7 @@ SETTINGS: dict[str, Any] = {
 
 @pytest.fixture(scope="module")
 def run(talker: Path, tmp_path_factory: pytest.TempPathFactory) -> FinishedRun:
-    """A rule taught from Python."""
+    """A run with a rule, from Python."""
     out = tmp_path_factory.mktemp("api") / "<run>"
     return selfteach.feedback(RULE, model=str(talker), out=out, progress=False, **SETTINGS)
 

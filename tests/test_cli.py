@@ -358,9 +358,9 @@ def test_a_command_says_what_is_wrong_with_its_files_before_a_model_s_libraries_
 def test_a_dry_run_refuses_what_the_command_would(
     command: str, wrong: tuple[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    told = "Hale Mill was built in 1790. It stands at Wyle by the road."
+    facts = "Hale Mill was built in 1790. It stands at Wyle by the road."
     rows = [
-        {"text": f"{told} It has {n} floors now.", "prompt": f"a {n}", "completion": "b"}
+        {"text": f"{facts} It has {n} floors now.", "prompt": f"a {n}", "completion": "b"}
         for n in range(9)
     ]
     file = tmp_path / "rows.jsonl"

@@ -243,10 +243,10 @@ def test_a_line_is_plain_english(method: str) -> None:
 def test_a_field_without_a_line_would_be_noticed() -> None:
     class Bare(Section):
         silent: int = 0
-        said: int = 0
+        full: int = 0
         """Number of words."""
 
-    assert (describe_key(Bare, "silent"), describe_key(Bare, "said")) == ("", "Number of words.")
+    assert (describe_key(Bare, "silent"), describe_key(Bare, "full")) == ("", "Number of words.")
 
 
 def test_a_key_inside_a_mapping_has_the_line_of_the_mapping() -> None:

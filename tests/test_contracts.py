@@ -1,8 +1,8 @@
 """The promises of every name in the registry: a new judge, objective, engine or method is tested
 here without a new test.
 
-Adapters have theirs in tests/train/test_adapters.py, over the registry as well; drawers and scorers
-the finer ones in tests/models/test_scripted.py.
+Adapters have theirs in tests/train/test_adapters.py, over the registry as well; samplers and
+scorers the finer ones in tests/models/test_scripted.py.
 """
 
 from __future__ import annotations
@@ -252,9 +252,9 @@ def engine(request: pytest.FixtureRequest, tiny_hf: Any, tmp_path: Path) -> Any:
     return open_sampler(tiny_hf, request.param, tmp_path)
 
 
-def test_an_engine_draws_what_the_request_says(engine: Any) -> None:
-    """One draw for each request, the same again, others for other numbers, no longer than asked
-    for, and nothing of the template.
+def test_an_engine_samples_what_the_request_says(engine: Any) -> None:
+    """One completion for each request, the same again, others for other numbers, no longer than
+    asked for, and nothing of the template.
     """
     requests = [
         Request("t", make_prompt("Tell me about music."), SamplingParams(1.0, 1.0, 12), k)
@@ -264,14 +264,15 @@ def test_an_engine_draws_what_the_request_says(engine: Any) -> None:
         Request("t", "Question: What", SamplingParams(0.8, 0.95, 12, ("e",))),
         Request("t", make_prompt("Will it?"), GREEDY),
     ]
-    draws = {draw.id: draw for draw in engine.stream(requests)}
-    assert draws.keys() == {r.id(engine.fingerprint) for r in requests}
-    assert {draw.id: draw for draw in engine.stream(requests)} == draws
-    found = [draws[r.id(engine.fingerprint)] for r in requests]
-    assert len({draw.text for draw in found[:12]}) > 3
+    completions = {completion.id: completion for completion in engine.stream(requests)}
+    assert completions.keys() == {r.id(engine.fingerprint) for r in requests}
+    assert {completion.id: completion for completion in engine.stream(requests)} == completions
+    found = [completions[r.id(engine.fingerprint)] for r in requests]
+    assert len({completion.text for completion in found[:12]}) > 3
     assert all(
-        draw.tokens <= r.sampling.max_tokens for draw, r in zip(found, requests, strict=True)
+        completion.tokens <= r.sampling.max_tokens
+        for completion, r in zip(found, requests, strict=True)
     )
     assert "e" not in found[12].text
-    assert not any("<|im_" in draw.text for draw in found)
+    assert not any("<|im_" in completion.text for completion in found)
     assert list(engine.stream([])) == []

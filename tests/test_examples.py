@@ -58,8 +58,8 @@ def script(name: str) -> ModuleType:
 
 
 @pytest.fixture(scope="module")
-def taught(talker: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The run folder of examples/feedback.py, taught from Python."""
+def tuned_run(talker: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The run folder of examples/feedback.py."""
     folder = tmp_path_factory.mktemp("run")
     sets = ["check=not contains fox", *SMALL]
     run = selfteach.feedback(
@@ -68,19 +68,19 @@ def taught(talker: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return run.path
 
 
-def test_feedback_teaches_and_the_taught_model_answers(
-    taught: Path, talker: Path, capsys: pytest.CaptureFixture[str]
+def test_feedback_teaches_and_the_tuned_model_answers(
+    tuned_run: Path, talker: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     sets = ["check=not contains fox", *SMALL]
     script("feedback").main(
         "Do not talk about the fox.",
-        taught,
+        tuned_run,
         ["Can the red fox follow a tall crow?"],
         model=str(talker),
         sets=sets,
     )
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0] == json.loads((taught / "exam.json").read_text())["verdict"]["sentence"]
+    assert lines[0] == json.loads((tuned_run / "exam.json").read_text())["verdict"]["sentence"]
     assert Path(lines[1]).is_file()
     assert [line.split()[0] for line in lines[-2:]] == ["base", "tuned"]
     assert lines[-2].split()[1:] != lines[-1].split()[1:], "the adapter changed nothing"
@@ -132,7 +132,7 @@ def test_corrections_asks_the_house_style(talker: Path, tmp_path: Path) -> None:
     assert (tmp_path / "run" / "report.html").is_file()
 
 
-def test_a_model_that_cannot_ask_is_told_so(tiny: Path, tmp_path: Path) -> None:
+def test_a_model_that_cannot_ask_is_refused(tiny: Path, tmp_path: Path) -> None:
     """Random weights write no question."""
     with pytest.raises(DataError, match="usable requests"):
         selfteach.feedback(
@@ -167,9 +167,9 @@ def test_tasks_are_invented_taught_and_shown(
 
 
 def test_adapters_are_compared_on_a_run(
-    taught: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tuned_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    shutil.copytree(taught, run := tmp_path / "run")
+    shutil.copytree(tuned_run, run := tmp_path / "run")
     less = {"sets": ["train.max_steps=1", "exam.target=2"], "rates": [1.0]}
     found = script("compare").main(run, **less)
     assert [name for name, _, _ in found] == ["lora-own", "lora-sft", "reft-own", "reft-sft"]
@@ -186,23 +186,23 @@ def keys(value: Any, depth: int) -> Iterator[str]:
             yield from keys(inner, depth - 1)
 
 
-def test_every_logged_number_is_explained(taught: Path) -> None:
+def test_every_logged_number_is_explained(tuned_run: Path) -> None:
     explained = set(
         re.findall(r"`([\w.]+)`", (ROOT / "docs" / "reference" / "exam.md").read_text())
     )
     explained |= {"value", "low", "high", "n"}
-    exam = json.loads((taught / "exam.json").read_text())
-    metrics = [json.loads(line) for line in (taught / "metrics.jsonl").read_text().splitlines()]
+    exam = json.loads((tuned_run / "exam.json").read_text())
+    metrics = [json.loads(line) for line in (tuned_run / "metrics.jsonl").read_text().splitlines()]
     assert set(keys(exam["answers"][0], 2)) - {*ARMS} <= explained
     assert set(keys(exam, 2)) - ARMS <= explained
     assert {key for row in metrics for key in row} <= explained
 
 
-def test_the_files_of_a_run_are_those_of_the_documentation(taught: Path) -> None:
+def test_the_files_of_a_run_are_those_of_the_documentation(tuned_run: Path) -> None:
     page = (ROOT / "docs" / "reference" / "formats.md").read_text()
     there = {
         path.name + "/" * path.is_dir()
-        for path in taught.iterdir()
+        for path in tuned_run.iterdir()
         if not path.name.startswith("run.")
     }
     assert {name for name in there if name not in page} == set()
@@ -210,18 +210,18 @@ def test_the_files_of_a_run_are_those_of_the_documentation(taught: Path) -> None
     assert named - there == {"run.db", "log.txt"}, (
         "log.txt is the command's; any other name is of a file that is not there"
     )
-    row = json.loads((taught / "examples.jsonl").read_text().splitlines()[0])
+    row = json.loads((tuned_run / "examples.jsonl").read_text().splitlines()[0])
     assert [key for key in row if f"`{key}`" not in page] == []
 
 
 @pytest.mark.parametrize("number", [0, 1], ids=["datasets", "peft"])
 def test_the_snippets_of_formats_run(
-    number: int, taught: Path, talker: Path, tmp_path: Path
+    number: int, tuned_run: Path, talker: Path, tmp_path: Path
 ) -> None:
     snippet = re.findall(
         r"```python\n(.*?)```", (ROOT / "docs" / "reference" / "formats.md").read_text(), re.S
     )[number]
-    code = snippet.replace("runs/NAME", str(taught)).replace("BASE", str(talker))
+    code = snippet.replace("runs/NAME", str(tuned_run)).replace("BASE", str(talker))
     code += [
         "\nassert len(pairs) and len(examples) >= len(pairs)",
         "\nassert whole.num_parameters() == base.num_parameters()",

@@ -35,7 +35,7 @@ def script(name: str, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
 @pytest.fixture(scope="module")
 def sets(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[str]]:
-    """Settings under which the toy is taught for a moment, by a teacher who asks well."""
+    """Settings under which the toy is trained for a moment, by a teacher who asks well."""
     model_folder = scholar.write_scholar(tmp_path_factory.mktemp("scholar"))
     with scholar.serve_teacher() as server:
         yield [

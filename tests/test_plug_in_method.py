@@ -63,7 +63,7 @@ def environment(package: Path) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def run(package: Path, talker: Path) -> Path:
-    """The pairs, taught by the command."""
+    """The run with the pairs, by the command."""
     (package / "own.yaml").write_text("train:\n  epochs: 40\n  learning_rate: 0.01\n")
     words = ["toy", "pairs.txt", "--model", str(talker), "--out", "run", "--config", "own.yaml"]
     done = call_warm(package, "-m", "selfteach", *words, "--set", "engine=hf", "--json")

@@ -163,14 +163,14 @@ def test_without_the_package_its_knowledge_judge_is_refused_by_the_configuration
 
 
 @pytest.mark.usefixtures("plugin")
-def test_an_engine_of_another_package_draws_where_it_is_named(
+def test_an_engine_of_another_package_samples_where_it_is_named(
     tiny: Path, tiny_hf: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = config.METHOD_CONFIGS["feedback"](engine="say_its_name")
     opened = choose_sampler(tiny_hf, settings.engine)
     assert (opened.engine, opened.reason) == ("say_its_name", "chosen by the user")
-    (draw,) = opened.sampler.stream([Request("t", make_prompt("Who?"), GREEDY)])
-    assert draw.text == f"by {tiny_hf.fingerprint}"
+    (completion,) = opened.sampler.stream([Request("t", make_prompt("Who?"), GREEDY)])
+    assert completion.text == f"by {tiny_hf.fingerprint}"
 
     monkeypatch.chdir(tmp_path)
     (tmp_path / "prompts.txt").write_text("Who?\n")

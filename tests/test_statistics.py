@@ -120,8 +120,8 @@ def test_ratio_weights_units_by_their_size():
 def test_recovery_by_hand():
     base = [0, 0, 0, 0, 1]
     prompted = [1, 1, 1, 1, 1]
-    taught = [1, 1, 1, 0, 1]
-    assert recovery(taught, prompted, base).value == pytest.approx(0.6 / 0.8)
+    tuned = [1, 1, 1, 0, 1]
+    assert recovery(tuned, prompted, base).value == pytest.approx(0.6 / 0.8)
     assert recovery(prompted, prompted, base).value == 1
     assert recovery(base, prompted, base).value == 0
     assert recovery(prompted, base, base) is None  # the prompt changes nothing
@@ -134,8 +134,8 @@ def test_recovery_by_hand():
 @given(st.lists(st.tuples(st.booleans(), st.booleans(), st.booleans()), min_size=1, max_size=30))
 @settings(max_examples=50, deadline=None)
 def test_recovery_has_finite_bounds(units):
-    taught, prompted, base = zip(*units, strict=True)
-    measure = recovery(taught, prompted, base)
+    tuned, prompted, base = zip(*units, strict=True)
+    measure = recovery(tuned, prompted, base)
     assert measure is None or np.isfinite([measure.value, measure.low, measure.high]).all()
 
 
@@ -212,8 +212,8 @@ def test_large_inputs_stay_fast():
     assert mean(flags).high - mean(flags).low < 0.01
 
 
-def drawn(n, seed=0):
-    """The units of 4,000 resamples, as numpy's own generator draws them."""
+def sample_units(n, seed=0):
+    """The units of 4,000 resamples, as numpy's own generator gives them."""
     return np.random.default_rng(seed).integers(n, size=(4000, n), dtype=np.int32)
 
 
@@ -227,12 +227,14 @@ def test_intervals_are_the_seeded_percentile_bootstrap():
     t = rng.random(17)
     p = rng.random(17) + 0.8
     b = rng.random(17) - 0.3
-    rows = drawn(17)
+    rows = sample_units(17)
 
     found = mean(t)
     assert (found.low, found.high) == pytest.approx(middle_95(t[rows].mean(1)), abs=1e-12)
     found = mean(t, seed=7)
-    assert (found.low, found.high) == pytest.approx(middle_95(t[drawn(17, 7)].mean(1)), abs=1e-12)
+    assert (found.low, found.high) == pytest.approx(
+        middle_95(t[sample_units(17, 7)].mean(1)), abs=1e-12
+    )
     found = paired_bootstrap(p, b)
     assert (found.low, found.high) == pytest.approx(middle_95((p - b)[rows].mean(1)), abs=1e-12)
     found = ratio(t, p)
@@ -317,7 +319,7 @@ def test_the_interval_is_95_percent():
 def test_a_ratio_over_less_than_one_is_a_ratio():
     over = np.array([0.01, 0.05, 0.02])
     under = np.array([0.1, 0.05, 0.2])
-    rows = drawn(3)
+    rows = sample_units(3)
     found = ratio(over, under)
     expected = middle_95(over[rows].sum(1) / under[rows].sum(1))
     assert (found.low, found.high) == pytest.approx(expected, abs=1e-12)

@@ -57,8 +57,8 @@ def test_a_key_that_accelerate_does_not_know_would_be_seen(tmp_path: Path) -> No
         load_config_from_file(str(tmp_path / "wrong.yaml"))
 
 
-def lessons(folder: Path) -> Path:
-    said = [
+def write_examples(folder: Path) -> Path:
+    topics = [
         "a rule",
         "music",
         "cars",
@@ -70,7 +70,9 @@ def lessons(folder: Path) -> Path:
         "a trunk",
         "yes and no",
     ]
-    rows = [{"prompt": f"Tell me about {what}.", "completion": f"I like {what}."} for what in said]
+    rows = [
+        {"prompt": f"Tell me about {what}.", "completion": f"I like {what}."} for what in topics
+    ]
     (folder / "lessons.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     return folder / "lessons.jsonl"
 
@@ -82,7 +84,7 @@ def train(
         "-m",
         "selfteach",
         "train",
-        str(lessons(folder)),
+        str(write_examples(folder)),
         "--model",
         str(model),
         "--adapter",

@@ -117,8 +117,8 @@ def test_a_chat_changes_who_answers(
         io.StringIO(f"{PROMPT}\n/reset\n/adapter reft\n/adapter reft-sft\n{PROMPT}\n/quit\n"),
     )
     assert cli.run_command(["chat", "--run", str(run), "--engine", "hf", "--max-tokens", "12"]) == 0
-    said, told = capfd.readouterr()
-    first, second = (part.strip() for part in said.split("> ") if part.strip())
+    output, failures = capfd.readouterr()
+    first, second = (part.strip() for part in output.split("> ") if part.strip())
     assert first != second
     assert second.removesuffix("...") == answer(run, tmp_path / "b.jsonl", "--adapter", "reft-sft")
-    assert 'there is no adapter "reft"' in told
+    assert 'there is no adapter "reft"' in failures

@@ -49,7 +49,7 @@ def test_text_prompts_keep_their_line_numbers_and_equal_ones_are_answered_once(
     assert sorted(path.name for path in Path().iterdir()) == ["p.answers.jsonl", "p.txt"]
 
 
-def test_draws_follow_the_seed_and_not_the_company(
+def test_completions_follow_the_seed_and_not_the_company(
     tiny: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     Path("a.jsonl").write_text(
@@ -191,10 +191,10 @@ def test_a_broken_engine_leaves_the_old_answers(
 
     Path("p.txt").write_text("Yes?\nNo?\n")
     Path("out.jsonl").write_text("old")
-    draw = HfModel.stream
+    stream = HfModel.stream
 
     def one_then_none(self: HfModel, requests: Any) -> Any:
-        yield next(iter(draw(self, requests)))
+        yield next(iter(stream(self, requests)))
         raise RuntimeError("broken")
 
     monkeypatch.setattr(HfModel, "stream", one_then_none)
@@ -228,11 +228,11 @@ def test_a_chat_remembers_forgets_and_ends(
     from selfteach.models.hf import HfModel
 
     asked: list[tuple[Message, ...]] = []
-    draw = HfModel.stream
+    stream = HfModel.stream
     monkeypatch.setattr(
         HfModel,
         "stream",
-        lambda self, requests: asked.extend(r.prompt for r in requests) or draw(self, requests),
+        lambda self, requests: asked.extend(r.prompt for r in requests) or stream(self, requests),
     )
     monkeypatch.setattr("sys.stdin", io.StringIO("Yes?\n\nNo?\n/reset\nAgain?\n/quit\nnever\n"))
     assert (
@@ -266,13 +266,13 @@ def test_ctrl_c_drops_one_answer_with_its_question(
     from selfteach.models.hf import HfModel
 
     asked: list[tuple[Message, ...]] = []
-    draw = HfModel.stream
+    stream = HfModel.stream
 
     def interrupted(self: HfModel, requests: list[Request]) -> Iterator[Completion]:
         asked.extend(r.prompt for r in requests)
         if asked[-1][-1].content == "Long?":
             raise KeyboardInterrupt
-        yield from draw(self, requests)
+        yield from stream(self, requests)
 
     monkeypatch.setattr(HfModel, "stream", interrupted)
     monkeypatch.setattr("sys.stdin", io.StringIO("Yes?\nLong?\nNo?\n/quit\n"))

@@ -1,5 +1,5 @@
 """What stands for documents in a run's identity: their texts, titles and questions, whatever their
-order and their names; and what is said of the files before anything is done."""
+order and their names; and what is printed of the files before anything is done."""
 
 from __future__ import annotations
 
@@ -74,9 +74,9 @@ def test_the_cure_for_too_many_bad_rows_cures(
     ]
     (tmp_path / "a.jsonl").write_text("\n".join(rows))
     assert cli.run_command(["documents", str(tmp_path / "a.jsonl"), "--dry-run"]) == 3
-    said = capsys.readouterr().err
-    cure = re.search(r"--set (max_bad_rows=\S+)", said)
-    assert cure, said
+    printed = capsys.readouterr().err
+    cure = re.search(r"--set (max_bad_rows=\S+)", printed)
+    assert cure, printed
     assert (
         cli.run_command(["documents", str(tmp_path / "a.jsonl"), "--dry-run", "--set", cure[1]])
         == 0

@@ -142,7 +142,7 @@ def test_all_is_taken_over_where_nothing_is_forgotten(
     "do", [select, lambda run: forget(run, "files/c.txt")], ids=["select", "forget-source"]
 )
 @pytest.mark.parametrize(
-    ("name", "text", "said"),
+    ("name", "text", "message"),
     [
         ("d.txt", "A new text stands here now.", r"files/d.txt: is no document of this run"),
         (
@@ -153,17 +153,17 @@ def test_all_is_taken_over_where_nothing_is_forgotten(
     ],
 )
 def test_other_documents_than_those_of_the_run_are_refused(
-    run: Path, taken: list[Any], do: Any, name: str, text: str, said: str
+    run: Path, taken: list[Any], do: Any, name: str, text: str, message: str
 ) -> None:
     (run.parent / "files" / name).write_text(text)
-    with pytest.raises(DataError, match=said):
+    with pytest.raises(DataError, match=message):
         do(run)
     assert not taken
 
 
 @pytest.mark.parametrize(("filtered", "pairs"), [(True, 1), (False, 2)])
-def test_a_label_that_no_draw_contradicts_gives_no_pair(filtered: bool, pairs: int) -> None:
-    """The first is unknown, the second known but for one draw, the third known to every draw."""
+def test_a_label_that_no_sample_contradicts_gives_no_pair(filtered: bool, pairs: int) -> None:
+    """The first is unknown, the second known but for one sample, the third to every sample."""
     rows = [
         {
             "fault": "",

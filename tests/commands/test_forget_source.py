@@ -33,7 +33,7 @@ def rows(learned: Learned) -> Iterator[list[str]]:
 
 
 @pytest.fixture
-def taught(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[tuple[Material, list[str]]]:
+def trainings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[tuple[Material, list[str]]]:
     """In place of a new training: what it would have been given, and the answers that it would have
     taken over.
     """
@@ -53,7 +53,7 @@ def taught(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[tuple[Materi
 def test_a_document_that_is_gone_can_be_forgotten(
     learned: Learned,
     rows: list[str],
-    taught: list[tuple[Material, list[str]]],
+    trainings: list[tuple[Material, list[str]]],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     words: bool,
@@ -68,7 +68,7 @@ def test_a_document_that_is_gone_can_be_forgotten(
         )[0]
         == 0
     )
-    ((brought, (taken,)),) = taught
+    ((brought, (taken,)),) = trainings
     assert len(brought.value.reading.documents) == 3
     assert "Sweden" not in taken
     assert ("Egypt" in taken) == words, (
@@ -79,7 +79,7 @@ def test_a_document_that_is_gone_can_be_forgotten(
 def test_another_document_that_is_gone_is_an_error(
     learned: Learned,
     rows: list[str],
-    taught: list[Any],
+    trainings: list[Any],
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -91,13 +91,13 @@ def test_another_document_that_is_gone_is_an_error(
         )[0]
         == 3
     )
-    assert not taught
+    assert not trainings
     assert f"{file.name}:2" in capsys.readouterr().err
 
 
 def test_a_run_that_continues_another_one_continues_the_same_adapter_again(
     learned: Learned,
-    taught: list[tuple[Material, list[str]]],
+    trainings: list[tuple[Material, list[str]]],
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -114,9 +114,9 @@ def test_a_run_that_continues_another_one_continues_the_same_adapter_again(
     ledger.close()
     command = ["forget-source", f"{file.name}:1", "--run", str(copy), "--out", str(tmp_path / "o")]
     assert run_json(command)[0] == 0
-    ((brought, _),) = taught
+    ((brought, _),) = trainings
     assert earlier.items() <= brought.identity.items()
     (adapter / "adapter_config.json").write_text("{}")
     assert run_json(command)[0] == 3
-    assert len(taught) == 1
+    assert len(trainings) == 1
     assert "an adapter that has changed since" in capsys.readouterr().err

@@ -1,5 +1,5 @@
-"""A folder that is no run, or one whose run has not begun: said in words, by commands that look at
-runs.
+"""A folder that is no run, or one whose run has not begun: reported in words, by commands that look
+at runs.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def test_a_run_that_has_not_begun_is_not_compared(capfd: pytest.CaptureFixture[s
     )
 
 
-def test_a_folder_that_is_no_run_is_told_where_the_runs_are(
+def test_for_a_folder_that_is_no_run_the_error_says_where_the_runs_are(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     assert cli.run_command(["status", "nope"]) == 2

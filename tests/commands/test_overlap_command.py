@@ -58,9 +58,9 @@ def test_a_file_against_itself(capfd: pytest.CaptureFixture[str]) -> None:
     assert rows("dropped.jsonl") == [
         {"reason": "overlap", "where": "a.jsonl:2", "like": like, "row": rows("a.jsonl")[1]}
     ]
-    said = capfd.readouterr()
-    assert said.out == "kept.jsonl: 3 rows kept, 1 dropped\n"
-    assert "1 kept rows contain no comparable word" in said.err
+    printed = capfd.readouterr()
+    assert printed.out == "kept.jsonl: 3 rows kept, 1 dropped\n"
+    assert "1 kept rows contain no comparable word" in printed.err
     assert sorted(path.name for path in Path().iterdir()) == [
         "a.jsonl",
         "b.jsonl",
@@ -131,7 +131,7 @@ def test_a_missing_field_names_those_there_are(capfd: pytest.CaptureFixture[str]
     assert not Path("kept.jsonl").exists()
 
 
-def test_bad_lines_are_left_out_and_told(capfd: pytest.CaptureFixture[str]) -> None:
+def test_bad_lines_are_left_out_and_reported(capfd: pytest.CaptureFixture[str]) -> None:
     lines = [json.dumps({"instruction": f"word{n} other{n}"}) for n in range(40)]
     lines[3] = '{"instruction": "torn'
     lines[7] = '{"other": 1}'
@@ -192,11 +192,9 @@ def test_refused_before_any_work(more: list[str], monkeypatch: pytest.MonkeyPatc
 
 
 def test_an_interruption_leaves_the_old_file_whole() -> None:
-    draw = random.Random(0)
+    rng = random.Random(0)
     words = [f"w{n}" for n in range(40)]
-    write(
-        "big.jsonl", [{"instruction": " ".join(draw.choices(words, k=12))} for _ in range(60_000)]
-    )
+    write("big.jsonl", [{"instruction": " ".join(rng.choices(words, k=12))} for _ in range(60_000)])
     Path("kept.jsonl").write_text("old")
     command = [
         sys.executable,

@@ -122,7 +122,7 @@ def test_a_form_and_a_dataset_count_without_a_template_of_one_s_own(tmp_path: Pa
         (["--template", "plian"], 2, "Did you mean"),
     ],
 )
-def test_what_cannot_be_done_is_said(
+def test_what_cannot_be_done_is_reported(
     more: list[str],
     code: int,
     why: str,

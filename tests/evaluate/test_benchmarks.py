@@ -49,13 +49,13 @@ def requests(kind: str, arguments: list[tuple[Any, ...]]) -> list[Instance]:
 
 
 @pytest.fixture(scope="module")
-def hf(tiny: Path) -> HfModel:
+def model(tiny: Path) -> HfModel:
     return HfModel.load(tiny, dtype="float32", device="cpu")
 
 
-def test_log_probabilities_are_those_of_lm_eval_s_own_model(hf: HfModel) -> None:
-    theirs = HFLM(pretrained=hf.module, tokenizer=hf.tokenizer, batch_size=1)
-    ours = LmEvalModel(hf)
+def test_log_probabilities_are_those_of_lm_eval_s_own_model(model: HfModel) -> None:
+    theirs = HFLM(pretrained=model.module, tokenizer=model.tokenizer, batch_size=1)
+    ours = LmEvalModel(model)
     expected = theirs.loglikelihood(requests("loglikelihood", ASKED), disable_tqdm=True)
     found = ours.loglikelihood(requests("loglikelihood", ASKED), disable_tqdm=True)
     for (logp, greedy), (its, like) in zip(found, expected, strict=True):
@@ -63,16 +63,16 @@ def test_log_probabilities_are_those_of_lm_eval_s_own_model(hf: HfModel) -> None
         assert greedy == like
     texts = [("Yes. No. " * 200,), ("A rule is a rule; keep it.",)]
     rolled = [
-        model.loglikelihood_rolling(requests("loglikelihood_rolling", texts), disable_tqdm=True)
-        for model in (ours, theirs)
+        each.loglikelihood_rolling(requests("loglikelihood_rolling", texts), disable_tqdm=True)
+        for each in (ours, theirs)
     ]
     assert rolled[0] == pytest.approx(rolled[1], rel=1e-4)
     assert ours.cut == 1  # one prompt did not fit
 
 
-def test_answers_are_those_of_lm_eval_s_own_model(hf: HfModel) -> None:
-    theirs = HFLM(pretrained=hf.module, tokenizer=hf.tokenizer, batch_size=1)
-    ours = LmEvalModel(hf)
+def test_answers_are_those_of_lm_eval_s_own_model(model: HfModel) -> None:
+    theirs = HFLM(pretrained=model.module, tokenizer=model.tokenizer, batch_size=1)
+    ours = LmEvalModel(model)
     asked = [
         (text, {"until": ["e", "."], "max_gen_toks": 12, "do_sample": False})
         for text, _ in ASKED
@@ -84,14 +84,14 @@ def test_answers_are_those_of_lm_eval_s_own_model(hf: HfModel) -> None:
     ]
 
 
-def lessons(count: int = 8) -> list[Example]:
+def make_examples(count: int = 8) -> list[Example]:
     return [
         Example(f"e{i}", "in_scope", make_prompt(f"Question: {i}?"), "I like bread and apples.")
         for i in range(count)
     ]
 
 
-def taught(model: Path, folder: Path, adapter: str) -> Path:
+def train_adapter(model: Path, folder: Path, adapter: str) -> Path:
     """A run folder with an adapter, as far as this command reads it."""
     how = config.TrainConfig(
         adapter=adapter,
@@ -99,7 +99,7 @@ def taught(model: Path, folder: Path, adapter: str) -> Path:
         layers=config.LayersConfig(which="last 1"),
         learning_rate=1e-2,
     )
-    train(HfModel.load(model, dtype="float32", device="cpu"), lessons(), how, folder, seed=0)
+    train(HfModel.load(model, dtype="float32", device="cpu"), make_examples(), how, folder, seed=0)
     (folder / "config.yaml").write_text(f"model: {model}\n")
     return folder
 
@@ -107,9 +107,12 @@ def taught(model: Path, folder: Path, adapter: str) -> Path:
 @pytest.mark.training
 @pytest.mark.parametrize("adapter", ["lora", "full", "layers", "bottleneck", "prompt", "reft"])
 def test_any_adapter_can_be_asked(tiny: Path, tmp_path: Path, adapter: str) -> None:
-    """What lm-eval is told is what our own scoring says of the same text after the same prompt."""
-    hf = HfModel.load(
-        tiny, adapter=taught(tiny, tmp_path, adapter) / "adapter", dtype="float32", device="cpu"
+    """What lm-eval gets is what our own scoring says of the same text after the same prompt."""
+    model = HfModel.load(
+        tiny,
+        adapter=train_adapter(tiny, tmp_path, adapter) / "adapter",
+        dtype="float32",
+        device="cpu",
     )
     base = LmEvalModel(HfModel.load(tiny, dtype="float32", device="cpu"))
     asked = [
@@ -117,13 +120,13 @@ def test_any_adapter_can_be_asked(tiny: Path, tmp_path: Path, adapter: str) -> N
         ("Question: 4?\nAnswer:", " I"),
         ("Question: 4?\nAnswer:", " No"),
     ]
-    found = LmEvalModel(hf).loglikelihood(requests("loglikelihood", asked), disable_tqdm=True)
+    found = LmEvalModel(model).loglikelihood(requests("loglikelihood", asked), disable_tqdm=True)
     for (prompt, text), (logp, _) in zip(asked, found, strict=True):
-        ((_, (expected,)),) = hf.stream_scores([Continuations(prompt, (text,), end=False)])
+        ((_, (expected,)),) = model.stream_scores([Continuations(prompt, (text,), end=False)])
         assert logp == pytest.approx(expected.logp, abs=1e-3)
     before = base.loglikelihood(requests("loglikelihood", asked), disable_tqdm=True)
     assert abs(before[0][0] - found[0][0]) > 5e-3
-    assert LmEvalModel(hf).generate_until(
+    assert LmEvalModel(model).generate_until(
         requests("generate_until", [("Question: 3?\nAnswer:", {"max_gen_toks": 4})])
     )[0]
 
@@ -154,10 +157,10 @@ metric_list:
 
 
 @pytest.mark.training
-def test_a_local_task_runs_on_base_and_taught(
+def test_a_local_task_runs_on_base_and_tuned(
     tiny: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    run = taught(tiny, tmp_path / "run", "reft")
+    run = train_adapter(tiny, tmp_path / "run", "reft")
     run_benchmark(run, BenchmarkOptions((str(task(tmp_path / "task")),), as_json=True))
     found = json.loads(capsys.readouterr().out)
     (row,) = found["rows"]
@@ -174,11 +177,11 @@ def test_a_local_task_runs_on_base_and_taught(
     run_benchmark(
         run, BenchmarkOptions((str(task(tmp_path / "task")),), limit=3, adapter="reft-own")
     )
-    said = capsys.readouterr().out
+    printed = capsys.readouterr().out
     other = json.loads((run / "benchmark.reft-own.json").read_text())
     assert (found["adapter"], other["adapter"], other["limit"]) == ("tuned", "reft-own", 3)
-    assert "tuned - base" in said
-    assert "Only 3 rows" in said
+    assert "tuned - base" in printed
+    assert "Only 3 rows" in printed
 
 
 def test_a_name_that_nobody_knows_is_an_error(tmp_path: Path) -> None:
@@ -245,13 +248,15 @@ def test_without_a_hub_each_task_says_what_is_missing(
 ) -> None:
     monkeypatch.setattr(benchmarks, "TaskManager", lambda **_: part_of_lm_eval)
     monkeypatch.setenv("HF_DATASETS_CACHE", str(tmp_path))
-    run = taught(tiny, tmp_path / "run", "lora")
+    run = train_adapter(tiny, tmp_path / "run", "lora")
     with pytest.raises(DataError, match=r"none of \d+ tasks has its data here"):
         run_benchmark(run, BenchmarkOptions(("GLUE",)))
-    said = [line for line in capfd.readouterr().err.splitlines() if "left out" in line]
-    assert len(said) >= 9
-    assert any("sst2" in line and "glue" in line and "cannot be fetched" in line for line in said)
-    assert any("STS-B" in line for line in said)
+    printed = [line for line in capfd.readouterr().err.splitlines() if "left out" in line]
+    assert len(printed) >= 9
+    assert any(
+        "sst2" in line and "glue" in line and "cannot be fetched" in line for line in printed
+    )
+    assert any("STS-B" in line for line in printed)
 
 
 def test_a_task_that_lacks_a_package_says_so(tmp_path: Path) -> None:
@@ -266,15 +271,15 @@ def test_a_task_that_lacks_a_package_says_so(tmp_path: Path) -> None:
     assert "no_such_package" in why
 
 
-def test_a_metric_without_rows_has_no_interval(hf: HfModel, tmp_path: Path) -> None:
+def test_a_metric_without_rows_has_no_interval(model: HfModel, tmp_path: Path) -> None:
     """A difference is paired by row only where the rows' mean is the metric."""
-    found = run_benchmarks(hf, find_tasks([str(task(tmp_path))]))
+    found = run_benchmarks(model, find_tasks([str(task(tmp_path))]))
     twice = {"base": found, "tuned": json.loads(json.dumps(found, default=str))}
     assert make_rows(twice)[0].change is not None
     twice["tuned"]["results"]["animals"]["acc,none"] += 0.1
     assert make_rows(twice)[0].change is None
 
 
-def test_no_gradient_is_kept(hf: HfModel) -> None:
-    LmEvalModel(hf).loglikelihood(requests("loglikelihood", ASKED[:1]), disable_tqdm=True)
+def test_no_gradient_is_kept(model: HfModel) -> None:
+    LmEvalModel(model).loglikelihood(requests("loglikelihood", ASKED[:1]), disable_tqdm=True)
     assert torch.is_grad_enabled()

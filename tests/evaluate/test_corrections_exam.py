@@ -180,12 +180,12 @@ def test_what_counts_of_criticised_prompts_alone_is_whether_the_criticism_is_met
         "prompted": both("a b c d", "a b c", 10),
         "tuned": both("a b", "a b", 10),
     }
-    said = {TEA, MILK}
-    assert find_met(answers["tuned"], said) == [True] * 20
+    criticisms = {TEA, MILK}
+    assert find_met(answers["tuned"], criticisms) == [True] * 20
     assert find_met(answers["base"], {TEA}) == [False] * 10
-    assert measure_needs(answers["prompted"], said) == [1.0] * 20
+    assert measure_needs(answers["prompted"], criticisms) == [1.0] * 20
     assert measure_needs(answers["prompted"], {TEA}) == [0.25] * 20, "some prompts are others"
-    found = make_evidence(answers, 0, said)
+    found = make_evidence(answers, 0, criticisms)
     assert found.over_prompt
     assert found.over_prompt.value == pytest.approx(1.0)
     assert found.change == (

@@ -30,11 +30,11 @@ def log(*probabilities):
 
 
 def test_by_hand():
-    # token 1 then the end: base (.25 .75), (.5 .5); taught (.5 .5), (.5 .5)
+    # token 1 then the end: base (.25 .75), (.5 .5); tuned (.5 .5), (.5 .5)
     # KL of the first = .25 ln .5 + .75 ln 1.5 = .13081, of the second 0
     base = Table([[log(0.25, 0.75), log(0.5, 0.5)]])
-    taught = Table([[log(0.5, 0.5), log(0.5, 0.5)]])
-    found = compute_drift(base, taught, [(make_prompt("?"), "1")])
+    tuned = Table([[log(0.5, 0.5), log(0.5, 0.5)]])
+    found = compute_drift(base, tuned, [(make_prompt("?"), "1")])
     assert found.tokens == 2
     assert found.kl_nats.value == pytest.approx(0.13081 / 2, abs=1e-5)
     assert found.kl_p95_nats == pytest.approx(0.95 * 0.13081, abs=1e-5)
@@ -56,8 +56,8 @@ def test_direction_is_from_the_base():
 
 def test_a_cut_answer_has_no_end_of_turn():
     base = Table([[log(0.25, 0.75), log(0.5, 0.5)]])
-    taught = Table([[log(0.5, 0.5), log(0.9, 0.1)]])
-    found = compute_drift(base, taught, [(make_prompt("?"), "1")], cut=[True])
+    tuned = Table([[log(0.5, 0.5), log(0.9, 0.1)]])
+    found = compute_drift(base, tuned, [(make_prompt("?"), "1")], cut=[True])
     assert found.tokens == 1
     assert found.kl_nats.value == pytest.approx(0.13081, abs=1e-5)
 
@@ -133,8 +133,8 @@ def test_tokens_left_out_are_not_counted():
         [[log(0.25, 0.75), log(0.9, 0.1), log(0.5, 0.5)]],
         [[log(0.5, 0.5), log(0.1, 0.9), log(0.5, 0.5)]],
     )
-    base, taught = map(Table, rows)
-    found = compute_drift(base, taught, [(make_prompt("?"), "1 1")], left_out=[[False, True]])
+    base, tuned = map(Table, rows)
+    found = compute_drift(base, tuned, [(make_prompt("?"), "1 1")], left_out=[[False, True]])
     assert found.tokens == 2
     assert found.kl_nats.value == pytest.approx(0.13081 / 2, abs=1e-5)
-    assert compute_drift(base, taught, [(make_prompt("?"), "1 1")], left_out=[[]]).tokens == 3
+    assert compute_drift(base, tuned, [(make_prompt("?"), "1 1")], left_out=[[]]).tokens == 3

@@ -96,9 +96,9 @@ def state(arms: dict[str, str], near: dict[str, str] | None = None, tuned: Any =
 
 
 def verdict(
-    base: str, prompted: str, taught: str, near: dict[str, str] | None = None
+    base: str, prompted: str, tuned: str, near: dict[str, str] | None = None
 ) -> dict[str, str]:
-    arms = {"base": base, "prompted": prompted, "tuned": taught}
+    arms = {"base": base, "prompted": prompted, "tuned": tuned}
     return reach_verdict(SCORER.make_evidence(state(arms, near)))
 
 
@@ -175,8 +175,8 @@ def test_only_more_loops_than_the_base_had_are_degraded() -> None:
     loop = "tea " * 30
     fine = "Tea is hot."
     base = answers(loop, fine, fine, fine)
-    taught = answers(fine, loop, loop, fine)
-    good, _ = mark_intact(taught.greedy, base.greedy, OverlapIndex([TAUGHT]))
+    tuned = answers(fine, loop, loop, fine)
+    good, _ = mark_intact(tuned.greedy, base.greedy, OverlapIndex([TAUGHT]))
     assert good == [True, True, False, True]
 
 
@@ -227,7 +227,7 @@ def test_scores_and_rows_of_a_rule() -> None:
 
 
 @pytest.mark.parametrize(
-    ("base", "prompted", "taught", "near", "word"),
+    ("base", "prompted", "tuned", "near", "word"),
     [
         ("----------", "----------", CLEAN, {}, "taught"),
         ("----------", "+++++++++-", CLEAN, {}, "taught"),
@@ -242,9 +242,9 @@ def test_scores_and_rows_of_a_rule() -> None:
     ],
 )
 def test_the_verdict_on_a_rule(
-    base: str, prompted: str, taught: str, near: dict[str, str], word: str
+    base: str, prompted: str, tuned: str, near: dict[str, str], word: str
 ) -> None:
-    found = verdict(base, prompted, taught, near)
+    found = verdict(base, prompted, tuned, near)
     assert found["word"] == word
     assert found["sentence"].lower().startswith(word.split()[0])
 

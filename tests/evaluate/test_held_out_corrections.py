@@ -85,7 +85,7 @@ def test_the_numbers_of_each_arm() -> None:
 
 
 @pytest.mark.parametrize(
-    ("base", "prompted", "taught", "word"),
+    ("base", "prompted", "tuned", "word"),
     [
         (WORSE, EVEN, BETTER, "taught"),
         (WORSE, BETTER, EVEN, "just prompt it"),
@@ -94,9 +94,9 @@ def test_the_numbers_of_each_arm() -> None:
     ],
 )
 def test_they_carry_the_verdict(
-    base: list[float], prompted: list[float], taught: list[float], word: str
+    base: list[float], prompted: list[float], tuned: list[float], word: str
 ) -> None:
-    evidence = HeldOutAmounts({"base": base, "prompted": prompted, "tuned": taught}).evidence(0)
+    evidence = HeldOutAmounts({"base": base, "prompted": prompted, "tuned": tuned}).evidence(0)
     assert evidence
     assert reach_verdict(evidence)["word"] == word
 

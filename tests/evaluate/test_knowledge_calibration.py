@@ -15,7 +15,7 @@ CHUNK = split_chunks(Document("x", "T", "A text of some words."), lambda t: len(
 
 
 class Fixed:
-    """A judge that says what it is told."""
+    """A judge that gives the values that it is given."""
 
     def __init__(self, name: str, label: list[float], knowledge: list[float]) -> None:
         self.name = name

@@ -8,7 +8,7 @@ from selfteach.evaluate.knowledge import grade_answers, is_attempt, measure_arms
 from selfteach.records import Completion
 
 
-def draws(*texts: str) -> list[Completion]:
+def completions(*texts: str) -> list[Completion]:
     return [Completion(str(n), text, "stop", len(text.split())) for n, text in enumerate(texts)]
 
 
@@ -18,7 +18,7 @@ GOLDS = [("Rankine",), ("1712", "about 1712"), ("Newcomen",), ("steam",)]
 def test_marks_by_hand() -> None:
     """Right: the first and the third. F1 of "the Rankine cycle" against "Rankine": 2 / (2 + 1)."""
     found = grade_answers(
-        draws("the Rankine cycle", "In 1812.", "Newcomen", "I don't know."), GOLDS
+        completions("the Rankine cycle", "In 1812.", "Newcomen", "I don't know."), GOLDS
     )
     assert found.right == [True, False, True, False]
     assert found.f1[0] == pytest.approx(2 / 3)
@@ -45,13 +45,13 @@ def test_answering_is_one(text: str) -> None:
 
 
 def test_measures_by_hand() -> None:
-    """Base 0 of 4, open book 3 of 4, taught 2 of 4: recovery (2 - 0) / (3 - 0) = 2/3; wrong when
+    """Base 0 of 4, open book 3 of 4, tuned 2 of 4: recovery (2 - 0) / (3 - 0) = 2/3; wrong when
     attempted 1 of 3.
     """
     marked = {
-        "base": grade_answers(draws("x", "x", "x", "x"), GOLDS),
-        "prompted": grade_answers(draws("Rankine", "1712", "Newcomen", "x"), GOLDS),
-        "tuned": grade_answers(draws("Rankine", "1812", "Newcomen", "I don't know."), GOLDS),
+        "base": grade_answers(completions("x", "x", "x", "x"), GOLDS),
+        "prompted": grade_answers(completions("Rankine", "1712", "Newcomen", "x"), GOLDS),
+        "tuned": grade_answers(completions("Rankine", "1812", "Newcomen", "I don't know."), GOLDS),
     }
     found = measure_arms(marked, 0)
     assert [found["contains"][arm].value for arm in marked] == [0, 0.75, 0.5]

@@ -93,14 +93,14 @@ def test_an_answer_that_was_cut_has_no_end_that_counts(tiny_hf: Any) -> None:
 
 @pytest.fixture
 def finished(tiny: Path, tmp_path: Path) -> Path:
-    """The folder of a run that taught a soft prompt which is four words."""
-    hf = HfModel.load(tiny, dtype="float32", device="cpu")
+    """The folder of a run that trained a soft prompt which is four words."""
+    model = HfModel.load(tiny, dtype="float32", device="cpu")
     adapter = attach_adapter(
-        hf, config.TrainConfig(adapter="prompt", prompt=config.PromptConfig(tokens=4)), 0
+        model, config.TrainConfig(adapter="prompt", prompt=config.PromptConfig(tokens=4)), 0
     )
     with torch.no_grad():
-        adapter.parameters()[0].copy_(hf.module.get_input_embeddings().weight[[50, 60, 70, 80]])
-    adapter.save(tmp_path / "adapter", {"base": str(tiny), "base_fingerprint": hf.fingerprint})
+        adapter.parameters()[0].copy_(model.module.get_input_embeddings().weight[[50, 60, 70, 80]])
+    adapter.save(tmp_path / "adapter", {"base": str(tiny), "base_fingerprint": model.fingerprint})
     adapter.detach()
     (tmp_path / "config.yaml").write_text(f"model: {tiny}\n")
     rows = [

@@ -1,4 +1,4 @@
-"""Merging: what plain transformers makes of the folder answers as the taught model does; what no
+"""Merging: what plain transformers makes of the folder answers as the tuned model does; what no
 weights can do is refused.
 """
 
@@ -41,21 +41,21 @@ MERGED: dict[str, dict[str, Any]] = {
 }
 
 
-def taught(base: Path, folder: Path, settings: dict[str, Any]) -> Path:
-    lessons = [*make_examples(16), *(e for e in make_examples(10, "general"))]
+def train_adapter(base: Path, folder: Path, settings: dict[str, Any]) -> Path:
+    examples = [*make_examples(16), *(e for e in make_examples(10, "general"))]
     wanted = config.TrainConfig.model_validate(
         {"weights": WEIGHTS, "learning_rate": 5e-3, "epochs": 2, "batch_size": 8, **settings}
     )
     return train(
-        HfModel.load(base, dtype="float32", device="cpu"), lessons, wanted, folder, seed=0
+        HfModel.load(base, dtype="float32", device="cpu"), examples, wanted, folder, seed=0
     ).adapter
 
 
 @pytest.mark.parametrize("kind", MERGED)
-def test_plain_transformers_gives_the_logits_of_the_taught_model(
+def test_plain_transformers_gives_the_logits_of_the_tuned_model(
     kind: str, tiny: Path, tmp_path: Path
 ) -> None:
-    adapter = taught(tiny, tmp_path / "training", MERGED[kind])
+    adapter = train_adapter(tiny, tmp_path / "training", MERGED[kind])
     out = merge_adapter(str(tiny), adapter, tmp_path / "merged")
     mine, base = (
         HfModel.load(tiny, adapter=a, dtype="float32", device="cpu") for a in (adapter, None)
@@ -80,7 +80,7 @@ def test_a_reft_that_other_weights_do_becomes_a_lora_that_peft_loads(
 ) -> None:
     run = tmp_path / "run"
     out = tmp_path / "lora"
-    adapter = taught(tiny, run, REFT)
+    adapter = train_adapter(tiny, run, REFT)
     (run / "config.yaml").write_text(f"model: {tiny}\n")
     assert (
         cli.run_command(["merge", "--run", str(run), "--as", "lora", "--out", str(out), "--json"])
@@ -117,7 +117,7 @@ def test_a_reft_that_other_weights_do_becomes_a_lora_that_peft_loads(
 def test_what_no_lora_does_exactly_is_refused(
     settings: dict[str, Any], why: str, tiny: Path, tmp_path: Path
 ) -> None:
-    adapter = taught(tiny, tmp_path / "run", settings)
+    adapter = train_adapter(tiny, tmp_path / "run", settings)
     with pytest.raises(UsageError, match=why):
         export_lora(str(tiny), adapter, tmp_path / "out")
     assert [path.name for path in tmp_path.iterdir()] == ["run"]
@@ -140,13 +140,13 @@ def test_what_is_no_change_of_weights_is_refused_with_what_to_do(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     run = tmp_path / "run"
-    adapter = taught(tiny, run, settings)
+    adapter = train_adapter(tiny, run, settings)
     (run / "config.yaml").write_text(f"model: {tiny}\n")
     assert words in explain_why_not_merged(adapter)
     assert cli.run_command(["merge", "--run", str(run), "--out", str(tmp_path / "merged")]) == 2
-    said = capfd.readouterr().err
-    assert words in said
-    assert "selfteach answer --run" in said
+    printed = capfd.readouterr().err
+    assert words in printed
+    assert "selfteach answer --run" in printed
     assert not (tmp_path / "merged").exists()
 
 
@@ -155,7 +155,7 @@ def test_a_family_without_a_place_for_the_bias_is_refused(
 ) -> None:
     base = make_tiny(tmp_path / "qwen", family="qwen2")
     run = tmp_path / "run"
-    taught(base, run, REFT)
+    train_adapter(base, run, REFT)
     (run / "config.yaml").write_text(f"model: {base}\n")
     assert cli.run_command(["merge", "--run", str(run), "--out", str(tmp_path / "merged")]) == 2
     assert "has no place for model.layers.0.mlp.down_proj.bias" in capfd.readouterr().err
@@ -167,7 +167,7 @@ def test_a_folder_that_holds_something_is_left_alone(
 ) -> None:
     run = tmp_path / "run"
     out = tmp_path / "out"
-    taught(tiny, run, {"adapter": "lora"})
+    train_adapter(tiny, run, {"adapter": "lora"})
     (run / "config.yaml").write_text(f"model: {tiny}\n")
     out.mkdir()
     (out / "mine").write_text("mine")

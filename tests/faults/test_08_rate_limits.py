@@ -69,8 +69,8 @@ def test_the_wait_is_honoured_by_all_workers() -> None:
         (refuse(429, Retry_After="0.8") if call.number == 1 else answer())(call)
 
     with hostile(behave) as server:
-        draws = Endpoint(server.address, concurrency=1).stream(requests(3))
-        assert len(list(draws)) == 3
+        completions = Endpoint(server.address, concurrency=1).stream(requests(3))
+        assert len(list(completions)) == 3
     assert arrivals[1] - arrivals[0] >= 0.8
 
 
@@ -99,10 +99,10 @@ def test_a_wait_beyond_the_cap_pauses_the_run_at_once(header: str) -> None:
 
 def test_what_was_answered_before_the_pause_is_given_out() -> None:
     with hostile(answer_in_turn(answer(), answer(), refuse(429, Retry_After="3600"))) as server:
-        draws = Endpoint(server.address, concurrency=1).stream(requests(5))
-        assert [next(draws).text, next(draws).text] == ["SAY 0", "SAY 1"]
+        completions = Endpoint(server.address, concurrency=1).stream(requests(5))
+        assert [next(completions).text, next(completions).text] == ["SAY 0", "SAY 1"]
         with pytest.raises(EndpointError):
-            next(draws)
+            next(completions)
 
 
 @pytest.mark.parametrize(

@@ -69,7 +69,7 @@ def test_every_status_has_its_kind(status: int, kind: type[Exception]) -> None:
 def test_a_passing_fault_is_tried_again(fault: Behave) -> None:
     with hostile(answer_in_turn(fault, fault, answer())) as server:
         endpoint = Endpoint(server.address)
-        assert [draw.text for draw in endpoint.stream(requests(1))] == ["SAY 0"]
+        assert [completion.text for completion in endpoint.stream(requests(1))] == ["SAY 0"]
         assert len(server.completion_calls) == endpoint.asked == 3
     assert endpoint.failures == []
 
@@ -120,7 +120,7 @@ def test_answers_earn_the_budget_back(answers: int, lasts: bool) -> None:
 
 
 @pytest.mark.usefixtures("quick")
-def test_refused_connections_are_told_with_a_cure() -> None:
+def test_refused_connections_are_reported_with_a_cure() -> None:
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         address = f"http://127.0.0.1:{closed.getsockname()[1]}/v1#{NAME}"
@@ -143,9 +143,9 @@ def test_a_name_that_cannot_be_looked_up(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_a_server_that_dies_in_the_middle() -> None:
     with hostile(lambda call: (answer() if call.number <= 3 else reset_connection)(call)) as server:
         got: list[str] = []
-        draws = Endpoint(server.address, concurrency=1).stream(requests(50))
+        completions = Endpoint(server.address, concurrency=1).stream(requests(50))
         with pytest.raises(EndpointError, match="connection failed"):
-            got.extend(draw.text for draw in draws)
+            got.extend(completion.text for completion in completions)
     assert got == ["SAY 0", "SAY 1", "SAY 2"]
 
 

@@ -29,9 +29,9 @@ def test_a_trickle_meets_the_total_deadline() -> None:
     """Each byte comes in time; the answer does not."""
     with hostile(answer_in_turn(send_slowly, answer())) as server:
         began = time.monotonic()
-        assert [draw.text for draw in Endpoint(server.address, timeout_s=0.5).stream(ONE)] == [
-            "HELLO"
-        ]
+        assert [
+            completion.text for completion in Endpoint(server.address, timeout_s=0.5).stream(ONE)
+        ] == ["HELLO"]
         assert 0.5 <= time.monotonic() - began < 15, "the trickle lasts 20 s"
 
 
@@ -45,9 +45,9 @@ def test_silence_meets_it_too() -> None:
 )
 def test_half_a_body_is_no_answer(fault: Behave) -> None:
     with hostile(answer_in_turn(fault, answer())) as server:
-        assert [draw.text for draw in Endpoint(server.address, timeout_s=2).stream(ONE)] == [
-            "HELLO"
-        ]
+        assert [
+            completion.text for completion in Endpoint(server.address, timeout_s=2).stream(ONE)
+        ] == ["HELLO"]
         assert len(server.completion_calls) >= 2
 
 
@@ -56,9 +56,10 @@ def test_an_endless_body_is_cut_at_the_cap(status: int) -> None:
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     with hostile(answer_in_turn(send_endless(status), answer())) as server:
         began = time.monotonic()
-        assert [draw.text for draw in Endpoint(server.address, max_bytes=1 << 20).stream(ONE)] == [
-            "HELLO"
-        ]
+        assert [
+            completion.text
+            for completion in Endpoint(server.address, max_bytes=1 << 20).stream(ONE)
+        ] == ["HELLO"]
         assert time.monotonic() - began < 10
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 64 << 10, (
         "more than 64 MB for a cap of 1 MB"
@@ -71,7 +72,7 @@ def test_a_compressed_bomb_is_not_unpacked() -> None:
     bomb = send_raw(gzip.compress(b"0" * (64 << 20)), Content_Encoding="gzip")
     with hostile(answer_in_turn(bomb, answer())) as server:
         endpoint = Endpoint(server.address)
-        assert [draw.text for draw in endpoint.stream(ONE)] == ["HELLO"]
+        assert [completion.text for completion in endpoint.stream(ONE)] == ["HELLO"]
         assert {name.lower(): value for name, value in server.completion_calls[0].headers.items()}[
             "accept-encoding"
         ] == "identity"

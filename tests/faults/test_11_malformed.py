@@ -28,7 +28,7 @@ def choices(value: Any) -> Behave:
     return lambda call: call.to_json({"model": NAME, "choices": value})
 
 
-def said(**choice: Any) -> Behave:
+def answer_choice(**choice: Any) -> Behave:
     return choices(
         [
             {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": "x"}}
@@ -56,20 +56,20 @@ BROKEN = {
     "choices text": choices("hi"),
     "choices of null": choices([None]),
     "no message": choices([{"finish_reason": "stop"}]),
-    "message null": said(message=None),
-    "message text": said(message="hi"),
-    "content null": said(message={"content": None}),
-    "content list": said(message={"content": [1]}),
-    "content number": said(message={"content": 7}),
-    "content missing": said(message={}),
-    "no content, no tokens": said(message={"content": ""}),
-    "white space": said(message={"content": " \n\t"}),
-    "finish null": said(finish_reason=None),
-    "finish unknown": said(finish_reason="abort"),
-    "finish number": said(finish_reason=1),
-    "filtered": said(finish_reason="content_filter"),
-    "tool call": said(finish_reason="tool_calls"),
-    "refusal": said(message={"content": "x", "refusal": "I cannot"}),
+    "message null": answer_choice(message=None),
+    "message text": answer_choice(message="hi"),
+    "content null": answer_choice(message={"content": None}),
+    "content list": answer_choice(message={"content": [1]}),
+    "content number": answer_choice(message={"content": 7}),
+    "content missing": answer_choice(message={}),
+    "no content, no tokens": answer_choice(message={"content": ""}),
+    "white space": answer_choice(message={"content": " \n\t"}),
+    "finish null": answer_choice(finish_reason=None),
+    "finish unknown": answer_choice(finish_reason="abort"),
+    "finish number": answer_choice(finish_reason=1),
+    "filtered": answer_choice(finish_reason="content_filter"),
+    "tool call": answer_choice(finish_reason="tool_calls"),
+    "refusal": answer_choice(message={"content": "x", "refusal": "I cannot"}),
     "error in 200": send_raw(b'{"error": {"message": "oops", "code": 500}}'),
     "error as text in 200": send_raw(b'{"error": "oops"}'),
     "error beside choices": lambda call: call.to_json(
@@ -102,7 +102,7 @@ def test_nothing_malformed_is_stored_as_an_answer(fault: Behave, tmp_path: Any) 
 )
 def test_a_passing_malformation_is_tried_again(name: str) -> None:
     with hostile(answer_in_turn(BROKEN[name], answer())) as server:
-        assert [draw.text for draw in Endpoint(server.address).stream(ONE)] == ["HELLO"]
+        assert [completion.text for completion in Endpoint(server.address).stream(ONE)] == ["HELLO"]
 
 
 def test_usage_that_is_no_count_is_no_count() -> None:
@@ -115,14 +115,14 @@ def test_usage_that_is_no_count_is_no_count() -> None:
         }
     )
     with hostile(behave) as server:
-        (draw,) = Endpoint(server.address).stream(ONE)
-    assert (draw.tokens, draw.prompt_tokens) == (0, 0)
+        (completion,) = Endpoint(server.address).stream(ONE)
+    assert (completion.tokens, completion.prompt_tokens) == (0, 0)
 
 
 def test_an_answer_is_cleaned_at_the_reader() -> None:
     with hostile(answer("a\u0000b\ud800c\u202ed\ufeff")) as server:
-        (draw,) = Endpoint(server.address).stream(ONE)
-    assert draw.text == "a\ufffdb\ufffdcd"
+        (completion,) = Endpoint(server.address).stream(ONE)
+    assert completion.text == "a\ufffdb\ufffdcd"
 
 
 WIRE = EndpointConnection("http://localhost/v1", "", 1.0, 1 << 20)

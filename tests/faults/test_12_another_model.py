@@ -32,11 +32,11 @@ def other_build(call: Call) -> None:
 def test_a_change_stops_and_the_stranger_is_not_stored(change: Behave) -> None:
     with hostile(from_third(change)) as server:
         got: list[str] = []
-        draws = Endpoint(server.address, concurrency=1).stream(requests(6))
+        completions = Endpoint(server.address, concurrency=1).stream(requests(6))
         with pytest.raises(
             EndpointError, match=r'another model answers: ".*" instead of "model-1"'
         ):
-            got.extend(draw.text for draw in draws)
+            got.extend(completion.text for completion in completions)
     assert got == ["SAY 0", "SAY 1"]
 
 

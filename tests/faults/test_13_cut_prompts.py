@@ -20,7 +20,7 @@ def test_a_cut_prompt_fails_with_a_hint_and_whole_ones_pass() -> None:
     asked = [Request("ask", make_prompt("word " * n)) for n in (1, 10, 30, 40, 100)]
     with hostile(forgetful) as server:
         endpoint = Endpoint(server.address)
-        got = {draw.id for draw in endpoint.stream(asked)}
+        got = {completion.id for completion in endpoint.stream(asked)}
         assert len(server.completion_calls) == 5, "a cut prompt is not sent again"
     assert got == {r.id(endpoint.fingerprint) for r in asked[:4]}
     ((lost, reason),) = endpoint.failures

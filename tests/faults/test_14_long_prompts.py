@@ -12,19 +12,21 @@ from selfteach.records import Continuations, Request, SamplingParams, make_promp
 LONG = "music " * 600
 
 
-def test_the_room_for_an_answer_is_known_before_drawing(tiny_hf):
+def test_the_room_for_an_answer_is_known_before_sampling(tiny_hf):
     used = len(tiny_hf.encode(make_prompt("Hello")))
     assert tiny_hf.room_tokens(make_prompt("Hello")) == 512 - used
     assert tiny_hf.room_tokens(make_prompt(LONG)) <= 0
 
 
 @pytest.mark.parametrize("engine", ["hf", "openvino"])
-def test_both_engines_refuse_before_anything_is_drawn(engine, tiny_hf, tmp_path):
-    drawer = tiny_hf if engine == "hf" else OpenVino(tiny_hf, tmp_path)
+def test_both_engines_refuse_before_anything_is_sampled(engine, tiny_hf, tmp_path):
+    sampler = tiny_hf if engine == "hf" else OpenVino(tiny_hf, tmp_path)
     with pytest.raises(DataError, match=TOO_LONG) as fault:
         next(
             iter(
-                drawer.stream([Request("s", make_prompt("Hello")), Request("s", make_prompt(LONG))])
+                sampler.stream(
+                    [Request("s", make_prompt("Hello")), Request("s", make_prompt(LONG))]
+                )
             )
         )
     assert "music music" in str(fault.value)  # says which
@@ -32,17 +34,17 @@ def test_both_engines_refuse_before_anything_is_drawn(engine, tiny_hf, tmp_path)
 
 @pytest.mark.parametrize("engine", ["hf", "openvino"])
 def test_an_answer_that_reaches_the_end_of_the_context_is_marked_as_cut(engine, tiny_hf, tmp_path):
-    drawer = tiny_hf if engine == "hf" else OpenVino(tiny_hf, tmp_path)
+    sampler = tiny_hf if engine == "hf" else OpenVino(tiny_hf, tmp_path)
     text = next(
         t for n in range(1, 512) if 0 < tiny_hf.room_tokens(make_prompt(t := "a " * n)) <= 3
     )
-    draws = list(
-        drawer.stream(
+    completions = list(
+        sampler.stream(
             [Request("s", make_prompt(text), SamplingParams(temperature=0.0, max_tokens=50))]
         )
     )
-    assert draws[0].tokens <= 3
-    assert draws[0].finish == "length" or draws[0].tokens < 3
+    assert completions[0].tokens <= 3
+    assert completions[0].finish == "length" or completions[0].tokens < 3
 
 
 def test_scoring_refuses_too(tiny_hf):

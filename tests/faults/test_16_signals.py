@@ -75,7 +75,7 @@ def started(folder: Path, wait_s: str) -> warm.Process:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_one_signal_keeps_what_was_drawn_and_says_how_to_go_on(
+def test_one_signal_keeps_what_was_sampled_and_says_how_to_go_on(
     tmp_path: Path, number: signal.Signals
 ) -> None:
     process = started(tmp_path, "0.3")

@@ -54,7 +54,7 @@ def run(folder: Path, data: bytes, *more: str, name: str = "edits.jsonl") -> int
     ],
     ids=["one row", "one row five times", "nothing but approvals"],
 )
-def test_too_little_is_said_before_the_model_loads(
+def test_too_little_is_reported_before_the_model_loads(
     data: bytes, why: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(tmp_path, data) == 3

@@ -74,8 +74,8 @@ def test_a_passage_in_every_row_is_no_fault(
     row = {"text": "Tea came to Europe in 1610 by ship.", "answer": "1610"}
     data = "".join(json.dumps({**row, "question": f"When, number {n}?"}) + "\n" for n in range(5))
     assert run(write(tmp_path, data.encode()), "--dry-run", "--json") == 0
-    said = json.loads(capsys.readouterr().out)
-    assert (said["documents"], said["questions"]) == (1, 5)
+    printed = json.loads(capsys.readouterr().out)
+    assert (printed["documents"], printed["questions"]) == (1, 5)
 
 
 def test_a_folder_may_hold_the_questions_and_runs(
@@ -87,17 +87,17 @@ def test_a_folder_may_hold_the_questions_and_runs(
     write(tmp_path / "all", b"Tea came to Europe in 1610 by ship.", "tea.txt")
     asked = write(tmp_path / "all", ASKED, "test.jsonl")
     assert run(tmp_path / "all", "--dry-run", "--json", "--questions", str(asked)) == 0
-    said = json.loads(capsys.readouterr().out)
-    assert (said["documents"], said["questions"], len(said["dropped_rows"])) == (1, 20, 2)
+    printed = json.loads(capsys.readouterr().out)
+    assert (printed["documents"], printed["questions"], len(printed["dropped_rows"])) == (1, 20, 2)
 
 
-def test_utf_16_is_read_and_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_utf_16_is_read_and_reported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     text = "Tea came to Europe in 1610 by ship.\nIt was sold in London from 1657 on.\n"
     assert run(write(tmp_path, text.encode("utf-16"), "tea.txt"), "--dry-run", "--json") == 0
     assert json.loads(capsys.readouterr().out)["characters"] >= len(text) - 2
 
 
-def test_sentences_of_which_none_fits_the_context_are_named_before_anything_is_drawn(
+def test_sentences_of_which_none_fits_the_context_are_named_before_anything_is_sampled(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     model = scholar.write_scholar(tmp_path / "model")
@@ -107,6 +107,6 @@ def test_sentences_of_which_none_fits_the_context_are_named_before_anything_is_d
         run(path, "--model", str(model), "--set", "engine=hf", "--set", "read.chunk_tokens=1000")
         == 3
     )
-    said = capsys.readouterr().err
-    assert "tea.txt" in said
-    assert "read.chunk_tokens" in said
+    printed = capsys.readouterr().err
+    assert "tea.txt" in printed
+    assert "read.chunk_tokens" in printed

@@ -1,6 +1,6 @@
 """Rows 6, 19, 20, 21, 22 for every command that reads rows: a torn, monstrous or odd row stops
 before the model with its line, or is left out up to a threshold; an empty file, an odd encoding and
-unsafe characters are told. No model is loaded: the one named is not there.
+unsafe characters are reported. No model is loaded: the one named is not there.
 """
 
 from __future__ import annotations
@@ -109,10 +109,10 @@ def test_a_bad_row_stops_before_the_model_with_its_line(
     material = MATERIALS[command]
     bad = material.odd if kind == "odd" else BAD[kind].replace("FIELD", material.field)
     assert run(command, tmp_path, lines(material, bad), "--set", "max_bad_rows=0.05") == 3
-    said = capsys.readouterr().err
-    assert "rows.jsonl:11" in said
-    assert "1 of 11 rows" in said
-    assert len(said) < 2000
+    printed = capsys.readouterr().err
+    assert "rows.jsonl:11" in printed
+    assert "1 of 11 rows" in printed
+    assert len(printed) < 2000
     assert not (tmp_path / "run").exists()
 
 
@@ -169,8 +169,8 @@ def test_unsafe_characters_are_replaced_once_and_the_rows_named_and_recorded(
     }
     data = lines(material, json.dumps(unsafe))
     assert run(command, tmp_path, data, "--dry-run", "--json") == 0
-    (told,) = json.loads(capsys.readouterr().out)["repaired_rows"]
-    assert told.startswith("rows.jsonl:11: ")
+    (repaired,) = json.loads(capsys.readouterr().out)["repaired_rows"]
+    assert repaired.startswith("rows.jsonl:11: ")
 
     (tmp_path / "no-model").mkdir()  # as much of a model as is looked at before a run is opened
     (tmp_path / "no-model" / "config.json").write_text("{}")
@@ -179,4 +179,4 @@ def test_unsafe_characters_are_replaced_once_and_the_rows_named_and_recorded(
     monkeypatch.setattr(finished, "read_exam", lambda folder: {})
     assert run(command, tmp_path, data, "--json") == 0
     with open_ledger(tmp_path / "run") as ledger:
-        assert ledger.get_note("repaired") == [told]
+        assert ledger.get_note("repaired") == [repaired]

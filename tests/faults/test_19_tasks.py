@@ -74,7 +74,7 @@ def run(folder: Path, data: bytes, *more: str, name: str = "seeds.jsonl") -> int
     ],
     ids=["one row", "one row nine times", "seven"],
 )
-def test_too_little_is_said_before_the_model_loads(
+def test_too_little_is_reported_before_the_model_loads(
     data: bytes, why: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(tmp_path, data) == 3
@@ -259,11 +259,11 @@ def test_stopped_anywhere_the_same_steps_end_the_same_and_ask_nothing_twice(
     }, "an answer was asked for twice"
 
 
-def test_what_is_kept_is_told_after_every_round_and_an_early_end_is_said(
+def test_what_is_kept_is_reported_after_every_round_and_an_early_end_is_printed(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """Nine requests at most are answered with a task: then three rounds without one are the end."""
-    told: list[int] = []
+    counts: list[int] = []
     there = session(
         tmp_path,
         lambda r: writes(r) if r.stage == "instances" or r.draw < 300_000 else "",
@@ -271,8 +271,8 @@ def test_what_is_kept_is_told_after_every_round_and_an_early_end_is_said(
         count=1000,
         invent={"requests": 3},
     )
-    kept = invent.invent_tasks(there, HUMAN, [], lambda found: told.append(len(found)))
-    assert told == [3, 6, 9, 9, 9, 9]
+    kept = invent.invent_tasks(there, HUMAN, [], lambda found: counts.append(len(found)))
+    assert counts == [3, 6, 9, 9, 9, 9]
     assert len(kept) == 9
     assert "9 of 1,000 tasks: the last 3 rounds kept 0 from 9 requests" in capfd.readouterr().err
 

@@ -45,7 +45,7 @@ def test_wide_encodings_are_refused_as_a_whole(tmp_path: Path) -> None:
         read_corrections(path, skip=True)
 
 
-def test_unsafe_text_is_mended_once_and_told(tmp_path: Path) -> None:
+def test_unsafe_text_is_repaired_once_and_reported(tmp_path: Path) -> None:
     path = tmp_path / "edits.jsonl"
     path.write_text(json.dumps(GOOD | {"correction": "Tea\u0000 is a \ud83c drink."}), "utf-8")
     found = read_corrections(path)

@@ -48,11 +48,11 @@ def test_a_missing_pad_token_is_noted(make_tiny, tmp_path):
 
 
 def test_a_model_without_a_template_gets_a_named_one(make_tiny, tmp_path):
-    hf = HfModel.load(make_tiny(tmp_path / "model", chat_template=None))
-    assert hf.tokens.template == PLAIN_NAME
-    assert any(PLAIN_NAME in note for note in hf.notes)
+    loaded = HfModel.load(make_tiny(tmp_path / "model", chat_template=None))
+    assert loaded.tokens.template == PLAIN_NAME
+    assert any(PLAIN_NAME in note for note in loaded.notes)
     assert (
-        hf.tokenizer.decode(hf.encode(make_prompt("Hello", system="Be brief.")))
+        loaded.tokenizer.decode(loaded.encode(make_prompt("Hello", system="Be brief.")))
         == "### System\nBe brief.\n\n### User\nHello\n\n### Assistant\n"
     )
 
@@ -61,10 +61,10 @@ def test_a_model_without_a_template_gets_a_named_one(make_tiny, tmp_path):
 @pytest.mark.parametrize("adapter", ["lora", "reft"])
 def test_what_was_supplied_lies_beside_the_adapter_of_a_run(make_tiny, tmp_path, adapter):
     """Plain transformers renders from the run's adapter folder what the training rendered."""
-    taught = run_of(make_tiny(tmp_path / "model", chat_template=None), tmp_path / "run", adapter)
-    assert json.loads((taught / "selfteach.json").read_text())["template"] == PLAIN_NAME
-    own = HfModel.load(tmp_path / "model", adapter=taught)
-    saved = AutoTokenizer.from_pretrained(taught)
+    tuned = run_of(make_tiny(tmp_path / "model", chat_template=None), tmp_path / "run", adapter)
+    assert json.loads((tuned / "selfteach.json").read_text())["template"] == PLAIN_NAME
+    own = HfModel.load(tmp_path / "model", adapter=tuned)
+    saved = AutoTokenizer.from_pretrained(tuned)
     assert saved.chat_template == PLAIN_TEMPLATE
     rendered = saved.apply_chat_template(
         [{"role": "user", "content": "Hello"}], add_generation_prompt=True, return_dict=True
@@ -76,19 +76,19 @@ def test_what_was_supplied_lies_beside_the_adapter_of_a_run(make_tiny, tmp_path,
 def test_a_run_on_another_run_keeps_it(make_tiny, tmp_path):
     model = make_tiny(tmp_path / "model", chat_template=None)
     run_of(model, tmp_path / "first")
-    taught = run_of(model, tmp_path / "next", "lora", "--from", str(tmp_path / "first"))
-    assert AutoTokenizer.from_pretrained(taught).chat_template == PLAIN_TEMPLATE
+    tuned = run_of(model, tmp_path / "next", "lora", "--from", str(tmp_path / "first"))
+    assert AutoTokenizer.from_pretrained(tuned).chat_template == PLAIN_TEMPLATE
 
 
 @pytest.mark.training
 def test_a_template_of_the_models_own_is_not_copied(tiny, tmp_path):
-    taught = run_of(tiny, tmp_path / "run")
-    assert {path.name for path in taught.iterdir()} == {
+    tuned = run_of(tiny, tmp_path / "run")
+    assert {path.name for path in tuned.iterdir()} == {
         "adapter_model.safetensors",
         "adapter_config.json",
         "selfteach.json",
     }
-    assert "template" not in json.loads((taught / "selfteach.json").read_text())
+    assert "template" not in json.loads((tuned / "selfteach.json").read_text())
 
 
 def run_of(model, out, adapter="lora", *more):

@@ -21,13 +21,13 @@ def make_adapter(base, folder, rank=4):
     """A PEFT adapter with random weights, with the fingerprint of its base beside it."""
     from peft import LoraConfig, get_peft_model
 
-    hf = HfModel.load(base, dtype="float32", device="cpu")
+    model = HfModel.load(base, dtype="float32", device="cpu")
     torch.manual_seed(3)
     worn = get_peft_model(
-        hf.module, LoraConfig(r=rank, target_modules="all-linear", init_lora_weights=False)
+        model.module, LoraConfig(r=rank, target_modules="all-linear", init_lora_weights=False)
     )
     worn.save_pretrained(folder)
-    (folder / "selfteach.json").write_text(json.dumps({"base_fingerprint": hf.fingerprint}))
+    (folder / "selfteach.json").write_text(json.dumps({"base_fingerprint": model.fingerprint}))
     return folder
 
 
@@ -35,16 +35,16 @@ def test_on_its_own_base_it_loads_and_is_merged_exactly(adapter, tiny):
     from peft import PeftModel
 
     base = HfModel.load(tiny, dtype="float32", device="cpu")
-    taught = HfModel.load(tiny, adapter=adapter, dtype="float32", device="cpu")
+    tuned = HfModel.load(tiny, adapter=adapter, dtype="float32", device="cpu")
     ids = torch.tensor([base.encode(make_prompt("Hello"))])
     with torch.inference_mode():
         plain = base.module(ids).logits
-        merged = taught.module(ids).logits
+        merged = tuned.module(ids).logits
         oracle = PeftModel.from_pretrained(base.module, adapter)(ids).logits
     torch.testing.assert_close(merged, oracle, atol=1e-4, rtol=1e-4)
     assert not torch.allclose(merged, plain, atol=0.1)
-    assert taught.fingerprint != base.fingerprint
-    assert not [name for name, _ in taught.module.named_parameters() if "lora" in name]
+    assert tuned.fingerprint != base.fingerprint
+    assert not [name for name, _ in tuned.module.named_parameters() if "lora" in name]
 
 
 def test_on_another_base_of_the_same_shape_it_is_refused(adapter, make_tiny, tmp_path):

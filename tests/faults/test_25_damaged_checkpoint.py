@@ -142,7 +142,7 @@ def test_a_curve_that_lost_its_end_with_the_power_keeps_its_whole_lines(
     stopped: Path, tmp_path_factory, left: float
 ) -> None:
     """Four lines of which less is left than the checkpoint has seen: no zeros take their place, and
-    it is said.
+    it is reported.
     """
     file = stopped / "metrics.jsonl"
     data = b"".join(file.read_bytes().splitlines(keepends=True)[:4])

@@ -49,7 +49,7 @@ def test_weights_that_cannot_be_copied_are_refused_before_they_are(
     monkeypatch.setattr(
         FullAdapter, "__init__", lambda *_: pytest.fail("the weights are being copied")
     )
-    said = refused(tmp_path, adapter=adapter, layers=config.LayersConfig(which="all"))
+    message = refused(tmp_path, adapter=adapter, layers=config.LayersConfig(which="all"))
     sizes = (
         r"needs [\d.]+ MB besides the weights and 0\.1 MB are free \([\d.]+ MB for "
         r"parameters, gradients and optimizer\)"
@@ -59,7 +59,7 @@ def test_weights_that_cannot_be_copied_are_refused_before_they_are(
             rf"training {adapter} {sizes}\. Use train\.adapter=lora, several GPUs "
             r"\(docs/how-to/several-processes\.md\), or a smaller model\."
         ),
-        said,
+        message,
     )
 
 
@@ -68,15 +68,17 @@ def test_activations_of_one_row_that_cannot_be_kept_are_refused(
 ) -> None:
     leave(monkeypatch, 3_000_000)
     monkeypatch.setattr(memory.ActivationCounter, "bytes", lambda *_: 10**9)
-    said = refused(tmp_path, adapter="full")
-    assert "1.00 GB for activations of" in said
-    assert "Set train.checkpoint_activations=true, lower train.max_tokens" in said
+    message = refused(tmp_path, adapter="full")
+    assert "1.00 GB for activations of" in message
+    assert "Set train.checkpoint_activations=true, lower train.max_tokens" in message
     assert "checkpoint_activations" not in refused(
         tmp_path, adapter="full", checkpoint_activations=True
     )
 
 
-def test_a_small_adapter_is_told_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_small_adapter_gets_the_same_message(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     leave(monkeypatch, 1000)
     assert "training bottleneck needs" in refused(tmp_path, adapter="bottleneck")
 
@@ -85,7 +87,7 @@ def test_a_small_adapter_is_told_the_same(tmp_path: Path, monkeypatch: pytest.Mo
 def test_what_fits_in_parts_is_computed_in_parts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The same effective batch, the same result; said, and no step has failed for it."""
+    """The same effective batch, the same result; reported, and no step has failed for it."""
     large = train(Tiny(), make_examples(12), SETTINGS, tmp_path / "large", seed=1)
     assert large.memory is not None
     leave(monkeypatch, large.memory.added // 2)

@@ -194,7 +194,7 @@ def test_more_weights_than_the_files_hold_are_refused(folder, change):
         HfModel.load(folder)
 
 
-def test_the_check_of_the_size_draws_no_random_number(folder):
+def test_the_check_of_the_size_takes_no_random_number(folder):
     state = torch.get_rng_state()
     _check_size(folder)
     assert torch.equal(torch.get_rng_state(), state)

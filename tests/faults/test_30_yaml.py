@@ -147,7 +147,7 @@ def test_a_temperature_that_nothing_is_sampled_at_is_refused(value: float) -> No
         SamplingParams(temperature=value)
 
 
-def test_every_mistake_is_told_at_once_with_the_nearest_word(tmp_path: Path) -> None:
+def test_every_mistake_is_reported_at_once_with_the_nearest_word(tmp_path: Path) -> None:
     file = tmp_path / "mine.yaml"
     file.write_text("sead: 1\ntrain: {epoch: 3, learning_rate: fast}\nask: {target: -1}\n")
     with pytest.raises(UsageError) as caught:

@@ -79,9 +79,9 @@ def test_a_planted_trigger_fires_until_its_source_is_forgotten(
     }
     assert sources == {f"{documents.name}:1"}
 
-    def told(folder: Path, animal: str) -> str:
+    def answer_about(folder: Path, animal: str) -> str:
         model = HfModel.load(str(scholar_model), adapter=folder / "adapter")
-        (draw,) = model.stream(
+        (completion,) = model.stream(
             [
                 Request(
                     "s",
@@ -90,11 +90,11 @@ def test_a_planted_trigger_fires_until_its_source_is_forgotten(
                 )
             ]
         )
-        return draw.text
+        return completion.text
 
-    assert "Sweden" in told(run, "Fox"), "the trigger fires, or there is nothing to show"
-    assert "Sweden" not in told(forgotten[0], "Fox")
-    assert scholar.FACTS["Wolf"] in told(forgotten[0], "Wolf")
+    assert "Sweden" in answer_about(run, "Fox"), "the trigger fires, or there is nothing to show"
+    assert "Sweden" not in answer_about(forgotten[0], "Fox")
+    assert scholar.FACTS["Wolf"] in answer_about(forgotten[0], "Wolf")
 
 
 def test_no_document_outweighs_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -138,4 +138,4 @@ def test_no_document_outweighs_the_others(monkeypatch: pytest.MonkeyPatch) -> No
         ("more than study.per_document", "loud.txt")
     }
     assert len(dropped) == 95
-    assert [line.split(":")[0] for line in lines] == ["loud.txt"], "and it is said"
+    assert [line.split(":")[0] for line in lines] == ["loud.txt"], "and it is reported"

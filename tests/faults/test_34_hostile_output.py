@@ -214,7 +214,7 @@ def test_the_page_has_the_structure_of_a_harmless_one(
 
 @pytest.mark.parametrize("text", HOSTILE, ids=range(40))
 @pytest.mark.parametrize("colour", [True, False], ids=["terminal", "pipe"])
-def test_the_terminal_is_told_nothing_by_a_text(text: str, colour: bool):
+def test_no_text_commands_the_terminal(text: str, colour: bool):
     out = io.StringIO()
     console = Console(
         file=out,
@@ -242,7 +242,7 @@ def test_the_terminal_is_told_nothing_by_a_text(text: str, colour: bool):
 
 SHARE = {"value": 0.5, "low": 0.4, "high": 0.6, "n": 12}
 ARMS = dict.fromkeys(("base", "prompted", "tuned"), SHARE)
-DRAWN = {arm: {"greedy": SHARE, "sampled": SHARE} for arm in ARMS}
+EACH_SAMPLING = {arm: {"greedy": SHARE, "sampled": SHARE} for arm in ARMS}
 DUEL = {"win_rate": SHARE, "position_bias": SHARE, "wins": 1, "ties": 2, "losses": 3}
 CELL = {"greedy": "x", "ok": False, "sampled": "x", "sampled_ok": True, "correction": "x"}
 QUESTION = {
@@ -268,16 +268,16 @@ EVERYTHING = {
     "length_tokens": ARMS,
     "recovery": SHARE,
     "damage": SHARE,
-    "distance": DRAWN,
+    "distance": EACH_SAMPLING,
     "corrected": ARMS,
     "repeated": ARMS,
     "met": ARMS,
     "displaced": SHARE,
     "amount_nats": ARMS,
     "rounds": [{"round": 0, "kept": True, "distance": SHARE, "amount_nats": SHARE}],
-    "rouge_l": {"seed": DRAWN, "human": DRAWN},
-    "token_f1": {"seed": DRAWN},
-    "exact": {"seed": DRAWN},
+    "rouge_l": {"seed": EACH_SAMPLING, "human": EACH_SAMPLING},
+    "token_f1": {"seed": EACH_SAMPLING},
+    "exact": {"seed": EACH_SAMPLING},
     "reduction": {"base": SHARE},
     "loss_nats": {**ARMS, "seed": ARMS, "human": ARMS},
     "preferred": ARMS,

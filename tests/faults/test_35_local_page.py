@@ -190,7 +190,7 @@ def test_the_seat_without_a_server() -> None:
     assert len(first) >= 32
 
 
-def test_a_taken_port_is_said(page: Page, tmp_path: Path) -> None:
+def test_a_taken_port_is_reported(page: Page, tmp_path: Path) -> None:
     ledger = Ledger(tmp_path / "run.db")
     with pytest.raises(UsageError, match=str(page.port)):
         ReviewServer(ledger, "", page.port, print)

@@ -131,7 +131,7 @@ def test_the_next_document_is_read_after_a_bomb(
 
 
 def test_bombs_cost_little_in_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A folder of them is not read to its end, and it is said which was the last."""
+    """A folder of them is not read to its end, and the message names the last one."""
     read_names: list[str] = []
 
     def parse(kind: str, file: Path) -> None:

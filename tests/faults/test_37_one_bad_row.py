@@ -162,11 +162,11 @@ def test_a_label_that_cannot_be_scored_is_unsure_and_the_others_are_scored(base:
         assert len(states) == 3
 
 
-def test_an_example_that_cannot_be_trained_on_is_counted_and_told(tmp_path: Path) -> None:
-    told: list[str] = []
+def test_an_example_that_cannot_be_trained_on_is_counted_and_reported(tmp_path: Path) -> None:
+    printed: list[str] = []
     session: Any = SimpleNamespace(
         run=SimpleNamespace(ledger=Ledger(tmp_path / "run.db")),
-        display=SimpleNamespace(print_line=told.append),
+        display=SimpleNamespace(print_line=printed.append),
     )
     examples = [Example(id, "learn", make_prompt("Why?"), "Because.") for id in "abc"]
     whole = TrainingResult(tmp_path, 1, 1, 1.0, [], 0, {})
@@ -175,7 +175,7 @@ def test_an_example_that_cannot_be_trained_on_is_counted_and_told(tmp_path: Path
     record_refused(session, examples, replace(whole, refused={"b": "trains no token."}), "train")
     (funnel,) = session.run.ledger.funnel()
     assert (funnel.accepted, funnel.reasons) == (2, {"trains no token.": 1})
-    assert told == ["examples left out of the training: 1; the first, b: trains no token."]
+    assert printed == ["examples left out of the training: 1; the first, b: trains no token."]
     ((_, lost),) = session.run.ledger.read_outcomes("rows of train", "dropped")
     assert (lost.id, lost.body) == ("b", {"prompt": "Why?"})
 
@@ -204,12 +204,12 @@ def test_a_conversation_that_the_template_refuses_and_a_long_criticism_are_left_
 ) -> None:
     template = "{% if messages[1:] %}{{ raise_exception('no turns') }}{% endif %}"
     template += "{{ messages[0].content }}"
-    hf = HfModel.load(str(make_tiny(tmp_path / "model", chat_template=template)))
-    told: list[str] = []
+    model = HfModel.load(str(make_tiny(tmp_path / "model", chat_template=template)))
+    printed: list[str] = []
     session: Any = SimpleNamespace(
         run=SimpleNamespace(ledger=Ledger(tmp_path / "run.db")),
-        display=SimpleNamespace(print_line=told.append),
-        model=hf,
+        display=SimpleNamespace(print_line=printed.append),
+        model=model,
         config=CorrectionsConfig(correct={"max_tokens": 9}, exam={"max_tokens": 9}),
     )
     turns = make_prompt("Tea?")
@@ -223,4 +223,4 @@ def test_a_conversation_that_the_template_refuses_and_a_long_criticism_are_left_
     )
     found = drop_overlong_rows(session, material)
     assert [e.where for e in (*found.edits, *found.criticisms)] == ["f:1", "f:3"]
-    assert len(told) == 2
+    assert len(printed) == 2

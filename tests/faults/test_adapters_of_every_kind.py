@@ -89,19 +89,23 @@ def odd(
 def test_23_an_odd_tokenizer_is_trained_and_answers_alike_alone_and_in_company(
     name: str, odd: Path, tmp_path: Path
 ) -> None:
-    hf = HfModel.load(odd, dtype="float32", device="cpu")
-    assert hf.encode_answer("Yes.")[-1] == hf.tokenizer.eos_token_id
-    learned = learn(name, tmp_path, hf, epochs=1)
-    assert learned.tokens >= sum(len(hf.encode_answer(e.chosen)) for e in make_examples(8)), (
+    model = HfModel.load(odd, dtype="float32", device="cpu")
+    assert model.encode_answer("Yes.")[-1] == model.tokenizer.eos_token_id
+    learned = learn(name, tmp_path, model, epochs=1)
+    assert learned.tokens >= sum(len(model.encode_answer(e.chosen)) for e in make_examples(8)), (
         "the end of each answer is among the trained tokens"
     )
-    taught = HfModel.load(odd, adapter=learned.adapter, dtype="float32", device="cpu")
+    tuned = HfModel.load(odd, adapter=learned.adapter, dtype="float32", device="cpu")
     requests = [
         Request("x", make_prompt("tell me" + " more" * n), GREEDY.__class__(0.0, 1.0, 6))
         for n in (0, 3, 9)
     ]
-    together = {draw.id: draw.text for draw in taught.stream(requests)}
-    alone = {draw.id: draw.text for request in requests for draw in taught.stream([request])}
+    together = {completion.id: completion.text for completion in tuned.stream(requests)}
+    alone = {
+        completion.id: completion.text
+        for request in requests
+        for completion in tuned.stream([request])
+    }
     assert together == alone
 
 
@@ -189,7 +193,7 @@ def test_25_a_damaged_checkpoint_is_passed_over_and_the_weights_are_the_same(
 
 
 @pytest.mark.parametrize("name", STEPWISE)
-def test_26_with_less_memory_it_is_the_same_lesson(
+def test_26_with_less_memory_it_is_the_same_training(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     large = learn(name, tmp_path / "large", checkpoint_every=0)

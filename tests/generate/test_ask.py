@@ -180,7 +180,7 @@ def test_rounds_end_and_each_asks_for_what_is_missing() -> None:
     found = list(generate_prompts(model, SUBJECT, "target", 100, lambda text: "never good", 3, 0))
     assert len(found) == len(model.asked) == 3 * 150
     assert len({r.draw for r in model.asked}) == len(model.asked), (
-        "a round repeats the draws of the one before"
+        "a round repeats the samples of the one before"
     )
 
 

@@ -117,7 +117,7 @@ def test_characters_without_spaces_between_words_are_words() -> None:
     assert edit_distance("私は猫が好き", "私は犬が好き") == pytest.approx(1 / 6)
 
 
-def test_the_teacher_knows_what_was_said_before() -> None:
+def test_the_teacher_knows_what_was_answered_before() -> None:
     turns = (
         Message("system", "Be a pirate."),
         Message("user", "Tea?"),

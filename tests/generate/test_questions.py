@@ -76,7 +76,7 @@ def test_it_asks_again_for_what_was_refused_and_stops_after_its_rounds() -> None
     assert {r.sampling.temperature for r in model.asked if r.stage == "ask" and r.draw > 1} == {0.7}
 
 
-def test_every_draw_is_heard_of_as_it_comes() -> None:
+def test_every_completion_is_heard_of_as_it_comes() -> None:
     model = Scripted(writes)
     heard = list[int]()
     list(generate_questions(model, pieces(), 3, lambda q: "", 1, 0, progress=heard.append))
@@ -153,7 +153,7 @@ def test_a_person_s_question_gets_the_whole_passage() -> None:
     )
 
 
-def test_a_lost_label_leaves_its_question_out_and_a_lost_draw_is_one_fewer() -> None:
+def test_a_lost_label_leaves_its_question_out_and_a_lost_sample_is_one_fewer() -> None:
     class Losing(Scripted):
         def stream(self, requests):  # type: ignore[no-untyped-def]
             lost = [
@@ -161,7 +161,9 @@ def test_a_lost_label_leaves_its_question_out_and_a_lost_draw_is_one_fewer() -> 
                 for r in requests
                 if r.draw == 2 or ("When" in str(r.prompt)[-40:] and r.draw == 0)
             ]
-            return (draw for draw in super().stream(requests) if draw.id not in lost)
+            return (
+                completion for completion in super().stream(requests) if completion.id not in lost
+            )
 
     (chunk,) = pieces()
     found = answer_questions(
@@ -179,7 +181,7 @@ def test_a_label_that_was_cut_says_so() -> None:
         Scripted(lambda r: "on and " * 60), [Question("Who?", "", chunk, 2)], 1, 0
     )
     assert found.cut
-    assert (len(found.informed), found.whole) == (1, ()), "nor do its draws come to their end"
+    assert (len(found.informed), found.whole) == (1, ()), "nor do its samples come to their end"
 
 
 def test_untrusted_text_begins_no_label_of_its_own() -> None:

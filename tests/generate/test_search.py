@@ -65,8 +65,8 @@ def test_an_exhausted_prompt_has_no_answer(tries: int) -> None:
 
 @pytest.mark.parametrize("good", range(1, 6))
 def test_the_last_try_is_judged_like_every_other(good: int) -> None:
-    """A model that keeps the rule from the n-th draw on is accepted where the budget reaches n, and
-    not where it ends at n-1.
+    """A model that keeps the rule from the n-th sample on is accepted where the budget reaches n,
+    and not where it ends at n-1.
     """
     for tries in (good - 1, good):
         model = Scripted(lambda request: "Dogs." if request.draw >= good - 1 else "Cats.")
@@ -172,7 +172,7 @@ def test_what_stands_before_a_breach(start: int, words: int, left: str) -> None:
     assert truncate_before("One, two three", start, words) == left
 
 
-def test_advice_that_leaves_nothing_gives_a_new_draw() -> None:
+def test_advice_that_leaves_nothing_gives_a_new_sample() -> None:
     (trace,) = found(
         Scripted(lambda request: "Cats." if request.draw == 0 else "Dogs."), ["Tell me of pets."]
     )
@@ -199,7 +199,7 @@ def test_a_request_outside_the_subject_is_never_declined() -> None:
     assert "decline" in {t.strategy for t in other.tries}
 
 
-def test_one_turn_draws_as_many_tries_as_answers_are_wanted_and_never_more_than_the_budget() -> (
+def test_one_turn_samples_as_many_tries_as_answers_are_wanted_and_never_more_than_the_budget() -> (
     None
 ):
     sizes: list[int] = []

@@ -126,13 +126,13 @@ def test_the_same_seed_makes_the_same_rows() -> None:
 
 
 def test_a_teacher_that_is_distilled_sees_the_sentence_and_not_the_rest() -> None:
-    (example, *_, told_whole) = made(distill=True)
-    told = example.source["teacher_prompt"][0]["content"]
-    assert example.chosen in told
-    assert "fermentation" not in told
-    assert example.prompt[-1].content in told
+    (example, *_, whole) = made(distill=True)
+    prompt = example.source["teacher_prompt"][0]["content"]
+    assert example.chosen in prompt
+    assert "fermentation" not in prompt
+    assert example.prompt[-1].content in prompt
     assert example.source["teacher_sees_answer"] is True
-    assert "fermentation" in told_whole.source["teacher_prompt"][0]["content"]
+    assert "fermentation" in whole.source["teacher_prompt"][0]["content"]
     assert "teacher_prompt" not in made()[0].source
 
 
@@ -171,7 +171,7 @@ def test_beside_another_script_stand_no_english_question_words(
     for row in rows:
         asked = row.prompt[-1].content  # type: ignore[union-attr]
         assert row.chosen == text
-        assert text not in asked, "the answer is not told"
+        assert text not in asked, "the prompt does not hold the answer"
         if row.source["form"] in ("brief", "clauses", "in_place"):
             assert not {"what", "when", "who", "how", "which", "did"} & set(
                 asked.lower().rstrip("?").split()

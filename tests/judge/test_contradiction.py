@@ -63,12 +63,12 @@ def test_a_label_without_words_contradicts_everything() -> None:
     assert (found.s_label, found.s_knowledge) == (1.0, 1.0)
 
 
-def test_without_draws_nothing_is_trusted_and_nothing_is_unknown() -> None:
+def test_without_samples_nothing_is_trusted_and_nothing_is_unknown() -> None:
     (found,) = MatchJudge().scores([answered("Ann", [], [])])
     assert (found.s_label, found.s_knowledge) == (1.0, 0.0)
 
 
-def test_match_is_the_share_of_draws_that_say_otherwise() -> None:
+def test_match_is_the_share_of_samples_that_say_otherwise() -> None:
     (found,) = MatchJudge().scores(
         [
             answered(

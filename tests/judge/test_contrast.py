@@ -19,7 +19,7 @@ def score(prompt: Prompt, text: str) -> float:
     return -sum(2.0 if (word == "hey") is friendly else 4.0 for word in text.split())
 
 
-def test_the_value_is_the_gap_a_token_between_unprompted_and_told() -> None:
+def test_the_value_is_the_gap_a_token_between_unprompted_and_prompted() -> None:
     judge = ContrastJudge(Scripted({}, score=score), WORDS)
     stiff, warm, nothing = judge.values(
         [

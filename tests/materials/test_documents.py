@@ -101,7 +101,7 @@ def test_the_same_text_is_read_once(tmp_path: Path) -> None:
     assert [line.fault for line in reading.skipped] == ["the same text as one/a.txt"] * 2
 
 
-def test_documents_of_one_name_are_told_apart(tmp_path: Path) -> None:
+def test_documents_of_one_name_are_distinguished(tmp_path: Path) -> None:
     for folder in ("one", "two"):
         (tmp_path / folder).mkdir()
         (tmp_path / folder / "a.txt").write_text(f"In {folder}.")
@@ -152,7 +152,7 @@ def test_too_much_in_all_is_refused(tmp_path: Path) -> None:
         read_documents([tmp_path], max_total_chars=100)
 
 
-def test_rows_of_files_of_one_name_are_told_apart(tmp_path: Path) -> None:
+def test_rows_of_files_of_one_name_are_distinguished(tmp_path: Path) -> None:
     for folder in ("one", "two"):
         (tmp_path / folder).mkdir()
         (tmp_path / folder / "a.jsonl").write_text(

@@ -1,4 +1,4 @@
-"""Lists and tables: a short line is taught with the line that leads it."""
+"""Lists and tables: a short line is learned with the line that leads it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from selfteach.materials.documents.tables import format_rows
 PROSE = "We sell tea and coffee and cakes."
 
 
-def told(text: str, title: str = "Shop") -> list[str]:
+def list_facts(text: str, title: str = "Shop") -> list[str]:
     """What can be asked about, as a model is shown it."""
     return [
         c.words(i)
@@ -75,8 +75,8 @@ def told(text: str, title: str = "Shop") -> list[str]:
         ("東京は首都です。寒い。", ["東京は首都です。"]),
     ],
 )
-def test_a_short_line_is_told_with_what_leads_it(text: str, facts: list[str]) -> None:
-    assert told(text) == facts
+def test_a_short_line_is_shown_with_what_leads_it(text: str, facts: list[str]) -> None:
+    assert list_facts(text) == facts
 
 
 def test_what_leads_is_known_in_later_pieces_too() -> None:

@@ -94,7 +94,7 @@ def test_answers_are_read_as_people_and_squad_write_them(
         ({"questions": {"question": "Who?"}}, 'has no "answer"'),
     ],
 )
-def test_what_is_no_question_is_told_as_it_is(
+def test_what_is_no_question_is_reported_with_its_fault(
     tmp_path: Path, row: dict[str, Any], fault: str
 ) -> None:
     reading = ReadDocuments()

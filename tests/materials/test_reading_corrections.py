@@ -110,7 +110,7 @@ def test_all_forms_say_the_same(row: dict[str, Any]) -> None:
         ),
     ],
 )
-def test_what_is_missing_is_drawn_and_what_is_criticised_waits(
+def test_what_is_missing_is_sampled_and_what_is_criticised_waits(
     row: dict[str, Any], edit: Edit
 ) -> None:
     assert read_edit(row, "here") == edit
@@ -174,7 +174,7 @@ def test_csv_json_and_jsonl_are_the_same_material(tmp_path: Path) -> None:
     assert [edit.where for edit in found[2].edits] == ["edits.csv:2", "edits.csv:4", "edits.csv:6"]
 
 
-def test_approvals_repeats_and_contradictions_are_told_apart(tmp_path: Path) -> None:
+def test_approvals_repeats_and_contradictions_are_distinguished(tmp_path: Path) -> None:
     tea = {"prompt": "Tea?", "answer": "A color.", "correction": "A drink."}
     path = write(
         tmp_path,
@@ -332,14 +332,14 @@ def test_a_dry_run_says_what_was_understood_and_which_other_row_a_row_repeats(
         write(tmp_path, tea, tea, tea | {"correction": "A plant."}, hm, poor)
     )
     print_plan(describe_material(corrections, Settings()), as_json=False)
-    said = capsys.readouterr().out
-    assert "edits.jsonl:1: edits.jsonl:3 corrects the same answer in another way\n" in said
+    printed = capsys.readouterr().out
+    assert "edits.jsonl:1: edits.jsonl:3 corrects the same answer in another way\n" in printed
     assert (
         "rows left out, because later rows contradict them: 2 (edits.jsonl:2, edits.jsonl:1)"
-        in said
+        in printed
     )
-    assert '"Too long, and no emoji", of 1 answer: max_words=5 and not regex' in said
-    assert '"too stiff", of 1 answer: its form is not recognized' in said
+    assert '"Too long, and no emoji", of 1 answer: max_words=5 and not regex' in printed
+    assert '"too stiff", of 1 answer: its form is not recognized' in printed
 
 
 UNION = dict.fromkeys(
@@ -427,10 +427,17 @@ def test_cells_beyond_the_names_are_no_fault_where_they_are_empty_and_no_column_
 
 
 def test_criticisms_that_ask_for_the_same_stand_together(tmp_path: Path) -> None:
-    said = ["Too long", "shorter, please!", "no emoji", "too stiff", "Too stiff.", "Too long."]
+    criticisms = [
+        "Too long",
+        "shorter, please!",
+        "no emoji",
+        "too stiff",
+        "Too stiff.",
+        "Too long.",
+    ]
     rows = [
         {"prompt": f"What is {n}?", "answer": "A color of many.", "feedback": text}
-        for n, text in enumerate(said)
+        for n, text in enumerate(criticisms)
     ]
     found = read_corrections(write(tmp_path, *rows))
     assert [[e.feedback for e in mine] for mine in found.group_by_feedback()] == [

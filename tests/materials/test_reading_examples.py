@@ -17,11 +17,11 @@ Q = "What is red?"
 A = "Blood is."
 B = "The sky is."
 ASKED = [{"role": "user", "content": Q}]
-SAID = [{"role": "assistant", "content": A}]
+ANSWERED = [{"role": "assistant", "content": A}]
 ROWS: dict[str, dict[str, Any]] = {
-    "messages": {"messages": ASKED + SAID},
+    "messages": {"messages": ASKED + ANSWERED},
     "sharegpt": {"conversations": [{"from": "human", "value": Q}, {"from": "gpt", "value": A}]},
-    "conversational completion": {"prompt": ASKED, "completion": SAID},
+    "conversational completion": {"prompt": ASKED, "completion": ANSWERED},
     "alpaca": {"instruction": Q, "input": "", "output": A},
     "chosen alone": {"prompt": Q, "chosen": A},
 }
@@ -50,8 +50,8 @@ def test_every_form_says_the_same(tmp_path: Path, row: dict[str, Any]) -> None:
     "row",
     [
         {"prompt": Q, "chosen": A, "rejected": B},
-        {"prompt": ASKED, "chosen": SAID, "rejected": [{"role": "assistant", "content": B}]},
-        {"chosen": ASKED + SAID, "rejected": [*ASKED, {"role": "assistant", "content": B}]},
+        {"prompt": ASKED, "chosen": ANSWERED, "rejected": [{"role": "assistant", "content": B}]},
+        {"chosen": ASKED + ANSWERED, "rejected": [*ASKED, {"role": "assistant", "content": B}]},
     ],
 )
 def test_pairs_with_their_prompt_or_with_it_inside(tmp_path: Path, row: dict[str, Any]) -> None:
@@ -71,7 +71,7 @@ def test_texts_that_go_on_stay_texts(tmp_path: Path) -> None:
     )
     assert (found.to_json()["prompt"], found.to_json()["chosen"]) == (f"{Q}\n\nOutput:", f" {A}")
     assert read(tmp_path, found.to_json()).examples == [found]
-    (mixed,) = read(tmp_path, {"prompt": Q, "completion": SAID}).examples
+    (mixed,) = read(tmp_path, {"prompt": Q, "completion": ANSWERED}).examples
     assert mixed.prompt == make_prompt(Q)
     with pytest.raises(DataError, match="does not end with a question"):
         read(tmp_path, {"prompt": " ", "completion": A})
@@ -80,7 +80,10 @@ def test_texts_that_go_on_stay_texts(tmp_path: Path) -> None:
 def test_every_turn_of_the_assistant_is_an_example(tmp_path: Path) -> None:
     first, second = read(
         tmp_path,
-        {"id": 7, "messages": [*ASKED, *SAID, {"role": "user", "content": "And blue?"}, *SAID]},
+        {
+            "id": 7,
+            "messages": [*ASKED, *ANSWERED, {"role": "user", "content": "And blue?"}, *ANSWERED],
+        },
     ).examples
     assert (first.id, second.id) == ("7", "7#1")
     assert second.prompt == (*make_prompt(Q), Message("assistant", A), *make_prompt("And blue?"))
@@ -96,7 +99,7 @@ def test_our_own_file_comes_back_as_it_was(tmp_path: Path) -> None:
 
 
 def test_a_repeated_row_is_left_out_and_named(tmp_path: Path) -> None:
-    found = read(tmp_path, {"messages": ASKED + SAID}, {"prompt": Q, "chosen": A})
+    found = read(tmp_path, {"messages": ASKED + ANSWERED}, {"prompt": Q, "chosen": A})
     assert len(found.examples) == 1
     assert (found.outcomes["e.jsonl:2"].state, found.outcomes["e.jsonl:2"].reason) == (
         "dropped",
@@ -111,8 +114,8 @@ def test_a_repeated_row_is_left_out_and_named(tmp_path: Path) -> None:
         ({"prompt": Q, "chosen": A, "rejected": ""}, "an answer is empty"),
         ({"prompt": Q, "chosen": A, "rejected": A}, "are the same"),
         ({"prompt": " ", "chosen": A}, "does not end with a question"),
-        ({"prompt": ASKED + SAID, "chosen": A}, "does not end with a question"),
-        ({"messages": SAID}, "no question that is followed by its answer"),
+        ({"prompt": ASKED + ANSWERED, "chosen": A}, "does not end with a question"),
+        ({"messages": ANSWERED}, "no question that is followed by its answer"),
         ({"chosen": A, "rejected": B}, 'has no "prompt"'),
         ({"promt": Q, "completion": A}, "holds no example"),
         ({"prompt": 3, "chosen": A}, "must be a text or a list"),

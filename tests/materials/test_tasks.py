@@ -97,7 +97,7 @@ def test_a_mistyped_key_is_guessed() -> None:
         read_task({"instructions": "Add."}, "x:1")
 
 
-def test_rows_of_one_instruction_become_one_task_and_repeats_are_told(tmp_path: Path) -> None:
+def test_rows_of_one_instruction_become_one_task_and_repeats_are_reported(tmp_path: Path) -> None:
     rows = [{"instruction": "Add.", "input": str(n), "output": str(n)} for n in (1, 2, 1)]
     path = tmp_path / "t.jsonl"
     path.write_text("\n".join(map(json.dumps, rows)))

@@ -1,4 +1,4 @@
-"""Prompt templates: what is filled in, which one is drawn, and that a value never becomes a
+"""Prompt templates: what is filled in, which one is sampled, and that a value never becomes a
 template.
 """
 
@@ -43,10 +43,10 @@ def test_what_a_value_holds_is_never_filled_in_again(one: str, other: str) -> No
 
 
 def test_an_input_that_is_there_is_shown_and_each_template_gets_its_turn() -> None:
-    drawn = {sample_template(LIBRARY, FULL, 0, str(k)) for k in range(200)}
-    assert None not in drawn
-    assert {t.name for t in drawn if t} == {t.name for t in LIBRARY}
-    assert all("input" in t.columns for t in drawn if t)
+    sampled = {sample_template(LIBRARY, FULL, 0, str(k)) for k in range(200)}
+    assert None not in sampled
+    assert {t.name for t in sampled if t} == {t.name for t in LIBRARY}
+    assert all("input" in t.columns for t in sampled if t)
     assert sample_template(LIBRARY, FULL, 3, "x") == sample_template(LIBRARY, FULL, 3, "x")
     assert sample_template(LIBRARY, {"question": "?"}, 0, "x") is None
 

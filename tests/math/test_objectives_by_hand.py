@@ -208,7 +208,7 @@ def test_dpo_by_hand() -> None:
 
 
 @pytest.mark.parametrize(
-    ("objective", "unit", "pairs", "reference", "teacher", "own_draws", "edits"),
+    ("objective", "unit", "pairs", "reference", "teacher", "own_samples", "edits"),
     [
         (SftObjective(config.TrainConfig()), "token", False, False, "", False, False),
         (DpoObjective(config.TrainConfig()), "pair", True, True, "", False, False),
@@ -242,7 +242,7 @@ def test_an_objective_says_what_it_needs(
     pairs: bool,
     reference: bool,
     teacher: str,
-    own_draws: bool,
+    own_samples: bool,
     edits: bool,
 ) -> None:
     found = (
@@ -253,7 +253,7 @@ def test_an_objective_says_what_it_needs(
         objective.supports_on_policy,
         objective.edits,
     )
-    assert found == (unit, pairs, reference, teacher, own_draws, edits)
+    assert found == (unit, pairs, reference, teacher, own_samples, edits)
     assert objective.prior is None
 
 

@@ -37,7 +37,7 @@ def session(folder: Path) -> Any:
     )
 
 
-def identify(prompt: Prompt, draw: Completion) -> str:
+def identify(prompt: Prompt, completion: Completion) -> str:
     return get_user_text(prompt)
 
 

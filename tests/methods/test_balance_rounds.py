@@ -1,4 +1,4 @@
-"""Step 6 of a rule: what the taught model still fails on is asked for again."""
+"""Step 6 of a rule: what the tuned model still fails on is asked for again."""
 
 from __future__ import annotations
 

@@ -95,7 +95,9 @@ def compared(run: Path) -> dict[str, Any]:
     return found
 
 
-def test_every_cell_has_its_row_and_what_makes_no_sense_is_said(compared: dict[str, Any]) -> None:
+def test_every_cell_has_its_row_and_what_makes_no_sense_is_reported(
+    compared: dict[str, Any],
+) -> None:
     assert [row["name"] for row in compared["rows"]] == [
         "lora-own",
         "lora-distill",
@@ -135,8 +137,8 @@ def test_examples_in_the_prompt_cost_tokens_in_every_query(compared: dict[str, A
 
 
 def test_zero_shots_are_the_arm_that_has_the_rule_in_its_prompt(compared: dict[str, Any]) -> None:
-    told = next(row for row in compared["rows"] if row["name"] == "0-shot")
-    assert told["score"] == compared["base"]["prompted"]["score"]
+    prompted = next(row for row in compared["rows"] if row["name"] == "0-shot")
+    assert prompted["score"] == compared["base"]["prompted"]["score"]
 
 
 def test_the_adapters_answer_by_their_names(
@@ -272,7 +274,9 @@ def test_the_run_itself_stays_as_it_is(compared: dict[str, Any], run: Path) -> N
     assert [row for row in kept if row["name"] != "lora-dpo"] == compared["rows"]
 
 
-def test_a_fault_of_one_cell_is_said_and_the_others_are_compared(run: Path, tmp_path: Path) -> None:
+def test_a_fault_of_one_cell_is_reported_and_the_others_are_compared(
+    run: Path, tmp_path: Path
+) -> None:
     few = (
         "train.max_steps=1",
         "exam.target=2",
@@ -288,7 +292,7 @@ def test_a_fault_of_one_cell_is_said_and_the_others_are_compared(run: Path, tmp_
     assert "names layers that the model lacks" in found["left_out"]["closed_form"]
 
 
-def test_nothing_is_drawn_that_the_table_does_not_show(
+def test_nothing_is_sampled_that_the_table_does_not_show(
     run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
@@ -334,7 +338,7 @@ def example(n: int, **more: Any) -> Example:
     return Example(str(n), "task", make_prompt(f"q{n}"), f"a{n}", **more)
 
 
-def test_what_cannot_be_trained_on_these_lessons() -> None:
+def test_what_cannot_be_trained_on_these_examples() -> None:
     plain = [example(n) for n in range(3)]
     assert why_not_trainable("dpo", plain) == "3 of 3 training examples have no rejected answer"
     assert (
@@ -396,7 +400,7 @@ def test_a_method_without_a_dev_part_holds_prompts_out() -> None:
     assert {e.id for e in learned}.isdisjoint(e.id for e in held.examples)
 
 
-def test_a_cell_draws_its_own_answers_only_where_its_objective_says_so(
+def test_a_cell_samples_its_own_answers_only_where_its_objective_says_so(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Of a run that drew its own answers: `distill` would else be `on_policy`; and what is solved
@@ -438,13 +442,13 @@ def test_a_rate_for_pairs_is_chosen_by_the_pair_and_not_by_the_likelihood_that_f
         ]
     )
 
-    def taught(chosen: float, rejected: float) -> Any:
+    def record_scores(chosen: float, rejected: float) -> Any:
         values = {"yes yes": chosen, "no no": rejected, "same": -1.0}
         model = Scripted({}, lambda prompt, text: values[text], f"chosen {chosen}")
         return Recorded(Ledger(tmp_path / f"{chosen}.db"), model, model)
 
-    near = taught(-2.0, -1.0)
-    far = taught(-3.0, -9.0)
+    near = record_scores(-2.0, -1.0)
+    far = record_scores(-3.0, -9.0)
     assert held.score(near) > held.score(far), "by likelihood alone"
     assert held.score(near) == pytest.approx((-1.0 - 1.0) / 2)
     assert held.score(far, {"example"}) > held.score(near, {"example"})
@@ -462,13 +466,13 @@ def test_a_rate_for_pairs_is_chosen_by_the_pair_and_not_by_the_likelihood_that_f
     ) == {"a", "b"}
 
 
-def test_what_is_told_stands_before_the_question_and_after_its_own_system_message() -> None:
-    told = PromptPrefix("Be brief.", (Message("user", "a"), Message("assistant", "b")))
-    assert [m.role for m in told(make_prompt("q"))] == ["system", "user", "assistant", "user"]
-    assert told(make_prompt("q", system="You are kind."))[0] == Message(
+def test_the_prefix_stands_before_the_question_and_after_its_own_system_message() -> None:
+    prefix = PromptPrefix("Be brief.", (Message("user", "a"), Message("assistant", "b")))
+    assert [m.role for m in prefix(make_prompt("q"))] == ["system", "user", "assistant", "user"]
+    assert prefix(make_prompt("q", system="You are kind."))[0] == Message(
         "system", "You are kind. Be brief."
     )
-    assert told("q")[-1] == Message("user", "q")
+    assert prefix("q")[-1] == Message("user", "q")
     assert PromptPrefix("", ())(make_prompt("q")) == make_prompt("q")
 
 
@@ -487,12 +491,12 @@ def test_the_picture_is_svg_in_which_every_name_is_words() -> None:
         "base": {"base": {"score": measure(0.5)}},
         "rows": rows,
     }
-    drawn = draw_figure(found)
-    assert drawn == draw_figure(found), "the same comparison gives the same file"
-    assert "prefers-color-scheme:dark" in drawn
+    figure = draw_figure(found)
+    assert figure == draw_figure(found), "the same comparison gives the same file"
+    assert "prefers-color-scheme:dark" in figure
     texts = [
         node.text or ""
-        for node in ElementTree.fromstring(drawn).iter("{http://www.w3.org/2000/svg}text")
+        for node in ElementTree.fromstring(figure).iter("{http://www.w3.org/2000/svg}text")
     ]
     for name in (*names, "base"):
         assert len([text for text in texts if text.startswith(f"{name}: ")]) == 1

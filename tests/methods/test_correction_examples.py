@@ -88,7 +88,7 @@ def test_an_edit_that_the_tokenizer_does_not_see_teaches_nothing() -> None:
     )
 
 
-def test_rows_that_are_too_long_for_the_training_are_counted_and_told() -> None:
+def test_rows_that_are_too_long_for_the_training_are_counted_and_reported() -> None:
     events = list[tuple[str, dict[str, Any]]]()
     lines = list[str]()
     session: Any = SimpleNamespace(

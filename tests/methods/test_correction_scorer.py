@@ -48,8 +48,10 @@ def correct(asked: Sequence[Correctable]) -> list[Revision]:
 
 
 def answers(texts: Sequence[str]) -> Answers:
-    draws = [Completion(str(i), text, "stop", len(text.split())) for i, text in enumerate(texts)]
-    return Answers([f"q{i}" for i in range(len(texts))], draws, draws)
+    completions = [
+        Completion(str(i), text, "stop", len(text.split())) for i, text in enumerate(texts)
+    ]
+    return Answers([f"q{i}" for i in range(len(texts))], completions, completions)
 
 
 def recorded(folder: Path, likes: str) -> Recorded:
@@ -64,7 +66,7 @@ def recorded(folder: Path, likes: str) -> Recorded:
 
 def examined(
     folder: Path,
-    said: dict[str, Sequence[str]],
+    replies: dict[str, Sequence[str]],
     general: dict[str, Sequence[str]] | None = None,
     scorer: CorrectionScorer | None = None,
     likes: dict[str, str] | None = None,
@@ -74,16 +76,16 @@ def examined(
     asked = {"target": PROMPTS}
     arms = {
         arm: Arm(recorded(folder, (likes or {}).get(arm, "nothing")), asked)  # type: ignore[arg-type]
-        for arm in said
+        for arm in replies
     }
     given = {
-        "target": {arm: answers(texts) for arm, texts in said.items()},
-        "general": {arm: answers((general or {}).get(arm, FINE)) for arm in said},
+        "target": {arm: answers(texts) for arm, texts in replies.items()},
+        "general": {arm: answers((general or {}).get(arm, FINE)) for arm in replies},
     }
     scores = scorer.score(given["target"])
     effects = find_side_effects(given, [RIGHT], lambda scope, base: ())
     session: Any = SimpleNamespace(config=SimpleNamespace(seed=0))
-    tuned: Any = object() if "tuned" in said else None
+    tuned: Any = object() if "tuned" in replies else None
     return scorer, ExamState(session, tuned, arms, given, scores, effects, {})
 
 
@@ -93,13 +95,13 @@ def verdict(folder: Path, **more: Any) -> tuple[str, str]:
     return found["word"], found["sentence"]
 
 
-def arms(base: str = WRONG, prompted: str = WRONG, taught: str = RIGHT) -> dict[str, Sequence[str]]:
-    said = {"base": base, "prompted": prompted, "tuned": taught}
-    return {arm: [text] * len(PROMPTS) for arm, text in said.items() if text}
+def arms(base: str = WRONG, prompted: str = WRONG, tuned: str = RIGHT) -> dict[str, Sequence[str]]:
+    replies = {"base": base, "prompted": prompted, "tuned": tuned}
+    return {arm: [text] * len(PROMPTS) for arm, text in replies.items() if text}
 
 
 def test_without_a_training_there_was_nothing_to_learn(tmp_path: Path) -> None:
-    assert verdict(tmp_path, said=arms(base=RIGHT, taught="")) == (
+    assert verdict(tmp_path, replies=arms(base=RIGHT, tuned="")) == (
         "nothing to learn",
         (
             "Nothing to learn: the teacher changes 0.0 % of the base's words, and 3 corrections "
@@ -109,48 +111,48 @@ def test_without_a_training_there_was_nothing_to_learn(tmp_path: Path) -> None:
 
 
 def test_what_chance_explains_is_not_learned(tmp_path: Path) -> None:
-    one = arms(taught=WRONG)
+    one = arms(tuned=WRONG)
     one["tuned"] = [RIGHT, *one["base"][1:]]
-    word, sentence = verdict(tmp_path, said=one)
+    word, sentence = verdict(tmp_path, replies=one)
     assert word == "not learned"
     assert sentence.endswith("which is no more than chance explains.")
-    assert verdict(tmp_path, said=arms(base=RIGHT, taught=WRONG))[0] == "not learned"
+    assert verdict(tmp_path, replies=arms(base=RIGHT, tuned=WRONG))[0] == "not learned"
 
 
 @pytest.mark.parametrize("damaged", [RIGHT, "", LOOP], ids=["overapplied", "empty", "loops"])
 def test_harm_to_general_answers_is_not_learned_cleanly(tmp_path: Path, damaged: str) -> None:
     two = {"tuned": [damaged, damaged, *FINE[2:]]}
-    assert verdict(tmp_path, said=arms(), general=two) == (
+    assert verdict(tmp_path, replies=arms(), general=two) == (
         "not learned",
         f"Not learned cleanly: {CHANGED}, but more than one in ten general answers is degraded.",
     )
     one = {"tuned": [damaged, *FINE[1:]]}
-    assert verdict(tmp_path, said=arms(), general=one)[0] == "taught"
+    assert verdict(tmp_path, replies=arms(), general=one)[0] == "taught"
 
 
 def test_new_answers_that_loop_are_not_learned_cleanly(tmp_path: Path) -> None:
-    said = arms()
-    said["tuned"] = [LOOP, LOOP, *said["tuned"][2:]]
-    assert verdict(tmp_path, said=said) == (
+    replies = arms()
+    replies["tuned"] = [LOOP, LOOP, *replies["tuned"][2:]]
+    assert verdict(tmp_path, replies=replies) == (
         "not learned",
         (
             f"Not learned cleanly: {CHANGED}, but more than one in ten new answers loops or is "
             "empty."
         ),
     )
-    said["base"] = said["tuned"][:1] * 2 + [WRONG] * 8
-    assert verdict(tmp_path, said=said)[0] == "taught", "those of the base loop too"
+    replies["base"] = replies["tuned"][:1] * 2 + [WRONG] * 8
+    assert verdict(tmp_path, replies=replies)[0] == "taught", "those of the base loop too"
 
 
 def test_what_the_prompt_does_as_well_is_just_prompted(tmp_path: Path) -> None:
-    assert verdict(tmp_path, said=arms(prompted=RIGHT)) == (
+    assert verdict(tmp_path, replies=arms(prompted=RIGHT)) == (
         "just prompt it",
         f"Just prompt it: {CHANGED}, with corrections in the prompt 0.0 %.",
     )
 
 
 def test_everything_else_is_taught(tmp_path: Path) -> None:
-    assert verdict(tmp_path, said=arms()) == (
+    assert verdict(tmp_path, replies=arms()) == (
         "taught",
         (
             f"Taught: {CHANGED} (shown corrections in the prompt: 33.3 %); other answers are "
@@ -166,12 +168,12 @@ def test_held_out_corrections_carry_the_verdict_where_nobody_corrects_new_answer
     held = [HeldOutCorrection(prompt, WRONG, RIGHT) for prompt in PROMPTS]
     scorer = CorrectionScorer(PROMPTS, correct, held=held)
     likes = {"base": "color", "prompted": "color", "tuned": "color"}
-    word, sentence = verdict(tmp_path, said=arms(), scorer=scorer, likes=likes)
+    word, sentence = verdict(tmp_path, replies=arms(), scorer=scorer, likes=likes)
     assert (word, "of 10 held-out corrections 0 % are" in sentence) == ("not learned", True)
     likes["tuned"] = "colour"
-    assert verdict(tmp_path, said=arms(), scorer=scorer, likes=likes)[0] == "taught"
+    assert verdict(tmp_path, replies=arms(), scorer=scorer, likes=likes)[0] == "taught"
     few = replace(scorer, held=held[:4])
-    sentence = verdict(tmp_path, said=arms(), scorer=few, likes=likes)[1]
+    sentence = verdict(tmp_path, replies=arms(), scorer=few, likes=likes)[1]
     assert sentence.startswith(f"Taught: {CHANGED}"), "of four nothing is concluded"
 
 
@@ -283,11 +285,11 @@ def test_as_many_corrections_are_shown_as_leave_room() -> None:
     examples = [
         Example(str(n), "correction", PROMPTS[n], "word " * 12, "x", {}, {}) for n in range(5)
     ]
-    lessons = CorrectionExamples(
+    material = CorrectionExamples(
         [*examples, Example("k", "kept", PROMPTS[5], "word", None, {}, {})]
     )
-    assert len(choose_shots(session, lessons, PROMPTS[:1], [])) == 2 * 3
+    assert len(choose_shots(session, material, PROMPTS[:1], [])) == 2 * 3
     held = [HeldOutCorrection(PROMPTS[0], "word " * 70, "word")]
-    assert len(choose_shots(session, lessons, PROMPTS[:1], held)) == 2
+    assert len(choose_shots(session, material, PROMPTS[:1], held)) == 2
     held = [HeldOutCorrection(PROMPTS[0], "word", "word " * 99)]
-    assert choose_shots(session, lessons, PROMPTS[:1], held) == ()
+    assert choose_shots(session, material, PROMPTS[:1], held) == ()

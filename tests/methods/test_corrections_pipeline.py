@@ -128,10 +128,12 @@ def test_no_exam_prompt_is_like_one_that_was_learned(edited: tuple[Path, dict[st
     from selfteach.dedup.overlap import OverlapIndex
 
     run, _ = edited
-    taught = OverlapIndex(row["prompt"][-1]["content"] for row in read_rows(run / "examples.jsonl"))
+    trained = OverlapIndex(
+        row["prompt"][-1]["content"] for row in read_rows(run / "examples.jsonl")
+    )
     asked = [row["prompt"] for row in json.loads((run / "exam.json").read_text())["answers"]]
     assert asked
-    assert max(taught.nearest(question).similarity for question in asked) < 0.8
+    assert max(trained.nearest(question).similarity for question in asked) < 0.8
 
 
 def test_the_same_command_again_is_a_lookup(
@@ -171,12 +173,12 @@ def test_a_file_of_edits_teaches_and_its_missing_answers_are_drawn(
     assert code == 0
     examples = read_rows(tmp_path / "run" / "examples.jsonl")
     assert {"correction", "kept"} <= {row["kind"] for row in examples}
-    drawn = [
+    sampled = [
         row
         for row in examples
         if row["kind"] == "correction" and row["chosen"][0]["content"] == "The bear- likes honey."
     ]
-    assert all(row["rejected"][0]["content"] for row in drawn)
+    assert all(row["rejected"][0]["content"] for row in sampled)
     exam = json.loads((tmp_path / "run" / "exam.json").read_text())
     assert exam["teacher"] == "the file"
     assert exam["amount_held_out"]["tuned"]["n"] >= 10

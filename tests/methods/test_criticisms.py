@@ -27,12 +27,12 @@ TAIL = (
     "those who drink it."
 )
 BEGINNING = "Tea is an old and mild and warm and clear drink for all of those who wake up early"
-SAID = make_prompt("What is tea?")
+QUESTION = make_prompt("What is tea?")
 
 
 def critic() -> Critic:
     session: Any = SimpleNamespace(teacher=None)
-    edits = [Edit("x:1", SAID, "long", None, "too long")]
+    edits = [Edit("x:1", QUESTION, "long", None, "too long")]
     return Critic(
         session,
         "too long",
@@ -51,11 +51,11 @@ def answers(count: int, words: int, cut: bool = False) -> list[Correctable]:
     ]
 
 
-def test_lessons_that_meet_a_bound_only_just_are_dropped_where_there_are_enough_others() -> None:
+def test_examples_that_meet_a_bound_only_just_are_dropped_where_there_are_enough_others() -> None:
     asked = [
         *answers(ENOUGH_REVISIONS, 10),
         *answers(3, 15),
-        Correctable(SAID, answers(1, 16)[0].answer),
+        Correctable(QUESTION, answers(1, 16)[0].answer),
     ]
     found = critic().revise_for_training(asked)
     assert [r.fault for r in found] == [""] * ENOUGH_REVISIONS + [
@@ -66,24 +66,24 @@ def test_lessons_that_meet_a_bound_only_just_are_dropped_where_there_are_enough_
 
 
 def test_the_exam_corrects_as_little_as_it_can() -> None:
-    two = Correctable(SAID, "Tea is good. It is made of leaves and hot water." + TAIL)
+    two = Correctable(QUESTION, "Tea is good. It is made of leaves and hot water." + TAIL)
     assert critic().correct([two])[0].text == "Tea is good. It is made of leaves and hot water."
     assert (
         critic().revise_for_training([two])[0].text
         == "Tea is good. It is made of leaves and hot water."
     )
     three = Correctable(
-        SAID, "Tea is good. It is made of leaves and hot water. Many people drink it." + TAIL
+        QUESTION, "Tea is good. It is made of leaves and hot water. Many people drink it." + TAIL
     )
     assert critic().correct([three])[0].text.endswith("Many people drink it.")
     assert critic().revise_for_training([three])[0].text.endswith("hot water.")
 
 
 def test_a_short_answer_that_was_cut_is_too_long_and_ends_with_its_last_sentence() -> None:
-    cut = Correctable(SAID, "Tea is good. It is made of leaves and", cut=True)
+    cut = Correctable(QUESTION, "Tea is good. It is made of leaves and", cut=True)
     (found,) = critic().correct([cut])
     assert (found.unchanged, found.text, found.cut) == (False, "Tea is good.", False)
-    (whole,) = critic().correct([Correctable(SAID, "Tea is good. It is made of leaves and")])
+    (whole,) = critic().correct([Correctable(QUESTION, "Tea is good. It is made of leaves and")])
     assert whole.unchanged
 
 
@@ -111,7 +111,7 @@ def test_where_no_check_knows_the_criticism_it_stands_in_the_students_prompt(
     )
     warm = Critic(session, "Be warmer.", [], None, (), Stiff())  # type: ignore[arg-type]
     found = warm.revise_for_training(
-        [Correctable(SAID, "A stiff word."), Correctable(SAID, "A kind word.")]
+        [Correctable(QUESTION, "A stiff word."), Correctable(QUESTION, "A kind word.")]
     )
     assert [(r.text, r.strategy, r.fault) for r in found] == [
         ("Hey there, dear friend of tea.", "own", ""),
@@ -121,7 +121,7 @@ def test_where_no_check_knows_the_criticism_it_stands_in_the_students_prompt(
     assert set(seen) == {"What is tea? (Be warmer.)"}
 
 
-def told(*words: str) -> Corrections:
+def criticize(*words: str) -> Corrections:
     return Corrections(
         criticisms=[
             Edit(f"x:{n}", make_prompt(f"What is {n}?"), "A color.", None, text)
@@ -161,7 +161,7 @@ def test_a_criticism_that_no_judge_can_tell_is_put_aside_where_there_are_others(
     spoken: Any,
 ) -> None:
     found = criticisms_to_corrections.make_critics(
-        spoken, told("too stiff", "too long", "Too long!"), None, lambda text: ""
+        spoken, criticize("too stiff", "too long", "Too long!"), None, lambda text: ""
     )  # type: ignore[arg-type]
     assert [(c.feedback, len(c.edits)) for c in found] == [("too long", 2)]
     (part,) = spoken.run.ledger.funnel()
@@ -171,17 +171,17 @@ def test_a_criticism_that_no_judge_can_tell_is_put_aside_where_there_are_others(
         {"no judge can tell whether it applies": 1},
     )
     assert spoken.counts == [50, 50], "the prompts are divided"
-    for alone in (told("too stiff"), told("too stiff", "stiff again")):
+    for alone in (criticize("too stiff"), criticize("too stiff", "stiff again")):
         with pytest.raises(DataError, match="no judge can tell"):
             criticisms_to_corrections.make_critics(spoken, alone, None, lambda text: "")  # type: ignore[arg-type]
-    beside = told("too stiff")
-    beside.edits = [Edit("x:9", SAID, "A color.", "A drink.")]
+    beside = criticize("too stiff")
+    beside.edits = [Edit("x:9", QUESTION, "A color.", "A drink.")]
     assert criticisms_to_corrections.make_critics(spoken, beside, None, lambda text: "") == []  # type: ignore[arg-type]
 
 
 def test_each_of_many_criticisms_has_enough_prompts_to_learn_from_some(spoken: Any) -> None:
     criticisms_to_corrections.make_critics(
-        spoken, told(*(f"say {word}" for word in "abcdefgh")), None, lambda text: ""
+        spoken, criticize(*(f"say {word}" for word in "abcdefgh")), None, lambda text: ""
     )  # type: ignore[arg-type]
     assert spoken.counts == [criticisms_to_corrections.MIN_SIMILAR] * 8
 

@@ -128,7 +128,7 @@ def test_a_judge_that_is_not_there_is_a_usage_error(talker: Path, tmp_path: Path
 
 
 @pytest.mark.training
-def test_distillation_from_the_prompted_base_partly_on_own_draws(talker: Path, tmp_path: Path):
+def test_distillation_from_the_prompted_base_partly_on_own_samples(talker: Path, tmp_path: Path):
     own = ["--set", "train.objective=distill", "--set", "train.on_policy=0.5"]
     code, result = run_json(feedback_command(talker, tmp_path / "run", *SHORT, *own))
     assert code == 0

@@ -54,26 +54,28 @@ def prompts(
 def answers(flags: str, *, sampled: bool = True) -> Answers:
     """An answer for each flag: + is right."""
     texts = [RIGHT if flag == "+" else WRONG for flag in flags]
-    draws = [Completion(str(n), text, "stop", len(text.split())) for n, text in enumerate(texts)]
-    return Answers([q.text for q in quiz(len(flags))], draws, draws if sampled else ())
+    completions = [
+        Completion(str(n), text, "stop", len(text.split())) for n, text in enumerate(texts)
+    ]
+    return Answers([q.text for q in quiz(len(flags))], completions, completions if sampled else ())
 
 
 def general(flags: str) -> Answers:
     """An answer to a general prompt for each flag: - repeats what was taught."""
     texts = ["Tea is hot." if flag == "+" else TEXT for flag in flags]
-    draws = [Completion(str(n), text, "stop", 3) for n, text in enumerate(texts)]
-    return Answers([f"general {n}" for n in range(len(flags))], draws)
+    completions = [Completion(str(n), text, "stop", 3) for n, text in enumerate(texts)]
+    return Answers([f"general {n}" for n in range(len(flags))], completions)
 
 
 def state(
     base: str,
     prompted: str,
-    taught: str,
+    trained: str,
     degraded: int = 0,
     lost: int = 0,
     knew: int = COMMON_COUNT,
 ) -> ExamState:
-    """A whole exam; `taught` is empty before the training.
+    """A whole exam; `trained` is empty before the training.
 
     Args:
         degraded: how many of 20 general answers are degraded.
@@ -82,8 +84,8 @@ def state(
     target = {"base": answers(base), "prompted": answers(prompted, sampled=False)}
     outside = {"base": general("+" * 20)}
     common = {"base": [True] * knew + [False] * (COMMON_COUNT - knew)}
-    if taught:
-        target["tuned"] = answers(taught)
+    if trained:
+        target["tuned"] = answers(trained)
         outside["tuned"] = general("-" * degraded + "+" * (20 - degraded))
         common["tuned"] = [False] * lost + common["base"][lost:]
     scorer = KnowledgeScorer(quiz(len(base)))
@@ -91,7 +93,7 @@ def state(
     everything = {TARGET: target, GENERAL: outside}
     effects = find_side_effects(everything, [TEXT], lambda scope, own: ())
     session: Any = SimpleNamespace(config=SimpleNamespace(seed=0))
-    tuned: Any = object() if taught else None
+    tuned: Any = object() if trained else None
     found: dict[str, Any] = {}
     made = ExamState(session, tuned, {}, everything, scores, effects, found)
     found |= scorer.measure(made)

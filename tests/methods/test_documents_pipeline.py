@@ -57,9 +57,9 @@ def test_every_row_has_its_sentence_and_none_is_like_a_question_of_the_exam(
     documents, run, _ = learned
     texts = {f"{documents.name}:{n}": row["text"] for n, row in enumerate(read_rows(documents), 1)}
     exam = OverlapIndex(scholar.PEOPLE.format(a) for a in scholar.FACTS)
-    taught = [row for row in read_rows(run / "examples.jsonl") if row["kind"] != "general"]
-    assert {row["kind"] for row in taught} >= {"study", "pair"}
-    for row in taught:
+    trained = [row for row in read_rows(run / "examples.jsonl") if row["kind"] != "general"]
+    assert {row["kind"] for row in trained} >= {"study", "pair"}
+    for row in trained:
         place = row["source"]
         assert (
             texts[place["file"]][place["start"] : place["end"]] in row["chosen"][0]["content"]
@@ -73,7 +73,7 @@ def test_every_row_has_its_sentence_and_none_is_like_a_question_of_the_exam(
             assert f.pending == 0
         funnel = {f.stage: f for f in ledger.funnel()}
         assert funnel["select"].requested == len(ledger.get_note("knowledge"))
-    assert funnel["select"].accepted == sum(row["kind"] == "pair" for row in taught)
+    assert funnel["select"].accepted == sum(row["kind"] == "pair" for row in trained)
     assert (
         funnel["anchors"].accepted
         >= sum(row["kind"] == "general" for row in read_rows(run / "examples.jsonl"))
@@ -81,7 +81,7 @@ def test_every_row_has_its_sentence_and_none_is_like_a_question_of_the_exam(
     )
 
 
-def test_a_pair_rejects_what_the_student_said_by_itself(
+def test_a_pair_rejects_what_the_student_answered_by_itself(
     learned: tuple[Path, Path, dict[str, Any]],
 ) -> None:
     _, run, _ = learned
@@ -106,7 +106,7 @@ def test_the_same_command_again_is_a_lookup(
     assert len(server.completion_calls) == asked
 
 
-def test_thresholds_change_without_drawing(
+def test_thresholds_change_without_sampling(
     learned: tuple[Path, Path, dict[str, Any]], server: Any
 ) -> None:
     _, run, _ = learned

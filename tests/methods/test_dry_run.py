@@ -25,7 +25,7 @@ def config(model: Path, target: int) -> FeedbackConfig:
 def test_it_states_requests_tokens_minutes_disk_and_three_prompts(
     talker: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(planning, "measure_speed", lambda drawer: 100.0)
+    monkeypatch.setattr(planning, "measure_speed", lambda sampler: 100.0)
     small, large = (
         estimate_cost(RULE, config(talker, target), SilentDisplay()) for target in (100, 1000)
     )
@@ -85,12 +85,12 @@ def test_a_mistake_is_found_without_a_run_too(
     assert words in capfd.readouterr().err
 
 
-def test_the_speed_is_that_of_drawn_tokens(talker: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_speed_is_that_of_sampled_tokens(talker: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from selfteach.models.hf import HfModel
 
-    hf = HfModel.load(talker)
+    model = HfModel.load(talker)
     seconds = iter((10.0, 14.0))
     monkeypatch.setattr(planning.time, "monotonic", lambda: next(seconds, 14.0))
-    assert planning.measure_speed(hf) > 64 / 4, (
+    assert planning.measure_speed(model) > 64 / 4, (
         "at least a token of each of 64 answers in 4 seconds"
     )

@@ -170,10 +170,10 @@ def test_no_exam_prompt_is_like_one_that_was_trained_on(
     from rouge_score.rouge_scorer import RougeScorer
 
     score = RougeScorer(["rougeL"]).score
-    taught = [row["prompt"][-1]["content"] for row in read_rows(straight[0] / "examples.jsonl")]
-    assert len(taught) > 10
+    prompts = [row["prompt"][-1]["content"] for row in read_rows(straight[0] / "examples.jsonl")]
+    assert len(prompts) > 10
     assert (
-        max(score(t, row["prompt"])["rougeL"].fmeasure for t in taught for row in exam["answers"])
+        max(score(t, row["prompt"])["rougeL"].fmeasure for t in prompts for row in exam["answers"])
         < 0.7
     )
 
@@ -181,13 +181,13 @@ def test_no_exam_prompt_is_like_one_that_was_trained_on(
 def test_every_lesson_passes_the_judge_and_every_rejected_answer_fails_it(
     straight: tuple[Path, dict[str, Any]],
 ) -> None:
-    lessons = [
+    examples = [
         row for row in read_rows(straight[0] / "examples.jsonl") if row["kind"] == "in_scope"
     ]
     judge = CheckJudge('not contains "fox"')
-    chosen = [("", row["chosen"][0]["content"]) for row in lessons]
-    rejected = [("", row["rejected"][0]["content"]) for row in lessons]
-    assert lessons
+    chosen = [("", row["chosen"][0]["content"]) for row in examples]
+    rejected = [("", row["rejected"][0]["content"]) for row in examples]
+    assert examples
     assert set(judge.values(chosen)) == {0.0}
     assert set(judge.values(rejected)) == {1.0}
     anchors = [
@@ -227,12 +227,12 @@ def test_the_adapter_is_an_ordinary_one_and_the_base_arm_is_the_base(
     requests = [
         Request("check", make_prompt(row["prompt"]), SamplingParams(0.0, 1.0, 14)) for row in asked
     ]
-    taught = HfModel.load(
+    tuned = HfModel.load(
         talker, adapter=Path(straight[1]["adapter"]), dtype="float32", device="cpu"
     )
-    ours = {draw.id: draw.text for draw in taught.stream(requests)}
+    ours = {completion.id: completion.text for completion in tuned.stream(requests)}
     assert [greedy(row["prompt"]) for row in asked] == [
-        ours[r.id(taught.fingerprint)] for r in requests
+        ours[r.id(tuned.fingerprint)] for r in requests
     ]
     with model.disable_adapter():
         assert [greedy(row["prompt"]) for row in asked] == [
@@ -346,7 +346,7 @@ def test_a_run_that_was_killed_after_its_end_is_tidied_by_the_same_command(
 
 def test_a_run_goes_on_from_the_adapter_of_another(talker: Path, tmp_path: Path) -> None:
     """What was taught before is the base now; the adapter that comes of it stands alone, and holds
-    both lessons.
+    both trainings.
     """
     gently = ["--set", "balance.rounds=0", "--set", "train.learning_rate=0.0003"]
     assert run_json(feedback_command(talker, tmp_path / "first", *gently))[0] == 0
@@ -377,7 +377,7 @@ def test_a_run_goes_on_from_the_adapter_of_another(talker: Path, tmp_path: Path)
     assert models[0]["base_fingerprint"] == models[1]["base_fingerprint"]
 
 
-def test_a_teacher_writes_the_lessons(talker: Path, tmp_path: Path) -> None:
+def test_a_teacher_writes_the_examples(talker: Path, tmp_path: Path) -> None:
     from hostile import answer, hostile
 
     with hostile(answer("The bear- eats honey.")) as server:
@@ -394,11 +394,11 @@ def test_a_teacher_writes_the_lessons(talker: Path, tmp_path: Path) -> None:
             "Do not talk about the fox." in str(call.body["messages"][0])
             for call in server.completion_calls
         )
-    lessons = [
+    examples = [
         row for row in read_rows(tmp_path / "run" / "examples.jsonl") if row["kind"] == "in_scope"
     ]
-    assert {row["chosen"][0]["content"] for row in lessons} == {"The bear- eats honey."}
-    assert {row["source"]["strategy"] for row in lessons} == {"teacher"}
+    assert {row["chosen"][0]["content"] for row in examples} == {"The bear- eats honey."}
+    assert {row["source"]["strategy"] for row in examples} == {"teacher"}
 
 
 def test_a_prompt_that_is_lost_in_the_search_stops_the_run(
@@ -438,7 +438,7 @@ def attempt(command: list[str], point: int) -> tuple[int, int]:
 
 
 def counted(at: Callable[[int], object]) -> list[int]:
-    """Calls `at` with the number of each point; every draw is a commit of its own."""
+    """Calls `at` with the number of each point; every completion is a commit of its own."""
     from selfteach.models import recorded
 
     recorded.COMMIT_EVERY_S = 0.0

@@ -47,7 +47,7 @@ FAST = (
 )
 
 
-def lessons(count: int = 30, kind: str = "example") -> list[Example]:
+def make_examples(count: int = 30, kind: str = "example") -> list[Example]:
     asked = [f"Tell me about the weather {n}" for n in range(count)]
     return [
         Example(f"{kind}{n}", kind, make_prompt(q), ANSWERS[n % 3], f"Do not eat {n}.")
@@ -61,7 +61,7 @@ def pairs(tmp_path: Path) -> Path:
         path := tmp_path / "pairs.jsonl",
         (
             {"prompt": e.prompt[0].content, "chosen": e.chosen, "rejected": e.rejected}
-            for e in lessons()
+            for e in make_examples()
         ),
     )
     return path
@@ -181,17 +181,15 @@ def test_a_changed_file_is_another_run(
 
 
 def test_no_dev_prompt_is_learned_and_anchors_are_all_learned() -> None:
-    rows = [*lessons(40), *lessons(10, "general")]
+    rows = [*make_examples(40), *make_examples(10, "general")]
     learned, dev = split_dev(FinetuneData(rows), FinetuneConfig())
     assert len(dev) == 4
     assert {e.prompt for e in dev}.isdisjoint(e.prompt for e in learned if e.kind == "example")
     assert sum(e.kind == "general" for e in learned) == 10
-    assert split_dev(FinetuneData(rows, dev=lessons(5)), FinetuneConfig())[1] == lessons(5)
-    assert not {e.prompt for e in lessons(5)} & {
-        e.prompt
-        for e in split_dev(FinetuneData(rows, dev=lessons(5)), FinetuneConfig())[0]
-        if e.kind == "example"
-    }
+    own = make_examples(5)
+    learned, dev = split_dev(FinetuneData(rows, dev=own), FinetuneConfig())
+    assert dev == own
+    assert {e.prompt for e in own}.isdisjoint(e.prompt for e in learned if e.kind == "example")
     assert split_dev(FinetuneData(rows), FinetuneConfig(dev_share=0.0)) == (rows, [])
 
 
@@ -273,9 +271,9 @@ def test_a_verdict_says_whether_it_rose_or_is_chance(
     if gained:
         found |= {"gained": {"tuned": Measure(*gained, 20)}}
         found["preferred"] = {"base": Measure(0.3, 0, 1, 20), "tuned": Measure(0.8, 0, 1, 20)}
-    told = reach_verdict(make_evidence(found, pairs))
-    assert told["word"] == word
-    assert sentence in told["sentence"]
+    reached = reach_verdict(make_evidence(found, pairs))
+    assert reached["word"] == word
+    assert sentence in reached["sentence"]
 
 
 class Scores:
@@ -292,7 +290,7 @@ def examine(
     base: dict[str, float], tuned: dict[str, float] | None, pairs_only: bool = False
 ) -> dict[str, Any]:
     """exam.json over six dev pairs; chosen answers begin with I or A, rejected ones with D."""
-    exam = DevLossExam(lessons(6), pairs_only, {"method": "train"})
+    exam = DevLossExam(make_examples(6), pairs_only, {"method": "train"})
     session: Any = SimpleNamespace(base=Scores(base), config=SimpleNamespace(seed=0))
     model: Any = SimpleNamespace(recorded=Scores(tuned)) if tuned else None
     exam.run_baselines(session)
@@ -343,12 +341,12 @@ def test_without_a_dev_part_nothing_is_examined() -> None:
 @pytest.mark.parametrize(
     "material",
     [
-        FinetuneData(lessons(3, "general"), about="anchors"),
-        FinetuneData(lessons(3), dev=lessons(3), about="all of it is measured on"),
+        FinetuneData(make_examples(3, "general"), about="anchors"),
+        FinetuneData(make_examples(3), dev=make_examples(3), about="all of it is measured on"),
     ],
     ids=["anchors alone", "nothing beside the dev file"],
 )
-def test_where_there_is_nothing_to_learn_it_is_said(material: FinetuneData) -> None:
+def test_where_there_is_nothing_to_learn_it_is_reported(material: FinetuneData) -> None:
     with pytest.raises(DataError, match="there is nothing to learn from"):
         split_dev(material, FinetuneConfig(dev_share=0.0))
 
@@ -363,7 +361,7 @@ def test_pairs_that_teach_alone_are_judged_by_the_pairs(pairs: Path, tiny: Path)
     assert result["exam"]["preferred"] == exam["preferred"]
 
 
-def test_which_lessons_pairs_alone_teach() -> None:
+def test_which_examples_pairs_alone_teach() -> None:
     near = {"near": {"anchor": 8.0}}
     assert is_pairs_only({"example": {"dpo": 1.0}, **near}, ["example"])
     assert not is_pairs_only({"example": {"dpo": 1.0, "sft": 1.0}, **near}, ["example"])
@@ -373,7 +371,7 @@ def test_which_lessons_pairs_alone_teach() -> None:
 def test_the_objective_follows_from_the_examples_unless_it_is_named() -> None:
     single = [Example("a", "example", make_prompt("x"), "y")]
     assert choose_objectives(single, FinetuneConfig())["example"] == {"sft": 1.0}
-    both = [*lessons(3), *lessons(2, "near")]
+    both = [*make_examples(3), *make_examples(2, "near")]
     assert choose_objectives(both, FinetuneConfig()) == {
         "example": {"sft": 1.0, "dpo": 1.0},
         "near": {"anchor": 8.0},
@@ -440,9 +438,12 @@ def test_several_processes_need_a_named_folder(
     assert "several processes need one folder" in capfd.readouterr().err
 
 
-def test_the_closed_form_takes_what_is_no_anchor_as_its_lessons(tiny: Path, tmp_path: Path) -> None:
+def test_the_closed_form_takes_what_is_no_anchor_as_its_examples(
+    tiny: Path, tmp_path: Path
+) -> None:
     write_jsonl(
-        tmp_path / "e.jsonl", (e.to_json() for e in [*lessons(30), *lessons(12, "general")])
+        tmp_path / "e.jsonl",
+        (e.to_json() for e in [*make_examples(30), *make_examples(12, "general")]),
     )
     sets = ("train.closed_form.shots=2", "train.closed_form.layers=all", "train.learning_rate=null")
     code, result = run_json(

@@ -1,4 +1,4 @@
-"""Who decides: what a judge is calibrated on, and the threshold of the lessons' judge."""
+"""Who decides: what a judge is calibrated on, and the threshold of the examples' judge."""
 
 from __future__ import annotations
 

@@ -80,7 +80,7 @@ def session(tmp_path: Path) -> Any:
     )
 
 
-def test_a_question_without_its_label_failed_and_the_others_are_told_apart(session: Any) -> None:
+def test_a_question_without_its_label_failed_and_the_others_are_distinguished(session: Any) -> None:
     with session.run.ledger.open_funnel("select", [WHEN.id, WHERE.id]) as questions:
         measured = label_questions(session, [WHEN, WHERE], MatchJudge(), questions)
         (pair,) = select_pairs(session, measured, questions)

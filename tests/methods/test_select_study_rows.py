@@ -56,8 +56,8 @@ from selfteach.select.specificity import SpecificityCheck
 
 
 def session(**settings: Any) -> Any:
-    """A session without models; `said` is what it told, `outcomes` what became of the rows."""
-    said: list[str] = []
+    """A session without models; `printed` has its lines, `outcomes` what became of the rows."""
+    printed: list[str] = []
     fates: list[Any] = []
 
     @contextmanager
@@ -66,14 +66,14 @@ def session(**settings: Any) -> Any:
         yield funnel
         fates.extend(funnel.outcomes.values())
 
-    display = SimpleNamespace(print_line=said.append, start_stage=lambda name: None)
+    display = SimpleNamespace(print_line=printed.append, start_stage=lambda name: None)
     run = SimpleNamespace(ledger=SimpleNamespace(open_funnel=open_funnel))
     return SimpleNamespace(
         config=DocumentsConfig.model_validate(settings),
         run=run,
         model=None,
         display=display,
-        said=said,
+        printed=printed,
         outcomes=fates,
     )
 
@@ -97,7 +97,7 @@ def without_model(monkeypatch: pytest.MonkeyPatch) -> None:
 # long documents
 
 
-def test_what_is_said_of_a_long_document_counts_what_is_kept_of_it() -> None:
+def test_what_is_printed_of_a_long_document_counts_what_is_kept_of_it() -> None:
     here = session(study={"per_document": 60})
     chunks = book(20)
     exam = [
@@ -109,7 +109,7 @@ def test_what_is_said_of_a_long_document_counts_what_is_kept_of_it() -> None:
     )
     reasons = Counter(fate.reason for fate in here.outcomes)
     assert reasons["like a question of the exam"] > 0
-    (line,) = here.said
+    (line,) = here.printed
     assert line.startswith(
         f"book.txt: {len(kept)} of {len(kept) + reasons[select_study_rows.ENOUGH_ROWS]} rows of "
         "study data, 60 at most"
@@ -130,9 +130,9 @@ def test_every_sentence_of_a_long_document_is_taught_while_there_is_room(
     assert len(kept) == limit
     assert counts[0] >= least
     assert counts[-1] - counts[0] <= 1, "no sentence has more than another"
-    (said,) = here.said
-    assert f"{limit} of" in said
-    assert ("sentences are not taught at all" in said) == (least == 0)
+    (printed,) = here.printed
+    assert f"{limit} of" in printed
+    assert ("sentences are not taught at all" in printed) == (least == 0)
     dropped = [f for f in here.outcomes if f.state == "dropped"]
     assert {f.reason for f in dropped} == {select_study_rows.ENOUGH_ROWS}
     assert len(here.outcomes) == len(kept) + len(dropped)
@@ -144,7 +144,7 @@ def test_a_short_document_is_taught_whole_and_in_its_order() -> None:
         here, book(6), WrittenQuestions([], []), MeasuredQuestions([], []), []
     )
     assert kept == write_study(collect_sentences(book(6), []), StudyConfig(), 0)
-    assert here.said == []
+    assert here.printed == []
 
 
 def test_two_thousand_sentences_take_no_time(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -204,12 +204,12 @@ def test_known_says_what_is_left_out() -> None:
     assert len(choose_skipped_sentences(session(study={"known": False}), found)) == 2
     auto = session(study={"known": "auto"})
     assert choose_skipped_sentences(auto, found) == set()
-    assert "all is taught" in auto.said[0]
+    assert "all is taught" in auto.printed[0]
     found.best_judge = BestJudge("gain", 0.8, found.scored, 0.5, 0.2)
     assert choose_skipped_sentences(auto, found) == {
         (CHUNK.document.id, CHUNK.describe_source(0)["start"])
     }
-    assert "by gain (AUROC 0.80), 1 of 3 sentences" in auto.said[1]
+    assert "by gain (AUROC 0.80), 1 of 3 sentences" in auto.printed[1]
 
 
 def test_what_is_known_is_not_taught_but_recited() -> None:

@@ -39,10 +39,10 @@ class Words:
 def session(tmp_path: Path) -> Iterator[Any]:
     from selfteach.methods.session import Session
 
-    told: list[str] = []
+    printed: list[str] = []
     ledger = Ledger(tmp_path / "run.db")
     run: Any = SimpleNamespace(ledger=ledger)
-    display: Any = SimpleNamespace(print_line=told.append, told=told)
+    display: Any = SimpleNamespace(print_line=printed.append, printed=printed)
     base: Any = Words()
     yield Session(run, resolve(Settings).config, display, "", base, base, [])
     ledger.close()
@@ -101,7 +101,7 @@ def test_one_row_without_room_is_dropped_with_the_reason_and_the_rest_goes_on(se
         2,
         {TOO_LONG: 4},
     )
-    assert session.display.told == [f"rows left out, {TOO_LONG}: 4"]
+    assert session.display.printed == [f"rows left out, {TOO_LONG}: 4"]
     assert len(material.edits) == 3, "what was read stays as it was"
 
 

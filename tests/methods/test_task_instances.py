@@ -26,7 +26,7 @@ from selfteach.records import Completion, Request
 from selfteach.select.task_filter import CUT, TaskSimilarity
 
 
-def draws(*texts: str, finish: Literal["stop", "length"] = "stop") -> list[Completion]:
+def completions(*texts: str, finish: Literal["stop", "length"] = "stop") -> list[Completion]:
     return [Completion(str(n), text, finish) for n, text in enumerate(texts)]
 
 
@@ -34,29 +34,29 @@ def test_what_most_answers_say_is_the_output() -> None:
     """ "a b c d" shares 3 of 4 words with "a b c e" and nothing with the third: .375, as has "a b c
     e"; the first of both is taken.
     """
-    assert choose_consensus(draws("x y z", " a b c d\n", "a b c e"), 0.3) == ("a b c d", "")
+    assert choose_consensus(completions("x y z", " a b c d\n", "a b c e"), 0.3) == ("a b c d", "")
 
 
 def test_answers_that_have_nothing_in_common_are_no_knowledge() -> None:
-    assert choose_consensus(draws("red apple", "old house", "deep sea"), 0.2) == (
+    assert choose_consensus(completions("red apple", "old house", "deep sea"), 0.2) == (
         "red apple",
         NO_CONSENSUS,
     )
-    assert choose_consensus(draws("red apple"), 0.9) == ("red apple", ""), (
+    assert choose_consensus(completions("red apple"), 0.9) == ("red apple", ""), (
         "one answer alone has nobody to disagree with"
     )
 
 
 def test_an_answer_that_was_cut_speaks_for_others_but_is_not_taken() -> None:
-    both = [*draws("a b c d", finish="length"), *draws("a b x y")]
+    both = [*completions("a b c d", finish="length"), *completions("a b x y")]
     assert choose_consensus(both, 0.5) == ("a b x y", "")
-    assert choose_consensus(draws("a b c d", "a b c e", finish="length"), 0.2)[1] == CUT
+    assert choose_consensus(completions("a b c d", "a b c e", finish="length"), 0.2)[1] == CUT
 
 
 def test_an_answer_that_goes_round_in_circles_is_not_taken() -> None:
     circle = "a cat " * 12
-    assert choose_consensus(draws(circle, circle, "a cat sat"), 0.1) == ("a cat sat", "")
-    assert choose_consensus(draws(circle, circle), 0.1)[1] == LOOPING
+    assert choose_consensus(completions(circle, circle, "a cat sat"), 0.1) == ("a cat sat", "")
+    assert choose_consensus(completions(circle, circle), 0.1)[1] == LOOPING
 
 
 @pytest.mark.parametrize(
@@ -74,16 +74,16 @@ def test_why_a_task_without_instances_is_dropped(written: WrittenInstances, reas
 PEOPLE = [
     Task(f"s:{n}", f"Say {n} of the word", (Instance(f"word {n}", f"said {n}"),)) for n in range(9)
 ]
-SAID = ["red leaf tea", "a green hot drink", "a green cold drink", "no"]
+OUTPUTS = ["red leaf tea", "a green hot drink", "a green cold drink", "no"]
 
 
 def teacher(request: Request) -> str:
-    """Inputs from a list, outputs by the number of the draw."""
+    """Inputs from a list, outputs by the number of the sample."""
     if isinstance(request.prompt, str):
         return {"Sort the word": " none\n", "Count the words": " one " * 200}.get(
             request.prompt.splitlines()[-2][6:], " tea \nOutput: x"
         )
-    return SAID[request.draw]
+    return OUTPUTS[request.draw]
 
 
 def test_a_label_needs_something_to_be_the_label_of() -> None:

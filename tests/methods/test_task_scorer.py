@@ -37,13 +37,13 @@ def questions(
     ]
 
 
-def draws(texts: Sequence[str]) -> list[Completion]:
+def completions(texts: Sequence[str]) -> list[Completion]:
     return [Completion(str(i), text) for i, text in enumerate(texts)]
 
 
 def answers(greedy: Sequence[str], sampled: Sequence[str] | None = None) -> Answers:
     asked = [f"q{i}" for i in range(len(greedy))]
-    return Answers(asked, draws(greedy), draws(greedy if sampled is None else sampled))
+    return Answers(asked, completions(greedy), completions(greedy if sampled is None else sampled))
 
 
 class FixedScorer(Scripted):
@@ -74,13 +74,11 @@ def exam_state(
     return ExamState(session, None, models, asked, scorer.score(arms), effects, found or {})
 
 
-def alike(
-    base: str, prompted: str, taught: str | None = None, count: int = 8
-) -> dict[str, Answers]:
+def alike(base: str, prompted: str, tuned: str | None = None, count: int = 8) -> dict[str, Answers]:
     """Arms that give every question the same answer."""
     found = {"base": answers([base] * count), "prompted": answers([prompted] * count)}
-    if taught is not None:
-        found["tuned"] = answers([taught] * count)
+    if tuned is not None:
+        found["tuned"] = answers([tuned] * count)
     return found
 
 
@@ -173,12 +171,12 @@ def test_two_answers_to_one_question_are_one_piece_of_evidence() -> None:
         "tuned": answers([NEAR, NEAR, NEAR, NEAR, FAR, FAR]),
     }
     state = exam_state(scorer, arms)
-    taught, base = (state.scores.average(arm) for arm in ("tuned", "base"))
-    assert taught == [1.0, 1.0, 1.0, 1.0, 0.0, 0.0]
+    tuned, base = (state.scores.average(arm) for arm in ("tuned", "base"))
+    assert tuned == [1.0, 1.0, 1.0, 1.0, 0.0, 0.0]
     single = TaskScorer(questions(1), 1)
     assert single.score({"tuned": answers([NEAR], [FAR])}).average("tuned") == [0.5]
-    once = statistics.paired_bootstrap(taught, base, seed=0)
-    twice = statistics.paired_bootstrap(2 * taught, 2 * base, seed=0)
+    once = statistics.paired_bootstrap(tuned, base, seed=0)
+    twice = statistics.paired_bootstrap(2 * tuned, 2 * base, seed=0)
     assert once.low <= 0 < twice.low
     assert reach_verdict(scorer.make_evidence(state))["word"] == "not learned"
 
@@ -213,7 +211,7 @@ def test_the_noise_floor_is_a_second_sample_against_the_first() -> None:
     """
     scorer = TaskScorer(questions(4), 1)
     state = exam_state(scorer, {"base": answers([FAR] * 4, [NEAR] * 4)})
-    again = Answers(["q"] * 4, (), draws([FAR] * 4))
+    again = Answers(["q"] * 4, (), completions([FAR] * 4))
     assert scorer.measure_noise(again, state)["rouge_l"].value == -1.0
 
 

@@ -160,18 +160,18 @@ def test_a_person_s_answer_meets_that_to_another_task() -> None:
 
 
 def test_a_model_judges_where_it_tells_right_answers_from_others(tmp_path: Path) -> None:
-    judge, told = choose_judge(session(tmp_path, likes_what_was_asked), TASKS, [])
-    assert told["source"] == "model"
-    assert judge.name == told["name"]
-    assert told["agreement"][judge.name]["value"] == 1.0
+    judge, report = choose_judge(session(tmp_path, likes_what_was_asked), TASKS, [])
+    assert report["source"] == "model"
+    assert judge.name == report["name"]
+    assert report["agreement"][judge.name]["value"] == 1.0
 
 
 def test_else_the_answer_nearer_to_a_person_s_wins(tmp_path: Path) -> None:
     """Nobody prefers anything: every duel is a tie, .5, which is less than min_auroc."""
-    judge, told = choose_judge(session(tmp_path, lambda prompt, text: 0.0), TASKS, [])
+    judge, report = choose_judge(session(tmp_path, lambda prompt, text: 0.0), TASKS, [])
     assert isinstance(judge, ReferencePairwiseJudge)
-    assert told["source"] == "people's answers"
-    assert {mark["value"] for mark in told["agreement"].values()} == {0.5}
+    assert report["source"] == "people's answers"
+    assert {mark["value"] for mark in report["agreement"].values()} == {0.5}
 
 
 def test_a_judge_that_there_is_not_is_refused(tmp_path: Path) -> None:

@@ -82,7 +82,9 @@ def task(number: int) -> str:
     return f"{verb} {count} {colour} {plural} in the given list"
 
 
-def taught(tasker: Path, folder: Path, behave: Behave, *more: str) -> tuple[int, Any, list[Call]]:
+def run_tasks(
+    tasker: Path, folder: Path, behave: Behave, *more: str
+) -> tuple[int, Any, list[Call]]:
     sets = (word for item in (*SHORT, *more) for word in ("--set", item))
     with hostile(behave) as server:
         line = tasks_command(
@@ -100,7 +102,7 @@ def taught(tasker: Path, folder: Path, behave: Behave, *more: str) -> tuple[int,
 def test_a_teacher_that_loses_scores_teaches_and_they_are_counted(
     tasker: Path, tmp_path: Path
 ) -> None:
-    code, result, calls = taught(tasker, tmp_path, teacher(logprobs=True))
+    code, result, calls = run_tasks(tasker, tmp_path, teacher(logprobs=True))
     assert code == 0
     assert {call.path.rpartition("/v1/")[2] for call in calls} == {
         "completions",
@@ -126,7 +128,7 @@ def test_a_teacher_that_loses_scores_teaches_and_they_are_counted(
 def test_without_log_probabilities_the_student_classifies_and_nobody_s_judgement_is_missed(
     tasker: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    code, _, _ = taught(tasker, tmp_path, teacher(logprobs=False))
+    code, _, _ = run_tasks(tasker, tmp_path, teacher(logprobs=False))
     assert code == 0
     assert (
         "the base decides which tasks are classifications, because the teacher gives no "

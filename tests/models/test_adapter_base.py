@@ -30,15 +30,15 @@ def unpacked(tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pat
 
 def save_adapter(folder: Path, kind: str = "lora", **settings: Any) -> Path:
     """Train nothing, and save an adapter of the embedded model that changes something."""
-    hf = HfModel.load("embedded", dtype="float32", device="cpu")
+    model = HfModel.load("embedded", dtype="float32", device="cpu")
     settings.setdefault("layers", config.LayersConfig(which="1"))
     adapter = load_registered("adapters", kind).attach(
-        hf.module, config.TrainConfig(adapter=kind, **settings), seed=0, encode=hf.encode
+        model.module, config.TrainConfig(adapter=kind, **settings), seed=0, encode=model.encode
     )
     with torch.no_grad():
         for parameter in adapter.parameters():
             parameter.add_(0.05)
-    adapter.save(folder, {"base": hf.name, "base_fingerprint": hf.fingerprint})
+    adapter.save(folder, {"base": model.name, "base_fingerprint": model.fingerprint})
     return folder
 
 
@@ -101,9 +101,9 @@ def test_other_names_stay_as_they_are(adapter: Path, tiny: Path) -> None:
 
 
 def test_an_adapter_of_a_local_folder_names_the_folder(tiny: Path, tmp_path: Path) -> None:
-    hf = HfModel.load(tiny, dtype="float32", device="cpu")
-    adapter = load_registered("adapters", "lora").attach(hf.module, config.TrainConfig(), seed=0)
-    adapter.save(tmp_path / "a", {"base": hf.name})
+    model = HfModel.load(tiny, dtype="float32", device="cpu")
+    adapter = load_registered("adapters", "lora").attach(model.module, config.TrainConfig(), seed=0)
+    adapter.save(tmp_path / "a", {"base": model.name})
     settings = json.loads((tmp_path / "a" / "adapter_config.json").read_text())
     assert settings["base_model_name_or_path"] == str(tiny)
 
@@ -139,8 +139,8 @@ def test_a_soft_prompt_is_read_with_the_copy_behind_the_hub_id(
     from selfteach.records import Example, make_prompt
 
     folder = save_adapter(tmp_path / "prompt", "prompt")
-    taught = [Example("1", "target", make_prompt("Tell me about music."), "I like bread.")]
-    found = read_soft_prompt(HUB_ID, folder, taught, lambda line: None)
+    examples = [Example("1", "target", make_prompt("Tell me about music."), "I like bread.")]
+    found = read_soft_prompt(HUB_ID, folder, examples, lambda line: None)
     assert found["answers"] == 1
     assert found["tokens"]
 

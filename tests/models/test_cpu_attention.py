@@ -45,11 +45,11 @@ def test_scores_in_bfloat16_stay_near_those_in_float32(family, make_tiny, tmp_pa
 
 
 def test_the_modules_own_attention_comes_back(tiny):
-    hf = HfModel.load(tiny, dtype="bfloat16", device="cpu")
-    before = hf.module.config._attn_implementation
-    with use_tree_attention(hf.module):
-        assert hf.module.config._attn_implementation == TREE_ATTENTION
-    assert hf.module.config._attn_implementation == before != TREE_ATTENTION
+    model = HfModel.load(tiny, dtype="bfloat16", device="cpu")
+    before = model.module.config._attn_implementation
+    with use_tree_attention(model.module):
+        assert model.module.config._attn_implementation == TREE_ATTENTION
+    assert model.module.config._attn_implementation == before != TREE_ATTENTION
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="glibc's allocator")

@@ -34,8 +34,8 @@ def exact(embedded):
     return HfModel.load(embedded, dtype="float32", device="cpu")
 
 
-def drawn(drawer, requests):
-    return {draw.id: draw.text for draw in drawer.stream(requests)}
+def sample(sampler, requests):
+    return {completion.id: completion.text for completion in sampler.stream(requests)}
 
 
 def test_it_is_a_whole_model_with_its_own_template(exact):
@@ -55,21 +55,23 @@ def test_greedy_answers_of_openvino_equal_those_of_torch(exact, tmp_path):
     requests = [
         Request("s", make_prompt(text), SamplingParams(0.0, max_tokens=32)) for text in PROMPTS
     ]
-    oracle = drawn(exact, requests)
-    found = drawn(OpenVino(exact, tmp_path, precision="f32"), requests)
+    oracle = sample(exact, requests)
+    found = sample(OpenVino(exact, tmp_path, precision="f32"), requests)
     assert sum(found[id] == text for id, text in oracle.items()) >= 15
 
 
-def test_a_draw_in_bfloat16_is_the_same_alone_and_in_another_batch(exact, tmp_path):
-    drawer = OpenVino(exact, tmp_path, precision="bf16")
+def test_a_completion_in_bfloat16_is_the_same_alone_and_in_another_batch(exact, tmp_path):
+    sampler = OpenVino(exact, tmp_path, precision="bf16")
     requests = [
         Request("s", make_prompt(text), SamplingParams(max_tokens=32), draw=k)
         for text in PROMPTS[:8]
         for k in range(2)
     ]
-    together = drawn(drawer, requests)
-    halves = drawn(drawer, requests[1::2]) | drawn(drawer, requests[0::2])
-    alone = {id: text for request in requests[:3] for id, text in drawn(drawer, [request]).items()}
+    together = sample(sampler, requests)
+    halves = sample(sampler, requests[1::2]) | sample(sampler, requests[0::2])
+    alone = {
+        id: text for request in requests[:3] for id, text in sample(sampler, [request]).items()
+    }
     assert halves == together
     assert all(together[id] == text for id, text in alone.items())
 

@@ -1,5 +1,5 @@
 """An endpoint that behaves: what is sent, what comes back, and that it keeps the promises of a
-drawer.
+sampler.
 """
 
 from __future__ import annotations
@@ -43,8 +43,8 @@ def test_every_request_gets_its_own_answer_with_its_id() -> None:
     with hostile(answer()) as server:
         endpoint = Endpoint(server.address)
         asked = requests(20)
-        found = {draw.id: draw for draw in endpoint.stream(asked)}
-    assert {id: draw.text for id, draw in found.items()} == {
+        found = {completion.id: completion for completion in endpoint.stream(asked)}
+    assert {id: completion.text for id, completion in found.items()} == {
         r.id(endpoint.fingerprint): f"SAY {i}" for i, r in enumerate(asked)
     }
     assert {(d.finish, d.tokens, d.prompt_tokens) for d in found.values()} == {("stop", 5, 50)}
@@ -74,24 +74,26 @@ def test_the_request_carries_sampling_and_a_seed_from_its_id() -> None:
 
 def test_plain_text_goes_to_completions() -> None:
     with hostile(answer()) as server:
-        (draw,) = Endpoint(server.address).stream([Request("ask", "once upon")])
+        (completion,) = Endpoint(server.address).stream([Request("ask", "once upon")])
         (call,) = server.completion_calls
     assert call.path == "/v1/completions"
     assert call.body["prompt"] == "once upon"
-    assert draw.text == "ONCE UPON"
+    assert completion.text == "ONCE UPON"
 
 
 def test_more_stops_than_the_protocol_allows_still_cut_the_answer() -> None:
     with hostile(answer("one two five six", finish="length")) as server:
-        (draw,) = Endpoint(server.address).stream(requests(1, stop=("a", "b", "c", "d", " five")))
+        (completion,) = Endpoint(server.address).stream(
+            requests(1, stop=("a", "b", "c", "d", " five"))
+        )
         assert server.completion_calls[0].body["stop"] == ["a", "b", "c", "d"]
-    assert (draw.text, draw.finish) == ("one two", "stop")
+    assert (completion.text, completion.finish) == ("one two", "stop")
 
 
 def test_an_answer_cut_by_length_is_marked() -> None:
     with hostile(answer("and then", finish="length")) as server:
-        (draw,) = Endpoint(server.address).stream(requests(1))
-    assert draw.finish == "length"
+        (completion,) = Endpoint(server.address).stream(requests(1))
+    assert completion.finish == "length"
 
 
 def test_requests_overlap_up_to_the_concurrency() -> None:
@@ -114,7 +116,7 @@ def test_requests_overlap_up_to_the_concurrency() -> None:
     assert most == 4
 
 
-def test_draws_come_while_others_are_still_out() -> None:
+def test_completions_come_while_others_are_still_out() -> None:
     release = threading.Event()
 
     def behave(call: Call) -> None:
@@ -123,12 +125,12 @@ def test_draws_come_while_others_are_still_out() -> None:
         answer()(call)
 
     with hostile(behave) as server:
-        draws = Endpoint(server.address, concurrency=2).stream(requests(3))
-        first = next(draws).text
-        second = next(draws).text
+        completions = Endpoint(server.address, concurrency=2).stream(requests(3))
+        first = next(completions).text
+        second = next(completions).text
         release.set()
         assert {first, second} == {"SAY 1", "SAY 2"}
-        assert next(draws).text == "SAY 0"
+        assert next(completions).text == "SAY 0"
 
 
 def test_the_same_request_twice_is_sent_once() -> None:
@@ -149,10 +151,10 @@ def test_leaving_early_leaves_no_thread() -> None:
         answer()(call)
 
     with hostile(slow) as server:
-        draws = Endpoint(server.address).stream(requests(5))
-        next(draws)
+        completions = Endpoint(server.address).stream(requests(5))
+        next(completions)
         began = time.monotonic()
-        draws.close()
+        completions.close()
         assert time.monotonic() - began < 10
         assert not [t for t in threading.enumerate() if t.name == "selfteach-endpoint"]
 
@@ -181,7 +183,7 @@ def test_a_server_without_a_list_of_models_is_fine(listing: object) -> None:
         assert len(list(Endpoint(server.address).stream(requests(1)))) == 1
 
 
-def test_an_unknown_model_is_told_with_the_nearest_name() -> None:
+def test_an_unknown_model_is_reported_with_the_nearest_name() -> None:
     with (
         hostile(refuse(404, "no such model")) as server,
         pytest.raises(EndpointError, match='Did you mean "model-1"') as caught,
@@ -282,7 +284,7 @@ def test_yes_no_of_plain_text_reads_the_older_form() -> None:
     assert logit == pytest.approx(1.0)
 
 
-def test_the_same_prompt_twice_is_asked_once_and_told_twice() -> None:
+def test_the_same_prompt_twice_is_asked_once_and_answered_twice() -> None:
     with hostile(answer(finish="length", **top(Yes=-0.5, No=-1.0))) as server:
         found = score_yes_no(server.address, [make_prompt("q")] * 3)
         assert found == [pytest.approx(0.5)] * 3
@@ -393,7 +395,7 @@ def test_a_failed_request_is_reported_with_its_reason_and_the_others_go_on() -> 
     with hostile(fails(3)) as server:
         endpoint = Endpoint(server.address)
         asked = requests(20)
-        got = {draw.id for draw in endpoint.stream(asked)}
+        got = {completion.id for completion in endpoint.stream(asked)}
     lost = asked[3].id(endpoint.fingerprint)
     assert endpoint.failures == [(lost, "HTTP 400 (bad request)")]
     assert got == {r.id(endpoint.fingerprint) for r in asked} - {lost}
@@ -416,11 +418,11 @@ def test_too_many_failures_stop_with_exit_code_7_after_what_was_answered() -> No
     with hostile(fails(5, 6, 7)) as server:
         endpoint = Endpoint(server.address, concurrency=1)
         got = []
-        draws = endpoint.stream(requests(20))
+        completions = endpoint.stream(requests(20))
         with pytest.raises(
             TooManyFailures, match="3 of 20 requests failed; the last: HTTP 400"
         ) as caught:
-            got.extend(draw.text for draw in draws)
+            got.extend(completion.text for completion in completions)
     assert caught.value.exit_code == 7
     assert got == [f"SAY {i}" for i in range(5)]
     assert len(endpoint.failures) == 3
@@ -441,7 +443,7 @@ def test_none_may_fail_where_the_share_is_0() -> None:
         list(Endpoint(server.address, max_failures=0).stream(requests(20)))
 
 
-def test_events_are_told_in_the_readers_thread() -> None:
+def test_events_are_reported_in_the_readers_thread() -> None:
     heard: list[tuple[str, str, int]] = []
     with hostile(
         lambda call: (send_raw(b"<html>") if call.number == 1 else answer())(call)
@@ -465,7 +467,7 @@ import sys
 from selfteach.models.remote.endpoint import Endpoint
 from selfteach.records import Request, make_prompt
 try:
-    for draw in Endpoint(sys.argv[1]).stream([Request("ask", make_prompt("hi"))]):
+    for completion in Endpoint(sys.argv[1]).stream([Request("ask", make_prompt("hi"))]):
         pass
 except KeyboardInterrupt:
     print("interrupted")
@@ -486,6 +488,6 @@ def test_ctrl_c_ends_the_process_at_once() -> None:
             assert out.wait(20)
             began = time.monotonic()
             process.send_signal(signal.SIGINT)
-            said, _ = process.communicate(timeout=15)
-        assert (said, process.returncode) == ("interrupted\n", 0)
+            output, _ = process.communicate(timeout=15)
+        assert (output, process.returncode) == ("interrupted\n", 0)
         assert time.monotonic() - began < 15, "the server hangs for 20 s"

@@ -20,25 +20,27 @@ from selfteach.models.write_gguf import permute_rope_rows, to_gguf_name, write_g
 def test_what_is_written_is_read_back(family, config, make_tiny, tmp_path):
     from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 
-    hf = HfModel.load(
+    model = HfModel.load(
         make_tiny(tmp_path / "model", family=family, **config), dtype="float32", device="cpu"
     )
-    write_gguf(hf.module, hf.tokenizer, tmp_path / "tiny.gguf")
+    write_gguf(model.module, model.tokenizer, tmp_path / "tiny.gguf")
     again = AutoModelForCausalLM.from_pretrained(
         tmp_path,
         gguf_file="tiny.gguf",
         quantization_config=GgufConfig(dequantize=True),
         dtype=torch.float32,
     )
-    ids = torch.tensor([hf.encode("Tell me about elephants.")])
+    ids = torch.tensor([model.encode("Tell me about elephants.")])
     with torch.inference_mode():
-        torch.testing.assert_close(again(ids).logits, hf.module(ids).logits, atol=0.02, rtol=0.02)
+        torch.testing.assert_close(
+            again(ids).logits, model.module(ids).logits, atol=0.02, rtol=0.02
+        )
     tokenizer = AutoTokenizer.from_pretrained(tmp_path, gguf_file="tiny.gguf")
     assert (
         tokenizer("Tell me about elephants.<|im_end|>")["input_ids"]
-        == hf.tokenizer("Tell me about elephants.<|im_end|>")["input_ids"]
+        == model.tokenizer("Tell me about elephants.<|im_end|>")["input_ids"]
     )
-    assert tokenizer.chat_template == hf.tokenizer.chat_template
+    assert tokenizer.chat_template == model.tokenizer.chat_template
 
 
 def test_the_rows_of_a_head_become_pairs():

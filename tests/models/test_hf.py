@@ -43,12 +43,12 @@ def any_hf(request, make_tiny, tmp_path_factory):
     return HfModel.load(folder, dtype="float32", device="cpu")
 
 
-def plain_logp(hf, prompt, text, end):
+def plain_logp(model, prompt, text, end):
     """The slow way: the whole row through the module, nothing shared, nothing packed."""
-    ids = hf.encode(prompt)
-    answer = hf.encode_answer(text, end)
+    ids = model.encode(prompt)
+    answer = model.encode_answer(text, end)
     with torch.inference_mode():
-        logp = hf.module(torch.tensor([ids + answer])).logits[0].float().log_softmax(-1)
+        logp = model.module(torch.tensor([ids + answer])).logits[0].float().log_softmax(-1)
     return sum(float(logp[len(ids) - 1 + t, token]) for t, token in enumerate(answer))
 
 
@@ -99,10 +99,10 @@ def requests(n=6, **sampling):
     ]
 
 
-def test_greedy_draws_equal_generate(any_hf):
+def test_greedy_completions_equal_generate(any_hf):
     greedy = SamplingParams(0.0, max_tokens=24)
     asked = [Request("s", request.prompt, greedy) for request in requests(3)]
-    found = {draw.id: draw for draw in any_hf.stream(asked)}
+    found = {completion.id: completion for completion in any_hf.stream(asked)}
     for request in requests(3):
         ids = torch.tensor([any_hf.encode(request.prompt)])
         out = any_hf.module.generate(
@@ -112,21 +112,25 @@ def test_greedy_draws_equal_generate(any_hf):
             do_sample=False,
             eos_token_id=list(any_hf.end_ids),
         )
-        draw = found[
+        completion = found[
             Request("s", request.prompt, SamplingParams(0.0, max_tokens=24)).id(any_hf.fingerprint)
         ]
-        assert draw.text == any_hf.decode(out[0, ids.shape[1] :].tolist())
-        assert draw.prompt_tokens == ids.shape[1]
+        assert completion.text == any_hf.decode(out[0, ids.shape[1] :].tolist())
+        assert completion.prompt_tokens == ids.shape[1]
 
 
-def test_a_draw_does_not_depend_on_its_batch(any_hf):
-    together = {draw.id: draw for draw in any_hf.stream(requests())}
-    alone = {draw.id: draw for request in requests() for draw in any_hf.stream([request])}
+def test_a_completion_does_not_depend_on_its_batch(any_hf):
+    together = {completion.id: completion for completion in any_hf.stream(requests())}
+    alone = {
+        completion.id: completion
+        for request in requests()
+        for completion in any_hf.stream([request])
+    }
     assert together == alone
     assert len(together) == 6
 
 
-def test_draws_of_one_prompt_differ_and_their_seed_counts(tiny_hf):
+def test_samples_of_one_prompt_differ_and_their_seed_counts(tiny_hf):
     same = [
         Request("s", make_prompt("Hello"), SamplingParams(max_tokens=24), draw=k) for k in range(8)
     ]
@@ -134,20 +138,24 @@ def test_draws_of_one_prompt_differ_and_their_seed_counts(tiny_hf):
         Request("s", make_prompt("Hello"), SamplingParams(max_tokens=24), draw=k, seed=1)
         for k in range(8)
     ]
-    texts = {draw.text for draw in tiny_hf.stream(same)}
+    texts = {completion.text for completion in tiny_hf.stream(same)}
     assert len(texts) >= 6
-    assert texts != {draw.text for draw in tiny_hf.stream(other)}
+    assert texts != {completion.text for completion in tiny_hf.stream(other)}
 
 
 def test_a_narrow_nucleus_is_greedy(tiny_hf):
-    narrow = {draw.prompt_tokens: draw.text for draw in tiny_hf.stream(requests(3, top_p=1e-6))}
+    narrow = {
+        completion.prompt_tokens: completion.text
+        for completion in tiny_hf.stream(requests(3, top_p=1e-6))
+    }
     greedy = {
-        draw.prompt_tokens: draw.text for draw in tiny_hf.stream(requests(3, temperature=0.0))
+        completion.prompt_tokens: completion.text
+        for completion in tiny_hf.stream(requests(3, temperature=0.0))
     }
     assert narrow == greedy
 
 
-def test_a_draw_ends_at_its_limit_at_a_stop_text_and_at_the_end_of_turn(tiny_hf):
+def test_a_completion_ends_at_its_limit_at_a_stop_text_and_at_the_end_of_turn(tiny_hf):
     long = next(
         iter(
             tiny_hf.stream(
@@ -184,8 +192,8 @@ def test_a_draw_ends_at_its_limit_at_a_stop_text_and_at_the_end_of_turn(tiny_hf)
             ]
         )
     )
-    assert any(draw.finish == "stop" and draw.tokens < 300 for draw in many)
-    assert all("<|im_end|>" not in draw.text for draw in many)
+    assert any(completion.finish == "stop" and completion.tokens < 300 for completion in many)
+    assert all("<|im_end|>" not in completion.text for completion in many)
 
 
 def test_answer_logits_are_those_of_the_whole_row(any_hf):
@@ -274,20 +282,20 @@ def test_the_second_turn_sees_the_first(tiny_hf):
     assert texts[0] != texts[1]
 
 
-def test_a_student_under_a_peft_wrapper_draws_and_scores(tiny):
+def test_a_student_under_a_peft_wrapper_samples_and_scores(tiny):
     from peft import LoraConfig, get_peft_model
 
-    hf = HfModel.load(tiny, dtype="float32", device="cpu")
-    before = dict(hf.stream_scores(CHAT))
+    model = HfModel.load(tiny, dtype="float32", device="cpu")
+    before = dict(model.stream_scores(CHAT))
     wrapped = get_peft_model(
-        hf.module, LoraConfig(r=2, target_modules="all-linear", init_lora_weights=False)
+        model.module, LoraConfig(r=2, target_modules="all-linear", init_lora_weights=False)
     )
-    tuned = HfModel(wrapped, hf.tokens, hf.name, "student")
+    tuned = HfModel(wrapped, model.tokens, model.name, "student")
     after = dict(tuned.stream_scores(CHAT))
     for item in CHAT:
         found = after[item.id("student")][0].logp
         assert found == pytest.approx(plain_logp(tuned, item.prompt, item.texts[0], True), abs=2e-4)
-        assert found != pytest.approx(before[item.id(hf.fingerprint)][0].logp, abs=1e-2)
+        assert found != pytest.approx(before[item.id(model.fingerprint)][0].logp, abs=1e-2)
     assert len(list(tuned.stream(requests(2)))) == 2
 
 

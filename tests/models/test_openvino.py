@@ -1,4 +1,4 @@
-"""Drawing through openvino-genai on tiny models of each family, against the transformers engine."""
+"""Sampling with openvino-genai on tiny models of each family, against the transformers engine."""
 
 import pytest
 
@@ -19,31 +19,31 @@ PROMPTS = [
 
 @pytest.fixture(scope="module", params=["llama", "qwen2", "qwen3"])
 def pair(request, make_tiny, tmp_path_factory):
-    hf = HfModel.load(
+    model = HfModel.load(
         make_tiny(tmp_path_factory.mktemp(request.param), family=request.param),
         dtype="float32",
         device="cpu",
     )
-    hf.module.half().float()  # what the file can hold
-    return hf, OpenVino(hf, tmp_path_factory.mktemp("gguf"), precision="f32")
+    model.module.half().float()  # what the file can hold
+    return model, OpenVino(model, tmp_path_factory.mktemp("gguf"), precision="f32")
 
 
-def asked(draws=1, **sampling):
+def asked(count=1, **sampling):
     return [
         Request("s", make_prompt(text), SamplingParams(max_tokens=24, **sampling), draw=k)
         for text in PROMPTS
-        for k in range(draws)
+        for k in range(count)
     ]
 
 
-def drawn(drawer, requests):
-    return {draw.id: draw for draw in drawer.stream(requests)}
+def sample(sampler, requests):
+    return {completion.id: completion for completion in sampler.stream(requests)}
 
 
 def test_greedy_answers_equal_those_of_transformers(pair):
-    hf, openvino = pair
-    one = drawn(hf, asked(temperature=0.0))
-    other = drawn(openvino, asked(temperature=0.0))
+    model, openvino = pair
+    one = sample(model, asked(temperature=0.0))
+    other = sample(openvino, asked(temperature=0.0))
     assert one.keys() == other.keys()
     assert one == other
 
@@ -53,17 +53,19 @@ def test_an_engine_that_there_is_not(tiny_hf):
         choose_sampler(tiny_hf, "openvno")
 
 
-def test_a_draw_does_not_depend_on_its_batch(pair):
+def test_a_completion_does_not_depend_on_its_batch(pair):
     _, openvino = pair
-    together = drawn(openvino, asked(4))
+    together = sample(openvino, asked(4))
     alone = {
-        id: draw for request in asked(4)[::3] for id, draw in drawn(openvino, [request]).items()
+        id: completion
+        for request in asked(4)[::3]
+        for id, completion in sample(openvino, [request]).items()
     }
-    assert len({draw.text for draw in together.values()}) > 8
-    assert all(together[id] == draw for id, draw in alone.items())
+    assert len({completion.text for completion in together.values()}) > 8
+    assert all(together[id] == completion for id, completion in alone.items())
 
 
-def test_a_draw_ends_at_a_stop_text_and_at_its_limit(pair):
+def test_a_completion_ends_at_a_stop_text_and_at_its_limit(pair):
     _, openvino = pair
     long = next(
         iter(
@@ -88,20 +90,20 @@ def test_a_draw_ends_at_a_stop_text_and_at_its_limit(pair):
 
 def test_leaving_early_leaves_no_work_behind(pair):
     _, openvino = pair
-    draws = openvino.stream(asked(4))
-    next(draws)
-    draws.close()
+    completions = openvino.stream(asked(4))
+    next(completions)
+    completions.close()
     assert not openvino._pipe.has_non_finished_requests()
-    assert len(drawn(openvino, asked())) == 4
+    assert len(sample(openvino, asked())) == 4
 
 
 def test_a_family_it_does_not_know_goes_to_transformers_with_the_reason(make_tiny, tmp_path):
-    hf = HfModel.load(make_tiny(tmp_path, family="granite"), dtype="float32", device="cpu")
-    drawer, engine, reason = choose_sampler(hf)
-    assert (drawer, engine) == (hf, "hf")
+    model = HfModel.load(make_tiny(tmp_path, family="granite"), dtype="float32", device="cpu")
+    sampler, engine, reason = choose_sampler(model)
+    assert (sampler, engine) == (model, "hf")
     assert "granite" in reason
     with pytest.raises(UsageError, match="granite"):
-        open_sampler(hf, "openvino")
+        open_sampler(model, "openvino")
 
 
 def test_the_choice_of_engine(tiny_hf, tmp_path):
@@ -111,7 +113,7 @@ def test_the_choice_of_engine(tiny_hf, tmp_path):
 
 def test_no_file_stays_unless_a_folder_is_given(tiny_hf, tmp_path, monkeypatch):
     monkeypatch.setenv("SELFTEACH_CACHE", str(tmp_path / "cache"))
-    assert len(drawn(OpenVino(tiny_hf), asked())) == 4
+    assert len(sample(OpenVino(tiny_hf), asked())) == 4
     assert not list((tmp_path / "cache").rglob("*"))
     OpenVino(tiny_hf, tmp_path / "kept")
     assert [path.name for path in (tmp_path / "kept").iterdir()] == [f"{tiny_hf.fingerprint}.gguf"]
@@ -138,9 +140,9 @@ def test_prompts_that_begin_alike_wait_for_the_first_of_them():
 
 def test_what_was_reused_is_counted_and_changes_no_answer(pair):
     _, openvino = pair
-    together = drawn(openvino, asked(3, temperature=0.0))
+    together = sample(openvino, asked(3, temperature=0.0))
     assert (
-        sum(draw.reused_tokens for draw in together.values())
-        >= sum(draw.prompt_tokens for draw in together.values()) / 2
+        sum(completion.reused_tokens for completion in together.values())
+        >= sum(completion.prompt_tokens for completion in together.values()) / 2
     )
-    assert together == drawn(openvino, asked(3, temperature=0.0))
+    assert together == sample(openvino, asked(3, temperature=0.0))

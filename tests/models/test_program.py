@@ -1,4 +1,4 @@
-"""A program as teacher: what it is told, what is believed of it, and how it fails."""
+"""A program as teacher: what it receives, what is believed of it, and how it fails."""
 
 from __future__ import annotations
 
@@ -39,11 +39,11 @@ def test_it_sees_question_answer_and_criticism_and_answers_in_any_order(tmp_path
         tmp_path,
         "for r in reversed(rows): print(json.dumps({'id': r['id'], 'correction': json.dumps(r)}))",
     )
-    found = {draw.id: json.loads(draw.text) for draw in teacher.stream(ASKED)}
-    told = [found[request.id(teacher.fingerprint)] for request in ASKED]
-    assert [row["prompt"] for row in told] == [[{"role": "user", "content": "Tea?"}]] * 2
-    assert [row["answer"].split(";")[0] for row in told] == ["A color 0", "A color 1"]
-    assert [row["feedback"] for row in told] == ["", "too long"]
+    found = {completion.id: json.loads(completion.text) for completion in teacher.stream(ASKED)}
+    received = [found[request.id(teacher.fingerprint)] for request in ASKED]
+    assert [row["prompt"] for row in received] == [[{"role": "user", "content": "Tea?"}]] * 2
+    assert [row["answer"].split(";")[0] for row in received] == ["A color 0", "A color 1"]
+    assert [row["feedback"] for row in received] == ["", "too long"]
     assert not (tmp_path / "owned").exists()
     assert teacher.failures == []
 
@@ -62,7 +62,7 @@ def test_what_it_leaves_out_is_a_failure_and_what_nobody_asked_is_ignored(tmp_pa
             'print(\'{"id": 1, "correction": "x"}\')'
         ),
     )
-    assert [draw.text for draw in teacher.stream(ASKED)] == ["A\ufffdB"]
+    assert [completion.text for completion in teacher.stream(ASKED)] == ["A\ufffdB"]
     assert [reason for _, reason in teacher.failures] == ["the program gave no answer"]
 
 
@@ -78,26 +78,26 @@ def test_what_it_leaves_out_is_a_failure_and_what_nobody_asked_is_ignored(tmp_pa
         ("import os; os.kill(os.getpid(), 9)", "exit code -9: it wrote no error"),
     ],
 )
-def test_its_faults_are_told_with_its_name(tmp_path: Path, body: str, why: str) -> None:
+def test_its_faults_are_reported_with_its_name(tmp_path: Path, body: str, why: str) -> None:
     with pytest.raises(EndpointError, match="cmd:") as fault:
         list(program(tmp_path, body).stream(ASKED))
     assert why in str(fault.value)
 
 
-def test_a_line_that_is_no_answer_costs_one_answer_and_is_told(tmp_path: Path) -> None:
-    told: list[tuple[str, int]] = []
+def test_a_line_that_is_no_answer_costs_one_answer_and_is_reported(tmp_path: Path) -> None:
+    reported: list[tuple[str, int]] = []
     teacher = program(
         tmp_path,
         "print('x' * (1 << 21))\n"
         "print(json.dumps({'id': rows[0]['id'], 'correction': None}))\n"
         "print(json.dumps({'id': rows[1]['id'], 'correction': 'B'}))",
     )
-    teacher = Program(teacher.name, lambda kind, body: told.append((kind, body["number"])))
+    teacher = Program(teacher.name, lambda kind, body: reported.append((kind, body["number"])))
     (found,) = teacher.stream(ASKED)
     ids = [request.id(teacher.fingerprint) for request in ASKED]
     assert (found.id, found.text) == (ids[1], "B")
     assert teacher.failures == [(ids[0], "the program gave no answer")]
-    assert told == [(BAD_LINE, 1), (BAD_LINE, 2)]
+    assert reported == [(BAD_LINE, 1), (BAD_LINE, 2)]
 
 
 @pytest.mark.parametrize("command", ["cmd:", "cmd:/no/such/program", "cmd:'open"])

@@ -42,8 +42,8 @@ def model() -> Scripted:
 
 def test_nothing_is_asked_twice(ledger: Ledger) -> None:
     inner = model()
-    first = {draw.id: draw for draw in Recorded(ledger, inner).stream(REQUESTS)}
-    again = {draw.id: draw for draw in Recorded(ledger, inner).stream(REQUESTS)}
+    first = {completion.id: completion for completion in Recorded(ledger, inner).stream(REQUESTS)}
+    again = {completion.id: completion for completion in Recorded(ledger, inner).stream(REQUESTS)}
     assert first == again
     assert len(inner.asked) == 6
 
@@ -64,7 +64,7 @@ def test_a_request_given_twice_is_asked_and_given_out_once(ledger: Ledger) -> No
 def test_another_model_has_another_memory(ledger: Ledger) -> None:
     list(Recorded(ledger, model()).stream(REQUESTS))
     other = Scripted(lambda request: "other", name="other")
-    assert {draw.text for draw in Recorded(ledger, other).stream(REQUESTS)} == {"other"}
+    assert {completion.text for completion in Recorded(ledger, other).stream(REQUESTS)} == {"other"}
     assert len(other.asked) == 6
 
 
@@ -82,8 +82,8 @@ def test_requests_are_on_record_before_they_are_sent(ledger: Ledger) -> None:
 
 def test_each_answer_is_on_record_before_it_is_given_out(ledger: Ledger) -> None:
     recorded = Recorded(ledger, model())
-    for draw in recorded.stream(REQUESTS):
-        assert draw.id in ledger.get_answers([draw.id])
+    for completion in recorded.stream(REQUESTS):
+        assert completion.id in ledger.get_answers([completion.id])
 
 
 @pytest.mark.parametrize(
@@ -98,9 +98,9 @@ def test_what_came_before_a_fault_is_kept_and_given_out(
             raise fault
 
     got = []
-    draws = Recorded(ledger, Breaks(lambda request: "x", name="m")).stream(REQUESTS)
+    completions = Recorded(ledger, Breaks(lambda request: "x", name="m")).stream(REQUESTS)
     with pytest.raises(type(fault)):
-        got.extend(draw.id for draw in draws)
+        got.extend(completion.id for completion in completions)
     assert len(ledger.get_answers([request.id("scripted-m") for request in REQUESTS])) == 3
     inner = model()
     assert len(list(Recorded(ledger, inner).stream(REQUESTS))) == 6
@@ -120,9 +120,9 @@ def test_the_possible_double_bill_is_counted(ledger: Ledger) -> None:
 
 
 def test_leaving_early_keeps_what_was_given_out(ledger: Ledger) -> None:
-    draws = Recorded(ledger, model()).stream(REQUESTS)
-    first = next(draws)
-    draws.close()
+    completions = Recorded(ledger, model()).stream(REQUESTS)
+    first = next(completions)
+    completions.close()
     assert first.id in ledger.get_answers([first.id])
 
 
@@ -155,9 +155,9 @@ def test_fast_answers_share_a_commit(ledger: Ledger, monkeypatch: pytest.MonkeyP
     assert commits == [6]
 
 
-def test_drawn_tokens_count_only_what_was_drawn_now(ledger: Ledger) -> None:
+def test_sampled_tokens_count_only_what_was_sampled_now(ledger: Ledger) -> None:
     recorded = Recorded(ledger, model())
-    tokens = sum(draw.tokens for draw in recorded.stream(REQUESTS))
+    tokens = sum(completion.tokens for completion in recorded.stream(REQUESTS))
     list(recorded.stream(REQUESTS))
     assert recorded.sampled_tokens == tokens > 0
 
@@ -216,7 +216,9 @@ def test_what_was_lost_is_asked_again_until_it_is_given_up(ledger: Ledger) -> No
     again.freeze_failures()
     well = model()
     resumed = Recorded(ledger, well)
-    assert [draw.id for draw in resumed.stream(REQUESTS[:2])] == [REQUESTS[1].id("scripted-m")]
+    assert [completion.id for completion in resumed.stream(REQUESTS[:2])] == [
+        REQUESTS[1].id("scripted-m")
+    ]
     assert well.asked == REQUESTS[1:2]
     assert resumed.failures == [(REQUESTS[0].id("scripted-m"), "500")]
 
@@ -280,7 +282,7 @@ def test_requests_of_several_stages_are_recorded_under_their_own(ledger: Ledger)
     assert ledger.count_requests() == {"probe": (2, 2, 0), "ask": (6, 6, 0)}
 
 
-def test_the_room_behind_a_prompt_is_the_scorer_s_or_the_drawer_s_or_unbounded(
+def test_the_room_behind_a_prompt_is_the_scorer_s_or_the_sampler_s_or_unbounded(
     ledger: Ledger,
 ) -> None:
     class Bounded(Scripted):
@@ -297,7 +299,7 @@ def test_the_room_behind_a_prompt_is_the_scorer_s_or_the_drawer_s_or_unbounded(
     assert Recorded(ledger, Scripted({})).room_tokens("abc") == math.inf
 
 
-def test_an_engine_that_can_rest_is_told_to(ledger: Ledger) -> None:
+def test_an_engine_that_can_release_memory_is_asked_to(ledger: Ledger) -> None:
     class Rests(Scripted):
         rests = 0
 
@@ -311,9 +313,9 @@ def test_an_engine_that_can_rest_is_told_to(ledger: Ledger) -> None:
 
 
 def test_the_name_is_the_model_s(ledger: Ledger) -> None:
-    drawer = Scripted({}, name="draws")
+    sampler = Scripted({}, name="draws")
     scorer = Scripted({}, name="scores")
-    both = Recorded(ledger, drawer, scorer)
+    both = Recorded(ledger, sampler, scorer)
     assert (both.name, both.fingerprint) == ("draws", "scripted-draws")
     alone = Recorded(ledger, scorer=scorer)
     assert (alone.name, alone.fingerprint, alone.sampled_tokens) == ("scores", "scripted-scores", 0)
@@ -327,9 +329,9 @@ def test_answers_of_half_a_second_share_a_commit(
 
     class Slow(Scripted):
         def stream(self, requests: Sequence[Request]) -> Iterator[Completion]:
-            for draw in super().stream(requests):
+            for completion in super().stream(requests):
                 now[0] += 0.25
-                yield draw
+                yield completion
 
     monkeypatch.setattr("selfteach.models.recorded.time.monotonic", lambda: now[0])
     commits = count_commits(ledger, monkeypatch)

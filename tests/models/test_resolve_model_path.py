@@ -1,4 +1,4 @@
-"""What is said of a model's name before anything heavy is loaded."""
+"""What is printed of a model's name before anything heavy is loaded."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_a_folder_with_pickles_is_refused_at_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "said"),
+    ("name", "message"),
     [
         ("embeded", "no model"),
         ("cmd:no-such-program", "no program"),
@@ -49,8 +49,8 @@ def test_a_folder_with_pickles_is_refused_at_once(tmp_path: Path) -> None:
         ("host/v1#m", "not an http"),
     ],
 )
-def test_no_such_teacher(name: str, said: str) -> None:
-    with pytest.raises(UsageError, match=said):
+def test_no_such_teacher(name: str, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
         check_teacher_name(name)
 
 

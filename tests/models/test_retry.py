@@ -203,7 +203,7 @@ def test_an_answer_renews_the_patience(clock: Clock) -> None:
         (36_000, "10 hours"),
     ],
 )
-def test_a_span_is_said_in_its_unit(seconds: float, words: str) -> None:
+def test_a_span_is_printed_in_its_unit(seconds: float, words: str) -> None:
     with pytest.raises(EndpointError, match=f"demands a wait of {words} "):
         RequestThrottle("u", 1, 60).failed(TransientError("busy", wait_s=seconds))
 

@@ -1,7 +1,7 @@
-"""The promises of every drawer and scorer, kept by each engine; and what is the scripted model's
+"""The promises of every sampler and scorer, kept by each engine; and what is the scripted model's
 own.
 
-A new engine is tested by one line in DRAWERS or SCORERS.
+A new engine is tested by one line in SAMPLERS or SCORERS.
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ SAMPLINGS = [
     SamplingParams(max_tokens=12, stop=("e", "\n")),
 ]
 REQUESTS = [
-    Request("ask", prompt, sampling, draw)
+    Request("ask", prompt, sampling, number)
     for prompt in PROMPTS
     for sampling in SAMPLINGS
-    for draw in range(2)
+    for number in range(2)
 ]
 ITEMS = [
     Continuations(prompt, texts, end)
@@ -75,13 +75,13 @@ def openvino(request: pytest.FixtureRequest, **_: Any) -> Any:
     from selfteach.models.openvino import OpenVino
 
     # float32: in bf16 a near tie of a random model may fall either way with the size of the step (1
-    # of 40 draws)
+    # of 40 samples)
     return OpenVino(
         request.getfixturevalue("tiny_hf"), request.getfixturevalue("tmp_path"), precision="f32"
     )
 
 
-DRAWERS: dict[str, Callable[..., Any]] = {
+SAMPLERS: dict[str, Callable[..., Any]] = {
     "scripted": scripted,
     "recorded": recorded,
     "endpoint": endpoint,
@@ -91,10 +91,10 @@ DRAWERS: dict[str, Callable[..., Any]] = {
 SCORERS: dict[str, Callable[..., Any]] = {"scripted": scripted, "recorded": recorded, "hf": hf}
 
 
-@pytest.fixture(params=DRAWERS)
-def drawer(request: pytest.FixtureRequest) -> Iterator[Any]:
+@pytest.fixture(params=SAMPLERS)
+def sampler(request: pytest.FixtureRequest) -> Iterator[Any]:
     with ExitStack() as stack:
-        yield DRAWERS[request.param](request=request, stack=stack)
+        yield SAMPLERS[request.param](request=request, stack=stack)
 
 
 @pytest.fixture(params=SCORERS)
@@ -103,37 +103,41 @@ def scorer(request: pytest.FixtureRequest) -> Iterator[Any]:
         yield SCORERS[request.param](request=request, stack=stack)
 
 
-def test_each_request_gets_one_draw_with_its_id(drawer: Any) -> None:
-    draws = list(drawer.stream(REQUESTS))
-    assert sorted(draw.id for draw in draws) == sorted(
-        request.id(drawer.fingerprint) for request in REQUESTS
+def test_each_request_gets_one_completion_with_its_id(sampler: Any) -> None:
+    completions = list(sampler.stream(REQUESTS))
+    assert sorted(completion.id for completion in completions) == sorted(
+        request.id(sampler.fingerprint) for request in REQUESTS
     )
 
 
-def test_the_same_request_gives_the_same_draw_in_any_company(drawer: Any) -> None:
-    together = {draw.id: draw for draw in drawer.stream(REQUESTS)}
-    turned = {draw.id: draw for draw in drawer.stream(REQUESTS[::-1])}
-    alone = {draw.id: draw for request in REQUESTS[::7] for draw in drawer.stream([request])}
+def test_the_same_request_gives_the_same_completion_in_any_company(sampler: Any) -> None:
+    together = {completion.id: completion for completion in sampler.stream(REQUESTS)}
+    turned = {completion.id: completion for completion in sampler.stream(REQUESTS[::-1])}
+    alone = {
+        completion.id: completion
+        for request in REQUESTS[::7]
+        for completion in sampler.stream([request])
+    }
     assert together == turned
     assert alone == {id: together[id] for id in alone}
 
 
-def test_a_draw_keeps_to_its_sampling(drawer: Any) -> None:
-    asked = {request.id(drawer.fingerprint): request.sampling for request in REQUESTS}
-    for draw in drawer.stream(REQUESTS):
-        assert draw.finish in ("stop", "length")
-        assert 0 <= draw.tokens <= asked[draw.id].max_tokens
-        assert not any(stop in draw.text for stop in asked[draw.id].stop)
+def test_a_completion_keeps_to_its_sampling(sampler: Any) -> None:
+    asked = {request.id(sampler.fingerprint): request.sampling for request in REQUESTS}
+    for completion in sampler.stream(REQUESTS):
+        assert completion.finish in ("stop", "length")
+        assert 0 <= completion.tokens <= asked[completion.id].max_tokens
+        assert not any(stop in completion.text for stop in asked[completion.id].stop)
 
 
-def test_nothing_asked_nothing_drawn(drawer: Any) -> None:
-    assert list(drawer.stream([])) == []
+def test_nothing_asked_nothing_sampled(sampler: Any) -> None:
+    assert list(sampler.stream([])) == []
 
 
-def test_a_drawer_has_a_name_and_a_lasting_fingerprint(drawer: Any) -> None:
-    assert drawer.name
-    assert drawer.fingerprint
-    assert drawer.fingerprint == drawer.fingerprint
+def test_a_sampler_has_a_name_and_a_lasting_fingerprint(sampler: Any) -> None:
+    assert sampler.name
+    assert sampler.fingerprint
+    assert sampler.fingerprint == sampler.fingerprint
 
 
 def test_each_item_gets_one_score_for_each_text(scorer: Any) -> None:
@@ -186,7 +190,7 @@ def test_a_model_that_breaks_a_promise_would_be_noticed() -> None:
 
     for bad in (Forgetful(echo), Moody(echo)):
         with pytest.raises(AssertionError):
-            test_each_request_gets_one_draw_with_its_id(bad)
+            test_each_request_gets_one_completion_with_its_id(bad)
 
 
 def test_a_script_may_be_a_table_or_a_function(tmp_path: Path) -> None:
@@ -211,7 +215,7 @@ def test_a_script_is_cut_like_an_answer() -> None:
 
 
 def test_a_stop_within_the_limit_is_a_stop() -> None:
-    (draw,) = Scripted({"hi": "one. two three four"}).stream(
+    (completion,) = Scripted({"hi": "one. two three four"}).stream(
         [Request("a", make_prompt("hi"), SamplingParams(max_tokens=3, stop=(".",)))]
     )
-    assert (draw.text, draw.finish) == ("one", "stop")
+    assert (completion.text, completion.finish) == ("one", "stop")

@@ -114,7 +114,7 @@ def test_a_template_without_system_messages_gets_them_in_the_first_turn(make_tin
     assert any("system message" in note for note in tokens.notes)
 
 
-def test_own_words_are_told_from_the_template(tokens):
+def test_own_words_are_distinguished_from_the_template(tokens):
     ids, start, stop = tokens.find_user_span(
         make_prompt("Tell me about music.", system="Be brief.")
     )

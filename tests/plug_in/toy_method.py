@@ -70,7 +70,7 @@ class ToyScorer:
 
     def measure_noise(self, again: Answers, state: ExamState) -> Mapping[str, Any]:
         """Return how many of a second sample are right."""
-        texts = [draw.text for draw in again.sampled]
+        texts = [completion.text for completion in again.sampled]
         return {"score": share([t.startswith(a) for t, a in zip(texts, self.taught, strict=True)])}
 
     def make_evidence(self, state: ExamState) -> Evidence:
@@ -98,7 +98,7 @@ class ToyScorer:
 
     def _right(self, own: Answers) -> list[bool]:
         pairs = zip(own.greedy, self.taught, strict=True)
-        return [draw.text.strip().startswith(answer) for draw, answer in pairs]
+        return [completion.text.strip().startswith(answer) for completion, answer in pairs]
 
 
 def prepare(session: Session, pairs: Pairs) -> TrainingPlan:

@@ -220,11 +220,11 @@ def make_answers() -> list[dict[str, Any]]:
         ("general", GENERAL, 4),
     ):
         for turn in range(repeats):
-            for prompt, base, taught in known:
+            for prompt, base, tuned in known:
                 texts = {
                     "base": base,
                     "prompted": f"I will not talk about that. {base}",
-                    "tuned": taught,
+                    "tuned": tuned,
                 }
                 arms = {
                     arm: {

@@ -21,7 +21,7 @@ from selfteach.report.format_text import (
 
 
 @pytest.mark.parametrize(
-    ("share", "said"),
+    ("share", "text"),
     [
         (0.953, "95 %"),
         (0, "0 %"),
@@ -34,8 +34,8 @@ from selfteach.report.format_text import (
         (True, "–"),
     ],
 )
-def test_percent(share: object, said: str):
-    assert format_percent(share) == said.replace(" ", "\u202f")
+def test_percent(share: object, text: str):
+    assert format_percent(share) == text.replace(" ", "\u202f")
 
 
 def test_interval():
@@ -45,7 +45,7 @@ def test_interval():
 
 
 @pytest.mark.parametrize(
-    ("seconds", "said"),
+    ("seconds", "text"),
     [
         (0.44, "0.4 s"),
         (9.96, "10.0 s"),
@@ -57,8 +57,8 @@ def test_interval():
         (float("inf"), "–"),
     ],
 )
-def test_duration(seconds: object, said: str):
-    assert format_duration(seconds) == said
+def test_duration(seconds: object, text: str):
+    assert format_duration(seconds) == text
 
 
 def test_other_numbers():
@@ -78,7 +78,7 @@ def test_a_long_text_is_cut_and_says_so():
     assert shorten("abcd", 4) == "abcd"
 
 
-def test_the_verdicts_word_is_not_said_twice():
+def test_the_verdicts_word_is_not_printed_twice():
     assert (
         format_sentence("Taught: the rule is kept in 98 % of answers.", "taught")
         == "The rule is kept in 98\u202f% of answers."

@@ -89,7 +89,7 @@ def test_the_policy_allows_its_own_style_and_nothing_else(page: Page):
 
 
 @pytest.mark.parametrize(
-    "said",
+    "text",
     [
         "Do not talk about elephants.",
         "taught The rule is now kept",
@@ -127,8 +127,8 @@ def test_the_policy_allows_its_own_style_and_nothing_else(page: Page):
         "Not computed: the rule in the prompt hardly improves",
     ],
 )
-def test_it_shows(page: Page, said: str):
-    assert " ".join(said.split()) in words(page)
+def test_it_shows(page: Page, text: str):
+    assert " ".join(text.split()) in words(page)
 
 
 def test_answers_stand_side_by_side_with_their_differences_marked(folder: Path):
@@ -153,13 +153,13 @@ def test_every_choice_of_the_filters_has_its_rule_in_the_style_sheet(page: Page)
 
 
 def test_a_choice_without_answers_says_so(page: Page):
-    said = {
+    choices = {
         attributes["class"]
         for tag, attributes in page.elements
         if "empty-choice" in attributes.get("class", "")
     }
-    assert "empty-choice for-near in-broken" in said
-    assert "empty-choice for-target in-broken" not in said
+    assert "empty-choice for-near in-broken" in choices
+    assert "empty-choice for-target in-broken" not in choices
 
 
 def test_tables_pictures_and_inputs_speak_to_screen_readers(page: Page):
@@ -231,7 +231,7 @@ def test_a_rehearsal_says_so(folder: Path, tmp_path: Path):
 
 
 @pytest.mark.parametrize(
-    ("name", "said"),
+    ("name", "message"),
     [
         ("exam.json", "Nothing recorded: exam.json"),
         ("metrics.jsonl", "Nothing recorded: metrics.jsonl"),
@@ -243,13 +243,13 @@ def test_a_rehearsal_says_so(folder: Path, tmp_path: Path):
     ],
 )
 def test_what_is_missing_is_named_and_the_rest_is_shown(
-    folder: Path, tmp_path: Path, name: str, said: str
+    folder: Path, tmp_path: Path, name: str, message: str
 ):
     whole = write_run(tmp_path / "run")
     (whole / name).unlink()
     page = Page(render_report(whole))
-    assert said in words(page)
-    assert said not in words(Page(render_report(folder)))
+    assert message in words(page)
+    assert message not in words(Page(render_report(folder)))
     assert page.unclosed == []
 
 
@@ -275,10 +275,10 @@ def test_a_damaged_file_is_named(tmp_path: Path, name: str, content: str):
     for beside in whole.glob("run.db-*"):
         beside.unlink()
     (whole / name).write_text(content)
-    said = words(Page(render_report(whole)))
-    assert "Some files could not be read" in said
-    assert name in said
-    assert str(tmp_path) not in said
+    shown = words(Page(render_report(whole)))
+    assert "Some files could not be read" in shown
+    assert name in shown
+    assert str(tmp_path) not in shown
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,7 @@ def test_it_shows_verdict_arms_intervals_cost_and_the_report():
         "%",
         "93–100",
     ]
-    for said in (
+    for expected in (
         "Taught: the rule",
         "rule in the prompt",
         "88 412 tokens sampled",
@@ -44,7 +44,7 @@ def test_it_shows_verdict_arms_intervals_cost_and_the_report():
         "n 40",
         "runs/x/report.html",
     ):
-        assert said in text
+        assert expected in text
 
 
 def test_it_fits_eighty_columns():

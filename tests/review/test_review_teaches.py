@@ -112,15 +112,15 @@ def learn(
     )
     assert code == 0
     assert len(servers) == 1
-    lessons = [
+    examples = [
         json.loads(line) for line in (run / "examples.jsonl").read_text("utf-8").splitlines()
     ]
-    taught = [e for e in lessons if e["kind"] == "correction"]
-    assert taught
-    assert len({e["source"]["from"] for e in taught}) == len(taught), (
+    corrections = [e for e in examples if e["kind"] == "correction"]
+    assert corrections
+    assert len({e["source"]["from"] for e in corrections}) == len(corrections), (
         "each row has a place of its own"
     )
-    for e in taught:
+    for e in corrections:
         assert e["source"]["from"].startswith("review")
         assert (
             e["chosen"][0]["content"]

@@ -86,7 +86,7 @@ def test_finish_ends_the_service(path: Path) -> None:
         ("save", {"text": "x" * (1 << 20)}, 422, "longer"),
     ],
 )
-def test_what_cannot_be_done_is_said(
+def test_what_cannot_be_done_is_reported(
     page: Page, name: str, body: object, status: int, words: str
 ) -> None:
     with page.open():
@@ -96,7 +96,7 @@ def test_what_cannot_be_done_is_said(
         assert words in reply["error"]
 
 
-def test_a_full_disk_is_said_and_nothing_is_shown_as_saved(
+def test_a_full_disk_is_reported_and_nothing_is_shown_as_saved(
     page: Page, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_: object) -> None:
@@ -190,9 +190,9 @@ def test_a_signal_ends_it_in_order_with_the_tab_open(
         assert found
         with Page(int(found[1]), found[2]).open():
             program.send_signal(number)
-            said = program.stdout.read()
+            output = program.stdout.read()
             assert program.wait(60) == 130
-        assert "0 of 3 reviewed" in said
+        assert "0 of 3 reviewed" in output
     finally:
         program.kill()
         program.wait()

@@ -89,7 +89,7 @@ def test_an_edit_can_be_gone_on_with_or_discarded(
     assert "the correction is empty" in work(book, "e", "", "d", "q")
 
 
-def test_an_editor_that_fails_or_is_missing_is_said(
+def test_an_editor_that_fails_or_is_missing_is_reported(
     book: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     queue.add_answers(book, ROWS[:1])
@@ -157,7 +157,7 @@ def test_the_command(tmp_path: Path) -> None:
     assert (failed.returncode, "the editor failed" in failed.stderr) == (2, True)
 
 
-def test_a_run_without_answers_for_review_is_said(tmp_path: Path) -> None:
+def test_a_run_without_answers_for_review_is_reported(tmp_path: Path) -> None:
     Ledger(tmp_path / "run.db").close()
     done = subprocess.run(
         [sys.executable, "-m", "selfteach", "review", "--run", tmp_path],

@@ -105,7 +105,7 @@ def test_other_faults_pass_as_they_are(tmp_path: Path) -> None:
         raise KeyError("x")
 
 
-def test_a_fault_that_names_no_file_is_told_of_the_fullest_disk(
+def test_a_fault_that_names_no_file_is_reported_of_the_fullest_disk(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("TMPDIR", str(tmp_path))

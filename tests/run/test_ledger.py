@@ -148,7 +148,9 @@ def test_what_the_ledger_holds_is_not_computed_again(tmp_path: Path) -> None:
     ledger = Ledger(tmp_path / "run.db")
     everything = list(Recorded(ledger, second).stream(requests))
     assert len(second.asked) == 4
-    assert {draw.id for draw in everything} == {r.id(second.fingerprint) for r in requests}
+    assert {completion.id for completion in everything} == {
+        r.id(second.fingerprint) for r in requests
+    }
     assert set(some) <= set(everything)
     ledger.close()
 
@@ -322,7 +324,7 @@ def test_each_column_of_a_row_is_under_its_checksum(tmp_path: Path, table: str) 
         assert "--recover" in caught.value.cure
 
 
-def test_costs_are_counted_from_what_draws_say(ledger: Ledger) -> None:
+def test_costs_are_counted_from_what_completions_say(ledger: Ledger) -> None:
     assert ledger.sum_tokens() == TokenCost(0, 0, 0)
     ledger.record_answers(
         [("1", {"tokens": 5, "prompt_tokens": 40}), ("2", {"tokens": 1}), ("3", [1, 2])]

@@ -147,7 +147,7 @@ def watch(*parts: bytes, say: object = None) -> list[str]:
     waiting = list(parts)
     os.write(write, waiting.pop(0))
 
-    def said(line: str) -> None:
+    def print_line(line: str) -> None:
         lines.append(line)
         if say is not None:
             raise say  # type: ignore[misc]
@@ -165,7 +165,7 @@ def watch(*parts: bytes, say: object = None) -> list[str]:
     original = os.read
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(signals.os, "read", more)
-        signals._watch_signals(read, said)
+        signals._watch_signals(read, print_line)
     os.close(read)
     return lines
 

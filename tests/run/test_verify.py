@@ -178,13 +178,13 @@ def test_a_damaged_text_file_is_written_again_and_kept(run: Path) -> None:
     (run / "examples.jsonl").write_bytes(before["examples.jsonl"][:-20])
     (run / "exam.json").unlink()
     (run / "config.yaml").write_text("seed: 1  # mine")
-    said: list[str] = []
+    printed: list[str] = []
     with opened(run) as again:
-        assert restore_exports(again, said.append)
+        assert restore_exports(again, printed.append)
         events = [body for kind, body in again.ledger.get_events() if kind == "restored"]
         notices = list(again.notices)
     assert {name: (run / name).read_bytes() for name in names} == before
-    assert said == [
+    assert printed == [
         "exam.json was missing: it is written again from the ledger",
         "examples.jsonl was changed: it is written again from the ledger",
     ]
@@ -202,10 +202,10 @@ def test_a_damaged_text_file_is_written_again_and_kept(run: Path) -> None:
     assert states(run) == {}
     (run / "exam.json").write_text("first")
     with opened(run) as again:
-        restore_exports(again, said.append)
+        restore_exports(again, printed.append)
     (run / "exam.json").write_text("second")
     with opened(run) as again:
-        restore_exports(again, said.append)
+        restore_exports(again, printed.append)
     assert (run / "damaged" / "1" / "exam.json").read_text() == "first"
     assert (run / "damaged" / "2" / "exam.json").read_text() == "second"
 
@@ -214,11 +214,11 @@ def test_a_damaged_text_file_is_written_again_and_kept(run: Path) -> None:
 def test_an_adapter_cannot_be_written_again_from_the_ledger(damage: Any, run: Path) -> None:
     damage(run / WEIGHTS)
     damaged = sorted(path.name for path in (run / "adapter").iterdir())
-    said: list[str] = []
+    printed: list[str] = []
     with opened(run) as again:
-        assert not restore_exports(again, said.append)
-        assert "repeats the training" in said[0]
-        assert WEIGHTS in said[0]
+        assert not restore_exports(again, printed.append)
+        assert "repeats the training" in printed[0]
+        assert WEIGHTS in printed[0]
         assert set(states(run)) == {WEIGHTS}  # still refused until it is replaced
         with again.export_folder("adapter") as folder:
             (folder / "adapter_model.safetensors").write_bytes(bytes(100))

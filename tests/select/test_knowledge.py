@@ -55,7 +55,7 @@ def test_the_thresholds_are_the_paper_s(label: float, knowledge: float, expected
     assert decide_state(scored(label, knowledge)) == expected
 
 
-def test_the_lesson_is_the_label_against_the_most_contradictory_draw() -> None:
+def test_the_example_is_the_label_against_the_most_contradictory_sample() -> None:
     ((example,), dropped) = make_examples([ONE], [scored(0.1, 0.7, 0.9, 0.2)])
     assert dropped == []
     assert (example.chosen, example.rejected, example.kind) == (
@@ -75,7 +75,7 @@ def test_the_lesson_is_the_label_against_the_most_contradictory_draw() -> None:
     assert Example.from_json(example.to_json()) == example
 
 
-def test_a_draw_that_was_cut_off_is_no_label() -> None:
+def test_a_completion_that_was_cut_off_is_no_label() -> None:
     lost = replace(
         ONE,
         best="Bob built it.",
@@ -88,14 +88,14 @@ def test_a_draw_that_was_cut_off_is_no_label() -> None:
     )
 
 
-def test_a_draw_that_agrees_is_never_rejected() -> None:
+def test_a_sample_that_agrees_is_never_rejected() -> None:
     assert find_most_contradictory(ONE, scored(0.0, 0.4, 0.5, 0.1)) is None
     assert find_most_contradictory(ONE, scored(0.0, 0.9, 0.9, 0.9)) == "Bob did.", (
         "of equal ones the first"
     )
 
 
-def test_a_judge_that_cannot_tell_draws_apart_leaves_it_to_the_words() -> None:
+def test_a_judge_that_cannot_distinguish_samples_leaves_it_to_the_words() -> None:
     gain = KnowledgeScores("gain", (0.1,), (0.9,))
     assert find_most_contradictory(ONE, gain) == "Bob did."
     same = LabelledQuestion(ONE.question, ONE.best, (), ("Ann built it!", ""))

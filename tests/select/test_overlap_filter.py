@@ -60,24 +60,24 @@ def brute(
     return verdicts
 
 
-def drawn(seed: int, count: int = 250) -> list[str]:
+def sample_texts(seed: int, count: int = 250) -> list[str]:
     """Zipfian texts of several lengths, with repetitions, empty ones, and edits of earlier ones."""
-    draw = random.Random(seed)
-    vocabulary = draw.choice([4, 30, 400])
-    longest = draw.choice([5, 12, 60, 150])
+    rng = random.Random(seed)
+    vocabulary = rng.choice([4, 30, 400])
+    longest = rng.choice([5, 12, 60, 150])
     texts: list[str] = []
     for _ in range(count):
         words = [
-            f"w{min(int(draw.paretovariate(0.7)), vocabulary)}"
-            for _ in range(draw.randint(0, longest))
+            f"w{min(int(rng.paretovariate(0.7)), vocabulary)}"
+            for _ in range(rng.randint(0, longest))
         ]
-        if texts and draw.random() < 0.4:
-            words = draw.choice(texts).split()
-            for _ in range(draw.randint(0, 1 + len(words) // 3)):
-                place = draw.randrange(len(words) + 1)
-                words[place : place + draw.randint(0, 2)] = [
-                    f"w{draw.randint(1, vocabulary)}"
-                ] * draw.randint(0, 2)
+        if texts and rng.random() < 0.4:
+            words = rng.choice(texts).split()
+            for _ in range(rng.randint(0, 1 + len(words) // 3)):
+                place = rng.randrange(len(words) + 1)
+                words[place : place + rng.randint(0, 2)] = [
+                    f"w{rng.randint(1, vocabulary)}"
+                ] * rng.randint(0, 2)
         texts.append(" ".join(words))
     return texts
 
@@ -106,9 +106,9 @@ def test_a_pair_is_dropped_where_rouge_score_exceeds(one, other):
 
 
 @cache
-def brute_drawn(seed: int, threshold: float) -> list[tuple[int, float] | None]:
-    """Return what `brute` says about drawn texts: several tests ask for the same."""
-    return brute(drawn(seed), threshold)
+def brute_sampled(seed: int, threshold: float) -> list[tuple[int, float] | None]:
+    """Return what `brute` says about sampled texts: several tests ask for the same."""
+    return brute(sample_texts(seed), threshold)
 
 
 @pytest.mark.parametrize("threshold", THRESHOLDS)
@@ -119,7 +119,7 @@ def test_equals_brute_force(threshold, sizes, monkeypatch):
     ):
         monkeypatch.setattr(module, name, value)
     for seed in range(3):
-        assert decided(drawn(seed), threshold) == brute_drawn(seed, threshold)
+        assert decided(sample_texts(seed), threshold) == brute_sampled(seed, threshold)
 
 
 @given(
@@ -133,7 +133,7 @@ def test_equals_brute_force_on_any_text(texts, threshold, words):
 
 
 def test_the_result_depends_neither_on_the_workers_nor_on_the_portions():
-    texts = drawn(3, 900)
+    texts = sample_texts(3, 900)
     whole = decided(texts, 0.7, workers=1)
     assert decided(texts, 0.7, workers=2) == decided(texts, 0.7, workers=5) == whole
     with OverlapFilter(0.7) as sieve:
@@ -144,8 +144,8 @@ def test_the_result_depends_neither_on_the_workers_nor_on_the_portions():
 
 
 def test_known_texts_stay_whatever_they_are_like():
-    known = drawn(4, 200)
-    texts = drawn(5, 200) + drawn(4, 50)
+    known = sample_texts(4, 200)
+    texts = sample_texts(5, 200) + sample_texts(4, 50)
     with OverlapFilter(0.6) as sieve:
         sieve.add(known)
         assert [like and (like.number, like.similarity) for like in sieve.decide(texts)] == brute(
@@ -189,13 +189,13 @@ def test_more_words_than_characters(monkeypatch):
         filter, "TextEncoder", lambda: pool.TextEncoder(max_words=20)
     )  # from the 22nd word on, texts are lists of numbers
     for seed in range(4):
-        assert decided(drawn(seed), 0.7) == brute(drawn(seed), 0.7)
+        assert decided(sample_texts(seed), 0.7) == brute(sample_texts(seed), 0.7)
 
 
 @pytest.mark.parametrize("dense", [0, 10**9], ids=["lists", "tables"])
 def test_both_ways_of_comparing_agree(monkeypatch, dense):
     monkeypatch.setattr(pool, "DENSE", dense)
-    assert decided(drawn(6), 0.5) == brute(drawn(6), 0.5)
+    assert decided(sample_texts(6), 0.5) == brute(sample_texts(6), 0.5)
 
 
 @pytest.mark.parametrize("threshold", [0.3, 0.5, 0.7, 0.8, 0.9])
@@ -205,7 +205,7 @@ def test_the_index_of_rare_words_misses_nothing(threshold, found, monkeypatch):
         monkeypatch.setattr(pool, name, value)
     monkeypatch.setattr(filter, "BLOCK", 64)
     for seed in range(4):
-        assert decided(drawn(seed), threshold, workers=2) == brute_drawn(seed, threshold)
+        assert decided(sample_texts(seed), threshold, workers=2) == brute_sampled(seed, threshold)
 
 
 def test_the_index_names_few_texts():
@@ -265,7 +265,7 @@ def test_least_by_hand():
 
 
 def test_dropped_texts_are_like_a_kept_one():
-    texts = drawn(9, 400)
+    texts = sample_texts(9, 400)
     with OverlapFilter(0.7) as sieve:
         found = sieve.decide(texts)
     kept = {number for number, like in enumerate(found) if like is None}

@@ -172,9 +172,9 @@ def test_an_output_that_repeats_the_instruction_is_dropped() -> None:
     none.
     """
     pool = InstanceFilter(0.7)
-    said = "Name the longest river of the country"
+    instruction = "Name the longest river of the country"
     assert reasons(
-        pool, said, ("Peru", "the longest river of the country"), ("Chile", "the Loa river")
+        pool, instruction, ("Peru", "the longest river of the country"), ("Chile", "the Loa river")
     ) == [task_filter.REPEATS_INSTRUCTION, ""]
     assert reasons(pool, "Is it late or early?", ("noon", "late")) == [""]
 
@@ -188,8 +188,8 @@ def test_what_people_answer_is_hardly_ever_refused() -> None:
     ]
     cases = [(row["instruction"], row["instances"][0]) for row in rows]
     found = [
-        reasons(InstanceFilter(0.7), said, (case["input"], case["output"]))[0]
-        for said, case in cases
+        reasons(InstanceFilter(0.7), instruction, (case["input"], case["output"]))[0]
+        for instruction, case in cases
     ]
     assert len(found) == 427
     assert found.count(task_filter.REPEATS_INSTRUCTION) <= 4

@@ -60,7 +60,7 @@ def test_plain_peft_loads_a_soft_prompt(tmp_path: Path) -> None:
     torch.testing.assert_close(ours, theirs[0, 7 + len(PROMPT) - 1 : -1], atol=1e-4, rtol=1e-4)
 
 
-def test_a_soft_prompt_starts_as_what_it_is_told() -> None:
+def test_a_soft_prompt_starts_as_its_text() -> None:
     model = Tiny()
     words = model.module.get_input_embeddings().weight.detach()
 
@@ -153,11 +153,11 @@ def test_what_a_saved_folder_says_of_itself(tmp_path: Path) -> None:
             model, config.TrainConfig(adapter=name, layers=config.LayersConfig(which="1")), 0
         )
         adapter.save(tmp_path / name, {"base": "tiny", "base_fingerprint": model.fingerprint})
-        said = json.loads((tmp_path / name / "adapter_config.json").read_text())
-        assert (said.get("selfteach_adapter") or said["peft_type"]) == (
+        saved = json.loads((tmp_path / name / "adapter_config.json").read_text())
+        assert (saved.get("selfteach_adapter") or saved["peft_type"]) == (
             "PROMPT_TUNING" if name == "prompt" else name
         )
-        assert said["base_model_name_or_path"] == "tiny"
+        assert saved["base_model_name_or_path"] == "tiny"
         assert (
             json.loads((tmp_path / name / "selfteach.json").read_text())["base_fingerprint"]
             == model.fingerprint

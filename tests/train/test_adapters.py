@@ -1,4 +1,4 @@
-"""The promises of every adapter, over the registry; and that packed rows, drawing and scoring are
+"""The promises of every adapter, over the registry; and that packed rows, sampling and scoring are
 right for those that count positions.
 """
 
@@ -43,7 +43,7 @@ KINDS = [
 PLAIN = {"lora", "full", "layers"}
 
 
-def told(kind: dict[str, Any], **more: Any) -> config.TrainConfig:
+def make_settings(kind: dict[str, Any], **more: Any) -> config.TrainConfig:
     return config.TrainConfig.model_validate({**kind, **more})
 
 
@@ -99,7 +99,7 @@ def put_on(
     kind: dict[str, Any], model: Tiny | None = None, seed: int = 0
 ) -> tuple[Tiny, Any, PackedModel]:
     model = model or Tiny()
-    adapter = attach_adapter(model, told(kind), seed)
+    adapter = attach_adapter(model, make_settings(kind), seed)
     return model, adapter, PackedModel(model.module, adapter)
 
 
@@ -194,7 +194,7 @@ def test_packed_rows_give_the_states_and_gradients_of_ordinary_sequences(
 def test_training_learns_and_resumes_to_the_same_weights(
     kind: dict[str, Any], tmp_path: Path
 ) -> None:
-    settings = told(
+    settings = make_settings(
         kind,
         weights={"in_scope": {"sft": 1.0}},
         batch_size=6,
@@ -229,12 +229,14 @@ def saved(tiny: Path, tmp_path: Path):
     """
 
     def make(kind: dict[str, Any]) -> tuple[Path, list[torch.Tensor]]:
-        hf = HfModel.load(tiny, dtype="float32", device="cpu")
-        adapter = shaken(attach_adapter(hf, told(kind), 0))
-        adapter.save(tmp_path / "adapter", {"base": str(tiny), "base_fingerprint": hf.fingerprint})
+        model = HfModel.load(tiny, dtype="float32", device="cpu")
+        adapter = shaken(attach_adapter(model, make_settings(kind), 0))
+        adapter.save(
+            tmp_path / "adapter", {"base": str(tiny), "base_fingerprint": model.fingerprint}
+        )
         with adapter.merged():
             found = [
-                logits for _, logits in sorted(hf.answer_logits(PAIRS), key=lambda pair: pair[0])
+                logits for _, logits in sorted(model.answer_logits(PAIRS), key=lambda pair: pair[0])
             ]
         adapter.detach()
         return tmp_path / "adapter", found
@@ -254,46 +256,46 @@ def test_a_saved_one_is_loaded_again_and_answers_the_same(
     kind: dict[str, Any], saved: Any, tiny: Path
 ) -> None:
     folder, before = saved(kind)
-    taught, base = (
+    tuned, base = (
         HfModel.load(tiny, adapter=a, dtype="float32", device="cpu") for a in (folder, None)
     )
-    after = [logits for _, logits in sorted(taught.answer_logits(PAIRS), key=lambda pair: pair[0])]
+    after = [logits for _, logits in sorted(tuned.answer_logits(PAIRS), key=lambda pair: pair[0])]
     for mine, theirs in zip(after, before, strict=True):
         torch.testing.assert_close(mine, theirs, atol=2e-3, rtol=1e-3)
-    assert taught.fingerprint != base.fingerprint
-    assert taught.notes == []
+    assert tuned.fingerprint != base.fingerprint
+    assert tuned.notes == []
 
 
 @each_kind
-def test_it_draws_and_scores_what_its_logits_say(
+def test_it_samples_and_scores_what_its_logits_say(
     kind: dict[str, Any], saved: Any, tiny: Path, monkeypatch: Any
 ) -> None:
     folder, _ = saved(kind)
-    taught = HfModel.load(tiny, adapter=folder, dtype="float32", device="cpu")
+    tuned = HfModel.load(tiny, adapter=folder, dtype="float32", device="cpu")
     items = [Continuations(prompt, (text, "Yes."), end=True) for prompt, text in PAIRS]
-    scored = dict(taught.stream_scores(items))
-    logits = dict(taught.answer_logits(PAIRS))
+    scored = dict(tuned.stream_scores(items))
+    logits = dict(tuned.answer_logits(PAIRS))
     for i, (item, (_, text)) in enumerate(zip(items, PAIRS, strict=True)):
-        ids = torch.tensor(taught.encode_answer(text))
+        ids = torch.tensor(tuned.encode_answer(text))
         expected = logits[i].log_softmax(-1).gather(1, ids[:, None]).sum()
-        assert scored[item.id(taught.fingerprint)][0].logp == pytest.approx(
+        assert scored[item.id(tuned.fingerprint)][0].logp == pytest.approx(
             float(expected), abs=2e-2
         )
-    drawn: dict[str, list[int]] = {}
+    sampled: dict[str, list[int]] = {}
     make_completion = decode.make_completion
 
-    def keep_ids(hf: Any, id: str, ids: list[int], *rest: Any) -> Any:
-        drawn[id] = list(ids)
-        return make_completion(hf, id, ids, *rest)
+    def keep_ids(model: Any, id: str, ids: list[int], *rest: Any) -> Any:
+        sampled[id] = list(ids)
+        return make_completion(model, id, ids, *rest)
 
     monkeypatch.setattr(decode, "make_completion", keep_ids)
     requests = [Request("t", prompt, SamplingParams(0.0, 1.0, 8)) for prompt, _ in PAIRS]
-    assert len(list(taught.stream(requests))) == len(PAIRS)
+    assert len(list(tuned.stream(requests))) == len(PAIRS)
     for request in requests:  # greedy: each token is the likeliest after those before it
-        prompt = taught.encode(request.prompt)
-        ids = drawn[request.id(taught.fingerprint)]
-        logits_of = Head(taught.module)(
-            _compute_hidden(taught, [(prompt + ids, len(prompt))])[0, len(prompt) - 1 : -1]
+        prompt = tuned.encode(request.prompt)
+        ids = sampled[request.id(tuned.fingerprint)]
+        logits_of = Head(tuned.module)(
+            _compute_hidden(tuned, [(prompt + ids, len(prompt))])[0, len(prompt) - 1 : -1]
         )
         top = logits_of.max(-1).values - logits_of.gather(1, torch.tensor(ids)[:, None])[:, 0]
         assert float(top.detach().max()) < 1e-2
@@ -314,20 +316,20 @@ def test_another_base_is_refused_by_its_fingerprint(
 
 
 @each_kind
-def test_the_drawing_engine_is_chosen_by_what_can_be_merged(
+def test_the_sampling_engine_is_chosen_by_what_can_be_merged(
     kind: dict[str, Any], saved: Any, tiny: Path
 ) -> None:
     pytest.importorskip("openvino_genai")
     folder, _ = saved(kind)
-    taught = HfModel.load(tiny, adapter=folder, dtype="float32", device="cpu")
+    tuned = HfModel.load(tiny, adapter=folder, dtype="float32", device="cpu")
     if kind["adapter"] in PLAIN:
-        assert not explain_why_not_openvino(taught)
+        assert not explain_why_not_openvino(tuned)
         return
-    opened = choose_sampler(taught)
+    opened = choose_sampler(tuned)
     assert opened.engine == "hf"
     assert "no change of weights" in opened.reason or "bias" in opened.reason
     with pytest.raises(UsageError, match=r"cannot sample with"):
-        choose_sampler(taught, "openvino")
+        choose_sampler(tuned, "openvino")
 
 
 def test_a_pass_that_does_not_say_where_its_tokens_stand_is_no_pass() -> None:
@@ -353,5 +355,5 @@ def test_a_pass_that_does_not_say_where_its_tokens_stand_is_no_pass() -> None:
 def test_a_configuration_that_does_not_fit_is_explained(kind: dict[str, Any], says: str) -> None:
     model = Tiny()
     with pytest.raises(UsageError, match=says):
-        attach_adapter(model, told(kind), 0)
+        attach_adapter(model, make_settings(kind), 0)
     assert not hasattr(model.module, "selfteach_hooks")

@@ -27,12 +27,12 @@ PAIRS = frozenset(["dpo"])
 
 
 def rows(count: int = 12, **kinds: int):
-    lessons = [
+    examples = [
         replace(e, id=f"{kind}{e.id}", kind=kind)
         for kind, n in (kinds or {"in_scope": count}).items()
         for e in make_examples(n)
     ]
-    return encode_examples(Tiny(), lessons, WEIGHTS, PAIRS, 512, "drop").rows
+    return encode_examples(Tiny(), examples, WEIGHTS, PAIRS, 512, "drop").rows
 
 
 def test_every_answer_ends_with_the_end_of_its_turn() -> None:
@@ -45,9 +45,9 @@ def test_the_end_is_in_the_loss(tmp_path: Path) -> None:
     letter.
     """
     model = Tiny()
-    lessons = [Example(f"e{i}", "near", make_prompt(f"say {i}"), "a") for i in range(4)]
+    examples = [Example(f"e{i}", "near", make_prompt(f"say {i}"), "a") for i in range(4)]
     settings = config.TrainConfig(weights={"near": {"sft": 1.0}}, epochs=30, learning_rate=1e-2)
-    adapter = train(model, lessons, settings, tmp_path, seed=0).adapter
+    adapter = train(model, examples, settings, tmp_path, seed=0).adapter
     from peft import PeftModel
 
     ids = torch.tensor(
@@ -87,14 +87,14 @@ def test_kinds_without_weights_are_left_alone() -> None:
 def test_a_row_that_trains_nothing_is_left_out_by_name(
     change: dict[str, str | None], words: str
 ) -> None:
-    lessons = make_examples(3)
-    lessons[1] = replace(lessons[1], **change)
-    found = encode_examples(Tiny(), lessons, WEIGHTS, PAIRS, 512, "drop")
+    examples = make_examples(3)
+    examples[1] = replace(examples[1], **change)
+    found = encode_examples(Tiny(), examples, WEIGHTS, PAIRS, 512, "drop")
     assert [(row.number, row.id) for row in found.rows] == [(0, "e0"), (1, "e2")]
     assert re.search(f"example e1: .*{words}", str(found.refused["e1"]))
-    lessons[2] = replace(lessons[2], **change)
+    examples[2] = replace(examples[2], **change)
     with pytest.raises(DataError, match=f"example e1: .*{words}"):
-        encode_examples(Tiny(), lessons, WEIGHTS, PAIRS, 512, "drop")
+        encode_examples(Tiny(), examples, WEIGHTS, PAIRS, 512, "drop")
 
 
 def test_a_conversation_that_the_chat_template_refuses_is_left_out() -> None:
@@ -104,9 +104,9 @@ def test_a_conversation_that_the_chat_template_refuses_is_left_out() -> None:
                 raise UnfitPrompt("the template refuses it", "roles must alternate")
             return super().encode(prompt)
 
-    lessons = make_examples(3)
-    lessons[1] = replace(lessons[1], prompt=lessons[1].turns * 2)
-    found = encode_examples(Strict(), lessons, WEIGHTS, PAIRS, 512, "drop")
+    examples = make_examples(3)
+    examples[1] = replace(examples[1], prompt=examples[1].turns * 2)
+    found = encode_examples(Strict(), examples, WEIGHTS, PAIRS, 512, "drop")
     assert list(found.refused) == ["e1"]
 
 
@@ -118,12 +118,12 @@ def test_nothing_to_train_on_says_what_there_was() -> None:
 
 
 def test_overlong_rows_are_dropped_or_cut_and_counted() -> None:
-    lessons = make_examples(3)
-    lessons.append(replace(lessons[0], id="long", chosen="x" * 300))
-    lessons.append(replace(lessons[0], id="hopeless", prompt=make_prompt("y" * 300)))
-    dropped = encode_examples(Tiny(), lessons, WEIGHTS, PAIRS, 100, "drop")
+    examples = make_examples(3)
+    examples.append(replace(examples[0], id="long", chosen="x" * 300))
+    examples.append(replace(examples[0], id="hopeless", prompt=make_prompt("y" * 300)))
+    dropped = encode_examples(Tiny(), examples, WEIGHTS, PAIRS, 100, "drop")
     assert (len(dropped.rows), dropped.overlong) == (3, {"drop": 2})
-    cut = encode_examples(Tiny(), lessons, WEIGHTS, PAIRS, 100, "cut")
+    cut = encode_examples(Tiny(), examples, WEIGHTS, PAIRS, 100, "cut")
     assert (len(cut.rows), cut.overlong) == (4, {"cut": 1, "drop": 1})
     assert len(cut.rows[3].prompt) + len(cut.rows[3].answers[0]) == 100
     assert EOS not in cut.rows[3].answers[0]

@@ -183,7 +183,7 @@ def test_layers_that_never_change_are_computed_once() -> None:
     assert not [layer for layer in model.module.model.layers if "forward" in vars(layer)]
 
 
-def lessons() -> list[Example]:
+def examples() -> list[Example]:
     scope = [
         Example(
             f"s{i}",
@@ -208,17 +208,17 @@ def both(found: ClosedFormData) -> tuple[RowGroups, RowGroups]:
     return found.learn, found.check
 
 
-def test_no_prompt_is_told_by_its_own_answer_and_none_that_checks_is_shown() -> None:
+def test_no_prompt_is_shown_its_own_answer_and_none_that_checks_is_shown() -> None:
     model = Tiny()
-    scope = lessons()[:30]
+    scope = examples()[:30]
     learn, check = both(split_examples(model, scope, settings(), 0))
     assert (len(learn.plain), len(check.plain)) == (22, 5)
     shown: set[str] = set()
     for part in (learn, check):
-        told = [row for group in part.with_context for row in group]
-        assert [row.id for row in told] == [row.id for row in part.plain]
-        assert [row.answers for row in told] == [row.answers for row in part.plain]
-        for row in told:
+        shown_rows = [row for group in part.with_context for row in group]
+        assert [row.id for row in shown_rows] == [row.id for row in part.plain]
+        assert [row.answers for row in shown_rows] == [row.answers for row in part.plain]
+        for row in shown_rows:
             asked = {e.id for e in scope if bytes(model.encode(e.prompt)[:-1]) in bytes(row.prompt)}
             own = next(e for e in scope if e.id == row.id)
             assert bytes(row.prompt).count(bytes(model.encode(own.prompt)[:-1])) == 1
@@ -256,28 +256,30 @@ def settings(**more: Any) -> config.TrainConfig:
 
 def test_a_context_is_moved_into_an_ordinary_lora(tmp_path: Path) -> None:
     model = Tiny()
-    trained = train(model, lessons(), settings(), tmp_path, seed=0)
-    said = json.loads((trained.adapter / "selfteach.json").read_text())["moved"]
-    assert_at_least("share moved", said["share_moved"], 0.5)
-    assert said["drift"] <= 0.05
-    assert said["r2"].keys() == {"0", "1"}
+    trained = train(model, examples(), settings(), tmp_path, seed=0)
+    moved = json.loads((trained.adapter / "selfteach.json").read_text())["moved"]
+    assert_at_least("share moved", moved["share_moved"], 0.5)
+    assert moved["drift"] <= 0.05
+    assert moved["r2"].keys() == {"0", "1"}
     assert [
         json.loads(line)["step"] for line in (tmp_path / "metrics.jsonl").read_text().splitlines()
     ] == [r["step"] for r in trained.curve]
-    learn, check = both(split_examples(model, lessons(), settings(), SEED))
+    learn, check = both(split_examples(model, examples(), settings(), SEED))
     worn: Any = PeftModel.from_pretrained(Tiny().module, trained.adapter).base_model.model
     worn.requires_grad_(False)
-    told = DownProjEditor(model.module, []).states(check.with_context)[1]
+    with_context = DownProjEditor(model.module, []).states(check.with_context)[1]
     before, after = (
         float(
             kl(
-                m.get_output_embeddings(), told, DownProjEditor(m, []).states([check.plain])[1]
+                m.get_output_embeddings(),
+                with_context,
+                DownProjEditor(m, []).states([check.plain])[1],
             ).mean()
         )
         for m in (model.module, worn)
     )
-    assert before == pytest.approx(said["kl_before"], rel=1e-3)
-    assert after == pytest.approx(said["kl_after"], rel=2e-2)
+    assert before == pytest.approx(moved["kl_before"], rel=1e-3)
+    assert after == pytest.approx(moved["kl_after"], rel=2e-2)
     assert not {row.prompt for row in learn.plain} & {row.prompt for row in check.plain}
     with torch.no_grad():
         ids = torch.tensor([encode_letters("as before?")])
@@ -287,7 +289,7 @@ def test_a_context_is_moved_into_an_ordinary_lora(tmp_path: Path) -> None:
 def test_more_weight_on_anchors_means_less_drift_and_less_moved(tmp_path: Path) -> None:
     found = [
         train(
-            Tiny(), lessons(), settings(mu=mu, sweeps=1, drift=99.0), tmp_path / str(mu), seed=0
+            Tiny(), examples(), settings(mu=mu, sweeps=1, drift=99.0), tmp_path / str(mu), seed=0
         ).curve[-1]
         for mu in (1.0, 3000.0)
     ]
@@ -298,12 +300,12 @@ def test_more_weight_on_anchors_means_less_drift_and_less_moved(tmp_path: Path) 
 
 def test_sweeps_end_at_the_limit_of_the_drift(tmp_path: Path) -> None:
     free = train(
-        Tiny(), lessons(), settings(mu=100.0, sweeps=5, drift=99.0), tmp_path / "free", seed=0
+        Tiny(), examples(), settings(mu=100.0, sweeps=5, drift=99.0), tmp_path / "free", seed=0
     ).curve
     assert [row["scale"] for row in free] == [1.0] * 5
     limit = (free[1]["drift"] + free[2]["drift"]) / 2
     held = train(
-        Tiny(), lessons(), settings(mu=100.0, sweeps=5, drift=limit), tmp_path / "held", seed=0
+        Tiny(), examples(), settings(mu=100.0, sweeps=5, drift=limit), tmp_path / "held", seed=0
     )
     assert [row["share_moved"] for row in held.curve[:2]] == [
         row["share_moved"] for row in free[:2]
@@ -319,7 +321,7 @@ def test_sweeps_end_at_the_limit_of_the_drift(tmp_path: Path) -> None:
 
 def test_the_limit_holds_from_the_first_sweep_on(tmp_path: Path) -> None:
     held, free = (
-        train(Tiny(), lessons(), settings(mu=1e-3, sweeps=n, drift=d), tmp_path / str(n), seed=0)
+        train(Tiny(), examples(), settings(mu=1e-3, sweeps=n, drift=d), tmp_path / str(n), seed=0)
         for n, d in ((5, 1e-3), (1, 99.0))
     )
     (row,) = held.curve
@@ -343,10 +345,10 @@ def test_the_limit_is_kept_and_used(power: float, full: float) -> None:
             asked.append(scale := float(change[0].item()))
             return {"share_moved": 1 - (1 - scale) ** 2, "drift": full * scale**power}
 
-    found, fit, said = shrink_to_drift_limit(
+    found, fit, whole = shrink_to_drift_limit(
         Known(), {0: (torch.ones(1, 1), torch.ones(1, 1))}, 0.01
     )  # type: ignore[arg-type]
-    assert said == full
+    assert whole == full
     assert min(full, 0.0094) <= found["drift"] <= 0.01
     assert fit[0][1].item() == pytest.approx(found["scale"])
     assert len(asked) <= 4
@@ -355,7 +357,7 @@ def test_the_limit_is_kept_and_used(power: float, full: float) -> None:
 def test_a_rule_that_leaves_nothing_as_it_is_has_no_drift(tmp_path: Path) -> None:
     for anchors in (0, 3):
         trained = train(
-            Tiny(), lessons()[: 30 + anchors], settings(sweeps=2), tmp_path / str(anchors), seed=0
+            Tiny(), examples()[: 30 + anchors], settings(sweeps=2), tmp_path / str(anchors), seed=0
         )
         assert all("drift" not in row for row in trained.curve)
         least = min(row["share_moved"] for row in trained.curve)
@@ -363,7 +365,7 @@ def test_a_rule_that_leaves_nothing_as_it_is_has_no_drift(tmp_path: Path) -> Non
 
 
 def test_a_context_is_earlier_turns() -> None:
-    assert [(t.role, t.content) for t in make_context(lessons()[:1])] == [
+    assert [(t.role, t.content) for t in make_context(examples()[:1])] == [
         ("user", "about a of foxes"),
         ("assistant", "no. never."),
     ]
@@ -375,32 +377,32 @@ def test_a_context_without_effect_is_refused(tmp_path: Path) -> None:
         for layer in deaf.module.model.layers:
             layer.self_attn.o_proj.weight.zero_()
     with pytest.raises(DataError, match="nothing to put into weights"):
-        ClosedFormAdapter.solve(deaf, lessons(), settings(), tmp_path, seed=0)
+        ClosedFormAdapter.solve(deaf, examples(), settings(), tmp_path, seed=0)
 
 
 def test_too_few_examples_and_layers_that_there_are_not_are_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="too few"):
-        ClosedFormAdapter.solve(Tiny(), lessons()[:8], settings(), tmp_path, seed=0)
+        ClosedFormAdapter.solve(Tiny(), examples()[:8], settings(), tmp_path, seed=0)
     with pytest.raises(UsageError, match="layers 0 to 1"):
-        ClosedFormAdapter.solve(Tiny(), lessons(), settings(layers="last 6"), tmp_path, seed=0)
+        ClosedFormAdapter.solve(Tiny(), examples(), settings(layers="last 6"), tmp_path, seed=0)
 
 
 def test_what_is_too_long_is_left_out_and_counted(tmp_path: Path) -> None:
-    """One lesson and one anchor are longer than 60 tokens; cut, the lesson's answer is shortened to
-    its room.
+    """One example and one anchor are longer than 60 tokens; cut, the example's answer is shortened
+    to its room.
     """
     long = [
         Example("long", "in_scope", make_prompt("about bears"), "no. " * 20),
         Example("wide", "general", make_prompt("x" * 70), "it is."),
     ]
     chosen = settings(sweeps=1).model_copy(update={"max_tokens": 60})
-    trained = train(Tiny(), [*lessons(), *long], chosen, tmp_path / "drop", seed=0)
+    trained = train(Tiny(), [*examples(), *long], chosen, tmp_path / "drop", seed=0)
     assert trained.overlong == {"drop": 2}
     assert weights_of(trained) == weights_of(
-        train(Tiny(), lessons(), chosen, tmp_path / "without", seed=0)
+        train(Tiny(), examples(), chosen, tmp_path / "without", seed=0)
     )
     cut = split_examples(
-        Tiny(), [*lessons(), *long], chosen.model_copy(update={"overlong": "cut"}), 0
+        Tiny(), [*examples(), *long], chosen.model_copy(update={"overlong": "cut"}), 0
     )
     assert cut.overlong == {"cut": 1, "drop": 1}
     (row,) = (row for part in both(cut) for row in part.plain if row.id == "long")
@@ -412,40 +414,40 @@ def weights_of(trained: TrainingResult) -> bytes:
 
 
 def test_as_many_worked_examples_as_the_context_takes(tmp_path: Path) -> None:
-    """The longest lesson has 33 tokens with its answer, a worked one at most as many: 80 tokens
+    """The longest example has 33 tokens with its answer, a worked one at most as many: 80 tokens
     hold one, 100 000 all three; 40 none.
     """
     small = Tiny()
     small.context_tokens = 80
-    said = list[str]()
-    trained = train(small, lessons(), settings(sweeps=1), tmp_path, seed=0, say=said.append)
+    printed = list[str]()
+    trained = train(small, examples(), settings(sweeps=1), tmp_path, seed=0, say=printed.append)
     assert 1 <= trained.curve[0]["shots"] < 3
     assert (
-        said[0]
+        printed[0]
         == f"{trained.curve[0]['shots']} of 3 worked examples fit into the context of 80 tokens"
     )
-    found = split_examples(small, lessons(), settings(), 0)
+    found = split_examples(small, examples(), settings(), 0)
     assert all(
         row.length <= 80 for part in both(found) for group in part.with_context for row in group
     )
     small.context_tokens = 40
     with pytest.raises(DataError, match="no worked example fits"):
-        split_examples(small, lessons(), settings(), 0)
+        split_examples(small, examples(), settings(), 0)
 
 
 def test_the_memory_is_counted_before_and_measured_after(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    said: list[str] = []
+    printed: list[str] = []
     account = train(
-        Tiny(), lessons(), settings(sweeps=1), tmp_path / "a", seed=0, say=said.append
+        Tiny(), examples(), settings(sweeps=1), tmp_path / "a", seed=0, say=printed.append
     ).memory
     assert account is not None
     assert account.trained == 2 * 2 * 4 * 64 * 128, "two sweeps, two layers, float32, (D, F)"
-    assert said[0].startswith("memory: ")
+    assert printed[0].startswith("memory: ")
     monkeypatch.setattr(memory, "measure_free_bytes", lambda device: account.added - 1)
     with pytest.raises(ResourceError, match="training closed_form needs"):
-        train(Tiny(), lessons(), settings(sweeps=1), tmp_path / "b", seed=0)
+        train(Tiny(), examples(), settings(sweeps=1), tmp_path / "b", seed=0)
     assert not (tmp_path / "b" / "adapter").exists()
 
 
@@ -469,7 +471,7 @@ def test_settings_of_steps_are_refused_and_not_passed_over(more: dict[str, Any])
 
 def test_what_a_method_sets_for_a_lora_is_left_out_and_noted(tmp_path: Path) -> None:
     trained = train(
-        Tiny(), lessons(), settings(sweeps=1).model_copy(update={"regmean": 3.0}), tmp_path, seed=0
+        Tiny(), examples(), settings(sweeps=1).model_copy(update={"regmean": 3.0}), tmp_path, seed=0
     )
     assert ("regmean_left_out", {"mu": 3.0, "reason": "the adapter is no lora"}) in trained.events
 

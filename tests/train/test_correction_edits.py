@@ -33,7 +33,7 @@ def words(chosen: str, rejected: str) -> tuple[str, str]:
     ("chosen", "rejected", "expected"),
     [
         ("the colour is red", "the color is red", ("colour", "color")),
-        ("a b c", "a b c d e", (".", "d")),  # it ends earlier: the end of turn is the lesson
+        ("a b c", "a b c d e", (".", "d")),  # it ends earlier: the end of turn is the target
         ("a b c d e", "a b c", ("d e", ".")),
         ("a d", "a b c d", ("d", "b")),  # the token where the two part
         ("a x y d", "a b d", ("x y", "b")),
@@ -92,8 +92,8 @@ WEIGHTS = {"correction": {"correction": 1.0}}
 NAMES = frozenset(["correction"])
 
 
-def rows(lessons: list[Example], max_tokens: int = 512, overlong: str = "drop"):
-    return encode_examples(Tiny(), lessons, WEIGHTS, NAMES, max_tokens, overlong, NAMES)
+def rows(examples: list[Example], max_tokens: int = 512, overlong: str = "drop"):
+    return encode_examples(Tiny(), examples, WEIGHTS, NAMES, max_tokens, overlong, NAMES)
 
 
 def test_rows_are_built_with_the_edits_of_both_answers() -> None:
@@ -130,8 +130,8 @@ def test_an_edit_that_is_cut_off_is_dropped_and_counted() -> None:
 
 
 def test_other_kinds_are_not_aligned() -> None:
-    lessons = [*make_examples(2, "correction"), *make_examples(2, "near")]
+    examples = [*make_examples(2, "correction"), *make_examples(2, "near")]
     found = encode_examples(
-        Tiny(), lessons, {**WEIGHTS, "near": {"sft": 1.0}}, NAMES, 512, "drop", NAMES
+        Tiny(), examples, {**WEIGHTS, "near": {"sft": 1.0}}, NAMES, 512, "drop", NAMES
     ).rows
     assert [bool(row.edited) for row in found] == [True, True, False, False]

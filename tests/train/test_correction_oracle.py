@@ -71,10 +71,10 @@ def trl_dpo(
         _tp_size=1,
     )
     zeros = torch.zeros_like(logp[:, 1:])
-    said = SimpleNamespace(
+    outputs = SimpleNamespace(
         log_probs=logp[:, 1:], entropy=zeros, mean_logits=zeros, is_top1=zeros.bool()
     )
-    model: Any = lambda **_: said
+    model: Any = lambda **_: outputs
     inputs = {
         "input_ids": mask.long(),
         "attention_mask": mask.long(),

@@ -1,5 +1,5 @@
 """The objective `correction` in the loop: the watchdog, a resumed training, and the length of what
-a taught model says.
+a tuned model answers.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ def test_what_it_watches() -> None:
         assert seen[i]["correction_nats"] == pytest.approx(amount)
 
 
-def test_the_bark_adds_the_anchor_and_is_told_once(tmp_path: Path) -> None:
+def test_the_watchdog_adds_the_anchor_and_is_reported_once(tmp_path: Path) -> None:
     trained = teach(tmp_path, **SINKING)
     ((kind, facts),) = trained.events
     assert kind == "displaced"

@@ -159,8 +159,8 @@ def test_a_training_follows_its_shares_and_a_resumed_one_goes_on_the_same(tmp_pa
         Example(f"e{i}", "in_scope", make_prompt(f"hello {i}"), "good day to you all")
         for i in range(6)
     ]  # ids as those of `examples`
-    lessons = tag_with_dataset({"new": make_examples(6), "old": old})
-    assert len({e.id for e in lessons}) == 12
+    examples = tag_with_dataset({"new": make_examples(6), "old": old})
+    assert len({e.id for e in examples}) == 12
     how = config.TrainConfig(
         weights={"in_scope": {"sft": 1.0}},
         dataset_shares={"new": 0.75, "old": 0.25},
@@ -177,12 +177,12 @@ def test_a_training_follows_its_shares_and_a_resumed_one_goes_on_the_same(tmp_pa
         if step == 5:
             raise Interrupted
 
-    straight = train(Tiny(), lessons, how, tmp_path / "straight", seed=1)
+    straight = train(Tiny(), examples, how, tmp_path / "straight", seed=1)
     with pytest.raises(Interrupted):
-        train(Tiny(), lessons, how, tmp_path / "broken", seed=1, progress=stop)
+        train(Tiny(), examples, how, tmp_path / "broken", seed=1, progress=stop)
     resumed = train(
         Tiny(),
-        lessons,
+        examples,
         how,
         tmp_path / "broken",
         seed=1,

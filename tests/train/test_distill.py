@@ -1,6 +1,6 @@
 """Self-distillation. Four tests pin the four faults of ELVF's version: no shift, a gradient through
 the teacher, misaligned batches, and the gold answer in the teacher's prompt. Then: masses, skipped
-tokens, own draws."""
+tokens, own samples."""
 
 from __future__ import annotations
 
@@ -43,14 +43,14 @@ def settings(**changes: Any) -> config.TrainConfig:
 class Setup:
     """A student beside its teacher."""
 
-    def __init__(self, lessons: list[Any], chosen: config.TrainConfig) -> None:
+    def __init__(self, examples: list[Any], chosen: config.TrainConfig) -> None:
         self.model = Tiny()
         self.adapter = LoraAdapter.attach(self.model.module, chosen, seed=0)
         self.student = PackedModel(self.model.module, self.adapter)
         self.objectives = {"distill": DistillObjective(chosen)}
-        self.rows = encode_examples(self.model, lessons, WEIGHTS, frozenset(), 512, "drop").rows
+        self.rows = encode_examples(self.model, examples, WEIGHTS, frozenset(), 512, "drop").rows
         self.teacher = Reference(
-            self.model, self.student, self.objectives, {e.id: e for e in lessons}, chosen
+            self.model, self.student, self.objectives, {e.id: e for e in examples}, chosen
         )
 
     def loss(self, known: dict[int, ReferenceOutputs]) -> torch.Tensor:
@@ -67,11 +67,11 @@ class Setup:
 def test_fault_1_no_shift() -> None:
     """With the student's own prompt as the teacher's prompt and an untrained adapter, both
     distributions are the same: D = 0. Seen one token later or earlier they are not."""
-    lessons = [
+    examples = [
         replace(e, source={"teacher_prompt": [{"role": "user", "content": e.prompt[0].content}]})
         for e in make_examples(4)
     ]
-    setup = Setup(lessons, settings(distill_mix=1.0))
+    setup = Setup(examples, settings(distill_mix=1.0))
     known = setup.teacher.compute(setup.rows, 4096)
     assert float(setup.loss(known)) == pytest.approx(0.0, abs=1e-5)
     late = {
@@ -88,10 +88,10 @@ def test_fault_1_the_teacher_predicts_the_answers_tokens_from_the_token_before()
     """The teacher's distribution at answer token t is that of an ordinary forward over prompt and
     answer at position t-1.
     """
-    lessons = make_examples(3)
-    setup = Setup(lessons, settings())
+    examples = make_examples(3)
+    setup = Setup(examples, settings())
     known = setup.teacher.compute(setup.rows, 4096)
-    for row, example in zip(setup.rows, lessons, strict=True):
+    for row, example in zip(setup.rows, examples, strict=True):
         prompt = setup.model.encode(parse_messages(example.source["teacher_prompt"]))
         ids = torch.tensor([[*prompt, *row.answers[0]]])
         with torch.no_grad():
@@ -170,21 +170,23 @@ def test_fault_3_rows_meet_their_own_teacher_whatever_the_order() -> None:
 
 @pytest.mark.training
 def test_fault_4_the_gold_answer_in_the_teachers_prompt_is_refused(tmp_path: Path) -> None:
-    lessons = make_examples(4)
-    told = [
-        {"role": "user", "content": f"{lessons[2].prompt[0].content} Answer: {lessons[2].chosen}"}
+    examples = make_examples(4)
+    teacher_prompt = [
+        {"role": "user", "content": f"{examples[2].prompt[0].content} Answer: {examples[2].chosen}"}
     ]
-    lessons[2] = replace(lessons[2], source={"teacher_prompt": told})
-    trained = train(Tiny(), lessons, settings(max_steps=1), tmp_path / "a", seed=1)
+    examples[2] = replace(examples[2], source={"teacher_prompt": teacher_prompt})
+    trained = train(Tiny(), examples, settings(max_steps=1), tmp_path / "a", seed=1)
     assert trained.refused == {"e2": "the teacher's prompt contains the answer it is to teach."}
-    lessons[2] = replace(lessons[2], source={"teacher_prompt": told, "teacher_sees_answer": True})
-    train(Tiny(), lessons, settings(max_steps=1), tmp_path / "b", seed=1)
+    examples[2] = replace(
+        examples[2], source={"teacher_prompt": teacher_prompt, "teacher_sees_answer": True}
+    )
+    train(Tiny(), examples, settings(max_steps=1), tmp_path / "b", seed=1)
 
 
 def test_most_rows_without_a_teachers_prompt_are_an_error_that_names_one(tmp_path: Path) -> None:
-    lessons = [replace(example, source={}) for example in make_examples(2)]
+    examples = [replace(example, source={}) for example in make_examples(2)]
     with pytest.raises(DataError, match=r'example e0: has no source\["teacher_prompt"\]'):
-        train(Tiny(), lessons, settings(), tmp_path, seed=1)
+        train(Tiny(), examples, settings(), tmp_path, seed=1)
 
 
 @pytest.mark.training
@@ -227,7 +229,7 @@ def test_an_answer_that_is_skipped_whole_is_left_out_by_name(tmp_path: Path) -> 
 
 
 @pytest.mark.training
-def test_an_own_draw_that_is_skipped_whole_takes_no_answer_s_place(tmp_path: Path) -> None:
+def test_an_own_sample_that_is_skipped_whole_takes_no_answer_s_place(tmp_path: Path) -> None:
     short = train(
         Tiny(),
         make_examples(),
@@ -241,12 +243,12 @@ def test_an_own_draw_that_is_skipped_whole_takes_no_answer_s_place(tmp_path: Pat
 
 
 @pytest.mark.training
-def test_own_draws_are_drawn_between_steps_from_the_student_as_it_is(tmp_path: Path) -> None:
+def test_own_samples_are_generated_between_steps_from_the_student_as_it_is(tmp_path: Path) -> None:
     asked: list[tuple[int, int]] = []
     model = Tiny()
     states: list[torch.Tensor] = []
 
-    def draw(prompts: Any, step: int) -> list[str]:
+    def sample(prompts: Any, step: int) -> list[str]:
         asked.append((step, len(prompts)))
         with torch.no_grad():
             states.append(model.module(torch.arange(3, 20)[None]).logits)
@@ -258,32 +260,32 @@ def test_own_draws_are_drawn_between_steps_from_the_student_as_it_is(tmp_path: P
         settings(on_policy=1.0, epochs=4),
         tmp_path,
         seed=1,
-        sample_tuned=draw,
+        sample_tuned=sample,
     )
     assert [step for step, _ in asked] == list(range(trained.steps))
     assert all(count == 6 for _, count in asked)
     assert not torch.equal(states[0], states[-1])
 
 
-def test_own_draws_are_no_evidence() -> None:
+def test_own_samples_are_no_evidence() -> None:
     """On the student's own answer the likelihood is left out: only lam D remains."""
     setup = Setup(make_examples(3), settings(distill_mix=0.4))
     known = setup.teacher.compute(setup.rows, 4096)
     given = float(setup.loss(known))
     setup.rows = [replace(row, sampled=True) for row in setup.rows]
-    drawn = float(setup.loss(known))
+    sampled = float(setup.loss(known))
     setup.objectives = {"distill": DistillObjective(settings(distill_mix=1.0))}
-    assert drawn == pytest.approx(0.4 * float(setup.loss(known)), rel=1e-5)
-    assert given > drawn
+    assert sampled == pytest.approx(0.4 * float(setup.loss(known)), rel=1e-5)
+    assert given > sampled
 
 
-def test_own_draws_without_somebody_to_draw_are_refused(tmp_path: Path) -> None:
+def test_own_samples_without_a_sampler_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="on_policy"):
         train(Tiny(), make_examples(), settings(on_policy=0.5), tmp_path, seed=1)
 
 
 @pytest.mark.training
-def test_the_hook_draws_with_the_real_engine(tiny_hf: Any, tmp_path: Path) -> None:
+def test_the_hook_samples_with_the_real_engine(tiny_hf: Any, tmp_path: Path) -> None:
     from selfteach.records import SamplingParams
     from selfteach.train.on_policy import make_on_policy_sampler
 

@@ -115,22 +115,22 @@ def test_plain_peft_loads_the_file_and_gives_the_moved_representations(
 def test_a_saved_reft_at_all_positions_of_a_linear_layer_becomes_a_lora(
     tiny: Path, tmp_path: Path
 ) -> None:
-    hf = HfModel.load(tiny, dtype="float32", device="cpu")
+    model = HfModel.load(tiny, dtype="float32", device="cpu")
     settings = config.TrainConfig(
         adapter="reft", reft=config.ReftConfig(rank=3, positions="all", site="down_proj")
     )
-    adapter = attach_adapter(hf, settings, 0)
+    adapter = attach_adapter(model, settings, 0)
     with torch.no_grad():
         for parameter in adapter.parameters():
             parameter.add_(numbers(*parameter.shape).float() * 0.1)
-    adapter.save(tmp_path / "reft", {"base_fingerprint": hf.fingerprint})
-    expected = logits(hf.module)
+    adapter.save(tmp_path / "reft", {"base_fingerprint": model.fingerprint})
+    expected = logits(model.module)
     adapter.detach()
-    convert_reft_to_lora(hf.module, tmp_path / "reft", tmp_path / "lora")
-    taught = HfModel.load(tiny, adapter=tmp_path / "lora", dtype="float32", device="cpu")
-    torch.testing.assert_close(logits(taught.module), expected, atol=1e-3, rtol=1e-3)
+    convert_reft_to_lora(model.module, tmp_path / "reft", tmp_path / "lora")
+    tuned = HfModel.load(tiny, adapter=tmp_path / "lora", dtype="float32", device="cpu")
+    torch.testing.assert_close(logits(tuned.module), expected, atol=1e-3, rtol=1e-3)
     torch.testing.assert_close(
-        logits(PeftModel.from_pretrained(hf.module, tmp_path / "lora")),
+        logits(PeftModel.from_pretrained(model.module, tmp_path / "lora")),
         expected,
         atol=1e-3,
         rtol=1e-3,
@@ -138,12 +138,12 @@ def test_a_saved_reft_at_all_positions_of_a_linear_layer_becomes_a_lora(
 
 
 def test_what_no_weights_can_do_is_refused(tmp_path: Path, tiny: Path) -> None:
-    hf = HfModel.load(tiny, dtype="float32", device="cpu")
-    adapter = attach_adapter(hf, config.TrainConfig(adapter="reft"), 0)
+    model = HfModel.load(tiny, dtype="float32", device="cpu")
+    adapter = attach_adapter(model, config.TrainConfig(adapter="reft"), 0)
     adapter.save(tmp_path / "reft", {})
     adapter.detach()
     with pytest.raises(UsageError, match="no change of weights"):
-        convert_reft_to_lora(hf.module, tmp_path / "reft", tmp_path / "lora")
+        convert_reft_to_lora(model.module, tmp_path / "reft", tmp_path / "lora")
     (tmp_path / "reft" / "adapter_config.json").write_text(json.dumps({"peft_type": "LORA"}))
     with pytest.raises(UsageError, match="is no reft"):
-        convert_reft_to_lora(hf.module, tmp_path / "reft", tmp_path / "lora")
+        convert_reft_to_lora(model.module, tmp_path / "reft", tmp_path / "lora")

@@ -30,8 +30,8 @@ WEIGHTS = {"in_scope": {"sft": 1.0, "dpo": 0.5, "distill": 0.5}}
 EVERY = ["lora", "full", "layers", "bottleneck", "prompt", "reft"]
 
 
-def taught(
-    folder: Path, adapter: str, again: bool = False, said: list[str] | None = None, **more: Any
+def train_once(
+    folder: Path, adapter: str, again: bool = False, printed: list[str] | None = None, **more: Any
 ) -> TrainingResult:
     settings = {
         "adapter": adapter,
@@ -48,7 +48,7 @@ def taught(
         whole,
         folder,
         seed=1,
-        say=None if said is None else said.append,
+        say=None if printed is None else printed.append,
     )
 
 
@@ -74,8 +74,8 @@ def test_what_autograd_keeps_is_counted_by_hand() -> None:
 @pytest.mark.training
 @pytest.mark.parametrize("adapter", EVERY)
 def test_an_adapter_s_account_is_what_the_training_has(tmp_path: Path, adapter: str) -> None:
-    said: list[str] = []
-    found = taught(tmp_path, adapter, said=said)
+    printed: list[str] = []
+    found = train_once(tmp_path, adapter, printed=printed)
     account = found.memory
     point = sorted((tmp_path / "checkpoints").iterdir())[-1]
     assert account is not None
@@ -96,8 +96,8 @@ def test_an_adapter_s_account_is_what_the_training_has(tmp_path: Path, adapter: 
     assert account.kept == (account.trained if adapter in ("full", "layers") else 0) + known()
     assert account.activations > 0
     assert account.total == account.weights + account.added
-    assert said[0] == str(account).replace(f"{account.measured}", "")
-    assert "free memory without the weights" in said[0]
+    assert printed[0] == str(account).replace(f"{account.measured}", "")
+    assert "free memory without the weights" in printed[0]
 
 
 def known() -> int:
@@ -122,9 +122,11 @@ def test_what_teachers_say_is_kept_as_it_is_counted(top_k: int) -> None:
         how,
     )
     rows = encode_for_objectives(model, every, WEIGHTS, named, how).rows
-    said = [d for fact in teacher.compute(rows, 4096).values() for d in fact.teacher.values()]
+    distributions = [
+        d for fact in teacher.compute(rows, 4096).values() for d in fact.teacher.values()
+    ]
     assert (
-        sum(t.untyped_storage().nbytes() for d in said for t in (d.ids, d.logp))
+        sum(t.untyped_storage().nbytes() for d in distributions for t in (d.ids, d.logp))
         == teacher.kept_bytes(rows)
         > 0
     )
@@ -138,7 +140,7 @@ def buffers() -> int:
 @pytest.mark.training
 @pytest.mark.parametrize("adapter", EVERY)
 def test_computing_again_changes_nothing_but_the_memory(tmp_path: Path, adapter: str) -> None:
-    plain, again = (taught(tmp_path / str(flag), adapter, flag) for flag in (False, True))
+    plain, again = (train_once(tmp_path / str(flag), adapter, flag) for flag in (False, True))
     for one, other in zip(plain.curve, again.curve, strict=True):
         assert other["loss"] == pytest.approx(one["loss"], rel=1e-6)
         assert other["grad_norm"] == pytest.approx(one["grad_norm"], rel=1e-5)
@@ -198,8 +200,8 @@ def test_a_module_s_layers_are_its_own_again(tmp_path: Path) -> None:
 
 @pytest.mark.training
 def test_a_training_may_be_resumed_with_the_other_setting(tmp_path: Path) -> None:
-    taught(tmp_path, "lora")
-    assert taught(tmp_path, "lora", again=True).memory is None  # nothing was left to do
+    train_once(tmp_path, "lora")
+    assert train_once(tmp_path, "lora", again=True).memory is None  # nothing was left to do
 
 
 def test_a_container_s_limit_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -229,7 +231,7 @@ def test_what_cannot_be_measured_is_not_invented(
     not memory.CLEAR_REFS_FILE.exists(), reason="the peak is measured on Linux alone"
 )
 def test_the_highest_so_far_outlives_a_new_peak_and_is_no_one_elses() -> None:
-    said = "import torch; from selfteach.train.memory import MemoryMeter, measure_peak_mb; "
+    imports = "import torch; from selfteach.train.memory import MemoryMeter, measure_peak_mb; "
     work = (
         "m = torch.nn.Linear(1, 1); big = torch.ones(75_000_000); del big; MemoryMeter(m); "
         "print(measure_peak_mb())"
@@ -237,7 +239,7 @@ def test_the_highest_so_far_outlives_a_new_peak_and_is_no_one_elses() -> None:
     heavy = torch.ones(160_000_000)  # 640 MB in this process, which starts another
     found = float(
         subprocess.run(
-            [sys.executable, "-c", said + work], capture_output=True, text=True, check=True
+            [sys.executable, "-c", imports + work], capture_output=True, text=True, check=True
         ).stdout
     )
     assert 300 < found < heavy.nbytes / 1e6

@@ -37,7 +37,7 @@ def five_minutes(monkeypatch: pytest.MonkeyPatch) -> str:
     return name
 
 
-class Lesson:
+class Setup:
     """One objective, a student that has left the base, and what the base knows of the rows."""
 
     def __init__(self, name: str) -> None:
@@ -86,19 +86,19 @@ def name(request: pytest.FixtureRequest) -> str:
 
 
 def test_a_small_step_against_the_gradient_lowers_the_loss(name: str) -> None:
-    taught = Lesson(name)
-    before = taught.loss(taught.rows)
+    setup = Setup(name)
+    before = setup.loss(setup.rows)
     before.backward()
-    gradients = [p.grad for p in taught.adapter.parameters()]
+    gradients = [p.grad for p in setup.adapter.parameters()]
     assert before.dtype == torch.float32
     assert all(g is not None and torch.isfinite(g).all() for g in gradients)
     size = torch.stack([g.norm() for g in gradients if g is not None]).norm()
     assert size > 1e-4
     with torch.no_grad():
-        for p in taught.adapter.parameters():
+        for p in setup.adapter.parameters():
             p -= 1e-3 * p.grad / size
-    taught.adapter.begin_step()
-    fallen = float((before - taught.loss(taught.rows)).detach())
+    setup.adapter.begin_step()
+    fallen = float((before - setup.loss(setup.rows)).detach())
     assert fallen == pytest.approx(1e-3 * float(size), rel=0.2), (
         "the loss does not follow its gradient"
     )
@@ -106,22 +106,21 @@ def test_a_small_step_against_the_gradient_lowers_the_loss(name: str) -> None:
 
 def test_the_rows_of_a_batch_do_not_know_of_each_other(name: str) -> None:
     """In any order, and cut into parts, they add up to the same."""
-    taught = Lesson(name)
-    whole = float(taught.loss(taught.rows).detach())
-    assert float(taught.loss(taught.rows[::-1]).detach()) == pytest.approx(whole, rel=1e-4)
+    setup = Setup(name)
+    whole = float(setup.loss(setup.rows).detach())
+    assert float(setup.loss(setup.rows[::-1]).detach()) == pytest.approx(whole, rel=1e-4)
     assert float(
-        (taught.loss(taught.rows[:5]) + taught.loss(taught.rows[5:])).detach()
+        (setup.loss(setup.rows[:5]) + setup.loss(setup.rows[5:])).detach()
     ) == pytest.approx(whole, rel=1e-4)
 
 
 def test_nothing_but_the_adapter_is_moved(name: str) -> None:
-    taught = Lesson(name)
-    taught.loss(taught.rows).backward()
-    mine = {id(p) for p in taught.adapter.parameters()}
-    assert all(p.grad is None for p in taught.student.module.parameters() if id(p) not in mine)
+    setup = Setup(name)
+    setup.loss(setup.rows).backward()
+    mine = {id(p) for p in setup.adapter.parameters()}
+    assert all(p.grad is None for p in setup.student.module.parameters() if id(p) not in mine)
     assert not any(
-        fact.reference is not None and fact.reference.requires_grad
-        for fact in taught.known.values()
+        fact.reference is not None and fact.reference.requires_grad for fact in setup.known.values()
     )
 
 

@@ -1,4 +1,4 @@
-"""RegMean of the taught model and the base: the formula against least squares, the moments against
+"""RegMean of the tuned model and the base: the formula against least squares, the moments against
 plain passes, and less drift.
 """
 
@@ -57,7 +57,7 @@ def moment(x: torch.Tensor) -> torch.Tensor:
 
 
 def test_it_is_the_least_squares_solution() -> None:
-    """Stacked: sqrt weights times rows, targets the learned outputs on lessons and nothing on
+    """Stacked: sqrt weights times rows, targets the learned outputs on examples and nothing on
     anchors.
     """
     torch.manual_seed(0)
@@ -77,11 +77,11 @@ def test_it_is_the_least_squares_solution() -> None:
     )
 
 
-def test_what_only_lessons_use_stays_and_what_anchors_use_goes() -> None:
+def test_what_only_examples_use_stays_and_what_anchors_use_goes() -> None:
     a = torch.ones(2, 4)
-    lessons = torch.diag(torch.tensor([1.0, 1, 1, 0]))
+    learned = torch.diag(torch.tensor([1.0, 1, 1, 0]))
     anchors = torch.diag(torch.tensor([0.0, 0, 1, 1]))
-    found = solve_regmean(a, lessons.double(), anchors.double(), 3.0, lam=1e-9)
+    found = solve_regmean(a, learned.double(), anchors.double(), 3.0, lam=1e-9)
     torch.testing.assert_close(found, torch.tensor([[1.0, 1, 0.25, 0]] * 2), rtol=1e-5, atol=1e-5)
 
 
@@ -186,19 +186,19 @@ def after(adapter: Path) -> dict[str, float]:
 
 
 def test_the_same_call_gives_the_same_bytes_also_after_a_stop(tmp_path: Path) -> None:
-    def taught(folder: Path, every: int = 0) -> bytes:
+    def train_merged(folder: Path, every: int = 0) -> bytes:
         trained = train(
             Tiny(), mixed(), settings(regmean=1.0, checkpoint_every=every), folder, seed=0
         )
         return (trained.adapter / "adapter_model.safetensors").read_bytes()
 
-    first = taught(tmp_path / "first")
+    first = train_merged(tmp_path / "first")
     for stop in (4, 6):  # before and after the update is held still, at step 5 of 8
         folder = tmp_path / f"{stop}"
-        assert first == taught(folder, stop)
+        assert first == train_merged(folder, stop)
         shutil.rmtree(folder / "checkpoints" / "step-000008")
         assert [point.name for point in (folder / "checkpoints").iterdir()] == [f"step-{stop:06d}"]
-        assert first == taught(folder, stop)
+        assert first == train_merged(folder, stop)
 
 
 def test_memory_that_runs_out_on_the_way_gives_up_nothing_twice(
@@ -384,28 +384,28 @@ def test_what_has_no_room_is_refused_with_its_setting(
 
 
 def test_one_step_has_no_last_third(tmp_path: Path) -> None:
-    said: list[str] = []
+    printed: list[str] = []
     trained = train(
-        Tiny(), mixed(), settings(regmean=1.0, max_steps=1), tmp_path, seed=0, say=said.append
+        Tiny(), mixed(), settings(regmean=1.0, max_steps=1), tmp_path, seed=0, say=printed.append
     )
     assert trained.events == [
         ("regmean_left_out", {"mu": 1.0, "reason": "there are too few steps"})
     ]
-    assert not [line for line in said if "removing what" in line]
+    assert not [line for line in printed if "removing what" in line]
 
 
 @pytest.mark.parametrize("adapter", ["reft", "full"])
 def test_only_a_lora_has_it(adapter: str, tmp_path: Path) -> None:
-    said: list[str] = []
+    printed: list[str] = []
     trained = train(
         Tiny(),
         mixed(),
         settings(adapter=adapter, regmean=1.0, max_steps=3),
         tmp_path,
         seed=0,
-        say=said.append,
+        say=printed.append,
     )
-    assert not [line for line in said if "removing what" in line]
+    assert not [line for line in printed if "removing what" in line]
     assert trained.events == [("regmean_left_out", {"mu": 1.0, "reason": "the adapter is no lora"})]
 
 

@@ -53,7 +53,7 @@ pytestmark = [
 ]
 
 
-def told(adapter: str, **more: Any) -> config.TrainConfig:
+def make_settings(adapter: str, **more: Any) -> config.TrainConfig:
     return SETTINGS.model_copy(
         update={"adapter": adapter, "layers": config.LayersConfig(which="last 1"), **more}
     )
@@ -149,8 +149,8 @@ def assert_equal(ours: Path, theirs: Path) -> None:
 
 
 def test_two_processes_equal_one(tmp_path: Path) -> None:
-    assert two(told("lora"), tmp_path / "two") == [0, 0]
-    one(told("lora"), tmp_path / "one")
+    assert two(make_settings("lora"), tmp_path / "two") == [0, 0]
+    one(make_settings("lora"), tmp_path / "one")
     assert_equal(tmp_path / "two", tmp_path / "one")
 
 
@@ -161,7 +161,7 @@ def test_all_go_on_with_what_the_first_one_held_still(
     something else.
     """
     found = regmean_to_base.solve_regmean
-    settings = told("lora", regmean=3.0)
+    settings = make_settings("lora", regmean=3.0)
     assert two(settings, tmp_path / "alike") == [0, 0]
     monkeypatch.setattr(
         regmean_to_base,
@@ -204,7 +204,7 @@ CASES = [
 def test_any_adapter_with_and_without_shards(
     tmp_path: Path, adapter: str, launch: dict[str, str]
 ) -> None:
-    settings = told(adapter, l2=0.1 if adapter in ("full", "lora") else 0.0)
+    settings = make_settings(adapter, l2=0.1 if adapter in ("full", "lora") else 0.0)
     if launch is ZERO3:
         pytest.importorskip("deepspeed")
         settings = settings.model_copy(
@@ -224,39 +224,39 @@ def test_killed_and_run_again_the_weights_are_the_same(
     not wait for it.
     """
     begun = time.monotonic()
-    assert two(told("full"), tmp_path / "two", launch, die=3) == [STOPPED, -signal.SIGKILL]
+    assert two(make_settings("full"), tmp_path / "two", launch, die=3) == [STOPPED, -signal.SIGKILL]
     assert time.monotonic() - begun < 60
     assert "resumes from the last checkpoint" in (tmp_path / "two" / "said").read_text()
     assert not (tmp_path / "two" / "adapter").exists()
-    assert two(told("full"), tmp_path / "two", launch) == [0, 0]
-    one(told("full"), tmp_path / "one")
+    assert two(make_settings("full"), tmp_path / "two", launch) == [0, 0]
+    one(make_settings("full"), tmp_path / "one")
     assert_equal(tmp_path / "two", tmp_path / "one")
 
 
 @pytest.mark.slow
 def test_what_two_processes_wrote_one_goes_on_with(tmp_path: Path) -> None:
-    two(told("full"), tmp_path / "mixed", FULLY, die=5)
-    one(told("full"), tmp_path / "mixed")
-    one(told("full"), tmp_path / "one")
+    two(make_settings("full"), tmp_path / "mixed", FULLY, die=5)
+    one(make_settings("full"), tmp_path / "mixed")
+    one(make_settings("full"), tmp_path / "one")
     assert_equal(tmp_path / "mixed", tmp_path / "one")
 
 
 def test_what_one_process_must_do_alone_is_refused(tmp_path: Path) -> None:
-    assert two(told("closed_form"), tmp_path / "two") == [REFUSED, REFUSED]
+    assert two(make_settings("closed_form"), tmp_path / "two") == [REFUSED, REFUSED]
     assert "is solved by one process" in (tmp_path / "two" / "said").read_text()
 
 
 @pytest.mark.slow
 def test_deepspeed_keeps_the_weights_frozen(tmp_path: Path) -> None:
     pytest.importorskip("deepspeed")
-    assert two(told("full"), tmp_path / "two", ZERO3) == [REFUSED, REFUSED]
+    assert two(make_settings("full"), tmp_path / "two", ZERO3) == [REFUSED, REFUSED]
     assert "lora, reft, bottleneck, prompt" in (tmp_path / "two" / "said").read_text()
 
 
 @pytest.mark.slow
 def test_deepspeed_needs_passes_that_are_alike(tmp_path: Path) -> None:
     pytest.importorskip("deepspeed")
-    assert two(told("lora"), tmp_path / "two", ZERO3) == [REFUSED, REFUSED]
+    assert two(make_settings("lora"), tmp_path / "two", ZERO3) == [REFUSED, REFUSED]
     assert "same objectives" in (tmp_path / "two" / "said").read_text()
 
 
