@@ -99,6 +99,7 @@ def test_one_signal_keeps_what_was_sampled_and_says_how_to_go_on(
     assert (again.returncode, "resuming" in again.stderr) == (0, True), again.stderr
 
 
+@pytest.mark.slow
 def test_a_closed_terminal_leaves_a_stopped_run(tmp_path: Path) -> None:
     """Nothing can be printed any more, and the exit code is that of every interruption."""
     terminal, inside = pty.openpty()

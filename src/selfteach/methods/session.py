@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from selfteach import registry
 from selfteach.errors import UsageError
 from selfteach.evaluate.exam import PROBE_PAIRS
 from selfteach.generate.ask import Subject
@@ -125,7 +126,9 @@ def check_model(model: HfModel, config: Any, *, samples: bool) -> None:
     from selfteach.train.check_training import check_training
 
     settings = config.train
-    key = (model.fingerprint, str(model.device), str(model.dtype), str(samples), repr(settings))
+    parts = {"adapter", "distill_from", "on_policy", *registry.list_names("adapters")}
+    chosen = repr(settings.model_dump(include=parts))
+    key = (model.fingerprint, str(model.device), str(model.dtype), str(samples), chosen)
     if key in _checked:
         return
     known = check_answers(model, samples or bool(settings.on_policy))
