@@ -47,6 +47,7 @@ def sets(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[str]]:
         ]
 
 
+@pytest.mark.slow
 def test_documents_teaches_from_python(
     sets: list[str],
     tmp_path: Path,
@@ -61,6 +62,7 @@ def test_documents_teaches_from_python(
     assert (tmp_path / "run" / "adapter").is_dir()
 
 
+@pytest.mark.slow
 def test_every_claim_is_measured_and_says_whether_it_held(
     sets: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -12,7 +12,7 @@ from bench.passages import format_tables, read_run
 
 from bench import passages
 
-pytestmark = pytest.mark.training
+pytestmark = [pytest.mark.training, pytest.mark.slow]
 
 Learned = tuple[Path, Path, dict[str, Any]]
 

@@ -157,6 +157,7 @@ metric_list:
 
 
 @pytest.mark.training
+@pytest.mark.slow
 def test_a_local_task_runs_on_base_and_tuned(
     tiny: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -114,10 +114,11 @@ def true_labels(monkeypatch: pytest.MonkeyPatch) -> None:
             answer("The bear- eats honey."),
             "gives no log-probabilities (top_logprobs), so it cannot judge by yes or no",
         ),
-        (yes_or_no(lost=5), "it gave no verdict on"),
-        (
+        pytest.param(yes_or_no(lost=5), "it gave no verdict on", marks=pytest.mark.slow),
+        pytest.param(
             yes_or_no(lost=1),
             "requests failed; the last: none of yes, no among the most probable tokens",
+            marks=pytest.mark.slow,
         ),
     ],
     ids=["no logprobs", "some lost", "all lost"],
@@ -138,6 +139,7 @@ def test_a_teacher_that_cannot_judge_is_left_out_and_goes_on_teaching(
 
 @pytest.mark.training
 @pytest.mark.usefixtures("true_labels")
+@pytest.mark.slow
 def test_a_teacher_that_judges_well_decides(talker: Path, tmp_path: Path) -> None:
     with hostile(yes_or_no(lost=0)) as server:
         few = ("--teacher", server.address, "--set", "judge.name=teacher", *SHORT)
