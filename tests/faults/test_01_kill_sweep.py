@@ -17,7 +17,7 @@ pytestmark = pytest.mark.training
 SCRIPTED_RUN = Path(__file__).with_name("scripted_run.py")
 
 
-@pytest.mark.parametrize("stride", [5, pytest.param(1, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("stride", [11, pytest.param(1, marks=pytest.mark.slow)])
 def test_killed_at_any_point_the_same_command_gives_the_same_bytes(
     tmp_path: Path, stride: int
 ) -> None:
