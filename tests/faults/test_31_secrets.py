@@ -316,7 +316,8 @@ def test_ordinary_words_of_a_program_are_no_keys(tmp_path: Path) -> None:
     script = tmp_path / "token_by_token_corrections_2.py"
     script.touch()
     options = "--max-tokens 100000000 --key-file keys.json --token-env TOKEN --api-key-env A"
-    Program(f"cmd:{sys.executable} {script} --style house-style-2026 {options}")
+    command = f"cmd:{sys.executable} {script} --style house-style-2026 {options}"
+    assert Program(command).name == command
 
 
 def test_without_a_variable_no_key_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -184,12 +184,15 @@ def test_the_patience_counts_over_batches_but_not_between_them(clock: Clock) -> 
 
 
 def test_an_answer_renews_the_patience(clock: Clock) -> None:
-    throttle = RequestThrottle("u", 8, 0)
+    patience = Patience(0)
+    throttle = RequestThrottle("u", 8, 0, patience)
     for _ in range(10):
         throttle.failed(TransientError("busy", limited=True))
         clock.now += 50
         throttle.failed(TransientError("busy", limited=True))
+        assert patience.left_s == 10
         throttle.answered()
+        assert patience.left_s == 60
 
 
 @pytest.mark.parametrize(

@@ -77,7 +77,8 @@ def _compute_logp(
     hidden: Tensor,
 ) -> Tensor:
     """Return nats per answer token, (N,) float32: 0 in rows whose objectives do not need them."""
-    needed = [any(objectives[name].needs_logp for name in row.weights) for row in rows]
+    reading = {name for name, objective in objectives.items() if objective.needs_logp}
+    needed = [not reading.isdisjoint(row.weights) for row in rows]
     if all(needed):
         return model.token_logp(hidden, batch.targets)
     places = torch.tensor(needed, device=model.device)[batch.row].nonzero()[:, 0]
