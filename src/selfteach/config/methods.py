@@ -141,6 +141,19 @@ class FeedbackConfig(MethodConfig):
     """Check that decides alone whether an answer keeps the rule, for example `not contains
     elephant`. Empty uses a calibrated judge."""
 
+    when: str = ""
+    """Where the rule holds, for example `emails to my boss`. Empty takes it from the rule."""
+
+    then: str = ""
+    """What an answer must do there, for example `stay under 40 words`. Empty takes it from the
+    rule."""
+
+    also: tuple[str, ...] = ()
+    """Other names of a forbidden subject, which count as the subject itself."""
+
+    not_also: tuple[str, ...] = ()
+    """Words that the model may take for other names of the subject, and that are none."""
+
     curve: bool = False
     """Whether to train and examine on 4, 8, 16, ... prompts as well, to see how many are
     needed."""

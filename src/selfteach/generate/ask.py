@@ -34,6 +34,8 @@ NUM_LISTS = 24
 """Number of lists of names that the model writes."""
 MAX_WORDS = 16
 """The most frequent names that are kept as words of the topic."""
+MAX_CANDIDATES = 40
+"""The most frequent names that may be other names of the topic."""
 MAX_SIBLINGS = 6
 """The most frequent names that are kept as siblings of the topic."""
 MIN_ASSOCIATION_NATS = 1.0
@@ -43,14 +45,21 @@ NUM_ORDERS = 3
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """Hold the topic of a rule, its words and its siblings.
+    """Hold what the requests of a rule are about.
 
-    `topic` is empty for a rule of form; then every request is a target.
+    Attributes:
+        topic: empty for a rule of form that holds everywhere; then every request is a target.
+        words: what belongs to the topic; half of the target requests are about one of them.
+        siblings: topics of the same kind, which near requests are about.
+        forbidden: whether the rule forbids the topic; else the rule holds where it comes up.
+        candidates: words that may be other names of the topic (select_other_names).
     """
 
     topic: str
     words: tuple[str, ...] = ()
     siblings: tuple[str, ...] = ()
+    forbidden: bool = True
+    candidates: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,11 +89,19 @@ def extract_subject(model: Sampler, scorer: Scorer, rule: str, seed: int) -> Sub
     topic = _sample_texts(model, [request])[0].strip(" .\"'")
     if topic.lower() == "none" or not topic or topic.lower() not in rule.lower():
         return Subject("")
+    return describe_topic(model, scorer, topic, seed)
+
+
+def describe_topic(
+    model: Sampler, scorer: Scorer, topic: str, seed: int, *, forbidden: bool = True
+) -> Subject:
+    """Return a topic with its words and its siblings, as the model names them."""
     words = _list_names(model, topic, "Words", few_shot.WORDS, seed)
     kin = _list_names(model, topic, "Other topics of the same kind", few_shot.SIBLINGS, seed)
     siblings = [name for name in kin if name not in words][:MAX_SIBLINGS]
     associated = select_associated_words(scorer, topic, words[:MAX_WORDS], siblings)
-    return Subject(topic, tuple(associated), tuple(siblings))
+    candidates = tuple(words[:MAX_CANDIDATES])
+    return Subject(topic, tuple(associated), tuple(siblings), forbidden, candidates)
 
 
 def select_associated_words(

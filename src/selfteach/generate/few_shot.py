@@ -30,6 +30,8 @@ Triples = tuple[tuple[str, str, str], ...]
 _TABLES = read_tables("few_shot.json")
 REQUESTS: dict[str, Pairs] = _TABLES["requests"]
 """Forms of request, each with (topic, request). Some requests do not name their topic."""
+EXAM_REQUESTS: dict[str, Pairs] = _TABLES["exam_requests"]
+"""Forms of request that only exam prompts have, so that an exam asks otherwise than training."""
 FACTS: dict[str, Pairs] = _TABLES["facts"]
 """Forms of plain question of fact: they look like questions about a document, but are about
 something else.

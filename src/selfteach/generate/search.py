@@ -1,13 +1,13 @@
 """The search for an answer that keeps the rule: draft, check, revise, within a budget.
 
 A try comes from one of these strategies, in turn:
-  decline  a few-shot reply that avoids the subject; first for requests that name the subject
-           themselves, never for `is_askable` ones
-  branch   the model's own violating answer, continued some words before the violation: the least
-           change of an answer that went wrong late
-  own      a sample of the model without the rule: the least change of behavior
-  revise   the last try without the sentences that the judge rejects: the critic's advice, applied
-           to the letter
+  decline  a few-shot reply that avoids the subject: only for requests that are about it, or whose
+           honest answer is
+  repair   the model's own violating answer with a small change that meets the rule
+  branch   that answer, continued some words before the violation: for rules of form that no small
+           change meets
+  own      a sample of the model without the rule
+  revise   the last try, repaired
   ruled    a few-shot reply with the rule in the prompt
   teacher  a sample of the teacher with the rule as system prompt; it replaces all of these
 The judge checks each try. The first that keeps the rule, answers and makes sense is accepted. A
@@ -38,15 +38,15 @@ from selfteach.text import clean_text, split_sentences
 ORDERS = 3
 FindViolations = Callable[[Sequence[tuple[Prompt, str]]], list[bool]]
 """Returns which of the answers break the rule."""
-FindFaults = Callable[[Sequence[tuple[Prompt, str]]], list[str]]
-"""Returns why answers that keep the rule are no answers; "" for a good one."""
+FindFaults = Callable[[Sequence[tuple[Prompt, str]], Sequence[str]], list[str]]
+"""Returns why answers that keep the rule are no answers, from their strategies; "" for a good one."""
+RepairTexts = Callable[[Sequence[str]], list[str]]
+"""Returns for each text one that keeps the rule with a small change, or "" if none is known."""
 STRATEGIES = {
-    "topic": ("own", "revise", "own", "revise", "decline", "decline"),
-    "askable": ("own", "revise"),
-    "form": ("ruled", "revise", "own", "revise", "ruled", "revise"),
-    "begun topic": ("branch", "own", "branch", "revise", "decline", "decline"),
-    "begun askable": ("branch", "own", "branch", "revise"),
-    "begun form": ("branch", "branch", "own", "branch", "revise", "ruled"),
+    "decline": ("decline",),
+    "subject": ("repair", "own", "revise", "own", "revise", "own"),
+    "form": ("repair", "repair", "own", "revise", "ruled", "revise"),
+    "begun form": ("repair", "branch", "repair", "branch", "own", "revise"),
 }
 """The strategies in turn; "begun" if it is known how a violating answer begins."""
 BRANCH_STEP_WORDS = 4
@@ -69,12 +69,18 @@ class Try:
 
 @dataclass
 class SearchTrace:
-    """Hold every try for one prompt."""
+    """Hold every try for one prompt.
+
+    Attributes:
+        kind: the key of STRATEGIES.
+        repairs: repaired answers of the base that no try has used yet.
+        begun: the beginning of a violating answer before the violation.
+    """
 
     prompt: str
-    names_subject: bool
+    kind: str
     tries: list[Try] = field(default_factory=list)
-    is_askable: bool = False
+    repairs: list[str] = field(default_factory=list)
     begun: str = ""
 
     @property
@@ -109,8 +115,10 @@ def search_answers(
     seed: int,
     teacher: Sampler | None = None,
     progress: Callable[[int], None] = lambda n: None,
-    askable: Collection[str] = (),
+    declined: Collection[str] = (),
     begun: Mapping[str, str] | None = None,
+    repairs: Mapping[str, Sequence[str]] | None = None,
+    repair: RepairTexts | None = None,
 ) -> list[SearchTrace]:
     """Return one trace for each prompt.
 
@@ -120,20 +128,23 @@ def search_answers(
         topic: what is to be avoided, or "" for a rule of form.
         fault_of: why answers do not answer, or make no sense ("" = they do); called only with
             answers that keep the rule.
-        askable: prompts outside the subject, which need an answer even if the model's own answer
-            breaks the rule.
+        declined: prompts to which a decline is the right answer.
         begun: the beginning of a violating answer before the violation, by prompt.
+        repairs: repaired answers of the base, by prompt.
+        repair: repairs a refused try; by default, the sentences that the judge rejects are left
+            out.
         teacher: another model that drafts with the rule in its prompt, in place of this one.
         progress: called after each try; with True for the first accepted try of a prompt.
     """
-    named = [False] * len(prompts)
-    if topic:
-        named = find_violations([(make_prompt(prompt), prompt) for prompt in prompts])
     begun = begun or {}
-    traces = [
-        SearchTrace(prompt, about, is_askable=prompt in askable, begun=begun.get(prompt, ""))
-        for prompt, about in zip(prompts, named, strict=True)
-    ]
+    repairs = repairs or {}
+    traces = []
+    for prompt in prompts:
+        start = "" if topic else begun.get(prompt, "")
+        kind = "subject" if topic else "begun form" if start else "form"
+        if prompt in declined:
+            kind = "decline"
+        traces.append(SearchTrace(prompt, kind, [], list(repairs.get(prompt, ())), start))
     search = _Search(
         teacher or model,
         teacher is not None,
@@ -143,6 +154,7 @@ def search_answers(
         fault_of,
         config,
         seed,
+        repair or (lambda texts: revise_texts(texts, find_violations)),
     )
     while turn := list(chain.from_iterable(map(search.plan_tries, traces))):
         for planned, found in zip(turn, search.judge_tries(turn), strict=True):
@@ -164,6 +176,7 @@ class _Search:
     fault_of: FindFaults
     config: SearchConfig
     seed: int
+    repair: RepairTexts
 
     def plan_tries(self, trace: SearchTrace) -> Iterable[PlannedTry]:
         """Yield one try for each missing answer, up to the next try that would revise one."""
@@ -178,16 +191,8 @@ class _Search:
     def _choose_strategy(self, trace: SearchTrace, number: int) -> str:
         if self.by_teacher:
             return "teacher"
-        if self.topic and trace.names_subject:
-            return "decline"
-        strategies = self._get_strategies(trace)
+        strategies = STRATEGIES[trace.kind]
         return strategies[number % len(strategies)]
-
-    def _get_strategies(self, trace: SearchTrace) -> Sequence[str]:
-        kind = "askable" if trace.is_askable else "topic"
-        if not self.topic:
-            kind = "form"
-        return STRATEGIES[f"begun {kind}" if trace.begun else kind]
 
     def _draft_tries(self, turn: Sequence[PlannedTry]) -> list[Try]:
         """Return the text of every planned try; all samples are requested together."""
@@ -196,16 +201,21 @@ class _Search:
         for one in refused:
             # The sentence in which a try was cut off is left out.
             texts.append(" ".join(split_sentences(one.text)[:-1]) if one.cut else one.text)
-        revised = iter(revise_texts(texts, self.find_violations))
+        revised = iter(self.repair(texts))
         drafts: list[Try | Request] = []
         for planned in turn:
             strategy = planned.strategy
+            if strategy == "repair":
+                if planned.trace.repairs:
+                    drafts.append(Try(planned.trace.repairs.pop(0), "repair"))
+                    continue
+                strategy = "own"
             if strategy == "revise":
                 text = next(revised)
                 if text and text.split() != planned.trace.tries[-1].text.split():
                     drafts.append(Try(text, "revise"))
                     continue
-                strategy = "ruled"
+                strategy = "own" if self.topic else "ruled"
             drafts.append(self._make_request(strategy, planned.trace, planned.number))
         requests = [draft for draft in drafts if isinstance(draft, Request)]
         completions = iter(sample_in_order(self.sampler, requests))
@@ -220,7 +230,7 @@ class _Search:
             self.config.temperature, 0.95, self.config.max_tokens, FEW_SHOT_STOP
         )
         if strategy == "branch":
-            strategies = self._get_strategies(trace)
+            strategies = STRATEGIES[trace.kind]
             earlier = sum(strategies[n % len(strategies)] == strategy for n in range(number))
             left = truncate_before(trace.begun, len(trace.begun), BRANCH_STEP_WORDS * earlier)
             prompt = (*make_prompt(trace.prompt), Message("assistant", left or trace.begun))
@@ -250,7 +260,8 @@ class _Search:
         }
         broken = dict(zip(pairs, self.find_violations(list(pairs.values())), strict=True))
         kept = [i for i in pairs if not broken[i]]
-        faults = dict(zip(kept, self.fault_of([pairs[i] for i in kept]), strict=True))
+        strategies = [tries[i].strategy for i in kept]
+        faults = dict(zip(kept, self.fault_of([pairs[i] for i in kept], strategies), strict=True))
         judged = []
         for i, one in enumerate(tries):
             fault = one.fault or ("breaks the rule" if broken[i] else faults[i])

@@ -74,7 +74,7 @@ def compare_rules(scores: Sequence[LogProb]) -> float:
 
 def list_other_rules(rule: str, subject: Subject) -> tuple[str, ...]:
     """Return the rules to compare a rule with."""
-    if not subject.topic:
+    if not subject.topic or not subject.forbidden or subject.topic.lower() not in rule.lower():
         return few_shot.UNRELATED_RULES
     start = rule.lower().index(subject.topic.lower())
     before = rule[:start]

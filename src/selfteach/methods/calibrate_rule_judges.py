@@ -17,11 +17,11 @@ from selfteach.judge import AnyJudge, PromptAnswer, ThresholdJudge, ViolationJud
 from selfteach.judge.calibrate import calibrate_judges
 from selfteach.judge.check import CheckJudge
 from selfteach.judge.setup import JudgeSetup, find_judges
-from selfteach.materials.rule import Rule, suggest_check
 from selfteach.methods.session import Session
 from selfteach.methods.write_prompts import group_by_scope
 from selfteach.records import Request, SamplingParams, make_prompt
 from selfteach.registry import did_you_mean
+from selfteach.select.other_names import quote
 
 MAX_FALSE_POSITIVES = 0.05
 
@@ -49,7 +49,7 @@ def plan_labelled_answers(
     Requests that name the subject are answered against the rule, requests of other subjects as
     they are. A rule of form has no subject: the same requests are answered against it and with it.
     """
-    topic = session.subject.topic
+    topic = session.forbidden_topic
     by_scope = group_by_scope(prompts)
     targets = by_scope["target"]
     if topic:
@@ -87,18 +87,23 @@ def make_labelled_answers(
     return rows
 
 
-def get_deciding_check(session: Session, rule: Rule) -> str:
+def get_deciding_check(session: Session) -> str:
     """Return the check that decides alone, or "": the person gave it, or a rule of form suggests
     it.
     """
-    if session.config.check or session.subject.topic:
+    if session.config.check or session.forbidden_topic:
         return str(session.config.check)
-    return suggest_check(rule) or ""
+    return session.effect.check if session.effect else ""
+
+
+def add_other_names(check: str, names: Sequence[str]) -> str:
+    """Return the check of a forbidden subject that counts other names of it as well."""
+    conditions = [f'not contains "{quote(name)}"' for name in names]
+    return " and ".join([f"({check})" if " or " in check else check, *conditions])
 
 
 def choose_judges(
     session: Session,
-    rule: Rule,
     prompts: Sequence[GeneratedPrompt],
     elsewhere: Sequence[PromptAnswer] = (),
 ) -> RuleJudges:
@@ -113,10 +118,7 @@ def choose_judges(
         DataError: no judge is good enough.
         UsageError: the configuration names a judge that there is not.
     """
-    suggested = suggest_check(rule) or ""
-    check = get_deciding_check(session, rule)
-    if check and not session.config.check:
-        session.display.print_line(f'recognized: the check is "{check}"')
+    check = get_deciding_check(session)
     if check:
         check_judge = ThresholdJudge(CheckJudge(check), 0.5)
         return RuleJudges(check_judge, check_judge)
@@ -124,7 +126,7 @@ def choose_judges(
         session.base,
         session.rule,
         subject=session.subject,
-        check=suggested,
+        check=session.effect.check if session.effect else "",
         teacher=session.teacher,
     )
     candidates = find_judges(setup)

@@ -16,6 +16,9 @@ from selfteach import registry
 from selfteach.errors import UsageError
 from selfteach.evaluate.exam import PROBE_PAIRS
 from selfteach.generate.ask import Subject
+from selfteach.judge.request_judge import RequestJudge
+from selfteach.materials.effect import Effect
+from selfteach.materials.situation import Situation
 from selfteach.models import Scorer
 from selfteach.models.engines import choose_sampler
 from selfteach.models.recorded import Recorded
@@ -47,6 +50,10 @@ class Session:
         model: the base itself.
         base: the base, with the ledger's memory.
         base_logits: logits of the base when it was loaded, which the exam compares with later ones.
+        subject: what the requests of a rule are about.
+        situation: where a rule holds; None if it holds everywhere.
+        effect: what a rule demands of an answer, if its form is recognized.
+        request_judge: decides which requests are about the subject, if there is one.
         samples: whether models answer; where they only score, no engine is opened.
     """
 
@@ -59,7 +66,15 @@ class Session:
     base_logits: list[torch.Tensor]
     teacher: Recorded | None = None
     subject: Subject = field(default_factory=lambda: Subject(""))
+    situation: Situation | None = None
+    effect: Effect | None = None
+    request_judge: RequestJudge | None = None
     samples: bool = True
+
+    @property
+    def forbidden_topic(self) -> str:
+        """Return the topic that a rule forbids, or ""."""
+        return self.subject.topic if self.subject.forbidden else ""
 
     def before_training(self) -> None:
         """Release memory, and freeze the losses of a teacher.

@@ -5,6 +5,7 @@ unusable ones, and split the rest.
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from selfteach.dedup.overlap import OverlapIndex
@@ -18,11 +19,17 @@ from selfteach.generate.ask import (
     generate_similar_prompts,
     plan_requests,
 )
-from selfteach.generate.few_shot import REQUESTS
+from selfteach.generate.few_shot import EXAM_REQUESTS, REQUESTS
+from selfteach.generate.situations import (
+    Occasion,
+    build_requests,
+    find_occasion_fault,
+    write_occasions,
+)
 from selfteach.judge.check import Check, parse_check
-from selfteach.materials.rule import suggest_check
+from selfteach.materials.situation import Situation
 from selfteach.methods.session import Session
-from selfteach.records import make_prompt
+from selfteach.records import digest, make_prompt
 from selfteach.run.stage_labels import label_stage
 from selfteach.select.clusters import SPLIT_NAMES, compute_quotas, split_prompts
 from selfteach.select.prompt_format import find_format_fault
@@ -30,39 +37,147 @@ from selfteach.select.prompt_format import find_format_fault
 SCOPES: tuple[Scope, ...] = ("target", "near", "general")
 LIST_LENGTH = 4
 """How many prompts the model sees before it writes another one like them."""
+PROMPTS_PER_OCCASION = 3
+MIN_OCCASIONS = 12
+
+
+def write_rule_prompts(session: Session, pool: OverlapIndex) -> dict[str, list[GeneratedPrompt]]:
+    """Let the model write the prompts of a rule, and return them as train, dev and test (step 2).
+
+    Every kept prompt goes into `pool`.
+    """
+    situation = session.situation
+    if situation and situation.kind == "writing":
+        return write_situation_prompts(session, situation, pool)
+    return split_written_prompts(session, write_prompts(session, pool))
 
 
 def write_prompts(session: Session, pool: OverlapIndex) -> dict[Scope, list[GeneratedPrompt]]:
-    """Let the model write prompts of every scope (step 2); every kept prompt goes into `pool`.
+    """Let the model write prompts of every scope; every kept prompt goes into `pool`.
 
-    A rule of form may fire on every prompt, so nothing is outside its scope.
+    A rule of form may fire on every prompt, so nothing is outside its scope. A third of the exam's
+    prompts have forms that no training prompt has.
     """
     found: dict[Scope, list[GeneratedPrompt]] = {}
     config = session.config.ask
     counts: dict[Scope, int] = {"target": config.target}
     if session.subject.topic:
         counts |= {"near": config.near, "general": config.general}
-    sample_first_rounds(session, counts)
+    for_exam = {scope: count_exam_forms(session, scope) for scope in counts}
+    sample_first_rounds(session, counts, for_exam)
     for scope in SCOPES:
         is_target = scope == "target"
-        count = counts.get(scope, 0)
         names_subject = None if is_target else make_topic_detector(session)
         find_fault = make_novelty_check(pool, config.max_overlap, names_subject)
-        found[scope] = write_scope_prompts(
-            session, session.subject, scope, count, config.rounds, find_fault
-        )
+        own: list[GeneratedPrompt] = []
+        for count, forms in (
+            (counts.get(scope, 0) - for_exam.get(scope, 0), REQUESTS),
+            (for_exam.get(scope, 0), EXAM_REQUESTS),
+        ):
+            own += write_scope_prompts(
+                session, session.subject, scope, count, config.rounds, find_fault, forms
+            )
+        found[scope] = own
     return found
 
 
-def sample_first_rounds(session: Session, counts: Mapping[Scope, int]) -> None:
+def count_exam_forms(session: Session, scope: str) -> int:
+    """Return how many exam prompts of a scope have forms that training never used."""
+    if scope == "general":
+        return 0
+    wanted = min(getattr(session.config.exam, scope), getattr(session.config.ask, scope) // 2)
+    return int(wanted) // 3
+
+
+def sample_first_rounds(
+    session: Session, counts: Mapping[Scope, int], for_exam: Mapping[Scope, int]
+) -> None:
     """Sample the first round of every scope in one call, which fills the batches. The ledger keeps
     the completions for `write_scope_prompts`.
     """
     requests = []
+    subject, seed = session.subject, session.config.seed
     for scope, count in counts.items():
-        requests += plan_requests(session.subject, scope, count, 0, session.config.seed)
+        held_out = for_exam[scope]
+        requests += plan_requests(subject, scope, count - held_out, 0, seed)
+        if held_out:
+            requests += plan_requests(subject, scope, held_out, 0, seed, EXAM_REQUESTS)
     session.display.start_stage("ask", len(requests), "prompts")
     session.base.sample(requests, session.display.advance)
+
+
+def write_situation_prompts(
+    session: Session, situation: Situation, pool: OverlapIndex
+) -> dict[str, list[GeneratedPrompt]]:
+    """Write the prompts of a rule that holds where somebody is written to.
+
+    The occasions are split, not the prompts, because a prompt and its neighbor have the same one.
+    The exam has its own frames and addressees too.
+    """
+    config = session.config.ask
+    parts: dict[str, list[GeneratedPrompt]] = {name: [] for name in SPLIT_NAMES}
+    occasions = split_occasions(session, write_all_occasions(session))
+    for scope in ("target", "near"):
+        for name, share in compute_part_shares(session, scope).items():
+            count = round(share * getattr(config, scope))
+            for_exam = name == "test"
+            parts[name] += build_requests(
+                situation, occasions[name], scope, count, session.config.seed, for_exam=for_exam
+            )
+    find_fault = make_novelty_check(pool, config.max_overlap)
+    general = write_scope_prompts(
+        session, Subject(""), "general", config.general, config.rounds, find_fault
+    )
+    split = split_by_similarity(session, {"general": general})
+    for name, prompts in split.items():
+        parts[name] += prompts
+    return parts
+
+
+def write_all_occasions(session: Session) -> list[Occasion]:
+    """Let the model write the occasions of a situation, and count what is dropped."""
+    config = session.config.ask
+    count = max(config.target // PROMPTS_PER_OCCASION, MIN_OCCASIONS)
+    known = OverlapIndex()
+
+    def find_fault(occasion: Occasion) -> str:
+        if fault := find_occasion_fault(occasion):
+            return fault
+        return "" if known.add_if_new(occasion.text, config.max_overlap)[0] else "like another"
+
+    stage = label_stage("ask occasion")
+    session.display.start_stage(stage, count, "occasions")
+    kept: list[Occasion] = []
+    written = write_occasions(
+        session.base, count, find_fault, config.rounds, session.config.seed
+    )
+    with session.run.ledger.open_funnel(stage) as funnel:
+        for occasion, fault in written:
+            funnel.decide(digest(["occasion", occasion.text]), fault, {"text": occasion.text})
+            if not fault:
+                kept.append(occasion)
+                session.display.advance()
+    return kept
+
+
+def split_occasions(session: Session, occasions: Sequence[Occasion]) -> dict[str, list[Occasion]]:
+    """Split occasions into train, dev and test, at random."""
+    shuffled = list(occasions)
+    random.Random(f"{session.config.seed} occasions").shuffle(shuffled)
+    found: dict[str, list[Occasion]] = {}
+    start = 0
+    for name, share in compute_part_shares(session, "target").items():
+        end = start + max(round(share * len(shuffled)), 2)
+        found[name] = shuffled[start:end]
+        start = end
+    return found
+
+
+def compute_part_shares(session: Session, scope: str) -> dict[str, float]:
+    """Return the shares of train, dev and test of one scope, as if all prompts were found."""
+    counts = {scope: getattr(session.config.ask, scope)}
+    shares = compute_shares(session, counts)[scope]
+    return dict(zip(("test", "dev", "train"), reversed(shares), strict=True))
 
 
 def write_scope_prompts(
@@ -109,14 +224,14 @@ def write_general_prompts(
 
 def get_check(session: Session) -> Check | None:
     """Return the rule's check, given or suggested by its form."""
-    text = session.config.check or suggest_check(session.rule)
+    text = session.config.check or (session.effect.check if session.effect else "")
     return parse_check(text) if text else None
 
 
 def make_topic_detector(session: Session) -> Callable[[str], bool] | None:
     """Return what finds texts that name the subject, if the rule has a check that can."""
     check = get_check(session)
-    return (lambda text: not check.keeps(text)) if check and session.subject.topic else None
+    return (lambda text: not check.keeps(text)) if check and session.forbidden_topic else None
 
 
 def make_novelty_check(
@@ -145,27 +260,13 @@ def split_written_prompts(
 ) -> dict[str, list[GeneratedPrompt]]:
     """Split prompts into train, dev and test (step 2).
 
-    Similar prompts stay together, so that no test prompt has a twin in training (invariant 5).
-
     Raises:
         DataError: too few requests to learn from and to be examined on.
         UsageError: an objective is to be chosen on dev, and nothing is in it.
     """
-    prompts = [prompt for scope in SCOPES for prompt in found[scope]]
-    texts = [prompt.text for prompt in prompts]
-    config = session.config.ask
-    sides = split_prompts(
-        texts,
-        session.base.embed(list(map(make_prompt, texts))),
-        compute_shares(session, found),
-        session.config.seed,
-        strata=[prompt.scope for prompt in prompts],
-        max_overlap=config.max_overlap,
-    )
-    parts: dict[str, list[GeneratedPrompt]] = {name: [] for name in SPLIT_NAMES}
-    for prompt, side in zip(prompts, sides, strict=True):
-        parts[side].append(prompt)
-    with_targets = set(sides[: len(found["target"])])
+    parts = split_by_similarity(session, found)
+    sides = {prompt.text: name for name, own in parts.items() for prompt in own}
+    with_targets = {sides[prompt.text] for prompt in found["target"]}
     if not with_targets >= {"train", "test"}:
         counts = session.run.ledger.funnel()
         stage = label_stage("ask target")
@@ -189,10 +290,44 @@ def split_written_prompts(
     return parts
 
 
-def compute_shares(
+def split_by_similarity(
     session: Session, found: Mapping[Scope, Sequence[GeneratedPrompt]]
+) -> dict[str, list[GeneratedPrompt]]:
+    """Split prompts so that similar ones stay together; those of the exam's own forms are in test.
+
+    No test prompt has a twin in training (invariant 5): the pool refused what is like another.
+    """
+    parts: dict[str, list[GeneratedPrompt]] = {name: [] for name in SPLIT_NAMES}
+    prompts = []
+    for own in found.values():
+        for prompt in own:
+            (parts["test"] if prompt.form in EXAM_REQUESTS else prompts).append(prompt)
+    if not prompts:
+        return parts
+    texts = [prompt.text for prompt in prompts]
+    held_out = Counter(prompt.scope for prompt in parts["test"])
+    counts = {scope: len(own) - held_out[scope] for scope, own in found.items()}
+    sides = split_prompts(
+        texts,
+        session.base.embed(list(map(make_prompt, texts))),
+        compute_shares(session, counts, held_out),
+        session.config.seed,
+        strata=[prompt.scope for prompt in prompts],
+        max_overlap=session.config.ask.max_overlap,
+    )
+    for prompt, side in zip(prompts, sides, strict=True):
+        parts[side].append(prompt)
+    return parts
+
+
+def compute_shares(
+    session: Session, counts: Mapping[str, int], held_out: Mapping[str, int] | None = None
 ) -> dict[str, tuple[float, float, float]]:
     """Return the shares of train, dev and test by scope.
+
+    Args:
+        counts: the prompts of each scope that are split.
+        held_out: further prompts of each scope, which the exam has already.
 
     The exam gets as many prompts as it asks for, at most half; if it asks for fewer, the share
     that is left by the others.
@@ -200,8 +335,9 @@ def compute_shares(
     config = session.config.ask
     learned = config.train_share + config.dev_share
     shares = {}
-    for scope, prompts in found.items():
-        wanted = getattr(session.config.exam, scope) / max(len(prompts), 1)
+    for scope, count in counts.items():
+        missing = getattr(session.config.exam, scope) - (held_out or {}).get(scope, 0)
+        wanted = max(missing, 0) / max(count, 1)
         test = max(1 - learned, min(0.5, wanted))
         scale = (1 - test) / learned
         shares[str(scope)] = (config.train_share * scale, config.dev_share * scale, test)

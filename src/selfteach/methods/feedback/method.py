@@ -18,13 +18,16 @@ rounds.
 
 from __future__ import annotations
 
+import math
+import random
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import compress, islice
 from statistics import mean
 
 from selfteach.config import FeedbackConfig
+from selfteach.errors import DataError
 from selfteach.dedup.overlap import OverlapIndex
 from selfteach.evaluate.exam import (
     GENERAL,
@@ -38,21 +41,34 @@ from selfteach.evaluate.exam import (
 )
 from selfteach.evaluate.sanity import is_looping
 from selfteach.evaluate.side_effects import find_side_effects
-from selfteach.generate.ask import GeneratedPrompt, extract_subject
-from selfteach.generate.search import LOST_REASON, SearchTrace, Try, search_answers, truncate_before
+from selfteach.generate.ask import GeneratedPrompt
+from selfteach.generate.search import (
+    LOST_REASON,
+    RepairTexts,
+    SearchTrace,
+    Try,
+    revise_texts,
+    search_answers,
+    truncate_before,
+)
 from selfteach.judge import PromptAnswer, ViolationJudge
-from selfteach.judge.check import Check
+from selfteach.judge.check import Check, parse_check
+from selfteach.judge.decline import is_decline
+from selfteach.judge.repair import repair_answer
+from selfteach.judge.request_judge import RequestJudge, calibrate_request_judge
 from selfteach.judge.violation import find_violation
 from selfteach.materials.rule import Rule, read_rule
 from selfteach.methods.anchors import OwnAnswer, keep_answers
 from selfteach.methods.calibrate_rule_judges import (
     RuleJudges,
+    add_other_names,
     choose_judges,
     get_deciding_check,
     plan_labelled_answers,
 )
 from selfteach.methods.feedback.data_curve import find_n90, measure_curve
 from selfteach.methods.feedback.exam import build_exam
+from selfteach.methods.feedback.understand_rule import WHEN_CURE, understand_rule
 from selfteach.methods.method import Method, TrainingPlan
 from selfteach.methods.runner import tune
 from selfteach.methods.session import Session
@@ -60,11 +76,11 @@ from selfteach.methods.write_prompts import (
     LIST_LENGTH,
     get_check,
     group_by_scope,
-    split_written_prompts,
-    write_prompts,
     write_prompts_like_failures,
+    write_rule_prompts,
     write_similar_prompts,
 )
+from selfteach.models import Scorer
 from selfteach.models.ordered import score_in_order
 from selfteach.models.recorded import Recorded
 from selfteach.models.tokens import TOO_LONG_WITH_TEXT
@@ -79,11 +95,14 @@ from selfteach.records import (
     Request,
     SamplingParams,
     digest,
+    get_user_text,
     make_prompt,
     prompt_to_json,
 )
 from selfteach.run.ledger import OpenFunnel
 from selfteach.select.clusters import PromptClusters, cluster_prompts
+from selfteach.select.other_names import quote, select_other_names
+from selfteach.text import split_sentences
 
 ANCHOR_WEIGHTS = {"near": {"anchor": 8.0}, "general": {"anchor": 8.0}}
 """Weights of anchors, outside the scope. The first token decides whether the model applies the
@@ -96,9 +115,22 @@ similar: an answer about trucks may well say "vehicle".
 MIN_BEGINNING_WORDS = 3
 DEV = {"target": 24, "near": 12, "general": 12}
 """How many dev prompts of each scope a learning rate is chosen on."""
-NAMES_SUBJECT = "names the subject, though it was asked for outside it"
+MAX_CALIBRATED = 80
+"""Requests of each side on which the judge of requests is calibrated."""
+NUM_OTHERS = 8
+"""Other prompts that an answer must not fit better than its own."""
+STRAY_WORDS = 12
+"""Words of an answer that are compared."""
+FLUENCY_QUANTILE = 0.05
+MIN_FLUENCY_ANSWERS = 20
+MAX_FLUENCY_ANSWERS = 60
+NAMES_SUBJECT = "is about the subject, though it was asked for outside it"
 NOT_FOUND = "no good answer within search.tries"
-NAMED_ANCHOR = "names the subject, though the base kept the rule"
+NAMED_ANCHOR = "is about the subject, though the base kept the rule"
+WRONG_SIDE = "is on the other side of the condition"
+NO_DECLINE = "does not decline"
+NEEDLESS_DECLINE = "declines where an answer is possible"
+STRAY_ANSWER = "fits another request better"
 
 
 @dataclass(frozen=True)
@@ -126,18 +158,18 @@ def prepare(session: Session, text: str) -> TrainingPlan:
         DataError: an empty rule, or one that no judge can decide.
     """
     run = session.run
-    rule = read_rule(text)  # 1
     with run.time_stage("ask"):
-        session.subject = extract_subject(
-            session.base, session.base, rule.text, session.config.seed
-        )
+        rule = understand_rule(session, text)  # 1
         pool = OverlapIndex()
-        parts = split_written_prompts(session, write_prompts(session, pool))  # 2
+        parts = write_rule_prompts(session, pool)  # 2
     with run.time_stage("base answers"):
-        sample_base_answers(session, rule, parts["train"])
+        sample_base_answers(session, parts["train"])
     with run.time_stage("judge"):
+        find_other_names(session, parts["train"])  # 3
+        session.request_judge = choose_request_judge(session, parts["train"])
         general_answers = sample_general_answers(session, parts["train"])
-        judges = choose_judges(session, rule, parts["train"], general_answers)  # 3
+        judges = choose_judges(session, parts["train"], general_answers)
+        parts = keep_prompts_in_scope(session, parts)
     with run.time_stage("probe"):
         probed = probe_prompts(session, parts["train"], judges)  # 4
         probed += probe_more_prompts(session, probed, judges, pool)
@@ -201,7 +233,7 @@ class RuleTraining:
         judge = self.judges.training
         found, traces = make_violation_examples(self.session, probed, judge)
         if found or not self.rounds:
-            self.examples += found + make_rule_anchors(self.session, probed, judge)
+            self.examples += found + make_rule_anchors(self.session, probed)
             self.traces += traces
         return bool(found)
 
@@ -273,12 +305,98 @@ class RuleTraining:
         exam["data_need"] = {"n90": find_n90(points), "points": points}
 
 
-def sample_base_answers(session: Session, rule: Rule, prompts: Sequence[GeneratedPrompt]) -> None:
+def find_other_names(session: Session, prompts: Sequence[GeneratedPrompt]) -> None:
+    """Add other names of a forbidden subject to the check that decides (step 3).
+
+    The model finds them; `also` adds some, and `not_also` removes some. A check that the person
+    gave gets those of `also` alone.
+    """
+    config = session.config
+    if not session.forbidden_topic or not session.effect:
+        return
+    names = list(config.also)
+    if not config.check:
+        inside, elsewhere = collect_answers(session, prompts)
+        refused = {name.lower() for name in (*config.not_also, *config.also)}
+        found = select_other_names(session.base, session.subject, inside, elsewhere)
+        names += [name for name in found if name not in refused]
+    session.run.ledger.set_note("other_names", names)
+    if names:
+        shown = ", ".join(names)
+        session.display.print_line(f"other names of {session.forbidden_topic}: {shown}")
+        check = add_other_names(session.effect.check, names)
+        session.effect = replace(session.effect, check=check)
+
+
+def collect_answers(
+    session: Session, prompts: Sequence[GeneratedPrompt]
+) -> tuple[list[str], list[str]]:
+    """Return the base's answers to requests about the topic, and everything said elsewhere."""
+    inside: list[str] = []
+    elsewhere: list[str] = []
+    for prompt in prompts:
+        answers = session.base.sample(make_probe_requests(session, prompt))
+        if prompt.scope == TARGET:
+            inside += [answer.text for answer in answers]
+        else:
+            elsewhere += [prompt.text, *(answer.text for answer in answers)]
+    return inside, elsewhere
+
+
+def choose_request_judge(
+    session: Session, prompts: Sequence[GeneratedPrompt]
+) -> RequestJudge | None:
+    """Calibrate the judge of requests (step 3); a rule without a topic needs none."""
+    topic = session.subject.topic
+    if not topic:
+        return None
+    own = [p.text for p in prompts if p.scope == TARGET and p.subject == topic]
+    others = [p.text for p in prompts if p.scope != TARGET]
+    check = get_check(session) if session.forbidden_topic else make_topic_check(topic)
+    judge, report = calibrate_request_judge(
+        session.base, session.subject, check, own[:MAX_CALIBRATED], others[:MAX_CALIBRATED]
+    )
+    session.run.ledger.set_note("request_judge", report)
+    return judge
+
+
+def make_topic_check(topic: str) -> Check:
+    """Return the check that texts without the topic's name keep."""
+    return parse_check(f'not contains "{quote(topic)}"')
+
+
+def keep_prompts_in_scope(
+    session: Session, parts: Mapping[str, list[GeneratedPrompt]]
+) -> dict[str, list[GeneratedPrompt]]:
+    """Drop prompts on the wrong side of a rule that holds where a topic comes up (step 3)."""
+    judge = session.request_judge
+    if judge is None or session.forbidden_topic:
+        return dict(parts)
+    kept = {}
+    ids = [prompt.id for own in parts.values() for prompt in own]
+    with session.run.ledger.open_funnel("scope", ids) as funnel:
+        for name, own in parts.items():
+            about = judge.find_about([prompt.text for prompt in own])
+            kept[name] = []
+            for prompt, inside in zip(own, about, strict=True):
+                right = inside is (prompt.scope == TARGET)
+                funnel.decide(prompt.id, "" if right else WRONG_SIDE, {"text": prompt.text})
+                kept[name] += [prompt] if right else []
+    for name in ("train", "test"):
+        if not any(prompt.scope == TARGET for prompt in kept[name]):
+            raise DataError(
+                f'the model wrote no requests that meet the condition "{session.subject.topic}".',
+                cure=WHEN_CURE,
+            )
+    return kept
+
+
+def sample_base_answers(session: Session, prompts: Sequence[GeneratedPrompt]) -> None:
     """Sample what the judges are calibrated on (step 3) and the probe's answers (step 4) in one
     call, which fills the batches. The ledger keeps the completions.
     """
     requests = [request for prompt in prompts for request in make_probe_requests(session, prompt)]
-    if not get_deciding_check(session, rule):
+    if not get_deciding_check(session):
         requests += [request for request, _ in plan_labelled_answers(session, prompts)]
     session.display.start_stage("probe", len(requests))
     session.base.sample(requests, session.display.advance)
@@ -303,7 +421,8 @@ def probe_prompts(
         pairs = list(zip(prompts, sampled, strict=True))
         mine = [(prompt, row) for prompt, row in pairs if (prompt.scope == TARGET) is inside]
         answers = [(make_prompt(prompt.text), one.text) for prompt, row in mine for one in row]
-        flags = iter(judge.broken(answers))
+        holds = inside or session.situation is None  # outside a situation no answer can break it
+        flags = iter(judge.broken(answers) if holds else [False] * len(answers))
         for prompt, row in mine:
             found[prompt.id] = ProbedPrompt(prompt, row, tuple(islice(flags, len(row))))
     return [found[prompt.id] for prompt in prompts]
@@ -352,16 +471,31 @@ def make_probe_requests(session: Session, prompt: GeneratedPrompt) -> list[Reque
     return requests
 
 
-def find_faults(session: Session, pairs: Sequence[PromptAnswer]) -> list[str]:
+def find_faults(
+    session: Session,
+    pairs: Sequence[PromptAnswer],
+    strategies: Sequence[str],
+    min_token_logp: float,
+    others: Sequence[str],
+) -> list[str]:
     """Return why answers that keep the rule are no answers, or "".
 
-    They are too short, loop, do not fit into the context, or make no sense to the base itself.
+    They are too short, loop, do not fit into the context, are less fluent than the base's own
+    answers, or fit another request better than their own.
+
+    Args:
+        min_token_logp: the least fluency of answers, in nats per token under the base. Declines
+            need search.min_token_logp only.
+        others: other prompts, which an answer must not fit better.
     """
     scored = [pair for pair in pairs if pair[1].strip()]
     items = [Continuations(prompt, (text,), end=True) for prompt, text in scored]
     scores = dict(zip(scored, score_in_order(session.base, items), strict=True))
     reasons = []
-    for pair in pairs:
+    for pair, strategy in zip(pairs, strategies, strict=True):
+        least = min_token_logp
+        if strategy in ("decline", "repair", "revise"):
+            least = session.config.search.min_token_logp
         reason = ""
         if len(pair[1].split()) < 3:
             reason = "too short"
@@ -369,10 +503,61 @@ def find_faults(session: Session, pairs: Sequence[PromptAnswer]) -> list[str]:
             reason = "loops"
         elif not scores[pair]:
             reason = TOO_LONG_WITH_TEXT
-        elif scores[pair][0].token_logp < session.config.search.min_token_logp:
+        elif scores[pair][0].token_logp < least:
             reason = "makes no sense"
+        elif strategy == "decline" and not is_decline(pair[1]):
+            reason = NO_DECLINE
+        elif strategy not in ("decline", "teacher") and is_decline(pair[1]):
+            reason = NEEDLESS_DECLINE
         reasons.append(reason)
+    left = [
+        i
+        for i, strategy in enumerate(strategies)
+        if not reasons[i] and strategy in ("own", "ruled", "teacher")
+    ]
+    strays = find_stray_answers(session.base, [pairs[i] for i in left], others)
+    for i in compress(left, strays):
+        reasons[i] = STRAY_ANSWER
     return reasons
+
+
+def find_stray_answers(
+    scorer: Scorer, pairs: Sequence[PromptAnswer], others: Sequence[str]
+) -> list[bool]:
+    """Return for each answer whether another request predicts its beginning better than its own.
+
+    A noisy channel: log p(answer | its prompt) is the greatest among nine.
+    """
+    starts = [" ".join(answer.split()[:STRAY_WORDS]) for _, answer in pairs]
+    own = [Continuations(prompt, (start,)) for (prompt, _), start in zip(pairs, starts, strict=True)]
+    found = [False] * len(pairs)
+    if not pairs:
+        return found
+    best = [scores[0].logp if scores else -math.inf for scores in score_in_order(scorer, own)]
+    items = [Continuations(make_prompt(text), tuple(starts)) for text in others]
+    for text, scores in zip(others, score_in_order(scorer, items), strict=True):
+        for i, score in enumerate(scores):
+            if get_user_text(pairs[i][0]) != text and score.logp > best[i]:
+                found[i] = True
+    return found
+
+
+def measure_fluency(session: Session, probed: Sequence[ProbedPrompt]) -> float:
+    """Return the low quantile of the fluency of the base's own answers, in nats per token.
+
+    It is the settings' bound if there are too few answers.
+    """
+    pairs = [(p.prompt.text, one) for p in probed for one in p.completions if one.text.strip()]
+    pairs = pairs[:MAX_FLUENCY_ANSWERS]
+    least = float(session.config.search.min_token_logp)
+    if len(pairs) < MIN_FLUENCY_ANSWERS:
+        return least
+    items = [
+        Continuations(make_prompt(text), (one.text,), end=one.finish == "stop")
+        for text, one in pairs
+    ]
+    found = [scores[0].token_logp for scores in score_in_order(session.base, items) if scores]
+    return max(least, sorted(found)[int(FLUENCY_QUANTILE * len(found))])
 
 
 def make_violation_examples(
@@ -381,18 +566,18 @@ def make_violation_examples(
     """Pair each accepted answer with an answer of the base that breaks the rule (step 5).
 
     Outside the target scope a request needs an answer without the violation, and never a refusal.
-    One that names the subject after all is dropped.
+    One that is about the subject after all is dropped.
     """
     in_scope = [p for p in probed if p.violations]
     check = get_check(session)
     examples: list[Example] = []
     with session.run.ledger.open_funnel("search", (p.prompt.id for p in in_scope)) as funnel:
-        outside = [p.prompt for p in in_scope if p.prompt.scope != TARGET]
-        strays = find_naming_prompts(session, outside, judge)
+        about = find_about_subject(session, [p.prompt for p in in_scope])
+        strays = {p.prompt.id for p in in_scope if p.prompt.scope != TARGET} & about
         for id in strays:
             funnel.decide(id, NAMES_SUBJECT)
         by_text = {p.prompt.text: p for p in in_scope if p.prompt.id not in strays}
-        traces = search_compliant_answers(session, by_text, judge, check)
+        traces = search_compliant_answers(session, by_text, about, judge, check)
         for trace in traces:
             p = by_text[trace.prompt]
             if trace.num_tries is None:
@@ -406,29 +591,97 @@ def make_violation_examples(
 def search_compliant_answers(
     session: Session,
     by_text: Mapping[str, ProbedPrompt],
+    about: Collection[str],
     judge: ViolationJudge,
     check: Check | None,
 ) -> list[SearchTrace]:
-    """Search an answer that keeps the rule for each prompt, within the budget."""
+    """Search an answer that keeps the rule for each prompt, within the budget.
+
+    Args:
+        about: the ids of prompts that are about a forbidden subject.
+    """
     session.display.start_stage("search", len(by_text), "found")
-    begun = {}
-    if check:
+    begun: dict[str, str] = {}
+    if check and not session.forbidden_topic:
         beginnings = {text: get_compliant_beginning(p, check) for text, p in by_text.items()}
         begun = {text: beginning for text, beginning in beginnings.items() if beginning}
+    declined = set()
+    if session.forbidden_topic:
+        declined = {
+            text
+            for text, p in by_text.items()
+            if p.prompt.id in about or (p.prompt.scope == TARGET and must_break(p, judge))
+        }
+    repair = make_repair(session, judge)
+    least = measure_fluency(session, list(by_text.values()))
+    dice = random.Random(f"{session.config.seed} others")
+    texts = sorted(by_text)
+    others = dice.sample(texts, min(NUM_OTHERS, len(texts)))
     return search_answers(
         session.base,
         list(by_text),
         session.rule,
-        session.subject.topic,
+        session.forbidden_topic,
         judge.broken,
-        lambda pairs: find_faults(session, pairs),
+        lambda pairs, strategies: find_faults(session, pairs, strategies, least, others),
         session.config.search,
         session.config.seed,
         session.teacher,
         session.display.advance,
-        askable={text for text, p in by_text.items() if p.prompt.scope != TARGET},
+        declined=declined,
         begun=begun,
+        repairs=repair_own_answers(by_text, declined, repair),
+        repair=repair,
     )
+
+
+def must_break(p: ProbedPrompt, judge: ViolationJudge) -> bool:
+    """Return whether the forbidden thing itself is what the base would say.
+
+    Then every answer of the base breaks the rule in its first sentence, and an answer without it
+    would be a falsehood.
+    """
+    starts = [next(iter(split_sentences(one.text)), "") for one in p.completions]
+    return all(judge.broken([(make_prompt(p.prompt.text), start) for start in starts]))
+
+
+def make_repair(session: Session, judge: ViolationJudge) -> RepairTexts:
+    """Return what repairs answers with a small change: by the check's conditions, or else by
+    leaving out the sentences that the judge rejects.
+    """
+    check = get_check(session)
+    effect = session.effect
+    if check is None or session.forbidden_topic:
+        return lambda texts: revise_texts(texts, judge.broken)
+    replacements = effect.replacements if effect else ()
+    statement = effect.statement if effect else ""
+
+    def repair(texts: Sequence[str]) -> list[str]:
+        found = [repair_answer(check, text, replacements, statement) for text in texts]
+        return [texts[0] if texts else "" for texts in found]
+
+    return repair
+
+
+def repair_own_answers(
+    by_text: Mapping[str, ProbedPrompt], declined: Collection[str], repair: RepairTexts
+) -> dict[str, list[str]]:
+    """Return the repaired violations of each prompt that needs an answer.
+
+    The sentence in which an answer was cut off is left out first.
+    """
+    rows = [(text, one) for text, p in by_text.items() for one in p.violations]
+    rows = [(text, one) for text, one in rows if text not in declined]
+    whole = []
+    for _, one in rows:
+        parts = list(split_sentences(one.text))
+        cut = one.finish == "length" and len(parts) > 1
+        whole.append(" ".join(parts[:-1]) if cut else one.text)
+    found: dict[str, list[str]] = {}
+    for (text, _), repaired in zip(rows, repair(whole), strict=True):
+        if repaired.strip():
+            found.setdefault(text, []).append(repaired)
+    return found
 
 
 def make_pairs(
@@ -493,25 +746,24 @@ def make_rejected(
     return truncate_answer(session, completion, tokens)
 
 
-def find_naming_prompts(
-    session: Session, prompts: Sequence[GeneratedPrompt], judge: ViolationJudge
-) -> set[str]:
-    """Return the ids of prompts that name the subject themselves."""
-    if not session.subject.topic:
+def find_about_subject(session: Session, prompts: Sequence[GeneratedPrompt]) -> set[str]:
+    """Return the ids of prompts that are about a forbidden subject."""
+    judge = session.request_judge
+    if judge is None or not session.forbidden_topic:
         return set()
-    named = judge.broken([(make_prompt(prompt.text), prompt.text) for prompt in prompts])
-    return {prompt.id for prompt in compress(prompts, named)}
+    about = judge.find_about([prompt.text for prompt in prompts])
+    return {prompt.id for prompt in compress(prompts, about)}
 
 
 def make_rule_anchors(
-    session: Session, probed: Sequence[ProbedPrompt], judge: ViolationJudge
+    session: Session, probed: Sequence[ProbedPrompt]
 ) -> list[Example]:
     """Make an anchor of the base's own greedy answer where it keeps the rule (step 4).
 
-    A prompt that names the subject makes none: the base may have kept the rule by chance.
+    A prompt about a forbidden subject makes none: the base may have kept the rule by chance.
     """
     kept = [p for p in probed if not p.violations]
-    named = find_naming_prompts(session, [p.prompt for p in kept], judge)
+    named = find_about_subject(session, [p.prompt for p in kept])
     answers = []
     for p in kept:
         prompt = p.prompt

@@ -1,0 +1,181 @@
+"""Requests for a rule that holds in a situation: "In emails to my boss stay under 40 words."
+
+A request joins a frame ("Write an email to my boss: ..."), a way to name the addressee, and an
+occasion ("I will be late tomorrow") that the model writes by continuing a list. A neighbor has the
+same parts and another addressee, so the side of every request is known by construction. The exam
+has frames, occasions and addressees of its own.
+
+Source: the conditional rules and the three scopes of C3PO (arXiv 2402.10893). Departs: there a
+large model writes the requests; here the model writes the occasions only, because a small one
+loses the addressee in longer requests.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from selfteach.generate.ask import GeneratedPrompt, Scope
+from selfteach.generate.few_shot import read_tables
+from selfteach.generate.listing import to_one_line
+from selfteach.materials.situation import Situation
+from selfteach.models import Sampler
+from selfteach.models.ordered import sample_in_order
+from selfteach.records import Request, SamplingParams
+from selfteach.text import clean_text
+
+OccasionForm = Literal["clause", "purpose"]
+OCCASION_FORMS: tuple[OccasionForm, ...] = ("clause", "purpose")
+LABELS = {"clause": "News", "purpose": "What I want to do"}
+OCCASION_SAMPLING = SamplingParams(0.9, 0.95, max_tokens=20, stop=("\n",))
+NUM_SHOWN = 8
+"""Worked occasions in each list that the model continues."""
+OVERSAMPLING = 2
+MAX_OCCASION_WORDS = 12
+_TABLES = read_tables("situations.json")
+
+
+@dataclass(frozen=True, slots=True)
+class Occasion:
+    """Hold what a message is about: a clause ("I will be late") or a purpose ("ask for advice")."""
+
+    form: OccasionForm
+    text: str
+
+
+def plan_occasions(count: int, turn: int, seed: int) -> list[Request]:
+    """Return the requests for `count` occasions, each of which continues a shuffled list."""
+    requests = []
+    for i in range(turn * 10_000, turn * 10_000 + OVERSAMPLING * count):
+        form = OCCASION_FORMS[i % 2]
+        shown = random.Random(f"{seed} occasion {i % 12}").sample(_TABLES[form], NUM_SHOWN)
+        listing = "".join(f"{LABELS[form]}: {text}\n" for text in shown) + f"{LABELS[form]}:"
+        requests.append(Request("ask occasion", listing, OCCASION_SAMPLING, i, seed))
+    return requests
+
+
+def write_occasions(
+    model: Sampler, count: int, find_fault: Callable[[Occasion], str], rounds: int, seed: int
+) -> Iterator[tuple[Occasion, str]]:
+    """Yield (occasion, fault) until there are enough good ones, or the rounds run out.
+
+    The worked occasions come first.
+    """
+    kept = 0
+    for form in OCCASION_FORMS:
+        for text in _TABLES[form]:
+            fault = find_fault(Occasion(form, text))
+            kept += not fault
+            yield Occasion(form, text), fault
+    for turn in range(rounds):
+        if kept >= count:
+            return
+        requests = plan_occasions(count - kept, turn, seed)
+        for request, completion in zip(requests, sample_in_order(model, requests), strict=True):
+            if kept >= count:
+                return
+            form = OCCASION_FORMS[request.number % 2]
+            text = to_one_line(clean_text(completion.text)) if completion else ""
+            occasion = Occasion(form, text.rstrip(" .!,;"))
+            fault = find_fault(occasion)
+            kept += not fault
+            yield occasion, fault
+
+
+def find_occasion_fault(occasion: Occasion) -> str:
+    """Return why a text is no usable occasion, or ""."""
+    words = occasion.text.split()
+    if not 2 <= len(words) <= MAX_OCCASION_WORDS:
+        return "too short or too long"
+    if not re.fullmatch(r"[A-Za-z0-9' ,-]+", occasion.text):
+        return "marks"
+    first = words[0]
+    if occasion.form == "clause":
+        starts = first in ("I", "We", "My", "Our", "The", "There", "It") or first.islower()
+        has_verb = re.search(_VERB, occasion.text) is not None
+        return "" if starts and has_verb and first.lower() not in _NO_CLAUSE else "no clause"
+    verb = first.islower() and first.isalpha() and first not in _NO_VERB
+    return "" if verb and not first.endswith(("ing", "ed")) else "no purpose"
+
+
+_VERB = (
+    r"\b(?:is|are|was|were|am|will|have|has|had|can|cannot|can't|want|need|got|found|lost|"
+    r"passed|won|bought|sold|made|do|did|like|love|miss|left|came|went|finished|started|\w+ed)\b"
+)
+_NO_CLAUSE = ("to", "what", "how", "why", "when", "do", "please", "if", "because")
+_NO_VERB = ("i", "the", "a", "an", "my", "to", "what", "how", "is", "it", "you", "your", "we", "not")
+
+
+def build_requests(
+    situation: Situation,
+    occasions: Sequence[Occasion],
+    scope: Scope,
+    count: int,
+    seed: int,
+    *,
+    for_exam: bool,
+) -> list[GeneratedPrompt]:
+    """Return up to `count` different requests about the occasions, which take turns.
+
+    Args:
+        scope: "target" names the addressee of the rule, "near" another one.
+        for_exam: take the frames and the other addressees that no training prompt has.
+    """
+    dice = random.Random(f"{seed} situation {scope} {for_exam}")
+    frames = _TABLES["exam_frames" if for_exam else "frames"]
+    others = list_other_addressees(situation, for_exam=for_exam)
+    found: dict[str, GeneratedPrompt] = {}
+    places = {form: dice.randrange(len(frames[form])) for form in OCCASION_FORMS}
+    for turn in range(8):
+        for i, occasion in enumerate(occasions):
+            if len(found) >= count:
+                return list(found.values())
+            own = frames[occasion.form]
+            frame = own[(places[occasion.form] + i + turn) % len(own)]
+            names = situation.names if scope == "target" else others
+            who = names[(i + turn) % len(names)] if scope == "target" else dice.choice(names)
+            text = fill_frame(frame, situation.genre, who, occasion)
+            prompt = GeneratedPrompt(text, scope, occasion.form, occasion.text)
+            found.setdefault(text, prompt)
+    return list(found.values())
+
+
+def list_other_addressees(situation: Situation, *, for_exam: bool) -> list[str]:
+    """Return everyday addressees that share no word with the rule's own."""
+    own = set(re.findall(r"\w+", situation.addressee.lower())) - {"my", "the", "a", "an", "our"}
+    table = _TABLES["exam_addressees" if for_exam else "addressees"]
+    return [who for who in table if not own & set(re.findall(r"\w+", who.lower()))]
+
+
+def fill_frame(frame: str, genre: str, who: str, occasion: Occasion) -> str:
+    """Return a request: a frame with its parts."""
+    noun = genre or "a few lines"
+    piece = noun if noun.startswith("a ") else add_article(noun)
+    text = occasion.text
+    if occasion.form == "clause" and not text.startswith("I ") and not text.startswith("I'"):
+        text = text[0].lower() + text[1:]
+    do = _TABLES["verbs"].get(genre, "Write to")
+    filled = frame.format(
+        piece=piece,
+        Piece=capitalize(piece),
+        who=who,
+        do=do,
+        do_lower=do.lower(),
+        clause=text,
+        Clause=capitalize(text),
+        purpose=text,
+    )
+    return capitalize(filled) if frame[0] == "{" else filled
+
+
+def add_article(noun: str) -> str:
+    """Return a noun with "a" or "an"."""
+    return f"{'an' if noun[0].lower() in 'aeiou' else 'a'} {noun}"
+
+
+def capitalize(text: str) -> str:
+    """Return a text whose first letter is a capital, the others unchanged."""
+    return text[:1].upper() + text[1:]

@@ -1,0 +1,119 @@
+"""Judge requests: is a request about the topic of a rule?
+
+A request that names the topic, or another name of it, is about it. For the others
+
+    value = log p(topic | request) - log mean p(other topic | request)
+
+in nats, by the few-shot form `Request: ... / Topic: ...`. The threshold comes from requests whose
+side is known by construction: the model wrote them about the topic, or about something else. A
+judge of answers is never asked about a request: it finds the subject in answers only.
+
+Source: the noisy channel of Min et al. 2022 (arXiv 2108.04106).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from selfteach.generate import few_shot
+from selfteach.generate.ask import Subject
+from selfteach.generate.listing import format_examples, to_one_line
+from selfteach.judge.check import Check
+from selfteach.models import Scorer
+from selfteach.models.ordered import score_in_order
+from selfteach.records import Continuations, JsonObject
+from selfteach.statistics import auroc, best_threshold
+
+MAX_FALSE_POSITIVES = 0.05
+"""The share of requests about something else that the judge may take for the topic's."""
+MIN_AUROC = 0.75
+"""A judge below it decides nothing: then only the names of the topic count."""
+
+
+def compare_topics(scorer: Scorer, subject: Subject, texts: Sequence[str]) -> list[float]:
+    """Return by how many nats each text predicts the topic better than other topics.
+
+    The others are the siblings and everyday topics. A text without a score gets minus infinity.
+    """
+    everyday = [topic for topic, _ in few_shot.SIBLINGS]
+    others = [
+        name
+        for name in dict.fromkeys([*subject.siblings, *everyday])
+        if name.lower() != subject.topic.lower()
+    ]
+    names = tuple(f" {name}" for name in (subject.topic, *others))
+    worked = format_examples("Request: {1}\nTopic: {0}\n\n", list_worked_requests())
+    items = [Continuations(f"{worked}Request: {to_one_line(t)}\nTopic:", names) for t in texts]
+    return [compute_log_odds([one.logp for one in s]) for s in score_in_order(scorer, items)]
+
+
+def list_worked_requests() -> list[tuple[str, str]]:
+    """Return one worked request of each form, with its topic."""
+    forms = few_shot.REQUESTS.values()
+    return [pairs[i % len(pairs)] for i, pairs in enumerate(forms)]
+
+
+def compute_log_odds(logps: Sequence[float]) -> float:
+    """Return log p of the first minus the log of the mean p of the others."""
+    if not logps:
+        return -math.inf
+    own, *others = logps
+    highest = max(others)
+    total = sum(math.exp(logp - highest) for logp in others)
+    return own - highest - math.log(total / len(others))
+
+
+@dataclass(frozen=True)
+class RequestJudge:
+    """Decide whether requests are about the topic.
+
+    Attributes:
+        names: what finds the topic, and its other names, in a text; None if nothing does.
+        threshold: in nats; infinity if the scores decide nothing.
+    """
+
+    scorer: Scorer
+    subject: Subject
+    names: Check | None
+    threshold: float
+
+    def find_about(self, texts: Sequence[str]) -> list[bool]:
+        """Return for each request whether it is about the topic."""
+        named = [self.names is not None and not self.names.keeps(text) for text in texts]
+        left = [text for text, found in zip(texts, named, strict=True) if not found]
+        if not left or math.isinf(self.threshold):
+            return named
+        scores = iter(compare_topics(self.scorer, self.subject, left))
+        return [found or next(scores) > self.threshold for found in named]
+
+
+def calibrate_request_judge(
+    scorer: Scorer,
+    subject: Subject,
+    names: Check | None,
+    about: Sequence[str],
+    elsewhere: Sequence[str],
+) -> tuple[RequestJudge, JsonObject]:
+    """Return the judge of requests, and what the report says of its calibration.
+
+    Args:
+        names: a check that texts without the topic's names keep.
+        about: requests that were written about the topic itself.
+        elsewhere: requests that were written about something else.
+    """
+    labels = [True] * len(about) + [False] * len(elsewhere)
+    report: JsonObject = {"about": len(about), "elsewhere": len(elsewhere)}
+    if len(set(labels)) < 2:
+        return RequestJudge(scorer, subject, names, math.inf), report
+    values = compare_topics(scorer, subject, [*about, *elsewhere])
+    finite = [max(value, -1e6) for value in values]
+    measure = auroc(labels, finite)
+    outside = sorted(finite[len(about) :])
+    bound = outside[math.ceil((1 - MAX_FALSE_POSITIVES) * (len(outside) - 1))]
+    threshold = max(bound, best_threshold(labels, finite))
+    report |= {"auroc": measure.value, "threshold": threshold}
+    if measure.value < MIN_AUROC:
+        threshold = math.inf
+    return RequestJudge(scorer, subject, names, threshold), report

@@ -1,0 +1,123 @@
+"""Other names of a forbidden subject: "soccer" and "quarterback" for football.
+
+A word is another name of the subject if the model tells the subject by the word alone,
+
+    p(topic | word) >= MIN_PROBABILITY
+
+among the topic, its siblings and everyday topics, and if the base hardly ever uses the word in its
+answers to requests about anything else. The candidates are the words that the model lists for the
+topic, and those that its answers about the topic use far more often than others.
+
+Departs from a list by a dictionary: only what this model says, and can be seen to say, counts.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from selfteach.generate import few_shot
+from selfteach.generate.ask import Subject
+from selfteach.generate.listing import format_examples
+from selfteach.judge.check import parse_check
+from selfteach.models import Scorer
+from selfteach.models.ordered import score_in_order
+from selfteach.records import Continuations
+
+MIN_PROBABILITY = 0.8
+MAX_ELSEWHERE = 0.01
+"""The share of answers about something else in which another name may occur."""
+MIN_LIFT = 8.0
+"""How many times as often a typical word occurs in answers about the topic."""
+MIN_ANSWERS = 2
+MAX_TYPICAL = 40
+MAX_NAMES = 16
+
+
+def select_other_names(
+    scorer: Scorer, subject: Subject, inside: Sequence[str], elsewhere: Sequence[str]
+) -> list[str]:
+    """Return other names of the topic, the most certain first.
+
+    Args:
+        inside: the base's answers to requests about the topic.
+        elsewhere: its answers to other requests, and these requests.
+    """
+    typical = find_typical_words(inside, elsewhere)
+    listed = [name.lower() for name in subject.candidates]
+    own = parse_check(f'contains "{quote(subject.topic)}"')
+    candidates = [
+        name
+        for name in dict.fromkeys([*listed, *typical])
+        if is_name(name) and not own.keeps(name) and own_stem(subject.topic) not in name
+    ]
+    probabilities = compute_topic_probabilities(scorer, subject, candidates)
+    ranked = sorted(zip(candidates, probabilities, strict=True), key=lambda pair: -pair[1])
+    found: list[str] = []
+    for name, probability in ranked:
+        if probability < MIN_PROBABILITY or len(found) >= MAX_NAMES:
+            break
+        test = parse_check(f'contains "{quote(name)}"')
+        covered = any(parse_check(f'contains "{quote(one)}"').keeps(name) for one in found)
+        if not covered and sum(map(test.keeps, elsewhere)) <= MAX_ELSEWHERE * len(elsewhere):
+            found.append(name)
+    return found
+
+
+def own_stem(topic: str) -> str:
+    """Return the topic without a plural s, in lower case: words with it are found anyway."""
+    return topic.lower().removeprefix("the ").rstrip("s")
+
+
+def is_name(name: str) -> bool:
+    """Return whether a candidate is a word, or two, of letters."""
+    return re.fullmatch(r"[^\W\d_]{3,}(?:[ -][^\W\d_]{3,})?", name) is not None
+
+
+def find_typical_words(inside: Iterable[str], elsewhere: Iterable[str]) -> list[str]:
+    """Return words that many answers about the topic use and hardly any other answer does."""
+    own = count_texts_with_word(inside)
+    other = count_texts_with_word(elsewhere)
+    num_own = max(own.total(), 1)
+    num_other = max(other.total(), 1)
+    found = []
+    for word, count in own.most_common():
+        lift = (count / num_own) / ((other[word] + 0.5) / num_other)
+        if count >= MIN_ANSWERS and lift >= MIN_LIFT:
+            found.append(word)
+    return found[:MAX_TYPICAL]
+
+
+def count_texts_with_word(texts: Iterable[str]) -> Counter[str]:
+    """Return for each word in lower case how many texts hold it."""
+    counts = Counter[str]()
+    for text in texts:
+        counts.update(set(re.findall(r"[^\W\d_]{3,}", text.lower())))
+    return counts
+
+
+def compute_topic_probabilities(
+    scorer: Scorer, subject: Subject, words: Sequence[str]
+) -> list[float]:
+    """Return p(topic | word) of each word, among the topic, its siblings and everyday topics."""
+    pairs = [(word, about) for about, listed in few_shot.WORDS for word in listed.split(", ")[::3]]
+    worked = format_examples("Word: {}\nTopic: {}\n\n", pairs)
+    names = [subject.topic]
+    for name in (*subject.siblings, *(about for about, _ in few_shot.SIBLINGS)):
+        if name.lower() not in map(str.lower, names):
+            names.append(name)
+    ends = tuple(f" {name}" for name in names)
+    items = [Continuations(f"{worked}Word: {word}\nTopic:", ends) for word in words]
+    found = []
+    for scores in score_in_order(scorer, items):
+        logps = [one.logp for one in scores] or [-math.inf, 0.0]
+        highest = max(logps)
+        found.append(math.exp(logps[0] - highest) / sum(math.exp(p - highest) for p in logps))
+    return found
+
+
+def quote(name: str) -> str:
+    """Return a name for a check in double quotes."""
+    return name.replace("\\", "\\\\").replace('"', '\\"')
