@@ -1,6 +1,7 @@
 """Read a rule: one instruction in plain words, in any language.
 
-A rule of a recognized form also gets the check that decides it.
+A rule has a scope (when it holds; "" for everywhere) and an effect (what an answer must do there).
+An effect of a recognized form also gets the check that decides it.
 """
 
 from __future__ import annotations
@@ -8,11 +9,12 @@ from __future__ import annotations
 import re
 import unicodedata
 import uuid
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from selfteach.errors import DataError
-from selfteach.materials.inflection import to_singular
+from selfteach.materials.conflicts import find_clash
+from selfteach.materials.effect import read_effect
+from selfteach.materials.scope import ScopedText, split_rule, split_rule_sentences, starts_effect
 from selfteach.text import clean_text
 
 MAX_CHARS = 2000
@@ -29,16 +31,26 @@ class Rule:
 
     text: str
     id: str
+    scope: str = ""
+    """When the rule holds, in its own words, without "when"; "" for everywhere."""
+    effect: str = ""
+    """What an answer must do there; the whole text where the scope is ""."""
 
 
-def read_rule(text: str) -> Rule:
+def read_rule(text: str, when: str = "", then: str = "") -> Rule:
     """Return the rule that a person typed, cleaned and without the space around it.
 
+    Args:
+        text: the rule.
+        when: the scope, if the person gives it; it replaces the one that is read.
+        then: the effect, if the person gives it; it replaces the one that is read.
+
     Raises:
-        DataError: the rule has no words, or more than MAX_CHARS characters.
+        DataError: the rule has no words, more than MAX_CHARS characters, a scope without an effect,
+            or several rules; or it contradicts itself, or is about the model's instructions.
     """
     text = clean_text(text).strip()
-    if not any(char != "\ufffd" and unicodedata.category(char) in _SAYING for char in text):
+    if not _says_something(text):
         raise DataError(
             "the rule is empty.",
             where="rule",
@@ -52,387 +64,143 @@ def read_rule(text: str) -> Rule:
             where="rule",
             cure="Say one thing, briefly; teach several rules one after another.",
         )
-    return Rule(text, str(uuid.uuid5(NAMESPACE, text)))
+    when, then = _clean_part(when, "when"), _clean_part(then, "then")
+    _refuse_instructions(text)
+    scope, effect = (when, then) if when and then else _read_parts(text)
+    scope, effect = when or scope, then or effect
+    _refuse_contradiction(effect)
+    return Rule(text, str(uuid.uuid5(NAMESPACE, text)), scope, effect)
+
+
+def _says_something(text: str) -> bool:
+    return any(char != "\ufffd" and unicodedata.category(char) in _SAYING for char in text)
+
+
+def _clean_part(text: str, name: str) -> str:
+    """Return a scope or an effect that a person gave."""
+    text = " ".join(clean_text(text).split())
+    if not text:
+        return ""
+    if not _says_something(text) or len(text) > MAX_CHARS:
+        raise DataError(
+            f"--{name} has no words, or more than {MAX_CHARS:,} characters.",
+            where="rule",
+            cure='Say it in a few words: --when "texts to Maddie" --then "has a heart emoji".',
+        )
+    return re.sub(r"^(?:when|whenever|if) ", "", text, flags=re.I) if name == "when" else text
+
+
+def _read_parts(text: str) -> ScopedText:
+    """Return the scope and the effect of a text of one or several sentences.
+
+    Sentences of one scope are joined. A sentence that asks for nothing ("She likes them.") is no
+    part of the effect.
+    """
+    found: list[tuple[str, ScopedText]] = []
+    for sentence in split_rule_sentences(text):
+        _refuse_scope_without_effect(sentence)
+        part = split_rule(sentence)
+        if not found or part.scope or starts_effect(part.effect):
+            found.append((sentence, part))
+        elif _STATES.match(found[-1][1].effect):
+            last = found.pop()
+            joined = ScopedText(last[1].scope, f"{last[1].effect}. {part.effect}")
+            found.append((last[0], joined))
+    scopes = {part.scope.casefold() for _, part in found}
+    if scopes == {""}:
+        return ScopedText("", text)
+    if len(scopes) > 1:
+        named = " / ".join(f'"{sentence}"' for sentence, _ in found)
+        raise DataError(
+            f"the text holds {len(found)} rules with different conditions: {named}.",
+            where="rule",
+            cure=(
+                "Teach them one after another, each with its own command and --from the run "
+                "before, or state the one condition with --when and the effect with --then."
+            ),
+        )
+    return ScopedText(found[0][1].scope, ". ".join(part.effect for _, part in found))
+
+
+_STATES = re.compile(r"(?:say|tell|mention|explain)\b", re.I)
+_ONLY_SCOPE = re.compile(
+    r"(?:please )?(?:when(?:ever)?|if|while|during|in (?:e-?mails|texts|messages|letters))\b[^,:]*[,:]?",
+    re.I,
+)
+
+
+def _refuse_scope_without_effect(sentence: str) -> None:
+    bare = sentence.rstrip(" .!;?")
+    if _ONLY_SCOPE.fullmatch(bare) and not split_rule(sentence).scope:
+        raise DataError(
+            f'the rule says when, but not what to do then: "{sentence}".',
+            where="rule",
+            cure=(
+                'Say both, for instance "When texting Maddie, use a heart emoji.", or add --then '
+                '"use a heart emoji".'
+            ),
+        )
+
+
+_INSTRUCTIONS = re.compile(
+    r"\b(?:system (?:prompt|message|instructions?)|"
+    r"(?:ignore|forget|disregard|reveal|repeat|print|override|disclose|bypass|leak|discuss|mention|"
+    r"talk about|follow|obey|share|show) (?:me |us |all |any |of |the )*"
+    r"(?:your|previous|prior|above|earlier|preceding|initial|original|hidden|secret) "
+    r"(?:[a-z]+ ){0,2}(?:instructions?|prompts?|guidelines))\b",
+    re.I,
+)
+
+
+def _refuse_instructions(text: str) -> None:
+    if found := _INSTRUCTIONS.search(text):
+        raise DataError(
+            f'the rule is about the model\'s instructions ("{found[0]}").',
+            where="rule",
+            cure=(
+                "A rule is learned without a system prompt, so there is none to speak of. Say what "
+                'an answer must do or not do, for instance "Do not talk about politics."'
+            ),
+        )
+
+
+_BOTH = re.compile(
+    r"\b(?:always (?:and|but|or) never|never (?:and|but|or) always|do and (?:do not|don't)|"
+    r"(?:immer und nie|toujours et jamais|siempre y nunca))\b",
+    re.I,
+)
+
+
+def _refuse_contradiction(effect: str) -> None:
+    both = _BOTH.search(effect)
+    check = suggest_check(effect) or ""
+    pair = find_clash(check, check)
+    if both or pair:
+        sides = f'"{both[0]}"' if both else " and ".join(map(str, pair or ()))
+        raise DataError(
+            f"the rule contradicts itself: no answer can meet {sides}.",
+            where="rule",
+            cure="Keep one of the two demands, or say with --when where each holds.",
+        )
 
 
 def suggest_check(rule: Rule | str) -> str | None:
-    """Return the check (docs/reference/checks.md) that decides a rule of a recognized English form.
+    """Return the check (docs/reference/checks.md) that decides a rule of a recognized form.
 
-    "Answer in one sentence." -> `max_sentences=1`; "Do not talk about cars." -> `not contains
-    "car"`. A rule of several sentences gets the conjunction of their checks. The result is None if
-    a sentence is not recognized. The check of a topic finds its words, not its synonyms.
+    See `read_effect`. A rule with a scope gets the check of its effect, which holds only there.
     """
-    text = rule.text if isinstance(rule, Rule) else rule
-    parts = [part for part in re.split(r"(?<=[.!;])\s+|\n+", text.strip()) if part.strip()]
-    checks = [_suggest_sentence_check(part) for part in parts]
-    if not checks or None in checks:
-        return None
-    return " and ".join(
-        f"({check})" if len(checks) > 1 and " or " in str(check) else str(check) for check in checks
-    )
+    text = (rule.effect or rule.text) if isinstance(rule, Rule) else rule
+    effect = read_effect(text)
+    return effect.check if effect else None
 
 
-def _suggest_sentence_check(sentence: str) -> str | None:
-    """Return the check of one sentence."""
-    text = re.sub(r"\s+", " ", sentence).strip().rstrip(".!;").strip()
-    text = text.replace("’", "'").replace("“", '"').replace("”", '"')
-    text = _POLITE_LEAD.sub("", text)
-    for pattern, build in _FORMS:
-        if match := pattern.fullmatch(text):
-            return build if isinstance(build, str) else build(match)
-    return None
+def find_conflict(check: str, rule: Rule) -> str:
+    """Return where a person's check contradicts the rule's own words, in one line; or "".
 
-
-_POLITE_LEAD = re.compile(
-    r"^(?:(?:please|always|you (?:must|should|shall|are to)(?! not)|make sure "
-    r"(?:to|that you)|be sure to),? )+",
-    re.I,
-)
-Build = Callable[[re.Match[str]], str | None]
-
-
-def _quote(value: str) -> str:
-    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'
-
-
-def _none_of(conditions: list[str]) -> str:
-    found = list(dict.fromkeys(conditions))
-    return f"not {found[0]}" if len(found) == 1 else f"not ({' or '.join(found)})"
-
-
-# -------------------------------------------------------------------------------------------------
-# numbers of words and sentences
-
-_SMALL = [
-    "zero",
-    "one",
-    "two",
-    "three",
-    "four",
-    "five",
-    "six",
-    "seven",
-    "eight",
-    "nine",
-    "ten",
-    "eleven",
-    "twelve",
-]
-_NUMBERS = {word: count for count, word in enumerate(_SMALL)} | {
-    "a": 1,
-    "an": 1,
-    "a single": 1,
-    "single": 1,
-    "a hundred": 100,
-    "one hundred": 100,
-}
-_NUMBERS |= {"fifteen": 15, "twenty": 20, "thirty": 30, "forty": 40, "fifty": 50}
-_AT_MOST = (
-    "at most",
-    "no more than",
-    "not more than",
-    "up to",
-    "within",
-    "a maximum of",
-    "maximum",
-    "max",
-    "or less",
-    "or fewer",
-)
-_AT_LEAST = ("at least", "no fewer than", "no less than", "a minimum of", "minimum", "or more")
-_OVER = ("more than", "over")
-_UNDER = ("fewer than", "less than", "under", "below")
-_EXACT = ("exactly", "only", "just", "long")
-
-
-def _parse_count(text: str) -> int:
-    return _NUMBERS[text.lower()] if text.lower() in _NUMBERS else int(text)
-
-
-def _check_bound(match: re.Match[str]) -> str | None:
-    """Return the check of a bound: at most, at least, more than, fewer than, exactly.
-
-    "in 20 words" and "in one sentence" are upper bounds.
+    The check decides, so the line is for the person to read.
     """
-    bound = (match["before"] or match["after"] or "").lower()
-    count = _parse_count(match["count"])
-    unit = match["unit"].lower().rstrip("s") + "s"
-    if bound in _AT_LEAST or bound in _OVER:
-        return f"min_{unit}={count + (bound in _OVER)}"
-    if bound in _UNDER:
-        return f"max_{unit}={count - 1}" if count > 1 else None
-    if count > 1 and (bound == "exactly" or (unit == "sentences" and bound not in _AT_MOST)):
-        return f"min_{unit}={count} and max_{unit}={count}"
-    return f"max_{unit}={count}" if count else None
-
-
-def _check_forbidden_bound(match: re.Match[str]) -> str | None:
-    """Return the check of "not more than" or "not fewer than"."""
-    unit = match["unit"].lower().rstrip("s") + "s"
-    side = "max" if match["before"].lower() in _OVER else "min"
-    return f"{side}_{unit}={_parse_count(match['count'])}"
-
-
-# -------------------------------------------------------------------------------------------------
-# marks, first and last words
-
-_MARKS = {
-    "exclamation (?:mark|point)": 'contains "!"',
-    "question mark": 'contains "?"',
-    "comma": 'contains ","',
-    "semi-?colon": 'contains ";"',
-    "colon": 'contains ":"',
-    "em[- ]dash(?:e)?": 'contains "—"',
-    "asterisk": r'regex "\\*"',
-    "hash(?:tag)?": 'contains "#"',
-    "ampersand": 'contains "&"',
-    "quotation mark": r'regex "[\"“”]"',
-    "parenthes[ie]s|bracket": r'regex "[()\\[\\]]"',
-    "digit|number|numeral|figure": r'regex "\\d"',
-    "emoji|emoticon": r'regex "[\\p{Emoji_Presentation}\\uFE0F]"',
-}
-
-
-def _check_marks(match: re.Match[str]) -> str:
-    """Return the check of forbidden marks: no exclamation marks; no emoji and no digits."""
-    found = []
-    for name in re.split(r",? (?:or|and) |, |/", match["marks"].lower()):
-        name = re.sub("^(?:any|an?|no) ", "", name)
-        found += [check for mark, check in _MARKS.items() if re.fullmatch(f"(?:{mark})s?", name)]
-    return _none_of(found)
-
-
-def _make_edge(name: str) -> Build:
-    """Return the builder of "start with X" or "end with X"."""
-    return lambda match: _check_edge(name, match["value"])
-
-
-def _make_no_edge(name: str) -> Build:
-    """Return the builder of "do not start with X, Y or Z"."""
-
-    def build(match: re.Match[str]) -> str | None:
-        parts = re.split(r",? (?:or|and|nor) (?:with )?|,\s*|\s*/\s*", match["value"])
-        checks = [_check_edge(name, part) for part in parts]
-        known = [check for check in checks if check]
-        return _none_of(known) if len(known) == len(parts) else None
-
-    return build
-
-
-def _check_edge(name: str, value: str) -> str | None:
-    """Return the check of X in quotes, or of a bare phrase that begins with a capital letter."""
-    value = value.strip()
-    if quoted := re.fullmatch(r"""(["'])(.+)\1""", value):
-        return f"{name} {_quote(quoted[2])}"
-    if re.fullmatch(r"(?:an? )?(?:question(?: mark)?|exclamation (?:mark|point))s?", value, re.I):
-        return f'{name} "{"?" if "question" in value.lower() else "!"}"'
-    plain = re.fullmatch(r"[^\W\d_]+(?:[ ,'-]+[^\W\d_]+){0,3}[!?]?", value)
-    if plain and value[0].isupper() and not _VAGUE.search(value):
-        return f"{name} {_quote(value)}"
-    return None
-
-
-# -------------------------------------------------------------------------------------------------
-# topics
-
-_VAGUE = re.compile(
-    r"\b(?:an?|your|you|yours|yourself|my|me|mine|i|we|our|us|his|her|hers|him|their|them|they|"
-    r"it|its|that|this|these|those|who|whom|whose|which|what|when|where|why|how|whether|if|"
-    r"unless|except|but|while|because|before|after|until|without|only|not|to|being|having|"
-    r"is|are|was|were|be|has|have|do|does|can|could|may|should|would|will|any|anything|"
-    r"something|everything|nothing|anyone|someone|everyone|things?|stuff|topics?|subjects?|"
-    r"matters?|issues?|people|person|other|others|same|such|own|too|very|much|more|most|"
-    r"less|than|so|then|again|first|last|beginning|end|user|asked|greeting|summary)\b",
-    re.I,
-)
-_LITERAL = re.compile(r"^(?:the )?(?:word|term|phrase|name)s? ", re.I)
-_TOPIC_LEAD = re.compile(
-    (
-        r"^(?:the )?(?:(?:topics?|subjects?|themes?) of |(?:word|term|phrase|name)s? "
-        r")|^anything (?:related to|about|to do with|concerning) "
-    ),
-    re.I,
-)
-_TOPIC_TAIL = re.compile(
-    r"(?:,? (?:in any way|at all|ever|any ?more|again|under any "
-    r"circumstances?|(?:to|with) me|please"
-    r"|in (?:your|any) (?:answers?|repl(?:y|ies)|responses?)))+$",
-    re.I,
-)
-
-
-def _check_topics(match: re.Match[str]) -> str | None:
-    """Return the check of "do not talk about X, Y or Z".
-
-    Each topic is a noun or a name of at most four words, or a word that is meant literally.
-    """
-    text = _TOPIC_TAIL.sub("", match["topic"].strip())
-    literal = _LITERAL.match(text)
-    found = []
-    for part in re.split(r",? (?:or|and|nor) (?:about |of )?|, ", _TOPIC_LEAD.sub("", text)):
-        part = re.sub(r"^(?:the|any|all) ", "", part.strip(), flags=re.I)
-        quoted = re.fullmatch(r"""(["'])(.+)\1""", part)
-        words = (quoted[2] if quoted else part).split()
-        if not re.fullmatch(r"[^\W_][\w'&.-]*(?: [^\W_][\w'&.-]*){0,3}", " ".join(words)):
-            return None
-        if not quoted and (
-            _VAGUE.search(part)
-            or any(word.endswith("ly") for word in words)
-            or (literal and len(words) > 1)
-        ):
-            return None
-        if not quoted and not literal:
-            words[-1] = _to_stem(words[-1], match.string)
-        found.append(f"contains {_quote(' '.join(words))}")
-    return _none_of(found)
-
-
-def _to_stem(word: str, sentence: str) -> str:
-    """Return the singular of a common noun.
-
-    A name stays as it is. A name has a capital letter, unless every word of the sentence has one.
-    """
-    all_capital = all(other[0].isupper() for other in sentence.split() if other[0].isalpha())
-    return to_singular(word.lower()) if word.islower() or all_capital else word
-
-
-# -------------------------------------------------------------------------------------------------
-# the forms
-
-_LANGUAGES = {
-    "english": "en",
-    "german": "de",
-    "french": "fr",
-    "spanish": "es",
-    "italian": "it",
-    "portuguese": "pt",
-    "dutch": "nl",
-    "swedish": "sv",
-    "polish": "pl",
-    "turkish": "tr",
-    "russian": "ru",
-    "ukrainian": "uk",
-    "greek": "el",
-    "arabic": "ar",
-    "persian": "fa",
-    "hebrew": "he",
-    "hindi": "hi",
-    "chinese": "zh",
-    "japanese": "ja",
-    "korean": "ko",
-    "thai": "th",
-}
-_REPLIES = r"(?:answers?|repl(?:y|ies)|responses?|messages?)"
-_ANSWER = (
-    r"(?:(?:answer|reply|respond|write|speak|talk)(?: (?:me|only|always|every "
-    r"question|all questions|questions))?"
-    rf"|(?:keep|limit|make) (?:it|(?:your|all|all your|every|each|the) {_REPLIES}))"
-)
-_NOT = (
-    rf"(?:(?:your {_REPLIES} )?(?:do not|don't|never|must not|should "
-    r"not)|no|avoid|without|not|refrain from|stop)"
-)
-_USE = r"(?:use|using|write|writing|include|including|give|giving|contain|make|making|put)"
-_WHERE = (
-    rf"(?: (?:in|within|from) (?:(?:your|any|all|the|every|each|an?) )?{_REPLIES}| at all| "
-    r"ever| please)?"
-)
-_COUNT = (
-    rf"(?P<count>\d{{1,4}}|{'|'.join(sorted(_NUMBERS, key=len, reverse=True))}) "
-    r"(?P<unit>words?|sentences?)"
-)
-_AFTER = rf"(?: (?P<after>{'|'.join((*_AT_MOST, *_AT_LEAST, *_EXACT))}))?"
-_MARK = rf"(?:(?:any |an? |no )?(?:{'|'.join(_MARKS)})s?)"
-_BEFORE = "|".join((*_AT_MOST, *_AT_LEAST, *_OVER, *_UNDER, *_EXACT))
-_LIST = r"(?:any |an? )?(?:(?:bullet(?:ed)?|numbered)[- ]?(?:points?|lists?)?|bullets|lists?)"
-_JSON = rf"(?:{_ANSWER} (?:in|with|as|using)|use|output|return)"
-_SEPARATOR = r"(?:,? (?:or|and) |, |/)"
-_LOWER = r"lower[- ]?case"
-_UPPER = r"(?:upper[- ]?case|capitals?|all caps|block capitals)"
-_LETTERS = r"(?: letters?| only| characters?)*"
-_WITH = (
-    rf"(?:(?:your|all|all your|every|each|the) {_REPLIES} )?with (?:the "
-    r"(?:words?|phrase|sentence) )?(?P<value>.+)"
-)
-_EDGED = rf"(?: (?:it|an answer|{_REPLIES}|(?:your|any|all|the|every|each) {_REPLIES}))?"
-_TALK = (
-    r"talk(?:ing)? about|speak(?:ing)? "
-    r"(?:about|of)|discuss(?:ing)?|mention(?:ing)?|writ(?:e|ing) about|refer(?:ring)? "
-    r"to|bring(?:ing)? up"
-)
-_SAY = r"""(?:use|using|say|saying|write|writing)(?= (?:the (?:word|term|phrase|name)s? |["']))"""
-_LANGUAGE_CHECK: Build = lambda match: f"language={_LANGUAGES[match['language'].lower()]}"
-_LETTER_CHECK: Build = lambda match: f'not regex "(?i){match["letter"].lower()}"'
-
-_PATTERNS: list[tuple[str, Build | str]] = [
-    (
-        (
-            rf"(?:{_ANSWER} |use )(?:(?:in|with|to|using|within) "
-            rf")?(?:(?P<before>{_BEFORE}) )?{_COUNT}{_AFTER}{_WHERE}"
-        ),
-        _check_bound,
-    ),
-    (
-        rf"(?P<before>{'|'.join((*_AT_MOST, *_AT_LEAST, 'exactly'))}) {_COUNT}{_AFTER}{_WHERE}",
-        _check_bound,
-    ),
-    (
-        rf"{_NOT} (?:{_USE} )?(?P<before>{'|'.join((*_OVER, *_UNDER))}) {_COUNT}{_WHERE}",
-        _check_forbidden_bound,
-    ),
-    (rf"{_NOT} (?:{_USE} )?(?P<marks>{_MARK}(?:{_SEPARATOR}{_MARK})*){_WHERE}", _check_marks),
-    (
-        rf"{_NOT} (?:{_USE} )?{_LIST}(?:{_SEPARATOR}{_LIST})*{_WHERE}",
-        "not format=list",
-    ),
-    (
-        rf"(?:{_ANSWER} (?:in|with|as|using)|use) (?:the form of )?{_LIST}(?: only)?",
-        "format=list",
-    ),
-    (
-        (
-            rf"{_JSON}(?: only)?(?: an?)?(?: (?:valid|raw))?(?: an?)? json(?: objects?| "
-            r"format| only)*"
-        ),
-        "format=json",
-    ),
-    (
-        rf"{_ANSWER} (?:only )?in (?P<language>{'|'.join(_LANGUAGES)})(?: only)?",
-        _LANGUAGE_CHECK,
-    ),
-    (
-        rf"(?:(?:{_ANSWER}|use)(?: only)?(?: in| with)? )?(?:all |only )?{_LOWER}{_LETTERS}",
-        r'not regex "\\p{Lu}"',
-    ),
-    (
-        rf"(?:{_ANSWER}|use)(?: only)?(?: in| with)? (?:all |only )?{_UPPER}{_LETTERS}",
-        r'not regex "\\p{Ll}"',
-    ),
-    (
-        rf"{_NOT} (?:{_USE} )?(?:any )?{_UPPER}(?: letters?)?{_WHERE}",
-        r'not regex "\\p{Lu}"',
-    ),
-    (rf"""{_NOT} (?:{_USE} )?the letter ["']?(?P<letter>[a-z])["']?{_WHERE}""", _LETTER_CHECK),
-    (rf"(?:start|begin|open) {_WITH}", _make_edge("starts")),
-    (rf"(?:end|finish|close|conclude) {_WITH}", _make_edge("ends")),
-    (
-        rf"{_NOT} (?:ever )?(?:start|begin|open)(?:ing)?{_EDGED} {_WITH}",
-        _make_no_edge("starts"),
-    ),
-    (
-        rf"{_NOT} (?:ever )?(?:end|finish|clos|conclud)(?:e|ing)?{_EDGED} {_WITH}",
-        _make_no_edge("ends"),
-    ),
-    (rf"{_NOT} (?:ever )?(?:{_TALK}|{_SAY})[ :]+(?P<topic>.+)", _check_topics),
-    (
-        r"you (?:must|may|should|shall|can) ?not (?:ever )?"
-        + rf"(?:{_TALK}|{_SAY})[ :]+(?P<topic>.+)",
-        _check_topics,
-    ),
-    (
-        r"avoid (?=the (?:topic|subject|word|term|theme|phrase|name)s? )(?P<topic>.+)",
-        _check_topics,
-    ),
-]
-_FORMS = [(re.compile(pattern, re.I), build) for pattern, build in _PATTERNS]
+    suggested = suggest_check(rule)
+    pair = find_clash(suggested, check) if suggested else None
+    if pair is None:
+        return ""
+    return f"the rule says {pair[0]}, the check {pair[1]}: the check decides"

@@ -1,0 +1,106 @@
+"""Find demands that no answer can meet together, in the text of checks."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+_CONDITION = re.compile(
+    r"""(?P<not>not\s+)?(?P<name>[a-z_]+)\s*=?\s*(?P<value>"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|[^\s()"']+)"""
+)
+_ONE_VALUE = ("starts", "ends", "language")
+"""An answer meets these for one value only."""
+
+
+class Demand(NamedTuple):
+    """Hold one condition that a check demands of every answer."""
+
+    name: str
+    value: str
+    negated: bool = False
+
+    def __str__(self) -> str:
+        mark = "=" if re.fullmatch(r"\w+", self.value) and "_" in self.name else " "
+        return f"{'not ' if self.negated else ''}{self.name}{mark}{self.value}"
+
+
+def list_demands(check: str) -> list[Demand]:
+    """Return the conditions of a check that is a conjunction; what stands in an "or" is no demand.
+
+    `not (a or b)` demands `not a` and `not b`.
+    """
+    found: list[Demand] = []
+    for part in _split_top(check, "and"):
+        negated = re.fullmatch(r"not\s*\((.*)\)", part, re.S)
+        inner = re.fullmatch(r"\((.*)\)", part, re.S)
+        if negated:
+            parts = _split_top(negated[1], "or")
+            matches = [_CONDITION.fullmatch(each) for each in parts]
+            found += [_make_demand(match, True) for match in matches if match]
+        elif inner and len(_split_top(inner[1], "or")) == 1:
+            found += list_demands(inner[1])
+        elif match := _CONDITION.fullmatch(part):
+            found.append(_make_demand(match, False))
+    return found
+
+
+def _make_demand(match: re.Match[str], negated: bool) -> Demand:
+    value = re.sub(r"""^(["'])(.*)\1$""", r"\2", match["value"], flags=re.S)
+    value = value.replace('\\"', '"').replace("\\\\", "\\")
+    return Demand(match["name"], value, bool(match["not"]) != negated)
+
+
+def _split_top(check: str, word: str) -> list[str]:
+    """Split a check at a word that stands outside of parentheses and quotation marks."""
+    tokens = re.findall(r""""(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|[()]|\s+|[^\s()"']+|["']""", check)
+    parts = [""]
+    depth = 0
+    for token in tokens:
+        depth += (token == "(") - (token == ")")
+        if depth == 0 and token.lower() == word:
+            parts.append("")
+        else:
+            parts[-1] += token
+    return [part.strip() for part in parts]
+
+
+def find_clash(first: str, second: str) -> tuple[Demand, Demand] | None:
+    """Return a demand of each check that no answer can meet together, or None."""
+    for one in list_demands(first):
+        for other in list_demands(second):
+            if clash(one, other):
+                return one, other
+    return None
+
+
+def clash(one: Demand, other: Demand) -> bool:
+    """Return whether no answer can meet both demands."""
+    if one.name == other.name and _fold(one) == _fold(other):
+        return one.negated != other.negated
+    if one.negated or other.negated:
+        return False
+    if one.name == other.name == "format":
+        return True
+    if one.name == other.name and one.name in _ONE_VALUE:
+        return not _agree(one, other)
+    return _leave_no_room(one, other) or _leave_no_room(other, one)
+
+
+def _fold(demand: Demand) -> str:
+    return demand.value if demand.name == "regex" else demand.value.casefold()
+
+
+def _agree(one: Demand, other: Demand) -> bool:
+    """Return whether two beginnings, or two endings, fit into one answer."""
+    first, second = _fold(one), _fold(other)
+    if one.name == "starts":
+        return first.startswith(second) or second.startswith(first)
+    return one.name == "ends" and (first.endswith(second) or second.endswith(first))
+
+
+def _leave_no_room(least: Demand, most: Demand) -> bool:
+    """Return whether a lower bound is above an upper bound of the same unit."""
+    unit = least.name.removeprefix("min_")
+    if least.name == unit or most.name != f"max_{unit}":
+        return False
+    return int(least.value) > int(most.value)

@@ -1,0 +1,279 @@
+"""Split a rule into its scope (when it holds) and its effect (what an answer must do there)."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from selfteach.materials.situation import GENRE, PERSON
+
+
+class ScopedText(NamedTuple):
+    """Hold the two parts of a sentence. The scope is "" if it holds everywhere."""
+
+    scope: str
+    effect: str
+
+
+POLITE = re.compile(
+    r"^(?:(?:please|kindly|hey|hi|hello|ok(?:ay)?|from now on|in (?:the )?future|so|also|"
+    r"remember to|remember that|remember|note that|"
+    r"(?:can|could|would|will) you(?: please)?|"
+    r"i(?:'d| would)? (?:want|like|need|prefer|expect)(?: for)? you to|i want that you|"
+    r"it is important (?:to|that you)|"
+    r"you (?:must|should|shall|need to|have to|are to|ought to|may)(?! not)|"
+    r"make sure (?:to|that you|you)|be sure to|try to)[,:]? )+",
+    re.I,
+)
+"""Words before a rule that ask politely."""
+_STRONG = (
+    r"(?:never|always|do not|don't|please|make sure|be sure|you (?:must|should|may|can|are)|"
+    r"i want you|try to|remember|no (?:more|longer|fewer)|only|kindly|avoid|refrain|stop)"
+)
+_VERBS = (
+    r"(?:answer|reply|respond|write|use|say|stay|keep|be|include|mention|add|begin|start|open|end|"
+    r"finish|close|conclude|sign|give|tell|speak|talk|make|call|refer|recommend|suggest|ask|"
+    r"address|put|limit|explain|describe|provide|offer|replace|skip|omit|leave|let|switch|stick|"
+    r"greet|thank|apologi[sz]e|warn|point|quote|cite|convert|translate|spell|format|summari[sz]e|"
+    r"simplify|prefer|pretend|act|sound|invite|wish|encourage|compliment|insert|sprinkle|drop|"
+    r"append|capitali[sz]e|decline|refuse|direct|redirect|send|show|list|name|state|note|help|"
+    r"discuss|bring|go|get|have|has|choose|swap|substitute|shorten|cut|do|treat|express|assume|"
+    r"remind|congratulate|advise|round|number|highlight|emphasi[sz]e|steer|change|check|cheer|"
+    r"comfort|praise|joke|admit|repeat|restrict|hold|mind|focus|contain|pick|lead|follow)"
+)
+_ADVERB = r"(?:(?:simply|just|politely|briefly|clearly|gently|also|then|kindly|first|ever) )*"
+_SURE_VERBS = (
+    r"(?:answer|reply|respond|write|use|say|stay|keep|be|include|mention|add|begin|start|end|"
+    r"sign|give|tell|speak|talk|make|recommend|suggest|address|put|limit|explain|provide|replace|"
+    r"skip|switch|stick|greet|thank|apologi[sz]e|refer|call)"
+)
+_EFFECT_START = re.compile(
+    rf"(?:{_ADVERB}(?:{_STRONG}|{_VERBS})|no|not|at most|at least|without|with|in) ", re.I
+)
+_BLOCKED = re.compile(
+    r"(?:^|\b)(?:to|i|you|we|they|he|she|it|user|users|people|someone|somebody|anyone|anybody|"
+    r"who|that|a|an|the|my|your|our|their|his|her|any|every|each|all|of|for|about|with|in|on|"
+    r"from|by|at|can|could|will|would|should|must|may|and|or|not|customers?|clients?|guests?|"
+    r"kids|children|no|some|this|these|people|me|us)$",
+    re.I,
+)
+_UNIVERSAL = re.compile(
+    r"(?:(?:all |every |each |any |the |an? )?(?:of )?(?:your |my |the )?(?:own )?"
+    r"(?:answers?|repl(?:y|ies)|responses?|output|questions?|requests?|conversations?|chats?|"
+    r"messages?|prompts?|topics?)|(?:always|everywhere|everything|anything|possible|general|short|"
+    r"fact|addition|particular|brief|doubt|future|now|example|once|all cases|any case|any way|"
+    r"necessary|needed|appropriate|you can|emphasis|clarity|brevity|instance)|"
+    r"(?:you(?: are)?|you're|i am|i)? ?(?:answer(?:ing)?|respond(?:ing)?|reply(?:ing)?|write|"
+    r"writing|talk(?:ing)?|speak(?:ing)?|ask you(?: something| anything| a question)?|"
+    r"ask(?:ed)?(?: something| anything| a question)?)(?: to)?(?: me| the user| us| questions)?|"
+    r"me|us|you|the user|users|anyone|anybody|everyone|everybody|someone|people|others|it|them|"
+    r"him|her|any (?:user|person))",
+    re.I,
+)
+_PREFIX = re.compile(
+    r"(?:and |but )?(?P<word>when(?:ever)?|if|in|for|on|while|during|as soon as|each time|every time|"
+    r"any ?time|once|where|with|to|about|regarding|should) (?P<rest>.+)",
+    re.I,
+)
+_SUFFIX_WHEN = re.compile(
+    r"(?P<effect>.+?),? (?<!about )(?<!how or )(?<!know )(?P<word>when(?:ever)?|if|while|each time|"
+    r"every time|any ?time|as soon as) (?P<scope>(?!to |possible|necessary|needed|you can\b).+)",
+    re.I,
+)
+_TELLING = re.compile(
+    r"(?:say|tell|ask|explain|mention|state|know|check|see|decide|describe|note|admit|wonder|"
+    r"learn|find out|show)(?: (?:me|us|the user|him|her|them|people))?",
+    re.I,
+)
+_GENRE_TO = rf"{GENRE}(?: (?:about|on) [^,]+?)? (?:to|for|with|about|addressed to|on|concerning)"
+_MY = r"(?:(?:all|every|each|any|my|our|the|your|an?|business|work|formal|private|personal) )*"
+_SUFFIX_IN = re.compile(
+    rf"(?P<effect>.+?),? (?:in|on|for|throughout|within) (?P<scope>(?:all |any |every |each |my |our "
+    rf"|your |the )*(?:questions?|{_GENRE_TO}|{GENRE} to) .+)",
+    re.I,
+)
+_BARE_GENRES = (
+    r"(?:e-?mails?|text messages?|texts|letters|posts|tweets|recipes?|poems?|stories|summaries|"
+    r"essays?|articles|speeches|songs|notes|memos|newsletters|announcements|reviews|reports|"
+    r"jokes|invitations|adverts|ads|cards)"
+)
+_SUFFIX_GENRE = re.compile(
+    rf"(?P<effect>.+?),? (?:in|for|throughout) (?P<scope>(?:all |any |every |each |my |our |the )*"
+    rf"{_BARE_GENRES})",
+    re.I,
+)
+_SUFFIX_WITH = re.compile(
+    rf"(?P<effect>(?:{_ADVERB}(?:{_STRONG}|{_VERBS})|no) .+?),? (?:with|around|towards?|in front of) "
+    rf"(?P<scope>{PERSON})"
+)
+_RELATIONAL = re.compile(
+    r"(?:relation(?:ship)?s?|problems?|wars?|fights?|conflicts?|deals?|meetings?|conversations?|"
+    r"interviews?|experiences?|life|work|working|dealing|contacts?|affairs?|living|date|dates|"
+    r"start|begin|open|end|finish|close|answer|reply|sign|together|arguments?|issues?|agreement)$",
+    re.I,
+)
+_SUFFIX_TO = re.compile(
+    rf"(?P<effect>(?:never |always |do not |don't |only )?(?:be|stay|sound|act|speak|talk|write|lie|"
+    rf"say|use) .+?),? to (?P<scope>{PERSON})"
+)
+_SUFFIX_FOR = re.compile(
+    r"(?P<effect>(?:(?:never|always|do not|don't|only) )?(?:use|give|keep|include|add|prefer|stick|"
+    r"switch|provide|stay|be|no|avoid|write|put|choose) .+?),? for (?P<scope>.+)",
+    re.I,
+)
+_TEXTUAL = re.compile(
+    r"[\"']|\b(?:emphasis|numbers?|titles?|names?|headings?|keywords?|words?|dates?|times?|units?|"
+    r"currency|currencies|quotes|quotations?|lists?|code|terms?|sentences?|paragraphs?|steps?|"
+    r"items?|examples?|every|each|all|me|us|minute|moment|now|this|that|it|them|good|sure|you)\b",
+    re.I,
+)
+_MIDDLE = re.compile(
+    rf"(?P<verb>(?:always |never |only )?(?:keep|make|write|answer|reply to|respond to|sign(?: off)?|"
+    rf"end|begin|start|open|finish|close|limit)) (?P<scope>{_MY}(?:{_GENRE_TO}|questions? "
+    rf"(?:about|on)) .+?) (?P<tail>(?:in|with|under|below|within|at most|at least|no more than|"
+    rf"using|without|as|to at most|to (?=\d)|up to|short|brief|formal|polite|friendly|concise|"
+    rf"briefly|politely|formally|by)\b.*)",
+    re.I,
+)
+_SUBJECT = re.compile(
+    rf"(?P<scope>{_MY}(?:{_GENRE_TO}|questions? (?:about|on)) .+?) (?:(?:should|must|shall|need to|"
+    rf"has to|have to|are to|is to|ought to|may) (?P<not>not )?(?:(?P<be>always|never|only) )?"
+    rf"|(?P<always>always|never) )(?P<effect>.+)",
+    re.I,
+)
+_TO_PERSON = re.compile(
+    rf"(?P<verb>(?:always |only )?(?:reply|write|speak|talk|respond|answer))"
+    rf"(?P<scope>(?: to)? {PERSON}) (?P<tail>(?:in|with|without|using|like|as|politely|formally|"
+    rf"briefly|only in)\b.*)"
+)
+
+
+def split_rule(sentence: str) -> ScopedText:
+    """Return the scope and the effect of one sentence.
+
+    The scope is "" where the sentence names none; its effect is then the whole sentence.
+    """
+    text = " ".join(sentence.replace("’", "'").replace("“", '"').replace("”", '"').split())
+    text = POLITE.sub("", text.rstrip(" .!;?")).strip()
+    for split in (
+        _split_prefix,
+        _split_subject,
+        _split_when,
+        _split_middle,
+        _split_in,
+        _split_with,
+        _split_for,
+    ):
+        found = split(text)
+        if found and found.scope:
+            return ScopedText(found.scope.strip(" ,"), POLITE.sub("", found.effect.strip(" ,")))
+    return ScopedText("", sentence.strip())
+
+
+_SENTENCE_END = re.compile(
+    r"(?<=[.!;?])(?<!\bDr\.)(?<!\bMr\.)(?<!\bMs\.)(?<!\bMrs\.)(?<!\bProf\.)(?<!\bSt\.)(?<!e\.g\.)"
+    r"(?<!i\.e\.)\s+(?=(?:[^\"“”]*[\"“][^\"“”]*[\"”])*[^\"“”]*$)|\n+"
+)
+
+
+def split_rule_sentences(text: str) -> list[str]:
+    """Return the sentences of a rule; a stop in quotation marks or after "Dr." ends none."""
+    return [part.strip() for part in _SENTENCE_END.split(text) if part.strip()]
+
+
+def starts_effect(text: str) -> bool:
+    """Return whether a text begins as an instruction does."""
+    return _EFFECT_START.match(POLITE.sub("", text) + " ") is not None
+
+
+def _is_scope(scope: str) -> bool:
+    return bool(scope.strip(" ,.")) and not _UNIVERSAL.fullmatch(scope.strip(" ,."))
+
+
+def _split_prefix(text: str) -> ScopedText | None:
+    """Split "When SCOPE, EFFECT", with or without the comma."""
+    match = _PREFIX.fullmatch(text)
+    if not match:
+        return None
+    rest = match["rest"]
+    sure = match["word"].lower() not in ("in", "with", "to", "about", "on", "for", "should")
+    commas = [found.start() for found in re.finditer(r"[,:]", rest)]
+    for at in commas:
+        if starts_effect(rest[at + 1 :].strip()):
+            return _make_prefixed(rest[:at], rest[at + 1 :].strip())
+    if commas and sure:
+        return _make_prefixed(rest[: commas[-1]], rest[commas[-1] + 1 :].strip())
+    for found in re.finditer(rf" (?:then )?(?={_ADVERB}(?:{_STRONG}|{_SURE_VERBS})\b)", rest, re.I):
+        before = rest[: found.start()]
+        if not _BLOCKED.search(before):
+            return _make_prefixed(before, rest[found.end() :])
+    return None
+
+
+def _make_prefixed(scope: str, effect: str) -> ScopedText | None:
+    effect = re.sub(r"^then,? ", "", effect, flags=re.I)
+    scope = re.sub(
+        r"^(?:(?:(?:I|you|we|someone|somebody|anyone|people|the user|users|a customer|customers|"
+        r"a guest|guests) )?(?:am |are |is |gets? )?(?:being )?ask(?:s|ed)?(?: you| me| us)?|"
+        r"(?:the )?(?:topic|subject|question) (?:is|of)) (?:about )(?=\S)",
+        "",
+        scope,
+        flags=re.I,
+    )
+    return ScopedText(scope, effect) if _is_scope(scope) and effect else None
+
+
+def _split_when(text: str) -> ScopedText | None:
+    """Split "EFFECT when SCOPE"."""
+    match = _SUFFIX_WHEN.fullmatch(text)
+    if not match or _TELLING.fullmatch(match["effect"]) or not starts_effect(match["effect"]):
+        return None
+    scope = re.sub(r"^(?:\w+ )?(?:am |are |is )?asked about ", "", match["scope"])
+    return ScopedText(scope, match["effect"]) if _is_scope(scope) else None
+
+
+def _split_in(text: str) -> ScopedText | None:
+    """Split "EFFECT in emails to SCOPE" and "EFFECT in recipes"."""
+    match = _SUFFIX_IN.fullmatch(text) or _SUFFIX_GENRE.fullmatch(text)
+    return ScopedText(match["scope"], match["effect"]) if match else None
+
+
+def _split_with(text: str) -> ScopedText | None:
+    """Split "EFFECT with customers" and "Be polite to customers"."""
+    match = _SUFFIX_WITH.fullmatch(text)
+    if match and not _RELATIONAL.search(match["effect"]) and _is_scope(match["scope"]):
+        return ScopedText(match["scope"], match["effect"])
+    match = _TO_PERSON.fullmatch(text)
+    if match:
+        scope = re.sub("^to ", "", match["scope"].strip())
+        return ScopedText(scope, f"{match['verb']} {match['tail']}")
+    match = _SUFFIX_TO.fullmatch(text)
+    return ScopedText(match["scope"], match["effect"]) if match else None
+
+
+def _split_for(text: str) -> ScopedText | None:
+    """Split "Use layman's terms for medical procedures"."""
+    match = _SUFFIX_FOR.fullmatch(text)
+    if not match or _TEXTUAL.search(match["scope"]) or not _is_scope(match["scope"]):
+        return None
+    return ScopedText(match["scope"], match["effect"])
+
+
+def _split_middle(text: str) -> ScopedText | None:
+    """Split "Keep emails to my boss under 40 words"."""
+    match = _MIDDLE.fullmatch(text)
+    if not match:
+        return None
+    verb = re.sub(r" to$", "", match["verb"])
+    it = " it" if verb.lower().split()[-1] in ("keep", "make", "limit") else ""
+    return ScopedText(match["scope"], f"{verb}{it} {match['tail']}")
+
+
+def _split_subject(text: str) -> ScopedText | None:
+    """Split "Emails to my boss should stay under 40 words"."""
+    match = _SUBJECT.fullmatch(text)
+    if not match:
+        return None
+    negated = "do not " if match["not"] else ""
+    often = match["be"] or match["always"] or ""
+    return ScopedText(match["scope"], f"{negated}{often} {match['effect']}".strip())

@@ -1,0 +1,257 @@
+"""Read a situation: what kind of request the scope of a rule means, and to whom it writes."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+from selfteach.materials.inflection import to_singular
+
+_GENRE_NAMES = {
+    r"e-?mail(?:s|ing)?|mails?": "email",
+    r"text messages?|texts?|texting|sms(?:es)?": "text message",
+    r"(?:chat |direct |private |voice )?messages?|messaging|dms?|chats?|whatsapps?": "message",
+    r"(?:cover |love |thank-you )?letters?": "letter",
+    r"(?:blog |forum |facebook |instagram |linkedin )?posts?|posting": "post",
+    r"tweets?|tweeting": "tweet",
+    r"(?:thank-you |sticky )?notes?": "note",
+    r"(?:(?:birthday|greeting|christmas|thank-you) )?cards?|postcards?": "card",
+    r"invitations?|invites?": "invitation",
+    r"speech(?:es)?": "speech",
+    r"toasts?": "toast",
+    r"memos?": "memo",
+    r"newsletters?": "newsletter",
+    r"announcements?": "announcement",
+    r"comments?": "comment",
+    r"(?:product |film |book )?reviews?": "review",
+    r"reports?": "report",
+    r"recipes?": "recipe",
+    r"poems?|poetry": "poem",
+    r"haikus?": "haiku",
+    r"(?:bedtime |short )?stor(?:y|ies)|fairy ?tales?": "story",
+    r"summar(?:y|ies)|summarizing": "summary",
+    r"essays?": "essay",
+    r"articles?": "article",
+    r"songs?|lyrics": "song",
+    r"jokes?": "joke",
+    r"shopping lists?|to-?do lists?|packing lists?": "list",
+    r"adverts?|advertisements?|ads?": "advertisement",
+    r"translations?|translating": "translation",
+    r"explanations?": "explanation",
+    r"instructions?": "instructions",
+    r"answers?|repl(?:y|ies)|responses?": "reply",
+}
+GENRE = rf"(?:{'|'.join(_GENRE_NAMES)})"
+"""A pattern of the kinds of text that a scope can name."""
+_OWNER = r"(?:(?:all|every|each|any|the|an?|my|our|your|these|those|some|new|short|long) )*"
+_GROUPS = (
+    r"customers?|clients?|guests?|patients?|students?|pupils?|kids?|children|child|"
+    r"teenagers?|toddlers?|adults?|parents?|beginners?|strangers?|colleagues?|co-?workers?|"
+    r"employees?|staff|members?|teams?|neighbou?rs?|friends?|family|relatives?|readers?|"
+    r"investors?|suppliers?|vendors?|partners?|tenants?|landlords?|managers?|bosses|boss|"
+    r"teachers?|doctors?|nurses?|lawyers?|donors?|volunteers?|voters?|fans?|followers?|"
+    r"applicants?|candidates?|seniors?|grandparents?|women|men|girls?|boys?|bab(?:y|ies)|"
+    r"foreigners?|tourists?|visitors?|professors?|experts?|officials?|journalists?|users"
+)
+_NAME = r"(?:(?:Dr|Mr|Mrs|Ms|Prof)\.? )?[A-ZÀ-Þ][\w'’-]*(?: [A-ZÀ-Þ][\w'’-]*)*"
+PERSON = (
+    r"(?:(?:my|our|his|her|their) (?:[\w'’-]+ ){0,3}?[\w'’-]+"
+    rf"|(?:(?:the|an?|all|new|young|small|old|older|angry|other|any) )*(?:[a-z]+ ){{0,2}}?(?:{_GROUPS})"
+    rf"(?: (?:at|of|in) [\w'’ -]+)?|{_NAME})"
+)
+"""A pattern of an addressee: a relation of the speaker, a group, or a name."""
+_TO = r"(?:to|for|with|addressed to|meant for|that go(?:es)? to|sent to)"
+_ABOUT = r"(?:about|on|regarding|concerning|around|related to|to do with)"
+_WRITE = (
+    r"(?P<verb>text|texting|e-?mail|e-?mailing|message|messaging|write|writing|tweet at|"
+    r"(?:talk|talking|speak|speaking|chat|chatting)(?= (?:to|with))|"
+    r"(?:reply|replying|respond|responding)(?= to)|answer|answering|address|addressing|greet|"
+    r"greeting|thank|thanking|invite|inviting|congratulate|congratulating|contact|contacting|"
+    r"(?:deal|dealing)(?= with))"
+)
+_LEAD = re.compile(
+    r"^(?:(?:when|whenever|if|while|in|for|to|with|on|during) )?"
+    r"(?:(?:I|you|we|they|someone|somebody|anyone|anybody|people|the user|users|a user|"
+    r"(?:a |the )?customers?|(?:the )?guests?) )?"
+    r"(?:(?:am|are|is|'m|will|want|wants|need|needs|have|has|ask|asks|tell|tells|asked|told|"
+    r"being|be|you|me|us|to|going|decide|happen|ever) )*"
+    r"(?=(?:writ|text|e-?mail|messag|talk|speak|chat|repl|respond|answer|address|greet|thank|"
+    r"invit|congrat|contact|deal|explain|teach|describ|tell|read|compos|draft|send|creat|mak|"
+    r"summari|translat|discuss))",
+)
+_ASKED = re.compile(
+    r"^(?:.*\b)?(?:ask(?:s|ed|ing)?|inquir(?:e|es|ed|ing)|want(?:s|ed)? to know|"
+    r"wonder(?:s|ed|ing)?|curious|talk(?:s|ed|ing)?|speak(?:s|ing)?|chat(?:s|ting)?|"
+    r"questions?|answers?|repl(?:y|ies)|responses?|requests?|conversations?|chats?|advice|"
+    r"information|help|anything|something|texts?|is|are|explanations?|discussions?)"
+    r"(?: (?:you|me|us|him|her|for (?:help|advice|information)|a question|questions|"
+    r"something|anything))*"
+    rf" {_ABOUT} (?P<topic>.+)$",
+    re.I,
+)
+_TOPIC_FORMS = [
+    re.compile(form, re.I)
+    for form in (
+        r"(?:the )?(?:topic|subject|question|request|conversation|talk)s? "
+        r"(?:is|are|turns? to|comes? to|concerns?|deals? with)(?: about)? (?P<topic>.+)",
+        r"it comes to (?P<topic>.+)",
+        r"(?P<topic>.+?) (?:comes? up|(?:is|are) (?:mentioned|discussed|brought up|asked about|"
+        r"the (?:topic|subject)))",
+        r"(?:explaining|discussing|describing|mentioning|talking about|dealing with|explain|"
+        r"discuss|describe) (?P<topic>.+)",
+        r"(?:about|regarding|concerning) (?P<topic>.+)",
+        r"(?:.*\b)?ask(?:s|ed|ing)?(?: you| me| us)? for (?P<topic>.+)",
+        r"(?:topics|subjects|matters|questions) (?:of|like|such as) (?P<topic>.+)",
+    )
+]
+_FINITE = re.compile(
+    r"\b(?:is|are|was|were|am|be|been|has|have|had|do|does|did|can|could|will|would|should|"
+    r"must|may|might|I|you|he|she|it|they|we|seems?|feels?|sounds?|gets?|wants?|needs?|asks?|"
+    r"says?|tells?|makes?|knows?|likes?|complains?|not|uses?|writes?|speaks?|sends?)\b|'s\b|'re\b"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """Hold what kind of request a scope means."""
+
+    kind: Literal["writing", "about", "task", "other"]
+    """`writing`: a text to somebody; `task`: a kind of text; `about`: a topic; `other`."""
+    genre: str = ""
+    """The kind of text: "email", "text message", "recipe"; "" for any."""
+    addressee: str = ""
+    """To whom it is written: "my girlfriend Maddie"."""
+    names: tuple[str, ...] = ()
+    """Ways to name the addressee, the whole phrase first."""
+    topic: str = ""
+
+
+def read_situation(scope: str) -> Situation:
+    """Return the situation that the words of a scope mean.
+
+    "texting my girlfriend Maddie" is writing, "recipes" is a task, "opening hours" is a topic.
+    What fits none of them ("the user is angry") is `other`.
+    """
+    text = " ".join(scope.replace("’", "'").split()).strip(" .,;:!?")
+    text = re.sub(r"^(?:when|whenever|if|while|in|for|with|on|during) ", "", text, flags=re.I)
+    text = _LEAD.sub("", text)
+    return (
+        _read_writing(text)
+        or _read_task(text)
+        or _read_topic(text)
+        or _read_plain(text)
+        or Situation("other")
+    )
+
+
+def name_genre(word: str) -> str:
+    """Return the name of the kind of text that a word means: "emails" -> "email"; or ""."""
+    for pattern, name in _GENRE_NAMES.items():
+        if re.fullmatch(pattern, word, re.I):
+            return name
+    return ""
+
+
+def list_names(addressee: str) -> tuple[str, ...]:
+    """Return ways to name an addressee.
+
+    "my girlfriend Maddie" -> itself, "Maddie", "my girlfriend"; "customers" -> itself, "a customer".
+    """
+    role = re.fullmatch(rf"((?:my|our|the|his|her) [a-z'’ -]+?),? \(?({_NAME})\)?", addressee)
+    named = re.fullmatch(rf"({_NAME})(?:, | \()((?:my|our|the|his|her) [a-z'’ -]+?)\)?", addressee)
+    if role:
+        return (addressee, role[2], role[1])
+    if named:
+        return (addressee, named[1], named[2])
+    words = addressee.split()
+    one = to_singular(words[-1].lower())
+    if len(words) <= 2 and addressee.islower() and one != words[-1] and words[0] not in _OWNED:
+        article = "an" if words[0][0] in "aeiou" else "a"
+        return (addressee, " ".join([article, *words[:-1], one]))
+    return (addressee,)
+
+
+_OWNED = ("the", "my", "our", "his", "her", "their", "all", "any", "your")
+
+
+def _make_writing(genre: str, addressee: str, topic: str = "") -> Situation:
+    addressee = addressee.strip(" ,.")
+    return Situation("writing", genre, addressee, list_names(addressee), topic)
+
+
+def _split_topic(text: str) -> tuple[str, str]:
+    """Return an addressee and the topic after "about"."""
+    who, _, topic = re.sub(rf" {_ABOUT} ", "\n", text, count=1).partition("\n")
+    return who, topic
+
+
+def _read_writing(text: str) -> Situation | None:
+    genre = re.compile(
+        rf"(?:(?:writing|write|sending|send|drafting|draft|composing|compose|reading|replying to|"
+        rf"answering|creating|making|telling|giving) )?{_OWNER}(?:[a-z]+ )?(?P<genre>{GENRE})"
+        rf"(?: (?:(?:is|are) )?{_ABOUT} (?P<topic>.+?))? (?:(?:is|are|goes|go) )?"
+        rf"{_TO} (?P<who>.+)",
+        re.I,
+    ).fullmatch(text)
+    if genre:
+        who, topic = _split_topic(genre["who"])
+        return _make_writing(name_genre(genre["genre"]), who, topic or genre["topic"] or "")
+    explained = re.fullmatch(
+        rf"(?:explain|teach|describ|tell|read)(?:ing|e)?(?: .+?)? to (?P<who>{PERSON})", text
+    )
+    if explained:
+        return _make_writing("explanation", explained["who"])
+    read = re.fullmatch(
+        r"the (?:reader|recipient|addressee|audience)s? (?:is|are) (?P<who>.+)", text, re.I
+    )
+    if read:
+        return _make_writing("", read["who"])
+    written = re.fullmatch(
+        rf"{_WRITE}(?: back)?(?: {_TO}| with)? (?!{_ABOUT} )(?P<who>{PERSON}.*)", text
+    )
+    if written and not name_genre(re.sub(rf"^{_OWNER}", "", written["who"], flags=re.I)):
+        who, topic = _split_topic(written["who"])
+        return _make_writing(_name_verb(written["verb"]), who, topic)
+    if re.fullmatch(PERSON, text) and (not _is_topic_phrase(text) or text.islower()):
+        return _make_writing("", text)
+    return None
+
+
+def _name_verb(verb: str) -> str:
+    """Return the kind of text that a verb makes: "texting" -> "text message"."""
+    if re.match("text|e-?mail|messag", verb):
+        return name_genre(re.sub("ing$", "e" if verb == "messaging" else "", verb))
+    return "reply" if re.match("repl|respon|answer", verb) else ""
+
+
+def _is_topic_phrase(text: str) -> bool:
+    """Return whether a phrase with a capital letter can be a topic: every name can be."""
+    return False
+
+
+def _read_task(text: str) -> Situation | None:
+    made = re.fullmatch(
+        rf"(?:.*\bask(?:s|ed|ing)?(?: you| me| us)? (?:for|to (?:write|make|draft|compose)) |"
+        rf"(?:writing|write|drafting|composing|making|telling|giving|creating|doing) )?"
+        rf"{_OWNER}(?:[a-z]+ )??(?P<genre>{GENRE})(?: {_ABOUT} (?P<topic>.+))?",
+        text,
+        re.I,
+    )
+    if made and name_genre(made["genre"]) != "reply":
+        return Situation("task", name_genre(made["genre"]), topic=made["topic"] or "")
+    return None
+
+
+def _read_topic(text: str) -> Situation | None:
+    for form in (_ASKED, *_TOPIC_FORMS):
+        if match := form.fullmatch(text):
+            return Situation("about", topic=match["topic"])
+    return None
+
+
+def _read_plain(text: str) -> Situation | None:
+    """Return the topic that a short phrase without a verb names."""
+    if text and len(text.split()) <= 6 and not _FINITE.search(text):
+        return Situation("about", topic=text)
+    return None
