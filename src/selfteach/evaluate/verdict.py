@@ -4,6 +4,7 @@
     not learned        nothing could be trained; or the gain is no more than chance; or other
                        answers are degraded ("not learned cleanly")
     just prompt it     the base with the material in its prompt does as well, and degrades no more
+    not enough prompts something speaks against it, and too few prompts decide whether it is chance
     taught             everything else
 
 "Not examined" is a separate word: there was nothing to measure on. A method describes its
@@ -17,7 +18,14 @@ from typing import Literal
 
 from selfteach.records import Measure
 
-Word = Literal["nothing to learn", "not learned", "just prompt it", "taught", "not examined"]
+Word = Literal[
+    "nothing to learn",
+    "not learned",
+    "just prompt it",
+    "taught",
+    "not enough prompts",
+    "not examined",
+]
 MAX_DEGRADED = 0.1
 """The share of degraded answers above which the material is not learned cleanly."""
 NO_MORE_THAN_CHANCE = "no more than chance explains"
@@ -36,7 +44,8 @@ class Evidence:
         not_trained: the reason if nothing was trained.
         could_not_train: whether there was something to teach, although nothing could be trained.
         objection: the reason to reject the tuned model in spite of its gain, or "".
-        prompt_objection: the same for the prompted base.
+        undecided: what may speak against it, but the prompts are too few to tell, or "".
+        prompt_objection: the same as `objection` for the prompted base.
         closing: the words after "Taught: " and the change, for instance "; other answers are
             intact".
         worse: the words after "which is" if the gain is below zero by more than chance.
@@ -50,6 +59,7 @@ class Evidence:
     not_trained: str = ""
     could_not_train: bool = False
     objection: str = ""
+    undecided: str = ""
     prompt_objection: str = ""
     closing: str = ""
     worse: str = NO_MORE_THAN_CHANCE
@@ -81,6 +91,10 @@ def choose_verdict(evidence: Evidence) -> tuple[Word, str]:
         return "not learned", f"Not learned: {change}, which is {chance}."
     if evidence.objection:
         return "not learned", f"Not learned cleanly: {change}, but {evidence.objection}."
+    if evidence.undecided:
+        return "not enough prompts", (
+            f"Not enough prompts to tell: {change}, but {evidence.undecided}."
+        )
     as_good = evidence.over_prompt is not None and evidence.over_prompt.value <= 0
     if as_good and not evidence.prompt_objection:
         return "just prompt it", f"Just prompt it: {evidence.prompted}."

@@ -106,7 +106,22 @@ _VERB = (
     r"passed|won|bought|sold|made|do|did|like|love|miss|left|came|went|finished|started|\w+ed)\b"
 )
 _NO_CLAUSE = ("to", "what", "how", "why", "when", "do", "please", "if", "because")
-_NO_VERB = ("i", "the", "a", "an", "my", "to", "what", "how", "is", "it", "you", "your", "we", "not")
+_NO_VERB = (
+    "i",
+    "the",
+    "a",
+    "an",
+    "my",
+    "to",
+    "what",
+    "how",
+    "is",
+    "it",
+    "you",
+    "your",
+    "we",
+    "not",
+)
 
 
 def build_requests(

@@ -61,7 +61,8 @@ def measure_point(session: Session, tuned: TunedModel, exam: Exam) -> JsonObject
     """Examine a model that was trained on some of the examples; return the shares."""
     arms = {arm: own for arm, own in exam.arms(tuned).items() if arm != "prompted"}
     answers = answer_all(session, arms, exam)
-    kept = exam.scorer.score(answers[TARGET]).greedy["tuned"]
+    scores = exam.scorer.score(answers[TARGET])
+    kept = scores.kept("tuned", scores.greedy)
     effects = find_side_effects(answers, exam.taught_texts, exam.find_allowed_repeats)
     tuned.recorded.release_memory()
     return {

@@ -27,8 +27,8 @@ from itertools import compress, islice
 from statistics import mean
 
 from selfteach.config import FeedbackConfig
-from selfteach.errors import DataError
 from selfteach.dedup.overlap import OverlapIndex
+from selfteach.errors import DataError
 from selfteach.evaluate.exam import (
     GENERAL,
     NEAR,
@@ -75,7 +75,6 @@ from selfteach.methods.session import Session
 from selfteach.methods.write_prompts import (
     LIST_LENGTH,
     get_check,
-    group_by_scope,
     write_prompts_like_failures,
     write_rule_prompts,
     write_similar_prompts,
@@ -222,8 +221,9 @@ class RuleTraining:
 
     def make_exam(self, examples: Sequence[Example]) -> Exam:
         """Return the exam on test prompts, of a model that was trained on these examples."""
-        test = group_by_scope(self.parts["test"])
-        return build_exam(self.session, self.judges.exam, test, examples, self.rule.id)
+        return build_exam(
+            self.session, self.judges.exam, self.parts["test"], examples, self.rule.id
+        )
 
     def add_examples(self, probed: Sequence[ProbedPrompt]) -> bool:
         """Add the examples and anchors of probed prompts; return whether there is more to learn.
@@ -278,12 +278,13 @@ class RuleTraining:
         return self.add_examples(probe_prompts(session, more, self.judges))
 
     def score_on_dev(self, model: Recorded) -> float:
-        """Return two shares added: dev answers in scope that keep the rule, and other dev answers
-        that are not degraded.
+        """Return the share of dev answers in scope that keep the rule, plus the share of other dev
+        answers that are not degraded, minus that of needless declines and effects.
         """
         session = self.session
-        texts = {s: own[: DEV[s]] for s, own in group_by_scope(self.parts["dev"]).items()}
-        exam = build_exam(session, self.judges.exam, texts, self.examples, self.rule.id)
+        exam = build_exam(
+            session, self.judges.exam, self.parts["dev"], self.examples, self.rule.id, DEV
+        )
         arms = {
             "base": Arm(session.base, exam.questions),
             "tuned": Arm(model, exam.questions),
@@ -292,7 +293,9 @@ class RuleTraining:
         kept = exam.scorer.score(answers[TARGET]).both("tuned")
         effects = find_side_effects(answers, exam.taught_texts, exam.find_allowed_repeats)
         intact = [flag for own in effects.intact.values() for flag in own["tuned"]]
-        return (mean(kept) if kept else 0.0) + (mean(intact) if intact else 1.0)
+        needless = exam.scorer.find_needless(answers)["tuned"]
+        harm = mean(needless) if needless else 0.0
+        return (mean(kept) if kept else 0.0) + (mean(intact) if intact else 1.0) - harm
 
     def add_data_curve(self, tuned: TunedModel | None, exam: JsonObject) -> None:
         """Add how few prompts would have been enough, where the settings want it."""
@@ -529,7 +532,9 @@ def find_stray_answers(
     A noisy channel: log p(answer | its prompt) is the greatest among nine.
     """
     starts = [" ".join(answer.split()[:STRAY_WORDS]) for _, answer in pairs]
-    own = [Continuations(prompt, (start,)) for (prompt, _), start in zip(pairs, starts, strict=True)]
+    own = [
+        Continuations(prompt, (start,)) for (prompt, _), start in zip(pairs, starts, strict=True)
+    ]
     found = [False] * len(pairs)
     if not pairs:
         return found
@@ -755,9 +760,7 @@ def find_about_subject(session: Session, prompts: Sequence[GeneratedPrompt]) -> 
     return {prompt.id for prompt in compress(prompts, about)}
 
 
-def make_rule_anchors(
-    session: Session, probed: Sequence[ProbedPrompt]
-) -> list[Example]:
+def make_rule_anchors(session: Session, probed: Sequence[ProbedPrompt]) -> list[Example]:
     """Make an anchor of the base's own greedy answer where it keeps the rule (step 4).
 
     A prompt about a forbidden subject makes none: the base may have kept the rule by chance.

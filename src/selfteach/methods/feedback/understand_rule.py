@@ -58,9 +58,7 @@ def describe_situation(session: Session, situation: Situation) -> Subject:
     if situation.kind == "writing":
         return Subject("", forbidden=False)
     topic = situation.topic or f"{situation.genre}s"
-    return describe_topic(
-        session.base, session.base, topic, session.config.seed, forbidden=False
-    )
+    return describe_topic(session.base, session.base, topic, session.config.seed, forbidden=False)
 
 
 def describe_reading(session: Session, rule: Rule) -> list[str]:
