@@ -1,0 +1,443 @@
+"""How each condition of a check is repaired, wanted and unwanted (docs/reference/checks.md).
+
+A repair takes the condition's value, a text, and whether a text meets the goal. It yields changed
+texts, and its caller keeps those that meet the goal. `REPAIRS` at the end names them all.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+
+import regex
+
+from selfteach.judge.language import detect_languages
+from selfteach.judge.number_words import write_digits
+from selfteach.judge.sentence_edits import (
+    LIST_ITEM,
+    PICTURE,
+    add_sentence,
+    capitalize,
+    close_sentence,
+    cut_after_sentence,
+    cut_at_clause,
+    drop_cut_off_end,
+    ends_sentence,
+    join_sentences,
+    split_closing,
+    split_pieces,
+)
+from selfteach.judge.word_edits import (
+    Meets,
+    change_case,
+    drop_from_enumeration,
+    match_case,
+    rewrite_marks,
+)
+
+Repair = Callable[[str, str, Meets], Iterator[str]]
+
+
+def repair_nothing(value: str, text: str, meets: Meets) -> Iterator[str]:
+    """Yield no text: nobody can add true words or another language by a small change."""
+    return iter(())
+
+
+# -------------------------------------------------------------------------------------------------
+# bounds
+
+
+def shorten(value: str, text: str, meets: Meets) -> Iterator[str]:
+    """Yield a text cut after a sentence; where the first is too long, cut after a clause."""
+    cuts = list(cut_after_sentence(text, meets))
+    yield from cuts
+    inline = _write_list_inline(text)
+    if inline and meets(inline):
+        yield inline
+    pieces = split_pieces(text.strip())
+    if pieces and not meets(pieces[0]):
+        yield from cut_at_clause(pieces[0], meets)
+
+
+# -------------------------------------------------------------------------------------------------
+# the beginning
+
+_GREETING = re.compile(
+    r"(?:hi|hello|hey|greetings|good (?:morning|afternoon|evening)|sure|certainly|of course|"
+    r"absolutely|okay|ok|well|hallo|guten tag|bonjour|salut|hola)\b",
+    re.I,
+)
+_SALUTATION = re.compile(r"(?:dear|hi|hello|hey|hallo|liebe[r]?|cher|chère|hola)\b[^,!.\n]{0,40}", re.I)
+_LOWERABLE = frozenset(
+    """
+    a an the this that these those it its they their there here he she his her we our you your my
+    in on at for to from with by as if when while because although after before since most many
+    some all both each every one two three yes no not what which who where why how is are was were
+    do does did can could may might will would should to let please thank thanks
+    der die das ein eine es sie er wir ich in im auf für mit wenn als weil man
+    le la les un une il elle on nous vous je ce c'est cette dans pour si
+    el los las una es son hay en para con si yo este esta
+    """.split()
+)
+_KEPT_CAPITAL = frozenset({"I", "I'm", "I’m", "I'll", "I’ll", "I've", "I’ve", "I'd", "I’d"})
+
+
+def fit_first_letter(text: str) -> str | None:
+    """Return a text as it goes on after a comma; None if its first word can be a name or a noun."""
+    first = re.match(r"[\w'’]+", text)
+    if first is None or first[0] in _KEPT_CAPITAL or not first[0][0].isupper():
+        return text
+    word, rest = first[0], text[first.end() :]
+    if re.search(rf"(?<=[a-z,] ){re.escape(word)}\b", rest):
+        return text
+    if word.lower() in _LOWERABLE or re.search(rf"\b{re.escape(word.lower())}\b", rest):
+        return word[0].lower() + text[1:]
+    return None
+
+
+def start_with(value: str, text: str, meets: Meets) -> Iterator[str]:
+    """Yield a text with the value before it, or in place of its greeting."""
+    text = text.strip()
+    lead = " ".join(value.split())
+    if text[:1].isupper():
+        lead = capitalize(lead)
+    for greeting in (_GREETING.match(text), _SALUTATION.match(text)):
+        if greeting:
+            yield lead.rstrip(",!.") + text[greeting.end() :]
+    fitting = fit_first_letter(text)
+    if lead.endswith(",") and fitting:
+        yield f"{lead} {fitting}"
+    elif not lead[-1].isalnum():
+        yield f"{lead} {text}"
+        yield lead + text
+    elif lead.lower().startswith(("dear ", "liebe", "cher ", "chère ")):
+        yield f"{lead},\n\n{text}"
+    else:
+        if fitting:
+            yield f"{lead}, {fitting}"
+        if " " in lead:
+            yield f"{lead} {fitting or text}"
+        yield f"{lead}! {text}"
+        yield f"{lead}. {text}"
+
+
+_OPINION = re.compile(
+    r"I (?:think|believe|guess|suppose|know|would say|am sure|'d say)(?: that)?,? (?=\w)", re.I
+)
+
+
+def drop_start(value: str, text: str, meets: Meets) -> Iterator[str]:
+    """Yield a text without its first words up to a mark, or without its first sentence."""
+    text = text.strip()
+    words = r"\s+".join(regex.escape(word) for word in value.split())
+    lead = regex.match(rf"[\s\"'“‘*_#>]*{words}[^\w\s]+\s*", text, regex.I)
+    if lead:
+        yield capitalize(text[lead.end() :])
+    if regex.search(PICTURE, value) and text.startswith(value.strip()):
+        yield text[len(value.strip()) :]
+    if opinion := _OPINION.match(text):
+        yield capitalize(text[opinion.end() :])
+    pieces = split_pieces(text)
+    for count in range(1, len(pieces)):
+        rest = "".join(pieces[count:])
+        if meets(rest):
+            yield rest
+            return
+
+
+# -------------------------------------------------------------------------------------------------
+# the end
+
+_QUESTIONS = {
+    "en": ("Does that help?", "What do you think?", "Would you like to know more?"),
+    "de": ("Hilft dir das?", "Was meinst du?", "Möchtest du mehr wissen?"),
+    "fr": ("Cela vous aide-t-il ?", "Qu'en pensez-vous ?", "Voulez-vous en savoir plus ?"),
+    "es": ("¿Te ayuda esto?", "¿Qué te parece?", "¿Quieres saber más?"),
+}
+
+
+def end_with(value: str, text: str, meets: Meets) -> Iterator[str]:
+    """Yield a text with the value as its end, or cut where a sentence ends so."""
+    text = drop_cut_off_end(text).rstrip()
+    yield from cut_after_sentence(text, meets)
+    tail = " ".join(value.split())
+    if not any(map(str.isalnum, tail)):
+        yield from _add_mark(tail, text)
+    if regex.search(PICTURE, tail):
+        yield f"{text} {tail}"
+    elif any(map(str.isalnum, tail)):
+        sentence = close_sentence(capitalize(tail)) if tail[-1].isalnum() else capitalize(tail)
+        yield add_sentence(text, sentence)
+        yield join_sentences(close_sentence(text), sentence)
+
+
+def drop_end(value: str, text: str, meets: Meets) -> Iterator[str]:
+    """Yield a text without the words at its end, or without its last sentence."""
+    text = text.rstrip()
+    tail = value.strip()
+    if not any(map(str.isalnum, tail)):
+        yield rewrite_end(text, tail)
+    else:
+        words = r"\s+".join(regex.escape(word) for word in tail.split())
+        bare = regex.sub(rf"[\s\"'“‘]*(?:[,;:—]|\s[–-])\s*{words}\W*$", "", text, flags=regex.I)
+        if bare != text:
+            yield close_sentence(bare)
+    yield from cut_after_sentence(text, meets)
+
+
+def rewrite_end(text: str, mark: str) -> str:
+    """Return a text with another mark at its end."""
+    bare = text.removesuffix(mark).rstrip()
+    if mark in ("!", "…", "...", ":", ";", ","):
+        return close_sentence(bare)
+    return bare
+
+
+# -------------------------------------------------------------------------------------------------
+# what a text contains
+
+_FRIENDLY = "😊 🙂 ✨ 👍 🌟 🎉 😄 😀 🙌 💡 👋 😃"
+_AFFECTION = "❤️ 💕 😘 💖 😍 🥰 💋 💗 💙 💚 💛 🧡 💜 💞 💓 💝 💘 🖤 🤍 😗 😙 😚"
+_OTHER_PICTURES = (
+    "😁 😂 🤣 😉 😎 🤗 🤔 😅 😇 😢 😭 👏 🙏 💪 ✌️ 🎊 🥳 🔥 ⭐ ☀️ 🌈 🌸 🌹 🌻 🌺 💐 🍀 🐱 🐶 🐘 🦁 🍕 "
+    "🍎 ☕ 🎂 🎁 🎵 ⚽ 🏆 🚀 ✈️ 🚗 🏠 📚 📌 ✅ ✔️ ☑️ ❌ ⚠️ ❗ ❓ 💯 ⏰ 📅 ☺️ ♥️ 🌍 🌱 💬 📝"
+)
+_PICTURES = f"{_FRIENDLY} {_AFFECTION} {_OTHER_PICTURES}".split()
+_MARKS = ("!", "?", "…", "...", ";", "—", "–", "&", ":)")
+MAX_MEMBERS = 12
+MAX_REPEATS = 3
+
+
+def add_item(value: str, text: str, meets: Meets) -> Iterator[str]:
+    """Yield a text with an emoji or a mark that it must contain.
+
+    A word has no place that fits; only a statement brings it.
+    """
+    if regex.search(PICTURE, value) and not any(map(str.isalpha, value)):
+        yield from _place_picture(value.strip(), text)
+    elif not any(map(str.isalnum, value)):
+        yield from _add_mark(value.strip(), text)
+
+
+def add_member(value: str, text: str, meets: Meets) -> Iterator[str]:
+    """Yield a text with emoji, marks or digits that a regular expression finds.
+
+    Emoji that the expression names come first. Which of them an answer gets depends on the answer,
+    so that many answers get all of them.
+    """
+    named = regex.findall(PICTURE, value)
+    for repeats in range(1, MAX_REPEATS + 1):
+        runs = [picture * repeats for picture in dict.fromkeys([*named, *_PICTURES])]
+        members = [run for run in runs if meets(run)]
+        if members:
+            own = [member for member in members if member in {one * repeats for one in named}]
+            for member in _rotate(own or members[:MAX_MEMBERS], text):
+                yield from _place_picture(member, text)
+            break
+    for mark in _MARKS:
+        if meets(mark):
+            yield from _add_mark(mark, text)
+    yield write_digits(text)
+
+
+def _rotate(items: Sequence[str], text: str) -> list[str]:
+    """Return items in an order that depends on the text alone."""
+    start = zlib.crc32(text.encode("utf-8", "surrogatepass")) % len(items)
+    return [*items[start:], *items[:start]]
+
+
+def _place_picture(picture: str, text: str) -> Iterator[str]:
+    """Yield a text with an emoji after its last sentence, and after its first."""
+    body, closing = split_closing(drop_cut_off_end(text).rstrip())
+    yield f"{body.rstrip()} {picture}{closing}"
+    first = split_pieces(body)[:1]
+    if first and first[0] != body:
+        sentence = first[0].rstrip()
+        yield f"{sentence} {picture}{body[len(sentence) :]}{closing}"
+    if closing:
+        yield f"{body}{closing} {picture}"
+
+
+def _add_mark(mark: str, text: str) -> Iterator[str]:
+    """Yield a text with a mark at a place that fits."""
+    body, closing = split_closing(drop_cut_off_end(text).rstrip())
+    if mark == "?":
+        languages = detect_languages(body)
+        known = next((name for name in _QUESTIONS if name in languages), None)
+        for question in _rotate(_QUESTIONS[known], text) if known else ():
+            yield add_sentence(f"{body}{closing}", question)
+    elif mark in ("!", "…", "...", "."):
+        yield re.sub(r"[.!…,;:]*\s*$", "", body) + mark + closing
+        yield re.sub(r"[.](?=\s)", mark, body, count=1) + closing
+    elif mark == "&":
+        yield re.sub(r"\band\b", "&", text, count=1)
+    elif mark in (";", "—", "–"):
+        space = "" if mark == ";" else " "
+        yield re.sub(r",(?= (?:and|but|so|which|or)\b)", space + mark, text, count=1)
+        yield re.sub(r",(?= )", space + mark, text, count=1)
+    elif not regex.search(PICTURE, mark):
+        yield f"{body} {mark}{closing}"
+
+
+def remove_text(value: str, text: str, meets: Meets) -> Iterator[str]:
+    """Yield a text without what breaks the goal.
+
+    Marks, numbers and emoji are rewritten; an item of an enumeration, a clause or a sentence that
+    holds the words is dropped.
+    """
+    plain = rewrite_marks(text, meets)
+    yield plain
+    yield from change_case(text, meets)
+    yield from change_case(plain, meets)
+    rest = _drop_sentences(text, meets)
+    yield rest
+    yield _edit_sentences(text, meets)
+    yield _edit_sentences(plain, meets)
+    if not meets("?") and not rest:
+        yield re.sub(r"[?？]+", ".", plain)
+
+
+def _drop_sentences(text: str, meets: Meets) -> str:
+    """Return a text without the sentences that break the goal."""
+    return _renumber("".join(piece for piece in split_pieces(text) if meets(piece)))
+
+
+def _edit_sentences(text: str, meets: Meets) -> str:
+    """Return a text whose breaking sentences lose an item or a clause; if none fits, they go."""
+    kept = []
+    for piece in split_pieces(text):
+        if meets(piece):
+            kept.append(piece)
+            continue
+        bare = piece.rstrip()
+        shorter = next(drop_from_enumeration(bare, meets), None)
+        shorter = shorter or next(cut_at_clause(bare, meets), None)
+        if shorter:
+            kept.append(shorter + piece[len(bare) :])
+    return _renumber("".join(kept))
+
+
+def _renumber(text: str) -> str:
+    """Return a text whose numbered list counts from its first number without a gap."""
+    numbers = [int(number) for number in re.findall(r"^(\d{1,2})[.)](?=\s)", text, re.M)]
+    if len(numbers) < 1 or numbers[0] > 2:
+        return text.strip()
+    count = iter(range(1, len(numbers) + 1))
+    return re.sub(r"^\d{1,2}(?=[.)]\s)", lambda _: str(next(count)), text, flags=re.M).strip()
+
+
+# -------------------------------------------------------------------------------------------------
+# formats
+
+MAX_INLINE_WORDS = 6
+
+
+def write_format(value: str, text: str, meets: Meets) -> Iterator[str]:
+    """Yield a text as a list, without a list, or as a JSON object."""
+    if value == "list":
+        yield _write_list(text)
+    elif value == "no list":
+        yield _write_list_inline(text) or ""
+        yield _write_sentences(text)
+    elif value == "json":
+        yield json.dumps({"answer": text.strip()}, ensure_ascii=False)
+
+
+def write_other_format(value: str, text: str, meets: Meets) -> Iterator[str]:
+    """Yield a text without the format: a list becomes sentences, a JSON object its texts."""
+    if value == "list":
+        yield from write_format("no list", text, meets)
+    elif value == "no list":
+        yield from write_format("list", text, meets)
+    elif value == "json":
+        yield " ".join(_list_json_texts(text))
+
+
+def _write_list(text: str) -> str:
+    """Return a text with each sentence as an item; a line that ends with a colon stays."""
+    body, closing = split_closing(text)
+    lines = []
+    for piece in split_pieces(body):
+        sentence = piece.strip()
+        is_plain = not any(map(str.isalnum, sentence)) or sentence.endswith(":")
+        lines.append(sentence if is_plain else f"- {sentence}")
+    return "\n".join(lines) + closing
+
+
+def _write_sentences(text: str) -> str:
+    """Return a text whose list items are sentences, one after another."""
+    items = []
+    for line in text.splitlines():
+        bare = LIST_ITEM.sub("", line).strip()
+        is_item = LIST_ITEM.match(line) is not None
+        items.append(capitalize(close_sentence(bare)) if is_item else line)
+    return _join_lines(items, [LIST_ITEM.match(line) is not None for line in text.splitlines()])
+
+
+def _join_lines(lines: Sequence[str], is_item: Sequence[bool]) -> str:
+    """Return lines with the items of a list behind the line before them."""
+    joined = ""
+    for line, item in zip(lines, is_item, strict=True):
+        if not item:
+            joined += ("\n" if joined else "") + line
+            continue
+        before = joined.rstrip()
+        if before.endswith(":"):
+            before = before[:-1] + "."
+        joined = join_sentences(before, line) if before else line
+    return joined
+
+
+def _write_list_inline(text: str) -> str | None:
+    """Return a list of short items as one sentence: "Three fruits: apples, pears and plums."."""
+    lines = [line for line in text.splitlines() if line.strip()]
+    flags = [LIST_ITEM.match(line) is not None for line in lines]
+    if True not in flags or not flags.index(True):
+        return None
+    first = flags.index(True)
+    after = first + flags[first:].index(False) if False in flags[first:] else len(lines)
+    items = [LIST_ITEM.sub("", line).strip().rstrip(".;,") for line in lines[first:after]]
+    lead = lines[first - 1].rstrip()
+    is_short = all(len(item.split()) <= MAX_INLINE_WORDS for item in items)
+    if not lead.endswith(":") or not is_short or True in flags[after:]:
+        return None
+    fitting = [fit_first_letter(item) or item for item in items]
+    last = f" and {fitting[-1]}" if len(fitting) > 1 else fitting[-1]
+    sentence = close_sentence(f"{lead} {', '.join(fitting[:-1])}{last}")
+    return "\n".join([*lines[: first - 1], sentence, *lines[after:]])
+
+
+def _list_json_texts(text: str) -> list[str]:
+    """Return the texts in a JSON document, in their order, each a sentence."""
+    bare = re.sub(r"\A```(?:json)?\s*\n|\n```\Z", "", text.strip())
+    try:
+        content = json.loads(bare)
+    except (ValueError, RecursionError):
+        return []
+    found: list[str] = []
+    left = [content]
+    while left:
+        here = left.pop()
+        if isinstance(here, str) and here.strip():
+            found.append(close_sentence(capitalize(here.strip())))
+        elif isinstance(here, dict | list):
+            values = list(here.values()) if isinstance(here, dict) else here
+            left.extend(reversed(values))
+    return found
+
+
+REPAIRS: dict[str, tuple[Repair, Repair]] = {
+    "contains": (add_item, remove_text),
+    "regex": (add_member, remove_text),
+    "starts": (start_with, drop_start),
+    "ends": (end_with, drop_end),
+    "max_words": (shorten, repair_nothing),
+    "min_words": (repair_nothing, shorten),
+    "max_sentences": (shorten, repair_nothing),
+    "min_sentences": (repair_nothing, shorten),
+    "language": (repair_nothing, repair_nothing),
+    "format": (write_format, write_other_format),
+}
+"""The repairs of each condition: where it is wanted, and where it is unwanted."""

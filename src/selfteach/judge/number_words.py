@@ -1,0 +1,85 @@
+"""English numbers in words, and words as numbers."""
+
+from __future__ import annotations
+
+import re
+
+_SMALL = (
+    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen "
+    "fifteen sixteen seventeen eighteen nineteen"
+).split()
+_TENS = "zero ten twenty thirty forty fifty sixty seventy eighty ninety".split()
+_SCALES = ((10**9, "billion"), (10**6, "million"), (1000, "thousand"), (100, "hundred"))
+_ORDINALS = {
+    "one": "first",
+    "two": "second",
+    "three": "third",
+    "five": "fifth",
+    "eight": "eighth",
+    "nine": "ninth",
+    "twelve": "twelfth",
+}
+_NUMBER = re.compile(r"(?P<whole>\d{1,3}(?:,\d{3})+|\d+)(?:\.(?P<part>\d+))?(?P<th>(?:st|nd|rd|th)\b)?")
+MAX_NUMBER = 10**12
+
+
+def spell_number(number: int) -> str:
+    """Return a whole number from 0 below MAX_NUMBER in words: 42 -> "forty-two"."""
+    if number < 20:
+        return _SMALL[number]
+    if number < 100:
+        tens, ones = divmod(number, 10)
+        return _TENS[tens] + (f"-{_SMALL[ones]}" if ones else "")
+    size, name = next(scale for scale in _SCALES if number >= scale[0])
+    count, rest = divmod(number, size)
+    words = f"{spell_number(count)} {name}"
+    return f"{words} {spell_number(rest)}" if rest else words
+
+
+def spell_year(year: int) -> str:
+    """Return a year as it is read: 1990 -> "nineteen ninety", 1905 -> "nineteen oh five"."""
+    century, rest = divmod(year, 100)
+    if century % 10 == 0:
+        return spell_number(year)
+    if rest == 0:
+        return f"{spell_number(century)} hundred"
+    return f"{spell_number(century)} {'oh ' if rest < 10 else ''}{spell_number(rest)}"
+
+
+def spell_ordinal(number: int) -> str:
+    """Return an ordinal number in words: 21 -> "twenty-first"."""
+    head, mark, last = re.fullmatch(r"(.*?)([ -]?)(\w+)", spell_number(number)).groups()  # type: ignore[union-attr]
+    if last in _ORDINALS:
+        return head + mark + _ORDINALS[last]
+    return head + mark + (f"{last[:-1]}ieth" if last.endswith("y") else f"{last}th")
+
+
+def spell_numbers(text: str) -> str:
+    """Return a text with its numbers in words; numbers of more than twelve digits stay."""
+    text = re.sub(r"[$](\d[\d,.]*\d|\d)", r"\1 dollars", text)
+    text = re.sub(r"(?<=\d)\s?%", " percent", text)
+    text = re.sub(r"(?<=\d)(?=(?!st\b|nd\b|rd\b|th\b)[A-Za-z])|(?<=[A-Za-z])(?=\d)", " ", text)
+    text = re.sub(r"(?<=\d)\s?[-–]\s?(?=\d)", " to ", text)
+    text = re.sub(r"(?<=\d):(?=\d)", " ", text)
+    return _NUMBER.sub(_spell_match, text)
+
+
+def _spell_match(found: re.Match[str]) -> str:
+    number = int(found["whole"].replace(",", ""))
+    if number >= MAX_NUMBER or not found[0].isascii():
+        return found[0]
+    if found["part"]:
+        digits = " ".join(_SMALL[int(digit)] for digit in found["part"])
+        return f"{spell_number(number)} point {digits}"
+    if found["th"]:
+        return spell_ordinal(number)
+    is_year = len(found["whole"]) == 4 and 1100 <= number < 2100
+    return spell_year(number) if is_year else spell_number(number)
+
+
+def write_digits(text: str) -> str:
+    """Return a text with the number words from "two" to "twelve" as digits."""
+    words = "|".join(_SMALL[2:13])
+    return re.sub(
+        rf"\b(?:{words})\b(?!-)", lambda found: str(_SMALL.index(found[0].lower())), text, flags=re.I
+    )

@@ -1,0 +1,188 @@
+"""Changes of an answer at the borders of its sentences and clauses."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+
+import regex
+from rapidfuzz.distance import Levenshtein
+
+from selfteach.text import UNSPACED
+
+PICTURE = (
+    r"(?:(?:\p{Extended_Pictographic}|\p{Emoji_Presentation})"
+    r"(?:[\uFE0F\u200D\p{Emoji_Modifier}]|(?<=\u200D)\p{Extended_Pictographic})*)"
+)
+"""A pattern of the package `regex`: one emoji, with what is joined to it."""
+_CLOSERS = r"[\"'”’)\]」』）*_]*"
+_BREAK = regex.compile(
+    rf"[.!?…]+{_CLOSERS}(?:[ \t]*{PICTURE})*\s+|[。！？]+{_CLOSERS}(?:[ \t]*{PICTURE})*\s*|\s*\n\s*"
+)
+_SENTENCE_END = regex.compile(rf"(?:[.!?…。！？]{_CLOSERS}|{PICTURE})\s*$")
+_OPEN_END = re.compile(
+    r"(?:(?:^|[\s(\"'])(?:Mr|Mrs|Ms|Dr|Prof|St|Jr|Sr|vs|e\.g|i\.e|cf|approx|No|z\.B|bzw)|"
+    r"(?:^|\b[A-Z]\S*\s)[A-Z]|[A-Z]\.[A-Z])\.\s*$|^\s*(?:\d{1,3}[.)]|[-*•])\s*$"
+)
+"""A full stop that ends no sentence: an abbreviation, an initial, or the number of a list item."""
+_UNSPACED_END = regex.compile(rf"(?:{UNSPACED}|[。！？」』）])$")
+LIST_ITEM = re.compile(r"^\s{0,8}(?:[-*•‣◦–]|\d{1,2}[.)])\s+(?=\S)", re.M)
+MAX_CLOSING_LINES = 3
+MAX_CLOSING_WORDS = 4
+MIN_CLAUSE_WORDS = 3
+MAX_CUTS = 8
+SAME_SENTENCE = 0.5
+"""From this similarity on, a sentence says something else about the same thing as a statement."""
+
+
+def split_pieces(text: str) -> list[str]:
+    """Return the sentences of a text, each with the space after it: joined, they are the text."""
+    pieces = []
+    start = 0
+    for found in _BREAK.finditer(text):
+        if not _OPEN_END.search(text[start : found.end()]):
+            pieces.append(text[start : found.end()])
+            start = found.end()
+    return [*pieces, text[start:]] if text[start:] else pieces
+
+
+def ends_sentence(text: str) -> bool:
+    """Return whether a text ends with the mark of a sentence's end or with an emoji."""
+    return _SENTENCE_END.search(text) is not None
+
+
+def split_closing(text: str) -> tuple[str, str]:
+    """Return a text and the signature below its last sentence: "Best,\\nTom"."""
+    lines = text.rstrip().split("\n")
+    count = len(lines)
+    while count and not ends_sentence(lines[count - 1]):
+        count -= 1
+    closing = [line for line in lines[count:] if line.strip()]
+    is_closing = 0 < len(closing) <= MAX_CLOSING_LINES and not any(
+        len(line.split()) > MAX_CLOSING_WORDS or LIST_ITEM.match(line) for line in closing
+    )
+    if not count or not is_closing:
+        return text, ""
+    body = "\n".join(lines[:count])
+    return body, text[len(body) :].rstrip()
+
+
+def ends_well(text: str) -> bool:
+    """Return whether a text, without a signature, ends with a whole sentence."""
+    return ends_sentence(split_closing(text)[0])
+
+
+def drop_cut_off_end(text: str) -> str:
+    """Return a text without the sentence at its end that was never finished."""
+    body, closing = split_closing(text)
+    pieces = split_pieces(body)
+    if closing or len(pieces) < 2 or ends_sentence(pieces[-1]):
+        return text
+    return "".join(pieces[:-1]).rstrip() if ends_sentence(pieces[-2]) else text
+
+
+def join_sentences(left: str, right: str) -> str:
+    """Return two texts with a space between them, where their script has spaces."""
+    left, right = left.rstrip(), right.lstrip()
+    return left + right if _UNSPACED_END.search(left) else f"{left} {right}"
+
+
+def close_sentence(text: str, mark: str = ".") -> str:
+    """Return a text with a mark at its end, unless it ends a sentence."""
+    text = text.rstrip()
+    if not text or ends_sentence(text):
+        return text
+    if regex.search(rf"{UNSPACED}$", text) and mark == ".":
+        mark = "。"
+    return re.sub(r"[\s,;:、，；：–—-]+$", "", text) + mark
+
+
+def capitalize(text: str) -> str:
+    """Return a text with a capital first letter."""
+    return re.sub(r"^([\W_]*)(\w)", lambda found: found[1] + found[2].upper(), text, count=1)
+
+
+def add_sentence(text: str, sentence: str) -> str:
+    """Return a text with a sentence after its last sentence, above a signature."""
+    body, closing = split_closing(text)
+    if LIST_ITEM.search(body):
+        return f"{body.rstrip()}\n\n{sentence}{closing}"
+    return join_sentences(close_sentence(body), sentence) + closing if body.strip() else sentence
+
+
+def replace_nearest_sentence(text: str, statement: str) -> Iterator[str]:
+    """Yield a text with a statement in place of the sentence that is most like it, if one is."""
+    words = _fold_words(statement)
+    pieces = split_pieces(text)
+    scores = [Levenshtein.normalized_similarity(_fold_words(piece), words) for piece in pieces]
+    best = max(scores, default=0.0)
+    if best >= SAME_SENTENCE:
+        place = scores.index(best)
+        piece = pieces[place]
+        space = piece[len(piece.rstrip()) :]
+        yield "".join([*pieces[:place], statement + space, *pieces[place + 1 :]])
+
+
+def _fold_words(text: str) -> list[str]:
+    return re.sub(r"[^\w\s]", "", text.casefold()).split()
+
+
+def cut_after_sentence(text: str, meets: Callable[[str], bool]) -> Iterator[str]:
+    """Yield beginnings of a text that meet a goal and end a sentence, the longest first.
+
+    A signature below the text stays where there is room.
+    """
+    body, closing = split_closing(text)
+    pieces = split_pieces(body)
+    num_found = 0
+    for count in range(len(pieces), 0, -1):
+        cut = "".join(pieces[:count]).rstrip()
+        if cut.endswith((":", "：")) or not ends_sentence(cut) and count < len(pieces):
+            continue
+        choices = [new for new in dict.fromkeys([cut + closing, cut]) if meets(new)]
+        yield from choices
+        num_found += bool(choices)
+        if num_found == MAX_CUTS:
+            return
+
+
+_CLAUSE_ENDS = (
+    r"\s*[;；—]|\s+[–-]\s|,\s+(?=(?:and|but|so|or|yet|which|who|where|because|while|although|whereas|"
+    r"though|as|since|with|und|aber|denn|weil|sondern|oder|die|der|das|mais|et|car|qui|parce|pero|y|"
+    r"porque|que)\b)|\s+(?=(?:because|but|although|though|whereas|while|so that|which|weil|parce que|"
+    r"porque|mais|pero)\b)",
+    r"[,，、]\s*",
+    r"\s+(?=(?:and|or|with|for|in order to|to|by|at|in|on|from|during|und|mit|et|avec|pour|y|con|para)\s)",
+)
+"""Places to cut a sentence, the best kind first: clauses, other commas, phrases."""
+_CLAUSE_BREAKS = tuple(regex.compile(pattern) for pattern in _CLAUSE_ENDS)
+_LEADS = regex.compile(
+    r"^\W*(?:if|when|whenever|while|although|though|because|as|since|after|before|once|whether|"
+    r"unless|until|for|in|on|at|to|with|without|by|from|during|despite|according|however|also|"
+    r"yes|no|sure|well|first|finally|dear|hi|hello|wenn|als|weil|obwohl|nach|mit|in|für|si|quand|"
+    r"lorsque|dans|pour|avec|cuando|para|con|en)\b",
+    regex.I,
+)
+
+
+def cut_at_clause(sentence: str, meets: Callable[[str], bool]) -> Iterator[str]:
+    """Yield beginnings of a sentence that end at a clause and meet a goal, the longest first.
+
+    Only the best kind of place is used. The comma after a subordinate clause ("If it rains, ...")
+    is none.
+    """
+    mark = "?" if sentence.rstrip().endswith("?") else "."
+    for pattern in _CLAUSE_BREAKS:
+        places = [found.start() for found in pattern.finditer(sentence)]
+        if _LEADS.match(sentence):
+            places = [place for place in places if "," in sentence[:place]]
+        cuts = [close_sentence(sentence[:place], mark) for place in reversed(places)]
+        found = [cut for cut in cuts if _is_clause(cut) and meets(cut)]
+        if found:
+            yield from found[:MAX_CUTS]
+            return
+
+
+def _is_clause(text: str) -> bool:
+    num_words = len(text.split())
+    return num_words >= MIN_CLAUSE_WORDS or bool(regex.search(rf"{UNSPACED}{{4}}", text))

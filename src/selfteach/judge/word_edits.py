@@ -1,0 +1,176 @@
+"""Changes of single words and marks in an answer."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+
+import regex
+
+from selfteach.judge.language import detect_languages
+from selfteach.judge.number_words import spell_numbers
+from selfteach.judge.sentence_edits import PICTURE
+from selfteach.materials.inflection import list_plurals
+
+Meets = Callable[[str], bool]
+
+
+def replace_words(text: str, replacements: Sequence[tuple[str, str]]) -> str:
+    """Return a text with whole words replaced; the case of a word stays, "a" becomes "an".
+
+    A noun is also replaced in its plural: ("car", "automobile") makes "cars" "automobiles".
+    """
+    for old, new in replacements:
+        for before, after in _list_forms(old, new):
+            edge_before = r"(?<![\w])" if before[0].isalnum() else ""
+            edge_after = r"(?![\w])" if before[-1].isalnum() else ""
+            gap = re.escape(before).replace(r"\ ", r"\s+")
+            pattern = rf"(?P<article>\ban?\s+)?{edge_before}(?P<word>{gap}){edge_after}"
+            text = re.sub(pattern, _Replace(after), text, flags=re.I)
+    return text
+
+
+def _list_forms(old: str, new: str) -> list[tuple[str, str]]:
+    """Return what to look for and what to write: the words, and their plurals."""
+    old, new = old.strip(), new.strip()
+    if not old:
+        return []
+    forms = [(old, new)]
+    if re.fullmatch("[a-z]{3,}", old) and re.fullmatch("[a-z]{3,}", new):
+        plural = list_plurals(new)[0]
+        forms += [(form, plural) for form in list_plurals(old) if form not in (old, new)]
+    return forms
+
+
+class _Replace:
+    """Write a word in the case of the word that it replaces."""
+
+    def __init__(self, new: str) -> None:
+        self._new = new
+
+    def __call__(self, found: re.Match[str]) -> str:
+        """Return the article that fits, and the new word."""
+        new = match_case(found["word"], self._new)
+        return _fit_article(found["article"] or "", found["word"], new) + new
+
+
+def match_case(old: str, new: str) -> str:
+    """Return new words in the case of old ones: "Car" -> "Automobile", "CAR" -> "AUTOMOBILE"."""
+    if old.isupper() and len(old) > 1:
+        return new.upper()
+    return new[:1].upper() + new[1:] if old[:1].isupper() else new
+
+
+def _fit_article(article: str, old: str, new: str) -> str:
+    """Return "a" or "an" as the new word needs it, where the old word needed the other."""
+    was_vowel, is_vowel = (word[:1].lower() in "aeiou" for word in (old, new))
+    if not article or not new[:1].isalpha() or was_vowel == is_vowel:
+        return article
+    return article[0] + ("n" if is_vowel else "") + article[len(article.rstrip()) :]
+
+
+def _open_sentence(found: re.Match[str]) -> str:
+    return f". {found[1].upper()}"
+
+
+_MARK_EDITS: tuple[tuple[str, str, str | Callable[[re.Match[str]], str]], ...] = (
+    ("...", r"\.{3,}", "."),
+    ("…", r"…+", "."),
+    ("!", r"!+(?=\?)|(?<=\?)!+", ""),
+    ("!", r"[!！]+", "."),
+    (";", r";\s+(\w)", _open_sentence),
+    (";", r";", "."),
+    ("—", r"\s*—\s*", ", "),
+    ("–", r"\s+–\s+", ", "),
+    ("–", r"–", "-"),
+    ("(", r"\s*\([^()]*\)", ""),
+    ("[", r"\s*\[[^\[\]]*\]", ""),
+    (":", r":(?=\s*(?:\n|$))", "."),
+    (":", r":(?=\s)", ","),
+    (",", r"[,，]", ""),
+    ("*", r"^(\s*)\*(?=\s)", r"\1-"),
+    ("*", r"\*+", ""),
+    ("-", r"^\s*-\s+", ""),
+    ("-", r"(?<=\w)-(?=\w)", " "),
+    ("#", r"#+ ?", ""),
+    ("&", r"&", "and"),
+    ("%", r"\s?%", " percent"),
+    ("$", r"\$(\d[\d,.]*\d|\d)", r"\1 dollars"),
+    ("/", r"(?<=[^\W\d])/(?=[^\W\d])", " or "),
+    ("_", r"_+", " "),
+    ("`", r"`+", ""),
+    ("~", r"~+", ""),
+    ('"', r'"', ""),
+    ("“", r"[“”„]", ""),
+    ("«", r"«\s?|\s?»", ""),
+    ("‘", r"‘", ""),
+)
+"""A mark; what of it to look for; what to write instead."""
+
+
+def rewrite_marks(text: str, meets: Meets) -> str:
+    """Return a text in which every mark, number and emoji that breaks a goal is written otherwise.
+
+    "!" becomes ".", "3" becomes "three" (in English), what parentheses hold and emoji are dropped.
+    """
+    for mark, pattern, new in _MARK_EDITS:
+        if not meets(mark):
+            text = re.sub(pattern, new, text, flags=re.M)
+    text = _drop_pictures(text, meets)
+    if re.search(r"\d", text) and "en" in detect_languages(text):
+        text = _spell_forbidden_numbers(text, meets)
+    return _tidy(text)
+
+
+_PICTURE = regex.compile(rf"[ \t]*({PICTURE})")
+_NUMBER = re.compile(r"[$]?\d(?:[\d,.:]*\d)?(?:st|nd|rd|th)?(?:\s?%)?")
+
+
+def _drop_pictures(text: str, meets: Meets) -> str:
+    return str(_PICTURE.sub(lambda found: found[0] if meets(found[1]) else "", text))
+
+
+def _spell_forbidden_numbers(text: str, meets: Meets) -> str:
+    """Write out the numbers that break a goal; the numbers of a list become bullets."""
+    if not meets("1") and not meets("2"):
+        text = re.sub(r"^(\s*)\d{1,2}[.)](?=\s)", r"\1-", text, flags=re.M)
+        text = spell_numbers(text)
+    spelled = _NUMBER.sub(lambda new: new[0] if meets(new[0]) else spell_numbers(new[0]), text)
+    return re.sub(
+        r"(^|[.!?]\s+|\n\s*)([a-z])",
+        lambda found: found[1] + found[2].upper(),
+        spelled,
+    ) if text[:1].isdigit() or spelled != text else spelled
+
+
+def _tidy(text: str) -> str:
+    """Return a text without the double spaces and marks that a change can leave."""
+    text = re.sub(r"(?<=\S)[ \t]{2,}(?=\S)", " ", text)
+    text = re.sub(r"[ \t]+(?=[,.;!?](?:\s|$))", "", text)
+    text = re.sub(r"\.(?:\s?\.)+(?=\s|$)", ".", text)
+    return re.sub(r",(?=[.!?])", "", text).strip()
+
+
+def change_case(text: str, meets: Meets) -> Iterator[str]:
+    """Yield a text in lower case where capitals are forbidden as such, and the reverse."""
+    if not meets("Q") and not meets("X"):
+        yield text.lower()
+    if not meets("q") and not meets("x"):
+        yield text.upper()
+
+
+def drop_from_enumeration(sentence: str, meets: Meets) -> Iterator[str]:
+    """Yield a sentence that lacks one word of an enumeration: "lions, cars and cats"."""
+    words = dict.fromkeys(re.findall(r"\w[\w'’-]*", sentence))
+    for word in [word for word in words if not meets(word)]:
+        item = rf"(?:[\w-]+ ){{0,2}}?\**{re.escape(word)}\**"
+        for pattern, new in (
+            (rf", {item}(?=,| and | or )", ""),
+            (rf"(\w), (\w[\w -]*), (and|or) {item}\b", r"\1 \3 \2"),
+            (rf"(\w), (\w[\w -]*) (and|or) {item}\b", r"\1 \3 \2"),
+            (rf",? (?:and|or|as well as) (?:the |a |an )?{item}(?=[.!?,;])", ""),
+            (rf"\b{item}, (?=\w[\w -]*(?:,| and | or ))", ""),
+        ):
+            changed = re.sub(pattern, new, sentence)
+            if changed != sentence and meets(changed):
+                yield changed
