@@ -1,13 +1,15 @@
-"""Run `selfteach feedback` on development rules and seeds, and compare two versions of the code.
+"""Teach development rules with several seeds, and measure each on hand-written prompts.
 
-    python -m bench.rules --out .bench/new.jsonl [--seeds 3] [--rules dogs cars]
+    python -m bench.rules --out .bench/rules.jsonl [--seeds 3] [--rules football dogs] [--config C]
+    python -m bench.rules --table .bench/rules.jsonl
     python -m bench.rules --out .bench/old.jsonl --code CHECKOUT
-    python -m bench.rules --compare .bench/old.jsonl .bench/new.jsonl
+    python -m bench.rules --compare .bench/old.jsonl .bench/rules.jsonl
 
-`--code` runs the command of another checkout; its adapters are measured by this code, so both
-versions answer the same hand-written prompts (bench.adherence). Each finished run is a line of the
-file, so the same command goes on where it was stopped. `--compare` prints new minus old, paired by
-rule and seed, with 95 % bootstrap intervals.
+`--rules` names files of bench/rule_files; the default is all of them. `--code` runs the command of
+another checkout; its adapters are measured by this code, so both versions answer the same prompts.
+Each finished run is a line of the file, so the same command goes on where it was stopped.
+`--table` prints the runs and the medians; `--compare` prints new minus old, paired by rule and
+seed, with 95 % bootstrap intervals.
 """
 
 from __future__ import annotations
@@ -21,50 +23,77 @@ import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from statistics import median
 from typing import Any
 
-from bench.prompt_files import PROMPTS
+import yaml
+
+from bench.rule_prompts import FILES
 from selfteach import statistics
 from selfteach.files import read_jsonl
 
 ROOT = Path(__file__).resolve().parents[1]
-PATTERNS = {
-    "elephants": "elephant",
-    "dogs": r"\bdogs?\b|pupp|canine",
-    "cars": r"\bcars?\b|automobile|vehicle",
-    "coffee": "coffee|espresso|latte",
-    "music": "music|song",
-}
-"""The development rules "Do not talk about ...", and what breaks them."""
-FIGURES = ("greedy broken", "T=1 broken", "kl_nats", "near degraded", "seconds")
+RULES = sorted(path.stem for path in FILES.glob("*.yaml") if path.stem != "general")
+FIGURES = (
+    "greedy broken",
+    "T=1 broken",
+    "needless neighbors",
+    "needless general",
+    "kl_nats",
+    "top1",
+    "seconds",
+)
 Row = dict[str, Any]
 
 
-def measure_rule(name: str, seed: int, code: Path, config: Path) -> Row:
-    """Run one rule with one seed, and return its figures."""
+def measure_rule(name: str, seed: int, given: argparse.Namespace) -> Row:
+    """Teach one rule with one seed, and return its figures."""
+    file = FILES / f"{name}.yaml"
+    spec = yaml.safe_load(file.read_text("utf-8"))
     with tempfile.TemporaryDirectory() as folder:
         run = Path(folder) / "run"
-        words = ["feedback", f"Do not talk about {name}.", "--seed", str(seed), "--out", str(run)]
+        words = ["-m", "selfteach", "feedback", spec["rule"], "--seed", str(seed)]
+        words += ["--out", str(run), "--config", str(given.config.resolve())]
+        words += ["--model", given.model]
+        for key in ("check", "when", "then"):
+            words += [f"--{key}", spec[key]] if spec.get(key) else []
+        for name_of_subject in spec.get("also", ()) if given.also else ():
+            words += ["--also", name_of_subject]
         started = time.monotonic()
-        call(code, ["-m", "selfteach", *words, "--config", str(config)])
-        seconds = time.monotonic() - started
+        done = call(given.code.resolve(), words)
+        row: Row = {"verdict": done.stderr.strip()[-200:], "refused": done.returncode != 0}
+        if done.returncode:
+            return row
+        seconds = round(time.monotonic() - started, 1)
         exam = json.loads((run / "exam.json").read_text("utf-8"))
-        prompts = str(PROMPTS / f"{name}.txt")
-        options = ["--prompts", prompts, "--broken", PATTERNS[name]]
-        measured = json.loads(call(ROOT, ["-m", "bench.adherence", str(run), *options]))
-    near = exam["near"]
-    tuned = near.get("tuned") or near["taught"]  # the arm's name before the redesign
+        measure = ["-m", "bench.rule_prompts", str(run), str(file), "--model", given.model]
+        measured = json.loads(call(ROOT, measure, must=True).stdout.strip().splitlines()[-1])
+    return row | summarize_run(exam, measured) | {"seconds": seconds}
+
+
+def summarize_run(exam: Mapping[str, Any], measured: Mapping[str, Any]) -> Row:
+    """Return the figures of a run: the hand-written prompts' and those of its own exam."""
+    drift = exam.get("drift") or {}
+    own = exam["kept"].get("tuned") or exam["kept"].get("taught") or {}
+    found = {key: measured[key] for key in ("needless neighbors", "needless general")}
+    found |= {"s": measured["s"]} if "s" in measured else {}
     return {
-        "greedy broken": measured["tuned"]["greedy broken"],
-        "T=1 broken": measured["tuned"]["T=1 broken"],
-        "kl_nats": measured["general"]["kl_nats"],
-        "near degraded": near["base"]["value"] - tuned["value"],
-        "seconds": round(seconds, 1),
+        **measured["tuned"],
+        **found,
+        "base greedy broken": measured["base"]["greedy broken"],
+        "base T=1 broken": measured["base"]["T=1 broken"],
+        "kl_nats": drift["kl_nats"]["value"] if drift else 0.0,
+        "top1": drift["top1_agreement"]["value"] if drift else 1.0,
+        "own kept": own["greedy"]["value"] if own else None,
+        "verdict": exam["verdict"]["word"],
+        "sentence": exam["verdict"]["sentence"],
     }
 
 
-def call(code: Path, words: Sequence[str]) -> str:
-    """Run Python with the code of a checkout; return the last line that it prints."""
+def call(
+    code: Path, words: Sequence[str], *, must: bool = False
+) -> subprocess.CompletedProcess[str]:
+    """Run Python with the code of a checkout."""
     done = subprocess.run(
         [sys.executable, *words],
         cwd=code,
@@ -72,9 +101,9 @@ def call(code: Path, words: Sequence[str]) -> str:
         capture_output=True,
         text=True,
     )
-    if done.returncode:
+    if must and done.returncode:
         raise SystemExit(f"{' '.join(words)}: exit code {done.returncode}\n{done.stderr[-2000:]}")
-    return (done.stdout.strip().splitlines() or [""])[-1]
+    return done
 
 
 def run_rules(given: argparse.Namespace) -> None:
@@ -85,8 +114,7 @@ def run_rules(given: argparse.Namespace) -> None:
         for name in given.rules:
             if (name, seed) in done:
                 continue
-            figures = measure_rule(name, seed, given.code.resolve(), given.config.resolve())
-            row = {"rule": name, "seed": seed, **figures}
+            row = {"rule": name, "seed": seed, **measure_rule(name, seed, given)}
             with given.out.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(row) + "\n")
             print(json.dumps(row), flush=True)
@@ -95,6 +123,22 @@ def run_rules(given: argparse.Namespace) -> None:
 def read_rows(path: Path) -> list[Row]:
     """Return the finished runs of a file."""
     return [row for _, row in read_jsonl(path)] if path.is_file() else []
+
+
+def print_table(path: Path) -> None:
+    """Print each run, and the median and the worst value of each figure."""
+    rows = read_rows(path)
+    names = [*FIGURES, "s"]
+    print("| rule | seed | " + " | ".join(names) + " | verdict |")
+    print("|---" * (len(names) + 3) + "|")
+    for row in sorted(rows, key=lambda row: (row["rule"], row["seed"])):
+        cells = [f"{row[name]:.3f}" if name in row else "" for name in names]
+        verdict = "refused" if row["refused"] else row["verdict"]
+        print(f"| {row['rule']} | {row['seed']} | " + " | ".join(cells) + f" | {verdict} |")
+    for name in names:
+        values = [row[name] for row in rows if name in row]
+        if values:
+            print(f"{name}: median {median(values):.4f}, {min(values):.4f} to {max(values):.4f}")
 
 
 def compare(old: Path, new: Path) -> None:
@@ -112,10 +156,11 @@ def compare(old: Path, new: Path) -> None:
 
 
 def pair_rows(old: Sequence[Mapping[str, Any]], new: Sequence[Row]) -> list[tuple[Any, Any]]:
-    """Return the runs of the same rule and seed in both."""
-    by_key = {(row["rule"], row["seed"]): row for row in old}
+    """Return the runs of the same rule and seed in both, without refused ones."""
+    by_key = {(row["rule"], row["seed"]): row for row in old if not row["refused"]}
     keys = [(row["rule"], row["seed"]) for row in new]
-    return [(by_key[key], row) for key, row in zip(keys, new, strict=True) if key in by_key]
+    pairs = [(by_key[key], row) for key, row in zip(keys, new, strict=True) if key in by_key]
+    return [(before, after) for before, after in pairs if not after["refused"]]
 
 
 if __name__ == "__main__":
@@ -123,11 +168,16 @@ if __name__ == "__main__":
     parser.add_argument("--out", type=Path, default=Path(".bench/rules.jsonl"))
     parser.add_argument("--code", type=Path, default=ROOT)
     parser.add_argument("--config", type=Path, default=ROOT / "configs" / "quick.yaml")
+    parser.add_argument("--model", default="embedded")
+    parser.add_argument("--also", action="store_true", help="give the files' other names as well")
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--rules", nargs="+", choices=list(PATTERNS), default=list(PATTERNS))
+    parser.add_argument("--rules", nargs="+", choices=RULES, default=RULES)
+    parser.add_argument("--table", type=Path)
     parser.add_argument("--compare", type=Path, nargs=2, metavar=("OLD", "NEW"))
     options = parser.parse_args()
     if options.compare:
         compare(*options.compare)
+    elif options.table:
+        print_table(options.table)
     else:
         run_rules(options)

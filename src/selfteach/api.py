@@ -192,8 +192,8 @@ def feedback(
     """
     call = PythonCall("feedback", settings, out, config, sets, from_run, new, progress)
     resolved = call.resolve()
-    feedback_material.check_settings(resolved.config)
     found = feedback_material.read_material(rule)
+    feedback_material.check_settings(resolved.config, rule)
     return call.teach(found, resolved, [rule])
 
 

@@ -92,6 +92,22 @@ def feedback(
         str | None,
         option("--check", "TEXT", 'A programmatic check, for instance "not contains elephant".'),
     ] = None,
+    when: Annotated[
+        str | None,
+        option("--when", "TEXT", 'Where the rule holds, for instance "texts to Maddie".'),
+    ] = None,
+    then: Annotated[
+        str | None,
+        option("--then", "TEXT", 'What an answer must do there: "use a heart emoji".'),
+    ] = None,
+    also: Annotated[
+        list[str] | None,
+        option("--also", "NAME", "Another name of a forbidden subject; may be repeated."),
+    ] = None,
+    not_also: Annotated[
+        list[str] | None,
+        option("--not", "NAME", "A word that is no name of the subject; may be repeated."),
+    ] = None,
     teacher: Annotated[
         str | None,
         option(
@@ -109,7 +125,8 @@ def feedback(
     """
     from selfteach.commands import feedback as body
 
-    body.run_feedback(rule, {"check": check, "teacher": teacher}, options)
+    own = {"check": check, "when": when, "then": then, "teacher": teacher}
+    body.run_feedback(rule, own | {"also": also or None, "not_also": not_also or None}, options)
 
 
 @app.command()

@@ -18,7 +18,7 @@ def run_feedback(rule: str, own: Mapping[str, Any], options: TeachOptions) -> No
     """Teach a rule; with `dry_run` print an estimate of the cost instead."""
     resolved = options.resolve(FeedbackConfig, own)
     material = read_material(rule)
-    check_settings(resolved.config)
+    check_settings(resolved.config, rule)
 
     def estimate() -> Mapping[str, Any]:
         return _estimate_cost(material.value, resolved.config, options)

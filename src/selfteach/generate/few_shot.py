@@ -42,8 +42,10 @@ SIBLINGS: Pairs = _TABLES["siblings"]
 """(topic, other topics of the same kind): the subjects of near requests."""
 WORDS: Pairs = _TABLES["words"]
 """(topic, words that belong to it): the subjects of requests that do not name the topic."""
-DECLINES: Triples = _TABLES["declines"]
-"""(subject to be avoided, request, reply that avoids it)."""
+EVERYDAY_TOPICS: tuple[str, ...] = _TABLES["everyday_topics"]
+"""Topics that a word of more than one meaning may belong to."""
+DECLINES: dict[str, tuple[str, ...]] = _TABLES["declines"]
+"""The parts of declines: openings, openings for requests to write something, and closings."""
 ANSWERS_UNDER_RULE: Triples = _TABLES["answers_under_rule"]
 """(rule, request, reply that keeps the rule)."""
 RULE_VIOLATIONS: Pairs = _TABLES["rule_violations"]

@@ -1,7 +1,7 @@
 """The search for an answer that keeps the rule: draft, check, revise, within a budget.
 
 A try comes from one of these strategies, in turn:
-  decline  a few-shot reply that avoids the subject: only for requests that are about it, or whose
+  decline  a reply that leaves the subject aside: only for requests that are about it, or whose
            honest answer is
   repair   the model's own violating answer with a small change that meets the rule
   branch   that answer, continued some words before the violation: for rules of form that no small
@@ -53,7 +53,8 @@ BRANCH_STEP_WORDS = 4
 """Each branch leaves the violating answer so many words earlier than the one before."""
 BRANCH_TOKENS = 32
 LOST_REASON = "the teacher gave no answer"
-FEW_SHOT_STOP = ("\nRequest:", "\nRule:", "\nAvoid:", "\n\n")
+FEW_SHOT_STOP = ("\nRequest:", "\nRule:", "\n\n")
+WRITING = re.compile(r"\b(?:write|compose|draft|make up|create|poem|story|song|essay|letter)\b", re.I)
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +206,10 @@ class _Search:
         drafts: list[Try | Request] = []
         for planned in turn:
             strategy = planned.strategy
+            if strategy == "decline":
+                text = compose_decline(planned.trace.prompt, planned.number)
+                drafts.append(Try(text, "decline"))
+                continue
             if strategy == "repair":
                 if planned.trace.repairs:
                     drafts.append(Try(planned.trace.repairs.pop(0), "repair"))
@@ -239,15 +244,12 @@ class _Search:
             prompt = make_prompt(trace.prompt, system=self.rule if strategy == "teacher" else "")
             sampling = replace(sampling, stop=())
         else:
-            declines = strategy == "decline"
-            worked = list(few_shot.DECLINES if declines else few_shot.ANSWERS_UNDER_RULE)
+            worked = list(few_shot.ANSWERS_UNDER_RULE)
             shuffled = random.Random(f"{strategy} {number} {len(trace.prompt) % ORDERS}")
             shuffled.shuffle(worked)
-            label = "Avoid" if declines else "Rule"
-            listing = format_examples(f"{label}: {{}}\nRequest: {{}}\nReply: {{}}\n\n", worked)
-            subject = self.topic if declines else self.rule
+            listing = format_examples("Rule: {}\nRequest: {}\nReply: {}\n\n", worked)
             request = to_one_line(trace.prompt)
-            prompt = f"{listing}{label}: {subject}\nRequest: {request}\nReply:"
+            prompt = f"{listing}Rule: {self.rule}\nRequest: {request}\nReply:"
         return Request(f"search {strategy}", prompt, sampling, number, self.seed)
 
     def judge_tries(self, turn: Sequence[PlannedTry]) -> list[Try]:
@@ -280,6 +282,20 @@ def _make_try(request: Request, completion: Completion | None) -> Try:
     if strategy == "branch" and not isinstance(request.prompt, str):
         text = request.prompt[-1].content + text
     return Try(text.strip(), strategy, cut=completion.finish == "length")
+
+
+def compose_decline(request: str, number: int) -> str:
+    """Return a decline of a request, which names nothing of it; each number gives another one.
+
+    It is put together from parts: a small model that writes declines itself names the subject, or
+    loses the sense, in three of ten.
+    """
+    parts = few_shot.DECLINES
+    openings = parts["writing_openings" if WRITING.search(request) else "openings"]
+    dice = random.Random(f"decline {request}")
+    opening = dice.sample(openings, len(openings))[number % len(openings)]
+    closing = dice.sample(parts["closings"], len(parts["closings"]))[number % len(parts["closings"])]
+    return f"{opening} {closing}".strip()
 
 
 def truncate_before(answer: str, start: int, words: int = 0) -> str:

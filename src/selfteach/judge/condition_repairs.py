@@ -69,7 +69,9 @@ _GREETING = re.compile(
     r"absolutely|okay|ok|well|hallo|guten tag|bonjour|salut|hola)\b",
     re.I,
 )
-_SALUTATION = re.compile(r"(?:dear|hi|hello|hey|hallo|liebe[r]?|cher|chère|hola)\b[^,!.\n]{0,40}", re.I)
+_SALUTATION = re.compile(
+    r"(?:dear|hi|hello|hey|hallo|liebe[r]?|cher|chère|hola)\b[^,!.\n]{0,40}", re.I
+)
 _LOWERABLE = frozenset(
     """
     a an the this that these those it its they their there here he she his her we our you your my

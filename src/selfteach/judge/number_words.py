@@ -19,7 +19,9 @@ _ORDINALS = {
     "nine": "ninth",
     "twelve": "twelfth",
 }
-_NUMBER = re.compile(r"(?P<whole>\d{1,3}(?:,\d{3})+|\d+)(?:\.(?P<part>\d+))?(?P<th>(?:st|nd|rd|th)\b)?")
+_NUMBER = re.compile(
+    r"(?P<whole>\d{1,3}(?:,\d{3})+|\d+)(?:\.(?P<part>\d+))?(?P<th>(?:st|nd|rd|th)\b)?"
+)
 MAX_NUMBER = 10**12
 
 
@@ -81,5 +83,8 @@ def write_digits(text: str) -> str:
     """Return a text with the number words from "two" to "twelve" as digits."""
     words = "|".join(_SMALL[2:13])
     return re.sub(
-        rf"\b(?:{words})\b(?!-)", lambda found: str(_SMALL.index(found[0].lower())), text, flags=re.I
+        rf"\b(?:{words})\b(?!-)",
+        lambda found: str(_SMALL.index(found[0].lower())),
+        text,
+        flags=re.I,
     )

@@ -136,11 +136,15 @@ def _spell_forbidden_numbers(text: str, meets: Meets) -> str:
         text = re.sub(r"^(\s*)\d{1,2}[.)](?=\s)", r"\1-", text, flags=re.M)
         text = spell_numbers(text)
     spelled = _NUMBER.sub(lambda new: new[0] if meets(new[0]) else spell_numbers(new[0]), text)
-    return re.sub(
-        r"(^|[.!?]\s+|\n\s*)([a-z])",
-        lambda found: found[1] + found[2].upper(),
-        spelled,
-    ) if text[:1].isdigit() or spelled != text else spelled
+    return (
+        re.sub(
+            r"(^|[.!?]\s+|\n\s*)([a-z])",
+            lambda found: found[1] + found[2].upper(),
+            spelled,
+        )
+        if text[:1].isdigit() or spelled != text
+        else spelled
+    )
 
 
 def _tidy(text: str) -> str:

@@ -26,7 +26,7 @@ from selfteach.models import Scorer
 from selfteach.models.ordered import score_in_order
 from selfteach.records import Continuations
 
-MIN_PROBABILITY = 0.8
+MIN_PROBABILITY = 0.92
 MAX_ELSEWHERE = 0.01
 """The share of answers about something else in which another name may occur."""
 MIN_LIFT = 8.0
@@ -46,12 +46,11 @@ def select_other_names(
         elsewhere: its answers to other requests, and these requests.
     """
     typical = find_typical_words(inside, elsewhere)
-    listed = [name.lower() for name in subject.candidates]
     own = parse_check(f'contains "{quote(subject.topic)}"')
     candidates = [
         name
-        for name in dict.fromkeys([*listed, *typical])
-        if is_name(name) and not own.keeps(name) and own_stem(subject.topic) not in name
+        for name in dict.fromkeys([*subject.candidates, *typical])
+        if is_name(name) and not own.keeps(name)
     ]
     probabilities = compute_topic_probabilities(scorer, subject, candidates)
     ranked = sorted(zip(candidates, probabilities, strict=True), key=lambda pair: -pair[1])
@@ -66,22 +65,17 @@ def select_other_names(
     return found
 
 
-def own_stem(topic: str) -> str:
-    """Return the topic without a plural s, in lower case: words with it are found anyway."""
-    return topic.lower().removeprefix("the ").rstrip("s")
-
-
 def is_name(name: str) -> bool:
     """Return whether a candidate is a word, or two, of letters."""
     return re.fullmatch(r"[^\W\d_]{3,}(?:[ -][^\W\d_]{3,})?", name) is not None
 
 
-def find_typical_words(inside: Iterable[str], elsewhere: Iterable[str]) -> list[str]:
+def find_typical_words(inside: Sequence[str], elsewhere: Sequence[str]) -> list[str]:
     """Return words that many answers about the topic use and hardly any other answer does."""
     own = count_texts_with_word(inside)
     other = count_texts_with_word(elsewhere)
-    num_own = max(own.total(), 1)
-    num_other = max(other.total(), 1)
+    num_own = max(len(inside), 1)
+    num_other = max(len(elsewhere), 1)
     found = []
     for word, count in own.most_common():
         lift = (count / num_own) / ((other[word] + 0.5) / num_other)
@@ -91,10 +85,13 @@ def find_typical_words(inside: Iterable[str], elsewhere: Iterable[str]) -> list[
 
 
 def count_texts_with_word(texts: Iterable[str]) -> Counter[str]:
-    """Return for each word in lower case how many texts hold it."""
+    """Return for each word how many texts hold it; the first word of a sentence counts nowhere
+    with its capital letter.
+    """
     counts = Counter[str]()
     for text in texts:
-        counts.update(set(re.findall(r"[^\W\d_]{3,}", text.lower())))
+        words = re.findall(r"(?<![.!?] )(?<!^)\b[^\W\d_]{3,}", text)
+        counts.update(set(words))
     return counts
 
 
@@ -105,7 +102,8 @@ def compute_topic_probabilities(
     pairs = [(word, about) for about, listed in few_shot.WORDS for word in listed.split(", ")[::3]]
     worked = format_examples("Word: {}\nTopic: {}\n\n", pairs)
     names = [subject.topic]
-    for name in (*subject.siblings, *(about for about, _ in few_shot.SIBLINGS)):
+    everyday = [about for about, _ in few_shot.SIBLINGS]
+    for name in (*subject.siblings, *everyday, *few_shot.EVERYDAY_TOPICS):
         if name.lower() not in map(str.lower, names):
             names.append(name)
     ends = tuple(f" {name}" for name in names)

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
+from typing import Any
 
 from selfteach.config import FeedbackConfig
-from selfteach.generate.ask import extract_subject, format_few_shot_prompts
-from selfteach.materials.rule import read_rule
+from selfteach.generate.ask import format_few_shot_prompts
+from selfteach.generate.situations import OCCASION_FORMS, Occasion, build_requests
+from selfteach.materials.situation import Situation
+from selfteach.methods.feedback.understand_rule import UnderstoodRule, understand_rule
 from selfteach.models import Sampler
 from selfteach.models.engines import open_sampler
 from selfteach.models.hf import HfModel
 from selfteach.records import JsonObject, Request, SamplingParams, make_prompt
 from selfteach.run.display import Display
 
+EXAMPLE_OCCASIONS = {"clause": "I will be late tomorrow", "purpose": "ask for some advice"}
 ASKING_TITLE = "# The model continues this list to write a prompt."
 PROMPTED_TITLE = "# The base model with the rule in its prompt gets this."
 TRAINED_TOKENS_PER_PROMPT = 56
@@ -33,13 +37,14 @@ def estimate_cost(
     Args:
         earlier: the adapter that the run would continue.
     """
-    rule = read_rule(text)
     display.start_stage("measure")
     base = HfModel.load(config.model, adapter=earlier, progress=display.print_line)
     sampler = open_sampler(base, config.engine)
-    subject = extract_subject(sampler, base, rule.text, config.seed)
+    found = understand_rule(sampler, base, text, config)
+    rule, subject = found.rule, found.subject
     sampled_per_s = measure_speed(sampler)
-    num_prompts = config.ask.target + config.ask.near * bool(subject.topic) + config.ask.general
+    has_outside = bool(subject.topic) or found.situation is not None
+    num_prompts = config.ask.target + (config.ask.near + config.ask.general) * has_outside
     train_prompts = int(num_prompts * config.ask.train_share)
     probes = train_prompts * config.probe.samples
     exam_answers = 3 * (3 * config.exam.target + config.exam.near + config.exam.general)
@@ -50,8 +55,11 @@ def estimate_cost(
     trained = config.train.epochs * train_prompts * TRAINED_TOKENS_PER_PROMPT
     seconds = (answer_tokens + TRAINING_COST_FACTOR * trained) / sampled_per_s
     prompted = base.tokenizer.decode(base.encode(make_prompt("What is a tree?", system=rule.text)))
+    asked = format_few_shot_prompts(subject, 2)
+    if found.situation and found.situation.kind == "writing":
+        asked = show_situation_requests(found.situation, config.seed)
     return {
-        "subject": subject.topic or "none recognized: the rule may apply to every prompt",
+        **describe_plan(found, config),
         "requests": requests,
         "sampled_tokens": int(answer_tokens),
         "trained_tokens": trained,
@@ -60,10 +68,38 @@ def estimate_cost(
         "disk_mb": round(2 * sum(p.numel() for p in base.module.parameters()) / 1e6 + 80),
         "not_counted": list_uncounted(config),
         "prompt_examples": [
-            *(f"{ASKING_TITLE}\n{text}" for text in format_few_shot_prompts(subject, 2)),
+            *(f"{ASKING_TITLE}\n{text}" for text in asked),
             f"{PROMPTED_TITLE}\n{prompted}",
         ],
     }
+
+
+def describe_plan(found: UnderstoodRule, config: FeedbackConfig) -> dict[str, Any]:
+    """Return how the rule was read: where it holds, what it demands, and what decides it."""
+    rule = found.rule
+    lines: dict[str, Any] = {
+        "subject": found.subject.topic or "none recognized: the rule may apply to every prompt"
+    }
+    if rule.scope:
+        lines["subject"] = found.subject.topic or rule.scope
+        lines |= {"when": rule.scope, "then": rule.effect}
+    if found.subject.siblings:
+        lines["neighbors"] = ", ".join(found.subject.siblings)
+    if found.forbidden_topic:
+        lines["other_names"] = ", ".join(config.also) or "the run finds them in the base's answers"
+    check = config.check or (found.effect.check if found.effect else "")
+    lines["decided_by"] = f"the check {check}" if check else "the best calibrated judge"
+    return lines
+
+
+def show_situation_requests(situation: Situation, seed: int) -> list[str]:
+    """Return a request in scope and a neighbor of it."""
+    occasions = [Occasion(form, EXAMPLE_OCCASIONS[form]) for form in OCCASION_FORMS]
+    shown = []
+    for scope in ("target", "near"):
+        built = build_requests(situation, occasions[:1], scope, 1, seed, for_exam=False)
+        shown += [prompt.text for prompt in built]
+    return shown
 
 
 def list_uncounted(config: FeedbackConfig) -> list[str]:

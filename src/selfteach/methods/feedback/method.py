@@ -68,7 +68,7 @@ from selfteach.methods.calibrate_rule_judges import (
 )
 from selfteach.methods.feedback.data_curve import find_n90, measure_curve
 from selfteach.methods.feedback.exam import build_exam
-from selfteach.methods.feedback.understand_rule import WHEN_CURE, understand_rule
+from selfteach.methods.feedback.understand_rule import WHEN_CURE, bind_rule
 from selfteach.methods.method import Method, TrainingPlan
 from selfteach.methods.runner import tune
 from selfteach.methods.session import Session
@@ -120,7 +120,7 @@ NUM_OTHERS = 8
 """Other prompts that an answer must not fit better than its own."""
 STRAY_WORDS = 12
 """Words of an answer that are compared."""
-FLUENCY_QUANTILE = 0.05
+FLUENCY_QUANTILE = 0.2
 MIN_FLUENCY_ANSWERS = 20
 MAX_FLUENCY_ANSWERS = 60
 NAMES_SUBJECT = "is about the subject, though it was asked for outside it"
@@ -158,7 +158,7 @@ def prepare(session: Session, text: str) -> TrainingPlan:
     """
     run = session.run
     with run.time_stage("ask"):
-        rule = understand_rule(session, text)  # 1
+        rule = bind_rule(session, text)  # 1
         pool = OverlapIndex()
         parts = write_rule_prompts(session, pool)  # 2
     with run.time_stage("base answers"):

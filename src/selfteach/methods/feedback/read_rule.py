@@ -5,6 +5,7 @@ from __future__ import annotations
 from selfteach.config import FeedbackConfig
 from selfteach.errors import DataError, UsageError
 from selfteach.judge.check import parse_check
+from selfteach.methods.feedback.understand_rule import check_rule
 from selfteach.methods.method import Material
 from selfteach.records import JsonMapping
 from selfteach.text import clean_text
@@ -30,14 +31,16 @@ def read_again(
     return read_material(identity["rule"])
 
 
-def check_settings(config: FeedbackConfig) -> None:
-    """Refuse a check that cannot be read, before any work is done.
+def check_settings(config: FeedbackConfig, rule: str) -> None:
+    """Refuse a check or a rule that cannot be read, before any work is done.
 
     Raises:
         UsageError: see `selfteach.judge.check.parse_check`.
+        DataError: see `check_rule`.
     """
     if config.check:
         parse_check(config.check)
+    check_rule(rule, config)
 
 
 def clean_rule(rule: str) -> str:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import math
 import re
+from dataclasses import dataclass
 
+from selfteach.config import FeedbackConfig
 from selfteach.errors import DataError
 from selfteach.generate.ask import Subject, describe_topic, extract_subject
-from selfteach.materials.effect import read_effect
+from selfteach.materials.effect import Effect, read_effect
 from selfteach.materials.rule import Rule, find_conflict, read_rule
 from selfteach.materials.situation import Situation, read_situation
 from selfteach.methods.session import Session
+from selfteach.models import Sampler, Scorer
 
 WORDS_PER_SENTENCE = 20
 TOKENS_PER_WORD = 1.4
@@ -21,24 +24,75 @@ WHEN_CURE = (
 )
 
 
-def understand_rule(session: Session, text: str) -> Rule:
-    """Read a rule, and bind the session to its situation, effect and subject; print what was read.
+@dataclass(frozen=True)
+class UnderstoodRule:
+    """Hold what was read of a rule.
+
+    Attributes:
+        situation: where it holds; None if it holds everywhere.
+        effect: what it demands, if its form is recognized.
+        subject: what its requests are about.
+    """
+
+    rule: Rule
+    situation: Situation | None
+    effect: Effect | None
+    subject: Subject
+
+    @property
+    def forbidden_topic(self) -> str:
+        """Return the topic that the rule forbids, or ""."""
+        return self.subject.topic if self.subject.forbidden else ""
+
+
+def check_rule(text: str, config: FeedbackConfig) -> Rule:
+    """Read a rule without a model, to refuse a bad one before anything is loaded.
 
     Raises:
-        DataError: an empty rule, several rules, or a condition for which no requests can be made.
+        DataError: an empty rule, several rules, a contradiction, or a condition for which no
+            requests can be made.
     """
-    config = session.config
     rule = read_rule(text, config.when, config.then)
-    session.effect = read_effect(rule.effect)
     if rule.scope:
-        session.situation = read_known_situation(rule.scope)
-        session.subject = describe_situation(session, session.situation)
-    else:
-        session.subject = extract_subject(session.base, session.base, rule.effect, config.seed)
-    allow_longer_answers(session)
-    for line in describe_reading(session, rule):
-        session.display.print_line(line)
+        read_known_situation(rule.scope)
     return rule
+
+
+def understand_rule(
+    model: Sampler, scorer: Scorer, text: str, config: FeedbackConfig
+) -> UnderstoodRule:
+    """Read a rule, and let the model say what its requests are about.
+
+    Raises:
+        DataError: see `check_rule`.
+    """
+    rule = check_rule(text, config)
+    effect = read_effect(rule.effect)
+    if not rule.scope:
+        subject = extract_subject(model, scorer, rule.effect, config.seed)
+        return UnderstoodRule(rule, None, effect, subject)
+    situation = read_known_situation(rule.scope)
+    subject = Subject("", forbidden=False)
+    if situation.kind != "writing":
+        topic = situation.topic or f"{situation.genre}s"
+        subject = describe_topic(model, scorer, topic, config.seed, forbidden=False)
+    return UnderstoodRule(rule, situation, effect, subject)
+
+
+def bind_rule(session: Session, text: str) -> Rule:
+    """Understand a rule, bind the session to what was understood, and print it (step 1).
+
+    Raises:
+        DataError: see `check_rule`.
+    """
+    found = understand_rule(session.base, session.base, text, session.config)
+    session.situation = found.situation
+    session.effect = found.effect
+    session.subject = found.subject
+    allow_longer_answers(session)
+    for line in describe_reading(found, session.config.check):
+        session.display.print_line(line)
+    return found.rule
 
 
 def read_known_situation(scope: str) -> Situation:
@@ -53,27 +107,23 @@ def read_known_situation(scope: str) -> Situation:
     return situation
 
 
-def describe_situation(session: Session, situation: Situation) -> Subject:
-    """Return what the requests in a situation are about, "" where somebody is written to."""
-    if situation.kind == "writing":
-        return Subject("", forbidden=False)
-    topic = situation.topic or f"{situation.genre}s"
-    return describe_topic(session.base, session.base, topic, session.config.seed, forbidden=False)
+def describe_reading(found: UnderstoodRule, check: str) -> list[str]:
+    """Return the lines that say how a rule was read.
 
-
-def describe_reading(session: Session, rule: Rule) -> list[str]:
-    """Return the lines that say how the rule was read."""
+    Args:
+        check: the one that the person gave, or "".
+    """
+    rule = found.rule
     lines = []
     if rule.scope:
-        lines.append(f"the rule holds: {rule.scope}; there an answer must: {rule.effect}")
-    elif topic := session.forbidden_topic:
-        lines.append(f"the rule forbids: {topic}")
-    check = session.config.check
-    suggested = session.effect.check if session.effect else ""
+        lines.append(f'the rule holds for "{rule.scope}"; there: {rule.effect}')
+    elif found.forbidden_topic:
+        lines.append(f"the rule forbids a subject: {found.forbidden_topic}")
+    suggested = found.effect.check if found.effect else ""
     if check:
         if conflict := find_conflict(check, rule):
             lines.append(conflict)
-    elif suggested and not session.forbidden_topic:
+    elif suggested and not found.forbidden_topic:
         lines.append(f'recognized: the check is "{suggested}"')
     return lines
 
