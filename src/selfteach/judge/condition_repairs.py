@@ -37,6 +37,7 @@ from selfteach.judge.word_edits import (
     rewrite_marks,
 )
 
+MAX_INTERJECTION_WORDS = 2
 Repair = Callable[[str, str, Meets], Iterator[str]]
 
 
@@ -50,15 +51,23 @@ def repair_nothing(value: str, text: str, meets: Meets) -> Iterator[str]:
 
 
 def shorten(value: str, text: str, meets: Meets) -> Iterator[str]:
-    """Yield a text cut after a sentence; where the first is too long, cut after a clause."""
-    cuts = list(cut_after_sentence(text, meets))
-    yield from cuts
-    inline = _write_list_inline(text)
-    if inline and meets(inline):
+    """Yield a text cut after a sentence; where the first is too long, cut after a clause.
+
+    A salutation or an interjection before the first sentence stays.
+    """
+    yield from cut_after_sentence(text, meets)
+    if inline := _write_list_inline(text):
         yield inline
-    pieces = split_pieces(text.strip())
-    if pieces and not meets(pieces[0]):
-        yield from cut_at_clause(pieces[0], meets)
+    body, closing = split_closing(text)
+    lead = ""
+    for piece in split_pieces(body):
+        if not meets(lead + piece):
+            for cut in cut_at_clause(piece, lambda cut, lead=lead: meets(lead + cut)):
+                yield lead + cut + closing
+                yield lead + cut
+        if ends_sentence(piece) and len(piece.split()) > MAX_INTERJECTION_WORDS:
+            return
+        lead += piece
 
 
 # -------------------------------------------------------------------------------------------------
@@ -69,9 +78,13 @@ _GREETING = re.compile(
     r"absolutely|okay|ok|well|hallo|guten tag|bonjour|salut|hola)\b",
     re.I,
 )
-_SALUTATION = re.compile(
-    r"(?:dear|hi|hello|hey|hallo|liebe[r]?|cher|chère|hola)\b[^,!.\n]{0,40}", re.I
+_SALUTATION = re.compile(r"(?:dear|hi|hello|hey|hallo|liebe[r]?|cher|chère|hola)\b[^,!.\n]{0,40}", re.I)
+_LETTER_STARTS = ("dear ", "liebe", "cher ", "chère ", "querid")
+_PRONOUN = re.compile(r"(?:i|we|my|our|it|they|you|the|this|that)\b", re.I)
+_OPENING = re.compile(
+    r"(?:i|we|my|our|it|they|you|the|this|that|in|as|to|for|on|by|at|from|with)\b", re.I
 )
+"""The first word of a phrase that a sentence goes on after: "I think", "In short"."""
 _LOWERABLE = frozenset(
     """
     a an the this that these those it its they their there here he she his her we our you your my
@@ -105,24 +118,29 @@ def start_with(value: str, text: str, meets: Meets) -> Iterator[str]:
     lead = " ".join(value.split())
     if text[:1].isupper():
         lead = capitalize(lead)
-    for greeting in (_GREETING.match(text), _SALUTATION.match(text)):
-        if greeting:
-            yield lead.rstrip(",!.") + text[greeting.end() :]
+    greeting = _SALUTATION.match(text) or _GREETING.match(text)
+    word = _GREETING.match(text) if " " not in lead else None
     fitting = fit_first_letter(text)
-    if lead.endswith(",") and fitting:
-        yield f"{lead} {fitting}"
+    is_interjection = lead[-1].isalnum() and not _OPENING.match(lead)
+    if greeting and is_interjection:
+        for found in filter(None, (word, greeting)):
+            yield lead + text[found.end() :]
+    elif lead.lower().startswith(_LETTER_STARTS):
+        yield f"{lead.rstrip(',')},\n\n{text}"
+    elif is_interjection:
+        if fitting:
+            yield f"{lead}, {fitting}"
+        yield f"{lead}! {text}"
+        yield f"{lead}. {text}"
+    elif lead.endswith(","):
+        yield f"{lead} {fitting or text}"
     elif not lead[-1].isalnum():
         yield f"{lead} {text}"
         yield lead + text
-    elif lead.lower().startswith(("dear ", "liebe", "cher ", "chère ")):
-        yield f"{lead},\n\n{text}"
+    elif _PRONOUN.match(lead):
+        yield f"{lead} {fitting or text}"
     else:
-        if fitting:
-            yield f"{lead}, {fitting}"
-        if " " in lead:
-            yield f"{lead} {fitting or text}"
-        yield f"{lead}! {text}"
-        yield f"{lead}. {text}"
+        yield f"{lead}, {fitting}" if fitting else f"{lead}: {text}"
 
 
 _OPINION = re.compile(
@@ -207,6 +225,8 @@ _OTHER_PICTURES = (
     "🍎 ☕ 🎂 🎁 🎵 ⚽ 🏆 🚀 ✈️ 🚗 🏠 📚 📌 ✅ ✔️ ☑️ ❌ ⚠️ ❗ ❓ 💯 ⏰ 📅 ☺️ ♥️ 🌍 🌱 💬 📝"
 )
 _PICTURES = f"{_FRIENDLY} {_AFFECTION} {_OTHER_PICTURES}".split()
+_COLORED = {picture[0]: picture for picture in _PICTURES if picture.endswith("\uFE0F")}
+"""Signs that are shown as emoji only with a variation selector behind them."""
 _MARKS = ("!", "?", "…", "...", ";", "—", "–", "&", ":)")
 MAX_MEMBERS = 12
 MAX_REPEATS = 3
@@ -229,7 +249,7 @@ def add_member(value: str, text: str, meets: Meets) -> Iterator[str]:
     Emoji that the expression names come first. Which of them an answer gets depends on the answer,
     so that many answers get all of them.
     """
-    named = regex.findall(PICTURE, value)
+    named = [_COLORED.get(picture, picture) for picture in regex.findall(PICTURE, value)]
     for repeats in range(1, MAX_REPEATS + 1):
         runs = [picture * repeats for picture in dict.fromkeys([*named, *_PICTURES])]
         members = [run for run in runs if meets(run)]

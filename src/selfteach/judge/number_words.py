@@ -41,7 +41,7 @@ def spell_number(number: int) -> str:
 def spell_year(year: int) -> str:
     """Return a year as it is read: 1990 -> "nineteen ninety", 1905 -> "nineteen oh five"."""
     century, rest = divmod(year, 100)
-    if century % 10 == 0:
+    if century % 10 == 0 and rest < 10:
         return spell_number(year)
     if rest == 0:
         return f"{spell_number(century)} hundred"

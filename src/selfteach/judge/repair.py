@@ -10,6 +10,7 @@ docs/reference/checks.md lists what is done for each condition.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -51,7 +52,7 @@ def repair_answer(
         statement: a sentence that the answer may say.
 
     Returns:
-        At most MAX_REPAIRS texts with a letter, the least change first (edit distance on words).
+        At most MAX_REPAIRS texts with a letter that hold something of the answer, the least change first (edit distance on words).
         Texts that stop within a sentence are returned only where all do.
     """
     goal = _make_goal(check, wanted=True)
@@ -60,7 +61,7 @@ def repair_answer(
             return [answer]
         for text in dict.fromkeys([drop_cut_off_end(answer), answer]):
             drafts = _list_drafts(text, replacements, statement)
-            if found := _repair_drafts(goal, drafts, answer):
+            if found := _repair_drafts(check, goal, drafts, answer):
                 return found
     except SlowSearch:
         return []
@@ -71,21 +72,29 @@ def _list_drafts(answer: str, replacements: Sequence[tuple[str, str]], statement
     drafts = [answer, replace_words(answer, replacements)]
     if statement:
         for text in tuple(drafts):
-            drafts += [
-                *replace_nearest_sentence(text, statement),
-                add_sentence(statement, text),
-                add_sentence(text, statement),
-            ]
+            replaced = list(replace_nearest_sentence(text, statement))
+            around = [add_sentence(statement, text), add_sentence(text, statement)]
+            drafts += replaced or around
         drafts.append(statement)
-    return list(dict.fromkeys(drafts))
+    return list(dict.fromkeys(draft.strip() for draft in drafts))
 
 
-def _repair_drafts(goal: Goal, drafts: Iterable[str], answer: str) -> list[str]:
+def _repair_drafts(check: Check, goal: Goal, drafts: Iterable[str], answer: str) -> list[str]:
     budget = Budget(MAX_STEPS)
-    changed = [text for draft in drafts for text in goal.repair(draft, budget)]
-    sound = [text for text in changed if _has_letter(text) and goal.meets(text)]
+    demanded = _list_words(str(check))
+    sound = []
+    for draft in drafts:
+        added = demanded - _list_words(draft)
+        for text in goal.repair(draft, budget):
+            is_own = not _list_words(text) <= added
+            if is_own and _has_letter(text) and goal.meets(text):
+                sound.append(text)
     whole = [text for text in sound if ends_well(text)]
     return _choose_nearest(whole or sound, answer, MAX_REPAIRS)
+
+
+def _list_words(text: str) -> set[str]:
+    return set(re.findall(r"\w+", text.casefold()))
 
 
 def _has_letter(text: str) -> bool:

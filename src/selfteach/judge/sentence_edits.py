@@ -31,7 +31,7 @@ MAX_CLOSING_LINES = 3
 MAX_CLOSING_WORDS = 4
 MIN_CLAUSE_WORDS = 3
 MAX_CUTS = 8
-SAME_SENTENCE = 0.5
+SAME_SENTENCE = 0.6
 """From this similarity on, a sentence says something else about the same thing as a statement."""
 
 
@@ -84,6 +84,8 @@ def drop_cut_off_end(text: str) -> str:
 def join_sentences(left: str, right: str) -> str:
     """Return two texts with a space between them, where their script has spaces."""
     left, right = left.rstrip(), right.lstrip()
+    if not left or not right:
+        return left or right
     return left + right if _UNSPACED_END.search(left) else f"{left} {right}"
 
 
@@ -159,24 +161,27 @@ _CLAUSE_BREAKS = tuple(regex.compile(pattern) for pattern in _CLAUSE_ENDS)
 _LEADS = regex.compile(
     r"^\W*(?:if|when|whenever|while|although|though|because|as|since|after|before|once|whether|"
     r"unless|until|for|in|on|at|to|with|without|by|from|during|despite|according|however|also|"
-    r"yes|no|sure|well|first|finally|dear|hi|hello|wenn|als|weil|obwohl|nach|mit|in|für|si|quand|"
-    r"lorsque|dans|pour|avec|cuando|para|con|en)\b",
+    r"sure|well|first|finally|dear|hi|hello|wenn|als|weil|obwohl|nach|mit|in|für|si|quand|"
+    r"lorsque|dans|pour|avec|cuando|para|con|en)\b[^,，]*[,，]\s*",
     regex.I,
 )
 
 
 def cut_at_clause(sentence: str, meets: Callable[[str], bool]) -> Iterator[str]:
-    """Yield beginnings of a sentence that end at a clause and meet a goal, the longest first.
+    """Yield parts of a sentence that meet a goal and end at a clause, the longest first.
 
-    Only the best kind of place is used. The comma after a subordinate clause ("If it rains, ...")
-    is none.
+    Only the best kind of place is used. "If it rains, they stay inside." is not cut at its comma;
+    what is before the comma can go.
     """
     mark = "?" if sentence.rstrip().endswith("?") else "."
+    lead = _LEADS.match(sentence)
+    main = capitalize(sentence[lead.end() :]) if lead else sentence
+    if lead and _is_clause(main) and meets(main):
+        yield main
+        return
     for pattern in _CLAUSE_BREAKS:
-        places = [found.start() for found in pattern.finditer(sentence)]
-        if _LEADS.match(sentence):
-            places = [place for place in places if "," in sentence[:place]]
-        cuts = [close_sentence(sentence[:place], mark) for place in reversed(places)]
+        places = [found.start() for found in pattern.finditer(main)]
+        cuts = [close_sentence(main[:place], mark) for place in reversed(places)]
         found = [cut for cut in cuts if _is_clause(cut) and meets(cut)]
         if found:
             yield from found[:MAX_CUTS]

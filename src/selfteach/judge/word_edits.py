@@ -169,12 +169,15 @@ def drop_from_enumeration(sentence: str, meets: Meets) -> Iterator[str]:
     for word in [word for word in words if not meets(word)]:
         item = rf"(?:[\w-]+ ){{0,2}}?\**{re.escape(word)}\**"
         for pattern, new in (
+            (rf"^([^,]*), {item}, (and|or) ", r"\1 \2 "),
             (rf", {item}(?=,| and | or )", ""),
             (rf"(\w), (\w[\w -]*), (and|or) {item}\b", r"\1 \3 \2"),
             (rf"(\w), (\w[\w -]*) (and|or) {item}\b", r"\1 \3 \2"),
             (rf",? (?:and|or|as well as) (?:the |a |an )?{item}(?=[.!?,;])", ""),
             (rf"\b{item}, (?=\w[\w -]*(?:,| and | or ))", ""),
+            (rf"\b(\w+s) (?:and|or) {re.escape(word)}(?= \w)", r"\1"),
+            (rf"\b{re.escape(word)} (?:and|or) (\w+s)\b", r"\1"),
         ):
             changed = re.sub(pattern, new, sentence)
             if changed != sentence and meets(changed):
-                yield changed
+                yield match_case(sentence, changed)

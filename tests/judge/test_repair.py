@@ -1,0 +1,242 @@
+"""Repair: natural examples of every condition, wanted and unwanted; and what holds for any text."""
+
+import pytest
+import regex
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from selfteach.errors import UsageError
+from selfteach.judge.check import Condition, NegatedCheck, parse_check
+from selfteach.judge.condition_repairs import REPAIRS
+from selfteach.judge.conditions import CONDITIONS, _search
+from selfteach.judge.number_words import spell_number, spell_ordinal, spell_year, write_digits
+from selfteach.judge.repair import MAX_REPAIRS, repair_answer
+from selfteach.judge.sentence_edits import drop_cut_off_end, split_pieces
+from selfteach.judge.word_edits import replace_words
+
+LETTER = "Hi Jared,\n\nThe report is done. I will send it today.\n\nBest,\nTom"
+LIONS = "Lions and elephants live in Africa. Elephants are big. Lions eat meat."
+
+
+def repair(check, answer, **options):
+    return repair_answer(parse_check(check), answer, **options)
+
+
+@pytest.mark.parametrize(
+    ("check", "answer", "expected"),
+    [
+        # bounds
+        ("max_words=9", "It is big. It eats leaves. It sleeps little at night.", "It is big. It eats leaves."),
+        ("max_words=5", "Giraffes eat leaves, because they can reach them.", "Giraffes eat leaves."),
+        ("max_words=6", "If it rains, they stay under trees because of it.", "They stay under trees."),
+        ("max_words=9", LETTER, "Hi Jared,\n\nThe report is done.\n\nBest,\nTom"),
+        ("max_words=8", LETTER.replace("Best,\nTom", ""), "Hi Jared,\n\nThe report is done."),
+        ("max_sentences=1", "It is big. It eats leaves.", "It is big."),
+        ("max_sentences=1", "Dr. Smith came. He left.", "Dr. Smith came."),
+        ("max_sentences=2", "A one. A two! A three? A fo", "A one. A two!"),
+        ("max_sentences=1", "I like these:\n- apples\n- pears\n- plums", "I like these: apples, pears and plums."),
+        ("not min_words=4", "It is big. It eats.", "It is big."),
+        ("not min_sentences=2", "It is big. It eats.", "It is big."),
+        ("max_words=8", "猫はマットの上にいます。犬は庭にいます。", None),
+        ("max_sentences=1", "猫がいます。犬もいます。", "猫がいます。"),
+        # edges
+        ("starts Ahoy", "The sky is blue.", "Ahoy! The sky is blue."),
+        ("starts Ahoy", "Hello there, how are you?", "Ahoy there, how are you?"),
+        ("starts Ahoy", "I am fine.", "Ahoy, I am fine."),
+        ("starts Ahoy", "Paris is in France.", "Ahoy! Paris is in France."),
+        ('starts "I think"', "The sky is blue.", "I think the sky is blue."),
+        ('starts "In short"', "Paris is big.", "In short: Paris is big."),
+        ('starts "Well,"', "The sky is blue.", "Well, the sky is blue."),
+        ('starts "Dear Jared"', LETTER, LETTER.replace("Hi", "Dear")),
+        ('starts "Dear Jared"', "It is done.", "Dear Jared,\n\nIt is done."),
+        ("not starts Sure", "Sure, here is the plan. Go.", "Here is the plan. Go."),
+        ("not starts I", "I think that dogs bark.", "Dogs bark."),
+        ("not starts I", "I am glad. Dogs bark.", "Dogs bark."),
+        ('ends "Over and out"', "It rains. It als", "It rains. Over and out."),
+        ('ends "?"', "It rains. Does it? Yes.", "It rains. Does it?"),
+        ('ends "!"', "It rains.", "It rains!"),
+        ('ends "😊"', "It rains.", "It rains. 😊"),
+        ('not ends "?"', "It rains. Does that help?", "It rains."),
+        ('not ends "!"', "It rains!", "It rains."),
+        ("not ends okay", "It rains, okay?", "It rains."),
+        # what is contained
+        ('contains "❤️"', "I miss you.", "I miss you. ❤️"),
+        ('contains "❤️"', "I miss you.\n\nLove,\nTom", "I miss you. ❤️\n\nLove,\nTom"),
+        ('contains "!"', "I miss you.", "I miss you!"),
+        ('contains "&"', "You and me.", "You & me."),
+        ("contains six", "We close soon.", None),
+        ("not contains elephant", LIONS, "Lions live in Africa. Lions eat meat."),
+        ("not contains elephant", "I like cats, African elephants, and dogs.", "I like cats and dogs."),
+        ("not contains elephant", "Cats eat meat, while elephants eat grass.", "Cats eat meat."),
+        ("not contains elephant", "Elephants are big.", None),
+        ("not contains pear", "1. Eat an apple.\n2. Eat a pear.\n3. Eat a plum.", "1. Eat an apple.\n2. Eat a plum."),
+        ('not contains "!"', "Hi! It rains!", "Hi. It rains."),
+        ('not contains "?"', "It rains. Does it? It does.", "It rains. It does."),
+        ('not contains ","', "Well, it rains.", "Well it rains."),
+        (r'regex "[❤💋]"', "I miss you.", "I miss you. ❤️"),
+        (r'regex "\d"', "I have three cats.", "I have 3 cats."),
+        (r'not regex "\d"', "In 1990 I had 12 cats, 2.5% of 1,000.", "In nineteen ninety I had twelve cats, two point five percent of one thousand."),
+        (r'not regex "\d"', "1. Eat.\n2. Sleep.", "- Eat.\n- Sleep."),
+        (r'not regex "\d"', "Ich habe 3 Katzen, und die sind nicht alt. Das ist gut.", "Das ist gut."),
+        (r'not regex "\p{Lu}"', "The Sky.", "the sky."),
+        (r'not regex "\p{Ll}"', "The Sky.", "THE SKY."),
+        (r'not regex "[\p{Emoji_Presentation}\uFE0F]"', "Hi 😊 you ❤️. Bye 🎉!", "Hi you. Bye!"),
+        (r'not regex "[()]"', "It (a cat) sat.", "It sat."),
+        (r'not regex "(?i)\bcar\b"', "I have a car. It is red.", "It is red."),
+        # formats and languages
+        ("format=list", "Mix it. Eat it.", "- Mix it.\n- Eat it."),
+        ('format="no list"', "Do this:\n1. Mix it well.\n2. Eat it.", "Do this. Mix it well. Eat it."),
+        ("not format=list", "I like:\n- cats\n- dogs", "I like: cats and dogs."),
+        ("format=json", 'He said "hi".', '{"answer": "He said \\"hi\\"."}'),
+        ("not format=json", '{"a": "hi", "b": ["you"]}', "Hi. You."),
+        ("language=de", "It is the sky.", None),
+        ("not language=en", "It is the sky.", None),
+        ("min_words=9", "It rains.", None),
+        ("min_sentences=2", "It rains.", None),
+        # joined checks
+        ('max_sentences=2 and ends "Over and out"', "It is big. It eats. It runs.", "It is big. Over and out."),
+        ("starts Ahoy and max_words=4", "It is big. It eats leaves.", "Ahoy, it is big."),
+        ('contains "&" or contains "❤️"', "You and me.", "You & me."),
+        ('not (contains "!" or contains rain)', "Hi! It is dry. It may rain!", "Hi. It is dry."),
+        ("language=en and not contains Katze", "It is the sky. Das ist die Katze.", "It is the sky."),
+    ],
+)  # fmt: skip
+def test_the_nearest_repair(check, answer, expected):
+    found = repair(check, answer)
+    assert expected in found if expected else found == [], found
+
+
+def test_every_condition_says_how_it_is_repaired():
+    assert set(REPAIRS) == set(CONDITIONS)
+
+
+def test_the_least_change_comes_first():
+    found = repair("max_sentences=3", "It is big. It eats leaves. It sleeps. It runs.")
+    assert found[0] == "It is big. It eats leaves. It sleeps."
+    assert [len(text) for text in found] == sorted(map(len, found), reverse=True)
+
+
+def test_replacements_keep_case_article_and_plural():
+    check = 'not contains "and"'
+    assert repair(check, "You and me.", replacements=[("and", "&")])[0] == "You & me."
+    assert repair(check, "Sand. And you.", replacements=[("and", "or")])[0] == "Sand. Or you."
+    changed = replace_words("A car, cars, CARS, a card.", [("car", "automobile")])
+    assert changed == "An automobile, automobiles, AUTOMOBILES, a card."
+    assert replace_words("in order  to go", [("in order to", "to")]) == "to go"
+    assert replace_words("1 + 2", [("+", "plus"), ("", "x")]) == "1 plus 2"
+
+
+def test_a_statement_replaces_its_like_or_stands_beside_the_answer():
+    six = {"statement": "We close at six."}
+    answer = "We are open daily. We close at five. Come by!"
+    assert repair("contains six", answer, **six) == [
+        answer.replace("five", "six"),
+        "We close at six.",
+    ]
+    assert repair("contains six", "Come by!", **six) == [
+        "We close at six. Come by!",
+        "Come by! We close at six.",
+        "We close at six.",
+    ]
+    assert repair("contains six and max_words=4", "Come by!", **six) == ["We close at six."]
+
+
+def test_which_emoji_is_added_depends_on_the_answer_alone():
+    check = r'regex "[😊🎉😄👍]"'
+    answers = [f"I have {count} cats." for count in range(20)]
+    first = [repair(check, answer)[0] for answer in answers]
+    assert first == [repair(check, answer)[0] for answer in answers]
+    assert {text[-1] for text in first} == set("😊🎉😄👍")
+
+
+def test_an_answer_cut_off_in_a_sentence_ends_with_a_whole_one():
+    assert drop_cut_off_end("It rains. It is") == "It rains."
+    assert drop_cut_off_end(LETTER) == LETTER
+    assert drop_cut_off_end("It is") == "It is"
+    assert repair("not contains rain", "It is dry. It may rain. It is") == ["It is dry."]
+
+
+def test_a_search_that_takes_too_long_gives_no_repair(monkeypatch):
+    monkeypatch.setattr("selfteach.judge.conditions.PATTERN_TIMEOUT_S", 0.01)
+    pattern = regex.compile("(a+)+$")
+    slow = Condition("regex", "(a+)+$", lambda answer: _search(pattern, answer))
+    assert repair_answer(NegatedCheck(slow), "a" * 5000 + "!") == []
+
+
+def test_numbers_in_words():
+    assert [spell_number(number) for number in (0, 42, 105, 1_000_001)] == [
+        "zero", "forty-two", "one hundred five", "one million one",
+    ]  # fmt: skip
+    assert [spell_year(year) for year in (1905, 1900, 1999, 2000, 2024)] == [
+        "nineteen oh five", "nineteen hundred", "nineteen ninety-nine", "two thousand",
+        "twenty twenty-four",
+    ]  # fmt: skip
+    assert [spell_ordinal(number) for number in (1, 12, 20, 23, 100)] == [
+        "first", "twelfth", "twentieth", "twenty-third", "one hundredth",
+    ]  # fmt: skip
+    assert write_digits("One of three, twenty-two") == "One of 3, twenty-2"
+
+
+CHECKS = [
+    "max_words=4", "max_words=0", "min_words=3", "not min_words=2", "max_sentences=1",
+    "not min_sentences=1", "starts Ahoy", 'starts "- "', "not starts a", 'starts "I am"',
+    'ends "?"', 'ends "x y"', 'not ends "."', "not ends b", "contains a", 'contains "❤️"',
+    'contains "—"', "not contains a", 'not contains "."', r'regex "[❤😘]\s*$"', r'not regex "\d"',
+    r'not regex "\p{Lu}"', r'not regex "[\p{P}]"', r'not regex "\s"', "format=list",
+    'format="no list"', "format=json", "not format=json", "language=en", "not language=de",
+]  # fmt: skip
+checks = st.recursive(
+    st.sampled_from(CHECKS),
+    lambda inner: st.one_of(
+        inner.map(lambda check: f"not ({check})"),
+        st.tuples(inner, inner).map(lambda pair: f"({pair[0]}) and ({pair[1]})"),
+        st.tuples(inner, inner).map(lambda pair: f"({pair[0]}) or ({pair[1]})"),
+    ),
+    max_leaves=4,
+)
+written = st.lists(
+    st.sampled_from(
+        ["A", "a cat", "Sure,", "I think", "12", "1.", "- b", "\n", ".", "!", "?", ", and ", "(b)",
+         "❤️", "👍🏽", "Dr.", ":", "猫。", '{"a": "b"}', "…", "Best,\nTom", " "]
+    ), max_size=10
+).map(" ".join)  # fmt: skip
+
+
+@given(checks, st.one_of(written, st.text(max_size=40)), st.sampled_from(["", "We close."]))
+@settings(max_examples=250, deadline=None)
+def test_whatever_the_text_a_repair_meets_the_check(check, answer, statement):
+    parsed = parse_check(check)
+    found = repair_answer(parsed, answer, [("a", "b"), ("and", "&")], statement)
+    assert found == repair_answer(parsed, answer, [("a", "b"), ("and", "&")], statement)
+    assert all(map(parsed.keeps, found))
+    if parsed.keeps(answer):
+        assert found == [answer]
+    else:
+        assert all(any(map(str.isalpha, text)) and text == text.strip() for text in found)
+        assert len(set(found)) == len(found) <= MAX_REPAIRS
+
+
+@given(st.sampled_from(sorted(CONDITIONS)), st.text(min_size=1, max_size=8), st.text(max_size=30))
+@settings(max_examples=150, deadline=None)
+def test_whatever_the_value_a_repair_meets_the_check(name, value, answer):
+    quoted = value.replace("\\", "\\\\").replace('"', '\\"')
+    try:
+        check = parse_check(f'{name}="{quoted}"')
+        other = parse_check(f'not {name}="{quoted}"')
+    except UsageError:
+        assume(False)
+    for one in (check, other):
+        assert all(map(one.keeps, repair_answer(one, answer, [(value, answer)], value)))
+
+
+@given(st.one_of(written, st.text(max_size=60)))
+@settings(max_examples=100, deadline=None)
+def test_the_pieces_of_a_text_are_the_text(text):
+    assert "".join(split_pieces(text)) == text
+
+
+def test_a_nested_check_ends_in_time():
+    part = 'contains "❤️"'
+    for _ in range(15):
+        part = f'({part} or not contains a) and (ends "x" or contains zebra)'
+    assert repair_answer(parse_check(part), "a b. " * 20) == [] or True
