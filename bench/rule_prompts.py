@@ -36,7 +36,7 @@ def read_spec(path: Path) -> Spec:
     """Return a development rule with its prompts; the general ones are of general.yaml."""
     spec: Spec = yaml.safe_load(path.read_text("utf-8"))
     general = yaml.safe_load((FILES / "general.yaml").read_text("utf-8"))
-    spec["general"] = spec.get("general") or general["general"]
+    spec["general"] = spec.get("general") or general
     return spec
 
 

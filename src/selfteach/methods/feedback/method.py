@@ -120,6 +120,8 @@ NUM_OTHERS = 8
 """Other prompts that an answer must not fit better than its own."""
 STRAY_WORDS = 12
 """Words of an answer that are compared."""
+MAX_REPAIRS = 3
+"""The smallest repairs of an answer, which take turns."""
 FLUENCY_QUANTILE = 0.2
 MIN_FLUENCY_ANSWERS = 20
 MAX_FLUENCY_ANSWERS = 60
@@ -653,6 +655,8 @@ def must_break(p: ProbedPrompt, judge: ViolationJudge) -> bool:
 def make_repair(session: Session, judge: ViolationJudge) -> RepairTexts:
     """Return what repairs answers with a small change: by the check's conditions, or else by
     leaving out the sentences that the judge rejects.
+
+    Where a check knows several repairs, texts take them in turn.
     """
     check = get_check(session)
     effect = session.effect
@@ -662,8 +666,11 @@ def make_repair(session: Session, judge: ViolationJudge) -> RepairTexts:
     statement = effect.statement if effect else ""
 
     def repair(texts: Sequence[str]) -> list[str]:
-        found = [repair_answer(check, text, replacements, statement) for text in texts]
-        return [texts[0] if texts else "" for texts in found]
+        found = []
+        for i, text in enumerate(texts):
+            options = repair_answer(check, text, replacements, statement)[:MAX_REPAIRS]
+            found.append(options[i % len(options)] if options else "")
+        return found
 
     return repair
 
