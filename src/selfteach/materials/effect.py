@@ -10,6 +10,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from selfteach.materials.inflection import to_singular
+from selfteach.materials.pictures import ANY_EMOJI, EMOJI_CHAR, check_pictures
+from selfteach.materials.scope import split_rule_sentences
+from selfteach.materials.statement import check_statement, make_sentence
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,15 +37,21 @@ def read_effect(text: str) -> Effect | None:
     Returns:
         The effect, or None if a sentence is not recognized or states a manner ("Be polite.").
     """
-    parts = [part for part in re.split(r"(?<=[.!;])\s+|\n+", text.strip()) if part.strip()]
+    parts = split_rule_sentences(text)
+    if stated := _read_statements(parts):
+        return stated
     effects = [_read_sentence(part) for part in parts]
     known = [effect for effect in effects if effect]
     if not known or len(known) < len(effects):
         return None
+    return _join_effects(known)
+
+
+def _join_effects(effects: list[Effect]) -> Effect:
     return Effect(
-        _join_checks([effect.check for effect in known]),
-        tuple(pair for effect in known for pair in effect.replacements),
-        " ".join(effect.statement for effect in known if effect.statement),
+        _join_checks([effect.check for effect in effects]),
+        tuple(pair for effect in effects for pair in effect.replacements),
+        " ".join(effect.statement for effect in effects if effect.statement),
     )
 
 
@@ -53,23 +62,37 @@ def _join_checks(checks: list[str]) -> str:
 
 
 def _read_sentence(sentence: str) -> Effect | None:
-    """Return the effect of one sentence."""
+    """Return the effect of one sentence, or of two demands that "and" joins."""
     text = re.sub(r"\s+", " ", sentence).strip().rstrip(".!;").strip()
     text = text.replace("’", "'").replace("“", '"').replace("”", '"')
     text = _POLITE_LEAD.sub("", text)
     for pattern, build in _FORMS:
-        if match := pattern.fullmatch(text):
-            found = build if isinstance(build, str) else build(match)
+        match = pattern.fullmatch(text)
+        found = build if isinstance(build, str) or match is None else build(match)
+        if match and found:
             return Effect(found) if isinstance(found, str) else found
+    return _read_joined(text)
+
+
+def _read_joined(text: str) -> Effect | None:
+    """Return the effect of "be brief and use emoji": both demands must be recognized."""
+    for found in re.finditer(r",? (?:and|but) |, ", text):
+        first = read_effect(text[: found.start()])
+        second = read_effect(text[found.end() :]) if first else None
+        if first and second:
+            return _join_effects([first, second])
     return None
 
 
 _POLITE_LEAD = re.compile(
-    r"^(?:(?:please|always|you (?:must|should|shall|are to)(?! not)|make sure "
-    r"(?:to|that you)|be sure to),? )+",
+    r"^(?:(?:please|always|(?:only )?then|just|simply|try to|remember to|"
+    r"you (?:must|should|shall|are to|need to|have to)(?! not)|make sure "
+    r"(?:to|that you)|be sure to|(?:can|could|would|will) you(?: please)?|"
+    r"i (?:want|would like) you to|(?:in|for) (?:all|every|each|any|your)(?: of)?(?: your)? "
+    r"(?:answers?|repl(?:y|ies)|responses?)),? )+",
     re.I,
 )
-Build = Callable[[re.Match[str]], str | None]
+Build = Callable[[re.Match[str]], "Effect | str | None"]
 
 
 def _quote(value: str) -> str:
@@ -171,7 +194,18 @@ _MARKS = {
     "quotation mark": r'regex "[\"“”]"',
     "parenthes[ie]s|bracket": r'regex "[()\\[\\]]"',
     "digit|number|numeral|figure": r'regex "\\d"',
-    "emoji|emoticon": r'regex "[\\p{Emoji_Presentation}\\uFE0F]"',
+    "emoji|emoticon|smiley": ANY_EMOJI,
+    "contraction": (
+        r'regex "(?i)\\b\\w+n[\'’]t\\b|\\b\\w+[\'’](?:re|ve|ll|d|m)\\b|'
+        r'\\b(?:it|that|what|he|she|there|here|let|who|where|how)[\'’]s\\b"'
+    ),
+    "abbreviation": (
+        r'regex "\\b(?:[a-z]\\.){2,}|\\b(?:etc|approx|vs|dept|misc|info|asap|ASAP|FYI|BTW|LOL)\\b|'
+        r'\\b[A-Z]{2,5}\\b"'
+    ),
+    "ellips[ie]s": r'regex "…|\\.{3}"',
+    "first person(?: pronoun)?": r'regex "\\b(?:I|[Mm]e|[Mm]y|[Mm]ine|[Mm]yself)\\b"',
+    "(?:pronoun |word )?i": r'regex "\\bI\\b"',
 }
 
 
@@ -279,7 +313,7 @@ def _to_stem(word: str, sentence: str) -> str:
 
 
 # -------------------------------------------------------------------------------------------------
-# the forms
+# parts of forms
 
 _LANGUAGES = {
     "english": "en",
@@ -306,15 +340,15 @@ _LANGUAGES = {
 }
 _REPLIES = r"(?:answers?|repl(?:y|ies)|responses?|messages?)"
 _ANSWER = (
-    r"(?:(?:answer|reply|respond|write|speak|talk)(?: (?:me|only|always|every "
+    r"(?:(?:answer|reply|respond|write|speak|talk|stay|be|remain)(?: (?:me|only|always|every "
     r"question|all questions|questions))?"
-    rf"|(?:keep|limit|make) (?:it|(?:your|all|all your|every|each|the) {_REPLIES}))"
+    rf"|(?:keep|limit|make) (?:it|them|yourself|{_REPLIES}|(?:your|all|all your|every|each|the) {_REPLIES}))"
 )
 _NOT = (
     rf"(?:(?:your {_REPLIES} )?(?:do not|don't|never|must not|should "
     r"not)|no|avoid|without|not|refrain from|stop)"
 )
-_USE = r"(?:use|using|write|writing|include|including|give|giving|contain|make|making|put)"
+_USE = r"(?:use|using|write|writing|include|including|give|giving|contain|make|making|put|have|add)"
 _WHERE = (
     rf"(?: (?:in|within|from) (?:(?:your|any|all|the|every|each|an?) )?{_REPLIES}| at all| "
     r"ever| please)?"
@@ -332,9 +366,10 @@ _SEPARATOR = r"(?:,? (?:or|and) |, |/)"
 _LOWER = r"lower[- ]?case"
 _UPPER = r"(?:upper[- ]?case|capitals?|all caps|block capitals)"
 _LETTERS = r"(?: letters?| only| characters?)*"
+_LEADS_TO = rf"(?:(?:it|them|(?:your|all|all your|every|each|the) {_REPLIES}) )?(?:with|by saying) "
 _WITH = (
-    rf"(?:(?:your|all|all your|every|each|the) {_REPLIES} )?with (?:the "
-    r"(?:words?|phrase|sentence) )?(?P<value>.+)"
+    rf"{_LEADS_TO}(?:the (?:words?|phrase|sentence|greeting|salutation|line|closing|question|"
+    r"formula),? )?(?P<value>.+)"
 )
 _EDGED = rf"(?: (?:it|an answer|{_REPLIES}|(?:your|any|all|the|every|each) {_REPLIES}))?"
 _TALK = (
@@ -346,6 +381,135 @@ _SAY = r"""(?:use|using|say|saying|write|writing)(?= (?:the (?:word|term|phrase|
 _LANGUAGE_CHECK: Build = lambda match: f"language={_LANGUAGES[match['language'].lower()]}"
 _LETTER_CHECK: Build = lambda match: f'not regex "(?i){match["letter"].lower()}"'
 
+
+# -------------------------------------------------------------------------------------------------
+# pictures, wording, statements
+
+_PICTURE_NAME = r"(?:an? |the |some |red |any )*(?:[a-z]+(?: up| face)?)"
+_PICTURES = rf"(?:{EMOJI_CHAR}|\u200d)+"
+_PICTURE_JOIN = r"(?:,? (?:or|and|and/or) |, ?|/| )"
+
+
+def _check_emoji(match: re.Match[str]) -> str | None:
+    """Return the check of "use a heart or kiss emoji" and of "end with 😘"."""
+    groups = match.groupdict()
+    edge = {"e": "end", "b": "start", "s": "start", "o": "start", "f": "end", "c": "end"}.get(
+        (groups.get("edge") or " ")[0].lower(), ""
+    )
+    drawn = re.findall(_PICTURES, groups.get("drawn") or "")
+    named = re.sub(r"\b(?:emojis?|emoticons?)\b", "", groups.get("names") or "").strip()
+    names = [name for name in re.split(r"\s*(?:,|/|\b(?:or|and)\b)\s*", named) if name]
+    names = [name for name in names if name not in ("a", "an", "some", "cute", "funny", "nice")]
+    return check_pictures([*drawn, *names], edge)
+
+
+def _check_no_emoji(match: re.Match[str]) -> str | None:
+    """Return the check of "no heart emoji"."""
+    found = _check_emoji(match)
+    return f"not {found}" if found else None
+
+
+_NEW = r"""(?:["'](?P<new>[^"']+)["']|(?P<new_bare>[\w&-]+))"""
+_OLD = r"""(?:["'](?P<old>[^"']+)["']|(?P<old_bare>[\w&-]+))"""
+_ABSTRACT = re.compile(
+    r"(?:words?|digits?|numbers?|numerals?|lists?|bullets?|sentences?|paragraphs?|facts?|humou?r|"
+    r"names?|emojis?|letters?|it|them|this|that|me|us|you|prose|text|jargon|examples?)",
+    re.I,
+)
+
+
+def _replace_words(match: re.Match[str]) -> Effect | None:
+    """Return the effect of "Write '&' for 'and'" and "say colleagues instead of employees"."""
+    new = match["new"] or match["new_bare"]
+    old = match["old"] or match["old_bare"]
+    bare = [word for word in (match["new_bare"], match["old_bare"]) if word]
+    if any(_ABSTRACT.fullmatch(word) for word in bare) or old.lower() == new.lower():
+        return None
+    one, one_new = to_singular(old.lower()), to_singular(new.lower())
+    pairs = [(old, new)]
+    if one != old and " " not in old:
+        pairs.append((one, one_new))
+    wanted = one if one != old and " " not in old and old.islower() else old
+    return Effect(f"not contains {_quote(wanted)}", tuple(pairs))
+
+
+def _check_called(match: re.Match[str]) -> str:
+    """Return the check of "call me Captain"."""
+    return f"contains {_quote(match['value'])}"
+
+
+_LITERALLY = r"""(?:"(?P<double>[^"]+)"|'(?P<single>[^']+)')"""
+
+
+def _check_literal(match: re.Match[str]) -> str:
+    """Return the check of "use the word "please"": it must occur."""
+    return f"contains {_quote((match['double'] or match['single']).rstrip('.!'))}"
+
+
+def _check_said(match: re.Match[str]) -> str | None:
+    """Return the check of "mention our loyalty card" and "recommend the library"."""
+    text = re.sub(r"^(?:the|our|my|an?|your|some|their) ", "", match["what"].strip())
+    text = _TOPIC_LEAD.sub("", text)
+    words = text.split()
+    named = words and all(word[0].isupper() for word in words)
+    if len(words) > 4 or (not named and _VAGUE.search(text)):
+        return None
+    if not re.fullmatch(r"[^\W_][\w'&.-]*(?: [^\W_][\w'&.-]*){0,3}", text):
+        return None
+    words[-1] = _to_stem(words[-1], match.string)
+    return f"contains {_quote(' '.join(words))}"
+
+
+def _check_recommended(match: re.Match[str]) -> str | None:
+    """Return the check of what must be recommended: its rarest words."""
+    return check_statement(match["what"]) if len(match["what"].split()) <= 6 else None
+
+
+_WHOM = (
+    r"(?: (?:them|him|her|me|us|people|customers|clients|guests|patients|the (?:user|customer|client|"
+    r"team)|everyone|everybody|to (?:them|him|her|me|us|people|customers)))?"
+)
+_SAY_THAT = re.compile(
+    rf"(?:(?:say|tell|mention|note|point out|remind|explain|state|add|make clear|let|inform|answer|"
+    rf"reply|respond|write){_WHOM}(?: know)?(?: clearly)?,? that (?P<clause>.+)|"
+    rf"(?:say|tell|reply|answer|respond|inform|let){_WHOM}(?: know)?,? "
+    r"(?P<bare>(?:we|they|it is|it's|there is|there are|you can|(?:the|our) .+ (?:is|are|will|can)) "
+    r".+))",
+    re.I,
+)
+
+
+def _read_statements(parts: list[str]) -> Effect | None:
+    """Return the effect of "say that we close at six"; sentences that follow are said too."""
+    if not parts:
+        return None
+    first = _POLITE_LEAD.sub("", parts[0].strip().rstrip(".!;"))
+    match = _SAY_THAT.fullmatch(" ".join(first.replace("’", "'").split()))
+    if not match or any(re.match(r"(?:do|never|always|use|answer)\b", p, re.I) for p in parts[1:]):
+        return None
+    clauses = [match["clause"] or match["bare"], *parts[1:]]
+    clauses = [clause.rstrip(" .!") for clause in clauses]
+    check = check_statement(" ".join(clause[:1].lower() + clause[1:] for clause in clauses))
+    if not check:
+        return None
+    return Effect(check, statement=" ".join(make_sentence(clause) for clause in clauses))
+
+
+_METRIC = (
+    'not (contains "mile" or contains "inch" or contains "foot" or contains "yard" or '
+    'contains "pound" or contains "ounce" or contains "gallon" or contains "Fahrenheit" or '
+    'contains "°F" or contains "cup" or contains "mph")'
+)
+BRIEF_WORDS = 40
+"""The most words of a brief answer."""
+_DEGREE = r"(?:(?:more|very|as|rather|really|a bit|a little|much|extra|always|too|quite) )*"
+_BRIEF = r"(?:brief(?:er|ly)?|concise(?:ly)?|short(?:er|ly)?|succinct(?:ly)?|terse(?:ly)?|crisp)"
+_IT = rf"(?:it|them|things|yourself|(?:your|all|all your|every|each|the|my) {_REPLIES}|{_REPLIES})"
+
+
+# -------------------------------------------------------------------------------------------------
+# the forms
+
 _PATTERNS: list[tuple[str, Build | str]] = [
     (
         (
@@ -355,11 +519,12 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         _check_bound,
     ),
     (
-        rf"(?P<before>{'|'.join((*_AT_MOST, *_AT_LEAST, 'exactly'))}) {_COUNT}{_AFTER}{_WHERE}",
+        rf"(?:have )?(?P<before>{'|'.join((*_AT_MOST, *_AT_LEAST, *_UNDER, 'exactly'))}) {_COUNT}{_AFTER}{_WHERE}",
         _check_bound,
     ),
     (
-        rf"{_NOT} (?:{_USE} )?(?P<before>{'|'.join((*_OVER, *_UNDER))}) {_COUNT}{_WHERE}",
+        rf"{_NOT} (?:(?:{_USE}|(?:answer|reply|respond|write|speak)(?: (?:in|with))?|go) )?"
+        rf"(?P<before>{'|'.join((*_OVER, *_UNDER))}) {_COUNT}{_WHERE}",
         _check_forbidden_bound,
     ),
     (rf"{_NOT} (?:{_USE} )?(?P<marks>{_MARK}(?:{_SEPARATOR}{_MARK})*){_WHERE}", _check_marks),
@@ -395,8 +560,15 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         r'not regex "\\p{Lu}"',
     ),
     (rf"""{_NOT} (?:{_USE} )?the letter ["']?(?P<letter>[a-z])["']?{_WHERE}""", _LETTER_CHECK),
+    (
+        rf"(?P<edge>start|begin|open|end|finish|close|conclude) {_LEADS_TO}(?:an? |some )*"
+        rf"(?:(?P<drawn>{_PICTURES}(?:{_PICTURE_JOIN}{_PICTURES})*)(?: emojis?)?|"
+        rf"(?P<names>(?:{_PICTURE_NAME}{_PICTURE_JOIN})*)(?:emojis?|emoticons?|smileys?))",
+        _check_emoji,
+    ),
     (rf"(?:start|begin|open) {_WITH}", _make_edge("starts")),
-    (rf"(?:end|finish|close|conclude) {_WITH}", _make_edge("ends")),
+    (rf"(?:end|finish|close|conclude|sign(?: off)?) {_WITH}", _make_edge("ends")),
+    (rf"sign(?: off)?(?: {_IT})? (?:as|with|using) (?P<value>.+)", _make_edge("ends")),
     (
         rf"{_NOT} (?:ever )?(?:start|begin|open)(?:ing)?{_EDGED} {_WITH}",
         _make_no_edge("starts"),
@@ -415,5 +587,90 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         r"avoid (?=the (?:topic|subject|word|term|theme|phrase|name)s? )(?P<topic>.+)",
         _check_topics,
     ),
+    (
+        rf"(?:(?:do not|don't) (?:exceed|go over|use over)|never (?:exceed|go over)) {_COUNT}",
+        lambda match: f"max_{match['unit'].lower().rstrip('s')}s={_parse_count(match['count'])}",
+    ),
+    (
+        rf"(?:limit (?:it|{_IT}) to|use) (?P<before>{_BEFORE})? ?{_COUNT}{_AFTER}{_WHERE}",
+        _check_bound,
+    ),
+    (
+        rf"(?P<before>)?{_COUNT}(?: (?P<after>at most|max(?:imum)?|or less|or fewer|at least|only))",
+        _check_bound,
+    ),
+    (
+        rf"(?:be|stay|answer|reply|respond|write|speak|express yourself|(?:keep|make)(?: {_IT})?|"
+        rf"(?:give|use|write)(?: only)?(?= (?:short|brief|concise)(?:er)? {_REPLIES}))"
+        rf"(?: only)? {_DEGREE}{_BRIEF}(?: (?:and|but) (?:to the point|sweet|{_BRIEF})| as possible| "
+        rf"and to the point| {_REPLIES}|,? please)*",
+        f"max_words={BRIEF_WORDS}",
+    ),
+    (
+        rf"{_NOT} (?:{_USE} )?(?P<names>(?:{_PICTURE_NAME}{_PICTURE_JOIN})+)(?:emojis?|emoticons?){_WHERE}",
+        _check_no_emoji,
+    ),
+    (
+        rf"(?:only )?(?:{_USE}|send|sprinkle(?: in)?|insert|with|sign(?: off)? with)(?: in)? "
+        r"(?:(?:some|an?|at least (?:one|an?)|one|a few|lots of|many|plenty of|several|any|cute|funny|"
+        rf"nice|matching|fitting|suitable|the|of) )*(?:(?P<drawn>{_PICTURES}(?:{_PICTURE_JOIN}{_PICTURES})*)"
+        rf"(?: emojis?)?|(?P<names>(?:{_PICTURE_NAME}{_PICTURE_JOIN})*)(?:emojis?|emoticons?|smileys?))"
+        rf"{_WHERE}",
+        _check_emoji,
+    ),
+    (
+        rf"(?:write|say|use|put|spell)(?: the (?:words?|signs?|terms?))? {_NEW} (?:instead of|in place of|"
+        rf"rather than|,? ?not|,? ?never|and not|for)(?: the (?:words?|signs?|terms?))? {_OLD}",
+        _replace_words,
+    ),
+    (rf"instead of(?: the (?:word|term))? {_OLD},? (?:say|write|use|put) {_NEW}", _replace_words),
+    (
+        rf"(?:replace|swap|exchange)(?: the (?:word|term))? {_OLD} (?:by|with|for)(?: the (?:word|term))? {_NEW}",
+        _replace_words,
+    ),
+    (rf"substitute {_NEW} for {_OLD}", _replace_words),
+    (
+        rf"(?:never|do not|don't) (?:say|write|use) {_OLD},? (?:but|say|write|use|always|rather|instead)"
+        rf"(?: (?:say|write|use|always))? {_NEW}(?: instead)?",
+        _replace_words,
+    ),
+    (rf"(?:refer to|write about|speak of) {_OLD} as {_NEW}", _replace_words),
+    (
+        r"(?:call|address)(?: me| us| him| her| them| the user)(?: as| by)? [\"']?(?P<value>[A-Z][\w' ]*?)[\"']?",
+        _check_called,
+    ),
+    (rf"call (?!me|us|him|her|them|it){_OLD} {_NEW}", _replace_words),
+    (
+        r"(?:say|write|include|mention|add|use|put|insert|contain|have)(?: (?:the|a) (?:words?|phrase|"
+        rf"hashtag|sentence|line|expression|term|name|greeting))? {_LITERALLY}(?: somewhere)?",
+        _check_literal,
+    ),
+    (r"say (?P<value>hello|hi|thank you|thanks|please|sorry|goodbye)", _check_called),
+    (r"mention (?!that |how |why |when |if |whether )(?P<what>.+)", _check_said),
+    (r"(?:include|name|add) (?P<what>(?:the name )?[A-ZÀ-Þ]\w+(?: [A-ZÀ-Þ]\w+)*)", _check_said),
+    (r"(?:recommend|suggest|advise)(?: to)? (?P<what>.+)", _check_recommended),
+    (
+        r"ask (?:(?:them|him|her|me|us|the user|the customer|back) )?(?:at least )?(?:an?|one) "
+        r"(?:follow-up |counter |polite |friendly |short )?question(?: back)?",
+        'contains "?"',
+    ),
+    (
+        rf"(?:(?:{_ANSWER}(?: in)?|use|give|make|number|write) )?(?:the )?(?:numbered steps|steps in a "
+        r"numbered list|a numbered list of steps)",
+        "format=list",
+    ),
+    (r"number (?:the|all|your) steps", "format=list"),
+    (
+        rf"(?:(?:use|speak|switch to|stick to|stay in|write|be in|be)(?: only)? )?(?:only )?(?:in )?"
+        rf"(?P<language>{'|'.join(_LANGUAGES)})(?: only|,? please)?",
+        _LANGUAGE_CHECK,
+    ),
+    (
+        rf"(?:(?:use|give|prefer|stick to|convert (?:everything |all )?to|write in|measure in|{_ANSWER} in)"
+        r"(?: only)? )?(?:the )?metric(?: (?:units?|system|measure\w*|measurements?))+(?: only)?",
+        _METRIC,
+    ),
+    (rf"{_NOT} (?:{_USE} )?imperial units?", _METRIC),
+    (rf"{_NOT} (?:ever )?apologi[sz](?:e|ing)", 'not (contains "sorry" or contains "apolog*")'),
 ]
 _FORMS = [(re.compile(pattern, re.I), build) for pattern, build in _PATTERNS]

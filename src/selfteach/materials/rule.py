@@ -14,7 +14,13 @@ from dataclasses import dataclass
 from selfteach.errors import DataError
 from selfteach.materials.conflicts import find_clash
 from selfteach.materials.effect import read_effect
-from selfteach.materials.scope import ScopedText, split_rule, split_rule_sentences, starts_effect
+from selfteach.materials.scope import (
+    ScopedText,
+    split_rule,
+    split_rule_sentences,
+    starts_effect,
+    to_imperative,
+)
 from selfteach.text import clean_text
 
 MAX_CHARS = 2000
@@ -87,7 +93,10 @@ def _clean_part(text: str, name: str) -> str:
             where="rule",
             cure='Say it in a few words: --when "texts to Maddie" --then "has a heart emoji".',
         )
-    return re.sub(r"^(?:when|whenever|if) ", "", text, flags=re.I) if name == "when" else text
+    return to_imperative(text) if name == "then" else _WHEN.sub("", text)
+
+
+_WHEN = re.compile(r"^(?:when|whenever|if|while|in|wenn|falls|quand|lorsque|si|cuando) ", re.I)
 
 
 def _read_parts(text: str) -> ScopedText:

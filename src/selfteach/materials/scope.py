@@ -166,7 +166,8 @@ def split_rule(sentence: str) -> ScopedText:
     ):
         found = split(text)
         if found and found.scope:
-            return ScopedText(found.scope.strip(" ,"), POLITE.sub("", found.effect.strip(" ,")))
+            effect = to_imperative(POLITE.sub("", found.effect.strip(" ,")))
+            return ScopedText(found.scope.strip(" ,"), effect)
     return ScopedText("", sentence.strip())
 
 
@@ -179,6 +180,30 @@ _SENTENCE_END = re.compile(
 def split_rule_sentences(text: str) -> list[str]:
     """Return the sentences of a rule; a stop in quotation marks or after "Dr." ends none."""
     return [part.strip() for part in _SENTENCE_END.split(text) if part.strip()]
+
+
+def to_imperative(text: str) -> str:
+    """Return "has an emoji" as "have an emoji", as it is said after "then"."""
+    often = re.match(r"(?:always|never|only) ", text, re.I)
+    lead = often[0] if often else ""
+    first, _, rest = text.removeprefix(lead).partition(" ")
+    verb = _THIRD_PERSON.get(first.lower())
+    return f"{lead}{verb} {rest}" if verb and rest else text
+
+
+_THIRD_PERSON = {
+    "has": "have",
+    "is": "be",
+    "replies": "reply",
+    "does": "do",
+    "finishes": "finish",
+} | {
+    f"{verb}s": verb
+    for verb in (
+        "use answer stay begin start open end close sign mention say keep include avoid write speak "
+        "contain recommend name tell call replace add ask talk"
+    ).split()
+}
 
 
 def starts_effect(text: str) -> bool:

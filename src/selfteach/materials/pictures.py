@@ -1,0 +1,83 @@
+"""Emoji by their names: the pictures that "a heart or kiss emoji" means."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from functools import cache
+
+_BLOCKS = (range(0x2600, 0x27C0), range(0x1F300, 0x1F650), range(0x1F680, 0x1F6D3))
+_LATER_BLOCKS = (range(0x1F90D, 0x1FA00),)
+"""Blocks that no newer version of Unicode adds to, so that a name means the same everywhere."""
+ANY_EMOJI = r'regex "[\\p{Emoji_Presentation}\\uFE0F]"'
+"""The check that finds any emoji."""
+_MEANT = {
+    "smile": "SMIL|GRINNING",
+    "smiling": "SMIL|GRINNING",
+    "smiley": "SMIL|GRINNING",
+    "happy": "SMIL|GRINNING|JOY|LAUGHING",
+    "laugh": "LAUGHING|TEARS OF JOY",
+    "laughing": "LAUGHING|TEARS OF JOY",
+    "thumb": "THUMBS UP",
+    "thumbs": "THUMBS UP",
+    "fire": "FIRE$",
+    "star": "STAR|SPARKLES",
+    "party": "PARTY|CONFETTI|BALLOON",
+    "flower": "FLOWER|BLOSSOM|ROSE$|TULIP|HIBISCUS|BOUQUET",
+    "sad": "CRYING|SAD|DISAPPOINTED|PENSIVE",
+    "love": "HEART|LOVE|KISS",
+    "wink": "WINKING",
+    "hug": "HUGGING",
+    "cry": "CRYING",
+    "clap": "CLAPPING",
+    "wave": "WAVING HAND",
+    "waving": "WAVING HAND",
+    "food": "SLICE|BURGER|BREAD|CAKE|POT OF FOOD|COOKING|FRIES|APPLE|CHEESE",
+    "sun": "SUN",
+    "check": "CHECK",
+    "checkmark": "CHECK",
+    "praying": "FOLDED HANDS",
+}
+_ANIMALS = (range(0x1F400, 0x1F440), range(0x1F980, 0x1F9AB))
+EMOJI_CHAR = "[\u2600-\u27bf\U0001f300-\U0001f64f\U0001f680-\U0001f6ff\U0001f900-\U0001faff]\ufe0f?"
+"""A pattern of one picture."""
+
+
+@cache
+def find_pictures(name: str) -> str:
+    """Return the pictures of a name, in the order of their code points: "heart" -> "♡♥❣❤...".
+
+    The result is "" for an unknown name.
+    """
+    word = re.sub(r"^(?:an?|the|red|pink|blue|some) ", "", name.lower().strip())
+    if word in ("animal", "animals"):
+        return "".join(chr(code) for block in _ANIMALS for code in block)
+    word = word if word in _MEANT else word.removesuffix("s")
+    if not re.fullmatch("[a-z][a-z -]+", word):
+        return ""
+    form = _MEANT.get(word) or rf"{word.upper()}(?:S|ES|ING)?\b"
+    meant = re.compile(rf"\b(?:{form})")
+    blocks = (*_BLOCKS, *_LATER_BLOCKS)
+    chars = [chr(code) for block in blocks for code in block]
+    return "".join(char for char in chars if meant.search(unicodedata.name(char, "")))
+
+
+def check_pictures(names: list[str], edge: str = "") -> str | None:
+    """Return the check of an answer with a picture of these names, or of any picture.
+
+    Args:
+        names: names or pictures; empty for any emoji.
+        edge: "start" or "end", if the picture must stand there.
+    """
+    found = "[\\\\p{Emoji_Presentation}\\\\uFE0F]"
+    if names:
+        drawn = [re.sub("\ufe0f", "", name) for name in names]
+        sets = [name if re.match(EMOJI_CHAR, name) else find_pictures(name) for name in drawn]
+        if not all(sets):
+            return None
+        found = f"[{''.join(dict.fromkeys(''.join(sets)))}]"
+    if edge == "end":
+        found += "\\\\uFE0F?\\\\s*$"
+    elif edge == "start":
+        found = "^\\\\s*" + found
+    return f'regex "{found}"'

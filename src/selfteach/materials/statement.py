@@ -1,0 +1,84 @@
+"""Make a sentence of what must be said, and the check that finds it in other words."""
+
+from __future__ import annotations
+
+import re
+
+from selfteach.materials.inflection import to_singular
+
+MAX_WORDS = 2
+"""So many words, beside numbers and names, must be found."""
+_ONES = (
+    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen "
+    "sixteen seventeen eighteen nineteen twenty"
+).split()
+NUMBER_WORDS = {word: str(count) for count, word in enumerate(_ONES)} | {
+    "thirty": "30",
+    "forty": "40",
+    "fifty": "50",
+    "sixty": "60",
+    "seventy": "70",
+    "eighty": "80",
+    "ninety": "90",
+    "hundred": "100",
+}
+_DIGITS = {digits: word for word, digits in NUMBER_WORDS.items()}
+_LIGHT = frozenset(
+    "a an the this that these those we our us you your they their them he she it its his her i my me "
+    "who which what when where why how if because is are was were be been being am has have had do "
+    "does did can could will would shall should may might must not no nor and or but so than then "
+    "at in on of for to from by with without within until till about into over under after before "
+    "during between up down out off only also always never very too more most less least all any "
+    "each every some other such just still again there here now today one's give gives given make "
+    "makes made take takes taken get gets got offer offers go goes went possible available please "
+    "people someone anyone everyone thing things something anything way kind pm am o'clock clock "
+    "as well both either neither much many few like need needs want wants use uses used "
+    "come comes seeing going using trying doing getting having let lets put know says said tell".split()
+)
+
+
+def make_sentence(text: str) -> str:
+    """Return a clause as a whole sentence: "we close at six" -> "We close at six."."""
+    text = text.strip(" ,;:")
+    text = text[:1].upper() + text[1:]
+    return text if text.endswith((".", "!", "?")) else f"{text}."
+
+
+def check_statement(text: str) -> str | None:
+    """Return the check that finds what a clause says: its numbers, its names, its rarest words.
+
+    "we close at six" -> `contains "close*" and (contains "six" or contains "6")`. The longest words
+    count as the rarest. The result is None if all words are common ones.
+    """
+    words = re.findall(r"[^\W_](?:[\w'&:.,-]*[^\W_])?", text)
+    known = {word for word in words[1:] if word[0].isupper() and word.lower() not in _LIGHT}
+    known |= {word for word in words if word[0].isdigit() or word.lower() in NUMBER_WORDS}
+    others = [
+        word
+        for word in dict.fromkeys(words)
+        if word not in known and word.lower() not in _LIGHT and len(word) > 2
+    ]
+    longest = sorted(others, key=len, reverse=True)[:MAX_WORDS]
+    found = [_find_word(word) for word in dict.fromkeys(words) if word in known or word in longest]
+    return " and ".join(dict.fromkeys(found)) or None
+
+
+def _find_word(word: str) -> str:
+    """Return the condition that finds a word, a name or a number."""
+    low = word.lower()
+    other = NUMBER_WORDS.get(low) or _DIGITS.get(low)
+    if other:
+        return f'(contains "{low}" or contains "{other}")'
+    if low.endswith("days"):
+        word = word[:-1]
+    if word[0].isupper() or not word.isalpha():
+        return f'contains "{word}"'
+    return f'contains "{to_stem(low)}"'
+
+
+def to_stem(word: str) -> str:
+    """Return the beginning of a lower-case word that its other forms share: "closes" -> "close*"."""
+    stem = to_singular(word)
+    cut = re.sub(r"(?:ing|ed)$", "", stem)
+    stem = cut if len(cut) >= 4 else stem
+    return f"{stem}*" if len(stem) >= 4 else stem
