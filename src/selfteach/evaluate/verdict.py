@@ -5,6 +5,7 @@
                        answers are degraded ("not learned cleanly")
     just prompt it     the base with the material in its prompt does as well, and degrades no more
     not enough prompts something speaks against it, and too few prompts decide whether it is chance
+    partly taught      it is better than before, but not as often as the method asks for
     taught             everything else
 
 "Not examined" is a separate word: there was nothing to measure on. A method describes its
@@ -45,6 +46,7 @@ class Evidence:
         could_not_train: whether there was something to teach, although nothing could be trained.
         objection: the reason to reject the tuned model in spite of its gain, or "".
         undecided: what may speak against it, but the prompts are too few to tell, or "".
+        partial: what is missing for "taught" in spite of the gain, or "".
         prompt_objection: the same as `objection` for the prompted base.
         closing: the words after "Taught: " and the change, for instance "; other answers are
             intact".
@@ -60,6 +62,7 @@ class Evidence:
     could_not_train: bool = False
     objection: str = ""
     undecided: str = ""
+    partial: str = ""
     prompt_objection: str = ""
     closing: str = ""
     worse: str = NO_MORE_THAN_CHANCE
@@ -98,4 +101,6 @@ def choose_verdict(evidence: Evidence) -> tuple[Word, str]:
     as_good = evidence.over_prompt is not None and evidence.over_prompt.value <= 0
     if as_good and not evidence.prompt_objection:
         return "just prompt it", f"Just prompt it: {evidence.prompted}."
+    if evidence.partial:
+        return "partly taught", f"Partly taught: {change}, {evidence.partial}."
     return "taught", f"Taught: {change}{evidence.closing}."

@@ -27,9 +27,11 @@ from selfteach.models.ordered import sample_in_order
 from selfteach.records import Request, SamplingParams
 from selfteach.text import clean_text
 
-OccasionForm = Literal["clause", "purpose"]
+OccasionForm = Literal["clause", "purpose", "topic"]
 OCCASION_FORMS: tuple[OccasionForm, ...] = ("clause", "purpose")
-LABELS = {"clause": "News", "purpose": "What I want to do"}
+EXPLAINING = ("explanation", "instructions", "description")
+"""Genres whose requests are about a topic."""
+LABELS = {"clause": "News", "purpose": "What I want to do", "topic": "To explain"}
 OCCASION_SAMPLING = SamplingParams(0.9, 0.95, max_tokens=20, stop=("\n",))
 NUM_SHOWN = 8
 """Worked occasions in each list that the model continues."""
@@ -40,17 +42,26 @@ _TABLES = read_tables("situations.json")
 
 @dataclass(frozen=True, slots=True)
 class Occasion:
-    """Hold what a message is about: a clause ("I will be late") or a purpose ("ask for advice")."""
+    """Hold what a message is about: a clause ("I will be late"), a purpose ("ask for advice") or a
+    topic ("the rainbow").
+    """
 
     form: OccasionForm
     text: str
 
 
-def plan_occasions(count: int, turn: int, seed: int) -> list[Request]:
+def list_forms(situation: Situation) -> tuple[OccasionForm, ...]:
+    """Return the forms of occasion that fit what is written."""
+    return ("topic",) if situation.genre in EXPLAINING else OCCASION_FORMS
+
+
+def plan_occasions(
+    forms: Sequence[OccasionForm], count: int, turn: int, seed: int
+) -> list[Request]:
     """Return the requests for `count` occasions, each of which continues a shuffled list."""
     requests = []
     for i in range(turn * 10_000, turn * 10_000 + OVERSAMPLING * count):
-        form = OCCASION_FORMS[i % 2]
+        form = forms[i % len(forms)]
         shown = random.Random(f"{seed} occasion {i % 12}").sample(_TABLES[form], NUM_SHOWN)
         listing = "".join(f"{LABELS[form]}: {text}\n" for text in shown) + f"{LABELS[form]}:"
         requests.append(Request("ask occasion", listing, OCCASION_SAMPLING, i, seed))
@@ -58,14 +69,19 @@ def plan_occasions(count: int, turn: int, seed: int) -> list[Request]:
 
 
 def write_occasions(
-    model: Sampler, count: int, find_fault: Callable[[Occasion], str], rounds: int, seed: int
+    model: Sampler,
+    forms: Sequence[OccasionForm],
+    count: int,
+    find_fault: Callable[[Occasion], str],
+    rounds: int,
+    seed: int,
 ) -> Iterator[tuple[Occasion, str]]:
     """Yield (occasion, fault) until there are enough good ones, or the rounds run out.
 
     The worked occasions come first.
     """
     kept = 0
-    for form in OCCASION_FORMS:
+    for form in forms:
         for text in _TABLES[form]:
             fault = find_fault(Occasion(form, text))
             kept += not fault
@@ -73,11 +89,11 @@ def write_occasions(
     for turn in range(rounds):
         if kept >= count:
             return
-        requests = plan_occasions(count - kept, turn, seed)
+        requests = plan_occasions(forms, count - kept, turn, seed)
         for request, completion in zip(requests, sample_in_order(model, requests), strict=True):
             if kept >= count:
                 return
-            form = OCCASION_FORMS[request.number % 2]
+            form = forms[request.draw % len(forms)]
             text = to_one_line(clean_text(completion.text)) if completion else ""
             occasion = Occasion(form, text.rstrip(" .!,;"))
             fault = find_fault(occasion)
@@ -88,6 +104,8 @@ def write_occasions(
 def find_occasion_fault(occasion: Occasion) -> str:
     """Return why a text is no usable occasion, or ""."""
     words = occasion.text.split()
+    if occasion.form == "topic":
+        return "" if re.fullmatch(r"[A-Za-z' -]{3,40}", occasion.text) else "no topic"
     if not 2 <= len(words) <= MAX_OCCASION_WORDS:
         return "too short or too long"
     if not re.fullmatch(r"[A-Za-z0-9' ,-]+", occasion.text):
@@ -143,7 +161,7 @@ def build_requests(
     frames = _TABLES["exam_frames" if for_exam else "frames"]
     others = list_other_addressees(situation, for_exam=for_exam)
     found: dict[str, GeneratedPrompt] = {}
-    places = {form: dice.randrange(len(frames[form])) for form in OCCASION_FORMS}
+    places = {form: dice.randrange(len(frames[form])) for form in frames}
     for turn in range(8):
         for i, occasion in enumerate(occasions):
             if len(found) >= count:
@@ -170,7 +188,7 @@ def fill_frame(frame: str, genre: str, who: str, occasion: Occasion) -> str:
     noun = genre or "a few lines"
     piece = noun if noun.startswith("a ") else add_article(noun)
     text = occasion.text
-    if occasion.form == "clause" and not text.startswith("I ") and not text.startswith("I'"):
+    if occasion.form == "clause" and not text.startswith(("I ", "I'")):
         text = text[0].lower() + text[1:]
     do = _TABLES["verbs"].get(genre, "Write to")
     filled = frame.format(
@@ -182,6 +200,8 @@ def fill_frame(frame: str, genre: str, who: str, occasion: Occasion) -> str:
         clause=text,
         Clause=capitalize(text),
         purpose=text,
+        topic=text,
+        Who=capitalize(who),
     )
     return capitalize(filled) if frame[0] == "{" else filled
 

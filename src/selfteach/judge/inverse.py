@@ -54,12 +54,14 @@ class InverseJudge:
 
         Only the first MAX_WORDS words of the reply count.
         """
+        replies = [" ".join(answer.split()[:MAX_WORDS]) for _, answer in pairs]
         items = []
-        for _, answer in pairs:
-            reply = " ".join(answer.split()[:MAX_WORDS])
+        for reply in dict.fromkeys(replies):
             prompt = f"{self._worked}Reply: {reply}\nBroken rule:{self._start}"
             items.append(Continuations(prompt, self._ends))
-        return [compare_rules(scores) for scores in score_in_order(self._scorer, items)]
+        scores = map(compare_rules, score_in_order(self._scorer, items))
+        value_of = dict(zip(dict.fromkeys(replies), scores, strict=True))
+        return [value_of[reply] for reply in replies]
 
 
 def compare_rules(scores: Sequence[LogProb]) -> float:

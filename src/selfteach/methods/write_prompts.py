@@ -22,8 +22,10 @@ from selfteach.generate.ask import (
 from selfteach.generate.few_shot import EXAM_REQUESTS, REQUESTS
 from selfteach.generate.situations import (
     Occasion,
+    OccasionForm,
     build_requests,
     find_occasion_fault,
+    list_forms,
     write_occasions,
 )
 from selfteach.judge.check import Check, parse_check
@@ -116,7 +118,7 @@ def write_situation_prompts(
     """
     config = session.config.ask
     parts: dict[str, list[GeneratedPrompt]] = {name: [] for name in SPLIT_NAMES}
-    occasions = split_occasions(session, write_all_occasions(session))
+    occasions = split_occasions(session, write_all_occasions(session, list_forms(situation)))
     for scope in ("target", "near"):
         for name, share in compute_part_shares(session, scope).items():
             count = round(share * getattr(config, scope))
@@ -134,7 +136,7 @@ def write_situation_prompts(
     return parts
 
 
-def write_all_occasions(session: Session) -> list[Occasion]:
+def write_all_occasions(session: Session, forms: Sequence[OccasionForm]) -> list[Occasion]:
     """Let the model write the occasions of a situation, and count what is dropped."""
     config = session.config.ask
     count = max(config.target // PROMPTS_PER_OCCASION, MIN_OCCASIONS)

@@ -27,6 +27,8 @@ VERDICT_LOOKS = {
     "taught": "good",
     "nothing to learn": "calm",
     "just prompt it": "warn",
+    "partly taught": "warn",
+    "not enough prompts": "warn",
     "not learned": "bad",
 }
 CONFIG_LINE = re.compile(r"^(?P<line>.*?)\s+# (?P<origin>option|Python|--set|[\w.-]+\.ya?ml)$")

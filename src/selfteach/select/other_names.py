@@ -27,7 +27,7 @@ from selfteach.models.ordered import score_in_order
 from selfteach.records import Continuations
 
 MIN_PROBABILITY = 0.92
-MAX_ELSEWHERE = 0.01
+MAX_ELSEWHERE = 0.03
 """The share of answers about something else in which another name may occur."""
 MIN_LIFT = 8.0
 """How many times as often a typical word occurs in answers about the topic."""

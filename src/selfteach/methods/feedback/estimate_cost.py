@@ -8,7 +8,7 @@ from typing import Any
 
 from selfteach.config import FeedbackConfig
 from selfteach.generate.ask import format_few_shot_prompts
-from selfteach.generate.situations import OCCASION_FORMS, Occasion, build_requests
+from selfteach.generate.situations import Occasion, build_requests, list_forms
 from selfteach.materials.situation import Situation
 from selfteach.methods.feedback.understand_rule import UnderstoodRule, understand_rule
 from selfteach.models import Sampler
@@ -17,7 +17,7 @@ from selfteach.models.hf import HfModel
 from selfteach.records import JsonObject, Request, SamplingParams, make_prompt
 from selfteach.run.display import Display
 
-EXAMPLE_OCCASIONS = {"clause": "I will be late tomorrow", "purpose": "ask for some advice"}
+EXAMPLE_OCCASIONS = {"clause": "I will be late tomorrow", "topic": "gravity"}
 ASKING_TITLE = "# The model continues this list to write a prompt."
 PROMPTED_TITLE = "# The base model with the rule in its prompt gets this."
 TRAINED_TOKENS_PER_PROMPT = 56
@@ -94,10 +94,11 @@ def describe_plan(found: UnderstoodRule, config: FeedbackConfig) -> dict[str, An
 
 def show_situation_requests(situation: Situation, seed: int) -> list[str]:
     """Return a request in scope and a neighbor of it."""
-    occasions = [Occasion(form, EXAMPLE_OCCASIONS[form]) for form in OCCASION_FORMS]
+    form = list_forms(situation)[0]
+    occasions = [Occasion(form, EXAMPLE_OCCASIONS[form])]
     shown = []
     for scope in ("target", "near"):
-        built = build_requests(situation, occasions[:1], scope, 1, seed, for_exam=False)
+        built = build_requests(situation, occasions, scope, 1, seed, for_exam=False)
         shown += [prompt.text for prompt in built]
     return shown
 

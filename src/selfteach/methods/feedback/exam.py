@@ -44,6 +44,8 @@ ELSEWHERE = 20
 MAX_HARM = 0.05
 """The share of degraded, or of needlessly declining, answers above which a rule is not learned
 cleanly."""
+MIN_KEPT = 0.9
+"""The share of kept answers from which on a rule is taught."""
 MIN_PROMPTS = 60
 """Prompts from which on the middle of the interval decides alone."""
 
@@ -217,6 +219,7 @@ class RuleScorer:
             ),
             objection=" and ".join(objections),
             undecided=" and ".join(undecided),
+            partial="" if is_kept(scores.both("tuned")) else "which is less than nine in ten",
             prompt_objection=" and ".join(prompt_objections),
             closing=f" (in the prompt: {percent['prompted']}){outside if effects.intact else ''}",
         )
@@ -277,6 +280,11 @@ class RuleScorer:
                 }
             rows.append({"scope": TARGET, "prompt": text, "arms": cells})
         return rows
+
+
+def is_kept(shares: Sequence[float]) -> bool:
+    """Return whether a rule is kept often enough to call it taught."""
+    return not shares or sum(shares) >= MIN_KEPT * len(shares)
 
 
 def compare_flags(flags: Mapping[str, list[bool]], arm: str, seed: int) -> Measure:

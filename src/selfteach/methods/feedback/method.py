@@ -489,20 +489,23 @@ def find_faults(
     answers, or fit another request better than their own.
 
     Args:
-        min_token_logp: the least fluency of answers, in nats per token under the base. Declines
-            need search.min_token_logp only.
+        min_token_logp: the least fluency of sampled answers, in nats per token under the base.
+            Repaired ones need search.min_token_logp only, and declines none.
         others: other prompts, which an answer must not fit better.
     """
-    scored = [pair for pair in pairs if pair[1].strip()]
+    rows = list(zip(pairs, strategies, strict=True))
+    scored = [pair for pair, strategy in rows if pair[1].strip() and strategy != "decline"]
     items = [Continuations(prompt, (text,), end=True) for prompt, text in scored]
     scores = dict(zip(scored, score_in_order(session.base, items), strict=True))
     reasons = []
-    for pair, strategy in zip(pairs, strategies, strict=True):
+    for pair, strategy in rows:
         least = min_token_logp
-        if strategy in ("decline", "repair", "revise"):
+        if strategy in ("repair", "revise"):
             least = session.config.search.min_token_logp
         reason = ""
-        if len(pair[1].split()) < 3:
+        if strategy == "decline":
+            reason = "" if is_decline(pair[1]) else NO_DECLINE
+        elif len(pair[1].split()) < 3:
             reason = "too short"
         elif is_looping(pair[1]):
             reason = "loops"
@@ -510,9 +513,7 @@ def find_faults(
             reason = TOO_LONG_WITH_TEXT
         elif scores[pair][0].token_logp < least:
             reason = "makes no sense"
-        elif strategy == "decline" and not is_decline(pair[1]):
-            reason = NO_DECLINE
-        elif strategy not in ("decline", "teacher") and is_decline(pair[1]):
+        elif strategy != "teacher" and is_decline(pair[1]):
             reason = NEEDLESS_DECLINE
         reasons.append(reason)
     left = [
