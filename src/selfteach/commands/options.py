@@ -90,6 +90,10 @@ class TeachOptions:
     file: Settings = None
     sets: Sets = None
     seed: Seed = None
+    seeds: Annotated[
+        int | None,
+        option("--seeds", "N", "Train with N seeds, keep the best on dev, report all.", min=1),
+    ] = None
     as_json: Json = False
     dry_run: Annotated[
         bool,
@@ -104,7 +108,7 @@ class TeachOptions:
         from selfteach.config import resolve
 
         given = {key: value for key, value in own.items() if value is not None}
-        settings = {"model": self.model, "seed": self.seed} | given
+        settings = {"model": self.model, "seed": self.seed, "seeds": self.seeds} | given
         return resolve(schema, self.file, self.sets or (), settings)
 
 

@@ -121,6 +121,10 @@ class MethodConfig(Section):
     seed: Seed = 0
     """Seed of all random choices."""
 
+    seeds: Annotated[int, Field(ge=1, le=32)] = 1
+    """Number of trainings on the same examples, each with the next seed. The best on dev is
+    kept, and the exam shows all."""
+
     smoke_test: bool = False
     """Whether the run only tests that everything works. Its report says that the numbers mean
     nothing."""

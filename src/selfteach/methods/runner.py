@@ -73,8 +73,13 @@ def teach(run: Run, method: Method, material: Any, config: Any, display: Display
     broadcast_from_first(plan.trains)  # other processes of this command train too, or are done
     if plan.trains:
         plan, tuned = train_and_improve(session, plan)  # 4
+    others: list[JsonObject] = []
+    if tuned and config.seeds > 1:
+        tuned, others = train_more_seeds(session, plan, tuned)
     with run.time_stage("exam"):
         exam = plan.exam.run(session, tuned)  # 5
+    if others:
+        exam["seeds"] = others
     exam.setdefault("method", method.name)
     plan.after(tuned, exam)
     return publish(session, plan, tuned, exam)  # 6
@@ -115,6 +120,45 @@ def train_and_improve(session: Session, plan: TrainingPlan) -> tuple[TrainingPla
     return plan, plan.choose(found)
 
 
+def train_more_seeds(
+    session: Session, plan: TrainingPlan, tuned: TunedModel
+) -> tuple[TunedModel, list[JsonObject]]:
+    """Train the plan again with other seeds, and examine each; return the model that is best on
+    dev, and a row for each seed.
+
+    The examples are the same: the seeds are those of the adapter's first weights and of the order.
+    """
+    rows = [examine_seed(session, plan, tuned, 0)]
+    best = other = tuned
+    for offset in range(1, session.config.seeds):
+        with session.run.time_stage(f"train seed {offset}"):
+            name = f"train-seed-{offset}"
+            trained = train_adapter(
+                session, plan.examples, plan.objectives, name, seed_offset=offset
+            )
+            other = open_tuned(session, trained)
+        rows.append(examine_seed(session, plan, other, offset))
+        if rows[-1]["dev"] > max(row["dev"] for row in rows[:-1]):
+            best = other
+        else:
+            other.recorded.release_memory()
+    return (best if best is other else open_tuned(session, best.trained)), rows
+
+
+def examine_seed(
+    session: Session, plan: TrainingPlan, tuned: TunedModel, offset: int
+) -> JsonObject:
+    """Return the numbers of one seed: its score on dev, and those of a brief exam."""
+    exam = plan.exam.run(session, tuned, brief=True)
+    dev = plan.score_on_dev(tuned.recorded) if plan.score_on_dev else 0.0
+    return {
+        "seed": session.config.seed + offset,
+        "dev": dev,
+        "verdict": exam["verdict"],
+        "numbers": plan.shown(exam),
+    }
+
+
 def train_plan(session: Session, plan: TrainingPlan, number: int) -> TunedModel:
     """Train the stages of a plan, or all its examples at once, and open the tuned model.
 
@@ -151,13 +195,16 @@ def train_adapter(
     objectives: ObjectiveWeights,
     name: str = "train",
     max_steps: int = 0,
+    seed_offset: int = 0,
 ) -> TrainingResult:
     """Train an adapter on examples. It belongs to the published base model, also where the run
     continues another one.
     """
     session.before_training()
     folder = session.run.path / TRAINING_FOLDER / name
-    trained = run_training(session, session.model, examples, objectives, folder, name, max_steps)
+    trained = run_training(
+        session, session.model, examples, objectives, folder, name, max_steps, seed_offset
+    )
     if earlier := session.run.material.get("from"):
         joined = join_loras(Path(earlier), trained.adapter, folder / "joined")
         trained = replace(trained, adapter=joined)
@@ -197,6 +244,7 @@ def run_training(
     folder: Path,
     name: str,
     max_steps: int = 0,
+    seed_offset: int = 0,
 ) -> TrainingResult:
     """Train on a model in a folder; show the steps, and record what happened."""
     config = session.config.train
@@ -214,7 +262,7 @@ def run_training(
         examples,
         config,
         folder,
-        seed=session.config.seed,
+        seed=session.config.seed + seed_offset,
         defaults=objectives,
         progress=show_step,
         sample_tuned=sample_while_training(model, config, session.config.seed),

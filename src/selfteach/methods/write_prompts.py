@@ -150,7 +150,9 @@ def write_all_occasions(session: Session, forms: Sequence[OccasionForm]) -> list
     stage = label_stage("ask occasion")
     session.display.start_stage(stage, count, "occasions")
     kept: list[Occasion] = []
-    written = write_occasions(session.base, count, find_fault, config.rounds, session.config.seed)
+    written = write_occasions(
+        session.base, forms, count, find_fault, config.rounds, session.config.seed
+    )
     with session.run.ledger.open_funnel(stage) as funnel:
         for occasion, fault in written:
             funnel.decide(digest(["occasion", occasion.text]), fault, {"text": occasion.text})
