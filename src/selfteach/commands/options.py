@@ -90,7 +90,7 @@ class TeachOptions:
     file: Settings = None
     sets: Sets = None
     seed: Seed = None
-    seeds: Annotated[
+    num_seeds: Annotated[
         int | None,
         option("--seeds", "N", "Train with N seeds, keep the best on dev, report all.", min=1),
     ] = None
@@ -108,7 +108,7 @@ class TeachOptions:
         from selfteach.config import resolve
 
         given = {key: value for key, value in own.items() if value is not None}
-        settings = {"model": self.model, "seed": self.seed, "seeds": self.seeds} | given
+        settings = {"model": self.model, "seed": self.seed, "seeds": self.num_seeds} | given
         return resolve(schema, self.file, self.sets or (), settings)
 
 
