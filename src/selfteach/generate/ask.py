@@ -10,6 +10,7 @@ prompt repeat themselves.
 
 from __future__ import annotations
 
+import math
 import random
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -39,6 +40,8 @@ MAX_CANDIDATES = 40
 MAX_SIBLINGS = 6
 """The most frequent names that are kept as siblings of the topic."""
 MIN_ASSOCIATION_NATS = 1.0
+MIN_NAME_PROBABILITY = 0.5
+"""How surely a famous name must tell the topic: p(topic | name)."""
 NUM_ORDERS = 3
 """Orders of the worked requests. Few, so that engines find most of a prompt in their cache."""
 
@@ -97,11 +100,36 @@ def describe_topic(
 ) -> Subject:
     """Return a topic with its words and its siblings, as the model names them."""
     words = _list_names(model, topic, "Words", few_shot.WORDS, seed)
+    names = _list_names(model, topic, "Famous names and words", few_shot.NAMES, seed)
     kin = _list_names(model, topic, "Other topics of the same kind", few_shot.SIBLINGS, seed)
     siblings = [name for name in kin if name not in words][:MAX_SIBLINGS]
     associated = select_associated_words(scorer, topic, words[:MAX_WORDS], siblings)
-    candidates = tuple(words[:MAX_CANDIDATES])
-    return Subject(topic, tuple(associated), tuple(siblings), forbidden, candidates)
+    candidates = tuple(dict.fromkeys([*words[:MAX_CANDIDATES], *names[:MAX_CANDIDATES]]))
+    shares = compute_topic_probabilities(scorer, topic, siblings, names[:MAX_CANDIDATES])
+    known = [n for n, p in zip(names, shares, strict=False) if p >= MIN_NAME_PROBABILITY]
+    belonging = tuple(dict.fromkeys([*associated, *known[:MAX_WORDS]]))
+    return Subject(topic, belonging, tuple(siblings), forbidden, candidates)
+
+
+def compute_topic_probabilities(
+    scorer: Scorer, topic: str, siblings: Sequence[str], words: Sequence[str]
+) -> list[float]:
+    """Return p(topic | word) of each word, among the topic, its siblings and everyday topics."""
+    pairs = [(word, about) for about, listed in few_shot.WORDS for word in listed.split(", ")[::3]]
+    worked = format_examples("Word: {}\nTopic: {}\n\n", pairs)
+    topics = [topic]
+    everyday = [about for about, _ in few_shot.SIBLINGS]
+    for name in (*siblings, *everyday, *few_shot.EVERYDAY_TOPICS):
+        if name.lower() not in map(str.lower, topics):
+            topics.append(name)
+    ends = tuple(f" {name}" for name in topics)
+    items = [Continuations(f"{worked}Word: {word}\nTopic:", ends) for word in words]
+    found = []
+    for scores in score_in_order(scorer, items):
+        logps = [one.logp for one in scores] or [-math.inf, 0.0]
+        highest = max(logps)
+        found.append(math.exp(logps[0] - highest) / sum(math.exp(p - highest) for p in logps))
+    return found
 
 
 def select_associated_words(

@@ -42,6 +42,9 @@ SIBLINGS: Pairs = _TABLES["siblings"]
 """(topic, other topics of the same kind): the subjects of near requests."""
 WORDS: Pairs = _TABLES["words"]
 """(topic, words that belong to it): the subjects of requests that do not name the topic."""
+NAMES: Pairs = _TABLES["names"]
+"""(topic, famous names and special words of it): the subjects of requests that only somebody who
+knows the topic connects with it."""
 EVERYDAY_TOPICS: tuple[str, ...] = _TABLES["everyday_topics"]
 """Topics that a word of more than one meaning may belong to."""
 DECLINES: dict[str, tuple[str, ...]] = _TABLES["declines"]

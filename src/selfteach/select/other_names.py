@@ -13,18 +13,13 @@ Departs from a list by a dictionary: only what this model says, and can be seen 
 
 from __future__ import annotations
 
-import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from selfteach.generate import few_shot
-from selfteach.generate.ask import Subject
-from selfteach.generate.listing import format_examples
+from selfteach.generate.ask import Subject, compute_topic_probabilities
 from selfteach.judge.check import parse_check
 from selfteach.models import Scorer
-from selfteach.models.ordered import score_in_order
-from selfteach.records import Continuations
 
 MIN_PROBABILITY = 0.92
 MAX_ELSEWHERE = 0.03
@@ -52,7 +47,9 @@ def select_other_names(
         for name in dict.fromkeys([*subject.candidates, *typical])
         if is_name(name) and not own.keeps(name)
     ]
-    probabilities = compute_topic_probabilities(scorer, subject, candidates)
+    probabilities = compute_topic_probabilities(
+        scorer, subject.topic, subject.siblings, candidates
+    )
     ranked = sorted(zip(candidates, probabilities, strict=True), key=lambda pair: -pair[1])
     found: list[str] = []
     for name, probability in ranked:
@@ -93,27 +90,6 @@ def count_texts_with_word(texts: Iterable[str]) -> Counter[str]:
         words = re.findall(r"(?<![.!?] )(?<!^)\b[^\W\d_]{3,}", text)
         counts.update(set(words))
     return counts
-
-
-def compute_topic_probabilities(
-    scorer: Scorer, subject: Subject, words: Sequence[str]
-) -> list[float]:
-    """Return p(topic | word) of each word, among the topic, its siblings and everyday topics."""
-    pairs = [(word, about) for about, listed in few_shot.WORDS for word in listed.split(", ")[::3]]
-    worked = format_examples("Word: {}\nTopic: {}\n\n", pairs)
-    names = [subject.topic]
-    everyday = [about for about, _ in few_shot.SIBLINGS]
-    for name in (*subject.siblings, *everyday, *few_shot.EVERYDAY_TOPICS):
-        if name.lower() not in map(str.lower, names):
-            names.append(name)
-    ends = tuple(f" {name}" for name in names)
-    items = [Continuations(f"{worked}Word: {word}\nTopic:", ends) for word in words]
-    found = []
-    for scores in score_in_order(scorer, items):
-        logps = [one.logp for one in scores] or [-math.inf, 0.0]
-        highest = max(logps)
-        found.append(math.exp(logps[0] - highest) / sum(math.exp(p - highest) for p in logps))
-    return found
 
 
 def quote(name: str) -> str:

@@ -72,6 +72,7 @@ from selfteach.methods.feedback.understand_rule import WHEN_CURE, bind_rule
 from selfteach.methods.method import Method, TrainingPlan
 from selfteach.methods.runner import tune
 from selfteach.methods.session import Session
+from selfteach.methods.worked_turns import add_worked_turns, make_worked_turns
 from selfteach.methods.write_prompts import (
     LIST_LENGTH,
     get_check,
@@ -120,6 +121,9 @@ NUM_OTHERS = 8
 """Other prompts that an answer must not fit better than its own."""
 STRAY_WORDS = 12
 """Words of an answer that are compared."""
+NUM_WORKED = 16
+MAX_WORKED_WORDS = 700
+"""Worked examples in a context, and their words."""
 MAX_REPAIRS = 3
 """The smallest repairs of an answer, which take turns."""
 FLUENCY_QUANTILE = 0.2
@@ -181,6 +185,9 @@ def prepare(session: Session, text: str) -> TrainingPlan:
         training.objectives = choose_objectives(
             session, training.examples, parts["dev"], judges.training
         )  # 7
+        if context := session.run.ledger.get_note("teacher_context"):
+            written = make_contexts(session, training.examples)[context]
+            training.examples = add_teacher_prompts(training.examples, written)
     return training.plan()
 
 
@@ -825,32 +832,94 @@ def try_objectives(
     dev: Sequence[GeneratedPrompt],
     judge: ViolationJudge,
 ) -> JsonObject:
-    """Train a few steps with each candidate; note and return which one keeps the rule best."""
+    """Train a few steps with each candidate; note and return which one is best on dev.
+
+    Distillation is a candidate if some context makes the base keep the rule more often: the rule,
+    worked examples, or both. The best context is the one that the distillation's teacher sees.
+    """
     targets = [prompt for prompt in dev if prompt.scope == TARGET]
+    outside = [prompt for prompt in dev if prompt.scope != TARGET]
     steps = session.config.train.trial_steps
 
     def measure_kept(model: Recorded, write_prompt: Callable[[str], Prompt] = make_prompt) -> float:
         return 1 - mean(find_dev_failures(session, model, write_prompt, targets, judge).values())
 
-    prompt_baseline = {
-        "base": measure_kept(session.base),
-        "prompted": measure_kept(session.base, lambda text: make_prompt(text, system=session.rule)),
-    }
+    contexts = make_contexts(session, examples)
+    gate = {"base": measure_kept(session.base)}
+    for name, write_prompt in contexts.items():
+        gate[name] = measure_kept(session.base, write_prompt)
+    best_context = max(contexts, key=lambda name: gate[name])
     candidates = ["sft+dpo", "sft"]
-    if prompt_baseline["prompted"] > prompt_baseline["base"]:
-        candidates.append("distill")
+    if gate[best_context] > gate["base"]:
+        candidates += ["distill", "distill+dpo"]
+        session.run.ledger.set_note("teacher_context", best_context)
     scores: dict[str, float] = {}
+    needless: dict[str, float] = {}
     for name in candidates:
-        tuned = tune(session, examples, parse_objective_weights(name), f"trial-{name}", steps)
+        rows = add_teacher_prompts(examples, contexts[best_context])
+        tuned = tune(session, rows, parse_objective_weights(name), f"trial-{name}", steps)
         scores[name] = measure_kept(tuned.recorded)
-    best = max(candidates, key=lambda name: scores[name])
-    found = {"chosen": best, "kept_on_dev": scores, "gate": prompt_baseline, "steps": steps}
+        needless[name] = measure_needless(session, tuned.recorded, outside)
+        tuned.recorded.release_memory()
+    best = max(candidates, key=lambda name: scores[name] - needless[name])
+    found = {
+        "chosen": best,
+        "kept_on_dev": scores,
+        "needless_on_dev": needless,
+        "gate": gate,
+        "steps": steps,
+    }
     session.run.ledger.set_note("objective", found)
     session.display.print_line(
         f"objective: {best}, which keeps the rule in {100 * scores[best]:.0f} % "
         f"of the dev answers after {steps} steps"
     )
     return found
+
+
+def make_contexts(
+    session: Session, examples: Sequence[Example]
+) -> dict[str, Callable[[str], Prompt]]:
+    """Return the contexts that may make the base keep the rule: each writes a prompt."""
+    learned = [e for e in examples if e.kind == "in_scope"]
+    pairs = [(e.turns, e.chosen) for e in learned[:: max(len(learned) // NUM_WORKED, 1)]]
+    worked = make_worked_turns(pairs, NUM_WORKED, MAX_WORKED_WORDS)
+    rule = session.rule
+    return {
+        "rule": lambda text: make_prompt(text, system=rule),
+        "worked": lambda text: add_worked_turns(worked, make_prompt(text)),
+        "rule and worked": lambda text: add_worked_turns(worked, make_prompt(text, system=rule)),
+    }
+
+
+def add_teacher_prompts(
+    examples: Sequence[Example], write_prompt: Callable[[str], Prompt]
+) -> list[Example]:
+    """Return the examples; what is learned gets the prompt that the distillation's teacher sees."""
+    found = []
+    for example in examples:
+        source = dict(example.source)
+        if example.kind == "in_scope":
+            prompt = write_prompt(get_user_text(example.prompt))
+            source["teacher_prompt"] = prompt_to_json(prompt)
+        found.append(replace(example, source=source))
+    return found
+
+
+def measure_needless(
+    session: Session, model: Recorded, prompts: Sequence[GeneratedPrompt]
+) -> float:
+    """Return the share of dev prompts outside the scope that a model declines, and the base does
+    not.
+    """
+    if not prompts:
+        return 0.0
+    written = [make_prompt(prompt.text) for prompt in prompts]
+    requests = make_requests(session, "dev", written, 0.0)
+    before = session.base.sample(requests)
+    after = model.sample(requests, session.display.advance)
+    pairs = zip(before, after, strict=True)
+    return mean([is_decline(own.text) and not is_decline(base.text) for base, own in pairs])
 
 
 def find_dev_failures(
