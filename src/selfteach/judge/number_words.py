@@ -4,11 +4,40 @@ from __future__ import annotations
 
 import re
 
-_SMALL = (
-    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen "
-    "fifteen sixteen seventeen eighteen nineteen"
-).split()
-_TENS = "zero ten twenty thirty forty fifty sixty seventy eighty ninety".split()
+_SMALL = [
+    "zero",
+    "one",
+    "two",
+    "three",
+    "four",
+    "five",
+    "six",
+    "seven",
+    "eight",
+    "nine",
+    "ten",
+    "eleven",
+    "twelve",
+    "thirteen",
+    "fourteen",
+    "fifteen",
+    "sixteen",
+    "seventeen",
+    "eighteen",
+    "nineteen",
+]
+_TENS = [
+    "zero",
+    "ten",
+    "twenty",
+    "thirty",
+    "forty",
+    "fifty",
+    "sixty",
+    "seventy",
+    "eighty",
+    "ninety",
+]
 _SCALES = ((10**9, "billion"), (10**6, "million"), (1000, "thousand"), (100, "hundred"))
 _ORDINALS = {
     "one": "first",
@@ -19,7 +48,9 @@ _ORDINALS = {
     "nine": "ninth",
     "twelve": "twelfth",
 }
-_NUMBER = re.compile(r"(?P<whole>\d{1,3}(?:,\d{3})+|\d+)(?:\.(?P<part>\d+))?(?P<th>(?:st|nd|rd|th)\b)?")
+_NUMBER = re.compile(
+    r"(?P<whole>\d{1,3}(?:,\d{3})+|\d+)(?:\.(?P<part>\d+))?(?P<th>(?:st|nd|rd|th)\b)?"
+)
 MAX_NUMBER = 10**12
 
 
@@ -48,10 +79,10 @@ def spell_year(year: int) -> str:
 
 def spell_ordinal(number: int) -> str:
     """Return an ordinal number in words: 21 -> "twenty-first"."""
-    head, mark, last = re.fullmatch(r"(.*?)([ -]?)(\w+)", spell_number(number)).groups()  # type: ignore[union-attr]
-    if last in _ORDINALS:
-        return head + mark + _ORDINALS[last]
-    return head + mark + (f"{last[:-1]}ieth" if last.endswith("y") else f"{last}th")
+    words = spell_number(number)
+    last = re.split("[ -]", words)[-1]
+    ending = f"{last[:-1]}ieth" if last.endswith("y") else f"{last}th"
+    return words.removesuffix(last) + _ORDINALS.get(last, ending)
 
 
 def spell_numbers(text: str) -> str:
@@ -81,5 +112,8 @@ def write_digits(text: str) -> str:
     """Return a text with the number words from "two" to "twelve" as digits."""
     words = "|".join(_SMALL[2:13])
     return re.sub(
-        rf"\b(?:{words})\b(?!-)", lambda found: str(_SMALL.index(found[0].lower())), text, flags=re.I
+        rf"\b(?:{words})\b(?!-)",
+        lambda found: str(_SMALL.index(found[0].lower())),
+        text,
+        flags=re.I,
     )
