@@ -33,7 +33,6 @@ from selfteach.judge.word_edits import (
     Meets,
     change_case,
     drop_from_enumeration,
-    match_case,
     rewrite_marks,
 )
 
@@ -78,24 +77,25 @@ _GREETING = re.compile(
     r"absolutely|okay|ok|well|hallo|guten tag|bonjour|salut|hola)\b",
     re.I,
 )
-_SALUTATION = re.compile(r"(?:dear|hi|hello|hey|hallo|liebe[r]?|cher|chère|hola)\b[^,!.\n]{0,40}", re.I)
+_SALUTATION = re.compile(
+    r"(?:dear|hi|hello|hey|hallo|liebe[r]?|cher|chère|hola)\b[^,!.\n]{0,40}", re.I
+)
 _LETTER_STARTS = ("dear ", "liebe", "cher ", "chère ", "querid")
 _PRONOUN = re.compile(r"(?:i|we|my|our|it|they|you|the|this|that)\b", re.I)
 _OPENING = re.compile(
     r"(?:i|we|my|our|it|they|you|the|this|that|in|as|to|for|on|by|at|from|with)\b", re.I
 )
 """The first word of a phrase that a sentence goes on after: "I think", "In short"."""
-_LOWERABLE = frozenset(
-    """
-    a an the this that these those it its they their there here he she his her we our you your my
-    in on at for to from with by as if when while because although after before since most many
-    some all both each every one two three yes no not what which who where why how is are was were
-    do does did can could may might will would should to let please thank thanks
-    der die das ein eine es sie er wir ich in im auf für mit wenn als weil man
-    le la les un une il elle on nous vous je ce c'est cette dans pour si
-    el los las una es son hay en para con si yo este esta
-    """.split()
-)
+_LOWERABLE_WORDS = """
+    a an the this that these those it its they their there here he she his her we our you your
+    my in on at for to from with by as if when while because although after before since most
+    many some all both each every one two three yes no not what which who where why how is are
+    was were do does did can could may might will would should to let please thank thanks der
+    die das ein eine es sie er wir ich in im auf für mit wenn als weil man le la les un une il
+    elle on nous vous je ce c'est cette dans pour si el los las una es son hay en para con si yo
+    este esta
+"""
+_LOWERABLE = frozenset(_LOWERABLE_WORDS.split())
 _KEPT_CAPITAL = frozenset({"I", "I'm", "I’m", "I'll", "I’ll", "I've", "I’ve", "I'd", "I’d"})
 
 
@@ -225,7 +225,7 @@ _OTHER_PICTURES = (
     "🍎 ☕ 🎂 🎁 🎵 ⚽ 🏆 🚀 ✈️ 🚗 🏠 📚 📌 ✅ ✔️ ☑️ ❌ ⚠️ ❗ ❓ 💯 ⏰ 📅 ☺️ ♥️ 🌍 🌱 💬 📝"
 )
 _PICTURES = f"{_FRIENDLY} {_AFFECTION} {_OTHER_PICTURES}".split()
-_COLORED = {picture[0]: picture for picture in _PICTURES if picture.endswith("\uFE0F")}
+_COLORED = {picture[0]: picture for picture in _PICTURES if picture.endswith("\ufe0f")}
 """Signs that are shown as emoji only with a variation selector behind them."""
 _MARKS = ("!", "?", "…", "...", ";", "—", "–", "&", ":)")
 MAX_MEMBERS = 12

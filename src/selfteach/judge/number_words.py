@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import re
 
-_SMALL = (
-    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen "
-    "fifteen sixteen seventeen eighteen nineteen"
-).split()
-_TENS = "zero ten twenty thirty forty fifty sixty seventy eighty ninety".split()
+_SMALL_WORDS = """
+    zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen
+    fifteen sixteen seventeen eighteen nineteen
+"""
+_SMALL = _SMALL_WORDS.split()
+_TENS_WORDS = """
+    zero ten twenty thirty forty fifty sixty seventy eighty ninety
+"""
+_TENS = _TENS_WORDS.split()
 _SCALES = ((10**9, "billion"), (10**6, "million"), (1000, "thousand"), (100, "hundred"))
 _ORDINALS = {
     "one": "first",
@@ -50,10 +54,10 @@ def spell_year(year: int) -> str:
 
 def spell_ordinal(number: int) -> str:
     """Return an ordinal number in words: 21 -> "twenty-first"."""
-    head, mark, last = re.fullmatch(r"(.*?)([ -]?)(\w+)", spell_number(number)).groups()  # type: ignore[union-attr]
-    if last in _ORDINALS:
-        return head + mark + _ORDINALS[last]
-    return head + mark + (f"{last[:-1]}ieth" if last.endswith("y") else f"{last}th")
+    words = spell_number(number)
+    last = re.split("[ -]", words)[-1]
+    ending = f"{last[:-1]}ieth" if last.endswith("y") else f"{last}th"
+    return words.removesuffix(last) + _ORDINALS.get(last, ending)
 
 
 def spell_numbers(text: str) -> str:

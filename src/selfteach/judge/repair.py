@@ -28,6 +28,8 @@ from selfteach.judge.sentence_edits import (
 )
 from selfteach.judge.word_edits import replace_words
 
+MAX_CHARS = 4000
+"""A longer answer is not repaired: its repair takes seconds, and it is no training example."""
 MAX_REPAIRS = 6
 MAX_DRAFTS = 16
 """So many drafts, the nearest to the answer, go on to the next part of a check."""
@@ -42,8 +44,8 @@ def repair_answer(
 ) -> list[str]:
     """Return texts that meet the check, made from the answer by small changes.
 
-    An answer that meets the check returns itself. The result is empty where no repair is known, or
-    where a regular expression takes too long.
+    An answer that meets the check returns itself. The result is empty where no repair is known,
+    where the answer is longer than MAX_CHARS, or where a regular expression takes too long.
 
     Args:
         check: what an answer must do.
@@ -52,13 +54,15 @@ def repair_answer(
         statement: a sentence that the answer may say.
 
     Returns:
-        At most MAX_REPAIRS texts with a letter that hold something of the answer, the least change first (edit distance on words).
-        Texts that stop within a sentence are returned only where all do.
+        At most MAX_REPAIRS texts with a letter that hold something of the answer, the least change
+        first (edit distance on words). Texts that stop within a sentence are returned only where all do.
     """
     goal = _make_goal(check, wanted=True)
     try:
         if goal.meets(answer):
             return [answer]
+        if len(answer) > MAX_CHARS:
+            return []
         for text in dict.fromkeys([drop_cut_off_end(answer), answer]):
             drafts = _list_drafts(text, replacements, statement)
             if found := _repair_drafts(check, goal, drafts, answer):

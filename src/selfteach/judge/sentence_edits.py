@@ -27,6 +27,8 @@ _OPEN_END = re.compile(
 """A full stop that ends no sentence: an abbreviation, an initial, or the number of a list item."""
 _UNSPACED_END = regex.compile(rf"(?:{UNSPACED}|[。！？」』）])$")
 LIST_ITEM = re.compile(r"^\s{0,8}(?:[-*•‣◦–]|\d{1,2}[.)])\s+(?=\S)", re.M)
+END_CHARS = 40
+"""The end of a text is looked for in so many characters."""
 MAX_CLOSING_LINES = 3
 MAX_CLOSING_WORDS = 4
 MIN_CLAUSE_WORDS = 3
@@ -48,7 +50,7 @@ def split_pieces(text: str) -> list[str]:
 
 def ends_sentence(text: str) -> bool:
     """Return whether a text ends with the mark of a sentence's end or with an emoji."""
-    return _SENTENCE_END.search(text) is not None
+    return _SENTENCE_END.search(text.rstrip()[-END_CHARS:]) is not None
 
 
 def split_closing(text: str) -> tuple[str, str]:
@@ -94,9 +96,9 @@ def close_sentence(text: str, mark: str = ".") -> str:
     text = text.rstrip()
     if not text or ends_sentence(text):
         return text
-    if regex.search(rf"{UNSPACED}$", text) and mark == ".":
+    if mark == "." and regex.match(UNSPACED, text[-1]):
         mark = "。"
-    return re.sub(r"[\s,;:、，；：–—-]+$", "", text) + mark
+    return text.rstrip(" \t\n,;:、，；：–—-") + mark
 
 
 def capitalize(text: str) -> str:
@@ -139,7 +141,7 @@ def cut_after_sentence(text: str, meets: Callable[[str], bool]) -> Iterator[str]
     num_found = 0
     for count in range(len(pieces), 0, -1):
         cut = "".join(pieces[:count]).rstrip()
-        if cut.endswith((":", "：")) or not ends_sentence(cut) and count < len(pieces):
+        if cut.endswith((":", "：")) or (count < len(pieces) and not ends_sentence(cut)):
             continue
         choices = [new for new in dict.fromkeys([cut + closing, cut]) if meets(new)]
         yield from choices
@@ -149,12 +151,13 @@ def cut_after_sentence(text: str, meets: Callable[[str], bool]) -> Iterator[str]
 
 
 _CLAUSE_ENDS = (
-    r"\s*[;；—]|\s+[–-]\s|,\s+(?=(?:and|but|so|or|yet|which|who|where|because|while|although|whereas|"
-    r"though|as|since|with|und|aber|denn|weil|sondern|oder|die|der|das|mais|et|car|qui|parce|pero|y|"
-    r"porque|que)\b)|\s+(?=(?:because|but|although|though|whereas|while|so that|which|weil|parce que|"
+    r"\s*[;；—]|\s+[–-]\s|,\s+(?=(?:and|but|so|or|yet|which|who|where|because|while|although|"
+    r"whereas|though|as|since|with|und|aber|denn|weil|sondern|oder|die|der|das|mais|et|car|qui|"
+    r"parce|pero|y|porque|que)\b)|\s+(?=(?:because|but|although|though|whereas|while|so that|which|weil|parce que|"
     r"porque|mais|pero)\b)",
     r"[,，、]\s*",
-    r"\s+(?=(?:and|or|with|for|in order to|to|by|at|in|on|from|during|und|mit|et|avec|pour|y|con|para)\s)",
+    r"\s+(?=(?:and|or|with|for|in order to|to|by|at|in|on|from|"
+    r"during|und|mit|et|avec|pour|y|con|para)\s)",
 )
 """Places to cut a sentence, the best kind first: clauses, other commas, phrases."""
 _CLAUSE_BREAKS = tuple(regex.compile(pattern) for pattern in _CLAUSE_ENDS)

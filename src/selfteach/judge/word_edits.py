@@ -134,17 +134,15 @@ def _spell_forbidden_numbers(text: str, meets: Meets) -> str:
     """Write out the numbers that break a goal; the numbers of a list become bullets."""
     if not meets("1") and not meets("2"):
         text = re.sub(r"^(\s*)\d{1,2}[.)](?=\s)", r"\1-", text, flags=re.M)
-        text = spell_numbers(text)
     spelled = _NUMBER.sub(lambda new: new[0] if meets(new[0]) else spell_numbers(new[0]), text)
-    return (
-        re.sub(
-            r"(^|[.!?]\s+|\n\s*)([a-z])",
-            lambda found: found[1] + found[2].upper(),
-            spelled,
-        )
-        if text[:1].isdigit() or spelled != text
-        else spelled
-    )
+    return spelled if spelled == text else _SENTENCE_START.sub(_capitalize_start, spelled)
+
+
+_SENTENCE_START = re.compile(r"(\A|[.!?]\s+|\n\s*)([a-z])")
+
+
+def _capitalize_start(found: re.Match[str]) -> str:
+    return found[1] + found[2].upper()
 
 
 def _tidy(text: str) -> str:
