@@ -95,7 +95,7 @@ class SearchConfig(Section):
     max_tokens: Positive = 96
     """Longest answer, in tokens."""
 
-    temperature: PositiveFloat = 0.9
+    temperature: PositiveFloat = 0.7
     """Sampling temperature of the drafts."""
 
     min_token_logp: NonPositiveFloat = -4.0

@@ -115,8 +115,7 @@ def find_occasion_fault(occasion: Occasion) -> str:
         starts = first in ("I", "We", "My", "Our", "The", "There", "It") or first.islower()
         has_verb = re.search(_VERB, occasion.text) is not None
         return "" if starts and has_verb and first.lower() not in _NO_CLAUSE else "no clause"
-    verb = first.islower() and first.isalpha() and first not in _NO_VERB
-    return "" if verb and not first.endswith(("ing", "ed")) else "no purpose"
+    return "" if first in _PURPOSE_VERBS and len(words) >= 3 else "no purpose"
 
 
 _VERB = (
@@ -124,21 +123,8 @@ _VERB = (
     r"passed|won|bought|sold|made|do|did|like|love|miss|left|came|went|finished|started|\w+ed)\b"
 )
 _NO_CLAUSE = ("to", "what", "how", "why", "when", "do", "please", "if", "because")
-_NO_VERB = (
-    "i",
-    "the",
-    "a",
-    "an",
-    "my",
-    "to",
-    "what",
-    "how",
-    "is",
-    "it",
-    "you",
-    "your",
-    "we",
-    "not",
+_PURPOSE_VERBS = frozenset(
+    ["ask", "say", "thank", "tell", "send", "share", "remind", "invite", "wish", "apologize", "congratulate", "cancel", "plan", "make", "suggest", "offer", "confirm", "borrow", "order", "book", "arrange", "explain", "report", "check", "announce", "request", "propose", "recommend", "introduce", "welcome", "complain", "describe", "praise", "promise", "warn", "answer", "get", "find", "change", "move", "set", "give", "return", "pick", "let"]
 )
 
 

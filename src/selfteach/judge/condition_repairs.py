@@ -228,7 +228,7 @@ _PICTURES = f"{_FRIENDLY} {_AFFECTION} {_OTHER_PICTURES}".split()
 _COLORED = {picture[0]: picture for picture in _PICTURES if picture.endswith("\ufe0f")}
 """Signs that are shown as emoji only with a variation selector behind them."""
 _MARKS = ("!", "?", "…", "...", ";", "—", "–", "&", ":)")
-MAX_MEMBERS = 12
+MAX_MEMBERS = 3
 MAX_REPEATS = 3
 
 
@@ -246,8 +246,8 @@ def add_item(value: str, text: str, meets: Meets) -> Iterator[str]:
 def add_member(value: str, text: str, meets: Meets) -> Iterator[str]:
     """Yield a text with emoji, marks or digits that a regular expression finds.
 
-    Emoji that the expression names come first. Which of them an answer gets depends on the answer,
-    so that many answers get all of them.
+    Emoji that the expression names come first, the best known ones before the others. A few of
+    them take turns: a small model learns few signs sooner than many.
     """
     named = [_COLORED.get(picture, picture) for picture in regex.findall(PICTURE, value)]
     for repeats in range(1, MAX_REPEATS + 1):
@@ -255,13 +255,20 @@ def add_member(value: str, text: str, meets: Meets) -> Iterator[str]:
         members = [run for run in runs if meets(run)]
         if members:
             own = [member for member in members if member in {one * repeats for one in named}]
-            for member in _rotate(own or members[:MAX_MEMBERS], text):
+            known = [run for run in runs if run in members and run not in own]
+            ranked = sorted(own, key=lambda run: _rank_picture(run[: len(run) // repeats]))
+            for member in _rotate((ranked or known)[:MAX_MEMBERS], text):
                 yield from _place_picture(member, text)
             break
     for mark in _MARKS:
         if meets(mark):
             yield from _add_mark(mark, text)
     yield write_digits(text)
+
+
+def _rank_picture(picture: str) -> int:
+    """Return the place of an emoji among the best known ones."""
+    return _PICTURES.index(picture) if picture in _PICTURES else len(_PICTURES)
 
 
 def _rotate(items: Sequence[str], text: str) -> list[str]:
@@ -271,8 +278,12 @@ def _rotate(items: Sequence[str], text: str) -> list[str]:
 
 
 def _place_picture(picture: str, text: str) -> Iterator[str]:
-    """Yield a text with an emoji after its last sentence, and after its first."""
+    """Yield a text with an emoji before it, after its last sentence, and after its first.
+
+    Before it comes first: there a single token decides, which is what a model learns soonest.
+    """
     body, closing = split_closing(drop_cut_off_end(text).rstrip())
+    yield f"{picture} {body}{closing}"
     yield f"{body.rstrip()} {picture}{closing}"
     first = split_pieces(body)[:1]
     if first and first[0] != body:

@@ -39,7 +39,7 @@ from selfteach.select.prompt_format import find_format_fault
 SCOPES: tuple[Scope, ...] = ("target", "near", "general")
 LIST_LENGTH = 4
 """How many prompts the model sees before it writes another one like them."""
-PROMPTS_PER_OCCASION = 3
+PROMPTS_PER_OCCASION = 2
 MIN_OCCASIONS = 12
 
 

@@ -24,6 +24,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import compress, islice
+from os.path import commonprefix
 from statistics import mean
 
 from selfteach.config import FeedbackConfig
@@ -124,11 +125,8 @@ STRAY_WORDS = 12
 NUM_WORKED = 16
 MAX_WORKED_WORDS = 700
 """Worked examples in a context, and their words."""
-MAX_REPAIRS = 3
-"""The smallest repairs of an answer, which take turns."""
 FLUENCY_QUANTILE = 0.2
 MIN_FLUENCY_ANSWERS = 20
-MAX_FLUENCY_ANSWERS = 60
 NAMES_SUBJECT = "is about the subject, though it was asked for outside it"
 NOT_FOUND = "no good answer within search.tries"
 NAMED_ANCHOR = "is about the subject, though the base kept the rule"
@@ -557,22 +555,29 @@ def find_stray_answers(
     return found
 
 
-def measure_fluency(session: Session, probed: Sequence[ProbedPrompt]) -> float:
-    """Return the low quantile of the fluency of the base's own answers, in nats per token.
-
-    It is the settings' bound if there are too few answers.
-    """
+def measure_fluency(session: Session, probed: Sequence[ProbedPrompt]) -> dict[str, float]:
+    """Return the fluency of the base's own answers in nats per token, by the id of the answer."""
     pairs = [(p.prompt.text, one) for p in probed for one in p.completions if one.text.strip()]
-    pairs = pairs[:MAX_FLUENCY_ANSWERS]
-    least = float(session.config.search.min_token_logp)
-    if len(pairs) < MIN_FLUENCY_ANSWERS:
-        return least
     items = [
         Continuations(make_prompt(text), (one.text,), end=one.finish == "stop")
         for text, one in pairs
     ]
-    found = [scores[0].token_logp for scores in score_in_order(session.base, items) if scores]
-    return max(least, sorted(found)[int(FLUENCY_QUANTILE * len(found))])
+    scores = score_in_order(session.base, items)
+    found = {one.id: -math.inf for p in probed for one in p.completions}
+    found |= {one.id: s[0].token_logp for (_, one), s in zip(pairs, scores, strict=True) if s}
+    return found
+
+
+def find_least_fluency(session: Session, fluency: Mapping[str, float]) -> float:
+    """Return the low quantile of the fluency of the base's own answers.
+
+    It is the settings' bound if there are too few answers.
+    """
+    least = float(session.config.search.min_token_logp)
+    known = sorted(value for value in fluency.values() if math.isfinite(value))
+    if len(known) < MIN_FLUENCY_ANSWERS:
+        return least
+    return max(least, known[int(FLUENCY_QUANTILE * len(known))])
 
 
 def make_violation_examples(
@@ -628,7 +633,9 @@ def search_compliant_answers(
             if p.prompt.id in about or (p.prompt.scope == TARGET and must_break(p, judge))
         }
     repair = make_repair(session, judge)
-    least = measure_fluency(session, list(by_text.values()))
+    needed = [p for text, p in by_text.items() if text not in declined]
+    fluency = measure_fluency(session, needed)
+    least = find_least_fluency(session, fluency)
     dice = random.Random(f"{session.config.seed} others")
     texts = sorted(by_text)
     others = dice.sample(texts, min(NUM_OTHERS, len(texts)))
@@ -645,7 +652,7 @@ def search_compliant_answers(
         session.display.advance,
         declined=declined,
         begun=begun,
-        repairs=repair_own_answers(by_text, declined, repair),
+        repairs=repair_own_answers(by_text, declined, repair, fluency, least),
         repair=repair,
     )
 
@@ -676,22 +683,43 @@ def make_repair(session: Session, judge: ViolationJudge) -> RepairTexts:
     def repair(texts: Sequence[str]) -> list[str]:
         found = []
         for i, text in enumerate(texts):
-            options = repair_answer(check, text, replacements, statement)[:MAX_REPAIRS]
-            found.append(options[i % len(options)] if options else "")
+            options = repair_answer(check, text, replacements, statement)
+            found.append(choose_repair(options, text, i))
         return found
 
     return repair
 
 
+def choose_repair(options: Sequence[str], text: str, turn: int) -> str:
+    """Return the repair that differs earliest from the text; equally early ones take turns.
+
+    What a repair changes first decides whether a small model learns it: its later tokens follow
+    from its earlier ones.
+    """
+    if not options:
+        return ""
+    shared = [len(commonprefix((option, text))) for option in options]
+    earliest = [option for option, n in zip(options, shared, strict=True) if n == min(shared)]
+    return earliest[turn % len(earliest)]
+
+
 def repair_own_answers(
-    by_text: Mapping[str, ProbedPrompt], declined: Collection[str], repair: RepairTexts
+    by_text: Mapping[str, ProbedPrompt],
+    declined: Collection[str],
+    repair: RepairTexts,
+    fluency: Mapping[str, float],
+    least: float,
 ) -> dict[str, list[str]]:
-    """Return the repaired violations of each prompt that needs an answer.
+    """Return the repaired violations of each prompt that needs an answer, the fluent ones.
 
     The sentence in which an answer was cut off is left out first.
+
+    Args:
+        fluency: of each completion, by its id, in nats per token.
+        least: the least fluency of an answer that is repaired.
     """
     rows = [(text, one) for text, p in by_text.items() for one in p.violations]
-    rows = [(text, one) for text, one in rows if text not in declined]
+    rows = [row for row in rows if row[0] not in declined and fluency[row[1].id] >= least]
     whole = []
     for _, one in rows:
         parts = list(split_sentences(one.text))
