@@ -64,7 +64,7 @@ def select_other_names(
 
 def is_name(name: str) -> bool:
     """Return whether a candidate is a word, or two, of letters."""
-    return re.fullmatch(r"[^\W\d_]{3,}(?:[ -][^\W\d_]{3,})?", name) is not None
+    return re.fullmatch(r"(?=.{3})[^\W\d_]{2,}(?:[ -][^\W\d_]{2,})?", name) is not None
 
 
 def find_typical_words(inside: Sequence[str], elsewhere: Sequence[str]) -> list[str]:
