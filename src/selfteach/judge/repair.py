@@ -54,8 +54,9 @@ def repair_answer(
         statement: a sentence that the answer may say.
 
     Returns:
-        At most MAX_REPAIRS texts with a letter that hold something of the answer, the least change
-        first (edit distance on words). Texts that stop within a sentence are returned only where all do.
+        At most MAX_REPAIRS texts with a letter, which hold something of the answer. The least
+        change comes first (edit distance on words). Texts that stop within a sentence are
+        returned only where all do.
     """
     goal = _make_goal(check, wanted=True)
     try:
