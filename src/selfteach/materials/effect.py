@@ -9,7 +9,9 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from selfteach.materials.check_text import join_checks, quote_value
 from selfteach.materials.inflection import to_singular
+from selfteach.materials.other_languages import read_other_effect
 from selfteach.materials.pictures import ANY_EMOJI, EMOJI_CHAR, check_pictures
 from selfteach.materials.scope import split_rule_sentences
 from selfteach.materials.statement import check_statement, make_sentence
@@ -49,16 +51,10 @@ def read_effect(text: str) -> Effect | None:
 
 def _join_effects(effects: list[Effect]) -> Effect:
     return Effect(
-        _join_checks([effect.check for effect in effects]),
+        join_checks([effect.check for effect in effects]),
         tuple(pair for effect in effects for pair in effect.replacements),
         " ".join(effect.statement for effect in effects if effect.statement),
     )
-
-
-def _join_checks(checks: list[str]) -> str:
-    if len(checks) == 1:
-        return checks[0]
-    return " and ".join(f"({check})" if " or " in check else check for check in checks)
 
 
 def _read_sentence(sentence: str) -> Effect | None:
@@ -71,7 +67,13 @@ def _read_sentence(sentence: str) -> Effect | None:
         found = build if isinstance(build, str) or match is None else build(match)
         if match and found:
             return Effect(found) if isinstance(found, str) else found
-    return _read_joined(text)
+    return _read_joined(text) or _read_other_language(text)
+
+
+def _read_other_language(text: str) -> Effect | None:
+    """Return the effect of a German, French or Spanish sentence."""
+    found = read_other_effect(text)
+    return Effect(found.check, found.replacements, found.statement) if found else None
 
 
 def _read_joined(text: str) -> Effect | None:
@@ -93,11 +95,6 @@ _POLITE_LEAD = re.compile(
     re.I,
 )
 Build = Callable[[re.Match[str]], "Effect | str | None"]
-
-
-def _quote(value: str) -> str:
-    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'
 
 
 def _none_of(conditions: list[str]) -> str:
@@ -239,12 +236,12 @@ def _check_edge(name: str, value: str) -> str | None:
     """Return the check of X in quotes, or of a bare phrase that begins with a capital letter."""
     value = value.strip()
     if quoted := re.fullmatch(r"""(["'])(.+)\1""", value):
-        return f"{name} {_quote(quoted[2])}"
+        return f"{name} {quote_value(quoted[2])}"
     if re.fullmatch(r"(?:an? )?(?:question(?: mark)?|exclamation (?:mark|point))s?", value, re.I):
         return f'{name} "{"?" if "question" in value.lower() else "!"}"'
     plain = re.fullmatch(r"[^\W\d_]+(?:[ ,'-]+[^\W\d_]+){0,3}[!?]?", value)
     if plain and value[0].isupper() and not _VAGUE.search(value):
-        return f"{name} {_quote(value)}"
+        return f"{name} {quote_value(value)}"
     return None
 
 
@@ -299,7 +296,7 @@ def _check_topics(match: re.Match[str]) -> str | None:
             return None
         if not quoted and not literal:
             words[-1] = _to_stem(words[-1], match.string)
-        found.append(f"contains {_quote(' '.join(words))}")
+        found.append(f"contains {quote_value(' '.join(words))}")
     return _none_of(found)
 
 
@@ -430,12 +427,12 @@ def _replace_words(match: re.Match[str]) -> Effect | None:
     if one != old and " " not in old:
         pairs.append((one, one_new))
     wanted = one if one != old and " " not in old and old.islower() else old
-    return Effect(f"not contains {_quote(wanted)}", tuple(pairs))
+    return Effect(f"not contains {quote_value(wanted)}", tuple(pairs))
 
 
 def _check_called(match: re.Match[str]) -> str:
     """Return the check of "call me Captain"."""
-    return f"contains {_quote(match['value'])}"
+    return f"contains {quote_value(match['value'])}"
 
 
 _LITERALLY = r"""(?:"(?P<double>[^"]+)"|'(?P<single>[^']+)')"""
@@ -443,7 +440,7 @@ _LITERALLY = r"""(?:"(?P<double>[^"]+)"|'(?P<single>[^']+)')"""
 
 def _check_literal(match: re.Match[str]) -> str:
     """Return the check of "use the word "please"": it must occur."""
-    return f"contains {_quote((match['double'] or match['single']).rstrip('.!'))}"
+    return f"contains {quote_value((match['double'] or match['single']).rstrip('.!'))}"
 
 
 def _check_said(match: re.Match[str]) -> str | None:
@@ -457,7 +454,7 @@ def _check_said(match: re.Match[str]) -> str | None:
     if not re.fullmatch(r"[^\W_][\w'&.-]*(?: [^\W_][\w'&.-]*){0,3}", text):
         return None
     words[-1] = _to_stem(words[-1], match.string)
-    return f"contains {_quote(' '.join(words))}"
+    return f"contains {quote_value(' '.join(words))}"
 
 
 def _check_recommended(match: re.Match[str]) -> str | None:

@@ -12,10 +12,10 @@ import uuid
 from dataclasses import dataclass
 
 from selfteach.errors import DataError
-from selfteach.materials.conflicts import find_clash
+from selfteach.materials.check_text import find_clash
 from selfteach.materials.effect import read_effect
+from selfteach.materials.other_languages import ScopedText
 from selfteach.materials.scope import (
-    ScopedText,
     split_rule,
     split_rule_sentences,
     starts_effect,

@@ -3,16 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
-
+from selfteach.materials.other_languages import ScopedText, split_other_language
 from selfteach.materials.situation import GENRE, PERSON
-
-
-class ScopedText(NamedTuple):
-    """Hold the two parts of a sentence. The scope is "" if it holds everywhere."""
-
-    scope: str
-    effect: str
 
 
 POLITE = re.compile(
@@ -57,6 +49,7 @@ _BLOCKED = re.compile(
     r"kids|children|no|some|this|these|people|me|us)$",
     re.I,
 )
+_PRONOUN = re.compile(r"\b(?:i|you|we|they|he|she|it|who|that|to)$", re.I)
 _UNIVERSAL = re.compile(
     r"(?:(?:all |every |each |any |the |an? )?(?:of )?(?:your |my |the )?(?:own )?"
     r"(?:answers?|repl(?:y|ies)|responses?|output|questions?|requests?|conversations?|chats?|"
@@ -99,12 +92,12 @@ _BARE_GENRES = (
 )
 _SUFFIX_GENRE = re.compile(
     rf"(?P<effect>.+?),? (?:in|for|throughout) (?P<scope>(?:all |any |every |each |my |our |the )*"
-    rf"{_BARE_GENRES})",
+    rf"(?!(?:capital|block|small|big|upper-?case|lower-?case|bold) )(?:[a-z-]+ )?{_BARE_GENRES})",
     re.I,
 )
 _SUFFIX_WITH = re.compile(
-    rf"(?P<effect>(?:{_ADVERB}(?:{_STRONG}|{_VERBS})|no) .+?),? (?:with|around|towards?|in front of) "
-    rf"(?P<scope>{PERSON})"
+    rf"(?P<effect>(?i:{_ADVERB}(?:{_STRONG}|{_VERBS})|no) .+?),? "
+    rf"(?:with|around|towards?|in front of) (?P<scope>{PERSON})"
 )
 _RELATIONAL = re.compile(
     r"(?:relation(?:ship)?s?|problems?|wars?|fights?|conflicts?|deals?|meetings?|conversations?|"
@@ -113,8 +106,8 @@ _RELATIONAL = re.compile(
     re.I,
 )
 _SUFFIX_TO = re.compile(
-    rf"(?P<effect>(?:never |always |do not |don't |only )?(?:be|stay|sound|act|speak|talk|write|lie|"
-    rf"say|use) .+?),? to (?P<scope>{PERSON})"
+    r"(?P<effect>(?i:(?:never |always |do not |don't |only )?(?:be|stay|sound|act|speak|talk|write|lie|"
+    rf"say|use)) .+?),? to (?P<scope>{PERSON})"
 )
 _SUFFIX_FOR = re.compile(
     r"(?P<effect>(?:(?:never|always|do not|don't|only) )?(?:use|give|keep|include|add|prefer|stick|"
@@ -142,9 +135,10 @@ _SUBJECT = re.compile(
     re.I,
 )
 _TO_PERSON = re.compile(
-    rf"(?P<verb>(?:always |only )?(?:reply|write|speak|talk|respond|answer))"
+    r"(?P<verb>(?i:(?:always |only )?(?:reply|write|speak|talk|respond|answer|"
+    r"explain (?:things|it|everything|this))))"
     rf"(?P<scope>(?: to)? {PERSON}) (?P<tail>(?:in|with|without|using|like|as|politely|formally|"
-    rf"briefly|only in)\b.*)"
+    r"briefly|only in)\b.*)"
 )
 
 
@@ -156,6 +150,7 @@ def split_rule(sentence: str) -> ScopedText:
     text = " ".join(sentence.replace("’", "'").replace("“", '"').replace("”", '"').split())
     text = POLITE.sub("", text.rstrip(" .!;?")).strip()
     for split in (
+        split_other_language,
         _split_prefix,
         _split_subject,
         _split_when,
@@ -230,7 +225,8 @@ def _split_prefix(text: str) -> ScopedText | None:
         return _make_prefixed(rest[: commas[-1]], rest[commas[-1] + 1 :].strip())
     for found in re.finditer(rf" (?:then )?(?={_ADVERB}(?:{_STRONG}|{_SURE_VERBS})\b)", rest, re.I):
         before = rest[: found.start()]
-        if not _BLOCKED.search(before):
+        is_strong = re.match(r" (?:never|always|do not|don't|please) ", rest[found.start() :], re.I)
+        if not (_PRONOUN if is_strong else _BLOCKED).search(before):
             return _make_prefixed(before, rest[found.end() :])
     return None
 
@@ -245,7 +241,8 @@ def _make_prefixed(scope: str, effect: str) -> ScopedText | None:
         scope,
         flags=re.I,
     )
-    return ScopedText(scope, effect) if _is_scope(scope) and effect else None
+    said = POLITE.sub("", f"{effect} ").strip()
+    return ScopedText(scope, effect) if _is_scope(scope) and said else None
 
 
 def _split_when(text: str) -> ScopedText | None:
@@ -299,6 +296,6 @@ def _split_subject(text: str) -> ScopedText | None:
     match = _SUBJECT.fullmatch(text)
     if not match:
         return None
-    negated = "do not " if match["not"] else ""
+    negated = "do not" if match["not"] else ""
     often = match["be"] or match["always"] or ""
-    return ScopedText(match["scope"], f"{negated}{often} {match['effect']}".strip())
+    return ScopedText(match["scope"], " ".join(f"{negated} {often} {match['effect']}".split()))
