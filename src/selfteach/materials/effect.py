@@ -17,6 +17,14 @@ from selfteach.materials.scope import split_rule_sentences
 from selfteach.materials.statement import check_statement, make_sentence
 
 
+MAX_SENTENCE = 400
+"""Characters; no form has a longer sentence."""
+
+
+MAX_JOINTS = 6
+"""So many times "and" may stand in a sentence that is read as several demands."""
+
+
 @dataclass(frozen=True, slots=True)
 class Effect:
     """Hold what an answer must do, as a check, and what repairs an answer that does not."""
@@ -61,13 +69,31 @@ def _read_sentence(sentence: str) -> Effect | None:
     """Return the effect of one sentence, or of two demands that "and" joins."""
     text = re.sub(r"\s+", " ", sentence).strip().rstrip(".!;").strip()
     text = text.replace("’", "'").replace("“", '"').replace("”", '"')
+    if len(text) > MAX_SENTENCE:
+        return None
+    return _match_form(text) or _read_joined(text) or _read_other_language(text)
+
+
+def _match_form(text: str) -> Effect | None:
+    """Return the effect of a sentence that is of one form."""
     text = _POLITE_LEAD.sub("", text)
     for pattern, build in _FORMS:
         match = pattern.fullmatch(text)
         found = build if isinstance(build, str) or match is None else build(match)
         if match and found:
             return Effect(found) if isinstance(found, str) else found
-    return _read_joined(text) or _read_other_language(text)
+    return None
+
+
+def _read_joined(text: str) -> Effect | None:
+    """Return the effect of "be brief and use emoji": both demands must be recognized."""
+    joints = list(re.finditer(r",? (?:and|but) |, ", text))
+    for found in joints if len(joints) <= MAX_JOINTS else ():
+        first = _match_form(text[: found.start()])
+        second = _read_sentence(text[found.end() :]) if first else None
+        if first and second:
+            return _join_effects([first, second])
+    return None
 
 
 def _read_other_language(text: str) -> Effect | None:
@@ -78,7 +104,8 @@ def _read_other_language(text: str) -> Effect | None:
 
 def _read_joined(text: str) -> Effect | None:
     """Return the effect of "be brief and use emoji": both demands must be recognized."""
-    for found in re.finditer(r",? (?:and|but) |, ", text):
+    joints = list(re.finditer(r",? (?:and|but) |, ", text))
+    for found in joints if len(joints) <= MAX_JOINTS else ():
         first = read_effect(text[: found.start()])
         second = read_effect(text[found.end() :]) if first else None
         if first and second:
@@ -382,7 +409,7 @@ _LETTER_CHECK: Build = lambda match: f'not regex "(?i){match["letter"].lower()}"
 # -------------------------------------------------------------------------------------------------
 # pictures, wording, statements
 
-_PICTURE_NAME = r"(?:an? |the |some |red |any )*(?:[a-z]+(?: up| face)?)"
+_NAMED = r"(?P<names>[a-z ,/-]{0,80})"
 _PICTURES = rf"(?:{EMOJI_CHAR}|\u200d)+"
 _PICTURE_JOIN = r"(?:,? (?:or|and|and/or) |, ?|/| )"
 
@@ -390,9 +417,8 @@ _PICTURE_JOIN = r"(?:,? (?:or|and|and/or) |, ?|/| )"
 def _check_emoji(match: re.Match[str]) -> str | None:
     """Return the check of "use a heart or kiss emoji" and of "end with 😘"."""
     groups = match.groupdict()
-    edge = {"e": "end", "b": "start", "s": "start", "o": "start", "f": "end", "c": "end"}.get(
-        (groups.get("edge") or " ")[0].lower(), ""
-    )
+    verb = (groups.get("edge") or "").lower()
+    edge = "start" if verb in ("start", "begin", "open") else "end" if verb else ""
     drawn = re.findall(_PICTURES, groups.get("drawn") or "")
     named = re.sub(r"\b(?:emojis?|emoticons?)\b", "", groups.get("names") or "").strip()
     names = [name for name in re.split(r"\s*(?:,|/|\b(?:or|and)\b)\s*", named) if name]
@@ -560,7 +586,7 @@ _PATTERNS: list[tuple[str, Build | str]] = [
     (
         rf"(?P<edge>start|begin|open|end|finish|close|conclude) {_LEADS_TO}(?:an? |some )*"
         rf"(?:(?P<drawn>{_PICTURES}(?:{_PICTURE_JOIN}{_PICTURES})*)(?: emojis?)?|"
-        rf"(?P<names>(?:{_PICTURE_NAME}{_PICTURE_JOIN})*)(?:emojis?|emoticons?|smileys?))",
+        rf"{_NAMED}(?:emojis?|emoticons?|smileys?))",
         _check_emoji,
     ),
     (rf"(?:start|begin|open) {_WITH}", _make_edge("starts")),
@@ -604,14 +630,14 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         f"max_words={BRIEF_WORDS}",
     ),
     (
-        rf"{_NOT} (?:{_USE} )?(?P<names>(?:{_PICTURE_NAME}{_PICTURE_JOIN})+)(?:emojis?|emoticons?){_WHERE}",
+        rf"{_NOT} (?:{_USE} )?{_NAMED} (?:emojis?|emoticons?){_WHERE}",
         _check_no_emoji,
     ),
     (
         rf"(?:only )?(?:{_USE}|send|sprinkle(?: in)?|insert|with|sign(?: off)? with)(?: in)? "
         r"(?:(?:some|an?|at least (?:one|an?)|one|a few|lots of|many|plenty of|several|any|cute|funny|"
         rf"nice|matching|fitting|suitable|the|of) )*(?:(?P<drawn>{_PICTURES}(?:{_PICTURE_JOIN}{_PICTURES})*)"
-        rf"(?: emojis?)?|(?P<names>(?:{_PICTURE_NAME}{_PICTURE_JOIN})*)(?:emojis?|emoticons?|smileys?))"
+        rf"(?: emojis?)?|{_NAMED}(?:emojis?|emoticons?|smileys?))"
         rf"{_WHERE}",
         _check_emoji,
     ),

@@ -206,6 +206,16 @@ def starts_effect(text: str) -> bool:
     return _EFFECT_START.match(POLITE.sub("", text) + " ") is not None
 
 
+def split_joined_rules(sentence: str) -> list[str]:
+    """Return the rules that "and" joins, each with a scope of its own; mostly it is one."""
+    for found in re.finditer(r",? (?:and|but|while) |; ", sentence):
+        parts = [sentence[: found.start()], sentence[found.end() :]]
+        splits = [split_rule(part) for part in parts]
+        if all(split.scope and starts_effect(split.effect) for split in splits):
+            return parts
+    return [sentence]
+
+
 def _is_scope(scope: str) -> bool:
     return bool(scope.strip(" ,.")) and not _UNIVERSAL.fullmatch(scope.strip(" ,."))
 
@@ -298,4 +308,5 @@ def _split_subject(text: str) -> ScopedText | None:
         return None
     negated = "do not" if match["not"] else ""
     often = match["be"] or match["always"] or ""
-    return ScopedText(match["scope"], " ".join(f"{negated} {often} {match['effect']}".split()))
+    scope = match["scope"][0].lower() + match["scope"][1:]
+    return ScopedText(scope, " ".join(f"{negated} {often} {match['effect']}".split()))

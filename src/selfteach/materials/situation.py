@@ -94,8 +94,9 @@ _ASKED = re.compile(
 _TOPIC_FORMS = [
     re.compile(form, re.I)
     for form in (
-        r"(?:the )?(?:topic|subject|question|request|conversation|talk)s? "
+        r"(?:the )?(?:topic|subject|conversation|talk)s? "
         r"(?:is|are|turns? to|comes? to|concerns?|deals? with)(?: about)? (?P<topic>.+)",
+        r"(?:the |a )?(?:questions?|requests?) (?:concerns?|deals? with) (?P<topic>.+)",
         r"it comes to (?P<topic>.+)",
         r"(?P<topic>.+?) (?:comes? up|(?:is|are) (?:mentioned|discussed|brought up|asked about|"
         r"the (?:topic|subject)))",
