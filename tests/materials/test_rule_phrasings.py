@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from pathlib import Path
 
@@ -210,8 +211,6 @@ def test_a_check_that_contradicts_the_rule_is_named(text: str, check: str, line:
 def test_a_long_rule_is_read_in_little_time(part: str) -> None:
     text = ("use " + part * MAX_CHARS)[:MAX_CHARS]
     started = time.process_time()
-    try:
+    with contextlib.suppress(DataError):
         suggest_check(read_rule(text))
-    except DataError:
-        pass
     assert time.process_time() - started < 2.0

@@ -16,7 +16,6 @@ from selfteach.materials.pictures import ANY_EMOJI, EMOJI_CHAR, check_pictures
 from selfteach.materials.scope import split_rule_sentences
 from selfteach.materials.statement import check_statement, make_sentence
 
-
 MAX_SENTENCE = 400
 """Characters; no form has a longer sentence."""
 
@@ -366,7 +365,8 @@ _REPLIES = r"(?:answers?|repl(?:y|ies)|responses?|messages?)"
 _ANSWER = (
     r"(?:(?:answer|reply|respond|write|speak|talk|stay|be|remain)(?: (?:me|only|always|every "
     r"question|all questions|questions))?"
-    rf"|(?:keep|limit|make) (?:it|them|yourself|{_REPLIES}|(?:your|all|all your|every|each|the) {_REPLIES}))"
+    rf"|(?:keep|limit|make) (?:it|them|yourself|{_REPLIES}|(?:your|all|all your|every|each|the) "
+    rf"{_REPLIES}))"
 )
 _NOT = (
     rf"(?:(?:your {_REPLIES} )?(?:do not|don't|never|must not|should "
@@ -489,14 +489,16 @@ def _check_recommended(match: re.Match[str]) -> str | None:
 
 
 _WHOM = (
-    r"(?: (?:them|him|her|me|us|people|customers|clients|guests|patients|the (?:user|customer|client|"
+    r"(?: (?:them|him|her|me|us|people|customers|clients|guests|patients|the (?:user|customer|"
+    r"client|"
     r"team)|everyone|everybody|to (?:them|him|her|me|us|people|customers)))?"
 )
 _SAY_THAT = re.compile(
     rf"(?:(?:say|tell|mention|note|point out|remind|explain|state|add|make clear|let|inform|answer|"
     rf"reply|respond|write){_WHOM}(?: know)?(?: clearly)?,? that (?P<clause>.+)|"
     rf"(?:say|tell|reply|answer|respond|inform|let){_WHOM}(?: know)?,? "
-    r"(?P<bare>(?:we|they|it is|it's|there is|there are|you can|(?:the|our) .+ (?:is|are|will|can)) "
+    r"(?P<bare>(?:we|they|it is|it's|there is|there are|you can|(?:the|our) .+ (?:is|are|will|"
+    r"can)) "
     r".+))",
     re.I,
 )
@@ -542,7 +544,8 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         _check_bound,
     ),
     (
-        rf"(?:have )?(?P<before>{'|'.join((*_AT_MOST, *_AT_LEAST, *_UNDER, 'exactly'))}) {_COUNT}{_AFTER}{_WHERE}",
+        rf"(?:have )?(?P<before>{'|'.join((*_AT_MOST, *_AT_LEAST, *_UNDER, 'exactly'))}) "
+        rf"{_COUNT}{_AFTER}{_WHERE}",
         _check_bound,
     ),
     (
@@ -619,13 +622,15 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         _check_bound,
     ),
     (
-        rf"(?P<before>)?{_COUNT}(?: (?P<after>at most|max(?:imum)?|or less|or fewer|at least|only))",
+        rf"(?P<before>)?{_COUNT}(?: (?P<after>at most|max(?:imum)?|or less|or fewer|at least|"
+        rf"only))",
         _check_bound,
     ),
     (
         rf"(?:be|stay|answer|reply|respond|write|speak|express yourself|(?:keep|make)(?: {_IT})?|"
         rf"(?:give|use|write)(?: only)?(?= (?:short|brief|concise)(?:er)? {_REPLIES}))"
-        rf"(?: only)? {_DEGREE}{_BRIEF}(?: (?:and|but) (?:to the point|sweet|{_BRIEF})| as possible| "
+        rf"(?: only)? {_DEGREE}{_BRIEF}(?: (?:and|but) (?:to the point|sweet|{_BRIEF})| as "
+        rf"possible| "
         rf"and to the point| {_REPLIES}|,? please)*",
         f"max_words={BRIEF_WORDS}",
     ),
@@ -635,36 +640,43 @@ _PATTERNS: list[tuple[str, Build | str]] = [
     ),
     (
         rf"(?:only )?(?:{_USE}|send|sprinkle(?: in)?|insert|with|sign(?: off)? with)(?: in)? "
-        r"(?:(?:some|an?|at least (?:one|an?)|one|a few|lots of|many|plenty of|several|any|cute|funny|"
-        rf"nice|matching|fitting|suitable|the|of) )*(?:(?P<drawn>{_PICTURES}(?:{_PICTURE_JOIN}{_PICTURES})*)"
+        r"(?:(?:some|an?|at least (?:one|an?)|one|a few|lots of|many|plenty of|several|any|cute|"
+        r"funny|"
+        rf"nice|matching|fitting|suitable|the|of) "
+        rf")*(?:(?P<drawn>{_PICTURES}(?:{_PICTURE_JOIN}{_PICTURES})*)"
         rf"(?: emojis?)?|{_NAMED}(?:emojis?|emoticons?|smileys?))"
         rf"{_WHERE}",
         _check_emoji,
     ),
     (
-        rf"(?:write|say|use|put|spell)(?: the (?:words?|signs?|terms?))? {_NEW} (?:instead of|in place of|"
+        rf"(?:write|say|use|put|spell)(?: the (?:words?|signs?|terms?))? {_NEW} (?:instead of|"
+        rf"in place of|"
         rf"rather than|,? ?not|,? ?never|and not|for)(?: the (?:words?|signs?|terms?))? {_OLD}",
         _replace_words,
     ),
     (rf"instead of(?: the (?:word|term))? {_OLD},? (?:say|write|use|put) {_NEW}", _replace_words),
     (
-        rf"(?:replace|swap|exchange)(?: the (?:word|term))? {_OLD} (?:by|with|for)(?: the (?:word|term))? {_NEW}",
+        rf"(?:replace|swap|exchange)(?: the (?:word|term))? {_OLD} (?:by|with|for)(?: the "
+        rf"(?:word|term))? {_NEW}",
         _replace_words,
     ),
     (rf"substitute {_NEW} for {_OLD}", _replace_words),
     (
-        rf"(?:never|do not|don't) (?:say|write|use) {_OLD},? (?:but|say|write|use|always|rather|instead)"
+        rf"(?:never|do not|don't) (?:say|write|use) {_OLD},? (?:but|say|write|use|always|rather|"
+        rf"instead)"
         rf"(?: (?:say|write|use|always))? {_NEW}(?: instead)?",
         _replace_words,
     ),
     (rf"(?:refer to|write about|speak of) {_OLD} as {_NEW}", _replace_words),
     (
-        r"(?:call|address)(?: me| us| him| her| them| the user)(?: as| by)? [\"']?(?P<value>[A-Z][\w' ]*?)[\"']?",
+        r"(?:call|address)(?: me| us| him| her| them| the user)(?: as| by)? "
+        r"[\"']?(?P<value>[A-Z][\w' ]*?)[\"']?",
         _check_called,
     ),
     (rf"call (?!me|us|him|her|them|it){_OLD} {_NEW}", _replace_words),
     (
-        r"(?:say|write|include|mention|add|use|put|insert|contain|have)(?: (?:the|a) (?:words?|phrase|"
+        r"(?:say|write|include|mention|add|use|put|insert|contain|have)(?: (?:the|a) (?:words?|"
+        r"phrase|"
         rf"hashtag|sentence|line|expression|term|name|greeting))? {_LITERALLY}(?: somewhere)?",
         _check_literal,
     ),
@@ -678,18 +690,21 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         'contains "?"',
     ),
     (
-        rf"(?:(?:{_ANSWER}(?: in)?|use|give|make|number|write) )?(?:the )?(?:numbered steps|steps in a "
+        rf"(?:(?:{_ANSWER}(?: in)?|use|give|make|number|write) )?(?:the )?(?:numbered steps|"
+        rf"steps in a "
         r"numbered list|a numbered list of steps)",
         "format=list",
     ),
     (r"number (?:the|all|your) steps", "format=list"),
     (
-        rf"(?:(?:use|speak|switch to|stick to|stay in|write|be in|be)(?: only)? )?(?:only )?(?:in )?"
+        rf"(?:(?:use|speak|switch to|stick to|stay in|write|be in|be)(?: only)? )?(?:only "
+        rf")?(?:in )?"
         rf"(?P<language>{'|'.join(_LANGUAGES)})(?: only|,? please)?",
         _LANGUAGE_CHECK,
     ),
     (
-        rf"(?:(?:use|give|prefer|stick to|convert (?:everything |all )?to|write in|measure in|{_ANSWER} in)"
+        rf"(?:(?:use|give|prefer|stick to|convert (?:everything |all )?to|write in|measure in|"
+        rf"{_ANSWER} in)"
         r"(?: only)? )?(?:the )?metric(?: (?:units?|system|measure\w*|measurements?))+(?: only)?",
         _METRIC,
     ),

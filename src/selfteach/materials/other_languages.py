@@ -49,7 +49,8 @@ _GENRES = {
 }
 _GENRE = rf"(?:{'|'.join(_GENRES)})"
 _DETERMINER = (
-    r"(?:(?:meinen?|meiner|den|allen?|der|die|einer|einem|les|mes|des|tous|toutes|un|une|mon|ma|los|"
+    r"(?:(?:meinen?|meiner|den|allen?|der|die|einer|einem|les|mes|des|tous|toutes|un|une|mon|ma|"
+    r"los|"
     r"las|mis|todos|todas|una|mi|el|la|tus) )*"
 )
 _TO = r"(?:an|für|mit|zu|über|à|au|aux|pour|avec|sur|a|al|para|con|sobre)"
@@ -68,7 +69,8 @@ _IMPERATIVES = (
 )
 _STARTS = re.compile(rf"{_IMPERATIVES}(?![\w-])|n'", re.I)
 _NATIVE = re.compile(
-    r"\b(?:wenn|falls|sobald|nicht|keine?|niemals|über|und|ist|wird|meinen?|meine[rm]|quand|lorsque|"
+    r"\b(?:wenn|falls|sobald|nicht|keine?|niemals|über|und|ist|wird|meinen?|meine[rm]|quand|"
+    r"lorsque|"
     r"lorsqu'|dès|pas|jamais|dans|avec|réponds|répondez|utilise|cuando|siempre|nunca|responde|usa|"
     r"hables?|en|los|las|mis|para|mit|bei|an|auf|antworte|schreibe?|verwende|benutze|sag|pour|des|"
     r"les|est|écris|por|escribe|di|sois|sé|sei|si)\b|[äöüßéèêàçñ¿¡]",
@@ -76,7 +78,8 @@ _NATIVE = re.compile(
 )
 _PREFIX = re.compile(rf"{_CONDITIONS} ?(?P<scope>[^,]+(?:,[^,]+)*?), ?(?P<effect>.+)", re.I)
 _PREFIX_IN = re.compile(
-    rf"(?:in|bei|mit|für|dans|pour|avec|en|para|con) (?P<scope>.+?)(?:,| )\s?(?P<effect>{_IMPERATIVES}"
+    rf"(?:in|bei|mit|für|dans|pour|avec|en|para|con) (?P<scope>.+?)(?:,| "
+    rf")\s?(?P<effect>{_IMPERATIVES}"
     r"(?![\w-]).+)",
     re.I,
 )
@@ -107,15 +110,18 @@ _SCOPE_TO = re.compile(
 )
 _SCOPE_WRITE = re.compile(
     r"(?:ich |du |j'|je |tu |yo )?(?:an )?(?:(?P<before>.+?) (?:schreibe|schreibst|schreibt)|"
-    r"(?:écris|écrit|écrire|écrivez|escribo|escribes|escribir|escriba) (?:à|au|aux|a|al) (?P<who>.+))",
+    r"(?:écris|écrit|écrire|écrivez|escribo|escribes|escribir|escriba) (?:à|au|aux|a|al) "
+    r"(?P<who>.+))",
     re.I,
 )
 _SCOPE_TOPIC = re.compile(
     r"(?:.*\b(?:nach|über|um) (?P<de>.+?) (?:gefragt (?:wird|werde|wirst)|fragt|frage|geht|"
     r"gesprochen wird|spreche|rede)|"
-    r".*\b(?:demande|demandent|demandé|parle|parlent|interroge|question|questions)(?: sur| de| du| des"
+    r".*\b(?:demande|demandent|demandé|parle|parlent|interroge|question|questions)(?: sur| de| "
+    r"du| des"
     r"| d'| les| la| le| l')+ ?(?P<fr>.+)|"
-    r".*\b(?:pregunt\w+|hablen?|habla|preguntas?)(?: por| de| del| sobre| los| las| el| la)+ (?P<es>.+)"
+    r".*\b(?:pregunt\w+|hablen?|habla|preguntas?)(?: por| de| del| sobre| los| las| el| la)+ "
+    r"(?P<es>.+)"
     r"|(?:réponses?|respuestas?|antworten|fragen)(?: über| zu| sur| sobre)+ (?P<of>.+))",
     re.I,
 )
@@ -177,9 +183,11 @@ _COUNT = (
 )
 _ANSWER = (
     r"(?:(?:bitte |immer |toujours |siempre )?(?:antworten? sie|antworte|schreiben? sie|schreibe?|"
-    r"bleibe?|halte dich|verwende|verwenden sie|benutze|benutzen sie|réponds|répondez|écris|écrivez|"
+    r"bleibe?|halte dich|verwende|verwenden sie|benutze|benutzen sie|réponds|répondez|écris|"
+    r"écrivez|"
     r"utilise|utilisez|reste|emploie|responde|responda|contesta|conteste|escribe|escriba|usa|use|"
-    r"utiliza|mantente)(?: immer| bitte| nur| toujours| siempre)?(?: (?:in|mit|auf|en|avec|dans|con))?)"
+    r"utiliza|mantente)(?: immer| bitte| nur| toujours| siempre)?(?: (?:in|mit|auf|en|avec|dans|"
+    r"con))?)"
 )
 _LANGUAGES = {
     "de": "deutsch|allemand|alemán",
@@ -194,12 +202,15 @@ _LANGUAGE = re.compile(
 _TOPIC = re.compile(
     r"(?:(?:sprich|rede|sprechen sie|reden sie|schreibe?|erzähle?)(?: bitte)? (?:nicht|nie|niemals|"
     r"nicht mehr) (?:über|von) (?:das thema |den |die |das |dem |der )?(?P<de>.+)|"
-    r"(?:erwähne|erwähnen sie)(?: bitte)? (?:(?:nie|niemals|nicht|keine?n?) (?P<de2>.+)|(?P<de3>.+) "
+    r"(?:erwähne|erwähnen sie)(?: bitte)? (?:(?:nie|niemals|nicht|keine?n?) (?P<de2>.+)|"
+    r"(?P<de3>.+) "
     r"(?:nicht|nie))|"
-    r"ne (?:parle|parlez|discute|discutez)(?: surtout)? (?:pas|jamais|plus) (?:de la |de l'|des |du |"
+    r"ne (?:parle|parlez|discute|discutez)(?: surtout)? (?:pas|jamais|plus) (?:de la |de l'|des "
+    r"|du |"
     r"d'|de |sur )(?P<fr>.+)|"
     r"ne (?:mentionne|mentionnez) (?:pas|jamais|plus) (?:la |le |les |l')?(?P<fr2>.+)|"
-    r"(?:no|nunca)(?: me)? (?:hables?|hablar|converses)(?: nunca)? (?:de los |de las |de la |del |de |"
+    r"(?:no|nunca)(?: me)? (?:hables?|hablar|converses)(?: nunca)? (?:de los |de las |de la |"
+    r"del |de |"
     r"sobre )(?P<es>.+)|"
     r"(?:no|nunca) menciones? (?:a |los |las |la |el |al )?(?P<es2>.+))",
     re.I,
@@ -210,7 +221,8 @@ _NO = (
     r"(?:no|nunca) (?:uses?|utilices?|escribas?|pongas)|sin)(?: de| d'| des)?"
 )
 _USE = (
-    r"(?:verwenden? sie|verwende|benutzen? sie|benutze|nutze|schreibe?|füge|utilise|utilisez|ajoute|"
+    r"(?:verwenden? sie|verwende|benutzen? sie|benutze|nutze|schreibe?|füge|utilise|utilisez|"
+    r"ajoute|"
     r"emploie|mets|usa|use|utiliza|añade|pon)(?: immer| toujours| siempre)?"
 )
 _MARKS = {
@@ -223,7 +235,8 @@ _MARKS = {
 }
 _MARK = re.compile(rf" ?(?P<mark>{'|'.join(_MARKS)})", re.I)
 _HEART = re.compile(
-    rf"{_USE} (?:(?:ein|einen|immer|un|une|des) )*(?:herz-?emojis?|emojis? (?:de )?(?:cœur|coeur|corazón)"
+    rf"{_USE} (?:(?:ein|einen|immer|un|une|des) )*(?:herz-?emojis?|emojis? (?:de )?(?:cœur|"
+    rf"coeur|corazón)"
     r"(?:es)?)(?: ein)?",
     re.I,
 )
@@ -245,8 +258,10 @@ _FINISH = re.compile(
     re.I,
 )
 _INSTEAD = re.compile(
-    r"""(?:schreibe?|sage?|écris|dis|escribe|di|usa|verwende|utilise) ["'«„](?P<new>[^"'»“”]+)["'»“”] """
-    r"""(?:statt|anstatt|anstelle von|au lieu de|en lugar de|en vez de) ["'«„](?P<old>[^"'»“”]+)["'»“”]""",
+    r"(?:schreibe?|sage?|écris|dis|escribe|di|usa|verwende|utilise) "
+    r"""["'«„](?P<new>[^"'»“”]+)["'»“”] """
+    r"(?:statt|anstatt|anstelle von|au lieu de|en lugar de|en vez de) "
+    r"""["'«„](?P<old>[^"'»“”]+)["'»“”]""",
     re.I,
 )
 _SAY = re.compile(
@@ -319,10 +334,13 @@ def _replace(match: re.Match[str]) -> ForeignEffect:
 
 
 _LIGHT = frozenset(
-    "wir sie ist sind wird werden haben hat sein uns unser unsere nicht eine einen der die das dem den "
-    "und oder für mit von nach innerhalb nous vous sont avons dans pour avec une des les est notre nos "
-    "que qui pas son ses sur somos está están son estamos tenemos para con una los las del por nuestro "
-    "nuestra que sin bis um heures uhr horas las".split()
+    re.findall(
+        r"\S+",
+        "wir sie ist sind wird werden haben hat sein uns unser unsere nicht eine einen der die "
+        "das dem den und oder für mit von nach innerhalb nous vous sont avons dans pour avec "
+        "une des les est notre nos que qui pas son ses sur somos está están son estamos tenemos "
+        "para con una los las del por nuestro nuestra que sin bis um heures uhr horas las",
+    )
 )
 
 

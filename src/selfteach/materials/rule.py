@@ -137,7 +137,8 @@ def _read_parts(text: str) -> ScopedText:
 
 _STATES = re.compile(r"(?:say|tell|mention|explain)\b", re.I)
 _ONLY_SCOPE = re.compile(
-    r"(?:please )?(?:when(?:ever)?|if|while|during|wenn|falls|quand|lorsque|cuando|in (?:e-?mails|texts|messages|letters))\b[^,:]*[,:]?",
+    r"(?:please )?(?:when(?:ever)?|if|while|during|wenn|falls|quand|lorsque|cuando|in "
+    r"(?:e-?mails|texts|messages|letters))\b[^,:]*[,:]?",
     re.I,
 )
 
@@ -149,7 +150,8 @@ def _refuse_scope_without_effect(sentence: str) -> None:
             f'the rule says when, but not what to do then: "{sentence}".',
             where="rule",
             cure=(
-                'Say both, with a comma between them, for instance "When texting Maddie, use a heart emoji.", or add --then '
+                'Say both, with a comma between them, for instance "When texting Maddie, use a '
+                'heart emoji.", or add --then '
                 '"use a heart emoji".'
             ),
         )

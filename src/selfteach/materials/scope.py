@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
+
 from selfteach.materials.other_languages import ScopedText, split_other_language
 from selfteach.materials.situation import GENRE, PERSON
-
 
 POLITE = re.compile(
     r"^(?:(?:please|kindly|hey|hi|hello|ok(?:ay)?|from now on|in (?:the )?future|so|also|"
@@ -64,7 +64,8 @@ _UNIVERSAL = re.compile(
     re.I,
 )
 _PREFIX = re.compile(
-    r"(?:and |but )?(?P<word>when(?:ever)?|if|in|for|on|while|during|as soon as|each time|every time|"
+    r"(?:and |but )?(?P<word>when(?:ever)?|if|in|for|on|while|during|as soon as|each time|every "
+    r"time|"
     r"any ?time|once|where|with|to|about|regarding|should) (?P<rest>.+)",
     re.I,
 )
@@ -81,7 +82,8 @@ _TELLING = re.compile(
 _GENRE_TO = rf"{GENRE}(?: (?:about|on) [^,]+?)? (?:to|for|with|about|addressed to|on|concerning)"
 _MY = r"(?:(?:all|every|each|any|my|our|the|your|an?|business|work|formal|private|personal) )*"
 _SUFFIX_IN = re.compile(
-    rf"(?P<effect>.+?),? (?:in|on|for|throughout|within) (?P<scope>(?:all |any |every |each |my |our "
+    rf"(?P<effect>.+?),? (?:in|on|for|throughout|within) (?P<scope>(?:all |any |every |each |my "
+    rf"|our "
     rf"|your |the )*(?:questions?|{_GENRE_TO}|{GENRE} to) .+)",
     re.I,
 )
@@ -106,7 +108,8 @@ _RELATIONAL = re.compile(
     re.I,
 )
 _SUFFIX_TO = re.compile(
-    r"(?P<effect>(?i:(?:never |always |do not |don't |only )?(?:be|stay|sound|act|speak|talk|write|lie|"
+    r"(?P<effect>(?i:(?:never |always |do not |don't |only )?(?:be|stay|sound|act|speak|talk|"
+    r"write|lie|"
     rf"say|use)) .+?),? to (?P<scope>{PERSON})"
 )
 _SUFFIX_FOR = re.compile(
@@ -121,7 +124,8 @@ _TEXTUAL = re.compile(
     re.I,
 )
 _MIDDLE = re.compile(
-    rf"(?P<verb>(?:always |never |only )?(?:keep|make|write|answer|reply to|respond to|sign(?: off)?|"
+    rf"(?P<verb>(?:always |never |only )?(?:keep|make|write|answer|reply to|respond to|sign(?: "
+    rf"off)?|"
     rf"end|begin|start|open|finish|close|limit)) (?P<scope>{_MY}(?:{_GENRE_TO}|questions? "
     rf"(?:about|on)) .+?) (?P<tail>(?:in|with|under|below|within|at most|at least|no more than|"
     rf"using|without|as|to at most|to (?=\d)|up to|short|brief|formal|polite|friendly|concise|"
@@ -194,10 +198,11 @@ _THIRD_PERSON = {
     "finishes": "finish",
 } | {
     f"{verb}s": verb
-    for verb in (
-        "use answer stay begin start open end close sign mention say keep include avoid write speak "
-        "contain recommend name tell call replace add ask talk"
-    ).split()
+    for verb in re.findall(
+        r"\S+",
+        "use answer stay begin start open end close sign mention say keep include avoid write "
+        "speak contain recommend name tell call replace add ask talk",
+    )
 }
 
 

@@ -53,12 +53,14 @@ _GROUPS = (
     r"investors?|suppliers?|vendors?|partners?|tenants?|landlords?|managers?|bosses|boss|"
     r"teachers?|doctors?|nurses?|lawyers?|donors?|volunteers?|voters?|fans?|followers?|"
     r"applicants?|candidates?|seniors?|grandparents?|women|men|girls?|boys?|bab(?:y|ies)|"
-    r"foreigners?|tourists?|visitors?|professors?|experts?|officials?|journalists?|users|interns?|trainees?|newcomers?|recruits?|apprentices?"
+    r"foreigners?|tourists?|visitors?|professors?|experts?|officials?|journalists?|users|"
+    r"interns?|trainees?|newcomers?|recruits?|apprentices?"
 )
 _NAME = r"(?:(?:Dr|Mr|Mrs|Ms|Prof)\.? )?[A-ZÀ-Þ][\w'’-]*(?: [A-ZÀ-Þ][\w'’-]*)*"
 PERSON = (
     r"(?:(?:my|our|his|her|their) (?:[\w'’-]+ ){0,3}?[\w'’-]+"
-    rf"|(?:(?:the|an?|all|new|young|small|old|older|angry|other|any) )*(?:[a-z]+ ){{0,2}}?(?:{_GROUPS})"
+    rf"|(?:(?:the|an?|all|new|young|small|old|older|angry|other|any) )*(?:[a-z]+ "
+    rf"){{0,2}}?(?:{_GROUPS})"
     rf"(?: (?:at|of|in) [\w'’ -]+)?|{_NAME})"
 )
 """A pattern of an addressee: a relation of the speaker, a group, or a name."""
@@ -110,7 +112,8 @@ _TOPIC_FORMS = [
 _FINITE = re.compile(
     r"\b(?:is|are|was|were|am|be|been|has|have|had|do|does|did|can|could|will|would|should|"
     r"must|may|might|I|you|he|she|it|they|we|seems?|feels?|sounds?|gets?|wants?|needs?|asks?|"
-    r"says?|tells?|makes?|knows?|likes?|complains?|not|uses?|writes?|speaks?|sends?|ist|sind|wird|est|sont|es|está)\b|'s\b|'re\b"
+    r"says?|tells?|makes?|knows?|likes?|complains?|not|uses?|writes?|speaks?|sends?|ist|sind|"
+    r"wird|est|sont|es|está)\b|'s\b|'re\b"
 )
 
 
@@ -159,7 +162,8 @@ def name_genre(word: str) -> str:
 def list_names(addressee: str) -> tuple[str, ...]:
     """Return ways to name an addressee.
 
-    "my girlfriend Maddie" -> itself, "Maddie", "my girlfriend"; "customers" -> itself, "a customer".
+    "my girlfriend "
+    "Maddie" -> itself, "Maddie", "my girlfriend"; "customers" -> itself, "a customer".
     """
     role = re.fullmatch(rf"((?:my|our|the|his|her) [a-z'’ -]+?),? \(?({_NAME})\)?", addressee)
     named = re.fullmatch(rf"({_NAME})(?:, | \()((?:my|our|the|his|her) [a-z'’ -]+?)\)?", addressee)
