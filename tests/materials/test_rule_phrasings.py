@@ -83,6 +83,7 @@ SITUATIONS = {
     "the user is angry": Situation("other"),
     "the question is in French": Situation("other"),
     "I'm sad": Situation("other"),
+    "my boss emails me": Situation("other"),
     "E-Mails an meinen Chef": Situation("writing", "email", "meinen Chef", ("meinen Chef",)),
     "nach den Öffnungszeiten gefragt wird": Situation("about", topic="den Öffnungszeiten"),
     "on te demande les horaires": Situation("about", topic="horaires"),

@@ -113,7 +113,9 @@ def _read_joined(text: str) -> Effect | None:
 
 
 _POLITE_LEAD = re.compile(
-    r"^(?:(?:please|always|(?:only )?then|just|simply|try to|remember to|"
+    r"^(?:(?:please|always|(?:only )?then|just|simply|"
+    r"only (?=use|answer|reply|respond|write|speak|talk|start|end)|"
+    r"try to|remember to|"
     r"you (?:must|should|shall|are to|need to|have to)(?! not)|make sure "
     r"(?:to|that you)|be sure to|(?:can|could|would|will) you(?: please)?|"
     r"i (?:want|would like) you to|(?:in|for) (?:all|every|each|any|your)(?: of)?(?: your)? "

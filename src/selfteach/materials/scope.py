@@ -31,13 +31,14 @@ _VERBS = (
     r"append|capitali[sz]e|decline|refuse|direct|redirect|send|show|list|name|state|note|help|"
     r"discuss|bring|go|get|have|has|choose|swap|substitute|shorten|cut|do|treat|express|assume|"
     r"remind|congratulate|advise|round|number|highlight|emphasi[sz]e|steer|change|check|cheer|"
-    r"comfort|praise|joke|admit|repeat|restrict|hold|mind|focus|contain|pick|lead|follow)"
+    r"comfort|praise|joke|admit|repeat|restrict|hold|throw|toss|mind|focus|contain|pick|lead|"
+    r"follow)"
 )
 _ADVERB = r"(?:(?:simply|just|politely|briefly|clearly|gently|also|then|kindly|first|ever) )*"
 _SURE_VERBS = (
     r"(?:answer|reply|respond|write|use|say|stay|keep|be|include|mention|add|begin|start|end|"
     r"sign|give|tell|speak|talk|make|recommend|suggest|address|put|limit|explain|provide|replace|"
-    r"skip|switch|stick|greet|thank|apologi[sz]e|refer|call)"
+    r"skip|switch|stick|throw|greet|thank|apologi[sz]e|refer|call)"
 )
 _EFFECT_START = re.compile(
     rf"(?:{_ADVERB}(?:{_STRONG}|{_VERBS})|no|not|at most|at least|without|with|in) ", re.I
@@ -70,7 +71,8 @@ _PREFIX = re.compile(
     re.I,
 )
 _SUFFIX_WHEN = re.compile(
-    r"(?P<effect>.+?),? (?<!about )(?<!how or )(?<!know )(?P<word>when(?:ever)?|if|while|each time|"
+    r"(?P<effect>.+?),? (?<!about )(?<!as )(?<!even )(?<!how or )(?<!know "
+    r")(?P<word>when(?:ever)?|if|while|each time|"
     r"every time|any ?time|as soon as) (?P<scope>(?!to |possible|necessary|needed|you can\b).+)",
     re.I,
 )
@@ -152,7 +154,8 @@ def split_rule(sentence: str) -> ScopedText:
     The scope is "" where the sentence names none; its effect is then the whole sentence.
     """
     text = " ".join(sentence.replace("’", "'").replace("“", '"').replace("”", '"').split())
-    text = POLITE.sub("", text.rstrip(" .!;?")).strip()
+    text = re.sub(r",? please$", "", text.rstrip(" .!;?"), flags=re.I)
+    text = POLITE.sub("", text).strip()
     for split in (
         split_other_language,
         _split_prefix,

@@ -112,7 +112,8 @@ _TOPIC_FORMS = [
 _FINITE = re.compile(
     r"\b(?:is|are|was|were|am|be|been|has|have|had|do|does|did|can|could|will|would|should|"
     r"must|may|might|I|you|he|she|it|they|we|seems?|feels?|sounds?|gets?|wants?|needs?|asks?|"
-    r"says?|tells?|makes?|knows?|likes?|complains?|not|uses?|writes?|speaks?|sends?|ist|sind|"
+    r"says?|tells?|(?:e-?mails?|texts?|writes?) me|makes?|knows?|likes?|complains?|not|uses?|"
+    r"writes?|speaks?|sends?|ist|sind|"
     r"wird|est|sont|es|está)\b|'s\b|'re\b"
 )
 
@@ -220,7 +221,7 @@ def _read_writing(text: str) -> Situation | None:
     if written and not name_genre(re.sub(rf"^{_OWNER}", "", written["who"], flags=re.I)):
         who, topic = _split_topic(written["who"])
         return _make_writing(_name_verb(written["verb"]), who, topic)
-    if re.fullmatch(PERSON, text):
+    if re.fullmatch(PERSON, text) and not re.search(r" (?:me|us|you)$", text):
         return _make_writing("", text)
     return None
 
