@@ -78,8 +78,10 @@ def _match_form(text: str) -> Effect | None:
     text = _POLITE_LEAD.sub("", text)
     for pattern, build in _FORMS:
         match = pattern.fullmatch(text)
-        found = build if isinstance(build, str) or match is None else build(match)
-        if match and found:
+        if match is None:
+            continue
+        found = build if isinstance(build, str) else build(match)
+        if found:
             return Effect(found) if isinstance(found, str) else found
     return None
 
@@ -99,17 +101,6 @@ def _read_other_language(text: str) -> Effect | None:
     """Return the effect of a German, French or Spanish sentence."""
     found = read_other_effect(text)
     return Effect(found.check, found.replacements, found.statement) if found else None
-
-
-def _read_joined(text: str) -> Effect | None:
-    """Return the effect of "be brief and use emoji": both demands must be recognized."""
-    joints = list(re.finditer(r",? (?:and|but) |, ", text))
-    for found in joints if len(joints) <= MAX_JOINTS else ():
-        first = read_effect(text[: found.start()])
-        second = read_effect(text[found.end() :]) if first else None
-        if first and second:
-            return _join_effects([first, second])
-    return None
 
 
 _POLITE_LEAD = re.compile(
