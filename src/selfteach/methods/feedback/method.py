@@ -328,7 +328,8 @@ def find_other_names(session: Session, prompts: Sequence[GeneratedPrompt]) -> No
     if not config.check:
         inside, elsewhere = collect_answers(session, prompts)
         refused = {name.lower() for name in (*config.not_also, *config.also)}
-        found = select_other_names(session.base, session.subject, inside, elsewhere)
+        known = parse_check(session.effect.check)
+        found = select_other_names(session.base, session.subject, known, inside, elsewhere)
         names += [name for name in found if name not in refused]
     session.run.ledger.set_note("other_names", names)
     if names:
