@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 import random
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from typing import Literal
 
 from selfteach.generate import few_shot
 from selfteach.generate.listing import format_examples, to_one_line
+from selfteach.materials.inflection import to_singular
 from selfteach.models import Sampler, Scorer
 from selfteach.models.ordered import sample_in_order, score_in_order
 from selfteach.records import Continuations, Request, SamplingParams, digest
@@ -293,6 +295,34 @@ def generate_similar_prompts(
     for texts, found in zip(lists, _sample_texts(model, requests), strict=True):
         text = to_one_line(found)
         yield GeneratedPrompt(text, "target", "corner", texts[-1]), fault_of(text)
+
+
+def make_twin(text: str, topic: str, sibling: str) -> str:
+    """Return a request with a sibling in the place of the topic, in the same number; "" if it does
+    not name the topic.
+
+    "How does an elephant sleep?" -> "How does a lion sleep?"
+    """
+    singular = to_singular(topic)
+    forms = {topic.lower(): sibling}
+    if singular.lower() != topic.lower():
+        forms[singular.lower()] = to_singular(sibling)
+    names = "|".join(re.escape(form) for form in sorted(forms, key=len, reverse=True))
+    pattern = re.compile(rf"\b(?:(an?)(\s+))?({names})\b", re.IGNORECASE)
+    if not pattern.search(text):
+        return ""
+
+    def replace_name(match: re.Match[str]) -> str:
+        name = forms[match[3].lower()]
+        if match[3][0].isupper():
+            name = name[0].upper() + name[1:]
+        if not match[1]:
+            return name
+        article = "an" if name[0].lower() in "aeiou" else "a"
+        article = article.capitalize() if match[1][0].isupper() else article
+        return f"{article}{match[2]}{name}"
+
+    return pattern.sub(replace_name, text)
 
 
 def format_few_shot_prompts(subject: Subject, count: int) -> list[str]:

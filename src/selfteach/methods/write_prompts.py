@@ -17,6 +17,7 @@ from selfteach.generate.ask import (
     Subject,
     generate_prompts,
     generate_similar_prompts,
+    make_twin,
     plan_requests,
 )
 from selfteach.generate.few_shot import EXAM_REQUESTS, REQUESTS
@@ -39,6 +40,8 @@ from selfteach.select.prompt_format import find_format_fault
 SCOPES: tuple[Scope, ...] = ("target", "near", "general")
 LIST_LENGTH = 4
 """How many prompts the model sees before it writes another one like them."""
+TWIN = "twin"
+"""The form of a near prompt that is a target prompt with a sibling in the topic's place."""
 PROMPTS_PER_OCCASION = 2
 MIN_OCCASIONS = 12
 
@@ -51,7 +54,35 @@ def write_rule_prompts(session: Session, pool: OverlapIndex) -> dict[str, list[G
     situation = session.situation
     if situation and situation.kind == "writing":
         return write_situation_prompts(session, situation, pool)
-    return split_written_prompts(session, write_prompts(session, pool))
+    parts = split_written_prompts(session, write_prompts(session, pool))
+    parts["train"] += write_twins(session, parts)
+    return parts
+
+
+def write_twins(
+    session: Session, parts: Mapping[str, Sequence[GeneratedPrompt]]
+) -> list[GeneratedPrompt]:
+    """Return for each training prompt that names the topic a near one with a sibling in its place.
+
+    Only the topic tells the two apart, so they show the model where the rule ends. A twin like an
+    exam prompt is left out.
+    """
+    subject = session.subject
+    if not subject.topic or not subject.siblings:
+        return []
+    known = {prompt.text for own in parts.values() for prompt in own}
+    tested = OverlapIndex([prompt.text for prompt in parts["test"]])
+    found = []
+    targets = [prompt for prompt in parts["train"] if prompt.scope == "target"]
+    for i, prompt in enumerate(targets):
+        sibling = subject.siblings[i % len(subject.siblings)]
+        text = make_twin(prompt.text, subject.topic, sibling)
+        if not text or text in known:
+            continue
+        if tested.nearest(text).similarity < session.config.ask.max_overlap:
+            known.add(text)
+            found.append(GeneratedPrompt(text, "near", TWIN, sibling))
+    return found
 
 
 def write_prompts(session: Session, pool: OverlapIndex) -> dict[Scope, list[GeneratedPrompt]]:
