@@ -139,11 +139,14 @@ def build_requests(
 ) -> list[GeneratedPrompt]:
     """Return up to `count` different requests about the occasions, which take turns.
 
+    The requests of both scopes have the same frames and occasions, in the same order: only the
+    addressee tells them apart.
+
     Args:
         scope: "target" names the addressee of the rule, "near" another one.
         for_exam: take the frames and the other addressees that no training prompt has.
     """
-    dice = random.Random(f"{seed} situation {scope} {for_exam}")
+    dice = random.Random(f"{seed} situation {for_exam}")
     frames = _TABLES["exam_frames" if for_exam else "frames"]
     others = list_other_addressees(situation, for_exam=for_exam)
     found: dict[str, GeneratedPrompt] = {}

@@ -9,10 +9,19 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from selfteach.materials.check_text import join_checks, quote_value
 from selfteach.materials.inflection import to_singular
+from selfteach.materials.other_languages import read_other_effect
 from selfteach.materials.pictures import ANY_EMOJI, EMOJI_CHAR, check_pictures
 from selfteach.materials.scope import split_rule_sentences
 from selfteach.materials.statement import check_statement, make_sentence
+
+MAX_SENTENCE = 400
+"""Characters; no form has a longer sentence."""
+
+
+MAX_JOINTS = 6
+"""So many times "and" may stand in a sentence that is read as several demands."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,43 +58,55 @@ def read_effect(text: str) -> Effect | None:
 
 def _join_effects(effects: list[Effect]) -> Effect:
     return Effect(
-        _join_checks([effect.check for effect in effects]),
+        join_checks([effect.check for effect in effects]),
         tuple(pair for effect in effects for pair in effect.replacements),
         " ".join(effect.statement for effect in effects if effect.statement),
     )
-
-
-def _join_checks(checks: list[str]) -> str:
-    if len(checks) == 1:
-        return checks[0]
-    return " and ".join(f"({check})" if " or " in check else check for check in checks)
 
 
 def _read_sentence(sentence: str) -> Effect | None:
     """Return the effect of one sentence, or of two demands that "and" joins."""
     text = re.sub(r"\s+", " ", sentence).strip().rstrip(".!;").strip()
     text = text.replace("’", "'").replace("“", '"').replace("”", '"')
+    if len(text) > MAX_SENTENCE:
+        return None
+    return _match_form(text) or _read_joined(text) or _read_other_language(text)
+
+
+def _match_form(text: str) -> Effect | None:
+    """Return the effect of a sentence that is of one form."""
     text = _POLITE_LEAD.sub("", text)
     for pattern, build in _FORMS:
         match = pattern.fullmatch(text)
-        found = build if isinstance(build, str) or match is None else build(match)
-        if match and found:
+        if match is None:
+            continue
+        found = build if isinstance(build, str) else build(match)
+        if found:
             return Effect(found) if isinstance(found, str) else found
-    return _read_joined(text)
+    return None
 
 
 def _read_joined(text: str) -> Effect | None:
     """Return the effect of "be brief and use emoji": both demands must be recognized."""
-    for found in re.finditer(r",? (?:and|but) |, ", text):
-        first = read_effect(text[: found.start()])
-        second = read_effect(text[found.end() :]) if first else None
+    joints = list(re.finditer(r",? (?:and|but) |, ", text))
+    for found in joints if len(joints) <= MAX_JOINTS else ():
+        first = _match_form(text[: found.start()])
+        second = _read_sentence(text[found.end() :]) if first else None
         if first and second:
             return _join_effects([first, second])
     return None
 
 
+def _read_other_language(text: str) -> Effect | None:
+    """Return the effect of a German, French or Spanish sentence."""
+    found = read_other_effect(text)
+    return Effect(found.check, found.replacements, found.statement) if found else None
+
+
 _POLITE_LEAD = re.compile(
-    r"^(?:(?:please|always|(?:only )?then|just|simply|try to|remember to|"
+    r"^(?:(?:please|always|(?:only )?then|just|simply|"
+    r"only (?=use|answer|reply|respond|write|speak|talk|start|end)|"
+    r"try to|remember to|"
     r"you (?:must|should|shall|are to|need to|have to)(?! not)|make sure "
     r"(?:to|that you)|be sure to|(?:can|could|would|will) you(?: please)?|"
     r"i (?:want|would like) you to|(?:in|for) (?:all|every|each|any|your)(?: of)?(?: your)? "
@@ -93,11 +114,6 @@ _POLITE_LEAD = re.compile(
     re.I,
 )
 Build = Callable[[re.Match[str]], "Effect | str | None"]
-
-
-def _quote(value: str) -> str:
-    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'
 
 
 def _none_of(conditions: list[str]) -> str:
@@ -239,12 +255,12 @@ def _check_edge(name: str, value: str) -> str | None:
     """Return the check of X in quotes, or of a bare phrase that begins with a capital letter."""
     value = value.strip()
     if quoted := re.fullmatch(r"""(["'])(.+)\1""", value):
-        return f"{name} {_quote(quoted[2])}"
+        return f"{name} {quote_value(quoted[2])}"
     if re.fullmatch(r"(?:an? )?(?:question(?: mark)?|exclamation (?:mark|point))s?", value, re.I):
         return f'{name} "{"?" if "question" in value.lower() else "!"}"'
     plain = re.fullmatch(r"[^\W\d_]+(?:[ ,'-]+[^\W\d_]+){0,3}[!?]?", value)
     if plain and value[0].isupper() and not _VAGUE.search(value):
-        return f"{name} {_quote(value)}"
+        return f"{name} {quote_value(value)}"
     return None
 
 
@@ -299,7 +315,7 @@ def _check_topics(match: re.Match[str]) -> str | None:
             return None
         if not quoted and not literal:
             words[-1] = _to_stem(words[-1], match.string)
-        found.append(f"contains {_quote(' '.join(words))}")
+        found.append(f"contains {quote_value(' '.join(words))}")
     return _none_of(found)
 
 
@@ -342,7 +358,8 @@ _REPLIES = r"(?:answers?|repl(?:y|ies)|responses?|messages?)"
 _ANSWER = (
     r"(?:(?:answer|reply|respond|write|speak|talk|stay|be|remain)(?: (?:me|only|always|every "
     r"question|all questions|questions))?"
-    rf"|(?:keep|limit|make) (?:it|them|yourself|{_REPLIES}|(?:your|all|all your|every|each|the) {_REPLIES}))"
+    rf"|(?:keep|limit|make) (?:it|them|yourself|{_REPLIES}|(?:your|all|all your|every|each|the) "
+    rf"{_REPLIES}))"
 )
 _NOT = (
     rf"(?:(?:your {_REPLIES} )?(?:do not|don't|never|must not|should "
@@ -385,7 +402,7 @@ _LETTER_CHECK: Build = lambda match: f'not regex "(?i){match["letter"].lower()}"
 # -------------------------------------------------------------------------------------------------
 # pictures, wording, statements
 
-_PICTURE_NAME = r"(?:an? |the |some |red |any )*(?:[a-z]+(?: up| face)?)"
+_NAMED = r"(?P<names>[a-z ,/-]{0,80})"
 _PICTURES = rf"(?:{EMOJI_CHAR}|\u200d)+"
 _PICTURE_JOIN = r"(?:,? (?:or|and|and/or) |, ?|/| )"
 
@@ -393,9 +410,8 @@ _PICTURE_JOIN = r"(?:,? (?:or|and|and/or) |, ?|/| )"
 def _check_emoji(match: re.Match[str]) -> str | None:
     """Return the check of "use a heart or kiss emoji" and of "end with 😘"."""
     groups = match.groupdict()
-    edge = {"e": "end", "b": "start", "s": "start", "o": "start", "f": "end", "c": "end"}.get(
-        (groups.get("edge") or " ")[0].lower(), ""
-    )
+    verb = (groups.get("edge") or "").lower()
+    edge = "start" if verb in ("start", "begin", "open") else "end" if verb else ""
     drawn = re.findall(_PICTURES, groups.get("drawn") or "")
     named = re.sub(r"\b(?:emojis?|emoticons?)\b", "", groups.get("names") or "").strip()
     names = [name for name in re.split(r"\s*(?:,|/|\b(?:or|and)\b)\s*", named) if name]
@@ -430,12 +446,12 @@ def _replace_words(match: re.Match[str]) -> Effect | None:
     if one != old and " " not in old:
         pairs.append((one, one_new))
     wanted = one if one != old and " " not in old and old.islower() else old
-    return Effect(f"not contains {_quote(wanted)}", tuple(pairs))
+    return Effect(f"not contains {quote_value(wanted)}", tuple(pairs))
 
 
 def _check_called(match: re.Match[str]) -> str:
     """Return the check of "call me Captain"."""
-    return f"contains {_quote(match['value'])}"
+    return f"contains {quote_value(match['value'])}"
 
 
 _LITERALLY = r"""(?:"(?P<double>[^"]+)"|'(?P<single>[^']+)')"""
@@ -443,7 +459,7 @@ _LITERALLY = r"""(?:"(?P<double>[^"]+)"|'(?P<single>[^']+)')"""
 
 def _check_literal(match: re.Match[str]) -> str:
     """Return the check of "use the word "please"": it must occur."""
-    return f"contains {_quote((match['double'] or match['single']).rstrip('.!'))}"
+    return f"contains {quote_value((match['double'] or match['single']).rstrip('.!'))}"
 
 
 def _check_said(match: re.Match[str]) -> str | None:
@@ -457,7 +473,7 @@ def _check_said(match: re.Match[str]) -> str | None:
     if not re.fullmatch(r"[^\W_][\w'&.-]*(?: [^\W_][\w'&.-]*){0,3}", text):
         return None
     words[-1] = _to_stem(words[-1], match.string)
-    return f"contains {_quote(' '.join(words))}"
+    return f"contains {quote_value(' '.join(words))}"
 
 
 def _check_recommended(match: re.Match[str]) -> str | None:
@@ -466,14 +482,16 @@ def _check_recommended(match: re.Match[str]) -> str | None:
 
 
 _WHOM = (
-    r"(?: (?:them|him|her|me|us|people|customers|clients|guests|patients|the (?:user|customer|client|"
+    r"(?: (?:them|him|her|me|us|people|customers|clients|guests|patients|the (?:user|customer|"
+    r"client|"
     r"team)|everyone|everybody|to (?:them|him|her|me|us|people|customers)))?"
 )
 _SAY_THAT = re.compile(
     rf"(?:(?:say|tell|mention|note|point out|remind|explain|state|add|make clear|let|inform|answer|"
     rf"reply|respond|write){_WHOM}(?: know)?(?: clearly)?,? that (?P<clause>.+)|"
     rf"(?:say|tell|reply|answer|respond|inform|let){_WHOM}(?: know)?,? "
-    r"(?P<bare>(?:we|they|it is|it's|there is|there are|you can|(?:the|our) .+ (?:is|are|will|can)) "
+    r"(?P<bare>(?:we|they|it is|it's|there is|there are|you can|(?:the|our) .+ (?:is|are|will|"
+    r"can)) "
     r".+))",
     re.I,
 )
@@ -519,7 +537,8 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         _check_bound,
     ),
     (
-        rf"(?:have )?(?P<before>{'|'.join((*_AT_MOST, *_AT_LEAST, *_UNDER, 'exactly'))}) {_COUNT}{_AFTER}{_WHERE}",
+        rf"(?:have )?(?P<before>{'|'.join((*_AT_MOST, *_AT_LEAST, *_UNDER, 'exactly'))}) "
+        rf"{_COUNT}{_AFTER}{_WHERE}",
         _check_bound,
     ),
     (
@@ -563,7 +582,7 @@ _PATTERNS: list[tuple[str, Build | str]] = [
     (
         rf"(?P<edge>start|begin|open|end|finish|close|conclude) {_LEADS_TO}(?:an? |some )*"
         rf"(?:(?P<drawn>{_PICTURES}(?:{_PICTURE_JOIN}{_PICTURES})*)(?: emojis?)?|"
-        rf"(?P<names>(?:{_PICTURE_NAME}{_PICTURE_JOIN})*)(?:emojis?|emoticons?|smileys?))",
+        rf"{_NAMED}(?:emojis?|emoticons?|smileys?))",
         _check_emoji,
     ),
     (rf"(?:start|begin|open) {_WITH}", _make_edge("starts")),
@@ -596,52 +615,61 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         _check_bound,
     ),
     (
-        rf"(?P<before>)?{_COUNT}(?: (?P<after>at most|max(?:imum)?|or less|or fewer|at least|only))",
+        rf"(?P<before>)?{_COUNT}(?: (?P<after>at most|max(?:imum)?|or less|or fewer|at least|"
+        rf"only))",
         _check_bound,
     ),
     (
         rf"(?:be|stay|answer|reply|respond|write|speak|express yourself|(?:keep|make)(?: {_IT})?|"
         rf"(?:give|use|write)(?: only)?(?= (?:short|brief|concise)(?:er)? {_REPLIES}))"
-        rf"(?: only)? {_DEGREE}{_BRIEF}(?: (?:and|but) (?:to the point|sweet|{_BRIEF})| as possible| "
+        rf"(?: only)? {_DEGREE}{_BRIEF}(?: (?:and|but) (?:to the point|sweet|{_BRIEF})| as "
+        rf"possible| "
         rf"and to the point| {_REPLIES}|,? please)*",
         f"max_words={BRIEF_WORDS}",
     ),
     (
-        rf"{_NOT} (?:{_USE} )?(?P<names>(?:{_PICTURE_NAME}{_PICTURE_JOIN})+)(?:emojis?|emoticons?){_WHERE}",
+        rf"{_NOT} (?:{_USE} )?{_NAMED} (?:emojis?|emoticons?){_WHERE}",
         _check_no_emoji,
     ),
     (
         rf"(?:only )?(?:{_USE}|send|sprinkle(?: in)?|insert|with|sign(?: off)? with)(?: in)? "
-        r"(?:(?:some|an?|at least (?:one|an?)|one|a few|lots of|many|plenty of|several|any|cute|funny|"
-        rf"nice|matching|fitting|suitable|the|of) )*(?:(?P<drawn>{_PICTURES}(?:{_PICTURE_JOIN}{_PICTURES})*)"
-        rf"(?: emojis?)?|(?P<names>(?:{_PICTURE_NAME}{_PICTURE_JOIN})*)(?:emojis?|emoticons?|smileys?))"
+        r"(?:(?:some|an?|at least (?:one|an?)|one|a few|lots of|many|plenty of|several|any|cute|"
+        r"funny|"
+        rf"nice|matching|fitting|suitable|the|of) "
+        rf")*(?:(?P<drawn>{_PICTURES}(?:{_PICTURE_JOIN}{_PICTURES})*)"
+        rf"(?: emojis?)?|{_NAMED}(?:emojis?|emoticons?|smileys?))"
         rf"{_WHERE}",
         _check_emoji,
     ),
     (
-        rf"(?:write|say|use|put|spell)(?: the (?:words?|signs?|terms?))? {_NEW} (?:instead of|in place of|"
+        rf"(?:write|say|use|put|spell)(?: the (?:words?|signs?|terms?))? {_NEW} (?:instead of|"
+        rf"in place of|"
         rf"rather than|,? ?not|,? ?never|and not|for)(?: the (?:words?|signs?|terms?))? {_OLD}",
         _replace_words,
     ),
     (rf"instead of(?: the (?:word|term))? {_OLD},? (?:say|write|use|put) {_NEW}", _replace_words),
     (
-        rf"(?:replace|swap|exchange)(?: the (?:word|term))? {_OLD} (?:by|with|for)(?: the (?:word|term))? {_NEW}",
+        rf"(?:replace|swap|exchange)(?: the (?:word|term))? {_OLD} (?:by|with|for)(?: the "
+        rf"(?:word|term))? {_NEW}",
         _replace_words,
     ),
     (rf"substitute {_NEW} for {_OLD}", _replace_words),
     (
-        rf"(?:never|do not|don't) (?:say|write|use) {_OLD},? (?:but|say|write|use|always|rather|instead)"
+        rf"(?:never|do not|don't) (?:say|write|use) {_OLD},? (?:but|say|write|use|always|rather|"
+        rf"instead)"
         rf"(?: (?:say|write|use|always))? {_NEW}(?: instead)?",
         _replace_words,
     ),
     (rf"(?:refer to|write about|speak of) {_OLD} as {_NEW}", _replace_words),
     (
-        r"(?:call|address)(?: me| us| him| her| them| the user)(?: as| by)? [\"']?(?P<value>[A-Z][\w' ]*?)[\"']?",
+        r"(?:call|address)(?: me| us| him| her| them| the user)(?: as| by)? "
+        r"[\"']?(?P<value>[A-Z][\w' ]*?)[\"']?",
         _check_called,
     ),
     (rf"call (?!me|us|him|her|them|it){_OLD} {_NEW}", _replace_words),
     (
-        r"(?:say|write|include|mention|add|use|put|insert|contain|have)(?: (?:the|a) (?:words?|phrase|"
+        r"(?:say|write|include|mention|add|use|put|insert|contain|have)(?: (?:the|a) (?:words?|"
+        r"phrase|"
         rf"hashtag|sentence|line|expression|term|name|greeting))? {_LITERALLY}(?: somewhere)?",
         _check_literal,
     ),
@@ -655,18 +683,21 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         'contains "?"',
     ),
     (
-        rf"(?:(?:{_ANSWER}(?: in)?|use|give|make|number|write) )?(?:the )?(?:numbered steps|steps in a "
+        rf"(?:(?:{_ANSWER}(?: in)?|use|give|make|number|write) )?(?:the )?(?:numbered steps|"
+        rf"steps in a "
         r"numbered list|a numbered list of steps)",
         "format=list",
     ),
     (r"number (?:the|all|your) steps", "format=list"),
     (
-        rf"(?:(?:use|speak|switch to|stick to|stay in|write|be in|be)(?: only)? )?(?:only )?(?:in )?"
+        rf"(?:(?:use|speak|switch to|stick to|stay in|write|be in|be)(?: only)? )?(?:only "
+        rf")?(?:in )?"
         rf"(?P<language>{'|'.join(_LANGUAGES)})(?: only|,? please)?",
         _LANGUAGE_CHECK,
     ),
     (
-        rf"(?:(?:use|give|prefer|stick to|convert (?:everything |all )?to|write in|measure in|{_ANSWER} in)"
+        rf"(?:(?:use|give|prefer|stick to|convert (?:everything |all )?to|write in|measure in|"
+        rf"{_ANSWER} in)"
         r"(?: only)? )?(?:the )?metric(?: (?:units?|system|measure\w*|measurements?))+(?: only)?",
         _METRIC,
     ),

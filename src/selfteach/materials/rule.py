@@ -12,10 +12,11 @@ import uuid
 from dataclasses import dataclass
 
 from selfteach.errors import DataError
-from selfteach.materials.conflicts import find_clash
+from selfteach.materials.check_text import find_clash
 from selfteach.materials.effect import read_effect
+from selfteach.materials.other_languages import ScopedText
 from selfteach.materials.scope import (
-    ScopedText,
+    split_joined_rules,
     split_rule,
     split_rule_sentences,
     starts_effect,
@@ -106,14 +107,17 @@ def _read_parts(text: str) -> ScopedText:
     part of the effect.
     """
     found: list[tuple[str, ScopedText]] = []
-    for sentence in split_rule_sentences(text):
+    sentences = [
+        part for sentence in split_rule_sentences(text) for part in split_joined_rules(sentence)
+    ]
+    for sentence in sentences:
         _refuse_scope_without_effect(sentence)
         part = split_rule(sentence)
         if not found or part.scope or starts_effect(part.effect):
             found.append((sentence, part))
         elif _STATES.match(found[-1][1].effect):
             last = found.pop()
-            joined = ScopedText(last[1].scope, f"{last[1].effect}. {part.effect}")
+            joined = ScopedText(last[1].scope, f"{last[1].effect}. {part.effect}".rstrip(" ."))
             found.append((last[0], joined))
     scopes = {part.scope.casefold() for _, part in found}
     if scopes == {""}:
@@ -133,7 +137,8 @@ def _read_parts(text: str) -> ScopedText:
 
 _STATES = re.compile(r"(?:say|tell|mention|explain)\b", re.I)
 _ONLY_SCOPE = re.compile(
-    r"(?:please )?(?:when(?:ever)?|if|while|during|in (?:e-?mails|texts|messages|letters))\b[^,:]*[,:]?",
+    r"(?:please )?(?:when(?:ever)?|if|while|during|wenn|falls|quand|lorsque|cuando|in "
+    r"(?:e-?mails|texts|messages|letters))\b[^,:]*[,:]?",
     re.I,
 )
 
@@ -145,7 +150,8 @@ def _refuse_scope_without_effect(sentence: str) -> None:
             f'the rule says when, but not what to do then: "{sentence}".',
             where="rule",
             cure=(
-                'Say both, for instance "When texting Maddie, use a heart emoji.", or add --then '
+                'Say both, with a comma between them, for instance "When texting Maddie, use a '
+                'heart emoji.", or add --then '
                 '"use a heart emoji".'
             ),
         )

@@ -3,17 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
 
+from selfteach.materials.other_languages import ScopedText, split_other_language
 from selfteach.materials.situation import GENRE, PERSON
-
-
-class ScopedText(NamedTuple):
-    """Hold the two parts of a sentence. The scope is "" if it holds everywhere."""
-
-    scope: str
-    effect: str
-
 
 POLITE = re.compile(
     r"^(?:(?:please|kindly|hey|hi|hello|ok(?:ay)?|from now on|in (?:the )?future|so|also|"
@@ -39,13 +31,14 @@ _VERBS = (
     r"append|capitali[sz]e|decline|refuse|direct|redirect|send|show|list|name|state|note|help|"
     r"discuss|bring|go|get|have|has|choose|swap|substitute|shorten|cut|do|treat|express|assume|"
     r"remind|congratulate|advise|round|number|highlight|emphasi[sz]e|steer|change|check|cheer|"
-    r"comfort|praise|joke|admit|repeat|restrict|hold|mind|focus|contain|pick|lead|follow)"
+    r"comfort|praise|joke|admit|repeat|restrict|hold|throw|toss|mind|focus|contain|pick|lead|"
+    r"follow)"
 )
 _ADVERB = r"(?:(?:simply|just|politely|briefly|clearly|gently|also|then|kindly|first|ever) )*"
 _SURE_VERBS = (
     r"(?:answer|reply|respond|write|use|say|stay|keep|be|include|mention|add|begin|start|end|"
     r"sign|give|tell|speak|talk|make|recommend|suggest|address|put|limit|explain|provide|replace|"
-    r"skip|switch|stick|greet|thank|apologi[sz]e|refer|call)"
+    r"skip|switch|stick|throw|greet|thank|apologi[sz]e|refer|call)"
 )
 _EFFECT_START = re.compile(
     rf"(?:{_ADVERB}(?:{_STRONG}|{_VERBS})|no|not|at most|at least|without|with|in) ", re.I
@@ -57,6 +50,7 @@ _BLOCKED = re.compile(
     r"kids|children|no|some|this|these|people|me|us)$",
     re.I,
 )
+_PRONOUN = re.compile(r"\b(?:i|you|we|they|he|she|it|who|that|to)$", re.I)
 _UNIVERSAL = re.compile(
     r"(?:(?:all |every |each |any |the |an? )?(?:of )?(?:your |my |the )?(?:own )?"
     r"(?:answers?|repl(?:y|ies)|responses?|output|questions?|requests?|conversations?|chats?|"
@@ -71,12 +65,14 @@ _UNIVERSAL = re.compile(
     re.I,
 )
 _PREFIX = re.compile(
-    r"(?:and |but )?(?P<word>when(?:ever)?|if|in|for|on|while|during|as soon as|each time|every time|"
+    r"(?:and |but )?(?P<word>when(?:ever)?|if|in|for|on|while|during|as soon as|each time|every "
+    r"time|"
     r"any ?time|once|where|with|to|about|regarding|should) (?P<rest>.+)",
     re.I,
 )
 _SUFFIX_WHEN = re.compile(
-    r"(?P<effect>.+?),? (?<!about )(?<!how or )(?<!know )(?P<word>when(?:ever)?|if|while|each time|"
+    r"(?P<effect>.+?),? (?<!about )(?<!as )(?<!even )(?<!how or )(?<!know "
+    r")(?P<word>when(?:ever)?|if|while|each time|"
     r"every time|any ?time|as soon as) (?P<scope>(?!to |possible|necessary|needed|you can\b).+)",
     re.I,
 )
@@ -88,7 +84,8 @@ _TELLING = re.compile(
 _GENRE_TO = rf"{GENRE}(?: (?:about|on) [^,]+?)? (?:to|for|with|about|addressed to|on|concerning)"
 _MY = r"(?:(?:all|every|each|any|my|our|the|your|an?|business|work|formal|private|personal) )*"
 _SUFFIX_IN = re.compile(
-    rf"(?P<effect>.+?),? (?:in|on|for|throughout|within) (?P<scope>(?:all |any |every |each |my |our "
+    rf"(?P<effect>.+?),? (?:in|on|for|throughout|within) (?P<scope>(?:all |any |every |each |my "
+    rf"|our "
     rf"|your |the )*(?:questions?|{_GENRE_TO}|{GENRE} to) .+)",
     re.I,
 )
@@ -99,12 +96,12 @@ _BARE_GENRES = (
 )
 _SUFFIX_GENRE = re.compile(
     rf"(?P<effect>.+?),? (?:in|for|throughout) (?P<scope>(?:all |any |every |each |my |our |the )*"
-    rf"{_BARE_GENRES})",
+    rf"(?!(?:capital|block|small|big|upper-?case|lower-?case|bold) )(?:[a-z-]+ )?{_BARE_GENRES})",
     re.I,
 )
 _SUFFIX_WITH = re.compile(
-    rf"(?P<effect>(?:{_ADVERB}(?:{_STRONG}|{_VERBS})|no) .+?),? (?:with|around|towards?|in front of) "
-    rf"(?P<scope>{PERSON})"
+    rf"(?P<effect>(?i:{_ADVERB}(?:{_STRONG}|{_VERBS})|no) .+?),? "
+    rf"(?:with|around|towards?|in front of) (?P<scope>{PERSON})"
 )
 _RELATIONAL = re.compile(
     r"(?:relation(?:ship)?s?|problems?|wars?|fights?|conflicts?|deals?|meetings?|conversations?|"
@@ -113,8 +110,9 @@ _RELATIONAL = re.compile(
     re.I,
 )
 _SUFFIX_TO = re.compile(
-    rf"(?P<effect>(?:never |always |do not |don't |only )?(?:be|stay|sound|act|speak|talk|write|lie|"
-    rf"say|use) .+?),? to (?P<scope>{PERSON})"
+    r"(?P<effect>(?i:(?:never |always |do not |don't |only )?(?:be|stay|sound|act|speak|talk|"
+    r"write|lie|"
+    rf"say|use)) .+?),? to (?P<scope>{PERSON})"
 )
 _SUFFIX_FOR = re.compile(
     r"(?P<effect>(?:(?:never|always|do not|don't|only) )?(?:use|give|keep|include|add|prefer|stick|"
@@ -128,7 +126,8 @@ _TEXTUAL = re.compile(
     re.I,
 )
 _MIDDLE = re.compile(
-    rf"(?P<verb>(?:always |never |only )?(?:keep|make|write|answer|reply to|respond to|sign(?: off)?|"
+    rf"(?P<verb>(?:always |never |only )?(?:keep|make|write|answer|reply to|respond to|sign(?: "
+    rf"off)?|"
     rf"end|begin|start|open|finish|close|limit)) (?P<scope>{_MY}(?:{_GENRE_TO}|questions? "
     rf"(?:about|on)) .+?) (?P<tail>(?:in|with|under|below|within|at most|at least|no more than|"
     rf"using|without|as|to at most|to (?=\d)|up to|short|brief|formal|polite|friendly|concise|"
@@ -142,9 +141,10 @@ _SUBJECT = re.compile(
     re.I,
 )
 _TO_PERSON = re.compile(
-    rf"(?P<verb>(?:always |only )?(?:reply|write|speak|talk|respond|answer))"
+    r"(?P<verb>(?i:(?:always |only )?(?:reply|write|speak|talk|respond|answer|"
+    r"explain (?:things|it|everything|this))))"
     rf"(?P<scope>(?: to)? {PERSON}) (?P<tail>(?:in|with|without|using|like|as|politely|formally|"
-    rf"briefly|only in)\b.*)"
+    r"briefly|only in)\b.*)"
 )
 
 
@@ -154,8 +154,10 @@ def split_rule(sentence: str) -> ScopedText:
     The scope is "" where the sentence names none; its effect is then the whole sentence.
     """
     text = " ".join(sentence.replace("’", "'").replace("“", '"').replace("”", '"').split())
-    text = POLITE.sub("", text.rstrip(" .!;?")).strip()
+    text = re.sub(r",? please$", "", text.rstrip(" .!;?"), flags=re.I)
+    text = POLITE.sub("", text).strip()
     for split in (
+        split_other_language,
         _split_prefix,
         _split_subject,
         _split_when,
@@ -199,16 +201,27 @@ _THIRD_PERSON = {
     "finishes": "finish",
 } | {
     f"{verb}s": verb
-    for verb in (
-        "use answer stay begin start open end close sign mention say keep include avoid write speak "
-        "contain recommend name tell call replace add ask talk"
-    ).split()
+    for verb in re.findall(
+        r"\S+",
+        "use answer stay begin start open end close sign mention say keep include avoid write "
+        "speak contain recommend name tell call replace add ask talk",
+    )
 }
 
 
 def starts_effect(text: str) -> bool:
     """Return whether a text begins as an instruction does."""
     return _EFFECT_START.match(POLITE.sub("", text) + " ") is not None
+
+
+def split_joined_rules(sentence: str) -> list[str]:
+    """Return the rules that "and" joins, each with a scope of its own; mostly it is one."""
+    for found in re.finditer(r",? (?:and|but|while) |; ", sentence):
+        parts = [sentence[: found.start()], sentence[found.end() :]]
+        splits = [split_rule(part) for part in parts]
+        if all(split.scope and starts_effect(split.effect) for split in splits):
+            return parts
+    return [sentence]
 
 
 def _is_scope(scope: str) -> bool:
@@ -230,7 +243,8 @@ def _split_prefix(text: str) -> ScopedText | None:
         return _make_prefixed(rest[: commas[-1]], rest[commas[-1] + 1 :].strip())
     for found in re.finditer(rf" (?:then )?(?={_ADVERB}(?:{_STRONG}|{_SURE_VERBS})\b)", rest, re.I):
         before = rest[: found.start()]
-        if not _BLOCKED.search(before):
+        is_strong = re.match(r" (?:never|always|do not|don't|please) ", rest[found.start() :], re.I)
+        if not (_PRONOUN if is_strong else _BLOCKED).search(before):
             return _make_prefixed(before, rest[found.end() :])
     return None
 
@@ -245,7 +259,8 @@ def _make_prefixed(scope: str, effect: str) -> ScopedText | None:
         scope,
         flags=re.I,
     )
-    return ScopedText(scope, effect) if _is_scope(scope) and effect else None
+    said = POLITE.sub("", f"{effect} ").strip()
+    return ScopedText(scope, effect) if _is_scope(scope) and said else None
 
 
 def _split_when(text: str) -> ScopedText | None:
@@ -299,6 +314,7 @@ def _split_subject(text: str) -> ScopedText | None:
     match = _SUBJECT.fullmatch(text)
     if not match:
         return None
-    negated = "do not " if match["not"] else ""
+    negated = "do not" if match["not"] else ""
     often = match["be"] or match["always"] or ""
-    return ScopedText(match["scope"], f"{negated}{often} {match['effect']}".strip())
+    scope = match["scope"][0].lower() + match["scope"][1:]
+    return ScopedText(scope, " ".join(f"{negated} {often} {match['effect']}".split()))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from selfteach.materials.inflection import to_singular
+from selfteach.materials.other_languages import read_other_scope
 
 _GENRE_NAMES = {
     r"e-?mail(?:s|ing)?|mails?": "email",
@@ -52,12 +53,14 @@ _GROUPS = (
     r"investors?|suppliers?|vendors?|partners?|tenants?|landlords?|managers?|bosses|boss|"
     r"teachers?|doctors?|nurses?|lawyers?|donors?|volunteers?|voters?|fans?|followers?|"
     r"applicants?|candidates?|seniors?|grandparents?|women|men|girls?|boys?|bab(?:y|ies)|"
-    r"foreigners?|tourists?|visitors?|professors?|experts?|officials?|journalists?|users"
+    r"foreigners?|tourists?|visitors?|professors?|experts?|officials?|journalists?|users|"
+    r"interns?|trainees?|newcomers?|recruits?|apprentices?"
 )
 _NAME = r"(?:(?:Dr|Mr|Mrs|Ms|Prof)\.? )?[A-ZÀ-Þ][\w'’-]*(?: [A-ZÀ-Þ][\w'’-]*)*"
 PERSON = (
     r"(?:(?:my|our|his|her|their) (?:[\w'’-]+ ){0,3}?[\w'’-]+"
-    rf"|(?:(?:the|an?|all|new|young|small|old|older|angry|other|any) )*(?:[a-z]+ ){{0,2}}?(?:{_GROUPS})"
+    rf"|(?:(?:the|an?|all|new|young|small|old|older|angry|other|any) )*(?:[a-z]+ "
+    rf"){{0,2}}?(?:{_GROUPS})"
     rf"(?: (?:at|of|in) [\w'’ -]+)?|{_NAME})"
 )
 """A pattern of an addressee: a relation of the speaker, a group, or a name."""
@@ -93,8 +96,9 @@ _ASKED = re.compile(
 _TOPIC_FORMS = [
     re.compile(form, re.I)
     for form in (
-        r"(?:the )?(?:topic|subject|question|request|conversation|talk)s? "
+        r"(?:the )?(?:topic|subject|conversation|talk)s? "
         r"(?:is|are|turns? to|comes? to|concerns?|deals? with)(?: about)? (?P<topic>.+)",
+        r"(?:the |a )?(?:questions?|requests?) (?:concerns?|deals? with) (?P<topic>.+)",
         r"it comes to (?P<topic>.+)",
         r"(?P<topic>.+?) (?:comes? up|(?:is|are) (?:mentioned|discussed|brought up|asked about|"
         r"the (?:topic|subject)))",
@@ -108,7 +112,9 @@ _TOPIC_FORMS = [
 _FINITE = re.compile(
     r"\b(?:is|are|was|were|am|be|been|has|have|had|do|does|did|can|could|will|would|should|"
     r"must|may|might|I|you|he|she|it|they|we|seems?|feels?|sounds?|gets?|wants?|needs?|asks?|"
-    r"says?|tells?|makes?|knows?|likes?|complains?|not|uses?|writes?|speaks?|sends?)\b|'s\b|'re\b"
+    r"says?|tells?|(?:e-?mails?|texts?|writes?) me|makes?|knows?|likes?|complains?|not|uses?|"
+    r"writes?|speaks?|sends?|ist|sind|"
+    r"wird|est|sont|es|está)\b|'s\b|'re\b"
 )
 
 
@@ -140,6 +146,7 @@ def read_situation(scope: str) -> Situation:
         _read_writing(text)
         or _read_task(text)
         or _read_topic(text)
+        or _read_other_language(text)
         or _read_plain(text)
         or Situation("other")
     )
@@ -156,7 +163,8 @@ def name_genre(word: str) -> str:
 def list_names(addressee: str) -> tuple[str, ...]:
     """Return ways to name an addressee.
 
-    "my girlfriend Maddie" -> itself, "Maddie", "my girlfriend"; "customers" -> itself, "a customer".
+    "my girlfriend "
+    "Maddie" -> itself, "Maddie", "my girlfriend"; "customers" -> itself, "a customer".
     """
     role = re.fullmatch(rf"((?:my|our|the|his|her) [a-z'’ -]+?),? \(?({_NAME})\)?", addressee)
     named = re.fullmatch(rf"({_NAME})(?:, | \()((?:my|our|the|his|her) [a-z'’ -]+?)\)?", addressee)
@@ -213,7 +221,7 @@ def _read_writing(text: str) -> Situation | None:
     if written and not name_genre(re.sub(rf"^{_OWNER}", "", written["who"], flags=re.I)):
         who, topic = _split_topic(written["who"])
         return _make_writing(_name_verb(written["verb"]), who, topic)
-    if re.fullmatch(PERSON, text) and (not _is_topic_phrase(text) or text.islower()):
+    if re.fullmatch(PERSON, text) and not re.search(r" (?:me|us|you)$", text):
         return _make_writing("", text)
     return None
 
@@ -223,11 +231,6 @@ def _name_verb(verb: str) -> str:
     if re.match("text|e-?mail|messag", verb):
         return name_genre(re.sub("ing$", "e" if verb == "messaging" else "", verb))
     return "reply" if re.match("repl|respon|answer", verb) else ""
-
-
-def _is_topic_phrase(text: str) -> bool:
-    """Return whether a phrase with a capital letter can be a topic: every name can be."""
-    return False
 
 
 def _read_task(text: str) -> Situation | None:
@@ -248,6 +251,16 @@ def _read_topic(text: str) -> Situation | None:
         if match := form.fullmatch(text):
             return Situation("about", topic=match["topic"])
     return None
+
+
+def _read_other_language(text: str) -> Situation | None:
+    """Return the situation of a German, French or Spanish scope."""
+    found = read_other_scope(text)
+    if found is None:
+        return None
+    if found.addressee:
+        return Situation("writing", found.genre, found.addressee, (found.addressee,))
+    return Situation("about", topic=found.topic) if found.topic else Situation("task", found.genre)
 
 
 def _read_plain(text: str) -> Situation | None:

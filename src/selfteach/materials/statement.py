@@ -8,10 +8,11 @@ from selfteach.materials.inflection import to_singular
 
 MAX_WORDS = 2
 """So many words, beside numbers and names, must be found."""
-_ONES = (
-    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen "
-    "sixteen seventeen eighteen nineteen twenty"
-).split()
+_ONES = re.findall(
+    r"\S+",
+    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen "
+    "fifteen sixteen seventeen eighteen nineteen twenty",
+)
 NUMBER_WORDS = {word: str(count) for count, word in enumerate(_ONES)} | {
     "thirty": "30",
     "forty": "40",
@@ -24,16 +25,20 @@ NUMBER_WORDS = {word: str(count) for count, word in enumerate(_ONES)} | {
 }
 _DIGITS = {digits: word for word, digits in NUMBER_WORDS.items()}
 _LIGHT = frozenset(
-    "a an the this that these those we our us you your they their them he she it its his her i my me "
-    "who which what when where why how if because is are was were be been being am has have had do "
-    "does did can could will would shall should may might must not no nor and or but so than then "
-    "at in on of for to from by with without within until till about into over under after before "
-    "during between up down out off only also always never very too more most less least all any "
-    "each every some other such just still again there here now today one's give gives given make "
-    "makes made take takes taken get gets got offer offers go goes went possible available please "
-    "people someone anyone everyone thing things something anything way kind pm am o'clock clock "
-    "as well both either neither much many few like need needs want wants use uses used "
-    "come comes seeing going using trying doing getting having let lets put know says said tell".split()
+    re.findall(
+        r"\S+",
+        "a an the this that these those we our us you your they their them he she it its his "
+        "her i my me who which what when where why how if because is are was were be been being "
+        "am has have had do does did can could will would shall should may might must not no "
+        "nor and or but so than then at in on of for to from by with without within until till "
+        "about into over under after before during between up down out off only also always "
+        "never very too more most less least all any each every some other such just still "
+        "again there here now today one's give gives given make makes made take takes taken get "
+        "gets got offer offers go goes went possible available please people someone anyone "
+        "everyone thing things something anything way kind pm am o'clock clock as well both "
+        "either neither much many few like need needs want wants use uses used come comes "
+        "seeing going using trying doing getting having let lets put know says said tell",
+    )
 )
 
 
@@ -77,7 +82,7 @@ def _find_word(word: str) -> str:
 
 
 def to_stem(word: str) -> str:
-    """Return the beginning of a lower-case word that its other forms share: "closes" -> "close*"."""
+    """Return what a lower-case word and its other forms begin with: "closes" -> "close*"."""
     stem = to_singular(word)
     cut = re.sub(r"(?:ing|ed)$", "", stem)
     stem = cut if len(cut) >= 4 else stem

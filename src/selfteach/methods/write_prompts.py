@@ -113,15 +113,16 @@ def write_situation_prompts(
 ) -> dict[str, list[GeneratedPrompt]]:
     """Write the prompts of a rule that holds where somebody is written to.
 
-    The occasions are split, not the prompts, because a prompt and its neighbor have the same one.
-    The exam has its own frames and addressees too.
+    There are as many neighbors as prompts in scope: each one has a twin that differs in the
+    addressee alone. The occasions are split, not the prompts, because twins have the same one. The
+    exam has its own frames and addressees too.
     """
     config = session.config.ask
     parts: dict[str, list[GeneratedPrompt]] = {name: [] for name in SPLIT_NAMES}
     occasions = split_occasions(session, write_all_occasions(session, list_forms(situation)))
     for scope in ("target", "near"):
         for name, share in compute_part_shares(session, scope).items():
-            count = round(share * getattr(config, scope))
+            count = round(share * max(config.target, getattr(config, scope)))
             for_exam = name == "test"
             parts[name] += build_requests(
                 situation, occasions[name], scope, count, session.config.seed, for_exam=for_exam
@@ -177,7 +178,8 @@ def split_occasions(session: Session, occasions: Sequence[Occasion]) -> dict[str
 
 def compute_part_shares(session: Session, scope: str) -> dict[str, float]:
     """Return the shares of train, dev and test of one scope, as if all prompts were found."""
-    counts = {scope: getattr(session.config.ask, scope)}
+    config = session.config.ask
+    counts = {scope: max(config.target, getattr(config, scope))}
     shares = compute_shares(session, counts)[scope]
     return dict(zip(("test", "dev", "train"), reversed(shares), strict=True))
 

@@ -1,8 +1,9 @@
-"""Find demands that no answer can meet together, in the text of checks."""
+"""The text of checks: quote a value, join checks, find demands that no answer can meet together."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import NamedTuple
 
 _CONDITION = re.compile(
@@ -10,6 +11,19 @@ _CONDITION = re.compile(
 )
 _ONE_VALUE = ("starts", "ends", "language")
 """An answer meets these for one value only."""
+
+
+def quote_value(value: str) -> str:
+    """Return a value in quotation marks, as a condition of a check has it."""
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+def join_checks(checks: Sequence[str]) -> str:
+    """Return the check that all these checks must hold."""
+    if len(checks) == 1:
+        return checks[0]
+    return " and ".join(f"({check})" if " or " in check else check for check in checks)
 
 
 class Demand(NamedTuple):
