@@ -166,10 +166,16 @@ def build_requests(
 
 
 def list_other_addressees(situation: Situation, *, for_exam: bool) -> list[str]:
-    """Return everyday addressees that share no word with the rule's own."""
-    own = set(re.findall(r"\w+", situation.addressee.lower())) - {"my", "the", "a", "an", "our"}
+    """Return everyday addressees that are not the rule's own, nor may be the same person."""
+    own = set(re.findall(r"\w+", situation.addressee.lower())) - _SMALL_WORDS
+    for group in _TABLES["alike"]:
+        if own & set(group):
+            own |= set(group)
     table = _TABLES["exam_addressees" if for_exam else "addressees"]
     return [who for who in table if not own & set(re.findall(r"\w+", who.lower()))]
+
+
+_SMALL_WORDS = frozenset(("my", "the", "a", "an", "our", "old", "new", "best", "whole", "of"))
 
 
 def fill_frame(frame: str, genre: str, who: str, occasion: Occasion) -> str:
