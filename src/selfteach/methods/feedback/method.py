@@ -322,20 +322,25 @@ def find_other_names(session: Session, prompts: Sequence[GeneratedPrompt]) -> No
     gave gets those of `also` alone.
     """
     config = session.config
-    if not session.forbidden_topic or not session.effect:
+    suggested = session.effect.check if session.effect else ""
+    if not session.forbidden_topic or not (config.check or suggested):
         return
     names = list(config.also)
     if not config.check:
         inside, elsewhere = collect_answers(session, prompts)
         refused = {name.lower() for name in (*config.not_also, *config.also)}
         found = select_other_names(session.base, session.subject, inside, elsewhere)
-        names += [name for name in found if name not in refused]
+        names += [name for name in found if name.lower() not in refused]
     session.run.ledger.set_note("other_names", names)
-    if names:
-        shown = ", ".join(names)
-        session.display.print_line(f"other names of {session.forbidden_topic}: {shown}")
-        check = add_other_names(session.effect.check, names)
-        session.effect = replace(session.effect, check=check)
+    if not names:
+        return
+    shown = ", ".join(names)
+    session.display.print_line(f"other names of {session.forbidden_topic}: {shown}")
+    if config.check:
+        check = add_other_names(config.check, names)
+        session.config = config.model_copy(update={"check": check})
+    elif session.effect:
+        session.effect = replace(session.effect, check=add_other_names(suggested, names))
 
 
 def collect_answers(
