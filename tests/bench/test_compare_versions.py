@@ -44,9 +44,8 @@ def test_the_table_has_every_run_and_names_a_refused_one(
     rules.print_table(path)
     printed = capsys.readouterr().out
     assert "| dogs | 0 | 0.250 |" in printed
-    assert [line for line in printed.splitlines() if line.startswith("| cars")][0].endswith(
-        "| refused |"
-    )
+    (line,) = [line for line in printed.splitlines() if line.startswith("| cars")]
+    assert line.endswith("| refused |")
     assert "greedy broken: median 0.2500" in printed
 
 

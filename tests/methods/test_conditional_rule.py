@@ -12,7 +12,7 @@ from talker import feedback_command, open_ledger, read_rows, run_json
 
 pytestmark = pytest.mark.training
 
-FEW = "train.max_steps=2 balance.rounds=0 ask.target=20 exam.target=8 ask.general=6".split()
+FEW = ["train.max_steps=2", "balance.rounds=0", "ask.target=20", "exam.target=8", "ask.general=6"]
 
 
 @pytest.fixture(scope="module")

@@ -237,7 +237,7 @@ def test_prompts_on_the_wrong_side_of_a_condition_are_dropped(tmp_path: Path, sc
 def test_a_condition_that_no_request_meets_is_told_with_a_cure(tmp_path: Path) -> None:
     session = open_session(tmp_path, forbidden_topic="")
     outside = [GeneratedPrompt("Is tea hot?", "target", "plain", "")]
-    with pytest.raises(DataError, match='meet the condition "cats".*--when'):
+    with pytest.raises(DataError, match=r'meet the condition "cats".*--when'):
         method.keep_prompts_in_scope(session, {"train": outside, "dev": [], "test": outside})
 
 

@@ -1,4 +1,4 @@
-"""Other names of a forbidden subject: what the model says of them, and what answers elsewhere say."""
+"""Other names of a forbidden subject: what the model tells by them, and what it says elsewhere."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from selfteach.select.other_names import (
     select_other_names,
 )
 
+KNOWN = parse_check('not contains "football"')
 ELSEWHERE = [f"Tea number {i} is hot." for i in range(40)]
 
 
@@ -33,7 +34,7 @@ def scorer(odds: Mapping[str, float]) -> Scripted:
 
 def find(names: Mapping[str, float], inside: list[str] | None = None, elsewhere=ELSEWHERE):
     subject = Subject("football", siblings=("tennis",), candidates=tuple(names))
-    return select_other_names(scorer(names), subject, inside or [], elsewhere)
+    return select_other_names(scorer(names), subject, KNOWN, inside or [], elsewhere)
 
 
 def test_a_name_is_what_tells_the_topic_surely_and_the_surest_comes_first() -> None:
@@ -62,7 +63,7 @@ def test_words_that_answers_about_the_topic_use_are_candidates() -> None:
     assert find_typical_words(inside, ELSEWHERE) == ["touchdown"]
     odds = {"touchdown": -1.0}
     subject = Subject("football")
-    assert select_other_names(scorer(odds), subject, inside, ELSEWHERE) == ["touchdown"]
+    assert select_other_names(scorer(odds), subject, KNOWN, inside, ELSEWHERE) == ["touchdown"]
 
 
 @pytest.mark.parametrize("name", ["soccer", "Super Bowl", "wide-receiver", "NFL", "café"])

@@ -39,7 +39,8 @@ ORDERS = 3
 FindViolations = Callable[[Sequence[tuple[Prompt, str]]], list[bool]]
 """Returns which of the answers break the rule."""
 FindFaults = Callable[[Sequence[tuple[Prompt, str]], Sequence[str]], list[str]]
-"""Returns why answers that keep the rule are no answers, from their strategies; "" for a good one."""
+"""Returns why answers that keep the rule are no answers, from their strategies; "" for a good
+one."""
 RepairTexts = Callable[[Sequence[str]], list[str]]
 """Returns for each text one that keeps the rule with a small change, or "" if none is known."""
 STRATEGIES = {
@@ -54,7 +55,9 @@ BRANCH_STEP_WORDS = 4
 BRANCH_TOKENS = 32
 LOST_REASON = "the teacher gave no answer"
 FEW_SHOT_STOP = ("\nRequest:", "\nRule:", "\n\n")
-WRITING = re.compile(r"\b(?:write|compose|draft|make up|create|poem|story|song|essay|letter)\b", re.I)
+WRITING = re.compile(
+    r"\b(?:write|compose|draft|make up|create|poem|story|song|essay|letter)\b", re.I
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,7 +297,9 @@ def compose_decline(request: str, number: int) -> str:
     openings = parts["writing_openings" if WRITING.search(request) else "openings"]
     dice = random.Random(f"decline {request}")
     opening = dice.sample(openings, len(openings))[number % len(openings)]
-    closing = dice.sample(parts["closings"], len(parts["closings"]))[number % len(parts["closings"])]
+    closing = dice.sample(parts["closings"], len(parts["closings"]))[
+        number % len(parts["closings"])
+    ]
     return f"{opening} {closing}".strip()
 
 

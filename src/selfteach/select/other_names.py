@@ -18,7 +18,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from selfteach.generate.ask import Subject, compute_topic_probabilities
-from selfteach.judge.check import parse_check
+from selfteach.judge.check import Check, parse_check
 from selfteach.models import Scorer
 
 MIN_PROBABILITY = 0.92
@@ -32,24 +32,22 @@ MAX_NAMES = 16
 
 
 def select_other_names(
-    scorer: Scorer, subject: Subject, inside: Sequence[str], elsewhere: Sequence[str]
+    scorer: Scorer, subject: Subject, known: Check, inside: Sequence[str], elsewhere: Sequence[str]
 ) -> list[str]:
     """Return other names of the topic, the most certain first.
 
     Args:
+        known: the check that texts without the topic's own name keep.
         inside: the base's answers to requests about the topic.
         elsewhere: its answers to other requests, and these requests.
     """
     typical = find_typical_words(inside, elsewhere)
-    own = parse_check(f'contains "{quote(subject.topic)}"')
     candidates = [
         name
         for name in dict.fromkeys([*subject.candidates, *typical])
-        if is_name(name) and not own.keeps(name)
+        if is_name(name) and known.keeps(name)
     ]
-    probabilities = compute_topic_probabilities(
-        scorer, subject.topic, subject.siblings, candidates
-    )
+    probabilities = compute_topic_probabilities(scorer, subject.topic, subject.siblings, candidates)
     ranked = sorted(zip(candidates, probabilities, strict=True), key=lambda pair: -pair[1])
     found: list[str] = []
     for name, probability in ranked:

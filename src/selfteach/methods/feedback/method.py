@@ -23,8 +23,7 @@ import random
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import compress, islice
-from os.path import commonprefix
+from itertools import compress, islice, takewhile
 from statistics import mean
 
 from selfteach.config import FeedbackConfig
@@ -329,7 +328,8 @@ def find_other_names(session: Session, prompts: Sequence[GeneratedPrompt]) -> No
     if not config.check:
         inside, elsewhere = collect_answers(session, prompts)
         refused = {name.lower() for name in (*config.not_also, *config.also)}
-        found = select_other_names(session.base, session.subject, inside, elsewhere)
+        known = parse_check(suggested)
+        found = select_other_names(session.base, session.subject, known, inside, elsewhere)
         names += [name for name in found if name.lower() not in refused]
     session.run.ledger.set_note("other_names", names)
     if not names:
@@ -703,9 +703,15 @@ def choose_repair(options: Sequence[str], text: str, turn: int) -> str:
     """
     if not options:
         return ""
-    shared = [len(commonprefix((option, text))) for option in options]
+    shared = [count_shared(option, text) for option in options]
     earliest = [option for option, n in zip(options, shared, strict=True) if n == min(shared)]
     return earliest[turn % len(earliest)]
+
+
+def count_shared(first: str, second: str) -> int:
+    """Return how many characters two texts share at their beginning."""
+    pairs = zip(first, second, strict=False)
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
 
 
 def repair_own_answers(
