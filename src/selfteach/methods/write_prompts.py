@@ -159,7 +159,8 @@ def write_all_occasions(session: Session, forms: Sequence[OccasionForm]) -> list
             funnel.decide(digest(["occasion", occasion.text]), fault, {"text": occasion.text})
             if not fault:
                 kept.append(occasion)
-                session.display.advance()
+                if len(kept) <= count:  # the worked occasions alone may be more
+                    session.display.advance()
     return kept
 
 
