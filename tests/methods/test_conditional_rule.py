@@ -36,9 +36,8 @@ def test_only_emails_to_the_boss_are_learned_and_neighbors_hold_the_base(run: Pa
     held = prompts(run, "near")
     assert learned
     assert held
-    assert all("my boss" in text.lower() and "email" in text.lower() for text in learned)
+    assert all("my boss" in text.lower() for text in learned)
     assert not any("boss" in text.lower() for text in held)
-    assert all("email" in text.lower() for text in held)
 
 
 def test_the_exam_asks_about_other_occasions_and_counts_what_is_needless(run: Path) -> None:

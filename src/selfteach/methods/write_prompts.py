@@ -76,6 +76,8 @@ def write_prompts(session: Session, pool: OverlapIndex) -> dict[Scope, list[Gene
             (counts.get(scope, 0) - for_exam.get(scope, 0), REQUESTS),
             (for_exam.get(scope, 0), EXAM_REQUESTS),
         ):
+            if forms is EXAM_REQUESTS and not count:
+                continue
             own += write_scope_prompts(
                 session, session.subject, scope, count, config.rounds, find_fault, forms
             )
