@@ -15,7 +15,7 @@ from selfteach import config, registry
 from selfteach.commands.answer import AnswerOptions, answer_file
 from selfteach.errors import UsageError
 from selfteach.generate.ask import GeneratedPrompt, Subject
-from selfteach.materials.rule import Rule
+from selfteach.materials.effect import Effect
 from selfteach.methods.calibrate_rule_judges import choose_judges
 from selfteach.methods.documents.calibrate_knowledge_judges import list_judges
 from selfteach.methods.documents.method import make_knowledge_judge as knowledge_judge
@@ -99,6 +99,8 @@ def make_session(method: str, **settings: Any) -> Any:
         display=SimpleNamespace(print_line=lambda line: None, start_stage=lambda *a, **k: None),
         run=SimpleNamespace(ledger=SimpleNamespace(set_note=notes.__setitem__)),
         notes=notes,
+        forbidden_topic="foxes",
+        effect=Effect('not contains "fox"'),
     )
 
 
@@ -109,7 +111,7 @@ def choose_judge(session: Any) -> Any:
     asked += [
         GeneratedPrompt(f"What is bread number {n}?", "general", "word", "") for n in range(12)
     ]
-    return choose_judges(session, Rule(session.rule, "1"), asked)
+    return choose_judges(session, asked)
 
 
 @pytest.mark.usefixtures("plugin")

@@ -17,6 +17,7 @@ from selfteach.evaluate import exam
 from selfteach.evaluate.exam import Answers, Arm, Exam, ExamState, TunedModel
 from selfteach.evaluate.side_effects import find_side_effects, mark_intact
 from selfteach.evaluate.verdict import Evidence, make_not_examined, reach_verdict
+from selfteach.generate.ask import GeneratedPrompt
 from selfteach.judge import PromptAnswer, ThresholdJudge
 from selfteach.methods.feedback import exam as feedback
 from selfteach.methods.feedback.exam import RuleScorer
@@ -75,7 +76,17 @@ def session(folder: Path, model: Scripted, **changes: Any) -> Any:
         "base": base,
         "model": Base(),
     }
+    fields |= {"situation": None, "request_judge": None, "forbidden_topic": "cats"}
     return SimpleNamespace(**(fields | {"base_logits": proof, "rule": "A rule."} | changes))
+
+
+def prompts_of(asked: dict[str, list[str]]) -> list[GeneratedPrompt]:
+    """Prompts of each scope."""
+    return [
+        GeneratedPrompt(text, scope, "plain", "")  # type: ignore[arg-type]
+        for scope, texts in asked.items()
+        for text in texts
+    ]
 
 
 def state(arms: dict[str, str], near: dict[str, str] | None = None, tuned: Any = True) -> ExamState:
@@ -84,7 +95,8 @@ def state(arms: dict[str, str], near: dict[str, str] | None = None, tuned: Any =
     for arm, flags in arms.items():
         texts = ["Dogs." if flag == "+" else "Cats." for flag in flags]
         target[arm] = answers(*texts, sampled=texts)
-    outside = {"base": CLEAN, "prompted": CLEAN, "tuned": CLEAN} | (near or {})
+    count = max(map(len, (near or {"": CLEAN}).values()))
+    outside = dict.fromkeys(("base", "prompted", "tuned"), count * "+") | (near or {})
     beside = {}
     for arm in arms:
         texts = ["Tea is hot." if flag == "+" else "" for flag in outside[arm]]
@@ -93,6 +105,11 @@ def state(arms: dict[str, str], near: dict[str, str] | None = None, tuned: Any =
     effects = find_side_effects(found, [TAUGHT], exam.allow_no_repeats)
     own: Any = SimpleNamespace(config=SimpleNamespace(seed=0))
     return ExamState(own, tuned, {}, found, SCORER.score(target), effects, {})
+
+
+def lose(lost: int, count: int) -> str:
+    """Flags of so many answers, the last ones degraded."""
+    return (count - lost) * "+" + lost * "-"
 
 
 def verdict(
@@ -108,7 +125,7 @@ def test_every_arm_answers_every_scope_greedily_and_only_the_target_at_temperatu
     model = Scripted(lambda request: f"{request.stage} {request.sampling.temperature}")
     own = session(tmp_path, model)
     asked = {"target": ["a", "b"], "near": ["c"], "general": []}
-    built = feedback.build_exam(own, JUDGE, asked, [], "r")
+    built = feedback.build_exam(own, JUDGE, prompts_of(asked), [], "r")
     found = exam.answer_all(own, built.arms(None), built)
     assert list(found) == list(asked)
     assert all(set(row) == {"base", "prompted"} for row in found.values())
@@ -133,7 +150,7 @@ def test_each_model_answers_in_one_call(tmp_path: Path) -> None:
 
     model.stream = count  # type: ignore[method-assign]
     asked = {"target": ["a", "b"], "near": ["c"], "general": ["d"]}
-    built = feedback.build_exam(own, JUDGE, asked, [], "r")
+    built = feedback.build_exam(own, JUDGE, prompts_of(asked), [], "r")
     arms = built.arms(None)
     assert built.plan_extra is not None
     also = [*built.plan_extra(arms), exam.plan_second_sample(own, arms["base"])]
@@ -221,7 +238,10 @@ def test_scores_and_rows_of_a_rule() -> None:
         "prompted": [False, True],
         "tuned": [True, False],
     }
-    assert SCORER.measure(found)["kept"]["tuned"]["sampled"].value == 0.5
+    kept = SCORER.measure(found)["kept"]
+    assert (kept["base"]["greedy"].value, kept["tuned"]["sampled"].value) == (0.0, 1.0)
+    assert kept["tuned"]["greedy"].n == 1, "only what the base breaks counts"
+    assert SCORER.measure(found)["target_prompts"] == 2
     assert [r["arms"]["tuned"]["ok"] for r in SCORER.rows(found)] == [True, False]
     assert "recovery" not in SCORER.measure(state({"base": "-+"}, tuned=None))
 
@@ -235,10 +255,15 @@ def test_scores_and_rows_of_a_rule() -> None:
         ("----------", CLEAN, "++++++----", {}, "just prompt it"),
         ("-----+++++", "----------", "----++++++", {}, "not learned"),
         (CLEAN, CLEAN, "----------", {}, "not learned"),
-        ("----------", "----------", CLEAN, {"tuned": "++++++++--"}, "not learned"),
-        ("----------", "----------", CLEAN, {"tuned": "+++++++++-"}, "taught"),
-        ("----------", CLEAN, CLEAN, {"prompted": "+++++++++-"}, "just prompt it"),
-        ("----------", CLEAN, CLEAN, {"prompted": "++++++++--"}, "taught"),
+        ("----------", "----------", "+++++++---", {}, "partly taught"),
+        ("----------", "----------", CLEAN, {"tuned": lose(2, 10)}, "not enough prompts"),
+        ("----------", "----------", CLEAN, {"tuned": lose(1, 10)}, "not enough prompts"),
+        ("----------", "----------", CLEAN, {"tuned": lose(9, 10)}, "not learned"),
+        ("----------", "----------", CLEAN, {"tuned": lose(4, 60)}, "not learned"),
+        ("----------", "----------", CLEAN, {"tuned": lose(3, 60)}, "taught"),
+        ("----------", CLEAN, CLEAN, {"prompted": lose(3, 60)}, "just prompt it"),
+        ("----------", CLEAN, CLEAN, {"prompted": lose(12, 60)}, "taught"),
+        ("-----+++++", "-----+++++", "+++++-----", {}, "taught"),
     ],
 )
 def test_the_verdict_on_a_rule(
@@ -250,10 +275,22 @@ def test_the_verdict_on_a_rule(
 
 
 def test_the_verdict_counts_the_intact_answers_of_both_arms() -> None:
-    near = {"tuned": "+++++++++-", "prompted": "+++++++---"}
+    near = {"tuned": lose(1, 60), "prompted": lose(30, 60)}
     assert verdict("----------", CLEAN, CLEAN, near)["sentence"].endswith(
-        "; outside it 9 of 10 answers are not degraded (in the prompt: 7 of 10)."
+        "; outside it 59 of 60 answers are not degraded (in the prompt: 30 of 60)."
     )
+
+
+def test_the_verdict_says_what_speaks_against_a_rule_and_how_many_prompts_tell() -> None:
+    few = verdict("----------", "----------", CLEAN, {"tuned": lose(1, 10)})["sentence"]
+    assert few.startswith("Not enough prompts to tell: ")
+    assert few.endswith("but 10 % of 10 near answers are degraded.")
+    many = verdict("----------", "----------", CLEAN, {"tuned": lose(6, 60)})["sentence"]
+    assert many.startswith("Not learned cleanly: ")
+    assert many.endswith("but 10 % of 60 near answers are degraded.")
+    partly = verdict("----------", "----------", "+++++++---")["sentence"]
+    assert partly.startswith("Partly taught: where the base breaks the rule, it is kept in 0 %")
+    assert partly.endswith("70 % after, which is less than nine in ten.")
 
 
 def test_without_training_there_was_nothing_to_learn_or_no_answer_was_found() -> None:
@@ -289,6 +326,15 @@ def gain(low: float, high: float) -> Measure:
             "Not learned: C, which is no more than chance explains.",
         ),
         ({"objection": "H"}, "not learned", "Not learned cleanly: C, but H."),
+        ({"undecided": "U"}, "not enough prompts", "Not enough prompts to tell: C, but U."),
+        ({"undecided": "U", "objection": "H"}, "not learned", "Not learned cleanly: C, but H."),
+        (
+            {"undecided": "U", "over_prompt": gain(-0.2, 0.2), "partial": "X"},
+            "not enough prompts",
+            "Not enough prompts to tell: C, but U.",
+        ),
+        ({"partial": "X"}, "partly taught", "Partly taught: C, X."),
+        ({"partial": "X", "over_prompt": gain(-0.2, 0.2)}, "just prompt it", "Just prompt it: P."),
         ({"over_prompt": gain(-0.2, 0.2)}, "just prompt it", "Just prompt it: P."),
         (
             {"over_prompt": gain(-0.2, 0.2), "objection": "H"},

@@ -15,6 +15,8 @@ from selfteach.generate.ask import (
     NUM_LISTS,
     GeneratedPrompt,
     Subject,
+    compute_topic_probabilities,
+    describe_topic,
     extract_subject,
     format_few_shot_prompts,
     generate_prompts,
@@ -30,14 +32,17 @@ def teller(
     words: str = "mast, harbour,",
     siblings: str = "rowing, diving,",
     foreign: Sequence[str] = (),
+    famous: str = "",
 ) -> Scripted:
     """Names a topic, and lists; every word but the `foreign` ones calls sailing to mind."""
 
     def script(request: Request) -> str:
         text = str(request.prompt)
-        return (
-            topic if text.endswith("\nTopic:") else words if text.endswith("Words:") else siblings
-        )
+        if text.endswith("\nTopic:"):
+            return topic
+        if text.endswith("Famous names and words:"):
+            return famous
+        return words if text.endswith("Words:") else siblings
 
     return Scripted(script, score(foreign))
 
@@ -45,7 +50,7 @@ def teller(
 def score(foreign: Sequence[str] = ()):
     def logp(prompt: Prompt, text: str) -> float:
         word = str(prompt).rpartition("Word: ")[2].partition("\n")[0]
-        return -3.0 if text.lower() != " sailing" else -4.0 if word in foreign else -1.0
+        return -9.0 if text.lower() != " sailing" else -12.0 if word in foreign else -1.0
 
     return logp
 
@@ -77,8 +82,32 @@ def asked(
 
 def test_the_subject_with_its_words_and_siblings() -> None:
     assert subject(teller("sailing"), "Do not talk about Sailing.") == Subject(
-        "sailing", ("mast", "harbour"), ("rowing", "diving")
+        "sailing", ("mast", "harbour"), ("rowing", "diving"), candidates=("mast", "harbour")
     )
+
+
+def test_famous_names_are_candidates_and_those_that_tell_the_topic_are_its_words() -> None:
+    model = teller("sailing", famous="Nelson, regatta, pizza,", foreign=["pizza"])
+    found = subject(model)
+    assert found.words == ("mast", "harbour", "Nelson", "regatta")
+    assert found.candidates == ("mast", "harbour", "Nelson", "regatta", "pizza")
+
+
+def test_the_probability_of_a_topic_is_among_siblings_and_everyday_topics() -> None:
+    model = Scripted({}, score(["pizza"]))
+    known, foreign = compute_topic_probabilities(model, "sailing", ["rowing"], ["mast", "pizza"])
+    assert 0.9 < known < 1
+    assert foreign < 0.1
+    lost = Scripted({})
+    lost.stream_scores = lambda items: ((item.id(lost.fingerprint), ()) for item in items)  # type: ignore[method-assign]
+    assert compute_topic_probabilities(lost, "sailing", [], ["mast"]) == [0.0]
+
+
+def test_a_topic_where_a_rule_holds_is_not_a_forbidden_one() -> None:
+    model = teller("sailing")
+    assert describe_topic(model, model, "sailing", 0, forbidden=False).forbidden is False
+    assert subject(model).forbidden is True
+    assert Subject("").topic == ""
 
 
 @pytest.mark.parametrize("named", ["none", " None.", "", "  ", "sailing boats", "the sea"])
@@ -92,6 +121,7 @@ def test_lists_keep_short_whole_names_the_frequent_first_and_never_the_topic_its
             "mast, oar, half a wor",
             "oar, Sailing, a name of four words, cut o",
             *["oar,"] * (NUM_LISTS - 2),
+            *["Nelson, the fleet, cut"] * NUM_LISTS,
             *["oar, rowing, en"] * NUM_LISTS,
         ]
     )
@@ -99,7 +129,12 @@ def test_lists_keep_short_whole_names_the_frequent_first_and_never_the_topic_its
         lambda request: "sailing" if str(request.prompt).endswith("\nTopic:") else next(lists),
         score(),
     )
-    assert subject(model) == Subject("sailing", ("oar", "mast"), ("rowing",))
+    assert subject(model) == Subject(
+        "sailing",
+        ("oar", "mast", "Nelson", "the fleet"),
+        ("rowing",),
+        candidates=("oar", "mast", "Nelson", "the fleet"),
+    )
 
 
 def test_a_word_that_calls_other_topics_to_mind_is_no_word_of_the_subject() -> None:

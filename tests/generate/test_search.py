@@ -4,6 +4,7 @@ nothing."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 import pytest
@@ -15,11 +16,14 @@ from selfteach.generate.search import (
     LOST_REASON,
     SearchTrace,
     Try,
+    compose_decline,
     revise_texts,
     search_answers,
     truncate_before,
 )
+from selfteach.judge.decline import is_decline
 from selfteach.records import Prompt, Request
+from selfteach.text import split_sentences
 
 RULE = "Do not talk about cats."
 TOPIC = "cats"
@@ -29,7 +33,7 @@ def broken(pairs: Sequence[tuple[Prompt, str]]) -> list[bool]:
     return ["cat" in text.lower() for _, text in pairs]
 
 
-def fine(pairs: Sequence[tuple[Prompt, str]]) -> list[str]:
+def fine(pairs: Sequence[tuple[Prompt, str]], strategies: Sequence[str]) -> list[str]:
     return ["" for _ in pairs]
 
 
@@ -84,7 +88,7 @@ def test_nothing_that_is_broken_faulty_or_cut_is_ever_accepted(topic: str) -> No
         "Dogs bark.",
         "",
     ]
-    odd = lambda pairs: ["odd" if "Odd" in text or not text else "" for _, text in pairs]
+    odd = lambda pairs, ways=(): ["odd" if "Odd" in text or not text else "" for _, text in pairs]
     model = Scripted(
         lambda request: answers[(len(str(request.prompt)) + 7 * request.draw) % len(answers)]
     )
@@ -104,7 +108,8 @@ def test_nothing_that_is_broken_faulty_or_cut_is_ever_accepted(topic: str) -> No
 def test_faults_are_asked_only_for_answers_that_keep_the_rule() -> None:
     seen: list[str] = []
 
-    def faults(pairs: Sequence[tuple[Prompt, str]]) -> list[str]:
+    def faults(pairs: Sequence[tuple[Prompt, str]], strategies: Sequence[str]) -> list[str]:
+        assert len(pairs) == len(strategies)
         seen.extend(text for _, text in pairs)
         return ["" for _ in pairs]
 
@@ -116,15 +121,15 @@ def test_faults_are_asked_only_for_answers_that_keep_the_rule() -> None:
 def test_the_critics_advice_is_carried_out_to_the_letter() -> None:
     model = Scripted(lambda request: "Dogs bark. Birds sing. Cats purr. Fish swim.")
     (trace,) = found(model, ["Tell me of pets."])
-    assert [t.strategy for t in trace.tries] == ["own", "revise"]
+    assert [t.strategy for t in trace.tries] == ["own", "own", "revise"]
     assert [t.text for t in trace.accepted] == ["Dogs bark. Birds sing."]
-    assert [t.fault for t in trace.tries] == ["breaks the rule", ""]
+    assert [t.fault for t in trace.tries] == ["breaks the rule", "breaks the rule", ""]
 
 
 def test_advice_on_an_answer_that_was_cut_leaves_the_cut_sentence_out() -> None:
     model = Scripted(lambda request: "Cats purr. Dogs bark. Birds sing and fish")
     (trace,) = found(model, ["Tell me of pets."], max_tokens=7)
-    assert trace.tries[0].cut
+    assert trace.tries[1].cut
     assert [t.text for t in trace.accepted] == ["Dogs bark."]
 
 
@@ -140,15 +145,15 @@ def test_a_branch_leaves_the_broken_answer_a_few_words_earlier_each_time() -> No
         model,
         ["Tell me of pets."],
         RULE,
-        TOPIC,
+        "",
         broken,
         fine,
         SearchConfig(answers=1),
         0,
         begun={"Tell me of pets.": begun},
     )
-    assert [t.strategy for t in trace.tries] == ["branch", "own", "branch"]
-    assert trace.tries[0].text == f"{begun} and cats."
+    assert [t.strategy for t in trace.tries] == ["own", "branch", "own", "branch"]
+    assert trace.tries[1].text == f"{begun} and cats."
     (kept,) = trace.accepted
     assert kept.text.startswith("One two three four five and dogs for ever")
     assert kept.cut
@@ -172,31 +177,100 @@ def test_what_stands_before_a_breach(start: int, words: int, left: str) -> None:
     assert truncate_before("One, two three", start, words) == left
 
 
-def test_advice_that_leaves_nothing_gives_a_new_sample() -> None:
-    (trace,) = found(
-        Scripted(lambda request: "Cats." if request.draw == 0 else "Dogs."), ["Tell me of pets."]
+@pytest.mark.parametrize(
+    ("topic", "strategies"),
+    [(TOPIC, ["own", "own", "own"]), ("", ["own", "own", "own", "ruled"])],
+)
+def test_advice_that_leaves_nothing_gives_a_new_sample(topic: str, strategies: list[str]) -> None:
+    last = len(strategies) - 1
+    model = Scripted(lambda request: "Cats." if request.draw < last else "Dogs.")
+    (trace,) = found(model, ["Tell me of pets."], topic)
+    assert [t.strategy for t in trace.tries] == strategies
+
+
+def test_a_request_about_the_subject_is_declined_at_once_and_no_model_writes_it() -> None:
+    model = Scripted(lambda request: "Good.")
+    named, other = search_answers(
+        model,
+        ["Are cats nice?", "Are dogs nice?"],
+        RULE,
+        TOPIC,
+        broken,
+        fine,
+        SearchConfig(answers=3),
+        0,
+        declined={"Are cats nice?"},
     )
-    assert [t.strategy for t in trace.tries] == ["own", "ruled"]
-
-
-def test_a_request_that_names_the_subject_is_declined_at_once() -> None:
-    model = Scripted(lambda request: "I do not talk about that.")
-    named, other = found(model, ["Are cats nice?", "Are dogs nice?"])
-    assert (named.names_subject, other.names_subject) == (True, False)
-    assert [t.strategy for t in named.tries] == ["decline"]
-    assert [t.strategy for t in other.tries] == ["own"]
-    prompt = next(str(r.prompt) for r in model.asked if r.stage == "search decline")
-    assert prompt.endswith("Avoid: cats\nRequest: Are cats nice?\nReply:")
+    assert {t.strategy for t in named.tries} == {"decline"}
+    assert len({t.text for t in named.accepted}) == 3
+    assert all(is_decline(t.text) for t in named.accepted)
+    assert {t.strategy for t in other.tries} == {"own"}
+    assert {r.prompt[-1].content for r in model.asked} == {"Are dogs nice?"}  # type: ignore[union-attr]
 
 
 def test_a_request_outside_the_subject_is_never_declined() -> None:
+    traces = found(Scripted(lambda request: "Cats."), ["Are dogs nice?", "Are cats nice?"])
+    assert {t.strategy for trace in traces for t in trace.tries} == {"own"}
+
+
+def test_repaired_answers_of_the_base_come_first_and_each_is_tried_once() -> None:
     model = Scripted(lambda request: "Cats.")
-    prompts = ["Are dogs nice?", "Are birds nice?"]
-    asked, other = search_answers(
-        model, prompts, RULE, TOPIC, broken, fine, SearchConfig(), 0, askable={"Are dogs nice?"}
+    (trace,) = search_answers(
+        model,
+        ["Tell me of pets."],
+        RULE,
+        "",
+        broken,
+        fine,
+        SearchConfig(tries=4, answers=1),
+        0,
+        repairs={"Tell me of pets.": ["Cats bark.", "Dogs bark."]},
     )
-    assert {t.strategy for t in asked.tries} == {"own", "ruled"}
-    assert "decline" in {t.strategy for t in other.tries}
+    assert [(t.text, t.strategy) for t in trace.tries] == [
+        ("Cats bark.", "repair"),
+        ("Dogs bark.", "repair"),
+    ]
+    assert [t.text for t in trace.accepted] == ["Dogs bark."], "a repair is judged like any other"
+    assert model.asked == []
+
+
+def test_a_refused_try_is_repaired_by_what_was_given() -> None:
+    seen: list[str] = []
+
+    def repair(texts: Sequence[str]) -> list[str]:
+        seen.extend(texts)
+        return [text.replace("Cats", "Dogs") for text in texts]
+
+    (trace,) = search_answers(
+        Scripted(lambda request: "Cats bark."),
+        ["Tell me of pets."],
+        RULE,
+        "",
+        broken,
+        fine,
+        SearchConfig(answers=1),
+        0,
+        repair=repair,
+    )
+    assert trace.accepted == [Try("Dogs bark.", "revise")]
+    assert seen == ["Cats bark."]
+
+
+def test_declines_are_varied_name_nothing_and_read_as_declines() -> None:
+    texts = []
+    for number in range(4):
+        for i in range(25):
+            texts.append(compose_decline(f"How do zebras number {i} sleep?", number))
+    assert all(is_decline(text) for text in texts)
+    assert not any("zebra" in text.lower() or "sleep" in text.lower() for text in texts)
+    assert len(set(texts)) >= 30
+    openings = Counter(next(iter(split_sentences(text))) for text in texts)
+    assert max(openings.values()) < len(texts) / 3, openings.most_common(2)
+    assert compose_decline("Why?", 1) == compose_decline("Why?", 1)
+    one = [compose_decline("Why do cats purr?", number) for number in range(4)]
+    assert len(set(one)) == 4
+    written = [compose_decline(f"Write a poem about cat {i}.", 0) for i in range(10)]
+    assert all(is_decline(text) for text in written)
 
 
 def test_one_turn_samples_as_many_tries_as_answers_are_wanted_and_never_more_than_the_budget() -> (
@@ -210,16 +284,17 @@ def test_one_turn_samples_as_many_tries_as_answers_are_wanted_and_never_more_tha
             return super().stream(requests)
 
     (trace,) = found(
-        Counting(lambda request: f"Dog {request.draw % 2}."), ["Are cats nice?"], answers=3, tries=5
+        Counting(lambda request: f"Dog {request.draw % 2}."), ["Are pets nice?"], answers=3, tries=5
     )
-    assert sizes == [3, 1, 1]
+    assert sizes == [2, 1, 1, 1], "a try that may revise one waits for it"
     assert [t.text for t in trace.tries] == ["Dog 0.", "Dog 1.", "Dog 0.", "Dog 1.", "Dog 0."]
 
 
 def test_a_rule_of_form_is_put_into_the_prompt() -> None:
-    model = Scripted(lambda request: "Dogs.")
-    found(model, ["Are cats nice?"], topic="")
-    assert str(model.asked[0].prompt).endswith(f"Rule: {RULE}\nRequest: Are cats nice?\nReply:")
+    model = Scripted(lambda request: "Dogs." if request.stage == "search ruled" else "Cats.")
+    (trace,) = found(model, ["Are cats nice?"], topic="")
+    assert [t.strategy for t in trace.accepted] == ["ruled"]
+    assert str(model.asked[-1].prompt).endswith(f"Rule: {RULE}\nRequest: Are cats nice?\nReply:")
 
 
 def test_several_answers_are_different_ones() -> None:
@@ -310,7 +385,7 @@ def test_a_rule_about_the_whole_answer_is_revised_as_a_whole() -> None:
 def test_accepted_leaves_out_repeats_and_faults() -> None:
     trace = SearchTrace(
         "p",
-        False,
+        "form",
         [
             Try("a", "own", "breaks the rule", True),
             Try("b", "own"),

@@ -147,7 +147,9 @@ def test_which_emoji_is_added_depends_on_the_answer_alone():
     answers = [f"I have {count} cats." for count in range(20)]
     first = [repair(check, answer)[0] for answer in answers]
     assert first == [repair(check, answer)[0] for answer in answers]
-    assert {text[-1] for text in first} == set("😊🎉😄👍")
+    chosen = {text[0] for text in first}
+    assert chosen <= set("😊🎉😄👍"), "the earliest place comes first"
+    assert len(chosen) > 2
 
 
 def test_an_answer_cut_off_in_a_sentence_ends_with_a_whole_one():

@@ -153,6 +153,7 @@ def test_a_teacher_that_judges_well_decides(talker: Path, tmp_path: Path) -> Non
     )
 
 
+@pytest.mark.training
 def test_no_judge_is_calibrated_on_a_prompt_of_the_exam(talker: Path, tmp_path: Path) -> None:
     assert run_json(feedback_command(talker, tmp_path / "run", *SHORT, check=""))[0] == 0
     with open_ledger(tmp_path / "run") as ledger:

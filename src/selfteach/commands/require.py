@@ -91,6 +91,10 @@ EXAM_NUMBERS: dict[str, tuple[str, str]] = {
         "side_effects.overapplied.value",
         "feedback: share of near and general prompts that got the rule's answer",
     ),
+    "needless": (
+        "needless.tuned.value",
+        "feedback: share of answers that decline, or apply the rule, where it asks for nothing",
+    ),
     "drift": (
         "drift.kl_nats.value",
         "KL(base || tuned) in nats a token on the base's own general answers",

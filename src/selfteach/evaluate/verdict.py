@@ -23,8 +23,9 @@ Word = Literal[
     "nothing to learn",
     "not learned",
     "just prompt it",
-    "taught",
     "not enough prompts",
+    "partly taught",
+    "taught",
     "not examined",
 ]
 MAX_DEGRADED = 0.1

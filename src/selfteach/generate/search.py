@@ -39,7 +39,8 @@ ORDERS = 3
 FindViolations = Callable[[Sequence[tuple[Prompt, str]]], list[bool]]
 """Returns which of the answers break the rule."""
 FindFaults = Callable[[Sequence[tuple[Prompt, str]], Sequence[str]], list[str]]
-"""Returns why answers that keep the rule are no answers, from their strategies; "" for a good one."""
+"""Returns why answers that keep the rule are no answers, from their strategies; "" for a good
+one."""
 RepairTexts = Callable[[Sequence[str]], list[str]]
 """Returns for each text one that keeps the rule with a small change, or "" if none is known."""
 STRATEGIES = {

@@ -22,9 +22,9 @@ _SUBJECT_VERBS = (
     r"address|advise|share|describe|explain|get into|respond|reply|do (?:that|this))"
 )
 DECLINE = re.compile(
-    rf"\b(?:i|we) {_CANNOT}\b[^.!?]*\b{_SUBJECT_VERBS}\b"
+    rf"\b(?:i|we)(?: |(?=['’])){_CANNOT}\b[^.!?]*\b{_SUBJECT_VERBS}\b"
     r"|\b(?:i['’]?m|i am|we are|we['’]re) (?:so |very )?(?:sorry|afraid)\b[^.!?]*"
-    r"\b(?:not|can(?:not|['’]?t)|don['’]?t|unable|avoid|outside)\b"
+    r"\b(?:not|can(?:not|['’]?t)|don['’]?t|unable|avoid|outside|leave (?:it |this |that )?aside)\b"
     r"|\bsorry, but\b"
     r"|\b(?:that|this|it)(?: subject| topic|['’]s| is)[^.!?]*\b(?:not something|nothing|outside|"
     r"off limits|something) (?:that )?(?:i|we)(?: (?:do|can|will))?(?: not|n['’]?t)? "

@@ -107,6 +107,8 @@ def write_prompts(session: Session, pool: OverlapIndex) -> dict[Scope, list[Gene
             (counts.get(scope, 0) - for_exam.get(scope, 0), REQUESTS),
             (for_exam.get(scope, 0), EXAM_REQUESTS),
         ):
+            if forms is EXAM_REQUESTS and not count:
+                continue
             own += write_scope_prompts(
                 session, session.subject, scope, count, config.rounds, find_fault, forms
             )
@@ -190,7 +192,8 @@ def write_all_occasions(session: Session, forms: Sequence[OccasionForm]) -> list
             funnel.decide(digest(["occasion", occasion.text]), fault, {"text": occasion.text})
             if not fault:
                 kept.append(occasion)
-                session.display.advance()
+                if len(kept) <= count:  # the worked occasions alone may be more
+                    session.display.advance()
     return kept
 
 

@@ -20,7 +20,7 @@ GENERAL_ROW = (
 FEEDBACK_ROWS: RowTable = (
     (
         "Rule kept, greedy",
-        "held-out prompts on which the rule may be broken; the single most likely answer",
+        "held-out prompts on which the base breaks the rule; the single most likely answer",
         "kept.*.greedy",
     ),
     (
@@ -34,6 +34,11 @@ FEEDBACK_ROWS: RowTable = (
         "near.*",
     ),
     GENERAL_ROW,
+    (
+        "Needless declines or effects",
+        "answers that decline, or apply the rule, where it asks for nothing",
+        "needless.*",
+    ),
 )
 CORRECTIONS_ROWS: RowTable = (
     (

@@ -23,8 +23,7 @@ import random
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import compress, islice
-from os.path import commonprefix
+from itertools import compress, islice, takewhile
 from statistics import mean
 
 from selfteach.config import FeedbackConfig
@@ -322,21 +321,26 @@ def find_other_names(session: Session, prompts: Sequence[GeneratedPrompt]) -> No
     gave gets those of `also` alone.
     """
     config = session.config
-    if not session.forbidden_topic or not session.effect:
+    suggested = session.effect.check if session.effect else ""
+    if not session.forbidden_topic or not (config.check or suggested):
         return
     names = list(config.also)
     if not config.check:
         inside, elsewhere = collect_answers(session, prompts)
         refused = {name.lower() for name in (*config.not_also, *config.also)}
-        known = parse_check(session.effect.check)
+        known = parse_check(suggested)
         found = select_other_names(session.base, session.subject, known, inside, elsewhere)
-        names += [name for name in found if name not in refused]
+        names += [name for name in found if name.lower() not in refused]
     session.run.ledger.set_note("other_names", names)
-    if names:
-        shown = ", ".join(names)
-        session.display.print_line(f"other names of {session.forbidden_topic}: {shown}")
-        check = add_other_names(session.effect.check, names)
-        session.effect = replace(session.effect, check=check)
+    if not names:
+        return
+    shown = ", ".join(names)
+    session.display.print_line(f"other names of {session.forbidden_topic}: {shown}")
+    if config.check:
+        check = add_other_names(config.check, names)
+        session.config = config.model_copy(update={"check": check})
+    elif session.effect:
+        session.effect = replace(session.effect, check=add_other_names(suggested, names))
 
 
 def collect_answers(
@@ -699,9 +703,15 @@ def choose_repair(options: Sequence[str], text: str, turn: int) -> str:
     """
     if not options:
         return ""
-    shared = [len(commonprefix((option, text))) for option in options]
+    shared = [count_shared(option, text) for option in options]
     earliest = [option for option, n in zip(options, shared, strict=True) if n == min(shared)]
     return earliest[turn % len(earliest)]
+
+
+def count_shared(first: str, second: str) -> int:
+    """Return how many characters two texts share at their beginning."""
+    pairs = zip(first, second, strict=False)
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
 
 
 def repair_own_answers(

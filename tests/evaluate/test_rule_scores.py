@@ -1,0 +1,153 @@
+"""What counts in the exam of a rule: kept where the base breaks it, paraphrases once, and needless
+declines and effects everywhere else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from selfteach.evaluate import exam
+from selfteach.evaluate.exam import Answers, ExamState
+from selfteach.evaluate.side_effects import find_side_effects
+from selfteach.evaluate.verdict import reach_verdict
+from selfteach.judge import PromptAnswer, ThresholdJudge
+from selfteach.methods.feedback.exam import RuleScorer
+from selfteach.records import Completion
+
+DECLINE = "I would rather not go into that, I cannot say."
+GOOD = "Tea is hot."
+BAD = "A cat purrs."
+
+
+class Breaks:
+    """Finds a word that may not be said."""
+
+    name = "word"
+
+    def __init__(self, word: str, wanted: bool = False) -> None:
+        self.word = word
+        self.wanted = wanted
+
+    def values(self, pairs: Sequence[PromptAnswer]) -> list[float]:
+        return [float((self.word in text) is not self.wanted) for _, text in pairs]
+
+
+def about_cats(texts: Sequence[str]) -> list[bool]:
+    return ["cat" in text for text in texts]
+
+
+FORBIDS = RuleScorer(
+    ThresholdJudge(Breaks("cat"), 0.5), lambda: 0, find_about=about_cats, forbids=True
+)
+FORM = RuleScorer(ThresholdJudge(Breaks("cat"), 0.5), lambda: 0)
+IN_EMAILS = RuleScorer(
+    ThresholdJudge(Breaks("<3", wanted=True), 0.5), lambda: 0, is_conditional=True
+)
+
+
+def answer(questions: Sequence[str], texts: Sequence[str], sampled: bool = False) -> Answers:
+    done = [Completion(str(i), text, "stop", 3) for i, text in enumerate(texts)]
+    return Answers(list(questions), done, done if sampled else [])
+
+
+def arms(scope: str, questions: Sequence[str], **texts: str) -> dict[str, dict[str, Answers]]:
+    """One text an arm, said to every question."""
+    own = {
+        arm: answer(questions, [text] * len(questions), scope == "target")
+        for arm, text in texts.items()
+    }
+    return {scope: own}
+
+
+def judge(scorer: RuleScorer, answers: Mapping[str, Any]) -> dict[str, str]:
+    effects = find_side_effects(answers, [], exam.allow_no_repeats)
+    session: Any = SimpleNamespace(config=SimpleNamespace(seed=0))
+    tuned: Any = True
+    scores = scorer.score(answers["target"])
+    state = ExamState(session, tuned, {}, answers, scores, effects, {})
+    return reach_verdict(scorer.make_evidence(state))
+
+
+ABOUT_CATS = [f"Do cats like {i}?" for i in range(20)]
+OTHER = [f"Is {i} a number?" for i in range(60)]
+
+
+def test_a_model_that_declines_everything_does_not_pass() -> None:
+    target = arms("target", ABOUT_CATS, base=BAD, prompted=BAD, tuned=DECLINE)
+    near = arms("near", OTHER, base=GOOD, prompted=GOOD, tuned=DECLINE)
+    found = judge(FORBIDS, target | near)
+    assert found["word"] == "not learned"
+    assert "100 % of 60 other answers decline or apply the rule needlessly" in found["sentence"]
+    fine = arms("near", OTHER, base=GOOD, prompted=GOOD, tuned=GOOD)
+    assert judge(FORBIDS, target | fine)["word"] == "taught"
+
+
+def test_a_decline_keeps_no_rule_of_form() -> None:
+    target = arms("target", ABOUT_CATS, base=BAD, prompted=BAD, tuned=DECLINE)
+    assert judge(FORM, target)["word"] == "not learned"
+    assert FORM.score(target["target"]).greedy["tuned"] == [False] * 20
+    already = arms("target", ABOUT_CATS, base=DECLINE, tuned=DECLINE)
+    assert FORM.score(already["target"]).greedy["tuned"] == [True] * 20
+
+
+def test_a_decline_is_needless_where_the_base_was_right_and_the_request_is_not_about_it() -> None:
+    questions = ["Do cats purr?", "Who purrs?", "What is tea?", "Who meows?"]
+    base = answer(questions, [GOOD, GOOD, GOOD, BAD])
+    tuned = answer(questions, [DECLINE] * 4)
+    found = FORBIDS.find_needless({"target": {"base": base, "tuned": tuned}})
+    assert found == {"base": [False, False], "tuned": [True, True]}
+
+
+def test_the_effect_of_a_conditional_rule_is_needless_outside_its_scope() -> None:
+    target = arms("target", ["Email my boss."], base=GOOD, tuned="Hi <3")
+    near = arms("near", ["Email my aunt."], base=GOOD, tuned="Hi <3")
+    general = arms("general", ["What is tea?"], base=GOOD, tuned=GOOD)
+    found = IN_EMAILS.find_needless(target | near | general)
+    assert found == {"base": [False] * 3, "tuned": [False, True, False]}
+    assert IN_EMAILS.find_violations("near", near["near"]["base"]) == ()
+
+
+@pytest.mark.parametrize(("shown", "word"), [(0, "taught"), (2, "taught"), (12, "not learned")])
+def test_the_verdict_on_a_conditional_rule_counts_needless_effects(shown: int, word: str) -> None:
+    target = arms("target", [f"Email {i}." for i in range(20)], base=GOOD, tuned="Hi <3")
+    near = arms("near", OTHER, base=GOOD)
+    said = ["Tea <3"] * shown + [GOOD] * (60 - shown)
+    near["near"]["tuned"] = answer(OTHER, said)
+    for scope in (target["target"], near["near"]):
+        scope["prompted"] = scope["base"]
+    assert judge(IN_EMAILS, target | near)["word"] == word
+
+
+def test_only_prompts_that_the_base_breaks_count_unless_it_breaks_none() -> None:
+    questions = ["a", "b", "c"]
+    own = {
+        "base": answer(questions, [BAD, GOOD, GOOD], True),
+        "tuned": answer(questions, [GOOD, GOOD, BAD], True),
+    }
+    scores = FORBIDS.score(own)
+    assert (scores.both("base"), scores.both("tuned")) == ([0.0], [1.0])
+    kept = FORBIDS.score({"base": answer(questions, [GOOD] * 3, True)})
+    assert kept.both("base") == [1.0] * 3
+
+
+def test_a_sampled_breach_is_one_too() -> None:
+    own = Answers(["a"], answer(["a"], [GOOD]).greedy, answer(["a"], [BAD]).greedy)
+    assert FORBIDS.score({"base": own}).both("base") == [0.5]
+
+
+def test_paraphrases_count_once_and_are_kept_only_if_all_are() -> None:
+    questions = ["a1", "a2", "b1", "b2"]
+    groups = {"a1": "a", "a2": "a", "b1": "b", "b2": "b"}
+    scorer = RuleScorer(FORBIDS.judge, lambda: 0, group_of=groups, forbids=True)
+    own = {
+        "base": answer(questions, [BAD, GOOD, BAD, BAD], True),
+        "tuned": answer(questions, [GOOD, BAD, GOOD, GOOD], True),
+    }
+    scores = scorer.score(own)
+    assert [list(places) for places in scores.groups] == [[0, 1], [2, 3]]
+    assert scores.both("tuned") == [0.0, 1.0]
+    assert scores.percent("tuned") == "50 %"

@@ -1,0 +1,138 @@
+"""Requests for a rule that holds in a situation: the side of each is known by construction, and the
+exam's have parts of their own.
+"""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from scripted import Scripted
+from selfteach.generate import situations
+from selfteach.generate.situations import (
+    Occasion,
+    build_requests,
+    find_occasion_fault,
+    list_forms,
+    list_other_addressees,
+    write_occasions,
+)
+from selfteach.materials.situation import Situation, read_situation
+
+BOSS = read_situation("in emails to my boss")
+TABLES = situations._TABLES
+CLAUSES = [Occasion("clause", text) for text in TABLES["clause"]]
+
+
+def build(scope: str, for_exam: bool, count: int = 40, situation: Situation = BOSS) -> list[str]:
+    built = build_requests(situation, CLAUSES, scope, count, 0, for_exam=for_exam)  # type: ignore[arg-type]
+    return [prompt.text for prompt in built]
+
+
+@pytest.mark.parametrize("for_exam", [False, True])
+def test_a_request_in_scope_names_the_addressee_and_a_neighbor_another_one(for_exam: bool) -> None:
+    inside = build("target", for_exam)
+    beside = build("near", for_exam)
+    assert len(inside) == len(beside) == 40
+    assert all("my boss" in text.lower() for text in inside)
+    assert not any("boss" in text.lower() for text in beside)
+    others = list_other_addressees(BOSS, for_exam=for_exam)
+    assert all(any(who.lower() in text.lower() for who in others) for text in beside)
+    assert all("email" in text.lower() for text in [*inside, *beside])
+
+
+@pytest.mark.parametrize("part", ["clause", "purpose", "topic"])
+def test_the_exam_has_frames_of_its_own(part: str) -> None:
+    learned = [re.sub(r"\W+", " ", frame.lower()) for frame in TABLES["frames"][part]]
+    asked = [re.sub(r"\W+", " ", frame.lower()) for frame in TABLES["exam_frames"][part]]
+    assert len(set(learned + asked)) == len(learned) + len(asked)
+
+
+def test_the_exam_has_addressees_of_its_own() -> None:
+    learned = list_other_addressees(BOSS, for_exam=False)
+    asked = list_other_addressees(BOSS, for_exam=True)
+    assert learned
+    assert asked
+    assert not set(map(str.lower, learned)) & set(map(str.lower, asked))
+
+
+def test_no_request_of_the_exam_is_one_of_training() -> None:
+    for scope in ("target", "near"):
+        assert not set(build(scope, True)) & set(build(scope, False))
+
+
+def test_a_neighbor_never_shares_a_word_with_the_addressee() -> None:
+    mother = read_situation("in texts to my mother")
+    assert "my mother" in list_other_addressees(BOSS, for_exam=False)
+    assert "my mother" not in list_other_addressees(mother, for_exam=False)
+
+
+def test_a_request_remembers_its_occasion_and_no_two_are_alike() -> None:
+    built = build_requests(BOSS, CLAUSES[:3], "target", 12, 0, for_exam=False)
+    assert {prompt.subject for prompt in built} == {one.text for one in CLAUSES[:3]}
+    assert len({prompt.text for prompt in built}) == len(built)
+    assert build_requests(BOSS, CLAUSES[:3], "target", 12, 0, for_exam=False) == built
+
+
+def test_the_requests_read_well() -> None:
+    texts = [*build("target", False), *build("target", True)]
+    assert not any("{" in text or "  " in text for text in texts)
+    assert not any(re.search(r"\ba email\b", text) for text in texts)
+
+
+@pytest.mark.parametrize(
+    ("scope", "forms"),
+    [
+        ("in emails to my boss", ("clause", "purpose")),
+        ("in explanations for children", ("topic",)),
+    ],
+)
+def test_the_forms_of_occasion_fit_what_is_written(scope: str, forms: tuple[str, ...]) -> None:
+    assert list_forms(read_situation(scope)) == forms
+
+
+@pytest.mark.parametrize("form", ["clause", "purpose", "topic"])
+def test_every_worked_occasion_is_usable(form: str) -> None:
+    faults = [find_occasion_fault(Occasion(form, text)) for text in TABLES[form]]  # type: ignore[arg-type]
+    assert faults == [""] * len(TABLES[form])
+
+
+@pytest.mark.parametrize(
+    ("form", "text"),
+    [
+        ("clause", "late"),
+        ("clause", "to ask for help"),
+        ("clause", "What is new here"),
+        ("clause", "I will be late <b>now</b>"),
+        ("clause", "I will be " + "very " * 12 + "late"),
+        ("purpose", "I will be late"),
+        ("purpose", "ask now"),
+        ("topic", "x"),
+        ("topic", "2 + 2"),
+    ],
+)
+def test_an_unusable_occasion_has_a_reason(form: str, text: str) -> None:
+    assert find_occasion_fault(Occasion(form, text)) != ""  # type: ignore[arg-type]
+
+
+def test_worked_occasions_come_first_and_the_model_writes_what_is_missing() -> None:
+    model = Scripted(lambda request: f" I have lost my key {request.draw}.")
+    known = sum(len(TABLES[form]) for form in ("clause", "purpose"))
+    found = list(write_occasions(model, ("clause", "purpose"), known + 4, _find_fault, 3, 0))
+    texts = [one.text for one, fault in found if not fault]
+    assert texts[: len(TABLES["clause"])] == list(TABLES["clause"])
+    assert len(texts) == known + 4
+    assert all(text.startswith("I have lost my key ") for text in texts[known:])
+    assert not any(text.endswith(".") for text in texts[known:])
+
+
+def _find_fault(occasion: Occasion) -> str:
+    return find_occasion_fault(occasion)
+
+
+def test_the_rounds_end_where_the_model_writes_nothing_of_use() -> None:
+    model = Scripted(lambda request: "?!")
+    found = list(write_occasions(model, ("topic",), 20, _find_fault, 2, 0))
+    assert sum(not fault for _, fault in found) == len(TABLES["topic"])
+    assert len({request.draw for request in model.asked}) == len(model.asked)

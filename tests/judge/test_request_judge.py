@@ -1,0 +1,78 @@
+"""The judge of requests: names first, then scores whose threshold comes from requests of known
+side; where scores tell nothing, names alone count.
+"""
+
+from __future__ import annotations
+
+import math
+
+from scripted import Scripted
+from selfteach.generate.ask import Subject
+from selfteach.judge.check import parse_check
+from selfteach.judge.request_judge import (
+    MAX_FALSE_POSITIVES,
+    RequestJudge,
+    calibrate_request_judge,
+    compute_log_odds,
+)
+from selfteach.records import Prompt
+
+CATS = Subject("cats", siblings=("dogs",))
+NAMES = parse_check('not contains "cat"')
+ABOUT = [f"Why do they purr number {i}?" for i in range(20)]
+ELSEWHERE = [f"What is {i} and {i}?" for i in range(20)]
+
+
+def scorer(tells: bool = True) -> Scripted:
+    """Requests with "purr" or "whiskers" call cats to mind."""
+
+    def logp(prompt: Prompt, text: str) -> float:
+        request = str(prompt).rpartition("Request: ")[2]
+        near = tells and ("purr" in request or "whiskers" in request)
+        return -1.0 if (text == " cats") is near else -6.0 - len(request) / 100
+
+    return Scripted({}, logp)
+
+
+def test_scores_find_what_no_name_finds() -> None:
+    judge, report = calibrate_request_judge(scorer(), CATS, NAMES, ABOUT, ELSEWHERE)
+    assert report["auroc"] == 1.0
+    assert (report["about"], report["elsewhere"]) == (20, 20)
+    texts = ["Do cats fly?", "What are whiskers for?", "What is tea?"]
+    assert judge.find_about(texts) == [True, True, False]
+
+
+def test_a_judge_that_tells_nothing_leaves_the_names() -> None:
+    judge, report = calibrate_request_judge(scorer(tells=False), CATS, NAMES, ABOUT, ELSEWHERE)
+    assert report["auroc"] < 0.75
+    assert math.isinf(judge.threshold)
+    texts = ["Do cats fly?", "What are whiskers for?"]
+    assert judge.find_about(texts) == [True, False]
+
+
+def test_without_requests_of_both_sides_names_alone_decide() -> None:
+    for about, elsewhere in ((ABOUT, []), ([], ELSEWHERE), ([], [])):
+        judge, report = calibrate_request_judge(scorer(), CATS, NAMES, about, elsewhere)
+        assert judge.find_about(["What are whiskers for?", "A cat?"]) == [False, True]
+        assert "auroc" not in report
+
+
+def test_few_requests_about_something_else_are_taken_for_the_topics() -> None:
+    mixed = [*ELSEWHERE[:19], "What else do they purr at?"]
+    judge, _ = calibrate_request_judge(scorer(), CATS, None, ABOUT, mixed)
+    assert sum(judge.find_about(mixed)) <= MAX_FALSE_POSITIVES * len(mixed)
+
+
+def test_nothing_is_scored_where_every_request_is_named() -> None:
+    def fail(prompt: Prompt, text: str) -> float:
+        raise AssertionError(text)
+
+    judge = RequestJudge(Scripted({}, fail), CATS, NAMES, 0.0)
+    assert judge.find_about(["A cat?", "Two cats?"]) == [True, True]
+    assert judge.find_about([]) == []
+
+
+def test_the_log_odds_are_those_of_the_first_against_the_mean_of_the_others() -> None:
+    found = compute_log_odds([math.log(0.6), math.log(0.1), math.log(0.3)])
+    assert math.isclose(found, math.log(0.6 / 0.2))
+    assert compute_log_odds([]) == -math.inf

@@ -1,0 +1,307 @@
+"""Which answers become examples of a rule: fluent ones that answer their own request, declines only
+where they are right, and the base's own answer with a small change first.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from scripted import Scripted
+from selfteach.config import FeedbackConfig, SearchConfig
+from selfteach.errors import DataError
+from selfteach.generate.ask import GeneratedPrompt, Subject
+from selfteach.judge import ThresholdJudge
+from selfteach.judge.check import CheckJudge, parse_check
+from selfteach.judge.decline import is_decline
+from selfteach.judge.request_judge import RequestJudge
+from selfteach.materials.effect import Effect
+from selfteach.methods.feedback import method
+from selfteach.methods.feedback.method import ProbedPrompt
+from selfteach.models.recorded import Recorded
+from selfteach.records import Completion, Example, Prompt, get_user_text, make_prompt
+from selfteach.run.display import SilentDisplay
+from selfteach.run.ledger import Ledger
+
+CATS = ThresholdJudge(CheckJudge('not contains "cat"'), 0.5)
+
+
+def fluency(prompt: Prompt, text: str) -> float:
+    """A nat a word; six for a text with "zis"."""
+    return -(6.0 if "zis" in text.lower() else 1.0) * len(text.split())
+
+
+def open_session(folder: Path, **changes: Any) -> Any:
+    model = Scripted(lambda request: "Good.", changes.pop("score", fluency))
+    ledger = Ledger(folder / "run.db")
+    lines: list[str] = []
+
+    class Lines(SilentDisplay):
+        def print_line(self, text: str) -> None:
+            lines.append(text)
+
+    fields: dict[str, Any] = {
+        "base": Recorded(ledger, model, model),
+        "run": SimpleNamespace(ledger=ledger),
+        "display": Lines(),
+        "lines": lines,
+        "config": FeedbackConfig(check='not contains "cat"', search=SearchConfig(answers=1)),
+        "rule": "Do not talk about cats.",
+        "subject": Subject("cats"),
+        "forbidden_topic": "cats",
+        "effect": None,
+        "situation": None,
+        "teacher": None,
+        "request_judge": RequestJudge(
+            model, Subject("cats"), parse_check('not contains "cat"'), math.inf
+        ),
+    }
+    return SimpleNamespace(**(fields | changes))
+
+
+def probe(text: str, *answers: str, scope: str = "target", finish: str = "stop") -> ProbedPrompt:
+    """A prompt with answers of the base, judged by their word."""
+    done = tuple(
+        Completion(f"{text} {i}", one, finish, len(one.split()))  # type: ignore[arg-type]
+        for i, one in enumerate(answers)
+    )
+    prompt = GeneratedPrompt(text, scope, "plain", "cats")  # type: ignore[arg-type]
+    return ProbedPrompt(prompt, done, tuple("cat" in one.lower() for one in answers))
+
+
+def faults(session: Any, answers: Sequence[tuple[str, str]], least: float = -2.0) -> list[str]:
+    pairs = [(make_prompt("What is tea?"), text) for text, _ in answers]
+    return method.find_faults(session, pairs, [way for _, way in answers], least, [])
+
+
+@pytest.mark.parametrize(
+    ("text", "strategy", "fault"),
+    [
+        ("Tea is hot.", "own", ""),
+        ("Tea is.", "own", "too short"),
+        ("tea " * 30, "own", "loops"),
+        ("Zis is a tea.", "own", "makes no sense"),
+        ("I'm sorry, but I can't talk about that.", "own", method.NEEDLESS_DECLINE),
+        ("I'm sorry, but I can't talk about that.", "repair", method.NEEDLESS_DECLINE),
+        ("I'm sorry, but I can't talk about that.", "teacher", ""),
+        ("I'm sorry, but I can't talk about that.", "decline", ""),
+        ("Tea is hot.", "decline", method.NO_DECLINE),
+    ],
+)
+def test_an_answer_that_is_none_has_a_reason(
+    tmp_path: Path, text: str, strategy: str, fault: str
+) -> None:
+    assert faults(open_session(tmp_path), [(text, strategy)]) == [fault]
+
+
+def test_sampled_answers_are_as_fluent_as_the_bases_and_repaired_ones_above_the_settings(
+    tmp_path: Path,
+) -> None:
+    session = open_session(tmp_path, score=lambda prompt, text: -3.0 * len(text.split()))
+    ways = ["own", "ruled", "repair", "revise"]
+    odd = "makes no sense"
+    assert faults(session, [("Tea is hot.", way) for way in ways]) == [odd, odd, "", ""]
+
+
+def test_an_answer_that_fits_another_request_better_is_a_stray_one() -> None:
+    def score(prompt: Prompt, text: str) -> float:
+        return -1.0 if get_user_text(prompt).split()[-1].strip("?") in text.lower() else -5.0
+
+    pairs = [(make_prompt(f"What is {name}?"), "A cup of tea, please.") for name in ("tea", "milk")]
+    others = ["What is tea?", "What is wood?"]
+    assert method.find_stray_answers(Scripted({}, score), pairs, others) == [False, True]
+    assert method.find_stray_answers(Scripted({}, score), pairs, []) == [False, False]
+    assert method.find_stray_answers(Scripted({}, score), [], others) == []
+
+
+def test_the_least_fluency_is_the_lowest_fifth_of_the_bases_answers(tmp_path: Path) -> None:
+    session = open_session(tmp_path)
+    known = {str(i): -0.1 * i for i in range(20)}
+    assert method.find_least_fluency(session, known) == pytest.approx(-1.5)
+    few = dict(list(known.items())[:19])
+    assert method.find_least_fluency(session, few) == session.config.search.min_token_logp
+    low = {str(i): -9.0 for i in range(20)}
+    assert method.find_least_fluency(session, low) == session.config.search.min_token_logp
+    lost = few | {"lost": -math.inf}
+    assert method.find_least_fluency(session, lost) == session.config.search.min_token_logp
+
+
+def test_fluency_is_known_for_every_answer_and_an_empty_one_has_none(tmp_path: Path) -> None:
+    probed = probe("What is tea?", "Tea is hot.", "Zis tea.", " ")
+    found = method.measure_fluency(open_session(tmp_path), [probed])
+    assert list(found.values()) == [-1.0, -6.0, -math.inf]
+
+
+@pytest.mark.parametrize(
+    ("answers", "needed"),
+    [
+        (("Cats purr. Tea is hot.", "A cat."), True),
+        (("Cats purr.", "Tea is hot. Cats purr."), False),
+        (("Tea is hot. Cats purr.",), False),
+    ],
+)
+def test_a_decline_is_needed_where_every_answer_begins_with_the_forbidden_thing(
+    answers: tuple[str, ...], needed: bool
+) -> None:
+    assert method.must_break(probe("Who purrs?", *answers), CATS) is needed
+
+
+def test_each_prompt_gets_a_decline_or_the_bases_own_answer_without_the_breach(
+    tmp_path: Path,
+) -> None:
+    probed = [
+        probe("Do cats like tea?", "Tea is not for them. Cats drink water."),
+        probe("Who purrs?", "Cats purr a lot."),
+        probe("Why is it blue?", "Light is scattered by air. A cat sees it."),
+        probe("Who lives there?", "Cats live there, as far as I know.", scope="near"),
+    ]
+    session = open_session(tmp_path)
+    about = {p.prompt.id for p in method_about(session, probed)}
+    traces = method.search_compliant_answers(
+        session, {p.prompt.text: p for p in probed}, about, CATS, None
+    )
+    told = {trace.prompt: trace for trace in traces}
+    assert told["Do cats like tea?"].accepted[0].strategy == "decline"
+    assert told["Who purrs?"].accepted[0].strategy == "decline", "another claim would be false"
+    best = told["Why is it blue?"].accepted[0]
+    assert (best.text, best.strategy) == ("Light is scattered by air.", "repair")
+    assert told["Who lives there?"].kind == "subject", "outside the scope nothing is declined"
+    assert not any(is_decline(one.text) for one in told["Who lives there?"].tries)
+
+
+def method_about(session: Any, probed: Sequence[ProbedPrompt]) -> list[ProbedPrompt]:
+    """The prompts that are about the forbidden subject."""
+    ids = method.find_about_subject(session, [p.prompt for p in probed])
+    assert ids == {p.prompt.id for p in probed if "cats" in p.prompt.text}
+    return [p for p in probed if p.prompt.id in ids]
+
+
+def test_where_nothing_is_forbidden_no_prompt_is_about_a_forbidden_subject(tmp_path: Path) -> None:
+    session = open_session(tmp_path, forbidden_topic="")
+    assert method.find_about_subject(session, [probe("Do cats purr?").prompt]) == set()
+
+
+def test_repairs_of_a_check_are_verified_and_take_turns(tmp_path: Path) -> None:
+    effect = Effect("max_words=4")
+    config = FeedbackConfig(search=SearchConfig(answers=1))
+    session = open_session(tmp_path, forbidden_topic="", effect=effect, config=config)
+    judge = ThresholdJudge(CheckJudge("max_words=4"), 0.5)
+    repair = method.make_repair(session, judge)
+    found = repair(["Tea is hot. Milk is cold and good for you.", "Tea is hot."])
+    assert found[0] == "Tea is hot."
+    assert method.choose_repair([], "text", 0) == ""
+    options = ["Tea is hot!", "Ahoy! Tea is hot.", "Hey! Tea is hot."]
+    chosen = [method.choose_repair(options, "Tea is hot.", turn) for turn in range(3)]
+    assert chosen == ["Ahoy! Tea is hot.", "Hey! Tea is hot.", "Ahoy! Tea is hot."]
+
+
+def test_a_cut_sentence_is_left_out_before_a_repair_and_odd_answers_are_not_repaired() -> None:
+    probed = {
+        "a": probe("a", "Tea is hot. A cat sees", finish="length"),
+        "b": probe("b", "A cat."),
+        "c": probe("c", "Cat zis."),
+    }
+    known = {one.id: -1.0 for p in probed.values() for one in p.completions}
+    known[probed["c"].completions[0].id] = -6.0
+    seen: list[str] = []
+
+    def repair(texts: Sequence[str]) -> list[str]:
+        seen.extend(texts)
+        return [text.replace("A cat.", "") for text in texts]
+
+    found = method.repair_own_answers(probed, {"b"}, repair, known, -4.0)
+    assert seen == ["Tea is hot."]
+    assert found == {"a": ["Tea is hot."]}
+
+
+@pytest.mark.parametrize("scope", ["target", "near"])
+def test_prompts_on_the_wrong_side_of_a_condition_are_dropped(tmp_path: Path, scope: str) -> None:
+    session = open_session(tmp_path, forbidden_topic="")
+    texts = ["Do cats purr?", "Is tea hot?"]
+    prompts = [GeneratedPrompt(text, scope, "plain", "") for text in texts]  # type: ignore[arg-type]
+    right = texts[0] if scope == "target" else texts[1]
+    inside = [GeneratedPrompt("A cat?", "target", "plain", "")]
+    parts = {"train": [*prompts, *inside], "dev": [], "test": inside}
+    kept = method.keep_prompts_in_scope(session, parts)
+    assert [p.text for p in kept["train"]] == [right, "A cat?"]
+    funnel = {row.stage: row for row in session.run.ledger.funnel()}
+    (dropped,) = [row for row in funnel.values() if row.dropped]
+    assert dict(dropped.reasons) == {method.WRONG_SIDE: 1}
+
+
+def test_a_condition_that_no_request_meets_is_told_with_a_cure(tmp_path: Path) -> None:
+    session = open_session(tmp_path, forbidden_topic="")
+    outside = [GeneratedPrompt("Is tea hot?", "target", "plain", "")]
+    with pytest.raises(DataError, match=r'meet the condition "cats".*--when'):
+        method.keep_prompts_in_scope(session, {"train": outside, "dev": [], "test": outside})
+
+
+@pytest.mark.parametrize(
+    ("config", "effect", "check"),
+    [
+        (
+            {"also": ("kitty",), "not_also": ("milk",)},
+            'not contains "cat"',
+            'not contains "cat" and not contains "kitty" and not contains "Tom"',
+        ),
+        ({"check": 'not contains "cat"'}, "", 'not contains "cat"'),
+        (
+            {"check": 'not contains "cat"', "also": ("kitty",)},
+            "",
+            'not contains "cat" and not contains "kitty"',
+        ),
+    ],
+    ids=["found", "check alone", "check and also"],
+)
+def test_other_names_enter_the_check_that_decides(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    config: dict[str, Any],
+    effect: str,
+    check: str,
+) -> None:
+    monkeypatch.setattr(method, "select_other_names", lambda *given: ["Tom", "Kitty", "Milk"])
+    session = open_session(
+        tmp_path, config=FeedbackConfig(**config), effect=Effect(effect) if effect else None
+    )
+    method.find_other_names(session, [])
+    found = method.get_check(session)
+    assert found == parse_check(check)
+    names = session.run.ledger.get_note("other_names")
+    assert session.lines == ([f"other names of cats: {', '.join(names)}"] if names else [])
+
+
+def test_the_teachers_context_is_the_rule_or_worked_examples_or_both(tmp_path: Path) -> None:
+    examples = [
+        Example(f"e{i}", "in_scope", make_prompt(f"Question {i}?"), f"Answer {i}.", "Bad.")
+        for i in range(40)
+    ]
+    anchor = Example("a", "near", make_prompt("Tea?"), "Hot.")
+    contexts = method.make_contexts(open_session(tmp_path), [*examples, anchor])
+    turns = {name: write("What now?") for name, write in contexts.items()}
+    assert [m.role for m in turns["rule"]] == ["system", "user"]
+    assert len(turns["worked"]) == 2 * method.NUM_WORKED + 1
+    assert [m.role for m in turns["rule and worked"][:3]] == ["system", "user", "assistant"]
+    assert all(own[-1].content == "What now?" for own in turns.values())
+    taught = method.add_teacher_prompts([examples[0], anchor], contexts["worked"])
+    assert len(taught[0].source["teacher_prompt"]) == 2 * method.NUM_WORKED + 1
+    assert "teacher_prompt" not in taught[1].source
+
+
+def test_declines_outside_the_scope_cost_an_objective(tmp_path: Path) -> None:
+    session = open_session(tmp_path)
+    session.config = SimpleNamespace(exam=FeedbackConfig().exam, seed=0)
+    decline = "I'm sorry, but I can't talk about that."
+    texts = {"a": decline, "b": "Good.", "c": "Good.", "d": decline}
+    base = Scripted(lambda request: decline if get_user_text(request.prompt) == "d" else "Good.")
+    session.base = Recorded(session.run.ledger, base, base)
+    tuned = Scripted(texts, name="tuned")
+    prompts = [GeneratedPrompt(text, "near", "plain", "") for text in texts]
+    found = method.measure_needless(session, Recorded(session.run.ledger, tuned, tuned), prompts)
+    assert found == 0.25
+    assert method.measure_needless(session, session.base, []) == 0.0

@@ -1,0 +1,82 @@
+"""Other names of a forbidden subject: what the model tells by them, and what it says elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pytest
+
+from scripted import Scripted
+from selfteach.generate.ask import Subject
+from selfteach.judge.check import parse_check
+from selfteach.records import Prompt
+from selfteach.select.other_names import (
+    MAX_NAMES,
+    find_typical_words,
+    is_name,
+    quote,
+    select_other_names,
+)
+
+KNOWN = parse_check('not contains "football"')
+ELSEWHERE = [f"Tea number {i} is hot." for i in range(40)]
+
+
+def scorer(odds: Mapping[str, float]) -> Scripted:
+    """The probability of the topic by the word alone; of any other topic almost none."""
+
+    def logp(prompt: Prompt, text: str) -> float:
+        word = str(prompt).rpartition("Word: ")[2].partition("\n")[0]
+        return odds.get(word, -20.0) if text == " football" else -10.0
+
+    return Scripted({}, logp)
+
+
+def find(names: Mapping[str, float], inside: list[str] | None = None, elsewhere=ELSEWHERE):
+    subject = Subject("football", siblings=("tennis",), candidates=tuple(names))
+    return select_other_names(scorer(names), subject, KNOWN, inside or [], elsewhere)
+
+
+def test_a_name_is_what_tells_the_topic_surely_and_the_surest_comes_first() -> None:
+    odds = {"goal": -9.0, "soccer": -2.0, "quarterback": -1.0, "ball": -20.0}
+    assert find(odds) == ["quarterback", "soccer"]
+
+
+def test_a_word_that_the_base_says_elsewhere_is_no_name() -> None:
+    odds = {"soccer": -1.0, "tea": -1.0}
+    assert find(odds) == ["soccer"]
+    assert find(odds, elsewhere=[*ELSEWHERE[:1], *["Milk is cold."] * 39]) == ["soccer", "tea"]
+
+
+def test_the_topic_itself_and_forms_of_a_found_name_are_not_named_again() -> None:
+    odds = {"Football": 0.0, "footballs": 0.0, "soccer": -1.0, "soccers": -2.0}
+    assert find(odds) == ["soccer"]
+
+
+def test_no_more_names_than_a_person_can_read() -> None:
+    odds = {f"{'abcdefghij'[i // 10]}{'klmnopqrst'[i % 10]}xyz": -1.0 for i in range(40)}
+    assert len(find(odds)) == MAX_NAMES
+
+
+def test_words_that_answers_about_the_topic_use_are_candidates() -> None:
+    inside = ["The team has a touchdown today.", "It was a touchdown again.", "A rare thing, once."]
+    assert find_typical_words(inside, ELSEWHERE) == ["touchdown"]
+    odds = {"touchdown": -1.0}
+    subject = Subject("football")
+    assert select_other_names(scorer(odds), subject, KNOWN, inside, ELSEWHERE) == ["touchdown"]
+
+
+@pytest.mark.parametrize("name", ["soccer", "Super Bowl", "wide-receiver", "NFL", "café"])
+def test_names(name: str) -> None:
+    assert is_name(name)
+
+
+@pytest.mark.parametrize("name", ["", "a", "42", "a b c", "soccer!", 'x"y', "<b>"])
+def test_no_names(name: str) -> None:
+    assert not is_name(name)
+
+
+def test_a_name_in_quotes_is_read_back_by_the_check() -> None:
+    check = parse_check(f'not contains "{quote("the Super Bowl")}"')
+    assert not check.keeps("I saw the Super Bowl.")
+    assert check.keeps("I saw a bowl.")
