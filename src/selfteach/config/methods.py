@@ -63,8 +63,9 @@ class ProbeConfig(Section):
     max_tokens: Positive = 64
     """Longest answer, in tokens."""
 
-    anchor_tokens: Positive = 24
-    """First tokens of the greedy answer that an anchor keeps."""
+    anchor_tokens: Positive = 12
+    """First tokens of the greedy answer that an anchor keeps. The first ones decide whether the rule
+    is applied."""
 
     rejected_tokens: Positive = 24
     """First tokens of an answer that a rejected answer keeps, and at least up to the violation."""

@@ -39,7 +39,7 @@ MAX_WORDS = 16
 """The most frequent names that are kept as words of the topic."""
 MAX_CANDIDATES = 40
 """The most frequent names that may be other names of the topic."""
-MAX_SIBLINGS = 6
+MAX_SIBLINGS = 12
 """The most frequent names that are kept as siblings of the topic."""
 MIN_ASSOCIATION_NATS = 1.0
 MIN_NAME_PROBABILITY = 0.5
