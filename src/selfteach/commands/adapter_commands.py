@@ -1,4 +1,4 @@
-"""The commands about adapters: training alone, comparing, merging."""
+"""The commands about adapters: training alone, comparing, merging, exporting."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ OBJECTIVE_HELP = (
 
 def add_commands(app: typer.Typer) -> None:
     """Add the commands to the program."""
-    for command in (train, compare, merge):
+    for command in (train, compare, merge, export):
         app.command()(command)
 
 
@@ -148,3 +148,50 @@ def merge(
     from selfteach.commands import merge as body
 
     body.run_merge(run, adapter, out, form, as_json=json, debug=context.obj)
+
+
+def export(
+    context: typer.Context,
+    run: RunFolder,
+    to: Annotated[
+        str,
+        option(
+            "--to",
+            "FORM",
+            "hf (merged weights), gguf, lora-gguf, ollama, vllm, inspect (the exam as a log of "
+            "inspect_ai), or hub:OWNER/NAME.",
+        ),
+    ],
+    quant: Annotated[
+        str, option("--quant", "Q", "f16 or q8_0: the number format of gguf and ollama.")
+    ] = "f16",
+    out: Annotated[
+        Path | None,
+        option("--out", "FOLDER", "A new or an empty folder; by default exports/ in the run's."),
+    ] = None,
+    check: Annotated[
+        int,
+        option(
+            "--check",
+            "N",
+            "How many prompts of the exam another program answers with the export; 0 is none.",
+            min=0,
+        ),
+    ] = 100,
+    public: Annotated[
+        bool,
+        typer.Option("--public", help="Make the repositories of a hub public, not private."),
+    ] = False,
+    adapter: OptionalAdapter = "",
+    json: Json = False,
+) -> None:
+    """Write the tuned model for another program. That program answers the exam's prompts again.
+
+    llama.cpp answers with GGUF files (pip install 'selfteach[export]'), plain transformers and
+    PEFT with the others. An export that answers otherwise is marked as failed, with exit code 1.
+    """
+    from selfteach.commands import export as body
+
+    body.run_export(
+        run, adapter, to, quant, out, check, public=public, as_json=json, debug=context.obj
+    )
