@@ -1,4 +1,4 @@
-"""The commands about adapters: training alone, comparing, merging, exporting."""
+"""The commands about adapters: training alone, comparing, merging, exporting, serving."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import typer
 
 from selfteach.commands.options import (
     Json,
+    Model,
     New,
     OptionalAdapter,
     RunFolder,
@@ -28,7 +29,7 @@ OBJECTIVE_HELP = (
 
 def add_commands(app: typer.Typer) -> None:
     """Add the commands to the program."""
-    for command in (train, compare, merge, export):
+    for command in (train, compare, merge, export, serve):
         app.command()(command)
 
 
@@ -195,3 +196,43 @@ def export(
     body.run_export(
         run, adapter, to, quant, out, check, public=public, as_json=json, debug=context.obj
     )
+
+
+def serve(
+    context: typer.Context,
+    run: Annotated[
+        list[str] | None,
+        option(
+            "--run",
+            "DIR",
+            "The folder of a run with a LoRA; may be repeated. NAME=DIR gives it another name.",
+        ),
+    ] = None,
+    model: Model = None,
+    host: Annotated[
+        str,
+        option(
+            "--host",
+            "ADDRESS",
+            "The address to listen on. Others than 127.0.0.1 need SELFTEACH_API_KEY.",
+        ),
+    ] = "127.0.0.1",
+    port: Annotated[
+        int, option("--port", "N", "0 lets the system choose.", min=0, max=65535)
+    ] = 8000,
+    queue: Annotated[
+        int,
+        option("--queue", "N", "Answers that may wait; further ones are refused (429).", min=1),
+    ] = 64,
+    timeout: Annotated[
+        float, option("--timeout", "SECONDS", "The longest time of one answer.", min=1)
+    ] = 600.0,
+) -> None:
+    """Serve a base and its lessons to OpenAI-compatible clients.
+
+    The name of the model chooses the lesson; `base` is the model without one. At start every
+    lesson must answer as PEFT does. SELFTEACH_API_KEY holds the key that clients must send.
+    """
+    from selfteach.commands import serve as body
+
+    body.run_serve(run or [], model, host, port, queue, timeout, debug=context.obj)
