@@ -51,7 +51,7 @@ def test_plain_programs_answer_as_the_run_does(
 @pytest.mark.parametrize("form", ["lora-gguf", pytest.param("gguf", marks=pytest.mark.slow)])
 def test_llama_cpp_answers_as_the_run_does(form: str, lesson: Path, tmp_path: Path) -> None:
     pytest.importorskip("xllamacpp")
-    assert export(lesson, "--to", form, "--out", str(tmp_path / "out"), "--check", "3") == 0
+    assert export(lesson, "--to", form, "--out", str(tmp_path / "out"), "--prompts", "3") == 0
     checked = read_report(tmp_path / "out")["check"]
     assert (checked["engine"], checked["prompts"], checked["equal"]) == ("llama.cpp", 3, 3)
 
@@ -87,7 +87,7 @@ def empty_adapter(folder: Path) -> None:
 
 
 def test_the_lora_file_holds_what_the_adapter_computes(lesson: Path, tmp_path: Path) -> None:
-    assert export(lesson, "--to", "lora-gguf", "--out", str(tmp_path / "o"), "--check", "0") == 0
+    assert export(lesson, "--to", "lora-gguf", "--out", str(tmp_path / "o"), "--prompts", "0") == 0
     found = gguf.GGUFReader(tmp_path / "o" / "adapter.gguf")
     tensors = {tensor.name: tensor.data for tensor in found.tensors}
     assert found.fields["adapter.lora.alpha"].contents() == 12
@@ -105,7 +105,7 @@ def test_the_lora_file_holds_what_the_adapter_computes(lesson: Path, tmp_path: P
 def test_q8_0_rounds_and_f16_does_not(lesson: Path, tmp_path: Path) -> None:
     for quant in ("f16", "q8_0"):
         out = str(tmp_path / quant)
-        given = ("--to", "gguf", "--quant", quant, "--check", "0", "--out", out)
+        given = ("--to", "gguf", "--quant", quant, "--prompts", "0", "--out", out)
         assert export(lesson, *given) == 0
     one, two = (
         {tensor.name: tensor for tensor in gguf.GGUFReader(tmp_path / q / "model.gguf").tensors}
@@ -120,7 +120,7 @@ def test_q8_0_rounds_and_f16_does_not(lesson: Path, tmp_path: Path) -> None:
 
 
 def test_the_scripts_for_vllm_are_shell(lesson: Path, tmp_path: Path) -> None:
-    assert export(lesson, "--to", "vllm", "--out", str(tmp_path / "o"), "--check", "0") == 0
+    assert export(lesson, "--to", "vllm", "--out", str(tmp_path / "o"), "--prompts", "0") == 0
     for name in ("serve.sh", "load.sh"):
         assert subprocess.run(["sh", "-n", tmp_path / "o" / name], check=False).returncode == 0
     serve = (tmp_path / "o" / "serve.sh").read_text()
@@ -142,7 +142,7 @@ def test_the_scripts_for_vllm_are_shell(lesson: Path, tmp_path: Path) -> None:
 
 
 def test_the_modelfile_has_the_template_and_its_stop_words(lesson: Path, tmp_path: Path) -> None:
-    assert export(lesson, "--to", "ollama", "--out", str(tmp_path / "o"), "--check", "0") == 0
+    assert export(lesson, "--to", "ollama", "--out", str(tmp_path / "o"), "--prompts", "0") == 0
     text = (tmp_path / "o" / "Modelfile").read_text()
     assert "FROM ./model.gguf" in text
     assert (

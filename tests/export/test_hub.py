@@ -103,7 +103,7 @@ def lesson(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def push(run: Path, out: Path, *more: str) -> int:
     command = ["export", "--run", str(run), "--to", "hub:me/mine", "--json", "--out", str(out)]
-    return cli.run_command([*command, "--check", "2", *more])
+    return cli.run_command([*command, "--prompts", "2", *more])
 
 
 def test_the_adapter_its_card_and_its_examples_arrive(

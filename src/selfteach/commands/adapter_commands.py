@@ -159,8 +159,7 @@ def export(
         option(
             "--to",
             "FORM",
-            "hf (merged weights), gguf, lora-gguf, ollama, vllm, inspect (the exam as a log of "
-            "inspect_ai), or hub:OWNER/NAME.",
+            "hf (merged weights), gguf, lora-gguf, ollama, vllm, or hub:OWNER/NAME.",
         ),
     ],
     quant: Annotated[
@@ -170,10 +169,10 @@ def export(
         Path | None,
         option("--out", "FOLDER", "A new or an empty folder; by default exports/ in the run's."),
     ] = None,
-    check: Annotated[
+    prompts: Annotated[
         int,
         option(
-            "--check",
+            "--prompts",
             "N",
             "How many prompts of the exam another program answers with the export; 0 is none.",
             min=0,
@@ -194,7 +193,7 @@ def export(
     from selfteach.commands import export as body
 
     body.run_export(
-        run, adapter, to, quant, out, check, public=public, as_json=json, debug=context.obj
+        run, adapter, to, quant, out, prompts, public=public, as_json=json, debug=context.obj
     )
 
 

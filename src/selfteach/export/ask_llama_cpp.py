@@ -68,14 +68,14 @@ def ask_llama_cpp(
             )
         except subprocess.TimeoutExpired as fault:
             raise ResourceError(
-                "llama.cpp does not answer in time.", where=model, cure="Give a smaller --check."
+                "llama.cpp does not answer in time.", where=model, cure="Give a smaller --prompts."
             ) from fault
         if done.returncode or not out.exists():
             lines = done.stderr.decode("utf-8", "replace").strip().splitlines()
             raise ResourceError(
                 f"llama.cpp cannot answer with it ({lines[-1][:160] if lines else 'no message'}).",
                 where=model,
-                cure="--check 0 exports without asking it.",
+                cure="--prompts 0 exports without asking it.",
             )
         answers: list[str] = json.loads(out.read_text("utf-8"))
         return answers
