@@ -33,7 +33,7 @@ COMMENT_COLUMNS = 100
 
 EXIT_CODES = {
     0: "done",
-    1: "done, but `--require` is not met",
+    1: "done, but `--require` is not met, or an export is marked as failed",
     2: "usage or configuration",
     3: "data",
     4: "endpoint",

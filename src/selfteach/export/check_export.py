@@ -80,7 +80,8 @@ def read_check_prompts(run: Path, count: int) -> list[Prompt]:
     if (run / EXAM_FILE).exists():
         exam = read_own_json(run / EXAM_FILE, "Run the command of this run again.")
         for row in exam.get("answers") or []:
-            groups.setdefault(str(row.get("scope")), []).append(make_prompt(str(row["prompt"])))
+            if isinstance(row.get("prompt"), str):
+                groups.setdefault(str(row.get("scope")), []).append(make_prompt(row["prompt"]))
     if not groups and (run / EXAMPLES_FILE).exists():
         for where, row in read_jsonl(run / EXAMPLES_FILE):
             groups.setdefault(str(row.get("kind")), []).append(parse_messages(row["prompt"], where))

@@ -112,9 +112,10 @@ def _sample_batch(hf: LoadedModel, rows: list[PendingCompletion]) -> Iterator[Co
     while True:
         finished = batch.take_tokens()
         yield from filter(None, finished)
-        batch.keep([i for i, completion in enumerate(finished) if completion is None])
-        if not batch.rows:
+        kept = [i for i, completion in enumerate(finished) if completion is None]
+        if not kept:
             return
+        batch.keep(kept)
         batch.advance()
 
 
