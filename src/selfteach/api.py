@@ -32,6 +32,7 @@ from selfteach import registry
 from selfteach.config import ResolvedConfig, resolve
 from selfteach.config.methods import find_settings
 from selfteach.errors import DataError, UsageError
+from selfteach.extras import require_extra
 from selfteach.files import read_jsonl
 from selfteach.methods.corrections import read_corrections as corrections_material
 from selfteach.methods.documents import read_documents as documents_material
@@ -517,8 +518,9 @@ def refuse_unknown_models(config: Any) -> None:
     """Refuse a model or a teacher that cannot be there, before anything else is done.
 
     Raises:
-        UsageError: there is no such model or teacher.
+        UsageError: there is no such model or teacher, or the packages of models are missing.
     """
+    require_extra("cpu")
     check_model_name(config.model)
     check_teacher_name(getattr(config, "teacher", ""))
 
@@ -706,10 +708,12 @@ def compare_run(
     """Start or resume a comparison on a run; return its table as JSON.
 
     Raises:
-        UsageError: the run has no exam to compare by, or a setting may not change.
+        UsageError: packages are missing, the run has no exam to compare by, or a setting may not
+            change.
         DataError: the run's material has changed since.
         IntegrityError: its examples are not as the run wrote them.
     """
+    require_extra("cpu")
     from selfteach.methods.compare.compare_adapters import ComparisonSource
     from selfteach.methods.compare.compare_adapters import compare as work
 

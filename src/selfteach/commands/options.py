@@ -51,7 +51,10 @@ Engine = Annotated[
 System = Annotated[str, option("--system", "TEXT", "A system message before every prompt.")]
 Temperature = Annotated[float, option("--temperature", "T", "0 is greedy.", min=0)]
 MaxTokens = Annotated[int, option("--max-tokens", "N", "The maximum length of an answer.", min=1)]
-Settings = Annotated[Path | None, option("--config", "FILE", "A YAML file of settings.")]
+Settings = Annotated[
+    Path | None,
+    option("--config", "FILE", "A YAML file of settings, or a preset: quick, tiny, criticism."),
+]
 Sets = Annotated[list[str] | None, option("--set", "A.B=C", "One setting; may be repeated.")]
 Require = Annotated[
     str,
