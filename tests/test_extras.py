@@ -20,6 +20,7 @@ PACKAGES = {"sklearn": "scikit_learn", "docx": "python_docx", "markdown_it": "ma
 """The package of each module that has another name than its package."""
 RUN_WITHOUT = """
 import json, sys
+import psutil  # on Linux it needs a module that Windows lacks
 for module in json.loads(sys.argv[1]):
     sys.modules[module] = None
 from selfteach import cli

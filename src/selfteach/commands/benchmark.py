@@ -47,7 +47,7 @@ def run_benchmark(folder: Path, options: BenchmarkOptions) -> None:
         UsageError: lm-eval is not installed, or does not know a task.
         DataError: no task has its data here.
     """
-    from selfteach.evaluate.suites import combine_suites
+    from selfteach.evaluate.suites import combine_suites, refuse_unknown_tasks
 
     adapter = finished.find_adapter(folder, options.adapter)
     base = finished.read_base_name(folder)
@@ -55,6 +55,7 @@ def run_benchmark(folder: Path, options: BenchmarkOptions) -> None:
         raise UsageError("names no task.", where="--tasks", cure="For instance --tasks glue,mmlu.")
     require_extra("bench")
     wanted = combine_suites(options.tasks)
+    refuse_unknown_tasks(wanted.tasks)
     with open_screen(None, debug=options.debug) as screen, handle_interrupts(screen.print_line):
         from selfteach.evaluate import benchmarks
 

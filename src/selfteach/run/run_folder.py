@@ -241,6 +241,14 @@ class Run:
                 self.ledger.record_event("stopped", {"by": kind.__name__, "why": str(fault)[:500]})
         except Exception as second:  # the first fault is the one to show
             fault.add_note(f"closing the run failed too: {second}")  # type: ignore[union-attr]
+            return
+        if isinstance(fault, UsageError) and not self.resumed and self._is_empty():
+            shutil.rmtree(self.path, ignore_errors=True)
+
+    def _is_empty(self) -> bool:
+        """Return whether the run has recorded nothing that a person paid for."""
+        with closing(Ledger(self.path / LEDGER_FILE, readonly=True)) as ledger:
+            return not ledger.count_requests() and not ledger.get_note("models")
 
     def _record_stage(self, name: str, state: str, seconds: float, attempts: int) -> None:
         self._stages[name] = {"state": state, "seconds": round(seconds, 3), "attempts": attempts}
