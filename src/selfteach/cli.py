@@ -16,6 +16,7 @@ import typer
 from selfteach.commands import adapter_commands, benchmark_command, dataset_commands, plug_in
 from selfteach.commands.errors import print_error, print_failure
 from selfteach.commands.groups import OrderedCommands
+from selfteach.commands.last_run import name_last_run
 from selfteach.commands.options import (
     TEACHER_HELP,
     Engine,
@@ -52,6 +53,7 @@ app = typer.Typer(
     add_completion=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 
 
@@ -459,12 +461,15 @@ def config(
     method: Annotated[str, typer.Argument(help="The method of the settings.")] = "feedback",
     file: Settings = None,
     sets: Sets = None,
+    explain: Annotated[
+        str, option("--explain", "KEY", "Only this setting or section, with the values it takes.")
+    ] = "",
     json: Json = False,
 ) -> None:
     """Print all settings with value, origin and default."""
     from selfteach.commands import show_config as body
 
-    body.show_config(method, file, sets or [], as_json=json)
+    body.show_config(method, file, sets or [], explain, as_json=json)
 
 
 adapter_commands.add_commands(app)
@@ -477,6 +482,10 @@ def main() -> None:
     """Run a command, print a fault in one line, and exit; `--debug` may be anywhere."""
     for name, value in LIBRARY_ENVIRONMENT.items():
         os.environ.setdefault(name, value)
+    try:
+        sys.argv[1:] = name_last_run(sys.argv[1:])  # a run records its command line
+    except UsageError as fault:
+        sys.exit(print_error(fault))
     sys.exit(run_command(sys.argv[1:]))
 
 

@@ -165,7 +165,7 @@ def _parse_assignment(schema: type[BaseModel], item: str) -> tuple[str, Any]:
         raise UsageError(
             f'--set {item}: write it as key=value, for instance "--set train.epochs=2".'
         )
-    field = _find_field(schema, _expand_key(schema, key))
+    field = find_field(schema, _expand_key(schema, key))
     is_text = field is not None and field.annotation is str
     return key, text if is_text else parse_yaml(text, f"--set {key}")
 
@@ -189,7 +189,7 @@ def _split_section(schema: type[BaseModel], key: str, value: Any) -> Iterator[tu
         yield from _split_section(schema, whole, part)
 
 
-def _find_field(schema: type[BaseModel], key: str) -> FieldInfo | None:
+def find_field(schema: type[BaseModel], key: str) -> FieldInfo | None:
     """Return the field of a dotted key; None if there is none."""
     path, _, last = key.rpartition(".")
     section = _find_section(schema, path)
@@ -200,7 +200,7 @@ def _find_section(schema: type[BaseModel], key: str) -> type[BaseModel] | None:
     """Return the section of a dotted key, the whole schema for ""; None if it is no section."""
     if not key:
         return schema
-    field = _find_field(schema, key)
+    field = find_field(schema, key)
     kind = field.annotation if field else None
     return kind if isinstance(kind, type) and issubclass(kind, BaseModel) else None
 
@@ -210,7 +210,7 @@ def describe_key(schema: type[BaseModel], key: str) -> str:
 
     A section has its class docstring. A key inside a mapping has the description of the mapping.
     """
-    field = _find_field(schema, key)
+    field = find_field(schema, key)
     if field is None:
         path = key.rpartition(".")[0]
         return describe_key(schema, path) if path else ""
