@@ -20,6 +20,7 @@ from selfteach.commands.last_run import name_last_run
 from selfteach.commands.options import (
     TEACHER_HELP,
     Engine,
+    Force,
     Json,
     MaxTokens,
     Model,
@@ -299,7 +300,7 @@ def answer(
     ],
     out: Annotated[
         Path | None,
-        option("--out", "FILE", "The file for the answers; by default <prompts>.answers.jsonl."),
+        option("--out", "FILE", "The file; by default <prompts>.<run or model>.answers.jsonl."),
     ] = None,
     run: OptionalRun = None,
     adapter: OptionalAdapter = "",
@@ -310,6 +311,7 @@ def answer(
     system: System = "",
     seed: Seed = None,
     engine: Engine = "auto",
+    force: Force = False,
     json: Json = False,
 ) -> None:
     """Answer a file of prompts with a tuned model. --run names its run; --model names another
@@ -329,7 +331,7 @@ def answer(
         context.obj,
         adapter,
     )
-    body.answer_file(prompts, out, options, as_json=json)
+    body.answer_file(prompts, out, options, force=force, as_json=json)
 
 
 @app.command()

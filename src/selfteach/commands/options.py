@@ -45,6 +45,7 @@ Seed = Annotated[
     int | None, option("--seed", "N", "The seed of all sampling.", min=0, max=(1 << 32) - 1)
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout and nothing else.")]
+Force = Annotated[bool, typer.Option("--force", help="Write over files that exist.")]
 Engine = Annotated[
     str, option("--engine", "NAME", "auto, openvino or hf: the engine that generates the answers.")
 ]
