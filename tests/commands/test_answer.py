@@ -250,6 +250,7 @@ def test_a_broken_engine_leaves_the_old_answers(
                 "hf",
                 "--max-tokens",
                 "3",
+                "--force",
             ]
         )
         == 70
