@@ -46,6 +46,9 @@ from selfteach.records import (
 from selfteach.train.distributed import broadcast_from_first
 from selfteach.train.train import train
 
+MIN_DEV_EXAMPLES = 6
+"""Fewer give no verdict: with five, all improve by chance in one case of 32."""
+
 
 def prepare(session: Session, material: FinetuneData) -> TrainingPlan:
     """Turn a dataset into a training plan.
@@ -143,7 +146,12 @@ class DevLossExam:
             scores["tuned"] = score_dev(tuned.recorded, self.dev)
         found |= measure_scores(scores, session.config.seed)
         found["verdict"] = make_not_examined("nothing was trained")
-        if tuned:
+        if tuned and len(self.dev) < MIN_DEV_EXAMPLES:
+            found["verdict"] = make_not_examined(
+                f"the dev part has {len(self.dev)} of the {MIN_DEV_EXAMPLES} examples that a "
+                "verdict needs"
+            )
+        elif tuned:
             found["verdict"] = reach_verdict(make_evidence(found, self.pairs_only))
         written: JsonObject = measures_to_json(found)
         return written
