@@ -46,8 +46,8 @@ from selfteach.records import (
 from selfteach.train.distributed import broadcast_from_first
 from selfteach.train.train import train
 
-MIN_DEV_EXAMPLES = 6
-"""Fewer give no verdict: with five, all improve by chance in one case of 32."""
+MIN_DEV_EXAMPLES = 3
+"""Fewer dev examples give no verdict: both of two improve by chance in one case of four."""
 
 
 def prepare(session: Session, material: FinetuneData) -> TrainingPlan:
