@@ -122,7 +122,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, default=Path(".bench/rules.jsonl"))
     parser.add_argument("--code", type=Path, default=ROOT)
-    parser.add_argument("--config", type=Path, default=ROOT / "configs" / "quick.yaml")
+    parser.add_argument("--config", type=Path, default=Path("quick"))
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--rules", nargs="+", choices=list(PATTERNS), default=list(PATTERNS))
     parser.add_argument("--compare", type=Path, nargs=2, metavar=("OLD", "NEW"))

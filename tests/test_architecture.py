@@ -23,6 +23,7 @@ FLOOR_ORDER = [
     "version",
     "child_process",
     "errors",
+    "extras",
     "disk",
     "text",
     "files",

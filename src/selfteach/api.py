@@ -32,12 +32,13 @@ from selfteach import registry
 from selfteach.config import ResolvedConfig, resolve
 from selfteach.config.methods import find_settings
 from selfteach.errors import DataError, UsageError
+from selfteach.extras import require_extra
 from selfteach.files import read_jsonl
 from selfteach.methods.corrections import read_corrections as corrections_material
 from selfteach.methods.documents import read_documents as documents_material
 from selfteach.methods.documents.read_documents import DocumentSource
 from selfteach.methods.feedback import read_rule as feedback_material
-from selfteach.methods.finetune.read_datasets import ExampleSource, refuse_too_little, split_dev
+from selfteach.methods.finetune.read_datasets import ExampleSource, parse_dev, refuse_too_little
 from selfteach.methods.finetune.read_datasets import read_material as read_train_material
 from selfteach.methods.input_sources import (
     Source,
@@ -47,7 +48,12 @@ from selfteach.methods.input_sources import (
 )
 from selfteach.methods.method import Material
 from selfteach.methods.tasks import read_tasks as tasks_material
-from selfteach.models.resolve_model_path import check_model_name, check_teacher_name
+from selfteach.models.remote.teacher_program import PREFIX
+from selfteach.models.resolve_model_path import (
+    check_model_name,
+    check_teacher_name,
+    require_model,
+)
 from selfteach.records import Example
 from selfteach.registry import did_you_mean
 from selfteach.results import (
@@ -333,7 +339,7 @@ def train(
             cure="Use `accelerate launch -m selfteach train ... --out DIR`.",
         )
     call = PythonCall("train", settings, out, config, sets, from_run, new, progress)
-    held, share = split_dev(dev)
+    held, share = parse_dev(dev)
     resolved = call.resolve({} if share is None else {"dev_share": share})
     found = read_train_material(
         examples,
@@ -517,10 +523,23 @@ def refuse_unknown_models(config: Any) -> None:
     """Refuse a model or a teacher that cannot be there, before anything else is done.
 
     Raises:
-        UsageError: there is no such model or teacher.
+        UsageError: there is no such model or teacher, or the packages of models are missing.
     """
+    require_extra("cpu")
     check_model_name(config.model)
     check_teacher_name(getattr(config, "teacher", ""))
+
+
+def require_models(config: Any) -> None:
+    """Check that the models of a new run can be had, before a model's libraries are loaded.
+
+    Raises:
+        UsageError: one cannot.
+    """
+    teacher = getattr(config, "teacher", "")
+    is_local = not teacher.startswith(PREFIX) and "#" not in teacher and "://" not in teacher
+    for name in {config.model, teacher if is_local else ""} - {""}:
+        require_model(name)
 
 
 def run_method(spec: RunSpec, show: ShowProgress) -> dict[str, Any]:
@@ -544,6 +563,8 @@ def run_method(spec: RunSpec, show: ShowProgress) -> dict[str, Any]:
         new=spec.new,
         command=spec.command,
     ) as run:
+        if not run.resumed:
+            require_models(spec.resolved.config)
         if material.sources:
             run.ledger.set_note(finished.PATHS, material.sources)
         if material.repaired:
@@ -642,12 +663,12 @@ def choose_cells(
     shots: Sequence[int],
     rates: Sequence[float],
 ) -> Any:
-    """Return the cells of a comparison (methods.compare.method.Comparison).
+    """Return the cells of a comparison (methods.compare.cells.Comparison).
 
     Raises:
         UsageError: an unknown name, or a number is out of range.
     """
-    from selfteach.methods.compare.compare_adapters import COMPARED_OBJECTIVES, Comparison
+    from selfteach.methods.compare.cells import COMPARED_OBJECTIVES, Comparison
 
     every = list(registry.list_names("adapters"))
     return Comparison(
@@ -706,10 +727,12 @@ def compare_run(
     """Start or resume a comparison on a run; return its table as JSON.
 
     Raises:
-        UsageError: the run has no exam to compare by, or a setting may not change.
+        UsageError: packages are missing, the run has no exam to compare by, or a setting may not
+            change.
         DataError: the run's material has changed since.
         IntegrityError: its examples are not as the run wrote them.
     """
+    require_extra("cpu")
     from selfteach.methods.compare.compare_adapters import ComparisonSource
     from selfteach.methods.compare.compare_adapters import compare as work
 

@@ -63,7 +63,7 @@ def test_the_same_command_goes_on_and_another_one_gets_its_own_folder() -> None:
     second = opened()
     assert (second.path, second.resumed) == (first, True)
     close(second)
-    other = close(opened(sets=("ask.target=5",)))
+    other = close(opened(sets=("ask.target=5",), new=True))
     assert other.name == f"{first.name}-2"
     assert close(opened(sets=("ask.target=5",))) == other
     assert close(opened(new=True)).name == f"{first.name}-3"

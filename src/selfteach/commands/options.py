@@ -45,13 +45,17 @@ Seed = Annotated[
     int | None, option("--seed", "N", "The seed of all sampling.", min=0, max=(1 << 32) - 1)
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout and nothing else.")]
+Force = Annotated[bool, typer.Option("--force", help="Write over files that exist.")]
 Engine = Annotated[
     str, option("--engine", "NAME", "auto, openvino or hf: the engine that generates the answers.")
 ]
 System = Annotated[str, option("--system", "TEXT", "A system message before every prompt.")]
 Temperature = Annotated[float, option("--temperature", "T", "0 is greedy.", min=0)]
 MaxTokens = Annotated[int, option("--max-tokens", "N", "The maximum length of an answer.", min=1)]
-Settings = Annotated[Path | None, option("--config", "FILE", "A YAML file of settings.")]
+Settings = Annotated[
+    Path | None,
+    option("--config", "FILE", "A YAML file of settings, or a preset: quick, tiny, criticism."),
+]
 Sets = Annotated[list[str] | None, option("--set", "A.B=C", "One setting; may be repeated.")]
 Require = Annotated[
     str,

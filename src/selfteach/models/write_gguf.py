@@ -17,6 +17,7 @@ from torch import Tensor
 
 from selfteach.errors import UsageError
 from selfteach.files import replace_file
+from selfteach.models.fetch_default_model import HUB_NAME, get_embedded_folder
 from selfteach.models.hook_adapter import get_active_hooks
 from selfteach.records import JsonObject
 
@@ -110,7 +111,7 @@ def write_gguf(module: Any, tokenizer: Any, path: Path, quant: str = "f16") -> P
 def _write_architecture(writer: Any, config: Any) -> None:
     heads = config.num_attention_heads
     head_size = getattr(config, "head_dim", None) or config.hidden_size // heads
-    writer.add_name(str(getattr(config, "_name_or_path", "") or "selfteach model"))
+    writer.add_name(name_model(str(getattr(config, "_name_or_path", ""))))
     writer.add_context_length(config.max_position_embeddings)
     writer.add_embedding_length(config.hidden_size)
     writer.add_block_count(config.num_hidden_layers)
@@ -123,6 +124,20 @@ def _write_architecture(writer: Any, config: Any) -> None:
     writer.add_rope_freq_base(float(get_rope_settings(config)["rope_theta"]))
     writer.add_layer_norm_rms_eps(config.rms_norm_eps)
     writer.add_vocab_size(config.vocab_size)
+
+
+def name_model(source: str) -> str:
+    """Return the name of a model for a file that others may get: no folder of this machine.
+
+    Args:
+        source: the hub name or the folder that the model was loaded from.
+    """
+    if source and Path(source).expanduser().resolve() == get_embedded_folder().resolve():
+        return HUB_NAME.partition("/")[2]
+    is_hub_name = source.count("/") == 1 and not Path(source).is_absolute()
+    if is_hub_name and not Path(source).is_dir():
+        return source
+    return Path(source).name or "selfteach model"
 
 
 def get_rope_settings(config: Any) -> JsonObject:

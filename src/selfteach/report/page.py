@@ -70,6 +70,11 @@ def _render_page(run: RunData, template: str) -> str:
     notes = run.notes
     labels = get_labels(exam)
     search = notes.get("search")
+    recorded = {
+        "map": figures.map_prompts(notes.get("clusters")),
+        "search": figures.make_bars(get_path(search, "tries")),
+        "judge": sections.describe_judge(notes.get("calibration"), exam),
+    }
     return (
         _make_environment()
         .get_template(template)
@@ -97,10 +102,13 @@ def _render_page(run: RunData, template: str) -> str:
             answers=sections.compare_answers(exam),
             examples=[sections.describe_example(row) for row in run.examples],
             dropped=sections.list_dropped(run),
-            map=figures.map_prompts(notes.get("clusters")),
-            tries=figures.make_bars(get_path(search, "tries")),
+            sections=sections.choose_sections(exam, recorded),
+            nothing_trained=sections.was_nothing_trained(exam),
+            map=recorded["map"],
+            no_clusters=figures.find_missing_clusters(notes.get("clusters")),
+            tries=recorded["search"],
             traces=list_objects(get_path(search, "traces"))[:20],
-            judge=sections.describe_judge(notes.get("calibration"), exam),
+            judge=recorded["judge"],
             losses=figures.plot_losses(run.metrics),
             need=figures.plot_data_need(notes.get("curve")),
             following={

@@ -209,6 +209,15 @@ TABLES = {
 }
 
 
+DECIDED_WORDS = ("taught", "not learned", "just prompt it")
+DECIDING_PATHS = {
+    "feedback": ("kept.",),
+    "documents": ("contains.",),
+    "tasks": ("rouge_l.",),
+}
+"""The beginnings of the rows that the verdict compares, where a row of the table holds them."""
+
+
 def read_arms(exam: JsonMapping, path: str) -> JsonObject:
     """Return the value of each arm under a path, for instance "kept.*.greedy"."""
     return {arm: get_path(exam, *path.replace("*", arm).split(".")) for arm in ARMS}
@@ -217,10 +226,14 @@ def read_arms(exam: JsonMapping, path: str) -> JsonObject:
 def make_rows(exam: JsonMapping, table: RowTable) -> list[JsonMapping]:
     """Return the rows of a table that were measured, with the measures of each arm."""
     rows: list[JsonMapping] = []
+    deciding = DECIDING_PATHS.get(str(exam.get("method") or "feedback"), ())
+    decided = get_path(exam, "verdict", "word") in DECIDED_WORDS
     for label, meaning, path in table:
+        decides = decided and path.startswith(deciding) if deciding else False
         measures = {arm: read_measure(value) for arm, value in read_arms(exam, path).items()}
         if any(measures.values()):
-            rows.append({"label": label, "meaning": meaning, "measures": measures})
+            row = {"label": label, "meaning": meaning, "measures": measures}
+            rows.append(row | {"decides": decides})
     return rows
 
 
