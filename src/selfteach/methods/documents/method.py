@@ -61,12 +61,12 @@ from selfteach.methods.documents.calibrate_knowledge_judges import (
 from selfteach.methods.documents.exam import (
     HeldOutQuestion,
     build_exam,
-    count_held_out,
     has_room,
     make_gap_questions,
     make_knowledge_map,
     make_people_questions,
 )
+from selfteach.methods.documents.own_questions import choose_own_questions, find_fact
 from selfteach.methods.documents.select_study_rows import (
     MeasuredQuestions,
     WrittenQuestions,
@@ -318,12 +318,13 @@ def write_questions(
         return ""
 
     session.display.start_stage("questions")
+    rounds = config.rounds if questions else config.rounds + config.exam_rounds
     written = generate_questions(
         session.teacher or session.base,
         chunks,
         config.per_chunk,
         find_fault,
-        config.rounds,
+        rounds,
         session.config.seed,
         instructed=session.teacher is not None,
         progress=session.display.advance,
@@ -359,38 +360,33 @@ def make_question_outcome(question: Question, reason: str) -> Outcome:
 def hold_out_questions(
     session: Session, chunks: Sequence[Chunk], written: WrittenQuestions
 ) -> tuple[list[HeldOutQuestion], WrittenQuestions]:
-    """Hold out the questions about a share of the sentences, where nobody brought any; return them
-    and the questions that are left to learn from.
+    """Hold out some facts with all questions that ask for them, where nobody brought any; return
+    the questions of the exam and those that are left to learn from (own_questions.py).
 
-    The model may have found too few of the expected answers, as in a language that it knows badly.
-    Then the exam contains sentences with a word left out.
+    The model may answer none of its questions, as in a language that it knows badly. Then the exam
+    contains sentences with a word left out.
 
     Raises:
         DataError: there are too few to learn from some and to be examined on others.
     """
     config = session.config.questions
-    places = {(q.chunk.id, q.sentence) for q in written.trusted}
-    shuffled = sorted(places, key=lambda place: digest([session.config.seed, *place]))
+    asked = choose_own_questions(session, written.all)
     gaps = []
-    if len(places) < 2:
+    if not asked:
         gaps = make_gap_questions(chunks, config.held_out, session.config.seed)
         if not gaps:
             raise DataError(
-                f"{len(written.trusted)} questions about {len(places)} sentences are too few to "
-                "learn from some and to be examined on others.",
+                f"{len(written.all)} questions are too few to learn from some and to be examined "
+                "on others.",
                 cure="Bring more text, questions of people (--questions), or a model that asks "
                 "better (--teacher).",
             )
         session.display.print_line(
-            f"the model found the expected answer to {len(written.trusted)} questions; the exam "
-            f"asks for words left out of {len(gaps)} sentences"
+            f"no question of the model can be asked; the exam asks for words left out of "
+            f"{len(gaps)} sentences"
         )
-    aside = set(shuffled[: count_held_out(len(places), config.held_out)])
-    own = [
-        HeldOutQuestion(q.text, (q.short,), q.chunk, "the model")
-        for q in written.trusted
-        if (q.chunk.id, q.sentence) in aside
-    ]
+    aside = {find_fact(q) for q in asked}
+    own = [HeldOutQuestion(q.text, (q.short,), q.chunk, "the model") for q in asked]
     held_out = drop_overlong_questions(session, gaps or own, OWN)
     if not held_out:
         raise DataError(
@@ -400,7 +396,7 @@ def hold_out_questions(
     exam = OverlapIndex(q.text for q in held_out)
     reasons = {}
     for q in written.all:
-        if (q.chunk.id, q.sentence) in aside:
+        if find_fact(q) in aside:
             reasons[q.id] = HELD_OUT
         elif exam.nearest(q.text).similarity >= config.max_overlap:
             reasons[q.id] = LIKE_EXAM
