@@ -104,7 +104,7 @@ def invent_tasks(
         get_stop_texts(config.mode, config.invent.items),
     )
     novelty = NoveltyFilter(known, config.filter.max_overlap, config.filter.similar)
-    pool = InstanceFilter(config.filter.max_overlap)
+    pool = InstanceFilter(config.filter.max_overlap, config.filter.overlap)
     threshold = fit_classification_threshold(session, human)
     kept: list[KeptTask] = []
     yields: list[int] = []
