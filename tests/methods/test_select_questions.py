@@ -130,41 +130,68 @@ def test_what_is_held_out_or_like_the_exam_is_accounted_for(session: Any) -> Non
     assert left.all == left.trusted == [WHERE]
 
 
-def test_the_exam_asks_what_the_passage_answers_and_each_fact_once(session: Any) -> None:
-    """Five samples with the passage: 1790 is in all of them, Wyle in two, which is below .6. The
-    clearer wording of the year is asked.
-    """
-    texts = ["It was 1790."] * 3 + ["Nobody knows."] * 2
+def name_reading(request: Request) -> str:
+    """Return in which way the model reads: the open book's chat, the passage, or the sentence."""
+    text = str(request.prompt)
+    if "Answer in one sentence." in text:
+        return "chat"
+    return "passage" if "Passage: Hale Mill was" in text else "sentence"
+
+
+def test_the_exam_asks_what_the_model_finds_in_two_of_three_readings(session: Any) -> None:
+    """The clearer wording of the year is asked; the town is found by one reading alone."""
     rough = replace(WHEN, text="What year was that built?")
-    said = {WHEN.text: ["In 1790."] * 5, rough.text: texts, WHERE.text: ["Wyle."] * 2 + ["Here."]}
+    said = {
+        WHEN.text: {"chat": "In 1790.", "passage": "In 1790.", "sentence": "1790"},
+        rough.text: {"chat": "Long ago.", "passage": "In 1790.", "sentence": "1790"},
+        WHERE.text: {"chat": "At Wyle.", "passage": "There.", "sentence": "It"},
+    }
 
     def answer(request: Request) -> str:
         (asked,) = (text for text in said if text in str(request.prompt))
-        return [*said[asked], "Nobody knows.", "No."][request.draw]
+        return said[asked][name_reading(request)]
 
     session.base = Recorded(session.run.ledger, Scripted(answer))
     copied = replace(WHERE, text="Does Hale Mill stand at Wyle?")
-    assert choose_own_questions(session, [rough, WHEN, WHERE, copied]) == [WHEN]
+    asked = [rough, WHEN, WHERE, copied]
+    assert choose_own_questions(session, [CHUNK], asked) == [WHEN]
     shares = measure_answerable(session, [rough, WHEN, WHERE])
-    assert shares == {rough.id: 0.6, WHEN.id: 1.0, WHERE.id: 0.4}
+    assert list(shares.values()) == pytest.approx([2 / 3, 1, 1 / 3])
+
+
+def test_sentences_with_a_question_word_follow_where_the_model_asks_too_few(session: Any) -> None:
+    """Half of the facts are for the exam; the model asks clearly for one of them."""
+    text = (
+        "Hale Mill was first built in 1790. It stands by a river at Wyle. "
+        "The old mill was owned by Ann Ames. Nearly all of it burned in 1850."
+    )
+    (chunk,) = split_chunks(Document("mill.txt", "Hale Mill", text), lambda t: len(t.split()))
+    when = Question(WHEN.text, "1790", chunk, 0)
+    first, *others = choose_own_questions(session, [chunk], [when])
+    assert first == when
+    assert others
+    for question in others:
+        assert question.short in text
+        assert question.short not in question.text
+        assert question.text.startswith("Hale Mill: ")
 
 
 def test_the_exam_has_some_questions_a_chunk_and_leaves_facts_to_learn_from(session: Any) -> None:
-    """40 facts of one chunk: 20 are asked; of 10 facts half."""
-
-    def ask(count: int) -> list[Question]:
-        text = "At which place is number {}?"
-        return [replace(WHERE, text=text.format(n), short=f"Wyle {n}") for n in range(count)]
+    """40 places of one chunk, each with a number: 20 of 80 facts are asked; of a tenth 8."""
 
     def answer(request: Request) -> str:
-        return f"Wyle {re.findall('number (.+)[?]', str(request.prompt))[0]}"
+        return f"Wyle {re.findall('number ([0-9]+)[?]', str(request.prompt))[0]}"
 
     session.base = Recorded(session.run.ledger, Scripted(answer))
     places = "It stands at " + " and ".join(f"Wyle {n}" for n in range(40))
     (chunk,) = split_chunks(Document("mill.txt", "Mill", places), lambda t: len(t.split()))
-    for count, expected in ((40, 20), (10, 5), (1, 0)):
-        asked = [replace(q, chunk=chunk, sentence=0) for q in ask(count)]
-        assert len(choose_own_questions(session, asked)) == expected
+    asked = []
+    for n in range(40):
+        text = f"At which place is number {n}?"
+        asked.append(Question(text, f"Wyle {n}", chunk, 0))
+    assert len(choose_own_questions(session, [chunk], asked)) == 20
+    session.config = config.DocumentsConfig(questions={"held_out": 0.1})
+    assert len(choose_own_questions(session, [chunk], asked)) == 8
 
 
 def test_own_questions_that_the_exam_does_not_ask_are_counted(session: Any) -> None:
@@ -272,12 +299,32 @@ def test_no_answer_of_the_base_is_taught_to_a_question_of_the_exam(
         "Who wrote the first cookery book?",
     ]
 
-    def asked_for(session: Any, fault_of: Any, forms: Any) -> list[str]:
+    def asked_for(*args: Any) -> list[Any]:
+        _, _, scope, count, _, fault_of, forms = args
+        assert (scope, count) == ("general", 3)
         assert {"who", "when", "telling"} < forms.keys(), "questions of fact are among them"
-        return [text for text in written if not fault_of(text)]
+        return [SimpleNamespace(text=text) for text in written if not fault_of(text)]
 
-    monkeypatch.setattr(documents, "write_general_prompts", asked_for)
+    monkeypatch.setattr(documents, "write_scope_prompts", asked_for)
     found = documents.make_general_examples(
-        session, [HeldOutQuestion(WHEN.text, ("1790",), CHUNK, "people")]
+        session, [HeldOutQuestion(WHEN.text, ("1790",), CHUNK, "people")], 3
     )
     assert [e.prompt for part in found.values() for e in part] == [make_prompt(written[2])]
+
+
+def test_anchors_grow_with_the_study_data() -> None:
+    """18 % of an epoch, .22 anchors a row: 100 sentences of 24 rows need .18 / .82 x 2400 = 527
+    anchors, four fifths of 659 prompts.
+    """
+    two = [0, 1]
+
+    def count(chunks: int, **settings: Any) -> int:
+        chunk: Any = SimpleNamespace(find_informative_sentences=lambda: two)
+        there: Any = SimpleNamespace(config=config.DocumentsConfig(**settings))
+        return documents.count_anchor_prompts(there, [chunk] * chunks)
+
+    assert count(50) == 659
+    assert count(150) == 1976
+    assert (count(1), count(100_000)) == (600, 4000)
+    assert count(150, anchors={"general": 7}) == 7
+    assert count(150, stages={"study": False, "pairs": True}) == 600

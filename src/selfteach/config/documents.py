@@ -150,8 +150,10 @@ class StagesConfig(Section):
 class DocumentsAnchorsConfig(Section):
     """The anchors: beginnings of the base's own answers, which must not change."""
 
-    general: Count = 600
-    """General prompts that the model asks itself for anchors. 0 makes none."""
+    general: Count | None = None
+    """General prompts that the model asks itself for anchors. null is as many as the study data
+    needs for its share of anchors without a repeat (train.min_share), from 600 to 4000. 0 makes
+    none."""
 
     rounds: Positive = 6
     """Largest number of attempts at these prompts."""
