@@ -131,7 +131,9 @@ def list_asked(exam: Mapping[str, Any], passages: Mapping[int, Passage]) -> list
     Args:
         passages: by number.
     """
-    places = {q["question"]: n for n, passage in passages.items() for q in passage.questions}
+    places = {}
+    for number, passage in passages.items():
+        places |= dict.fromkeys((q["question"] for q in passage.questions), number)
     found = []
     for row in exam["answers"]:
         if row["scope"] == "target":

@@ -104,7 +104,8 @@ def ask_again(session: Session, tuned: TunedModel, entry: JsonMapping) -> JsonOb
     graded = [(row, grade) for row, grade in zip(rows, grades, strict=True) if grade]
     found["first"] = found["now"] = found["change"] = None
     if graded:
-        first, now = ([grade(row[key]) for row, grade in graded] for key in ("first", "now"))
+        first = [grade(row["first"]) for row, grade in graded]
+        now = [grade(row["now"]) for row, grade in graded]
         found["first"] = statistics.mean(first, seed=seed, limits=(0.0, 1.0))
         found["now"] = statistics.mean(now, seed=seed, limits=(0.0, 1.0))
         found["change"] = statistics.paired_bootstrap(now, first, seed=seed)
