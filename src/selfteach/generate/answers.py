@@ -195,5 +195,6 @@ def make_open_book_chat(question: str, chunk: Chunk) -> Prompt:
     """
     return make_prompt(
         "Use this text to answer the question after it.\n"
-        f"{fence_text(chunk.title, chunk.passage)}\nQuestion: {question}\nAnswer in one sentence."
+        f"{fence_text(chunk.title, chunk.passage)}\nQuestion: {to_one_line(question)}\n"
+        "Answer in one sentence."
     )
