@@ -4,7 +4,7 @@
 2  prepare: the method turns its material into a training plan
 3  the base takes the exam, before anything is trained
 4  train, and improve as long as the plan wants to
-5  exam of the tuned model
+5  exam of the tuned model, and the questions of the run that this one continues
 6  publish: adapter, examples, what was dropped, exam, report, model card
 """
 
@@ -20,6 +20,7 @@ from selfteach import registry
 from selfteach.config import TrainConfig
 from selfteach.errors import UsageError
 from selfteach.evaluate.exam import TunedModel
+from selfteach.methods.earlier_exam import EARLIER_KEY, ask_earlier_questions
 from selfteach.methods.method import Method, TrainingPlan, TrainStage
 from selfteach.methods.session import Session, open_session
 from selfteach.models.engines import choose_sampler
@@ -77,6 +78,9 @@ def teach(run: Run, method: Method, material: Any, config: Any, display: Display
         exam = plan.exam.run(session, tuned)  # 5
     exam.setdefault("method", method.name)
     plan.after(tuned, exam)
+    with run.time_stage("earlier exam"):
+        if earlier := ask_earlier_questions(session, tuned):
+            exam[EARLIER_KEY] = earlier
     return publish(session, plan, tuned, exam)  # 6
 
 

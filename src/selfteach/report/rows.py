@@ -95,6 +95,16 @@ DOCUMENTS_ROWS: RowTable = (
         "contains.*",
     ),
     (
+        "Right at once",
+        "the same, each answer cut to the mean length of the open-book answers",
+        "contains_brief.*",
+    ),
+    (
+        "Exact match",
+        "the answer is a right one and nothing else",
+        "exact.*",
+    ),
+    (
         "Token-F1",
         "the same answers: words shared with the best right answer; long answers score lower",
         "f1.*",
@@ -108,6 +118,16 @@ DOCUMENTS_ROWS: RowTable = (
         "Common questions",
         "questions that many people can answer: right before, and still right",
         "common.*",
+    ),
+    (
+        "Win rate against the base",
+        "by a judge that was calibrated, in both orders; a tie counts one half",
+        "pairwise.*.win_rate",
+    ),
+    (
+        "Win rate against the open book",
+        "the same judge; a tie counts one half",
+        "against_prompted.*.win_rate",
     ),
     GENERAL_ROW,
 )
