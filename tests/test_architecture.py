@@ -47,6 +47,7 @@ ORDER = [
     "export",
     "review",
     "methods",
+    "students",
     "results",
     "api",
     "package",
