@@ -21,9 +21,8 @@ LessonNames = Annotated[
 group = typer.Typer(
     name="student",
     help=(
-        "Keep many lessons on one base: show them, take them back, switch them off and on, "
-        "consolidate them. `--student NAME` of feedback, corrections, documents and tasks teaches "
-        "one."
+        "Keep many lessons on one base. `--student NAME` of feedback, corrections, documents and "
+        "tasks teaches one."
     ),
     no_args_is_help=True,
     rich_markup_mode=None,
@@ -45,7 +44,7 @@ def list_students(json: Json = False) -> None:
 
 @group.command()
 def show(name: Name, json: Json = False) -> None:
-    """Show a student's lessons, and how each one does after each change."""
+    """Show the lessons of a student. It prints how each one does after each change."""
     from selfteach.commands import student as body
 
     body.show(name, as_json=json)
@@ -102,7 +101,7 @@ def consolidate(
     ] = False,
     json: Json = False,
 ) -> None:
-    """Train one adapter from the untouched base on the examples of all lessons that are on. It is
+    """Train one adapter on the examples of all lessons. It starts from the untouched base, and is
     kept only if no lesson becomes worse.
 
     The same command resumes an unfinished one.

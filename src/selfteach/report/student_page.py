@@ -35,7 +35,7 @@ def render_student_page(name: str, student: JsonMapping) -> str:
 
 def make_row(lesson: JsonMapping, columns: list[JsonObject]) -> JsonObject:
     """Return a lesson with one cell for each sitting; None where it was not part of it."""
-    cells = []
+    cells: list[JsonObject | None] = []
     for column in columns:
         cell = get_path(column, "cells", str(lesson.get("name")))
         if not isinstance(cell, dict):

@@ -213,7 +213,8 @@ def prepare_again(
     run.bind("base", models.base.fingerprint)
     base = Recorded(run.ledger, models.base_sampler, models.base)
     teacher = None
-    if method.samples and getattr(config, "teacher", ""):
+    teacher_name = str(getattr(config, "teacher", ""))
+    if teacher_name and method.samples:
         teacher = open_teacher(run, config, display, method.allows_programs)
         teacher.limit = partial(cut_long_answer, models.base)
     session = Session(

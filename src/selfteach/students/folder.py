@@ -17,6 +17,7 @@ folder is opened. Everything else follows from the state and is written again wh
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 from collections.abc import Callable, Iterator
@@ -28,7 +29,6 @@ from selfteach.disk import convert_disk_errors
 from selfteach.errors import IntegrityError, UsageError
 from selfteach.files import hash_file, read_own_json, write_text
 from selfteach.records import JsonMapping, JsonObject
-from selfteach.report.student_page import write_student_page
 from selfteach.run.ledger import Ledger
 from selfteach.run.lock import RunLock, find_lock_owner
 from selfteach.run.manifest import MANIFEST_FILE, read_manifest, write_manifest
@@ -175,6 +175,7 @@ class StudentFolder:
         path = self.path / name
         with convert_disk_errors(path), self._make_scratch("place") as fresh:
             yield fresh
+            sync_files(fresh)
             shutil.rmtree(path, ignore_errors=True)
             path.parent.mkdir(parents=True, exist_ok=True)
             fresh.rename(path)
@@ -226,6 +227,8 @@ class StudentFolder:
         if _read_text(self.path / STATE_FILE) != text or written:
             write_text(self.path / STATE_FILE, text)
             self._write_manifest()
+            from selfteach.report.student_page import write_student_page
+
             write_student_page(self.path, describe_student(self.path, state))
         return written
 
@@ -253,6 +256,14 @@ class StudentFolder:
             EXPORTS: sums,
         }
         write_manifest(self.path / MANIFEST_FILE, facts)
+
+
+def sync_files(folder: Path) -> None:
+    """Wait until every file of a folder is on the disk."""
+    for file in folder.rglob("*"):
+        if file.is_file():
+            with file.open("rb") as handle:
+                os.fsync(handle.fileno())
 
 
 def write_sum(student: Path, parts: list[Part], folder: Path) -> Path:
