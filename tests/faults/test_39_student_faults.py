@@ -1,5 +1,6 @@
-"""Rows 39 to 42: two processes on one student, a full disk, a base that changed, an adapter that was
-swapped. Each ends with one line that names the place, and the student stays as it was.
+"""Rows 39 to 42: two processes on one student, a full disk, a base that changed, a swapped adapter.
+
+Each ends with one line that names the place, and the student stays as it was.
 """
 
 from __future__ import annotations
@@ -92,7 +93,7 @@ def test_a_swapped_adapter_of_a_lesson_is_named_and_never_stacked(student: Path)
 def test_a_swapped_adapter_of_the_student_is_refused_and_written_again(student: Path) -> None:
     before = hash_adapter(student)
     write_lora(student / "adapter", seed=9)
-    with pytest.raises(IntegrityError, match="adapter_model.safetensors is changed"):
+    with pytest.raises(IntegrityError, match=r"adapter_model\.safetensors is changed"):
         find_adapter(student)
     said: list[str] = []
     with open_student(student, say=said.append) as opened:

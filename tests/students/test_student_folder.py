@@ -221,7 +221,7 @@ def test_students_are_listed_and_a_missing_one_names_them(
     monkeypatch.chdir(tmp_path)
     teach(find_student_folder("anna"), runs[:1])
     assert list_students() == [Path("students/anna")]
-    with pytest.raises(UsageError, match="students/bob: is no student. Known: anna"):
+    with pytest.raises(UsageError, match=r"students/bob: is no student\. Known: anna"):
         read_student(find_student_folder("bob"))
 
 
@@ -230,6 +230,27 @@ def test_a_folder_with_other_files_becomes_no_student(tmp_path: Path, runs: list
     with pytest.raises(UsageError, match="holds other files and no student"):
         teach(tmp_path, runs[:1])
     assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+
+
+def test_a_student_whose_first_process_died_at_once_is_begun_again(
+    tmp_path: Path, runs: list[Path]
+) -> None:
+    student = tmp_path / "anna"
+    student.mkdir()
+    (student / "run.lock").write_text("1\n")
+    assert teach(student, runs[:1]) == ["do-not-a"]
+    shutil.rmtree(student)
+    student.mkdir()
+    (student / "student.db").write_bytes(b"")
+    assert teach(student, runs[:1]) == ["do-not-a"]
+
+
+def test_a_deleted_page_is_written_again(tmp_path: Path, runs: list[Path]) -> None:
+    teach(tmp_path / "anna", runs[:1])
+    (tmp_path / "anna/report.html").unlink()
+    with open_student(tmp_path / "anna"):
+        pass
+    assert (tmp_path / "anna/report.html").exists()
 
 
 def test_a_damaged_database_names_the_copy_that_is_read_instead(

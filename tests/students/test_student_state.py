@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from selfteach.errors import UsageError
+from selfteach.errors import IntegrityError, UsageError
 from selfteach.records import Measure
 from selfteach.students.state import Cell, Consolidated, Lesson, StudentState
 
@@ -69,8 +69,30 @@ def test_exams_count_for_the_student_with_the_same_parts(three: StudentState) ->
 def test_the_state_survives_json(three: StudentState) -> None:
     score = Measure(0.5, 0.25, 0.75, 4)
     cells = {"a": Cell("weakened", score, score, None, 0.02, "taught"), "b": Cell("not examined")}
-    state = replace(three, consolidated=Consolidated("f", "s", ("a", "b"))).record("x", cells)
+    state = replace(
+        three, consolidated=Consolidated("consolidated/f/adapter", "s", ("a", "b"))
+    ).record("x", cells)
     assert StudentState.from_json(json.loads(json.dumps(state.to_json()))) == state
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("name", "../x"), ("name", ""), ("identity", "/tmp/x"), ("identity", "..")],
+)
+def test_a_name_that_is_a_path_is_refused(three: StudentState, key: str, value: str) -> None:
+    """The folder may come from elsewhere, and what these name is removed with the lesson."""
+    row = json.loads(json.dumps(three.to_json()))
+    row["lessons"][1][key] = value
+    with pytest.raises(IntegrityError, match="is no name of a lesson"):
+        StudentState.from_json(row)
+
+
+@pytest.mark.parametrize("folder", ["consolidated/../../x/adapter", "/x/adapter", "lessons/a"])
+def test_a_consolidated_adapter_is_inside_the_student(three: StudentState, folder: str) -> None:
+    row = json.loads(json.dumps(three.to_json()))
+    row["consolidated"] = {"folder": folder, "adapter_sum": "s", "lessons": ["a", "b"]}
+    with pytest.raises(IntegrityError, match="is no name of a lesson"):
+        StudentState.from_json(row)
 
 
 def test_the_state_of_another_version_is_refused(three: StudentState) -> None:

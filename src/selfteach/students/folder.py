@@ -29,8 +29,9 @@ from selfteach.disk import convert_disk_errors
 from selfteach.errors import IntegrityError, UsageError
 from selfteach.files import hash_file, read_own_json, write_text
 from selfteach.records import JsonMapping, JsonObject
+from selfteach.run.finished import REPORT_FILE
 from selfteach.run.ledger import Ledger
-from selfteach.run.lock import RunLock, find_lock_owner
+from selfteach.run.lock import LOCK_FILE, RunLock, find_lock_owner
 from selfteach.run.manifest import MANIFEST_FILE, read_manifest, write_manifest
 from selfteach.run.run_folder import CONFIG_FILE, EXPORTS
 from selfteach.run.signals import delay_interrupts
@@ -164,7 +165,9 @@ class StudentFolder:
     def compose(self, state: StudentState) -> Iterator[Path]:
         """Yield a folder with the adapter of a state of this student, for the time of the block."""
         with self._make_scratch("compose") as folder:
-            yield write_sum(self.path, self.check_parts(state), folder)
+            with convert_disk_errors(folder):
+                write_sum(self.path, self.check_parts(state), folder)
+            yield folder
 
     @contextmanager
     def place_folder(self, name: str) -> Iterator[Path]:
@@ -224,12 +227,14 @@ class StudentFolder:
             write_text(self.path / CONFIG_FILE, config)
             written.append(CONFIG_FILE)
         text = json.dumps(state.to_json(), ensure_ascii=False, indent=2) + "\n"
-        if _read_text(self.path / STATE_FILE) != text or written:
-            write_text(self.path / STATE_FILE, text)
-            self._write_manifest()
+        is_new = _read_text(self.path / STATE_FILE) != text
+        if is_new or written or not (self.path / REPORT_FILE).exists():
             from selfteach.report.student_page import write_student_page
 
+            # The page before the state's copy: a killed process leaves one that counts as stale.
             write_student_page(self.path, describe_student(self.path, state))
+            write_text(self.path / STATE_FILE, text)
+            self._write_manifest()
         return written
 
     def _write_adapter(self) -> None:
@@ -297,9 +302,9 @@ def open_student(
         IntegrityError: the database or an adapter of a lesson is damaged.
         ResourceError: the disk is full.
     """
-    if create is None or is_student(path):
+    if create is None:
         read_student(path)
-    elif path.exists() and (not path.is_dir() or any(path.iterdir())):
+    elif not is_student(path) and path.exists() and (not path.is_dir() or _list_strangers(path)):
         raise UsageError(
             "holds other files and no student.", where=path, cure="Give another --student."
         )
@@ -320,6 +325,12 @@ def open_student(
         for name in student.restore():
             say(f"{name} was not that of the student's lessons: it is written again")
         yield student
+
+
+def _list_strangers(folder: Path) -> list[str]:
+    """Return what a folder holds beside the first files of a student."""
+    own = (LOCK_FILE, DATABASE_FILE)
+    return [path.name for path in folder.iterdir() if not path.name.startswith(own)]
 
 
 def find_student_owner(folder: Path) -> int | None:
@@ -353,7 +364,7 @@ def describe_student(folder: Path, state: StudentState) -> JsonObject:
         "consolidated": list(state.consolidated.lessons) if state.consolidated else [],
         "examined": sitting is not None,
         "matrix": columns,
-        "report": str(folder / "report.html"),
+        "report": str(folder / REPORT_FILE),
     }
 
 

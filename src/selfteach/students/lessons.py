@@ -49,9 +49,10 @@ def check_before_run(folder: Path, kind: str, config: Any) -> None:
         UsageError: another base, an adapter that cannot be stacked, or a run without an exam.
     """
     find_method(kind)
-    if not can_join(config.train.adapter):
+    adapter = getattr(getattr(config, "train", None), "adapter", "lora")
+    if not can_join(adapter):
         raise UsageError(
-            f"lessons of the adapter {config.train.adapter} cannot be stacked.",
+            f"lessons of the adapter {adapter} cannot be stacked.",
             where="train.adapter",
             cure="Use lora, or teach without --student.",
         )

@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from selfteach.errors import IntegrityError
 from selfteach.files import read_own_json, write_text
 from selfteach.records import JsonObject
 from selfteach.run.finished import find_material
@@ -61,5 +62,13 @@ def _keep_path(lesson: Path, name: str, value: Any) -> Any:
 def _find_places(lesson: Path, value: Any) -> Any:
     if isinstance(value, list):
         return [_find_places(lesson, part) for part in value]
-    is_kept = isinstance(value, dict) and value.keys() == {"kept"}
-    return str((lesson / value["kept"]).resolve()) if is_kept else value
+    if not isinstance(value, dict) or value.keys() != {"kept"}:
+        return value
+    place = (lesson / str(value["kept"])).resolve()
+    if (lesson / MATERIAL_FOLDER).resolve() not in place.parents:
+        raise IntegrityError(
+            f"{value['kept']!r} leads out of the lesson.",
+            where=lesson / NOTE_FILE,
+            cure="Do not use this student.",
+        )
+    return str(place)

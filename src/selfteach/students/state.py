@@ -7,17 +7,19 @@ part        an adapter that the student's own adapter is made of
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
-from selfteach.errors import UsageError
+from selfteach.errors import IntegrityError, UsageError
 from selfteach.records import JsonMapping, JsonObject, Measure
 from selfteach.registry import did_you_mean
 
 CellState = Literal["kept", "weakened", "lost", "not examined"]
 LESSONS_FOLDER = "lessons"
 CONSOLIDATED_FOLDER = "consolidated"
+FOLDER_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9._-]*")
 FORMAT = 1
 """The version of the form of a student's folder."""
 
@@ -201,6 +203,7 @@ class StudentState:
 
         Raises:
             UsageError: another version of selfteach made it.
+            IntegrityError: a name in it is a path.
         """
         if row.get("format") != FORMAT:
             raise UsageError(
@@ -210,13 +213,32 @@ class StudentState:
         together = row["consolidated"]
         if together:
             together = Consolidated(**{**together, "lessons": tuple(together["lessons"])})
-        return StudentState(
+        state = StudentState(
             row["base"],
             row["fingerprint"],
             tuple(Lesson(**lesson) for lesson in row["lessons"]),
             tuple(_read_sitting(sitting) for sitting in row["sittings"]),
             together,
         )
+        state._refuse_paths()
+        return state
+
+    def _refuse_paths(self) -> None:
+        """Refuse names that lead out of the student's folder, which may come from elsewhere.
+
+        Raises:
+            IntegrityError: there is one.
+        """
+        names = [lesson.name for lesson in self.lessons]
+        names += [lesson.identity for lesson in self.lessons]
+        if self.consolidated:
+            top, _, rest = self.consolidated.folder.partition("/")
+            names += [rest.removesuffix("/adapter")] if top == CONSOLIDATED_FOLDER else [""]
+        for name in names:
+            if not FOLDER_NAME.fullmatch(name):
+                raise IntegrityError(
+                    f"{name[:80]!r} is no name of a lesson.", cure="Do not use this student."
+                )
 
 
 def _read_sitting(row: JsonMapping) -> Sitting:
