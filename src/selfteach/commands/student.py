@@ -216,8 +216,8 @@ def format_cell(cell: Mapping[str, Any] | None) -> str:
 def describe_in_line(found: Mapping[str, Any]) -> str:
     """Return a student in one line."""
     on = sum(lesson["on"] for lesson in found["lessons"])
+    count = len(found["lessons"])
+    lessons = "1 lesson" if count == 1 else f"{count} lessons"
     owner = find_student_owner(Path(found["student"]))
     busy = f", in use by process {owner}" if owner else ""
-    return (
-        f"{found['student']}: {len(found['lessons'])} lessons, {on} on, base {found['base']}{busy}"
-    )
+    return f"{found['student']}: {lessons}, {on} on, base {found['base']}{busy}"

@@ -77,7 +77,7 @@ def consolidate(
     lessons = student.state.list_on()
     if len(lessons) < 2:
         raise UsageError(
-            f"{len(lessons)} lesson is on, and nothing can be joined.",
+            "fewer than two lessons are on, so there is nothing to join.",
             where=student.path,
             cure="Teach another one first.",
         )

@@ -175,6 +175,7 @@ def examine_lesson(
     student: StudentFolder, lesson: Lesson, models: OpenModels, display: Display
 ) -> Cell:
     """Sit the exam of one lesson (steps 2 to 4). A lesson whose exam cannot be sat says why."""
+    display.print_line(f"exam of {lesson.name}")
     try:
         alone = finished.read_exam(find_lesson_folder(student, lesson))
         with open_exam_run(student, lesson) as run:
