@@ -79,8 +79,10 @@ from selfteach.students.folder import (
 Progress = bool | Literal["auto"]
 PathLike = str | Path
 RunLike = str | Path | FinishedRun
-SHARED = ("out", "config", "sets", "from_run", "new", "student", "accept", "progress")
+SHARED = ("out", "config", "sets", "from_run", "new", "progress")
 """Keywords of every function that teaches, in addition to its settings."""
+OF_STUDENTS = ("student", "accept")
+"""Further keywords of those whose runs can become lessons."""
 MAX_VALUE_CHARS = 2000
 """The maximum characters of a Python value in `reproduce`; the name replaces a longer one."""
 NOTES = ("objective",)
@@ -141,6 +143,7 @@ class PythonCall:
         """
         schema = find_settings(self.method)
         known = [*schema.model_fields, *getattr(schema, "KEY_ALIASES", {}), *SHARED]
+        known += [] if self.method == "train" else OF_STUDENTS
         settings = {**(more or {}), **self.settings}
         for name in settings:
             if name.partition(".")[0] not in known:

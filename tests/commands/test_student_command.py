@@ -78,7 +78,7 @@ def test_accept_without_a_student_is_refused(
 def test_a_student_and_an_earlier_run_exclude_each_other(
     anna: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    words = ("feedback", "Do not hum.", "--student", "anna", "--from", "a", "--dry-run")
+    words = ("feedback", "Do not hum.", "--student", "bob", "--from", "a", "--dry-run")
     assert "--from and --student exclude each other" in print_of(capsys, *words, code=2)
 
 
