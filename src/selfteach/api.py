@@ -14,7 +14,7 @@ Keywords of all functions that teach:
 - `out`: the run folder, by default runs/<date>-<material>;
 - `from_run`: start from the adapter of another run;
 - `new`: start a new run even if this one exists already; the old one is kept;
-- `student`: the name or the folder of a student, whose next lesson this run becomes (not of `train`);
+- `student`: the name or the folder of a student, whose next lesson this run becomes (not `train`);
 - `accept`: add the lesson also where it weakens another one;
 - `progress`: "auto" shows the progress in a terminal, a notebook or as lines; False hides it.
 
