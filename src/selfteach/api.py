@@ -143,7 +143,8 @@ class PythonCall:
         """
         schema = find_settings(self.method)
         known = [*schema.model_fields, *getattr(schema, "KEY_ALIASES", {}), *SHARED]
-        known += [] if self.method == "train" else OF_STUDENTS
+        if self.method != "train":
+            known += OF_STUDENTS
         settings = {**(more or {}), **self.settings}
         for name in settings:
             if name.partition(".")[0] not in known:
