@@ -46,6 +46,7 @@ ORDER = [
     "report",
     "export",
     "review",
+    "serve",
     "methods",
     "students",
     "results",

@@ -33,7 +33,10 @@ COMMENT_COLUMNS = 100
 
 EXIT_CODES = {
     0: "done",
-    1: "done, but `--require` is not met, or the run is not added to the student",
+    1: (
+        "done, but `--require` is not met, the run is not added to the student, or an export is "
+        "marked as failed"
+    ),
     2: "usage or configuration",
     3: "data",
     4: "endpoint",

@@ -39,17 +39,22 @@ PEFT_KINDS = ("lora", "prompt_tuning")
 _SPECIAL = re.compile(r"([\\`*_{}\[\]()#+\-.!|~>:@/$])")
 
 
-def make_card(folder: Path) -> str:
-    """Return the card as Markdown: base, usage, exam, data, answers and limits."""
+def make_card(folder: Path, usage: str = "", library: str = "") -> str:
+    """Return the card as Markdown: base, usage, exam, data, answers and limits.
+
+    Args:
+        usage: the section on loading of an export; by default that of the run's own adapter.
+        library: the hub's name of the library that loads an export.
+    """
     run = read_run(folder)
     kind = read_adapter_kind(folder)
     parts = [
-        _make_front_matter(run, kind),
+        _make_front_matter(run, kind, library),
         f"# {get_labels(run.exam).card}",
         _make_rule_section(run),
         _make_verdict_section(run),
         _make_base_section(run),
-        _make_usage_section(run, kind),
+        usage or _make_usage_section(run, kind),
         _make_exam_section(run),
         _make_data_section(run),
         _make_answers_section(run),
@@ -82,9 +87,10 @@ def fence_text(text: Any, length: int = 2000) -> str:
     return f"{fence}text\n{body}\n{fence}"
 
 
-def _make_front_matter(run: RunData, kind: str) -> str:
+def _make_front_matter(run: RunData, kind: str, library: str) -> str:
+    own = "peft" if kind in PEFT_KINDS else "selfteach"
     fields: JsonObject = {
-        "library_name": "peft" if kind in PEFT_KINDS else "selfteach",
+        "library_name": library or own,
         "pipeline_tag": "text-generation",
         "tags": [
             "selfteach",
