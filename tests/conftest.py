@@ -79,6 +79,7 @@ TOGETHER = {
         "commands/test_forget_source.py",
         "faults/test_33_poisoned_sources.py",
         "methods/test_documents_pipeline.py",
+        "students/test_student_exams.py",
     ),
     "warm": (
         "faults/test_01_kill_sweep.py",

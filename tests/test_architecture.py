@@ -49,6 +49,7 @@ ORDER = [
     "review",
     "serve",
     "methods",
+    "students",
     "results",
     "api",
     "package",

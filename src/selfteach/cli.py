@@ -13,7 +13,13 @@ from typing import Annotated
 
 import typer
 
-from selfteach.commands import adapter_commands, benchmark_command, dataset_commands, plug_in
+from selfteach.commands import (
+    adapter_commands,
+    benchmark_command,
+    dataset_commands,
+    plug_in,
+    student_commands,
+)
 from selfteach.commands.errors import print_error, print_failure
 from selfteach.commands.groups import OrderedCommands
 from selfteach.commands.last_run import name_last_run
@@ -477,6 +483,7 @@ def config(
 adapter_commands.add_commands(app)
 dataset_commands.add_commands(app)
 benchmark_command.add_commands(app)
+student_commands.add_commands(app)
 plug_in.add_commands(app)
 
 

@@ -101,6 +101,16 @@ class TeachOptions:
     ] = False
     require: Require = ""
     new: New = False
+    student: Annotated[
+        str | None,
+        option("--student", "NAME", "Add the run as a lesson to this student; it may be new."),
+    ] = None
+    accept: Annotated[
+        bool,
+        typer.Option(
+            "--accept", help="With --student: add the lesson also where it weakens another one."
+        ),
+    ] = False
     debug: bool = False
 
     def resolve(self, schema: Any, own: Mapping[str, Any]) -> ResolvedConfig:
@@ -109,7 +119,12 @@ class TeachOptions:
 
         given = {key: value for key, value in own.items() if value is not None}
         settings = {"model": self.model, "seed": self.seed} | given
-        return resolve(schema, self.file, self.sets or (), settings)
+        resolved = resolve(schema, self.file, self.sets or (), settings)
+        if self.student is None:
+            return resolved
+        from selfteach.api import use_student_base
+
+        return use_student_base(self.student, resolved)
 
 
 def add_example(parameter: Parameter, method: str) -> Parameter:

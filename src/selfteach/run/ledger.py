@@ -123,8 +123,15 @@ class Ledger:
     One process and one thread at a time use it.
     """
 
-    def __init__(self, path: Path, *, readonly: bool = False) -> None:
+    def __init__(self, path: Path, *, readonly: bool = False, cure: str = "") -> None:
+        """Open or create the file.
+
+        Args:
+            readonly: create no file.
+            cure: what to do if the file is damaged; by default, how to recover a run's ledger.
+        """
         self.path = path
+        self._cure = cure
         self._entered: dict[str, set[str]] = {}
         for tail in ("", "-wal", "-shm", "-journal"):
             require_plain_file(path.with_name(path.name + tail))
@@ -434,7 +441,7 @@ class Ledger:
                 where=self.path,
                 cure="Check the folder and its permissions.",
             )
-        cure = (
+        cure = self._cure or (
             f"`selfteach status --recover {self.path.parent}` saves what can be read into a "
             "new file."
         )

@@ -24,12 +24,15 @@ NO_WAIT = getattr(os, "O_NONBLOCK", 0)
 class RunLock:
     """Hold the lock of a run folder, until `release` or the end of the process.
 
+    Args:
+        what: what the folder holds, for the message.
+
     Raises:
         UsageError: another process holds it, and the message names its pid; or a link is in the
             folder.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, what: str = "run") -> None:
         refuse_links(folder)
         flags = os.O_RDWR | os.O_CREAT | NO_LINK
         self._handle = os.open(folder / LOCK_FILE, flags, 0o644)
@@ -37,7 +40,7 @@ class RunLock:
             pid = _read_pid(self._handle) or "unknown"
             os.close(self._handle)
             raise UsageError(
-                f"the run is in use by process {pid}.",
+                f"the {what} is in use by process {pid}.",
                 where=folder,
                 cure="Wait for it, or stop it; `selfteach status` shows its progress.",
             )
