@@ -354,7 +354,8 @@ def test_what_is_taken_over_costs_nothing_and_keeps_its_order(tmp_path: Path) ->
     new.close()
 
 
-def test_a_reader_neither_writes_nor_waits(tmp_path: Path) -> None:
+def test_a_reader_neither_writes_nor_waits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sqlite3, "connect", sqlite3.dbapi2.connect)  # not the one of the tests
     path = tmp_path / "run.db"
     with pytest.raises(UsageError, match="the ledger cannot be used"):
         Ledger(path, readonly=True)
