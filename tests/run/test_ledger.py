@@ -355,6 +355,17 @@ def test_what_is_taken_over_costs_nothing_and_keeps_its_order(tmp_path: Path) ->
     new.close()
 
 
+def test_what_fails_half_way_is_not_committed(ledger: Ledger) -> None:
+    def fail() -> None:
+        with ledger._transaction() as db:
+            db.execute("INSERT INTO events (kind, body) VALUES ('first', '{}')")
+            raise ValueError("half")
+
+    with pytest.raises(ValueError, match="half"):
+        fail()
+    assert ledger.get_events() == []
+
+
 def test_a_damaged_ledger_is_not_left_open(tmp_path: Path) -> None:
     path = tmp_path / "run.db"
     ledger = Ledger(path)
