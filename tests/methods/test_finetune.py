@@ -82,7 +82,12 @@ def command(data: Path, model: Path, *more: str) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    "adapter", [name for name in registry.list_names("adapters") if name != "closed_form"]
+    "adapter",
+    [
+        pytest.param(name, marks=[pytest.mark.slow] * (name in ("layers", "bottleneck", "prompt")))
+        for name in registry.list_names("adapters")
+        if name != "closed_form"
+    ],
 )
 def test_the_dev_loss_falls_with_every_adapter(adapter: str, pairs: Path, tiny: Path) -> None:
     rate = {"full": "0.002", "prompt": "0.05"}.get(adapter, "0.01")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -354,7 +355,37 @@ def test_what_is_taken_over_costs_nothing_and_keeps_its_order(tmp_path: Path) ->
     new.close()
 
 
-def test_a_reader_neither_writes_nor_waits(tmp_path: Path) -> None:
+def test_what_fails_half_way_is_not_committed(ledger: Ledger) -> None:
+    def fail() -> None:
+        with ledger._transaction() as db:
+            db.execute("INSERT INTO events (kind, body) VALUES ('first', '{}')")
+            raise ValueError("half")
+
+    with pytest.raises(ValueError, match="half"):
+        fail()
+    assert ledger.get_events() == []
+
+
+def test_a_damaged_ledger_is_not_left_open(tmp_path: Path) -> None:
+    path = tmp_path / "run.db"
+    ledger = Ledger(path)
+    ledger.record_answers([("1", "x")])
+    ledger.close()
+    path.write_bytes(path.read_bytes().replace(b'"x"', b'"y"'))
+    with pytest.raises(IntegrityError, match="has changed since") as caught:
+        Ledger(path)
+    opened = {os.readlink(handle) for handle in handles() if handle.exists()}
+    assert str(path) not in opened
+    del caught  # it holds the ledger that could not be opened
+
+
+def handles() -> list[Path]:
+    """The open files of this process."""
+    return list(Path("/proc/self/fd").iterdir())
+
+
+def test_a_reader_neither_writes_nor_waits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sqlite3, "connect", sqlite3.dbapi2.connect)  # not the one of the tests
     path = tmp_path / "run.db"
     with pytest.raises(UsageError, match="the ledger cannot be used"):
         Ledger(path, readonly=True)

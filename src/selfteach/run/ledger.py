@@ -12,7 +12,7 @@ import json
 import sqlite3
 import zlib
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -135,12 +135,13 @@ class Ledger:
         self._entered: dict[str, set[str]] = {}
         for tail in ("", "-wal", "-shm", "-journal"):
             require_plain_file(path.with_name(path.name + tail))
-        with self._convert_errors():
+        with self._convert_errors(), ExitStack() as on_error:
             self._db = sqlite3.connect(
                 f"file:{quote(str(path))}?mode={'rw' if readonly else 'rwc'}",
                 uri=True,
                 isolation_level=None,
             )
+            on_error.callback(self._db.close)  # else a damaged file stays open, and locked
             self._db.execute("PRAGMA temp_store=MEMORY")  # only the run's own disk can be full
             if not readonly:
                 self._db.execute("PRAGMA journal_mode=WAL")
@@ -163,6 +164,7 @@ class Ledger:
                 self._db.execute(f"SELECT COALESCE(MAX(seq), 0) FROM {t}").fetchone()[0]
                 for t in SEQUENCED_TABLES
             )
+            on_error.pop_all()
 
     def close(self) -> None:
         """Fold the write-ahead log into the file and close it."""

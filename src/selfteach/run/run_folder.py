@@ -26,7 +26,7 @@ from typing import Any
 from selfteach.config import ResolvedConfig, dump_config, flatten_keys
 from selfteach.disk import convert_disk_errors
 from selfteach.errors import IntegrityError, UsageError
-from selfteach.files import hash_file, write_bytes
+from selfteach.files import hash_file, make_folder, sync_folder, write_bytes
 from selfteach.records import JsonMapping, JsonObject, dump_canonical_json
 from selfteach.run import manifest
 from selfteach.run.ledger import Ledger
@@ -157,7 +157,7 @@ class Run:
         path = self.file(name)
         entry = compute_sum(data)
         with convert_disk_errors(path, len(data)):
-            path.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(path.parent)
             if check_file(path, entry) != "whole":
                 self._set_changed_aside(name)
             self.ledger.set_note(COPY_PREFIX + name, {"sum": entry, "data": pack_copy(data)})
@@ -207,11 +207,14 @@ class Run:
                 for file in sorted(fresh.rglob("*"))
                 if file.is_file()
             }
+            for folder in (fresh, *filter(Path.is_dir, fresh.rglob("*"))):
+                sync_folder(folder)
             self._set_changed_aside(name)
             with delay_interrupts():
                 if path.exists():
                     path.rename(old)
                 fresh.rename(path)
+                sync_folder(path.parent)
             shutil.rmtree(old, ignore_errors=True)
         for stale in [key for key in self._exports if key.startswith(f"{name}/")]:
             del self._exports[stale]
@@ -330,7 +333,7 @@ def open_run(
     else:
         folder = _choose_default_folder(make_slug(slug_source), identity, new)
     with convert_disk_errors(folder):
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         lock = RunLock(folder)
     if not command:
         command = shlex.join(["selfteach", *(word for word in sys.argv[1:] if word != "--new")])
