@@ -47,6 +47,7 @@ from selfteach.methods.input_sources import (
 )
 from selfteach.methods.method import Material
 from selfteach.methods.tasks import read_tasks as tasks_material
+from selfteach.models.engines import check_engine_name
 from selfteach.models.resolve_model_path import check_model_name, check_teacher_name
 from selfteach.records import Example
 from selfteach.registry import did_you_mean
@@ -449,7 +450,7 @@ def answer(
         run: a finished run or its folder.
         model: "embedded", a hub name, or a folder.
         adapter: another adapter of the run than its final one.
-        engine: auto, openvino or hf.
+        engine: auto, openvino, hf, or a server that serves the model: URL#NAME.
         system: a system message before every question.
         temperature: 0 takes the most likely answer.
         max_tokens: the maximum length of an answer.
@@ -517,10 +518,11 @@ def refuse_unknown_models(config: Any) -> None:
     """Refuse a model or a teacher that cannot be there, before anything else is done.
 
     Raises:
-        UsageError: there is no such model or teacher.
+        UsageError: there is no such model, teacher or engine.
     """
     check_model_name(config.model)
     check_teacher_name(getattr(config, "teacher", ""))
+    check_engine_name(config.engine)
 
 
 def run_method(spec: RunSpec, show: ShowProgress) -> dict[str, Any]:

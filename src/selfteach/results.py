@@ -308,7 +308,7 @@ def load_model(
 
     Args:
         model: "embedded", a hub name, or a folder.
-        engine: auto, openvino or hf.
+        engine: auto, openvino, hf, or a server that serves the model: URL#NAME.
         gguf: the folder in which merged weights are kept for the engine.
         progress: receives one line at a time.
 
@@ -322,7 +322,7 @@ def load_model(
     from selfteach.models.hf import HfModel
 
     loaded = HfModel.load(model, adapter=adapter, progress=progress)
-    opened = choose_sampler(loaded, engine, gguf)  # type: ignore[arg-type]
+    opened = choose_sampler(loaded, engine, gguf, adapter=adapter)  # type: ignore[arg-type]
     return AnsweringModel(
         opened.sampler, [*loaded.notes, f"engine {opened.engine}: {opened.reason}"]
     )
@@ -396,7 +396,7 @@ class FinishedRun:
 
         Args:
             adapter: another adapter of the run than its final one.
-            engine: auto, openvino or hf.
+            engine: auto, openvino, hf, or a server that serves the model: URL#NAME.
 
         Raises:
             UsageError: there is no adapter of that name.
