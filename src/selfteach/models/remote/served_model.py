@@ -204,7 +204,9 @@ class ModelServer(Endpoint):
 class ServedModel:
     """Sample a loaded model's answers on its servers."""
 
-    def __init__(self, hf: LoadedModel, servers: Sequence[ModelServer], settings: ServerSettings):
+    def __init__(
+        self, hf: LoadedModel, servers: Sequence[ModelServer], settings: ServerSettings
+    ) -> None:
         self.name = hf.name
         self.fingerprint = hf.fingerprint
         self._servers = list(servers)
