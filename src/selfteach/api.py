@@ -47,7 +47,7 @@ from selfteach.methods.input_sources import (
 )
 from selfteach.methods.method import Material
 from selfteach.methods.tasks import read_tasks as tasks_material
-from selfteach.models.engines import check_engine_name
+from selfteach.models.engines import AUTO, check_engine_name
 from selfteach.models.resolve_model_path import check_model_name, check_teacher_name
 from selfteach.records import Example
 from selfteach.registry import did_you_mean
@@ -522,7 +522,7 @@ def refuse_unknown_models(config: Any) -> None:
     """
     check_model_name(config.model)
     check_teacher_name(getattr(config, "teacher", ""))
-    check_engine_name(config.engine)
+    check_engine_name(getattr(config, "engine", AUTO))
 
 
 def run_method(spec: RunSpec, show: ShowProgress) -> dict[str, Any]:

@@ -18,6 +18,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -160,9 +161,9 @@ class ModelServer(Endpoint):
             body = {"prompt": ids, "max_tokens": 1, "temperature": 0.0, "logprobs": TOP}
             jobs.append(Job(id, "completions", body, len(ids), lambda reply: reply, empty=True))
 
-        async def ask(put: Callable[[Any], None]) -> None:
+        async def ask(put: Callable[[tuple[str, Any]], None]) -> None:
             for job in jobs:
-                await self.send_all(deque([job]), lambda reply, id=job.id: put((id, reply)))
+                await self.send_all(deque([job]), partial(_put_with_id, put, job.id))
 
         try:
             replies = [pair for pair in stream_results(ask) if isinstance(pair[1], Reply)]
@@ -199,6 +200,10 @@ class ModelServer(Endpoint):
         theirs = sorted(served.values(), reverse=True)[:TOP]
         mine = own.topk(len(theirs)).values.tolist()
         return float(np.mean(np.abs(np.subtract(mine, theirs))))
+
+
+def _put_with_id(put: Callable[[tuple[str, Any]], None], id: str, item: Any) -> None:
+    put((id, item))
 
 
 class ServedModel:
