@@ -327,3 +327,10 @@ def test_a_fixed_setting_can_be_read_and_is_not_written() -> None:
     assert (train.on_policy, train.dataset_shares) == (0.0, {})
     assert {"on_policy", "dataset_shares"}.isdisjoint(train.model_dump())
     assert TrainConfig.model_validate(train.model_dump()).beta == train.beta
+
+
+def test_an_engine_may_be_the_address_of_servers() -> None:
+    address = "http://one:8000/v1#m,https://two/v1#m"
+    assert resolve(FeedbackConfig, sets=[f"engine={address}"]).config.engine == address
+    with pytest.raises(UsageError, match='there is no engine "openvno"'):
+        resolve(FeedbackConfig, sets=["engine=openvno"])

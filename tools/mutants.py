@@ -80,9 +80,9 @@ GROUPS = {
             "run/run_folder.py": (
                 "faults/test_15_two_processes.py",
                 "faults/test_01_kill_sweep.py",
-                "faults/test_40_power_loss.py",
+                "faults/test_45_power_loss.py",
             ),
-            "run/ledger.py": ("faults/test_40_power_loss.py",),
+            "run/ledger.py": ("faults/test_45_power_loss.py",),
             "run/signals.py": ("faults/test_16_signals.py",),
         },
     ),

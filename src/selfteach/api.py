@@ -52,6 +52,7 @@ from selfteach.methods.input_sources import (
 from selfteach.methods.method import Material
 from selfteach.methods.read_again import read_again, read_plug_in
 from selfteach.methods.tasks import read_tasks as tasks_material
+from selfteach.models.engines import AUTO, check_engine_name
 from selfteach.models.remote.teacher_program import PREFIX
 from selfteach.models.resolve_model_path import (
     check_model_name,
@@ -512,7 +513,7 @@ def answer(
         run: a finished run or its folder.
         model: "embedded", a hub name, or a folder.
         adapter: another adapter of the run than its final one.
-        engine: auto, openvino or hf.
+        engine: auto, openvino, hf, or a server that serves the model: URL#NAME.
         system: a system message before every question.
         temperature: 0 takes the most likely answer.
         max_tokens: the maximum length of an answer.
@@ -641,11 +642,13 @@ def refuse_unknown_models(config: Any) -> None:
     """Refuse a model or a teacher that cannot be there, before anything else is done.
 
     Raises:
-        UsageError: there is no such model or teacher, or the packages of models are missing.
+        UsageError: there is no such model, teacher or engine, or the packages of models are
+            missing.
     """
     require_extra("cpu")
     check_model_name(config.model)
     check_teacher_name(getattr(config, "teacher", ""))
+    check_engine_name(getattr(config, "engine", AUTO))
 
 
 def require_models(config: Any) -> None:

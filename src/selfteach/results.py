@@ -315,7 +315,7 @@ def load_model(
 
     Args:
         model: "embedded", a hub name, or a folder.
-        engine: auto, openvino or hf.
+        engine: auto, openvino, hf, or a server that serves the model: URL#NAME.
         gguf: the folder in which merged weights are kept for the engine.
         progress: receives one line at a time.
 
@@ -329,7 +329,7 @@ def load_model(
     from selfteach.models.hf import HfModel
 
     loaded = HfModel.load(model, adapter=adapter, progress=progress)
-    opened = choose_sampler(loaded, engine, gguf)  # type: ignore[arg-type]
+    opened = choose_sampler(loaded, engine, gguf, adapter=adapter)  # type: ignore[arg-type]
     return AnsweringModel(
         opened.sampler, [*loaded.notes, f"engine {opened.engine}: {opened.reason}"]
     )
@@ -483,7 +483,7 @@ class FinishedRun:
 
         Args:
             adapter: another adapter of the run than its final one.
-            engine: auto, openvino or hf.
+            engine: auto, openvino, hf, or a server that serves the model: URL#NAME.
 
         Raises:
             UsageError: there is no adapter of that name.

@@ -47,7 +47,12 @@ Seed = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout and nothing else.")]
 Force = Annotated[bool, typer.Option("--force", help="Write over files that exist.")]
 Engine = Annotated[
-    str, option("--engine", "NAME", "auto, openvino or hf: the engine that generates the answers.")
+    str,
+    option(
+        "--engine",
+        "NAME",
+        "Engine that generates the answers: auto, openvino, hf, or URL#NAME of a server.",
+    ),
 ]
 System = Annotated[str, option("--system", "TEXT", "A system message before every prompt.")]
 Temperature = Annotated[float, option("--temperature", "T", "0 is greedy.", min=0)]

@@ -22,8 +22,8 @@ from selfteach.errors import UsageError
 from selfteach.evaluate.exam import TunedModel
 from selfteach.methods.earlier_exam import EARLIER_KEY, ask_earlier_questions
 from selfteach.methods.method import Method, TrainingPlan, TrainStage
-from selfteach.methods.session import Session, open_session
-from selfteach.models.engines import choose_sampler
+from selfteach.methods.session import Session, make_server_settings, open_session
+from selfteach.models.engines import URL, choose_sampler
 from selfteach.models.hf import HfModel
 from selfteach.models.recorded import Recorded
 from selfteach.records import (
@@ -317,8 +317,15 @@ def open_tuned(session: Session, trained: TrainingResult) -> TunedModel:
     model = HfModel.load(session.config.model, adapter=trained.adapter)
     if not session.samples:
         return TunedModel(trained, model, Recorded(session.run.ledger, None, model))
-    opened = choose_sampler(model, session.config.engine, session.run.path / ENGINE_FOLDER)
-    if model.has_hooks:
+    config = session.config
+    opened = choose_sampler(
+        model,
+        config.engine,
+        session.run.path / ENGINE_FOLDER,
+        adapter=trained.adapter,
+        server=make_server_settings(session.run, config, session.display),
+    )
+    if model.has_hooks or URL in config.engine:
         session.display.print_line(f"the tuned model samples with {opened.engine}: {opened.reason}")
     return TunedModel(trained, model, Recorded(session.run.ledger, opened.sampler, model))
 

@@ -316,7 +316,7 @@ def write_questions(
             return "asks about something else"
         if question.text.lower() in seen:
             return "repeats another question"
-        if exam.nearest(question.text).similarity >= config.max_overlap:
+        if exam.nearest(question.text, config.max_overlap).similarity >= config.max_overlap:
             return LIKE_EXAM
         # Only a kept question counts as seen: a refused text may suit another sentence.
         seen.add(question.text.lower())
@@ -403,7 +403,7 @@ def hold_out_questions(
     for q in written.all:
         if find_fact(q) in aside:
             reasons[q.id] = HELD_OUT
-        elif exam.nearest(q.text).similarity >= config.max_overlap:
+        elif exam.nearest(q.text, config.max_overlap).similarity >= config.max_overlap:
             reasons[q.id] = LIKE_EXAM
     left = [q for q in written.all if q.id not in reasons]
     trusted = [q for q in written.trusted if q.id not in reasons]
@@ -583,7 +583,7 @@ def make_general_examples(
         fault = find_format_fault(text)
         if fault:
             return fault
-        if pool.nearest(text).similarity >= max_overlap:
+        if pool.nearest(text, max_overlap).similarity >= max_overlap:
             return "like another prompt"
         pool.add(text)
         return ""
