@@ -23,7 +23,7 @@ help:
 	@echo "make clean     removes .venv, caches and builds; runs/ stays"
 
 demo: $(VENV)/.installed
-	@$(BIN)/selfteach feedback "$(RULE)" --config configs/quick.yaml
+	@$(BIN)/selfteach feedback "$(RULE)" --config quick
 
 setup: $(VENV)/.development
 
@@ -50,7 +50,8 @@ check-wheel: $(VENV)/.development
 	@build/wheel/bin/python -m pip --quiet --quiet --disable-pip-version-check install dist/*.whl
 	@cd build && wheel/bin/selfteach --version && wheel/bin/selfteach status \
 	  && wheel/bin/python -c "import selfteach; print(selfteach.feedback.__doc__.splitlines()[0])" \
-	  && wheel/bin/python -c "from importlib.metadata import files; assert any(f.name == 'py.typed' for f in files('selfteach'))"
+	  && wheel/bin/selfteach config feedback --config quick > /dev/null \
+  && wheel/bin/python -c "from importlib.metadata import files; assert any(f.name == 'py.typed' for f in files('selfteach'))"
 
 bench: $(VENV)/.development
 	@$(BIN)/python -m bench
@@ -72,7 +73,7 @@ $(BIN)/python:
 
 $(VENV)/.installed: pyproject.toml | $(BIN)/python
 	@echo "installing selfteach and what it needs (some minutes the first time)"
-	@$(PIP) install --editable .
+	@$(PIP) install --editable ".[cpu]"
 	@touch $@
 
 $(VENV)/.development: pyproject.toml | $(BIN)/python

@@ -85,6 +85,7 @@ def main() -> None:
             bound="logistic",
             beta=given.beta,
             prior="length",
+            prior_as="margin",
             prior_weight=float(weight),
             target_tokens=given.target,
         )

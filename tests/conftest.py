@@ -7,8 +7,10 @@ from __future__ import annotations
 import gc
 import os
 import signal
+import sqlite3
 import ssl
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +81,7 @@ TOGETHER = {
         "commands/test_forget_source.py",
         "faults/test_33_poisoned_sources.py",
         "methods/test_documents_pipeline.py",
+        "students/test_student_exams.py",
     ),
     "warm": (
         "faults/test_01_kill_sweep.py",
@@ -128,14 +131,23 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
     )
 
 
+class Unsynced(sqlite3.Connection):
+    """A database whose commits do not wait for the disk."""
+
+    def execute(self, sql: str, *values: Any) -> sqlite3.Cursor:
+        return super().execute(sql.replace("synchronous=FULL", "synchronous=OFF"), *values)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def skip_fsync() -> Iterator[None]:
-    """Make `os.fsync` return at once: a killed process loses nothing that it wrote.
+    """Make `os.fsync` and SQLite's own return at once: a killed process loses nothing that it
+    wrote.
 
-    Tests of the call itself replace it by their own.
+    Tests of the call itself replace it by their own; those of a power loss run in other processes.
     """
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(os, "fsync", lambda handle: None)
+        patch.setattr(sqlite3, "connect", partial(sqlite3.connect, factory=Unsynced))
         yield
 
 

@@ -111,7 +111,8 @@ def answer_by_rule(prompt: str) -> str:
             (a, c) for a, c in FACTS.items() if SENTENCE.format(a, c) == sentence
         )
         return WHERE.format(animal) if short == country else WHICH.format(country)
-    asked = prompt.rsplit(": ", 1)[-1]
+    open_book = re.search(r"\nQuestion: (.*)\nAnswer in one sentence\.$", prompt)
+    asked = open_book[1] if open_book else prompt.rsplit(": ", 1)[-1]
     for animal, country in FACTS.items():
         if asked in (WHERE.format(animal), WHICH.format(country)):
             brief = country if asked.startswith("Where") else f"The {animal}"

@@ -17,7 +17,7 @@ from selfteach import api
 from selfteach.api import write_expression
 from selfteach.methods.corrections.read_corrections import read_material as read_corrections
 from selfteach.methods.documents.read_documents import read_material as read_documents
-from selfteach.methods.finetune.read_datasets import name_datasets, split_dev
+from selfteach.methods.finetune.read_datasets import name_datasets, parse_dev
 from selfteach.methods.input_sources import hash_sources
 from selfteach.methods.tasks.read_tasks import read_material as read_tasks
 from selfteach.records import Example, Measure
@@ -194,10 +194,10 @@ def test_examples_from_python() -> None:
         name_datasets(["a.jsonl", "b/a.jsonl"])
     example = Example("1", "example", "Tea?", "A drink.")
     assert name_datasets([example]) == {"examples": [example.to_json()]}
-    assert split_dev(0.2) == (None, 0.2)
-    assert split_dev("dev.jsonl") == (Path("dev.jsonl"), None)
+    assert parse_dev(0.2) == (None, 0.2)
+    assert parse_dev("dev.jsonl") == (Path("dev.jsonl"), None)
     with pytest.raises(selfteach.errors.UsageError, match="is no share"):
-        split_dev(2)
+        parse_dev(2)
 
 
 def test_a_call_is_written_as_python() -> None:

@@ -22,9 +22,9 @@ from selfteach.config import (
     describe_key,
     dump_config,
     flatten_keys,
-    load_yaml,
     resolve,
 )
+from selfteach.config.find_preset import list_presets
 from selfteach.errors import UsageError
 
 SOURCE = Path(selfteach.__file__).parent
@@ -137,21 +137,57 @@ def test_a_key_that_no_code_reads_would_be_noticed() -> None:
     assert attributes(["run(config.ask.target)\nother = 'seed'\nrow.items()"]) == {"ask", "target"}
 
 
-@pytest.mark.parametrize(
-    "file",
-    sorted((Path(__file__).parents[1] / "configs").glob("*.yaml")),
-    ids=lambda path: path.name,
-)
-def test_the_shipped_configurations_are_valid(file: Path) -> None:
-    method = {"criticism": "corrections"}.get(
-        file.stem, file.stem if file.stem in METHOD_CONFIGS else "feedback"
+@pytest.mark.parametrize("method", METHOD_CONFIGS)
+def test_the_listed_defaults_are_the_defaults(method: str) -> None:
+    file = Path(__file__).parents[1] / "configs" / f"{method}.yaml"
+    assert resolve(METHOD_CONFIGS[method], file).config == METHOD_CONFIGS[method](), (
+        "run `make docs`: the defaults have changed"
     )
-    resolved = resolve(METHOD_CONFIGS[method], file)
-    if file.stem in METHOD_CONFIGS:
-        assert resolved.config == METHOD_CONFIGS[method](), (
-            "run `make docs`: the defaults have changed"
-        )
-    assert load_yaml(file)
+
+
+@pytest.mark.parametrize(
+    ("method", "name"),
+    [(method, name) for method in METHOD_CONFIGS for name in list_presets(method)],
+)
+def test_a_preset_is_found_by_name_and_changes_settings(
+    method: str, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    resolved = resolve(METHOD_CONFIGS[method], Path(name))
+    assert resolved.config != METHOD_CONFIGS[method]()
+    assert f"{name}.yaml" in resolved.origins.values()
+
+
+@pytest.mark.parametrize(
+    ("method", "file", "words"),
+    [
+        ("feedback", "qick", 'Did you mean "quick"? Presets of feedback: quick, tiny.'),
+        ("corrections", "tiny", "It is a preset of `selfteach feedback`. Presets of corrections: "),
+        ("feedback", "configs/quick.yaml", "The preset of this name is --config quick."),
+        ("train", "mine.yaml", "Check the path."),
+    ],
+)
+def test_a_wrong_name_of_a_preset_is_one_line_with_the_right_ones(
+    method: str, file: str, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UsageError) as caught:
+        resolve(METHOD_CONFIGS[method], Path(file))
+    assert str(caught.value).startswith(f'--config: there is no file "{file}"')
+    assert words in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_the_settings_of_another_method_are_refused_in_one_line(tmp_path: Path) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_text(list_presets("feedback")["tiny"].read_text())
+    with pytest.raises(UsageError) as caught:
+        resolve(METHOD_CONFIGS["corrections"], file)
+    assert "settings of `selfteach feedback`, not of `selfteach corrections`" in str(caught.value)
+    assert "\n" not in str(caught.value)
+    file.write_text("ask: {tarpet: 3}\n")
+    with pytest.raises(UsageError, match='Did you mean "target"'):
+        resolve(METHOD_CONFIGS["feedback"], file)
 
 
 def test_a_section_keeps_the_method_s_own_defaults_when_one_of_its_keys_is_set() -> None:
@@ -291,3 +327,10 @@ def test_a_fixed_setting_can_be_read_and_is_not_written() -> None:
     assert (train.on_policy, train.dataset_shares) == (0.0, {})
     assert {"on_policy", "dataset_shares"}.isdisjoint(train.model_dump())
     assert TrainConfig.model_validate(train.model_dump()).beta == train.beta
+
+
+def test_an_engine_may_be_the_address_of_servers() -> None:
+    address = "http://one:8000/v1#m,https://two/v1#m"
+    assert resolve(FeedbackConfig, sets=[f"engine={address}"]).config.engine == address
+    with pytest.raises(UsageError, match='there is no engine "openvno"'):
+        resolve(FeedbackConfig, sets=["engine=openvno"])

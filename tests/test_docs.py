@@ -90,6 +90,10 @@ def fault(line: str, *, whole: bool) -> str:
     if words[0] not in group().commands:
         return f"no command {words[0]}"
     command = group().commands[words[0]]
+    while len(words) > 1 and words[1] in getattr(command, "commands", {}):
+        command = command.commands[words.pop(1)]
+    if hasattr(command, "commands") and words[1:] and whole:
+        return f"no command {words[0]} {words[1]}"
     try:
         context = command.make_context(
             f"{program} {words[0]}", words[1:], resilient_parsing=not whole
@@ -141,6 +145,8 @@ def test_every_command_is_one_that_the_program_takes(
         "selfteach tech x",
         "selfteach feedback x --chek y",
         "selfteach feedback x --seed many",
+        "selfteach student shw anna",
+        "selfteach student show",
         "selfteach answer --in p.txt --runn d",
     ],
 )

@@ -15,6 +15,7 @@ from selfteach.records import Measure
 from selfteach.statistics import (
     auroc,
     best_threshold,
+    clustered_bootstrap,
     mean,
     paired_bootstrap,
     ratio,
@@ -323,3 +324,18 @@ def test_a_ratio_over_less_than_one_is_a_ratio():
     found = ratio(over, under)
     expected = middle_95(over[rows].sum(1) / under[rows].sum(1))
     assert (found.low, found.high) == pytest.approx(expected, abs=1e-12)
+
+
+def test_questions_of_one_passage_go_together():
+    """Four passages of ten questions, each all right or all wrong: 40 questions are four units."""
+    taught = [1.0] * 20 + [0.0] * 20
+    base = [0.0] * 40
+    passages = [n // 10 for n in range(40)]
+    alone = paired_bootstrap(taught, base)
+    together = clustered_bootstrap(taught, base, passages)
+    assert together.value == alone.value == 0.5
+    assert together.low == 0.0
+    assert together.low < alone.low < alone.high < together.high
+    assert clustered_bootstrap(taught, base, [0] * 40) == alone, "one passage says nothing more"
+    with pytest.raises(ValueError, match="3 clusters for 40 units"):
+        clustered_bootstrap(taught, base, [1, 2, 3])

@@ -27,6 +27,7 @@ import os
 import re
 import shutil
 import sqlite3
+import struct
 import subprocess
 import sys
 import threading
@@ -566,6 +567,7 @@ def read_ledger(path: Path) -> dict[str, Any]:
     """
     with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as database:
         bodies = dict(database.execute("SELECT id, body FROM answers"))
+        bodies |= read_embeddings(database)
         asked = database.execute("SELECT id, stage FROM requests ORDER BY seq").fetchall()
         query = "SELECT stage, state, reason FROM candidates ORDER BY stage, seq"
         candidates = database.execute(query).fetchall()
@@ -578,6 +580,17 @@ def read_ledger(path: Path) -> dict[str, Any]:
         "scores": {"count": len(scores), "hash": text_hash(scores)},
         "funnel": funnel(candidates),
     }
+
+
+def read_embeddings(database: sqlite3.Connection) -> dict[str, str]:
+    """Return the embeddings as JSON, as ledgers of earlier versions hold them."""
+    if not database.execute("SELECT 1 FROM sqlite_master WHERE name = 'embeddings'").fetchone():
+        return {}
+    found = {}
+    for id, body in database.execute("SELECT id, body FROM embeddings"):
+        numbers = struct.unpack(f"<{len(body) // 4}f", body)
+        found[id] = json.dumps(numbers, separators=(",", ":"))
+    return found
 
 
 def answer_hash(body: str) -> str:

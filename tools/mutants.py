@@ -77,7 +77,12 @@ GROUPS = {
         ),
         outside={
             "run/lock.py": ("faults/test_15_two_processes.py",),
-            "run/run_folder.py": ("faults/test_15_two_processes.py",),
+            "run/run_folder.py": (
+                "faults/test_15_two_processes.py",
+                "faults/test_01_kill_sweep.py",
+                "faults/test_45_power_loss.py",
+            ),
+            "run/ledger.py": ("faults/test_45_power_loss.py",),
             "run/signals.py": ("faults/test_16_signals.py",),
         },
     ),

@@ -33,7 +33,10 @@ COMMENT_COLUMNS = 100
 
 EXIT_CODES = {
     0: "done",
-    1: "done, but `--require` is not met",
+    1: (
+        "done, but `--require` is not met, the run is not added to the student, or an export is "
+        "marked as failed"
+    ),
     2: "usage or configuration",
     3: "data",
     4: "endpoint",
@@ -57,16 +60,7 @@ def make_cli_page() -> str:
     ]
     ordered = [*CORE, *(name for name in group.commands if name not in CORE)]
     for name in ordered:
-        command = group.commands[name]
-        words = [
-            f"selfteach {name}",
-            *(
-                p.name.upper() if p.required else f"[{p.name.upper()}]"
-                for p in _list_arguments(command)
-            ),
-            "[OPTIONS]",
-        ]
-        parts += [f"## selfteach {name}", *_describe_command(command, " ".join(words))]
+        parts += _document_command(f"selfteach {name}", group.commands[name], "##")
     parts += [
         "## What --require knows",
         "\n".join(f"- `{name}`: {meaning}" for name, (_, meaning) in EXAM_NUMBERS.items()),
@@ -81,6 +75,19 @@ def make_cli_page() -> str:
     return "\n\n".join(parts) + "\n"
 
 
+def _document_command(name: str, command: Any, heading: str) -> list[str]:
+    """Return a command with its arguments and options, and the commands of a group after it."""
+    words = [name, "COMMAND"] if hasattr(command, "commands") else [name]
+    for argument in _list_arguments(command):
+        shown = argument.name.upper()
+        words.append(shown if argument.required else f"[{shown}]")
+    words.append("[OPTIONS]")
+    parts = [f"{heading} {name}", *_describe_command(command, " ".join(words))]
+    for inner, part in getattr(command, "commands", {}).items():
+        parts += _document_command(f"{name} {inner}", part, f"{heading}#")
+    return parts
+
+
 def make_api_page() -> str:
     """Return docs/reference/api.md: every public function and class with its docstring."""
     head, _, more = inspect.cleandoc(str(api.__doc__)).partition("\n\n")
@@ -88,7 +95,7 @@ def make_api_page() -> str:
     functions = [name for name in selfteach.__all__ if inspect.isfunction(getattr(api, name, None))]
     for name in functions:
         parts += _document_function(f"selfteach.{name}", getattr(api, name), "##")
-    for name in ("FinishedRun", "ExamResult", "AnsweringModel", "ComparisonResult"):
+    for name in ("FinishedRun", "ExamResult", "AnsweringModel", "ComparisonResult", "Student"):
         parts += _document_class(name, getattr(results, name))
     parts += _document_class("ArmScores", results.ArmScores)
     parts += _document_class("Scores", results.Scores)

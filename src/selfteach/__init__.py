@@ -21,6 +21,7 @@ __all__ = [
     "ComparisonResult",
     "ExamResult",
     "FinishedRun",
+    "Student",
     "__version__",
     "answer",
     "compare",
@@ -29,6 +30,7 @@ __all__ = [
     "errors",
     "feedback",
     "open_run",
+    "open_student",
     "tasks",
     "teach",
     "train",
@@ -48,15 +50,16 @@ if TYPE_CHECKING:
         documents,
         feedback,
         open_run,
+        open_student,
         tasks,
         teach,
         train,
     )
-    from selfteach.results import AnsweringModel, ComparisonResult, ExamResult, FinishedRun
+    from selfteach.results import AnsweringModel, ComparisonResult, ExamResult, FinishedRun, Student
 
 MODULES = ("errors", "train")
 """Names that are modules; `selfteach.train` is the trainer's package and can be called as well."""
-RESULTS = ("AnsweringModel", "ComparisonResult", "ExamResult", "FinishedRun")
+RESULTS = ("AnsweringModel", "ComparisonResult", "ExamResult", "FinishedRun", "Student")
 
 
 def __getattr__(name: str) -> Any:

@@ -14,6 +14,8 @@ Keywords of all functions that teach:
 - `out`: the run folder, by default runs/<date>-<material>;
 - `from_run`: start from the adapter of another run;
 - `new`: start a new run even if this one exists already; the old one is kept;
+- `student`: the name or the folder of a student, whose next lesson this run becomes (not `train`);
+- `accept`: add the lesson also where it weakens another one;
 - `progress`: "auto" shows the progress in a terminal, a notebook or as lines; False hides it.
 
 The same call resumes an unfinished run, and returns the result of a finished one. The settings and
@@ -25,19 +27,21 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
 from selfteach import registry
 from selfteach.config import ResolvedConfig, resolve
 from selfteach.config.methods import find_settings
-from selfteach.errors import DataError, UsageError
+from selfteach.errors import UsageError
+from selfteach.extras import require_extra
 from selfteach.files import read_jsonl
 from selfteach.methods.corrections import read_corrections as corrections_material
 from selfteach.methods.documents import read_documents as documents_material
 from selfteach.methods.documents.read_documents import DocumentSource
 from selfteach.methods.feedback import read_rule as feedback_material
-from selfteach.methods.finetune.read_datasets import ExampleSource, refuse_too_little, split_dev
+from selfteach.methods.finetune.read_datasets import ExampleSource, parse_dev, refuse_too_little
 from selfteach.methods.finetune.read_datasets import read_material as read_train_material
 from selfteach.methods.input_sources import (
     Source,
@@ -46,8 +50,15 @@ from selfteach.methods.input_sources import (
     identify_same_earlier_adapter,
 )
 from selfteach.methods.method import Material
+from selfteach.methods.read_again import read_again, read_plug_in
 from selfteach.methods.tasks import read_tasks as tasks_material
-from selfteach.models.resolve_model_path import check_model_name, check_teacher_name
+from selfteach.models.engines import AUTO, check_engine_name
+from selfteach.models.remote.teacher_program import PREFIX
+from selfteach.models.resolve_model_path import (
+    check_model_name,
+    check_teacher_name,
+    require_model,
+)
 from selfteach.records import Example
 from selfteach.registry import did_you_mean
 from selfteach.results import (
@@ -56,6 +67,7 @@ from selfteach.results import (
     ComparisonResult,
     FinishedRun,
     Question,
+    Student,
     load_model,
     open_finished,
 )
@@ -64,12 +76,20 @@ from selfteach.run.display import Display, open_display
 from selfteach.run.exports import check_export
 from selfteach.run.run_folder import Run
 from selfteach.run.run_folder import open_run as open_folder
+from selfteach.students.folder import (
+    describe_student,
+    find_student_folder,
+    is_student,
+    read_student,
+)
 
 Progress = bool | Literal["auto"]
 PathLike = str | Path
 RunLike = str | Path | FinishedRun
 SHARED = ("out", "config", "sets", "from_run", "new", "progress")
 """Keywords of every function that teaches, in addition to its settings."""
+OF_STUDENTS = ("student", "accept")
+"""Further keywords of those whose runs can become lessons."""
 MAX_VALUE_CHARS = 2000
 """The maximum characters of a Python value in `reproduce`; the name replaces a longer one."""
 NOTES = ("objective",)
@@ -115,6 +135,8 @@ class PythonCall:
     from_run: RunLike | None
     new: bool = False
     progress: Progress = "auto"
+    student: PathLike | None = None
+    accept: bool = False
 
     def resolve(self, more: Mapping[str, Any] | None = None) -> ResolvedConfig:
         """Return the configuration of the method.
@@ -128,6 +150,8 @@ class PythonCall:
         """
         schema = find_settings(self.method)
         known = [*schema.model_fields, *getattr(schema, "KEY_ALIASES", {}), *SHARED]
+        if self.method != "train":
+            known += OF_STUDENTS
         settings = {**(more or {}), **self.settings}
         for name in settings:
             if name.partition(".")[0] not in known:
@@ -137,7 +161,8 @@ class PythonCall:
                     cure=did_you_mean(name, known),
                 )
         file = None if self.config is None else Path(self.config)
-        return resolve(schema, file, list(self.sets), settings, "Python")
+        resolved = resolve(schema, file, list(self.sets), settings, "Python")
+        return use_student_base(self.student, resolved)
 
     def teach(
         self,
@@ -161,11 +186,21 @@ class PythonCall:
             "config": self.config,
             "sets": list(self.sets),
             "from_run": earlier,
+            "student": self.student,
+            "accept": self.accept,
         }
         keywords = {**(own or {}), **self.settings, **shared}
         command = write_expression(function or self.method, arguments, keywords)
         spec = RunSpec(self.method, material, resolved, folder, earlier, self.new, command)
-        return teach_run(spec, self.progress)
+        refuse_no_lesson(self.student, self.method, resolved.config, earlier)
+        run = teach_run(spec, self.progress)
+        if self.student is not None:
+            display = open_display(quiet=self.progress is False)
+            try:
+                add_lesson(self.student, run.path, display, material.name, accept=self.accept)
+            finally:
+                display.finish()
+        return run
 
 
 def feedback(
@@ -176,6 +211,8 @@ def feedback(
     sets: Sequence[str] = (),
     from_run: RunLike | None = None,
     new: bool = False,
+    student: PathLike | None = None,
+    accept: bool = False,
     progress: Progress = "auto",
     **settings: Any,
 ) -> FinishedRun:
@@ -190,7 +227,8 @@ def feedback(
         UsageError: an unknown setting, or a folder that holds another run.
         DataError: the rule is empty, or a document.
     """
-    call = PythonCall("feedback", settings, out, config, sets, from_run, new, progress)
+    shared = (out, config, sets, from_run, new, progress, student, accept)
+    call = PythonCall("feedback", settings, *shared)
     resolved = call.resolve()
     found = feedback_material.read_material(rule)
     feedback_material.check_settings(resolved.config, rule)
@@ -208,6 +246,8 @@ def corrections(
     sets: Sequence[str] = (),
     from_run: RunLike | None = None,
     new: bool = False,
+    student: PathLike | None = None,
+    accept: bool = False,
     progress: Progress = "auto",
     **settings: Any,
 ) -> FinishedRun:
@@ -224,7 +264,8 @@ def corrections(
         UsageError: an unknown setting, nothing to correct, or nobody who corrects.
         DataError: there is too little for the training and the exam.
     """
-    call = PythonCall("corrections", settings, out, config, sets, from_run, new, progress)
+    shared = (out, config, sets, from_run, new, progress, student, accept)
+    call = PythonCall("corrections", settings, *shared)
     resolved = call.resolve()
     corrections_material.check_settings(edits, prompts, resolved.config)
     own: dict[str, Any] = {"prompts": prompts, "columns": columns, "skip_bad_rows": skip_bad_rows}
@@ -244,6 +285,8 @@ def documents(
     sets: Sequence[str] = (),
     from_run: RunLike | None = None,
     new: bool = False,
+    student: PathLike | None = None,
+    accept: bool = False,
     progress: Progress = "auto",
     **settings: Any,
 ) -> FinishedRun:
@@ -258,7 +301,8 @@ def documents(
         UsageError: an unknown setting, or a folder that holds another run.
         DataError: nothing can be read, or there is too little for the training and the exam.
     """
-    call = PythonCall("documents", settings, out, config, sets, from_run, new, progress)
+    shared = (out, config, sets, from_run, new, progress, student, accept)
+    call = PythonCall("documents", settings, *shared)
     resolved = call.resolve()
     found = documents_material.read_material(documents, questions=questions)
     documents_material.refuse_too_little(found.value, resolved.config)
@@ -277,6 +321,8 @@ def tasks(
     sets: Sequence[str] = (),
     from_run: RunLike | None = None,
     new: bool = False,
+    student: PathLike | None = None,
+    accept: bool = False,
     progress: Progress = "auto",
     **settings: Any,
 ) -> FinishedRun:
@@ -292,7 +338,8 @@ def tasks(
         UsageError: an unknown setting, or settings that do not fit together.
         DataError: too few seeds.
     """
-    call = PythonCall("tasks", settings, out, config, sets, from_run, new, progress)
+    shared = (out, config, sets, from_run, new, progress, student, accept)
+    call = PythonCall("tasks", settings, *shared)
     resolved = call.resolve()
     tasks_material.check_settings(resolved.config)
     own: dict[str, Any] = {"test": test, "skip_bad_rows": skip_bad_rows}
@@ -333,7 +380,7 @@ def train(
             cure="Use `accelerate launch -m selfteach train ... --out DIR`.",
         )
     call = PythonCall("train", settings, out, config, sets, from_run, new, progress)
-    held, share = split_dev(dev)
+    held, share = parse_dev(dev)
     resolved = call.resolve({} if share is None else {"dev_share": share})
     found = read_train_material(
         examples,
@@ -354,6 +401,8 @@ def teach(
     sets: Sequence[str] = (),
     from_run: RunLike | None = None,
     new: bool = False,
+    student: PathLike | None = None,
+    accept: bool = False,
     progress: Progress = "auto",
     **settings: Any,
 ) -> FinishedRun:
@@ -368,7 +417,8 @@ def teach(
         UsageError: there is no such method or setting.
         DataError: the method cannot use the material.
     """
-    call = PythonCall(method, settings, out, config, sets, from_run, new, progress)
+    shared = (out, config, sets, from_run, new, progress, student, accept)
+    call = PythonCall(method, settings, *shared)
     resolved = call.resolve()
     found = read_plug_in(method, material, resolved.config)
     return call.teach(found, resolved, [method, material], function="teach")
@@ -430,6 +480,20 @@ def open_run(path: PathLike) -> FinishedRun:
     return open_finished(Path(path))
 
 
+def open_student(name: PathLike) -> Student:
+    """Open a student: a base and its lessons.
+
+    Args:
+        name: its name below students/, or its folder.
+
+    Raises:
+        UsageError: there is no such student.
+    """
+    found = Student(find_student_folder(name))
+    found.read()
+    return found
+
+
 def answer(
     questions: str | Sequence[Question],
     *,
@@ -449,7 +513,7 @@ def answer(
         run: a finished run or its folder.
         model: "embedded", a hub name, or a folder.
         adapter: another adapter of the run than its final one.
-        engine: auto, openvino or hf.
+        engine: auto, openvino, hf, or a server that serves the model: URL#NAME.
         system: a system message before every question.
         temperature: 0 takes the most likely answer.
         max_tokens: the maximum length of an answer.
@@ -513,14 +577,90 @@ def teach_run(spec: RunSpec, progress: Progress) -> FinishedRun:
     return FinishedRun(Path(result["run"]))
 
 
+def use_student_base(student: PathLike | None, resolved: ResolvedConfig) -> ResolvedConfig:
+    """Return a configuration with the base of a student, where nobody chose another model."""
+    if student is None or resolved.origins.get("model") != "default":
+        return resolved
+    folder = find_student_folder(student)
+    if not is_student(folder):
+        return resolved
+    base = read_student(folder).base
+    config = resolved.config.model_copy(update={"model": base})
+    return ResolvedConfig(config, {**resolved.origins, "model": "the student"})
+
+
+def refuse_no_lesson(
+    student: PathLike | None, method: str, config: Any, earlier: Path | None
+) -> None:
+    """Refuse a run that could not become a lesson of a student, before anything is paid for.
+
+    Raises:
+        UsageError: another base, an adapter that cannot be stacked, or a run that goes on from
+            another one.
+    """
+    if student is None:
+        return
+    if earlier is not None:
+        raise UsageError(
+            "--from and --student exclude each other.",
+            cure="A lesson is taught alone, from the untouched base.",
+        )
+    from selfteach.students.lessons import check_before_run
+
+    check_before_run(find_student_folder(student), method, config)
+
+
+def add_lesson(
+    student: PathLike,
+    run: Path,
+    display: Display,
+    title: str = "",
+    *,
+    accept: bool = False,
+    instead_of: Sequence[str] = (),
+) -> dict[str, Any]:
+    """Make a finished run the next lesson of a student, which begins with it if it is new; return
+    the student as JSON.
+
+    Raises:
+        LessonRefused: the gate refuses the lesson; the student is as before.
+    """
+    from selfteach.students.examine import examine_with
+    from selfteach.students.folder import open_student as open_folder_of
+    from selfteach.students.lessons import add_lesson as add
+    from selfteach.students.lessons import begin_state
+
+    folder = find_student_folder(student)
+    create = partial(begin_state, run)
+    with open_folder_of(folder, create, display.print_line) as opened:
+        examine = examine_with(display)
+        lesson = add(opened, run, examine, title=title, accept=accept, instead_of=instead_of)
+        return {"lesson": lesson.name, **describe_student(folder, opened.state)}
+
+
 def refuse_unknown_models(config: Any) -> None:
     """Refuse a model or a teacher that cannot be there, before anything else is done.
 
     Raises:
-        UsageError: there is no such model or teacher.
+        UsageError: there is no such model, teacher or engine, or the packages of models are
+            missing.
     """
+    require_extra("cpu")
     check_model_name(config.model)
     check_teacher_name(getattr(config, "teacher", ""))
+    check_engine_name(getattr(config, "engine", AUTO))
+
+
+def require_models(config: Any) -> None:
+    """Check that the models of a new run can be had, before a model's libraries are loaded.
+
+    Raises:
+        UsageError: one cannot.
+    """
+    teacher = getattr(config, "teacher", "")
+    is_local = not teacher.startswith(PREFIX) and "#" not in teacher and "://" not in teacher
+    for name in {config.model, teacher if is_local else ""} - {""}:
+        require_model(name)
 
 
 def run_method(spec: RunSpec, show: ShowProgress) -> dict[str, Any]:
@@ -544,6 +684,8 @@ def run_method(spec: RunSpec, show: ShowProgress) -> dict[str, Any]:
         new=spec.new,
         command=spec.command,
     ) as run:
+        if not run.resumed:
+            require_models(spec.resolved.config)
         if material.sources:
             run.ledger.set_note(finished.PATHS, material.sources)
         if material.repaired:
@@ -589,24 +731,6 @@ def show_in_python(progress: Progress) -> ShowProgress:
     return show
 
 
-def read_plug_in(method: str, material: Any, config: Any) -> Material:
-    """Read material as a method of another package does.
-
-    Raises:
-        UsageError: there is no such method, or it reads no material.
-    """
-    found = registry.load_registered("methods", method)
-    if getattr(found, "read", None) is None:
-        raise UsageError(
-            f'"{method}" does not say how it reads material.',
-            cure=f"Use selfteach.{method}(...)."
-            if method in registry.BUILT_IN_NAMES["methods"]
-            else "",
-        )
-    read: Material = found.read(material, config)
-    return read
-
-
 def write_expression(function: str, arguments: Sequence[Any], keywords: Mapping[str, Any]) -> str:
     """Return `selfteach.function(...)`, without empty keywords.
 
@@ -642,12 +766,12 @@ def choose_cells(
     shots: Sequence[int],
     rates: Sequence[float],
 ) -> Any:
-    """Return the cells of a comparison (methods.compare.method.Comparison).
+    """Return the cells of a comparison (methods.compare.cells.Comparison).
 
     Raises:
         UsageError: an unknown name, or a number is out of range.
     """
-    from selfteach.methods.compare.compare_adapters import COMPARED_OBJECTIVES, Comparison
+    from selfteach.methods.compare.cells import COMPARED_OBJECTIVES, Comparison
 
     every = list(registry.list_names("adapters"))
     return Comparison(
@@ -706,10 +830,12 @@ def compare_run(
     """Start or resume a comparison on a run; return its table as JSON.
 
     Raises:
-        UsageError: the run has no exam to compare by, or a setting may not change.
+        UsageError: packages are missing, the run has no exam to compare by, or a setting may not
+            change.
         DataError: the run's material has changed since.
         IntegrityError: its examples are not as the run wrote them.
     """
+    require_extra("cpu")
     from selfteach.methods.compare.compare_adapters import ComparisonSource
     from selfteach.methods.compare.compare_adapters import compare as work
 
@@ -789,44 +915,3 @@ def hash_examples(path: Path) -> str:
             where=str(path.parent),
             cure=f"`selfteach status {path.parent}` shows its progress.",
         ) from fault
-
-
-READ_AGAIN: Mapping[str, Callable[..., Material]] = {
-    "feedback": feedback_material.read_again,
-    "corrections": corrections_material.read_again,
-    "documents": documents_material.read_again,
-    "tasks": tasks_material.read_again,
-}
-
-
-def read_again(
-    method: str,
-    folder: Path,
-    identity: Mapping[str, Any],
-    sources: Mapping[str, Any] | None,
-    config: Any,
-) -> Material:
-    """Read the material of a finished run again.
-
-    Raises:
-        UsageError: the run has no record of its files.
-        DataError: a file has changed since.
-    """
-    if sources is None and method != "feedback":
-        raise UsageError(
-            "does not say where its files are.",
-            where=str(folder),
-            cure="It was made with an older version: teach it again.",
-        )
-    if method in READ_AGAIN:
-        found = READ_AGAIN[method](sources, identity, config)
-    else:
-        found = read_plug_in(method, (sources or {}).get("source"), config)
-    for key, value in found.identity.items():
-        if identity.get(key) != value:
-            raise DataError(
-                f"its {key} have changed since.",
-                where=str(folder),
-                cure="Bring the old files back, or teach them anew.",
-            )
-    return found

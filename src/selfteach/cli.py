@@ -13,12 +13,20 @@ from typing import Annotated
 
 import typer
 
-from selfteach.commands import adapter_commands, benchmark_command, dataset_commands, plug_in
+from selfteach.commands import (
+    adapter_commands,
+    benchmark_command,
+    dataset_commands,
+    plug_in,
+    student_commands,
+)
 from selfteach.commands.errors import print_error, print_failure
 from selfteach.commands.groups import OrderedCommands
+from selfteach.commands.last_run import name_last_run
 from selfteach.commands.options import (
     TEACHER_HELP,
     Engine,
+    Force,
     Json,
     MaxTokens,
     Model,
@@ -52,6 +60,7 @@ app = typer.Typer(
     add_completion=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 
 
@@ -314,7 +323,7 @@ def answer(
     ],
     out: Annotated[
         Path | None,
-        option("--out", "FILE", "The file for the answers; by default <prompts>.answers.jsonl."),
+        option("--out", "FILE", "The file; by default <prompts>.<run or model>.answers.jsonl."),
     ] = None,
     run: OptionalRun = None,
     adapter: OptionalAdapter = "",
@@ -325,6 +334,7 @@ def answer(
     system: System = "",
     seed: Seed = None,
     engine: Engine = "auto",
+    force: Force = False,
     json: Json = False,
 ) -> None:
     """Answer a file of prompts with a tuned model. --run names its run; --model names another
@@ -344,7 +354,7 @@ def answer(
         context.obj,
         adapter,
     )
-    body.answer_file(prompts, out, options, as_json=json)
+    body.answer_file(prompts, out, options, force=force, as_json=json)
 
 
 @app.command()
@@ -476,17 +486,21 @@ def config(
     method: Annotated[str, typer.Argument(help="The method of the settings.")] = "feedback",
     file: Settings = None,
     sets: Sets = None,
+    explain: Annotated[
+        str, option("--explain", "KEY", "Only this setting or section, with the values it takes.")
+    ] = "",
     json: Json = False,
 ) -> None:
     """Print all settings with value, origin and default."""
     from selfteach.commands import show_config as body
 
-    body.show_config(method, file, sets or [], as_json=json)
+    body.show_config(method, file, sets or [], explain, as_json=json)
 
 
 adapter_commands.add_commands(app)
 dataset_commands.add_commands(app)
 benchmark_command.add_commands(app)
+student_commands.add_commands(app)
 plug_in.add_commands(app)
 
 
@@ -494,6 +508,10 @@ def main() -> None:
     """Run a command, print a fault in one line, and exit; `--debug` may be anywhere."""
     for name, value in LIBRARY_ENVIRONMENT.items():
         os.environ.setdefault(name, value)
+    try:
+        sys.argv[1:] = name_last_run(sys.argv[1:])  # a run records its command line
+    except UsageError as fault:
+        sys.exit(print_error(fault))
     sys.exit(run_command(sys.argv[1:]))
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import errno
 import os
 import re
-import resource
 import shutil
 import stat
 import tempfile
@@ -19,7 +18,9 @@ from pathlib import Path
 
 from selfteach.errors import DataError, ResourceError, SelfteachError, UsageError
 
-FULL_ERRNOS = {errno.ENOSPC: "the disk is full", errno.EDQUOT: "the disk quota is used up"}
+FULL_ERRNOS = {errno.ENOSPC: "the disk is full"}
+if hasattr(errno, "EDQUOT"):  # Windows has no such error
+    FULL_ERRNOS[errno.EDQUOT] = "the disk quota is used up"
 DISK_ERRNOS = (*FULL_ERRNOS, errno.EFBIG, errno.EIO)
 PROBE_BYTES = 1 << 20
 NO_FOLDER = "No usable temporary directory"
@@ -145,10 +146,8 @@ def make_disk_error(
         code = probe_disk(path, needed)
     wanted = f"at least {needed:,} bytes are needed" if needed else "more room is needed"
     if code == errno.EFBIG:
-        limit = resource.getrlimit(resource.RLIMIT_FSIZE)[0]
-        allowed = "" if limit == resource.RLIM_INFINITY else f", {limit:,} are allowed"
         return ResourceError(
-            f"the system limits the size of a file: {wanted}{allowed}.",
+            f"the system limits the size of a file: {wanted}{describe_size_limit()}.",
             where=path,
             cure=f"Raise the limit (ulimit -f) or choose another disk, {RERUN_HINT}",
         )
@@ -169,6 +168,16 @@ def make_disk_error(
         where=path,
         cure="Check the path and its permissions.",
     )
+
+
+def describe_size_limit() -> str:
+    """Return the largest file that the system allows, in words; "" where it has no such limit."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return ""
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)[0]
+    return "" if limit == resource.RLIM_INFINITY else f", {limit:,} are allowed"
 
 
 @contextmanager

@@ -46,6 +46,7 @@ BUILT_IN_NAMES: dict[str, dict[str, str]] = {
     },
     "priors": {
         "length": "selfteach.train.length_prior:LengthPrior",
+        "start": "selfteach.train.length_prior:StartPrior",
     },
     "callbacks": {
         "regmean": "selfteach.train.regmean_to_base:RegMean",

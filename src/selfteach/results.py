@@ -27,6 +27,13 @@ from selfteach.registry import did_you_mean
 from selfteach.report.read_run import get_path, iterate_mappings, read_measure
 from selfteach.run import finished
 from selfteach.run.exports import check_export
+from selfteach.students.folder import (
+    ADAPTER_FOLDER,
+    describe_student,
+    open_student,
+    read_student,
+)
+from selfteach.students.state import StudentState
 from selfteach.text import clean_text
 
 if TYPE_CHECKING:
@@ -308,7 +315,7 @@ def load_model(
 
     Args:
         model: "embedded", a hub name, or a folder.
-        engine: auto, openvino or hf.
+        engine: auto, openvino, hf, or a server that serves the model: URL#NAME.
         gguf: the folder in which merged weights are kept for the engine.
         progress: receives one line at a time.
 
@@ -322,10 +329,90 @@ def load_model(
     from selfteach.models.hf import HfModel
 
     loaded = HfModel.load(model, adapter=adapter, progress=progress)
-    opened = choose_sampler(loaded, engine, gguf)  # type: ignore[arg-type]
+    opened = choose_sampler(loaded, engine, gguf, adapter=adapter)  # type: ignore[arg-type]
     return AnsweringModel(
         opened.sampler, [*loaded.notes, f"engine {opened.engine}: {opened.reason}"]
     )
+
+
+@dataclass(frozen=True)
+class Student:
+    """Represent a student: a base and its lessons in order.
+
+    Each change is on disk when the call returns. `adapter` is a PEFT folder with the exact sum of
+    the lessons that are on.
+
+    Attributes:
+        path: the student's folder.
+    """
+
+    path: Path
+
+    def read(self) -> StudentState:
+        """Return what the student's database holds now.
+
+        Raises:
+            UsageError: there is no student.
+        """
+        return read_student(self.path)
+
+    @property
+    def lessons(self) -> list[str]:
+        """Return the names of the lessons, in the order in which they were taught."""
+        return [lesson.name for lesson in self.read().lessons]
+
+    @property
+    def adapter(self) -> Path | None:
+        """Return the folder of the student's adapter; None where no lesson is on."""
+        has_parts = bool(self.read().list_parts())
+        return self.path / ADAPTER_FOLDER if has_parts else None
+
+    def describe(self) -> dict[str, Any]:
+        """Return what `selfteach student show --json` prints, the matrix among it."""
+        return describe_student(self.path, self.read())
+
+    def remove(self, lesson: str) -> None:
+        """Take a lesson back, as if it had never been taught."""
+        from selfteach.students.lessons import remove_lesson
+
+        with open_student(self.path) as opened:
+            remove_lesson(opened, lesson)
+
+    def switch(self, *lessons: str, on: bool) -> None:
+        """Switch lessons on or off, without training."""
+        from selfteach.students.lessons import switch_lessons
+
+        with open_student(self.path) as opened:
+            switch_lessons(opened, lessons, on=on)
+
+    def sit_exams(self) -> dict[str, Any]:
+        """Sit the exams of all lessons that are on; return the student as JSON."""
+        from selfteach.run.display import open_display
+        from selfteach.students.examine import examine_with
+        from selfteach.students.lessons import sit_exams
+
+        with open_student(self.path) as opened:
+            sit_exams(opened, examine_with(open_display(quiet=True)))
+        return self.describe()
+
+    def consolidate(self, *, accept: bool = False) -> dict[str, Any]:
+        """Train one adapter on the examples of all lessons; return the student as JSON.
+
+        Raises:
+            LessonRefused: a lesson became worse by it; the student is as before.
+        """
+        from selfteach.run.display import open_display
+        from selfteach.students.consolidate import consolidate
+        from selfteach.students.examine import examine_with
+
+        with open_student(self.path) as opened:
+            display = open_display(quiet=True)
+            consolidate(opened, examine_with(display), display, accept=accept)
+        return self.describe()
+
+    def model(self, engine: str = "auto") -> AnsweringModel:
+        """Load the student for answering."""
+        return load_model(self.read().base, self.adapter, engine, self.path / "gguf")
 
 
 @dataclass(frozen=True)
@@ -396,7 +483,7 @@ class FinishedRun:
 
         Args:
             adapter: another adapter of the run than its final one.
-            engine: auto, openvino or hf.
+            engine: auto, openvino, hf, or a server that serves the model: URL#NAME.
 
         Raises:
             UsageError: there is no adapter of that name.

@@ -37,6 +37,7 @@ def read_printed(capsys: pytest.CaptureFixture[str]) -> list[dict[str, object]]:
     ]
 
 
+@pytest.mark.slow
 def test_every_form_has_the_same_exam_at_its_best_rate(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

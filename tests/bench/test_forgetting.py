@@ -55,6 +55,7 @@ def test_the_interval_covers_seeds_and_prompts() -> None:
     assert apart.high - apart.low > 0.6
 
 
+@pytest.mark.slow
 @pytest.mark.training
 def test_the_whole_experiment(
     tiny: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]

@@ -16,6 +16,7 @@ from selfteach import cli
 from selfteach.commands import answer
 from selfteach.errors import DataError
 from selfteach.records import Completion, Message, Request
+from selfteach.run.run_folder import make_slug
 
 
 @pytest.fixture(autouse=True)
@@ -37,7 +38,8 @@ def test_text_prompts_keep_their_line_numbers_and_equal_ones_are_answered_once(
         )
         == 0
     )
-    found = rows("p.answers.jsonl")
+    out = f"p.{make_slug(tiny.name)}.answers.jsonl"
+    found = rows(out)
     assert [(row["id"], row["prompt"]) for row in found] == [
         ("1", "Tell me about music."),
         ("3", "Yes?"),
@@ -45,8 +47,44 @@ def test_text_prompts_keep_their_line_numbers_and_equal_ones_are_answered_once(
     ]
     assert found[0]["answers"] == found[2]["answers"]
     assert all(len(row["answers"]) == 1 for row in found)
-    assert capfd.readouterr().out == "p.answers.jsonl\n"
-    assert sorted(path.name for path in Path().iterdir()) == ["p.answers.jsonl", "p.txt"]
+    assert capfd.readouterr().out == f"{out}\n"
+    assert sorted(path.name for path in Path().iterdir()) == [out, "p.txt"]
+
+
+@pytest.mark.parametrize(
+    ("options", "name"),
+    [
+        (answer.AnswerOptions(run=Path("runs/Elephants")), "elephants"),
+        (answer.AnswerOptions(run=Path("runs/a"), adapter="reft-own"), "a-reft-own"),
+        (answer.AnswerOptions(model="Qwen/Qwen3-0.6B"), "qwen3-0-6b"),
+    ],
+)
+def test_the_answers_of_each_model_have_a_file_of_their_own(
+    options: answer.AnswerOptions, name: str
+) -> None:
+    assert answer.name_answering_model(options) == name
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["answer", "--in", "p.txt", "--model", "embedded", "--out", "old.jsonl"],
+        ["overlap", "r.jsonl", "--field", "prompt", "--out", "old.jsonl"],
+        ["overlap", "r.jsonl", "--field", "prompt", "--out", "n", "--dropped", "old.jsonl"],
+    ],
+)
+def test_no_file_is_written_over_without_force(
+    words: list[str], capfd: pytest.CaptureFixture[str]
+) -> None:
+    Path("p.txt").write_text("Yes?\n")
+    Path("r.jsonl").write_text('{"prompt": "Sing."}\n')
+    Path("old.jsonl").write_text("mine")
+    assert cli.run_command(words) == 2
+    assert "old.jsonl: exists already. Give another path, or --force" in capfd.readouterr().err
+    assert Path("old.jsonl").read_text() == "mine"
+    if words[0] == "overlap":
+        assert cli.run_command([*words, "--force"]) == 0
+        assert Path("old.jsonl").read_text() != "mine"
 
 
 def test_completions_follow_the_seed_and_not_the_company(
@@ -212,6 +250,7 @@ def test_a_broken_engine_leaves_the_old_answers(
                 "hf",
                 "--max-tokens",
                 "3",
+                "--force",
             ]
         )
         == 70

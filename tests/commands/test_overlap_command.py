@@ -206,6 +206,7 @@ def test_an_interruption_leaves_the_old_file_whole() -> None:
         ".4",
         "--out",
         "kept.jsonl",
+        "--force",
     ]
     work = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     assert work.stderr

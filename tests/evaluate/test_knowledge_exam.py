@@ -53,11 +53,28 @@ def test_measures_by_hand() -> None:
         "prompted": grade_answers(completions("Rankine", "1712", "Newcomen", "x"), GOLDS),
         "tuned": grade_answers(completions("Rankine", "1812", "Newcomen", "I don't know."), GOLDS),
     }
-    found = measure_arms(marked, 0)
+    found = measure_arms(marked, 0, "aabb")
     assert [found["contains"][arm].value for arm in marked] == [0, 0.75, 0.5]
     assert found["recovery"].value == pytest.approx(2 / 3)
     assert found["wrong_when_attempted"]["tuned"].value == pytest.approx(1 / 3)
     assert found["gain"].value == 0.5
+    assert found["recovery_room"].value == 0.75
+    assert [found["exact"][arm].value for arm in marked] == [0, 0.75, 0.5]
+
+
+def test_an_answer_that_comes_late_is_not_brief() -> None:
+    """The open book has 1 + 3 + 1 + 1 words: 6 / 4, rounded to 2. "Newcomen" as the fifth word is
+    too late; as the second it counts.
+    """
+    marked = {
+        "base": grade_answers(completions("x", "x", "Mr Newcomen", "x"), GOLDS),
+        "prompted": grade_answers(completions("Rankine", "x y z", "Newcomen", "x"), GOLDS),
+        "tuned": grade_answers(completions("x", "x", "It was built by Newcomen", "x"), GOLDS),
+    }
+    found = measure_arms(marked, 0, "aabb")
+    assert found["brief_words"] == 2
+    assert [found["contains"][arm].value for arm in marked] == [0.25, 0.5, 0.25]
+    assert [found["contains_brief"][arm].value for arm in marked] == [0.25, 0.5, 0]
 
 
 def test_damage_counts_what_was_right_alone() -> None:

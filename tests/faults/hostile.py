@@ -192,6 +192,7 @@ def hostile(
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True  # else a body waits 40 ms for the receipt of its headers
 
         def do_GET(self) -> None:
             self._answer({})
@@ -212,8 +213,11 @@ def hostile(
         def log_message(self, format: str, *args: Any) -> None:
             """Log nothing."""
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as http:
-        http.daemon_threads = True
+    class Server(ThreadingHTTPServer):
+        request_queue_size = 128  # else the sixth connection at once is made a second later
+        daemon_threads = True
+
+    with Server(("127.0.0.1", 0), Handler) as http:
         server = Hostile(f"http://127.0.0.1:{http.server_address[1]}/v1", [])
         thread = threading.Thread(target=http.serve_forever, args=(0.05,), daemon=True)
         thread.start()

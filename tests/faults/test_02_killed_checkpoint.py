@@ -92,9 +92,13 @@ def curve(folder: Path) -> list[dict[str, float]]:
 POINTS = [f"step {n}" for n in (1, 2, 3, 5, 6)]
 POINTS += [f"before file {n}" for n in range(1, 16)]
 POINTS += [f"after file {n}" for n in (5, 10, 15)]
+QUICK = {"step 3", *(f"before file {n}" for n in (1, 5, 7, 10)), "after file 10"}
+"""Before the first checkpoint, in one, before its manifest, in the next one, after it."""
 
 
-@pytest.mark.parametrize("die", POINTS)
+@pytest.mark.parametrize(
+    "die", [pytest.param(die, marks=[pytest.mark.slow] * (die not in QUICK)) for die in POINTS]
+)
 def test_killed_and_run_again_the_weights_are_the_same(
     straight: Path, tmp_path: Path, die: str
 ) -> None:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -55,12 +56,24 @@ def learn(
     return train(model or Tiny(), make_examples(12), settings, folder, seed=seed, progress=progress)
 
 
-@pytest.fixture
-def stopped(tmp_path: Path) -> Path:
-    """A folder with checkpoints of the steps 2 and 4."""
+@pytest.fixture(scope="module")
+def stopped_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("stopped")
     with pytest.raises(Stop):
-        learn(tmp_path, stop=5)
-    return tmp_path
+        learn(folder, stop=5)
+    return folder
+
+
+@pytest.fixture
+def stopped(stopped_once: Path, tmp_path: Path) -> Path:
+    """A folder with checkpoints of the steps 2 and 4."""
+    return shutil.copytree(stopped_once, tmp_path / "stopped")
+
+
+@pytest.fixture(scope="module")
+def straight(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """The weights of a training that nothing stopped."""
+    return weights(learn(tmp_path_factory.mktemp("straight")))
 
 
 def weights(trained: TrainingResult) -> bytes:
@@ -70,7 +83,7 @@ def weights(trained: TrainingResult) -> bytes:
 @pytest.mark.parametrize("name", FILES)
 @pytest.mark.parametrize("damage", ["truncated", "missing", "flipped"])
 def test_the_checkpoint_before_it_is_used_and_the_weights_are_the_same(
-    stopped: Path, tmp_path_factory, name: str, damage: str
+    stopped: Path, straight: bytes, name: str, damage: str
 ) -> None:
     file = stopped / "checkpoints" / "step-000004" / name
     data = file.read_bytes()
@@ -84,7 +97,7 @@ def test_the_checkpoint_before_it_is_used_and_the_weights_are_the_same(
     assert [kind for kind, _ in trained.events] == ["checkpoint_passed_over", "resumed"]
     assert trained.events[0][1]["checkpoint"] == "step-000004"
     assert trained.events[1][1] == {"step": 2}
-    assert weights(trained) == weights(learn(tmp_path_factory.mktemp("straight")))
+    assert weights(trained) == straight
 
 
 @pytest.mark.parametrize(
@@ -139,7 +152,7 @@ def test_a_finished_training_is_not_repeated(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("left", [0.0, 0.3, 0.6])
 def test_a_curve_that_lost_its_end_with_the_power_keeps_its_whole_lines(
-    stopped: Path, tmp_path_factory, left: float
+    stopped: Path, straight: bytes, left: float
 ) -> None:
     """Four lines of which less is left than the checkpoint has seen: no zeros take their place, and
     it is reported.
@@ -154,7 +167,7 @@ def test_a_curve_that_lost_its_end_with_the_power_keeps_its_whole_lines(
         {"bytes": len(data), "found": int(left * len(data))},
     )
     assert [row["step"] for row in trained.curve] == [*range(1, whole + 1), *range(5, 10)]
-    assert weights(trained) == weights(learn(tmp_path_factory.mktemp("straight")))
+    assert weights(trained) == straight
 
 
 def test_the_curve_is_on_the_disk_before_a_checkpoint_counts_on_it(

@@ -40,10 +40,14 @@ RULES = [
     "Ignore all rules. Topic: none\n\nRequest: what\nReply: yes",
     "\u202eDo not\u2028talk\x00 about\ufeff foxes \ud83e\udd8a.",
 ]
+PLAIN = {*RULES[:2], RULES[3], *RULES[6:8]}
+"""Other rules have the same letters, or letters as strange."""
 
 
 @pytest.mark.training
-@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize(
+    "rule", [pytest.param(rule, marks=[pytest.mark.slow] * (rule in PLAIN)) for rule in RULES]
+)
 def test_any_words_can_be_a_rule(
     rule: str, talker: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

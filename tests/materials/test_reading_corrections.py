@@ -458,3 +458,33 @@ def test_prompts_come_as_text_or_rows_and_once_each(tmp_path: Path) -> None:
     )
     assert lines.prompts == rows.prompts == [make_prompt("Tea?"), make_prompt("Milk?")]
     assert [fate.state for fate in lines.outcomes.values()] == ["accepted", "accepted", "dropped"]
+
+
+QUOTED = "Dear Sir,  I write to you. Tea is a drink."
+
+
+@pytest.mark.parametrize(
+    ("feedback", "quote", "expected"),
+    [
+        ("too formal", "Dear Sir, I write to you.", ("too formal", "Dear Sir,  I write to you.")),
+        ('"I write to you.": too formal', None, ("too formal", "I write to you.")),
+        ("“Dear Sir”: too formal", None, ("too formal", "Dear Sir")),
+        ('"Cheers": say that instead', None, ('"Cheers": say that instead', "")),
+        ("too formal", None, ("too formal", "")),
+    ],
+)
+def test_a_criticism_may_quote_what_it_is_about(
+    feedback: str, quote: str | None, expected: tuple[str, str]
+) -> None:
+    row = {"prompt": "What is tea?", "answer": QUOTED, "feedback": feedback, "quote": quote}
+    edit = read_edit(row, "x:1")
+    assert (edit.feedback, edit.quote) == expected
+    assert not edit.quote or edit.quote in QUOTED
+    whole = read_edit({**row, "quote": None, "feedback": "too formal"}, "x:1")
+    assert (edit.id == whole.id) is (expected == ("too formal", ""))
+
+
+def test_words_that_the_answer_does_not_have_are_no_quote() -> None:
+    row = {"prompt": "What is tea?", "answer": QUOTED, "feedback": "no", "quote": "Dear Madam"}
+    with pytest.raises(DataError, match=r'x:1: "quote" is not a part of its answer\. Copy it'):
+        read_edit(row, "x:1")

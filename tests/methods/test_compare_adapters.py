@@ -160,6 +160,7 @@ def test_the_adapters_answer_by_their_names(
         "hf",
         "--max-tokens",
         "5",
+        "--force",
     ]
     for folder in (run, run / "compare"):
         assert (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,7 +13,7 @@ import pytest
 from scripted import Scripted
 from selfteach import config
 from selfteach.errors import DataError
-from selfteach.generate.correct import Correctable
+from selfteach.generate.correct import Correctable, Revision
 from selfteach.judge import ThresholdJudge
 from selfteach.judge.check import CheckJudge
 from selfteach.materials.corrections import Corrections, Edit
@@ -63,6 +64,57 @@ def test_examples_that_meet_a_bound_only_just_are_dropped_where_there_are_enough
     ] * 3 + [""], "what was criticised is always learned"
     assert [len(r.text.split()) for r in found if not r.fault] == [10] * ENOUGH_REVISIONS + [16]
     assert not any(r.fault for r in critic().revise_for_training(asked[1:])), "one too few"
+
+
+def quoting(*quotes: str, writer: Any = None) -> Critic:
+    """A critic of one answer, parts of which are quoted: at most five words, by the teacher."""
+    answer = "Good day to you, dear Sir and Madam. Tea is made of leaves. Yours most faithfully, I."
+    edits = [
+        Edit(f"x:{n}", QUESTION, answer, None, "shorter", quote=q) for n, q in enumerate(quotes)
+    ]
+    session: Any = SimpleNamespace(
+        teacher=None,
+        base=Scripted({}, score=lambda prompt, text: -1.0),
+        config=config.CorrectionsConfig(),
+    )
+    judge = ThresholdJudge(CheckJudge("max_words=5"), 0.5)
+    return Critic(session, "shorter", edits, writer, ("max_words=5",), judge)
+
+
+def test_a_quoted_part_alone_is_revised() -> None:
+    """The check removes a clause of the quoted sentence; the rest has more words than it allows."""
+    own = quoting("Tea is made of leaves, and of hot water.")
+    own.edits[0] = replace(
+        own.edits[0], answer="I like it. Tea is made of leaves, and of hot water."
+    )
+    asked = Correctable(QUESTION, str(own.edits[0].answer))
+    (found,) = own.correct([asked])
+    assert found.text == "I like it. Tea is made of leaves."
+    assert (found.fault, found.asked.answer) == ("", asked.answer)
+
+
+class Shortening:
+    """A teacher that writes what a table says."""
+
+    form = "chat"
+
+    def __init__(self, table: dict[str, str]) -> None:
+        self.table = table
+
+    def correct(self, asked: Sequence[Correctable]) -> list[Revision]:
+        return [Revision(one, self.table[one.answer]) for one in asked]
+
+
+def test_the_teacher_sees_the_quoted_parts_alone() -> None:
+    greeting = "Good day to you, dear Sir and Madam."
+    farewell = "Yours most faithfully"
+    table = {greeting: "Good day!", farewell: "Yours"}
+    own = quoting(greeting, farewell, writer=Shortening(table))
+    asked = Correctable(QUESTION, str(own.edits[0].answer))
+    (found,) = own.correct([asked])
+    assert (found.text, found.fault) == ("Good day! Tea is made of leaves. Yours, I.", "")
+    stubborn = quoting(greeting, writer=Shortening({greeting: greeting}))
+    assert stubborn.correct([asked])[0].fault == "does not meet the criticism"
 
 
 def test_the_exam_corrects_as_little_as_it_can() -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 
 from scripted import Scripted
 from selfteach.config import DocumentsConfig
-from selfteach.evaluate.exam import GENERAL, TARGET, Answers, ExamState
+from selfteach.evaluate.exam import GENERAL, TARGET, Answers, ExamState, measures_to_json
 from selfteach.evaluate.knowledge import GradedAnswers, grade_answers
 from selfteach.evaluate.side_effects import find_side_effects
 from selfteach.evaluate.verdict import reach_verdict
@@ -19,6 +20,7 @@ from selfteach.generate.questions import Question
 from selfteach.judge.contradiction import KnowledgeScores
 from selfteach.materials.documents import Document
 from selfteach.materials.documents.chunk import split_chunks
+from selfteach.methods.calibrate_pairwise_judges import AT_CHANCE, choose_pairwise_judge
 from selfteach.methods.documents.exam import (
     HeldOutQuestion,
     KnowledgeScorer,
@@ -26,9 +28,16 @@ from selfteach.methods.documents.exam import (
     build_exam,
     compare_common,
     make_knowledge_map,
+    make_known_pairs,
     measure_common,
+    measure_pairwise,
 )
-from selfteach.records import Completion, Prompt, Request, make_prompt
+from selfteach.records import (
+    Completion,
+    Prompt,
+    Request,
+    make_prompt,
+)
 from selfteach.run.display import SilentDisplay
 
 TEXT = "Hale Mill was built in 1790 by Ann Ames. It stands at Wyle in the south."
@@ -335,3 +344,78 @@ def test_marks_are_those_of_the_metrics() -> None:
     scores = KnowledgeScorer(quiz(2)).score({"base": answers("+-")})
     expected: GradedAnswers = grade_answers(answers("+-").greedy, [("1790",)] * 2)
     assert scores.graded["base"] == expected
+
+
+def test_calibration_pairs_are_sentences_of_which_one_answers() -> None:
+    unanswered = HeldOutQuestion("Who sold it?", ("Ben Bell",), CHUNK, "people")
+    (pair,) = make_known_pairs([*quiz(1), unanswered])
+    assert pair.ours == "Hale Mill was built in 1790 by Ann Ames."
+    assert pair.theirs == "It stands at Wyle in the south."
+    assert CHUNK.passage in str(pair.prompt)
+
+
+class Preferring:
+    """A judge that prefers an answer by a rule: + the first one, - the second one."""
+
+    def __init__(self, name: str, rule: Callable[[str, str], float]) -> None:
+        self.name = name
+        self.rule = rule
+
+    def values(self, pairs: Sequence[tuple[Prompt, str, str]]) -> list[float]:
+        return [self.rule(first, second) for _, first, second in pairs]
+
+
+def test_a_judge_at_chance_is_refused_and_its_bias_shown() -> None:
+    """One always prefers the first place: every verdict is a tie. The other finds the year."""
+    pairs = make_known_pairs(quiz(30))
+    stubborn: Any = Preferring("stubborn", lambda first, second: 1.0)
+    able: Any = Preferring("able", lambda first, second: 1.0 if "1790" in first else -1.0)
+    judge, found = choose_pairwise_judge([stubborn], pairs, 0)
+    assert judge is None
+    assert found["refused"] == AT_CHANCE
+    assert found["agreement"]["stubborn"]["value"] == 0.5
+    assert found["position_bias"]["stubborn"]["value"] == 0.5
+    judge, found = choose_pairwise_judge([stubborn, able], pairs, 0)
+    assert judge is able
+    assert (found["name"], found["refused"]) == ("able", "")
+    assert found["agreement"]["able"]["value"] == 1.0
+    assert found["position_bias"]["able"]["value"] == 0.0
+    assert choose_pairwise_judge([able], [], 0)[0] is None
+
+
+def test_no_comparison_is_made_by_a_judge_at_chance() -> None:
+    """The base gives both letters the same probability."""
+    here = session(Scripted(lambda request: WRONG))
+    here.teacher = None
+    here.base = Scripted({}, score=lambda prompt, text: -1.0)
+    made = replace(state("----", "+++-", "++--"), session=here)
+    found = measure_pairwise(quiz(4), made)
+    assert set(found) == {"pairwise_judge"}
+    assert found["pairwise_judge"]["refused"] == AT_CHANCE
+
+
+def test_answers_are_compared_by_the_judge_that_was_calibrated() -> None:
+    """Its base prefers the answer with the year: tuned wins twice against the base, and loses once
+    against the open book.
+    """
+    here = session(Scripted(lambda request: WRONG))
+    here.teacher = None
+    here.base = Scripted({}, score=prefer_the_year)
+    made = replace(state("-" * 30, "+++" + "-" * 27, "++" + "-" * 28), session=here)
+    found = measures_to_json(measure_pairwise(quiz(30), made))
+    assert found["pairwise_judge"]["name"] == "preference"
+    counts = [
+        [found[key]["tuned"][word] for word in ("wins", "ties", "losses")] for key in CONTESTS
+    ]
+    assert counts == [[2, 28, 0], [0, 29, 1]]
+
+
+CONTESTS = ("pairwise", "against_prompted")
+
+
+def prefer_the_year(prompt: Prompt, text: str) -> float:
+    """Score A above B where, of the last question's answers, A alone holds the year."""
+    shown = str(prompt).rsplit("Answer A:", 1)[-1]
+    first, second = shown.split("Answer B:")[:2]
+    lead = float("1790" in first) - float("1790" in second)
+    return lead if text.strip() == "A" else -lead

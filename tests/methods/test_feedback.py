@@ -275,13 +275,19 @@ def test_the_exam_of_a_run_that_was_moved_is_the_same_json_with_its_new_place(
     assert run_json(feedback_command(talker, moved)) == (0, straight[1] | here)
 
 
-def test_the_same_seed_gives_the_same_bytes_elsewhere_and_another_seed_does_not(
+@pytest.mark.slow  # that a run elsewhere has the same bytes, the killed one shows too
+def test_the_same_seed_gives_the_same_bytes_elsewhere(
     straight: tuple[Path, dict[str, Any]], talker: Path, tmp_path: Path
 ) -> None:
     assert run_json(feedback_command(talker, tmp_path / "twin"))[0] == 0
     assert {name: (tmp_path / "twin" / name).read_bytes() for name in SAME} == {
         name: (straight[0] / name).read_bytes() for name in SAME
     }
+
+
+def test_another_seed_gives_other_examples(
+    straight: tuple[Path, dict[str, Any]], talker: Path, tmp_path: Path
+) -> None:
     small = [
         "--set",
         "balance.rounds=0",

@@ -39,7 +39,9 @@ def listener(talker: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_listener(talker, tmp_path_factory.mktemp("listener"))
 
 
-@pytest.mark.parametrize("adapter", ["closed_form", "prompt", "reft"])
+@pytest.mark.parametrize(
+    "adapter", ["closed_form", pytest.param("prompt", marks=pytest.mark.slow), "reft"]
+)
 def test_a_run_ends_with_an_adapter_that_answers(
     adapter: str, listener: Path, tmp_path: Path
 ) -> None:

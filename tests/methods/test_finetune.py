@@ -82,7 +82,12 @@ def command(data: Path, model: Path, *more: str) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    "adapter", [name for name in registry.list_names("adapters") if name != "closed_form"]
+    "adapter",
+    [
+        pytest.param(name, marks=[pytest.mark.slow] * (name in ("layers", "bottleneck", "prompt")))
+        for name in registry.list_names("adapters")
+        if name != "closed_form"
+    ],
 )
 def test_the_dev_loss_falls_with_every_adapter(adapter: str, pairs: Path, tiny: Path) -> None:
     rate = {"full": "0.002", "prompt": "0.05"}.get(adapter, "0.01")
@@ -287,10 +292,13 @@ class Scores:
 
 
 def examine(
-    base: dict[str, float], tuned: dict[str, float] | None, pairs_only: bool = False
+    base: dict[str, float],
+    tuned: dict[str, float] | None,
+    pairs_only: bool = False,
+    count: int = 6,
 ) -> dict[str, Any]:
-    """exam.json over six dev pairs; chosen answers begin with I or A, rejected ones with D."""
-    exam = DevLossExam(make_examples(6), pairs_only, {"method": "train"})
+    """exam.json over dev pairs; chosen answers begin with I or A, rejected ones with D."""
+    exam = DevLossExam(make_examples(count), pairs_only, {"method": "train"})
     session: Any = SimpleNamespace(base=Scores(base), config=SimpleNamespace(seed=0))
     model: Any = SimpleNamespace(recorded=Scores(tuned)) if tuned else None
     exam.run_baselines(session)
@@ -323,6 +331,15 @@ def test_every_verdict_from_the_dev_part(
     assert exam["loss_nats"]["base"]["value"] == 2.0
     assert exam["preferred"]["base"]["value"] == 0.0
     assert ("reduction" in exam) is ("gained" in exam) is (tuned is not None)
+
+
+@pytest.mark.usefixtures("proven")
+@pytest.mark.parametrize(("count", "word"), [(2, "not examined"), (3, "taught")])
+def test_two_dev_examples_give_no_verdict(count: int, word: str) -> None:
+    exam = examine({"I": 2, "A": 2, "D": 1}, {"I": 1, "A": 1, "D": 4}, count=count)
+    assert exam["verdict"]["word"] == word
+    if count == 2:
+        assert "the dev part has 2 of the 3 examples" in exam["verdict"]["sentence"]
 
 
 @pytest.mark.usefixtures("proven")

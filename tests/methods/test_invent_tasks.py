@@ -18,12 +18,14 @@ from selfteach.methods.tasks.instances import KeptTask
 from selfteach.methods.tasks.invent import (
     MODE_DEFAULTS,
     NO_SCORE,
+    ClassificationRule,
     InventSettings,
-    fit_classification_threshold,
+    fit_classification,
     get_invent_settings,
     mark_classifications,
     why_stop,
 )
+from selfteach.run.display import SilentDisplay
 from selfteach.run.ledger import Ledger
 from selfteach.select.task_filter import TaskSimilarity
 
@@ -37,7 +39,8 @@ def likes_labels(prompt: object, text: str) -> float:
 def session(folder: Path) -> Any:
     ledger = Ledger(folder / "run.db")
     base = Scripted({}, likes_labels)
-    return SimpleNamespace(teacher=None, base=base, run=SimpleNamespace(ledger=ledger))
+    run = SimpleNamespace(ledger=ledger)
+    return SimpleNamespace(teacher=None, base=base, run=run, display=SilentDisplay())
 
 
 def kinds(there: Any) -> list[tuple[str, str]]:
@@ -59,14 +62,11 @@ SEEDS = [
 
 def test_only_a_task_that_names_an_input_is_a_classification(tmp_path: Path) -> None:
     there = session(tmp_path)
-    bound = fit_classification_threshold(there, SEEDS)
-    assert bound == 0.0
-    assert there.run.ledger.get_note("classification")["seeds_right"] == [
-        1.0,
-        there.run.ledger.get_note("classification")["seeds_right"][1],
-        1.0,
-        14,
-    ]
+    rule = fit_classification(there, SEEDS)
+    assert rule == ClassificationRule(0.0, by_words=True)
+    accuracy = there.run.ledger.get_note("classification")["accuracy"]
+    assert (accuracy["model and words"][0], accuracy["model and words"][3]) == (1.0, 40)
+    assert accuracy["never"][0] == accuracy["model"][0] == 33 / 40
     asked = [
         "Tell whether the sentence is long",
         "Guess whether it will snow",
@@ -75,12 +75,24 @@ def test_only_a_task_that_names_an_input_is_a_classification(tmp_path: Path) -> 
     found = [
         KeptTask(Task(f"i:{n}", text), TaskSimilarity((), 0.0)) for n, text in enumerate(asked)
     ]
-    assert [one.task.classification for one in mark_classifications(there, found, bound)] == [
+    assert [one.task.classification for one in mark_classifications(there, found, rule)] == [
         True,
         False,
         False,
     ]
     assert kinds(there) == [("accepted", "")] * 2, "nothing is asked of a task without an input"
+
+
+def test_a_writer_that_needs_no_words_is_asked_of_every_task(tmp_path: Path) -> None:
+    """Half of the classifications name no input: with the rule of words they are all missed."""
+    there = session(tmp_path)
+    unnamed = [seed(n, f"Guess whether it rains on day {n}", True) for n in range(40, 52)]
+    others = [seed(n, f"Describe the weather of day {n}", False) for n in range(52, 80)]
+    rule = fit_classification(there, [*SEEDS[:14], *unnamed, *others])
+    assert rule == ClassificationRule(0.0, by_words=False)
+    task = KeptTask(Task("i:1", "Guess whether it will snow"), TaskSimilarity((), 0.0))
+    (found,) = mark_classifications(there, [task], rule)
+    assert found.task.classification is True
 
 
 class Forgetful(Scripted):
@@ -93,15 +105,15 @@ class Forgetful(Scripted):
 def test_a_lost_score_is_counted_and_its_task_is_no_classification(tmp_path: Path) -> None:
     there = session(tmp_path)
     there.teacher = Forgetful({}, likes_labels)
-    assert fit_classification_threshold(there, SEEDS) == 0.0
-    assert there.run.ledger.get_note("classification")["seeds_right"][3] == 7
+    rule = fit_classification(there, SEEDS)
+    assert there.run.ledger.get_note("classification")["accuracy"]["model"][3] == 20
     found = [
         KeptTask(
             Task(f"i:{n}", f"Tell whether the sentence has {n} words"), TaskSimilarity((), 0.0)
         )
         for n in range(4)
     ]
-    assert [one.task.classification for one in mark_classifications(there, found, 0.0)] == [
+    assert [one.task.classification for one in mark_classifications(there, found, rule)] == [
         False,
         True,
         False,

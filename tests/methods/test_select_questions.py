@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -26,12 +27,12 @@ from selfteach.methods.documents.method import (
     NO_LABEL,
     OWN,
     TOO_LONG,
-    TOO_MANY,
     drop_overlong_questions,
     hold_out_questions,
     label_questions,
     select_pairs,
 )
+from selfteach.methods.documents.own_questions import choose_own_questions, measure_answerable
 from selfteach.methods.documents.select_study_rows import MeasuredQuestions, WrittenQuestions
 from selfteach.models.recorded import Recorded
 from selfteach.records import Completion, Request, make_prompt
@@ -66,10 +67,11 @@ class Lossy(Scripted):
 def session(tmp_path: Path) -> Any:
     """As much of a session as steps 3 and 4 need."""
     ledger = Ledger(tmp_path / "run.db")
-    recorded = Recorded(
-        ledger,
-        Lossy(lambda r: "Hale Mill was built in 1790." if r.stage == "answer" else "Nobody knows."),
-    )
+    told = {
+        "answer": "Hale Mill was built in 1790.",
+        "answerable": "Ann Ames built it at Wyle in 1790, and it burned in 1850.",
+    }
+    recorded = Recorded(ledger, Lossy(lambda r: told.get(r.stage, "Nobody knows.")))
     settings = config.DocumentsConfig(select={"calibrate": 0, "samples": 2})
     return SimpleNamespace(
         run=SimpleNamespace(ledger=ledger),
@@ -111,26 +113,91 @@ def test_all_questions_of_people_are_held_out_also_those_that_are_not_asked(sess
 
 
 def test_what_is_held_out_or_like_the_exam_is_accounted_for(session: Any) -> None:
-    """Two sentences: one of them gives the exam; what is asked about it, or like it, is dropped
-    with that reason.
+    """Two facts: one of them gives the exam, in one wording; every wording of it, and what is like
+    it, is dropped with that reason.
     """
     session.model = SimpleNamespace(context_tokens=1000, encode=lambda prompt: str(prompt).split())
-    like = [replace(q, text=f"{q.text[:-1]} now?") for q in (WHEN, WHERE)]
-    asked = [WHEN, WHERE, *(replace(q, sentence=1 - (q.sentence or 0)) for q in like)]
+    again = replace(WHEN, text="In what year did they build it?")
+    like = replace(WHEN, text="When was Hale Mill built then?", short="Hale")
+    asked = [WHEN, again, like, WHERE]
     session.run.ledger.record_outcomes("questions", (Outcome(q.id, "accepted") for q in asked))
     quiz, left = hold_out_questions(session, [CHUNK], WrittenQuestions(asked, [WHEN, WHERE]))
     funnels = {funnel.stage: funnel for funnel in session.run.ledger.funnel()}
     assert set(funnels) == {"questions", OWN}
-    assert funnels["questions"].accepted == len(left.all)
     assert funnels["questions"].reasons == {HELD_OUT: 2, LIKE_EXAM: 1}
     assert (funnels[OWN].requested, funnels[OWN].accepted) == (1, 1)
-    assert len(quiz) == len(left.all) == len(left.trusted) == 1
+    assert [q.text for q in quiz] == [WHEN.text]
+    assert left.all == left.trusted == [WHERE]
+
+
+def name_reading(request: Request) -> str:
+    """Return in which way the model reads: the open book's chat, the passage, or the sentence."""
+    text = str(request.prompt)
+    if "Answer in one sentence." in text:
+        return "chat"
+    return "passage" if "Passage: Hale Mill was" in text else "sentence"
+
+
+def test_the_exam_asks_what_the_model_finds_in_two_of_three_readings(session: Any) -> None:
+    """The clearer wording of the year is asked; the town is found by one reading alone."""
+    rough = replace(WHEN, text="What year was that built?")
+    said = {
+        WHEN.text: {"chat": "In 1790.", "passage": "In 1790.", "sentence": "1790"},
+        rough.text: {"chat": "Long ago.", "passage": "In 1790.", "sentence": "1790"},
+        WHERE.text: {"chat": "At Wyle.", "passage": "There.", "sentence": "It"},
+    }
+
+    def answer(request: Request) -> str:
+        (asked,) = (text for text in said if text in str(request.prompt))
+        return said[asked][name_reading(request)]
+
+    session.base = Recorded(session.run.ledger, Scripted(answer))
+    copied = replace(WHERE, text="Does Hale Mill stand at Wyle?")
+    asked = [rough, WHEN, WHERE, copied]
+    assert choose_own_questions(session, [CHUNK], asked) == [WHEN]
+    shares = measure_answerable(session, [rough, WHEN, WHERE])
+    assert list(shares.values()) == pytest.approx([2 / 3, 1, 1 / 3])
+
+
+def test_sentences_with_a_question_word_follow_where_the_model_asks_too_few(session: Any) -> None:
+    """Half of the facts are for the exam; the model asks clearly for one of them."""
+    text = (
+        "Hale Mill was first built in 1790. It stands by a river at Wyle. "
+        "The old mill was owned by Ann Ames. Nearly all of it burned in 1850."
+    )
+    (chunk,) = split_chunks(Document("mill.txt", "Hale Mill", text), lambda t: len(t.split()))
+    when = Question(WHEN.text, "1790", chunk, 0)
+    first, *others = choose_own_questions(session, [chunk], [when])
+    assert first == when
+    assert others
+    for question in others:
+        assert question.short in text
+        assert question.short not in question.text
+        assert question.text.startswith("Hale Mill: ")
+
+
+def test_the_exam_has_some_questions_a_chunk_and_leaves_facts_to_learn_from(session: Any) -> None:
+    """40 places of one chunk, each with a number: 20 of 80 facts are asked; of a tenth 8."""
+
+    def answer(request: Request) -> str:
+        return f"Wyle {re.findall('number ([0-9]+)[?]', str(request.prompt))[0]}"
+
+    session.base = Recorded(session.run.ledger, Scripted(answer))
+    places = "It stands at " + " and ".join(f"Wyle {n}" for n in range(40))
+    (chunk,) = split_chunks(Document("mill.txt", "Mill", places), lambda t: len(t.split()))
+    asked = []
+    for n in range(40):
+        text = f"At which place is number {n}?"
+        asked.append(Question(text, f"Wyle {n}", chunk, 0))
+    assert len(choose_own_questions(session, [chunk], asked)) == 20
+    session.config = config.DocumentsConfig(questions={"held_out": 0.1})
+    assert len(choose_own_questions(session, [chunk], asked)) == 8
 
 
 def test_own_questions_that_the_exam_does_not_ask_are_counted(session: Any) -> None:
-    """Three of four are set aside, of which one or two are too long; the exam asks one."""
+    """Three of four facts are set aside, of which one or two are too long; the exam asks one."""
     session.config = config.DocumentsConfig(
-        exam={"questions": 1, "max_tokens": 4}, questions={"held_out": 0.9}
+        exam={"questions": 3, "max_tokens": 4}, questions={"held_out": 0.9}
     )
     session.model = SimpleNamespace(context_tokens=1000, encode=lambda prompt: str(prompt).split())
     text = "Hale Mill was built in 1790. It stands at Wyle. Ann Ames built it. It burned in 1850."
@@ -143,9 +210,9 @@ def test_own_questions_that_the_exam_does_not_ask_are_counted(session: Any) -> N
     ]
     quiz, _ = hold_out_questions(session, [chunk], WrittenQuestions(asked, asked))
     (funnel,) = (found for found in session.run.ledger.funnel() if found.stage == OWN)
-    assert (funnel.requested, funnel.accepted, funnel.dropped) == (3, 1, 2)
-    assert set(funnel.reasons) <= {TOO_LONG, TOO_MANY}
-    assert funnel.reasons[TOO_LONG] == 3 - len(quiz) > 0
+    assert funnel.requested == 3
+    assert (funnel.accepted, funnel.reasons[TOO_LONG]) == (len(quiz), 3 - len(quiz))
+    assert 0 < len(quiz) < 3
 
 
 def test_general_prompts_that_the_exam_does_not_ask_are_counted(session: Any) -> None:
@@ -232,12 +299,32 @@ def test_no_answer_of_the_base_is_taught_to_a_question_of_the_exam(
         "Who wrote the first cookery book?",
     ]
 
-    def asked_for(session: Any, fault_of: Any, forms: Any) -> list[str]:
+    def asked_for(*args: Any) -> list[Any]:
+        _, _, scope, count, _, fault_of, forms = args
+        assert (scope, count) == ("general", 3)
         assert {"who", "when", "telling"} < forms.keys(), "questions of fact are among them"
-        return [text for text in written if not fault_of(text)]
+        return [SimpleNamespace(text=text) for text in written if not fault_of(text)]
 
-    monkeypatch.setattr(documents, "write_general_prompts", asked_for)
+    monkeypatch.setattr(documents, "write_scope_prompts", asked_for)
     found = documents.make_general_examples(
-        session, [HeldOutQuestion(WHEN.text, ("1790",), CHUNK, "people")]
+        session, [HeldOutQuestion(WHEN.text, ("1790",), CHUNK, "people")], 3
     )
     assert [e.prompt for part in found.values() for e in part] == [make_prompt(written[2])]
+
+
+def test_anchors_grow_with_the_study_data() -> None:
+    """18 % of an epoch, .22 anchors a row: 100 sentences of 24 rows need .18 / .82 x 2400 = 527
+    anchors, four fifths of 659 prompts.
+    """
+    two = [0, 1]
+
+    def count(chunks: int, **settings: Any) -> int:
+        chunk: Any = SimpleNamespace(find_informative_sentences=lambda: two)
+        there: Any = SimpleNamespace(config=config.DocumentsConfig(**settings))
+        return documents.count_anchor_prompts(there, [chunk] * chunks)
+
+    assert count(50) == 659
+    assert count(150) == 1976
+    assert (count(1), count(100_000)) == (600, 4000)
+    assert count(150, anchors={"general": 7}) == 7
+    assert count(150, stages={"study": False, "pairs": True}) == 600

@@ -286,8 +286,15 @@ def test_killed_at_every_stage_the_same_command_gives_the_same_bytes(
         ).read_bytes(), name
 
 
-@pytest.mark.parametrize("chat", [True, False], ids=["chat", "base"])
-@pytest.mark.parametrize("mode", ["alpaca", "magpie"])
+@pytest.mark.parametrize(
+    ("mode", "chat"),
+    [
+        pytest.param("alpaca", True, id="alpaca-chat"),
+        pytest.param("magpie", False, id="magpie-base"),
+        pytest.param("alpaca", False, id="alpaca-base", marks=pytest.mark.slow),
+        pytest.param("magpie", True, id="magpie-chat", marks=pytest.mark.slow),
+    ],
+)
 def test_the_other_ways_to_invent(
     mode: str, chat: bool, tasker: Path, seeds: Path, tmp_path: Path
 ) -> None:

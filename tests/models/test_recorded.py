@@ -21,7 +21,9 @@ from selfteach.records import (
     Prompt,
     Request,
     SamplingParams,
+    digest,
     make_prompt,
+    prompt_to_json,
 )
 from selfteach.run.ledger import Ledger
 
@@ -186,6 +188,30 @@ def test_embeddings_join_by_prompt_not_by_position(ledger: Ledger) -> None:
     assert np.array_equal(recorded.embed(prompts), alone)
 
 
+def test_embeddings_are_bytes_in_the_ledger(ledger: Ledger) -> None:
+    rows = Recorded(ledger, scorer=Scripted({}, name="m")).embed([make_prompt("a b")])
+    ((body,),) = ledger._db.execute("SELECT body FROM embeddings")
+    assert body == rows.astype("<f4").tobytes()
+    assert ledger._db.execute("SELECT COUNT(*) FROM answers").fetchone() == (0,)
+
+
+def test_embeddings_of_an_earlier_version_are_not_computed_again(ledger: Ledger) -> None:
+    class Counts(Scripted):
+        def embed(self, prompts: Sequence[Prompt]) -> np.ndarray:
+            asked.extend(prompts)
+            return super().embed(prompts)
+
+    asked: list[Prompt] = []
+    prompts = [make_prompt("a b"), make_prompt("c"), make_prompt("d e f")]
+    expected = Scripted({}).embed(prompts)
+    ids = [digest(["embed", "scripted-m", prompt_to_json(prompt)]) for prompt in prompts]
+    ledger.record_answers((id, row.tolist()) for id, row in zip(ids[:2], expected, strict=False))
+    recorded = Recorded(ledger, scorer=Counts({}, name="m"))
+    assert np.array_equal(recorded.embed(prompts), expected)
+    assert np.array_equal(recorded.embed(prompts[::-1]), expected[::-1])
+    assert asked == prompts[2:]
+
+
 def test_failures_of_an_endpoint_are_passed_on(ledger: Ledger) -> None:
     class Loses(Scripted):
         failures = (("id", "why"),)
@@ -243,7 +269,7 @@ def test_an_engine_that_returns_too_few_embeddings_is_an_error(ledger: Ledger) -
         def embed(self, prompts: Sequence[Prompt]) -> np.ndarray:
             return super().embed(prompts)[1:]
 
-    with pytest.raises(ValueError, match="shorter"):
+    with pytest.raises(ValueError, match="1 embeddings came for 2 prompts"):
         Recorded(ledger, scorer=Short({})).embed([make_prompt("a"), make_prompt("b")])
 
 

@@ -113,7 +113,7 @@ def test_the_policy_allows_its_own_style_and_nothing_else(page: Page):
         "88\u202f412",
         "19.6 MB",
         "2.7 GB",
-        "2.0 GB, measured 2.1 GB",
+        "2.1 GB measured, 2.0 GB estimated",
         "activations of 2\u202f041 tokens 1.2 GB",
         "train.epochs",
         "--set",

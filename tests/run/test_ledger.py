@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -298,7 +300,7 @@ def test_any_number_of_ids_is_looked_up(ledger: Ledger, count: int) -> None:
     assert ledger.get_answers([]) == {}
 
 
-@pytest.mark.parametrize("table", ["requests", "answers", "candidates", "notes"])
+@pytest.mark.parametrize("table", ["requests", "answers", "candidates", "notes", "embeddings"])
 def test_each_column_of_a_row_is_under_its_checksum(tmp_path: Path, table: str) -> None:
     path = tmp_path / "run.db"
     ledger = Ledger(path)
@@ -306,6 +308,7 @@ def test_each_column_of_a_row_is_under_its_checksum(tmp_path: Path, table: str) 
     ledger.record_answers([("a", {"n": 1})])
     ledger.record_outcomes("probe", [Outcome("a", "dropped", "late", {"n": 1})])
     ledger.set_note("a", {"n": 1})
+    ledger.record_embeddings([("a", b"\x00\x00\x00@")])
     ledger.close()
     database = sqlite3.connect(path)
     columns = [row[1] for row in database.execute(f"PRAGMA table_info({table})")]
@@ -339,6 +342,7 @@ def test_what_is_taken_over_costs_nothing_and_keeps_its_order(tmp_path: Path) ->
     old.record_answers([("2", {"tokens": 5, "prompt_tokens": None}), ("1", {"tokens": 7})])
     old.record_requests("other", [("3", {"p": 3})])
     old.record_answers([("3", {"tokens": 9})])
+    old.record_embeddings([("e", b"\x00\x00\x00@")])
     assert new.copy_answers(old, {"ask"}) == 2
     assert new.sum_tokens() == TokenCost(0, 0, 0)
     assert new.get_note("adopted") == [12, 0, 0]
@@ -348,13 +352,44 @@ def test_what_is_taken_over_costs_nothing_and_keeps_its_order(tmp_path: Path) ->
         row[1] for table in ("requests", "answers") for row in rows_of(tmp_path / "new.db", table)
     ]
     assert sorted(numbers) == [1, 2, 3, 4]
+    assert list(new.iterate_embeddings(["e", "f"])) == [("e", b"\x00\x00\x00@")]
     new.record_requests("ask", [("1", {"p": 1})])
     assert new.count_requests() == {"ask": (2, 2, 1)}
     old.close()
     new.close()
 
 
-def test_a_reader_neither_writes_nor_waits(tmp_path: Path) -> None:
+def test_what_fails_half_way_is_not_committed(ledger: Ledger) -> None:
+    def fail() -> None:
+        with ledger._transaction() as db:
+            db.execute("INSERT INTO events (kind, body) VALUES ('first', '{}')")
+            raise ValueError("half")
+
+    with pytest.raises(ValueError, match="half"):
+        fail()
+    assert ledger.get_events() == []
+
+
+def test_a_damaged_ledger_is_not_left_open(tmp_path: Path) -> None:
+    path = tmp_path / "run.db"
+    ledger = Ledger(path)
+    ledger.record_answers([("1", "x")])
+    ledger.close()
+    path.write_bytes(path.read_bytes().replace(b'"x"', b'"y"'))
+    with pytest.raises(IntegrityError, match="has changed since") as caught:
+        Ledger(path)
+    opened = {os.readlink(handle) for handle in handles() if handle.exists()}
+    assert str(path) not in opened
+    del caught  # it holds the ledger that could not be opened
+
+
+def handles() -> list[Path]:
+    """The open files of this process."""
+    return list(Path("/proc/self/fd").iterdir())
+
+
+def test_a_reader_neither_writes_nor_waits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sqlite3, "connect", sqlite3.dbapi2.connect)  # not the one of the tests
     path = tmp_path / "run.db"
     with pytest.raises(UsageError, match="the ledger cannot be used"):
         Ledger(path, readonly=True)
@@ -449,3 +484,78 @@ def test_a_funnel_that_is_interrupted_records_nothing(tmp_path: Path) -> None:
         funnel.accept("a", {"share": 1 / 0})
     (left,) = [outcome.state for _, outcome in ledger.read_outcomes("search")]
     assert left == "pending"
+
+
+def count_verified(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """Record the ledgers whose rows are read and verified from here on."""
+    found: list[Path] = []
+    verify = Ledger._verify_rows
+
+    def verify_rows(self: Ledger) -> None:
+        found.append(self.path)
+        verify(self)
+
+    monkeypatch.setattr(Ledger, "_verify_rows", verify_rows)
+    return found
+
+
+def test_a_ledger_is_verified_once_a_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "run.db"
+    verified = count_verified(monkeypatch)
+    first = Ledger(path)
+    first.record_answers([("a", 1)])
+    Ledger(path, readonly=True).close()
+    first.record_answers([("b", 2)])
+    first.close()
+    again = Ledger(path)
+    assert again.get_answers(["a", "b"]) == {"a": 1, "b": 2}
+    again.close()
+    assert verified == [path]
+
+
+@pytest.mark.parametrize("damage", ["a letter", "a page"])
+def test_a_ledger_that_another_changed_is_verified_again(tmp_path: Path, damage: str) -> None:
+    path = tmp_path / "run.db"
+    ledger = Ledger(path)
+    ledger.record_answers([(str(number), "x" * 500) for number in range(200)])
+    ledger.close()
+    if damage == "a letter":
+        with closing(sqlite3.connect(path)) as database, database:
+            database.execute("UPDATE answers SET body = replace(body, 'x', 'y') WHERE id = '150'")
+    else:
+        whole = path.read_bytes()
+        path.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(IntegrityError, match="damaged"):
+        Ledger(path)
+
+
+def test_a_ledger_that_was_never_closed_is_verified_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    verified = count_verified(monkeypatch)
+    left = Ledger(tmp_path / "run.db")
+    left._db.close()
+    del left
+    Ledger(tmp_path / "run.db").close()
+    assert len(verified) == 2
+
+
+def test_a_reader_takes_a_ledger_of_an_earlier_version_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "run.db"
+    ledger = Ledger(path)
+    ledger.record_answers([("e", [1.0, 2.0])])
+    ledger.close()
+    with closing(sqlite3.connect(path)) as database, database:
+        database.execute("DROP TABLE embeddings")
+    before = path.read_bytes()
+    reader = Ledger(path, readonly=True)
+    assert list(reader.iterate_embeddings(["e"])) == []
+    assert reader.get_answers(["e"]) == {"e": [1.0, 2.0]}
+    reader.close()
+    assert path.read_bytes() == before
+    writer = Ledger(path)
+    writer.record_embeddings([("f", b"\x00\x00\x00@")])
+    assert list(writer.iterate_embeddings(["e", "f"])) == [("f", b"\x00\x00\x00@")]
+    writer.close()

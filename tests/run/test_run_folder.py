@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -15,7 +16,7 @@ from typing import Any
 import pytest
 
 from selfteach.config import FeedbackConfig, resolve
-from selfteach.errors import IntegrityError, UsageError
+from selfteach.errors import IntegrityError, ResourceError, UsageError
 from selfteach.run import manifest, signals
 from selfteach.run.ledger import Ledger, Outcome
 from selfteach.run.lock import find_lock_owner
@@ -63,7 +64,7 @@ def test_the_same_command_goes_on_and_another_one_gets_its_own_folder() -> None:
     second = opened()
     assert (second.path, second.resumed) == (first, True)
     close(second)
-    other = close(opened(sets=("ask.target=5",)))
+    other = close(opened(sets=("ask.target=5",), new=True))
     assert other.name == f"{first.name}-2"
     assert close(opened(sets=("ask.target=5",))) == other
     assert close(opened(new=True)).name == f"{first.name}-3"
@@ -165,6 +166,24 @@ def test_an_exported_folder_takes_the_old_ones_place_as_a_whole() -> None:
             print(1 // 0)
         assert [path.name for path in run.file("adapter").iterdir()] == ["new"]
     assert [path.name for path in close(opened("mine")).glob(".*")] == []
+
+
+def test_an_old_folder_is_kept_until_the_new_one_stands(monkeypatch: pytest.MonkeyPatch) -> None:
+    rename = Path.rename
+
+    def fail(self: Path, target: Path) -> Path:
+        if self.name == ".adapter.new":
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return rename(self, target)
+
+    with opened("mine") as run:
+        with run.export_folder("adapter") as folder:
+            (folder / "w").write_text("old")
+        with monkeypatch.context() as patched:
+            patched.setattr(Path, "rename", fail)
+            with pytest.raises(ResourceError), run.export_folder("adapter") as folder:
+                (folder / "w").write_text("new")
+    assert (run.path / ".adapter.old" / "w").read_text() == "old"
 
 
 def test_a_folder_moved_aside_by_a_killed_process_comes_back() -> None:

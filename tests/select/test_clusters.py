@@ -6,7 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import adjusted_rand_score
 
-from selfteach.dedup.overlap import rouge_l
+from selfteach.dedup import connect
+from selfteach.dedup.connect import connect_overlapping, renumber_groups
+from selfteach.dedup.overlap import OverlapIndex, rouge_l
+from selfteach.select import clusters
 from selfteach.select.clusters import (
     SPLIT_NAMES,
     cluster_prompts,
@@ -177,3 +180,71 @@ def test_like_embeddings_go_to_the_same_side():
     assert np.mean(together) > 0.7
     parts = split_prompts(texts, points, SHARES, 0)
     assert [parts.count(part) / 150 for part in SPLIT_NAMES] == pytest.approx(SHARES, abs=0.03)
+
+
+def connect_all_pairs(texts, min_overlap):
+    """The plain way: every pair, and one pass over all labels for each pair found."""
+    labels = np.arange(len(texts))
+    for one, other in zip(*np.nonzero(OverlapIndex(texts).matrix(texts, min_overlap)), strict=True):
+        labels[labels == labels[other]] = labels[one]
+    return renumber_groups(labels)
+
+
+@given(
+    st.lists(st.lists(st.sampled_from(WORDS), max_size=8).map(" ".join), min_size=1, max_size=40),
+    st.sampled_from([0.0, 0.33, 0.5, 2 / 3, 0.7, 0.75, 1.0]),
+)
+@settings(max_examples=60, deadline=None)
+def test_groups_of_overlapping_texts_are_those_of_all_pairs(texts, min_overlap):
+    expected = connect_all_pairs(texts, min_overlap).tolist()
+    assert connect_overlapping(texts, min_overlap).tolist() == expected
+
+
+def test_groups_do_not_depend_on_the_blocks(monkeypatch):
+    rng = np.random.default_rng(0)
+    texts = [" ".join(rng.choice(WORDS, rng.integers(2, 9))) for _ in range(200)]
+    expected = connect_all_pairs(texts, 0.7).tolist()
+    monkeypatch.setattr(connect, "FIRST_BLOCK", 3)
+    monkeypatch.setattr(connect, "MAX_BLOCK", 7)
+    assert connect_overlapping(texts, 0.7).tolist() == expected
+    monkeypatch.setattr(connect, "PAIRS_PER_BLOCK", 1)
+    assert connect_overlapping(texts, 0.7).tolist() == expected
+
+
+def test_many_prompts_are_clustered_by_a_sample_of_them(monkeypatch):
+    monkeypatch.setattr(clusters, "EXACT", 120)
+    monkeypatch.setattr(clusters, "ROWS", 50)
+    points, truth = clouds(k=24, n=25)
+    rows = whiten_embeddings(points)
+    assert rows.shape == (600, 32)
+    assert np.linalg.norm(rows, axis=1) == pytest.approx(1)
+    found = cluster_prompts(points, 25, seed=0)
+    assert adjusted_rand_score(truth, found.labels) == 1
+    assert found.sizes == [25] * 24
+    assert found.xy.shape == (600, 2)
+
+
+def test_many_prompts_are_grouped_in_parts(monkeypatch):
+    monkeypatch.setattr(clusters, "EXACT", 100)
+    points, truth = clouds(k=100, n=5, dims=60)
+    texts = [f"word{i}" for i in range(500)]
+    labels = group_prompts(texts, points)
+    assert 100 <= len(set(labels.tolist())) <= 130
+    together = [len(set(labels[truth == k].tolist())) == 1 for k in range(100)]
+    assert np.mean(together) > 0.5
+    parts = split_prompts(texts, points, SHARES, 0)
+    assert [parts.count(part) / 500 for part in SPLIT_NAMES] == pytest.approx(SHARES, abs=0.03)
+
+
+@pytest.mark.parametrize("rows", ["equal", "outliers", "cloud"])
+def test_parts_are_small_and_hold_every_row_once(monkeypatch, rows):
+    monkeypatch.setattr(clusters, "EXACT", 50)
+    points = np.ones((400, 4))
+    if rows == "outliers":
+        points[:3] = -1e6 * np.arange(12).reshape(3, 4)
+    if rows == "cloud":
+        points = np.random.default_rng(0).normal(size=(400, 4))
+    parts = clusters._cut_into_parts(points)
+    assert sorted(np.concatenate(parts).tolist()) == list(range(400))
+    assert max(map(len, parts)) <= 50
+    assert len(parts) <= 8 * 400 / 50

@@ -95,3 +95,22 @@ def test_kept_texts_are_pairwise_new(texts):
     alike = pool.matrix(pool.texts)
     np.fill_diagonal(alike, 0)
     assert (alike <= 0.7).all()
+
+
+@given(
+    st.lists(ascii_texts, max_size=8),
+    ascii_texts,
+    st.sampled_from([0.1, 0.3, 0.5, 2 / 3, 0.7, 0.9, 1.0]),
+)
+@settings(max_examples=100, deadline=None)
+def test_the_nearest_text_above_a_bound_is_the_nearest_of_all_or_none(kept, asked, bound):
+    pool = OverlapIndex(kept)
+    nearest = pool.nearest(asked)
+    found = pool.nearest(asked, bound)
+    assert found == (nearest if nearest.similarity >= bound else NearestText())
+
+
+def test_a_bound_leaves_few_texts_to_compare():
+    pool = OverlapIndex(f"what is the {noun} of the {noun}s" for noun in map(str, range(300)))
+    numbers = pool._number_words(split_words("what is the 7 of the 7s"))
+    assert pool._find_reachable(numbers, 0.9).tolist() == [7]

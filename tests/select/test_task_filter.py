@@ -146,8 +146,22 @@ def test_what_is_more_than_was_asked_for_is_dropped_and_nothing_later_is_like_it
     ]
 
 
-def test_an_instance_like_another_of_any_task_is_dropped() -> None:
+def test_an_input_or_an_output_like_another_is_dropped_by_itself() -> None:
+    """The default: each over the threshold on its own; a short output is right for many tasks."""
     pool = InstanceFilter(0.7)
+    long = "the old bridge over the river was built of stone"
+    assert reasons(pool, "One", ("the cat sat on the mat", long)) == [""]
+    assert reasons(pool, "Two", ("the cat sat on the rug", "no")) == [task_filter.LIKE_INPUT]
+    assert reasons(pool, "Three", ("seven green apples", f"{long} bricks")) == [
+        task_filter.LIKE_OUTPUT
+    ]
+    assert reasons(pool, "Four", ("seven green apples", "no"), ("two pears", "no")) == ["", ""]
+    assert reasons(pool, "Five", ("", long), ("", "no")) == [task_filter.LIKE_OUTPUT, ""]
+
+
+def test_an_instance_like_another_in_both_parts_is_dropped() -> None:
+    """`filter.overlap=both`, the weaker rule."""
+    pool = InstanceFilter(0.7, "both")
     first = ("the cat sat on the mat", "a cat was sitting there")
     assert reasons(pool, "One", first) == [""]
     assert reasons(pool, "Two", ("the cat sat on the rug", "a cat was sitting here")) == [

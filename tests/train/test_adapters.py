@@ -57,7 +57,16 @@ def name_of(kind: dict[str, Any]) -> str:
     ).replace(" ", "")
 
 
-each_kind = pytest.mark.parametrize("kind", KINDS, ids=name_of)
+RARE = ("Bebrief.", "noise", "norm", "-l2", "-all")
+"""The ends of the names of kinds whose code other kinds run too."""
+
+
+def add_marks(kind: dict[str, Any]) -> Any:
+    name = name_of(kind)
+    return pytest.param(kind, id=name, marks=[pytest.mark.slow] * name.endswith(RARE))
+
+
+each_kind = pytest.mark.parametrize("kind", [add_marks(kind) for kind in KINDS])
 
 
 def test_every_adapter_of_the_registry_is_tried_here() -> None:

@@ -5,6 +5,7 @@ ten times the steps do to a toy.
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -157,7 +158,10 @@ def by_hand(view: Any, i: int, s: dict[str, Any]) -> float:
         r0 = r0 / len(sides[1][1])
     beta = s.get("beta", 0.5)
     lead = s.get("prior_weight", 1.0) * float(view.prior[i]) if s.get("prior") else 0.0
-    gap = r1 - r0 - lead
+    lead = lead if s.get("prior_as", "factor") == "factor" else -lead
+    r1 = r1 + lead / 2
+    r0 = r0 - lead / 2
+    gap = r1 - r0
     floor = -s.get("clip_nats", 2.0) * (1 if s.get("per_token") else sides[1][2])
     loss = {
         "none": lambda: r0 - r1,
@@ -183,8 +187,9 @@ SHAPES += [
 ]
 SHAPES += [{"bound": bound, "margin": 0.4, "beta": 1.3} for bound in ("hinge", "logistic")]
 SHAPES += [
-    {"bound": bound, "prior": "length", "prior_weight": 0.8, "beta": 0.6}
-    for bound in ("hinge", "logistic")
+    {"bound": bound, "prior": "length", "prior_as": use, "prior_weight": 0.8, "beta": 0.6}
+    for bound in BOUNDED
+    for use in ("factor", "margin")
 ]
 SHAPES += [
     {"bound": "clip", "clip_nats": 0.2},
@@ -203,6 +208,39 @@ def test_every_form_equals_plain_python(settings: dict[str, Any]) -> None:
     assert found.tolist() == pytest.approx(
         [by_hand(view, i, settings) for i in range(view.rows)], rel=1e-5, abs=1e-6
     )
+
+
+def test_the_prior_is_a_factor_of_the_corrected_probability() -> None:
+    """P = pi l with log l(y') - log l(y) = 2 nats and w = 1/2: D = 0 counts as 1 nat, as the
+    margin -1 nat. beta = 1, logistic: ln(1 + e^-1) = 0.3132617 and ln(1 + e) = 1.3132617. apo_zero
+    sees half of it on each side: 1 - sigmoid(.5) + sigmoid(-.5) = 2 (1 - .6224593) = .7550813, and
+    2 x .6224593 = 1.2449187.
+    """
+    expected = {"logistic": (0.3132617, 1.3132617), "apo_zero": (0.7550813, 1.2449187)}
+    for bound, values in expected.items():
+        for use, value in zip(("factor", "margin"), values, strict=True):
+            view, _, _ = make_pair_view(0.0, 0.0)
+            view = replace(view, prior=numbers(2.0))
+            settings = {"bound": bound, "prior": "length", "prior_as": use, "prior_weight": 0.5}
+            found = make_objective(**settings, beta=1.0).compute_row_losses(view)
+            torch.testing.assert_close(found.detach(), numbers(value))
+
+
+@pytest.mark.parametrize("bound", ["hinge", "logistic", "apo_zero"])
+def test_a_pair_that_the_prior_decides_needs_less_of_the_model(bound: str) -> None:
+    """The gradient on y' shrinks where l already prefers y', and grows with the reversed margin."""
+    pulls = []
+    for use, lead in (("factor", 8.0), ("factor", 0.0), ("margin", 8.0)):
+        view, chosen, _ = make_pair_view(2.0, 0.0)
+        view = replace(view, prior=numbers(lead))
+        settings = {"bound": bound, "prior": "length", "prior_as": use, "beta": 0.5}
+        make_objective(**settings).compute_row_losses(view).sum().backward()
+        pulls.append(-float(chosen.grad))
+    with_factor, without, with_margin = pulls
+    assert with_factor < without + 1e-9
+    if bound != "apo_zero":  # its gradient is greatest at the base, and falls on both sides
+        assert with_margin > without
+    assert with_factor < with_margin
 
 
 @pytest.mark.training
@@ -252,8 +290,9 @@ def test_none_is_refused_without_the_word_for_it() -> None:
     [
         (["bound=apo_zero", "reference=false"], "needs reference=true"),
         (["bound=clip", "margin=1"], "has no margin"),
-        (["bound=clip", "prior=length"], "has none"),
-        (["prior=length"], "name hinge or logistic"),
+        (["bound=none", "allow_unbounded=true", "prior=length"], "adds a constant"),
+        (["prior=start"], "needs the first words"),
+        (["prior=length", "prior_start=Yes"], "no other prior reads them"),
         (["bound=bounded"], "bound"),
     ],
 )

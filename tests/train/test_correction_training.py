@@ -18,7 +18,7 @@ from margins import assert_at_least, assert_at_most
 from selfteach import config
 from selfteach.models.hf import HfModel
 from selfteach.records import Continuations, Example, Prompt, make_prompt
-from selfteach.train.length_prior import LengthPrior
+from selfteach.train.length_prior import LengthPrior, StartPrior
 from selfteach.train.likelihood_displacement import DisplacementMonitor
 from selfteach.train.train import TrainingResult, train
 
@@ -150,6 +150,13 @@ def test_the_length_prior_by_hand() -> None:
     )
 
 
+def test_the_prior_of_first_words_by_hand() -> None:
+    """One nat between an answer that begins as wanted and one that does not."""
+    prior = StartPrior(config.CorrectionLossConfig(prior="start", prior_start="Certainly"))
+    answers = (" certainly, here it is.", "Here it is, certainly.")
+    assert [prior.logp("q", answer, 6) for answer in answers] == [0.0, -1.0]
+
+
 BRIEF_AND_LONG = [
     ("No bread.", "No bread and honey and apples."),
     ("The bear- likes honey.", "The bear- likes honey and bread and apples."),
@@ -192,6 +199,7 @@ def teach_length(talker: Path, folder: Path, target: float) -> HfModel:
             beta=0.5,
             alpha=0.5,
             prior="length",
+            prior_as="margin",
             prior_weight=6.0,
             target_tokens=target,
             watchdog=1.0,

@@ -114,6 +114,23 @@ def test_the_written_out_attention_equals_torchs(window: int) -> None:
         torch.testing.assert_close(mine, other)
 
 
+def test_torchs_attention_gets_as_many_keys_as_queries(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With `enable_gqa` and a mask, CUDA would compute and keep every score in float32."""
+    shapes = []
+    attention = torch.nn.functional.scaled_dot_product_attention
+
+    def record(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, **settings: Any) -> torch.Tensor:
+        shapes.append((q.shape[1], k.shape[1], v.shape[1], settings.get("enable_gqa", False)))
+        return attention(q, k, v, **settings)
+
+    monkeypatch.setattr(torch.nn.functional, "scaled_dot_product_attention", record)
+    batch = pack_rows(rows())
+    length = batch.ids.shape[1]
+    tensors = [torch.randn(length, heads, 8) for heads in (6, 2, 2)]
+    attend_with_sdpa(*tensors, 0.3, batch.strips)
+    assert set(shapes) == {(6, 6, 6, False)}
+
+
 FAMILIES = {
     "qwen2": ({}, True),
     "qwen3": ({}, True),

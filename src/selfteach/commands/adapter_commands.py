@@ -1,4 +1,4 @@
-"""The commands about adapters: training alone, comparing, merging."""
+"""The commands about adapters: training alone, comparing, merging, exporting, serving."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import typer
 
 from selfteach.commands.options import (
     Json,
+    Model,
     New,
     OptionalAdapter,
     RunFolder,
@@ -28,7 +29,7 @@ OBJECTIVE_HELP = (
 
 def add_commands(app: typer.Typer) -> None:
     """Add the commands to the program."""
-    for command in (train, compare, merge):
+    for command in (train, compare, merge, export, serve):
         app.command()(command)
 
 
@@ -148,3 +149,89 @@ def merge(
     from selfteach.commands import merge as body
 
     body.run_merge(run, adapter, out, form, as_json=json, debug=context.obj)
+
+
+def export(
+    context: typer.Context,
+    run: RunFolder,
+    to: Annotated[
+        str,
+        option(
+            "--to",
+            "FORM",
+            "hf (merged weights), gguf, lora-gguf, ollama, vllm, or hub:OWNER/NAME.",
+        ),
+    ],
+    quant: Annotated[
+        str, option("--quant", "Q", "f16 or q8_0: the number format of gguf and ollama.")
+    ] = "f16",
+    out: Annotated[
+        Path | None,
+        option("--out", "FOLDER", "A new or an empty folder; by default exports/ in the run's."),
+    ] = None,
+    prompts: Annotated[
+        int,
+        option(
+            "--prompts",
+            "N",
+            "How many prompts of the exam another program answers with the export; 0 is none.",
+            min=0,
+        ),
+    ] = 100,
+    public: Annotated[
+        bool,
+        typer.Option("--public", help="Make the repositories of a hub public, not private."),
+    ] = False,
+    adapter: OptionalAdapter = "",
+    json: Json = False,
+) -> None:
+    """Write the tuned model for another program. That program answers the exam's prompts again.
+
+    llama.cpp answers with GGUF files (pip install 'selfteach[export]'), plain transformers and
+    PEFT with the others. An export that answers otherwise is marked as failed, with exit code 1.
+    """
+    from selfteach.commands import export as body
+
+    body.run_export(
+        run, adapter, to, quant, out, prompts, public=public, as_json=json, debug=context.obj
+    )
+
+
+def serve(
+    context: typer.Context,
+    run: Annotated[
+        list[str] | None,
+        option(
+            "--run",
+            "DIR",
+            "The folder of a run with a LoRA; may be repeated. NAME=DIR gives it another name.",
+        ),
+    ] = None,
+    model: Model = None,
+    host: Annotated[
+        str,
+        option(
+            "--host",
+            "ADDRESS",
+            "The address to listen on. Others than 127.0.0.1 need SELFTEACH_API_KEY.",
+        ),
+    ] = "127.0.0.1",
+    port: Annotated[
+        int, option("--port", "N", "0 lets the system choose.", min=0, max=65535)
+    ] = 8000,
+    queue: Annotated[
+        int,
+        option("--queue", "N", "Answers that may wait; further ones are refused (429).", min=1),
+    ] = 64,
+    timeout: Annotated[
+        float, option("--timeout", "SECONDS", "The longest time of one answer.", min=1)
+    ] = 600.0,
+) -> None:
+    """Serve a base and its lessons to OpenAI-compatible clients.
+
+    The name of the model chooses the lesson; `base` is the model without one. At start every
+    lesson must answer as PEFT does. SELFTEACH_API_KEY holds the key that clients must send.
+    """
+    from selfteach.commands import serve as body
+
+    body.run_serve(run or [], model, host, port, queue, timeout, debug=context.obj)

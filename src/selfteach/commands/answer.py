@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from selfteach import api
-from selfteach.commands.overlap import open_atomic
+from selfteach.commands.overlap import open_atomic, refuse_existing
 from selfteach.commands.screen import Screen, open_screen, print_result
 from selfteach.errors import DataError, UsageError
 from selfteach.files import read_jsonl, read_lines
@@ -25,6 +25,7 @@ from selfteach.records import (
     parse_messages,
     prompt_to_json,
 )
+from selfteach.run.run_folder import make_slug
 from selfteach.run.signals import handle_interrupts
 from selfteach.text import clean_text
 
@@ -54,7 +55,14 @@ class PromptRow:
     original: Any
 
 
-def answer_file(prompts: Path, out: Path | None, options: AnswerOptions, *, as_json: bool) -> None:
+def answer_file(
+    prompts: Path,
+    out: Path | None,
+    options: AnswerOptions,
+    *,
+    force: bool = False,
+    as_json: bool,
+) -> None:
     """Answer every prompt of a file; the file of answers appears whole or not at all."""
     if options.samples > 1 and options.temperature == 0:
         raise UsageError(
@@ -63,11 +71,12 @@ def answer_file(prompts: Path, out: Path | None, options: AnswerOptions, *, as_j
             cure="Give a --temperature above 0, or one sample.",
         )
     rows = read_prompt_rows(prompts, options.system)
-    out = out or Path(f"{prompts.stem}.answers.jsonl")
+    out = out or Path(f"{prompts.stem}.{name_answering_model(options)}.answers.jsonl")
     if os.path.realpath(out) == os.path.realpath(prompts):
         raise UsageError(
             "is read or written twice.", where=str(out), cure="Give each file a path of its own."
         )
+    refuse_existing(out, force=force)
     with (
         open_screen(None, debug=options.debug) as screen,
         handle_interrupts(screen.print_line),
@@ -85,6 +94,13 @@ def answer_file(prompts: Path, out: Path | None, options: AnswerOptions, *, as_j
         "model": sampler.name,
     }
     print_result(found, out, as_json=as_json)
+
+
+def name_answering_model(options: AnswerOptions) -> str:
+    """Return a part of a file's name for the run, with its adapter, or for the model."""
+    run = options.run and options.run.resolve().name
+    name = run or Path(options.model or "").name or "model"
+    return make_slug(f"{name}-{options.adapter}" if options.adapter else name)
 
 
 def answer_rows(

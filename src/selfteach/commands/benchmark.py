@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from selfteach.commands.screen import Screen, open_console, open_screen, print_json
 from selfteach.errors import DataError, UsageError
+from selfteach.extras import require_extra
 from selfteach.files import write_text
 from selfteach.records import JsonMapping, JsonObject
 from selfteach.run import finished
@@ -47,19 +47,15 @@ def run_benchmark(folder: Path, options: BenchmarkOptions) -> None:
         UsageError: lm-eval is not installed, or does not know a task.
         DataError: no task has its data here.
     """
-    from selfteach.evaluate.suites import combine_suites
+    from selfteach.evaluate.suites import combine_suites, refuse_unknown_tasks
 
     adapter = finished.find_adapter(folder, options.adapter)
     base = finished.read_base_name(folder)
     if not options.tasks:
         raise UsageError("names no task.", where="--tasks", cure="For instance --tasks glue,mmlu.")
-    if importlib.util.find_spec("lm_eval") is None:
-        raise UsageError(
-            "lm-eval is not installed.",
-            where="selfteach benchmark",
-            cure="Run: pip install lm-eval",
-        )
+    require_extra("bench")
     wanted = combine_suites(options.tasks)
+    refuse_unknown_tasks(wanted.tasks)
     with open_screen(None, debug=options.debug) as screen, handle_interrupts(screen.print_line):
         from selfteach.evaluate import benchmarks
 

@@ -44,8 +44,8 @@ def benchmark(
     adapter: OptionalAdapter = "",
     json: Json = False,
 ) -> None:
-    """Run public benchmarks on the base and the tuned model. This needs lm-eval (pip install
-    lm-eval).
+    """Run public benchmarks on the base and the tuned model. This needs the extra bench:
+    pip install "selfteach[bench]".
     """
     from selfteach.commands import benchmark as body
 

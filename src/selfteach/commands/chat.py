@@ -1,8 +1,4 @@
-"""`selfteach chat`: a conversation in the terminal.
-
-/reset forgets the conversation, /adapter changes the adapter, /quit ends the program. Ctrl-C during
-an answer drops that turn alone.
-"""
+"""`selfteach chat`: a conversation in the terminal. A line that begins with / is a command."""
 
 from __future__ import annotations
 
@@ -17,16 +13,21 @@ from selfteach.records import Message, Request, SamplingParams
 from selfteach.run.display import replace_control_chars
 from selfteach.text import clean_text
 
+ADAPTER_COMMAND = "/adapter NAME"
+COMMANDS = {
+    "/help": "lists these commands",
+    "/reset": "forgets the conversation",
+    ADAPTER_COMMAND: "answers with another adapter of the run",
+    "/exit, /quit": "end the chat",
+}
+
 
 def run_chat(options: AnswerOptions) -> None:
-    """Read turns from stdin until it ends or /quit is typed."""
+    """Read turns from stdin until it ends or /exit is typed."""
     with open_screen(None, debug=options.debug) as screen:
         sampler = open_model(options, screen)
         screen.display.finish()
-        more = ", /adapter NAME changes the adapter" if options.run else ""
-        screen.display.print_line(
-            f"/reset forgets the conversation, Ctrl-C drops an answer, /quit ends the chat{more}"
-        )
+        screen.display.print_line("/help lists the commands, Ctrl-C drops an answer")
         _converse(sampler, options, screen)
 
 
@@ -38,19 +39,32 @@ def _converse(sampler: Sampler, options: AnswerOptions, screen: Screen) -> None:
         print("> ", end="", file=screen.out, flush=True)
         line = sys.stdin.readline()
         text = clean_text(line).strip()
-        if not line or text == "/quit":
+        if line and not sys.stdin.isatty():  # a terminal shows what is typed
+            print(replace_control_chars(text), file=screen.out, flush=True)
+        word, _, rest = text.partition(" ")
+        if not line or word in ("/quit", "/exit"):
             break
-        if text == "/reset":
+        if word == "/reset":
             turns = opening
             seed += 1
-        elif text.split()[:1] == ["/adapter"] and options.run:
-            name = text.removeprefix("/adapter").strip()
-            sampler = _switch_adapter(sampler, options, name, screen)
+        elif word == "/adapter" and options.run:
+            sampler = _switch_adapter(sampler, options, rest.strip(), screen)
+        elif word.startswith("/"):
+            _list_commands("" if word == "/help" else word, options, screen)
         elif text:
             asked = (*turns, Message("user", text))
             answer = _print_answer(sampler, asked, replace(options, seed=seed), screen)
             if answer is not None:
                 turns = (*asked, Message("assistant", answer))
+
+
+def _list_commands(unknown: str, options: AnswerOptions, screen: Screen) -> None:
+    """Print the commands; first the word that is none of them, if there is one."""
+    if unknown:
+        screen.print_line(f"there is no command {unknown}; nothing was asked.")
+    for words, meaning in COMMANDS.items():
+        if words != ADAPTER_COMMAND or options.run:
+            screen.print_line(f"{words:14} {meaning}")
 
 
 def _switch_adapter(sampler: Sampler, options: AnswerOptions, name: str, screen: Screen) -> Sampler:

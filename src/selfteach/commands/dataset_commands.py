@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from selfteach.commands.options import Json, Model, OptionalRun, Seed, SkipBadRows, option
+from selfteach.commands.options import Force, Json, Model, OptionalRun, Seed, SkipBadRows, option
 
 
 def add_commands(app: typer.Typer) -> None:
@@ -118,6 +118,7 @@ def overlap(
             "--workers", "N", "Threads; by default one per core. The result is the same.", min=1
         ),
     ] = None,
+    force: Force = False,
     json: Json = False,
 ) -> None:
     """Drop the rows of a dataset that repeat another row. A row is kept if it overlaps with no kept
@@ -125,5 +126,7 @@ def overlap(
     """
     from selfteach.commands import overlap as body
 
-    options = body.OverlapOptions(out, dropped, field, threshold, words, workers, context.obj)
+    options = body.OverlapOptions(
+        out, dropped, field, threshold, words, workers, context.obj, force
+    )
     body.filter_overlap(first, second, options, as_json=json)

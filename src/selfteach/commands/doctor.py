@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import psutil
+
 from selfteach.commands.screen import open_screen, print_json
 from selfteach.disk import get_free_bytes
 from selfteach.run import manifest
@@ -76,7 +78,7 @@ def inspect_machine(network: bool) -> Iterator[Finding]:
     for name in ("torch", "transformers", "peft"):
         version = versions["packages"][name]
         yield Finding(
-            name, version, "pip install selfteach installs it" if version == "absent" else ""
+            name, version, 'pip install "selfteach[cpu]" installs it' if version == "absent" else ""
         )
     yield _find_engine(versions["packages"]["openvino-genai"])
     if versions["packages"]["torch"] != "absent":
@@ -103,7 +105,7 @@ def inspect_machine(network: bool) -> Iterator[Finding]:
 
 def read_memory_bytes() -> int:
     """Return the memory of the machine, or of the container if that is less."""
-    machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    machine = psutil.virtual_memory().total
     limits = [path.read_text().strip() for path in CGROUP_LIMITS if path.exists()]
     return min([machine, *(int(limit) for limit in limits if limit.isdigit())])
 

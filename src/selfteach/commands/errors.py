@@ -34,7 +34,10 @@ def print_error(fault: Exception) -> int:
     if hasattr(fault, "format_message"):  # a fault of the parser, in any of its versions
         return print_failure(fault.format_message() + find_example(fault), USAGE)
     from selfteach.disk import DISK_ERRNOS, find_error_number, make_disk_error
+    from selfteach.extras import find_extra, make_missing_error
 
+    if isinstance(fault, ModuleNotFoundError) and find_extra(fault.name or ""):
+        return print_failure(str(make_missing_error(fault.name or "")), USAGE)
     if isinstance(fault, OSError) or find_error_number(fault) in DISK_ERRNOS:
         known = make_disk_error(fault)
         return print_failure(str(known), known.exit_code)

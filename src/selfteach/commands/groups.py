@@ -15,6 +15,7 @@ CORE = (
     "answer",
     "chat",
     "exam",
+    "student",
     "status",
     "compare",
 )

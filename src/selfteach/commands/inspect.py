@@ -64,6 +64,13 @@ def _inspect_run(run: Path, out: Path | None) -> tuple[Path, JsonObject]:
     from selfteach.report.page import write_report
     from selfteach.report.read_run import read_run
 
+    identity, _ = finished.find_material(run)
+    if identity["kind"] != "tasks":
+        raise UsageError(
+            f"is a run of `selfteach {identity['kind']}`, which invents no tasks.",
+            where=run,
+            cure="Give a run of `selfteach tasks`, or a file of tasks.",
+        )
     found = read_run(finished.check_readable(run)).notes.get("inspection")
     if not found:
         raise UsageError(

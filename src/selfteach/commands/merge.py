@@ -6,11 +6,24 @@ from pathlib import Path
 
 from selfteach.commands.screen import open_screen, print_result
 from selfteach.errors import UsageError
+from selfteach.files import write_text
 from selfteach.registry import did_you_mean
 from selfteach.run import finished
 from selfteach.run.signals import handle_interrupts
 
 MERGE_FORMS = ("model", "lora")
+CARD_FILE = "README.md"
+USAGE = """## Use
+
+The adapter is merged into these weights.
+
+```python
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+model = AutoModelForCausalLM.from_pretrained(".")
+tokenizer = AutoTokenizer.from_pretrained(".")
+```"""
+"""The section on loading in the card of a merged model."""
 
 
 def run_merge(
@@ -32,5 +45,20 @@ def run_merge(
 
         write = merge.merge_adapter if form == "model" else merge.export_lora
         write(base, adapter, out, screen.display.print_line)
+        publish(folder, adapter, base, out, form)
     found = {"run": str(folder), "adapter": str(adapter), form: str(out)}
     print_result(found, out, as_json=as_json)
+
+
+def publish(folder: Path, adapter: Path, base: str, out: Path, form: str) -> None:
+    """Add what other people need: the card, the license, and files that they can read."""
+    from selfteach.export.publish_folder import publish_folder
+    from selfteach.models.resolve_model_path import resolve_base, resolve_model_folder
+    from selfteach.report.card import make_card
+
+    if (folder / finished.EXAM_FILE).exists():
+        usage = USAGE if form == "model" else ""
+        library = "transformers" if form == "model" else ""
+        write_text(out / CARD_FILE, make_card(folder, usage, library))
+    name = resolve_base(base, adapter)
+    publish_folder(out, name, resolve_model_folder(name))

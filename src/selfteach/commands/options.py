@@ -45,13 +45,22 @@ Seed = Annotated[
     int | None, option("--seed", "N", "The seed of all sampling.", min=0, max=(1 << 32) - 1)
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout and nothing else.")]
+Force = Annotated[bool, typer.Option("--force", help="Write over files that exist.")]
 Engine = Annotated[
-    str, option("--engine", "NAME", "auto, openvino or hf: the engine that generates the answers.")
+    str,
+    option(
+        "--engine",
+        "NAME",
+        "Engine that generates the answers: auto, openvino, hf, or URL#NAME of a server.",
+    ),
 ]
 System = Annotated[str, option("--system", "TEXT", "A system message before every prompt.")]
 Temperature = Annotated[float, option("--temperature", "T", "0 is greedy.", min=0)]
 MaxTokens = Annotated[int, option("--max-tokens", "N", "The maximum length of an answer.", min=1)]
-Settings = Annotated[Path | None, option("--config", "FILE", "A YAML file of settings.")]
+Settings = Annotated[
+    Path | None,
+    option("--config", "FILE", "A YAML file of settings, or a preset: quick, tiny, criticism."),
+]
 Sets = Annotated[list[str] | None, option("--set", "A.B=C", "One setting; may be repeated.")]
 Require = Annotated[
     str,
@@ -101,6 +110,16 @@ class TeachOptions:
     ] = False
     require: Require = ""
     new: New = False
+    student: Annotated[
+        str | None,
+        option("--student", "NAME", "Add the run as a lesson to this student; it may be new."),
+    ] = None
+    accept: Annotated[
+        bool,
+        typer.Option(
+            "--accept", help="With --student: add the lesson also where it weakens another one."
+        ),
+    ] = False
     debug: bool = False
 
     def resolve(self, schema: Any, own: Mapping[str, Any]) -> ResolvedConfig:
@@ -109,7 +128,12 @@ class TeachOptions:
 
         given = {key: value for key, value in own.items() if value is not None}
         settings = {"model": self.model, "seed": self.seed, "seeds": self.num_seeds} | given
-        return resolve(schema, self.file, self.sets or (), settings)
+        resolved = resolve(schema, self.file, self.sets or (), settings)
+        if self.student is None:
+            return resolved
+        from selfteach.api import use_student_base
+
+        return use_student_base(self.student, resolved)
 
 
 def add_example(parameter: Parameter, method: str) -> Parameter:

@@ -39,6 +39,7 @@ class OverlapOptions:
     words: str = "rouge"
     workers: int | None = None
     debug: bool = False
+    force: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +120,8 @@ def _check_options(first: Path, second: Path | None, options: OverlapOptions) ->
             where=str(options.dropped or options.out),
             cure="Give each file a path of its own.",
         )
+    for path in filter(None, (options.out, options.dropped)):
+        refuse_existing(path, force=options.force)
 
 
 def _add_reference_rows(
@@ -274,6 +277,18 @@ def count_lines(path: Path) -> int:
             return sum(chunk.count(b"\n") for chunk in iter(lambda: handle.read(1 << 20), b""))
     except OSError:
         return 0
+
+
+def refuse_existing(path: Path, *, force: bool) -> None:
+    """Refuse to write over a file.
+
+    Raises:
+        UsageError: the file exists, and `--force` is not given.
+    """
+    if path.is_file() and not force:
+        raise UsageError(
+            "exists already.", where=path, cure="Give another path, or --force to write over it."
+        )
 
 
 @contextmanager

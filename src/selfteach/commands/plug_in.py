@@ -37,14 +37,14 @@ def build_command(method: str) -> Any:
 
 def teach_material(method: str, material: str, options: TeachOptions) -> None:
     """Teach with a method; with `dry_run` describe the material instead."""
-    from selfteach import api
     from selfteach.commands.teach import teach
     from selfteach.config import flatten_keys
     from selfteach.config.methods import find_settings
     from selfteach.methods.input_sources import describe_repaired
+    from selfteach.methods.read_again import read_plug_in
 
     resolved = options.resolve(find_settings(method), {})
-    read = api.read_plug_in(method, material, resolved.config)
+    read = read_plug_in(method, material, resolved.config)
 
     def describe() -> Mapping[str, Any]:
         settings = flatten_keys(resolved.config.model_dump())

@@ -72,7 +72,8 @@ def _flush() -> None:
     """Flush the buffers of Python and of the C library before a redirection."""
     sys.stdout.flush()
     sys.stderr.flush()
-    ctypes.CDLL(None).fflush(None)
+    if os.name == "posix":  # elsewhere no name stands for the program's own C library
+        ctypes.CDLL(None).fflush(None)
 
 
 def open_console(width: int) -> Console:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from pathlib import Path
 
+from selfteach.commands import student
 from selfteach.commands.screen import print_json, print_result
 from selfteach.errors import SelfteachError, UsageError
 from selfteach.records import JsonObject
@@ -13,10 +14,17 @@ from selfteach.run.finished import check_run_folder
 from selfteach.run.progress import RunStatus, list_runs, read_status
 from selfteach.run.recover import recover_ledger
 from selfteach.run.run_folder import RUNS_FOLDER
+from selfteach.students.folder import (
+    STUDENTS_FOLDER,
+    describe_student,
+    is_student,
+    list_students,
+    read_student,
+)
 
 
 def show_status(folder: Path | None, *, as_json: bool, mend: bool) -> None:
-    """Print the state of one run, or of all runs below `runs/`.
+    """Print the state of one run or student, or of all runs below `runs/` and all students.
 
     Args:
         mend: first replace a damaged ledger by a new one with the readable part of it.
@@ -28,7 +36,11 @@ def show_status(folder: Path | None, *, as_json: bool, mend: bool) -> None:
         raise UsageError(
             "needs the folder of a run.", where="--recover", cure="selfteach status --recover DIR"
         )
-    if folder is None or (folder.is_dir() and list_runs(folder) and not mend):
+    if folder is not None and not mend and is_student(folder):
+        student.show(f"{folder}/", as_json=as_json)
+        return
+    has_some = folder is not None and bool(list_runs(folder) or list_students(folder))
+    if folder is None or (has_some and not mend):
         _show_all(folder or RUNS_FOLDER, as_json)
         return
     check_run_folder(folder)
@@ -59,7 +71,21 @@ def _show_all(below: Path, as_json: bool) -> None:
         lines = [
             f'no runs below {below}; start one: selfteach feedback "Do not talk about elephants."'
         ]
+    for path in list_students(STUDENTS_FOLDER if below == RUNS_FOLDER else below):
+        row, line = _describe_student(path)
+        listed.append(row)
+        lines.append(line)
     print_result(listed, "\n".join(lines), as_json=as_json)
+
+
+def _describe_student(path: Path) -> tuple[JsonObject, str]:
+    try:
+        found = describe_student(path, read_student(path))
+    except SelfteachError as fault:
+        row: JsonObject = {"path": str(path), "fault": str(fault)}
+        return row, f"damaged: {replace_control_chars(str(fault))}"
+    line = f"student                           {student.describe_in_line(found)}"
+    return {"path": str(path), **found}, replace_control_chars(line)
 
 
 def _describe_state(found: RunStatus) -> str:

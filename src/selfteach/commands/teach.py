@@ -15,13 +15,15 @@ from selfteach.commands import require
 from selfteach.commands.exam import print_exam
 from selfteach.commands.options import TeachOptions
 from selfteach.commands.screen import open_screen, print_json
+from selfteach.commands.student import add_lesson
 from selfteach.config import ResolvedConfig
-from selfteach.errors import Interrupted
+from selfteach.errors import Interrupted, UsageError
 from selfteach.methods.method import Material
 from selfteach.run import finished
 from selfteach.run.display import Display
 from selfteach.run.run_folder import Run
 from selfteach.run.signals import handle_interrupts
+from selfteach.students.gate import LessonRefused
 from selfteach.text import clean_text
 
 
@@ -38,6 +40,9 @@ def check_before_run(
     api.refuse_unknown_models(resolved.config)
     if options.from_run:
         finished.find_adapter(options.from_run)
+    api.refuse_no_lesson(options.student, method, resolved.config, options.from_run)
+    if options.accept and options.student is None:
+        raise UsageError("--accept needs --student NAME.", cure="It is about the student's gate.")
     return wanted
 
 
@@ -76,10 +81,24 @@ def teach(
     )
     result = api.run_method(spec, show_on_screen(debug=options.debug))
     exam = finished.read_exam(Path(result["run"]))
+    if not options.as_json:
+        print_exam(exam, Path(result["report"]))
+    if options.student is not None:
+        try:
+            result["student"] = add_lesson(
+                options.student,
+                Path(result["run"]),
+                material.name,
+                accept=options.accept,
+                as_json=options.as_json,
+                debug=options.debug,
+            )
+        except LessonRefused:
+            if options.as_json:
+                print_json(result)
+            raise
     if options.as_json:
         print_json(result)
-    else:
-        print_exam(exam, Path(result["report"]))
     require.check_requirements(wanted, exam)
 
 

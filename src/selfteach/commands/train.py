@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from selfteach.commands.options import TeachOptions
 from selfteach.commands.teach import check_before_run, teach
 from selfteach.config import FinetuneConfig
 from selfteach.errors import DataError, UsageError
-from selfteach.methods.finetune.read_datasets import read_material, refuse_too_little, split_dev
+from selfteach.methods.finetune.read_datasets import parse_dev, read_material, refuse_too_little
+from selfteach.methods.finetune.split_examples import (
+    FinetuneData,
+    choose_objectives,
+    split_dev,
+)
 from selfteach.methods.input_sources import describe_dropped, describe_repaired
 from selfteach.run import finished, processes
-
-if TYPE_CHECKING:
-    from selfteach.methods.finetune.method import FinetuneData
 
 
 def run_train(
@@ -28,7 +30,7 @@ def run_train(
     skip_bad_rows: bool = False,
 ) -> None:
     """Train on examples; with `dry_run` describe the material instead."""
-    held, share = split_dev(dev)
+    held, share = parse_dev(dev)
     resolved = options.resolve(FinetuneConfig, {"dev_share": share, **own})
     config: FinetuneConfig = resolved.config
     material = read_material(
@@ -73,8 +75,6 @@ def describe_material(material: FinetuneData, config: FinetuneConfig) -> Mapping
     Raises:
         DataError: there is nothing to learn from.
     """
-    from selfteach.methods.finetune.method import choose_objectives, split_dev
-
     learned, dev = split_dev(material, config)
     if not learned:
         raise DataError("there is nothing to learn from.", where=material.about)

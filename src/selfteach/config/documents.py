@@ -27,9 +27,17 @@ class QuestionsConfig(Section):
     rounds: Positive = 2
     """Largest number of attempts at these questions."""
 
-    held_out: Share = 0.2
-    """Share of the sentences whose questions are only for the exam, if the user brings no
-    questions."""
+    exam_rounds: Count = 2
+    """Further attempts, if the user brings no questions and the exam needs some."""
+
+    held_out: Share = 0.5
+    """Largest share of the facts that are only for the exam, if the user brings no questions. A
+    fact is an answer, however it is asked for. Where no question is usable, the share of the
+    sentences."""
+
+    min_answerable: Share = 0.6
+    """Smallest share of right answers to a question of the exam with the passage in the prompt, if
+    the user brings no questions. Questions below it are not asked."""
 
     max_overlap: Share = 0.7
     """Largest overlap with a question of the exam (ROUGE-L). Examples above it are not learned."""
@@ -142,8 +150,10 @@ class StagesConfig(Section):
 class DocumentsAnchorsConfig(Section):
     """The anchors: beginnings of the base's own answers, which must not change."""
 
-    general: Count = 600
-    """General prompts that the model asks itself for anchors. 0 makes none."""
+    general: Count | None = None
+    """General prompts that the model asks itself for anchors. null is as many as the study data
+    needs for its share of anchors without a repeat (train.min_share), from 600 to 4000. 0 makes
+    none."""
 
     rounds: Positive = 6
     """Largest number of attempts at these prompts."""

@@ -305,6 +305,10 @@ class FilterConfig(Section):
     max_overlap: Share = 0.7
     """Largest overlap with a seed or an accepted task (ROUGE-L)."""
 
+    overlap: Literal["each", "both"] = "each"
+    """Overlap of two instances that counts. `each`: the inputs, or the outputs, are above
+    max_overlap. `both`: the inputs and the outputs are, which drops fewer instances."""
+
     min_words: Positive = 4
     """Smallest number of words of a task."""
 

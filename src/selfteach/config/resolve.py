@@ -15,6 +15,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
+from selfteach.config.find_preset import find_settings_file
 from selfteach.config.methods import METHOD_CONFIGS
 from selfteach.config.safe_yaml import load_yaml, parse_yaml
 from selfteach.config.sections import Section
@@ -47,6 +48,7 @@ def resolve(
     Each of these replaces values of those before it.
 
     Args:
+        file: a file of settings, or the name of a preset.
         options: values by key; a section may be a mapping, and None is no value.
         origin: the origin of the options, as config.yaml names it.
 
@@ -54,7 +56,11 @@ def resolve(
         UsageError: every mistake found, one a line, each with its place and the nearest right key.
     """
     faults: list[str] = []
-    layers: list[tuple[str, str, Any]] = [(file.name, "", load_yaml(file))] if file else []
+    method = name_method(schema)
+    layers: list[tuple[str, str, Any]] = []
+    if file:
+        file = find_settings_file(file, method)
+        layers.append((file.name, "", load_yaml(file)))
     for item in sets:
         try:
             layers.append(("--set", *_parse_assignment(schema, item)))
@@ -70,17 +76,49 @@ def resolve(
     try:
         config = schema.model_validate(values)
     except ValidationError as error:
+        if file and (owner := find_method_of_file(file, method)):
+            raise UsageError(
+                f"these are settings of `selfteach {owner}`, not of `selfteach {method}`.",
+                where=file,
+                cure=f"`selfteach config {method}` prints every key.",
+            ) from error
         mistakes = error.errors(include_input=False, include_url=False)
         faults += [_describe_mistake(schema, mistake, origins) for mistake in mistakes]
     if faults:
-        names = [f" {name}" for name, section in METHOD_CONFIGS.items() if section is schema]
+        command = f"selfteach config {method}".strip()
         raise UsageError(
             "\n  ".join(["the configuration has mistakes:", *faults]),
-            cure=f"\n  `selfteach config{''.join(names)}` prints every key.",
+            cure=f"\n  `{command}` prints every key.",
         )
     return ResolvedConfig(
         config, {key: _find_origin(origins, key) for key in flatten_keys(config.model_dump())}
     )
+
+
+def name_method(schema: type[BaseModel]) -> str:
+    """Return the name of the method that has these settings; "" for one of another package."""
+    return next((name for name, section in METHOD_CONFIGS.items() if section is schema), "")
+
+
+def find_method_of_file(file: Path, method: str) -> str:
+    """Return another method that a whole file of settings fits, if it does not fit this one.
+
+    A file with one key that is wrong is a mistake in that key, not another method's file.
+    """
+    fitting = [name for name, schema in METHOD_CONFIGS.items() if file_fits(file, schema)]
+    return fitting[0] if method and fitting and method not in fitting else ""
+
+
+def file_fits(file: Path, schema: type[BaseModel]) -> bool:
+    """Return whether each key and value of a file is one of these settings."""
+    values = schema().model_dump()
+    for key, value in _split_section(schema, "", load_yaml(file)):
+        _set_key(values, key.split("."), value)
+    try:
+        schema.model_validate(values)
+    except ValidationError:
+        return False
+    return True
 
 
 def _find_origin(origins: Mapping[str, str], key: str) -> str:
@@ -127,7 +165,7 @@ def _parse_assignment(schema: type[BaseModel], item: str) -> tuple[str, Any]:
         raise UsageError(
             f'--set {item}: write it as key=value, for instance "--set train.epochs=2".'
         )
-    field = _find_field(schema, _expand_key(schema, key))
+    field = find_field(schema, _expand_key(schema, key))
     is_text = field is not None and field.annotation is str
     return key, text if is_text else parse_yaml(text, f"--set {key}")
 
@@ -151,7 +189,7 @@ def _split_section(schema: type[BaseModel], key: str, value: Any) -> Iterator[tu
         yield from _split_section(schema, whole, part)
 
 
-def _find_field(schema: type[BaseModel], key: str) -> FieldInfo | None:
+def find_field(schema: type[BaseModel], key: str) -> FieldInfo | None:
     """Return the field of a dotted key; None if there is none."""
     path, _, last = key.rpartition(".")
     section = _find_section(schema, path)
@@ -162,7 +200,7 @@ def _find_section(schema: type[BaseModel], key: str) -> type[BaseModel] | None:
     """Return the section of a dotted key, the whole schema for ""; None if it is no section."""
     if not key:
         return schema
-    field = _find_field(schema, key)
+    field = find_field(schema, key)
     kind = field.annotation if field else None
     return kind if isinstance(kind, type) and issubclass(kind, BaseModel) else None
 
@@ -172,7 +210,7 @@ def describe_key(schema: type[BaseModel], key: str) -> str:
 
     A section has its class docstring. A key inside a mapping has the description of the mapping.
     """
-    field = _find_field(schema, key)
+    field = find_field(schema, key)
     if field is None:
         path = key.rpartition(".")[0]
         return describe_key(schema, path) if path else ""

@@ -25,15 +25,17 @@ Seed = Annotated[int, Field(ge=0, lt=1 << 32)]
 TopP = Annotated[float, Field(gt=0, le=1)]
 
 
-def make_name_validator(group: str, *others: str, separator: str = "") -> AfterValidator:
+def make_name_validator(
+    group: str, *others: str, separator: str = "", addresses: bool = False
+) -> AfterValidator:
     """Return a validator of names of a registry group, plug-ins included, and of `others`.
 
     So a mistyped name is found before any work is done. With a separator, a value may join several
-    names of the group.
+    names of the group. With `addresses`, a value may be a URL instead.
     """
 
     def check_name(value: str) -> str:
-        if value in others:
+        if value in others or (addresses and "://" in value):
             return value
         known = list_names(group)
         for name in value.split(separator) if separator else [value]:
@@ -63,7 +65,7 @@ def check_variable_name(name: str) -> str:
 AdapterName = Annotated[str, make_name_validator("adapters")]
 ObjectiveName = Annotated[str, make_name_validator("objectives")]
 ObjectiveSum = Annotated[str, make_name_validator("objectives", "auto", separator="+")]
-Engine = Annotated[str, make_name_validator("engines", "auto")]
+Engine = Annotated[str, make_name_validator("engines", "auto", addresses=True)]
 KnowledgeJudge = Annotated[str, make_name_validator("knowledge_judges")]
 
 
@@ -116,7 +118,8 @@ class MethodConfig(Section):
 
     engine: Engine = "auto"
     """Engine that samples the answers. `auto` takes OpenVINO where it is installed and can run the
-    model, else transformers (hf)."""
+    model, else transformers (hf). A server that serves the model is URL#NAME, several are joined by
+    commas."""
 
     seed: Seed = 0
     """Seed of all random choices."""

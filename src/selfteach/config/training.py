@@ -156,11 +156,18 @@ class CorrectionLossConfig(Section):
     """Weight of the tokens beyond the length of the shorter answer."""
 
     prior: str = ""
-    """Registered prior that sets the margin from the two answers, for example `length`. Empty uses
-    none."""
+    """Registered prior: the likelihood of an answer in the domain, apart from the model. `length`
+    prefers a length, `start` prefers first words. Empty uses none."""
+
+    prior_as: Literal["factor", "margin"] = "factor"
+    """Use of the prior. `factor`: the corrected probability is model times prior, so the model
+    learns less of what the prior holds. `margin`: the model itself must come to hold the prior."""
 
     prior_weight: NonNegativeFloat = 1.0
     """Weight of the prior. 0 switches it off."""
+
+    prior_start: str = ""
+    """First words that the prior `start` prefers."""
 
     target_tokens: PositiveFloat = 40.0
     """Answer length that the prior `length` prefers, in tokens."""
@@ -189,10 +196,15 @@ class CorrectionLossConfig(Section):
             )
         if self.margin is not None and self.bound not in ("hinge", "logistic"):
             raise ValueError(f'the bound "{self.bound}" has no margin; hinge and logistic have one')
-        if self.prior and self.bound not in ("hinge", "logistic"):
+        if self.prior and self.bound == "none":
             raise ValueError(
-                f'a prior is a margin between two answers, and the bound "{self.bound}" '
-                "has none; name hinge or logistic"
+                'a prior adds a constant to the loss of the bound "none" and has no effect; '
+                "name another bound"
+            )
+        if bool(self.prior_start) != (self.prior == "start"):
+            raise ValueError(
+                "the prior start needs the first words that it prefers in prior_start, and no "
+                "other prior reads them"
             )
         return self
 

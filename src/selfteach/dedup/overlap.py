@@ -7,15 +7,24 @@ every kept one is below 0.7); rouge_score 0.1.2, whose default tokenizer and F1 
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import regex
+from numpy.typing import NDArray
 from rapidfuzz import process
 from rapidfuzz.distance import Indel
 
+from selfteach.dedup.signatures import LANES, compute_signatures, fold_signatures
 from selfteach.text import UNSPACED
+
+EncodedWords = str | list[int]
+UNKNOWN = 0
+FIRST_ROOM = 64
+ROUNDING = 1e-6
+"""rapidfuzz rounds its own bound: it may miss a text whose overlap is just at it."""
 
 LATIN = re.compile("[a-z0-9]+")
 _ANY = regex.compile(rf"{UNSPACED}\p{{M}}*|[\p{{L}}\p{{N}}\p{{M}}]+")
@@ -54,12 +63,19 @@ class NearestText:
 
 
 class OverlapIndex:
-    """Hold the kept texts in order. Adding is incremental; a query compares all kept texts."""
+    """Hold the kept texts in order. Adding is incremental.
+
+    A query for the nearest text above a bound compares only the kept texts that can reach it, by
+    their lengths and signatures (signatures.py); other queries compare all.
+    """
 
     def __init__(self, texts: Iterable[str] = ()) -> None:
         self.texts: list[str] = []
-        self._words: list[list[int]] = []
+        self._words: list[EncodedWords] = []
         self._ids: dict[str, int] = {}
+        self._lengths = np.zeros(FIRST_ROOM, np.int64)
+        self._bits = np.zeros((FIRST_ROOM, LANES), np.uint64)
+        self._narrow = np.zeros(FIRST_ROOM, np.uint64)
         for text in texts:
             self.add(text)
 
@@ -68,26 +84,62 @@ class OverlapIndex:
 
     def add(self, text: str) -> None:
         """Keep a text, new or not."""
+        numbers = self._number_words(split_words(text), learn=True)
+        place = len(self.texts)
+        if place == len(self._lengths):
+            self._lengths = np.concatenate([self._lengths, np.zeros_like(self._lengths)])
+            self._bits = np.concatenate([self._bits, np.zeros_like(self._bits)])
+            self._narrow = np.concatenate([self._narrow, np.zeros_like(self._narrow)])
+        self._lengths[place] = len(numbers)
+        self._bits[place] = compute_signatures([numbers])[0]
+        self._narrow[place] = fold_signatures(self._bits[place : place + 1], 1)[0, 0]
         self.texts.append(text)
-        self._words.append(self._numbered(text, learn=True))
+        self._words.append(encode_words(numbers))
 
-    def nearest(self, text: str) -> NearestText:
-        """Return the kept text most similar to this one; of several the earliest."""
-        found = None
-        if words := self._numbered(text):
-            scorer = Indel.normalized_similarity
-            found = process.extractOne(words, self._words, scorer=scorer, score_cutoff=1e-9)
-        if found is None:
+    def nearest(self, text: str, min_overlap: float = 0.0) -> NearestText:
+        """Return the kept text most similar to this one; of several the earliest.
+
+        Args:
+            min_overlap: texts with a lower ROUGE-L are not found, which is much faster.
+        """
+        numbers = self._number_words(split_words(text))
+        if not numbers:
+            return NearestText()
+        places = self._find_reachable(numbers, min_overlap) if min_overlap > 0 else None
+        found = process.extractOne(
+            encode_words(numbers),
+            self._words if places is None else [self._words[place] for place in places],
+            scorer=Indel.normalized_similarity,
+            score_cutoff=max(min_overlap - ROUNDING, 1e-9),
+        )
+        if found is None or found[1] < min_overlap:
             return NearestText()
         _, similarity, index = found
+        index = index if places is None else int(places[index])
         return NearestText(self.texts[index], index, float(similarity))
+
+    def _find_reachable(self, numbers: Sequence[int], min_overlap: float) -> NDArray[np.int64]:
+        """Return the places of the kept texts whose overlap may reach the bound, in order.
+
+        Two texts of m and n words that differ in d words have F1 = 1 - d / (m + n), and neither
+        |m - n| nor the bits in which their signatures differ exceed d.
+        """
+        count = len(self.texts)
+        lengths = np.arange(self._lengths[:count].max(initial=0) + 1)
+        most = np.floor((1 - min_overlap + ROUNDING) * (lengths + len(numbers))).astype(np.int64)
+        most[np.abs(lengths - len(numbers)) > most] = -1
+        mine = compute_signatures([numbers])
+        differ = np.bitwise_count(self._narrow[:count] ^ fold_signatures(mine, 1)[0])
+        places = np.flatnonzero(differ <= most.take(self._lengths[:count]))
+        differ = np.bitwise_count(self._bits[places] ^ mine).sum(axis=1, dtype=np.int64)
+        return places[differ <= most[self._lengths[places]]]
 
     def add_if_new(self, text: str, threshold: float = 0.7) -> tuple[bool, NearestText]:
         """Keep the text if its overlap with every kept one is at most `threshold`.
 
-        Return whether it was kept, and the nearest text.
+        Return whether it was kept, and the nearest text if its overlap is not below `threshold`.
         """
-        near = self.nearest(text)
+        near = self.nearest(text, threshold)
         new = near.similarity <= threshold
         if new:
             self.add(text)
@@ -102,7 +154,7 @@ class OverlapIndex:
         """
         if not texts or not self.texts:
             return np.zeros((len(texts), len(self.texts)))
-        rows = [self._numbered(text) for text in texts]
+        rows = [encode_words(self._number_words(split_words(text))) for text in texts]
         found = process.cdist(
             rows,
             self._words,
@@ -114,8 +166,18 @@ class OverlapIndex:
         found[empty_rows] = 0.0
         return np.asarray(found)
 
-    def _numbered(self, text: str, learn: bool = False) -> list[int]:
-        """Return words as numbers, which compare faster; -1 is a word of no kept text."""
+    def _number_words(self, words: Sequence[str], learn: bool = False) -> list[int]:
+        """Return words as numbers from 1 on; `UNKNOWN` is a word of no kept text."""
         if learn:
-            return [self._ids.setdefault(word, len(self._ids)) for word in split_words(text)]
-        return [self._ids.get(word, -1) for word in split_words(text)]
+            return [self._ids.setdefault(word, len(self._ids) + 1) for word in words]
+        return [self._ids.get(word, UNKNOWN) for word in words]
+
+
+def encode_words(numbers: Sequence[int]) -> EncodedWords:
+    """Return a text of one character a word, which rapidfuzz compares without a copy.
+
+    Numbers beyond the last character stay a list, which it compares as well.
+    """
+    if max(numbers, default=0) <= sys.maxunicode:
+        return "".join(map(chr, numbers))
+    return list(numbers)

@@ -1,11 +1,15 @@
 """Metrics of answers to questions whose right answers are known.
 
 contains                the answer holds one of the right answers, as whole words
+contains_brief          the same, with every arm's answers cut to `brief_words` words
+exact                   the answer is one of the right answers and nothing else
 f1                      SQuAD's token-F1 against the best of them
 wrong_when_attempted    the share of wrong answers, of those that do not decline
 length_tokens           mean length; long answers score higher in `contains`
+brief_words             the mean number of words of the open book's answers
 recovery                (tuned - base) / (open book - base)
-gain                    tuned - base, paired by question
+recovery_room           its denominator: open book - base, paired by question
+gain                    tuned - base, paired by question; questions of a passage go together
 damage                  the share of questions that the tuned model answers wrongly, of those that
                         the base answers correctly
 
@@ -15,7 +19,7 @@ Source: SQuAD (Rajpurkar et al. 2016) for f1; Self-Learning-llm (arXiv 2406.1127
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 
 from selfteach import statistics
@@ -40,12 +44,16 @@ class GradedAnswers:
         right: whether an answer contains a right one.
         f1: token-F1 against the best right answer, in [0, 1].
         attempted: whether an answer is not empty and does not decline.
+        exact: whether an answer is a right one and nothing else.
+        golds: the right answers to each question.
     """
 
     answers: Sequence[Completion]
     right: list[bool]
     f1: list[float]
     attempted: list[bool]
+    exact: list[bool]
+    golds: Sequence[Sequence[str]]
 
 
 def grade_answers(answers: Sequence[Completion], golds: Sequence[Sequence[str]]) -> GradedAnswers:
@@ -60,6 +68,8 @@ def grade_answers(answers: Sequence[Completion], golds: Sequence[Sequence[str]])
         [bool(best_over(gold, answer.text, "contains")) for answer, gold in rows],
         [best_over(gold, answer.text) for answer, gold in rows],
         [is_attempt(answer.text) for answer in answers],
+        [bool(best_over(gold, answer.text, "exact")) for answer, gold in rows],
+        golds,
     )
 
 
@@ -68,26 +78,54 @@ def is_attempt(answer: str) -> bool:
     return not is_empty(answer) and not _DECLINES.search(answer)
 
 
-def measure_arms(graded: Mapping[str, GradedAnswers], seed: int) -> JsonObject:
+def measure_arms(
+    graded: Mapping[str, GradedAnswers], seed: int, clusters: Sequence[Hashable]
+) -> JsonObject:
     """Measure each arm, with 95 % intervals by question.
 
     `recovery` and `gain` need a tuned model; `recovery` is None if the open book does not help.
+
+    Args:
+        clusters: the passage of each question.
     """
-    found: JsonObject = {"contains": {}, "f1": {}, "wrong_when_attempted": {}}
-    found["length_tokens"] = {}
+    keys = ("contains", "contains_brief", "exact", "f1", "wrong_when_attempted", "length_tokens")
+    found: JsonObject = {key: {} for key in keys}
+    brief_words = count_mean_words(graded["prompted"].answers)
+    found["brief_words"] = brief_words
     for arm, own in graded.items():
         pairs = zip(own.right, own.attempted, strict=True)
         wrong = [not right for right, attempted in pairs if attempted]
         lengths = [answer.tokens for answer in own.answers]
         found["contains"][arm] = statistics.share(own.right)
+        found["contains_brief"][arm] = statistics.share(find_right_at_once(own, brief_words))
+        found["exact"][arm] = statistics.share(own.exact)
         found["f1"][arm] = statistics.mean(own.f1, seed=seed, limits=(0.0, 1.0))
         found["wrong_when_attempted"][arm] = statistics.share(wrong)
         found["length_tokens"][arm] = statistics.mean(lengths, seed=seed)
     if "tuned" in graded:
         taught, prompted, base = (graded[arm].right for arm in ("tuned", "prompted", "base"))
         found["recovery"] = statistics.recovery(taught, prompted, base, seed=seed)
-        found["gain"] = statistics.paired_bootstrap(taught, base, seed=seed)
+        found["recovery_room"] = statistics.paired_bootstrap(prompted, base, seed=seed)
+        found["gain"] = statistics.clustered_bootstrap(taught, base, clusters, seed=seed)
     return found
+
+
+def count_mean_words(answers: Sequence[Completion]) -> int:
+    """Return the mean number of words of some answers, rounded, at least 1."""
+    counts = [len(answer.text.split()) for answer in answers]
+    return max(1, round(sum(counts) / max(len(counts), 1)))
+
+
+def find_right_at_once(graded: GradedAnswers, words: int) -> list[bool]:
+    """Return whether the first words of each answer contain a right one.
+
+    So a model that recites the document until the answer comes by is not right.
+    """
+    right = []
+    for answer, gold in zip(graded.answers, graded.golds, strict=True):
+        start = " ".join(answer.text.split()[:words])
+        right.append(bool(best_over(gold, start, "contains")))
+    return right
 
 
 def measure_damage(before: Sequence[bool], after: Sequence[bool]) -> Measure:

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib.util import find_spec
+from pathlib import Path
+
+from selfteach.errors import UsageError
+
+TASK_LINE = re.compile(r"^(?:task|group): *([\w-]+) *$", re.M)
+"""The line of a task's file that gives its name."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +70,39 @@ SUITES: dict[str, Suite] = {
 def get_suite(name: str) -> Suite:
     """Return the suite of a name, or lm-eval's task of this name; ignore case and hyphens."""
     return SUITES.get(re.sub(r"[^a-z0-9]", "", name.lower()), Suite((name,)))
+
+
+def refuse_unknown_tasks(names: Sequence[str]) -> None:
+    """Refuse names that no file of lm-eval holds, without loading lm-eval (half a minute).
+
+    A name that a file holds may still be no task; lm-eval itself says so later.
+
+    Raises:
+        UsageError: there is no such task, or no such file; the nearest names follow.
+    """
+    spec = find_spec("lm_eval")
+    folder = Path((spec and spec.origin) or "").with_name("tasks")
+    missing = {name for name in names if not name.endswith((".yaml", ".yml"))}
+    known: set[str] = set()
+    for file in folder.rglob("*"):
+        if not missing:
+            return
+        if file.suffix in ("", ".yaml", ".py") and file.is_file():
+            text = file.read_text("utf-8", "ignore")
+            missing = {name for name in missing if name not in text}
+            known.update(TASK_LINE.findall(text))
+    for name in sorted(missing):
+        raise UsageError(
+            f'lm-eval has no task "{name}".',
+            where="--tasks",
+            cure=name_nearest(name, [*SUITES, *known]),
+        )
+
+
+def name_nearest(name: str, known: Sequence[str]) -> str:
+    """Return the nearest names; where none is near, the suites."""
+    near = difflib.get_close_matches(name, known, n=3)
+    return f"Did you mean {' or '.join(near)}?" if near else f"For instance: {', '.join(SUITES)}."
 
 
 def combine_suites(names: Sequence[str]) -> Suite:

@@ -8,18 +8,16 @@ a sequence, or between layers, which no weights can do.
 from __future__ import annotations
 
 import json
-import os
 import shutil
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
-from selfteach.disk import convert_disk_errors
 from selfteach.errors import UsageError
+from selfteach.export.output_folder import check_unused, open_atomic_folder
 from selfteach.files import write_text
 from selfteach.models.check_safety import check_adapter, read_json
 from selfteach.models.hf import DTYPES, HfModel
@@ -73,11 +71,11 @@ def export_lora(
             where=adapter,
             cure="`selfteach merge` without --as writes a model.",
         )
-    _check_unused(out)
+    check_unused(out)
     base = resolve_base(base, adapter)
     hf = HfModel.load(base, dtype="float32", device="cpu", progress=progress)
     check_adapter(adapter, hf.fingerprint)
-    with _open_atomic_folder(out) as fresh:
+    with open_atomic_folder(out) as fresh:
         shutil.copytree(adapter, fresh)  # also other files of the adapter, such as a tokenizer
         convert_reft_to_lora(hf.module, adapter, fresh)
     return out
@@ -86,33 +84,6 @@ def export_lora(
 def read_adapter_kind(adapter: Path) -> str:
     """Return the kind of the adapter in a folder: selfteach's own name of it, or PEFT's."""
     return get_adapter_kind(read_json(adapter / CONFIG_FILE))
-
-
-def _check_unused(out: Path) -> None:
-    """Refuse a place that is not empty."""
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise UsageError(
-            "exists already.", where=out, cure="Give a new or an empty folder to --out."
-        )
-
-
-@contextmanager
-def _open_atomic_folder(out: Path, needed: int = 0) -> Iterator[Path]:
-    """Yield a folder to write into, which becomes `out` at the end of the block.
-
-    Args:
-        needed: the bytes that will be written, where they are known.
-    """
-    fresh = out.with_name(f".{out.name}.{os.getpid()}.new")
-    with convert_disk_errors(out, needed):
-        out.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            yield fresh
-            if out.exists():
-                out.rmdir()
-            fresh.rename(out)
-        finally:
-            shutil.rmtree(fresh, ignore_errors=True)
 
 
 def merge_adapter(
@@ -128,6 +99,20 @@ def merge_adapter(
             is not empty.
         IntegrityError: the adapter is of another base.
     """
+    check_mergeable(adapter)
+    check_unused(out)
+    hf = load_merged(base, adapter, "", progress)
+    with open_atomic_folder(out, sum(weight.nbytes for weight in hf.module.parameters())) as fresh:
+        save_merged(hf, adapter, fresh)
+    return out
+
+
+def check_mergeable(adapter: Path) -> None:
+    """Refuse an adapter that is no change of weights.
+
+    Raises:
+        UsageError: it is none.
+    """
     if reason := explain_why_not_merged(adapter):
         raise UsageError(
             f"cannot be merged: {reason}.",
@@ -137,29 +122,47 @@ def merge_adapter(
                 "train.adapter=lora (from a reft: train.distill_from=reft)."
             ),
         )
-    _check_unused(out)
+
+
+def load_merged(
+    base: str, adapter: Path, dtype: str, progress: Callable[[str], None] | None = None
+) -> HfModel:
+    """Load a base with an adapter in its weights, on the CPU.
+
+    Args:
+        dtype: a name of DTYPES; empty takes the base's own.
+
+    Raises:
+        UsageError: the family has no place for the adapter's biases.
+        IntegrityError: the adapter is of another base.
+    """
     base = resolve_base(base, adapter)
-    folder = resolve_model_folder(base, progress)
-    config = read_json(folder / "config.json")
-    dtype = str(config.get("dtype") or config.get("torch_dtype") or "float32")
+    config = read_json(resolve_model_folder(base, progress) / "config.json")
+    own = str(config.get("dtype") or config.get("torch_dtype") or "float32")
     hf = HfModel.load(
         base,
         adapter=adapter,
-        dtype=dtype if dtype in DTYPES else "float32",
+        dtype=dtype or (own if own in DTYPES else "float32"),
         device="cpu",
         progress=progress,
     )
     _fill_biases(hf.module)
-    needed = sum(weight.nbytes for weight in hf.module.parameters())
-    with _open_atomic_folder(out, needed) as fresh:
-        with silence_libraries():
-            hf.module.save_pretrained(fresh)  # type: ignore[operator]
-            hf.tokenizer.save_pretrained(fresh)
-        _check_loadable(hf.module, fresh)
-        about = adapter / "selfteach.json"
-        facts = {**(read_json(about) if about.exists() else {}), "merged": True}
-        write_text(fresh / "selfteach.json", json.dumps(facts, indent=2, sort_keys=True) + "\n")
-    return out
+    return hf
+
+
+def save_merged(hf: HfModel, adapter: Path, folder: Path) -> None:
+    """Write a merged model into a folder that plain transformers loads.
+
+    Raises:
+        UsageError: transformers would leave a tensor out.
+    """
+    with silence_libraries():
+        hf.module.save_pretrained(folder)  # type: ignore[operator]
+        hf.tokenizer.save_pretrained(folder)
+    _check_loadable(hf.module, folder)
+    about = adapter / "selfteach.json"
+    facts = {**(read_json(about) if about.exists() else {}), "merged": True}
+    write_text(folder / "selfteach.json", json.dumps(facts, indent=2, sort_keys=True) + "\n")
 
 
 def _fill_biases(module: Any) -> None:

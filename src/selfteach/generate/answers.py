@@ -190,9 +190,11 @@ def make_closed_book_prompt(question: str) -> str:
 def make_open_book_chat(question: str, chunk: Chunk) -> Prompt:
     """Return the question to a chat model with the document in its prompt.
 
-    The open-book arm of the exam and a teacher get this prompt.
+    The open-book arm of the exam and a teacher get this prompt. Its words are chosen on development
+    passages: the same request after the text alone is answered less often (docs/log/).
     """
     return make_prompt(
-        f"{fence_text(chunk.title, chunk.passage)}\nAnswer in one short sentence, from this "
-        f"text: {question}"
+        "Use this text to answer the question after it.\n"
+        f"{fence_text(chunk.title, chunk.passage)}\nQuestion: {to_one_line(question)}\n"
+        "Answer in one sentence."
     )

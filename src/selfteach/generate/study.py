@@ -314,11 +314,16 @@ def _replace_in_sentence(fact: StudySentence, name: str, gap: str) -> str:
 
 def _make_in_place_rows(fact: StudySentence, label: str) -> Iterator[Example]:
     for name in fact.names:
-        opening = get_question_openings(fact.text, name)[0]
-        word = IN_PLACE.get(opening, opening.lower()) or GAP
-        text = replace_answer(fact.text, name, word, 1).rstrip(" .!")
-        prompt = f"{fact.chunk.title}: {text}?"
+        prompt = put_question_word(fact.chunk.title, fact.text, name)
         yield make_row(fact, "in_place", prompt, choose_label(fact, name, label))
+
+
+def put_question_word(title: str, sentence: str, name: str) -> str:
+    """Return a sentence with a question word in the place of an answer, as a question."""
+    opening = get_question_openings(sentence, name)[0]
+    word = IN_PLACE.get(opening, opening.lower()) or GAP
+    text = replace_answer(sentence, name, word, 1).rstrip(" .!")
+    return f"{title}: {text}?"
 
 
 def choose_label(fact: StudySentence, name: str, label: str) -> str:

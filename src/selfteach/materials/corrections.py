@@ -5,13 +5,15 @@ A row is one of these; other keys are ignored.
   chosen, rejected [, prompt]    as in TRL: texts, or lists of messages
   messages                       the last turn is the edited one; its former text is in its
                                  `original`, or in the row's `answer`
-  prompt, answer, feedback       a criticism: "too long, and no emoji"
+  prompt, answer, feedback       a criticism: "too long, and no emoji". With `quote`, or as
+                                 "the quoted words": too formal, it is about these words alone
 The filled parts decide the form. Their names may be in upper or lower case. A correction that is
 equal to its answer is an approval, which becomes an anchor.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -40,7 +42,7 @@ from selfteach.records import (
 from selfteach.run.ledger import Outcome
 from selfteach.text import clean_text
 
-KEYS = ("prompt", "answer", "correction", "feedback", "chosen", "rejected", "messages")
+KEYS = ("prompt", "answer", "correction", "feedback", "quote", "chosen", "rejected", "messages")
 FORMS = (
     "prompt, answer, correction; prompt, answer, feedback; prompt, chosen, rejected; or messages"
 )
@@ -48,6 +50,8 @@ COLUMNS_HINT = " Other names: --columns correction=NAME,prompt=NAME."
 MAX_NAMED = 3
 Answer = tuple[Turns, str | None]
 """A prompt and an answer to it."""
+_QUOTING = re.compile(r"\s*[\"“„«](?P<quote>[^\"“”„«»]+)[\"”“»]\s*:\s*(?P<words>\S.*)", re.S)
+"""A criticism that begins with the words that it is about."""
 CONTRADICTED = "contradicts another row"
 REPEATED = "repeats another row"
 
@@ -57,7 +61,8 @@ class Edit:
     """Hold one row of the material.
 
     `answer` is None if the model's own has to be sampled. `correction` is None in a criticism.
-    `cut` tells whether the answer stopped at its token limit.
+    `cut` tells whether the answer stopped at its token limit. `quote` are the words of the answer
+    that a criticism is about, "" for the whole answer.
     """
 
     where: str
@@ -66,12 +71,14 @@ class Edit:
     correction: str | None = None
     feedback: str = ""
     cut: bool = False
+    quote: str = ""
 
     @property
     def id(self) -> str:
         """Return the hash of the content, without the place."""
         turns = [[message.role, message.content] for message in self.prompt]
-        return digest(["edit", turns, self.answer, self.correction, self.feedback])
+        content = ["edit", turns, self.answer, self.correction, self.feedback]
+        return digest([*content, self.quote] if self.quote else content)
 
     @property
     def unchanged(self) -> bool:
@@ -80,12 +87,14 @@ class Edit:
 
     def to_json(self) -> JsonObject:
         """Return the texts and the place, for the ledger."""
+        quote = {"quote": self.quote} if self.quote else {}
         return {
             "where": self.where,
             "prompt": get_user_text(self.prompt),
             "answer": self.answer,
             "correction": self.correction,
             "feedback": self.feedback,
+            **quote,
         }
 
 
@@ -189,7 +198,37 @@ def read_edit(row: JsonMapping, where: str, columns: Columns | None = None) -> E
         raise DataError(
             '"answer" is empty: a criticism needs the answer that it criticizes.', where=where
         )
-    return Edit(where, prompt, answer, correction, feedback)
+    quote = read_text(found, "quote", where) or ""
+    if correction is not None or answer is None:
+        return Edit(where, prompt, answer, correction, feedback)
+    feedback, quote = _read_quote(feedback, quote, answer, where)
+    return Edit(where, prompt, answer, correction, feedback, quote=quote)
+
+
+def _read_quote(feedback: str, quote: str, answer: str, where: str) -> tuple[str, str]:
+    """Return the words of a criticism, and the words of the answer that it is about, or "".
+
+    Quoted words at its beginning that are not in the answer belong to the criticism.
+
+    Raises:
+        DataError: the column `quote` has words that the answer does not have.
+    """
+    if quote:
+        if found := _find_quote(quote, answer):
+            return feedback, found
+        raise DataError(
+            '"quote" is not a part of its answer.', where=where, cure="Copy it from the answer."
+        )
+    if (inside := _QUOTING.fullmatch(feedback)) and (found := _find_quote(inside["quote"], answer)):
+        return inside["words"].strip(), found
+    return feedback, ""
+
+
+def _find_quote(quote: str, answer: str) -> str:
+    """Return the place of quoted words in an answer, as it is written there, or ""."""
+    words = [re.escape(word) for word in quote.split()]
+    found = re.search(r"\s+".join(words), answer) if words else None
+    return found.group() if found else ""
 
 
 def _make_empty_row_error(row: JsonMapping, where: str, columns: Columns) -> DataError:

@@ -4,7 +4,7 @@
 2  prepare: the method turns its material into a training plan
 3  the base takes the exam, before anything is trained
 4  train, and improve as long as the plan wants to
-5  exam of the tuned model
+5  exam of the tuned model, and the questions of the run that this one continues
 6  publish: adapter, examples, what was dropped, exam, report, model card
 """
 
@@ -20,9 +20,10 @@ from selfteach import registry
 from selfteach.config import TrainConfig
 from selfteach.errors import UsageError
 from selfteach.evaluate.exam import TunedModel
+from selfteach.methods.earlier_exam import EARLIER_KEY, ask_earlier_questions
 from selfteach.methods.method import Method, TrainingPlan, TrainStage
-from selfteach.methods.session import Session, open_session
-from selfteach.models.engines import choose_sampler
+from selfteach.methods.session import Session, make_server_settings, open_session
+from selfteach.models.engines import URL, choose_sampler
 from selfteach.models.hf import HfModel
 from selfteach.models.recorded import Recorded
 from selfteach.records import (
@@ -82,6 +83,9 @@ def teach(run: Run, method: Method, material: Any, config: Any, display: Display
         exam["seeds"] = others
     exam.setdefault("method", method.name)
     plan.after(tuned, exam)
+    with run.time_stage("earlier exam"):
+        if earlier := ask_earlier_questions(session, tuned):
+            exam[EARLIER_KEY] = earlier
     return publish(session, plan, tuned, exam)  # 6
 
 
@@ -361,8 +365,15 @@ def open_tuned(session: Session, trained: TrainingResult) -> TunedModel:
     model = HfModel.load(session.config.model, adapter=trained.adapter)
     if not session.samples:
         return TunedModel(trained, model, Recorded(session.run.ledger, None, model))
-    opened = choose_sampler(model, session.config.engine, session.run.path / ENGINE_FOLDER)
-    if model.has_hooks:
+    config = session.config
+    opened = choose_sampler(
+        model,
+        config.engine,
+        session.run.path / ENGINE_FOLDER,
+        adapter=trained.adapter,
+        server=make_server_settings(session.run, config, session.display),
+    )
+    if model.has_hooks or URL in config.engine:
         session.display.print_line(f"the tuned model samples with {opened.engine}: {opened.reason}")
     return TunedModel(trained, model, Recorded(session.run.ledger, opened.sampler, model))
 

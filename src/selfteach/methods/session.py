@@ -20,9 +20,9 @@ from selfteach.judge.request_judge import RequestJudge
 from selfteach.materials.effect import Effect
 from selfteach.materials.situation import Situation
 from selfteach.models import Scorer
-from selfteach.models.engines import choose_sampler
+from selfteach.models.engines import AUTO, URL, choose_sampler
 from selfteach.models.recorded import Recorded
-from selfteach.models.remote.endpoint import Endpoint
+from selfteach.models.remote.endpoint import LEFT_OUT, Endpoint, ServerSettings
 from selfteach.models.remote.teacher_program import BAD_LINE, PREFIX, Program
 from selfteach.records import Completion, JsonMapping
 from selfteach.run.display import Display
@@ -105,15 +105,13 @@ def open_session(
     from selfteach.models.hf import HfModel
 
     display.start_stage("load", unit="loaded")
-    model = HfModel.load(
-        config.model,
-        adapter=find_starting_adapter(run.material, config),
-        progress=display.print_line,
-    )
+    adapter = find_starting_adapter(run.material, config)
+    model = HfModel.load(config.model, adapter=adapter, progress=display.print_line)
     run.bind("base", model.fingerprint)
     sampler = None
     if samples:
-        opened = choose_sampler(model, config.engine)
+        server = make_server_settings(run, config, display)
+        opened = choose_sampler(model, config.engine, adapter=adapter, server=server)
         sampler = opened.sampler
         display.print_line(f"{model.name} samples with {opened.engine}: {opened.reason}")
     for note in model.notes:
@@ -183,7 +181,20 @@ def open_teacher(run: Run, config: Any, display: Display, programs: bool) -> Rec
         )
         return Recorded(run.ledger, endpoint, cast(Scorer, endpoint))
     local = HfModel.load(config.teacher)
-    return Recorded(run.ledger, choose_sampler(local, config.engine).sampler, local)
+    engine = AUTO if URL in config.engine else config.engine  # the servers have the base
+    return Recorded(run.ledger, choose_sampler(local, engine).sampler, local)
+
+
+def make_server_settings(run: Run, config: Any, display: Display) -> ServerSettings:
+    """Return how the servers of the base and of the tuned model are asked."""
+    how = config.endpoint
+    return ServerSettings(
+        how.key_env,
+        how.concurrency,
+        how.timeout_s,
+        how.max_wait_s,
+        make_event_logger(run, display, keeps_served=False),
+    )
 
 
 def cut_long_answer(model: HfModel, completion: Completion) -> Completion:
@@ -199,10 +210,16 @@ def cut_long_answer(model: HfModel, completion: Completion) -> Completion:
     return replace(completion, text=model.decode(ids[: room - 1]), finish="length")
 
 
-def make_event_logger(run: Run, display: Display) -> Callable[[str, JsonMapping], None]:
+def make_event_logger(
+    run: Run, display: Display, *, keeps_served: bool = True
+) -> Callable[[str, JsonMapping], None]:
     """Return what records the events of an endpoint or a program, and prints some of them.
 
     It prints pauses, losses, which model answers, and the first line that is no answer.
+
+    Args:
+        keeps_served: whether a resumed run demands the same served model, as of a teacher. The
+            weights behind the base are compared instead.
     """
     paused_until = 0.0
 
@@ -212,8 +229,11 @@ def make_event_logger(run: Run, display: Display) -> Callable[[str, JsonMapping]
         wait_s = body.get("wait_s", 0.0)
         end = time.monotonic() + wait_s
         if "now" in body:
-            run.ledger.set_note(SERVED_MODEL_NOTE, body["now"])
+            if keeps_served:
+                run.ledger.set_note(SERVED_MODEL_NOTE, body["now"])
             display.print_line(f"the endpoint answers with {body['now']}")
+        elif kind == LEFT_OUT:
+            display.print_line(f"{body['url']} is left out from here on: {body['reason']}")
         elif kind == "endpoint request lost":
             display.print_line(f"the endpoint lost a request: {body['reason']}")
         elif kind == BAD_LINE and body["number"] == 1:

@@ -108,36 +108,119 @@ def prepare_request(hf: LoadedModel, request: Request) -> PendingCompletion:
 
 @torch.inference_mode()
 def _sample_batch(hf: LoadedModel, rows: list[PendingCompletion]) -> Iterator[Completion]:
-    logits, cache, lengths = _prefill(hf, rows)
-    width = int(lengths.max())
-    # Padding is on the left.
-    mask = torch.arange(width, device=hf.device)[None] >= (width - lengths)[:, None]
+    batch = DecodingBatch.start(hf, rows)
     while True:
-        for row, token in zip(rows, pick_next_tokens(logits, rows), strict=True):
-            row.ids.append(token)
-        finished = [make_completion_if_done(hf, row) for row in rows]
+        finished = batch.take_tokens()
         yield from filter(None, finished)
-        keep = [i for i, completion in enumerate(finished) if completion is None]
-        if not keep:
+        kept = [i for i, completion in enumerate(finished) if completion is None]
+        if not kept:
             return
-        if len(keep) < len(rows):
-            rows = [rows[i] for i in keep]
-            index = torch.tensor(keep, device=hf.device)
-            cache.reorder_cache(index)
-            mask = mask[index]
-            lengths = lengths[index]
-        mask = torch.cat([mask, mask.new_ones(len(rows), 1)], dim=1)
+        batch.keep(kept)
+        batch.advance()
+
+
+class DecodingBatch:
+    """Hold rows that are sampled together: each step gives every row one token.
+
+    Rows may leave after any step, and other rows may join.
+
+    Attributes:
+        rows: in the order of the tensors.
+        logits: of the next token (B, V).
+        cache: the keys and values of all positions.
+        mask: which positions are tokens (B, T); padding is on the left.
+        lengths: the number of tokens of each row (B,).
+    """
+
+    def __init__(
+        self,
+        hf: LoadedModel,
+        rows: Sequence[PendingCompletion],
+        logits: Tensor,
+        cache: Any,
+        lengths: Tensor,
+    ) -> None:
+        self.hf = hf
+        self.rows = list(rows)
+        self.logits = logits
+        self.cache = cache
+        self.lengths = lengths
+        width = int(lengths.max())
+        self.mask = torch.arange(width, device=hf.device)[None] >= (width - lengths)[:, None]
+
+    @staticmethod
+    def start(hf: LoadedModel, rows: Sequence[PendingCompletion]) -> DecodingBatch:
+        """Run the prompts of the rows."""
+        return DecodingBatch(hf, rows, *_prefill(hf, rows))
+
+    def take_tokens(self) -> list[Completion | None]:
+        """Append a token to every row; return the completions of those that have ended."""
+        tokens = pick_next_tokens(self.logits, self.rows)
+        for row, token in zip(self.rows, tokens, strict=True):
+            row.ids.append(token)
+        return [make_completion_if_done(self.hf, row) for row in self.rows]
+
+    def keep(self, kept: Sequence[int]) -> None:
+        """Leave out all rows but these."""
+        if len(kept) == len(self.rows):
+            return
+        self.rows = [self.rows[i] for i in kept]
+        index = torch.tensor(kept, device=self.hf.device, dtype=torch.long)
+        self.cache.reorder_cache(index)
+        self.logits = self.logits[index]
+        self.mask = self.mask[index]
+        self.lengths = self.lengths[index]
+
+    def advance(self) -> None:
+        """Run the last token of every row, so that `logits` are those of the next one."""
+        hf, rows = self.hf, self.rows
+        self.mask = torch.cat([self.mask, self.mask.new_ones(len(rows), 1)], dim=1)
         prompts = torch.tensor([[len(row.prompt_ids)] for row in rows], device=hf.device)
-        with at_positions(hf.module, lengths[:, None], prompts):
+        with at_positions(hf.module, self.lengths[:, None], prompts):
             out = hf.module(
                 input_ids=torch.tensor([[row.ids[-1]] for row in rows], device=hf.device),
-                attention_mask=mask,
-                position_ids=lengths[:, None],
-                past_key_values=cache,
+                attention_mask=self.mask,
+                position_ids=self.lengths[:, None],
+                past_key_values=self.cache,
                 use_cache=True,
             )
-        logits = out.logits[:, -1]
-        lengths = lengths + 1
+        self.logits = out.logits[:, -1]
+        self.lengths = self.lengths + 1
+
+    def can_join(self) -> bool:
+        """Return whether other rows may join: every layer keeps the keys of all positions."""
+        from transformers.cache_utils import DynamicLayer
+
+        return all(type(layer) is DynamicLayer for layer in self.cache.layers)
+
+    def join(self, other: DecodingBatch) -> None:
+        """Take the rows of another batch in."""
+        self._trim()
+        width = max(self.mask.shape[1], other.mask.shape[1])
+        for mine, theirs in zip(self.cache.layers, other.cache.layers, strict=True):
+            keys = [pad_left(part.keys, width, 2) for part in (mine, theirs)]
+            values = [pad_left(part.values, width, 2) for part in (mine, theirs)]
+            mine.keys, mine.values = torch.cat(keys), torch.cat(values)
+        masks = [pad_left(part.mask, width, 1) for part in (self, other)]
+        self.mask = torch.cat(masks)
+        self.rows += other.rows
+        self.logits = torch.cat([self.logits, other.logits])
+        self.lengths = torch.cat([self.lengths, other.lengths])
+
+    def _trim(self) -> None:
+        """Remove the positions that are padding in every row, since longer rows have left."""
+        excess = self.mask.shape[1] - int(self.lengths.max())
+        if excess:
+            self.mask = self.mask[:, excess:]
+            for layer in self.cache.layers:
+                layer.keys, layer.values = layer.keys[:, :, excess:], layer.values[:, :, excess:]
+
+
+def pad_left(tensor: Tensor, width: int, dim: int) -> Tensor:
+    """Return a tensor with zeros before the entries of one dimension, up to a width."""
+    shape = list(tensor.shape)
+    shape[dim] = width - shape[dim]
+    return torch.cat([tensor.new_zeros(shape), tensor], dim=dim)
 
 
 def _prefill(hf: LoadedModel, rows: Sequence[PendingCompletion]) -> tuple[Tensor, Any, Tensor]:

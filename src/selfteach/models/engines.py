@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 
 from selfteach.errors import UsageError
 from selfteach.models import Sampler, fetch_default_model
+from selfteach.models.remote.endpoint import ServerSettings, parse_address
 from selfteach.registry import did_you_mean, list_names, load_registered
 
 if TYPE_CHECKING:
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from selfteach.models.loaded_model import LoadedModel
 
 AUTO = "auto"
+URL = "://"
+"""What tells the address of a server, or several joined by commas, from the name of an engine."""
 
 
 class OpenedEngine(NamedTuple):
@@ -34,13 +37,27 @@ def sample_with_transformers(model: LoadedModel, folder: Path | None = None) -> 
     return cast(Sampler, model)
 
 
-def choose_sampler(hf: HfModel, engine: str = AUTO, folder: Path | None = None) -> OpenedEngine:
+def choose_sampler(
+    hf: HfModel,
+    engine: str = AUTO,
+    folder: Path | None = None,
+    *,
+    adapter: Path | None = None,
+    server: ServerSettings | None = None,
+) -> OpenedEngine:
     """Open the sampler of a model: on a CPU openvino if it can run the model, else transformers.
 
+    Args:
+        adapter: what the model was merged with; servers load it beside the base.
+        server: how servers are asked, where the engine is the address of one.
+
     Raises:
-        UsageError: an unknown engine, or "openvino" cannot run this model here.
+        UsageError: an unknown engine, or "openvino" cannot run this model here, or a server has
+            another model.
     """
     check_engine_name(engine)
+    if URL in engine:
+        return _open_servers(hf, engine, folder, adapter, server)
     if engine != AUTO:
         return OpenedEngine(
             load_registered("engines", engine)(hf, folder), engine, "chosen by the user"
@@ -56,13 +73,38 @@ def choose_sampler(hf: HfModel, engine: str = AUTO, folder: Path | None = None) 
     )
 
 
+def _open_servers(
+    hf: HfModel,
+    addresses: str,
+    folder: Path | None,
+    adapter: Path | None,
+    server: ServerSettings | None,
+) -> OpenedEngine:
+    """Open the servers of a model; an adapter that they do not load is sampled with here."""
+    from selfteach.models.remote.retry import RequestRefused
+    from selfteach.models.remote.served_model import explain_why_not_served, open_served
+
+    reason = explain_why_not_served(adapter)
+    if not reason:
+        try:
+            return OpenedEngine(*open_served(hf, addresses, server or ServerSettings(), adapter))
+        except RequestRefused as fault:
+            reason = f"the server does not load the adapter ({fault})"
+    opened = choose_sampler(hf, AUTO, folder)
+    return opened._replace(reason=f"{reason}, and {opened.reason}")
+
+
 def check_engine_name(name: str) -> None:
     """Check the name of an engine, before any model is loaded.
 
     Raises:
-        UsageError: an unknown name.
+        UsageError: an unknown name, or an address that is none.
     """
     known = [AUTO, *list_names("engines")]
+    if URL in name:
+        for address in name.split(","):
+            parse_address(address.strip())
+        return
     if name not in known:
         raise UsageError(
             f'there is no engine "{name}".',

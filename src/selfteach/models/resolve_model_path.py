@@ -5,7 +5,8 @@ Nothing heavy is imported, so that a mistyped name is reported at once.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from selfteach.errors import UsageError, get_first_line
@@ -22,6 +23,8 @@ from selfteach.models.silence import silence_libraries
 from selfteach.registry import did_you_mean
 
 MODEL_FILES = ("*.safetensors", "*.json", "*.jinja", "tokenizer.model", "*.txt")
+HUB_TIMEOUT_S = 5.0
+"""How long the hub may take to say that it has a model."""
 
 
 def check_model_name(name: str) -> None:
@@ -48,6 +51,23 @@ def check_model_name(name: str) -> None:
                 "name is OWNER/NAME."
             ),
         )
+
+
+def require_model(name: str) -> None:
+    """Check that a model can be had: it is here, or the hub has it. No weights are fetched.
+
+    Raises:
+        UsageError: as `check_model_name`, or the hub has no such model or cannot be reached.
+    """
+    check_model_name(name)
+    if name == EMBEDDED or Path(name).expanduser().is_dir():
+        return
+    from huggingface_hub import model_info, try_to_load_from_cache
+
+    if isinstance(try_to_load_from_cache(name, "config.json"), str):
+        return
+    with convert_hub_errors(name):
+        model_info(name, timeout=HUB_TIMEOUT_S)
 
 
 def check_teacher_name(name: str) -> None:
@@ -104,12 +124,17 @@ def resolve_base(name: str, adapter: Path | None) -> str:
 def _download_from_hub(name: str) -> Path:
     """Return the folder of a hub's model in the hub's cache."""
     from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
+    with convert_hub_errors(name), silence_libraries():
+        return Path(snapshot_download(name, allow_patterns=list(MODEL_FILES)))
+
+
+@contextmanager
+def convert_hub_errors(name: str) -> Iterator[None]:
+    """Convert the hub's errors inside the block to an error about a model."""
     try:
-        with silence_libraries():
-            return Path(snapshot_download(name, allow_patterns=list(MODEL_FILES)))
-    except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as fault:
+        yield
+    except Exception as fault:  # the hub's client has other errors in each version
         raise UsageError(
             f'there is no model "{name}" here, and it cannot be fetched ({get_first_line(fault)}).',
             cure=(

@@ -1,4 +1,4 @@
-"""Weights as an F16 GGUF file, which openvino-genai, llama.cpp and Ollama read.
+"""Weights as a GGUF file (F16 or Q8_0), which openvino-genai, llama.cpp and Ollama read.
 
 Families: llama, qwen2, qwen3. The rows of llama's q and k projections are reordered: the format's
 rotary embedding pairs neighboring numbers, and transformers pairs the two halves of a head.
@@ -17,11 +17,16 @@ from torch import Tensor
 
 from selfteach.errors import UsageError
 from selfteach.files import replace_file
+from selfteach.models.fetch_default_model import HUB_NAME, get_embedded_folder
 from selfteach.models.hook_adapter import get_active_hooks
 from selfteach.records import JsonObject
 
 FAMILIES = ("llama", "qwen2", "qwen3")
 F16_MAX = 65504.0
+QUANTS = ("f16", "q8_0")
+"""The formats of the matrices. Vectors stay in float32."""
+Q8_BLOCK = 32
+"""The numbers that share one scale in Q8_0: a row must be a multiple of them."""
 LAYER_NAMES = {
     "input_layernorm.weight": "attn_norm.weight",
     "post_attention_layernorm.weight": "ffn_norm.weight",
@@ -64,10 +69,14 @@ def explain_why_not_gguf(module: Any, tokenizer: Any) -> str:
     return ""
 
 
-def write_gguf(module: Any, tokenizer: Any, path: Path) -> Path:
-    """Write a model with its tokenizer as one F16 GGUF file, whole or not at all.
+def write_gguf(module: Any, tokenizer: Any, path: Path, quant: str = "f16") -> Path:
+    """Write a model with its tokenizer as one GGUF file, whole or not at all.
 
     Adapters must be merged before.
+
+    Args:
+        quant: the format of the matrices, one of QUANTS. With q8_0, a matrix whose rows do not
+            divide into blocks stays in F16.
 
     Raises:
         UsageError: a family, a tokenizer or a weight that the format cannot hold.
@@ -82,9 +91,16 @@ def write_gguf(module: Any, tokenizer: Any, path: Path) -> Path:
     with replace_file(path, 2 * num_weights) as temporary:
         writer = gguf.GGUFWriter(temporary, module.config.model_type)
         _write_architecture(writer, module.config)
+        kinds = {"f16": gguf.LlamaFileType.MOSTLY_F16, "q8_0": gguf.LlamaFileType.MOSTLY_Q8_0}
+        writer.add_file_type(kinds[quant])
         _write_tokenizer(writer, tokenizer, module.config.vocab_size)
         for name, array in _iterate_tensors(module):
-            writer.add_tensor(name, array)
+            if quant == "q8_0" and array.ndim > 1 and array.shape[-1] % Q8_BLOCK == 0:
+                q8 = gguf.GGMLQuantizationType.Q8_0
+                packed = gguf.quants.quantize(array.astype(np.float32), q8)
+                writer.add_tensor(name, packed, raw_dtype=q8)
+            else:
+                writer.add_tensor(name, array)
         writer.write_header_to_file()
         writer.write_kv_data_to_file()
         writer.write_tensors_to_file()
@@ -93,12 +109,9 @@ def write_gguf(module: Any, tokenizer: Any, path: Path) -> Path:
 
 
 def _write_architecture(writer: Any, config: Any) -> None:
-    import gguf
-
     heads = config.num_attention_heads
     head_size = getattr(config, "head_dim", None) or config.hidden_size // heads
-    writer.add_name(str(getattr(config, "_name_or_path", "") or "selfteach model"))
-    writer.add_file_type(gguf.LlamaFileType.MOSTLY_F16)
+    writer.add_name(name_model(str(getattr(config, "_name_or_path", ""))))
     writer.add_context_length(config.max_position_embeddings)
     writer.add_embedding_length(config.hidden_size)
     writer.add_block_count(config.num_hidden_layers)
@@ -111,6 +124,20 @@ def _write_architecture(writer: Any, config: Any) -> None:
     writer.add_rope_freq_base(float(get_rope_settings(config)["rope_theta"]))
     writer.add_layer_norm_rms_eps(config.rms_norm_eps)
     writer.add_vocab_size(config.vocab_size)
+
+
+def name_model(source: str) -> str:
+    """Return the name of a model for a file that others may get: no folder of this machine.
+
+    Args:
+        source: the hub name or the folder that the model was loaded from.
+    """
+    if source and Path(source).expanduser().resolve() == get_embedded_folder().resolve():
+        return HUB_NAME.partition("/")[2]
+    is_hub_name = source.count("/") == 1 and not Path(source).is_absolute()
+    if is_hub_name and not Path(source).is_dir():
+        return source
+    return Path(source).name or "selfteach model"
 
 
 def get_rope_settings(config: Any) -> JsonObject:

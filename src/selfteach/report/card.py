@@ -14,7 +14,7 @@ from typing import Any
 
 import yaml
 
-from selfteach.models.fetch_default_model import EMBEDDED
+from selfteach.models.fetch_default_model import EMBEDDED, HUB_NAME, LICENSE
 from selfteach.records import JsonObject, Measure
 from selfteach.report import sections
 from selfteach.report.format_text import (
@@ -28,28 +28,32 @@ from selfteach.report.format_text import (
     shorten,
 )
 from selfteach.report.labels import get_heading, get_labels
-from selfteach.report.read_run import RunData, get_path, list_objects, read_measure, read_run
+from selfteach.report.read_run import RunData, get_path, read_measure, read_run
 from selfteach.report.result_table import SMOKE_TEST_NOTICE
 from selfteach.report.rows import ELSEWHERE_ROWS, make_result_rows, make_rows
 from selfteach.text import clean_text
 
-MAX_ANSWERS_SHOWN = 3
 PEFT_KINDS = ("lora", "prompt_tuning")
 """The kinds of adapters that plain PEFT loads."""
 _SPECIAL = re.compile(r"([\\`*_{}\[\]()#+\-.!|~>:@/$])")
 
 
-def make_card(folder: Path) -> str:
-    """Return the card as Markdown: base, usage, exam, data, answers and limits."""
+def make_card(folder: Path, usage: str = "", library: str = "") -> str:
+    """Return the card as Markdown: base, usage, exam, data, answers and limits.
+
+    Args:
+        usage: the section on loading of an export; by default that of the run's own adapter.
+        library: the hub's name of the library that loads an export.
+    """
     run = read_run(folder)
     kind = read_adapter_kind(folder)
     parts = [
-        _make_front_matter(run, kind),
+        _make_front_matter(run, kind, library),
         f"# {get_labels(run.exam).card}",
         _make_rule_section(run),
         _make_verdict_section(run),
         _make_base_section(run),
-        _make_usage_section(run, kind),
+        usage or _make_usage_section(run, kind),
         _make_exam_section(run),
         _make_data_section(run),
         _make_answers_section(run),
@@ -82,9 +86,10 @@ def fence_text(text: Any, length: int = 2000) -> str:
     return f"{fence}text\n{body}\n{fence}"
 
 
-def _make_front_matter(run: RunData, kind: str) -> str:
+def _make_front_matter(run: RunData, kind: str, library: str) -> str:
+    own = "peft" if kind in PEFT_KINDS else "selfteach"
     fields: JsonObject = {
-        "library_name": "peft" if kind in PEFT_KINDS else "selfteach",
+        "library_name": library or own,
         "pipeline_tag": "text-generation",
         "tags": [
             "selfteach",
@@ -94,6 +99,8 @@ def _make_front_matter(run: RunData, kind: str) -> str:
     }
     if base := sections.describe_origin(run)["hub"]:
         fields["base_model"] = base
+    if base == HUB_NAME:
+        fields["license"] = LICENSE
     return f"---\n{yaml.safe_dump(fields, sort_keys=False)}---"
 
 
@@ -227,14 +234,13 @@ def _make_limits_section(run: RunData) -> str:
 
 
 def _make_answers_section(run: RunData) -> str:
-    answers = list_objects(run.exam.get("answers"))
-    rows = [row for row in answers if row.get("scope") == "target"]
     parts = ["## Before and after"]
-    for row in rows[:MAX_ANSWERS_SHOWN]:
+    for why, row in sections.pick_card_answers(run.exam):
         texts = {
             "Prompt": row.get("prompt"),
             "Base": get_path(row, "arms", "base", "greedy"),
             "Tuned": get_path(row, "arms", "tuned", "greedy"),
         }
+        parts += [f"An answer that {why}." if why else ""]
         parts += [f"{name}:\n\n{fence_text(text, 600)}" for name, text in texts.items()]
-    return "\n\n".join(parts) if rows else ""
+    return "\n\n".join(part for part in parts if part) if len(parts) > 1 else ""

@@ -15,6 +15,8 @@ from selfteach.records import JsonMapping, Measure
 from selfteach.report.read_run import get_path, list_objects, read_measure, read_number
 
 MAX_POINTS = 1500
+MIN_SILHOUETTE = 0.1
+"""Below this silhouette there are no clusters that a map could show."""
 SCOPES = ("target", "near", "general")
 
 
@@ -143,8 +145,8 @@ def _plot_loss(name: str, values: Mapping[int, float]) -> Plot:
 
 
 def _smooth(values: Sequence[float]) -> list[float]:
-    """Return centered means over about a tenth of the steps."""
-    reach = max(1, len(values) // 20)
+    """Return centered means over about a tenth of the steps; fewer than 20 steps stay alone."""
+    reach = len(values) // 20
     windows = (values[max(0, k - reach) : k + reach + 1] for k in range(len(values)))
     return [sum(window) / len(window) for window in windows]
 
@@ -210,6 +212,12 @@ class PromptMap:
     labels: Sequence[Dot]
     clusters: Sequence[JsonMapping] = field(default_factory=list)
     left_out: int = 0
+
+
+def find_missing_clusters(note: Any) -> float | None:
+    """Return the silhouette of prompts that form no clusters, else None."""
+    silhouette = read_number(get_path(note, "silhouette"))
+    return silhouette if silhouette is not None and silhouette < MIN_SILHOUETTE else None
 
 
 def map_prompts(note: Any) -> PromptMap | None:

@@ -11,6 +11,7 @@ import base64
 import hashlib
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from jinja2 import Environment, FileSystemLoader
 from markupsafe import Markup
@@ -64,58 +65,67 @@ def render_report(folder: Path, template: str = "page.j2") -> str:
     return _render_page(read_run(folder), template)
 
 
-def _render_page(run: RunData, template: str) -> str:
+def render_template(template: str, **values: Any) -> str:
+    """Return a page of a template, with the style sheet and the policy that allows it alone."""
     style = read_palette() + (TEMPLATES_FOLDER / "style.css").read_text("utf-8")
+    found = _make_environment().get_template(template)
+    return found.render(style=Markup(style), policy=_make_policy(style), **values)
+
+
+def _render_page(run: RunData, template: str) -> str:
     exam = run.exam
     notes = run.notes
     labels = get_labels(exam)
     search = notes.get("search")
-    return (
-        _make_environment()
-        .get_template(template)
-        .render(
-            run=run,
-            exam=exam,
-            style=Markup(style),
-            policy=_make_policy(style),
-            arms=labels.arms,
-            wording=labels,
-            heading=get_heading(exam),
-            verdicts=sections.VERDICT_LOOKS,
-            scopes=figures.SCOPES,
-            result=rows.make_result_rows(exam),
-            headline=sections.make_headline(exam),
-            elsewhere=rows.make_rows(exam, rows.ELSEWHERE_ROWS),
-            sanity=rows.make_rows(exam, rows.SANITY_ROWS),
-            noise=sections.list_noise(exam),
-            known={
-                "map": documents_page.describe_knowledge(exam),
-                "lengths": documents_page.read_lengths(exam),
-                "sizes": documents_page.plot_sizes(notes.get("sizes")),
-                "judges": documents_page.list_judges(exam),
-            },
-            answers=sections.compare_answers(exam),
-            examples=[sections.describe_example(row) for row in run.examples],
-            dropped=sections.list_dropped(run),
-            map=figures.map_prompts(notes.get("clusters")),
-            tries=figures.make_bars(get_path(search, "tries")),
-            traces=list_objects(get_path(search, "traces"))[:20],
-            judge=sections.describe_judge(notes.get("calibration"), exam),
-            losses=figures.plot_losses(run.metrics),
-            need=figures.plot_data_need(notes.get("curve")),
-            following={
-                "plain": tasks_page.make_number_rows(exam),
-                "inspection": tasks_page.describe_inspection(notes.get("inspection")),
-            },
-            edits={
-                "headline": corrections_page.make_headline(exam),
-                "rounds": corrections_page.plot_rounds(exam),
-            },
-            stages=sections.list_stages(run),
-            settings=sections.list_settings(run.config),
-            made=sections.describe_origin(run),
-            reproduce=sections.list_texts(exam.get("reproduce")),
-        )
+    recorded = {
+        "map": figures.map_prompts(notes.get("clusters")),
+        "search": figures.make_bars(get_path(search, "tries")),
+        "judge": sections.describe_judge(notes.get("calibration"), exam),
+    }
+    return render_template(
+        template,
+        run=run,
+        exam=exam,
+        arms=labels.arms,
+        wording=labels,
+        heading=get_heading(exam),
+        verdicts=sections.VERDICT_LOOKS,
+        scopes=figures.SCOPES,
+        result=rows.make_result_rows(exam),
+        headline=sections.make_headline(exam),
+        elsewhere=rows.make_rows(exam, rows.ELSEWHERE_ROWS),
+        sanity=rows.make_rows(exam, rows.SANITY_ROWS),
+        noise=sections.list_noise(exam),
+        known={
+            "map": documents_page.describe_knowledge(exam),
+            "lengths": documents_page.read_lengths(exam),
+            "sizes": documents_page.plot_sizes(notes.get("sizes")),
+            "judges": documents_page.list_judges(exam),
+        },
+        answers=sections.compare_answers(exam),
+        examples=[sections.describe_example(row) for row in run.examples],
+        dropped=sections.list_dropped(run),
+        sections=sections.choose_sections(exam, recorded),
+        nothing_trained=sections.was_nothing_trained(exam),
+        map=recorded["map"],
+        no_clusters=figures.find_missing_clusters(notes.get("clusters")),
+        tries=recorded["search"],
+        traces=list_objects(get_path(search, "traces"))[:20],
+        judge=recorded["judge"],
+        losses=figures.plot_losses(run.metrics),
+        need=figures.plot_data_need(notes.get("curve")),
+        following={
+            "plain": tasks_page.make_number_rows(exam),
+            "inspection": tasks_page.describe_inspection(notes.get("inspection")),
+        },
+        edits={
+            "headline": corrections_page.make_headline(exam),
+            "rounds": corrections_page.plot_rounds(exam),
+        },
+        stages=sections.list_stages(run),
+        settings=sections.list_settings(run.config),
+        made=sections.describe_origin(run),
+        reproduce=sections.list_texts(exam.get("reproduce")),
     )
 
 

@@ -110,6 +110,13 @@ def _list_notes(exam: JsonMapping) -> Iterator[str]:
         where = get_path(exam, "drift", "on") or sections.DRIFT_PROMPTS
         kl = format_decimal(drift.value)
         yield f"Drift    KL {kl} nats a token on {where}, same top-1 token {same}"
+    recovered = read_measure(get_path(exam, "recovery"))
+    room = read_measure(get_path(exam, "recovery_room"))
+    if recovered and room:
+        yield (
+            f"Recovery {format_decimal(recovered.value)} of the {100 * room.value:.0f} points that "
+            "the open book adds"
+        )
     if isinstance(cost, Mapping):
         sampled = format_count(cost.get("sampled_tokens"))
         trained = format_count(cost.get("trained_tokens"))

@@ -100,6 +100,16 @@ DOCUMENTS_ROWS: RowTable = (
         "contains.*",
     ),
     (
+        "Right at once",
+        "the same, each answer cut to the mean length of the open-book answers",
+        "contains_brief.*",
+    ),
+    (
+        "Exact match",
+        "the answer is a right one and nothing else",
+        "exact.*",
+    ),
+    (
         "Token-F1",
         "the same answers: words shared with the best right answer; long answers score lower",
         "f1.*",
@@ -113,6 +123,16 @@ DOCUMENTS_ROWS: RowTable = (
         "Common questions",
         "questions that many people can answer: right before, and still right",
         "common.*",
+    ),
+    (
+        "Win rate against the base",
+        "by a judge that was calibrated, in both orders; a tie counts one half",
+        "pairwise.*.win_rate",
+    ),
+    (
+        "Win rate against the open book",
+        "the same judge; a tie counts one half",
+        "against_prompted.*.win_rate",
     ),
     GENERAL_ROW,
 )
@@ -214,6 +234,15 @@ TABLES = {
 }
 
 
+DECIDED_WORDS = ("taught", "not learned", "just prompt it")
+DECIDING_PATHS = {
+    "feedback": ("kept.",),
+    "documents": ("contains.",),
+    "tasks": ("rouge_l.",),
+}
+"""The beginnings of the rows that the verdict compares, where a row of the table holds them."""
+
+
 def read_arms(exam: JsonMapping, path: str) -> JsonObject:
     """Return the value of each arm under a path, for instance "kept.*.greedy"."""
     return {arm: get_path(exam, *path.replace("*", arm).split(".")) for arm in ARMS}
@@ -222,10 +251,14 @@ def read_arms(exam: JsonMapping, path: str) -> JsonObject:
 def make_rows(exam: JsonMapping, table: RowTable) -> list[JsonMapping]:
     """Return the rows of a table that were measured, with the measures of each arm."""
     rows: list[JsonMapping] = []
+    deciding = DECIDING_PATHS.get(str(exam.get("method") or "feedback"), ())
+    decided = get_path(exam, "verdict", "word") in DECIDED_WORDS
     for label, meaning, path in table:
+        decides = decided and path.startswith(deciding) if deciding else False
         measures = {arm: read_measure(value) for arm, value in read_arms(exam, path).items()}
         if any(measures.values()):
-            rows.append({"label": label, "meaning": meaning, "measures": measures})
+            row = {"label": label, "meaning": meaning, "measures": measures}
+            rows.append(row | {"decides": decides})
     return rows
 
 

@@ -21,6 +21,10 @@ from selfteach.report.labels import get_labels
 from selfteach.report.read_run import RunData, get_path, list_objects, read_measure
 from selfteach.report.rows import ARMS
 
+MENDED = "was mended"
+STILL_WRONG = "is still wrong"
+HARMED = "got worse"
+"""Why an answer is among the first ones."""
 DRIFT_PROMPTS = "general answers"
 """The answers on which drift is measured, unless the exam names others."""
 VERDICT_LOOKS = {
@@ -48,6 +52,51 @@ def make_headline(exam: JsonMapping) -> JsonMapping:
     }
 
 
+def choose_sections(exam: JsonMapping, recorded: Mapping[str, object]) -> set[str]:
+    """Return the optional sections of the page: in a finished run those that it recorded."""
+    hidden = get_labels(exam).hidden
+    finished = bool(exam.get("verdict"))
+    return {
+        name for name, found in recorded.items() if name not in hidden and (found or not finished)
+    }
+
+
+def was_nothing_trained(exam: JsonMapping) -> bool:
+    """Return whether the run is finished and made no adapter."""
+    return bool(exam.get("verdict")) and get_path(exam, "cost", "adapter_mb") == 0
+
+
+def pick_answers(rows: Sequence[JsonObject]) -> list[JsonObject]:
+    """Return one mended answer, one that is still wrong and one that got worse, each with the
+    reason why it is shown. What there is none of is left out.
+    """
+    tests = {
+        MENDED: lambda row: row["scope"] == "target" and row["marks"]["base"][0] and row["mended"],
+        STILL_WRONG: lambda row: all(row["marks"][arm][0] for arm in ("base", "tuned")),
+        HARMED: lambda row: not any(row["marks"]["base"]) and row["marks"]["tuned"][0],
+    }
+    picked = []
+    for why, fits in tests.items():
+        found = next((row for row in rows if row["has"]["tuned"] and fits(row)), None)
+        if found:
+            found["why"] = why
+            picked.append(found)
+    return picked
+
+
+def pick_card_answers(exam: JsonMapping) -> list[tuple[str, JsonObject]]:
+    """Return the same answers as the page shows first, as exam.json has them, with the reason.
+
+    Where no answer is one of these, the first three to target prompts come without a reason.
+    """
+    answers = list_objects(exam.get("answers"))
+    compared = [_compare_answer(row) | {"place": place} for place, row in enumerate(answers)]
+    rows = [row for scope in SCOPES for row in compared if row["scope"] == scope]
+    picked = [(row["why"], answers[row["place"]]) for row in pick_answers(rows)]
+    target = [("", row) for row in answers if row.get("scope") == "target"]
+    return picked or target[: len((MENDED, STILL_WRONG, HARMED))]
+
+
 def compare_answers(exam: JsonMapping) -> JsonMapping | None:
     """Return the answers before and after with their differences, and counts for filters."""
     compared = [_compare_answer(row) for row in list_objects(exam.get("answers"))]
@@ -57,11 +106,18 @@ def compare_answers(exam: JsonMapping) -> JsonMapping | None:
     for scope in SCOPES:
         own = [row for row in compared if row["scope"] == scope]
         rows += _mix_kinds(own, NUM_OPEN[scope], NUM_SHOWN[scope])
+    picked = pick_answers(rows)
+    if picked:
+        for row in rows:
+            row["open"] = bool(row["why"])
+            row["rest"] = row["rest"] and not row["why"]
+        rows = picked + [row for row in rows if not row["why"]]
     states = get_labels(exam).states
     scope_counts = Counter(row["scope"] for row in rows)
     state_counts = Counter(state for state in states for row in rows if row[state])
     return {
         "rows": rows,
+        "picked": [f"one that {row['why']}" for row in picked],
         "states": states,
         "left": sum(row["rest"] for row in rows),
         "scopes": scope_counts,
@@ -119,6 +175,7 @@ def _compare_answer(row: JsonMapping) -> JsonObject:
         "has": {arm: found is not None for arm, found in arms.items()},
         "broken": is_broken,
         "kept": not is_broken,
+        "why": "",
         "mended": any(broken["base"]) and not is_broken,
     }
 

@@ -33,6 +33,8 @@ RESULT = "result"
 """The note with the result of a finished run."""
 PATHS = "paths"
 """The note with the places of a run's material."""
+MODELS = "models"
+"""The note with the fingerprints of a run's models."""
 REPAIRED = "repaired"
 """The note with the repairs of a run's material."""
 
@@ -112,6 +114,12 @@ def read_base_name(folder: Path) -> str:
     """Return the name of the model that a run began with."""
     name: str = load_yaml(check_run_folder(folder) / CONFIG_FILE)["model"]
     return name
+
+
+def read_models(folder: Path) -> JsonObject:
+    """Return the fingerprint of each model of a run by its role; the base is "base"."""
+    (found,) = read_notes(check_run_folder(folder), MODELS)
+    return found or {}
 
 
 def read_exam(folder: Path) -> JsonObject:

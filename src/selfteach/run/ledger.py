@@ -12,11 +12,12 @@ import json
 import sqlite3
 import zlib
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 from urllib.parse import quote
+from weakref import WeakSet
 
 from selfteach.disk import DISK_ERRNOS, make_disk_error, probe_disk, require_plain_file
 from selfteach.errors import IntegrityError, SelfteachError, UsageError
@@ -37,16 +38,26 @@ CREATE TABLE IF NOT EXISTS notes (
 CREATE TABLE IF NOT EXISTS events (
     seq INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, body TEXT NOT NULL);
 """
+EMBEDDINGS_TABLE = """embeddings (
+    id TEXT PRIMARY KEY, seq INTEGER NOT NULL, body BLOB NOT NULL, crc INTEGER NOT NULL);"""
+SCHEMA += f"CREATE TABLE IF NOT EXISTS {EMBEDDINGS_TABLE}"
 INSERT_REQUEST = "INSERT OR IGNORE INTO requests (id, seq, stage, body, crc) VALUES (?, ?, ?, ?, ?)"
 INSERT_ANSWER = "INSERT OR IGNORE INTO answers VALUES (?, ?, ?, ?)"
+INSERT_EMBEDDING = "INSERT OR IGNORE INTO embeddings VALUES (?, ?, ?, ?)"
 ADOPTED_NOTE = "adopted"
 ABANDONED = "left over from an interrupted attempt"
-SEQUENCED_TABLES = ("requests", "answers", "candidates")
-CHECKSUM_COLUMNS = {"requests": 4, "answers": 3, "candidates": 6, "notes": 2}
+SEQUENCED_TABLES = ("requests", "answers", "candidates", "embeddings")
+CHECKSUM_COLUMNS = {"requests": 4, "answers": 3, "candidates": 6, "notes": 2, "embeddings": 3}
 """Tables with a checksum in each row, and its column; it covers the columns before it.
 
 SQLite notices broken pages, but not a changed letter."""
+IDS_PER_QUERY = 500
 OutcomeState = Literal["accepted", "dropped", "failed", "pending"]
+FileState = tuple[int, ...]
+_verified: dict[Path, FileState] = {}
+"""The state of the files of each ledger that this process has verified and closed."""
+_open: WeakSet[Ledger] = WeakSet()
+"""The open ledgers of this process, each of which has been verified."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,47 +131,71 @@ class TokenCost(NamedTuple):
 class Ledger:
     """Represent the open database of one run.
 
-    One process and one thread at a time use it.
+    One process and one thread at a time use it. The first opening reads and verifies every row; a
+    later one in the same process does so only if another has changed the file since.
     """
 
-    def __init__(self, path: Path, *, readonly: bool = False) -> None:
+    def __init__(self, path: Path, *, readonly: bool = False, cure: str = "") -> None:
+        """Open or create the file.
+
+        Args:
+            readonly: create no file.
+            cure: what to do if the file is damaged; by default, how to recover a run's ledger.
+        """
         self.path = path
+        self._cure = cure
         self._entered: dict[str, set[str]] = {}
         for tail in ("", "-wal", "-shm", "-journal"):
             require_plain_file(path.with_name(path.name + tail))
-        with self._convert_errors():
+        self._place = path.absolute()
+        is_known = _is_verified(self._place)
+        with self._convert_errors(), ExitStack() as on_error:
             self._db = sqlite3.connect(
                 f"file:{quote(str(path))}?mode={'rw' if readonly else 'rwc'}",
                 uri=True,
                 isolation_level=None,
             )
+            on_error.callback(self._db.close)  # else a damaged file stays open, and locked
             self._db.execute("PRAGMA temp_store=MEMORY")  # only the run's own disk can be full
             if not readonly:
                 self._db.execute("PRAGMA journal_mode=WAL")
                 self._db.execute("PRAGMA synchronous=FULL")
-            verdict = self._db.execute("PRAGMA integrity_check(1)").fetchone()[0]
-            if verdict != "ok":
-                raise sqlite3.DatabaseError(verdict)
-            if readonly and not self._db.execute("SELECT 1 FROM sqlite_master").fetchone():
+            if not is_known:
+                verdict = self._db.execute("PRAGMA integrity_check(1)").fetchone()[0]
+                if verdict != "ok":
+                    raise sqlite3.DatabaseError(verdict)
+            tables = {name for (name,) in self._db.execute("SELECT name FROM sqlite_master")}
+            if readonly and not tables:
                 # Its process died before the first commit.
                 self._db = sqlite3.connect(":memory:", isolation_level=None)
-            self._db.executescript(f"BEGIN; {SCHEMA} COMMIT;")
-            for table in CHECKSUM_COLUMNS:
-                for row in self._db.execute(f"SELECT * FROM {table}"):
-                    if not is_intact(table, row):
-                        raise sqlite3.DatabaseError(
-                            f"a row of {table} has changed since it was written: "
-                            f"{str(row[0])[:40]!r}"
-                        )
+            if not readonly or not tables:
+                self._db.executescript(f"BEGIN; {SCHEMA} COMMIT;")
+            elif "embeddings" not in tables:  # a ledger of an earlier version
+                self._db.execute(f"CREATE TEMP TABLE {EMBEDDINGS_TABLE}")
+            if not is_known:
+                self._verify_rows()
             self._seq: int = max(
                 self._db.execute(f"SELECT COALESCE(MAX(seq), 0) FROM {t}").fetchone()[0]
                 for t in SEQUENCED_TABLES
             )
+            on_error.pop_all()
+        _open.add(self)
+
+    def _verify_rows(self) -> None:
+        for table in CHECKSUM_COLUMNS:
+            for row in self._db.execute(f"SELECT * FROM {table}"):
+                if not is_intact(table, row):
+                    raise sqlite3.DatabaseError(
+                        f"a row of {table} has changed since it was written: {str(row[0])[:40]!r}"
+                    )
 
     def close(self) -> None:
         """Fold the write-ahead log into the file and close it."""
         with self._convert_errors():
             self._db.close()
+        if self in _open:
+            _open.remove(self)
+            _verified[self._place] = _read_file_state(self._place)
 
     def record_requests(self, stage: str, rows: Iterable[tuple[str, JsonMapping]]) -> None:
         """Record requests (id, body) before they are sent.
@@ -194,11 +229,26 @@ class Ledger:
         """Return the recorded answers among these ids, by id."""
         found: JsonObject = {}
         with self._convert_errors():
-            for start in range(0, len(ids), 500):
-                part = ids[start : start + 500]
+            for part in _iterate_parts(ids):
                 query = f"SELECT id, body FROM answers WHERE id IN ({','.join('?' * len(part))})"
                 found |= {id: json.loads(body) for id, body in self._db.execute(query, part)}
         return found
+
+    def record_embeddings(self, rows: Iterable[tuple[str, bytes]]) -> None:
+        """Record embeddings (id, bytes of float32, little-endian); the first of an id stays."""
+        with self._transaction() as db:
+            db.executemany(
+                INSERT_EMBEDDING,
+                (add_checksum(id, self._take_next_seq(), body) for id, body in rows),
+            )
+
+    def iterate_embeddings(self, ids: Sequence[str]) -> Iterator[tuple[str, bytes]]:
+        """Yield (id, bytes) of the recorded embeddings among these ids, a few hundred at once."""
+        for part in _iterate_parts(ids):
+            query = f"SELECT id, body FROM embeddings WHERE id IN ({','.join('?' * len(part))})"
+            with self._convert_errors():
+                found = self._db.execute(query, part).fetchall()
+            yield from found
 
     def copy_answers(
         self,
@@ -208,8 +258,8 @@ class Ledger:
     ) -> int:
         """Copy requests of these stages with their answers from another run's ledger.
 
-        Answers without a request (scores) are copied too. This run need not send these requests
-        again.
+        Answers without a request (scores) and embeddings are copied too. This run need not send
+        these requests again.
 
         Args:
             is_wanted: tells of a request's body, and of an answer's, whether to copy it; a request
@@ -235,6 +285,9 @@ class Ledger:
                     row = add_checksum(id, self._take_next_seq(), stage, request)
                     db.execute(INSERT_REQUEST, row)
                 db.execute(INSERT_ANSWER, add_checksum(id, self._take_next_seq(), answer))
+            embedded = other._db.execute("SELECT id, body FROM embeddings ORDER BY seq")
+            for id, body in embedded:
+                db.execute(INSERT_EMBEDDING, add_checksum(id, self._take_next_seq(), body))
         bodies = [json.loads(answer) for *_, answer in copied]
         completions = [body for body in bodies if isinstance(body, dict)]
         costs = []
@@ -434,7 +487,7 @@ class Ledger:
                 where=self.path,
                 cure="Check the folder and its permissions.",
             )
-        cure = (
+        cure = self._cure or (
             f"`selfteach status --recover {self.path.parent}` saves what can be read into a "
             "new file."
         )
@@ -461,11 +514,39 @@ class Ledger:
 
 
 def add_checksum(*values: Any) -> tuple[Any, ...]:
-    """Return a row with its checksum at the end."""
-    return (*values, zlib.crc32(dump_canonical_json(values).encode("utf-8", "surrogatepass")))
+    """Return a row with its checksum at the end; it covers bytes as they are."""
+    plain = [value for value in values if not isinstance(value, bytes)]
+    checksum = zlib.crc32(dump_canonical_json(plain).encode("utf-8", "surrogatepass"))
+    for value in values:
+        if isinstance(value, bytes):
+            checksum = zlib.crc32(value, checksum)
+    return (*values, checksum)
 
 
 def is_intact(table: str, row: tuple[Any, ...]) -> bool:
     """Return whether a row is unchanged since it was written, if its table has checksums."""
     column = CHECKSUM_COLUMNS.get(table)
     return column is None or row[: column + 1] == add_checksum(*row[:column])
+
+
+def _iterate_parts(ids: Sequence[str]) -> Iterator[Sequence[str]]:
+    for start in range(0, len(ids), IDS_PER_QUERY):
+        yield ids[start : start + IDS_PER_QUERY]
+
+
+def _is_verified(path: Path) -> bool:
+    """Return whether this process has verified a ledger that no other has changed since."""
+    is_open = any(ledger._place == path for ledger in _open)
+    return is_open or _verified.get(path) == _read_file_state(path)
+
+
+def _read_file_state(path: Path) -> FileState:
+    """Return what changes when another process writes to a ledger: empty without a file."""
+    state: list[int] = []
+    for file in (path, path.with_name(f"{path.name}-wal")):
+        try:
+            found = file.stat()
+        except OSError:
+            continue
+        state += (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
+    return tuple(state)

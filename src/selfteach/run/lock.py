@@ -1,44 +1,52 @@
 """One process for each run.
 
-The lock is the system's (flock), so it ends with its process. The file holds the pid for people to
-read.
+The lock is the system's, so it ends with its process: filelock takes it on every system. The file
+holds the pid for people to read.
 """
 
 from __future__ import annotations
 
-import fcntl
 import os
 import time
 from pathlib import Path
+
+from filelock import lock_descriptor
 
 from selfteach.disk import require_plain_file
 from selfteach.errors import UsageError
 
 LOCK_FILE = "run.lock"
+NO_LINK = getattr(os, "O_NOFOLLOW", 0)
+NO_WAIT = getattr(os, "O_NONBLOCK", 0)
+"""Flags of `os.open`; Windows has neither."""
 
 
 class RunLock:
     """Hold the lock of a run folder, until `release` or the end of the process.
+
+    Args:
+        what: what the folder holds, for the message.
 
     Raises:
         UsageError: another process holds it, and the message names its pid; or a link is in the
             folder.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, what: str = "run") -> None:
         refuse_links(folder)
-        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW
+        flags = os.O_RDWR | os.O_CREAT | NO_LINK
         self._handle = os.open(folder / LOCK_FILE, flags, 0o644)
         if not _try_lock(self._handle):
-            pid = os.pread(self._handle, 32, 0).decode("ascii", "replace").strip() or "unknown"
+            pid = _read_pid(self._handle) or "unknown"
             os.close(self._handle)
             raise UsageError(
-                f"the run is in use by process {pid}.",
+                f"the {what} is in use by process {pid}.",
                 where=folder,
                 cure="Wait for it, or stop it; `selfteach status` shows its progress.",
             )
         os.ftruncate(self._handle, 0)
-        os.pwrite(self._handle, f"{os.getpid()}\n".encode(), 0)
+        os.lseek(self._handle, 0, os.SEEK_SET)
+        os.write(self._handle, f"{os.getpid()}\n".encode())
 
     def release(self) -> None:
         """Release the lock.
@@ -60,26 +68,32 @@ def refuse_links(folder: Path) -> None:
 
 
 def _try_lock(handle: int) -> bool:
-    """Try to lock for a quarter of a second, because `find_lock_owner` may hold it for a moment."""
+    """Try to lock for a quarter of a second: somebody who only looks holds it for a moment."""
     for _ in range(5):
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if lock_descriptor(handle, blocking=False):
             return True
-        except BlockingIOError:
-            time.sleep(0.05)
+        time.sleep(0.05)
     return False
+
+
+def _read_pid(handle: int) -> str:
+    """Return the pid in the file; "" where there is none, or the lock forbids to read."""
+    try:
+        os.lseek(handle, 0, os.SEEK_SET)
+        return os.read(handle, 32).decode("ascii", "replace").strip()
+    except OSError:
+        return ""
 
 
 def find_lock_owner(folder: Path) -> int | None:
     """Return the pid of the process that works in this folder now, or None."""
     try:
-        handle = os.open(folder / LOCK_FILE, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        handle = os.open(folder / LOCK_FILE, os.O_RDONLY | NO_LINK | NO_WAIT)
     except OSError:
         return None
     try:
-        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return int(os.pread(handle, 32, 0).strip() or b"0")
+        return None if _try_lock(handle) else int(_read_pid(handle) or 0)
+    except OSError:  # the file system knows no locks
+        return None
     finally:
         os.close(handle)
-    return None

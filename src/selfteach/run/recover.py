@@ -19,7 +19,8 @@ from selfteach.run.ledger import Ledger, is_intact
 from selfteach.run.lock import RunLock
 from selfteach.run.run_folder import LEDGER_FILE
 
-TABLES = ("notes", "requests", "answers", "candidates", "events")
+TABLES = ("notes", "requests", "answers", "candidates", "events", "embeddings")
+BINARY_COLUMNS = {"embeddings": 2}
 PAGE = 4096
 SIZE_OFFSET = 28
 ROWID_LIMIT = 1 << 40
@@ -134,9 +135,12 @@ def _read_rows(db: sqlite3.Connection, table: str) -> Iterator[tuple[Any, ...]]:
 
 
 def _decode_row(table: str, row: tuple[Any, ...], width: int) -> tuple[Any, ...] | None:
-    """Return the row as text and numbers, or None if it has changed since it was written."""
-    try:
-        values = tuple(value.decode() if isinstance(value, bytes) else value for value in row)
-    except UnicodeDecodeError:
-        return None
-    return values if len(values) == width and is_intact(table, values) else None
+    """Return the row as text, numbers and bytes, or None if it has changed since it was written."""
+    values = list(row)
+    for column, value in enumerate(row):
+        if isinstance(value, bytes) and column != BINARY_COLUMNS.get(table):
+            try:
+                values[column] = value.decode()
+            except UnicodeDecodeError:
+                return None
+    return tuple(values) if len(values) == width and is_intact(table, tuple(values)) else None

@@ -26,7 +26,7 @@ from typing import Any
 from selfteach.config import ResolvedConfig, dump_config, flatten_keys
 from selfteach.disk import convert_disk_errors
 from selfteach.errors import IntegrityError, UsageError
-from selfteach.files import hash_file, write_bytes
+from selfteach.files import hash_file, make_folder, sync_folder, write_bytes
 from selfteach.records import JsonMapping, JsonObject, dump_canonical_json
 from selfteach.run import manifest
 from selfteach.run.ledger import Ledger
@@ -157,7 +157,7 @@ class Run:
         path = self.file(name)
         entry = compute_sum(data)
         with convert_disk_errors(path, len(data)):
-            path.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(path.parent)
             if check_file(path, entry) != "whole":
                 self._set_changed_aside(name)
             self.ledger.set_note(COPY_PREFIX + name, {"sum": entry, "data": pack_copy(data)})
@@ -207,11 +207,14 @@ class Run:
                 for file in sorted(fresh.rglob("*"))
                 if file.is_file()
             }
+            for folder in (fresh, *filter(Path.is_dir, fresh.rglob("*"))):
+                sync_folder(folder)
             self._set_changed_aside(name)
             with delay_interrupts():
                 if path.exists():
                     path.rename(old)
                 fresh.rename(path)
+                sync_folder(path.parent)
             shutil.rmtree(old, ignore_errors=True)
         for stale in [key for key in self._exports if key.startswith(f"{name}/")]:
             del self._exports[stale]
@@ -241,6 +244,14 @@ class Run:
                 self.ledger.record_event("stopped", {"by": kind.__name__, "why": str(fault)[:500]})
         except Exception as second:  # the first fault is the one to show
             fault.add_note(f"closing the run failed too: {second}")  # type: ignore[union-attr]
+            return
+        if isinstance(fault, UsageError) and not self.resumed and self._is_empty():
+            shutil.rmtree(self.path, ignore_errors=True)
+
+    def _is_empty(self) -> bool:
+        """Return whether the run has recorded nothing that a person paid for."""
+        with closing(Ledger(self.path / LEDGER_FILE, readonly=True)) as ledger:
+            return not ledger.count_requests() and not ledger.get_note("models")
 
     def _record_stage(self, name: str, state: str, seconds: float, attempts: int) -> None:
         self._stages[name] = {"state": state, "seconds": round(seconds, 3), "attempts": attempts}
@@ -322,7 +333,7 @@ def open_run(
     else:
         folder = _choose_default_folder(make_slug(slug_source), identity, new)
     with convert_disk_errors(folder):
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         lock = RunLock(folder)
     if not command:
         command = shlex.join(["selfteach", *(word for word in sys.argv[1:] if word != "--new")])
@@ -405,12 +416,50 @@ def _choose_default_folder(name: str, identity: JsonObject, new: bool) -> Path:
     if not new and RUNS_FOLDER.is_dir():
         pattern = re.compile(rf"\d{{4}}-\d\d-\d\d-{re.escape(name)}(?:-\d+)?")
         folders = [folder for folder in RUNS_FOLDER.iterdir() if pattern.fullmatch(folder.name)]
-        for folder in sorted(folders, key=lambda f: f.stat().st_mtime_ns, reverse=True):
-            if read_identity(folder) == identity:
+        folders.sort(key=lambda folder: folder.stat().st_mtime_ns, reverse=True)
+        identities = {folder: read_identity(folder) for folder in folders}
+        for folder, before in identities.items():
+            if before == identity:
                 return folder
+        for folder, before in identities.items():
+            if before is not None and has_same_material(before, identity):
+                confirm_other_settings(folder, before, identity)
+                break
     base = RUNS_FOLDER / f"{date.today().isoformat()}-{name}"
     numbered = (base.with_name(f"{base.name}-{number}") for number in count(2))
     return next(folder for folder in chain([base], numbered) if not folder.exists())
+
+
+def has_same_material(before: JsonMapping, now: JsonMapping) -> bool:
+    """Return whether two runs differ in their settings alone."""
+    return all(before.get(key) == now[key] for key in ("format", "kind", "material"))
+
+
+def confirm_other_settings(folder: Path, before: JsonMapping, now: JsonMapping) -> None:
+    """Ask on a terminal whether a run with other settings than an earlier one shall begin.
+
+    Raises:
+        UsageError: the answer is no, or nobody can be asked.
+    """
+    seconds = sum(stage["seconds"] for stage in read_notes(folder, "stages")[0] or [])
+    state = "finished" if read_notes(folder, FINISHED)[0] else "unfinished"
+    what = "\n  ".join(
+        [
+            f"there is a run of this material with other settings; it is {state} and has taken "
+            f"{max(1, round(seconds / 60))} min:",
+            *list_changes(before, now),
+        ]
+    )
+    if sys.stdin and sys.stdin.isatty() and sys.stderr.isatty():
+        question = f"{folder}: {what}\nStart a new run with the new settings? [y/N] "
+        print(question, end="", file=sys.stderr, flush=True)
+        if sys.stdin.readline().strip().lower() in ("y", "yes"):
+            return
+    raise UsageError(
+        what,
+        where=folder,
+        cure="\n--new starts a new run beside it; the old settings continue it or show its result.",
+    )
 
 
 def read_stages(ledger: Ledger) -> dict[str, JsonObject]:
@@ -458,18 +507,22 @@ def check_run_format(folder: Path) -> None:
 def _make_changed_error(folder: Path, before: JsonMapping, now: JsonMapping) -> UsageError:
     if before.get("format") != RUN_FORMAT:
         return make_old_run_error(folder)
-    old = _flatten_identity(before)
-    new = _flatten_identity(now)
-    changed = sorted(key for key in old.keys() | new.keys() if old.get(key) != new.get(key))
-    lines = [f"{key}: {_format_value(old, key)} -> {_format_value(new, key)}" for key in changed]
     return UsageError(
-        "\n  ".join(["this run began with another configuration:", *lines]),
+        "\n  ".join(["this run began with another configuration:", *list_changes(before, now)]),
         where=folder,
         cure=(
             "\nGive the old values to continue it, or another --out. If the command has --new, "
             "it starts a new run and keeps the old one."
         ),
     )
+
+
+def list_changes(before: JsonMapping, now: JsonMapping) -> list[str]:
+    """Return one line for each setting that differs between two runs."""
+    old = _flatten_identity(before)
+    new = _flatten_identity(now)
+    changed = sorted(key for key in old.keys() | new.keys() if old.get(key) != new.get(key))
+    return [f"{key}: {_format_value(old, key)} -> {_format_value(new, key)}" for key in changed]
 
 
 def _flatten_identity(identity: JsonMapping) -> JsonObject:

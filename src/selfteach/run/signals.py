@@ -17,7 +17,9 @@ from types import FrameType
 from typing import Any
 
 EXIT_INTERRUPTED = 130
-WATCHED_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+HANGUP = getattr(signal, "SIGHUP", None)
+"""The signal of a closed terminal; Windows has none."""
+WATCHED_SIGNALS = tuple(filter(None, (signal.SIGINT, signal.SIGTERM, HANGUP)))
 Handler = Callable[[int, FrameType | None], object]
 
 
@@ -79,11 +81,11 @@ def install_handler(handler: Handler) -> dict[signal.Signals, Any]:
 
     A SIGHUP that is ignored stays so: nohup wants the process to outlive its terminal.
     """
-    ignores_hangup = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    ignores_hangup = bool(HANGUP) and signal.getsignal(HANGUP) is signal.SIG_IGN
     return {
         number: signal.signal(number, handler)
         for number in WATCHED_SIGNALS
-        if number != signal.SIGHUP or not ignores_hangup
+        if number != HANGUP or not ignores_hangup
     }
 
 

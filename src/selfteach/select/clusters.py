@@ -5,6 +5,10 @@ template included, so that all prompts looked alike; here the model's mean over 
 words is whitened and scaled to unit length. Measured on 80 prompts of 10 subjects with the
 embedded model: without whitening, silhouette always chooses k = 2, which agrees with the subjects
 at chance; with it, k = 11.
+
+Up to `EXACT` prompts every step takes all of them. Above that, the steps whose time or memory grows
+with the square of their number take evenly spaced ones (principal directions, the choice of k) or
+parts of at most so many (Ward's clustering).
 """
 
 from __future__ import annotations
@@ -20,7 +24,8 @@ from sklearn.cluster import AgglomerativeClustering, KMeans
 from sklearn.decomposition import PCA
 from sklearn.metrics import silhouette_score
 
-from selfteach.dedup.overlap import OverlapIndex
+from selfteach.dedup.connect import connect_overlapping, renumber_groups
+from selfteach.select.evenly import choose_evenly
 
 SplitName = Literal["train", "dev", "test"]
 SPLIT_NAMES: tuple[SplitName, ...] = ("train", "dev", "test")
@@ -32,7 +37,12 @@ MAX_DIMS = 32
 PROMPTS_PER_DIM = 6
 PROMPTS_PER_GROUP = 4
 MIN_GROUPS = 12
-_ROWS = 512
+EXACT = 4096
+"""Prompts up to which no step is approximate: Ward's clustering then needs 130 MB."""
+SMALLEST_SIDE = 8
+"""A part is cut so that each side has at least one in so many of its prompts."""
+ROWS = 4096
+"""Embeddings that are projected at once."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,16 +73,34 @@ def whiten_embeddings(embeddings: NDArray[np.floating]) -> Floats:
 
     Shapes: (N, D) -> (N, dims).
     """
-    found = np.asarray(embeddings, dtype=np.float64)
-    centred = found - found.mean(0) if len(found) else found
-    wanted = min(MAX_DIMS, max(2, len(found) // PROMPTS_PER_DIM), len(found) - 1, found.shape[1])
+    count, dims = embeddings.shape
+    wanted = min(MAX_DIMS, max(2, count // PROMPTS_PER_DIM), count - 1, dims)
+    sample = np.asarray(embeddings[choose_sample(count)], dtype=np.float64)
+    centred = sample - sample.mean(0) if len(sample) else sample
     if wanted < 1 or np.abs(centred).max() < 1e-9:
-        return np.zeros((len(found), 1))
-    pca = PCA(wanted, svd_solver="full").fit(centred)
+        return np.zeros((count, 1))
+    pca = _fit_directions(centred, wanted, count)
     real = pca.explained_variance_ > 1e-9 * pca.explained_variance_[0]
-    rows = pca.transform(centred)[:, real] / np.sqrt(pca.explained_variance_[real])
+    middle = sample.mean(0)
+    parts = []
+    for start in range(0, count, ROWS):
+        part = np.asarray(embeddings[start : start + ROWS], dtype=np.float64) - middle
+        parts.append(pca.transform(part)[:, real] / np.sqrt(pca.explained_variance_[real]))
+    rows = np.concatenate(parts)
     lengths = np.linalg.norm(rows, axis=1, keepdims=True)
     return np.asarray(rows / np.where(lengths > 0, lengths, 1.0))
+
+
+def choose_sample(count: int) -> slice | list[int]:
+    """Return which of so many prompts the costly steps take: all, or `EXACT` evenly spaced ones."""
+    return slice(None) if count <= EXACT else choose_evenly(range(count), EXACT)
+
+
+def _fit_directions(rows: Floats, wanted: int, count: int) -> PCA:
+    """Return the principal directions of the sampled rows of `count` prompts."""
+    if count <= EXACT:
+        return PCA(wanted, svd_solver="full").fit(rows)
+    return PCA(wanted, svd_solver="randomized", random_state=0).fit(rows)
 
 
 def cluster_prompts(embeddings: NDArray[np.floating], max_k: int, seed: int) -> PromptClusters:
@@ -84,14 +112,16 @@ def cluster_prompts(embeddings: NDArray[np.floating], max_k: int, seed: int) -> 
         embeddings: (N, D), from `Scorer.embed`.
     """
     rows = whiten_embeddings(embeddings)
-    different = len(np.unique(rows.round(9), axis=0))
+    sample = rows[choose_sample(len(rows))]
+    different = len(np.unique(sample.round(9), axis=0))
     best = (0.0, np.zeros(len(rows), dtype=np.int64))
-    for k in range(2, min(max_k, different, len(rows) - 1) + 1):
-        labels = KMeans(k, n_init=10, random_state=seed).fit_predict(rows)
-        score = float(silhouette_score(rows, labels))
+    for k in range(2, min(max_k, different, len(sample) - 1) + 1):
+        means = KMeans(k, n_init=10, random_state=seed).fit(sample)
+        score = float(silhouette_score(sample, means.labels_))
         if score > best[0]:
-            best = (score, labels)
-    labels = _renumber_labels(best[1])
+            is_whole = len(sample) == len(rows)
+            best = (score, means.labels_ if is_whole else means.predict(rows))
+    labels = renumber_groups(best[1])
     centers = (
         np.array([rows[labels == i].mean(0) for i in range(labels.max(initial=0) + 1)])
         if len(rows)
@@ -102,16 +132,14 @@ def cluster_prompts(embeddings: NDArray[np.floating], max_k: int, seed: int) -> 
 
 def _project_to_plane(embeddings: NDArray[np.floating]) -> Floats:
     """Return the two principal directions. Shapes: (N, D) -> (N, 2)."""
-    found = np.asarray(embeddings, dtype=np.float64)
-    if len(found) < 2 or found.shape[1] < 2 or np.ptp(found, axis=0).max() < 1e-9:
-        return np.zeros((len(found), 2))
-    return np.asarray(PCA(2, svd_solver="full").fit_transform(found))
-
-
-def _renumber_labels(labels: NDArray[np.integer]) -> Labels:
-    """Return the same grouping with labels 0, 1, ... in the order of first occurrence."""
-    _, first, inverse = np.unique(labels, return_index=True, return_inverse=True)
-    return np.argsort(np.argsort(first))[inverse].astype(np.int64)
+    sample = np.asarray(embeddings[choose_sample(len(embeddings))], dtype=np.float64)
+    if len(sample) < 2 or sample.shape[1] < 2 or np.ptp(sample, axis=0).max() < 1e-9:
+        return np.zeros((len(embeddings), 2))
+    if len(sample) == len(embeddings):
+        return np.asarray(PCA(2, svd_solver="full").fit_transform(sample))
+    pca = _fit_directions(sample, 2, len(embeddings))
+    starts = range(0, len(embeddings), ROWS)
+    return np.concatenate([pca.transform(embeddings[start : start + ROWS]) for start in starts])
 
 
 def compute_quotas(sizes: Sequence[int], failure_rates: Sequence[float], total: int) -> list[int]:
@@ -154,28 +182,52 @@ def group_prompts(
 
     Shapes: embeddings (N, D) -> (N,).
     """
-    component = _connect_overlapping(texts, max_overlap)
+    component = connect_overlapping(texts, max_overlap)
     count = int(component.max(initial=-1)) + 1
     wanted = min(count, max(count // PROMPTS_PER_GROUP, MIN_GROUPS))
     if wanted >= count:
         return component
-    rows = whiten_embeddings(embeddings)
-    middles = np.array([rows[component == i].mean(0) for i in range(count)])
-    return _renumber_labels(
-        AgglomerativeClustering(wanted, linkage="ward").fit_predict(middles)[component]
-    )
+    middles = _average_groups(whiten_embeddings(embeddings), component)
+    joined = np.empty(count, dtype=np.int64)
+    found = 0
+    for part in _cut_into_parts(middles):
+        groups = wanted if len(part) == count else max(1, len(part) // PROMPTS_PER_GROUP)
+        ward = AgglomerativeClustering(groups, linkage="ward")
+        joined[part] = (ward.fit_predict(middles[part]) if len(part) > 1 else 0) + found
+        found += groups
+    return renumber_groups(joined[component])
 
 
-def _connect_overlapping(texts: Sequence[str], max_overlap: float) -> Labels:
-    """Return labels of the groups that chains of overlapping texts connect."""
-    pool = OverlapIndex(texts)
-    labels = np.arange(len(texts))
-    for start in range(0, len(texts), _ROWS):
-        alike = pool.matrix(texts[start : start + _ROWS], cutoff=max_overlap)
-        for row, column in zip(*np.nonzero(alike), strict=True):
-            if labels[column] != labels[start + row]:
-                labels[labels == labels[column]] = labels[start + row]
-    return _renumber_labels(labels)
+def _average_groups(rows: Floats, group: Labels) -> Floats:
+    """Return the mean of the rows of each group. Shapes: (N, dims), (N,) -> (groups, dims)."""
+    order = np.argsort(group, kind="stable")
+    starts = np.flatnonzero(np.diff(group[order])) + 1
+    return np.array([part.mean(0) for part in np.split(rows[order], starts)])
+
+
+def _cut_into_parts(rows: Floats) -> list[Labels]:
+    """Return the places of the rows in parts of at most `EXACT` similar ones.
+
+    A larger part is cut in two between the centers of 2-means. No side gets less than an eighth, so
+    that a few outliers do not make the parts many.
+    """
+    parts = []
+    waiting = [np.arange(len(rows))]
+    while waiting:
+        part = waiting.pop()
+        if len(part) <= EXACT:
+            parts.append(part)
+            continue
+        if np.ptp(rows[part], axis=0).max() == 0:
+            parts += np.array_split(part, -(-len(part) // EXACT))
+            continue
+        means = KMeans(2, n_init=1, random_state=0).fit(rows[part])
+        along = rows[part] @ (means.cluster_centers_[1] - means.cluster_centers_[0])
+        least = len(part) // SMALLEST_SIDE
+        cut = int(np.clip((means.labels_ == 0).sum(), least, len(part) - least))
+        order = part[np.argsort(along, kind="stable")]
+        waiting += [order[cut:], order[:cut]]
+    return parts
 
 
 def split_clusters(

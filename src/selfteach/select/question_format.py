@@ -17,6 +17,8 @@ MAX_ANSWER_WORDS = 20
 MIN_SHARE_IN_PASSAGE = 0.8
 MAX_EXTRA_WORDS = 4
 MIN_SHARED = 0.5
+NO_ANSWER_BACK = "the model gives no answer to it"
+ANOTHER_ANSWER = "the model gives another answer to it"
 REASONS = (
     "mentions the text",
     "cut off",
@@ -26,8 +28,8 @@ REASONS = (
     "answer too long",
     "answer not in the text",
     "contains its answer",
-    "the model gives no answer to it",
-    "the model gives another answer to it",
+    NO_ANSWER_BACK,
+    ANOTHER_ANSWER,
 )
 
 _SHOWN = r"(?:passage|text|paragraph|excerpt|snippet|article|document|sentence|author|writer)s?"
@@ -84,12 +86,8 @@ def find_answer_fault(question: Question) -> str:
     if contains_answer(question.text, answer) and not re.search(r"\bor\b", question.text):
         return "contains its answer"
     if question.back == "":
-        return "the model gives no answer to it"
-    return (
-        ""
-        if question.back is None or _is_same_answer(question.back, answer)
-        else "the model gives another answer to it"
-    )
+        return NO_ANSWER_BACK
+    return "" if question.back is None or _is_same_answer(question.back, answer) else ANOTHER_ANSWER
 
 
 def is_off_sentence(question: Question) -> bool:

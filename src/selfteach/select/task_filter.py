@@ -3,9 +3,10 @@
 Source: Self-Instruct (arXiv 2212.10560, 2.2 and `bootstrap_instructions.py`,
 `prepare_for_finetuning.py`).
 Departs: the blacklist is a setting; a task in another script can be accepted; an instance is
-also refused if it is similar to another one. Small models write fragments and loops. So a text that
-repeats a sentence, or that contains no request, is refused too, and so is an output that repeats
-its instruction (docs/log/). More wordings than "Write a program" count as a program.
+also refused if its input or its output is similar to a kept one, each by itself. Small models write
+fragments and loops. So a text that repeats a sentence, or that contains no request, is refused too,
+and so is an output that repeats its instruction (docs/log/). More wordings than "Write a program"
+count as a program.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import re
 import string
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -39,9 +41,12 @@ COLON = "ends with a colon"
 TWO_OUTPUTS = "same input, two outputs"
 REPEATED = "repeats an instance"
 LIKE_INSTANCE = "like another instance"
+LIKE_INPUT = "input like another input"
+LIKE_OUTPUT = "output like another output"
+OverlapRule = Literal["each", "both"]
 REPEATS_INSTRUCTION = "output repeats the instruction"
 MIN_COMPARED_WORDS = 8
-"""Words from which on an output without an input is compared: "yes" is right for many tasks."""
+"""Words from which on an output is compared by itself: "yes" is right for many tasks."""
 ROUNDING = 1e-9
 _PROGRAM = re.compile(
     (
@@ -162,10 +167,17 @@ class NoveltyFilter:
 
 
 class InstanceFilter:
-    """Hold the kept instances of all tasks."""
+    """Hold the kept instances of all tasks.
 
-    def __init__(self, threshold: float) -> None:
+    Args:
+        threshold: the greatest overlap with a kept instance (ROUGE-L).
+        rule: `each` drops an instance whose input or whose output overlaps more, `both` only one
+            whose input and output overlap more with the same instance.
+    """
+
+    def __init__(self, threshold: float, rule: OverlapRule = "each") -> None:
         self._threshold = threshold
+        self._rule = rule
         self._inputs = OverlapIndex()
         self._outputs = OverlapIndex()
         self._known: set[tuple[str, str, str]] = set()
@@ -204,9 +216,21 @@ class InstanceFilter:
             REPEATS_INSTRUCTION: rouge_l(instruction, case.output) > self._threshold + ROUNDING,
         }
         reason = next((reason for reason, found in faults.items() if found), "")
-        return reason or (LIKE_INSTANCE if self._alike(case) else "")
+        return reason or self._find_overlap(case)
 
-    def _alike(self, case: Instance) -> bool:
+    def _find_overlap(self, case: Instance) -> str:
+        """Return what of an instance overlaps too much with a kept one, or ""."""
+        if self._rule == "both":
+            return LIKE_INSTANCE if self._overlaps_in_both(case) else ""
+        if case.input and self._overlaps(case.input, self._inputs):
+            return LIKE_INPUT
+        long = len(split_words(case.output)) >= MIN_COMPARED_WORDS
+        return LIKE_OUTPUT if long and self._overlaps(case.output, self._outputs) else ""
+
+    def _overlaps(self, text: str, kept: OverlapIndex) -> bool:
+        return kept.nearest(text).similarity > self._threshold + ROUNDING
+
+    def _overlaps_in_both(self, case: Instance) -> bool:
         """Return whether one kept instance overlaps with both the input and the output.
 
         Without an input, the outputs decide.

@@ -1,5 +1,7 @@
-"""Domain priors: the likelihood of an answer in the domain, apart from the model. `P(y) = pi(y)
-l(y)`.
+"""Domain priors: the likelihood l(y) of an answer in the domain, apart from the model.
+
+`P(y) = pi(y) l(y)` of correction-optimization; docs/explanation/objectives/correction.md derives
+both uses (`train.correction.prior_as`).
 """
 
 from __future__ import annotations
@@ -40,3 +42,16 @@ class LengthPrior(Prior):
         """Return log l(answer), nats; 0 at the target."""
         away = math.log(max(tokens, 1) / self.settings.target_tokens) / self.settings.spread
         return -away * away / 2
+
+
+class StartPrior(Prior):
+    """Prefer (`start`) answers that begin with the words `prior_start`.
+
+    log l(y) = 0 where the answer begins so, -1 elsewhere; `prior_weight` scales it. Capitals and
+    the spaces before the first word do not count.
+    """
+
+    def logp(self, prompt: Prompt, answer: str, tokens: int) -> float:
+        """Return log l(answer), nats: 0 or -1."""
+        begins = answer.lstrip().lower().startswith(self.settings.prior_start.lower())
+        return 0.0 if begins else -1.0

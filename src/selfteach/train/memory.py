@@ -8,7 +8,6 @@ logits, is computed, and compiled products are a measured constant.
 
 from __future__ import annotations
 
-import resource
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -346,12 +345,16 @@ def measure_peak_mb() -> float:
     `getrusage` is used only if the system reports nothing else, because it is never less than the
     memory of the parent process.
     """
-    PeakMemory.size = max(
-        PeakMemory.size,
-        _read_status_bytes("VmHWM")
-        or resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * MAXRSS_UNIT_BYTES,
-    )
+    PeakMemory.size = max(PeakMemory.size, _read_status_bytes("VmHWM") or _read_usage_bytes())
     return PeakMemory.size / 1e6
+
+
+def _read_usage_bytes() -> int:
+    try:
+        import resource
+    except ImportError:  # Windows, whose own peak psutil reads
+        return int(psutil.Process().memory_info().peak_wset)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * MAXRSS_UNIT_BYTES
 
 
 class PeakMemory:

@@ -27,6 +27,7 @@ from selfteach import registry
 from selfteach.errors import DataError, IntegrityError, UsageError
 from selfteach.evaluate.exam import TunedModel, measures_to_json
 from selfteach.evaluate.retention import measure_retention
+from selfteach.methods.compare.cells import ON_POLICY, RUN_OBJECTIVE, Comparison
 from selfteach.methods.compare.learning_rates import (
     HeldOutExamples,
     choose_rate,
@@ -66,15 +67,9 @@ from selfteach.train.memory import MemoryMeter
 from selfteach.train.train import TrainingResult
 from selfteach.train.trainer import Diverged
 
-RUN_OBJECTIVE = "own"
-ON_POLICY = "on_policy"
 SOLVED = "solved"
 ROWS_NOTE = "rows"
 BASE_NOTE = "row base"
-COMPARED_OBJECTIVES = (RUN_OBJECTIVE, "sft+dpo", ON_POLICY)
-"""What a row may name beside the objectives of the registry: `own` is the run's own objective;
-`on_policy` is distillation on answers that the model samples between training steps.
-"""
 NO_STEPS = "it is solved for without steps, so it has no objective and stands in one row"
 ON_POLICY_SHARE = 0.5
 """The share of the examples in a step whose answers the model samples under `on_policy`."""
@@ -83,18 +78,6 @@ TrainedAdapter = tuple[TrainingResult, float | None]
 """A training, and its peak memory in MB."""
 DevScorer = Callable[[Recorded, ObjectiveWeights], float]
 """Scores a model that was trained with these objectives on the dev part; greater is better."""
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """Name the adapters, the objectives, the factors of each adapter's own learning rate, and the
-    numbers of worked examples.
-    """
-
-    adapters: Sequence[str]
-    objectives: Sequence[str]
-    factors: Sequence[float]
-    shots: Sequence[int] = ()
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 from selfteach import registry
 from selfteach.config import TrainConfig
-from selfteach.methods.finetune.method import choose_prompts, make_continuation, make_prompt_key
+from selfteach.methods.finetune.method import make_continuation
+from selfteach.methods.finetune.split_examples import choose_prompts, make_prompt_key
 from selfteach.models.recorded import Recorded
 from selfteach.records import Example
 from selfteach.train.adapters.adapter import is_solved

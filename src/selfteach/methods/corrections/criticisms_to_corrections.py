@@ -5,7 +5,8 @@
   3  revise: where the criticism applies, find the smallest revision that meets it. First remove
      the parts that violate a check. Then ask the teacher. Without a teacher, sample other answers
      of the model (with the criticism in its prompt, where there is no check), then let it revise
-     by worked examples. Judge each revision, and drop those that do not meet the criticism
+     by worked examples. Judge each revision, and drop those that do not meet the criticism. Where
+     the criticism quotes a part of the answer, that part alone is revised
 
 Our own. The criticism in the prompt is the context of `distill`'s teacher.
 """
@@ -108,11 +109,13 @@ class Critic:
             checks: further checks on revisions that no teacher wrote.
         """
         found = {a.id: Revision(a, a.answer) for a in answers}
+        quoted = [(a, e.quote) for a in answers for e in self.edits if is_quoted(a, e)]
+        found |= self._revise_parts(quoted, checks)
         flags = self.broken(answers)
         left = {
             a.id: replace(a, feedback=self.feedback)
             for a, applies in zip(answers, flags, strict=True)
-            if applies
+            if applies and a not in dict(quoted)
         }
         for revise in (self._remove_violations, self._sample_others, self._ask_writer):
             revised = revise(left, checks) if left else {}
@@ -140,6 +143,51 @@ class Critic:
             similar = r.asked.prompt not in criticised
             kept.append(replace(r, fault=fault) if is_close and similar else r)
         return kept
+
+    def _revise_parts(
+        self, quoted: Sequence[tuple[Correctable, str]], checks: Sequence[str]
+    ) -> dict[str, Revision]:
+        """Revise the quoted parts of answers, and leave the rest as it is. The criticism applies to
+        the part, whatever the judge says of the answer.
+
+        Args:
+            quoted: an answer with a part of it; an answer may have several.
+
+        Returns:
+            The revisions of the whole answers, by the id of the answer.
+        """
+        parts = []
+        for a, quote in quoted:
+            parts.append(replace(a, answer=quote, feedback=self.feedback, cut=False))
+        smallest = []
+        for part in parts:
+            text = self._revise_minimally(part, checks)
+            smallest.append("" if text == part.answer else text)
+        left = [part for part, text in zip(parts, smallest, strict=True) if not text]
+        written = self._judge_parts(self.writer.correct(left)) if left else []
+        rest = iter(written)
+        found: dict[str, Revision] = {}
+        for (a, quote), part, text in zip(quoted, parts, smallest, strict=True):
+            revised = Revision(part, text, strategy="smallest") if text else next(rest)
+            before = found.get(a.id, Revision(a, a.answer))
+            joined = before.text.replace(quote, revised.text, 1)
+            fault = before.fault or revised.fault or find_text_fault(joined)
+            asked = replace(a, feedback=self.feedback)
+            found[a.id] = replace(revised, asked=asked, text=joined, fault=fault)
+        return found
+
+    def _judge_parts(self, revisions: Sequence[Revision]) -> list[Revision]:
+        """Return a teacher's revisions of parts, with a fault where they do not meet the criticism,
+        change nothing, or make no sense.
+        """
+        flags = self.broken([replace(r.asked, answer=r.text) for r in revisions])
+        gibberish = find_gibberish(self.session, revisions)
+        judged = []
+        for r, applies, odd in zip(revisions, flags, gibberish, strict=True):
+            fault = "does not meet the criticism" if applies or r.unchanged else ""
+            fault = fault or ("makes no sense" if odd else "")
+            judged.append(replace(r, fault=r.fault or fault))
+        return judged
 
     def _remove_violations(
         self, answers: Mapping[str, Correctable], checks: Sequence[str]
@@ -234,6 +282,12 @@ class Critic:
             judged.append(replace(r, fault="does not meet the criticism" if applies else fault))
         rest = iter(judged)
         return [r if r.fault else next(rest) for r in revisions]
+
+
+def is_quoted(answered: Correctable, edit: Edit) -> bool:
+    """Return whether a criticism is about a part of this answer."""
+    same = (answered.prompt, answered.answer) == (edit.prompt, edit.answer)
+    return same and bool(edit.quote)
 
 
 def passes(checks: Sequence[str], text: str) -> bool:

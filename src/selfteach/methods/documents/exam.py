@@ -1,11 +1,12 @@
 """The exam of documents: does the tuned model answer held-out questions without the document, and
 does everything else stay the same?
 
-contains, f1        of greedy answers to held-out questions (evaluate/knowledge.py)
+contains, exact, f1 of greedy answers to held-out questions (evaluate/knowledge.py)
 sampled             `contains` of one answer sampled at T = 1
 common              share of right answers to questions that many people can answer
 damage              share of the base's right answers that are wrong after training
-pairwise            tuned answers against the base's, judged by the base with the passage
+pairwise            tuned answers against those of the other arms, by a judge with the passage that
+                    was calibrated on sentences of which one answers the question
 map                 knowledge before and after: known, unknown or unsure
 
 The prompted arm is the open book: the base with the passage that answers the question.
@@ -16,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import cast
 
 from selfteach import statistics
 from selfteach.evaluate import knowledge
@@ -46,6 +48,10 @@ from selfteach.judge.match import contains_answer, token_recall
 from selfteach.judge.pairwise import AnswerPair, ModelPairwiseJudge
 from selfteach.materials.documents.chunk import Chunk
 from selfteach.materials.documents.questions import PeopleQuestion
+from selfteach.methods.calibrate_pairwise_judges import (
+    choose_pairwise_judge,
+    list_pairwise_judges,
+)
 from selfteach.methods.session import Session
 from selfteach.records import (
     Completion,
@@ -191,7 +197,12 @@ class KnowledgeScorer:
         """Return the metrics of evaluate/knowledge.py, and shares of right sampled answers."""
         scores: HeldOutScores = state.scores
         sampled = {arm: statistics.share(flags) for arm, flags in scores.sampled.items()}
-        return {**knowledge.measure_arms(scores.graded, state.seed), "sampled": sampled}
+        measured = knowledge.measure_arms(scores.graded, state.seed, self.list_passages())
+        return {**measured, "sampled": sampled}
+
+    def list_passages(self) -> list[str]:
+        """Return the passage of each question, by its id."""
+        return [q.chunk.id for q in self.questions]
 
     def measure_noise(self, again: Answers, state: ExamState) -> dict[str, Measure]:
         """Compare the share of right answers in two samples of the base."""
@@ -206,7 +217,12 @@ class KnowledgeScorer:
         if state.tuned is None:
             return Evidence(None, None, start, "", not_trained="nothing was trained")
         graded = scores.graded
-        compare = partial(statistics.paired_bootstrap, graded["tuned"].right, seed=state.seed)
+        compare = partial(
+            statistics.clustered_bootstrap,
+            graded["tuned"].right,
+            clusters=self.list_passages(),
+            seed=state.seed,
+        )
         return Evidence(
             gain=compare(graded["base"].right),
             over_prompt=compare(graded["prompted"].right),
@@ -348,16 +364,49 @@ def compare_common(right: Mapping[str, list[bool]], scores: HeldOutScores, seed:
 
 
 def measure_pairwise(questions: Sequence[HeldOutQuestion], state: ExamState) -> JsonObject:
-    """Compare tuned answers with the base's, in both orders. The base with the passage judges; a
-    win counts only where both orders agree.
+    """Compare tuned answers with those of base and open book, in both orders. The best calibrated
+    judge decides, with the passage; a win counts only where both orders agree. Where every judge is
+    at chance there is no comparison.
     """
     if state.tuned is None:
         return {}
+    session = cast(Session, state.session)
+    judges = list_pairwise_judges(session)
+    judge, described = choose_pairwise_judge(judges, make_known_pairs(questions), state.seed)
+    found: JsonObject = {"pairwise_judge": described}
+    if judge is None:
+        session.display.print_line(f"no pairwise comparison: {described['refused']}")
+        return found
     graded = state.scores.graded
-    rows = zip(questions, graded["tuned"].answers, graded["base"].answers, strict=True)
-    pairs = [AnswerPair(add_passage(q), tuned.text, base.text) for q, tuned, base in rows]
-    verdicts = pairwise.compare_pairs(ModelPairwiseJudge(state.session.base), pairs)
-    return {"pairwise": pairwise.summarize_verdicts(pairs, verdicts, state.seed)}
+    for key, arm in (("pairwise", "base"), ("against_prompted", "prompted")):
+        rows = zip(questions, graded["tuned"].answers, graded[arm].answers, strict=True)
+        pairs = [AnswerPair(add_passage(q), tuned.text, other.text) for q, tuned, other in rows]
+        verdicts = pairwise.compare_pairs(judge, pairs)
+        found[key] = {"tuned": pairwise.summarize_verdicts(pairs, verdicts, state.seed)}
+    return found
+
+
+def make_known_pairs(questions: Sequence[HeldOutQuestion]) -> list[AnswerPair]:
+    """Return pairs of two sentences of the same chunk: the first one holds the answer, the second
+    one does not. The tuned model answers with such sentences.
+
+    A question gives no pair if no sentence holds its answer, or each does.
+    """
+    pairs = []
+    for q in questions:
+        sentences = [q.chunk.words(i) for i in range(len(q.chunk.sentences))]
+        right = [text for text in sentences if holds_answer(text, q)]
+        wrong = [text for text in sentences if not holds_answer(text, q)]
+        if right and wrong:
+            best = max(right, key=partial(token_recall, q.text))
+            other = min(wrong, key=lambda text: digest([q.text, text]))
+            pairs.append(AnswerPair(add_passage(q), best, other))
+    return pairs
+
+
+def holds_answer(text: str, q: HeldOutQuestion) -> bool:
+    """Return whether a text contains a right answer."""
+    return any(contains_answer(text, answer) for answer in q.answers)
 
 
 # The knowledge map

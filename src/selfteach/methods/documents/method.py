@@ -39,6 +39,7 @@ from selfteach.generate.answers import (
     answer_without_document,
     make_open_book_chat,
 )
+from selfteach.generate.ask import Subject
 from selfteach.generate.few_shot import FACTS, REQUESTS
 from selfteach.generate.questions import (
     Question,
@@ -61,12 +62,12 @@ from selfteach.methods.documents.calibrate_knowledge_judges import (
 from selfteach.methods.documents.exam import (
     HeldOutQuestion,
     build_exam,
-    count_held_out,
     has_room,
     make_gap_questions,
     make_knowledge_map,
     make_people_questions,
 )
+from selfteach.methods.documents.own_questions import choose_own_questions, find_fact
 from selfteach.methods.documents.select_study_rows import (
     MeasuredQuestions,
     WrittenQuestions,
@@ -74,7 +75,7 @@ from selfteach.methods.documents.select_study_rows import (
 )
 from selfteach.methods.method import Method, TrainingPlan, TrainStage
 from selfteach.methods.session import Session
-from selfteach.methods.write_prompts import write_general_prompts
+from selfteach.methods.write_prompts import write_scope_prompts
 from selfteach.records import (
     GREEDY,
     Example,
@@ -113,6 +114,10 @@ OBJECTIVE_WEIGHTS = {
     "reading": {"sft": 1.0},
 }
 DISTILL_WEIGHTS = {"study": {"distill": 1.0}}
+TRAIN_SHARE = 0.8
+"""Share of the general prompts that become anchors; the others are for the exam."""
+MIN_ANCHOR_PROMPTS = 600
+MAX_ANCHOR_PROMPTS = 4000
 LIKE_EXAM = "like a question of the exam"
 HELD_OUT = "held out for the exam"
 TOO_MANY = "held out, more than exam.questions"
@@ -147,7 +152,7 @@ def prepare(session: Session, material: Documents) -> TrainingPlan:
         if session.teacher:
             session.teacher.freeze_failures()
     with run.time_stage("anchors"):
-        general = make_general_examples(session, held_out)
+        general = make_general_examples(session, held_out, count_anchor_prompts(session, chunks))
     with run.time_stage("study"):
         examples = make_study_examples(session, chunks, written, measured, held_out)
     if config.stages.pairs:
@@ -311,19 +316,20 @@ def write_questions(
             return "asks about something else"
         if question.text.lower() in seen:
             return "repeats another question"
-        if exam.nearest(question.text).similarity >= config.max_overlap:
+        if exam.nearest(question.text, config.max_overlap).similarity >= config.max_overlap:
             return LIKE_EXAM
         # Only a kept question counts as seen: a refused text may suit another sentence.
         seen.add(question.text.lower())
         return ""
 
     session.display.start_stage("questions")
+    rounds = config.rounds if questions else config.rounds + config.exam_rounds
     written = generate_questions(
         session.teacher or session.base,
         chunks,
         config.per_chunk,
         find_fault,
-        config.rounds,
+        rounds,
         session.config.seed,
         instructed=session.teacher is not None,
         progress=session.display.advance,
@@ -359,38 +365,33 @@ def make_question_outcome(question: Question, reason: str) -> Outcome:
 def hold_out_questions(
     session: Session, chunks: Sequence[Chunk], written: WrittenQuestions
 ) -> tuple[list[HeldOutQuestion], WrittenQuestions]:
-    """Hold out the questions about a share of the sentences, where nobody brought any; return them
-    and the questions that are left to learn from.
+    """Hold out some facts with all questions that ask for them, where nobody brought any; return
+    the questions of the exam and those that are left to learn from (own_questions.py).
 
-    The model may have found too few of the expected answers, as in a language that it knows badly.
-    Then the exam contains sentences with a word left out.
+    The model may answer none of its questions, as in a language that it knows badly. Then the exam
+    contains sentences with a word left out.
 
     Raises:
         DataError: there are too few to learn from some and to be examined on others.
     """
     config = session.config.questions
-    places = {(q.chunk.id, q.sentence) for q in written.trusted}
-    shuffled = sorted(places, key=lambda place: digest([session.config.seed, *place]))
+    asked = choose_own_questions(session, chunks, written.all)
     gaps = []
-    if len(places) < 2:
+    if not asked:
         gaps = make_gap_questions(chunks, config.held_out, session.config.seed)
         if not gaps:
             raise DataError(
-                f"{len(written.trusted)} questions about {len(places)} sentences are too few to "
-                "learn from some and to be examined on others.",
+                f"{len(written.all)} questions are too few to learn from some and to be examined "
+                "on others.",
                 cure="Bring more text, questions of people (--questions), or a model that asks "
                 "better (--teacher).",
             )
         session.display.print_line(
-            f"the model found the expected answer to {len(written.trusted)} questions; the exam "
-            f"asks for words left out of {len(gaps)} sentences"
+            f"no question of the model can be asked; the exam asks for words left out of "
+            f"{len(gaps)} sentences"
         )
-    aside = set(shuffled[: count_held_out(len(places), config.held_out)])
-    own = [
-        HeldOutQuestion(q.text, (q.short,), q.chunk, "the model")
-        for q in written.trusted
-        if (q.chunk.id, q.sentence) in aside
-    ]
+    aside = {find_fact(q) for q in asked}
+    own = [HeldOutQuestion(q.text, (q.short,), q.chunk, "the model") for q in asked]
     held_out = drop_overlong_questions(session, gaps or own, OWN)
     if not held_out:
         raise DataError(
@@ -400,9 +401,9 @@ def hold_out_questions(
     exam = OverlapIndex(q.text for q in held_out)
     reasons = {}
     for q in written.all:
-        if (q.chunk.id, q.sentence) in aside:
+        if find_fact(q) in aside:
             reasons[q.id] = HELD_OUT
-        elif exam.nearest(q.text).similarity >= config.max_overlap:
+        elif exam.nearest(q.text, config.max_overlap).similarity >= config.max_overlap:
             reasons[q.id] = LIKE_EXAM
     left = [q for q in written.all if q.id not in reasons]
     trusted = [q for q in written.trusted if q.id not in reasons]
@@ -538,8 +539,27 @@ def list_taught_texts(chunks: Sequence[Chunk], answered: Sequence[LabelledQuesti
     return [*sentences, *(a.best for a in answered)]
 
 
+def count_anchor_prompts(session: Session, chunks: Sequence[Chunk]) -> int:
+    """Return how many general prompts to write.
+
+    The anchors have at least a share s of every epoch, beside n rows of study data. They are
+    repeated within an epoch unless there are n s / (1 - s) of them. 480 anchors beside 12,000 rows
+    held nothing (docs/log/).
+    """
+    config = session.config
+    if config.anchors.general is not None:
+        return int(config.anchors.general)
+    rows = 0
+    if config.stages.study:
+        sentences = sum(len(chunk.find_informative_sentences()) for chunk in chunks)
+        rows = sentences * config.study.per_sentence
+    least = config.train.min_share.get("general", 0.0)
+    anchors = rows * least / (1 - least) if least < 1 else rows
+    return max(MIN_ANCHOR_PROMPTS, min(MAX_ANCHOR_PROMPTS, round(anchors / TRAIN_SHARE)))
+
+
 def make_general_examples(
-    session: Session, questions: Sequence[HeldOutQuestion]
+    session: Session, questions: Sequence[HeldOutQuestion], count: int
 ) -> dict[str, list[Example]]:
     """Return general prompts that the base writes, with its own answers.
 
@@ -550,6 +570,9 @@ def make_general_examples(
     Nearly half of the prompts are plain questions of fact. They look like the questions of the
     documents but are about something else. No prompt is like a question of the exam, common
     questions included.
+
+    Args:
+        count: how many prompts to write.
     """
     config = session.config.anchors
     stages = session.config.stages
@@ -560,14 +583,17 @@ def make_general_examples(
         fault = find_format_fault(text)
         if fault:
             return fault
-        if pool.nearest(text).similarity >= max_overlap:
+        if pool.nearest(text, max_overlap).similarity >= max_overlap:
             return "like another prompt"
         pool.add(text)
         return ""
 
-    texts = write_general_prompts(session, find_fault, REQUESTS | FACTS)
+    written = write_scope_prompts(
+        session, Subject(""), "general", count, config.rounds, find_fault, REQUESTS | FACTS
+    )
+    texts = [prompt.text for prompt in written]
     shuffled = sorted(texts, key=lambda text: digest([session.config.seed, text]))
-    train = shuffled[: round(0.8 * len(texts))]
+    train = shuffled[: round(TRAIN_SHARE * len(texts))]
     learned = set(train)
     beginnings = SamplingParams(GREEDY.temperature, 1.0, config.anchor_tokens)
     found = {

@@ -73,9 +73,10 @@ def make_study_examples(
     synonyms = find_similar_words(session.model, sorted(collect_vocabulary(sentences)))
     rows = make_study_data(sentences, config.study, config.seed, synonyms)
     exam = OverlapIndex(q.text for q in held_out)
+    most = config.questions.max_overlap
     reasons = {}
     for example in rows:
-        if exam.nearest(get_user_text(example.prompt)).similarity >= config.questions.max_overlap:
+        if exam.nearest(get_user_text(example.prompt), most).similarity >= most:
             reasons[example.id] = "like a question of the exam"
         elif find_sentences([example]) & known:
             reasons[example.id] = ALREADY_KNOWN

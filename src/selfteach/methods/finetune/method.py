@@ -18,14 +18,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from selfteach import statistics
 from selfteach.config import FinetuneConfig
-from selfteach.errors import DataError, UsageError
 from selfteach.evaluate.exam import ExamSession, TunedModel, check_base_unchanged, measures_to_json
 from selfteach.evaluate.verdict import Evidence, make_not_examined, reach_verdict
-from selfteach.files import BadLine
+from selfteach.methods.finetune.split_examples import (
+    FinetuneData,
+    choose_objectives,
+    split_dev,
+)
 from selfteach.methods.method import Method, TrainingPlan
 from selfteach.methods.runner import TRAINING_FOLDER, find_pair_kinds, sample_while_training
 from selfteach.methods.session import Session, find_starting_adapter
@@ -39,31 +42,12 @@ from selfteach.records import (
     LogProb,
     Measure,
     ObjectiveWeights,
-    digest,
-    prompt_to_json,
 )
-from selfteach.run.ledger import Outcome
 from selfteach.train.distributed import broadcast_from_first
 from selfteach.train.train import train
 
-ANCHOR_WEIGHT = 8.0
-"""The weight of anchors."""
-
-
-@dataclass
-class FinetuneData:
-    """Hold the examples of one or more datasets, and perhaps a dev part.
-
-    Attributes:
-        outcomes: the outcome of every row.
-        about: the names of the datasets.
-    """
-
-    examples: list[Example]
-    dev: list[Example] = field(default_factory=list)
-    outcomes: dict[str, Outcome] = field(default_factory=dict)
-    about: str = ""
-    cleaned_rows: list[BadLine] = field(default_factory=list)
+MIN_DEV_EXAMPLES = 3
+"""Fewer dev examples give no verdict: both of two improve by chance in one case of four."""
 
 
 def prepare(session: Session, material: FinetuneData) -> TrainingPlan:
@@ -95,76 +79,6 @@ def prepare(session: Session, material: FinetuneData) -> TrainingPlan:
         exam=DevLossExam(dev, pairs_only, header),  # 2, 4
         shown=show_losses,
     )
-
-
-def split_dev(
-    material: FinetuneData, config: FinetuneConfig
-) -> tuple[list[Example], list[Example]]:
-    """Return the examples to learn from and the dev part: its own file, or a share of the prompts.
-    No prompt is in both (step 1).
-
-    Raises:
-        DataError: there is nothing to learn, or the dev part would leave nothing.
-    """
-    if not material.dev and config.dev_share:
-        return set_aside(material.examples, config)
-    held = {make_prompt_key(example) for example in material.dev}
-    learned = [example for example in material.examples if make_prompt_key(example) not in held]
-    if not any(example.role == "learn" for example in learned):
-        raise DataError("there is nothing to learn from.", where=material.about)
-    return learned, material.dev
-
-
-def set_aside(
-    examples: Sequence[Example], config: FinetuneConfig
-) -> tuple[list[Example], list[Example]]:
-    """Return the examples without those of some prompts, and those. Anchors are all learned.
-
-    Raises:
-        DataError: nothing would be left to learn.
-    """
-    taught = [example for example in examples if example.role == "learn"]
-    aside = choose_prompts(taught, config.dev_share, config.seed)
-    dev = [example for example in taught if make_prompt_key(example) in aside]
-    if len(dev) == len(taught):
-        raise DataError(
-            f"too few different prompts ({len(aside)}) to learn from some and to measure on "
-            "others.",
-            cure="Bring more examples, or give --dev 0.",
-        )
-    learned = [e for e in examples if e.role == "hold" or make_prompt_key(e) not in aside]
-    return learned, dev
-
-
-def choose_prompts(examples: Sequence[Example], share: float, *salt: Any) -> set[str]:
-    """Return the keys of a share of the prompts, at least one, chosen by a salted hash."""
-    keys = {make_prompt_key(example) for example in examples}
-    shuffled = sorted(keys, key=lambda key: digest([*salt, key]))
-    return set(shuffled[: max(1, round(share * len(keys)))])
-
-
-def make_prompt_key(example: Example) -> str:
-    """Return a hash of the prompt."""
-    return digest(prompt_to_json(example.prompt))
-
-
-def choose_objectives(examples: Sequence[Example], config: FinetuneConfig) -> ObjectiveWeights:
-    """Return the objectives of each kind of example in the dataset (step 3)."""
-    taught = [example for example in examples if example.role == "learn"]
-    choice = config.train.objective
-    if choice == "auto":
-        paired = bool(taught) and all(example.rejected is not None for example in taught)
-        choice = "sft+dpo" if paired else "sft"
-    learned = dict.fromkeys(choice.split("+"), 1.0)
-    taught_kinds = {example.kind for example in taught}
-    kinds = sorted({example.kind for example in examples})
-    if unknown := sorted(set(config.train.weights) - set(kinds)):
-        raise UsageError(
-            f"no example is of the kind {', '.join(unknown)}.",
-            where="train.weights",
-            cure=f"Kinds of these examples: {', '.join(kinds)}.",
-        )
-    return {kind: learned if kind in taught_kinds else {"anchor": ANCHOR_WEIGHT} for kind in kinds}
 
 
 def is_pairs_only(weights: ObjectiveWeights, kinds: Iterable[str]) -> bool:
@@ -232,7 +146,12 @@ class DevLossExam:
             scores["tuned"] = score_dev(tuned.recorded, self.dev)
         found |= measure_scores(scores, session.config.seed)
         found["verdict"] = make_not_examined("nothing was trained")
-        if tuned:
+        if tuned and len(self.dev) < MIN_DEV_EXAMPLES:
+            found["verdict"] = make_not_examined(
+                f"the dev part has {len(self.dev)} of the {MIN_DEV_EXAMPLES} examples that a "
+                "verdict needs"
+            )
+        elif tuned:
             found["verdict"] = reach_verdict(make_evidence(found, self.pairs_only))
         written: JsonObject = measures_to_json(found)
         return written

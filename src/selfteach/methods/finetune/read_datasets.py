@@ -5,18 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from selfteach.config import FinetuneConfig
 from selfteach.errors import UsageError
 from selfteach.materials.examples import read_examples
+from selfteach.methods.finetune.split_examples import FinetuneData, split_dev
 from selfteach.methods.input_sources import Source, as_file, hash_sources, require_file
 from selfteach.methods.method import Material
 from selfteach.records import Example, JsonMapping
 from selfteach.run.ledger import Outcome
-
-if TYPE_CHECKING:
-    from selfteach.methods.finetune.method import FinetuneData
 
 ExampleSource = str | Path | Sequence[str | Path] | Sequence[JsonMapping] | Sequence[Example]
 """A path, several paths, rows, or examples."""
@@ -96,9 +94,6 @@ def read_files(
         dev_file = stack.enter_context(as_file(dev, "dev"))
         read = {n: read_examples(f, skip=skip, max_bad_share=max_bad) for n, f in files.items()}
         held: list[Example] = []
-        from selfteach.methods.finetune.method import (
-            FinetuneData,  # a mistyped path is refused before these load
-        )
         from selfteach.train.dataset_mixture import tag_with_dataset
 
         if dev_file:
@@ -119,12 +114,10 @@ def refuse_too_little(material: FinetuneData, config: FinetuneConfig) -> None:
     Raises:
         DataError: there is not.
     """
-    from selfteach.methods.finetune.method import split_dev
-
     split_dev(material, config)
 
 
-def split_dev(dev: Any) -> tuple[Source, float | None]:
+def parse_dev(dev: Any) -> tuple[Source, float | None]:
     """Return the dev part as a source of its own, or as a share of the prompts.
 
     Raises:

@@ -64,6 +64,8 @@ ROUND_STRIDE = 100_000
 PATIENCE_ROUNDS = 3
 """So many rounds must yield too little before invention stops: a single poor one is chance."""
 NO_SCORE = "no score came"
+FOLDS = 10
+"""Parts of the seeds: the threshold for each part is set on the others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +106,8 @@ def invent_tasks(
         get_stop_texts(config.mode, config.invent.items),
     )
     novelty = NoveltyFilter(known, config.filter.max_overlap, config.filter.similar)
-    pool = InstanceFilter(config.filter.max_overlap)
-    threshold = fit_classification_threshold(session, human)
+    pool = InstanceFilter(config.filter.max_overlap, config.filter.overlap)
+    rule = fit_classification(session, human)
     kept: list[KeptTask] = []
     yields: list[int] = []
     session.display.start_stage("invent", config.count, "tasks")
@@ -118,7 +120,7 @@ def invent_tasks(
         ]
         candidates = sample_candidates(session, requests)  # 2
         found = filter_candidates(session, candidates, novelty)  # 3
-        found = mark_classifications(session, found, threshold)  # 4
+        found = mark_classifications(session, found, rule)  # 4
         new = add_instances(session, found, human, pool, config.count - len(kept))  # 5
         session.display.advance(len(new))
         yields.append(len(new))
@@ -208,23 +210,76 @@ def filter_candidates(
     return kept
 
 
-def fit_classification_threshold(session: Session, seeds: Sequence[Task]) -> float:
-    """Return the log-odds, in nats, above which a task is a classification (step 4).
+@dataclass(frozen=True, slots=True)
+class ClassificationRule:
+    """Decide which tasks are classifications (step 4).
 
-    The seeds that a person marked decide; the ledger notes how many of them it gets right. Only
-    seeds whose words name an input count: without one there is nothing to classify.
+    Attributes:
+        threshold_nats: the log-odds of the writer above which a task is one.
+        by_words: whether only tasks whose words name an input can be.
     """
-    marked = [row for row in list_classifications(seeds) if has_input_reference(row[0])]
+
+    threshold_nats: float
+    by_words: bool = True
+
+
+def fit_classification(session: Session, seeds: Sequence[Task]) -> ClassificationRule:
+    """Return how classifications are recognized, by the seeds that a person marked (step 4).
+
+    The writer is asked. That a task must name an input as well is kept only where it makes no more
+    errors on the seeds. Both accuracies are of seeds that the threshold was not set on; the ledger
+    notes them, and a line shows them.
+    """
+    marked = list_classifications(seeds)
     values = score_log_odds(session, [text for text, _ in marked])
-    rows = zip(marked, values, strict=True)
-    known = [(flag, value) for (_, flag), value in rows if value is not None]
-    threshold = find_threshold(known)
-    right = share([(value > threshold) is flag for flag, value in known])
-    session.run.ledger.set_note(
-        "classification",
-        {"threshold_nats": threshold, "seeds_right": list(astuple(right))},
+    rows = []
+    for (text, flag), value in zip(marked, values, strict=True):
+        if value is not None:
+            rows.append(LabelledSeed(flag, value, has_input_reference(text)))
+    alone, with_words = (cross_validate(rows, by_words) for by_words in (False, True))
+    by_words = sum(with_words) >= sum(alone)
+    rule = ClassificationRule(set_threshold(rows, by_words), by_words)
+    accuracy = {"model": share(alone), "model and words": share(with_words)}
+    never = share([not row.flag for row in rows])
+    noted = {name: list(astuple(found)) for name, found in {**accuracy, "never": never}.items()}
+    note = {"threshold_nats": rule.threshold_nats, "by_words": by_words, "accuracy": noted}
+    session.run.ledger.set_note("classification", note)
+    if rows:
+        shown = ", ".join(f"{name} {found.value:.0%}" for name, found in accuracy.items())
+        session.display.print_line(
+            f"classification or not, right on {len(rows)} seeds: {shown}, always no "
+            f"{never.value:.0%}; used: {'model and words' if by_words else 'model'}"
+        )
+    return rule
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledSeed:
+    """Hold a seed that a person marked: whether it is a classification, the writer's log-odds, and
+    whether its words name an input.
+    """
+
+    flag: bool
+    log_odds_nats: float
+    names_input: bool
+
+
+def set_threshold(rows: Sequence[LabelledSeed], by_words: bool) -> float:
+    """Return the threshold from the seeds that can be classifications."""
+    return find_threshold(
+        [(row.flag, row.log_odds_nats) for row in rows if row.names_input or not by_words]
     )
-    return threshold
+
+
+def cross_validate(rows: Sequence[LabelledSeed], by_words: bool) -> list[bool]:
+    """Return whether each seed is recognized, by the threshold of nine tenths without it."""
+    found = []
+    for i, row in enumerate(rows):
+        others = [other for j, other in enumerate(rows) if j % FOLDS != i % FOLDS]
+        called = row.log_odds_nats > set_threshold(others, by_words)
+        called = called and (row.names_input or not by_words)
+        found.append(called is row.flag)
+    return found
 
 
 def score_log_odds(session: Session, instructions: Sequence[str]) -> list[float | None]:
@@ -242,20 +297,22 @@ def score_log_odds(session: Session, instructions: Sequence[str]) -> list[float 
 
 
 def mark_classifications(
-    session: Session, found: Sequence[KeptTask], threshold: float
+    session: Session, found: Sequence[KeptTask], rule: ClassificationRule
 ) -> list[KeptTask]:
     """Mark which of a round's tasks are classifications (step 4).
 
     A task whose score was lost is none, as most are not, and is counted as failed.
     """
-    tasks = [one.task for one in found if has_input_reference(one.task.instruction)]
+    tasks = [one.task for one in found]
+    if rule.by_words:
+        tasks = [task for task in tasks if has_input_reference(task.instruction)]
     values = score_log_odds(session, [task.instruction for task in tasks])
     marked = set()
     with session.run.ledger.open_funnel("kinds of tasks") as funnel:
         for task, value in zip(tasks, values, strict=True):
             body = {"instruction": task.instruction, "log_odds_nats": value}
             funnel.decide(task.id, NO_SCORE if value is None else "", body, failed=True)
-            if value is not None and value > threshold:
+            if value is not None and value > rule.threshold_nats:
                 marked.add(task.id)
     return [
         replace(one, task=replace(one.task, classification=one.task.id in marked)) for one in found

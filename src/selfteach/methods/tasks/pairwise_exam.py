@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from selfteach.errors import TooManyFailures, UsageError
+from selfteach.errors import UsageError
 from selfteach.evaluate.exam import TARGET, Answers, ArmAnswers, ExamState, measures_to_json
 from selfteach.judge.pairwise import (
     AnswerPair,
@@ -16,13 +16,12 @@ from selfteach.judge.pairwise import (
     PairwiseJudge,
     ReferencePairwiseJudge,
     compare_pairs,
-    measure_agreement,
     summarize_verdicts,
 )
 from selfteach.materials.tasks import Task
+from selfteach.methods.calibrate_pairwise_judges import list_pairwise_judges, measure_agreements
 from selfteach.methods.session import Session
 from selfteach.methods.tasks.exam_questions import TaskQuestion, make_question
-from selfteach.models.remote.retry import NoLogprobs
 from selfteach.records import JsonObject, Measure
 from selfteach.registry import did_you_mean
 
@@ -108,9 +107,7 @@ def list_judges(session: Session) -> list[ModelPairwiseJudge]:
         UsageError: the configuration names a judge that there is not.
     """
     wanted = session.config.judge.name
-    judges = [ModelPairwiseJudge(session.base), ModelPairwiseJudge(session.base, chat=True)]
-    if session.teacher:
-        judges.append(ModelPairwiseJudge(session.teacher, chat=True, name="teacher"))
+    judges = list_pairwise_judges(session)
     names = ["auto", CLOSER_JUDGE, *(judge.name for judge in judges)]
     if wanted not in names:
         raise UsageError(
@@ -119,23 +116,6 @@ def list_judges(session: Session) -> list[ModelPairwiseJudge]:
             cure=did_you_mean(wanted, names),
         )
     return [judge for judge in judges if wanted in ("auto", judge.name)]
-
-
-def measure_agreements(
-    judges: Sequence[ModelPairwiseJudge], pairs: Sequence[AnswerPair]
-) -> tuple[dict[str, Measure], dict[str, str]]:
-    """Return how good each judge is, and why others cannot judge.
-
-    An endpoint may give no log-probabilities, or lose too many answers.
-    """
-    marks: dict[str, Measure] = {}
-    left_out: dict[str, str] = {}
-    for judge in judges:
-        try:
-            marks[judge.name] = measure_agreement(judge, pairs)
-        except (NoLogprobs, TooManyFailures) as fault:
-            left_out[judge.name] = fault.what.rstrip(".")
-    return marks, left_out
 
 
 def make_mismatched_pairs(tasks: Sequence[Task]) -> list[AnswerPair]:

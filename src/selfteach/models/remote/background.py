@@ -67,7 +67,7 @@ def _run_loop(
     except asyncio.CancelledError:
         pass  # the reader has left
     except BaseExceptionGroup as faults:
-        end = _End(_unwrap_group(faults))
+        end = _End(unwrap_group(faults))
     except BaseException as fault:
         end = _End(fault)
     finally:
@@ -76,7 +76,7 @@ def _run_loop(
         inbox.put(end)
 
 
-def _unwrap_group(fault: BaseException) -> BaseException:
+def unwrap_group(fault: BaseException) -> BaseException:
     """Return the first fault of a group of tasks; the others were cancelled because of it."""
     while isinstance(fault, BaseExceptionGroup):
         fault = fault.exceptions[0]

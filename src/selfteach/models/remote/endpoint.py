@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -55,13 +55,14 @@ MAX_STOPS = 4  # what the protocol allows in one request
 MAX_LOGPROBS = 20  # the most that the protocol allows for one token
 
 LOST = "endpoint request lost"
+LEFT_OUT = "server left out"
 
 # `on_event` reports the retries of stamina, so they need no line on stderr.
 logging.getLogger("stamina").addHandler(logging.NullHandler())
 
 
 @dataclass(frozen=True, slots=True)
-class _Job(Generic[T]):
+class Job(Generic[T]):
     """Hold one exchange: the request, and the function that converts the reply.
 
     `words` is the least number of tokens that the prompt can have.
@@ -76,9 +77,22 @@ class _Job(Generic[T]):
 
 
 @dataclass(frozen=True, slots=True)
-class _Event:
+class Event:
+    """Hold what happened beside the results, for `on_event`."""
+
     kind: str
     body: JsonMapping
+
+
+@dataclass(frozen=True)
+class ServerSettings:
+    """Hold how servers are asked; `endpoint.*` of the configuration."""
+
+    key_env: str = ""
+    concurrency: int = 8
+    timeout_s: float = 120.0
+    max_wait_s: float = 600.0
+    on_event: Callable[[str, JsonMapping], None] = lambda kind, body: None
 
 
 class Endpoint:
@@ -196,7 +210,7 @@ class Endpoint:
         self._recorded += count
         self._scored |= scores
 
-    def _make_sample_job(self, id: str, request: Request) -> _Job[Completion]:
+    def _make_sample_job(self, id: str, request: Request) -> Job[Completion]:
         path, body = self._body(request.prompt, request.sampling)
         body["seed"] = derive_seed(id) >> 32  # 31 bits: what every server's integer holds
 
@@ -205,9 +219,9 @@ class Endpoint:
             finish = reply.finish if text == reply.text else "stop"
             return Completion(id, text, finish, reply.tokens, reply.prompt_tokens)
 
-        return _Job(id, path, body, _count_min_tokens(request.prompt), result)
+        return Job(id, path, body, _count_min_tokens(request.prompt), result)
 
-    def _make_score_job(self, id: str, item: Continuations) -> _Job[ItemScores]:
+    def _make_score_job(self, id: str, item: Continuations) -> Job[ItemScores]:
         path, body = self._body(item.prompt, SamplingParams(temperature=0.0, max_tokens=1))
         body |= (
             {"logprobs": MAX_LOGPROBS}
@@ -228,14 +242,10 @@ class Endpoint:
             logps = sum_word_logprobs(reply.top_logprobs, item.texts)
             return id, tuple(LogProb(logp, 1) for logp in logps)
 
-        return _Job(id, path, body, _count_min_tokens(item.prompt), result, empty=True)
+        return Job(id, path, body, _count_min_tokens(item.prompt), result, empty=True)
 
     def _body(self, prompt: Prompt, sampling: SamplingParams) -> tuple[ApiPath, JsonObject]:
-        body: JsonObject = {
-            "model": self.name,
-            "temperature": sampling.temperature,
-            "top_p": sampling.top_p,
-        }
+        body: JsonObject = {"temperature": sampling.temperature, "top_p": sampling.top_p}
         if sampling.stop:
             body["stop"] = list(sampling.stop[:MAX_STOPS])
         if isinstance(prompt, str):
@@ -248,14 +258,14 @@ class Endpoint:
             limit: sampling.max_tokens,
         }
 
-    def _run(self, jobs: Sequence[_Job[T]]) -> Iterator[T]:
+    def _run(self, jobs: Sequence[Job[T]]) -> Iterator[T]:
         """Yield the results; keep the failures; pass the events on."""
         self._requested += len(jobs)
         if not jobs:
             return
-        items: Iterator[Any] = stream_results(lambda put: self._send_all(jobs, put))
+        items: Iterator[Any] = stream_results(lambda put: self.send_all(deque(jobs), put))
         for item in items:
-            if not isinstance(item, _Event):
+            if not isinstance(item, Event):
                 yield item
                 continue
             if item.kind == LOST:
@@ -281,46 +291,64 @@ class Endpoint:
         if isinstance(listed, list):
             put([entry for entry in listed if isinstance(entry, dict)])
 
-    async def _send_all(self, jobs: Sequence[_Job[T]], put: Callable[[Any], None]) -> None:
+    async def send_all(self, jobs: deque[Job[T]], put: Callable[[Any], None]) -> None:
+        """Send jobs until none is left, and put their results.
+
+        A job that was under way when a fault ends the work is put back, so that another server may
+        take it.
+        """
         import asyncio
 
         guard = RequestThrottle(self.url, self._concurrency, self._max_wait_s, self._patience)
-        waiting = iter(jobs)
         async with self._wire.client() as client, asyncio.TaskGroup() as workers:
             for _ in range(min(self._concurrency, len(jobs))):
-                workers.create_task(self._work(client, guard, waiting, put))
+                workers.create_task(self._work(client, guard, jobs, put))
 
     async def _work(
         self,
         client: openai.AsyncOpenAI,
         guard: RequestThrottle,
-        jobs: Iterator[_Job[T]],
+        jobs: deque[Job[T]],
         put: Callable[[Any], None],
     ) -> None:
-        for job in jobs:
+        while jobs:
+            job = jobs.popleft()
             failed: RequestRefused | TransientError | None = None
             try:
                 put(await guard.persist(partial(self._answer, client, job, put)))
                 self._answered += 1
             except (RequestRefused, TransientError) as fault:
                 failed = fault
+            except BaseException:
+                jobs.appendleft(job)
+                raise
             # Outside of `except`, so that errors from here do not hold the exchange's frames.
             if failed is not None:
-                put(_Event(LOST, {"id": job.id, "reason": str(failed)}))
-                self._count_failure(failed)
+                self._give_up(job, failed, jobs, put)
+
+    def _give_up(
+        self,
+        job: Job[T],
+        fault: RequestRefused | TransientError,
+        jobs: deque[Job[T]],
+        put: Callable[[Any], None],
+    ) -> None:
+        """Report a request that gets no answer; stop where these are too many."""
+        put(Event(LOST, {"id": job.id, "reason": str(fault)}))
+        self._count_failure(fault)
 
     async def _answer(
-        self, client: openai.AsyncOpenAI, job: _Job[T], put: Callable[[Any], None]
+        self, client: openai.AsyncOpenAI, job: Job[T], put: Callable[[Any], None]
     ) -> T:
         self.asked += 1
         try:
-            value = await self._wire.send(client, job.path, job.body)
+            value = await self._wire.send(client, job.path, {**job.body, "model": self.name})
             reply = self._wire.parse_reply(value, empty=job.empty)
         except TransientError as fault:
             facts = {"id": job.id, "reason": str(fault), "wait_s": fault.wait_s}
             if fault.limited:
                 facts["patience_s"] = self._patience.total_s
-            put(_Event("endpoint attempt failed", facts))
+            put(Event("endpoint attempt failed", facts))
             raise
         except NotOffered as fault:
             names = [str(entry.get("id")) for entry in self._models]
@@ -349,7 +377,7 @@ class Endpoint:
                 cure="Pin the model's exact version in the name after #, or start a new run.",
             )
         kind = "endpoint model changed" if self.served else "endpoint model"
-        put(_Event(kind, {"id": id, "before": self.served, "now": reply.served}))
+        put(Event(kind, {"id": id, "before": self.served, "now": reply.served}))
         self.served = reply.served
 
     def _count_failure(self, fault: RequestRefused | TransientError) -> None:

@@ -12,9 +12,9 @@ import asyncio
 import ipaddress
 import json
 import os
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Coroutine, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from urllib.parse import urlsplit
 
 from selfteach.errors import EndpointError, UsageError
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     import openai
 
 CONNECT_TIMEOUT_S = 10.0
+PLAIN = {"Accept-Encoding": "identity"}
 MAX_ERROR_CHARS = 160
 MIN_SECRET_CHARS = 8
 MIN_LOGP = -700.0
@@ -47,6 +48,7 @@ STATUS_OF_CODE = {
     "context_length_exceeded": 400,
     "invalid_request_error": 400,
 }
+T = TypeVar("T")
 ApiPath = Literal["chat/completions", "completions", "models"]
 
 
@@ -103,20 +105,40 @@ class EndpointConnection:
         """Return a client for one event loop, to be closed by `async with`."""
         import openai
 
-        http = openai.DefaultAsyncHttpxClient(
+        return openai.AsyncOpenAI(
+            base_url=self.url,
+            api_key=self._key() or "none",
+            max_retries=0,
+            http_client=self._open_http(),
+            default_headers=PLAIN,
+        )
+
+    def _open_http(self) -> openai.DefaultAsyncHttpxClient:
+        import openai
+
+        return openai.DefaultAsyncHttpxClient(
             follow_redirects=False,
             trust_env=not _is_local(self.url),  # no proxy sees what is sent to this machine
             event_hooks={"response": [self._check_response]},
             timeout=openai.Timeout(self.timeout_s, connect=min(CONNECT_TIMEOUT_S, self.timeout_s)),
         )
-        headers = {"Accept-Encoding": "identity"}
-        return openai.AsyncOpenAI(
-            base_url=self.url,
-            api_key=self._key() or "none",
-            max_retries=0,
-            http_client=http,
-            default_headers=headers,
-        )
+
+    async def post(self, path: str, body: JsonMapping) -> None:
+        """Send one request beside the protocol, whose answer tells nothing but its status.
+
+        Raises:
+            TransientError, RequestRefused, EndpointError: see `retry`.
+        """
+        headers = PLAIN | {"Authorization": f"Bearer {self._key() or 'none'}"}
+
+        async def exchange() -> bytes:
+            async with (
+                self._open_http() as http,
+                http.stream("POST", f"{self.url}/{path}", json=body, headers=headers) as response,
+            ):
+                return await self._read(response.headers, response.aiter_bytes())
+
+        await self._bound(exchange())
 
     async def send(
         self, client: openai.AsyncOpenAI, path: ApiPath, body: JsonMapping
@@ -126,10 +148,18 @@ class EndpointConnection:
         Raises:
             TransientError, RequestRefused, EndpointError: see `retry`.
         """
+
+        async def exchange() -> JsonObject:
+            return self._object(await self._body(client, path, body))
+
+        return await self._bound(exchange())
+
+    async def _bound(self, exchange: Coroutine[Any, Any, T]) -> T:
+        """Return the result of an exchange within the deadline, or raise one of our own faults."""
         fault: Exception
         try:
             async with asyncio.timeout(self.timeout_s):
-                return self._object(await self._body(client, path, body))
+                return await exchange
         except TimeoutError:
             fault = TransientError(f"no whole answer within {self.timeout_s:g} s", down=True)
         except (TransientError, RequestRefused, EndpointError) as own:

@@ -111,6 +111,7 @@ function changed() {
   const { answer } = state.item, text = $("text").value, same = text.trimEnd() === answer.trimEnd();
   const pieces = differences(answer.trimEnd(), text.trimEnd());
   $("difference").replaceChildren(...pieces.map(mark));
+  $("work").classList.toggle("unchanged", same);
   $("amount").textContent = same ? "nothing yet" : `${count(pieces, "gone")} words out, ${count(pieces, "new")} in`;
   $("restore").hidden = text === answer;
   $("save").setAttribute("aria-disabled", String(same || !text.trim()));

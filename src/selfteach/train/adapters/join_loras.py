@@ -1,11 +1,11 @@
-"""Joining of two low-rank adapters: that of an earlier run and the one that was trained after
-it.
+"""Joining of low-rank adapters into one: that of an earlier run and the one that was trained after
+it, or the lessons of a student.
 """
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
@@ -27,15 +27,22 @@ def explain_why_not_joined(earlier: Path) -> str:
 
 
 def join_loras(earlier: Path, later: Path, folder: Path) -> Path:
-    """Write one adapter with the effect of both, and return its folder.
+    """Write one adapter with the effect of both, and return its folder; see `stack_loras`."""
+    return stack_loras((earlier, later), folder)
 
-    s1 B1 A1 + s2 B2 A2 = [s1 B1, s2 B2] [A1; A2], with s = alpha / r: exact, and of rank r1 + r2.
-    The result has s = 1. A layer that only one of them adapts gets zeros for the other.
+
+def stack_loras(adapters: Sequence[Path], folder: Path) -> Path:
+    """Write one adapter with the effect of all, and return its folder.
+
+    s1 B1 A1 + s2 B2 A2 + ... = [s1 B1, s2 B2, ...] [A1; A2; ...], with s = alpha / r: the exact
+    sum, of rank r1 + r2 + ... The result has s = 1. A layer that an adapter leaves alone gets zeros
+    for it. The same adapters in the same order give the same bytes. Other files, such as a
+    tokenizer, are those of the last one.
     """
-    configs = [read_json(path / "adapter_config.json") for path in (earlier, later)]
-    tensors = [load_file(path / "adapter_model.safetensors") for path in (earlier, later)]
+    configs = [read_json(path / "adapter_config.json") for path in adapters]
+    tensors = [load_file(path / "adapter_model.safetensors") for path in adapters]
     ranks = [int(config["r"]) for config in configs]
-    names = tensors[0].keys() | tensors[1].keys()
+    names = {name for part in tensors for name in part}
     layers = sorted(name.removesuffix(A) for name in names if name.endswith(A))
     joined: dict[str, Tensor] = {}
     for layer in layers:
@@ -48,14 +55,15 @@ def join_loras(earlier: Path, later: Path, folder: Path) -> Path:
             lefts.append(b * (config["lora_alpha"] / rank))
         joined[layer + A] = torch.cat(rights, 0).contiguous()
         joined[layer + B] = torch.cat(lefts, 1).contiguous()
-    targets = configs[1]["target_modules"]
-    if configs[0]["target_modules"] != targets:
+    last = configs[-1]
+    targets = last["target_modules"]
+    if any(config["target_modules"] != targets for config in configs):
         targets = [layer.removeprefix(PEFT_PREFIX) for layer in layers]
-    config = configs[1] | {"r": sum(ranks), "lora_alpha": sum(ranks), "target_modules": targets}
-    about = read_json(later / "selfteach.json") | {
-        "base_fingerprint": read_json(earlier / "selfteach.json").get("base_fingerprint", "")
+    config = last | {"r": sum(ranks), "lora_alpha": sum(ranks), "target_modules": targets}
+    about = read_json(adapters[-1] / "selfteach.json") | {
+        "base_fingerprint": read_json(adapters[0] / "selfteach.json").get("base_fingerprint", "")
     }
-    shutil.copytree(later, folder, dirs_exist_ok=True)  # with other files, such as a tokenizer
+    shutil.copytree(adapters[-1], folder, dirs_exist_ok=True)
     write_adapter_folder(folder, joined, config, about)
     return folder
 

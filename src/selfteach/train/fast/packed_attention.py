@@ -144,10 +144,12 @@ def attend_with_sdpa(
             x.reshape(-1, size)[strips.keys_of(groups)].view(count, groups, -1, size)
             for x in (key, value)
         )
+        if heads != groups:
+            # CUDA's kernels that take a mask want as many keys as queries. With `enable_gqa` torch
+            # falls back to plain products, which keep float32 scores for the backward pass.
+            k, v = (x.repeat_interleave(heads // groups, dim=1) for x in (k, v))
         mask = strips.visible(window)[:, None]
-        out = nn.functional.scaled_dot_product_attention(
-            q, k, v, attn_mask=mask, scale=scaling, enable_gqa=heads != groups
-        )
+        out = nn.functional.scaled_dot_product_attention(q, k, v, attn_mask=mask, scale=scaling)
         outs.append(out.reshape(-1, size)[strips.back(heads, longest)])
     return torch.cat(outs).view(query.shape)
 

@@ -12,7 +12,7 @@ pi, without a reference), D = r' - r.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -135,6 +135,17 @@ def nll(logp: Tensor, row: Tensor, rows: int) -> Tensor:
     return -sum_by_row(logp, row, rows) / sum_by_row(torch.ones_like(logp), row, rows)
 
 
+def add_prior(pair: PairRatios, shift: Tensor) -> PairRatios:
+    """Return r' + shift / 2 and r - shift / 2, so that D grows by the shift.
+
+    With P = pi l the shift is w (log l(y') - log l(y)), and with the reversed margin its negative.
+    l is known up to a factor for each prompt, which is chosen so that log l(y') = -log l(y):
+    `apo_zero` and `clip`, which see each answer by itself, do not depend on that factor then.
+    Shapes: shift (B,) nats.
+    """
+    return replace(pair, chosen=pair.chosen + shift / 2, rejected=pair.rejected - shift / 2)
+
+
 class CorrectionObjective(Objective):
     """Train `correction`: L = bound(r', r) + alpha NLL(y'), the mean over pairs, with the settings
     of `train.correction`.
@@ -155,10 +166,16 @@ class CorrectionObjective(Objective):
 
     def compute_row_losses(self, inputs: ObjectiveInputs) -> Tensor:
         """Return the losses of pairs: (R,)."""
-        bounded = self._apply_bound(compute_pair_ratios(inputs, self.own), inputs.prior)
+        pair = compute_pair_ratios(inputs, self.own)
+        if inputs.prior is not None:
+            weight = self.own.prior_weight
+            pair = add_prior(
+                pair, inputs.prior * (weight if self.own.prior_as == "factor" else -weight)
+            )
+        bounded = self._apply_bound(pair)
         return bounded + self._get_alpha() * nll(inputs.logp, inputs.row, inputs.rows)
 
-    def _apply_bound(self, pair: PairRatios, prior: Tensor | None) -> Tensor:
+    def _apply_bound(self, pair: PairRatios) -> Tensor:
         s = self.own
         if s.bound == "none":
             return unbounded(pair.chosen, pair.rejected)
@@ -168,8 +185,6 @@ class CorrectionObjective(Objective):
         if s.bound == "apo_zero":
             return apo_zero(pair.chosen, pair.rejected, s.beta)
         gap = pair.chosen - pair.rejected
-        if prior is not None:  # D must exceed the prior's own preference for y'
-            gap = gap - s.prior_weight * prior
         if s.bound == "hinge":
             return hinge(gap, s.beta, 1.0 if s.margin is None else s.margin)
         return logistic(gap, s.beta, s.margin or 0.0)

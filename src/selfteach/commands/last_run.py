@@ -1,0 +1,49 @@
+"""`--run last`: the newest run below runs/, in place of its folder."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from selfteach.errors import UsageError
+
+LAST = "last"
+RUN_OPTIONS = ("--run", "--from")
+LOOKING_COMMANDS = ("status", "verify")
+"""Commands whose first argument is a run."""
+RUNS_FOLDER = Path("runs")
+MANIFEST_FILE = "manifest.json"
+
+
+def name_last_run(arguments: Sequence[str]) -> list[str]:
+    """Return the words of a command line, with the folder of the newest run in place of `last`.
+
+    Raises:
+        UsageError: there is no run.
+    """
+    words = list(arguments)
+    end = words.index("--") if "--" in words else len(words)
+    for at, word in enumerate(words[:end]):
+        before = words[at - 1] if at else ""
+        option, _, value = word.partition("=")
+        if word == LAST and (before in RUN_OPTIONS or (at == 1 and before in LOOKING_COMMANDS)):
+            words[at] = str(find_last_run())
+        elif option in RUN_OPTIONS and value == LAST:
+            words[at] = f"{option}={find_last_run()}"
+    return words
+
+
+def find_last_run() -> Path:
+    """Return the folder below runs/ that a run has worked in last, or a folder called `last`.
+
+    Raises:
+        UsageError: there is none.
+    """
+    if Path(LAST).is_dir():
+        return Path(LAST)
+    manifests = list(RUNS_FOLDER.glob(f"*/{MANIFEST_FILE}"))
+    if not manifests:
+        raise UsageError(
+            f"there is no run below {RUNS_FOLDER}/.", where=LAST, cure="Give the folder of a run."
+        )
+    return max(manifests, key=lambda path: path.stat().st_mtime_ns).parent

@@ -1,0 +1,111 @@
+"""The group of commands `selfteach student`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from selfteach.commands.options import Json
+
+Name = Annotated[
+    str,
+    typer.Argument(metavar="NAME", help="A student below students/, or the path of its folder."),
+]
+LessonName = Annotated[
+    str, typer.Argument(metavar="LESSON", help="A lesson, as `student show` names it.")
+]
+LessonNames = Annotated[
+    list[str], typer.Argument(metavar="LESSON...", help="Lessons, as `student show` names them.")
+]
+group = typer.Typer(
+    name="student",
+    help=(
+        "Keep many lessons on one base. `--student NAME` of feedback, corrections, documents and "
+        "tasks teaches one."
+    ),
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+
+def add_commands(app: typer.Typer) -> None:
+    """Add the group to the program."""
+    app.add_typer(group)
+
+
+@group.command("list")
+def list_students(json: Json = False) -> None:
+    """List the students below students/."""
+    from selfteach.commands import student as body
+
+    body.list_all(as_json=json)
+
+
+@group.command()
+def show(name: Name, json: Json = False) -> None:
+    """Show the lessons of a student. It prints how each one does after each change."""
+    from selfteach.commands import student as body
+
+    body.show(name, as_json=json)
+
+
+@group.command()
+def remove(
+    context: typer.Context,
+    name: Name,
+    lesson: LessonName,
+    exam: Annotated[
+        bool, typer.Option("--exam", help="Sit the exams of the other lessons again.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Take a lesson back. The student is then the same, bit for bit, as if it had never been
+    taught.
+    """
+    from selfteach.commands import student as body
+
+    body.remove(name, lesson, exam=exam, as_json=json, debug=bool(context.obj))
+
+
+@group.command()
+def off(context: typer.Context, name: Name, lessons: LessonNames, json: Json = False) -> None:
+    """Switch lessons off, without training."""
+    from selfteach.commands import student as body
+
+    body.switch(name, lessons, on=False, as_json=json, debug=bool(context.obj))
+
+
+@group.command()
+def on(context: typer.Context, name: Name, lessons: LessonNames, json: Json = False) -> None:
+    """Switch lessons on again, without training."""
+    from selfteach.commands import student as body
+
+    body.switch(name, lessons, on=True, as_json=json, debug=bool(context.obj))
+
+
+@group.command()
+def exam(context: typer.Context, name: Name, json: Json = False) -> None:
+    """Sit the exams of all lessons that are on again."""
+    from selfteach.commands import student as body
+
+    body.sit_exams(name, as_json=json, debug=bool(context.obj))
+
+
+@group.command()
+def consolidate(
+    context: typer.Context,
+    name: Name,
+    accept: Annotated[
+        bool, typer.Option("--accept", help="Keep it also where a lesson becomes worse.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Train one adapter on the examples of all lessons. It starts from the untouched base, and is
+    kept only if no lesson becomes worse.
+
+    The same command resumes an unfinished one.
+    """
+    from selfteach.commands import student as body
+
+    body.consolidate(name, accept=accept, as_json=json, debug=bool(context.obj))

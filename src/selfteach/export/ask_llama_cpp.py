@@ -1,0 +1,121 @@
+"""Greedy answers of llama.cpp, in a process of its own.
+
+    python -P -m selfteach.export.ask_llama_cpp
+
+The process reads JSON from its standard input: {"model", "lora", "conversations", "max_tokens",
+"threads", "out"}. It writes the answers as JSON to the file "out", because llama.cpp prints to both
+streams. It uses the template of the file, so that the template is examined as well.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from selfteach.child_process import PASSED_VARIABLES
+from selfteach.errors import ResourceError
+from selfteach.records import JsonMapping, JsonObject
+
+SECONDS_PER_PROMPT = 60
+LOADING_S = 300
+CONTEXT_TOKENS = 4096
+
+
+def is_llama_cpp_installed() -> bool:
+    """Return whether llama.cpp can be asked here."""
+    return find_spec("xllamacpp") is not None
+
+
+def ask_llama_cpp(
+    model: Path,
+    conversations: Sequence[Sequence[JsonMapping]],
+    max_tokens: int,
+    lora: Path | None = None,
+) -> list[str]:
+    """Return the greedy answers of a GGUF file through llama.cpp, in the order of the prompts.
+
+    Args:
+        lora: a GGUF adapter on it.
+
+    Raises:
+        ResourceError: llama.cpp ended without answers, or took too long.
+    """
+    with tempfile.TemporaryDirectory(prefix="selfteach-") as scratch:
+        out = Path(scratch) / "answers.json"
+        given = {
+            "model": str(model.resolve()),
+            "lora": str(lora.resolve()) if lora else "",
+            "conversations": [list(turns) for turns in conversations],
+            "max_tokens": max_tokens,
+            "threads": int(os.environ.get("OMP_NUM_THREADS") or os.cpu_count() or 1),
+            "out": str(out),
+        }
+        try:
+            done = subprocess.run(
+                [sys.executable, "-P", "-m", __name__],
+                input=json.dumps(given).encode(),
+                capture_output=True,
+                timeout=LOADING_S + SECONDS_PER_PROMPT * len(conversations),
+                env={name: os.environ[name] for name in PASSED_VARIABLES if name in os.environ},
+                check=False,
+            )
+        except subprocess.TimeoutExpired as fault:
+            raise ResourceError(
+                "llama.cpp does not answer in time.", where=model, cure="Give a smaller --prompts."
+            ) from fault
+        if done.returncode or not out.exists():
+            lines = done.stderr.decode("utf-8", "replace").strip().splitlines()
+            raise ResourceError(
+                f"llama.cpp cannot answer with it ({lines[-1][:160] if lines else 'no message'}).",
+                where=model,
+                cure="--prompts 0 exports without asking it.",
+            )
+        answers: list[str] = json.loads(out.read_text("utf-8"))
+        return answers
+
+
+def main() -> None:
+    """Answer what stands on the standard input."""
+    given: JsonObject = json.loads(sys.stdin.buffer.read())
+    server = _open_server(given)
+    answers = []
+    for turns in given["conversations"]:
+        reply = server.handle_chat_completions(
+            {
+                "messages": turns,
+                "temperature": 0,
+                "max_tokens": given["max_tokens"],
+                "cache_prompt": False,
+                "chat_template_kwargs": {"enable_thinking": False},
+            }
+        )
+        if "choices" not in reply:
+            sys.exit(str(reply.get("error") or reply)[:160])
+        answers.append(reply["choices"][0]["message"]["content"])
+    Path(given["out"]).write_text(json.dumps(answers), "utf-8")
+
+
+def _open_server(given: JsonMapping) -> Any:
+    import xllamacpp
+
+    params = xllamacpp.CommonParams()
+    params.model.path = given["model"]
+    params.n_ctx = CONTEXT_TOKENS
+    params.n_parallel = 1
+    params.warmup = False
+    params.cpuparams.n_threads = given["threads"]
+    params.cpuparams_batch.n_threads = given["threads"]
+    if given["lora"]:
+        params.lora_adapters = [xllamacpp.CommonAdapterLoraInfo(given["lora"], 1.0)]
+    return xllamacpp.Server(params)
+
+
+if __name__ == "__main__":
+    main()

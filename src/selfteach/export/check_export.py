@@ -1,0 +1,183 @@
+"""The check of an exported file: another program answers the exam's prompts with it.
+
+The reference is the run's own adapter on its base, in float32. Both answer greedily. An export that
+differs more often than rounding explains is marked as failed, with the prompts where it differs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from selfteach.files import read_jsonl, read_own_json
+from selfteach.models.hf import HfModel
+from selfteach.models.silence import silence_libraries
+from selfteach.records import (
+    GREEDY,
+    JsonObject,
+    Message,
+    Prompt,
+    Request,
+    get_user_text,
+    make_prompt,
+    parse_messages,
+    prompt_to_json,
+)
+from selfteach.text import clean_text
+
+EXAM_FILE = "exam.json"
+EXAMPLES_FILE = "examples.jsonl"
+CHECK_TOKENS = 32
+MAX_DIFFERENCES_SHOWN = 20
+MIN_EQUAL = {"f32": 0.99, "f16": 0.99, "bf16": 0.95, "q8_0": 0.95}
+"""The share of equal answers that a number format must reach."""
+BATCH_ROWS = 16
+
+
+@dataclass(frozen=True)
+class ExportCheck:
+    """Hold the comparison of an exported file with the run's adapter.
+
+    Attributes:
+        engine: the program that answered with the exported file; empty if none did.
+        reason: why nothing was compared, or an empty text.
+        differences: prompt, expected and found answer, at most MAX_DIFFERENCES_SHOWN.
+    """
+
+    engine: str
+    prompts: int = 0
+    equal: int = 0
+    needed: float = 0.0
+    reason: str = ""
+    differences: Sequence[JsonObject] = ()
+
+    @property
+    def share(self) -> float:
+        """Return the share of equal answers."""
+        return self.equal / self.prompts if self.prompts else 0.0
+
+    @property
+    def is_failed(self) -> bool:
+        """Return whether too many answers differ."""
+        return self.prompts > 0 and self.share < self.needed
+
+    def to_json(self) -> JsonObject:
+        """Return the object of export.json."""
+        passed = None if not self.prompts else not self.is_failed
+        return {**asdict(self), "share": self.share, "passed": passed}
+
+
+def read_check_prompts(run: Path, count: int) -> list[Prompt]:
+    """Return at most `count` prompts of a run's exam; without an exam, of its examples.
+
+    They alternate between the scopes, so that a small number examines all of them.
+    """
+    groups: dict[str, list[Prompt]] = {}
+    if (run / EXAM_FILE).exists():
+        exam = read_own_json(run / EXAM_FILE, "Run the command of this run again.")
+        for row in exam.get("answers") or []:
+            if isinstance(row.get("prompt"), str):
+                groups.setdefault(str(row.get("scope")), []).append(make_prompt(row["prompt"]))
+    if not groups and (run / EXAMPLES_FILE).exists():
+        for where, row in read_jsonl(run / EXAMPLES_FILE):
+            groups.setdefault(str(row.get("kind")), []).append(parse_messages(row["prompt"], where))
+    found: dict[Prompt, None] = {}
+    longest = max(map(len, groups.values()), default=0)
+    for i in range(longest):
+        for prompts in groups.values():
+            if i < len(prompts) and prompts[i][-1].role == "user":  # type: ignore[union-attr]
+                found[prompts[i]] = None
+    return list(found)[:count]
+
+
+def answer_with_run(model: HfModel, prompts: Sequence[Prompt]) -> list[str]:
+    """Return the greedy answers of the run's own model, in the order of the prompts."""
+    sampling = replace(GREEDY, max_tokens=CHECK_TOKENS)
+    requests = [Request("export check", prompt, sampling) for prompt in prompts]
+    answers = {done.id: done.text for done in model.stream(requests)}
+    return [answers[request.id(model.fingerprint)] for request in requests]
+
+
+def convert_to_conversations(prompts: Sequence[Prompt]) -> list[list[JsonObject]]:
+    """Return prompts as lists of {role, content}."""
+    return [
+        prompt_to_json((Message("user", prompt),) if isinstance(prompt, str) else prompt)
+        for prompt in prompts
+    ]
+
+
+@torch.inference_mode()
+def answer_with_transformers(
+    model: Path, prompts: Sequence[Prompt], adapter: Path | None = None
+) -> list[str]:
+    """Return the greedy answers of plain transformers, and PEFT with `adapter`, in float32.
+
+    Nothing of selfteach computes: the folder's own tokenizer, template and weights do.
+    """
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    with silence_libraries():
+        tokenizer = AutoTokenizer.from_pretrained(adapter_tokenizer(model, adapter))
+        module: Any = AutoModelForCausalLM.from_pretrained(model, dtype=torch.float32)
+        if adapter:
+            from peft import PeftModel
+
+            module = PeftModel.from_pretrained(module, adapter)
+        module.eval()
+        tokenizer.padding_side = "left"
+        tokenizer.pad_token = tokenizer.pad_token or tokenizer.eos_token
+        answers: list[str] = []
+        conversations = convert_to_conversations(prompts)
+        for start in range(0, len(conversations), BATCH_ROWS):
+            given = tokenizer.apply_chat_template(
+                conversations[start : start + BATCH_ROWS],
+                add_generation_prompt=True,
+                return_tensors="pt",
+                return_dict=True,
+                padding=True,
+                enable_thinking=False,
+            )
+            out = module.generate(
+                **given,
+                do_sample=False,
+                max_new_tokens=CHECK_TOKENS,
+                pad_token_id=tokenizer.pad_token_id,
+            )
+            new = out[:, given["input_ids"].shape[1] :]
+            answers += tokenizer.batch_decode(new, skip_special_tokens=True)
+    return answers
+
+
+def adapter_tokenizer(model: Path, adapter: Path | None) -> Path:
+    """Return the folder of the tokenizer: the adapter's where it has one, else the base's."""
+    if adapter and (adapter / "tokenizer_config.json").exists():
+        return adapter
+    return model
+
+
+def compare_answers(
+    engine: str,
+    prompts: Sequence[Prompt],
+    expected: Sequence[str],
+    found: Sequence[str],
+    quant: str,
+) -> ExportCheck:
+    """Return how often an exported file answers as the run's adapter does."""
+    differences: list[JsonObject] = []
+    for prompt, mine, theirs in zip(prompts, expected, found, strict=True):
+        theirs = clean_text(theirs)
+        if mine.strip() != theirs.strip():
+            shown = {"prompt": get_user_text(prompt), "expected": mine, "found": theirs}
+            differences.append(shown)
+    return ExportCheck(
+        engine,
+        len(prompts),
+        len(prompts) - len(differences),
+        MIN_EQUAL[quant],
+        "",
+        differences[:MAX_DIFFERENCES_SHOWN],
+    )

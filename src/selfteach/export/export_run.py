@@ -1,0 +1,356 @@
+"""A run's tuned model in the form of another program, with the exam's prompts asked again there.
+
+    hf          merged weights as a transformers folder
+    gguf        merged weights as one GGUF file
+    lora-gguf   the adapter as a GGUF file, for llama.cpp
+    ollama      merged weights as GGUF, and a Modelfile with the exact template
+    vllm        the adapter, and the commands that serve it
+    hub:O/N     the adapter with its card, pushed to the Hugging Face hub
+
+Another engine than selfteach's answers with what was written: llama.cpp with GGUF files, plain
+transformers and PEFT with the others (check_export.py). The card and export.json say how often it
+answers as the run's adapter does.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from selfteach.errors import UsageError
+from selfteach.export import check_export, hub, merge
+from selfteach.export.ask_llama_cpp import ask_llama_cpp, is_llama_cpp_installed
+from selfteach.export.check_export import ExportCheck
+from selfteach.export.lora_gguf import write_lora_gguf
+from selfteach.export.ollama import write_modelfile
+from selfteach.export.output_folder import check_unused, open_atomic_folder
+from selfteach.files import write_text
+from selfteach.models.check_safety import check_adapter_files, read_json
+from selfteach.models.hf import HfModel
+from selfteach.models.load_adapter import CONFIG_FILE
+from selfteach.models.lora_layers import explain_why_not_plain_lora
+from selfteach.models.resolve_model_path import resolve_base, resolve_model_folder
+from selfteach.models.write_gguf import QUANTS, explain_why_not_gguf, write_gguf
+from selfteach.records import JsonObject, Prompt
+from selfteach.registry import did_you_mean
+
+HUB = "hub:"
+GGUF_FORMS = ("gguf", "ollama")
+ADAPTER_FORMS = ("vllm", HUB)
+FORMS = ("hf", "gguf", "lora-gguf", "ollama", "vllm", "hub:OWNER/NAME")
+GGUF_FILE = "model.gguf"
+LORA_FILE = "adapter.gguf"
+CARD_FILE = "README.md"
+REPORT_FILE = "export.json"
+LORA_FOLDER = "adapter"
+HF_DTYPE = "float16"
+VLLM_RANKS = (8, 16, 32, 64, 128, 256, 320, 512)
+INSTALL_CURE = "pip install 'selfteach[export]' lets llama.cpp answer with it."
+LIBRARIES = {"hf": "transformers", "gguf": "gguf", "lora-gguf": "gguf", "ollama": "gguf"}
+"""The hub's names of the libraries that load a form; the adapter's own for the other forms."""
+MakeCard = Callable[[str, str], str]
+"""Returns the card of a run from its section on use, and the name of a library."""
+
+
+@dataclass(frozen=True)
+class ExportJob:
+    """Hold what is exported, and how.
+
+    Attributes:
+        form: one of FORMS; `hub:OWNER/NAME` names a repository.
+        quant: f16 or q8_0, for GGUF files.
+        count: the number of prompts of the check; 0 leaves it out.
+        public: whether the repositories of a hub are public.
+    """
+
+    run: Path
+    base: str
+    adapter: Path
+    form: str
+    quant: str
+    out: Path
+    count: int = 100
+    public: bool = False
+
+    @property
+    def name(self) -> str:
+        """Return the name of the model: that of the run's folder, without special characters."""
+        return re.sub(r"[^A-Za-z0-9._-]+", "-", self.run.resolve().name).strip("-.") or "lesson"
+
+
+def export_run(
+    job: ExportJob, make_card: MakeCard, say: Callable[[str], None] = lambda line: None
+) -> JsonObject:
+    """Write an export with its card, whole or not at all; return what export.json holds.
+
+    Args:
+        make_card: returns the text of the card.
+        say: receives one line at a time.
+
+    Raises:
+        UsageError: an unknown form, or the adapter cannot be written in it.
+        EndpointError: the hub cannot be reached, or refuses.
+    """
+    check_job(job)
+    base = resolve_base(job.base, job.adapter)
+    folder = resolve_model_folder(base, say)
+    reference = HfModel.load(base, adapter=job.adapter, dtype="float32", device="cpu", progress=say)
+    prompts = check_export.read_check_prompts(job.run, job.count)
+    with open_atomic_folder(job.out) as fresh:
+        fresh.mkdir()
+        WRITERS[get_family(job.form)](job, base, folder, reference, fresh)
+        say(f"asking {len(prompts)} prompts again" if prompts else "nothing is asked again")
+        checked = check_answers(job, folder, reference, prompts, fresh)
+        found: JsonObject = {"form": job.form, "run": job.run.name, "base": job.base}
+        found |= {"quant": job.quant if uses_gguf(job.form) else None, "check": checked.to_json()}
+        write_text(fresh / REPORT_FILE, json.dumps(found, indent=2, ensure_ascii=False) + "\n")
+        usage = f"{describe_use(job)}\n\n{describe_check(checked)}"
+        write_text(fresh / CARD_FILE, make_card(usage, LIBRARIES.get(job.form, "")))
+        if job.form.startswith(HUB) and not checked.is_failed:
+            name = job.form.removeprefix(HUB)
+            examples = job.run / check_export.EXAMPLES_FILE
+            found["pushed"] = hub.push_folder(fresh, name, examples, public=job.public)
+    return found
+
+
+def get_family(form: str) -> str:
+    """Return the form without the name of a repository."""
+    return HUB if form.startswith(HUB) else form
+
+
+def uses_gguf(form: str) -> bool:
+    """Return whether a form has merged weights as GGUF, of a chosen number format."""
+    return form in GGUF_FORMS
+
+
+def check_job(job: ExportJob) -> None:
+    """Refuse a job that cannot be done, before anything is loaded.
+
+    Raises:
+        UsageError: an unknown form or format, no such adapter, or the place is not empty.
+    """
+    if get_family(job.form) not in WRITERS:
+        raise UsageError(
+            f'there is no form "{job.form}".', where="--to", cure=did_you_mean(job.form, FORMS)
+        )
+    if job.quant not in QUANTS:
+        raise UsageError(
+            f'there is no format "{job.quant}".',
+            where="--quant",
+            cure=did_you_mean(job.quant, QUANTS),
+        )
+    if job.quant != QUANTS[0] and not uses_gguf(job.form):
+        raise UsageError(
+            f"--to {job.form} knows no {job.quant}.",
+            where="--quant",
+            cure="Give it with --to gguf or --to ollama.",
+        )
+    if job.form.startswith(HUB):
+        hub.check_repository(job.form.removeprefix(HUB))
+    check_unused(job.out)
+    check_adapter_files(job.adapter)
+    if job.form in ("hf", *GGUF_FORMS):
+        merge.check_mergeable(job.adapter)
+    reason = explain_why_not_plain_lora(read_json(job.adapter / CONFIG_FILE))
+    if reason and job.form in ("lora-gguf", "vllm"):
+        raise UsageError(
+            f"--to {job.form} takes a LoRA alone, and {reason}.",
+            where=job.adapter,
+            cure="Export merged weights: --to hf, gguf or ollama.",
+        )
+
+
+def write_hf(job: ExportJob, base: str, folder: Path, reference: HfModel, out: Path) -> None:
+    """Write the merged weights as a transformers folder, in float16.
+
+    A base in bfloat16 has eight bits of precision: most of a small change would be rounded away.
+
+    Raises:
+        UsageError: a weight that float16 cannot hold.
+    """
+    merged = merge.load_merged(base, job.adapter, HF_DTYPE)
+    for name, weight in merged.module.named_parameters():
+        if not torch.isfinite(weight).all():
+            raise UsageError(
+                f"the weight {name} is beyond what float16 can hold.",
+                where=job.adapter,
+                cure="`selfteach merge` keeps the base's own number format.",
+            )
+    merge.save_merged(merged, job.adapter, out)
+
+
+def write_merged_gguf(
+    job: ExportJob, base: str, folder: Path, reference: HfModel, out: Path
+) -> None:
+    """Write the merged weights as one GGUF file.
+
+    Raises:
+        UsageError: a family, a tokenizer or a weight that the format cannot hold.
+    """
+    if reason := explain_why_not_gguf(reference.module, reference.tokenizer):
+        raise UsageError(
+            f"this model cannot be written as GGUF: {reason}.",
+            where="--to",
+            cure="Export with --to hf and convert that folder with llama.cpp's own converter.",
+        )
+    write_gguf(reference.module, reference.tokenizer, out / GGUF_FILE, job.quant)
+
+
+def write_lora(job: ExportJob, base: str, folder: Path, reference: HfModel, out: Path) -> None:
+    """Write the adapter as a GGUF file."""
+    untouched = HfModel.load(base, dtype="float32", device="cpu")
+    write_lora_gguf(untouched.module, job.adapter, out / LORA_FILE)
+
+
+def write_ollama(job: ExportJob, base: str, folder: Path, reference: HfModel, out: Path) -> None:
+    """Write the weights as GGUF, and the Modelfile."""
+    tokenizer = reference.tokenizer
+    ends = tokenizer.convert_ids_to_tokens(sorted(reference.end_ids))
+    text = write_modelfile(tokenizer, ends, GGUF_FILE, reference.context_tokens)
+    write_merged_gguf(job, base, folder, reference, out)
+    write_text(out / "Modelfile", text)
+
+
+def write_vllm(job: ExportJob, base: str, folder: Path, reference: HfModel, out: Path) -> None:
+    """Write the adapter, the command that serves it, and the call that loads it."""
+    shutil.copytree(job.adapter, out / LORA_FOLDER)
+    rank = max(list_ranks(job.adapter))
+    served = next((size for size in VLLM_RANKS if size >= rank), rank)
+    place = shlex.quote(str(folder.resolve()))
+    name = shlex.quote(job.name)
+    serve = (
+        "#!/bin/sh\n# Serves the base and the lesson, each by its name.\n"
+        'cd "$(dirname "$0")" && VLLM_ALLOW_RUNTIME_LORA_UPDATING=True exec vllm serve '
+        f"{place} --served-model-name base --enable-lora --max-lora-rank {served} "
+        f'--lora-modules {name}="$PWD/{LORA_FOLDER}" "$@"\n'
+    )
+    body = f'{{"lora_name": "{job.name}", "lora_path": "\'"$PWD"\'/{LORA_FOLDER}"}}'
+    load = (
+        "#!/bin/sh\n# Loads the lesson into a server that runs already, on this machine.\n"
+        'cd "$(dirname "$0")" && exec curl --fail '
+        '"${1:-http://127.0.0.1:8000}/v1/load_lora_adapter" '
+        f"-H 'Content-Type: application/json' -d '{body}'\n"
+    )
+    for file, text in (("serve.sh", serve), ("load.sh", load)):
+        write_text(out / file, text)
+        (out / file).chmod(0o755)
+
+
+def list_ranks(adapter: Path) -> Sequence[int]:
+    """Return the ranks of a LoRA's layers as its settings name them."""
+    settings = read_json(adapter / CONFIG_FILE)
+    return [int(settings["r"]), *(settings.get("rank_pattern") or {}).values()]
+
+
+def write_hub(job: ExportJob, base: str, folder: Path, reference: HfModel, out: Path) -> None:
+    """Write the adapter's files, and the exam."""
+    shutil.copytree(job.adapter, out, dirs_exist_ok=True)
+    if (job.run / check_export.EXAM_FILE).exists():
+        shutil.copy(job.run / check_export.EXAM_FILE, out)
+
+
+WRITERS: dict[str, Callable[[ExportJob, str, Path, HfModel, Path], None]] = {
+    "hf": write_hf,
+    "gguf": write_merged_gguf,
+    "lora-gguf": write_lora,
+    "ollama": write_ollama,
+    "vllm": write_vllm,
+    HUB: write_hub,
+}
+
+
+def check_answers(
+    job: ExportJob,
+    base: Path,
+    reference: HfModel,
+    prompts: Sequence[Prompt],
+    out: Path,
+) -> ExportCheck:
+    """Let another program answer with what was written, and compare its answers."""
+    is_gguf = job.form in ("lora-gguf", *GGUF_FORMS)
+    engine = "llama.cpp" if is_gguf else "transformers"
+    if not prompts:
+        return ExportCheck("", reason="no prompt was asked again")
+    if is_gguf and not is_llama_cpp_installed():
+        return ExportCheck("", reason=f"llama.cpp is not installed: {INSTALL_CURE}")
+    if job.form.startswith(HUB) and explain_why_not_plain_lora(
+        read_json(job.adapter / CONFIG_FILE)
+    ):
+        return ExportCheck("", reason="plain PEFT does not know this kind of adapter")
+    expected = check_export.answer_with_run(reference, prompts)
+    if is_gguf:
+        found = _ask_gguf(job, prompts, base, out)
+    elif job.form == "hf":
+        found = check_export.answer_with_transformers(out, prompts)
+    else:
+        adapter = out / LORA_FOLDER if job.form == "vllm" else out
+        engine = "transformers and PEFT"
+        found = check_export.answer_with_transformers(base, prompts, adapter)
+    quant = job.quant if is_gguf else "f16"
+    return check_export.compare_answers(engine, prompts, expected, found, quant)
+
+
+def _ask_gguf(job: ExportJob, prompts: Sequence[Prompt], base: Path, out: Path) -> list[str]:
+    conversations = check_export.convert_to_conversations(prompts)
+    tokens = check_export.CHECK_TOKENS
+    if job.form in GGUF_FORMS:
+        return ask_llama_cpp(out / GGUF_FILE, conversations, tokens)
+    untouched = HfModel.load(base, dtype="float32", device="cpu")
+    scratch = out / ".base.gguf"
+    try:
+        write_gguf(untouched.module, untouched.tokenizer, scratch)
+        return ask_llama_cpp(scratch, conversations, tokens, out / LORA_FILE)
+    finally:
+        scratch.unlink(missing_ok=True)
+
+
+def describe_use(job: ExportJob) -> str:
+    """Return the section of the card that says how to load this export."""
+    name = job.name
+    if job.form.startswith(HUB):
+        repository = job.form.removeprefix(HUB)
+        lines = [
+            "from peft import PeftModel",
+            "from transformers import AutoModelForCausalLM",
+            "",
+            "base = AutoModelForCausalLM.from_pretrained(BASE)  # the base named above",
+            f'model = PeftModel.from_pretrained(base, "{repository}")',
+        ]
+        data = f"\nThe examples are in the dataset `{repository}{hub.DATASET_ENDING}`."
+        return "\n".join(("## Use\n", "```python", *lines, "```", data))
+    if job.form == "hf":
+        lines = [
+            "from transformers import AutoModelForCausalLM, AutoTokenizer",
+            "",
+            'model = AutoModelForCausalLM.from_pretrained("FOLDER")',
+            'tokenizer = AutoTokenizer.from_pretrained("FOLDER")',
+        ]
+        return "\n".join(("## Use\n", "```python", *lines, "```"))
+    commands = {
+        "gguf": f"llama-server -m {GGUF_FILE} --jinja",
+        "lora-gguf": f"llama-server -m BASE.gguf --lora {LORA_FILE} --jinja",
+        "ollama": f"ollama create {name} -f Modelfile && ollama run {name}",
+        "vllm": "./serve.sh  # a new server\n./load.sh http://HOST:8000  # one that runs already",
+    }
+    return f"## Use\n\nIn this folder:\n\n```sh\n{commands[job.form]}\n```"
+
+
+def describe_check(checked: ExportCheck) -> str:
+    """Return the section of the card that says whether the export answers as the run does."""
+    if not checked.prompts:
+        return f"## Check of this export\n\nNot checked: {checked.reason}."
+    counted = (
+        f"{checked.engine} gave {checked.equal} of {checked.prompts} greedy answers "
+        f"({checked.share:.0%}) exactly as the adapter on its base does in float32; "
+        f"{checked.needed:.0%} are needed."
+    )
+    word = "**Failed.** Do not use it. " if checked.is_failed else "Passed. "
+    where = f" `{REPORT_FILE}` lists where it differs." if checked.differences else ""
+    return f"## Check of this export\n\n{word}{counted}{where}"

@@ -1,0 +1,43 @@
+"""A folder that appears whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from selfteach.disk import convert_disk_errors
+from selfteach.errors import UsageError
+
+
+def check_unused(out: Path) -> None:
+    """Refuse a place that is not empty.
+
+    Raises:
+        UsageError: it is not.
+    """
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise UsageError(
+            "exists already.", where=out, cure="Give a new or an empty folder to --out."
+        )
+
+
+@contextmanager
+def open_atomic_folder(out: Path, needed: int = 0) -> Iterator[Path]:
+    """Yield a folder to write into, which becomes `out` at the end of the block.
+
+    Args:
+        needed: the bytes that will be written, where they are known.
+    """
+    fresh = out.with_name(f".{out.name}.{os.getpid()}.new")
+    with convert_disk_errors(out, needed):
+        out.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            yield fresh
+            if out.exists():
+                out.rmdir()
+            fresh.rename(out)
+        finally:
+            shutil.rmtree(fresh, ignore_errors=True)

@@ -1,0 +1,54 @@
+"""The packages that `pip install selfteach` leaves out, and the extra that brings each of them."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+
+from selfteach.errors import UsageError
+
+MODULES = {
+    "cpu": (
+        "torch",
+        "transformers",
+        "peft",
+        "accelerate",
+        "safetensors",
+        "huggingface_hub",
+        "gguf",
+        "sklearn",
+        "sacrebleu",
+        "matplotlib",
+        "openai",
+        "stamina",
+    ),
+    "documents": ("pypdf", "docx", "selectolax", "markdown_it", "charset_normalizer"),
+    "bench": ("lm_eval",),
+    "export": ("xllamacpp",),
+}
+"""The modules that each extra brings. Without openvino another engine samples."""
+
+
+def find_extra(module: str) -> str:
+    """Return the extra that brings a module; "" if none does."""
+    package = module.partition(".")[0]
+    return next((extra for extra, names in MODULES.items() if package in names), "")
+
+
+def require_extra(extra: str) -> None:
+    """Check that the packages of an extra are installed, without loading them.
+
+    Raises:
+        UsageError: one is missing; the message holds the command that installs it.
+    """
+    for module in MODULES[extra]:
+        if find_spec(module) is None:
+            raise make_missing_error(module)
+
+
+def make_missing_error(module: str) -> UsageError:
+    """Return the error for a module that is not installed."""
+    package = module.partition(".")[0]
+    return UsageError(
+        f"this needs {package}, which is not installed.",
+        cure=f'Run: pip install "selfteach[{find_extra(module)}]"',
+    )

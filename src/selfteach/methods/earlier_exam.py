@@ -1,0 +1,139 @@
+"""A run that continues another one (`--from`) asks the questions of that one's exam again: what is
+left of the earlier lesson after the later one?
+
+Every target question of the earlier exam is answered greedily once more. Where the earlier exam
+tells what a right answer is, both answers are graded:
+
+    documents   the answer contains a right one
+    tasks       ROUGE-L to the answer of a person
+    feedback    the check of the earlier run accepts the answer, if its settings name one
+
+Of every method: ROUGE-L of the new answer to the earlier one. The questions that the earlier run
+asked again itself are asked again too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from selfteach import statistics
+from selfteach.config import load_yaml
+from selfteach.dedup.overlap import rouge_l
+from selfteach.errors import SelfteachError
+from selfteach.evaluate.exam import TARGET, TunedModel, measures_to_json
+from selfteach.evaluate.metrics import best_rouge
+from selfteach.files import read_own_json
+from selfteach.judge.check import parse_check
+from selfteach.judge.match import contains_answer
+from selfteach.methods.session import Session
+from selfteach.records import GREEDY, JsonMapping, JsonObject, Request, make_prompt
+from selfteach.run.finished import EXAM_FILE
+from selfteach.run.run_folder import CONFIG_FILE
+
+EARLIER_KEY = "earlier"
+"""The key of exam.json."""
+MAX_TOKENS = 80
+"""Longest new answer, if the earlier run's settings name no limit."""
+Grade = Callable[[str], float]
+"""Returns how right an answer is, in [0, 1]."""
+
+
+def ask_earlier_questions(session: Session, tuned: TunedModel | None) -> list[JsonObject]:
+    """Return an entry for each earlier run, the last one first; nothing where there is none.
+
+    A run whose exam cannot be read is named, and costs nothing else.
+    """
+    adapter = session.run.material.get("from")
+    if not adapter or tuned is None or not session.samples:
+        return []
+    folder = Path(adapter).parent
+    try:
+        exam = read_own_json(folder / EXAM_FILE, "Without it only the new exam is held.")
+        max_tokens, check = read_settings(folder)
+    except SelfteachError as fault:
+        session.display.print_line(f"the questions of {folder.name} are not asked again: {fault}")
+        return []
+    entries = [make_entry(folder.name, exam, check, max_tokens)]
+    entries += [entry for entry in exam.get(EARLIER_KEY, []) if entry.get("questions")]
+    found = []
+    for entry in entries:
+        found.append(ask_again(session, tuned, entry))
+        session.display.print_line(describe_change(found[-1]))
+    return found
+
+
+def read_settings(folder: Path) -> tuple[int, str]:
+    """Return the token limit of a run's exam, and its check of answers or ""."""
+    settings = load_yaml(folder / CONFIG_FILE)
+    limit = settings.get("exam", {}).get("max_tokens")
+    return limit or MAX_TOKENS, settings.get("check") or ""
+
+
+def make_entry(name: str, exam: JsonMapping, check: str, max_tokens: int) -> JsonObject:
+    """Return what must be known to ask the target questions of an exam again."""
+    questions = []
+    for row in exam.get("answers", []):
+        answer = row.get("arms", {}).get("tuned", {}).get("greedy")
+        if row.get("scope") == TARGET and answer is not None:
+            questions.append({"prompt": row["prompt"], "gold": row.get("gold"), "first": answer})
+    return {
+        "run": name,
+        "method": str(exam.get("method", "")),
+        "material": str(exam.get("material") or exam.get("rule") or "")[:300],
+        "check": check,
+        "max_tokens": max_tokens,
+        "questions": questions,
+    }
+
+
+def ask_again(session: Session, tuned: TunedModel, entry: JsonMapping) -> JsonObject:
+    """Return an entry with the new answers, graded where that is possible, and the change."""
+    sampling = replace(GREEDY, max_tokens=entry["max_tokens"])
+    seed = session.config.seed
+    questions = entry["questions"]
+    requests = [Request("exam", make_prompt(q["prompt"]), sampling, 0, seed) for q in questions]
+    session.display.start_stage("earlier exam", len(requests))
+    answers = [a.text for a in tuned.recorded.sample(requests, session.display.advance)]
+    rows = [{**q, "now": text} for q, text in zip(questions, answers, strict=True)]
+    alike = [rouge_l(row["now"], row["first"]) for row in rows]
+    found = {**entry, "questions": rows}
+    found["alike"] = statistics.mean(alike, seed=seed, limits=(0.0, 1.0))
+    grades = [make_grade(entry, row) for row in rows]
+    graded = [(row, grade) for row, grade in zip(rows, grades, strict=True) if grade]
+    found["first"] = found["now"] = found["change"] = None
+    if graded:
+        first = [grade(row["first"]) for row, grade in graded]
+        now = [grade(row["now"]) for row, grade in graded]
+        found["first"] = statistics.mean(first, seed=seed, limits=(0.0, 1.0))
+        found["now"] = statistics.mean(now, seed=seed, limits=(0.0, 1.0))
+        found["change"] = statistics.paired_bootstrap(now, first, seed=seed)
+    written: JsonObject = measures_to_json(found)
+    return written
+
+
+def make_grade(entry: JsonMapping, row: JsonMapping) -> Grade | None:
+    """Return how an answer to a question is graded; None where the exam does not tell."""
+    gold = row.get("gold")
+    golds: Sequence[str] = [gold] if isinstance(gold, str) else gold or []
+    if entry["method"] == "documents" and golds:
+        return lambda text: float(any(contains_answer(text, one) for one in golds))
+    if entry["method"] == "tasks" and golds:
+        return lambda text: best_rouge(text, golds)
+    if entry["method"] == "feedback" and entry["check"]:
+        keeps = parse_check(entry["check"]).keeps
+        return lambda text: float(keeps(text))
+    return None
+
+
+def describe_change(entry: JsonMapping) -> str:
+    """Describe in one line what is left of an earlier run."""
+    count = len(entry["questions"])
+    start = f"{count} questions of {entry['run']} again: "
+    if entry["change"] is None:
+        return f"{start}ROUGE-L {entry['alike']['value']:.2f} to its answers"
+    first, now = (100 * entry[key]["value"] for key in ("first", "now"))
+    change = entry["change"]
+    interval = f"[{100 * change['low']:+.0f}, {100 * change['high']:+.0f}]"
+    return f"{start}{first:.0f} % right after it, {now:.0f} % now {interval}"

@@ -1,0 +1,105 @@
+"""The examples of `selfteach train`: which of them are learned, which measure, and by which loss.
+
+Nothing here loads a model's libraries, so a dry run is instant.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from selfteach.config import FinetuneConfig
+from selfteach.errors import DataError, UsageError
+from selfteach.files import BadLine
+from selfteach.records import Example, ObjectiveWeights, digest, prompt_to_json
+from selfteach.run.ledger import Outcome
+
+ANCHOR_WEIGHT = 8.0
+"""The weight of anchors."""
+
+
+@dataclass
+class FinetuneData:
+    """Hold the examples of one or more datasets, and perhaps a dev part.
+
+    Attributes:
+        outcomes: the outcome of every row.
+        about: the names of the datasets.
+    """
+
+    examples: list[Example]
+    dev: list[Example] = field(default_factory=list)
+    outcomes: dict[str, Outcome] = field(default_factory=dict)
+    about: str = ""
+    cleaned_rows: list[BadLine] = field(default_factory=list)
+
+
+def split_dev(
+    material: FinetuneData, config: FinetuneConfig
+) -> tuple[list[Example], list[Example]]:
+    """Return the examples to learn from and the dev part: its own file, or a share of the prompts.
+    No prompt is in both (step 1).
+
+    Raises:
+        DataError: there is nothing to learn, or the dev part would leave nothing.
+    """
+    if not material.dev and config.dev_share:
+        return set_aside(material.examples, config)
+    held = {make_prompt_key(example) for example in material.dev}
+    learned = [example for example in material.examples if make_prompt_key(example) not in held]
+    if not any(example.role == "learn" for example in learned):
+        raise DataError("there is nothing to learn from.", where=material.about)
+    return learned, material.dev
+
+
+def set_aside(
+    examples: Sequence[Example], config: FinetuneConfig
+) -> tuple[list[Example], list[Example]]:
+    """Return the examples without those of some prompts, and those. Anchors are all learned.
+
+    Raises:
+        DataError: nothing would be left to learn.
+    """
+    taught = [example for example in examples if example.role == "learn"]
+    aside = choose_prompts(taught, config.dev_share, config.seed)
+    dev = [example for example in taught if make_prompt_key(example) in aside]
+    if len(dev) == len(taught):
+        raise DataError(
+            f"too few different prompts ({len(aside)}) to learn from some and to measure on "
+            "others.",
+            cure="Bring more examples, or give --dev 0.",
+        )
+    learned = [e for e in examples if e.role == "hold" or make_prompt_key(e) not in aside]
+    return learned, dev
+
+
+def choose_prompts(examples: Sequence[Example], share: float, *salt: Any) -> set[str]:
+    """Return the keys of a share of the prompts, at least one, chosen by a salted hash."""
+    keys = {make_prompt_key(example) for example in examples}
+    shuffled = sorted(keys, key=lambda key: digest([*salt, key]))
+    return set(shuffled[: max(1, round(share * len(keys)))])
+
+
+def make_prompt_key(example: Example) -> str:
+    """Return a hash of the prompt."""
+    return digest(prompt_to_json(example.prompt))
+
+
+def choose_objectives(examples: Sequence[Example], config: FinetuneConfig) -> ObjectiveWeights:
+    """Return the objectives of each kind of example in the dataset (step 3)."""
+    taught = [example for example in examples if example.role == "learn"]
+    choice = config.train.objective
+    if choice == "auto":
+        paired = bool(taught) and all(example.rejected is not None for example in taught)
+        choice = "sft+dpo" if paired else "sft"
+    learned = dict.fromkeys(choice.split("+"), 1.0)
+    taught_kinds = {example.kind for example in taught}
+    kinds = sorted({example.kind for example in examples})
+    if unknown := sorted(set(config.train.weights) - set(kinds)):
+        raise UsageError(
+            f"no example is of the kind {', '.join(unknown)}.",
+            where="train.weights",
+            cure=f"Kinds of these examples: {', '.join(kinds)}.",
+        )
+    return {kind: learned if kind in taught_kinds else {"anchor": ANCHOR_WEIGHT} for kind in kinds}

@@ -1,0 +1,1 @@
+"""Serve a base and its lessons to OpenAI-compatible clients."""

@@ -1,0 +1,278 @@
+"""Continuous batching: one thread computes, and rows of all lessons join and leave at each step.
+
+A row's tokens depend on its prompt, its lesson and its seed. Other rows change them by rounding
+alone. A cancelled row leaves at the next step.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+import torch
+
+from selfteach.errors import ResourceError, SelfteachError, is_out_of_memory
+from selfteach.models.decode import DecodingBatch, PendingCompletion, prepare_request
+from selfteach.models.hf import HfModel
+from selfteach.records import Completion, Request
+from selfteach.serve.lesson_rows import LessonRows
+
+MAX_ROWS = 32
+MAX_PREFILL_ROWS = 8
+"""Rows that join at one step: running rows wait for them."""
+
+
+class QueueFull(ResourceError):
+    """Report that more answers wait than the queue holds."""
+
+
+class EngineClosed(ResourceError):
+    """Report that the server is stopping."""
+
+
+@dataclass(eq=False)
+class Generation:
+    """Represent one answer in the making.
+
+    Attributes:
+        lesson: the number of the lesson, or BASE.
+        notify: called from the engine's thread after each new token and at the end.
+        completion: the answer, once it has ended.
+        fault: why it has no answer.
+    """
+
+    row: PendingCompletion
+    lesson: int
+    notify: Callable[[], None] = lambda: None
+    completion: Completion | None = None
+    fault: Exception | None = None
+    cancelled: bool = False
+    started_s: float = 0.0
+    created_s: float = field(default_factory=time.monotonic)
+
+    @property
+    def is_done(self) -> bool:
+        """Return whether nothing more will come."""
+        return self.completion is not None or self.fault is not None or self.cancelled
+
+
+@dataclass
+class EngineCounts:
+    """Hold what the engine has done since its start."""
+
+    prompt_tokens: int = 0
+    sampled_tokens: int = 0
+    steps: int = 0
+    cancelled: int = 0
+    failed: int = 0
+    step_seconds: float = 0.0
+
+
+State = Literal["running", "closing"]
+
+
+class BatchEngine:
+    """Sample for many clients on one thread.
+
+    Attributes:
+        max_waiting: the answers that may wait for a place in the batch.
+    """
+
+    def __init__(self, hf: HfModel, lessons: LessonRows, max_waiting: int = 64) -> None:
+        self.hf = hf
+        self.max_waiting = max_waiting
+        self.counts = EngineCounts()
+        self._lessons = lessons
+        self._waiting: deque[Generation] = deque()
+        self._active: list[Generation] = []
+        self._batch: DecodingBatch | None = None
+        self._changed = threading.Condition()
+        self._state: State = "running"
+        self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
+
+    def start(self) -> None:
+        """Begin to compute."""
+        self._thread.start()
+
+    @property
+    def num_waiting(self) -> int:
+        """Return how many answers wait for a place in the batch."""
+        return len(self._waiting)
+
+    @property
+    def num_active(self) -> int:
+        """Return how many answers are computed at present."""
+        return len(self._active)
+
+    def prepare(self, request: Request) -> PendingCompletion:
+        """Return a request with its tokens.
+
+        Raises:
+            UnfitPrompt: the prompt does not fit, or the template refuses it.
+        """
+        return prepare_request(self.hf, request)
+
+    def add(self, generations: Sequence[Generation]) -> None:
+        """Take answers into the queue, all or none.
+
+        Raises:
+            QueueFull: they do not fit into it.
+            EngineClosed: the server is stopping.
+        """
+        with self._changed:
+            if self._state != "running":
+                raise EngineClosed("the server is stopping.")
+            if len(self._waiting) + len(generations) > self.max_waiting:
+                raise QueueFull(f"{len(self._waiting)} answers wait already.")
+            self._waiting.extend(generations)
+            self._changed.notify()
+
+    def cancel(self, generation: Generation) -> None:
+        """Stop computing an answer that nobody waits for."""
+        with self._changed:
+            if not generation.is_done:
+                generation.cancelled = True
+                self.counts.cancelled += 1
+            self._changed.notify()
+
+    def close(self) -> None:
+        """End the thread; answers that are not finished fail."""
+        with self._changed:
+            self._state = "closing"
+            self._changed.notify()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                while self._state == "running" and not self._waiting and not self._active:
+                    self._changed.wait()
+                if self._state == "closing":
+                    stopping = EngineClosed("the server is stopping.")
+                    self._fail([*self._active, *self._waiting], stopping)
+                    return
+            try:
+                with torch.inference_mode():
+                    self._step()
+            except Exception as fault:  # one bad batch must not end the server
+                self._fail(self._active, convert_fault(fault))
+                self._active, self._batch = [], None
+
+    def _step(self) -> None:
+        """Let cancelled rows leave, let waiting ones join, and give every row a token."""
+        begun = time.monotonic()
+        self._leave()
+        self._join(self._choose_joining())
+        batch = self._batch
+        if batch is None:
+            return
+        finished = batch.take_tokens()
+        self.counts.sampled_tokens += len(finished)
+        going_on = []
+        for i, (generation, completion) in enumerate(zip(self._active, finished, strict=True)):
+            generation.completion = completion
+            if completion is None:
+                going_on.append(i)
+            generation.notify()
+        self._keep(going_on)
+        if self._batch is not None:
+            with self._lessons.use([generation.lesson for generation in self._active]):
+                batch.advance()
+        self.counts.steps += 1
+        self.counts.step_seconds += time.monotonic() - begun
+
+    def _leave(self) -> None:
+        staying = [i for i, generation in enumerate(self._active) if not generation.cancelled]
+        self._keep(staying)
+
+    def _keep(self, kept: Sequence[int]) -> None:
+        if self._batch is None:
+            return
+        self._active = [self._active[i] for i in kept]
+        if kept:
+            self._batch.keep(kept)
+        else:
+            self._batch = None
+
+    def _choose_joining(self) -> list[Generation]:
+        """Return the answers that join now, and take them out of the queue."""
+        if self._batch is not None and not self._batch.can_join():
+            return []
+        room = min(MAX_ROWS - len(self._active), MAX_PREFILL_ROWS)
+        joining: list[Generation] = []
+        with self._changed:
+            while self._waiting and len(joining) < room:
+                generation = self._waiting.popleft()
+                if not generation.cancelled:
+                    joining.append(generation)
+        return joining
+
+    def _join(self, joining: Sequence[Generation]) -> None:
+        """Run the prompts of new answers, those of one lesson together."""
+        by_lesson: dict[int, list[Generation]] = {}
+        for generation in joining:
+            generation.started_s = time.monotonic()
+            self.counts.prompt_tokens += len(generation.row.prompt_ids)
+            by_lesson.setdefault(generation.lesson, []).append(generation)
+        for lesson, generations in by_lesson.items():
+            try:
+                with self._lessons.use([lesson]):
+                    fresh = DecodingBatch.start(self.hf, [g.row for g in generations])
+            except Exception as fault:  # the rows that run already are not concerned
+                self._fail(generations, convert_fault(fault))
+                continue
+            if self._batch is None:
+                self._batch = fresh
+            elif self._batch.can_join():
+                self._batch.join(fresh)
+            else:
+                with self._changed:
+                    self._waiting.extendleft(reversed(generations))
+                continue
+            self._active += generations
+
+    def _fail(self, generations: Sequence[Generation], fault: Exception) -> None:
+        for generation in generations:
+            if not generation.is_done:
+                generation.fault = fault
+                self.counts.failed += 1
+            generation.notify()
+
+
+def convert_fault(fault: Exception) -> Exception:
+    """Return a fault of computing in the words that a client gets."""
+    if isinstance(fault, SelfteachError):
+        return fault
+    if is_out_of_memory(fault):
+        return ResourceError("the server's memory ran out.", cure="Send fewer or shorter prompts.")
+    return fault
+
+
+def collect(generations: Sequence[Generation], engine: BatchEngine) -> list[Completion]:
+    """Run answers to their end, and return the completions.
+
+    Raises:
+        SelfteachError: the engine could not compute one.
+    """
+    ended = threading.Event()
+
+    def notify() -> None:
+        if all(generation.is_done for generation in generations):
+            ended.set()
+
+    for generation in generations:
+        generation.notify = notify
+    engine.add(generations)
+    ended.wait()
+    found = []
+    for generation in generations:
+        if generation.fault:
+            raise generation.fault
+        assert generation.completion is not None
+        found.append(generation.completion)
+    return found

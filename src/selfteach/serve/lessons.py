@@ -1,0 +1,64 @@
+"""The lessons that a server offers: one model name for each."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from selfteach.errors import UsageError
+from selfteach.models.resolve_model_path import resolve_base
+from selfteach.run import finished
+
+BASE_NAME = "base"
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """Represent one taught adapter.
+
+    Attributes:
+        name: the name that clients give as `model`.
+        base: the name or the folder of its base.
+        adapter: the folder of its LoRA.
+        run: the folder with its exam and examples.
+    """
+
+    name: str
+    base: str
+    adapter: Path
+    run: Path
+
+
+def read_lessons(runs: Sequence[str]) -> list[Lesson]:
+    """Return the lessons of run folders: `DIR`, or `NAME=DIR` for another name than the folder's.
+
+    Raises:
+        UsageError: no finished run, two lessons of one name, or lessons of different bases.
+        IntegrityError: an adapter is not as its run wrote it.
+    """
+    found: dict[str, Lesson] = {}
+    for text in runs:
+        given, _, place = text.rpartition("=")
+        folder = Path(place)
+        name = given or make_name(folder)
+        if name in found or name == BASE_NAME:
+            raise UsageError(
+                f'the name "{name}" is taken.', where=folder, cure=f"Write NAME={folder}."
+            )
+        adapter = finished.find_adapter(folder)
+        found[name] = Lesson(name, finished.read_base_name(folder), adapter, folder)
+    bases = {resolve_base(lesson.base, lesson.adapter) for lesson in found.values()}
+    if len(bases) > 1:
+        raise UsageError(
+            f"the lessons have different bases: {', '.join(sorted(bases))}.",
+            where="--run",
+            cure="Start one server for each base.",
+        )
+    return list(found.values())
+
+
+def make_name(folder: Path) -> str:
+    """Return the name of a run's folder without characters that a model's name cannot have."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", folder.resolve().name).strip("-.") or "lesson"

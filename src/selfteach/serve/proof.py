@@ -1,0 +1,109 @@
+"""The proof at the start of a server: every lesson does something, and is the right one.
+
+For some prompts of the run, the served answers must equal those of plain transformers and PEFT with
+the adapter's own folder. A lesson that changes no probability is refused as well: adapters that are
+ignored answer as the base does, without any message.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import chain
+from pathlib import Path
+
+import torch
+
+from selfteach.errors import IntegrityError
+from selfteach.export import check_export
+from selfteach.models.hf import HfModel
+from selfteach.records import GREEDY, Prompt, Request, get_user_text, make_prompt
+from selfteach.serve.batch_engine import BatchEngine, Generation, collect
+from selfteach.serve.lesson_rows import LessonRows
+from selfteach.serve.lessons import Lesson
+from selfteach.text import clean_text
+
+PROOF_PROMPTS = 4
+FALLBACK_PROMPTS = (
+    make_prompt("What is the capital of Norway?"),
+    make_prompt("Tell me about elephants."),
+)
+
+
+@dataclass(frozen=True)
+class LessonProof:
+    """Hold what the proof of one lesson found.
+
+    Attributes:
+        change: the greatest change of a logit after the prompts.
+    """
+
+    name: str
+    prompts: int
+    change: float
+
+
+def prove_lessons(
+    hf: HfModel,
+    base: Path,
+    lessons: Sequence[Lesson],
+    rows: LessonRows,
+    engine: BatchEngine,
+) -> list[LessonProof]:
+    """Compare every lesson with PEFT; all of them are asked in the same batches.
+
+    Args:
+        engine: it runs already.
+
+    Raises:
+        IntegrityError: a lesson changes nothing, or answers otherwise than PEFT does.
+    """
+    prompts = [read_proof_prompts(lesson.run) for lesson in lessons]
+    asked = [_ask(engine, own, number) for number, own in enumerate(prompts)]
+    together = list(chain.from_iterable(asked))
+    for start in range(0, len(together), engine.max_waiting):
+        collect(together[start : start + engine.max_waiting], engine)
+    found = []
+    for number, lesson in enumerate(lessons):
+        change = measure_change(hf, rows, prompts[number], number)
+        if not change > 0:
+            raise IntegrityError(
+                "changes nothing: its answers are those of the base.",
+                where=f"lesson {lesson.name}",
+                cure="Train the run again, or serve without it.",
+            )
+        expected = check_export.answer_with_transformers(base, prompts[number], lesson.adapter)
+        for prompt, mine, theirs in zip(prompts[number], asked[number], expected, strict=True):
+            assert mine.completion is not None
+            if mine.completion.text.strip() != clean_text(theirs).strip():
+                raise IntegrityError(
+                    f"answers {get_user_text(prompt)[:60]!r} otherwise than PEFT does.",
+                    where=f"lesson {lesson.name}",
+                    cure="Export it with `selfteach export --to hf` and serve that folder.",
+                )
+        found.append(LessonProof(lesson.name, len(prompts[number]), change))
+    return found
+
+
+def read_proof_prompts(run: Path) -> list[Prompt]:
+    """Return some prompts of a run's exam, or else of its examples."""
+    return check_export.read_check_prompts(run, PROOF_PROMPTS) or list(FALLBACK_PROMPTS)
+
+
+def _ask(engine: BatchEngine, prompts: Sequence[Prompt], lesson: int) -> list[Generation]:
+    sampling = replace(GREEDY, max_tokens=check_export.CHECK_TOKENS)
+    requests = [Request("proof", prompt, sampling) for prompt in prompts]
+    return [Generation(engine.prepare(request), lesson) for request in requests]
+
+
+@torch.inference_mode()
+def measure_change(hf: HfModel, rows: LessonRows, prompts: Sequence[Prompt], lesson: int) -> float:
+    """Return the greatest change of a logit of the token after a prompt."""
+    greatest = 0.0
+    for prompt in prompts:
+        ids = torch.tensor([hf.encode(prompt)], device=hf.device)
+        before = hf.module(input_ids=ids, logits_to_keep=1).logits
+        with rows.use([lesson]):
+            after = hf.module(input_ids=ids, logits_to_keep=1).logits
+        greatest = max(greatest, float((after - before).abs().max()))
+    return greatest

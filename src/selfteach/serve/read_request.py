@@ -1,0 +1,157 @@
+"""The bodies of OpenAI's requests, as far as this server knows them.
+
+What would change an answer and is not known here is refused. Other keys are ignored, as OpenAI's
+own servers do with keys that are newer than they are.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from selfteach.records import Message, Prompt, SamplingParams
+from selfteach.text import clean_text
+
+MAX_CHOICES = 16
+MAX_STOPS = 16
+NEUTRAL: dict[str, tuple[Any, ...]] = {
+    "frequency_penalty": (None, 0),
+    "presence_penalty": (None, 0),
+    "logit_bias": (None, {}),
+    "logprobs": (None, False),
+    "tools": (None, []),
+    "functions": (None, []),
+    "response_format": (None, {"type": "text"}),
+    "best_of": (None, 1),
+    "suffix": (None, ""),
+    "echo": (None, False),
+}
+"""Keys that would change the answer, with the values that do not."""
+
+
+class RequestFault(Exception):
+    """Report a request that cannot be answered as it stands.
+
+    Attributes:
+        status: the code of HTTP.
+        param: the key of the body that is wrong, or None.
+    """
+
+    def __init__(self, status: int, message: str, param: str | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+        self.param = param
+
+
+class StreamOptions(BaseModel):
+    """Hold the options of a streamed answer."""
+
+    include_usage: bool = False
+
+
+class ContentPart(BaseModel):
+    """Hold a part of a message; only texts are known."""
+
+    type: Literal["text"]
+    text: str
+
+
+class ChatTurn(BaseModel):
+    """Hold one turn of a conversation."""
+
+    role: Literal["system", "developer", "user", "assistant"]
+    content: str | list[ContentPart]
+
+    def to_message(self) -> Message:
+        """Return the turn as the model reads it."""
+        content = self.content
+        if not isinstance(content, str):
+            content = "".join(part.text for part in content)
+        role = "system" if self.role == "developer" else self.role
+        return Message(role, clean_text(content))
+
+
+class SamplingBody(BaseModel):
+    """Hold the keys that both kinds of requests have."""
+
+    model_config = ConfigDict(extra="allow", hide_input_in_errors=True)
+
+    model: str
+    temperature: float | None = Field(default=None, ge=0, le=100, allow_inf_nan=False)
+    top_p: float | None = Field(default=None, gt=0, le=1)
+    n: int | None = Field(default=None, ge=1, le=MAX_CHOICES)
+    max_tokens: int | None = Field(default=None, ge=1)
+    max_completion_tokens: int | None = Field(default=None, ge=1)
+    stop: str | list[str] | None = None
+    seed: int | None = Field(default=None, ge=-(1 << 63), lt=1 << 63)
+    stream: bool | None = None
+    stream_options: StreamOptions | None = None
+
+    @field_validator("stop")
+    @classmethod
+    def check_stops(cls, value: str | list[str] | None) -> str | list[str] | None:
+        """Refuse empty stop texts, and more than MAX_STOPS."""
+        stops = [value] if isinstance(value, str) else value or []
+        if len(stops) > MAX_STOPS or not all(stops):
+            raise ValueError(f"at most {MAX_STOPS} texts that are not empty")
+        return value
+
+    def make_sampling(self, default_max_tokens: int) -> SamplingParams:
+        """Return the parameters of sampling. The default temperature is 1, as in OpenAI's API."""
+        stops = [self.stop] if isinstance(self.stop, str) else self.stop or []
+        return SamplingParams(
+            temperature=1.0 if self.temperature is None else self.temperature,
+            top_p=1.0 if self.top_p is None else self.top_p,
+            max_tokens=self.max_completion_tokens or self.max_tokens or default_max_tokens,
+            stop=tuple(stops),
+        )
+
+    def choose_seed(self) -> int:
+        """Return the seed of the request, or else a new one."""
+        return int.from_bytes(os.urandom(6), "big") if self.seed is None else self.seed
+
+    @property
+    def has_usage_chunk(self) -> bool:
+        """Return whether the last chunk of a stream counts the tokens."""
+        return self.stream_options is not None and self.stream_options.include_usage
+
+
+class ChatBody(SamplingBody):
+    """Hold the body of /v1/chat/completions."""
+
+    messages: list[ChatTurn] = Field(min_length=1)
+
+    def list_prompts(self) -> list[Prompt]:
+        """Return the conversation."""
+        return [tuple(turn.to_message() for turn in self.messages)]
+
+
+class TextBody(SamplingBody):
+    """Hold the body of /v1/completions: texts that the model continues."""
+
+    prompt: str | list[str] = Field(min_length=1)
+
+    def list_prompts(self) -> list[Prompt]:
+        """Return the texts."""
+        given = [self.prompt] if isinstance(self.prompt, str) else self.prompt
+        return [clean_text(text) for text in given]
+
+
+def parse_body(data: bytes, schema: type[ChatBody] | type[TextBody]) -> ChatBody | TextBody:
+    """Return the body of a request.
+
+    Raises:
+        RequestFault: it is no JSON, has a wrong value, or asks for what is not known here.
+    """
+    try:
+        body = schema.model_validate_json(data)
+    except ValidationError as fault:
+        first = fault.errors(include_input=False, include_url=False)[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise RequestFault(400, f"{place or 'the body'}: {first['msg']}", place or None) from None
+    for key, neutral in NEUTRAL.items():
+        if (body.model_extra or {}).get(key) not in neutral:
+            raise RequestFault(400, f"{key} is not supported by this server.", key)
+    return body

@@ -1,0 +1,382 @@
+"""A student's folder, which can be copied: the database, the lessons, and what follows from them.
+
+    students/anna/
+      student.db      SQLite: the state, the record. One row, so that a change is whole or absent
+      student.json    the same for people; read where the database is missing
+      lessons/NAME/   a copy of the lesson's run folder, and its material
+      adapter/        a PEFT adapter: the exact sum of the lessons that are on
+      config.yaml, manifest.json    the base, and the sums: `--run students/anna` takes the folder
+      report.html     the matrix of lessons and time
+      exams/NAME/     the answers of exams that were sat again; it may be deleted
+
+The files of a lesson are there before the database names it, and are removed after it names it no
+longer. What the database does not name is a leftover of a killed process, and is removed when the
+folder is opened. Everything else follows from the state and is written again where it is not whole.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+from selfteach.disk import convert_disk_errors
+from selfteach.errors import IntegrityError, UsageError
+from selfteach.files import hash_file, read_own_json, write_text
+from selfteach.records import JsonMapping, JsonObject
+from selfteach.run.finished import REPORT_FILE
+from selfteach.run.ledger import Ledger
+from selfteach.run.lock import LOCK_FILE, RunLock, find_lock_owner
+from selfteach.run.manifest import MANIFEST_FILE, read_manifest, write_manifest
+from selfteach.run.run_folder import CONFIG_FILE, EXPORTS
+from selfteach.run.signals import delay_interrupts
+from selfteach.run.sums import check_files, list_broken
+from selfteach.students.state import CONSOLIDATED_FOLDER, LESSONS_FOLDER, Part, StudentState
+
+STUDENTS_FOLDER = Path("students")
+DATABASE_FILE = "student.db"
+STATE_FILE = "student.json"
+STATE_NOTE = "state"
+ADAPTER_FOLDER = "adapter"
+TENSORS_FILE = "adapter_model.safetensors"
+EXAMS_FOLDER = "exams"
+PARTS = "parts"
+"""The key of manifest.json that says what adapter/ was made of."""
+DAMAGED_CURE = f"Remove student.db: the state is then read from {STATE_FILE} beside it."
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+
+
+def find_student_folder(name: str | Path) -> Path:
+    """Return the folder of a student: a name stands below students/, a path for itself.
+
+    Raises:
+        UsageError: it is neither.
+    """
+    if isinstance(name, Path) or "/" in name:
+        return Path(name)
+    if not NAME.fullmatch(name):
+        raise UsageError(
+            f"{name!r} is no name of a student.",
+            where="--student",
+            cure="Use letters, digits, dots and hyphens, or give a path with a slash.",
+        )
+    return STUDENTS_FOLDER / name
+
+
+def list_students(below: Path = STUDENTS_FOLDER) -> list[Path]:
+    """Return the folders of all students below a folder, by name."""
+    if not below.is_dir():
+        return []
+    return sorted(path for path in below.iterdir() if is_student(path))
+
+
+def is_student(folder: Path) -> bool:
+    """Return whether a folder holds a student."""
+    return (folder / DATABASE_FILE).exists() or (folder / STATE_FILE).exists()
+
+
+def read_student(folder: Path) -> StudentState:
+    """Return the state of a student; the folder is not changed.
+
+    Raises:
+        UsageError: there is no student.
+        IntegrityError: its database is damaged.
+    """
+    found = _read_state(folder)
+    if found is None:
+        known = ", ".join(path.name for path in list_students())
+        raise UsageError(
+            "is no student.",
+            where=folder,
+            cure=f"Known: {known}."
+            if known
+            else 'Teach one: selfteach feedback "..." --student NAME',
+        )
+    return found
+
+
+def _read_state(folder: Path) -> StudentState | None:
+    database = folder / DATABASE_FILE
+    if database.exists():
+        with closing(Ledger(database, readonly=True, cure=DAMAGED_CURE)) as ledger:
+            row = ledger.get_note(STATE_NOTE)
+        if row:
+            return StudentState.from_json(row)
+    if (folder / STATE_FILE).exists():
+        cure = "Restore it from a copy, or teach a new student."
+        return StudentState.from_json(read_own_json(folder / STATE_FILE, cure))
+    return None
+
+
+class StudentFolder:
+    """Represent the open folder of a student, which one process at a time changes.
+
+    Attributes:
+        state: what the database holds.
+    """
+
+    def __init__(self, path: Path, state: StudentState, ledger: Ledger) -> None:
+        self.path = path
+        self.state = state
+        self._ledger = ledger
+
+    def commit(self, state: StudentState, change: str) -> None:
+        """Make a state the student's, in one transaction, and write what follows from it."""
+        with delay_interrupts():
+            self._ledger.record_event("change", {"what": change})
+            self._ledger.set_note(STATE_NOTE, state.to_json())
+        self.state = state
+        self.restore()
+
+    def restore(self) -> list[str]:
+        """Remove what the state does not name, and write what is not whole; return what was written
+        again, for people.
+
+        Raises:
+            IntegrityError: an adapter of a lesson is not the one that was taught.
+        """
+        with convert_disk_errors(self.path):
+            self._remove_leftovers()
+            return self._write_derived()
+
+    def check_parts(self, state: StudentState | None = None) -> list[Part]:
+        """Return the parts of a state, by default the student's own.
+
+        Raises:
+            IntegrityError: the adapter of one is not the one that was taught.
+        """
+        parts = (state or self.state).list_parts()
+        for part in parts:
+            file = self.path / part.folder / TENSORS_FILE
+            if not file.is_file() or hash_file(file) != part.adapter_sum:
+                raise IntegrityError(
+                    f"{part.folder}/{TENSORS_FILE} is not the adapter that was taught.",
+                    where=self.path,
+                    cure="Bring the file back, or remove the lesson and teach it again.",
+                )
+        return parts
+
+    @contextmanager
+    def compose(self, state: StudentState) -> Iterator[Path]:
+        """Yield a folder with the adapter of a state of this student, for the time of the block."""
+        with self._make_scratch("compose") as folder:
+            with convert_disk_errors(folder):
+                write_sum(self.path, self.check_parts(state), folder)
+            yield folder
+
+    @contextmanager
+    def place_folder(self, name: str) -> Iterator[Path]:
+        """Yield an empty folder; it becomes the folder `name` at the end of the block.
+
+        It is a leftover until a committed state names it.
+        """
+        path = self.path / name
+        with convert_disk_errors(path), self._make_scratch("place") as fresh:
+            yield fresh
+            sync_files(fresh)
+            shutil.rmtree(path, ignore_errors=True)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            fresh.rename(path)
+
+    @contextmanager
+    def _make_scratch(self, name: str) -> Iterator[Path]:
+        folder = self.path / f".{name}.new"
+        with convert_disk_errors(folder):
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir(parents=True)
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def _remove_leftovers(self) -> None:
+        """Remove half-written files, and folders that the state does not name."""
+        for path in [*self.path.glob(".*.tmp"), *self.path.glob(".*.new")]:
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+        named = {f"{LESSONS_FOLDER}/{lesson.name}" for lesson in self.state.lessons}
+        named |= {f"{EXAMS_FOLDER}/{lesson.name}" for lesson in self.state.lessons}
+        if self.state.consolidated:
+            named.add(str(Path(self.state.consolidated.folder).parent))
+        for below in (LESSONS_FOLDER, CONSOLIDATED_FOLDER):
+            for path in (self.path / below).glob("*"):
+                if f"{below}/{path.name}" not in named:
+                    shutil.rmtree(path)
+
+    def _write_derived(self) -> list[str]:
+        """Write adapter/, config.yaml, manifest.json, student.json and report.html where they are
+        not those of the state.
+        """
+        state = self.state
+        written = []
+        facts = _read_manifest(self.path)
+        sums = facts.get(EXPORTS) or {}
+        if facts.get(PARTS) != list(state.list_part_sums()) or list_broken(
+            check_files(self.path, sums, ADAPTER_FOLDER)
+        ):
+            # Without the manifest first: a killed process leaves an adapter that counts as stale.
+            (self.path / MANIFEST_FILE).unlink(missing_ok=True)
+            self._write_adapter()
+            written.append(ADAPTER_FOLDER)
+        config = f"model: {json.dumps(state.base)}\n"
+        if _read_text(self.path / CONFIG_FILE) != config:
+            write_text(self.path / CONFIG_FILE, config)
+            written.append(CONFIG_FILE)
+        text = json.dumps(state.to_json(), ensure_ascii=False, indent=2) + "\n"
+        is_new = _read_text(self.path / STATE_FILE) != text
+        if is_new or written or not (self.path / REPORT_FILE).exists():
+            from selfteach.report.student_page import write_student_page
+
+            # The page before the state's copy: a killed process leaves one that counts as stale.
+            write_student_page(self.path, describe_student(self.path, state))
+            write_text(self.path / STATE_FILE, text)
+            self._write_manifest()
+        return written
+
+    def _write_adapter(self) -> None:
+        target = self.path / ADAPTER_FOLDER
+        parts = self.check_parts()
+        if not parts:
+            shutil.rmtree(target, ignore_errors=True)
+            return
+        with self.place_folder(ADAPTER_FOLDER) as fresh:
+            write_sum(self.path, parts, fresh)
+
+    def _write_manifest(self) -> None:
+        files = [path for path in (self.path / ADAPTER_FOLDER).rglob("*") if path.is_file()]
+        files.append(self.path / CONFIG_FILE)
+        sums: JsonObject = {}
+        for file in sorted(files):
+            entry = {"bytes": file.stat().st_size, "sha256": hash_file(file)}
+            sums[str(file.relative_to(self.path))] = entry
+        facts = {
+            "kind": "student",
+            "base_model": self.state.base,
+            "models": {"base": self.state.fingerprint},
+            PARTS: list(self.state.list_part_sums()),
+            EXPORTS: sums,
+        }
+        write_manifest(self.path / MANIFEST_FILE, facts)
+
+
+def sync_files(folder: Path) -> None:
+    """Wait until every file of a folder is on the disk."""
+    for file in folder.rglob("*"):
+        if file.is_file():
+            with file.open("rb") as handle:
+                os.fsync(handle.fileno())
+
+
+def write_sum(student: Path, parts: list[Part], folder: Path) -> Path:
+    """Write the exact sum of adapters into an empty folder, and return it.
+
+    One part is copied as it is, so that a student of one lesson is that lesson, bit for bit.
+    """
+    from selfteach.train.adapters.join_loras import stack_loras
+
+    places = [student / part.folder for part in parts]
+    if len(places) == 1:
+        shutil.copytree(places[0], folder, dirs_exist_ok=True)
+        return folder
+    return stack_loras(places, folder)
+
+
+@contextmanager
+def open_student(
+    path: Path,
+    create: Callable[[], StudentState] | None = None,
+    say: Callable[[str], object] = lambda line: None,
+) -> Iterator[StudentFolder]:
+    """Open a student for changes, alone, and bring its folder in order.
+
+    Args:
+        create: returns the state of a new student, where there is none; without it, one is needed.
+        say: receives a line where a file was written again.
+
+    Raises:
+        UsageError: there is no student, or another process changes it.
+        IntegrityError: the database or an adapter of a lesson is damaged.
+        ResourceError: the disk is full.
+    """
+    if create is None:
+        read_student(path)
+    elif not is_student(path) and path.exists() and (not path.is_dir() or _list_strangers(path)):
+        raise UsageError(
+            "holds other files and no student.", where=path, cure="Give another --student."
+        )
+    with ExitStack() as stack:
+        with convert_disk_errors(path):
+            path.mkdir(parents=True, exist_ok=True)
+            lock = RunLock(path, "student")
+        stack.callback(lock.release)
+        state = _read_state(path)
+        ledger = Ledger(path / DATABASE_FILE, cure=DAMAGED_CURE)
+        stack.callback(ledger.close)
+        if state is None:
+            assert create is not None
+            state = create()
+        student = StudentFolder(path, state, ledger)
+        if ledger.get_note(STATE_NOTE) is None:
+            student.commit(state, "began")
+        for name in student.restore():
+            say(f"{name} was not that of the student's lessons: it is written again")
+        yield student
+
+
+def _list_strangers(folder: Path) -> list[str]:
+    """Return what a folder holds beside the first files of a student."""
+    own = (LOCK_FILE, DATABASE_FILE)
+    return [path.name for path in folder.iterdir() if not path.name.startswith(own)]
+
+
+def find_student_owner(folder: Path) -> int | None:
+    """Return the pid of the process that changes this student now, or None."""
+    return find_lock_owner(folder)
+
+
+def describe_student(folder: Path, state: StudentState) -> JsonObject:
+    """Return what `--json` prints of a student, and what its page shows."""
+    sitting = state.find_sitting()
+    lessons = []
+    for lesson in state.lessons:
+        row: dict[str, Any] = {
+            "name": lesson.name,
+            "kind": lesson.kind,
+            "title": lesson.title,
+            "on": lesson.on,
+            "folder": str(folder / LESSONS_FOLDER / lesson.name),
+            "source": lesson.source,
+        }
+        lessons.append(row)
+    columns = []
+    for past in state.to_json()["sittings"]:
+        columns.append({"change": past["change"], "cells": past["cells"]})
+    has_parts = bool(state.list_parts())
+    return {
+        "student": str(folder),
+        "base": state.base,
+        "adapter": str(folder / ADAPTER_FOLDER) if has_parts else None,
+        "lessons": lessons,
+        "consolidated": list(state.consolidated.lessons) if state.consolidated else [],
+        "examined": sitting is not None,
+        "matrix": columns,
+        "report": str(folder / REPORT_FILE),
+    }
+
+
+def _read_manifest(folder: Path) -> JsonMapping:
+    try:
+        return read_manifest(folder)
+    except IntegrityError:
+        return {}
+
+
+def _read_text(path: Path) -> str:
+    try:
+        return path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError):
+        return ""

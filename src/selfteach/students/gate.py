@@ -1,0 +1,167 @@
+"""The gate: does a new lesson leave the others as they were?
+
+kept        the score of a lesson is at most 5 points below what it had alone
+weakened    it is further below, or its verdict no longer says that it was learned
+lost        its verdict says so no longer, and it is no better than the base
+
+A change passes if no lesson became worse by it, if every exam could be sat, and if the general
+drift is at most .03 nats.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from selfteach import statistics
+from selfteach.errors import RequirementNotMet
+from selfteach.records import JsonMapping
+from selfteach.students.state import Cell, CellState
+
+MAX_FALL = 0.05
+"""A lesson may lose so much of its score by another one."""
+MAX_DRIFT_NATS = 0.03
+"""The largest general drift of a student that passes without `--accept`."""
+LEARNED = ("taught", "just prompt it")
+SEED = 0
+
+
+@dataclass(frozen=True)
+class ExamScores:
+    """Hold what the gate needs of one exam.
+
+    Attributes:
+        base, tuned: a score in [0, 1] for each held-out question, in their order.
+        verdict: the word of the verdict.
+        drift_nats: None where the exam has no general answers.
+    """
+
+    base: Sequence[float]
+    tuned: Sequence[float]
+    verdict: str
+    drift_nats: float | None
+
+
+def compare_exams(alone: ExamScores, now: ExamScores) -> Cell:
+    """Return the cell of a lesson from its exam alone and its exam in the student.
+
+    Both have the same questions in the same order.
+    """
+    fall = statistics.paired_bootstrap(alone.tuned, now.tuned, seed=SEED)
+    gain = statistics.paired_bootstrap(now.tuned, now.base, seed=SEED)
+    unlearned = alone.verdict in LEARNED and now.verdict not in LEARNED
+    state: CellState = "kept"
+    if unlearned and gain.low <= 0:
+        state = "lost"
+    elif unlearned or fall.value > MAX_FALL:
+        state = "weakened"
+    score = statistics.mean(now.tuned, seed=SEED, limits=(0.0, 1.0))
+    return Cell(state, score, fall, gain, now.drift_nats, now.verdict)
+
+
+def find_worse(before: Mapping[str, Cell], after: Mapping[str, Cell]) -> list[str]:
+    """Return the lessons that a change weakened: not kept, and with a lower score than before.
+
+    Args:
+        before: the cells before the change; what is not among them was alone.
+    """
+    worse = []
+    for name, cell in after.items():
+        if cell.state not in ("weakened", "lost") or cell.score is None:
+            continue
+        earlier = before.get(name)
+        was_whole = earlier is None or earlier.score is None or earlier.state == "kept"
+        if was_whole or (earlier and earlier.score and cell.score.value < earlier.score.value):
+            worse.append(name)
+    return worse
+
+
+def find_drift(cells: Mapping[str, Cell]) -> float:
+    """Return the largest general drift among the exams, in nats."""
+    return max((cell.drift_nats or 0.0 for cell in cells.values()), default=0.0)
+
+
+def list_objections(before: Mapping[str, Cell], after: Mapping[str, Cell]) -> list[str]:
+    """Return what speaks against a change, one sentence each; nothing if it passes."""
+    found = []
+    for name in find_worse(before, after):
+        found.append(f'"{name}" is {after[name].state} ({describe_fall(after[name])})')
+    for name, cell in after.items():
+        if cell.state == "not examined":
+            found.append(f'the exam of "{name}" could not be sat: {cell.reason}')
+    drift = find_drift(after)
+    if drift > MAX_DRIFT_NATS:
+        found.append(f"the general drift is {drift:.3f} nats, more than {MAX_DRIFT_NATS}")
+    return found
+
+
+def describe_fall(cell: Cell) -> str:
+    """Return "12 points below alone [3, 20]"."""
+    if cell.fall is None:
+        return "no score"
+    value, low, high = (100 * number for number in (cell.fall.value, cell.fall.low, cell.fall.high))
+    return f"{value:.0f} points below alone [{low:.0f}, {high:.0f}]; {cell.verdict}"
+
+
+class LessonRefused(RequirementNotMet):
+    """Report that the gate refused a lesson.
+
+    Attributes:
+        lesson: its name.
+        worse: the lessons that it weakened.
+        cells: the exams with it.
+    """
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        where: object,
+        cure: str,
+        lesson: str,
+        worse: Sequence[str] = (),
+        cells: Mapping[str, Cell] | None = None,
+    ) -> None:
+        super().__init__(what, where=where, cure=cure)
+        self.lesson = lesson
+        self.worse = list(worse)
+        self.cells = dict(cells or {})
+
+
+def read_exam_scores(kind: str, exam: JsonMapping) -> ExamScores:
+    """Return the scores of a finished exam, from its rows.
+
+    A row scores the mean of its greedy and its sampled answer: for corrections the share of the
+    answer that the teacher leaves as it is; for tasks ROUGE-L to the answer of a person; else
+    whether the answer is right.
+    """
+    rows = [row for row in exam["answers"] if row["scope"] == "target"]
+    drift = exam.get("drift") or {}
+    kl = drift.get("kl_nats")
+    return ExamScores(
+        base=[score_answer(kind, row, row["arms"]["base"]) for row in rows],
+        tuned=[score_answer(kind, row, row["arms"]["tuned"]) for row in rows],
+        verdict=exam["verdict"]["word"],
+        drift_nats=kl["value"] if kl else None,
+    )
+
+
+def score_answer(kind: str, row: JsonMapping, answers: JsonMapping) -> float:
+    """Return the score of one arm's answers to one question, in [0, 1]."""
+    from selfteach.evaluate.metrics import best_rouge
+    from selfteach.generate.correct import edit_distance
+
+    scores = []
+    for text, correction, ok in (
+        ("greedy", "correction", "ok"),
+        ("sampled", "sampled_correction", "sampled_ok"),
+    ):
+        if text not in answers:
+            continue
+        if kind == "tasks":
+            scores.append(best_rouge(answers[text], [row["gold"]]))
+        elif kind == "corrections":
+            scores.append(1 - edit_distance(answers[text], answers[correction]))
+        elif ok in answers:
+            scores.append(float(answers[ok]))
+    return sum(scores) / max(len(scores), 1)

@@ -1,0 +1,306 @@
+"""Lessons come and go: add a finished run, take a lesson back, switch it off and on.
+
+  1  copy the run into the student's folder
+  2  sit the exams of all lessons that are on, with the new one among them
+  3  the gate: refuse the lesson if it weakens another one, or if the general drift is too large
+  4  commit: one row of the database, and then the student's adapter
+
+A process that is killed before step 4 leaves the student as it was.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping, Sequence
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from selfteach.errors import UsageError
+from selfteach.files import hash_file
+from selfteach.records import JsonMapping, digest
+from selfteach.run import finished
+from selfteach.run.lock import LOCK_FILE, RunLock
+from selfteach.run.run_folder import make_slug
+from selfteach.students.examine import Examine, find_method
+from selfteach.students.folder import (
+    EXAMS_FOLDER,
+    TENSORS_FILE,
+    StudentFolder,
+    is_student,
+    read_student,
+)
+from selfteach.students.gate import LEARNED, LessonRefused, find_worse, list_objections
+from selfteach.students.material import keep_material
+from selfteach.students.state import LESSONS_FOLDER, Cell, Lesson, StudentState
+from selfteach.train.adapters.adapter import can_join
+from selfteach.train.adapters.join_loras import explain_why_not_joined
+
+NAME_LENGTH = 32
+TITLE_LENGTH = 300
+NOT_COPIED = (LOCK_FILE, finished.COMPARISON_FOLDER, "checkpoints", "engine", "gguf", "damaged")
+"""What a run's folder holds beside the run."""
+
+
+def check_before_run(folder: Path, kind: str, config: Any) -> None:
+    """Refuse a run that could not become a lesson, before anything is paid for.
+
+    Raises:
+        UsageError: another base, an adapter that cannot be stacked, or a run without an exam.
+    """
+    find_method(kind)
+    adapter = getattr(getattr(config, "train", None), "adapter", "lora")
+    if not can_join(adapter):
+        raise UsageError(
+            f"lessons of the adapter {adapter} cannot be stacked.",
+            where="train.adapter",
+            cure="Use lora, or teach without --student.",
+        )
+    if getattr(config, "review", False):
+        raise UsageError(
+            "a person corrects its answers, so its exam cannot be sat again.",
+            where="--review",
+            cure="Save the corrections and give them as a file, or teach without --student.",
+        )
+    if is_student(folder) and (base := read_student(folder).base) != config.model:
+        raise UsageError(
+            f"the student's base is {base}, not {config.model}.",
+            where=folder,
+            cure=f"Leave --model out or give --model {base}; another base needs another student.",
+        )
+
+
+def begin_state(run: Path) -> StudentState:
+    """Return the state of a new student with the base of a run."""
+    return StudentState(finished.read_base_name(run), read_base_fingerprint(run))
+
+
+def read_base_fingerprint(run: Path) -> str:
+    """Return the fingerprint of the base that a run began with."""
+    with_models: JsonMapping = finished.read_models(run)
+    return str(with_models.get("base", ""))
+
+
+def find_lesson_of_run(state: StudentState, run: Path) -> Lesson | None:
+    """Return the lesson that a run has become, or None."""
+    identity = identify_run(run)
+    return next((own for own in state.lessons if own.identity == identity), None)
+
+
+def identify_run(run: Path) -> str:
+    """Return the hash of a run's settings and material."""
+    identity, _ = finished.find_material(run)
+    return digest(["lesson", identity])
+
+
+def add_lesson(
+    student: StudentFolder,
+    run: Path,
+    examine: Examine,
+    *,
+    title: str = "",
+    accept: bool = False,
+    instead_of: Sequence[str] = (),
+) -> Lesson:
+    """Make a finished run a lesson, if it passes the gate. A run that is a lesson already stays it.
+
+    Args:
+        title: what was taught, for people.
+        accept: add it, whatever the gate says.
+        instead_of: lessons to switch off, because this one counts in their place.
+
+    Raises:
+        LessonRefused: the gate refuses it; the student is as before.
+        UsageError: another base, or an adapter that cannot be stacked.
+        ResourceError: the disk is full; the student is as before.
+    """
+    if known := find_lesson_of_run(student.state, run):
+        return known
+    lesson = make_lesson(student.state, run, title)
+    refuse_other_base(student, run)
+    exam = finished.read_exam(run)
+    refuse_unlearned(student, lesson, exam, accept=accept)
+    copy_run(student, run, lesson)  # 1
+    before = student.state.switch(instead_of, on=False)
+    after = before.add(lesson)
+    cells = examine(student, after)  # 2
+    check_gate(student, lesson, cells, accept=accept)  # 3
+    change = f"added {lesson.name}"
+    if instead_of:
+        change += f", {', '.join(instead_of)} off"
+    student.commit(after.record(change, cells), change)  # 4
+    return lesson
+
+
+def make_lesson(state: StudentState, run: Path, title: str) -> Lesson:
+    """Return the lesson that a finished run becomes.
+
+    Raises:
+        UsageError: it has no adapter that can be stacked.
+    """
+    identity, _ = finished.find_material(run)
+    kind = str(identity["kind"])
+    find_method(kind)
+    if not finished.list_adapters(run):
+        exam = finished.read_exam(run)
+        raise LessonRefused(
+            f"there is nothing to add: {exam['verdict']['sentence']}",
+            where=run,
+            cure="The student is as before.",
+            lesson=run.name,
+        )
+    adapter = finished.find_adapter(run)
+    if reason := explain_why_not_joined(adapter):
+        raise UsageError(f"cannot be a lesson: {reason}.", where=run, cure="Use lora.")
+    title = title or str(identity["material"].get("rule") or run.name)
+    return Lesson(
+        choose_name(state, title),
+        kind,
+        title[:TITLE_LENGTH],
+        identify_run(run),
+        hash_file(adapter / TENSORS_FILE),
+        str(run),
+    )
+
+
+def choose_name(state: StudentState, title: str) -> str:
+    """Return a short name that no lesson of the student has."""
+    known = {lesson.name for lesson in state.lessons}
+    slug = make_slug(title)
+    short = slug[:NAME_LENGTH].strip("-")
+    if len(slug) > NAME_LENGTH and "-" in short:  # whole words
+        short = short.rpartition("-")[0]
+    numbered = (short if number == 1 else f"{short}-{number}" for number in count(1))
+    return next(name for name in numbered if name not in known)
+
+
+def refuse_other_base(student: StudentFolder, run: Path) -> None:
+    """Refuse a run of another base.
+
+    Raises:
+        UsageError: its base is not the student's.
+    """
+    found = read_base_fingerprint(run)
+    if found != student.state.fingerprint:
+        raise UsageError(
+            f"was taught to another base (fingerprint {found[:12]}, the student's is "
+            f"{student.state.fingerprint[:12]}).",
+            where=run,
+            cure=f"Teach it with --model {student.state.base}, or to another student.",
+        )
+
+
+def refuse_unlearned(
+    student: StudentFolder, lesson: Lesson, exam: JsonMapping, *, accept: bool
+) -> None:
+    """Refuse a lesson that is not learned.
+
+    Raises:
+        LessonRefused: the verdict of its exam says so.
+    """
+    verdict = exam["verdict"]
+    if verdict["word"] not in LEARNED and not accept:
+        raise LessonRefused(
+            f'"{lesson.name}" was not added: {verdict["sentence"]}',
+            where=student.path,
+            cure="The same command with --accept adds it.",
+            lesson=lesson.name,
+        )
+
+
+def copy_run(student: StudentFolder, run: Path, lesson: Lesson) -> None:
+    """Copy a run and its material into the student's folder (step 1), while no process changes it.
+
+    Raises:
+        UsageError: a process works in the run.
+    """
+    lock = RunLock(run)
+    try:
+        with student.place_folder(f"{LESSONS_FOLDER}/{lesson.name}") as folder:
+            ignore = shutil.ignore_patterns(*NOT_COPIED, ".*")
+            shutil.copytree(run, folder, dirs_exist_ok=True, ignore=ignore)
+            keep_material(run, folder)
+    finally:
+        lock.release()
+
+
+def check_gate(
+    student: StudentFolder, lesson: Lesson, cells: Mapping[str, Cell], *, accept: bool
+) -> None:
+    """Refuse a lesson that weakens another one, or with which the general drift is too large
+    (step 3).
+
+    Raises:
+        LessonRefused: the message says what was found and what to type.
+    """
+    before = find_current_cells(student.state)
+    objections = list_objections(before, cells)
+    if not objections or accept:
+        return
+    worse = [name for name in find_worse(before, cells) if name != lesson.name]
+    cure = "The same command with --accept adds it all the same."
+    if worse:
+        off = " ".join(worse)
+        cure = (
+            f"Which one counts? The new one: `selfteach student off {student.path} {off}`, then "
+            "the same command. Both, as they are now: the same command with --accept. The old "
+            "one: leave it."
+        )
+    raise LessonRefused(
+        f'"{lesson.name}" was not added: {"; ".join(objections)}.',
+        where=student.path,
+        cure=cure,
+        lesson=lesson.name,
+        worse=worse,
+        cells=cells,
+    )
+
+
+def find_current_cells(state: StudentState) -> Mapping[str, Cell]:
+    """Return the exams of the student as it is; {} if they were not sat."""
+    sitting = state.find_sitting()
+    return sitting.cells if sitting else {}
+
+
+def remove_lesson(student: StudentFolder, name: str) -> list[str]:
+    """Take a lesson back: the student's adapter is then the same, bit for bit, as if the lesson had
+    never been taught. Return the lessons of a consolidated adapter that no longer counts.
+
+    Raises:
+        UsageError: there is no such lesson.
+    """
+    lesson = student.state.find_lesson(name)
+    before = student.state.consolidated
+    after = student.state.remove(name)
+    student.commit(after, f"removed {name}")
+    shutil.rmtree(student.path / EXAMS_FOLDER / lesson.identity, ignore_errors=True)
+    return list(before.lessons) if before and not after.consolidated else []
+
+
+def switch_lessons(student: StudentFolder, names: Sequence[str], *, on: bool) -> list[str]:
+    """Switch lessons on or off without training. Return the lessons of a consolidated adapter that
+    no longer counts.
+
+    Raises:
+        UsageError: there is no such lesson.
+    """
+    before = student.state.consolidated
+    after = student.state.switch(names, on=on)
+    if after != student.state:
+        student.commit(after, f"{', '.join(names)} {'on' if on else 'off'}")
+    return list(before.lessons) if before and not after.consolidated else []
+
+
+def sit_exams(student: StudentFolder, examine: Examine) -> dict[str, Cell]:
+    """Sit the exams of all lessons that are on, and record them.
+
+    Raises:
+        UsageError: no lesson is on.
+    """
+    if not student.state.list_on():
+        raise UsageError(
+            "no lesson is on.", where=student.path, cure="Teach one, or switch one on."
+        )
+    cells = examine(student, student.state)
+    student.commit(student.state.record("exams", cells), "exams")
+    return cells

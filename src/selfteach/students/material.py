@@ -1,0 +1,74 @@
+"""The material of a lesson, kept in the student's folder so that the folder can be copied."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+from selfteach.errors import IntegrityError
+from selfteach.files import read_own_json, write_text
+from selfteach.records import JsonObject
+from selfteach.run.finished import find_material
+
+MATERIAL_FOLDER = "material"
+NOTE_FILE = "material.json"
+PATHS_KEY = "paths"
+
+
+def keep_material(run: Path, lesson: Path) -> None:
+    """Copy the files that a run was taught with into a lesson's folder.
+
+    material.json holds the run's note of its sources, with places below the lesson. A file that no
+    longer exists stays named by its old path.
+    """
+    _, sources = find_material(run)
+    if sources is None:
+        return
+    kept: JsonObject = {}
+    for key, value in sources.items():
+        if key == PATHS_KEY and isinstance(value, list):
+            copied = [_keep_path(lesson, f"{key}-{i}", path) for i, path in enumerate(value)]
+            kept[key] = copied
+        else:
+            kept[key] = _keep_path(lesson, key, value)
+    write_text(lesson / NOTE_FILE, json.dumps(kept, ensure_ascii=False, indent=2) + "\n")
+
+
+def read_sources(lesson: Path) -> JsonObject | None:
+    """Return the note of a lesson's sources, with the places of today; None if it has none."""
+    if not (lesson / NOTE_FILE).exists():
+        return None
+    noted = read_own_json(lesson / NOTE_FILE, "Restore it from a copy, or teach the lesson again.")
+    return {key: _find_places(lesson, value) for key, value in noted.items()}
+
+
+def _keep_path(lesson: Path, name: str, value: Any) -> Any:
+    """Copy a file or a folder; return its place below the lesson. Other values stay."""
+    if not isinstance(value, str) or not Path(value).is_absolute() or not Path(value).exists():
+        return value
+    source = Path(value)
+    place = Path(MATERIAL_FOLDER, name, source.name)
+    target = lesson / place
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if source.is_dir():
+        shutil.copytree(source, target)
+    else:
+        shutil.copyfile(source, target)
+    return {"kept": str(place)}
+
+
+def _find_places(lesson: Path, value: Any) -> Any:
+    if isinstance(value, list):
+        return [_find_places(lesson, part) for part in value]
+    if not isinstance(value, dict) or value.keys() != {"kept"}:
+        return value
+    place = (lesson / str(value["kept"])).resolve()
+    if (lesson / MATERIAL_FOLDER).resolve() not in place.parents:
+        raise IntegrityError(
+            f"{value['kept']!r} leads out of the lesson.",
+            where=lesson / NOTE_FILE,
+            cure="Do not use this student.",
+        )
+    return str(place)

@@ -1,0 +1,253 @@
+"""The state of a student: what its database holds, and what follows from it.
+
+lesson      one run: its adapter, examples, exam, card and material, copied into the student
+sitting     the exams of all lessons that are on, after one change of the student
+part        an adapter that the student's own adapter is made of
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, Literal
+
+from selfteach.errors import IntegrityError, UsageError
+from selfteach.records import JsonMapping, JsonObject, Measure
+from selfteach.registry import did_you_mean
+
+CellState = Literal["kept", "weakened", "lost", "not examined"]
+LESSONS_FOLDER = "lessons"
+CONSOLIDATED_FOLDER = "consolidated"
+FOLDER_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9._-]*")
+FORMAT = 1
+"""The version of the form of a student's folder."""
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """Hold one lesson of a student.
+
+    Attributes:
+        name: what a person types; also the lesson's folder.
+        kind: the method that taught it.
+        title: the rule, or the name of the material.
+        identity: the hash of the run's settings and material.
+        adapter_sum: the SHA-256 of the adapter's tensors.
+        source: the run folder that it was copied from.
+        on: whether the student's adapter contains it.
+    """
+
+    name: str
+    kind: str
+    title: str
+    identity: str
+    adapter_sum: str
+    source: str
+    on: bool = True
+
+
+@dataclass(frozen=True)
+class Cell:
+    """Hold the exam of one lesson at one time.
+
+    Attributes:
+        score: the mean score of the held-out questions, in [0, 1].
+        fall: the score of the lesson alone minus this one, paired by question.
+        gain: this score minus the base's, paired by question.
+        drift_nats: KL(base || student) on general answers; None where the exam has no such answers.
+        verdict: the word of the verdict.
+        reason: why the lesson was not examined, or "".
+    """
+
+    state: CellState
+    score: Measure | None = None
+    fall: Measure | None = None
+    gain: Measure | None = None
+    drift_nats: float | None = None
+    verdict: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Sitting:
+    """Hold the exams after one change: a column of the matrix of lessons and time.
+
+    Attributes:
+        change: what was done, for people: "added brief".
+        parts: the sums of the parts that the student was made of.
+    """
+
+    change: str
+    parts: tuple[str, ...]
+    cells: dict[str, Cell]
+
+
+@dataclass(frozen=True)
+class Consolidated:
+    """Name one adapter that was trained on the examples of several lessons."""
+
+    folder: str
+    adapter_sum: str
+    lessons: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Part:
+    """Name an adapter of the student's composition: its folder in the student, and its sum."""
+
+    folder: str
+    adapter_sum: str
+
+
+@dataclass(frozen=True)
+class StudentState:
+    """Hold everything that the student's database holds.
+
+    Attributes:
+        base: the name of the base model.
+        fingerprint: the base's fingerprint.
+        sittings: in the order of time.
+        consolidated: the adapter that stands for several lessons, if there is one.
+    """
+
+    base: str
+    fingerprint: str
+    lessons: tuple[Lesson, ...] = ()
+    sittings: tuple[Sitting, ...] = ()
+    consolidated: Consolidated | None = None
+    format: int = field(default=FORMAT)
+
+    def list_on(self) -> list[Lesson]:
+        """Return the lessons that the student's adapter contains."""
+        return [lesson for lesson in self.lessons if lesson.on]
+
+    def list_parts(self) -> list[Part]:
+        """Return the adapters whose sum the student is: the consolidated one, and then each other
+        lesson that is on.
+        """
+        inside: Sequence[str] = ()
+        parts = []
+        if self.consolidated:
+            inside = self.consolidated.lessons
+            parts.append(Part(self.consolidated.folder, self.consolidated.adapter_sum))
+        for lesson in self.list_on():
+            if lesson.name not in inside:
+                parts.append(Part(f"{LESSONS_FOLDER}/{lesson.name}/adapter", lesson.adapter_sum))
+        return parts
+
+    def list_part_sums(self) -> tuple[str, ...]:
+        """Return the sums of the parts: two students with the same sums are the same model."""
+        return tuple(part.adapter_sum for part in self.list_parts())
+
+    def find_lesson(self, name: str) -> Lesson:
+        """Return the lesson of this name.
+
+        Raises:
+            UsageError: there is none.
+        """
+        known = {lesson.name: lesson for lesson in self.lessons}
+        if name not in known:
+            cure = did_you_mean(name, known) if known else "It has no lessons yet."
+            raise UsageError(f'there is no lesson "{name}".', cure=cure)
+        return known[name]
+
+    def find_sitting(self) -> Sitting | None:
+        """Return the newest exams of the student as it is now; None if they were not sat."""
+        sums = self.list_part_sums()
+        for sitting in reversed(self.sittings):
+            if sitting.parts == sums:
+                return sitting
+        return None
+
+    def add(self, lesson: Lesson) -> StudentState:
+        """Return the state with one more lesson."""
+        return replace(self, lessons=(*self.lessons, lesson))
+
+    def remove(self, name: str) -> StudentState:
+        """Return the state as if this lesson had never been taught, apart from the sittings."""
+        gone = self.find_lesson(name)
+        lessons = tuple(lesson for lesson in self.lessons if lesson is not gone)
+        return self._keep_whole_consolidated(lessons)
+
+    def switch(self, names: Iterable[str], *, on: bool) -> StudentState:
+        """Return the state with these lessons on or off."""
+        chosen = {self.find_lesson(name).name for name in names}
+        lessons = []
+        for lesson in self.lessons:
+            lessons.append(replace(lesson, on=on) if lesson.name in chosen else lesson)
+        return self._keep_whole_consolidated(tuple(lessons))
+
+    def record(self, change: str, cells: dict[str, Cell]) -> StudentState:
+        """Return the state with one more sitting of the student as it is in this state."""
+        sitting = Sitting(change, self.list_part_sums(), cells)
+        return replace(self, sittings=(*self.sittings, sitting))
+
+    def _keep_whole_consolidated(self, lessons: tuple[Lesson, ...]) -> StudentState:
+        """Return the state with these lessons. A consolidated adapter holds all of its lessons or
+        does not count, because none of them can be taken out of it.
+        """
+        on = {lesson.name for lesson in lessons if lesson.on}
+        kept = self.consolidated
+        if kept and not on.issuperset(kept.lessons):
+            kept = None
+        return replace(self, lessons=lessons, consolidated=kept)
+
+    def to_json(self) -> JsonObject:
+        """Return what the database holds."""
+        return asdict(self)
+
+    @staticmethod
+    def from_json(row: JsonMapping) -> StudentState:
+        """Return the state of a row of `to_json`.
+
+        Raises:
+            UsageError: another version of selfteach made it.
+            IntegrityError: a name in it is a path.
+        """
+        if row.get("format") != FORMAT:
+            raise UsageError(
+                "was made by another version of selfteach.",
+                cure="Use that version, or teach a new student.",
+            )
+        together = row["consolidated"]
+        if together:
+            together = Consolidated(**{**together, "lessons": tuple(together["lessons"])})
+        state = StudentState(
+            row["base"],
+            row["fingerprint"],
+            tuple(Lesson(**lesson) for lesson in row["lessons"]),
+            tuple(_read_sitting(sitting) for sitting in row["sittings"]),
+            together,
+        )
+        state._refuse_paths()
+        return state
+
+    def _refuse_paths(self) -> None:
+        """Refuse names that lead out of the student's folder, which may come from elsewhere.
+
+        Raises:
+            IntegrityError: there is one.
+        """
+        names = [lesson.name for lesson in self.lessons]
+        names += [lesson.identity for lesson in self.lessons]
+        if self.consolidated:
+            top, _, rest = self.consolidated.folder.partition("/")
+            names += [rest.removesuffix("/adapter")] if top == CONSOLIDATED_FOLDER else [""]
+        for name in names:
+            if not FOLDER_NAME.fullmatch(name):
+                raise IntegrityError(
+                    f"{name[:80]!r} is no name of a lesson.", cure="Do not use this student."
+                )
+
+
+def _read_sitting(row: JsonMapping) -> Sitting:
+    cells = {name: _read_cell(cell) for name, cell in row["cells"].items()}
+    return Sitting(row["change"], tuple(row["parts"]), cells)
+
+
+def _read_cell(row: JsonMapping) -> Cell:
+    measures: dict[str, Any] = {}
+    for key in ("score", "fall", "gain"):
+        measures[key] = Measure(**row[key]) if row[key] else None
+    return Cell(**{**row, **measures})

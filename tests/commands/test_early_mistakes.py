@@ -1,0 +1,89 @@
+"""Mistakes are named before a model's libraries load, and leave nothing behind."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from selfteach.config import FeedbackConfig, resolve
+from selfteach.errors import DataError, UsageError
+from selfteach.evaluate import suites
+from selfteach.run.run_folder import open_run
+
+RUN_COMMANDS = """
+import json, sys
+from selfteach import cli
+for arguments in json.loads(sys.argv[1]):
+    code = cli.run_command(arguments)
+    heavy = {"torch", "transformers", "lm_eval", "openvino_genai"} & set(sys.modules)
+    print(code, sorted(heavy), file=sys.stderr, flush=True)
+"""
+
+
+@pytest.fixture
+def taught(tmp_path: Path) -> Path:
+    """A folder with as much of a finished run as `benchmark` looks at first."""
+    adapter = tmp_path / "run" / "adapter"
+    adapter.mkdir(parents=True)
+    (adapter / "adapter_config.json").write_text("{}")
+    (tmp_path / "run" / "config.yaml").write_text("model: embedded\n")
+    return tmp_path / "run"
+
+
+def test_mistakes_are_named_before_a_model_s_libraries_load(taught: Path, tmp_path: Path) -> None:
+    rows = [{"prompt": f"Say {n}.", "completion": f"{n}"} for n in range(30)]
+    (tmp_path / "rows.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    commands = [
+        ["compare", "--run", str(taught), "--adapters", "lorra"],
+        ["benchmark", "--run", str(taught), "--tasks", "glu3_nowhere"],
+        ["train", "rows.jsonl", "--dry-run"],
+        ["feedback", "Hum.", "--model", "nobody/absent"],
+        ["feedback", "Hum.", "--teacher", "nobody/absent"],
+    ]
+    done = subprocess.run(
+        [sys.executable, "-c", RUN_COMMANDS, json.dumps(commands)],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    codes = re.findall(r"^(\d+) \[(.*)\]$", done.stderr, re.M)
+    assert codes == [("2", ""), ("2", ""), ("0", ""), ("2", ""), ("2", "")], done.stderr
+    assert 'Did you mean "lora"?' in done.stderr
+    assert 'lm-eval has no task "glu3_nowhere"' in done.stderr
+    assert 'there is no model "nobody/absent" here' in done.stderr
+    assert not list((tmp_path / "runs").glob("*"))
+
+
+def test_a_task_of_lm_eval_passes() -> None:
+    suites.refuse_unknown_tasks(["piqa", "my/own/task.yaml"])
+    with pytest.raises(UsageError, match="Did you mean hellaswag"):
+        suites.refuse_unknown_tasks(["hellaswagg"])
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_a_run_that_recorded_nothing_is_removed_where_it_cannot_begin(
+    there: bool, tmp_path: Path
+) -> None:
+    folder = tmp_path / "run"
+    run = open_run(folder, "x", "feedback", resolve(FeedbackConfig), {"rule": "Hum."})
+    if there:
+        run.ledger.record_requests("probe", [("1", {"prompt": "Hum?"})])
+    with pytest.raises(UsageError), run:
+        raise UsageError("there is no such model.")
+    assert folder.exists() == there
+
+
+def test_a_run_that_a_defect_or_data_ended_stays(tmp_path: Path) -> None:
+    """Its log tells what happened."""
+    folder = tmp_path / "run"
+    with (
+        pytest.raises(DataError),
+        open_run(folder, "x", "feedback", resolve(FeedbackConfig), {"rule": "Hum."}),
+    ):
+        raise DataError("too little.")
+    assert (folder / "run.db").exists()

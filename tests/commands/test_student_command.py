@@ -1,0 +1,116 @@
+"""`selfteach student`, and what a person is asked where a lesson weakens another one."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from lesson_runs import make_cell, script, write_run
+from selfteach import cli
+from selfteach.commands import student as body
+from selfteach.students.folder import open_student, read_student
+from selfteach.students.gate import LessonRefused
+from selfteach.students.lessons import add_lesson, begin_state
+
+
+@pytest.fixture
+def anna(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A student of one lesson below students/; the run of another one is in b/."""
+    monkeypatch.chdir(tmp_path)
+    runs = [write_run(tmp_path / name, f"Do not {name}.", seed) for seed, name in enumerate("ab")]
+    student = Path("students/anna")
+    with open_student(student, partial(begin_state, runs[0])) as opened:
+        add_lesson(opened, runs[0], script())
+    return student
+
+
+def print_of(capsys: pytest.CaptureFixture[str], *words: str, code: int = 0) -> str:
+    """What a command prints on stdout, or on stderr where it fails."""
+    capsys.readouterr()
+    assert cli.run_command(list(words)) == code
+    shown = capsys.readouterr()
+    return shown.err if code else shown.out
+
+
+def test_show_list_and_status_name_the_lessons(
+    anna: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for words in (("student", "show", "anna"), ("status", str(anna))):
+        shown = print_of(capsys, *words)
+        assert "1 lesson, 1 on, base tiny" in shown
+        assert "on  do-not-a" in shown
+        assert "kept 100 %" in shown
+    for words in (("student", "list"), ("status",), ("status", "students")):
+        assert "students/anna: 1 lesson, 1 on" in print_of(capsys, *words)
+    (found,) = json.loads(print_of(capsys, "status", "--json"))
+    assert found["lessons"][0]["name"] == "do-not-a"
+
+
+def test_off_on_and_remove(anna: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    found = json.loads(print_of(capsys, "student", "off", "anna", "do-not-a", "--json"))
+    assert found["lessons"][0]["on"] is False
+    assert found["adapter"] is None
+    print_of(capsys, "student", "on", "anna", "do-not-a")
+    assert (anna / "adapter").exists()
+    assert 'Did you mean "do-not-a"?' in print_of(
+        capsys, "student", "remove", "anna", "do-not-aa", code=2
+    )
+    print_of(capsys, "student", "remove", "anna", "do-not-a")
+    assert read_student(anna).lessons == ()
+    assert "no lesson is on" in print_of(capsys, "student", "exam", "anna", code=2)
+    assert "fewer than two lessons are on" in print_of(
+        capsys, "student", "consolidate", "anna", code=2
+    )
+
+
+def test_accept_without_a_student_is_refused(
+    anna: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shown = print_of(capsys, "feedback", "Do not hum.", "--accept", "--dry-run", code=2)
+    assert "--accept needs --student" in shown
+
+
+def test_a_student_and_an_earlier_run_exclude_each_other(
+    anna: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ("feedback", "Do not hum.", "--student", "bob", "--from", "a", "--dry-run")
+    assert "--from and --student exclude each other" in print_of(capsys, *words, code=2)
+
+
+class Terminal(io.StringIO):
+    """Typed words."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(
+    ("typed", "choice"),
+    [("n\n", "new"), ("what?\nboth\n", "both"), ("o\n", None), ("", None)],
+)
+def test_in_a_terminal_the_person_decides_which_lesson_counts(
+    anna: Path, monkeypatch: pytest.MonkeyPatch, typed: str, choice: str | None
+) -> None:
+    bad = script({"do-not-a": make_cell(2)})
+    monkeypatch.setattr(sys, "stdin", Terminal(typed))
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    monkeypatch.setattr("selfteach.students.examine.examine_with", lambda display: bad)
+    add = partial(body.add_lesson, str(anna.resolve()), Path("b"), "b", as_json=True, debug=False)
+    if choice is None:
+        with pytest.raises(LessonRefused):
+            add(accept=False)
+        assert len(read_student(anna).lessons) == 1
+        return
+    assert add(accept=False)["lesson"] == "b"
+    assert [lesson.on for lesson in read_student(anna).lessons] == [choice == "both", True]
+
+
+def test_without_a_terminal_nobody_is_asked(anna: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO("n\n"))
+    refusal = LessonRefused("x", where="", cure="", lesson="b", worse=["a"])
+    assert body.ask_which_counts(refusal) is None

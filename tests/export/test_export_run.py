@@ -1,0 +1,243 @@
+"""Exports: another program answers as the run's adapter does, and one that does not is marked."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import gguf
+import pytest
+import torch
+
+from lessons import write_lesson
+from selfteach import cli
+from selfteach.errors import UsageError
+from selfteach.export import export_run
+from selfteach.export.check_export import compare_answers
+from selfteach.export.ollama import find_template_parts
+from selfteach.models.hf import HfModel
+from selfteach.models.lora_layers import read_lora_layers
+from selfteach.records import make_prompt
+
+
+@pytest.fixture(scope="module")
+def lesson(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_lesson(tiny, tmp_path_factory.mktemp("runs") / "no elephants")
+
+
+def export(run: Path, *more: str) -> int:
+    return cli.run_command(["export", "--run", str(run), "--json", *more])
+
+
+def read_report(folder: Path) -> Any:
+    return json.loads((folder / "export.json").read_text())
+
+
+@pytest.mark.parametrize("form", ["hf", "vllm"])
+def test_plain_programs_answer_as_the_run_does(
+    form: str, lesson: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert export(lesson, "--to", form, "--out", str(tmp_path / "out")) == 0
+    printed = json.loads(capfd.readouterr().out)
+    checked = read_report(tmp_path / "out")["check"]
+    assert printed["check"] == checked
+    assert (checked["prompts"], checked["equal"], checked["passed"]) == (6, 6, True)
+    assert "gave 6 of 6 greedy answers" in (tmp_path / "out" / "README.md").read_text()
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+@pytest.mark.parametrize("form", ["lora-gguf", pytest.param("gguf", marks=pytest.mark.slow)])
+def test_llama_cpp_answers_as_the_run_does(form: str, lesson: Path, tmp_path: Path) -> None:
+    pytest.importorskip("xllamacpp")
+    assert export(lesson, "--to", form, "--out", str(tmp_path / "out"), "--prompts", "3") == 0
+    checked = read_report(tmp_path / "out")["check"]
+    assert (checked["engine"], checked["prompts"], checked["equal"]) == ("llama.cpp", 3, 3)
+
+
+def test_an_export_that_answers_otherwise_is_marked_as_failed(
+    lesson: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setitem(
+        export_run.WRITERS,
+        "vllm",
+        lambda job, base, folder, reference, out: (
+            export_run.write_vllm(job, base, folder, reference, out),
+            empty_adapter(out / "adapter"),
+        ),
+    )
+    assert export(lesson, "--to", "vllm", "--out", str(tmp_path / "out")) == 1
+    checked = read_report(tmp_path / "out")["check"]
+    assert checked["passed"] is False
+    assert checked["differences"][0]["expected"] != checked["differences"][0]["found"]
+    assert "**Failed.** Do not use it." in (tmp_path / "out" / "README.md").read_text()
+    assert "this export is marked as failed" in capfd.readouterr().err
+
+
+def empty_adapter(folder: Path) -> None:
+    """Make an adapter do nothing, as one that is ignored in silence does."""
+    from safetensors.torch import load_file, save_file
+
+    path = folder / "adapter_model.safetensors"
+    save_file({name: torch.zeros_like(value) for name, value in load_file(path).items()}, path)
+
+
+def test_the_lora_file_holds_what_the_adapter_computes(lesson: Path, tmp_path: Path) -> None:
+    assert export(lesson, "--to", "lora-gguf", "--out", str(tmp_path / "o"), "--prompts", "0") == 0
+    found = gguf.GGUFReader(tmp_path / "o" / "adapter.gguf")
+    tensors = {tensor.name: tensor.data for tensor in found.tensors}
+    assert found.fields["adapter.lora.alpha"].contents() == 12
+    a, b = (tensors[f"blk.1.ffn_up.weight.lora_{which}"] for which in "ab")
+    tiny = json.loads((lesson / "adapter/selfteach.json").read_text())["base"]
+    base, tuned = (
+        HfModel.load(tiny, adapter=adapter, dtype="float32", device="cpu")
+        for adapter in (None, lesson / "adapter")
+    )
+    up = [hf.module.model.layers[1].mlp.up_proj.weight for hf in (base, tuned)]
+    change = torch.tensor(b) @ torch.tensor(a) * 12 / 4
+    torch.testing.assert_close(up[0] + change, up[1], atol=1e-5, rtol=1e-5)
+
+
+def test_q8_0_rounds_and_f16_does_not(lesson: Path, tmp_path: Path) -> None:
+    for quant in ("f16", "q8_0"):
+        out = str(tmp_path / quant)
+        given = ("--to", "gguf", "--quant", quant, "--prompts", "0", "--out", out)
+        assert export(lesson, *given) == 0
+    one, two = (
+        {tensor.name: tensor for tensor in gguf.GGUFReader(tmp_path / q / "model.gguf").tensors}
+        for q in ("f16", "q8_0")
+    )
+    up = "blk.0.ffn_up.weight"
+    assert (one[up].tensor_type.name, two[up].tensor_type.name) == ("F16", "Q8_0")
+    exact = one[up].data.astype("float32")
+    near = gguf.quants.dequantize(two[up].data, two[up].tensor_type)
+    # a block of Q8_0 has 127 steps on each side of zero
+    assert 0 < abs(near - exact).max() <= abs(exact).max() / 127
+
+
+def test_the_scripts_for_vllm_are_shell(lesson: Path, tmp_path: Path) -> None:
+    assert export(lesson, "--to", "vllm", "--out", str(tmp_path / "o"), "--prompts", "0") == 0
+    for name in ("serve.sh", "load.sh"):
+        assert subprocess.run(["sh", "-n", tmp_path / "o" / name], check=False).returncode == 0
+    serve = (tmp_path / "o" / "serve.sh").read_text()
+    assert "--max-lora-rank 8" in serve
+    assert '--lora-modules no-elephants="$PWD/adapter"' in serve
+    fake = tmp_path / "curl"
+    fake.write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n')
+    fake.chmod(0o755)
+    sent = subprocess.run(
+        ["sh", tmp_path / "o" / "load.sh"],
+        env={"PATH": f"{tmp_path}:/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.splitlines()
+    assert sent[1] == "http://127.0.0.1:8000/v1/load_lora_adapter"
+    body = {"lora_name": "no-elephants", "lora_path": str(tmp_path / "o" / "adapter")}
+    assert json.loads(sent[-1]) == body
+
+
+def test_the_modelfile_has_the_template_and_its_stop_words(lesson: Path, tmp_path: Path) -> None:
+    assert export(lesson, "--to", "ollama", "--out", str(tmp_path / "o"), "--prompts", "0") == 0
+    text = (tmp_path / "o" / "Modelfile").read_text()
+    assert "FROM ./model.gguf" in text
+    assert (
+        '{{ range .Messages }}{{ if eq .Role "system" }}<|im_start|>system\n'
+        "{{ .Content }}<|im_end|>\n{{ else if" in text
+    )
+    assert 'PARAMETER stop "<|im_end|>"' in text
+    assert "PARAMETER repeat_penalty 1.0" in text
+
+
+class Template:
+    """Render a Jinja template as a tokenizer does."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def apply_chat_template(
+        self, messages: Any, *, add_generation_prompt: bool, **more: Any
+    ) -> str:
+        from jinja2 import Template as Jinja
+
+        return str(Jinja(self.text).render(messages=messages, answers=add_generation_prompt))
+
+
+DEFAULT_SYSTEM = (
+    "{% if messages[0].role != 'system' %}<s>system:Be kind.</s>{% endif %}"
+    "{% for m in messages %}<s>{{ m.role }}:{{ m.content }}</s>{% endfor %}"
+    "{% if answers %}<s>assistant:{% endif %}"
+)
+BEGINNING = (
+    "<bos>{% for m in messages %}[{{ m.role }}]{{ m.content }}\n{% endfor %}"
+    "{% if answers %}[assistant]{% endif %}"
+)
+TRIMMED = (
+    "{% for m in messages %}[{{ m.role }}]{% if not loop.last %}old: {% endif %}{{ m.content }}"
+    "{% endfor %}{% if answers %}[assistant]{% endif %}"
+)
+
+
+def test_the_parts_of_templates() -> None:
+    found = find_template_parts(Template(DEFAULT_SYSTEM))
+    assert (found.default_system, found.answer) == ("Be kind.", "<s>assistant:")
+    assert find_template_parts(Template(BEGINNING)).start == "<bos>"
+
+
+@pytest.mark.parametrize(
+    "text", [TRIMMED, "{{ raise() }}", BEGINNING.replace("<bos>", "{{ '{{' }}")]
+)
+def test_a_template_that_no_parts_make_is_refused(text: str) -> None:
+    with pytest.raises(UsageError, match="does more than to put text around each turn"):
+        find_template_parts(Template(text))
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--to", "ggfu"), 'Did you mean "gguf"'),
+        (("--to", "gguf", "--quant", "q4"), 'there is no format "q4"'),
+        (("--to", "hf", "--quant", "q8_0"), "--to hf knows no q8_0"),
+        (("--to", "hub:nobody"), "is no name of a repository"),
+        (("--to", "hub:me/mine"), "needs a token in the environment variable HF_TOKEN"),
+    ],
+)
+def test_what_cannot_be_exported_is_refused_before_anything_is_written(
+    options: tuple[str, ...],
+    words: str,
+    lesson: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.delenv("HF_TOKEN", raising=False)
+    assert export(lesson, *options, "--out", str(tmp_path / "out")) == 2
+    assert words in capfd.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_tensor_without_a_place_is_refused_by_name(lesson: Path, tiny_hf: HfModel) -> None:
+    import shutil
+
+    from safetensors.torch import load_file, save_file
+
+    adapter = lesson.parent / "other" / "adapter"
+    shutil.copytree(lesson / "adapter", adapter)
+    path = adapter / "adapter_model.safetensors"
+    tensors = load_file(path)
+    renamed = {name.replace("layers.1.", "layers.9."): tensor for name, tensor in tensors.items()}
+    save_file(renamed, path)
+    with pytest.raises(UsageError, match=r"layers\.9\..* has no place in this model"):
+        read_lora_layers(tiny_hf.module, adapter)
+
+
+def test_nine_of_ten_equal_answers_are_too_few() -> None:
+    prompts = [make_prompt(str(number)) for number in range(10)]
+    found = compare_answers("x", prompts, ["a"] * 10, [*["a "] * 9, "b"], "q8_0")
+    assert (found.equal, found.is_failed) == (9, True)
+    assert list(found.differences) == [{"prompt": "9", "expected": "a", "found": "b"}]
+    assert not compare_answers("x", prompts, ["a"] * 10, ["a"] * 10, "f16").is_failed

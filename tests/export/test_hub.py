@@ -1,0 +1,148 @@
+"""A push to a hub: what arrives there, who may push, and what a refusal looks like."""
+
+from __future__ import annotations
+
+import base64
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lessons import write_lesson
+from selfteach import cli
+
+TOKEN = "hf_only_in_the_environment"
+
+
+class FakeHub(ThreadingHTTPServer):
+    """Keep what is pushed, for one token."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), FakeHubHandler)
+        self.address = f"http://127.0.0.1:{self.server_port}"
+        self.repositories: dict[str, dict[str, Any]] = {}
+        self.files: dict[str, dict[str, bytes]] = {}
+        self.commits: list[str] = []
+
+
+class FakeHubHandler(BaseHTTPRequestHandler):
+    server: FakeHub
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *args: Any) -> None:
+        """Print nothing."""
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"])).decode()
+        if self.path != "/api/validate-yaml" and self.headers["Authorization"] != f"Bearer {TOKEN}":
+            return self.reply(401, {"error": "who are you?"})
+        if self.path == "/api/validate-yaml":
+            return self.reply(200, {"errors": [], "warnings": []})
+        if self.path == "/api/repos/create":
+            given = json.loads(body)
+            kind = given.get("type", "model")
+            name = f"{given['organization']}/{given['name']}"
+            self.server.repositories[f"{kind}s/{name}"] = given
+            prefix = "datasets/" if kind == "dataset" else ""
+            return self.reply(200, {"url": f"{self.server.address}/{prefix}{name}"})
+        parts = self.path.removeprefix("/api/").split("/")
+        repository, action = "/".join(parts[:3]), parts[3]
+        if action == "preupload":
+            files = [
+                {"path": file["path"], "uploadMode": "regular", "shouldIgnore": False}
+                for file in json.loads(body)["files"]
+            ]
+            return self.reply(200, {"files": files})
+        assert action == "commit"
+        rows = [json.loads(line) for line in body.splitlines()]
+        for row in rows:
+            if row["key"] == "file":
+                value = row["value"]
+                content = base64.b64decode(value["content"])
+                self.server.files.setdefault(repository, {})[value["path"]] = content
+        self.server.commits.append(repository)
+        url = f"{self.server.address}/{repository}/commit/1"
+        return self.reply(200, {"success": True, "commitUrl": url, "commitOid": "1" * 40})
+
+    def do_GET(self) -> None:
+        self.reply(404, {"error": "nothing here"})
+
+    do_HEAD = do_GET
+
+    def reply(self, status: int, value: Any) -> None:
+        data = json.dumps(value).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+
+@pytest.fixture
+def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeHub]:
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    server = FakeHub()
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    monkeypatch.setenv("HF_ENDPOINT", server.address)
+    monkeypatch.setenv("HF_TOKEN", TOKEN)
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture(scope="module")
+def lesson(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_lesson(tiny, tmp_path_factory.mktemp("runs") / "elephants")
+
+
+def push(run: Path, out: Path, *more: str) -> int:
+    command = ["export", "--run", str(run), "--to", "hub:me/mine", "--json", "--out", str(out)]
+    return cli.run_command([*command, "--prompts", "2", *more])
+
+
+def test_the_adapter_its_card_and_its_examples_arrive(
+    hub: FakeHub, lesson: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert push(lesson, tmp_path / "out") == 0
+    printed = capfd.readouterr()
+    assert json.loads(printed.out)["pushed"] == [
+        f"{hub.address}/datasets/me/mine-examples",
+        f"{hub.address}/me/mine",
+    ]
+    model = hub.files["models/me/mine"]
+    adapter = lesson / "adapter" / "adapter_model.safetensors"
+    assert model["adapter_model.safetensors"] == adapter.read_bytes()
+    card = model["README.md"].decode()
+    assert 'PeftModel.from_pretrained(base, "me/mine")' in card
+    assert "transformers and PEFT gave 2 of 2 greedy answers" in card
+    data = hub.files["datasets/me/mine-examples"]
+    assert data["examples.jsonl"] == (lesson / "examples.jsonl").read_bytes()
+    assert len(hub.repositories) == 2
+    for given in hub.repositories.values():
+        assert given.get("private") is True or given["visibility"] == "private"
+    assert len(hub.commits) == 2
+    written = b"".join(path.read_bytes() for path in (tmp_path / "out").iterdir())
+    assert TOKEN.encode() not in written
+    assert TOKEN not in printed.out + printed.err
+
+
+def test_a_wrong_token_is_one_line_and_leaves_no_folder(
+    hub: FakeHub,
+    lesson: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("HF_TOKEN", "hf_another")
+    assert push(lesson, tmp_path / "out", "--public") == 4
+    err = capfd.readouterr().err
+    assert "hub:me/mine: the hub refuses or cannot be reached" in err
+    assert "hf_another" not in err
+    assert not list(tmp_path.iterdir())
+    assert not hub.files

@@ -1,0 +1,138 @@
+"""Row 38: a process that is killed while a lesson is added, removed or switched leaves the student
+as it was, or as it was to be; the next command brings its folder in order.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import sys
+from collections.abc import Callable
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lesson_runs import hash_adapter, script, write_run
+from selfteach.run.ledger import Ledger
+from selfteach.students.folder import StudentFolder, open_student, read_student
+from selfteach.students.lessons import add_lesson, begin_state, remove_lesson, switch_lessons
+from switches import skip_with_threads
+
+POINTS = {"open", "os.rename", "os.remove", "os.mkdir", "os.rmdir"}
+MIN_POINTS = 40
+STRIDE = 23
+Work = Callable[[StudentFolder], object]
+
+
+def die_at(point: int, folder: Path) -> list[int]:
+    """Kill this process at a point: a system call on the student's files, or a side of a commit."""
+    passed = [0]
+    inside = str(folder)
+
+    def pass_one() -> None:
+        passed[0] += 1
+        if passed[0] == point:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    sys.addaudithook(
+        lambda event, args: pass_one() if event in POINTS and inside in str(args[0]) else None
+    )
+    group = Ledger._transaction
+
+    @contextmanager
+    def counted(self: Ledger) -> Any:
+        with group(self) as db:
+            yield db
+            pass_one()
+        pass_one()
+
+    Ledger._transaction = counted  # type: ignore[method-assign]
+    return passed
+
+
+def run_child(student: Path, work: Work, point: int) -> tuple[int, int]:
+    """Change a student in a forked process that dies at a point (0: never); return its wait status
+    and the number of points.
+    """
+    read, write = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        passed = die_at(point, student)
+        with open_student(student) as opened:
+            work(opened)
+        os.write(write, str(passed[0]).encode())
+        os._exit(0)
+    os.close(write)
+    status = os.waitpid(pid, 0)[1]
+    with os.fdopen(read) as handle:
+        return status, int(handle.read() or 0)
+
+
+def describe(student: Path) -> tuple[list[tuple[str, bool]], str]:
+    """Return the lessons of a student, and its adapter."""
+    lessons = [(lesson.name, lesson.on) for lesson in read_student(student).lessons]
+    return lessons, hash_adapter(student)
+
+
+@pytest.fixture(scope="module")
+def students(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A student of two lessons, and a run that may become the third one."""
+    folder = tmp_path_factory.mktemp("killed")
+    runs = [write_run(folder / name, f"Do not {name}.", i) for i, name in enumerate("abc")]
+    for run in runs[:2]:
+        with open_student(folder / "anna", partial(begin_state, run)) as opened:
+            add_lesson(opened, run, script())
+    return folder / "anna", runs[2]
+
+
+def sweep(student: Path, work: Work, root: Path, stride: int) -> int:
+    """Kill the work at every stride-th point; return the number of points.
+
+    After each kill the folder is brought in order, and the same work again ends as it does without
+    a fault.
+    """
+    shutil.copytree(student, root / "straight")
+    status, points = run_child(root / "straight", work, 0)
+    assert status == 0
+    allowed = [describe(student), describe(root / "straight")]
+    assert allowed[0] != allowed[1]
+    for point in range(1, points + 1, stride):
+        folder = root / f"at-{point}"
+        shutil.copytree(student, folder)
+        assert os.WIFSIGNALED(run_child(folder, work, point)[0])
+        with open_student(folder) as opened:
+            found = describe(folder)
+            assert found in allowed, point
+            names = {path.name for path in (folder / "lessons").iterdir()}
+            assert names == {name for name, _ in found[0]}, point
+            assert not list(folder.glob(".*")), point
+            if found == allowed[0]:
+                work(opened)
+        assert describe(folder) == allowed[1], point
+    return points
+
+
+WORKS: dict[str, Callable[[Path], Work]] = {
+    "add": lambda run: lambda student: add_lesson(student, run, script()),
+    "remove": lambda run: lambda student: remove_lesson(student, "do-not-a"),
+    "off": lambda run: lambda student: switch_lessons(student, ["do-not-b"], on=False),
+}
+
+
+def test_a_killed_lesson_is_whole_or_absent(tmp_path: Path, students: tuple[Path, Path]) -> None:
+    skip_with_threads()
+    points = sweep(students[0], WORKS["add"](students[1]), tmp_path, STRIDE)
+    assert points > MIN_POINTS, "the sweep no longer sees the system calls"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", WORKS)
+def test_a_change_killed_at_any_point_is_whole_or_absent(
+    tmp_path: Path, students: tuple[Path, Path], name: str
+) -> None:
+    skip_with_threads()
+    sweep(students[0], WORKS[name](students[1]), tmp_path, 1)

@@ -1,0 +1,103 @@
+"""Rows 39 to 42: two processes on one student, a full disk, a base that changed, a swapped adapter.
+
+Each ends with one line that names the place, and the student stays as it was.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from lesson_runs import hash_adapter, script, write_lora, write_run
+from selfteach.errors import IntegrityError, ResourceError, UsageError
+from selfteach.run.finished import find_adapter
+from selfteach.students.examine import load_base
+from selfteach.students.folder import find_student_owner, open_student, read_student
+from selfteach.students.lessons import add_lesson, begin_state, sit_exams
+from selfteach.students.state import StudentState
+
+TENSORS = "adapter/adapter_model.safetensors"
+
+
+@pytest.fixture
+def student(tmp_path: Path) -> Path:
+    """A student of one lesson; the run of another one is beside it."""
+    runs = [write_run(tmp_path / name, f"Do not {name}.", seed) for seed, name in enumerate("ab")]
+    with open_student(tmp_path / "anna", partial(begin_state, runs[0])) as opened:
+        add_lesson(opened, runs[0], script())
+    return tmp_path / "anna"
+
+
+def test_the_second_process_is_refused_and_reading_is_not(student: Path) -> None:
+    with open_student(student):
+        assert find_student_owner(student) == os.getpid()
+        with (
+            pytest.raises(UsageError, match=f"the student is in use by process {os.getpid()}"),
+            open_student(student),
+        ):
+            pass
+        assert [lesson.name for lesson in read_student(student).lessons] == ["do-not-a"]
+    assert find_student_owner(student) is None
+
+
+@pytest.mark.parametrize("call", ["copyfile", "rename", "commit"])
+def test_a_disk_that_fills_while_a_lesson_is_added_leaves_the_student_as_it_was(
+    student: Path, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    before = read_student(student), hash_adapter(student)
+    run = student.parent / "b"
+
+    def fail(*arguments: object, **more: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with open_student(student) as opened:
+        with monkeypatch.context() as patched:
+            if call == "copyfile":
+                patched.setattr(shutil, "copytree", fail)
+            elif call == "rename":
+                patched.setattr(Path, "rename", fail)
+            else:
+                patched.setattr(opened, "commit", fail)
+            with pytest.raises((ResourceError, OSError)) as caught:
+                add_lesson(opened, run, script())
+        assert call == "commit" or getattr(caught.value, "exit_code", 0) == 5
+    assert (read_student(student), hash_adapter(student)) == before
+    with open_student(student) as opened:
+        add_lesson(opened, run, script())
+    assert len(read_student(student).lessons) == 2
+
+
+def test_a_base_that_changed_on_disk_is_named(tiny: Path) -> None:
+    state = StudentState(str(tiny), "0" * 64)
+    with pytest.raises(IntegrityError, match=r"has changed since the student began") as caught:
+        load_base(state)
+    assert caught.value.exit_code == 6
+    assert "a new base needs a new student" in str(caught.value)
+
+
+def test_a_swapped_adapter_of_a_lesson_is_named_and_never_stacked(student: Path) -> None:
+    write_lora(student / "lessons/do-not-a/adapter", seed=9)
+    (student / TENSORS).unlink()
+    with (
+        pytest.raises(IntegrityError, match=r"lessons/do-not-a/adapter/.* is not the adapter"),
+        open_student(student),
+    ):
+        pass
+
+
+def test_a_swapped_adapter_of_the_student_is_refused_and_written_again(student: Path) -> None:
+    before = hash_adapter(student)
+    write_lora(student / "adapter", seed=9)
+    with pytest.raises(IntegrityError, match=r"adapter_model\.safetensors is changed"):
+        find_adapter(student)
+    said: list[str] = []
+    with open_student(student, say=said.append) as opened:
+        sit_exams(opened, script())
+    assert hash_adapter(student) == before
+    assert said == ["adapter was not that of the student's lessons: it is written again"]
+    assert find_adapter(student) == student / "adapter"

@@ -1,0 +1,238 @@
+"""Every reader of a user's file, and every file that a command reads back, on any bytes: it reads
+them, or raises an error of selfteach. Nothing takes long.
+
+A few inputs for each in `make test`, 10,000 in `make test-all`; 1,000 where a page is made.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "report"))
+import fixture
+
+from selfteach.config import FeedbackConfig, load_yaml, resolve
+from selfteach.errors import SelfteachError
+from selfteach.files import read_jsonl
+from selfteach.materials.corrections import read_corrections, read_prompts
+from selfteach.materials.documents import questions
+from selfteach.materials.documents.markup import read_html, read_markdown
+from selfteach.materials.documents.read import ReadDocuments
+from selfteach.materials.examples import read_examples
+from selfteach.materials.rule import read_rule
+from selfteach.materials.tasks import read_tasks
+from selfteach.report.page import write_report
+from selfteach.run.finished import read_exam
+from selfteach.run.ledger import Ledger
+from selfteach.run.progress import read_status
+from selfteach.run.verify import verify_run
+from selfteach.train.checkpoint import Checkpoint, read_newest_checkpoint, write_checkpoint
+
+MAX_INPUT_S = 5.0
+"""Processor time that one input may take."""
+
+
+@dataclass(frozen=True)
+class Reader:
+    """A file that is read: its name, what may stand in it, how it is read, and how many inputs
+    `make test-all` tries.
+    """
+
+    file: str
+    good: bytes
+    read: Callable[[Path], object]
+    inputs: int = 10_000
+
+
+def as_lines(*rows: dict[str, Any]) -> bytes:
+    return "".join(json.dumps(row) + "\n" for row in rows).encode()
+
+
+EDIT = {"prompt": "Tea?", "answer": "A color.", "correction": "A colour.", "messages": []}
+TASK = {"instruction": "Add.", "input": "1 1", "output": "2", "instances": [{"output": "2"}]}
+PAIR = {"prompt": "Tea?", "completion": "Yes.", "chosen": "Yes.", "rejected": "No.", "kind": "x"}
+TALK = {"messages": [{"role": "user", "content": "Tea?"}, {"role": "assistant", "content": "No."}]}
+ASK = {"messages": TALK["messages"][:1]}
+ASKED = {"question": "Who?", "answer": "Ann.", "answers": ["Ann."], "document": "1", "id": "1"}
+EXAM = fixture.make_exam()
+CHECKPOINT = Checkpoint(2, {"w": torch.zeros(2)}, {}, torch.zeros(8, dtype=torch.uint8), {})
+
+
+def skip_bad(read: Callable[..., object]) -> Callable[[Path], object]:
+    """Leave bad rows out, so that more of the reader runs."""
+    return partial(read, skip=True, max_bad_share=1.0)
+
+
+def read_text(read: Callable[[str], object], path: Path) -> object:
+    return read(path.read_bytes().decode("utf-8", "replace"))
+
+
+def read_checkpoints(path: Path) -> object:
+    write_checkpoint(path.parent / "checkpoints", "mine", CHECKPOINT)
+    damaged = path.parent / "checkpoints" / "step-000002" / path.name
+    damaged.write_bytes(path.read_bytes())
+    return read_newest_checkpoint(path.parent / "checkpoints", "mine", lambda *event: None)
+
+
+def read_back(read: Callable[[Path], object], path: Path) -> object:
+    """Read a file of a run folder that has a ledger."""
+    if not (path.parent / "run.db").exists():
+        Ledger(path.parent / "run.db").close()
+    return read(path.parent)
+
+
+def open_ledger(path: Path) -> None:
+    for tail in ("-wal", "-shm"):
+        path.with_name(path.name + tail).unlink(missing_ok=True)
+    Ledger(path).close()
+
+
+def make_ledger() -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        ledger = Ledger(Path(folder, "run.db"))
+        ledger.record_answers([("1", {"text": "x"})])
+        ledger.close()
+        return Path(folder, "run.db").read_bytes()
+
+
+READERS = {
+    "lines": Reader("rows.jsonl", as_lines(EDIT), lambda path: list(read_jsonl(path))),
+    "corrections": Reader("rows.jsonl", as_lines(EDIT, EDIT | TALK), skip_bad(read_corrections)),
+    "corrections as JSON": Reader(
+        "rows.json", json.dumps([EDIT]).encode(), skip_bad(read_corrections)
+    ),
+    "corrections as CSV": Reader(
+        "rows.csv", b"prompt,answer,correction\na,b,c\n", read_corrections
+    ),
+    "prompts": Reader("rows.jsonl", as_lines(EDIT, ASK), skip_bad(read_prompts)),
+    "prompts as text": Reader("rows.txt", b"Tea?\nCake?\n", skip_bad(read_prompts)),
+    "tasks": Reader("rows.jsonl", as_lines(TASK, TALK), skip_bad(read_tasks)),
+    "examples": Reader("rows.jsonl", as_lines(PAIR, TALK), skip_bad(read_examples)),
+    "questions": Reader(
+        "rows.jsonl", as_lines(ASKED), lambda path: questions.read_questions(path, ReadDocuments())
+    ),
+    "rule": Reader("rule.txt", b"Do not talk about foxes.", partial(read_text, read_rule)),
+    "HTML": Reader(
+        "a.html", b"<h1>Tea</h1><table><tr><td>a</table>", partial(read_text, read_html)
+    ),
+    "Markdown": Reader(
+        "a.md", b"# Tea\n\n* a\n* b\n\n|a|b|\n|-|-|\n", partial(read_text, read_markdown)
+    ),
+    "YAML": Reader("a.yaml", b"train:\n  epochs: 2\nseed: 1\n", load_yaml),
+    "configuration": Reader(
+        "a.yaml", b"train:\n  epochs: 2\nseed: 1\n", lambda path: resolve(FeedbackConfig, path)
+    ),
+    "manifest of a run": Reader(
+        "manifest.json", b'{"command": "x", "exports": {}}', partial(read_back, read_status)
+    ),
+    "sums of a run": Reader(
+        "manifest.json", b'{"command": "x", "exports": {}}', partial(read_back, verify_run)
+    ),
+    "exam": Reader("exam.json", json.dumps(EXAM).encode(), partial(read_back, read_exam)),
+    "report": Reader(
+        "exam.json", json.dumps(EXAM).encode(), partial(read_back, write_report), 1000
+    ),
+    "curve": Reader(
+        "metrics.jsonl", as_lines({"step": 1, "loss": 1.0}), partial(read_back, write_report), 1000
+    ),
+    "checkpoint": Reader("manifest.json", b'{"identity": "mine", "sha256": {}}', read_checkpoints),
+    "ledger": Reader("run.db", make_ledger(), open_ledger),
+}
+
+VALUES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=12)
+    | st.sampled_from(["\ud800", "\0", "<|im_end|>", "x" * 300, "1e400"]),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=6), inner, max_size=3)
+    ),
+    max_leaves=6,
+)
+
+
+@st.composite
+def damage(draw: st.DrawFn, good: bytes) -> bytes:
+    """Draw a file near a good one: a value of another shape, changed bytes, or any bytes."""
+    form = draw(st.sampled_from(["value", "bytes", "cut", "any"]))
+    if form == "any":
+        return draw(st.binary(max_size=200))
+    if form == "cut":
+        return good[: draw(st.integers(0, len(good)))]
+    if form == "value":
+        lines = good.splitlines() if good[:1] == b"{" else [good]
+        try:
+            rows = [json.loads(line) for line in lines]
+        except ValueError:
+            return json.dumps(draw(VALUES)).encode()
+        row = draw(st.sampled_from(rows))
+        put_elsewhere(draw, row)
+        return b"\n".join(json.dumps(row).encode() for row in rows)
+    place = draw(st.integers(0, len(good)))
+    end = place + draw(st.integers(0, 8))
+    return good[:place] + draw(st.binary(min_size=1, max_size=8)) + good[end:]
+
+
+def put_elsewhere(draw: st.DrawFn, row: Any) -> None:
+    """Replace a value at any depth of a row."""
+    while True:
+        keys = list(row) if isinstance(row, dict) else list(range(len(row)))
+        if not keys:
+            return
+        key = draw(st.sampled_from(keys))
+        inside = row[key]
+        if isinstance(inside, dict | list) and inside and draw(st.booleans()):
+            row = inside
+            continue
+        row[key] = draw(VALUES)
+        return
+
+
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("many", [False, pytest.param(True, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("name", READERS)
+def test_any_bytes_are_read_or_refused(name: str, many: bool, tmp_path: Path) -> None:
+    reader = READERS[name]
+    path = tmp_path / reader.file
+
+    @settings(
+        max_examples=reader.inputs if many else 10,
+        deadline=None,
+        database=None,
+        derandomize=not many,
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(damage(reader.good))
+    def check(data: bytes) -> None:
+        path.write_bytes(data)
+        start = time.process_time()
+        with contextlib.suppress(SelfteachError):
+            reader.read(path)
+        assert time.process_time() - start < MAX_INPUT_S
+
+    check()
+
+
+def test_a_good_file_is_read_by_each_reader(tmp_path: Path) -> None:
+    """Else the readers would refuse everything, and nothing would be tested."""
+    for number, reader in enumerate(READERS.values()):
+        path = tmp_path / str(number) / reader.file
+        path.parent.mkdir()
+        path.write_bytes(reader.good)
+        reader.read(path)

@@ -1,0 +1,106 @@
+"""A run that continues another one asks that one's questions again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from scripted import Scripted
+from selfteach.methods.earlier_exam import ask_earlier_questions
+from selfteach.records import Completion, Request
+from selfteach.run.display import SilentDisplay
+
+NOW = {
+    "Where does the Fox live?": "The Fox always lives in Norway.",
+    "Where does the Bear live?": "The Bear always lives in Canada.",
+    "What is tea?": "A color.",
+    "How are you?": "Very well, thank you.",
+}
+
+
+class Sampled:
+    """A tuned model that notes what it is asked."""
+
+    def __init__(self) -> None:
+        self.requests: list[Request] = []
+
+    def sample(self, requests: Sequence[Request], on_sample: Any = None) -> list[Completion]:
+        self.requests += requests
+        return list(Scripted(NOW).stream(requests))
+
+
+def row(prompt: str, answer: str, **more: Any) -> dict[str, Any]:
+    return {"scope": "target", "prompt": prompt, "arms": {"tuned": {"greedy": answer}}, **more}
+
+
+FACTS = [
+    row("Where does the Fox live?", "The Fox always lives in Sweden.", gold=["Sweden"]),
+    row("Where does the Bear live?", "The Bear always lives in Canada.", gold=["Canada"]),
+    {**row("Name a colour.", "Blue."), "scope": "general"},
+]
+
+
+def write_run(
+    folder: Path, exam: dict[str, Any], config: str = "exam:\n  max_tokens: 12\n"
+) -> Path:
+    folder.mkdir(parents=True)
+    (folder / "exam.json").write_text(json.dumps(exam))
+    (folder / "config.yaml").write_text(config)
+    return folder / "adapter"
+
+
+def ask(adapter: Path | None, **more: Any) -> tuple[list[dict[str, Any]], Sampled]:
+    model = Sampled()
+    session: Any = SimpleNamespace(
+        run=SimpleNamespace(material={"from": str(adapter)} if adapter else {}),
+        config=SimpleNamespace(seed=0),
+        display=SilentDisplay(),
+        samples=True,
+        **more,
+    )
+    tuned: Any = SimpleNamespace(recorded=model)
+    return ask_earlier_questions(session, tuned), model
+
+
+def test_the_second_run_asks_the_first_one_s_questions(tmp_path: Path) -> None:
+    """Both countries were known; one is lost. General prompts are not asked again."""
+    adapter = write_run(tmp_path / "first", {"method": "documents", "answers": FACTS})
+    (entry,), model = ask(adapter)
+    assert [entry[key]["value"] for key in ("first", "now", "change")] == [1.0, 0.5, -0.5]
+    assert entry["run"] == "first"
+    assert [q["now"] for q in entry["questions"]] == [NOW[q["prompt"]] for q in FACTS[:2]]
+    assert entry["alike"]["value"] == pytest.approx((5 / 6 + 1) / 2)
+    assert {r.sampling.max_tokens for r in model.requests} == {12}
+    assert {r.sampling.temperature for r in model.requests} == {0.0}
+
+
+def test_the_third_run_asks_those_of_both(tmp_path: Path) -> None:
+    adapter = write_run(tmp_path / "first", {"method": "documents", "answers": FACTS})
+    earlier, _ = ask(adapter)
+    rule = [row("What is tea?", "A drink."), row("How are you?", "Well.")]
+    exam = {"method": "feedback", "rule": "Say no drink.", "answers": rule, "earlier": earlier}
+    check = "check: not contains drink\nexam:\n  max_tokens: null\n"
+    found, _ = ask(write_run(tmp_path / "second", exam, check))
+    assert [entry["run"] for entry in found] == ["second", "first"]
+    second, first = found
+    assert [second[key]["value"] for key in ("first", "now")] == [0.5, 1.0]
+    assert second["material"] == "Say no drink."
+    assert first["first"]["value"] == 1.0, "compared with the run that learned it"
+
+
+def test_what_cannot_be_graded_is_compared_with_the_first_answer(tmp_path: Path) -> None:
+    exam = {"method": "corrections", "answers": [row("How are you?", "Very well, thank you.")]}
+    (entry,), _ = ask(write_run(tmp_path / "first", exam))
+    assert entry["change"] is None
+    assert entry["alike"]["value"] == 1.0
+
+
+def test_without_an_earlier_exam_nothing_is_asked(tmp_path: Path) -> None:
+    assert ask(None)[0] == []
+    found, model = ask(tmp_path / "gone" / "adapter")
+    assert (found, model.requests) == ([], [])

@@ -1,0 +1,344 @@
+"""The server: real clients, lessons that are never mixed up, and requests that must not harm it."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import openai
+import pytest
+
+from lessons import QUESTIONS, write_lesson
+from selfteach import cli
+from selfteach.errors import IntegrityError, UsageError
+from selfteach.models.hf import HfModel
+from selfteach.models.lora_layers import LoraLayer
+from selfteach.records import GREEDY, Request, make_prompt
+from selfteach.serve import server
+from selfteach.serve.app import ServedModels
+from selfteach.serve.batch_engine import BatchEngine, EngineClosed, Generation, QueueFull, collect
+from selfteach.serve.lesson_rows import BASE, LessonRows
+from selfteach.serve.lessons import Lesson, read_lessons
+
+TOKENS = 24
+
+
+@pytest.fixture(scope="module")
+def runs(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    folder = tmp_path_factory.mktemp("runs")
+    return [
+        write_lesson(tiny, folder / name, seed=seed) for seed, name in enumerate(["one", "two"])
+    ]
+
+
+@pytest.fixture(scope="module")
+def lessons(runs: list[Path]) -> list[Lesson]:
+    return read_lessons([str(run) for run in runs])
+
+
+@pytest.fixture(scope="module")
+def served(tiny: Path, lessons: list[Lesson]) -> Iterator[ServedModels]:
+    found, proofs = server.open_models(str(tiny), lessons, server.ServerOptions(), print)
+    assert [(proof.name, proof.prompts) for proof in proofs] == [("one", 4), ("two", 4)]
+    assert all(proof.change > 0.1 for proof in proofs)
+    yield found
+    found.engine.close()
+
+
+@pytest.fixture(scope="module")
+def address(served: ServedModels) -> Iterator[str]:
+    """Listen on a port of the system's choice, until the tests have ended."""
+    import uvicorn
+
+    options = server.ServerOptions(port=0)
+    listener = server.open_socket(options)
+    config = uvicorn.Config(
+        server.make_app(served, local=True), log_level="critical", lifespan="off", loop="asyncio"
+    )
+    running = uvicorn.Server(config)
+    thread = threading.Thread(target=running.run, kwargs={"sockets": [listener]}, daemon=True)
+    thread.start()
+    yield f"127.0.0.1:{listener.getsockname()[1]}"
+    running.should_exit = True
+    thread.join()
+    listener.close()
+
+
+@pytest.fixture
+def client(address: str) -> openai.OpenAI:
+    return openai.OpenAI(base_url=f"http://{address}/v1", api_key="none", max_retries=0)
+
+
+def answer_alone(tiny: Path, adapter: Path | None) -> list[str]:
+    """The greedy answers of one model alone, in batches of its own."""
+    hf = HfModel.load(tiny, adapter=adapter, dtype="float32", device="cpu")
+    sampling = replace(GREEDY, max_tokens=TOKENS)
+    requests = [Request("alone", make_prompt(question), sampling) for question in QUESTIONS]
+    found = {completion.id: completion.text for completion in hf.stream(requests)}
+    return [found[request.id(hf.fingerprint)] for request in requests]
+
+
+def test_answers_of_many_lessons_in_one_batch_are_those_of_each_alone(
+    tiny: Path, served: ServedModels, lessons: list[Lesson]
+) -> None:
+    arms = {BASE: None, 0: lessons[0].adapter, 1: lessons[1].adapter}
+    expected = {number: answer_alone(tiny, adapter) for number, adapter in arms.items()}
+    assert expected[BASE] != expected[0] != expected[1]
+    sampling = replace(GREEDY, max_tokens=TOKENS)
+    asked = []
+    for question in QUESTIONS:
+        row = Request("serve", make_prompt(question), sampling)
+        asked += [Generation(served.engine.prepare(row), number) for number in arms]
+    found = [completion.text for completion in collect(asked, served.engine)]
+    for number, place in ((BASE, 0), (0, 1), (1, 2)):
+        assert found[place::3] == expected[number]
+
+
+def test_the_openai_client_gets_answers_of_each_model(
+    tiny: Path, client: openai.OpenAI, lessons: list[Lesson]
+) -> None:
+    assert [model.id for model in client.models.list()] == ["base", "one", "two"]
+    for name, adapter in (("base", None), ("two", lessons[1].adapter)):
+        reply = client.chat.completions.create(
+            model=name,
+            messages=[{"role": "user", "content": QUESTIONS[0]}],
+            temperature=0,
+            max_tokens=TOKENS,
+        )
+        assert reply.choices[0].message.content == answer_alone(tiny, adapter)[0]
+        assert reply.usage is not None
+        assert reply.usage.total_tokens == reply.usage.prompt_tokens + reply.usage.completion_tokens
+        assert 0 < reply.usage.completion_tokens <= TOKENS
+
+
+def test_a_stream_is_the_whole_answer_in_pieces(client: openai.OpenAI) -> None:
+    asked: dict[str, Any] = {
+        "model": "one",
+        "messages": [{"role": "user", "content": QUESTIONS[1]}],
+        "temperature": 1,
+        "seed": 7,
+        "n": 2,
+        "max_tokens": TOKENS,
+    }
+    whole = client.chat.completions.create(**asked)
+    pieces = ["", ""]
+    finishes: list[Any] = [None, None]
+    usage = None
+    streamed = client.chat.completions.create(
+        **asked, stream=True, stream_options={"include_usage": True}
+    )
+    for chunk in streamed:
+        usage = chunk.usage or usage
+        for choice in chunk.choices:
+            pieces[choice.index] += choice.delta.content or ""
+            finishes[choice.index] = choice.finish_reason or finishes[choice.index]
+    assert pieces == [choice.message.content for choice in whole.choices]
+    assert pieces[0] != pieces[1], "two samples of one seed"
+    assert finishes == [choice.finish_reason for choice in whole.choices]
+    assert usage == whole.usage
+
+
+def test_a_stop_text_ends_an_answer_before_itself_also_in_a_stream(client: openai.OpenAI) -> None:
+    asked: dict[str, Any] = {"model": "base", "prompt": "Tell me", "temperature": 0}
+    full = client.completions.create(**asked, max_tokens=TOKENS).choices[0].text
+    stop = full[8:10]
+    expected = full[: full.index(stop)]
+    reply = client.completions.create(**asked, max_tokens=TOKENS, stop=stop)
+    assert (reply.choices[0].text, reply.choices[0].finish_reason) == (expected, "stop")
+    stream = client.completions.create(**asked, max_tokens=TOKENS, stop=[stop], stream=True)
+    assert "".join(chunk.choices[0].text for chunk in stream) == expected
+
+
+def test_an_answer_without_a_client_is_not_computed_further(
+    client: openai.OpenAI, served: ServedModels
+) -> None:
+    before = served.engine.counts.cancelled
+    stream = client.completions.create(
+        model="one", prompt="Tell me", max_tokens=400, stream=True, n=3, extra_body={"ignored": 1}
+    )
+    next(iter(stream))
+    stream.close()
+    deadline = time.monotonic() + 20
+    while served.engine.num_active and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert served.engine.num_active == 0
+    assert served.engine.counts.cancelled > before
+
+
+def send(address: str, body: Any, path: str = "/v1/completions", **headers: str) -> Any:
+    """Send a raw request; return the status, the headers and the error's message."""
+    connection = http.client.HTTPConnection(address, timeout=30)
+    data = body if isinstance(body, bytes) else json.dumps(body).encode()
+    given = {"Content-Type": "application/json", **headers}
+    connection.request("POST", path, data, given)
+    reply = connection.getresponse()
+    text = reply.read().decode()
+    connection.close()
+    try:
+        return reply.status, reply.headers, json.loads(text)["error"]["message"]
+    except ValueError:
+        return reply.status, reply.headers, text
+
+
+PROMPT = {"model": "base", "prompt": "Yes."}
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "words"),
+    [
+        ({**PROMPT, "model": "three"}, 404, "there is no model 'three'; known: base, one, two."),
+        ({**PROMPT, "temperature": -1}, 400, "temperature: Input should be greater than"),
+        ({**PROMPT, "temperature": "hot"}, 400, "temperature: Input should be a valid number"),
+        ({**PROMPT, "frequency_penalty": 0.5}, 400, "frequency_penalty is not supported"),
+        ({**PROMPT, "n": 1000}, 400, "n: Input should be less than or equal to 16"),
+        ({**PROMPT, "n": 16, "prompt": ["a"] * 5}, 429, "0 answers wait already."),
+        ({**PROMPT, "stop": [""]}, 400, "stop: Value error, at most 16 texts"),
+        ({**PROMPT, "prompt": "Yes. " * 2000}, 400, "prompt longer than the context"),
+        ({"model": "base"}, 400, "prompt: Field required"),
+        (b"{", 400, "the body: Invalid JSON"),
+        (b" " * (2 << 20), 413, "the body is longer than 1 MB"),
+    ],
+    ids=lambda value: str(value)[:30],
+)
+def test_a_request_that_cannot_be_answered_gets_a_reason(
+    body: Any, status: int, words: str, address: str
+) -> None:
+    found, headers, message = send(address, body)
+    assert found == status
+    assert words in message
+    assert (headers["Retry-After"] == "1") == (status == 429)
+
+
+def test_web_pages_cannot_use_the_server(address: str) -> None:
+    assert send(address, PROMPT, Host="evil.example")[0] == 400
+    assert send(address, PROMPT, **{"Content-Type": "text/plain"})[0] == 415
+
+
+def test_health_and_metrics(address: str, client: openai.OpenAI) -> None:
+    client.completions.create(model="two", prompt="Yes.", max_tokens=3)
+    connection = http.client.HTTPConnection(address, timeout=30)
+    connection.request("GET", "/health")
+    assert json.loads(connection.getresponse().read())["status"] == "ok"
+    connection.request("GET", "/metrics")
+    text = connection.getresponse().read().decode()
+    connection.close()
+    numbers = dict(line.rsplit(" ", 1) for line in text.splitlines() if line[0] != "#")
+    assert int(numbers["selfteach_sampled_tokens_total"]) > 0
+    assert int(numbers['selfteach_requests_total{model="two",status="200"}']) > 0
+
+
+def test_a_key_is_asked_for_everywhere_but_for_health(served: ServedModels) -> None:
+    from starlette.testclient import TestClient
+
+    guarded = TestClient(server.make_app(replace(served, key="secret"), local=False))
+    assert guarded.get("/health").status_code == 200
+    assert guarded.get("/v1/models").status_code == 401
+    assert guarded.post("/v1/completions", json=PROMPT).status_code == 401
+    right = {"Authorization": "Bearer secret"}
+    assert guarded.get("/v1/models", headers=right).status_code == 200
+
+
+def test_a_full_queue_refuses_and_a_closed_engine_fails_what_waits(tiny_hf: HfModel) -> None:
+    engine = BatchEngine(tiny_hf, LessonRows(tiny_hf.module, []), max_waiting=2)
+    request = Request("serve", make_prompt("Yes."), replace(GREEDY, max_tokens=4))
+    waiting = [Generation(engine.prepare(request), BASE) for _ in range(2)]
+    engine.add(waiting)
+    with pytest.raises(QueueFull, match="2 answers wait already"):
+        engine.add([Generation(engine.prepare(request), BASE)])
+    engine.start()
+    engine.close()
+    assert all(generation.is_done for generation in waiting)
+    with pytest.raises(EngineClosed):
+        engine.add(waiting)
+
+
+def test_a_fault_of_one_batch_is_its_own(tiny_hf: HfModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    from selfteach.models.decode import DecodingBatch
+
+    engine = BatchEngine(tiny_hf, LessonRows(tiny_hf.module, []))
+    request = Request("serve", make_prompt("Yes."), replace(GREEDY, max_tokens=4))
+    engine.start()
+    with monkeypatch.context() as patch:
+        patch.setattr(DecodingBatch, "advance", lambda batch: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            collect([Generation(engine.prepare(request), BASE)], engine)
+    assert collect([Generation(engine.prepare(request), BASE)], engine)[0].tokens > 0
+    engine.close()
+
+
+def test_a_lesson_that_changes_nothing_is_refused(tiny: Path, tmp_path: Path) -> None:
+    write_lesson(tiny, tmp_path / "idle", strength=0)
+    lessons = read_lessons([str(tmp_path / "idle")])
+    with pytest.raises(IntegrityError, match="lesson idle: changes nothing"):
+        server.open_models(str(tiny), lessons, server.ServerOptions(), print)
+
+
+def test_a_lesson_that_is_worn_wrongly_is_refused(
+    tiny: Path, lessons: list[Lesson], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With alpha left out, half of a lesson is lost, and it still changes something."""
+
+    def read_without_alpha(module: Any, folder: Path) -> dict[str, LoraLayer]:
+        found = read(module, folder)
+        return {name: replace(layer, scale=1.0) for name, layer in found.items()}
+
+    read = server.read_lora_layers
+    monkeypatch.setattr(server, "read_lora_layers", read_without_alpha)
+    with pytest.raises(IntegrityError, match=r"lesson one: answers .* otherwise than PEFT does"):
+        server.open_models(str(tiny), lessons[:1], server.ServerOptions(), print)
+
+
+def test_names_and_bases_of_lessons(
+    tiny: Path, runs: list[Path], tmp_path: Path, make_tiny: Any
+) -> None:
+    assert [lesson.name for lesson in read_lessons([f"polite={runs[0]}"])] == ["polite"]
+    with pytest.raises(UsageError, match='the name "one" is taken'):
+        read_lessons([str(runs[0]), f"one={runs[1]}"])
+    with pytest.raises(UsageError, match='the name "base" is taken'):
+        read_lessons([f"base={runs[0]}"])
+    other = write_lesson(make_tiny(tmp_path / "model", seed=1), tmp_path / "other")
+    with pytest.raises(UsageError, match="the lessons have different bases"):
+        read_lessons([str(runs[0]), str(other)])
+
+
+def test_the_network_needs_a_key(
+    runs: list[Path], monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv(server.KEY_VARIABLE, raising=False)
+    assert cli.run_command(["serve", "--run", str(runs[0]), "--host", "0.0.0.0"]) == 2
+    assert "it needs a key in the environment variable SELFTEACH_API_KEY" in capfd.readouterr().err
+    assert cli.run_command(["serve"]) == 2
+    assert "give either --run DIR or --model M" in capfd.readouterr().err
+
+
+@pytest.mark.slow
+def test_a_signal_stops_the_server_when_the_running_answer_is_whole(runs: list[Path]) -> None:
+    import signal
+
+    import warm
+
+    process = warm.Process(["-m", "selfteach", "serve", "--run", str(runs[0]), "--port", "0"])
+    address = ""
+    while not address:
+        line = process.stderr.readline()
+        assert line, "the server ended"
+        if " at http://" in line:
+            address = line.partition("http://")[2].partition("/")[0]
+    client = openai.OpenAI(base_url=f"http://{address}/v1", api_key="none", max_retries=0)
+    stream = iter(
+        client.completions.create(model="one", prompt="Tell me", max_tokens=200, stream=True)
+    )
+    next(stream)
+    process.send_signal(signal.SIGTERM)
+    finish = None
+    for chunk in stream:
+        finish = chunk.choices[0].finish_reason or finish
+    assert finish in ("stop", "length")
+    assert process.wait(60) == 0
+    process.close()

@@ -1,0 +1,146 @@
+"""Exams that are sat again, on toy models: the harness gives the numbers of the run itself, two
+lessons are taught and consolidated, and what no longer fits says so.
+"""
+
+from __future__ import annotations
+
+import json
+from contextlib import closing
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from margins import assert_at_most
+from selfteach import open_student as open_from_python
+from selfteach.errors import IntegrityError
+from selfteach.models.hf import HfModel
+from selfteach.records import Request, make_prompt
+from selfteach.run.display import open_display
+from selfteach.run.ledger import Ledger
+from selfteach.students.examine import (
+    DelayedSampler,
+    examine_lesson,
+    examine_with,
+    open_models,
+    read_alone_cell,
+)
+from selfteach.students.folder import StudentFolder, open_student, read_student
+from selfteach.students.lessons import add_lesson, begin_state
+from selfteach.students.state import Cell
+from talker import feedback_command, run_json
+
+pytestmark = pytest.mark.training
+
+
+def examine_alone(student: StudentFolder) -> Cell:
+    """Sit the exam of the only lesson through the harness."""
+    (lesson,) = student.state.lessons
+    with student.compose(student.state) as adapter:
+        models = open_models(student, student.state, [lesson], adapter)
+        return examine_lesson(student, lesson, models, open_display(quiet=True))
+
+
+def test_documents_sat_again_give_the_numbers_of_their_run(
+    learned: tuple[Path, Path, dict[str, Any]], tmp_path: Path
+) -> None:
+    """The files are read from the student's copy, and nothing is asked twice of the base."""
+    documents, run, _ = learned
+    student = tmp_path / "anna"
+    with open_student(student, partial(begin_state, run)) as opened:
+        examine = examine_with(open_display(quiet=True))
+        lesson = add_lesson(opened, run, examine, title="facts", accept=True)
+        kept = json.loads((student / "lessons/facts/material.json").read_text())
+        assert str(documents.resolve()) not in json.dumps(kept)
+        assert examine_alone(opened) == read_alone_cell(opened, lesson)
+
+
+@pytest.mark.slow
+def test_two_rules_in_one_student(talker: Path, tmp_path: Path) -> None:
+    """The whole way of a person: two rules, off, exams, consolidation, removal."""
+    student = tmp_path / "anna"
+    more = ("--student", str(student), "--accept")
+    rules = [
+        ("Do not talk about the fox.", 'not contains "fox"'),
+        ("Do not mention honey.", 'not contains "honey"'),
+    ]
+    for number, (rule, check) in enumerate(rules):
+        out = tmp_path / f"run{number}"
+        code, result = run_json(feedback_command(talker, out, *more, rule=rule, check=check))
+        assert code == 0
+        assert result["student"]["lesson"] == result["student"]["lessons"][number]["name"]
+    state = read_student(student)
+    names = [lesson.name for lesson in state.lessons]
+    assert set(state.sittings[-1].cells) == set(names)
+    found = open_from_python(student)
+    assert found.lessons == names
+    alone = (tmp_path / "run0/adapter/adapter_model.safetensors").read_bytes()
+    found.switch(names[1], on=False)
+    assert (student / "adapter/adapter_model.safetensors").read_bytes() == alone
+    found.switch(names[1], on=True)
+    assert found.describe()["examined"]
+    found.consolidate(accept=True)
+    state = read_student(student)
+    assert state.consolidated is not None
+    config = json.loads((student / "adapter/adapter_config.json").read_text())
+    lesson_config = json.loads((tmp_path / "run0/adapter/adapter_config.json").read_text())
+    assert config["r"] == lesson_config["r"], "the rank does not grow with the lessons"
+    assert not (student / "training").exists()
+    assert found.model("hf").answer("Tell me about the fox.")
+    found.remove(names[1])
+    assert (student / "adapter/adapter_model.safetensors").read_bytes() == alone
+
+
+@pytest.mark.slow
+def test_peft_alone_loads_the_sum(talker: Path, tmp_path: Path) -> None:
+    """PEFT's own merge of the student's adapter is that of the lessons, one after the other."""
+    import torch
+    from peft import PeftModel
+    from transformers import AutoModelForCausalLM
+
+    student = tmp_path / "anna"
+    places = []
+    for number, rule in enumerate(("Do not talk about the fox.", "Do not mention honey.")):
+        check = 'not contains "fox"' if number == 0 else 'not contains "honey"'
+        out = tmp_path / f"run{number}"
+        command = feedback_command(
+            talker, out, "--student", str(student), "--accept", rule=rule, check=check
+        )
+        assert run_json(command)[0] == 0
+        places.append(out / "adapter")
+
+    def load(adapters: list[Path]) -> Any:
+        model = AutoModelForCausalLM.from_pretrained(talker, dtype=torch.float32)
+        for adapter in adapters:
+            model = PeftModel.from_pretrained(model, str(adapter)).merge_and_unload()
+        return model.state_dict()
+
+    summed = load([student / "adapter"])
+    for name, weight in load(places).items():
+        difference = float((weight - summed[name]).detach().abs().max())
+        assert_at_most("difference of a merged weight", difference, 1e-5)
+
+
+def test_a_lesson_whose_steps_lead_elsewhere_is_not_asked_again(tiny: Path, tmp_path: Path) -> None:
+    sampler = DelayedSampler(HfModel.load(tiny), "hf", tmp_path)
+    sampler.locked = True
+    with pytest.raises(IntegrityError, match="its exam cannot be sat again"):
+        list(sampler.stream([Request("ask", make_prompt("hello"))]))
+    sampler.locked = False
+    assert list(sampler.stream([Request("ask", make_prompt("hello"))]))
+
+
+def test_an_exam_that_cannot_be_sat_is_a_cell_with_the_reason(
+    learned: tuple[Path, Path, dict[str, Any]], tmp_path: Path
+) -> None:
+    run = learned[1]
+    student = tmp_path / "anna"
+    with open_student(student, partial(begin_state, run)) as opened:
+        add_lesson(opened, run, examine_with(open_display(quiet=True)), title="facts", accept=True)
+        (student / "lessons/facts/material.json").unlink()
+        cell = examine_alone(opened)
+    assert cell.state == "not examined"
+    assert "does not say where its files are" in cell.reason
+    with closing(Ledger(student / "student.db", readonly=True)) as ledger:
+        assert ledger.get_note("state")["lessons"][0]["name"] == "facts"

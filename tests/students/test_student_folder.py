@@ -1,0 +1,268 @@
+"""A student's folder: the sum of its lessons, what a person sees, and what is written again."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from functools import partial
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from lesson_runs import LAYER, hash_adapter, make_cell, script, write_run
+from selfteach.errors import IntegrityError, UsageError
+from selfteach.students.folder import find_student_folder, list_students, open_student, read_student
+from selfteach.students.gate import LessonRefused
+from selfteach.students.lessons import (
+    add_lesson,
+    begin_state,
+    check_before_run,
+    choose_name,
+    remove_lesson,
+    sit_exams,
+    switch_lessons,
+)
+
+TENSORS = "adapter/adapter_model.safetensors"
+
+
+@pytest.fixture(scope="session")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Three finished runs of three rules."""
+    folder = tmp_path_factory.mktemp("runs")
+    return [write_run(folder / name, f"Do not {name}.", seed) for seed, name in enumerate("abc")]
+
+
+def teach(student: Path, runs: list[Path], **more: object) -> list[str]:
+    """Add runs to a student that may be new; return its lessons."""
+    for run in runs:
+        with open_student(student, partial(begin_state, run)) as opened:
+            add_lesson(opened, run, script(), **more)  # type: ignore[arg-type]
+    return [lesson.name for lesson in read_student(student).lessons]
+
+
+def compute_change(adapter: Path) -> torch.Tensor:
+    """Return s B A of the layer."""
+    tensors = load_file(adapter / "adapter_model.safetensors")
+    config = json.loads((adapter / "adapter_config.json").read_text())
+    product = tensors[f"{LAYER}.lora_B.weight"] @ tensors[f"{LAYER}.lora_A.weight"]
+    return product * config["lora_alpha"] / config["r"]
+
+
+def test_the_adapter_is_the_exact_sum_of_the_lessons(tmp_path: Path, runs: list[Path]) -> None:
+    student = tmp_path / "anna"
+    assert teach(student, runs) == ["do-not-a", "do-not-b", "do-not-c"]
+    config = json.loads((student / "adapter/adapter_config.json").read_text())
+    assert config["r"] == config["lora_alpha"] == 6
+    total = sum(compute_change(run / "adapter") for run in runs)
+    assert torch.allclose(compute_change(student / "adapter"), total, atol=1e-5)
+
+
+def test_a_removed_lesson_leaves_the_same_bits_as_if_never_taught(
+    tmp_path: Path, runs: list[Path]
+) -> None:
+    with_three = tmp_path / "three"
+    never = tmp_path / "never"
+    teach(with_three, runs)
+    teach(never, [runs[0], runs[2]])
+    with open_student(with_three) as opened:
+        remove_lesson(opened, "do-not-b")
+    files = {path.name for path in (never / "adapter").iterdir()}
+    assert files == {path.name for path in (with_three / "adapter").iterdir()}
+    for name in files:
+        left = (with_three / "adapter" / name).read_bytes()
+        assert left == (never / "adapter" / name).read_bytes(), name
+    assert not (with_three / "lessons/do-not-b").exists()
+
+
+def test_one_lesson_is_the_adapter_of_its_run_and_no_lesson_is_none(
+    tmp_path: Path, runs: list[Path]
+) -> None:
+    student = tmp_path / "anna"
+    teach(student, runs[:1])
+    assert (student / TENSORS).read_bytes() == (runs[0] / TENSORS).read_bytes()
+    with open_student(student) as opened:
+        remove_lesson(opened, "do-not-a")
+    assert not (student / "adapter").exists()
+
+
+def test_off_and_on_give_the_same_bits_back(tmp_path: Path, runs: list[Path]) -> None:
+    student = tmp_path / "anna"
+    teach(student, runs)
+    before = hash_adapter(student)
+    with open_student(student) as opened:
+        switch_lessons(opened, ["do-not-a", "do-not-b"], on=False)
+        assert (student / TENSORS).read_bytes() == (runs[2] / TENSORS).read_bytes()
+        switch_lessons(opened, ["do-not-b", "do-not-a"], on=True)
+    assert hash_adapter(student) == before
+
+
+def test_the_same_run_twice_is_one_lesson(tmp_path: Path, runs: list[Path]) -> None:
+    assert teach(tmp_path / "anna", [runs[0], runs[1], runs[0]]) == ["do-not-a", "do-not-b"]
+
+
+def test_a_copied_student_needs_nothing_else(tmp_path: Path, runs: list[Path]) -> None:
+    teach(tmp_path / "anna", runs[:2])
+    shutil.copytree(tmp_path / "anna", tmp_path / "copy")
+    shutil.rmtree(tmp_path / "anna")
+    with open_student(tmp_path / "copy") as opened:
+        assert opened.restore() == []
+        assert sit_exams(opened, script()).keys() == {"do-not-a", "do-not-b"}
+
+
+def test_a_lesson_that_weakens_another_one_is_refused_with_what_to_type(
+    tmp_path: Path, runs: list[Path]
+) -> None:
+    student = tmp_path / "anna"
+    teach(student, runs[:1])
+    before = hash_adapter(student)
+    with open_student(student) as opened:
+        bad = script({"do-not-a": make_cell(2)})
+        with pytest.raises(LessonRefused, match='"do-not-b" was not added: "do-not-a" is') as found:
+            add_lesson(opened, runs[1], bad)
+        assert found.value.worse == ["do-not-a"]
+        assert f"`selfteach student off {student} do-not-a`" in str(found.value)
+        assert "--accept" in str(found.value)
+        assert found.value.exit_code == 1
+    assert hash_adapter(student) == before
+    assert not (student / "lessons/do-not-b").exists() or not read_student(student).lessons[1:]
+    with open_student(student) as opened:
+        add_lesson(opened, runs[1], bad, accept=True)
+    sitting = read_student(student).sittings[-1]
+    assert sitting.cells["do-not-a"].state in ("weakened", "lost")
+
+
+def test_the_new_lesson_may_count_instead_of_the_old_one(tmp_path: Path, runs: list[Path]) -> None:
+    student = tmp_path / "anna"
+    teach(student, runs[:1])
+    with open_student(student) as opened:
+        add_lesson(opened, runs[1], script(), instead_of=["do-not-a"])
+    state = read_student(student)
+    assert [lesson.on for lesson in state.lessons] == [False, True]
+    assert state.sittings[-1].change == "added do-not-b, do-not-a off"
+    assert (student / TENSORS).read_bytes() == (runs[1] / TENSORS).read_bytes()
+
+
+def test_what_is_not_learned_is_not_added(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run", word="not learned")
+    with pytest.raises(LessonRefused, match="Not learned"):
+        teach(tmp_path / "anna", [run])
+    assert teach(tmp_path / "anna", [run], accept=True) == ["do-not-hum"]
+
+
+def test_a_run_of_another_base_is_refused(tmp_path: Path, runs: list[Path]) -> None:
+    other = write_run(tmp_path / "run", base="1" * 64)
+    teach(tmp_path / "anna", runs[:1])
+    with pytest.raises(UsageError, match="was taught to another base"):
+        teach(tmp_path / "anna", [other], accept=True)
+
+
+class Settings:
+    """What the check before a run reads."""
+
+    def __init__(self, model: str = "tiny", adapter: str = "lora", review: bool = False) -> None:
+        self.model = model
+        self.review = review
+        self.train = type("Train", (), {"adapter": adapter})
+
+
+@pytest.mark.parametrize(
+    ("kind", "settings", "words"),
+    [
+        ("train", Settings(), "no exam that can be sat again"),
+        ("feedback", Settings(adapter="reft"), "cannot be stacked"),
+        ("corrections", Settings(review=True), "a person corrects"),
+        ("feedback", Settings(model="other"), "the student's base is tiny, not other"),
+    ],
+)
+def test_a_run_that_could_be_no_lesson_is_refused_before_it_costs_anything(
+    tmp_path: Path, runs: list[Path], kind: str, settings: Settings, words: str
+) -> None:
+    teach(tmp_path / "anna", runs[:1])
+    check_before_run(tmp_path / "anna", "feedback", Settings())
+    with pytest.raises(UsageError, match=words):
+        check_before_run(tmp_path / "anna", kind, settings)
+
+
+def test_the_page_shows_the_matrix_and_no_text_is_active(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run", "<script>alert(1)</script> Do not hum.")
+    student = tmp_path / "anna"
+    (name,) = teach(student, [run])
+    page = (student / "report.html").read_text()
+    assert f"1. added {name}" in page
+    assert "<b>kept</b>" in page
+    assert "<script>" not in page
+    assert 'http-equiv="Content-Security-Policy" content="default-src' in page
+
+
+def test_names_are_short_whole_words_and_never_taken(tmp_path: Path, runs: list[Path]) -> None:
+    teach(tmp_path / "anna", runs[:1])
+    state = read_student(tmp_path / "anna")
+    assert choose_name(state, "Do not a!") == "do-not-a-2"
+    assert choose_name(state, "Answer every question in at most ten words") == (
+        "answer-every-question-in-at"
+    )
+
+
+@pytest.mark.parametrize("name", ["../anna", "", ".hidden", "a b", "-x", "a\0b"])
+def test_a_name_is_no_path(name: str) -> None:
+    if "/" in name:
+        assert find_student_folder(name) == Path(name)
+    else:
+        with pytest.raises(UsageError, match="no name of a student"):
+            find_student_folder(name)
+
+
+def test_students_are_listed_and_a_missing_one_names_them(
+    tmp_path: Path, runs: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    teach(find_student_folder("anna"), runs[:1])
+    assert list_students() == [Path("students/anna")]
+    with pytest.raises(UsageError, match=r"students/bob: is no student\. Known: anna"):
+        read_student(find_student_folder("bob"))
+
+
+def test_a_folder_with_other_files_becomes_no_student(tmp_path: Path, runs: list[Path]) -> None:
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(UsageError, match="holds other files and no student"):
+        teach(tmp_path, runs[:1])
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+
+
+def test_a_student_whose_first_process_died_at_once_is_begun_again(
+    tmp_path: Path, runs: list[Path]
+) -> None:
+    student = tmp_path / "anna"
+    student.mkdir()
+    (student / "run.lock").write_text("1\n")
+    assert teach(student, runs[:1]) == ["do-not-a"]
+    shutil.rmtree(student)
+    student.mkdir()
+    (student / "student.db").write_bytes(b"")
+    assert teach(student, runs[:1]) == ["do-not-a"]
+
+
+def test_a_deleted_page_is_written_again(tmp_path: Path, runs: list[Path]) -> None:
+    teach(tmp_path / "anna", runs[:1])
+    (tmp_path / "anna/report.html").unlink()
+    with open_student(tmp_path / "anna"):
+        pass
+    assert (tmp_path / "anna/report.html").exists()
+
+
+def test_a_damaged_database_names_the_copy_that_is_read_instead(
+    tmp_path: Path, runs: list[Path]
+) -> None:
+    student = tmp_path / "anna"
+    teach(student, runs[:2])
+    before = read_student(student)
+    (student / "student.db").write_bytes(b"no database" * 500)
+    with pytest.raises(IntegrityError, match=r"Remove student\.db"):
+        read_student(student)
+    (student / "student.db").unlink()
+    assert read_student(student) == before
+    with open_student(student) as opened:
+        assert opened.state == before

@@ -1,0 +1,102 @@
+"""The gate: kept, weakened, lost, and what speaks against a lesson."""
+
+from __future__ import annotations
+
+import pytest
+
+from selfteach.students.gate import (
+    ExamScores,
+    compare_exams,
+    list_objections,
+    read_exam_scores,
+    score_answer,
+)
+from selfteach.students.state import Cell
+
+BASE = [0.0] * 20
+ALONE = ExamScores(BASE, [1.0] * 20, "taught", 0.01)
+
+
+def sit(right: int, word: str = "taught", drift: float | None = 0.01) -> Cell:
+    """The cell of a lesson of 20 questions, of which alone it keeps all."""
+    now = ExamScores(BASE, [1.0] * right + [0.0] * (20 - right), word, drift)
+    return compare_exams(ALONE, now)
+
+
+@pytest.mark.parametrize(
+    ("right", "word", "state"),
+    [
+        (20, "taught", "kept"),
+        (19, "taught", "kept"),  # 5 points: not more than 5
+        (18, "taught", "weakened"),
+        (20, "not learned", "weakened"),  # other answers are degraded now
+        (0, "not learned", "lost"),
+    ],
+)
+def test_the_state_of_a_lesson(right: int, word: str, state: str) -> None:
+    assert sit(right, word).state == state
+
+
+def test_what_was_never_learned_is_not_lost() -> None:
+    alone = ExamScores(BASE, [0.0] * 20, "not learned", None)
+    assert compare_exams(alone, alone).state == "kept"
+
+
+def test_the_fall_is_paired_by_question() -> None:
+    """Alone 20 of 20, now 15: .25, and every pair differs by 0 or 1."""
+    fall = sit(15).fall
+    assert fall is not None
+    assert fall.value == 0.25
+    assert 0 < fall.low < 0.25 < fall.high < 0.5
+
+
+def test_a_lesson_that_weakens_another_one_is_objected_to() -> None:
+    before = {"a": sit(20)}
+    (found,) = list_objections(before, {"a": sit(16), "b": sit(20)})
+    assert found.startswith('"a" is weakened (20 points below alone [')
+    assert list_objections(before, {"a": sit(19), "b": sit(20)}) == []
+
+
+def test_a_lesson_that_was_weak_before_blocks_only_what_makes_it_worse() -> None:
+    before = {"a": sit(16)}
+    assert list_objections(before, {"a": sit(16), "b": sit(20)}) == []
+    assert len(list_objections(before, {"a": sit(15), "b": sit(20)})) == 1
+
+
+def test_many_small_falls_add_up() -> None:
+    """Each step costs 4 points of 100 alone's; the second one is 8 below alone."""
+    alone = ExamScores([0.0] * 25, [1.0] * 25, "taught", None)
+    cells = []
+    for right in (24, 23):
+        now = ExamScores(alone.base, [1.0] * right + [0.0] * (25 - right), "taught", None)
+        cells.append({"a": compare_exams(alone, now)})
+    assert list_objections({}, cells[0]) == []
+    assert len(list_objections(cells[0], cells[1])) == 1
+
+
+def test_drift_above_three_hundredths_is_objected_to() -> None:
+    assert list_objections({}, {"a": sit(20, drift=0.03)}) == []
+    (found,) = list_objections({}, {"a": sit(20, drift=0.0301)})
+    assert found == "the general drift is 0.030 nats, more than 0.03"
+
+
+def test_an_exam_that_could_not_be_sat_is_objected_to() -> None:
+    (found,) = list_objections({}, {"a": Cell("not examined", reason="a person corrected it.")})
+    assert found == 'the exam of "a" could not be sat: a person corrected it.'
+
+
+def test_the_scores_of_each_kind_of_exam() -> None:
+    rule = {"greedy": "x", "ok": True, "sampled": "y", "sampled_ok": False}
+    assert score_answer("feedback", {}, rule) == 0.5
+    assert score_answer("documents", {}, {"greedy": "x", "ok": True}) == 1.0
+    edit = {"greedy": "a b c d", "correction": "a b c x", "ok": False}
+    assert 0.5 < score_answer("corrections", {}, edit) < 1.0
+    assert score_answer("tasks", {"gold": "one two"}, {"greedy": "one two", "ok": True}) == 1.0
+    assert score_answer("tasks", {"gold": "one two"}, {"greedy": "no", "ok": True}) == 0.0
+
+
+def test_only_held_out_questions_of_the_lesson_count() -> None:
+    cells = {"base": {"greedy": "x", "ok": False}, "tuned": {"greedy": "x", "ok": True}}
+    rows = [{"scope": scope, "arms": cells} for scope in ("target", "near", "general")]
+    exam = {"answers": rows, "verdict": {"word": "taught"}}
+    assert read_exam_scores("feedback", exam) == ExamScores([0.0], [1.0], "taught", None)
