@@ -263,7 +263,7 @@ def test_scores_and_rows_of_a_rule() -> None:
         ("----------", "----------", CLEAN, {"tuned": lose(3, 60)}, "taught"),
         ("----------", CLEAN, CLEAN, {"prompted": lose(3, 60)}, "just prompt it"),
         ("----------", CLEAN, CLEAN, {"prompted": lose(12, 60)}, "taught"),
-        ("-----+++++", "-----+++++", "+++++-----", {}, "taught"),
+        ("-----+++++", "-----+++++", "+++++-----", {}, "not learned"),
     ],
 )
 def test_the_verdict_on_a_rule(

@@ -64,8 +64,7 @@ class ProbeConfig(Section):
     """Longest answer, in tokens."""
 
     anchor_tokens: Positive = 12
-    """First tokens of the greedy answer that an anchor keeps. The first ones decide whether the rule
-    is applied."""
+    """First tokens of the greedy answer that an anchor keeps."""
 
     rejected_tokens: Positive = 24
     """First tokens of an answer that a rejected answer keeps, and at least up to the violation."""

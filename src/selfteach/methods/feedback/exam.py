@@ -30,7 +30,6 @@ from selfteach.evaluate.exam import (
     make_requests,
     measure_drift,
 )
-from selfteach.evaluate.side_effects import SideEffects
 from selfteach.evaluate.verdict import Evidence
 from selfteach.generate.ask import GeneratedPrompt
 from selfteach.judge import ThresholdJudge
@@ -67,6 +66,15 @@ class RuleScores:
         """Return for each group whether all of its answers keep the rule."""
         own = flags[arm]
         return [all(own[i] for i in group) for group in self.groups] if own else []
+
+    def list_right_before(self, arm: str) -> tuple[list[bool], list[bool]]:
+        """Return the greedy flags of the base and of an arm where the base keeps the rule in both
+        of its answers.
+        """
+        sampled = self.sampled["base"] or self.greedy["base"]
+        pairs = zip(self.greedy["base"], sampled, strict=True)
+        right = [kept and again for kept, again in pairs]
+        return list(compress(self.greedy["base"], right)), list(compress(self.greedy[arm], right))
 
     def both(self, arm: str) -> list[float]:
         """Return for each group the mean of the greedy and the sampled flag.
@@ -199,8 +207,8 @@ class RuleScorer:
             return self.explain_untrained(start)
         compare = partial(statistics.paired_bootstrap, seed=state.seed)
         needless = self.find_needless(state.answers)
-        objections, undecided = self.find_objections(effects, needless, "tuned", state.seed)
-        prompt_objections, _ = self.find_objections(effects, needless, "prompted", state.seed)
+        objections, undecided = self.find_objections(state, needless, "tuned")
+        prompt_objections, _ = self.find_objections(state, needless, "prompted")
         whole = effects.count_intact("tuned")
         whole_prompted = effects.count_intact("prompted")
         outside = f"; outside it {whole} answers are not degraded (in the prompt: {whole_prompted})"
@@ -225,27 +233,25 @@ class RuleScorer:
         )
 
     def find_objections(
-        self,
-        effects: SideEffects,
-        needless: Mapping[str, list[bool]],
-        arm: str,
-        seed: int,
+        self, state: ExamState, needless: Mapping[str, list[bool]], arm: str
     ) -> tuple[list[str], list[str]]:
         """Return what speaks against an arm, and what too few prompts leave open.
 
-        More than MAX_HARM of the answers of a scope are degraded, or decline needlessly. Below
-        MIN_PROMPTS the interval must be above it as well.
+        More than MAX_HARM of the answers of a scope are degraded, or decline needlessly, or break
+        the rule where the base keeps it. Below MIN_PROMPTS the interval must be above it as well.
         """
+        compare = partial(statistics.paired_bootstrap, seed=state.seed)
         measured = []
-        for scope in effects.intact:
-            if arm in effects.intact[scope]:
-                harm = statistics.paired_bootstrap(
-                    effects.intact[scope]["base"], effects.intact[scope][arm], seed=seed
-                )
+        for scope, arms in state.side_effects.intact.items():
+            if arm in arms:
+                harm = compare(arms["base"], arms[arm])
                 measured.append((f"{scope} answers are degraded", harm))
         if needless.get(arm):
             what = "other answers decline or apply the rule needlessly"
-            measured.append((what, compare_flags(needless, arm, seed)))
+            measured.append((what, compare_flags(needless, arm, state.seed)))
+        before, after = state.scores.list_right_before(arm)
+        if before:
+            measured.append(("right target answers break the rule now", compare(before, after)))
         objections = []
         undecided = []
         for what, harm in measured:

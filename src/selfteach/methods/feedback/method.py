@@ -299,8 +299,8 @@ class RuleTraining:
         kept = exam.scorer.score(answers[TARGET]).both("tuned")
         effects = find_side_effects(answers, exam.taught_texts, exam.find_allowed_repeats)
         intact = [flag for own in effects.intact.values() for flag in own["tuned"]]
-        needless = exam.scorer.find_needless(answers)["tuned"]
-        harm = mean(needless) if needless else 0.0
+        needless = exam.scorer.find_needless(answers)
+        harm = mean(needless["tuned"]) - mean(needless["base"]) if needless["base"] else 0.0
         return (mean(kept) if kept else 0.0) + (mean(intact) if intact else 1.0) - harm
 
     def add_data_curve(self, tuned: TunedModel | None, exam: JsonObject) -> None:
