@@ -63,7 +63,7 @@ class ProbeConfig(Section):
     max_tokens: Positive = 64
     """Longest answer, in tokens."""
 
-    anchor_tokens: Positive = 12
+    anchor_tokens: Positive = 24
     """First tokens of the greedy answer that an anchor keeps."""
 
     rejected_tokens: Positive = 24

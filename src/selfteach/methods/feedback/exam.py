@@ -141,14 +141,15 @@ class RuleScorer:
         return [not broken for broken in self.judge.broken(pairs)]
 
     def find_violations(self, scope: str, base: Answers) -> Collection[int]:
-        """Return the places where the base breaks the rule outside its scope.
+        """Return the places outside the scope where a taught answer degrades nothing.
 
-        A taught answer is right there.
+        There the base breaks the rule, or it declines as well.
         """
+        declined = {i for i, own in enumerate(base.greedy) if is_decline(own.text)}
         if self.is_conditional:
-            return ()
+            return declined
         kept = self.keeps(base.questions, base.greedy)
-        return {i for i, good in enumerate(kept) if not good}
+        return declined | {i for i, good in enumerate(kept) if not good}
 
     def find_needless(self, answers: Mapping[str, ArmAnswers]) -> dict[str, list[bool]]:
         """Return for each arm which greedy answers decline, or show the effect, where they should

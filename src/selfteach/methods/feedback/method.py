@@ -41,7 +41,7 @@ from selfteach.evaluate.exam import (
 )
 from selfteach.evaluate.sanity import is_looping
 from selfteach.evaluate.side_effects import find_side_effects
-from selfteach.generate.ask import GeneratedPrompt
+from selfteach.generate.ask import GeneratedPrompt, Subject
 from selfteach.generate.search import (
     LOST_REASON,
     RepairTexts,
@@ -115,6 +115,9 @@ similar: an answer about trucks may well say "vehicle".
 MIN_BEGINNING_WORDS = 3
 DEV = {"target": 24, "near": 12, "general": 12}
 """How many dev prompts of each scope a learning rate is chosen on."""
+MIN_TOPIC_LETTERS = 4
+MAX_STEM_LETTERS = 4
+"""A word of the topic is found by its first letters: "open*" for "opening"."""
 MAX_CALIBRATED = 80
 """Requests of each side on which the judge of requests is calibrated."""
 NUM_OTHERS = 8
@@ -361,23 +364,32 @@ def collect_answers(
 def choose_request_judge(
     session: Session, prompts: Sequence[GeneratedPrompt]
 ) -> RequestJudge | None:
-    """Calibrate the judge of requests (step 3); a rule without a topic needs none."""
-    topic = session.subject.topic
-    if not topic:
+    """Calibrate the judge of requests (step 3); a rule without a topic needs none.
+
+    Where a rule holds for a topic, only requests that name the topic, or a word of it, are in
+    scope: a score alone lets in what the model wrote beside the topic.
+    """
+    subject = session.subject
+    if not subject.topic:
         return None
-    own = [p.text for p in prompts if p.scope == TARGET and p.subject == topic]
+    if not session.forbidden_topic:
+        return RequestJudge(session.base, subject, make_topic_check(subject), math.inf)
+    own = [p.text for p in prompts if p.scope == TARGET and p.subject == subject.topic]
     others = [p.text for p in prompts if p.scope != TARGET]
-    check = get_check(session) if session.forbidden_topic else make_topic_check(topic)
+    check = get_check(session)
     judge, report = calibrate_request_judge(
-        session.base, session.subject, check, own[:MAX_CALIBRATED], others[:MAX_CALIBRATED]
+        session.base, subject, check, own[:MAX_CALIBRATED], others[:MAX_CALIBRATED]
     )
     session.run.ledger.set_note("request_judge", report)
     return judge
 
 
-def make_topic_check(topic: str) -> Check:
-    """Return the check that texts without the topic's name keep."""
-    return parse_check(f'not contains "{quote(topic)}"')
+def make_topic_check(subject: Subject) -> Check:
+    """Return the check that texts without a word of the topic keep."""
+    words = [word for word in subject.topic.split() if len(word) >= MIN_TOPIC_LETTERS]
+    stems = [f"{word[:MAX_STEM_LETTERS]}*" for word in words] or [subject.topic]
+    names = [f'contains "{quote(name)}"' for name in (*stems, *subject.words)]
+    return parse_check(f"not ({' or '.join(names)})")
 
 
 def keep_prompts_in_scope(
