@@ -58,3 +58,14 @@ def test_the_best_on_dev_is_kept_and_every_seed_is_reported(
     assert [row["dev"] for row in rows] == dev
     assert rows[0]["numbers"] == {"tuned": "taught"}
     assert trained == [(f"train-seed-{i}", i) for i in range(1, len(dev))]
+
+
+def test_the_seeds_are_described_by_verdicts_median_and_range() -> None:
+    rows = [
+        {"verdict": {"word": word}, "numbers": {"tuned": {"target": {"value": value}}}}
+        for word, value in (("taught", 0.9), ("taught", 1.0), ("not learned", 0.5))
+    ]
+    assert runner.describe_seeds(rows) == [
+        "seeds: 2 taught, 1 not learned",
+        "seeds: target 90 % (50 to 100)",
+    ]

@@ -11,9 +11,11 @@
 from __future__ import annotations
 
 import shutil
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from selfteach import registry
@@ -77,6 +79,8 @@ def teach(run: Run, method: Method, material: Any, config: Any, display: Display
     others: list[JsonObject] = []
     if tuned and config.seeds > 1:
         tuned, others = train_more_seeds(session, plan, tuned)
+        for line in describe_seeds(others):
+            display.print_line(line)
     with run.time_stage("exam"):
         exam = plan.exam.run(session, tuned)  # 5
     if others:
@@ -147,6 +151,19 @@ def train_more_seeds(
         else:
             other.recorded.release_memory()
     return (best if best is other else open_tuned(session, best.trained)), rows
+
+
+def describe_seeds(rows: Sequence[JsonMapping]) -> list[str]:
+    """Return the verdicts of all seeds, and the median and the range of each share of the tuned
+    model, as lines.
+    """
+    words = Counter(str(row["verdict"]["word"]) for row in rows)
+    lines = ["seeds: " + ", ".join(f"{count} {word}" for word, count in words.most_common())]
+    for name in dict(rows[0]["numbers"].get("tuned", {})):
+        shares = [float(row["numbers"]["tuned"][name]["value"]) for row in rows]
+        low, middle, high = (f"{100 * x:.0f}" for x in (min(shares), median(shares), max(shares)))
+        lines.append(f"seeds: {name.replace('_', ' ')} {middle} % ({low} to {high})")
+    return lines
 
 
 def examine_seed(
