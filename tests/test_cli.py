@@ -94,7 +94,11 @@ def test_help_is_instant_and_loads_nothing_heavy(tmp_path: Path) -> None:
         (["feedback", "x", "--teacher", "localhost:1"], 2, 'there is no model "localhost:1"'),
         (["feedback", "x", "--teacher", "http://localhost:1/v1"], 2, "names no model"),
         (["feedback", "x", "--check", "not contians x"], 2, 'Did you mean "contains"?'),
-        (["feedback", "x", "--config", "absent.yaml"], 2, "absent.yaml: cannot be read"),
+        (
+            ["feedback", "x", "--config", "absent.yaml"],
+            2,
+            'there is no file "absent.yaml", and no preset',
+        ),
         (["feedback", "x", "--require", "kapt>=.9"], 2, 'Did you mean "kept"?'),
         (["feedback", "x", "--require", "kept=.9"], 2, "is not a requirement"),
         (["feedback", "x", "--from", "absent"], 2, "is not a run folder"),

@@ -47,13 +47,9 @@ def names_of(requirements: list[str]) -> set[str]:
 
 def test_the_extras_bring_what_the_program_says() -> None:
     extras = PROJECT["optional-dependencies"]
-    brought = {
-        "cpu": names_of(extras["models"]),
-        "documents": names_of(extras["documents"]),
-        "bench": names_of(extras["bench"]),
-    }
     for extra, modules in MODULES.items():
-        assert {PACKAGES.get(module, module) for module in modules} == brought[extra]
+        brought = names_of(extras["models" if extra == "cpu" else extra])
+        assert {PACKAGES.get(module, module) for module in modules} == brought
 
 
 def test_what_does_not_need_a_model_runs_without_its_packages(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 from dataclasses import replace
 from pathlib import Path
 
@@ -400,19 +401,21 @@ def test_neighbors_of_unsafe_characters_stay(char: str) -> None:
     assert clean_text(f"a{char}b") == f"a{char}b"
 
 
-def test_a_file_is_whole_on_the_disk_before_it_takes_its_name(
+def test_a_file_is_whole_on_the_disk_before_it_takes_its_name_and_then_its_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "a.txt"
     path.write_text("old")
-    synced: list[tuple[int, str]] = []
+    synced: list[tuple[int | str, str]] = []
 
     def sync(number: int) -> None:
-        synced.append((os.fstat(number).st_size, path.read_text()))
+        status = os.fstat(number)
+        what = "folder" if stat.S_ISDIR(status.st_mode) else status.st_size
+        synced.append((what, path.read_text()))
 
     monkeypatch.setattr("os.fsync", sync)
     write_bytes(path, b"all of it")
-    assert synced == [(9, "old")]
+    assert synced == [(9, "old"), ("folder", "all of it")]
     assert path.read_text() == "all of it"
     assert list(tmp_path.iterdir()) == [path]
 

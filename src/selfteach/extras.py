@@ -15,6 +15,7 @@ MODULES = {
         "safetensors",
         "huggingface_hub",
         "gguf",
+        "scipy",
         "sklearn",
         "sacrebleu",
         "matplotlib",

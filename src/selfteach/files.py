@@ -283,7 +283,10 @@ def sync_folder(folder: Path) -> None:
     """Put the names in a folder on the disk.
 
     A file that is synced may lose a new name with the power, until its folder is synced too.
+    Windows opens no folders, so there nothing is done.
     """
+    if os.name == "nt":
+        return
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(handle)

@@ -118,7 +118,8 @@ def test_a_chat_changes_who_answers(
     )
     assert cli.run_command(["chat", "--run", str(run), "--engine", "hf", "--max-tokens", "12"]) == 0
     output, failures = capfd.readouterr()
-    first, second = (part.strip() for part in output.split("> ") if part.strip())
+    parts = output.split(f"> {PROMPT}\n")[1:]
+    first, second = (part.partition("\n\n> /")[0] for part in parts)
     assert first != second
     assert second.removesuffix("...") == answer(run, tmp_path / "b.jsonl", "--adapter", "reft-sft")
     assert 'there is no adapter "reft"' in failures

@@ -66,13 +66,13 @@ def test_it_survives_an_absent_torch_and_says_the_cure(
     assert rows["torch"] == {
         "what": "torch",
         "found": "absent",
-        "cure": "pip install selfteach installs it",
+        "cure": 'pip install "selfteach[cpu]" installs it',
     }
     assert "pip install openvino-genai" in rows["openvino"]["cure"]
     assert not {"processor", "accelerator"} & rows.keys(), "nobody can be asked"
     assert cli.run_command(["doctor"]) == 5
     assert (
-        "!!  torch            absent\n    pip install selfteach installs it"
+        '!!  torch            absent\n    pip install "selfteach[cpu]" installs it'
         in capsys.readouterr().out
     )
 

@@ -31,16 +31,17 @@ Learned = tuple[Path, Path, dict[str, Any]]
 @pytest.fixture(scope="module")
 def forgotten(learned: Learned, server: Any) -> tuple[Path, dict[str, Any], int]:
     """The run without the first document, what it printed, and how often the teacher was asked for
-    it.
+    it outside the exam, which runs again: there it compares answers by a token's probability.
     """
     documents, run, _ = learned
-    asked = len(server.completion_calls)
+    asked_before = len(server.completion_calls)
     without = run.parent / "without"
     code, result = run_json(
         ["forget-source", f"{documents.name}:1", "--run", str(run), "--out", str(without), "--json"]
     )
     assert code == 0
-    return without, result, len(server.completion_calls) - asked
+    calls = server.completion_calls[asked_before:]
+    return without, result, sum(not call.body.get("logprobs") for call in calls)
 
 
 def test_a_forgotten_document_leaves_no_trace_and_nothing_is_asked_again(

@@ -12,6 +12,7 @@ import torch
 from hostile import NAME, Behave, Call, hostile, refuse
 
 from selfteach.errors import EndpointError, UsageError
+from selfteach.files import write_jsonl
 from selfteach.models.check_family import run_plainly
 from selfteach.models.decode import PendingCompletion, sample_pending
 from selfteach.models.engines import check_engine_name, choose_sampler, open_sampler
@@ -19,6 +20,7 @@ from selfteach.models.hf import HfModel
 from selfteach.models.remote.endpoint import ServerSettings
 from selfteach.models.remote.served_model import ModelServer, ServedModel
 from selfteach.records import GREEDY, Request, SamplingParams, make_prompt
+from talker import run_json
 
 ASKED = [
     Request("t", make_prompt(f"Tell me about {word}."), SamplingParams(0.0, 1.0, 6))
@@ -220,3 +222,35 @@ def test_a_job_goes_to_any_server(tiny_hf: HfModel) -> None:
 def test_what_is_no_address_is_refused_before_a_model_is_loaded(name: str) -> None:
     with pytest.raises(UsageError):
         check_engine_name(name)
+
+
+@pytest.mark.slow
+@pytest.mark.training
+def test_the_answers_of_a_trained_adapter_come_from_the_server(
+    tiny: Path, tiny_hf: HfModel, tmp_path: Path
+) -> None:
+    """The server loads the run's adapter; one that only says so is refused."""
+    rows = [{"prompt": f"Tell me about tea {n}.", "completion": "I like bread."} for n in range(12)]
+    write_jsonl(data := tmp_path / "rows.jsonl", rows)
+    words = ["train", str(data), "--model", str(tiny), "--out", str(tmp_path / "run"), "--json"]
+    code, _ = run_json([*words, "--adapter", "lora", "--set", "train.learning_rate=0.02"])
+    assert code == 0
+    adapter = tmp_path / "run" / "adapter"
+    tuned = HfModel.load(tiny, adapter=adapter, dtype="float32", device="cpu")
+    loaded: dict[str, HfModel] = {NAME: tiny_hf}
+
+    def behave(call: Call) -> None:
+        body = call.body
+        if "lora_path" in body:
+            path = Path(body["lora_path"])
+            loaded[body["lora_name"]] = HfModel.load(
+                tiny, adapter=path, dtype="float32", device="cpu"
+            )
+        serve(loaded.get(body.get("model", NAME), tiny_hf))(call)
+
+    with hostile(behave) as server:
+        found = sample(choose_sampler(tuned, server.address, adapter=adapter).sampler)
+        with pytest.raises(UsageError, match="serves other weights"):
+            choose_sampler(tuned, server.address)  # the base answers under its own name
+    assert found == sample(open_sampler(tuned, "hf"))
+    assert found != sample(open_sampler(tiny_hf, "hf"))

@@ -105,7 +105,7 @@ def inspect_machine(network: bool) -> Iterator[Finding]:
 
 def read_memory_bytes() -> int:
     """Return the memory of the machine, or of the container if that is less."""
-    machine = psutil.virtual_memory().total
+    machine: int = psutil.virtual_memory().total
     limits = [path.read_text().strip() for path in CGROUP_LIMITS if path.exists()]
     return min([machine, *(int(limit) for limit in limits if limit.isdigit())])
 

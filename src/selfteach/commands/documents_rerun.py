@@ -1,7 +1,7 @@
 """`selfteach select` and `selfteach forget-source`: teach a run of documents again.
 
 The new run has other thresholds, or one document less. It takes over the samples and scores of the
-first run, so no request is sent twice.
+first run, so no request is sent twice outside the exam.
 """
 
 from __future__ import annotations

@@ -100,7 +100,8 @@ def describe_values(schema: type[Section], key: str) -> dict[str, str]:
     field = find_field(schema, key)
     if field is None:
         return {}
-    facts = TypeAdapter(Annotated[field.annotation, field]).json_schema()
+    kind: Any = Annotated[field.annotation, field]
+    facts = TypeAdapter(kind).json_schema()
     return {"takes": describe_schema(facts)}
 
 

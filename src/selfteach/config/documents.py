@@ -151,9 +151,8 @@ class DocumentsAnchorsConfig(Section):
     """The anchors: beginnings of the base's own answers, which must not change."""
 
     general: Count | None = None
-    """General prompts that the model asks itself for anchors. null is as many as the study data
-    needs for its share of anchors without a repeat (train.min_share), from 600 to 4000. 0 makes
-    none."""
+    """General prompts that the model asks itself for anchors. `null` is from 600 to 4000: so many
+    that their share (train.min_share) needs no repeat. 0 makes none."""
 
     rounds: Positive = 6
     """Largest number of attempts at these prompts."""

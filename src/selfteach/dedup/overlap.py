@@ -132,7 +132,8 @@ class OverlapIndex:
         differ = np.bitwise_count(self._narrow[:count] ^ fold_signatures(mine, 1)[0])
         places = np.flatnonzero(differ <= most.take(self._lengths[:count]))
         differ = np.bitwise_count(self._bits[places] ^ mine).sum(axis=1, dtype=np.int64)
-        return places[differ <= most[self._lengths[places]]]
+        near: NDArray[np.int64] = places[differ <= most[self._lengths[places]]]
+        return near
 
     def add_if_new(self, text: str, threshold: float = 0.7) -> tuple[bool, NearestText]:
         """Keep the text if its overlap with every kept one is at most `threshold`.

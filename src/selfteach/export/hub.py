@@ -23,7 +23,7 @@ def check_repository(name: str) -> str:
         UsageError: it is not OWNER/NAME, or there is no token.
     """
     from huggingface_hub.errors import HFValidationError
-    from huggingface_hub.utils import validate_repo_id
+    from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined]
 
     try:
         if name.count("/") != 1:
@@ -52,7 +52,7 @@ def push_folder(folder: Path, name: str, examples: Path, *, public: bool) -> lis
     """
     from huggingface_hub import HfApi
     from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
-    from huggingface_hub.utils import disable_progress_bars
+    from huggingface_hub.utils.tqdm import disable_progress_bars
 
     disable_progress_bars()
     api = HfApi(endpoint=os.environ.get(ADDRESS_VARIABLE) or None, token=os.environ[TOKEN_VARIABLE])

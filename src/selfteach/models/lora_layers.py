@@ -94,8 +94,9 @@ def compute_scale(settings: JsonMapping, name: str, rank: int) -> float:
     """Return the factor of one layer's product: alpha / r, or alpha / sqrt(r) with rsLoRA."""
     from peft.utils.other import get_pattern_key
 
-    patterns = settings.get("alpha_pattern") or {}
-    alpha = float(patterns.get(get_pattern_key(patterns, name), settings["lora_alpha"]))
+    patterns: JsonMapping = settings.get("alpha_pattern") or {}
+    pattern: str = get_pattern_key(patterns, name)
+    alpha = float(patterns.get(pattern, settings["lora_alpha"]))
     return alpha / math.sqrt(rank) if settings.get("use_rslora") else alpha / rank
 
 

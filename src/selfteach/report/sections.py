@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import chain, product, zip_longest
 from typing import Any
 
@@ -70,7 +70,7 @@ def pick_answers(rows: Sequence[JsonObject]) -> list[JsonObject]:
     """Return one mended answer, one that is still wrong and one that got worse, each with the
     reason why it is shown. What there is none of is left out.
     """
-    tests = {
+    tests: dict[str, Callable[[JsonObject], Any]] = {
         MENDED: lambda row: row["scope"] == "target" and row["marks"]["base"][0] and row["mended"],
         STILL_WRONG: lambda row: all(row["marks"][arm][0] for arm in ("base", "tuned")),
         HARMED: lambda row: not any(row["marks"]["base"]) and row["marks"]["tuned"][0],

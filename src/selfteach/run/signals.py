@@ -81,7 +81,7 @@ def install_handler(handler: Handler) -> dict[signal.Signals, Any]:
 
     A SIGHUP that is ignored stays so: nohup wants the process to outlive its terminal.
     """
-    ignores_hangup = bool(HANGUP) and signal.getsignal(HANGUP) is signal.SIG_IGN
+    ignores_hangup = HANGUP is not None and signal.getsignal(HANGUP) is signal.SIG_IGN
     return {
         number: signal.signal(number, handler)
         for number in WATCHED_SIGNALS

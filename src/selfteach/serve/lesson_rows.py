@@ -15,6 +15,10 @@ from selfteach.models.lora_layers import LoraLayer
 
 BASE = -1
 """The number of the base among the lessons: no adapter."""
+LayerPairs = dict[str, tuple[Tensor, Tensor]]
+"""The two matrices of each layer of a lesson."""
+RowGroup = tuple[LayerPairs, Tensor | None]
+"""A lesson and the numbers of its rows; None means all rows."""
 
 
 class LessonRows:
@@ -25,15 +29,15 @@ class LessonRows:
 
     def __init__(self, module: Any, lessons: Sequence[Mapping[str, LoraLayer]]) -> None:
         weight = next(module.parameters())
-        self._pairs: list[dict[str, tuple[Tensor, Tensor]]] = []
+        self._pairs: list[LayerPairs] = []
         for lesson in lessons:
-            pairs = {}
+            pairs: LayerPairs = {}
             for name, layer in lesson.items():
                 a = layer.a.to(weight.device, weight.dtype)
                 b = (layer.b.float() * layer.scale).to(weight.device, weight.dtype)
                 pairs[name] = (a, b)
             self._pairs.append(pairs)
-        self._groups: list[tuple[Mapping[str, tuple[Tensor, Tensor]], Tensor | None]] = []
+        self._groups: list[RowGroup] = []
         self._device = weight.device
         for name in sorted({name for lesson in lessons for name in lesson}):
             linear = module.get_submodule(name)
@@ -42,7 +46,7 @@ class LessonRows:
     @contextmanager
     def use(self, numbers: Sequence[int]) -> Iterator[None]:
         """Give each row of the passes inside the block a lesson, by its number, or BASE."""
-        groups = []
+        groups: list[RowGroup] = []
         for number in sorted(set(numbers) - {BASE}):
             rows = [i for i, own in enumerate(numbers) if own == number]
             index = None
