@@ -354,7 +354,14 @@ def test_a_run_goes_on_from_the_adapter_of_another(talker: Path, tmp_path: Path)
     """What was taught before is the base now; the adapter that comes of it stands alone, and holds
     both trainings.
     """
-    gently = ["--set", "balance.rounds=0", "--set", "train.learning_rate=0.0003"]
+    gently = [
+        "--set",
+        "ask.target=60",
+        "--set",
+        "balance.rounds=0",
+        "--set",
+        "train.learning_rate=0.0003",
+    ]
     assert run_json(feedback_command(talker, tmp_path / "first", *gently))[0] == 0
     more = [*gently, "--from", str(tmp_path / "first")]
     code, result = run_json(

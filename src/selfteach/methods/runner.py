@@ -77,7 +77,7 @@ def teach(run: Run, method: Method, material: Any, config: Any, display: Display
     if plan.trains:
         plan, tuned = train_and_improve(session, plan)  # 4
     others: list[JsonObject] = []
-    if tuned and config.seeds > 1:
+    if tuned and getattr(config, "seeds", 1) > 1:
         tuned, others = train_more_seeds(session, plan, tuned)
         for line in describe_seeds(others):
             display.print_line(line)

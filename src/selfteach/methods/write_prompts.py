@@ -42,6 +42,8 @@ LIST_LENGTH = 4
 """How many prompts the model sees before it writes another one like them."""
 TWIN = "twin"
 """The form of a near prompt that is a target prompt with a sibling in the topic's place."""
+PROMPTS_PER_EXAM_FORM = 12
+"""One prompt in so many has a form that only the exam has."""
 PROMPTS_PER_OCCASION = 2
 MIN_OCCASIONS = 12
 
@@ -88,8 +90,8 @@ def write_twins(
 def write_prompts(session: Session, pool: OverlapIndex) -> dict[Scope, list[GeneratedPrompt]]:
     """Let the model write prompts of every scope; every kept prompt goes into `pool`.
 
-    A rule of form may fire on every prompt, so nothing is outside its scope. A third of the exam's
-    prompts have forms that no training prompt has.
+    A rule of form may fire on every prompt, so nothing is outside its scope. About a third of the
+    exam's prompts have forms that no training prompt has.
     """
     found: dict[Scope, list[GeneratedPrompt]] = {}
     config = session.config.ask
@@ -120,8 +122,7 @@ def count_exam_forms(session: Session, scope: str) -> int:
     """Return how many exam prompts of a scope have forms that training never used."""
     if scope == "general":
         return 0
-    wanted = min(getattr(session.config.exam, scope), getattr(session.config.ask, scope) // 2)
-    return int(wanted) // 3
+    return int(getattr(session.config.ask, scope)) // PROMPTS_PER_EXAM_FORM
 
 
 def sample_first_rounds(

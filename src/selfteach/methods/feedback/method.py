@@ -120,6 +120,8 @@ MAX_STEM_LETTERS = 4
 """A word of the topic is found by its first letters: "open*" for "opening"."""
 MAX_CALIBRATED = 80
 """Requests of each side on which the judge of requests is calibrated."""
+SAMPLED = ("own", "ruled")
+"""The strategies whose answers must be as fluent as the base's, and fit their own request best."""
 NUM_OTHERS = 8
 """Other prompts that an answer must not fit better than its own."""
 STRAY_WORDS = 12
@@ -511,8 +513,8 @@ def find_faults(
     answers, or fit another request better than their own.
 
     Args:
-        min_token_logp: the least fluency of sampled answers, in nats per token under the base.
-            Repaired ones need search.min_token_logp only, and declines none.
+        min_token_logp: the least fluency of answers that the base samples, in nats per token.
+            Repaired ones and a teacher's need search.min_token_logp only, and declines none.
         others: other prompts, which an answer must not fit better.
     """
     rows = list(zip(pairs, strategies, strict=True))
@@ -521,9 +523,9 @@ def find_faults(
     scores = dict(zip(scored, score_in_order(session.base, items), strict=True))
     reasons = []
     for pair, strategy in rows:
-        least = min_token_logp
-        if strategy in ("repair", "revise"):
-            least = session.config.search.min_token_logp
+        least = float(session.config.search.min_token_logp)
+        if strategy in SAMPLED:
+            least = min_token_logp
         reason = ""
         if strategy == "decline":
             reason = "" if is_decline(pair[1]) else NO_DECLINE
@@ -541,7 +543,7 @@ def find_faults(
     left = [
         i
         for i, strategy in enumerate(strategies)
-        if not reasons[i] and strategy in ("own", "ruled", "teacher")
+        if not reasons[i] and strategy in SAMPLED
     ]
     strays = find_stray_answers(session.base, [pairs[i] for i in left], others)
     for i in compress(left, strays):
