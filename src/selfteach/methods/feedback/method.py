@@ -540,11 +540,7 @@ def find_faults(
         elif strategy != "teacher" and is_decline(pair[1]):
             reason = NEEDLESS_DECLINE
         reasons.append(reason)
-    left = [
-        i
-        for i, strategy in enumerate(strategies)
-        if not reasons[i] and strategy in SAMPLED
-    ]
+    left = [i for i, strategy in enumerate(strategies) if not reasons[i] and strategy in SAMPLED]
     strays = find_stray_answers(session.base, [pairs[i] for i in left], others)
     for i in compress(left, strays):
         reasons[i] = STRAY_ANSWER
