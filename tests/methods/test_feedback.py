@@ -358,6 +358,8 @@ def test_a_run_goes_on_from_the_adapter_of_another(talker: Path, tmp_path: Path)
         "--set",
         "ask.target=60",
         "--set",
+        "probe.samples=8",
+        "--set",
         "balance.rounds=0",
         "--set",
         "train.learning_rate=0.0003",

@@ -965,6 +965,7 @@ def measure_needless(
         return 0.0
     written = [make_prompt(prompt.text) for prompt in prompts]
     requests = make_requests(session, "dev", written, 0.0)
+    session.display.start_stage("dev answers", len(requests))
     before = session.base.sample(requests)
     after = model.sample(requests, session.display.advance)
     pairs = zip(before, after, strict=True)
