@@ -135,4 +135,5 @@ def test_a_change_killed_at_any_point_is_whole_or_absent(
     tmp_path: Path, students: tuple[Path, Path], name: str
 ) -> None:
     skip_with_threads()
-    sweep(students[0], WORKS[name](students[1]), tmp_path, 1)
+    points = sweep(students[0], WORKS[name](students[1]), tmp_path, 1)
+    assert points, "the sweep no longer sees the system calls"

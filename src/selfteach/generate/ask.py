@@ -14,7 +14,7 @@ import math
 import random
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import mean
 from typing import Literal
@@ -113,18 +113,21 @@ def describe_topic(
     return Subject(topic, belonging, tuple(siblings), forbidden, candidates)
 
 
+def list_other_topics(topic: str, siblings: Iterable[str]) -> list[str]:
+    """Return the siblings and the topics of the worked examples, without the topic itself."""
+    worked = (about for about, _ in few_shot.SIBLINGS)
+    names = dict.fromkeys((*siblings, *worked))
+    return [name for name in names if name.lower() != topic.lower()]
+
+
 def compute_topic_probabilities(
     scorer: Scorer, topic: str, siblings: Sequence[str], words: Sequence[str]
 ) -> list[float]:
     """Return p(topic | word) of each word, among the topic, its siblings and everyday topics."""
     pairs = [(word, about) for about, listed in few_shot.WORDS for word in listed.split(", ")[::3]]
     worked = format_examples("Word: {}\nTopic: {}\n\n", pairs)
-    topics = [topic]
-    everyday = [about for about, _ in few_shot.SIBLINGS]
-    for name in (*siblings, *everyday, *few_shot.EVERYDAY_TOPICS):
-        if name.lower() not in map(str.lower, topics):
-            topics.append(name)
-    ends = tuple(f" {name}" for name in topics)
+    others = list_other_topics(topic, (*siblings, *few_shot.EVERYDAY_TOPICS))
+    ends = tuple(f" {name}" for name in (topic, *others))
     items = [Continuations(f"{worked}Word: {word}\nTopic:", ends) for word in words]
     found = []
     for scores in score_in_order(scorer, items):
@@ -146,10 +149,7 @@ def select_associated_words(
     """
     pairs = [(word, about) for about, listed in few_shot.WORDS for word in listed.split(", ")[::3]]
     worked = format_examples("Word: {}\nTopic: {}\n\n", pairs)
-    everyday = [about for about, _ in few_shot.SIBLINGS]
-    others = [
-        name for name in dict.fromkeys([*siblings, *everyday]) if name.lower() != topic.lower()
-    ]
+    others = list_other_topics(topic, siblings)
     names = tuple(f" {name}" for name in (topic, *others))
     items = [Continuations(f"{worked}Word: {word}\nTopic:", names) for word in words]
     associated = []

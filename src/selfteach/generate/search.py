@@ -290,8 +290,8 @@ def _make_try(request: Request, completion: Completion | None) -> Try:
 def compose_decline(request: str, number: int) -> str:
     """Return a decline of a request, which names nothing of it; each number gives another one.
 
-    It is put together from parts: a small model that writes declines itself names the subject, or
-    loses the sense, in three of ten.
+    It is put together from parts, because a small model that writes declines itself often names
+    the subject or loses the sense. How it begins decides how far it spreads (docs/log/).
     """
     parts = few_shot.DECLINES
     openings = parts["writing_openings" if WRITING.search(request) else "openings"]

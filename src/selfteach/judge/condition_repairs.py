@@ -254,7 +254,8 @@ def add_member(value: str, text: str, meets: Meets) -> Iterator[str]:
         runs = [picture * repeats for picture in dict.fromkeys([*named, *_PICTURES])]
         members = [run for run in runs if meets(run)]
         if members:
-            own = [member for member in members if member in {one * repeats for one in named}]
+            wanted = {picture * repeats for picture in named}
+            own = [member for member in members if member in wanted]
             known = [run for run in runs if run in members and run not in own]
             ranked = sorted(own, key=lambda run: _rank_picture(run[: len(run) // repeats]))
             for member in _rotate((ranked or known)[:MAX_MEMBERS], text):

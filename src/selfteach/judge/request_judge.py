@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from selfteach.generate import few_shot
-from selfteach.generate.ask import Subject
+from selfteach.generate.ask import Subject, list_other_topics
 from selfteach.generate.listing import format_examples, to_one_line
 from selfteach.judge.check import Check
 from selfteach.models import Scorer
@@ -37,16 +37,14 @@ def compare_topics(scorer: Scorer, subject: Subject, texts: Sequence[str]) -> li
 
     The others are the siblings and everyday topics. A text without a score gets minus infinity.
     """
-    everyday = [topic for topic, _ in few_shot.SIBLINGS]
-    others = [
-        name
-        for name in dict.fromkeys([*subject.siblings, *everyday])
-        if name.lower() != subject.topic.lower()
-    ]
+    others = list_other_topics(subject.topic, subject.siblings)
     names = tuple(f" {name}" for name in (subject.topic, *others))
     worked = format_examples("Request: {1}\nTopic: {0}\n\n", list_worked_requests())
     items = [Continuations(f"{worked}Request: {to_one_line(t)}\nTopic:", names) for t in texts]
-    return [compute_log_odds([one.logp for one in s]) for s in score_in_order(scorer, items)]
+    found = []
+    for scores in score_in_order(scorer, items):
+        found.append(compute_log_odds([score.logp for score in scores]))
+    return found
 
 
 def list_worked_requests() -> list[tuple[str, str]]:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-import signal
 import socket
 import sys
-import threading
 import webbrowser
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,7 +18,7 @@ from selfteach.review import queue
 from selfteach.review.guard import TabSeat
 from selfteach.review.page import ReviewPage, make_app
 from selfteach.run.ledger import Ledger
-from selfteach.run.signals import install_handler
+from selfteach.run.signals import replace_handlers
 
 HOST = "127.0.0.1"
 RELOAD_S = 2.0
@@ -140,15 +138,8 @@ class _Server(uvicorn.Server):
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        if threading.current_thread() is not threading.main_thread():
+        with replace_handlers(self._interrupt):
             yield
-            return
-        before = install_handler(self._interrupt)
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
 
     def _interrupt(self, number: int, frame: FrameType | None) -> None:
         self.interrupted = self.should_exit = True

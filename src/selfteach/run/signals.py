@@ -89,6 +89,20 @@ def install_handler(handler: Handler) -> dict[signal.Signals, Any]:
     }
 
 
+@contextmanager
+def replace_handlers(handler: Handler) -> Iterator[None]:
+    """Handle the watched signals with `handler` inside the block; in another thread do nothing."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = install_handler(handler)
+    try:
+        yield
+    finally:
+        for number, earlier in before.items():
+            signal.signal(number, earlier)
+
+
 def _end_delay() -> None:
     """End a delay; raise an interruption that arrived in it."""
     _InterruptState.depth -= 1

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import signal
 import socket
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,7 +16,7 @@ from selfteach.models.check_safety import check_adapter
 from selfteach.models.hf import HfModel
 from selfteach.models.lora_layers import read_lora_layers
 from selfteach.models.resolve_model_path import resolve_base, resolve_model_folder
-from selfteach.run.signals import install_handler
+from selfteach.run.signals import replace_handlers
 from selfteach.serve.app import ServedModels, make_app
 from selfteach.serve.batch_engine import BatchEngine
 from selfteach.serve.lesson_rows import LessonRows
@@ -167,15 +165,8 @@ class _Server(uvicorn.Server):
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        if threading.current_thread() is not threading.main_thread():
+        with replace_handlers(self._stop):
             yield
-            return
-        before = install_handler(self._stop)
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
 
     def _stop(self, number: int, frame: FrameType | None) -> None:
         self.force_exit = self.should_exit
