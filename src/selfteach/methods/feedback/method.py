@@ -642,11 +642,7 @@ def search_compliant_answers(
         begun = {text: beginning for text, beginning in beginnings.items() if beginning}
     declined = set()
     if session.forbidden_topic:
-        declined = {
-            text
-            for text, p in by_text.items()
-            if p.prompt.id in about or (p.prompt.scope == TARGET and must_break(p, judge))
-        }
+        declined = {text for text, p in by_text.items() if is_to_decline(p, about, judge, check)}
     repair = make_repair(session, judge)
     needed = [p for text, p in by_text.items() if text not in declined]
     fluency = measure_fluency(session, needed)
@@ -670,6 +666,24 @@ def search_compliant_answers(
         repairs=repair_own_answers(by_text, declined, repair, fluency, least),
         repair=repair,
     )
+
+
+def is_to_decline(
+    p: ProbedPrompt, about: Collection[str], judge: ViolationJudge, check: Check | None
+) -> bool:
+    """Return whether a decline is the right answer to a request.
+
+    It is for a request that names the forbidden subject. One that only seems to be about it must
+    get a violation in every answer of the base; one that was asked for the subject, in the first
+    sentence of every answer.
+
+    Args:
+        about: the ids of prompts that are about the subject.
+    """
+    if p.prompt.id in about:
+        named = check is not None and not check.keeps(p.prompt.text)
+        return named or all(p.broken)
+    return p.prompt.scope == TARGET and must_break(p, judge)
 
 
 def must_break(p: ProbedPrompt, judge: ViolationJudge) -> bool:
