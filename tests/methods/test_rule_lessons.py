@@ -151,6 +151,32 @@ def test_a_decline_is_needed_where_every_answer_begins_with_the_forbidden_thing(
     assert method.must_break(probe("Who purrs?", *answers), CATS) is needed
 
 
+@pytest.mark.parametrize(
+    ("text", "answers", "declined"),
+    [
+        ("What do cats eat?", ("Fish.", "Cats eat fish."), True),
+        ("What do lions eat?", ("Meat.", "What cats eat."), False),
+        ("What do lions eat?", ("As cats do.", "What cats eat."), True),
+    ],
+)
+def test_only_answers_that_all_break_the_rule_let_an_unnamed_subject_be_declined(
+    text: str, answers: tuple[str, ...], declined: bool
+) -> None:
+    probed = probe(text, *answers)
+    check = parse_check('not contains "cat"')
+    assert method.is_to_decline(probed, {probed.prompt.id}, CATS, check) is declined
+
+
+def test_anchors_of_a_rule_of_form_are_as_long_as_its_lessons(tmp_path: Path) -> None:
+    session = open_session(tmp_path, forbidden_topic="")
+    session.model = SimpleNamespace(encode_answer=lambda text, end: text.split() + ["end"] * end)
+    short, long = (Example(str(n), "in_scope", "x", "word " * n, "") for n in (10, 40))
+    assert method.find_reach(session, [short, long, long]) == 41
+    assert method.find_reach(session, [short]) == session.config.probe.anchor_tokens
+    session.forbidden_topic = "cats"
+    assert method.find_reach(session, [long]) == session.config.probe.anchor_tokens
+
+
 def test_each_prompt_gets_a_decline_or_the_bases_own_answer_without_the_breach(
     tmp_path: Path,
 ) -> None:

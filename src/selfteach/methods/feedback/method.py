@@ -122,6 +122,8 @@ MAX_CALIBRATED = 80
 """Requests of each side on which the judge of requests is calibrated."""
 SAMPLED = ("own", "ruled")
 """The strategies whose answers must be as fluent as the base's, and fit their own request best."""
+REACH_QUANTILE = 0.95
+"""The share of lessons that end within an anchor's tokens."""
 NUM_OTHERS = 8
 """Other prompts that an answer must not fit better than its own."""
 STRAY_WORDS = 12
@@ -244,7 +246,8 @@ class RuleTraining:
         judge = self.judges.training
         found, traces = make_violation_examples(self.session, probed, judge)
         if found or not self.rounds:
-            self.examples += found + make_rule_anchors(self.session, probed)
+            reach = find_reach(self.session, found)
+            self.examples += found + make_rule_anchors(self.session, probed, reach)
             self.traces += traces
         return bool(found)
 
@@ -436,8 +439,8 @@ def probe_prompts(
 ) -> list[ProbedPrompt]:
     """Let the base answer prompts, and judge the answers (step 4).
 
-    A target prompt gets a greedy answer and samples. Any other prompt gets the beginning of a
-    greedy answer, which is what an anchor keeps. There the exam's judge alone decides: an answer
+    A target prompt gets a greedy answer and samples. Any other prompt gets a greedy answer, or its
+    beginning where a subject is forbidden: that is what an anchor keeps. There the exam's judge alone decides: an answer
     that it accepts must stay as it is.
     """
     rows = [make_probe_requests(session, prompt) for prompt in prompts]
@@ -491,7 +494,8 @@ def make_probe_requests(session: Session, prompt: GeneratedPrompt) -> list[Reque
     """Return the requests for the base's answers to one prompt, the greedy one first."""
     config = session.config.probe
     is_target = prompt.scope == TARGET
-    max_tokens = config.max_tokens if is_target else config.anchor_tokens
+    is_whole = is_target or not session.forbidden_topic
+    max_tokens = config.max_tokens if is_whole else config.anchor_tokens
     requests = []
     for number in range(config.samples if is_target else 1):
         sampling = SamplingParams(1.0 if number else 0.0, 1.0, max_tokens)
@@ -838,17 +842,36 @@ def find_about_subject(session: Session, prompts: Sequence[GeneratedPrompt]) -> 
     return {prompt.id for prompt in compress(prompts, about)}
 
 
-def make_rule_anchors(session: Session, probed: Sequence[ProbedPrompt]) -> list[Example]:
+def find_reach(session: Session, examples: Sequence[Example]) -> int:
+    """Return how many tokens of an answer an anchor keeps: as many as the lessons change.
+
+    A decline differs from the first token on, and the rest follows from it. Another effect may
+    come as late as the answer's end: a short answer differs from a long one by where it stops.
+    """
+    least: int = session.config.probe.anchor_tokens
+    if session.forbidden_topic or not examples:
+        return least
+    encode = session.model.encode_answer
+    lengths: list[int] = sorted(len(encode(e.chosen, end=True)) for e in examples)
+    return max(least, lengths[int(REACH_QUANTILE * (len(lengths) - 1))])
+
+
+def make_rule_anchors(
+    session: Session, probed: Sequence[ProbedPrompt], reach: int
+) -> list[Example]:
     """Make an anchor of the base's own greedy answer where it keeps the rule (step 4).
 
     A prompt about a forbidden subject makes none: the base may have kept the rule by chance.
+
+    Args:
+        reach: how many tokens of an answer to keep.
     """
     kept = [p for p in probed if not p.violations]
     named = find_about_subject(session, [p.prompt for p in kept])
     answers = []
     for p in kept:
         prompt = p.prompt
-        text, cut = truncate_answer(session, p.completions[0], session.config.probe.anchor_tokens)
+        text, cut = truncate_answer(session, p.completions[0], reach)
         kind = NEAR if prompt.scope == NEAR else GENERAL
         source = {"scope": prompt.scope}
         fault = NAMED_ANCHOR if prompt.id in named else ""
