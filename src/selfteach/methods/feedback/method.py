@@ -440,8 +440,8 @@ def probe_prompts(
     """Let the base answer prompts, and judge the answers (step 4).
 
     A target prompt gets a greedy answer and samples. Any other prompt gets a greedy answer, or its
-    beginning where a subject is forbidden: that is what an anchor keeps. There the exam's judge alone decides: an answer
-    that it accepts must stay as it is.
+    beginning where a subject is forbidden: that is what an anchor keeps. There the exam's judge
+    alone decides: an answer that it accepts must stay as it is.
     """
     rows = [make_probe_requests(session, prompt) for prompt in prompts]
     session.display.start_stage("probe", sum(map(len, rows)))
