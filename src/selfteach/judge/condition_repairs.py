@@ -35,7 +35,6 @@ from selfteach.judge.word_edits import (
     rewrite_marks,
 )
 
-MAX_INTERJECTION_WORDS = 2
 Repair = Callable[[str, str, Meets], Iterator[str]]
 
 
