@@ -14,7 +14,7 @@ import math
 import random
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from statistics import mean
@@ -109,18 +109,32 @@ def describe_topic(
     """Return a topic with its words and its siblings, as the model names them."""
     words = _list_names(model, topic, "Words", few_shot.WORDS, seed)
     kin = _list_names(model, topic, "Other topics of the same kind", few_shot.SIBLINGS, seed)
-    siblings, aliases = split_siblings(scorer, topic, [name for name in kin if name not in words])
+    siblings, aliases = split_siblings(scorer, topic, kin)
+    foreign = {to_singular(name.lower()) for name in siblings}
+    words = [word for word in words if to_singular(word.lower()) not in foreign]
     associated = select_associated_words(scorer, topic, words[:MAX_WORDS], siblings)
     lists = [
         _list_names(model, topic, label, worked, seed)[:MAX_NAMES]
         for label, worked in few_shot.NAME_LISTS.items()
     ]
     names = list(dict.fromkeys(chain.from_iterable(lists)))
+    names = [name for name in names if is_new_name(name, topic, foreign)]
     shares = compute_topic_probabilities(scorer, topic, siblings, names)
     known = [n for n, p in zip(names, shares, strict=True) if p >= MIN_NAME_PROBABILITY]
     belonging = tuple(dict.fromkeys([*associated, *known]))
     candidates = tuple(dict.fromkeys([*words[:MAX_CANDIDATES], *aliases, *names]))
     return Subject(topic, belonging, tuple(siblings), forbidden, candidates)
+
+
+def is_new_name(name: str, topic: str, foreign: Collection[str]) -> bool:
+    """Return whether a name neither contains the topic nor is one of its siblings.
+
+    Args:
+        foreign: the siblings in the singular.
+    """
+    return (
+        to_singular(topic.lower()) not in name.lower() and to_singular(name.lower()) not in foreign
+    )
 
 
 def split_siblings(scorer: Scorer, topic: str, names: Sequence[str]) -> tuple[list[str], list[str]]:
