@@ -207,7 +207,23 @@ def serve(
             "The folder of a run with a LoRA; may be repeated. NAME=DIR gives it another name.",
         ),
     ] = None,
+    student: Annotated[
+        str | None,
+        option(
+            "--student",
+            "NAME",
+            "A student with its lessons, which can be taught while it is served; it may be new.",
+        ),
+    ] = None,
     model: Model = None,
+    config: Annotated[
+        str,
+        option(
+            "--config",
+            "FILE",
+            "With --student: settings of the rules that are taught: a YAML file, or a preset.",
+        ),
+    ] = "",
     host: Annotated[
         str,
         option(
@@ -230,8 +246,11 @@ def serve(
     """Serve a base and its lessons to OpenAI-compatible clients.
 
     The name of the model chooses the lesson; `base` is the model without one. At start every
-    lesson must answer as PEFT does. SELFTEACH_API_KEY holds the key that clients must send.
+    lesson must answer as PEFT does. SELFTEACH_API_KEY holds the key that clients must send. With
+    --student the address of the server is a page for people, and POST /v1/feedback teaches.
     """
     from selfteach.commands import serve as body
 
-    body.run_serve(run or [], model, host, port, queue, timeout, debug=context.obj)
+    body.run_serve(
+        run or [], student, model, config, host, port, queue, timeout, debug=context.obj
+    )
