@@ -344,7 +344,8 @@ def collect(generations: Sequence[Generation], engine: BatchEngine) -> list[Comp
     for generation in generations:
         generation.notify = notify
     engine.add(generations, bounded=False)
-    ended.wait()
+    if generations:
+        ended.wait()
     found = []
     for generation in generations:
         if generation.fault:

@@ -103,6 +103,7 @@ class Teaching:
         self.fault = ""
         self._settings = settings
         self._say = say
+        self.program = program
         self._runner = JobRunner(self.book, self._report_end, program)
         self._closing = threading.Event()
         self._seen = _read_change_time(self.folder)

@@ -104,8 +104,10 @@ class JobRunner:
         """Work on one job, and return it as it ended (steps 3 and 4)."""
         folder = self.book.find_folder(job)
         folder.mkdir(parents=True, exist_ok=True)
+        printed = len(self.book.read_log(job))  # by processes before
         code = self._run_process(job, folder)
-        ended = self._read_end(job, folder, code)
+        message = read_last_message(self.book.read_log(job)[printed:])
+        ended = self._read_end(job, folder, code, message)
         if ended.state == "waiting" and not self._closing.is_set():
             self._closing.wait(IDLE_S)
         self._on_change(ended)
@@ -129,8 +131,7 @@ class JobRunner:
                 process.stdin.close()
         return process.returncode
 
-    def _read_end(self, job: Job, folder: Path, code: int) -> Job:
-        message = read_last_message(self.book.read_log(job))
+    def _read_end(self, job: Job, folder: Path, code: int, message: str) -> Job:
         lesson = read_lesson_name(folder / RESULT_FILE)
         if lesson:
             ended = self.book.update(job.id, state="added", lesson=lesson, message="")
@@ -138,7 +139,7 @@ class JobRunner:
             return ended
         if self.book.find(job.id).cancel:
             return self.book.update(job.id, state="cancelled", message="")
-        if code == REFUSED_CODE:
+        if code == REFUSED_CODE and message:
             return self.book.update(job.id, state="refused", message=message)
         resumable = code in STOPPED_CODES or (code == 2 and IN_USE in message)
         if resumable or (code < 0 and job.attempts < MAX_ATTEMPTS):
