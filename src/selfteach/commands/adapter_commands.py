@@ -12,6 +12,7 @@ from selfteach.commands.options import (
     Model,
     New,
     OptionalAdapter,
+    OptionalRun,
     RunFolder,
     Sets,
     SkipBadRows,
@@ -153,7 +154,6 @@ def merge(
 
 def export(
     context: typer.Context,
-    run: RunFolder,
     to: Annotated[
         str,
         option(
@@ -162,6 +162,11 @@ def export(
             "hf (merged weights), gguf, lora-gguf, ollama, vllm, or hub:OWNER/NAME.",
         ),
     ],
+    run: OptionalRun = None,
+    student: Annotated[
+        str | None,
+        option("--student", "NAME", "A student: the sum of its lessons that are on."),
+    ] = None,
     quant: Annotated[
         str, option("--quant", "Q", "f16 or q8_0: the number format of gguf and ollama.")
     ] = "f16",
@@ -178,6 +183,13 @@ def export(
             min=0,
         ),
     ] = 100,
+    exam: Annotated[
+        bool,
+        typer.Option(
+            "--exam",
+            help="Sit the exams again with the export, in the other program; it takes minutes.",
+        ),
+    ] = False,
     public: Annotated[
         bool,
         typer.Option("--public", help="Make the repositories of a hub public, not private."),
@@ -188,12 +200,23 @@ def export(
     """Write the tuned model for another program. That program answers the exam's prompts again.
 
     llama.cpp answers with GGUF files (pip install 'selfteach[export]'), plain transformers and
-    PEFT with the others. An export that answers otherwise is marked as failed, with exit code 1.
+    PEFT with the others. An export that answers otherwise, or with --exam one that gets another
+    verdict, is marked as failed, with exit code 1.
     """
     from selfteach.commands import export as body
 
     body.run_export(
-        run, adapter, to, quant, out, prompts, public=public, as_json=json, debug=context.obj
+        run,
+        student,
+        adapter,
+        to,
+        quant,
+        out,
+        prompts,
+        exam=exam,
+        public=public,
+        as_json=json,
+        debug=context.obj,
     )
 
 

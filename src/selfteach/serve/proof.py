@@ -107,7 +107,7 @@ def prove_lessons(
 
 def read_proof_prompts(run: Path) -> list[Prompt]:
     """Return some prompts of a run's exam, or else of its examples."""
-    return check_export.read_check_prompts(run, PROOF_PROMPTS) or list(FALLBACK_PROMPTS)
+    return check_export.read_check_prompts([run], PROOF_PROMPTS) or list(FALLBACK_PROMPTS)
 
 
 def _ask(engine: BatchEngine, candidate: Candidate) -> list[Generation]:
