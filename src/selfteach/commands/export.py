@@ -158,9 +158,11 @@ def refuse_failed(found: Mapping[str, Any], place: Path) -> None:
     for exam in found["exams"]:
         if not exam["same"]:
             word = exam["verdict"] or f"not examined ({exam['reason']})"
+            ending = f'ends with "{word}", and before with "{exam["expected"]}"'
+            if word == exam["expected"]:
+                ending = f"is {exam['state']}: its score is more than 5 points lower"
             raise RequirementNotMet(
-                f'this export is marked as failed: the exam of "{exam["name"]}" ends with '
-                f'"{word}", and before with "{exam["expected"]}".',
+                f'this export is marked as failed: the exam of "{exam["name"]}" {ending}.',
                 where=place,
                 cure="export.json has both.",
             )

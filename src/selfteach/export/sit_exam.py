@@ -51,13 +51,16 @@ class ExportedExam:
 
     @property
     def is_failed(self) -> bool:
-        """Return whether the verdict is another one, or could not be reached."""
-        return self.cell.verdict != self.expected
+        """Return whether the verdict is another one or could not be reached, or the score is more
+        than 5 points below that of the run.
+        """
+        return self.cell.verdict != self.expected or self.cell.state == "weakened"
 
     def to_json(self) -> JsonObject:
         """Return the object of export.json."""
         found: JsonObject = {"name": self.name, "expected": self.expected}
         found |= {"verdict": self.cell.verdict, "same": not self.is_failed}
+        found["state"] = self.cell.state
         for key in ("score", "fall"):
             measure = getattr(self.cell, key)
             found[key] = [measure.value, measure.low, measure.high] if measure else None
