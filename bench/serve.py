@@ -64,7 +64,7 @@ PROMPTS = (
     "What is a good breakfast?",
     "Explain what a verb is.",
 )
-BURNER = "import torch\nx = torch.randn(512, 512)\nwhile True:\n    x @ x\n"
+BURNER = f"import os, torch; os.nice({LOWEST})\nx = torch.randn(512, 512)\nwhile True: x @ x\n"
 Answer = tuple[str, str, str, int]
 """The model, the prompt, the answer, and its tokens."""
 
@@ -169,7 +169,9 @@ def measure_rate(pool: Any, address: str, names: Sequence[str], given: Any, limi
     """Return the answers of the clients, which are another process, and the tokens in a second."""
     arguments = (address, names, given.requests, given.clients, limit_s, 0)
     answers, seconds = pool.apply(send_many, arguments)
-    return answers, sum(answer[3] for answer in answers) / seconds
+    rate = sum(answer[3] for answer in answers) / seconds
+    print(f"{len(names)} models: {len(answers)} answers, {rate:.1f} tokens/s", file=sys.stderr)
+    return answers, rate
 
 
 def measure_first_token_ms(address: str, order: Sequence[str]) -> float:
@@ -229,7 +231,7 @@ def measure(served: ServedModels, given: Any) -> dict[str, Any]:
         answers, rates["all models"] = measure_rate(
             pool, address, served.names, given, given.seconds / 2
         )
-        burner = subprocess.Popen(["nice", "-n", str(LOWEST), sys.executable, "-c", BURNER])
+        burner = subprocess.Popen([sys.executable, "-c", BURNER])
         try:
             time.sleep(5)
             _, rates["beside a process of lowest priority"] = measure_rate(

@@ -139,11 +139,13 @@ def sit_exams(
 ) -> list[ExportedExam]:
     """Sit the exams of an export, each with the word of the verdict that is expected."""
     untouched = HfModel.load(base)
+    tuned = HfModel.load(base, adapter=adapter)
+    tuned.fingerprint = sampler.fingerprint  # its scores are of this exam's answers
     found = []
     with tempfile.TemporaryDirectory(prefix="selfteach-") as scratch:
         models = OpenModels(
             untouched,
-            HfModel.load(base, adapter=adapter),
+            tuned,
             DelayedSampler(untouched, "hf", Path(scratch)),
             sampler,
             compute_probe_logits(untouched, PROBE_PAIRS),
