@@ -33,7 +33,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from selfteach.commands.teach_job import LOWEST
 from selfteach.models.engines import open_sampler
 from selfteach.models.hf import HfModel
 from selfteach.records import GREEDY, Request, make_prompt
@@ -46,6 +45,8 @@ MODEL = "embedded"
 MAX_TOKENS = 32
 RANK = 16
 STRENGTH = 0.01
+LOWEST_PRIORITY = 19
+"""That of the processes that teach."""
 PROMPTS = (
     "Tell me about elephants.",
     "What is the capital of Norway?",
@@ -64,7 +65,9 @@ PROMPTS = (
     "What is a good breakfast?",
     "Explain what a verb is.",
 )
-BURNER = f"import os, torch; os.nice({LOWEST})\nx = torch.randn(512, 512)\nwhile True: x @ x\n"
+BURNER = (
+    f"import os, torch; os.nice({LOWEST_PRIORITY})\nx = torch.randn(512, 512)\nwhile True: x @ x\n"
+)
 Answer = tuple[str, str, str, int]
 """The model, the prompt, the answer, and its tokens."""
 
@@ -201,6 +204,11 @@ def measure_sampling(rows: int) -> dict[str, float]:
     return found
 
 
+def say(line: str) -> None:
+    """Print a line of progress."""
+    print(line, file=sys.stderr)
+
+
 def main() -> None:
     """Measure, and print one JSON object."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -213,7 +221,7 @@ def main() -> None:
         runs = given.runs or [str(place) for place in write_lessons(Path(scratch))]
         options = server.ServerOptions()
         lessons = read_lessons(runs)
-        served = server.open_runs(MODEL, lessons, options, lambda line: print(line, file=sys.stderr))
+        served = server.open_runs(MODEL, lessons, options, say)
         print(json.dumps(measure(served, given), indent=2))
         served.close()
 
@@ -244,7 +252,7 @@ def measure(served: ServedModels, given: Any) -> dict[str, Any]:
             "same lesson": measure_first_token_ms(address, [lesson, lesson]),
             "another lesson before": measure_first_token_ms(address, [served.names[2], lesson]),
         }
-    others = [name for name in served.names]
+    others = served.names
     wrong = rounded = 0
     for name, prompt, text, _ in answers:
         if text == alone[name, prompt]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from test_chat_commands import Echo
 
 from lesson_runs import script, write_run
 from selfteach.commands import chat, chat_student
@@ -17,7 +18,6 @@ from selfteach.run.display import SilentDisplay
 from selfteach.students.folder import open_student, read_student
 from selfteach.students.jobs import JobBook
 from selfteach.students.lessons import add_lesson, begin_state
-from test_chat_commands import Echo
 
 
 class IdleRunner:

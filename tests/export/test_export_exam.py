@@ -97,6 +97,31 @@ def test_a_student_is_exported_with_the_lessons_that_are_on(
     assert "give either --run DIR or --student NAME" in capfd.readouterr().err
 
 
+def test_an_exam_is_a_log_of_inspect_ai_for_each_arm(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """inspect_ai 0.3.285 reads the same files; its package is no part of the tests."""
+    run = write_run(tmp_path / "a")
+    words = ["export", "--run", str(run), "--to", "inspect", "--out", str(tmp_path / "o"), "--json"]
+    assert cli.run_command(words) == 0
+    assert json.loads(capfd.readouterr().out)["files"] == ["base.json", "tuned.json"]
+    log = json.loads((tmp_path / "o/tuned.json").read_text())
+    assert (log["version"], log["status"], log["eval"]["model"]) == (
+        2,
+        "success",
+        "selfteach/tuned",
+    )
+    assert {"created", "task", "dataset", "model", "config"} <= log["eval"].keys()
+    (score,) = log["results"]["scores"]
+    assert (score["name"], score["metrics"]["accuracy"]["value"]) == ("right: target", 1.0)
+    sample = log["samples"][0]
+    assert {"id", "epoch", "input", "target"} <= sample.keys()
+    assert sample["scores"]["right"] == {"value": "C", "answer": "no"}
+    base = json.loads((tmp_path / "o/base.json").read_text())
+    assert base["results"]["scores"][0]["metrics"]["accuracy"]["value"] == 0.0
+    assert cli.run_command(words) == 2, "nothing is written over"
+
+
 def test_a_request_to_another_program_has_its_own_seed_and_all_of_its_settings() -> None:
     warm = SamplingParams(1.0, 1.0, max_tokens=8)
     bodies = [describe_request(Request("exam", make_prompt("Yes?"), warm, n)) for n in range(2)]

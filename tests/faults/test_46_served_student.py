@@ -1,5 +1,4 @@
-"""Rows 46 to 48: servers of one student that are killed or flooded, and files that change under them.
-"""
+"""Rows 46 to 48: servers of a student that are killed or flooded, and files that are swapped."""
 
 from __future__ import annotations
 

@@ -79,9 +79,8 @@ def write(tab: Tab, id: str, text: str) -> None:
 
 def press(tab: Tab, words: str) -> None:
     """Click the button with these words in the first lesson or job that has one."""
-    tab.js(
-        f"[...document.querySelectorAll('li button')].find(b => b.textContent === {words!r}).click()"
-    )
+    buttons = "[...document.querySelectorAll('li button')]"
+    tab.js(f"{buttons}.find(button => button.textContent === {words!r}).click()")
 
 
 def check_width(tab: Tab, name: str) -> None:

@@ -156,12 +156,12 @@ def test_faults_and_metrics_of_teaching(client: Any, served: ServedModels, anna:
 
 def test_a_swapped_adapter_of_a_lesson_is_never_served(anna: Path) -> None:
     write_lora(anna / "lessons/do-not-a/adapter", seed=9)
-    with pytest.raises(IntegrityError, match=r"adapter_model.safetensors is not the adapter that"):
+    with pytest.raises(IntegrityError, match=r"adapter_model\.safetensors is not the adapter that"):
         server.open_student_server(anna, None, server.ServerOptions(), lambda line: None)
 
 
 def test_another_base_is_refused(anna: Path) -> None:
-    with pytest.raises(UsageError, match="the student's base is .*, not embedded"):
+    with pytest.raises(UsageError, match=r"the student's base is .*, not embedded"):
         server.open_student_server(anna, "embedded", server.ServerOptions(), lambda line: None)
 
 

@@ -173,9 +173,7 @@ def test_feedback_that_says_nothing_is_refused(make: Callable[[], object], words
         make()
 
 
-def test_a_flooded_queue_of_jobs_refuses(
-    book: JobBook, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_flooded_queue_of_jobs_refuses(book: JobBook, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(jobs, "MAX_OPEN_JOBS", 2)
     for name in "bc":
         book.add(make_rule_job(f"Do not {name}."))

@@ -7,6 +7,7 @@ in the conversation that is cancelled, lessons off and on, and an export with it
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 from pathlib import Path
 
 import openai
@@ -30,7 +31,7 @@ def write_settings(talker: Path, path: Path) -> Path:
     """Write the settings of the toy's rules as a file for `--config`."""
     words = feedback_command(talker, path)
     found: dict[str, object] = {}
-    for word, value in zip(words, words[1:], strict=False):
+    for word, value in pairwise(words):
         if word != "--set":
             continue
         key, _, given = value.partition("=")
@@ -89,7 +90,16 @@ def test_the_steps_of_the_tutorial(
     assert process.wait(60) == 0
     process.close()
 
-    words = ["export", "--student", f"{anna}/", "--to", "hf", "--exam", "--out", str(tmp_path / "o")]
+    words = [
+        "export",
+        "--student",
+        f"{anna}/",
+        "--to",
+        "hf",
+        "--exam",
+        "--out",
+        str(tmp_path / "o"),
+    ]
     assert cli.run_command(words) in (0, 1)  # 5
     report = json.loads((tmp_path / "o/export.json").read_text())
     assert [exam["name"] for exam in report["exams"]] == names

@@ -159,7 +159,7 @@ def export(
         option(
             "--to",
             "FORM",
-            "hf (merged weights), gguf, lora-gguf, ollama, vllm, or hub:OWNER/NAME.",
+            "hf (merged weights), gguf, lora-gguf, ollama, vllm, hub:OWNER/NAME, inspect (exam).",
         ),
     ],
     run: OptionalRun = None,
@@ -274,6 +274,4 @@ def serve(
     """
     from selfteach.commands import serve as body
 
-    body.run_serve(
-        run or [], student, model, config, host, port, queue, timeout, debug=context.obj
-    )
+    body.run_serve(run or [], student, model, config, host, port, queue, timeout, debug=context.obj)

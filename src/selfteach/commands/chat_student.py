@@ -76,9 +76,7 @@ class TaughtStudent:
         commands: the words of the commands that teach.
     """
 
-    def __init__(
-        self, folder: Path, options: AnswerOptions, screen: Screen, book: JobBook
-    ) -> None:
+    def __init__(self, folder: Path, options: AnswerOptions, screen: Screen, book: JobBook) -> None:
         self.commands = ("/teach", "/edit", "/rule", "/lessons", "/undo")
         self._folder = folder
         self._options = options

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from selfteach.students.examine import ExamSource
 
 EXPORTS_FOLDER = "exports"
+INSPECT = "inspect"
+"""The form that holds exams and no model."""
 
 
 def run_export(
@@ -55,6 +57,9 @@ def run_export(
     folder = run if run is not None else find_student_folder(student or "")
     if student is not None:
         refuse_no_lesson(folder)
+    if form == INSPECT:
+        export_exams(folder, out, is_one=student is None, as_json=as_json)
+        return
     adapter = finished.find_adapter(folder, name)
     base = finished.read_base_name(folder)
     kind = form.partition(":")[0]
@@ -70,13 +75,27 @@ def run_export(
 
         lessons = list_lesson_folders(folder) if student is not None else [folder]
         exams = list_exams(folder, lessons, Path(scratch)) if exam else []
-        job = ExportJob(
-            folder, base, adapter, form, quant, place, count, public, lessons, exams
-        )
+        job = ExportJob(folder, base, adapter, form, quant, place, count, public, lessons, exams)
         found = export_run(job, partial(make_export_card, folder), screen.display)
         print_check(found, screen)
     print_result({"out": str(place), **found}, place, as_json=as_json)
     refuse_failed(found, place)
+
+
+def export_exams(folder: Path, out: Path | None, *, is_one: bool, as_json: bool) -> None:
+    """Write the exam of a run, or the exams of a student's lessons, as logs of inspect_ai."""
+    from selfteach.export.inspect_log import write_inspect_logs
+    from selfteach.export.output_folder import check_unused, open_atomic_folder
+
+    place = out or folder / EXPORTS_FOLDER / INSPECT
+    check_unused(place)
+    with open_atomic_folder(place) as fresh:
+        for lesson in [folder] if is_one else list_lesson_folders(folder):
+            own = fresh if is_one else fresh / lesson.name
+            own.mkdir(parents=True)
+            write_inspect_logs(lesson, own)
+    files = sorted(str(file.relative_to(place)) for file in place.rglob("*.json"))
+    print_result({"out": str(place), "form": INSPECT, "files": files}, place, as_json=as_json)
 
 
 def refuse_no_lesson(folder: Path) -> None:

@@ -1,6 +1,6 @@
 """One command in the background, at the lowest priority, for as long as its parent lives.
 
-    python -P -m selfteach.commands.teach_job feedback RULE --student NAME ...
+python -P -m selfteach.commands.teach_job feedback RULE --student NAME ...
 """
 
 from __future__ import annotations

@@ -2,8 +2,9 @@
 
     python -P -m selfteach.export.ask_llama_cpp
 
-The process reads JSON from its standard input: {"model", "lora", "asked", "threads", "out"}. It writes the answers as JSON to the file "out", because llama.cpp prints to both
-streams. It uses the template of the file, so that the template is examined as well.
+The process reads JSON from its standard input: {"model", "lora", "asked", "threads", "out"}. It
+writes the answers as JSON to the file "out", because llama.cpp prints to both streams. It uses the
+template of the file, so that the template is examined as well.
 """
 
 from __future__ import annotations

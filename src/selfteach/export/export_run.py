@@ -49,7 +49,7 @@ from selfteach.students.examine import ExamSource
 HUB = "hub:"
 GGUF_FORMS = ("gguf", "ollama")
 ADAPTER_FORMS = ("vllm", HUB)
-FORMS = ("hf", "gguf", "lora-gguf", "ollama", "vllm", "hub:OWNER/NAME")
+FORMS = ("hf", "gguf", "lora-gguf", "ollama", "vllm", "hub:OWNER/NAME", "inspect")
 GGUF_FILE = "model.gguf"
 LORA_FILE = "adapter.gguf"
 CARD_FILE = "README.md"
@@ -342,9 +342,7 @@ def sit_again(
         return []
     if job.form in ("lora-gguf", *GGUF_FORMS):
         if not is_llama_cpp_installed():
-            raise UsageError(
-                "llama.cpp is not installed.", where="--exam", cure=INSTALL_CURE
-            )
+            raise UsageError("llama.cpp is not installed.", where="--exam", cure=INSTALL_CURE)
         with open_gguf(job, folder, out) as (model, lora):
             answer = sit_exam.answer_with_gguf(model, lora)
             sampler = ExportedSampler("llama.cpp", reference.fingerprint, answer)
@@ -420,7 +418,11 @@ def describe_exams(exams: Sequence[ExportedExam]) -> str:
     """Return the section of the card on the exams that were sat again; "" without any."""
     if not exams:
         return ""
-    lines = ["\n\n## Exams sat again with this export\n", "| lesson | verdict | before |", "|---|---|---|"]
+    lines = [
+        "\n\n## Exams sat again with this export\n",
+        "| lesson | verdict | before |",
+        "|---|---|---|",
+    ]
     for exam in exams:
         word = exam.cell.verdict or "not examined"
         lines.append(f"| {exam.name} | {word} | {exam.expected} |")

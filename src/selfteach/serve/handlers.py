@@ -71,7 +71,7 @@ async def read_body(request: Request) -> bytes:
 
 
 def find_status(fault: SelfteachError) -> int:
-    """Return the status of a fault: of the server's disk, of a student in use, or of the request."""
+    """Return the status of a fault: of the disk, of a student in use, or of the request."""
     if isinstance(fault, ResourceError):
         return 507
     return 409 if isinstance(fault, UsageError) else 400

@@ -120,7 +120,9 @@ class ServedStudent:
             if state == self.state:
                 return []
             self._refuse_other_base(state)
-            places = {f"{LESSONS_FOLDER}/{own.name}/adapter": own.adapter_sum for own in state.lessons}
+            places = {
+                f"{LESSONS_FOLDER}/{own.name}/adapter": own.adapter_sum for own in state.lessons
+            }
             places |= {part.folder: part.adapter_sum for part in state.list_parts()}
             weights = {}
             for place, adapter_sum in places.items():

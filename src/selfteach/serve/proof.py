@@ -90,9 +90,7 @@ def prove_lessons(
                 where=f"lesson {name}",
                 cure="Train the run again, or serve without it.",
             )
-        expected = check_export.answer_with_transformers(
-            base, candidate.prompts, candidate.adapter
-        )
+        expected = check_export.answer_with_transformers(base, candidate.prompts, candidate.adapter)
         for prompt, mine, theirs in zip(candidate.prompts, answers, expected, strict=True):
             assert mine.completion is not None
             if mine.completion.text.strip() != clean_text(theirs).strip():

@@ -106,9 +106,7 @@ def open_student_server(
 
 
 @contextmanager
-def _open_base(
-    name: str, options: ServerOptions, say: Callable[[str], None]
-) -> Iterator[ModelSet]:
+def _open_base(name: str, options: ServerOptions, say: Callable[[str], None]) -> Iterator[ModelSet]:
     """Open a base for the block; a fault in the block closes it."""
     folder = resolve_model_folder(name, say)
     models = ModelSet.open(name, folder, options.max_waiting, say)

@@ -1,13 +1,13 @@
 """The addresses that teach a student while it is served.
 
-    POST   /v1/feedback            a rule, an edit, a criticism or a follow-up; answers with a job
-    DELETE /v1/feedback/ID         ends the job, or takes its lesson back
-    GET    /v1/jobs, /v1/jobs/ID   and /v1/jobs/ID/events: server-sent events until it is over
-    POST   /v1/jobs/ID/accept      adds a lesson that the gate refused
-    DELETE /v1/jobs/ID             as DELETE /v1/feedback/ID
-    GET    /v1/lessons             the lessons, with their exams after each change
-    PATCH  /v1/lessons/NAME        {"on": false}
-    DELETE /v1/lessons/NAME        takes a lesson back
+POST   /v1/feedback            a rule, an edit, a criticism or a follow-up; answers with a job
+DELETE /v1/feedback/ID         ends the job, or takes its lesson back
+GET    /v1/jobs, /v1/jobs/ID   and /v1/jobs/ID/events: server-sent events until it is over
+POST   /v1/jobs/ID/accept      adds a lesson that the gate refused
+DELETE /v1/jobs/ID             as DELETE /v1/feedback/ID
+GET    /v1/lessons             the lessons, with their exams after each change
+PATCH  /v1/lessons/NAME        {"on": false}
+DELETE /v1/lessons/NAME        takes a lesson back
 """
 
 from __future__ import annotations

@@ -267,9 +267,7 @@ def prepare_again(
     if getattr(config, "review", False):
         raise UsageError("a person corrected its answers, and nobody corrects new ones.")
     identity, _ = finished.find_material(source.folder)
-    material = read_again(
-        source.kind, source.folder, identity["material"], source.sources, config
-    )
+    material = read_again(source.kind, source.folder, identity["material"], source.sources, config)
     run.bind("base", models.base.fingerprint)
     base = Recorded(run.ledger, models.base_sampler, models.base)
     teacher = None
