@@ -21,10 +21,11 @@ from selfteach.students import jobs
 from selfteach.students.folder import read_student
 from talker import feedback_command, run_json
 
-pytestmark = [pytest.mark.slow, pytest.mark.training]
+pytestmark = [pytest.mark.slow, pytest.mark.training, pytest.mark.timeout(1800)]
 RULES = {"fox": "Do not talk about the fox.", "honey": "Do not mention honey."}
 THIRD = "Do not talk about the owl."
-TEACHING_S = 400
+TEACHING_S = 1200
+"""Beside other work a process of the lowest priority gets little of a core."""
 
 
 def write_settings(talker: Path, path: Path) -> Path:
