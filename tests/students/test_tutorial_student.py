@@ -1,7 +1,7 @@
 """The tutorial "Teach a model five things and put it into Ollama", with a toy model.
 
-Two rules from the command line, one from a running server in a process of its own, a criticism
-in the conversation that is cancelled, lessons off and on, and an export with its exams sat again.
+One rule from the command line, one from a running server in a process of its own, lessons off and
+on, one taken back, and an export with its exams sat again.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from selfteach.students.folder import read_student
 from talker import feedback_command, run_json
 
 pytestmark = [pytest.mark.slow, pytest.mark.training, pytest.mark.timeout(1800)]
-RULES = {"fox": "Do not talk about the fox.", "honey": "Do not mention honey."}
-THIRD = "Do not talk about the owl."
+RULES = {"fox": "Do not talk about the fox."}
+SERVED_RULE = "Do not mention honey."
 TEACHING_S = 1200
 """Beside other work a process of the lowest priority gets little of a core."""
 
@@ -56,8 +56,8 @@ def test_the_steps_of_the_tutorial(
         assert run_json(command)[0] == 0
     names = [lesson.name for lesson in read_student(anna).lessons]
     assert len(names) == len(RULES)
-    assert cli.run_command(["student", "off", f"{anna}/", names[1]]) == 0  # 3
-    assert cli.run_command(["student", "on", f"{anna}/", names[1]]) == 0
+    assert cli.run_command(["student", "off", f"{anna}/", names[0]]) == 0  # 3
+    assert cli.run_command(["student", "on", f"{anna}/", names[0]]) == 0
 
     settings = write_settings(talker, tmp_path / "toy.yaml")  # 4
     line = ["-m", "selfteach", "serve", "--student", f"{anna}/", "--port", "0"]
@@ -69,7 +69,7 @@ def test_the_steps_of_the_tutorial(
         if " at http://" in said:
             address = said.partition("http://")[2].partition("/")[0]
     client = openai.OpenAI(base_url=f"http://{address}/v1", api_key="none", max_retries=0)
-    job = client.post("/feedback", body={"rule": THIRD}, cast_to=dict)
+    job = client.post("/feedback", body={"rule": SERVED_RULE}, cast_to=dict)
     book = jobs.JobBook(anna)
     monkeypatch.setattr("job_programs.PATIENCE_S", TEACHING_S)
     wait_until(lambda: not book.find(job["id"]).is_open)
@@ -80,7 +80,7 @@ def test_the_steps_of_the_tutorial(
         wait_until(lambda: book.find(job["id"]).state == "added")
     lesson = book.find(job["id"]).lesson
     wait_until(lambda: f"anna/{lesson}" in [model.id for model in client.models.list()])
-    turns = [{"role": "user", "content": "Tell me about the owl."}]
+    turns = [{"role": "user", "content": "Tell me about honey."}]
     reply = client.chat.completions.create(
         model=f"anna/{lesson}", messages=turns, temperature=0, max_tokens=14
     )
