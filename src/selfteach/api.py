@@ -672,9 +672,7 @@ def run_method(spec: RunSpec, show: ShowProgress) -> dict[str, Any]:
         UsageError: there is no earlier run, or the folder holds another run.
     """
     material = spec.material
-    identity = dict(material.identity)
-    if spec.from_run is not None:
-        identity |= identify_earlier_adapter(finished.find_adapter(spec.from_run))
+    identity = identify_material(material, spec.from_run)
     with open_folder(
         spec.out,
         material.name,
@@ -698,6 +696,16 @@ def run_method(spec: RunSpec, show: ShowProgress) -> dict[str, Any]:
         return finished.relocate_result(result, run.path)
 
 
+def identify_material(material: Material, from_run: Path | None) -> dict[str, Any]:
+    """Return what represents the material, and the adapter that the run starts from, in the run's
+    identity.
+    """
+    identity = dict(material.identity)
+    if from_run is not None:
+        identity |= identify_earlier_adapter(finished.find_adapter(from_run))
+    return identity
+
+
 def print_notices(run: Run, display: Display) -> None:
     """Print which changed files of the run were set aside."""
     for line in run.notices:
@@ -707,6 +715,7 @@ def print_notices(run: Run, display: Display) -> None:
 
 def call_method(run: Run, method: str, material: Any, display: Display) -> dict[str, Any]:
     """Teach in an open run with a method of the registry."""
+    display.print_line("loading the libraries and the model")
     from selfteach.methods.method import Method
     from selfteach.methods.runner import teach as teach_with
 
