@@ -53,6 +53,7 @@ from selfteach.methods.method import Material
 from selfteach.methods.read_again import read_again, read_plug_in
 from selfteach.methods.tasks import read_tasks as tasks_material
 from selfteach.models.engines import AUTO, check_engine_name
+from selfteach.models.fetch_default_model import get_cache_folder
 from selfteach.models.remote.teacher_program import PREFIX
 from selfteach.models.resolve_model_path import (
     check_model_name,
@@ -560,7 +561,7 @@ def open_model(
             raise UsageError(
                 "names an adapter of a run.", where="--adapter", cure="Give --run DIR."
             )
-        return load_model(model or "", None, engine, None, progress)
+        return load_model(model or "", None, engine, get_cache_folder() / "engine", progress)
     folder = finished.find_adapter(run, adapter)
     return load_model(finished.read_base_name(run), folder, engine, run / "gguf", progress)
 
