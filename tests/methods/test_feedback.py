@@ -70,6 +70,29 @@ def test_at_a_tenth_of_its_time_a_run_knows_what_is_left_within_a_quarter(
     assert 0.9 < clock.estimate_at(0.5) < 1.1, "the examples are known, and with them the training"
 
 
+def test_the_adapter_s_folder_can_be_used_alone(
+    straight: tuple[Path, dict[str, Any]], tmp_path: Path
+) -> None:
+    from peft import AutoPeftModelForCausalLM
+
+    alone = tmp_path / "alone"
+    shutil.copytree(straight[0] / "adapter", alone)
+    model = AutoPeftModelForCausalLM.from_pretrained(alone)
+    assert model.peft_config["default"].r > 0
+    card = (alone / "README.md").read_text()
+    assert "Do not talk about the fox." in card
+    assert card.startswith("---\nlibrary_name: peft\n")
+
+
+@pytest.mark.slow
+def test_the_run_folder_loads_as_a_dataset(straight: tuple[Path, dict[str, Any]]) -> None:
+    from datasets import load_dataset
+
+    rows = read_rows(straight[0] / "examples.jsonl")
+    loaded = load_dataset(str(straight[0]), split="train", streaming=True)
+    assert [row["id"] for row in loaded] == [row["id"] for row in rows]
+
+
 def test_the_json_has_what_was_promised(
     straight: tuple[Path, dict[str, Any]], exam: dict[str, Any]
 ) -> None:

@@ -22,6 +22,7 @@ from selfteach import registry
 from selfteach.config import TrainConfig
 from selfteach.errors import UsageError
 from selfteach.evaluate.exam import TunedModel
+from selfteach.files import write_text
 from selfteach.methods.earlier_exam import EARLIER_KEY, ask_earlier_questions
 from selfteach.methods.method import Method, TrainingPlan, TrainStage
 from selfteach.methods.plan_parts import count_trained_tokens
@@ -39,7 +40,7 @@ from selfteach.records import (
     get_user_text,
     make_prompt,
 )
-from selfteach.report.card import make_card
+from selfteach.report.card import make_adapter_card, make_card
 from selfteach.report.page import write_report
 from selfteach.run.display import Display
 from selfteach.run.finished import REPORT_FILE, RESULT
@@ -53,6 +54,7 @@ from selfteach.train.on_policy import OnPolicySampler, make_on_policy_sampler
 from selfteach.train.train import TrainingResult, train
 
 TRAINING_FOLDER = "checkpoints"
+CARD_FILE = "README.md"
 ENGINE_FOLDER = "engine"
 """These folders exist only while a run works: checkpoints, and tuned weights for sampling."""
 
@@ -426,18 +428,32 @@ def publish(
     """
     run = session.run
     if tuned:
-        run.export_copy("adapter", tuned.trained.adapter)
+        export_adapter(run, tuned.trained.adapter, session.rule or describe_examples(plan))
         run.export_jsonl("metrics.jsonl", tuned.trained.curve)
     run.export_jsonl("examples.jsonl", (example.to_json() for example in plan.examples))
     run.export_jsonl("dropped.jsonl", list_dropped(run))
     exam |= {"cost": measure_cost(session, tuned, plan.overhead), "reproduce": [run.command]}
     run.export_json("exam.json", exam)
-    run.export("README.md", make_card(run.path))
+    run.export(CARD_FILE, make_card(run.path, examples=True))
     write_report(run.path)
     result = summarize(session, exam, tuned, plan.shown(exam))
     run.ledger.set_note(RESULT, result)
     remove_scratch(run)
     return result
+
+
+def export_adapter(run: Run, adapter: Path, heading: str) -> None:
+    """Export an adapter with a card of its own, so that its folder can be used alone."""
+    sizes = [file.stat().st_size for file in adapter.rglob("*") if file.is_file()]
+    with run.export_folder("adapter", sum(sizes)) as folder:
+        shutil.copytree(adapter, folder, dirs_exist_ok=True)
+        write_text(folder / CARD_FILE, make_adapter_card(run.path, adapter, heading))
+
+
+def describe_examples(plan: TrainingPlan) -> str:
+    """Return what an adapter was taught, where no one text says it."""
+    learned = sum(example.role == "learn" for example in plan.examples)
+    return f"{learned} examples"
 
 
 def list_dropped(run: Run) -> list[JsonObject]:
