@@ -23,7 +23,7 @@ from selfteach.run.display import Display
 from selfteach.run.workload import SCORED_COST, PlannedStage
 
 NUM_TIMED_ROUNDS = 32
-TIMED_TOKENS = 48
+TIMED_TOKENS = 24
 LIBRARIES_MB = 1000
 """What the libraries of models take."""
 REPORT_MB = 80
