@@ -101,9 +101,11 @@ def describe_stages(stages: Sequence[PlannedStage], sampled_per_s: float) -> Jso
 
 def estimate_activations_mb(base: HfModel, config: Any) -> float:
     """Return what the tokens of a micro-batch keep for the backward pass."""
-    about = base.module.config
+    module: Any = base.module
+    about = module.config.get_text_config()
     units = int(about.hidden_size) * int(about.num_hidden_layers)
-    return config.train.micro_batch_tokens * units * ACTIVATION_BYTES / 1e6
+    tokens = int(config.train.micro_batch_tokens)
+    return tokens * units * ACTIVATION_BYTES / 1e6
 
 
 def measure_speed(sampler: Sampler) -> float:

@@ -72,10 +72,15 @@ def show_requests(found: UnderstoodRule, sampler: Sampler, seed: int) -> list[st
         scopes = ("target",)
     for scope in scopes:
         written = generate_prompts(
-            sampler, found.subject, scope, NUM_REQUESTS, find_format_fault, SHOWN_ROUNDS, seed
+            sampler, found.subject, scope, NUM_REQUESTS, find_fault, SHOWN_ROUNDS, seed
         )
         shown += [f"{scope}: {prompt.text}" for prompt, fault in written if not fault]
     return shown
+
+
+def find_fault(text: str) -> str:
+    """Return why a text is no request, or ""."""
+    return find_format_fault(text) or ""
 
 
 def show_situation_requests(situation: Situation, seed: int) -> list[str]:
