@@ -53,6 +53,7 @@ from selfteach.methods.method import Material
 from selfteach.methods.read_again import read_again, read_plug_in
 from selfteach.methods.tasks import read_tasks as tasks_material
 from selfteach.models.engines import AUTO, check_engine_name
+from selfteach.models.fetch_default_model import get_cache_folder
 from selfteach.models.remote.teacher_program import PREFIX
 from selfteach.models.resolve_model_path import (
     check_model_name,
@@ -560,7 +561,7 @@ def open_model(
             raise UsageError(
                 "names an adapter of a run.", where="--adapter", cure="Give --run DIR."
             )
-        return load_model(model or "", None, engine, None, progress)
+        return load_model(model or "", None, engine, get_cache_folder() / "engine", progress)
     folder = finished.find_adapter(run, adapter)
     return load_model(finished.read_base_name(run), folder, engine, run / "gguf", progress)
 
@@ -672,9 +673,7 @@ def run_method(spec: RunSpec, show: ShowProgress) -> dict[str, Any]:
         UsageError: there is no earlier run, or the folder holds another run.
     """
     material = spec.material
-    identity = dict(material.identity)
-    if spec.from_run is not None:
-        identity |= identify_earlier_adapter(finished.find_adapter(spec.from_run))
+    identity = identify_material(material, spec.from_run)
     with open_folder(
         spec.out,
         material.name,
@@ -698,6 +697,16 @@ def run_method(spec: RunSpec, show: ShowProgress) -> dict[str, Any]:
         return finished.relocate_result(result, run.path)
 
 
+def identify_material(material: Material, from_run: Path | None) -> dict[str, Any]:
+    """Return what represents the material, and the adapter that the run starts from, in the run's
+    identity.
+    """
+    identity = dict(material.identity)
+    if from_run is not None:
+        identity |= identify_earlier_adapter(finished.find_adapter(from_run))
+    return identity
+
+
 def print_notices(run: Run, display: Display) -> None:
     """Print which changed files of the run were set aside."""
     for line in run.notices:
@@ -707,6 +716,7 @@ def print_notices(run: Run, display: Display) -> None:
 
 def call_method(run: Run, method: str, material: Any, display: Display) -> dict[str, Any]:
     """Teach in an open run with a method of the registry."""
+    display.print_line("loading the libraries and the model")
     from selfteach.methods.method import Method
     from selfteach.methods.runner import teach as teach_with
 

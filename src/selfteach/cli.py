@@ -18,6 +18,7 @@ from selfteach.commands import (
     benchmark_command,
     dataset_commands,
     plug_in,
+    runs_commands,
     student_commands,
 )
 from selfteach.commands.errors import print_error, print_failure
@@ -509,6 +510,7 @@ adapter_commands.add_commands(app)
 dataset_commands.add_commands(app)
 benchmark_command.add_commands(app)
 student_commands.add_commands(app)
+runs_commands.add_commands(app)
 plug_in.add_commands(app)
 
 

@@ -323,9 +323,11 @@ def load_model(
         UsageError: there is no such model or engine.
         IntegrityError: the adapter belongs to another base.
     """
-    from selfteach.models.engines import check_engine_name, choose_sampler
+    from selfteach.models.engines import check_engine_name, choose_sampler, open_kept_sampler
 
     check_engine_name(engine)
+    if gguf and (kept := open_kept_sampler(model, adapter, engine, gguf)):
+        return AnsweringModel(kept, [*kept.notes, "engine openvino: its file stood already"])
     from selfteach.models.hf import HfModel
 
     loaded = HfModel.load(model, adapter=adapter, progress=progress)

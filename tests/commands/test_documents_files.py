@@ -15,6 +15,8 @@ from selfteach.errors import IntegrityError
 from selfteach.methods.documents.read_documents import read_material
 from selfteach.run import finished
 
+ABSENT = ("--model", "nobody/no-model")
+"""A model that is not here: nothing is loaded to measure its speed."""
 ROWS: list[dict[str, Any]] = [
     {
         "title": "Mill",
@@ -56,7 +58,9 @@ def test_a_dry_run_says_what_there_is_to_learn(
     (tmp_path / "a.md").write_text(
         "# Hale Mill\n\nHale Mill was built in 1790. It stands at Wyle by the road. Yes.\n"
     )
-    assert cli.run_command(["documents", str(tmp_path / "a.md"), "--dry-run", "--json"]) == 0
+    assert (
+        cli.run_command(["documents", str(tmp_path / "a.md"), *ABSENT, "--dry-run", "--json"]) == 0
+    )
     stated = json.loads(capsys.readouterr().out)
     assert (stated["titles"], stated["sentences"], stated["documents"]) == (["Hale Mill"], 2, 1), (
         "one word is no sentence to learn"
@@ -78,7 +82,9 @@ def test_the_cure_for_too_many_bad_rows_cures(
     cure = re.search(r"--set (max_bad_rows=\S+)", printed)
     assert cure, printed
     assert (
-        cli.run_command(["documents", str(tmp_path / "a.jsonl"), "--dry-run", "--set", cure[1]])
+        cli.run_command(
+            ["documents", str(tmp_path / "a.jsonl"), *ABSENT, "--dry-run", "--set", cure[1]]
+        )
         == 0
     )
 

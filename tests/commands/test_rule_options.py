@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 
 from selfteach import cli
-from selfteach.commands import feedback as command
+from selfteach.commands import teach
 from selfteach.commands.require import EXAM_NUMBERS
 from selfteach.config import FeedbackConfig
 from selfteach.generate.ask import Subject
 from selfteach.materials.effect import Effect
 from selfteach.materials.rule import read_rule
 from selfteach.materials.situation import read_situation
-from selfteach.methods.feedback import estimate_cost
+from selfteach.methods.feedback import describe_rule
 from selfteach.methods.feedback.understand_rule import (
     UnderstoodRule,
     count_tokens_needed,
@@ -48,7 +48,7 @@ def test_a_bad_rule_is_refused_in_one_line_before_anything_is_loaded(
     def fail(*given: Any, **more: Any) -> None:
         raise AssertionError("a run was opened")
 
-    monkeypatch.setattr(command, "_estimate_cost", fail)
+    monkeypatch.setattr(teach, "estimate", fail)
     assert cli.run_command(["feedback", *words, "--dry-run"]) == code
     error = capfd.readouterr().err
     assert told in error
@@ -58,11 +58,11 @@ def test_a_bad_rule_is_refused_in_one_line_before_anything_is_loaded(
 def test_the_options_of_a_rule_reach_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[FeedbackConfig] = []
 
-    def estimate(rule: str, config: FeedbackConfig, options: Any) -> dict[str, Any]:
+    def estimate(method: str, rule: Any, config: FeedbackConfig, options: Any) -> dict[str, Any]:
         seen.append(config)
         return {}
 
-    monkeypatch.setattr(command, "_estimate_cost", estimate)
+    monkeypatch.setattr(teach, "estimate", estimate)
     words = ["feedback", "Do not talk about football.", "--dry-run", "--json", "--seeds", "3"]
     words += ["--also", "soccer", "--also", "NFL", "--not", "football stadium"]
     assert cli.run_command(words) == 0
@@ -86,26 +86,26 @@ def understand(text: str, **subject: Any) -> UnderstoodRule:
 
 def test_a_dry_run_shows_when_then_neighbors_and_what_decides() -> None:
     boss = understand("In emails to my boss stay under 40 words.", check="max_words=39")
-    found = estimate_cost.describe_plan(boss, FeedbackConfig())
+    found = describe_rule.describe_plan(boss, FeedbackConfig())
     assert (found["when"], found["then"]) == ("emails to my boss", "stay under 40 words")
     assert found["decided_by"] == "the check max_words=39"
     assert "other_names" not in found
     cats = understand("Do not talk about cats.", topic="cats", siblings=("dogs", "birds"))
-    found = estimate_cost.describe_plan(cats, FeedbackConfig(also=("kitty",)))
+    found = describe_rule.describe_plan(cats, FeedbackConfig(also=("kitty",)))
     assert (found["subject"], found["neighbors"]) == ("cats", "dogs, birds")
     assert found["other_names"] == "kitty"
     assert found["decided_by"] == "the best calibrated judge"
-    found = estimate_cost.describe_plan(cats, FeedbackConfig(check='not contains "cat"'))
+    found = describe_rule.describe_plan(cats, FeedbackConfig(check='not contains "cat"'))
     assert found["decided_by"] == 'the check not contains "cat"'
 
 
 def test_a_dry_run_shows_a_request_in_scope_and_its_neighbor() -> None:
-    inside, beside = estimate_cost.show_situation_requests(
-        read_situation("in emails to my boss"), 0
-    )
-    assert "my boss" in inside
-    assert "boss" not in beside
-    (topic, _) = estimate_cost.show_situation_requests(
+    shown = describe_rule.show_situation_requests(read_situation("in emails to my boss"), 0)
+    scopes = [line.partition(":")[0] for line in shown]
+    assert scopes == ["target", "target", "near", "near"]
+    assert all("my boss" in line for line in shown[:2])
+    assert not any("boss" in line for line in shown[2:])
+    (topic, *_) = describe_rule.show_situation_requests(
         read_situation("in explanations for children"), 0
     )
     assert "gravity" in topic

@@ -30,7 +30,7 @@ from pathlib import Path
 from typing import Any
 
 from selfteach import cli
-from selfteach.models import recorded
+from selfteach.models import recorded, resolve_model_path
 from selfteach.models.recorded import Recorded
 from selfteach.records import Request, make_prompt
 from selfteach.run.ledger import Ledger, Outcome
@@ -124,14 +124,15 @@ def install() -> None:
     """Replace the method by this one."""
     module = types.ModuleType("selfteach.methods.feedback.method")
     module.METHOD = teach  # type: ignore[attr-defined]
-    planning = types.ModuleType("selfteach.methods.feedback.estimate_cost")
-    planning.estimate_cost = lambda rule, config, display, earlier: {
+    planning = types.ModuleType("selfteach.methods.estimate_cost")
+    planning.estimate_cost = lambda method, rule, *rest, verbose: {  # type: ignore[attr-defined]
         "requests": 6,
         "three_prompts": [rule],
-    }  # type: ignore[attr-defined]
+    }
+    resolve_model_path.is_model_here = lambda name: True
     sys.modules |= {
         "selfteach.methods.feedback.method": module,
-        "selfteach.methods.feedback.estimate_cost": planning,
+        "selfteach.methods.estimate_cost": planning,
     }
 
 

@@ -385,6 +385,7 @@ def test_the_card_has_the_structure_of_a_harmless_one(
         "library_name",
         "pipeline_tag",
         "tags",
+        "model-index",
     }
 
 

@@ -1,45 +1,49 @@
-"""What `--dry-run` states about a rule, on a toy."""
+"""What `--dry-run` states of a run before it starts, on a toy."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
 from selfteach import cli
 from selfteach.config import FeedbackConfig, resolve
-from selfteach.methods.feedback import estimate_cost as planning
-from selfteach.methods.feedback.estimate_cost import estimate_cost, list_uncounted
+from selfteach.methods import estimate_cost as planning
+from selfteach.methods.estimate_cost import estimate_cost
+from selfteach.methods.feedback.describe_rule import list_uncounted
+from selfteach.methods.feedback.method import METHOD
+from selfteach.records import JsonObject
 from selfteach.run.display import SilentDisplay
 
 RULE = "Do not talk about the fox."
+ABSENT = "nobody/no-model"
 
 
-def config(model: Path, target: int) -> FeedbackConfig:
-    found: FeedbackConfig = resolve(
-        FeedbackConfig, sets=[f"model={model}", "engine=hf", f"ask.target={target}"]
-    ).config
-    return found
+def state(model: Path, target: int, *, verbose: bool = False) -> JsonObject:
+    sets = [f"model={model}", "engine=hf", f"ask.target={target}"]
+    config = resolve(FeedbackConfig, sets=sets).config
+    return estimate_cost(METHOD, RULE, config, SilentDisplay(), verbose=verbose)
 
 
-def test_it_states_requests_tokens_minutes_disk_and_three_prompts(
+def test_it_states_stages_with_their_work_and_requests_of_each_scope(
     talker: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(planning, "measure_speed", lambda sampler: 100.0)
-    small, large = (
-        estimate_cost(RULE, config(talker, target), SilentDisplay()) for target in (100, 1000)
-    )
+    small = state(talker, 100)
+    large = state(talker, 1000, verbose=True)
     assert small["subject"] == "fox"
-    assert all(
-        large[key] > small[key]
-        for key in ("requests", "sampled_tokens", "trained_tokens", "minutes")
-    )
-    assert small["minutes"] == round(
-        (small["sampled_tokens"] + 2 * small["trained_tokens"]) / 6000 + 0.5, 1
-    )
+    sums = ("requests", "sampled_tokens", "trained_tokens")
+    assert all(large[key] > small[key] for key in (*sums, "minutes"))
+    assert all(small[key] == sum(row[key] for row in small["stages"]) for key in sums)
+    assert sum(row["minutes"] for row in small["stages"]) == pytest.approx(small["minutes"], abs=1)
     assert small["disk_mb"] >= 80
-    asked, _, prompted = small["prompt_examples"]
-    assert "Topic: fox" in asked
+    assert small["memory_mb"] > 1000
+    shown = [line.partition(":")[0] for line in large["requests_of_each_scope"]]
+    assert set(shown) <= {"target", "near", "general"}
+    assert max(map(shown.count, shown), default=0) <= 2
+    assert "prompts" not in small, "whole prompts come with -v alone"
+    (prompted,) = large["prompts"]
     assert (prompted.count("<|im_start|>"), prompted.count("<|im_end|>")) == (3, 2), (
         "as the template has it: system, user, and the answer"
     )
@@ -94,3 +98,55 @@ def test_the_speed_is_that_of_sampled_tokens(talker: Path, monkeypatch: pytest.M
     assert planning.measure_speed(model) > 64 / 4, (
         "at least a token of each of 64 answers in 4 seconds"
     )
+
+
+def test_a_training_that_samples_nothing_has_a_cost_too(
+    talker: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [{"prompt": f"What is {i}?", "completion": f"{i} is a number."} for i in range(30)]
+    file = tmp_path / "rows.jsonl"
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    words = ["train", str(file), "--model", str(talker), "--dry-run"]
+    assert cli.run_command(words) == 0
+    printed = capsys.readouterr().out
+    assert "\nstages:\n" in printed
+    assert "tokens trained" in printed
+    assert "memory mb: " in printed
+
+
+@pytest.mark.parametrize("command", ["tasks", "corrections"])
+def test_a_model_that_is_not_here_is_not_fetched(
+    command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [
+        {"prompt": f"What is {i}?", "answer": f"{i}.", "correction": f"{i} is a number."}
+        for i in range(8)
+    ]
+    file = tmp_path / "edits.jsonl"
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    words = [command, *([str(file)] if command == "corrections" else []), "--model", ABSENT]
+    assert cli.run_command([*words, "--dry-run", "--json"]) == 0
+    stated = json.loads(capsys.readouterr().out)
+    assert ABSENT in stated["cost"]
+    assert "a_prompt" not in stated
+
+
+def test_a_run_that_stands_already_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from selfteach.methods.feedback.read_rule import read_material
+    from selfteach.run.run_folder import open_run
+
+    monkeypatch.chdir(tmp_path)
+    material = read_material(RULE)
+    resolved = resolve(FeedbackConfig, sets=[f"model={ABSENT}"])
+    words = ["feedback", RULE, "--model", ABSENT, "--dry-run", "--json"]
+    assert cli.run_command(words) == 0
+    assert "this_run_stands" not in json.loads(capsys.readouterr().out)
+    with open_run(None, material.name, "feedback", resolved, dict(material.identity)) as run:
+        begun = run.path
+    assert cli.run_command(words) == 0
+    stands = json.loads(capsys.readouterr().out)["this_run_stands"]
+    assert stands.startswith(f"{begun}: finished")
+    assert cli.run_command([*words, "--seed", "4"]) == 0
+    assert "this_run_stands" not in json.loads(capsys.readouterr().out)

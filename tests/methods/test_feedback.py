@@ -23,6 +23,7 @@ from margins import assert_at_least, assert_at_most
 from selfteach.judge.check import CheckJudge
 from selfteach.records import Request, SamplingParams, make_prompt
 from selfteach.run.ledger import Ledger
+from simulated_time import SimulatedTime, simulate_time
 from switches import SEED, skip_with_threads
 from talker import feedback_command, open_ledger, read_rows, run_json
 
@@ -38,18 +39,58 @@ SAME = (
 
 
 @pytest.fixture(scope="module")
-def straight(talker: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
-    """A run without trouble, and what it printed."""
+def timed(
+    talker: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, dict[str, Any], SimulatedTime]:
+    """A run without trouble, what it printed, and its simulated clock."""
     run = tmp_path_factory.mktemp("straight") / "run"
-    code, result = run_json(feedback_command(talker, run))
+    with simulate_time() as clocks:
+        code, result = run_json(feedback_command(talker, run))
     assert code == 0
-    return run, result
+    return run, result, clocks[0]
+
+
+@pytest.fixture(scope="module")
+def straight(timed: tuple[Path, dict[str, Any], SimulatedTime]) -> tuple[Path, dict[str, Any]]:
+    """A run without trouble, and what it printed."""
+    return timed[:2]
 
 
 @pytest.fixture(scope="module")
 def exam(straight: tuple[Path, dict[str, Any]]) -> dict[str, Any]:
     found: dict[str, Any] = json.loads((straight[0] / "exam.json").read_text())
     return found
+
+
+def test_at_a_tenth_of_its_time_a_run_knows_what_is_left_within_a_quarter(
+    timed: tuple[Path, dict[str, Any], SimulatedTime],
+) -> None:
+    clock = timed[2]
+    assert 0.75 < clock.estimate_at(0.1) < 1.25
+    assert 0.9 < clock.estimate_at(0.5) < 1.1, "the examples are known, and with them the training"
+
+
+def test_the_adapter_s_folder_can_be_used_alone(
+    straight: tuple[Path, dict[str, Any]], tmp_path: Path
+) -> None:
+    from peft import AutoPeftModelForCausalLM
+
+    alone = tmp_path / "alone"
+    shutil.copytree(straight[0] / "adapter", alone)
+    model = AutoPeftModelForCausalLM.from_pretrained(alone)
+    assert model.peft_config["default"].r > 0
+    card = (alone / "README.md").read_text()
+    assert "Do not talk about the fox." in card
+    assert card.startswith("---\nlibrary_name: peft\n")
+
+
+@pytest.mark.slow
+def test_the_run_folder_loads_as_a_dataset(straight: tuple[Path, dict[str, Any]]) -> None:
+    from datasets import load_dataset
+
+    rows = read_rows(straight[0] / "examples.jsonl")
+    loaded = load_dataset(str(straight[0]), split="train", streaming=True)
+    assert [row["id"] for row in loaded] == [row["id"] for row in rows]
 
 
 def test_the_json_has_what_was_promised(

@@ -321,7 +321,7 @@ def test_anchors_grow_with_the_study_data() -> None:
     def count(chunks: int, **settings: Any) -> int:
         chunk: Any = SimpleNamespace(find_informative_sentences=lambda: two)
         there: Any = SimpleNamespace(config=config.DocumentsConfig(**settings))
-        return documents.count_anchor_prompts(there, [chunk] * chunks)
+        return documents.count_anchors(there, [chunk] * chunks)
 
     assert count(50) == 659
     assert count(150) == 1976

@@ -30,6 +30,16 @@ def test_the_front_matter_names_library_and_base(folder: Path):
     )
 
 
+def test_the_front_matter_has_the_exam_and_says_where_the_examples_are(folder: Path):
+    fields = front(make_card(folder, examples=True))
+    assert fields["configs"] == [{"config_name": "default", "data_files": "examples.jsonl"}]
+    (index,) = fields["model-index"]
+    metrics = [metric for result in index["results"] for metric in result["metrics"]]
+    assert metrics, "the exam of the tuned model"
+    assert all(0 <= metric["value"] <= 1 for metric in metrics)
+    assert "configs" not in front(make_card(folder)), "an export is no folder of examples"
+
+
 @pytest.mark.parametrize(
     ("settings", "library", "shown"),
     [

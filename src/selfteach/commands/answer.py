@@ -123,6 +123,7 @@ def answer_rows(
 def open_model(options: AnswerOptions, screen: Screen) -> Sampler:
     """Load the model that answers: a run's tuned model, or a model alone."""
     screen.display.start_stage("load")
+    screen.display.print_line("loading the libraries and the model")
     opened = api.open_model(
         options.run, options.model, options.adapter, options.engine, screen.display.print_line
     )

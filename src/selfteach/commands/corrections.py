@@ -28,7 +28,7 @@ def run_corrections(
     columns: str,
     skip_bad_rows: bool,
 ) -> None:
-    """Teach corrections; with `dry_run` describe the material instead.
+    """Teach corrections; with `dry_run` describe the material and the cost instead.
 
     Args:
         columns: "OURS=YOURS,...", other names of columns.

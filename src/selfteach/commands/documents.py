@@ -22,7 +22,7 @@ from selfteach.models.resolve_model_path import check_model_name
 def run_documents(
     paths: Sequence[Path], questions: Path | None, own: Mapping[str, Any], options: TeachOptions
 ) -> None:
-    """Teach documents; with `dry_run` describe the material instead."""
+    """Teach documents; with `dry_run` describe the material and the cost instead."""
     resolved = options.resolve(Settings, own)
     material = read_material(paths, questions=questions)
     refuse_too_little(material.value, resolved.config)

@@ -12,6 +12,7 @@ RUN_OPTIONS = ("--run", "--from")
 LOOKING_COMMANDS = ("status", "verify")
 """Commands whose first argument is a run."""
 RUNS_FOLDER = Path("runs")
+COMPARING_COMMAND = ["runs", "compare"]
 MANIFEST_FILE = "manifest.json"
 
 
@@ -26,7 +27,9 @@ def name_last_run(arguments: Sequence[str]) -> list[str]:
     for at, word in enumerate(words[:end]):
         before = words[at - 1] if at else ""
         option, _, value = word.partition("=")
-        if word == LAST and (before in RUN_OPTIONS or (at == 1 and before in LOOKING_COMMANDS)):
+        is_looked_at = at == 1 and before in LOOKING_COMMANDS
+        is_compared = at >= 2 and words[:2] == COMPARING_COMMAND
+        if word == LAST and (before in RUN_OPTIONS or is_looked_at or is_compared):
             words[at] = str(find_last_run())
         elif option in RUN_OPTIONS and value == LAST:
             words[at] = f"{option}={find_last_run()}"

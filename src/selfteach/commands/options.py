@@ -106,7 +106,10 @@ class TeachOptions:
     as_json: Json = False
     dry_run: Annotated[
         bool,
-        typer.Option("--dry-run", help="Print what was read and what would be done, and stop."),
+        typer.Option("--dry-run", help="Print what was read and what a run would cost, and stop."),
+    ] = False
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="With --dry-run: print whole prompts too.")
     ] = False
     require: Require = ""
     new: New = False

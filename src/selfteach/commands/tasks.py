@@ -22,7 +22,7 @@ def run_tasks(
     *,
     skip_bad_rows: bool = False,
 ) -> None:
-    """Teach tasks; with `dry_run` describe the material instead."""
+    """Teach tasks; with `dry_run` describe the material and the cost instead."""
     resolved = options.resolve(Settings, own)
     config: Settings = resolved.config
     check_settings(config)
@@ -31,12 +31,37 @@ def run_tasks(
     )
     refuse_too_little(material.value)
     teach(
-        "tasks", material, resolved, options, plan=lambda: describe_material(material.value, config)
+        "tasks",
+        material,
+        resolved,
+        options,
+        plan=lambda: describe_material(material.value, config, verbose=options.verbose),
     )
 
 
-def describe_material(material: Tasks, config: Settings) -> Mapping[str, Any]:
-    """Return what was read and how the model would be prompted, without a model."""
+def describe_material(
+    material: Tasks, config: Settings, *, verbose: bool = False
+) -> Mapping[str, Any]:
+    """Return what was read, without a model.
+
+    Args:
+        verbose: also return how the model would be prompted.
+    """
+    found = {
+        "seeds": len(material.seeds),
+        "instances": sum(len(task.instances) for task in material.seeds),
+        "classification": sum(task.classification is True for task in material.seeds),
+        "test": len(material.test),
+        "repaired_rows": describe_repaired(material.cleaned_rows),
+        "dropped_rows": describe_dropped(material.outcomes),
+    }
+    if verbose:
+        found["a_prompt"] = render_prompt(material, config)
+    return found
+
+
+def render_prompt(material: Tasks, config: Settings) -> str:
+    """Return the first prompt of the invention."""
     from selfteach.generate.invent import make_invention_request
     from selfteach.records import SamplingParams
 
@@ -45,12 +70,4 @@ def describe_material(material: Tasks, config: Settings) -> Mapping[str, Any]:
     ).request.prompt
     if not isinstance(prompt, str):
         prompt = "the header of the user's turn, and nothing else"
-    return {
-        "seeds": len(material.seeds),
-        "instances": sum(len(task.instances) for task in material.seeds),
-        "classification": sum(task.classification is True for task in material.seeds),
-        "test": len(material.test),
-        "repaired_rows": describe_repaired(material.cleaned_rows),
-        "dropped_rows": describe_dropped(material.outcomes),
-        "a_prompt": prompt,
-    }
+    return prompt

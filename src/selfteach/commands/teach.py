@@ -19,9 +19,10 @@ from selfteach.commands.student import add_lesson
 from selfteach.config import ResolvedConfig
 from selfteach.errors import Interrupted, UsageError
 from selfteach.methods.method import Material
+from selfteach.models.resolve_model_path import is_model_here
 from selfteach.run import finished
 from selfteach.run.display import Display
-from selfteach.run.run_folder import Run
+from selfteach.run.run_folder import FINISHED, Run, find_standing_run, read_notes
 from selfteach.run.signals import handle_interrupts
 from selfteach.students.gate import LessonRefused
 from selfteach.text import clean_text
@@ -59,7 +60,7 @@ def teach(
 
     Args:
         method: its name in the registry.
-        plan: describes the material; `--dry-run` prints this and stops.
+        plan: describes the material; `--dry-run` prints this and the expected cost, and stops.
         before: called with the open run before the method.
 
     Raises:
@@ -68,7 +69,7 @@ def teach(
     """
     wanted = check_before_run(method, resolved, options)
     if options.dry_run:
-        print_plan(plan(), as_json=options.as_json)
+        print_dry_run(method, material, resolved, options, plan())
         return
     spec = api.RunSpec(
         method,
@@ -135,6 +136,57 @@ def make_resume_command(run: Run) -> str:
     return shlex.quote(program) + run.command.removeprefix("selfteach")
 
 
+def print_dry_run(
+    method: str,
+    material: Material,
+    resolved: ResolvedConfig,
+    options: TeachOptions,
+    described: Mapping[str, Any],
+) -> None:
+    """Print how the material was read, which run has these settings already, and what a new one
+    would cost.
+    """
+    identity = api.identify_material(material, options.from_run)
+    standing = describe_standing_run(options.out, material.name, method, resolved, identity)
+    cost = estimate(method, material, resolved.config, options)
+    print_plan({**described, **cost, **standing}, as_json=options.as_json)
+
+
+def describe_standing_run(
+    out: Path | None,
+    name: str,
+    method: str,
+    resolved: ResolvedConfig,
+    identity: Mapping[str, Any],
+) -> Mapping[str, Any]:
+    """Return where a run with these settings stands, if there is one."""
+    folder = find_standing_run(out, name, method, resolved, identity)
+    if folder is None:
+        return {}
+    done = read_notes(folder, FINISHED)[0]
+    state = "finished; the command shows its result" if done else "the command continues it"
+    return {"this_run_stands": f"{folder}: {state}"}
+
+
+def estimate(
+    method: str, material: Material, config: Any, options: TeachOptions
+) -> Mapping[str, Any]:
+    """Return the expected cost of a run; a model that is not here is not fetched for it."""
+    if not is_model_here(config.model):
+        return {"cost": f"not measured: the model {config.model} is fetched by the first run"}
+    earlier = finished.find_adapter(options.from_run) if options.from_run else None
+    with open_screen(None, debug=options.debug) as screen, handle_interrupts(screen.print_line):
+        screen.display.print_line("loading the model, to measure the speed of this machine")
+        from selfteach import registry
+        from selfteach.methods.estimate_cost import estimate_cost
+
+        loaded = registry.load_registered("methods", method)
+        display = screen.display
+        return estimate_cost(
+            loaded, material.value, config, display, earlier, verbose=options.verbose
+        )
+
+
 def print_plan(plan: Mapping[str, Any], *, as_json: bool) -> None:
     """Print the findings of `--dry-run`: one line for each fact, or all as one JSON object.
 
@@ -150,7 +202,20 @@ def print_plan(plan: Mapping[str, Any], *, as_json: bool) -> None:
             continue
         print(name)
         for part in value if isinstance(value, list) else [value]:
-            print(_indent_text(clean_text(str(part))))
+            text = describe_stage(part) if isinstance(part, Mapping) else str(part)
+            print(_indent_text(clean_text(text)))
+
+
+def describe_stage(stage: Mapping[str, Any]) -> str:
+    """Return one line about a planned stage, without what it does not do."""
+    parts = []
+    if stage["requests"]:
+        parts.append(f"{stage['requests']:,} requests")
+    if stage["sampled_tokens"]:
+        parts.append(f"{stage['sampled_tokens']:,} tokens sampled")
+    if stage["trained_tokens"]:
+        parts.append(f"{stage['trained_tokens']:,} tokens trained")
+    return ", ".join([f"{stage['stage']}: {stage['minutes']} min", *parts])
 
 
 def _indent_text(text: str) -> str:

@@ -29,7 +29,7 @@ def run_train(
     *,
     skip_bad_rows: bool = False,
 ) -> None:
-    """Train on examples; with `dry_run` describe the material instead."""
+    """Train on examples; with `dry_run` describe the material and the cost instead."""
     held, share = parse_dev(dev)
     resolved = options.resolve(FinetuneConfig, {"dev_share": share, **own})
     config: FinetuneConfig = resolved.config

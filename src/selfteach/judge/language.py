@@ -109,3 +109,14 @@ def detect_languages(text: str) -> frozenset[str]:
     words = Counter(word.lower().replace("’", "'") for word in _WORD.findall(text))
     hits = [sum(map(words.__getitem__, _COMMON[language])) for language in possible]
     return frozenset(one for one, count in zip(possible, hits, strict=True) if count == max(hits))
+
+
+def is_surely_foreign(text: str) -> bool:
+    """Return whether a short text is surely in another language than English: it has another
+    script, or two common words of another language and none of English.
+    """
+    if find_main_script(text) != "Latin":
+        return True
+    words = {word.lower() for word in _WORD.findall(text)}
+    others = (_COMMON[language] for language in _SCRIPTS["Latin"][1:])
+    return not words & _COMMON["en"] and any(len(words & common) >= 2 for common in others)

@@ -20,6 +20,7 @@ from selfteach.records import (
     Prompt,
     make_prompt,
 )
+from selfteach.run.workload import PlannedStage
 
 if TYPE_CHECKING:  # material is read before anything heavy is loaded
     from selfteach.config import Section
@@ -85,6 +86,11 @@ def show_nothing(exam: JsonMapping) -> JsonObject:
     return {}
 
 
+def plan_nothing(material: Any, config: Any) -> Sequence[PlannedStage]:
+    """Expect nothing of a run."""
+    return ()
+
+
 @dataclass(frozen=True)
 class TrainingPlan:
     """Hold what to train and how to examine it.
@@ -140,6 +146,9 @@ class Method:
         score: where exam.json keeps the method's own score; by default under `score`.
         wording: what the report and the model card call things; by default general words.
         labels: what the report calls rows of exam.json, by their path; by default the path.
+        plan_work: called with the material's value and the settings; returns the expected work of
+            each stage, for `--dry-run` and for the minutes that are left of a run.
+        describe: says with the opened base how the material is read, for `--dry-run`.
     """
 
     name: str
@@ -152,3 +161,5 @@ class Method:
     score: ScorePath | None = None
     wording: MethodLabels | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
+    plan_work: Callable[[Any, Any], Sequence[PlannedStage]] = plan_nothing
+    describe: Callable[..., JsonObject] | None = None

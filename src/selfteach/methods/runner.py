@@ -22,8 +22,10 @@ from selfteach import registry
 from selfteach.config import TrainConfig
 from selfteach.errors import UsageError
 from selfteach.evaluate.exam import TunedModel
+from selfteach.files import write_text
 from selfteach.methods.earlier_exam import EARLIER_KEY, ask_earlier_questions
 from selfteach.methods.method import Method, TrainingPlan, TrainStage
+from selfteach.methods.plan_parts import count_trained_tokens
 from selfteach.methods.session import Session, make_server_settings, open_session
 from selfteach.models.engines import URL, choose_sampler
 from selfteach.models.hf import HfModel
@@ -38,12 +40,13 @@ from selfteach.records import (
     get_user_text,
     make_prompt,
 )
-from selfteach.report.card import make_card
+from selfteach.report.card import make_adapter_card, make_card
 from selfteach.report.page import write_report
 from selfteach.run.display import Display
 from selfteach.run.finished import REPORT_FILE, RESULT
 from selfteach.run.run_folder import FINISHED, Run
 from selfteach.run.verify import restore_exports
+from selfteach.run.workload import RemainingTime
 from selfteach.train.adapters.join_loras import explain_why_not_joined, join_loras
 from selfteach.train.distributed import broadcast_from_first
 from selfteach.train.memory import measure_peak_mb
@@ -51,6 +54,7 @@ from selfteach.train.on_policy import OnPolicySampler, make_on_policy_sampler
 from selfteach.train.train import TrainingResult, train
 
 TRAINING_FOLDER = "checkpoints"
+CARD_FILE = "README.md"
 ENGINE_FOLDER = "engine"
 """These folders exist only while a run works: checkpoints, and tuned weights for sampling."""
 
@@ -64,12 +68,14 @@ def teach(run: Run, method: Method, material: Any, config: Any, display: Display
     if done := find_result(run, display):  # 1
         broadcast_from_first(False)
         return done
+    run.work = display.work = RemainingTime(method.plan_work(material, config))
     with run.time_stage("load"):
         rule = method.rule_of(material)
         session = open_session(
             run, config, display, rule, programs=method.allows_programs, samples=method.samples
         )
     plan = method.prepare(session, material)  # 2
+    correct_planned_training(session, plan)
     with run.time_stage("exam of the base"):
         plan.exam.run_baselines(session)  # 3
     tuned = None
@@ -91,6 +97,23 @@ def teach(run: Run, method: Method, material: Any, config: Any, display: Display
         if earlier := ask_earlier_questions(session, tuned):
             exam[EARLIER_KEY] = earlier
     return publish(session, plan, tuned, exam)  # 6
+
+
+def correct_planned_training(session: Session, plan: TrainingPlan) -> None:
+    """Replace the planned tokens of each training by those of the examples that were made."""
+    trainings = [TrainStage("train", plan.examples)]
+    if plan.stages:
+        trainings = [replace(stage, name=f"train {stage.name}") for stage in plan.stages]
+    for training in trainings:
+        tokens = sum(count_answer_tokens(session.model, one) for one in training.examples)
+        trained = count_trained_tokens(tokens, len(training.examples), session.config.train)
+        session.run.work.correct_training(training.name, trained)
+
+
+def count_answer_tokens(model: HfModel, example: Example) -> int:
+    """Return the tokens of an example's answers."""
+    answers = [answer for answer in (example.chosen, example.rejected) if answer is not None]
+    return sum(len(model.encode_answer(answer)) for answer in answers)
 
 
 def find_result(run: Run, display: Display) -> JsonObject | None:
@@ -380,8 +403,9 @@ def find_pair_kinds(objectives: ObjectiveWeights) -> set[str]:
 def open_tuned(session: Session, trained: TrainingResult) -> TunedModel:
     """Open the base with the adapter merged; it samples through the run's engine."""
     model = HfModel.load(session.config.model, adapter=trained.adapter)
+    watch = session.display.count_answers
     if not session.samples:
-        return TunedModel(trained, model, Recorded(session.run.ledger, None, model))
+        return TunedModel(trained, model, Recorded(session.run.ledger, None, model, watch))
     config = session.config
     opened = choose_sampler(
         model,
@@ -392,7 +416,8 @@ def open_tuned(session: Session, trained: TrainingResult) -> TunedModel:
     )
     if model.has_hooks or URL in config.engine:
         session.display.print_line(f"the tuned model samples with {opened.engine}: {opened.reason}")
-    return TunedModel(trained, model, Recorded(session.run.ledger, opened.sampler, model))
+    recorded = Recorded(session.run.ledger, opened.sampler, model, watch)
+    return TunedModel(trained, model, recorded)
 
 
 def publish(
@@ -403,18 +428,32 @@ def publish(
     """
     run = session.run
     if tuned:
-        run.export_copy("adapter", tuned.trained.adapter)
+        export_adapter(run, tuned.trained.adapter, session.rule or describe_examples(plan))
         run.export_jsonl("metrics.jsonl", tuned.trained.curve)
     run.export_jsonl("examples.jsonl", (example.to_json() for example in plan.examples))
     run.export_jsonl("dropped.jsonl", list_dropped(run))
     exam |= {"cost": measure_cost(session, tuned, plan.overhead), "reproduce": [run.command]}
     run.export_json("exam.json", exam)
-    run.export("README.md", make_card(run.path))
+    run.export(CARD_FILE, make_card(run.path, examples=True))
     write_report(run.path)
     result = summarize(session, exam, tuned, plan.shown(exam))
     run.ledger.set_note(RESULT, result)
     remove_scratch(run)
     return result
+
+
+def export_adapter(run: Run, adapter: Path, heading: str) -> None:
+    """Export an adapter with a card of its own, so that its folder can be used alone."""
+    sizes = [file.stat().st_size for file in adapter.rglob("*") if file.is_file()]
+    with run.export_folder("adapter", sum(sizes)) as folder:
+        shutil.copytree(adapter, folder, dirs_exist_ok=True)
+        write_text(folder / CARD_FILE, make_adapter_card(run.path, adapter, heading))
+
+
+def describe_examples(plan: TrainingPlan) -> str:
+    """Return what an adapter was taught, where no one text says it."""
+    learned = sum(example.role == "learn" for example in plan.examples)
+    return f"{learned} examples"
 
 
 def list_dropped(run: Run) -> list[JsonObject]:

@@ -117,7 +117,7 @@ def open_session(
     for note in model.notes:
         display.print_line(note)
     check_model(model, config, samples=sampler is model)
-    base = Recorded(run.ledger, sampler, model)
+    base = Recorded(run.ledger, sampler, model, display.count_answers)
     teacher = open_teacher(run, config, display, programs) if samples and config.teacher else None
     if teacher:
         run.bind("teacher", teacher.fingerprint)
@@ -166,7 +166,8 @@ def open_teacher(run: Run, config: Any, display: Display, programs: bool) -> Rec
                 where="--teacher",
                 cure="Give URL#NAME or a model.",
             )
-        return Recorded(run.ledger, Program(config.teacher, make_event_logger(run, display)))
+        program = Program(config.teacher, make_event_logger(run, display))
+        return Recorded(run.ledger, program, watch=display.count_answers)
     if "#" in config.teacher or "://" in config.teacher:
         how = config.endpoint
         endpoint = Endpoint(
@@ -179,10 +180,12 @@ def open_teacher(run: Run, config: Any, display: Display, programs: bool) -> Rec
             served=run.ledger.get_note(SERVED_MODEL_NOTE) or "",
             on_event=make_event_logger(run, display),
         )
-        return Recorded(run.ledger, endpoint, cast(Scorer, endpoint))
+        scorer = cast(Scorer, endpoint)
+        return Recorded(run.ledger, endpoint, scorer, display.count_answers)
     local = HfModel.load(config.teacher)
     engine = AUTO if URL in config.engine else config.engine  # the servers have the base
-    return Recorded(run.ledger, choose_sampler(local, engine).sampler, local)
+    sampler = choose_sampler(local, engine).sampler
+    return Recorded(run.ledger, sampler, local, display.count_answers)
 
 
 def make_server_settings(run: Run, config: Any, display: Display) -> ServerSettings:

@@ -13,6 +13,7 @@ from selfteach.registry import did_you_mean, list_names, load_registered
 if TYPE_CHECKING:
     from selfteach.models.hf import HfModel
     from selfteach.models.loaded_model import LoadedModel
+    from selfteach.models.openvino import OpenVino
 
 AUTO = "auto"
 URL = "://"
@@ -71,6 +72,28 @@ def choose_sampler(
     return OpenedEngine(
         OpenVino(hf, folder), "openvino", "the model is on a CPU and openvino knows its family"
     )
+
+
+def open_kept_sampler(
+    name: str, adapter: Path | None, engine: str, folder: Path
+) -> OpenVino | None:
+    """Return openvino with the file that an earlier command kept; None where there is none, or
+    another engine is wanted.
+    """
+    if engine not in (AUTO, "openvino"):
+        return None
+    from selfteach.models.kept_engine import find_kept_model
+
+    model = find_kept_model(name, adapter, folder)
+    if model is None:
+        return None
+    import torch
+
+    if engine == AUTO and torch.cuda.is_available():
+        return None
+    from selfteach.models.openvino import OpenVino
+
+    return OpenVino(model, folder)
 
 
 def _open_servers(

@@ -24,6 +24,7 @@ from selfteach.models.decode import (
     prepare_request,
 )
 from selfteach.models.fetch_default_model import get_cache_folder
+from selfteach.models.kept_engine import UnloadedModel, keep_engine_file
 from selfteach.models.memory_allocator import release_freed_pages
 from selfteach.models.openvino_signal_stack import keep_signal_stack
 from selfteach.models.tokens import count_common_prefix
@@ -44,23 +45,32 @@ CACHE_GB = 1
 class OpenVino:
     """Sample with the weights of a `LoadedModel`, and share its tokenizer, name and fingerprint."""
 
-    def __init__(self, hf: LoadedModel, folder: Path | None = None, *, precision: str = "") -> None:
+    def __init__(
+        self,
+        hf: LoadedModel | UnloadedModel,
+        folder: Path | None = None,
+        *,
+        precision: str = "",
+    ) -> None:
         """Write the weights as GGUF and load them.
 
         Args:
+            hf: the model; one without weights has its file in the folder (`find_kept_model`).
             folder: the folder that keeps the file; without it the file is temporary.
             precision: f32 or bf16; by default bf16 where the processor has it.
 
         Raises:
             UsageError: openvino-genai is not installed, or the model's family is unknown to it.
         """
-        if reason := explain_why_not_openvino(hf):
+        reason = "" if isinstance(hf, UnloadedModel) else explain_why_not_openvino(hf)
+        if reason:
             raise UsageError(
                 f"openvino cannot sample with {hf.name}: {reason}.", cure="Use `--engine hf`."
             )
         self.name = hf.name
+        self.notes = hf.notes if isinstance(hf, UnloadedModel) else ()
         self.fingerprint = hf.fingerprint
-        self._hf = hf
+        self._hf: Any = hf
         self._folder = folder
         self._precision = precision or _choose_precision()
         self._opened: Any = self._open()
@@ -79,16 +89,18 @@ class OpenVino:
         folder = self._folder or get_cache_folder()
         folder.mkdir(parents=True, exist_ok=True)
         if self._folder:
-            return self._load(folder / f"{self.fingerprint}.gguf")
+            path = folder / f"{self.fingerprint}.gguf"
+            if self._hf.module is not None:
+                write_gguf(self._hf.module, self._hf.tokenizer, path)
+                keep_engine_file(path, self._hf.context_tokens, self._hf.end_ids)
+            return _load_pipeline(path, self._precision)
         # Every tuned model has a file of its own, so none is kept.
         with tempfile.TemporaryDirectory(
             dir=folder, prefix=".gguf-", ignore_cleanup_errors=True
         ) as scratch:
-            return self._load(Path(scratch) / "model.gguf")
-
-    def _load(self, path: Path) -> Any:
-        write_gguf(self._hf.module, self._hf.tokenizer, path)
-        return _load_pipeline(path, self._precision)
+            path = Path(scratch) / "model.gguf"
+            write_gguf(self._hf.module, self._hf.tokenizer, path)
+            return _load_pipeline(path, self._precision)
 
     def stream(self, requests: Sequence[Request]) -> Iterator[Completion]:
         """Sample as `Sampler.stream`.

@@ -10,7 +10,7 @@ import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, astuple
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
@@ -37,21 +37,40 @@ T = TypeVar("T")
 Item = TypeVar("Item", Request, Continuations)
 
 
+class Watch(Protocol):
+    """Receives how many answers a model has written or read."""
+
+    def __call__(self, n: int, *, sampled: bool) -> object:
+        """Count `n` more answers."""
+        ...
+
+
+def ignore_answers(n: int, *, sampled: bool) -> None:
+    """Count nothing."""
+
+
 class Recorded:
     """Wrap a sampler and a scorer of one model; send them only what the ledger does not hold.
 
     Attributes:
         limit: shortens a completion that is too long to be used; the ledger holds it as it came.
+        watch: called with how many answers the model has written, or only read (`sampled=False`),
+            after each group of them.
     """
 
     def __init__(
-        self, ledger: Ledger, sampler: Sampler | None = None, scorer: Scorer | None = None
+        self,
+        ledger: Ledger,
+        sampler: Sampler | None = None,
+        scorer: Scorer | None = None,
+        watch: Watch = ignore_answers,
     ) -> None:
         model: Any = sampler or scorer
         self.ledger = ledger
         self.name: str = model.name
         self.fingerprint: str = model.fingerprint
         self.sampled_tokens = 0
+        self.watch = watch
         self.limit: Callable[[Completion], Completion] = lambda completion: completion
         self._sampler = sampler
         self._scorer = scorer
@@ -115,6 +134,7 @@ class Recorded:
                 self.ledger.record_answers((found.id, asdict(found)) for found in group)
                 self.sampled_tokens += sum(found.tokens for found in group)
                 yield from map(self.limit, group)
+                self.watch(len(group), sampled=True)
 
     def sample(
         self, requests: Sequence[Request], on_sample: Callable[[int], object] = lambda count: None
@@ -170,6 +190,7 @@ class Recorded:
             for group in _group_by_time(scored):
                 self.ledger.record_answers((id, list(map(astuple, scores))) for id, scores in group)
                 yield from group
+                self.watch(len(group), sampled=False)
 
     def _stream_fitting(
         self, stream: Callable[[Sequence[Item]], Iterator[T]], asked: Mapping[str, Item]

@@ -70,6 +70,17 @@ def require_model(name: str) -> None:
         model_info(name, timeout=HUB_TIMEOUT_S)
 
 
+def is_model_here(name: str) -> bool:
+    """Return whether the files of a model are on this disk; nothing is fetched."""
+    if name == EMBEDDED:
+        return (get_embedded_folder() / "config.json").is_file()
+    if Path(name).expanduser().is_dir():
+        return True
+    from huggingface_hub import try_to_load_from_cache
+
+    return isinstance(try_to_load_from_cache(name, "config.json"), str)
+
+
 def check_teacher_name(name: str) -> None:
     """Check a teacher's name: a program (`cmd:`), an endpoint (URL#name), or a local model.
 

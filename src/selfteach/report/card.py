@@ -12,10 +12,8 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from selfteach.models.fetch_default_model import EMBEDDED, HUB_NAME, LICENSE
-from selfteach.records import JsonObject, Measure
+from selfteach.records import Measure
 from selfteach.report import sections
 from selfteach.report.format_text import (
     MISSING,
@@ -35,20 +33,24 @@ from selfteach.text import clean_text
 
 PEFT_KINDS = ("lora", "prompt_tuning")
 """The kinds of adapters that plain PEFT loads."""
+TASK = "text-generation"
+EXAMPLE_FILES = [{"config_name": "default", "data_files": "examples.jsonl"}]
+"""What `datasets` loads of a run folder."""
 _SPECIAL = re.compile(r"([\\`*_{}\[\]()#+\-.!|~>:@/$])")
 
 
-def make_card(folder: Path, usage: str = "", library: str = "") -> str:
+def make_card(folder: Path, usage: str = "", library: str = "", *, examples: bool = False) -> str:
     """Return the card as Markdown: base, usage, exam, data, answers and limits.
 
     Args:
         usage: the section on loading of an export; by default that of the run's own adapter.
         library: the hub's name of the library that loads an export.
+        examples: whether the card's folder holds the examples, which `datasets` then loads.
     """
     run = read_run(folder)
-    kind = read_adapter_kind(folder)
+    kind = read_adapter_kind(folder / "adapter")
     parts = [
-        _make_front_matter(run, kind, library),
+        _make_front_matter(run, kind, library, examples),
         f"# {get_labels(run.exam).card}",
         _make_rule_section(run),
         _make_verdict_section(run),
@@ -62,10 +64,32 @@ def make_card(folder: Path, usage: str = "", library: str = "") -> str:
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def read_adapter_kind(folder: Path) -> str:
-    """Return the kind of the run's adapter as its configuration names it, or an empty text."""
+def make_adapter_card(folder: Path, adapter: Path, heading: str) -> str:
+    """Return the card of an adapter's own folder, which is used without its run.
+
+    Args:
+        folder: the run's folder, for the base and the day.
+        adapter: the adapter's folder.
+        heading: what the adapter teaches.
+    """
+    run = read_run(folder)
+    kind = read_adapter_kind(adapter)
+    usage = _make_usage_section(run, kind).replace('"adapter"', '"."')
+    parts = [
+        _make_front_matter(run, kind, "", False),
+        "# An adapter of selfteach",
+        fence_text(heading),
+        _make_base_section(run),
+        usage,
+        "The card of the run, beside this folder, has the exam, the data and the limits.",
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def read_adapter_kind(adapter: Path) -> str:
+    """Return the kind of an adapter as its configuration names it, or an empty text."""
     try:
-        settings = json.loads((folder / "adapter" / "adapter_config.json").read_text("utf-8"))
+        settings = json.loads((adapter / "adapter_config.json").read_text("utf-8"))
     except (OSError, ValueError):
         return ""
     kind = get_path(settings, "selfteach_adapter") or get_path(settings, "peft_type") or ""
@@ -86,22 +110,39 @@ def fence_text(text: Any, length: int = 2000) -> str:
     return f"{fence}text\n{body}\n{fence}"
 
 
-def _make_front_matter(run: RunData, kind: str, library: str) -> str:
+def _make_front_matter(run: RunData, kind: str, library: str, examples: bool) -> str:
+    """Return the metadata that the hub and `datasets` read, the exam's results among them."""
+    from huggingface_hub import EvalResult, ModelCardData
+
     own = "peft" if kind in PEFT_KINDS else "selfteach"
-    fields: JsonObject = {
-        "library_name": library or own,
-        "pipeline_tag": "text-generation",
-        "tags": [
+    base = sections.describe_origin(run)["hub"]
+    results = [
+        EvalResult(
+            task_type=TASK,
+            dataset_type="selfteach",
+            dataset_name="held-out prompts of the run",
+            metric_type="share",
+            metric_name=str(row["label"]),
+            metric_value=round(tuned.value, 4),
+        )
+        for row in make_result_rows(run.exam)
+        if (tuned := row["measures"].get("tuned"))
+    ]
+    fields = ModelCardData(
+        library_name=library or own,
+        pipeline_tag=TASK,
+        tags=[
             "selfteach",
             *([kind.replace("_", "-")] if kind else []),
             get_labels(run.exam).tag,
         ],
-    }
-    if base := sections.describe_origin(run)["hub"]:
-        fields["base_model"] = base
-    if base == HUB_NAME:
-        fields["license"] = LICENSE
-    return f"---\n{yaml.safe_dump(fields, sort_keys=False)}---"
+        base_model=base or None,
+        license=LICENSE if base == HUB_NAME else None,
+        model_name=run.name if results else None,
+        eval_results=results or None,
+        configs=EXAMPLE_FILES if examples else None,
+    )
+    return f"---\n{fields.to_yaml()}\n---"
 
 
 def _make_rule_section(run: RunData) -> str:
@@ -148,6 +189,10 @@ def _make_usage_section(run: RunData, kind: str) -> str:
     made = sections.describe_origin(run)
     is_embedded = made["base"] == EMBEDDED
     hub = made["hub"] or "BASE"
+    if kind in PEFT_KINDS and made["hub"] and not is_embedded:
+        lines = ["from peft import AutoPeftModelForCausalLM", ""]
+        lines.append('model = AutoPeftModelForCausalLM.from_pretrained("adapter")')
+        return "\n".join(("## Use\n", "```python", *lines, "```"))
     if kind in PEFT_KINDS:
         base = f'"{hub}"'
         lines = ["from peft import PeftModel", "from transformers import AutoModelForCausalLM", ""]

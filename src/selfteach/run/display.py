@@ -11,17 +11,30 @@ import time
 from collections.abc import Callable
 from typing import Any, TextIO
 
+from selfteach.run.workload import RemainingTime
+
 PLAIN_INTERVAL_S = 5.0
 MIN_SHARE_FOR_ESTIMATE = 0.1
 """The share that must be done before the remaining time is estimated: answers of one batch end
 together, long after the first.
 """
+MINUTE_S = 60.0
+
+
+def format_left(seconds: float) -> str:
+    """Return a remaining time as people say it: no more exact than it is known."""
+    if seconds < MINUTE_S:
+        return "less than a minute left of the run"
+    return f"about {round(seconds / MINUTE_S)} min left of the run"
 
 
 class Display:
-    """Show plain lines: `[probe] 40/200 sampled, 12 s, about 48 s left`.
+    """Show plain lines: `[probe] 40/200 sampled, 12 s; stage 4 of 9, about 3 min left of the run`.
 
     It is also the interface of `ProgressBarDisplay`, `Notebook` and `SilentDisplay`.
+
+    Attributes:
+        work: the plan of the run, which says how much of it is left.
     """
 
     def __init__(
@@ -29,6 +42,7 @@ class Display:
     ) -> None:
         self._stream = stream or sys.stderr
         self._clock = clock
+        self.work = RemainingTime()
         self._set_stage("")
 
     def _set_stage(self, name: str, total: int = 0, unit: str = "") -> None:
@@ -36,18 +50,33 @@ class Display:
         self._total = total
         self._unit = unit
         self._done = 0
+        self._answers = 0
         self._start = self._shown = self._clock()
 
     def start_stage(self, name: str, total: int = 0, unit: str = "sampled") -> None:
         """Begin a stage of `total` things (0: unknown) and end the one before."""
         self.finish()
         self._set_stage(name, total, unit)
-        self._line(f"[{name}]" + (f" 0/{total} {unit}" if total else ""))
+        place = f"stage {self.work.position}" if self.work.position else ""
+        count = f"0/{total} {unit}" if total else ""
+        self._line(" ".join([f"[{name}]", "; ".join(filter(None, (count, place)))]).rstrip())
 
     def advance(self, n: int = 1) -> None:
         """Count `n` more things of the stage as done."""
         self._done += n
-        if self._clock() - self._shown >= PLAIN_INTERVAL_S:
+        self.work.count_done(0, self._done, self._total)
+        self._show_progress()
+
+    def count_answers(self, n: int, *, sampled: bool) -> None:
+        """Count answers that a model has written, or only read, whatever the stage counts."""
+        self._answers += n
+        if sampled:
+            self.work.count_done(n, 0, 0)
+        self._show_progress()
+
+    def _show_progress(self) -> None:
+        """Print a line, if the last one is old enough."""
+        if self._name and self._clock() - self._shown >= PLAIN_INTERVAL_S:
             self._shown = self._clock()
             self._line(self._progress())
 
@@ -66,12 +95,31 @@ class Display:
         return self._clock() - self._start
 
     def _progress(self) -> str:
-        count = f"{self._done}/{self._total}" if self._total else f"{self._done}"
-        line = f"[{self._name}] {count} {self._unit}, {self._elapsed():.0f} s"
+        line = f"[{self._name}] {self._count()}, {self._elapsed():.0f} s"
+        if overall := self._overall():
+            return f"{line}; {overall}"
         if self._total > self._done >= MIN_SHARE_FOR_ESTIMATE * self._total:
             left_s = self._elapsed() / self._done * (self._total - self._done)
             line += f", about {left_s:.0f} s left"
         return line
+
+    def _count(self) -> str:
+        """Return what is done of the stage; where answers are no part of its count, they too."""
+        counts = []
+        if self._total or self._done:
+            total = f"/{self._total}" if self._total else ""
+            counts.append(f"{self._done}{total} {self._unit}")
+        if self._answers > self._done or not counts:
+            counts.append(f"{self._answers} answers")
+        return ", ".join(counts)
+
+    def _overall(self) -> str:
+        """Return the place of the stage in the run and what is left of it, as far as known."""
+        if not self.work.position:
+            return ""
+        left_s = self.work.estimate_left_s()
+        place = f"stage {self.work.position}"
+        return place if left_s is None else f"{place}, {format_left(left_s)}"
 
     def _line(self, text: str) -> None:
         print(replace_control_chars(text), file=self._stream, flush=True)
@@ -96,7 +144,6 @@ class ProgressBarDisplay(Display):
             SpinnerColumn,
             TextColumn,
             TimeElapsedColumn,
-            TimeRemainingColumn,
         )
 
         super().__init__(stream)
@@ -108,7 +155,7 @@ class ProgressBarDisplay(Display):
             MofNCompleteColumn(),
             TextColumn("{task.fields[unit]}", markup=False),
             TimeElapsedColumn(),
-            TimeRemainingColumn(),
+            TextColumn("{task.fields[left]}", markup=False),
         )
         self._new = Progress
         self._bar: Any = None
@@ -119,14 +166,26 @@ class ProgressBarDisplay(Display):
         self.finish()
         self._set_stage(name, total, unit)
         self._bar = self._new(*self._columns, console=self._console, transient=True)
-        self._task = self._bar.add_task(replace_control_chars(name), total=total or None, unit=unit)
+        self._task = self._bar.add_task(
+            replace_control_chars(name), total=total or None, unit=unit, left=self._overall()
+        )
         self._bar.start()
 
     def advance(self, n: int = 1) -> None:
         """Count as `Display.advance`."""
         self._done += n
+        self.work.count_done(0, self._done, self._total)
         if self._bar is not None:
             self._bar.advance(self._task, n)
+        self._show_progress()
+
+    def _show_progress(self) -> None:
+        """Show what is known of the stage and of the run beside the bar."""
+        if self._bar is not None:
+            shown = self._unit if self._total else self._count()
+            if self._answers > self._done:
+                shown = self._count().partition(" ")[2] if self._total else self._count()
+            self._bar.update(self._task, unit=shown, left=self._overall())
 
     def finish(self) -> None:
         """End the stage as `Display.finish`."""
@@ -154,7 +213,7 @@ class Notebook(Display):
     def start_stage(self, name: str, total: int = 0, unit: str = "sampled") -> None:
         """Begin a stage as `Display.start_stage`."""
         self.finish()
-        self._name = name
+        self._set_stage(name, total, unit)
         self._bar = self._new(
             total=total or None, desc=replace_control_chars(name), unit=f" {unit}"
         )
@@ -162,8 +221,16 @@ class Notebook(Display):
     def advance(self, n: int = 1) -> None:
         """Count as `Display.advance`."""
         self._done += n
+        self.work.count_done(0, self._done, self._total)
         if self._bar is not None:
             self._bar.update(n)
+            self._show_progress()
+
+    def _show_progress(self) -> None:
+        """Show what is left of the run beside the bar."""
+        if self._bar is not None and self._clock() - self._shown >= PLAIN_INTERVAL_S:
+            self._shown = self._clock()
+            self._bar.set_postfix_str(self._overall())
 
     def finish(self) -> None:
         """End the stage without a closing line."""

@@ -40,6 +40,7 @@ from selfteach.run.sums import (
     pack_copy,
     unpack_copy,
 )
+from selfteach.run.workload import RemainingTime
 
 RUNS_FOLDER = Path("runs")
 LEDGER_FILE = "run.db"
@@ -71,7 +72,7 @@ class Run:
     """Represent one open run.
 
     `material` is the user's input; `command` resumes the run; `notices` are lines for the user
-    about files that were set aside.
+    about files that were set aside; `work` is what is planned and done.
     """
 
     path: Path
@@ -85,6 +86,7 @@ class Run:
     _stages: dict[str, JsonObject] = field(default_factory=dict)
     _exports: dict[str, JsonObject] = field(default_factory=dict)
     notices: list[str] = field(default_factory=list)
+    work: RemainingTime = field(default_factory=RemainingTime)
 
     def file(self, name: str) -> Path:
         """Return the path of a file of this run; refuse a name that leads outside."""
@@ -104,6 +106,7 @@ class Run:
         spent = before.get("seconds", 0.0)
         start = time.monotonic()
         self._record_stage(name, "running", spent, attempts)
+        self.work.begin_stage(name, spent)
         state = "failed"
         try:
             yield
@@ -112,6 +115,7 @@ class Run:
             state = "interrupted"
             raise
         finally:
+            self.work.end_stage(name)
             self._record_stage(name, state, spent + time.monotonic() - start, attempts)
 
     def seconds(self) -> float:
@@ -321,13 +325,7 @@ def open_run(
         IntegrityError: its ledger is damaged.
         ResourceError: the disk is full.
     """
-    config = {
-        key: value
-        for key, value in flatten_keys(resolved.config.model_dump()).items()
-        if not key.startswith(RUNTIME_KEY_PREFIX)
-    }
-    facts = {"format": RUN_FORMAT, "kind": kind, "config": config, "material": dict(material)}
-    identity = json.loads(dump_canonical_json(facts))
+    identity = make_identity(kind, resolved, material)
     if out:
         folder = _check_named_folder(out, identity, new)
     else:
@@ -366,6 +364,31 @@ def open_run(
         run.export(CONFIG_FILE, dump_config(resolved))
         on_error.pop_all()
     return run
+
+
+def make_identity(kind: str, resolved: ResolvedConfig, material: JsonMapping) -> JsonObject:
+    """Return what makes a run this run: its kind, its settings and its material."""
+    config = {
+        key: value
+        for key, value in flatten_keys(resolved.config.model_dump()).items()
+        if not key.startswith(RUNTIME_KEY_PREFIX)
+    }
+    facts = {"format": RUN_FORMAT, "kind": kind, "config": config, "material": dict(material)}
+    identity: JsonObject = json.loads(dump_canonical_json(facts))
+    return identity
+
+
+def find_standing_run(
+    out: Path | None,
+    slug_source: str,
+    kind: str,
+    resolved: ResolvedConfig,
+    material: JsonMapping,
+) -> Path | None:
+    """Return the folder of the run that `open_run` would continue; None if it would begin one."""
+    identity = make_identity(kind, resolved, material)
+    folders = [out] if out else _list_default_folders(make_slug(slug_source))
+    return next((folder for folder in folders if read_identity(folder) == identity), None)
 
 
 def _remove_leftovers(folder: Path) -> None:
@@ -413,11 +436,8 @@ def _rename_old_run(out: Path) -> None:
 
 def _choose_default_folder(name: str, identity: JsonObject, new: bool) -> Path:
     """Return the newest run of the same command, or the first free name of today."""
-    if not new and RUNS_FOLDER.is_dir():
-        pattern = re.compile(rf"\d{{4}}-\d\d-\d\d-{re.escape(name)}(?:-\d+)?")
-        folders = [folder for folder in RUNS_FOLDER.iterdir() if pattern.fullmatch(folder.name)]
-        folders.sort(key=lambda folder: folder.stat().st_mtime_ns, reverse=True)
-        identities = {folder: read_identity(folder) for folder in folders}
+    if not new:
+        identities = {folder: read_identity(folder) for folder in _list_default_folders(name)}
         for folder, before in identities.items():
             if before == identity:
                 return folder
@@ -428,6 +448,15 @@ def _choose_default_folder(name: str, identity: JsonObject, new: bool) -> Path:
     base = RUNS_FOLDER / f"{date.today().isoformat()}-{name}"
     numbered = (base.with_name(f"{base.name}-{number}") for number in count(2))
     return next(folder for folder in chain([base], numbered) if not folder.exists())
+
+
+def _list_default_folders(name: str) -> list[Path]:
+    """Return the run folders below runs/ with a default name, the newest first."""
+    if not RUNS_FOLDER.is_dir():
+        return []
+    pattern = re.compile(rf"\d{{4}}-\d\d-\d\d-{re.escape(name)}(?:-\d+)?")
+    folders = [folder for folder in RUNS_FOLDER.iterdir() if pattern.fullmatch(folder.name)]
+    return sorted(folders, key=lambda folder: folder.stat().st_mtime_ns, reverse=True)
 
 
 def has_same_material(before: JsonMapping, now: JsonMapping) -> bool:

@@ -4,6 +4,7 @@ before the first step, with the adapter off and without gradients.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
@@ -37,11 +38,17 @@ class ReferenceOutputs:
     prior: Mapping[str, float] = field(default_factory=dict)
 
 
+SAY_EVERY_S = 5.0
+
+
 @dataclass
 class Reference:
     """Evaluate the base, also with the teacher's prompt, or with the adapter in the folder
     `distill_teacher`,
     which was trained on the same examples before (`train.distill_from`).
+
+    Attributes:
+        say: receives a line about the progress every few seconds, because no step shows any.
     """
 
     hf: Any
@@ -50,6 +57,7 @@ class Reference:
     examples: Mapping[str, Example]
     settings: TrainConfig
     distill_teacher: Path | None = None
+    say: Callable[[str], None] | None = None
 
     @torch.no_grad()
     def compute(
@@ -141,6 +149,7 @@ class Reference:
     ) -> dict[int, Tensor]:
         found: dict[int, Tensor] = {}
         model = self.model
+        said = time.monotonic()
 
         def compute() -> Tensor:
             return measure(batch, model.states(batch))
@@ -152,6 +161,9 @@ class Reference:
                 values = run_in_module(model.module, compute).cpu()
                 owner = batch.row.cpu()
                 found |= {row.number: values[owner == i] for i, row in enumerate(group)}
+                if self.say and time.monotonic() - said >= SAY_EVERY_S:
+                    said = time.monotonic()
+                    self.say(f"before the first step: the base has read {len(found)}/{len(rows)}")
         return found
 
     def _make_distribution(self, values: Tensor) -> Distribution:

@@ -156,6 +156,7 @@ class Trainer:
                 say(
                     f"rows are padded instead of packed, up to twice as slow: {self.model.obstacle}"
                 )
+        self.reference.say = say
         compute = partial(self._compute_reference_outputs, used)
         self.reference_outputs = self.micro_batch.retry(used, compute)  # 3
         self.top_k_mass = compute_top_k_mass(self.reference_outputs)

@@ -46,6 +46,7 @@ from selfteach.methods.corrections.make_examples import (
     make_examples_from_answers,
     make_examples_from_file,
 )
+from selfteach.methods.corrections.plan_work import plan_work
 from selfteach.methods.corrections.prompt_novelty import make_novelty_check
 from selfteach.methods.corrections.sample_and_correct import (
     FileRow,
@@ -293,6 +294,7 @@ METHOD = Method(
     name="corrections",
     settings=Settings,
     prepare=prepare,
+    plan_work=plan_work,
     allows_programs=True,
 )
 """`selfteach corrections`."""

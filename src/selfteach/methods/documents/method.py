@@ -68,12 +68,14 @@ from selfteach.methods.documents.exam import (
     make_people_questions,
 )
 from selfteach.methods.documents.own_questions import choose_own_questions, find_fact
+from selfteach.methods.documents.plan_work import count_anchor_prompts, plan_work
 from selfteach.methods.documents.select_study_rows import (
     MeasuredQuestions,
     WrittenQuestions,
     make_study_examples,
 )
 from selfteach.methods.method import Method, TrainingPlan, TrainStage
+from selfteach.methods.plan_parts import TRAIN_SHARE
 from selfteach.methods.session import Session
 from selfteach.methods.write_prompts import write_scope_prompts
 from selfteach.records import (
@@ -114,10 +116,7 @@ OBJECTIVE_WEIGHTS = {
     "reading": {"sft": 1.0},
 }
 DISTILL_WEIGHTS = {"study": {"distill": 1.0}}
-TRAIN_SHARE = 0.8
 """Share of the general prompts that become anchors; the others are for the exam."""
-MIN_ANCHOR_PROMPTS = 600
-MAX_ANCHOR_PROMPTS = 4000
 LIKE_EXAM = "like a question of the exam"
 HELD_OUT = "held out for the exam"
 TOO_MANY = "held out, more than exam.questions"
@@ -152,7 +151,7 @@ def prepare(session: Session, material: Documents) -> TrainingPlan:
         if session.teacher:
             session.teacher.freeze_failures()
     with run.time_stage("anchors"):
-        general = make_general_examples(session, held_out, count_anchor_prompts(session, chunks))
+        general = make_general_examples(session, held_out, count_anchors(session, chunks))
     with run.time_stage("study"):
         examples = make_study_examples(session, chunks, written, measured, held_out)
     if config.stages.pairs:
@@ -539,23 +538,10 @@ def list_taught_texts(chunks: Sequence[Chunk], answered: Sequence[LabelledQuesti
     return [*sentences, *(a.best for a in answered)]
 
 
-def count_anchor_prompts(session: Session, chunks: Sequence[Chunk]) -> int:
-    """Return how many general prompts to write.
-
-    The anchors have at least a share s of every epoch, beside n rows of study data. They are
-    repeated within an epoch unless there are n s / (1 - s) of them. 480 anchors beside 12,000 rows
-    held nothing (docs/log/).
-    """
-    config = session.config
-    if config.anchors.general is not None:
-        return int(config.anchors.general)
-    rows = 0
-    if config.stages.study:
-        sentences = sum(len(chunk.find_informative_sentences()) for chunk in chunks)
-        rows = sentences * config.study.per_sentence
-    least = config.train.min_share.get("general", 0.0)
-    anchors = rows * least / (1 - least) if least < 1 else rows
-    return max(MIN_ANCHOR_PROMPTS, min(MAX_ANCHOR_PROMPTS, round(anchors / TRAIN_SHARE)))
+def count_anchors(session: Session, chunks: Sequence[Chunk]) -> int:
+    """Return how many general prompts to write beside the study data of these chunks."""
+    sentences = sum(len(chunk.find_informative_sentences()) for chunk in chunks)
+    return count_anchor_prompts(sentences, session.config)
 
 
 def make_general_examples(
@@ -701,5 +687,5 @@ def record_mixed(
             funnel.decide(example.id, reason, {"prompt": get_user_text(example.prompt)})
 
 
-METHOD = Method(name="documents", settings=Settings, prepare=prepare)
+METHOD = Method(name="documents", settings=Settings, prepare=prepare, plan_work=plan_work)
 """`selfteach documents`."""

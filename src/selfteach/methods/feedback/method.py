@@ -68,7 +68,9 @@ from selfteach.methods.calibrate_rule_judges import (
     plan_labelled_answers,
 )
 from selfteach.methods.feedback.data_curve import find_n90, measure_curve
+from selfteach.methods.feedback.describe_rule import describe_rule
 from selfteach.methods.feedback.exam import build_exam
+from selfteach.methods.feedback.plan_work import plan_work
 from selfteach.methods.feedback.understand_rule import WHEN_CURE, bind_rule
 from selfteach.methods.method import Method, TrainingPlan
 from selfteach.methods.runner import tune
@@ -1118,6 +1120,8 @@ METHOD = Method(
     name="feedback",
     settings=FeedbackConfig,
     prepare=prepare,
+    plan_work=plan_work,
+    describe=describe_rule,
     rule_of=lambda text: read_rule(text).text,
 )
 """`selfteach feedback`."""

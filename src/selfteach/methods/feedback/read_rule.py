@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 from selfteach.config import FeedbackConfig
 from selfteach.errors import DataError, UsageError
 from selfteach.judge.check import parse_check
+from selfteach.judge.language import is_surely_foreign
+from selfteach.materials.effect import read_effect
 from selfteach.methods.feedback.understand_rule import check_rule
 from selfteach.methods.method import Material
 from selfteach.records import JsonMapping
@@ -12,6 +16,19 @@ from selfteach.text import clean_text
 
 MAX_RULE = 2000
 """Characters."""
+MAX_SHOWN = 60
+AUTO_JUDGE = "auto"
+MANNER = re.compile(
+    r"(?:always |please )*(?:be|stay|remain|sound|sei|seid|sois|soyez|sé|sea)"
+    r"(?: (?:always|more|very|immer|sehr|toujours|très|siempre|muy|and|und|et|y))*"
+    r"(?: (?!an? |the |in |on |at )[^\W\d]+,?){1,3}[.!]?",
+    re.I,
+)
+"""A sentence that names nothing but a manner: "Be kind and patient."."""
+OR_DECIDE = (
+    "or what decides it: --check TEXT, --teacher URL#NAME (a stronger model judges), or "
+    "--set judge.name=yes_no (the base judges itself)"
+)
 
 
 def read_material(rule: str) -> Material:
@@ -36,11 +53,38 @@ def check_settings(config: FeedbackConfig, rule: str) -> None:
 
     Raises:
         UsageError: see `selfteach.judge.check.parse_check`.
-        DataError: see `check_rule`.
+        DataError: see `check_rule` and `refuse_undecidable`.
     """
     if config.check:
         parse_check(config.check)
-    check_rule(rule, config)
+    effect = check_rule(rule, config).effect
+    if not config.check and not config.teacher and config.judge.name == AUTO_JUDGE:
+        refuse_undecidable(effect)
+
+
+def refuse_undecidable(effect: str) -> None:
+    """Refuse an effect that nothing here can decide, before minutes are spent on finding that out.
+
+    Raises:
+        DataError: it states a manner alone, or its language is not read.
+    """
+    if read_effect(effect):
+        return
+    if MANNER.fullmatch(effect.strip()):
+        raise DataError(
+            f'"{effect.strip()}" names a manner, and no program can check a manner.',
+            cure=f'Say what an answer must do, for instance "End with a thank you.", {OR_DECIDE}.',
+        )
+    if is_surely_foreign(effect):
+        raise DataError(
+            f'"{shorten_text(effect)}" is not in English, and its form is not recognized.',
+            cure=f"Say the rule in English, {OR_DECIDE}.",
+        )
+
+
+def shorten_text(text: str) -> str:
+    """Return a text, cut where it is long."""
+    return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}..."
 
 
 def clean_rule(rule: str) -> str:

@@ -36,6 +36,7 @@ from selfteach.methods.tasks.exam import build_exam
 from selfteach.methods.tasks.exam_questions import list_worked, make_row
 from selfteach.methods.tasks.instances import KeptTask, describe_similarity
 from selfteach.methods.tasks.invent import invent_tasks
+from selfteach.methods.tasks.plan_work import plan_work
 from selfteach.methods.worked_turns import add_worked_turns, make_worked_turns
 from selfteach.methods.write_prompts import make_novelty_check, write_general_prompts
 from selfteach.records import (
@@ -213,5 +214,5 @@ def show_arms(exam: JsonMapping) -> JsonObject:
     return found
 
 
-METHOD = Method(name="tasks", settings=Settings, prepare=prepare)
+METHOD = Method(name="tasks", settings=Settings, prepare=prepare, plan_work=plan_work)
 """`selfteach tasks`."""

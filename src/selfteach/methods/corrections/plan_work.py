@@ -1,0 +1,69 @@
+"""The work of a run of `corrections`, before it starts."""
+
+from __future__ import annotations
+
+from selfteach.config import CorrectionsConfig as Settings
+from selfteach.materials.corrections import Corrections
+from selfteach.methods.plan_parts import count_asked, count_trained_tokens, plan_anchors
+from selfteach.run.workload import PlannedStage
+
+CHARS_PER_TOKEN = 4
+DEFAULT_TOKENS = 96
+"""Tokens of an answer where neither the settings nor the file say more."""
+ANSWER_SHARE = 0.6
+PROMPT_TOKENS = 11
+REVISIONS = 3
+"""Requests for the revision of one criticized answer."""
+EXAM_ARMS = 3
+"""Answers to a prompt of the exam: base, prompted and tuned."""
+
+
+def plan_work(material: Corrections, config: Settings) -> list[PlannedStage]:
+    """Return the stages of a run; a person's own time is not counted."""
+    edits = [edit for edit in material.edits if edit.correction]
+    groups = len(list(material.group_by_feedback(config.check)))
+    similar = groups * config.criticism.similar
+    length = measure_length(material, config)
+    train = config.correct.train_share
+    test = max(1 - train - config.correct.dev_share, 0)
+    answered = int((len(material.prompts) + similar) * train) * config.correct.samples
+    corrected = answered * (REVISIONS if groups or config.teacher else 0)
+    missing = sum(not edit.answer for edit in edits)
+    found = len({edit.prompt for edit in edits}) + len(material.prompts) + similar
+    questions = min(config.exam.prompts, max(round(found * test), 1))
+    general = min(config.exam.general, config.anchors.general)
+    arms = (EXAM_ARMS - 1) * (questions + general)
+    rows = int(len(edits) * train) + answered
+    anchors = config.anchors.general
+    tokens = rows * length + anchors * config.anchors.anchor_tokens
+    trained = count_trained_tokens(tokens, rows + anchors, config.train)
+    stages = [
+        PlannedStage("load"),
+        PlannedStage("read"),
+        *([PlannedStage("review")] if config.review else []),
+        PlannedStage("split", count_asked(similar), count_asked(similar) * PROMPT_TOKENS),
+        PlannedStage(
+            "correct",
+            answered + corrected + missing,
+            (answered + corrected + missing) * length,
+        ),
+        plan_anchors(config.anchors.general, config.anchors.anchor_tokens),
+        PlannedStage("exam of the base", arms, arms * length, arms * length),
+        PlannedStage("train", trained_tokens=trained),
+    ]
+    for number in range(2, config.rounds + 1):
+        stages += [
+            PlannedStage(f"correct, round {number}", answered + corrected, answered * length),
+            PlannedStage(f"train {number}", trained_tokens=trained * number),
+        ]
+    last = questions + general
+    return [*stages, PlannedStage("exam", last, last * length, 2 * last * length)]
+
+
+def measure_length(material: Corrections, config: Settings) -> int:
+    """Return the mean tokens of an answer: of the file's, else of the longest that is allowed."""
+    texts = [edit.correction or edit.answer or "" for edit in material.edits]
+    texts = [text for text in texts if text]
+    if texts:
+        return max(sum(map(len, texts)) // (CHARS_PER_TOKEN * len(texts)), 1)
+    return int(ANSWER_SHARE * (config.correct.max_tokens or DEFAULT_TOKENS))

@@ -1,0 +1,121 @@
+"""What `--dry-run` says about a rule: how it was read, and requests of each scope."""
+
+from __future__ import annotations
+
+from selfteach.config import FeedbackConfig
+from selfteach.generate.ask import Scope, generate_prompts
+from selfteach.generate.situations import Occasion, build_requests, list_forms
+from selfteach.materials.situation import Situation
+from selfteach.methods.feedback.understand_rule import UnderstoodRule, understand_rule
+from selfteach.models import Sampler
+from selfteach.models.hf import HfModel
+from selfteach.records import JsonObject, make_prompt
+from selfteach.select.prompt_format import find_format_fault
+
+EXAMPLE_OCCASIONS = {
+    "clause": ("I will be late tomorrow", "I found the keys"),
+    "topic": ("gravity", "the moon"),
+}
+NUM_REQUESTS = 2
+"""Requests that are shown of each scope."""
+SHOWN_ROUNDS = 2
+PROMPTED_TITLE = "# The base model with the rule in its prompt gets this."
+
+
+def describe_rule(
+    base: HfModel, sampler: Sampler, text: str, config: FeedbackConfig, *, verbose: bool
+) -> JsonObject:
+    """Return how a rule was read, requests of each scope, and what the plan does not count.
+
+    Args:
+        verbose: also return the whole prompt of the base with the rule.
+    """
+    found = understand_rule(sampler, base, text, config)
+    described: JsonObject = {
+        **describe_plan(found, config),
+        "requests_of_each_scope": show_requests(found, sampler, config.seed),
+        "not_counted": list_uncounted(config),
+    }
+    if verbose:
+        ids = base.encode(make_prompt("What is a tree?", system=found.rule.text))
+        described["prompts"] = [f"{PROMPTED_TITLE}\n{base.tokenizer.decode(ids)}"]
+    return described
+
+
+def describe_plan(found: UnderstoodRule, config: FeedbackConfig) -> JsonObject:
+    """Return where a rule holds, what it demands, and what decides it."""
+    rule = found.rule
+    lines: JsonObject = {
+        "subject": found.subject.topic or "none recognized: the rule may apply to every prompt"
+    }
+    if rule.scope:
+        lines["subject"] = found.subject.topic or rule.scope
+        lines |= {"when": rule.scope, "then": rule.effect}
+    if found.subject.siblings:
+        lines["neighbors"] = ", ".join(found.subject.siblings)
+    if found.forbidden_topic:
+        lines["other_names"] = ", ".join(config.also) or "the run finds them in the base's answers"
+    check = config.check or (found.effect.check if found.effect else "")
+    lines["decided_by"] = f"the check {check}" if check else "the best calibrated judge"
+    return lines
+
+
+def show_requests(found: UnderstoodRule, sampler: Sampler, seed: int) -> list[str]:
+    """Return requests of each scope that this rule has, each with its scope before it."""
+    situation = found.situation
+    shown = []
+    scopes: tuple[Scope, ...] = ("target", "near", "general")
+    if situation and situation.kind == "writing":
+        shown = show_situation_requests(situation, seed)
+        scopes = ("general",)
+    elif not found.subject.topic:
+        scopes = ("target",)
+    for scope in scopes:
+        written = generate_prompts(
+            sampler, found.subject, scope, NUM_REQUESTS, find_fault, SHOWN_ROUNDS, seed
+        )
+        shown += [f"{scope}: {prompt.text}" for prompt, fault in written if not fault]
+    return shown
+
+
+def find_fault(text: str) -> str:
+    """Return why a text is no request, or ""."""
+    return find_format_fault(text) or ""
+
+
+def show_situation_requests(situation: Situation, seed: int) -> list[str]:
+    """Return requests in scope and their neighbors, each with its scope before it."""
+    form = list_forms(situation)[0]
+    occasions = [Occasion(form, text) for text in EXAMPLE_OCCASIONS[form]]
+    shown = []
+    scopes: tuple[Scope, ...] = ("target", "near")
+    for scope in scopes:
+        built = build_requests(situation, occasions, scope, NUM_REQUESTS, seed, for_exam=False)
+        shown += [f"{scope}: {prompt.text}" for prompt in built]
+    return shown
+
+
+def list_uncounted(config: FeedbackConfig) -> list[str]:
+    """Return the further steps that the configuration turns on, and what depends on answers that
+    are not known yet.
+    """
+    more = (
+        "more requests, if the base breaks the rule on fewer than "
+        f"{config.ask.min_violations} prompts (ask.min_violations)"
+    )
+    rounds = (
+        f"balance.rounds={config.balance.rounds}: for each round up to "
+        f"{config.balance.prompts} requests, and another training"
+    )
+    rows = {
+        more: config.ask.min_violations,
+        rounds: config.balance.rounds,
+        f"the trials of objectives, {config.train.trial_steps} steps each": config.train.objective
+        == "auto",
+        "the trainings and exams of the data-need curve": config.curve,
+        (
+            f"what the model answers in training (train.on_policy={config.train.on_policy:g})"
+        ): config.train.on_policy,
+        "the time and the price of the teacher, which drafts and judges": config.teacher,
+    }
+    return [what for what, wanted in rows.items() if wanted]

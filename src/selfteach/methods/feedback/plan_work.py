@@ -1,0 +1,85 @@
+"""The work of a run of `feedback`, before it starts."""
+
+from __future__ import annotations
+
+from selfteach.config import FeedbackConfig
+from selfteach.materials.effect import read_effect
+from selfteach.materials.rule import read_rule
+from selfteach.methods.plan_parts import count_trained_tokens
+from selfteach.run.workload import PlannedStage
+
+ASKED_PER_PROMPT = 1.9
+"""Requests for one usable prompt; the others repeat, or are about something else."""
+PROMPT_TOKENS = 11
+"""Tokens of a prompt that the model writes."""
+ANSWER_SHARE = 0.8
+"""The mean length of an answer, as a share of the longest that is allowed."""
+READ_TOKENS = 120
+"""Tokens that a judge reads for an answer: worked examples, prompt and answer."""
+SEARCH_REQUESTS = 3
+SEARCH_SHARE = 0.8
+SEARCH_READ_TOKENS = 250
+"""Requests of the search for one prompt; all their tokens, as a share of the longest answer; and
+the tokens that measure its fluency."""
+TRAINED_SHARE = 0.9
+"""Answer tokens that are trained for a target prompt in an epoch, those of both answers of a pair,
+as a share of the longest answer of the probe."""
+LONGER_ANSWERS = 1.2
+"""The factor on the answers of a rule of form: they are whole answers, not declines."""
+OCCASIONS_PER_PROMPT = 0.4
+"""Requests for the occasions of a rule that holds where somebody is written to."""
+TARGET_ANSWERS = 9
+"""Exam answers to a target prompt: three arms, greedy and sampled, and three further forms."""
+OTHER_ANSWERS = 3
+"""Exam answers to any other prompt: one of each arm."""
+
+
+def plan_work(text: str, config: FeedbackConfig) -> list[PlannedStage]:
+    """Return the stages of a run, from what the words of the rule say without a model.
+
+    The shares are means of 20 runs of rules with the default model. How many answers break the rule
+    is known only later; the search depends on it most.
+    """
+    rule = read_rule(text, config.when, config.then)
+    effect = read_effect(rule.effect)
+    form = effect.check if effect else ""
+    is_checked = bool(config.check or (form and (rule.scope or "contains" not in form)))
+    ask, exam = config.ask, config.exam
+    asked = int(ASKED_PER_PROMPT * (ask.target + ask.near + ask.general))
+    if rule.scope:
+        asked = int(OCCASIONS_PER_PROMPT * ask.target + ASKED_PER_PROMPT * ask.general)
+    targets = int(ask.target * ask.train_share)
+    others = int((ask.near + ask.general) * ask.train_share)
+    calibrated = 0 if is_checked else 2 * config.judge.pairs
+    probes = targets * config.probe.samples
+    probe_tokens = ANSWER_SHARE * (probes + calibrated) * config.probe.max_tokens
+    probe_tokens += others * config.probe.anchor_tokens
+    exam_answers = TARGET_ANSWERS * exam.target + OTHER_ANSWERS * (exam.near + exam.general)
+    tuned_answers = exam_answers // 3
+    exam_tokens = ANSWER_SHARE * exam.max_tokens
+    learned = targets + others
+    longer = LONGER_ANSWERS if is_checked else 1
+    tokens = int(longer * TRAINED_SHARE * config.probe.max_tokens * targets)
+    tokens += min(config.probe.anchor_tokens, config.probe.max_tokens) * others
+    trained = count_trained_tokens(tokens, learned, config.train)
+    read = 0 if is_checked else READ_TOKENS * learned
+    return [
+        PlannedStage("load"),
+        PlannedStage("ask", asked, asked * PROMPT_TOKENS),
+        PlannedStage("base answers", probes + others + calibrated, int(probe_tokens)),
+        PlannedStage("judge", scored_tokens=read),
+        PlannedStage("probe", scored_tokens=read),
+        PlannedStage(
+            "search",
+            SEARCH_REQUESTS * targets,
+            int(longer * SEARCH_SHARE * config.search.max_tokens * targets),
+            SEARCH_READ_TOKENS * targets,
+        ),
+        _plan_exam("exam of the base", exam_answers - tuned_answers, exam_tokens, 0),
+        PlannedStage("train", trained_tokens=trained),
+        _plan_exam("exam", tuned_answers, exam_tokens, READ_TOKENS * tuned_answers),
+    ]
+
+
+def _plan_exam(name: str, answers: int, tokens: float, read: int) -> PlannedStage:
+    return PlannedStage(name, answers, int(answers * tokens), read)

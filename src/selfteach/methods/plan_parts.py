@@ -1,0 +1,39 @@
+"""What the plans of several methods have in common."""
+
+from __future__ import annotations
+
+from selfteach.config import TrainConfig
+from selfteach.run.workload import PlannedStage
+
+ASKED_PER_PROMPT = 2
+"""Requests for one usable prompt; the others repeat."""
+MIN_ASKED = 8
+"""The fewest requests of a round."""
+PROMPT_TOKENS = 14
+TRAIN_SHARE = 0.8
+"""The share of general prompts that are learned; the others are for the exam."""
+
+
+def count_asked(prompts: int) -> int:
+    """Return how many requests so many usable prompts take."""
+    return max(ASKED_PER_PROMPT * prompts, MIN_ASKED) if prompts else 0
+
+
+def plan_anchors(prompts: int, anchor_tokens: int) -> PlannedStage:
+    """Return the stage that writes general prompts and lets the base answer them."""
+    asked = count_asked(prompts)
+    kept = int(TRAIN_SHARE * prompts)
+    return PlannedStage("anchors", asked + kept, asked * PROMPT_TOKENS + kept * anchor_tokens)
+
+
+def count_trained_tokens(tokens: int, rows: int, train: TrainConfig) -> int:
+    """Return the answer tokens of a whole training.
+
+    Args:
+        tokens: of all rows, in one epoch.
+        rows: how many examples there are.
+    """
+    epochs = float(train.epochs)
+    if train.max_steps and rows:
+        epochs = train.max_steps * train.batch_size / rows
+    return int(epochs * tokens)

@@ -1,0 +1,119 @@
+"""An engine's file that stands from an earlier command: it answers without the model's weights.
+
+Beside the GGUF stands what sampling needs to know of the model, and the file's sum.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from selfteach.files import hash_file, write_text
+from selfteach.models import check_safety
+from selfteach.models.resolve_model_path import resolve_base, resolve_model_folder
+from selfteach.models.tokens import ChatTokenizer
+from selfteach.records import JsonObject, Prompt
+
+FORMAT = 1
+"""Grows when the same weights are written as another file."""
+MAX_KEPT = 3
+"""Files that a folder keeps; the oldest go first."""
+
+
+@dataclass
+class UnloadedModel:
+    """Represent a model whose weights only the engine holds: tokenizer, name and limits.
+
+    Attributes:
+        module: None, where a loaded model has its weights.
+    """
+
+    tokens: ChatTokenizer
+    name: str
+    fingerprint: str
+    context_tokens: int
+    end_ids: set[int]
+    notes: Sequence[str] = ()
+    module: Any = None
+    tokenizer: Any = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Offer the tokenizer as a loaded model does."""
+        self.tokenizer = self.tokens.tokenizer
+
+    def encode(self, prompt: Prompt) -> list[int]:
+        """Return the token ids of a prompt, with the header of the answer to come."""
+        return self.tokens.encode(prompt)
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """Return the text of token ids."""
+        return self.tokens.decode(ids)
+
+
+def keep_engine_file(path: Path, context_tokens: int, end_ids: set[int]) -> None:
+    """Note beside a GGUF what a later command needs to know, and remove what is too old."""
+    facts = {
+        "format": FORMAT,
+        "bytes": path.stat().st_size,
+        "sha256": hash_file(path),
+        "context_tokens": context_tokens,
+        "end_ids": sorted(end_ids),
+    }
+    write_text(path.with_suffix(".json"), json.dumps(facts) + "\n")
+    files = sorted(path.parent.glob("*.gguf"), key=lambda file: file.stat().st_mtime_ns)
+    for old in files[:-MAX_KEPT]:
+        if old != path:
+            old.with_suffix(".json").unlink(missing_ok=True)
+            old.unlink()
+
+
+def read_facts(path: Path) -> JsonObject | None:
+    """Return what is noted beside a whole GGUF; None if there is none, or it has changed."""
+    note = path.with_suffix(".json")
+    if not (path.is_file() and note.is_file()):
+        return None
+    facts = check_safety.read_json(note)
+    is_whole = (
+        facts.get("format") == FORMAT
+        and facts.get("bytes") == path.stat().st_size
+        and facts.get("sha256") == hash_file(path)
+    )
+    return dict(facts) if is_whole else None
+
+
+def find_kept_model(name: str, adapter: Path | None, folder: Path) -> UnloadedModel | None:
+    """Return a model whose weights stand as a whole file of the engine; None without one.
+
+    Args:
+        folder: where the engine keeps its files.
+
+    Raises:
+        UsageError: no such model, or an unsafe one.
+        IntegrityError: the adapter was trained on another base.
+    """
+    if not any(folder.glob("*.gguf")):
+        return None
+    known = resolve_base(name, adapter)
+    base = resolve_model_folder(known)
+    check_safety.check_model_folder(base)
+    fingerprint = check_safety.compute_fingerprint(base)
+    notes = [check_safety.check_adapter(adapter, fingerprint)] if adapter else []
+    if adapter:
+        fingerprint = check_safety.compute_adapter_fingerprint(fingerprint, adapter)
+    facts = read_facts(folder / f"{fingerprint}.gguf")
+    if facts is None:
+        return None
+    from selfteach.models.hf import load_chat_tokenizer
+
+    tokens = load_chat_tokenizer(str(base))
+    return UnloadedModel(
+        tokens,
+        known,
+        fingerprint,
+        int(facts["context_tokens"]),
+        set(facts["end_ids"]),
+        [*filter(None, notes), *tokens.notes],
+    )

@@ -1,0 +1,56 @@
+"""Rules that nothing here can decide are refused before a model's libraries are loaded."""
+
+from __future__ import annotations
+
+import pytest
+
+from selfteach import cli
+from selfteach.config import FeedbackConfig, resolve
+from selfteach.errors import DataError
+from selfteach.methods.feedback.read_rule import check_settings
+
+
+@pytest.mark.parametrize(
+    ("rule", "told"),
+    [
+        ("Be kind.", "names a manner"),
+        ("Always be kind and patient.", "names a manner"),
+        ("Sei freundlich.", "names a manner"),
+        ("Soyez gentil.", "names a manner"),
+        ("Gib den Kunden immer einen Rat.", "is not in English"),
+        ("Не говори о погоде", "is not in English"),
+    ],
+)
+def test_it_is_refused_with_what_to_do(
+    rule: str, told: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.run_command(["feedback", rule, "--dry-run"]) == 3
+    error = capfd.readouterr().err
+    assert told in error
+    assert "--check" in error
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "Be brief.",
+        "Sprich nicht über Elefanten.",
+        "Ne parle pas des éléphants.",
+        "No hables de elefantes.",
+        "Antworte kurz.",
+        "Do not give medical advice.",
+        "Write like a pirate.",
+    ],
+)
+def test_a_rule_with_a_form_or_a_subject_passes(rule: str) -> None:
+    check_settings(FeedbackConfig(), rule)
+
+
+@pytest.mark.parametrize(
+    "decides",
+    ["check=not contains fool", "teacher=http://localhost:1/v1#m", "judge.name=yes_no"],
+)
+def test_whoever_says_what_decides_may_teach_it(decides: str) -> None:
+    with pytest.raises(DataError):
+        check_settings(FeedbackConfig(), "Be kind.")
+    check_settings(resolve(FeedbackConfig, sets=[decides]).config, "Be kind.")

@@ -1,0 +1,109 @@
+"""Two runs side by side: `selfteach runs compare`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from selfteach import cli
+from selfteach.commands.last_run import name_last_run
+from selfteach.report.compare_runs import MIN_PAIRS, pair_answers
+from selfteach.run.ledger import Ledger
+from selfteach.run.run_folder import IDENTITY, LEDGER_FILE, RUN_FORMAT
+
+MARKUP = "<script>alert(1)</script>"
+
+
+def make_exam(right: list[bool], first_prompt: int = 0) -> dict[str, Any]:
+    answers = [
+        {
+            "scope": "target",
+            "prompt": f"What is {first_prompt + i}?",
+            "arms": {"tuned": {"greedy": "A number.", "ok": ok, "sampled_ok": not ok}},
+        }
+        for i, ok in enumerate(right)
+    ]
+    measure = {"value": sum(right) / len(right), "low": 0.0, "high": 1.0, "n": len(right)}
+    return {
+        "method": "feedback",
+        "rule": MARKUP,
+        "verdict": {"word": "taught", "sentence": "Taught."},
+        "kept": {"tuned": {"greedy": measure}},
+        "cost": {"seconds": 60.0, "trained_tokens": 1200},
+        "answers": answers,
+    }
+
+
+def write_run(folder: Path, exam: dict[str, Any], seed: int) -> Path:
+    folder.mkdir(parents=True)
+    (folder / "exam.json").write_text(json.dumps(exam))
+    ledger = Ledger(folder / LEDGER_FILE)
+    identity = {"format": RUN_FORMAT, "kind": "feedback", "material": {}, "config": {"seed": seed}}
+    ledger.set_note(IDENTITY, identity)
+    ledger.close()
+    return folder
+
+
+@pytest.fixture
+def runs(tmp_path: Path) -> tuple[Path, Path]:
+    first = write_run(tmp_path / "runs" / "a", make_exam([True] * 2 + [False] * 8), 0)
+    second = write_run(tmp_path / "runs" / "b", make_exam([True] * 10, first_prompt=2), 7)
+    return first, second
+
+
+def test_shared_prompts_are_compared_in_pairs(
+    runs: tuple[Path, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of 10 prompts the runs share 8, on which only the second is right."""
+    assert cli.run_command(["runs", "compare", *map(str, runs), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert [run["name"] for run in found["runs"]] == ["a", "b"]
+    assert found["settings"] == [{"key": "seed", "first": "0", "second": "7"}]
+    greedy, sampled = found["paired"]
+    assert (greedy["label"], greedy["n"]) == ("target, greedy", 8)
+    assert (greedy["first"], greedy["second"], greedy["difference"]["value"]) == (0.0, 1.0, 1.0)
+    assert sampled["difference"]["value"] == -1.0
+    labels = [row["label"] for row in found["rows"]]
+    assert "Rule kept, greedy" in labels
+
+
+def test_too_few_shared_prompts_are_not_compared() -> None:
+    few = make_exam([True] * (MIN_PAIRS - 1))
+    assert pair_answers(few, few) == []
+    assert len(pair_answers(make_exam([True] * MIN_PAIRS), make_exam([True] * MIN_PAIRS))) == 2
+
+
+def test_the_page_escapes_what_people_wrote(
+    runs: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "page.html"
+    words = ["runs", "compare", *map(str, runs), "--out", str(out)]
+    assert cli.run_command(words) == 0
+    page = out.read_text()
+    assert "8" in page
+    assert "<script" not in page
+    assert "&lt;script&gt;" in page
+    assert cli.run_command(words) == 2, "the page stands already"
+    assert "--force" in capsys.readouterr().err
+
+
+def test_a_run_without_an_exam_is_one_line(
+    runs: tuple[Path, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    (runs[1] / "exam.json").unlink()
+    assert cli.run_command(["runs", "compare", *map(str, runs)]) == 2
+    assert str(runs[1]) in capsys.readouterr().err
+    assert cli.run_command(["runs", "compare", str(runs[0]), "absent"]) == 2
+
+
+def test_last_stands_for_the_newest_run_here_too(
+    runs: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (runs[0] / "manifest.json").write_text("{}")
+    monkeypatch.chdir(runs[0].parents[1])
+    words = name_last_run(["runs", "compare", "last", "runs/b"])
+    assert words[3] == "runs/b"
+    assert words[2] != "last"

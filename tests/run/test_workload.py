@@ -1,0 +1,119 @@
+"""The time that is left of a run, with a simulated clock."""
+
+from __future__ import annotations
+
+import pytest
+
+from selfteach.run.display import Display
+from selfteach.run.workload import TRAINED_COST, PlannedStage, RemainingTime
+
+PLAN = (
+    PlannedStage("load"),
+    PlannedStage("ask", requests=10, sampled_tokens=300),  # costs 500
+    PlannedStage("train", trained_tokens=100),  # costs 600
+)
+
+
+class Clock:
+    """A clock that stands still until it is set."""
+
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_nothing_is_said_before_anything_is_known() -> None:
+    work = RemainingTime(PLAN, Clock())
+    assert (work.position, work.estimate_left_s()) == ("", None)
+    work.begin_stage("load")
+    assert (work.position, work.estimate_left_s()) == ("1 of 3", None)
+
+
+def test_the_speed_so_far_gives_the_seconds_that_are_left() -> None:
+    clock = Clock()
+    work = RemainingTime(PLAN, clock)
+    work.begin_stage("ask")
+    clock.now = 10.0
+    work.count_done(5, 0, 0)
+    # 250 of 1100 in 10 s: 0.04 s each for the other 850.
+    assert work.estimate_left_s() == pytest.approx(34.0)
+    clock.now = 14.0
+    assert work.estimate_left_s() == pytest.approx(30.0), "waiting is a part of what was left"
+    clock.now = 1000.0
+    assert work.estimate_left_s() == pytest.approx(24.0), "what comes later does not shrink"
+    clock.now = 20.0
+    work.end_stage("ask")
+    assert work.estimate_left_s() == pytest.approx(24.0)
+    work.begin_stage("train")
+    assert work.position == "3 of 3"
+    clock.now = 26.0
+    work.count_done(0, 1, 4)
+    assert work.estimate_left_s() == pytest.approx((20 + 6) / (500 + 150) * 450)
+
+
+def test_a_resumed_stage_counts_the_seconds_of_earlier_attempts() -> None:
+    clock = Clock()
+    work = RemainingTime(PLAN, clock)
+    work.begin_stage("ask", spent_s=18.0)
+    clock.now = 2.0
+    work.end_stage("ask")
+    assert work.estimate_left_s() == pytest.approx(20 / 500 * 600)
+
+
+def test_an_unplanned_stage_says_nothing_about_the_speed() -> None:
+    clock = Clock()
+    work = RemainingTime(PLAN, clock)
+    work.begin_stage("ask")
+    clock.now = 5.0
+    work.end_stage("ask")
+    work.begin_stage("review")
+    clock.now = 500.0
+    work.count_done(3, 3, 4)
+    work.end_stage("review")
+    assert work.estimate_left_s() == pytest.approx(6.0)
+    assert work.position == "2 of 3"
+
+
+def test_a_plan_is_corrected_until_the_stage_begins() -> None:
+    clock = Clock()
+    work = RemainingTime(PLAN, clock)
+    work.begin_stage("ask")
+    clock.now = 5.0
+    work.end_stage("ask")
+    work.correct_training("train", 50)
+    assert work.estimate_left_s() == pytest.approx(5 / 500 * 50 * TRAINED_COST)
+    work.begin_stage("train")
+    work.correct_training("train", 100)
+    work.correct_training("no stage", 100)
+    assert work.estimate_left_s() == pytest.approx(5 / 500 * 50 * TRAINED_COST)
+
+
+def test_the_line_tells_answers_stage_and_minutes(capsys: pytest.CaptureFixture[str]) -> None:
+    clock = Clock()
+    display = Display(clock=clock)
+    display.work = RemainingTime((PlannedStage("search", requests=100), PLAN[2]), clock)
+    display.work.begin_stage("search")
+    display.start_stage("search", 8, "found")
+    clock.now = 60.0
+    display.count_answers(20, sampled=True)
+    clock.now = 62.0
+    display.count_answers(5, sampled=False)
+    printed = capsys.readouterr().err.splitlines()
+    assert printed == [
+        "[search] 0/8 found; stage 1 of 2",
+        "[search] 0/8 found, 20 answers, 60 s; stage 1 of 2, about 6 min left of the run",
+    ]
+    display.finish()
+
+
+def test_a_stage_without_a_total_shows_the_answers_that_are_read(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    clock = Clock()
+    display = Display(clock=clock)
+    display.start_stage("judge")
+    clock.now = 6.0
+    display.count_answers(40, sampled=False)
+    assert capsys.readouterr().err.splitlines() == ["[judge]", "[judge] 40 answers, 6 s"]
+    display.finish()
