@@ -55,7 +55,7 @@ def score(foreign: Sequence[str] = ()):
         word = str(prompt).rpartition("Word: ")[2].partition("\n")[0]
         if text.lower() != " sailing":
             return -9.0
-        return -12.0 if word in (*foreign, *SIBLINGS) else -1.0
+        return -12.0 if word in (*foreign, *SIBLINGS, "yachting cup") else -1.0
 
     return logp
 
@@ -99,7 +99,7 @@ def test_famous_names_are_candidates_and_those_that_tell_the_topic_are_its_words
 
 
 def test_another_name_of_the_topic_is_no_sibling_but_a_candidate() -> None:
-    listed = "rowing, yachting, dinghy sailing, diving,"
+    listed = "rowing, yachting, dinghy sailing, yachting cup, diving,"
     found = subject(teller("sailing", siblings=listed))
     assert found.siblings == ("rowing", "diving")
     assert found.candidates == ("mast", "harbour", "yachting")

@@ -45,6 +45,7 @@ MAX_SIBLINGS = 12
 MAX_ALIASES = 4
 MAX_NAMES = 24
 """The most frequent names of each kind that are looked at."""
+MAX_KNOWN_NAMES = 24
 MAX_SIBLING_PROBABILITY = 0.85
 """A topic of the same kind is called by the topic's name no more often than this."""
 MIN_ASSOCIATION_NATS = 1.0
@@ -121,7 +122,7 @@ def describe_topic(
     names = [name for name in names if is_new_name(name, topic, foreign)]
     shares = compute_topic_probabilities(scorer, topic, siblings, names)
     known = [n for n, p in zip(names, shares, strict=True) if p >= MIN_NAME_PROBABILITY]
-    belonging = tuple(dict.fromkeys([*associated, *known]))
+    belonging = tuple(dict.fromkeys([*associated, *known[:MAX_KNOWN_NAMES]]))
     candidates = tuple(dict.fromkeys([*words[:MAX_CANDIDATES], *aliases, *names]))
     return Subject(topic, belonging, tuple(siblings), forbidden, candidates)
 
@@ -140,8 +141,8 @@ def is_new_name(name: str, topic: str, foreign: Collection[str]) -> bool:
 def split_siblings(scorer: Scorer, topic: str, names: Sequence[str]) -> tuple[list[str], list[str]]:
     """Return topics of the same kind, and names that may mean the topic itself ("soccer").
 
-    A name that contains the topic is left out, and so is one that the model takes for the topic:
-    p(topic | name) > MAX_SIBLING_PROBABILITY.
+    A name that contains the topic is left out. One that the model takes for the topic is no sibling,
+    p(topic | name) > MAX_SIBLING_PROBABILITY, nor is one that contains it ("soccerball").
     """
     stem = to_singular(topic.lower())
     siblings: list[str] = []
@@ -151,7 +152,8 @@ def split_siblings(scorer: Scorer, topic: str, names: Sequence[str]) -> tuple[li
         others = [one for one in tried if one not in name and name not in one]
         share = compute_topic_probabilities(scorer, topic, others, [name])[0]
         (aliases if share > MAX_SIBLING_PROBABILITY else siblings).append(name)
-    return siblings[:MAX_SIBLINGS], aliases
+    kept = [name for name in siblings if not any(alias in name for alias in aliases)]
+    return kept[:MAX_SIBLINGS], aliases
 
 
 def list_other_topics(topic: str, siblings: Iterable[str]) -> list[str]:
