@@ -340,7 +340,7 @@ def test_a_number_that_the_method_does_not_measure_cannot_be_required(
 @pytest.mark.parametrize(
     "command", ["documents", "documents_rerun", "train", "corrections", "tasks", "feedback"]
 )
-def test_a_command_says_what_is_wrong_with_its_files_before_a_model_s_libraries_load(
+def test_files_are_checked_before_a_model_s_libraries_load(
     command: str,
 ) -> None:
     """`documents_rerun` reads recorded answers, whose module loads numpy, but no model's

@@ -159,7 +159,7 @@ def test_a_knowledge_judge_of_another_package_is_ranked_beside_ours() -> None:
     assert names == ["match", "prompted", "gain", "all_unknown"]
 
 
-def test_without_the_package_its_knowledge_judge_is_refused_by_the_configuration() -> None:
+def test_a_knowledge_judge_without_its_package_is_refused() -> None:
     with pytest.raises(ValueError, match='there is no knowledge judge "all_unknown"'):
         config.METHOD_CONFIGS["documents"](select={"judge": "all_unknown"})
 

@@ -52,7 +52,7 @@ def answers(count: int, words: int, cut: bool = False) -> list[Correctable]:
     ]
 
 
-def test_examples_that_meet_a_bound_only_just_are_dropped_where_there_are_enough_others() -> None:
+def test_examples_that_only_just_meet_a_bound_are_dropped() -> None:
     asked = [
         *answers(ENOUGH_REVISIONS, 10),
         *answers(3, 15),
@@ -131,7 +131,7 @@ def test_the_exam_corrects_as_little_as_it_can() -> None:
     assert critic().revise_for_training([three])[0].text.endswith("hot water.")
 
 
-def test_a_short_answer_that_was_cut_is_too_long_and_ends_with_its_last_sentence() -> None:
+def test_a_short_answer_that_was_cut_is_too_long() -> None:
     cut = Correctable(QUESTION, "Tea is good. It is made of leaves and", cut=True)
     (found,) = critic().correct([cut])
     assert (found.unchanged, found.text, found.cut) == (False, "Tea is good.", False)
@@ -146,7 +146,7 @@ class Stiff:
         return ["stiff" in text for _, text in pairs]
 
 
-def test_where_no_check_knows_the_criticism_it_stands_in_the_students_prompt(
+def test_a_criticism_without_a_check_stands_in_the_students_prompt(
     tmp_path: Path,
 ) -> None:
     seen: list[str] = []
@@ -209,7 +209,7 @@ def spoken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     return session
 
 
-def test_a_criticism_that_no_judge_can_tell_is_put_aside_where_there_are_others(
+def test_a_criticism_that_no_judge_can_tell_is_put_aside(
     spoken: Any,
 ) -> None:
     found = criticisms_to_corrections.make_critics(
