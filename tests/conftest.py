@@ -16,8 +16,9 @@ from typing import Any
 
 import pytest
 
+import warm
 from margins import every_training_is_marked as every_training_is_marked
-from switches import SEED, THREADS, apply_switches
+from switches import SEED, THREADS, apply_switches, choose_toy_dtype
 from tiny_tokenizer import CHATML, tiny_tokenizer
 
 # also against the environment: some tests fork, and a forked child inherits no pool of threads;
@@ -83,18 +84,20 @@ TOGETHER = {
         "methods/test_documents_pipeline.py",
         "students/test_student_exams.py",
     ),
-    "warm": (
-        "faults/test_01_kill_sweep.py",
-        "faults/test_04_disk_full.py",
-        "faults/test_15_two_processes.py",
-        "faults/test_16_signals.py",
-        "faults/test_27_unwritable.py",
-        "test_cli.py",
-        "test_plug_in_method.py",
-    ),
 }
-"""Files that share something slow to make: the session fixture `learned`, or the process of
-warm.py. Of several workers one runs them all."""
+"""Files that share a session fixture which is slow to make. Of several workers one runs them all."""
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Let every worker of pytest-xdist use one forking process of warm.py."""
+    node.workerinput["warm"] = warm.start_server()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Use the forking process of the process that started this worker."""
+    if address := getattr(config, "workerinput", {}).get("warm"):
+        warm.share_server(address)
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -189,19 +192,26 @@ def check_stage_counts() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def make_tiny():
+def toy_dtype() -> Iterator[None]:
+    """Let every toy compute in the dtype that the environment asks for (switches.py)."""
+    with choose_toy_dtype():
+        yield
+
+
+@pytest.fixture(scope="session")
+def make_tiny(toy_dtype: None):
     """Return `write_tiny`, for tests that need a model of another kind."""
     return write_tiny
 
 
 @pytest.fixture(scope="session")
-def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def tiny(toy_dtype: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the folder of a tiny random Llama with a chat-template tokenizer."""
     return write_tiny(tmp_path_factory.mktemp("tiny"))
 
 
 @pytest.fixture(scope="session")
-def talker(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def talker(toy_dtype: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the folder of a tiny model that writes whole sentences (talker.py)."""
     from talker import write_talker
 
@@ -209,7 +219,7 @@ def talker(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def tasker(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def tasker(toy_dtype: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the folder of a tiny model that invents tasks and answers them (tasker.py)."""
     from tasker import write_tasker
 
@@ -217,7 +227,7 @@ def tasker(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def scholar_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def scholar_model(toy_dtype: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the folder of a tiny model that can learn eight facts (scholar.py)."""
     from scholar import write_scholar
 
