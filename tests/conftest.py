@@ -84,8 +84,9 @@ TOGETHER = {
         "methods/test_documents_pipeline.py",
         "students/test_student_exams.py",
     ),
+    "small_run": ("test_api.py", "test_examples.py"),
 }
-"""Files that share a session fixture which is slow to make. Of several workers one runs them all."""
+"""Files that share a session fixture which is slow to make. One of several workers runs them."""
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -260,6 +261,16 @@ def learned(
     )
     assert code == 0
     return documents, folder / "run", result
+
+
+@pytest.fixture(scope="session")
+def small_run(talker: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """Return a run with a rule, from Python; talker.py has its rule and its settings."""
+    import selfteach
+    from talker import RULE, SMALL_SETTINGS
+
+    out = tmp_path_factory.mktemp("small") / "<run>"
+    return selfteach.feedback(RULE, model=str(talker), out=out, progress=False, **SMALL_SETTINGS)
 
 
 @pytest.fixture(scope="session")

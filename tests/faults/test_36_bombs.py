@@ -120,7 +120,7 @@ def test_hostile_html_is_read_or_ended_within_its_processor_time(
 def test_the_next_document_is_read_after_a_bomb(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The bomb is ended by its processor time: elements in elements take the square of their number."""
+    """Elements in elements take the square of their number; the processor time ends that."""
     (tmp_path / "a.html").write_bytes(b"<div>" * 200_000)
     (tmp_path / "b.html").write_text(f"<p>{WORDS}")
     monkeypatch.setattr(
