@@ -9,6 +9,7 @@ import os
 import signal
 import sqlite3
 import ssl
+from collections import Counter
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -101,6 +102,13 @@ def pytest_configure(config: pytest.Config) -> None:
         warm.share_server(address)
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Let workers begin with the files that train most, so that none begins a long one last."""
+    if hasattr(config, "workerinput"):
+        trainings = Counter(item.path for item in items if item.get_closest_marker("training"))
+        items.sort(key=lambda item: -trainings[item.path])
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """Give each worker whole files (`--dist loadfile`), and those of TOGETHER to the same one."""
@@ -108,6 +116,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
         return None
     from xdist.scheduler.loadfile import LoadFileScheduling
 
+    config.option.loadscopereorder = False  # the order is that of the workers
     groups = {f"tests/{file}": name for name, files in TOGETHER.items() for file in files}
 
     class Together(LoadFileScheduling):

@@ -37,10 +37,13 @@ LIBRARIES = (
     "accelerate",
     "peft",
     "pydantic",
+    "rapidfuzz.process",
+    "rich.table",
     "scipy.optimize",
     "torch",
     "transformers.integrations.flash_attention",
     "transformers.models.llama.modeling_llama",
+    "typer.main",
 )
 MAX_REQUEST = 1 << 20
 
