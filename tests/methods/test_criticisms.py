@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,6 +14,7 @@ import pytest
 from scripted import Scripted
 from selfteach import config
 from selfteach.errors import DataError
+from selfteach.generate.ask import Subject
 from selfteach.generate.correct import Correctable, Revision
 from selfteach.judge import ThresholdJudge
 from selfteach.judge.check import CheckJudge
@@ -244,3 +246,40 @@ def test_each_of_many_criticisms_has_enough_prompts_to_learn_from_some(spoken: A
 )
 def test_what_makes_no_sense(text: str, fault: str) -> None:
     assert criticisms_to_corrections.find_text_fault(text) == fault
+
+
+@dataclass
+class FakeSession:
+    """What choosing a judge needs of a session."""
+
+    config: config.CorrectionsConfig
+    base: Any = None
+    teacher: Any = None
+    rule: str = ""
+    subject: Subject | None = None
+
+
+def test_a_criticism_about_a_subject_is_judged_as_a_rule(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The prompts like the criticized ones are inside the rule and outside it, as it turns out."""
+    foxes = Subject("foxes", (), ("crows",))
+    monkeypatch.setattr(criticisms_to_corrections, "extract_subject", lambda *given: foxes)
+    signature = inspect.signature(criticisms_to_corrections.choose_judges)
+    asked: dict[str, Any] = {}
+
+    def choose_judges(*given: Any) -> Any:
+        asked.update(signature.bind(*given).arguments)
+        return SimpleNamespace(exam="the judge")
+
+    monkeypatch.setattr(criticisms_to_corrections, "choose_judges", choose_judges)
+    session: Any = FakeSession(config.CorrectionsConfig())
+    edits = [Edit("x:1", QUESTION, "Foxes drink it.", None, "full of foxes")]
+    writer: Any = SimpleNamespace(form="completion")
+    one = Critic(session, "full of foxes", edits, writer, similar=[QUESTION])
+    criticisms_to_corrections.choose_judge(session, one)
+    assert one.judge == "the judge"
+    assert (asked["session"].rule, asked["session"].subject) == ("full of foxes", foxes)
+    assert [(p.text, p.scope) for p in asked["prompts"]] == [
+        ("What is tea?", "target"),
+        ("What is tea?", "general"),
+    ]
+    assert not asked.get("elsewhere")
