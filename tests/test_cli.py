@@ -176,7 +176,7 @@ def test_debug_shows_where_it_happened(tmp_path: Path) -> None:
 def test_a_defect_is_one_line_and_its_own_exit_code(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(cli, "app", lambda *a, **k: 1 / 0)
+    monkeypatch.setattr(cli, "build_command", lambda: lambda *a, **k: 1 / 0)
     assert cli.run_command([]) == 70
     assert "ZeroDivisionError: division by zero" in capsys.readouterr().err
 
