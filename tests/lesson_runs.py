@@ -25,28 +25,35 @@ SIZE = 64
 QUESTIONS = 8
 
 
-def write_lora(folder: Path, seed: int, rank: int = 2, alpha: float = 6.0) -> None:
+def write_lora(
+    folder: Path, seed: int, rank: int = 2, alpha: float = 6.0, base: str = BASE
+) -> None:
     """Write a random LoRA of one layer of the tiny model."""
     generator = torch.Generator().manual_seed(seed)
     tensors = {
         f"{LAYER}.lora_A.weight": torch.randn(rank, SIZE, generator=generator),
         f"{LAYER}.lora_B.weight": torch.randn(SIZE, rank, generator=generator),
     }
-    about = {"base": "tiny", "base_fingerprint": BASE}
+    about = {"base": "tiny", "base_fingerprint": base}
     settings = make_peft_lora_config(rank, alpha, ["q_proj"], about)
     write_adapter_folder(folder, tensors, settings, about)
 
 
 def write_run(
-    folder: Path, rule: str = "Do not hum.", seed: int = 0, word: str = "taught", base: str = BASE
+    folder: Path,
+    rule: str = "Do not hum.",
+    seed: int = 0,
+    word: str = "taught",
+    base: str = BASE,
+    model: str = "tiny",
 ) -> Path:
     """Write a finished run of a rule; with another seed it has another adapter."""
-    resolved = resolve(FeedbackConfig, options={"model": "tiny", "seed": seed})
+    resolved = resolve(FeedbackConfig, options={"model": model, "seed": seed})
     cells = {"base": {"greedy": "hm", "ok": False}, "tuned": {"greedy": "no", "ok": True}}
     rows = [{"scope": "target", "prompt": f"{rule} {n}", "arms": cells} for n in range(QUESTIONS)]
     with open_run(folder, rule, "feedback", resolved, {"rule": rule}) as run:
         run.bind("base", base)
-        write_lora(folder / "made", seed)
+        write_lora(folder / "made", seed, base=base)
         run.export_copy("adapter", folder / "made")
         run.export_jsonl("examples.jsonl", [])
         run.export_json(

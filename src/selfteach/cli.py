@@ -364,6 +364,10 @@ def answer(
 def chat(
     context: typer.Context,
     run: OptionalRun = None,
+    student: Annotated[
+        str | None,
+        option("--student", "NAME", "A student, which the conversation teaches; it may be new."),
+    ] = None,
     adapter: OptionalAdapter = "",
     model: Model = None,
     temperature: Temperature = 0.0,
@@ -372,14 +376,18 @@ def chat(
     seed: Seed = None,
     engine: Engine = "auto",
 ) -> None:
-    """Chat with a tuned model. --run names its run; --model names another model instead."""
+    """Chat with a tuned model. --run names its run; --model names another model instead.
+
+    With --student, `/teach shorter, please` teaches what you say about the last answer.
+    """
     from selfteach.commands import answer
     from selfteach.commands import chat as body
 
     body.run_chat(
         answer.AnswerOptions(
             run, model, engine, system, 1, temperature, max_tokens, seed or 0, context.obj, adapter
-        )
+        ),
+        student,
     )
 
 

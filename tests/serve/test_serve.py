@@ -20,11 +20,11 @@ from selfteach.errors import IntegrityError, UsageError
 from selfteach.models.hf import HfModel
 from selfteach.models.lora_layers import LoraLayer
 from selfteach.records import GREEDY, Request, make_prompt
-from selfteach.serve import server
-from selfteach.serve.app import ServedModels
+from selfteach.serve import model_set, server
 from selfteach.serve.batch_engine import BatchEngine, EngineClosed, Generation, QueueFull, collect
 from selfteach.serve.lesson_rows import BASE, LessonRows
 from selfteach.serve.lessons import Lesson, read_lessons
+from selfteach.serve.served_models import ServedModels
 
 TOKENS = 24
 
@@ -44,9 +44,11 @@ def lessons(runs: list[Path]) -> list[Lesson]:
 
 @pytest.fixture(scope="module")
 def served(tiny: Path, lessons: list[Lesson]) -> Iterator[ServedModels]:
-    found, proofs = server.open_models(str(tiny), lessons, server.ServerOptions(), print)
-    assert [(proof.name, proof.prompts) for proof in proofs] == [("one", 4), ("two", 4)]
-    assert all(proof.change > 0.1 for proof in proofs)
+    said: list[str] = []
+    found = server.open_runs(str(tiny), lessons, server.ServerOptions(), said.append)
+    proven = [line for line in said if line.startswith("lesson ")]
+    for name, line in zip(("one", "two"), proven, strict=True):
+        assert line.startswith(f"lesson {name}: 4 answers equal those of PEFT")
     yield found
     found.engine.close()
 
@@ -87,17 +89,18 @@ def answer_alone(tiny: Path, adapter: Path | None) -> list[str]:
 def test_answers_of_many_lessons_in_one_batch_are_those_of_each_alone(
     tiny: Path, served: ServedModels, lessons: list[Lesson]
 ) -> None:
-    arms = {BASE: None, 0: lessons[0].adapter, 1: lessons[1].adapter}
-    expected = {number: answer_alone(tiny, adapter) for number, adapter in arms.items()}
-    assert expected[BASE] != expected[0] != expected[1]
+    places = [None, lessons[0].adapter, lessons[1].adapter]
+    expected = [answer_alone(tiny, adapter) for adapter in places]
+    assert expected[0] != expected[1] != expected[2]
+    models = [served.find_model(name) for name in ("base", "one", "two")]
     sampling = replace(GREEDY, max_tokens=TOKENS)
     asked = []
     for question in QUESTIONS:
         row = Request("serve", make_prompt(question), sampling)
-        asked += [Generation(served.engine.prepare(row), number) for number in arms]
+        asked += [Generation(served.engine.prepare(row), own) for own in models]
     found = [completion.text for completion in collect(asked, served.engine)]
-    for number, place in ((BASE, 0), (0, 1), (1, 2)):
-        assert found[place::3] == expected[number]
+    for number in range(len(models)):
+        assert found[number::3] == expected[number]
 
 
 def test_the_openai_client_gets_answers_of_each_model(
@@ -245,7 +248,7 @@ def test_a_key_is_asked_for_everywhere_but_for_health(served: ServedModels) -> N
 
 
 def test_a_full_queue_refuses_and_a_closed_engine_fails_what_waits(tiny_hf: HfModel) -> None:
-    engine = BatchEngine(tiny_hf, LessonRows(tiny_hf.module, []), max_waiting=2)
+    engine = BatchEngine(tiny_hf, LessonRows(tiny_hf.module), max_waiting=2)
     request = Request("serve", make_prompt("Yes."), replace(GREEDY, max_tokens=4))
     waiting = [Generation(engine.prepare(request), BASE) for _ in range(2)]
     engine.add(waiting)
@@ -261,7 +264,7 @@ def test_a_full_queue_refuses_and_a_closed_engine_fails_what_waits(tiny_hf: HfMo
 def test_a_fault_of_one_batch_is_its_own(tiny_hf: HfModel, monkeypatch: pytest.MonkeyPatch) -> None:
     from selfteach.models.decode import DecodingBatch
 
-    engine = BatchEngine(tiny_hf, LessonRows(tiny_hf.module, []))
+    engine = BatchEngine(tiny_hf, LessonRows(tiny_hf.module))
     request = Request("serve", make_prompt("Yes."), replace(GREEDY, max_tokens=4))
     engine.start()
     with monkeypatch.context() as patch:
@@ -276,7 +279,7 @@ def test_a_lesson_that_changes_nothing_is_refused(tiny: Path, tmp_path: Path) ->
     write_lesson(tiny, tmp_path / "idle", strength=0)
     lessons = read_lessons([str(tmp_path / "idle")])
     with pytest.raises(IntegrityError, match="lesson idle: changes nothing"):
-        server.open_models(str(tiny), lessons, server.ServerOptions(), print)
+        server.open_runs(str(tiny), lessons, server.ServerOptions(), print)
 
 
 def test_a_lesson_that_is_worn_wrongly_is_refused(
@@ -288,10 +291,10 @@ def test_a_lesson_that_is_worn_wrongly_is_refused(
         found = read(module, folder)
         return {name: replace(layer, scale=1.0) for name, layer in found.items()}
 
-    read = server.read_lora_layers
-    monkeypatch.setattr(server, "read_lora_layers", read_without_alpha)
+    read = model_set.read_lora_layers
+    monkeypatch.setattr(model_set, "read_lora_layers", read_without_alpha)
     with pytest.raises(IntegrityError, match=r"lesson one: answers .* otherwise than PEFT does"):
-        server.open_models(str(tiny), lessons[:1], server.ServerOptions(), print)
+        server.open_runs(str(tiny), lessons[:1], server.ServerOptions(), print)
 
 
 def test_names_and_bases_of_lessons(
@@ -314,7 +317,7 @@ def test_the_network_needs_a_key(
     assert cli.run_command(["serve", "--run", str(runs[0]), "--host", "0.0.0.0"]) == 2
     assert "it needs a key in the environment variable SELFTEACH_API_KEY" in capfd.readouterr().err
     assert cli.run_command(["serve"]) == 2
-    assert "give either --run DIR or --model M" in capfd.readouterr().err
+    assert "give either --student NAME, --run DIR, or --model M" in capfd.readouterr().err
 
 
 @pytest.mark.slow

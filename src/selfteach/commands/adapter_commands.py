@@ -12,6 +12,7 @@ from selfteach.commands.options import (
     Model,
     New,
     OptionalAdapter,
+    OptionalRun,
     RunFolder,
     Sets,
     SkipBadRows,
@@ -153,15 +154,19 @@ def merge(
 
 def export(
     context: typer.Context,
-    run: RunFolder,
     to: Annotated[
         str,
         option(
             "--to",
             "FORM",
-            "hf (merged weights), gguf, lora-gguf, ollama, vllm, or hub:OWNER/NAME.",
+            "hf (merged weights), gguf, lora-gguf, ollama, vllm, hub:OWNER/NAME, inspect (exam).",
         ),
     ],
+    run: OptionalRun = None,
+    student: Annotated[
+        str | None,
+        option("--student", "NAME", "A student: the sum of its lessons that are on."),
+    ] = None,
     quant: Annotated[
         str, option("--quant", "Q", "f16 or q8_0: the number format of gguf and ollama.")
     ] = "f16",
@@ -178,6 +183,13 @@ def export(
             min=0,
         ),
     ] = 100,
+    exam: Annotated[
+        bool,
+        typer.Option(
+            "--exam",
+            help="Sit the exams again with the export, in the other program; it takes minutes.",
+        ),
+    ] = False,
     public: Annotated[
         bool,
         typer.Option("--public", help="Make the repositories of a hub public, not private."),
@@ -188,12 +200,23 @@ def export(
     """Write the tuned model for another program. That program answers the exam's prompts again.
 
     llama.cpp answers with GGUF files (pip install 'selfteach[export]'), plain transformers and
-    PEFT with the others. An export that answers otherwise is marked as failed, with exit code 1.
+    PEFT with the others. An export that answers otherwise, or with --exam one that gets another
+    verdict, is marked as failed, with exit code 1.
     """
     from selfteach.commands import export as body
 
     body.run_export(
-        run, adapter, to, quant, out, prompts, public=public, as_json=json, debug=context.obj
+        run,
+        student,
+        adapter,
+        to,
+        quant,
+        out,
+        prompts,
+        exam=exam,
+        public=public,
+        as_json=json,
+        debug=context.obj,
     )
 
 
@@ -207,7 +230,23 @@ def serve(
             "The folder of a run with a LoRA; may be repeated. NAME=DIR gives it another name.",
         ),
     ] = None,
+    student: Annotated[
+        str | None,
+        option(
+            "--student",
+            "NAME",
+            "A student with its lessons, which can be taught while it is served; it may be new.",
+        ),
+    ] = None,
     model: Model = None,
+    config: Annotated[
+        str,
+        option(
+            "--config",
+            "FILE",
+            "With --student: settings of the rules that are taught: a YAML file, or a preset.",
+        ),
+    ] = "",
     host: Annotated[
         str,
         option(
@@ -230,8 +269,9 @@ def serve(
     """Serve a base and its lessons to OpenAI-compatible clients.
 
     The name of the model chooses the lesson; `base` is the model without one. At start every
-    lesson must answer as PEFT does. SELFTEACH_API_KEY holds the key that clients must send.
+    lesson must answer as PEFT does. SELFTEACH_API_KEY holds the key that clients must send. With
+    --student the address of the server is a page for people, and POST /v1/feedback teaches.
     """
     from selfteach.commands import serve as body
 
-    body.run_serve(run or [], model, host, port, queue, timeout, debug=context.obj)
+    body.run_serve(run or [], student, model, config, host, port, queue, timeout, debug=context.obj)

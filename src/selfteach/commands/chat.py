@@ -1,9 +1,14 @@
-"""`selfteach chat`: a conversation in the terminal. A line that begins with / is a command."""
+"""`selfteach chat`: a conversation in the terminal. A line that begins with / is a command.
+
+With `--student` the conversation teaches: what is said becomes a job of the student, as on its
+server, and a process at low priority works on it meanwhile.
+"""
 
 from __future__ import annotations
 
 import sys
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from selfteach.commands.answer import AnswerOptions, open_model
 from selfteach.commands.screen import Screen, open_screen
@@ -13,6 +18,9 @@ from selfteach.records import Message, Request, SamplingParams
 from selfteach.run.display import replace_control_chars
 from selfteach.text import clean_text
 
+if TYPE_CHECKING:
+    from selfteach.commands.chat_student import TaughtStudent
+
 ADAPTER_COMMAND = "/adapter NAME"
 COMMANDS = {
     "/help": "lists these commands",
@@ -20,18 +28,44 @@ COMMANDS = {
     ADAPTER_COMMAND: "answers with another adapter of the run",
     "/exit, /quit": "end the chat",
 }
+TEACHING_COMMANDS = {
+    "/teach TEXT": "teaches what you say about the last answer: /teach shorter, please",
+    "/edit TEXT": "gives a better answer in place of the last one",
+    "/rule TEXT": "teaches a rule",
+    "/lessons": "lists the lessons, and what is being taught",
+    "/undo": "ends what is being taught, or takes the last lesson back",
+}
+"""The commands with --student."""
 
 
-def run_chat(options: AnswerOptions) -> None:
-    """Read turns from stdin until it ends or /exit is typed."""
+def run_chat(options: AnswerOptions, student: str | None = None) -> None:
+    """Read turns from stdin until it ends or /exit is typed.
+
+    Raises:
+        UsageError: a student and a run are given.
+    """
+    if student is not None and (options.run or options.adapter):
+        raise UsageError("--student and --run exclude each other.")
     with open_screen(None, debug=options.debug) as screen:
-        sampler = open_model(options, screen)
-        screen.display.finish()
-        screen.display.print_line("/help lists the commands, Ctrl-C drops an answer")
-        _converse(sampler, options, screen)
+        if student is None:
+            sampler = open_model(options, screen)
+            screen.display.finish()
+            screen.display.print_line("/help lists the commands, Ctrl-C drops an answer")
+            _converse(sampler, options, screen, None)
+            return
+        from selfteach.commands.chat_student import open_taught_student
+
+        with open_taught_student(student, options, screen) as taught:
+            screen.display.print_line("/help lists the commands, Ctrl-C drops an answer")
+            _converse(taught.sampler, options, screen, taught)
 
 
-def _converse(sampler: Sampler, options: AnswerOptions, screen: Screen) -> None:
+def _converse(
+    sampler: Sampler,
+    options: AnswerOptions,
+    screen: Screen,
+    taught: TaughtStudent | None = None,
+) -> None:
     opening = (Message("system", clean_text(options.system)),) if options.system else ()
     turns: tuple[Message, ...] = opening
     seed = options.seed
@@ -42,6 +76,8 @@ def _converse(sampler: Sampler, options: AnswerOptions, screen: Screen) -> None:
         if line and not sys.stdin.isatty():  # a terminal shows what is typed
             print(replace_control_chars(text), file=screen.out, flush=True)
         word, _, rest = text.partition(" ")
+        if taught:
+            sampler = taught.follow_jobs()
         if not line or word in ("/quit", "/exit"):
             break
         if word == "/reset":
@@ -49,8 +85,10 @@ def _converse(sampler: Sampler, options: AnswerOptions, screen: Screen) -> None:
             seed += 1
         elif word == "/adapter" and options.run:
             sampler = _switch_adapter(sampler, options, rest.strip(), screen)
+        elif taught and word in taught.commands:
+            sampler = taught.run_command(word, rest.strip(), turns)
         elif word.startswith("/"):
-            _list_commands("" if word == "/help" else word, options, screen)
+            _list_commands("" if word == "/help" else word, options, screen, taught)
         elif text:
             asked = (*turns, Message("user", text))
             answer = _print_answer(sampler, asked, replace(options, seed=seed), screen)
@@ -58,11 +96,14 @@ def _converse(sampler: Sampler, options: AnswerOptions, screen: Screen) -> None:
                 turns = (*asked, Message("assistant", answer))
 
 
-def _list_commands(unknown: str, options: AnswerOptions, screen: Screen) -> None:
+def _list_commands(
+    unknown: str, options: AnswerOptions, screen: Screen, taught: TaughtStudent | None
+) -> None:
     """Print the commands; first the word that is none of them, if there is one."""
     if unknown:
         screen.print_line(f"there is no command {unknown}; nothing was asked.")
-    for words, meaning in COMMANDS.items():
+    known = {**(TEACHING_COMMANDS if taught else {}), **COMMANDS}
+    for words, meaning in known.items():
         if words != ADAPTER_COMMAND or options.run:
             screen.print_line(f"{words:14} {meaning}")
 

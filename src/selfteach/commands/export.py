@@ -2,24 +2,42 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
 
-from selfteach.commands.screen import open_screen, print_result
-from selfteach.errors import RequirementNotMet
+from selfteach.commands.screen import Screen, open_screen, print_result
+from selfteach.errors import RequirementNotMet, UsageError
 from selfteach.run import finished
 from selfteach.run.signals import handle_interrupts
+from selfteach.students.folder import (
+    describe_student,
+    find_student_folder,
+    is_student,
+    read_student,
+)
+from selfteach.students.state import LESSONS_FOLDER, Cell
+
+if TYPE_CHECKING:
+    from selfteach.students.examine import ExamSource
 
 EXPORTS_FOLDER = "exports"
+INSPECT = "inspect"
+"""The form that holds exams and no model."""
 
 
 def run_export(
-    run: Path,
+    run: Path | None,
+    student: str | None,
     name: str,
     form: str,
     quant: str,
     out: Path | None,
     count: int,
     *,
+    exam: bool,
     public: bool,
     as_json: bool,
     debug: bool,
@@ -27,34 +45,128 @@ def run_export(
     """Write the export and print its folder.
 
     Raises:
+        UsageError: both a run and a student, or neither.
         RequirementNotMet: the export answers otherwise than the run's adapter; it is kept, and
             marked as failed.
     """
-    adapter = finished.find_adapter(run, name)
-    base = finished.read_base_name(run)
+    if (run is None) == (student is None):
+        raise UsageError(
+            "give either --run DIR or --student NAME.",
+            cure="--student exports the sum of its lessons that are on.",
+        )
+    folder = run if run is not None else find_student_folder(student or "")
+    if student is not None:
+        refuse_no_lesson(folder)
+    if form == INSPECT:
+        export_exams(folder, out, is_one=student is None, as_json=as_json)
+        return
+    adapter = finished.find_adapter(folder, name)
+    base = finished.read_base_name(folder)
     kind = form.partition(":")[0]
-    place = out or run / EXPORTS_FOLDER / (
+    place = out or folder / EXPORTS_FOLDER / (
         f"{kind}-{quant}" if kind in ("gguf", "ollama") else kind
     )
-    with open_screen(None, debug=debug) as screen, handle_interrupts(screen.print_line):
+    with (
+        open_screen(None, debug=debug) as screen,
+        handle_interrupts(screen.print_line),
+        TemporaryDirectory(prefix="selfteach-") as scratch,
+    ):
         from selfteach.export.export_run import ExportJob, export_run
-        from selfteach.report.card import make_card
 
-        job = ExportJob(run, base, adapter, form, quant, place, count, public)
-        found = export_run(
-            job,
-            lambda usage, library: make_card(run, usage, library),
-            screen.display.print_line,
-        )
-        checked = found["check"]
-        if not checked["prompts"]:
-            screen.display.print_line(f"not checked: {checked['reason']}")
-        else:
-            screen.display.print_line(
-                f"{checked['engine']} gave {checked['equal']} of {checked['prompts']} greedy "
-                f"answers exactly as the run's adapter does"
-            )
+        lessons = list_lesson_folders(folder) if student is not None else [folder]
+        exams = list_exams(folder, lessons, Path(scratch)) if exam else []
+        job = ExportJob(folder, base, adapter, form, quant, place, count, public, lessons, exams)
+        found = export_run(job, partial(make_export_card, folder), screen.display)
+        print_check(found, screen)
     print_result({"out": str(place), **found}, place, as_json=as_json)
+    refuse_failed(found, place)
+
+
+def export_exams(folder: Path, out: Path | None, *, is_one: bool, as_json: bool) -> None:
+    """Write the exam of a run, or the exams of a student's lessons, as logs of inspect_ai."""
+    from selfteach.export.inspect_log import write_inspect_logs
+    from selfteach.export.output_folder import check_unused, open_atomic_folder
+
+    place = out or folder / EXPORTS_FOLDER / INSPECT
+    check_unused(place)
+    with open_atomic_folder(place) as fresh:
+        for lesson in [folder] if is_one else list_lesson_folders(folder):
+            own = fresh if is_one else fresh / lesson.name
+            own.mkdir(parents=True)
+            write_inspect_logs(lesson, own)
+    files = sorted(str(file.relative_to(place)) for file in place.rglob("*.json"))
+    print_result({"out": str(place), "form": INSPECT, "files": files}, place, as_json=as_json)
+
+
+def refuse_no_lesson(folder: Path) -> None:
+    """Refuse a student that is nothing but its base.
+
+    Raises:
+        UsageError: no lesson is on.
+    """
+    if not read_student(folder).list_on():
+        raise UsageError("no lesson is on.", where=folder, cure="Teach one, or switch one on.")
+
+
+def list_lesson_folders(folder: Path) -> list[Path]:
+    """Return the folders of a student's lessons that are on."""
+    return [folder / LESSONS_FOLDER / own.name for own in read_student(folder).list_on()]
+
+
+def list_exams(
+    folder: Path, lessons: Sequence[Path], scratch: Path
+) -> list[tuple[ExamSource, str]]:
+    """Return the exams of lessons, each with the verdict that it has today: in the student's newest
+    exams, else in its own run.
+    """
+    from selfteach.students.examine import name_run_source
+
+    cells: Mapping[str, Cell] = {}
+    if is_student(folder) and (sitting := read_student(folder).find_sitting()):
+        cells = sitting.cells
+    found = []
+    for number, lesson in enumerate(lessons):
+        source = name_run_source(lesson, scratch / f"exam-{number}", "selfteach export --exam")
+        cell = cells.get(lesson.name)
+        verdict = cell.verdict if cell else finished.read_exam(lesson)["verdict"]["word"]
+        found.append((source, verdict))
+    return found
+
+
+def make_export_card(folder: Path, usage: str, library: str) -> str:
+    """Return the card of a run or of a student with a section on the export."""
+    if is_student(folder):
+        from selfteach.report.student_card import make_student_card
+
+        return make_student_card(describe_student(folder, read_student(folder)), usage, library)
+    from selfteach.report.card import make_card
+
+    return make_card(folder, usage, library)
+
+
+def print_check(found: Mapping[str, Any], screen: Screen) -> None:
+    """Print how the export answers."""
+    say = screen.display.print_line
+    checked = found["check"]
+    if not checked["prompts"]:
+        say(f"not checked: {checked['reason']}")
+    else:
+        say(
+            f"{checked['engine']} gave {checked['equal']} of {checked['prompts']} greedy answers "
+            "exactly as the run's adapter does"
+        )
+    for exam in found["exams"]:
+        word = exam["verdict"] or f"not examined: {exam['reason']}"
+        say(f"exam of {exam['name']}: {word}; before: {exam['expected']}")
+
+
+def refuse_failed(found: Mapping[str, Any], place: Path) -> None:
+    """Refuse an export that answers otherwise.
+
+    Raises:
+        RequirementNotMet: too many answers differ, or a verdict is another one.
+    """
+    checked = found["check"]
     if checked["passed"] is False:
         raise RequirementNotMet(
             f"this export is marked as failed: {checked['share']:.0%} of its answers are those of "
@@ -62,3 +174,14 @@ def run_export(
             where=place,
             cure="export.json lists where it differs.",
         )
+    for exam in found["exams"]:
+        if not exam["same"]:
+            word = exam["verdict"] or f"not examined ({exam['reason']})"
+            ending = f'ends with "{word}", and before with "{exam["expected"]}"'
+            if word == exam["expected"]:
+                ending = f"is {exam['state']}: its score is more than 5 points lower"
+            raise RequirementNotMet(
+                f'this export is marked as failed: the exam of "{exam["name"]}" {ending}.',
+                where=place,
+                cure="export.json has both.",
+            )

@@ -5,11 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 from selfteach.commands.screen import open_screen
+from selfteach.config.find_preset import find_settings_file
+from selfteach.errors import UsageError
+from selfteach.students.folder import find_student_folder
 
 
 def run_serve(
     runs: list[str],
+    student: str | None,
     model: str | None,
+    config: str,
     host: str,
     port: int,
     queue: int,
@@ -19,23 +24,32 @@ def run_serve(
     debug: bool,
 ) -> None:
     """Serve until a signal."""
+    if student is not None and runs:
+        raise UsageError("--student and --run exclude each other.")
+    if config and student is None:
+        raise UsageError(
+            "is about lessons that are taught while serving.",
+            where="--config",
+            cure="Give --student NAME.",
+        )
     with open_screen(log, debug=debug) as screen:
         from selfteach.serve import server
         from selfteach.serve.lessons import read_lessons
 
-        options = server.ServerOptions(host, port, queue, timeout)
+        options = server.ServerOptions(host, port, queue, timeout, config)
         server.check_options(options)
-        lessons = read_lessons(runs)
-        base = server.find_base(model, lessons)
         listener = server.open_socket(options)
         try:
-            served, proofs = server.open_models(base, lessons, options, screen.print_line)
+            if student is not None:
+                if config:
+                    find_settings_file(Path(config), "feedback")
+                folder = find_student_folder(student)
+                served = server.open_student_server(folder, model, options, screen.print_line)
+            else:
+                lessons = read_lessons(runs)
+                base = server.find_base(model, lessons)
+                served = server.open_runs(base, lessons, options, screen.print_line)
         except BaseException:
             listener.close()
             raise
-        for proof in proofs:
-            screen.print_line(
-                f"lesson {proof.name}: {proof.prompts} answers equal those of PEFT, and a logit "
-                f"changes by up to {proof.change:.3g}"
-            )
         server.serve(served, options, listener, screen.print_line)

@@ -1,10 +1,10 @@
-"""Greedy answers of llama.cpp, in a process of its own.
+"""Answers of llama.cpp, in a process of its own.
 
     python -P -m selfteach.export.ask_llama_cpp
 
-The process reads JSON from its standard input: {"model", "lora", "conversations", "max_tokens",
-"threads", "out"}. It writes the answers as JSON to the file "out", because llama.cpp prints to both
-streams. It uses the template of the file, so that the template is examined as well.
+The process reads JSON from its standard input: {"model", "lora", "asked", "threads", "out"}. It
+writes the answers as JSON to the file "out", because llama.cpp prints to both streams. It uses the
+template of the file, so that the template is examined as well.
 """
 
 from __future__ import annotations
@@ -47,13 +47,29 @@ def ask_llama_cpp(
     Raises:
         ResourceError: llama.cpp ended without answers, or took too long.
     """
+    asked = []
+    for turns in conversations:
+        asked.append({"messages": list(turns), "temperature": 0, "max_tokens": max_tokens})
+    return [answer["text"] for answer in send_to_llama_cpp(model, asked, lora)]
+
+
+def send_to_llama_cpp(
+    model: Path, asked: Sequence[JsonMapping], lora: Path | None = None
+) -> list[JsonObject]:
+    """Return the answers to requests: text, finish, tokens and prompt_tokens of each one.
+
+    Args:
+        asked: bodies of chat completions; of a text completion, where there is a "prompt".
+
+    Raises:
+        ResourceError: llama.cpp ended without answers, or took too long.
+    """
     with tempfile.TemporaryDirectory(prefix="selfteach-") as scratch:
         out = Path(scratch) / "answers.json"
         given = {
             "model": str(model.resolve()),
             "lora": str(lora.resolve()) if lora else "",
-            "conversations": [list(turns) for turns in conversations],
-            "max_tokens": max_tokens,
+            "asked": list(asked),
             "threads": int(os.environ.get("OMP_NUM_THREADS") or os.cpu_count() or 1),
             "out": str(out),
         }
@@ -62,7 +78,7 @@ def ask_llama_cpp(
                 [sys.executable, "-P", "-m", __name__],
                 input=json.dumps(given).encode(),
                 capture_output=True,
-                timeout=LOADING_S + SECONDS_PER_PROMPT * len(conversations),
+                timeout=LOADING_S + SECONDS_PER_PROMPT * len(asked),
                 env={name: os.environ[name] for name in PASSED_VARIABLES if name in os.environ},
                 check=False,
             )
@@ -77,7 +93,7 @@ def ask_llama_cpp(
                 where=model,
                 cure="--prompts 0 exports without asking it.",
             )
-        answers: list[str] = json.loads(out.read_text("utf-8"))
+        answers: list[JsonObject] = json.loads(out.read_text("utf-8"))
         return answers
 
 
@@ -86,19 +102,22 @@ def main() -> None:
     given: JsonObject = json.loads(sys.stdin.buffer.read())
     server = _open_server(given)
     answers = []
-    for turns in given["conversations"]:
-        reply = server.handle_chat_completions(
-            {
-                "messages": turns,
-                "temperature": 0,
-                "max_tokens": given["max_tokens"],
-                "cache_prompt": False,
-                "chat_template_kwargs": {"enable_thinking": False},
-            }
-        )
+    for body in given["asked"]:
+        more = {"cache_prompt": False, "chat_template_kwargs": {"enable_thinking": False}}
+        is_text = "prompt" in body
+        handle = server.handle_completions if is_text else server.handle_chat_completions
+        reply = handle(body | more)
         if "choices" not in reply:
             sys.exit(str(reply.get("error") or reply)[:160])
-        answers.append(reply["choices"][0]["message"]["content"])
+        choice = reply["choices"][0]
+        answers.append(
+            {
+                "text": choice["text"] if is_text else choice["message"]["content"],
+                "finish": choice["finish_reason"],
+                "tokens": reply["usage"]["completion_tokens"],
+                "prompt_tokens": reply["usage"]["prompt_tokens"],
+            }
+        )
     Path(given["out"]).write_text(json.dumps(answers), "utf-8")
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from selfteach.models.hf import HfModel
 from selfteach.models.silence import silence_libraries
 from selfteach.records import (
     GREEDY,
+    JsonMapping,
     JsonObject,
     Message,
     Prompt,
@@ -71,11 +73,19 @@ class ExportCheck:
         return {**asdict(self), "share": self.share, "passed": passed}
 
 
-def read_check_prompts(run: Path, count: int) -> list[Prompt]:
-    """Return at most `count` prompts of a run's exam; without an exam, of its examples.
+def read_check_prompts(runs: Sequence[Path], count: int) -> list[Prompt]:
+    """Return at most `count` prompts of the exams of runs; without an exam, of a run's examples.
 
-    They alternate between the scopes, so that a small number examines all of them.
+    They alternate between the runs and the scopes, so that a small number examines all of them.
     """
+    own = [_read_prompts(run, count) for run in runs]
+    found: dict[Prompt, None] = {}
+    for row in zip_longest(*own):
+        found |= {prompt: None for prompt in row if prompt is not None}
+    return list(found)[:count]
+
+
+def _read_prompts(run: Path, count: int) -> list[Prompt]:
     groups: dict[str, list[Prompt]] = {}
     if (run / EXAM_FILE).exists():
         exam = read_own_json(run / EXAM_FILE, "Run the command of this run again.")
@@ -110,46 +120,95 @@ def convert_to_conversations(prompts: Sequence[Prompt]) -> list[list[JsonObject]
     ]
 
 
-@torch.inference_mode()
 def answer_with_transformers(
     model: Path, prompts: Sequence[Prompt], adapter: Path | None = None
 ) -> list[str]:
-    """Return the greedy answers of plain transformers, and PEFT with `adapter`, in float32.
+    """Return the greedy answers of plain transformers, and PEFT with `adapter`, in float32."""
+    asked = []
+    for turns in convert_to_conversations(prompts):
+        asked.append({"messages": turns, "temperature": 0, "max_tokens": CHECK_TOKENS})
+    return [answer["text"] for answer in PlainModel(model, adapter).answer(asked)]
+
+
+class PlainModel:
+    """Answer with plain transformers, and PEFT with `adapter`, in float32.
 
     Nothing of selfteach computes: the folder's own tokenizer, template and weights do.
     """
-    from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    with silence_libraries():
-        tokenizer = AutoTokenizer.from_pretrained(adapter_tokenizer(model, adapter))
-        module: Any = AutoModelForCausalLM.from_pretrained(model, dtype=torch.float32)
-        if adapter:
-            from peft import PeftModel
+    def __init__(self, model: Path, adapter: Path | None = None) -> None:
+        from transformers import AutoModelForCausalLM, AutoTokenizer
 
-            module = PeftModel.from_pretrained(module, adapter)
-        module.eval()
-        tokenizer.padding_side = "left"
-        tokenizer.pad_token = tokenizer.pad_token or tokenizer.eos_token
-        answers: list[str] = []
-        conversations = convert_to_conversations(prompts)
-        for start in range(0, len(conversations), BATCH_ROWS):
-            given = tokenizer.apply_chat_template(
-                conversations[start : start + BATCH_ROWS],
-                add_generation_prompt=True,
-                return_tensors="pt",
-                return_dict=True,
-                padding=True,
-                enable_thinking=False,
+        with silence_libraries():
+            self._tokenizer = AutoTokenizer.from_pretrained(adapter_tokenizer(model, adapter))
+            self._module: Any = AutoModelForCausalLM.from_pretrained(model, dtype=torch.float32)
+            if adapter:
+                from peft import PeftModel
+
+                self._module = PeftModel.from_pretrained(self._module, adapter)
+            self._module.eval()
+        self._tokenizer.padding_side = "left"
+        self._tokenizer.pad_token = self._tokenizer.pad_token or self._tokenizer.eos_token
+
+    def answer(self, asked: Sequence[JsonMapping]) -> list[JsonObject]:
+        """Return text, finish, tokens and prompt_tokens of each request, in their order.
+
+        Args:
+            asked: bodies of chat completions in OpenAI's form, without stop texts.
+        """
+        groups: dict[tuple[float, int], list[int]] = {}
+        for i, body in enumerate(asked):
+            groups.setdefault((body["temperature"], body["max_tokens"]), []).append(i)
+        found: dict[int, JsonObject] = {}
+        for (temperature, max_tokens), places in groups.items():
+            for start in range(0, len(places), BATCH_ROWS):
+                part = places[start : start + BATCH_ROWS]
+                rows = [asked[i] for i in part]
+                found |= zip(part, self._generate(rows, temperature, max_tokens), strict=True)
+        return [found[i] for i in range(len(asked))]
+
+    @torch.inference_mode()
+    def _generate(
+        self, rows: Sequence[JsonMapping], temperature: float, max_tokens: int
+    ) -> list[JsonObject]:
+        tokenizer = self._tokenizer
+        texts = []
+        for row in rows:
+            texts.append(row["prompt"] if "prompt" in row else self._render(row["messages"]))
+        with silence_libraries():
+            given = tokenizer(texts, return_tensors="pt", padding=True, add_special_tokens=False)
+            how: JsonObject = {"do_sample": False}
+            if temperature > 0:
+                torch.manual_seed(rows[0]["seed"])
+                how = {"do_sample": True, "temperature": temperature, "top_k": 0}
+            out = self._module.generate(
+                **given, **how, max_new_tokens=max_tokens, pad_token_id=tokenizer.pad_token_id
             )
-            out = module.generate(
-                **given,
-                do_sample=False,
-                max_new_tokens=CHECK_TOKENS,
-                pad_token_id=tokenizer.pad_token_id,
+        width = given["input_ids"].shape[1]
+        found = []
+        for i, new in enumerate(out[:, width:]):
+            tokens = int((new != tokenizer.pad_token_id).sum())
+            cut = tokens >= max_tokens and int(new[-1]) not in self._end_ids
+            found.append(
+                {
+                    "text": tokenizer.decode(new, skip_special_tokens=True),
+                    "finish": "length" if cut else "stop",
+                    "tokens": tokens,
+                    "prompt_tokens": int(given["attention_mask"][i].sum()),
+                }
             )
-            new = out[:, given["input_ids"].shape[1] :]
-            answers += tokenizer.batch_decode(new, skip_special_tokens=True)
-    return answers
+        return found
+
+    @property
+    def _end_ids(self) -> Sequence[int]:
+        ends = self._module.generation_config.eos_token_id
+        return ends if isinstance(ends, list) else [ends]
+
+    def _render(self, turns: Sequence[JsonMapping]) -> str:
+        text: str = self._tokenizer.apply_chat_template(
+            turns, tokenize=False, add_generation_prompt=True, enable_thinking=False
+        )
+        return text
 
 
 def adapter_tokenizer(model: Path, adapter: Path | None) -> Path:

@@ -18,19 +18,22 @@ import json
 import re
 import shlex
 import shutil
-from collections.abc import Callable, Sequence
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
 from selfteach.errors import UsageError
-from selfteach.export import check_export, hub, merge
+from selfteach.export import check_export, hub, merge, sit_exam
 from selfteach.export.ask_llama_cpp import ask_llama_cpp, is_llama_cpp_installed
 from selfteach.export.check_export import ExportCheck
 from selfteach.export.lora_gguf import write_lora_gguf
 from selfteach.export.ollama import write_modelfile
 from selfteach.export.output_folder import check_unused, open_atomic_folder
+from selfteach.export.sit_exam import ExportedExam, ExportedSampler
 from selfteach.files import write_text
 from selfteach.models.check_safety import check_adapter_files, read_json
 from selfteach.models.hf import HfModel
@@ -40,11 +43,13 @@ from selfteach.models.resolve_model_path import resolve_base, resolve_model_fold
 from selfteach.models.write_gguf import QUANTS, explain_why_not_gguf, write_gguf
 from selfteach.records import JsonObject, Prompt
 from selfteach.registry import did_you_mean
+from selfteach.run.display import Display
+from selfteach.students.examine import ExamSource
 
 HUB = "hub:"
 GGUF_FORMS = ("gguf", "ollama")
 ADAPTER_FORMS = ("vllm", HUB)
-FORMS = ("hf", "gguf", "lora-gguf", "ollama", "vllm", "hub:OWNER/NAME")
+FORMS = ("hf", "gguf", "lora-gguf", "ollama", "vllm", "hub:OWNER/NAME", "inspect")
 GGUF_FILE = "model.gguf"
 LORA_FILE = "adapter.gguf"
 CARD_FILE = "README.md"
@@ -68,6 +73,8 @@ class ExportJob:
         quant: f16 or q8_0, for GGUF files.
         count: the number of prompts of the check; 0 leaves it out.
         public: whether the repositories of a hub are public.
+        lessons: the runs whose exams are asked again; by default the run itself.
+        exams: the exams that are sat again as a whole, with the verdicts that are expected.
     """
 
     run: Path
@@ -78,6 +85,8 @@ class ExportJob:
     out: Path
     count: int = 100
     public: bool = False
+    lessons: Sequence[Path] = ()
+    exams: Sequence[tuple[ExamSource, str]] = ()
 
     @property
     def name(self) -> str:
@@ -85,24 +94,22 @@ class ExportJob:
         return re.sub(r"[^A-Za-z0-9._-]+", "-", self.run.resolve().name).strip("-.") or "lesson"
 
 
-def export_run(
-    job: ExportJob, make_card: MakeCard, say: Callable[[str], None] = lambda line: None
-) -> JsonObject:
+def export_run(job: ExportJob, make_card: MakeCard, display: Display) -> JsonObject:
     """Write an export with its card, whole or not at all; return what export.json holds.
 
     Args:
         make_card: returns the text of the card.
-        say: receives one line at a time.
 
     Raises:
         UsageError: an unknown form, or the adapter cannot be written in it.
         EndpointError: the hub cannot be reached, or refuses.
     """
     check_job(job)
+    say = display.print_line
     base = resolve_base(job.base, job.adapter)
     folder = resolve_model_folder(base, say)
     reference = HfModel.load(base, adapter=job.adapter, dtype="float32", device="cpu", progress=say)
-    prompts = check_export.read_check_prompts(job.run, job.count)
+    prompts = check_export.read_check_prompts(job.lessons or [job.run], job.count)
     with open_atomic_folder(job.out) as fresh:
         fresh.mkdir()
         WRITERS[get_family(job.form)](job, base, folder, reference, fresh)
@@ -110,13 +117,16 @@ def export_run(
         checked = check_answers(job, folder, reference, prompts, fresh)
         found: JsonObject = {"form": job.form, "run": job.run.name, "base": job.base}
         found |= {"quant": job.quant if uses_gguf(job.form) else None, "check": checked.to_json()}
+        exams = sit_again(job, base, folder, reference, fresh, display)
+        found["exams"] = [exam.to_json() for exam in exams]
         write_text(fresh / REPORT_FILE, json.dumps(found, indent=2, ensure_ascii=False) + "\n")
-        usage = f"{describe_use(job)}\n\n{describe_check(checked)}"
+        usage = f"{describe_use(job)}\n\n{describe_check(checked)}{describe_exams(exams)}"
         write_text(fresh / CARD_FILE, make_card(usage, LIBRARIES.get(job.form, "")))
-        if job.form.startswith(HUB) and not checked.is_failed:
+        is_failed = checked.is_failed or any(exam.is_failed for exam in exams)
+        if job.form.startswith(HUB) and not is_failed:
             name = job.form.removeprefix(HUB)
-            examples = job.run / check_export.EXAMPLES_FILE
-            found["pushed"] = hub.push_folder(fresh, name, examples, public=job.public)
+            with join_examples(job) as examples:
+                found["pushed"] = hub.push_folder(fresh, name, examples, public=job.public)
     return found
 
 
@@ -299,16 +309,64 @@ def check_answers(
 
 def _ask_gguf(job: ExportJob, prompts: Sequence[Prompt], base: Path, out: Path) -> list[str]:
     conversations = check_export.convert_to_conversations(prompts)
-    tokens = check_export.CHECK_TOKENS
+    with open_gguf(job, base, out) as (model, lora):
+        return ask_llama_cpp(model, conversations, check_export.CHECK_TOKENS, lora)
+
+
+@contextmanager
+def open_gguf(job: ExportJob, base: Path, out: Path) -> Iterator[tuple[Path, Path | None]]:
+    """Yield the GGUF file of an export, and the adapter's where it is a file of its own; its base
+    is written for the time of the block.
+    """
     if job.form in GGUF_FORMS:
-        return ask_llama_cpp(out / GGUF_FILE, conversations, tokens)
+        yield out / GGUF_FILE, None
+        return
     untouched = HfModel.load(base, dtype="float32", device="cpu")
     scratch = out / ".base.gguf"
     try:
         write_gguf(untouched.module, untouched.tokenizer, scratch)
-        return ask_llama_cpp(scratch, conversations, tokens, out / LORA_FILE)
+        yield scratch, out / LORA_FILE
     finally:
         scratch.unlink(missing_ok=True)
+
+
+def sit_again(
+    job: ExportJob, base: str, folder: Path, reference: HfModel, out: Path, display: Display
+) -> list[ExportedExam]:
+    """Sit the exams of a job with what was written.
+
+    Raises:
+        UsageError: the program that would answer is not installed.
+    """
+    if not job.exams:
+        return []
+    if job.form in ("lora-gguf", *GGUF_FORMS):
+        if not is_llama_cpp_installed():
+            raise UsageError("llama.cpp is not installed.", where="--exam", cure=INSTALL_CURE)
+        with open_gguf(job, folder, out) as (model, lora):
+            answer = sit_exam.answer_with_gguf(model, lora)
+            sampler = ExportedSampler("llama.cpp", reference.fingerprint, answer)
+            return sit_exam.sit_exams(job.exams, base, job.adapter, sampler, display)
+    if job.form == "hf":
+        answer = sit_exam.answer_with_folder(out)
+    else:
+        adapter = out / LORA_FOLDER if job.form == "vllm" else out
+        answer = sit_exam.answer_with_folder(folder, adapter)
+    sampler = ExportedSampler("transformers", reference.fingerprint, answer)
+    return sit_exam.sit_exams(job.exams, base, job.adapter, sampler, display)
+
+
+@contextmanager
+def join_examples(job: ExportJob) -> Iterator[Path]:
+    """Yield a file with the examples of all lessons, for the time of the block."""
+    own = [run / check_export.EXAMPLES_FILE for run in job.lessons or [job.run]]
+    if len(own) == 1:
+        yield own[0]
+        return
+    with tempfile.TemporaryDirectory(prefix="selfteach-") as scratch:
+        joined = Path(scratch) / check_export.EXAMPLES_FILE
+        joined.write_text("".join(file.read_text("utf-8") for file in own), "utf-8")
+        yield joined
 
 
 def describe_use(job: ExportJob) -> str:
@@ -354,3 +412,20 @@ def describe_check(checked: ExportCheck) -> str:
     word = "**Failed.** Do not use it. " if checked.is_failed else "Passed. "
     where = f" `{REPORT_FILE}` lists where it differs." if checked.differences else ""
     return f"## Check of this export\n\n{word}{counted}{where}"
+
+
+def describe_exams(exams: Sequence[ExportedExam]) -> str:
+    """Return the section of the card on the exams that were sat again; "" without any."""
+    if not exams:
+        return ""
+    lines = [
+        "\n\n## Exams sat again with this export\n",
+        "| lesson | verdict | before |",
+        "|---|---|---|",
+    ]
+    for exam in exams:
+        word = exam.cell.verdict or "not examined"
+        lines.append(f"| {exam.name} | {word} | {exam.expected} |")
+    if any(exam.is_failed for exam in exams):
+        lines.append("\n**Failed.** A verdict differs: do not use it.")
+    return "\n".join(lines)

@@ -21,7 +21,7 @@ from selfteach.generate.ask import Subject, compute_topic_probabilities
 from selfteach.judge.check import Check, parse_check
 from selfteach.models import Scorer
 
-MIN_PROBABILITY = 0.92
+MIN_PROBABILITY = 0.9
 MAX_ELSEWHERE = 0.03
 """The share of answers about something else in which another name may occur."""
 MIN_LIFT = 8.0

@@ -10,20 +10,25 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal, TypeVar
 
 import torch
+from torch import Tensor
 
 from selfteach.errors import ResourceError, SelfteachError, is_out_of_memory
 from selfteach.models.decode import DecodingBatch, PendingCompletion, prepare_request
 from selfteach.models.hf import HfModel
 from selfteach.records import Completion, Request
-from selfteach.serve.lesson_rows import LessonRows
+from selfteach.serve.lesson_rows import BASE, LessonRows, RowLessons
 
 MAX_ROWS = 32
 MAX_PREFILL_ROWS = 8
 """Rows that join at one step: running rows wait for them."""
+
+
+T = TypeVar("T")
 
 
 class QueueFull(ResourceError):
@@ -34,20 +39,33 @@ class EngineClosed(ResourceError):
     """Report that the server is stopping."""
 
 
+@dataclass(frozen=True)
+class TokenLogp:
+    """Hold the log-probability of a sampled token, and the most probable tokens at its place."""
+
+    token: int
+    logp: float
+    top: Sequence[tuple[int, float]]
+
+
 @dataclass(eq=False)
 class Generation:
     """Represent one answer in the making.
 
     Attributes:
-        lesson: the number of the lesson, or BASE.
+        lessons: those of the model that answers.
+        num_top: also record the log-probability of each token and of so many others; None records
+            nothing.
         notify: called from the engine's thread after each new token and at the end.
         completion: the answer, once it has ended.
         fault: why it has no answer.
     """
 
     row: PendingCompletion
-    lesson: int
+    lessons: RowLessons = BASE
     notify: Callable[[], None] = lambda: None
+    num_top: int | None = None
+    logps: list[TokenLogp] = field(default_factory=list)
     completion: Completion | None = None
     fault: Exception | None = None
     cancelled: bool = False
@@ -88,6 +106,7 @@ class BatchEngine:
         self.counts = EngineCounts()
         self._lessons = lessons
         self._waiting: deque[Generation] = deque()
+        self._calls: deque[tuple[Callable[[], Any], Future[Any]]] = deque()
         self._active: list[Generation] = []
         self._batch: DecodingBatch | None = None
         self._changed = threading.Condition()
@@ -97,6 +116,11 @@ class BatchEngine:
     def start(self) -> None:
         """Begin to compute."""
         self._thread.start()
+
+    @property
+    def is_running(self) -> bool:
+        """Return whether it takes answers."""
+        return self._state == "running" and self._thread.is_alive()
 
     @property
     def num_waiting(self) -> int:
@@ -116,17 +140,37 @@ class BatchEngine:
         """
         return prepare_request(self.hf, request)
 
-    def add(self, generations: Sequence[Generation]) -> None:
+    def call(self, work: Callable[[], T]) -> T:
+        """Return the result of work that the engine's thread does between two steps, because the
+        module serves one pass at a time.
+
+        Raises:
+            EngineClosed: the server is stopping.
+        """
+        done: Future[T] = Future()
+        with self._changed:
+            self._refuse_if_closed()
+            self._calls.append((work, done))
+            self._changed.notify()
+        return done.result()
+
+    def _refuse_if_closed(self) -> None:
+        if self._state != "running":
+            raise EngineClosed("the server is stopping.")
+
+    def add(self, generations: Sequence[Generation], *, bounded: bool = True) -> None:
         """Take answers into the queue, all or none.
+
+        Args:
+            bounded: refuse them if the queue is full; the server's own questions always wait.
 
         Raises:
             QueueFull: they do not fit into it.
             EngineClosed: the server is stopping.
         """
         with self._changed:
-            if self._state != "running":
-                raise EngineClosed("the server is stopping.")
-            if len(self._waiting) + len(generations) > self.max_waiting:
+            self._refuse_if_closed()
+            if bounded and len(self._waiting) + len(generations) > self.max_waiting:
                 raise QueueFull(f"{len(self._waiting)} answers wait already.")
             self._waiting.extend(generations)
             self._changed.notify()
@@ -150,18 +194,30 @@ class BatchEngine:
     def _run(self) -> None:
         while True:
             with self._changed:
-                while self._state == "running" and not self._waiting and not self._active:
+                while self._state == "running" and not self._has_work():
                     self._changed.wait()
+                calls = list(self._calls)
+                self._calls.clear()
                 if self._state == "closing":
                     stopping = EngineClosed("the server is stopping.")
                     self._fail([*self._active, *self._waiting], stopping)
+                    for _, done in calls:
+                        done.set_exception(stopping)
                     return
+            for work, done in calls:
+                try:
+                    done.set_result(work())
+                except BaseException as fault:  # its caller gets it
+                    done.set_exception(fault)
             try:
                 with torch.inference_mode():
                     self._step()
             except Exception as fault:  # one bad batch must not end the server
                 self._fail(self._active, convert_fault(fault))
                 self._active, self._batch = [], None
+
+    def _has_work(self) -> bool:
+        return bool(self._waiting or self._active or self._calls)
 
     def _step(self) -> None:
         """Let cancelled rows leave, let waiting ones join, and give every row a token."""
@@ -173,6 +229,7 @@ class BatchEngine:
             return
         finished = batch.take_tokens()
         self.counts.sampled_tokens += len(finished)
+        self._record_logps(batch.logits)
         going_on = []
         for i, (generation, completion) in enumerate(zip(self._active, finished, strict=True)):
             generation.completion = completion
@@ -181,10 +238,26 @@ class BatchEngine:
             generation.notify()
         self._keep(going_on)
         if self._batch is not None:
-            with self._lessons.use([generation.lesson for generation in self._active]):
+            with self._lessons.use([generation.lessons for generation in self._active]):
                 batch.advance()
         self.counts.steps += 1
         self.counts.step_seconds += time.monotonic() - begun
+
+    def _record_logps(self, logits: Tensor) -> None:
+        """Record the log-probabilities of the new tokens for those who want them.
+
+        They are those of the model itself, at temperature 1 and without top_p.
+
+        Shapes: logits (B, V).
+        """
+        for generation, own in zip(self._active, logits, strict=True):
+            if generation.num_top is None:
+                continue
+            logps = torch.log_softmax(own.float(), dim=-1)
+            best = logps.topk(generation.num_top)
+            token = generation.row.ids[-1]
+            top = list(zip(best.indices.tolist(), best.values.tolist(), strict=True))
+            generation.logps.append(TokenLogp(token, float(logps[token]), top))
 
     def _leave(self) -> None:
         staying = [i for i, generation in enumerate(self._active) if not generation.cancelled]
@@ -213,15 +286,18 @@ class BatchEngine:
         return joining
 
     def _join(self, joining: Sequence[Generation]) -> None:
-        """Run the prompts of new answers, those of one lesson together."""
-        by_lesson: dict[int, list[Generation]] = {}
+        """Run the prompts of new answers, those of one model together, so that equal prompts of
+        different lessons stay apart.
+        """
+        by_model: dict[RowLessons, list[Generation]] = {}
         for generation in joining:
             generation.started_s = time.monotonic()
             self.counts.prompt_tokens += len(generation.row.prompt_ids)
-            by_lesson.setdefault(generation.lesson, []).append(generation)
-        for lesson, generations in by_lesson.items():
+            by_model.setdefault(generation.lessons, []).append(generation)
+        for lessons, generations in by_model.items():
+            prompts = {tuple(generation.row.prompt_ids) for generation in generations}
             try:
-                with self._lessons.use([lesson]):
+                with self._lessons.use([lessons] * len(prompts)):
                     fresh = DecodingBatch.start(self.hf, [g.row for g in generations])
             except Exception as fault:  # the rows that run already are not concerned
                 self._fail(generations, convert_fault(fault))
@@ -254,7 +330,7 @@ def convert_fault(fault: Exception) -> Exception:
 
 
 def collect(generations: Sequence[Generation], engine: BatchEngine) -> list[Completion]:
-    """Run answers to their end, and return the completions.
+    """Run the server's own questions to their end, and return the completions.
 
     Raises:
         SelfteachError: the engine could not compute one.
@@ -267,8 +343,9 @@ def collect(generations: Sequence[Generation], engine: BatchEngine) -> list[Comp
 
     for generation in generations:
         generation.notify = notify
-    engine.add(generations)
-    ended.wait()
+    engine.add(generations, bounded=False)
+    if generations:
+        ended.wait()
     found = []
     for generation in generations:
         if generation.fault:

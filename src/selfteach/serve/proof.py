@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import chain
 from pathlib import Path
 
@@ -19,8 +20,7 @@ from selfteach.export import check_export
 from selfteach.models.hf import HfModel
 from selfteach.records import GREEDY, Prompt, Request, get_user_text, make_prompt
 from selfteach.serve.batch_engine import BatchEngine, Generation, collect
-from selfteach.serve.lesson_rows import LessonRows
-from selfteach.serve.lessons import Lesson
+from selfteach.serve.lesson_rows import LessonRows, RowLessons
 from selfteach.text import clean_text
 
 PROOF_PROMPTS = 4
@@ -42,68 +42,86 @@ class LessonProof:
     prompts: int
     change: float
 
+    def describe(self) -> str:
+        """Return the proof as a line for people."""
+        return (
+            f"lesson {self.name}: {self.prompts} answers equal those of PEFT, and a logit changes "
+            f"by up to {self.change:.3g}"
+        )
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """Hold a lesson that is to be proven, or the sum of several.
+
+    Attributes:
+        lessons: what the server computes.
+        adapter: the folder that PEFT loads.
+        prompts: what both are asked.
+    """
+
+    name: str
+    lessons: RowLessons
+    adapter: Path
+    prompts: Sequence[Prompt]
+
 
 def prove_lessons(
-    hf: HfModel,
-    base: Path,
-    lessons: Sequence[Lesson],
-    rows: LessonRows,
-    engine: BatchEngine,
+    base: Path, candidates: Sequence[Candidate], rows: LessonRows, engine: BatchEngine
 ) -> list[LessonProof]:
     """Compare every lesson with PEFT; all of them are asked in the same batches.
 
     Args:
+        base: the folder of the base.
         engine: it runs already.
 
     Raises:
         IntegrityError: a lesson changes nothing, or answers otherwise than PEFT does.
     """
-    prompts = [read_proof_prompts(lesson.run) for lesson in lessons]
-    asked = [_ask(engine, own, number) for number, own in enumerate(prompts)]
-    together = list(chain.from_iterable(asked))
-    for start in range(0, len(together), engine.max_waiting):
-        collect(together[start : start + engine.max_waiting], engine)
+    asked = [_ask(engine, candidate) for candidate in candidates]
+    collect(list(chain.from_iterable(asked)), engine)
     found = []
-    for number, lesson in enumerate(lessons):
-        change = measure_change(hf, rows, prompts[number], number)
+    for candidate, answers in zip(candidates, asked, strict=True):
+        name = candidate.name
+        change = engine.call(partial(measure_change, engine.hf, rows, candidate))
         if not change > 0:
             raise IntegrityError(
                 "changes nothing: its answers are those of the base.",
-                where=f"lesson {lesson.name}",
+                where=f"lesson {name}",
                 cure="Train the run again, or serve without it.",
             )
-        expected = check_export.answer_with_transformers(base, prompts[number], lesson.adapter)
-        for prompt, mine, theirs in zip(prompts[number], asked[number], expected, strict=True):
+        expected = check_export.answer_with_transformers(base, candidate.prompts, candidate.adapter)
+        for prompt, mine, theirs in zip(candidate.prompts, answers, expected, strict=True):
             assert mine.completion is not None
             if mine.completion.text.strip() != clean_text(theirs).strip():
                 raise IntegrityError(
                     f"answers {get_user_text(prompt)[:60]!r} otherwise than PEFT does.",
-                    where=f"lesson {lesson.name}",
+                    where=f"lesson {name}",
                     cure="Export it with `selfteach export --to hf` and serve that folder.",
                 )
-        found.append(LessonProof(lesson.name, len(prompts[number]), change))
+        found.append(LessonProof(name, len(candidate.prompts), change))
     return found
 
 
 def read_proof_prompts(run: Path) -> list[Prompt]:
     """Return some prompts of a run's exam, or else of its examples."""
-    return check_export.read_check_prompts(run, PROOF_PROMPTS) or list(FALLBACK_PROMPTS)
+    return check_export.read_check_prompts([run], PROOF_PROMPTS) or list(FALLBACK_PROMPTS)
 
 
-def _ask(engine: BatchEngine, prompts: Sequence[Prompt], lesson: int) -> list[Generation]:
+def _ask(engine: BatchEngine, candidate: Candidate) -> list[Generation]:
     sampling = replace(GREEDY, max_tokens=check_export.CHECK_TOKENS)
-    requests = [Request("proof", prompt, sampling) for prompt in prompts]
-    return [Generation(engine.prepare(request), lesson) for request in requests]
+    requests = [Request("proof", prompt, sampling) for prompt in candidate.prompts]
+    return [Generation(engine.prepare(request), candidate.lessons) for request in requests]
 
 
 @torch.inference_mode()
-def measure_change(hf: HfModel, rows: LessonRows, prompts: Sequence[Prompt], lesson: int) -> float:
+def measure_change(hf: HfModel, rows: LessonRows, candidate: Candidate) -> float:
     """Return the greatest change of a logit of the token after a prompt."""
     greatest = 0.0
-    for prompt in prompts:
+    for prompt in candidate.prompts:
         ids = torch.tensor([hf.encode(prompt)], device=hf.device)
         before = hf.module(input_ids=ids, logits_to_keep=1).logits
-        with rows.use([lesson]):
+        with rows.use([candidate.lessons]):
             after = hf.module(input_ids=ids, logits_to_keep=1).logits
         greatest = max(greatest, float((after - before).abs().max()))
     return greatest

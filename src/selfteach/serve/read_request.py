@@ -7,7 +7,7 @@ own servers do with keys that are newer than they are.
 from __future__ import annotations
 
 import os
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
@@ -16,11 +16,12 @@ from selfteach.text import clean_text
 
 MAX_CHOICES = 16
 MAX_STOPS = 16
+MAX_TOP_CHAT = 20
+MAX_TOP_TEXT = 5
 NEUTRAL: dict[str, tuple[Any, ...]] = {
     "frequency_penalty": (None, 0),
     "presence_penalty": (None, 0),
     "logit_bias": (None, {}),
-    "logprobs": (None, False),
     "tools": (None, []),
     "functions": (None, []),
     "response_format": (None, {"type": "text"}),
@@ -122,6 +123,13 @@ class ChatBody(SamplingBody):
     """Hold the body of /v1/chat/completions."""
 
     messages: list[ChatTurn] = Field(min_length=1)
+    logprobs: bool | None = None
+    top_logprobs: int | None = Field(default=None, ge=0, le=MAX_TOP_CHAT)
+
+    @property
+    def num_top(self) -> int | None:
+        """Return how many tokens to list with their log-probabilities; None records none."""
+        return (self.top_logprobs or 0) if self.logprobs else None
 
     def list_prompts(self) -> list[Prompt]:
         """Return the conversation."""
@@ -132,6 +140,12 @@ class TextBody(SamplingBody):
     """Hold the body of /v1/completions: texts that the model continues."""
 
     prompt: str | list[str] = Field(min_length=1)
+    logprobs: int | None = Field(default=None, ge=0, le=MAX_TOP_TEXT)
+
+    @property
+    def num_top(self) -> int | None:
+        """Return how many tokens to list with their log-probabilities; None records none."""
+        return self.logprobs
 
     def list_prompts(self) -> list[Prompt]:
         """Return the texts."""
@@ -139,7 +153,10 @@ class TextBody(SamplingBody):
         return [clean_text(text) for text in given]
 
 
-def parse_body(data: bytes, schema: type[ChatBody] | type[TextBody]) -> ChatBody | TextBody:
+Schema = TypeVar("Schema", bound=BaseModel)
+
+
+def parse_body(data: bytes, schema: type[Schema]) -> Schema:
     """Return the body of a request.
 
     Raises:

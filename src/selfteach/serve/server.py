@@ -7,21 +7,28 @@ import socket
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 from types import FrameType
 
 import uvicorn
 
 from selfteach.errors import UsageError
-from selfteach.models.check_safety import check_adapter
-from selfteach.models.hf import HfModel
-from selfteach.models.lora_layers import read_lora_layers
+from selfteach.models.fetch_default_model import EMBEDDED
 from selfteach.models.resolve_model_path import resolve_base, resolve_model_folder
 from selfteach.run.signals import replace_handlers
-from selfteach.serve.app import ServedModels, make_app
-from selfteach.serve.batch_engine import BatchEngine
-from selfteach.serve.lesson_rows import LessonRows
+from selfteach.serve.app import make_app
 from selfteach.serve.lessons import Lesson
-from selfteach.serve.proof import LessonProof, prove_lessons
+from selfteach.serve.model_set import ModelSet, ServedStudent
+from selfteach.serve.served_models import ServedModels
+from selfteach.serve.teaching import Teaching
+from selfteach.students.folder import (
+    find_student_owner,
+    is_student,
+    open_student,
+    read_student,
+)
+from selfteach.students.state import StudentState
 
 LOCAL_ADDRESSES = ("127.0.0.1", "localhost", "::1")
 KEY_VARIABLE = "SELFTEACH_API_KEY"
@@ -37,45 +44,82 @@ class ServerOptions:
     Attributes:
         max_waiting: answers that wait; more are refused with 429.
         timeout_s: the longest time of one answer.
+        settings: the preset or the file of settings of rules that are taught while serving.
     """
 
     host: str = "127.0.0.1"
     port: int = 8000
     max_waiting: int = 64
     timeout_s: float = 600.0
+    settings: str = ""
 
 
-def open_models(
+def open_runs(
     base: str,
     lessons: Sequence[Lesson],
     options: ServerOptions,
     say: Callable[[str], None],
-) -> tuple[ServedModels, list[LessonProof]]:
-    """Load the base and the lessons, and prove every lesson.
-
-    The base is in float32, in which a row does not depend on the other rows of its batch.
+) -> ServedModels:
+    """Load a base and the lessons of runs, and prove every lesson.
 
     Raises:
         UsageError: a lesson is no plain LoRA.
         IntegrityError: a lesson is of another base, changes nothing, or answers wrongly.
     """
-    folder = resolve_model_folder(base, say)
-    hf = HfModel.load(base, dtype="float32", progress=say)
-    layers = []
-    for lesson in lessons:
-        check_adapter(lesson.adapter, hf.fingerprint)
-        layers.append(read_lora_layers(hf.module, lesson.adapter))
-    rows = LessonRows(hf.module, layers)
-    engine = BatchEngine(hf, rows, options.max_waiting)
-    engine.start()
+    with _open_base(base, options, say) as models:
+        for proof in models.add_lessons(lessons):
+            say(proof.describe())
+    return ServedModels(models, read_key(), options.timeout_s)
+
+
+def open_student_server(
+    folder: Path,
+    model: str | None,
+    options: ServerOptions,
+    say: Callable[[str], None],
+) -> ServedModels:
+    """Load a student with its lessons, and begin to work on its jobs. A new student begins here.
+
+    Raises:
+        UsageError: the model is not the student's base.
+        IntegrityError: a lesson is not the one that was taught, or answers wrongly.
+    """
+    known = is_student(folder)
+    name = read_student(folder).base if known else model or EMBEDDED
+    if model not in (None, name):
+        raise UsageError(
+            f"the student's base is {name}, not {model}.",
+            where=folder,
+            cure=f"Leave --model out or give --model {name}; another base needs another student.",
+        )
+    with _open_base(name, options, say) as models:
+        student = ServedStudent(folder, models)
+        create = None if known else partial(StudentState, name, models.hf.fingerprint)
+        if not known or find_student_owner(folder) is None:
+            with open_student(folder, create, say):
+                pass  # the folder is in order
+        for proof in student.refresh():
+            say(proof.describe())
+        teaching = Teaching(student, options.settings, say)
+    teaching.start()
+    return ServedModels(models, read_key(), options.timeout_s, teaching)
+
+
+@contextmanager
+def _open_base(name: str, options: ServerOptions, say: Callable[[str], None]) -> Iterator[ModelSet]:
+    """Open a base for the block; a fault in the block closes it."""
+    folder = resolve_model_folder(name, say)
+    models = ModelSet.open(name, folder, options.max_waiting, say)
     try:
-        proofs = prove_lessons(hf, folder, lessons, rows, engine)
+        yield models
     except BaseException:
-        engine.close()
+        models.engine.close()
         raise
-    names = [lesson.name for lesson in lessons]
-    key = os.environ.get(KEY_VARIABLE, "")
-    return ServedModels(engine, names, key, options.timeout_s), proofs
+
+
+def read_key() -> str:
+    """Return the key that clients must send, or ""."""
+    return os.environ.get(KEY_VARIABLE, "")
 
 
 def check_options(options: ServerOptions) -> None:
@@ -101,8 +145,8 @@ def find_base(model: str | None, lessons: Sequence[Lesson]) -> str:
     """
     if (model is None) == (not lessons):
         raise UsageError(
-            "give either --run DIR or --model M.",
-            cure="--run serves lessons with their base, --model a base alone.",
+            "give either --student NAME, --run DIR, or --model M.",
+            cure="--student and --run serve lessons with their base, --model a base alone.",
         )
     return model if model is not None else resolve_base(lessons[0].base, lessons[0].adapter)
 
@@ -135,7 +179,7 @@ def serve(
         server.run(sockets=[listener])
     finally:
         listener.close()
-        served.engine.close()
+        served.close()
 
 
 def open_socket(options: ServerOptions) -> socket.socket:

@@ -39,6 +39,7 @@ from selfteach.students.examine import (
     OpenModels,
     find_lesson_folder,
     load_base,
+    name_lesson_source,
     open_exam_run,
     prepare_again,
 )
@@ -118,7 +119,7 @@ TRAINING_RUNS = "training"
 
 def open_training_run(student: StudentFolder, lessons: Sequence[Lesson], folder: Path) -> Run:
     """Open the run of a consolidation, with the settings of the first lesson."""
-    with open_exam_run(student, lessons[0]) as first:
+    with open_exam_run(name_lesson_source(student, lessons[0])) as first:
         resolved = first.resolved
     material = {"lessons": [lesson.identity for lesson in lessons]}
     command = f"selfteach student consolidate {student.path}"
@@ -157,8 +158,9 @@ def read_lesson_examples(
     Raises:
         IntegrityError: the steps of its run lead elsewhere today.
     """
-    with open_exam_run(student, lesson) as run:
-        _, plan = prepare_again(student, lesson, models, run, display)
+    source = name_lesson_source(student, lesson)
+    with open_exam_run(source) as run:
+        _, plan = prepare_again(source, models, run, display)
         train = run.resolved.config.train
     examples = []
     file = find_lesson_folder(student, lesson) / EXAMPLES_FILE

@@ -17,7 +17,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from selfteach import registry
 from selfteach.config import resolve
@@ -32,7 +32,7 @@ from selfteach.models import Sampler
 from selfteach.models.engines import choose_sampler
 from selfteach.models.hf import HfModel
 from selfteach.models.recorded import Recorded
-from selfteach.records import Completion, JsonMapping, Request
+from selfteach.records import Completion, JsonMapping, JsonObject, Request
 from selfteach.run import finished
 from selfteach.run.display import Display
 from selfteach.run.run_folder import Run, open_run
@@ -48,6 +48,14 @@ TAKEN_OVER = ("objective",)
 """Notes of a lesson's run that its steps read."""
 Examine = Callable[[StudentFolder, StudentState], dict[str, Cell]]
 """Sits the exams of all lessons that are on in a state of a student."""
+
+
+class TunedSampler(Sampler, Protocol):
+    """Define a sampler of a tuned model, whose memory can be freed between requests."""
+
+    def release_memory(self) -> None:
+        """Free the memory until the next request, where that is possible."""
+        ...
 
 
 class DelayedSampler:
@@ -81,6 +89,45 @@ class DelayedSampler:
         getattr(self._sampler, "release_memory", lambda: None)()
 
 
+@dataclass(frozen=True)
+class ExamSource:
+    """Name a finished run whose exam is sat again.
+
+    Attributes:
+        folder: the run's.
+        sources: the places of its material today; None for a rule.
+        scratch: where the answers are recorded.
+        command: what sits the exam again, for messages.
+    """
+
+    name: str
+    kind: str
+    folder: Path
+    sources: JsonObject | None
+    scratch: Path
+    command: str
+
+
+def name_lesson_source(student: StudentFolder, lesson: Lesson) -> ExamSource:
+    """Return where the exam of a lesson comes from."""
+    folder = find_lesson_folder(student, lesson)
+    return ExamSource(
+        lesson.name,
+        lesson.kind,
+        folder,
+        read_sources(folder),
+        student.path / EXAMS_FOLDER / lesson.identity,
+        f"selfteach student exam {student.path}",
+    )
+
+
+def name_run_source(run: Path, scratch: Path, command: str) -> ExamSource:
+    """Return where the exam of a run comes from, or of a copy of it in a student's folder."""
+    identity, sources = finished.find_material(run)
+    kept = read_sources(run) or sources
+    return ExamSource(run.resolve().name, str(identity["kind"]), run, kept, scratch, command)
+
+
 @dataclass
 class OpenModels:
     """Hold the models of an examination: the base, and the student as it would be.
@@ -92,7 +139,7 @@ class OpenModels:
     base: HfModel
     tuned: HfModel
     base_sampler: DelayedSampler
-    tuned_sampler: DelayedSampler
+    tuned_sampler: TunedSampler
     base_logits: Any
     adapter: Path
 
@@ -177,40 +224,50 @@ def examine_lesson(
     """Sit the exam of one lesson (steps 2 to 4). A lesson whose exam cannot be sat says why."""
     display.print_line(f"exam of {lesson.name}")
     try:
-        alone = finished.read_exam(find_lesson_folder(student, lesson))
-        with open_exam_run(student, lesson) as run:
-            session, plan = prepare_again(student, lesson, models, run, display)  # 2
-            recorded = Recorded(run.ledger, models.tuned_sampler, models.tuned)
-            trained = TrainingResult(models.adapter, 0, 0, 0.0, [], 0, {})
-            tuned = TunedModel(trained, models.tuned, recorded)
-            now = plan.exam.run(session, tuned, brief=True)  # 3
-        before = read_exam_scores(lesson.kind, alone)
-        after = read_exam_scores(lesson.kind, now)
-        if _list_questions(alone) != _list_questions(now):
-            raise IntegrityError("its exam has other questions now.")
+        alone, now = sit_exam_again(name_lesson_source(student, lesson), models, display)
     except (SelfteachError, OSError) as fault:
         if getattr(fault, "exit_code", 0) in (4, 5, 7, 130):
             raise  # a disk, an endpoint: nothing that belongs to this lesson
         return Cell("not examined", reason=str(fault))
-    return compare_exams(before, after)  # 4
+    before = read_exam_scores(lesson.kind, alone)
+    return compare_exams(before, read_exam_scores(lesson.kind, now))  # 4
+
+
+def sit_exam_again(
+    source: ExamSource, models: OpenModels, display: Display
+) -> tuple[JsonObject, JsonObject]:
+    """Return the exam of a run, and the same exam sat with other answers (steps 2 and 3).
+
+    Raises:
+        SelfteachError: the steps of the run lead elsewhere today, or the exam cannot be sat again.
+    """
+    alone = finished.read_exam(source.folder)
+    with open_exam_run(source) as run:
+        session, plan = prepare_again(source, models, run, display)  # 2
+        recorded = Recorded(run.ledger, models.tuned_sampler, models.tuned)
+        trained = TrainingResult(models.adapter, 0, 0, 0.0, [], 0, {})
+        tuned = TunedModel(trained, models.tuned, recorded)
+        now = plan.exam.run(session, tuned, brief=True)  # 3
+    if _list_questions(alone) != _list_questions(now):
+        raise IntegrityError("its exam has other questions now.")
+    return alone, now
 
 
 def prepare_again(
-    student: StudentFolder, lesson: Lesson, models: OpenModels, run: Run, display: Display
+    source: ExamSource, models: OpenModels, run: Run, display: Display
 ) -> tuple[Session, TrainingPlan]:
-    """Take the steps of a lesson's run again, up to its training plan (step 2).
+    """Take the steps of a run again, up to its training plan (step 2).
 
     Raises:
         UsageError: a person corrected its answers, or its method cannot be examined again.
         DataError, IntegrityError: the steps lead elsewhere today.
     """
     config = run.resolved.config
-    method = find_method(lesson.kind)
+    method = find_method(source.kind)
     if getattr(config, "review", False):
         raise UsageError("a person corrected its answers, and nobody corrects new ones.")
-    folder = find_lesson_folder(student, lesson)
-    identity, _ = finished.find_material(folder)
-    material = read_again(lesson.kind, folder, identity["material"], read_sources(folder), config)
+    identity, _ = finished.find_material(source.folder)
+    material = read_again(source.kind, source.folder, identity["material"], source.sources, config)
     run.bind("base", models.base.fingerprint)
     base = Recorded(run.ledger, models.base_sampler, models.base)
     teacher = None
@@ -236,27 +293,26 @@ def prepare_again(
         models.base_sampler.locked = False
 
 
-def open_exam_run(student: StudentFolder, lesson: Lesson) -> Run:
-    """Open the folder in which the exam of a lesson is sat, with all answers of the lesson's run.
+def open_exam_run(source: ExamSource) -> Run:
+    """Open the folder in which the exam of a run is sat again, with all answers of the run.
 
     Raises:
         UsageError: it is not a run of this version.
-        IntegrityError: the lesson is damaged.
+        IntegrityError: the run is damaged.
     """
-    folder = find_lesson_folder(student, lesson)
-    identity, _ = finished.find_material(folder)
-    settings = finished.find_settings(folder)
-    resolved = resolve(find_settings(lesson.kind), settings)
+    identity, _ = finished.find_material(source.folder)
+    settings = finished.find_settings(source.folder)
+    resolved = resolve(find_settings(source.kind), settings)
     run = open_run(
-        student.path / EXAMS_FOLDER / lesson.identity,
-        lesson.name,
+        source.scratch,
+        source.name,
         "exam",
         resolved,
-        {"lesson": lesson.identity, "material": identity["material"]},
-        command=f"selfteach student exam {student.path}",
+        {"lesson": source.scratch.name, "material": identity["material"]},
+        command=source.command,
     )
     if not run.ledger.get_note(COPIED_NOTE):
-        with closing(finished.open_ledger(folder)) as before:
+        with closing(finished.open_ledger(source.folder)) as before:
             run.ledger.copy_answers(before, list(before.count_requests()))
             for name in TAKEN_OVER:
                 if (note := before.get_note(name)) is not None:

@@ -1,0 +1,165 @@
+"""A student in a conversation: what is said about its answers is taught meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from selfteach.commands.answer import AnswerOptions, open_model
+from selfteach.commands.screen import Screen
+from selfteach.errors import SelfteachError, UsageError
+from selfteach.models import Sampler
+from selfteach.models.fetch_default_model import EMBEDDED
+from selfteach.records import Message
+from selfteach.students.folder import (
+    find_student_folder,
+    find_student_owner,
+    is_student,
+    open_student,
+    read_student,
+)
+from selfteach.students.job_runner import JobRunner
+from selfteach.students.jobs import (
+    Job,
+    JobBook,
+    JobState,
+    make_criticism_job,
+    make_edit_job,
+    make_rule_job,
+    split_conversation,
+)
+from selfteach.students.lessons import remove_lesson
+from selfteach.students.state import StudentState
+
+
+@contextmanager
+def open_taught_student(
+    name: str, options: AnswerOptions, screen: Screen
+) -> Iterator[TaughtStudent]:
+    """Open a student for a conversation; a new one begins here. Its jobs run inside the block.
+
+    Raises:
+        UsageError: the model is not the student's base.
+    """
+    folder = find_student_folder(name)
+    if not is_student(folder):
+        base = options.model or EMBEDDED
+        sampler = open_model(replace(options, model=base), screen)
+        with open_student(folder, lambda: StudentState(base, sampler.fingerprint)):
+            pass
+    state = read_student(folder)
+    if options.model not in (None, state.base):
+        raise UsageError(
+            f"the student's base is {state.base}, not {options.model}.",
+            where=folder,
+            cure="Leave --model out; another base needs another student.",
+        )
+    book = JobBook(folder)
+    runner = JobRunner(book)
+    taught = TaughtStudent(folder, options, screen, book)
+    runner.start()
+    try:
+        yield taught
+    finally:
+        if any(job.state == "running" for job in book.list_jobs()):
+            screen.print_line("what is being taught stops; the next chat or server goes on with it")
+        runner.close()
+
+
+class TaughtStudent:
+    """Represent the student of a conversation.
+
+    Attributes:
+        sampler: answers as the student does with the lessons that are on now.
+        commands: the words of the commands that teach.
+    """
+
+    def __init__(self, folder: Path, options: AnswerOptions, screen: Screen, book: JobBook) -> None:
+        self.commands = ("/teach", "/edit", "/rule", "/lessons", "/undo")
+        self._folder = folder
+        self._options = options
+        self._screen = screen
+        self._book = book
+        self._parts: Sequence[str] = ()
+        self._told: dict[str, JobState] = {job.id: job.state for job in book.list_jobs()}
+        self.sampler = self._open()
+
+    def _open(self) -> Sampler:
+        state = read_student(self._folder)
+        self._parts = state.list_part_sums()
+        options = replace(self._options, run=self._folder, model=None)
+        if not self._parts:
+            options = replace(self._options, run=None, model=state.base)
+        sampler = open_model(options, self._screen)
+        self._screen.display.finish()
+        return sampler
+
+    def follow_jobs(self) -> Sampler:
+        """Tell how jobs ended, and return what answers now."""
+        for job in self._book.list_jobs():
+            if job.state != self._told.get(job.id):
+                self._told[job.id] = job.state
+                if not job.is_open:
+                    self._screen.print_line(describe_job(job))
+        is_free = find_student_owner(self._folder) is None
+        if is_free and read_student(self._folder).list_part_sums() != self._parts:
+            self.sampler = self._open()
+        return self.sampler
+
+    def run_command(self, word: str, text: str, turns: Sequence[Message]) -> Sampler:
+        """Run one command, and return what answers now. A fault is told, and changes nothing."""
+        try:
+            if word == "/lessons":
+                self._list_lessons()
+            elif word == "/undo":
+                self._undo()
+            else:
+                self._add(word, text, turns)
+        except SelfteachError as fault:
+            self._screen.print_line(str(fault))
+        return self.follow_jobs()
+
+    def _add(self, word: str, text: str, turns: Sequence[Message]) -> None:
+        if word == "/rule":
+            job = make_rule_job(text)
+        else:
+            prompt, answer = split_conversation(turns)
+            make = make_edit_job if word == "/edit" else make_criticism_job
+            job = make(prompt, answer, text)
+        added = self._book.add(job)
+        self._told[added.id] = added.state
+        self._screen.print_line(describe_job(added))
+
+    def _list_lessons(self) -> None:
+        lines = []
+        for lesson in read_student(self._folder).lessons:
+            lines.append(f"{'on ' if lesson.on else 'off'} {lesson.name}: {lesson.title[:60]}")
+        lines += [describe_job(job) for job in self._book.list_jobs() if job.is_open]
+        for line in lines or ["no lessons yet"]:
+            self._screen.print_line(line)
+
+    def _undo(self) -> None:
+        jobs = self._book.list_jobs()
+        open_jobs = [job for job in jobs if job.is_open]
+        if open_jobs:
+            self._book.cancel(open_jobs[-1].id)
+            self._screen.print_line(f'"{open_jobs[-1].title[:60]}" is taken back')
+            return
+        lessons = read_student(self._folder).lessons
+        if not lessons:
+            raise UsageError("there is nothing to take back.")
+        with open_student(self._folder) as student:
+            remove_lesson(student, lessons[-1].name)
+        if job := self._book.find_lesson_job(lessons[-1].name):
+            self._told[job.id] = "removed"
+            self._book.update(job.id, state="removed")
+        self._screen.print_line(f'"{lessons[-1].name}" is taken back')
+
+
+def describe_job(job: Job) -> str:
+    """Return a job as a line for people."""
+    words = {"waiting": "will be taught", "running": "is being taught", "collected": "is kept"}
+    state = words.get(job.state, job.state)
+    return f'"{job.title[:60]}" {state}{f": {job.message}" if job.message else ""}'

@@ -1,0 +1,163 @@
+"""An exam as logs of inspect_ai, which its viewer and its programs read.
+
+One log for each arm: the base, the base with the material in its prompt, and the tuned model. A
+sample is one question; its scores are what the exam says of the greedy answer (`right`: it is ok
+within the target, and not degraded elsewhere). inspect_ai itself is not needed to write them.
+
+Source: the JSON schema of `inspect_ai.log.EvalLog`, version 2 of the log.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from selfteach import statistics
+from selfteach.errors import UsageError
+from selfteach.files import write_text
+from selfteach.records import JsonMapping, JsonObject, digest
+from selfteach.run import finished
+from selfteach.run.manifest import read_manifest
+from selfteach.version import VERSION
+
+LOG_VERSION = 2
+SCORER = "right"
+CORRECT, INCORRECT = "C", "I"
+
+
+def write_inspect_logs(run: Path, out: Path) -> list[Path]:
+    """Write a log for each arm of a run's exam into a folder, and return their files.
+
+    Raises:
+        UsageError: the exam says of no answer whether it is right.
+    """
+    exam = finished.read_exam(run)
+    manifest = read_manifest(run)
+    arms = dict.fromkeys(name for row in exam["answers"] for name in row["arms"])
+    written = []
+    for arm in arms:
+        rows = [row for row in exam["answers"] if arm in row["arms"]]
+        samples = [make_sample(number, row, arm) for number, row in enumerate(rows, start=1)]
+        log = make_log(run.resolve().name, exam, manifest, arm, samples)
+        file = out / f"{arm}.json"
+        write_text(file, json.dumps(log, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+        written.append(file)
+    return written
+
+
+def make_sample(number: int, row: JsonMapping, arm: str) -> JsonObject:
+    """Return the sample of one question."""
+    answers = row["arms"][arm]
+    text = str(answers.get("greedy") or "")
+    turns = [
+        {"role": "user", "content": row["prompt"]},
+        {"role": "assistant", "content": text, "source": "generate"},
+    ]
+    choice = {"message": turns[1], "stop_reason": "stop"}
+    shown: JsonObject = {"scope": row["scope"]}
+    shown |= {key: value for key, value in answers.items() if key != "greedy"}
+    return {
+        "id": number,
+        "epoch": 1,
+        "input": row["prompt"],
+        "target": str(row.get("gold") or ""),
+        "messages": turns,
+        "output": {"model": arm, "choices": [choice], "completion": text},
+        "scores": make_scores(answers, text),
+        "metadata": shown,
+    }
+
+
+def make_scores(answers: JsonMapping, text: str) -> JsonObject:
+    """Return the scores of one answer; none where the exam does not say whether it is right."""
+    if answers.get("ok") is None:
+        return {}
+    return {SCORER: {"value": CORRECT if answers["ok"] else INCORRECT, "answer": text}}
+
+
+def make_log(
+    name: str,
+    exam: JsonMapping,
+    manifest: JsonMapping,
+    arm: str,
+    samples: Sequence[JsonMapping],
+) -> JsonObject:
+    """Return the log of one arm."""
+    created = datetime.now(UTC).isoformat(timespec="seconds")
+    task = f"selfteach-{exam['method']}"
+    id = digest(["inspect", name, arm])
+    spec = {
+        "eval_id": id[:22],
+        "run_id": digest(["inspect", name])[:22],
+        "created": created,
+        "task": task,
+        "task_id": id[:22],
+        "task_version": 0,
+        "task_args": {"material": str(exam.get("rule") or exam.get("material") or name)},
+        "dataset": {
+            "name": name,
+            "samples": len(samples),
+            "sample_ids": [sample["id"] for sample in samples],
+        },
+        "model": f"selfteach/{arm}",
+        "model_args": {"base": str(manifest.get("base_model") or "")},
+        "config": {"epochs": 1},
+        "packages": {"selfteach": VERSION},
+        "metadata": {"arm": arm, "verdict": exam["verdict"], "drift": exam.get("drift")},
+        "scorers": [{"name": SCORER, "metrics": [{"name": "accuracy"}]}],
+    }
+    return {
+        "version": LOG_VERSION,
+        "status": "success",
+        "eval": spec,
+        "plan": {"name": "plan", "steps": [{"solver": "generate", "params": {}}], "config": {}},
+        "results": {
+            "total_samples": len(samples),
+            "completed_samples": len(samples),
+            "scores": list(make_results(samples)),
+        },
+        "stats": {"started_at": created, "completed_at": created, "model_usage": {}},
+        "samples": list(samples),
+    }
+
+
+def make_results(samples: Sequence[JsonMapping]) -> Iterable[JsonObject]:
+    """Yield the share of right answers in each scope, with its interval.
+
+    Raises:
+        UsageError: no answer has a score.
+    """
+    scopes = list(dict.fromkeys(sample["metadata"]["scope"] for sample in samples))
+    is_empty = True
+    for scope in scopes:
+        own = [sample for sample in samples if sample["metadata"]["scope"] == scope]
+        values = []
+        for sample in own:
+            if SCORER in sample["scores"]:
+                values.append(sample["scores"][SCORER]["value"] == CORRECT)
+        if not values:
+            continue
+        is_empty = False
+        yield {
+            "name": f"{SCORER}: {scope}",
+            "scorer": SCORER,
+            "scored_samples": len(values),
+            "unscored_samples": len(own) - len(values),
+            "params": {},
+            "metrics": make_metrics(values),
+        }
+    if is_empty:
+        raise UsageError(
+            "its exam says of no answer whether it is right, so there is no log of inspect_ai.",
+            cure="Exams of rules and of documents have one.",
+        )
+
+
+def make_metrics(values: Sequence[bool]) -> Mapping[str, Any]:
+    """Return the share of right answers with the ends of its 95 % interval."""
+    found = statistics.share(values)
+    metrics = {"accuracy": found.value, "low": found.low, "high": found.high}
+    return {name: {"name": name, "value": value, "params": {}} for name, value in metrics.items()}

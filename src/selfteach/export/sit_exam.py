@@ -1,0 +1,171 @@
+"""The exams of an exported file: another program answers them, and the verdict is reached anew.
+
+The questions, the judge and the numbers are those of the run. Only the answers of the tuned model
+come from the other program: llama.cpp with a GGUF file, plain transformers and PEFT with the
+others. Log-probabilities (the drift) are those of the run's adapter.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from selfteach.errors import IntegrityError, SelfteachError
+from selfteach.evaluate.drift import compute_probe_logits
+from selfteach.evaluate.exam import PROBE_PAIRS
+from selfteach.export.ask_llama_cpp import send_to_llama_cpp
+from selfteach.export.check_export import PlainModel
+from selfteach.models.hf import HfModel
+from selfteach.records import Completion, JsonObject, Message, Request, digest, prompt_to_json
+from selfteach.run.display import Display
+from selfteach.students.examine import (
+    DelayedSampler,
+    ExamSource,
+    OpenModels,
+    sit_exam_again,
+)
+from selfteach.students.gate import compare_exams, read_exam_scores
+from selfteach.students.state import Cell
+
+Answering = Callable[[Sequence[Request]], list[JsonObject]]
+"""Answers requests: text, finish, tokens and prompt_tokens of each one, in their order."""
+COMMIT_ROWS = 16
+"""Requests that are answered by one call of the other program."""
+GREATEST_SEED = 1 << 31
+
+
+@dataclass(frozen=True)
+class ExportedExam:
+    """Hold one exam of an exported file.
+
+    Attributes:
+        expected: the verdict's word of the run, or of the student.
+        cell: the exam compared with that of the run; its reason says why it could not be sat.
+    """
+
+    name: str
+    expected: str
+    cell: Cell
+
+    @property
+    def is_failed(self) -> bool:
+        """Return whether the verdict is another one or could not be reached, or the score is more
+        than 5 points below that of the run.
+        """
+        return self.cell.verdict != self.expected or self.cell.state == "weakened"
+
+    def to_json(self) -> JsonObject:
+        """Return the object of export.json."""
+        found: JsonObject = {"name": self.name, "expected": self.expected}
+        found |= {"verdict": self.cell.verdict, "same": not self.is_failed}
+        found["state"] = self.cell.state
+        for key in ("score", "fall"):
+            measure = getattr(self.cell, key)
+            found[key] = [measure.value, measure.low, measure.high] if measure else None
+        return found | {"reason": self.cell.reason}
+
+
+class ExportedSampler:
+    """Answer with an exported file, through another program."""
+
+    def __init__(self, name: str, fingerprint: str, answer: Answering) -> None:
+        self.name = name
+        self.fingerprint = digest(["export", name, fingerprint])
+        self._answer = answer
+
+    def stream(self, requests: Sequence[Request]) -> Iterator[Completion]:
+        """Yield as `Sampler.stream`."""
+        for start in range(0, len(requests), COMMIT_ROWS):
+            part = requests[start : start + COMMIT_ROWS]
+            for request, found in zip(part, self._answer(part), strict=True):
+                yield Completion(
+                    request.id(self.fingerprint),
+                    str(found["text"]).strip(),
+                    "length" if found["finish"] == "length" else "stop",
+                    int(found["tokens"]),
+                    int(found["prompt_tokens"]),
+                )
+
+    def release_memory(self) -> None:
+        """Free nothing: the other program has ended."""
+
+
+def answer_with_gguf(model: Path, lora: Path | None = None) -> Answering:
+    """Return what answers with a GGUF file, through llama.cpp."""
+
+    def answer(requests: Sequence[Request]) -> list[JsonObject]:
+        return send_to_llama_cpp(model, [describe_request(r) for r in requests], lora)
+
+    return answer
+
+
+def answer_with_folder(model: Path, adapter: Path | None = None) -> Answering:
+    """Return what answers with a folder of safetensors, through transformers, and PEFT."""
+    program = PlainModel(model, adapter)
+
+    def answer(requests: Sequence[Request]) -> list[JsonObject]:
+        return program.answer([describe_request(request) for request in requests])
+
+    return answer
+
+
+def describe_request(request: Request) -> JsonObject:
+    """Return a request as the body of a completion in OpenAI's form."""
+    sampling = request.sampling
+    body: JsonObject = {
+        "temperature": sampling.temperature,
+        "top_p": sampling.top_p,
+        "max_tokens": sampling.max_tokens,
+        "seed": int(digest([request.seed, request.draw]), 16) % GREATEST_SEED,
+    }
+    if sampling.temperature > 0:
+        body |= {"top_k": 0, "min_p": 0.0}
+    if sampling.stop:
+        body["stop"] = list(sampling.stop)
+    if isinstance(request.prompt, str):
+        return body | {"prompt": request.prompt}
+    turns = request.prompt
+    return body | {"messages": prompt_to_json(tuple(Message(t.role, t.content) for t in turns))}
+
+
+def sit_exams(
+    targets: Sequence[tuple[ExamSource, str]],
+    base: str,
+    adapter: Path,
+    sampler: ExportedSampler,
+    display: Display,
+) -> list[ExportedExam]:
+    """Sit the exams of an export, each with the word of the verdict that is expected."""
+    untouched = HfModel.load(base)
+    tuned = HfModel.load(base, adapter=adapter)
+    tuned.fingerprint = sampler.fingerprint  # its scores are of this exam's answers
+    found = []
+    with tempfile.TemporaryDirectory(prefix="selfteach-") as scratch:
+        models = OpenModels(
+            untouched,
+            tuned,
+            DelayedSampler(untouched, "hf", Path(scratch)),
+            sampler,
+            compute_probe_logits(untouched, PROBE_PAIRS),
+            adapter,
+        )
+        for source, expected in targets:
+            display.print_line(f"exam of {source.name}, answered by {sampler.name}")
+            found.append(ExportedExam(source.name, expected, examine(source, models, display)))
+    return found
+
+
+def examine(source: ExamSource, models: OpenModels, display: Display) -> Cell:
+    """Return the exam of a source with the answers of an export, compared with the run's own."""
+    try:
+        alone, now = sit_exam_again(source, models, display)
+    except IntegrityError as fault:
+        return Cell("not examined", reason=str(fault))
+    except SelfteachError as fault:
+        if fault.exit_code in (4, 5, 7, 130):
+            raise  # a disk, another program: nothing that belongs to this exam
+        return Cell("not examined", reason=str(fault))
+    before = read_exam_scores(source.kind, alone)
+    return compare_exams(before, read_exam_scores(source.kind, now))

@@ -1,0 +1,62 @@
+"""The model card of an exported student: its lessons with their exams, and how to load it.
+
+Text by people or models is in fenced blocks that it cannot close.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import yaml
+
+from selfteach.models.fetch_default_model import EMBEDDED, HUB_NAME, LICENSE
+from selfteach.records import JsonObject
+from selfteach.report.card import escape_markdown, fence_text
+
+
+def make_student_card(student: Mapping[str, Any], usage: str, library: str) -> str:
+    """Return the card as Markdown.
+
+    Args:
+        student: what `selfteach student show --json` prints.
+        usage: the section on loading.
+        library: the hub's name of the library that loads it.
+    """
+    base = HUB_NAME if student["base"] == EMBEDDED else student["base"]
+    fields: JsonObject = {
+        "library_name": library or "peft",
+        "pipeline_tag": "text-generation",
+        "tags": ["selfteach", "lora"],
+    }
+    if base == HUB_NAME:
+        fields |= {"base_model": base, "license": LICENSE}
+    taught = [lesson for lesson in student["lessons"] if lesson["on"]]
+    parts = [
+        f"---\n{yaml.safe_dump(fields, sort_keys=False)}---",
+        f"# A model with {len(taught)} lessons",
+        "It is the base with the sum of these lessons, each of which was taught alone.",
+    ]
+    cells = student["matrix"][-1]["cells"] if student["examined"] else {}
+    for number, lesson in enumerate(taught, start=1):
+        parts.append(f"## Lesson {number}: {escape_markdown(lesson['name'])}")
+        parts.append(fence_text(lesson["title"]))
+        parts.append(describe_cell(cells.get(lesson["name"])))
+    parts += [
+        usage,
+        "## Limits\n\nA lesson changes what a model tends to say. It is not a safety measure. The "
+        "license of the base applies.",
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def describe_cell(cell: Mapping[str, Any] | None) -> str:
+    """Return the exam of a lesson among the others as a sentence."""
+    if not cell or not cell["score"]:
+        return "Its exam was not sat among the others."
+    score = cell["score"]
+    low, high = (f"{100 * score[key]:.0f}" for key in ("low", "high"))
+    return (
+        f"Exam among the others: {cell['state']}, verdict *{escape_markdown(cell['verdict'])}*, "
+        f"score {100 * score['value']:.0f} % [{low}, {high}] on {score['n']} held-out questions."
+    )

@@ -1,0 +1,256 @@
+"""The answers of one request, whole or as a stream of server-sent events, in OpenAI's form."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+import uuid
+from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
+from typing import Literal
+
+from selfteach import records
+from selfteach.errors import SelfteachError
+from selfteach.models.hf import HfModel
+from selfteach.records import JsonObject
+from selfteach.serve.batch_engine import Generation
+from selfteach.serve.lesson_rows import RowLessons
+from selfteach.serve.read_request import ChatBody, RequestFault, TextBody
+from selfteach.serve.served_models import ServedModels
+from selfteach.text import cut_at_stop
+
+DEFAULT_MAX_TOKENS = 512
+REPLACEMENT = "\ufffd"
+Kind = Literal["chat", "text"]
+
+
+class AnswerSet:
+    """Hold the answers of one request: `n` for each of its prompts."""
+
+    def __init__(
+        self, served: ServedModels, body: ChatBody | TextBody, kind: Kind, lessons: RowLessons
+    ) -> None:
+        self._served = served
+        self._body = body
+        self._kind = kind
+        self._loop = asyncio.get_running_loop()
+        self._changed = asyncio.Event()
+        self._deadline = self._loop.time() + served.timeout_s
+        self._id = f"{'chatcmpl' if kind == 'chat' else 'cmpl'}-{uuid.uuid4().hex}"
+        self._created = int(time.time())
+        sampling = body.make_sampling(DEFAULT_MAX_TOKENS)
+        seed = body.choose_seed()
+        self.generations: list[Generation] = []
+        for prompt in body.list_prompts():
+            for draw in range(body.n or 1):
+                asked = records.Request("serve", prompt, sampling, draw, seed)
+                row = served.engine.prepare(asked)
+                made = Generation(row, lessons, self._notify, body.num_top)
+                self.generations.append(made)
+
+    def begin(self) -> None:
+        """Put the answers into the queue.
+
+        Raises:
+            QueueFull: they do not fit.
+        """
+        self._served.engine.add(self.generations)
+
+    def cancel(self) -> None:
+        """Stop what is not finished."""
+        for generation in self.generations:
+            self._served.engine.cancel(generation)
+
+    def _notify(self) -> None:
+        with suppress(RuntimeError):  # the loop has been closed
+            self._loop.call_soon_threadsafe(self._changed.set)
+
+    async def _wait_for_change(self) -> None:
+        """Wait until a token or an end has come.
+
+        Raises:
+            RequestFault: too much time passed.
+        """
+        try:
+            async with asyncio.timeout_at(self._deadline):
+                await self._changed.wait()
+        except TimeoutError:
+            limit = self._served.timeout_s
+            raise RequestFault(504, f"the answer took longer than {limit:g} s.") from None
+        self._changed.clear()
+
+    async def wait(self) -> None:
+        """Wait until all answers have ended.
+
+        Raises:
+            RequestFault: too much time passed, or the computation failed.
+        """
+        while not all(generation.is_done for generation in self.generations):
+            await self._wait_for_change()
+        for generation in self.generations:
+            if generation.fault:
+                raise convert_fault(generation.fault)
+
+    def to_json(self) -> JsonObject:
+        """Return the body of a whole answer."""
+        choices = []
+        for index, generation in enumerate(self.generations):
+            done = generation.completion
+            assert done is not None
+            logprobs = self._describe_logps(generation, done.text)
+            content: JsonObject = {"text": done.text, "logprobs": logprobs}
+            if self._kind == "chat":
+                message = {"role": "assistant", "content": done.text}
+                content = {"message": message, "logprobs": logprobs}
+            choices.append({"index": index, **content, "finish_reason": done.finish})
+        return {**self._make_head(), "choices": choices, "usage": self._count_usage()}
+
+    def _make_head(self, *, chunk: bool = False) -> JsonObject:
+        name = "text_completion"
+        if self._kind == "chat":
+            name = "chat.completion.chunk" if chunk else "chat.completion"
+        return {
+            "id": self._id,
+            "object": name,
+            "created": self._created,
+            "model": self._body.model,
+            "system_fingerprint": self._served.engine.hf.fingerprint,
+        }
+
+    def _count_usage(self) -> JsonObject:
+        prompts = {tuple(g.row.prompt_ids) for g in self.generations}
+        prompt_tokens = sum(map(len, prompts))
+        sampled = sum(len(generation.row.ids) for generation in self.generations)
+        return {
+            "prompt_tokens": prompt_tokens,
+            "completion_tokens": sampled,
+            "total_tokens": prompt_tokens + sampled,
+        }
+
+    async def stream(self) -> AsyncIterator[str]:
+        """Yield the answers as server-sent events; the end of the block cancels what is left."""
+        sent = [""] * len(self.generations)
+        ended = [False] * len(self.generations)
+        try:
+            if self._kind == "chat":
+                for index in range(len(self.generations)):
+                    yield self._make_event(index, {"role": "assistant", "content": ""}, None)
+            while not all(ended):
+                await self._wait_for_change()
+                for index, generation in enumerate(self.generations):
+                    if ended[index]:
+                        continue
+                    if generation.fault:
+                        raise convert_fault(generation.fault)
+                    ended[index] = generation.is_done
+                    text = self._read_text(generation)
+                    before = sent[index]
+                    if text.startswith(before) and len(text) > len(before):
+                        sent[index] = text
+                        logprobs = self._describe_logps(generation, text, len(before))
+                        delta = {"content": text[len(before) :]}
+                        yield self._make_event(index, delta, None, logprobs)
+                    if generation.completion:
+                        yield self._make_event(index, {}, generation.completion.finish)
+            if self._body.has_usage_chunk:
+                chunk = {**self._make_head(chunk=True), "choices": [], "usage": self._count_usage()}
+                yield f"data: {json.dumps(chunk)}\n\n"
+            yield "data: [DONE]\n\n"
+        except RequestFault as fault:
+            body = {"message": str(fault), "type": "server_error", "code": fault.status}
+            yield f"data: {json.dumps({'error': body})}\n\n"
+        finally:
+            self.cancel()
+
+    def _read_text(self, generation: Generation) -> str:
+        """Return the text of an answer so far, without what may still change.
+
+        The end of an unfinished text may be a part of a character, or of a stop text.
+        """
+        if generation.completion:
+            return generation.completion.text
+        row = generation.row
+        hf = self._served.engine.hf
+        known = len(row.ids) if generation.num_top is None else len(generation.logps)
+        text = hf.decode([id for id in row.ids[:known] if id not in hf.end_ids])
+        text = cut_at_stop(text, row.sampling.stop).rstrip(REPLACEMENT)
+        held = 0
+        for stop in row.sampling.stop:
+            for size in range(1, len(stop)):
+                if text.endswith(stop[:size]):
+                    held = max(held, size)
+        return text[: len(text) - held]
+
+    def _describe_logps(
+        self, generation: Generation, text: str, after: int = 0
+    ) -> JsonObject | None:
+        """Return the log-probabilities of the tokens of a text that begin at a place or behind it.
+
+        None if nobody wants them.
+        """
+        if generation.num_top is None:
+            return None
+        hf = self._served.engine.hf
+        ids = generation.row.ids[: len(generation.logps)]  # the engine goes on meanwhile
+        places = find_token_places(hf, ids, len(text))
+        wanted = [i for i, place in enumerate(places) if place >= after]
+        logps = [generation.logps[i] for i in wanted]
+        if self._kind == "chat":
+            content = []
+            for logp in logps:
+                entry = describe_token(hf, logp.token, logp.logp)
+                entry["top_logprobs"] = [describe_token(hf, *pair) for pair in logp.top]
+                content.append(entry)
+            return {"content": content, "refusal": None}
+        top = []
+        for logp in logps:
+            top.append({hf.decode([token]): value for token, value in logp.top})
+        return {
+            "tokens": [hf.decode([logp.token]) for logp in logps],
+            "token_logprobs": [logp.logp for logp in logps],
+            "top_logprobs": top,
+            "text_offset": [places[i] for i in wanted],
+        }
+
+    def _make_event(
+        self,
+        index: int,
+        delta: JsonObject,
+        finish: str | None,
+        logprobs: JsonObject | None = None,
+    ) -> str:
+        choice: JsonObject = {"index": index, "finish_reason": finish, "logprobs": logprobs}
+        if self._kind == "chat":
+            choice["delta"] = delta
+        else:
+            choice["text"] = delta.get("content", "")
+        return f"data: {json.dumps({**self._make_head(chunk=True), 'choices': [choice]})}\n\n"
+
+
+def convert_fault(fault: Exception) -> RequestFault:
+    """Return a fault of the engine as one that a client gets."""
+    status = 503 if isinstance(fault, SelfteachError) else 500
+    words = str(fault) if isinstance(fault, SelfteachError) else "the computation failed."
+    return RequestFault(status, words)
+
+
+def find_token_places(hf: HfModel, ids: Sequence[int], length: int) -> list[int]:
+    """Return where each token of an answer begins in its text, for the first `length` characters;
+    the token that ends an answer has no place.
+    """
+    places: list[int] = []
+    start = 0
+    for end, token in enumerate(ids, start=1):
+        if token in hf.end_ids or start >= length:
+            break
+        places.append(start)
+        start = len(hf.decode(list(ids[:end])).rstrip(REPLACEMENT))
+    return places
+
+
+def describe_token(hf: HfModel, token: int, logp: float) -> JsonObject:
+    """Return a token in the form of OpenAI's chat API; a part of a character has no bytes."""
+    text = hf.decode([token])
+    is_part = REPLACEMENT in text
+    return {"token": text, "logprob": logp, "bytes": None if is_part else list(text.encode())}

@@ -1,0 +1,77 @@
+"""What every address does: check the key, read the body, and turn faults into answers."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Awaitable, Callable
+
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
+
+from selfteach.errors import ResourceError, SelfteachError, UsageError
+from selfteach.serve.batch_engine import EngineClosed, QueueFull
+from selfteach.serve.read_request import RequestFault
+
+MAX_BODY_BYTES = 1 << 20
+CLIENT_GONE = 499
+OPEN_PATHS = ("/", "/page.js", "/style.css", "/health")
+"""Paths that need no key: they tell nothing about models and clients."""
+Handler = Callable[[Request], Awaitable[Response]]
+
+
+def wrap(handler: Handler, key: str) -> Handler:
+    """Check the key, and turn faults into the answers that OpenAI's clients read."""
+
+    async def handle(request: Request) -> Response:
+        try:
+            if request.url.path not in OPEN_PATHS:
+                _check_key(request, key)
+            return await handler(request)
+        except RequestFault as fault:
+            return make_error(fault.status, str(fault), fault.param)
+        except QueueFull as fault:
+            return make_error(429, str(fault), headers={"Retry-After": "1"})
+        except EngineClosed as fault:
+            return make_error(503, str(fault), headers={"Retry-After": "10"})
+        except SelfteachError as fault:
+            return make_error(find_status(fault), str(fault))
+        except ClientDisconnect:
+            return Response(status_code=CLIENT_GONE)
+
+    return handle
+
+
+def make_error(
+    status: int, message: str, param: str | None = None, headers: dict[str, str] | None = None
+) -> JSONResponse:
+    """Return an error in OpenAI's form."""
+    kinds = {401: "authentication_error", 429: "rate_limit_error"}
+    kind = kinds.get(status, "server_error" if status >= 500 else "invalid_request_error")
+    body = {"message": message, "type": kind, "param": param, "code": status}
+    return JSONResponse({"error": body}, status, headers)
+
+
+def _check_key(request: Request, key: str) -> None:
+    if not key:
+        return
+    given = request.headers.get("authorization", "").removeprefix("Bearer ")
+    if not hmac.compare_digest(given.encode(), key.encode()):
+        raise RequestFault(401, "the API key is missing or wrong.")
+
+
+async def read_body(request: Request) -> bytes:
+    if "json" not in request.headers.get("content-type", ""):
+        raise RequestFault(415, "send the body with Content-Type: application/json.")
+    parts = bytearray()
+    async for part in request.stream():
+        parts += part
+        if len(parts) > MAX_BODY_BYTES:
+            raise RequestFault(413, f"the body is longer than {MAX_BODY_BYTES >> 20} MB.")
+    return bytes(parts)
+
+
+def find_status(fault: SelfteachError) -> int:
+    """Return the status of a fault: of the disk, of a student in use, or of the request."""
+    if isinstance(fault, ResourceError):
+        return 507
+    return 409 if isinstance(fault, UsageError) else 400

@@ -1,0 +1,156 @@
+"""The addresses that teach a student while it is served.
+
+POST   /v1/feedback            a rule, an edit, a criticism or a follow-up; answers with a job
+DELETE /v1/feedback/ID         ends the job, or takes its lesson back
+GET    /v1/jobs, /v1/jobs/ID   and /v1/jobs/ID/events: server-sent events until it is over
+POST   /v1/jobs/ID/accept      adds a lesson that the gate refused
+DELETE /v1/jobs/ID             as DELETE /v1/feedback/ID
+GET    /v1/lessons             the lessons, with their exams after each change
+PATCH  /v1/lessons/NAME        {"on": false}
+DELETE /v1/lessons/NAME        takes a lesson back
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+
+from pydantic import BaseModel, ConfigDict
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+
+from selfteach.errors import UsageError
+from selfteach.serve.handlers import Handler, read_body
+from selfteach.serve.read_request import RequestFault, parse_body
+from selfteach.serve.teaching import FeedbackBody, Teaching
+from selfteach.students.jobs import Job
+
+EVENT_S = 0.5
+KEEP_ALIVE_S = 15.0
+
+
+class SwitchBody(BaseModel):
+    """Hold whether a lesson is on."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    on: bool
+
+
+def list_teach_handlers(teaching: Teaching | None) -> list[tuple[str, str, Handler]]:
+    """Return the method, the path and the handler of each address."""
+    paths = [
+        ("POST", "/v1/feedback", _add),
+        ("DELETE", "/v1/feedback/{id}", _take_back),
+        ("GET", "/v1/jobs", _list_jobs),
+        ("GET", "/v1/jobs/{id}", _show_job),
+        ("GET", "/v1/jobs/{id}/events", _follow_job),
+        ("POST", "/v1/jobs/{id}/accept", _accept),
+        ("DELETE", "/v1/jobs/{id}", _take_back),
+        ("GET", "/v1/lessons", _list_lessons),
+        ("PATCH", "/v1/lessons/{name}", _switch),
+        ("DELETE", "/v1/lessons/{name}", _remove),
+    ]
+    return [(method, path, _bind(make, teaching)) for method, path, make in paths]
+
+
+def _bind(make: object, teaching: Teaching | None) -> Handler:
+    async def handle(request: Request) -> Response:
+        if teaching is None:
+            raise RequestFault(409, "this server teaches nobody: start it with --student NAME.")
+        response: Response = await make(teaching, request)  # type: ignore[operator]
+        return response
+
+    return handle
+
+
+async def _add(teaching: Teaching, request: Request) -> Response:
+    body = parse_body(await read_body(request), FeedbackBody)
+    job = await asyncio.to_thread(teaching.add, body)
+    where = {"Location": f"/v1/jobs/{job.id}"}
+    return JSONResponse(teaching.describe_job(job), 202, where)
+
+
+async def _list_jobs(teaching: Teaching, request: Request) -> Response:
+    jobs = await asyncio.to_thread(teaching.book.list_jobs)
+    return JSONResponse({"object": "list", "data": [job.to_json() for job in reversed(jobs)]})
+
+
+async def _show_job(teaching: Teaching, request: Request) -> Response:
+    job = await _find(teaching, request)
+    return JSONResponse(await asyncio.to_thread(teaching.describe_job, job))
+
+
+async def _find(teaching: Teaching, request: Request) -> Job:
+    try:
+        return await asyncio.to_thread(teaching.book.find, request.path_params["id"])
+    except UsageError as fault:
+        raise RequestFault(404, str(fault)) from None
+
+
+async def _take_back(teaching: Teaching, request: Request) -> Response:
+    job = await _find(teaching, request)
+    ended = await asyncio.to_thread(teaching.take_back, job.id)
+    return JSONResponse(teaching.describe_job(ended))
+
+
+async def _accept(teaching: Teaching, request: Request) -> Response:
+    job = await _find(teaching, request)
+    accepted = await asyncio.to_thread(teaching.book.accept, job.id)
+    return JSONResponse(teaching.describe_job(accepted), 202)
+
+
+async def _follow_job(teaching: Teaching, request: Request) -> Response:
+    job = await _find(teaching, request)
+    return StreamingResponse(_stream(teaching, job), media_type="text/event-stream")
+
+
+async def _stream(teaching: Teaching, job: Job) -> AsyncIterator[str]:
+    """Yield an event for every change of a job, until it is over."""
+    sent = ""
+    quiet_s = 0.0
+    while True:
+        job = await asyncio.to_thread(teaching.book.find, job.id)
+        text = json.dumps(await asyncio.to_thread(teaching.describe_job, job))
+        if text != sent:
+            sent, quiet_s = text, 0.0
+            yield f"event: job\ndata: {text}\n\n"
+        elif quiet_s >= KEEP_ALIVE_S:
+            quiet_s = 0.0
+            yield ": still here\n\n"
+        if teaching.is_over(job):
+            yield "event: end\ndata: {}\n\n"
+            return
+        await asyncio.sleep(EVENT_S)
+        quiet_s += EVENT_S
+
+
+async def _list_lessons(teaching: Teaching, request: Request) -> Response:
+    return JSONResponse(await asyncio.to_thread(teaching.describe_lessons))
+
+
+async def _switch(teaching: Teaching, request: Request) -> Response:
+    body = parse_body(await read_body(request), SwitchBody)
+    name = _check_lesson(teaching, request)
+    await asyncio.to_thread(teaching.switch_lesson, name, on=body.on)
+    return JSONResponse(await asyncio.to_thread(teaching.describe_lessons))
+
+
+async def _remove(teaching: Teaching, request: Request) -> Response:
+    name = _check_lesson(teaching, request)
+    await asyncio.to_thread(teaching.remove_lesson, name)
+    return JSONResponse(await asyncio.to_thread(teaching.describe_lessons))
+
+
+def _check_lesson(teaching: Teaching, request: Request) -> str:
+    """Return the name of a lesson in the path.
+
+    Raises:
+        RequestFault: there is none.
+    """
+    name: str = request.path_params["name"]
+    state = teaching.student.state
+    if state is None or name not in [lesson.name for lesson in state.lessons]:
+        raise RequestFault(404, f"there is no lesson {name[:80]!r}.")
+    return name

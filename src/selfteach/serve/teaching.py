@@ -1,0 +1,217 @@
+"""Teach a student while it is served.
+
+Feedback becomes a job of the student (students/jobs.py), which a process at low priority works on.
+A lesson that passed the gate is proven and served at once; a lesson that is taken back or switched
+off is not served any more. Changes that other programs make to the student are served as well.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from selfteach.errors import SelfteachError
+from selfteach.records import JsonObject
+from selfteach.serve.model_set import ServedStudent
+from selfteach.serve.read_request import ChatTurn
+from selfteach.students.folder import (
+    STATE_FILE,
+    StudentFolder,
+    describe_student,
+    find_student_owner,
+    open_student,
+    read_student,
+)
+from selfteach.students.job_runner import PROGRAM, JobRunner
+from selfteach.students.jobs import (
+    Job,
+    JobBook,
+    make_criticism_job,
+    make_edit_job,
+    make_rule_job,
+    split_conversation,
+)
+from selfteach.students.lessons import remove_lesson, switch_lessons
+
+WATCH_S = 1.0
+LOG_LINES = 20
+SAID = ("rule", "edit", "criticism", "follow_up")
+
+
+class FeedbackBody(BaseModel):
+    """Hold what somebody says: a rule; or about the last answer of a conversation an edit, a
+    criticism, or the user's own next turn.
+    """
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+    rule: str | None = None
+    edit: str | None = None
+    criticism: str | None = None
+    follow_up: str | None = None
+    messages: list[ChatTurn] = Field(default_factory=list)
+
+    @model_validator(mode="after")
+    def check_one(self) -> Self:
+        """Refuse a body that says nothing, or several things."""
+        said = [name for name in SAID if getattr(self, name) is not None]
+        if len(said) != 1:
+            raise ValueError(f"give exactly one of {', '.join(SAID)}")
+        return self
+
+    def make_job(self, settings: str) -> Job:
+        """Return the job.
+
+        Raises:
+            DataError: a text is missing or too long, or there is no answer.
+        """
+        if self.rule is not None:
+            return make_rule_job(self.rule, settings)
+        prompt, answer = split_conversation([turn.to_message() for turn in self.messages])
+        if self.edit is not None:
+            return make_edit_job(prompt, answer, self.edit)
+        return make_criticism_job(prompt, answer, self.criticism or self.follow_up or "")
+
+
+class Teaching:
+    """Hold a served student and its jobs.
+
+    Args:
+        settings: the preset or the file of settings of rules; empty for the defaults.
+        program: the words before those of a job's command.
+
+    Attributes:
+        fault: why the newest change of the student is not served, or "".
+    """
+
+    def __init__(
+        self,
+        student: ServedStudent,
+        settings: str = "",
+        say: Callable[[str], object] = lambda line: None,
+        program: tuple[str, ...] = PROGRAM,
+    ) -> None:
+        self.student = student
+        self.folder: Path = student.folder
+        self.book = JobBook(student.folder)
+        self.fault = ""
+        self._settings = settings
+        self._say = say
+        self.program = program
+        self._runner = JobRunner(self.book, self._report_end, program)
+        self._closing = threading.Event()
+        self._seen = _read_change_time(self.folder)
+        self._watcher = threading.Thread(target=self._watch, name="student", daemon=True)
+
+    def start(self) -> None:
+        """Begin to work on the jobs, and to watch the student."""
+        self._runner.start()
+        self._watcher.start()
+
+    def close(self) -> None:
+        """Stop; a running job resumes with the next server."""
+        self._closing.set()
+        self._runner.close()
+        if self._watcher.is_alive():
+            self._watcher.join()
+
+    def add(self, body: FeedbackBody) -> Job:
+        """Record feedback as a job."""
+        return self.book.add(body.make_job(self._settings))
+
+    def describe_job(self, job: Job) -> JsonObject:
+        """Return what clients see of a job."""
+        found = job.to_json()
+        if job.lesson:
+            name = f"{self.student.name}/{job.lesson}"
+            state = self.student.state
+            lessons = state.lessons if state else ()
+            served = any(lesson.name == job.lesson for lesson in lessons)
+            found |= {"model": name, "served": served}
+            if job.state == "added" and not served:
+                found["message"] = self.fault or "it is being proven"
+        found["log"] = self.book.read_log(job)[-LOG_LINES:]
+        return found
+
+    def is_over(self, job: Job) -> bool:
+        """Return whether nothing more happens to a job unless somebody wants it to."""
+        if job.state != "added":
+            return not job.is_open
+        return bool(self.describe_job(job)["served"] or self.fault)
+
+    def describe_lessons(self) -> JsonObject:
+        """Return the student with the names of its models."""
+        found = describe_student(self.folder, read_student(self.folder))
+        for lesson in found["lessons"]:
+            lesson["model"] = f"{self.student.name}/{lesson['name']}"
+        return {"model": self.student.name, "fault": self.fault, **found}
+
+    def count_jobs(self) -> Counter[str]:
+        """Return the number of jobs by their state."""
+        return Counter(job.state for job in self.book.list_jobs())
+
+    def take_back(self, id: str) -> Job:
+        """End a job that is open, or take the lesson back that it became."""
+        job = self.book.find(id)
+        if job.state == "added":
+            self.remove_lesson(job.lesson)
+            return self.book.find(id)
+        return self.book.cancel(id)
+
+    def remove_lesson(self, name: str) -> None:
+        """Take a lesson back: the student is then as if it had never been taught.
+
+        Raises:
+            UsageError: there is no such lesson, or another process changes the student.
+        """
+        self._change(lambda student: remove_lesson(student, name))
+        if job := self.book.find_lesson_job(name):
+            self.book.update(job.id, state="removed")
+
+    def switch_lesson(self, name: str, *, on: bool) -> None:
+        """Switch a lesson on or off.
+
+        Raises:
+            UsageError: there is no such lesson, or another process changes the student.
+        """
+        self._change(lambda student: switch_lessons(student, [name], on=on))
+
+    def _change(self, work: Callable[[StudentFolder], object]) -> None:
+        with open_student(self.folder) as student:
+            work(student)
+        self.student.refresh()
+
+    def _report_end(self, job: Job) -> None:
+        title = replace(job, title=job.title[:60]).title
+        words = {"added": f"the lesson {job.lesson} is added"}.get(job.state, job.state)
+        self._say(f'"{title}": {words}{f": {job.message}" if job.message else ""}')
+
+    def _watch(self) -> None:
+        while not self._closing.wait(WATCH_S):
+            now = _read_change_time(self.folder)
+            if now != self._seen and find_student_owner(self.folder) is None:
+                self._seen = now
+                self._refresh()
+
+    def _refresh(self) -> None:
+        try:
+            for proof in self.student.refresh():
+                self._say(proof.describe())
+            self.fault = ""
+        except SelfteachError as fault:
+            self.fault = str(fault)
+            self._say(f"not served: {fault}")
+
+
+def _read_change_time(folder: Path) -> int:
+    """Return when the copy of the state was written, which is the last step of a change."""
+    try:
+        return (folder / STATE_FILE).stat().st_mtime_ns
+    except OSError:
+        return 0

@@ -1,0 +1,315 @@
+"use strict";
+
+// Texts of people and models become text, never markup.
+
+const find = (id) => document.getElementById(id);
+const CLOSED = ["added", "refused", "failed", "cancelled", "removed"];
+const MAX_TOKENS = 256;
+let turns = []; // [{user, base, taught}]
+let running = null; // the controller of the request that runs
+const watched = new Set();
+
+function make(tag, className, text) {
+  const element = document.createElement(tag);
+  if (className) element.className = className;
+  if (text !== undefined) element.textContent = text;
+  return element;
+}
+
+function addButton(parent, text, work) {
+  const button = make("button", "quiet", text);
+  button.type = "button";
+  button.addEventListener("click", () => attempt(work));
+  parent.append(button);
+}
+
+async function call(method, path, body, signal) {
+  const headers = {};
+  const key = sessionStorage.getItem("key");
+  if (key) headers.Authorization = `Bearer ${key}`;
+  if (body) headers["Content-Type"] = "application/json";
+  const given = { method, headers, signal };
+  if (body) given.body = JSON.stringify(body);
+  const response = await fetch(path, given);
+  if (response.ok) return response;
+  if (response.status === 401) {
+    find("entry").hidden = false;
+    find("work").hidden = true;
+  }
+  let words = `the server answered ${response.status}`;
+  try {
+    words = (await response.json()).error.message;
+  } catch {
+    // no JSON: the status says it
+  }
+  throw new Error(words);
+}
+
+async function attempt(work) {
+  try {
+    find("alert").hidden = true;
+    await work();
+  } catch (fault) {
+    if (fault.name === "AbortError") return;
+    find("alert").textContent = fault.message;
+    find("alert").hidden = false;
+  }
+}
+
+async function* readEvents(response) {
+  const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+  let text = "";
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) return;
+    text += value;
+    for (let end = text.indexOf("\n\n"); end >= 0; end = text.indexOf("\n\n")) {
+      const lines = text.slice(0, end).split("\n");
+      text = text.slice(end + 2);
+      const data = lines.find((line) => line.startsWith("data: "));
+      if (data) yield data.slice(6);
+    }
+  }
+}
+
+// The conversation.
+
+function listMessages(arm, last) {
+  const messages = [];
+  for (const turn of turns.slice(0, last + 1)) {
+    messages.push({ role: "user", content: turn.user });
+    if (turn[arm]) messages.push({ role: "assistant", content: turn[arm] });
+  }
+  return messages;
+}
+
+async function askModel(model, arm, turn, place, signal) {
+  const at = turns.indexOf(turn);
+  const messages = listMessages(arm, at);
+  const body = { model, messages, temperature: 0, max_tokens: MAX_TOKENS, stream: true };
+  const response = await call("POST", "/v1/chat/completions", body, signal);
+  for await (const data of readEvents(response)) {
+    if (data === "[DONE]") return;
+    const chunk = JSON.parse(data);
+    if (chunk.error) throw new Error(chunk.error.message);
+    turn[arm] = (turn[arm] || "") + (chunk.choices[0]?.delta.content || "");
+    place.textContent = turn[arm];
+  }
+}
+
+function showTurn(turn) {
+  const shown = make("article");
+  shown.append(make("p", "question", turn.user));
+  const answers = make("div", "answers");
+  const places = {};
+  for (const [arm, title] of [["base", "base"], ["taught", find("model").value]]) {
+    const answer = make("div", `answer ${arm}`);
+    answer.append(make("h3", "", title));
+    places[arm] = make("p");
+    answer.append(places[arm]);
+    answers.append(answer);
+  }
+  shown.append(answers);
+  find("turns").append(shown);
+  return places;
+}
+
+async function ask() {
+  const user = find("question").value.trim();
+  if (!user || running) return;
+  const turn = { user, base: "", taught: "" };
+  turns.push(turn);
+  const places = showTurn(turn);
+  find("question").value = "";
+  running = new AbortController();
+  setBusy(true);
+  try {
+    await Promise.all([
+      askModel("base", "base", turn, places.base, running.signal),
+      askModel(find("model").value, "taught", turn, places.taught, running.signal),
+    ]);
+  } finally {
+    running = null;
+    setBusy(false);
+    if (turn.taught) {
+      find("correct").hidden = false;
+      find("edit").value = turn.taught;
+    }
+  }
+}
+
+function setBusy(busy) {
+  find("send").disabled = busy;
+  find("stop").hidden = !busy;
+}
+
+function beginAgain() {
+  if (running) running.abort();
+  turns = [];
+  find("turns").replaceChildren();
+  find("correct").hidden = true;
+  find("question").focus();
+}
+
+// Lessons and jobs.
+
+async function teach(body) {
+  const job = await (await call("POST", "/v1/feedback", body)).json();
+  showJob(job);
+  watch(job.id);
+}
+
+async function showLessons() {
+  const found = await (await call("GET", "/v1/lessons")).json();
+  find("student").textContent = found.model;
+  const cells = found.matrix.length ? found.matrix[found.matrix.length - 1].cells : {};
+  find("none").hidden = found.lessons.length > 0;
+  find("lessons").replaceChildren(...found.lessons.map((lesson) => makeLesson(lesson, cells)));
+  const before = find("model").value;
+  const names = [found.model, ...found.lessons.map((lesson) => lesson.model)];
+  find("model").replaceChildren(...names.map((name) => new Option(name, name)));
+  find("model").value = names.includes(before) ? before : found.model;
+  if (found.fault) throw new Error(found.fault);
+}
+
+function makeLesson(lesson, cells) {
+  const row = make("li");
+  const label = make("label", "name");
+  const box = make("input");
+  box.type = "checkbox";
+  box.checked = lesson.on;
+  const path = `/v1/lessons/${encodeURIComponent(lesson.name)}`;
+  box.addEventListener("change", () =>
+    attempt(async () => {
+      try {
+        await call("PATCH", path, { on: box.checked });
+      } finally {
+        await showLessons();
+      }
+    }),
+  );
+  label.append(box, make("span", "", lesson.title));
+  row.append(label);
+  const acts = make("div", "soft");
+  const cell = cells[lesson.name];
+  if (cell) acts.append(make("span", `state ${cell.state}`, cell.state), " ");
+  addButton(acts, "take back", async () => {
+    await call("DELETE", path);
+    await showLessons();
+    await showJobs();
+  });
+  row.append(acts);
+  return row;
+}
+
+async function showJobs() {
+  const found = await (await call("GET", "/v1/jobs")).json();
+  find("jobs").replaceChildren();
+  for (const job of found.data.slice(0, 20).reverse()) {
+    showJob(job);
+    if (!CLOSED.includes(job.state) && job.state !== "collected") watch(job.id);
+  }
+}
+
+function showJob(job) {
+  const row = make("li");
+  row.id = job.id;
+  row.append(make("span", "", job.title), " ", make("span", `state ${job.state}`, job.state));
+  const last = job.log && job.log.length ? job.log[job.log.length - 1] : "";
+  row.append(make("p", "soft", job.message || (job.state === "running" ? last : "")));
+  const acts = make("div");
+  if (["collected", "waiting", "running"].includes(job.state)) {
+    addButton(acts, "cancel", () => change("DELETE", `/v1/jobs/${job.id}`));
+  }
+  if (job.state === "refused") {
+    addButton(acts, "add it all the same", async () => {
+      await change("POST", `/v1/jobs/${job.id}/accept`);
+      watch(job.id);
+    });
+  }
+  if (job.state === "added") {
+    addButton(acts, "take back", () => change("DELETE", `/v1/jobs/${job.id}`));
+  }
+  row.append(acts);
+  const old = find(job.id);
+  if (old) old.replaceWith(row);
+  else find("jobs").prepend(row);
+}
+
+async function change(method, path) {
+  showJob(await (await call(method, path)).json());
+  await showLessons();
+}
+
+async function watch(id) {
+  if (watched.has(id)) return;
+  watched.add(id);
+  try {
+    const response = await call("GET", `/v1/jobs/${id}/events`);
+    for await (const data of readEvents(response)) {
+      const job = JSON.parse(data);
+      if (job.id) showJob(job);
+    }
+    await showLessons();
+  } catch (fault) {
+    find("alert").textContent = `The server no longer tells about jobs: ${fault.message}`;
+    find("alert").hidden = false;
+  } finally {
+    watched.delete(id);
+  }
+}
+
+// What the person does.
+
+function onSubmit(id, work) {
+  find(id).addEventListener("submit", (event) => {
+    event.preventDefault();
+    attempt(work);
+  });
+}
+
+async function teachFrom(id, makeBody) {
+  const text = find(id).value.trim();
+  if (!text) return;
+  await teach(makeBody(text));
+  if (id !== "edit") find(id).value = "";
+}
+
+onSubmit("ask", ask);
+onSubmit("teach", () => teachFrom("rule", (rule) => ({ rule })));
+onSubmit("correct", () =>
+  teachFrom("edit", (edit) => ({ edit, messages: listMessages("taught", turns.length) })),
+);
+find("criticize").addEventListener("click", () =>
+  attempt(() =>
+    teachFrom("criticism", (criticism) => ({
+      criticism,
+      messages: listMessages("taught", turns.length),
+    })),
+  ),
+);
+find("criticism").addEventListener("keydown", (event) => {
+  if (event.key !== "Enter") return;
+  event.preventDefault();
+  find("criticize").click();
+});
+find("question").addEventListener("keydown", (event) => {
+  if (event.key !== "Enter" || event.shiftKey) return;
+  event.preventDefault();
+  attempt(ask);
+});
+find("stop").addEventListener("click", () => running && running.abort());
+find("fresh").addEventListener("click", beginAgain);
+onSubmit("entry", async () => {
+  sessionStorage.setItem("key", find("key").value);
+  await begin();
+});
+
+async function begin() {
+  await showLessons();
+  find("entry").hidden = true;
+  find("work").hidden = false;
+  await showJobs();
+}
+
+attempt(begin);

@@ -1,0 +1,175 @@
+"""The jobs of a student, one after another, each in a process of its own at low priority.
+
+  1  take the lock of the jobs: of several servers and chats on one student, one works
+  2  let the jobs of a process that was killed wait again
+  3  start the command of the oldest waiting job: it teaches, sits the exams, and the gate decides
+  4  read how it ended: added, refused, failed; or stopped, which resumes it later
+
+The process ends with this one: it watches its standard input (commands/teach_job.py).
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from selfteach.errors import SelfteachError, UsageError
+from selfteach.run.lock import RunLock
+from selfteach.students.jobs import (
+    JOBS_FOLDER,
+    LOG_FILE,
+    RESULT_FILE,
+    RUN_FOLDER,
+    Job,
+    JobBook,
+)
+
+PROGRAM = (sys.executable, "-P", "-m", "selfteach.commands.teach_job")
+POLL_S = 0.2
+IDLE_S = 1.0
+STOP_S = 60.0
+"""How long a process has for its end before it is killed."""
+MAX_ATTEMPTS = 3
+"""Processes that may die on one job without a message."""
+REFUSED_CODE = 1
+STOPPED_CODES = (130, -signal.SIGTERM)
+IN_USE = "in use by process"
+LINE_START = "selfteach: "
+
+
+class JobRunner:
+    """Work on the jobs of a student on a thread, until it is closed.
+
+    Args:
+        program: the words before those of a job's command.
+        on_change: called after a job has ended, from that thread.
+    """
+
+    def __init__(
+        self,
+        book: JobBook,
+        on_change: Callable[[Job], object] = lambda job: None,
+        program: Sequence[str] = PROGRAM,
+    ) -> None:
+        self.book = book
+        self._on_change = on_change
+        self._program = program
+        self._closing = threading.Event()
+        self._lock: RunLock | None = None
+        self._thread = threading.Thread(target=self._work, name="jobs", daemon=True)
+
+    def start(self) -> None:
+        """Begin to work."""
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop the running job, which resumes with the next runner."""
+        self._closing.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def _work(self) -> None:
+        while not self._closing.is_set():
+            try:
+                job = self.book.take_next() if self._take_lock() else None
+                if job is not None:
+                    self.run(job)
+                    continue
+            except SelfteachError:  # a full disk: the job waits until there is room
+                pass
+            self._closing.wait(IDLE_S)
+        if self._lock is not None:
+            self._lock.release()
+
+    def _take_lock(self) -> bool:
+        """Return whether this process works on the jobs (steps 1 and 2)."""
+        if self._lock is not None:
+            return True
+        folder = self.book.student / JOBS_FOLDER
+        folder.mkdir(exist_ok=True)
+        try:
+            self._lock = RunLock(folder, "queue of jobs")
+        except UsageError:
+            return False
+        self.book.put_back_running()
+        return True
+
+    def run(self, job: Job) -> Job:
+        """Work on one job, and return it as it ended (steps 3 and 4)."""
+        folder = self.book.find_folder(job)
+        folder.mkdir(parents=True, exist_ok=True)
+        printed = len(self.book.read_log(job))  # by processes before
+        code = self._run_process(job, folder)
+        message = read_last_message(self.book.read_log(job)[printed:])
+        ended = self._read_end(job, folder, code, message)
+        if ended.state == "waiting" and not self._closing.is_set():
+            self._closing.wait(IDLE_S)
+        self._on_change(ended)
+        return ended
+
+    def _run_process(self, job: Job, folder: Path) -> int:
+        words = [*self._program, *self.book.make_command(job)]
+        with (folder / LOG_FILE).open("ab") as log, (folder / RESULT_FILE).open("wb") as out:
+            process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=out, stderr=log)
+            try:
+                while process.poll() is None:
+                    if self._closing.is_set() or self.book.find(job.id).cancel:
+                        _stop(process)
+                        break
+                    self._closing.wait(POLL_S)
+            finally:
+                if process.poll() is None:
+                    process.kill()
+                process.wait()
+                assert process.stdin is not None
+                process.stdin.close()
+        return process.returncode
+
+    def _read_end(self, job: Job, folder: Path, code: int, message: str) -> Job:
+        lesson = read_lesson_name(folder / RESULT_FILE)
+        if lesson:
+            ended = self.book.update(job.id, state="added", lesson=lesson, message="")
+            shutil.rmtree(folder / RUN_FOLDER, ignore_errors=True)  # the lesson is a copy of it
+            return ended
+        if self.book.find(job.id).cancel:
+            return self.book.update(job.id, state="cancelled", message="")
+        if code == REFUSED_CODE and message:
+            return self.book.update(job.id, state="refused", message=message)
+        resumable = code in STOPPED_CODES or (code == 2 and IN_USE in message)
+        if resumable or (code < 0 and job.attempts < MAX_ATTEMPTS):
+            attempts = job.attempts - resumable
+            return self.book.update(job.id, state="waiting", attempts=attempts, message=message)
+        words = message or f"its process ended with {code}; see {folder / LOG_FILE}"
+        return self.book.update(job.id, state="failed", message=words)
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    """End a process as Ctrl-C does: everything recorded is kept."""
+    process.terminate()
+    try:
+        process.wait(STOP_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+
+
+def read_last_message(lines: Sequence[str]) -> str:
+    """Return the last line that the program itself has printed, without its name."""
+    for line in reversed(lines):
+        if line.startswith(LINE_START):
+            return line.removeprefix(LINE_START)
+    return ""
+
+
+def read_lesson_name(result: Path) -> str:
+    """Return the name of the lesson in the output of a command; "" where there is none."""
+    try:
+        found = json.loads(result.read_text("utf-8"))
+    except (OSError, ValueError):
+        return ""
+    return str((found.get("student") or {}).get("lesson") or "")

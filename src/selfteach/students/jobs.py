@@ -1,0 +1,345 @@
+"""What somebody said to a student while it was used: each thing said is a job, which teaches it.
+
+    rule        "Answer in one sentence."
+    criticism   a comment on one given answer; a follow-up of the user ("shorter, please") is one
+    edit        a better answer in place of a given one; edits are collected until they are enough
+    edits       the collected edits, taught together
+
+The jobs are a table of the student's database, so they survive every process. What they need
+and write is in jobs/ID/ of the student's folder: the material, the run, its output.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import time
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Literal
+
+from selfteach.errors import DataError, ResourceError, UsageError
+from selfteach.files import write_jsonl
+from selfteach.records import JsonMapping, JsonObject, Message, Turns, prompt_to_json
+from selfteach.run.run_folder import make_slug
+from selfteach.students.folder import DATABASE_FILE
+from selfteach.text import clean_text
+
+JOBS_FOLDER = "jobs"
+RUN_FOLDER = "run"
+LOG_FILE = "log.txt"
+RESULT_FILE = "result.json"
+EDITS_PER_LESSON = 8
+"""With fewer edits of different prompts there are none to learn from and others to be examined on.
+"""
+MAX_TEXT = 20_000
+MAX_OPEN_JOBS = 64
+NAME_LENGTH = 40
+BUSY_S = 10.0
+SCHEMA = """CREATE TABLE IF NOT EXISTS jobs (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, body TEXT NOT NULL)"""
+JobKind = Literal["rule", "criticism", "edit", "edits"]
+JobState = Literal[
+    "collected", "waiting", "running", "added", "refused", "failed", "cancelled", "removed"
+]
+OPEN_STATES: Sequence[JobState] = ("collected", "waiting", "running")
+"""The states of jobs that something will still happen to, besides a person's wish."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """Hold one job.
+
+    Attributes:
+        title: what was said, for people.
+        settings: the preset or the file of settings; empty for the defaults.
+        accept: add the lesson whatever the gate says.
+        attempts: how many processes have worked on it.
+        cancel: somebody wants it to end.
+        lesson: the lesson that it became.
+        message: why it ended as it did, or what it waits for.
+        material: the rows of corrections; [] for a rule.
+    """
+
+    id: str
+    kind: JobKind
+    title: str
+    state: JobState
+    settings: str = ""
+    accept: bool = False
+    attempts: int = 0
+    cancel: bool = False
+    lesson: str = ""
+    message: str = ""
+    material: Sequence[JsonMapping] = ()
+    created_s: float = field(default_factory=time.time)
+    changed_s: float = field(default_factory=time.time)
+
+    @property
+    def is_open(self) -> bool:
+        """Return whether something will still happen to it."""
+        return self.state in OPEN_STATES
+
+    def to_json(self) -> JsonObject:
+        """Return what people see of it."""
+        found = asdict(self)
+        del found["material"]
+        return found
+
+
+def make_rule_job(rule: str, settings: str = "") -> Job:
+    """Return a job that teaches a rule.
+
+    Raises:
+        DataError: there is no rule, or it is too long.
+    """
+    text = _read_text(rule, "rule")
+    return Job(_make_id(), "rule", text, "waiting", settings)
+
+
+def make_criticism_job(prompt: Turns, answer: str, criticism: str) -> Job:
+    """Return a job that teaches what a criticism of one answer asks for.
+
+    Raises:
+        DataError: a text is missing or too long.
+    """
+    words = _read_text(criticism, "criticism")
+    row = _make_row(prompt, answer) | {"feedback": words}
+    return Job(_make_id(), "criticism", words, "waiting", "criticism", material=[row])
+
+
+def make_edit_job(prompt: Turns, answer: str, edit: str) -> Job:
+    """Return an edit of one answer, which waits for others.
+
+    Raises:
+        DataError: a text is missing or too long, or the edit changes nothing.
+    """
+    row = _make_row(prompt, answer) | {"correction": _read_text(edit, "edit")}
+    if row["correction"] == row["answer"]:
+        raise DataError("the edit changes nothing.", cure="Send an answer that differs.")
+    return Job(_make_id(), "edit", row["correction"], "collected", material=[row])
+
+
+def _make_row(prompt: Turns, answer: str) -> JsonObject:
+    if not prompt or prompt[-1].role != "user":
+        raise DataError("the last turn before the answer must be the user's.")
+    for turn in prompt:
+        _read_text(turn.content, "prompt")
+    return {"prompt": prompt_to_json(prompt), "answer": _read_text(answer, "answer")}
+
+
+def _read_text(text: str, name: str) -> str:
+    cleaned = clean_text(text).strip()
+    if not cleaned:
+        raise DataError(f"{name} is empty.", cure="Send some text.")
+    if len(cleaned) > MAX_TEXT:
+        raise DataError(f"{name} is longer than {MAX_TEXT:,} characters.", cure="Shorten it.")
+    return cleaned
+
+
+def _make_id() -> str:
+    return f"job-{uuid.uuid4().hex[:12]}"
+
+
+def split_conversation(turns: Sequence[Message]) -> tuple[Turns, str]:
+    """Return the prompt and the answer of a conversation that ends with the assistant's turn.
+
+    Raises:
+        DataError: it does not.
+    """
+    if len(turns) < 2 or turns[-1].role != "assistant":
+        raise DataError(
+            "there is no answer yet.", cure="The last message must be the assistant's answer."
+        )
+    return tuple(turns[:-1]), turns[-1].content
+
+
+class JobBook:
+    """Represent the jobs of one student. Any thread and process may use it at any time."""
+
+    def __init__(self, student: Path) -> None:
+        self.student = student
+        with self._open() as db:
+            db.execute("PRAGMA journal_mode=WAL")
+            db.execute(SCHEMA)
+
+    @contextmanager
+    def _open(self) -> Iterator[sqlite3.Connection]:
+        path = self.student / DATABASE_FILE
+        if not path.exists():
+            raise UsageError("is no student.", where=self.student)
+        try:
+            with closing(sqlite3.connect(path, timeout=BUSY_S, isolation_level=None)) as db:
+                db.execute("PRAGMA synchronous=FULL")
+                yield db
+        except sqlite3.Error as fault:
+            raise ResourceError(
+                f"the jobs cannot be used ({fault}).",
+                where=path,
+                cure="Check the disk's free space and the permissions of the folder.",
+            ) from fault
+
+    @contextmanager
+    def _change(self) -> Iterator[sqlite3.Connection]:
+        with self._open() as db:
+            db.execute("BEGIN IMMEDIATE")
+            try:
+                yield db
+                db.execute("COMMIT")
+            finally:
+                if db.in_transaction:
+                    db.execute("ROLLBACK")
+
+    def list_jobs(self) -> list[Job]:
+        """Return all jobs, the oldest first."""
+        with self._open() as db:
+            rows = db.execute("SELECT body FROM jobs ORDER BY seq").fetchall()
+        return [Job(**json.loads(body)) for (body,) in rows]
+
+    def find(self, id: str) -> Job:
+        """Return a job.
+
+        Raises:
+            UsageError: there is none of this id.
+        """
+        with self._open() as db:
+            row = db.execute("SELECT body FROM jobs WHERE id = ?", (id,)).fetchone()
+        if row is None:
+            raise UsageError(f"there is no job {id[:80]!r}.")
+        return Job(**json.loads(row[0]))
+
+    def add(self, job: Job) -> Job:
+        """Record a job. The last edit that was missing makes all collected ones a job of their own,
+        which is returned.
+
+        Raises:
+            ResourceError: too many jobs are open, or the disk is full.
+        """
+        known = self.list_jobs()
+        if sum(other.state in ("waiting", "running") for other in known) >= MAX_OPEN_JOBS:
+            raise ResourceError(
+                f"{MAX_OPEN_JOBS} jobs are open already.", cure="Wait until some have ended."
+            )
+        if job.kind == "edit":
+            collected = [other for other in known if other.state == "collected"] + [job]
+            prompts = {json.dumps(edit.material[0]["prompt"]) for edit in collected}
+            if len(prompts) < EDITS_PER_LESSON:
+                words = f"{len(prompts)} of {EDITS_PER_LESSON} edits; then they are taught together"
+                job = replace(job, message=words)
+            else:
+                return self._join_edits(job, collected)
+        self._write_material(job)
+        with self._change() as db:
+            _insert(db, job)
+        return job
+
+    def _join_edits(self, last: Job, collected: Sequence[Job]) -> Job:
+        rows = [edit.material[0] for edit in collected]
+        title = f"{len(rows)} edits, the last one: {last.title}"
+        joined = Job(_make_id(), "edits", title[:MAX_TEXT], "waiting", material=rows)
+        self._write_material(joined)
+        with self._change() as db:
+            _insert(db, last)
+            for edit in collected:
+                words = f"taught by {joined.id}"
+                _write(db, replace(edit, state="cancelled", message=words))
+            _insert(db, joined)
+        return joined
+
+    def update(self, id: str, **values: object) -> Job:
+        """Change some values of a job, and return it."""
+        with self._change() as db:
+            row = db.execute("SELECT body FROM jobs WHERE id = ?", (id,)).fetchone()
+            if row is None:
+                raise UsageError(f"there is no job {id[:80]!r}.")
+            job = replace(Job(**json.loads(row[0])), changed_s=time.time(), **values)  # type: ignore[arg-type]
+            _write(db, job)
+        return job
+
+    def take_next(self) -> Job | None:
+        """Mark the oldest waiting job as running, and return it; None if there is none."""
+        for job in self.list_jobs():
+            if job.state == "waiting":
+                attempts = job.attempts + 1
+                return self.update(job.id, state="running", attempts=attempts, message="")
+        return None
+
+    def put_back_running(self) -> None:
+        """Let the jobs of a process that has ended wait again."""
+        for job in self.list_jobs():
+            if job.state == "running":
+                state = "cancelled" if job.cancel else "waiting"
+                self.update(job.id, state=state)
+
+    def cancel(self, id: str) -> Job:
+        """End an open job; what a running one has recorded is kept."""
+        job = self.find(id)
+        if job.state in ("collected", "waiting"):
+            return self.update(id, state="cancelled", cancel=True, message="")
+        if job.state == "running":
+            return self.update(id, cancel=True)
+        return job
+
+    def accept(self, id: str) -> Job:
+        """Add the lesson of a refused job all the same; nothing is trained again.
+
+        Raises:
+            UsageError: it was not refused.
+        """
+        job = self.find(id)
+        if job.state != "refused":
+            raise UsageError(f"{id} was not refused: it is {job.state}.")
+        return self.update(id, state="waiting", accept=True, cancel=False)
+
+    def find_folder(self, job: Job) -> Path:
+        """Return the folder of a job."""
+        return self.student / JOBS_FOLDER / job.id
+
+    def find_material(self, job: Job) -> Path:
+        """Return the file of a job's corrections. Its name becomes that of the lesson."""
+        name = make_slug(job.title)[:NAME_LENGTH].strip("-") or job.kind
+        return self.find_folder(job) / f"{name}.jsonl"
+
+    def _write_material(self, job: Job) -> None:
+        if job.material and job.state == "waiting":
+            folder = self.find_folder(job)
+            folder.mkdir(parents=True, exist_ok=True)
+            write_jsonl(self.find_material(job), job.material)
+
+    def make_command(self, job: Job) -> list[str]:
+        """Return the words of the command that teaches a job. The same words resume it."""
+        shared = ["--student", str(self.student.resolve())]
+        shared += ["--out", str((self.find_folder(job) / RUN_FOLDER).resolve()), "--json"]
+        if job.settings:
+            shared += ["--config", job.settings]
+        if job.accept:
+            shared.append("--accept")
+        if job.kind == "rule":
+            return ["feedback", *shared, "--", job.title]
+        return ["corrections", str(self.find_material(job).resolve()), *shared]
+
+    def read_log(self, job: Job) -> list[str]:
+        """Return the lines that the job's processes have printed."""
+        try:
+            text = (self.find_folder(job) / LOG_FILE).read_text("utf-8", "replace")
+        except OSError:
+            return []
+        return [clean_text(line) for line in text.splitlines()]
+
+    def find_lesson_job(self, lesson: str) -> Job | None:
+        """Return the job that became a lesson, or None."""
+        for job in reversed(self.list_jobs()):
+            if job.state == "added" and job.lesson == lesson:
+                return job
+        return None
+
+
+def _insert(db: sqlite3.Connection, job: Job) -> None:
+    db.execute("INSERT INTO jobs (id, body) VALUES (?, ?)", (job.id, json.dumps(asdict(job))))
+
+
+def _write(db: sqlite3.Connection, job: Job) -> None:
+    db.execute("UPDATE jobs SET body = ? WHERE id = ?", (json.dumps(asdict(job)), job.id))

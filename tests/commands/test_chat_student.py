@@ -1,0 +1,114 @@
+"""`selfteach chat --student`: what is said is a job, and what answers follows the lessons."""
+
+from __future__ import annotations
+
+import io
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from test_chat_commands import Echo
+
+from lesson_runs import script, write_run
+from selfteach.commands import chat, chat_student
+from selfteach.commands.answer import AnswerOptions
+from selfteach.commands.screen import Screen
+from selfteach.run.display import SilentDisplay
+from selfteach.students.folder import open_student, read_student
+from selfteach.students.jobs import JobBook
+from selfteach.students.lessons import add_lesson, begin_state
+
+
+class IdleRunner:
+    """Work on no job."""
+
+    def __init__(self, book: JobBook) -> None:
+        pass
+
+    def start(self) -> None:
+        """Begin nothing."""
+
+    def close(self) -> None:
+        """End nothing."""
+
+
+@pytest.fixture
+def anna(tmp_path: Path) -> Path:
+    run = write_run(tmp_path / "a", "Do not a.")
+    with open_student(tmp_path / "anna", partial(begin_state, run)) as opened:
+        add_lesson(opened, run, script())
+    return tmp_path / "anna"
+
+
+def talk(anna: Path, monkeypatch: pytest.MonkeyPatch, *lines: str) -> tuple[str, list[Path | None]]:
+    """Return what a conversation prints on stderr, and which models were opened for it."""
+    opened: list[Path | None] = []
+
+    def open_model(options: AnswerOptions, screen: Screen) -> Any:
+        opened.append(options.run)
+        return Echo()
+
+    monkeypatch.setattr("sys.stdin", io.StringIO("".join(f"{line}\n" for line in lines)))
+    monkeypatch.setattr(chat_student, "open_model", open_model)
+    monkeypatch.setattr(chat_student, "JobRunner", IdleRunner)
+    err = io.StringIO()
+    screen = Screen(io.StringIO(), err, SilentDisplay())
+    options = AnswerOptions()
+    with chat_student.open_taught_student(str(anna), options, screen) as taught:
+        chat._converse(taught.sampler, options, screen, taught)
+    return err.getvalue(), opened
+
+
+def test_what_is_said_about_the_last_answer_is_taught(
+    anna: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said, opened = talk(
+        anna,
+        monkeypatch,
+        "/teach shorter, please",
+        "What is rain?",
+        "/teach shorter, please",
+        "/edit Water.",
+        "/rule Answer in one sentence.",
+        "/lessons",
+    )
+    assert "there is no answer yet" in said
+    assert '"shorter, please" will be taught' in said
+    assert '"Water." is kept: 1 of 8 edits' in said
+    assert "on  do-not-a: Do not a." in said
+    assert opened == [anna]
+    kinds = [job.kind for job in JobBook(anna).list_jobs()]
+    assert kinds == ["criticism", "edit", "rule"]
+    (row,) = JobBook(anna).list_jobs()[0].material
+    assert row["answer"] == "You said: What is rain?"
+
+
+def test_undo_ends_a_job_and_then_takes_the_last_lesson_back(
+    anna: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said, opened = talk(anna, monkeypatch, "/rule Be brief.", "/undo", "/undo", "/undo", "/lessons")
+    assert '"Be brief." is taken back' in said
+    assert '"do-not-a" is taken back' in said
+    assert "there is nothing to take back" in said
+    assert "no lessons yet" in said
+    assert read_student(anna).lessons == ()
+    assert opened == [anna, None], "then the base answers"
+
+
+def test_a_lesson_that_another_program_adds_answers_at_once(
+    anna: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = write_run(tmp_path / "b", "Do not b.", seed=1)
+    screen = Screen(io.StringIO(), io.StringIO(), SilentDisplay())
+    opened: list[Path | None] = []
+    monkeypatch.setattr(
+        chat_student, "open_model", lambda options, screen: opened.append(options.run) or Echo()
+    )
+    taught = chat_student.TaughtStudent(anna, AnswerOptions(), screen, JobBook(anna))
+    taught.follow_jobs()
+    assert len(opened) == 1
+    with open_student(anna) as student:
+        add_lesson(student, run, script())
+    taught.follow_jobs()
+    assert len(opened) == 2

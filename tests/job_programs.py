@@ -1,0 +1,37 @@
+"""A program in place of a job's command, for tests of jobs without a training."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+PATIENCE_S = 30.0
+SOURCE = """
+import json, pathlib, sys, time
+rule = sys.argv[-1]
+out = pathlib.Path(sys.argv[sys.argv.index("--out") + 1])
+go = out.parents[2] / "go"
+print("[probe] 0/4 sampled", file=sys.stderr, flush=True)
+while not go.exists():
+    time.sleep(0.01)
+if "--accept" in sys.argv or go.read_text() == "added":
+    print(json.dumps({"student": {"lesson": "do-not-b"}}))
+elif go.read_text() == "refused":
+    sys.exit(print('selfteach: "b" was not added: it is lost.', file=sys.stderr) or 1)
+else:
+    sys.exit(go.read_text())
+"""
+PROGRAM = (sys.executable, "-I", "-S", "-c", SOURCE)
+"""It waits for the file `go` in the student's folder, and ends as this file says."""
+
+
+def wait_until(true: Callable[[], Any]) -> Any:
+    """Wait for a value that is not false, and return it."""
+    end = time.monotonic() + PATIENCE_S
+    while time.monotonic() < end:
+        if found := true():
+            return found
+        time.sleep(0.02)
+    raise AssertionError("waited in vain")

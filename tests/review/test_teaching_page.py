@@ -1,0 +1,138 @@
+"""The page of a served student in headless Chromium, at the widths of a desk and of a phone."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import pytest
+import uvicorn
+from browser import CHROMIUM, Browser, Tab
+
+from job_programs import PROGRAM, wait_until
+from lesson_runs import script, write_run
+from selfteach.models.check_safety import compute_fingerprint
+from selfteach.serve import server
+from selfteach.serve.teaching import Teaching
+from selfteach.students.folder import open_student, read_student
+from selfteach.students.jobs import JobBook
+from selfteach.students.lessons import add_lesson, begin_state
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not CHROMIUM, reason="needs Chromium"),
+]
+WIDTHS = {"desk": (1280, 900), "phone": (390, 844)}
+EVIL = "<b>Do</b> not & b."
+
+
+@pytest.fixture
+def anna(tiny: Path, tmp_path: Path) -> Path:
+    run = write_run(tmp_path / "a", "Do not a.", base=compute_fingerprint(tiny), model=str(tiny))
+    with open_student(tmp_path / "anna", partial(begin_state, run)) as opened:
+        add_lesson(opened, run, script())
+    return tmp_path / "anna"
+
+
+@pytest.fixture
+def address(anna: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    monkeypatch.setattr(server, "Teaching", partial(Teaching, program=PROGRAM))
+    monkeypatch.setenv(server.KEY_VARIABLE, "secret")
+    options = server.ServerOptions(port=0)
+    served = server.open_student_server(anna, None, options, lambda line: None)
+    listener = server.open_socket(options)
+    app = server.make_app(served, local=True)
+    config = uvicorn.Config(
+        app,
+        log_level="critical",
+        lifespan="off",
+        loop="asyncio",
+        timeout_graceful_shutdown=1,
+    )
+    running = uvicorn.Server(config)
+    thread = threading.Thread(target=running.run, kwargs={"sockets": [listener]}, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{listener.getsockname()[1]}/"
+    running.should_exit = True
+    thread.join()
+    served.close()
+
+
+@pytest.fixture
+def tab(tmp_path: Path) -> Iterator[Tab]:
+    browser = Browser(tmp_path / "profile")
+    yield browser.tab()
+    browser.close()
+
+
+def click(tab: Tab, id: str) -> None:
+    tab.js(f"document.getElementById({id!r}).click()")
+
+
+def write(tab: Tab, id: str, text: str) -> None:
+    tab.js(f"document.getElementById({id!r}).value = {json.dumps(text)}")
+
+
+def press(tab: Tab, words: str) -> None:
+    """Click the button with these words in the first lesson or job that has one."""
+    buttons = "[...document.querySelectorAll('li button')]"
+    tab.js(f"{buttons}.find(button => button.textContent === {words!r}).click()")
+
+
+def check_width(tab: Tab, name: str) -> None:
+    """Nothing is wider than the window, and a picture is kept where one is wanted."""
+    assert tab.js("document.documentElement.scrollWidth <= window.innerWidth")
+    if folder := os.environ.get("SELFTEACH_PICTURES"):
+        tab.picture(Path(folder) / f"{name}.png")
+
+
+@pytest.mark.parametrize("name", WIDTHS)
+def test_a_person_asks_corrects_switches_and_teaches(
+    name: str, tab: Tab, address: str, anna: Path, tiny: Path, tmp_path: Path
+) -> None:
+    tab.screen(*WIDTHS[name], dark=name == "phone")
+    tab.goto(address)
+    tab.shows("alert", "the API key is missing or wrong")
+    write(tab, "key", "secret")
+    tab.js("document.getElementById('entry').requestSubmit()")
+    tab.shows("lessons", "Do not a.")
+    assert tab.text("student") == "anna"
+    write(tab, "question", "Tell me about music.")
+    click(tab, "send")
+    wait_until(lambda: tab.js("!document.getElementById('correct').hidden"))
+    answers = tab.js("[...document.querySelectorAll('.answer p')].map(p => p.textContent)")
+    assert len(answers) == 2
+    assert answers[0] != answers[1]
+    assert tab.js("document.getElementById('edit').value") == answers[1]
+    check_width(tab, f"{name}-asked")
+
+    write(tab, "edit", "Music is sound.")
+    click(tab, "save")
+    tab.shows("jobs", "1 of 8 edits")
+    write(tab, "criticism", "shorter, please")
+    click(tab, "criticize")
+    tab.shows("jobs", "shorter, please")
+    press(tab, "cancel")
+    write(tab, "rule", EVIL)
+    tab.js("document.getElementById('teach').requestSubmit()")
+    tab.shows("jobs", EVIL)
+    assert tab.js("document.querySelector('b') === null"), "a rule is never markup"
+    base = compute_fingerprint(tiny)
+    run = write_run(tmp_path / "b", "Do not b.", seed=1, base=base, model=str(tiny))
+    wait_until(lambda: "running" in [job.state for job in JobBook(anna).list_jobs()])
+    with open_student(anna) as student:
+        add_lesson(student, run, script())
+    (anna / "go").write_text("added")
+    tab.shows("lessons", "Do not b.")
+    check_width(tab, f"{name}-taught")
+
+    tab.js("document.querySelector('#lessons input').click()")
+    wait_until(lambda: [lesson.on for lesson in read_student(anna).lessons] == [False, True])
+    press(tab, "take back")
+    wait_until(lambda: len(read_student(anna).lessons) == 1)
+    wait_until(lambda: tab.js("document.querySelectorAll('#lessons li').length") == 1)
+    assert tab.text("alert") == ""

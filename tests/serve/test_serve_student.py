@@ -1,0 +1,189 @@
+"""A served student: lessons come, go and are switched while it answers, and jobs teach it."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from job_programs import PROGRAM, wait_until
+from lesson_runs import script, write_lora, write_run
+from selfteach.errors import IntegrityError, UsageError
+from selfteach.models.check_safety import compute_fingerprint
+from selfteach.serve import server
+from selfteach.serve.served_models import ServedModels
+from selfteach.serve.teaching import Teaching
+from selfteach.students.folder import open_student, read_student
+from selfteach.students.lessons import add_lesson, begin_state
+
+PRINTED = re.compile("[ -~]")
+"""A character of several tokens is whole in the text alone."""
+
+
+@pytest.fixture
+def runs(tiny: Path, tmp_path: Path) -> list[Path]:
+    base = compute_fingerprint(tiny)
+    return [
+        write_run(tmp_path / name, f"Do not {name}.", seed, base=base, model=str(tiny))
+        for seed, name in enumerate("ab")
+    ]
+
+
+@pytest.fixture
+def anna(runs: list[Path], tmp_path: Path) -> Path:
+    with open_student(tmp_path / "anna", partial(begin_state, runs[0])) as opened:
+        add_lesson(opened, runs[0], script())
+    return tmp_path / "anna"
+
+
+@pytest.fixture
+def served(anna: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ServedModels]:
+    monkeypatch.setattr(server, "Teaching", partial(Teaching, program=PROGRAM))
+    found = server.open_student_server(anna, None, server.ServerOptions(), lambda line: None)
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def client(served: ServedModels) -> Iterator[Any]:
+    from starlette.testclient import TestClient
+
+    with TestClient(server.make_app(served, local=False)) as client:
+        yield client
+
+
+def complete(client: Any, model: str) -> str:
+    body = {"model": model, "prompt": "Tell me", "temperature": 0, "max_tokens": 8}
+    return str(client.post("/v1/completions", json=body).json()["choices"][0]["text"])
+
+
+def test_a_student_its_lessons_and_the_base_are_models(
+    client: Any, served: ServedModels, anna: Path, runs: list[Path]
+) -> None:
+    assert served.names == ["base", "anna", "anna/do-not-a"]
+    alone = complete(client, "anna/do-not-a")
+    assert complete(client, "anna") == alone != complete(client, "base")
+    with open_student(anna) as opened:  # another program teaches it
+        add_lesson(opened, runs[1], script())
+    wait_until(lambda: "anna/do-not-b" in served.names)
+    assert complete(client, "anna/do-not-a") == alone
+    assert len({complete(client, name) for name in served.names}) == 4
+
+
+def test_a_lesson_is_switched_and_taken_back_while_it_is_served(
+    client: Any, served: ServedModels
+) -> None:
+    base, taught = complete(client, "base"), complete(client, "anna")
+    off = client.patch("/v1/lessons/do-not-a", json={"on": False})
+    assert [lesson["on"] for lesson in off.json()["lessons"]] == [False]
+    assert complete(client, "anna") == base
+    assert complete(client, "anna/do-not-a") == taught, "alone it answers all the same"
+    client.patch("/v1/lessons/do-not-a", json={"on": True})
+    assert complete(client, "anna") == taught
+    assert client.delete("/v1/lessons/do-not-a").json()["lessons"] == []
+    assert served.names == ["base", "anna"]
+    assert client.patch("/v1/lessons/do-not-a", json={"on": True}).status_code == 404
+
+
+def test_a_request_keeps_the_lesson_that_it_began_with(client: Any, served: ServedModels) -> None:
+    whole = complete(client, "anna")
+    body = {"model": "anna", "prompt": "Tell me", "temperature": 0, "max_tokens": 8}
+    with client.stream("POST", "/v1/completions", json={**body, "stream": True}) as reply:
+        lines = reply.iter_lines()
+        first = next(lines)
+        served.teaching.switch_lesson("do-not-a", on=False)
+        rest = [first, *lines]
+    texts = [json.loads(line[6:])["choices"][0] for line in rest if line.startswith("data: {")]
+    assert "".join(choice["text"] for choice in texts) == whole
+    assert complete(client, "anna") != whole
+
+
+def test_a_rule_becomes_a_job_and_then_a_lesson_that_delete_takes_back(
+    client: Any, served: ServedModels, anna: Path, runs: list[Path]
+) -> None:
+    reply = client.post("/v1/feedback", json={"rule": "Do not b."})
+    assert reply.status_code == 202
+    path = reply.headers["Location"]
+    wait_until(lambda: client.get(path).json()["state"] == "running")
+    wait_until(lambda: client.get(path).json()["log"] == ["[probe] 0/4 sampled"])
+    with open_student(anna) as opened:
+        add_lesson(opened, runs[1], script())
+    (anna / "go").write_text("added")
+    events = client.get(f"{path}/events").text
+    assert events.endswith("event: end\ndata: {}\n\n")
+    last = json.loads(events.strip().split("\n\n")[-2].partition("data: ")[2])
+    assert (last["state"], last["model"], last["served"]) == ("added", "anna/do-not-b", True)
+    assert complete(client, "anna/do-not-b") != complete(client, "base")
+    assert client.delete(path).json()["state"] == "removed"
+    assert served.names == ["base", "anna", "anna/do-not-a"]
+    assert [lesson.name for lesson in read_student(anna).lessons] == ["do-not-a"]
+
+
+CONVERSATION = [
+    {"role": "user", "content": "What is rain?"},
+    {"role": "assistant", "content": "Water that falls from clouds."},
+]
+
+
+def test_faults_and_metrics_of_teaching(client: Any, served: ServedModels, anna: Path) -> None:
+    from starlette.testclient import TestClient
+
+    def read_fault(reply: Any, status: int) -> str:
+        assert reply.status_code == status
+        return str(reply.json()["error"]["message"])
+
+    with open_student(anna):
+        busy = client.delete("/v1/lessons/do-not-a")
+    assert "the student is in use by process" in read_fault(busy, 409)
+    nothing = client.post("/v1/feedback", json={"rule": "a", "edit": "b"})
+    assert "give exactly one of rule, edit, criticism, follow_up" in read_fault(nothing, 400)
+    program = client.post("/v1/feedback", json={"rule": "a", "teacher": "cmd:rm"})
+    assert "teacher: Extra inputs are not permitted" in read_fault(program, 400)
+    assert "there is no job 'x'" in read_fault(client.get("/v1/jobs/x"), 404)
+    turns = [{"role": "user", "content": "Rain?"}, {"role": "assistant", "content": "Yes."}]
+    edit = client.post("/v1/feedback", json={"edit": "Water.", "messages": turns})
+    assert edit.json()["state"] == "collected"
+    assert 'selfteach_jobs{state="collected"} 1' in client.get("/metrics").text
+    other = TestClient(server.make_app(ServedModels(served.models), local=False))
+    rule = other.post("/v1/feedback", json={"rule": "Do not b."})
+    assert "start it with --student NAME" in read_fault(rule, 409)
+
+
+def test_a_swapped_adapter_of_a_lesson_is_never_served(anna: Path) -> None:
+    write_lora(anna / "lessons/do-not-a/adapter", seed=9)
+    with pytest.raises(IntegrityError, match=r"adapter_model\.safetensors is not the adapter that"):
+        server.open_student_server(anna, None, server.ServerOptions(), lambda line: None)
+
+
+def test_another_base_is_refused(anna: Path) -> None:
+    with pytest.raises(UsageError, match=r"the student's base is .*, not embedded"):
+        server.open_student_server(anna, "embedded", server.ServerOptions(), lambda line: None)
+
+
+def test_log_probabilities_are_those_of_the_tokens_of_the_answer(client: Any) -> None:
+    turns = [{"role": "user", "content": "What is rain?"}]
+    body = {"model": "anna", "messages": turns, "temperature": 0, "max_tokens": 6}
+    body |= {"logprobs": True, "top_logprobs": 3}
+    choice = client.post("/v1/chat/completions", json=body).json()["choices"][0]
+    content = choice["logprobs"]["content"]
+    joined = "".join(token["token"] for token in content)
+    assert PRINTED.findall(joined) == PRINTED.findall(choice["message"]["content"])
+    for token in content:
+        assert token["logprob"] == max(top["logprob"] for top in token["top_logprobs"])
+        assert len(token["top_logprobs"]) == 3
+    streamed = []
+    with client.stream("POST", "/v1/chat/completions", json={**body, "stream": True}) as reply:
+        for line in reply.iter_lines():
+            if line.startswith("data: {"):
+                found = json.loads(line[6:])["choices"][0]["logprobs"]
+                streamed += found["content"] if found else []
+    assert [token["token"] for token in streamed] == [token["token"] for token in content]
+    text = {"model": "anna", "prompt": "Tell me", "max_tokens": 4, "logprobs": 2}
+    old = client.post("/v1/completions", json=text).json()["choices"][0]
+    assert len(old["logprobs"]["tokens"]) == len(old["logprobs"]["text_offset"]) <= 4
+    assert all(value <= 0 for value in old["logprobs"]["token_logprobs"])

@@ -1,0 +1,182 @@
+"""Jobs of a student: what was said, the process that teaches it, and how it ended."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from job_programs import PROGRAM, wait_until
+from selfteach.errors import DataError, ResourceError, UsageError
+from selfteach.records import Message
+from selfteach.students import jobs
+from selfteach.students.folder import open_student
+from selfteach.students.job_runner import JobRunner
+from selfteach.students.jobs import (
+    EDITS_PER_LESSON,
+    Job,
+    JobBook,
+    make_criticism_job,
+    make_edit_job,
+    make_rule_job,
+    split_conversation,
+)
+from selfteach.students.state import StudentState
+
+PROMPT = (Message("user", "What is rain?"),)
+ANSWER = "Water that falls from clouds."
+
+
+@pytest.fixture
+def book(tmp_path: Path) -> JobBook:
+    with open_student(tmp_path / "anna", lambda: StudentState("tiny", "0" * 64)):
+        pass
+    return JobBook(tmp_path / "anna")
+
+
+@pytest.fixture
+def runner(book: JobBook) -> Iterator[JobRunner]:
+    runner = JobRunner(book, program=PROGRAM)
+    runner.start()
+    yield runner
+    runner.close()
+
+
+def end(book: JobBook, how: str) -> None:
+    (book.student / "go").write_text(how)
+
+
+def wait_for_state(book: JobBook, job: Job, state: str) -> Job:
+    wait_until(lambda: book.find(job.id).state == state)
+    return book.find(job.id)
+
+
+def test_a_refused_lesson_says_why_and_can_be_accepted(book: JobBook, runner: JobRunner) -> None:
+    job = book.add(make_rule_job("Do not b."))
+    end(book, "refused")
+    found = wait_for_state(book, job, "refused")
+    assert found.message == '"b" was not added: it is lost.'
+    book.accept(job.id)
+    assert wait_for_state(book, job, "added").lesson == "do-not-b"
+    with pytest.raises(UsageError, match="was not refused: it is added"):
+        book.accept(job.id)
+
+
+def test_a_running_job_is_cancelled_and_the_next_one_begins(
+    book: JobBook, runner: JobRunner
+) -> None:
+    first, second = (book.add(make_rule_job(f"Do not {name}.")) for name in "bc")
+    wait_for_state(book, first, "running")
+    assert book.find(second.id).state == "waiting"
+    book.cancel(first.id)
+    wait_for_state(book, first, "cancelled")
+    wait_for_state(book, second, "running")
+
+
+def test_a_stopped_job_resumes_with_the_same_command(book: JobBook, runner: JobRunner) -> None:
+    job = book.add(make_rule_job("Do not b."))
+    words = book.make_command(wait_for_state(book, job, "running"))
+    runner.close()
+    stopped = book.find(job.id)
+    assert (stopped.state, stopped.attempts) == ("waiting", 0)
+    assert book.make_command(stopped) == words
+    end(book, "added")
+    again = JobRunner(book, program=PROGRAM)
+    again.start()
+    wait_for_state(book, job, "added")
+    again.close()
+
+
+def test_a_job_of_a_killed_process_waits_again(book: JobBook) -> None:
+    job = book.add(make_rule_job("Do not b."))
+    assert book.take_next() == book.find(job.id)  # and then the process is killed
+    assert book.find(job.id).state == "running"
+    end(book, "added")
+    runner = JobRunner(book, program=PROGRAM)
+    runner.start()
+    wait_for_state(book, job, "added")
+    runner.close()
+
+
+def test_of_two_runners_one_works_and_the_other_takes_over(
+    book: JobBook, runner: JobRunner
+) -> None:
+    job = book.add(make_rule_job("Do not b."))
+    wait_for_state(book, job, "running")
+    other = JobRunner(book, program=PROGRAM)
+    other.start()
+    end(book, "added")
+    wait_for_state(book, job, "added")
+    runner.close()
+    assert wait_for_state(book, book.add(make_rule_job("Do not c.")), "added").lesson
+    other.close()
+
+
+def test_a_process_that_ends_without_a_message_is_named(book: JobBook, runner: JobRunner) -> None:
+    job = book.add(make_rule_job("Do not b."))
+    end(book, "something else")
+    assert "its process ended with 1; see " in wait_for_state(book, job, "failed").message
+
+
+def test_edits_are_collected_until_they_are_enough_for_a_lesson(book: JobBook) -> None:
+    made = []
+    for number in range(EDITS_PER_LESSON):
+        prompt = (Message("user", f"What is rain {number}?"),)
+        made.append(book.add(make_edit_job(prompt, ANSWER, "Water.")))
+    assert {job.state for job in made[:-1]} == {"collected"}
+    assert made[0].message == f"1 of {EDITS_PER_LESSON} edits; then they are taught together"
+    (joined,) = [job for job in book.list_jobs() if job.is_open]
+    assert (joined.kind, joined.state) == ("edits", "waiting")
+    rows = [json.loads(line) for line in book.find_material(joined).open()]
+    assert [row["correction"] for row in rows] == ["Water."] * EDITS_PER_LESSON
+
+
+def test_edits_of_one_prompt_are_not_enough(book: JobBook) -> None:
+    for number in range(EDITS_PER_LESSON):
+        last = book.add(make_edit_job(PROMPT, ANSWER, f"Water {number}."))
+    assert (last.state, last.message[:4]) == ("collected", "1 of")
+
+
+def test_a_criticism_is_a_file_that_the_command_reads(book: JobBook) -> None:
+    from selfteach.materials.corrections import read_corrections
+
+    job = book.add(make_criticism_job(PROMPT, ANSWER, "shorter, please"))
+    words = book.make_command(job)
+    assert words[0] == "corrections"
+    assert words[1].endswith("/shorter-please.jsonl")
+    (edit,) = read_corrections(Path(words[1])).criticisms
+    assert (edit.prompt, edit.answer, edit.feedback) == (PROMPT, ANSWER, "shorter, please")
+
+
+def test_a_rule_that_looks_like_an_option_is_text(book: JobBook) -> None:
+    words = book.make_command(make_rule_job("--accept"))
+    assert words[-2:] == ["--", "--accept"]
+    assert "--accept" not in words[:-2]
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: make_rule_job("  "), "rule is empty"),
+        (lambda: make_rule_job("a" * 30_000), "rule is longer than 20,000 characters"),
+        (lambda: make_edit_job(PROMPT, ANSWER, ANSWER), "changes nothing"),
+        (lambda: make_edit_job(PROMPT, "", "Water."), "answer is empty"),
+        (lambda: make_criticism_job((), ANSWER, "shorter"), "must be the user's"),
+        (lambda: split_conversation(PROMPT), "there is no answer yet"),
+    ],
+    ids=range(6),
+)
+def test_feedback_that_says_nothing_is_refused(make: Callable[[], object], words: str) -> None:
+    with pytest.raises(DataError, match=words):
+        make()
+
+
+def test_a_flooded_queue_of_jobs_refuses(book: JobBook, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jobs, "MAX_OPEN_JOBS", 2)
+    for name in "bc":
+        book.add(make_rule_job(f"Do not {name}."))
+    with pytest.raises(ResourceError, match="2 jobs are open already"):
+        book.add(make_rule_job("Do not d."))
+    assert len(book.list_jobs()) == 2
