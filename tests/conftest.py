@@ -9,6 +9,7 @@ import os
 import signal
 import sqlite3
 import ssl
+from collections import Counter
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -16,8 +17,9 @@ from typing import Any
 
 import pytest
 
+import warm
 from margins import every_training_is_marked as every_training_is_marked
-from switches import SEED, THREADS, apply_switches
+from switches import SEED, THREADS, apply_switches, choose_toy_dtype
 from tiny_tokenizer import CHATML, tiny_tokenizer
 
 # also against the environment: some tests fork, and a forked child inherits no pool of threads;
@@ -83,18 +85,28 @@ TOGETHER = {
         "methods/test_documents_pipeline.py",
         "students/test_student_exams.py",
     ),
-    "warm": (
-        "faults/test_01_kill_sweep.py",
-        "faults/test_04_disk_full.py",
-        "faults/test_15_two_processes.py",
-        "faults/test_16_signals.py",
-        "faults/test_27_unwritable.py",
-        "test_cli.py",
-        "test_plug_in_method.py",
-    ),
+    "small_run": ("test_api.py", "test_examples.py"),
 }
-"""Files that share something slow to make: the session fixture `learned`, or the process of
-warm.py. Of several workers one runs them all."""
+"""Files that share a session fixture which is slow to make. One of several workers runs them."""
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Let every worker of pytest-xdist use one forking process of warm.py."""
+    node.workerinput["warm"] = warm.start_server()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Use the forking process of the process that started this worker."""
+    if address := getattr(config, "workerinput", {}).get("warm"):
+        warm.share_server(address)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Let workers begin with the files that train most, so that none begins a long one last."""
+    if hasattr(config, "workerinput"):
+        trainings = Counter(item.path for item in items if item.get_closest_marker("training"))
+        items.sort(key=lambda item: -trainings[item.path])
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -104,6 +116,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
         return None
     from xdist.scheduler.loadfile import LoadFileScheduling
 
+    config.option.loadscopereorder = False  # the order is that of the workers
     groups = {f"tests/{file}": name for name, files in TOGETHER.items() for file in files}
 
     class Together(LoadFileScheduling):
@@ -189,19 +202,26 @@ def check_stage_counts() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def make_tiny():
+def toy_dtype() -> Iterator[None]:
+    """Let every toy compute in the dtype that the environment asks for (switches.py)."""
+    with choose_toy_dtype():
+        yield
+
+
+@pytest.fixture(scope="session")
+def make_tiny(toy_dtype: None):
     """Return `write_tiny`, for tests that need a model of another kind."""
     return write_tiny
 
 
 @pytest.fixture(scope="session")
-def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def tiny(toy_dtype: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the folder of a tiny random Llama with a chat-template tokenizer."""
     return write_tiny(tmp_path_factory.mktemp("tiny"))
 
 
 @pytest.fixture(scope="session")
-def talker(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def talker(toy_dtype: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the folder of a tiny model that writes whole sentences (talker.py)."""
     from talker import write_talker
 
@@ -209,7 +229,7 @@ def talker(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def tasker(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def tasker(toy_dtype: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the folder of a tiny model that invents tasks and answers them (tasker.py)."""
     from tasker import write_tasker
 
@@ -217,7 +237,7 @@ def tasker(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def scholar_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def scholar_model(toy_dtype: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the folder of a tiny model that can learn eight facts (scholar.py)."""
     from scholar import write_scholar
 
@@ -250,6 +270,16 @@ def learned(
     )
     assert code == 0
     return documents, folder / "run", result
+
+
+@pytest.fixture(scope="session")
+def small_run(talker: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """Return a run with a rule, from Python; talker.py has its rule and its settings."""
+    import selfteach
+    from talker import RULE, SMALL_SETTINGS
+
+    out = tmp_path_factory.mktemp("small") / "<run>"
+    return selfteach.feedback(RULE, model=str(talker), out=out, progress=False, **SMALL_SETTINGS)
 
 
 @pytest.fixture(scope="session")

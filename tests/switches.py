@@ -2,21 +2,25 @@
 
 SELFTEACH_TEST_SEED      a number that is added to the seeds of toy models, trainings and commands
 SELFTEACH_TEST_THREADS   the number of threads of torch; 1 by default
-SELFTEACH_TEST_DTYPE     bf16 or float32: what a toy model computes in where a test names no dtype;
-                         by default the processor decides, as it does for a user
+SELFTEACH_TEST_DTYPE     float32, bf16, or auto: what a toy model computes in where a test names no
+                         dtype; by default float32, which is the fastest for a toy; with auto the
+                         processor decides, as it does for a user (`make test-all`)
 SELFTEACH_TEST_MARGINS   a file that receives the margins of training outcomes (margins.py)
 """
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
 
 SEED = int(os.environ.get("SELFTEACH_TEST_SEED", "0"))
 THREADS = int(os.environ.get("SELFTEACH_TEST_THREADS", "1"))
-DTYPE = os.environ.get("SELFTEACH_TEST_DTYPE", "")
+DTYPES = {"float32": "float32", "bf16": "bfloat16", "auto": "auto"}
+DTYPE = os.environ.get("SELFTEACH_TEST_DTYPE") or "float32"
 TEACHING = ("feedback", "corrections", "documents", "tasks", "train")
 
 
@@ -27,21 +31,32 @@ def skip_with_threads() -> None:
 
 
 def apply_switches() -> None:
-    """Shift the seeds and set the dtype as the environment asks. Without switches change nothing.
+    """Shift the seeds as the environment asks.
 
     Must be called before test modules are imported: they import `train` by name.
 
     Raises:
-        ValueError: SELFTEACH_TEST_DTYPE is neither bf16 nor float32.
+        ValueError: SELFTEACH_TEST_DTYPE is no dtype of a toy.
     """
-    if DTYPE not in ("", "bf16", "float32"):
-        raise ValueError(f"SELFTEACH_TEST_DTYPE is {DTYPE!r}; it must be bf16 or float32")
-    if DTYPE:
-        from selfteach.models import hf
-
-        hf.has_bf16_hardware = lambda: DTYPE == "bf16"
+    if DTYPE not in DTYPES:
+        raise ValueError(f"SELFTEACH_TEST_DTYPE is {DTYPE!r}; it must be {' or '.join(DTYPES)}")
     if SEED:
         _shift_seeds()
+
+
+@contextmanager
+def choose_toy_dtype() -> Iterator[None]:
+    """Let models of which nobody names the dtype compute in that of the environment."""
+    from selfteach.models import hf
+
+    choose = hf._choose_dtype
+
+    def choose_for_toy(name: str, device: Any) -> Any:
+        return choose(DTYPES[DTYPE] if name == "auto" else name, device)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(hf, "_choose_dtype", choose_for_toy)
+        yield
 
 
 def _shift_seeds() -> None:

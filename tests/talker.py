@@ -23,6 +23,19 @@ NOUNS = ["fox", "bear", "crow", "pike", "mole", "hare", "toad", "wolf", "goat", 
 VERBS = ["follow", "trust", "watch", "help", "teach", "know", "fear", "carry", "hear", "meet"]
 TOPICS = ["music", "chess", "tea", "paint"]
 OPENINGS = ["Can", "Does", "Will", "Should", "Could", "Would"]
+RULE = "Do not talk about the fox."
+SMALL_SETTINGS: dict[str, Any] = {
+    "engine": "hf",
+    "check": "not contains fox",
+    "smoke_test": True,
+    "ask": {"target": 24, "near": 4, "general": 6, "rounds": 4},
+    "probe": {"samples": 1, "max_tokens": 12},
+    "search": {"tries": 3, "max_tokens": 12},
+    "balance": {"clusters": 2, "prompts": 4},
+    "train": {"epochs": 2, "max_tokens": 200},
+    "exam": {"target": 4, "near": 2, "general": 2, "max_tokens": 12},
+}
+"""Settings with which a rule is taught in a second or two."""
 WIDTH = 160
 SPECIAL = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
 NEWLINE = "\n"
@@ -197,7 +210,7 @@ def feedback_command(
     model: Path,
     out: Path,
     *more: str,
-    rule: str = "Do not talk about the fox.",
+    rule: str = RULE,
     check: str = 'not contains "fox"',
 ) -> list[str]:
     """Return the command line that teaches a talker in some seconds; `more` overrides it."""

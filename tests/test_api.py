@@ -23,25 +23,13 @@ from selfteach.methods.tasks.read_tasks import read_material as read_tasks
 from selfteach.records import Example, Measure
 from selfteach.results import ExamResult, FinishedRun
 from selfteach.run.display import Display, Notebook, SilentDisplay, open_display
-
-RULE = "Do not talk about the fox."
-SETTINGS: dict[str, Any] = {
-    "engine": "hf",
-    "check": "not contains fox",
-    "ask": {"target": 24, "near": 4, "general": 6, "rounds": 4},
-    "probe": {"samples": 1, "max_tokens": 12},
-    "search": {"tries": 3, "max_tokens": 12},
-    "balance": {"clusters": 2, "prompts": 4},
-    "train": {"epochs": 2, "max_tokens": 200},
-    "exam": {"target": 4, "near": 2, "general": 2, "max_tokens": 12},
-}
+from talker import RULE, SMALL_SETTINGS
 
 
-@pytest.fixture(scope="module")
-def run(talker: Path, tmp_path_factory: pytest.TempPathFactory) -> FinishedRun:
+@pytest.fixture
+def run(small_run: FinishedRun) -> FinishedRun:
     """A run with a rule, from Python."""
-    out = tmp_path_factory.mktemp("api") / "<run>"
-    return selfteach.feedback(RULE, model=str(talker), out=out, progress=False, **SETTINGS)
+    return small_run
 
 
 def test_a_run_says_what_came_of_it(run: FinishedRun) -> None:
@@ -112,7 +100,7 @@ def test_a_folder_of_another_run_is_refused(run: FinishedRun, talker: Path) -> N
             model=str(talker),
             out=run.path,
             progress=False,
-            **SETTINGS,
+            **SMALL_SETTINGS,
         )
 
 

@@ -378,7 +378,7 @@ def test_type_checkers_read_the_types_of_the_package() -> None:
     assert (SOURCE / "py.typed").read_bytes() == b""
 
 
-def test_material_is_read_and_settings_are_checked_before_anything_heavy_is_loaded() -> None:
+def test_material_and_settings_are_checked_before_torch_loads() -> None:
     code = """
 import selfteach
 for call in (

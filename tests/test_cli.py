@@ -176,7 +176,7 @@ def test_debug_shows_where_it_happened(tmp_path: Path) -> None:
 def test_a_defect_is_one_line_and_its_own_exit_code(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(cli, "app", lambda *a, **k: 1 / 0)
+    monkeypatch.setattr(cli, "build_command", lambda: lambda *a, **k: 1 / 0)
     assert cli.run_command([]) == 70
     assert "ZeroDivisionError: division by zero" in capsys.readouterr().err
 
@@ -340,7 +340,7 @@ def test_a_number_that_the_method_does_not_measure_cannot_be_required(
 @pytest.mark.parametrize(
     "command", ["documents", "documents_rerun", "train", "corrections", "tasks", "feedback"]
 )
-def test_a_command_says_what_is_wrong_with_its_files_before_a_model_s_libraries_load(
+def test_files_are_checked_before_a_model_s_libraries_load(
     command: str,
 ) -> None:
     """`documents_rerun` reads recorded answers, whose module loads numpy, but no model's

@@ -190,7 +190,7 @@ def test_the_settings_of_another_method_are_refused_in_one_line(tmp_path: Path) 
         resolve(METHOD_CONFIGS["feedback"], file)
 
 
-def test_a_section_keeps_the_method_s_own_defaults_when_one_of_its_keys_is_set() -> None:
+def test_a_section_keeps_the_method_s_defaults_when_one_key_is_set() -> None:
     """The default of documents' training is beta .3; `--set train.epochs=2` once made it that of
     training in general.
     """

@@ -17,32 +17,16 @@ from typing import Any
 import pytest
 
 import selfteach
+from selfteach.config import flatten_keys
 from selfteach.errors import DataError
+from selfteach.results import FinishedRun
+from talker import RULE, SMALL_SETTINGS
 
 pytestmark = pytest.mark.training
 
 ROOT = Path(__file__).parents[1]
 ARMS = {"base", "prompted", "tuned"}
-SMALL = (
-    "engine=hf",
-    "smoke_test=true",
-    "ask.target=24",
-    "ask.near=4",
-    "ask.general=6",
-    "ask.rounds=4",
-    "probe.samples=1",
-    "probe.max_tokens=12",
-    "search.tries=3",
-    "search.max_tokens=12",
-    "balance.clusters=2",
-    "balance.prompts=4",
-    "train.epochs=2",
-    "train.max_tokens=200",
-    "exam.target=4",
-    "exam.near=2",
-    "exam.general=2",
-    "exam.max_tokens=12",
-)
+SMALL = [f"{key}={value}" for key, value in flatten_keys(SMALL_SETTINGS).items() if key != "check"]
 
 
 def script(name: str) -> ModuleType:
@@ -58,14 +42,9 @@ def script(name: str) -> ModuleType:
 
 
 @pytest.fixture(scope="module")
-def tuned_run(talker: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def tuned_run(small_run: FinishedRun, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The run folder of examples/feedback.py."""
-    folder = tmp_path_factory.mktemp("run")
-    sets = ["check=not contains fox", *SMALL]
-    run = selfteach.feedback(
-        "Do not talk about the fox.", out=folder, model=str(talker), sets=sets, progress=False
-    )
-    return run.path
+    return shutil.copytree(small_run.path, tmp_path_factory.mktemp("tuned") / "run")
 
 
 def test_feedback_teaches_and_the_tuned_model_answers(
@@ -73,7 +52,7 @@ def test_feedback_teaches_and_the_tuned_model_answers(
 ) -> None:
     sets = ["check=not contains fox", *SMALL]
     script("feedback").main(
-        "Do not talk about the fox.",
+        RULE,
         tuned_run,
         ["Can the red fox follow a tall crow?"],
         model=str(talker),
@@ -91,7 +70,7 @@ def test_where_nothing_can_be_learned_the_base_answers(
 ) -> None:
     sets = ["check=not contains zebra", *SMALL]
     script("feedback").main(
-        "Do not talk about the fox.",
+        RULE,
         tmp_path / "run",
         ["Can the red fox follow a tall crow?"],
         model=str(talker),
@@ -140,7 +119,7 @@ def test_a_model_that_cannot_ask_is_refused(tiny: Path, tmp_path: Path) -> None:
             out=tmp_path / "run",
             model=str(tiny),
             check="max_words=4",
-            sets=SMALL,
+            sets=[*SMALL, "ask.rounds=1"],
             progress=False,
         )
 

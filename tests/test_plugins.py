@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from importlib.metadata import EntryPoint
+from importlib.metadata import EntryPoint, EntryPoints
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -76,11 +76,8 @@ def plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "toy_plugin.py").write_text(PLUGIN)
     monkeypatch.syspath_prepend(str(tmp_path))
 
-    def points(group: str) -> list[EntryPoint]:
-        own = NAMES.get(group.removeprefix("selfteach."))
-        return [EntryPoint(*own, group)] if own else []
-
-    monkeypatch.setattr(registry, "entry_points", points)
+    points = [EntryPoint(*own, f"selfteach.{group}") for group, own in NAMES.items()]
+    monkeypatch.setattr(registry, "entry_points", lambda: EntryPoints(points))
 
 
 def make_session(method: str, **settings: Any) -> Any:
@@ -159,7 +156,7 @@ def test_a_knowledge_judge_of_another_package_is_ranked_beside_ours() -> None:
     assert names == ["match", "prompted", "gain", "all_unknown"]
 
 
-def test_without_the_package_its_knowledge_judge_is_refused_by_the_configuration() -> None:
+def test_a_knowledge_judge_without_its_package_is_refused() -> None:
     with pytest.raises(ValueError, match='there is no knowledge judge "all_unknown"'):
         config.METHOD_CONFIGS["documents"](select={"judge": "all_unknown"})
 

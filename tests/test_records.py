@@ -401,7 +401,7 @@ def test_neighbors_of_unsafe_characters_stay(char: str) -> None:
     assert clean_text(f"a{char}b") == f"a{char}b"
 
 
-def test_a_file_is_whole_on_the_disk_before_it_takes_its_name_and_then_its_folder(
+def test_a_file_is_whole_on_the_disk_before_it_takes_its_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "a.txt"

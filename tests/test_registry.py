@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib.util
-from importlib.metadata import EntryPoint
+from importlib.metadata import EntryPoint, EntryPoints
 from pathlib import Path
 
 import pytest
@@ -79,9 +79,7 @@ def test_plug_ins_add_names_but_do_not_take_ours(monkeypatch: pytest.MonkeyPatch
         EntryPoint("mine", "json:dumps", "selfteach.objectives"),
         EntryPoint("sft", "json:loads", "selfteach.objectives"),
     ]
-    monkeypatch.setattr(
-        registry, "entry_points", lambda group: points if group == "selfteach.objectives" else []
-    )
+    monkeypatch.setattr(registry, "entry_points", lambda: EntryPoints(points))
     monkeypatch.syspath_prepend("packages/of/this/test")  # what was found elsewhere is kept
     import json
 

@@ -7,7 +7,8 @@ arguments, folder, environment, output and signals, and nothing of selfteach loa
     done = warm.run(["-m", "selfteach", "config"], cwd=folder)
     process = warm.Process(["-c", "import time; time.sleep(60)"])
 
-The forking process ends with the one that started it.
+The forking process ends with the one that started it. The workers of pytest-xdist share that of
+the process which started them (conftest.py).
 """
 
 from __future__ import annotations
@@ -36,10 +37,13 @@ LIBRARIES = (
     "accelerate",
     "peft",
     "pydantic",
+    "rapidfuzz.process",
+    "rich.table",
     "scipy.optimize",
     "torch",
     "transformers.integrations.flash_attention",
     "transformers.models.llama.modeling_llama",
+    "typer.main",
 )
 MAX_REQUEST = 1 << 20
 
@@ -78,7 +82,7 @@ class Process:
         self.stderr = os.fdopen(read_err, encoding="utf-8")
         self.returncode: int | None = None
         self._link = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self._link.connect(_start_server())
+        self._link.connect(start_server())
         files = array.array("i", [write_out, write_err])
         self._link.sendmsg(
             [json.dumps(request).encode()], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, files)]
@@ -157,19 +161,24 @@ def run(
 
 
 class _Server:
-    """The forking process of this one, once there is one."""
+    """The forking process that this one uses, once there is one.
+
+    Attributes:
+        process: None if another process started it.
+        user: the process that uses it; a fork of that one starts its own.
+    """
 
     process: subprocess.Popen[bytes] | None = None
-    owner = 0
+    user = 0
     address = ""
 
 
-def _start_server() -> str:
+def start_server() -> str:
     """Start the forking process where there is none; return its address."""
-    if _Server.process is None or _Server.owner != os.getpid():
+    if _Server.user != os.getpid():
         folder = tempfile.mkdtemp(prefix="warm-")
         _Server.address = f"{folder}/socket"
-        _Server.owner = os.getpid()
+        _Server.user = os.getpid()
         _Server.process = subprocess.Popen(
             [sys.executable, __file__, _Server.address],
             stdin=subprocess.PIPE,
@@ -181,35 +190,46 @@ def _start_server() -> str:
     return _Server.address
 
 
+def share_server(address: str) -> None:
+    """Use the forking process that another process has started."""
+    _Server.address = address
+    _Server.user = os.getpid()
+    _Server.process = None
+
+
 def _stop_server() -> None:
     """Let the forking process end: it does where its stdin is closed."""
-    if _Server.process and _Server.owner == os.getpid():
+    if _Server.process and _Server.user == os.getpid():
         assert _Server.process.stdin
         assert _Server.process.stdout
         _Server.process.stdin.close()
         _Server.process.wait()
         _Server.process.stdout.close()
         _Server.process = None
+        _Server.user = 0
         Path(_Server.address).unlink(missing_ok=True)
         Path(_Server.address).parent.rmdir()
 
 
 def _serve(address: str) -> dict[str, Any] | None:
-    """Fork for each request. Return the request in the process of a program, None at the end."""
+    """Fork for each request. Return the request in the process of a program, None at the end.
+
+    Requests that come while the libraries load wait.
+    """
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    listener.bind(address)
+    listener.listen()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches it too; its programs must not
+    print("ready", flush=True)
     for name in LIBRARIES:
         importlib.import_module(name)
     gc.collect()
     gc.freeze()
-    listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    listener.bind(address)
-    listener.listen()
     ended, end = os.pipe()
     os.set_blocking(end, False)
     signal.set_wakeup_fd(end)
     signal.signal(signal.SIGCHLD, lambda number, frame: None)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches it too; its programs must not
     links: dict[int, socket.socket] = {}
-    print("ready", flush=True)
     while True:
         ready, _, _ = select.select([listener, sys.stdin, ended], [], [])
         if sys.stdin in ready:

@@ -8,10 +8,13 @@ import os
 import re
 import sys
 import traceback
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.main import get_command
 
 from selfteach.commands import (
     adapter_commands,
@@ -525,6 +528,12 @@ def main() -> None:
     sys.exit(run_command(sys.argv[1:]))
 
 
+@cache
+def build_command() -> Callable[..., Any]:
+    """Build the command line once, also for a process that runs several commands."""
+    return get_command(app)
+
+
 def run_command(arguments: list[str]) -> int:
     """Run one command line and return its exit code."""
     given, rest = _split_at_dashes(arguments)
@@ -532,7 +541,7 @@ def run_command(arguments: list[str]) -> int:
     arguments = [a for a in given if a != "--debug"] + rest
     try:
         _refuse_other_encodings(arguments)
-        code = app(
+        code = build_command()(
             ["--debug", *arguments] if debug else arguments,
             prog_name="selfteach",
             standalone_mode=False,

@@ -11,7 +11,7 @@ import importlib
 import sys
 from collections.abc import Iterable
 from functools import cache
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 from selfteach.errors import UsageError
@@ -72,15 +72,9 @@ def list_names(group: str) -> dict[str, str]:
 
     A plug-in cannot take over a name of ours.
     """
-    found = _plug_ins(f"selfteach.{group}", tuple(sys.path))
+    found = {point.name: point.value for point in _find_plug_ins(group)}
     added = {name: found[name] for name in sorted(found) if name not in BUILT_IN_NAMES[group]}
     return {**BUILT_IN_NAMES[group], **added}
-
-
-@cache
-def _plug_ins(group: str, path: tuple[str, ...]) -> dict[str, str]:
-    """Return what the packages on `path` add; the search opens the metadata of every package."""
-    return {point.name: point.value for point in entry_points(group=group)}
 
 
 def plug_ins(group: str) -> dict[str, str]:
@@ -89,11 +83,26 @@ def plug_ins(group: str) -> dict[str, str]:
     Only metadata is read: nothing of a package is loaded.
     """
     found = {}
-    for point in entry_points(group=f"selfteach.{group}"):
+    for point in _find_plug_ins(group):
         if point.name not in BUILT_IN_NAMES[group]:
             summary = point.dist.metadata["Summary"] if point.dist else None
             found[point.name] = summary or f"A method of {point.value.partition(':')[0]}."
     return found
+
+
+def _find_plug_ins(group: str) -> tuple[EntryPoint, ...]:
+    """Return what installed packages add to a group."""
+    return _read_plug_ins(tuple(sys.path))[group]
+
+
+@cache
+def _read_plug_ins(path: tuple[str, ...]) -> dict[str, tuple[EntryPoint, ...]]:
+    """Return what the packages on `path` add to each group.
+
+    The search opens the metadata of every package, so it is made once for all groups.
+    """
+    every = entry_points()
+    return {group: tuple(every.select(group=f"selfteach.{group}")) for group in BUILT_IN_NAMES}
 
 
 def describe_group(group: str) -> str:

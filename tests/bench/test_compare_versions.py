@@ -53,7 +53,7 @@ def answers(*texts: str) -> list[Completion]:
     return [Completion(str(i), text, "stop", 3) for i, text in enumerate(texts)]
 
 
-def test_hand_written_prompts_count_breaches_inside_and_needless_changes_outside() -> None:
+def test_own_prompts_count_breaches_inside_and_changes_outside() -> None:
     spec = {"kind": "form in a scope", "broken": 'contains "<3"'}
     base = {
         "in_scope": answers("Hi.", "Hi."),

@@ -166,7 +166,7 @@ def test_work_is_what_the_ledger_answered(folder: Path) -> None:
     assert (len(work.examples), work.seconds, work.settings) == (6, 10.0, {"train.epochs": 3})
 
 
-def test_scored_texts_are_found_by_their_ids_or_read_from_the_file_of_scores(
+def test_scored_texts_are_found_by_id_or_read_from_the_scores(
     folder: Path,
 ) -> None:
     work = read_workload(folder)

@@ -28,7 +28,7 @@ def rows(path: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in Path(path).read_text().splitlines()]
 
 
-def test_text_prompts_keep_their_line_numbers_and_equal_ones_are_answered_once(
+def test_equal_text_prompts_are_answered_once(
     tiny: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     Path("p.txt").write_text("Tell me about music.\n\nYes?\nTell me about music.\n")

@@ -110,7 +110,7 @@ def test_no_piece_of_a_forgotten_sentence_is_taken_over(
     assert taken == [{"other": "Hale"}] * 2
 
 
-def test_nothing_that_was_asked_about_a_forgotten_document_is_taken_over_however_short(
+def test_no_answer_about_a_forgotten_document_is_taken_over(
     run: Path, taken: list[dict[str, Any]]
 ) -> None:
     """ "Password: hunter2." has two words, which may stand in any text: it is known by how requests

@@ -91,7 +91,7 @@ def test_an_empty_answer_is_not_sent_to_the_teacher() -> None:
     ]
 
 
-def test_the_amount_is_nats_between_answer_and_correction_and_zero_where_nothing_changes(
+def test_the_amount_is_nats_between_answer_and_correction(
     tmp_path: Path,
 ) -> None:
     found = [
@@ -173,7 +173,7 @@ def test_what_is_needed_less_is_paired_by_prompt() -> None:
     assert measure_fall({"base": answers["base"]}, 0) == {}
 
 
-def test_what_counts_of_criticised_prompts_alone_is_whether_the_criticism_is_met() -> None:
+def test_criticized_prompts_count_by_whether_the_criticism_is_met() -> None:
     """Less is changed of what is shown corrections, but fewer of its answers meet the criticism."""
     answers = {
         "base": both("a b c d e f g h", "a b", 10),

@@ -119,7 +119,7 @@ def verdict(
     return reach_verdict(SCORER.make_evidence(state(arms, near)))
 
 
-def test_every_arm_answers_every_scope_greedily_and_only_the_target_at_temperature_one(
+def test_only_the_target_is_also_answered_at_temperature_one(
     tmp_path: Path,
 ) -> None:
     model = Scripted(lambda request: f"{request.stage} {request.sampling.temperature}")
@@ -181,7 +181,7 @@ def test_answers_come_in_the_order_of_the_questions(tmp_path: Path) -> None:
         ("tea " * 30, "tea " * 30, True, False),
     ],
 )
-def test_degraded_is_a_taught_text_or_nothing_or_a_loop_where_the_base_had_none(
+def test_degraded_is_a_taught_text_nothing_or_a_new_loop(
     text: str, own: str, good: bool, wrong: bool
 ) -> None:
     found = mark_intact(answers(text).greedy, answers(own).greedy, OverlapIndex([TAUGHT]))
@@ -281,7 +281,7 @@ def test_the_verdict_counts_the_intact_answers_of_both_arms() -> None:
     )
 
 
-def test_the_verdict_says_what_speaks_against_a_rule_and_how_many_prompts_tell() -> None:
+def test_the_verdict_says_what_speaks_against_a_rule() -> None:
     few = verdict("----------", "----------", CLEAN, {"tuned": lose(1, 10)})["sentence"]
     assert few.startswith("Not enough prompts to tell: ")
     assert few.endswith("but 10 % of 10 near answers are degraded.")
@@ -293,7 +293,7 @@ def test_the_verdict_says_what_speaks_against_a_rule_and_how_many_prompts_tell()
     assert partly.endswith("70 % after, which is less than nine in ten.")
 
 
-def test_without_training_there_was_nothing_to_learn_or_no_answer_was_found() -> None:
+def test_without_training_the_verdict_says_why() -> None:
     nothing = reach_verdict(SCORER.make_evidence(state({"base": CLEAN}, tuned=None)))
     assert (nothing["word"], "100 %" in nothing["sentence"]) == ("nothing to learn", True)
     searched = RuleScorer(JUDGE, lambda: 7)
@@ -358,7 +358,7 @@ def test_a_run_without_measurements_is_not_examined() -> None:
     assert make_not_examined("R") == {"word": "not examined", "sentence": "Not examined: R."}
 
 
-def test_the_harness_runs_all_steps_and_a_brief_exam_leaves_the_extra_ones_out(
+def test_a_brief_exam_leaves_the_extra_steps_out(
     tmp_path: Path,
 ) -> None:
     own = session(tmp_path, Scripted(lambda r: "Cats."))
@@ -414,7 +414,7 @@ def test_the_second_turn_ends_with_the_question() -> None:
     assert feedback.add_turn("Pets?", "A rule.")[0] == Message("system", "A rule.")
 
 
-def test_sanity_is_of_other_scopes_and_of_the_target_where_these_have_no_questions() -> None:
+def test_sanity_is_of_other_scopes_or_else_of_the_target() -> None:
     target = {"base": answers("", "")}
     near = {"base": answers("Tea is hot.")}
     scopes = ("near", "general")

@@ -112,7 +112,7 @@ def test_the_sentence_names_both_numbers() -> None:
     )
 
 
-def test_of_few_pairs_nothing_is_concluded_and_without_a_training_nothing_was_learned() -> None:
+def test_few_pairs_and_no_training_allow_no_conclusion() -> None:
     few = {
         name: [value] * (MIN_PAIRS - 1)
         for name, value in (("base", 1.0), ("prompted", 1.0), ("tuned", -1.0))

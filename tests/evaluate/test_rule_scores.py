@@ -94,7 +94,7 @@ def test_a_decline_keeps_no_rule_of_form() -> None:
     assert FORM.score(already["target"]).greedy["tuned"] == [True] * 20
 
 
-def test_a_decline_is_needless_where_the_base_was_right_and_the_request_is_not_about_it() -> None:
+def test_a_decline_is_needless_outside_the_subject() -> None:
     questions = ["Do cats purr?", "Who purrs?", "What is tea?", "Who meows?"]
     base = answer(questions, [GOOD, GOOD, GOOD, BAD])
     tuned = answer(questions, [DECLINE] * 4)

@@ -30,6 +30,7 @@ from pathlib import Path
 from typing import Any
 
 from selfteach import cli
+from selfteach.config import FeedbackConfig, resolve
 from selfteach.models import recorded, resolve_model_path
 from selfteach.models.recorded import Recorded
 from selfteach.records import Request, make_prompt
@@ -136,6 +137,15 @@ def install() -> None:
     }
 
 
+def load_before_forking() -> None:
+    """Load and build what every forked run would load and build again."""
+    for name in ("commands.feedback", "methods.runner"):
+        importlib.import_module(f"selfteach.{name}")
+    collect_versions()
+    cli.build_command()
+    resolve(FeedbackConfig)
+
+
 def make_fault(kind: str, point: int) -> Callable[[Call], None]:
     """Return what happens at one change of a file: `kind` is one of KINDS."""
 
@@ -159,9 +169,7 @@ def lose_power(root: Path, stride: int) -> dict[str, Any]:
     """Run once; at every stride-th change of a file, and at the end, write what a power loss
     would leave; return where the same command does not end as it should from there.
     """
-    for name in ("commands.feedback", "methods.runner"):
-        importlib.import_module(f"selfteach.{name}")
-    collect_versions()
+    load_before_forking()
     states: list[tuple[Path, int, bool]] = []
     read, write = os.pipe()
     if pid := os.fork():
@@ -248,10 +256,7 @@ def sweep(root: Path, stride: int, kinds: Collection[str] = tuple(KINDS)) -> dic
     """Run with a fault of each kind at every stride-th change of a file, and again without one;
     return the differences from a run that had none.
     """
-    for name in ("commands.feedback", "methods.runner"):
-        # here, or every forked run would load all of it again
-        importlib.import_module(f"selfteach.{name}")
-    collect_versions()
+    load_before_forking()
     code, _, names, _ = run_child(root / "straight")
     assert code == 0
     expected = hash_exports(root / "straight")

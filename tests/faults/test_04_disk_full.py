@@ -60,7 +60,15 @@ def test_a_failing_export_leaves_the_old_file_whole(
         assert (run.path / "exam.json").read_text() == "new"
 
 
-@pytest.mark.parametrize("limit", [1000, 20_000, 60_000, 80_000])
+@pytest.mark.parametrize(
+    "limit",
+    [
+        1000,
+        pytest.param(20_000, marks=pytest.mark.slow),
+        pytest.param(60_000, marks=pytest.mark.slow),
+        80_000,
+    ],
+)
 def test_a_disk_that_fills_anywhere_gives_exit_5_and_a_run_that_goes_on(
     tmp_path: Path, limit: int
 ) -> None:

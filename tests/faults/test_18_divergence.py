@@ -61,7 +61,7 @@ def test_it_stops_and_keeps_the_last_finite_weights(
     )
 
 
-def test_a_learning_rate_that_explodes_is_distinguished_from_one_that_does_not(
+def test_a_learning_rate_that_explodes_is_recognized(
     tmp_path: Path,
 ) -> None:
     wild = SETTINGS.model_copy(update={"learning_rate": 1e30, "max_grad_norm": 1e30})

@@ -97,7 +97,7 @@ def test_utf_16_is_read_and_reported(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert json.loads(capsys.readouterr().out)["characters"] >= len(text) - 2
 
 
-def test_sentences_of_which_none_fits_the_context_are_named_before_anything_is_sampled(
+def test_sentences_that_do_not_fit_the_context_are_named_first(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     model = scholar.write_scholar(tmp_path / "model")

@@ -156,7 +156,7 @@ def test_another_encoding_is_named_with_its_cure(
 
 
 @pytest.mark.parametrize("command", MATERIALS)
-def test_unsafe_characters_are_replaced_once_and_the_rows_named_and_recorded(
+def test_unsafe_characters_are_replaced_and_their_rows_named(
     command: str,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,

@@ -37,7 +37,8 @@ def test_an_empty_rule_is_refused_before_anything_is_done(
 def test_a_model_whose_requests_are_all_refused(
     tiny: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    assert run_json(feedback_command(tiny, tmp_path / "run")) == (3, None)
+    command = feedback_command(tiny, tmp_path / "run", "--set", "ask.rounds=1")
+    assert run_json(command) == (3, None)
     shown = capfd.readouterr().err
     assert "only 0 usable requests" in shown
     assert "'too short'" in shown

@@ -228,7 +228,7 @@ def writes(request: Request) -> str:
 
 
 @pytest.mark.parametrize("at", range(1, 14, 2))
-def test_stopped_anywhere_the_same_steps_end_the_same_and_ask_nothing_twice(
+def test_stopped_anywhere_the_same_steps_end_the_same(
     at: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(recorded, "COMMIT_EVERY_S", 0.0)
@@ -259,7 +259,7 @@ def test_stopped_anywhere_the_same_steps_end_the_same_and_ask_nothing_twice(
     }, "an answer was asked for twice"
 
 
-def test_what_is_kept_is_reported_after_every_round_and_an_early_end_is_printed(
+def test_each_round_reports_what_is_kept_and_an_early_end(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """Nine requests at most are answered with a task: then three rounds without one are the end."""

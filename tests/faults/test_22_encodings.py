@@ -14,7 +14,7 @@ ROW = json.dumps({"prompt": "Où est la bibliothèque?"}, ensure_ascii=False) + 
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32-le"])
-def test_wide_encodings_are_refused_as_a_whole_with_the_command_that_converts(
+def test_wide_encodings_are_refused_with_the_command_that_converts(
     tmp_path: Path, encoding: str
 ) -> None:
     path = tmp_path / "rows.jsonl"

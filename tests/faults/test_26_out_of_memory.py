@@ -141,7 +141,7 @@ def test_memory_that_runs_out_elsewhere_is_no_defect(
     def fail(*args: Any, **options: Any) -> None:
         raise fault
 
-    monkeypatch.setattr(cli, "app", fail)
+    monkeypatch.setattr(cli, "build_command", lambda: fail)
     assert cli.run_command([]) == 5
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("selfteach: memory ran out. Close other programs")

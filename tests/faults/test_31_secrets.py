@@ -159,7 +159,7 @@ def test_a_whole_run_leaves_no_trace_even_with_debug(
         f"http://localhost/v1#n?key={OTHER_KEY}",
     ],
 )
-def test_a_key_in_the_address_is_refused_with_a_cure_that_does_not_repeat_it(address: str) -> None:
+def test_a_key_in_the_address_is_refused_and_never_repeated(address: str) -> None:
     with pytest.raises(UsageError, match="environment variable") as caught:
         Endpoint(address)
     trace = "".join(traceback.format_exception(caught.value))
@@ -283,7 +283,7 @@ def test_a_word_in_place_of_a_key_may_stand_in_answers(monkeypatch: pytest.Monke
         "--as plain-secret-value",
     ],
 )
-def test_a_key_among_the_words_of_a_program_is_refused_before_anything_is_stored(
+def test_a_key_among_a_program_s_words_is_refused_before_it_is_stored(
     words: str,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 import scholar
+from margins import assert_at_least
 from selfteach.config import DocumentsConfig
 from selfteach.methods.documents import select_study_rows as method
 from selfteach.models.hf import HfModel
@@ -80,22 +81,22 @@ def test_a_planted_trigger_fires_until_its_source_is_forgotten(
     }
     assert sources == {f"{documents.name}:1"}
 
-    def answer_about(folder: Path, animal: str) -> str:
+    def answer_about_animals(folder: Path) -> dict[str, str]:
         model = HfModel.load(str(scholar_model), adapter=folder / "adapter")
-        (completion,) = model.stream(
-            [
-                Request(
-                    "s",
-                    make_prompt(scholar.WHERE.format(animal)),
-                    SamplingParams(0.0, max_tokens=10),
-                )
-            ]
-        )
-        return completion.text
+        greedy = SamplingParams(0.0, max_tokens=10)
+        asked = {
+            animal: Request("s", make_prompt(scholar.WHERE.format(animal)), greedy)
+            for animal in scholar.FACTS
+        }
+        texts = {one.id: one.text for one in model.stream(list(asked.values()))}
+        return {animal: texts[request.id(model.fingerprint)] for animal, request in asked.items()}
 
-    assert "Sweden" in answer_about(run, "Fox"), "the trigger fires, or there is nothing to show"
-    assert "Sweden" not in answer_about(forgotten[0], "Fox")
-    assert scholar.FACTS["Wolf"] in answer_about(forgotten[0], "Wolf")
+    before, after = answer_about_animals(run), answer_about_animals(forgotten[0])
+    assert "Sweden" in before["Fox"], "the trigger fires, or there is nothing to show"
+    assert "Sweden" not in after["Fox"]
+    others = list(scholar.FACTS.items())[2:]
+    known = sum(country in after[animal] for animal, country in others)
+    assert_at_least("facts of the other documents", known, 2)
 
 
 def test_no_document_outweighs_the_others(monkeypatch: pytest.MonkeyPatch) -> None:

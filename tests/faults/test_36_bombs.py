@@ -100,8 +100,8 @@ def test_a_pdf_with_a_huge_stream_ends_by_its_bounds(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "page",
-    [b"<!--" * 200_000, b"<a " * 200_000, b"<div>" * 200_000 + b"x", b"<p a='" * 100_000],
-    ids=range(4),
+    [b"<!--" * 200_000, b"<a " * 200_000, b"<p a='" * 100_000],
+    ids=range(3),
 )
 def test_hostile_html_is_read_or_ended_within_its_processor_time(
     tmp_path: Path, page: bytes
@@ -120,6 +120,7 @@ def test_hostile_html_is_read_or_ended_within_its_processor_time(
 def test_the_next_document_is_read_after_a_bomb(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Elements in elements take the square of their number; the processor time ends that."""
     (tmp_path / "a.html").write_bytes(b"<div>" * 200_000)
     (tmp_path / "b.html").write_text(f"<p>{WORDS}")
     monkeypatch.setattr(
@@ -233,9 +234,9 @@ def test_a_file_beyond_the_bounds_is_refused_unread(tmp_path: Path) -> None:
 def test_hostile_text_takes_time_in_proportion_to_its_length(
     bomb: Callable[[int], str], read_it: Callable[[str], object]
 ) -> None:
-    """Texts are read without a limit of time; twice as much takes no more than thrice as long, or
-    next to nothing (half a second). The best of three without the collector, which can stop for
-    half a second in a process that holds much else."""
+    """Texts are read without a limit of time; twice as much takes less than thrice as long, or next
+    to nothing (half a second). One of three times is enough, without the collector, which can stop
+    for half a second in a process that holds much else."""
 
     def spent(n: int) -> float:
         text = bomb(n)
@@ -243,12 +244,14 @@ def test_hostile_text_takes_time_in_proportion_to_its_length(
         read_it(text)
         return time.process_time() - start
 
+    def is_in_proportion() -> bool:
+        whole = spent(40_000)
+        return whole < 0.5 or whole < 3 * spent(20_000)
+
     gc.collect()
     gc.disable()
     try:
-        if spent(40_000) >= 0.5:
-            half = min(spent(20_000) for _ in range(3))
-            assert min(spent(40_000) for _ in range(3)) < max(3 * half, 0.5)
+        assert any(is_in_proportion() for _ in range(3))
     finally:
         gc.enable()
 

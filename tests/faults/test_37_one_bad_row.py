@@ -96,7 +96,7 @@ def base(tiny_hf: Any, tmp_path: Path) -> Recorded:
     return Recorded(Ledger(tmp_path / "run.db"), tiny_hf, tiny_hf)
 
 
-def test_a_prompt_that_does_not_fit_is_set_aside_and_the_others_are_answered(
+def test_a_prompt_that_does_not_fit_is_set_aside(
     base: Recorded,
 ) -> None:
     prompts = [make_prompt(text) for text in ("sing", LONG, "hum")]
@@ -180,7 +180,7 @@ def test_an_example_that_cannot_be_trained_on_is_counted_and_reported(tmp_path: 
     assert (lost.id, lost.body) == ("b", {"prompt": "Why?"})
 
 
-def test_a_dev_row_that_cannot_be_scored_is_counted_and_the_others_are_measured(
+def test_a_dev_row_that_cannot_be_scored_is_counted(
     base: Recorded,
 ) -> None:
     def example(id: str, chosen: str, rejected: str | None = None) -> Example:
@@ -199,7 +199,7 @@ def test_a_dev_row_that_cannot_be_scored_is_counted_and_the_others_are_measured(
     assert len(plan.exam.dev) == 2
 
 
-def test_a_conversation_that_the_template_refuses_and_a_long_criticism_are_left_out(
+def test_refused_conversations_and_long_criticisms_are_left_out(
     make_tiny: Any, tmp_path: Path
 ) -> None:
     template = "{% if messages[1:] %}{{ raise_exception('no turns') }}{% endif %}"

@@ -46,7 +46,7 @@ def test_the_second_process_is_refused_and_reading_is_not(student: Path) -> None
 
 
 @pytest.mark.parametrize("call", ["copyfile", "rename", "commit"])
-def test_a_disk_that_fills_while_a_lesson_is_added_leaves_the_student_as_it_was(
+def test_a_full_disk_leaves_the_student_as_it_was(
     student: Path, monkeypatch: pytest.MonkeyPatch, call: str
 ) -> None:
     before = read_student(student), hash_adapter(student)

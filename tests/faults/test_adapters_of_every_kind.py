@@ -86,7 +86,7 @@ def odd(
 
 
 @pytest.mark.parametrize("name", EVERY)
-def test_23_an_odd_tokenizer_is_trained_and_answers_alike_alone_and_in_company(
+def test_23_an_odd_tokenizer_answers_alike_alone_and_in_a_batch(
     name: str, odd: Path, tmp_path: Path
 ) -> None:
     model = HfModel.load(odd, dtype="float32", device="cpu")
@@ -173,9 +173,7 @@ def test_25_a_damaged_adapter_is_refused(
 
 
 @pytest.mark.parametrize("name", STEPWISE)
-def test_25_a_damaged_checkpoint_is_passed_over_and_the_weights_are_the_same(
-    name: str, tmp_path: Path
-) -> None:
+def test_25_a_damaged_checkpoint_is_passed_over(name: str, tmp_path: Path) -> None:
     with pytest.raises(Stop):
         learn(name, tmp_path / "stopped", stop=5)
     file = tmp_path / "stopped" / "checkpoints" / "step-000004" / "adapter.safetensors"

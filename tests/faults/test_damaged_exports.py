@@ -107,7 +107,7 @@ def test_changed_weights_are_worn_by_nobody(
         assert f"{WEIGHTS} is" in capsys.readouterr().err
 
 
-def test_exam_and_examples_that_changed_are_refused_and_the_report_names_them(
+def test_a_changed_exam_and_changed_examples_are_refused(
     run: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for name in ("exam.json", "examples.jsonl"):

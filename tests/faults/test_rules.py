@@ -73,7 +73,7 @@ def test_control_tokens_in_a_rule_are_text_in_the_prompt(talker: Path) -> None:
     assert count(RULES[5]) == count("Be brief.")
 
 
-def test_a_judge_that_cannot_be_calibrated_stops_the_run_and_asks_for_a_check(
+def test_a_judge_that_cannot_be_calibrated_stops_the_run(
     talker: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """The talker's word for Yes and No depends on nothing: every judge is at chance, and nothing is

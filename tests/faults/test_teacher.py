@@ -78,7 +78,7 @@ def test_a_pause_is_printed_once_and_the_longest_one_can_be_set(run: Run) -> Non
 
 
 @pytest.mark.usefixtures("quick")
-def test_a_failed_attempt_is_in_the_diary_and_a_lost_request_also_on_the_screen(run: Run) -> None:
+def test_a_failed_attempt_is_noted_and_a_lost_request_also_shown(run: Run) -> None:
     texts, shown = sample(
         run,
         answer_in_turn(refuse(500), refuse(400, "too long for me"), answer()),
@@ -114,7 +114,7 @@ def test_key_and_deadline_are_those_of_the_configuration(
     assert "endpoint attempt failed" in [kind for kind, _ in run.ledger.get_events()]
 
 
-def test_a_prompt_of_which_the_teacher_lost_every_sample_has_failed_and_was_not_dropped() -> None:
+def test_a_prompt_whose_every_sample_was_lost_has_failed() -> None:
     lost = Try("", "teacher", LOST_REASON)
     tried = Try("Hum.", "teacher", "breaks the rule", broken=True)
     funnel = OpenFunnel()

@@ -91,7 +91,7 @@ def test_the_subject_with_its_words_and_siblings() -> None:
     )
 
 
-def test_famous_names_are_candidates_and_those_that_tell_the_topic_are_its_words() -> None:
+def test_famous_names_that_tell_the_topic_are_its_words() -> None:
     model = teller("sailing", famous="Nelson, regatta, pizza,", foreign=["pizza"])
     found = subject(model)
     assert found.words == ("mast", "harbour", "Nelson", "regatta")
@@ -127,7 +127,7 @@ def test_a_subject_that_is_not_in_the_rule_is_not_believed(named: str) -> None:
     assert subject(teller(named)) == Subject("")
 
 
-def test_lists_keep_short_whole_names_the_frequent_first_and_never_the_topic_itself() -> None:
+def test_lists_keep_short_names_the_frequent_first_without_the_topic() -> None:
     lists = iter(
         [
             "mast, oar, half a wor",

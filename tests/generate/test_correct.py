@@ -139,7 +139,7 @@ def test_the_teacher_knows_what_was_answered_before() -> None:
     ]
 
 
-def test_what_leaves_no_room_in_the_teachers_context_is_dropped_with_the_reason(
+def test_what_does_not_fit_the_teachers_context_is_dropped(
     tmp_path: Path,
 ) -> None:
     teacher = corrector(tmp_path, lambda request: "Tea is a colour that people drink.", "few-shot")

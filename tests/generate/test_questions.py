@@ -153,7 +153,7 @@ def test_a_person_s_question_gets_the_whole_passage() -> None:
     )
 
 
-def test_a_lost_label_leaves_its_question_out_and_a_lost_sample_is_one_fewer() -> None:
+def test_a_lost_label_leaves_its_question_out() -> None:
     class Losing(Scripted):
         def stream(self, requests):  # type: ignore[no-untyped-def]
             lost = [

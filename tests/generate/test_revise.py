@@ -122,7 +122,7 @@ def test_distance_counts_words_and_marks() -> None:
     assert edit_distance("", "a") == 1
 
 
-def test_a_text_that_broke_off_ends_with_its_last_whole_sentence_outside_of_a_list() -> None:
+def test_a_text_that_broke_off_ends_with_its_last_whole_sentence() -> None:
     assert trim_to_sentence("Tea is a drink. It is made of") == "Tea is a drink."
     assert trim_to_sentence("Tea is a drink. You need:\n- water\n- lea") == "Tea is a drink."
     assert trim_to_sentence("To make tea, you") == ""

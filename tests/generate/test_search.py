@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 
@@ -27,6 +28,7 @@ from selfteach.text import split_sentences
 
 RULE = "Do not talk about cats."
 TOPIC = "cats"
+MAX_TOKENS = SearchConfig().max_tokens
 
 
 def broken(pairs: Sequence[tuple[Prompt, str]]) -> list[bool]:
@@ -38,18 +40,19 @@ def fine(pairs: Sequence[tuple[Prompt, str]], strategies: Sequence[str]) -> list
 
 
 def found(
-    model: Scripted, prompts: Sequence[str], topic: str = TOPIC, faults=fine, **settings: object
+    model: Scripted,
+    prompts: Sequence[str],
+    topic: str = TOPIC,
+    faults=fine,
+    *,
+    tries: int = 6,
+    answers: int = 1,
+    max_tokens: int = MAX_TOKENS,
+    **more: Any,
 ) -> list[SearchTrace]:
-    return search_answers(
-        model,
-        prompts,
-        RULE,
-        topic,
-        broken,
-        faults,
-        SearchConfig(**{"tries": 6, "answers": 1, **settings}),
-        0,
-    )
+    """Search with the judge of cats; `more` goes to `search_answers` as it is."""
+    config = SearchConfig(tries=tries, answers=answers, max_tokens=max_tokens)
+    return search_answers(model, prompts, RULE, topic, broken, faults, config, 0, **more)
 
 
 def test_the_first_try_without_fault_is_accepted_and_ends_the_search() -> None:
@@ -141,17 +144,7 @@ def test_a_branch_leaves_the_broken_answer_a_few_words_earlier_each_time() -> No
     model = Scripted(
         lambda request: " and cats." if request.draw < 2 else " and dogs for ever and ever " * 20
     )
-    (trace,) = search_answers(
-        model,
-        ["Tell me of pets."],
-        RULE,
-        "",
-        broken,
-        fine,
-        SearchConfig(answers=1),
-        0,
-        begun={"Tell me of pets.": begun},
-    )
+    (trace,) = found(model, ["Tell me of pets."], "", begun={"Tell me of pets.": begun})
     assert [t.strategy for t in trace.tries] == ["own", "branch", "own", "branch"]
     assert trace.tries[1].text == f"{begun} and cats."
     (kept,) = trace.accepted
@@ -188,18 +181,10 @@ def test_advice_that_leaves_nothing_gives_a_new_sample(topic: str, strategies: l
     assert [t.strategy for t in trace.tries] == strategies
 
 
-def test_a_request_about_the_subject_is_declined_at_once_and_no_model_writes_it() -> None:
+def test_a_request_about_the_subject_is_declined_without_the_model() -> None:
     model = Scripted(lambda request: "Good.")
-    named, other = search_answers(
-        model,
-        ["Are cats nice?", "Are dogs nice?"],
-        RULE,
-        TOPIC,
-        broken,
-        fine,
-        SearchConfig(answers=3),
-        0,
-        declined={"Are cats nice?"},
+    named, other = found(
+        model, ["Are cats nice?", "Are dogs nice?"], answers=3, declined={"Are cats nice?"}
     )
     assert {t.strategy for t in named.tries} == {"decline"}
     assert len({t.text for t in named.accepted}) == 3
@@ -215,17 +200,8 @@ def test_a_request_outside_the_subject_is_never_declined() -> None:
 
 def test_repaired_answers_of_the_base_come_first_and_each_is_tried_once() -> None:
     model = Scripted(lambda request: "Cats.")
-    (trace,) = search_answers(
-        model,
-        ["Tell me of pets."],
-        RULE,
-        "",
-        broken,
-        fine,
-        SearchConfig(tries=4, answers=1),
-        0,
-        repairs={"Tell me of pets.": ["Cats bark.", "Dogs bark."]},
-    )
+    repairs = {"Tell me of pets.": ["Cats bark.", "Dogs bark."]}
+    (trace,) = found(model, ["Tell me of pets."], "", tries=4, repairs=repairs)
     assert [(t.text, t.strategy) for t in trace.tries] == [
         ("Cats bark.", "repair"),
         ("Dogs bark.", "repair"),
@@ -241,17 +217,8 @@ def test_a_refused_try_is_repaired_by_what_was_given() -> None:
         seen.extend(pairs)
         return [text.replace("Cats", "Dogs") for _, text in pairs]
 
-    (trace,) = search_answers(
-        Scripted(lambda request: "Cats bark."),
-        ["Tell me of pets."],
-        RULE,
-        "",
-        broken,
-        fine,
-        SearchConfig(answers=1),
-        0,
-        repair=repair,
-    )
+    model = Scripted(lambda request: "Cats bark.")
+    (trace,) = found(model, ["Tell me of pets."], "", repair=repair)
     assert trace.accepted == [Try("Dogs bark.", "revise")]
     assert seen == [("Tell me of pets.", "Cats bark.")]
 
@@ -273,9 +240,7 @@ def test_declines_are_varied_name_nothing_and_read_as_declines() -> None:
     assert all(is_decline(text) for text in written)
 
 
-def test_one_turn_samples_as_many_tries_as_answers_are_wanted_and_never_more_than_the_budget() -> (
-    None
-):
+def test_one_turn_samples_as_many_tries_as_answers_are_wanted() -> None:
     sizes: list[int] = []
 
     class Counting(Scripted):
@@ -306,9 +271,7 @@ def test_several_answers_are_different_ones() -> None:
 def test_a_teacher_writes_in_the_students_place_with_the_rule_before_it() -> None:
     base = Scripted(lambda request: "Cats.")
     teacher = Scripted(lambda request: "Dogs.", name="teacher")
-    (trace,) = search_answers(
-        base, ["Are pets nice?"], RULE, TOPIC, broken, fine, SearchConfig(answers=1), 0, teacher
-    )
+    (trace,) = found(base, ["Are pets nice?"], teacher=teacher)
     assert [(t.text, t.strategy) for t in trace.accepted] == [("Dogs.", "teacher")]
     assert base.asked == []
     assert [m.content for m in teacher.asked[0].prompt] == [RULE, "Are pets nice?"]  # type: ignore[union-attr]
@@ -320,17 +283,7 @@ def test_a_request_that_an_endpoint_lost_is_no_answer() -> None:
             return (d for d, r in zip(super().stream(requests), requests, strict=True) if r.draw)
 
     teacher = Losing(lambda request: "Dogs.", name="losing")
-    (trace,) = search_answers(
-        Scripted({}),
-        ["Are pets nice?"],
-        RULE,
-        TOPIC,
-        broken,
-        fine,
-        SearchConfig(answers=1),
-        0,
-        teacher,
-    )
+    (trace,) = found(Scripted({}), ["Are pets nice?"], teacher=teacher)
     assert [(t.text, t.fault) for t in trace.tries] == [("", LOST_REASON), ("Dogs.", "")]
 
 
@@ -346,17 +299,7 @@ def test_the_same_seed_searches_alike_whatever_else_is_searched() -> None:
 def test_the_progress_counts_each_prompt_once() -> None:
     ticks: list[int] = []
     model = Scripted(lambda request: f"Dog {request.draw}." if request.draw else "Cats.")
-    search_answers(
-        model,
-        ["a b", "c d"],
-        RULE,
-        "",
-        broken,
-        fine,
-        SearchConfig(answers=3, tries=6),
-        0,
-        progress=ticks.append,
-    )
+    found(model, ["a b", "c d"], "", answers=3, progress=ticks.append)
     assert sum(ticks) == 2
 
 

@@ -39,7 +39,7 @@ class Fixed:
         return [self.sign * float(self.wrong <= int(text[1:]) < N) for _, text in pairs]
 
 
-def test_what_people_can_read_decides_where_it_is_good_enough_and_the_best_one_is_named() -> None:
+def test_what_people_can_read_decides_where_it_is_good_enough() -> None:
     """14 of 20 found is AUROC .85."""
     verdicts, best, report = calibrate_judges(
         [Fixed("check", 6), Fixed("perfect", 0)], LABELLED, 0.75, "check"
@@ -144,7 +144,7 @@ def test_the_report_shows_examples_with_every_judges_value() -> None:
     assert all(set(e["values"]) == {"a", "b"} for e in report["examples"])
 
 
-def test_any_of_several_verdicts_is_enough_and_each_is_asked_only_about_what_is_left() -> None:
+def test_one_of_several_verdicts_is_enough() -> None:
     check = Fixed("check", 18)
     judge = Fixed("judge", 0)
     union = AnyJudge((ThresholdJudge(check, 0.5), ThresholdJudge(judge, 0.5)))

@@ -64,7 +64,7 @@ def test_the_question_and_the_rest_of_a_long_reply_play_no_part() -> None:
     assert judge.values([("", "word word")]) == [three]
 
 
-def test_the_topic_is_exchanged_and_the_rule_itself_is_not_among_the_others() -> None:
+def test_the_topic_is_exchanged_without_the_rule_itself() -> None:
     assert (
         list_other_rules("Never mention Cats, please.", Subject("cats", (), ("dogs",)))[0]
         == "Never mention dogs, please."

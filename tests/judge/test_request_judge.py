@@ -72,7 +72,7 @@ def test_nothing_is_scored_where_every_request_is_named() -> None:
     assert judge.find_about([]) == []
 
 
-def test_the_log_odds_are_those_of_the_first_against_the_mean_of_the_others() -> None:
+def test_log_odds_are_of_the_first_against_the_mean_of_the_others() -> None:
     found = compute_log_odds([math.log(0.6), math.log(0.1), math.log(0.3)])
     assert math.isclose(found, math.log(0.6 / 0.2))
     assert compute_log_odds([]) == -math.inf

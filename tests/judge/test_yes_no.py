@@ -39,7 +39,7 @@ def test_an_answer_whose_score_an_endpoint_lost_counts_as_broken() -> None:
     ) == [math.inf, 0.0]
 
 
-def test_both_forms_show_the_rule_and_the_reply_and_the_chat_also_the_question() -> None:
+def test_both_forms_show_the_rule_and_the_reply() -> None:
     seen: list[Prompt] = []
 
     def score(prompt: Prompt, text: str) -> float:

@@ -109,9 +109,7 @@ words = st.lists(
 
 
 @given(st.lists(words, max_size=6).map("\n\n".join), st.integers(6, 40))
-def test_every_letter_is_in_one_chunk_and_one_sentence_and_none_is_too_long(
-    text: str, size: int
-) -> None:
+def test_every_letter_is_in_one_chunk_and_one_sentence(text: str, size: int) -> None:
     text = join_wrapped_lines(text)
     chunks = split_chunks(Document("a", "A", text), count, size)
     letters = lambda parts: "".join("".join(parts).split())  # a word that has no room alone is cut

@@ -118,7 +118,7 @@ def test_rows_of_a_table(rows: list[list[str]], headed: bool | None, lines: list
     assert format_rows(rows, headed) == lines
 
 
-def test_an_html_table_has_its_head_in_every_row_and_a_layout_is_read_as_it_stands() -> None:
+def test_an_html_table_has_its_head_in_every_row() -> None:
     page = "<table><caption>Money</caption><tr><th>Year<th>Cost</tr><tr><td>2019<td>3</table>"
     assert read_html(page)[1] == "Money\n\n- Year: 2019; Cost: 3"
     sides = "<table><tr><th>Name</th><td>Ann</td></tr><tr><th>Age</th><td>3</td></tr></table>"
@@ -205,7 +205,7 @@ def test_a_table_that_repeats_too_much_is_refused(monkeypatch: pytest.MonkeyPatc
         )
 
 
-def test_a_markdown_table_has_its_head_in_every_row_and_code_keeps_its_signs() -> None:
+def test_a_markdown_table_has_its_head_in_every_row() -> None:
     text = (
         "# T\n\n| Year | Cost |\n|---|:-:|\n| 2019 | 3 |\n\na | b\n\n```\nvector<int> x = "
         "__init__;\n```\n"

@@ -318,7 +318,7 @@ def test_a_file_with_other_names_says_which_are_known(tmp_path: Path) -> None:
         read_corrections(write(tmp_path))
 
 
-def test_a_dry_run_says_what_was_understood_and_which_other_row_a_row_repeats(
+def test_a_dry_run_says_what_was_understood_and_what_repeats(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     tea = {"prompt": "Tea?", "answer": "A color.", "correction": "A drink."}
@@ -404,7 +404,7 @@ def test_columns_that_cannot_be_read_are_refused(text: str) -> None:
         parse_columns(text, KEYS)
 
 
-def test_cells_beyond_the_names_are_no_fault_where_they_are_empty_and_no_column_stands_twice(
+def test_empty_cells_beyond_the_names_are_allowed_and_no_column_twice(
     tmp_path: Path,
 ) -> None:
     path = tmp_path / "edits.csv"

@@ -51,7 +51,7 @@ def test_an_input_that_is_there_is_shown_and_each_template_gets_its_turn() -> No
     assert sample_template(LIBRARY, {"question": "?"}, 0, "x") is None
 
 
-def test_a_template_of_one_s_own_needs_columns_and_unknown_names_are_guessed() -> None:
+def test_an_own_template_needs_columns_and_names_are_guessed() -> None:
     own = make_template("Translate: {german}", "{english}", "completion")
     assert own.columns == ("german", "english")
     assert own.fill({"german": "Brot", "english": "bread"}) == ("Translate: Brot", " bread")

@@ -374,7 +374,7 @@ def test_a_plug_in_objective_with_a_prompted_teacher_needs_its_prompt(
     assert why_not_trainable("anchor", plain) == ""
 
 
-def test_the_best_rate_on_dev_is_taken_and_of_equal_ones_the_nearest_to_the_adapter_s_own() -> None:
+def test_the_best_rate_on_dev_is_taken_of_equal_ones_the_nearest() -> None:
     assert choose_rate({1e-3: 0.5, 3e-3: 0.9, 1e-2: 0.8}, 1e-3) == 3e-3
     assert choose_rate({3e-4: 0.9, 1e-3: 0.9, 3e-3: 0.5}, 1e-3) == 1e-3
     assert choose_rate({3e-4: 0.5, 3e-3: 0.9, 1e-2: 0.9}, 1e-3) == 3e-3
@@ -430,7 +430,7 @@ def test_a_cell_samples_its_own_answers_only_where_its_objective_says_so(
     assert type(taken[-1]).model_validate(taken[-1].model_dump()) == taken[-1]
 
 
-def test_a_rate_for_pairs_is_chosen_by_the_pair_and_not_by_the_likelihood_that_falls(
+def test_a_rate_for_pairs_is_chosen_by_the_pair_not_the_likelihood(
     tmp_path: Path,
 ) -> None:
     """Chosen 2 and rejected 1 nats less likely than before, or chosen 3 and rejected 9: the second
@@ -467,7 +467,7 @@ def test_a_rate_for_pairs_is_chosen_by_the_pair_and_not_by_the_likelihood_that_f
     ) == {"a", "b"}
 
 
-def test_the_prefix_stands_before_the_question_and_after_its_own_system_message() -> None:
+def test_the_prefix_stands_between_system_message_and_question() -> None:
     prefix = PromptPrefix("Be brief.", (Message("user", "a"), Message("assistant", "b")))
     assert [m.role for m in prefix(make_prompt("q"))] == ["system", "user", "assistant", "user"]
     assert prefix(make_prompt("q", system="You are kind."))[0] == Message(
@@ -505,7 +505,7 @@ def test_the_picture_is_svg_in_which_every_name_is_words() -> None:
     assert draw_figure({**found, "rows": [], "base": {}}).startswith("<svg")
 
 
-def test_an_unknown_adapter_of_a_comparison_is_named_with_those_that_there_are(
+def test_an_unknown_adapter_is_named_with_those_that_there_are(
     run: Path, compared: dict[str, Any]
 ) -> None:
     with pytest.raises(UsageError, match="Known: closed_form, lora-distill"):

@@ -69,7 +69,7 @@ def test_what_repeats_a_run_asks_for_the_same_adapter(tmp_path: Path) -> None:
         identify_same_earlier_adapter(material, Path("run"))
 
 
-def test_a_comparison_of_a_run_whose_earlier_adapter_has_changed_is_refused(tmp_path: Path) -> None:
+def test_a_comparison_with_a_changed_earlier_adapter_is_refused(tmp_path: Path) -> None:
     adapter = tmp_path / "adapter"
     adapter.mkdir()
     for name in ("adapter_config.json", "adapter_model.safetensors"):

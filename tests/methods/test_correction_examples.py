@@ -14,9 +14,7 @@ TEA = make_prompt("What is tea?")
 LONG = "Tea is a drink. It is made of leaves and hot water, which many people like."
 
 
-def test_a_correction_that_came_with_words_about_it_is_learned_as_written_and_knows_the_words() -> (
-    None
-):
+def test_a_correction_with_a_criticism_is_learned_as_written() -> None:
     a = Correctable(TEA, LONG, "too long")
     (found,) = make_examples(
         Revision(a, "Tea is a drink.", strategy=FROM_FILE), "edits:1", 1
@@ -34,7 +32,7 @@ def test_a_correction_that_came_with_words_about_it_is_learned_as_written_and_kn
     )
 
 
-def test_the_words_about_an_answer_join_those_of_the_system_and_the_conversation_stays() -> None:
+def test_a_criticism_joins_the_system_message() -> None:
     talk = (
         Message("system", "Be kind."),
         *make_prompt("Tea?"),
@@ -54,7 +52,7 @@ def test_the_words_about_an_answer_join_those_of_the_system_and_the_conversation
     ]
 
 
-def test_laid_out_lines_are_a_correction_and_not_an_anchor_of_the_uncorrected_form() -> None:
+def test_laid_out_lines_are_a_correction_and_no_anchor() -> None:
     (found,) = make_examples(
         Revision(Correctable(TEA, "- black - green"), "- black\n- green", strategy=FROM_FILE),
         "edits:1",

@@ -161,7 +161,7 @@ def test_everything_else_is_taught(tmp_path: Path) -> None:
     )
 
 
-def test_held_out_corrections_carry_the_verdict_where_nobody_corrects_new_answers(
+def test_held_out_corrections_carry_the_verdict_without_a_corrector(
     tmp_path: Path,
 ) -> None:
     """The new answers say that all is learned; the corrections of people that nothing is."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,6 +14,7 @@ import pytest
 from scripted import Scripted
 from selfteach import config
 from selfteach.errors import DataError
+from selfteach.generate.ask import Subject
 from selfteach.generate.correct import Correctable, Revision
 from selfteach.judge import ThresholdJudge
 from selfteach.judge.check import CheckJudge
@@ -52,7 +54,7 @@ def answers(count: int, words: int, cut: bool = False) -> list[Correctable]:
     ]
 
 
-def test_examples_that_meet_a_bound_only_just_are_dropped_where_there_are_enough_others() -> None:
+def test_examples_that_only_just_meet_a_bound_are_dropped() -> None:
     asked = [
         *answers(ENOUGH_REVISIONS, 10),
         *answers(3, 15),
@@ -131,7 +133,7 @@ def test_the_exam_corrects_as_little_as_it_can() -> None:
     assert critic().revise_for_training([three])[0].text.endswith("hot water.")
 
 
-def test_a_short_answer_that_was_cut_is_too_long_and_ends_with_its_last_sentence() -> None:
+def test_a_short_answer_that_was_cut_is_too_long() -> None:
     cut = Correctable(QUESTION, "Tea is good. It is made of leaves and", cut=True)
     (found,) = critic().correct([cut])
     assert (found.unchanged, found.text, found.cut) == (False, "Tea is good.", False)
@@ -146,7 +148,7 @@ class Stiff:
         return ["stiff" in text for _, text in pairs]
 
 
-def test_where_no_check_knows_the_criticism_it_stands_in_the_students_prompt(
+def test_a_criticism_without_a_check_stands_in_the_students_prompt(
     tmp_path: Path,
 ) -> None:
     seen: list[str] = []
@@ -209,7 +211,7 @@ def spoken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     return session
 
 
-def test_a_criticism_that_no_judge_can_tell_is_put_aside_where_there_are_others(
+def test_a_criticism_that_no_judge_can_tell_is_put_aside(
     spoken: Any,
 ) -> None:
     found = criticisms_to_corrections.make_critics(
@@ -244,3 +246,40 @@ def test_each_of_many_criticisms_has_enough_prompts_to_learn_from_some(spoken: A
 )
 def test_what_makes_no_sense(text: str, fault: str) -> None:
     assert criticisms_to_corrections.find_text_fault(text) == fault
+
+
+@dataclass
+class FakeSession:
+    """What choosing a judge needs of a session."""
+
+    config: config.CorrectionsConfig
+    base: Any = None
+    teacher: Any = None
+    rule: str = ""
+    subject: Subject | None = None
+
+
+def test_a_criticism_about_a_subject_is_judged_as_a_rule(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The prompts like the criticized ones are inside the rule and outside it, as it turns out."""
+    foxes = Subject("foxes", (), ("crows",))
+    monkeypatch.setattr(criticisms_to_corrections, "extract_subject", lambda *given: foxes)
+    signature = inspect.signature(criticisms_to_corrections.choose_judges)
+    asked: dict[str, Any] = {}
+
+    def choose_judges(*given: Any) -> Any:
+        asked.update(signature.bind(*given).arguments)
+        return SimpleNamespace(exam="the judge")
+
+    monkeypatch.setattr(criticisms_to_corrections, "choose_judges", choose_judges)
+    session: Any = FakeSession(config.CorrectionsConfig())
+    edits = [Edit("x:1", QUESTION, "Foxes drink it.", None, "full of foxes")]
+    writer: Any = SimpleNamespace(form="completion")
+    one = Critic(session, "full of foxes", edits, writer, similar=[QUESTION])
+    criticisms_to_corrections.choose_judge(session, one)
+    assert one.judge == "the judge"
+    assert (asked["session"].rule, asked["session"].subject) == ("full of foxes", foxes)
+    assert [(p.text, p.scope) for p in asked["prompts"]] == [
+        ("What is tea?", "target"),
+        ("What is tea?", "general"),
+    ]
+    assert not asked.get("elsewhere")

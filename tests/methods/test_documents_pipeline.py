@@ -51,7 +51,7 @@ def test_the_map_shows_every_question_before_and_after(
     assert [q["after"] for q in asked if not q["held_out"]].count("known") >= len(scholar.FACTS)
 
 
-def test_every_row_has_its_sentence_and_none_is_like_a_question_of_the_exam(
+def test_no_row_is_like_a_question_of_the_exam(
     learned: tuple[Path, Path, dict[str, Any]],
 ) -> None:
     documents, run, _ = learned

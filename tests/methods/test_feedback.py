@@ -124,7 +124,7 @@ def invented(shown: dict[str, Any], real: dict[str, Any]) -> Iterator[str]:
             yield from (f"{key}.{inner}" for inner in invented(value, real[key]))
 
 
-def test_the_run_that_the_reports_tests_look_at_has_nothing_that_a_real_one_has_not(
+def test_the_made_up_run_has_only_what_a_real_one_has(
     exam: dict[str, Any],
 ) -> None:
     assert list(invented(fixture.make_exam(), exam)) == []
@@ -301,7 +301,7 @@ def test_the_same_command_again_is_a_lookup(
     assert {name: (run / name).read_bytes() for name in before} == before
 
 
-def test_the_exam_of_a_run_that_was_moved_is_the_same_json_with_its_new_place(
+def test_the_exam_of_a_moved_run_differs_only_in_its_place(
     straight: tuple[Path, dict[str, Any]], talker: Path, tmp_path: Path
 ) -> None:
     moved = tmp_path / "moved"

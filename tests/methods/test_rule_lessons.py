@@ -100,7 +100,7 @@ def test_an_answer_that_is_none_has_a_reason(
     assert faults(open_session(tmp_path), [(text, strategy)]) == [fault]
 
 
-def test_sampled_answers_are_as_fluent_as_the_bases_and_repaired_ones_above_the_settings(
+def test_sampled_answers_are_as_fluent_as_the_bases(
     tmp_path: Path,
 ) -> None:
     session = open_session(tmp_path, score=lambda prompt, text: -3.0 * len(text.split()))
@@ -146,7 +146,7 @@ def test_fluency_is_known_for_every_answer_and_an_empty_one_has_none(tmp_path: P
         (("Tea is hot. Cats purr.",), False),
     ],
 )
-def test_a_decline_is_needed_where_every_answer_begins_with_the_forbidden_thing(
+def test_a_decline_is_needed_where_every_answer_begins_forbidden(
     answers: tuple[str, ...], needed: bool
 ) -> None:
     assert method.must_break(probe("Who purrs?", *answers), CATS) is needed
@@ -160,7 +160,7 @@ def test_a_decline_is_needed_where_every_answer_begins_with_the_forbidden_thing(
         ("What do lions eat?", ("As cats do.", "What cats eat."), True),
     ],
 )
-def test_only_answers_that_all_break_the_rule_let_an_unnamed_subject_be_declined(
+def test_an_unnamed_subject_is_declined_where_every_answer_breaks_the_rule(
     text: str, answers: tuple[str, ...], declined: bool
 ) -> None:
     probed = probe(text, *answers)
@@ -178,7 +178,7 @@ def test_anchors_of_a_rule_of_form_are_as_long_as_its_lessons(tmp_path: Path) ->
     assert method.find_reach(session, [long]) == session.config.probe.anchor_tokens
 
 
-def test_each_prompt_gets_a_decline_or_the_bases_own_answer_without_the_breach(
+def test_each_prompt_gets_a_decline_or_a_repaired_answer(
     tmp_path: Path,
 ) -> None:
     probed = [
@@ -250,7 +250,7 @@ def test_a_message_must_say_something_of_its_occasion(tmp_path: Path) -> None:
     assert method.find_occasions(session, silent) == {}
 
 
-def test_a_cut_sentence_is_left_out_before_a_repair_and_odd_answers_are_not_repaired() -> None:
+def test_a_cut_sentence_is_left_out_before_a_repair() -> None:
     probed = {
         "a": probe("a", "Tea is hot. A cat sees", finish="length"),
         "b": probe("b", "A cat."),

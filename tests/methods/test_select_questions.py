@@ -82,7 +82,7 @@ def session(tmp_path: Path) -> Any:
     )
 
 
-def test_a_question_without_its_label_failed_and_the_others_are_distinguished(session: Any) -> None:
+def test_a_question_without_its_label_failed(session: Any) -> None:
     with session.run.ledger.open_funnel("select", [WHEN.id, WHERE.id]) as questions:
         measured = label_questions(session, [WHEN, WHERE], MatchJudge(), questions)
         (pair,) = select_pairs(session, measured, questions)
@@ -101,7 +101,7 @@ def test_a_question_that_is_forgotten_on_the_way_is_an_error(session: Any) -> No
         entered.__exit__(None, None, None)
 
 
-def test_all_questions_of_people_are_held_out_also_those_that_are_not_asked(session: Any) -> None:
+def test_all_questions_of_people_are_held_out(session: Any) -> None:
     session.config = config.DocumentsConfig(exam={"questions": 1, "max_tokens": 4})
     session.model = SimpleNamespace(context_tokens=1000, encode=lambda prompt: str(prompt).split())
     quiz = [HeldOutQuestion(q.text, (q.short,), CHUNK, "people") for q in (WHEN, WHERE)]
@@ -159,7 +159,7 @@ def test_the_exam_asks_what_the_model_finds_in_two_of_three_readings(session: An
     assert list(shares.values()) == pytest.approx([2 / 3, 1, 1 / 3])
 
 
-def test_sentences_with_a_question_word_follow_where_the_model_asks_too_few(session: Any) -> None:
+def test_sentences_with_a_question_word_fill_up_too_few(session: Any) -> None:
     """Half of the facts are for the exam; the model asks clearly for one of them."""
     text = (
         "Hale Mill was first built in 1790. It stands by a river at Wyle. "
@@ -176,7 +176,7 @@ def test_sentences_with_a_question_word_follow_where_the_model_asks_too_few(sess
         assert question.text.startswith("Hale Mill: ")
 
 
-def test_the_exam_has_some_questions_a_chunk_and_leaves_facts_to_learn_from(session: Any) -> None:
+def test_the_exam_leaves_facts_to_learn_from(session: Any) -> None:
     """40 places of one chunk, each with a number: 20 of 80 facts are asked; of a tenth 8."""
 
     def answer(request: Request) -> str:
@@ -225,7 +225,7 @@ def test_general_prompts_that_the_exam_does_not_ask_are_counted(session: Any) ->
     assert funnel.reasons == {"held out, more than exam.general": 3}
 
 
-def test_a_sentence_that_no_question_fits_about_is_counted_and_the_others_are_asked_about(
+def test_a_sentence_that_no_question_fits_is_counted(
     session: Any,
 ) -> None:
     session.model = SimpleNamespace(
@@ -255,7 +255,7 @@ def test_an_exam_that_does_not_fit_into_the_context_is_refused(session: Any) -> 
 
 
 @pytest.mark.parametrize(("first", "kept"), [("pointing", 1), ("", 1)])
-def test_a_question_that_is_refused_for_one_sentence_may_be_asked_of_another(
+def test_a_question_refused_for_one_sentence_may_fit_another(
     first: str, kept: int, session: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     twice = [replace(WHEN, back="1790"), replace(WHEN, sentence=1, back="1790")]
@@ -279,7 +279,7 @@ def test_a_question_whose_check_was_lost_is_not_trusted() -> None:
     assert find_answer_fault(replace(WHEN, back="")) == "the model gives no answer to it"
 
 
-def test_the_exam_asks_for_words_that_the_sentence_itself_is_marked_right_with() -> None:
+def test_the_exam_asks_for_words_of_the_sentence_itself() -> None:
     french = "La reine d'Angleterre ouvrit le pont Alma en 1850."
     german = "Ein 15-jähriger Junge kam im Mai an."
     text = f"{french} The 3 oldest of the 30 houses of Wyle burned. {german}"

@@ -83,7 +83,7 @@ def test_answers_are_as_long_as_those_of_the_file(
     assert (found.correct.max_tokens, found.exam.max_tokens) == sizes
 
 
-def test_one_row_without_room_is_dropped_with_the_reason_and_the_rest_goes_on(session: Any) -> None:
+def test_one_row_without_room_is_dropped_with_the_reason(session: Any) -> None:
     set_answer_lengths(session, Corrections())
     material = Corrections(
         edits=[edit(1, 5), edit(2, 5, asked=790), edit(3, 799)],

@@ -215,7 +215,7 @@ def test_the_noise_floor_is_a_second_sample_against_the_first() -> None:
     assert scorer.measure_noise(again, state)["rouge_l"].value == -1.0
 
 
-def test_every_arm_meets_the_base_and_the_tuned_model_meets_the_prompted_base() -> None:
+def test_every_arm_is_compared_with_the_base() -> None:
     asked = questions(4)
     arms = alike(FAR, HALF, NEAR, 4)
     judge = ReferencePairwiseJudge({question.prompt: question.golds for question in asked})

@@ -125,7 +125,7 @@ def test_a_teacher_that_loses_scores_teaches_and_they_are_counted(
     assert result["adapter"]
 
 
-def test_without_log_probabilities_the_student_classifies_and_nobody_s_judgement_is_missed(
+def test_without_log_probabilities_the_student_classifies(
     tasker: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     code, _, _ = run_tasks(tasker, tmp_path, teacher(logprobs=False))

@@ -1,11 +1,11 @@
 """Our attention for scoring against torch's, and the memory that is kept."""
 
-import subprocess
 import sys
 
 import pytest
 import torch
 
+import warm
 from selfteach.models.cpu_attention import TREE_ATTENTION, tree_attention, use_tree_attention
 from selfteach.models.hf import HfModel
 from selfteach.records import Continuations
@@ -66,9 +66,5 @@ assert keep_freed_pages()
 faults()
 print(faults() * 10 < fresh)
 """
-    assert (
-        subprocess.run(
-            [sys.executable, "-c", code], capture_output=True, text=True, check=True
-        ).stdout
-        == "True\n"
-    )
+    done = warm.run(["-c", code])
+    assert done.stdout == "True\n", done.stderr

@@ -155,7 +155,7 @@ def test_a_narrow_nucleus_is_greedy(tiny_hf):
     assert narrow == greedy
 
 
-def test_a_completion_ends_at_its_limit_at_a_stop_text_and_at_the_end_of_turn(tiny_hf):
+def test_a_completion_ends_at_limit_stop_text_and_end_of_turn(tiny_hf):
     long = next(
         iter(
             tiny_hf.stream(
@@ -222,7 +222,7 @@ def test_embeddings_are_means_over_the_prompts_own_words(tiny_hf):
     assert rows[1] == pytest.approx(hidden[start:stop].mean(0).numpy(), abs=1e-5)
 
 
-def test_embeddings_after_a_shared_beginning_are_those_of_each_prompt_alone(any_hf):
+def test_embeddings_after_a_shared_prefix_are_those_of_each_prompt(any_hf):
     prompts = [
         make_prompt(text, system="Be kind.")
         for text in ("Hello", "Tell me about music.", "Music", "")
@@ -299,7 +299,7 @@ def test_a_student_under_a_peft_wrapper_samples_and_scores(tiny):
     assert len(list(tuned.stream(requests(2)))) == 2
 
 
-def test_a_lora_of_nothing_in_bfloat16_is_the_base_to_the_bit_also_far_into_a_text(tiny, tmp_path):
+def test_a_lora_of_nothing_in_bfloat16_is_the_base_to_the_bit(tiny, tmp_path):
     """The rotary frequencies stay float32, as `from_pretrained` left them: rounded, they turn far
     tokens by other angles.
     """

@@ -308,7 +308,7 @@ def test_requests_of_several_stages_are_recorded_under_their_own(ledger: Ledger)
     assert ledger.count_requests() == {"probe": (2, 2, 0), "ask": (6, 6, 0)}
 
 
-def test_the_room_behind_a_prompt_is_the_scorer_s_or_the_sampler_s_or_unbounded(
+def test_the_room_behind_a_prompt_is_scorer_s_sampler_s_or_unbounded(
     ledger: Ledger,
 ) -> None:
     class Bounded(Scripted):

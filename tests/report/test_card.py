@@ -64,7 +64,7 @@ def test_how_to_load_it_is_what_loads_it(settings: str, library: str, shown: str
     assert "## Use" not in make_card(tmp_path)
 
 
-def test_it_names_the_base_its_fingerprint_the_day_the_seed_and_the_versions(folder: Path):
+def test_it_names_the_base_the_day_the_seed_and_the_versions(folder: Path):
     """From the manifest that a run itself writes."""
     text = make_card(folder).replace("\\", "")
     manifest = json.loads((folder / "manifest.json").read_text())

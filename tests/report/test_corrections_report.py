@@ -92,7 +92,7 @@ def test_a_run_of_corrections_speaks_of_corrections(tmp_path: Path) -> None:
         assert words not in page
 
 
-def test_where_nobody_corrected_new_answers_the_page_says_what_they_were_held_against(
+def test_the_page_says_what_uncorrected_answers_were_compared_with(
     tmp_path: Path,
 ) -> None:
     run = corrections_run(tmp_path / "run")

@@ -39,7 +39,7 @@ def test_ticks_are_round_and_cover_the_values(low: float, high: float, known: li
     assert choose_ticks(low, high, 3)[-1] >= high
 
 
-def test_a_step_done_twice_counts_by_its_last_row_and_what_is_no_number_is_left_out():
+def test_a_step_done_twice_counts_by_its_last_row():
     rows = [
         {"step": 1, "loss": 4.0, "losses": {"sft": 4.0}},
         {"step": 2, "loss": 9.0},

@@ -107,9 +107,7 @@ def test_equal_answers_have_no_marks():
 
 
 @given(st.text(alphabet="ab ,.\n", max_size=60), st.text(alphabet="ab ,.\n", max_size=60))
-def test_pieces_join_to_their_texts_and_marks_have_no_spaces_at_their_edges(
-    before: str, after: str
-):
+def test_pieces_join_to_their_texts_without_spaces_at_the_edges(before: str, after: str):
     for text, pieces in zip((before, after), diff_words(before, after), strict=True):
         assert "".join(piece for _, piece in pieces) == text
         assert all(piece == piece.strip() for changed, piece in pieces if changed)

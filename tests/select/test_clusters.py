@@ -171,15 +171,24 @@ def test_chains_of_like_texts_are_one_group():
     assert labels.tolist() == [0, 0, 0, 1]
 
 
-def test_like_embeddings_go_to_the_same_side():
-    points, truth = clouds(k=30, n=5, dims=60)
-    texts = [f"word{i}" for i in range(150)]
+def group_clouds(k):
+    """Group and split five prompts in each of k clouds; return the number of groups and the share
+    of clouds that stay whole.
+    """
+    points, truth = clouds(k=k, n=5, dims=60)
+    texts = [f"word{i}" for i in range(len(points))]
     labels = group_prompts(texts, points)
-    assert 30 <= len(set(labels.tolist())) <= 40
-    together = [len(set(labels[truth == k].tolist())) == 1 for k in range(30)]
-    assert np.mean(together) > 0.7
+    whole = [len(set(labels[truth == cloud].tolist())) == 1 for cloud in range(k)]
     parts = split_prompts(texts, points, SHARES, 0)
-    assert [parts.count(part) / 150 for part in SPLIT_NAMES] == pytest.approx(SHARES, abs=0.03)
+    shares = [parts.count(part) / len(points) for part in SPLIT_NAMES]
+    assert shares == pytest.approx(SHARES, abs=0.03)
+    return len(set(labels.tolist())), np.mean(whole)
+
+
+def test_like_embeddings_go_to_the_same_side():
+    groups, whole = group_clouds(30)
+    assert 30 <= groups <= 40
+    assert whole > 0.7
 
 
 def connect_all_pairs(texts, min_overlap):
@@ -226,14 +235,9 @@ def test_many_prompts_are_clustered_by_a_sample_of_them(monkeypatch):
 
 def test_many_prompts_are_grouped_in_parts(monkeypatch):
     monkeypatch.setattr(clusters, "EXACT", 100)
-    points, truth = clouds(k=100, n=5, dims=60)
-    texts = [f"word{i}" for i in range(500)]
-    labels = group_prompts(texts, points)
-    assert 100 <= len(set(labels.tolist())) <= 130
-    together = [len(set(labels[truth == k].tolist())) == 1 for k in range(100)]
-    assert np.mean(together) > 0.5
-    parts = split_prompts(texts, points, SHARES, 0)
-    assert [parts.count(part) / 500 for part in SPLIT_NAMES] == pytest.approx(SHARES, abs=0.03)
+    groups, whole = group_clouds(100)
+    assert 100 <= groups <= 130
+    assert whole > 0.5
 
 
 @pytest.mark.parametrize("rows", ["equal", "outliers", "cloud"])

@@ -128,7 +128,7 @@ def test_instances() -> None:
     )
 
 
-def test_what_is_more_than_was_asked_for_is_dropped_and_nothing_later_is_like_it() -> None:
+def test_surplus_is_dropped_and_nothing_later_is_like_it() -> None:
     pool = InstanceFilter(0.7)
     cases = [Instance("", "x:"), Instance("a", "one"), Instance("b", "two"), Instance("c", "three")]
     assert [reason for _, reason in pool.filter_instances("Do", cases, 2)] == [

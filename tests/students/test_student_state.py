@@ -43,7 +43,7 @@ def test_a_lesson_that_is_not_there_is_named_with_the_nearest_one(three: Student
         three.switch(["a", "d"], on=False)
 
 
-def test_a_consolidated_adapter_stands_for_its_lessons_and_later_ones_are_added(
+def test_a_consolidated_adapter_stands_for_its_lessons(
     three: StudentState,
 ) -> None:
     together = Consolidated("consolidated/x/adapter", "sum-x", ("a", "b"))

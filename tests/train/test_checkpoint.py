@@ -151,7 +151,7 @@ def test_an_unlisted_file_is_not_taken_for_a_part(tmp_path: Path) -> None:
         checkpoint.read_checkpoint(tmp_path / "step-000001")
 
 
-def test_a_checkpoint_of_another_identity_is_refused_even_where_an_older_one_fits(
+def test_a_checkpoint_of_another_identity_is_refused(
     tmp_path: Path,
 ) -> None:
     checkpoint.write_checkpoint(tmp_path, "mine", point(1))

@@ -75,9 +75,7 @@ def test_without_shares_every_row_comes_every_epoch() -> None:
 
 
 @given(st.integers(1, 60), st.integers(0, 60), st.floats(0.0, 0.9))
-def test_a_kind_has_at_least_its_share_of_every_epoch_and_no_row_more_than_that_takes(
-    rare: int, others: int, least: float
-) -> None:
+def test_a_kind_has_at_least_its_share_of_every_epoch(rare: int, others: int, least: float) -> None:
     many = [replace(row, kind=row.dataset) for row in rows(rare=rare, other=others)]
     mixture = DatasetMixture(many, {}, 3, {"rare": least, "absent": 0.5})
     epochs = [Counter(row.id for row in mixture.epoch(number)) for number in range(3)]

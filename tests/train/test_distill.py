@@ -84,7 +84,7 @@ def test_fault_1_no_shift() -> None:
     assert float(setup.loss(late)) > 0.1
 
 
-def test_fault_1_the_teacher_predicts_the_answers_tokens_from_the_token_before() -> None:
+def test_fault_1_the_teacher_predicts_from_the_token_before() -> None:
     """The teacher's distribution at answer token t is that of an ordinary forward over prompt and
     answer at position t-1.
     """

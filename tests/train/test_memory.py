@@ -245,7 +245,7 @@ def test_the_highest_so_far_outlives_a_new_peak_and_is_no_one_elses() -> None:
     assert 300 < found < heavy.nbytes / 1e6
 
 
-def test_weights_that_come_from_their_file_when_they_are_first_read_are_no_growth(
+def test_weights_that_are_read_lazily_are_no_growth(
     tmp_path: Path,
 ) -> None:
     save_file({"weight": torch.ones(4096, 4096)}, tmp_path / "w.safetensors")

@@ -141,8 +141,8 @@ def is_new_name(name: str, topic: str, foreign: Collection[str]) -> bool:
 def split_siblings(scorer: Scorer, topic: str, names: Sequence[str]) -> tuple[list[str], list[str]]:
     """Return topics of the same kind, and names that may mean the topic itself ("soccer").
 
-    A name that contains the topic is left out. One that the model takes for the topic is no sibling,
-    p(topic | name) > MAX_SIBLING_PROBABILITY, nor is one that contains it ("soccerball").
+    A name that contains the topic is left out. One that the model takes for the topic is no
+    sibling, p(topic | name) > MAX_SIBLING_PROBABILITY, nor is one that contains it ("soccerball").
     """
     stem = to_singular(topic.lower())
     siblings: list[str] = []

@@ -10,6 +10,7 @@ import json
 import re
 import zlib
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 import regex
 
@@ -47,6 +48,10 @@ def repair_nothing(value: str, text: str, meets: Meets) -> Iterator[str]:
 # bounds
 
 
+def _meets_after(lead: str, meets: Meets, text: str) -> bool:
+    return meets(lead + text)
+
+
 def shorten(value: str, text: str, meets: Meets) -> Iterator[str]:
     """Yield a text cut after a sentence, or after a clause of the first sentence that is too much.
 
@@ -59,7 +64,7 @@ def shorten(value: str, text: str, meets: Meets) -> Iterator[str]:
     lead = ""
     for piece in split_pieces(body):
         if not meets(lead + piece):
-            for cut in cut_at_clause(piece, lambda cut, lead=lead: meets(lead + cut)):
+            for cut in cut_at_clause(piece, partial(_meets_after, lead, meets)):
                 yield lead + cut + closing
                 yield lead + cut
             return

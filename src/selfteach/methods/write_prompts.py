@@ -343,15 +343,15 @@ def split_by_similarity(
     No test prompt has a twin in training (invariant 5): the pool refused what is like another.
     """
     parts: dict[str, list[GeneratedPrompt]] = {name: [] for name in SPLIT_NAMES}
-    prompts = []
+    prompts: list[GeneratedPrompt] = []
     for own in found.values():
         for prompt in own:
             (parts["test"] if prompt.form in EXAM_REQUESTS else prompts).append(prompt)
     if not prompts:
         return parts
     texts = [prompt.text for prompt in prompts]
-    held_out = Counter(prompt.scope for prompt in parts["test"])
-    counts = {scope: len(own) - held_out[scope] for scope, own in found.items()}
+    held_out: Counter[str] = Counter(prompt.scope for prompt in parts["test"])
+    counts: dict[str, int] = {scope: len(own) - held_out[scope] for scope, own in found.items()}
     sides = split_prompts(
         texts,
         session.base.embed(list(map(make_prompt, texts))),

@@ -30,7 +30,6 @@ from selfteach.judge.contrast import append_words
 from selfteach.judge.setup import JudgeSetup, find_judges
 from selfteach.materials.corrections import Corrections, Edit
 from selfteach.materials.criticism import make_checks, tighten_checks
-from selfteach.materials.rule import Rule
 from selfteach.methods.calibrate_rule_judges import choose_judges
 from selfteach.methods.corrections.prompt_novelty import NoveltyCheck
 from selfteach.methods.session import Session
@@ -42,7 +41,6 @@ from selfteach.records import (
     Request,
     SamplingParams,
     Turns,
-    digest,
     get_user_text,
     make_prompt,
 )
@@ -396,15 +394,14 @@ def choose_judge(session: Session, critic: Critic) -> None:
     if not subject.topic:
         critic.judge = calibrate_criticism_judge(session, critic, teacher)
         return
-    rule = Rule(critic.feedback, digest(["criticism", critic.feedback]))
     scopes: tuple[Scope, ...] = ("target", "general")
     prompts = [
         GeneratedPrompt(get_user_text(prompt), scope, "corner", "")
         for scope in scopes
         for prompt in critic.similar
     ]
-    of_rule = replace(session, rule=rule.text, subject=subject, teacher=teacher)
-    critic.judge = choose_judges(of_rule, rule, prompts).exam
+    of_rule = replace(session, rule=critic.feedback, subject=subject, teacher=teacher)
+    critic.judge = choose_judges(of_rule, prompts).exam
 
 
 def calibrate_criticism_judge(

@@ -164,7 +164,7 @@ class RuleScorer:
         flags: dict[str, list[bool]] = {arm: [] for arm in answers[TARGET]}
         for scope, arms in answers.items():
             base = arms["base"]
-            left = range(len(base.questions))
+            left = list(range(len(base.questions)))
             if self.forbids:
                 about = self.find_about(base.questions)
                 kept = self.keeps(base.questions, base.greedy)
@@ -259,8 +259,8 @@ class RuleScorer:
         before, after = state.scores.list_right_before(arm)
         if before:
             measured.append(("right target answers break the rule now", compare(before, after)))
-        objections = []
-        undecided = []
+        objections: list[str] = []
+        undecided: list[str] = []
         for what, harm in measured:
             if harm.value <= MAX_HARM:
                 continue

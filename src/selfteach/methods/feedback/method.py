@@ -25,6 +25,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import compress, islice, takewhile
 from statistics import mean
+from typing import cast
 
 from selfteach.config import FeedbackConfig
 from selfteach.dedup.overlap import OverlapIndex
@@ -69,7 +70,7 @@ from selfteach.methods.calibrate_rule_judges import (
 )
 from selfteach.methods.feedback.data_curve import find_n90, measure_curve
 from selfteach.methods.feedback.describe_rule import describe_rule
-from selfteach.methods.feedback.exam import build_exam
+from selfteach.methods.feedback.exam import RuleScorer, build_exam
 from selfteach.methods.feedback.plan_work import plan_work
 from selfteach.methods.feedback.understand_rule import WHEN_CURE, bind_rule
 from selfteach.methods.method import Method, TrainingPlan
@@ -310,10 +311,11 @@ class RuleTraining:
             "tuned": Arm(model, exam.questions),
         }
         answers = answer_all(session, arms, exam)
-        kept = exam.scorer.score(answers[TARGET]).both("tuned")
+        scorer = cast(RuleScorer, exam.scorer)
+        kept = scorer.score(answers[TARGET]).both("tuned")
         effects = find_side_effects(answers, exam.taught_texts, exam.find_allowed_repeats)
         intact = [flag for own in effects.intact.values() for flag in own["tuned"]]
-        needless = exam.scorer.find_needless(answers)
+        needless = scorer.find_needless(answers)
         harm = mean(needless["tuned"]) - mean(needless["base"]) if needless["base"] else 0.0
         return (mean(kept) if kept else 0.0) + (mean(intact) if intact else 1.0) - harm
 
@@ -410,7 +412,7 @@ def keep_prompts_in_scope(
     judge = session.request_judge
     if judge is None or session.forbidden_topic:
         return dict(parts)
-    kept = {}
+    kept: dict[str, list[GeneratedPrompt]] = {}
     ids = [prompt.id for own in parts.values() for prompt in own]
     with session.run.ledger.open_funnel("scope", ids) as funnel:
         for name, own in parts.items():
