@@ -49,6 +49,8 @@ def test_people_ask_so(sentence: str, answer: str, question: str) -> None:
         ("The mill is the pride of Wyle.", "the pride"),
         ("Die Mühle wurde 1790 gebaut.", "1790"),
         ("Мельница была построена в 1790 году.", "1790"),
+        ("Sadly, it was the oldest mill in Wyle.", "Wyle"),
+        ("The Broncos had a 12–4 record in that year.", "12"),
         ("Now.", "Now"),
         ("", "1790"),
     ],

@@ -219,6 +219,9 @@ def test_what_is_known_is_not_taught_but_recited() -> None:
     start = CHUNK.describe_source(1)["start"]
     assert {e.source["form"] for e in rows if e.source["start"] == start} == set()
     assert any("China" in e.chosen for e in rows if e.source["form"] == "recite")
+    lost = len(here.outcomes) - len(rows)
+    assert lost > 0
+    assert here.printed[0].startswith(f"known: {lost} of {len(here.outcomes)} rows")
     assert {f.reason for f in here.outcomes if f.state == "dropped"} == {
         select_study_rows.ALREADY_KNOWN
     }

@@ -28,6 +28,8 @@ AUXILIARIES = BE | HAVE.keys() | MODALS
 PRONOUNS = frozenset(
     "it he she they we i you this these that those there his her its their our my one".split()  # noqa: SIM905
 )
+UNNAMED = frozenset({"it", "he", "she", "they", "we", "i", "you", "there"})
+"""Subjects that name nothing."""
 CLAUSE_WORDS = frozenset(
     """
     which who whom whose that because although though while when where if whether since until after
@@ -171,7 +173,7 @@ def make_clause_question(sentence: str, answer: str) -> str:
 
 def find_whole_answer(sentence: str, answer: str) -> int:
     """Return where an answer stands as whole words that belong to no longer name or number."""
-    edge = r"[\w$€£/'’-]"
+    edge = r"[\w$€£/'’–-]"
     place = re.search(rf"(?<!{edge}){re.escape(answer)}(?!{edge}|\.\w)", sentence)
     return place.start() if place else -1
 
@@ -228,8 +230,8 @@ def split_clause(clause: str) -> ClauseParts | None:
         verb = find_verb(word, words[i - 1][0].lower(), following)
         if verb:
             subject = clause[: words[i].start()].strip()
-            last = subject.split()[-1].lower()
-            if last in FUNCTION_WORDS or "there" in subject.lower().split():
+            named = subject.lower().split()
+            if named[-1] in FUNCTION_WORDS or UNNAMED & set(named) or "," in subject:
                 return None
             if first in SMALL_FIRST:
                 subject = subject[0].lower() + subject[1:]
