@@ -37,7 +37,7 @@ from selfteach.records import (
     parse_messages,
     prompt_to_json,
 )
-from selfteach.text import clean_text, split_sentences
+from selfteach.text import clean_text, drop_last_sentence, split_sentences
 
 ONE = Request("ask", make_prompt("hi"), SamplingParams(0.7, 0.9, 64, ("\n",)), 2, 3)
 words = st.text(st.characters(exclude_categories=["Cs"]), max_size=40).map(clean_text)
@@ -426,3 +426,16 @@ def test_jsonl_is_written_as_text_and_not_as_escapes(tmp_path: Path) -> None:
     assert path.read_text("utf-8") == '{"a": "象"}\n{"b": [1]}\n'
     write_text(path, "\ud800x")
     assert path.read_bytes() == b"?x"
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("Dear Tim,\n\nI am late. I will", "Dear Tim,\n\nI am late."),
+        ("One. Two. One.", "One. Two."),
+        ("Only one", "Only one"),
+        ("", ""),
+    ],
+)
+def test_the_last_sentence_goes_and_the_lines_stay(text: str, left: str) -> None:
+    assert drop_last_sentence(text) == left

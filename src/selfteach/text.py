@@ -43,6 +43,14 @@ def split_sentences(text: str) -> Sequence[str]:
     return [part.strip() for part in _SENTENCE_END.sub(r"\1\2\n", text).split("\n") if part.strip()]
 
 
+def drop_last_sentence(text: str) -> str:
+    """Return the text before its last sentence, as it is written; all of it if it is one."""
+    sentences = split_sentences(text)
+    if len(sentences) < 2:
+        return text
+    return text[: text.rindex(sentences[-1])].rstrip()
+
+
 def cut_at_stop(text: str, stops: Sequence[str]) -> str:
     """Return the text before the first stop text in it, or all of it."""
     places = [text.find(stop) for stop in stops if stop]

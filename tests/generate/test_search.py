@@ -235,11 +235,11 @@ def test_repaired_answers_of_the_base_come_first_and_each_is_tried_once() -> Non
 
 
 def test_a_refused_try_is_repaired_by_what_was_given() -> None:
-    seen: list[str] = []
+    seen: list[tuple[str, str]] = []
 
-    def repair(texts: Sequence[str]) -> list[str]:
-        seen.extend(texts)
-        return [text.replace("Cats", "Dogs") for text in texts]
+    def repair(pairs: Sequence[tuple[str, str]]) -> list[str]:
+        seen.extend(pairs)
+        return [text.replace("Cats", "Dogs") for _, text in pairs]
 
     (trace,) = search_answers(
         Scripted(lambda request: "Cats bark."),
@@ -253,7 +253,7 @@ def test_a_refused_try_is_repaired_by_what_was_given() -> None:
         repair=repair,
     )
     assert trace.accepted == [Try("Dogs bark.", "revise")]
-    assert seen == ["Cats bark."]
+    assert seen == [("Tell me of pets.", "Cats bark.")]
 
 
 def test_declines_are_varied_name_nothing_and_read_as_declines() -> None:

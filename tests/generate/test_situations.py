@@ -11,6 +11,7 @@ import pytest
 from scripted import Scripted
 from selfteach.generate import situations
 from selfteach.generate.situations import (
+    QUESTION,
     Occasion,
     build_requests,
     find_occasion_fault,
@@ -27,19 +28,30 @@ CLAUSES = [Occasion("clause", text) for text in TABLES["clause"]]
 
 def build(scope: str, for_exam: bool, count: int = 40, situation: Situation = BOSS) -> list[str]:
     built = build_requests(situation, CLAUSES, scope, count, 0, for_exam=for_exam)  # type: ignore[arg-type]
-    return [prompt.text for prompt in built]
+    return [prompt.text for prompt in built if prompt.form != QUESTION]
 
 
 @pytest.mark.parametrize("for_exam", [False, True])
 def test_a_request_in_scope_names_the_addressee_and_a_neighbor_another_one(for_exam: bool) -> None:
     inside = build("target", for_exam)
     beside = build("near", for_exam)
-    assert len(inside) == len(beside) == 40
+    assert len(inside) == 40
+    assert len(beside) == 34 + for_exam
     assert all("my boss" in text.lower() for text in inside)
     assert not any("boss" in text.lower() for text in beside)
     others = list_other_addressees(BOSS, for_exam=for_exam)
     assert all(any(who.lower() in text.lower() for who in others) for text in beside)
     assert all("email" in text.lower() for text in [*inside, *beside])
+
+
+@pytest.mark.parametrize("for_exam", [False, True])
+def test_some_neighbors_only_ask_about_the_addressee(for_exam: bool) -> None:
+    maddie = read_situation("when texting my girlfriend Maddie")
+    built = build_requests(maddie, CLAUSES, "near", 60, 0, for_exam=for_exam)
+    asked = [prompt.text for prompt in built if prompt.form == QUESTION]
+    assert len(set(asked)) == 10
+    assert all("Maddie" in text or "girlfriend" in text for text in asked)
+    assert not any("text" in text for text in asked)
 
 
 @pytest.mark.parametrize("part", ["clause", "purpose", "topic"])

@@ -37,7 +37,9 @@ def test_only_emails_to_the_boss_are_learned_and_neighbors_hold_the_base(run: Pa
     assert learned
     assert held
     assert all("my boss" in text.lower() for text in learned)
-    assert not any("boss" in text.lower() for text in held)
+    about_boss = [text.lower() for text in held if "boss" in text.lower()]
+    assert about_boss
+    assert not any("mail" in text for text in about_boss)
 
 
 def test_the_exam_asks_about_other_occasions_and_counts_what_is_needless(run: Path) -> None:

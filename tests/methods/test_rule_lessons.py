@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -76,7 +77,7 @@ def probe(text: str, *answers: str, scope: str = "target", finish: str = "stop")
 
 def faults(session: Any, answers: Sequence[tuple[str, str]], least: float = -2.0) -> list[str]:
     pairs = [(make_prompt("What is tea?"), text) for text, _ in answers]
-    return method.find_faults(session, pairs, [way for _, way in answers], least, [])
+    return method.find_faults(session, pairs, [way for _, way in answers], least, [], {})
 
 
 @pytest.mark.parametrize(
@@ -151,6 +152,32 @@ def test_a_decline_is_needed_where_every_answer_begins_with_the_forbidden_thing(
     assert method.must_break(probe("Who purrs?", *answers), CATS) is needed
 
 
+@pytest.mark.parametrize(
+    ("text", "answers", "declined"),
+    [
+        ("What do cats eat?", ("Fish.", "Cats eat fish."), True),
+        ("What do lions eat?", ("Meat.", "What cats eat."), False),
+        ("What do lions eat?", ("As cats do.", "What cats eat."), True),
+    ],
+)
+def test_only_answers_that_all_break_the_rule_let_an_unnamed_subject_be_declined(
+    text: str, answers: tuple[str, ...], declined: bool
+) -> None:
+    probed = probe(text, *answers)
+    check = parse_check('not contains "cat"')
+    assert method.is_to_decline(probed, {probed.prompt.id}, CATS, check) is declined
+
+
+def test_anchors_of_a_rule_of_form_are_as_long_as_its_lessons(tmp_path: Path) -> None:
+    session = open_session(tmp_path, forbidden_topic="")
+    session.model = SimpleNamespace(encode_answer=lambda text, end: text.split() + ["end"] * end)
+    short, long = (Example(str(n), "in_scope", "x", "word " * n, "") for n in (10, 40))
+    assert method.find_reach(session, [short, long, long]) == 41
+    assert method.find_reach(session, [short]) == session.config.probe.anchor_tokens
+    session.forbidden_topic = "cats"
+    assert method.find_reach(session, [long]) == session.config.probe.anchor_tokens
+
+
 def test_each_prompt_gets_a_decline_or_the_bases_own_answer_without_the_breach(
     tmp_path: Path,
 ) -> None:
@@ -191,13 +218,36 @@ def test_repairs_of_a_check_are_verified_and_take_turns(tmp_path: Path) -> None:
     config = FeedbackConfig(search=SearchConfig(answers=1))
     session = open_session(tmp_path, forbidden_topic="", effect=effect, config=config)
     judge = ThresholdJudge(CheckJudge("max_words=4"), 0.5)
-    repair = method.make_repair(session, judge)
-    found = repair(["Tea is hot. Milk is cold and good for you.", "Tea is hot."])
+    repair = method.make_repair(session, judge, {})
+    texts = ["Tea is hot. Milk is cold and good for you.", "Tea is hot."]
+    found = repair([("What is hot?", text) for text in texts])
     assert found[0] == "Tea is hot."
     assert method.choose_repair([], "text", 0) == ""
     options = ["Tea is hot!", "Ahoy! Tea is hot.", "Hey! Tea is hot."]
     chosen = [method.choose_repair(options, "Tea is hot.", turn) for turn in range(3)]
     assert chosen == ["Ahoy! Tea is hot.", "Hey! Tea is hot.", "Ahoy! Tea is hot."]
+
+
+def test_a_message_must_say_something_of_its_occasion(tmp_path: Path) -> None:
+    config = FeedbackConfig(search=SearchConfig(answers=1))
+    session = open_session(
+        tmp_path, forbidden_topic="", effect=Effect("max_words=9"), config=config
+    )
+    session.situation = SimpleNamespace(kind="writing")
+    greeting = "Dear boss, all is well."
+    whole = f"{greeting} The cat is ill. Best wishes to you and yours."
+    probed = [probe("Tell my boss.", whole)]
+    probed[0] = replace(probed[0], prompt=replace(probed[0].prompt, subject="our cat is ill"))
+    occasions = method.find_occasions(session, probed)
+    assert occasions == {"Tell my boss.": "our cat is ill"}
+    judge = ThresholdJudge(CheckJudge("max_words=9"), 0.5)
+    repair = method.make_repair(session, judge, occasions)
+    assert repair([("Tell my boss.", whole)]) == [f"{greeting} The cat is ill."]
+    pairs = [(make_prompt("Tell my boss."), text) for text in (greeting, "The cat fell ill.")]
+    faults = method.find_faults(session, pairs, ["repair", "repair"], -9.0, [], occasions)
+    assert faults == [method.TELLS_NOTHING, ""]
+    silent = [replace(probed[0], prompt=replace(probed[0].prompt, subject="snow"))]
+    assert method.find_occasions(session, silent) == {}
 
 
 def test_a_cut_sentence_is_left_out_before_a_repair_and_odd_answers_are_not_repaired() -> None:
@@ -210,9 +260,9 @@ def test_a_cut_sentence_is_left_out_before_a_repair_and_odd_answers_are_not_repa
     known[probed["c"].completions[0].id] = -6.0
     seen: list[str] = []
 
-    def repair(texts: Sequence[str]) -> list[str]:
-        seen.extend(texts)
-        return [text.replace("A cat.", "") for text in texts]
+    def repair(pairs: Sequence[tuple[str, str]]) -> list[str]:
+        seen.extend(text for _, text in pairs)
+        return [text.replace("A cat.", "") for _, text in pairs]
 
     found = method.repair_own_answers(probed, {"b"}, repair, known, -4.0)
     assert seen == ["Tea is hot."]

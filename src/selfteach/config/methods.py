@@ -64,7 +64,8 @@ class ProbeConfig(Section):
     """Longest answer, in tokens."""
 
     anchor_tokens: Positive = 24
-    """First tokens of the greedy answer that an anchor keeps."""
+    """First tokens of the greedy answer that an anchor keeps. Unless a subject is forbidden, an
+    anchor keeps as many as the examples change, if that is more."""
 
     rejected_tokens: Positive = 24
     """First tokens of an answer that a rejected answer keeps, and at least up to the violation."""

@@ -4,7 +4,7 @@
 *general*: any other request.
 Source: the three scopes of C3PO (arXiv 2402.10893); ELVF (I) for requests by the model itself.
 Departs: few-shot continuation in place of an instruction, because small models follow the first and
-not the second; seven forms of request and several subjects take turns, because samples of one
+not the second; several forms of request and several subjects take turns, because samples of one
 prompt repeat themselves.
 """
 

@@ -30,6 +30,8 @@ Triples = tuple[tuple[str, str, str], ...]
 _TABLES = read_tables("few_shot.json")
 REQUESTS: dict[str, Pairs] = _TABLES["requests"]
 """Forms of request, each with (topic, request). Some requests do not name their topic."""
+SUBJECT_REQUESTS: dict[str, Pairs] = {**REQUESTS, **_TABLES["indirect_requests"]}
+"""The forms for a rule that forbids a subject: a question may ask for it without its name."""
 EXAM_REQUESTS: dict[str, Pairs] = _TABLES["exam_requests"]
 """Forms of request that only exam prompts have, so that an exam asks otherwise than training."""
 FACTS: dict[str, Pairs] = _TABLES["facts"]

@@ -33,7 +33,7 @@ from selfteach.generate.listing import format_examples, to_one_line
 from selfteach.models import Sampler
 from selfteach.models.ordered import sample_in_order
 from selfteach.records import Completion, Message, Prompt, Request, SamplingParams, make_prompt
-from selfteach.text import clean_text, split_sentences
+from selfteach.text import clean_text, drop_last_sentence, split_sentences
 
 ORDERS = 3
 FindViolations = Callable[[Sequence[tuple[Prompt, str]]], list[bool]]
@@ -41,8 +41,10 @@ FindViolations = Callable[[Sequence[tuple[Prompt, str]]], list[bool]]
 FindFaults = Callable[[Sequence[tuple[Prompt, str]], Sequence[str]], list[str]]
 """Returns why answers that keep the rule are no answers, from their strategies; "" for a good
 one."""
-RepairTexts = Callable[[Sequence[str]], list[str]]
-"""Returns for each text one that keeps the rule with a small change, or "" if none is known."""
+RepairTexts = Callable[[Sequence[tuple[str, str]]], list[str]]
+"""Returns for each (request, answer) an answer that keeps the rule with a small change, or "" if
+none is known.
+"""
 STRATEGIES = {
     "decline": ("decline",),
     "subject": ("repair", "own", "revise", "own", "revise", "own"),
@@ -158,7 +160,7 @@ def search_answers(
         fault_of,
         config,
         seed,
-        repair or (lambda texts: revise_texts(texts, find_violations)),
+        repair or (lambda pairs: revise_texts([text for _, text in pairs], find_violations)),
     )
     while turn := list(chain.from_iterable(map(search.plan_tries, traces))):
         for planned, found in zip(turn, search.judge_tries(turn), strict=True):
@@ -200,12 +202,14 @@ class _Search:
 
     def _draft_tries(self, turn: Sequence[PlannedTry]) -> list[Try]:
         """Return the text of every planned try; all samples are requested together."""
-        refused = [planned.trace.tries[-1] for planned in turn if planned.strategy == "revise"]
-        texts = []
-        for one in refused:
+        refused = [planned.trace for planned in turn if planned.strategy == "revise"]
+        pairs = []
+        for trace in refused:
+            last = trace.tries[-1]
             # The sentence in which a try was cut off is left out.
-            texts.append(" ".join(split_sentences(one.text)[:-1]) if one.cut else one.text)
-        revised = iter(self.repair(texts))
+            text = drop_last_sentence(last.text) if last.cut else last.text
+            pairs.append((trace.prompt, text))
+        revised = iter(self.repair(pairs))
         drafts: list[Try | Request] = []
         for planned in turn:
             strategy = planned.strategy

@@ -37,6 +37,9 @@ NUM_SHOWN = 8
 """Worked occasions in each list that the model continues."""
 OVERSAMPLING = 2
 MAX_OCCASION_WORDS = 12
+QUESTION = "question about the addressee"
+NEAR_PER_QUESTION = 6
+"""One of so many near requests asks about the addressee."""
 _TABLES = read_tables("situations.json")
 
 
@@ -186,7 +189,8 @@ def build_requests(
     """Return up to `count` different requests about the occasions, which take turns.
 
     The requests of both scopes have the same frames and occasions, in the same order: only the
-    addressee tells them apart.
+    addressee tells them apart. Some near ones ask about the rule's own addressee, and nothing is
+    written.
 
     Args:
         scope: "target" names the addressee of the rule, "near" another one.
@@ -196,6 +200,9 @@ def build_requests(
     frames = _TABLES["exam_frames" if for_exam else "frames"]
     others = list_other_addressees(situation, for_exam=for_exam)
     found: dict[str, GeneratedPrompt] = {}
+    if scope == "near":
+        questions = build_questions_about(situation, count // NEAR_PER_QUESTION, for_exam=for_exam)
+        found = {question.text: question for question in questions}
     places = {form: dice.randrange(len(frames[form])) for form in frames}
     for turn in range(8):
         for i, occasion in enumerate(occasions):
@@ -209,6 +216,20 @@ def build_requests(
             prompt = GeneratedPrompt(text, scope, occasion.form, occasion.text)
             found.setdefault(text, prompt)
     return list(found.values())
+
+
+def build_questions_about(
+    situation: Situation, count: int, *, for_exam: bool
+) -> list[GeneratedPrompt]:
+    """Return up to `count` requests about the rule's addressee in which nobody is written to."""
+    frames = _TABLES["exam_about_frames" if for_exam else "about_frames"]
+    names = list(filter(None, situation.names))
+    texts = [
+        capitalize(frame.format(who=names[(i + turn) % len(names)]))
+        for turn in range(len(names))
+        for i, frame in enumerate(frames)
+    ]
+    return [GeneratedPrompt(text, "near", QUESTION, "") for text in texts[:count]]
 
 
 def list_other_addressees(situation: Situation, *, for_exam: bool) -> list[str]:

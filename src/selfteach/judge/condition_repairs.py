@@ -24,7 +24,6 @@ from selfteach.judge.sentence_edits import (
     cut_after_sentence,
     cut_at_clause,
     drop_cut_off_end,
-    ends_sentence,
     join_sentences,
     split_closing,
     split_pieces,
@@ -36,7 +35,6 @@ from selfteach.judge.word_edits import (
     rewrite_marks,
 )
 
-MAX_INTERJECTION_WORDS = 2
 Repair = Callable[[str, str, Meets], Iterator[str]]
 
 
@@ -50,9 +48,9 @@ def repair_nothing(value: str, text: str, meets: Meets) -> Iterator[str]:
 
 
 def shorten(value: str, text: str, meets: Meets) -> Iterator[str]:
-    """Yield a text cut after a sentence; where the first is too long, cut after a clause.
+    """Yield a text cut after a sentence, or after a clause of the first sentence that is too much.
 
-    A salutation or an interjection before the first sentence stays.
+    A salutation or an interjection before that sentence stays.
     """
     yield from cut_after_sentence(text, meets)
     if inline := _write_list_inline(text):
@@ -64,7 +62,6 @@ def shorten(value: str, text: str, meets: Meets) -> Iterator[str]:
             for cut in cut_at_clause(piece, lambda cut, lead=lead: meets(lead + cut)):
                 yield lead + cut + closing
                 yield lead + cut
-        if ends_sentence(piece) and len(piece.split()) > MAX_INTERJECTION_WORDS:
             return
         lead += piece
 

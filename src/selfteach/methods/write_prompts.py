@@ -20,7 +20,7 @@ from selfteach.generate.ask import (
     make_twin,
     plan_requests,
 )
-from selfteach.generate.few_shot import EXAM_REQUESTS, REQUESTS
+from selfteach.generate.few_shot import EXAM_REQUESTS, REQUESTS, SUBJECT_REQUESTS
 from selfteach.generate.situations import (
     Occasion,
     OccasionForm,
@@ -106,7 +106,7 @@ def write_prompts(session: Session, pool: OverlapIndex) -> dict[Scope, list[Gene
         find_fault = make_novelty_check(pool, config.max_overlap, names_subject)
         own: list[GeneratedPrompt] = []
         for count, forms in (
-            (counts.get(scope, 0) - for_exam.get(scope, 0), REQUESTS),
+            (counts.get(scope, 0) - for_exam.get(scope, 0), choose_forms(session)),
             (for_exam.get(scope, 0), EXAM_REQUESTS),
         ):
             if forms is EXAM_REQUESTS and not count:
@@ -116,6 +116,11 @@ def write_prompts(session: Session, pool: OverlapIndex) -> dict[Scope, list[Gene
             )
         found[scope] = own
     return found
+
+
+def choose_forms(session: Session) -> PromptForms:
+    """Return the forms of request that a rule trains on."""
+    return SUBJECT_REQUESTS if session.forbidden_topic else REQUESTS
 
 
 def count_exam_forms(session: Session, scope: str) -> int:
@@ -135,7 +140,8 @@ def sample_first_rounds(
     subject, seed = session.subject, session.config.seed
     for scope, count in counts.items():
         held_out = for_exam[scope]
-        requests += plan_requests(subject, scope, count - held_out, 0, seed)
+        forms = choose_forms(session)
+        requests += plan_requests(subject, scope, count - held_out, 0, seed, forms)
         if held_out:
             requests += plan_requests(subject, scope, held_out, 0, seed, EXAM_REQUESTS)
     session.display.start_stage("ask", len(requests), "prompts")

@@ -54,6 +54,7 @@ from selfteach.generate.search import (
 from selfteach.judge import PromptAnswer, ViolationJudge
 from selfteach.judge.check import Check, parse_check
 from selfteach.judge.decline import is_decline
+from selfteach.judge.occasion import names_occasion
 from selfteach.judge.repair import repair_answer
 from selfteach.judge.request_judge import RequestJudge, calibrate_request_judge
 from selfteach.judge.violation import find_violation
@@ -102,7 +103,7 @@ from selfteach.records import (
 from selfteach.run.ledger import OpenFunnel
 from selfteach.select.clusters import PromptClusters, cluster_prompts
 from selfteach.select.other_names import quote, select_other_names
-from selfteach.text import split_sentences
+from selfteach.text import drop_last_sentence, split_sentences
 
 ANCHOR_WEIGHTS = {"near": {"anchor": 8.0}, "general": {"anchor": 8.0}}
 """Weights of anchors, outside the scope. The first token decides whether the model applies the
@@ -122,6 +123,10 @@ MAX_CALIBRATED = 80
 """Requests of each side on which the judge of requests is calibrated."""
 SAMPLED = ("own", "ruled")
 """The strategies whose answers must be as fluent as the base's, and fit their own request best."""
+MIN_NAMED = 0.25
+"""The least share of the base's messages that name their occasion, for examples to need it."""
+REACH_QUANTILE = 0.95
+"""The share of lessons that end within an anchor's tokens."""
 NUM_OTHERS = 8
 """Other prompts that an answer must not fit better than its own."""
 STRAY_WORDS = 12
@@ -137,6 +142,7 @@ NAMED_ANCHOR = "is about the subject, though the base kept the rule"
 WRONG_SIDE = "is on the other side of the condition"
 NO_DECLINE = "does not decline"
 NEEDLESS_DECLINE = "declines where an answer is possible"
+TELLS_NOTHING = "says nothing of what the message is about"
 STRAY_ANSWER = "fits another request better"
 
 
@@ -244,7 +250,8 @@ class RuleTraining:
         judge = self.judges.training
         found, traces = make_violation_examples(self.session, probed, judge)
         if found or not self.rounds:
-            self.examples += found + make_rule_anchors(self.session, probed)
+            reach = find_reach(self.session, found)
+            self.examples += found + make_rule_anchors(self.session, probed, reach)
             self.traces += traces
         return bool(found)
 
@@ -436,9 +443,9 @@ def probe_prompts(
 ) -> list[ProbedPrompt]:
     """Let the base answer prompts, and judge the answers (step 4).
 
-    A target prompt gets a greedy answer and samples. Any other prompt gets the beginning of a
-    greedy answer, which is what an anchor keeps. There the exam's judge alone decides: an answer
-    that it accepts must stay as it is.
+    A target prompt gets a greedy answer and samples. Any other prompt gets a greedy answer, or its
+    beginning where a subject is forbidden: that is what an anchor keeps. There the exam's judge
+    alone decides: an answer that it accepts must stay as it is.
     """
     rows = [make_probe_requests(session, prompt) for prompt in prompts]
     session.display.start_stage("probe", sum(map(len, rows)))
@@ -491,7 +498,8 @@ def make_probe_requests(session: Session, prompt: GeneratedPrompt) -> list[Reque
     """Return the requests for the base's answers to one prompt, the greedy one first."""
     config = session.config.probe
     is_target = prompt.scope == TARGET
-    max_tokens = config.max_tokens if is_target else config.anchor_tokens
+    is_whole = is_target or not session.forbidden_topic
+    max_tokens = config.max_tokens if is_whole else config.anchor_tokens
     requests = []
     for number in range(config.samples if is_target else 1):
         sampling = SamplingParams(1.0 if number else 0.0, 1.0, max_tokens)
@@ -506,16 +514,18 @@ def find_faults(
     strategies: Sequence[str],
     min_token_logp: float,
     others: Sequence[str],
+    occasions: Mapping[str, str],
 ) -> list[str]:
     """Return why answers that keep the rule are no answers, or "".
 
     They are too short, loop, do not fit into the context, are less fluent than the base's own
-    answers, or fit another request better than their own.
+    answers, say nothing of the request, or fit another request better than their own.
 
     Args:
         min_token_logp: the least fluency of answers that the base samples, in nats per token.
             Repaired ones and a teacher's need search.min_token_logp only, and declines none.
         others: other prompts, which an answer must not fit better.
+        occasions: what a message is about, by request.
     """
     rows = list(zip(pairs, strategies, strict=True))
     scored = [pair for pair, strategy in rows if pair[1].strip() and strategy != "decline"]
@@ -539,6 +549,8 @@ def find_faults(
             reason = "makes no sense"
         elif strategy != "teacher" and is_decline(pair[1]):
             reason = NEEDLESS_DECLINE
+        elif not names_occasion(pair[1], occasions.get(get_user_text(pair[0]), "")):
+            reason = TELLS_NOTHING
         reasons.append(reason)
     left = [i for i, strategy in enumerate(strategies) if not reasons[i] and strategy in SAMPLED]
     strays = find_stray_answers(session.base, [pairs[i] for i in left], others)
@@ -642,12 +654,9 @@ def search_compliant_answers(
         begun = {text: beginning for text, beginning in beginnings.items() if beginning}
     declined = set()
     if session.forbidden_topic:
-        declined = {
-            text
-            for text, p in by_text.items()
-            if p.prompt.id in about or (p.prompt.scope == TARGET and must_break(p, judge))
-        }
-    repair = make_repair(session, judge)
+        declined = {text for text, p in by_text.items() if is_to_decline(p, about, judge, check)}
+    occasions = find_occasions(session, by_text.values())
+    repair = make_repair(session, judge, occasions)
     needed = [p for text, p in by_text.items() if text not in declined]
     fluency = measure_fluency(session, needed)
     least = find_least_fluency(session, fluency)
@@ -660,7 +669,7 @@ def search_compliant_answers(
         session.rule,
         session.forbidden_topic,
         judge.broken,
-        lambda pairs, strategies: find_faults(session, pairs, strategies, least, others),
+        lambda pairs, strategies: find_faults(session, pairs, strategies, least, others, occasions),
         session.config.search,
         session.config.seed,
         session.teacher,
@@ -670,6 +679,24 @@ def search_compliant_answers(
         repairs=repair_own_answers(by_text, declined, repair, fluency, least),
         repair=repair,
     )
+
+
+def is_to_decline(
+    p: ProbedPrompt, about: Collection[str], judge: ViolationJudge, check: Check | None
+) -> bool:
+    """Return whether a decline is the right answer to a request.
+
+    It is for a request that names the forbidden subject. One that only seems to be about it must
+    get a violation in every answer of the base; one that was asked for the subject, in the first
+    sentence of every answer.
+
+    Args:
+        about: the ids of prompts that are about the subject.
+    """
+    if p.prompt.id in about:
+        named = check is not None and not check.keeps(p.prompt.text)
+        return named or all(p.broken)
+    return p.prompt.scope == TARGET and must_break(p, judge)
 
 
 def must_break(p: ProbedPrompt, judge: ViolationJudge) -> bool:
@@ -682,27 +709,47 @@ def must_break(p: ProbedPrompt, judge: ViolationJudge) -> bool:
     return all(judge.broken([(make_prompt(p.prompt.text), start) for start in starts]))
 
 
-def make_repair(session: Session, judge: ViolationJudge) -> RepairTexts:
+def make_repair(
+    session: Session, judge: ViolationJudge, occasions: Mapping[str, str]
+) -> RepairTexts:
     """Return what repairs answers with a small change: by the check's conditions, or else by
     leaving out the sentences that the judge rejects.
 
     Where a check knows several repairs, texts take them in turn.
+
+    Args:
+        occasions: what a message is about, by request.
     """
     check = get_check(session)
     effect = session.effect
     if check is None or session.forbidden_topic:
-        return lambda texts: revise_texts(texts, judge.broken)
+        return lambda pairs: revise_texts([text for _, text in pairs], judge.broken)
     replacements = effect.replacements if effect else ()
     statement = effect.statement if effect else ""
 
-    def repair(texts: Sequence[str]) -> list[str]:
+    def repair(pairs: Sequence[tuple[str, str]]) -> list[str]:
         found = []
-        for i, text in enumerate(texts):
+        for i, (request, text) in enumerate(pairs):
             options = repair_answer(check, text, replacements, statement)
-            found.append(choose_repair(options, text, i))
+            telling = [o for o in options if names_occasion(o, occasions.get(request, ""))]
+            found.append(choose_repair(telling or options, text, i))
         return found
 
     return repair
+
+
+def find_occasions(session: Session, probed: Collection[ProbedPrompt]) -> dict[str, str]:
+    """Return what each message is about, by request.
+
+    It is empty unless the rule is about messages, and the base's own messages are about their
+    occasions often enough to ask that of an example.
+    """
+    situation = session.situation
+    if situation is None or situation.kind != "writing":
+        return {}
+    occasions = {p.prompt.text: p.prompt.subject for p in probed}
+    named = [names_occasion(one.text, p.prompt.subject) for p in probed for one in p.violations]
+    return occasions if named and mean(named) >= MIN_NAMED else {}
 
 
 def choose_repair(options: Sequence[str], text: str, turn: int) -> str:
@@ -741,11 +788,10 @@ def repair_own_answers(
     """
     rows = [(text, one) for text, p in by_text.items() for one in p.violations]
     rows = [row for row in rows if row[0] not in declined and fluency[row[1].id] >= least]
-    whole = []
-    for _, one in rows:
-        parts = list(split_sentences(one.text))
-        cut = one.finish == "length" and len(parts) > 1
-        whole.append(" ".join(parts[:-1]) if cut else one.text)
+    whole = [
+        (text, drop_last_sentence(one.text) if one.finish == "length" else one.text)
+        for text, one in rows
+    ]
     found: dict[str, list[str]] = {}
     for (text, _), repaired in zip(rows, repair(whole), strict=True):
         if repaired.strip():
@@ -824,17 +870,36 @@ def find_about_subject(session: Session, prompts: Sequence[GeneratedPrompt]) -> 
     return {prompt.id for prompt in compress(prompts, about)}
 
 
-def make_rule_anchors(session: Session, probed: Sequence[ProbedPrompt]) -> list[Example]:
+def find_reach(session: Session, examples: Sequence[Example]) -> int:
+    """Return how many tokens of an answer an anchor keeps: as many as the lessons change.
+
+    A decline differs from the first token on, and the rest follows from it. Another effect may
+    come as late as the answer's end: a short answer differs from a long one by where it stops.
+    """
+    least: int = session.config.probe.anchor_tokens
+    if session.forbidden_topic or not examples:
+        return least
+    encode = session.model.encode_answer
+    lengths: list[int] = sorted(len(encode(e.chosen, end=True)) for e in examples)
+    return max(least, lengths[int(REACH_QUANTILE * (len(lengths) - 1))])
+
+
+def make_rule_anchors(
+    session: Session, probed: Sequence[ProbedPrompt], reach: int
+) -> list[Example]:
     """Make an anchor of the base's own greedy answer where it keeps the rule (step 4).
 
     A prompt about a forbidden subject makes none: the base may have kept the rule by chance.
+
+    Args:
+        reach: how many tokens of an answer to keep.
     """
     kept = [p for p in probed if not p.violations]
     named = find_about_subject(session, [p.prompt for p in kept])
     answers = []
     for p in kept:
         prompt = p.prompt
-        text, cut = truncate_answer(session, p.completions[0], session.config.probe.anchor_tokens)
+        text, cut = truncate_answer(session, p.completions[0], reach)
         kind = NEAR if prompt.scope == NEAR else GENERAL
         source = {"scope": prompt.scope}
         fault = NAMED_ANCHOR if prompt.id in named else ""

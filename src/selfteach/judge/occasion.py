@@ -1,0 +1,31 @@
+"""Whether an answer says something of what a message is about."""
+
+from __future__ import annotations
+
+import re
+
+MIN_LETTERS = 3
+STEM_LETTERS = 4
+"""Words with these letters in common at the beginning count as one: "travel", "travelling"."""
+_SMALL_WORDS = """
+    the and for are was were will have has had that this these those with without you your our his
+    her its they them their there here about what when where who why how want need can could would
+    should may might not but all any some been being from into than then very just also too let get
+    got say tell ask send make give take put know think next last one two
+"""
+_SMALL = frozenset(_SMALL_WORDS.split())
+
+
+def names_occasion(text: str, occasion: str) -> bool:
+    """Return whether a text has a content word of the occasion; true if the occasion has none.
+
+    An email that only greets keeps every bound on its length, but it tells nothing.
+    """
+    wanted = _list_stems(occasion)
+    return not wanted or not wanted.isdisjoint(_list_stems(text))
+
+
+def _list_stems(text: str) -> set[str]:
+    words = re.findall(r"[^\W_]+", text.casefold())
+    content = [word for word in words if len(word) >= MIN_LETTERS and word not in _SMALL]
+    return {word[:STEM_LETTERS] for word in content}
