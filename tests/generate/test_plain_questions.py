@@ -67,7 +67,13 @@ def test_the_clause_around_an_answer_is_asked_without_the_rest_of_the_sentence()
     assert make_clause_question("The miller made 12 kinds of bread, and sold them.", "12") == (
         "The miller made how many kinds of bread?"
     )
-    assert make_clause_question("He left in 1790; they stayed.", "1790") == ""
+    for sentence, answer in (
+        ("He left in 1790; they stayed.", "1790"),
+        ("The old Arab oil mills stood near the river Wyle.", "Arab"),
+        ('He said "the old mill] was built by Ann Ames" to us.', "Ann Ames"),
+        ("Мельница была построена в 1790 году у реки.", "1790"),
+    ):
+        assert make_clause_question(sentence, answer) == ""
 
 
 @pytest.mark.parametrize(

@@ -164,13 +164,13 @@ def test_a_program_asks_where_the_model_asks_too_few(session: Any) -> None:
     owner; the river has a clause only.
     """
     text = (
-        "Hale Mill was first built in 1790. It stands by a river at Wyle. "
+        "Hale Mill was first built in 1790. The tall stone mill stands by a slow river. "
         "The old mill was owned by Ann Ames. Nearly all of it burned in 1850."
     )
     (chunk,) = split_chunks(Document("mill.txt", "Hale Mill", text), lambda t: len(t.split()))
     when = Question(WHEN.text, "1790", chunk, 0)
-    found = {"Ann Ames": "Ann Ames.", "a river": "By a river.", "1790": "1790"}
-    asked = {WHEN.text: "1790", "owned by?": "Ann Ames", "by what at Wyle?": "a river"}
+    found = {"Ann Ames": "Ann Ames.", "a slow river": "By a slow river.", "1790": "1790"}
+    asked = {WHEN.text: "1790", "owned by?": "Ann Ames", "stands by what?": "a slow river"}
 
     def answer(request: Request) -> str:
         shorts = [short for part, short in asked.items() if part in str(request.prompt)]
@@ -178,7 +178,11 @@ def test_a_program_asks_where_the_model_asks_too_few(session: Any) -> None:
 
     session.base = Recorded(session.run.ledger, Scripted(answer))
     texts = [q.text for q in choose_own_questions(session, [chunk], [when])]
-    assert texts == [WHEN.text, "Who was the old mill owned by?", "It stands by what at Wyle?"]
+    assert texts == [
+        WHEN.text,
+        "Who was the old mill owned by?",
+        "It still stands by what near Wyle?",
+    ]
 
 
 def test_the_exam_has_some_questions_a_chunk_and_leaves_facts_to_learn_from(session: Any) -> None:

@@ -18,7 +18,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from selfteach.generate.spans import get_question_openings, is_latin
+from selfteach.generate.spans import get_question_openings, is_content_word, is_latin
 
 BE = frozenset({"is", "are", "was", "were"})
 HAVE = {"has": "does", "have": "do", "had": "did"}
@@ -99,6 +99,10 @@ CLAUSE_START = re.compile(
 CLAUSE_END = re.compile(
     r"[;:]\s|,\s(?!\d)| (?:which|who|when|while|because|although|where|whereas)\b| [(\[\"“]"
 )
+MARKS = re.compile(r"[\"“”()\[\]]")
+"""Marks of which a clause may hold one half."""
+MIN_CONTENT_WORDS = 3
+"""Content words of a clause with a question word."""
 MIN_WORDS = 4
 MAX_WORDS = 18
 MAX_SUBJECT_WORDS = 11
@@ -151,24 +155,34 @@ def make_fronted_question(sentence: str, answer: str) -> str:
 
 
 def make_clause_question(sentence: str, answer: str) -> str:
-    """Return the clause around an answer, with a question word in its place; "" if it is short."""
-    place = re.search(rf"(?<!\w){re.escape(answer)}(?!\w)", sentence)
-    if not place or not is_latin(sentence):
+    """Return the clause around an answer, with a question word in its place; "" if the clause says
+    too little or is torn.
+    """
+    start = find_whole_answer(sentence, answer)
+    end = start + len(answer)
+    opening = get_question_openings(sentence, answer)[0] if start >= 0 else ""
+    if (
+        not opening
+        or not is_latin(sentence)
+        or not is_whole_phrase(answer, sentence[end:], opening)
+    ):
         return ""
-    starts = [m.end() for m in CLAUSE_START.finditer(sentence) if m.end() <= place.start()]
-    ends = [m.start() for m in CLAUSE_END.finditer(sentence) if m.start() >= place.end()]
-    before = sentence[max(starts, default=0) : place.start()].split()
-    after = sentence[place.end() : min(ends, default=len(sentence))].rstrip(' .!?"”)]').split()
-    opening = get_question_openings(sentence, answer)[0]
+    starts = [m.end() for m in CLAUSE_START.finditer(sentence) if m.end() <= start]
+    ends = [m.start() for m in CLAUSE_END.finditer(sentence) if m.start() >= end]
+    before = sentence[max(starts, default=0) : start].split()
+    after = sentence[end : min(ends, default=len(sentence))].rstrip(" .!?").split()
     counted = opening.removeprefix("How many ")
     if counted != opening and after[:1] == [counted]:
         del after[0]
+    if before and before[-1].lower() in ("the", "a", "an"):
+        del before[-1]
     before = before[-max(MAX_WORDS - len(after), MAX_WORDS // 2) :]
     after = after[: MAX_WORDS - len(before)]
-    if len(before) + len(after) < MIN_WORDS:
+    if sum(map(is_content_word, before + after)) < MIN_CONTENT_WORDS:
         return ""
     asked = {"Who": "who or what", "In what year": "what year"}.get(opening, opening.lower())
-    return " ".join([*before, asked, *after]) + "?"
+    text = " ".join([*before, asked, *after])
+    return "" if MARKS.search(text) else f"{text}?"
 
 
 def find_whole_answer(sentence: str, answer: str) -> int:
