@@ -165,7 +165,7 @@ def test_a_program_asks_where_the_model_asks_too_few(session: Any) -> None:
     """
     text = (
         "Hale Mill was first built in 1790. The tall stone mill stands by a slow river. "
-        "The old mill was owned by Ann Ames. Nearly all of it burned in 1850."
+        "The old mill was owned by Ann Ames. Nearly all of it burned at Wyle in 1850."
     )
     (chunk,) = split_chunks(Document("mill.txt", "Hale Mill", text), lambda t: len(t.split()))
     when = Question(WHEN.text, "1790", chunk, 0)
@@ -181,7 +181,7 @@ def test_a_program_asks_where_the_model_asks_too_few(session: Any) -> None:
     assert texts == [
         WHEN.text,
         "Who was the old mill owned by?",
-        "It still stands by what near Wyle?",
+        "The tall stone mill stands by what?",
     ]
 
 
