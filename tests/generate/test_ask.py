@@ -24,6 +24,7 @@ from selfteach.generate.ask import (
 )
 from selfteach.records import Prompt, Request
 
+SIBLINGS = ("rowing", "diving")
 SUBJECT = Subject("sailing", ("mast", "harbour"), ("rowing", "diving"))
 
 
@@ -34,7 +35,7 @@ def teller(
     foreign: Sequence[str] = (),
     famous: str = "",
 ) -> Scripted:
-    """Names a topic, and lists; every word but the `foreign` ones calls sailing to mind."""
+    """Names a topic, and lists; every word but `foreign` and SIBLINGS calls sailing to mind."""
 
     def script(request: Request) -> str:
         text = str(request.prompt)
@@ -42,7 +43,9 @@ def teller(
             return topic
         if text.endswith("Famous names and words:"):
             return famous
-        return words if text.endswith("Words:") else siblings
+        if text.endswith("Words:"):
+            return words
+        return siblings if text.endswith("Other topics of the same kind:") else ""
 
     return Scripted(script, score(foreign))
 
@@ -50,7 +53,9 @@ def teller(
 def score(foreign: Sequence[str] = ()):
     def logp(prompt: Prompt, text: str) -> float:
         word = str(prompt).rpartition("Word: ")[2].partition("\n")[0]
-        return -9.0 if text.lower() != " sailing" else -12.0 if word in foreign else -1.0
+        if text.lower() != " sailing":
+            return -9.0
+        return -12.0 if word in (*foreign, *SIBLINGS) else -1.0
 
     return logp
 
@@ -93,6 +98,13 @@ def test_famous_names_are_candidates_and_those_that_tell_the_topic_are_its_words
     assert found.candidates == ("mast", "harbour", "Nelson", "regatta", "pizza")
 
 
+def test_another_name_of_the_topic_is_no_sibling_but_a_candidate() -> None:
+    listed = "rowing, yachting, dinghy sailing, diving,"
+    found = subject(teller("sailing", siblings=listed))
+    assert found.siblings == ("rowing", "diving")
+    assert found.candidates == ("mast", "harbour", "yachting")
+
+
 def test_the_probability_of_a_topic_is_among_siblings_and_everyday_topics() -> None:
     model = Scripted({}, score(["pizza"]))
     known, foreign = compute_topic_probabilities(model, "sailing", ["rowing"], ["mast", "pizza"])
@@ -121,8 +133,10 @@ def test_lists_keep_short_whole_names_the_frequent_first_and_never_the_topic_its
             "mast, oar, half a wor",
             "oar, Sailing, a name of four words, cut o",
             *["oar,"] * (NUM_LISTS - 2),
-            *["Nelson, the fleet, cut"] * NUM_LISTS,
             *["oar, rowing, en"] * NUM_LISTS,
+            *["Nelson, the fleet, cut"] * NUM_LISTS,
+            *["Nelson, Drake, cut"] * NUM_LISTS,
+            *[""] * NUM_LISTS * 2,
         ]
     )
     model = Scripted(
@@ -131,9 +145,9 @@ def test_lists_keep_short_whole_names_the_frequent_first_and_never_the_topic_its
     )
     assert subject(model) == Subject(
         "sailing",
-        ("oar", "mast", "Nelson", "the fleet"),
+        ("oar", "mast", "Nelson", "the fleet", "Drake"),
         ("rowing",),
-        candidates=("oar", "mast", "Nelson", "the fleet"),
+        candidates=("oar", "mast", "Nelson", "the fleet", "Drake"),
     )
 
 

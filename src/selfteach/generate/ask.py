@@ -16,6 +16,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from statistics import mean
 from typing import Literal
 
@@ -41,6 +42,11 @@ MAX_CANDIDATES = 40
 """The most frequent names that may be other names of the topic."""
 MAX_SIBLINGS = 12
 """The most frequent names that are kept as siblings of the topic."""
+MAX_ALIASES = 4
+MAX_NAMES = 24
+"""The most frequent names of each kind that are looked at."""
+MAX_SIBLING_PROBABILITY = 0.85
+"""A topic of the same kind is called by the topic's name no more often than this."""
 MIN_ASSOCIATION_NATS = 1.0
 MIN_NAME_PROBABILITY = 0.5
 """How surely a famous name must tell the topic: p(topic | name)."""
@@ -102,15 +108,36 @@ def describe_topic(
 ) -> Subject:
     """Return a topic with its words and its siblings, as the model names them."""
     words = _list_names(model, topic, "Words", few_shot.WORDS, seed)
-    names = _list_names(model, topic, "Famous names and words", few_shot.NAMES, seed)
     kin = _list_names(model, topic, "Other topics of the same kind", few_shot.SIBLINGS, seed)
-    siblings = [name for name in kin if name not in words][:MAX_SIBLINGS]
+    siblings, aliases = split_siblings(scorer, topic, [name for name in kin if name not in words])
     associated = select_associated_words(scorer, topic, words[:MAX_WORDS], siblings)
-    candidates = tuple(dict.fromkeys([*words[:MAX_CANDIDATES], *names[:MAX_CANDIDATES]]))
-    shares = compute_topic_probabilities(scorer, topic, siblings, names[:MAX_CANDIDATES])
-    known = [n for n, p in zip(names, shares, strict=False) if p >= MIN_NAME_PROBABILITY]
-    belonging = tuple(dict.fromkeys([*associated, *known[:MAX_WORDS]]))
+    lists = [
+        _list_names(model, topic, label, worked, seed)[:MAX_NAMES]
+        for label, worked in few_shot.NAME_LISTS.items()
+    ]
+    names = list(dict.fromkeys(chain.from_iterable(lists)))
+    shares = compute_topic_probabilities(scorer, topic, siblings, names)
+    known = [n for n, p in zip(names, shares, strict=True) if p >= MIN_NAME_PROBABILITY]
+    belonging = tuple(dict.fromkeys([*associated, *known]))
+    candidates = tuple(dict.fromkeys([*words[:MAX_CANDIDATES], *aliases, *names]))
     return Subject(topic, belonging, tuple(siblings), forbidden, candidates)
+
+
+def split_siblings(scorer: Scorer, topic: str, names: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Return topics of the same kind, and names that may mean the topic itself ("soccer").
+
+    A name that contains the topic is left out, and so is one that the model takes for the topic:
+    p(topic | name) > MAX_SIBLING_PROBABILITY.
+    """
+    stem = to_singular(topic.lower())
+    siblings: list[str] = []
+    aliases: list[str] = []
+    tried = [name for name in names if stem not in name.lower()][: MAX_SIBLINGS + MAX_ALIASES]
+    for name in tried:
+        others = [one for one in tried if one not in name and name not in one]
+        share = compute_topic_probabilities(scorer, topic, others, [name])[0]
+        (aliases if share > MAX_SIBLING_PROBABILITY else siblings).append(name)
+    return siblings[:MAX_SIBLINGS], aliases
 
 
 def list_other_topics(topic: str, siblings: Iterable[str]) -> list[str]:

@@ -47,6 +47,13 @@ WORDS: Pairs = _TABLES["words"]
 NAMES: Pairs = _TABLES["names"]
 """(topic, famous names and special words of it): the subjects of requests that only somebody who
 knows the topic connects with it."""
+NAME_LISTS: dict[str, Pairs] = {
+    "Famous names and words": NAMES,
+    "Famous people": _TABLES["people"],
+    "Special words": _TABLES["terms"],
+    "Events": _TABLES["events"],
+}
+"""Kinds of names that belong to a topic, each with (topic, names)."""
 EVERYDAY_TOPICS: tuple[str, ...] = _TABLES["everyday_topics"]
 """Topics that a word of more than one meaning may belong to."""
 DECLINES: dict[str, tuple[str, ...]] = _TABLES["declines"]
