@@ -31,6 +31,7 @@ from selfteach.judge.contradiction import KnowledgeScores
 from selfteach.materials.documents import Document
 from selfteach.materials.documents.chunk import Chunk, split_chunks
 from selfteach.methods.documents import select_study_rows
+from selfteach.methods.documents.calibrate_knowledge_judges import describe_weak_judges
 from selfteach.methods.documents.exam import (
     HeldOutQuestion,
     make_gap_questions,
@@ -218,6 +219,9 @@ def test_what_is_known_is_not_taught_but_recited() -> None:
     start = CHUNK.describe_source(1)["start"]
     assert {e.source["form"] for e in rows if e.source["start"] == start} == set()
     assert any("China" in e.chosen for e in rows if e.source["form"] == "recite")
+    lost = len(here.outcomes) - len(rows)
+    assert lost > 0
+    assert here.printed[0].startswith(f"known: {lost} of {len(here.outcomes)} rows")
     assert {f.reason for f in here.outcomes if f.state == "dropped"} == {
         select_study_rows.ALREADY_KNOWN
     }
@@ -247,6 +251,19 @@ def test_the_best_judge_that_is_good_enough_is_believed() -> None:
     assert best is not None
     assert (best.judge, best.tau_knowledge, best.scored[0].judge) == ("a", 0.3, "a")
     assert choose_best_judge(judges, rows, [], 0.85, 0.5) is None
+
+
+def test_a_run_says_where_no_judge_tells_what_is_known() -> None:
+    def row(name: str, auroc: float, n: int = 60) -> JudgeCalibration:
+        found = Measure(auroc, 0.0, 1.0, n)
+        return JudgeCalibration(name, found, found, 0.5, 0.5)
+
+    said = describe_weak_judges([row("match", 0.62), row("gain", 0.41)], 0.75)
+    assert "match" in said
+    assert "0.62 on 60" in said
+    assert describe_weak_judges([row("match", 0.62), row("gain", 0.75)], 0.75) == ""
+    assert describe_weak_judges([row("match", 0.5, 0)], 0.75) == ""
+    assert describe_weak_judges([], 0.75) == ""
 
 
 #

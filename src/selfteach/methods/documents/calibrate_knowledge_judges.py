@@ -77,6 +77,18 @@ def describe_calibrations(found: Sequence[JudgeCalibration], used: str) -> list[
     return [asdict(one) | {"used": one.judge == used} for one in found]
 
 
+def describe_weak_judges(found: Sequence[JudgeCalibration], min_auroc: float) -> str:
+    """Describe in one line that no judge ranks unknown questions well enough; "" if one does."""
+    best = max(found, key=lambda one: one.knowledge.value, default=None)
+    if best is None or not best.knowledge.n or best.knowledge.value >= min_auroc:
+        return ""
+    return (
+        f"no judge tells what this model knows: the best, {best.judge}, has AUROC "
+        f"{best.knowledge.value:.2f} on {best.knowledge.n} common questions (select.min_auroc is "
+        f"{min_auroc:g}); the map's known and unknown are guesses"
+    )
+
+
 def make_common_questions(count: int) -> list[Question]:
     """Return questions that many people can answer, each with a sentence that answers it."""
     found = []

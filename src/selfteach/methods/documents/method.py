@@ -56,6 +56,7 @@ from selfteach.methods.anchors import make_anchors
 from selfteach.methods.documents.calibrate_knowledge_judges import (
     calibrate_judges,
     describe_calibrations,
+    describe_weak_judges,
     list_judges,
     make_knowledge_setup,
 )
@@ -479,6 +480,9 @@ def rank_judges(
     judges = list_judges(session, judge)
     found = calibrate_judges(session, judges, written)
     session.run.ledger.set_note("judges", describe_calibrations(found, config.judge))
+    weak = describe_weak_judges(found, config.min_auroc)
+    if weak:
+        session.display.print_line(weak)
     if session.config.study.known != "auto":
         return None
     return choose_best_judge(judges, found, answered, config.min_auroc, config.tau_label)

@@ -7,7 +7,8 @@
      passage as in the exam's open book. A teacher reads in two ways, without worked examples
   3  So many facts are held out, evenly over the chunks: some for each chunk, and at most a share of
      all facts, so that others are left to learn from
-  4  If the model asks too few, sentences with a question word in the answer's place follow
+  4  A program asks too, in the word order of people (generate/plain_questions.py). Where both ask
+     for too few facts, clauses with a question word in the answer's place follow
 
 Departs: Self-Learning-llm examines on questions of people. An exam of 14 questions of its own said
 "not learned" where 80 of people's rose from 1 to 40 %.
@@ -20,8 +21,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from selfteach.generate.answers import GREEDY, make_open_book_chat, make_open_book_prompt
+from selfteach.generate.plain_questions import make_clause_question, make_fronted_question
 from selfteach.generate.questions import Question, make_answer_prompt
-from selfteach.generate.spans import find_answer_spans
+from selfteach.generate.spans import find_answer_spans, is_latin
 from selfteach.generate.study import put_question_word
 from selfteach.judge.match import contains_answer, normalize_answer
 from selfteach.materials.documents.chunk import Chunk
@@ -29,14 +31,19 @@ from selfteach.methods.session import Session
 from selfteach.models.ordered import sample_in_order
 from selfteach.records import Prompt, Request
 from selfteach.select.evenly import choose_evenly
-from selfteach.select.question_format import ANOTHER_ANSWER, NO_ANSWER_BACK, find_answer_fault
+from selfteach.select.question_format import (
+    ANOTHER_ANSWER,
+    NO_ANSWER_BACK,
+    find_answer_fault,
+    find_context_fault,
+)
 
 PER_CHUNK = 4
 """Questions that the exam asks about a chunk, on average."""
 MIN_QUESTIONS = 20
 """Questions of the exam about few chunks, if there are so many."""
 SPARE = 3
-"""Sentences with a question word that are read for each question that is missing."""
+"""Clauses with a question word that are read for each question that is missing."""
 Fact = tuple[str, str]
 """The id of a chunk, and the answer's words."""
 
@@ -55,39 +62,54 @@ def choose_own_questions(
         questions: all usable questions of the model.
     """
     config = session.config
-    made = make_sentence_questions(chunks)
-    facts = {find_fact(q) for q in (*questions, *made)}
+    unwritten = list_unwritten_questions(chunks)
+    fronted = write_questions(unwritten, lambda q: make_fronted_question(q.evidence, q.short))
+    clauses = write_questions(unwritten, ask_with_clause)
+    facts = {find_fact(q) for q in (*questions, *unwritten)}
     wanted = min(
         config.exam.questions,
         max(MIN_QUESTIONS, PER_CHUNK * len(chunks)),
         int(config.questions.held_out * len(facts)),
     )
-    clear = choose_wordings(session, [q for q in questions if can_be_asked(q)])
+    clear = choose_wordings(session, [q for q in (*questions, *fronted) if can_be_asked(q)])
     found = choose_evenly(clear, wanted)
     missing = wanted - len(found)
     known = {find_fact(q) for q in clear}
-    left = [q for q in made if find_fact(q) not in known and can_be_asked(q)]
+    left = [q for q in clauses if find_fact(q) not in known and can_be_asked(q)]
     more = choose_wordings(session, choose_evenly(left, SPARE * missing))
     found += choose_evenly(more, missing)
     session.display.print_line(
-        f"the model asks for {len(clear)} facts clearly; the exam asks {len(found)} questions, "
-        f"{len(found) - min(len(clear), wanted)} of them sentences with a question word"
+        f"questions for {len(clear)} facts are clear; the exam asks {len(found)}, "
+        f"{len(found) - min(len(clear), wanted)} of them clauses with a question word"
     )
     return found
 
 
-def make_sentence_questions(chunks: Sequence[Chunk]) -> list[Question]:
-    """Return each sentence with a question word in the place of each answer that it offers; the
-    surest answers of all sentences come first.
+def list_unwritten_questions(chunks: Sequence[Chunk]) -> list[Question]:
+    """Return a question without words for each answer that a sentence offers; the surest answers of
+    all sentences come first.
     """
     ranked = []
     for chunk in chunks:
         for i in chunk.find_informative_sentences():
-            text = chunk.words(i)
-            for rank, name in enumerate(find_answer_spans(text, chunk.title)):
-                asked = put_question_word(chunk.title, text, name)
-                ranked.append((rank, Question(asked, name, chunk, i)))
+            for rank, name in enumerate(find_answer_spans(chunk.words(i), chunk.title)):
+                ranked.append((rank, Question("", name, chunk, i)))
     return [question for _, question in sorted(ranked, key=lambda row: row[0])]
+
+
+def write_questions(
+    unwritten: Sequence[Question], write: Callable[[Question], str]
+) -> list[Question]:
+    """Return the questions that `write` finds words for and that make sense without the text."""
+    written = (replace(question, text=write(question)) for question in unwritten)
+    return [q for q in written if q.text and not find_context_fault(q.text, q.chunk.title)]
+
+
+def ask_with_clause(question: Question) -> str:
+    """Return the clause around an answer as a question; the whole sentence in another script."""
+    if is_latin(question.evidence):
+        return make_clause_question(question.evidence, question.short)
+    return put_question_word(question.chunk.title, question.evidence, question.short)
 
 
 def can_be_asked(question: Question) -> bool:

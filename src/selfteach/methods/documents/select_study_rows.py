@@ -80,6 +80,8 @@ def make_study_examples(
             reasons[example.id] = "like a question of the exam"
         elif find_sentences([example]) & known:
             reasons[example.id] = ALREADY_KNOWN
+    if known:
+        session.display.print_line(describe_left_out(rows, reasons))
     limit = config.study.per_document
     surplus = find_surplus([example for example in rows if example.id not in reasons], limit)
     reasons |= dict.fromkeys(surplus, ENOUGH_ROWS)
@@ -90,6 +92,25 @@ def make_study_examples(
     for line in describe_shortened(rows, reasons, limit):
         session.display.print_line(line)
     return [example for example in rows if example.id not in reasons]
+
+
+def describe_left_out(rows: Sequence[Example], reasons: Mapping[str, str]) -> str:
+    """Describe how much study data is left out because it is known.
+
+    Args:
+        reasons: the reason of each dropped row, by its id.
+    """
+    left_out = [example for example in rows if reasons.get(example.id) == ALREADY_KNOWN]
+    words = count_answer_words(left_out) / max(count_answer_words(rows), 1)
+    return (
+        f"known: {len(left_out)} of {len(rows)} rows of study data are left out, with "
+        f"{100 * words:.0f} % of the words to learn"
+    )
+
+
+def count_answer_words(rows: Sequence[Example]) -> int:
+    """Return the number of words that are learned."""
+    return sum(len(example.chosen.split()) for example in rows)
 
 
 def find_surplus(rows: Sequence[Example], limit: int) -> list[str]:

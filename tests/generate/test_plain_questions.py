@@ -1,0 +1,95 @@
+"""Questions that rules make from a sentence and an answer."""
+
+import pytest
+
+from selfteach.generate.plain_questions import (
+    find_plain_verb,
+    make_clause_question,
+    make_fronted_question,
+)
+
+
+@pytest.mark.parametrize(
+    ("sentence", "answer", "question"),
+    [
+        (
+            "In 1790, the mill was built by Ann Ames.",
+            "1790",
+            "When was the mill built by Ann Ames?",
+        ),
+        ("The mill was built by Ann Ames.", "Ann Ames", "Who was the mill built by?"),
+        ("Ann Ames built the mill in Wyle.", "Ann Ames", "Who built the mill in Wyle?"),
+        ("Ann Ames built the mill in Wyle.", "Wyle", "Where did Ann Ames build the mill?"),
+        (
+            "The mill burned in 1850, and Ann Ames sold the land to Hale in 1851.",
+            "1851",
+            "When did Ann Ames sell the land to Hale?",
+        ),
+        ("The mill has 12 large wheels.", "12", "How many large wheels does the mill have?"),
+        ("Ames has moved the mill to Wyle.", "Wyle", "Where has Ames moved the mill to?"),
+        (
+            "On May 2, 1790, Ames named the mill for Lord Hale.",
+            "Lord Hale",
+            "What did Ames name the mill for on May 2, 1790?",
+        ),
+    ],
+)
+def test_people_ask_so(sentence: str, answer: str, question: str) -> None:
+    assert make_fronted_question(sentence, answer) == question
+
+
+@pytest.mark.parametrize(
+    ("sentence", "answer"),
+    [
+        ("It was built by Ann Ames in the north.", "Ann Ames"),
+        ("There was a mill that Ann Ames built in 1790.", "1790"),
+        ("The mill made an US-American flour in bags.", "US"),
+        ("The old mill stood in Resolution 43/53 for years.", "43"),
+        ('Ames said "the mill was built in 1790" to me.', "1790"),
+        ("The mill is the pride of Wyle.", "the pride"),
+        ("Die Mühle wurde 1790 gebaut.", "1790"),
+        ("Мельница была построена в 1790 году.", "1790"),
+        ("Sadly, it was the oldest mill in Wyle.", "Wyle"),
+        ("The Broncos had a 12–4 record in that year.", "12"),
+        ("Now.", "Now"),
+        ("", "1790"),
+    ],
+)
+def test_a_rule_that_does_not_fit_gives_no_question(sentence: str, answer: str) -> None:
+    assert make_fronted_question(sentence, answer) == ""
+
+
+def test_the_clause_around_an_answer_is_asked_without_the_rest_of_the_sentence() -> None:
+    sentence = "After the flood, which took the bridge, the mill was sold by Ann Ames; it burned."
+    assert make_clause_question(sentence, "Ann Ames") == (
+        "After the flood, which took the bridge, the mill was sold by who or what?"
+    )
+    assert make_clause_question("The miller made 12 kinds of bread, and sold them.", "12") == (
+        "The miller made how many kinds of bread?"
+    )
+    for sentence, answer in (
+        ("He left in 1790; they stayed.", "1790"),
+        ("The old Arab oil mills stood near the river Wyle.", "Arab"),
+        ('He said "the old mill] was built by Ann Ames" to us.', "Ann Ames"),
+        ("Мельница была построена в 1790 году у реки.", "1790"),
+    ):
+        assert make_clause_question(sentence, answer) == ""
+
+
+@pytest.mark.parametrize(
+    ("past", "plain"),
+    [
+        ("planned", "plan"),
+        ("carried", "carry"),
+        ("used", "use"),
+        ("compiled", "compile"),
+        ("created", "create"),
+        ("requested", "request"),
+        ("pulled", "pull"),
+        ("took", "take"),
+        ("red", ""),
+        ("the", ""),
+    ],
+)
+def test_verbs_get_their_plain_form(past: str, plain: str) -> None:
+    assert find_plain_verb(past) == plain
