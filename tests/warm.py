@@ -143,7 +143,9 @@ class Process:
         if self.returncode is None:
             ready, _, _ = select.select([self._link], [], [], timeout)
             if ready:
-                self.returncode = int(self._link.recv(32))
+                message = self._link.recv(32)
+                assert message, "the forking process has ended"
+                self.returncode = int(message)
         return self.returncode
 
 
