@@ -84,6 +84,7 @@ def test_a_run_on_another_run_keeps_it(make_tiny, tmp_path):
 def test_a_template_of_the_models_own_is_not_copied(tiny, tmp_path):
     tuned = run_of(tiny, tmp_path / "run")
     assert {path.name for path in tuned.iterdir()} == {
+        "README.md",
         "adapter_model.safetensors",
         "adapter_config.json",
         "selfteach.json",

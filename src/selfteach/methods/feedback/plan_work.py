@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from selfteach.config import FeedbackConfig
+from selfteach.generate.ask import NUM_LISTS
+from selfteach.generate.few_shot import NAME_LISTS
 from selfteach.materials.effect import read_effect
 from selfteach.materials.rule import read_rule
 from selfteach.methods.plan_parts import count_trained_tokens
@@ -26,6 +28,8 @@ TRAINED_SHARE = 0.9
 as a share of the longest answer of the probe."""
 LONGER_ANSWERS = 1.2
 """The factor on the answers of a rule of form: they are whole answers, not declines."""
+LISTS_OF_NAMES = NUM_LISTS * (2 + len(NAME_LISTS))
+"""Requests for the words, the siblings and the names of a subject."""
 OCCASIONS_PER_PROMPT = 0.4
 """Requests for the occasions of a rule that holds where somebody is written to."""
 TARGET_ANSWERS = 9
@@ -48,6 +52,7 @@ def plan_work(text: str, config: FeedbackConfig) -> list[PlannedStage]:
     asked = int(ASKED_PER_PROMPT * (ask.target + ask.near + ask.general))
     if rule.scope:
         asked = int(OCCASIONS_PER_PROMPT * ask.target + ASKED_PER_PROMPT * ask.general)
+    lists = 0 if rule.scope or is_checked else LISTS_OF_NAMES
     targets = int(ask.target * ask.train_share)
     others = int((ask.near + ask.general) * ask.train_share)
     calibrated = 0 if is_checked else 2 * config.judge.pairs
@@ -64,7 +69,7 @@ def plan_work(text: str, config: FeedbackConfig) -> list[PlannedStage]:
     trained = count_trained_tokens(tokens, learned, config.train)
     read = 0 if is_checked else READ_TOKENS * learned
     return [
-        PlannedStage("load"),
+        PlannedStage("load", lists, lists * PROMPT_TOKENS),
         PlannedStage("ask", asked, asked * PROMPT_TOKENS),
         PlannedStage("base answers", probes + others + calibrated, int(probe_tokens)),
         PlannedStage("judge", scored_tokens=read),
