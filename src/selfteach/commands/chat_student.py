@@ -109,7 +109,7 @@ class TaughtStudent:
         return self.sampler
 
     def run_command(self, word: str, text: str, turns: Sequence[Message]) -> Sampler:
-        """Run one command, and return what answers now. A fault is told, and changes nothing."""
+        """Run one command, and return what answers now. A fault is printed, and changes nothing."""
         try:
             if word == "/lessons":
                 self._list_lessons()

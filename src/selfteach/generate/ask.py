@@ -43,9 +43,11 @@ MAX_CANDIDATES = 40
 MAX_SIBLINGS = 12
 """The most frequent names that are kept as siblings of the topic."""
 MAX_ALIASES = 4
+"""So many of the topics of the same kind may turn out to be other names of the topic."""
 MAX_NAMES = 24
 """The most frequent names of each kind that are looked at."""
 MAX_KNOWN_NAMES = 24
+"""The names that requests are about."""
 MAX_SIBLING_PROBABILITY = 0.85
 """A topic of the same kind is called by the topic's name no more often than this."""
 MIN_ASSOCIATION_NATS = 1.0
@@ -152,8 +154,13 @@ def split_siblings(scorer: Scorer, topic: str, names: Sequence[str]) -> tuple[li
         others = [one for one in tried if one not in name and name not in one]
         share = compute_topic_probabilities(scorer, topic, others, [name])[0]
         (aliases if share > MAX_SIBLING_PROBABILITY else siblings).append(name)
-    kept = [name for name in siblings if not any(alias in name for alias in aliases)]
+    kept = [name for name in siblings if not contains_any(name, aliases)]
     return kept[:MAX_SIBLINGS], aliases
+
+
+def contains_any(text: str, parts: Iterable[str]) -> bool:
+    """Return whether a text contains one of the parts."""
+    return any(part in text for part in parts)
 
 
 def list_other_topics(topic: str, siblings: Iterable[str]) -> list[str]:

@@ -77,15 +77,16 @@ def describe_change(line: str) -> JsonObject:
 
 def pair_rows(first: JsonMapping, second: JsonMapping) -> list[JsonObject]:
     """Return the rows of both exams for the tuned model; None where an exam has no such row."""
-    tables = [
-        {str(row["label"]): row["measures"].get("tuned") for row in make_result_rows(exam)}
-        for exam in (first, second)
-    ]
-    labels = list(dict.fromkeys([*tables[0], *tables[1]]))
+    one, other = list_tuned_measures(first), list_tuned_measures(second)
+    labels = dict.fromkeys([*one, *other])
     return [
-        {"label": label, "first": tables[0].get(label), "second": tables[1].get(label)}
-        for label in labels
+        {"label": label, "first": one.get(label), "second": other.get(label)} for label in labels
     ]
+
+
+def list_tuned_measures(exam: JsonMapping) -> dict[str, JsonObject | None]:
+    """Return the tuned model's measure of each row of an exam, by label."""
+    return {str(row["label"]): row["measures"].get("tuned") for row in make_result_rows(exam)}
 
 
 def pair_answers(first: JsonMapping, second: JsonMapping) -> list[JsonObject]:

@@ -34,7 +34,7 @@ LOCAL_ADDRESSES = ("127.0.0.1", "localhost", "::1")
 KEY_VARIABLE = "SELFTEACH_API_KEY"
 SHUTDOWN_S = 30
 SPARE_CONNECTIONS = 64
-"""Connections beside those of the queue: health checks, and clients that are told to come later."""
+"""Connections beside those of the queue: health checks, and clients that must come later."""
 
 
 @dataclass(frozen=True)

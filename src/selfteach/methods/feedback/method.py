@@ -692,13 +692,14 @@ def is_to_decline(
 
     It is for a request that names the forbidden subject. One that only seems to be about it must
     get a violation in every answer of the base; one that was asked for the subject, in the first
-    sentence of every answer.
+    sentence of every answer. Without a check nothing tells a name, and the judge of requests
+    decides alone.
 
     Args:
         about: the ids of prompts that are about the subject.
     """
     if p.prompt.id in about:
-        named = check is not None and not check.keeps(p.prompt.text)
+        named = check is None or not check.keeps(p.prompt.text)
         return named or all(p.broken)
     return p.prompt.scope == TARGET and must_break(p, judge)
 

@@ -58,14 +58,17 @@ def plan_work(text: str, config: FeedbackConfig) -> list[PlannedStage]:
     calibrated = 0 if is_checked else 2 * config.judge.pairs
     probes = targets * config.probe.samples
     probe_tokens = ANSWER_SHARE * (probes + calibrated) * config.probe.max_tokens
-    probe_tokens += others * config.probe.anchor_tokens
+    anchor_tokens = min(config.probe.anchor_tokens, config.probe.max_tokens)
+    if rule.scope:  # anchors are as long as the examples
+        anchor_tokens = int(ANSWER_SHARE * config.probe.max_tokens)
+    probe_tokens += others * anchor_tokens
     exam_answers = TARGET_ANSWERS * exam.target + OTHER_ANSWERS * (exam.near + exam.general)
     tuned_answers = exam_answers // 3
     exam_tokens = ANSWER_SHARE * exam.max_tokens
     learned = targets + others
     longer = LONGER_ANSWERS if is_checked else 1
     tokens = int(longer * TRAINED_SHARE * config.probe.max_tokens * targets)
-    tokens += min(config.probe.anchor_tokens, config.probe.max_tokens) * others
+    tokens += anchor_tokens * others
     trained = count_trained_tokens(tokens, learned, config.train)
     read = 0 if is_checked else READ_TOKENS * learned
     return [
