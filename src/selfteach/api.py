@@ -670,8 +670,11 @@ def run_method(spec: RunSpec, show: ShowProgress) -> dict[str, Any]:
     Commands and Python calls both use this function.
 
     Raises:
-        UsageError: there is no earlier run, or the folder holds another run.
+        UsageError: there is no earlier run, the folder holds another run, or several processes
+            were launched.
     """
+    if spec.method != "train":
+        processes.refuse_several_processes(spec.method)
     material = spec.material
     identity = identify_material(material, spec.from_run)
     with open_folder(
@@ -846,6 +849,7 @@ def compare_run(
         IntegrityError: its examples are not as the run wrote them.
     """
     require_extra("cpu")
+    processes.refuse_several_processes("compare")
     from selfteach.methods.compare.compare_adapters import ComparisonSource
     from selfteach.methods.compare.compare_adapters import compare as work
 

@@ -25,6 +25,8 @@ MODULES = {
     "documents": ("pypdf", "docx", "selectolax", "markdown_it", "charset_normalizer"),
     "bench": ("lm_eval",),
     "export": ("xllamacpp",),
+    "ray": ("ray",),
+    "deepspeed": ("deepspeed",),
 }
 """The modules that each extra brings. Without openvino another engine samples."""
 

@@ -207,7 +207,8 @@ def _will_shard_weights() -> bool:
     The CPU holds the weights first then, because no single accelerator needs to hold all of them.
     """
     names = ("ACCELERATE_USE_FSDP", "ACCELERATE_USE_DEEPSPEED")
-    return any(os.environ.get(name, "").lower() == "true" for name in names)
+    splits = any(os.environ.get(name, "").lower() == "true" for name in names)
+    return splits and os.environ.get("ACCELERATE_DEEPSPEED_ZERO_STAGE") != "2"
 
 
 def _choose_dtype(name: str, device: torch.device) -> torch.dtype:

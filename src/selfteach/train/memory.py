@@ -23,7 +23,7 @@ from torch.multiprocessing.reductions import StorageWeakRef
 from selfteach.config import TrainConfig
 from selfteach.errors import ResourceError
 from selfteach.models.memory_allocator import release_freed_pages
-from selfteach.train.distributed import get_local_part
+from selfteach.train.distributed import count_own_numbers, get_local_part
 from selfteach.train.fast.head import CHUNK_POSITIONS
 
 if TYPE_CHECKING:
@@ -172,9 +172,12 @@ class MemoryMeter:
 
     def estimate_copies(self, weights: Iterable[Tensor]) -> MemoryEstimate:
         """Estimate the fixed part of training copies of these weights, before they are copied."""
-        given = list(weights)
-        trained = sum(4 * get_local_part(weight).numel() for weight in given)
-        return self._estimate(trained, count_bytes(given))
+        trained = kept = 0
+        for weight in weights:
+            count = count_own_numbers(weight)
+            trained += 4 * count
+            kept += weight.element_size() * count
+        return self._estimate(trained, kept)
 
     def estimate(
         self, adapter: Adapter, activations: int, tokens: int, *, known: int = 0, moments: int = 0
