@@ -295,6 +295,7 @@ def plan_actors(wanted: int) -> ActorShape:
 
     Raises:
         UsageError: the cluster has too few processors for so many actors.
+        ResourceError: there is no cluster, and none starts.
     """
     import ray
 
@@ -302,7 +303,14 @@ def plan_actors(wanted: int) -> ActorShape:
         with _keep_signals():
             for name, value in CLUSTER_VARIABLES.items():
                 os.environ.setdefault(name, value)
-            ray.init(include_dashboard=False, log_to_driver=False, logging_level="ERROR")
+            try:
+                ray.init(include_dashboard=False, log_to_driver=False, logging_level="ERROR")
+            except Exception as fault:  # Ray raises nothing more precise
+                raise ResourceError(
+                    f"no cluster can be joined or started ({get_first_line(fault)}).",
+                    where="--engine ray",
+                    cure="Look at `ray status` and RAY_ADDRESS; a busy machine may need longer.",
+                ) from fault
     machines = [node["Resources"] for node in ray.nodes() if node["Alive"]]
     gpus = int(sum(machine.get("GPU", 0) for machine in machines))
     free = [max(int(machine.get("CPU", 0)) - 1, 1) for machine in machines]
