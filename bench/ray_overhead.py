@@ -10,32 +10,38 @@ import argparse
 import json
 import os
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import ray
 
 from selfteach.models import Sampler, ray_actors
-from selfteach.models.engines import open_sampler
+from selfteach.models.engines import choose_sampler, open_sampler
 from selfteach.models.hf import HfModel
-from selfteach.models.ray_actors import CLUSTER_VARIABLES, ActorModel, RayActors, RaySettings
+from selfteach.models.ray_actors import CLUSTER_VARIABLES, ActorModel, OpenModel, RaySettings
 from selfteach.records import Completion, Request, SamplingParams, make_prompt
 
 REPEATS = 3
 
 
-def make_echo(fingerprint: str) -> Callable[[str, Path | None], ActorModel]:
+def make_echo(fingerprint: str) -> type[ActorModel]:
     """Return a kind of actor that answers at once, without a model."""
 
     class Echo(ActorModel):
-        def __init__(self, name: str, adapter: Path | None) -> None:
-            self.fingerprint = fingerprint
-            self.engine = "nothing"
+        def __init__(self, open_model: OpenModel, name: str, adapter: Path | None) -> None:
+            pass
+
+        def describe(self) -> tuple[str, str, int]:
+            return fingerprint, "nothing", os.getpid()
 
         def sample(self, requests: list[Request]) -> list[Completion]:
             return [Completion(r.id(fingerprint), "", "stop", 1, 1) for r in requests]
 
     return Echo
+
+
+def open_one_actor(model: HfModel) -> Sampler:
+    """Return the engine `ray` with one actor."""
+    return choose_sampler(model, "ray", ray=RaySettings(1)).sampler
 
 
 def measure_seconds(sampler: Sampler, requests: list[Request]) -> float:
@@ -66,11 +72,9 @@ def main() -> None:
     model = HfModel.load(given.model)
     found = {"requests": given.requests, "tokens": given.tokens}
     seconds = {"here": measure_seconds(open_sampler(model), requests)}
-    seconds["one actor"] = measure_seconds(RayActors(model, settings=RaySettings(1)), requests)
+    seconds["one actor"] = measure_seconds(open_one_actor(model), requests)
     ray_actors.ActorModel = make_echo(model.fingerprint)  # type: ignore[misc,assignment]
-    seconds["an actor that answers at once"] = measure_seconds(
-        RayActors(model, settings=RaySettings(1)), requests
-    )
+    seconds["an actor that answers at once"] = measure_seconds(open_one_actor(model), requests)
     print(json.dumps({**found, "seconds": {name: round(s, 3) for name, s in seconds.items()}}))
 
 

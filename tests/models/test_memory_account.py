@@ -14,13 +14,37 @@ from selfteach.errors import UsageError
 from selfteach.models import decode, hf, load_adapter
 from selfteach.models.decode import count_fitting_rows, prepare_request
 from selfteach.models.hf import HfModel
-from selfteach.models.memory_account import count_cache_bytes
+from selfteach.models.memory_account import (
+    PipelineMemory,
+    count_cache_bytes,
+    find_largest_model,
+)
 from selfteach.records import Request, SamplingParams, make_prompt
 
 
 def test_the_bytes_of_a_position(tiny_hf: HfModel) -> None:
     """2 layers with keys and values of 2 heads of 16 numbers: 2 * 2 * 2 * 16 = 128 numbers."""
     assert count_cache_bytes(tiny_hf.module) == 128 * tiny_hf.dtype.itemsize
+
+
+def test_what_fits_on_24_gb() -> None:
+    """Two copies of 4 billion weights are 16 GB, of 8 billion 32 GB."""
+    assert 4 < find_largest_model(24 << 30, on_cpu=False, cache=0) < 8
+    largest = find_largest_model(24 << 30, on_cpu=True, cache=1 << 30)
+    weights = round(2e9 * largest)
+    engine = round(2.45 * weights)
+    account = PipelineMemory(weights, engine, 1 << 30, 0, 150_000, on_cpu=True)
+    assert account.peak == pytest.approx(24 << 30, rel=1e-6)
+
+
+def test_the_account_of_the_embedded_model_is_that_of_whole_runs() -> None:
+    """18 whole runs of rules needed 3.96 to 4.38 GB, in the middle 4.06 (docs/log/)."""
+    weights = 269_030_016
+    account = PipelineMemory(
+        weights, round(2.45 * weights), 1 << 30, 1_300_000_000, 49_152, on_cpu=True
+    )
+    assert max(account.stages, key=lambda name: account.stages[name]) == "exam"
+    assert account.peak == pytest.approx(4.06e9, rel=0.1)
 
 
 def test_a_batch_takes_half_of_the_free_memory(

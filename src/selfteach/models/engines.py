@@ -40,6 +40,18 @@ def sample_with_transformers(model: LoadedModel, folder: Path | None = None) -> 
     return cast(Sampler, model)
 
 
+def sample_with_actors(model: HfModel, folder: Path | None = None) -> Sampler:
+    """Return the engine `ray`."""
+    return _open_actors(model, folder, None, None).sampler
+
+
+def open_by_name(name: str, adapter: Path | None) -> OpenedEngine:
+    """Load a model and open the engine that `auto` chooses, as each actor does."""
+    from selfteach.models.hf import HfModel
+
+    return choose_sampler(HfModel.load(name, adapter=adapter))
+
+
 def choose_sampler(
     hf: HfModel,
     engine: str = AUTO,
@@ -128,7 +140,7 @@ def _open_actors(
 ) -> OpenedEngine:
     """Open actors; what they cannot load from a disk is sampled with here."""
     try:
-        actors = RayActors(hf, folder, adapter, settings or RaySettings())
+        actors = RayActors(hf, open_by_name, adapter, settings or RaySettings())
     except OtherModel as fault:
         opened = choose_sampler(hf, AUTO, folder)
         return opened._replace(reason=f"{fault.what.rstrip('.')}, and {opened.reason}")

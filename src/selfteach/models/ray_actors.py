@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 from selfteach.errors import ResourceError, SelfteachError, UsageError, get_first_line
 from selfteach.extras import require_extra
+from selfteach.models import Sampler
 from selfteach.records import Completion, JsonMapping, Request
 
 if TYPE_CHECKING:
@@ -40,6 +41,10 @@ CLUSTER_VARIABLES = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_worker_niceness": "0"}
 command, not Ray's low one."""
 ACTOR_DIED = "ray actor died"
 """The event of an actor that ended before it answered."""
+
+
+OpenModel = Callable[[str, "Path | None"], "tuple[Sampler, str, str]"]
+"""Returns a sampler, the name of its engine, and the reason for it."""
 
 
 class OtherModel(UsageError):
@@ -74,19 +79,12 @@ class ActorShape:
 class ActorModel:
     """Represent the model in an actor's process."""
 
-    def __init__(self, name: str, adapter: Path | None) -> None:
-        from selfteach.models.engines import choose_sampler
-        from selfteach.models.hf import HfModel
-
-        loaded = HfModel.load(name, adapter=adapter)
-        self.fingerprint = loaded.fingerprint
-        opened = choose_sampler(loaded)
-        self._sampler = opened.sampler
-        self.engine = opened.engine
+    def __init__(self, open_model: OpenModel, name: str, adapter: Path | None) -> None:
+        self._sampler, self.engine, _ = open_model(name, adapter)
 
     def describe(self) -> tuple[str, str, int]:
         """Return the fingerprint, the engine, and the number of the process."""
-        return self.fingerprint, self.engine, os.getpid()
+        return self._sampler.fingerprint, self.engine, os.getpid()
 
     def sample(self, requests: list[Request]) -> list[Completion]:
         """Answer requests."""
@@ -100,6 +98,10 @@ class RayActors:
     The actors of the sampler that was used last are the only ones: others end, because each may
     need a whole accelerator.
 
+    Args:
+        hf: the driver's model; actors load the same by its name.
+        open_model: opens the sampler of a model by its name, with an adapter, in an actor.
+
     Raises:
         UsageError: Ray is not installed, or the cluster has too few processors.
         OtherModel: the actors load other weights than the driver.
@@ -107,7 +109,7 @@ class RayActors:
     """
 
     hf: LoadedModel
-    folder: Path | None = None
+    open_model: OpenModel
     adapter: Path | None = None
     settings: RaySettings = field(default_factory=RaySettings)
 
@@ -202,7 +204,7 @@ class RayActors:
 
         kind: Any = ray.remote(ActorModel)
         options = {"num_cpus": self._shape.cpus, "num_gpus": self._shape.gpus}
-        actor = kind.options(**options).remote(self.name, self.adapter)
+        actor = kind.options(**options).remote(self.open_model, self.name, self.adapter)
         self._opening[actor.describe.remote()] = actor
 
     def _wait(self, tasks: list[Any], *, patient: bool) -> Any:
