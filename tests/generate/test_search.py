@@ -18,11 +18,11 @@ from selfteach.generate.search import (
     SearchTrace,
     Try,
     compose_decline,
-    revise_texts,
     search_answers,
     truncate_before,
 )
 from selfteach.judge.decline import is_decline
+from selfteach.judge.leave_out import leave_out_violations
 from selfteach.records import Prompt, Request
 from selfteach.text import split_sentences
 
@@ -52,7 +52,13 @@ def found(
 ) -> list[SearchTrace]:
     """Search with the judge of cats; `more` goes to `search_answers` as it is."""
     config = SearchConfig(tries=tries, answers=answers, max_tokens=max_tokens)
+    more.setdefault("repair", leave_out_cats)
     return search_answers(model, prompts, RULE, topic, broken, faults, config, 0, **more)
+
+
+def leave_out_cats(pairs: Sequence[tuple[str, str]]) -> list[str]:
+    """Return each text without its sentences about cats."""
+    return leave_out_violations([text for _, text in pairs], broken)
 
 
 def test_the_first_try_without_fault_is_accepted_and_ends_the_search() -> None:
@@ -307,22 +313,26 @@ def test_the_progress_counts_each_prompt_once() -> None:
     ("text", "left"),
     [
         ("Dogs bark.", "Dogs bark."),
-        ("Dogs bark. Cats purr. Birds sing.", "Dogs bark."),
+        ("Dogs bark. They play. Cats purr.", "Dogs bark. They play."),
         ("Cats purr. Dogs bark. Birds sing.", "Dogs bark. Birds sing."),
+        ("Dogs bark. Cats purr. Cats sing.", ""),
+        ("Pets:\n1. Cats\n2. Dogs\n3. Birds", "Pets:\n1. Dogs\n2. Birds"),
+        ("- Dogs\n- Cats\n- Birds\n\nHave fun!", "- Dogs\n- Birds\n\nHave fun!"),
+        ("Some pets are:\nCats", ""),
         ("Cats purr.", ""),
         ("", ""),
     ],
 )
 def test_revisions(text: str, left: str) -> None:
-    """The longest beginning that keeps the rule; where there is none, the sentences that keep it
-    alone.
+    """The longest beginning that keeps the rule, or the sentences that keep it alone; of a list, the
+    items. Less than half is no answer.
     """
-    assert revise_texts([text, "Dogs."], broken) == [left, "Dogs."]
+    assert leave_out_violations([text, "Dogs."], broken) == [left, "Dogs."]
 
 
 def test_a_rule_about_the_whole_answer_is_revised_as_a_whole() -> None:
     two = lambda pairs: [text.count(".") > 2 for _, text in pairs]
-    assert revise_texts(["One. Two. Three. Four."], two) == ["One. Two."]
+    assert leave_out_violations(["One. Two. Three. Four."], two) == ["One. Two."]
 
 
 def test_accepted_leaves_out_repeats_and_faults() -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from itertools import takewhile
 
-from selfteach.generate.search import RepairTexts, revise_texts
+from selfteach.generate.search import RepairTexts
 from selfteach.judge import ViolationJudge
+from selfteach.judge.leave_out import leave_out_violations
 from selfteach.judge.occasion import names_occasion
 from selfteach.judge.repair import repair_answer
 from selfteach.methods.feedback.probe import ProbedPrompt
@@ -29,7 +30,7 @@ def make_repair(
     check = get_check(session)
     effect = session.effect
     if check is None or session.forbidden_topic:
-        return lambda pairs: revise_texts([text for _, text in pairs], judge.broken)
+        return lambda pairs: leave_out_violations([text for _, text in pairs], judge.broken)
     replacements = effect.replacements if effect else ()
     statement = effect.statement if effect else ""
 

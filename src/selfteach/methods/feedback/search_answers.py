@@ -63,12 +63,12 @@ def search_compliant_answers(
         find_answer_faults,
         session.config.search,
         session.config.seed,
+        repair,
         session.teacher,
         session.display.advance,
         declined=declined,
         begun=begun,
         repairs=repair_own_answers(by_text, declined, repair, fluency, least),
-        repair=repair,
     )
 
 
