@@ -324,8 +324,8 @@ def test_the_progress_counts_each_prompt_once() -> None:
     ],
 )
 def test_revisions(text: str, left: str) -> None:
-    """The longest beginning that keeps the rule, or the sentences that keep it alone; of a list, the
-    items. Less than half is no answer.
+    """The longest beginning that keeps the rule, or the sentences that keep it alone; of a list,
+    the items. Less than half is no answer.
     """
     assert leave_out_violations([text, "Dogs."], broken) == [left, "Dogs."]
 

@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Sequence
+from dataclasses import replace
 
 from selfteach.evaluate.exam import GENERAL, NEAR
-from selfteach.methods.anchors import OwnAnswer, keep_answers
+from selfteach.judge.decline import is_decline
+from selfteach.methods.anchors import OwnAnswer, keep_answers, make_anchors
 from selfteach.methods.feedback.probe import ProbedPrompt, truncate_answer
 from selfteach.methods.feedback.prompts_in_scope import find_about_subject
 from selfteach.methods.session import Session
-from selfteach.records import Example, make_prompt
+from selfteach.records import (
+    Example,
+    Message,
+    SamplingParams,
+    digest,
+    get_user_text,
+    make_prompt,
+    prompt_to_json,
+)
 
 NAMED_ANCHOR = "is about the subject, though the base kept the rule"
+ALSO_DECLINES = "the base declines as well after a decline"
+PROMPTS_PER_LATER_TURN = 4
+"""One anchor in so many is asked again after a decline."""
 REACH_QUANTILE = 0.95
 """The share of lessons that end within an anchor's tokens."""
 
@@ -38,6 +52,52 @@ def make_rule_anchors(
         turns = make_prompt(prompt.text)
         answers.append(OwnAnswer(prompt.id, turns, text, cut, kind, source, fault))
     return keep_answers(session, answers)
+
+
+def make_later_anchors(
+    session: Session, learned: Sequence[Example], anchors: Sequence[Example]
+) -> list[Example]:
+    """Make anchors of the base's answers to requests that follow a decline (step 4).
+
+    A decline in a conversation makes the next one likely: a model that learned declines as first
+    answers alone goes on to decline whatever comes next.
+
+    Args:
+        learned: the examples, whose declines begin the conversations.
+        anchors: the anchors, one in PROMPTS_PER_LATER_TURN of which is asked again as a second
+            request.
+    """
+    declines = [example for example in learned if is_decline(example.chosen)]
+    if not declines:
+        return []
+    dice = random.Random(f"{session.config.seed} later turn")
+    prompts = [
+        add_second_request(dice.choice(declines), get_user_text(anchor.prompt))
+        for anchor in anchors[::PROMPTS_PER_LATER_TURN]
+    ]
+    return make_anchors(
+        session,
+        prompts,
+        SamplingParams(0.0, 1.0, session.config.probe.anchor_tokens),
+        lambda prompt, _: digest(["later anchor", prompt_to_json(prompt)]),
+        source={"scope": "later turn"},
+        stage="later anchors",
+        review=refuse_declines,
+    )
+
+
+def add_second_request(example: Example, text: str) -> tuple[Message, ...]:
+    """Return the conversation of an example, with another request after its answer."""
+    answer = Message("assistant", example.chosen)
+    return (*example.turns, answer, Message("user", text))
+
+
+def refuse_declines(answers: Sequence[OwnAnswer]) -> list[OwnAnswer]:
+    """Refuse the answers of the base that decline themselves."""
+    return [
+        replace(answer, fault=ALSO_DECLINES) if is_decline(answer.text) else answer
+        for answer in answers
+    ]
 
 
 def find_reach(session: Session, examples: Sequence[Example]) -> int:

@@ -40,7 +40,11 @@ from selfteach.methods.feedback.data_curve import find_n90, measure_curve
 from selfteach.methods.feedback.describe_rule import describe_rule
 from selfteach.methods.feedback.dev_answers import DEV, find_dev_failures, score_dev_exam
 from selfteach.methods.feedback.exam import build_exam
-from selfteach.methods.feedback.make_anchors import find_reach, make_rule_anchors
+from selfteach.methods.feedback.make_anchors import (
+    find_reach,
+    make_later_anchors,
+    make_rule_anchors,
+)
 from selfteach.methods.feedback.make_examples import make_violation_examples
 from selfteach.methods.feedback.other_names import find_other_names
 from selfteach.methods.feedback.plan_work import plan_work
@@ -149,7 +153,10 @@ class RuleTraining:
         found, traces = make_violation_examples(self.session, probed, judge)
         if found or not self.rounds:
             reach = find_reach(self.session, found)
-            self.examples += found + make_rule_anchors(self.session, probed, reach)
+            anchors = make_rule_anchors(self.session, probed, reach)
+            self.examples += found + anchors
+            if self.session.forbidden_topic:
+                self.examples += make_later_anchors(self.session, found, anchors)
             self.traces += traces
         return bool(found)
 

@@ -29,7 +29,8 @@ def find_other_names(session: Session, prompts: Sequence[GeneratedPrompt]) -> No
         inside, elsewhere = collect_answers(session, prompts)
         refused = {name.lower() for name in (*config.not_also, *config.also)}
         known = parse_check(suggested)
-        found = select_other_names(session.base, session.subject, known, inside, elsewhere)
+        base, subject = session.base, session.subject
+        found = select_other_names(base, base, subject, known, inside, elsewhere, config.seed)
         names += [name for name in found if name.lower() not in refused]
     session.run.ledger.set_note("other_names", names)
     if not names:
