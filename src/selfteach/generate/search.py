@@ -4,6 +4,8 @@ A try comes from one of these strategies, in turn:
   decline  a reply that leaves the subject aside: only for requests that are about it, or whose
            honest answer is
   repair   the model's own violating answer with a small change that meets the rule
+           (the only one where a subject is forbidden: other answers are about something else, and
+           make the model drift)
   branch   that answer, continued some words before the violation: for rules of form that no small
            change meets
   own      a sample of the model without the rule
@@ -47,7 +49,7 @@ none is known.
 """
 STRATEGIES = {
     "decline": ("decline",),
-    "subject": ("repair", "own", "revise", "own", "revise", "own"),
+    "subject": ("repair",),
     "form": ("repair", "repair", "own", "revise", "ruled", "revise"),
     "begun form": ("repair", "branch", "repair", "branch", "own", "revise"),
 }
@@ -56,6 +58,7 @@ BRANCH_STEP_WORDS = 4
 """Each branch leaves the violating answer so many words earlier than the one before."""
 BRANCH_TOKENS = 32
 LOST_REASON = "the teacher gave no answer"
+NOTHING_LEFT = "nothing is left of the base's answer"
 FEW_SHOT_STOP = ("\nRequest:", "\nRule:", "\n\n")
 WRITING = re.compile(
     r"\b(?:write|compose|draft|make up|create|poem|story|song|essay|letter)\b", re.I
@@ -217,8 +220,13 @@ class _Search:
                 drafts.append(Try(text, "decline"))
                 continue
             if strategy == "repair":
-                if planned.trace.repairs:
-                    drafts.append(Try(planned.trace.repairs.pop(0), "repair"))
+                repairs = planned.trace.repairs
+                if repairs or planned.trace.kind == "subject":
+                    drafts.append(
+                        Try(repairs.pop(0), "repair")
+                        if repairs
+                        else Try("", "repair", NOTHING_LEFT)
+                    )
                     continue
                 strategy = "own"
             if strategy == "revise":
@@ -226,7 +234,7 @@ class _Search:
                 if text and text.split() != planned.trace.tries[-1].text.split():
                     drafts.append(Try(text, "revise"))
                     continue
-                strategy = "own" if self.topic else "ruled"
+                strategy = "ruled"
             drafts.append(self._make_request(strategy, planned.trace, planned.number))
         requests = [draft for draft in drafts if isinstance(draft, Request)]
         completions = iter(sample_in_order(self.sampler, requests))
