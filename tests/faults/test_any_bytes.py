@@ -95,6 +95,13 @@ def read_back(read: Callable[[Path], object], path: Path) -> object:
     return read(path.parent)
 
 
+def read_cost(path: Path) -> object:
+    """Read what a run took, as `exam` does and as the report does."""
+    (path.parent / "exam.json").write_text(json.dumps(EXAM))
+    write_report(path.parent)
+    return read_back(read_exam, path)
+
+
 def open_ledger(path: Path) -> None:
     for tail in ("-wal", "-shm"):
         path.with_name(path.name + tail).unlink(missing_ok=True)
@@ -143,6 +150,9 @@ READERS = {
         "manifest.json", b'{"command": "x", "exports": {}}', partial(read_back, verify_run)
     ),
     "exam": Reader("exam.json", json.dumps(EXAM).encode(), partial(read_back, read_exam)),
+    "cost": Reader(
+        "cost.json", b'{"seconds": 1.0, "stages": {"load": 1.0}}', read_cost, 1000
+    ),
     "report": Reader(
         "exam.json", json.dumps(EXAM).encode(), partial(read_back, write_report), 1000
     ),

@@ -19,7 +19,6 @@ from selfteach.report.format_text import (
     MISSING,
     format_count,
     format_decimal,
-    format_duration,
     format_interval,
     format_megabytes,
     format_percent,
@@ -265,8 +264,7 @@ def _make_data_section(run: RunData) -> str:
             f"{format_count(cost.get('trained_tokens'))} trained tokens"
         )
         lines.append(
-            f"It took {format_duration(cost.get('seconds'))}, {tokens}; the adapter has "
-            f"{format_megabytes(cost.get('adapter_mb'))}."
+            f"It took {tokens}; the adapter has {format_megabytes(cost.get('adapter_mb'))}."
         )
     return "## Data\n\n" + "\n".join(lines)
 
