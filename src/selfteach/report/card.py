@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -71,7 +72,7 @@ def make_adapter_card(folder: Path, adapter: Path, heading: str) -> str:
         adapter: the adapter's folder.
         heading: what the adapter teaches.
     """
-    run = read_run(folder)
+    run = replace(read_run(folder), exam={})  # which a run has only when it is written again
     kind = read_adapter_kind(adapter)
     usage = _make_usage_section(run, kind).replace('"adapter"', '"."')
     parts = [
