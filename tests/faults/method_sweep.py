@@ -30,17 +30,17 @@ from typing import Any
 os.environ |= {"HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # tests/, whoever starts this file
 sys.path.insert(0, str(Path(__file__).resolve().parent))
+from file_layer import Call, FileLayer
+from scripted_run import ALLOWED, CLOSED, KINDS, NOT_COMPARED, STAYS
+
 import scholar
 import talker
 import tasker
-from file_layer import Call, FileLayer
-from scripted_run import ALLOWED, CLOSED, KINDS, NOT_COMPARED, STAYS
-from tiny_tokenizer import CHATML
-
 from selfteach import cli
 from selfteach.models import memory_allocator, recorded
 from selfteach.run.finished import COST_FILE
 from selfteach.run.ledger import Ledger
+from tiny_tokenizer import CHATML
 
 FAULTS = ("torn", "failing", "broken", "full")
 MAX_DISTANCE = 160

@@ -150,9 +150,7 @@ READERS = {
         "manifest.json", b'{"command": "x", "exports": {}}', partial(read_back, verify_run)
     ),
     "exam": Reader("exam.json", json.dumps(EXAM).encode(), partial(read_back, read_exam)),
-    "cost": Reader(
-        "cost.json", b'{"seconds": 1.0, "stages": {"load": 1.0}}', read_cost, 1000
-    ),
+    "cost": Reader("cost.json", b'{"seconds": 1.0, "stages": {"load": 1.0}}', read_cost, 1000),
     "report": Reader(
         "exam.json", json.dumps(EXAM).encode(), partial(read_back, write_report), 1000
     ),

@@ -23,7 +23,7 @@ from selfteach.run.run_folder import (
 ADAPTER_FOLDER = "adapter"
 EXAM_FILE = "exam.json"
 COST_FILE = "cost.json"
-"""What a run took on its machine: times, memory, reused tokens. All other files of two runs with the
+"""What a run took on its machine: times, memory, reused tokens. Other files of two runs with the
 same command are the same, except for the times in metrics.jsonl and in the report."""
 REPORT_FILE = "report.html"
 ADAPTERS_FOLDER = "adapters"
