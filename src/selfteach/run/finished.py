@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from selfteach.config import load_yaml
-from selfteach.errors import UsageError
+from selfteach.errors import IntegrityError, UsageError
 from selfteach.files import read_own_json
 from selfteach.records import JsonMapping, JsonObject
 from selfteach.registry import did_you_mean
-from selfteach.run.exports import check_adapter_sums, check_export
+from selfteach.run.exports import RERUN_CURE, check_adapter_sums, check_export
 from selfteach.run.ledger import Ledger
 from selfteach.run.run_folder import (
     CONFIG_FILE,
@@ -114,8 +114,16 @@ def find_settings(folder: Path) -> Path:
 
 
 def read_base_name(folder: Path) -> str:
-    """Return the name of the model that a run began with."""
-    name: str = load_yaml(check_run_folder(folder) / CONFIG_FILE)["model"]
+    """Return the name of the model that a run began with.
+
+    Raises:
+        UsageError: the folder is not a run's, or its settings are damaged.
+        IntegrityError: they name no model.
+    """
+    path = check_run_folder(folder) / CONFIG_FILE
+    name = load_yaml(path).get("model")
+    if not isinstance(name, str):
+        raise IntegrityError("names no model.", where=path, cure=RERUN_CURE)
     return name
 
 
