@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from selfteach.errors import UsageError
 from selfteach.files import hash_file, write_text
 from selfteach.models import check_safety
 from selfteach.models.resolve_model_path import resolve_base, resolve_model_folder
@@ -71,15 +72,24 @@ def keep_engine_file(path: Path, context_tokens: int, end_ids: set[int]) -> None
 
 
 def read_facts(path: Path) -> JsonObject | None:
-    """Return what is noted beside a whole GGUF; None if there is none, or it has changed."""
+    """Return what is noted beside a whole GGUF; None if there is none, or one of both has
+    changed. The engine's file is then written again.
+    """
     note = path.with_suffix(".json")
     if not (path.is_file() and note.is_file()):
         return None
-    facts = check_safety.read_json(note)
+    try:
+        facts = check_safety.read_json(note)
+    except UsageError:
+        return None
+    ends = facts.get("end_ids")
     is_whole = (
         facts.get("format") == FORMAT
         and facts.get("bytes") == path.stat().st_size
         and facts.get("sha256") == hash_file(path)
+        and isinstance(facts.get("context_tokens"), int)
+        and isinstance(ends, list)
+        and all(isinstance(end, int) for end in ends)
     )
     return dict(facts) if is_whole else None
 

@@ -170,6 +170,6 @@ def read_lesson_name(result: Path) -> str:
     """Return the name of the lesson in the output of a command; "" where there is none."""
     try:
         found = json.loads(result.read_text("utf-8"))
-    except (OSError, ValueError):
+        return str((found.get("student") or {}).get("lesson") or "")
+    except (AttributeError, OSError, RecursionError, ValueError):
         return ""
-    return str((found.get("student") or {}).get("lesson") or "")
