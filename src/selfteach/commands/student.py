@@ -11,6 +11,7 @@ from typing import Any
 from selfteach import api
 from selfteach.commands.screen import Screen, open_screen, print_json, print_result
 from selfteach.errors import Interrupted
+from selfteach.run import finished
 from selfteach.run.display import replace_control_chars
 from selfteach.run.signals import handle_interrupts
 from selfteach.students.folder import (
@@ -43,6 +44,19 @@ def show(name: str, *, as_json: bool) -> None:
         print_json(found)
     else:
         print_student(found)
+
+
+def add(name: str, run: Path, *, accept: bool, as_json: bool, debug: bool) -> None:
+    """Make a finished run the next lesson of a student.
+
+    Raises:
+        UsageError: the run is not finished, or cannot be a lesson.
+        LessonRefused: the gate refuses it; the message says what to type.
+    """
+    finished.read_exam(run)
+    found = add_lesson(name, run, "", accept=accept, as_json=as_json, debug=debug)
+    if as_json:
+        print_json(found)
 
 
 def remove(name: str, lesson: str, *, exam: bool, as_json: bool, debug: bool) -> None:

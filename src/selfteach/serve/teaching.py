@@ -104,7 +104,7 @@ class Teaching:
         self._settings = settings
         self._say = say
         self.program = program
-        self._runner = JobRunner(self.book, self._report_end, program)
+        self._runner = JobRunner(self.book, self._report_end, program, say)
         self._closing = threading.Event()
         self._seen = _read_change_time(self.folder)
         self._watcher = threading.Thread(target=self._watch, name="student", daemon=True)

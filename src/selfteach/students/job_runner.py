@@ -49,6 +49,7 @@ class JobRunner:
     Args:
         program: the words before those of a job's command.
         on_change: called after a job has ended, from that thread.
+        say: receives a fault that keeps all jobs waiting, such as a full disk, when it begins.
     """
 
     def __init__(
@@ -56,10 +57,13 @@ class JobRunner:
         book: JobBook,
         on_change: Callable[[Job], object] = lambda job: None,
         program: Sequence[str] = PROGRAM,
+        say: Callable[[str], object] = lambda line: None,
     ) -> None:
         self.book = book
         self._on_change = on_change
         self._program = program
+        self._say = say
+        self._fault = ""
         self._closing = threading.Event()
         self._lock: RunLock | None = None
         self._thread = threading.Thread(target=self._work, name="jobs", daemon=True)
@@ -77,18 +81,35 @@ class JobRunner:
     def _work(self) -> None:
         while not self._closing.is_set():
             try:
-                job = self.book.take_next() if self._take_lock() else None
-                if job is not None:
-                    self.run(job)
+                worked = self._take_lock() and self._run_next()
+                self._fault = ""
+                if worked:
                     continue
-            except SelfteachError:  # a full disk: the job waits until there is room
-                pass
+            except (SelfteachError, OSError) as fault:  # a full disk: the jobs wait for room
+                self._report(str(fault))
             self._closing.wait(IDLE_S)
         if self._lock is not None:
             self._lock.release()
 
+    def _run_next(self) -> bool:
+        """Work on the oldest waiting job; return whether there was one.
+
+        None runs at this moment: what is marked so was left by a process or a fault.
+        """
+        self.book.put_back_running()  # 2
+        job = self.book.take_next()
+        if job is not None:
+            self.run(job)
+        return job is not None
+
+    def _report(self, fault: str) -> None:
+        """Tell a fault once, however often it comes back before it is over."""
+        if fault != self._fault:
+            self._say(f"the jobs wait: {fault}")
+        self._fault = fault
+
     def _take_lock(self) -> bool:
-        """Return whether this process works on the jobs (steps 1 and 2)."""
+        """Return whether this process works on the jobs (step 1)."""
         if self._lock is not None:
             return True
         folder = self.book.student / JOBS_FOLDER
@@ -97,7 +118,6 @@ class JobRunner:
             self._lock = RunLock(folder, "queue of jobs")
         except UsageError:
             return False
-        self.book.put_back_running()
         return True
 
     def run(self, job: Job) -> Job:
