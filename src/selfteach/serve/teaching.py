@@ -123,7 +123,11 @@ class Teaching:
 
     def add(self, body: FeedbackBody) -> Job:
         """Record feedback as a job."""
-        return self.book.add(body.make_job(self._settings))
+        return self.book.add(self.make_job(body))
+
+    def make_job(self, body: FeedbackBody) -> Job:
+        """Return feedback as a job that is not recorded."""
+        return body.make_job(self._settings)
 
     def describe_job(self, job: Job) -> JsonObject:
         """Return what clients see of a job."""

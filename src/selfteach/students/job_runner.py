@@ -20,6 +20,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from selfteach.errors import SelfteachError, UsageError
+from selfteach.records import JsonObject
 from selfteach.run.lock import RunLock
 from selfteach.students.jobs import (
     JOBS_FOLDER,
@@ -31,6 +32,7 @@ from selfteach.students.jobs import (
 )
 
 PROGRAM = (sys.executable, "-P", "-m", "selfteach.commands.teach_job")
+PLANNER = (sys.executable, "-P", "-m", "selfteach")
 POLL_S = 0.2
 IDLE_S = 1.0
 STOP_S = 60.0
@@ -152,14 +154,16 @@ class JobRunner:
         return process.returncode
 
     def _read_end(self, job: Job, folder: Path, code: int, message: str) -> Job:
-        lesson = read_lesson_name(folder / RESULT_FILE)
-        if lesson:
-            ended = self.book.update(job.id, state="added", lesson=lesson, message="")
+        lesson = (self.book.read_result(job).get("student") or {}).get("lesson")
+        if job.teaches and lesson:
+            ended = self.book.update(job.id, state="added", lesson=str(lesson), message="")
             shutil.rmtree(folder / RUN_FOLDER, ignore_errors=True)  # the lesson is a copy of it
             return ended
         if self.book.find(job.id).cancel:
             return self.book.update(job.id, state="cancelled", message="")
-        if code == REFUSED_CODE and message:
+        if code == 0 and not job.teaches:
+            return self.book.update(job.id, state="done", message="")
+        if code == REFUSED_CODE and message and job.teaches:
             return self.book.update(job.id, state="refused", message=message)
         resumable = code in STOPPED_CODES or (code == 2 and IN_USE in message)
         if resumable or (code < 0 and job.attempts < MAX_ATTEMPTS):
@@ -186,10 +190,23 @@ def read_last_message(lines: Sequence[str]) -> str:
     return ""
 
 
-def read_lesson_name(result: Path) -> str:
-    """Return the name of the lesson in the output of a command; "" where there is none."""
+def plan_job(book: JobBook, job: Job, program: Sequence[str] = PLANNER) -> JsonObject:
+    """Return what the command of a job would do and cost, in its own words (`--dry-run`). Nothing
+    is recorded.
+
+    Raises:
+        UsageError: the command refuses it.
+    """
+    folder = book.find_folder(job)
     try:
-        found = json.loads(result.read_text("utf-8"))
-    except (OSError, ValueError):
-        return ""
-    return str((found.get("student") or {}).get("lesson") or "")
+        book.write_material(job)
+        command, *words = book.make_command(job)
+        asked = [*program, command, "--dry-run", *words]
+        done = subprocess.run(asked, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    if done.returncode:
+        words = done.stderr.splitlines()
+        raise UsageError(read_last_message(words) or f"the dry run ended with {done.returncode}.")
+    found: JsonObject = json.loads(done.stdout)
+    return found
