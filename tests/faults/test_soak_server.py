@@ -1,4 +1,4 @@
-"""Row 48: tools/soak_server.py: clients are killed or stop reading, and the server stays as it is."""
+"""Row 48: clients are killed or stop reading, and the server stays as it is."""
 
 from __future__ import annotations
 

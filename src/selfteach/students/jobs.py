@@ -379,6 +379,20 @@ class JobBook:
         return None
 
 
+def list_open_jobs(student: Path) -> list[Job]:
+    """Return the jobs of a student that are not over, the oldest first; nothing is written."""
+    path = student / DATABASE_FILE
+    if not path.exists():
+        return []
+    try:
+        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as db:
+            rows = db.execute("SELECT body FROM jobs ORDER BY seq").fetchall()
+    except sqlite3.Error:  # nothing was said to it yet, or its database is damaged
+        return []
+    jobs = [Job(**json.loads(body)) for (body,) in rows]
+    return [job for job in jobs if job.is_open]
+
+
 def _insert(db: sqlite3.Connection, job: Job) -> None:
     db.execute("INSERT INTO jobs (id, body) VALUES (?, ?)", (job.id, json.dumps(asdict(job))))
 
