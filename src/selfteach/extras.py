@@ -25,6 +25,7 @@ MODULES = {
     "documents": ("pypdf", "docx", "selectolax", "markdown_it", "charset_normalizer"),
     "bench": ("lm_eval",),
     "export": ("xllamacpp",),
+    "mcp": ("mcp",),
 }
 """The modules that each extra brings. Without openvino another engine samples."""
 
