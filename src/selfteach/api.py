@@ -866,7 +866,7 @@ def compare_run(
         )
     refuse_other_settings(sets)
     schema = find_settings(kind)
-    resolved = resolve(schema, finished.find_settings(folder), sets)
+    resolved = finished.resolve_settings(folder, schema, sets)
     value = read_again(kind, folder, identity["material"], sources, resolved.config).value
     check_export(folder, EXAMPLES)
     before = finished.open_ledger(folder)

@@ -34,7 +34,6 @@ from selfteach.commands.options import (
     Force,
     Json,
     MaxTokens,
-    Model,
     OptionalAdapter,
     OptionalRun,
     Require,

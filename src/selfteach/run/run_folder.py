@@ -30,6 +30,7 @@ from selfteach.files import hash_file, make_folder, sync_folder, write_bytes
 from selfteach.records import JsonMapping, JsonObject, dump_canonical_json
 from selfteach.run import manifest
 from selfteach.run.ledger import Ledger
+from selfteach.run.local_paths import hide_paths, hide_paths_of_command
 from selfteach.run.lock import LOCK_FILE, RunLock
 from selfteach.run.signals import delay_interrupts
 from selfteach.run.sums import (
@@ -47,6 +48,8 @@ LEDGER_FILE = "run.db"
 CONFIG_FILE = "config.yaml"
 IDENTITY = "identity"
 CREATED = "created"
+COMMAND = "command"
+"""The note with the command that resumes a run, as it was typed."""
 FINISHED = "finished"
 EXPORTS = "exports"
 COPY_PREFIX = "copy of "
@@ -291,10 +294,10 @@ class Run:
     def _write_manifest(self) -> None:
         facts = {
             "kind": self.kind,
-            "command": self.command,
+            "command": hide_paths_of_command(self.command),
             "created": self.ledger.get_note(CREATED),
             "seed": getattr(self.resolved.config, "seed", None),
-            "base_model": getattr(self.resolved.config, "model", None),
+            "base_model": hide_paths(getattr(self.resolved.config, "model", None)),
             "models": self.ledger.get_note("models") or {},
             "stages": self._stages,
             EXPORTS: self._exports,
@@ -355,13 +358,14 @@ def open_run(
             ledger.get_note(EXPORTS) or {},
         )
         ledger.set_note(IDENTITY, identity)
+        ledger.set_note(COMMAND, run.command)
         if not run.resumed:
             ledger.set_note(CREATED, date.today().isoformat())
         ledger.record_event(
             "resumed" if run.resumed else "began",
             {"pid": os.getpid(), "command": run.command, **manifest.collect_versions()},
         )
-        run.export(CONFIG_FILE, dump_config(resolved))
+        run.export(CONFIG_FILE, dump_config(resolved, hide_paths))
         on_error.pop_all()
     return run
 
