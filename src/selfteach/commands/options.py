@@ -127,6 +127,10 @@ class TeachOptions:
             "--accept", help="With --student: add the lesson also where it weakens another one."
         ),
     ] = False
+    track: Annotated[
+        str,
+        option("--track", "NAME", "Send the run's numbers to a tracker: trackio, wandb or mlflow."),
+    ] = ""
     debug: bool = False
 
     def resolve(self, schema: Any, own: Mapping[str, Any]) -> ResolvedConfig:

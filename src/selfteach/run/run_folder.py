@@ -248,7 +248,8 @@ class Run:
             return
         try:
             with closing(self):
-                self.ledger.record_event("stopped", {"by": kind.__name__, "why": str(fault)[:500]})
+                why = str(fault).replace(str(self.path), self.path.name)[:500]
+                self.ledger.record_event("stopped", {"by": kind.__name__, "why": why})
         except Exception as second:  # the first fault is the one to show
             fault.add_note(f"closing the run failed too: {second}")  # type: ignore[union-attr]
             return
@@ -288,7 +289,8 @@ class Run:
         place = next(place for place in places if not place.exists())
         place.parent.mkdir(parents=True, exist_ok=True)
         path.rename(place)
-        self.ledger.record_event("set aside", {"name": name, "place": str(place)})
+        inside = str(place.relative_to(self.path))
+        self.ledger.record_event("set aside", {"name": name, "place": inside})
         self.notices.append(f"{name} had changed since the run wrote it; it is kept as {place}")
 
     def _write_manifest(self) -> None:
@@ -363,7 +365,11 @@ def open_run(
             ledger.set_note(CREATED, date.today().isoformat())
         ledger.record_event(
             "resumed" if run.resumed else "began",
-            {"pid": os.getpid(), "command": run.command, **manifest.collect_versions()},
+            {
+                "pid": os.getpid(),
+                "command": hide_paths_of_command(run.command),  # the report shows events
+                **manifest.collect_versions(),
+            },
         )
         run.export(CONFIG_FILE, dump_config(resolved, hide_paths))
         on_error.pop_all()
