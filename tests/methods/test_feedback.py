@@ -464,12 +464,10 @@ def test_a_teacher_writes_the_examples(talker: Path, tmp_path: Path) -> None:
 def test_a_prompt_that_is_lost_in_the_search_stops_the_run(
     talker: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from selfteach.methods.feedback import method as feedback
+    from selfteach.methods.feedback import search_answers as search
 
-    whole = feedback.search_answers
-    monkeypatch.setattr(
-        feedback, "search_answers", lambda *given, **more: whole(*given, **more)[1:]
-    )
+    whole = search.search_answers
+    monkeypatch.setattr(search, "search_answers", lambda *given, **more: whole(*given, **more)[1:])
     assert run_json(feedback_command(talker, tmp_path / "run"))[0] == 6
     with open_ledger(tmp_path / "run") as ledger:
         assert [f.pending for f in ledger.funnel() if f.stage == "search"] == [1]

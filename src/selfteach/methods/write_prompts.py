@@ -45,6 +45,13 @@ TWIN = "twin"
 PROMPTS_PER_EXAM_FORM = 12
 """One prompt in so many has a form that only the exam has."""
 PROMPTS_PER_OCCASION = 2
+WORKED = frozenset(
+    text
+    for forms in (SUBJECT_REQUESTS, EXAM_REQUESTS)
+    for pairs in forms.values()
+    for _, text in pairs
+)
+"""The worked requests, which a small model copies where their topic is the rule's own."""
 MIN_OCCASIONS = 12
 
 
@@ -293,6 +300,8 @@ def make_novelty_check(
     def find_fault(text: str) -> str:
         if reason := find_format_fault(text):
             return reason
+        if text in WORKED:
+            return "is a worked request"
         if names_subject and names_subject(text):
             return "names the subject"
         return "" if pool.add_if_new(text, max_overlap)[0] else "like another prompt"
