@@ -27,6 +27,8 @@ MODULES = {
     "export": ("xllamacpp",),
     "mcp": ("mcp",),
     "track": ("trackio",),
+    "ray": ("ray",),
+    "deepspeed": ("deepspeed",),
 }
 """The modules that each extra brings. Without openvino another engine samples."""
 

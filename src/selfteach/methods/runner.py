@@ -26,8 +26,13 @@ from selfteach.files import write_text
 from selfteach.methods.earlier_exam import EARLIER_KEY, ask_earlier_questions
 from selfteach.methods.method import Method, TrainingPlan, TrainStage
 from selfteach.methods.plan_parts import count_trained_tokens
-from selfteach.methods.session import Session, make_server_settings, open_session
-from selfteach.models.engines import URL, choose_sampler
+from selfteach.methods.session import (
+    Session,
+    make_ray_settings,
+    make_server_settings,
+    open_session,
+)
+from selfteach.models.engines import RAY, URL, choose_sampler
 from selfteach.models.hf import HfModel
 from selfteach.models.recorded import Recorded
 from selfteach.records import (
@@ -414,8 +419,9 @@ def open_tuned(session: Session, trained: TrainingResult) -> TunedModel:
         session.run.path / ENGINE_FOLDER,
         adapter=trained.adapter,
         server=make_server_settings(session.run, config, session.display),
+        ray=make_ray_settings(session.run, config, session.display),
     )
-    if model.has_hooks or URL in config.engine:
+    if model.has_hooks or URL in config.engine or config.engine == RAY:
         session.display.print_line(f"the tuned model samples with {opened.engine}: {opened.reason}")
     recorded = Recorded(session.run.ledger, opened.sampler, model, watch)
     return TunedModel(trained, model, recorded)
