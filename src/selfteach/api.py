@@ -551,19 +551,26 @@ def open_model(
     Raises:
         UsageError: both a run and a model or neither, or no such adapter.
     """
+    check_answering_model(run, model, adapter)
+    if run is None:
+        return load_model(model or "", None, engine, get_cache_folder() / "engine", progress)
+    folder = finished.find_adapter(run, adapter)
+    return load_model(finished.read_base_name(run), folder, engine, run / "gguf", progress)
+
+
+def check_answering_model(run: Path | None, model: str | None, adapter: str = "") -> None:
+    """Check that it is clear which model answers, before anything is loaded.
+
+    Raises:
+        UsageError: both a run and a model or neither, or an adapter without a run.
+    """
     if (run is None) == (model is None):
         raise UsageError(
             "give either --run DIR or --model M.",
             cure="--run answers with the tuned model of a run, --model with another model.",
         )
-    if run is None:
-        if adapter:
-            raise UsageError(
-                "names an adapter of a run.", where="--adapter", cure="Give --run DIR."
-            )
-        return load_model(model or "", None, engine, get_cache_folder() / "engine", progress)
-    folder = finished.find_adapter(run, adapter)
-    return load_model(finished.read_base_name(run), folder, engine, run / "gguf", progress)
+    if run is None and adapter:
+        raise UsageError("names an adapter of a run.", where="--adapter", cure="Give --run DIR.")
 
 
 def get_run_path(run: RunLike) -> Path:
@@ -863,7 +870,7 @@ def compare_run(
         )
     refuse_other_settings(sets)
     schema = find_settings(kind)
-    resolved = resolve(schema, finished.find_settings(folder), sets)
+    resolved = finished.resolve_settings(folder, schema, sets)
     value = read_again(kind, folder, identity["material"], sources, resolved.config).value
     check_export(folder, EXAMPLES)
     before = finished.open_ledger(folder)

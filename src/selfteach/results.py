@@ -373,6 +373,21 @@ class Student:
         """Return what `selfteach student show --json` prints, the matrix among it."""
         return describe_student(self.path, self.read())
 
+    def add(self, run: Path | str | FinishedRun, *, accept: bool = False) -> dict[str, Any]:
+        """Make a finished run the next lesson; return the student as JSON.
+
+        Raises:
+            LessonRefused: the gate refuses it; the student is as before.
+        """
+        from selfteach.run.display import open_display
+        from selfteach.students.examine import examine_with
+        from selfteach.students.lessons import add_lesson
+
+        folder = run.path if isinstance(run, FinishedRun) else Path(run)
+        with open_student(self.path) as opened:
+            add_lesson(opened, folder, examine_with(open_display(quiet=True)), accept=accept)
+        return self.describe()
+
     def remove(self, lesson: str) -> None:
         """Take a lesson back, as if it had never been taught."""
         from selfteach.students.lessons import remove_lesson

@@ -72,12 +72,16 @@ def test_at_a_tenth_of_its_time_a_run_knows_what_is_left_within_a_third(
 
 
 def test_the_adapter_s_folder_can_be_used_alone(
-    straight: tuple[Path, dict[str, Any]], tmp_path: Path
+    straight: tuple[Path, dict[str, Any]],
+    talker: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     from peft import AutoPeftModelForCausalLM
 
     alone = tmp_path / "alone"
     shutil.copytree(straight[0] / "adapter", alone)
+    monkeypatch.chdir(talker.parent)  # the adapter names the folder of its base, not the path
     model = AutoPeftModelForCausalLM.from_pretrained(alone)
     assert model.peft_config["default"].r > 0
     card = (alone / "README.md").read_text()

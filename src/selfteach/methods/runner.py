@@ -49,6 +49,7 @@ from selfteach.report.card import make_adapter_card, make_card
 from selfteach.report.page import write_report
 from selfteach.run.display import Display
 from selfteach.run.finished import COST_FILE, EXAM_FILE, REPORT_FILE, RESULT, add_cost
+from selfteach.run.local_paths import hide_paths_of_command
 from selfteach.run.run_folder import FINISHED, Run
 from selfteach.run.verify import restore_exports
 from selfteach.run.workload import RemainingTime
@@ -438,7 +439,10 @@ def publish(
         run.export_jsonl("metrics.jsonl", tuned.trained.curve)
     run.export_jsonl("examples.jsonl", (example.to_json() for example in plan.examples))
     run.export_jsonl("dropped.jsonl", list_dropped(run))
-    exam |= {"cost": count_cost(session, tuned, plan.overhead), "reproduce": [run.command]}
+    exam |= {
+        "cost": count_cost(session, tuned, plan.overhead),
+        "reproduce": [hide_paths_of_command(run.command)],
+    }
     run.export_json(EXAM_FILE, exam)
     cost = measure_cost(session, tuned)
     run.export_json(COST_FILE, cost)

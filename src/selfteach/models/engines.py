@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, cast
 
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
     from selfteach.models.openvino import OpenVino
 
 AUTO = "auto"
+ACCELERATOR_FILES = ("/dev/nvidiactl", "/dev/dxg", "/dev/kfd")
+"""What Linux has where CUDA or ROCm can work: the devices of their drivers, and of WSL's."""
 RAY = "ray"
 URL = "://"
 """What tells the address of a server, or several joined by commas, from the name of an engine."""
@@ -105,13 +109,23 @@ def open_kept_sampler(
     model = find_kept_model(name, adapter, folder)
     if model is None:
         return None
-    import torch
-
-    if engine == AUTO and torch.cuda.is_available():
+    if engine == AUTO and has_accelerator():
         return None
     from selfteach.models.openvino import OpenVino
 
     return OpenVino(model, folder)
+
+
+def has_accelerator() -> bool:
+    """Return whether torch computes on an accelerator here.
+
+    torch is loaded only where the system has a device for one.
+    """
+    if sys.platform == "linux" and not any(map(os.path.exists, ACCELERATOR_FILES)):
+        return False
+    import torch
+
+    return torch.cuda.is_available()
 
 
 def _open_servers(

@@ -26,12 +26,12 @@ from selfteach.models.check_family import check_head
 from selfteach.models.decode import sample_all
 from selfteach.models.hook_adapter import get_active_hooks, get_num_virtual_tokens
 from selfteach.models.load_adapter import load_adapter
+from selfteach.models.load_tokenizer import load_tokenizer
 from selfteach.models.memory_allocator import keep_freed_pages, limit_onednn_cache
 from selfteach.models.resolve_model_path import resolve_base, resolve_model_folder
 from selfteach.models.score import compute_answer_logits, embed_all, score_all
 from selfteach.models.silence import silence_libraries
 from selfteach.models.tokens import ChatTokenizer
-from selfteach.models.try_in_child import check_chat_template
 from selfteach.records import Completion, Continuations, ItemScores, Prompt, Request
 from selfteach.registry import did_you_mean
 
@@ -97,7 +97,7 @@ class HfModel:
         if adapter:
             module = load_adapter(module, adapter)
             fingerprint = check_safety.compute_adapter_fingerprint(fingerprint, adapter)
-        tokens = ChatTokenizer(_load_tokenizer(folder), _get_generation_end_ids(module))
+        tokens = ChatTokenizer(load_tokenizer(folder), _get_generation_end_ids(module))
         if mine := get_active_hooks(module):
             mine.to(target)
         module = module.to(target).eval()
@@ -160,19 +160,6 @@ class HfModel:
         Row t predicts answer token t, EOS included.
         """
         return compute_answer_logits(self, pairs)
-
-
-def load_chat_tokenizer(
-    name_or_folder: str, progress: Callable[[str], None] | None = None
-) -> ChatTokenizer:
-    """Load a model's tokenizer with its chat template, without the weights.
-
-    Raises:
-        UsageError: no such model, or an unsafe one.
-    """
-    folder = resolve_model_folder(name_or_folder, progress)
-    check_safety.check_model_folder(folder)
-    return ChatTokenizer(_load_tokenizer(folder))
 
 
 def has_bf16_hardware() -> bool:
@@ -294,26 +281,6 @@ def _refuse_quantized(module: Any, folder: Path) -> None:
                 where=folder,
                 cure="Give the model that it was made from.",
             )
-
-
-def _load_tokenizer(folder: Path) -> Any:
-    from transformers import AutoTokenizer
-
-    try:
-        with silence_libraries():
-            tokenizer = AutoTokenizer.from_pretrained(
-                folder, trust_remote_code=False, local_files_only=True
-            )
-    except Exception as fault:  # the tokenizers library raises nothing more precise
-        raise UsageError(
-            f"its tokenizer cannot be loaded ({get_first_line(fault)}).", where=folder
-        ) from fault
-    template = tokenizer.chat_template
-    if isinstance(template, dict):  # one for conversations, others for tools
-        template = template.get("default")
-    if template:
-        check_chat_template(template, tokenizer.special_tokens_map, folder)
-    return tokenizer
 
 
 def _get_generation_end_ids(module: Any) -> Sequence[int]:
