@@ -315,7 +315,7 @@ def load_model(
 
     Args:
         model: "embedded", a hub name, or a folder.
-        engine: auto, openvino, hf, or a server that serves the model: URL#NAME.
+        engine: auto, openvino, hf, ray, or a server that serves the model: URL#NAME.
         gguf: the folder in which merged weights are kept for the engine.
         progress: receives one line at a time.
 
@@ -500,7 +500,7 @@ class FinishedRun:
 
         Args:
             adapter: another adapter of the run than its final one.
-            engine: auto, openvino, hf, or a server that serves the model: URL#NAME.
+            engine: auto, openvino, hf, ray, or a server that serves the model: URL#NAME.
 
         Raises:
             UsageError: there is no adapter of that name.

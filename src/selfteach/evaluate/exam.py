@@ -375,9 +375,9 @@ def check_base_unchanged(session: ExamSession) -> JsonObject:
     There is no proof for weights that are sharded over processes.
     """
     from selfteach.evaluate.drift import check_base_logits
-    from selfteach.train.distributed import is_shard
+    from selfteach.train.distributed import has_shards
 
-    if is_shard(next(session.model.module.parameters())):
+    if has_shards(session.model.module):
         return {"max_abs_difference": None, "same": None}
     difference = check_base_logits(session.model, PROBE_PAIRS, session.base_logits)
     return {"max_abs_difference": difference, "same": True}

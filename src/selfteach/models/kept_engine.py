@@ -9,16 +9,20 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from selfteach.errors import UsageError
 from selfteach.files import hash_file, write_text
 from selfteach.models import check_safety
 from selfteach.models.resolve_model_path import resolve_base, resolve_model_folder
 from selfteach.models.tokens import ChatTokenizer
 from selfteach.records import JsonObject, Prompt
 
-FORMAT = 1
-"""Grows when the same weights are written as another file."""
+if TYPE_CHECKING:
+    from selfteach.models.loaded_model import LoadedModel
+
+FORMAT = 2
+"""Grows when the same weights are written as another file, or more is noted beside it."""
 MAX_KEPT = 3
 """Files that a folder keeps; the oldest go first."""
 
@@ -53,14 +57,15 @@ class UnloadedModel:
         return self.tokens.decode(ids)
 
 
-def keep_engine_file(path: Path, context_tokens: int, end_ids: set[int]) -> None:
+def keep_engine_file(path: Path, model: LoadedModel) -> None:
     """Note beside a GGUF what a later command needs to know, and remove what is too old."""
     facts = {
         "format": FORMAT,
         "bytes": path.stat().st_size,
         "sha256": hash_file(path),
-        "context_tokens": context_tokens,
-        "end_ids": sorted(end_ids),
+        "context_tokens": model.context_tokens,
+        "end_ids": sorted(model.end_ids),
+        "tokenizer": type(model.tokenizer).__name__,
     }
     write_text(path.with_suffix(".json"), json.dumps(facts) + "\n")
     files = sorted(path.parent.glob("*.gguf"), key=lambda file: file.stat().st_mtime_ns)
@@ -71,15 +76,24 @@ def keep_engine_file(path: Path, context_tokens: int, end_ids: set[int]) -> None
 
 
 def read_facts(path: Path) -> JsonObject | None:
-    """Return what is noted beside a whole GGUF; None if there is none, or it has changed."""
+    """Return what is noted beside a whole GGUF; None if there is none, or one of both has
+    changed. The engine's file is then written again.
+    """
     note = path.with_suffix(".json")
     if not (path.is_file() and note.is_file()):
         return None
-    facts = check_safety.read_json(note)
+    try:
+        facts = check_safety.read_json(note)
+    except UsageError:
+        return None
+    ends = facts.get("end_ids")
     is_whole = (
         facts.get("format") == FORMAT
         and facts.get("bytes") == path.stat().st_size
         and facts.get("sha256") == hash_file(path)
+        and isinstance(facts.get("context_tokens"), int)
+        and isinstance(ends, list)
+        and all(isinstance(end, int) for end in ends)
     )
     return dict(facts) if is_whole else None
 
@@ -106,9 +120,9 @@ def find_kept_model(name: str, adapter: Path | None, folder: Path) -> UnloadedMo
     facts = read_facts(folder / f"{fingerprint}.gguf")
     if facts is None:
         return None
-    from selfteach.models.hf import load_chat_tokenizer
+    from selfteach.models.load_tokenizer import load_chat_tokenizer
 
-    tokens = load_chat_tokenizer(str(base))
+    tokens = load_chat_tokenizer(str(base), class_name=facts["tokenizer"])
     return UnloadedModel(
         tokens,
         known,

@@ -16,19 +16,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from selfteach.errors import ResourceError, UsageError
-from selfteach.models.decode import (
+from selfteach.errors import UsageError
+from selfteach.models.fetch_default_model import get_cache_folder
+from selfteach.models.kept_engine import UnloadedModel, keep_engine_file
+from selfteach.models.memory_allocator import release_freed_pages
+from selfteach.models.openvino_signal_stack import keep_signal_stack
+from selfteach.models.pending import (
     PendingCompletion,
     has_stop_text,
     make_completion,
     prepare_request,
 )
-from selfteach.models.fetch_default_model import get_cache_folder
-from selfteach.models.kept_engine import UnloadedModel, keep_engine_file
-from selfteach.models.memory_allocator import release_freed_pages
-from selfteach.models.openvino_signal_stack import keep_signal_stack
 from selfteach.models.tokens import count_common_prefix
-from selfteach.models.write_gguf import explain_why_not_gguf, write_gguf
 from selfteach.records import Completion, Request, derive_seed
 
 if TYPE_CHECKING:
@@ -40,10 +39,17 @@ MIN_ROWS = 4
 and rounds differently, so that an answer would depend on the number of other rows. Idle rows fill
 the step."""
 CACHE_GB = 1
+CACHE_TOO_SMALL = (
+    f"the prompt is larger than openvino's cache of {CACHE_GB} GB; `--engine hf` has no such limit"
+)
 
 
 class OpenVino:
-    """Sample with the weights of a `LoadedModel`, and share its tokenizer, name and fingerprint."""
+    """Sample with the weights of a `LoadedModel`, and share its tokenizer, name and fingerprint.
+
+    Attributes:
+        failures: (id, reason) of each request without a completion.
+    """
 
     def __init__(
         self,
@@ -73,6 +79,7 @@ class OpenVino:
         self._hf: Any = hf
         self._folder = folder
         self._precision = precision or _choose_precision()
+        self.failures: list[tuple[str, str]] = []
         self._opened: Any = self._open()
 
     def release_memory(self) -> None:
@@ -88,11 +95,14 @@ class OpenVino:
     def _open(self) -> Any:
         folder = self._folder or get_cache_folder()
         folder.mkdir(parents=True, exist_ok=True)
+        if self._hf.module is None:
+            return _load_pipeline(folder / f"{self.fingerprint}.gguf", self._precision)
+        from selfteach.models.write_gguf import write_gguf
+
         if self._folder:
             path = folder / f"{self.fingerprint}.gguf"
-            if self._hf.module is not None:
-                write_gguf(self._hf.module, self._hf.tokenizer, path)
-                keep_engine_file(path, self._hf.context_tokens, self._hf.end_ids)
+            write_gguf(self._hf.module, self._hf.tokenizer, path)
+            keep_engine_file(path, self._hf)
             return _load_pipeline(path, self._precision)
         # Every tuned model has a file of its own, so none is kept.
         with tempfile.TemporaryDirectory(
@@ -107,8 +117,11 @@ class OpenVino:
 
         The first completions of all prompts go first, so that later completions of a prompt find
         its prefill in the cache. One prompt of each shared beginning goes before the others,
-        because the engine looks into its cache when a request is added.
+        because the engine looks into its cache when a request is added. A prompt that is larger
+        than the cache goes into `failures`.
         """
+        from openvino_genai import GenerationStatus
+
         unique = {request.id(self.fingerprint): request for request in requests}
         ordered = [(r.draw, prepare_request(self._hf, r)) for r in unique.values()]
         ordered.sort(key=lambda pair: (pair[0], -len(pair[1].prompt_ids), pair[1].prompt_ids))
@@ -133,12 +146,16 @@ class OpenVino:
                     idle.append(self._add_idle(next(numbers)))
                 self._pipe.step()
                 for number, (row, handle) in list(active.items()):
-                    if self._take_tokens(row, handle):
-                        del active[number]
-                        completion = make_completion(
-                            self._hf, row.id, row.ids, row.sampling, len(row.prompt_ids)
-                        )
-                        yield replace(completion, reused_tokens=reused[row.id])
+                    if not self._take_tokens(row, handle):
+                        continue
+                    del active[number]
+                    if handle.get_status() == GenerationStatus.IGNORED:
+                        self.failures.append((row.id, CACHE_TOO_SMALL))
+                        continue
+                    completion = make_completion(
+                        self._hf, row.id, row.ids, row.sampling, len(row.prompt_ids)
+                    )
+                    yield replace(completion, reused_tokens=reused[row.id])
         finally:  # the caller may leave early
             for handle in [*idle, *(handle for _, handle in active.values())]:
                 handle.cancel()
@@ -174,13 +191,7 @@ class OpenVino:
         while handle.can_read():
             for output in handle.read().values():
                 row.ids += output.generated_ids
-        status = handle.get_status()
-        if status == GenerationStatus.IGNORED:
-            raise ResourceError(
-                f"openvino's cache of {CACHE_GB} GB is too small for this prompt.",
-                cure="Use `--engine hf`.",
-            )
-        if status != GenerationStatus.RUNNING:
+        if handle.get_status() != GenerationStatus.RUNNING:
             return True
         if stopped := has_stop_text(self._hf, row):
             handle.stop()
@@ -218,6 +229,8 @@ def explain_why_not_openvino(hf: LoadedModel) -> str:
         import openvino_genai  # noqa: F401
     except (ImportError, OSError) as fault:
         return f"openvino-genai is not installed ({fault})"
+    from selfteach.models.write_gguf import explain_why_not_gguf
+
     return explain_why_not_gguf(hf.module, hf.tokenizer)
 
 

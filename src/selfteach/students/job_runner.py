@@ -29,6 +29,7 @@ from selfteach.students.jobs import (
     RUN_FOLDER,
     Job,
     JobBook,
+    read_result_file,
 )
 
 PROGRAM = (sys.executable, "-P", "-m", "selfteach.commands.teach_job")
@@ -154,9 +155,9 @@ class JobRunner:
         return process.returncode
 
     def _read_end(self, job: Job, folder: Path, code: int, message: str) -> Job:
-        lesson = (self.book.read_result(job).get("student") or {}).get("lesson")
+        lesson = read_lesson_name(folder / RESULT_FILE)
         if job.teaches and lesson:
-            ended = self.book.update(job.id, state="added", lesson=str(lesson), message="")
+            ended = self.book.update(job.id, state="added", lesson=lesson, message="")
             shutil.rmtree(folder / RUN_FOLDER, ignore_errors=True)  # the lesson is a copy of it
             return ended
         if self.book.find(job.id).cancel:
@@ -188,6 +189,12 @@ def read_last_message(lines: Sequence[str]) -> str:
         if line.startswith(LINE_START):
             return line.removeprefix(LINE_START)
     return ""
+
+
+def read_lesson_name(result: Path) -> str:
+    """Return the name of the lesson in the output of a command; "" where there is none."""
+    student = read_result_file(result).get("student")
+    return str(student.get("lesson") or "") if isinstance(student, dict) else ""
 
 
 def plan_job(book: JobBook, job: Job, program: Sequence[str] = PLANNER) -> JsonObject:

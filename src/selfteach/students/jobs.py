@@ -365,11 +365,7 @@ class JobBook:
 
     def read_result(self, job: Job) -> JsonObject:
         """Return what the command of a job has printed as JSON; {} where there is nothing yet."""
-        try:
-            found = json.loads((self.find_folder(job) / RESULT_FILE).read_text("utf-8"))
-        except (OSError, ValueError):
-            return {}
-        return found if isinstance(found, dict) else {}
+        return read_result_file(self.find_folder(job) / RESULT_FILE)
 
     def find_lesson_job(self, lesson: str) -> Job | None:
         """Return the job that became a lesson, or None."""
@@ -377,6 +373,15 @@ class JobBook:
             if job.state == "added" and job.lesson == lesson:
                 return job
         return None
+
+
+def read_result_file(path: Path) -> JsonObject:
+    """Return what a command has printed as JSON; {} where there is nothing to read."""
+    try:
+        found = json.loads(path.read_text("utf-8"))
+    except (OSError, RecursionError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def list_open_jobs(student: Path) -> list[Job]:
