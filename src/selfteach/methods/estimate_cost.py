@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import importlib
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from selfteach.methods.method import Method
+from selfteach.methods.plan_parts import Plan
 from selfteach.models import Sampler
-from selfteach.models.engines import URL, open_sampler
-from selfteach.models.hf import HfModel
+from selfteach.models.engines import URL, open_kept_sampler, open_sampler
+from selfteach.models.fetch_default_model import get_cache_folder
+from selfteach.models.kept_engine import ModelSize, UnloadedModel, measure_size
 from selfteach.models.openvino import CACHE_GB, OpenVino
 from selfteach.records import (
     Continuations,
@@ -19,8 +21,12 @@ from selfteach.records import (
     SamplingParams,
     make_prompt,
 )
+from selfteach.registry import BUILT_IN_NAMES, load_registered
 from selfteach.run.display import Display
 from selfteach.run.workload import SCORED_COST, PlannedStage
+
+if TYPE_CHECKING:
+    from selfteach.models.hf import HfModel
 
 NUM_TIMED_ROUNDS = 32
 TIMED_TOKENS = 24
@@ -33,8 +39,21 @@ ACTIVATION_BYTES = 34
 scores. Source: Korthikanti et al. 2022, equation 2."""
 
 
+def find_plan(method: str) -> Plan:
+    """Return the plan of a method. One of this package is found without the method, which loads
+    torch.
+    """
+    if method in BUILT_IN_NAMES["methods"]:
+        module = BUILT_IN_NAMES["methods"][method].partition(":")[0]
+        package = module.rpartition(".")[0]
+        found: Plan = importlib.import_module(f"{package}.plan_work").PLAN
+        return found
+    loaded = load_registered("methods", method)
+    return Plan(loaded.plan_work, loaded.samples, loaded.describe)
+
+
 def estimate_cost(
-    method: Method,
+    plan: Plan,
     material: Any,
     config: Any,
     display: Display,
@@ -49,24 +68,23 @@ def estimate_cost(
         earlier: the adapter that the run would continue.
         verbose: whether the method shows whole prompts.
     """
-    stages = method.plan_work(material, config)
+    stages = plan.plan_work(material, config)
     if not stages:
         return {}  # a method of another package need not know
     display.start_stage("measure")
-    base = HfModel.load(config.model, adapter=earlier, progress=display.print_line)
     described: JsonObject = {}
-    if method.samples:
-        sampler = open_sampler(base, config.engine)
-        if method.describe:
-            described = method.describe(base, sampler, material, config, verbose=verbose)
+    if plan.samples:
+        sampler, base, size = open_model(config, earlier, display)
+        if plan.describe:
+            described = plan.describe(base, sampler, material, config, verbose=verbose)
         sampled_per_s = measure_speed(sampler)
         has_cache = isinstance(sampler, OpenVino)
     else:
-        sampled_per_s = SCORED_COST * measure_reading_speed(base)
+        sampled_per_s, size = measure_training(config, earlier, display)
         has_cache = False
-    weights_mb = sum(p.numel() * p.element_size() for p in base.module.parameters()) / 1e6
+    weights_mb = size.weights_bytes / 1e6
     engine_mb = weights_mb + 1024 * CACHE_GB if has_cache else 0.0
-    memory_mb = LIBRARIES_MB + weights_mb + engine_mb + estimate_activations_mb(base, config)
+    memory_mb = LIBRARIES_MB + weights_mb + engine_mb + estimate_activations_mb(size, config)
     is_remote = URL in getattr(config, "engine", "")
     return {
         **described,
@@ -75,6 +93,39 @@ def estimate_cost(
         "memory_mb": round(memory_mb - (engine_mb if is_remote else 0)),
         "disk_mb": round(2 * weights_mb + REPORT_MB),
     }
+
+
+def open_model(
+    config: Any, earlier: Path | None, display: Display
+) -> tuple[Sampler, HfModel | UnloadedModel, ModelSize]:
+    """Open the engine of a run, from the file that an earlier command kept where there is one.
+
+    The file is kept for the next command, where the run would not go on from an adapter.
+
+    Returns:
+        the sampler, the model with its tokenizer, and its size.
+    """
+    folder = None if earlier else get_cache_folder() / "engine"
+    if folder and (kept := open_kept_sampler(config.model, None, config.engine, folder)):
+        model = kept.unloaded
+        return kept, model, model.size
+    from selfteach.models.hf import HfModel
+
+    base = HfModel.load(config.model, adapter=earlier, progress=display.print_line)
+    sampler = open_sampler(base, config.engine, folder)
+    return sampler, base, measure_size(base.module)
+
+
+def measure_training(
+    config: Any, earlier: Path | None, display: Display
+) -> tuple[float, ModelSize]:
+    """Return how many tokens could be sampled in the time of what is scored, and the model's
+    size.
+    """
+    from selfteach.models.hf import HfModel
+
+    base = HfModel.load(config.model, adapter=earlier, progress=display.print_line)
+    return SCORED_COST * measure_reading_speed(base), measure_size(base.module)
 
 
 def describe_stages(stages: Sequence[PlannedStage], sampled_per_s: float) -> JsonObject:
@@ -99,13 +150,10 @@ def describe_stages(stages: Sequence[PlannedStage], sampled_per_s: float) -> Jso
     }
 
 
-def estimate_activations_mb(base: HfModel, config: Any) -> float:
+def estimate_activations_mb(size: ModelSize, config: Any) -> float:
     """Return what the tokens of a micro-batch keep for the backward pass."""
-    module: Any = base.module
-    about = module.config.get_text_config()
-    units = int(about.hidden_size) * int(about.num_hidden_layers)
     tokens = int(config.train.micro_batch_tokens)
-    return tokens * units * ACTIVATION_BYTES / 1e6
+    return tokens * size.units * ACTIVATION_BYTES / 1e6
 
 
 def measure_speed(sampler: Sampler) -> float:

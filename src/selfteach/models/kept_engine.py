@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +26,26 @@ MAX_KEPT = 3
 """Files that a folder keeps; the oldest go first."""
 
 
+@dataclass(frozen=True)
+class ModelSize:
+    """Hold how large a model is.
+
+    Attributes:
+        weights_bytes: of the weights as they are loaded.
+        units: hidden units of all layers.
+    """
+
+    weights_bytes: int
+    units: int
+
+
+def measure_size(module: Any) -> ModelSize:
+    """Return the size of a loaded model."""
+    about = module.config.get_text_config()
+    weights_bytes = sum(p.numel() * p.element_size() for p in module.parameters())
+    return ModelSize(weights_bytes, int(about.hidden_size) * int(about.num_hidden_layers))
+
+
 @dataclass
 class UnloadedModel:
     """Represent a model whose weights only the engine holds: tokenizer, name and limits.
@@ -39,6 +59,7 @@ class UnloadedModel:
     fingerprint: str
     context_tokens: int
     end_ids: set[int]
+    size: ModelSize
     notes: Sequence[str] = ()
     module: Any = None
     tokenizer: Any = field(init=False)
@@ -65,6 +86,7 @@ def keep_engine_file(path: Path, model: LoadedModel) -> None:
         "context_tokens": model.context_tokens,
         "end_ids": sorted(model.end_ids),
         "tokenizer": type(model.tokenizer).__name__,
+        "size": asdict(measure_size(model.module)),
     }
     write_text(path.with_suffix(".json"), json.dumps(facts) + "\n")
     files = sorted(path.parent.glob("*.gguf"), key=lambda file: file.stat().st_mtime_ns)
@@ -119,5 +141,6 @@ def find_kept_model(name: str, adapter: Path | None, folder: Path) -> UnloadedMo
         fingerprint,
         int(facts["context_tokens"]),
         set(facts["end_ids"]),
+        ModelSize(**facts["size"]),
         [*filter(None, notes), *tokens.notes],
     )
