@@ -20,7 +20,7 @@ PANEL = "Methods of other packages"
 def add_commands(app: typer.Typer) -> None:
     """Add a command for each installed method that is not of this package."""
     for name, summary in registry.plug_ins("methods").items():
-        shape = app.command(name, PanelCommand, help=summary, rich_help_panel=PANEL)
+        shape = app.command(name, cls=PanelCommand, help=summary, rich_help_panel=PANEL)
         shape(build_command(name))
 
 
