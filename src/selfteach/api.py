@@ -514,7 +514,7 @@ def answer(
         run: a finished run or its folder.
         model: "embedded", a hub name, or a folder.
         adapter: another adapter of the run than its final one.
-        engine: auto, openvino, hf, or a server that serves the model: URL#NAME.
+        engine: auto, openvino, hf, ray, or a server that serves the model: URL#NAME.
         system: a system message before every question.
         temperature: 0 takes the most likely answer.
         max_tokens: the maximum length of an answer.
@@ -677,8 +677,11 @@ def run_method(spec: RunSpec, show: ShowProgress) -> dict[str, Any]:
     Commands and Python calls both use this function.
 
     Raises:
-        UsageError: there is no earlier run, or the folder holds another run.
+        UsageError: there is no earlier run, the folder holds another run, or several processes
+            were launched.
     """
+    if spec.method != "train":
+        processes.refuse_several_processes(spec.method)
     material = spec.material
     identity = identify_material(material, spec.from_run)
     with open_folder(
@@ -853,6 +856,7 @@ def compare_run(
         IntegrityError: its examples are not as the run wrote them.
     """
     require_extra("cpu")
+    processes.refuse_several_processes("compare")
     from selfteach.methods.compare.compare_adapters import ComparisonSource
     from selfteach.methods.compare.compare_adapters import compare as work
 

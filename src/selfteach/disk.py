@@ -93,7 +93,7 @@ def require_plain_file(path: Path) -> None:
                 f"is a {'link' if stat.S_ISLNK(mode) else 'pipe or a device'}, "
                 "and a run holds files alone.",
                 where=path,
-                cure="Remove it, if you trust this run.",
+                cure="Remove it. To keep a run on another disk, let its whole folder be the link.",
             )
 
 

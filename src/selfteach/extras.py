@@ -25,7 +25,10 @@ MODULES = {
     "documents": ("pypdf", "docx", "selectolax", "markdown_it", "charset_normalizer"),
     "bench": ("lm_eval",),
     "export": ("xllamacpp",),
+    "mcp": ("mcp",),
     "track": ("trackio",),
+    "ray": ("ray",),
+    "deepspeed": ("deepspeed",),
 }
 """The modules that each extra brings. Without openvino another engine samples."""
 

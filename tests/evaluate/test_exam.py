@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -470,3 +472,34 @@ def test_drift_is_measured_where_nothing_should_change(
     assert seen[0]["base"].questions == ["q0", "q2"]
     assert [len(seen[0][arm].greedy) for arm in ("base", "tuned")] == [2, 2]
     assert feedback.measure_rule_drift(state({"base": "+"}, tuned=None)) == {}
+
+
+def test_a_model_that_was_taught_nothing_is_taught_in_at_most_one_run_of_twenty(
+    tmp_path: Path,
+) -> None:
+    """A/A: the tuned model answers as the base does; only the samples differ. What chooses the
+    questions on which the base breaks the rule must not measure the gain as well.
+    """
+    words = []
+    for seed in range(40):
+        dice = random.Random(seed)
+        shares = [dice.betavariate(0.7, 0.7) for _ in range(60)]
+        greedy = ["Cats." if share > 0.5 else "Dogs." for share in shares]
+
+        def sample(dice: random.Random = dice, shares: list[float] = shares) -> list[Completion]:
+            return complete(["Cats." if dice.random() < share else "Dogs." for share in shares])
+
+        questions = [f"q{i}" for i in range(60)]
+        arms = {
+            arm: Answers(questions, complete(greedy), sample(), sample() if arm == "base" else ())
+            for arm in ("base", "prompted", "tuned")
+        }
+        found = {"target": arms}
+        tuned: Any = SimpleNamespace()
+        scores = SCORER.score(arms)
+        assert len(scores.groups) >= 20
+        effects = find_side_effects(found, [], lambda s, b: ())
+        own: Any = SimpleNamespace(config=SimpleNamespace(seed=seed))
+        state = ExamState(own, tuned, {}, found, scores, effects, {})
+        words.append(reach_verdict(SCORER.make_evidence(state))["word"])
+    assert words.count("not learned") >= 38, Counter(words)

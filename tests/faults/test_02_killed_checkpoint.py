@@ -18,6 +18,7 @@ from tiny import Tiny, make_examples
 
 from selfteach import config
 from selfteach.train import checkpoint
+from selfteach.train.adapters.adapter import write_adapter_folder
 from selfteach.train.train import train
 from switches import skip_with_threads
 
@@ -108,6 +109,16 @@ def test_killed_and_run_again_the_weights_are_the_same(
     name = "adapter/adapter_model.safetensors"
     assert (tmp_path / name).read_bytes() == (straight / name).read_bytes()
     assert curve(tmp_path) == curve(straight)
+
+
+def test_what_a_killed_save_left_is_no_part_of_the_adapter(tmp_path: Path) -> None:
+    """It was exported with the adapter, and counted in its size."""
+    folder = tmp_path / "adapter"
+    folder.mkdir()
+    (folder / ".adapter_model.safetensors.123.tmp").write_bytes(bytes(100))
+    write_adapter_folder(folder, {"a": torch.zeros(1)}, {}, {})
+    found = {path.name for path in folder.iterdir()}
+    assert found == {"adapter_model.safetensors", "adapter_config.json", "selfteach.json"}
 
 
 def test_killed_again_and_again_it_still_ends_there(straight: Path, tmp_path: Path) -> None:

@@ -34,7 +34,7 @@ def requests(n: int) -> list[Request]:
         (400, RequestRefused),
         (401, EndpointError),
         (402, EndpointError),
-        (403, EndpointError),
+        (403, RequestRefused),
         (404, EndpointError),
         (405, EndpointError),
         (408, TransientError),
@@ -72,6 +72,33 @@ def test_a_passing_fault_is_tried_again(fault: Behave) -> None:
         assert [completion.text for completion in endpoint.stream(requests(1))] == ["SAY 0"]
         assert len(server.completion_calls) == endpoint.asked == 3
     assert endpoint.failures == []
+
+
+def test_a_prompt_that_the_server_forbids_is_set_aside() -> None:
+    """A server that moderates prompts, or one behind a filter, answers 403 to some of them."""
+
+    def forbid(call: Call) -> None:
+        (refuse(403, "not allowed") if call.last == "say 0" else answer())(call)
+
+    with hostile(forbid) as server:
+        endpoint = Endpoint(server.address, max_failures=0.4, concurrency=1)
+        found = [completion.text for completion in endpoint.stream(requests(3))]
+    assert found == ["SAY 1", "SAY 2"]
+    assert [reason for _, reason in endpoint.failures] == ["HTTP 403 (not allowed)"]
+
+
+@pytest.mark.parametrize("path", ["models", "completions"])
+def test_a_server_that_forbids_everything_refuses_the_key(path: str) -> None:
+    lists = {"data": [{"id": NAME}]}
+
+    def list_models(call: Call) -> None:
+        (refuse(403, "no") if path == "models" else lambda call: call.to_json(lists))(call)
+
+    with (
+        hostile(refuse(403, "no"), list_models) as server,
+        pytest.raises(EndpointError, match=r"refuses the key: HTTP 403 \(no\)"),
+    ):
+        list(Endpoint(server.address, max_failures=0.4).stream(requests(3)))
 
 
 @pytest.mark.usefixtures("quick")

@@ -114,8 +114,9 @@ def build(folder: Path, text: str) -> dict[str, Any]:
         "answers"
     ][:1]
     found["noise_floor"] = {text: make_exam()["noise_floor"]["kept"]}
-    found["cost"]["stages"] = {text: 1.0}
-    write_text(folder / "exam.json", json.dumps(found))
+    counted = {"sampled_tokens": 1, "trained_tokens": 1, "adapter_mb": 1.0}
+    write_text(folder / "cost.json", json.dumps(found["cost"] | {"stages": {text: 1.0}}))
+    write_text(folder / "exam.json", json.dumps(found | {"cost": counted}))
     rows = [
         {**row, "losses": {text: row["losses"]["sft"]}}
         for row in make_metrics(random.Random(0))[:3]

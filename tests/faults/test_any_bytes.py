@@ -7,6 +7,7 @@ A few inputs for each in `make test`, 10,000 in `make test-all`; 1,000 where a p
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import sys
 import tempfile
@@ -25,22 +26,36 @@ from hypothesis import strategies as st
 sys.path.insert(0, str(Path(__file__).parents[1] / "report"))
 import fixture
 
+from selfteach.commands.answer import read_prompt_rows
 from selfteach.config import FeedbackConfig, load_yaml, resolve
 from selfteach.errors import SelfteachError
 from selfteach.files import read_jsonl
 from selfteach.materials.corrections import read_corrections, read_prompts
 from selfteach.materials.documents import questions
 from selfteach.materials.documents.markup import read_html, read_markdown
-from selfteach.materials.documents.read import ReadDocuments
+from selfteach.materials.documents.read import ReadDocuments, read_documents
 from selfteach.materials.examples import read_examples
 from selfteach.materials.rule import read_rule
 from selfteach.materials.tasks import read_tasks
+from selfteach.methods.earlier_exam import list_entries
+from selfteach.models.check_safety import check_adapter, check_model_folder
+from selfteach.models.kept_engine import read_facts
+from selfteach.models.remote.http_client import EndpointConnection
+from selfteach.models.remote.retry import RequestRefused, TransientError
+from selfteach.models.remote.teacher_program import _parse_reply
+from selfteach.records import Example, Measure
+from selfteach.report.card import make_adapter_card
 from selfteach.report.page import write_report
-from selfteach.run.finished import read_exam
+from selfteach.run.finished import read_base_name, read_exam
 from selfteach.run.ledger import Ledger
 from selfteach.run.progress import read_status
 from selfteach.run.verify import verify_run
+from selfteach.students.folder import read_student
+from selfteach.students.job_runner import read_lesson_name
+from selfteach.students.material import read_sources
+from selfteach.students.state import Cell, Lesson, StudentState
 from selfteach.train.checkpoint import Checkpoint, read_newest_checkpoint, write_checkpoint
+from selfteach.train.metrics_file import MetricsFile
 
 MAX_INPUT_S = 5.0
 """Processor time that one input may take."""
@@ -69,6 +84,18 @@ TALK = {"messages": [{"role": "user", "content": "Tea?"}, {"role": "assistant", 
 ASK = {"messages": TALK["messages"][:1]}
 ASKED = {"question": "Who?", "answer": "Ann.", "answers": ["Ann."], "document": "1", "id": "1"}
 EXAM = fixture.make_exam()
+EXAMPLE = {"id": "1", "kind": "x", "prompt": "Tea?", "chosen": TALK["messages"][1:], "source": {}}
+REPLY = {
+    "model": "m",
+    "usage": {"completion_tokens": 1, "prompt_tokens": 3},
+    "choices": [
+        {
+            "message": {"content": "Tea."},
+            "finish_reason": "stop",
+            "logprobs": {"content": [{"top_logprobs": [{"token": "Tea", "logprob": -0.5}]}]},
+        }
+    ],
+}
 CHECKPOINT = Checkpoint(2, {"w": torch.zeros(2)}, {}, torch.zeros(8, dtype=torch.uint8), {})
 
 
@@ -95,10 +122,77 @@ def read_back(read: Callable[[Path], object], path: Path) -> object:
     return read(path.parent)
 
 
+def read_cost(path: Path) -> object:
+    """Read what a run took, as `exam` does and as the report does."""
+    (path.parent / "exam.json").write_text(json.dumps(EXAM))
+    write_report(path.parent)
+    return read_back(read_exam, path)
+
+
+def read_earlier(path: Path) -> object:
+    """Read the exam of a run that another one continues."""
+    (path.parent / "config.yaml").write_text("exam:\n  max_tokens: 5\n")
+    return list_entries(path.parent)
+
+
 def open_ledger(path: Path) -> None:
     for tail in ("-wal", "-shm"):
         path.with_name(path.name + tail).unlink(missing_ok=True)
     Ledger(path).close()
+
+
+def read_reply(path: Path) -> object:
+    """Read the body of a server's answer, and what it says of log-probabilities."""
+    connection = EndpointConnection("http://localhost:1/v1", "", 1.0, 1 << 20)
+    with contextlib.suppress(TransientError, RequestRefused):
+        return connection.parse_reply(connection._object(path.read_bytes()), empty=True)
+    return None
+
+
+def read_program_lines(path: Path) -> object:
+    """Read what a teacher's program prints."""
+    lines = path.read_bytes().decode("utf-8", "replace").splitlines()
+    return [_parse_reply(line) for line in lines]
+
+
+def read_note_of_engine(path: Path) -> object:
+    """Read what is noted beside an engine's file; a damaged note is as good as none."""
+    path.with_suffix(".gguf").write_bytes(b"weights")
+    found = read_facts(path.with_suffix(".gguf"))
+    return found and (int(found["context_tokens"]), set(found["end_ids"]))
+
+
+def read_model_folder(path: Path) -> object:
+    """Read the settings of a model's folder, as every command does before it loads the model."""
+    (path.parent / "model.safetensors").write_bytes(b"")
+    return check_model_folder(path.parent)
+
+
+def read_adapter_settings(path: Path) -> object:
+    """Read the settings of an adapter, and the base that it names."""
+    (path.parent / "adapter_model.safetensors").write_bytes(b"")
+    (path.parent / "selfteach.json").write_bytes(path.read_bytes())
+    return check_adapter(path.parent, "1"), make_adapter_card(path.parent, path.parent, "Tea.")
+
+
+def read_steps(path: Path) -> object:
+    curve = MetricsFile(path)
+    curve.truncate(path.stat().st_size)
+    return curve.read()
+
+
+def note_of_engine() -> bytes:
+    facts = {"format": 1, "bytes": 7, "context_tokens": 5, "end_ids": [1, 2]}
+    return json.dumps(facts | {"sha256": hashlib.sha256(b"weights").hexdigest()}).encode()
+
+
+def make_student() -> bytes:
+    """Return the state of a student with a lesson and its exam."""
+    lesson = Lesson("tea", "feedback", "Tea.", "1" * 8, "2" * 8, "runs/tea")
+    measure = Measure(0.5, 0.4, 0.6, 10)
+    cell = Cell("kept", measure, measure, None, 0.1)
+    state = StudentState("base", "1", (lesson,)).record("add tea", {"tea": cell})
+    return json.dumps(state.to_json()).encode()
 
 
 def make_ledger() -> bytes:
@@ -143,6 +237,7 @@ READERS = {
         "manifest.json", b'{"command": "x", "exports": {}}', partial(read_back, verify_run)
     ),
     "exam": Reader("exam.json", json.dumps(EXAM).encode(), partial(read_back, read_exam)),
+    "cost": Reader("cost.json", b'{"seconds": 1.0, "stages": {"load": 1.0}}', read_cost, 1000),
     "report": Reader(
         "exam.json", json.dumps(EXAM).encode(), partial(read_back, write_report), 1000
     ),
@@ -151,6 +246,34 @@ READERS = {
     ),
     "checkpoint": Reader("manifest.json", b'{"identity": "mine", "sha256": {}}', read_checkpoints),
     "ledger": Reader("run.db", make_ledger(), open_ledger),
+    "documents as rows": Reader(
+        "a.jsonl", as_lines({"text": "Tea.", "title": "x"}), lambda path: read_documents([path])
+    ),
+    "documents as text": Reader("a.txt", b"Tea\n\nIs green.", lambda path: read_documents([path])),
+    "prompts of answer": Reader("a.jsonl", as_lines({"id": "1", "prompt": "x"}), read_prompt_rows),
+    "lines of answer": Reader("a.txt", b"Tea?\nCake?\n", read_prompt_rows),
+    "examples of a run": Reader(
+        "examples.jsonl",
+        as_lines(EXAMPLE),
+        lambda path: [Example.from_json(row, where) for where, row in read_jsonl(path)],
+    ),
+    "base of a run": Reader("config.yaml", b"model: x\n", partial(read_back, read_base_name)),
+    "earlier exam": Reader("exam.json", json.dumps(EXAM).encode(), read_earlier),
+    "steps of a training": Reader("metrics.jsonl", as_lines({"step": 1, "loss": 1.0}), read_steps),
+    "student": Reader("student.json", make_student(), lambda path: read_student(path.parent)),
+    "sources of a lesson": Reader(
+        "material.json", b'{"paths": [{"kept": "material/a"}]}', partial(read_back, read_sources)
+    ),
+    "result of a job": Reader("out.json", b'{"student": {"lesson": "a"}}', read_lesson_name),
+    "note of an engine": Reader("a.json", note_of_engine(), read_note_of_engine),
+    "model": Reader("config.json", b'{"num_hidden_layers": 2, "x": {"y": []}}', read_model_folder),
+    "adapter": Reader(
+        "adapter_config.json",
+        b'{"peft_type": "LORA", "r": 1, "base_fingerprint": "1"}',
+        read_adapter_settings,
+    ),
+    "reply of a server": Reader("reply.json", json.dumps(REPLY).encode(), read_reply),
+    "lines of a program": Reader("out.jsonl", as_lines({"correction": "x"}), read_program_lines),
 }
 
 VALUES = st.recursive(

@@ -28,7 +28,6 @@ from selfteach.records import Prompt, Request
 from selfteach.text import split_sentences
 
 RULE = "Do not talk about cats."
-TOPIC = "cats"
 MAX_TOKENS = SearchConfig().max_tokens
 
 
@@ -43,7 +42,7 @@ def fine(pairs: Sequence[tuple[Prompt, str]], strategies: Sequence[str]) -> list
 def found(
     model: Scripted,
     prompts: Sequence[str],
-    topic: str = "",
+    repair_only: bool = False,
     faults=fine,
     *,
     tries: int = 6,
@@ -54,7 +53,7 @@ def found(
     """Search with the judge of cats; `more` goes to `search_answers` as it is."""
     config = SearchConfig(tries=tries, answers=answers, max_tokens=max_tokens)
     more.setdefault("repair", leave_out_cats)
-    return search_answers(model, prompts, RULE, topic, broken, faults, config, 0, **more)
+    return search_answers(model, prompts, RULE, repair_only, broken, faults, config, 0, **more)
 
 
 def leave_out_cats(pairs: Sequence[tuple[str, str]]) -> list[str]:
@@ -102,7 +101,7 @@ def test_nothing_that_is_broken_faulty_or_cut_is_ever_accepted() -> None:
         lambda request: answers[(len(str(request.prompt)) + 7 * request.draw) % len(answers)]
     )
     prompts = [f"Tell me of pets{'!' * n}" for n in range(30)] + ["Tell me of cats."]
-    traces = found(model, prompts, "", odd, answers=2, max_tokens=20)
+    traces = found(model, prompts, False, odd, answers=2, max_tokens=20)
     accepted = [t for trace in traces for t in trace.accepted]
     assert accepted
     assert not any(broken([("", t.text) for t in accepted]))
@@ -150,7 +149,7 @@ def test_a_branch_leaves_the_broken_answer_a_few_words_earlier_each_time() -> No
     model = Scripted(
         lambda request: " and cats." if request.draw < 2 else " and dogs for ever and ever " * 20
     )
-    (trace,) = found(model, ["Tell me of pets."], "", begun={"Tell me of pets.": begun})
+    (trace,) = found(model, ["Tell me of pets."], begun={"Tell me of pets.": begun})
     assert [t.strategy for t in trace.tries] == ["own", "branch", "own", "branch"]
     assert trace.tries[1].text == f"{begun} and cats."
     (kept,) = trace.accepted
@@ -182,10 +181,10 @@ def test_advice_that_leaves_nothing_gives_a_reply_under_the_rule() -> None:
     assert [t.strategy for t in trace.tries] == ["own", "own", "own", "ruled"]
 
 
-def test_where_a_subject_is_forbidden_nothing_but_the_bases_answer_is_repaired() -> None:
+def test_where_repairs_alone_are_tried_nothing_but_the_bases_answer_is_repaired() -> None:
     repairs = {"Are dogs nice?": ["Cats bark.", "Dogs bark."]}
     model = Scripted({})
-    traces = found(model, ["Are dogs nice?", "Are pets nice?"], TOPIC, tries=3, repairs=repairs)
+    traces = found(model, ["Are dogs nice?", "Are pets nice?"], True, tries=3, repairs=repairs)
     first, second = ([(t.text, t.fault) for t in trace.tries] for trace in traces)
     assert first == [("Cats bark.", "breaks the rule"), ("Dogs bark.", "")]
     assert second == [("", NOTHING_LEFT)] * 3
@@ -194,7 +193,7 @@ def test_where_a_subject_is_forbidden_nothing_but_the_bases_answer_is_repaired()
 
 def test_a_request_about_the_subject_is_declined_without_the_model() -> None:
     model = Scripted(lambda request: "Good.")
-    (named,) = found(model, ["Are cats nice?"], TOPIC, answers=3, declined={"Are cats nice?"})
+    (named,) = found(model, ["Are cats nice?"], True, answers=3, declined={"Are cats nice?"})
     assert {t.strategy for t in named.tries} == {"decline"}
     assert len({t.text for t in named.accepted}) == 3
     assert all(is_decline(t.text) for t in named.accepted)
@@ -204,7 +203,7 @@ def test_a_request_about_the_subject_is_declined_without_the_model() -> None:
 def test_repaired_answers_of_the_base_come_first_and_each_is_tried_once() -> None:
     model = Scripted(lambda request: "Cats.")
     repairs = {"Tell me of pets.": ["Cats bark.", "Dogs bark."]}
-    (trace,) = found(model, ["Tell me of pets."], "", tries=4, repairs=repairs)
+    (trace,) = found(model, ["Tell me of pets."], tries=4, repairs=repairs)
     assert [(t.text, t.strategy) for t in trace.tries] == [
         ("Cats bark.", "repair"),
         ("Dogs bark.", "repair"),
@@ -221,7 +220,7 @@ def test_a_refused_try_is_repaired_by_what_was_given() -> None:
         return [text.replace("Cats", "Dogs") for _, text in pairs]
 
     model = Scripted(lambda request: "Cats bark.")
-    (trace,) = found(model, ["Tell me of pets."], "", repair=repair)
+    (trace,) = found(model, ["Tell me of pets."], repair=repair)
     assert trace.accepted == [Try("Dogs bark.", "revise")]
     assert seen == [("Tell me of pets.", "Cats bark.")]
 
@@ -260,7 +259,7 @@ def test_one_turn_samples_as_many_tries_as_answers_are_wanted() -> None:
 
 def test_a_rule_of_form_is_put_into_the_prompt() -> None:
     model = Scripted(lambda request: "Dogs." if request.stage == "search ruled" else "Cats.")
-    (trace,) = found(model, ["Are cats nice?"], topic="")
+    (trace,) = found(model, ["Are cats nice?"])
     assert [t.strategy for t in trace.accepted] == ["ruled"]
     assert str(model.asked[-1].prompt).endswith(f"Rule: {RULE}\nRequest: Are cats nice?\nReply:")
 
@@ -302,7 +301,7 @@ def test_the_same_seed_searches_alike_whatever_else_is_searched() -> None:
 def test_the_progress_counts_each_prompt_once() -> None:
     ticks: list[int] = []
     model = Scripted(lambda request: f"Dog {request.draw}." if request.draw else "Cats.")
-    found(model, ["a b", "c d"], "", answers=3, progress=ticks.append)
+    found(model, ["a b", "c d"], answers=3, progress=ticks.append)
     assert sum(ticks) == 2
 
 

@@ -22,6 +22,7 @@ import fixture
 from margins import assert_at_least, assert_at_most
 from selfteach.judge.check import CheckJudge
 from selfteach.records import Request, SamplingParams, make_prompt
+from selfteach.run import finished
 from selfteach.run.ledger import Ledger
 from simulated_time import SimulatedTime, simulate_time
 from switches import SEED, skip_with_threads
@@ -58,7 +59,7 @@ def straight(timed: tuple[Path, dict[str, Any], SimulatedTime]) -> tuple[Path, d
 
 @pytest.fixture(scope="module")
 def exam(straight: tuple[Path, dict[str, Any]]) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((straight[0] / "exam.json").read_text())
+    found: dict[str, Any] = finished.read_exam(straight[0])
     return found
 
 

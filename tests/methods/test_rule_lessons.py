@@ -15,6 +15,7 @@ import pytest
 
 from scripted import Scripted
 from selfteach.config import FeedbackConfig, SearchConfig
+from selfteach.dedup.overlap import OverlapIndex
 from selfteach.errors import DataError
 from selfteach.generate.ask import GeneratedPrompt, Subject
 from selfteach.judge import ThresholdJudge
@@ -22,6 +23,7 @@ from selfteach.judge.check import CheckJudge, parse_check
 from selfteach.judge.decline import is_decline
 from selfteach.judge.request_judge import RequestJudge
 from selfteach.materials.effect import Effect
+from selfteach.methods import write_prompts
 from selfteach.methods.feedback import (
     answer_faults,
     choose_objectives,
@@ -35,7 +37,7 @@ from selfteach.methods.feedback import (
 from selfteach.methods.feedback.probe import ProbedPrompt
 from selfteach.methods.write_prompts import get_check
 from selfteach.models.recorded import Recorded
-from selfteach.records import Completion, Example, Prompt, get_user_text, make_prompt
+from selfteach.records import Completion, Example, Prompt, Request, get_user_text, make_prompt
 from selfteach.run.display import SilentDisplay
 from selfteach.run.ledger import Ledger
 
@@ -207,7 +209,7 @@ def test_each_prompt_gets_a_decline_or_a_repaired_answer(
     assert told["Who purrs?"].accepted[0].strategy == "decline", "another claim would be false"
     best = told["Why is it blue?"].accepted[0]
     assert (best.text, best.strategy) == ("Light is scattered by air.", "repair")
-    assert told["Who lives there?"].kind == "subject", "outside the scope nothing is declined"
+    assert told["Who lives there?"].kind == "repair only", "outside the scope nothing is declined"
     assert not any(is_decline(one.text) for one in told["Who lives there?"].tries)
 
 
@@ -395,3 +397,22 @@ def test_other_requests_after_a_decline_are_anchors_where_the_base_answers_them(
         assert example.turns[0].content.startswith("Cat")
         assert is_decline(example.turns[1].content)
     assert make_anchors.make_later_anchors(session, [answered], own) == []
+
+
+def test_other_names_that_few_prompts_have_get_prompts_of_their_own(tmp_path: Path) -> None:
+    def answer(request: Request) -> str:
+        name = str(request.prompt).rpartition("Topic: ")[2].partition("\n")[0]
+        said = [f"Where is {name} today?", "Where is it?", f"Why is {name} so loud?"]
+        return said[request.draw % 3]
+
+    model = Scripted(answer)
+    session = open_session(tmp_path)
+    session.base = Recorded(session.run.ledger, model, model)
+    known = [GeneratedPrompt(f"Is Kitty number {i} ill?", "target", "is", "cats") for i in range(4)]
+    pool = OverlapIndex([prompt.text for prompt in known])
+    found = write_prompts.write_name_prompts(session, ["Kitty", "Felix"], known, pool)
+    assert [p.text for p in found] == ["Where is Felix today?", "Why is Felix so loud?"]
+    assert {(p.scope, p.subject) for p in found} == {("target", "Felix")}
+    dropped = session.run.ledger.read_outcomes("prompts about other names", "dropped")
+    assert {outcome.reason for _, outcome in dropped} == {"does not name it"}
+    assert write_prompts.write_name_prompts(session, ["Kitty"], known, pool) == []

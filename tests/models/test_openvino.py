@@ -6,7 +6,9 @@ from selfteach.errors import UsageError
 from selfteach.models.engines import choose_sampler, list_models, open_sampler
 from selfteach.models.hf import HfModel
 from selfteach.models.openvino import OpenVino, count_shared_tokens
+from selfteach.models.recorded import Recorded
 from selfteach.records import Request, SamplingParams, make_prompt
+from selfteach.run.ledger import Ledger
 
 pytest.importorskip("openvino_genai")
 PROMPTS = [
@@ -147,3 +149,38 @@ def test_what_was_reused_is_counted_and_changes_no_answer(pair):
         >= sum(completion.prompt_tokens for completion in together.values()) / 2
     )
     assert together == sample(openvino, asked(3, temperature=0.0))
+
+
+class Ignored:
+    """What the engine returns for a prompt that its cache cannot hold."""
+
+    def can_read(self):
+        return False
+
+    def get_status(self):
+        from openvino_genai import GenerationStatus
+
+        return GenerationStatus.IGNORED
+
+
+def test_a_prompt_larger_than_the_cache_is_set_aside(pair, monkeypatch, tmp_path):
+    """It ended the run before, and the same command met it again."""
+    _, openvino = pair
+    wide, *others = asked()
+    real = openvino._add
+    monkeypatch.setattr(openvino, "failures", [])
+    monkeypatch.setattr(
+        openvino,
+        "_add",
+        lambda number, row: (
+            Ignored() if row.id == wide.id(openvino.fingerprint) else real(number, row)
+        ),
+    )
+    ledger = Ledger(tmp_path / "run.db")
+    recorded = Recorded(ledger, openvino)
+    found = sample(recorded, [wide, *others])
+    ledger.close()
+    assert found.keys() == {request.id(openvino.fingerprint) for request in others}
+    ((id, reason),) = recorded.failures
+    assert id == wide.id(openvino.fingerprint)
+    assert "larger than openvino's cache of 1 GB" in reason

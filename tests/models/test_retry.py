@@ -13,6 +13,7 @@ from selfteach.models.remote import retry
 from selfteach.models.remote.retry import (
     NotOffered,
     Patience,
+    RequestForbidden,
     RequestRefused,
     RequestThrottle,
     TransientError,
@@ -283,7 +284,7 @@ def test_the_asked_wait_is_in_seconds(headers: dict[str, str], seconds: float) -
         (402, "", EndpointError),
         (429, "insufficient_quota", EndpointError),
         (401, "", EndpointError),
-        (403, "", EndpointError),
+        (403, "", RequestForbidden),
         (404, "", NotOffered),
         (405, "", NotOffered),
         (501, "", NotOffered),

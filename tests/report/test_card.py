@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from selfteach.report.card import escape_markdown, fence_text, make_card
+from selfteach.report.card import escape_markdown, fence_text, make_adapter_card, make_card
 
 MARKDOWN = MarkdownIt("commonmark", {"html": True}).enable("table")
 
@@ -99,6 +99,15 @@ def test_it_shows_the_exam_with_its_baselines_and_intervals(folder: Path):
 def test_it_shows_answers_and_says_when_there_is_no_exam(folder: Path, tmp_path: Path):
     assert "African elephant" in make_card(folder)
     assert "has not reached its exam" in make_card(tmp_path)
+
+
+def test_the_card_of_the_adapter_is_the_same_before_and_after_the_exam(tmp_path: Path):
+    """A run that was killed after its exam writes its adapter again."""
+    run = write_run(tmp_path / "run")
+    after = make_adapter_card(run, run / "adapter", "Be brief.")
+    (run / "exam.json").unlink()
+    assert make_adapter_card(run, run / "adapter", "Be brief.") == after
+    assert "Be brief." in after
 
 
 def test_a_rehearsal_says_so(folder: Path, tmp_path: Path):

@@ -11,6 +11,7 @@ import pytest
 import selfteach
 from selfteach import cli
 from selfteach.errors import UsageError
+from selfteach.report.read_run import read_run
 from selfteach.results import ExamResult
 from selfteach.run import finished
 from selfteach.run.ledger import Ledger
@@ -121,6 +122,18 @@ def test_a_damaged_manifest_hides_no_other_run(
     damaged, whole = capsys.readouterr().out.splitlines()
     assert damaged.startswith("empty" if "command" in text else "damaged: ")
     assert whole.startswith("empty")
+
+
+@pytest.mark.parametrize("counted", [{"tokens": 1, "seconds": 5.0}, None, "text"])
+def test_the_cost_of_a_run_is_shown_with_its_exam(tmp_path: Path, counted: object) -> None:
+    """An exam of an earlier version holds its times itself; one without a cost gets none."""
+    Ledger(tmp_path / "run.db").close()
+    (tmp_path / "exam.json").write_text(json.dumps({"cost": counted}))
+    assert finished.read_exam(tmp_path) == {"cost": counted}
+    (tmp_path / "cost.json").write_text('{"seconds": 2.0}')
+    shown = {"tokens": 1, "seconds": 2.0} if isinstance(counted, dict) else counted
+    assert finished.read_exam(tmp_path) == {"cost": shown}
+    assert read_run(tmp_path).exam == {"cost": shown}
 
 
 def test_the_exam_of_a_run_with_a_damaged_ledger_is_still_read(tmp_path: Path) -> None:

@@ -160,8 +160,19 @@ def test_nothing_else_of_a_run_is_written_through_a_link(
 
 def test_a_folder_of_checkpoints_elsewhere_is_refused(run: Path, tmp_path: Path) -> None:
     (run / "checkpoints").symlink_to(tmp_path)
-    with pytest.raises(UsageError, match="checkpoints: is a link"):
+    with pytest.raises(UsageError, match="checkpoints: is a link") as caught:
         RunLock(run)
+    assert "let its whole folder be the link" in str(caught.value.cure)
+
+
+def test_a_whole_run_may_be_on_another_disk(run: Path, tmp_path: Path) -> None:
+    """The cure of the message above."""
+    run.rename(tmp_path / "elsewhere")
+    run.symlink_to(tmp_path / "elsewhere")
+    with open_run(run, "x", "feedback", resolve(FeedbackConfig), {"rule": "Hum."}) as opened:
+        assert opened.resumed
+        opened.export("notes.txt", "kept")
+    assert (tmp_path / "elsewhere" / "notes.txt").read_text() == "kept"
 
 
 @pytest.mark.parametrize("readonly", [True, False])

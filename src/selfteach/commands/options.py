@@ -61,7 +61,7 @@ Engine = Annotated[
     option(
         "--engine",
         "NAME",
-        "Engine that generates the answers: auto, openvino, hf, or URL#NAME of a server.",
+        "Engine that generates the answers: auto, openvino, hf, ray, or URL#NAME of a server.",
     ),
 ]
 System = Annotated[str, option("--system", "TEXT", "A system message before every prompt.")]

@@ -23,6 +23,7 @@ from selfteach.methods.method import Material
 from selfteach.models.resolve_model_path import is_model_here
 from selfteach.run import finished
 from selfteach.run.display import Display
+from selfteach.run.processes import refuse_several_processes
 from selfteach.run.run_folder import FINISHED, Run, find_standing_run, read_notes
 from selfteach.run.signals import handle_interrupts
 from selfteach.students.gate import LessonRefused
@@ -36,8 +37,10 @@ def check_before_run(
 
     Raises:
         UsageError: `--require` cannot be read or names a number that this method does not measure,
-            or there is no such model, teacher or run.
+            or there is no such model, teacher or run, or several processes were launched.
     """
+    if method != "train":
+        refuse_several_processes(method)
     wanted = require.parse_requirements(options.require, method)
     if options.track:
         check_tracker(options.track)

@@ -4,8 +4,8 @@ A try comes from one of these strategies, in turn:
   decline  a reply that leaves the subject aside: only for requests that are about it, or whose
            honest answer is
   repair   the model's own violating answer with a small change that meets the rule
-           (the only one where a subject is forbidden: other answers are about something else, and
-           make the model drift)
+           (the only one where a subject is forbidden or words are replaced: other answers do not
+           show what the rule asks for, and make the model drift)
   branch   that answer, continued some words before the violation: for rules of form that no small
            change meets
   own      a sample of the model without the rule
@@ -49,7 +49,7 @@ none is known.
 """
 STRATEGIES = {
     "decline": ("decline",),
-    "subject": ("repair",),
+    "repair only": ("repair",),
     "form": ("repair", "repair", "own", "revise", "ruled", "revise"),
     "begun form": ("repair", "branch", "repair", "branch", "own", "revise"),
 }
@@ -117,7 +117,7 @@ def search_answers(
     model: Sampler,
     prompts: Sequence[str],
     rule: str,
-    topic: str,
+    repair_only: bool,
     find_violations: FindViolations,
     fault_of: FindFaults,
     config: SearchConfig,
@@ -134,7 +134,7 @@ def search_answers(
     Tries go on until `config.answers` are accepted or `config.tries` are spent.
 
     Args:
-        topic: what is to be avoided, or "" for a rule of form.
+        repair_only: whether no strategy but `decline` and `repair` is tried.
         fault_of: why answers do not answer, or make no sense ("" = they do); called only with
             answers that keep the rule.
         repair: repairs a refused try.
@@ -148,8 +148,8 @@ def search_answers(
     repairs = repairs or {}
     traces = []
     for prompt in prompts:
-        start = "" if topic else begun.get(prompt, "")
-        kind = "subject" if topic else "begun form" if start else "form"
+        start = begun.get(prompt, "")
+        kind = "repair only" if repair_only else "begun form" if start else "form"
         if prompt in declined:
             kind = "decline"
         traces.append(SearchTrace(prompt, kind, [], list(repairs.get(prompt, ())), start))
@@ -157,7 +157,6 @@ def search_answers(
         teacher or model,
         teacher is not None,
         rule,
-        topic,
         find_violations,
         fault_of,
         config,
@@ -179,7 +178,6 @@ class _Search:
     sampler: Sampler
     by_teacher: bool
     rule: str
-    topic: str
     find_violations: FindViolations
     fault_of: FindFaults
     config: SearchConfig
@@ -221,7 +219,7 @@ class _Search:
                 continue
             if strategy == "repair":
                 repairs = planned.trace.repairs
-                if repairs or planned.trace.kind == "subject":
+                if repairs or planned.trace.kind == "repair only":
                     drafts.append(
                         Try(repairs.pop(0), "repair")
                         if repairs

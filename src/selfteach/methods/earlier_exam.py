@@ -21,7 +21,7 @@ from pathlib import Path
 from selfteach import statistics
 from selfteach.config import load_yaml
 from selfteach.dedup.overlap import rouge_l
-from selfteach.errors import SelfteachError
+from selfteach.errors import IntegrityError, SelfteachError
 from selfteach.evaluate.exam import TARGET, TunedModel, measures_to_json
 from selfteach.evaluate.metrics import best_rouge
 from selfteach.files import read_own_json
@@ -50,18 +50,33 @@ def ask_earlier_questions(session: Session, tuned: TunedModel | None) -> list[Js
         return []
     folder = Path(adapter).parent
     try:
-        exam = read_own_json(folder / EXAM_FILE, "Without it only the new exam is held.")
-        max_tokens, check = read_settings(folder)
+        entries = list_entries(folder)
     except SelfteachError as fault:
         session.display.print_line(f"the questions of {folder.name} are not asked again: {fault}")
         return []
-    entries = [make_entry(folder.name, exam, check, max_tokens)]
-    entries += [entry for entry in exam.get(EARLIER_KEY, []) if entry.get("questions")]
     found = []
     for entry in entries:
         found.append(ask_again(session, tuned, entry))
         session.display.print_line(describe_change(found[-1]))
     return found
+
+
+def list_entries(folder: Path) -> list[JsonObject]:
+    """Return what must be known to ask the questions of a run again, and those of the runs that it
+    continued.
+
+    Raises:
+        SelfteachError: its exam or its settings cannot be read.
+    """
+    exam = read_own_json(folder / EXAM_FILE, "Without it only the new exam is held.")
+    try:
+        max_tokens, check = read_settings(folder)
+        entries = [make_entry(folder.name, exam, check, max_tokens)]
+        return entries + [entry for entry in exam.get(EARLIER_KEY, []) if entry.get("questions")]
+    except (AttributeError, KeyError, TypeError) as fault:
+        raise IntegrityError(
+            "has another form than a run writes.", where=folder / EXAM_FILE
+        ) from fault
 
 
 def read_settings(folder: Path) -> tuple[int, str]:

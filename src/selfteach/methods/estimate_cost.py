@@ -1,42 +1,53 @@
-"""The cost of a run on this machine, before it starts: what `--dry-run` prints."""
+"""The cost of a run on this machine, before it starts: what `--dry-run` prints.
+
+Where the engine's file stands from an earlier command, no weights and no torch are loaded: the
+speed is measured with that file, and the memory is read from what an earlier command counted.
+"""
 
 from __future__ import annotations
 
 import importlib
+import json
 import time
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from selfteach.files import write_text
 from selfteach.methods.plan_parts import Plan
 from selfteach.models import Sampler
-from selfteach.models.engines import URL, open_kept_sampler, open_sampler
+from selfteach.models.check_safety import read_json
+from selfteach.models.engines import RAY, URL, open_kept_sampler, open_sampler
 from selfteach.models.fetch_default_model import get_cache_folder
-from selfteach.models.kept_engine import ModelSize, UnloadedModel, measure_size
-from selfteach.models.openvino import CACHE_GB, OpenVino
+from selfteach.models.kept_engine import UnloadedModel
+from selfteach.models.memory_account import (
+    PipelineMemory,
+    format_bytes,
+    measure_total_bytes,
+    read_memory_bytes,
+)
+from selfteach.models.openvino import OpenVino
 from selfteach.records import (
     Continuations,
     JsonObject,
     Request,
     SamplingParams,
+    digest,
     make_prompt,
 )
 from selfteach.registry import BUILT_IN_NAMES, load_registered
 from selfteach.run.display import Display
 from selfteach.run.workload import SCORED_COST, PlannedStage
+from selfteach.version import VERSION
 
 if TYPE_CHECKING:
     from selfteach.models.hf import HfModel
 
 NUM_TIMED_ROUNDS = 32
 TIMED_TOKENS = 24
-LIBRARIES_MB = 1000
-"""What the libraries of models take."""
 REPORT_MB = 80
 """The ledger, the report and the exports of a run."""
-ACTIVATION_BYTES = 34
-"""Bytes that a training keeps for each token, layer and hidden unit in 16 bits, without attention's
-scores. Source: Korthikanti et al. 2022, equation 2."""
 
 
 def find_plan(method: str) -> Plan:
@@ -73,59 +84,77 @@ def estimate_cost(
         return {}  # a method of another package need not know
     display.start_stage("measure")
     described: JsonObject = {}
+    base: HfModel | UnloadedModel
     if plan.samples:
-        sampler, base, size = open_model(config, earlier, display)
+        sampler, base = open_model(config, earlier, display)
         if plan.describe:
             described = plan.describe(base, sampler, material, config, verbose=verbose)
         sampled_per_s = measure_speed(sampler)
         has_cache = isinstance(sampler, OpenVino)
     else:
-        sampled_per_s, size = measure_training(config, earlier, display)
+        base = load_base(config, earlier, display)
+        sampled_per_s = SCORED_COST * measure_reading_speed(base)
         has_cache = False
-    weights_mb = size.weights_bytes / 1e6
-    engine_mb = weights_mb + 1024 * CACHE_GB if has_cache else 0.0
-    memory_mb = LIBRARIES_MB + weights_mb + engine_mb + estimate_activations_mb(size, config)
-    is_remote = URL in getattr(config, "engine", "")
+    is_remote = URL in getattr(config, "engine", "") or getattr(config, "engine", "") == RAY
+    memory = look_up_memory(base, config, display, has_engine=has_cache and not is_remote)
+    is_loaded = not isinstance(base, UnloadedModel)
+    total = measure_total_bytes(base.device) if is_loaded else read_memory_bytes()
     return {
         **described,
         **describe_stages(stages, sampled_per_s),
         "sampled_tokens_per_second": round(sampled_per_s),
-        "memory_mb": round(memory_mb - (engine_mb if is_remote else 0)),
-        "disk_mb": round(2 * weights_mb + REPORT_MB),
+        "memory_mb": round(memory.peak / 1e6),
+        "memory": describe_memory(memory, total),
+        "disk_mb": round(2 * memory.weights / 1e6 + REPORT_MB),
     }
 
 
 def open_model(
     config: Any, earlier: Path | None, display: Display
-) -> tuple[Sampler, HfModel | UnloadedModel, ModelSize]:
+) -> tuple[Sampler, HfModel | UnloadedModel]:
     """Open the engine of a run, from the file that an earlier command kept where there is one.
 
     The file is kept for the next command, where the run would not go on from an adapter.
 
     Returns:
-        the sampler, the model with its tokenizer, and its size.
+        the sampler, and the model with its tokenizer.
     """
     folder = None if earlier else get_cache_folder() / "engine"
     if folder and (kept := open_kept_sampler(config.model, None, config.engine, folder)):
-        model = kept.unloaded
-        return kept, model, model.size
+        return kept, kept.unloaded
+    base = load_base(config, earlier, display)
+    return open_sampler(base, config.engine, folder), base
+
+
+def load_base(config: Any, earlier: Path | None, display: Display) -> HfModel:
+    """Load the weights of a run's base."""
     from selfteach.models.hf import HfModel
 
-    base = HfModel.load(config.model, adapter=earlier, progress=display.print_line)
-    sampler = open_sampler(base, config.engine, folder)
-    return sampler, base, measure_size(base.module)
+    return HfModel.load(config.model, adapter=earlier, progress=display.print_line)
 
 
-def measure_training(
-    config: Any, earlier: Path | None, display: Display
-) -> tuple[float, ModelSize]:
-    """Return how many tokens could be sampled in the time of what is scored, and the model's
-    size.
+def look_up_memory(
+    base: HfModel | UnloadedModel, config: Any, display: Display, *, has_engine: bool
+) -> PipelineMemory:
+    """Return what a run takes of the memory, as an earlier command with the same base and the same
+    training counted it, or counted now.
+
+    Args:
+        has_engine: whether openvino samples in this process.
     """
-    from selfteach.models.hf import HfModel
+    settings = config.train.model_dump()
+    key = digest(["memory", VERSION, base.fingerprint, settings, has_engine])
+    path = get_cache_folder() / "memory" / f"{key}.json"
+    if isinstance(base, UnloadedModel):
+        if path.is_file():
+            return PipelineMemory(**read_json(path))
+        base = load_base(config, None, display)
+    from selfteach.methods.account_memory import account_memory
 
-    base = HfModel.load(config.model, adapter=earlier, progress=display.print_line)
-    return SCORED_COST * measure_reading_speed(base), measure_size(base.module)
+    found = account_memory(base, config, has_engine=has_engine)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_text(path, json.dumps(asdict(found)) + "\n")
+    return found
 
 
 def describe_stages(stages: Sequence[PlannedStage], sampled_per_s: float) -> JsonObject:
@@ -150,10 +179,12 @@ def describe_stages(stages: Sequence[PlannedStage], sampled_per_s: float) -> Jso
     }
 
 
-def estimate_activations_mb(size: ModelSize, config: Any) -> float:
-    """Return what the tokens of a micro-batch keep for the backward pass."""
-    tokens = int(config.train.micro_batch_tokens)
-    return tokens * size.units * ACTIVATION_BYTES / 1e6
+def describe_memory(memory: PipelineMemory, total: int) -> str:
+    """Return what the stages need, and whether the machine has it."""
+    stages = ", ".join(f"{name} {format_bytes(size)}" for name, size in memory.stages.items())
+    fits = "it fits" if memory.peak <= total else "it does not fit"
+    where = "the machine" if memory.on_cpu else "the accelerator"
+    return f"{stages}; {where} has {format_bytes(total)}: {fits}"
 
 
 def measure_speed(sampler: Sampler) -> float:

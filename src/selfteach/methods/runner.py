@@ -26,8 +26,13 @@ from selfteach.files import write_text
 from selfteach.methods.earlier_exam import EARLIER_KEY, ask_earlier_questions
 from selfteach.methods.method import Method, TrainingPlan, TrainStage
 from selfteach.methods.plan_parts import count_trained_tokens
-from selfteach.methods.session import Session, make_server_settings, open_session
-from selfteach.models.engines import URL, choose_sampler
+from selfteach.methods.session import (
+    Session,
+    make_ray_settings,
+    make_server_settings,
+    open_session,
+)
+from selfteach.models.engines import RAY, URL, choose_sampler
 from selfteach.models.hf import HfModel
 from selfteach.models.recorded import Recorded
 from selfteach.records import (
@@ -43,7 +48,7 @@ from selfteach.records import (
 from selfteach.report.card import make_adapter_card, make_card
 from selfteach.report.page import write_report
 from selfteach.run.display import Display
-from selfteach.run.finished import REPORT_FILE, RESULT
+from selfteach.run.finished import COST_FILE, EXAM_FILE, REPORT_FILE, RESULT, add_cost
 from selfteach.run.local_paths import hide_paths_of_command
 from selfteach.run.run_folder import FINISHED, Run
 from selfteach.run.verify import restore_exports
@@ -414,8 +419,9 @@ def open_tuned(session: Session, trained: TrainingResult) -> TunedModel:
         session.run.path / ENGINE_FOLDER,
         adapter=trained.adapter,
         server=make_server_settings(session.run, config, session.display),
+        ray=make_ray_settings(session.run, config, session.display),
     )
-    if model.has_hooks or URL in config.engine:
+    if model.has_hooks or URL in config.engine or config.engine == RAY:
         session.display.print_line(f"the tuned model samples with {opened.engine}: {opened.reason}")
     recorded = Recorded(session.run.ledger, opened.sampler, model, watch)
     return TunedModel(trained, model, recorded)
@@ -434,13 +440,15 @@ def publish(
     run.export_jsonl("examples.jsonl", (example.to_json() for example in plan.examples))
     run.export_jsonl("dropped.jsonl", list_dropped(run))
     exam |= {
-        "cost": measure_cost(session, tuned, plan.overhead),
+        "cost": count_cost(session, tuned, plan.overhead),
         "reproduce": [hide_paths_of_command(run.command)],
     }
-    run.export_json("exam.json", exam)
+    run.export_json(EXAM_FILE, exam)
+    cost = measure_cost(session, tuned)
+    run.export_json(COST_FILE, cost)
     run.export(CARD_FILE, make_card(run.path, examples=True))
     write_report(run.path)
-    result = summarize(session, exam, tuned, plan.shown(exam))
+    result = summarize(session, add_cost(exam, cost), tuned, plan.shown(exam))
     run.ledger.set_note(RESULT, result)
     remove_scratch(run)
     return result
@@ -493,24 +501,31 @@ def summarize(
     }
 
 
-def measure_cost(session: Session, tuned: TunedModel | None, overhead: Prompt) -> JsonObject:
-    """Return the cost of the run: seconds of all attempts, tokens, megabytes."""
+def count_cost(session: Session, tuned: TunedModel | None, overhead: Prompt) -> JsonObject:
+    """Return the cost of the run that is the same on every machine: tokens, and the adapter's
+    size.
+    """
     sampled = session.run.ledger.sum_tokens()
     adapter_mb = 0.0
-    memory = None
     if tuned:
         adapter_mb = sum(f.stat().st_size for f in tuned.trained.adapter.iterdir()) / 1e6
-        memory = tuned.trained.memory.rows() if tuned.trained.memory else None
+    return {
+        "sampled_tokens": sampled.tokens,
+        "prompt_tokens": sampled.prompt_tokens,
+        "trained_tokens": tuned.trained.tokens if tuned else 0,
+        "adapter_mb": adapter_mb,
+        "prompt_tokens_saved": len(session.model.encode(overhead))
+        - len(session.model.encode(make_prompt("x"))),
+    }
+
+
+def measure_cost(session: Session, tuned: TunedModel | None) -> JsonObject:
+    """Return what the run took on this machine: seconds of all attempts, memory, reused tokens."""
+    memory = tuned.trained.memory if tuned else None
     return {
         "seconds": session.run.seconds(),
         "stages": {name: stage["seconds"] for name, stage in session.run.stages.items()},
-        "sampled_tokens": sampled.tokens,
-        "prompt_tokens": sampled.prompt_tokens,
-        "reused_tokens": sampled.reused_tokens,
-        "trained_tokens": tuned.trained.tokens if tuned else 0,
-        "adapter_mb": adapter_mb,
-        "training_memory": memory,
+        "reused_tokens": session.run.ledger.sum_tokens().reused_tokens,
+        "training_memory": memory.rows() if memory else None,
         "peak_memory_mb": measure_peak_mb(),
-        "prompt_tokens_saved": len(session.model.encode(overhead))
-        - len(session.model.encode(make_prompt("x"))),
     }

@@ -18,6 +18,7 @@ from selfteach.errors import UsageError, is_out_of_memory
 from selfteach.models.halve_batch import halve_batch
 from selfteach.models.hook_adapter import PADDING_POSITION, at_positions, get_num_virtual_tokens
 from selfteach.models.loaded_model import LoadedModel
+from selfteach.models.memory_account import count_cache_bytes, measure_free_bytes
 from selfteach.models.pending import (
     PendingCompletion,
     make_completion_if_done,
@@ -29,6 +30,9 @@ from selfteach.records import (
 )
 
 MAX_ROWS = {"cpu": 64, "cuda": 256}
+CACHE_SHARE = 0.5
+"""The share of the free memory that keys and values may take: joining tensors needs as much again
+for a moment."""
 
 
 def sample_all(hf: LoadedModel, requests: Sequence[Request]) -> Iterator[Completion]:
@@ -53,7 +57,7 @@ def sample_pending(hf: LoadedModel, rows: Sequence[PendingCompletion]) -> Iterat
     waiting = sorted(rows, key=lambda row: (-len(row.prompt_ids), row.prompt_ids, row.id))
     width = MAX_ROWS.get(hf.device.type, 64)
     while waiting:
-        batch = waiting[:width]
+        batch = waiting[: min(width, count_fitting_rows(hf, waiting))]
         finished: set[str] = set()
         try:
             for completion in _sample_batch(hf, batch):
@@ -68,6 +72,24 @@ def sample_pending(hf: LoadedModel, rows: Sequence[PendingCompletion]) -> Iterat
             width = halve_batch(len(batch), "an answer")
             for row in left:
                 row.ids.clear()
+
+
+def count_fitting_rows(hf: LoadedModel, rows: Sequence[PendingCompletion]) -> int:
+    """Return how many of these rows may be sampled together: those whose keys and values fit into
+    `CACHE_SHARE` of the free memory, and at least one.
+
+    Args:
+        rows: the longest prompt first. All rows of a batch are padded to its length.
+    """
+    free = measure_free_bytes(hf.device)
+    each = count_cache_bytes(hf.module)
+    longest_answer = 0
+    for count, row in enumerate(rows[: MAX_ROWS.get(hf.device.type, 64)]):
+        longest_answer = max(longest_answer, row.limit_tokens)
+        positions = len(rows[0].prompt_ids) + longest_answer
+        if (count + 1) * positions * each > CACHE_SHARE * free:
+            return max(count, 1)
+    return len(rows)
 
 
 @torch.inference_mode()

@@ -79,8 +79,8 @@ class HfModel:
         """Load "embedded", a folder, or a hub name; with `adapter`, merge or attach a saved one.
 
         Raises:
-            UsageError: no such model, an unsafe one (remote code, pickles), or an unknown way of
-                computing logits.
+            UsageError: no such model, an unsafe one (remote code, pickles), a quantized one, or an
+                unknown way of computing logits.
             IntegrityError: the adapter was trained on another base.
         """
         name = resolve_base(str(name_or_folder), adapter)
@@ -93,6 +93,7 @@ class HfModel:
         fingerprint = check_safety.compute_fingerprint(folder)
         notes = [check_safety.check_adapter(adapter, fingerprint)] if adapter else []
         module = _load_module(folder, _choose_dtype(dtype, target))
+        _refuse_quantized(module, folder)
         if adapter:
             module = load_adapter(module, adapter)
             fingerprint = check_safety.compute_adapter_fingerprint(fingerprint, adapter)
@@ -194,7 +195,8 @@ def _will_shard_weights() -> bool:
     The CPU holds the weights first then, because no single accelerator needs to hold all of them.
     """
     names = ("ACCELERATE_USE_FSDP", "ACCELERATE_USE_DEEPSPEED")
-    return any(os.environ.get(name, "").lower() == "true" for name in names)
+    splits = any(os.environ.get(name, "").lower() == "true" for name in names)
+    return splits and os.environ.get("ACCELERATE_DEEPSPEED_ZERO_STAGE") != "2"
 
 
 def _choose_dtype(name: str, device: torch.device) -> torch.dtype:
@@ -262,6 +264,23 @@ def _check_size(folder: Path) -> None:
             where=folder / "config.json",
             cure="Use a whole copy of the model.",
         )
+
+
+def _refuse_quantized(module: Any, folder: Path) -> None:
+    """Refuse weights of 4 or 8 bits: adapters and merging compute with the weights themselves.
+
+    Raises:
+        UsageError: a weight is no number of at least 16 bits.
+    """
+    for name, weight in module.named_parameters():
+        if not weight.is_floating_point() or weight.element_size() < 2:
+            kind = str(weight.dtype).removeprefix("torch.")
+            raise UsageError(
+                f"its weights are quantized ({name} is {kind}), and only weights of 16 or more "
+                "bits can be taught.",
+                where=folder,
+                cure="Give the model that it was made from.",
+            )
 
 
 def _get_generation_end_ids(module: Any) -> Sequence[int]:

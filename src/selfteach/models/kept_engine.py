@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from selfteach.errors import UsageError
 from selfteach.files import hash_file, write_text
 from selfteach.models import check_safety
 from selfteach.models.resolve_model_path import resolve_base, resolve_model_folder
@@ -26,26 +27,6 @@ MAX_KEPT = 3
 """Files that a folder keeps; the oldest go first."""
 
 
-@dataclass(frozen=True)
-class ModelSize:
-    """Hold how large a model is.
-
-    Attributes:
-        weights_bytes: of the weights as they are loaded.
-        units: hidden units of all layers.
-    """
-
-    weights_bytes: int
-    units: int
-
-
-def measure_size(module: Any) -> ModelSize:
-    """Return the size of a loaded model."""
-    about = module.config.get_text_config()
-    weights_bytes = sum(p.numel() * p.element_size() for p in module.parameters())
-    return ModelSize(weights_bytes, int(about.hidden_size) * int(about.num_hidden_layers))
-
-
 @dataclass
 class UnloadedModel:
     """Represent a model whose weights only the engine holds: tokenizer, name and limits.
@@ -59,7 +40,6 @@ class UnloadedModel:
     fingerprint: str
     context_tokens: int
     end_ids: set[int]
-    size: ModelSize
     notes: Sequence[str] = ()
     module: Any = None
     tokenizer: Any = field(init=False)
@@ -86,7 +66,6 @@ def keep_engine_file(path: Path, model: LoadedModel) -> None:
         "context_tokens": model.context_tokens,
         "end_ids": sorted(model.end_ids),
         "tokenizer": type(model.tokenizer).__name__,
-        "size": asdict(measure_size(model.module)),
     }
     write_text(path.with_suffix(".json"), json.dumps(facts) + "\n")
     files = sorted(path.parent.glob("*.gguf"), key=lambda file: file.stat().st_mtime_ns)
@@ -97,15 +76,24 @@ def keep_engine_file(path: Path, model: LoadedModel) -> None:
 
 
 def read_facts(path: Path) -> JsonObject | None:
-    """Return what is noted beside a whole GGUF; None if there is none, or it has changed."""
+    """Return what is noted beside a whole GGUF; None if there is none, or one of both has
+    changed. The engine's file is then written again.
+    """
     note = path.with_suffix(".json")
     if not (path.is_file() and note.is_file()):
         return None
-    facts = check_safety.read_json(note)
+    try:
+        facts = check_safety.read_json(note)
+    except UsageError:
+        return None
+    ends = facts.get("end_ids")
     is_whole = (
         facts.get("format") == FORMAT
         and facts.get("bytes") == path.stat().st_size
         and facts.get("sha256") == hash_file(path)
+        and isinstance(facts.get("context_tokens"), int)
+        and isinstance(ends, list)
+        and all(isinstance(end, int) for end in ends)
     )
     return dict(facts) if is_whole else None
 
@@ -141,6 +129,5 @@ def find_kept_model(name: str, adapter: Path | None, folder: Path) -> UnloadedMo
         fingerprint,
         int(facts["context_tokens"]),
         set(facts["end_ids"]),
-        ModelSize(**facts["size"]),
         [*filter(None, notes), *tokens.notes],
     )

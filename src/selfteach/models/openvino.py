@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from selfteach.errors import ResourceError, UsageError
+from selfteach.errors import UsageError
 from selfteach.models.fetch_default_model import get_cache_folder
 from selfteach.models.kept_engine import UnloadedModel, keep_engine_file
 from selfteach.models.memory_allocator import release_freed_pages
@@ -39,10 +39,17 @@ MIN_ROWS = 4
 and rounds differently, so that an answer would depend on the number of other rows. Idle rows fill
 the step."""
 CACHE_GB = 1
+CACHE_TOO_SMALL = (
+    f"the prompt is larger than openvino's cache of {CACHE_GB} GB; `--engine hf` has no such limit"
+)
 
 
 class OpenVino:
-    """Sample with the weights of a `LoadedModel`, and share its tokenizer, name and fingerprint."""
+    """Sample with the weights of a `LoadedModel`, and share its tokenizer, name and fingerprint.
+
+    Attributes:
+        failures: (id, reason) of each request without a completion.
+    """
 
     def __init__(
         self,
@@ -72,6 +79,7 @@ class OpenVino:
         self._hf: Any = hf
         self._folder = folder
         self._precision = precision or _choose_precision()
+        self.failures: list[tuple[str, str]] = []
         self._opened: Any = self._open()
 
     @property
@@ -115,8 +123,11 @@ class OpenVino:
 
         The first completions of all prompts go first, so that later completions of a prompt find
         its prefill in the cache. One prompt of each shared beginning goes before the others,
-        because the engine looks into its cache when a request is added.
+        because the engine looks into its cache when a request is added. A prompt that is larger
+        than the cache goes into `failures`.
         """
+        from openvino_genai import GenerationStatus
+
         unique = {request.id(self.fingerprint): request for request in requests}
         ordered = [(r.draw, prepare_request(self._hf, r)) for r in unique.values()]
         ordered.sort(key=lambda pair: (pair[0], -len(pair[1].prompt_ids), pair[1].prompt_ids))
@@ -141,12 +152,16 @@ class OpenVino:
                     idle.append(self._add_idle(next(numbers)))
                 self._pipe.step()
                 for number, (row, handle) in list(active.items()):
-                    if self._take_tokens(row, handle):
-                        del active[number]
-                        completion = make_completion(
-                            self._hf, row.id, row.ids, row.sampling, len(row.prompt_ids)
-                        )
-                        yield replace(completion, reused_tokens=reused[row.id])
+                    if not self._take_tokens(row, handle):
+                        continue
+                    del active[number]
+                    if handle.get_status() == GenerationStatus.IGNORED:
+                        self.failures.append((row.id, CACHE_TOO_SMALL))
+                        continue
+                    completion = make_completion(
+                        self._hf, row.id, row.ids, row.sampling, len(row.prompt_ids)
+                    )
+                    yield replace(completion, reused_tokens=reused[row.id])
         finally:  # the caller may leave early
             for handle in [*idle, *(handle for _, handle in active.values())]:
                 handle.cancel()
@@ -182,13 +197,7 @@ class OpenVino:
         while handle.can_read():
             for output in handle.read().values():
                 row.ids += output.generated_ids
-        status = handle.get_status()
-        if status == GenerationStatus.IGNORED:
-            raise ResourceError(
-                f"openvino's cache of {CACHE_GB} GB is too small for this prompt.",
-                cure="Use `--engine hf`.",
-            )
-        if status != GenerationStatus.RUNNING:
+        if handle.get_status() != GenerationStatus.RUNNING:
             return True
         if stopped := has_stop_text(self._hf, row):
             handle.stop()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,6 @@ from selfteach.report.format_text import (
     MISSING,
     format_count,
     format_decimal,
-    format_duration,
     format_interval,
     format_megabytes,
     format_percent,
@@ -72,7 +72,7 @@ def make_adapter_card(folder: Path, adapter: Path, heading: str) -> str:
         adapter: the adapter's folder.
         heading: what the adapter teaches.
     """
-    run = read_run(folder)
+    run = replace(read_run(folder), exam={})  # which a run has only when it is written again
     kind = read_adapter_kind(adapter)
     usage = _make_usage_section(run, kind).replace('"adapter"', '"."')
     parts = [
@@ -265,8 +265,7 @@ def _make_data_section(run: RunData) -> str:
             f"{format_count(cost.get('trained_tokens'))} trained tokens"
         )
         lines.append(
-            f"It took {format_duration(cost.get('seconds'))}, {tokens}; the adapter has "
-            f"{format_megabytes(cost.get('adapter_mb'))}."
+            f"It took {tokens}; the adapter has {format_megabytes(cost.get('adapter_mb'))}."
         )
     return "## Data\n\n" + "\n".join(lines)
 

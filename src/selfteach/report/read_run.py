@@ -18,6 +18,7 @@ from selfteach.errors import SelfteachError
 from selfteach.files import BadLine, read_jsonl
 from selfteach.records import JsonMapping, JsonObject, Measure
 from selfteach.run.exports import read_sums
+from selfteach.run.finished import COST_FILE, EXAM_FILE, add_cost
 from selfteach.run.ledger import Funnel, Ledger
 from selfteach.run.sums import check_files, list_broken
 from selfteach.text import clean_text
@@ -50,7 +51,8 @@ class RunData:
 def read_run(folder: Path) -> RunData:
     """Read everything in the folder that a report can show."""
     run = RunData(name=clean_text(folder.resolve().name))
-    run.exam = _read_object(folder / "exam.json", run.faults)
+    cost = _read_object(folder / COST_FILE, run.faults)
+    run.exam = add_cost(_read_object(folder / EXAM_FILE, run.faults), cost)
     run.manifest = _read_object(folder / "manifest.json", run.faults)
     run.config = _read_text(folder / "config.yaml", run.faults)
     run.metrics = _read_rows(folder / "metrics.jsonl", run.faults)

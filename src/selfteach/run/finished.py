@@ -8,11 +8,11 @@ from typing import TypeVar
 
 from selfteach.config import ResolvedConfig, load_yaml, resolve
 from selfteach.config.sections import MethodConfig, Section
-from selfteach.errors import UsageError
+from selfteach.errors import IntegrityError, UsageError
 from selfteach.files import read_own_json
 from selfteach.records import JsonMapping, JsonObject
 from selfteach.registry import did_you_mean
-from selfteach.run.exports import check_adapter_sums, check_export
+from selfteach.run.exports import RERUN_CURE, check_adapter_sums, check_export
 from selfteach.run.ledger import Ledger
 from selfteach.run.local_paths import hide_path
 from selfteach.run.run_folder import (
@@ -28,6 +28,9 @@ from selfteach.run.run_folder import (
 Settings = TypeVar("Settings", bound=Section)
 ADAPTER_FOLDER = "adapter"
 EXAM_FILE = "exam.json"
+COST_FILE = "cost.json"
+"""What a run took on its machine: times, memory, reused tokens. Other files of two runs with the
+same command are the same, except for the times in metrics.jsonl and in the report."""
 REPORT_FILE = "report.html"
 ADAPTERS_FOLDER = "adapters"
 """The folder of the adapters that a comparison trained."""
@@ -128,8 +131,16 @@ def read_hidden_paths(folder: Path) -> dict[str, str]:
 
 
 def read_base_name(folder: Path) -> str:
-    """Return the name of the model that a run began with; a local one's path is in the ledger."""
-    name: str = load_yaml(check_run_folder(folder) / CONFIG_FILE)["model"]
+    """Return the name of the model that a run began with; a local one's path is in the ledger.
+
+    Raises:
+        UsageError: the folder is not a run's, or its settings are damaged.
+        IntegrityError: they name no model.
+    """
+    path = check_run_folder(folder) / CONFIG_FILE
+    name = load_yaml(path).get("model")
+    if not isinstance(name, str):
+        raise IntegrityError("names no model.", where=path, cure=RERUN_CURE)
     if "/" in name or name == MethodConfig.model_fields["model"].default:
         return name
     return read_hidden_paths(folder).get("model", name)
@@ -142,19 +153,32 @@ def read_models(folder: Path) -> JsonObject:
 
 
 def read_exam(folder: Path) -> JsonObject:
-    """Return the content of exam.json.
+    """Return the content of exam.json, with that of cost.json under `cost`.
 
     Raises:
         UsageError: the run has no exam yet, or is one of an earlier version.
-        IntegrityError: the file is not as the run wrote it, or damaged.
+        IntegrityError: a file is not as the run wrote it, or damaged.
     """
     path = check_readable(folder) / EXAM_FILE
     check_export(folder, EXAM_FILE)
+    check_export(folder, COST_FILE)
     if not path.exists():
         raise _make_unfinished_error("has no exam yet.", folder)
-    return read_own_json(
-        path, "Restore it from a copy, or run the command of this run again with --new."
-    )
+    cure = "Restore it from a copy, or run the command of this run again with --new."
+    exam = read_own_json(path, cure)
+    cost = folder / COST_FILE
+    return add_cost(exam, read_own_json(cost, cure)) if cost.exists() else exam
+
+
+def add_cost(exam: JsonMapping, cost: JsonMapping) -> JsonObject:
+    """Return an exam with what cost.json holds under `cost`, beside the tokens that it counted.
+
+    A run of an earlier version has no cost.json, and all of it in exam.json.
+    """
+    counted = exam.get("cost")
+    if not cost or not isinstance(counted, dict):
+        return dict(exam)
+    return {**exam, "cost": {**counted, **cost}}
 
 
 def read_result(folder: Path) -> JsonObject:

@@ -59,7 +59,7 @@ DAMAGED_FOLDER = "damaged"
 RUN_FORMAT = 3
 """The version of the form of a run folder; it grows when settings or keys are renamed."""
 SLUG_LENGTH = 48
-RUNTIME_KEY_PREFIX = "endpoint."
+RUNTIME_KEY_PREFIXES = ("endpoint.", "ray.")
 """The beginning of keys that a resumed run may change: they set how requests are sent."""
 
 
@@ -381,7 +381,7 @@ def make_identity(kind: str, resolved: ResolvedConfig, material: JsonMapping) ->
     config = {
         key: value
         for key, value in flatten_keys(resolved.config.model_dump()).items()
-        if not key.startswith(RUNTIME_KEY_PREFIX)
+        if not key.startswith(RUNTIME_KEY_PREFIXES)
     }
     facts = {"format": RUN_FORMAT, "kind": kind, "config": config, "material": dict(material)}
     identity: JsonObject = json.loads(dump_canonical_json(facts))

@@ -203,24 +203,30 @@ class StudentState:
 
         Raises:
             UsageError: another version of selfteach made it.
-            IntegrityError: a name in it is a path.
+            IntegrityError: a name in it is a path, or it has another form.
         """
         if row.get("format") != FORMAT:
             raise UsageError(
                 "was made by another version of selfteach.",
                 cure="Use that version, or teach a new student.",
             )
-        together = row["consolidated"]
-        if together:
-            together = Consolidated(**{**together, "lessons": tuple(together["lessons"])})
-        state = StudentState(
-            row["base"],
-            row["fingerprint"],
-            tuple(Lesson(**lesson) for lesson in row["lessons"]),
-            tuple(_read_sitting(sitting) for sitting in row["sittings"]),
-            together,
-        )
-        state._refuse_paths()
+        try:
+            together = row["consolidated"]
+            if together:
+                together = Consolidated(**{**together, "lessons": tuple(together["lessons"])})
+            state = StudentState(
+                str(row["base"]),
+                str(row["fingerprint"]),
+                tuple(Lesson(**lesson) for lesson in row["lessons"]),
+                tuple(_read_sitting(sitting) for sitting in row["sittings"]),
+                together,
+            )
+            state._refuse_paths()
+        except (AttributeError, KeyError, TypeError, ValueError) as fault:
+            raise IntegrityError(
+                f"is not the state of a student ({type(fault).__name__}: {str(fault)[:80]}).",
+                cure="Restore it from a copy, or teach a new student.",
+            ) from fault
         return state
 
     def _refuse_paths(self) -> None:

@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 from selfteach.disk import convert_disk_errors
+from selfteach.errors import IntegrityError
 from selfteach.records import JsonMapping, JsonObject
 
 Curve = list[JsonObject]
@@ -29,10 +30,27 @@ class MetricsFile:
             handle.write(line)
 
     def read(self) -> Curve:
-        """Return the entries so far."""
+        """Return the entries so far.
+
+        Raises:
+            IntegrityError: a line is not as it was written.
+        """
         if not self.path.exists():
             return []
-        return [json.loads(line) for line in self.path.read_text("utf-8").splitlines()]
+        found = []
+        for number, line in enumerate(self.path.read_bytes().splitlines(), start=1):
+            try:
+                entry = json.loads(line)
+            except (ValueError, RecursionError):
+                entry = None
+            if not isinstance(entry, dict):
+                raise IntegrityError(
+                    "is not as it was written.",
+                    where=f"{self.path}:{number}",
+                    cure=f"Remove {self.path.parent}: the training then begins anew.",
+                )
+            found.append(entry)
+        return found
 
     def sync(self) -> int:
         """Flush the file to the disk and return its bytes."""

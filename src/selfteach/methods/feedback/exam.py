@@ -58,8 +58,9 @@ class RuleScores:
     """Hold which target answers keep the rule: flags by arm, in the order of the questions.
 
     Attributes:
-        groups: the places of the questions that ask the same in other words. Only those count
-            whose base answers break the rule; all of them if none does.
+        groups: the places of the questions that ask the same in other words. Only those count on
+            which the base breaks the rule, greedily or in a sample that measures nothing else; all
+            of them if it breaks none.
     """
 
     greedy: Mapping[str, list[bool]]
@@ -131,7 +132,7 @@ class RuleScorer:
                 refuse_declines(greedy[arm], own.greedy, answers["base"].greedy)
                 refuse_declines(sampled[arm], own.sampled, answers["base"].sampled)
         base = answers["base"]
-        again = sampled["base"] or greedy["base"]
+        again = self.keeps(base.questions, base.again) or sampled["base"] or greedy["base"]
         groups: dict[str, list[int]] = {}
         broken = set()
         for i, text in enumerate(base.questions):

@@ -60,7 +60,11 @@ from selfteach.methods.feedback.report_notes import note_clusters, show_arms, su
 from selfteach.methods.feedback.understand_rule import bind_rule
 from selfteach.methods.method import Method, TrainingPlan
 from selfteach.methods.session import Session
-from selfteach.methods.write_prompts import write_prompts_like_failures, write_rule_prompts
+from selfteach.methods.write_prompts import (
+    write_name_prompts,
+    write_prompts_like_failures,
+    write_rule_prompts,
+)
 from selfteach.models.recorded import Recorded
 from selfteach.records import Example, JsonObject, ObjectiveWeights, make_prompt
 from selfteach.select.clusters import PromptClusters, cluster_prompts
@@ -80,7 +84,8 @@ def prepare(session: Session, text: str) -> TrainingPlan:
     with run.time_stage("base answers"):
         sample_base_answers(session, parts["train"])
     with run.time_stage("judge"):
-        find_other_names(session, parts["train"])  # 3
+        names = find_other_names(session, parts["train"])  # 3
+        parts["train"] += write_name_prompts(session, names, parts["train"], pool)
         session.request_judge = choose_request_judge(session, parts["train"])
         general_answers = sample_general_answers(session, parts["train"])
         judges = choose_judges(session, parts["train"], general_answers)

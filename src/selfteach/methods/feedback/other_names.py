@@ -14,8 +14,8 @@ from selfteach.methods.session import Session
 from selfteach.select.other_names import select_other_names
 
 
-def find_other_names(session: Session, prompts: Sequence[GeneratedPrompt]) -> None:
-    """Add other names of a forbidden subject to the check that decides (step 3).
+def find_other_names(session: Session, prompts: Sequence[GeneratedPrompt]) -> list[str]:
+    """Add other names of a forbidden subject to the check that decides, and return them (step 3).
 
     The model finds them; `also` adds some, and `not_also` removes some. A check that the person
     gave gets those of `also` alone.
@@ -23,7 +23,7 @@ def find_other_names(session: Session, prompts: Sequence[GeneratedPrompt]) -> No
     config = session.config
     suggested = session.effect.check if session.effect else ""
     if not session.forbidden_topic or not (config.check or suggested):
-        return
+        return []
     names = list(config.also)
     if not config.check:
         inside, elsewhere = collect_answers(session, prompts)
@@ -34,7 +34,7 @@ def find_other_names(session: Session, prompts: Sequence[GeneratedPrompt]) -> No
         names += [name for name in found if name.lower() not in refused]
     session.run.ledger.set_note("other_names", names)
     if not names:
-        return
+        return []
     shown = ", ".join(names)
     session.display.print_line(f"other names of {session.forbidden_topic}: {shown}")
     if config.check:
@@ -42,6 +42,7 @@ def find_other_names(session: Session, prompts: Sequence[GeneratedPrompt]) -> No
         session.config = config.model_copy(update={"check": check})
     elif session.effect:
         session.effect = replace(session.effect, check=add_other_names(suggested, names))
+    return names
 
 
 def collect_answers(

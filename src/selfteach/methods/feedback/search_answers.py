@@ -58,7 +58,7 @@ def search_compliant_answers(
         session.base,
         list(by_text),
         session.rule,
-        session.forbidden_topic,
+        bool(session.forbidden_topic) or replaces_words(session),
         judge.broken,
         find_answer_faults,
         session.config.search,
@@ -70,6 +70,11 @@ def search_compliant_answers(
         begun=begun,
         repairs=repair_own_answers(by_text, declined, repair, fluency, least),
     )
+
+
+def replaces_words(session: Session) -> bool:
+    """Return whether the rule's effect is to write some words for others."""
+    return session.effect is not None and bool(session.effect.replacements)
 
 
 def choose_others(session: Session, texts: Collection[str]) -> list[str]:

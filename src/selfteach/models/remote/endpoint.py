@@ -26,9 +26,11 @@ from selfteach.models.remote.retry import (
     NoLogprobs,
     NotOffered,
     Patience,
+    RequestForbidden,
     RequestRefused,
     RequestThrottle,
     TransientError,
+    make_key_error,
 )
 from selfteach.records import (
     Completion,
@@ -147,7 +149,7 @@ class Endpoint:
         self._max_failures = max_failures
         self._on_change = on_change
         self._on_event = on_event
-        self._requested = self._answered = self._failed = 0
+        self._requested = self._answered = self._failed = self._forbidden = 0
         self._recorded = 0
         self._scored = False
         self._wire = EndpointConnection(self.url, key_env, timeout_s, max_bytes)
@@ -279,6 +281,8 @@ class Endpoint:
                 value = await guard.persist(
                     lambda: self._wire.send(client, "models", {}), MAX_LIST_ATTEMPTS
                 )
+            except RequestForbidden as fault:
+                raise make_key_error(str(fault), self.url, self._wire.key_env) from None
             except (NotOffered, RequestRefused):
                 return
             except TransientError as fault:
@@ -383,6 +387,7 @@ class Endpoint:
     def _count_failure(self, fault: RequestRefused | TransientError) -> None:
         """Count a failure against the allowed share of all requests, recorded ones included."""
         self._failed += 1
+        self._forbidden += isinstance(fault, RequestForbidden)
         is_silent = isinstance(fault, TransientError) and not self._answered
         is_down = is_silent and fault.down  # type: ignore[union-attr]
         requested = self._requested + (0 if is_down else self._recorded)
@@ -396,6 +401,8 @@ class Endpoint:
                 where=self.url,
                 cure="See that the server is well and that the URL is right.",
             )
+        if self._forbidden == self._failed and not self._answered:
+            raise make_key_error(str(fault), self.url, self._wire.key_env)
         raise TooManyFailures(
             summary,
             where=self.url,

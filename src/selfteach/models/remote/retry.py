@@ -56,6 +56,12 @@ class RequestRefused(Exception):
     """Report that the endpoint cannot answer this one request."""
 
 
+class RequestForbidden(RequestRefused):
+    """Report HTTP 403: a server answers so where it does not allow this prompt, and where it does
+    not accept the key.
+    """
+
+
 class NotOffered(EndpointError):
     """Report that the endpoint knows no such path or model."""
 
@@ -232,6 +238,15 @@ def parse_retry_after_s(headers: Mapping[str, str], now: float | None = None) ->
         return 0.0
 
 
+def make_key_error(summary: str, url: str, key_env: str) -> EndpointError:
+    """Return the error of a server that does not accept the key."""
+    return EndpointError(
+        f"refuses the key: {summary}.",
+        where=url,
+        cure=f"Put the right key in the environment variable {key_env or 'of key_env'}.",
+    )
+
+
 def classify_http_error(
     status: int, code: str, words: str, wait_s: float, *, url: str, key_env: str
 ) -> Exception:
@@ -246,12 +261,10 @@ def classify_http_error(
             where=url,
             cure="Raise it, then run the same command again: recorded answers are kept.",
         )
-    if status in (401, 403):
-        return EndpointError(
-            f"refuses the key: {summary}.",
-            where=url,
-            cure=f"Put the right key in the environment variable {key_env or 'of key_env'}.",
-        )
+    if status == 401:
+        return make_key_error(summary, url, key_env)
+    if status == 403:
+        return RequestForbidden(summary)
     if status in (404, 405, 501):
         return NotOffered(
             f"does not know the model or the path: {summary}.",

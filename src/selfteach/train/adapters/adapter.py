@@ -197,10 +197,13 @@ def write_adapter_folder(
     (`about`).
 
     Each file is whole or absent. The settings name the base as a hub does, and a local base by the
-    name of its folder. Of several processes the first one writes.
+    name of its folder. Of several processes the first one writes. What a killed process left
+    half-written in the folder is removed, because the whole folder is exported.
     """
     if get_rank():
         return
+    for half_written in folder.glob(".*.tmp"):
+        half_written.unlink()
     if base := settings.get("base_model_name_or_path"):
         settings = {**settings, "base_model_name_or_path": hide_path(hub_id(str(base)))}
     if "base" in about:
