@@ -24,7 +24,7 @@ FIRST = "Commands"
 PANELS = {
     "Look at a run": ("report", "verify", "runs", "inspect", "soft-prompt", "benchmark"),
     "Change a run": ("review", "select", "forget-source"),
-    "Use and share": ("merge", "export", "serve"),
+    "Use and share": ("merge", "export", "serve", "mcp"),
     "Data": ("templates", "overlap"),
 }
 """The headings above the commands that are not in CORE."""
