@@ -97,8 +97,10 @@ def estimate_cost(
         has_cache = False
     is_remote = URL in getattr(config, "engine", "") or getattr(config, "engine", "") == RAY
     memory = look_up_memory(base, config, display, has_engine=has_cache and not is_remote)
-    is_loaded = not isinstance(base, UnloadedModel)
-    total = measure_total_bytes(base.device) if is_loaded else read_memory_bytes()
+    if isinstance(base, UnloadedModel):
+        total = read_memory_bytes()
+    else:
+        total = measure_total_bytes(base.device)
     return {
         **described,
         **describe_stages(stages, sampled_per_s),
