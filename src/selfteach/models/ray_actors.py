@@ -178,7 +178,7 @@ class RayActors:
         Raises:
             UnfitPrompt: a prompt leaves no room for an answer.
         """
-        from selfteach.models.decode import prepare_request
+        from selfteach.models.pending import prepare_request
 
         distinct = {request.id(self.fingerprint): request for request in requests}
         rows = {id: prepare_request(self.hf, request) for id, request in distinct.items()}
