@@ -289,19 +289,11 @@ def mcp(
         option("--config", "FILE", "Settings of the rules that are taught: a file, or a preset."),
     ] = "",
 ) -> None:
-<<<<<<< HEAD
-    """Let an agent teach a student, over MCP.
-
-    The Model Context Protocol is spoken on standard input and output.
-    Its tools are teach, status, lessons, exam, answer and export. Nothing is taught without
-    `confirm`. It needs `pip install "selfteach[mcp]"`.
-=======
     """Let an agent teach a student (Model Context Protocol).
 
     The agent starts this command and speaks with it over standard input and output. Its tools are
     teach, status, lessons, exam, answer and export. Nothing is taught without `confirm`. It needs
     `pip install "selfteach[mcp]"`.
->>>>>>> main
     """
     from selfteach.commands import mcp as body
 
