@@ -131,6 +131,7 @@ def test_runs_are_compared(run: FinishedRun, tmp_path: Path) -> None:
     assert found["lora-own"]["score"]["n"] == 2
     assert "lora-own" in found._repr_html_()
     assert found.raw["command"].startswith(f"selfteach.compare({run.path.name!r}, ")
+    assert str(run.path.parent) not in (found.path / "compare.json").read_text()
     with pytest.raises(selfteach.errors.UsageError, match=r'no "lroa"\. Did you mean "lora"'):
         selfteach.compare(run, adapters=["lroa"])
 

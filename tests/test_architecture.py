@@ -394,6 +394,9 @@ for call in (
     except selfteach.errors.SelfteachError:
         continue
     raise SystemExit("nothing was refused")
+from selfteach.methods.estimate_cost import find_plan
+for method in ("feedback", "corrections", "documents", "tasks", "train"):
+    find_plan(method)
 """
     assert loaded(code) == set()
 

@@ -157,11 +157,30 @@ def test_every_example_of_a_requirement_is_one_of_its_method() -> None:
     assert require.parse_requirements(REQUIRE_EXAMPLE)
 
 
-def test_no_summary_of_a_command_is_cut(capfd: pytest.CaptureFixture[str]) -> None:
-    assert cli.run_command(["--help"]) == 0
+@pytest.mark.parametrize("group", [[], ["runs"], ["student"]])
+def test_no_summary_of_a_command_is_cut(
+    group: list[str], capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    assert cli.run_command([*group, "--help"]) == 0
     shown = capfd.readouterr().out
-    assert "feedback     Teach one rule in plain words.\n" in shown
     assert "..." not in shown.partition("Commands:")[2]
+    assert max(map(len, shown.splitlines())) <= 80
+
+
+def test_the_options_of_a_command_that_teaches_stand_in_panels(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    assert cli.run_command(["feedback", "--help"]) == 0
+    shown = capfd.readouterr().out
+    panels = re.findall(r"^(\S.*):$", shown, re.M)
+    assert panels == ["Arguments", "Options", "Model and settings", "Run", "Student"]
+    own, rest = shown.split("\nModel and settings:\n")
+    assert "--check" in own
+    assert "--model" in rest.partition("\nRun:\n")[0]
+    assert "--track" in rest.partition("\nRun:\n")[2].partition("\nStudent:\n")[0]
+    assert cli.run_command(["models", "--help"]) == 0
+    assert "\nOptions:\n" in capfd.readouterr().out, "other commands have one panel"
 
 
 def test_debug_shows_where_it_happened(tmp_path: Path) -> None:
@@ -403,12 +422,14 @@ def test_the_reference_does_not_drift(file: str, written: Path) -> None:
 
 def test_help_lists_the_core_commands_first(tmp_path: Path) -> None:
     text = run("--help", cwd=tmp_path).stdout
-    first, more = text.split("\nCommands:\n")[1].split("\nMore:\n")
+    first, more = text.split("\nCommands:\n")[1].split("\nLook at a run:\n")
     core = re.findall(r"^  ([\w-]+) ", first, re.M)
     assert core == [*CORE]
     others = re.findall(r"^  ([\w-]+) ", more, re.M)
     assert {"select", "merge", "config", "doctor"} <= set(others)
     assert not set(core) & set(others)
+    machine = re.findall(r"^  ([\w-]+) ", more.split("\nThis machine:\n")[1], re.M)
+    assert machine == ["doctor", "models", "config"], "every other command has a panel"
 
 
 def test_the_shell_completes_commands(tmp_path: Path) -> None:

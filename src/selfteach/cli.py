@@ -25,7 +25,7 @@ from selfteach.commands import (
     student_commands,
 )
 from selfteach.commands.errors import print_error, print_failure
-from selfteach.commands.groups import OrderedCommands
+from selfteach.commands.groups import OrderedCommands, PanelCommand
 from selfteach.commands.last_run import name_last_run
 from selfteach.commands.options import (
     TEACHER_HELP,
@@ -93,7 +93,7 @@ def set_debug(
     context.obj = debug
 
 
-@app.command()
+@app.command(cls=PanelCommand)
 @with_teach_options
 def feedback(
     options: TeachOptions,
@@ -142,7 +142,7 @@ def feedback(
     body.run_feedback(rule, own | {"also": also or None, "not_also": not_also or None}, options)
 
 
-@app.command()
+@app.command(cls=PanelCommand)
 @with_teach_options
 def corrections(
     options: TeachOptions,
@@ -200,7 +200,7 @@ def corrections(
     body.run_corrections(edits, prompts, own, options, columns=columns, skip_bad_rows=skip_bad_rows)
 
 
-@app.command()
+@app.command(cls=PanelCommand)
 @with_teach_options
 def tasks(
     options: TeachOptions,
@@ -239,7 +239,7 @@ def tasks(
     body.run_tasks(seeds, test, own, options, skip_bad_rows=skip_bad_rows)
 
 
-@app.command()
+@app.command(cls=PanelCommand)
 @with_teach_options
 def documents(
     options: TeachOptions,

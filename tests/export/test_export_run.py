@@ -87,13 +87,15 @@ def empty_adapter(folder: Path) -> None:
     save_file({name: torch.zeros_like(value) for name, value in load_file(path).items()}, path)
 
 
-def test_the_lora_file_holds_what_the_adapter_computes(lesson: Path, tmp_path: Path) -> None:
+def test_the_lora_file_holds_what_the_adapter_computes(
+    lesson: Path, tiny: Path, tmp_path: Path
+) -> None:
     assert export(lesson, "--to", "lora-gguf", "--out", str(tmp_path / "o"), "--prompts", "0") == 0
+    assert str(tiny) not in (tmp_path / "o" / "export.json").read_text()
     found = gguf.GGUFReader(tmp_path / "o" / "adapter.gguf")
     tensors = {tensor.name: tensor.data for tensor in found.tensors}
     assert found.fields["adapter.lora.alpha"].contents() == 12
     a, b = (tensors[f"blk.1.ffn_up.weight.lora_{which}"] for which in "ab")
-    tiny = json.loads((lesson / "adapter/selfteach.json").read_text())["base"]
     base, tuned = (
         HfModel.load(tiny, adapter=adapter, dtype="float32", device="cpu")
         for adapter in (None, lesson / "adapter")

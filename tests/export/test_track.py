@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from selfteach import cli
+from selfteach.commands.teach import print_tracked
 from selfteach.errors import EndpointError, UsageError
 from selfteach.export.track import check_tracker, find_measures, read_tracked_run, track_run
 from selfteach.run.ledger import Ledger
@@ -153,3 +155,22 @@ def install(monkeypatch: pytest.MonkeyPatch, name: str, module: Any) -> None:
     """Let a module be importable."""
     monkeypatch.setitem(sys.modules, name, module)
     monkeypatch.setattr("selfteach.export.track.find_spec", lambda wanted: shutil)
+
+
+def test_the_commands_refuse_an_unknown_tracker_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert cli.run_command(["feedback", "Do not hum.", "--track", "trakio"]) == 2
+    assert 'Did you mean "trackio"?' in capfd.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_command_says_who_has_the_numbers(
+    run: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    install(monkeypatch, "wandb", FakeWandb())
+    for said in ("wandb has the numbers of hum\n", "wandb had them already\n"):
+        print_tracked(run, "wandb")
+        printed = capfd.readouterr()
+        assert (printed.out, printed.err) == ("", said)

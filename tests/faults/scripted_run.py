@@ -130,6 +130,7 @@ def install() -> None:
         "requests": 6,
         "three_prompts": [rule],
     }
+    planning.find_plan = lambda method: None  # type: ignore[attr-defined]
     resolve_model_path.is_model_here = lambda name: True
     sys.modules |= {
         "selfteach.methods.feedback.method": module,

@@ -11,10 +11,12 @@ import pytest
 from selfteach import cli
 from selfteach.config import FeedbackConfig, resolve
 from selfteach.methods import estimate_cost as planning
-from selfteach.methods.estimate_cost import estimate_cost
+from selfteach.methods.estimate_cost import estimate_cost, find_plan
 from selfteach.methods.feedback.describe_rule import list_uncounted
-from selfteach.methods.feedback.method import METHOD
+from selfteach.methods.feedback.plan_work import PLAN
+from selfteach.models.hf import HfModel
 from selfteach.records import JsonObject
+from selfteach.registry import BUILT_IN_NAMES, load_registered
 from selfteach.run.display import SilentDisplay
 
 RULE = "Do not talk about the fox."
@@ -24,7 +26,7 @@ ABSENT = "nobody/no-model"
 def state(model: Path, target: int, *, verbose: bool = False) -> JsonObject:
     sets = [f"model={model}", "engine=hf", f"ask.target={target}"]
     config = resolve(FeedbackConfig, sets=sets).config
-    return estimate_cost(METHOD, RULE, config, SilentDisplay(), verbose=verbose)
+    return estimate_cost(PLAN, RULE, config, SilentDisplay(), verbose=verbose)
 
 
 def test_it_states_stages_with_their_work_and_requests_of_each_scope(
@@ -51,6 +53,29 @@ def test_it_states_stages_with_their_work_and_requests_of_each_scope(
     assert (prompted.count("<|im_start|>"), prompted.count("<|im_end|>")) == (3, 2), (
         "as the template has it: system, user, and the answer"
     )
+
+
+@pytest.mark.parametrize("name", sorted(BUILT_IN_NAMES["methods"]))
+def test_the_plan_of_a_method_is_found_without_the_method(name: str) -> None:
+    plan = find_plan(name)
+    method = load_registered("methods", name)
+    assert (plan.plan_work, plan.samples, plan.describe) == (
+        method.plan_work,
+        method.samples,
+        method.describe,
+    )
+
+
+def test_a_second_dry_run_loads_no_weights(
+    tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("openvino_genai")
+    monkeypatch.setenv("SELFTEACH_CACHE", str(tmp_path))
+    monkeypatch.setattr(planning, "measure_speed", lambda sampler: 100.0)
+    config = resolve(FeedbackConfig, sets=[f"model={tiny}"]).config
+    first = estimate_cost(PLAN, RULE, config, SilentDisplay(), verbose=True)
+    monkeypatch.delattr(HfModel, "load")
+    assert estimate_cost(PLAN, RULE, config, SilentDisplay(), verbose=True) == first
 
 
 def test_what_it_does_not_count_is_named() -> None:
@@ -94,8 +119,6 @@ def test_a_mistake_is_found_without_a_run_too(
 
 
 def test_the_speed_is_that_of_sampled_tokens(talker: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from selfteach.models.hf import HfModel
-
     model = HfModel.load(talker)
     seconds = iter((10.0, 14.0))
     monkeypatch.setattr(planning.time, "monotonic", lambda: next(seconds, 14.0))

@@ -50,6 +50,7 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
 def opened(browser: Browser, page: Page) -> Iterator[Tab]:
     tab = browser.tab(f"{page.origin}/#{page.token}")
     tab.shows("which", "Answer")
+    wait_until(lambda: tab.js("document.readyState") == "complete", "the style of the page")
     yield tab
     tab.close()
 

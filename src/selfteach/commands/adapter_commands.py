@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from selfteach.commands.groups import PanelCommand
 from selfteach.commands.options import (
     Json,
     Model,
@@ -31,7 +32,7 @@ OBJECTIVE_HELP = (
 def add_commands(app: typer.Typer) -> None:
     """Add the commands to the program."""
     for command in (train, compare, merge, export, serve, mcp):
-        app.command()(command)
+        app.command(cls=PanelCommand)(command)
 
 
 @with_teach_options

@@ -1,10 +1,11 @@
-"""The order of `selfteach --help`: the commands that most people need, then the others."""
+"""The panels of `selfteach --help` and of the commands that teach, as plain text."""
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import Any
 
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
 CORE = (
     "feedback",
@@ -20,7 +21,14 @@ CORE = (
     "compare",
 )
 FIRST = "Commands"
-MORE = "More"
+PANELS = {
+    "Look at a run": ("report", "verify", "runs", "inspect", "soft-prompt", "benchmark"),
+    "Change a run": ("review", "select", "forget-source"),
+    "Use and share": ("merge", "export", "serve", "mcp"),
+    "Data": ("templates", "overlap"),
+}
+"""The headings above the commands that are not in CORE."""
+MORE = "This machine"
 
 
 class OrderedCommands(TyperGroup):
@@ -29,8 +37,9 @@ class OrderedCommands(TyperGroup):
     def list_commands(self, ctx: Any) -> list[str]:
         """Return the core commands in their order, then the others in the order of the program."""
         names = super().list_commands(ctx)
-        core = [name for name in CORE if name in names]
-        return core + [name for name in names if name not in core]
+        placed = [*CORE, *chain.from_iterable(PANELS.values())]
+        first = [name for name in placed if name in names]
+        return first + [name for name in names if name not in first]
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         """Write each panel with its commands and their summaries."""
@@ -51,4 +60,29 @@ def find_panel(name: str, command: Any) -> str:
     own = getattr(command, "rich_help_panel", None)
     if isinstance(own, str):
         return own
-    return FIRST if name in CORE else MORE
+    if name in CORE:
+        return FIRST
+    return next((panel for panel, names in PANELS.items() if name in names), MORE)
+
+
+class PanelCommand(TyperCommand):
+    """List the options of a command in the panels that they name."""
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """Write the arguments, then each panel with its options."""
+        panels: dict[str, list[tuple[str, str]]] = {}
+        for parameter in self.get_params(ctx):
+            record = parameter.get_help_record(ctx)
+            if record is not None:
+                panels.setdefault(find_option_panel(parameter), []).append(record)
+        for panel, rows in panels.items():
+            with formatter.section(panel):
+                formatter.write_dl(rows)
+
+
+def find_option_panel(parameter: Any) -> str:
+    """Return the heading above a parameter: its own `rich_help_panel`, if it has one."""
+    own = getattr(parameter, "rich_help_panel", None)
+    if isinstance(own, str):
+        return own
+    return "Arguments" if parameter.param_type_name == "argument" else "Options"

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from inspect import Parameter, Signature, signature
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 
@@ -29,6 +30,11 @@ REQUIRE_EXAMPLES = {
 }
 REQUIRE_EXAMPLE = "drift<=.05"
 """An example for the other methods."""
+OPTION_PANELS = {
+    **dict.fromkeys(("model", "file", "sets", "seed", "num_seeds"), "Model and settings"),
+    **dict.fromkeys(("student", "accept"), "Student"),
+}
+"""The headings above the shared options of commands that teach; the others are about the run."""
 MODEL_HELP = "A hub name or a folder; the default is embedded, the built-in SmolLM2-135M-Instruct."
 TEACHER_HELP = (
     "the URL of an OpenAI-compatible server and the model's name there; or a hub name, or a folder."
@@ -159,6 +165,14 @@ def add_example(parameter: Parameter, method: str) -> Parameter:
     return parameter.replace(annotation=Annotated[str, option("--require", "EXPR", text)])
 
 
+def add_panel(parameter: Parameter) -> Parameter:
+    """Return the parameter of a shared option with the heading above it in `--help`."""
+    kind, info = get_args(parameter.annotation)
+    info = copy.copy(info)  # other commands share it
+    info.rich_help_panel = OPTION_PANELS.get(parameter.name, "Run")
+    return parameter.replace(annotation=Annotated[kind, info])
+
+
 def with_teach_options(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command the options of all commands that teach.
 
@@ -166,7 +180,7 @@ def with_teach_options(command: Callable[..., None]) -> Callable[..., None]:
     """
     own = list(signature(command, eval_str=True).parameters.values())[1:]
     *shared, _ = signature(TeachOptions, eval_str=True).parameters.values()
-    shared = [add_example(p, command.__name__) for p in shared]
+    shared = [add_panel(add_example(p, command.__name__)) for p in shared]
 
     @functools.wraps(command)
     def run(context: typer.Context, **given: Any) -> None:

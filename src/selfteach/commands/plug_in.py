@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from selfteach import registry
+from selfteach.commands.groups import PanelCommand
 from selfteach.commands.options import TeachOptions, with_teach_options
 
 PANEL = "Methods of other packages"
@@ -19,7 +20,8 @@ PANEL = "Methods of other packages"
 def add_commands(app: typer.Typer) -> None:
     """Add a command for each installed method that is not of this package."""
     for name, summary in registry.plug_ins("methods").items():
-        app.command(name, help=summary, rich_help_panel=PANEL)(build_command(name))
+        shape = app.command(name, cls=PanelCommand, help=summary, rich_help_panel=PANEL)
+        shape(build_command(name))
 
 
 def build_command(method: str) -> Any:

@@ -31,7 +31,10 @@ def keep_names() -> None:
 def compare(
     first: FirstRun, second: SecondRun, out: Page = None, force: Force = False, json: Json = False
 ) -> None:
-    """Show two runs side by side: settings that differ, exams, and shared prompts in pairs."""
+    """Show two runs side by side: settings, exams, shared prompts.
+
+    Only settings that differ are shown. Prompts that both runs have are compared in pairs.
+    """
     from selfteach.commands import runs as body
 
     body.compare(first, second, out, force=force, as_json=json)

@@ -194,13 +194,12 @@ def estimate(
     earlier = finished.find_adapter(options.from_run) if options.from_run else None
     with open_screen(None, debug=options.debug) as screen, handle_interrupts(screen.print_line):
         screen.display.print_line("loading the model, to measure the speed of this machine")
-        from selfteach import registry
-        from selfteach.methods.estimate_cost import estimate_cost
+        from selfteach.methods.estimate_cost import estimate_cost, find_plan
 
-        loaded = registry.load_registered("methods", method)
+        plan = find_plan(method)
         display = screen.display
         return estimate_cost(
-            loaded, material.value, config, display, earlier, verbose=options.verbose
+            plan, material.value, config, display, earlier, verbose=options.verbose
         )
 
 

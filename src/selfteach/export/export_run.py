@@ -44,6 +44,7 @@ from selfteach.models.write_gguf import QUANTS, explain_why_not_gguf, write_gguf
 from selfteach.records import JsonObject, Prompt
 from selfteach.registry import did_you_mean
 from selfteach.run.display import Display
+from selfteach.run.local_paths import hide_path
 from selfteach.students.examine import ExamSource
 
 HUB = "hub:"
@@ -115,7 +116,8 @@ def export_run(job: ExportJob, make_card: MakeCard, display: Display) -> JsonObj
         WRITERS[get_family(job.form)](job, base, folder, reference, fresh)
         say(f"asking {len(prompts)} prompts again" if prompts else "nothing is asked again")
         checked = check_answers(job, folder, reference, prompts, fresh)
-        found: JsonObject = {"form": job.form, "run": job.run.name, "base": job.base}
+        shown = hide_path(job.base)
+        found: JsonObject = {"form": job.form, "run": job.run.name, "base": shown}
         found |= {"quant": job.quant if uses_gguf(job.form) else None, "check": checked.to_json()}
         exams = sit_again(job, base, folder, reference, fresh, display)
         found["exams"] = [exam.to_json() for exam in exams]

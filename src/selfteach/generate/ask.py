@@ -97,13 +97,28 @@ def extract_subject(model: Sampler, scorer: Scorer, rule: str, seed: int) -> Sub
     A topic is ignored if the rule does not contain it; so is a word that the model does not
     associate with the topic.
     """
+    topic = extract_topic(model, rule, seed)
+    return describe_topic(model, scorer, topic, seed) if topic else Subject("")
+
+
+def extract_topic(model: Sampler, rule: str, seed: int) -> str:
+    """Return the topic that the model names for a rule; "" where the rule does not contain it."""
     listing = format_examples("Rule: {}\nTopic: {}\n\n", few_shot.TOPICS)
     sampling = SamplingParams(0.0, max_tokens=16, stop=("\n",))
     request = Request("subject", f"{listing}Rule: {rule}\nTopic:", sampling, 0, seed)
     topic = _sample_texts(model, [request])[0].strip(" .\"'")
-    if topic.lower() == "none" or not topic or topic.lower() not in rule.lower():
-        return Subject("")
-    return describe_topic(model, scorer, topic, seed)
+    return "" if topic.lower() == "none" or topic.lower() not in rule.lower() else topic
+
+
+def sketch_topic(model: Sampler, topic: str, seed: int, *, forbidden: bool = True) -> Subject:
+    """Return a topic with the siblings that the model names, as `describe_topic` begins.
+
+    No scorer is needed, so another name of the topic may be among the siblings.
+    """
+    stem = to_singular(topic.lower())
+    kin = _list_names(model, topic, "Other topics of the same kind", few_shot.SIBLINGS, seed)
+    siblings = [name for name in kin if stem not in name.lower()]
+    return Subject(topic, (), tuple(siblings[:MAX_SIBLINGS]), forbidden)
 
 
 def describe_topic(

@@ -1,61 +1,70 @@
-"""The cost of a run on this machine, before it starts: what `--dry-run` prints."""
+"""The cost of a run on this machine, before it starts: what `--dry-run` prints.
+
+Where the engine's file stands from an earlier command, no weights and no torch are loaded: the
+speed is measured with that file, and the memory is read from what an earlier command counted.
+"""
 
 from __future__ import annotations
 
+import importlib
+import json
 import time
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
-from torch import nn
-
-from selfteach import registry
-from selfteach.config import TrainConfig
-from selfteach.methods.method import Method
+from selfteach.files import write_text
+from selfteach.methods.plan_parts import Plan
 from selfteach.models import Sampler
-from selfteach.models.decode import MAX_ROWS
-from selfteach.models.engines import RAY, URL, open_sampler
-from selfteach.models.hf import HfModel
-from selfteach.models.hook_adapter import get_decoder
+from selfteach.models.check_safety import read_json
+from selfteach.models.engines import RAY, URL, open_kept_sampler, open_sampler
+from selfteach.models.fetch_default_model import get_cache_folder
+from selfteach.models.kept_engine import UnloadedModel
 from selfteach.models.memory_account import (
-    OPENVINO_COPIES,
     PipelineMemory,
-    count_cache_bytes,
     format_bytes,
     measure_total_bytes,
+    read_memory_bytes,
 )
-from selfteach.models.openvino import CACHE_GB, OpenVino
+from selfteach.models.openvino import OpenVino
 from selfteach.records import (
     Continuations,
     JsonObject,
     Request,
     SamplingParams,
+    digest,
     make_prompt,
 )
+from selfteach.registry import BUILT_IN_NAMES, load_registered
 from selfteach.run.display import Display
 from selfteach.run.workload import SCORED_COST, PlannedStage
-from selfteach.train.fast.head import CHUNK_POSITIONS
-from selfteach.train.memory import BYTES_PER_LOGIT, CPU_OVERHEAD_BYTES
+from selfteach.version import VERSION
+
+if TYPE_CHECKING:
+    from selfteach.models.hf import HfModel
 
 NUM_TIMED_ROUNDS = 32
 TIMED_TOKENS = 24
-SAMPLED_POSITIONS = 256
-"""Positions of a sampled row, prompt and answer, that are expected."""
 REPORT_MB = 80
 """The ledger, the report and the exports of a run."""
-ACTIVATION_BYTES = 34
-"""Bytes that a training keeps for each token, layer and hidden unit in 16 bits, without attention's
-scores. Source: Korthikanti et al. 2022, equation 2."""
-FROZEN_ACTIVATION_BYTES = 17
-"""The same beside frozen weights, whose inputs are not kept: measured, 14 to 18 in ten trainings
-with the embedded model."""
-CHECKPOINTED_BYTES = 2
-"""The same if only the input of each layer is kept."""
+
+
+def find_plan(method: str) -> Plan:
+    """Return the plan of a method. One of this package is found without the method, which loads
+    torch.
+    """
+    if method in BUILT_IN_NAMES["methods"]:
+        module = BUILT_IN_NAMES["methods"][method].partition(":")[0]
+        package = module.rpartition(".")[0]
+        found: Plan = importlib.import_module(f"{package}.plan_work").PLAN
+        return found
+    loaded = load_registered("methods", method)
+    return Plan(loaded.plan_work, loaded.samples, loaded.describe)
 
 
 def estimate_cost(
-    method: Method,
+    plan: Plan,
     material: Any,
     config: Any,
     display: Display,
@@ -70,31 +79,84 @@ def estimate_cost(
         earlier: the adapter that the run would continue.
         verbose: whether the method shows whole prompts.
     """
-    stages = method.plan_work(material, config)
+    stages = plan.plan_work(material, config)
     if not stages:
         return {}  # a method of another package need not know
     display.start_stage("measure")
-    base = HfModel.load(config.model, adapter=earlier, progress=display.print_line)
     described: JsonObject = {}
-    if method.samples:
-        sampler = open_sampler(base, config.engine)
-        if method.describe:
-            described = method.describe(base, sampler, material, config, verbose=verbose)
+    base: HfModel | UnloadedModel
+    if plan.samples:
+        sampler, base = open_model(config, earlier, display)
+        if plan.describe:
+            described = plan.describe(base, sampler, material, config, verbose=verbose)
         sampled_per_s = measure_speed(sampler)
         has_cache = isinstance(sampler, OpenVino)
     else:
+        base = load_base(config, earlier, display)
         sampled_per_s = SCORED_COST * measure_reading_speed(base)
         has_cache = False
     is_remote = URL in getattr(config, "engine", "") or getattr(config, "engine", "") == RAY
-    memory = account_memory(base, config, has_engine=has_cache and not is_remote)
+    memory = look_up_memory(base, config, display, has_engine=has_cache and not is_remote)
+    if isinstance(base, UnloadedModel):
+        total = read_memory_bytes()
+    else:
+        total = measure_total_bytes(base.device)
     return {
         **described,
         **describe_stages(stages, sampled_per_s),
         "sampled_tokens_per_second": round(sampled_per_s),
         "memory_mb": round(memory.peak / 1e6),
-        "memory": describe_memory(memory, measure_total_bytes(base.device)),
+        "memory": describe_memory(memory, total),
         "disk_mb": round(2 * memory.weights / 1e6 + REPORT_MB),
     }
+
+
+def open_model(
+    config: Any, earlier: Path | None, display: Display
+) -> tuple[Sampler, HfModel | UnloadedModel]:
+    """Open the engine of a run, from the file that an earlier command kept where there is one.
+
+    The file is kept for the next command, where the run would not go on from an adapter.
+
+    Returns:
+        the sampler, and the model with its tokenizer.
+    """
+    folder = None if earlier else get_cache_folder() / "engine"
+    if folder and (kept := open_kept_sampler(config.model, None, config.engine, folder)):
+        return kept, kept.unloaded
+    base = load_base(config, earlier, display)
+    return open_sampler(base, config.engine, folder), base
+
+
+def load_base(config: Any, earlier: Path | None, display: Display) -> HfModel:
+    """Load the weights of a run's base."""
+    from selfteach.models.hf import HfModel
+
+    return HfModel.load(config.model, adapter=earlier, progress=display.print_line)
+
+
+def look_up_memory(
+    base: HfModel | UnloadedModel, config: Any, display: Display, *, has_engine: bool
+) -> PipelineMemory:
+    """Return what a run takes of the memory, as an earlier command with the same base and the same
+    training counted it, or counted now.
+
+    Args:
+        has_engine: whether openvino samples in this process.
+    """
+    settings = config.train.model_dump()
+    key = digest(["memory", VERSION, base.fingerprint, settings, has_engine])
+    path = get_cache_folder() / "memory" / f"{key}.json"
+    if isinstance(base, UnloadedModel):
+        if path.is_file():
+            return PipelineMemory(**read_json(path))
+        base = load_base(config, None, display)
+    from selfteach.methods.account_memory import account_memory
+
+    found = account_memory(base, config, has_engine=has_engine)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_text(path, json.dumps(asdict(found)) + "\n")
+    return found
 
 
 def describe_stages(stages: Sequence[PlannedStage], sampled_per_s: float) -> JsonObject:
@@ -119,66 +181,12 @@ def describe_stages(stages: Sequence[PlannedStage], sampled_per_s: float) -> Jso
     }
 
 
-def account_memory(base: HfModel, config: Any, *, has_engine: bool) -> PipelineMemory:
-    """Return what a run takes of the memory.
-
-    Args:
-        has_engine: whether openvino samples in this process.
-    """
-    module: Any = base.module
-    weights = sum(p.numel() * p.element_size() for p in module.parameters())
-    vocabulary = int(module.get_output_embeddings().weight.shape[0])
-    if has_engine:
-        engine, cache = round(OPENVINO_COPIES * weights), CACHE_GB << 30
-    else:
-        engine, cache = 0, SAMPLED_POSITIONS * MAX_ROWS["cpu"] * count_cache_bytes(module)
-    training = (
-        count_training_bytes(base, config.train)
-        + count_activation_bytes(base, config.train)
-        + BYTES_PER_LOGIT * CHUNK_POSITIONS * vocabulary
-    )
-    on_cpu = base.device.type == "cpu"
-    if on_cpu and base.dtype != torch.float32:
-        training += CPU_OVERHEAD_BYTES
-    return PipelineMemory(weights, engine, cache, training, vocabulary, on_cpu)
-
-
 def describe_memory(memory: PipelineMemory, total: int) -> str:
     """Return what the stages need, and whether the machine has it."""
     stages = ", ".join(f"{name} {format_bytes(size)}" for name, size in memory.stages.items())
     fits = "it fits" if memory.peak <= total else "it does not fit"
     where = "the machine" if memory.on_cpu else "the accelerator"
     return f"{stages}; {where} has {format_bytes(total)}: {fits}"
-
-
-def count_training_bytes(base: HfModel, train: TrainConfig) -> int:
-    """Return the bytes of what is trained, with gradients, AdamW's moments and the base's values.
-
-    Another adapter than `full`, `layers` and `lora` counts as a LoRA, which is no smaller.
-    """
-    kind = registry.load_registered("adapters", train.adapter)
-    if copied := getattr(kind, "weights", None):
-        changed = copied(base.module, train).values()
-        return sum((16 + weight.element_size()) * weight.numel() for weight in changed)
-    sides = 0
-    for part in get_decoder(base.module).modules():
-        if isinstance(part, nn.Linear):
-            sides += part.in_features + part.out_features
-    return 16 * train.lora.rank * sides
-
-
-def count_activation_bytes(base: HfModel, train: TrainConfig) -> int:
-    """Return what the tokens of a micro-batch keep for the backward pass."""
-    module: Any = base.module
-    about = module.config.get_text_config()
-    units = int(about.hidden_size) * int(about.num_hidden_layers)
-    each = base.dtype.itemsize / 2
-    if train.checkpoint_activations:
-        each *= CHECKPOINTED_BYTES
-    else:
-        trains_weights = hasattr(registry.load_registered("adapters", train.adapter), "weights")
-        each *= ACTIVATION_BYTES if trains_weights else FROZEN_ACTIVATION_BYTES
-    return round(train.micro_batch_tokens * units * each)
 
 
 def measure_speed(sampler: Sampler) -> float:

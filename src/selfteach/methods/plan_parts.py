@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
 from selfteach.config import TrainConfig
+from selfteach.records import JsonObject
 from selfteach.run.workload import PlannedStage
 
 ASKED_PER_PROMPT = 2
@@ -12,6 +17,15 @@ MIN_ASKED = 8
 PROMPT_TOKENS = 14
 TRAIN_SHARE = 0.8
 """The share of general prompts that are learned; the others are for the exam."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Hold what `--dry-run` asks of a method. The attributes are those of `Method`."""
+
+    plan_work: Callable[[Any, Any], Sequence[PlannedStage]]
+    samples: bool = True
+    describe: Callable[..., JsonObject] | None = None
 
 
 def count_asked(prompts: int) -> int:

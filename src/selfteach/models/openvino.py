@@ -82,6 +82,12 @@ class OpenVino:
         self.failures: list[tuple[str, str]] = []
         self._opened: Any = self._open()
 
+    @property
+    def unloaded(self) -> UnloadedModel:
+        """Return the model of a kept file, whose weights only the engine holds."""
+        found: UnloadedModel = self._hf
+        return found
+
     def release_memory(self) -> None:
         """Free the memory of the weights and of the cache until the next request."""
         self._opened = None

@@ -60,7 +60,7 @@ from selfteach.records import (
 from selfteach.report.comparison import draw_figure, find_score
 from selfteach.report.read_run import get_path
 from selfteach.run.display import Display
-from selfteach.run.local_paths import hide_paths_of_command
+from selfteach.run.local_paths import hide_path, hide_paths_of_command
 from selfteach.run.run_folder import Run
 from selfteach.run.sums import check_files, describe_states, list_broken
 from selfteach.train.adapters.adapter import can_join, is_solved
@@ -488,7 +488,7 @@ def write_comparison(
         if row and key != BASE_NOTE:
             rows[row["name"]] = row  # the last one of a cell that was run with several rates
     found = {
-        "run": run.material["run"],
+        "run": hide_path(run.material["run"]),
         "kind": kind,
         "score": find_score(kind).name,
         "base": base,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from selfteach.config import CorrectionsConfig as Settings
 from selfteach.materials.corrections import Corrections
-from selfteach.methods.plan_parts import count_asked, count_trained_tokens, plan_anchors
+from selfteach.methods.plan_parts import Plan, count_asked, count_trained_tokens, plan_anchors
 from selfteach.run.workload import PlannedStage
 
 CHARS_PER_TOKEN = 4
@@ -67,3 +67,6 @@ def measure_length(material: Corrections, config: Settings) -> int:
     if texts:
         return max(sum(map(len, texts)) // (CHARS_PER_TOKEN * len(texts)), 1)
     return int(ANSWER_SHARE * (config.correct.max_tokens or DEFAULT_TOKENS))
+
+
+PLAN = Plan(plan_work)

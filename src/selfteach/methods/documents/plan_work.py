@@ -5,7 +5,7 @@ from __future__ import annotations
 from selfteach.config import DocumentsConfig as Settings
 from selfteach.materials.documents.material import Documents
 from selfteach.methods.documents.read_documents import count_sentences
-from selfteach.methods.plan_parts import TRAIN_SHARE, count_trained_tokens, plan_anchors
+from selfteach.methods.plan_parts import TRAIN_SHARE, Plan, count_trained_tokens, plan_anchors
 from selfteach.run.workload import PlannedStage
 
 CHARS_PER_TOKEN = 4
@@ -72,3 +72,6 @@ def count_anchor_prompts(sentences: int, config: Settings) -> int:
     least = config.train.min_share.get("general", 0.0)
     anchors = rows * least / (1 - least) if least < 1 else rows
     return max(MIN_ANCHOR_PROMPTS, min(MAX_ANCHOR_PROMPTS, round(anchors / TRAIN_SHARE)))
+
+
+PLAN = Plan(plan_work)

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from selfteach.config import FeedbackConfig
 from selfteach.generate.ask import Scope, generate_prompts
 from selfteach.generate.situations import Occasion, build_requests, list_forms
 from selfteach.materials.situation import Situation
-from selfteach.methods.feedback.understand_rule import UnderstoodRule, understand_rule
+from selfteach.methods.feedback.understand_rule import UnderstoodRule, sketch_rule
 from selfteach.models import Sampler
-from selfteach.models.hf import HfModel
 from selfteach.records import JsonObject, make_prompt
 from selfteach.select.prompt_format import find_format_fault
+
+if TYPE_CHECKING:
+    from selfteach.models.hf import HfModel
+    from selfteach.models.kept_engine import UnloadedModel
 
 EXAMPLE_OCCASIONS = {
     "clause": ("I will be late tomorrow", "I found the keys"),
@@ -19,23 +24,31 @@ EXAMPLE_OCCASIONS = {
 NUM_REQUESTS = 2
 """Requests that are shown of each scope."""
 SHOWN_ROUNDS = 2
+NEIGHBORS_NOTE = " (the run leaves out other names of the subject)"
 PROMPTED_TITLE = "# The base model with the rule in its prompt gets this."
 
 
 def describe_rule(
-    base: HfModel, sampler: Sampler, text: str, config: FeedbackConfig, *, verbose: bool
+    base: HfModel | UnloadedModel,
+    sampler: Sampler,
+    text: str,
+    config: FeedbackConfig,
+    *,
+    verbose: bool,
 ) -> JsonObject:
     """Return how a rule was read, requests of each scope, and what the plan does not count.
 
     Args:
         verbose: also return the whole prompt of the base with the rule.
     """
-    found = understand_rule(sampler, base, text, config)
+    found = sketch_rule(sampler, text, config)
     described: JsonObject = {
         **describe_plan(found, config),
         "requests_of_each_scope": show_requests(found, sampler, config.seed),
         "not_counted": list_uncounted(config),
     }
+    if found.subject.siblings:
+        described["neighbors"] += NEIGHBORS_NOTE
     if verbose:
         ids = base.encode(make_prompt("What is a tree?", system=found.rule.text))
         described["prompts"] = [f"{PROMPTED_TITLE}\n{base.tokenizer.decode(ids)}"]

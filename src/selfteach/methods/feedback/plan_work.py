@@ -7,8 +7,9 @@ from selfteach.generate.ask import NUM_LISTS
 from selfteach.generate.few_shot import NAME_LISTS
 from selfteach.materials.effect import read_effect
 from selfteach.materials.rule import read_rule
+from selfteach.methods.feedback.describe_rule import describe_rule
 from selfteach.methods.feedback.training_settings import complete_training
-from selfteach.methods.plan_parts import count_trained_tokens
+from selfteach.methods.plan_parts import Plan, count_trained_tokens
 from selfteach.run.workload import PlannedStage
 
 ASKED_PER_PROMPT = 1.9
@@ -97,3 +98,6 @@ def plan_work(text: str, config: FeedbackConfig) -> list[PlannedStage]:
 
 def _plan_exam(name: str, answers: int, tokens: float, read: int) -> PlannedStage:
     return PlannedStage(name, answers, int(answers * tokens), read)
+
+
+PLAN = Plan(plan_work, describe=describe_rule)

@@ -8,7 +8,13 @@ from dataclasses import dataclass
 
 from selfteach.config import FeedbackConfig
 from selfteach.errors import DataError
-from selfteach.generate.ask import Subject, describe_topic, extract_subject
+from selfteach.generate.ask import (
+    Subject,
+    describe_topic,
+    extract_subject,
+    extract_topic,
+    sketch_topic,
+)
 from selfteach.materials.effect import Effect, read_effect
 from selfteach.materials.rule import Rule, find_conflict, read_rule
 from selfteach.materials.situation import Situation, read_situation
@@ -59,6 +65,22 @@ def check_rule(text: str, config: FeedbackConfig) -> Rule:
     return rule
 
 
+def sketch_rule(model: Sampler, text: str, config: FeedbackConfig) -> UnderstoodRule:
+    """Read a rule as `understand_rule`, but of a subject only what needs no scorer.
+
+    Raises:
+        DataError: see `check_rule`.
+    """
+    rule = check_rule(text, config)
+    effect = read_effect(rule.effect)
+    situation = read_known_situation(rule.scope) if rule.scope else None
+    subject = Subject("", forbidden=situation is None)
+    topic = name_topic(situation) if situation else extract_topic(model, rule.effect, config.seed)
+    if topic:
+        subject = sketch_topic(model, topic, config.seed, forbidden=situation is None)
+    return UnderstoodRule(rule, situation, effect, subject)
+
+
 def understand_rule(
     model: Sampler, scorer: Scorer, text: str, config: FeedbackConfig
 ) -> UnderstoodRule:
@@ -74,10 +96,14 @@ def understand_rule(
         return UnderstoodRule(rule, None, effect, subject)
     situation = read_known_situation(rule.scope)
     subject = Subject("", forbidden=False)
-    if situation.kind != "writing":
-        topic = situation.topic or f"{situation.genre}s"
+    if topic := name_topic(situation):
         subject = describe_topic(model, scorer, topic, config.seed, forbidden=False)
     return UnderstoodRule(rule, situation, effect, subject)
+
+
+def name_topic(situation: Situation) -> str:
+    """Return what the requests of a situation are about; "" where somebody is written to."""
+    return "" if situation.kind == "writing" else situation.topic or f"{situation.genre}s"
 
 
 def bind_rule(session: Session, text: str) -> Rule:

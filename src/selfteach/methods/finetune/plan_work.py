@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from selfteach.config import FinetuneConfig
 from selfteach.methods.finetune.split_examples import FinetuneData, split_dev
-from selfteach.methods.plan_parts import count_trained_tokens
+from selfteach.methods.plan_parts import Plan, count_trained_tokens
 from selfteach.records import Example
 from selfteach.run.workload import PlannedStage
 
@@ -29,3 +29,6 @@ def count_tokens(example: Example) -> int:
     """Return about how many tokens the answers of an example have, with the ends of their turns."""
     answers = [answer for answer in (example.chosen, example.rejected) if answer is not None]
     return sum(len(answer) // CHARS_PER_TOKEN + 1 for answer in answers)
+
+
+PLAN = Plan(plan_work, samples=False)

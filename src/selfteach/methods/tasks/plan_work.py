@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from selfteach.config import TasksConfig as Settings
 from selfteach.materials.tasks import Tasks
-from selfteach.methods.plan_parts import count_asked, count_trained_tokens, plan_anchors
+from selfteach.methods.plan_parts import Plan, count_asked, count_trained_tokens, plan_anchors
 from selfteach.run.workload import PlannedStage
 
 REQUESTS_PER_TASK = 1.5
@@ -50,3 +50,6 @@ def plan_work(material: Tasks, config: Settings) -> list[PlannedStage]:
         PlannedStage("train", trained_tokens=trained),
         PlannedStage("exam", questions, questions * tokens, 2 * questions * tokens),
     ]
+
+
+PLAN = Plan(plan_work)
