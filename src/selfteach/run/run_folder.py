@@ -354,9 +354,9 @@ def open_run(
             read_stages(ledger),
             ledger.get_note(EXPORTS) or {},
         )
-        ledger.set_note(IDENTITY, identity)
         if not run.resumed:
             ledger.set_note(CREATED, date.today().isoformat())
+        ledger.set_note(IDENTITY, identity)  # last: a run that has it is resumed
         ledger.record_event(
             "resumed" if run.resumed else "began",
             {"pid": os.getpid(), "command": run.command, **manifest.collect_versions()},
