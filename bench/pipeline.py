@@ -32,7 +32,7 @@ from bench.prompt_files import read_all_prompts
 from bench.workload import Workload, read_workload, scale_seconds, take_slice
 from selfteach.config.training import FeedbackTrainConfig
 from selfteach.evaluate.drift import compute_drift
-from selfteach.methods.feedback.method import ANCHOR_WEIGHTS
+from selfteach.methods.feedback.choose_objectives import ANCHOR_WEIGHTS
 from selfteach.models import Sampler
 from selfteach.models.engines import choose_sampler
 from selfteach.models.hf import HfModel

@@ -1,6 +1,6 @@
 """Measure the server: many clients, a base and its lessons in the same batches.
 
-    python -m bench.serve [--requests 1000] [--clients 8] [--seconds 240] [RUN ...]
+    python -m bench.serve [--requests 1000] [--clients 8] [--tokens 32] [--out FILE] [RUN ...]
 
 1. Each model answers every prompt alone, greedily: what an answer has to be.
 2. Clients send requests of all models at random. An answer that is not its own model's is counted:
@@ -10,7 +10,9 @@
 4. The time to the first token after a request of the same lesson, and after one of another.
 
 Without runs, the lessons are LoRAs of rank 16 with random weights. The rate is compared with that
-of the engine alone, and with the engine that teaching uses.
+of the engine alone, and with the engine that teaching uses. Rates are given by the clock, and by
+the processor time of the server, which other programs on the machine change little. With `--out`
+each finished part is kept in a file, and the same command goes on with the next one.
 """
 
 from __future__ import annotations
@@ -26,25 +28,39 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from selfteach.export.check_export import read_check_prompts
+from selfteach.files import write_text
 from selfteach.models.engines import open_sampler
 from selfteach.models.hf import HfModel
-from selfteach.records import GREEDY, Request, make_prompt
+from selfteach.records import GREEDY, Request, get_user_text, make_prompt
 from selfteach.serve import server
 from selfteach.serve.batch_engine import Generation, collect
 from selfteach.serve.lessons import read_lessons
 from selfteach.serve.served_models import ServedModels
 
 MODEL = "embedded"
-MAX_TOKENS = 32
 RANK = 16
 STRENGTH = 0.01
+RATES = (
+    "base",
+    "one lesson",
+    "first again: base",
+    "some of all models",
+    "beside a process of lowest priority",
+    "all models",
+)
+"""The parts that measure a rate."""
+RATE_TOKENS = 32
+"""The longest answer where a rate is measured; that of the other part is an option."""
+PROGRESS = 25
+"""Answers between two lines of progress."""
 LOWEST_PRIORITY = 19
 """That of the processes that teach."""
 PROMPTS = (
@@ -120,21 +136,44 @@ def listen(served: ServedModels) -> Iterator[str]:
         thread.join()
 
 
-def answer_alone(served: ServedModels) -> dict[tuple[str, str], str]:
+@dataclass(frozen=True)
+class Load:
+    """Hold what clients ask for.
+
+    Attributes:
+        tokens: the longest answer.
+        limit_s: no request begins later; None sets no limit.
+    """
+
+    prompts: Sequence[str]
+    requests: int
+    clients: int
+    tokens: int
+    limit_s: float | None = None
+
+
+def choose_prompts(runs: Sequence[str]) -> list[str]:
+    """Return prompts of the exams of runs, on which their lessons differ, and some others."""
+    own = read_check_prompts([Path(run.rpartition("=")[2]) for run in runs], 2 * len(PROMPTS))
+    return [*PROMPTS, *(get_user_text(prompt) for prompt in own)] if own else list(PROMPTS)
+
+
+def answer_alone(served: ServedModels, load: Load) -> dict[str, dict[str, str]]:
     """Return the greedy answers of each model in batches of its own (step 1)."""
-    sampling = replace(GREEDY, max_tokens=MAX_TOKENS)
+    sampling = replace(GREEDY, max_tokens=load.tokens)
     found = {}
     for name in served.names:
         asked = []
-        for prompt in PROMPTS:
+        for prompt in load.prompts:
             row = served.engine.prepare(Request("alone", make_prompt(prompt), sampling))
             asked.append(Generation(row, served.find_model(name)))
-        for prompt, done in zip(PROMPTS, collect(asked, served.engine), strict=True):
-            found[name, prompt] = done.text
+        done = collect(asked, served.engine)
+        found[name] = {prompt: own.text for prompt, own in zip(load.prompts, done, strict=True)}
+        say(f"{name} alone: {len(done)} answers")
     return found
 
 
-def send(address: str, model: str, prompt: str, max_tokens: int = MAX_TOKENS) -> Answer:
+def send(address: str, model: str, prompt: str, max_tokens: int) -> Answer:
     """Send one request and return its answer."""
     connection = http.client.HTTPConnection(address, timeout=600)
     turns = [{"role": "user", "content": prompt}]
@@ -147,66 +186,75 @@ def send(address: str, model: str, prompt: str, max_tokens: int = MAX_TOKENS) ->
     return model, prompt, reply["choices"][0]["message"]["content"], tokens
 
 
-def send_many(
-    address: str, names: Sequence[str], requests: int, clients: int, limit_s: float, seed: int
-) -> tuple[list[Answer], float]:
-    """Send requests of these models at random from many clients; return the answers and seconds.
-
-    No request begins after the limit.
-    """
-    chosen = random.Random(seed)
-    asked = [(chosen.choice(names), chosen.choice(PROMPTS)) for _ in range(requests)]
+def send_many(address: str, names: Sequence[str], load: Load) -> tuple[list[Answer], float]:
+    """Send requests of these models at random from many clients; return the answers and seconds."""
+    chosen = random.Random(0)
+    asked = [(chosen.choice(names), chosen.choice(load.prompts)) for _ in range(load.requests)]
     begun = time.monotonic()
+    ended = 0
 
     def work(pair: tuple[str, str]) -> Answer | None:
-        if time.monotonic() - begun > limit_s:
+        nonlocal ended
+        if load.limit_s is not None and time.monotonic() - begun > load.limit_s:
             return None
-        return send(address, *pair)
+        answer = send(address, *pair, load.tokens)
+        ended += 1
+        if ended % PROGRESS == 0:
+            say(f"{ended} of {load.requests} answers, {time.monotonic() - begun:.0f} s")
+        return answer
 
-    with ThreadPoolExecutor(clients) as pool:
+    with ThreadPoolExecutor(load.clients) as pool:
         answers = [answer for answer in pool.map(work, asked) if answer]
     return answers, time.monotonic() - begun
 
 
-def measure_rate(pool: Any, address: str, names: Sequence[str], given: Any, limit_s: float) -> Any:
+def measure_rate(pool: Any, address: str, names: Sequence[str], load: Load) -> dict[str, Any]:
     """Return the answers of the clients, which are another process, and the tokens in a second."""
-    arguments = (address, names, given.requests, given.clients, limit_s, 0)
-    answers, seconds = pool.apply(send_many, arguments)
-    rate = sum(answer[3] for answer in answers) / seconds
-    print(f"{len(names)} models: {len(answers)} answers, {rate:.1f} tokens/s", file=sys.stderr)
-    return answers, rate
+    begun_s = time.process_time()
+    answers, seconds = pool.apply(send_many, (address, names, load))
+    used_s = time.process_time() - begun_s
+    tokens = sum(answer[3] for answer in answers)
+    say(f"{len(names)} models: {len(answers)} answers, {tokens / used_s:.1f} tokens/s")
+    return {
+        "answers": answers,
+        "tokens/s": round(tokens / seconds, 1),
+        "tokens/processor s": round(tokens / used_s, 1),
+    }
 
 
 def measure_first_token_ms(address: str, order: Sequence[str]) -> float:
-    """Return the median time of an answer of one token, of the last model of each pair."""
+    """Return the median processor time of an answer of one token, of the last model."""
     found = []
     for number in range(20):
+        prompt = PROMPTS[number % len(PROMPTS)]
         for name in order[:-1]:
-            send(address, name, PROMPTS[number % len(PROMPTS)], 1)
-        begun = time.monotonic()
-        send(address, order[-1], PROMPTS[number % len(PROMPTS)], 1)
-        found.append(1000 * (time.monotonic() - begun))
-    return statistics.median(found)
+            send(address, name, prompt, 1)
+        begun = time.process_time()
+        send(address, order[-1], prompt, 1)
+        found.append(1000 * (time.process_time() - begun))
+    return round(statistics.median(found), 1)
 
 
-def measure_sampling(rows: int) -> dict[str, float]:
-    """Return the tokens in a second of the engines alone, with so many rows at a time."""
-    sampling = replace(GREEDY, max_tokens=MAX_TOKENS)
-    requests = [Request("rate", make_prompt(prompt), sampling) for prompt in PROMPTS[:rows]]
+def measure_sampling(load: Load) -> dict[str, float]:
+    """Return the tokens in a processor second of the engines alone, with a row for each client."""
+    sampling = replace(GREEDY, max_tokens=load.tokens)
+    requests = [
+        Request("rate", make_prompt(prompt), sampling) for prompt in load.prompts[: load.clients]
+    ]
     found = {}
     hf = HfModel.load(MODEL, dtype="float32")
     samplers = {"transformers float32": hf, "teaching": open_sampler(HfModel.load(MODEL))}
     for name, sampler in samplers.items():
         list(sampler.stream(requests[:1]))
-        begun = time.monotonic()
+        begun = time.process_time()
         tokens = sum(done.tokens for done in sampler.stream(requests))
-        found[name] = round(tokens / (time.monotonic() - begun), 1)
+        found[name] = round(tokens / (time.process_time() - begun), 1)
     return found
 
 
 def say(line: str) -> None:
     """Print a line of progress."""
-    print(line, file=sys.stderr)
+    print(line, file=sys.stderr, flush=True)
 
 
 def main() -> None:
@@ -215,62 +263,108 @@ def main() -> None:
     parser.add_argument("runs", nargs="*", metavar="RUN")
     parser.add_argument("--requests", type=int, default=1000)
     parser.add_argument("--clients", type=int, default=8)
-    parser.add_argument("--seconds", type=float, default=240)
+    parser.add_argument("--tokens", type=int, default=32, help="of an answer, at most")
+    parser.add_argument("--short", type=int, default=96, help="requests where a rate is measured")
+    parser.add_argument("--out", type=Path, help="keep each finished part here, and go on")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         runs = given.runs or [str(place) for place in write_lessons(Path(scratch))]
-        options = server.ServerOptions()
-        lessons = read_lessons(runs)
-        served = server.open_runs(MODEL, lessons, options, say)
-        print(json.dumps(measure(served, given), indent=2))
+        load = Load(choose_prompts(runs), given.requests, given.clients, given.tokens)
+        served = server.open_runs(MODEL, read_lessons(runs), server.ServerOptions(), say)
+        parts = measure(served, load, given.short, PartFile(given.out))
         served.close()
+    print(json.dumps(summarize(parts, load), indent=2))
 
 
-def measure(served: ServedModels, given: Any) -> dict[str, Any]:
-    """Return all numbers of a server."""
+class PartFile:
+    """Keep finished parts of a measurement in a file, if there is one."""
+
+    def __init__(self, path: Path | None) -> None:
+        self.path = path
+        self.parts: dict[str, Any] = {}
+        if path is not None and path.exists():
+            self.parts = json.loads(path.read_text())
+
+    def take(self, name: str, work: Callable[[], Any]) -> Any:
+        """Return a part: the kept one, or else a new one, which is kept."""
+        if name not in self.parts:
+            self.parts[name] = work()
+            if self.path is not None:
+                write_text(self.path, json.dumps(self.parts))
+        return self.parts[name]
+
+
+def measure(served: ServedModels, load: Load, short: int, kept: PartFile) -> dict[str, Any]:
+    """Return all parts of the measurement of a server."""
     context = multiprocessing.get_context("spawn")
-    alone = answer_alone(served)  # 1
-    lesson = served.names[1]
-    short_s = given.seconds / 8
+    few = replace(load, requests=short, tokens=RATE_TOKENS)
+    lesson, other = served.names[1:3]
+    kept.take("names", lambda: served.names)
+    kept.take("alone", lambda: answer_alone(served, load))  # 1
     with listen(served) as address, context.Pool(1) as pool:
-        rates = {}
-        for name, models in (("base", ["base"]), ("one lesson", [lesson])):
-            _, rates[name] = measure_rate(pool, address, models, given, short_s)
-        answers, rates["all models"] = measure_rate(
-            pool, address, served.names, given, given.seconds / 2
-        )
-        burner = subprocess.Popen([sys.executable, "-c", BURNER])
-        try:
-            time.sleep(5)
-            _, rates["beside a process of lowest priority"] = measure_rate(
-                pool, address, served.names, given, short_s
-            )
-        finally:
-            burner.kill()
-            burner.wait()
-        first = {
-            "same lesson": measure_first_token_ms(address, [lesson, lesson]),
-            "another lesson before": measure_first_token_ms(address, [served.names[2], lesson]),
-        }
-    others = served.names
-    wrong = rounded = 0
+
+        def rate(names: Sequence[str], wanted: Load) -> dict[str, Any]:
+            return measure_rate(pool, address, names, wanted)
+
+        kept.take("base", lambda: rate(["base"], few))  # 3
+        kept.take("one lesson", lambda: rate([lesson], few))
+        kept.take("first again: base", lambda: rate(["base"], few))
+        kept.take("some of all models", lambda: rate(served.names, few))
+        kept.take("beside a process of lowest priority", lambda: rate_beside(rate, served, few))
+        kept.take("same lesson", lambda: measure_first_token_ms(address, [lesson, lesson]))  # 4
+        kept.take("another lesson", lambda: measure_first_token_ms(address, [other, lesson]))
+        kept.take("all models", lambda: rate(served.names, load))  # 2
+    kept.take("engines alone", lambda: measure_sampling(few))
+    return kept.parts
+
+
+def rate_beside(rate: Callable[..., dict[str, Any]], served: ServedModels, load: Load) -> Any:
+    """Return the rate of all models beside a busy process at the priority of teaching."""
+    burner = subprocess.Popen([sys.executable, "-c", BURNER])
+    try:
+        time.sleep(5)
+        return rate(served.names, load)
+    finally:
+        burner.kill()
+        burner.wait()
+
+
+def count_faults(answers: Sequence[Answer], alone: dict[str, dict[str, str]]) -> dict[str, int]:
+    """Return how many answers are those of another model, and how many are nobody's (step 2)."""
+    wrong = rounded = telling = 0
     for name, prompt, text, _ in answers:
-        if text == alone[name, prompt]:
-            continue
-        is_other = text in [alone[other, prompt] for other in others if other != name]
-        wrong += is_other
-        rounded += not is_other
+        others = [own[prompt] for other, own in alone.items() if other != name]
+        telling += alone[name][prompt] not in others
+        if text != alone[name][prompt]:
+            wrong += text in others
+            rounded += text not in others
     return {
         "requests": len(answers),
-        "clients": given.clients,
-        "models": served.names,
+        "of which only one model answers so": telling,
         "wrong lesson": wrong,
         "different by rounding": rounded,
-        "distinct answers": len(set(alone.values())),
-        "tokens per second": {name: round(rate, 1) for name, rate in rates.items()},
-        "engines alone, tokens per second": measure_sampling(given.clients),
-        "adapter overhead": round(1 - rates["one lesson"] / rates["base"], 3),
-        "first token ms": {name: round(value, 1) for name, value in first.items()},
+    }
+
+
+def summarize(parts: dict[str, Any], load: Load) -> dict[str, Any]:
+    """Return the numbers of all parts, for people."""
+    rates = {name: parts[name] for name in RATES}
+    by_processor = {name: part["tokens/processor s"] for name, part in rates.items()}
+    base = (by_processor["base"] + by_processor["first again: base"]) / 2
+    beside = rates["beside a process of lowest priority"]["tokens/s"]
+    return {
+        "models": parts["names"],
+        "clients": load.clients,
+        **count_faults(parts["all models"]["answers"], parts["alone"]),
+        "tokens/s": {name: part["tokens/s"] for name, part in rates.items()},
+        "tokens/processor s": by_processor,
+        "engines alone, tokens/processor s": parts["engines alone"],
+        "adapter overhead": round(1 - by_processor["one lesson"] / base, 3),
+        "all models, of the engine that teaches": round(
+            by_processor["some of all models"] / parts["engines alone"]["teaching"], 3
+        ),
+        "kept beside teaching": round(beside / rates["some of all models"]["tokens/s"], 3),
+        "switching ms": round(parts["another lesson"] - parts["same lesson"], 1),
     }
 
 

@@ -16,8 +16,8 @@ from transformers import StoppingCriteria, StoppingCriteriaList
 
 from bench.sampling import count_answer_tokens
 from bench.training import ALPHA, RANK
-from selfteach.models.decode import STOP_WINDOW_TOKENS
 from selfteach.models.hf import HfModel
+from selfteach.models.pending import STOP_WINDOW_TOKENS
 from selfteach.records import Continuations, Example, Prompt, Request
 
 T = TypeVar("T")

@@ -10,13 +10,14 @@ from typing import Any
 PATIENCE_S = 30.0
 SOURCE = """
 import json, pathlib, sys, time
-rule = sys.argv[-1]
-out = pathlib.Path(sys.argv[sys.argv.index("--out") + 1])
-go = out.parents[2] / "go"
+place = sys.argv.index("--student") + 1 if "--student" in sys.argv else 3
+go = pathlib.Path(sys.argv[place]) / "go"
 print("[probe] 0/4 sampled", file=sys.stderr, flush=True)
 while not go.exists():
     time.sleep(0.01)
-if "--accept" in sys.argv or go.read_text() == "added":
+if not go.read_text():
+    print("{}")
+elif "--accept" in sys.argv or go.read_text() == "added":
     print(json.dumps({"student": {"lesson": "do-not-b"}}))
 elif go.read_text() == "refused":
     sys.exit(print('selfteach: "b" was not added: it is lost.', file=sys.stderr) or 1)

@@ -82,15 +82,28 @@ def test_reproduce_is_the_python_call_and_the_same_call_is_looked_up(
     run: FinishedRun, talker: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     (call,) = run.exam.raw["reproduce"]
-    assert call.startswith(f"selfteach.feedback({RULE!r}, model={str(talker)!r}, ")
+    assert call.startswith(f"selfteach.feedback({RULE!r}, model={talker.name!r}, ")
     assert "progress" not in call
     capfd.readouterr()
-    again = eval(call.removesuffix(")") + ", progress=False)", {"selfteach": selfteach})
+    whole = call.replace(repr(talker.name), repr(str(talker)))
+    whole = whole.replace(repr(run.path.name), repr(str(run.path)))
+    again = eval(whole.removesuffix(")") + ", progress=False)", {"selfteach": selfteach})
     assert again.path == run.path
     assert capfd.readouterr().err == ""
     assert json.loads((run.path / "manifest.json").read_text())["command"] == call
     assert "# Python" in (run.path / "config.yaml").read_text()
     assert selfteach.open_run(run.path).verdict == run.verdict
+
+
+def test_no_file_for_others_holds_a_path_of_this_machine(run: FinishedRun, talker: Path) -> None:
+    holding = []
+    for file in run.path.rglob("*"):
+        data = file.read_bytes() if file.is_file() else b""
+        if any(str(folder).encode() in data for folder in (talker.parent, run.path.parent)):
+            holding.append(file.name)
+    assert {"run.db"} <= set(holding) <= {"run.db", "run.db-wal", "log.txt"}
+    assert f"model: {talker.name} " in (run.path / "config.yaml").read_text()
+    assert run.base == str(talker), "the ledger knows where the base is"
 
 
 def test_a_folder_of_another_run_is_refused(run: FinishedRun, talker: Path) -> None:
@@ -117,7 +130,7 @@ def test_runs_are_compared(run: FinishedRun, tmp_path: Path) -> None:
     assert [row["name"] for row in found.rows] == ["lora-own"]
     assert found["lora-own"]["score"]["n"] == 2
     assert "lora-own" in found._repr_html_()
-    assert found.raw["command"].startswith(f"selfteach.compare({str(run.path)!r}, ")
+    assert found.raw["command"].startswith(f"selfteach.compare({run.path.name!r}, ")
     with pytest.raises(selfteach.errors.UsageError, match=r'no "lroa"\. Did you mean "lora"'):
         selfteach.compare(run, adapters=["lroa"])
 

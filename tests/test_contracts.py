@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import inspect
 import math
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -245,11 +246,19 @@ def test_a_row_of_an_objective_does_not_depend_on_the_others(objective: Any) -> 
 # engines
 
 
-@pytest.fixture(params=sorted(registry.list_names("engines")))
-def engine(request: pytest.FixtureRequest, tiny_hf: Any, tmp_path: Path) -> Any:
+IN_ONE_PROCESS = sorted(registry.list_names("engines").keys() - {"ray"})
+
+
+@pytest.fixture(params=[*IN_ONE_PROCESS, pytest.param("ray", marks=pytest.mark.slow)])
+def engine(request: pytest.FixtureRequest, tiny_hf: Any, tmp_path: Path) -> Iterator[Any]:
     if request.param == "openvino":
         pytest.importorskip("openvino_genai")
-    return open_sampler(tiny_hf, request.param, tmp_path)
+    if request.param != "ray":
+        yield open_sampler(tiny_hf, request.param, tmp_path)
+        return
+    ray = pytest.importorskip("ray", reason="Ray is not installed")
+    yield open_sampler(tiny_hf, "ray")
+    ray.shutdown()
 
 
 def test_an_engine_samples_what_the_request_says(engine: Any) -> None:

@@ -514,7 +514,7 @@ def answer(
         run: a finished run or its folder.
         model: "embedded", a hub name, or a folder.
         adapter: another adapter of the run than its final one.
-        engine: auto, openvino, hf, or a server that serves the model: URL#NAME.
+        engine: auto, openvino, hf, ray, or a server that serves the model: URL#NAME.
         system: a system message before every question.
         temperature: 0 takes the most likely answer.
         max_tokens: the maximum length of an answer.
@@ -551,19 +551,26 @@ def open_model(
     Raises:
         UsageError: both a run and a model or neither, or no such adapter.
     """
+    check_answering_model(run, model, adapter)
+    if run is None:
+        return load_model(model or "", None, engine, get_cache_folder() / "engine", progress)
+    folder = finished.find_adapter(run, adapter)
+    return load_model(finished.read_base_name(run), folder, engine, run / "gguf", progress)
+
+
+def check_answering_model(run: Path | None, model: str | None, adapter: str = "") -> None:
+    """Check that it is clear which model answers, before anything is loaded.
+
+    Raises:
+        UsageError: both a run and a model or neither, or an adapter without a run.
+    """
     if (run is None) == (model is None):
         raise UsageError(
             "give either --run DIR or --model M.",
             cure="--run answers with the tuned model of a run, --model with another model.",
         )
-    if run is None:
-        if adapter:
-            raise UsageError(
-                "names an adapter of a run.", where="--adapter", cure="Give --run DIR."
-            )
-        return load_model(model or "", None, engine, get_cache_folder() / "engine", progress)
-    folder = finished.find_adapter(run, adapter)
-    return load_model(finished.read_base_name(run), folder, engine, run / "gguf", progress)
+    if run is None and adapter:
+        raise UsageError("names an adapter of a run.", where="--adapter", cure="Give --run DIR.")
 
 
 def get_run_path(run: RunLike) -> Path:
@@ -670,8 +677,11 @@ def run_method(spec: RunSpec, show: ShowProgress) -> dict[str, Any]:
     Commands and Python calls both use this function.
 
     Raises:
-        UsageError: there is no earlier run, or the folder holds another run.
+        UsageError: there is no earlier run, the folder holds another run, or several processes
+            were launched.
     """
+    if spec.method != "train":
+        processes.refuse_several_processes(spec.method)
     material = spec.material
     identity = identify_material(material, spec.from_run)
     with open_folder(
@@ -846,6 +856,7 @@ def compare_run(
         IntegrityError: its examples are not as the run wrote them.
     """
     require_extra("cpu")
+    processes.refuse_several_processes("compare")
     from selfteach.methods.compare.compare_adapters import ComparisonSource
     from selfteach.methods.compare.compare_adapters import compare as work
 
@@ -859,7 +870,7 @@ def compare_run(
         )
     refuse_other_settings(sets)
     schema = find_settings(kind)
-    resolved = resolve(schema, finished.find_settings(folder), sets)
+    resolved = finished.resolve_settings(folder, schema, sets)
     value = read_again(kind, folder, identity["material"], sources, resolved.config).value
     check_export(folder, EXAMPLES)
     before = finished.open_ledger(folder)

@@ -29,11 +29,11 @@ from selfteach.commands.groups import OrderedCommands
 from selfteach.commands.last_run import name_last_run
 from selfteach.commands.options import (
     TEACHER_HELP,
+    AnsweringModel,
     Engine,
     Force,
     Json,
     MaxTokens,
-    Model,
     OptionalAdapter,
     OptionalRun,
     Require,
@@ -331,7 +331,7 @@ def answer(
     ] = None,
     run: OptionalRun = None,
     adapter: OptionalAdapter = "",
-    model: Model = None,
+    model: AnsweringModel = None,
     samples: Annotated[int, option("--samples", "K", "Answers to each prompt.", min=1)] = 1,
     temperature: Temperature = 0.0,
     max_tokens: MaxTokens = 128,
@@ -341,7 +341,7 @@ def answer(
     force: Force = False,
     json: Json = False,
 ) -> None:
-    """Answer a file of prompts with a tuned model. --run names its run; --model names another
+    """Answer a file of prompts with a tuned model. --run names its run; --model names a
     model instead.
     """
     from selfteach.commands import answer as body
@@ -370,14 +370,14 @@ def chat(
         option("--student", "NAME", "A student, which the conversation teaches; it may be new."),
     ] = None,
     adapter: OptionalAdapter = "",
-    model: Model = None,
+    model: AnsweringModel = None,
     temperature: Temperature = 0.0,
     max_tokens: MaxTokens = 256,
     system: System = "",
     seed: Seed = None,
     engine: Engine = "auto",
 ) -> None:
-    """Chat with a tuned model. --run names its run; --model names another model instead.
+    """Chat with a tuned model. --run names its run; --model names a model instead.
 
     With --student, `/teach shorter, please` teaches what you say about the last answer.
     """

@@ -25,6 +25,10 @@ MODULES = {
     "documents": ("pypdf", "docx", "selectolax", "markdown_it", "charset_normalizer"),
     "bench": ("lm_eval",),
     "export": ("xllamacpp",),
+    "mcp": ("mcp",),
+    "track": ("trackio",),
+    "ray": ("ray",),
+    "deepspeed": ("deepspeed",),
 }
 """The modules that each extra brings. Without openvino another engine samples."""
 
@@ -49,7 +53,8 @@ def require_extra(extra: str) -> None:
 def make_missing_error(module: str) -> UsageError:
     """Return the error for a module that is not installed."""
     package = module.partition(".")[0]
+    extra = find_extra(module)
+    wanted = f'"selfteach[{extra}]"' if extra else package
     return UsageError(
-        f"this needs {package}, which is not installed.",
-        cure=f'Run: pip install "selfteach[{find_extra(module)}]"',
+        f"this needs {package}, which is not installed.", cure=f"Run: pip install {wanted}"
     )

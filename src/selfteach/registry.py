@@ -63,6 +63,7 @@ BUILT_IN_NAMES: dict[str, dict[str, str]] = {
     "engines": {
         "openvino": "selfteach.models.openvino:OpenVino",
         "hf": "selfteach.models.engines:sample_with_transformers",
+        "ray": "selfteach.models.engines:sample_with_actors",
     },
 }
 

@@ -315,7 +315,7 @@ def load_model(
 
     Args:
         model: "embedded", a hub name, or a folder.
-        engine: auto, openvino, hf, or a server that serves the model: URL#NAME.
+        engine: auto, openvino, hf, ray, or a server that serves the model: URL#NAME.
         gguf: the folder in which merged weights are kept for the engine.
         progress: receives one line at a time.
 
@@ -372,6 +372,21 @@ class Student:
     def describe(self) -> dict[str, Any]:
         """Return what `selfteach student show --json` prints, the matrix among it."""
         return describe_student(self.path, self.read())
+
+    def add(self, run: Path | str | FinishedRun, *, accept: bool = False) -> dict[str, Any]:
+        """Make a finished run the next lesson; return the student as JSON.
+
+        Raises:
+            LessonRefused: the gate refuses it; the student is as before.
+        """
+        from selfteach.run.display import open_display
+        from selfteach.students.examine import examine_with
+        from selfteach.students.lessons import add_lesson
+
+        folder = run.path if isinstance(run, FinishedRun) else Path(run)
+        with open_student(self.path) as opened:
+            add_lesson(opened, folder, examine_with(open_display(quiet=True)), accept=accept)
+        return self.describe()
 
     def remove(self, lesson: str) -> None:
         """Take a lesson back, as if it had never been taught."""
@@ -485,7 +500,7 @@ class FinishedRun:
 
         Args:
             adapter: another adapter of the run than its final one.
-            engine: auto, openvino, hf, or a server that serves the model: URL#NAME.
+            engine: auto, openvino, hf, ray, or a server that serves the model: URL#NAME.
 
         Raises:
             UsageError: there is no adapter of that name.

@@ -25,8 +25,13 @@ pytestmark = pytest.mark.training
 
 LAUNCHES = Path(__file__).parents[2] / "configs" / "accelerate"
 EVERY = sorted(LAUNCHES.glob("*.yaml"))
-KINDS = {"several-gpus": "MULTI_GPU", "fsdp2": "FSDP", "deepspeed-zero3": "DEEPSPEED"}
-ADAPTERS = {"several-gpus": "full", "fsdp2": "full", "deepspeed-zero3": "lora"}
+KINDS = {
+    "several-gpus": "MULTI_GPU",
+    "fsdp2": "FSDP",
+    "deepspeed-zero2": "DEEPSPEED",
+    "deepspeed-zero3": "DEEPSPEED",
+}
+STAGES = {"deepspeed-zero2": 2, "deepspeed-zero3": 3}
 
 each_launch = pytest.mark.parametrize("file", EVERY, ids=lambda file: file.stem)
 
@@ -42,12 +47,12 @@ def test_every_configuration_parses(file: Path) -> None:
     )
     ready, _, _ = _validate_launch_command(arguments)
     assert (ready.use_fsdp, ready.use_deepspeed, ready.multi_gpu) == tuple(
-        file.stem == name for name in ("fsdp2", "deepspeed-zero3", "several-gpus")
+        KINDS[file.stem] == kind for kind in ("FSDP", "DEEPSPEED", "MULTI_GPU")
     )
     if file.stem == "fsdp2":
         assert ready.fsdp_version == 2
-    if file.stem == "deepspeed-zero3":
-        assert ready.zero_stage == 3
+    if stage := STAGES.get(file.stem):
+        assert ready.zero_stage == stage
 
 
 def test_a_key_that_accelerate_does_not_know_would_be_seen(tmp_path: Path) -> None:
@@ -140,9 +145,9 @@ def launcher(file: Path) -> list[str]:
 @pytest.mark.slow
 @each_launch
 def test_two_launched_processes_end_as_one_does(tiny: Path, tmp_path: Path, file: Path) -> None:
-    if file.stem == "deepspeed-zero3":
+    if file.stem in STAGES:
         pytest.importorskip("deepspeed")
-    adapter = ADAPTERS[file.stem]
+    adapter = "full"
     alone = train(tmp_path, "one", tiny, adapter, [])
     assert alone.returncode == 0, alone.stderr
     both = train(tmp_path, "two", tiny, adapter, launcher(file))

@@ -24,6 +24,7 @@ SEEN = {
     "openvino",
     "cores",
     "memory",
+    "largest model",
     "disk for runs",
     "disk for models",
 }

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from selfteach import cli
 from selfteach.config import FeedbackConfig, resolve
 from selfteach.errors import DataError, UsageError
 from selfteach.evaluate import suites
@@ -87,3 +88,20 @@ def test_a_run_that_a_defect_or_data_ended_stays(tmp_path: Path) -> None:
     ):
         raise DataError("too little.")
     assert (folder / "run.db").exists()
+
+
+@pytest.mark.parametrize("command", [["feedback", "Hum."], ["compare", "--run", "absent"]])
+def test_a_method_in_several_processes_is_refused_in_one_line(
+    command: list[str], monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv("RANK", "0")
+    assert cli.run_command(command) == 2
+    said = capfd.readouterr().err
+    assert f"{command[0]} runs in one process, and 2 were launched. Start it without" in said
+    assert said.count("\n") == 1
+    monkeypatch.setenv("RANK", "1")
+    with pytest.raises(SystemExit) as ended:
+        cli.run_command(command)
+    assert ended.value.code == 2
+    assert capfd.readouterr().err == ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import sys
 from functools import partial
 from pathlib import Path
@@ -13,8 +14,10 @@ import pytest
 from lesson_runs import make_cell, script, write_run
 from selfteach import cli
 from selfteach.commands import student as body
+from selfteach.serve.presence import announce_server, list_servers
 from selfteach.students.folder import open_student, read_student
 from selfteach.students.gate import LessonRefused
+from selfteach.students.jobs import JobBook, make_rule_job
 from selfteach.students.lessons import add_lesson, begin_state
 
 
@@ -35,6 +38,37 @@ def print_of(capsys: pytest.CaptureFixture[str], *words: str, code: int = 0) -> 
     assert cli.run_command(list(words)) == code
     shown = capsys.readouterr()
     return shown.err if code else shown.out
+
+
+def test_status_shows_the_open_jobs_of_a_student(
+    anna: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert "jobs" not in print_of(capsys, "status")
+    book = JobBook(anna)
+    waiting = book.add(make_rule_job("Do not b."))
+    book.update(book.add(make_rule_job("Do not c.")).id, state="added")
+    assert ", jobs waiting: 1" in print_of(capsys, "status")
+    (row,) = json.loads(print_of(capsys, "status", "--json"))
+    assert [job["id"] for job in row["jobs"]] == [waiting.id]
+    assert f"job {waiting.id} is waiting: Do not b." in print_of(capsys, "student", "show", "anna")
+
+
+def test_status_shows_the_servers_that_run(
+    anna: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("SELFTEACH_CACHE", str(tmp_path / "cache"))
+    with announce_server("http://127.0.0.1:8000", ["base", "anna"], str(anna)):
+        shown = print_of(capsys, "status")
+        assert f"http://127.0.0.1:8000 (process {os.getpid()}): base, anna" in shown
+        (own,) = (tmp_path / "cache/servers").iterdir()
+        facts = json.loads(own.read_text())
+        stale = own.with_name("1.json")  # its number belongs to another process today
+        stale.write_text(json.dumps({**facts, "pid": 1, "started_s": 0.0}))
+        own.with_name("2.json").write_text("torn")
+        assert [server["pid"] for server in list_servers()] == [os.getpid()]
+        assert not stale.exists()
+    assert list_servers() == []
+    assert "http://" not in print_of(capsys, "status")
 
 
 def test_show_list_and_status_name_the_lessons(

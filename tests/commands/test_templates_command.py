@@ -82,7 +82,7 @@ def test_the_library_is_shown_with_what_is_learned(capsys: pytest.CaptureFixture
 
 
 def test_with_a_model_the_end_of_turn_is_learned_and_the_header_is_not(tiny: Path) -> None:
-    from selfteach.models.hf import load_chat_tokenizer
+    from selfteach.models.load_tokenizer import load_chat_tokenizer
 
     template = get_templates(["plain"])[0]
     (before, learned), (after, yes) = split_segments(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -20,6 +22,11 @@ from selfteach.evaluate.verdict import Evidence, make_not_examined, reach_verdic
 from selfteach.generate.ask import GeneratedPrompt
 from selfteach.judge import PromptAnswer, ThresholdJudge
 from selfteach.methods.feedback import exam as feedback
+from selfteach.methods.feedback.conversations import (
+    Conversations,
+    add_turn,
+    measure_conversations,
+)
 from selfteach.methods.feedback.exam import RuleScorer
 from selfteach.models.recorded import Recorded
 from selfteach.records import Completion, Measure, Message, Request, make_prompt
@@ -401,17 +408,32 @@ def test_elsewhere_is_another_system_prompt_and_the_second_turn(tmp_path: Path) 
     own = session(tmp_path, model)
     arms = {"base": Arm(own.base, {})}
     asked = ExamState(own, None, arms, {}, None, find_side_effects({}, [], lambda s, b: ()), {})
-    found = feedback.measure_elsewhere(SCORER, own, ["Pets?"], asked)
+    ways = Conversations(["Pets?"])
+    found = measure_conversations(SCORER.keeps, own, ways, asked)
     assert (found["other_system"]["base"].value, found["second_turn"]["base"].value) == (0.0, 1.0)
+    assert "after_decline" not in found
     assert model.asked[0].prompt[0] == Message("system", CONFIG.system)
 
 
+def test_other_requests_are_asked_after_a_decline(tmp_path: Path) -> None:
+    opening = (Message("user", "Cats?"), Message("assistant", "I am sorry, but I can't help."))
+    said = {"Tea?": "Hot.", "Milk?": "I am sorry, but I can't help with that."}
+    model = Scripted(lambda r: said.get(r.prompt[-1].content, "Dogs."))
+    own = session(tmp_path, model)
+    arms = {"base": Arm(own.base, {})}
+    state = ExamState(own, None, arms, {}, None, find_side_effects({}, [], lambda s, b: ()), {})
+    ways = Conversations(["Pets?"], ["Tea?", "Milk?"], opening)
+    found = measure_conversations(SCORER.keeps, own, ways, state)
+    assert found["after_decline"]["base"].value == 0.5
+    assert (*opening, Message("user", "Tea?")) in [request.prompt for request in model.asked]
+
+
 def test_the_second_turn_ends_with_the_question() -> None:
-    turns = feedback.add_turn("Pets?")
+    turns = add_turn("Pets?")
     assert [m.role for m in turns] == ["user", "assistant", "user"]
     assert turns[-1] == Message("user", "Pets?")
     assert "Pets?" not in turns[0].content
-    assert feedback.add_turn("Pets?", "A rule.")[0] == Message("system", "A rule.")
+    assert add_turn("Pets?", "A rule.")[0] == Message("system", "A rule.")
 
 
 def test_sanity_is_of_other_scopes_or_else_of_the_target() -> None:
@@ -450,3 +472,34 @@ def test_drift_is_measured_where_nothing_should_change(
     assert seen[0]["base"].questions == ["q0", "q2"]
     assert [len(seen[0][arm].greedy) for arm in ("base", "tuned")] == [2, 2]
     assert feedback.measure_rule_drift(state({"base": "+"}, tuned=None)) == {}
+
+
+def test_a_model_that_was_taught_nothing_is_taught_in_at_most_one_run_of_twenty(
+    tmp_path: Path,
+) -> None:
+    """A/A: the tuned model answers as the base does; only the samples differ. What chooses the
+    questions on which the base breaks the rule must not measure the gain as well.
+    """
+    words = []
+    for seed in range(40):
+        dice = random.Random(seed)
+        shares = [dice.betavariate(0.7, 0.7) for _ in range(60)]
+        greedy = ["Cats." if share > 0.5 else "Dogs." for share in shares]
+
+        def sample(dice: random.Random = dice, shares: list[float] = shares) -> list[Completion]:
+            return complete(["Cats." if dice.random() < share else "Dogs." for share in shares])
+
+        questions = [f"q{i}" for i in range(60)]
+        arms = {
+            arm: Answers(questions, complete(greedy), sample(), sample() if arm == "base" else ())
+            for arm in ("base", "prompted", "tuned")
+        }
+        found = {"target": arms}
+        tuned: Any = SimpleNamespace()
+        scores = SCORER.score(arms)
+        assert len(scores.groups) >= 20
+        effects = find_side_effects(found, [], lambda s, b: ())
+        own: Any = SimpleNamespace(config=SimpleNamespace(seed=seed))
+        state = ExamState(own, tuned, {}, found, scores, effects, {})
+        words.append(reach_verdict(SCORER.make_evidence(state))["word"])
+    assert words.count("not learned") >= 38, Counter(words)

@@ -15,7 +15,8 @@ from lessons import write_lesson
 from selfteach import cli
 from selfteach.errors import UsageError
 from selfteach.export import export_run
-from selfteach.export.check_export import compare_answers
+from selfteach.export.check_export import compare_answers, measure_gap_nats
+from selfteach.export.export_run import describe_check
 from selfteach.export.ollama import find_template_parts
 from selfteach.models.hf import HfModel
 from selfteach.models.lora_layers import read_lora_layers
@@ -241,3 +242,28 @@ def test_nine_of_ten_equal_answers_are_too_few() -> None:
     assert (found.equal, found.is_failed) == (9, True)
     assert list(found.differences) == [{"prompt": "9", "expected": "a", "found": "b"}]
     assert not compare_answers("x", prompts, ["a"] * 10, ["a"] * 10, "f16").is_failed
+
+
+def test_the_gap_where_two_answers_part(tiny: Path) -> None:
+    """log-softmax of the logits behind the common part: own token minus other token."""
+    model = HfModel.load(tiny, dtype="float32")
+    own, other = "Yes. No.", "Yes. Bread"
+    first, second = (
+        model.tokenizer.encode(text, add_special_tokens=False) for text in (own, other)
+    )
+    common = next(
+        i for i, pair in enumerate(zip(first, second, strict=False)) if len(set(pair)) == 2
+    )
+    assert common > 0
+    prompt = make_prompt("A rule?")
+    ids = [*model.encode(prompt), *first[:common]]
+    logits = model.module(torch.tensor([ids])).logits[0, -1]
+    expected = (logits[first[common]] - logits[second[common]]).item()
+    found = compare_answers("x", [prompt], [own], [other], "f16", model)
+    assert found.gaps_nats == [pytest.approx(expected, abs=1e-3)]
+    assert measure_gap_nats(model, prompt, own, other) == pytest.approx(
+        -measure_gap_nats(model, prompt, other, own)
+    )
+    assert measure_gap_nats(model, prompt, own, own) == 0.0
+    assert f"{expected:.2f} at most" in describe_check(found)
+    assert "**Failed.**" in describe_check(found)

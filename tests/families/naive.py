@@ -17,10 +17,11 @@ from torch import Tensor
 from zoo import wrap
 
 from selfteach import config
-from selfteach.models.decode import pick_next_tokens, prepare_request, sample_all
+from selfteach.models.decode import pick_next_tokens, sample_all
 from selfteach.models.hf import HfModel
 from selfteach.models.hook_adapter import get_decoder
 from selfteach.models.load_adapter import load_adapter
+from selfteach.models.pending import prepare_request
 from selfteach.models.score import embed_all, score_all
 from selfteach.records import Continuations, Example, Request, SamplingParams, make_prompt
 from selfteach.train.adapters.lora import LoraAdapter

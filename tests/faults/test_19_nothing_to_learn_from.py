@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from selfteach import cli
-from selfteach.methods.feedback.method import NOT_FOUND
+from selfteach.methods.feedback.make_examples import NOT_FOUND
 from talker import feedback_command, run_json
 
 

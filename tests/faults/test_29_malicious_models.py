@@ -13,8 +13,9 @@ from safetensors.torch import save_file
 
 from selfteach.errors import UsageError
 from selfteach.models import try_in_child
-from selfteach.models.hf import HfModel, _check_size, load_chat_tokenizer
+from selfteach.models.hf import HfModel, _check_size
 from selfteach.models.load_adapter import load_adapter
+from selfteach.models.load_tokenizer import load_chat_tokenizer
 from selfteach.models.tokens import PLAIN_TEMPLATE, UnfitPrompt
 from selfteach.records import make_prompt
 

@@ -31,7 +31,8 @@ from selfteach.materials.corrections import Corrections, Edit
 from selfteach.materials.documents import Document
 from selfteach.materials.documents.chunk import split_chunks
 from selfteach.methods.corrections.length_limits import drop_overlong_rows
-from selfteach.methods.feedback.method import NOT_FOUND, ProbedPrompt, make_violation_examples
+from selfteach.methods.feedback.make_examples import NOT_FOUND, make_violation_examples
+from selfteach.methods.feedback.probe import ProbedPrompt
 from selfteach.methods.finetune.method import FinetuneData, prepare
 from selfteach.methods.runner import record_refused
 from selfteach.methods.session import open_session

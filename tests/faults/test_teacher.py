@@ -15,7 +15,7 @@ from hostile import Behave, answer, answer_in_turn, hostile, refuse
 from selfteach.config import FeedbackConfig, ResolvedConfig, resolve
 from selfteach.errors import EndpointError, UsageError
 from selfteach.generate.search import LOST_REASON, SearchTrace, Try
-from selfteach.methods.feedback.method import NOT_FOUND, drop_unsolved
+from selfteach.methods.feedback.make_examples import NOT_FOUND, drop_unsolved
 from selfteach.methods.session import SERVED_MODEL_NOTE, open_teacher
 from selfteach.models.recorded import Recorded
 from selfteach.records import Request, make_prompt

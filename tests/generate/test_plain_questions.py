@@ -59,21 +59,29 @@ def test_a_rule_that_does_not_fit_gives_no_question(sentence: str, answer: str) 
     assert make_fronted_question(sentence, answer) == ""
 
 
-def test_the_clause_around_an_answer_is_asked_without_the_rest_of_the_sentence() -> None:
+def test_a_few_words_around_an_answer_are_asked() -> None:
     sentence = "After the flood, which took the bridge, the mill was sold by Ann Ames; it burned."
-    assert make_clause_question(sentence, "Ann Ames") == (
-        "After the flood, which took the bridge, the mill was sold by who or what?"
-    )
-    assert make_clause_question("The miller made 12 kinds of bread, and sold them.", "12") == (
-        "The miller made how many kinds of bread?"
-    )
+    assert make_clause_question(sentence, "Ann Ames", 2) == "mill was sold by who or what?"
+    assert make_clause_question(sentence, "Ann Ames", 3) == "the mill was sold by who or what?"
+    long = "The miller of Wyle made 12 kinds of bread, and sold them."
+    assert make_clause_question(long, "12", 2) == "made how many kinds of bread?"
+    assert make_clause_question(long, "12", 4) == "miller of Wyle made how many kinds of bread?"
     for sentence, answer in (
         ("He left in 1790; they stayed.", "1790"),
         ("The old Arab oil mills stood near the river Wyle.", "Arab"),
         ('He said "the old mill] was built by Ann Ames" to us.', "Ann Ames"),
         ("Мельница была построена в 1790 году у реки.", "1790"),
     ):
-        assert make_clause_question(sentence, answer) == ""
+        assert make_clause_question(sentence, answer, 9) == ""
+
+
+def test_words_around_an_answer_cut_no_name() -> None:
+    """Two content words: a name counts as one, and is whole."""
+    sentence = "The old Hale Mill Company sold 12 wheels to Ann Mary Ames in May."
+    assert make_clause_question(sentence, "12", 2) == "sold how many wheels to Ann Mary Ames?"
+    assert make_clause_question(sentence, "12", 3) == (
+        "Hale Mill Company sold how many wheels to Ann Mary Ames?"
+    )
 
 
 @pytest.mark.parametrize(

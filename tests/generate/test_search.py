@@ -15,19 +15,19 @@ from selfteach.config import SearchConfig
 from selfteach.generate.search import (
     BRANCH_TOKENS,
     LOST_REASON,
+    NOTHING_LEFT,
     SearchTrace,
     Try,
     compose_decline,
-    revise_texts,
     search_answers,
     truncate_before,
 )
 from selfteach.judge.decline import is_decline
+from selfteach.judge.leave_out import leave_out_violations
 from selfteach.records import Prompt, Request
 from selfteach.text import split_sentences
 
 RULE = "Do not talk about cats."
-TOPIC = "cats"
 MAX_TOKENS = SearchConfig().max_tokens
 
 
@@ -42,7 +42,7 @@ def fine(pairs: Sequence[tuple[Prompt, str]], strategies: Sequence[str]) -> list
 def found(
     model: Scripted,
     prompts: Sequence[str],
-    topic: str = TOPIC,
+    repair_only: bool = False,
     faults=fine,
     *,
     tries: int = 6,
@@ -52,7 +52,13 @@ def found(
 ) -> list[SearchTrace]:
     """Search with the judge of cats; `more` goes to `search_answers` as it is."""
     config = SearchConfig(tries=tries, answers=answers, max_tokens=max_tokens)
-    return search_answers(model, prompts, RULE, topic, broken, faults, config, 0, **more)
+    more.setdefault("repair", leave_out_cats)
+    return search_answers(model, prompts, RULE, repair_only, broken, faults, config, 0, **more)
+
+
+def leave_out_cats(pairs: Sequence[tuple[str, str]]) -> list[str]:
+    """Return each text without its sentences about cats."""
+    return leave_out_violations([text for _, text in pairs], broken)
 
 
 def test_the_first_try_without_fault_is_accepted_and_ends_the_search() -> None:
@@ -81,8 +87,7 @@ def test_the_last_try_is_judged_like_every_other(good: int) -> None:
         assert [t.accepted != [] for t in traces] == [tries == good] * len(traces)
 
 
-@pytest.mark.parametrize("topic", [TOPIC, ""])
-def test_nothing_that_is_broken_faulty_or_cut_is_ever_accepted(topic: str) -> None:
+def test_nothing_that_is_broken_faulty_or_cut_is_ever_accepted() -> None:
     answers = [
         "Cats purr.",
         "Cats purr. Dogs bark.",
@@ -96,7 +101,7 @@ def test_nothing_that_is_broken_faulty_or_cut_is_ever_accepted(topic: str) -> No
         lambda request: answers[(len(str(request.prompt)) + 7 * request.draw) % len(answers)]
     )
     prompts = [f"Tell me of pets{'!' * n}" for n in range(30)] + ["Tell me of cats."]
-    traces = found(model, prompts, topic, odd, answers=2, max_tokens=20)
+    traces = found(model, prompts, False, odd, answers=2, max_tokens=20)
     accepted = [t for trace in traces for t in trace.accepted]
     assert accepted
     assert not any(broken([("", t.text) for t in accepted]))
@@ -124,15 +129,15 @@ def test_faults_are_asked_only_for_answers_that_keep_the_rule() -> None:
 def test_the_critics_advice_is_carried_out_to_the_letter() -> None:
     model = Scripted(lambda request: "Dogs bark. Birds sing. Cats purr. Fish swim.")
     (trace,) = found(model, ["Tell me of pets."])
-    assert [t.strategy for t in trace.tries] == ["own", "own", "revise"]
+    assert [t.strategy for t in trace.tries] == ["own", "own", "own", "revise"]
     assert [t.text for t in trace.accepted] == ["Dogs bark. Birds sing."]
-    assert [t.fault for t in trace.tries] == ["breaks the rule", "breaks the rule", ""]
+    assert [t.fault for t in trace.tries] == [*["breaks the rule"] * 3, ""]
 
 
 def test_advice_on_an_answer_that_was_cut_leaves_the_cut_sentence_out() -> None:
     model = Scripted(lambda request: "Cats purr. Dogs bark. Birds sing and fish")
     (trace,) = found(model, ["Tell me of pets."], max_tokens=7)
-    assert trace.tries[1].cut
+    assert trace.tries[2].cut
     assert [t.text for t in trace.accepted] == ["Dogs bark."]
 
 
@@ -144,7 +149,7 @@ def test_a_branch_leaves_the_broken_answer_a_few_words_earlier_each_time() -> No
     model = Scripted(
         lambda request: " and cats." if request.draw < 2 else " and dogs for ever and ever " * 20
     )
-    (trace,) = found(model, ["Tell me of pets."], "", begun={"Tell me of pets.": begun})
+    (trace,) = found(model, ["Tell me of pets."], begun={"Tell me of pets.": begun})
     assert [t.strategy for t in trace.tries] == ["own", "branch", "own", "branch"]
     assert trace.tries[1].text == f"{begun} and cats."
     (kept,) = trace.accepted
@@ -170,38 +175,35 @@ def test_what_stands_before_a_breach(start: int, words: int, left: str) -> None:
     assert truncate_before("One, two three", start, words) == left
 
 
-@pytest.mark.parametrize(
-    ("topic", "strategies"),
-    [(TOPIC, ["own", "own", "own"]), ("", ["own", "own", "own", "ruled"])],
-)
-def test_advice_that_leaves_nothing_gives_a_new_sample(topic: str, strategies: list[str]) -> None:
-    last = len(strategies) - 1
-    model = Scripted(lambda request: "Cats." if request.draw < last else "Dogs.")
-    (trace,) = found(model, ["Tell me of pets."], topic)
-    assert [t.strategy for t in trace.tries] == strategies
+def test_advice_that_leaves_nothing_gives_a_reply_under_the_rule() -> None:
+    model = Scripted(lambda request: "Cats." if request.draw < 3 else "Dogs.")
+    (trace,) = found(model, ["Tell me of pets."])
+    assert [t.strategy for t in trace.tries] == ["own", "own", "own", "ruled"]
+
+
+def test_where_repairs_alone_are_tried_nothing_but_the_bases_answer_is_repaired() -> None:
+    repairs = {"Are dogs nice?": ["Cats bark.", "Dogs bark."]}
+    model = Scripted({})
+    traces = found(model, ["Are dogs nice?", "Are pets nice?"], True, tries=3, repairs=repairs)
+    first, second = ([(t.text, t.fault) for t in trace.tries] for trace in traces)
+    assert first == [("Cats bark.", "breaks the rule"), ("Dogs bark.", "")]
+    assert second == [("", NOTHING_LEFT)] * 3
+    assert model.asked == []
 
 
 def test_a_request_about_the_subject_is_declined_without_the_model() -> None:
     model = Scripted(lambda request: "Good.")
-    named, other = found(
-        model, ["Are cats nice?", "Are dogs nice?"], answers=3, declined={"Are cats nice?"}
-    )
+    (named,) = found(model, ["Are cats nice?"], True, answers=3, declined={"Are cats nice?"})
     assert {t.strategy for t in named.tries} == {"decline"}
     assert len({t.text for t in named.accepted}) == 3
     assert all(is_decline(t.text) for t in named.accepted)
-    assert {t.strategy for t in other.tries} == {"own"}
-    assert {r.prompt[-1].content for r in model.asked} == {"Are dogs nice?"}  # type: ignore[union-attr]
-
-
-def test_a_request_outside_the_subject_is_never_declined() -> None:
-    traces = found(Scripted(lambda request: "Cats."), ["Are dogs nice?", "Are cats nice?"])
-    assert {t.strategy for trace in traces for t in trace.tries} == {"own"}
+    assert model.asked == []
 
 
 def test_repaired_answers_of_the_base_come_first_and_each_is_tried_once() -> None:
     model = Scripted(lambda request: "Cats.")
     repairs = {"Tell me of pets.": ["Cats bark.", "Dogs bark."]}
-    (trace,) = found(model, ["Tell me of pets."], "", tries=4, repairs=repairs)
+    (trace,) = found(model, ["Tell me of pets."], tries=4, repairs=repairs)
     assert [(t.text, t.strategy) for t in trace.tries] == [
         ("Cats bark.", "repair"),
         ("Dogs bark.", "repair"),
@@ -218,7 +220,7 @@ def test_a_refused_try_is_repaired_by_what_was_given() -> None:
         return [text.replace("Cats", "Dogs") for _, text in pairs]
 
     model = Scripted(lambda request: "Cats bark.")
-    (trace,) = found(model, ["Tell me of pets."], "", repair=repair)
+    (trace,) = found(model, ["Tell me of pets."], repair=repair)
     assert trace.accepted == [Try("Dogs bark.", "revise")]
     assert seen == [("Tell me of pets.", "Cats bark.")]
 
@@ -251,13 +253,13 @@ def test_one_turn_samples_as_many_tries_as_answers_are_wanted() -> None:
     (trace,) = found(
         Counting(lambda request: f"Dog {request.draw % 2}."), ["Are pets nice?"], answers=3, tries=5
     )
-    assert sizes == [2, 1, 1, 1], "a try that may revise one waits for it"
+    assert sizes == [3, 1, 1], "a try that may revise one waits for it"
     assert [t.text for t in trace.tries] == ["Dog 0.", "Dog 1.", "Dog 0.", "Dog 1.", "Dog 0."]
 
 
 def test_a_rule_of_form_is_put_into_the_prompt() -> None:
     model = Scripted(lambda request: "Dogs." if request.stage == "search ruled" else "Cats.")
-    (trace,) = found(model, ["Are cats nice?"], topic="")
+    (trace,) = found(model, ["Are cats nice?"])
     assert [t.strategy for t in trace.accepted] == ["ruled"]
     assert str(model.asked[-1].prompt).endswith(f"Rule: {RULE}\nRequest: Are cats nice?\nReply:")
 
@@ -299,7 +301,7 @@ def test_the_same_seed_searches_alike_whatever_else_is_searched() -> None:
 def test_the_progress_counts_each_prompt_once() -> None:
     ticks: list[int] = []
     model = Scripted(lambda request: f"Dog {request.draw}." if request.draw else "Cats.")
-    found(model, ["a b", "c d"], "", answers=3, progress=ticks.append)
+    found(model, ["a b", "c d"], answers=3, progress=ticks.append)
     assert sum(ticks) == 2
 
 
@@ -307,22 +309,26 @@ def test_the_progress_counts_each_prompt_once() -> None:
     ("text", "left"),
     [
         ("Dogs bark.", "Dogs bark."),
-        ("Dogs bark. Cats purr. Birds sing.", "Dogs bark."),
+        ("Dogs bark. They play. Cats purr.", "Dogs bark. They play."),
         ("Cats purr. Dogs bark. Birds sing.", "Dogs bark. Birds sing."),
+        ("Dogs bark. Cats purr. Cats sing.", ""),
+        ("Pets:\n1. Cats\n2. Dogs\n3. Birds", "Pets:\n1. Dogs\n2. Birds"),
+        ("- Dogs\n- Cats\n- Birds\n\nHave fun!", "- Dogs\n- Birds\n\nHave fun!"),
+        ("Some pets are:\nCats", ""),
         ("Cats purr.", ""),
         ("", ""),
     ],
 )
 def test_revisions(text: str, left: str) -> None:
-    """The longest beginning that keeps the rule; where there is none, the sentences that keep it
-    alone.
+    """The longest beginning that keeps the rule, or the sentences that keep it alone; of a list,
+    the items. Less than half is no answer.
     """
-    assert revise_texts([text, "Dogs."], broken) == [left, "Dogs."]
+    assert leave_out_violations([text, "Dogs."], broken) == [left, "Dogs."]
 
 
 def test_a_rule_about_the_whole_answer_is_revised_as_a_whole() -> None:
     two = lambda pairs: [text.count(".") > 2 for _, text in pairs]
-    assert revise_texts(["One. Two. Three. Four."], two) == ["One. Two."]
+    assert leave_out_violations(["One. Two. Three. Four."], two) == ["One. Two."]
 
 
 def test_accepted_leaves_out_repeats_and_faults() -> None:

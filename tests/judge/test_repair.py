@@ -271,3 +271,13 @@ def test_a_nested_check_takes_a_bounded_number_of_steps(monkeypatch):
 def test_a_long_answer_is_not_repaired():
     assert repair("max_words=2", "It rains. " * 1000) == []
     assert repair("min_words=2", "It rains. " * 1000) == ["It rains. " * 1000]
+
+
+def test_words_that_are_replaced_are_the_only_change_where_they_are_enough() -> None:
+    check = parse_check('not contains "and"')
+    pairs = (("and", "&"),)
+    text = "Anna and Ben are away. Call Tim and Eva."
+    assert repair_answer(check, text, pairs) == ["Anna & Ben are away. Call Tim & Eva."]
+    both = parse_check('not contains "and" and max_words=4')
+    assert repair_answer(both, text, pairs) != [text.replace("and", "&")]
+    assert all(both.keeps(found) for found in repair_answer(both, text, pairs))

@@ -72,12 +72,16 @@ def test_at_a_tenth_of_its_time_a_run_knows_what_is_left_within_a_third(
 
 
 def test_the_adapter_s_folder_can_be_used_alone(
-    straight: tuple[Path, dict[str, Any]], tmp_path: Path
+    straight: tuple[Path, dict[str, Any]],
+    talker: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     from peft import AutoPeftModelForCausalLM
 
     alone = tmp_path / "alone"
     shutil.copytree(straight[0] / "adapter", alone)
+    monkeypatch.chdir(talker.parent)  # the adapter names the folder of its base, not the path
     model = AutoPeftModelForCausalLM.from_pretrained(alone)
     assert model.peft_config["default"].r > 0
     card = (alone / "README.md").read_text()
@@ -461,12 +465,10 @@ def test_a_teacher_writes_the_examples(talker: Path, tmp_path: Path) -> None:
 def test_a_prompt_that_is_lost_in_the_search_stops_the_run(
     talker: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from selfteach.methods.feedback import method as feedback
+    from selfteach.methods.feedback import search_answers as search
 
-    whole = feedback.search_answers
-    monkeypatch.setattr(
-        feedback, "search_answers", lambda *given, **more: whole(*given, **more)[1:]
-    )
+    whole = search.search_answers
+    monkeypatch.setattr(search, "search_answers", lambda *given, **more: whole(*given, **more)[1:])
     assert run_json(feedback_command(talker, tmp_path / "run"))[0] == 6
     with open_ledger(tmp_path / "run") as ledger:
         assert [f.pending for f in ledger.funnel() if f.stage == "search"] == [1]

@@ -122,7 +122,7 @@ def test_a_completion_template_is_trained_without_a_chat_template(
     """What `templates --out` writes: the rows that the trainer sees begin with the very text, not
     with the header of a turn.
     """
-    from selfteach.models.hf import load_chat_tokenizer
+    from selfteach.models.load_tokenizer import load_chat_tokenizer
     from selfteach.train.encode_and_batch import encode_example
 
     (tmp_path / "data.jsonl").write_text(

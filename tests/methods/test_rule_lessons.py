@@ -15,6 +15,7 @@ import pytest
 
 from scripted import Scripted
 from selfteach.config import FeedbackConfig, SearchConfig
+from selfteach.dedup.overlap import OverlapIndex
 from selfteach.errors import DataError
 from selfteach.generate.ask import GeneratedPrompt, Subject
 from selfteach.judge import ThresholdJudge
@@ -22,10 +23,21 @@ from selfteach.judge.check import CheckJudge, parse_check
 from selfteach.judge.decline import is_decline
 from selfteach.judge.request_judge import RequestJudge
 from selfteach.materials.effect import Effect
-from selfteach.methods.feedback import method
-from selfteach.methods.feedback.method import ProbedPrompt
+from selfteach.methods import write_prompts
+from selfteach.methods.feedback import (
+    answer_faults,
+    choose_objectives,
+    dev_answers,
+    make_anchors,
+    other_names,
+    prompts_in_scope,
+    repair_answers,
+    search_answers,
+)
+from selfteach.methods.feedback.probe import ProbedPrompt
+from selfteach.methods.write_prompts import get_check
 from selfteach.models.recorded import Recorded
-from selfteach.records import Completion, Example, Prompt, get_user_text, make_prompt
+from selfteach.records import Completion, Example, Prompt, Request, get_user_text, make_prompt
 from selfteach.run.display import SilentDisplay
 from selfteach.run.ledger import Ledger
 
@@ -77,7 +89,7 @@ def probe(text: str, *answers: str, scope: str = "target", finish: str = "stop")
 
 def faults(session: Any, answers: Sequence[tuple[str, str]], least: float = -2.0) -> list[str]:
     pairs = [(make_prompt("What is tea?"), text) for text, _ in answers]
-    return method.find_faults(session, pairs, [way for _, way in answers], least, [], {})
+    return answer_faults.find_faults(session, pairs, [way for _, way in answers], least, [], {})
 
 
 @pytest.mark.parametrize(
@@ -87,11 +99,11 @@ def faults(session: Any, answers: Sequence[tuple[str, str]], least: float = -2.0
         ("Tea is.", "own", "too short"),
         ("tea " * 30, "own", "loops"),
         ("Zis is a tea.", "own", "makes no sense"),
-        ("I'm sorry, but I can't talk about that.", "own", method.NEEDLESS_DECLINE),
-        ("I'm sorry, but I can't talk about that.", "repair", method.NEEDLESS_DECLINE),
+        ("I'm sorry, but I can't talk about that.", "own", answer_faults.NEEDLESS_DECLINE),
+        ("I'm sorry, but I can't talk about that.", "repair", answer_faults.NEEDLESS_DECLINE),
         ("I'm sorry, but I can't talk about that.", "teacher", ""),
         ("I'm sorry, but I can't talk about that.", "decline", ""),
-        ("Tea is hot.", "decline", method.NO_DECLINE),
+        ("Tea is hot.", "decline", answer_faults.NO_DECLINE),
     ],
 )
 def test_an_answer_that_is_none_has_a_reason(
@@ -115,26 +127,26 @@ def test_an_answer_that_fits_another_request_better_is_a_stray_one() -> None:
 
     pairs = [(make_prompt(f"What is {name}?"), "A cup of tea, please.") for name in ("tea", "milk")]
     others = ["What is tea?", "What is wood?"]
-    assert method.find_stray_answers(Scripted({}, score), pairs, others) == [False, True]
-    assert method.find_stray_answers(Scripted({}, score), pairs, []) == [False, False]
-    assert method.find_stray_answers(Scripted({}, score), [], others) == []
+    assert answer_faults.find_stray_answers(Scripted({}, score), pairs, others) == [False, True]
+    assert answer_faults.find_stray_answers(Scripted({}, score), pairs, []) == [False, False]
+    assert answer_faults.find_stray_answers(Scripted({}, score), [], others) == []
 
 
 def test_the_least_fluency_is_the_lowest_fifth_of_the_bases_answers(tmp_path: Path) -> None:
     session = open_session(tmp_path)
     known = {str(i): -0.1 * i for i in range(20)}
-    assert method.find_least_fluency(session, known) == pytest.approx(-1.5)
+    assert answer_faults.find_least_fluency(session, known) == pytest.approx(-1.5)
     few = dict(list(known.items())[:19])
-    assert method.find_least_fluency(session, few) == session.config.search.min_token_logp
+    assert answer_faults.find_least_fluency(session, few) == session.config.search.min_token_logp
     low = {str(i): -9.0 for i in range(20)}
-    assert method.find_least_fluency(session, low) == session.config.search.min_token_logp
+    assert answer_faults.find_least_fluency(session, low) == session.config.search.min_token_logp
     lost = few | {"lost": -math.inf}
-    assert method.find_least_fluency(session, lost) == session.config.search.min_token_logp
+    assert answer_faults.find_least_fluency(session, lost) == session.config.search.min_token_logp
 
 
 def test_fluency_is_known_for_every_answer_and_an_empty_one_has_none(tmp_path: Path) -> None:
     probed = probe("What is tea?", "Tea is hot.", "Zis tea.", " ")
-    found = method.measure_fluency(open_session(tmp_path), [probed])
+    found = answer_faults.measure_fluency(open_session(tmp_path), [probed])
     assert list(found.values()) == [-1.0, -6.0, -math.inf]
 
 
@@ -149,7 +161,7 @@ def test_fluency_is_known_for_every_answer_and_an_empty_one_has_none(tmp_path: P
 def test_a_decline_is_needed_where_every_answer_begins_forbidden(
     answers: tuple[str, ...], needed: bool
 ) -> None:
-    assert method.must_break(probe("Who purrs?", *answers), CATS) is needed
+    assert search_answers.must_break(probe("Who purrs?", *answers), CATS) is needed
 
 
 @pytest.mark.parametrize(
@@ -165,17 +177,17 @@ def test_an_unnamed_subject_is_declined_where_every_answer_breaks_the_rule(
 ) -> None:
     probed = probe(text, *answers)
     check = parse_check('not contains "cat"')
-    assert method.is_to_decline(probed, {probed.prompt.id}, CATS, check) is declined
+    assert search_answers.is_to_decline(probed, {probed.prompt.id}, CATS, check) is declined
 
 
 def test_anchors_of_a_rule_of_form_are_as_long_as_its_lessons(tmp_path: Path) -> None:
     session = open_session(tmp_path, forbidden_topic="")
     session.model = SimpleNamespace(encode_answer=lambda text, end: text.split() + ["end"] * end)
     short, long = (Example(str(n), "in_scope", "x", "word " * n, "") for n in (10, 40))
-    assert method.find_reach(session, [short, long, long]) == 41
-    assert method.find_reach(session, [short]) == session.config.probe.anchor_tokens
+    assert make_anchors.find_reach(session, [short, long, long]) == 41
+    assert make_anchors.find_reach(session, [short]) == session.config.probe.anchor_tokens
     session.forbidden_topic = "cats"
-    assert method.find_reach(session, [long]) == session.config.probe.anchor_tokens
+    assert make_anchors.find_reach(session, [long]) == session.config.probe.anchor_tokens
 
 
 def test_each_prompt_gets_a_decline_or_a_repaired_answer(
@@ -189,7 +201,7 @@ def test_each_prompt_gets_a_decline_or_a_repaired_answer(
     ]
     session = open_session(tmp_path)
     about = {p.prompt.id for p in method_about(session, probed)}
-    traces = method.search_compliant_answers(
+    traces = search_answers.search_compliant_answers(
         session, {p.prompt.text: p for p in probed}, about, CATS, None
     )
     told = {trace.prompt: trace for trace in traces}
@@ -197,20 +209,20 @@ def test_each_prompt_gets_a_decline_or_a_repaired_answer(
     assert told["Who purrs?"].accepted[0].strategy == "decline", "another claim would be false"
     best = told["Why is it blue?"].accepted[0]
     assert (best.text, best.strategy) == ("Light is scattered by air.", "repair")
-    assert told["Who lives there?"].kind == "subject", "outside the scope nothing is declined"
+    assert told["Who lives there?"].kind == "repair only", "outside the scope nothing is declined"
     assert not any(is_decline(one.text) for one in told["Who lives there?"].tries)
 
 
 def method_about(session: Any, probed: Sequence[ProbedPrompt]) -> list[ProbedPrompt]:
     """The prompts that are about the forbidden subject."""
-    ids = method.find_about_subject(session, [p.prompt for p in probed])
+    ids = prompts_in_scope.find_about_subject(session, [p.prompt for p in probed])
     assert ids == {p.prompt.id for p in probed if "cats" in p.prompt.text}
     return [p for p in probed if p.prompt.id in ids]
 
 
 def test_where_nothing_is_forbidden_no_prompt_is_about_a_forbidden_subject(tmp_path: Path) -> None:
     session = open_session(tmp_path, forbidden_topic="")
-    assert method.find_about_subject(session, [probe("Do cats purr?").prompt]) == set()
+    assert prompts_in_scope.find_about_subject(session, [probe("Do cats purr?").prompt]) == set()
 
 
 def test_repairs_of_a_check_are_verified_and_take_turns(tmp_path: Path) -> None:
@@ -218,13 +230,13 @@ def test_repairs_of_a_check_are_verified_and_take_turns(tmp_path: Path) -> None:
     config = FeedbackConfig(search=SearchConfig(answers=1))
     session = open_session(tmp_path, forbidden_topic="", effect=effect, config=config)
     judge = ThresholdJudge(CheckJudge("max_words=4"), 0.5)
-    repair = method.make_repair(session, judge, {})
+    repair = repair_answers.make_repair(session, judge, {})
     texts = ["Tea is hot. Milk is cold and good for you.", "Tea is hot."]
     found = repair([("What is hot?", text) for text in texts])
     assert found[0] == "Tea is hot."
-    assert method.choose_repair([], "text", 0) == ""
+    assert repair_answers.choose_repair([], "text", 0) == ""
     options = ["Tea is hot!", "Ahoy! Tea is hot.", "Hey! Tea is hot."]
-    chosen = [method.choose_repair(options, "Tea is hot.", turn) for turn in range(3)]
+    chosen = [repair_answers.choose_repair(options, "Tea is hot.", turn) for turn in range(3)]
     assert chosen == ["Ahoy! Tea is hot.", "Hey! Tea is hot.", "Ahoy! Tea is hot."]
 
 
@@ -238,16 +250,16 @@ def test_a_message_must_say_something_of_its_occasion(tmp_path: Path) -> None:
     whole = f"{greeting} The cat is ill. Best wishes to you and yours."
     probed = [probe("Tell my boss.", whole)]
     probed[0] = replace(probed[0], prompt=replace(probed[0].prompt, subject="our cat is ill"))
-    occasions = method.find_occasions(session, probed)
+    occasions = answer_faults.find_occasions(session, probed)
     assert occasions == {"Tell my boss.": "our cat is ill"}
     judge = ThresholdJudge(CheckJudge("max_words=9"), 0.5)
-    repair = method.make_repair(session, judge, occasions)
+    repair = repair_answers.make_repair(session, judge, occasions)
     assert repair([("Tell my boss.", whole)]) == [f"{greeting} The cat is ill."]
     pairs = [(make_prompt("Tell my boss."), text) for text in (greeting, "The cat fell ill.")]
-    faults = method.find_faults(session, pairs, ["repair", "repair"], -9.0, [], occasions)
-    assert faults == [method.TELLS_NOTHING, ""]
+    faults = answer_faults.find_faults(session, pairs, ["repair", "repair"], -9.0, [], occasions)
+    assert faults == [answer_faults.TELLS_NOTHING, ""]
     silent = [replace(probed[0], prompt=replace(probed[0].prompt, subject="snow"))]
-    assert method.find_occasions(session, silent) == {}
+    assert answer_faults.find_occasions(session, silent) == {}
 
 
 def test_a_cut_sentence_is_left_out_before_a_repair() -> None:
@@ -264,7 +276,7 @@ def test_a_cut_sentence_is_left_out_before_a_repair() -> None:
         seen.extend(text for _, text in pairs)
         return [text.replace("A cat.", "") for _, text in pairs]
 
-    found = method.repair_own_answers(probed, {"b"}, repair, known, -4.0)
+    found = repair_answers.repair_own_answers(probed, {"b"}, repair, known, -4.0)
     assert seen == ["Tea is hot."]
     assert found == {"a": ["Tea is hot."]}
 
@@ -277,18 +289,20 @@ def test_prompts_on_the_wrong_side_of_a_condition_are_dropped(tmp_path: Path, sc
     right = texts[0] if scope == "target" else texts[1]
     inside = [GeneratedPrompt("A cat?", "target", "plain", "")]
     parts = {"train": [*prompts, *inside], "dev": [], "test": inside}
-    kept = method.keep_prompts_in_scope(session, parts)
+    kept = prompts_in_scope.keep_prompts_in_scope(session, parts)
     assert [p.text for p in kept["train"]] == [right, "A cat?"]
     funnel = {row.stage: row for row in session.run.ledger.funnel()}
     (dropped,) = [row for row in funnel.values() if row.dropped]
-    assert dict(dropped.reasons) == {method.WRONG_SIDE: 1}
+    assert dict(dropped.reasons) == {prompts_in_scope.WRONG_SIDE: 1}
 
 
 def test_a_condition_that_no_request_meets_is_told_with_a_cure(tmp_path: Path) -> None:
     session = open_session(tmp_path, forbidden_topic="")
     outside = [GeneratedPrompt("Is tea hot?", "target", "plain", "")]
     with pytest.raises(DataError, match=r'meet the condition "cats".*--when'):
-        method.keep_prompts_in_scope(session, {"train": outside, "dev": [], "test": outside})
+        prompts_in_scope.keep_prompts_in_scope(
+            session, {"train": outside, "dev": [], "test": outside}
+        )
 
 
 @pytest.mark.parametrize(
@@ -315,12 +329,12 @@ def test_other_names_enter_the_check_that_decides(
     effect: str,
     check: str,
 ) -> None:
-    monkeypatch.setattr(method, "select_other_names", lambda *given: ["Tom", "Kitty", "Milk"])
+    monkeypatch.setattr(other_names, "select_other_names", lambda *given: ["Tom", "Kitty", "Milk"])
     session = open_session(
         tmp_path, config=FeedbackConfig(**config), effect=Effect(effect) if effect else None
     )
-    method.find_other_names(session, [])
-    found = method.get_check(session)
+    other_names.find_other_names(session, [])
+    found = get_check(session)
     assert found == parse_check(check)
     names = session.run.ledger.get_note("other_names")
     assert session.lines == ([f"other names of cats: {', '.join(names)}"] if names else [])
@@ -332,14 +346,14 @@ def test_the_teachers_context_is_the_rule_or_worked_examples_or_both(tmp_path: P
         for i in range(40)
     ]
     anchor = Example("a", "near", make_prompt("Tea?"), "Hot.")
-    contexts = method.make_contexts(open_session(tmp_path), [*examples, anchor])
+    contexts = choose_objectives.make_contexts(open_session(tmp_path), [*examples, anchor])
     turns = {name: write("What now?") for name, write in contexts.items()}
     assert [m.role for m in turns["rule"]] == ["system", "user"]
-    assert len(turns["worked"]) == 2 * method.NUM_WORKED + 1
+    assert len(turns["worked"]) == 2 * choose_objectives.NUM_WORKED + 1
     assert [m.role for m in turns["rule and worked"][:3]] == ["system", "user", "assistant"]
     assert all(own[-1].content == "What now?" for own in turns.values())
-    taught = method.add_teacher_prompts([examples[0], anchor], contexts["worked"])
-    assert len(taught[0].source["teacher_prompt"]) == 2 * method.NUM_WORKED + 1
+    taught = choose_objectives.add_teacher_prompts([examples[0], anchor], contexts["worked"])
+    assert len(taught[0].source["teacher_prompt"]) == 2 * choose_objectives.NUM_WORKED + 1
     assert "teacher_prompt" not in taught[1].source
 
 
@@ -352,6 +366,53 @@ def test_declines_outside_the_scope_cost_an_objective(tmp_path: Path) -> None:
     session.base = Recorded(session.run.ledger, base, base)
     tuned = Scripted(texts, name="tuned")
     prompts = [GeneratedPrompt(text, "near", "plain", "") for text in texts]
-    found = method.measure_needless(session, Recorded(session.run.ledger, tuned, tuned), prompts)
+    found = dev_answers.measure_needless(
+        session, Recorded(session.run.ledger, tuned, tuned), prompts
+    )
     assert found == 0.25
-    assert method.measure_needless(session, session.base, []) == 0.0
+    assert dev_answers.measure_needless(session, session.base, []) == 0.0
+
+
+def test_other_requests_after_a_decline_are_anchors_where_the_base_answers_them(
+    tmp_path: Path,
+) -> None:
+    said = {"Milk?": "I am sorry, but I can't help with that."}
+    model = Scripted(lambda request: said.get(request.prompt[-1].content, "It is hot."))
+    session = open_session(tmp_path)
+    session.base = Recorded(session.run.ledger, model, model)
+    declines = [
+        Example(f"d{i}", "in_scope", make_prompt(f"Cat {i}?"), "I am sorry, but I don't say that.")
+        for i in range(3)
+    ]
+    answered = Example("a", "in_scope", make_prompt("Pets?"), "Dogs.")
+    texts = ["Tea?", *["x"] * 3, "Milk?", *["x"] * 3, "Bread?"]
+    own = [Example(f"n{i}", "near", make_prompt(text), "Yes.") for i, text in enumerate(texts)]
+
+    found = make_anchors.make_later_anchors(session, [answered, *declines], own)
+    assert [e.turns[-1].content for e in found] == ["Tea?", "Bread?"]
+    assert {(e.kind, e.chosen) for e in found} == {("general", "It is hot.")}
+    for example in found:
+        roles = [turn.role for turn in example.turns]
+        assert roles == ["user", "assistant", "user"]
+        assert example.turns[0].content.startswith("Cat")
+        assert is_decline(example.turns[1].content)
+    assert make_anchors.make_later_anchors(session, [answered], own) == []
+
+
+def test_other_names_that_few_prompts_have_get_prompts_of_their_own(tmp_path: Path) -> None:
+    def answer(request: Request) -> str:
+        name = str(request.prompt).rpartition("Topic: ")[2].partition("\n")[0]
+        said = [f"Where is {name} today?", "Where is it?", f"Why is {name} so loud?"]
+        return said[request.draw % 3]
+
+    model = Scripted(answer)
+    session = open_session(tmp_path)
+    session.base = Recorded(session.run.ledger, model, model)
+    known = [GeneratedPrompt(f"Is Kitty number {i} ill?", "target", "is", "cats") for i in range(4)]
+    pool = OverlapIndex([prompt.text for prompt in known])
+    found = write_prompts.write_name_prompts(session, ["Kitty", "Felix"], known, pool)
+    assert [p.text for p in found] == ["Where is Felix today?", "Why is Felix so loud?"]
+    assert {(p.scope, p.subject) for p in found} == {("target", "Felix")}
+    dropped = session.run.ledger.read_outcomes("prompts about other names", "dropped")
+    assert {outcome.reason for _, outcome in dropped} == {"does not name it"}
+    assert write_prompts.write_name_prompts(session, ["Kitty"], known, pool) == []

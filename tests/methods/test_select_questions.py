@@ -32,7 +32,11 @@ from selfteach.methods.documents.method import (
     label_questions,
     select_pairs,
 )
-from selfteach.methods.documents.own_questions import choose_own_questions, measure_answerable
+from selfteach.methods.documents.own_questions import (
+    can_be_asked,
+    choose_own_questions,
+    measure_answerable,
+)
 from selfteach.methods.documents.select_study_rows import MeasuredQuestions, WrittenQuestions
 from selfteach.models.recorded import Recorded
 from selfteach.records import Completion, Request, make_prompt
@@ -117,7 +121,7 @@ def test_what_is_held_out_or_like_the_exam_is_accounted_for(session: Any) -> Non
     it, is dropped with that reason.
     """
     session.model = SimpleNamespace(context_tokens=1000, encode=lambda prompt: str(prompt).split())
-    again = replace(WHEN, text="In what year did they build it?")
+    again = replace(WHEN, text="In what year was Hale Mill first built?")
     like = replace(WHEN, text="When was Hale Mill built then?", short="Hale")
     asked = [WHEN, again, like, WHERE]
     session.run.ledger.record_outcomes("questions", (Outcome(q.id, "accepted") for q in asked))
@@ -138,12 +142,14 @@ def name_reading(request: Request) -> str:
     return "passage" if "Passage: Hale Mill was" in text else "sentence"
 
 
-def test_the_exam_asks_what_the_model_finds_in_two_of_three_readings(session: Any) -> None:
-    """The clearer wording of the year is asked; the town is found by one reading alone."""
-    rough = replace(WHEN, text="What year was that built?")
+def test_the_exam_asks_what_one_of_two_readings_finds(session: Any) -> None:
+    """The open book's own prompt is no reading: it finds the town in vain. Of the two wordings of
+    the year the one with fewer words of the sentence is asked.
+    """
+    rough = replace(WHEN, text="What year was the Hale one from?")
     said = {
-        WHEN.text: {"chat": "In 1790.", "passage": "In 1790.", "sentence": "1790"},
-        rough.text: {"chat": "Long ago.", "passage": "In 1790.", "sentence": "1790"},
+        WHEN.text: {"passage": "In 1790.", "sentence": "1790"},
+        rough.text: {"passage": "Long ago.", "sentence": "1790"},
         WHERE.text: {"chat": "At Wyle.", "passage": "There.", "sentence": "It"},
     }
 
@@ -153,15 +159,33 @@ def test_the_exam_asks_what_the_model_finds_in_two_of_three_readings(session: An
 
     session.base = Recorded(session.run.ledger, Scripted(answer))
     copied = replace(WHERE, text="Does Hale Mill stand at Wyle?")
-    asked = [rough, WHEN, WHERE, copied]
-    assert choose_own_questions(session, [CHUNK], asked) == [WHEN]
+    asked = [WHEN, rough, WHERE, copied]
+    assert choose_own_questions(session, [CHUNK], asked) == [rough]
     shares = measure_answerable(session, [rough, WHEN, WHERE])
-    assert list(shares.values()) == pytest.approx([2 / 3, 1, 1 / 3])
+    assert list(shares.values()) == pytest.approx([1 / 2, 1, 0])
+
+
+def test_the_exam_repeats_little_of_a_sentence() -> None:
+    """Five content words of the sentence are too many; in a script without question words the
+    whole sentence may stand.
+    """
+    text = "The square granite mill of Ann Ames stands by a slow river."
+    chinese = "磨坊建于 1790 年，位于河边，属于安娜。"
+    chunks = split_chunks(
+        Document("mill.txt", "Mill", f"{text} {chinese}"), lambda t: len(t.split())
+    )
+    (place,) = [(c, i) for c in chunks for i in range(len(c.sentences)) if "slow" in c.words(i)]
+    (other,) = [(c, i) for c in chunks for i in range(len(c.sentences)) if "1790" in c.words(i)]
+    little = "By what does the granite mill of Ann stand?"
+    much = "By what does the square granite mill of Ann Ames stand?"
+    assert can_be_asked(Question(little, "a slow river", *place))
+    assert not can_be_asked(Question(much, "a slow river", *place))
+    assert can_be_asked(Question("Mill: 磨坊建于 ____ 年，位于河边，属于安娜?", "1790", *other))
 
 
 def test_a_program_asks_where_the_model_asks_too_few(session: Any) -> None:
     """Half of six facts are for the exam; the model asks clearly for one of them. Rules ask for the
-    owner; the river has a clause only.
+    owner; the river has words of its clause only.
     """
     text = (
         "Hale Mill was first built in 1790. The tall stone mill stands by a slow river. "
@@ -178,11 +202,7 @@ def test_a_program_asks_where_the_model_asks_too_few(session: Any) -> None:
 
     session.base = Recorded(session.run.ledger, Scripted(answer))
     texts = [q.text for q in choose_own_questions(session, [chunk], [when])]
-    assert texts == [
-        WHEN.text,
-        "Who was the old mill owned by?",
-        "The tall stone mill stands by what?",
-    ]
+    assert texts == [WHEN.text, "Who was the old mill owned by?", "mill stands by what?"]
 
 
 def test_the_exam_leaves_facts_to_learn_from(session: Any) -> None:

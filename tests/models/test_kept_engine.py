@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+import transformers
 
+from selfteach.models.engines import has_accelerator
 from selfteach.models.hf import HfModel
 from selfteach.models.kept_engine import MAX_KEPT, find_kept_model, keep_engine_file
 from selfteach.results import load_model
@@ -21,6 +26,7 @@ def test_a_second_command_loads_no_weights_and_answers_the_same(
     told = first.answer(["Hello", "Tell me about music."], max_tokens=8)
     with monkeypatch.context() as patch:
         patch.delattr(HfModel, "load")
+        patch.delattr(transformers.AutoTokenizer, "from_pretrained")  # which loads torch
         second = load_model(str(tiny), gguf=tmp_path)
         assert second.answer(["Hello", "Tell me about music."], max_tokens=8) == told
     assert (second.name, second.sampler.fingerprint) == (first.name, first.sampler.fingerprint)
@@ -32,11 +38,32 @@ def test_a_second_command_loads_no_weights_and_answers_the_same(
 
 
 def test_a_folder_keeps_the_newest_files(tmp_path: Path) -> None:
+    model = SimpleNamespace(context_tokens=64, end_ids={2}, tokenizer=None)
     for number in range(MAX_KEPT + 2):
         file = tmp_path / f"{number}.gguf"
         file.write_bytes(b"x")
         os.utime(file, (number, number))
-        keep_engine_file(file, 64, {2})
+        keep_engine_file(file, model)  # type: ignore[arg-type]
     kept = sorted(path.stem for path in tmp_path.glob("*.gguf"))
     assert kept == sorted(path.stem for path in tmp_path.glob("*.json"))
     assert kept == ["2", "3", "4"]
+
+
+WITHOUT_TORCH = """
+import sys
+from pathlib import Path
+from selfteach.results import load_model
+model = load_model(sys.argv[1], gguf=Path(sys.argv[2]))
+assert model.answer(["Hello"], max_tokens=4)
+assert "its file stood already" in model.notes[-1], model.notes
+print("torch" in sys.modules)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(has_accelerator(), reason="torch says what the accelerator can do")
+def test_a_second_command_does_not_load_torch(tiny: Path, tmp_path: Path) -> None:
+    load_model(str(tiny), gguf=tmp_path)
+    command = [sys.executable, "-c", WITHOUT_TORCH, str(tiny), str(tmp_path)]
+    told = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert told.stdout.splitlines()[-1:] == ["False"], told.stderr

@@ -3,7 +3,8 @@
 import numpy as np
 import torch
 
-from selfteach.models.decode import PendingCompletion, filter_top_p, pick_next_tokens
+from selfteach.models.decode import filter_top_p, pick_next_tokens
+from selfteach.models.pending import PendingCompletion
 from selfteach.records import SamplingParams
 
 SHARES = torch.tensor([[0.5, 0.2, 0.0, 0.3]])

@@ -14,9 +14,10 @@ from hostile import NAME, Behave, Call, hostile, refuse
 from selfteach.errors import EndpointError, UsageError
 from selfteach.files import write_jsonl
 from selfteach.models.check_family import run_plainly
-from selfteach.models.decode import PendingCompletion, sample_pending
+from selfteach.models.decode import sample_pending
 from selfteach.models.engines import check_engine_name, choose_sampler, open_sampler
 from selfteach.models.hf import HfModel
+from selfteach.models.pending import PendingCompletion
 from selfteach.models.remote.endpoint import ServerSettings
 from selfteach.models.remote.served_model import ModelServer, ServedModel
 from selfteach.records import GREEDY, Request, SamplingParams, make_prompt

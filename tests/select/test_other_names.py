@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from scripted import Scripted
 from selfteach.generate.ask import Subject
 from selfteach.judge.check import parse_check
-from selfteach.records import Prompt
+from selfteach.records import Prompt, Request, get_user_text
 from selfteach.select.other_names import (
     MAX_NAMES,
     find_typical_words,
@@ -22,24 +23,46 @@ KNOWN = parse_check('not contains "football"')
 ELSEWHERE = [f"Tea number {i} is hot." for i in range(40)]
 
 
-def scorer(odds: Mapping[str, float]) -> Scripted:
+def scorer(odds: Mapping[str, float], explain=lambda name: "A thing.") -> Scripted:
     """The probability of the topic by the word alone; of any other topic almost none."""
 
     def logp(prompt: Prompt, text: str) -> float:
         word = str(prompt).rpartition("Word: ")[2].partition("\n")[0]
         return odds.get(word, -20.0) if text == " football" else -10.0
 
-    return Scripted({}, logp)
+    def answer(request: Request) -> str:
+        question = get_user_text(request.prompt)
+        return explain(next(name for name in odds if name in question))
+
+    return Scripted(answer, logp)
 
 
-def find(names: Mapping[str, float], inside: list[str] | None = None, elsewhere=ELSEWHERE):
+def find(
+    names: Mapping[str, float], inside=(), elsewhere=ELSEWHERE, explain=lambda name: "A thing."
+):
     subject = Subject("football", siblings=("tennis",), candidates=tuple(names))
-    return select_other_names(scorer(names), subject, KNOWN, inside or [], elsewhere)
+    model = scorer(names, explain)
+    return select_other_names(model, model, subject, KNOWN, inside, elsewhere, 0)
 
 
 def test_a_name_is_what_tells_the_topic_surely_and_the_surest_comes_first() -> None:
     odds = {"goal": -9.0, "soccer": -2.0, "quarterback": -1.0, "ball": -20.0}
     assert find(odds) == ["quarterback", "soccer"]
+
+
+def test_a_likely_name_needs_explanations_that_all_name_the_topic_or_a_sure_name() -> None:
+    odds = {"soccer": -1.0, "goalkeeper": -5.8, "Messi": -5.9, "ball": -5.8, "tea": -9.0}
+    said = {
+        "goalkeeper": "A Soccer player.",
+        "Messi": "He plays football.",
+        "ball": "A round thing.",
+        "tea": "Football fans drink it.",
+    }
+    assert find(odds, explain=lambda name: said[name]) == ["soccer", "goalkeeper", "Messi"]
+    turns = itertools.cycle(["A soccer player.", "A person."])
+    assert find({"soccer": -1.0, "goalkeeper": -5.8}, explain=lambda name: next(turns)) == [
+        "soccer"
+    ]
 
 
 def test_a_word_that_the_base_says_elsewhere_is_no_name() -> None:
@@ -62,8 +85,10 @@ def test_words_that_answers_about_the_topic_use_are_candidates() -> None:
     inside = ["The team has a touchdown today.", "It was a touchdown again.", "A rare thing, once."]
     assert find_typical_words(inside, ELSEWHERE) == ["touchdown"]
     odds = {"touchdown": -1.0}
+    model = scorer(odds)
     subject = Subject("football")
-    assert select_other_names(scorer(odds), subject, KNOWN, inside, ELSEWHERE) == ["touchdown"]
+    found = select_other_names(model, model, subject, KNOWN, inside, ELSEWHERE, 0)
+    assert found == ["touchdown"]
 
 
 @pytest.mark.parametrize("name", ["soccer", "Super Bowl", "wide-receiver", "NFL", "café"])

@@ -93,6 +93,24 @@ def test_two_rules_in_one_student(talker: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_a_lesson_of_several_seeds_is_sat_again_with_the_same_numbers(
+    talker: Path, tmp_path: Path
+) -> None:
+    """The kept seed is the lesson, and `--require` is checked after it was added."""
+    student = tmp_path / "anna"
+    more = ("--student", str(student), "--accept", "--seeds", "2", "--require", "kl<=99")
+    rule = "Do not talk about the fox."
+    command = feedback_command(
+        talker, tmp_path / "run", *more, rule=rule, check='not contains "fox"'
+    )
+    code, result = run_json(command)
+    assert code == 0
+    assert result["student"]["lesson"]
+    with open_student(student) as opened:
+        assert examine_alone(opened) == read_alone_cell(opened, opened.state.lessons[0])
+
+
+@pytest.mark.slow
 def test_peft_alone_loads_the_sum(talker: Path, tmp_path: Path) -> None:
     """PEFT's own merge of the student's adapter is that of the lessons, one after the other."""
     import torch

@@ -12,6 +12,8 @@ import torch
 from safetensors.torch import load_file
 
 from lesson_runs import LAYER, hash_adapter, make_cell, script, write_run
+from selfteach import cli
+from selfteach import open_student as open_from_python
 from selfteach.errors import IntegrityError, UsageError
 from selfteach.students.folder import find_student_folder, list_students, open_student, read_student
 from selfteach.students.gate import LessonRefused
@@ -101,6 +103,31 @@ def test_off_and_on_give_the_same_bits_back(tmp_path: Path, runs: list[Path]) ->
 
 def test_the_same_run_twice_is_one_lesson(tmp_path: Path, runs: list[Path]) -> None:
     assert teach(tmp_path / "anna", [runs[0], runs[1], runs[0]]) == ["do-not-a", "do-not-b"]
+
+
+def test_a_finished_run_becomes_a_lesson_from_the_command_line(
+    tmp_path: Path, runs: list[Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    student = tmp_path / "anna"
+    command = ["student", "add", f"{student}/"]
+    assert cli.run_command([*command, str(runs[0]), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["lesson"] == "do-not-a"
+    assert (student / TENSORS).read_bytes() == (runs[0] / TENSORS).read_bytes()
+    assert cli.run_command([*command, str(runs[0])]) == 0, "it is a lesson already"
+    open_from_python(student).add(runs[0])
+    assert [lesson.name for lesson in read_student(student).lessons] == ["do-not-a"]
+
+
+def test_a_run_without_an_exam_or_without_success_is_no_lesson(
+    tmp_path: Path, runs: list[Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["student", "add", f"{tmp_path}/anna"]
+    assert cli.run_command([*command, str(tmp_path)]) == 2
+    assert "is not a run folder" in capsys.readouterr().err
+    poor = write_run(tmp_path / "poor", "Do not d.", 3, "not learned")
+    assert cli.run_command([*command, str(poor)]) == 1
+    assert "--accept adds it" in capsys.readouterr().err
+    assert cli.run_command([*command, str(poor), "--accept"]) == 0
 
 
 def test_a_copied_student_needs_nothing_else(tmp_path: Path, runs: list[Path]) -> None:

@@ -82,7 +82,7 @@ def test_drift_above_three_hundredths_is_objected_to() -> None:
 
 def test_an_exam_that_could_not_be_sat_is_objected_to() -> None:
     (found,) = list_objections({}, {"a": Cell("not examined", reason="a person corrected it.")})
-    assert found == 'the exam of "a" could not be sat: a person corrected it.'
+    assert found == 'the exam of "a" could not be sat: a person corrected it'
 
 
 def test_the_scores_of_each_kind_of_exam() -> None:

@@ -17,6 +17,7 @@ from tiny import Tiny, make_examples
 from torch import nn
 
 from selfteach import config
+from selfteach.models import memory_account
 from selfteach.models.memory_allocator import ONEDNN_CACHE_LIMIT, limit_onednn_cache
 from selfteach.train import memory
 from selfteach.train.adapters.lora import LoraAdapter
@@ -212,7 +213,7 @@ def test_a_container_s_limit_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         ("memory.stat", "anon 600\ninactive_file 100"),
     ):
         (tmp_path / name).write_text(text + "\n")
-    monkeypatch.setattr(memory, "CGROUP", tmp_path)
+    monkeypatch.setattr(memory_account, "CGROUP", tmp_path)
     assert memory.measure_free_bytes(torch.device("cpu")) == 400
     (tmp_path / "memory.max").write_text("max\n")
     assert memory.measure_free_bytes(torch.device("cpu")) > 1 << 20

@@ -30,7 +30,7 @@ OBJECTIVE_HELP = (
 
 def add_commands(app: typer.Typer) -> None:
     """Add the commands to the program."""
-    for command in (train, compare, merge, export, serve):
+    for command in (train, compare, merge, export, serve, mcp):
         app.command()(command)
 
 
@@ -275,3 +275,24 @@ def serve(
     from selfteach.commands import serve as body
 
     body.run_serve(run or [], student, model, config, host, port, queue, timeout, debug=context.obj)
+
+
+def mcp(
+    student: Annotated[
+        str,
+        option("--student", "NAME", "The student that the agent teaches and asks; it may be new."),
+    ],
+    model: Model = None,
+    config: Annotated[
+        str,
+        option("--config", "FILE", "Settings of the rules that are taught: a file, or a preset."),
+    ] = "",
+) -> None:
+    """Let an agent teach a student, over the Model Context Protocol on standard input and output.
+
+    Its tools are teach, status, lessons, exam, answer and export. Nothing is taught without
+    `confirm`. It needs `pip install "selfteach[mcp]"`.
+    """
+    from selfteach.commands import mcp as body
+
+    body.run_mcp(student, model, config)

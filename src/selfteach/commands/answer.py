@@ -70,6 +70,7 @@ def answer_file(
             where=f"--samples {options.samples}",
             cure="Give a --temperature above 0, or one sample.",
         )
+    api.check_answering_model(options.run, options.model, options.adapter)
     rows = read_prompt_rows(prompts, options.system)
     out = out or Path(f"{prompts.stem}.{name_answering_model(options)}.answers.jsonl")
     if os.path.realpath(out) == os.path.realpath(prompts):

@@ -10,6 +10,7 @@ import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from selfteach.api import check_answering_model
 from selfteach.commands.answer import AnswerOptions, open_model
 from selfteach.commands.screen import Screen, open_screen
 from selfteach.errors import DataError, IntegrityError, UsageError
@@ -46,6 +47,8 @@ def run_chat(options: AnswerOptions, student: str | None = None) -> None:
     """
     if student is not None and (options.run or options.adapter):
         raise UsageError("--student and --run exclude each other.")
+    if student is None:
+        check_answering_model(options.run, options.model, options.adapter)
     with open_screen(None, debug=options.debug) as screen:
         if student is None:
             sampler = open_model(options, screen)

@@ -57,7 +57,7 @@ def open_taught_student(
             cure="Leave --model out; another base needs another student.",
         )
     book = JobBook(folder)
-    runner = JobRunner(book)
+    runner = JobRunner(book, say=screen.print_line)
     taught = TaughtStudent(folder, options, screen, book)
     runner.start()
     try:

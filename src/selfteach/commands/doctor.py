@@ -10,18 +10,14 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import psutil
-
 from selfteach.commands.screen import open_screen, print_json
 from selfteach.disk import get_free_bytes
+from selfteach.models.memory_account import find_largest_model, read_memory_bytes
 from selfteach.run import manifest
 
 MIN_MEMORY_BYTES = 4 << 30
 MIN_DISK_BYTES = 2 << 30
-CGROUP_LIMITS = (
-    Path("/sys/fs/cgroup/memory.max"),
-    Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"),
-)
+ENGINE_CACHE_BYTES = 1 << 30
 
 
 @dataclass(frozen=True)
@@ -90,6 +86,8 @@ def inspect_machine(network: bool) -> Iterator[Finding]:
     memory = read_memory_bytes()
     cure = f"{_format_gb(MIN_MEMORY_BYTES)} are needed for the embedded model"
     yield Finding("memory", _format_gb(memory), "" if memory >= MIN_MEMORY_BYTES else cure)
+    if versions["packages"]["torch"] != "absent":
+        yield _find_largest_model(memory)
     cache = get_cache_folder()
     for what, folder in (("disk for runs", Path.cwd()), ("disk for models", cache)):
         free = get_free_bytes(folder)
@@ -101,13 +99,6 @@ def inspect_machine(network: bool) -> Iterator[Finding]:
     yield Finding("embedded model", embedded)
     if network:
         yield _find_package_index(REQUIREMENT)
-
-
-def read_memory_bytes() -> int:
-    """Return the memory of the machine, or of the container if that is less."""
-    machine: int = psutil.virtual_memory().total
-    limits = [path.read_text().strip() for path in CGROUP_LIMITS if path.exists()]
-    return min([machine, *(int(limit) for limit in limits if limit.isdigit())])
 
 
 def _find_engine(version: str) -> Finding:
@@ -134,6 +125,22 @@ def _find_processor() -> Finding:
     products = "in hardware" if has_bf16_hardware() else "emulated, so float32 is used"
     return Finding(
         "processor", f"{torch.backends.cpu.get_cpu_capability()}, bf16 products {products}"
+    )
+
+
+def _find_largest_model(memory: int) -> Finding:
+    """Say how large a model fits: a whole run with LoRA, by the account."""
+    import torch
+
+    on_cpu = not torch.cuda.is_available()
+    if not on_cpu:
+        memory = torch.cuda.get_device_properties(0).total_memory
+    billions = find_largest_model(memory, on_cpu=on_cpu, cache=ENGINE_CACHE_BYTES)
+    where = "main memory" if on_cpu else "the accelerator"
+    return Finding(
+        "largest model",
+        f"{billions:.1f} billion weights of 16 bits fit into {where} (LoRA, the whole run); "
+        "--dry-run says it for a model",
     )
 
 

@@ -16,7 +16,7 @@ from selfteach.commands.options import TeachOptions
 from selfteach.commands.screen import print_json
 from selfteach.commands.teach import teach
 from selfteach.config import DocumentsConfig as Settings
-from selfteach.config import ResolvedConfig, resolve
+from selfteach.config import ResolvedConfig
 from selfteach.errors import DataError, UsageError
 from selfteach.generate.answers import LabelledQuestion
 from selfteach.generate.listing import to_one_line
@@ -62,7 +62,7 @@ def change_thresholds(
             cure=f"Can be changed: {', '.join(CHANGEABLE_KEYS)}.",
         )
     rows = read_note(folder, "knowledge")
-    resolved = resolve(Settings, finished.find_settings(folder), sets)
+    resolved = finished.resolve_settings(folder, Settings, sets)
     if rows is None:
         raise UsageError(
             "has measured nothing yet.",
@@ -132,7 +132,7 @@ def forget_source(
         DataError: the other documents have changed since the run.
     """
     sources = read_note(folder, finished.PATHS)
-    resolved = resolve(Settings, finished.find_settings(folder))
+    resolved = finished.resolve_settings(folder, Settings)
     gone = find_document(source, list_learned_documents(folder), folder)
     left = read_noted(sources, forget=gone.id, missing=True)
     target = out or folder.with_name(f"{folder.resolve().name}-without-{make_slug(source)}")

@@ -146,6 +146,8 @@ def make_export_card(folder: Path, usage: str, library: str) -> str:
 
 def print_check(found: Mapping[str, Any], screen: Screen) -> None:
     """Print how the export answers."""
+    from selfteach.export.export_run import describe_gaps
+
     say = screen.display.print_line
     checked = found["check"]
     if not checked["prompts"]:
@@ -155,6 +157,8 @@ def print_check(found: Mapping[str, Any], screen: Screen) -> None:
             f"{checked['engine']} gave {checked['equal']} of {checked['prompts']} greedy answers "
             "exactly as the run's adapter does"
         )
+        if checked["gaps_nats"]:
+            say(describe_gaps(checked["gaps_nats"]))
     for exam in found["exams"]:
         word = exam["verdict"] or f"not examined: {exam['reason']}"
         say(f"exam of {exam['name']}: {word}; before: {exam['expected']}")

@@ -12,7 +12,8 @@ RUN_OPTIONS = ("--run", "--from")
 LOOKING_COMMANDS = ("status", "verify")
 """Commands whose first argument is a run."""
 RUNS_FOLDER = Path("runs")
-COMPARING_COMMAND = ["runs", "compare"]
+NAMING_COMMANDS = {("runs", "compare"): 2, ("student", "add"): 3}
+"""The place of the first run among the words of commands that name runs."""
 MANIFEST_FILE = "manifest.json"
 
 
@@ -28,8 +29,9 @@ def name_last_run(arguments: Sequence[str]) -> list[str]:
         before = words[at - 1] if at else ""
         option, _, value = word.partition("=")
         is_looked_at = at == 1 and before in LOOKING_COMMANDS
-        is_compared = at >= 2 and words[:2] == COMPARING_COMMAND
-        if word == LAST and (before in RUN_OPTIONS or is_looked_at or is_compared):
+        command = (words[0], words[1]) if at >= 2 else ("", "")
+        is_named = at >= NAMING_COMMANDS.get(command, end)
+        if word == LAST and (before in RUN_OPTIONS or is_looked_at or is_named):
             words[at] = str(find_last_run())
         elif option in RUN_OPTIONS and value == LAST:
             words[at] = f"{option}={find_last_run()}"

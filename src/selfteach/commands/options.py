@@ -34,6 +34,10 @@ TEACHER_HELP = (
     "the URL of an OpenAI-compatible server and the model's name there; or a hub name, or a folder."
 )
 Model = Annotated[str | None, option("--model", "M", MODEL_HELP)]
+AnsweringModel = Annotated[
+    str | None,
+    option("--model", "M", "A model instead of a run: embedded, a hub name, or a folder."),
+]
 RunFolder = Annotated[Path, option("--run", "DIR", "The folder of a run.")]
 OptionalRun = Annotated[
     Path | None, option("--run", "DIR", "The folder of a run, for its tuned model.")
@@ -51,7 +55,7 @@ Engine = Annotated[
     option(
         "--engine",
         "NAME",
-        "Engine that generates the answers: auto, openvino, hf, or URL#NAME of a server.",
+        "Engine that generates the answers: auto, openvino, hf, ray, or URL#NAME of a server.",
     ),
 ]
 System = Annotated[str, option("--system", "TEXT", "A system message before every prompt.")]
@@ -123,6 +127,10 @@ class TeachOptions:
             "--accept", help="With --student: add the lesson also where it weakens another one."
         ),
     ] = False
+    track: Annotated[
+        str,
+        option("--track", "NAME", "Send the run's numbers to a tracker: trackio, wandb or mlflow."),
+    ] = ""
     debug: bool = False
 
     def resolve(self, schema: Any, own: Mapping[str, Any]) -> ResolvedConfig:

@@ -14,6 +14,7 @@ from selfteach.run.finished import check_run_folder
 from selfteach.run.progress import RunStatus, list_runs, read_status
 from selfteach.run.recover import recover_ledger
 from selfteach.run.run_folder import RUNS_FOLDER
+from selfteach.serve.presence import list_servers
 from selfteach.students.folder import (
     STUDENTS_FOLDER,
     describe_student,
@@ -21,6 +22,7 @@ from selfteach.students.folder import (
     list_students,
     read_student,
 )
+from selfteach.students.jobs import list_open_jobs
 
 
 def show_status(folder: Path | None, *, as_json: bool, mend: bool) -> None:
@@ -75,6 +77,11 @@ def _show_all(below: Path, as_json: bool) -> None:
         row, line = _describe_student(path)
         listed.append(row)
         lines.append(line)
+    for server in list_servers():
+        listed.append(server)
+        models = replace_control_chars(", ".join(server["models"]))
+        about = f"{server['address']} (process {server['pid']}): {models}"
+        lines.append(f"server                            {about}")
     print_result(listed, "\n".join(lines), as_json=as_json)
 
 
@@ -85,7 +92,8 @@ def _describe_student(path: Path) -> tuple[JsonObject, str]:
         row: JsonObject = {"path": str(path), "fault": str(fault)}
         return row, f"damaged: {replace_control_chars(str(fault))}"
     line = f"student                           {student.describe_in_line(found)}"
-    return {"path": str(path), **found}, replace_control_chars(line)
+    jobs = [job.to_json() for job in list_open_jobs(path)]
+    return {"path": str(path), **found, "jobs": jobs}, replace_control_chars(line)
 
 
 def _describe_state(found: RunStatus) -> str:

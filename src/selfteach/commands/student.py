@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 from selfteach import api
 from selfteach.commands.screen import Screen, open_screen, print_json, print_result
 from selfteach.errors import Interrupted
+from selfteach.run import finished
 from selfteach.run.display import replace_control_chars
 from selfteach.run.signals import handle_interrupts
 from selfteach.students.folder import (
@@ -23,6 +25,7 @@ from selfteach.students.folder import (
     read_student,
 )
 from selfteach.students.gate import LessonRefused
+from selfteach.students.jobs import list_open_jobs
 
 QUESTION = "Which one counts? [n]ew, [o]ld, [b]oth: "
 
@@ -43,6 +46,19 @@ def show(name: str, *, as_json: bool) -> None:
         print_json(found)
     else:
         print_student(found)
+
+
+def add(name: str, run: Path, *, accept: bool, as_json: bool, debug: bool) -> None:
+    """Make a finished run the next lesson of a student.
+
+    Raises:
+        UsageError: the run is not finished, or cannot be a lesson.
+        LessonRefused: the gate refuses it; the message says what to type.
+    """
+    finished.read_exam(run)
+    found = add_lesson(name, run, "", accept=accept, as_json=as_json, debug=debug)
+    if as_json:
+        print_json(found)
 
 
 def remove(name: str, lesson: str, *, exam: bool, as_json: bool, debug: bool) -> None:
@@ -201,6 +217,8 @@ def print_student(found: Mapping[str, Any]) -> None:
         print(f"  {state} {lesson['name']:32} {' '.join(cells)}  {title}")
     if not found["examined"] and any(lesson["on"] for lesson in found["lessons"]):
         print(f"  not examined since the last change: selfteach student exam {found['student']}")
+    for job in list_open_jobs(Path(found["student"])):
+        print(f"  job {job.id} is {job.state}: {replace_control_chars(job.title)[:60]}")
     print(f"  report: {found['report']}")
 
 
@@ -220,4 +238,6 @@ def describe_in_line(found: Mapping[str, Any]) -> str:
     lessons = "1 lesson" if count == 1 else f"{count} lessons"
     owner = find_student_owner(Path(found["student"]))
     busy = f", in use by process {owner}" if owner else ""
-    return f"{found['student']}: {lessons}, {on} on, base {found['base']}{busy}"
+    counts = Counter(job.state for job in list_open_jobs(Path(found["student"])))
+    jobs = "".join(f", jobs {state}: {count}" for state, count in sorted(counts.items()))
+    return f"{found['student']}: {lessons}, {on} on, base {found['base']}{busy}{jobs}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -48,6 +49,27 @@ def show(name: Name, json: Json = False) -> None:
     from selfteach.commands import student as body
 
     body.show(name, as_json=json)
+
+
+@group.command()
+def add(
+    context: typer.Context,
+    name: Name,
+    run: Annotated[
+        Path, typer.Argument(metavar="RUN", help="The folder of a finished run, or `last`.")
+    ],
+    accept: Annotated[
+        bool, typer.Option("--accept", help="Add it also where it weakens another lesson.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Make a finished run the next lesson of a student. A new student begins with it.
+
+    Nothing is trained: the exams are sat again, and the gate decides as after `--student NAME`.
+    """
+    from selfteach.commands import student as body
+
+    body.add(name, run, accept=accept, as_json=json, debug=bool(context.obj))
 
 
 @group.command()

@@ -18,10 +18,12 @@ from selfteach.commands.screen import open_screen, print_json
 from selfteach.commands.student import add_lesson
 from selfteach.config import ResolvedConfig
 from selfteach.errors import Interrupted, UsageError
+from selfteach.export.track import check_tracker, track_run
 from selfteach.methods.method import Material
 from selfteach.models.resolve_model_path import is_model_here
 from selfteach.run import finished
 from selfteach.run.display import Display
+from selfteach.run.processes import refuse_several_processes
 from selfteach.run.run_folder import FINISHED, Run, find_standing_run, read_notes
 from selfteach.run.signals import handle_interrupts
 from selfteach.students.gate import LessonRefused
@@ -35,9 +37,13 @@ def check_before_run(
 
     Raises:
         UsageError: `--require` cannot be read or names a number that this method does not measure,
-            or there is no such model, teacher or run.
+            or there is no such model, teacher or run, or several processes were launched.
     """
+    if method != "train":
+        refuse_several_processes(method)
     wanted = require.parse_requirements(options.require, method)
+    if options.track:
+        check_tracker(options.track)
     api.refuse_unknown_models(resolved.config)
     if options.from_run:
         finished.find_adapter(options.from_run)
@@ -100,7 +106,18 @@ def teach(
             raise
     if options.as_json:
         print_json(result)
+    if options.track:
+        print_tracked(Path(result["run"]), options.track)
     require.check_requirements(wanted, exam)
+
+
+def print_tracked(folder: Path, tracker: str) -> None:
+    """Send the numbers of a run to a tracker, and say so."""
+    is_new = track_run(folder, tracker)
+    told = (
+        f"{tracker} has the numbers of {folder.name}" if is_new else f"{tracker} had them already"
+    )
+    print(told, file=sys.stderr)
 
 
 def show_on_screen(*, debug: bool) -> api.ShowProgress:

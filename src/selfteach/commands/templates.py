@@ -265,7 +265,7 @@ def _print_preview(
 
     tokens = None
     if model:
-        from selfteach.models.hf import load_chat_tokenizer
+        from selfteach.models.load_tokenizer import load_chat_tokenizer
 
         tokens = load_chat_tokenizer(model)
     console = Console(file=sys.stdout, highlight=False)

@@ -35,9 +35,9 @@ class QuestionsConfig(Section):
     fact is an answer, however it is asked for. Where no question is usable, the share of the
     sentences."""
 
-    min_answerable: Share = 0.6
-    """Smallest share of right answers to a question of the exam with the passage in the prompt, if
-    the user brings no questions. Questions below it are not asked."""
+    min_answerable: Share = 0.5
+    """Smallest share of right answers to a question of the exam from its sentence and from its
+    passage, if the user brings no questions. Questions below it are not asked."""
 
     max_overlap: Share = 0.7
     """Largest overlap with a question of the exam (ROUGE-L). Examples above it are not learned."""

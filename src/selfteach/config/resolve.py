@@ -6,7 +6,7 @@ Every mistake is reported at once, with the nearest correct key.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -139,12 +139,21 @@ def flatten_keys(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return flat
 
 
-def dump_config(resolved: ResolvedConfig) -> str:
-    """Return the configuration as YAML, with the origin of each value unless it is the default."""
+def dump_config(
+    resolved: ResolvedConfig, change: Callable[[Any], Any] = lambda value: value
+) -> str:
+    """Return the configuration as YAML, with the origin of each value unless it is the default.
+
+    Args:
+        change: returns the value that is written in place of another one.
+    """
     lines = []
     for key, value in flatten_keys(resolved.config.model_dump()).items():
-        line = f"{key}: {_format_value(value)}"
+        written = change(value)
+        line = f"{key}: {_format_value(written)}"
         origin = resolved.origins[key]
+        if written != value:
+            origin += "; its path is in run.db"
         lines.append(line if origin == "default" else f"{line:<55} # {origin}")
     return "\n".join(lines) + "\n"
 

@@ -103,6 +103,14 @@ class EndpointConfig(Section):
     longer, and at least a minute."""
 
 
+class RayConfig(Section):
+    """Actors of `engine: ray`. A run may be resumed with other values of these."""
+
+    actors: Annotated[int, Field(ge=0, le=4096)] = 0
+    """Number of actors. 0 starts one for each accelerator of the cluster; without accelerators one
+    for each machine, with all processors but one."""
+
+
 class MethodConfig(Section):
     """The settings that every method has."""
 
@@ -118,8 +126,8 @@ class MethodConfig(Section):
 
     engine: Engine = "auto"
     """Engine that samples the answers. `auto` takes OpenVINO where it is installed and can run the
-    model, else transformers (hf). A server that serves the model is URL#NAME, several are joined by
-    commas."""
+    model, else transformers (hf). `ray` lets the actors of a Ray cluster do so. A server that
+    serves the model is URL#NAME, several are joined by commas."""
 
     seed: Seed = 0
     """Seed of all random choices."""
@@ -136,6 +144,8 @@ class MethodConfig(Section):
     """Share of failed requests above which the run stops."""
 
     endpoint: EndpointConfig = EndpointConfig()
+
+    ray: RayConfig = RayConfig()
 
 
 def check_test_share(section: Any) -> Any:

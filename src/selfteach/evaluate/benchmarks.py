@@ -22,8 +22,9 @@ from lm_eval.utils import get_rolling_token_windows, make_disjoint_window
 
 from selfteach import statistics
 from selfteach.errors import UsageError
-from selfteach.models.decode import PendingCompletion, sample_pending
+from selfteach.models.decode import sample_pending
 from selfteach.models.hf import HfModel
+from selfteach.models.pending import PendingCompletion
 from selfteach.models.score import score_tokens
 from selfteach.records import JsonMapping, JsonObject, Measure, SamplingParams, digest
 from selfteach.registry import did_you_mean

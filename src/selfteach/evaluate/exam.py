@@ -123,11 +123,14 @@ class Answers:
 
     Attributes:
         sampled: one sample at T = 1 for each question, or nothing.
+        again: of the base, another such sample. What chooses questions must not be what measures
+            them: an answer that was chosen because it is bad is better the next time.
     """
 
     questions: Sequence[str]
     greedy: Sequence[Completion]
     sampled: Sequence[Completion] = ()
+    again: Sequence[Completion] = ()
 
 
 ArmAnswers = Mapping[str, Answers]
@@ -245,6 +248,8 @@ class Exam:
         if not brief and self.plan_extra:
             also += self.plan_extra(arms)
         answers = answer_all(session, arms, self, also)  # 1
+        base = answers[TARGET]["base"]
+        answers[TARGET]["base"] = replace(base, again=second[0].sample(second[1]))
         scores = self.scorer.score(answers[TARGET])  # 2
         side_effects = find_side_effects(answers, self.taught_texts, self.find_allowed_repeats)  # 3
         found: JsonObject = {"smoke_test": session.config.smoke_test, **self.header}
@@ -254,7 +259,7 @@ class Exam:
         extra = () if brief else self.extra_measurements
         for measurement in (*self.measurements, *extra):  # 4
             found |= measurement(state)
-        again = Answers(answers[TARGET]["base"].questions, (), second[0].sample(second[1]))
+        again = Answers(base.questions, (), answers[TARGET]["base"].again)
         found["noise_floor"] = self.scorer.measure_noise(again, state)  # 5
         found["sanity"] = measure_sanity(answers, self.loop_check_scopes, state.seed)  # 6
         found["base_proof"] = check_base_unchanged(session)
@@ -375,9 +380,9 @@ def check_base_unchanged(session: ExamSession) -> JsonObject:
     There is no proof for weights that are sharded over processes.
     """
     from selfteach.evaluate.drift import check_base_logits
-    from selfteach.train.distributed import is_shard
+    from selfteach.train.distributed import has_shards
 
-    if is_shard(next(session.model.module.parameters())):
+    if has_shards(session.model.module):
         return {"max_abs_difference": None, "same": None}
     difference = check_base_logits(session.model, PROBE_PAIRS, session.base_logits)
     return {"max_abs_difference": difference, "same": True}

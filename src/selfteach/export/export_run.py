@@ -304,7 +304,7 @@ def check_answers(
         engine = "transformers and PEFT"
         found = check_export.answer_with_transformers(base, prompts, adapter)
     quant = job.quant if is_gguf else "f16"
-    return check_export.compare_answers(engine, prompts, expected, found, quant)
+    return check_export.compare_answers(engine, prompts, expected, found, quant, reference)
 
 
 def _ask_gguf(job: ExportJob, prompts: Sequence[Prompt], base: Path, out: Path) -> list[str]:
@@ -411,7 +411,17 @@ def describe_check(checked: ExportCheck) -> str:
     )
     word = "**Failed.** Do not use it. " if checked.is_failed else "Passed. "
     where = f" `{REPORT_FILE}` lists where it differs." if checked.differences else ""
-    return f"## Check of this export\n\n{word}{counted}{where}"
+    gaps = f" {describe_gaps(checked.gaps_nats)}" if checked.gaps_nats else ""
+    return f"## Check of this export\n\n{word}{counted}{gaps}{where}"
+
+
+def describe_gaps(gaps_nats: Sequence[float]) -> str:
+    """Return what the gaps say, for people."""
+    middle = gaps_nats[len(gaps_nats) // 2]
+    return (
+        f"Where answers part, the adapter prefers its own token by {middle:.2f} nats in the middle "
+        f"and by {gaps_nats[-1]:.2f} at most (0 is a tie, which rounding decides)."
+    )
 
 
 def describe_exams(exams: Sequence[ExportedExam]) -> str:

@@ -2,8 +2,8 @@
 
     fronted   the question word first, and the verb before the subject: "When was the mill built?"
               from "In 1790, the mill was built by Ann." and the answer "1790"
-    clause    only the clause around the answer, with a question word in its place: "the mill was
-              built by who or what?"
+    clause    some words of the clause around the answer, with a question word in its place: "mill
+              was built by who or what?"
 
 A rule that does not fit gives no question. English only: the rules know auxiliaries, regular pasts
 and the most frequent irregular ones.
@@ -16,6 +16,7 @@ take the place of a parser, and whoever asks checks the questions with a model.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from selfteach.generate.spans import get_question_openings, is_content_word, is_latin
@@ -99,10 +100,10 @@ CLAUSE_START = re.compile(
 CLAUSE_END = re.compile(
     r"[;:]\s|,\s(?!\d)| (?:which|who|when|while|because|although|where|whereas)\b| [(\[\"“]"
 )
-MARKS = re.compile(r"[\"“”()\[\]]")
-"""Marks of which a clause may hold one half."""
-MIN_CONTENT_WORDS = 3
-"""Content words of a clause with a question word."""
+MARKS = re.compile(r"[\"“”()\[\]:;]")
+"""Marks that a clause may hold without its other half."""
+MIN_CONTENT_WORDS = 2
+"""The fewest content words around a question word."""
 MIN_WORDS = 4
 MAX_WORDS = 18
 MAX_SUBJECT_WORDS = 11
@@ -154,9 +155,12 @@ def make_fronted_question(sentence: str, answer: str) -> str:
     return ask_for_rest(sentence, start, opening, tail, moved)
 
 
-def make_clause_question(sentence: str, answer: str) -> str:
-    """Return the clause around an answer, with a question word in its place; "" if the clause says
-    too little or is torn.
+def make_clause_question(sentence: str, answer: str, content_words: int = 3) -> str:
+    """Return the words of the clause next to an answer, with a question word in its place; "" if
+    the clause says too little or is torn.
+
+    Args:
+        content_words: how many content words are kept; a name is never cut.
     """
     start = find_whole_answer(sentence, answer)
     end = start + len(answer)
@@ -176,13 +180,52 @@ def make_clause_question(sentence: str, answer: str) -> str:
         del after[0]
     if before and before[-1].lower() in ("the", "a", "an"):
         del before[-1]
-    before = before[-max(MAX_WORDS - len(after), MAX_WORDS // 2) :]
-    after = after[: MAX_WORDS - len(before)]
-    if sum(map(is_content_word, before + after)) < MIN_CONTENT_WORDS:
+    before, after = keep_nearest(before, after, content_words)
+    commas = [i for i, word in enumerate(before) if word.endswith(",")]
+    rest = before[commas[-1] + 1 :] if commas else before
+    if count_content_words(rest + after) >= MIN_CONTENT_WORDS:
+        before = rest
+    if count_content_words(before + after) < MIN_CONTENT_WORDS:
         return ""
     asked = {"Who": "who or what", "In what year": "what year"}.get(opening, opening.lower())
-    text = " ".join([*before, asked, *after])
+    text = " ".join([*before, asked, *after]).strip(" ,")
     return "" if MARKS.search(text) else f"{text}?"
+
+
+def count_content_words(words: Sequence[str]) -> int:
+    """Return how many words carry content."""
+    return sum(map(is_content_word, words))
+
+
+def keep_nearest(before: list[str], after: list[str], count: int) -> tuple[list[str], list[str]]:
+    """Return the words next to a gap that hold `count` content words; the sides take turns.
+
+    The words of a name stay together.
+    """
+    left = [len(before) - end for end in find_ends(list(reversed(before)))]
+    right = find_ends(after)
+    taken = [0, 0]
+    while sum(taken) < count and (taken[0] < len(left) or taken[1] < len(right)):
+        is_left = taken[0] < len(left) and (taken[0] <= taken[1] or taken[1] == len(right))
+        taken[not is_left] += 1
+    first = left[taken[0] - 1] if taken[0] else len(before)
+    last = right[taken[1] - 1] if taken[1] else 0
+    return before[first:], after[:last]
+
+
+def find_ends(words: Sequence[str]) -> list[int]:
+    """Return where each content word ends, in words from the start; the words of a name end
+    together.
+    """
+    ends: list[int] = []
+    for i, word in enumerate(words):
+        if not is_content_word(word):
+            continue
+        if ends and ends[-1] == i and word[:1].isupper() and words[i - 1][:1].isupper():
+            ends[-1] = i + 1
+        else:
+            ends.append(i + 1)
+    return ends
 
 
 def find_whole_answer(sentence: str, answer: str) -> int:

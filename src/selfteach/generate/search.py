@@ -4,6 +4,8 @@ A try comes from one of these strategies, in turn:
   decline  a reply that leaves the subject aside: only for requests that are about it, or whose
            honest answer is
   repair   the model's own violating answer with a small change that meets the rule
+           (the only one where a subject is forbidden or words are replaced: other answers do not
+           show what the rule asks for, and make the model drift)
   branch   that answer, continued some words before the violation: for rules of form that no small
            change meets
   own      a sample of the model without the rule
@@ -25,7 +27,7 @@ import random
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import chain, islice
+from itertools import chain
 
 from selfteach.config import SearchConfig
 from selfteach.generate import few_shot
@@ -33,7 +35,7 @@ from selfteach.generate.listing import format_examples, to_one_line
 from selfteach.models import Sampler
 from selfteach.models.ordered import sample_in_order
 from selfteach.records import Completion, Message, Prompt, Request, SamplingParams, make_prompt
-from selfteach.text import clean_text, drop_last_sentence, split_sentences
+from selfteach.text import clean_text, drop_last_sentence
 
 ORDERS = 3
 FindViolations = Callable[[Sequence[tuple[Prompt, str]]], list[bool]]
@@ -47,7 +49,7 @@ none is known.
 """
 STRATEGIES = {
     "decline": ("decline",),
-    "subject": ("repair", "own", "revise", "own", "revise", "own"),
+    "repair only": ("repair",),
     "form": ("repair", "repair", "own", "revise", "ruled", "revise"),
     "begun form": ("repair", "branch", "repair", "branch", "own", "revise"),
 }
@@ -56,6 +58,7 @@ BRANCH_STEP_WORDS = 4
 """Each branch leaves the violating answer so many words earlier than the one before."""
 BRANCH_TOKENS = 32
 LOST_REASON = "the teacher gave no answer"
+NOTHING_LEFT = "nothing is left of the base's answer"
 FEW_SHOT_STOP = ("\nRequest:", "\nRule:", "\n\n")
 WRITING = re.compile(
     r"\b(?:write|compose|draft|make up|create|poem|story|song|essay|letter)\b", re.I
@@ -114,31 +117,30 @@ def search_answers(
     model: Sampler,
     prompts: Sequence[str],
     rule: str,
-    topic: str,
+    repair_only: bool,
     find_violations: FindViolations,
     fault_of: FindFaults,
     config: SearchConfig,
     seed: int,
+    repair: RepairTexts,
     teacher: Sampler | None = None,
     progress: Callable[[int], None] = lambda n: None,
     declined: Collection[str] = (),
     begun: Mapping[str, str] | None = None,
     repairs: Mapping[str, Sequence[str]] | None = None,
-    repair: RepairTexts | None = None,
 ) -> list[SearchTrace]:
     """Return one trace for each prompt.
 
     Tries go on until `config.answers` are accepted or `config.tries` are spent.
 
     Args:
-        topic: what is to be avoided, or "" for a rule of form.
+        repair_only: whether no strategy but `decline` and `repair` is tried.
         fault_of: why answers do not answer, or make no sense ("" = they do); called only with
             answers that keep the rule.
+        repair: repairs a refused try.
         declined: prompts to which a decline is the right answer.
         begun: the beginning of a violating answer before the violation, by prompt.
         repairs: repaired answers of the base, by prompt.
-        repair: repairs a refused try; by default, the sentences that the judge rejects are left
-            out.
         teacher: another model that drafts with the rule in its prompt, in place of this one.
         progress: called after each try; with True for the first accepted try of a prompt.
     """
@@ -146,8 +148,8 @@ def search_answers(
     repairs = repairs or {}
     traces = []
     for prompt in prompts:
-        start = "" if topic else begun.get(prompt, "")
-        kind = "subject" if topic else "begun form" if start else "form"
+        start = begun.get(prompt, "")
+        kind = "repair only" if repair_only else "begun form" if start else "form"
         if prompt in declined:
             kind = "decline"
         traces.append(SearchTrace(prompt, kind, [], list(repairs.get(prompt, ())), start))
@@ -155,12 +157,11 @@ def search_answers(
         teacher or model,
         teacher is not None,
         rule,
-        topic,
         find_violations,
         fault_of,
         config,
         seed,
-        repair or (lambda pairs: revise_texts([text for _, text in pairs], find_violations)),
+        repair,
     )
     while turn := list(chain.from_iterable(map(search.plan_tries, traces))):
         for planned, found in zip(turn, search.judge_tries(turn), strict=True):
@@ -177,7 +178,6 @@ class _Search:
     sampler: Sampler
     by_teacher: bool
     rule: str
-    topic: str
     find_violations: FindViolations
     fault_of: FindFaults
     config: SearchConfig
@@ -218,8 +218,13 @@ class _Search:
                 drafts.append(Try(text, "decline"))
                 continue
             if strategy == "repair":
-                if planned.trace.repairs:
-                    drafts.append(Try(planned.trace.repairs.pop(0), "repair"))
+                repairs = planned.trace.repairs
+                if repairs or planned.trace.kind == "repair only":
+                    drafts.append(
+                        Try(repairs.pop(0), "repair")
+                        if repairs
+                        else Try("", "repair", NOTHING_LEFT)
+                    )
                     continue
                 strategy = "own"
             if strategy == "revise":
@@ -227,7 +232,7 @@ class _Search:
                 if text and text.split() != planned.trace.tries[-1].text.split():
                     drafts.append(Try(text, "revise"))
                     continue
-                strategy = "own" if self.topic else "ruled"
+                strategy = "ruled"
             drafts.append(self._make_request(strategy, planned.trace, planned.number))
         requests = [draft for draft in drafts if isinstance(draft, Request)]
         completions = iter(sample_in_order(self.sampler, requests))
@@ -316,23 +321,3 @@ def truncate_before(answer: str, start: int, words: int = 0) -> str:
     """
     ends = [m.end() for m in re.finditer(r"\S+\s*", answer[:start])]
     return answer[: ends[-1 - words]].rstrip() if len(ends) > words else ""
-
-
-def revise_texts(texts: Sequence[str], find_violations: FindViolations) -> list[str]:
-    """Return each text without the parts that the judge rejects.
-
-    This is the longest beginning that keeps the rule, or else the sentences that keep it alone.
-    """
-    parts = [list(split_sentences(text)) for text in texts]
-    pieces: list[tuple[Prompt, str]] = []
-    for own in parts:
-        starts = [" ".join(own[:n]) for n in range(len(own), 0, -1)]
-        pieces += [("", piece) for piece in (*starts, *own)]
-    broken = find_violations(pieces)
-    kept = ("" if bad else piece for (_, piece), bad in zip(pieces, broken, strict=True))
-    revised = []
-    for own in parts:
-        starts = list(filter(None, islice(kept, len(own))))
-        alone = list(filter(None, islice(kept, len(own))))
-        revised.append(starts[0] if starts else " ".join(alone))
-    return revised

@@ -44,7 +44,8 @@ def repair_answer(
 ) -> list[str]:
     """Return texts that meet the check, made from the answer by small changes.
 
-    An answer that meets the check returns itself. The result is empty where no repair is known,
+    An answer that meets the check returns itself. Where replaced words are enough, nothing else
+    is changed: the rule asks for them. The result is empty where no repair is known,
     where the answer is longer than MAX_CHARS, or where a regular expression takes too long.
 
     Args:
@@ -64,6 +65,8 @@ def repair_answer(
             return [answer]
         if len(answer) > MAX_CHARS:
             return []
+        if replaced := _replace_alone(goal, answer, replacements):
+            return [replaced]
         for text in dict.fromkeys([drop_cut_off_end(answer), answer]):
             drafts = _list_drafts(text, replacements, statement)
             if found := _repair_drafts(check, goal, drafts, answer):
@@ -71,6 +74,12 @@ def repair_answer(
     except SlowSearch:
         return []
     return []
+
+
+def _replace_alone(goal: Goal, answer: str, replacements: Sequence[tuple[str, str]]) -> str:
+    """Return the answer with its words replaced, where that meets the goal; else ""."""
+    replaced = replace_words(drop_cut_off_end(answer), replacements)
+    return replaced if replacements and goal.meets(replaced) else ""
 
 
 def _list_drafts(answer: str, replacements: Sequence[tuple[str, str]], statement: str) -> list[str]:

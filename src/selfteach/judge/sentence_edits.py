@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Callable, Iterator
 
@@ -27,6 +28,7 @@ _OPEN_END = re.compile(
 """A full stop that ends no sentence: an abbreviation, an initial, or the number of a list item."""
 _UNSPACED_END = regex.compile(rf"(?:{UNSPACED}|[。！？」』）])$")
 LIST_ITEM = re.compile(r"^\s{0,8}(?:[-*•‣◦–]|\d{1,2}[.)])\s+(?=\S)", re.M)
+_NUMBER = re.compile(r"^(\s{0,8})\d{1,2}(?=[.)]\s+\S)", re.M)
 END_CHARS = 40
 """The end of a text is looked for in so many characters."""
 MAX_CLOSING_LINES = 3
@@ -89,6 +91,12 @@ def join_sentences(left: str, right: str) -> str:
     if not left or not right:
         return left or right
     return left + right if _UNSPACED_END.search(left) else f"{left} {right}"
+
+
+def renumber_items(text: str) -> str:
+    """Return a text whose numbered list items count from 1."""
+    numbers = itertools.count(1)
+    return _NUMBER.sub(lambda found: f"{found[1]}{next(numbers)}", text)
 
 
 def close_sentence(text: str, mark: str = ".") -> str:

@@ -7,10 +7,24 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
+from torch import nn
+
+from selfteach import registry
+from selfteach.config import TrainConfig
 from selfteach.methods.method import Method
 from selfteach.models import Sampler
-from selfteach.models.engines import URL, open_sampler
+from selfteach.models.decode import MAX_ROWS
+from selfteach.models.engines import RAY, URL, open_sampler
 from selfteach.models.hf import HfModel
+from selfteach.models.hook_adapter import get_decoder
+from selfteach.models.memory_account import (
+    OPENVINO_COPIES,
+    PipelineMemory,
+    count_cache_bytes,
+    format_bytes,
+    measure_total_bytes,
+)
 from selfteach.models.openvino import CACHE_GB, OpenVino
 from selfteach.records import (
     Continuations,
@@ -21,16 +35,23 @@ from selfteach.records import (
 )
 from selfteach.run.display import Display
 from selfteach.run.workload import SCORED_COST, PlannedStage
+from selfteach.train.fast.head import CHUNK_POSITIONS
+from selfteach.train.memory import BYTES_PER_LOGIT, CPU_OVERHEAD_BYTES
 
 NUM_TIMED_ROUNDS = 32
 TIMED_TOKENS = 24
-LIBRARIES_MB = 1000
-"""What the libraries of models take."""
+SAMPLED_POSITIONS = 256
+"""Positions of a sampled row, prompt and answer, that are expected."""
 REPORT_MB = 80
 """The ledger, the report and the exports of a run."""
 ACTIVATION_BYTES = 34
 """Bytes that a training keeps for each token, layer and hidden unit in 16 bits, without attention's
 scores. Source: Korthikanti et al. 2022, equation 2."""
+FROZEN_ACTIVATION_BYTES = 17
+"""The same beside frozen weights, whose inputs are not kept: measured, 14 to 18 in ten trainings
+with the embedded model."""
+CHECKPOINTED_BYTES = 2
+"""The same if only the input of each layer is kept."""
 
 
 def estimate_cost(
@@ -64,16 +85,15 @@ def estimate_cost(
     else:
         sampled_per_s = SCORED_COST * measure_reading_speed(base)
         has_cache = False
-    weights_mb = sum(p.numel() * p.element_size() for p in base.module.parameters()) / 1e6
-    engine_mb = weights_mb + 1024 * CACHE_GB if has_cache else 0.0
-    memory_mb = LIBRARIES_MB + weights_mb + engine_mb + estimate_activations_mb(base, config)
-    is_remote = URL in getattr(config, "engine", "")
+    is_remote = URL in getattr(config, "engine", "") or getattr(config, "engine", "") == RAY
+    memory = account_memory(base, config, has_engine=has_cache and not is_remote)
     return {
         **described,
         **describe_stages(stages, sampled_per_s),
         "sampled_tokens_per_second": round(sampled_per_s),
-        "memory_mb": round(memory_mb - (engine_mb if is_remote else 0)),
-        "disk_mb": round(2 * weights_mb + REPORT_MB),
+        "memory_mb": round(memory.peak / 1e6),
+        "memory": describe_memory(memory, measure_total_bytes(base.device)),
+        "disk_mb": round(2 * memory.weights / 1e6 + REPORT_MB),
     }
 
 
@@ -99,13 +119,66 @@ def describe_stages(stages: Sequence[PlannedStage], sampled_per_s: float) -> Jso
     }
 
 
-def estimate_activations_mb(base: HfModel, config: Any) -> float:
+def account_memory(base: HfModel, config: Any, *, has_engine: bool) -> PipelineMemory:
+    """Return what a run takes of the memory.
+
+    Args:
+        has_engine: whether openvino samples in this process.
+    """
+    module: Any = base.module
+    weights = sum(p.numel() * p.element_size() for p in module.parameters())
+    vocabulary = int(module.get_output_embeddings().weight.shape[0])
+    if has_engine:
+        engine, cache = round(OPENVINO_COPIES * weights), CACHE_GB << 30
+    else:
+        engine, cache = 0, SAMPLED_POSITIONS * MAX_ROWS["cpu"] * count_cache_bytes(module)
+    training = (
+        count_training_bytes(base, config.train)
+        + count_activation_bytes(base, config.train)
+        + BYTES_PER_LOGIT * CHUNK_POSITIONS * vocabulary
+    )
+    on_cpu = base.device.type == "cpu"
+    if on_cpu and base.dtype != torch.float32:
+        training += CPU_OVERHEAD_BYTES
+    return PipelineMemory(weights, engine, cache, training, vocabulary, on_cpu)
+
+
+def describe_memory(memory: PipelineMemory, total: int) -> str:
+    """Return what the stages need, and whether the machine has it."""
+    stages = ", ".join(f"{name} {format_bytes(size)}" for name, size in memory.stages.items())
+    fits = "it fits" if memory.peak <= total else "it does not fit"
+    where = "the machine" if memory.on_cpu else "the accelerator"
+    return f"{stages}; {where} has {format_bytes(total)}: {fits}"
+
+
+def count_training_bytes(base: HfModel, train: TrainConfig) -> int:
+    """Return the bytes of what is trained, with gradients, AdamW's moments and the base's values.
+
+    Another adapter than `full`, `layers` and `lora` counts as a LoRA, which is no smaller.
+    """
+    kind = registry.load_registered("adapters", train.adapter)
+    if copied := getattr(kind, "weights", None):
+        changed = copied(base.module, train).values()
+        return sum((16 + weight.element_size()) * weight.numel() for weight in changed)
+    sides = 0
+    for part in get_decoder(base.module).modules():
+        if isinstance(part, nn.Linear):
+            sides += part.in_features + part.out_features
+    return 16 * train.lora.rank * sides
+
+
+def count_activation_bytes(base: HfModel, train: TrainConfig) -> int:
     """Return what the tokens of a micro-batch keep for the backward pass."""
     module: Any = base.module
     about = module.config.get_text_config()
     units = int(about.hidden_size) * int(about.num_hidden_layers)
-    tokens = int(config.train.micro_batch_tokens)
-    return tokens * units * ACTIVATION_BYTES / 1e6
+    each = base.dtype.itemsize / 2
+    if train.checkpoint_activations:
+        each *= CHECKPOINTED_BYTES
+    else:
+        trains_weights = hasattr(registry.load_registered("adapters", train.adapter), "weights")
+        each *= ACTIVATION_BYTES if trains_weights else FROZEN_ACTIVATION_BYTES
+    return round(train.micro_batch_tokens * units * each)
 
 
 def measure_speed(sampler: Sampler) -> float:

@@ -26,8 +26,13 @@ from selfteach.files import write_text
 from selfteach.methods.earlier_exam import EARLIER_KEY, ask_earlier_questions
 from selfteach.methods.method import Method, TrainingPlan, TrainStage
 from selfteach.methods.plan_parts import count_trained_tokens
-from selfteach.methods.session import Session, make_server_settings, open_session
-from selfteach.models.engines import URL, choose_sampler
+from selfteach.methods.session import (
+    Session,
+    make_ray_settings,
+    make_server_settings,
+    open_session,
+)
+from selfteach.models.engines import RAY, URL, choose_sampler
 from selfteach.models.hf import HfModel
 from selfteach.models.recorded import Recorded
 from selfteach.records import (
@@ -44,6 +49,7 @@ from selfteach.report.card import make_adapter_card, make_card
 from selfteach.report.page import write_report
 from selfteach.run.display import Display
 from selfteach.run.finished import COST_FILE, EXAM_FILE, REPORT_FILE, RESULT, add_cost
+from selfteach.run.local_paths import hide_paths_of_command
 from selfteach.run.run_folder import FINISHED, Run
 from selfteach.run.verify import restore_exports
 from selfteach.run.workload import RemainingTime
@@ -413,8 +419,9 @@ def open_tuned(session: Session, trained: TrainingResult) -> TunedModel:
         session.run.path / ENGINE_FOLDER,
         adapter=trained.adapter,
         server=make_server_settings(session.run, config, session.display),
+        ray=make_ray_settings(session.run, config, session.display),
     )
-    if model.has_hooks or URL in config.engine:
+    if model.has_hooks or URL in config.engine or config.engine == RAY:
         session.display.print_line(f"the tuned model samples with {opened.engine}: {opened.reason}")
     recorded = Recorded(session.run.ledger, opened.sampler, model, watch)
     return TunedModel(trained, model, recorded)
@@ -432,7 +439,10 @@ def publish(
         run.export_jsonl("metrics.jsonl", tuned.trained.curve)
     run.export_jsonl("examples.jsonl", (example.to_json() for example in plan.examples))
     run.export_jsonl("dropped.jsonl", list_dropped(run))
-    exam |= {"cost": count_cost(session, tuned, plan.overhead), "reproduce": [run.command]}
+    exam |= {
+        "cost": count_cost(session, tuned, plan.overhead),
+        "reproduce": [hide_paths_of_command(run.command)],
+    }
     run.export_json(EXAM_FILE, exam)
     cost = measure_cost(session, tuned)
     run.export_json(COST_FILE, cost)

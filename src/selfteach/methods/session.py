@@ -20,7 +20,8 @@ from selfteach.judge.request_judge import RequestJudge
 from selfteach.materials.effect import Effect
 from selfteach.materials.situation import Situation
 from selfteach.models import Scorer
-from selfteach.models.engines import AUTO, URL, choose_sampler
+from selfteach.models.engines import AUTO, RAY, URL, choose_sampler
+from selfteach.models.ray_actors import ACTOR_DIED, RaySettings
 from selfteach.models.recorded import Recorded
 from selfteach.models.remote.endpoint import LEFT_OUT, Endpoint, ServerSettings
 from selfteach.models.remote.teacher_program import BAD_LINE, PREFIX, Program
@@ -111,7 +112,8 @@ def open_session(
     sampler = None
     if samples:
         server = make_server_settings(run, config, display)
-        opened = choose_sampler(model, config.engine, adapter=adapter, server=server)
+        ray = make_ray_settings(run, config, display)
+        opened = choose_sampler(model, config.engine, adapter=adapter, server=server, ray=ray)
         sampler = opened.sampler
         display.print_line(f"{model.name} samples with {opened.engine}: {opened.reason}")
     for note in model.notes:
@@ -183,7 +185,8 @@ def open_teacher(run: Run, config: Any, display: Display, programs: bool) -> Rec
         scorer = cast(Scorer, endpoint)
         return Recorded(run.ledger, endpoint, scorer, display.count_answers)
     local = HfModel.load(config.teacher)
-    engine = AUTO if URL in config.engine else config.engine  # the servers have the base
+    has_base = URL in config.engine or config.engine == RAY  # the servers and the actors
+    engine = AUTO if has_base else config.engine
     sampler = choose_sampler(local, engine).sampler
     return Recorded(run.ledger, sampler, local, display.count_answers)
 
@@ -198,6 +201,11 @@ def make_server_settings(run: Run, config: Any, display: Display) -> ServerSetti
         how.max_wait_s,
         make_event_logger(run, display, keeps_served=False),
     )
+
+
+def make_ray_settings(run: Run, config: Any, display: Display) -> RaySettings:
+    """Return how many actors answer, and what records their deaths."""
+    return RaySettings(config.ray.actors, make_event_logger(run, display, keeps_served=False))
 
 
 def cut_long_answer(model: HfModel, completion: Completion) -> Completion:
@@ -237,6 +245,8 @@ def make_event_logger(
             display.print_line(f"the endpoint answers with {body['now']}")
         elif kind == LEFT_OUT:
             display.print_line(f"{body['url']} is left out from here on: {body['reason']}")
+        elif kind == ACTOR_DIED:
+            display.print_line(f"an actor died; its {body['requests']} requests are asked again")
         elif kind == "endpoint request lost":
             display.print_line(f"the endpoint lost a request: {body['reason']}")
         elif kind == BAD_LINE and body["number"] == 1:

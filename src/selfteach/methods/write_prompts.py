@@ -45,7 +45,17 @@ TWIN = "twin"
 PROMPTS_PER_EXAM_FORM = 12
 """One prompt in so many has a form that only the exam has."""
 PROMPTS_PER_OCCASION = 2
+WORKED = frozenset(
+    text
+    for forms in (SUBJECT_REQUESTS, EXAM_REQUESTS)
+    for pairs in forms.values()
+    for _, text in pairs
+)
+"""The worked requests, which a small model copies where their topic is the rule's own."""
 MIN_OCCASIONS = 12
+PROMPTS_PER_NAME = 4
+MAX_ASKED_NAMES = 16
+"""Other names of a forbidden subject that get prompts of their own."""
 
 
 def write_rule_prompts(session: Session, pool: OverlapIndex) -> dict[str, list[GeneratedPrompt]]:
@@ -293,6 +303,8 @@ def make_novelty_check(
     def find_fault(text: str) -> str:
         if reason := find_format_fault(text):
             return reason
+        if text in WORKED:
+            return "is a worked request"
         if names_subject and names_subject(text):
             return "names the subject"
         return "" if pool.add_if_new(text, max_overlap)[0] else "like another prompt"
@@ -395,6 +407,47 @@ def group_by_scope(prompts: Sequence[GeneratedPrompt]) -> dict[str, list[str]]:
     for prompt in prompts:
         found[prompt.scope].append(prompt.text)
     return found
+
+
+def write_name_prompts(
+    session: Session, names: Sequence[str], known: Sequence[GeneratedPrompt], pool: OverlapIndex
+) -> list[GeneratedPrompt]:
+    """Let the model write training prompts about other names of the subject that few prompts have
+    (step 3).
+
+    Args:
+        names: the most certain ones first.
+        known: the training prompts.
+    """
+    texts = [prompt.text.lower() for prompt in known if prompt.scope == "target"]
+    lacks = {}
+    for name in names[:MAX_ASKED_NAMES]:
+        count = sum(name.lower() in text for text in texts)
+        if count < PROMPTS_PER_NAME:
+            lacks[name] = PROMPTS_PER_NAME - count
+    if not lacks:
+        return []
+    requests = []
+    for name, lack in lacks.items():
+        requests += plan_requests(Subject(name), "target", lack, 0, session.config.seed)
+    stage = label_stage("ask names")
+    session.display.start_stage(stage, len(requests), "prompts")
+    session.base.sample(requests, session.display.advance)
+    is_new = make_novelty_check(pool, session.config.ask.max_overlap)
+    kept: list[GeneratedPrompt] = []
+    with session.run.ledger.open_funnel(stage) as funnel:
+        for name, lack in lacks.items():
+
+            def find_fault(text: str, name: str = name) -> str:
+                return is_new(text) if name.lower() in text.lower() else "does not name it"
+
+            generated = generate_prompts(
+                session.base, Subject(name), "target", lack, find_fault, 1, session.config.seed
+            )
+            for prompt, fault in generated:
+                funnel.decide(prompt.id, fault, {"text": prompt.text, "name": name})
+                kept += [] if fault else [prompt]
+    return kept
 
 
 def write_prompts_like_failures(

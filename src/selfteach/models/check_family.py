@@ -15,9 +15,10 @@ import torch
 from torch import Tensor
 
 from selfteach.errors import SelfteachError, UsageError, get_first_line
-from selfteach.models.decode import prepare_request, sample_pending
+from selfteach.models.decode import sample_pending
 from selfteach.models.hook_adapter import get_active_hooks, get_decoder
 from selfteach.models.loaded_model import LoadedModel
+from selfteach.models.pending import prepare_request
 from selfteach.models.score import Head, embed_all, score_all
 from selfteach.records import Continuations, Prompt, Request, SamplingParams
 

@@ -9,10 +9,8 @@ near tie may resolve differently.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -20,30 +18,21 @@ from selfteach.errors import UsageError, is_out_of_memory
 from selfteach.models.halve_batch import halve_batch
 from selfteach.models.hook_adapter import PADDING_POSITION, at_positions, get_num_virtual_tokens
 from selfteach.models.loaded_model import LoadedModel
-from selfteach.models.tokens import TOO_LONG, UnfitPrompt
+from selfteach.models.memory_account import count_cache_bytes, measure_free_bytes
+from selfteach.models.pending import (
+    PendingCompletion,
+    make_completion_if_done,
+    prepare_request,
+)
 from selfteach.records import (
     Completion,
     Request,
-    SamplingParams,
-    derive_seed,
-    get_user_text,
 )
-from selfteach.text import cut_at_stop
 
 MAX_ROWS = {"cpu": 64, "cuda": 256}
-STOP_WINDOW_TOKENS = 16
-
-
-@dataclass(slots=True)
-class PendingCompletion:
-    """Hold one unfinished answer: token ids so far, and uniform random numbers (max_tokens,)."""
-
-    id: str
-    sampling: SamplingParams
-    prompt_ids: list[int]
-    limit_tokens: int
-    uniforms: np.ndarray
-    ids: list[int] = field(default_factory=list)
+CACHE_SHARE = 0.5
+"""The share of the free memory that keys and values may take: joining tensors needs as much again
+for a moment."""
 
 
 def sample_all(hf: LoadedModel, requests: Sequence[Request]) -> Iterator[Completion]:
@@ -68,7 +57,7 @@ def sample_pending(hf: LoadedModel, rows: Sequence[PendingCompletion]) -> Iterat
     waiting = sorted(rows, key=lambda row: (-len(row.prompt_ids), row.prompt_ids, row.id))
     width = MAX_ROWS.get(hf.device.type, 64)
     while waiting:
-        batch = waiting[:width]
+        batch = waiting[: min(width, count_fitting_rows(hf, waiting))]
         finished: set[str] = set()
         try:
             for completion in _sample_batch(hf, batch):
@@ -85,25 +74,22 @@ def sample_pending(hf: LoadedModel, rows: Sequence[PendingCompletion]) -> Iterat
                 row.ids.clear()
 
 
-def prepare_request(hf: LoadedModel, request: Request) -> PendingCompletion:
-    """Return a request with its tokens, its limit within the context and its random numbers.
+def count_fitting_rows(hf: LoadedModel, rows: Sequence[PendingCompletion]) -> int:
+    """Return how many of these rows may be sampled together: those whose keys and values fit into
+    `CACHE_SHARE` of the free memory, and at least one.
 
-    Raises:
-        UnfitPrompt: the prompt leaves no room for an answer.
+    Args:
+        rows: the longest prompt first. All rows of a batch are padded to its length.
     """
-    ids = hf.encode(request.prompt)
-    room = hf.context_tokens - len(ids)
-    if room < 1:
-        raise UnfitPrompt(
-            TOO_LONG,
-            f"{len(ids)} tokens, and the model takes {hf.context_tokens} with the answer",
-            where=repr(get_user_text(request.prompt)[:60]),
-            cure="Shorten it; prompts are never cut in silence.",
-        )
-    id = request.id(hf.fingerprint)
-    limit = min(request.sampling.max_tokens, room)
-    uniforms = np.random.Generator(np.random.Philox(derive_seed(id))).random(limit)
-    return PendingCompletion(id, request.sampling, ids, limit, uniforms)
+    free = measure_free_bytes(hf.device)
+    each = count_cache_bytes(hf.module)
+    longest_answer = 0
+    for count, row in enumerate(rows[: MAX_ROWS.get(hf.device.type, 64)]):
+        longest_answer = max(longest_answer, row.limit_tokens)
+        positions = len(rows[0].prompt_ids) + longest_answer
+        if (count + 1) * positions * each > CACHE_SHARE * free:
+            return max(count, 1)
+    return len(rows)
 
 
 @torch.inference_mode()
@@ -302,30 +288,3 @@ def filter_top_p(share: Tensor, top_p: Tensor) -> Tensor:
     ranked, order = share.sort(dim=-1, descending=True, stable=True)
     before = ranked.cumsum(-1) - ranked
     return torch.zeros_like(share).scatter(-1, order, ranked * (before < top_p[:, None]))
-
-
-def make_completion_if_done(hf: LoadedModel, row: PendingCompletion) -> Completion | None:
-    """Return the completion, if the row's last token or its text ended it."""
-    done = row.ids[-1] in hf.end_ids or len(row.ids) >= row.limit_tokens
-    if done or has_stop_text(hf, row):
-        return make_completion(hf, row.id, row.ids, row.sampling, len(row.prompt_ids))
-    return None
-
-
-def has_stop_text(hf: LoadedModel, row: PendingCompletion) -> bool:
-    """Return whether the last tokens of a row contain one of its stop texts."""
-    if not row.sampling.stop:
-        return False
-    tail = hf.decode(row.ids[-STOP_WINDOW_TOKENS:])
-    return any(stop in tail for stop in row.sampling.stop)
-
-
-def make_completion(
-    hf: LoadedModel, id: str, ids: Sequence[int], sampling: SamplingParams, prompt_tokens: int
-) -> Completion:
-    """Return the completion of these tokens, without the end token, cut before a stop text."""
-    ended = bool(ids) and ids[-1] in hf.end_ids
-    full = hf.decode(ids[:-1] if ended else ids)
-    text = cut_at_stop(full, sampling.stop)
-    stopped = ended or text != full
-    return Completion(id, text, "stop" if stopped else "length", len(ids), prompt_tokens)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from selfteach.errors import UsageError
 from selfteach.models import Sampler, fetch_default_model
+from selfteach.models.ray_actors import OtherModel, RayActors, RaySettings
 from selfteach.models.remote.endpoint import ServerSettings, parse_address
 from selfteach.registry import did_you_mean, list_names, load_registered
 
@@ -16,6 +19,9 @@ if TYPE_CHECKING:
     from selfteach.models.openvino import OpenVino
 
 AUTO = "auto"
+ACCELERATOR_FILES = ("/dev/nvidiactl", "/dev/dxg", "/dev/kfd")
+"""What Linux has where CUDA or ROCm can work: the devices of their drivers, and of WSL's."""
+RAY = "ray"
 URL = "://"
 """What tells the address of a server, or several joined by commas, from the name of an engine."""
 
@@ -38,6 +44,18 @@ def sample_with_transformers(model: LoadedModel, folder: Path | None = None) -> 
     return cast(Sampler, model)
 
 
+def sample_with_actors(model: HfModel, folder: Path | None = None) -> Sampler:
+    """Return the engine `ray`."""
+    return _open_actors(model, folder, None, None).sampler
+
+
+def open_by_name(name: str, adapter: Path | None) -> OpenedEngine:
+    """Load a model and open the engine that `auto` chooses, as each actor does."""
+    from selfteach.models.hf import HfModel
+
+    return choose_sampler(HfModel.load(name, adapter=adapter))
+
+
 def choose_sampler(
     hf: HfModel,
     engine: str = AUTO,
@@ -45,12 +63,14 @@ def choose_sampler(
     *,
     adapter: Path | None = None,
     server: ServerSettings | None = None,
+    ray: RaySettings | None = None,
 ) -> OpenedEngine:
     """Open the sampler of a model: on a CPU openvino if it can run the model, else transformers.
 
     Args:
-        adapter: what the model was merged with; servers load it beside the base.
+        adapter: what the model was merged with; servers and actors load it beside the base.
         server: how servers are asked, where the engine is the address of one.
+        ray: how many actors answer, where the engine is `ray`.
 
     Raises:
         UsageError: an unknown engine, or "openvino" cannot run this model here, or a server has
@@ -59,6 +79,8 @@ def choose_sampler(
     check_engine_name(engine)
     if URL in engine:
         return _open_servers(hf, engine, folder, adapter, server)
+    if engine == RAY:
+        return _open_actors(hf, folder, adapter, ray)
     if engine != AUTO:
         return OpenedEngine(
             load_registered("engines", engine)(hf, folder), engine, "chosen by the user"
@@ -87,13 +109,23 @@ def open_kept_sampler(
     model = find_kept_model(name, adapter, folder)
     if model is None:
         return None
-    import torch
-
-    if engine == AUTO and torch.cuda.is_available():
+    if engine == AUTO and has_accelerator():
         return None
     from selfteach.models.openvino import OpenVino
 
     return OpenVino(model, folder)
+
+
+def has_accelerator() -> bool:
+    """Return whether torch computes on an accelerator here.
+
+    torch is loaded only where the system has a device for one.
+    """
+    if sys.platform == "linux" and not any(map(os.path.exists, ACCELERATOR_FILES)):
+        return False
+    import torch
+
+    return torch.cuda.is_available()
 
 
 def _open_servers(
@@ -115,6 +147,18 @@ def _open_servers(
             reason = f"the server does not load the adapter ({fault})"
     opened = choose_sampler(hf, AUTO, folder)
     return opened._replace(reason=f"{reason}, and {opened.reason}")
+
+
+def _open_actors(
+    hf: HfModel, folder: Path | None, adapter: Path | None, settings: RaySettings | None
+) -> OpenedEngine:
+    """Open actors; what they cannot load from a disk is sampled with here."""
+    try:
+        actors = RayActors(hf, open_by_name, adapter, settings or RaySettings())
+    except OtherModel as fault:
+        opened = choose_sampler(hf, AUTO, folder)
+        return opened._replace(reason=f"{fault.what.rstrip('.')}, and {opened.reason}")
+    return OpenedEngine(actors, actors.description, "they load the same model")
 
 
 def check_engine_name(name: str) -> None:

@@ -26,12 +26,12 @@ from selfteach.models.check_family import check_head
 from selfteach.models.decode import sample_all
 from selfteach.models.hook_adapter import get_active_hooks, get_num_virtual_tokens
 from selfteach.models.load_adapter import load_adapter
+from selfteach.models.load_tokenizer import load_tokenizer
 from selfteach.models.memory_allocator import keep_freed_pages, limit_onednn_cache
 from selfteach.models.resolve_model_path import resolve_base, resolve_model_folder
 from selfteach.models.score import compute_answer_logits, embed_all, score_all
 from selfteach.models.silence import silence_libraries
 from selfteach.models.tokens import ChatTokenizer
-from selfteach.models.try_in_child import check_chat_template
 from selfteach.records import Completion, Continuations, ItemScores, Prompt, Request
 from selfteach.registry import did_you_mean
 
@@ -79,8 +79,8 @@ class HfModel:
         """Load "embedded", a folder, or a hub name; with `adapter`, merge or attach a saved one.
 
         Raises:
-            UsageError: no such model, an unsafe one (remote code, pickles), or an unknown way of
-                computing logits.
+            UsageError: no such model, an unsafe one (remote code, pickles), a quantized one, or an
+                unknown way of computing logits.
             IntegrityError: the adapter was trained on another base.
         """
         name = resolve_base(str(name_or_folder), adapter)
@@ -93,10 +93,11 @@ class HfModel:
         fingerprint = check_safety.compute_fingerprint(folder)
         notes = [check_safety.check_adapter(adapter, fingerprint)] if adapter else []
         module = _load_module(folder, _choose_dtype(dtype, target))
+        _refuse_quantized(module, folder)
         if adapter:
             module = load_adapter(module, adapter)
             fingerprint = check_safety.compute_adapter_fingerprint(fingerprint, adapter)
-        tokens = ChatTokenizer(_load_tokenizer(folder), _get_generation_end_ids(module))
+        tokens = ChatTokenizer(load_tokenizer(folder), _get_generation_end_ids(module))
         if mine := get_active_hooks(module):
             mine.to(target)
         module = module.to(target).eval()
@@ -161,19 +162,6 @@ class HfModel:
         return compute_answer_logits(self, pairs)
 
 
-def load_chat_tokenizer(
-    name_or_folder: str, progress: Callable[[str], None] | None = None
-) -> ChatTokenizer:
-    """Load a model's tokenizer with its chat template, without the weights.
-
-    Raises:
-        UsageError: no such model, or an unsafe one.
-    """
-    folder = resolve_model_folder(name_or_folder, progress)
-    check_safety.check_model_folder(folder)
-    return ChatTokenizer(_load_tokenizer(folder))
-
-
 def has_bf16_hardware() -> bool:
     """Return whether this CPU multiplies in bf16; False if the build of torch lacks oneDNN.
 
@@ -207,7 +195,8 @@ def _will_shard_weights() -> bool:
     The CPU holds the weights first then, because no single accelerator needs to hold all of them.
     """
     names = ("ACCELERATE_USE_FSDP", "ACCELERATE_USE_DEEPSPEED")
-    return any(os.environ.get(name, "").lower() == "true" for name in names)
+    splits = any(os.environ.get(name, "").lower() == "true" for name in names)
+    return splits and os.environ.get("ACCELERATE_DEEPSPEED_ZERO_STAGE") != "2"
 
 
 def _choose_dtype(name: str, device: torch.device) -> torch.dtype:
@@ -277,24 +266,21 @@ def _check_size(folder: Path) -> None:
         )
 
 
-def _load_tokenizer(folder: Path) -> Any:
-    from transformers import AutoTokenizer
+def _refuse_quantized(module: Any, folder: Path) -> None:
+    """Refuse weights of 4 or 8 bits: adapters and merging compute with the weights themselves.
 
-    try:
-        with silence_libraries():
-            tokenizer = AutoTokenizer.from_pretrained(
-                folder, trust_remote_code=False, local_files_only=True
+    Raises:
+        UsageError: a weight is no number of at least 16 bits.
+    """
+    for name, weight in module.named_parameters():
+        if not weight.is_floating_point() or weight.element_size() < 2:
+            kind = str(weight.dtype).removeprefix("torch.")
+            raise UsageError(
+                f"its weights are quantized ({name} is {kind}), and only weights of 16 or more "
+                "bits can be taught.",
+                where=folder,
+                cure="Give the model that it was made from.",
             )
-    except Exception as fault:  # the tokenizers library raises nothing more precise
-        raise UsageError(
-            f"its tokenizer cannot be loaded ({get_first_line(fault)}).", where=folder
-        ) from fault
-    template = tokenizer.chat_template
-    if isinstance(template, dict):  # one for conversations, others for tools
-        template = template.get("default")
-    if template:
-        check_chat_template(template, tokenizer.special_tokens_map, folder)
-    return tokenizer
 
 
 def _get_generation_end_ids(module: Any) -> Sequence[int]:

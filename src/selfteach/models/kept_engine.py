@@ -9,7 +9,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from selfteach.errors import UsageError
 from selfteach.files import hash_file, write_text
@@ -18,8 +18,11 @@ from selfteach.models.resolve_model_path import resolve_base, resolve_model_fold
 from selfteach.models.tokens import ChatTokenizer
 from selfteach.records import JsonObject, Prompt
 
-FORMAT = 1
-"""Grows when the same weights are written as another file."""
+if TYPE_CHECKING:
+    from selfteach.models.loaded_model import LoadedModel
+
+FORMAT = 2
+"""Grows when the same weights are written as another file, or more is noted beside it."""
 MAX_KEPT = 3
 """Files that a folder keeps; the oldest go first."""
 
@@ -54,14 +57,15 @@ class UnloadedModel:
         return self.tokens.decode(ids)
 
 
-def keep_engine_file(path: Path, context_tokens: int, end_ids: set[int]) -> None:
+def keep_engine_file(path: Path, model: LoadedModel) -> None:
     """Note beside a GGUF what a later command needs to know, and remove what is too old."""
     facts = {
         "format": FORMAT,
         "bytes": path.stat().st_size,
         "sha256": hash_file(path),
-        "context_tokens": context_tokens,
-        "end_ids": sorted(end_ids),
+        "context_tokens": model.context_tokens,
+        "end_ids": sorted(model.end_ids),
+        "tokenizer": type(model.tokenizer).__name__,
     }
     write_text(path.with_suffix(".json"), json.dumps(facts) + "\n")
     files = sorted(path.parent.glob("*.gguf"), key=lambda file: file.stat().st_mtime_ns)
@@ -116,9 +120,9 @@ def find_kept_model(name: str, adapter: Path | None, folder: Path) -> UnloadedMo
     facts = read_facts(folder / f"{fingerprint}.gguf")
     if facts is None:
         return None
-    from selfteach.models.hf import load_chat_tokenizer
+    from selfteach.models.load_tokenizer import load_chat_tokenizer
 
-    tokens = load_chat_tokenizer(str(base))
+    tokens = load_chat_tokenizer(str(base), class_name=facts["tokenizer"])
     return UnloadedModel(
         tokens,
         known,

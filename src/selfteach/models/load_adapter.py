@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -118,26 +119,33 @@ def _check_lora_ranks(settings: JsonMapping, folder: Path) -> None:
 
 
 def _merge_lora(module: Any, folder: Path, biased: bool) -> Any:
-    """Add the adapter to the weights in float32, then restore each weight's dtype.
+    """Add the adapter to the weights in place, one layer after another.
 
-    An attached adapter would halve the speed. Only weights are converted: a model in bfloat16 has
-    buffers in float32 (the rotary frequencies), which must stay as exact as the base's.
+    An attached adapter would halve the speed. Each layer is added up in float32 and restored to its
+    own dtype, so no second copy of the model stands in memory.
     """
     from peft import PeftModel
+    from peft.tuners.tuners_utils import BaseTunerLayer
 
-    dtype = module.dtype
-    own = {name: p.dtype for name, p in module.named_parameters()}
-    for p in module.parameters():
-        p.data = p.data.float()
     if biased:
         _add_zero_biases(module, folder)
     with silence_libraries():
-        merged = PeftModel.from_pretrained(module, folder, is_trainable=False).merge_and_unload(
-            safe_merge=True
-        )
-    for name, p in merged.named_parameters():
-        p.data = p.data.to(own.get(name, dtype))
-    return merged
+        adapted = PeftModel.from_pretrained(module, folder, is_trainable=False)
+        for layer in adapted.modules():
+            if isinstance(layer, BaseTunerLayer):
+                layer.merge = partial(_merge_layer_in_float32, layer, layer.merge)  # type: ignore[method-assign]
+        return adapted.merge_and_unload(safe_merge=True)  # type: ignore[operator]
+
+
+def _merge_layer_in_float32(layer: Any, merge: Callable[..., None], **how: Any) -> None:
+    """Merge one layer of PEFT."""
+    weights = list(layer.get_base_layer().parameters())
+    dtypes = [weight.dtype for weight in weights]
+    for weight in weights:
+        weight.data = weight.data.float()
+    merge(**how)
+    for weight, dtype in zip(weights, dtypes, strict=True):
+        weight.data = weight.data.to(dtype)
 
 
 def _add_zero_biases(module: Any, folder: Path) -> None:

@@ -17,18 +17,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from selfteach.errors import UsageError
-from selfteach.models.decode import (
+from selfteach.models.fetch_default_model import get_cache_folder
+from selfteach.models.kept_engine import UnloadedModel, keep_engine_file
+from selfteach.models.memory_allocator import release_freed_pages
+from selfteach.models.openvino_signal_stack import keep_signal_stack
+from selfteach.models.pending import (
     PendingCompletion,
     has_stop_text,
     make_completion,
     prepare_request,
 )
-from selfteach.models.fetch_default_model import get_cache_folder
-from selfteach.models.kept_engine import UnloadedModel, keep_engine_file
-from selfteach.models.memory_allocator import release_freed_pages
-from selfteach.models.openvino_signal_stack import keep_signal_stack
 from selfteach.models.tokens import count_common_prefix
-from selfteach.models.write_gguf import explain_why_not_gguf, write_gguf
 from selfteach.records import Completion, Request, derive_seed
 
 if TYPE_CHECKING:
@@ -96,11 +95,14 @@ class OpenVino:
     def _open(self) -> Any:
         folder = self._folder or get_cache_folder()
         folder.mkdir(parents=True, exist_ok=True)
+        if self._hf.module is None:
+            return _load_pipeline(folder / f"{self.fingerprint}.gguf", self._precision)
+        from selfteach.models.write_gguf import write_gguf
+
         if self._folder:
             path = folder / f"{self.fingerprint}.gguf"
-            if self._hf.module is not None:
-                write_gguf(self._hf.module, self._hf.tokenizer, path)
-                keep_engine_file(path, self._hf.context_tokens, self._hf.end_ids)
+            write_gguf(self._hf.module, self._hf.tokenizer, path)
+            keep_engine_file(path, self._hf)
             return _load_pipeline(path, self._precision)
         # Every tuned model has a file of its own, so none is kept.
         with tempfile.TemporaryDirectory(
@@ -227,6 +229,8 @@ def explain_why_not_openvino(hf: LoadedModel) -> str:
         import openvino_genai  # noqa: F401
     except (ImportError, OSError) as fault:
         return f"openvino-genai is not installed ({fault})"
+    from selfteach.models.write_gguf import explain_why_not_gguf
+
     return explain_why_not_gguf(hf.module, hf.tokenizer)
 
 

@@ -220,6 +220,11 @@ ELSEWHERE_ROWS: RowTable = (
         "rule kept when an unrelated turn comes before the question",
         "second_turn.*",
     ),
+    (
+        "Answered after a decline",
+        "another request is answered when it follows a declined one",
+        "after_decline.*",
+    ),
 )
 """The rule outside the form in which it was taught."""
 SANITY_ROWS: RowTable = (

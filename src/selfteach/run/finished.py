@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TypeVar
 
-from selfteach.config import load_yaml
+from selfteach.config import ResolvedConfig, load_yaml, resolve
+from selfteach.config.sections import MethodConfig, Section
 from selfteach.errors import IntegrityError, UsageError
 from selfteach.files import read_own_json
 from selfteach.records import JsonMapping, JsonObject
 from selfteach.registry import did_you_mean
 from selfteach.run.exports import RERUN_CURE, check_adapter_sums, check_export
 from selfteach.run.ledger import Ledger
+from selfteach.run.local_paths import hide_path
 from selfteach.run.run_folder import (
     CONFIG_FILE,
     IDENTITY,
     LEDGER_FILE,
     RUNS_FOLDER,
     check_run_format,
+    read_identity,
     read_notes,
 )
 
+Settings = TypeVar("Settings", bound=Section)
 ADAPTER_FOLDER = "adapter"
 EXAM_FILE = "exam.json"
 COST_FILE = "cost.json"
@@ -103,18 +109,29 @@ def list_adapters(folder: Path) -> dict[str, Path]:
     }
 
 
-def find_settings(folder: Path) -> Path:
-    """Return the file with the settings of a run.
+def resolve_settings(
+    folder: Path, schema: type[Settings], sets: Sequence[str] = ()
+) -> ResolvedConfig:
+    """Return the settings of a run; `sets` change some of them.
 
     Raises:
-        IntegrityError: it is not as the run wrote it.
+        UsageError: a change does not fit.
+        IntegrityError: config.yaml is not as the run wrote it.
     """
     check_export(folder, CONFIG_FILE)
-    return folder / CONFIG_FILE
+    paths = [f"{key}={value}" for key, value in read_hidden_paths(folder).items()]
+    return resolve(schema, folder / CONFIG_FILE, [*paths, *sets])
+
+
+def read_hidden_paths(folder: Path) -> dict[str, str]:
+    """Return the settings that hold a path of this machine, which config.yaml leaves out."""
+    config = (read_identity(folder) or {}).get("config", {})
+    texts = {key: value for key, value in config.items() if isinstance(value, str)}
+    return {key: value for key, value in texts.items() if hide_path(value) != value}
 
 
 def read_base_name(folder: Path) -> str:
-    """Return the name of the model that a run began with.
+    """Return the name of the model that a run began with; a local one's path is in the ledger.
 
     Raises:
         UsageError: the folder is not a run's, or its settings are damaged.
@@ -124,7 +141,9 @@ def read_base_name(folder: Path) -> str:
     name = load_yaml(path).get("model")
     if not isinstance(name, str):
         raise IntegrityError("names no model.", where=path, cure=RERUN_CURE)
-    return name
+    if "/" in name or name == MethodConfig.model_fields["model"].default:
+        return name
+    return read_hidden_paths(folder).get("model", name)
 
 
 def read_models(folder: Path) -> JsonObject:

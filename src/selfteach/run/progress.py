@@ -11,7 +11,7 @@ from selfteach.records import JsonObject
 from selfteach.run import manifest
 from selfteach.run.ledger import Funnel, Ledger
 from selfteach.run.lock import find_lock_owner
-from selfteach.run.run_folder import FINISHED, IDENTITY, LEDGER_FILE, read_stages
+from selfteach.run.run_folder import COMMAND, FINISHED, IDENTITY, LEDGER_FILE, read_stages
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,7 @@ def read_status(folder: Path) -> RunStatus:
         funnel = ledger.funnel()
         again = sum(repeated for _, _, repeated in ledger.count_requests().values())
         finished = ledger.get_note(FINISHED) is not None
+        command = ledger.get_note(COMMAND)
     pid = find_lock_owner(folder)
     state: Literal["running", "done", "stopped", "empty"]
     if pid is not None:
@@ -58,7 +59,8 @@ def read_status(folder: Path) -> RunStatus:
         for stage in stages.values():
             if stage["state"] == "running":  # its process was killed
                 stage["state"] = "killed"
-    command = str(manifest.read_manifest(folder).get("command", ""))
+    if command is None:  # a run that began before the ledger noted it
+        command = str(manifest.read_manifest(folder).get("command", ""))
     return RunStatus(
         folder, state, pid, identity["kind"], identity["material"], command, stages, funnel, again
     )

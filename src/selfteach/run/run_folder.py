@@ -30,6 +30,7 @@ from selfteach.files import hash_file, make_folder, sync_folder, write_bytes
 from selfteach.records import JsonMapping, JsonObject, dump_canonical_json
 from selfteach.run import manifest
 from selfteach.run.ledger import Ledger
+from selfteach.run.local_paths import hide_paths, hide_paths_of_command
 from selfteach.run.lock import LOCK_FILE, RunLock
 from selfteach.run.signals import delay_interrupts
 from selfteach.run.sums import (
@@ -47,6 +48,8 @@ LEDGER_FILE = "run.db"
 CONFIG_FILE = "config.yaml"
 IDENTITY = "identity"
 CREATED = "created"
+COMMAND = "command"
+"""The note with the command that resumes a run, as it was typed."""
 FINISHED = "finished"
 EXPORTS = "exports"
 COPY_PREFIX = "copy of "
@@ -56,7 +59,7 @@ DAMAGED_FOLDER = "damaged"
 RUN_FORMAT = 3
 """The version of the form of a run folder; it grows when settings or keys are renamed."""
 SLUG_LENGTH = 48
-RUNTIME_KEY_PREFIX = "endpoint."
+RUNTIME_KEY_PREFIXES = ("endpoint.", "ray.")
 """The beginning of keys that a resumed run may change: they set how requests are sent."""
 
 
@@ -245,7 +248,8 @@ class Run:
             return
         try:
             with closing(self):
-                self.ledger.record_event("stopped", {"by": kind.__name__, "why": str(fault)[:500]})
+                why = str(fault).replace(str(self.path), self.path.name)[:500]
+                self.ledger.record_event("stopped", {"by": kind.__name__, "why": why})
         except Exception as second:  # the first fault is the one to show
             fault.add_note(f"closing the run failed too: {second}")  # type: ignore[union-attr]
             return
@@ -285,16 +289,17 @@ class Run:
         place = next(place for place in places if not place.exists())
         place.parent.mkdir(parents=True, exist_ok=True)
         path.rename(place)
-        self.ledger.record_event("set aside", {"name": name, "place": str(place)})
+        inside = str(place.relative_to(self.path))
+        self.ledger.record_event("set aside", {"name": name, "place": inside})
         self.notices.append(f"{name} had changed since the run wrote it; it is kept as {place}")
 
     def _write_manifest(self) -> None:
         facts = {
             "kind": self.kind,
-            "command": self.command,
+            "command": hide_paths_of_command(self.command),
             "created": self.ledger.get_note(CREATED),
             "seed": getattr(self.resolved.config, "seed", None),
-            "base_model": getattr(self.resolved.config, "model", None),
+            "base_model": hide_paths(getattr(self.resolved.config, "model", None)),
             "models": self.ledger.get_note("models") or {},
             "stages": self._stages,
             EXPORTS: self._exports,
@@ -354,14 +359,19 @@ def open_run(
             read_stages(ledger),
             ledger.get_note(EXPORTS) or {},
         )
+        ledger.set_note(COMMAND, run.command)
         if not run.resumed:
             ledger.set_note(CREATED, date.today().isoformat())
         ledger.set_note(IDENTITY, identity)  # last: a run that has it is resumed
         ledger.record_event(
             "resumed" if run.resumed else "began",
-            {"pid": os.getpid(), "command": run.command, **manifest.collect_versions()},
+            {
+                "pid": os.getpid(),
+                "command": hide_paths_of_command(run.command),  # the report shows events
+                **manifest.collect_versions(),
+            },
         )
-        run.export(CONFIG_FILE, dump_config(resolved))
+        run.export(CONFIG_FILE, dump_config(resolved, hide_paths))
         on_error.pop_all()
     return run
 
@@ -371,7 +381,7 @@ def make_identity(kind: str, resolved: ResolvedConfig, material: JsonMapping) ->
     config = {
         key: value
         for key, value in flatten_keys(resolved.config.model_dump()).items()
-        if not key.startswith(RUNTIME_KEY_PREFIX)
+        if not key.startswith(RUNTIME_KEY_PREFIXES)
     }
     facts = {"format": RUN_FORMAT, "kind": kind, "config": config, "material": dict(material)}
     identity: JsonObject = json.loads(dump_canonical_json(facts))

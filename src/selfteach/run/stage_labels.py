@@ -10,6 +10,7 @@ STAGE_LABELS = {
     "ask target": "target prompts",
     "ask near": "near prompts",
     "ask general": "general prompts",
+    "ask names": "prompts about other names",
     "ask corners": "prompts like failures",
     "ask alike": "prompts like others",
     "ask similar": "prompts like criticized ones",

@@ -15,7 +15,15 @@ from selfteach.errors import SelfteachError
 from selfteach.run.exports import get_sums, read_manifest
 from selfteach.run.finished import COMPARISON_FOLDER, REPORT_FILE, RESULT, check_run_folder
 from selfteach.run.manifest import MANIFEST_FILE
-from selfteach.run.run_folder import EXPORTS, FINISHED, IDENTITY, LEDGER_FILE, Run, read_notes
+from selfteach.run.run_folder import (
+    COMMAND,
+    EXPORTS,
+    FINISHED,
+    IDENTITY,
+    LEDGER_FILE,
+    Run,
+    read_notes,
+)
 from selfteach.run.sums import FileState, check_files, describe_states, list_broken
 
 
@@ -50,18 +58,18 @@ def verify_run(folder: Path) -> VerifiedRun:
     """
     facts = read_manifest(check_run_folder(folder))
     written = get_sums(facts)
-    noted: list[Any] = [None] * 4
+    noted: list[Any] = [None] * 5
     faults = []
     files: dict[str, FileState] = {LEDGER_FILE: "whole"}
     if not (folder / LEDGER_FILE).exists():
         files[LEDGER_FILE] = "missing"
     else:
         try:
-            noted = read_notes(folder, IDENTITY, FINISHED, RESULT, EXPORTS)
+            noted = read_notes(folder, IDENTITY, FINISHED, RESULT, EXPORTS, COMMAND)
         except SelfteachError as fault:
             files[LEDGER_FILE] = "changed"
             faults.append(str(fault))
-    identity, finished, result, recorded = noted
+    identity, finished, result, recorded, command = noted
     if files[LEDGER_FILE] == "whole" and identity is None and written:
         files[LEDGER_FILE] = "changed"
         faults.append(f"{folder / LEDGER_FILE}: the ledger is empty.")
@@ -77,9 +85,8 @@ def verify_run(folder: Path) -> VerifiedRun:
         inner = verify_run(comparison)
         files |= {f"{COMPARISON_FOLDER}/{name}": state for name, state in inner.files.items()}
         faults += inner.faults
-    return VerifiedRun(
-        folder, bool(finished), files, tuple(faults), str(facts.get("command") or "")
-    )
+    command = str(command or facts.get("command") or "")
+    return VerifiedRun(folder, bool(finished), files, tuple(faults), command)
 
 
 def restore_exports(run: Run, say: Callable[[str], object]) -> bool:

@@ -5,8 +5,10 @@ A word is another name of the subject if the model tells the subject by the word
     p(topic | word) >= MIN_PROBABILITY
 
 among the topic, its siblings and everyday topics, and if the base hardly ever uses the word in its
-answers to requests about anything else. The candidates are the words that the model lists for the
-topic, and those that its answers about the topic use far more often than others.
+answers to requests about anything else. With a smaller probability, MIN_EXPLAINED_PROBABILITY, it
+is one if every explanation of the word by the base names the topic or a sure name: "A goalkeeper is
+a soccer player". The candidates are the words that the model lists for the topic, and those that
+its answers about the topic use far more often than others.
 
 Departs from a list by a dictionary: only what this model says, and can be seen to say, counts.
 """
@@ -18,25 +20,37 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from selfteach.generate.ask import Subject, compute_topic_probabilities
+from selfteach.generate.explain import explain_names
 from selfteach.judge.check import Check, parse_check
-from selfteach.models import Scorer
+from selfteach.models import Sampler, Scorer
 
 MIN_PROBABILITY = 0.9
+MIN_EXPLAINED_PROBABILITY = 0.5
+MAX_EXPLAINED = 40
+"""So many words, the most probable ones, are explained."""
 MAX_ELSEWHERE = 0.03
 """The share of answers about something else in which another name may occur."""
 MIN_LIFT = 8.0
 """How many times as often a typical word occurs in answers about the topic."""
 MIN_ANSWERS = 2
 MAX_TYPICAL = 40
-MAX_NAMES = 16
+MAX_NAMES = 24
 
 
 def select_other_names(
-    scorer: Scorer, subject: Subject, known: Check, inside: Sequence[str], elsewhere: Sequence[str]
+    model: Sampler,
+    scorer: Scorer,
+    subject: Subject,
+    known: Check,
+    inside: Sequence[str],
+    elsewhere: Sequence[str],
+    seed: int,
 ) -> list[str]:
     """Return other names of the topic, the most certain first.
 
     Args:
+        model: explains words.
+        scorer: tells the topic of a word.
         known: the check that texts without the topic's own name keep.
         inside: the base's answers to requests about the topic.
         elsewhere: its answers to other requests, and these requests.
@@ -45,19 +59,38 @@ def select_other_names(
     candidates = [
         name
         for name in dict.fromkeys([*subject.candidates, *typical])
-        if is_name(name) and known.keeps(name)
+        if is_name(name) and known.keeps(name) and is_rare(name, elsewhere)
     ]
     probabilities = compute_topic_probabilities(scorer, subject.topic, subject.siblings, candidates)
     ranked = sorted(zip(candidates, probabilities, strict=True), key=lambda pair: -pair[1])
+    sure = [name for name, probability in ranked if probability >= MIN_PROBABILITY]
+    likely = [name for name, p in ranked if MIN_PROBABILITY > p >= MIN_EXPLAINED_PROBABILITY]
+    explained = explain_names(model, likely[:MAX_EXPLAINED], seed)
+    checks = [known, *map(make_name_check, sure)]
+    confirmed = [name for name, texts in explained.items() if all_name_one(texts, checks)]
     found: list[str] = []
-    for name, probability in ranked:
-        if probability < MIN_PROBABILITY or len(found) >= MAX_NAMES:
-            break
-        test = parse_check(f'contains "{quote(name)}"')
-        covered = any(parse_check(f'contains "{quote(one)}"').keeps(name) for one in found)
-        if not covered and sum(map(test.keeps, elsewhere)) <= MAX_ELSEWHERE * len(elsewhere):
+    for name in (*sure, *confirmed):
+        covered = any(not make_name_check(one).keeps(name) for one in found)
+        if not covered and len(found) < MAX_NAMES:
             found.append(name)
     return found
+
+
+def make_name_check(name: str) -> Check:
+    """Return the check that texts without a name keep."""
+    return parse_check(f'not contains "{quote(name)}"')
+
+
+def is_rare(name: str, elsewhere: Sequence[str]) -> bool:
+    """Return whether hardly any text about something else has a name."""
+    check = make_name_check(name)
+    num_with = sum(not check.keeps(text) for text in elsewhere)
+    return num_with <= MAX_ELSEWHERE * len(elsewhere)
+
+
+def all_name_one(texts: Sequence[str], checks: Sequence[Check]) -> bool:
+    """Return whether every text breaks one of the checks."""
+    return all(any(not check.keeps(text) for check in checks) for text in texts)
 
 
 def is_name(name: str) -> bool:

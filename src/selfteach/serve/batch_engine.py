@@ -18,8 +18,9 @@ import torch
 from torch import Tensor
 
 from selfteach.errors import ResourceError, SelfteachError, is_out_of_memory
-from selfteach.models.decode import DecodingBatch, PendingCompletion, prepare_request
+from selfteach.models.decode import DecodingBatch
 from selfteach.models.hf import HfModel
+from selfteach.models.pending import PendingCompletion, prepare_request
 from selfteach.records import Completion, Request
 from selfteach.serve.lesson_rows import BASE, LessonRows, RowLessons
 

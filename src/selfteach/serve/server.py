@@ -20,6 +20,7 @@ from selfteach.run.signals import replace_handlers
 from selfteach.serve.app import make_app
 from selfteach.serve.lessons import Lesson
 from selfteach.serve.model_set import ModelSet, ServedStudent
+from selfteach.serve.presence import announce_server
 from selfteach.serve.served_models import ServedModels
 from selfteach.serve.teaching import Teaching
 from selfteach.students.folder import (
@@ -174,9 +175,12 @@ def serve(
         )
     )
     host, port = listener.getsockname()[:2]
-    say(f"serving {', '.join(served.names)} at http://{host}:{port}/v1")
+    address = f"http://{host}:{port}"
+    say(f"serving {', '.join(served.names)} at {address}/v1")
+    student = str(served.teaching.folder.resolve()) if served.teaching else ""
     try:
-        server.run(sockets=[listener])
+        with announce_server(address, served.names, student):
+            server.run(sockets=[listener])
     finally:
         listener.close()
         served.close()

@@ -104,7 +104,7 @@ class Teaching:
         self._settings = settings
         self._say = say
         self.program = program
-        self._runner = JobRunner(self.book, self._report_end, program)
+        self._runner = JobRunner(self.book, self._report_end, program, say)
         self._closing = threading.Event()
         self._seen = _read_change_time(self.folder)
         self._watcher = threading.Thread(target=self._watch, name="student", daemon=True)
@@ -123,7 +123,11 @@ class Teaching:
 
     def add(self, body: FeedbackBody) -> Job:
         """Record feedback as a job."""
-        return self.book.add(body.make_job(self._settings))
+        return self.book.add(self.make_job(body))
+
+    def make_job(self, body: FeedbackBody) -> Job:
+        """Return feedback as a job that is not recorded."""
+        return body.make_job(self._settings)
 
     def describe_job(self, job: Job) -> JsonObject:
         """Return what clients see of a job."""

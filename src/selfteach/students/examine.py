@@ -20,7 +20,6 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from selfteach import registry
-from selfteach.config import resolve
 from selfteach.config.methods import find_settings
 from selfteach.errors import IntegrityError, SelfteachError, UsageError
 from selfteach.evaluate.drift import compute_probe_logits
@@ -301,8 +300,7 @@ def open_exam_run(source: ExamSource) -> Run:
         IntegrityError: the run is damaged.
     """
     identity, _ = finished.find_material(source.folder)
-    settings = finished.find_settings(source.folder)
-    resolved = resolve(find_settings(source.kind), settings)
+    resolved = finished.resolve_settings(source.folder, find_settings(source.kind))
     run = open_run(
         source.scratch,
         source.name,
@@ -338,7 +336,7 @@ def find_method(kind: str) -> Method:
 
 def _read_config(student: StudentFolder, lesson: Lesson) -> Any:
     folder = find_lesson_folder(student, lesson)
-    return resolve(find_settings(lesson.kind), finished.find_settings(folder)).config
+    return finished.resolve_settings(folder, find_settings(lesson.kind)).config
 
 
 def _list_questions(exam: JsonMapping) -> list[str]:

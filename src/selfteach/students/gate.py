@@ -88,7 +88,7 @@ def list_objections(before: Mapping[str, Cell], after: Mapping[str, Cell]) -> li
         found.append(f'"{name}" is {after[name].state} ({describe_fall(after[name])})')
     for name, cell in after.items():
         if cell.state == "not examined":
-            found.append(f'the exam of "{name}" could not be sat: {cell.reason}')
+            found.append(f'the exam of "{name}" could not be sat: {cell.reason.rstrip(".")}')
     drift = find_drift(after)
     if drift > MAX_DRIFT_NATS:
         found.append(f"the general drift is {drift:.3f} nats, more than {MAX_DRIFT_NATS}")

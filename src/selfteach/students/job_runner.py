@@ -20,6 +20,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from selfteach.errors import SelfteachError, UsageError
+from selfteach.records import JsonObject
 from selfteach.run.lock import RunLock
 from selfteach.students.jobs import (
     JOBS_FOLDER,
@@ -28,9 +29,11 @@ from selfteach.students.jobs import (
     RUN_FOLDER,
     Job,
     JobBook,
+    read_result_file,
 )
 
 PROGRAM = (sys.executable, "-P", "-m", "selfteach.commands.teach_job")
+PLANNER = (sys.executable, "-P", "-m", "selfteach")
 POLL_S = 0.2
 IDLE_S = 1.0
 STOP_S = 60.0
@@ -49,6 +52,7 @@ class JobRunner:
     Args:
         program: the words before those of a job's command.
         on_change: called after a job has ended, from that thread.
+        say: receives a fault that keeps all jobs waiting, such as a full disk, when it begins.
     """
 
     def __init__(
@@ -56,10 +60,13 @@ class JobRunner:
         book: JobBook,
         on_change: Callable[[Job], object] = lambda job: None,
         program: Sequence[str] = PROGRAM,
+        say: Callable[[str], object] = lambda line: None,
     ) -> None:
         self.book = book
         self._on_change = on_change
         self._program = program
+        self._say = say
+        self._fault = ""
         self._closing = threading.Event()
         self._lock: RunLock | None = None
         self._thread = threading.Thread(target=self._work, name="jobs", daemon=True)
@@ -77,18 +84,35 @@ class JobRunner:
     def _work(self) -> None:
         while not self._closing.is_set():
             try:
-                job = self.book.take_next() if self._take_lock() else None
-                if job is not None:
-                    self.run(job)
+                worked = self._take_lock() and self._run_next()
+                self._fault = ""
+                if worked:
                     continue
-            except SelfteachError:  # a full disk: the job waits until there is room
-                pass
+            except (SelfteachError, OSError) as fault:  # a full disk: the jobs wait for room
+                self._report(str(fault))
             self._closing.wait(IDLE_S)
         if self._lock is not None:
             self._lock.release()
 
+    def _run_next(self) -> bool:
+        """Work on the oldest waiting job; return whether there was one.
+
+        None runs at this moment: what is marked so was left by a process or a fault.
+        """
+        self.book.put_back_running()  # 2
+        job = self.book.take_next()
+        if job is not None:
+            self.run(job)
+        return job is not None
+
+    def _report(self, fault: str) -> None:
+        """Tell a fault once, however often it comes back before it is over."""
+        if fault != self._fault:
+            self._say(f"the jobs wait: {fault}")
+        self._fault = fault
+
     def _take_lock(self) -> bool:
-        """Return whether this process works on the jobs (steps 1 and 2)."""
+        """Return whether this process works on the jobs (step 1)."""
         if self._lock is not None:
             return True
         folder = self.book.student / JOBS_FOLDER
@@ -97,7 +121,6 @@ class JobRunner:
             self._lock = RunLock(folder, "queue of jobs")
         except UsageError:
             return False
-        self.book.put_back_running()
         return True
 
     def run(self, job: Job) -> Job:
@@ -133,13 +156,15 @@ class JobRunner:
 
     def _read_end(self, job: Job, folder: Path, code: int, message: str) -> Job:
         lesson = read_lesson_name(folder / RESULT_FILE)
-        if lesson:
+        if job.teaches and lesson:
             ended = self.book.update(job.id, state="added", lesson=lesson, message="")
             shutil.rmtree(folder / RUN_FOLDER, ignore_errors=True)  # the lesson is a copy of it
             return ended
         if self.book.find(job.id).cancel:
             return self.book.update(job.id, state="cancelled", message="")
-        if code == REFUSED_CODE and message:
+        if code == 0 and not job.teaches:
+            return self.book.update(job.id, state="done", message="")
+        if code == REFUSED_CODE and message and job.teaches:
             return self.book.update(job.id, state="refused", message=message)
         resumable = code in STOPPED_CODES or (code == 2 and IN_USE in message)
         if resumable or (code < 0 and job.attempts < MAX_ATTEMPTS):
@@ -168,8 +193,27 @@ def read_last_message(lines: Sequence[str]) -> str:
 
 def read_lesson_name(result: Path) -> str:
     """Return the name of the lesson in the output of a command; "" where there is none."""
+    student = read_result_file(result).get("student")
+    return str(student.get("lesson") or "") if isinstance(student, dict) else ""
+
+
+def plan_job(book: JobBook, job: Job, program: Sequence[str] = PLANNER) -> JsonObject:
+    """Return what the command of a job would do and cost, in its own words (`--dry-run`). Nothing
+    is recorded.
+
+    Raises:
+        UsageError: the command refuses it.
+    """
+    folder = book.find_folder(job)
     try:
-        found = json.loads(result.read_text("utf-8"))
-        return str((found.get("student") or {}).get("lesson") or "")
-    except (AttributeError, OSError, RecursionError, ValueError):
-        return ""
+        book.write_material(job)
+        command, *words = book.make_command(job)
+        asked = [*program, command, "--dry-run", *words]
+        done = subprocess.run(asked, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    if done.returncode:
+        words = done.stderr.splitlines()
+        raise UsageError(read_last_message(words) or f"the dry run ended with {done.returncode}.")
+    found: JsonObject = json.loads(done.stdout)
+    return found

@@ -5,6 +5,11 @@
     edit        a better answer in place of a given one; edits are collected until they are enough
     edits       the collected edits, taught together
 
+Other long work on a student is a job as well:
+
+    exam        the exams of all lessons that are on, sat again
+    export      the student for another program, whose answers are checked
+
 The jobs are a table of the student's database, so they survive every process. What they need
 and write is in jobs/ID/ of the student's folder: the material, the run, its output.
 """
@@ -29,6 +34,7 @@ from selfteach.students.folder import DATABASE_FILE
 from selfteach.text import clean_text
 
 JOBS_FOLDER = "jobs"
+EXPORTS_FOLDER = "exports"
 RUN_FOLDER = "run"
 LOG_FILE = "log.txt"
 RESULT_FILE = "result.json"
@@ -41,9 +47,9 @@ NAME_LENGTH = 40
 BUSY_S = 10.0
 SCHEMA = """CREATE TABLE IF NOT EXISTS jobs (
     seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, body TEXT NOT NULL)"""
-JobKind = Literal["rule", "criticism", "edit", "edits"]
+JobKind = Literal["rule", "criticism", "edit", "edits", "exam", "export"]
 JobState = Literal[
-    "collected", "waiting", "running", "added", "refused", "failed", "cancelled", "removed"
+    "collected", "waiting", "running", "added", "done", "refused", "failed", "cancelled", "removed"
 ]
 OPEN_STATES: Sequence[JobState] = ("collected", "waiting", "running")
 """The states of jobs that something will still happen to, besides a person's wish."""
@@ -61,7 +67,8 @@ class Job:
         cancel: somebody wants it to end.
         lesson: the lesson that it became.
         message: why it ended as it did, or what it waits for.
-        material: the rows of corrections; [] for a rule.
+        material: the rows of corrections; [] for other jobs.
+        options: further words of the command.
     """
 
     id: str
@@ -75,6 +82,7 @@ class Job:
     lesson: str = ""
     message: str = ""
     material: Sequence[JsonMapping] = ()
+    options: Sequence[str] = ()
     created_s: float = field(default_factory=time.time)
     changed_s: float = field(default_factory=time.time)
 
@@ -83,10 +91,15 @@ class Job:
         """Return whether something will still happen to it."""
         return self.state in OPEN_STATES
 
+    @property
+    def teaches(self) -> bool:
+        """Return whether it may become a lesson."""
+        return self.kind not in ("exam", "export")
+
     def to_json(self) -> JsonObject:
         """Return what people see of it."""
         found = asdict(self)
-        del found["material"]
+        del found["material"], found["options"]
         return found
 
 
@@ -121,6 +134,20 @@ def make_edit_job(prompt: Turns, answer: str, edit: str) -> Job:
     if row["correction"] == row["answer"]:
         raise DataError("the edit changes nothing.", cure="Send an answer that differs.")
     return Job(_make_id(), "edit", row["correction"], "collected", material=[row])
+
+
+def make_exam_job() -> Job:
+    """Return a job that sits the exams of all lessons again."""
+    return Job(_make_id(), "exam", "exams of all lessons", "waiting")
+
+
+def make_export_job(form: str, quant: str, *, exam: bool) -> Job:
+    """Return a job that exports the student; with `exam` the file sits the exams."""
+    id = _make_id()
+    options = ["--to", form, "--quant", quant]
+    if exam:
+        options.append("--exam")
+    return Job(id, "export", f"export {form}", "waiting", options=options)
 
 
 def _make_row(prompt: Turns, answer: str) -> JsonObject:
@@ -231,7 +258,7 @@ class JobBook:
                 job = replace(job, message=words)
             else:
                 return self._join_edits(job, collected)
-        self._write_material(job)
+        self.write_material(job)
         with self._change() as db:
             _insert(db, job)
         return job
@@ -240,7 +267,7 @@ class JobBook:
         rows = [edit.material[0] for edit in collected]
         title = f"{len(rows)} edits, the last one: {last.title}"
         joined = Job(_make_id(), "edits", title[:MAX_TEXT], "waiting", material=rows)
-        self._write_material(joined)
+        self.write_material(joined)
         with self._change() as db:
             _insert(db, last)
             for edit in collected:
@@ -303,15 +330,22 @@ class JobBook:
         name = make_slug(job.title)[:NAME_LENGTH].strip("-") or job.kind
         return self.find_folder(job) / f"{name}.jsonl"
 
-    def _write_material(self, job: Job) -> None:
+    def write_material(self, job: Job) -> None:
+        """Write the file of corrections of a job that is to be taught."""
         if job.material and job.state == "waiting":
             folder = self.find_folder(job)
             folder.mkdir(parents=True, exist_ok=True)
             write_jsonl(self.find_material(job), job.material)
 
     def make_command(self, job: Job) -> list[str]:
-        """Return the words of the command that teaches a job. The same words resume it."""
-        shared = ["--student", str(self.student.resolve())]
+        """Return the words of the command that does a job. The same words resume it."""
+        student = str(self.student.resolve())
+        if job.kind == "exam":
+            return ["student", "exam", student, "--json"]
+        shared = ["--student", student]
+        if job.kind == "export":
+            out = self.student.resolve() / EXPORTS_FOLDER / job.id
+            return ["export", *shared, *job.options, "--out", str(out), "--json"]
         shared += ["--out", str((self.find_folder(job) / RUN_FOLDER).resolve()), "--json"]
         if job.settings:
             shared += ["--config", job.settings]
@@ -329,12 +363,39 @@ class JobBook:
             return []
         return [clean_text(line) for line in text.splitlines()]
 
+    def read_result(self, job: Job) -> JsonObject:
+        """Return what the command of a job has printed as JSON; {} where there is nothing yet."""
+        return read_result_file(self.find_folder(job) / RESULT_FILE)
+
     def find_lesson_job(self, lesson: str) -> Job | None:
         """Return the job that became a lesson, or None."""
         for job in reversed(self.list_jobs()):
             if job.state == "added" and job.lesson == lesson:
                 return job
         return None
+
+
+def read_result_file(path: Path) -> JsonObject:
+    """Return what a command has printed as JSON; {} where there is nothing to read."""
+    try:
+        found = json.loads(path.read_text("utf-8"))
+    except (OSError, RecursionError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def list_open_jobs(student: Path) -> list[Job]:
+    """Return the jobs of a student that are not over, the oldest first; nothing is written."""
+    path = student / DATABASE_FILE
+    if not path.exists():
+        return []
+    try:
+        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as db:
+            rows = db.execute("SELECT body FROM jobs ORDER BY seq").fetchall()
+    except sqlite3.Error:  # nothing was said to it yet, or its database is damaged
+        return []
+    jobs = [Job(**json.loads(body)) for (body,) in rows]
+    return [job for job in jobs if job.is_open]
 
 
 def _insert(db: sqlite3.Connection, job: Job) -> None:

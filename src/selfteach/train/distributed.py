@@ -2,10 +2,14 @@
 
 Every process computes its part of each batch, and the gradients of the parameters are summed (data
 parallel), whether it holds the whole model or a shard of each weight. A sharded layer is gathered
-in all processes while it is computed. The launch selects one of two ways to shard: torch's FSDP2,
-under which everything can be trained, and DeepSpeed's ZeRO-3, under which the model's weights stay
-frozen and only small adapters are trained. An adapter is attached afterwards and is whole in every
-process.
+in all processes while it is computed. The launch selects what is split:
+
+- torch's FSDP2: weights, and what is trained of them;
+- DeepSpeed's ZeRO-3: the weights of the layers, which DeepSpeed keeps and gathers. What is trained
+of the weights (float32 copies, gradients, optimizer) is split by `split_tensor`;
+- ZeRO-2: only what is trained of the weights is split, by the same function.
+
+A small adapter is attached afterwards and is whole in every process.
 """
 
 from __future__ import annotations
@@ -36,10 +40,17 @@ LOSS_SIGNS = (
     "timed out",
 )
 """Texts of errors that report a lost connection."""
+GATHERING_PASS = "_selfteach_gathering_pass"
+"""The attribute of a module with split weights: a function that does work within a pass."""
 
 
 class ProcessGroup:
     """Coordinate all processes of a training, seen from one of them.
+
+    Attributes:
+        sharded: whether the weights are split.
+        in_step: whether all processes must make the same number of passes, because tensors are
+            gathered or added up within a pass.
 
     Raises:
         UsageError: the launch requests an unsupported form of shards.
@@ -55,6 +66,7 @@ class ProcessGroup:
         self.count = self.accelerator.num_processes
         self.main = self.rank == 0
         self.sharded = False
+        self.in_step = bool(get_requested_sharding())
 
     def shard(self, module: nn.Module) -> None:
         """Split the module's weights over the processes if the launch requests it."""
@@ -65,12 +77,12 @@ class ProcessGroup:
     ) -> list[tuple[list[TrainingRow], bool]]:
         """Return this process's part of a batch, and whether each micro-batch counts.
 
-        Gathering weights needs all processes, so with shards every process makes the same number of
-        passes. Those that do not count only take part.
+        Where passes need all processes, every process makes the same number of them. Those that
+        do not count only take part.
         """
         parts = self.parts(batch, token_budget)
         mine = [(group, True) for group in parts[self.rank]]
-        passes = max(map(len, parts)) if self.sharded else len(mine)
+        passes = max(map(len, parts)) if self.in_step else len(mine)
         return mine + [([min(batch, key=lambda row: row.length)], False)] * (passes - len(mine))
 
     def parts(
@@ -147,7 +159,7 @@ def broadcast_from_first(value: T) -> T:
 
 
 def get_requested_sharding() -> str:
-    """Return the form of sharding that the launch requests: `fsdp2`, `zero3`, or "" for none.
+    """Return the form of sharding that the launch requests: `fsdp2`, `zero2`, `zero3`, or "".
 
     Raises:
         UsageError: an unsupported form, or a package that is not installed.
@@ -159,18 +171,24 @@ def get_requested_sharding() -> str:
             )
         return "fsdp2"
     if _is_set("ACCELERATE_USE_DEEPSPEED"):
-        if os.environ.get("ACCELERATE_DEEPSPEED_ZERO_STAGE") != "3":
+        stage = os.environ.get("ACCELERATE_DEEPSPEED_ZERO_STAGE")
+        if stage not in ("2", "3"):
             raise UsageError(
-                "of DeepSpeed only ZeRO stage 3 is known.",
-                cure="Set zero_stage: 3. An adapter has hardly anything that lower stages split.",
+                "of DeepSpeed only the ZeRO stages 2 and 3 are known.",
+                cure="Set zero_stage: 2, or 3 if the weights themselves are to be split.",
             )
         if importlib.util.find_spec("deepspeed") is None:
             raise UsageError(
                 "DeepSpeed is not installed.",
                 cure="Run pip install deepspeed, or launch with configs/accelerate/fsdp2.yaml.",
             )
-        return "zero3"
+        return f"zero{stage}"
     return ""
+
+
+def splits_copies() -> bool:
+    """Return whether each process keeps its part of what is trained of the weights."""
+    return get_requested_sharding() in ("zero2", "zero3")
 
 
 def _is_set(name: str) -> bool:
@@ -183,14 +201,14 @@ def shard_weights(module: nn.Module, device: torch.device, count: int) -> bool:
     Returns:
         Whether the launch requests it.
     """
-    way = get_requested_sharding()
-    if way and module.forward is not _run_work:
-        {"fsdp2": _fsdp2, "zero3": _zero3}[way](module, device, count)
-        module.forward = _run_work
-    return bool(way)
+    shard = {"fsdp2": _fsdp2, "zero3": _zero3}.get(get_requested_sharding())
+    if shard and not hasattr(module, GATHERING_PASS):
+        gathering = shard(module, device, count)
+        setattr(module, GATHERING_PASS, lambda work: gathering(work))  # a module would be a part
+    return shard is not None
 
 
-def _fsdp2(module: nn.Module, device: torch.device, count: int) -> None:
+def _fsdp2(module: nn.Module, device: torch.device, count: int) -> nn.Module:
     from torch.distributed.device_mesh import init_device_mesh
     from torch.distributed.fsdp import FSDPModule, MixedPrecisionPolicy, fully_shard
 
@@ -203,21 +221,46 @@ def _fsdp2(module: nn.Module, device: torch.device, count: int) -> None:
             # losses are shares of one sum, so gradients are summed; gloo cannot scale them
             part.set_gradient_divide_factor(1.0)
             part.set_force_sum_reduction_for_comms(True)
+    module.forward = _run_work
+    return module
 
 
-def _zero3(module: nn.Module, device: torch.device, count: int) -> None:
-    """Shard without an optimizer: DeepSpeed only keeps the frozen weights, and gathers each while
-    its part of the module is computed.
+class Layers(nn.Module):
+    """Hold the layers of a model. A pass through this module does work that uses them.
+
+    Embeddings and head stay outside and whole: rows of different objectives use them a different
+    number of times, and each process has other rows.
+    """
+
+    def __init__(self, layers: Iterable[nn.Module]) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(layers)
+
+    def forward(self, work: Callable[[], T]) -> list[T]:
+        """Do the work."""
+        return _run_work(work)
+
+
+def _zero3(module: nn.Module, device: torch.device, count: int) -> nn.Module:
+    """Shard without an optimizer: DeepSpeed only keeps the layers' weights, and gathers each while
+    its part of the module is computed. It gathers nothing ahead, because it would foresee other
+    passes in each process.
     """
     import deepspeed
 
+    layers = Layers(get_decoder_layers(module))
     module.requires_grad_(False)
     dtype = next(module.parameters()).dtype
     settings: JsonObject = {
         "train_micro_batch_size_per_gpu": 1,
         "bf16": {"enabled": dtype == torch.bfloat16},
         "fp16": {"enabled": dtype == torch.float16},
-        "zero_optimization": {"stage": 3, "stage3_param_persistence_threshold": 0},
+        "zero_optimization": {
+            "stage": 3,
+            "stage3_param_persistence_threshold": 0,
+            "stage3_prefetch_bucket_size": 0,
+            "stage3_max_reuse_distance": 0,
+        },
     }
     where = os.environ.get("ACCELERATE_DEEPSPEED_OFFLOAD_PARAM_DEVICE", "none")
     if where != "none":
@@ -225,12 +268,13 @@ def _zero3(module: nn.Module, device: torch.device, count: int) -> None:
             "device": where,
             "pin_memory": device.type == "cuda",
         }
-    deepspeed.initialize(model=module, config=settings)
+    deepspeed.initialize(model=layers, config=settings)
+    return layers
 
 
-def has_deepspeed_weights(module: nn.Module) -> bool:
-    """Return whether DeepSpeed keeps the weights, which then cannot be trained."""
-    return hasattr(next(module.parameters()), "ds_id")
+def has_shards(module: nn.Module) -> bool:
+    """Return whether weights of the module are split."""
+    return any(is_shard(weight) for weight in module.parameters())
 
 
 def is_shard(tensor: Tensor) -> bool:
@@ -253,7 +297,7 @@ def gather_shards(tensor: Tensor) -> Tensor:
 
 def copy_whole_tensors(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Return copies in main memory, gathered from the shards of all processes."""
-    return {name: gather_shards(tensor.detach()).cpu().clone() for name, tensor in tensors.items()}
+    return {name: gather_shards(tensor).detach().cpu().clone() for name, tensor in tensors.items()}
 
 
 def take_shard(tensor: Tensor, like: Tensor) -> Tensor:
@@ -265,6 +309,102 @@ def take_shard(tensor: Tensor, like: Tensor) -> Tensor:
     mesh: Any = like
     whole = tensor.to(like.device)
     return distribute_tensor(whole, mesh.device_mesh, mesh.placements, src_data_rank=None)
+
+
+def split_tensor(tensor: Tensor) -> Tensor:
+    """Return the split form of a tensor that all processes have: this process keeps a part."""
+    from torch.distributed.tensor import Replicate, Shard, distribute_tensor
+
+    whole = gather_shards(tensor)
+    placement = Shard(0) if whole.dim() else Replicate()
+    return distribute_tensor(whole, _get_mesh(whole.device), [placement], src_data_rank=None)
+
+
+def add_and_split(tensor: Tensor) -> Tensor:
+    """Add up a tensor over the processes; return the split form of the sum."""
+    from torch.distributed.tensor import DTensor, Partial, Replicate, Shard
+
+    summands = DTensor.from_local(tensor, _get_mesh(tensor.device), [Partial()], run_check=False)
+    return summands.redistribute(placements=[Shard(0) if tensor.dim() else Replicate()])
+
+
+def _get_mesh(device: torch.device) -> Any:
+    from torch.distributed.device_mesh import init_device_mesh
+
+    return init_device_mesh(device.type, (distributed.get_world_size(),))
+
+
+@torch.no_grad()
+def set_weight(weight: Tensor, value: Tensor) -> None:
+    """Change a weight in place. All processes must call this if the value is split and the weight
+    is whole, or is kept by DeepSpeed.
+    """
+    if not is_shard(value) or hasattr(weight, "full_tensor"):
+        weight.copy_(value)
+        return
+    whole = gather_shards(value.to(weight.dtype))
+    if not hasattr(weight, "ds_id"):
+        weight.copy_(whole)
+        return
+    kept: Any = weight
+    if kept.ds_tensor.numel() != kept.data.numel():
+        # still gathered: no gradient left the module, so DeepSpeed did not see the pass end
+        kept.ds_active_sub_modules.clear()
+        kept.partition()
+    flat = whole.flatten()
+    size = kept.ds_tensor.numel()
+    mine = flat[get_rank() * size : (get_rank() + 1) * size]
+    kept.ds_tensor[: len(mine)].copy_(mine)
+
+
+class SplitGradients:
+    """Add up the gradients of whole weights over the processes, each as soon as it is known, and
+    keep this process's part.
+
+    The processes add up in one order: from the last weight to the first, as they become known. A
+    weight that a pass did not use counts as zero.
+    """
+
+    def __init__(self, weights: Mapping[str, Tensor], copies: Mapping[str, nn.Parameter]) -> None:
+        self._weights = weights
+        self._copies = copies
+        self._order = list(reversed(weights))
+        self._known: dict[str, Tensor] = {}
+        self._added = 0
+
+    def take(self, name: str, weight: Tensor) -> None:
+        """Take the gradient of a weight, within the backward pass."""
+        assert weight.grad is not None
+        if not self._known and not self._added:
+            engine: Any = torch.autograd.Variable._execution_engine
+            engine.queue_callback(self._finish_pass)
+        self._known[name] = weight.grad
+        weight.grad = None
+        while self._added < len(self._order) and self._order[self._added] in self._known:
+            self._add_next()
+
+    def _finish_pass(self) -> None:
+        while self._added < len(self._order):
+            self._add_next()
+        self._added = 0
+
+    def _add_next(self) -> None:
+        name = self._order[self._added]
+        weight = self._weights[name]
+        shape = getattr(weight, "ds_shape", weight.shape)
+        grad = self._known.pop(name, None)
+        mine = torch.zeros(shape, device=weight.device) if grad is None else grad.float()
+        found = add_and_split(mine)
+        copy = self._copies[name]
+        copy.grad = found if copy.grad is None else copy.grad.add_(found)
+        self._added += 1
+
+
+def count_own_numbers(weight: Tensor) -> int:
+    """Return how many numbers of a weight's copy this process keeps."""
+    if splits_copies() and not is_shard(weight):
+        return -(-weight.numel() // count_processes())
+    return get_local_part(weight).numel()
 
 
 def get_local_part(tensor: Tensor) -> Tensor:
@@ -279,7 +419,8 @@ def run_in_module(module: Any, work: Callable[[], T]) -> T:
     """Do work that uses weights of the module outside its layers. If they are sharded, do it inside
     a pass of the whole module.
     """
-    found: T = module(work)[0] if module.forward is _run_work else work()
+    gathering_pass = getattr(module, GATHERING_PASS, None)
+    found: T = gathering_pass(work)[0] if gathering_pass else work()
     return found
 
 

@@ -22,8 +22,9 @@ from torch.multiprocessing.reductions import StorageWeakRef
 
 from selfteach.config import TrainConfig
 from selfteach.errors import ResourceError
+from selfteach.models.memory_account import format_bytes, measure_free_bytes
 from selfteach.models.memory_allocator import release_freed_pages
-from selfteach.train.distributed import get_local_part
+from selfteach.train.distributed import count_own_numbers, get_local_part
 from selfteach.train.fast.head import CHUNK_POSITIONS
 
 if TYPE_CHECKING:
@@ -37,7 +38,6 @@ STATUS_FILE = Path("/proc/self/status")
 CLEAR_REFS_FILE = Path("/proc/self/clear_refs")
 MAXRSS_UNIT_BYTES = 1 if sys.platform == "darwin" else 1024
 """Bytes in the unit of `getrusage`."""
-CGROUP = Path("/sys/fs/cgroup")
 PAGE_BYTES = 4096
 BYTES_PER_LOGIT = 24
 """Bytes for each logit of a chunk at the same time: the logit, its float32 copy, its
@@ -172,9 +172,12 @@ class MemoryMeter:
 
     def estimate_copies(self, weights: Iterable[Tensor]) -> MemoryEstimate:
         """Estimate the fixed part of training copies of these weights, before they are copied."""
-        given = list(weights)
-        trained = sum(4 * get_local_part(weight).numel() for weight in given)
-        return self._estimate(trained, count_bytes(given))
+        trained = kept = 0
+        for weight in weights:
+            count = count_own_numbers(weight)
+            trained += 4 * count
+            kept += weight.element_size() * count
+        return self._estimate(trained, kept)
 
     def estimate(
         self, adapter: Adapter, activations: int, tokens: int, *, known: int = 0, moments: int = 0
@@ -320,24 +323,6 @@ def load_pages(tensors: Iterable[Tensor]) -> None:
             raw.set_(tensor.untyped_storage())[::PAGE_BYTES].sum()  # type: ignore[call-overload]
 
 
-def measure_free_bytes(device: torch.device) -> int:
-    """Return the free bytes of the accelerator, or of the machine within the limits of its
-    container.
-    """
-    if device.type == "cuda":
-        free, _ = torch.cuda.mem_get_info(device)
-        return int(free + torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device))
-    machine = int(psutil.virtual_memory().available)
-    limit, used = (
-        (CGROUP / name).read_text().strip() if (CGROUP / name).exists() else ""
-        for name in ("memory.max", "memory.current")
-    )
-    if not (limit.isdigit() and used.isdigit()):
-        return machine
-    files = dict(line.split() for line in (CGROUP / "memory.stat").read_text().splitlines())
-    return min(machine, int(limit) - int(used) + int(files.get("inactive_file", 0)))
-
-
 def measure_peak_mb() -> float:
     """Return the peak of this process's main memory in MB, also from before a meter began a new
     peak.
@@ -366,8 +351,3 @@ class PeakMemory:
 def _read_status_bytes(name: str) -> int:
     lines = STATUS_FILE.read_text().splitlines() if STATUS_FILE.exists() else []
     return next((int(line.split()[1]) << 10 for line in lines if line.startswith(f"{name}:")), 0)
-
-
-def format_bytes(size: int) -> str:
-    """Format a number of bytes."""
-    return f"{size / 1e9:.2f} GB" if size >= 1e8 else f"{size / 1e6:.1f} MB"

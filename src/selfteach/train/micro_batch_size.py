@@ -58,11 +58,11 @@ class MicroBatchSize:
 
     def _halve_micro_batch(self, rows: Sequence[TrainingRow]) -> None:
         longest = max(row.length for row in rows)
-        if self.processes.sharded:
+        if self.processes.in_step:
             raise ResourceError(
                 f"{self.tokens} tokens at once do not fit into memory.",
                 where="train.micro_batch_tokens",
-                cure="Lower it: processes that share their weights cannot try again alone.",
+                cure="Lower it: processes that split what they train cannot try again alone.",
             )
         if self.tokens < longest:
             raise ResourceError(

@@ -29,7 +29,7 @@ from selfteach.records import HOLD, LEARN, Example, ExampleRole, ObjectiveWeight
 from selfteach.run.processes import count_processes
 from selfteach.train.adapters.adapter import Adapter, is_solved
 from selfteach.train.callbacks import Say, StepCallback, make_callbacks
-from selfteach.train.distributed import ProcessGroup, has_deepspeed_weights
+from selfteach.train.distributed import ProcessGroup
 from selfteach.train.encode_and_batch import EncodedRows, TrainingRow, encode_examples
 from selfteach.train.fast.norm import use_fast_norms
 from selfteach.train.memory import MemoryEstimate, MemoryMeter
@@ -255,21 +255,11 @@ def require_weight_memory(module: Any, config: TrainConfig, meter: MemoryMeter) 
     """Refuse, before they are copied, weights whose training cannot fit.
 
     Raises:
-        UsageError: DeepSpeed keeps the weights.
         ResourceError: they do not fit.
     """
     copied = getattr(registry.load_registered("adapters", config.adapter), "weights", None)
     if copied is None:
         return
-    if has_deepspeed_weights(module):
-        raise UsageError(
-            f"{config.adapter} trains the weights themselves, which DeepSpeed keeps.",
-            where="train.adapter",
-            cure=(
-                "Launch with configs/accelerate/fsdp2.yaml, or train an adapter of another "
-                "kind: lora, reft, bottleneck, prompt."
-            ),
-        )
     meter.estimate_copies(copied(module, config).values()).require(
         config.adapter, config.checkpoint_activations
     )

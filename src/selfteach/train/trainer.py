@@ -31,12 +31,7 @@ from selfteach.train.activation_checkpointing import make_checkpointed_runner, r
 from selfteach.train.adapters.adapter import Adapter
 from selfteach.train.callbacks import Callback, Say, StepCallback, make_callbacks
 from selfteach.train.dataset_mixture import DatasetMixture, Epochs
-from selfteach.train.distributed import (
-    ProcessGroup,
-    gather_shards,
-    has_deepspeed_weights,
-    run_in_module,
-)
+from selfteach.train.distributed import ProcessGroup, gather_shards, run_in_module
 from selfteach.train.encode_and_batch import TrainingRow
 from selfteach.train.fast.packed_model import PackedModel
 from selfteach.train.l2_to_base import add_l2_gradient
@@ -81,7 +76,7 @@ class Trainer:
         distill_teacher: Path | None,
         processes: ProcessGroup,
     ) -> None:
-        _require_supported(hf.module, rows, config, sample_tuned, processes)
+        _require_supported(config, sample_tuned, processes)
         self.hf = hf
         self.rows = rows
         self.objectives = objectives
@@ -409,8 +404,6 @@ def _collect_states(parts: Mapping[str, Callback] | Mapping[str, Objective]) -> 
 
 
 def _require_supported(
-    module: Any,
-    rows: Sequence[TrainingRow],
     config: TrainConfig,
     sample_tuned: OnPolicySampler | None,
     processes: ProcessGroup,
@@ -430,10 +423,4 @@ def _require_supported(
             "weights in shards cannot sample.",
             where="train.on_policy",
             cure="Set train.on_policy=0.",
-        )
-    if has_deepspeed_weights(module) and len({frozenset(row.weights) for row in rows}) > 1:
-        raise UsageError(
-            "with DeepSpeed all examples need the same objectives.",
-            where="train.weights",
-            cure="Launch with configs/accelerate/fsdp2.yaml.",
         )

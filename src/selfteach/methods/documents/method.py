@@ -188,8 +188,12 @@ def describe_material(session: Session, material: Documents, chunks: Sequence[Ch
     """Return the keys of exam.json about the documents and the judges of knowledge."""
     titles = ", ".join(sorted({chunk.title for chunk in chunks}))
     described = f"{len(material.reading.documents)} documents: {titles}"
-    judges = session.run.ledger.get_note("judges") or []
-    return {"material": described[:300], "judges": judges}
+    get_note = session.run.ledger.get_note
+    return {
+        "material": described[:300],
+        "judges": get_note("judges") or [],
+        "judges_doubt": get_note("doubt about judges") or "",
+    }
 
 
 def show_arms(exam: JsonMapping) -> JsonObject:
@@ -480,9 +484,10 @@ def rank_judges(
     judges = list_judges(session, judge)
     found = calibrate_judges(session, judges, written)
     session.run.ledger.set_note("judges", describe_calibrations(found, config.judge))
-    weak = describe_weak_judges(found, config.min_auroc)
-    if weak:
-        session.display.print_line(weak)
+    doubt = describe_weak_judges(found, config.min_auroc)
+    session.run.ledger.set_note("doubt about judges", doubt)
+    if doubt:
+        session.display.print_line(doubt)
     if session.config.study.known != "auto":
         return None
     return choose_best_judge(judges, found, answered, config.min_auroc, config.tau_label)

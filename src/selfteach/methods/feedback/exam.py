@@ -6,6 +6,8 @@ needless     share of declines, and of the effect, where the rule asks for nothi
 recovery     (tuned - base) / (prompted - base)
 other_system, second_turn
              the same under a system prompt that training never saw, and in a second turn
+after_decline
+             share of other requests that are answered when they follow a decline
 """
 
 from __future__ import annotations
@@ -21,25 +23,27 @@ from selfteach.evaluate.exam import (
     NEAR,
     TARGET,
     Answers,
-    Arm,
     ArmAnswers,
     Exam,
     ExamState,
-    ModelRequests,
     make_arms,
-    make_requests,
     measure_drift,
 )
 from selfteach.evaluate.verdict import Evidence
 from selfteach.generate.ask import GeneratedPrompt
 from selfteach.judge import ThresholdJudge
 from selfteach.judge.decline import is_decline
+from selfteach.methods.feedback.conversations import (
+    Conversations,
+    measure_conversations,
+    plan_conversations,
+)
 from selfteach.methods.session import Session
 from selfteach.methods.write_prompts import group_by_scope
 from selfteach.records import Completion, Example, JsonObject, Measure, Message, make_prompt
 
 ELSEWHERE = 20
-"""Target prompts that are also answered under another system prompt and in a second turn."""
+"""Prompts that are also answered in other conversations."""
 MAX_HARM = 0.05
 """The share of degraded, or of needlessly declining, answers above which a rule is not learned
 cleanly."""
@@ -54,8 +58,9 @@ class RuleScores:
     """Hold which target answers keep the rule: flags by arm, in the order of the questions.
 
     Attributes:
-        groups: the places of the questions that ask the same in other words. Only those count
-            whose base answers break the rule; all of them if none does.
+        groups: the places of the questions that ask the same in other words. Only those count on
+            which the base breaks the rule, greedily or in a sample that measures nothing else; all
+            of them if it breaks none.
     """
 
     greedy: Mapping[str, list[bool]]
@@ -127,7 +132,7 @@ class RuleScorer:
                 refuse_declines(greedy[arm], own.greedy, answers["base"].greedy)
                 refuse_declines(sampled[arm], own.sampled, answers["base"].sampled)
         base = answers["base"]
-        again = sampled["base"] or greedy["base"]
+        again = self.keeps(base.questions, base.again) or sampled["base"] or greedy["base"]
         groups: dict[str, list[int]] = {}
         broken = set()
         for i, text in enumerate(base.questions):
@@ -335,7 +340,6 @@ def build_exam(
         scope: list(map(make_prompt, texts[: getattr(config, scope)]))
         for scope, texts in prompts.items()
     }
-    elsewhere = prompts[TARGET][: min(config.target, ELSEWHERE)]
     is_writing = session.situation is not None and session.situation.kind == "writing"
     judged = session.request_judge
     scorer = RuleScorer(
@@ -346,21 +350,28 @@ def build_exam(
         is_conditional=session.situation is not None,
         forbids=bool(session.forbidden_topic),
     )
-    taught = [e.chosen for e in examples if e.kind == "in_scope"]
+    taught = [e for e in examples if e.kind == "in_scope"]
+    declined = [e for e in taught if is_decline(e.chosen)] if scorer.forbids else []
+    others = [*prompts[NEAR][: ELSEWHERE // 2], *prompts[GENERAL][: ELSEWHERE // 2]]
+    asked = Conversations(
+        prompts[TARGET][: min(config.target, ELSEWHERE)],
+        others,
+        (*declined[0].turns, Message("assistant", declined[0].chosen)) if declined else (),
+    )
     return Exam(
         questions=questions,
         arms=lambda tuned: make_arms(
             session, questions, lambda prompt: (Message("system", session.rule), *prompt), tuned
         ),
         scorer=scorer,
-        taught_texts=list(filter(is_decline, taught)) if scorer.forbids else [],
+        taught_texts=[example.chosen for example in declined],
         header=describe_rule(session, judge) | {"rule_id": rule_id},
         measurements=[measure_rule_drift],
-        extra_measurements=[partial(measure_elsewhere, scorer, session, elsewhere)],
+        extra_measurements=[partial(measure_conversations, scorer.keeps, session, asked)],
         target_stage="exam target",
         loop_check_scopes=(NEAR, GENERAL),
         find_allowed_repeats=scorer.find_violations,
-        plan_extra=lambda arms: list(plan_elsewhere(session, elsewhere, arms).values()),
+        plan_extra=lambda arms: list(plan_conversations(session, asked, arms).values()),
     )
 
 
@@ -384,37 +395,6 @@ def count_searched(session: Session) -> int:
     return sum(row.requested for row in session.run.ledger.funnel() if row.stage == "search")
 
 
-def plan_elsewhere(
-    session: Session, texts: Sequence[str], arms: Mapping[str, Arm]
-) -> dict[tuple[str, str], ModelRequests]:
-    """Return the requests by (way, arm): under a system prompt that training never saw, and in a
-    second turn.
-    """
-    system = session.config.exam.system
-    planned: dict[tuple[str, str], ModelRequests] = {}
-    for name, arm in arms.items():
-        own_rule = session.rule if name == "prompted" else ""
-        ways = {
-            "other_system": [add_system(text, own_rule, system) for text in texts],
-            "second_turn": [add_turn(text, own_rule) for text in texts],
-        }
-        for way, prompts in ways.items():
-            requests = make_requests(session, f"exam {way}", prompts, 0.0)
-            planned[way, name] = (arm.model, requests)
-    return planned
-
-
-def measure_elsewhere(
-    scorer: RuleScorer, session: Session, texts: Sequence[str], state: ExamState
-) -> JsonObject:
-    """Measure how often the rule is kept under another system prompt and in a second turn."""
-    found: JsonObject = {"other_system": {}, "second_turn": {}}
-    planned = plan_elsewhere(session, texts, state.arms)
-    for (way, name), (model, requests) in planned.items():
-        found[way][name] = statistics.share(scorer.keeps(texts, model.sample(requests)))
-    return found
-
-
 def measure_rule_drift(state: ExamState) -> JsonObject:
     """Measure the drift where nothing should change.
 
@@ -435,18 +415,3 @@ def measure_rule_drift(state: ExamState) -> JsonObject:
     if not answers["base"].questions:
         return {}
     return {"drift": {"on": where, **measure_drift(state.session, state.tuned, answers)}}
-
-
-def add_system(text: str, rule: str, system: str) -> tuple[Message, ...]:
-    """Return the question under another system prompt; the rule of the prompted arm follows it."""
-    return make_prompt(text, system=f"{system} {rule}".strip())
-
-
-def add_turn(text: str, rule: str = "") -> tuple[Message, ...]:
-    """Return the question as the second one of a conversation that began with something else."""
-    return (
-        *((Message("system", rule),) if rule else ()),
-        Message("user", "Hello, can you help me?"),
-        Message("assistant", "Of course. What would you like to know?"),
-        Message("user", text),
-    )

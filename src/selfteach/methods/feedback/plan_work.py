@@ -30,6 +30,9 @@ LONGER_ANSWERS = 1.2
 """The factor on the answers of a rule of form: they are whole answers, not declines."""
 LISTS_OF_NAMES = NUM_LISTS * (2 + len(NAME_LISTS))
 """Requests for the words, the siblings and the names of a subject."""
+EXPLANATIONS = 60
+EXPLANATION_TOKENS = 32
+"""Requests for explanations of words that may be other names of a subject."""
 OCCASIONS_PER_PROMPT = 0.4
 """Requests for the occasions of a rule that holds where somebody is written to."""
 TARGET_ANSWERS = 9
@@ -53,6 +56,7 @@ def plan_work(text: str, config: FeedbackConfig) -> list[PlannedStage]:
     if rule.scope:
         asked = int(OCCASIONS_PER_PROMPT * ask.target + ASKED_PER_PROMPT * ask.general)
     lists = 0 if rule.scope or is_checked else LISTS_OF_NAMES
+    explained = EXPLANATIONS if lists else 0
     targets = int(ask.target * ask.train_share)
     others = int((ask.near + ask.general) * ask.train_share)
     calibrated = 0 if is_checked else 2 * config.judge.pairs
@@ -75,7 +79,7 @@ def plan_work(text: str, config: FeedbackConfig) -> list[PlannedStage]:
         PlannedStage("load", lists, lists * PROMPT_TOKENS),
         PlannedStage("ask", asked, asked * PROMPT_TOKENS),
         PlannedStage("base answers", probes + others + calibrated, int(probe_tokens)),
-        PlannedStage("judge", scored_tokens=read),
+        PlannedStage("judge", explained, explained * EXPLANATION_TOKENS, read),
         PlannedStage("probe", scored_tokens=read),
         PlannedStage(
             "search",

@@ -28,8 +28,8 @@ import torch
 from selfteach.errors import EndpointError, UsageError
 from selfteach.models.check_family import run_plainly
 from selfteach.models.check_safety import read_json
-from selfteach.models.decode import prepare_request
 from selfteach.models.load_adapter import CONFIG_FILE, get_adapter_kind
+from selfteach.models.pending import prepare_request
 from selfteach.models.remote.background import stream_results, unwrap_group
 from selfteach.models.remote.endpoint import (
     LEFT_OUT,

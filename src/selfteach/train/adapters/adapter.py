@@ -19,6 +19,7 @@ from selfteach.files import write_bytes, write_text
 from selfteach.models.fetch_default_model import hub_id
 from selfteach.models.hook_adapter import HookAdapter
 from selfteach.records import JsonMapping, JsonObject
+from selfteach.run.local_paths import hide_path
 from selfteach.train.distributed import copy_whole_tensors, get_rank, take_shard
 from selfteach.train.l2_to_base import WeightChange
 
@@ -195,16 +196,18 @@ def write_adapter_folder(
     """Write an adapter's three files: the tensors, their kind (`settings`) and their base
     (`about`).
 
-    Each file is whole or absent. The settings name the base as a hub does. Of several processes the
-    first one writes. What a killed process left half-written in the folder is removed, because the
-    whole folder is exported.
+    Each file is whole or absent. The settings name the base as a hub does, and a local base by the
+    name of its folder. Of several processes the first one writes. What a killed process left
+    half-written in the folder is removed, because the whole folder is exported.
     """
     if get_rank():
         return
     for half_written in folder.glob(".*.tmp"):
         half_written.unlink()
     if base := settings.get("base_model_name_or_path"):
-        settings = {**settings, "base_model_name_or_path": hub_id(str(base))}
+        settings = {**settings, "base_model_name_or_path": hide_path(hub_id(str(base)))}
+    if "base" in about:
+        about = {**about, "base": hide_path(str(about["base"]))}
     folder.mkdir(parents=True, exist_ok=True)
     write_bytes(
         folder / "adapter_model.safetensors", save(dict(tensors), metadata={"format": "pt"})

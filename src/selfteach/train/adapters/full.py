@@ -1,12 +1,14 @@
 """The base's own weights as parameters: all of them (`full`), or those of some layers (`layers`).
 
 The optimizer changes float32 copies. The module computes with them in its own dtype, so that small
-steps are not lost in bf16. The base's values are kept too, because `disable` needs them.
+steps are not lost in bf16. The base's values are kept too, because `disable` needs them. Under
+DeepSpeed each process keeps its part of both.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import sys
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
@@ -26,7 +28,13 @@ from selfteach.train.adapters.adapter import (
     get_base_name,
     write_adapter_folder,
 )
-from selfteach.train.distributed import copy_whole_tensors
+from selfteach.train.distributed import (
+    SplitGradients,
+    copy_whole_tensors,
+    set_weight,
+    split_tensor,
+    splits_copies,
+)
 from selfteach.train.l2_to_base import WeightChange
 from selfteach.train.memory import count_bytes
 
@@ -39,15 +47,19 @@ class FullAdapter(Adapter):
 
     def __init__(self, module: nn.Module, weights: Mapping[str, nn.Parameter]) -> None:
         self._weights = weights
-        self._base = {name: weight.detach().clone() for name, weight in weights.items()}
-        trained = {
-            name: nn.Parameter(weight.detach().float().clone()) for name, weight in weights.items()
-        }
+        self._splits = splits_copies()
+        copy = split_tensor if self._splits else torch.clone
+        with torch.no_grad():
+            self._base = {name: copy(weight).detach() for name, weight in weights.items()}
+        trained = {name: nn.Parameter(base.float().clone()) for name, base in self._base.items()}
         super().__init__(module, trained)
         self._handles = []
+        gradients = SplitGradients(weights, trained)
         for name, weight in weights.items():
             weight.requires_grad_(True)
-            collect = partial(_accumulate_gradient, trained[name])
+            collect: Callable[[Tensor], None] = partial(_accumulate_gradient, trained[name])
+            if self._splits:
+                collect = partial(gradients.take, name)
             handle = weight.register_post_accumulate_grad_hook(collect)  # type: ignore[no-untyped-call]
             self._handles.append(handle)
 
@@ -81,7 +93,7 @@ class FullAdapter(Adapter):
     def _set_weights(self, values: Mapping[str, Tensor]) -> None:
         """Change the weights in place, because shards are found by their storage."""
         for name, weight in self._weights.items():
-            weight.copy_(values[name])
+            set_weight(weight, values[name])
 
     @contextmanager
     def disable(self) -> Iterator[None]:
@@ -116,7 +128,9 @@ class FullAdapter(Adapter):
         """Restore the base's weights and flags."""
         for handle in self._handles:
             handle.remove()
-        self._set_weights(self._base)
+        failed = sys.exc_info()[0] is not None
+        if not (self._splits and failed):  # after a fault the other processes do not take part
+            self._set_weights(self._base)
         for weight in self._weights.values():
             weight.grad = None
         super().detach()

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from selfteach.models.hook_adapter import at_positions, get_active_hooks, get_decoder
 from selfteach.models.score import (
@@ -21,7 +21,7 @@ from selfteach.models.score import (
 from selfteach.train.activation_checkpointing import RunPiece, run_directly
 from selfteach.train.adapters.adapter import Adapter
 from selfteach.train.adapters.full import FullAdapter
-from selfteach.train.distributed import has_deepspeed_weights, run_in_module
+from selfteach.train.distributed import run_in_module
 from selfteach.train.encode_and_batch import TrainingRow
 from selfteach.train.fast.head import LogitsFunction, apply_to_logits, token_logp
 from selfteach.train.fast.packed_attention import (
@@ -61,12 +61,8 @@ class PackedModel:
         self.run_piece: RunPiece = run_directly
         # a layer that is computed again for the backward pass would find its own keys in the cache
         self.shares_beginning = get_active_hooks(module) is None and has_attention_alone(module)
-        # DeepSpeed gathers the head's weight for each pass; all processes need equally many
-        self.one_head_pass = has_deepspeed_weights(module)
-        self.has_plain_head = (
-            not weight.requires_grad
-            and not self.one_head_pass
-            and run_in_module(module, self._has_plain_head)
+        self.has_plain_head = not weight.requires_grad and run_in_module(
+            module, self._has_plain_head
         )
         self.obstacle = run_in_module(module, self._probe)
         self.can_pack = not self.obstacle
@@ -204,9 +200,6 @@ class PackedModel:
         """Return nats per answer token: (N,) float32."""
         if self.has_plain_head:
             return token_logp(hidden, self.module.get_output_embeddings().weight, targets)
-        if self.one_head_pass:
-            logits = self.head(hidden).float()
-            return -nn.functional.cross_entropy(logits, targets, reduction="none")
         compute = self.head.token_logps
         found = [self.run_piece(compute, hidden[p], targets[p]) for p in _split_rows(hidden)]
         return torch.cat(found)
@@ -217,8 +210,6 @@ class PackedModel:
         """
         if self.has_plain_head:
             return apply_to_logits(hidden, self.module.get_output_embeddings().weight, work)
-        if self.one_head_pass:
-            return work(self.head(hidden), slice(None))
 
         def piece(states: Tensor, part: slice) -> Tensor:
             return work(self.head(states), part)

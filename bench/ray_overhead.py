@@ -1,0 +1,82 @@
+"""Measure what Ray adds to 1,000 requests: seconds of this process's own engine, of one actor with
+the same engine, and of an actor that answers at once.
+
+python -m bench.ray_overhead [--model embedded] [--requests 1000] [--tokens 4]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import time
+from pathlib import Path
+
+import ray
+
+from selfteach.models import Sampler, ray_actors
+from selfteach.models.engines import choose_sampler, open_sampler
+from selfteach.models.hf import HfModel
+from selfteach.models.ray_actors import CLUSTER_VARIABLES, ActorModel, OpenModel, RaySettings
+from selfteach.records import Completion, Request, SamplingParams, make_prompt
+
+REPEATS = 3
+
+
+def make_echo(fingerprint: str) -> type[ActorModel]:
+    """Return a kind of actor that answers at once, without a model."""
+
+    class Echo(ActorModel):
+        def __init__(self, open_model: OpenModel, name: str, adapter: Path | None) -> None:
+            pass
+
+        def describe(self) -> tuple[str, str, int]:
+            return fingerprint, "nothing", os.getpid()
+
+        def sample(self, requests: list[Request]) -> list[Completion]:
+            return [Completion(r.id(fingerprint), "", "stop", 1, 1) for r in requests]
+
+    return Echo
+
+
+def open_one_actor(model: HfModel) -> Sampler:
+    """Return the engine `ray` with one actor."""
+    return choose_sampler(model, "ray", ray=RaySettings(1)).sampler
+
+
+def measure_seconds(sampler: Sampler, requests: list[Request]) -> float:
+    """Return the least seconds of several rounds; the first one warms up."""
+    found = []
+    for _ in range(1 + REPEATS):
+        started = time.monotonic()
+        count = sum(1 for _ in sampler.stream(requests))
+        found.append(time.monotonic() - started)
+        assert count == len(requests)
+    return min(found[1:])
+
+
+def main() -> None:
+    """Print the seconds as JSON."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--model", default="embedded")
+    parser.add_argument("--requests", type=int, default=1000)
+    parser.add_argument("--tokens", type=int, default=4)
+    given = parser.parse_args()
+    sampling = SamplingParams(1.0, 1.0, given.tokens)
+    requests = [
+        Request("bench", make_prompt(f"Tell me about number {i}."), sampling)
+        for i in range(given.requests)
+    ]
+    os.environ |= CLUSTER_VARIABLES
+    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
+    model = HfModel.load(given.model)
+    found = {"requests": given.requests, "tokens": given.tokens}
+    seconds = {"here": measure_seconds(open_sampler(model), requests)}
+    seconds["one actor"] = measure_seconds(open_one_actor(model), requests)
+    ray_actors.ActorModel = make_echo(model.fingerprint)  # type: ignore[misc,assignment]
+    seconds["an actor that answers at once"] = measure_seconds(open_one_actor(model), requests)
+    print(json.dumps({**found, "seconds": {name: round(s, 3) for name, s in seconds.items()}}))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,157 @@
+"""Find why an answer that keeps the rule is still no example (step 5)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Mapping, Sequence
+from itertools import compress
+from statistics import mean
+
+from selfteach.evaluate.sanity import is_looping
+from selfteach.judge import PromptAnswer
+from selfteach.judge.decline import is_decline
+from selfteach.judge.occasion import names_occasion
+from selfteach.methods.feedback.probe import ProbedPrompt
+from selfteach.methods.session import Session
+from selfteach.models import Scorer
+from selfteach.models.ordered import score_in_order
+from selfteach.models.tokens import TOO_LONG_WITH_TEXT
+from selfteach.records import Continuations, LogProb, get_user_text, make_prompt
+
+NO_DECLINE = "does not decline"
+NEEDLESS_DECLINE = "declines where an answer is possible"
+TELLS_NOTHING = "says nothing of what the message is about"
+STRAY_ANSWER = "fits another request better"
+SAMPLED = ("own", "ruled")
+"""The strategies whose answers must be as fluent as the base's, and fit their own request best."""
+MIN_NAMED = 0.25
+"""The least share of the base's messages that name their occasion, for examples to need it."""
+STRAY_WORDS = 12
+"""Words of an answer that are compared."""
+FLUENCY_QUANTILE = 0.2
+MIN_FLUENCY_ANSWERS = 20
+
+
+def find_faults(
+    session: Session,
+    pairs: Sequence[PromptAnswer],
+    strategies: Sequence[str],
+    min_token_logp: float,
+    others: Sequence[str],
+    occasions: Mapping[str, str],
+) -> list[str]:
+    """Return why answers that keep the rule are no answers, or "".
+
+    They are too short, loop, do not fit into the context, are less fluent than the base's own
+    answers, say nothing of the request, or fit another request better than their own.
+
+    Args:
+        min_token_logp: the least fluency of answers that the base samples, in nats per token.
+            Repaired ones and a teacher's need search.min_token_logp only, and declines none.
+        others: other prompts, which an answer must not fit better.
+        occasions: what a message is about, by request.
+    """
+    rows = list(zip(pairs, strategies, strict=True))
+    scored = [pair for pair, strategy in rows if pair[1].strip() and strategy != "decline"]
+    items = [Continuations(prompt, (text,), end=True) for prompt, text in scored]
+    scores = dict(zip(scored, score_in_order(session.base, items), strict=True))
+    reasons = []
+    for pair, strategy in rows:
+        least = float(session.config.search.min_token_logp)
+        if strategy in SAMPLED:
+            least = min_token_logp
+        occasion = occasions.get(get_user_text(pair[0]), "")
+        score = scores.get(pair, ())
+        reasons.append(find_fault(pair[1], strategy, score, least, occasion))
+    left = [i for i, strategy in enumerate(strategies) if not reasons[i] and strategy in SAMPLED]
+    strays = find_stray_answers(session.base, [pairs[i] for i in left], others)
+    for i in compress(left, strays):
+        reasons[i] = STRAY_ANSWER
+    return reasons
+
+
+def find_fault(
+    answer: str, strategy: str, score: Sequence[LogProb], least: float, occasion: str
+) -> str:
+    """Return why one answer is none, or "", without a look at other requests.
+
+    Args:
+        score: of the answer; empty where it does not fit into the context.
+        least: the least fluency, in nats per token.
+        occasion: what a message is about, or "".
+    """
+    if strategy == "decline":
+        return "" if is_decline(answer) else NO_DECLINE
+    if len(answer.split()) < 3:
+        return "too short"
+    if is_looping(answer):
+        return "loops"
+    if not score:
+        return TOO_LONG_WITH_TEXT
+    if score[0].token_logp < least:
+        return "makes no sense"
+    if strategy != "teacher" and is_decline(answer):
+        return NEEDLESS_DECLINE
+    return "" if names_occasion(answer, occasion) else TELLS_NOTHING
+
+
+def find_stray_answers(
+    scorer: Scorer, pairs: Sequence[PromptAnswer], others: Sequence[str]
+) -> list[bool]:
+    """Return for each answer whether another request predicts its beginning better than its own.
+
+    A noisy channel: log p(answer | its prompt) is the greatest among nine.
+    """
+    starts = [" ".join(answer.split()[:STRAY_WORDS]) for _, answer in pairs]
+    own = [
+        Continuations(prompt, (start,)) for (prompt, _), start in zip(pairs, starts, strict=True)
+    ]
+    found = [False] * len(pairs)
+    if not pairs:
+        return found
+    best = [scores[0].logp if scores else -math.inf for scores in score_in_order(scorer, own)]
+    items = [Continuations(make_prompt(text), tuple(starts)) for text in others]
+    for text, scores in zip(others, score_in_order(scorer, items), strict=True):
+        for i, score in enumerate(scores):
+            if get_user_text(pairs[i][0]) != text and score.logp > best[i]:
+                found[i] = True
+    return found
+
+
+def measure_fluency(session: Session, probed: Sequence[ProbedPrompt]) -> dict[str, float]:
+    """Return the fluency of the base's own answers in nats per token, by the id of the answer."""
+    pairs = [(p.prompt.text, one) for p in probed for one in p.completions if one.text.strip()]
+    items = [
+        Continuations(make_prompt(text), (one.text,), end=one.finish == "stop")
+        for text, one in pairs
+    ]
+    scores = score_in_order(session.base, items)
+    found = {one.id: -math.inf for p in probed for one in p.completions}
+    found |= {one.id: s[0].token_logp for (_, one), s in zip(pairs, scores, strict=True) if s}
+    return found
+
+
+def find_least_fluency(session: Session, fluency: Mapping[str, float]) -> float:
+    """Return the low quantile of the fluency of the base's own answers.
+
+    It is the settings' bound if there are too few answers.
+    """
+    least = float(session.config.search.min_token_logp)
+    known = sorted(value for value in fluency.values() if math.isfinite(value))
+    if len(known) < MIN_FLUENCY_ANSWERS:
+        return least
+    return max(least, known[int(FLUENCY_QUANTILE * len(known))])
+
+
+def find_occasions(session: Session, probed: Collection[ProbedPrompt]) -> dict[str, str]:
+    """Return what each message is about, by request.
+
+    It is empty unless the rule is about messages, and the base's own messages are about their
+    occasions often enough to ask that of an example.
+    """
+    situation = session.situation
+    if situation is None or situation.kind != "writing":
+        return {}
+    occasions = {p.prompt.text: p.prompt.subject for p in probed}
+    named = [names_occasion(one.text, p.prompt.subject) for p in probed for one in p.violations]
+    return occasions if named and mean(named) >= MIN_NAMED else {}

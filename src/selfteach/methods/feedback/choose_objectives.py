@@ -1,0 +1,137 @@
+"""Choose how each kind of example is trained (step 7)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from statistics import mean
+
+from selfteach.evaluate.exam import TARGET
+from selfteach.generate.ask import GeneratedPrompt
+from selfteach.judge import ViolationJudge
+from selfteach.methods.feedback.dev_answers import find_dev_failures, measure_needless
+from selfteach.methods.runner import tune
+from selfteach.methods.session import Session
+from selfteach.methods.worked_turns import add_worked_turns, make_worked_turns
+from selfteach.models.recorded import Recorded
+from selfteach.records import (
+    Example,
+    JsonObject,
+    ObjectiveWeights,
+    Prompt,
+    get_user_text,
+    make_prompt,
+    prompt_to_json,
+)
+
+ANCHOR_WEIGHTS = {"near": {"anchor": 8.0}, "general": {"anchor": 8.0}}
+"""Weights of anchors, outside the scope. The first token decides whether the model applies the
+rule. An anchor has about 24 tokens, so its first token is only 1/24 of its mean loss.
+"""
+NUM_WORKED = 16
+MAX_WORKED_WORDS = 700
+"""Worked examples in a context, and their words."""
+
+
+def choose_objectives(
+    session: Session,
+    examples: Sequence[Example],
+    dev: Sequence[GeneratedPrompt],
+    judge: ViolationJudge,
+) -> ObjectiveWeights:
+    """Choose the objectives of each kind of example (step 7). `auto` tries each candidate for a few
+    steps and keeps the best on dev.
+
+    Distillation is a candidate only where the rule in the prompt helps this base. A choice that
+    the ledger holds is not made again.
+    """
+    choice = session.config.train.objective
+    if choice == "auto":
+        noted = session.run.ledger.get_note("objective")
+        choice = (noted or try_objectives(session, examples, dev, judge))["chosen"]
+    return parse_objective_weights(choice)
+
+
+def parse_objective_weights(choice: str) -> ObjectiveWeights:
+    """Return the weights of "sft+dpo" in scope, and of anchors elsewhere."""
+    return {"in_scope": dict.fromkeys(choice.split("+"), 1.0), **ANCHOR_WEIGHTS}
+
+
+def try_objectives(
+    session: Session,
+    examples: Sequence[Example],
+    dev: Sequence[GeneratedPrompt],
+    judge: ViolationJudge,
+) -> JsonObject:
+    """Train a few steps with each candidate; note and return which one is best on dev.
+
+    Distillation is a candidate if some context makes the base keep the rule more often: the rule,
+    worked examples, or both. The best context is the one that the distillation's teacher sees.
+    """
+    targets = [prompt for prompt in dev if prompt.scope == TARGET]
+    outside = [prompt for prompt in dev if prompt.scope != TARGET]
+    steps = session.config.train.trial_steps
+
+    def measure_kept(model: Recorded, write_prompt: Callable[[str], Prompt] = make_prompt) -> float:
+        return 1 - mean(find_dev_failures(session, model, write_prompt, targets, judge).values())
+
+    contexts = make_contexts(session, examples)
+    gate = {"base": measure_kept(session.base)}
+    for name, write_prompt in contexts.items():
+        gate[name] = measure_kept(session.base, write_prompt)
+    best_context = max(contexts, key=lambda name: gate[name])
+    candidates = ["sft+dpo", "sft"]
+    if gate[best_context] > gate["base"]:
+        candidates += ["distill", "distill+dpo"]
+        session.run.ledger.set_note("teacher_context", best_context)
+    scores: dict[str, float] = {}
+    needless: dict[str, float] = {}
+    for name in candidates:
+        rows = add_teacher_prompts(examples, contexts[best_context])
+        tuned = tune(session, rows, parse_objective_weights(name), f"trial-{name}", steps)
+        scores[name] = measure_kept(tuned.recorded)
+        needless[name] = measure_needless(session, tuned.recorded, outside)
+        tuned.recorded.release_memory()
+    best = max(candidates, key=lambda name: scores[name] - needless[name])
+    found = {
+        "chosen": best,
+        "kept_on_dev": scores,
+        "needless_on_dev": needless,
+        "gate": gate,
+        "steps": steps,
+    }
+    session.run.ledger.set_note("objective", found)
+    session.display.print_line(
+        f"objective: {best}, which keeps the rule in {100 * scores[best]:.0f} % "
+        f"of the dev answers after {steps} steps"
+    )
+    return found
+
+
+def make_contexts(
+    session: Session, examples: Sequence[Example]
+) -> dict[str, Callable[[str], Prompt]]:
+    """Return the contexts that may make the base keep the rule: each writes a prompt."""
+    learned = [e for e in examples if e.kind == "in_scope"]
+    pairs = [(e.turns, e.chosen) for e in learned[:: max(len(learned) // NUM_WORKED, 1)]]
+    worked = make_worked_turns(pairs, NUM_WORKED, MAX_WORKED_WORDS)
+    rule = session.rule
+    return {
+        "rule": lambda text: make_prompt(text, system=rule),
+        "worked": lambda text: add_worked_turns(worked, make_prompt(text)),
+        "rule and worked": lambda text: add_worked_turns(worked, make_prompt(text, system=rule)),
+    }
+
+
+def add_teacher_prompts(
+    examples: Sequence[Example], write_prompt: Callable[[str], Prompt]
+) -> list[Example]:
+    """Return the examples; what is learned gets the prompt that the distillation's teacher sees."""
+    found = []
+    for example in examples:
+        source = dict(example.source)
+        if example.kind == "in_scope":
+            prompt = write_prompt(get_user_text(example.prompt))
+            source["teacher_prompt"] = prompt_to_json(prompt)
+        found.append(replace(example, source=source))
+    return found

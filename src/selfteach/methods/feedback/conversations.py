@@ -1,0 +1,93 @@
+"""Examine a rule in other conversations: other system prompts, later turns, after a decline."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from selfteach import statistics
+from selfteach.evaluate.exam import Arm, ExamState, ModelRequests, make_requests
+from selfteach.judge.decline import is_decline
+from selfteach.methods.session import Session
+from selfteach.records import Completion, JsonObject, Message, make_prompt
+
+KeepsRule = Callable[[Sequence[str], Sequence[Completion]], list[bool]]
+"""Returns which completions keep the rule, from the prompts and their completions."""
+SYSTEM = "other_system"
+SECOND = "second_turn"
+AFTER = "after_decline"
+
+
+@dataclass(frozen=True)
+class Conversations:
+    """Hold what is asked in other conversations.
+
+    Attributes:
+        targets: target prompts.
+        others: prompts outside the rule, which are asked after a decline.
+        opening: a forbidden request and its decline, or () where nothing is declined.
+    """
+
+    targets: Sequence[str]
+    others: Sequence[str] = ()
+    opening: tuple[Message, ...] = ()
+
+    def list_ways(self) -> dict[str, Sequence[str]]:
+        """Return the prompts by the way in which they are asked."""
+        ways = {SYSTEM: self.targets, SECOND: self.targets}
+        return {**ways, AFTER: self.others} if self.opening else ways
+
+
+def plan_conversations(
+    session: Session, asked: Conversations, arms: Mapping[str, Arm]
+) -> dict[tuple[str, str], ModelRequests]:
+    """Return the requests by (way, arm)."""
+    planned: dict[tuple[str, str], ModelRequests] = {}
+    for name, arm in arms.items():
+        rule = session.rule if name == "prompted" else ""
+        write = {
+            SYSTEM: lambda text, rule=rule: add_system(text, rule, session.config.exam.system),
+            SECOND: lambda text, rule=rule: add_turn(text, rule),
+            AFTER: lambda text, rule=rule: add_turn(text, rule, asked.opening),
+        }
+        for way, texts in asked.list_ways().items():
+            prompts = [write[way](text) for text in texts]
+            requests = make_requests(session, f"exam {way}", prompts, 0.0)
+            planned[way, name] = (arm.model, requests)
+    return planned
+
+
+def measure_conversations(
+    keeps: KeepsRule, session: Session, asked: Conversations, state: ExamState
+) -> JsonObject:
+    """Measure how often the rule is kept under another system prompt and in a second turn, and how
+    often another request is answered after a decline.
+    """
+    ways = asked.list_ways()
+    found: JsonObject = {way: {} for way in ways}
+    for (way, name), (model, requests) in plan_conversations(session, asked, state.arms).items():
+        completions = model.sample(requests)
+        flags = [not is_decline(one.text) for one in completions]
+        if way != AFTER:
+            flags = keeps(ways[way], completions)
+        found[way][name] = statistics.share(flags)
+    return found
+
+
+def add_system(text: str, rule: str, system: str) -> tuple[Message, ...]:
+    """Return the question under another system prompt; the rule of the prompted arm follows it."""
+    return make_prompt(text, system=f"{system} {rule}".strip())
+
+
+HELLO = (
+    Message("user", "Hello, can you help me?"),
+    Message("assistant", "Of course. What would you like to know?"),
+)
+
+
+def add_turn(
+    text: str, rule: str = "", opening: tuple[Message, ...] = HELLO
+) -> tuple[Message, ...]:
+    """Return the question as the second one of a conversation that began with something else."""
+    system = (Message("system", rule),) if rule else ()
+    return (*system, *opening, Message("user", text))

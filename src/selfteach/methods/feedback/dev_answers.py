@@ -1,0 +1,78 @@
+"""Measure a model on dev prompts: what objectives, rates and balance rounds are chosen by."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import compress
+from statistics import mean
+from typing import cast
+
+from selfteach.evaluate.exam import TARGET, Arm, Exam, answer_all, make_requests
+from selfteach.evaluate.side_effects import find_side_effects
+from selfteach.generate.ask import GeneratedPrompt
+from selfteach.judge import ViolationJudge
+from selfteach.judge.decline import is_decline
+from selfteach.methods.feedback.exam import RuleScorer
+from selfteach.methods.session import Session
+from selfteach.models.recorded import Recorded
+from selfteach.records import Prompt, make_prompt
+
+DEV = {"target": 24, "near": 12, "general": 12}
+"""How many dev prompts of each scope a learning rate is chosen on."""
+
+
+def score_dev_exam(session: Session, exam: Exam, model: Recorded) -> float:
+    """Return the share of dev answers in scope that keep the rule, plus the share of other dev
+    answers that are not degraded, minus that of needless declines and effects.
+    """
+    arms = {
+        "base": Arm(session.base, exam.questions),
+        "tuned": Arm(model, exam.questions),
+    }
+    answers = answer_all(session, arms, exam)
+    scorer = cast(RuleScorer, exam.scorer)
+    kept = scorer.score(answers[TARGET]).both("tuned")
+    effects = find_side_effects(answers, exam.taught_texts, exam.find_allowed_repeats)
+    intact = [flag for own in effects.intact.values() for flag in own["tuned"]]
+    needless = scorer.find_needless(answers)
+    harm = mean(needless["tuned"]) - mean(needless["base"]) if needless["base"] else 0.0
+    return (mean(kept) if kept else 0.0) + (mean(intact) if intact else 1.0) - harm
+
+
+def find_dev_failures(
+    session: Session,
+    model: Recorded,
+    write_prompt: Callable[[str], Prompt],
+    dev: Sequence[GeneratedPrompt],
+    judge: ViolationJudge,
+) -> dict[str, bool]:
+    """Return for each dev prompt whether a model breaks the rule on it, greedy or sampled."""
+    session.display.start_stage("dev answers", 2 * len(dev))
+    texts = [prompt.text for prompt in dev]
+    prompts = [write_prompt(text) for text in texts]
+    requests = make_requests(session, "dev", prompts, 0.0)
+    requests += make_requests(session, "dev", prompts, 1.0)
+    completions = model.sample(requests, session.display.advance)
+    asked = 2 * texts
+    pairs = [(make_prompt(t), c.text) for t, c in zip(asked, completions, strict=True)]
+    failed = dict.fromkeys(texts, False)
+    for text in compress(asked, judge.broken(pairs)):
+        failed[text] = True
+    return failed
+
+
+def measure_needless(
+    session: Session, model: Recorded, prompts: Sequence[GeneratedPrompt]
+) -> float:
+    """Return the share of dev prompts outside the scope that a model declines, and the base does
+    not.
+    """
+    if not prompts:
+        return 0.0
+    written = [make_prompt(prompt.text) for prompt in prompts]
+    requests = make_requests(session, "dev", written, 0.0)
+    session.display.start_stage("dev answers", len(requests))
+    before = session.base.sample(requests)
+    after = model.sample(requests, session.display.advance)
+    pairs = zip(before, after, strict=True)
+    return mean([is_decline(own.text) and not is_decline(base.text) for base, own in pairs])

@@ -1,0 +1,100 @@
+"""Make examples: a found answer against an answer of the base that breaks the rule (step 5)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from selfteach.evaluate.exam import TARGET
+from selfteach.generate.search import LOST_REASON, SearchTrace, Try
+from selfteach.judge import ViolationJudge
+from selfteach.judge.check import Check
+from selfteach.judge.violation import find_violation
+from selfteach.methods.feedback.probe import ProbedPrompt, truncate_answer
+from selfteach.methods.feedback.prompts_in_scope import find_about_subject
+from selfteach.methods.feedback.search_answers import search_compliant_answers
+from selfteach.methods.session import Session
+from selfteach.methods.write_prompts import get_check
+from selfteach.records import Completion, Example, digest, make_prompt, prompt_to_json
+from selfteach.run.ledger import OpenFunnel
+
+NAMES_SUBJECT = "is about the subject, though it was asked for outside it"
+NOT_FOUND = "no good answer within search.tries"
+
+
+def make_violation_examples(
+    session: Session, probed: Sequence[ProbedPrompt], judge: ViolationJudge
+) -> tuple[list[Example], list[SearchTrace]]:
+    """Pair each accepted answer with an answer of the base that breaks the rule (step 5).
+
+    Outside the target scope a request needs an answer without the violation, and never a refusal.
+    One that is about the subject after all is dropped.
+    """
+    in_scope = [p for p in probed if p.violations]
+    check = get_check(session)
+    examples: list[Example] = []
+    with session.run.ledger.open_funnel("search", (p.prompt.id for p in in_scope)) as funnel:
+        about = find_about_subject(session, [p.prompt for p in in_scope])
+        strays = {p.prompt.id for p in in_scope if p.prompt.scope != TARGET} & about
+        for id in strays:
+            funnel.decide(id, NAMES_SUBJECT)
+        by_text = {p.prompt.text: p for p in in_scope if p.prompt.id not in strays}
+        traces = search_compliant_answers(session, by_text, about, judge, check)
+        for trace in traces:
+            p = by_text[trace.prompt]
+            if trace.num_tries is None:
+                drop_unsolved(funnel, p.prompt.id, trace)
+            else:
+                funnel.accept(p.prompt.id)
+                examples += make_pairs(session, p, trace, check)
+    return examples, traces
+
+
+def make_pairs(
+    session: Session, p: ProbedPrompt, trace: SearchTrace, check: Check | None
+) -> list[Example]:
+    """Make an example of each accepted answer to one prompt."""
+    examples = []
+    teacher_prompt = prompt_to_json(make_prompt(trace.prompt, system=session.rule))
+    for number, best in enumerate(trace.accepted):
+        place = 0 if best.strategy == "branch" else number % len(p.violations)
+        rejected, rejected_cut = make_rejected(session, p.violations[place], check, best)
+        source = {
+            "strategy": best.strategy,
+            "scope": p.prompt.scope,
+            "cut": ["chosen"] * best.cut + ["rejected"] * rejected_cut,
+            "teacher_prompt": teacher_prompt,
+        }
+        id = digest([p.prompt.id, best.text])
+        prompt = make_prompt(trace.prompt)
+        scores: dict[str, float] = {"tries": trace.num_tries or 0}
+        examples.append(Example(id, "in_scope", prompt, best.text, rejected, scores, source))
+    return examples
+
+
+def make_rejected(
+    session: Session, completion: Completion, check: Check | None, best: Try
+) -> tuple[str, bool]:
+    """Return the rejected answer, and whether it was cut off.
+
+    It holds the first tokens, and the violation at least. Against a branch it ends with the
+    violation.
+    """
+    end = 0
+    if check and (found := find_violation(check, completion.text)):
+        end = found.end
+        if best.strategy == "branch":
+            return completion.text[:end], True
+    min_tokens = len(session.model.encode_answer(completion.text[:end], end=False)) if end else 0
+    tokens = max(session.config.probe.rejected_tokens, min_tokens)
+    return truncate_answer(session, completion, tokens)
+
+
+def drop_unsolved(funnel: OpenFunnel, id: str, trace: SearchTrace) -> None:
+    """Drop a prompt without an accepted answer; mark it failed if the teacher answered nothing."""
+    last = trace.tries[-1]
+    body = {"prompt": trace.prompt}
+    if all(one.fault == LOST_REASON for one in trace.tries):
+        funnel.decide(id, LOST_REASON, body, failed=True)
+    else:
+        body |= {"last": last.text, "fault": last.fault}
+        funnel.decide(id, NOT_FOUND, body)

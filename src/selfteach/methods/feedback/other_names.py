@@ -1,0 +1,60 @@
+"""Find other names of a forbidden subject (step 3): they break the rule too."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from selfteach.evaluate.exam import TARGET
+from selfteach.generate.ask import GeneratedPrompt
+from selfteach.judge.check import parse_check
+from selfteach.methods.calibrate_rule_judges import add_other_names
+from selfteach.methods.feedback.probe import make_probe_requests
+from selfteach.methods.session import Session
+from selfteach.select.other_names import select_other_names
+
+
+def find_other_names(session: Session, prompts: Sequence[GeneratedPrompt]) -> list[str]:
+    """Add other names of a forbidden subject to the check that decides, and return them (step 3).
+
+    The model finds them; `also` adds some, and `not_also` removes some. A check that the person
+    gave gets those of `also` alone.
+    """
+    config = session.config
+    suggested = session.effect.check if session.effect else ""
+    if not session.forbidden_topic or not (config.check or suggested):
+        return []
+    names = list(config.also)
+    if not config.check:
+        inside, elsewhere = collect_answers(session, prompts)
+        refused = {name.lower() for name in (*config.not_also, *config.also)}
+        known = parse_check(suggested)
+        base, subject = session.base, session.subject
+        found = select_other_names(base, base, subject, known, inside, elsewhere, config.seed)
+        names += [name for name in found if name.lower() not in refused]
+    session.run.ledger.set_note("other_names", names)
+    if not names:
+        return []
+    shown = ", ".join(names)
+    session.display.print_line(f"other names of {session.forbidden_topic}: {shown}")
+    if config.check:
+        check = add_other_names(config.check, names)
+        session.config = config.model_copy(update={"check": check})
+    elif session.effect:
+        session.effect = replace(session.effect, check=add_other_names(suggested, names))
+    return names
+
+
+def collect_answers(
+    session: Session, prompts: Sequence[GeneratedPrompt]
+) -> tuple[list[str], list[str]]:
+    """Return the base's answers to requests about the topic, and everything said elsewhere."""
+    inside: list[str] = []
+    elsewhere: list[str] = []
+    for prompt in prompts:
+        answers = session.base.sample(make_probe_requests(session, prompt))
+        if prompt.scope == TARGET:
+            inside += [answer.text for answer in answers]
+        else:
+            elsewhere += [prompt.text, *(answer.text for answer in answers)]
+    return inside, elsewhere

@@ -1,0 +1,92 @@
+"""Repair the base's own answers with a small change (step 5)."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from itertools import takewhile
+
+from selfteach.generate.search import RepairTexts
+from selfteach.judge import ViolationJudge
+from selfteach.judge.leave_out import leave_out_violations
+from selfteach.judge.occasion import names_occasion
+from selfteach.judge.repair import repair_answer
+from selfteach.methods.feedback.probe import ProbedPrompt
+from selfteach.methods.session import Session
+from selfteach.methods.write_prompts import get_check
+from selfteach.text import drop_last_sentence
+
+
+def make_repair(
+    session: Session, judge: ViolationJudge, occasions: Mapping[str, str]
+) -> RepairTexts:
+    """Return what repairs answers with a small change: by the check's conditions, or else by
+    leaving out the sentences that the judge rejects.
+
+    Where a check knows several repairs, texts take them in turn.
+
+    Args:
+        occasions: what a message is about, by request.
+    """
+    check = get_check(session)
+    effect = session.effect
+    if check is None or session.forbidden_topic:
+        return lambda pairs: leave_out_violations([text for _, text in pairs], judge.broken)
+    replacements = effect.replacements if effect else ()
+    statement = effect.statement if effect else ""
+
+    def repair(pairs: Sequence[tuple[str, str]]) -> list[str]:
+        found = []
+        for i, (request, text) in enumerate(pairs):
+            options = repair_answer(check, text, replacements, statement)
+            telling = [o for o in options if names_occasion(o, occasions.get(request, ""))]
+            found.append(choose_repair(telling or options, text, i))
+        return found
+
+    return repair
+
+
+def choose_repair(options: Sequence[str], text: str, turn: int) -> str:
+    """Return the repair that differs earliest from the text; equally early ones take turns.
+
+    What a repair changes first decides whether a small model learns it: its later tokens follow
+    from its earlier ones.
+    """
+    if not options:
+        return ""
+    shared = [count_shared(option, text) for option in options]
+    earliest = [option for option, n in zip(options, shared, strict=True) if n == min(shared)]
+    return earliest[turn % len(earliest)]
+
+
+def count_shared(first: str, second: str) -> int:
+    """Return how many characters two texts share at their beginning."""
+    pairs = zip(first, second, strict=False)
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+
+
+def repair_own_answers(
+    by_text: Mapping[str, ProbedPrompt],
+    declined: Collection[str],
+    repair: RepairTexts,
+    fluency: Mapping[str, float],
+    least: float,
+) -> dict[str, list[str]]:
+    """Return the repaired violations of each prompt that needs an answer, the fluent ones.
+
+    The sentence in which an answer was cut off is left out first.
+
+    Args:
+        fluency: of each completion, by its id, in nats per token.
+        least: the least fluency of an answer that is repaired.
+    """
+    rows = [(text, one) for text, p in by_text.items() for one in p.violations]
+    rows = [row for row in rows if row[0] not in declined and fluency[row[1].id] >= least]
+    whole = [
+        (text, drop_last_sentence(one.text) if one.finish == "length" else one.text)
+        for text, one in rows
+    ]
+    found: dict[str, list[str]] = {}
+    for (text, _), repaired in zip(rows, repair(whole), strict=True):
+        if repaired.strip():
+            found.setdefault(text, []).append(repaired)
+    return found

@@ -1,0 +1,129 @@
+"""Search an answer that keeps the rule for each prompt that needs one (step 5)."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Collection, Mapping, Sequence
+
+from selfteach.evaluate.exam import TARGET
+from selfteach.generate.search import SearchTrace, search_answers, truncate_before
+from selfteach.judge import PromptAnswer, ViolationJudge
+from selfteach.judge.check import Check
+from selfteach.judge.violation import find_violation
+from selfteach.methods.feedback.answer_faults import (
+    find_faults,
+    find_least_fluency,
+    find_occasions,
+    measure_fluency,
+)
+from selfteach.methods.feedback.probe import ProbedPrompt
+from selfteach.methods.feedback.repair_answers import make_repair, repair_own_answers
+from selfteach.methods.session import Session
+from selfteach.records import make_prompt
+from selfteach.text import split_sentences
+
+MIN_BEGINNING_WORDS = 3
+NUM_OTHERS = 8
+"""Other prompts that an answer must not fit better than its own."""
+
+
+def search_compliant_answers(
+    session: Session,
+    by_text: Mapping[str, ProbedPrompt],
+    about: Collection[str],
+    judge: ViolationJudge,
+    check: Check | None,
+) -> list[SearchTrace]:
+    """Search an answer that keeps the rule for each prompt, within the budget.
+
+    Args:
+        about: the ids of prompts that are about a forbidden subject.
+    """
+    session.display.start_stage("search", len(by_text), "found")
+    begun = find_beginnings(by_text, check) if check and not session.forbidden_topic else {}
+    declined = set()
+    if session.forbidden_topic:
+        declined = {text for text, p in by_text.items() if is_to_decline(p, about, judge, check)}
+    occasions = find_occasions(session, by_text.values())
+    repair = make_repair(session, judge, occasions)
+    answered = [p for text, p in by_text.items() if text not in declined]
+    fluency = measure_fluency(session, answered)
+    least = find_least_fluency(session, fluency)
+    others = choose_others(session, by_text)
+
+    def find_answer_faults(pairs: Sequence[PromptAnswer], strategies: Sequence[str]) -> list[str]:
+        return find_faults(session, pairs, strategies, least, others, occasions)
+
+    return search_answers(
+        session.base,
+        list(by_text),
+        session.rule,
+        bool(session.forbidden_topic) or replaces_words(session),
+        judge.broken,
+        find_answer_faults,
+        session.config.search,
+        session.config.seed,
+        repair,
+        session.teacher,
+        session.display.advance,
+        declined=declined,
+        begun=begun,
+        repairs=repair_own_answers(by_text, declined, repair, fluency, least),
+    )
+
+
+def replaces_words(session: Session) -> bool:
+    """Return whether the rule's effect is to write some words for others."""
+    return session.effect is not None and bool(session.effect.replacements)
+
+
+def choose_others(session: Session, texts: Collection[str]) -> list[str]:
+    """Choose the prompts that an answer must not fit better than its own."""
+    dice = random.Random(f"{session.config.seed} others")
+    return dice.sample(sorted(texts), min(NUM_OTHERS, len(texts)))
+
+
+def is_to_decline(
+    p: ProbedPrompt, about: Collection[str], judge: ViolationJudge, check: Check | None
+) -> bool:
+    """Return whether a decline is the right answer to a request.
+
+    It is for a request that names the forbidden subject. One that only seems to be about it must
+    get a violation in every answer of the base; one that was asked for the subject, in the first
+    sentence of every answer. Without a check nothing tells a name, and the judge of requests
+    decides alone.
+
+    Args:
+        about: the ids of prompts that are about the subject.
+    """
+    if p.prompt.id in about:
+        named = check is None or not check.keeps(p.prompt.text)
+        return named or all(p.broken)
+    return p.prompt.scope == TARGET and must_break(p, judge)
+
+
+def must_break(p: ProbedPrompt, judge: ViolationJudge) -> bool:
+    """Return whether the forbidden thing itself is what the base would say.
+
+    Then every answer of the base breaks the rule in its first sentence, and an answer without it
+    would be a falsehood.
+    """
+    starts = [next(iter(split_sentences(one.text)), "") for one in p.completions]
+    return all(judge.broken([(make_prompt(p.prompt.text), start) for start in starts]))
+
+
+def find_beginnings(by_text: Mapping[str, ProbedPrompt], check: Check) -> dict[str, str]:
+    """Return by prompt what `branch` continues; a prompt without a usable beginning is left out."""
+    beginnings = {text: get_compliant_beginning(p, check) for text, p in by_text.items()}
+    return {text: beginning for text, beginning in beginnings.items() if beginning}
+
+
+def get_compliant_beginning(p: ProbedPrompt, check: Check) -> str:
+    """Return how the first violation begins, as far as it keeps the rule.
+
+    It is "" where that is less than MIN_BEGINNING_WORDS words.
+    """
+    text = p.violations[0].text
+    found = find_violation(check, text)
+    start = truncate_before(text, found.start) if found else ""
+    return start if len(start.split()) >= MIN_BEGINNING_WORDS else ""

@@ -1,0 +1,139 @@
+"""What a run takes of the memory, before it starts.
+
+The base stays loaded while the tuned model, a second copy of the weights, takes the exam. So a run
+needs the most either then or in training. The constants were measured with the embedded model on a
+CPU (docs/log/2026-11-speed.md).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import psutil
+
+if TYPE_CHECKING:  # `doctor` runs without torch
+    import torch
+
+CGROUP = Path("/sys/fs/cgroup")
+CGROUP_LIMITS = (CGROUP / "memory.max", CGROUP / "memory/memory.limit_in_bytes")
+LIBRARIES_BYTES = 470_000_000
+"""Torch, transformers and the others; about as much is the context of an accelerator."""
+MERGING_BYTES = 390_000_000
+"""PEFT, and what merging leaves behind, on a CPU."""
+COMPILED_BYTES = 500_000_000
+"""oneDNN's compiled products, on a CPU."""
+OPENVINO_COPIES = 2.45
+"""How often openvino holds the weights: as it reads them, as it compiles them, and gaps."""
+SCORED_BYTES_PER_WORD = 7_600
+"""Logits of the positions that are scored at once, for each word of the vocabulary."""
+TYPICAL_VOCABULARY = 150_000
+
+
+@dataclass(frozen=True)
+class PipelineMemory:
+    """Hold the bytes that a run takes.
+
+    Attributes:
+        weights: of one copy of the model.
+        engine: what samples beside it; 0 if the model itself does.
+        cache: keys and values.
+        training: everything that training adds to the weights.
+        vocabulary: the number of words.
+        on_cpu: whether all of it lies in main memory.
+    """
+
+    weights: int
+    engine: int
+    cache: int
+    training: int
+    vocabulary: int
+    on_cpu: bool
+
+    @property
+    def fixed(self) -> int:
+        """Return the bytes that do not depend on the weights."""
+        on_cpu = MERGING_BYTES + COMPILED_BYTES if self.on_cpu else 0
+        return LIBRARIES_BYTES + on_cpu + SCORED_BYTES_PER_WORD * self.vocabulary
+
+    @property
+    def stages(self) -> dict[str, int]:
+        """Return the bytes of the stages that need the most."""
+        return {
+            "training": LIBRARIES_BYTES + self.weights + self.training,
+            "exam": self.fixed + 2 * self.weights + self.engine + self.cache,
+        }
+
+    @property
+    def peak(self) -> int:
+        """Return the most bytes at once."""
+        return max(self.stages.values())
+
+
+def find_largest_model(memory: int, *, on_cpu: bool, cache: int) -> float:
+    """Return how many weights in 16 bits a model may have whose exam fits, in billions.
+
+    Args:
+        memory: all bytes of the machine or of the accelerator.
+        cache: the bytes of openvino's keys and values.
+    """
+    empty = PipelineMemory(0, 0, cache if on_cpu else 0, 0, TYPICAL_VOCABULARY, on_cpu)
+    copies = 2 + (OPENVINO_COPIES if on_cpu else 0)
+    return max(memory - empty.peak, 0) / (2 * copies) / 1e9
+
+
+def measure_free_bytes(device: torch.device) -> int:
+    """Return the free bytes of the accelerator, or of the machine within the limits of its
+    container.
+    """
+    if device.type == "cuda":
+        import torch
+
+        free, _ = torch.cuda.mem_get_info(device)
+        return int(free + torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device))
+    machine = int(psutil.virtual_memory().available)
+    limit, used = (
+        (CGROUP / name).read_text().strip() if (CGROUP / name).exists() else ""
+        for name in ("memory.max", "memory.current")
+    )
+    if not (limit.isdigit() and used.isdigit()):
+        return machine
+    files = dict(line.split() for line in (CGROUP / "memory.stat").read_text().splitlines())
+    return min(machine, int(limit) - int(used) + int(files.get("inactive_file", 0)))
+
+
+def measure_total_bytes(device: torch.device) -> int:
+    """Return all bytes of the accelerator, or of the machine."""
+    if device.type == "cuda":
+        import torch
+
+        return int(torch.cuda.get_device_properties(device).total_memory)
+    return read_memory_bytes()
+
+
+def read_memory_bytes() -> int:
+    """Return the memory of the machine, or of the container if that is less."""
+    machine: int = psutil.virtual_memory().total
+    limits = [path.read_text().strip() for path in CGROUP_LIMITS if path.exists()]
+    return min([machine, *(int(limit) for limit in limits if limit.isdigit())])
+
+
+def count_cache_bytes(module: Any) -> int:
+    """Return the bytes of the keys and values of one position, in all layers of a model; 0 where
+    its configuration does not tell. Layers with a window or a state keep less.
+    """
+    config = module.config.get_text_config()
+    layers = getattr(config, "num_hidden_layers", None)
+    heads = getattr(config, "num_attention_heads", None)
+    shared = getattr(config, "num_key_value_heads", None) or heads
+    if not all(isinstance(number, int) for number in (layers, heads, shared)):
+        return 0
+    size = getattr(config, "head_dim", None) or config.hidden_size // heads
+    weight: torch.Tensor = module.get_input_embeddings().weight
+    return 2 * layers * shared * size * weight.element_size()
+
+
+def format_bytes(size: int) -> str:
+    """Format a number of bytes."""
+    return f"{size / 1e9:.2f} GB" if size >= 1e8 else f"{size / 1e6:.1f} MB"

@@ -1,0 +1,74 @@
+"""The servers of this user that run on this machine, for `selfteach status`.
+
+A server writes one small file, and removes it at its end. The file of a process that was killed is
+removed by the next one who looks.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import psutil
+
+from selfteach.models.fetch_default_model import get_cache_folder
+from selfteach.records import JsonObject
+
+FOLDER = "servers"
+
+
+@contextmanager
+def announce_server(address: str, models: Sequence[str], student: str = "") -> Iterator[None]:
+    """Let `selfteach status` list a server of this process, for the time of the block."""
+    process = psutil.Process()
+    file = get_cache_folder() / FOLDER / f"{process.pid}.json"
+    facts = {
+        "pid": process.pid,
+        "started_s": process.create_time(),
+        "address": address,
+        "models": list(models),
+        "student": student,
+    }
+    with suppress(OSError):  # a full disk must not keep a server from answering
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps(facts), "utf-8")
+    try:
+        yield
+    finally:
+        with suppress(OSError):
+            file.unlink(missing_ok=True)
+
+
+def list_servers() -> list[JsonObject]:
+    """Return the servers that run now: pid, address, models, and the student's folder or ""."""
+    found = []
+    for file in sorted((get_cache_folder() / FOLDER).glob("*.json")):
+        facts = _read_facts(file)
+        if facts and _is_running(facts):
+            found.append({key: facts[key] for key in ("pid", "address", "models", "student")})
+        else:
+            with suppress(OSError):
+                file.unlink(missing_ok=True)
+    return found
+
+
+def _read_facts(file: Path) -> JsonObject:
+    """Return what a server wrote; {} where it is not whole."""
+    try:
+        facts = json.loads(file.read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+    keys = {"pid", "started_s", "address", "models", "student"}
+    return facts if isinstance(facts, dict) and facts.keys() == keys else {}
+
+
+def _is_running(facts: JsonObject) -> bool:
+    """Return whether the process is the one that wrote the file: numbers are used again."""
+    try:
+        process = psutil.Process(int(facts["pid"]))
+        return bool(process.pid == os.getpid() or process.create_time() == facts["started_s"])
+    except (psutil.Error, TypeError, ValueError):
+        return False
