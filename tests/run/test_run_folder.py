@@ -564,7 +564,7 @@ def test_looking_at_a_run_that_did_not_begin_writes_nothing() -> None:
 def test_a_fault_while_a_run_opens_is_raised_and_the_lock_is_free(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def broken(resolved: Any) -> str:
+    def broken(*given: Any) -> str:
         raise ValueError("cannot be written")
 
     monkeypatch.setattr("selfteach.run.run_folder.dump_config", broken)
