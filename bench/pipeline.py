@@ -32,7 +32,8 @@ from bench.prompt_files import read_all_prompts
 from bench.workload import Workload, read_workload, scale_seconds, take_slice
 from selfteach.config.training import FeedbackTrainConfig
 from selfteach.evaluate.drift import compute_drift
-from selfteach.methods.feedback.choose_objectives import ANCHOR_WEIGHTS
+from selfteach.methods.feedback.choose_objectives import parse_objective_weights
+from selfteach.methods.feedback.training_settings import complete_training
 from selfteach.models import Sampler
 from selfteach.models.engines import choose_sampler
 from selfteach.models.hf import HfModel
@@ -86,7 +87,7 @@ def make_ours(
 ) -> Pipeline:
     """Return the pipeline of `selfteach feedback`."""
     warm = Request("warm", make_prompt("Hello"), SamplingParams(1.0, 1.0, 4))
-    kinds = {"in_scope": dict.fromkeys(settings.objective.split("+"), 1.0), **ANCHOR_WEIGHTS}
+    kinds = parse_objective_weights(settings.objective)
     return Pipeline(
         load=lambda _: choose_sampler(HfModel.load(folder)),
         sample=lambda requests: sum(answer.tokens for answer in sampler.stream(requests)),
@@ -195,7 +196,9 @@ def main(
         prompts = read_all_prompts()[:192]
         speeds = {n: sampling.measure_generate(hf, prompts, 32, n) for n in sampling.BATCHES}
         batch = sampling.find_best_batch(speeds)
-    settings = FeedbackTrainConfig(**nest_keys(work.settings, "train."))
+    settings = complete_training(
+        FeedbackTrainConfig(**nest_keys(work.settings, "train.")), has_condition=False
+    )
     sides = {
         "ours": make_ours(hf, choose_sampler(hf).sampler, settings, folder),
         "theirs": make_other(hf, folder, work.settings, batch, autocast),

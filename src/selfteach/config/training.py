@@ -377,6 +377,18 @@ class FeedbackTrainConfig(MethodTrainConfig):
     trial_steps: Positive = 12
     """Steps of each candidate's trial, for objective=auto."""
 
+    epochs: Positive | None = None  # type: ignore[assignment]
+    """Number of times that all examples are seen. null is 4 for a rule with a condition, else 2."""
+
+    learning_rate: PositiveFloat | None = None
+    """Highest learning rate. null is 2.5e-3 for lora, and any other adapter's own."""
+
+    regmean: NonNegativeFloat = 3.0
+    """Weight of the anchors when a LoRA is reduced to what its examples need (RegMean), before the
+    last third of the steps. 0 skips this."""
+
+    lora: LoraConfig = LoraConfig(layers="last 50%")
+
 
 class DocumentsTrainConfig(MethodTrainConfig):
     """The training loop, its objectives for each kind of example, and the adapter."""

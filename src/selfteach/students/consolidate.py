@@ -160,8 +160,8 @@ def read_lesson_examples(
     """
     source = name_lesson_source(student, lesson)
     with open_exam_run(source) as run:
-        _, plan = prepare_again(source, models, run, display)
-        train = run.resolved.config.train
+        session, plan = prepare_again(source, models, run, display)
+        train = session.config.train
     examples = []
     file = find_lesson_folder(student, lesson) / EXAMPLES_FILE
     for where, row in read_jsonl(file):

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from statistics import mean
 
-from selfteach.evaluate.exam import TARGET
+from selfteach.evaluate.exam import GENERAL, NEAR, TARGET
 from selfteach.generate.ask import GeneratedPrompt
 from selfteach.judge import ViolationJudge
 from selfteach.methods.feedback.dev_answers import find_dev_failures, measure_needless
@@ -24,9 +24,11 @@ from selfteach.records import (
     prompt_to_json,
 )
 
-ANCHOR_WEIGHTS = {"near": {"anchor": 8.0}, "general": {"anchor": 8.0}}
+ANCHOR_WEIGHT = 8.0
+ANCHOR_WEIGHT_OF_CONDITION = 16.0
 """Weights of anchors, outside the scope. The first token decides whether the model applies the
-rule. An anchor has about 24 tokens, so its first token is only 1/24 of its mean loss.
+rule. An anchor has about 24 tokens, so its first token is only 1/24 of its mean loss; under a
+condition, where anchors are longer, it is less.
 """
 NUM_WORKED = 16
 MAX_WORKED_WORDS = 700
@@ -49,12 +51,18 @@ def choose_objectives(
     if choice == "auto":
         noted = session.run.ledger.get_note("objective")
         choice = (noted or try_objectives(session, examples, dev, judge))["chosen"]
-    return parse_objective_weights(choice)
+    return parse_objective_weights(choice, has_condition=session.situation is not None)
 
 
-def parse_objective_weights(choice: str) -> ObjectiveWeights:
-    """Return the weights of "sft+dpo" in scope, and of anchors elsewhere."""
-    return {"in_scope": dict.fromkeys(choice.split("+"), 1.0), **ANCHOR_WEIGHTS}
+def parse_objective_weights(choice: str, *, has_condition: bool = False) -> ObjectiveWeights:
+    """Return the weights of "sft+dpo" in scope, and of anchors elsewhere.
+
+    Args:
+        has_condition: whether the rule holds in a situation only.
+    """
+    weight = ANCHOR_WEIGHT_OF_CONDITION if has_condition else ANCHOR_WEIGHT
+    anchors = {kind: {"anchor": weight} for kind in (NEAR, GENERAL)}
+    return {"in_scope": dict.fromkeys(choice.split("+"), 1.0), **anchors}
 
 
 def try_objectives(
@@ -88,7 +96,8 @@ def try_objectives(
     needless: dict[str, float] = {}
     for name in candidates:
         rows = add_teacher_prompts(examples, contexts[best_context])
-        tuned = tune(session, rows, parse_objective_weights(name), f"trial-{name}", steps)
+        weights = parse_objective_weights(name, has_condition=session.situation is not None)
+        tuned = tune(session, rows, weights, f"trial-{name}", steps)
         scores[name] = measure_kept(tuned.recorded)
         needless[name] = measure_needless(session, tuned.recorded, outside)
         tuned.recorded.release_memory()

@@ -7,6 +7,7 @@ from selfteach.generate.ask import NUM_LISTS
 from selfteach.generate.few_shot import NAME_LISTS
 from selfteach.materials.effect import read_effect
 from selfteach.materials.rule import read_rule
+from selfteach.methods.feedback.training_settings import complete_training
 from selfteach.methods.plan_parts import count_trained_tokens
 from selfteach.run.workload import PlannedStage
 
@@ -73,7 +74,8 @@ def plan_work(text: str, config: FeedbackConfig) -> list[PlannedStage]:
     longer = LONGER_ANSWERS if is_checked else 1
     tokens = int(longer * TRAINED_SHARE * config.probe.max_tokens * targets)
     tokens += anchor_tokens * others
-    trained = count_trained_tokens(tokens, learned, config.train)
+    train = complete_training(config.train, has_condition=bool(rule.scope))
+    trained = count_trained_tokens(tokens, learned, train)
     read = 0 if is_checked else READ_TOKENS * learned
     return [
         PlannedStage("load", lists, lists * PROMPT_TOKENS),

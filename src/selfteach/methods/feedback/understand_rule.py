@@ -12,6 +12,7 @@ from selfteach.generate.ask import Subject, describe_topic, extract_subject
 from selfteach.materials.effect import Effect, read_effect
 from selfteach.materials.rule import Rule, find_conflict, read_rule
 from selfteach.materials.situation import Situation, read_situation
+from selfteach.methods.feedback.training_settings import choose_training
 from selfteach.methods.session import Session
 from selfteach.models import Sampler, Scorer
 
@@ -90,6 +91,7 @@ def bind_rule(session: Session, text: str) -> Rule:
     session.effect = found.effect
     session.subject = found.subject
     allow_longer_answers(session)
+    choose_training(session)
     for line in describe_reading(found, session.config.check):
         session.display.print_line(line)
     return found.rule
