@@ -12,12 +12,10 @@ import os
 import time
 from pathlib import Path
 
-import ray
-
 from selfteach.models import Sampler, ray_actors
 from selfteach.models.engines import choose_sampler, open_sampler
 from selfteach.models.hf import HfModel
-from selfteach.models.ray_actors import CLUSTER_VARIABLES, ActorModel, OpenModel, RaySettings
+from selfteach.models.ray_actors import ActorModel, OpenModel, RaySettings, join_cluster
 from selfteach.records import Completion, Request, SamplingParams, make_prompt
 
 REPEATS = 3
@@ -67,8 +65,7 @@ def main() -> None:
         Request("bench", make_prompt(f"Tell me about number {i}."), sampling)
         for i in range(given.requests)
     ]
-    os.environ |= CLUSTER_VARIABLES
-    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
+    join_cluster(address="local", num_cpus=2)
     model = HfModel.load(given.model)
     found = {"requests": given.requests, "tokens": given.tokens}
     seconds = {"here": measure_seconds(open_sampler(model), requests)}

@@ -32,6 +32,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -54,11 +55,11 @@ RATES = (
     "first again: base",
     "some of all models",
     "beside a process of lowest priority",
-    "all models",
 )
 """The parts that measure a rate."""
 RATE_TOKENS = 32
 """The longest answer where a rate is measured; that of the other part is an option."""
+PART_REQUESTS = 50
 PROGRESS = 25
 """Answers between two lines of progress."""
 LOWEST_PRIORITY = 19
@@ -142,14 +143,14 @@ class Load:
 
     Attributes:
         tokens: the longest answer.
-        limit_s: no request begins later; None sets no limit.
+        seed: chooses the models and the prompts.
     """
 
     prompts: Sequence[str]
     requests: int
     clients: int
     tokens: int
-    limit_s: float | None = None
+    seed: int = 0
 
 
 def choose_prompts(runs: Sequence[str]) -> list[str]:
@@ -188,15 +189,13 @@ def send(address: str, model: str, prompt: str, max_tokens: int) -> Answer:
 
 def send_many(address: str, names: Sequence[str], load: Load) -> tuple[list[Answer], float]:
     """Send requests of these models at random from many clients; return the answers and seconds."""
-    chosen = random.Random(0)
+    chosen = random.Random(load.seed)
     asked = [(chosen.choice(names), chosen.choice(load.prompts)) for _ in range(load.requests)]
     begun = time.monotonic()
     ended = 0
 
-    def work(pair: tuple[str, str]) -> Answer | None:
+    def work(pair: tuple[str, str]) -> Answer:
         nonlocal ended
-        if load.limit_s is not None and time.monotonic() - begun > load.limit_s:
-            return None
         answer = send(address, *pair, load.tokens)
         ended += 1
         if ended % PROGRESS == 0:
@@ -204,7 +203,7 @@ def send_many(address: str, names: Sequence[str], load: Load) -> tuple[list[Answ
         return answer
 
     with ThreadPoolExecutor(load.clients) as pool:
-        answers = [answer for answer in pool.map(work, asked) if answer]
+        answers = list(pool.map(work, asked))
     return answers, time.monotonic() - begun
 
 
@@ -306,6 +305,8 @@ def measure(served: ServedModels, load: Load, short: int, kept: PartFile) -> dic
         def rate(names: Sequence[str], wanted: Load) -> dict[str, Any]:
             return measure_rate(pool, address, names, wanted)
 
+        for name, part in split_load(load).items():  # 2
+            kept.take(name, partial(rate, served.names, part))
         kept.take("base", lambda: rate(["base"], few))  # 3
         kept.take("one lesson", lambda: rate([lesson], few))
         kept.take("first again: base", lambda: rate(["base"], few))
@@ -313,9 +314,17 @@ def measure(served: ServedModels, load: Load, short: int, kept: PartFile) -> dic
         kept.take("beside a process of lowest priority", lambda: rate_beside(rate, served, few))
         kept.take("same lesson", lambda: measure_first_token_ms(address, [lesson, lesson]))  # 4
         kept.take("another lesson", lambda: measure_first_token_ms(address, [other, lesson]))
-        kept.take("all models", lambda: rate(served.names, load))  # 2
     kept.take("engines alone", lambda: measure_sampling(few))
     return kept.parts
+
+
+def split_load(load: Load) -> dict[str, Load]:
+    """Return the requests of all models in parts that are kept one by one, by their names."""
+    parts = {}
+    for number, first in enumerate(range(0, load.requests, PART_REQUESTS)):
+        count = min(PART_REQUESTS, load.requests - first)
+        parts[f"all models, part {number}"] = replace(load, requests=count, seed=number)
+    return parts
 
 
 def rate_beside(rate: Callable[..., dict[str, Any]], served: ServedModels, load: Load) -> Any:
@@ -349,13 +358,14 @@ def count_faults(answers: Sequence[Answer], alone: dict[str, dict[str, str]]) ->
 def summarize(parts: dict[str, Any], load: Load) -> dict[str, Any]:
     """Return the numbers of all parts, for people."""
     rates = {name: parts[name] for name in RATES}
+    answers = [answer for name in split_load(load) for answer in parts[name]["answers"]]
     by_processor = {name: part["tokens/processor s"] for name, part in rates.items()}
     base = (by_processor["base"] + by_processor["first again: base"]) / 2
     beside = rates["beside a process of lowest priority"]["tokens/s"]
     return {
         "models": parts["names"],
         "clients": load.clients,
-        **count_faults(parts["all models"]["answers"], parts["alone"]),
+        **count_faults(answers, parts["alone"]),
         "tokens/s": {name: part["tokens/s"] for name, part in rates.items()},
         "tokens/processor s": by_processor,
         "engines alone, tokens/processor s": parts["engines alone"],

@@ -1,6 +1,6 @@
 """Soak test of the server: clients ask for a long time, and some of them are killed.
 
-python tools/soak_server.py --minutes 60 [--model M] [--clients 4] [RUN ...]
+python tools/soak_server.py --minutes 60 --folder DIR [--model M] [--clients 4] [RUN ...]
 
 A server of its own process answers several client processes. Each one asks the models at random,
 whole or as a stream. Every few seconds one of them is killed, or stops reading, and a new one takes
@@ -63,7 +63,6 @@ while True:
 """A client that asks until it is killed; it needs nothing but Python."""
 REQUEST_LIMIT_S = 600.0
 SAMPLE_S = 1.0
-LONGEST_LIFE_S = 12.0
 DRAIN_S = 60.0
 MAX_GROWTH_MB = 30.0
 MAX_GROWTH_FILES = 8
@@ -98,6 +97,7 @@ class Soak:
     server: psutil.Process
     folder: Path
     choose: random.Random
+    life_s: float
     samples: list[dict[str, float]] = field(default_factory=list)
     clients: list[Client] = field(default_factory=list)
     outcomes: Counter[str] = field(default_factory=Counter)
@@ -113,7 +113,7 @@ class Soak:
             process = subprocess.Popen(
                 [*words, str(self.begun), str(REQUEST_LIMIT_S)], stdout=out, text=True
             )
-        life_s = self.choose.uniform(1.0, LONGEST_LIFE_S)
+        life_s = self.choose.uniform(0.0, self.life_s)
         self.clients.append(Client(process, log, time.monotonic() + life_s))
 
     def end_client(self, client: Client, how: str) -> None:
@@ -136,7 +136,7 @@ class Soak:
             elif self.choose.random() < 0.2:  # it no longer reads, and keeps its connection
                 client.process.send_signal(signal.SIGSTOP)
                 client.stopped = True
-                client.ends_s += LONGEST_LIFE_S
+                client.ends_s += self.life_s
             else:
                 self.end_client(client, "killed")
                 self.start_client()
@@ -207,6 +207,9 @@ def main() -> int:
     parser.add_argument("--model", default="embedded")
     parser.add_argument("--minutes", type=float, default=60.0)
     parser.add_argument("--clients", type=int, default=4)
+    parser.add_argument(
+        "--life", type=float, default=12.0, help="longest life of a client, in seconds"
+    )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--folder", type=Path, required=True, help="for logs; it may be new")
     given = parser.parse_args()
@@ -214,7 +217,7 @@ def main() -> int:
     words = [word for run in given.runs for word in ("--run", run)] or ["--model", given.model]
     process, address, names = start_server(words, given.folder / "server.txt")
     choose = random.Random(given.seed)
-    soak = Soak(address, names, psutil.Process(process.pid), given.folder, choose)
+    soak = Soak(address, names, psutil.Process(process.pid), given.folder, choose, given.life)
     try:
         for _ in range(given.clients):
             soak.start_client()

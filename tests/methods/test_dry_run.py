@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,9 @@ def test_it_states_stages_with_their_work_and_requests_of_each_scope(
     assert sum(row["minutes"] for row in small["stages"]) == pytest.approx(small["minutes"], abs=1)
     assert small["disk_mb"] >= 80
     assert small["memory_mb"] > 1000
+    assert re.fullmatch(
+        r"training \S+ GB, exam \S+ GB; the machine has \S+ GB: it fits", small["memory"]
+    )
     shown = [line.partition(":")[0] for line in large["requests_of_each_scope"]]
     assert set(shown) <= {"target", "near", "general"}
     assert max(map(shown.count, shown), default=0) <= 2

@@ -12,13 +12,14 @@ from peft import LoraConfig, get_peft_model
 
 from selfteach.errors import UsageError
 from selfteach.models import decode, hf, load_adapter
-from selfteach.models.decode import count_fitting_rows, prepare_request
+from selfteach.models.decode import count_fitting_rows
 from selfteach.models.hf import HfModel
 from selfteach.models.memory_account import (
     PipelineMemory,
     count_cache_bytes,
     find_largest_model,
 )
+from selfteach.models.pending import prepare_request
 from selfteach.records import Request, SamplingParams, make_prompt
 
 

@@ -21,6 +21,7 @@ from selfteach.models.ray_actors import (
     CLUSTER_VARIABLES,
     MIN_CHUNK,
     RaySettings,
+    join_cluster,
 )
 from selfteach.models.recorded import Recorded
 from selfteach.records import Request, SamplingParams, make_prompt
@@ -42,7 +43,7 @@ def cluster() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         for name, value in CLUSTER_VARIABLES.items():
             patch.setenv(name, value)
-        ray.init(num_cpus=3, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
+        join_cluster(address="local", num_cpus=3)
         yield
         ray.shutdown()
 

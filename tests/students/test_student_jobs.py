@@ -120,25 +120,6 @@ def test_a_process_that_ends_without_a_message_is_named(book: JobBook, runner: J
     assert "its process ended with 1; see " in wait_for_state(book, job, "failed").message
 
 
-def test_a_full_disk_is_told_once_and_the_job_goes_on_when_there_is_room(book: JobBook) -> None:
-    """The folder of the job cannot be made; afterwards it can."""
-    job = book.add(make_rule_job("Do not b."))
-    folder = book.find_folder(job)
-    folder.parent.mkdir(exist_ok=True)
-    folder.write_text("in the way")
-    said: list[str] = []
-    end(book, "added")
-    runner = JobRunner(book, program=PROGRAM, say=said.append)
-    runner.start()
-    wait_until(lambda: said)
-    folder.unlink()
-    assert wait_for_state(book, job, "added").lesson == "do-not-b"
-    runner.close()
-    (told,) = said
-    assert told.startswith("the jobs wait: ")
-    assert job.id in told
-
-
 def test_edits_are_collected_until_they_are_enough_for_a_lesson(book: JobBook) -> None:
     made = []
     for number in range(EDITS_PER_LESSON):

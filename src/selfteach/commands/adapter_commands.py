@@ -288,10 +288,11 @@ def mcp(
         option("--config", "FILE", "Settings of the rules that are taught: a file, or a preset."),
     ] = "",
 ) -> None:
-    """Let an agent teach a student, over the Model Context Protocol on standard input and output.
+    """Let an agent teach a student (Model Context Protocol).
 
-    Its tools are teach, status, lessons, exam, answer and export. Nothing is taught without
-    `confirm`. It needs `pip install "selfteach[mcp]"`.
+    The agent starts this command and speaks with it over standard input and output. Its tools are
+    teach, status, lessons, exam, answer and export. Nothing is taught without `confirm`. It needs
+    `pip install "selfteach[mcp]"`.
     """
     from selfteach.commands import mcp as body
 

@@ -238,7 +238,7 @@ def measure_gap_nats(model: HfModel, prompt: Prompt, expected: str, found: str) 
     for i, (token, instead) in enumerate(zip(own, other, strict=False)):
         if token != instead:
             ids = [*model.encode(prompt), *own[:i]]
-            given = torch.tensor([ids], device=model.module.device)
+            given = torch.tensor([ids], device=model.device)
             logps = torch.log_softmax(model.module(given).logits[0, -1].float(), dim=-1)
             return float(logps[token] - logps[instead])
     return 0.0  # they differ in blanks alone

@@ -124,14 +124,14 @@ def count_cache_bytes(module: Any) -> int:
     its configuration does not tell. Layers with a window or a state keep less.
     """
     config = module.config.get_text_config()
-    layers = getattr(config, "num_hidden_layers", None)
-    heads = getattr(config, "num_attention_heads", None)
-    shared = getattr(config, "num_key_value_heads", None) or heads
+    layers: Any = getattr(config, "num_hidden_layers", None)
+    heads: Any = getattr(config, "num_attention_heads", None)
+    shared: Any = getattr(config, "num_key_value_heads", None) or heads
     if not all(isinstance(number, int) for number in (layers, heads, shared)):
         return 0
     size = getattr(config, "head_dim", None) or config.hidden_size // heads
     weight: torch.Tensor = module.get_input_embeddings().weight
-    return 2 * layers * shared * size * weight.element_size()
+    return int(2 * layers * shared * size) * weight.element_size()
 
 
 def format_bytes(size: int) -> str:

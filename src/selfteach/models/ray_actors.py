@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import current_thread, main_thread
 from typing import TYPE_CHECKING, Any
 
 from selfteach.errors import ResourceError, SelfteachError, UsageError, get_first_line
@@ -34,6 +35,7 @@ MIN_CHUNK, MAX_CHUNK = 64, 256
 CHUNKS_PER_ACTOR = 4
 """Chunks that each actor would get of many requests, so that a slow one holds nobody up."""
 MAX_DEATHS = 3
+START_ATTEMPTS = 3
 START_S = 900
 """Seconds in which an actor must have loaded the model, if nothing else is under way."""
 CLUSTER_VARIABLES = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_worker_niceness": "0"}
@@ -178,7 +180,7 @@ class RayActors:
         Raises:
             UnfitPrompt: a prompt leaves no room for an answer.
         """
-        from selfteach.models.decode import prepare_request
+        from selfteach.models.pending import prepare_request
 
         distinct = {request.id(self.fingerprint): request for request in requests}
         rows = {id: prepare_request(self.hf, request) for id, request in distinct.items()}
@@ -289,6 +291,38 @@ class _Owner:
     sampler: RayActors | None = None
 
 
+def join_cluster(**options: Any) -> None:
+    """Join the cluster of `RAY_ADDRESS` or of this machine; without one, start one here.
+
+    Args:
+        options: of `ray.init`, for a cluster that starts here.
+
+    Raises:
+        ResourceError: there is none, and none starts. Ray waits 30 s, which a busy machine may
+            exceed, so it is tried `START_ATTEMPTS` times.
+    """
+    import ray
+
+    for name, value in CLUSTER_VARIABLES.items():
+        os.environ.setdefault(name, value)
+    quiet = {"include_dashboard": False, "log_to_driver": False, "logging_level": "ERROR"}
+    for attempt in range(1, START_ATTEMPTS + 1):
+        if ray.is_initialized():
+            return
+        try:
+            with _keep_signals():
+                ray.init(**quiet, **options)
+        except Exception as fault:  # Ray raises nothing more precise
+            ray.shutdown()
+            if attempt == START_ATTEMPTS:
+                raise ResourceError(
+                    f"no cluster can be joined or started ({get_first_line(fault)}).",
+                    where="--engine ray",
+                    cure="Look at `ray status` and RAY_ADDRESS, or start one with "
+                    "`ray start --head`.",
+                ) from fault
+
+
 def plan_actors(wanted: int) -> ActorShape:
     """Join or start a cluster; return how many actors it holds.
 
@@ -301,18 +335,7 @@ def plan_actors(wanted: int) -> ActorShape:
     """
     import ray
 
-    if not ray.is_initialized():
-        with _keep_signals():
-            for name, value in CLUSTER_VARIABLES.items():
-                os.environ.setdefault(name, value)
-            try:
-                ray.init(include_dashboard=False, log_to_driver=False, logging_level="ERROR")
-            except Exception as fault:  # Ray raises nothing more precise
-                raise ResourceError(
-                    f"no cluster can be joined or started ({get_first_line(fault)}).",
-                    where="--engine ray",
-                    cure="Look at `ray status` and RAY_ADDRESS; a busy machine may need longer.",
-                ) from fault
+    join_cluster()
     machines = [node["Resources"] for node in ray.nodes() if node["Alive"]]
     gpus = int(sum(machine.get("GPU", 0) for machine in machines))
     free = [max(int(machine.get("CPU", 0)) - 1, 1) for machine in machines]
@@ -333,7 +356,8 @@ def plan_actors(wanted: int) -> ActorShape:
 @contextmanager
 def _keep_signals() -> Iterator[None]:
     """Keep the handlers of the command, which Ray would replace by its own."""
-    kept = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    numbers = (signal.SIGINT, signal.SIGTERM) if current_thread() is main_thread() else ()
+    kept = {number: signal.getsignal(number) for number in numbers}
     try:
         yield
     finally:

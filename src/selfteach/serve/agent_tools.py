@@ -204,8 +204,14 @@ def make_server(tools: AgentTools) -> MCPServer[Any]:
     )
     looking = ToolAnnotations(read_only_hint=True, open_world_hint=False)
     working = ToolAnnotations(read_only_hint=False, destructive_hint=False, open_world_hint=False)
-    for tool in (tools.status, tools.lessons, tools.answer):
-        server.add_tool(report_faults(tool), annotations=looking)
-    for tool in (tools.teach, tools.exam, tools.export):
-        server.add_tool(report_faults(tool), annotations=working)
+    all_tools: list[tuple[Callable[..., Reply], ToolAnnotations]] = [
+        (tools.teach, working),
+        (tools.status, looking),
+        (tools.lessons, looking),
+        (tools.exam, working),
+        (tools.answer, looking),
+        (tools.export, working),
+    ]
+    for tool, hints in all_tools:
+        server.add_tool(report_faults(tool), annotations=hints)
     return server

@@ -368,7 +368,7 @@ class SplitGradients:
     def __init__(self, weights: Mapping[str, Tensor], copies: Mapping[str, nn.Parameter]) -> None:
         self._weights = weights
         self._copies = copies
-        self._order = list(reversed(weights))
+        self._order = list(weights)[::-1]
         self._known: dict[str, Tensor] = {}
         self._added = 0
 
