@@ -889,6 +889,8 @@ def compare_run(
         ) as run:
             if not run.resumed:
                 run.ledger.copy_answers(before, list(before.count_requests()))
+                if base := finished.read_models(folder).get("base"):
+                    run.bind("base", base)
             past = ComparisonSource(
                 kind,
                 value,

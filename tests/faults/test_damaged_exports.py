@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from method_runs import write_material
 
 import selfteach
 from selfteach import cli
@@ -19,6 +20,7 @@ from selfteach.methods import runner
 from selfteach.models.hf import HfModel
 from selfteach.run.progress import read_status
 from selfteach.run.verify import verify_run
+from talker import open_ledger, run_json
 
 pytestmark = pytest.mark.training
 
@@ -27,7 +29,7 @@ ROWS = [
     for n in range(8)
 ]
 WEIGHTS = "adapter/adapter_model.safetensors"
-TEXTS = ("examples.jsonl", "dropped.jsonl", "metrics.jsonl", "exam.json", "README.md")
+TEXTS = ("examples.jsonl", "dropped.jsonl", "metrics.jsonl", "exam.json", "cost.json", "README.md")
 
 
 def train(out: Path, model: Path, **more: Any) -> FinishedRun:
@@ -168,3 +170,22 @@ def test_killed_while_it_trains_again_it_goes_on(
     train(run, tiny)
     assert (run / WEIGHTS).read_bytes() == (done / WEIGHTS).read_bytes()
     assert read_status(run).state == "done"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("method", ["feedback", "corrections", "documents", "tasks"])
+def test_every_method_trains_a_damaged_adapter_again(method: str, tmp_path: Path) -> None:
+    """Its steps are taken again with the recorded answers; all files are as they were."""
+    command = write_material(method, tmp_path / "material")
+    command[1:1] = ["--out", str(tmp_path / "run")]
+    assert run_json(command)[0] == 0
+    names = (WEIGHTS, "exam.json", "examples.jsonl", "README.md", "adapter/README.md")
+    before = {name: (tmp_path / "run" / name).read_bytes() for name in names}
+    with open_ledger(tmp_path / "run") as ledger:
+        asked = ledger.count_requests()
+    flip(tmp_path / "run" / WEIGHTS)
+    assert run_json(command)[0] == 0
+    assert {name: (tmp_path / "run" / name).read_bytes() for name in names} == before
+    with open_ledger(tmp_path / "run") as ledger:
+        assert ledger.count_requests() == asked
+    assert (tmp_path / "run" / "damaged" / "1" / WEIGHTS).exists()

@@ -293,6 +293,21 @@ def test_a_fault_of_one_cell_is_reported_and_the_others_are_compared(
     assert "names layers that the model lacks" in found["left_out"]["closed_form"]
 
 
+def test_a_base_that_changed_on_disk_is_named(
+    run: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """It was told that another version of selfteach had made the run."""
+    weights = run.with_name("listener") / "model.safetensors"
+    before = weights.read_bytes()
+    weights.write_bytes(before[:-1] + bytes([before[-1] ^ 1]))
+    try:
+        asked = ["compare", "--run", str(run), "--out", str(tmp_path / "c"), *ASKED]
+        assert run_json(asked)[0] == 6
+    finally:
+        weights.write_bytes(before)
+    assert "this run began with another base" in capfd.readouterr().err
+
+
 def test_nothing_is_sampled_that_the_table_does_not_show(
     run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -13,15 +13,18 @@ import numpy as np
 import pytest
 
 from scripted import Scripted
-from selfteach.errors import EndpointError
+from selfteach.errors import DataError, EndpointError
 from selfteach.models.recorded import Recorded
+from selfteach.models.tokens import UnfitPrompt
 from selfteach.records import (
     Completion,
     Continuations,
+    ItemScores,
     Prompt,
     Request,
     SamplingParams,
     digest,
+    get_user_text,
     make_prompt,
     prompt_to_json,
 )
@@ -363,3 +366,93 @@ def test_answers_of_half_a_second_share_a_commit(
     commits = count_commits(ledger, monkeypatch)
     list(Recorded(ledger, Slow(lambda request: "x", name="m")).stream(REQUESTS[:5]))
     assert commits == [2, 2, 1]
+
+
+def test_samples_come_in_the_order_of_the_requests(ledger: Ledger) -> None:
+    class Backwards(Scripted):
+        def stream(self, requests: Sequence[Request]) -> Iterator[Completion]:
+            yield from super().stream(requests[::-1])
+
+    counted: list[int] = []
+    found = Recorded(ledger, Backwards(lambda request: get_user_text(request.prompt))).sample(
+        REQUESTS, counted.append
+    )
+    assert [completion.text for completion in found] == [f"say {i}" for i in range(6)]
+    assert counted == [1] * 6
+
+
+class Narrow(Scripted):
+    """A model whose context holds ten characters, and that refuses what does not fit."""
+
+    def room_tokens(self, prompt: Prompt) -> float:
+        return 10 - len(get_user_text(prompt))
+
+    def encode_answer(self, text: str, end: bool) -> list[int]:
+        return [0] * len(text)
+
+    def check(self, fits: bool) -> None:
+        if not fits:
+            raise UnfitPrompt("refused", "too long")
+
+    def stream(self, requests: Sequence[Request]) -> Iterator[Completion]:
+        self.check(all(self.room_tokens(request.prompt) >= 1 for request in requests))
+        yield from super().stream(requests)
+
+    def stream_scores(self, items: Sequence[Continuations]) -> Iterator[ItemScores]:
+        rooms = {item: self.room_tokens(item.prompt) for item in items}
+        self.check(all(max(map(len, item.texts)) <= room for item, room in rooms.items()))
+        yield from super().stream_scores(items)
+
+
+def test_a_prompt_that_fills_the_context_is_set_aside_and_the_others_are_answered(
+    ledger: Ledger,
+) -> None:
+    """Nine characters leave room for a token, and ten leave none."""
+    inner = Narrow(lambda request: "x")
+    recorded = Recorded(ledger, inner)
+    asked = [Request("ask", make_prompt("a" * length)) for length in (9, 10, 3)]
+    found = {completion.id for completion in recorded.stream(asked)}
+    ids = [request.id(inner.fingerprint) for request in asked]
+    assert found == {ids[0], ids[2]}
+    assert recorded.failures == [(ids[1], "prompt longer than the context")]
+    ((kind, event),) = ledger.get_events()
+    assert kind == "set aside"
+    assert event == {"id": ids[1], "reason": recorded.failures[0][1], "text": "a" * 10}
+    with pytest.raises(DataError, match="prompt longer than the context"):
+        recorded.sample(asked)
+
+
+def test_a_text_that_does_not_fit_behind_its_prompt_has_no_score(ledger: Ledger) -> None:
+    recorded = Recorded(ledger, None, Narrow({}))
+    items = [Continuations(make_prompt("aaaa"), ("Yes", text)) for text in ("6 char", "7 chars")]
+    assert [id for id, _ in recorded.stream_scores(items)] == [items[0].id("scripted-scripted")]
+    assert recorded.failures == [(items[1].id("scripted-scripted"), "longer than the context")]
+    with pytest.raises(DataError, match="longer than the context"):
+        recorded.score(items)
+
+
+def test_answers_and_scores_are_counted_as_they_come(ledger: Ledger) -> None:
+    seen: list[tuple[int, bool]] = []
+    recorded = Recorded(ledger, model(), model(), lambda n, *, sampled: seen.append((n, sampled)))
+    list(recorded.stream(REQUESTS))
+    list(recorded.stream_scores(ITEMS))
+    assert seen == [(6, True), (4, False)]
+
+
+def test_an_endpoint_hears_how_many_answers_there_are_already(ledger: Ledger) -> None:
+    class Counts(Scripted):
+        def count_recorded(self, count: int, scores: bool) -> None:
+            heard.append((count, scores))
+
+    heard: list[tuple[int, bool]] = []
+    inner = Counts(lambda request: "x", name="m")
+    recorded = Recorded(ledger, inner, inner)
+    for asked in (REQUESTS[:2], REQUESTS[:2], REQUESTS):
+        list(recorded.stream(asked))
+    for items in (ITEMS[:1], ITEMS):
+        list(recorded.stream_scores(items))
+    assert heard == [(0, False), (2, False), (0, False), (1, True)]
+
+
+def test_no_prompts_have_no_embeddings(ledger: Ledger) -> None:
+    assert Recorded(ledger, None, model()).embed([]).shape == (0, 0)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import io
+from typing import Any
 
 import pytest
 
 from selfteach.run.display import (
+    PLAIN_INTERVAL_S,
     Display,
+    Notebook,
     ProgressBarDisplay,
     SilentDisplay,
     open_display,
@@ -254,3 +257,48 @@ def test_the_seconds_of_a_stage_count_from_its_own_beginning() -> None:
         "[search] 2/2 sampled, 7 s",
         "[search] 2 sampled, 7 s",
     ]
+
+
+class FakeBar:
+    """What a notebook's bar is asked for."""
+
+    def __init__(self, **settings: Any) -> None:
+        self.settings = settings
+        self.count = 0
+        self.postfix: list[str] = []
+        self.closed = False
+
+    def update(self, n: int) -> None:
+        self.count += n
+
+    def set_postfix_str(self, text: str) -> None:
+        self.postfix.append(text)
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def test_a_notebook_counts_in_a_bar_and_shows_the_rest_of_the_run_from_time_to_time() -> None:
+    made: list[FakeBar] = []
+    now = [100.0]
+    display = Notebook(io.StringIO())
+    display._new = lambda **settings: made.append(FakeBar(**settings)) or made[-1]
+    display._clock = lambda: now[0]  # type: ignore[method-assign]
+    display._shown = 100.0
+    display.advance()  # before any stage: no bar, and no error
+    display.start_stage("probe", 4, "prompts")
+    display.start_stage("train")
+    assert [bar.settings for bar in made] == [
+        {"total": 4, "desc": "probe", "unit": " prompts"},
+        {"total": None, "desc": "train", "unit": " sampled"},
+    ]
+    assert made[0].closed
+    display.advance()
+    display.advance(2)
+    assert (made[1].count, display._done, made[1].postfix) == (3, 3, [])
+    now[0] += PLAIN_INTERVAL_S
+    display.advance()
+    display.advance()
+    assert len(made[1].postfix) == 1
+    display.finish()
+    assert made[1].closed

@@ -10,7 +10,7 @@ import pytest
 
 import selfteach
 from selfteach import cli
-from selfteach.errors import UsageError
+from selfteach.errors import IntegrityError, UsageError
 from selfteach.report.read_run import read_run
 from selfteach.results import ExamResult
 from selfteach.run import finished
@@ -141,3 +141,45 @@ def test_the_exam_of_a_run_with_a_damaged_ledger_is_still_read(tmp_path: Path) -
     (tmp_path / "manifest.json").write_text('{"exports": {}}')
     (tmp_path / "exam.json").write_text(json.dumps({"verdict": {"word": "taught"}}))
     assert finished.read_exam(tmp_path) == {"verdict": {"word": "taught"}}
+
+
+def test_a_run_that_has_not_ended_has_no_result_and_no_models(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="is not a run folder"):
+        finished.read_models(tmp_path)
+    ledger = Ledger(tmp_path / "run.db")
+    assert finished.read_models(tmp_path) == {}
+    with pytest.raises(UsageError, match="has no result yet"):
+        finished.read_result(tmp_path)
+    result = {"run": "there", "adapter": None, "report": "there/report.html", "word": "taught"}
+    ledger.set_note("result", result)
+    ledger.set_note("models", {"base": "1"})
+    ledger.close()
+    assert finished.read_models(tmp_path) == {"base": "1"}
+    here = {"run": str(tmp_path), "report": str(tmp_path / "report.html")}
+    assert finished.read_result(tmp_path) == result | here
+
+
+@pytest.mark.parametrize("text", ["seed: 1\n", "model: [x]\n", "model:\n"])
+def test_settings_without_a_model_are_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / "config.yaml").write_text(text)
+    with pytest.raises(IntegrityError, match="names no model"):
+        finished.read_base_name(tmp_path)
+
+
+def test_an_adapter_is_found_by_its_name_or_refused(tmp_path: Path) -> None:
+    Ledger(tmp_path / "run.db").close()
+    with pytest.raises(UsageError, match="has no finished adapter"):
+        finished.find_adapter(tmp_path)
+    for name in ("adapters/lora", "compare/adapters/reft"):
+        (tmp_path / name).mkdir(parents=True)
+        (tmp_path / name / "adapter_config.json").write_text("{}")
+    assert finished.find_adapter(tmp_path, "reft") == tmp_path / "compare/adapters/reft"
+    with pytest.raises(UsageError, match="has no finished adapter") as caught:
+        finished.find_adapter(tmp_path)
+    assert caught.value.cure == "--adapter names one: lora, reft."
+    with pytest.raises(UsageError, match='there is no adapter "loar"') as caught:
+        finished.find_adapter(tmp_path, "loar")
+    assert "lora" in str(caught.value.cure)
+    (tmp_path / "adapter").mkdir()
+    (tmp_path / "adapter" / "adapter_config.json").write_text("{}")
+    assert finished.find_adapter(tmp_path) == tmp_path / "adapter"

@@ -564,7 +564,7 @@ def test_looking_at_a_run_that_did_not_begin_writes_nothing() -> None:
 def test_a_fault_while_a_run_opens_is_raised_and_the_lock_is_free(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def broken(resolved: Any, change: Any) -> str:
+    def broken(*given: Any) -> str:
         raise ValueError("cannot be written")
 
     monkeypatch.setattr("selfteach.run.run_folder.dump_config", broken)
@@ -601,3 +601,31 @@ def test_a_run_of_an_earlier_version_is_refused_in_one_line() -> None:
     with pytest.raises(UsageError, match="earlier version") as fault:
         opened(out=Path("mine"))
     assert "\n" not in str(fault.value)
+
+
+@pytest.mark.parametrize("notes", [1, 2, 3])
+def test_a_run_that_was_killed_at_its_beginning_has_its_day(
+    notes: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its card would have none, unlike that of a run without a kill."""
+
+    class Killed(BaseException):
+        pass
+
+    written = []
+    set_note = Ledger.set_note
+
+    def stop(ledger: Ledger, name: str, value: Any) -> None:
+        set_note(ledger, name, value)
+        written.append(name)
+        if len(written) == notes:
+            raise Killed
+
+    monkeypatch.setattr(Ledger, "set_note", stop)
+    with pytest.raises(Killed):
+        opened(str(tmp_path / "run"))
+    monkeypatch.undo()
+    run = opened(str(tmp_path / "run"))
+    run.close()
+    facts = json.loads((tmp_path / "run" / "manifest.json").read_text())
+    assert facts["created"] == date.today().isoformat()

@@ -7,7 +7,6 @@ and its fault, or stops the reading.
 from __future__ import annotations
 
 import csv
-import io
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -39,6 +38,7 @@ DELIMITERS = ",;\t"
 MAX_SHOWN = 5
 CLEANED_NOTE = "unsafe characters replaced"
 _JSON_TOKEN = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[\[\]{}]', re.DOTALL)
+_LINE = re.compile(r"[^\r\n]*(?:\r\n?|\n)|[^\r\n]+")
 _NO_SPACE = re.compile(f"[^{JSON_SPACE}]")
 _JSON_DEPTHS = {"{": 1, "[": 1, "}": -1, "]": -1}
 Row = dict[str, Any]
@@ -189,11 +189,9 @@ def _find_end(text: str, start: int) -> int:
 def _parse_csv_rows(path: Path) -> Iterator[tuple[str, Row | ValueError]]:
     """Yield (place, row), and a ValueError in the place of a row that cannot be read."""
     text = read_utf8(path)
-    head = text.split("\n", 1)[0]
+    head = next(_iterate_lines(text), "")
     csv.field_size_limit(MAX_LINE_BYTES)
-    lines = csv.reader(
-        io.StringIO(text, newline=""), delimiter=max(DELIMITERS, key=head.count), strict=True
-    )
+    lines = csv.reader(_iterate_lines(text), delimiter=max(DELIMITERS, key=head.count), strict=True)
     names: list[str] = []
     while True:
         where = f"{path.name}:{lines.line_num + 1}"
@@ -210,6 +208,12 @@ def _parse_csv_rows(path: Path) -> Iterator[tuple[str, Row | ValueError]]:
             yield where, ValueError(f"{len(cells)} cells under {len(names)} names")
         elif "".join(cells).strip():
             yield where, {name: cell for name, cell in zip(names, cells, strict=False) if name}
+
+
+def _iterate_lines(text: str) -> Iterator[str]:
+    """Yield the lines of a text with their ends. `io.StringIO` would hold a second copy of it."""
+    for line in _LINE.finditer(text):
+        yield line[0]
 
 
 def _read_column_names(cells: list[str], where: str) -> list[str]:

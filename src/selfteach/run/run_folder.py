@@ -359,10 +359,10 @@ def open_run(
             read_stages(ledger),
             ledger.get_note(EXPORTS) or {},
         )
-        ledger.set_note(IDENTITY, identity)
         ledger.set_note(COMMAND, run.command)
         if not run.resumed:
             ledger.set_note(CREATED, date.today().isoformat())
+        ledger.set_note(IDENTITY, identity)  # last: a run that has it is resumed
         ledger.record_event(
             "resumed" if run.resumed else "began",
             {

@@ -64,8 +64,12 @@ def _find_places(lesson: Path, value: Any) -> Any:
         return [_find_places(lesson, part) for part in value]
     if not isinstance(value, dict) or value.keys() != {"kept"}:
         return value
-    place = (lesson / str(value["kept"])).resolve()
-    if (lesson / MATERIAL_FOLDER).resolve() not in place.parents:
+    try:
+        place = (lesson / str(value["kept"])).resolve()
+        inside = (lesson / MATERIAL_FOLDER).resolve() in place.parents
+    except ValueError:  # a NUL or half a letter, which no file has in its name
+        inside = False
+    if not inside:
         raise IntegrityError(
             f"{value['kept']!r} leads out of the lesson.",
             where=lesson / NOTE_FILE,
