@@ -23,7 +23,7 @@ from selfteach.students.lessons import add_lesson, begin_state
 class IdleRunner:
     """Work on no job."""
 
-    def __init__(self, book: JobBook) -> None:
+    def __init__(self, book: JobBook, **_: object) -> None:
         pass
 
     def start(self) -> None:

@@ -80,8 +80,8 @@ def test_h_is_help(words: list[str], capsys: pytest.CaptureFixture[str]) -> None
 @pytest.mark.parametrize(
     ("key", "takes"),
     [
-        ("train.epochs", "a whole number of at least 1 and below 2147483648"),
-        ("epochs", "a whole number of at least 1 and below 2147483648"),
+        ("train.epochs", "a whole number of at least 1 and below 2147483648 or null"),
+        ("epochs", "a whole number of at least 1 and below 2147483648 or null"),
         ("train.learning_rate", "a number above 0 or null"),
         ("smoke_test", "true or false"),
     ],

@@ -312,7 +312,7 @@ def test_nothing_is_sampled_that_the_table_does_not_show(
     run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        feedback_exam, "measure_elsewhere", lambda *_: pytest.fail("a table has no second turn")
+        feedback_exam, "measure_conversations", lambda *_: pytest.fail("a table has no second turn")
     )
     asked = [
         "--adapters",

@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 
-from conftest import write_tiny
 from selfteach.errors import ResourceError, UsageError
 from selfteach.models.engines import choose_sampler, open_sampler
 from selfteach.models.hf import HfModel
@@ -49,9 +48,9 @@ def cluster() -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> HfModel:
+def model(make_tiny: Any, tmp_path_factory: pytest.TempPathFactory) -> HfModel:
     """A family that openvino does not know, so that the actors sample with transformers."""
-    folder = write_tiny(tmp_path_factory.mktemp("ray") / "tiny", family="mistral")
+    folder = make_tiny(tmp_path_factory.mktemp("ray") / "tiny", family="mistral")
     return HfModel.load(folder)
 
 

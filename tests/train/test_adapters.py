@@ -14,7 +14,7 @@ from tiny import Tiny, encode_letters, make_examples
 from margins import assert_at_most
 from selfteach import config, registry
 from selfteach.errors import IntegrityError, UsageError
-from selfteach.models import decode
+from selfteach.models import pending
 from selfteach.models.engines import choose_sampler
 from selfteach.models.hf import HfModel
 from selfteach.models.openvino import explain_why_not_openvino
@@ -291,13 +291,13 @@ def test_it_samples_and_scores_what_its_logits_say(
             float(expected), abs=2e-2
         )
     sampled: dict[str, list[int]] = {}
-    make_completion = decode.make_completion
+    make_completion = pending.make_completion
 
     def keep_ids(model: Any, id: str, ids: list[int], *rest: Any) -> Any:
         sampled[id] = list(ids)
         return make_completion(model, id, ids, *rest)
 
-    monkeypatch.setattr(decode, "make_completion", keep_ids)
+    monkeypatch.setattr(pending, "make_completion", keep_ids)
     requests = [Request("t", prompt, SamplingParams(0.0, 1.0, 8)) for prompt, _ in PAIRS]
     assert len(list(tuned.stream(requests))) == len(PAIRS)
     for request in requests:  # greedy: each token is the likeliest after those before it
