@@ -42,7 +42,7 @@ def fine(pairs: Sequence[tuple[Prompt, str]], strategies: Sequence[str]) -> list
 def found(
     model: Scripted,
     prompts: Sequence[str],
-    kind: str = "form",
+    repair_only: bool = False,
     faults=fine,
     *,
     tries: int = 6,
@@ -53,7 +53,7 @@ def found(
     """Search with the judge of cats; `more` goes to `search_answers` as it is."""
     config = SearchConfig(tries=tries, answers=answers, max_tokens=max_tokens)
     more.setdefault("repair", leave_out_cats)
-    return search_answers(model, prompts, RULE, kind, broken, faults, config, 0, **more)
+    return search_answers(model, prompts, RULE, repair_only, broken, faults, config, 0, **more)
 
 
 def leave_out_cats(pairs: Sequence[tuple[str, str]]) -> list[str]:
@@ -101,7 +101,7 @@ def test_nothing_that_is_broken_faulty_or_cut_is_ever_accepted() -> None:
         lambda request: answers[(len(str(request.prompt)) + 7 * request.draw) % len(answers)]
     )
     prompts = [f"Tell me of pets{'!' * n}" for n in range(30)] + ["Tell me of cats."]
-    traces = found(model, prompts, "form", odd, answers=2, max_tokens=20)
+    traces = found(model, prompts, False, odd, answers=2, max_tokens=20)
     accepted = [t for trace in traces for t in trace.accepted]
     assert accepted
     assert not any(broken([("", t.text) for t in accepted]))
@@ -181,10 +181,10 @@ def test_advice_that_leaves_nothing_gives_a_reply_under_the_rule() -> None:
     assert [t.strategy for t in trace.tries] == ["own", "own", "own", "ruled"]
 
 
-def test_where_words_are_replaced_nothing_but_the_bases_answer_is_repaired() -> None:
+def test_where_repairs_alone_are_tried_nothing_but_the_bases_answer_is_repaired() -> None:
     repairs = {"Are dogs nice?": ["Cats bark.", "Dogs bark."]}
     model = Scripted({})
-    traces = found(model, ["Are dogs nice?", "Are pets nice?"], "words", tries=3, repairs=repairs)
+    traces = found(model, ["Are dogs nice?", "Are pets nice?"], True, tries=3, repairs=repairs)
     first, second = ([(t.text, t.fault) for t in trace.tries] for trace in traces)
     assert first == [("Cats bark.", "breaks the rule"), ("Dogs bark.", "")]
     assert second == [("", NOTHING_LEFT)] * 3
@@ -193,18 +193,11 @@ def test_where_words_are_replaced_nothing_but_the_bases_answer_is_repaired() -> 
 
 def test_a_request_about_the_subject_is_declined_without_the_model() -> None:
     model = Scripted(lambda request: "Good.")
-    (named,) = found(model, ["Are cats nice?"], "subject", answers=3, declined={"Are cats nice?"})
+    (named,) = found(model, ["Are cats nice?"], True, answers=3, declined={"Are cats nice?"})
     assert {t.strategy for t in named.tries} == {"decline"}
     assert len({t.text for t in named.accepted}) == 3
     assert all(is_decline(t.text) for t in named.accepted)
     assert model.asked == []
-
-
-def test_where_a_subject_comes_up_by_the_way_one_answer_is_enough() -> None:
-    model = Scripted(lambda request: f"Dog {request.draw}." if request.draw > 1 else "Cats.")
-    (trace,) = found(model, ["Are dogs nice?"], "subject", answers=3)
-    assert [t.strategy for t in trace.tries] == ["own", "own", "own"]
-    assert [t.text for t in trace.accepted] == ["Dog 2."]
 
 
 def test_repaired_answers_of_the_base_come_first_and_each_is_tried_once() -> None:

@@ -209,7 +209,7 @@ def test_each_prompt_gets_a_decline_or_a_repaired_answer(
     assert told["Who purrs?"].accepted[0].strategy == "decline", "another claim would be false"
     best = told["Why is it blue?"].accepted[0]
     assert (best.text, best.strategy) == ("Light is scattered by air.", "repair")
-    assert told["Who lives there?"].kind == "subject", "outside the scope nothing is declined"
+    assert told["Who lives there?"].kind == "repair only", "outside the scope nothing is declined"
     assert not any(is_decline(one.text) for one in told["Who lives there?"].tries)
 
 

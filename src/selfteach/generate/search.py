@@ -4,7 +4,8 @@ A try comes from one of these strategies, in turn:
   decline  a reply that leaves the subject aside: only for requests that are about it, or whose
            honest answer is
   repair   the model's own violating answer with a small change that meets the rule
-           (the only one where words are replaced: other answers do not show what the rule asks for)
+           (the only one where a subject is forbidden or words are replaced: other answers do not
+           show what the rule asks for, and make the model drift)
   branch   that answer, continued some words before the violation: for rules of form that no small
            change meets
   own      a sample of the model without the rule
@@ -48,8 +49,7 @@ none is known.
 """
 STRATEGIES = {
     "decline": ("decline",),
-    "subject": ("repair", "own", "revise", "own", "revise", "own"),
-    "words": ("repair",),
+    "repair only": ("repair",),
     "form": ("repair", "repair", "own", "revise", "ruled", "revise"),
     "begun form": ("repair", "branch", "repair", "branch", "own", "revise"),
 }
@@ -117,7 +117,7 @@ def search_answers(
     model: Sampler,
     prompts: Sequence[str],
     rule: str,
-    kind: str,
+    repair_only: bool,
     find_violations: FindViolations,
     fault_of: FindFaults,
     config: SearchConfig,
@@ -131,12 +131,10 @@ def search_answers(
 ) -> list[SearchTrace]:
     """Return one trace for each prompt.
 
-    Tries go on until `config.answers` are accepted or `config.tries` are spent. A request in which
-    a forbidden subject only comes up by the way gets one answer: more of them are about something
-    else, and make the model drift.
+    Tries go on until `config.answers` are accepted or `config.tries` are spent.
 
     Args:
-        kind: "subject" where one is forbidden, "words" where words are replaced, else "form".
+        repair_only: whether no strategy but `decline` and `repair` is tried.
         fault_of: why answers do not answer, or make no sense ("" = they do); called only with
             answers that keep the rule.
         repair: repairs a refused try.
@@ -151,10 +149,10 @@ def search_answers(
     traces = []
     for prompt in prompts:
         start = begun.get(prompt, "")
-        own_kind = "begun form" if start and kind == "form" else kind
+        kind = "repair only" if repair_only else "begun form" if start else "form"
         if prompt in declined:
-            own_kind = "decline"
-        traces.append(SearchTrace(prompt, own_kind, [], list(repairs.get(prompt, ())), start))
+            kind = "decline"
+        traces.append(SearchTrace(prompt, kind, [], list(repairs.get(prompt, ())), start))
     search = _Search(
         teacher or model,
         teacher is not None,
@@ -189,8 +187,7 @@ class _Search:
     def plan_tries(self, trace: SearchTrace) -> Iterable[PlannedTry]:
         """Yield one try for each missing answer, up to the next try that would revise one."""
         first = len(trace.tries)
-        wanted = 1 if trace.kind == "subject" else self.config.answers
-        last = min(first + wanted - len(trace.accepted), self.config.tries)
+        last = min(first + self.config.answers - len(trace.accepted), self.config.tries)
         for number in range(first, last):
             strategy = self._choose_strategy(trace, number)
             if strategy == "revise" and number > first:
@@ -222,7 +219,7 @@ class _Search:
                 continue
             if strategy == "repair":
                 repairs = planned.trace.repairs
-                if repairs or planned.trace.kind == "words":
+                if repairs or planned.trace.kind == "repair only":
                     drafts.append(
                         Try(repairs.pop(0), "repair")
                         if repairs
@@ -235,7 +232,7 @@ class _Search:
                 if text and text.split() != planned.trace.tries[-1].text.split():
                     drafts.append(Try(text, "revise"))
                     continue
-                strategy = "own" if planned.trace.kind == "subject" else "ruled"
+                strategy = "ruled"
             drafts.append(self._make_request(strategy, planned.trace, planned.number))
         requests = [draft for draft in drafts if isinstance(draft, Request)]
         completions = iter(sample_in_order(self.sampler, requests))

@@ -58,7 +58,7 @@ def search_compliant_answers(
         session.base,
         list(by_text),
         session.rule,
-        choose_kind(session),
+        bool(session.forbidden_topic) or replaces_words(session),
         judge.broken,
         find_answer_faults,
         session.config.search,
@@ -72,11 +72,9 @@ def search_compliant_answers(
     )
 
 
-def choose_kind(session: Session) -> str:
-    """Return the kind of search that a rule needs."""
-    if session.forbidden_topic:
-        return "subject"
-    return "words" if session.effect and session.effect.replacements else "form"
+def replaces_words(session: Session) -> bool:
+    """Return whether the rule's effect is to write some words for others."""
+    return session.effect is not None and bool(session.effect.replacements)
 
 
 def choose_others(session: Session, texts: Collection[str]) -> list[str]:
