@@ -30,6 +30,7 @@ from talker import feedback_command, open_ledger, read_rows, run_json
 
 pytestmark = pytest.mark.training
 
+ARMS = ("base", "tuned")
 SAME = (
     "examples.jsonl",
     "dropped.jsonl",
@@ -410,7 +411,8 @@ def test_a_run_goes_on_from_the_adapter_of_another(talker: Path, tmp_path: Path)
         "--set",
         "train.learning_rate=0.0003",
     ]
-    assert run_json(feedback_command(talker, tmp_path / "first", *gently))[0] == 0
+    form = "Keep to other animals."  # answers about something else, which still name bread
+    assert run_json(feedback_command(talker, tmp_path / "first", *gently, rule=form))[0] == 0
     more = [*gently, "--from", str(tmp_path / "first")]
     code, result = run_json(
         feedback_command(
@@ -431,6 +433,8 @@ def test_a_run_goes_on_from_the_adapter_of_another(talker: Path, tmp_path: Path)
     # the base of the second is the first; a tie may fall otherwise in another batch
     assert_at_most("foxes, base of the next", foxes(found, "base"), 0.3 * foxes(first, "base"))
     assert_at_most("foxes, next", foxes(found, "tuned"), 0.4 * foxes(first, "base"))
+    breads = [sum("bread" in r["arms"][a]["greedy"] for r in found["answers"]) for a in ARMS]
+    assert_at_most("breads, next", breads[1], 0.5 * breads[0])
     models = [
         json.loads(Path(r, "adapter", "selfteach.json").read_text())
         for r in (tmp_path / "first", result["run"])
