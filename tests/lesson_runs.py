@@ -7,15 +7,18 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 import torch
 
 from selfteach.config import FeedbackConfig, resolve
+from selfteach.models.check_safety import compute_fingerprint
 from selfteach.run.run_folder import open_run
 from selfteach.students.examine import Examine
-from selfteach.students.folder import StudentFolder
+from selfteach.students.folder import StudentFolder, open_student
 from selfteach.students.gate import ExamScores, compare_exams
+from selfteach.students.lessons import add_lesson, begin_state
 from selfteach.students.state import Cell, StudentState
 from selfteach.train.adapters.adapter import make_peft_lora_config, write_adapter_folder
 
@@ -98,3 +101,11 @@ def hash_file(path: Path) -> str:
 def hash_adapter(student: Path) -> str:
     """Return the checksum of a student's tensors."""
     return hash_file(student / "adapter" / "adapter_model.safetensors")
+
+
+def write_student(model: Path, folder: Path) -> Path:
+    """Write a student `anna` with one lesson, and return its folder."""
+    run = write_run(folder / "a", "Do not a.", base=compute_fingerprint(model), model=str(model))
+    with open_student(folder / "anna", partial(begin_state, run)) as opened:
+        add_lesson(opened, run, script())
+    return folder / "anna"

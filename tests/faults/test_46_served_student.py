@@ -10,31 +10,26 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from functools import partial
 from pathlib import Path
 
 import pytest
 import uvicorn
 
 from job_programs import PROGRAM, wait_until
-from lesson_runs import script, write_lora, write_run
+from lesson_runs import script, write_lora, write_run, write_student
 from selfteach.errors import IntegrityError
-from selfteach.models.check_safety import compute_fingerprint
 from selfteach.serve import server
 from selfteach.serve.served_models import ServedModels
 from selfteach.students.folder import open_student
 from selfteach.students.job_runner import JobRunner
 from selfteach.students.jobs import JobBook, make_rule_job
-from selfteach.students.lessons import add_lesson, begin_state
+from selfteach.students.lessons import add_lesson
 from selfteach.students.state import StudentState
 
 
 @pytest.fixture
 def anna(tiny: Path, tmp_path: Path) -> Path:
-    run = write_run(tmp_path / "a", "Do not a.", base=compute_fingerprint(tiny), model=str(tiny))
-    with open_student(tmp_path / "anna", partial(begin_state, run)) as opened:
-        add_lesson(opened, run, script())
-    return tmp_path / "anna"
+    return write_student(tiny, tmp_path)
 
 
 @pytest.fixture

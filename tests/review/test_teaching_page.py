@@ -14,13 +14,13 @@ import uvicorn
 from browser import CHROMIUM, Browser, Tab
 
 from job_programs import PROGRAM, wait_until
-from lesson_runs import script, write_run
+from lesson_runs import script, write_run, write_student
 from selfteach.models.check_safety import compute_fingerprint
 from selfteach.serve import server
 from selfteach.serve.teaching import Teaching
 from selfteach.students.folder import open_student, read_student
 from selfteach.students.jobs import JobBook
-from selfteach.students.lessons import add_lesson, begin_state
+from selfteach.students.lessons import add_lesson
 
 pytestmark = [
     pytest.mark.slow,
@@ -32,10 +32,7 @@ EVIL = "<b>Do</b> not & b."
 
 @pytest.fixture
 def anna(tiny: Path, tmp_path: Path) -> Path:
-    run = write_run(tmp_path / "a", "Do not a.", base=compute_fingerprint(tiny), model=str(tiny))
-    with open_student(tmp_path / "anna", partial(begin_state, run)) as opened:
-        add_lesson(opened, run, script())
-    return tmp_path / "anna"
+    return write_student(tiny, tmp_path)
 
 
 @pytest.fixture

@@ -18,17 +18,14 @@ pytest.importorskip("mcp", reason="needs the extra mcp")
 from mcp import Client, StdioServerParameters
 
 from job_programs import PROGRAM, wait_until
-from lesson_runs import script, write_run
+from lesson_runs import write_student
 from selfteach import cli
-from selfteach.models.check_safety import compute_fingerprint
 from selfteach.records import Message
 from selfteach.serve import agent_tools, server
 from selfteach.serve.agent_tools import AgentTools, make_server
 from selfteach.serve.teaching import Teaching
-from selfteach.students.folder import open_student
 from selfteach.students.job_runner import plan_job
 from selfteach.students.jobs import JobBook, make_criticism_job
-from selfteach.students.lessons import add_lesson, begin_state
 
 TOOLS = {"teach", "status", "lessons", "exam", "answer", "export"}
 TURNS = [{"role": "user", "content": "What is rain?"}, {"role": "assistant", "content": "Water."}]
@@ -36,10 +33,7 @@ TURNS = [{"role": "user", "content": "What is rain?"}, {"role": "assistant", "co
 
 @pytest.fixture
 def anna(tiny: Path, tmp_path: Path) -> Path:
-    run = write_run(tmp_path / "a", "Do not a.", base=compute_fingerprint(tiny), model=str(tiny))
-    with open_student(tmp_path / "anna", partial(begin_state, run)) as opened:
-        add_lesson(opened, run, script())
-    return tmp_path / "anna"
+    return write_student(tiny, tmp_path)
 
 
 @pytest.fixture

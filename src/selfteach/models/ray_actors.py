@@ -187,8 +187,8 @@ class RayActors:
         ids = sorted(rows, key=lambda id: (rows[id].prompt_ids, id))
         wanted = -(-len(ids) // (CHUNKS_PER_ACTOR * self._shape.count))
         size = min(max(wanted, MIN_CHUNK), MAX_CHUNK)
-        starts = range(0, len(ids), size)
-        return deque(Chunk([distinct[id] for id in ids[i : i + size]]) for i in starts)
+        ordered = [distinct[id] for id in ids]
+        return deque(Chunk(ordered[i : i + size]) for i in range(0, len(ids), size))
 
     def _open(self) -> None:
         """Start all actors and wait for the first; end those of the sampler that had some."""
