@@ -53,7 +53,6 @@ from selfteach.methods.method import Material
 from selfteach.methods.read_again import read_again, read_plug_in
 from selfteach.methods.tasks import read_tasks as tasks_material
 from selfteach.models.engines import AUTO, check_engine_name
-from selfteach.models.fetch_default_model import get_cache_folder
 from selfteach.models.remote.teacher_program import PREFIX
 from selfteach.models.resolve_model_path import (
     check_model_name,
@@ -64,13 +63,12 @@ from selfteach.records import Example
 from selfteach.registry import did_you_mean
 from selfteach.results import (
     EXAMPLES,
-    AnsweringModel,
     ComparisonResult,
     FinishedRun,
     Question,
     Student,
-    load_model,
     open_finished,
+    open_model,
 )
 from selfteach.run import finished, processes
 from selfteach.run.display import Display, open_display
@@ -534,43 +532,6 @@ def answer(
         "seed": seed,
     }
     return opened.answer(questions, **how)
-
-
-def open_model(
-    run: Path | None,
-    model: str | None,
-    adapter: str = "",
-    engine: str = "auto",
-    progress: Callable[[str], None] = lambda line: None,
-) -> AnsweringModel:
-    """Load the tuned model of a run, or a model alone.
-
-    Args:
-        progress: receives one line at a time.
-
-    Raises:
-        UsageError: both a run and a model or neither, or no such adapter.
-    """
-    check_answering_model(run, model, adapter)
-    if run is None:
-        return load_model(model or "", None, engine, get_cache_folder() / "engine", progress)
-    folder = finished.find_adapter(run, adapter)
-    return load_model(finished.read_base_name(run), folder, engine, run / "gguf", progress)
-
-
-def check_answering_model(run: Path | None, model: str | None, adapter: str = "") -> None:
-    """Check that it is clear which model answers, before anything is loaded.
-
-    Raises:
-        UsageError: both a run and a model or neither, or an adapter without a run.
-    """
-    if (run is None) == (model is None):
-        raise UsageError(
-            "give either --run DIR or --model M.",
-            cure="--run answers with the tuned model of a run, --model with another model.",
-        )
-    if run is None and adapter:
-        raise UsageError("names an adapter of a run.", where="--adapter", cure="Give --run DIR.")
 
 
 def get_run_path(run: RunLike) -> Path:

@@ -337,6 +337,45 @@ def load_model(
     )
 
 
+def open_model(
+    run: Path | None,
+    model: str | None,
+    adapter: str = "",
+    engine: str = "auto",
+    progress: Callable[[str], None] = lambda line: None,
+) -> AnsweringModel:
+    """Load the tuned model of a run, or a model alone.
+
+    Args:
+        progress: receives one line at a time.
+
+    Raises:
+        UsageError: both a run and a model or neither, or no such adapter.
+    """
+    check_answering_model(run, model, adapter)
+    if run is None:
+        from selfteach.models.fetch_default_model import get_cache_folder
+
+        return load_model(model or "", None, engine, get_cache_folder() / "engine", progress)
+    folder = finished.find_adapter(run, adapter)
+    return load_model(finished.read_base_name(run), folder, engine, run / "gguf", progress)
+
+
+def check_answering_model(run: Path | None, model: str | None, adapter: str = "") -> None:
+    """Check that it is clear which model answers, before anything is loaded.
+
+    Raises:
+        UsageError: both a run and a model or neither, or an adapter without a run.
+    """
+    if (run is None) == (model is None):
+        raise UsageError(
+            "give either --run DIR or --model M.",
+            cure="--run answers with the tuned model of a run, --model with another model.",
+        )
+    if run is None and adapter:
+        raise UsageError("names an adapter of a run.", where="--adapter", cure="Give --run DIR.")
+
+
 @dataclass(frozen=True)
 class Student:
     """Represent a student: a base and its lessons in order.

@@ -8,12 +8,14 @@ import sys
 from pathlib import Path
 from types import SimpleNamespace
 
+import gguf
 import pytest
 import transformers
 
 from selfteach.models.engines import has_accelerator
 from selfteach.models.hf import HfModel
 from selfteach.models.kept_engine import MAX_KEPT, find_kept_model, keep_engine_file
+from selfteach.models.write_gguf import ID_TOKENIZER
 from selfteach.results import load_model
 
 pytest.importorskip("openvino_genai")
@@ -32,6 +34,8 @@ def test_a_second_command_loads_no_weights_and_answers_the_same(
     assert (second.name, second.sampler.fingerprint) == (first.name, first.sampler.fingerprint)
     assert "its file stood already" in second.notes[-1]
     (file,) = tmp_path.glob("*.gguf")
+    held = gguf.GGUFReader(file).fields["tokenizer.ggml.tokens"].contents()
+    assert tuple(held) == ID_TOKENIZER[0], "the model's tokenizer takes 2 s to open"
     data = file.read_bytes()
     file.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
     assert find_kept_model(str(tiny), None, tmp_path) is None, "a changed file is not used"
@@ -52,12 +56,19 @@ def test_a_folder_keeps_the_newest_files(tmp_path: Path) -> None:
 WITHOUT_TORCH = """
 import sys
 from pathlib import Path
+from selfteach.models.write_gguf import ID_TOKENIZER
 from selfteach.results import load_model
 model = load_model(sys.argv[1], gguf=Path(sys.argv[2]))
 assert model.answer(["Hello"], max_tokens=4)
 assert "its file stood already" in model.notes[-1], model.notes
 print("torch" in sys.modules)
 """
+
+
+def test_to_answer_loads_no_method() -> None:
+    lines = "import sys, selfteach.commands.chat; print('selfteach.materials.rule' in sys.modules)"
+    told = subprocess.run([sys.executable, "-c", lines], capture_output=True, text=True, check=True)
+    assert told.stdout == "False\n", "the expressions that read a rule take .3 s to compile"
 
 
 @pytest.mark.slow

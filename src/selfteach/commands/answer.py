@@ -10,7 +10,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from selfteach import api
+from selfteach import results
 from selfteach.commands.overlap import open_atomic, refuse_existing
 from selfteach.commands.screen import Screen, open_screen, print_result
 from selfteach.errors import DataError, UsageError
@@ -70,7 +70,7 @@ def answer_file(
             where=f"--samples {options.samples}",
             cure="Give a --temperature above 0, or one sample.",
         )
-    api.check_answering_model(options.run, options.model, options.adapter)
+    results.check_answering_model(options.run, options.model, options.adapter)
     rows = read_prompt_rows(prompts, options.system)
     out = out or Path(f"{prompts.stem}.{name_answering_model(options)}.answers.jsonl")
     if os.path.realpath(out) == os.path.realpath(prompts):
@@ -125,7 +125,7 @@ def open_model(options: AnswerOptions, screen: Screen) -> Sampler:
     """Load the model that answers: a run's tuned model, or a model alone."""
     screen.display.start_stage("load")
     screen.display.print_line("loading the libraries and the model")
-    opened = api.open_model(
+    opened = results.open_model(
         options.run, options.model, options.adapter, options.engine, screen.display.print_line
     )
     for note in opened.notes:

@@ -10,12 +10,12 @@ import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from selfteach.api import check_answering_model
 from selfteach.commands.answer import AnswerOptions, open_model
 from selfteach.commands.screen import Screen, open_screen
 from selfteach.errors import DataError, IntegrityError, UsageError
 from selfteach.models import Sampler
 from selfteach.records import Message, Request, SamplingParams
+from selfteach.results import check_answering_model
 from selfteach.run.display import replace_control_chars
 from selfteach.text import clean_text
 

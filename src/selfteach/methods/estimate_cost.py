@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from selfteach.models.hf import HfModel
 
 NUM_TIMED_ROUNDS = 32
-TIMED_TOKENS = 24
+TIMED_TOKENS = 12
 REPORT_MB = 80
 """The ledger, the report and the exports of a run."""
 

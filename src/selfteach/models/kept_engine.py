@@ -21,7 +21,7 @@ from selfteach.records import JsonObject, Prompt
 if TYPE_CHECKING:
     from selfteach.models.loaded_model import LoadedModel
 
-FORMAT = 2
+FORMAT = 3
 """Grows when the same weights are written as another file, or more is noted beside it."""
 MAX_KEPT = 3
 """Files that a folder keeps; the oldest go first."""

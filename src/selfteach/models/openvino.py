@@ -19,7 +19,7 @@ import numpy as np
 from selfteach.errors import UsageError
 from selfteach.models.fetch_default_model import get_cache_folder
 from selfteach.models.kept_engine import UnloadedModel, keep_engine_file
-from selfteach.models.memory_allocator import release_freed_pages
+from selfteach.models.memory_allocator import keep_freed_pages, release_freed_pages
 from selfteach.models.openvino_signal_stack import keep_signal_stack
 from selfteach.models.pending import (
     PendingCompletion,
@@ -107,7 +107,7 @@ class OpenVino:
 
         if self._folder:
             path = folder / f"{self.fingerprint}.gguf"
-            write_gguf(self._hf.module, self._hf.tokenizer, path)
+            write_gguf(self._hf.module, self._hf.tokenizer, path, ids_only=True)
             keep_engine_file(path, self._hf)
             return _load_pipeline(path, self._precision)
         # Every tuned model has a file of its own, so none is kept.
@@ -115,7 +115,7 @@ class OpenVino:
             dir=folder, prefix=".gguf-", ignore_cleanup_errors=True
         ) as scratch:
             path = Path(scratch) / "model.gguf"
-            write_gguf(self._hf.module, self._hf.tokenizer, path)
+            write_gguf(self._hf.module, self._hf.tokenizer, path, ids_only=True)
             return _load_pipeline(path, self._precision)
 
     def stream(self, requests: Sequence[Request]) -> Iterator[Completion]:
@@ -169,7 +169,7 @@ class OpenVino:
                 self._pipe.step()
 
     def _add(self, number: int, row: PendingCompletion) -> Any:
-        config = _make_config(row.limit_tokens)
+        config = self._make_config(row.limit_tokens)
         config.stop_token_ids = self._hf.end_ids
         if row.sampling.temperature > 0:
             config.do_sample = True
@@ -180,7 +180,7 @@ class OpenVino:
         return self._add_tokens(number, row.prompt_ids, config)
 
     def _add_idle(self, number: int) -> Any:
-        config = _make_config(self._hf.context_tokens - 1)
+        config = self._make_config(self._hf.context_tokens - 1)
         config.ignore_eos = True
         return self._add_tokens(number, [self._hf.tokenizer.eos_token_id], config)
 
@@ -189,6 +189,15 @@ class OpenVino:
 
         tokens = openvino.Tensor(np.array([ids], dtype=np.int64))
         return self._pipe.add_request(number, tokens, config)
+
+    def _make_config(self, max_tokens: int) -> Any:
+        import openvino_genai
+
+        config = openvino_genai.GenerationConfig()
+        config.max_new_tokens = max_tokens
+        config.set_eos_token_id(self._hf.tokenizer.eos_token_id)  # the file's tokenizer has none
+        config.apply_chat_template = False
+        return config
 
     def _take_tokens(self, row: PendingCompletion, handle: Any) -> bool:
         """Append the tokens of this step to the row; return whether the row has ended."""
@@ -202,15 +211,6 @@ class OpenVino:
         if stopped := has_stop_text(self._hf, row):
             handle.stop()
         return stopped
-
-
-def _make_config(max_tokens: int) -> Any:
-    import openvino_genai
-
-    config = openvino_genai.GenerationConfig()
-    config.max_new_tokens = max_tokens
-    config.apply_chat_template = False
-    return config
 
 
 def count_shared_tokens(prompts: Sequence[list[int]]) -> list[int]:
@@ -250,6 +250,7 @@ def _load_pipeline(path: Path, precision: str) -> Any:
     scheduler.enable_prefix_caching = True
     # 8-bit keys and values are no faster here.
     properties = {"INFERENCE_PRECISION_HINT": precision, "KV_CACHE_PRECISION": precision}
+    keep_freed_pages()
     with keep_signal_stack():
         pipe = openvino_genai.ContinuousBatchingPipeline(str(path), scheduler, "CPU", properties)
     release_freed_pages()  # reading and compiling leave several times the weights behind
