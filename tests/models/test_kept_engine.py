@@ -56,7 +56,6 @@ def test_a_folder_keeps_the_newest_files(tmp_path: Path) -> None:
 WITHOUT_TORCH = """
 import sys
 from pathlib import Path
-from selfteach.models.write_gguf import ID_TOKENIZER
 from selfteach.results import load_model
 model = load_model(sys.argv[1], gguf=Path(sys.argv[2]))
 assert model.answer(["Hello"], max_tokens=4)

@@ -9,8 +9,8 @@ from selfteach.run.workload import TRAINED_COST, PlannedStage, RemainingTime
 
 PLAN = (
     PlannedStage("load"),
-    PlannedStage("ask", requests=10, sampled_tokens=300),  # costs 500
-    PlannedStage("train", trained_tokens=100),  # costs 600
+    PlannedStage("ask", requests=10, sampled_tokens=200),  # costs 500
+    PlannedStage("train", trained_tokens=50, trained_rows=6),  # costs 600
 )
 
 
@@ -81,11 +81,11 @@ def test_a_plan_is_corrected_until_the_stage_begins() -> None:
     work.begin_stage("ask")
     clock.now = 5.0
     work.end_stage("ask")
-    work.correct_training("train", 50)
+    work.correct_stage(PlannedStage("train", trained_tokens=50))
     assert work.estimate_left_s() == pytest.approx(5 / 500 * 50 * TRAINED_COST)
     work.begin_stage("train")
-    work.correct_training("train", 100)
-    work.correct_training("no stage", 100)
+    work.correct_stage(PlannedStage("train", trained_tokens=100))
+    work.correct_stage(PlannedStage("no stage", trained_tokens=100))
     assert work.estimate_left_s() == pytest.approx(5 / 500 * 50 * TRAINED_COST)
 
 
@@ -102,7 +102,7 @@ def test_the_line_tells_answers_stage_and_minutes(capsys: pytest.CaptureFixture[
     printed = capsys.readouterr().err.splitlines()
     assert printed == [
         "[search] 0/8 found; stage 1 of 2",
-        "[search] 0/8 found, 20 answers, 60 s; stage 1 of 2, about 6 min left of the run",
+        "[search] 0/8 found, 20 answers, 60 s; stage 1 of 2, about 5 min left of the run",
     ]
     display.finish()
 

@@ -40,14 +40,14 @@ def plan_anchors(prompts: int, anchor_tokens: int) -> PlannedStage:
     return PlannedStage("anchors", asked + kept, asked * PROMPT_TOKENS + kept * anchor_tokens)
 
 
-def count_trained_tokens(tokens: int, rows: int, train: TrainConfig) -> int:
-    """Return the answer tokens of a whole training.
+def plan_training(name: str, tokens: int, rows: int, train: TrainConfig) -> PlannedStage:
+    """Return the stage of a whole training.
 
     Args:
-        tokens: of all rows, in one epoch.
+        tokens: of all answers, in one epoch.
         rows: how many examples there are.
     """
     epochs = float(train.epochs)
     if train.max_steps and rows:
         epochs = train.max_steps * train.batch_size / rows
-    return int(epochs * tokens)
+    return PlannedStage(name, trained_tokens=int(epochs * tokens), trained_rows=int(epochs * rows))

@@ -25,7 +25,7 @@ from selfteach.evaluate.exam import TunedModel
 from selfteach.files import write_text
 from selfteach.methods.earlier_exam import EARLIER_KEY, ask_earlier_questions
 from selfteach.methods.method import Method, TrainingPlan, TrainStage
-from selfteach.methods.plan_parts import count_trained_tokens
+from selfteach.methods.plan_parts import plan_training
 from selfteach.methods.session import (
     Session,
     make_ray_settings,
@@ -106,14 +106,15 @@ def teach(run: Run, method: Method, material: Any, config: Any, display: Display
 
 
 def correct_planned_training(session: Session, plan: TrainingPlan) -> None:
-    """Replace the planned tokens of each training by those of the examples that were made."""
+    """Replace the plan of each training by those of the examples that were made."""
     trainings = [TrainStage("train", plan.examples)]
     if plan.stages:
         trainings = [replace(stage, name=f"train {stage.name}") for stage in plan.stages]
     for training in trainings:
         tokens = sum(count_answer_tokens(session.model, one) for one in training.examples)
-        trained = count_trained_tokens(tokens, len(training.examples), session.config.train)
-        session.run.work.correct_training(training.name, trained)
+        session.run.work.correct_stage(
+            plan_training(training.name, tokens, len(training.examples), session.config.train)
+        )
 
 
 def count_answer_tokens(model: HfModel, example: Example) -> int:

@@ -1,20 +1,21 @@
 """The work of a run as it is planned, and the time that is left of it.
 
-Work is counted in sampled tokens. A request, a scored token and a trained token cost as much time
-as so many sampled ones, measured on two CPU cores with the default model over 20 runs of rules. The
-speed is that of the run so far, so another machine or another model changes the seconds and not the
-plan.
+Work is counted in sampled tokens. A request, a scored token, a trained token and a trained row cost
+as much time as so many sampled ones, measured on a CPU with the default model (`python -m
+bench.time_left`). The speed is that of the run so far, so another machine or another model changes
+the seconds and not the plan.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-REQUEST_COST = 20.0
+REQUEST_COST = 30.0
 SCORED_COST = 0.3
-TRAINED_COST = 6.0
+TRAINED_COST = 1.8
+ROW_COST = 85.0
 MIN_KNOWN_SHARE = 0.03
 """The share of the planned work that must be done before the rest is estimated."""
 
@@ -29,6 +30,7 @@ class PlannedStage:
         sampled_tokens: of these answers.
         scored_tokens: tokens that a model reads without writing any.
         trained_tokens: answer tokens, over all epochs.
+        trained_rows: examples, over all epochs: their prompts are read again each time.
     """
 
     name: str
@@ -36,6 +38,7 @@ class PlannedStage:
     sampled_tokens: int = 0
     scored_tokens: int = 0
     trained_tokens: int = 0
+    trained_rows: int = 0
 
     @property
     def sampling_cost(self) -> float:
@@ -46,7 +49,8 @@ class PlannedStage:
     def cost(self) -> float:
         """Return all work, in sampled tokens."""
         scored = SCORED_COST * self.scored_tokens
-        return self.sampling_cost + scored + TRAINED_COST * self.trained_tokens
+        trained = TRAINED_COST * self.trained_tokens + ROW_COST * self.trained_rows
+        return self.sampling_cost + scored + trained
 
 
 @dataclass
@@ -111,11 +115,6 @@ class RemainingTime:
         """Replace the plan of a stage that has not begun, now that more is known of it."""
         if planned.name in self._left:
             self._planned[planned.name] = planned
-
-    def correct_training(self, name: str, trained_tokens: int) -> None:
-        """Replace the planned tokens of a training that has not begun."""
-        if name in self._planned:
-            self.correct_stage(replace(self._planned[name], trained_tokens=trained_tokens))
 
     def count_done(self, number: int, done: int, total: int) -> None:
         """Count things of the current stage as done.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from selfteach.config import CorrectionsConfig as Settings
 from selfteach.materials.corrections import Corrections
-from selfteach.methods.plan_parts import Plan, count_asked, count_trained_tokens, plan_anchors
+from selfteach.methods.plan_parts import Plan, count_asked, plan_anchors, plan_training
 from selfteach.run.workload import PlannedStage
 
 CHARS_PER_TOKEN = 4
@@ -36,7 +36,7 @@ def plan_work(material: Corrections, config: Settings) -> list[PlannedStage]:
     rows = int(len(edits) * train) + answered
     anchors = config.anchors.general
     tokens = rows * length + anchors * config.anchors.anchor_tokens
-    trained = count_trained_tokens(tokens, rows + anchors, config.train)
+    learned = rows + anchors
     stages = [
         PlannedStage("load"),
         PlannedStage("read"),
@@ -49,12 +49,12 @@ def plan_work(material: Corrections, config: Settings) -> list[PlannedStage]:
         ),
         plan_anchors(config.anchors.general, config.anchors.anchor_tokens),
         PlannedStage("exam of the base", arms, arms * length, arms * length),
-        PlannedStage("train", trained_tokens=trained),
+        plan_training("train", tokens, learned, config.train),
     ]
     for number in range(2, config.rounds + 1):
         stages += [
             PlannedStage(f"correct, round {number}", answered + corrected, answered * length),
-            PlannedStage(f"train {number}", trained_tokens=trained * number),
+            plan_training(f"train {number}", tokens * number, learned * number, config.train),
         ]
     last = questions + general
     return [*stages, PlannedStage("exam", last, last * length, 2 * last * length)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from selfteach.config import DocumentsConfig as Settings
 from selfteach.materials.documents.material import Documents
 from selfteach.methods.documents.read_documents import count_sentences
-from selfteach.methods.plan_parts import TRAIN_SHARE, Plan, count_trained_tokens, plan_anchors
+from selfteach.methods.plan_parts import TRAIN_SHARE, Plan, plan_anchors, plan_training
 from selfteach.run.workload import PlannedStage
 
 CHARS_PER_TOKEN = 4
@@ -38,7 +38,6 @@ def plan_work(material: Documents, config: Settings) -> list[PlannedStage]:
     rows = int(FILLED_SHARE * sentences * config.study.per_sentence) if study else 0
     anchors = int(TRAIN_SHARE * general)
     learned = rows * ROW_TOKENS + anchors * config.anchors.anchor_tokens
-    trained = count_trained_tokens(learned, rows + anchors, config.train)
     held_out = len(material.questions) or int(config.questions.held_out * trusted)
     questions = min(config.exam.questions, max(held_out, 1)) + config.exam.general
     arms = (EXAM_ARMS - 1) * questions
@@ -52,7 +51,7 @@ def plan_work(material: Documents, config: Settings) -> list[PlannedStage]:
         plan_anchors(general, config.anchors.anchor_tokens),
         PlannedStage("study", scored_tokens=rows * STUDY_READ_TOKENS),
         PlannedStage("exam of the base", arms, arms * tokens, read),
-        PlannedStage("train documents", trained_tokens=trained),
+        plan_training("train documents", learned, rows + anchors, config.train),
         PlannedStage("open"),
         PlannedStage("exam", questions, questions * tokens, read),
         PlannedStage("knowledge map", scored_tokens=2 * trusted * STUDY_READ_TOKENS),

@@ -78,6 +78,7 @@ def prepare(session: Session, text: str) -> TrainingPlan:
     """
     run = session.run
     with run.time_stage("ask"):
+        session.display.start_stage("ask")
         rule = bind_rule(session, text)  # 1
         pool = OverlapIndex()
         parts = write_rule_prompts(session, pool)  # 2

@@ -7,12 +7,14 @@ from selfteach.generate.ask import NUM_LISTS
 from selfteach.generate.few_shot import NAME_LISTS
 from selfteach.materials.effect import read_effect
 from selfteach.materials.rule import read_rule
+from selfteach.materials.situation import read_situation
 from selfteach.methods.feedback.describe_rule import describe_rule
 from selfteach.methods.feedback.training_settings import complete_training
-from selfteach.methods.plan_parts import Plan, count_trained_tokens
+from selfteach.methods.plan_parts import Plan, plan_training
 from selfteach.run.workload import PlannedStage
 
-ASKED_PER_PROMPT = 1.9
+ASKED_PER_PROMPT = 1.6
+GENERAL_ASKED = 1.5
 """Requests for one usable prompt; the others repeat, or are about something else."""
 PROMPT_TOKENS = 11
 """Tokens of a prompt that the model writes."""
@@ -28,6 +30,8 @@ the tokens that measure its fluency."""
 TRAINED_SHARE = 0.9
 """Answer tokens that are trained for a target prompt in an epoch, those of both answers of a pair,
 as a share of the longest answer of the probe."""
+PAIRS_PER_PROMPT = 1.6
+"""Pairs for a target prompt of a forbidden subject. A rule of form has about one."""
 LONGER_ANSWERS = 1.2
 """The factor on the answers of a rule of form: they are whole answers, not declines."""
 LISTS_OF_NAMES = NUM_LISTS * (2 + len(NAME_LISTS))
@@ -35,7 +39,7 @@ LISTS_OF_NAMES = NUM_LISTS * (2 + len(NAME_LISTS))
 EXPLANATIONS = 60
 EXPLANATION_TOKENS = 32
 """Requests for explanations of words that may be other names of a subject."""
-OCCASIONS_PER_PROMPT = 0.4
+OCCASIONS_PER_PROMPT = 0.75
 """Requests for the occasions of a rule that holds where somebody is written to."""
 TARGET_ANSWERS = 9
 """Exam answers to a target prompt: three arms, greedy and sampled, and three further forms."""
@@ -55,10 +59,11 @@ def plan_work(text: str, config: FeedbackConfig) -> list[PlannedStage]:
     is_checked = bool(config.check or (form and (rule.scope or "contains" not in form)))
     ask, exam = config.ask, config.exam
     asked = int(ASKED_PER_PROMPT * (ask.target + ask.near + ask.general))
-    if rule.scope:
-        asked = int(OCCASIONS_PER_PROMPT * ask.target + ASKED_PER_PROMPT * ask.general)
-    lists = 0 if rule.scope or is_checked else LISTS_OF_NAMES
-    explained = EXPLANATIONS if lists else 0
+    is_writing = bool(rule.scope) and read_situation(rule.scope).kind == "writing"
+    if is_writing:
+        asked = int(OCCASIONS_PER_PROMPT * ask.target + GENERAL_ASKED * ask.general)
+    lists = 0 if is_writing or (is_checked and not rule.scope) else LISTS_OF_NAMES
+    explained = EXPLANATIONS if lists and not rule.scope else 0
     targets = int(ask.target * ask.train_share)
     others = int((ask.near + ask.general) * ask.train_share)
     calibrated = 0 if is_checked else 2 * config.judge.pairs
@@ -73,14 +78,15 @@ def plan_work(text: str, config: FeedbackConfig) -> list[PlannedStage]:
     exam_tokens = ANSWER_SHARE * exam.max_tokens
     learned = targets + others
     longer = LONGER_ANSWERS if is_checked else 1
-    tokens = int(longer * TRAINED_SHARE * config.probe.max_tokens * targets)
+    pairs = targets if is_checked else int(PAIRS_PER_PROMPT * targets)
+    tokens = int(longer * TRAINED_SHARE * config.probe.max_tokens * pairs)
     tokens += anchor_tokens * others
+    rows = pairs + others
     train = complete_training(config.train, has_condition=bool(rule.scope))
-    trained = count_trained_tokens(tokens, learned, train)
     read = 0 if is_checked else READ_TOKENS * learned
     return [
-        PlannedStage("load", lists, lists * PROMPT_TOKENS),
-        PlannedStage("ask", asked, asked * PROMPT_TOKENS),
+        PlannedStage("load"),
+        PlannedStage("ask", lists + asked, (lists + asked) * PROMPT_TOKENS),
         PlannedStage("base answers", probes + others + calibrated, int(probe_tokens)),
         PlannedStage("judge", explained, explained * EXPLANATION_TOKENS, read),
         PlannedStage("probe", scored_tokens=read),
@@ -91,7 +97,7 @@ def plan_work(text: str, config: FeedbackConfig) -> list[PlannedStage]:
             SEARCH_READ_TOKENS * targets,
         ),
         _plan_exam("exam of the base", exam_answers - tuned_answers, exam_tokens, 0),
-        PlannedStage("train", trained_tokens=trained),
+        plan_training("train", tokens, rows, train),
         _plan_exam("exam", tuned_answers, exam_tokens, READ_TOKENS * tuned_answers),
     ]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from selfteach.config import FinetuneConfig
 from selfteach.methods.finetune.split_examples import FinetuneData, split_dev
-from selfteach.methods.plan_parts import Plan, count_trained_tokens
+from selfteach.methods.plan_parts import Plan, plan_training
 from selfteach.records import Example
 from selfteach.run.workload import PlannedStage
 
@@ -15,12 +15,11 @@ def plan_work(material: FinetuneData, config: FinetuneConfig) -> list[PlannedSta
     """Return the stages of a run."""
     learned, dev = split_dev(material, config)
     tokens = sum(map(count_tokens, learned))
-    trained = count_trained_tokens(tokens, len(learned), config.train)
     read = sum(map(count_tokens, dev))
     return [
         PlannedStage("load"),
         PlannedStage("exam of the base", scored_tokens=read),
-        PlannedStage("train", trained_tokens=trained),
+        plan_training("train", tokens, len(learned), config.train),
         PlannedStage("exam", scored_tokens=read),
     ]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from selfteach.config import TasksConfig as Settings
 from selfteach.materials.tasks import Tasks
-from selfteach.methods.plan_parts import Plan, count_asked, count_trained_tokens, plan_anchors
+from selfteach.methods.plan_parts import Plan, count_asked, plan_anchors, plan_training
 from selfteach.run.workload import PlannedStage
 
 REQUESTS_PER_TASK = 1.5
@@ -33,9 +33,8 @@ def plan_work(material: Tasks, config: Settings) -> list[PlannedStage]:
     learned = config.count + (seeds - held_out if config.learn_seeds else 0)
     own = plan_anchors(config.anchors.general, config.anchors.anchor_tokens)
     anchor_tokens = config.anchors.general * config.anchors.anchor_tokens
-    trained = count_trained_tokens(
-        learned * length + anchor_tokens, learned + config.anchors.general, config.train
-    )
+    trained_tokens = learned * length + anchor_tokens
+    rows = learned + config.anchors.general
     first = count_asked(config.anchors.general)
     return [
         PlannedStage("load"),
@@ -47,7 +46,7 @@ def plan_work(material: Tasks, config: Settings) -> list[PlannedStage]:
         ),
         PlannedStage("examples", own.requests - first),
         PlannedStage("exam of the base", arms, arms * tokens, arms * tokens),
-        PlannedStage("train", trained_tokens=trained),
+        plan_training("train", trained_tokens, rows, config.train),
         PlannedStage("exam", questions, questions * tokens, 2 * questions * tokens),
     ]
 
