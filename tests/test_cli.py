@@ -11,12 +11,14 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import warm
 from selfteach import cli
 from selfteach.commands import require
+from selfteach.commands.errors import EXAMPLES
 from selfteach.commands.groups import CORE
 from selfteach.commands.options import REQUIRE_EXAMPLE, REQUIRE_EXAMPLES
 from selfteach.config import METHOD_CONFIGS
@@ -68,6 +70,8 @@ def test_help_is_instant_and_loads_nothing_heavy(tmp_path: Path) -> None:
         (["fedback", "x"], 2, "Did you mean 'feedback'"),
         (["feedback"], 2, "Missing argument 'rule'. For instance: selfteach feedback \"Do not"),
         (["train"], 2, "For instance: selfteach train examples.jsonl"),
+        (["answer"], 2, "Missing option '--in'. For instance: selfteach answer --in prompts.txt"),
+        (["student", "add", "x"], 2, "For instance: selfteach student add NAME runs/A"),
         (["tasks", "--require", "x"], 2, 'Write it like "rouge_l>=.15'),
         (["feedback", "x", "--nope"], 2, "--nope"),
         (["feedback", "x", "--seed", "-1"], 2, "--seed"),
@@ -166,6 +170,26 @@ def test_no_summary_of_a_command_is_cut(
     shown = capfd.readouterr().out
     assert "..." not in shown.partition("Commands:")[2]
     assert max(map(len, shown.splitlines())) <= 80
+
+
+def list_commands(command: Any, path: str = "") -> list[tuple[str, Any]]:
+    """Return every command with its words, groups left out."""
+    found = []
+    for name, inner in getattr(command, "commands", {}).items():
+        words = f"{path} {name}".strip()
+        found += list_commands(inner, words) if hasattr(inner, "commands") else [(words, inner)]
+    return found
+
+
+def test_every_command_that_needs_something_has_an_example() -> None:
+    needy = [
+        words
+        for words, command in list_commands(cli.build_command())
+        if any(parameter.required for parameter in command.params)
+    ]
+    assert set(needy) == EXAMPLES.keys()
+    for words in needy:
+        assert EXAMPLES[words].startswith(f"selfteach {words} ")
 
 
 def test_the_options_of_a_command_that_teaches_stand_in_panels(

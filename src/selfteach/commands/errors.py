@@ -14,10 +14,30 @@ EXAMPLES = {
     "feedback": 'selfteach feedback "Do not talk about elephants."',
     "documents": "selfteach documents my_folder/",
     "train": "selfteach train examples.jsonl",
+    "answer": "selfteach answer --in prompts.txt --run last",
+    "exam": "selfteach exam --run last",
+    "report": "selfteach report --run last",
+    "review": "selfteach review --run last",
+    "verify": "selfteach verify last",
+    "compare": "selfteach compare --run last --adapters lora,reft",
+    "benchmark": "selfteach benchmark --run last --tasks arc_easy",
+    "soft-prompt": "selfteach soft-prompt --run last",
+    "select": "selfteach select --run last",
+    "forget-source": "selfteach forget-source notes.md --run last",
+    "merge": "selfteach merge --run last --out merged/",
+    "export": "selfteach export --run last --to gguf",
+    "mcp": "selfteach mcp --student NAME",
     "overlap": "selfteach overlap rows.jsonl --out kept.jsonl",
-    "forget-source": "selfteach forget-source notes.md --run runs/NAME",
+    "runs compare": "selfteach runs compare runs/A runs/B",
+    "student show": "selfteach student show NAME",
+    "student add": "selfteach student add NAME runs/A",
+    "student remove": "selfteach student remove NAME LESSON",
+    "student off": "selfteach student off NAME LESSON",
+    "student on": "selfteach student on NAME LESSON",
+    "student exam": "selfteach student exam NAME",
+    "student consolidate": "selfteach student consolidate NAME",
 }
-"""A whole command for each command that needs an argument."""
+"""A whole command for each command that needs an argument or an option."""
 DEFECT = 70
 MEMORY_CURE = (
     "Close other programs or use a smaller model, then run the same command again; nothing that "
@@ -51,11 +71,16 @@ def print_error(fault: Exception) -> int:
 
 
 def find_example(fault: Exception) -> str:
-    """Return an example of the command for a missing argument, else ""."""
+    """Return an example of the command for a missing argument or option, else ""."""
+    if type(fault).__name__ != "MissingParameter":
+        return ""
     context = getattr(fault, "ctx", None)
-    example = EXAMPLES.get(getattr(context, "info_name", None) or "")
-    missing = type(fault).__name__ == "MissingParameter"
-    return f" For instance: {example}" if missing and example else ""
+    names: list[str] = []
+    while context is not None and context.parent is not None:
+        names.insert(0, str(context.info_name))
+        context = context.parent
+    example = EXAMPLES.get(" ".join(names))
+    return f" For instance: {example}" if example else ""
 
 
 def print_failure(text: str, code: int) -> int:
