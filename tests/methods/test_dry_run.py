@@ -139,6 +139,7 @@ def test_a_training_that_samples_nothing_has_a_cost_too(
     assert "\nstages:\n" in printed
     assert "tokens trained" in printed
     assert "memory mb: " in printed
+    assert "\nrepaired rows: none\n" in printed
 
 
 @pytest.mark.parametrize("command", ["tasks", "corrections"])

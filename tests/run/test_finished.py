@@ -120,8 +120,8 @@ def test_a_damaged_manifest_hides_no_other_run(
     (tmp_path / "damaged" / "manifest.json").write_text(text)
     assert cli.run_command(["status", str(tmp_path)]) == 0
     damaged, whole = capsys.readouterr().out.splitlines()
-    assert damaged.startswith("empty" if "command" in text else "damaged: ")
-    assert whole.startswith("empty")
+    assert damaged.startswith("nothing recorded" if "command" in text else "damaged: ")
+    assert whole.startswith("nothing recorded")
 
 
 @pytest.mark.parametrize("counted", [{"tokens": 1, "seconds": 5.0}, None, "text"])

@@ -102,7 +102,7 @@ def _describe_state(found: RunStatus) -> str:
     unfinished = [name for name, stage in found.stages.items() if stage["state"] != "done"]
     if found.state == "stopped" and unfinished:
         return f"stopped in {unfinished[-1]}"
-    return found.state
+    return "nothing recorded" if found.state == "empty" else found.state
 
 
 def _list_lines(found: RunStatus) -> list[str]:

@@ -213,6 +213,9 @@ def print_plan(plan: Mapping[str, Any], *, as_json: bool) -> None:
         return
     for key, value in plan.items():
         name = f"{key.replace('_', ' ')}:"
+        if value in ([], ""):
+            print(name, "none")
+            continue
         if not isinstance(value, list) and "\n" not in str(value):
             print(name, value)
             continue
