@@ -281,6 +281,10 @@ def test_a_run_from_end_to_end_and_again(
     assert "mine: done" in here("status", "mine")[1]
     assert "3  even" in here("status", "mine")[1]
     assert "done" in here("status", ".")[1]
+    code, shown, told = here("feedback", "Do not hum.", "--out", "mine")
+    assert (code, "Taught." in shown) == (0, True), told
+    assert "finished run mine" in told
+    assert "loading" not in told, "the result stands in the folder"
     code, _, fault = here("select", "--run", "mine")
     assert (code, "is no run of documents" in fault) == (2, True)
     code, _, fault = here("feedback", "Do not hum.", "--out", "mine", "--seed", "4")

@@ -43,6 +43,7 @@ from selfteach.methods.documents.read_documents import DocumentSource
 from selfteach.methods.feedback import read_rule as feedback_material
 from selfteach.methods.finetune.read_datasets import ExampleSource, parse_dev, refuse_too_little
 from selfteach.methods.finetune.read_datasets import read_material as read_train_material
+from selfteach.methods.finished_result import find_result
 from selfteach.methods.input_sources import (
     Source,
     describe_repaired,
@@ -686,7 +687,9 @@ def print_notices(run: Run, display: Display) -> None:
 
 
 def call_method(run: Run, method: str, material: Any, display: Display) -> dict[str, Any]:
-    """Teach in an open run with a method of the registry."""
+    """Teach in an open run with a method of the registry; a finished one shows its result."""
+    if processes.count_processes() == 1 and (done := find_result(run, display)):
+        return done
     display.print_line("loading the libraries and the model")
     from selfteach.methods.method import Method
     from selfteach.methods.runner import teach as teach_with

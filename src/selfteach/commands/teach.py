@@ -133,7 +133,7 @@ def show_on_screen(*, debug: bool) -> api.ShowProgress:
             open_screen(run.path / "log.txt", debug=debug) as screen,
             handle_interrupts(screen.print_line),
         ):
-            screen.print_line(f"{'resuming' if run.resumed else 'run folder'} {run.path}")
+            screen.print_line(f"{describe_start(run)} {run.path}")
             try:
                 yield screen.display
             except KeyboardInterrupt as stop:
@@ -143,6 +143,13 @@ def show_on_screen(*, debug: bool) -> api.ShowProgress:
                 ) from stop
 
     return show
+
+
+def describe_start(run: Run) -> str:
+    """Return what a command does with a run folder."""
+    if run.ledger.get_note(FINISHED):
+        return "finished run"
+    return "resuming" if run.resumed else "run folder"
 
 
 def make_resume_command(run: Run) -> str:

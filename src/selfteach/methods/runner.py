@@ -24,6 +24,12 @@ from selfteach.errors import UsageError
 from selfteach.evaluate.exam import TunedModel
 from selfteach.files import write_text
 from selfteach.methods.earlier_exam import EARLIER_KEY, ask_earlier_questions
+from selfteach.methods.finished_result import (
+    ENGINE_FOLDER,
+    TRAINING_FOLDER,
+    find_result,
+    remove_scratch,
+)
 from selfteach.methods.method import Method, TrainingPlan, TrainStage
 from selfteach.methods.plan_parts import plan_training
 from selfteach.methods.session import (
@@ -48,10 +54,9 @@ from selfteach.records import (
 from selfteach.report.card import make_adapter_card, make_card
 from selfteach.report.page import write_report
 from selfteach.run.display import Display
-from selfteach.run.finished import COST_FILE, EXAM_FILE, REPORT_FILE, RESULT, add_cost
+from selfteach.run.finished import COST_FILE, EXAM_FILE, RESULT, add_cost
 from selfteach.run.local_paths import hide_paths_of_command
-from selfteach.run.run_folder import FINISHED, Run
-from selfteach.run.verify import restore_exports
+from selfteach.run.run_folder import Run
 from selfteach.run.workload import RemainingTime
 from selfteach.train.adapters.join_loras import explain_why_not_joined, join_loras
 from selfteach.train.distributed import broadcast_from_first
@@ -59,10 +64,7 @@ from selfteach.train.memory import measure_peak_mb
 from selfteach.train.on_policy import OnPolicySampler, make_on_policy_sampler
 from selfteach.train.train import TrainingResult, train
 
-TRAINING_FOLDER = "checkpoints"
 CARD_FILE = "README.md"
-ENGINE_FOLDER = "engine"
-"""These folders exist only while a run works: checkpoints, and tuned weights for sampling."""
 
 
 def teach(run: Run, method: Method, material: Any, config: Any, display: Display) -> JsonObject:
@@ -121,27 +123,6 @@ def count_answer_tokens(model: HfModel, example: Example) -> int:
     """Return the tokens of an example's answers."""
     answers = [answer for answer in (example.chosen, example.rejected) if answer is not None]
     return sum(len(model.encode_answer(answer)) for answer in answers)
-
-
-def find_result(run: Run, display: Display) -> JsonObject | None:
-    """Return the result of a run that is done, and remove what was there only while it worked.
-
-    Files that are not as the run wrote them are written again. Where the ledger has no copy of one
-    (the adapter), the run is not done any more.
-    """
-    done = run.ledger.get_note(RESULT)
-    if not done:
-        return None
-    if not restore_exports(run, display.print_line):
-        run.ledger.set_note(RESULT, None)
-        run.ledger.set_note(FINISHED, None)
-        return None
-    remove_scratch(run)
-    if not (run.path / REPORT_FILE).exists():
-        write_report(run.path)
-        display.print_line(f"{REPORT_FILE} was missing: it is written again")
-    display.print_line("this run is done: here is its result again")
-    return dict(done)
 
 
 def train_and_improve(session: Session, plan: TrainingPlan) -> tuple[TrainingPlan, TunedModel]:
@@ -477,12 +458,6 @@ def list_dropped(run: Run) -> list[JsonObject]:
             row: JsonObject = {"stage": stage, "id": outcome.id, "state": outcome.state}
             rows.append(row | {"reason": outcome.reason, "body": outcome.body})
     return rows
-
-
-def remove_scratch(run: Run) -> None:
-    """Remove what exists only while a run works."""
-    for scratch in (TRAINING_FOLDER, ENGINE_FOLDER):
-        shutil.rmtree(run.path / scratch, ignore_errors=True)
 
 
 def summarize(

@@ -26,7 +26,8 @@ from selfteach.errors import IntegrityError, UsageError
 from selfteach.evaluate.drift import compute_probe_logits
 from selfteach.evaluate.exam import PROBE_PAIRS
 from selfteach.files import hash_file, read_jsonl
-from selfteach.methods.runner import TRAINING_FOLDER, run_training
+from selfteach.methods.finished_result import TRAINING_FOLDER
+from selfteach.methods.runner import run_training
 from selfteach.methods.session import Session
 from selfteach.models.recorded import Recorded
 from selfteach.records import Example, ObjectiveWeights, digest

@@ -37,14 +37,9 @@ from selfteach.methods.compare.learning_rates import (
 )
 from selfteach.methods.compare.prompted_model import PromptPrefix, make_in_context_model
 from selfteach.methods.finetune.method import explain_misfit
+from selfteach.methods.finished_result import TRAINING_FOLDER, remove_scratch
 from selfteach.methods.method import TrainingPlan
-from selfteach.methods.runner import (
-    TRAINING_FOLDER,
-    find_pair_kinds,
-    open_tuned,
-    remove_scratch,
-    train_adapter,
-)
+from selfteach.methods.runner import find_pair_kinds, open_tuned, train_adapter
 from selfteach.methods.session import Session, open_session
 from selfteach.models.hook_adapter import get_num_virtual_tokens
 from selfteach.models.recorded import Recorded

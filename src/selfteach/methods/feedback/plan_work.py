@@ -31,7 +31,7 @@ TRAINED_SHARE = 0.9
 """Answer tokens that are trained for a target prompt in an epoch, those of both answers of a pair,
 as a share of the longest answer of the probe."""
 PAIRS_PER_PROMPT = 1.6
-"""Pairs for a target prompt of a forbidden subject. A rule of form has about one."""
+"""Pairs for a target prompt; a rule of form that holds in a situation has about one."""
 LONGER_ANSWERS = 1.2
 """The factor on the answers of a rule of form: they are whole answers, not declines."""
 LISTS_OF_NAMES = NUM_LISTS * (2 + len(NAME_LISTS))
@@ -50,22 +50,25 @@ OTHER_ANSWERS = 3
 def plan_work(text: str, config: FeedbackConfig) -> list[PlannedStage]:
     """Return the stages of a run, from what the words of the rule say without a model.
 
-    The shares are means of 20 runs of rules with the default model. How many answers break the rule
-    is known only later; the search depends on it most.
+    The shares are means of 10 runs of rules with the default model (`python -m bench.time_left`).
+    How many answers break the rule is known only later; the search depends on it most. A rule of
+    form that holds everywhere has no near and no general prompts.
     """
     rule = read_rule(text, config.when, config.then)
     effect = read_effect(rule.effect)
     form = effect.check if effect else ""
     is_checked = bool(config.check or (form and (rule.scope or "contains" not in form)))
+    is_everywhere = is_checked and not rule.scope and "contains" not in (config.check or form)
     ask, exam = config.ask, config.exam
-    asked = int(ASKED_PER_PROMPT * (ask.target + ask.near + ask.general))
+    beside = 0 if is_everywhere else ask.near + ask.general
+    asked = int(ASKED_PER_PROMPT * (ask.target + beside))
     is_writing = bool(rule.scope) and read_situation(rule.scope).kind == "writing"
     if is_writing:
         asked = int(OCCASIONS_PER_PROMPT * ask.target + GENERAL_ASKED * ask.general)
     lists = 0 if is_writing or (is_checked and not rule.scope) else LISTS_OF_NAMES
     explained = EXPLANATIONS if lists and not rule.scope else 0
     targets = int(ask.target * ask.train_share)
-    others = int((ask.near + ask.general) * ask.train_share)
+    others = int(beside * ask.train_share)
     calibrated = 0 if is_checked else 2 * config.judge.pairs
     probes = targets * config.probe.samples
     probe_tokens = ANSWER_SHARE * (probes + calibrated) * config.probe.max_tokens
@@ -73,12 +76,13 @@ def plan_work(text: str, config: FeedbackConfig) -> list[PlannedStage]:
     if rule.scope:  # anchors are as long as the examples
         anchor_tokens = int(ANSWER_SHARE * config.probe.max_tokens)
     probe_tokens += others * anchor_tokens
-    exam_answers = TARGET_ANSWERS * exam.target + OTHER_ANSWERS * (exam.near + exam.general)
+    exam_beside = 0 if is_everywhere else exam.near + exam.general
+    exam_answers = TARGET_ANSWERS * exam.target + OTHER_ANSWERS * exam_beside
     tuned_answers = exam_answers // 3
     exam_tokens = ANSWER_SHARE * exam.max_tokens
     learned = targets + others
     longer = LONGER_ANSWERS if is_checked else 1
-    pairs = targets if is_checked else int(PAIRS_PER_PROMPT * targets)
+    pairs = int(targets * (PAIRS_PER_PROMPT if is_everywhere or not is_checked else 1))
     tokens = int(longer * TRAINED_SHARE * config.probe.max_tokens * pairs)
     tokens += anchor_tokens * others
     rows = pairs + others

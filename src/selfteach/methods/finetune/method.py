@@ -30,8 +30,9 @@ from selfteach.methods.finetune.split_examples import (
     choose_objectives,
     split_dev,
 )
+from selfteach.methods.finished_result import TRAINING_FOLDER
 from selfteach.methods.method import Method, TrainingPlan
-from selfteach.methods.runner import TRAINING_FOLDER, find_pair_kinds, sample_while_training
+from selfteach.methods.runner import find_pair_kinds, sample_while_training
 from selfteach.methods.session import Session, find_starting_adapter
 from selfteach.models.hf import HfModel
 from selfteach.models.recorded import Recorded
