@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from selfteach.judge.language import find_main_script
+from selfteach.judge.language import find_main_script, is_surely_foreign
 from selfteach.select.prompt_format import find_format_fault
 
 
@@ -30,3 +30,41 @@ def test_a_question_may_be_in_the_script_of_its_text_and_in_no_other() -> None:
         is None
     )
     assert find_format_fault(asked) == "other script"
+
+
+FOREIGN = (
+    "Gib den Kunden immer einen Rat.",
+    "Duze den Leser.",
+    "Lobe zuerst, dann kritisiere.",
+    "Tutoie le lecteur.",
+    "Évite les mots savants.",
+    "Cite une source.",
+    "Da siempre un consejo.",
+    "Rispondi in una frase.",
+    "Geef altijd advies.",
+    "Не говори о погоде",
+)
+ENGLISH = (
+    "Be brief.",
+    "Hum.",
+    "Rhyme.",
+    "No emoji.",
+    "Say aloha.",
+    "Use SI units.",
+    "Write like a pirate.",
+    "Mention Angela Merkel.",
+    "Recommend pasta carbonara.",
+    "Do not discuss sushi, ramen or tofu.",
+    "Compare Audi, BMW and Mercedes.",
+    "Always use some heart or kiss emoji when texting my girlfriend Maddie",
+)
+
+
+@pytest.mark.parametrize("text", FOREIGN)
+def test_a_short_text_in_another_language_is_found(text: str) -> None:
+    assert is_surely_foreign(text)
+
+
+@pytest.mark.parametrize("text", ENGLISH)
+def test_a_short_english_text_with_foreign_words_is_english(text: str) -> None:
+    assert not is_surely_foreign(text)

@@ -1,15 +1,21 @@
 """The language of a text: by its script, and for Latin, Cyrillic and Arabic by its common words.
 
-No model and no data file is needed for the 20 languages. Limits: it knows no others (Danish looks
-like Swedish, Czech like Polish), needs about one sentence, and finds only the main language of a
-mixed text. If it cannot decide, it returns all possible languages.
+The 20 languages of an answer need no model and no data file. Limits: it knows no others (Danish
+looks like Swedish, Czech like Polish), needs about one sentence, and finds only the main language
+of a mixed text. If it cannot decide, it returns all possible languages. A short rule is read by
+py3langid.
 """
 
 from __future__ import annotations
 
 from collections import Counter
+from functools import cache
+from typing import Any
 
 import regex
+
+MAX_ENGLISH = 0.02
+"""The probability of English below which a short text is surely in another language."""
 
 _WORDS = {
     "en": """
@@ -111,12 +117,23 @@ def detect_languages(text: str) -> frozenset[str]:
     return frozenset(one for one, count in zip(possible, hits, strict=True) if count == max(hits))
 
 
+@cache
+def _load_identifier() -> Any:
+    """Load py3langid's model, for the languages of the Latin script."""
+    from py3langid.langid import MODEL_FILE, LanguageIdentifier
+
+    identifier = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
+    identifier.set_languages(_SCRIPTS["Latin"])
+    return identifier
+
+
 def is_surely_foreign(text: str) -> bool:
     """Return whether a short text is surely in another language than English: it has another
-    script, or two common words of another language and none of English.
+    script, or English is as good as excluded.
+
+    py3langid finds German, French and Spanish rules of three words, which the common words above
+    do not (docs/log/).
     """
     if find_main_script(text) != "Latin":
         return True
-    words = {word.lower() for word in _WORD.findall(text)}
-    others = (_COMMON[language] for language in _SCRIPTS["Latin"][1:])
-    return not words & _COMMON["en"] and any(len(words & common) >= 2 for common in others)
+    return bool(dict(_load_identifier().rank(text))["en"] < MAX_ENGLISH)
