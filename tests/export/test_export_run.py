@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from lessons import write_lesson
 from selfteach import cli
 from selfteach.errors import UsageError
 from selfteach.export import export_run
-from selfteach.export.check_export import compare_answers, measure_gap_nats
+from selfteach.export.check_export import ExportCheck, compare_answers, measure_gap_nats
 from selfteach.export.export_run import describe_check
 from selfteach.export.ollama import find_template_parts
 from selfteach.models.hf import HfModel
@@ -244,6 +245,13 @@ def test_nine_of_ten_equal_answers_are_too_few() -> None:
     assert (found.equal, found.is_failed) == (9, True)
     assert list(found.differences) == [{"prompt": "9", "expected": "a", "found": "b"}]
     assert not compare_answers("x", prompts, ["a"] * 10, ["a"] * 10, "f16").is_failed
+
+
+def test_answers_that_part_at_a_tie_are_no_fault() -> None:
+    found = ExportCheck("x", prompts=100, equal=97, needed=0.99, gaps_nats=[0.0, 0.0062, 0.019])
+    assert (found.ties, found.is_failed, found.to_json()["passed"]) == (3, False, True)
+    assert "3 others part at a tie" in describe_check(found)
+    assert replace(found, gaps_nats=[0.0, 0.03, 4.0]).is_failed, "a lost template shows in nats"
 
 
 def test_the_gap_where_two_answers_part(tiny: Path) -> None:

@@ -411,6 +411,8 @@ def describe_check(checked: ExportCheck) -> str:
         f"({checked.share:.0%}) exactly as the adapter on its base does in float32; "
         f"{checked.needed:.0%} are needed."
     )
+    if checked.ties:
+        counted += f" {checked.ties} others part at a tie, which is rounding and no fault."
     word = "**Failed.** Do not use it. " if checked.is_failed else "Passed. "
     where = f" `{REPORT_FILE}` lists where it differs." if checked.differences else ""
     gaps = f" {describe_gaps(checked.gaps_nats)}" if checked.gaps_nats else ""
