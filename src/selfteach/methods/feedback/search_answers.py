@@ -18,6 +18,7 @@ from selfteach.methods.feedback.answer_faults import (
 )
 from selfteach.methods.feedback.probe import ProbedPrompt
 from selfteach.methods.feedback.repair_answers import make_repair, repair_own_answers
+from selfteach.methods.feedback.training_settings import replaces_words
 from selfteach.methods.session import Session
 
 MIN_BEGINNING_WORDS = 3
@@ -56,7 +57,7 @@ def search_compliant_answers(
         session.base,
         list(by_text),
         session.rule,
-        bool(session.forbidden_topic) or replaces_words(session),
+        bool(session.forbidden_topic) or replaces_words(session.effect),
         judge.broken,
         find_answer_faults,
         session.config.search,
@@ -68,11 +69,6 @@ def search_compliant_answers(
         begun=begun,
         repairs=repair_own_answers(by_text, declined, repair, fluency, least),
     )
-
-
-def replaces_words(session: Session) -> bool:
-    """Return whether the rule's effect is to write some words for others."""
-    return session.effect is not None and bool(session.effect.replacements)
 
 
 def choose_others(session: Session, texts: Collection[str]) -> list[str]:
