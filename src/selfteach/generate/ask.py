@@ -130,7 +130,10 @@ def sketch_topic(model: Sampler, topic: str, seed: int, *, forbidden: bool = Tru
 def describe_topic(
     model: Sampler, scorer: Scorer, topic: str, seed: int, *, forbidden: bool = True
 ) -> Subject:
-    """Return a topic with its words and its siblings, as the model names them."""
+    """Return a topic with its words and its siblings, as the model names them.
+
+    People and events are asked for where the topic is forbidden: they are other names of it.
+    """
     words = list_names(model, topic, "Words", few_shot.WORDS, seed)
     kin = list_siblings(model, topic, seed, forbidden=forbidden)
     siblings, aliases = split_siblings(scorer, topic, kin)
@@ -138,8 +141,8 @@ def describe_topic(
     words = [word for word in words if to_singular(word.lower()) not in foreign]
     associated = select_associated_words(scorer, topic, words[:MAX_WORDS], siblings)
     lists = [
-        list_names(model, topic, label, worked, seed)[:MAX_NAMES]
-        for label, worked in few_shot.NAME_LISTS.items()
+        list_names(model, topic, label, few_shot.NAME_LISTS[label], seed)[:MAX_NAMES]
+        for label in (few_shot.NAME_LISTS if forbidden else [few_shot.SPECIAL_WORDS])
     ]
     names = list(dict.fromkeys(chain.from_iterable(lists)))
     names = [name for name in names if is_new_name(name, topic, foreign)]
