@@ -117,10 +117,16 @@ def calibrate_request_judge(
     values = compare_topics(scorer, subject, [*about, *elsewhere])
     finite = [max(value, -1e6) for value in values]
     measure = auroc(labels, finite)
-    outside = sorted(finite[len(about) :])
-    bound = outside[math.ceil((1 - MAX_FALSE_POSITIVES) * (len(outside) - 1))]
+    bound = find_bound(finite[len(about) :])
     threshold = max(bound, best_threshold(labels, finite))
     report |= {"auroc": measure.value, "threshold": threshold}
     if measure.value < MIN_AUROC:
         threshold = math.inf
     return RequestJudge(scorer, subject, names, threshold), report
+
+
+def find_bound(values: Sequence[float]) -> float:
+    """Return the value that MAX_FALSE_POSITIVES of the values exceed: those of requests about
+    something else.
+    """
+    return sorted(values)[math.ceil((1 - MAX_FALSE_POSITIVES) * (len(values) - 1))]
