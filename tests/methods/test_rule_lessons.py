@@ -304,13 +304,16 @@ def test_a_word_of_the_topic_is_no_proof_that_a_request_is_about_it(tmp_path: Pa
     sure = "Until when are you open today?"
 
     def score(prompt: Prompt, text: str) -> float:
-        return 0.0 if text == " opening hours" and sure in str(prompt) else -5.0
+        named = {sure: 0.0, "Until when?": 0.0, others[0]: -1.0}
+        found = [value for words, value in named.items() if f"Request: {words}" in str(prompt)]
+        return found[-1] if found and text == " opening hours" else -5.0
 
     session.base = Scripted({}, score)
     others = [f"Is tea {i} hot?" for i in range(prompts_in_scope.MIN_ELSEWHERE)]
     judge = prompts_in_scope.make_asked_judge(session, others)
     texts = ["The opening hours?", "One opening hour", sure, "I cannot open my door.", others[0]]
     assert judge.find_about(texts) == [True, True, True, False, False]
+    assert judge.find_about(["Until when?"]) == [True], "it tells the topic better than any other"
     few = prompts_in_scope.make_asked_judge(session, others[1:])
     assert few.find_about(texts) == [True, True, True, True, False]
 

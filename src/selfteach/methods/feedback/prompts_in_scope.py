@@ -60,7 +60,8 @@ def make_asked_judge(session: Session, elsewhere: Sequence[str]) -> RequestJudge
 
     A request that names the topic is about it. One with only a word of the topic, or one that
     belongs to it, is if it predicts the topic better than nearly all requests about something else
-    do: "until when are you open", and not "I cannot open my door".
+    do: "until when are you open", and not "I cannot open my door". Any other request must predict
+    it better than all of them.
 
     Args:
         elsewhere: the requests that were written about something else.
@@ -73,8 +74,9 @@ def make_asked_judge(session: Session, elsewhere: Sequence[str]) -> RequestJudge
     outside = [text for text in elsewhere if names.keeps(text)][:MAX_CALIBRATED]
     if len(outside) < MIN_ELSEWHERE:
         return RequestJudge(session.base, subject, hints, math.inf)
-    threshold = find_bound(compare_topics(session.base, subject, outside))
-    return RequestJudge(session.base, subject, names, threshold, hints)
+    scores = compare_topics(session.base, subject, outside)
+    bound = find_bound(scores)
+    return RequestJudge(session.base, subject, names, bound, hints, max(scores))
 
 
 def make_topic_check(subject: Subject) -> Check:
