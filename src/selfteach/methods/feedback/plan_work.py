@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from selfteach.config import FeedbackConfig
-from selfteach.generate.ask import NUM_LISTS
+from selfteach.generate.ask import NUM_NAME_LISTS, NUM_SIBLING_LISTS
 from selfteach.generate.few_shot import NAME_LISTS
 from selfteach.materials.effect import read_effect
 from selfteach.materials.rule import read_rule
@@ -34,8 +34,12 @@ PAIRS_PER_PROMPT = 1.6
 """Pairs for a target prompt; a rule of form that holds in a situation has about one."""
 LONGER_ANSWERS = 1.2
 """The factor on the answers of a rule of form: they are whole answers, not declines."""
-LISTS_OF_NAMES = NUM_LISTS * (2 + len(NAME_LISTS))
-"""Requests for the words, the siblings and the names of a subject."""
+LISTS_OF_NAMES = NUM_SIBLING_LISTS + NUM_NAME_LISTS * (1 + len(NAME_LISTS))
+LISTS_OF_ASKED = 2 * NUM_SIBLING_LISTS + 2 * NUM_NAME_LISTS
+LIST_TOKENS = 21
+"""Requests for the words, the siblings and the names of a forbidden subject; of one that is asked
+about; and the tokens of each.
+"""
 EXPLANATIONS = 60
 EXPLANATION_TOKENS = 32
 """Requests for explanations of words that may be other names of a subject."""
@@ -65,7 +69,9 @@ def plan_work(text: str, config: FeedbackConfig) -> list[PlannedStage]:
     is_writing = bool(rule.scope) and read_situation(rule.scope).kind == "writing"
     if is_writing:
         asked = int(OCCASIONS_PER_PROMPT * ask.target + GENERAL_ASKED * ask.general)
-    lists = 0 if is_writing or (is_checked and not rule.scope) else LISTS_OF_NAMES
+    lists = LISTS_OF_ASKED if rule.scope else LISTS_OF_NAMES
+    if is_writing or (is_checked and not rule.scope):
+        lists = 0
     explained = EXPLANATIONS if lists and not rule.scope else 0
     targets = int(ask.target * ask.train_share)
     others = int(beside * ask.train_share)
@@ -86,11 +92,11 @@ def plan_work(text: str, config: FeedbackConfig) -> list[PlannedStage]:
     tokens = int(longer * TRAINED_SHARE * config.probe.max_tokens * pairs)
     tokens += anchor_tokens * others
     rows = pairs + others
-    train = complete_training(config.train, has_condition=bool(rule.scope))
+    train = complete_training(config.train, effect, has_condition=bool(rule.scope))
     read = 0 if is_checked else READ_TOKENS * learned
     return [
         PlannedStage("load"),
-        PlannedStage("ask", lists + asked, (lists + asked) * PROMPT_TOKENS),
+        PlannedStage("ask", lists + asked, lists * LIST_TOKENS + asked * PROMPT_TOKENS),
         PlannedStage("base answers", probes + others + calibrated, int(probe_tokens)),
         PlannedStage("judge", explained, explained * EXPLANATION_TOKENS, read),
         PlannedStage("probe", scored_tokens=read),
