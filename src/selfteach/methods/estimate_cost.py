@@ -44,7 +44,7 @@ from selfteach.version import VERSION
 if TYPE_CHECKING:
     from selfteach.models.hf import HfModel
 
-NUM_TIMED_ROUNDS = 32
+NUM_TIMED_ROUNDS = 16
 TIMED_TOKENS = 12
 REPORT_MB = 80
 """The ledger, the report and the exports of a run."""
