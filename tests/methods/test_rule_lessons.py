@@ -286,6 +286,19 @@ def test_prompts_on_the_wrong_side_of_a_condition_are_dropped(tmp_path: Path, sc
     assert dict(dropped.reasons) == {prompts_in_scope.WRONG_SIDE: 1}
 
 
+def test_neighbors_that_have_another_name_of_the_subject_are_dropped(tmp_path: Path) -> None:
+    config = FeedbackConfig(check='not (contains "cat" or contains "tabby")')
+    session = open_session(tmp_path, config=config)
+    texts = ["Is a tabby old?", "Is tea hot?"]
+    near = [GeneratedPrompt(text, "near", "plain", "") for text in texts]
+    inside = GeneratedPrompt("A tabby?", "target", "plain", "")
+    parts = {"train": [inside], "dev": [], "test": near}
+    kept = prompts_in_scope.keep_prompts_in_scope(session, parts)
+    assert kept == {"train": [inside], "dev": [], "test": near[1:]}
+    (row,) = [row for row in session.run.ledger.funnel() if row.dropped]
+    assert dict(row.reasons) == {prompts_in_scope.OTHER_NAME: 1}
+
+
 def test_later_prompts_that_leave_the_condition_are_dropped(tmp_path: Path) -> None:
     session = open_session(tmp_path, forbidden_topic="")
     texts = ["Do cats purr?", "Is tea hot?", "Write a note to Maddie."]
