@@ -445,9 +445,15 @@ def test_other_names_that_few_prompts_have_get_prompts_of_their_own(tmp_path: Pa
     session.base = Recorded(session.run.ledger, model, model)
     known = [GeneratedPrompt(f"Is Kitty number {i} ill?", "target", "is", "cats") for i in range(4)]
     pool = OverlapIndex([prompt.text for prompt in known])
-    found = write_prompts.write_name_prompts(session, ["Kitty", "Felix"], known, pool)
-    assert [p.text for p in found] == ["Where is Felix today?", "Why is Felix so loud?"]
+    parts = {"train": known, "test": [GeneratedPrompt("Is tea hot?", "near", "is", "tea")]}
+    found = write_prompts.write_name_prompts(session, ["Kitty", "Felix"], parts, pool)
+    texts = ["Where is Felix today?", "Why is Felix so loud?"]
+    assert [p.text for p in found] == texts, "no siblings, no twins"
     assert {(p.scope, p.subject) for p in found} == {("target", "Felix")}
     dropped = session.run.ledger.read_outcomes("prompts about other names", "dropped")
     assert {outcome.reason for _, outcome in dropped} == {"does not name it"}
-    assert write_prompts.write_name_prompts(session, ["Kitty"], known, pool) == []
+    assert write_prompts.write_name_prompts(session, ["Kitty"], parts, pool) == []
+    session.subject = Subject("cats", siblings=("dogs",))
+    twins = write_prompts.write_twins(session, parts, ["Kitty", "Felix"], found)
+    assert [p.text for p in twins] == ["Where is dogs today?", "Why is dogs so loud?"]
+    assert {p.scope for p in twins} == {"near"}

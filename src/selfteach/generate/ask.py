@@ -450,7 +450,7 @@ def make_twin(text: str, topic: str, sibling: str) -> str:
 
     def replace_name(match: re.Match[str]) -> str:
         name = forms[match[3].lower()]
-        if match[3][0].isupper():
+        if match[3][0].isupper() and match.start() == 0:
             name = name[0].upper() + name[1:]
         if not match[1]:
             return name
