@@ -70,9 +70,9 @@ def plan_work(text: str, config: FeedbackConfig) -> list[PlannedStage]:
     if is_writing:
         asked = int(OCCASIONS_PER_PROMPT * ask.target + GENERAL_ASKED * ask.general)
     lists = LISTS_OF_ASKED if rule.scope else LISTS_OF_NAMES
-    if is_writing or (is_checked and not rule.scope):
+    if is_writing or is_everywhere:
         lists = 0
-    explained = EXPLANATIONS if lists and not rule.scope else 0
+    explained = EXPLANATIONS if lists and not is_checked and not rule.scope else 0
     targets = int(ask.target * ask.train_share)
     others = int(beside * ask.train_share)
     calibrated = 0 if is_checked else 2 * config.judge.pairs
