@@ -24,10 +24,11 @@ from pathlib import Path
 from typing import Any
 
 from selfteach.run.display import Display, open_display
-from selfteach.students.examine import name_lesson_source, open_models, sit_exam_again
+from selfteach.students.examine import name_lesson_source, open_models
 from selfteach.students.folder import StudentFolder, open_student
 from selfteach.students.gate import read_exam_scores
 from selfteach.students.lessons import begin_state, copy_run, find_lesson_of_run, make_lesson
+from selfteach.students.sit_again import sit_exam_again
 from selfteach.students.state import StudentState
 
 HEAD = (

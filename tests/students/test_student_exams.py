@@ -19,8 +19,8 @@ from selfteach.models.hf import HfModel
 from selfteach.records import Request, make_prompt
 from selfteach.run.display import open_display
 from selfteach.run.ledger import Ledger
+from selfteach.students.exam_models import DelayedSampler
 from selfteach.students.examine import (
-    DelayedSampler,
     examine_lesson,
     examine_with,
     open_models,

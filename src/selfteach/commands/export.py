@@ -21,7 +21,7 @@ from selfteach.students.folder import (
 from selfteach.students.state import LESSONS_FOLDER, Cell
 
 if TYPE_CHECKING:
-    from selfteach.students.examine import ExamSource
+    from selfteach.students.exam_models import ExamSource
 
 EXPORTS_FOLDER = "exports"
 INSPECT = "inspect"

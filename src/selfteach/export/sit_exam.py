@@ -20,13 +20,9 @@ from selfteach.export.check_export import PlainModel
 from selfteach.models.hf import HfModel
 from selfteach.records import Completion, JsonObject, Message, Request, digest, prompt_to_json
 from selfteach.run.display import Display
-from selfteach.students.examine import (
-    DelayedSampler,
-    ExamSource,
-    OpenModels,
-    sit_exam_again,
-)
+from selfteach.students.exam_models import DelayedSampler, ExamSource, OpenModels
 from selfteach.students.gate import compare_exams, read_exam_scores
+from selfteach.students.sit_again import sit_exam_again
 from selfteach.students.state import Cell
 
 Answering = Callable[[Sequence[Request]], list[JsonObject]]

@@ -24,6 +24,7 @@ from selfteach.errors import UsageError
 from selfteach.evaluate.exam import TunedModel
 from selfteach.files import write_text
 from selfteach.methods.earlier_exam import EARLIER_KEY, ask_earlier_questions
+from selfteach.methods.lesson_record import describe_lesson
 from selfteach.methods.method import Method, TrainingPlan, TrainStage
 from selfteach.methods.plan_parts import count_trained_tokens
 from selfteach.methods.session import (
@@ -48,7 +49,7 @@ from selfteach.records import (
 from selfteach.report.card import make_adapter_card, make_card
 from selfteach.report.page import write_report
 from selfteach.run.display import Display
-from selfteach.run.finished import COST_FILE, EXAM_FILE, REPORT_FILE, RESULT, add_cost
+from selfteach.run.finished import COST_FILE, EXAM_FILE, LESSON_FILE, REPORT_FILE, RESULT, add_cost
 from selfteach.run.local_paths import hide_paths_of_command
 from selfteach.run.run_folder import FINISHED, Run
 from selfteach.run.verify import restore_exports
@@ -437,6 +438,8 @@ def publish(
     if tuned:
         export_adapter(run, tuned.trained.adapter, session.rule or describe_examples(plan))
         run.export_jsonl("metrics.jsonl", tuned.trained.curve)
+        if record := describe_lesson(session, plan, tuned):
+            run.export_json(LESSON_FILE, record)
     run.export_jsonl("examples.jsonl", (example.to_json() for example in plan.examples))
     run.export_jsonl("dropped.jsonl", list_dropped(run))
     exam |= {

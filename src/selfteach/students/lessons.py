@@ -22,7 +22,8 @@ from selfteach.records import JsonMapping, digest
 from selfteach.run import finished
 from selfteach.run.lock import LOCK_FILE, RunLock
 from selfteach.run.run_folder import make_slug
-from selfteach.students.examine import Examine, find_method
+from selfteach.students.exam_models import find_method
+from selfteach.students.examine import Examine
 from selfteach.students.folder import (
     EXAMS_FOLDER,
     TENSORS_FILE,

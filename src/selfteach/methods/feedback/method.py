@@ -56,6 +56,7 @@ from selfteach.methods.feedback.probe import (
     sample_general_answers,
 )
 from selfteach.methods.feedback.prompts_in_scope import choose_request_judge, keep_prompts_in_scope
+from selfteach.methods.feedback.recorded_grading import read_grading
 from selfteach.methods.feedback.report_notes import note_clusters, show_arms, summarize_search
 from selfteach.methods.feedback.understand_rule import bind_rule
 from selfteach.methods.method import Method, TrainingPlan
@@ -229,6 +230,7 @@ METHOD = Method(
     prepare=prepare,
     plan_work=plan_work,
     describe=describe_rule,
+    read_grading=read_grading,
     rule_of=lambda text: read_rule(text).text,
 )
 """`selfteach feedback`."""
