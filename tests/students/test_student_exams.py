@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from margins import assert_at_most
+from sat_again import check_same_figures
 from selfteach import open_student as open_from_python
 from selfteach.errors import IntegrityError
 from selfteach.models.hf import HfModel
@@ -149,6 +150,12 @@ def test_a_lesson_whose_steps_lead_elsewhere_is_not_asked_again(tiny: Path, tmp_
     assert list(sampler.stream([Request("ask", make_prompt("hello"))]))
 
 
+def test_documents_are_examined_again_whatever_the_steps_are_then(
+    learned: tuple[Path, Path, dict[str, Any]], tmp_path: Path
+) -> None:
+    check_same_figures(learned[1], tmp_path)
+
+
 def test_an_exam_that_cannot_be_sat_is_a_cell_with_the_reason(
     learned: tuple[Path, Path, dict[str, Any]], tmp_path: Path
 ) -> None:
@@ -156,9 +163,13 @@ def test_an_exam_that_cannot_be_sat_is_a_cell_with_the_reason(
     student = tmp_path / "anna"
     with open_student(student, partial(begin_state, run)) as opened:
         add_lesson(opened, run, examine_with(open_display(quiet=True)), title="facts", accept=True)
-        (student / "lessons/facts/material.json").unlink()
-        cell = examine_alone(opened)
-    assert cell.state == "not examined"
-    assert "does not say where its files are" in cell.reason
+        record = student / "lessons/facts/lesson.json"
+        record.write_text(record.read_text().replace("target", "tarred"))
+        changed = examine_alone(opened)
+        record.unlink()
+        missing = examine_alone(opened)
+    for cell, state in ((changed, "changed"), (missing, "missing")):
+        assert cell.state == "not examined"
+        assert f"lesson.json is {state}" in cell.reason
     with closing(Ledger(student / "student.db", readonly=True)) as ledger:
         assert ledger.get_note("state")["lessons"][0]["name"] == "facts"
