@@ -16,6 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -38,6 +39,7 @@ from selfteach.materials.examples import read_examples
 from selfteach.materials.rule import read_rule
 from selfteach.materials.tasks import read_tasks
 from selfteach.methods.earlier_exam import list_entries
+from selfteach.methods.lesson_record import read_lesson_record
 from selfteach.models.check_safety import check_adapter, check_model_folder
 from selfteach.models.kept_engine import read_facts
 from selfteach.models.remote.http_client import EndpointConnection
@@ -50,9 +52,11 @@ from selfteach.run.finished import read_base_name, read_exam
 from selfteach.run.ledger import Ledger
 from selfteach.run.progress import read_status
 from selfteach.run.verify import verify_run
+from selfteach.students.exam_models import ExamSource
 from selfteach.students.folder import read_student
 from selfteach.students.job_runner import read_lesson_name
 from selfteach.students.material import read_sources
+from selfteach.students.sit_again import read_recorded_exam
 from selfteach.students.state import Cell, Lesson, StudentState
 from selfteach.train.checkpoint import Checkpoint, read_newest_checkpoint, write_checkpoint
 from selfteach.train.metrics_file import MetricsFile
@@ -133,6 +137,25 @@ def read_earlier(path: Path) -> object:
     """Read the exam of a run that another one continues."""
     (path.parent / "config.yaml").write_text("exam:\n  max_tokens: 5\n")
     return list_entries(path.parent)
+
+
+def make_lesson() -> bytes:
+    """Return the record of a lesson, with an exam of each kind of judge and teacher."""
+    cases = json.loads((Path(__file__).parents[1] / "methods/exams_format_1.json").read_text())
+    exam = cases[-2]["record"]
+    exam["questions"]["target"] = exam["questions"]["target"][:8]
+    training = {"objectives": {"correction": {"sft": 1.0}}, "settings": {}}
+    return json.dumps({"base": "1", "tuned": "2", "exam": exam, "training": training}).encode()
+
+
+def read_lesson(path: Path) -> object:
+    """Read the record of a lesson, and the exam in it."""
+    record: Any = read_back(read_lesson_record, path)
+    source = ExamSource("x", "corrections", path.parent, None, path.parent, "x")
+    base: Any = SimpleNamespace(
+        model=None, base=None, open_teacher=None, config=SimpleNamespace(seed=0)
+    )
+    return read_recorded_exam(source, record, base)
 
 
 def open_ledger(path: Path) -> None:
@@ -261,6 +284,7 @@ READERS = {
     "earlier exam": Reader("exam.json", json.dumps(EXAM).encode(), read_earlier),
     "steps of a training": Reader("metrics.jsonl", as_lines({"step": 1, "loss": 1.0}), read_steps),
     "student": Reader("student.json", make_student(), lambda path: read_student(path.parent)),
+    "record of a lesson": Reader("lesson.json", make_lesson(), read_lesson, 1000),
     "sources of a lesson": Reader(
         "material.json", b'{"paths": [{"kept": "material/a"}]}', partial(read_back, read_sources)
     ),
