@@ -8,7 +8,7 @@ taken again.
 The answers of the run are not in the record. They are in its ledger, and a request that is the same
 is never computed twice. So an answer that the run has is the run's, with its score.
 
-A record of FORMAT 1 stays readable: tests/evaluate/recorded_exam_1.json is one.
+A record of format 1 stays readable: tests/methods/exams_format_1.json holds some.
 """
 
 from __future__ import annotations

@@ -57,12 +57,6 @@ def check_before_run(folder: Path, kind: str, config: Any) -> None:
             where="train.adapter",
             cure="Use lora, or teach without --student.",
         )
-    if getattr(config, "review", False):
-        raise UsageError(
-            "a person corrects its answers, so its exam cannot be sat again.",
-            where="--review",
-            cure="Save the corrections and give them as a file, or teach without --student.",
-        )
     if is_student(folder) and (base := read_student(folder).base) != config.model:
         raise UsageError(
             f"the student's base is {base}, not {config.model}.",
