@@ -5,6 +5,7 @@ lessons are taught and consolidated, and what no longer fits says so.
 from __future__ import annotations
 
 import json
+import shutil
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -43,11 +44,18 @@ def examine_alone(student: StudentFolder) -> Cell:
         return examine_lesson(student, lesson, models, open_display(quiet=True))
 
 
-def test_documents_sat_again_give_the_numbers_of_their_run(
+def test_a_run_without_a_record_takes_its_steps_again(
     learned: tuple[Path, Path, dict[str, Any]], tmp_path: Path
 ) -> None:
-    """The files are read from the student's copy, and nothing is asked twice of the base."""
-    documents, run, _ = learned
+    """An earlier version wrote no lesson.json. The files are read from the student's copy, and
+    nothing is asked twice of the base.
+    """
+    documents, written, _ = learned
+    run = shutil.copytree(written, tmp_path / "run")
+    (run / "lesson.json").unlink()
+    manifest = json.loads((run / "manifest.json").read_text())
+    del manifest["exports"]["lesson.json"]
+    (run / "manifest.json").write_text(json.dumps(manifest))
     student = tmp_path / "anna"
     with open_student(student, partial(begin_state, run)) as opened:
         examine = examine_with(open_display(quiet=True))
