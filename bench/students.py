@@ -7,8 +7,8 @@
 3. For each exam: the score and the share of the score alone that is kept, needless effects, near
    answers that are not degraded, and the general drift; alone, and in the student.
 
-The runs must be of this version of selfteach, because their steps are taken again. The sum does not
-depend on the order of the lessons, apart from rounding. The same command goes on after a stop.
+The exams are those that the runs recorded. The sum does not depend on the order of the lessons,
+apart from rounding. The same command goes on after a stop.
 """
 
 from __future__ import annotations

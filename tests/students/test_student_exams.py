@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from margins import assert_at_most
+from margins import assert_at_least, assert_at_most
 from sat_again import check_same_figures
 from selfteach import open_student as open_from_python
 from selfteach.errors import IntegrityError
@@ -92,11 +92,16 @@ def test_two_rules_in_one_student(talker: Path, tmp_path: Path) -> None:
     found.consolidate(accept=True)
     state = read_student(student)
     assert state.consolidated is not None
+    for sitting in state.sittings[-2:]:  # of the sum, and consolidated
+        assert set(sitting.cells) == set(names)
+        gains = [cell.gain.value for cell in sitting.cells.values() if cell.gain]
+        assert len(gains) == len(names), "every exam was sat"
+        assert_at_least(f"gain over the base, {sitting.change}", sum(gains) / len(gains), 0.1)
     config = json.loads((student / "adapter/adapter_config.json").read_text())
     lesson_config = json.loads((tmp_path / "run0/adapter/adapter_config.json").read_text())
     assert config["r"] == lesson_config["r"], "the rank does not grow with the lessons"
     assert not (student / "training").exists()
-    assert found.model("hf").answer("Tell me about the fox.")
+    found.model("hf").answer("Tell me about the fox.")  # a toy may have nothing to say
     found.remove(names[1])
     assert (student / "adapter/adapter_model.safetensors").read_bytes() == alone
 

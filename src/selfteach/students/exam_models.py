@@ -26,6 +26,11 @@ from selfteach.records import (
 from selfteach.run.ledger import Ledger
 from selfteach.train.train import TrainingResult
 
+NO_RECORD_CURE = (
+    "Another version taught it, without a record of its exam (lesson.json). Teach it again, or sit "
+    "its exam with the version that taught it."
+)
+
 
 @dataclass(frozen=True)
 class ExamSource:
@@ -74,7 +79,7 @@ class DelayedSampler:
             raise IntegrityError(
                 "its steps no longer lead to the answers that it recorded, so its exam cannot be "
                 "sat again.",
-                cure="Another version of selfteach taught it: remove it and teach it again.",
+                cure=NO_RECORD_CURE,
             )
         if self._sampler is None:
             self._sampler = choose_sampler(self._model, self._engine, self._folder).sampler

@@ -11,7 +11,7 @@ from contextlib import closing
 from functools import partial
 
 from selfteach.config.methods import find_settings
-from selfteach.errors import UsageError
+from selfteach.errors import DataError, IntegrityError, UsageError
 from selfteach.methods.method import TrainingPlan
 from selfteach.methods.read_again import read_again
 from selfteach.methods.session import Session, cut_long_answer, open_teacher
@@ -19,7 +19,7 @@ from selfteach.models.recorded import Recorded
 from selfteach.run import finished
 from selfteach.run.display import Display
 from selfteach.run.run_folder import Run, open_run
-from selfteach.students.exam_models import ExamSource, OpenModels, find_method
+from selfteach.students.exam_models import NO_RECORD_CURE, ExamSource, OpenModels, find_method
 
 COPIED_NOTE = "answers of the lesson"
 TAKEN_OVER = ("objective",)
@@ -62,6 +62,10 @@ def prepare_again(
     models.base_sampler.locked = True
     try:
         return session, method.prepare(session, material.value)
+    except DataError as fault:
+        raise IntegrityError(
+            f"its steps lead elsewhere today ({fault.what.rstrip('.')}).", cure=NO_RECORD_CURE
+        ) from fault
     finally:
         models.base_sampler.locked = False
 
