@@ -301,20 +301,21 @@ def test_later_prompts_that_leave_the_condition_are_dropped(tmp_path: Path) -> N
 def test_a_word_of_the_topic_is_no_proof_that_a_request_is_about_it(tmp_path: Path) -> None:
     session = open_session(tmp_path, forbidden_topic="")
     session.subject = Subject("opening hours", forbidden=False)
-    sure = {"Until when are you open today?"}
+    sure = "Until when are you open today?"
 
     def score(prompt: Prompt, text: str) -> float:
-        request = str(prompt).rpartition("Request: ")[2].partition("\n")[0]
-        is_sure = "opening hours" in request or request in sure
-        return 0.0 if text == " opening hours" and is_sure else -5.0
+        named = {sure: 0.0, "Until when?": 0.0, others[0]: -1.0}
+        found = [value for words, value in named.items() if f"Request: {words}" in str(prompt)]
+        return found[-1] if found and text == " opening hours" else -5.0
 
     session.base = Scripted({}, score)
-    named = [f"Question {i} about opening hours" for i in range(prompts_in_scope.MIN_NAMING)]
-    judge = prompts_in_scope.make_asked_judge(session, named)
-    texts = [named[0], *sure, "I cannot open my door.", "Is tea hot?"]
-    assert judge.find_about(texts) == [True, True, False, False]
-    few = prompts_in_scope.make_asked_judge(session, named[1:])
-    assert few.find_about(texts) == [True, True, True, False]
+    others = [f"Is tea {i} hot?" for i in range(prompts_in_scope.MIN_ELSEWHERE)]
+    judge = prompts_in_scope.make_asked_judge(session, others)
+    texts = ["The opening hours?", "One opening hour", sure, "I cannot open my door.", others[0]]
+    assert judge.find_about(texts) == [True, True, True, False, False]
+    assert judge.find_about(["Until when?"]) == [True], "it tells the topic better than any other"
+    few = prompts_in_scope.make_asked_judge(session, others[1:])
+    assert few.find_about(texts) == [True, True, True, True, False]
 
 
 def test_a_condition_that_no_request_meets_is_told_with_a_cure(tmp_path: Path) -> None:

@@ -58,8 +58,8 @@ WORKED = frozenset(
 )
 """The worked requests, which a small model copies where their topic is the rule's own."""
 MIN_OCCASIONS = 12
-PROMPTS_PER_NAME = 4
-MAX_ASKED_NAMES = 16
+PROMPTS_PER_NAME = 3
+MAX_ASKED_NAMES = 24
 """Other names of a forbidden subject that get prompts of their own."""
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from itertools import compress
 
 from selfteach.errors import DataError
@@ -15,7 +14,9 @@ from selfteach.judge.request_judge import (
     RequestJudge,
     calibrate_request_judge,
     compare_topics,
+    find_bound,
 )
+from selfteach.materials.inflection import to_singular
 from selfteach.methods.feedback.understand_rule import WHEN_CURE
 from selfteach.methods.session import Session
 from selfteach.methods.write_prompts import get_check
@@ -24,9 +25,8 @@ from selfteach.select.other_names import quote
 WRONG_SIDE = "is on the other side of the condition"
 MAX_CALIBRATED = 80
 """Requests of each side on which the judge of requests is calibrated."""
-SURE_SHARE = 0.75
-MIN_NAMING = 8
-"""Requests that name the topic, for a threshold; with fewer every word of the topic counts."""
+MIN_ELSEWHERE = 20
+"""Requests about something else, for a threshold; with fewer every word of the topic counts."""
 MIN_TOPIC_LETTERS = 4
 MAX_STEM_LETTERS = 4
 """A word of the topic is found by its first letters: "open*" for "opening"."""
@@ -44,7 +44,7 @@ def choose_request_judge(
     if not subject.topic:
         return None
     if not session.forbidden_topic:
-        return make_asked_judge(session, [p.text for p in prompts if p.scope == TARGET])
+        return make_asked_judge(session, [p.text for p in prompts if p.scope != TARGET])
     own = [p.text for p in prompts if p.scope == TARGET and p.subject == subject.topic]
     others = [p.text for p in prompts if p.scope != TARGET]
     check = get_check(session)
@@ -55,25 +55,28 @@ def choose_request_judge(
     return judge
 
 
-def make_asked_judge(session: Session, texts: Sequence[str]) -> RequestJudge:
+def make_asked_judge(session: Session, elsewhere: Sequence[str]) -> RequestJudge:
     """Return the judge of requests that ask about a topic.
 
     A request that names the topic is about it. One with only a word of the topic, or one that
-    belongs to it, is if the model tells the topic from it as surely as from SURE_SHARE of those
-    that name it: "until when are you open", and not "I cannot open my door".
+    belongs to it, is if it predicts the topic better than nearly all requests about something else
+    do: "until when are you open", and not "I cannot open my door". Any other request must predict
+    it better than all of them.
 
     Args:
-        texts: the requests that were written about the topic.
+        elsewhere: the requests that were written about something else.
     """
     subject = session.subject
-    names = parse_check(f'not contains "{quote(subject.topic)}"')
-    judge = RequestJudge(session.base, subject, names, math.inf, make_topic_check(subject))
-    naming = [text for text in texts if not names.keeps(text)]
-    if len(naming) < MIN_NAMING:
-        return replace(judge, names=judge.hints)
-    scores = sorted(compare_topics(session.base, subject, naming[:MAX_CALIBRATED]))
-    least = scores[int((1 - SURE_SHARE) * len(scores))]
-    return replace(judge, threshold=math.nextafter(least, -math.inf))
+    forms = dict.fromkeys((subject.topic, to_singular(subject.topic)))
+    named = " or ".join(f'contains "{quote(form)}"' for form in forms)
+    names = parse_check(f"not ({named})")
+    hints = make_topic_check(subject)
+    outside = [text for text in elsewhere if names.keeps(text)][:MAX_CALIBRATED]
+    if len(outside) < MIN_ELSEWHERE:
+        return RequestJudge(session.base, subject, hints, math.inf)
+    scores = compare_topics(session.base, subject, outside)
+    bound = find_bound(scores)
+    return RequestJudge(session.base, subject, names, bound, hints, max(scores))
 
 
 def make_topic_check(subject: Subject) -> Check:
