@@ -9,27 +9,35 @@ import shutil
 from contextlib import closing
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from margins import assert_at_least, assert_at_most
-from sat_again import check_same_figures
+from sat_again import check_same_figures, sit_again
 from selfteach import open_student as open_from_python
 from selfteach.errors import IntegrityError
+from selfteach.evaluate import exam
+from selfteach.evaluate.exam import TunedModel
+from selfteach.methods.lesson_record import read_lesson_record
 from selfteach.models.hf import HfModel
-from selfteach.records import Request, make_prompt
-from selfteach.run.display import open_display
+from selfteach.records import Continuations, Request, make_prompt
+from selfteach.run.display import SilentDisplay, open_display
+from selfteach.run.finished import read_exam
 from selfteach.run.ledger import Ledger
 from selfteach.students.exam_models import DelayedSampler
 from selfteach.students.examine import (
     examine_lesson,
     examine_with,
+    name_run_source,
     open_models,
     read_alone_cell,
 )
 from selfteach.students.folder import StudentFolder, open_student, read_student
+from selfteach.students.gate import compare_exams, read_exam_scores
 from selfteach.students.lessons import add_lesson, begin_state
+from selfteach.students.sit_again import grade_own_answers
 from selfteach.students.state import Cell
 from talker import feedback_command, run_json
 
@@ -167,6 +175,37 @@ def test_documents_are_examined_again_whatever_the_steps_are_then(
     learned: tuple[Path, Path, dict[str, Any]], tmp_path: Path
 ) -> None:
     check_same_figures(learned[1], tmp_path)
+
+
+def test_a_version_that_grades_otherwise_grades_the_answers_of_the_lesson_alone_so_too(
+    learned: tuple[Path, Path, dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exam, "reach_verdict", lambda evidence: {"word": "not examined"})
+    alone, now = sit_again(learned[1], tmp_path)
+    before, after = (read_exam_scores("documents", found) for found in (alone, now))
+    assert before.verdict == after.verdict == "not examined"
+    assert compare_exams(before, after).state == "kept"
+
+
+def test_what_the_run_did_not_record_of_its_own_answers_is_read_from_exam_json(
+    learned: tuple[Path, Path, dict[str, Any]], tmp_path: Path
+) -> None:
+    class LaterExam:
+        """The exam of a later version, which scores what this one did not."""
+
+        def run(self, sitting: Any, tuned: TunedModel, *, brief: bool) -> Any:
+            assert brief
+            return tuned.recorded.score([Continuations("Tea is", (" hot",))])
+
+    run = learned[1]
+    source = name_run_source(run, tmp_path, "sit again")
+    record = read_lesson_record(run)
+    later: Any = LaterExam()
+    with closing(Ledger(tmp_path / "answers.db")) as ledger:
+        sitting: Any = SimpleNamespace(base=SimpleNamespace(ledger=ledger), display=SilentDisplay())
+        assert record is not None
+        found = grade_own_answers(source, record, later, sitting)
+    assert found == read_exam(run)
 
 
 def test_an_exam_that_cannot_be_sat_is_a_cell_with_the_reason(
