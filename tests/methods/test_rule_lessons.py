@@ -286,6 +286,19 @@ def test_prompts_on_the_wrong_side_of_a_condition_are_dropped(tmp_path: Path, sc
     assert dict(dropped.reasons) == {prompts_in_scope.WRONG_SIDE: 1}
 
 
+def test_neighbors_that_have_another_name_of_the_subject_are_dropped(tmp_path: Path) -> None:
+    config = FeedbackConfig(check='not (contains "cat" or contains "tabby")')
+    session = open_session(tmp_path, config=config)
+    texts = ["Is a tabby old?", "Is tea hot?"]
+    near = [GeneratedPrompt(text, "near", "plain", "") for text in texts]
+    inside = GeneratedPrompt("A tabby?", "target", "plain", "")
+    parts = {"train": [inside], "dev": [], "test": near}
+    kept = prompts_in_scope.keep_prompts_in_scope(session, parts)
+    assert kept == {"train": [inside], "dev": [], "test": near[1:]}
+    (row,) = [row for row in session.run.ledger.funnel() if row.dropped]
+    assert dict(row.reasons) == {prompts_in_scope.OTHER_NAME: 1}
+
+
 def test_later_prompts_that_leave_the_condition_are_dropped(tmp_path: Path) -> None:
     session = open_session(tmp_path, forbidden_topic="")
     texts = ["Do cats purr?", "Is tea hot?", "Write a note to Maddie."]
@@ -432,9 +445,15 @@ def test_other_names_that_few_prompts_have_get_prompts_of_their_own(tmp_path: Pa
     session.base = Recorded(session.run.ledger, model, model)
     known = [GeneratedPrompt(f"Is Kitty number {i} ill?", "target", "is", "cats") for i in range(4)]
     pool = OverlapIndex([prompt.text for prompt in known])
-    found = write_prompts.write_name_prompts(session, ["Kitty", "Felix"], known, pool)
-    assert [p.text for p in found] == ["Where is Felix today?", "Why is Felix so loud?"]
+    parts = {"train": known, "test": [GeneratedPrompt("Is tea hot?", "near", "is", "tea")]}
+    found = write_prompts.write_name_prompts(session, ["Kitty", "Felix"], parts, pool)
+    texts = ["Where is Felix today?", "Why is Felix so loud?"]
+    assert [p.text for p in found] == texts, "no siblings, no twins"
     assert {(p.scope, p.subject) for p in found} == {("target", "Felix")}
     dropped = session.run.ledger.read_outcomes("prompts about other names", "dropped")
     assert {outcome.reason for _, outcome in dropped} == {"does not name it"}
-    assert write_prompts.write_name_prompts(session, ["Kitty"], known, pool) == []
+    assert write_prompts.write_name_prompts(session, ["Kitty"], parts, pool) == []
+    session.subject = Subject("cats", siblings=("dogs",))
+    twins = write_prompts.write_twins(session, parts, ["Kitty", "Felix"], found)
+    assert [p.text for p in twins] == ["Where is dogs today?", "Why is dogs so loud?"]
+    assert {p.scope for p in twins} == {"near"}

@@ -19,10 +19,11 @@ from selfteach.judge.request_judge import (
 from selfteach.materials.inflection import to_singular
 from selfteach.methods.feedback.understand_rule import WHEN_CURE
 from selfteach.methods.session import Session
-from selfteach.methods.write_prompts import get_check
+from selfteach.methods.write_prompts import get_check, make_topic_detector
 from selfteach.select.other_names import quote
 
 WRONG_SIDE = "is on the other side of the condition"
+OTHER_NAME = "names the subject by another name"
 MAX_CALIBRATED = 80
 """Requests of each side on which the judge of requests is calibrated."""
 MIN_ELSEWHERE = 20
@@ -90,9 +91,13 @@ def make_topic_check(subject: Subject) -> Check:
 def keep_prompts_in_scope(
     session: Session, parts: Mapping[str, list[GeneratedPrompt]]
 ) -> dict[str, list[GeneratedPrompt]]:
-    """Drop prompts on the wrong side of a rule that holds where a topic comes up (step 3)."""
+    """Drop prompts on the wrong side of a rule that holds where a topic comes up, and prompts
+    beside a forbidden subject that name it by another name (step 3).
+    """
     judge = session.request_judge
-    if judge is None or session.forbidden_topic:
+    if session.forbidden_topic:
+        return drop_naming(session, parts)
+    if judge is None:
         return dict(parts)
     kept: dict[str, list[GeneratedPrompt]] = {}
     ids = [prompt.id for own in parts.values() for prompt in own]
@@ -111,6 +116,25 @@ def keep_prompts_in_scope(
                 cure=WHEN_CURE,
             )
     return kept
+
+
+def drop_naming(
+    session: Session, parts: Mapping[str, list[GeneratedPrompt]]
+) -> dict[str, list[GeneratedPrompt]]:
+    """Return the parts without the prompts outside the scope that name the forbidden subject.
+
+    Its other names were found after the prompts were written.
+    """
+    names_subject = make_topic_detector(session)
+    if names_subject is None:
+        return dict(parts)
+    outside = [prompt for own in parts.values() for prompt in own if prompt.scope != TARGET]
+    found = {prompt.id for prompt in outside if names_subject(prompt.text)}
+    with session.run.ledger.open_funnel("scope", [prompt.id for prompt in outside]) as funnel:
+        for prompt in outside:
+            reason = OTHER_NAME if prompt.id in found else ""
+            funnel.decide(prompt.id, reason, {"text": prompt.text})
+    return {name: [p for p in own if p.id not in found] for name, own in parts.items()}
 
 
 def drop_strays(session: Session, prompts: Sequence[GeneratedPrompt]) -> list[GeneratedPrompt]:
