@@ -187,12 +187,12 @@ def add_tuned_arm(arms: Mapping[str, Arm], tuned: TunedModel | None) -> dict[str
 
 def prompts_to_json(prompts: PromptsByScope) -> JsonObject:
     """Return prompts by scope as JSON."""
-    return {scope: [prompt_to_json(one) for one in own] for scope, own in prompts.items()}
+    return {scope: list(map(prompt_to_json, own)) for scope, own in prompts.items()}
 
 
 def read_prompts(found: JsonMapping) -> dict[str, list[Prompt]]:
     """Return prompts by scope from JSON."""
-    return {scope: [read_prompt(one) for one in own] for scope, own in found.items()}
+    return {scope: list(map(read_prompt, own)) for scope, own in found.items()}
 
 
 def read_prompt(found: Any) -> Prompt:

@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import compress
+from itertools import chain, compress
 
 from selfteach import statistics
 from selfteach.evaluate.exam import (
@@ -133,7 +133,7 @@ class RuleScorer:
     def describe(self, questions: Mapping[str, Sequence[Prompt]]) -> JsonObject | None:
         """Return what recorded_grading.py makes the scorer from; None without a judge's record."""
         judge = describe_judge(self.judge)
-        texts = [get_user_text(prompt) for own in questions.values() for prompt in own]
+        texts = [get_user_text(prompt) for prompt in chain.from_iterable(questions.values())]
         about = compress(texts, self.find_about(texts)) if self.forbids else ()
         return judge and {
             "judge": judge,

@@ -292,9 +292,12 @@ def build_exam(
 
 def describe_grading(scorer: TaskScorer, choices: Sequence[Continuations]) -> JsonObject:
     """Return what `read_grading` makes the grading from."""
-    keys = ("part", "golds", "classification")
+    questions = []
+    for own in scorer.questions:
+        row = {"part": own.part, "golds": own.golds, "classification": own.classification}
+        questions.append(row)
     return {
-        "questions": [{key: getattr(own, key) for key in keys} for own in scorer.questions],
+        "questions": questions,
         "num_examples": scorer.num_examples,
         "choices": [[item.prompt, item.texts] for item in choices],
     }
