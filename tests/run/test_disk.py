@@ -6,12 +6,14 @@ import errno
 import os
 import resource
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
 
 from selfteach import disk
 from selfteach.commands.errors import print_error
+from selfteach.disk import describe_size_limit
 from selfteach.errors import DataError, ResourceError, SelfteachError, UsageError
 from selfteach.files import replace_file, write_bytes
 
@@ -162,3 +164,8 @@ def test_the_limit_of_a_file_is_named(tmp_path: Path) -> None:
     assert "ulimit -f" in full.value.cure
     assert full.value.exit_code == 5
     assert not list(tmp_path.iterdir())
+
+
+def test_where_the_system_knows_no_limits_none_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "resource", None)  # as on Windows
+    assert describe_size_limit() == ""
