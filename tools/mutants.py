@@ -198,6 +198,9 @@ EQUIVALENT: dict[str, str] = {
     "remote/retry.py::TransientError.__init__::drop::super()": (
         "BaseException keeps the reason itself"
     ),
+    "remote/retry.py::parse_retry_after_s::compare::seconds > 0 -> (seconds >= 0)": (
+        "no wait is a wait of no seconds"
+    ),
     "remote/retry.py::parse_retry_after_s::constant::64 -> (65) #2": "no date has 64 letters",
     "remote/retry.py::parse_retry_after_s::constant::64 -> (63) #2": "no date has 64 letters",
     # checkpoint
