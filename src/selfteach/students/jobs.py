@@ -47,6 +47,8 @@ MAX_TEXT = 20_000
 MAX_OPEN_JOBS = 64
 NAME_LENGTH = 40
 BUSY_S = 10.0
+DATABASE_FAULTS = (sqlite3.Error, UnicodeDecodeError)
+"""What SQLite raises; the latter where it cannot say what is damaged."""
 SCHEMA = """CREATE TABLE IF NOT EXISTS jobs (
     seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, body TEXT NOT NULL)"""
 JobKind = Literal["rule", "criticism", "edit", "edits", "exam", "export"]
@@ -208,7 +210,7 @@ class JobBook:
             with closing(sqlite3.connect(path, timeout=BUSY_S, isolation_level=None)) as db:
                 db.execute("PRAGMA synchronous=FULL")
                 yield db
-        except sqlite3.Error as fault:
+        except DATABASE_FAULTS as fault:
             raise ResourceError(
                 f"the jobs cannot be used ({fault}).",
                 where=path,
@@ -419,7 +421,7 @@ def list_open_jobs(student: Path) -> list[Job]:
     try:
         with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as db:
             rows = db.execute("SELECT body FROM jobs ORDER BY seq").fetchall()
-    except sqlite3.Error:  # nothing was said to it yet, or its database is damaged
+    except DATABASE_FAULTS:  # nothing was said to it yet, or its database is damaged
         return []
     jobs = []
     for (body,) in rows:
