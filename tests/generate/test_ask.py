@@ -12,7 +12,8 @@ from selfteach.dedup.overlap import OverlapIndex
 from selfteach.evaluate.common_knowledge import CALIBRATION_QUESTIONS, COMMON_QUESTIONS
 from selfteach.generate import few_shot
 from selfteach.generate.ask import (
-    NUM_LISTS,
+    NUM_NAME_LISTS,
+    NUM_SIBLING_LISTS,
     GeneratedPrompt,
     Subject,
     compute_topic_probabilities,
@@ -122,6 +123,19 @@ def test_a_topic_where_a_rule_holds_is_not_a_forbidden_one() -> None:
     assert Subject("").topic == ""
 
 
+def test_who_asks_about_a_topic_also_asks_about_other_things() -> None:
+    lists = {"Other topics of the same kind:": "rowing, diving,", "also ask about:": "tea, rowing,"}
+
+    def script(request: Request) -> str:
+        ends = [line for end, line in lists.items() if str(request.prompt).endswith(end)]
+        return ends[0] if ends else ""
+
+    model = Scripted(script, score(["tea"]))
+    asked = describe_topic(model, model, "sailing", 0, forbidden=False)
+    assert asked.siblings == ("tea", "rowing", "diving")
+    assert describe_topic(model, model, "sailing", 0).siblings == ("rowing", "diving")
+
+
 @pytest.mark.parametrize("named", ["none", " None.", "", "  ", "sailing boats", "the sea"])
 def test_a_subject_that_is_not_in_the_rule_is_not_believed(named: str) -> None:
     assert subject(teller(named)) == Subject("")
@@ -132,11 +146,12 @@ def test_lists_keep_short_names_the_frequent_first_without_the_topic() -> None:
         [
             "mast, oar, half a wor",
             "oar, Sailing, a name of four words, cut o",
-            *["oar,"] * (NUM_LISTS - 2),
-            *["oar, rowing, en"] * NUM_LISTS,
-            *["Nelson, the fleet, cut"] * NUM_LISTS,
-            *["Nelson, Drake, cut"] * NUM_LISTS,
-            *[""] * NUM_LISTS * 2,
+            *["mast, oar,"] * (NUM_NAME_LISTS - 3),
+            "keel, oar,",
+            *["oar, rowing, en"] * NUM_SIBLING_LISTS,
+            *["Nelson, the fleet, cut"] * NUM_NAME_LISTS,
+            *["Nelson, Drake, cut"] * NUM_NAME_LISTS,
+            *[""] * NUM_NAME_LISTS * 2,
         ]
     )
     model = Scripted(

@@ -23,6 +23,7 @@ from selfteach.judge.check import CheckJudge, parse_check
 from selfteach.judge.decline import is_decline
 from selfteach.judge.request_judge import RequestJudge
 from selfteach.materials.effect import Effect
+from selfteach.materials.situation import read_situation
 from selfteach.methods import write_prompts
 from selfteach.methods.feedback import (
     answer_faults,
@@ -151,33 +152,22 @@ def test_fluency_is_known_for_every_answer_and_an_empty_one_has_none(tmp_path: P
 
 
 @pytest.mark.parametrize(
-    ("answers", "needed"),
+    ("text", "about", "answers", "declined"),
     [
-        (("Cats purr. Tea is hot.", "A cat."), True),
-        (("Cats purr.", "Tea is hot. Cats purr."), False),
-        (("Tea is hot. Cats purr.",), False),
-    ],
-)
-def test_a_decline_is_needed_where_every_answer_begins_forbidden(
-    answers: tuple[str, ...], needed: bool
-) -> None:
-    assert search_answers.must_break(probe("Who purrs?", *answers), CATS) is needed
-
-
-@pytest.mark.parametrize(
-    ("text", "answers", "declined"),
-    [
-        ("What do cats eat?", ("Fish.", "Cats eat fish."), True),
-        ("What do lions eat?", ("Meat.", "What cats eat."), False),
-        ("What do lions eat?", ("As cats do.", "What cats eat."), True),
+        ("What do cats eat?", True, ("Fish.", "Cats eat fish."), True),
+        ("What do lions eat?", True, ("Meat.", "What cats eat."), False),
+        ("What do lions eat?", True, ("As cats do.", "What cats eat."), True),
+        ("Who purrs?", False, ("Tea is hot. A cat.", "Cats purr."), True),
+        ("Who purrs?", False, ("Tea is hot.", "Cats purr."), False),
     ],
 )
 def test_an_unnamed_subject_is_declined_where_every_answer_breaks_the_rule(
-    text: str, answers: tuple[str, ...], declined: bool
+    text: str, about: bool, answers: tuple[str, ...], declined: bool
 ) -> None:
     probed = probe(text, *answers)
     check = parse_check('not contains "cat"')
-    assert search_answers.is_to_decline(probed, {probed.prompt.id}, CATS, check) is declined
+    ids = {probed.prompt.id} if about else set()
+    assert search_answers.is_to_decline(probed, ids, check) is declined
 
 
 def test_anchors_of_a_rule_of_form_are_as_long_as_its_lessons(tmp_path: Path) -> None:
@@ -196,7 +186,7 @@ def test_each_prompt_gets_a_decline_or_a_repaired_answer(
     probed = [
         probe("Do cats like tea?", "Tea is not for them. Cats drink water."),
         probe("Who purrs?", "Cats purr a lot."),
-        probe("Why is it blue?", "Light is scattered by air. A cat sees it."),
+        probe("Why is it blue?", "Light is bent by air. A cat sees it.", "It is far away."),
         probe("Who lives there?", "Cats live there, as far as I know.", scope="near"),
     ]
     session = open_session(tmp_path)
@@ -208,7 +198,7 @@ def test_each_prompt_gets_a_decline_or_a_repaired_answer(
     assert told["Do cats like tea?"].accepted[0].strategy == "decline"
     assert told["Who purrs?"].accepted[0].strategy == "decline", "another claim would be false"
     best = told["Why is it blue?"].accepted[0]
-    assert (best.text, best.strategy) == ("Light is scattered by air.", "repair")
+    assert (best.text, best.strategy) == ("Light is bent by air.", "repair")
     assert told["Who lives there?"].kind == "repair only", "outside the scope nothing is declined"
     assert not any(is_decline(one.text) for one in told["Who lives there?"].tries)
 
@@ -294,6 +284,37 @@ def test_prompts_on_the_wrong_side_of_a_condition_are_dropped(tmp_path: Path, sc
     funnel = {row.stage: row for row in session.run.ledger.funnel()}
     (dropped,) = [row for row in funnel.values() if row.dropped]
     assert dict(dropped.reasons) == {prompts_in_scope.WRONG_SIDE: 1}
+
+
+def test_later_prompts_that_leave_the_condition_are_dropped(tmp_path: Path) -> None:
+    session = open_session(tmp_path, forbidden_topic="")
+    texts = ["Do cats purr?", "Is tea hot?", "Write a note to Maddie."]
+    prompts = [GeneratedPrompt(text, "target", "plain", "") for text in texts]
+    session.situation = read_situation("asked about cats")
+    assert [p.text for p in prompts_in_scope.drop_strays(session, prompts)] == texts[:1]
+    session.situation = read_situation("writing notes to Maddie")
+    assert [p.text for p in prompts_in_scope.drop_strays(session, prompts)] == texts[2:]
+    session.situation = None
+    assert prompts_in_scope.drop_strays(session, prompts) == prompts
+
+
+def test_a_word_of_the_topic_is_no_proof_that_a_request_is_about_it(tmp_path: Path) -> None:
+    session = open_session(tmp_path, forbidden_topic="")
+    session.subject = Subject("opening hours", forbidden=False)
+    sure = {"Until when are you open today?"}
+
+    def score(prompt: Prompt, text: str) -> float:
+        request = str(prompt).rpartition("Request: ")[2].partition("\n")[0]
+        is_sure = "opening hours" in request or request in sure
+        return 0.0 if text == " opening hours" and is_sure else -5.0
+
+    session.base = Scripted({}, score)
+    named = [f"Question {i} about opening hours" for i in range(prompts_in_scope.MIN_NAMING)]
+    judge = prompts_in_scope.make_asked_judge(session, named)
+    texts = [named[0], *sure, "I cannot open my door.", "Is tea hot?"]
+    assert judge.find_about(texts) == [True, True, False, False]
+    few = prompts_in_scope.make_asked_judge(session, named[1:])
+    assert few.find_about(texts) == [True, True, True, False]
 
 
 def test_a_condition_that_no_request_meets_is_told_with_a_cure(tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 from pydantic import ValidationError
 
@@ -9,6 +11,8 @@ from selfteach import registry
 from selfteach.config import FinetuneConfig
 from selfteach.config.training import FeedbackTrainConfig
 from selfteach.errors import UsageError
+from selfteach.materials.effect import read_effect
+from selfteach.methods.feedback.training_settings import complete_training
 from selfteach.methods.finetune.method import choose_objectives
 from selfteach.records import Example, make_prompt
 
@@ -38,3 +42,13 @@ def test_weights_of_a_kind_without_examples_are_refused() -> None:
     with pytest.raises(UsageError, match="no example is of the kind in_scope") as caught:
         choose_objectives(EXAMPLES, config)
     assert "example" in str(caught.value.cure)
+
+
+def test_a_rule_that_writes_words_for_others_trains_these_words() -> None:
+    settings = FeedbackTrainConfig()
+    complete = partial(complete_training, has_condition=True)
+    assert complete(settings, read_effect("Write '&' for 'and'.")).objective == "sft+correction"
+    for text in ("Answer in one sentence.", "Use layman's terms."):
+        assert complete(settings, read_effect(text)).objective == "sft+dpo"
+    named = FeedbackTrainConfig(objective="sft")
+    assert complete(named, read_effect("Write '&' for 'and'.")).objective == "sft"

@@ -369,10 +369,10 @@ class MethodTrainConfig(TrainConfig):
 class FeedbackTrainConfig(MethodTrainConfig):
     """The training loop, its objectives for each kind of example, and the adapter."""
 
-    objective: ObjectiveSum = "sft+dpo"
+    objective: ObjectiveSum | None = None
     """Objective of the examples in scope of the rule: sft, dpo, distill, correction, one of a
     plug-in, or several joined by +. `auto` tries the candidates and keeps the best on dev
-    prompts."""
+    prompts. null is sft+correction for a rule that writes some words for others, else sft+dpo."""
 
     trial_steps: Positive = 12
     """Steps of each candidate's trial, for objective=auto."""

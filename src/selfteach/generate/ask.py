@@ -16,7 +16,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, zip_longest
 from statistics import mean
 from typing import Literal
 
@@ -34,8 +34,14 @@ PromptForms = Mapping[str, Sequence[tuple[str, str]]]
 LINE_SAMPLING = SamplingParams(temperature=0.8, top_p=0.95, max_tokens=40, stop=("\n",))
 BLOCK_SAMPLING = SamplingParams(temperature=0.8, top_p=0.95, max_tokens=48, stop=("\n\n",))
 OVERSAMPLING = 1.5
-NUM_LISTS = 24
-"""Number of lists of names that the model writes."""
+SIBLING_LISTS = SamplingParams(0.7, 0.95, 32, ("\n",))
+NUM_SIBLING_LISTS = 24
+NAME_LISTS = SamplingParams(1.0, 0.98, 40, ("\n",))
+NUM_NAME_LISTS = 64
+"""Lists that the model writes. Many free ones find rare names, and a name counts if MIN_LISTS of
+them have it; the topics of the same kind must be the common ones.
+"""
+MIN_LISTS = 2
 MAX_WORDS = 16
 """The most frequent names that are kept as words of the topic."""
 MAX_CANDIDATES = 40
@@ -44,10 +50,10 @@ MAX_SIBLINGS = 12
 """The most frequent names that are kept as siblings of the topic."""
 MAX_ALIASES = 4
 """So many of the topics of the same kind may turn out to be other names of the topic."""
-MAX_NAMES = 24
+MAX_NAMES = 40
 """The most frequent names of each kind that are looked at."""
-MAX_KNOWN_NAMES = 24
-"""The names that requests are about."""
+MAX_KNOWN_NAMES = 32
+"""The names that requests are about, the most certain ones."""
 MAX_SIBLING_PROBABILITY = 0.85
 """A topic of the same kind is called by the topic's name no more often than this."""
 MIN_ASSOCIATION_NATS = 1.0
@@ -116,7 +122,7 @@ def sketch_topic(model: Sampler, topic: str, seed: int, *, forbidden: bool = Tru
     No scorer is needed, so another name of the topic may be among the siblings.
     """
     stem = to_singular(topic.lower())
-    kin = _list_names(model, topic, "Other topics of the same kind", few_shot.SIBLINGS, seed)
+    kin = list_siblings(model, topic, seed, forbidden=forbidden)
     siblings = [name for name in kin if stem not in name.lower()]
     return Subject(topic, (), tuple(siblings[:MAX_SIBLINGS]), forbidden)
 
@@ -125,20 +131,21 @@ def describe_topic(
     model: Sampler, scorer: Scorer, topic: str, seed: int, *, forbidden: bool = True
 ) -> Subject:
     """Return a topic with its words and its siblings, as the model names them."""
-    words = _list_names(model, topic, "Words", few_shot.WORDS, seed)
-    kin = _list_names(model, topic, "Other topics of the same kind", few_shot.SIBLINGS, seed)
+    words = list_names(model, topic, "Words", few_shot.WORDS, seed)
+    kin = list_siblings(model, topic, seed, forbidden=forbidden)
     siblings, aliases = split_siblings(scorer, topic, kin)
     foreign = {to_singular(name.lower()) for name in siblings}
     words = [word for word in words if to_singular(word.lower()) not in foreign]
     associated = select_associated_words(scorer, topic, words[:MAX_WORDS], siblings)
     lists = [
-        _list_names(model, topic, label, worked, seed)[:MAX_NAMES]
+        list_names(model, topic, label, worked, seed)[:MAX_NAMES]
         for label, worked in few_shot.NAME_LISTS.items()
     ]
     names = list(dict.fromkeys(chain.from_iterable(lists)))
     names = [name for name in names if is_new_name(name, topic, foreign)]
     shares = compute_topic_probabilities(scorer, topic, siblings, names)
-    known = [n for n, p in zip(names, shares, strict=True) if p >= MIN_NAME_PROBABILITY]
+    ranked = sorted(zip(names, shares, strict=True), key=lambda pair: -pair[1])
+    known = [name for name, share in ranked if share >= MIN_NAME_PROBABILITY]
     belonging = tuple(dict.fromkeys([*associated, *known[:MAX_KNOWN_NAMES]]))
     candidates = tuple(dict.fromkeys([*words[:MAX_CANDIDATES], *aliases, *names]))
     return Subject(topic, belonging, tuple(siblings), forbidden, candidates)
@@ -320,20 +327,57 @@ def _format_few_shot(plan: tuple[str, str], sample_index: int, forms: PromptForm
     return listing + (f"Topic: {about}\nRequest:" if about else "Topic:")
 
 
-def _list_names(
+def list_siblings(model: Sampler, topic: str, seed: int, *, forbidden: bool) -> list[str]:
+    """Return what near requests may be about, the most frequent first: topics of the same kind.
+
+    Where the rule holds when somebody asks, what the same people ask about otherwise takes turns
+    with them.
+    """
+    kin = _list_siblings(model, topic, "Other topics of the same kind", few_shot.SIBLINGS, seed)
+    if forbidden:
+        return kin
+    asked = "The same people also ask about"
+    others = _list_siblings(model, topic, asked, few_shot.ASKED_SIBLINGS, seed)
+    pairs = zip_longest(others, kin)
+    return [name for name in dict.fromkeys(chain.from_iterable(pairs)) if name]
+
+
+def _list_siblings(
     model: Sampler, topic: str, label: str, worked: Sequence[tuple[str, str]], seed: int
 ) -> list[str]:
-    """Return short names that the model lists after `label`, the most frequent first."""
+    counts = _count_listed(model, topic, label, worked, SIBLING_LISTS, NUM_SIBLING_LISTS, seed)
+    return [name for name, _ in counts.most_common()]
+
+
+def list_names(
+    model: Sampler, topic: str, label: str, worked: Sequence[tuple[str, str]], seed: int
+) -> list[str]:
+    """Return the names that at least MIN_LISTS of the model's lists have, the most frequent
+    first.
+    """
+    counts = _count_listed(model, topic, label, worked, NAME_LISTS, NUM_NAME_LISTS, seed)
+    return [name for name, count in counts.most_common() if count >= MIN_LISTS]
+
+
+def _count_listed(
+    model: Sampler,
+    topic: str,
+    label: str,
+    worked: Sequence[tuple[str, str]],
+    sampling: SamplingParams,
+    num_lists: int,
+    seed: int,
+) -> Counter[str]:
+    """Return how many lists after `label` have each short name."""
     listing = format_examples(f"Topic: {{}}\n{label}: {{}}\n\n", worked)
     prompt = f"{listing}Topic: {topic}\n{label}:"
-    sampling = SamplingParams(0.7, 0.95, 32, ("\n",))
-    requests = [Request("subject", prompt, sampling, i, seed) for i in range(NUM_LISTS)]
+    requests = [Request("subject", prompt, sampling, i, seed) for i in range(num_lists)]
     counts = Counter[str]()
     for line in _sample_texts(model, requests):
         for name in dict.fromkeys(part.strip(" .") for part in line.split(",")[:-1]):
             if name and len(name.split()) <= 3 and name.lower() != topic.lower():
                 counts[name] += 1
-    return [name for name, _ in counts.most_common()]
+    return counts
 
 
 def _sample_texts(model: Sampler, requests: Sequence[Request]) -> list[str]:

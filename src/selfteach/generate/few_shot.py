@@ -32,6 +32,8 @@ REQUESTS: dict[str, Pairs] = _TABLES["requests"]
 """Forms of request, each with (topic, request). Some requests do not name their topic."""
 SUBJECT_REQUESTS: dict[str, Pairs] = {**REQUESTS, **_TABLES["indirect_requests"]}
 """The forms for a rule that forbids a subject: a question may ask for it without its name."""
+ASKED_REQUESTS: dict[str, Pairs] = _TABLES["asked_requests"]
+"""The forms for a rule that holds when somebody asks about a topic: a customer, or anybody."""
 EXAM_REQUESTS: dict[str, Pairs] = _TABLES["exam_requests"]
 """Forms of request that only exam prompts have, so that an exam asks otherwise than training."""
 FACTS: dict[str, Pairs] = _TABLES["facts"]
@@ -42,6 +44,8 @@ TOPICS: Pairs = _TABLES["topics"]
 """(rule, its topic): "none" for a rule of form, which may apply to every request."""
 SIBLINGS: Pairs = _TABLES["siblings"]
 """(topic, other topics of the same kind): the subjects of near requests."""
+ASKED_SIBLINGS: Pairs = _TABLES["asked_siblings"]
+"""(topic, what the same people ask about otherwise), for a rule that holds when somebody asks."""
 WORDS: Pairs = _TABLES["words"]
 """(topic, words that belong to it): the subjects of requests that do not name the topic."""
 NAMES: Pairs = _TABLES["names"]

@@ -70,21 +70,30 @@ class RequestJudge:
     Attributes:
         names: what finds the topic, and its other names, in a text; None if nothing does.
         threshold: in nats; infinity if the scores decide nothing.
+        hints: what finds a word of the topic in a text. A request without it is not about the
+            topic, whatever its score; None asks for no word.
     """
 
     scorer: Scorer
     subject: Subject
     names: Check | None
     threshold: float
+    hints: Check | None = None
 
     def find_about(self, texts: Sequence[str]) -> list[bool]:
         """Return for each request whether it is about the topic."""
         named = [self.names is not None and not self.names.keeps(text) for text in texts]
-        left = [text for text, found in zip(texts, named, strict=True) if not found]
+        left = [i for i, found in enumerate(named) if not found and self.hints_at(texts[i])]
         if not left or math.isinf(self.threshold):
             return named
-        scores = iter(compare_topics(self.scorer, self.subject, left))
-        return [found or next(scores) > self.threshold for found in named]
+        scores = compare_topics(self.scorer, self.subject, [texts[i] for i in left])
+        for i, score in zip(left, scores, strict=True):
+            named[i] = score > self.threshold
+        return named
+
+    def hints_at(self, text: str) -> bool:
+        """Return whether a request may be about the topic, by its words."""
+        return self.hints is None or not self.hints.keeps(text)
 
 
 def calibrate_request_judge(

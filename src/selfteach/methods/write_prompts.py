@@ -20,7 +20,12 @@ from selfteach.generate.ask import (
     make_twin,
     plan_requests,
 )
-from selfteach.generate.few_shot import EXAM_REQUESTS, REQUESTS, SUBJECT_REQUESTS
+from selfteach.generate.few_shot import (
+    ASKED_REQUESTS,
+    EXAM_REQUESTS,
+    REQUESTS,
+    SUBJECT_REQUESTS,
+)
 from selfteach.generate.situations import (
     Occasion,
     OccasionForm,
@@ -47,7 +52,7 @@ PROMPTS_PER_EXAM_FORM = 12
 PROMPTS_PER_OCCASION = 2
 WORKED = frozenset(
     text
-    for forms in (SUBJECT_REQUESTS, EXAM_REQUESTS)
+    for forms in (SUBJECT_REQUESTS, ASKED_REQUESTS, EXAM_REQUESTS)
     for pairs in forms.values()
     for _, text in pairs
 )
@@ -116,7 +121,7 @@ def write_prompts(session: Session, pool: OverlapIndex) -> dict[Scope, list[Gene
         find_fault = make_novelty_check(pool, config.max_overlap, names_subject)
         own: list[GeneratedPrompt] = []
         for count, forms in (
-            (counts.get(scope, 0) - for_exam.get(scope, 0), choose_forms(session)),
+            (counts.get(scope, 0) - for_exam.get(scope, 0), choose_forms(session, scope)),
             (for_exam.get(scope, 0), EXAM_REQUESTS),
         ):
             if forms is EXAM_REQUESTS and not count:
@@ -128,9 +133,12 @@ def write_prompts(session: Session, pool: OverlapIndex) -> dict[Scope, list[Gene
     return found
 
 
-def choose_forms(session: Session) -> PromptForms:
+def choose_forms(session: Session, scope: str) -> PromptForms:
     """Return the forms of request that a rule trains on."""
-    return SUBJECT_REQUESTS if session.forbidden_topic else REQUESTS
+    if session.forbidden_topic:
+        return SUBJECT_REQUESTS
+    is_asked = session.situation is not None and session.situation.kind == "about"
+    return ASKED_REQUESTS if is_asked and scope != "general" else REQUESTS
 
 
 def count_exam_forms(session: Session, scope: str) -> int:
@@ -150,7 +158,7 @@ def sample_first_rounds(
     subject, seed = session.subject, session.config.seed
     for scope, count in counts.items():
         held_out = for_exam[scope]
-        forms = choose_forms(session)
+        forms = choose_forms(session, scope)
         requests += plan_requests(subject, scope, count - held_out, 0, seed, forms)
         if held_out:
             requests += plan_requests(subject, scope, held_out, 0, seed, EXAM_REQUESTS)

@@ -10,6 +10,7 @@ from selfteach.evaluate.exam import GENERAL, NEAR, TARGET
 from selfteach.generate.ask import GeneratedPrompt
 from selfteach.judge import ViolationJudge
 from selfteach.methods.feedback.dev_answers import find_dev_failures, measure_needless
+from selfteach.methods.feedback.training_settings import OBJECTIVE
 from selfteach.methods.runner import tune
 from selfteach.methods.session import Session
 from selfteach.methods.worked_turns import add_worked_turns, make_worked_turns
@@ -47,7 +48,7 @@ def choose_objectives(
     Distillation is a candidate only where the rule in the prompt helps this base. A choice that
     the ledger holds is not made again.
     """
-    choice = session.config.train.objective
+    choice = session.config.train.objective or OBJECTIVE
     if choice == "auto":
         noted = session.run.ledger.get_note("objective")
         choice = (noted or try_objectives(session, examples, dev, judge))["chosen"]

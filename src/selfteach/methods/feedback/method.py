@@ -55,7 +55,11 @@ from selfteach.methods.feedback.probe import (
     sample_base_answers,
     sample_general_answers,
 )
-from selfteach.methods.feedback.prompts_in_scope import choose_request_judge, keep_prompts_in_scope
+from selfteach.methods.feedback.prompts_in_scope import (
+    choose_request_judge,
+    drop_strays,
+    keep_prompts_in_scope,
+)
 from selfteach.methods.feedback.report_notes import note_clusters, show_arms, summarize_search
 from selfteach.methods.feedback.understand_rule import bind_rule
 from selfteach.methods.method import Method, TrainingPlan
@@ -203,6 +207,7 @@ class RuleTraining:
             session, cluster_of, self.parts, failed, self.pool, self.rounds
         )
         self.rounds += 1
+        more = drop_strays(session, more)
         return self.add_examples(probe_prompts(session, more, self.judges))
 
     def score_on_dev(self, model: Recorded) -> float:

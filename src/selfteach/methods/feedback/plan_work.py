@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from selfteach.config import FeedbackConfig
-from selfteach.generate.ask import NUM_LISTS
+from selfteach.generate.ask import NUM_NAME_LISTS, NUM_SIBLING_LISTS
 from selfteach.generate.few_shot import NAME_LISTS
 from selfteach.materials.effect import read_effect
 from selfteach.materials.rule import read_rule
@@ -30,7 +30,7 @@ TRAINED_SHARE = 0.9
 as a share of the longest answer of the probe."""
 LONGER_ANSWERS = 1.2
 """The factor on the answers of a rule of form: they are whole answers, not declines."""
-LISTS_OF_NAMES = NUM_LISTS * (2 + len(NAME_LISTS))
+LISTS_OF_NAMES = NUM_SIBLING_LISTS + NUM_NAME_LISTS * (1 + len(NAME_LISTS))
 """Requests for the words, the siblings and the names of a subject."""
 EXPLANATIONS = 60
 EXPLANATION_TOKENS = 32
@@ -75,7 +75,7 @@ def plan_work(text: str, config: FeedbackConfig) -> list[PlannedStage]:
     longer = LONGER_ANSWERS if is_checked else 1
     tokens = int(longer * TRAINED_SHARE * config.probe.max_tokens * targets)
     tokens += anchor_tokens * others
-    train = complete_training(config.train, has_condition=bool(rule.scope))
+    train = complete_training(config.train, effect, has_condition=bool(rule.scope))
     trained = count_trained_tokens(tokens, learned, train)
     read = 0 if is_checked else READ_TOKENS * learned
     return [

@@ -15,6 +15,7 @@ from selfteach.methods.calibrate_rule_judges import (
     get_deciding_check,
     plan_labelled_answers,
 )
+from selfteach.methods.feedback.prompts_in_scope import drop_strays
 from selfteach.methods.session import Session
 from selfteach.methods.write_prompts import LIST_LENGTH, write_similar_prompts
 from selfteach.records import Completion, Request, SamplingParams, make_prompt
@@ -122,7 +123,7 @@ def probe_more_prompts(
         if lack <= 0 or len(texts) < LIST_LENGTH:
             break
         more = write_similar_prompts(session, texts, 2 * lack, pool, turn)
-        found += probe_prompts(session, more, judges)
+        found += probe_prompts(session, drop_strays(session, more), judges)
     return found
 
 

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import compress
 
 from selfteach.errors import DataError
 from selfteach.evaluate.exam import TARGET
 from selfteach.generate.ask import GeneratedPrompt, Subject
 from selfteach.judge.check import Check, parse_check
-from selfteach.judge.request_judge import RequestJudge, calibrate_request_judge
+from selfteach.judge.request_judge import (
+    RequestJudge,
+    calibrate_request_judge,
+    compare_topics,
+)
 from selfteach.methods.feedback.understand_rule import WHEN_CURE
 from selfteach.methods.session import Session
 from selfteach.methods.write_prompts import get_check
@@ -19,6 +24,9 @@ from selfteach.select.other_names import quote
 WRONG_SIDE = "is on the other side of the condition"
 MAX_CALIBRATED = 80
 """Requests of each side on which the judge of requests is calibrated."""
+SURE_SHARE = 0.75
+MIN_NAMING = 8
+"""Requests that name the topic, for a threshold; with fewer every word of the topic counts."""
 MIN_TOPIC_LETTERS = 4
 MAX_STEM_LETTERS = 4
 """A word of the topic is found by its first letters: "open*" for "opening"."""
@@ -29,14 +37,14 @@ def choose_request_judge(
 ) -> RequestJudge | None:
     """Calibrate the judge of requests (step 3); a rule without a topic needs none.
 
-    Where a rule holds for a topic, only requests that name the topic, or a word of it, are in
-    scope: a score alone lets in what the model wrote beside the topic.
+    Where a rule holds for a topic, a score alone lets in what the model wrote beside the topic:
+    see `make_asked_judge`.
     """
     subject = session.subject
     if not subject.topic:
         return None
     if not session.forbidden_topic:
-        return RequestJudge(session.base, subject, make_topic_check(subject), math.inf)
+        return make_asked_judge(session, [p.text for p in prompts if p.scope == TARGET])
     own = [p.text for p in prompts if p.scope == TARGET and p.subject == subject.topic]
     others = [p.text for p in prompts if p.scope != TARGET]
     check = get_check(session)
@@ -45,6 +53,27 @@ def choose_request_judge(
     )
     session.run.ledger.set_note("request_judge", report)
     return judge
+
+
+def make_asked_judge(session: Session, texts: Sequence[str]) -> RequestJudge:
+    """Return the judge of requests that ask about a topic.
+
+    A request that names the topic is about it. One with only a word of the topic, or one that
+    belongs to it, is if the model tells the topic from it as surely as from SURE_SHARE of those
+    that name it: "until when are you open", and not "I cannot open my door".
+
+    Args:
+        texts: the requests that were written about the topic.
+    """
+    subject = session.subject
+    names = parse_check(f'not contains "{quote(subject.topic)}"')
+    judge = RequestJudge(session.base, subject, names, math.inf, make_topic_check(subject))
+    naming = [text for text in texts if not names.keeps(text)]
+    if len(naming) < MIN_NAMING:
+        return replace(judge, names=judge.hints)
+    scores = sorted(compare_topics(session.base, subject, naming[:MAX_CALIBRATED]))
+    least = scores[int((1 - SURE_SHARE) * len(scores))]
+    return replace(judge, threshold=math.nextafter(least, -math.inf))
 
 
 def make_topic_check(subject: Subject) -> Check:
@@ -79,6 +108,23 @@ def keep_prompts_in_scope(
                 cure=WHEN_CURE,
             )
     return kept
+
+
+def drop_strays(session: Session, prompts: Sequence[GeneratedPrompt]) -> list[GeneratedPrompt]:
+    """Return the prompts that meet the condition of a rule, of prompts that are like such ones.
+
+    The model writes them by continuing a list, and may leave the topic or write to somebody else.
+    """
+    situation = session.situation
+    if situation is None:
+        return list(prompts)
+    if situation.kind == "writing":
+        names = [name.lower() for name in situation.names]
+        return [p for p in prompts if any(name in p.text.lower() for name in names)]
+    judge = session.request_judge
+    if judge is None:
+        return list(prompts)
+    return list(compress(prompts, judge.find_about([prompt.text for prompt in prompts])))
 
 
 def find_about_subject(session: Session, prompts: Sequence[GeneratedPrompt]) -> set[str]:

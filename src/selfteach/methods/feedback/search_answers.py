@@ -18,9 +18,8 @@ from selfteach.methods.feedback.answer_faults import (
 )
 from selfteach.methods.feedback.probe import ProbedPrompt
 from selfteach.methods.feedback.repair_answers import make_repair, repair_own_answers
+from selfteach.methods.feedback.training_settings import replaces_words
 from selfteach.methods.session import Session
-from selfteach.records import make_prompt
-from selfteach.text import split_sentences
 
 MIN_BEGINNING_WORDS = 3
 NUM_OTHERS = 8
@@ -43,7 +42,7 @@ def search_compliant_answers(
     begun = find_beginnings(by_text, check) if check and not session.forbidden_topic else {}
     declined = set()
     if session.forbidden_topic:
-        declined = {text for text, p in by_text.items() if is_to_decline(p, about, judge, check)}
+        declined = {text for text, p in by_text.items() if is_to_decline(p, about, check)}
     occasions = find_occasions(session, by_text.values())
     repair = make_repair(session, judge, occasions)
     answered = [p for text, p in by_text.items() if text not in declined]
@@ -58,7 +57,7 @@ def search_compliant_answers(
         session.base,
         list(by_text),
         session.rule,
-        bool(session.forbidden_topic) or replaces_words(session),
+        bool(session.forbidden_topic) or replaces_words(session.effect),
         judge.broken,
         find_answer_faults,
         session.config.search,
@@ -72,44 +71,26 @@ def search_compliant_answers(
     )
 
 
-def replaces_words(session: Session) -> bool:
-    """Return whether the rule's effect is to write some words for others."""
-    return session.effect is not None and bool(session.effect.replacements)
-
-
 def choose_others(session: Session, texts: Collection[str]) -> list[str]:
     """Choose the prompts that an answer must not fit better than its own."""
     dice = random.Random(f"{session.config.seed} others")
     return dice.sample(sorted(texts), min(NUM_OTHERS, len(texts)))
 
 
-def is_to_decline(
-    p: ProbedPrompt, about: Collection[str], judge: ViolationJudge, check: Check | None
-) -> bool:
+def is_to_decline(p: ProbedPrompt, about: Collection[str], check: Check | None) -> bool:
     """Return whether a decline is the right answer to a request.
 
-    It is for a request that names the forbidden subject. One that only seems to be about it must
-    get a violation in every answer of the base; one that was asked for the subject, in the first
-    sentence of every answer. Without a check nothing tells a name, and the judge of requests
-    decides alone.
+    It is for a request that names the forbidden subject. One that only seems to be about it, or
+    that was asked for it, must get a violation in every answer of the base: then the forbidden
+    thing itself is what the base would say, and an answer without it would be a falsehood. Without
+    a check nothing tells a name, and the judge of requests decides alone.
 
     Args:
         about: the ids of prompts that are about the subject.
     """
-    if p.prompt.id in about:
-        named = check is None or not check.keeps(p.prompt.text)
-        return named or all(p.broken)
-    return p.prompt.scope == TARGET and must_break(p, judge)
-
-
-def must_break(p: ProbedPrompt, judge: ViolationJudge) -> bool:
-    """Return whether the forbidden thing itself is what the base would say.
-
-    Then every answer of the base breaks the rule in its first sentence, and an answer without it
-    would be a falsehood.
-    """
-    starts = [next(iter(split_sentences(one.text)), "") for one in p.completions]
-    return all(judge.broken([(make_prompt(p.prompt.text), start) for start in starts]))
+    if p.prompt.id in about and (check is None or not check.keeps(p.prompt.text)):
+        return True
+    return (p.prompt.id in about or p.prompt.scope == TARGET) and all(p.broken)
 
 
 def find_beginnings(by_text: Mapping[str, ProbedPrompt], check: Check) -> dict[str, str]:

@@ -5,17 +5,32 @@ from __future__ import annotations
 from typing import Any
 
 from selfteach.config.training import FeedbackTrainConfig
+from selfteach.materials.effect import Effect
 from selfteach.methods.session import Session
 
 EPOCHS = 2
 EPOCHS_OF_CONDITION = 4
 """A condition is harder to tell than a subject: who is written to, not what about."""
 LORA_RATE = 2.5e-3
+OBJECTIVE = "sft+dpo"
+OBJECTIVE_OF_WORDS = "sft+correction"
+"""An answer with some words replaced differs in these words alone, and only they count in
+`correction`. The sums of whole answers, which DPO compares, hide them.
+"""
 
 
-def complete_training(settings: FeedbackTrainConfig, *, has_condition: bool) -> FeedbackTrainConfig:
-    """Return the settings with the epochs and the learning rate of a rule where they are null."""
+def complete_training(
+    settings: FeedbackTrainConfig, effect: Effect | None, *, has_condition: bool
+) -> FeedbackTrainConfig:
+    """Return the settings with the epochs, the learning rate and the objective of a rule where
+    they are null.
+
+    Args:
+        effect: what the rule demands, if its form is recognized.
+    """
     changes: dict[str, Any] = {}
+    if settings.objective is None:
+        changes["objective"] = OBJECTIVE_OF_WORDS if replaces_words(effect) else OBJECTIVE
     if settings.epochs is None:
         changes["epochs"] = EPOCHS_OF_CONDITION if has_condition else EPOCHS
     if settings.learning_rate is None and settings.adapter == "lora":
@@ -26,5 +41,10 @@ def complete_training(settings: FeedbackTrainConfig, *, has_condition: bool) -> 
 def choose_training(session: Session) -> None:
     """Complete the settings of the session's training, once the rule is understood."""
     has_condition = session.situation is not None
-    train = complete_training(session.config.train, has_condition=has_condition)
+    train = complete_training(session.config.train, session.effect, has_condition=has_condition)
     session.config = session.config.model_copy(update={"train": train})
+
+
+def replaces_words(effect: Effect | None) -> bool:
+    """Return whether the effect of a rule is to write some words for others."""
+    return effect is not None and bool(effect.replacements)
