@@ -227,6 +227,10 @@ EQUIVALENT: dict[str, str] = {
         "SQLite as it is usually built reads file: addresses without being asked"
     ),
     "run/display.py::Display.__init__::constant::0 -> ": "a stage sets it before it is shown",
+    "run/recover.py::_make_copies::drop::shutil.copyfile(log": (
+        "the check of the ledger before has folded its log into it"
+    ),
+    "run/lock.py::RunLock.__init__::drop::os.lseek": "a file begins where it was opened",
     "run/lock.py::find_lock_owner::constant::32 -> (3": "a pid has fewer than 31 digits",
     "run/lock.py::RunLock.__init__::constant::32 -> (3": "a pid has fewer than 31 digits",
     "run/ledger.py::Ledger.__init__::constant::0 -> (-1)": "the row has one column",

@@ -197,7 +197,10 @@ def test_what_only_the_write_ahead_log_holds_is_recovered_too(tmp_path: Path, wh
     again.close()
 
 
-def test_what_stands_in_the_log_alone_is_recovered_too(whole: bytes, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("start", "end"), [(-5 * 4096, -4 * 4096), (0, 100)])
+def test_what_stands_in_the_log_alone_is_recovered_too(
+    whole: bytes, tmp_path: Path, start: int, end: int
+) -> None:
     """The log of a process that was killed holds its newest rows."""
     path, copy = tmp_path / "run.db", tmp_path / "copy"
     path.write_bytes(whole)
@@ -207,7 +210,7 @@ def test_what_stands_in_the_log_alone_is_recovered_too(whole: bytes, tmp_path: P
     log = path.with_name("run.db-wal").read_bytes()
     ledger.close()
     damaged = bytearray(whole)
-    damaged[-5 * 4096 : -4 * 4096] = bytes(4096)
+    damaged[start:end] = bytes(end - start)
     (copy / "run.db").write_bytes(damaged)
     (copy / "run.db-wal").write_bytes(log)
     saved = recover_ledger(copy)

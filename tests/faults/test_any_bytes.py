@@ -1,7 +1,8 @@
 """Every reader of a user's file, and every file that a command reads back, on any bytes: it reads
 them, or raises an error of selfteach. Nothing takes long.
 
-A few inputs for each in `make test`, 10,000 in `make test-all`; 1,000 where a page is made.
+A few inputs for each in `make test`, 10,000 in `make test-all`; 1,000 where a page is made or a
+process started.
 """
 
 from __future__ import annotations
@@ -391,7 +392,9 @@ READERS = {
     "note of a server": Reader("servers/1.json", json.dumps(SERVER).encode(), read_server_note),
     "memory of a run": Reader("memory.json", MEMORY, read_kept_memory),
     "tensors of an adapter": Reader(TENSORS_FILE, LORA_TENSORS, read_adapter_of_a_model),
-    "settings of an adapter": Reader("adapter_config.json", LORA_SETTINGS, read_adapter_of_a_model),
+    "settings of an adapter": Reader(
+        "adapter_config.json", LORA_SETTINGS, read_adapter_of_a_model, 1000
+    ),
     "tokenizer": Reader("tokenizer.json", make_tokenizer("tokenizer.json"), read_tokenizer, 1000),
     "settings of a tokenizer": Reader(
         "tokenizer_config.json", make_tokenizer("tokenizer_config.json"), read_tokenizer, 1000
