@@ -230,6 +230,7 @@ EQUIVALENT: dict[str, str] = {
     "run/recover.py::_make_copies::drop::shutil.copyfile(log": (
         "the check of the ledger before has folded its log into it"
     ),
+    "run/exports.py::check_adapter_sums::constant::2 -> (3)": "no run writes an adapter deeper",
     "run/lock.py::RunLock.__init__::drop::os.lseek": "a file begins where it was opened",
     "run/lock.py::find_lock_owner::constant::32 -> (3": "a pid has fewer than 31 digits",
     "run/lock.py::RunLock.__init__::constant::32 -> (3": "a pid has fewer than 31 digits",

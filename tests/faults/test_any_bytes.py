@@ -483,7 +483,7 @@ def test_any_bytes_are_read_or_refused(name: str, many: bool, tmp_path: Path) ->
     path.parent.mkdir(exist_ok=True)
 
     @settings(
-        max_examples=reader.inputs if many else 10,
+        max_examples=reader.inputs if many else min(6, reader.inputs // 500),
         deadline=None,
         database=None,
         derandomize=not many,

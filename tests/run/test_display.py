@@ -334,7 +334,13 @@ def test_bars_of_notebooks_are_for_notebooks_that_name_no_stream(
 
 @pytest.mark.parametrize(
     ("total", "answers", "shown"),
-    [(4, 0, "prompts"), (4, 3, "prompts, 3 answers"), (0, 0, "1 prompts"), (0, 3, "3 answers")],
+    [
+        (4, 0, "prompts"),
+        (4, 3, "prompts, 3 answers"),
+        (0, 0, "1 prompts"),
+        (0, 1, "1 prompts"),
+        (0, 3, "3 answers"),
+    ],
 )
 def test_a_bar_shows_answers_that_are_no_part_of_its_count(
     total: int, answers: int, shown: str
