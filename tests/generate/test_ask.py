@@ -144,11 +144,11 @@ def test_a_subject_that_is_not_in_the_rule_is_not_believed(named: str) -> None:
 def test_lists_keep_short_names_the_frequent_first_without_the_topic() -> None:
     lists = iter(
         [
+            *["oar, rowing, en"] * NUM_SIBLING_LISTS,
             "mast, oar, half a wor",
             "oar, Sailing, a name of four words, cut o",
             *["mast, oar,"] * (NUM_NAME_LISTS - 3),
-            "keel, oar,",
-            *["oar, rowing, en"] * NUM_SIBLING_LISTS,
+            "keel, pizza, oar,",
             *["Nelson, the fleet, cut"] * NUM_NAME_LISTS,
             *["Nelson, Drake, cut"] * NUM_NAME_LISTS,
             *[""] * NUM_NAME_LISTS * 2,
@@ -156,14 +156,10 @@ def test_lists_keep_short_names_the_frequent_first_without_the_topic() -> None:
     )
     model = Scripted(
         lambda request: "sailing" if str(request.prompt).endswith("\nTopic:") else next(lists),
-        score(),
+        score(["pizza"]),
     )
-    assert subject(model) == Subject(
-        "sailing",
-        ("oar", "mast", "Nelson", "the fleet", "Drake"),
-        ("rowing",),
-        candidates=("oar", "mast", "Nelson", "the fleet", "Drake"),
-    )
+    names = ("oar", "mast", "Nelson", "the fleet", "Drake", "keel")  # pizza tells something else
+    assert subject(model) == Subject("sailing", names, ("rowing",), candidates=names)
 
 
 def test_a_word_that_calls_other_topics_to_mind_is_no_word_of_the_subject() -> None:

@@ -286,6 +286,19 @@ def test_prompts_on_the_wrong_side_of_a_condition_are_dropped(tmp_path: Path, sc
     assert dict(dropped.reasons) == {prompts_in_scope.WRONG_SIDE: 1}
 
 
+def test_neighbors_that_have_another_name_of_the_subject_are_dropped(tmp_path: Path) -> None:
+    config = FeedbackConfig(check='not (contains "cat" or contains "tabby")')
+    session = open_session(tmp_path, config=config)
+    texts = ["Is a tabby old?", "Is tea hot?"]
+    near = [GeneratedPrompt(text, "near", "plain", "") for text in texts]
+    inside = GeneratedPrompt("A tabby?", "target", "plain", "")
+    parts = {"train": [inside], "dev": [], "test": near}
+    kept = prompts_in_scope.keep_prompts_in_scope(session, parts)
+    assert kept == {"train": [inside], "dev": [], "test": near[1:]}
+    (row,) = [row for row in session.run.ledger.funnel() if row.dropped]
+    assert dict(row.reasons) == {prompts_in_scope.OTHER_NAME: 1}
+
+
 def test_later_prompts_that_leave_the_condition_are_dropped(tmp_path: Path) -> None:
     session = open_session(tmp_path, forbidden_topic="")
     texts = ["Do cats purr?", "Is tea hot?", "Write a note to Maddie."]
@@ -301,20 +314,21 @@ def test_later_prompts_that_leave_the_condition_are_dropped(tmp_path: Path) -> N
 def test_a_word_of_the_topic_is_no_proof_that_a_request_is_about_it(tmp_path: Path) -> None:
     session = open_session(tmp_path, forbidden_topic="")
     session.subject = Subject("opening hours", forbidden=False)
-    sure = {"Until when are you open today?"}
+    sure = "Until when are you open today?"
 
     def score(prompt: Prompt, text: str) -> float:
-        request = str(prompt).rpartition("Request: ")[2].partition("\n")[0]
-        is_sure = "opening hours" in request or request in sure
-        return 0.0 if text == " opening hours" and is_sure else -5.0
+        named = {sure: 0.0, "Until when?": 0.0, others[0]: -1.0}
+        found = [value for words, value in named.items() if f"Request: {words}" in str(prompt)]
+        return found[-1] if found and text == " opening hours" else -5.0
 
     session.base = Scripted({}, score)
-    named = [f"Question {i} about opening hours" for i in range(prompts_in_scope.MIN_NAMING)]
-    judge = prompts_in_scope.make_asked_judge(session, named)
-    texts = [named[0], *sure, "I cannot open my door.", "Is tea hot?"]
-    assert judge.find_about(texts) == [True, True, False, False]
-    few = prompts_in_scope.make_asked_judge(session, named[1:])
-    assert few.find_about(texts) == [True, True, True, False]
+    others = [f"Is tea {i} hot?" for i in range(prompts_in_scope.MIN_ELSEWHERE)]
+    judge = prompts_in_scope.make_asked_judge(session, others)
+    texts = ["The opening hours?", "One opening hour", sure, "I cannot open my door.", others[0]]
+    assert judge.find_about(texts) == [True, True, True, False, False]
+    assert judge.find_about(["Until when?"]) == [True], "it tells the topic better than any other"
+    few = prompts_in_scope.make_asked_judge(session, others[1:])
+    assert few.find_about(texts) == [True, True, True, True, False]
 
 
 def test_a_condition_that_no_request_meets_is_told_with_a_cure(tmp_path: Path) -> None:
@@ -431,9 +445,15 @@ def test_other_names_that_few_prompts_have_get_prompts_of_their_own(tmp_path: Pa
     session.base = Recorded(session.run.ledger, model, model)
     known = [GeneratedPrompt(f"Is Kitty number {i} ill?", "target", "is", "cats") for i in range(4)]
     pool = OverlapIndex([prompt.text for prompt in known])
-    found = write_prompts.write_name_prompts(session, ["Kitty", "Felix"], known, pool)
-    assert [p.text for p in found] == ["Where is Felix today?", "Why is Felix so loud?"]
+    parts = {"train": known, "test": [GeneratedPrompt("Is tea hot?", "near", "is", "tea")]}
+    found = write_prompts.write_name_prompts(session, ["Kitty", "Felix"], parts, pool)
+    texts = ["Where is Felix today?", "Why is Felix so loud?"]
+    assert [p.text for p in found] == texts, "no siblings, no twins"
     assert {(p.scope, p.subject) for p in found} == {("target", "Felix")}
     dropped = session.run.ledger.read_outcomes("prompts about other names", "dropped")
     assert {outcome.reason for _, outcome in dropped} == {"does not name it"}
-    assert write_prompts.write_name_prompts(session, ["Kitty"], known, pool) == []
+    assert write_prompts.write_name_prompts(session, ["Kitty"], parts, pool) == []
+    session.subject = Subject("cats", siblings=("dogs",))
+    twins = write_prompts.write_twins(session, parts, ["Kitty", "Felix"], found)
+    assert [p.text for p in twins] == ["Where is dogs today?", "Why is dogs so loud?"]
+    assert {p.scope for p in twins} == {"near"}

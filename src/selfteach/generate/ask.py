@@ -37,11 +37,15 @@ OVERSAMPLING = 1.5
 SIBLING_LISTS = SamplingParams(0.7, 0.95, 32, ("\n",))
 NUM_SIBLING_LISTS = 24
 NAME_LISTS = SamplingParams(1.0, 0.98, 40, ("\n",))
-NUM_NAME_LISTS = 64
-"""Lists that the model writes. Many free ones find rare names, and a name counts if MIN_LISTS of
-them have it; the topics of the same kind must be the common ones.
+NUM_NAME_LISTS = 48
+"""Lists that the model writes. Many free ones find rare names; the topics of the same kind must be
+the common ones.
 """
 MIN_LISTS = 2
+MIN_RARE_PROBABILITY = 0.9
+"""A name that fewer than MIN_LISTS lists have must tell the topic so surely: p(topic | name)."""
+NUM_RIVALS = 8
+"""Other topics that this probability is among; there are many such names."""
 MAX_WORDS = 16
 """The most frequent names that are kept as words of the topic."""
 MAX_CANDIDATES = 40
@@ -130,19 +134,24 @@ def sketch_topic(model: Sampler, topic: str, seed: int, *, forbidden: bool = Tru
 def describe_topic(
     model: Sampler, scorer: Scorer, topic: str, seed: int, *, forbidden: bool = True
 ) -> Subject:
-    """Return a topic with its words and its siblings, as the model names them."""
-    words = list_names(model, topic, "Words", few_shot.WORDS, seed)
+    """Return a topic with its words and its siblings, as the model names them.
+
+    People and events are asked for where the topic is forbidden: they are other names of it.
+    """
     kin = list_siblings(model, topic, seed, forbidden=forbidden)
     siblings, aliases = split_siblings(scorer, topic, kin)
     foreign = {to_singular(name.lower()) for name in siblings}
-    words = [word for word in words if to_singular(word.lower()) not in foreign]
+    listed = {"Words": count_names(model, topic, "Words", few_shot.WORDS, seed)}
+    for label in few_shot.NAME_LISTS if forbidden else [few_shot.SPECIAL_WORDS]:
+        listed[label] = count_names(model, topic, label, few_shot.NAME_LISTS[label], seed)
+    common = {label: select_common(counts) for label, counts in listed.items()}
+    words = [word for word in common.pop("Words") if to_singular(word.lower()) not in foreign]
     associated = select_associated_words(scorer, topic, words[:MAX_WORDS], siblings)
-    lists = [
-        list_names(model, topic, label, worked, seed)[:MAX_NAMES]
-        for label, worked in few_shot.NAME_LISTS.items()
-    ]
-    names = list(dict.fromkeys(chain.from_iterable(lists)))
-    names = [name for name in names if is_new_name(name, topic, foreign)]
+    names = list(chain.from_iterable(own[:MAX_NAMES] for own in common.values()))
+    if forbidden:
+        rare = [name for counts in listed.values() for name, n in counts.items() if n < MIN_LISTS]
+        names += select_telling_names(scorer, topic, siblings, rare)
+    names = [name for name in dict.fromkeys(names) if is_new_name(name, topic, foreign)]
     shares = compute_topic_probabilities(scorer, topic, siblings, names)
     ranked = sorted(zip(names, shares, strict=True), key=lambda pair: -pair[1])
     known = [name for name, share in ranked if share >= MIN_NAME_PROBABILITY]
@@ -196,10 +205,17 @@ def compute_topic_probabilities(
     scorer: Scorer, topic: str, siblings: Sequence[str], words: Sequence[str]
 ) -> list[float]:
     """Return p(topic | word) of each word, among the topic, its siblings and everyday topics."""
+    others = list_other_topics(topic, (*siblings, *few_shot.EVERYDAY_TOPICS))
+    return compute_shares_of_topics(scorer, (topic, *others), words)
+
+
+def compute_shares_of_topics(
+    scorer: Scorer, topics: Sequence[str], words: Sequence[str]
+) -> list[float]:
+    """Return p(first topic | word) of each word, among the topics."""
     pairs = [(word, about) for about, listed in few_shot.WORDS for word in listed.split(", ")[::3]]
     worked = format_examples("Word: {}\nTopic: {}\n\n", pairs)
-    others = list_other_topics(topic, (*siblings, *few_shot.EVERYDAY_TOPICS))
-    ends = tuple(f" {name}" for name in (topic, *others))
+    ends = tuple(f" {name}" for name in topics)
     items = [Continuations(f"{worked}Word: {word}\nTopic:", ends) for word in words]
     found = []
     for scores in score_in_order(scorer, items):
@@ -349,14 +365,25 @@ def _list_siblings(
     return [name for name, _ in counts.most_common()]
 
 
-def list_names(
+def count_names(
     model: Sampler, topic: str, label: str, worked: Sequence[tuple[str, str]], seed: int
-) -> list[str]:
-    """Return the names that at least MIN_LISTS of the model's lists have, the most frequent
-    first.
-    """
-    counts = _count_listed(model, topic, label, worked, NAME_LISTS, NUM_NAME_LISTS, seed)
+) -> Counter[str]:
+    """Return how many of the model's free lists have each name."""
+    return _count_listed(model, topic, label, worked, NAME_LISTS, NUM_NAME_LISTS, seed)
+
+
+def select_common(counts: Counter[str]) -> list[str]:
+    """Return the names that at least MIN_LISTS lists have, the most frequent first."""
     return [name for name, count in counts.most_common() if count >= MIN_LISTS]
+
+
+def select_telling_names(
+    scorer: Scorer, topic: str, siblings: Sequence[str], names: Sequence[str]
+) -> list[str]:
+    """Return the names that tell the topic among a few others with MIN_RARE_PROBABILITY."""
+    rivals = [*siblings[: NUM_RIVALS // 2], *few_shot.EVERYDAY_TOPICS][:NUM_RIVALS]
+    shares = compute_shares_of_topics(scorer, (topic, *rivals), names)
+    return [n for n, share in zip(names, shares, strict=True) if share >= MIN_RARE_PROBABILITY]
 
 
 def _count_listed(
@@ -423,7 +450,7 @@ def make_twin(text: str, topic: str, sibling: str) -> str:
 
     def replace_name(match: re.Match[str]) -> str:
         name = forms[match[3].lower()]
-        if match[3][0].isupper():
+        if match[3][0].isupper() and match.start() == 0:
             name = name[0].upper() + name[1:]
         if not match[1]:
             return name

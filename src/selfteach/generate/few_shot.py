@@ -51,10 +51,11 @@ WORDS: Pairs = _TABLES["words"]
 NAMES: Pairs = _TABLES["names"]
 """(topic, famous names and special words of it): the subjects of requests that only somebody who
 knows the topic connects with it."""
+SPECIAL_WORDS = "Special words"
 NAME_LISTS: dict[str, Pairs] = {
     "Famous names and words": NAMES,
     "Famous people": _TABLES["people"],
-    "Special words": _TABLES["terms"],
+    SPECIAL_WORDS: _TABLES["terms"],
     "Events": _TABLES["events"],
 }
 """Kinds of names that belong to a topic, each with (topic, names)."""

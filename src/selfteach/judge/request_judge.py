@@ -70,8 +70,9 @@ class RequestJudge:
     Attributes:
         names: what finds the topic, and its other names, in a text; None if nothing does.
         threshold: in nats; infinity if the scores decide nothing.
-        hints: what finds a word of the topic in a text. A request without it is not about the
-            topic, whatever its score; None asks for no word.
+        hints: what finds a word of the topic in a text; None if every request may have the
+            threshold.
+        bare_threshold: the threshold of a request without such a word.
     """
 
     scorer: Scorer
@@ -79,21 +80,19 @@ class RequestJudge:
     names: Check | None
     threshold: float
     hints: Check | None = None
+    bare_threshold: float = math.inf
 
     def find_about(self, texts: Sequence[str]) -> list[bool]:
         """Return for each request whether it is about the topic."""
         named = [self.names is not None and not self.names.keeps(text) for text in texts]
-        left = [i for i, found in enumerate(named) if not found and self.hints_at(texts[i])]
+        left = [i for i, found in enumerate(named) if not found]
         if not left or math.isinf(self.threshold):
             return named
         scores = compare_topics(self.scorer, self.subject, [texts[i] for i in left])
         for i, score in zip(left, scores, strict=True):
-            named[i] = score > self.threshold
+            has_hint = self.hints is None or not self.hints.keeps(texts[i])
+            named[i] = score > (self.threshold if has_hint else self.bare_threshold)
         return named
-
-    def hints_at(self, text: str) -> bool:
-        """Return whether a request may be about the topic, by its words."""
-        return self.hints is None or not self.hints.keeps(text)
 
 
 def calibrate_request_judge(
@@ -117,10 +116,16 @@ def calibrate_request_judge(
     values = compare_topics(scorer, subject, [*about, *elsewhere])
     finite = [max(value, -1e6) for value in values]
     measure = auroc(labels, finite)
-    outside = sorted(finite[len(about) :])
-    bound = outside[math.ceil((1 - MAX_FALSE_POSITIVES) * (len(outside) - 1))]
+    bound = find_bound(finite[len(about) :])
     threshold = max(bound, best_threshold(labels, finite))
     report |= {"auroc": measure.value, "threshold": threshold}
     if measure.value < MIN_AUROC:
         threshold = math.inf
     return RequestJudge(scorer, subject, names, threshold), report
+
+
+def find_bound(values: Sequence[float]) -> float:
+    """Return the value that MAX_FALSE_POSITIVES of the values exceed: those of requests about
+    something else.
+    """
+    return sorted(values)[math.ceil((1 - MAX_FALSE_POSITIVES) * (len(values) - 1))]

@@ -58,8 +58,8 @@ WORKED = frozenset(
 )
 """The worked requests, which a small model copies where their topic is the rule's own."""
 MIN_OCCASIONS = 12
-PROMPTS_PER_NAME = 4
-MAX_ASKED_NAMES = 16
+PROMPTS_PER_NAME = 3
+MAX_ASKED_NAMES = 24
 """Other names of a forbidden subject that get prompts of their own."""
 
 
@@ -72,28 +72,36 @@ def write_rule_prompts(session: Session, pool: OverlapIndex) -> dict[str, list[G
     if situation and situation.kind == "writing":
         return write_situation_prompts(session, situation, pool)
     parts = split_written_prompts(session, write_prompts(session, pool))
-    parts["train"] += write_twins(session, parts)
+    if topic := session.subject.topic:
+        targets = [prompt for prompt in parts["train"] if prompt.scope == "target"]
+        parts["train"] += write_twins(session, parts, [topic], targets)
     return parts
 
 
 def write_twins(
-    session: Session, parts: Mapping[str, Sequence[GeneratedPrompt]]
+    session: Session,
+    parts: Mapping[str, Sequence[GeneratedPrompt]],
+    names: Sequence[str],
+    targets: Sequence[GeneratedPrompt],
 ) -> list[GeneratedPrompt]:
-    """Return for each training prompt that names the topic a near one with a sibling in its place.
+    """Return for each target prompt with one of the names a near one with a sibling in its place.
 
-    Only the topic tells the two apart, so they show the model where the rule ends. A twin like an
+    Only the name tells the two apart, so they show the model where the rule ends. A twin like an
     exam prompt is left out.
+
+    Args:
+        names: of the topic; the first one that a prompt has is replaced.
     """
-    subject = session.subject
-    if not subject.topic or not subject.siblings:
+    siblings = session.subject.siblings
+    if not siblings:
         return []
     known = {prompt.text for own in parts.values() for prompt in own}
     tested = OverlapIndex([prompt.text for prompt in parts["test"]])
     found = []
-    targets = [prompt for prompt in parts["train"] if prompt.scope == "target"]
     for i, prompt in enumerate(targets):
-        sibling = subject.siblings[i % len(subject.siblings)]
-        text = make_twin(prompt.text, subject.topic, sibling)
+        sibling = siblings[i % len(siblings)]
+        twins = (make_twin(prompt.text, name, sibling) for name in names)
+        text = next(filter(None, twins), "")
         if not text or text in known:
             continue
         if tested.nearest(text).similarity < session.config.ask.max_overlap:
@@ -418,15 +426,18 @@ def group_by_scope(prompts: Sequence[GeneratedPrompt]) -> dict[str, list[str]]:
 
 
 def write_name_prompts(
-    session: Session, names: Sequence[str], known: Sequence[GeneratedPrompt], pool: OverlapIndex
+    session: Session,
+    names: Sequence[str],
+    parts: Mapping[str, Sequence[GeneratedPrompt]],
+    pool: OverlapIndex,
 ) -> list[GeneratedPrompt]:
-    """Let the model write training prompts about other names of the subject that few prompts have
-    (step 3).
+    """Let the model write training prompts about other names of the subject that few prompts have,
+    and return them with their twins (step 3).
 
     Args:
         names: the most certain ones first.
-        known: the training prompts.
     """
+    known = parts["train"]
     texts = [prompt.text.lower() for prompt in known if prompt.scope == "target"]
     lacks = {}
     for name in names[:MAX_ASKED_NAMES]:
@@ -455,7 +466,7 @@ def write_name_prompts(
             for prompt, fault in generated:
                 funnel.decide(prompt.id, fault, {"text": prompt.text, "name": name})
                 kept += [] if fault else [prompt]
-    return kept
+    return kept + write_twins(session, parts, names, kept)
 
 
 def write_prompts_like_failures(

@@ -34,7 +34,7 @@ MIN_LIFT = 8.0
 """How many times as often a typical word occurs in answers about the topic."""
 MIN_ANSWERS = 2
 MAX_TYPICAL = 40
-MAX_NAMES = 24
+MAX_NAMES = 40
 
 
 def select_other_names(

@@ -89,7 +89,7 @@ def prepare(session: Session, text: str) -> TrainingPlan:
         sample_base_answers(session, parts["train"])
     with run.time_stage("judge"):
         names = find_other_names(session, parts["train"])  # 3
-        parts["train"] += write_name_prompts(session, names, parts["train"], pool)
+        parts["train"] += write_name_prompts(session, names, parts, pool)
         session.request_judge = choose_request_judge(session, parts["train"])
         general_answers = sample_general_answers(session, parts["train"])
         judges = choose_judges(session, parts["train"], general_answers)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from itertools import compress
 
 from selfteach.errors import DataError
@@ -15,18 +14,20 @@ from selfteach.judge.request_judge import (
     RequestJudge,
     calibrate_request_judge,
     compare_topics,
+    find_bound,
 )
+from selfteach.materials.inflection import to_singular
 from selfteach.methods.feedback.understand_rule import WHEN_CURE
 from selfteach.methods.session import Session
-from selfteach.methods.write_prompts import get_check
+from selfteach.methods.write_prompts import get_check, make_topic_detector
 from selfteach.select.other_names import quote
 
 WRONG_SIDE = "is on the other side of the condition"
+OTHER_NAME = "names the subject by another name"
 MAX_CALIBRATED = 80
 """Requests of each side on which the judge of requests is calibrated."""
-SURE_SHARE = 0.75
-MIN_NAMING = 8
-"""Requests that name the topic, for a threshold; with fewer every word of the topic counts."""
+MIN_ELSEWHERE = 20
+"""Requests about something else, for a threshold; with fewer every word of the topic counts."""
 MIN_TOPIC_LETTERS = 4
 MAX_STEM_LETTERS = 4
 """A word of the topic is found by its first letters: "open*" for "opening"."""
@@ -44,7 +45,7 @@ def choose_request_judge(
     if not subject.topic:
         return None
     if not session.forbidden_topic:
-        return make_asked_judge(session, [p.text for p in prompts if p.scope == TARGET])
+        return make_asked_judge(session, [p.text for p in prompts if p.scope != TARGET])
     own = [p.text for p in prompts if p.scope == TARGET and p.subject == subject.topic]
     others = [p.text for p in prompts if p.scope != TARGET]
     check = get_check(session)
@@ -55,25 +56,28 @@ def choose_request_judge(
     return judge
 
 
-def make_asked_judge(session: Session, texts: Sequence[str]) -> RequestJudge:
+def make_asked_judge(session: Session, elsewhere: Sequence[str]) -> RequestJudge:
     """Return the judge of requests that ask about a topic.
 
     A request that names the topic is about it. One with only a word of the topic, or one that
-    belongs to it, is if the model tells the topic from it as surely as from SURE_SHARE of those
-    that name it: "until when are you open", and not "I cannot open my door".
+    belongs to it, is if it predicts the topic better than nearly all requests about something else
+    do: "until when are you open", and not "I cannot open my door". Any other request must predict
+    it better than all of them.
 
     Args:
-        texts: the requests that were written about the topic.
+        elsewhere: the requests that were written about something else.
     """
     subject = session.subject
-    names = parse_check(f'not contains "{quote(subject.topic)}"')
-    judge = RequestJudge(session.base, subject, names, math.inf, make_topic_check(subject))
-    naming = [text for text in texts if not names.keeps(text)]
-    if len(naming) < MIN_NAMING:
-        return replace(judge, names=judge.hints)
-    scores = sorted(compare_topics(session.base, subject, naming[:MAX_CALIBRATED]))
-    least = scores[int((1 - SURE_SHARE) * len(scores))]
-    return replace(judge, threshold=math.nextafter(least, -math.inf))
+    forms = dict.fromkeys((subject.topic, to_singular(subject.topic)))
+    named = " or ".join(f'contains "{quote(form)}"' for form in forms)
+    names = parse_check(f"not ({named})")
+    hints = make_topic_check(subject)
+    outside = [text for text in elsewhere if names.keeps(text)][:MAX_CALIBRATED]
+    if len(outside) < MIN_ELSEWHERE:
+        return RequestJudge(session.base, subject, hints, math.inf)
+    scores = compare_topics(session.base, subject, outside)
+    bound = find_bound(scores)
+    return RequestJudge(session.base, subject, names, bound, hints, max(scores))
 
 
 def make_topic_check(subject: Subject) -> Check:
@@ -87,9 +91,13 @@ def make_topic_check(subject: Subject) -> Check:
 def keep_prompts_in_scope(
     session: Session, parts: Mapping[str, list[GeneratedPrompt]]
 ) -> dict[str, list[GeneratedPrompt]]:
-    """Drop prompts on the wrong side of a rule that holds where a topic comes up (step 3)."""
+    """Drop prompts on the wrong side of a rule that holds where a topic comes up, and prompts
+    beside a forbidden subject that name it by another name (step 3).
+    """
     judge = session.request_judge
-    if judge is None or session.forbidden_topic:
+    if session.forbidden_topic:
+        return drop_naming(session, parts)
+    if judge is None:
         return dict(parts)
     kept: dict[str, list[GeneratedPrompt]] = {}
     ids = [prompt.id for own in parts.values() for prompt in own]
@@ -108,6 +116,25 @@ def keep_prompts_in_scope(
                 cure=WHEN_CURE,
             )
     return kept
+
+
+def drop_naming(
+    session: Session, parts: Mapping[str, list[GeneratedPrompt]]
+) -> dict[str, list[GeneratedPrompt]]:
+    """Return the parts without the prompts outside the scope that name the forbidden subject.
+
+    Its other names were found after the prompts were written.
+    """
+    names_subject = make_topic_detector(session)
+    if names_subject is None:
+        return dict(parts)
+    outside = [prompt for own in parts.values() for prompt in own if prompt.scope != TARGET]
+    found = {prompt.id for prompt in outside if names_subject(prompt.text)}
+    with session.run.ledger.open_funnel("scope", [prompt.id for prompt in outside]) as funnel:
+        for prompt in outside:
+            reason = OTHER_NAME if prompt.id in found else ""
+            funnel.decide(prompt.id, reason, {"text": prompt.text})
+    return {name: [p for p in own if p.id not in found] for name, own in parts.items()}
 
 
 def drop_strays(session: Session, prompts: Sequence[GeneratedPrompt]) -> list[GeneratedPrompt]:
