@@ -16,7 +16,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain, zip_longest
+from itertools import chain
 from statistics import mean
 from typing import Literal
 
@@ -52,6 +52,8 @@ MAX_CANDIDATES = 40
 """The most frequent names that may be other names of the topic."""
 MAX_SIBLINGS = 12
 """The most frequent names that are kept as siblings of the topic."""
+MAX_ASKED_SIBLINGS = 8
+"""So many of them are what the same people ask about otherwise."""
 MAX_ALIASES = 4
 """So many of the topics of the same kind may turn out to be other names of the topic."""
 MAX_NAMES = 40
@@ -346,16 +348,14 @@ def _format_few_shot(plan: tuple[str, str], sample_index: int, forms: PromptForm
 def list_siblings(model: Sampler, topic: str, seed: int, *, forbidden: bool) -> list[str]:
     """Return what near requests may be about, the most frequent first: topics of the same kind.
 
-    Where the rule holds when somebody asks, what the same people ask about otherwise takes turns
-    with them.
+    Where the rule holds when somebody asks, what the same people ask about otherwise comes first.
     """
     kin = _list_siblings(model, topic, "Other topics of the same kind", few_shot.SIBLINGS, seed)
     if forbidden:
         return kin
     asked = "The same people also ask about"
     others = _list_siblings(model, topic, asked, few_shot.ASKED_SIBLINGS, seed)
-    pairs = zip_longest(others, kin)
-    return [name for name in dict.fromkeys(chain.from_iterable(pairs)) if name]
+    return list(dict.fromkeys([*others[:MAX_ASKED_SIBLINGS], *kin]))
 
 
 def _list_siblings(
