@@ -196,7 +196,10 @@ def test_no_task_of_the_exam_is_shown_learned_or_resembled(
         }
     assert held_out
     assert not held_out & shown
-    assert not {row["source"].get("task") for row in read_rows(run / "examples.jsonl")} & held_out
+    sources = [row["source"] for row in read_rows(run / "examples.jsonl") if row["role"] == "learn"]
+    assert not {source["task"] for source in sources} & held_out
+    places = {source["from"].partition(":")[0].partition(" ")[0] for source in sources}
+    assert places == {"seeds.jsonl", "invented"}, "each example names its row, or its candidate"
 
 
 def test_the_examples_are_turns_with_one_template_each(

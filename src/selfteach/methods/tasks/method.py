@@ -183,6 +183,7 @@ def make_task_examples(
                 prompt, answer = template.fill(row)
                 turns = make_prompt(prompt) if isinstance(prompt, str) else prompt
                 source = {
+                    "from": task.where,
                     "task": task.id,
                     "template": template.name,
                     "classification": task.classification,
