@@ -7,8 +7,8 @@
 3. For each exam: the score and the share of the score alone that is kept, needless effects, near
    answers that are not degraded, and the general drift; alone, and in the student.
 
-The runs must be of this version of selfteach, because their steps are taken again. The sum does not
-depend on the order of the lessons, apart from rounding. The same command goes on after a stop.
+The exams are those that the runs recorded. The sum does not depend on the order of the lessons,
+apart from rounding. The same command goes on after a stop.
 """
 
 from __future__ import annotations
@@ -24,10 +24,11 @@ from pathlib import Path
 from typing import Any
 
 from selfteach.run.display import Display, open_display
-from selfteach.students.examine import name_lesson_source, open_models, sit_exam_again
+from selfteach.students.examine import name_lesson_source, open_models
 from selfteach.students.folder import StudentFolder, open_student
 from selfteach.students.gate import read_exam_scores
 from selfteach.students.lessons import begin_state, copy_run, find_lesson_of_run, make_lesson
+from selfteach.students.sit_again import sit_exam_again
 from selfteach.students.state import StudentState
 
 HEAD = (

@@ -321,6 +321,13 @@ def test_json_may_be_nested_64_deep_and_no_deeper(before: str, after: str) -> No
         parse_json(f'[1, "x", {nested(64)}, 2]')
 
 
+@pytest.mark.parametrize("text", ["{} x", "1 2", "[],", '"a"b'])
+def test_json_with_something_behind_it_is_refused(text: str) -> None:
+    fault = r"not JSON \(Extra data: line 1 column \d \(char \d\)\)"
+    with pytest.raises(ValueError, match=fault):
+        parse_json(text)
+
+
 def test_a_line_at_the_limit_is_read_and_a_longer_one_is_bad(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -57,11 +57,13 @@ class Group:
         tests: files, folders or tests below tests/.
         outside: tests that start processes, so that the lines they run are unknown; by the pattern
             of the source that they watch. They run last.
+        by_hand: faults that no operator makes, as (file, text, other text); the text stands once.
     """
 
     sources: tuple[str, ...]
     tests: tuple[str, ...]
     outside: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    by_hand: tuple[tuple[str, str, str], ...] = ()
 
 
 GROUPS = {
@@ -85,6 +87,26 @@ GROUPS = {
             "run/ledger.py": ("faults/test_45_power_loss.py",),
             "run/signals.py": ("faults/test_16_signals.py",),
         },
+    ),
+    "power": Group(
+        sources=(),
+        tests=("run/test_run_folder.py", "run/test_ledger.py", "faults/test_04_disk_full.py"),
+        outside={
+            "run/*.py": ("faults/test_45_power_loss.py", "faults/test_01_kill_sweep.py"),
+            "files.py": ("faults/test_45_power_loss.py", "faults/test_01_kill_sweep.py"),
+        },
+        by_hand=(
+            ("run/ledger.py", 'synchronous=FULL")', 'synchronous=OFF")'),
+            ("run/ledger.py", 'synchronous=FULL")', 'synchronous=NORMAL")'),
+            ("run/ledger.py", 'execute("ROLLBACK")', 'execute("COMMIT")'),
+            ("run/run_folder.py", "path.rename(old)", "shutil.rmtree(path)"),
+            ("run/run_folder.py", "os.fsync(handle.fileno())", "pass"),
+            ("run/run_folder.py", "sync_folder(folder)", "pass"),
+            ("run/run_folder.py", "sync_folder(path.parent)", "pass"),
+            ("files.py", "os.fsync(handle.fileno())", "pass"),
+            ("files.py", "sync_folder(path.parent)", "pass"),
+            ("files.py", "sync_folder(place.parent)", "pass"),
+        ),
     ),
     "recorded": Group(
         sources=("models/recorded.py",),
@@ -131,15 +153,19 @@ GROUPS = {
 
 EQUIVALENT: dict[str, str] = {
     # text
-    "files.py::read_jsonl::constant::2 -> (3) #1": "peek returns its buffer, not that many bytes",
-    "files.py::read_jsonl::constant::2 -> (1) #1": "peek returns its buffer, not that many bytes",
-    "files.py::read_jsonl::constant::1 -> (2) #1": "a longer line is refused all the same",
+    "files.py::read_lines::constant::2 -> (3) #1": "peek returns its buffer, not that many bytes",
+    "files.py::read_lines::constant::2 -> (1) #1": "peek returns its buffer, not that many bytes",
+    "files.py::read_lines::constant::1 -> (2) #1": "a longer line is refused all the same",
     'text.py::_replace_unsafe::return::return "" -> return None': (
         "re.sub takes None for an empty text"
     ),
     "files.py::_parse_int::constant::20 -> (21)": "integers of 21 digits fail the next comparison",
     # recorded
     "recorded.py::Recorded.embed::constant::True -> (False) #1": "both are made from one list",
+    "recorded.py::Recorded._embed_missing::constant::True -> (False) #1": (
+        "the lengths are compared before"
+    ),
+    'recorded.py::Recorded.explain_misfit::return::return ""': "None is as false as an empty text",
     # statistics
     "statistics.py::<module>::constant::21 ->": "memory: how many numbers are held at once",
     "statistics.py::<module>::constant::1 ->": "memory: how many numbers are held at once",
@@ -172,12 +198,25 @@ EQUIVALENT: dict[str, str] = {
     "remote/retry.py::TransientError.__init__::drop::super()": (
         "BaseException keeps the reason itself"
     ),
+    "remote/retry.py::parse_retry_after_s::compare::seconds > 0 -> (seconds >= 0)": (
+        "no wait is a wait of no seconds"
+    ),
     "remote/retry.py::parse_retry_after_s::constant::64 -> (65) #2": "no date has 64 letters",
     "remote/retry.py::parse_retry_after_s::constant::64 -> (63) #2": "no date has 64 letters",
     # checkpoint
     "train/checkpoint.py::write_checkpoint::constant::2 -> (": "how its manifest is indented",
+    "train/checkpoint.py::write_checkpoint::constant::True -> (False) #4": (
+        "there are as many contents as names"
+    ),
+    "train/checkpoint.py::read_checkpoint::constant::True -> (False) #1": (
+        "one is made from the other"
+    ),
     # run
     "run/manifest.py::write_manifest::constant::2 -> (": "how the manifest is indented",
+    "run/display.py::Display.count_answers::constant::0 -> ": "nothing is done of nothing",
+    "run/finished.py::read_base_name::compare::name == ": (
+        "the default model is no path, so none is hidden"
+    ),
     "run/display.py::replace_control_chars::compare::*('\\u202a' < c <= '\\u202e') #1": (
         "U+202A is not printable anyway"
     ),
@@ -188,6 +227,11 @@ EQUIVALENT: dict[str, str] = {
         "SQLite as it is usually built reads file: addresses without being asked"
     ),
     "run/display.py::Display.__init__::constant::0 -> ": "a stage sets it before it is shown",
+    "run/recover.py::_make_copies::drop::shutil.copyfile(log": (
+        "the check of the ledger before has folded its log into it"
+    ),
+    "run/exports.py::check_adapter_sums::constant::2 -> (3)": "no run writes an adapter deeper",
+    "run/lock.py::RunLock.__init__::drop::os.lseek": "a file begins where it was opened",
     "run/lock.py::find_lock_owner::constant::32 -> (3": "a pid has fewer than 31 digits",
     "run/lock.py::RunLock.__init__::constant::32 -> (3": "a pid has fewer than 31 digits",
     "run/ledger.py::Ledger.__init__::constant::0 -> (-1)": "the row has one column",
@@ -482,7 +526,18 @@ def find_group_mutants(group: Group) -> list[Mutant]:
         for path in sorted(base.glob(pattern)):
             wanted = names.split(",") if names else ()
             found += find_mutants(str(path.relative_to(base)), wanted)
-    return found
+    return found + [make_mutant_by_hand(*fault) for fault in group.by_hand]
+
+
+def make_mutant_by_hand(path: str, text: str, other: str) -> Mutant:
+    """Return the mutant with another text in place of one that stands once in a file."""
+    source = (ROOT / "src" / PACKAGE / path).read_bytes()
+    if source.count(text.encode()) != 1:
+        raise SystemExit(f"{path} does not hold {text!r} once: mend GROUPS")
+    start = source.index(text.encode())
+    line = source[:start].count(b"\n") + 1
+    id = f"{path}::by hand::{text} -> {other}"
+    return Mutant(id, path, line, line, start, start + len(text.encode()), other, False)
 
 
 def explain_equivalence(id: str) -> str:
@@ -682,7 +737,8 @@ def list_test_files(names: Sequence[str]) -> list[Path]:
 def list_source_files(group: Group) -> list[Path]:
     """Return the source files of a group."""
     base = ROOT / "src" / PACKAGE
-    return [path for source in group.sources for path in sorted(base.glob(source.split(":")[0]))]
+    found = [path for source in group.sources for path in sorted(base.glob(source.split(":")[0]))]
+    return found + sorted({base / path for path, _, _ in group.by_hand})
 
 
 def preload(modules: Sequence[str]) -> None:

@@ -8,6 +8,7 @@ import json
 import random
 import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -194,3 +195,25 @@ def test_what_only_the_write_ahead_log_holds_is_recovered_too(tmp_path: Path, wh
     again = Ledger(path)
     assert again.get_answers(["late"]) == {"late": {"text": "the last one"}}
     again.close()
+
+
+@pytest.mark.parametrize(("start", "end"), [(-5 * 4096, -4 * 4096), (0, 100)])
+def test_what_stands_in_the_log_alone_is_recovered_too(
+    whole: bytes, tmp_path: Path, start: int, end: int
+) -> None:
+    """The log of a process that was killed holds its newest rows."""
+    path, copy = tmp_path / "run.db", tmp_path / "copy"
+    path.write_bytes(whole)
+    copy.mkdir()
+    ledger = Ledger(path)
+    ledger.set_note("late", "in the log")
+    log = path.with_name("run.db-wal").read_bytes()
+    ledger.close()
+    damaged = bytearray(whole)
+    damaged[start:end] = bytes(end - start)
+    (copy / "run.db").write_bytes(damaged)
+    (copy / "run.db-wal").write_bytes(log)
+    saved = recover_ledger(copy)
+    assert saved["answers"] > ANSWERS / 2
+    with closing(Ledger(copy / "run.db", readonly=True)) as found:
+        assert found.get_note("late") == "in the log"

@@ -151,7 +151,7 @@ def test_an_endless_429_ends_whatever_the_size_of_the_run(monkeypatch: pytest.Mo
         endpoint = Endpoint(server.address, max_wait_s=0.1, timeout_s=0.1, max_failures=1.0)
         batches = chain.from_iterable(endpoint.stream(requests(size)) for size in range(2, 1000))
         began = time.monotonic()
-        with pytest.raises(EndpointError, match=r"answered nothing for .*429 \(slow down") as over:
+        with pytest.raises(EndpointError, match="answered nothing for") as over:
             list(batches)
         assert time.monotonic() - began < 5
     assert over.value.exit_code == 4

@@ -127,3 +127,33 @@ def test_a_line_without_end_is_read_in_bounded_memory(tmp_path: Path) -> None:
     assert done.stdout.split(maxsplit=2) == ["2", "1", "the line is longer than 8 MB\n"], (
         done.stderr
     )
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_a_csv_file_is_read_line_by_line(tmp_path: Path, end: str) -> None:
+    """Whatever ends its lines; a cell may hold such ends."""
+    path = tmp_path / "rows.csv"
+    lines = ["\ufeffa,b", f'1,"x{end}y"', "2", "3,z"]
+    path.write_bytes(end.join(lines).encode())
+    rows_found = [(where, row) for where, row in rows.read_rows(path)]
+    assert rows_found == [
+        ("rows.csv:2", {"a": "1", "b": f"x{end}y"}),
+        ("rows.csv:4", {"a": "2"}),
+        ("rows.csv:5", {"a": "3", "b": "z"}),
+    ]
+
+
+def test_a_long_line_of_a_csv_file_is_set_aside(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rows, "MAX_LINE_BYTES", 1 << 20)
+    path = tmp_path / "rows.csv"
+    path.write_text(f"a;b\n1;x\n{'x' * (3 << 20)};y\n3;z\n")
+    bad: list[BadLine] = []
+    assert [row["a"] for _, row in rows.read_rows(path, bad)] == ["1", "3"]
+    assert [line.fault for line in bad] == ["the line is longer than 1 MB"]
+    with path.open("ab") as file:
+        file.write(b"4;\xff\n")
+    with pytest.raises(DataError, match="not UTF-8") as caught:
+        list(rows.read_rows(path, []))
+    assert caught.value.where == "rows.csv:5"

@@ -129,6 +129,13 @@ def short_time(monkeypatch):
 LOOPS = "{% for i in range(99999) %}{% for j in range(99999) %}{% endfor %}{% endfor %}"
 
 
+PARTS_ALONE = (
+    "{% for m in messages %}{% for part in m.content %}{% if part.type == 'text' %}"
+    "{{ part.text }}{% endif %}{% endfor %}{% endfor %}"
+)
+"""The template of a model of images, which takes no message that is a text."""
+
+
 @pytest.mark.usefixtures("short_time")
 @pytest.mark.parametrize(
     ("template", "words"),
@@ -137,8 +144,9 @@ LOOPS = "{% for i in range(99999) %}{% for j in range(99999) %}{% endfor %}{% en
         ("{{ 'a' * 4000000000 }}", "needs more than 512 MB"),
         ("{% for i in range(99999) %}{{ 'a' * 999 }}{% endfor %}", "makes more than 1,048,576"),
         ("{% if %}", "cannot be read"),
+        (PARTS_ALONE, "leaves out or changes the words of a user"),
     ],
-    ids=["loops", "memory", "length", "syntax"],
+    ids=["loops", "memory", "length", "syntax", "words"],
 )
 def test_a_chat_template_beyond_its_bounds_is_refused_by_name(folder, template, words):
     (folder / "chat_template.jinja").write_text(template)

@@ -1,7 +1,8 @@
 """Every reader of a user's file, and every file that a command reads back, on any bytes: it reads
 them, or raises an error of selfteach. Nothing takes long.
 
-A few inputs for each in `make test`, 10,000 in `make test-all`; 1,000 where a page is made.
+A few inputs for each in `make test`, 10,000 in `make test-all`; 1,000 where a page is made or a
+process started.
 """
 
 from __future__ import annotations
@@ -9,19 +10,24 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import sqlite3
 import sys
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
+from documents import write_docx, write_pdf
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from safetensors.torch import save
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "report"))
 import fixture
@@ -31,15 +37,22 @@ from selfteach.config import FeedbackConfig, load_yaml, resolve
 from selfteach.errors import SelfteachError
 from selfteach.files import read_jsonl
 from selfteach.materials.corrections import read_corrections, read_prompts
-from selfteach.materials.documents import questions
+from selfteach.materials.documents import child, questions
 from selfteach.materials.documents.markup import read_html, read_markdown
 from selfteach.materials.documents.read import ReadDocuments, read_documents
 from selfteach.materials.examples import read_examples
 from selfteach.materials.rule import read_rule
 from selfteach.materials.tasks import read_tasks
+from selfteach.methods import estimate_cost
 from selfteach.methods.earlier_exam import list_entries
+from selfteach.methods.lesson_record import read_lesson_record
 from selfteach.models.check_safety import check_adapter, check_model_folder
+from selfteach.models.hf import HfModel
 from selfteach.models.kept_engine import read_facts
+from selfteach.models.load_adapter import load_adapter
+from selfteach.models.load_tokenizer import load_chat_tokenizer
+from selfteach.models.lora_layers import read_lora_layers
+from selfteach.models.memory_account import PipelineMemory
 from selfteach.models.remote.http_client import EndpointConnection
 from selfteach.models.remote.retry import RequestRefused, TransientError
 from selfteach.models.remote.teacher_program import _parse_reply
@@ -50,12 +63,18 @@ from selfteach.run.finished import read_base_name, read_exam
 from selfteach.run.ledger import Ledger
 from selfteach.run.progress import read_status
 from selfteach.run.verify import verify_run
-from selfteach.students.folder import read_student
+from selfteach.serve import presence
+from selfteach.students.exam_models import ExamSource
+from selfteach.students.folder import DATABASE_FILE, read_student
 from selfteach.students.job_runner import read_lesson_name
+from selfteach.students.jobs import Job, JobBook, list_open_jobs
 from selfteach.students.material import read_sources
+from selfteach.students.sit_again import read_recorded_exam
 from selfteach.students.state import Cell, Lesson, StudentState
 from selfteach.train.checkpoint import Checkpoint, read_newest_checkpoint, write_checkpoint
 from selfteach.train.metrics_file import MetricsFile
+from talker import write_talker
+from tiny_tokenizer import CHATML, tiny_tokenizer
 
 MAX_INPUT_S = 5.0
 """Processor time that one input may take."""
@@ -96,6 +115,14 @@ REPLY = {
         }
     ],
 }
+SERVER = {"pid": 1, "started_s": 1.0, "address": "x", "models": ["base"], "student": ""}
+MEMORY = json.dumps(vars(PipelineMemory(1, 2, 3, 4, 5, True))).encode()
+LORA_SETTINGS = json.dumps(
+    {"peft_type": "LORA", "r": 1, "lora_alpha": 1, "target_modules": ["q_proj"]}
+).encode()
+TENSORS_FILE = "adapter_model.safetensors"
+SIDES = {"A": torch.zeros(1, 4), "B": torch.zeros(4, 1)}
+LORA_TENSORS = save({f"base_model.model.q_proj.lora_{side}.weight": SIDES[side] for side in SIDES})
 CHECKPOINT = Checkpoint(2, {"w": torch.zeros(2)}, {}, torch.zeros(8, dtype=torch.uint8), {})
 
 
@@ -133,6 +160,25 @@ def read_earlier(path: Path) -> object:
     """Read the exam of a run that another one continues."""
     (path.parent / "config.yaml").write_text("exam:\n  max_tokens: 5\n")
     return list_entries(path.parent)
+
+
+def make_lesson() -> bytes:
+    """Return the record of a lesson, with an exam of each kind of judge and teacher."""
+    cases = json.loads((Path(__file__).parents[1] / "methods/exams_format_1.json").read_text())
+    exam = cases[-2]["record"]
+    exam["questions"]["target"] = exam["questions"]["target"][:8]
+    training = {"objectives": {"correction": {"sft": 1.0}}, "settings": {}}
+    return json.dumps({"base": "1", "tuned": "2", "exam": exam, "training": training}).encode()
+
+
+def read_lesson(path: Path) -> object:
+    """Read the record of a lesson, and the exam in it."""
+    record: Any = read_back(read_lesson_record, path)
+    source = ExamSource("x", "corrections", path.parent, None, path.parent, "x")
+    base: Any = SimpleNamespace(
+        model=None, base=None, open_teacher=None, config=SimpleNamespace(seed=0)
+    )
+    return read_recorded_exam(source, record, base)
 
 
 def open_ledger(path: Path) -> None:
@@ -181,6 +227,83 @@ def read_steps(path: Path) -> object:
     return curve.read()
 
 
+def read_jobs(path: Path) -> object:
+    """Read what is noted of the jobs of a student: one of them is as it should be."""
+    book = open_job_book(path.parent)
+    with closing(sqlite3.connect(path.parent / DATABASE_FILE)) as db, db:
+        text = path.read_bytes().decode("utf-8", "replace")
+        db.execute("INSERT OR REPLACE INTO jobs (id, body) VALUES ('2', ?)", (text,))
+    return list_open_jobs(path.parent), book.list_jobs(), book.find("2")
+
+
+def read_database_of_jobs(path: Path) -> object:
+    return list_open_jobs(path.parent), JobBook(path.parent).list_jobs()
+
+
+def open_job_book(student: Path) -> JobBook:
+    (student / DATABASE_FILE).touch()
+    return JobBook(student)
+
+
+def read_server_note(path: Path) -> object:
+    """Read what a server wrote of itself, as `status` does."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(presence, "get_cache_folder", lambda: path.parents[1])
+        return presence.list_servers()
+
+
+def read_kept_memory(path: Path) -> object:
+    """Read the memory that an earlier command counted; a damaged note is as good as none."""
+    return estimate_cost.read_kept_memory(path)
+
+
+def read_adapter_of_a_model(path: Path) -> object:
+    """Put a LoRA on a model, as `answer` does, and read its layers, as a server does."""
+    folder, module = path.parent, torch.nn.ModuleDict({"q_proj": torch.nn.Linear(4, 4)})
+    for name, good in (("adapter_config.json", LORA_SETTINGS), (TENSORS_FILE, LORA_TENSORS)):
+        if not (folder / name).exists():
+            (folder / name).write_bytes(good)
+    with contextlib.suppress(SelfteachError):
+        read_lora_layers(module, folder)
+    return load_adapter(torch.nn.ModuleDict({"q_proj": torch.nn.Linear(4, 4)}), folder)
+
+
+def read_tokenizer(path: Path) -> object:
+    """Load a model's tokenizer of which one file is damaged."""
+    folder = path.parent
+    if not (folder / "config.json").exists():
+        (folder / "config.json").write_text('{"model_type": "llama"}')
+        (folder / "model.safetensors").write_bytes(b"")
+        tiny = tiny_tokenizer()
+        damaged = path.read_bytes()
+        tiny.save_pretrained(folder)
+        path.write_bytes(damaged)
+    return load_chat_tokenizer(str(folder))
+
+
+def read_weights(path: Path) -> object:
+    """Load a model with any weights."""
+    folder = path.parent
+    if not (folder / "config.json").exists():
+        damaged = path.read_bytes()
+        write_talker(folder, CHATML)
+        path.write_bytes(damaged)
+    return HfModel.load(folder, dtype="float32", device="cpu")
+
+
+def read_in_process(kind: str, path: Path) -> object:
+    """Parse a document where a child would: it may raise anything but what ends the parent."""
+    with contextlib.suppress(Exception):
+        return child._parse_file(kind, path)
+    return None
+
+
+def make_document(write: Callable[[Path], object]) -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        write(Path(folder, "file"))
+        return Path(folder, "file").read_bytes()
+
+
 def note_of_engine() -> bytes:
     facts = {"format": 1, "bytes": 7, "context_tokens": 5, "end_ids": [1, 2]}
     return json.dumps(facts | {"sha256": hashlib.sha256(b"weights").hexdigest()}).encode()
@@ -193,6 +316,19 @@ def make_student() -> bytes:
     cell = Cell("kept", measure, measure, None, 0.1)
     state = StudentState("base", "1", (lesson,)).record("add tea", {"tea": cell})
     return json.dumps(state.to_json()).encode()
+
+
+def make_jobs() -> bytes:
+    """Return the database of a student with a job."""
+    with tempfile.TemporaryDirectory() as folder:
+        open_job_book(Path(folder)).add(Job("1", "rule", "Tea.", "waiting"))
+        return Path(folder, DATABASE_FILE).read_bytes()
+
+
+def make_tokenizer(name: str) -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        tiny_tokenizer().save_pretrained(folder)
+        return Path(folder, name).read_bytes()
 
 
 def make_ledger() -> bytes:
@@ -261,6 +397,7 @@ READERS = {
     "earlier exam": Reader("exam.json", json.dumps(EXAM).encode(), read_earlier),
     "steps of a training": Reader("metrics.jsonl", as_lines({"step": 1, "loss": 1.0}), read_steps),
     "student": Reader("student.json", make_student(), lambda path: read_student(path.parent)),
+    "record of a lesson": Reader("lesson.json", make_lesson(), read_lesson, 1000),
     "sources of a lesson": Reader(
         "material.json", b'{"paths": [{"kept": "material/a"}]}', partial(read_back, read_sources)
     ),
@@ -271,6 +408,31 @@ READERS = {
         "adapter_config.json",
         b'{"peft_type": "LORA", "r": 1, "base_fingerprint": "1"}',
         read_adapter_settings,
+    ),
+    "job of a student": Reader(
+        "job.json", json.dumps(vars(Job("1", "rule", "x", "waiting"))).encode(), read_jobs
+    ),
+    "jobs of a student": Reader(DATABASE_FILE, make_jobs(), read_database_of_jobs),
+    "note of a server": Reader("servers/1.json", json.dumps(SERVER).encode(), read_server_note),
+    "memory of a run": Reader("memory.json", MEMORY, read_kept_memory),
+    "tensors of an adapter": Reader(TENSORS_FILE, LORA_TENSORS, read_adapter_of_a_model),
+    "settings of an adapter": Reader(
+        "adapter_config.json", LORA_SETTINGS, read_adapter_of_a_model, 1000
+    ),
+    "tokenizer": Reader("tokenizer.json", make_tokenizer("tokenizer.json"), read_tokenizer, 1000),
+    "settings of a tokenizer": Reader(
+        "tokenizer_config.json", make_tokenizer("tokenizer_config.json"), read_tokenizer, 1000
+    ),
+    "weights": Reader("model.safetensors", save({"x": torch.zeros(2, 2)}), read_weights, 1000),
+    "PDF": Reader(
+        "a.pdf",
+        make_document(lambda path: write_pdf(path, ["Tea is green."])),
+        partial(read_in_process, "pdf"),
+    ),
+    "DOCX": Reader(
+        "a.docx",
+        make_document(lambda path: write_docx(path, "Tea is green.", "Tea")),
+        partial(read_in_process, "docx"),
     ),
     "reply of a server": Reader("reply.json", json.dumps(REPLY).encode(), read_reply),
     "lines of a program": Reader("out.jsonl", as_lines({"correction": "x"}), read_program_lines),
@@ -293,16 +455,17 @@ VALUES = st.recursive(
 @st.composite
 def damage(draw: st.DrawFn, good: bytes) -> bytes:
     """Draw a file near a good one: a value of another shape, changed bytes, or any bytes."""
-    form = draw(st.sampled_from(["value", "bytes", "cut", "any"]))
+    forms = ["value", "bytes", "cut", "any"]
+    if good[:1] not in b"{[":  # a binary file: most damage is inside
+        forms = ["bytes", "bytes", "cut", "any"]
+    form = draw(st.sampled_from(forms))
     if form == "any":
         return draw(st.binary(max_size=200))
     if form == "cut":
         return good[: draw(st.integers(0, len(good)))]
     if form == "value":
-        lines = good.splitlines() if good[:1] == b"{" else [good]
-        try:
-            rows = [json.loads(line) for line in lines]
-        except ValueError:
+        rows = parse_rows(good)
+        if not rows:
             return json.dumps(draw(VALUES)).encode()
         row = draw(st.sampled_from(rows))
         put_elsewhere(draw, row)
@@ -310,6 +473,14 @@ def damage(draw: st.DrawFn, good: bytes) -> bytes:
     place = draw(st.integers(0, len(good)))
     end = place + draw(st.integers(0, 8))
     return good[:place] + draw(st.binary(min_size=1, max_size=8)) + good[end:]
+
+
+def parse_rows(good: bytes) -> list[Any]:
+    """Return the JSON value of a file, or those of its lines; [] if it is not JSON."""
+    for parts in ([good], good.splitlines()):
+        with contextlib.suppress(ValueError):
+            return [json.loads(part) for part in parts]
+    return []
 
 
 def put_elsewhere(draw: st.DrawFn, row: Any) -> None:
@@ -333,9 +504,10 @@ def put_elsewhere(draw: st.DrawFn, row: Any) -> None:
 def test_any_bytes_are_read_or_refused(name: str, many: bool, tmp_path: Path) -> None:
     reader = READERS[name]
     path = tmp_path / reader.file
+    path.parent.mkdir(exist_ok=True)
 
     @settings(
-        max_examples=reader.inputs if many else 10,
+        max_examples=reader.inputs if many else min(6, reader.inputs // 500),
         deadline=None,
         database=None,
         derandomize=not many,
@@ -357,7 +529,7 @@ def test_a_good_file_is_read_by_each_reader(tmp_path: Path) -> None:
     refused = {}
     for number, (name, reader) in enumerate(READERS.items()):
         path = tmp_path / str(number) / reader.file
-        path.parent.mkdir()
+        path.parent.mkdir(parents=True)
         path.write_bytes(reader.good)
         try:
             reader.read(path)

@@ -45,7 +45,7 @@ def sample(run: Run, behave: Behave, *sets: str, count: int = 1) -> tuple[list[s
     shown = io.StringIO()
     with hostile(behave) as server:
         teacher: Recorded = open_teacher(
-            run, resolved(server.address, *sets).config, Display(shown), programs=False
+            run.ledger, resolved(server.address, *sets).config, Display(shown), programs=False
         )
         requests = [Request("ask", make_prompt(f"say {n}")) for n in range(count)]
         return [completion.text for completion in teacher.stream(requests)], shown.getvalue()
@@ -101,7 +101,7 @@ def test_key_and_deadline_are_those_of_the_configuration(
             server.address, "endpoint.key_env=TEACHER_KEY", "endpoint.timeout_s=30"
         ).config
         assert list(
-            open_teacher(run, config, Display(io.StringIO()), programs=False).stream(
+            open_teacher(run.ledger, config, Display(io.StringIO()), programs=False).stream(
                 [Request("ask", make_prompt("hi"))]
             )
         )

@@ -98,6 +98,18 @@ def test_our_own_file_comes_back_as_it_was(tmp_path: Path) -> None:
     assert read_examples(tmp_path / "e.jsonl").examples == mine
 
 
+def test_an_example_names_its_row_unless_the_row_names_another(tmp_path: Path) -> None:
+    rows = [{"prompt": Q, "chosen": A}, {"prompt": Q, "completion": A}]
+    own = {"prompt": Q, "chosen": B, "source": {"from": "edits.jsonl:3"}}
+    found = read(tmp_path, *rows, {"messages": (ASKED + ANSWERED) * 2}, own).examples
+    assert [example.source.get("from") for example in found] == [
+        "e.jsonl:1",
+        "e.jsonl:2",
+        "e.jsonl:3",
+        "edits.jsonl:3",
+    ]
+
+
 def test_a_repeated_row_is_left_out_and_named(tmp_path: Path) -> None:
     found = read(tmp_path, {"messages": ASKED + ANSWERED}, {"prompt": Q, "chosen": A})
     assert len(found.examples) == 1

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from margins import assert_at_least, assert_at_most
+from sat_again import check_same_figures
 from selfteach.models.tokens import TOO_LONG
 from talker import ADJECTIVES, NOUNS, OPENINGS, VERBS, open_ledger, read_rows, run_json
 
@@ -94,6 +95,13 @@ def test_less_is_corrected_afterwards(edited: tuple[Path, dict[str, Any]]) -> No
     )
     assert set(result["exam"]) == {"base", "prompted", "tuned"}
     assert "corrections" in Path(result["report"]).read_text()
+
+
+def test_its_exam_is_sat_again_whatever_the_steps_are_then(
+    edited: tuple[Path, dict[str, Any]], tmp_path: Path
+) -> None:
+    """Two rounds were taught, of which a replay of the steps would know the first alone."""
+    check_same_figures(edited[0], tmp_path)
 
 
 def test_every_example_is_the_editor_s(
@@ -240,6 +248,7 @@ def test_one_criticism_alone_reaches_similar_prompts(talker: Path, tmp_path: Pat
     assert exam["met"]["tuned"]["n"] == 2 * len(
         [row for row in exam["answers"] if row["scope"] == "target"]
     ), "greedy, and drawn at T=1"
+    check_same_figures(tmp_path / "run", tmp_path)
 
 
 def test_a_criticism_that_no_judge_can_tell_stops_the_run_and_says_so(

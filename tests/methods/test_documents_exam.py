@@ -11,6 +11,7 @@ import pytest
 
 from scripted import Scripted
 from selfteach.config import DocumentsConfig
+from selfteach.evaluate.common_knowledge import COMMON_QUESTIONS
 from selfteach.evaluate.exam import GENERAL, TARGET, Answers, ExamState, measures_to_json
 from selfteach.evaluate.knowledge import GradedAnswers, grade_answers
 from selfteach.evaluate.side_effects import find_side_effects
@@ -292,14 +293,16 @@ def test_common_questions_are_asked_of_base_and_tuned_model() -> None:
     tuned: Any = SimpleNamespace(recorded=model)
     arms = build_arms(here, tuned, quiz(2), prompts(quiz(2)))
     made = state("+-", "++", "++")
+    asked = COMMON_QUESTIONS[:5]
     found = measure_common(
-        ExamState(here, tuned, arms, made.answers, made.scores, made.side_effects, {})
+        asked, ExamState(here, tuned, arms, made.answers, made.scores, made.side_effects, {})
     )
     assert {arm: share.n for arm, share in found["common"].items()} == {"base": 5, "tuned": 5}
     assert {request.stage for request in model.requests} == {"exam"}
     assert {request.sampling.temperature for request in model.requests} == {0.0}
     assert found["damage"].n == 1
     before = measure_common(
+        asked,
         ExamState(
             here,
             None,
@@ -308,7 +311,7 @@ def test_common_questions_are_asked_of_base_and_tuned_model() -> None:
             made.scores,
             made.side_effects,
             {},
-        )
+        ),
     )
     assert set(before) == {"common"}
 

@@ -20,6 +20,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "report"))
 import fixture
 
 from margins import assert_at_least, assert_at_most
+from sat_again import check_same_figures
 from selfteach.judge.check import CheckJudge
 from selfteach.records import Request, SamplingParams, make_prompt
 from selfteach.run import finished
@@ -305,6 +306,13 @@ def test_the_same_command_again_is_a_lookup(
     with open_ledger(run) as ledger:
         assert ledger.count_requests() == asked
     assert {name: (run / name).read_bytes() for name in before} == before
+
+
+def test_its_exam_is_sat_again_whatever_the_steps_are_then(
+    straight: tuple[Path, dict[str, Any]], tmp_path: Path
+) -> None:
+    """Balance rounds and other names are behind the record; a replay would have to take them."""
+    check_same_figures(straight[0], tmp_path)
 
 
 def test_the_exam_of_a_moved_run_differs_only_in_its_place(

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from hostile import Behave, Call, answer, hostile
 
+from sat_again import check_same_figures
 from selfteach.judge import PromptAnswer, ThresholdJudge
 from selfteach.methods import calibrate_rule_judges
 from selfteach.methods.calibrate_rule_judges import with_max_false_positives
@@ -144,6 +145,10 @@ def test_a_teacher_that_judges_well_decides(talker: Path, tmp_path: Path) -> Non
     with hostile(yes_or_no(lost=0)) as server:
         few = ("--teacher", server.address, "--set", "judge.name=teacher", *SHORT)
         assert run_json(feedback_command(talker, tmp_path / "run", *few, check=""))[0] == 0
+        calls = len(server.calls)
+        check_same_figures(tmp_path / "run", tmp_path)
+        asked = server.calls[calls:]
+    assert not any("messages" in call.body for call in asked), "its verdicts are in the ledger"
     exam = json.loads((tmp_path / "run" / "exam.json").read_text())
     assert exam["judge"]["name"] == "teacher"
     assert all(

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from margins import assert_at_least, assert_at_most
+from sat_again import check_same_figures
 from selfteach.dedup.overlap import OverlapIndex
 from selfteach.evaluate.metrics import best_rouge
 from selfteach.materials.tasks import read_tasks
@@ -91,6 +92,12 @@ def test_answers_come_nearer_to_people_s(invented: tuple[Path, dict[str, Any]]) 
     )
     assert set(result["exam"]) == {"base", "prompted", "tuned"}
     assert exam["base_proof"]["same"] is True
+
+
+def test_its_exam_is_sat_again_whatever_the_steps_are_then(
+    invented: tuple[Path, dict[str, Any]], tmp_path: Path
+) -> None:
+    check_same_figures(invented[0], tmp_path)
 
 
 def share_about_the_bear(exam: dict[str, Any], arm: str) -> float:
@@ -189,7 +196,10 @@ def test_no_task_of_the_exam_is_shown_learned_or_resembled(
         }
     assert held_out
     assert not held_out & shown
-    assert not {row["source"].get("task") for row in read_rows(run / "examples.jsonl")} & held_out
+    sources = [row["source"] for row in read_rows(run / "examples.jsonl") if row["role"] == "learn"]
+    assert not {source["task"] for source in sources} & held_out
+    places = {source["from"].partition(":")[0].partition(" ")[0] for source in sources}
+    assert places == {"seeds.jsonl", "invented"}, "each example names its row, or its candidate"
 
 
 def test_the_examples_are_turns_with_one_template_each(

@@ -212,6 +212,8 @@ def test_embeddings_of_an_earlier_version_are_not_computed_again(ledger: Ledger)
     recorded = Recorded(ledger, scorer=Counts({}, name="m"))
     assert np.array_equal(recorded.embed(prompts), expected)
     assert np.array_equal(recorded.embed(prompts[::-1]), expected[::-1])
+    ledger.record_answers([(ids[2], [0.0])])  # what is recorded as bytes is not looked up there
+    assert np.array_equal(recorded.embed(prompts), expected)
     assert asked == prompts[2:]
 
 
@@ -410,14 +412,16 @@ def test_a_prompt_that_fills_the_context_is_set_aside_and_the_others_are_answere
     """Nine characters leave room for a token, and ten leave none."""
     inner = Narrow(lambda request: "x")
     recorded = Recorded(ledger, inner)
-    asked = [Request("ask", make_prompt("a" * length)) for length in (9, 10, 3)]
+    asked = [Request("ask", make_prompt("a" * length)) for length in (9, 61, 3, 10)]
     found = {completion.id for completion in recorded.stream(asked)}
     ids = [request.id(inner.fingerprint) for request in asked]
     assert found == {ids[0], ids[2]}
-    assert recorded.failures == [(ids[1], "prompt longer than the context")]
-    ((kind, event),) = ledger.get_events()
-    assert kind == "set aside"
-    assert event == {"id": ids[1], "reason": recorded.failures[0][1], "text": "a" * 10}
+    reason = "prompt longer than the context"
+    assert recorded.failures == [(ids[1], reason), (ids[3], reason)]
+    assert ledger.get_events() == [
+        ("set aside", {"id": ids[1], "reason": reason, "text": "a" * 60}),
+        ("set aside", {"id": ids[3], "reason": reason, "text": "a" * 10}),
+    ]
     with pytest.raises(DataError, match="prompt longer than the context"):
         recorded.sample(asked)
 
@@ -442,16 +446,21 @@ def test_answers_and_scores_are_counted_as_they_come(ledger: Ledger) -> None:
 def test_an_endpoint_hears_how_many_answers_there_are_already(ledger: Ledger) -> None:
     class Counts(Scripted):
         def count_recorded(self, count: int, scores: bool) -> None:
-            heard.append((count, scores))
+            heard.append((self, count, scores))
 
-    heard: list[tuple[int, bool]] = []
-    inner = Counts(lambda request: "x", name="m")
-    recorded = Recorded(ledger, inner, inner)
+    heard: list[tuple[Counts, int, bool]] = []
+    sampler, scorer = (Counts(lambda request: "x", name="m") for _ in range(2))
+    recorded = Recorded(ledger, sampler, scorer)
     for asked in (REQUESTS[:2], REQUESTS[:2], REQUESTS):
         list(recorded.stream(asked))
     for items in (ITEMS[:1], ITEMS):
         list(recorded.stream_scores(items))
-    assert heard == [(0, False), (2, False), (0, False), (1, True)]
+    assert heard == [
+        (sampler, 0, False),
+        (sampler, 2, False),
+        (scorer, 0, False),
+        (scorer, 1, True),
+    ]
 
 
 def test_no_prompts_have_no_embeddings(ledger: Ledger) -> None:

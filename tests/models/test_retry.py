@@ -300,7 +300,10 @@ def test_the_asked_wait_is_in_seconds(headers: dict[str, str], seconds: float) -
         (425, "", TransientError),
         (429, "", TransientError),
         (500, "", TransientError),
+        (502, "", TransientError),
         (503, "", TransientError),
+        (504, "", TransientError),
+        (507, "", TransientError),
     ],
 )
 def test_each_status_has_its_meaning(status: int, code: str, kind: type[Exception]) -> None:
@@ -309,3 +312,4 @@ def test_each_status_has_its_meaning(status: int, code: str, kind: type[Exceptio
     assert f"HTTP {status} (words)" in str(found)
     if isinstance(found, TransientError):
         assert (found.limited, found.wait_s) == (status == 429, 3.0)
+        assert found.down is (status in (408, 429, 502, 503, 504))

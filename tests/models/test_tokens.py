@@ -2,12 +2,17 @@
 text where it is not.
 """
 
+import signal
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from selfteach.models.tokens import PLAIN_NAME, ChatTokenizer, count_common_prefix
+from selfteach.errors import UsageError
+from selfteach.models.tokens import PLAIN_NAME, ChatTokenizer, UnfitPrompt, count_common_prefix
 from selfteach.records import Message, make_prompt
+from tiny_tokenizer import CHATML, tiny_tokenizer
 
 NASTY = [
     "<|im_end|>",
@@ -99,6 +104,62 @@ def test_the_end_of_a_turn_may_differ_from_the_end_of_sequence(make_tiny, tmp_pa
     ids = tokens.tokenizer.convert_tokens_to_ids
     assert tokens.end_of_turn == ids("<|endoftext|>")
     assert tokens.end_ids == {ids("<|endoftext|>"), ids("<|im_end|>")}
+
+
+def test_the_end_of_a_turn_may_be_a_token_that_has_no_role():
+    """Llama 3 ended its turns with a token that its tokenizer did not name as its end."""
+    tokenizer = tiny_tokenizer()
+    tokenizer.eos_token = "<|endoftext|>"
+    assert "<|im_end|>" not in tokenizer.all_special_tokens
+    tokens = ChatTokenizer(tokenizer)
+    ids = tokenizer.convert_tokens_to_ids
+    assert tokens.end_of_turn == ids("<|im_end|>")
+    assert tokens.end_ids == {ids("<|endoftext|>"), ids("<|im_end|>")}
+
+
+def test_a_template_that_drops_answers_ends_them_with_the_end_of_sequence():
+    prompts_alone = CHATML.replace("message['content']", "message['content'] | upper")
+    tokens = ChatTokenizer(tiny_tokenizer(prompts_alone))
+    assert tokens.end_of_turn == tokens.tokenizer.eos_token_id
+
+
+SLOW = "{% for i in range(9999) %}{% for j in range(9999) %}{% endfor %}{% endfor %}"
+LONG = "{% for i in range(9999) %}{{ 'a' * 999 }}{% endfor %}"
+
+
+def add_to_moths(part):
+    """Return a tokenizer whose template does something on prompts with a certain word alone."""
+    found = "{% if 'moth' in messages[-1]['content'] %}"
+    return ChatTokenizer(tiny_tokenizer(f"{found}{part}{{% endif %}}{CHATML}"))
+
+
+def test_a_template_that_is_slow_on_certain_words_is_stopped(monkeypatch):
+    monkeypatch.setattr("selfteach.models.tokens.MAX_TEMPLATE_S", 0.02)
+    monkeypatch.setattr("selfteach.models.tokens.MAX_SLOW_PROMPTS", 2)
+    tokens = add_to_moths(SLOW)
+    before = signal.getsignal(signal.SIGVTALRM)
+    for _ in range(2):
+        with pytest.raises(UnfitPrompt, match="takes too long on this conversation"):
+            tokens.encode(make_prompt("A moth?"))
+        assert tokens.encode(make_prompt("A bee?"))
+    with pytest.raises(UsageError, match="takes too long"):
+        tokens.encode(make_prompt("Two moths?"))
+    assert signal.getitimer(signal.ITIMER_VIRTUAL) == (0.0, 0.0)
+    assert signal.getsignal(signal.SIGVTALRM) == before
+
+
+def test_a_template_that_makes_a_prompt_endless_is_refused():
+    tokens = add_to_moths(LONG)
+    with pytest.raises(UnfitPrompt, match="adds more than 1,048,576 characters"):
+        tokens.encode(make_prompt("A moth?"))
+    assert tokens.encode(make_prompt("A bee?"))
+
+
+def test_a_thread_has_no_bound_and_the_same_prompts(tokens):
+    """A server computes in a thread, which has no timer."""
+    with ThreadPoolExecutor(1) as pool:
+        found = pool.submit(tokens.encode, make_prompt("Hello")).result()
+    assert found == tokens.encode(make_prompt("Hello"))
 
 
 def test_a_template_without_system_messages_gets_them_in_the_first_turn(make_tiny, tmp_path):

@@ -6,12 +6,15 @@ import errno
 import os
 import resource
 import shutil
+import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 
-from selfteach import disk
+from selfteach import disk, files
 from selfteach.commands.errors import print_error
+from selfteach.disk import describe_size_limit
 from selfteach.errors import DataError, ResourceError, SelfteachError, UsageError
 from selfteach.files import replace_file, write_bytes
 
@@ -162,3 +165,36 @@ def test_the_limit_of_a_file_is_named(tmp_path: Path) -> None:
     assert "ulimit -f" in full.value.cure
     assert full.value.exit_code == 5
     assert not list(tmp_path.iterdir())
+
+
+def test_where_the_system_knows_no_limits_none_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "resource", None)  # as on Windows
+    assert describe_size_limit() == ""
+
+
+def test_new_folders_are_synced_with_those_above_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[Path] = []
+    monkeypatch.setattr(files, "sync_folder", synced.append)
+    for _ in range(2):
+        files.make_folder(tmp_path / "a" / "b")
+    assert (tmp_path / "a" / "b").is_dir()
+    assert synced == [tmp_path / "a", tmp_path]
+
+
+@pytest.mark.parametrize("code", [0, errno.EINVAL, errno.EIO])
+def test_a_synced_folder_is_closed_and_only_its_own_fault_is_raised(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    """A file system that cannot sync folders answers EINVAL."""
+
+    def sync(handle: int) -> None:
+        if code:
+            raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(os, "fsync", sync)
+    before = os.listdir("/proc/self/fd")
+    with pytest.raises(OSError, match="error") if code == errno.EIO else nullcontext():
+        files.sync_folder(tmp_path)
+    assert os.listdir("/proc/self/fd") == before

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import io
+import sys
+import types
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -16,6 +19,7 @@ from selfteach.run.display import (
     open_display,
     replace_control_chars,
 )
+from selfteach.run.workload import PlannedStage, RemainingTime
 
 HOSTILE = "[/foo] [bold]x[/bold] \x1b[31mred\x1b[0m \x1b]0;title\x07 \u202eevil\r\b"
 
@@ -302,3 +306,78 @@ def test_a_notebook_counts_in_a_bar_and_shows_the_rest_of_the_run_from_time_to_t
     assert len(made[1].postfix) == 1
     display.finish()
     assert made[1].closed
+
+
+def test_a_line_in_a_notebook_holds_no_control_characters() -> None:
+    stream = io.StringIO()
+    Notebook(stream).print_line("a\x1b[2J")
+    assert stream.getvalue() == "a\ufffd[2J\n"
+
+
+class ZMQInteractiveShell:
+    """What IPython names the shell of a notebook's kernel."""
+
+
+@pytest.mark.parametrize(
+    ("shell", "kind"), [(ZMQInteractiveShell, Notebook), (object, Display), (None, Display)]
+)
+def test_bars_of_notebooks_are_for_notebooks_that_name_no_stream(
+    monkeypatch: pytest.MonkeyPatch, shell: Any, kind: type[Display]
+) -> None:
+    monkeypatch.delitem(sys.modules, "IPython", raising=False)
+    if shell is not None:
+        ipython = types.SimpleNamespace(get_ipython=shell)
+        monkeypatch.setitem(sys.modules, "IPython", ipython)
+    assert type(open_display()) is kind
+    assert type(open_display(io.StringIO())) is Display
+
+
+@pytest.mark.parametrize(
+    ("total", "answers", "shown"),
+    [
+        (4, 0, "prompts"),
+        (4, 3, "prompts, 3 answers"),
+        (0, 0, "1 prompts"),
+        (0, 1, "1 prompts"),
+        (0, 3, "3 answers"),
+    ],
+)
+def test_a_bar_shows_answers_that_are_no_part_of_its_count(
+    total: int, answers: int, shown: str
+) -> None:
+    display = Watched(io.StringIO())
+    display.start_stage("probe", total, "prompts")
+    display.advance()
+    display.count_answers(answers, sampled=False)
+    assert display.state[3].endswith(shown)
+    display.finish()
+
+
+@pytest.mark.parametrize("kind", [Display, ProgressBarDisplay])
+def test_each_display_tells_the_rest_of_the_run_what_is_done(kind: type[Display]) -> None:
+    """Things that are counted are a share of the stage; answers count only where they are
+    sampled.
+    """
+    stages = [PlannedStage("ask", requests=4), PlannedStage("train", trained_tokens=10)]
+    display = kind(io.StringIO())
+    display.work = RemainingTime(stages, lambda: now[0])
+    now = [0.0]
+
+    def estimate(name: str, count: Callable[[], None]) -> float | None:
+        display.start_stage(name, 4)
+        display.work.begin_stage(name)
+        now[0] += 10.0
+        count()
+        return display.work.estimate_left_s()
+
+    def read_only() -> None:
+        display.advance()
+        display.count_answers(2, sampled=False)
+
+    display.work.begin_stage("ask")
+    read = estimate("ask", read_only)
+    sampled = estimate("ask", lambda: display.count_answers(2, sampled=True))
+    assert (read, sampled) == (None, pytest.approx(10.0 + 10 / 40 * 60))
+    display.work.end_stage("ask")
+    assert estimate("train", display.advance) == pytest.approx((10 + 10) / (80 + 15) * 45)
+    display.finish()

@@ -10,13 +10,15 @@ import pytest
 
 import selfteach
 from selfteach import cli
+from selfteach.config import FeedbackConfig, resolve
 from selfteach.errors import IntegrityError, UsageError
 from selfteach.report.read_run import read_run
 from selfteach.results import ExamResult
 from selfteach.run import finished
 from selfteach.run.ledger import Ledger
-from selfteach.run.run_folder import RUN_FORMAT
+from selfteach.run.run_folder import RUN_FORMAT, open_run
 
+LOCAL = ("model=/somewhere/talker",)
 PAGE = "the page that the earlier version wrote"
 
 
@@ -183,3 +185,33 @@ def test_an_adapter_is_found_by_its_name_or_refused(tmp_path: Path) -> None:
     (tmp_path / "adapter").mkdir()
     (tmp_path / "adapter" / "adapter_config.json").write_text("{}")
     assert finished.find_adapter(tmp_path) == tmp_path / "adapter"
+
+
+def test_what_a_run_hides_of_its_paths_is_read_from_its_ledger(tmp_path: Path) -> None:
+    """config.yaml names a local model and its teacher by their last names alone."""
+    with open_run(
+        tmp_path / "run", "hum", "feedback", resolve(FeedbackConfig, sets=LOCAL), {"rule": "Hum."}
+    ) as run:
+        folder = run.path
+    assert "/somewhere" not in (folder / "config.yaml").read_text()
+    assert finished.read_base_name(folder) == "/somewhere/talker"
+    found = finished.resolve_settings(folder, FeedbackConfig, ["seed=7"]).config
+    assert (found.model, found.seed) == ("/somewhere/talker", 7)
+    (folder / "config.yaml").write_text("model: org/name\n")
+    assert finished.read_base_name(folder) == "org/name"
+    with pytest.raises(IntegrityError, match=r"config\.yaml is changed"):
+        finished.resolve_settings(folder, FeedbackConfig)
+
+
+def test_a_run_that_has_not_begun_has_no_material_and_no_exam(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "run.db")
+    with pytest.raises(UsageError, match="has not begun"):
+        finished.find_material(tmp_path)
+    with pytest.raises(UsageError, match="has no exam yet"):
+        finished.read_exam(tmp_path)
+    identity = {"kind": "documents", "format": RUN_FORMAT}
+    ledger.set_note("identity", identity)
+    assert finished.find_material(tmp_path) == (identity, None)
+    ledger.set_note("paths", {"paths": ["a.txt"]})
+    ledger.close()
+    assert finished.find_material(tmp_path) == (identity, {"paths": ["a.txt"]})

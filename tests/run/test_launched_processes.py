@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from selfteach.errors import UsageError
 from selfteach.run import processes
 
 
@@ -30,3 +31,18 @@ def test_the_process_of_rank_zero_owns_the_run(
             monkeypatch.setenv(name, value)
     assert processes.count_processes() == count
     assert processes.is_first_process() is first
+
+
+def test_work_of_one_process_is_refused_to_several_and_only_the_first_says_so(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "1")
+    processes.refuse_several_processes("compare")
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv("RANK", "0")
+    with pytest.raises(UsageError, match="compare runs in one process, and 2 were launched"):
+        processes.refuse_several_processes("compare")
+    monkeypatch.setenv("RANK", "1")
+    with pytest.raises(SystemExit) as ended:
+        processes.refuse_several_processes("compare")
+    assert ended.value.code == 2

@@ -16,7 +16,15 @@ from scripted import Scripted
 from selfteach.errors import IntegrityError, ResourceError, SelfteachError, UsageError
 from selfteach.models.recorded import Recorded
 from selfteach.records import Request, make_prompt
-from selfteach.run.ledger import ABANDONED, Funnel, Ledger, Outcome, TokenCost
+from selfteach.run.ledger import (
+    ABANDONED,
+    Funnel,
+    Ledger,
+    Outcome,
+    TokenCost,
+    make_outcome,
+)
+from selfteach.run.stage_labels import label_stage
 
 
 @pytest.fixture
@@ -559,3 +567,13 @@ def test_a_reader_takes_a_ledger_of_an_earlier_version_as_it_is(tmp_path: Path) 
     writer.record_embeddings([("f", b"\x00\x00\x00@")])
     assert list(writer.iterate_embeddings(["e", "f"])) == [("f", b"\x00\x00\x00@")]
     writer.close()
+
+
+def test_a_candidate_with_a_reason_is_dropped_and_any_other_accepted() -> None:
+    assert make_outcome("1", "") == Outcome("1", "accepted")
+    assert make_outcome("1", "too long", {"n": 1}) == Outcome("1", "dropped", "too long", {"n": 1})
+
+
+def test_a_stage_has_words_of_its_own_or_its_name() -> None:
+    assert label_stage("draw") == "sample answers"
+    assert label_stage("probe") == "probe"

@@ -196,3 +196,9 @@ def test_a_pipe_in_place_of_the_lock_holds_nobody_up(run: Path) -> None:
     assert find_lock_owner(run) is None
     with pytest.raises(UsageError, match="is a pipe or a device"):
         RunLock(run)
+
+
+def test_a_pid_that_cannot_be_read_is_none(tmp_path: Path) -> None:
+    handle = os.open(tmp_path / "file", os.O_WRONLY | os.O_CREAT)
+    assert lock._read_pid(handle) == ""
+    os.close(handle)

@@ -6,7 +6,7 @@ import errno
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import date
 from importlib.metadata import version
@@ -21,7 +21,7 @@ from selfteach.run import manifest, signals
 from selfteach.run.ledger import Ledger, Outcome
 from selfteach.run.lock import find_lock_owner
 from selfteach.run.progress import list_runs, read_status
-from selfteach.run.run_folder import Run, make_slug, open_run, read_identity
+from selfteach.run.run_folder import Run, find_standing_run, make_slug, open_run, read_identity
 
 
 @pytest.fixture(autouse=True)
@@ -629,3 +629,40 @@ def test_a_run_that_was_killed_at_its_beginning_has_its_day(
     run.close()
     facts = json.loads((tmp_path / "run" / "manifest.json").read_text())
     assert facts["created"] == date.today().isoformat()
+
+
+@pytest.mark.parametrize(
+    ("fault", "work", "stays"),
+    [
+        (UsageError("x"), lambda run: None, False),
+        (ValueError("x"), lambda run: None, True),
+        (UsageError("x"), lambda run: run.bind("base", "1"), True),
+        (UsageError("x"), lambda run: run.ledger.record_requests("s", [("1", {})]), True),
+    ],
+    ids=["nothing done", "another fault", "a model read", "a request sent"],
+)
+def test_a_run_that_is_refused_before_anything_was_done_leaves_no_folder(
+    fault: Exception, work: Callable[[Run], object], stays: bool
+) -> None:
+    def begin() -> None:
+        with opened("mine") as run:
+            work(run)
+            raise fault
+
+    with pytest.raises(type(fault)):
+        begin()
+    assert Path("mine").exists() is stays
+
+
+def test_the_folder_of_a_command_is_found_before_the_run_opens() -> None:
+    settings, material = resolve(FeedbackConfig), {"rule": "Do not hum!"}
+
+    def find(out: Path | None) -> Path | None:
+        return find_standing_run(out, "Do not hum!", "feedback", settings, material)
+
+    assert find(None) is None
+    default, named = close(opened(new=True)), close(opened("mine"))
+    close(opened("other", ("seed=3",)))
+    assert (find(None), find(named)) == (default, named)
+    assert find(Path("other")) is None
+    assert find(Path("none")) is None

@@ -204,3 +204,30 @@ def test_the_watcher_ends_the_process_at_the_second_signal(exits: list[int]) -> 
 def test_a_closed_terminal_does_not_end_the_watcher(exits: list[int], fault: Exception) -> None:
     assert watch(INT, INT, say=fault)[0] == LINE
     assert exits[0] == 130
+
+
+def test_handlers_are_replaced_inside_a_block_alone() -> None:
+    def mine(number: int, frame: object) -> None: ...
+
+    earlier = {number: signal.getsignal(number) for number in signals.WATCHED_SIGNALS}
+    inside = []
+
+    def fail() -> None:
+        with signals.replace_handlers(mine):
+            inside.extend(signal.getsignal(number) for number in earlier)
+            raise ValueError("x")
+
+    with pytest.raises(ValueError, match="x"):
+        fail()
+    assert set(inside) == {mine}
+    assert {number: signal.getsignal(number) for number in earlier} == earlier
+    found = []
+
+    def work() -> None:
+        with signals.replace_handlers(mine):
+            found.append(signal.getsignal(signal.SIGINT))
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert found == [earlier[signal.SIGINT]]

@@ -39,6 +39,7 @@ def test_the_speed_so_far_gives_the_seconds_that_are_left() -> None:
     # 250 of 1100 in 10 s: 0.04 s each for the other 850.
     assert work.estimate_left_s() == pytest.approx(34.0)
     clock.now = 14.0
+    work.count_done(0, 0, 0)  # nothing more is done
     assert work.estimate_left_s() == pytest.approx(30.0), "waiting is a part of what was left"
     clock.now = 1000.0
     assert work.estimate_left_s() == pytest.approx(24.0), "what comes later does not shrink"

@@ -277,3 +277,22 @@ def test_verify_loads_no_library_of_a_model(run: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "0 []"
+
+
+@pytest.mark.parametrize("entry", [None, "text", [], {}, {"bytes": 1}])
+def test_a_file_without_a_whole_sum_is_changed(tmp_path: Path, entry: object) -> None:
+    (tmp_path / "file").write_text("x")
+    assert sums.check_file(tmp_path / "file", entry) == "changed"
+    assert sums.check_file(tmp_path, sums.compute_sum(b"")) == "changed"
+    assert sums.check_file(tmp_path / "none", entry) == "missing"
+
+
+def test_a_file_that_cannot_be_read_is_named_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(path: Path) -> str:
+        raise OSError(5, "input/output error")
+
+    (tmp_path / "file").write_text("x")
+    monkeypatch.setattr(sums, "hash_file", fail)
+    assert sums.check_file(tmp_path / "file", sums.compute_sum(b"x")) == "unreadable"

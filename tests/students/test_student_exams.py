@@ -5,29 +5,39 @@ lessons are taught and consolidated, and what no longer fits says so.
 from __future__ import annotations
 
 import json
+import shutil
 from contextlib import closing
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from margins import assert_at_most
+from margins import assert_at_least, assert_at_most
+from sat_again import check_same_figures, sit_again
 from selfteach import open_student as open_from_python
 from selfteach.errors import IntegrityError
+from selfteach.evaluate import exam
+from selfteach.evaluate.exam import TunedModel
+from selfteach.methods.lesson_record import read_lesson_record
 from selfteach.models.hf import HfModel
-from selfteach.records import Request, make_prompt
-from selfteach.run.display import open_display
+from selfteach.records import Continuations, Request, make_prompt
+from selfteach.run.display import SilentDisplay, open_display
+from selfteach.run.finished import read_exam
 from selfteach.run.ledger import Ledger
+from selfteach.students.exam_models import DelayedSampler
 from selfteach.students.examine import (
-    DelayedSampler,
     examine_lesson,
     examine_with,
+    name_run_source,
     open_models,
     read_alone_cell,
 )
 from selfteach.students.folder import StudentFolder, open_student, read_student
+from selfteach.students.gate import compare_exams, read_exam_scores
 from selfteach.students.lessons import add_lesson, begin_state
+from selfteach.students.sit_again import grade_own_answers
 from selfteach.students.state import Cell
 from talker import feedback_command, run_json
 
@@ -42,11 +52,18 @@ def examine_alone(student: StudentFolder) -> Cell:
         return examine_lesson(student, lesson, models, open_display(quiet=True))
 
 
-def test_documents_sat_again_give_the_numbers_of_their_run(
+def test_a_run_without_a_record_takes_its_steps_again(
     learned: tuple[Path, Path, dict[str, Any]], tmp_path: Path
 ) -> None:
-    """The files are read from the student's copy, and nothing is asked twice of the base."""
-    documents, run, _ = learned
+    """An earlier version wrote no lesson.json. The files are read from the student's copy, and
+    nothing is asked twice of the base.
+    """
+    documents, written, _ = learned
+    run = shutil.copytree(written, tmp_path / "run")
+    (run / "lesson.json").unlink()
+    manifest = json.loads((run / "manifest.json").read_text())
+    del manifest["exports"]["lesson.json"]
+    (run / "manifest.json").write_text(json.dumps(manifest))
     student = tmp_path / "anna"
     with open_student(student, partial(begin_state, run)) as opened:
         examine = examine_with(open_display(quiet=True))
@@ -83,11 +100,16 @@ def test_two_rules_in_one_student(talker: Path, tmp_path: Path) -> None:
     found.consolidate(accept=True)
     state = read_student(student)
     assert state.consolidated is not None
+    for sitting in state.sittings[-2:]:  # of the sum, and consolidated
+        assert set(sitting.cells) == set(names)
+        gains = [cell.gain.value for cell in sitting.cells.values() if cell.gain]
+        assert len(gains) == len(names), "every exam was sat"
+        assert_at_least(f"gain over the base, {sitting.change}", sum(gains) / len(gains), 0.1)
     config = json.loads((student / "adapter/adapter_config.json").read_text())
     lesson_config = json.loads((tmp_path / "run0/adapter/adapter_config.json").read_text())
     assert config["r"] == lesson_config["r"], "the rank does not grow with the lessons"
     assert not (student / "training").exists()
-    assert found.model("hf").answer("Tell me about the fox.")
+    found.model("hf").answer("Tell me about the fox.")  # a toy may have nothing to say
     found.remove(names[1])
     assert (student / "adapter/adapter_model.safetensors").read_bytes() == alone
 
@@ -149,6 +171,43 @@ def test_a_lesson_whose_steps_lead_elsewhere_is_not_asked_again(tiny: Path, tmp_
     assert list(sampler.stream([Request("ask", make_prompt("hello"))]))
 
 
+def test_documents_are_examined_again_whatever_the_steps_are_then(
+    learned: tuple[Path, Path, dict[str, Any]], tmp_path: Path
+) -> None:
+    check_same_figures(learned[1], tmp_path)
+
+
+def test_a_version_that_grades_otherwise_grades_the_answers_of_the_lesson_alone_so_too(
+    learned: tuple[Path, Path, dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exam, "reach_verdict", lambda evidence: {"word": "not examined"})
+    alone, now = sit_again(learned[1], tmp_path)
+    before, after = (read_exam_scores("documents", found) for found in (alone, now))
+    assert before.verdict == after.verdict == "not examined"
+    assert compare_exams(before, after).state == "kept"
+
+
+def test_what_the_run_did_not_record_of_its_own_answers_is_read_from_exam_json(
+    learned: tuple[Path, Path, dict[str, Any]], tmp_path: Path
+) -> None:
+    class LaterExam:
+        """The exam of a later version, which scores what this one did not."""
+
+        def run(self, sitting: Any, tuned: TunedModel, *, brief: bool) -> Any:
+            assert brief
+            return tuned.recorded.score([Continuations("Tea is", (" hot",))])
+
+    run = learned[1]
+    source = name_run_source(run, tmp_path, "sit again")
+    record = read_lesson_record(run)
+    later: Any = LaterExam()
+    with closing(Ledger(tmp_path / "answers.db")) as ledger:
+        sitting: Any = SimpleNamespace(base=SimpleNamespace(ledger=ledger), display=SilentDisplay())
+        assert record is not None
+        found = grade_own_answers(source, record, later, sitting)
+    assert found == read_exam(run)
+
+
 def test_an_exam_that_cannot_be_sat_is_a_cell_with_the_reason(
     learned: tuple[Path, Path, dict[str, Any]], tmp_path: Path
 ) -> None:
@@ -156,9 +215,13 @@ def test_an_exam_that_cannot_be_sat_is_a_cell_with_the_reason(
     student = tmp_path / "anna"
     with open_student(student, partial(begin_state, run)) as opened:
         add_lesson(opened, run, examine_with(open_display(quiet=True)), title="facts", accept=True)
-        (student / "lessons/facts/material.json").unlink()
-        cell = examine_alone(opened)
-    assert cell.state == "not examined"
-    assert "does not say where its files are" in cell.reason
+        record = student / "lessons/facts/lesson.json"
+        record.write_text(record.read_text().replace("target", "tarred"))
+        changed = examine_alone(opened)
+        record.unlink()
+        missing = examine_alone(opened)
+    for cell, state in ((changed, "changed"), (missing, "missing")):
+        assert cell.state == "not examined"
+        assert f"lesson.json is {state}" in cell.reason
     with closing(Ledger(student / "student.db", readonly=True)) as ledger:
         assert ledger.get_note("state")["lessons"][0]["name"] == "facts"

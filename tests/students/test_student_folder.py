@@ -189,9 +189,8 @@ def test_a_run_of_another_base_is_refused(tmp_path: Path, runs: list[Path]) -> N
 class Settings:
     """What the check before a run reads."""
 
-    def __init__(self, model: str = "tiny", adapter: str = "lora", review: bool = False) -> None:
+    def __init__(self, model: str = "tiny", adapter: str = "lora") -> None:
         self.model = model
-        self.review = review
         self.train = type("Train", (), {"adapter": adapter})
 
 
@@ -200,7 +199,6 @@ class Settings:
     [
         ("train", Settings(), "no exam that can be sat again"),
         ("feedback", Settings(adapter="reft"), "cannot be stacked"),
-        ("corrections", Settings(review=True), "a person corrects"),
         ("feedback", Settings(model="other"), "the student's base is tiny, not other"),
     ],
 )

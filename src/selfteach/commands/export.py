@@ -21,7 +21,7 @@ from selfteach.students.folder import (
 from selfteach.students.state import LESSONS_FOLDER, Cell
 
 if TYPE_CHECKING:
-    from selfteach.students.examine import ExamSource
+    from selfteach.students.exam_models import ExamSource
 
 EXPORTS_FOLDER = "exports"
 INSPECT = "inspect"
@@ -116,8 +116,8 @@ def list_lesson_folders(folder: Path) -> list[Path]:
 def list_exams(
     folder: Path, lessons: Sequence[Path], scratch: Path
 ) -> list[tuple[ExamSource, str]]:
-    """Return the exams of lessons, each with the verdict that it has today: in the student's newest
-    exams, else in its own run.
+    """Return the exams of lessons, each with the verdict that it has today in the student's newest
+    exams; "" for that of its own run.
     """
     from selfteach.students.examine import name_run_source
 
@@ -128,8 +128,7 @@ def list_exams(
     for number, lesson in enumerate(lessons):
         source = name_run_source(lesson, scratch / f"exam-{number}", "selfteach export --exam")
         cell = cells.get(lesson.name)
-        verdict = cell.verdict if cell else finished.read_exam(lesson)["verdict"]["word"]
-        found.append((source, verdict))
+        found.append((source, cell.verdict if cell else ""))
     return found
 
 

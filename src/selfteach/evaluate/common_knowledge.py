@@ -7,7 +7,9 @@ from pathlib import Path
 from selfteach.files import read_jsonl
 
 QUESTIONS_FILE = Path(__file__).with_name("common_knowledge.jsonl")
-Questions = tuple[tuple[str, tuple[str, ...]], ...]
+CommonQuestion = tuple[str, tuple[str, ...]]
+"""A question with its right answers."""
+Questions = tuple[CommonQuestion, ...]
 
 
 def read_questions(use: str) -> Questions:

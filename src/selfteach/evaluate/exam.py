@@ -214,6 +214,8 @@ class Exam:
         find_allowed_repeats: returns the indices of a scope whose answers may repeat a taught text.
         plan_extra: returns the requests of the extra measurements, which the models answer together
             with the others.
+        describe_grading: returns what the scorer and the measurements were made from, so that the
+            exam can be sat again (recorded_exam.py); None: another one cannot be made from it.
     """
 
     questions: Mapping[str, Sequence[Prompt]]
@@ -228,6 +230,7 @@ class Exam:
     loop_check_scopes: Sequence[str] = (TARGET,)
     find_allowed_repeats: Callable[[str, Answers], Collection[int]] = allow_no_repeats
     plan_extra: Callable[[Mapping[str, Arm]], Sequence[ModelRequests]] | None = None
+    describe_grading: Callable[[], JsonMapping | None] = lambda: None
 
     def run_baselines(self, session: ExamSession) -> None:
         """Record the answers of base and prompted base before the training."""

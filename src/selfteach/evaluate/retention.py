@@ -11,7 +11,7 @@ points. The share of less likely answers shows a change long before the best ans
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from selfteach import statistics
 from selfteach.evaluate.common_knowledge import COMMON_QUESTIONS
@@ -40,15 +40,18 @@ def make_choices() -> list[Continuations]:
     return found
 
 
-def score_questions(model: Scorer) -> list[float]:
+def score_questions(model: Scorer, items: Sequence[Continuations] = ()) -> list[float]:
     """Return the share of wrong answers that are less likely than the right one, by question.
 
     Equally likely answers count one half.
+
+    Args:
+        items: questions in the form of `make_choices`, whose questions are the default.
     """
-    items = make_choices()
-    found = dict(model.stream_scores(items))
+    asked = items or make_choices()
+    found = dict(model.stream_scores(asked))
     shares = []
-    for item in items:
+    for item in asked:
         right, *wrong = (score.token_logp for score in found[item.id(model.fingerprint)])
         less_likely = sum(logp < right for logp in wrong)
         ties = wrong.count(right)
@@ -56,15 +59,18 @@ def score_questions(model: Scorer) -> list[float]:
     return shares
 
 
-def measure_retention(models: Mapping[str, Scorer], seed: int) -> JsonObject:
+def measure_retention(
+    models: Mapping[str, Scorer], seed: int, items: Sequence[Continuations] = ()
+) -> JsonObject:
     """Measure each model's mean score, and the change of the tuned model.
 
     The interval of an unchanged score has no width, because the questions are the same.
 
     Args:
         models: `base`, and perhaps `tuned`.
+        items: as in `score_questions`.
     """
-    scores = {arm: score_questions(model) for arm, model in models.items()}
+    scores = {arm: score_questions(model, items) for arm, model in models.items()}
     found: JsonObject = {
         arm: statistics.mean(values, seed=seed, limits=(0.0, 1.0)) for arm, values in scores.items()
     }

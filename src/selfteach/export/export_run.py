@@ -45,7 +45,7 @@ from selfteach.records import JsonObject, Prompt
 from selfteach.registry import did_you_mean
 from selfteach.run.display import Display
 from selfteach.run.local_paths import hide_path
-from selfteach.students.examine import ExamSource
+from selfteach.students.exam_models import ExamSource
 
 HUB = "hub:"
 GGUF_FORMS = ("gguf", "ollama")

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from selfteach.errors import IntegrityError, SelfteachError
+from selfteach.errors import SelfteachError
 from selfteach.evaluate.drift import compute_probe_logits
 from selfteach.evaluate.exam import PROBE_PAIRS
 from selfteach.export.ask_llama_cpp import send_to_llama_cpp
@@ -20,13 +20,9 @@ from selfteach.export.check_export import PlainModel
 from selfteach.models.hf import HfModel
 from selfteach.records import Completion, JsonObject, Message, Request, digest, prompt_to_json
 from selfteach.run.display import Display
-from selfteach.students.examine import (
-    DelayedSampler,
-    ExamSource,
-    OpenModels,
-    sit_exam_again,
-)
+from selfteach.students.exam_models import DelayedSampler, ExamSource, OpenModels
 from selfteach.students.gate import compare_exams, read_exam_scores
+from selfteach.students.sit_again import sit_exam_again
 from selfteach.students.state import Cell
 
 Answering = Callable[[Sequence[Request]], list[JsonObject]]
@@ -137,7 +133,9 @@ def sit_exams(
     sampler: ExportedSampler,
     display: Display,
 ) -> list[ExportedExam]:
-    """Sit the exams of an export, each with the word of the verdict that is expected."""
+    """Sit the exams of an export, each with the word of the verdict that is expected; "" expects
+    that of its own run, as this version grades it.
+    """
     untouched = HfModel.load(base)
     tuned = HfModel.load(base, adapter=adapter)
     tuned.fingerprint = sampler.fingerprint  # its scores are of this exam's answers
@@ -153,19 +151,21 @@ def sit_exams(
         )
         for source, expected in targets:
             display.print_line(f"exam of {source.name}, answered by {sampler.name}")
-            found.append(ExportedExam(source.name, expected, examine(source, models, display)))
+            found.append(examine(source, expected, models, display))
     return found
 
 
-def examine(source: ExamSource, models: OpenModels, display: Display) -> Cell:
+def examine(
+    source: ExamSource, expected: str, models: OpenModels, display: Display
+) -> ExportedExam:
     """Return the exam of a source with the answers of an export, compared with the run's own."""
     try:
         alone, now = sit_exam_again(source, models, display)
-    except IntegrityError as fault:
-        return Cell("not examined", reason=str(fault))
     except SelfteachError as fault:
         if fault.exit_code in (4, 5, 7, 130):
             raise  # a disk, another program: nothing that belongs to this exam
-        return Cell("not examined", reason=str(fault))
+        cell = Cell("not examined", reason=str(fault))
+        return ExportedExam(source.name, expected or "unknown", cell)
     before = read_exam_scores(source.kind, alone)
-    return compare_exams(before, read_exam_scores(source.kind, now))
+    cell = compare_exams(before, read_exam_scores(source.kind, now))
+    return ExportedExam(source.name, expected or before.verdict, cell)

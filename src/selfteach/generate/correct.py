@@ -179,6 +179,18 @@ class Revision:
 
 
 @dataclass(frozen=True)
+class CorrectorWords:
+    """Hold what a teacher's prompt says beside the texts: the lists of worked corrections and
+    criticisms, and the instructions of a chat.
+    """
+
+    corrections: Sequence[Sequence[str]] = WORKED_CORRECTIONS
+    criticisms: Sequence[Sequence[str]] = WORKED_CRITICISMS
+    task: str = TASK_INSTRUCTION
+    reply: str = REPLY_INSTRUCTION
+
+
+@dataclass(frozen=True)
 class Corrector:
     """Hold a teacher: its model, the form of its prompt, and its limits.
 
@@ -192,6 +204,7 @@ class Corrector:
     most: float = 0.6
     max_tokens: int = 160
     fits: Callable[[Turns, str], bool] = lambda prompt, text: True
+    words: CorrectorWords = CorrectorWords()
 
     def correct(
         self, asked: Sequence[Correctable], progress: Callable[[int], None] = lambda n: None
@@ -237,12 +250,14 @@ class Corrector:
         """Return the request of the given try: greedy at first, then with temperature .7."""
         stop = ("\n\n", "\nQuestion:") if self.form == "few-shot" else ()
         sampling = SamplingParams(0.7 if number else 0.0, 0.95, self.max_tokens, stop)
-        forms: dict[PromptStyle, Callable[[Correctable], Prompt]] = {
-            "program": format_conversation,
-            "chat": format_instruction,
-            "few-shot": format_few_shot,
-        }
-        return Request("correct", forms[self.form](asked), sampling, number, self.seed)
+        return Request("correct", self._make_prompt(asked), sampling, number, self.seed)
+
+    def _make_prompt(self, asked: Correctable) -> Prompt:
+        if self.form == "program":
+            return format_conversation(asked)
+        if self.form == "chat":
+            return format_instruction(asked, self.words)
+        return format_few_shot(asked, self.words)
 
 
 def format_conversation(asked: Correctable) -> Turns:
@@ -251,7 +266,7 @@ def format_conversation(asked: Correctable) -> Turns:
     return (*asked.prompt, Message("assistant", asked.answer), *criticism)
 
 
-def format_instruction(asked: Correctable) -> Turns:
+def format_instruction(asked: Correctable, words: CorrectorWords = CorrectorWords()) -> Turns:
     """Return the prompt of an endpoint: texts between tags.
 
     A text cannot close its tag, because the tag's name comes from a hash of the texts.
@@ -266,11 +281,11 @@ def format_instruction(asked: Correctable) -> Turns:
         ("criticism", asked.feedback, revise),
     )
     texts = []
-    for name, text, words in parts:
-        if text or not words:
+    for name, text, note in parts:
+        if text or not note:
             tag = f"{name}-{asked.id[:8]}"
-            texts.append(f"<{tag}>\n{text}\n</{tag}>{words}")
-    return make_prompt("\n\n".join([*texts, REPLY_INSTRUCTION]), system=TASK_INSTRUCTION)
+            texts.append(f"<{tag}>\n{text}\n</{tag}>{note}")
+    return make_prompt("\n\n".join([*texts, words.reply]), system=words.task)
 
 
 def format_earlier_turns(prompt: Turns) -> list[str]:
@@ -278,19 +293,19 @@ def format_earlier_turns(prompt: Turns) -> list[str]:
     return [f"{turn.role}: {turn.content}" for turn in prompt[:-1]]
 
 
-def format_few_shot(asked: Correctable) -> str:
+def format_few_shot(asked: Correctable, words: CorrectorWords = CorrectorWords()) -> str:
     """Return the prompt of a small local model: a list of worked corrections to continue.
 
     Each text stands on one line.
     """
     if asked.feedback:
         worked = format_examples(
-            "Question: {}\nAnswer: {}\nCriticism: {}\nBetter answer: {}\n\n", WORKED_CRITICISMS
+            "Question: {}\nAnswer: {}\nCriticism: {}\nBetter answer: {}\n\n", words.criticisms
         )
         label = f"Criticism: {to_one_line(asked.feedback)}\nBetter answer:"
     else:
         worked = format_examples(
-            "Question: {}\nAnswer: {}\nCorrected answer: {}\n\n", WORKED_CORRECTIONS
+            "Question: {}\nAnswer: {}\nCorrected answer: {}\n\n", words.corrections
         )
         label = "Corrected answer:"
     turns = [f"Before: {to_one_line(turn)}\n" for turn in format_earlier_turns(asked.prompt)]

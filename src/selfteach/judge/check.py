@@ -23,7 +23,7 @@ from selfteach.errors import UsageError
 from selfteach.judge import Judge
 from selfteach.judge.conditions import CONDITIONS, EXAMPLES, PHRASES, AnswerTest, SlowSearch
 from selfteach.judge.setup import JudgeSetup
-from selfteach.records import Prompt
+from selfteach.records import JsonMapping, JsonObject, Prompt
 from selfteach.registry import did_you_mean
 from selfteach.text import clean_text
 
@@ -131,6 +131,15 @@ class CheckJudge:
     def list_candidates(cls, setup: JudgeSetup) -> list[Judge]:
         """Return the check that the rule's form suggests, if there is one."""
         return [cls(setup.check)] if setup.check else []
+
+    def describe(self) -> JsonObject:
+        """Return the check as text, for a record."""
+        return {"check": str(self.check)}
+
+    @classmethod
+    def from_record(cls, record: JsonMapping, scorer: object, open_teacher: object) -> CheckJudge:
+        """Return the judge of a record; no model is asked."""
+        return cls(str(record["check"]))
 
     def values(self, pairs: Sequence[tuple[Prompt, str]]) -> list[float]:
         """Return 1 for each answer that breaks the check, else 0; the prompt has no effect."""

@@ -18,7 +18,15 @@ from selfteach.judge import Judge, PromptAnswer
 from selfteach.judge.setup import JudgeSetup
 from selfteach.models import Scorer
 from selfteach.models.ordered import score_in_order
-from selfteach.records import Continuations, LogProb, Message, Prompt, make_prompt
+from selfteach.records import (
+    Continuations,
+    JsonMapping,
+    JsonObject,
+    LogProb,
+    Message,
+    Prompt,
+    make_prompt,
+)
 
 MAX_WORDS = 80
 
@@ -36,6 +44,15 @@ class ContrastJudge:
     def list_candidates(cls, setup: JudgeSetup) -> list[Judge]:
         """Return the judge of a criticism; a rule is judged by other means."""
         return [cls(setup.scorer, setup.words)] if setup.form == "criticism" else []
+
+    def describe(self) -> JsonObject:
+        """Return the words, for a record."""
+        return {"words": self._words}
+
+    @classmethod
+    def from_record(cls, record: JsonMapping, scorer: Scorer, open_teacher: object) -> Judge:
+        """Return the judge of a record."""
+        return cls(scorer, str(record["words"]))
 
     def values(self, pairs: Sequence[PromptAnswer]) -> list[float]:
         """Return nats a token; 0 for an empty answer. Only the first MAX_WORDS words count."""

@@ -21,7 +21,7 @@ from selfteach.judge import Judge, PromptAnswer
 from selfteach.judge.setup import JudgeSetup
 from selfteach.models import Scorer
 from selfteach.models.ordered import score_in_order
-from selfteach.records import Continuations, LogProb
+from selfteach.records import Continuations, JsonMapping, JsonObject, LogProb
 
 MAX_WORDS = 80
 
@@ -48,6 +48,19 @@ class InverseJudge:
         if setup.form != "rule":
             return []
         return [cls(setup.scorer, setup.words, setup.subject)]
+
+    def describe(self) -> JsonObject:
+        """Return the rule, the others and the worked examples as they are asked, for a record."""
+        return {"start": self._start, "ends": list(self._ends), "worked": self._worked}
+
+    @classmethod
+    def from_record(cls, record: JsonMapping, scorer: Scorer, open_teacher: object) -> Judge:
+        """Return the judge of a record: it asks as it did, not as a new one does."""
+        judge = cls(scorer, "", Subject(""))
+        judge._start = str(record["start"])
+        judge._ends = tuple(map(str, record["ends"]))
+        judge._worked = str(record["worked"])
+        return judge
 
     def values(self, pairs: Sequence[PromptAnswer]) -> list[float]:
         """Return by how many nats the reply predicts the rule better than the other rules.

@@ -7,7 +7,7 @@ chance.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from selfteach.generate import few_shot
 from selfteach.generate.listing import format_examples, to_one_line
@@ -15,7 +15,22 @@ from selfteach.judge import Judge, PromptAnswer
 from selfteach.judge.setup import JudgeSetup
 from selfteach.models import Scorer
 from selfteach.models.ordered import score_in_order
-from selfteach.records import Continuations, Prompt, get_user_text, make_prompt
+from selfteach.records import (
+    Continuations,
+    JsonMapping,
+    JsonObject,
+    Prompt,
+    get_user_text,
+    make_prompt,
+)
+
+TEACHER = "teacher"
+"""The name of the judge that asks the teacher."""
+TEMPLATE = "Rule: {rule}\nReply: {answer}\nDoes the reply break the rule?"
+CHAT_TEMPLATE = (
+    "A rule says: {rule}\n\nSomebody asked: {question}\n\nThe reply was: {answer}\n\nDoes the "
+    "reply break the rule? Say Yes or No."
+)
 
 
 class YesNoJudge:
@@ -30,6 +45,11 @@ class YesNoJudge:
         self._scorer = scorer
         self._rule = rule
         self._chat = chat
+        self._template = CHAT_TEMPLATE if chat else TEMPLATE
+        self._worked = ""
+        if not chat:
+            one = "Rule: {}\nReply: {}\nDoes the reply break the rule? {}\n\n"
+            self._worked = format_examples(one, few_shot.VERDICTS)
 
     @classmethod
     def list_candidates(cls, setup: JudgeSetup) -> list[Judge]:
@@ -39,8 +59,30 @@ class YesNoJudge:
             cls(setup.scorer, setup.words, chat=True),
         ]
         if setup.teacher:
-            found.append(cls(setup.teacher, setup.words, chat=True, name="teacher"))
+            found.append(cls(setup.teacher, setup.words, chat=True, name=TEACHER))
         return found
+
+    def describe(self) -> JsonObject:
+        """Return the rule and the parts of the prompt, for a record."""
+        return {
+            "name": self.name,
+            "rule": self._rule,
+            "chat": self._chat,
+            "template": self._template,
+            "worked": self._worked,
+        }
+
+    @classmethod
+    def from_record(
+        cls, record: JsonMapping, scorer: Scorer, open_teacher: Callable[[], Scorer]
+    ) -> Judge:
+        """Return the judge of a record: it asks as it did, not as a new one does."""
+        name = str(record["name"])
+        asked = open_teacher() if name == TEACHER else scorer
+        judge = cls(asked, str(record["rule"]), chat=bool(record["chat"]), name=name)
+        judge._template = str(record["template"])
+        judge._worked = str(record["worked"])
+        return judge
 
     def values(self, pairs: Sequence[PromptAnswer]) -> list[float]:
         """Return one log-odds for each answer."""
@@ -52,11 +94,6 @@ class YesNoJudge:
         return [score[0].logp - score[1].logp if score else math.inf for score in scores]
 
     def _make_prompt(self, prompt: Prompt, answer: str) -> Prompt:
-        if self._chat:
-            return make_prompt(
-                f"A rule says: {self._rule}\n\nSomebody asked: {get_user_text(prompt)}\n\nThe "
-                f"reply was: {answer}\n\nDoes the reply break the rule? Say Yes or No."
-            )
-        template = "Rule: {}\nReply: {}\nDoes the reply break the rule?"
-        worked = format_examples(template + " {}\n\n", few_shot.VERDICTS)
-        return worked + template.format(self._rule, to_one_line(answer))
+        text = answer if self._chat else to_one_line(answer)
+        asked = self._template.format(rule=self._rule, question=get_user_text(prompt), answer=text)
+        return make_prompt(asked) if self._chat else self._worked + asked

@@ -75,6 +75,8 @@ class Examples:
 def read_examples(path: Path, *, skip: bool = False, max_bad_share: float = 0.1) -> Examples:
     """Read a file of examples. A row that repeats another one is left out.
 
+    An example says in its source which row it is from, unless the row has a source of its own.
+
     Args:
         skip: leave bad rows out if their share is at most `max_bad_share`; they have outcomes.
 
@@ -83,20 +85,27 @@ def read_examples(path: Path, *, skip: bool = False, max_bad_share: float = 0.1)
     """
     found = Examples()
     known: dict[str, Example] = {}
+    places: dict[str, str] = {}
 
     def add_row(row: JsonMapping, where: str) -> Outcome:
         new = {made.id: made for made in read_example(row, where) if known.get(made.id) != made}
         if clash := next((id for id in new if id in known), None):
             raise DataError(f'the id "{clash}" stands twice', where=where)
         known.update(new)
+        if "source" not in row:
+            places.update(dict.fromkeys(new, where))
         return Outcome(where, "accepted") if new else Outcome(where, "dropped", REPEATED)
 
     read, bad = convert_rows(
         path, add_row, found.cleaned_rows, skip=skip, max_bad_share=max_bad_share, forms=FORMS
     )
     found.outcomes = {outcome.id: outcome for outcome in read} | bad
-    found.examples = list(known.values())
+    found.examples = [_add_place(example, places.get(example.id)) for example in known.values()]
     return found
+
+
+def _add_place(example: Example, where: str | None) -> Example:
+    return replace(example, source={**example.source, "from": where}) if where else example
 
 
 def read_example(row: JsonMapping, where: str) -> list[Example]:

@@ -10,7 +10,7 @@ import csv
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import IO, Any, TypeVar
 
 from selfteach.disk import open_file
 from selfteach.errors import DataError
@@ -31,9 +31,12 @@ from selfteach.run.ledger import Outcome
 from selfteach.text import clean_text
 
 MAX_FILE_BYTES = 256 << 20
-"""Largest file that is read as a whole: JSON and CSV. JSONL is read line by line and may be of any
-length.
+"""Largest JSON file, which is read as a whole. JSONL and CSV are read line by line and may be of
+any length.
 """
+MAX_HEAD_BYTES = 4096
+"""How much of a first line is read to choose the delimiter."""
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 DELIMITERS = ",;\t"
 MAX_SHOWN = 5
 CLEANED_NOTE = "unsafe characters replaced"
@@ -94,12 +97,7 @@ def read_utf8(path: Path) -> str:
     """
     with open_file(path) as handle:
         data = handle.read(MAX_FILE_BYTES + 1)
-    if data[:2] in UTF16_PREFIXES or b"\x00" in data[:4]:
-        raise DataError(
-            "is UTF-16 or UTF-32, not UTF-8.",
-            where=str(path),
-            cure="Convert it: iconv -f utf-16 -t utf-8.",
-        )
+    refuse_utf16(data[:4], path)
     if len(data) > MAX_FILE_BYTES:
         raise DataError(
             f"is larger than {MAX_FILE_BYTES >> 20} MB.",
@@ -109,12 +107,30 @@ def read_utf8(path: Path) -> str:
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as fault:
-        line = data[: fault.start].count(b"\n") + 1
+        raise make_utf8_error(path, data[: fault.start].count(b"\n") + 1) from None
+
+
+def refuse_utf16(beginning: bytes, path: Path) -> None:
+    """Refuse a file that begins as UTF-16 or UTF-32 does.
+
+    Raises:
+        DataError: it does.
+    """
+    if beginning[:2] in UTF16_PREFIXES or b"\x00" in beginning:
         raise DataError(
-            "not UTF-8.",
-            where=f"{path.name}:{line}",
-            cure="Convert the file, for instance with `iconv -f latin1 -t utf-8`.",
-        ) from None
+            "is UTF-16 or UTF-32, not UTF-8.",
+            where=str(path),
+            cure="Convert it: iconv -f utf-16 -t utf-8.",
+        )
+
+
+def make_utf8_error(path: Path, line: int) -> DataError:
+    """Return the error of a line that is not UTF-8."""
+    return DataError(
+        "not UTF-8.",
+        where=f"{path.name}:{line}",
+        cure="Convert the file, for instance with `iconv -f latin1 -t utf-8`.",
+    )
 
 
 def _parse_json_rows(path: Path) -> Iterator[tuple[str, Row | ValueError]]:
@@ -187,11 +203,22 @@ def _find_end(text: str, start: int) -> int:
 
 
 def _parse_csv_rows(path: Path) -> Iterator[tuple[str, Row | ValueError]]:
-    """Yield (place, row), and a ValueError in the place of a row that cannot be read."""
-    text = read_utf8(path)
-    head = next(_iterate_lines(text), "")
+    """Yield (place, row), and a ValueError in the place of a row that cannot be read.
+
+    One row is held at a time.
+    """
     csv.field_size_limit(MAX_LINE_BYTES)
-    lines = csv.reader(_iterate_lines(text), delimiter=max(DELIMITERS, key=head.count), strict=True)
+    with open_file(path) as handle:
+        refuse_utf16(handle.peek(4)[:4], path)
+        head = handle.peek()[:MAX_HEAD_BYTES].decode("utf-8", "replace")
+        head = next(iter(_LINE.findall(head)), "")
+        delimiter = max(DELIMITERS, key=head.count)
+        lines = csv.reader(_CsvLines(handle, path), delimiter=delimiter, strict=True)
+        yield from _name_cells(lines, path)
+
+
+def _name_cells(lines: Any, path: Path) -> Iterator[tuple[str, Row | ValueError]]:
+    """Yield (place, row) of the rows of a csv.reader; the first one has the names."""
     names: list[str] = []
     while True:
         where = f"{path.name}:{lines.line_num + 1}"
@@ -202,6 +229,9 @@ def _parse_csv_rows(path: Path) -> Iterator[tuple[str, Row | ValueError]]:
         except csv.Error as fault:
             yield where, ValueError(f"not CSV ({fault})")
             continue
+        except _LongLine as fault:
+            yield where, fault
+            continue
         if not names:
             names = _read_column_names(cells, where)
         elif "".join(cells[len(names) :]).strip():
@@ -210,10 +240,46 @@ def _parse_csv_rows(path: Path) -> Iterator[tuple[str, Row | ValueError]]:
             yield where, {name: cell for name, cell in zip(names, cells, strict=False) if name}
 
 
-def _iterate_lines(text: str) -> Iterator[str]:
-    """Yield the lines of a text with their ends. `io.StringIO` would hold a second copy of it."""
-    for line in _LINE.finditer(text):
-        yield line[0]
+class _LongLine(ValueError):
+    """Report a line that is longer than MAX_LINE_BYTES."""
+
+
+class _CsvLines:
+    """Iterate over the lines of a file with their ends; after an error it goes on."""
+
+    def __init__(self, handle: IO[bytes], path: Path) -> None:
+        self._handle = handle
+        self._path = path
+        self._number = 0
+        self._waiting: list[str] = []
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        while not self._waiting:
+            self._waiting = self._read_line()[::-1]
+        return self._waiting.pop()
+
+    def _read_line(self) -> list[str]:
+        """Return what stands before the next line feed: several lines, if others part them.
+
+        Raises:
+            StopIteration: the file has ended.
+        """
+        line = self._handle.readline(MAX_LINE_BYTES + 1)
+        if not line:
+            raise StopIteration
+        self._number += 1
+        if len(line) > MAX_LINE_BYTES:
+            while line and not line.endswith(b"\n"):
+                line = self._handle.readline(MAX_LINE_BYTES)
+            raise _LongLine(f"the line is longer than {MAX_LINE_BYTES >> 20} MB")
+        try:
+            text = line.removeprefix(BYTE_ORDER_MARK if self._number == 1 else b"").decode("utf-8")
+        except UnicodeDecodeError:
+            raise make_utf8_error(self._path, self._number) from None
+        return _LINE.findall(text)
 
 
 def _read_column_names(cells: list[str], where: str) -> list[str]:

@@ -12,8 +12,9 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_type_hints
 
+from selfteach.errors import UsageError
 from selfteach.files import write_text
 from selfteach.methods.plan_parts import Plan
 from selfteach.models import Sampler
@@ -148,8 +149,8 @@ def look_up_memory(
     key = digest(["memory", VERSION, base.fingerprint, settings, has_engine])
     path = get_cache_folder() / "memory" / f"{key}.json"
     if isinstance(base, UnloadedModel):
-        if path.is_file():
-            return PipelineMemory(**read_json(path))
+        if kept := read_kept_memory(path):
+            return kept
         base = load_base(config, None, display)
     from selfteach.methods.account_memory import account_memory
 
@@ -157,6 +158,18 @@ def look_up_memory(
     path.parent.mkdir(parents=True, exist_ok=True)
     write_text(path, json.dumps(asdict(found)) + "\n")
     return found
+
+
+def read_kept_memory(path: Path) -> PipelineMemory | None:
+    """Return what an earlier command counted; None if it is not there, or damaged."""
+    try:
+        facts = read_json(path)
+    except UsageError:
+        return None
+    kinds = get_type_hints(PipelineMemory)
+    if {key: type(value) for key, value in facts.items()} != kinds:
+        return None
+    return PipelineMemory(**facts)
 
 
 def describe_stages(stages: Sequence[PlannedStage], sampled_per_s: float) -> JsonObject:

@@ -25,6 +25,7 @@ from selfteach.run.workload import PlannedStage
 if TYPE_CHECKING:  # material is read before anything heavy is loaded
     from selfteach.config import Section
     from selfteach.evaluate.exam import ExamSession, TunedModel
+    from selfteach.evaluate.recorded_exam import ReadGrading
     from selfteach.methods.session import Session
     from selfteach.models.recorded import Recorded
     from selfteach.report.comparison import ScorePath
@@ -149,6 +150,8 @@ class Method:
         plan_work: called with the material's value and the settings; returns the expected work of
             each stage, for `--dry-run` and for the minutes that are left of a run.
         describe: says with the opened base how the material is read, for `--dry-run`.
+        read_grading: makes the grading of an exam again from the record of a run, so that the exam
+            can be sat again by every later version. Without it, the steps of a run are taken again.
     """
 
     name: str
@@ -163,3 +166,4 @@ class Method:
     labels: Mapping[str, str] = field(default_factory=dict)
     plan_work: Callable[[Any, Any], Sequence[PlannedStage]] = plan_nothing
     describe: Callable[..., JsonObject] | None = None
+    read_grading: ReadGrading | None = None

@@ -30,6 +30,7 @@ from selfteach.methods.finished_result import (
     find_result,
     remove_scratch,
 )
+from selfteach.methods.lesson_record import describe_lesson
 from selfteach.methods.method import Method, TrainingPlan, TrainStage
 from selfteach.methods.plan_parts import plan_training
 from selfteach.methods.session import (
@@ -54,7 +55,7 @@ from selfteach.records import (
 from selfteach.report.card import make_adapter_card, make_card
 from selfteach.report.page import write_report
 from selfteach.run.display import Display
-from selfteach.run.finished import COST_FILE, EXAM_FILE, RESULT, add_cost
+from selfteach.run.finished import COST_FILE, EXAM_FILE, LESSON_FILE, RESULT, add_cost
 from selfteach.run.local_paths import hide_paths_of_command
 from selfteach.run.run_folder import Run
 from selfteach.run.workload import RemainingTime
@@ -419,6 +420,8 @@ def publish(
     if tuned:
         export_adapter(run, tuned.trained.adapter, session.rule or describe_examples(plan))
         run.export_jsonl("metrics.jsonl", tuned.trained.curve)
+        if record := describe_lesson(session, plan, tuned):
+            run.export_json(LESSON_FILE, record)
     run.export_jsonl("examples.jsonl", (example.to_json() for example in plan.examples))
     run.export_jsonl("dropped.jsonl", list_dropped(run))
     exam |= {

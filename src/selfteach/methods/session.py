@@ -27,6 +27,7 @@ from selfteach.models.remote.endpoint import LEFT_OUT, Endpoint, ServerSettings
 from selfteach.models.remote.teacher_program import BAD_LINE, PREFIX, Program
 from selfteach.records import Completion, JsonMapping
 from selfteach.run.display import Display
+from selfteach.run.ledger import Ledger
 from selfteach.run.run_folder import Run
 
 if TYPE_CHECKING:  # torch is loaded with the model: a plug-in may import this module
@@ -120,8 +121,9 @@ def open_session(
         display.print_line(note)
     check_model(model, config, samples=sampler is model)
     base = Recorded(run.ledger, sampler, model, display.count_answers)
-    teacher = open_teacher(run, config, display, programs) if samples and config.teacher else None
-    if teacher:
+    teacher = None
+    if samples and config.teacher:
+        teacher = open_teacher(run.ledger, config, display, programs)
         run.bind("teacher", teacher.fingerprint)
         teacher.limit = partial(cut_long_answer, model)
     base_logits = compute_probe_logits(model, PROBE_PAIRS)
@@ -151,7 +153,7 @@ def check_model(model: HfModel, config: Any, *, samples: bool) -> None:
     _checked.add(key)
 
 
-def open_teacher(run: Run, config: Any, display: Display, programs: bool) -> Recorded:
+def open_teacher(ledger: Ledger, config: Any, display: Display, programs: bool) -> Recorded:
     """Open the model of `--teacher`: a program, an endpoint (URL#name), or a local model.
 
     As a judge an endpoint answers yes or no, and scores nothing else; a program only samples.
@@ -168,8 +170,8 @@ def open_teacher(run: Run, config: Any, display: Display, programs: bool) -> Rec
                 where="--teacher",
                 cure="Give URL#NAME or a model.",
             )
-        program = Program(config.teacher, make_event_logger(run, display))
-        return Recorded(run.ledger, program, watch=display.count_answers)
+        program = Program(config.teacher, make_event_logger(ledger, display))
+        return Recorded(ledger, program, watch=display.count_answers)
     if "#" in config.teacher or "://" in config.teacher:
         how = config.endpoint
         endpoint = Endpoint(
@@ -179,16 +181,16 @@ def open_teacher(run: Run, config: Any, display: Display, programs: bool) -> Rec
             timeout_s=how.timeout_s,
             max_wait_s=how.max_wait_s,
             max_failures=config.max_failures,
-            served=run.ledger.get_note(SERVED_MODEL_NOTE) or "",
-            on_event=make_event_logger(run, display),
+            served=ledger.get_note(SERVED_MODEL_NOTE) or "",
+            on_event=make_event_logger(ledger, display),
         )
         scorer = cast(Scorer, endpoint)
-        return Recorded(run.ledger, endpoint, scorer, display.count_answers)
+        return Recorded(ledger, endpoint, scorer, display.count_answers)
     local = HfModel.load(config.teacher)
     has_base = URL in config.engine or config.engine == RAY  # the servers and the actors
     engine = AUTO if has_base else config.engine
     sampler = choose_sampler(local, engine).sampler
-    return Recorded(run.ledger, sampler, local, display.count_answers)
+    return Recorded(ledger, sampler, local, display.count_answers)
 
 
 def make_server_settings(run: Run, config: Any, display: Display) -> ServerSettings:
@@ -199,13 +201,15 @@ def make_server_settings(run: Run, config: Any, display: Display) -> ServerSetti
         how.concurrency,
         how.timeout_s,
         how.max_wait_s,
-        make_event_logger(run, display, keeps_served=False),
+        make_event_logger(run.ledger, display, keeps_served=False),
     )
 
 
 def make_ray_settings(run: Run, config: Any, display: Display) -> RaySettings:
     """Return how many actors answer, and what records their deaths."""
-    return RaySettings(config.ray.actors, make_event_logger(run, display, keeps_served=False))
+    return RaySettings(
+        config.ray.actors, make_event_logger(run.ledger, display, keeps_served=False)
+    )
 
 
 def cut_long_answer(model: HfModel, completion: Completion) -> Completion:
@@ -222,7 +226,7 @@ def cut_long_answer(model: HfModel, completion: Completion) -> Completion:
 
 
 def make_event_logger(
-    run: Run, display: Display, *, keeps_served: bool = True
+    ledger: Ledger, display: Display, *, keeps_served: bool = True
 ) -> Callable[[str, JsonMapping], None]:
     """Return what records the events of an endpoint or a program, and prints some of them.
 
@@ -236,12 +240,12 @@ def make_event_logger(
 
     def record(kind: str, body: JsonMapping) -> None:
         nonlocal paused_until
-        run.ledger.record_event(kind, body)
+        ledger.record_event(kind, body)
         wait_s = body.get("wait_s", 0.0)
         end = time.monotonic() + wait_s
         if "now" in body:
             if keeps_served:
-                run.ledger.set_note(SERVED_MODEL_NOTE, body["now"])
+                ledger.set_note(SERVED_MODEL_NOTE, body["now"])
             display.print_line(f"the endpoint answers with {body['now']}")
         elif kind == LEFT_OUT:
             display.print_line(f"{body['url']} is left out from here on: {body['reason']}")

@@ -44,7 +44,7 @@ def load_adapter(module: Any, folder: Path) -> Any:
     """
     settings = read_json(folder / CONFIG_FILE)
     kind = get_adapter_kind(settings)
-    try:
+    with convert_adapter_errors(folder):
         if kind == "lora":
             _check_lora_ranks(settings, folder)
             check_adapter_patterns(settings, [name for name, _ in module.named_modules()], folder)
@@ -55,12 +55,27 @@ def load_adapter(module: Any, folder: Path) -> Any:
         made = _make_hook_adapter(module, kind, settings, tensors)
         if isinstance(made, ReftHooks) and made.is_exact:
             return _merge_reft(module, made)
-    except (ValueError, RuntimeError, KeyError, AttributeError, SafetensorError) as fault:
+    made.attach()
+    return module
+
+
+@contextmanager
+def convert_adapter_errors(folder: Path) -> Iterator[None]:
+    """Convert what settings and tensors of any content raise to an error of the adapter."""
+    try:
+        yield
+    except (
+        ArithmeticError,
+        AttributeError,
+        KeyError,
+        RuntimeError,
+        SafetensorError,
+        TypeError,
+        ValueError,
+    ) as fault:
         raise UsageError(
             f"the adapter does not fit the model ({get_first_line(fault)}).", where=folder
         ) from fault
-    made.attach()
-    return module
 
 
 @contextmanager

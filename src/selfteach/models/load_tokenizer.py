@@ -50,6 +50,7 @@ def load_tokenizer(folder: Path, class_name: str = "") -> Any:
             tokenizer = _import_class(class_name).from_pretrained(
                 folder, trust_remote_code=False, local_files_only=True
             )
+            tokenizer("a")  # a setting of another shape may fail here alone
     except Exception as fault:  # the tokenizers library raises nothing more precise
         raise UsageError(
             f"its tokenizer cannot be loaded ({get_first_line(fault)}).", where=folder

@@ -20,6 +20,7 @@ from selfteach.models.load_adapter import (
     CONFIG_FILE,
     PEFT_PREFIX,
     TENSORS_FILE,
+    convert_adapter_errors,
     get_adapter_kind,
 )
 from selfteach.models.try_in_child import check_adapter_patterns
@@ -59,6 +60,14 @@ def read_lora_layers(module: Any, folder: Path) -> dict[str, LoraLayer]:
             cure="Use its merged model (`selfteach export --to hf`) instead.",
         )
     check_adapter_patterns(settings, [name for name, _ in module.named_modules()], folder)
+    with convert_adapter_errors(folder):
+        found = _read_pairs(module, folder, settings)
+    if not found:
+        raise UsageError("holds no tensor.", where=folder, cure="Train the run again.")
+    return found
+
+
+def _read_pairs(module: Any, folder: Path, settings: JsonMapping) -> dict[str, LoraLayer]:
     tensors = load_file(folder / TENSORS_FILE)
     places = {name: part for name, part in module.named_modules() if isinstance(part, nn.Linear)}
     found: dict[str, LoraLayer] = {}
@@ -77,8 +86,6 @@ def read_lora_layers(module: Any, folder: Path) -> dict[str, LoraLayer]:
         found[name] = LoraLayer(
             tensors[key], pair, compute_scale(settings, name, tensors[key].shape[0])
         )
-    if not found:
-        raise UsageError("holds no tensor.", where=folder, cure="Train the run again.")
     return found
 
 

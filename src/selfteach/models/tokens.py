@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from selfteach.disk import convert_disk_errors
-from selfteach.errors import DataError, UsageError, get_first_line
+from selfteach.errors import DataError, SelfteachError, UsageError, get_first_line
 from selfteach.files import write_text
+from selfteach.models.time_limit import limit_processor_time
 from selfteach.records import Message, Prompt, get_user_text
 from selfteach.text import clean_text
 
@@ -47,6 +48,13 @@ def save_supplied_template(tokenizer: Any, adapter: Path) -> None:
 
 
 TOO_LONG = "prompt longer than the context"
+TOO_SLOW = "the model's chat template takes too long on this conversation"
+MAX_TEMPLATE_S = 5.0
+"""Processor time that a template may take on one conversation."""
+MAX_SLOW_PROMPTS = 10
+"""So many conversations on which the template takes too long show that the model is of no use."""
+MAX_ADDED_CHARS = 1 << 20
+"""How much longer than its texts a conversation may become."""
 TOO_LONG_WITH_TEXT = "longer than the context"
 
 
@@ -92,7 +100,9 @@ class ChatTokenizer:
                 "the tokenizer has no pad token: the end of sequence pads, and still "
                 "counts in the loss where it ends an answer"
             )
-        self._control = _make_control_pattern(tokenizer)
+        self._num_slow = 0
+        self._control_ids = _find_control_tokens(tokenizer)
+        self._control = _make_control_pattern(self._control_ids)
         self.end_of_turn = self._find_end_of_turn()
         self.end_ids = {tokenizer.eos_token_id, self.end_of_turn, *generation_ends}
 
@@ -192,6 +202,8 @@ class ChatTokenizer:
         for given in (turns, _fold_system(turns)):
             try:
                 rendered = self._apply(given, answer_follows)
+            except TimeoutError as fault:
+                raise self._make_slow_error(turns, fault) from None
             except Exception as fault:  # a template is a program and may raise anything
                 refusal = get_first_line(fault)
                 continue
@@ -212,26 +224,40 @@ class ChatTokenizer:
     def _apply(self, turns: Sequence[Message], answer_follows: bool) -> str:
         # Templates of reasoning models read enable_thinking, others ignore it; answers are short
         # here.
-        rendered: str = self.tokenizer.apply_chat_template(
-            [asdict(m) for m in turns],
-            tokenize=False,
-            add_generation_prompt=answer_follows,
-            enable_thinking=False,
-        )
+        with limit_processor_time(MAX_TEMPLATE_S):
+            rendered: str = self.tokenizer.apply_chat_template(
+                [asdict(m) for m in turns],
+                tokenize=False,
+                add_generation_prompt=answer_follows,
+                enable_thinking=False,
+            )
+        if len(rendered) > MAX_ADDED_CHARS + sum(len(turn.content) for turn in turns):
+            raise ValueError(f"it adds more than {MAX_ADDED_CHARS:,} characters")
         return rendered
+
+    def _make_slow_error(self, turns: Sequence[Message], fault: TimeoutError) -> SelfteachError:
+        """Return the error of a conversation on which the template takes too long."""
+        self._num_slow += 1
+        cure = "Use a model whose template takes it."
+        if self._num_slow > MAX_SLOW_PROMPTS:
+            return UsageError(f"{TOO_SLOW}, and on {MAX_SLOW_PROMPTS} before it.", cure=cure)
+        where = repr(get_user_text(tuple(turns))[:60])
+        return UnfitPrompt(TOO_SLOW, str(fault), where=where, cure=cure)
 
     def _find_end_of_turn(self) -> int:
         """Return the control token that the template puts after an answer, else the end of
         sequence.
         """
-        turns = (Message("user", "a"), Message("assistant", "xyzzy"))
+        words = "xyzzy"
+        turns = (Message("user", "a"), Message("assistant", words))
         try:
-            tail = self._template(turns, answer_follows=False).rpartition("xyzzy")[2]
+            rendered = self._template(turns, answer_follows=False)
         except UnfitPrompt:
-            tail = ""
-        special = set(self.tokenizer.all_special_ids)
+            rendered = ""
+        tail = rendered.rpartition(words)[2] if words in rendered else ""
+        control = set(self._control_ids.values())
         return next(
-            (id for id in self._tokenize(tail) if id in special), int(self.tokenizer.eos_token_id)
+            (id for id in self._tokenize(tail) if id in control), int(self.tokenizer.eos_token_id)
         )
 
 
@@ -247,14 +273,20 @@ def _fold_system(turns: Sequence[Message]) -> tuple[Message, ...]:
     return (replace(turns[1], content=f"{turns[0].content}\n\n{turns[1].content}"), *turns[2:])
 
 
-def _make_control_pattern(tokenizer: Any) -> re.Pattern[str]:
-    """Return a pattern of the spellings that must never come out of user text.
-
-    They are special tokens, and added ones that look like markup.
+def _find_control_tokens(tokenizer: Any) -> dict[str, int]:
+    """Return the control tokens by their spelling, with their ids: special tokens, and added ones
+    that look like markup. Not all special tokens are named as the end, the padding or the like.
     """
-    added = tokenizer.added_tokens_decoder.values()
-    spellings = {
-        str(t) for t in added if t.special or re.fullmatch(r"(?s)[<\[].*[>\]]", str(t))
-    } | set(tokenizer.all_special_tokens)
+    named = dict(zip(tokenizer.all_special_tokens, tokenizer.all_special_ids, strict=True))
+    added = {
+        str(token): id
+        for id, token in tokenizer.added_tokens_decoder.items()
+        if token.special or re.fullmatch(r"(?s)[<\[].*[>\]]", str(token))
+    }
+    return named | added
+
+
+def _make_control_pattern(spellings: Iterable[str]) -> re.Pattern[str]:
+    """Return a pattern of the spellings that must never come out of user text."""
     long = sorted((s for s in spellings if len(s) > 1), key=len, reverse=True)
     return re.compile("|".join(map(re.escape, long)) or "(?!)")  # the latter matches nothing

@@ -53,15 +53,16 @@ PLAIN_NAME = re.compile(r"[\w.-]*")
 
 
 def check_chat_template(template: Any, special_tokens: Mapping[str, str], folder: Path) -> None:
-    """Refuse a chat template that takes too long or too much memory for short conversations.
+    """Refuse a chat template that takes too long or too much memory for short conversations, or
+    that leaves out what a user says.
 
-    A template that is within the bounds is not tried again: the cache keeps its digest.
+    A template that was found good is not tried again: the cache keeps its digest.
 
     Raises:
-        UsageError: it is no template, or beyond the bounds.
+        UsageError: it is no template, beyond the bounds, or without the words of the user.
     """
     given = {"template": template, "special_tokens": dict(special_tokens)}
-    memory = get_cache_folder() / "chat_templates" / digest(["tried", given])
+    memory = get_cache_folder() / "chat_templates" / digest(["tried with its words", given])
     if memory.is_file():
         return
     if fault := _try_task("template", given):
@@ -151,6 +152,7 @@ def _render_template(given: JsonMapping) -> str:
         return f"cannot be read ({str(fault)[:80]})"
     for turns, answer_follows in CONVERSATIONS:
         length = 0
+        rendered = []
         parts = template.generate(
             messages=turns,
             tools=None,
@@ -161,6 +163,7 @@ def _render_template(given: JsonMapping) -> str:
         )
         try:
             for part in parts:
+                rendered.append(part)
                 length += len(part)
                 if length > MAX_PROMPT_CHARS:
                     return f"makes more than {MAX_PROMPT_CHARS:,} characters of a short text"
@@ -168,6 +171,8 @@ def _render_template(given: JsonMapping) -> str:
             raise
         except Exception:
             continue
+        if turns == [USER] and TEXT.strip() not in "".join(rendered):
+            return "leaves out or changes the words of a user"
     return ""
 
 

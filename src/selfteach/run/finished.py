@@ -31,6 +31,8 @@ EXAM_FILE = "exam.json"
 COST_FILE = "cost.json"
 """What a run took on its machine: times, memory, reused tokens. Other files of two runs with the
 same command are the same, except for the times in metrics.jsonl and in the report."""
+LESSON_FILE = "lesson.json"
+"""What a run needs to be a lesson: its exam, to be sat again, and its objectives."""
 REPORT_FILE = "report.html"
 ADAPTERS_FOLDER = "adapters"
 """The folder of the adapters that a comparison trained."""

@@ -59,7 +59,7 @@ def _read_facts(file: Path) -> JsonObject:
     """Return what a server wrote; {} where it is not whole."""
     try:
         facts = json.loads(file.read_text("utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     keys = {"pid", "started_s", "address", "models", "student"}
     return facts if isinstance(facts, dict) and facts.keys() == keys else {}

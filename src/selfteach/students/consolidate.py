@@ -1,7 +1,7 @@
 """Consolidate a student: one adapter, trained from the untouched base on the examples of all its
 lessons.
 
-  1  take the steps of each lesson again, for the objectives of its kinds of examples
+  1  read the objectives of each lesson's kinds of examples from the record of its run
   2  join the examples breadth first: the first one of every lesson, then the second one, ...
   3  train one adapter from the base, with the settings of the first lesson
   4  sit all exams with it; keep it only if no lesson becomes worse
@@ -21,32 +21,33 @@ from dataclasses import dataclass, replace
 from itertools import zip_longest
 from pathlib import Path
 
-from selfteach.config import TrainConfig
+from selfteach.config import ResolvedConfig, TrainConfig
+from selfteach.config.methods import find_settings
 from selfteach.errors import IntegrityError, UsageError
 from selfteach.evaluate.drift import compute_probe_logits
 from selfteach.evaluate.exam import PROBE_PAIRS
 from selfteach.files import hash_file, read_jsonl
 from selfteach.methods.finished_result import TRAINING_FOLDER
+from selfteach.methods.lesson_record import read_lesson_record
 from selfteach.methods.runner import run_training
 from selfteach.methods.session import Session
 from selfteach.models.recorded import Recorded
 from selfteach.records import Example, ObjectiveWeights, digest
+from selfteach.run import finished
 from selfteach.run.display import Display
 from selfteach.run.run_folder import Run, open_run
+from selfteach.students.exam_models import DelayedSampler, OpenModels
 from selfteach.students.examine import (
     ENGINE_FOLDER,
-    DelayedSampler,
     Examine,
-    OpenModels,
     find_lesson_folder,
     load_base,
     name_lesson_source,
-    open_exam_run,
-    prepare_again,
 )
 from selfteach.students.folder import TENSORS_FILE, StudentFolder
 from selfteach.students.gate import LessonRefused, list_objections
 from selfteach.students.lessons import find_current_cells
+from selfteach.students.replay import open_exam_run, prepare_again
 from selfteach.students.state import CONSOLIDATED_FOLDER, Cell, Consolidated, Lesson
 
 EXAMPLES_FILE = "examples.jsonl"
@@ -120,8 +121,7 @@ TRAINING_RUNS = "training"
 
 def open_training_run(student: StudentFolder, lessons: Sequence[Lesson], folder: Path) -> Run:
     """Open the run of a consolidation, with the settings of the first lesson."""
-    with open_exam_run(name_lesson_source(student, lessons[0])) as first:
-        resolved = first.resolved
+    resolved = read_settings(student, lessons[0])
     material = {"lessons": [lesson.identity for lesson in lessons]}
     command = f"selfteach student consolidate {student.path}"
     return open_run(folder, "consolidate", "consolidate", resolved, material, command=command)
@@ -159,10 +159,7 @@ def read_lesson_examples(
     Raises:
         IntegrityError: the steps of its run lead elsewhere today.
     """
-    source = name_lesson_source(student, lesson)
-    with open_exam_run(source) as run:
-        session, plan = prepare_again(source, models, run, display)
-        train = session.config.train
+    lesson_objectives, train = read_training(student, lesson, models, display)
     examples = []
     file = find_lesson_folder(student, lesson) / EXAMPLES_FILE
     for where, row in read_jsonl(file):
@@ -174,7 +171,7 @@ def read_lesson_examples(
                 kind=f"{lesson.name}/{example.kind}",
             )
         )
-    objectives = {f"{lesson.name}/{kind}": named for kind, named in plan.objectives.items()}
+    objectives = {f"{lesson.name}/{kind}": named for kind, named in lesson_objectives.items()}
     unknown = {example.kind for example in examples} - objectives.keys()
     own_weights = {f"{lesson.name}/{kind}": named for kind, named in train.weights.items()}
     if unknown - own_weights.keys():
@@ -186,6 +183,32 @@ def read_lesson_examples(
     shares = {f"{lesson.name}/{kind}": share for kind, share in train.min_share.items()}
     renamed = train.model_copy(update={"weights": own_weights, "min_share": shares})
     return LessonExamples(examples, objectives, renamed)
+
+
+def read_training(
+    student: StudentFolder, lesson: Lesson, models: OpenModels, display: Display
+) -> tuple[ObjectiveWeights, TrainConfig]:
+    """Return the objectives of a lesson and its settings of training, from the record of its run;
+    without one from its steps, taken again.
+
+    Raises:
+        IntegrityError: the steps of its run lead elsewhere today.
+    """
+    folder = find_lesson_folder(student, lesson)
+    if record := read_lesson_record(folder):
+        train: TrainConfig = read_settings(student, lesson).config.train
+        return record.objectives, train.model_copy(update=dict(record.train))
+    source = name_lesson_source(student, lesson)
+    with open_exam_run(source) as run:
+        session, plan = prepare_again(source, models, run, display)
+        return plan.objectives, session.config.train
+
+
+def read_settings(student: StudentFolder, lesson: Lesson) -> ResolvedConfig:
+    """Return the settings of the run of a lesson."""
+    return finished.resolve_settings(
+        find_lesson_folder(student, lesson), find_settings(lesson.kind)
+    )
 
 
 def merge_settings(settings: Sequence[TrainConfig]) -> dict[str, object]:

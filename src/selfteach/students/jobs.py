@@ -21,12 +21,14 @@ import sqlite3
 import time
 import uuid
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
-from selfteach.errors import DataError, ResourceError, UsageError
+from pydantic import TypeAdapter, ValidationError
+
+from selfteach.errors import DataError, IntegrityError, ResourceError, UsageError
 from selfteach.files import write_jsonl
 from selfteach.records import JsonMapping, JsonObject, Message, Turns, prompt_to_json
 from selfteach.run.run_folder import make_slug
@@ -45,6 +47,8 @@ MAX_TEXT = 20_000
 MAX_OPEN_JOBS = 64
 NAME_LENGTH = 40
 BUSY_S = 10.0
+DATABASE_FAULTS = (sqlite3.Error, UnicodeDecodeError)
+"""What SQLite raises; the latter where it cannot say what is damaged."""
 SCHEMA = """CREATE TABLE IF NOT EXISTS jobs (
     seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, body TEXT NOT NULL)"""
 JobKind = Literal["rule", "criticism", "edit", "edits", "exam", "export"]
@@ -101,6 +105,10 @@ class Job:
         found = asdict(self)
         del found["material"], found["options"]
         return found
+
+
+_JOB = TypeAdapter(Job)
+"""How a job is read back."""
 
 
 def make_rule_job(rule: str, settings: str = "") -> Job:
@@ -202,7 +210,7 @@ class JobBook:
             with closing(sqlite3.connect(path, timeout=BUSY_S, isolation_level=None)) as db:
                 db.execute("PRAGMA synchronous=FULL")
                 yield db
-        except sqlite3.Error as fault:
+        except DATABASE_FAULTS as fault:
             raise ResourceError(
                 f"the jobs cannot be used ({fault}).",
                 where=path,
@@ -224,7 +232,7 @@ class JobBook:
         """Return all jobs, the oldest first."""
         with self._open() as db:
             rows = db.execute("SELECT body FROM jobs ORDER BY seq").fetchall()
-        return [Job(**json.loads(body)) for (body,) in rows]
+        return [_read_job(body, self.student) for (body,) in rows]
 
     def find(self, id: str) -> Job:
         """Return a job.
@@ -236,7 +244,7 @@ class JobBook:
             row = db.execute("SELECT body FROM jobs WHERE id = ?", (id,)).fetchone()
         if row is None:
             raise UsageError(f"there is no job {id[:80]!r}.")
-        return Job(**json.loads(row[0]))
+        return _read_job(row[0], self.student)
 
     def add(self, job: Job) -> Job:
         """Record a job. The last edit that was missing makes all collected ones a job of their own,
@@ -282,7 +290,8 @@ class JobBook:
             row = db.execute("SELECT body FROM jobs WHERE id = ?", (id,)).fetchone()
             if row is None:
                 raise UsageError(f"there is no job {id[:80]!r}.")
-            job = replace(Job(**json.loads(row[0])), changed_s=time.time(), **values)  # type: ignore[arg-type]
+            before = _read_job(row[0], self.student)
+            job = replace(before, changed_s=time.time(), **values)  # type: ignore[arg-type]
             _write(db, job)
         return job
 
@@ -375,6 +384,23 @@ class JobBook:
         return None
 
 
+def _read_job(body: str, student: Path) -> Job:
+    """Return a job from its row.
+
+    Raises:
+        IntegrityError: the row has changed since it was written.
+    """
+    try:
+        return _JOB.validate_json(body)
+    except ValidationError as fault:
+        place = ".".join(map(str, fault.errors()[0]["loc"])) or "its text"
+        raise IntegrityError(
+            f"a job is not as it was written ({place}).",
+            where=student / DATABASE_FILE,
+            cure="Restore it from a copy.",
+        ) from None
+
+
 def read_result_file(path: Path) -> JsonObject:
     """Return what a command has printed as JSON; {} where there is nothing to read."""
     try:
@@ -385,16 +411,22 @@ def read_result_file(path: Path) -> JsonObject:
 
 
 def list_open_jobs(student: Path) -> list[Job]:
-    """Return the jobs of a student that are not over, the oldest first; nothing is written."""
+    """Return the jobs of a student that are not over, the oldest first; nothing is written.
+
+    A damaged job is left out: whoever works on the jobs names it.
+    """
     path = student / DATABASE_FILE
     if not path.exists():
         return []
     try:
         with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as db:
             rows = db.execute("SELECT body FROM jobs ORDER BY seq").fetchall()
-    except sqlite3.Error:  # nothing was said to it yet, or its database is damaged
+    except DATABASE_FAULTS:  # nothing was said to it yet, or its database is damaged
         return []
-    jobs = [Job(**json.loads(body)) for (body,) in rows]
+    jobs = []
+    for (body,) in rows:
+        with suppress(IntegrityError):
+            jobs.append(_read_job(body, student))
     return [job for job in jobs if job.is_open]
 
 

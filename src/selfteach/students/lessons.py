@@ -22,7 +22,8 @@ from selfteach.records import JsonMapping, digest
 from selfteach.run import finished
 from selfteach.run.lock import LOCK_FILE, RunLock
 from selfteach.run.run_folder import make_slug
-from selfteach.students.examine import Examine, find_method
+from selfteach.students.exam_models import find_method
+from selfteach.students.examine import Examine
 from selfteach.students.folder import (
     EXAMS_FOLDER,
     TENSORS_FILE,
@@ -55,12 +56,6 @@ def check_before_run(folder: Path, kind: str, config: Any) -> None:
             f"lessons of the adapter {adapter} cannot be stacked.",
             where="train.adapter",
             cure="Use lora, or teach without --student.",
-        )
-    if getattr(config, "review", False):
-        raise UsageError(
-            "a person corrects its answers, so its exam cannot be sat again.",
-            where="--review",
-            cure="Save the corrections and give them as a file, or teach without --student.",
         )
     if is_student(folder) and (base := read_student(folder).base) != config.model:
         raise UsageError(

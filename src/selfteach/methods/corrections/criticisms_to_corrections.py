@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from typing import Any, Protocol
 
 from selfteach.dedup.overlap import split_words
 from selfteach.errors import DataError
@@ -57,6 +58,14 @@ ENOUGH_REVISIONS = 32
 """With so many revisions clearly within a bound, those that barely meet it are dropped."""
 
 
+class CriticSession(Protocol):
+    """Define the part of a session that a critic needs."""
+
+    config: Any
+    base: Recorded
+    teacher: Recorded | None
+
+
 @dataclass
 class Critic:
     """Correct answers by one criticism, as a teacher does.
@@ -69,7 +78,7 @@ class Critic:
         similar: prompts like the criticized ones.
     """
 
-    session: Session
+    session: CriticSession
     feedback: str
     edits: list[Edit]
     writer: Corrector
@@ -300,7 +309,7 @@ def find_text_fault(text: str) -> str:
     return "loops" if is_looping(text) else ""
 
 
-def find_gibberish(session: Session, revisions: Sequence[Revision]) -> list[bool]:
+def find_gibberish(session: CriticSession, revisions: Sequence[Revision]) -> list[bool]:
     """Return whether the base finds each revision too unlikely, by the mean over its tokens, or
     cannot score it.
     """

@@ -11,7 +11,7 @@ reduction      need for correction of base and prompted base minus that of the t
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence, Set
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 
 from selfteach import statistics
@@ -46,11 +46,14 @@ from selfteach.evaluate.held_out_corrections import (
     HeldOutCorrection,
     measure_held_out_amounts,
 )
+from selfteach.evaluate.recorded_exam import Grading, PromptsByScope, Sitting, read_prompt
 from selfteach.evaluate.side_effects import mark_intact
 from selfteach.evaluate.verdict import MAX_DEGRADED, Evidence
 from selfteach.generate.correct import Corrector, Revision
+from selfteach.judge.contrast import to_messages
 from selfteach.methods.corrections.length_limits import get_max_correction_tokens
 from selfteach.methods.corrections.make_examples import CorrectionExamples
+from selfteach.methods.corrections.recorded_teachers import describe_teachers, read_teachers
 from selfteach.methods.corrections.sample_and_correct import (
     FileRow,
     make_file_teacher,
@@ -60,7 +63,15 @@ from selfteach.methods.corrections.sample_and_correct import (
 from selfteach.methods.corrections.split import CorrectionParts
 from selfteach.methods.session import Session
 from selfteach.methods.worked_turns import add_worked_turns, make_worked_turns
-from selfteach.records import Completion, JsonMapping, JsonObject, Measure, Turns, get_user_text
+from selfteach.records import (
+    Completion,
+    JsonMapping,
+    JsonObject,
+    Measure,
+    Turns,
+    get_user_text,
+    prompt_to_json,
+)
 from selfteach.train.edit_mask import mark_edited_tokens
 
 Revisions = list[Revision]
@@ -271,7 +282,46 @@ def build_exam(
             scorer.measure_drift,
             lambda state: {"rounds": session.run.ledger.get_note("rounds") or []},
         ],
+        describe_grading=partial(describe_grading, scorer, parts, rows, teacher),
     )
+
+
+def describe_grading(
+    scorer: CorrectionScorer,
+    parts: CorrectionParts,
+    rows: Sequence[FileRow],
+    teacher: Corrector | None,
+) -> JsonObject | None:
+    """Return what `read_grading` makes the grading from."""
+    asked = [*scorer.prompts, *scorer.general]
+    teachers = describe_teachers(asked, parts, rows, teacher)
+    held = [asdict(pair) | {"prompt": prompt_to_json(pair.prompt)} for pair in scorer.held]
+    return teachers and {
+        "teachers": teachers,
+        "criticised": [place for place, p in enumerate(scorer.prompts) if p in scorer.criticised],
+        "held": held,
+        "known": sorted(scorer.known),
+        "taught": scorer.taught,
+    }
+
+
+def read_grading(record: JsonMapping, questions: PromptsByScope, sitting: Sitting) -> Grading:
+    """Return how answers are graded, from the record of a run."""
+    prompts = [to_messages(prompt) for prompt in questions[TARGET]]
+    held = []
+    for pair in record["held"]:
+        prompt = to_messages(read_prompt(pair["prompt"]))
+        held.append(HeldOutCorrection(**{**pair, "prompt": prompt}))
+    scorer = CorrectionScorer(
+        prompts,
+        read_teachers(record["teachers"], sitting),
+        [to_messages(prompt) for prompt in questions[GENERAL]],
+        frozenset(prompts[place] for place in record["criticised"]),
+        held,
+        set(map(str, record["known"])),
+        int(record["taught"]),
+    )
+    return Grading(scorer, scorer.measure_drift, [scorer.measure_displaced])
 
 
 def find_held_out(rows: Sequence[FileRow], tested: Set[Turns]) -> list[HeldOutCorrection]:

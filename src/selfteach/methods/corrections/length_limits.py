@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from selfteach.config import CorrectionsConfig as Settings
+from selfteach.evaluate.exam import ExamSession
 from selfteach.judge.contrast import append_words
 from selfteach.materials.corrections import Corrections, Edit
 from selfteach.methods.session import Session
@@ -90,7 +91,7 @@ def drop_overlong_rows(session: Session, material: Corrections) -> Corrections:
     return found
 
 
-def is_short_enough(session: Session, prompt: Turns, text: str) -> bool:
+def is_short_enough(session: ExamSession, prompt: Turns, text: str) -> bool:
     """Return whether a text can be scored after a prompt. It may take half of the context, so that
     the worked corrections of the exam fit too.
     """
@@ -99,6 +100,6 @@ def is_short_enough(session: Session, prompt: Turns, text: str) -> bool:
     return bool(tokens < room)
 
 
-def get_max_correction_tokens(session: Session) -> int:
+def get_max_correction_tokens(session: ExamSession) -> int:
     """Return the greatest number of tokens of a teacher's correction."""
-    return session.model.context_tokens // 2
+    return int(session.model.context_tokens) // 2

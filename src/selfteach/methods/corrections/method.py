@@ -37,7 +37,7 @@ from selfteach.evaluate.exam import Exam, TunedModel, measures_to_json
 from selfteach.generate.correct import Corrector
 from selfteach.materials.corrections import Corrections
 from selfteach.methods.corrections.criticisms_to_corrections import make_critics
-from selfteach.methods.corrections.exam import build_exam, examine_longer
+from selfteach.methods.corrections.exam import build_exam, examine_longer, read_grading
 from selfteach.methods.corrections.human_teacher import review_answers
 from selfteach.methods.corrections.length_limits import drop_overlong_rows, set_answer_lengths
 from selfteach.methods.corrections.make_examples import (
@@ -296,5 +296,6 @@ METHOD = Method(
     prepare=prepare,
     plan_work=plan_work,
     allows_programs=True,
+    read_grading=read_grading,
 )
 """`selfteach corrections`."""

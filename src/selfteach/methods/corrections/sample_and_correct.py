@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import chain
 
 from selfteach.evaluate.corrections import CorrectAnswers, make_nearest_corrector
 from selfteach.generate.correct import Correctable, Corrector, PromptStyle, Revision
@@ -200,14 +201,27 @@ def make_file_teacher(rows: Sequence[FileRow]) -> CorrectAnswers:
 
 def route_by_prompt(parts: CorrectionParts, teacher: CorrectAnswers) -> CorrectAnswers:
     """Return a teacher for any answer: the criticism that owns the prompt, else `teacher`."""
-    owners: dict[Turns, CorrectAnswers] = {}
+    critics = []
     for critic, prompts in parts.criticised:
-        for part in prompts.values():
-            owners.update(dict.fromkeys(part, critic.correct))
+        critics.append((critic.correct, list(chain.from_iterable(prompts.values()))))
+    return route_answers(critics, teacher)
+
+
+def route_answers(
+    critics: Sequence[tuple[CorrectAnswers, Sequence[Turns]]], teacher: CorrectAnswers
+) -> CorrectAnswers:
+    """Return a teacher for any answer: the critic that owns the prompt, else `teacher`.
+
+    Args:
+        critics: each with its prompts.
+    """
+    owners: dict[Turns, CorrectAnswers] = {}
+    for critic, prompts in critics:
+        owners.update(dict.fromkeys(prompts, critic))
 
     def correct(answers: Sequence[Correctable]) -> list[Revision]:
         found: dict[str, Revision] = {}
-        for one in (*(critic.correct for critic, _ in parts.criticised), teacher):
+        for one in (*(critic for critic, _ in critics), teacher):
             mine = [a for a in answers if owners.get(a.prompt, teacher) == one]
             found |= {a.id: r for a, r in zip(mine, one(mine), strict=True)}
         return [found[a.id] for a in answers]

@@ -21,7 +21,7 @@ from typing import cast
 
 from selfteach import statistics
 from selfteach.evaluate import knowledge
-from selfteach.evaluate.common_knowledge import COMMON_QUESTIONS
+from selfteach.evaluate.common_knowledge import COMMON_QUESTIONS, CommonQuestion
 from selfteach.evaluate.exam import (
     GENERAL,
     TARGET,
@@ -38,6 +38,7 @@ from selfteach.evaluate.exam import (
     measure_general_drift,
 )
 from selfteach.evaluate.knowledge import GradedAnswers
+from selfteach.evaluate.recorded_exam import Grading, PromptsByScope, Sitting
 from selfteach.evaluate.verdict import MAX_DEGRADED, Evidence
 from selfteach.generate.answers import LabelledQuestion, make_open_book_chat
 from selfteach.generate.spans import find_answer_spans, replace_answer
@@ -86,6 +87,20 @@ class HeldOutQuestion:
     answers: tuple[str, ...]
     chunk: Chunk
     origin: str
+
+    @property
+    def passage(self) -> str:
+        """Return the id of its chunk; questions of one passage go together."""
+        return self.chunk.id
+
+
+@dataclass(frozen=True)
+class RecordedQuestion:
+    """Hold what grading needs of a held-out question."""
+
+    text: str
+    answers: tuple[str, ...]
+    passage: str
 
 
 def make_people_questions(
@@ -179,7 +194,7 @@ class HeldOutScores:
 class KnowledgeScorer:
     """Grade an answer as right where it contains a right one."""
 
-    questions: Sequence[HeldOutQuestion]
+    questions: Sequence[HeldOutQuestion | RecordedQuestion]
 
     def grade(self, answers: Sequence[Completion]) -> GradedAnswers:
         """Grade one answer to each question."""
@@ -202,7 +217,7 @@ class KnowledgeScorer:
 
     def list_passages(self) -> list[str]:
         """Return the passage of each question, by its id."""
-        return [q.chunk.id for q in self.questions]
+        return [q.passage for q in self.questions]
 
     def measure_noise(self, again: Answers, state: ExamState) -> dict[str, Measure]:
         """Compare the share of right answers in two samples of the base."""
@@ -261,7 +276,7 @@ class KnowledgeScorer:
                 for arm, own in scores.graded.items()
             }
             row = {"scope": TARGET, "prompt": q.text, "gold": list(q.answers)}
-            rows.append({**row, "chunk": q.chunk.id, "arms": cells})
+            rows.append({**row, "chunk": q.passage, "arms": cells})
         return rows
 
 
@@ -292,15 +307,21 @@ def build_exam(
     """
     asked_by = questions[0].origin if questions else ""
     closed = {TARGET: [make_prompt(q.text) for q in questions], GENERAL: general}
+    common = COMMON_QUESTIONS[: session.config.exam.common]
     return Exam(
         questions=closed,
         arms=lambda tuned: build_arms(session, tuned, questions, closed),
         scorer=KnowledgeScorer(questions),
         taught_texts=taught_texts,
         header={"method": "documents", "asked_by": asked_by, **header},
-        measurements=[measure_common, partial(measure_pairwise, questions), measure_general_drift],
+        measurements=[
+            partial(measure_common, common),
+            partial(measure_pairwise, questions),
+            measure_general_drift,
+        ],
         sampled_stage="exam again",
-        plan_extra=lambda arms: list(plan_common(session, arms).values()),
+        plan_extra=lambda arms: list(plan_common(session, arms, common).values()),
+        describe_grading=partial(describe_grading, questions, common),
     )
 
 
@@ -326,20 +347,40 @@ def build_arms(
     return arms
 
 
-def plan_common(session: ExamSession, arms: Mapping[str, Arm]) -> dict[str, ModelRequests]:
+def describe_grading(
+    questions: Sequence[HeldOutQuestion], common: Sequence[CommonQuestion]
+) -> JsonObject:
+    """Return what `read_grading` makes the grading from."""
+    graded = [{"text": q.text, "answers": q.answers, "passage": q.passage} for q in questions]
+    return {"questions": graded, "common": list(common)}
+
+
+def read_grading(record: JsonMapping, questions: PromptsByScope, sitting: Sitting) -> Grading:
+    """Return how answers are graded, from the record of a run. No judge compares two answers, since
+    the verdict does not rest on it.
+    """
+    rows = record["questions"]
+    graded = [RecordedQuestion(q["text"], tuple(q["answers"]), q["passage"]) for q in rows]
+    common = [(str(text), tuple(golds)) for text, golds in record["common"]]
+    scorer = KnowledgeScorer(graded)
+    return Grading(scorer, measure_general_drift, [partial(measure_common, common)])
+
+
+def plan_common(
+    session: ExamSession, arms: Mapping[str, Arm], questions: Sequence[CommonQuestion]
+) -> dict[str, ModelRequests]:
     """Return the requests for the common questions of base and tuned model."""
-    questions = COMMON_QUESTIONS[: session.config.exam.common]
     requests = make_requests(session, "exam", [make_prompt(text) for text, _ in questions], 0.0)
     return {name: (arms[name].model, requests) for name in ("base", "tuned") if name in arms}
 
 
-def measure_common(state: ExamState) -> JsonObject:
+def measure_common(questions: Sequence[CommonQuestion], state: ExamState) -> JsonObject:
     """Measure the common knowledge of base and tuned model, and the loss of all that the base
     answered rightly.
     """
-    golds = [gold for _, gold in COMMON_QUESTIONS[: state.session.config.exam.common]]
+    golds = [gold for _, gold in questions]
     right = {}
-    for name, (model, requests) in plan_common(state.session, state.arms).items():
+    for name, (model, requests) in plan_common(state.session, state.arms, questions).items():
         right[name] = knowledge.grade_answers(model.sample(requests), golds).right
     return compare_common(right, state.scores, state.seed)
 

@@ -67,6 +67,7 @@ from selfteach.methods.documents.exam import (
     make_gap_questions,
     make_knowledge_map,
     make_people_questions,
+    read_grading,
 )
 from selfteach.methods.documents.own_questions import choose_own_questions, find_fact
 from selfteach.methods.documents.plan_work import count_anchor_prompts, plan_work
@@ -696,5 +697,11 @@ def record_mixed(
             funnel.decide(example.id, reason, {"prompt": get_user_text(example.prompt)})
 
 
-METHOD = Method(name="documents", settings=Settings, prepare=prepare, plan_work=plan_work)
+METHOD = Method(
+    name="documents",
+    settings=Settings,
+    prepare=prepare,
+    plan_work=plan_work,
+    read_grading=read_grading,
+)
 """`selfteach documents`."""

@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import compress
+from itertools import chain, compress
 
 from selfteach import statistics
 from selfteach.evaluate.exam import (
@@ -33,6 +33,7 @@ from selfteach.evaluate.verdict import Evidence
 from selfteach.generate.ask import GeneratedPrompt
 from selfteach.judge import ThresholdJudge
 from selfteach.judge.decline import is_decline
+from selfteach.judge.recorded_judge import describe_judge
 from selfteach.methods.feedback.conversations import (
     Conversations,
     measure_conversations,
@@ -40,7 +41,16 @@ from selfteach.methods.feedback.conversations import (
 )
 from selfteach.methods.session import Session
 from selfteach.methods.write_prompts import group_by_scope
-from selfteach.records import Completion, Example, JsonObject, Measure, Message, make_prompt
+from selfteach.records import (
+    Completion,
+    Example,
+    JsonObject,
+    Measure,
+    Message,
+    Prompt,
+    get_user_text,
+    make_prompt,
+)
 
 ELSEWHERE = 20
 """Prompts that are also answered in other conversations."""
@@ -119,6 +129,19 @@ class RuleScorer:
     group_of: Mapping[str, str] = field(default_factory=dict)
     is_conditional: bool = False
     forbids: bool = False
+
+    def describe(self, questions: Mapping[str, Sequence[Prompt]]) -> JsonObject | None:
+        """Return what recorded_grading.py makes the scorer from; None without a judge's record."""
+        judge = describe_judge(self.judge)
+        texts = [get_user_text(prompt) for prompt in chain.from_iterable(questions.values())]
+        about = compress(texts, self.find_about(texts)) if self.forbids else ()
+        return judge and {
+            "judge": judge,
+            "about": list(about),
+            "groups": dict(self.group_of),
+            "is_conditional": self.is_conditional,
+            "forbids": self.forbids,
+        }
 
     def score(self, answers: ArmAnswers) -> RuleScores:
         """Judge greedy and sampled answers of every arm.
@@ -372,6 +395,7 @@ def build_exam(
         loop_check_scopes=(NEAR, GENERAL),
         find_allowed_repeats=scorer.find_violations,
         plan_extra=lambda arms: list(plan_conversations(session, asked, arms).values()),
+        describe_grading=partial(scorer.describe, questions),
     )
 
 

@@ -60,6 +60,7 @@ from selfteach.methods.feedback.prompts_in_scope import (
     drop_strays,
     keep_prompts_in_scope,
 )
+from selfteach.methods.feedback.recorded_grading import read_grading
 from selfteach.methods.feedback.report_notes import note_clusters, show_arms, summarize_search
 from selfteach.methods.feedback.understand_rule import bind_rule
 from selfteach.methods.method import Method, TrainingPlan
@@ -235,6 +236,7 @@ METHOD = Method(
     prepare=prepare,
     plan_work=plan_work,
     describe=describe_rule,
+    read_grading=read_grading,
     rule_of=lambda text: read_rule(text).text,
 )
 """`selfteach feedback`."""

@@ -35,8 +35,10 @@ from selfteach.evaluate.exam import (
     measure_general_drift,
 )
 from selfteach.evaluate.metrics import best_over, best_rouge, bleu_with_interval, report_labels
-from selfteach.evaluate.retention import is_retained, measure_retention
+from selfteach.evaluate.recorded_exam import Grading, PromptsByScope, Sitting
+from selfteach.evaluate.retention import is_retained, make_choices, measure_retention
 from selfteach.evaluate.verdict import MAX_DEGRADED, Evidence
+from selfteach.judge.contrast import to_messages
 from selfteach.materials.tasks import Task
 from selfteach.methods.session import Session
 from selfteach.methods.tasks.exam_questions import (
@@ -51,6 +53,7 @@ from selfteach.records import (
     Completion,
     Continuations,
     Example,
+    JsonMapping,
     JsonObject,
     LogProb,
     Measure,
@@ -240,14 +243,14 @@ def find_objection(state: ExamState) -> str:
     return f"what everybody knows changes by {value:+.1f} points [{low:+.1f}, {high:+.1f}]"
 
 
-def examine_retention(state: ExamState) -> JsonObject:
+def examine_retention(choices: Sequence[Continuations], state: ExamState) -> JsonObject:
     """Measure what the base and the tuned model know of what everybody knows."""
     session = state.session
     session.display.start_stage("retention")
     models = {"base": session.base}
     if state.tuned:
         models["tuned"] = state.tuned.recorded
-    return {"retention": measure_retention(models, state.seed)}
+    return {"retention": measure_retention(models, state.seed, choices)}
 
 
 def build_exam(
@@ -271,17 +274,48 @@ def build_exam(
     worked = fit_worked_turns(session, examples, held_out_questions)
     questions = {TARGET: [own.prompt for own in held_out_questions], GENERAL: general}
     num_examples = sum(example.role == "learn" for example in examples)
+    scorer = TaskScorer(held_out_questions, num_examples)
+    choices = make_choices()
     return Exam(
         questions=questions,
         arms=partial(make_arms, session, questions, partial(add_worked_turns, worked)),
-        scorer=TaskScorer(held_out_questions, num_examples),
+        scorer=scorer,
         header={"method": "tasks", "material": material},
         measurements=[
             partial(measure_contests, session, held_out_questions, known),
-            examine_retention,
+            partial(examine_retention, choices),
             measure_general_drift,
         ],
+        describe_grading=partial(describe_grading, scorer, choices),
     )
+
+
+def describe_grading(scorer: TaskScorer, choices: Sequence[Continuations]) -> JsonObject:
+    """Return what `read_grading` makes the grading from."""
+    questions = []
+    for own in scorer.questions:
+        row = {"part": own.part, "golds": own.golds, "classification": own.classification}
+        questions.append(row)
+    return {
+        "questions": questions,
+        "num_examples": scorer.num_examples,
+        "choices": [[item.prompt, item.texts] for item in choices],
+    }
+
+
+def read_grading(record: JsonMapping, questions: PromptsByScope, sitting: Sitting) -> Grading:
+    """Return how answers are graded, from the record of a run. No judge compares two answers, since
+    the verdict does not rest on it.
+    """
+    asked = []
+    for prompt, own in zip(questions[TARGET], record["questions"], strict=True):
+        golds = tuple(map(str, own["golds"]))
+        asked.append(
+            TaskQuestion(own["part"], to_messages(prompt), golds, bool(own["classification"]))
+        )
+    choices = [Continuations(str(prompt), tuple(texts)) for prompt, texts in record["choices"]]
+    scorer = TaskScorer(asked, int(record["num_examples"]))
+    return Grading(scorer, measure_general_drift, [partial(examine_retention, choices)])
 
 
 def fit_worked_turns(

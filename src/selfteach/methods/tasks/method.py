@@ -32,7 +32,7 @@ from selfteach.materials.templates import get_templates, sample_template
 from selfteach.methods.anchors import make_anchors
 from selfteach.methods.method import Method, TrainingPlan
 from selfteach.methods.session import Session
-from selfteach.methods.tasks.exam import build_exam
+from selfteach.methods.tasks.exam import build_exam, read_grading
 from selfteach.methods.tasks.exam_questions import list_worked, make_row
 from selfteach.methods.tasks.instances import KeptTask, describe_similarity
 from selfteach.methods.tasks.invent import invent_tasks
@@ -183,6 +183,7 @@ def make_task_examples(
                 prompt, answer = template.fill(row)
                 turns = make_prompt(prompt) if isinstance(prompt, str) else prompt
                 source = {
+                    "from": task.where,
                     "task": task.id,
                     "template": template.name,
                     "classification": task.classification,
@@ -214,5 +215,11 @@ def show_arms(exam: JsonMapping) -> JsonObject:
     return found
 
 
-METHOD = Method(name="tasks", settings=Settings, prepare=prepare, plan_work=plan_work)
+METHOD = Method(
+    name="tasks",
+    settings=Settings,
+    prepare=prepare,
+    plan_work=plan_work,
+    read_grading=read_grading,
+)
 """`selfteach tasks`."""

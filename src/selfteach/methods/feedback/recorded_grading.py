@@ -1,0 +1,22 @@
+"""How the answers to the exam of a rule are graded, made again from the record of a run."""
+
+from __future__ import annotations
+
+from selfteach.evaluate.recorded_exam import Grading, PromptsByScope, Sitting
+from selfteach.judge.recorded_judge import read_judge
+from selfteach.methods.feedback.exam import RuleScorer, measure_rule_drift
+from selfteach.records import JsonMapping
+
+
+def read_grading(record: JsonMapping, questions: PromptsByScope, sitting: Sitting) -> Grading:
+    """Return the scorer of a rule, with the judge that the run calibrated."""
+    about = set(record["about"])
+    scorer = RuleScorer(
+        read_judge(record["judge"], sitting.base, sitting.open_teacher),
+        count_searched=lambda: 0,  # it explains why nothing was trained
+        find_about=lambda texts: [text in about for text in texts],
+        group_of=dict(record["groups"]),
+        is_conditional=bool(record["is_conditional"]),
+        forbids=bool(record["forbids"]),
+    )
+    return Grading(scorer, measure_rule_drift, find_allowed_repeats=scorer.find_violations)

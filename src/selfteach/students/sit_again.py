@@ -1,0 +1,161 @@
+"""An exam is sat again: the questions, prompts, judge and limits are those that the run recorded.
+
+The answers of the run are copied from its ledger, so only the new model is asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
+from functools import cache, partial
+
+from selfteach.errors import DataError, IntegrityError
+from selfteach.evaluate.exam import Exam, TunedModel
+from selfteach.evaluate.recorded_exam import Sitting, read_exam, read_settings
+from selfteach.files import make_folder
+from selfteach.methods.lesson_record import DAMAGED_CURE, LessonRecord, read_lesson_record
+from selfteach.methods.session import cut_long_answer, open_teacher
+from selfteach.models.recorded import Recorded
+from selfteach.records import JsonMapping, JsonObject
+from selfteach.run import finished
+from selfteach.run.display import Display
+from selfteach.run.ledger import Ledger
+from selfteach.students.exam_models import (
+    AnswersMissing,
+    ExamSource,
+    OpenModels,
+    RecordedModel,
+    find_method,
+    make_no_training,
+    make_tuned,
+)
+from selfteach.students.replay import COPIED_NOTE, open_exam_run, prepare_again
+
+ANSWERS_FILE = "answers.db"
+
+
+def sit_exam_again(
+    source: ExamSource, models: OpenModels, display: Display
+) -> tuple[JsonObject, JsonObject]:
+    """Return the exam of a run, and the same exam sat with other answers.
+
+    Both are graded by this version, with the judge of the run.
+
+    Raises:
+        SelfteachError: the exam cannot be sat again.
+    """
+    with ExitStack() as stack:
+        if record := read_lesson_record(source.folder):
+            ledger = stack.enter_context(open_answers(source))
+            sitting = open_sitting(source, record, models, ledger, display)
+            exam = read_recorded_exam(source, record, sitting)
+            alone = grade_own_answers(source, record, exam, sitting)
+            now = exam.run(sitting, make_tuned(models, ledger))
+        else:
+            alone = finished.read_exam(source.folder)
+            run = stack.enter_context(open_exam_run(source))
+            session, plan = prepare_again(source, models, run, display)
+            now = plan.exam.run(session, make_tuned(models, run.ledger), brief=True)
+    if _list_questions(alone) != _list_questions(now):
+        raise IntegrityError("its exam has other questions now.")
+    return alone, now
+
+
+def read_recorded_exam(source: ExamSource, record: LessonRecord, sitting: Sitting) -> Exam:
+    """Return the exam of a lesson from its record.
+
+    Raises:
+        IntegrityError: the record has another form, or needs a method that is not installed.
+    """
+    method = find_method(source.kind)
+    if method.read_grading is None:
+        raise IntegrityError(
+            f"the installed method {source.kind} does not read the records of its exams.",
+            where=source.folder / finished.LESSON_FILE,
+            cure="Install the version of its package that taught the run.",
+        )
+    try:
+        return read_exam(record.exam, sitting, method.read_grading)
+    except (AttributeError, DataError, LookupError, TypeError, ValueError) as fault:
+        raise IntegrityError(
+            f"is not a record of an exam ({type(fault).__name__}: {str(fault)[:80]}).",
+            where=source.folder / finished.LESSON_FILE,
+            cure=DAMAGED_CURE,
+        ) from fault
+
+
+def open_sitting(
+    source: ExamSource,
+    record: LessonRecord,
+    models: OpenModels,
+    ledger: Ledger,
+    display: Display,
+) -> Sitting:
+    """Return what the exam of a lesson needs, with the settings of its run.
+
+    Raises:
+        IntegrityError: the base is not that of the run.
+    """
+    if record.base != models.base.fingerprint:
+        raise IntegrityError(
+            f"it was taught to another base (fingerprint {record.base[:12]}, this one has "
+            f"{models.base.fingerprint[:12]}).",
+            where=source.folder,
+            cure="A run that continues another one (--from) has no exam of its own base.",
+        )
+
+    @cache
+    def open_own_teacher() -> Recorded:
+        method = find_method(source.kind)
+        config = finished.resolve_settings(source.folder, method.settings).config
+        teacher = open_teacher(ledger, config, display, method.allows_programs)
+        teacher.limit = partial(cut_long_answer, models.base)
+        return teacher
+
+    return Sitting(
+        read_settings(record.exam),
+        display,
+        models.base,
+        Recorded(ledger, models.base_sampler, models.base),
+        models.base_logits,
+        open_own_teacher,
+    )
+
+
+@contextmanager
+def open_answers(source: ExamSource) -> Iterator[Ledger]:
+    """Open the answers of an exam that is sat again, with all answers of its run among them."""
+    make_folder(source.scratch)
+    path = source.scratch / ANSWERS_FILE
+    cure = "Remove it: the answers are then asked for again."
+    with closing(Ledger(path, cure=cure)) as ledger:
+        if not ledger.get_note(COPIED_NOTE):
+            with closing(finished.open_ledger(source.folder)) as before:
+                ledger.copy_answers(before, list(before.count_requests()))
+            ledger.set_note(COPIED_NOTE, True)
+        yield ledger
+
+
+def grade_own_answers(
+    source: ExamSource, record: LessonRecord, exam: Exam, sitting: Sitting
+) -> JsonObject:
+    """Return the exam of a run with the run's own answers, graded by this version.
+
+    So a change of how answers are graded is never taken for a change of the answers. The drift is
+    that of the run, since the tuned model itself is not there. Where this version grades what the
+    run did not record, exam.json counts.
+    """
+    written = finished.read_exam(source.folder)
+    model = RecordedModel(source.name, record.tuned)
+    recorded = Recorded(sitting.base.ledger, model, model)
+    tuned = TunedModel(make_no_training(source.folder), model, recorded)
+    try:
+        found = exam.run(sitting, tuned, brief=True)
+    except AnswersMissing as missing:
+        sitting.display.print_line(f"{missing} It is compared with its exam.json.")
+        return written
+    return {key: written[key] for key in ("drift",) if key in written} | found
+
+
+def _list_questions(exam: JsonMapping) -> list[str]:
+    return [row["prompt"] for row in exam["answers"] if row["scope"] == "target"]
