@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
+
 import pytest
 
+from selfteach.judge import language
 from selfteach.judge.language import find_main_script, is_surely_foreign
 from selfteach.select.prompt_format import find_format_fault
 
@@ -68,3 +71,14 @@ def test_a_short_text_in_another_language_is_found(text: str) -> None:
 @pytest.mark.parametrize("text", ENGLISH)
 def test_a_short_english_text_with_foreign_words_is_english(text: str) -> None:
     assert not is_surely_foreign(text)
+
+
+def test_without_room_for_the_model_no_latin_text_is_called_foreign(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def find_no_room() -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(language, "_load_identifier", find_no_room)
+    assert not is_surely_foreign(FOREIGN[0])
+    assert is_surely_foreign("Никаких слонов.")

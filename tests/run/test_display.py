@@ -377,7 +377,9 @@ def test_each_display_tells_the_rest_of_the_run_what_is_done(kind: type[Display]
     display.work.begin_stage("ask")
     read = estimate("ask", read_only)
     sampled = estimate("ask", lambda: display.count_answers(2, sampled=True))
-    assert (read, sampled) == (None, pytest.approx(10.0 + 10 / 40 * 60))
+    ask, train = (stage.cost for stage in stages)
+    assert (read, sampled) == (None, pytest.approx(10.0 + 10 / (ask / 2) * train))
     display.work.end_stage("ask")
-    assert estimate("train", display.advance) == pytest.approx((10 + 10) / (80 + 15) * 45)
+    rest = (10 + 10) / (ask + train / 4) * train * 3 / 4
+    assert estimate("train", display.advance) == pytest.approx(rest)
     display.finish()

@@ -132,8 +132,13 @@ def is_surely_foreign(text: str) -> bool:
     script, or English is as good as excluded.
 
     py3langid finds German, French and Spanish rules of three words, which the common words above
-    do not (docs/log/).
+    do not (docs/log/). It unpacks its model into the temporary folder; without room there, no text
+    of the Latin script is surely foreign.
     """
     if find_main_script(text) != "Latin":
         return True
-    return bool(dict(_load_identifier().rank(text))["en"] < MAX_ENGLISH)
+    try:
+        shares = dict(_load_identifier().rank(text))
+    except OSError:
+        return False
+    return bool(shares["en"] < MAX_ENGLISH)
