@@ -33,7 +33,7 @@ from bench.workload import Workload, read_workload, scale_seconds, take_slice
 from selfteach.config.training import FeedbackTrainConfig
 from selfteach.evaluate.drift import compute_drift
 from selfteach.methods.feedback.choose_objectives import parse_objective_weights
-from selfteach.methods.feedback.training_settings import complete_training
+from selfteach.methods.feedback.training_settings import OBJECTIVE, complete_training
 from selfteach.models import Sampler
 from selfteach.models.engines import choose_sampler
 from selfteach.models.hf import HfModel
@@ -87,7 +87,7 @@ def make_ours(
 ) -> Pipeline:
     """Return the pipeline of `selfteach feedback`."""
     warm = Request("warm", make_prompt("Hello"), SamplingParams(1.0, 1.0, 4))
-    kinds = parse_objective_weights(settings.objective)
+    kinds = parse_objective_weights(settings.objective or OBJECTIVE)
     return Pipeline(
         load=lambda _: choose_sampler(HfModel.load(folder)),
         sample=lambda requests: sum(answer.tokens for answer in sampler.stream(requests)),
@@ -196,9 +196,8 @@ def main(
         prompts = read_all_prompts()[:192]
         speeds = {n: sampling.measure_generate(hf, prompts, 32, n) for n in sampling.BATCHES}
         batch = sampling.find_best_batch(speeds)
-    settings = complete_training(
-        FeedbackTrainConfig(**nest_keys(work.settings, "train.")), has_condition=False
-    )
+    given = FeedbackTrainConfig(**nest_keys(work.settings, "train."))
+    settings = complete_training(given, None, has_condition=False)
     sides = {
         "ours": make_ours(hf, choose_sampler(hf).sampler, settings, folder),
         "theirs": make_other(hf, folder, work.settings, batch, autocast),
