@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from itertools import compress
+from itertools import chain, compress
 
 from selfteach.errors import DataError
 from selfteach.evaluate.exam import TARGET
@@ -68,9 +68,7 @@ def make_asked_judge(session: Session, elsewhere: Sequence[str]) -> RequestJudge
         elsewhere: the requests that were written about something else.
     """
     subject = session.subject
-    forms = dict.fromkeys((subject.topic, to_singular(subject.topic)))
-    named = " or ".join(f'contains "{quote(form)}"' for form in forms)
-    names = parse_check(f"not ({named})")
+    names = make_absence_check([subject.topic, to_singular(subject.topic)])
     hints = make_topic_check(subject)
     outside = [text for text in elsewhere if names.keeps(text)][:MAX_CALIBRATED]
     if len(outside) < MIN_ELSEWHERE:
@@ -84,8 +82,13 @@ def make_topic_check(subject: Subject) -> Check:
     """Return the check that texts without a word of the topic keep."""
     words = [word for word in subject.topic.split() if len(word) >= MIN_TOPIC_LETTERS]
     stems = [f"{word[:MAX_STEM_LETTERS]}*" for word in words] or [subject.topic]
-    names = [f'contains "{quote(name)}"' for name in (*stems, *subject.words)]
-    return parse_check(f"not ({' or '.join(names)})")
+    return make_absence_check([*stems, *subject.words])
+
+
+def make_absence_check(names: Sequence[str]) -> Check:
+    """Return the check that texts without any of the names keep."""
+    conditions = [f'contains "{quote(name)}"' for name in dict.fromkeys(names)]
+    return parse_check(f"not ({' or '.join(conditions)})")
 
 
 def keep_prompts_in_scope(
@@ -128,13 +131,23 @@ def drop_naming(
     names_subject = make_topic_detector(session)
     if names_subject is None:
         return dict(parts)
-    outside = [prompt for own in parts.values() for prompt in own if prompt.scope != TARGET]
-    found = {prompt.id for prompt in outside if names_subject(prompt.text)}
-    with session.run.ledger.open_funnel("scope", [prompt.id for prompt in outside]) as funnel:
-        for prompt in outside:
-            reason = OTHER_NAME if prompt.id in found else ""
-            funnel.decide(prompt.id, reason, {"text": prompt.text})
-    return {name: [p for p in own if p.id not in found] for name, own in parts.items()}
+    outside = [p for p in chain.from_iterable(parts.values()) if p.scope != TARGET]
+    naming = [names_subject(prompt.text) for prompt in outside]
+    record_scope(session, outside, naming, OTHER_NAME)
+    dropped = {prompt.id for prompt in compress(outside, naming)}
+    kept: dict[str, list[GeneratedPrompt]] = {}
+    for name, own in parts.items():
+        kept[name] = [prompt for prompt in own if prompt.id not in dropped]
+    return kept
+
+
+def record_scope(
+    session: Session, prompts: Sequence[GeneratedPrompt], wrong: Sequence[bool], reason: str
+) -> None:
+    """Record which prompts are dropped for a reason of the scope."""
+    with session.run.ledger.open_funnel("scope", [prompt.id for prompt in prompts]) as funnel:
+        for prompt, is_wrong in zip(prompts, wrong, strict=True):
+            funnel.decide(prompt.id, reason if is_wrong else "", {"text": prompt.text})
 
 
 def drop_strays(session: Session, prompts: Sequence[GeneratedPrompt]) -> list[GeneratedPrompt]:
@@ -143,15 +156,18 @@ def drop_strays(session: Session, prompts: Sequence[GeneratedPrompt]) -> list[Ge
     The model writes them by continuing a list, and may leave the topic or write to somebody else.
     """
     situation = session.situation
+    judge = session.request_judge
     if situation is None:
         return list(prompts)
     if situation.kind == "writing":
-        names = [name.lower() for name in situation.names]
-        return [p for p in prompts if any(name in p.text.lower() for name in names)]
-    judge = session.request_judge
-    if judge is None:
+        addressee = make_absence_check(situation.names)
+        inside = [not addressee.keeps(prompt.text) for prompt in prompts]
+    elif judge is not None:
+        inside = judge.find_about([prompt.text for prompt in prompts])
+    else:
         return list(prompts)
-    return list(compress(prompts, judge.find_about([prompt.text for prompt in prompts])))
+    record_scope(session, prompts, [not one for one in inside], WRONG_SIDE)
+    return list(compress(prompts, inside))
 
 
 def find_about_subject(session: Session, prompts: Sequence[GeneratedPrompt]) -> set[str]:
