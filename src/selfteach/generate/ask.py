@@ -31,6 +31,8 @@ from selfteach.text import clean_text
 Scope = Literal["target", "near", "general"]
 PromptForms = Mapping[str, Sequence[tuple[str, str]]]
 """Forms of request, each with worked ones: (topic, request)."""
+SIMILAR = "similar"
+"""The form of a prompt that is like a few given ones."""
 LINE_SAMPLING = SamplingParams(temperature=0.8, top_p=0.95, max_tokens=40, stop=("\n",))
 BLOCK_SAMPLING = SamplingParams(temperature=0.8, top_p=0.95, max_tokens=48, stop=("\n\n",))
 OVERSAMPLING = 1.5
@@ -430,7 +432,7 @@ def generate_similar_prompts(
         requests.append(Request(stage, prompt, LINE_SAMPLING, i, seed))
     for texts, found in zip(lists, _sample_texts(model, requests), strict=True):
         text = to_one_line(found)
-        yield GeneratedPrompt(text, "target", "corner", texts[-1]), fault_of(text)
+        yield GeneratedPrompt(text, "target", SIMILAR, texts[-1]), fault_of(text)
 
 
 def make_twin(text: str, topic: str, sibling: str) -> str:

@@ -503,7 +503,13 @@ def write_prompts_like_failures(
 
 
 def write_similar_prompts(
-    session: Session, texts: Sequence[str], count: int, pool: OverlapIndex, turn: int
+    session: Session,
+    texts: Sequence[str],
+    count: int,
+    pool: OverlapIndex,
+    turn: int,
+    *,
+    stage: str = "ask alike",
 ) -> list[GeneratedPrompt]:
     """Let the model write up to `count` new prompts like the given ones.
 
@@ -511,7 +517,7 @@ def write_similar_prompts(
     """
     dice = random.Random(f"{session.config.seed} alike {turn}")
     lists = [dice.sample(texts, min(LIST_LENGTH, len(texts))) for _ in range(count)]
-    return _write_from_lists(session, "ask alike", lists, pool, turn)
+    return _write_from_lists(session, stage, lists, pool, turn)
 
 
 def _write_from_lists(

@@ -13,6 +13,7 @@ STAGE_LABELS = {
     "ask names": "prompts about other names",
     "ask corners": "prompts like failures",
     "ask alike": "prompts like others",
+    "ask exam": "more exam prompts",
     "ask similar": "prompts like criticized ones",
     "draw": "sample answers",
     "draw missing": "sample missing answers",

@@ -21,7 +21,13 @@ from typing import Any, Protocol
 from selfteach.dedup.overlap import split_words
 from selfteach.errors import DataError
 from selfteach.evaluate.sanity import is_looping
-from selfteach.generate.ask import GeneratedPrompt, Scope, extract_subject, generate_similar_prompts
+from selfteach.generate.ask import (
+    SIMILAR,
+    GeneratedPrompt,
+    Scope,
+    extract_subject,
+    generate_similar_prompts,
+)
 from selfteach.generate.correct import Correctable, Corrector, Revision, edit_distance
 from selfteach.generate.revise import find_smallest_revision, trim_to_sentence
 from selfteach.judge import PromptAnswer, ThresholdJudge, ViolationJudge
@@ -405,7 +411,7 @@ def choose_judge(session: Session, critic: Critic) -> None:
         return
     scopes: tuple[Scope, ...] = ("target", "general")
     prompts = [
-        GeneratedPrompt(get_user_text(prompt), scope, "corner", "")
+        GeneratedPrompt(get_user_text(prompt), scope, SIMILAR, "")
         for scope in scopes
         for prompt in critic.similar
     ]

@@ -30,10 +30,11 @@ from selfteach.evaluate.exam import (
     measure_drift,
 )
 from selfteach.evaluate.verdict import Evidence
-from selfteach.generate.ask import GeneratedPrompt
+from selfteach.generate.ask import SIMILAR, GeneratedPrompt
 from selfteach.judge import ThresholdJudge
 from selfteach.judge.decline import is_decline
 from selfteach.judge.recorded_judge import describe_judge
+from selfteach.methods.feedback.choose_exam_prompts import TARGET_STAGE
 from selfteach.methods.feedback.conversations import (
     Conversations,
     measure_conversations,
@@ -369,7 +370,11 @@ def build_exam(
         judge,
         lambda: count_searched(session),
         find_about=judged.find_about if judged else lambda texts: [False] * len(texts),
-        group_of={p.text: p.subject for p in written if is_writing and p.scope == TARGET},
+        group_of={
+            p.text: p.subject
+            for p in written
+            if is_writing and p.scope == TARGET and p.form != SIMILAR
+        },
         is_conditional=session.situation is not None,
         forbids=bool(session.forbidden_topic),
     )
@@ -391,7 +396,7 @@ def build_exam(
         header=describe_rule(session, judge) | {"rule_id": rule_id},
         measurements=[measure_rule_drift],
         extra_measurements=[partial(measure_conversations, scorer.keeps, session, asked)],
-        target_stage="exam target",
+        target_stage=TARGET_STAGE,
         loop_check_scopes=(NEAR, GENERAL),
         find_allowed_repeats=scorer.find_violations,
         plan_extra=lambda arms: list(plan_conversations(session, asked, arms).values()),

@@ -31,6 +31,7 @@ from selfteach.generate.ask import GeneratedPrompt
 from selfteach.generate.search import SearchTrace
 from selfteach.materials.rule import Rule, read_rule
 from selfteach.methods.calibrate_rule_judges import RuleJudges, choose_judges
+from selfteach.methods.feedback.choose_exam_prompts import choose_exam_prompts
 from selfteach.methods.feedback.choose_objectives import (
     add_teacher_prompts,
     choose_objectives,
@@ -99,6 +100,7 @@ def prepare(session: Session, text: str) -> TrainingPlan:
     with run.time_stage("probe"):
         probed = probe_prompts(session, parts["train"], judges)  # 4
         probed += probe_more_prompts(session, probed, judges, pool)
+        parts["test"] = choose_exam_prompts(session, parts["test"], judges.exam, pool)
     training = RuleTraining(session, rule, parts, pool, judges)
     with run.time_stage("search"):
         learned = training.add_examples(probed)  # 5

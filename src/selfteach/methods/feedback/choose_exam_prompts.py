@@ -1,0 +1,81 @@
+"""Choose the target prompts of the exam (step 8): enough of them must show what a rule changes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import compress
+
+from selfteach.dedup.overlap import OverlapIndex
+from selfteach.evaluate.exam import TARGET, Arm, make_requests, plan_second_sample
+from selfteach.generate.ask import GeneratedPrompt
+from selfteach.judge import ThresholdJudge
+from selfteach.methods.feedback.prompts_in_scope import drop_strays
+from selfteach.methods.session import Session
+from selfteach.methods.write_prompts import LIST_LENGTH, write_similar_prompts
+from selfteach.records import make_prompt
+
+TARGET_STAGE = "exam target"
+"""The stage of the exam's target answers. It is a part of request ids."""
+BROKEN_SHARE = 0.7
+"""The share of the exam's target prompts on which the base should break the rule. The others show
+whether right answers are spoilt."""
+ASKED_PER_PROMPT = 2
+MAX_ROUNDS = 3
+
+
+def choose_exam_prompts(
+    session: Session,
+    written: Sequence[GeneratedPrompt],
+    judge: ThresholdJudge,
+    pool: OverlapIndex,
+) -> list[GeneratedPrompt]:
+    """Return the test prompts with enough target prompts on which the base breaks the rule, as far
+    as the model writes them.
+
+    The exam counts only these prompts, and a score on 19 of them cannot tell nine in ten. More are
+    written like those that the base breaks, and new to the pool, which holds the training prompts.
+    They are chosen by the base's greedy answer and by a sample that measures nothing else.
+
+    The chosen ones come first, up to BROKEN_SHARE of `exam.target`; the others fill it up.
+
+    Args:
+        written: the test prompts of all scopes.
+    """
+    targets = [prompt for prompt in written if prompt.scope == TARGET]
+    others = [prompt for prompt in written if prompt.scope != TARGET]
+    wanted = round(BROKEN_SHARE * session.config.exam.target)
+    broken = find_broken(session, targets, judge)
+    for turn in range(MAX_ROUNDS):
+        shown = [prompt.text for prompt in compress(targets, broken)]
+        lack = wanted - len(shown)
+        if lack <= 0 or len(shown) < LIST_LENGTH:
+            break
+        more = write_similar_prompts(
+            session, shown, ASKED_PER_PROMPT * lack, pool, turn, stage="ask exam"
+        )
+        more = drop_strays(session, more)
+        targets += more
+        broken += find_broken(session, more, judge)
+    counted = list(compress(targets, broken))
+    right = list(compress(targets, [not one for one in broken]))
+    return [*counted[:wanted], *right, *counted[wanted:], *others]
+
+
+def find_broken(
+    session: Session, prompts: Sequence[GeneratedPrompt], judge: ThresholdJudge
+) -> list[bool]:
+    """Return for each prompt whether the base breaks the rule, greedily or in the second sample.
+
+    The exam asks for the same answers later; the ledger keeps them.
+    """
+    if not prompts:
+        return []
+    turns = [make_prompt(prompt.text) for prompt in prompts]
+    _, again = plan_second_sample(session, Arm(session.base, {TARGET: turns}))
+    requests = [*make_requests(session, TARGET_STAGE, turns, 0.0), *again]
+    session.display.start_stage("exam prompts", len(requests))
+    completions = session.base.sample(requests, session.display.advance)
+    answers = [(request.prompt, c.text) for request, c in zip(requests, completions, strict=True)]
+    flags = judge.broken(answers)
+    count = len(prompts)
+    return [one or two for one, two in zip(flags[:count], flags[count:], strict=True)]
