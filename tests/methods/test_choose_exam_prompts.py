@@ -78,6 +78,7 @@ def test_nothing_is_written_where_it_helps_nobody(tmp_path: Path, broken: int, t
     chosen = choose_exam_prompts(session, written, CATS, pool)
     asked = [prompt.text for prompt in chosen[:10]]
     assert sum("cats" in text for text in asked) == min(broken, 7)
+    assert not any("birds" in prompt.text for prompt in chosen)
     is_asked = any(row.stage == "more exam prompts" for row in session.run.ledger.funnel())
     assert is_asked is (topic == "birds")
 

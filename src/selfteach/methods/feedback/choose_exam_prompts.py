@@ -34,7 +34,8 @@ def choose_exam_prompts(
 
     The exam counts only these prompts, and a score on 19 of them cannot tell nine in ten. More are
     written like those that the base breaks, and new to the pool, which holds the training prompts.
-    They are chosen by the base's greedy answer and by a sample that measures nothing else.
+    They are chosen by the base's greedy answer and by a sample that measures nothing else. Of the
+    new ones the others are left out: they may have left the subject.
 
     The chosen ones come first, up to BROKEN_SHARE of `exam.target`; the others fill it up.
 
@@ -45,19 +46,18 @@ def choose_exam_prompts(
     others = [prompt for prompt in written if prompt.scope != TARGET]
     wanted = round(BROKEN_SHARE * session.config.exam.target)
     broken = find_broken(session, targets, judge)
+    counted = list(compress(targets, broken))
+    right = [prompt for prompt in targets if prompt not in counted]
     for turn in range(MAX_ROUNDS):
-        shown = [prompt.text for prompt in compress(targets, broken)]
-        lack = wanted - len(shown)
-        if lack <= 0 or len(shown) < LIST_LENGTH:
+        lack = wanted - len(counted)
+        if lack <= 0 or len(counted) < LIST_LENGTH:
             break
+        shown = [prompt.text for prompt in counted]
         more = write_similar_prompts(
             session, shown, ASKED_PER_PROMPT * lack, pool, turn, stage="ask exam"
         )
         more = drop_strays(session, more)
-        targets += more
-        broken += find_broken(session, more, judge)
-    counted = list(compress(targets, broken))
-    right = list(compress(targets, [not one for one in broken]))
+        counted += compress(more, find_broken(session, more, judge))
     return [*counted[:wanted], *right, *counted[wanted:], *others]
 
 
