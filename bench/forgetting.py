@@ -330,7 +330,7 @@ def bootstrap_mean(flags: Sequence[Sequence[bool]], seed: int = 0) -> Measure:
     for _ in range(BOOTSTRAP_SAMPLES):
         of_seeds = [
             scores[s, rng.integers(num_prompts, size=num_prompts)].mean()
-            for s in rng.integers(num_seeds, size=num_seeds)
+            for s in rng.integers(num_seeds, size=(num_seeds,))
         ]
         means.append(float(np.mean(of_seeds)))
     low, high = np.percentile(means, [2.5, 97.5])

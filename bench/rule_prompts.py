@@ -101,7 +101,7 @@ def is_needless(
 def compute_share(flags: Any) -> float:
     """Return the share of true flags."""
     values = list(flags)
-    return round(sum(values) / max(len(values), 1), 4)
+    return float(round(sum(values) / max(len(values), 1), 4))
 
 
 def show_answers(spec: Spec, answers: dict[str, list[Completion]]) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
+from typing import Any
 from collections.abc import Collection, Mapping, Sequence
 
 import torch
@@ -52,14 +53,15 @@ def measure_generate(hf: HfModel, prompts: Sequence[str], max_tokens: int, batch
 
     Tokens after the end of an answer do not count.
     """
-    tokenizer = hf.tokenizer
+    tokenizer: Any = hf.tokenizer
     tokenizer.padding_side = "left"
     rows = sorted((hf.encode(make_prompt(prompt)) for prompt in prompts), key=len, reverse=True)
     num_tokens = 0
     started = time.monotonic()
     for start in range(0, len(rows), batch):
         padded = tokenizer.pad({"input_ids": rows[start : start + batch]}, return_tensors="pt")
-        out = hf.module.generate(
+        module: Any = hf.module
+        out = module.generate(
             **padded,
             do_sample=True,
             temperature=1.0,

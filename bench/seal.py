@@ -131,7 +131,7 @@ def list_asked(exam: Mapping[str, Any], passages: Mapping[int, Passage]) -> list
     Args:
         passages: by number.
     """
-    places = {}
+    places: dict[str, int] = {}
     for number, passage in passages.items():
         places |= dict.fromkeys((q["question"] for q in passage.questions), number)
     found = []

@@ -42,6 +42,7 @@ from selfteach.models.engines import open_sampler
 from selfteach.models.hf import HfModel
 from selfteach.records import GREEDY, Request, get_user_text, make_prompt
 from selfteach.serve import server
+from selfteach.serve.app import make_app
 from selfteach.serve.batch_engine import Generation, collect
 from selfteach.serve.lessons import read_lessons
 from selfteach.serve.served_models import ServedModels
@@ -125,7 +126,7 @@ def listen(served: ServedModels) -> Iterator[str]:
     import uvicorn
 
     listener = server.open_socket(server.ServerOptions(port=0))
-    app = server.make_app(served, local=True)
+    app = make_app(served, local=True)
     config = uvicorn.Config(app, log_level="critical", lifespan="off", loop="asyncio")
     running = uvicorn.Server(config)
     thread = threading.Thread(target=running.run, kwargs={"sockets": [listener]}, daemon=True)

@@ -65,7 +65,8 @@ def measure_ours(model: HfModel, rows: list[Example], objective: str, folder: Pa
         epochs=1,
         checkpoint_every=0,
     )
-    return sum(row["seconds"] for row in train(model, rows, settings, folder, seed=0).curve)
+    trained = train(model, rows, settings, folder, seed=0)
+    return sum(float(row["seconds"]) for row in trained.curve)
 
 
 class StepClock(TrainerCallback):

@@ -492,7 +492,7 @@ def spell(words: Sequence[str], rename: str) -> list[str]:
     """Return a command line with the new names of options and settings, if `rename` is "new"."""
     if rename != "new":
         return list(words)
-    spelled = []
+    spelled: list[str | None] = []
     for place, word in enumerate(words):
         if place and words[place - 1] == "--set":
             spelled.append(spell_setting(word))

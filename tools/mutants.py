@@ -932,7 +932,7 @@ def run_group(options: argparse.Namespace, name: str) -> Iterator[dict[str, Any]
 
 def print_report(name: str, rows: Sequence[dict[str, Any]], options: argparse.Namespace) -> float:
     """Print the survivors and the score of a group, and return the score."""
-    killed = sum(row["killed"] for row in rows)
+    killed = sum(bool(row["killed"]) for row in rows)
     low, high = compute_wilson_interval(killed, len(rows))
     score = killed / max(len(rows), 1)
     print(f"\nSurvivors of {name}:")

@@ -100,7 +100,8 @@ def make_api_page() -> str:
     parts += _document_class("ArmScores", results.ArmScores)
     parts += _document_class("Scores", results.Scores)
     parts += ["## selfteach.errors", str(errors.__doc__).strip()]
-    for kind in (errors.SelfteachError, *errors.SelfteachError.__subclasses__()):
+    kinds: list[type[errors.SelfteachError]] = [errors.SelfteachError]
+    for kind in kinds + errors.SelfteachError.__subclasses__():
         parts.append(f"- `{kind.__name__}` (exit code {kind.exit_code}): {_get_summary(kind)}")
     return "\n\n".join(parts) + "\n"
 

@@ -62,7 +62,7 @@ def run_here(folder: Path) -> int:
 def meet_fault(folder: Path, fault: str, choose: random.Random) -> int:
     """Begin a run in a process of its own with a fault; return its exit code."""
     if fault in scripted_run.KINDS:
-        return scripted_run.run_child(folder, fault, choose.randint(1, MAX_CHANGES))[0]
+        return int(scripted_run.run_child(folder, fault, choose.randint(1, MAX_CHANGES))[0])
     os.environ["SCRIPTED_WAIT_S"] = "0.02" if fault != "none" else "0"
     delay_s = choose.uniform(0.0, 0.15)
     child = os.fork()
