@@ -9,8 +9,8 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from typing import Any
 from collections.abc import Collection, Mapping, Sequence
+from typing import Any
 
 import torch
 
