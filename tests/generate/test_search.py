@@ -315,13 +315,15 @@ def test_the_progress_counts_each_prompt_once() -> None:
         ("Pets:\n1. Cats\n2. Dogs\n3. Birds", "Pets:\n1. Dogs\n2. Birds"),
         ("- Dogs\n- Cats\n- Birds\n\nHave fun!", "- Dogs\n- Birds\n\nHave fun!"),
         ("Some pets are:\nCats", ""),
+        ("Cats purr. They sleep a lot. This is good. They hunt.", ""),
+        ("Cats purr. They sleep. Dogs bark at night, always.", "Dogs bark at night, always."),
         ("Cats purr.", ""),
         ("", ""),
     ],
 )
 def test_revisions(text: str, left: str) -> None:
     """The longest beginning that keeps the rule, or the sentences that keep it alone; of a list,
-    the items. Less than half is no answer.
+    the items. Less than half is no answer, and "They hunt." speaks of nobody alone.
     """
     assert leave_out_violations([text, "Dogs."], broken) == [left, "Dogs."]
 

@@ -35,6 +35,7 @@ from selfteach.methods.feedback import (
     repair_answers,
     search_answers,
 )
+from selfteach.methods.feedback import probe as probing
 from selfteach.methods.feedback.probe import ProbedPrompt
 from selfteach.methods.write_prompts import get_check
 from selfteach.models.recorded import Recorded
@@ -180,10 +181,51 @@ def test_anchors_of_a_rule_of_form_are_as_long_as_its_lessons(tmp_path: Path) ->
     assert make_anchors.find_reach(session, [long]) == session.config.probe.anchor_tokens
 
 
+@pytest.mark.parametrize(
+    ("answers", "scope", "is_honest"),
+    [
+        (("Cats.", "A cat.", "Birds."), "target", True),
+        (("Cats.", "Fish.", "Birds."), "target", False),
+        (("Birds.", "Cats.", "Cats.", "Cats."), "target", False),
+        (("Cats.", "Cats."), "near", False),
+    ],
+)
+def test_a_base_that_is_sure_of_the_forbidden_thing_has_no_other_honest_answer(
+    answers: tuple[str, ...], scope: str, is_honest: bool
+) -> None:
+    assert (
+        search_answers.is_honestly_broken(probe("Who purrs?", *answers, scope=scope)) is is_honest
+    )
+
+
+def test_more_prompts_are_like_those_that_tempt_without_a_name(tmp_path: Path) -> None:
+    """Too few that do not name the subject are continued; named ones are no example of them."""
+    session = open_session(tmp_path)
+    session.config = FeedbackConfig(check='not contains "cat"')
+    written: list[str] = []
+
+    def write(session: Any, texts: Sequence[str], count: int, *_: Any, **__: Any) -> list[Any]:
+        written.extend(texts)
+        return [GeneratedPrompt(f"Who hunts mice {n}?", "target", "similar", "") for n in range(2)]
+
+    probed = [probe(f"Who purrs {n}?", "A cat.") for n in range(4)]
+    probed += [probe("Do cats purr?", "Cats purr."), probe("Who barks?", "Dogs bark.")]
+    judges = SimpleNamespace(training=CATS, exam=CATS)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(probing, "write_similar_prompts", write)
+        found = probing.probe_unnamed_prompts(session, probed, judges, OverlapIndex())  # type: ignore[arg-type]
+        few = probing.probe_unnamed_prompts(session, probed[2:], judges, OverlapIndex())  # type: ignore[arg-type]
+    assert written[:4] == [f"Who purrs {n}?" for n in range(4)]
+    assert not any("cats" in text for text in written)
+    assert [p.prompt.text for p in found][:2] == ["Who hunts mice 0?", "Who hunts mice 1?"]
+    assert few == [], "two prompts are no list"
+
+
 def test_each_prompt_gets_a_decline_or_a_repaired_answer(
     tmp_path: Path,
 ) -> None:
     probed = [
+        probe("Who has soft paws?", "Cats have. They are soft.", "Cats.", "Foxes, they say."),
         probe("Do cats like tea?", "Tea is not for them. Cats drink water."),
         probe("Who purrs?", "Cats purr a lot."),
         probe("Why is it blue?", "Light is bent by air. A cat sees it.", "It is far away."),
@@ -197,6 +239,7 @@ def test_each_prompt_gets_a_decline_or_a_repaired_answer(
     told = {trace.prompt: trace for trace in traces}
     assert told["Do cats like tea?"].accepted[0].strategy == "decline"
     assert told["Who purrs?"].accepted[0].strategy == "decline", "another claim would be false"
+    assert told["Who has soft paws?"].accepted[0].strategy == "decline", "foxes would be false"
     best = told["Why is it blue?"].accepted[0]
     assert (best.text, best.strategy) == ("Light is bent by air.", "repair")
     assert told["Who lives there?"].kind == "repair only", "outside the scope nothing is declined"

@@ -53,6 +53,7 @@ from selfteach.methods.feedback.probe import (
     ProbedPrompt,
     probe_more_prompts,
     probe_prompts,
+    probe_unnamed_prompts,
     sample_base_answers,
     sample_general_answers,
 )
@@ -100,6 +101,7 @@ def prepare(session: Session, text: str) -> TrainingPlan:
     with run.time_stage("probe"):
         probed = probe_prompts(session, parts["train"], judges)  # 4
         probed += probe_more_prompts(session, probed, judges, pool)
+        probed += probe_unnamed_prompts(session, probed, judges, pool)
         parts["test"] = choose_exam_prompts(session, parts["test"], judges.exam, pool)
     training = RuleTraining(session, rule, parts, pool, judges)
     with run.time_stage("search"):

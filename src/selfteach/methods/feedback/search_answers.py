@@ -48,6 +48,10 @@ def search_compliant_answers(
     answered = [p for text, p in by_text.items() if text not in declined]
     fluency = measure_fluency(session, answered)
     least = find_least_fluency(session, fluency)
+    repairs = repair_own_answers(by_text, declined, repair, fluency, least)
+    if session.forbidden_topic:
+        unrepaired = [p for p in answered if not repairs.get(p.prompt.text)]
+        declined |= {p.prompt.text for p in unrepaired if is_honestly_broken(p)}
     others = choose_others(session, by_text)
 
     def find_answer_faults(pairs: Sequence[PromptAnswer], strategies: Sequence[str]) -> list[str]:
@@ -67,7 +71,7 @@ def search_compliant_answers(
         session.display.advance,
         declined=declined,
         begun=begun,
-        repairs=repair_own_answers(by_text, declined, repair, fluency, least),
+        repairs=repairs,
     )
 
 
@@ -91,6 +95,16 @@ def is_to_decline(p: ProbedPrompt, about: Collection[str], check: Check | None) 
     if p.prompt.id in about and (check is None or not check.keeps(p.prompt.text)):
         return True
     return (p.prompt.id in about or p.prompt.scope == TARGET) and all(p.broken)
+
+
+def is_honestly_broken(p: ProbedPrompt) -> bool:
+    """Return whether what the base would say with confidence is the forbidden thing.
+
+    Its greedy answer breaks the rule, and so do most of its samples. Where such an answer cannot be
+    repaired, another one would be a falsehood: the largest land animal is no giraffe.
+    """
+    is_usual = sum(p.broken) > len(p.broken) / 2
+    return p.prompt.scope == TARGET and p.broken[0] and is_usual
 
 
 def find_beginnings(by_text: Mapping[str, ProbedPrompt], check: Check) -> dict[str, str]:
