@@ -16,7 +16,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, islice
 from statistics import mean
 from typing import Literal
 
@@ -130,7 +130,7 @@ def sketch_topic(model: Sampler, topic: str, seed: int, *, forbidden: bool = Tru
     No scorer is needed, so another name of the topic may be among the siblings.
     """
     stem = to_singular(topic.lower())
-    kin = list_siblings(model, topic, seed, forbidden=forbidden)
+    kin = rank_siblings(count_names(model, topic, plan_sibling_lists(forbidden=forbidden), seed))
     siblings = [name for name in kin if stem not in name.lower()]
     return Subject(topic, (), tuple(siblings[:MAX_SIBLINGS]), forbidden)
 
@@ -142,12 +142,14 @@ def describe_topic(
 
     People and events are asked for where the topic is forbidden: they are other names of it.
     """
-    kin = list_siblings(model, topic, seed, forbidden=forbidden)
+    of_siblings = plan_sibling_lists(forbidden=forbidden)
+    labels = few_shot.NAME_LISTS if forbidden else [few_shot.SPECIAL_WORDS]
+    worked = {"Words": few_shot.WORDS} | {name: few_shot.NAME_LISTS[name] for name in labels}
+    free = [ListPlan(name, own, NAME_LISTS, NUM_NAME_LISTS) for name, own in worked.items()]
+    listed = count_names(model, topic, [*of_siblings, *free], seed)
+    kin = rank_siblings({plan.label: listed.pop(plan.label) for plan in of_siblings})
     siblings, aliases = split_siblings(scorer, topic, kin)
     foreign = {to_singular(name.lower()) for name in siblings}
-    listed = {"Words": count_names(model, topic, "Words", few_shot.WORDS, seed)}
-    for label in few_shot.NAME_LISTS if forbidden else [few_shot.SPECIAL_WORDS]:
-        listed[label] = count_names(model, topic, label, few_shot.NAME_LISTS[label], seed)
     common = {label: select_common(counts) for label, counts in listed.items()}
     words = [word for word in common.pop("Words") if to_singular(word.lower()) not in foreign]
     associated = select_associated_words(scorer, topic, words[:MAX_WORDS], siblings)
@@ -185,9 +187,11 @@ def split_siblings(scorer: Scorer, topic: str, names: Sequence[str]) -> tuple[li
     siblings: list[str] = []
     aliases: list[str] = []
     tried = [name for name in names if stem not in name.lower()][: MAX_SIBLINGS + MAX_ALIASES]
+    pairs = []
     for name in tried:
         others = [one for one in tried if one not in name and name not in one]
-        share = compute_topic_probabilities(scorer, topic, others, [name])[0]
+        pairs.append((name, list_rivals(topic, others)))
+    for name, share in zip(tried, compute_shares_of_topics(scorer, pairs), strict=True):
         (aliases if share > MAX_SIBLING_PROBABILITY else siblings).append(name)
     kept = [name for name in siblings if not contains_any(name, aliases)]
     return kept[:MAX_SIBLINGS], aliases
@@ -209,18 +213,25 @@ def compute_topic_probabilities(
     scorer: Scorer, topic: str, siblings: Sequence[str], words: Sequence[str]
 ) -> list[float]:
     """Return p(topic | word) of each word, among the topic, its siblings and everyday topics."""
-    others = list_other_topics(topic, (*siblings, *few_shot.EVERYDAY_TOPICS))
-    return compute_shares_of_topics(scorer, (topic, *others), words)
+    topics = list_rivals(topic, siblings)
+    return compute_shares_of_topics(scorer, [(word, topics) for word in words])
+
+
+def list_rivals(topic: str, siblings: Iterable[str]) -> list[str]:
+    """Return the topic, then its siblings and everyday topics."""
+    return [topic, *list_other_topics(topic, (*siblings, *few_shot.EVERYDAY_TOPICS))]
 
 
 def compute_shares_of_topics(
-    scorer: Scorer, topics: Sequence[str], words: Sequence[str]
+    scorer: Scorer, pairs: Sequence[tuple[str, Sequence[str]]]
 ) -> list[float]:
-    """Return p(first topic | word) of each word, among the topics."""
-    pairs = [(word, about) for about, listed in few_shot.WORDS for word in listed.split(", ")[::3]]
-    worked = format_examples("Word: {}\nTopic: {}\n\n", pairs)
-    ends = tuple(f" {name}" for name in topics)
-    items = [Continuations(f"{worked}Word: {word}\nTopic:", ends) for word in words]
+    """Return p(first topic | word) of each (word, topics), among its topics."""
+    known = [(word, about) for about, listed in few_shot.WORDS for word in listed.split(", ")[::3]]
+    worked = format_examples("Word: {}\nTopic: {}\n\n", known)
+    items = []
+    for word, topics in pairs:
+        ends = tuple(f" {name}" for name in topics)
+        items.append(Continuations(f"{worked}Word: {word}\nTopic:", ends))
     found = []
     for scores in score_in_order(scorer, items):
         logps = [one.logp for one in scores] or [-math.inf, 0.0]
@@ -347,31 +358,33 @@ def _format_few_shot(plan: tuple[str, str], sample_index: int, forms: PromptForm
     return listing + (f"Topic: {about}\nRequest:" if about else "Topic:")
 
 
-def list_siblings(model: Sampler, topic: str, seed: int, *, forbidden: bool) -> list[str]:
-    """Return what near requests may be about, the most frequent first: topics of the same kind.
+@dataclass(frozen=True, slots=True)
+class ListPlan:
+    """Plan the lists of names that the model writes after a label: the worked ones, (topic, names),
+    and their number.
+    """
+
+    label: str
+    worked: Sequence[tuple[str, str]]
+    sampling: SamplingParams
+    number: int
+
+
+def plan_sibling_lists(*, forbidden: bool) -> list[ListPlan]:
+    """Plan what near requests may be about: topics of the same kind.
 
     Where the rule holds when somebody asks, what the same people ask about otherwise comes first.
     """
-    kin = _list_siblings(model, topic, "Other topics of the same kind", few_shot.SIBLINGS, seed)
-    if forbidden:
-        return kin
-    asked = "The same people also ask about"
-    others = _list_siblings(model, topic, asked, few_shot.ASKED_SIBLINGS, seed)
-    return list(dict.fromkeys([*others[:MAX_ASKED_SIBLINGS], *kin]))
+    plans = [("Other topics of the same kind", few_shot.SIBLINGS)]
+    if not forbidden:
+        plans.insert(0, ("The same people also ask about", few_shot.ASKED_SIBLINGS))
+    return [ListPlan(label, own, SIBLING_LISTS, NUM_SIBLING_LISTS) for label, own in plans]
 
 
-def _list_siblings(
-    model: Sampler, topic: str, label: str, worked: Sequence[tuple[str, str]], seed: int
-) -> list[str]:
-    counts = _count_listed(model, topic, label, worked, SIBLING_LISTS, NUM_SIBLING_LISTS, seed)
-    return [name for name, _ in counts.most_common()]
-
-
-def count_names(
-    model: Sampler, topic: str, label: str, worked: Sequence[tuple[str, str]], seed: int
-) -> Counter[str]:
-    """Return how many of the model's free lists have each name."""
-    return _count_listed(model, topic, label, worked, NAME_LISTS, NUM_NAME_LISTS, seed)
+def rank_siblings(listed: Mapping[str, Counter[str]]) -> list[str]:
+    """Return the names of `plan_sibling_lists`, the most frequent of each label first."""
+    *asked, kin = [[name for name, _ in counts.most_common()] for counts in listed.values()]
+    return list(dict.fromkeys([*chain.from_iterable(asked)][:MAX_ASKED_SIBLINGS] + kin))
 
 
 def select_common(counts: Counter[str]) -> list[str]:
@@ -384,29 +397,32 @@ def select_telling_names(
 ) -> list[str]:
     """Return the names that tell the topic among a few others with MIN_RARE_PROBABILITY."""
     rivals = [*siblings[: NUM_RIVALS // 2], *few_shot.EVERYDAY_TOPICS][:NUM_RIVALS]
-    shares = compute_shares_of_topics(scorer, (topic, *rivals), names)
+    shares = compute_shares_of_topics(scorer, [(name, [topic, *rivals]) for name in names])
     return [n for n, share in zip(names, shares, strict=True) if share >= MIN_RARE_PROBABILITY]
 
 
-def _count_listed(
-    model: Sampler,
-    topic: str,
-    label: str,
-    worked: Sequence[tuple[str, str]],
-    sampling: SamplingParams,
-    num_lists: int,
-    seed: int,
-) -> Counter[str]:
-    """Return how many lists after `label` have each short name."""
-    listing = format_examples(f"Topic: {{}}\n{label}: {{}}\n\n", worked)
-    prompt = f"{listing}Topic: {topic}\n{label}:"
-    requests = [Request("subject", prompt, sampling, i, seed) for i in range(num_lists)]
-    counts = Counter[str]()
-    for line in _sample_texts(model, requests):
-        for name in dict.fromkeys(part.strip(" .") for part in line.split(",")[:-1]):
-            if name and len(name.split()) <= 3 and name.lower() != topic.lower():
-                counts[name] += 1
-    return counts
+def count_names(
+    model: Sampler, topic: str, plans: Sequence[ListPlan], seed: int
+) -> dict[str, Counter[str]]:
+    """Return, for each label, how many of the model's lists have each short name.
+
+    All lists are requested together: full batches are faster than small ones.
+    """
+    requests = []
+    for plan in plans:
+        listing = format_examples(f"Topic: {{}}\n{plan.label}: {{}}\n\n", plan.worked)
+        prompt = f"{listing}Topic: {topic}\n{plan.label}:"
+        requests += [Request("subject", prompt, plan.sampling, i, seed) for i in range(plan.number)]
+    lines = iter(_sample_texts(model, requests))
+    found = {}
+    for plan in plans:
+        counts = Counter[str]()
+        for line in islice(lines, plan.number):
+            for name in dict.fromkeys(part.strip(" .") for part in line.split(",")[:-1]):
+                if name and len(name.split()) <= 3 and name.lower() != topic.lower():
+                    counts[name] += 1
+        found[plan.label] = counts
+    return found
 
 
 def _sample_texts(model: Sampler, requests: Sequence[Request]) -> list[str]:

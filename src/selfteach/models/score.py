@@ -86,7 +86,8 @@ class _ScoredItem:
 
     @property
     def length(self) -> int:
-        return len(self.rest) + sum(len(t) for t in self.texts)
+        """Return the number of computed tokens: nothing is predicted from a text's last one."""
+        return len(self.rest) + sum(len(t[:-1]) for t in self.texts)
 
 
 @torch.inference_mode()
@@ -214,20 +215,24 @@ def _score_rows(
     positions = torch.zeros_like(ids)
     # The part of each token: 0 for the prompt, k for text k; padding is a part for each token.
     parts = -1 - torch.arange(width).repeat(len(rows), 1)
-    reads: list[int] = []  # flat positions whose hidden state predicts the next token of a text
+    reads: list[int] = []  # flat positions whose hidden states predict tokens of texts
+    states: list[int] = []  # for each token of a text the place of its state among them
     targets: list[int] = []
     for r, row in enumerate(rows):
         prompt_length = len(row.rest)
+        last = len(reads)  # all texts begin after the prompt's last token
+        reads.append(r * width + prompt_length - 1)
         start = 0
-        for part, tokens in enumerate([row.rest, *row.texts]):
+        for part, tokens in enumerate([row.rest, *(text[:-1] for text in row.texts)]):
             stop = start + len(tokens)
             ids[r, start:stop] = torch.tensor(tokens, dtype=torch.long)
             parts[r, start:stop] = part
             first = shared + min(start, prompt_length)
             positions[r, start:stop] = torch.arange(first, first + len(tokens))
-            if part and tokens:
-                reads += [r * width + p for p in (prompt_length - 1, *range(start, stop - 1))]
-                targets += tokens
+            if part and row.texts[part - 1]:
+                states += [last, *range(len(reads), len(reads) + len(tokens))]
+                reads += [r * width + p for p in range(start, stop)]
+                targets += row.texts[part - 1]
             start = stop
     # A token sees the shared prefix, its prompt, and the tokens of its own part up to itself.
     is_visible = (parts[:, None] == 0) | (parts[:, None] == parts[:, :, None])
@@ -244,9 +249,27 @@ def _score_rows(
             use_cache=True,
         )
     hidden = out.last_hidden_state.flatten(0, 1)[torch.tensor(reads, device=hf.device)]
-    logps = Head(hf.module).token_logps(hidden, torch.tensor(targets, device=hf.device)).cpu()
+    logps = _compute_token_logps(hf, hidden, states, targets)
     by_text = torch.split(logps, [len(text) for row in rows for text in row.texts])
     yield from _collect_by_row(rows, (LogProb(float(one.sum()), len(one)) for one in by_text))
+
+
+def _compute_token_logps(
+    hf: LoadedModel, hidden: Tensor, states: Sequence[int], targets: Sequence[int]
+) -> Tensor:
+    """Return log p in nats of each target after its state, (N,) float32. Shapes: hidden (S, D).
+
+    A state that several targets follow goes through the head once.
+    """
+    place = torch.tensor(states, dtype=torch.long, device=hf.device)
+    target = torch.tensor(targets, dtype=torch.long, device=hf.device)
+    found = torch.empty(len(targets), device=hf.device)
+    head = Head(hf.module)
+    for start in range(0, len(hidden), HEAD_ROWS):
+        logp = torch.log_softmax(head(hidden[start : start + HEAD_ROWS]).float(), -1)
+        mine = ((place >= start) & (place < start + HEAD_ROWS)).nonzero()[:, 0]
+        found[mine] = logp[place[mine] - start, target[mine]]
+    return found.cpu()
 
 
 def _require_fits(hf: LoadedModel, length_tokens: int, prompt: Prompt) -> None:

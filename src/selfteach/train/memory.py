@@ -53,10 +53,10 @@ in low precision: measured, docs/log/.
 class MemoryEstimate:
     """Hold bytes of one process.
 
-    `kept`: copies of the base's weights if they change, and teachers' distributions. `activations`:
-    those of `tokens` at once. `moments`: those of `train.regmean`, which replace them between two
-    steps. `free`: before anything was added to the weights. `work`: temporary tensors. `measured`:
-    the peak afterwards, with the weights, if it can be measured.
+    `kept`: copies of the base's weights if they change, teachers' distributions, and states of
+    frozen layers. `activations`: those of `tokens` at once. `moments`: those of `train.regmean`,
+    which replace them between two steps. `free`: before anything was added to the weights. `work`:
+    temporary tensors. `measured`: the peak afterwards, with the weights, if it can be measured.
     """
 
     weights: int
@@ -180,12 +180,19 @@ class MemoryMeter:
         return self._estimate(trained, kept)
 
     def estimate(
-        self, adapter: Adapter, activations: int, tokens: int, *, known: int = 0, moments: int = 0
+        self,
+        adapter: Adapter,
+        activations: int,
+        tokens: int,
+        *,
+        known: int = 0,
+        states: int = 0,
+        moments: int = 0,
     ) -> MemoryEstimate:
         """Estimate the memory with the adapter on the module. `known`: the teachers' distributions,
-        which lie in main memory.
+        which lie in main memory. `states`: those of frozen layers.
         """
-        kept = getattr(adapter, "kept_bytes", 0)
+        kept = getattr(adapter, "kept_bytes", 0) + states
         kept += known if self.device.type == "cpu" else 0
         return replace(
             self._estimate(count_bytes(adapter.parameters()), kept),

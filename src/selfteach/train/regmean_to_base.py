@@ -49,6 +49,8 @@ LAM = 1e-5
 NO_LORA_REASON = "the adapter is no lora"
 MOMENTS_BUDGET_BYTES = 5e8
 """The limit for the moments of the layers that are solved together."""
+BLOCK_ROWS = 128
+"""Rows of x^T x that one product computes, from the diagonal on: the matrix is symmetric."""
 NUM_SOLVER_MATRICES = 4
 """Matrices (F, F) in float64 that `solve_regmean` needs at once."""
 LoraLayers = Mapping[str, LowRankLayer]
@@ -61,7 +63,7 @@ class InputMoments:
 
     `num_shared_tokens`: the tokens that are computed once for `times` rows. They count once for
     each row, so that the sum does not depend on the packing. Shapes: sums (F, F) float32 of a layer
-    with F inputs.
+    with F inputs, of which only the upper triangle is computed.
     """
 
     sums: dict[str, Tensor] = field(default_factory=dict)
@@ -80,9 +82,10 @@ class InputMoments:
                 self.shared[name] = owner
                 return
             x = inputs[0].detach().reshape(-1, inputs[0].shape[-1]).float()
-            total = self._sum(name, x).addmm_(x.t(), x)
+            total = self._sum(name, x)
+            add_products(total, x)
             first = x[: self.num_shared_tokens]
-            total.addmm_(first.t(), first, alpha=self.times - 1)
+            add_products(total, first, self.times - 1)
             self.tokens[name] = self.tokens.get(name, 0) + len(x) + len(first) * (self.times - 1)
             self._last = (name, inputs[0])
 
@@ -112,7 +115,15 @@ class InputMoments:
     def mean(self, name: str) -> Tensor:
         """Return the mean: (F, F) float64."""
         owner = self.owner(name)
-        return self.sums[owner].double() / self.tokens[owner]
+        upper = self.sums[owner].triu()
+        return (upper + upper.triu(1).t()).double() / self.tokens[owner]
+
+
+def add_products(total: Tensor, x: Tensor, times: int = 1) -> None:
+    """Add `times` x^T x to the upper triangle of a sum. Shapes: total (F, F), x (T, F)."""
+    for start in range(0, x.shape[1], BLOCK_ROWS):
+        rows = slice(start, start + BLOCK_ROWS)
+        total[rows, start:].addmm_(x[:, rows].t(), x[:, start:], alpha=times)
 
 
 MeasureMoments = Callable[[LoraLayers, Sequence[TrainingRow]], InputMoments]

@@ -5,9 +5,10 @@ no method, objective, kind of example or adapter by name.
 
 1  resume: go on from the newest whole checkpoint
 2  memory: count the memory of the longest micro-batch, and compute less at once if needed
-3  reference: compute once the frozen base's facts about the rows
-4  steps: callbacks, batch, gradients, update, entry of the curve, checkpoint
-5  account: compare the peak of memory with the count
+3  frozen layers: compute once what the layers below the first trained one make of the rows
+4  reference: compute once the frozen base's facts about the rows
+5  steps: callbacks, batch, gradients, update, entry of the curve, checkpoint
+6  account: compare the peak of memory with the count
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ from selfteach.train.callbacks import Callback, Say, StepCallback, make_callback
 from selfteach.train.dataset_mixture import DatasetMixture, Epochs
 from selfteach.train.distributed import ProcessGroup, gather_shards, run_in_module
 from selfteach.train.encode_and_batch import TrainingRow
+from selfteach.train.fast.frozen_layers import MAX_STATES_BYTES
 from selfteach.train.fast.packed_model import PackedModel
 from selfteach.train.l2_to_base import add_l2_gradient
 from selfteach.train.memory import MemoryEstimate, MemoryMeter
@@ -144,6 +146,7 @@ class Trainer:
         # Rows of all steps, also of those before a resumption: it computes the same rows together.
         numbers = self.epochs.used(self.total)
         used = [row for row in self.rows if row.number in numbers]
+        self._find_frozen_layers(used)
         account = self._fit_memory(meter, used)  # 2
         if say:
             say(str(account))
@@ -151,18 +154,37 @@ class Trainer:
                 say(
                     f"rows are padded instead of packed, up to twice as slow: {self.model.obstacle}"
                 )
+        self._keep_frozen_states(used)  # 3
         self.reference.say = say
         compute = partial(self._compute_reference_outputs, used)
-        self.reference_outputs = self.micro_batch.retry(used, compute)  # 3
+        self.reference_outputs = self.micro_batch.retry(used, compute)  # 4
         self.top_k_mass = compute_top_k_mass(self.reference_outputs)
         layers: AbstractContextManager[None] = nullcontext()
         if self.config.checkpoint_activations:
             self.model.run_piece = make_checkpointed_runner(self.model.module)
             layers = run_layers_with(self.model.module, self.model.run_piece)
         with layers:
-            self._run_steps(progress, say)  # 4
-        self.memory = meter.finish(account)  # 5
+            self._run_steps(progress, say)  # 5
+        self.memory = meter.finish(account)  # 6
         self.memory.report_peak(say)
+
+    def _find_frozen_layers(self, used: Sequence[TrainingRow]) -> None:
+        """Find the layers whose states will be kept: where rows pass more than once, all states fit
+        into their limit, and one process has all weights.
+        """
+        alone = self.processes.count == 1 and not self.processes.in_step
+        again = self.total > self.epochs.steps or any(
+            objective.reference or objective.teacher for objective in self.objectives.values()
+        )
+        if alone and again and self.model.count_state_bytes(used) <= MAX_STATES_BYTES:
+            self.model.find_frozen_layers()
+
+    def _keep_frozen_states(self, used: Sequence[TrainingRow]) -> None:
+        """Compute what the frozen layers make of rows."""
+        if self.model.frozen.count:
+            self.micro_batch.retry(
+                used, lambda: self.model.keep_frozen_states(used, self.micro_batch.tokens)
+            )
 
     def _run_steps(self, progress: StepCallback | None, say: Say | None) -> None:
         """Take the steps that are left."""
@@ -293,6 +315,7 @@ class Trainer:
             meter.estimate,
             self.adapter,
             known=self.reference.kept_bytes(used),
+            states=self.model.count_state_bytes(used) if self.model.frozen.count else 0,
             moments=max(between_steps, default=0),
         )
         account, fits = self.micro_batch.retry(

@@ -22,7 +22,8 @@ from selfteach.train.activation_checkpointing import RunPiece, run_directly
 from selfteach.train.adapters.adapter import Adapter
 from selfteach.train.adapters.full import FullAdapter
 from selfteach.train.distributed import run_in_module
-from selfteach.train.encode_and_batch import TrainingRow
+from selfteach.train.encode_and_batch import TrainingRow, split_micro_batches
+from selfteach.train.fast.frozen_layers import FrozenLayers, list_layers, watch_gradients
 from selfteach.train.fast.head import LogitsFunction, apply_to_logits, token_logp
 from selfteach.train.fast.packed_attention import (
     PackingUnsupported,
@@ -64,6 +65,7 @@ class PackedModel:
         self.has_plain_head = not weight.requires_grad and run_in_module(
             module, self._has_plain_head
         )
+        self.frozen = FrozenLayers(module, 0)
         self.obstacle = run_in_module(module, self._probe)
         self.can_pack = not self.obstacle
         self.pads_eagerly = bool(self.obstacle) and run_in_module(module, self._pads_eagerly)
@@ -117,6 +119,49 @@ class PackedModel:
         except (TypeError, ValueError, RuntimeError, AttributeError):
             return False
 
+    def find_frozen_layers(self) -> None:
+        """Find out how many layers come before the first trained one, with a pass over a few rows.
+
+        It is 0 where the passes without these layers would not be the same to the bit.
+        """
+        layers = list_layers(self.module)
+        if not (self.can_pack and layers):
+            return
+        batch = self.pack(_make_probe_rows(self.module))
+        with self.use_attention():
+            with watch_gradients(layers) as trained:
+                whole = self._packed_states(batch)
+            count = trained.index(True) if len(trained) == len(layers) and any(trained) else 0
+            self.frozen = FrozenLayers(self.module, count)
+            if count and not self._passes_without_frozen_layers(batch, whole):
+                self.frozen = FrozenLayers(self.module, 0)
+
+    @torch.no_grad()
+    def _passes_without_frozen_layers(self, batch: PackedBatch, whole: Tensor) -> bool:
+        try:
+            with self.frozen.record(batch):
+                self._packed_states(batch)
+            return torch.equal(self._packed_states(batch), whole)
+        except (TypeError, ValueError, RuntimeError, LookupError, AttributeError):
+            return False
+        finally:
+            self.frozen.forget()
+
+    def count_state_bytes(self, rows: Sequence[TrainingRow]) -> int:
+        """Count the bytes of a layer's states of rows."""
+        width = int(self.module.get_output_embeddings().weight.shape[1])
+        tokens = sum(row.length for row in rows)
+        return tokens * width * int(self.dtype.itemsize)
+
+    @torch.no_grad()
+    def keep_frozen_states(self, rows: Sequence[TrainingRow], token_budget: int) -> None:
+        """Compute and keep what the frozen layers make of rows. The attention must be set."""
+        self.frozen.forget()
+        for group in split_micro_batches(rows, token_budget):
+            batch = self.pack(group)
+            with self.frozen.record(batch):
+                self._packed_states(batch)
+
     def use_attention(self) -> AbstractContextManager[None]:
         """Return a context in which the model's attention is as `states` needs it."""
         if self.can_pack:
@@ -141,7 +186,7 @@ class PackedModel:
     def _packed_states(self, batch: PackedBatch) -> Tensor:
         hooks = get_active_hooks(self.module)
         at = hooks.at(batch.places()) if hooks and hooks.needs_positions else nullcontext()
-        with at:
+        with at, self.frozen.skip(batch):
             out = self.decoder(
                 input_ids=batch.ids,
                 position_ids=batch.positions,
