@@ -35,7 +35,6 @@ from selfteach.methods.feedback import (
     repair_answers,
     search_answers,
 )
-from selfteach.methods.feedback import probe as probing
 from selfteach.methods.feedback.probe import ProbedPrompt
 from selfteach.methods.write_prompts import get_check
 from selfteach.models.recorded import Recorded
@@ -198,27 +197,25 @@ def test_a_base_that_is_sure_of_the_forbidden_thing_has_no_other_honest_answer(
     )
 
 
-def test_more_prompts_are_like_those_that_tempt_without_a_name(tmp_path: Path) -> None:
-    """Too few that do not name the subject are continued; named ones are no example of them."""
-    session = open_session(tmp_path)
-    session.config = FeedbackConfig(check='not contains "cat"')
-    written: list[str] = []
+def test_prompts_that_ask_for_a_subject_without_its_name(tmp_path: Path) -> None:
+    """Only the form that asks so is used; a prompt with the name, or a known one, is left out."""
 
-    def write(session: Any, texts: Sequence[str], count: int, *_: Any, **__: Any) -> list[Any]:
-        written.extend(texts)
-        return [GeneratedPrompt(f"Who hunts mice {n}?", "target", "similar", "") for n in range(2)]
+    def write(request: Request) -> str:
+        where = "like cats" if request.draw % 2 else "in"
+        return f" Who purrs {where} {request.draw} rooms{request.draw}?"
 
-    probed = [probe(f"Who purrs {n}?", "A cat.") for n in range(4)]
-    probed += [probe("Do cats purr?", "Cats purr."), probe("Who barks?", "Dogs bark.")]
-    judges = SimpleNamespace(training=CATS, exam=CATS)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(probing, "write_similar_prompts", write)
-        found = probing.probe_unnamed_prompts(session, probed, judges, OverlapIndex())  # type: ignore[arg-type]
-        few = probing.probe_unnamed_prompts(session, probed[2:], judges, OverlapIndex())  # type: ignore[arg-type]
-    assert written[:4] == [f"Who purrs {n}?" for n in range(4)]
-    assert not any("cats" in text for text in written)
-    assert [p.prompt.text for p in found][:2] == ["Who hunts mice 0?", "Who hunts mice 1?"]
-    assert few == [], "two prompts are no list"
+    model = Scripted(write)
+    session = open_session(tmp_path, base=Recorded(Ledger(tmp_path / "base.db"), model, model))
+    pool = OverlapIndex(["Who purrs in 0 rooms0?"])
+    written = write_prompts.write_unnamed_prompts(session, pool)
+    assert written
+    assert {prompt.form for prompt in written} == {"indirect"}
+    assert not any("cat" in prompt.text for prompt in written)
+    assert "Who purrs in 0 rooms0?" not in {prompt.text for prompt in written}
+    reasons = {outcome.reason for _, outcome in session.run.ledger.read_outcomes("", "dropped")}
+    assert reasons == {"names the subject", "like another prompt"}
+    session.forbidden_topic = ""
+    assert write_prompts.write_unnamed_prompts(session, pool) == []
 
 
 def test_each_prompt_gets_a_decline_or_a_repaired_answer(

@@ -17,20 +17,13 @@ from selfteach.methods.calibrate_rule_judges import (
 )
 from selfteach.methods.feedback.prompts_in_scope import drop_strays
 from selfteach.methods.session import Session
-from selfteach.methods.write_prompts import (
-    LIST_LENGTH,
-    make_topic_detector,
-    write_similar_prompts,
-)
+from selfteach.methods.write_prompts import LIST_LENGTH, write_similar_prompts
 from selfteach.records import Completion, Request, SamplingParams, make_prompt
 
 MAX_GENERAL_ANSWERS = 120
 """General answers that bound the false positives of the training judge. Near answers are too
 similar: an answer about trucks may well say "vehicle".
 """
-MIN_UNNAMED = 24
-"""Prompts that do not name a forbidden subject, on which the base speaks of it."""
-UNNAMED_ROUNDS = 2
 AnsweredPrompt = tuple[GeneratedPrompt, tuple[Completion, ...]]
 """A prompt and the base's answers to it, the greedy one first."""
 
@@ -130,30 +123,6 @@ def probe_more_prompts(
             break
         more = write_similar_prompts(session, texts, 2 * lack, pool, turn)
         found += probe_prompts(session, drop_strays(session, more), judges)
-    return found
-
-
-def probe_unnamed_prompts(
-    session: Session, probed: Sequence[ProbedPrompt], judges: RuleJudges, pool: OverlapIndex
-) -> list[ProbedPrompt]:
-    """Write and probe more prompts on which the base comes to speak of a forbidden subject though
-    they do not name it (step 4).
-
-    A lesson about named subjects does not reach them: "Which land animal is the largest?". They are
-    like those that were found. As many as MIN_UNNAMED are wanted.
-    """
-    names_subject = make_topic_detector(session)
-    if names_subject is None:
-        return []
-    found: list[ProbedPrompt] = []
-    for turn in range(UNNAMED_ROUNDS):
-        texts = [p.prompt.text for p in (*probed, *found) if is_target_violation(p)]
-        texts = [text for text in texts if not names_subject(text)]
-        lack = MIN_UNNAMED - len(texts)
-        if lack <= 0 or len(texts) < LIST_LENGTH:
-            break
-        more = write_similar_prompts(session, texts, 2 * lack, pool, turn, stage="ask unnamed")
-        found += probe_prompts(session, more, judges)
     return found
 
 
