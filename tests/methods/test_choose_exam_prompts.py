@@ -17,6 +17,7 @@ from selfteach.generate.ask import SIMILAR, GeneratedPrompt
 from selfteach.judge import ThresholdJudge
 from selfteach.judge.check import CheckJudge
 from selfteach.methods.feedback.choose_exam_prompts import choose_exam_prompts
+from selfteach.methods.write_prompts import compute_shares
 from selfteach.models.recorded import Recorded
 from selfteach.records import Request, get_user_text, make_prompt
 from selfteach.run.display import SilentDisplay
@@ -94,3 +95,16 @@ def test_the_exam_asks_for_the_same_answers(tmp_path: Path) -> None:
     session.base.sample(make_requests(session, "exam target", prompts, 0.0))
     session.base.sample(plan_second_sample(session, Arm(session.base, {TARGET: prompts}))[1])
     assert len(model.asked) == before
+
+
+@pytest.mark.parametrize(
+    ("count", "held_out", "in_test"), [(250, 0, 63), (250, 20, 43), (80, 0, 40)]
+)
+def test_the_exam_gets_some_prompts_to_spare(
+    tmp_path: Path, count: int, held_out: int, in_test: int
+) -> None:
+    """Some may turn out to name the subject; of few prompts the exam takes half."""
+    session = open_session(tmp_path, target=60)
+    shares = compute_shares(session, {"target": count}, {"target": held_out})["target"]
+    assert round(shares[2] * count) == in_test
+    assert sum(shares) == pytest.approx(1.0)

@@ -49,6 +49,9 @@ TWIN = "twin"
 """The form of a near prompt that is a target prompt with a sibling in the topic's place."""
 PROMPTS_PER_EXAM_FORM = 12
 """One prompt in so many has a form that only the exam has."""
+SPARE_FACTOR = 1.05
+"""The exam holds so many times the prompts that it asks for: names of the subject that are found
+later drop some."""
 PROMPTS_PER_OCCASION = 2
 WORKED = frozenset(
     text
@@ -405,14 +408,16 @@ def compute_shares(
         counts: the prompts of each scope that are split.
         held_out: further prompts of each scope, which the exam has already.
 
-    The exam gets as many prompts as it asks for, at most half; if it asks for fewer, the share
-    that is left by the others.
+    The exam gets as many prompts as it asks for, and some to spare for those that turn out to be on
+    the other side of the rule; at most half. If it asks for fewer, it gets the share that is left
+    by the others.
     """
     config = session.config.ask
     learned = config.train_share + config.dev_share
     shares = {}
     for scope, count in counts.items():
-        missing = getattr(session.config.exam, scope) - (held_out or {}).get(scope, 0)
+        asked = round(SPARE_FACTOR * getattr(session.config.exam, scope))
+        missing = asked - (held_out or {}).get(scope, 0)
         wanted = max(missing, 0) / max(count, 1)
         test = max(1 - learned, min(0.5, wanted))
         scale = (1 - test) / learned
