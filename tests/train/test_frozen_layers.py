@@ -5,6 +5,7 @@ nothing.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from tiny import Tiny, make_examples
 
 from selfteach import config
 from selfteach.train import trainer
+from selfteach.train.callbacks import StepCallback
 from selfteach.train.encode_and_batch import TrainingRow
 from selfteach.train.fast.packed_model import PackedModel
 from selfteach.train.train import TrainingResult, attach_adapter, train
@@ -37,11 +39,12 @@ TRAINED = {
 }
 
 
-def learn(folder: Path, **changes: object) -> TrainingResult:
+def learn(folder: Path, progress: StepCallback | None = None, **changes: object) -> TrainingResult:
+    general = [replace(e, id=f"g{i}", kind="general") for i, e in enumerate(make_examples(4))]
+    rows = [*make_examples(), *general]
+    settings = config.TrainConfig(**{**TRAINED, **changes})
     model = Tiny(num_hidden_layers=4)
-    return train(
-        model, make_examples(), config.TrainConfig(**{**TRAINED, **changes}), folder, seed=1
-    )
+    return train(model, rows, settings, folder, seed=1, progress=progress)
 
 
 @pytest.mark.parametrize(
@@ -67,12 +70,22 @@ def test_layers_before_the_first_trained_one_are_frozen(name: str, count: int) -
 
 
 @pytest.mark.training
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"weights": {"in_scope": {"sft": 1.0}}, "distill_from": "reft"},  # it changes all layers
+        {"weights": {"in_scope": {"sft": 1.0, "distill": 1.0}}},
+        {"regmean": 1.0, "weights": {"in_scope": {"sft": 1.0}, "general": {"anchor": 1.0}}},
+    ],
+    ids=["pairs", "distilled from reft", "distilled", "regmean"],
+)
 def test_a_training_is_the_same_with_kept_states(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    changes: dict[str, object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    kept = learn(tmp_path / "kept")
+    kept = learn(tmp_path / "kept", **changes)
     monkeypatch.setattr(trainer, "MAX_STATES_BYTES", 0)
-    computed = learn(tmp_path / "computed")
+    computed = learn(tmp_path / "computed", **changes)
     for mine, its in zip(kept.curve, computed.curve, strict=True):
         assert mine["losses"] == pytest.approx(its["losses"], abs=1e-5)
     assert kept.memory
@@ -91,10 +104,8 @@ def test_a_stopped_training_with_kept_states_ends_with_the_same_weights(
 
     how = {"checkpoint_every": 1, "checkpoint_activations": recomputes}
     whole = learn(tmp_path / "whole", **how)
-    model = Tiny(num_hidden_layers=4)
-    settings = config.TrainConfig(**{**TRAINED, **how})
     with pytest.raises(KeyboardInterrupt):
-        train(model, make_examples(), settings, tmp_path / "again", seed=1, progress=stop)
+        learn(tmp_path / "again", stop, **how)
     again = learn(tmp_path / "again", **how)
     name = "adapter_model.safetensors"
     found, wanted = (load_file(one.adapter / name) for one in (again, whole))

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -154,8 +154,12 @@ class Reference:
         def compute() -> Tensor:
             return measure(batch, model.states(batch))
 
-        taught = use_adapter(model.module, adapter) if adapter else nullcontext()
-        with model.adapter.disable(), taught, model.use_attention():
+        with ExitStack() as contexts:
+            contexts.enter_context(model.adapter.disable())
+            if adapter:
+                contexts.enter_context(use_adapter(model.module, adapter))
+                contexts.enter_context(model.run_all_layers())
+            contexts.enter_context(model.use_attention())
             for group in split_micro_batches(rows, token_budget):
                 batch = model.pack(group)
                 values = run_in_module(model.module, compute).cpu()

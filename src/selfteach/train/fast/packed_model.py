@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import torch
@@ -161,6 +161,16 @@ class PackedModel:
             batch = self.pack(group)
             with self.frozen.record(batch):
                 self._packed_states(batch)
+
+    @contextmanager
+    def run_all_layers(self) -> Iterator[None]:
+        """Compute the frozen layers too inside the block, where another adapter may change them."""
+        frozen = self.frozen
+        self.frozen = FrozenLayers(self.module, 0)
+        try:
+            yield
+        finally:
+            self.frozen = frozen
 
     def use_attention(self) -> AbstractContextManager[None]:
         """Return a context in which the model's attention is as `states` needs it."""
