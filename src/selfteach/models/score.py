@@ -148,6 +148,11 @@ def _supports_tree_mask(hf: LoadedModel, longest: int) -> bool:
     )
 
 
+def _can_share_prefix(hf: LoadedModel) -> bool:
+    """Return whether rows may reuse the keys and values of their common beginning."""
+    return not needs_positions(hf.module) and has_attention_alone(hf.module)
+
+
 def has_attention_alone(module: Any) -> bool:
     """Return whether keys and values are all that each layer keeps of earlier tokens.
 
@@ -294,9 +299,12 @@ def compute_answer_logits(
     encoded = [(hf.encode(prompt), hf.encode_answer(answer, end=True)) for prompt, answer in pairs]
     for (prompt, _), (ids, answer) in zip(pairs, encoded, strict=True):
         _require_fits(hf, len(ids) + len(answer), prompt)
-    rows = [ids + answer for ids, answer in encoded]
-    for i, hidden in _iterate_hidden(hf, rows, [len(ids) for ids, _ in encoded]):
-        yield i, Head(hf.module)(hidden[len(encoded[i][0]) - 1 : -1]).float()
+    prompts = [ids for ids, _ in encoded]
+    shared = _count_shared_prefix(prompts) if prompts and _can_share_prefix(hf) else 0
+    prefix = compute_prefix(hf.module, prompts[0][:shared]) if shared else []
+    rows = [ids[shared:] + answer[:-1] for ids, answer in encoded]
+    for i, hidden in _iterate_hidden(hf, rows, list(map(len, prompts)), prefix):
+        yield i, Head(hf.module)(hidden[len(prompts[i]) - shared - 1 :]).float()
 
 
 @torch.inference_mode()
@@ -339,7 +347,7 @@ def embed_all(hf: LoadedModel, prompts: Sequence[Prompt]) -> np.ndarray:
     rows = [ids[: min(stop, hf.context_tokens)] for ids, _, stop in spans]
     starts = [min(start, len(row) - 1) for (_, start, _), row in zip(spans, rows, strict=True)]
     shared = 0
-    if not needs_positions(hf.module) and has_attention_alone(hf.module):
+    if _can_share_prefix(hf):
         shared = min(*starts, count_common_prefix(min(rows), max(rows)))
     prefix = compute_prefix(hf.module, rows[0][:shared])
     for i, hidden in _iterate_hidden(hf, [row[shared:] for row in rows], starts, prefix):
