@@ -1,7 +1,8 @@
 """The cost of a run on this machine, before it starts: what `--dry-run` prints.
 
-Where the engine's file stands from an earlier command, no weights and no torch are loaded: the
-speed is measured with that file, and the memory is read from what an earlier command counted.
+Where the engine's file stands from an earlier command, or can be written from the model's own
+files, no weights and no torch are loaded: the speed is measured with that file, and the memory is
+counted from the sizes of the weights, or read from what an earlier command counted.
 """
 
 from __future__ import annotations
@@ -14,19 +15,23 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_type_hints
 
+from selfteach.config import TrainConfig
 from selfteach.errors import UsageError
 from selfteach.files import write_text
+from selfteach.methods.account_memory import account_files, account_memory
 from selfteach.methods.plan_parts import Plan
 from selfteach.models import Sampler
 from selfteach.models.check_safety import read_json
 from selfteach.models.engines import RAY, URL, open_kept_sampler, open_sampler
 from selfteach.models.fetch_default_model import get_cache_folder
 from selfteach.models.kept_engine import UnloadedModel
+from selfteach.models.llama_files import read_llama_files
 from selfteach.models.memory_account import (
     PipelineMemory,
     format_bytes,
     measure_total_bytes,
     read_memory_bytes,
+    read_weight_bytes,
 )
 from selfteach.models.openvino import OpenVino
 from selfteach.records import (
@@ -139,8 +144,8 @@ def load_base(config: Any, earlier: Path | None, display: Display) -> HfModel:
 def look_up_memory(
     base: HfModel | UnloadedModel, config: Any, display: Display, *, has_engine: bool
 ) -> PipelineMemory:
-    """Return what a run takes of the memory, as an earlier command with the same base and the same
-    training counted it, or counted now.
+    """Return what a run takes of the memory: as an earlier command with the same base and the same
+    training counted it, or counted now, without the weights where possible.
 
     Args:
         has_engine: whether openvino samples in this process.
@@ -149,15 +154,20 @@ def look_up_memory(
     key = digest(["memory", VERSION, base.fingerprint, settings, has_engine])
     path = get_cache_folder() / "memory" / f"{key}.json"
     if isinstance(base, UnloadedModel):
-        if kept := read_kept_memory(path):
-            return kept
+        if known := read_kept_memory(path) or account_unloaded_memory(base, config.train):
+            return known
         base = load_base(config, None, display)
-    from selfteach.methods.account_memory import account_memory
-
     found = account_memory(base, config, has_engine=has_engine)
     path.parent.mkdir(parents=True, exist_ok=True)
     write_text(path, json.dumps(asdict(found)) + "\n")
     return found
+
+
+def account_unloaded_memory(base: UnloadedModel, train: TrainConfig) -> PipelineMemory | None:
+    """Return what a run takes, from the model's files; None where the model must be loaded."""
+    itemsize = read_weight_bytes()
+    files = read_llama_files(base.folder)
+    return account_files(files, itemsize, train) if files and itemsize else None
 
 
 def read_kept_memory(path: Path) -> PipelineMemory | None:
