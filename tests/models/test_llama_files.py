@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from safetensors.torch import load_file, save_file
@@ -33,7 +34,7 @@ Change = Callable[[Path], object]
 def make_bf16(make_tiny: MakeTiny, folder: Path, **config: object) -> Path:
     """Write a tiny Llama as the embedded one lies in the cache: in bf16."""
     make_tiny(folder / "wide", **config)
-    module = HfModel.load(folder / "wide", dtype="bfloat16", device="cpu").module
+    module: Any = HfModel.load(folder / "wide", dtype="bfloat16", device="cpu").module
     module.save_pretrained(folder / "model")
     AutoTokenizer.from_pretrained(folder / "wide").save_pretrained(folder / "model")
     return folder / "model"

@@ -1,4 +1,4 @@
-"""What a run takes of the memory, by its parts: of a loaded model, or of one that lies in its files.
+"""What a run takes of the memory, by its parts: of a loaded model, or of one in its files.
 
 The second one needs no torch.
 """

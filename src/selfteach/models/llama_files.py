@@ -31,7 +31,8 @@ SIZE_KEYS = (
     "num_key_value_heads",
     "max_position_embeddings",
 )
-"""What config.json must say, beside the rotary embedding and two more, so that no default of transformers is repeated here."""
+"""What config.json must say, beside the rotary embedding and two more, so that no default of
+transformers is repeated here."""
 LENGTH_BYTES = 8
 """A safetensors file begins with the length of its header, and the header says where each weight
 lies behind it. safetensors itself gives no weight in bf16 to numpy."""

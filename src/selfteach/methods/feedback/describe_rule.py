@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from selfteach.config import FeedbackConfig
-from selfteach.generate.ask import Scope, generate_prompts
+from selfteach.generate.ask import Scope, generate_prompts_of_scopes
 from selfteach.generate.situations import Occasion, build_requests, list_forms
 from selfteach.materials.situation import Situation
 from selfteach.methods.feedback.understand_rule import UnderstoodRule, sketch_rule
@@ -83,12 +83,10 @@ def show_requests(found: UnderstoodRule, sampler: Sampler, seed: int) -> list[st
         scopes = ("general",)
     elif not found.subject.topic:
         scopes = ("target",)
-    for scope in scopes:
-        written = generate_prompts(
-            sampler, found.subject, scope, NUM_REQUESTS, find_fault, SHOWN_ROUNDS, seed
-        )
-        shown += [f"{scope}: {prompt.text}" for prompt, fault in written if not fault]
-    return shown
+    written = generate_prompts_of_scopes(
+        sampler, found.subject, scopes, NUM_REQUESTS, find_fault, SHOWN_ROUNDS, seed
+    )
+    return [*shown, *(f"{prompt.scope}: {prompt.text}" for prompt in written)]
 
 
 def find_fault(text: str) -> str:
